@@ -1,0 +1,1 @@
+"""Parsers that turn answers into regions, claims and tagged words."""

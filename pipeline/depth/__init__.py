@@ -1,0 +1,1 @@
+"""Depth backends behind one protocol."""

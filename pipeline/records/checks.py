@@ -1,0 +1,45 @@
+"""Small checks that records share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from pipeline.errors import RecordError
+
+EnumType = TypeVar("EnumType", bound=StrEnum)
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise a RecordError with the message unless the condition holds."""
+    if not condition:
+        raise RecordError(message)
+
+
+def finite_tuple(values: Iterable[Any], length: int, what: str) -> tuple[float, ...]:
+    """Return the values as a tuple of floats, or say that they are not so many finite numbers."""
+    try:
+        numbers = tuple(float(value) for value in values)
+    except (TypeError, ValueError):
+        numbers = ()
+    require(
+        len(numbers) == length and all(math.isfinite(number) for number in numbers),
+        f"{what} must be {length} finite numbers, not {values!r}.",
+    )
+    return numbers
+
+
+def member(kind: type[EnumType], value: Any, what: str) -> EnumType:
+    """Return the member of the enumeration, or name the ones there are."""
+    try:
+        return kind(value)
+    except ValueError:
+        raise RecordError(f"{what} must be one of {', '.join(kind)}, not {value!r}.") from None
+
+
+def text(value: Any, what: str) -> str:
+    """Return the stripped text, or say that it is empty."""
+    require(isinstance(value, str) and bool(value.strip()), f"{what} must be a text that is not empty, not {value!r}.")
+    return str(value).strip()

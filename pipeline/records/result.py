@@ -1,0 +1,197 @@
+"""What comes out: answers, verdicts with their evidence, and the result of one item."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from pipeline.camera import Camera
+from pipeline.records.checks import finite_tuple, member, require, text
+from pipeline.records.claim import Claim, Point, Region
+from pipeline.records.scene import DepthKind, ScaleSource
+from pipeline.relations import RelationName
+
+SCHEMA_VERSION = "1.0"
+
+
+class Status(StrEnum):
+    """What the geometry says about a claim."""
+
+    SUPPORTED = "supported"
+    REFUTED = "refuted"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a verdict rests on, in one frame.
+
+    Args:
+        frame: Index of the frame.
+        regions: Indices of the compared regions in the result's ``regions``, subject first.
+        numbers: Named measurements; a name ends in its unit (``depth_subject_m``).
+        points: Named points of the camera frame (x, y, z), in metres where the depth is metric and in
+            the depth's own unit where only its shape is known; empty on other depth.
+        probability: Probability that the claim holds, from this frame alone; None if it cannot tell.
+        note: What this frame shows, in words.
+    """
+
+    frame: int
+    regions: tuple[int, ...] = ()
+    numbers: dict[str, float] = field(default_factory=dict)
+    points: dict[str, Point] = field(default_factory=dict)
+    probability: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The judgement of one claim.
+
+    Args:
+        claim: The claim as it was made.
+        status: Supported, refuted or undecided.
+        reason: One sentence for people.
+        probability: Probability that the claim holds; None where nothing could be measured.
+        margin: How clearly it holds (positive) or fails (negative), in ``unit``; None where unmeasured.
+        unit: Unit of the margin.
+        needs: What would decide it; given exactly when undecided.
+        evidence: One entry per frame that was looked at.
+
+    Raises:
+        RecordError: If an undecided verdict does not say what would decide it, or a number is off.
+    """
+
+    claim: Claim
+    status: Status
+    reason: str
+    probability: float | None = None
+    margin: float | None = None
+    unit: str | None = None
+    needs: str | None = None
+    evidence: tuple[Evidence, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the rules above."""
+        status = member(Status, self.status, "The status of a verdict")
+        object.__setattr__(self, "status", status)
+        text(self.reason, "The reason of a verdict")
+        require(
+            (status is Status.UNDECIDED) == bool(self.needs),
+            "A verdict says what would decide it exactly when it is undecided.",
+        )
+        require(
+            self.probability is None or 0 <= self.probability <= 1,
+            f"A probability must lie between 0 and 1, not {self.probability!r}.",
+        )
+        require(
+            status is Status.UNDECIDED or self.probability is not None, "A decided verdict needs its probability."
+        )
+        if self.margin is not None:
+            finite_tuple((self.margin,), 1, "The margin of a verdict")
+            require(self.unit is not None, "The margin of a verdict needs a unit.")
+
+
+@dataclass(frozen=True)
+class SpatialTag:
+    """A spatial word of an answer.
+
+    Args:
+        word: The words as they stand.
+        start: First character in the answer's text.
+        end: One past the last.
+        relation: The relation that they state, where there is one.
+    """
+
+    word: str
+    start: int
+    end: int
+    relation: RelationName | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model said, verbatim, and what was understood of it.
+
+    Args:
+        text: The answer without its reasoning, otherwise verbatim.
+        reasoning: The text of its ``<think>`` block, if any.
+        regions: Objects that it located.
+        claims: Spatial claims that it made.
+        spatial_tags: Spatial words of the text.
+        choice: Letter that it chose, for multiple-choice questions.
+        problems: What could not be understood, one sentence each.
+        prompt_tokens: Tokens of the prompt, where known.
+        completion_tokens: Tokens of the answer, where known.
+        seconds: Time of the model [s].
+        model: Name or path of the model.
+        revision: Its revision or content hash, where known.
+        generation: Settings of the generation.
+        seed: Seed of the generation.
+        grounding: The first step's answer, verbatim, where the objects were grounded first.
+    """
+
+    text: str
+    reasoning: str | None = None
+    regions: tuple[Region, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    spatial_tags: tuple[SpatialTag, ...] = ()
+    choice: str | None = None
+    problems: tuple[str, ...] = ()
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    seconds: float = 0.0
+    model: str = "none"
+    revision: str | None = None
+    generation: dict[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+    grounding: str | None = None
+
+
+@dataclass(frozen=True)
+class FrameSummary:
+    """What a result keeps of a frame: no pixels, but all that is needed to find and reproduce them."""
+
+    name: str
+    sha256: str
+    camera: Camera
+    timestamp_s: float | None = None
+    depth_kind: DepthKind | None = None
+    scale_source: ScaleSource | None = None
+    depth_backend: str | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """Everything about one question of one item.
+
+    Args:
+        item_id: Id of the item.
+        question: The question, or None where only given claims were judged.
+        frames: One summary per frame.
+        answer: What the model said; None where no model was asked.
+        verdicts: One per claim, in the order of the claims.
+        regions: All regions the verdicts could refer to: given, the model's, and text.
+        seconds: Time per stage [s].
+        versions: Versions of this package and of what it ran on.
+        artefacts: Paths of the files written, relative to the folder of ``results.jsonl``.
+        errors: What went wrong without stopping the item.
+        schema_version: Version of this record's JSON form.
+    """
+
+    item_id: str
+    question: str | None
+    frames: tuple[FrameSummary, ...]
+    answer: Answer | None
+    verdicts: tuple[Verdict, ...] = ()
+    regions: tuple[Region, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    artefacts: dict[str, str] = field(default_factory=dict)
+    errors: tuple[str, ...] = ()
+    schema_version: str = SCHEMA_VERSION
+
+    def count(self, status: Status) -> int:
+        """Number of verdicts with that status."""
+        return sum(verdict.status is status for verdict in self.verdicts)

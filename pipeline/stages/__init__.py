@@ -1,0 +1,1 @@
+"""The six stages, and the function that composes them."""

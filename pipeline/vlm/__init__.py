@@ -1,0 +1,1 @@
+"""Vision-language backends behind one protocol, and the prompts they are given."""

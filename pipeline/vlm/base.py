@@ -1,0 +1,117 @@
+"""What goes to a vision-language model and what comes back, and the protocol of its backends."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+import numpy as np
+
+
+class Step(StrEnum):
+    """Which of the two questions a request asks: where the objects are, or the user's own."""
+
+    GROUND = "ground"
+    ANSWER = "answer"
+
+
+@dataclass(frozen=True, eq=False)
+class ImagePart:
+    """A picture within a prompt: uint8 (H, W, 3), upright."""
+
+    rgb: np.ndarray
+
+
+@dataclass(frozen=True)
+class TextPart:
+    """A text within a prompt."""
+
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """One prompt: pictures and texts in the order in which the model reads them.
+
+    Args:
+        parts: The user's turn.
+        item_id: Id of the item, for backends that look answers up.
+        question: The question as the user asked it.
+        step: Which of the two steps this is.
+        frame_digests: SHA-256 of each frame, for backends that look answers up.
+    """
+
+    parts: tuple[ImagePart | TextPart, ...]
+    item_id: str
+    question: str
+    step: Step = Step.ANSWER
+    frame_digests: tuple[str, ...] = ()
+
+    @property
+    def images(self) -> list[np.ndarray]:
+        """The pictures, in order."""
+        return [part.rgb for part in self.parts if isinstance(part, ImagePart)]
+
+    @property
+    def prompt_text(self) -> str:
+        """The texts, with ``<image>`` where a picture stands."""
+        return "".join(part.text if isinstance(part, TextPart) else "<image>" for part in self.parts)
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 over the frames and the question: the same content gives the same hash on every machine."""
+        digest = hashlib.sha256("|".join(self.frame_digests).encode())
+        digest.update(self.question.strip().encode())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What a model said to one request.
+
+    Args:
+        text: The output, verbatim.
+        model: Name or path of the model.
+        revision: Its revision or content hash, where known.
+        settings: Settings of the generation.
+        seed: Seed of the generation, where it has one.
+        prompt_tokens: Tokens of the prompt, where known.
+        completion_tokens: Tokens of the output, where known.
+        seconds: Time from request to answer [s].
+        truncated: Whether the output ended because of the token limit.
+    """
+
+    text: str
+    model: str
+    revision: str | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    seconds: float = 0.0
+    truncated: bool = False
+
+
+class VisionLanguageModel(Protocol):
+    """Answers requests."""
+
+    @property
+    def identity(self) -> str:
+        """Name, model, revision and settings: everything besides the request that the output depends on."""
+        ...
+
+    @property
+    def can_ground(self) -> bool:
+        """Whether it can be asked first where the objects are; recorded answers cannot."""
+        ...
+
+    def generate(self, request: Request) -> Generation:
+        """Answer one request.
+
+        Raises:
+            GenerationError: If the model could not answer.
+            ModelUnavailableError: If the model is neither on disk nor reachable.
+        """
+        ...
