@@ -66,9 +66,7 @@ class Camera:
         object.__setattr__(self, "source", CameraSource(self.source))
 
     @classmethod
-    def from_fov(
-        cls, width: int, height: int, fov_deg: float, source: CameraSource = CameraSource.ASSUMED
-    ) -> Camera:
+    def from_fov(cls, width: int, height: int, fov_deg: float, source: CameraSource = CameraSource.ASSUMED) -> Camera:
         """Camera with a given field of view along the longer side and square pixels.
 
         Args:

@@ -44,6 +44,7 @@ class Relation:
         value: Whether a claim carries a number.
         value_need: What the depth must carry when the claim carries a number.
         symmetric: Whether subject and object may be exchanged.
+        counts: Whether the subject names all regions of its label rather than one.
     """
 
     name: str
@@ -56,10 +57,11 @@ class Relation:
     value: ValueUse = ValueUse.NONE
     value_need: Need = Need.METRIC
     symmetric: bool = False
+    counts: bool = False
 
 
 def _relation(name: str, english: str, chinese: str, objects: int, need: Need, rule: str, **rest: Any) -> Relation:
-    options = {key: rest.pop(key) for key in ("axis", "sign", "extent") if key in rest}
+    options: dict[str, Any] = {key: rest.pop(key) for key in ("axis", "sign", "extent") if key in rest}
     return Relation(
         name,
         tuple(english.split("|")),
@@ -76,82 +78,175 @@ _OPTIONAL, _REQUIRED = ValueUse.OPTIONAL, ValueUse.REQUIRED
 
 _ENTRIES = (
     _relation(
-        "left_of", "to the left of|on the left side of|on the left of|left of", "左侧|左边|左方|左面|左", 1,
-        Need.NOTHING, "image_order", axis="x", sign=1,
+        "left_of",
+        "to the left of|on the left side of|on the left of|left of",
+        "左侧|左边|左方|左面|左",
+        1,
+        Need.NOTHING,
+        "image_order",
+        axis="x",
+        sign=1,
     ),
     _relation(
-        "right_of", "to the right of|on the right side of|on the right of|right of", "右侧|右边|右方|右面|右", 1,
-        Need.NOTHING, "image_order", axis="x", sign=-1,
+        "right_of",
+        "to the right of|on the right side of|on the right of|right of",
+        "右侧|右边|右方|右面|右",
+        1,
+        Need.NOTHING,
+        "image_order",
+        axis="x",
+        sign=-1,
     ),
     _relation(
-        "above", "above|higher than|over", "上方|上面|上边|之上|高于", 1,
-        Need.NOTHING, "image_order", axis="y", sign=1,
+        "above",
+        "above|higher than|over",
+        "上方|上面|上边|之上|高于",
+        1,
+        Need.NOTHING,
+        "image_order",
+        axis="y",
+        sign=1,
     ),
     _relation(
-        "below", "below|lower than|beneath|underneath|under", "下方|下面|下边|之下|底下|低于", 1,
-        Need.NOTHING, "image_order", axis="y", sign=-1,
+        "below",
+        "below|lower than|beneath|underneath|under",
+        "下方|下面|下边|之下|底下|低于",
+        1,
+        Need.NOTHING,
+        "image_order",
+        axis="y",
+        sign=-1,
     ),
     _relation(
-        "in_front_of", "in front of|ahead of", "前方|前面|前边|之前|前", 1,
-        Need.ORDER, "depth_order", sign=1, value=_OPTIONAL,
+        "in_front_of",
+        "in front of|ahead of",
+        "前方|前面|前边|之前|前",
+        1,
+        Need.ORDER,
+        "depth_order",
+        sign=1,
+        value=_OPTIONAL,
     ),
     _relation(
-        "behind", "behind|at the back of|in back of", "后方|后面|后边|之后|背后|后", 1,
-        Need.ORDER, "depth_order", sign=-1, value=_OPTIONAL,
+        "behind",
+        "behind|at the back of|in back of",
+        "后方|后面|后边|之后|背后|后",
+        1,
+        Need.ORDER,
+        "depth_order",
+        sign=-1,
+        value=_OPTIONAL,
     ),
     _relation(
         "closer",
         "closer to the camera than|nearer to the camera than|closer to the viewer than|nearer to the viewer than|"
         "closer than|nearer than",
-        "更靠近相机|离相机更近|距离相机更近|更靠近镜头|离镜头更近|离我们更近|更近|较近", 1,
-        Need.ORDER, "depth_order", sign=1, value=_OPTIONAL,
+        "更靠近相机|离相机更近|距离相机更近|更靠近镜头|离镜头更近|离我们更近|更近|较近",
+        1,
+        Need.ORDER,
+        "depth_order",
+        sign=1,
+        value=_OPTIONAL,
     ),
     _relation(
         "farther",
         "farther from the camera than|further from the camera than|farther away than|further away than|farther than|"
         "further than",
-        "离相机更远|距离相机更远|离镜头更远|离我们更远|更远|较远", 1,
-        Need.ORDER, "depth_order", sign=-1, value=_OPTIONAL,
+        "离相机更远|距离相机更远|离镜头更远|离我们更远|更远|较远",
+        1,
+        Need.ORDER,
+        "depth_order",
+        sign=-1,
+        value=_OPTIONAL,
     ),
     _relation(
-        "same_depth", "at the same depth as|at the same distance as|as far away as|as far as|as close as",
-        "同样远|一样远|同一深度|相同深度|深度相同", 1, Need.SHAPE, "same_depth", symmetric=True,
+        "same_depth",
+        "at the same depth as|at the same distance as|as far away as|as far as|as close as",
+        "同样远|一样远|同一深度|相同深度|深度相同",
+        1,
+        Need.SHAPE,
+        "same_depth",
+        symmetric=True,
     ),
     _relation("between", "in between|between", "之间|中间", 2, Need.NOTHING, "between"),
     _relation(
         "occludes",
         "partially occludes|partly occludes|partially hides|partly hides|partially covers|occludes|hides|covers|blocks|"
         "obscures|overlaps in front of",
-        "部分遮挡|遮挡|遮住|挡住|盖住", 1, Need.ORDER, "occlusion", sign=1, value=_OPTIONAL, value_need=Need.ORDER,
+        "部分遮挡|遮挡|遮住|挡住|盖住",
+        1,
+        Need.ORDER,
+        "occlusion",
+        sign=1,
+        value=_OPTIONAL,
+        value_need=Need.ORDER,
     ),
     _relation(
         "occluded_by",
         "partially occluded by|partly occluded by|partially hidden by|partly hidden by|occluded by|hidden by|"
         "hidden behind|covered by|blocked by|obscured by",
-        "被部分遮挡|被遮挡|被挡住|被遮住|被盖住", 1, Need.ORDER, "occlusion", sign=-1, value=_OPTIONAL,
+        "被部分遮挡|被遮挡|被挡住|被遮住|被盖住",
+        1,
+        Need.ORDER,
+        "occlusion",
+        sign=-1,
+        value=_OPTIONAL,
         value_need=Need.ORDER,
     ),
     _relation(
-        "touching", "touching|touches|in contact with|leaning against", "接触|紧贴|靠着|碰到", 1, Need.SHAPE, "contact",
+        "touching",
+        "touching|touches|in contact with|leaning against",
+        "接触|紧贴|靠着|碰到",
+        1,
+        Need.SHAPE,
+        "contact",
         symmetric=True,
     ),
-    _relation("on", "on top of|resting on|sitting on|lying on|placed on|supported by|on", "放在|摆在|位于顶部", 1,
-              Need.SHAPE, "contact", axis="y"),
-    _relation("larger", "larger than|bigger than", "更大|大于|比较大", 1, Need.SHAPE, "size_order", sign=1,
-              extent="size"),
+    _relation(
+        "on",
+        "on top of|resting on|sitting on|lying on|placed on|supported by|on",
+        "放在|摆在|位于顶部",
+        1,
+        Need.SHAPE,
+        "contact",
+        axis="y",
+    ),
+    _relation(
+        "larger", "larger than|bigger than", "更大|大于|比较大", 1, Need.SHAPE, "size_order", sign=1, extent="size"
+    ),
     _relation("smaller", "smaller than", "更小|小于|比较小", 1, Need.SHAPE, "size_order", sign=-1, extent="size"),
     _relation("taller", "taller than", "更高|高过", 1, Need.SHAPE, "size_order", sign=1, extent="height"),
     _relation("wider", "wider than", "更宽|宽于", 1, Need.SHAPE, "size_order", sign=1, extent="width"),
     _relation(
-        "distance_between", "away from|apart from|from", "距离|相距", 1, Need.METRIC, "distance_between",
-        value=_REQUIRED, symmetric=True,
+        "distance_between",
+        "away from|apart from|from",
+        "距离|相距",
+        1,
+        Need.METRIC,
+        "distance_between",
+        value=_REQUIRED,
+        symmetric=True,
     ),
     _relation(
-        "distance_to_camera", "away from the camera|from the camera|from the viewer|away", "离相机|距相机|距离相机|离镜头", 0,
-        Need.METRIC, "distance_to_camera", value=_REQUIRED,
+        "distance_to_camera",
+        "away from the camera|from the camera|from the viewer|away",
+        "离相机|距相机|距离相机",
+        0,
+        Need.METRIC,
+        "distance_to_camera",
+        value=_REQUIRED,
     ),
     _relation("size", "tall|high|wide|long|deep", "高|宽|长|深", 0, Need.METRIC, "size", value=_REQUIRED),
-    _relation("count", "in number", "个|只|把|张|台|辆", 0, Need.NOTHING, "count", value=_REQUIRED),
+    _relation(
+        "count",
+        "in number",
+        "个|只|把|张|台|辆",
+        0,
+        Need.NOTHING,
+        "count",
+        value=_REQUIRED,
+        counts=True,
+    ),
 )
 
 RELATIONS: Mapping[str, Relation] = MappingProxyType({entry.name: entry for entry in _ENTRIES})

@@ -12,12 +12,15 @@ class DepthBackend(Protocol):
     """Estimates the depth of frames."""
 
     @property
-    def identity(self) -> str:
-        """Name, model and revision: everything besides the frames that the output depends on."""
+    def identity(self) -> str | None:
+        """Name, model and revision: everything besides the frames that the output depends on.
+
+        None where keeping the output gains nothing, because it is only looked up.
+        """
         ...
 
     def estimate(self, frames: Sequence[Frame]) -> list[DepthMap]:
-        """One depth map per frame, of the frame's size, in the same order.
+        """One depth map per frame, of the frame's size, in the same order; an empty list where there is none.
 
         Raises:
             DepthError: If a frame's depth cannot be given.

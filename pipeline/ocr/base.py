@@ -11,8 +11,11 @@ class OcrBackend(Protocol):
     """Reads the lines of text in a frame."""
 
     @property
-    def identity(self) -> str:
-        """Name, model and settings: everything besides the frame that the output depends on."""
+    def identity(self) -> str | None:
+        """Name, model and settings: everything besides the frame that the output depends on.
+
+        None where keeping the output gains nothing, because it is only looked up.
+        """
         ...
 
     def read(self, frame: Frame, frame_index: int) -> list[Region]:

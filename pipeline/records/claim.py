@@ -290,7 +290,7 @@ class Claim:
         elif name in ("occludes", "occluded_by"):
             require(
                 self.unit is Unit.FRACTION and self.value is not None and self.value <= 1,
-                f"The value of {name} is the hidden fraction, 0 to 1 with unit 'fraction', not {self.value} {self.unit}.",
+                f"The value of {name} is a hidden fraction from 0 to 1, unit 'fraction', not {self.value} {self.unit}.",
             )
         else:
             require(not math.isnan(self.unit.metres), f"The value of {name} is a length, not in {self.unit}.")

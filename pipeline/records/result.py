@@ -85,9 +85,7 @@ class Verdict:
             self.probability is None or 0 <= self.probability <= 1,
             f"A probability must lie between 0 and 1, not {self.probability!r}.",
         )
-        require(
-            status is Status.UNDECIDED or self.probability is not None, "A decided verdict needs its probability."
-        )
+        require(status is Status.UNDECIDED or self.probability is not None, "A decided verdict needs its probability.")
         if self.margin is not None:
             finite_tuple((self.margin,), 1, "The margin of a verdict")
             require(self.unit is not None, "The margin of a verdict needs a unit.")

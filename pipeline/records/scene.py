@@ -63,6 +63,7 @@ class DepthMap:
         scale_source: Where the scale came from; ``none`` unless the kind is metric.
         backend: Name of the backend, which chooses the noise model.
         confidence: Optional float32 (H, W) in [0, 1].
+        focal_px: Focal length that the network estimated along with the depth [px of the frame], if any.
 
     Raises:
         RecordError: If shapes differ, or a metric map names no scale source.
@@ -74,6 +75,7 @@ class DepthMap:
     scale_source: ScaleSource = ScaleSource.NONE
     backend: str = "unknown"
     confidence: np.ndarray | None = None
+    focal_px: float | None = None
 
     def __post_init__(self) -> None:
         """Check shapes and remove meaningless pixels from the mask."""

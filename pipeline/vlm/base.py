@@ -60,6 +60,15 @@ class Request:
         return "".join(part.text if isinstance(part, TextPart) else "<image>" for part in self.parts)
 
     @property
+    def digest(self) -> str:
+        """SHA-256 over everything that the model reads."""
+        digest = hashlib.sha256(self.prompt_text.encode())
+        for image in self.images:
+            digest.update(repr(image.shape).encode())
+            digest.update(np.ascontiguousarray(image).tobytes())
+        return digest.hexdigest()
+
+    @property
     def content_hash(self) -> str:
         """SHA-256 over the frames and the question: the same content gives the same hash on every machine."""
         digest = hashlib.sha256("|".join(self.frame_digests).encode())
@@ -98,8 +107,11 @@ class VisionLanguageModel(Protocol):
     """Answers requests."""
 
     @property
-    def identity(self) -> str:
-        """Name, model, revision and settings: everything besides the request that the output depends on."""
+    def identity(self) -> str | None:
+        """Name, model, revision and settings: everything besides the request that the output depends on.
+
+        None where keeping the output gains nothing, because it is only looked up or drawn at random.
+        """
         ...
 
     @property

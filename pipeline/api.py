@@ -1,0 +1,245 @@
+"""The library's two entry points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+from PIL import Image
+
+from pipeline.build import build, build_stages
+from pipeline.errors import ConfigError, InputError
+from pipeline.overrides import translate
+from pipeline.records import Camera, Claim, DepthMap, Frame, Region, Result, Scene
+from pipeline.resources import resource_dir
+from pipeline.stages.compose import StageError, Stages, process
+
+Picture = str | Path | np.ndarray | Image.Image | Frame
+
+
+def load_config(overrides: Sequence[str] = (), config_name: str = "run") -> DictConfig:
+    """Compose a configuration, with overrides as on the command line.
+
+    Raises:
+        ConfigError: If an override names something that does not exist.
+    """
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from pipeline.overrides import describe
+
+    try:
+        with initialize_config_dir(str(resource_dir("conf").resolve()), version_base="1.3"):
+            return compose(config_name, overrides=translate(overrides))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(describe(error)) from error
+
+
+class Pipeline:
+    """All stages, built once and used for many questions.
+
+    Args:
+        stages: The stages.
+        config: The configuration that they were built from.
+
+    Example:
+        Judge claims about a picture with known depth, without any model:
+
+        >>> import numpy as np
+        >>> from pipeline import Pipeline
+        >>> from pipeline.records import Camera, Claim, DepthMap, Frame, Region
+        >>> depth = np.full((60, 80), 2.0); depth[20:40, 10:30] = 1.0
+        >>> frame = Frame(
+        ...     np.zeros((60, 80, 3), np.uint8),
+        ...     Camera.from_fov(80, 60, 60),
+        ...     given_depth=DepthMap.from_values(depth, "metric", "sensor"),
+        ... )
+        >>> regions = [Region("cup", (10, 20, 30, 40)), Region("wall", (40, 5, 75, 55))]
+        >>> result = Pipeline.from_config(["depth=file"]).judge(
+        ...     frame, [Claim("in_front_of", "cup", "wall"), Claim("behind", "cup", "wall")], regions
+        ... )
+        >>> [str(verdict.status) for verdict in result.verdicts]
+        ['supported', 'refuted']
+    """
+
+    def __init__(self, stages: Stages, config: DictConfig) -> None:
+        self.stages = stages
+        self.config = config
+
+    @classmethod
+    def from_config(cls, overrides: Sequence[str] = (), *, config_name: str = "run") -> Pipeline:
+        """Build the stages from the configuration, with overrides as on the command line.
+
+        Args:
+            overrides: For example ``["depth=midas", "vlm=qwen3vl", "verify.verifier.risk=0.01"]``.
+            config_name: File in ``conf/`` without its suffix.
+
+        Raises:
+            ConfigError: If an override names something that does not exist.
+        """
+        config = load_config(overrides, config_name)
+        return cls(build_stages(config), config)
+
+    def ask(
+        self,
+        frames: Picture | Sequence[Picture],
+        question: str,
+        *,
+        camera: Camera | Mapping[str, float] | None = None,
+        depth: np.ndarray | DepthMap | Sequence[DepthMap] | None = None,
+        item_id: str = "item",
+        output_dir: Path | str | None = None,
+    ) -> Result:
+        """Ask one question about one or several pictures and check the answer.
+
+        Args:
+            frames: Paths, uint8 (H, W, 3) arrays, PIL pictures or Frames: views of one scene.
+            question: The question.
+            camera: Intrinsics for all pictures; otherwise from EXIF or assumed.
+            depth: Depth of each picture for ``depth=file``: DepthMaps, or one array in metres.
+            item_id: Id of the result.
+            output_dir: Where pictures and point clouds go; None writes none.
+
+        Raises:
+            InputError: If a picture cannot be read or the question is empty.
+            ConfigError: If no model is configured.
+            TheodoliteError: Whatever else a stage raises.
+        """
+        if self.stages.query is None:
+            raise ConfigError("No model is configured; add vlm=qwen3vl, vlm=openai or vlm=recorded to the overrides.")
+        if not isinstance(question, str) or not question.strip():
+            raise InputError("The question is empty; say what to ask about the pictures.")
+        scene = self._scene(frames, camera, depth, item_id, questions=(question,))
+        return self._process(scene, output_dir)
+
+    def judge(
+        self,
+        frames: Picture | Sequence[Picture],
+        claims: Sequence[Claim],
+        regions: Sequence[Region],
+        *,
+        camera: Camera | Mapping[str, float] | None = None,
+        depth: np.ndarray | DepthMap | Sequence[DepthMap] | None = None,
+        item_id: str = "item",
+        output_dir: Path | str | None = None,
+    ) -> Result:
+        """Judge claims that somebody else made; no model is asked.
+
+        Args:
+            frames: As for ``ask``.
+            claims: The claims.
+            regions: What they speak of.
+            camera: As for ``ask``.
+            depth: As for ``ask``.
+            item_id: Id of the result.
+            output_dir: As for ``ask``.
+
+        Raises:
+            InputError: If a picture cannot be read.
+            TheodoliteError: Whatever else a stage raises.
+        """
+        scene = self._scene(frames, camera, depth, item_id, regions=tuple(regions), claims=tuple(claims))
+        return self._process(scene, output_dir)
+
+    def _process(self, scene: Scene, output_dir: Path | str | None) -> Result:
+        try:
+            return next(process(scene, self.stages, None if output_dir is None else Path(output_dir), {}))
+        except StageError as error:
+            raise error.cause from error
+
+    def _scene(
+        self,
+        frames: Picture | Sequence[Picture],
+        camera: Camera | Mapping[str, float] | None,
+        depth: np.ndarray | DepthMap | Sequence[DepthMap] | None,
+        item_id: str,
+        **rest: Any,
+    ) -> Scene:
+        from pipeline.ingest.build import frame_from
+
+        pictures = [frames] if isinstance(frames, str | Path | np.ndarray | Image.Image | Frame) else list(frames)
+        maps: list[DepthMap | None]
+        if depth is None:
+            maps = [None] * len(pictures)
+        elif isinstance(depth, DepthMap):
+            maps = [depth]
+        elif isinstance(depth, np.ndarray):
+            maps = [DepthMap.from_values(depth, "metric", "sensor", "file")]
+        else:
+            maps = list(depth)
+        if len(maps) != len(pictures):
+            raise InputError(f"There are {len(pictures)} pictures but {len(maps)} depth maps; give one for each.")
+        fov_deg = float(OmegaConf.select(self.config, "input.fov_deg", default=60.0))
+        return Scene(
+            item_id,
+            tuple(
+                frame_from(picture, camera=camera, depth=given, fov_deg=fov_deg)
+                for picture, given in zip(pictures, maps, strict=True)
+            ),
+            **rest,
+        )
+
+
+def spatial_query(
+    image: Picture | Sequence[Picture], question: str, overrides: Sequence[str] = ("vlm=qwen3vl", "depth=midas")
+) -> dict[str, Any]:
+    """Ask one question about a picture and get the answer with its verdicts.
+
+    The models are loaded anew with every call; for many questions build a ``Pipeline`` once.
+
+    Args:
+        image: A path, array or PIL picture, or several of one scene.
+        question: The question.
+        overrides: Configuration, as on the command line.
+
+    Returns:
+        ``answer``: the text; ``spatial_tags``: its spatial words with their character spans;
+        ``model_version``: model and revision; ``verdicts``: claim, status, probability and reason each.
+
+    Raises:
+        TheodoliteError: As ``Pipeline.ask``.
+
+    Example:
+        With a recorded answer in place of a model, so that nothing is downloaded:
+
+        >>> import json, pathlib, tempfile
+        >>> import numpy as np
+        >>> from pipeline import spatial_query
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> answer = {"id": "item", "model": "demo", "response": "The cup is to the left of the plate."}
+        >>> _ = (folder / "answers.jsonl").write_text(json.dumps(answer))
+        >>> found = spatial_query(
+        ...     np.zeros((60, 80, 3), np.uint8),
+        ...     "Where is the cup?",
+        ...     ["vlm=recorded", f"vlm.path={folder / 'answers.jsonl'}", "depth=none"],
+        ... )
+        >>> found["answer"], [tag["word"] for tag in found["spatial_tags"]], found["verdicts"][0]["status"]
+        ('The cup is to the left of the plate.', ['to the left of'], 'undecided')
+    """
+    from pipeline.records import to_plain
+
+    result = Pipeline.from_config(overrides).ask(image, question)
+    answer = result.answer
+    assert answer is not None
+    return {
+        "answer": answer.text,
+        "spatial_tags": [to_plain(tag) for tag in answer.spatial_tags],
+        "model_version": f"{answer.model}@{answer.revision}" if answer.revision else answer.model,
+        "verdicts": [
+            {
+                "claim": to_plain(verdict.claim),
+                "status": str(verdict.status),
+                "probability": verdict.probability,
+                "reason": verdict.reason,
+                "needs": verdict.needs,
+            }
+            for verdict in result.verdicts
+        ],
+    }
+
+
+__all__ = ["Pipeline", "build", "load_config", "spatial_query"]

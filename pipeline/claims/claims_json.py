@@ -1,0 +1,146 @@
+"""Reads the claims of the JSON form that the prompts ask for: ``{"objects": [...], "claims": [...]}``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from pipeline.claims.claim_making import make_claims
+from pipeline.claims.json_blocks import JsonBlock
+from pipeline.claims.markup import listed, shorten
+from pipeline.claims.phrases import relation_named
+from pipeline.claims.quantities import Quantity, parse_quantity, unit_named
+from pipeline.claims.region_entries import frame_index
+from pipeline.errors import RecordError
+from pipeline.records import Claim, Comparison
+from pipeline.relations import RELATIONS
+
+_LIST_KEYS = ("claims", "relations", "relationships")
+_FRAME_KEYS = {"pictures": 1, "picture": 1, "images": 1, "image": 1, "frames": 0, "frame": 0}
+_RELATION_KEYS = ("relation", "predicate", "relationship", "type")
+_SUBJECT_KEYS = ("subject", "subj", "object_1", "from")
+_OBJECT_KEYS = ("object", "obj", "target", "object_2", "to", "reference")
+_OTHER_OBJECT_KEYS = ("other_object", "object2", "second_object", "object_3")
+_TRUE_WORDS = frozenset(listed("true|yes|1"))
+
+
+def claims_from_json(blocks: Iterable[JsonBlock], frames: int = 1) -> tuple[tuple[Claim, ...], tuple[str, ...]] | None:
+    """Read the claims of JSON values.
+
+    ``pictures`` count from 1, as prompts count "Picture 1"; ``frames`` count from 0. Relations, units and numbers
+    may be written as words in English or Chinese.
+
+    Args:
+        blocks: JSON values, as ``find_json`` gives them.
+        frames: Number of frames that were given.
+
+    Returns:
+        The claims and a sentence for each entry that could not be read; or None where no value has a list of
+        claims, so that prose may be read instead.
+    """
+    lists = [entries for block in blocks for entries in _claim_lists(block.value)]
+    if not lists:
+        return None
+    claims: list[Claim] = []
+    problems: list[str] = []
+    for entry in (entry for entries in lists for entry in entries):
+        try:
+            claims += _claims(entry, frames)
+        except RecordError as error:
+            problems.append(f"A claim could not be read from {shorten(str(entry), 80)}: {error}")
+    return tuple(dict.fromkeys(claims)), tuple(problems)
+
+
+def _claim_lists(value: Any) -> list[list[Any]]:
+    if isinstance(value, dict):
+        lists = [value[key] for key in _LIST_KEYS if isinstance(value.get(key), list)]
+        return lists or [[value]] * _is_claim(value)
+    return [value] if isinstance(value, list) and any(map(_is_claim, value)) else []
+
+
+def _is_claim(value: Any) -> bool:
+    return isinstance(value, dict) and "subject" in value and any(key in value for key in _RELATION_KEYS[:3])
+
+
+def _claims(entry: Any, frames: int) -> list[Claim]:
+    if not isinstance(entry, dict):
+        raise RecordError("a claim is an object with a relation and a subject.")
+    words = _first(entry, _RELATION_KEYS)
+    relation = relation_named(words) if isinstance(words, str) else None
+    if relation is None:
+        raise RecordError(f"{shorten(str(words), 40)!r} is no relation; there are {', '.join(RELATIONS)}.")
+    name, denied = relation
+    objects = _objects(entry)
+    if name == "distance_between" and not objects:
+        raise RecordError("the relation distance_between needs an object.")
+    rest: dict[str, Any] = {"frames": _frames(entry, frames), "negated": _flag(entry) != denied}
+    for key in ("measure", "perspective"):
+        if isinstance(entry.get(key), str) and entry[key].strip():
+            rest[key] = entry[key].strip()
+    quantity = _quantity(entry, name)
+    claims = make_claims(name, _name(_first(entry, _SUBJECT_KEYS)) or "", objects, quantity, **rest)
+    return claims
+
+
+def _first(entry: dict[str, Any], keys: Iterable[str]) -> Any:
+    return next((entry[key] for key in keys if entry.get(key) not in (None, "", [])), None)
+
+
+def _name(value: Any) -> str | None:
+    """The label that a text, a number or an object with a label stands for."""
+    if isinstance(value, dict):
+        value = _first(value, ("label", "name"))
+    return str(value).strip() or None if isinstance(value, str | int | float) else None
+
+
+def _objects(entry: dict[str, Any]) -> tuple[str, ...]:
+    found = []
+    for keys in (_OBJECT_KEYS, _OTHER_OBJECT_KEYS):
+        value = _first(entry, keys)
+        found += [_name(part) for part in value] if isinstance(value, list) else [_name(value)]
+    if not any(found) and isinstance(entry.get("objects"), list):
+        found = [_name(part) for part in entry["objects"]]
+    return tuple(name for name in found if name)[:2]
+
+
+def _flag(entry: dict[str, Any]) -> bool:
+    value = _first(entry, ("negated", "negative", "negation"))
+    return value is True or value == 1 or (isinstance(value, str) and value.casefold() in _TRUE_WORDS)
+
+
+def _frames(entry: dict[str, Any], count: int) -> tuple[int, ...]:
+    key = next((key for key in _FRAME_KEYS if entry.get(key) not in (None, "", [])), None)
+    if key is None:
+        return ()
+    values = entry[key] if isinstance(entry[key], list) else [entry[key]]
+    indices = tuple(frame_index(value, _FRAME_KEYS[key]) for value in values)
+    if not all(0 <= index < count for index in indices):
+        raise RecordError(f"its {key} {values} were not all given; there are {count}.")
+    return tuple(dict.fromkeys(indices))
+
+
+def _quantity(entry: dict[str, Any], name: str) -> Quantity | None:
+    value = _first(entry, ("value", "distance", "number"))
+    if value is None or (isinstance(value, bool)):
+        return None
+    words = entry.get("unit")
+    if isinstance(value, int | float):
+        quantity: Quantity | None = Quantity(float(value), None) if math.isfinite(value) else None
+    else:
+        quantity = parse_quantity(str(value))
+    if quantity is None:
+        raise RecordError(f"{shorten(str(value), 30)!r} is no number with a unit.")
+    unit, factor, tolerance = quantity.unit, 1.0, quantity.tolerance
+    if unit is None and isinstance(words, str) and words.strip() and name != "count":
+        named = unit_named(words)
+        if named is None:
+            raise RecordError(f"{words[:20]!r} is no unit; there are m, cm, mm, ft, in, fraction and count.")
+        unit, factor = named
+    given = entry.get("tolerance")
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        tolerance = float(given)
+    comparison = quantity.comparison
+    if isinstance(entry.get("comparison"), str) and entry["comparison"] in tuple(Comparison):
+        comparison = Comparison(entry["comparison"])
+    return Quantity(quantity.value * factor, unit, comparison, None if tolerance is None else tolerance * factor)

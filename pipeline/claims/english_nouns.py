@@ -1,0 +1,112 @@
+"""Recognises the English noun phrases that may stand in a claim."""
+
+from __future__ import annotations
+
+import re
+
+from pipeline.claims.markup import listed
+from pipeline.claims.sentences import NAME, QUOTED, Sentence
+
+_ARTICLE = re.compile(r"(?:the|an|this|that|a)\s+(?=\S)", re.IGNORECASE)
+_TOKEN = re.compile(rf"(?:[\w'’#&/.-]|{NAME})+|{QUOTED}+")
+_WRITTEN = re.compile(
+    rf"\s(?:(?:that|which)\s+)?(?:says|reads|saying|reading|labell?ed|marked)\s+(?:{QUOTED}+|[A-Z][\w' ]*)$"
+)
+_INNER = frozenset(listed("of|with|in|on|at|the|a|an|for|and"))
+_NOT_IN_NAMES = frozenset(
+    listed(
+        "it|they|them|he|she|we|you|i|this|that|these|those|which|who|whom|what|where|when|there|here|its|one|ones|"
+        "is|are|was|were|be|been|being|am|has|have|had|do|does|did|not|no|nor|neither|none|nothing|nobody|"
+        "something|anything|everything|someone|anyone|everyone|all|each|every|any|some|most|many|several|few|both|"
+        "either|or|but|so|because|since|as|than|then|if|while|whereas|although|though|however|thus|hence|therefore|"
+        "to|from|by|into|onto|toward|towards|through|across|along|around|about|after|before|until|upon|"
+        "left|right|behind|front|above|below|under|underneath|beneath|between|near|nearer|nearest|closer|closest|"
+        "farther|farthest|further|furthest|next|beside|inside|outside|within|without|opposite|over|away|apart|"
+        "more|less|very|too|quite|rather|also|only|just|other|another|others|same|such|still|yet|already|almost|nearly|"
+        "located|positioned|placed|situated|visible|hidden|occluded|meaning|making|given|can|will|shall|must|"
+        "another|half|part|portion|rest|much"
+    )
+)
+_NOT_A_THING = frozenset(
+    listed(
+        "image|picture|photo|photograph|scene|frame|view|viewpoint|foreground|background|middle|center|centre|side|"
+        "sides|left|right|top|bottom|front|back|edge|corner|position|distance|depth|way|sense|case|order|question|answer|"
+        "option|options|choice|choices|statement|claim|goal|reason|result|conclusion|problem|fact|idea|point|example|"
+        "step|camera|viewer|observer|photographer|lens|area|space|place|object|objects|item|items|thing|things|"
+        "direction|line|axis|plane|angle|perspective|difference|order|layout|setup|arrangement|layer|"
+        "floor plan|rest|location|region|relation|relationship|average|contrast|addition|general"
+    )
+)
+_SURFACES = frozenset(listed("wall|ceiling|window|screen|door|page|mirror|side|rope|hook|sky|air|fire|display|monitor"))
+_IDIOMATIC = ("on", "above", "below", "behind", "touching", "occludes", "occluded_by")
+_WIDE_THINGS = frozenset(
+    listed(
+        "table|desk|room|street|road|bed|shelf|floor|wall|counter|countertop|kitchen|hallway|building|house|path|"
+        "sidewalk|lane|intersection|court|field|stage|garden|yard|door|doorway|cabinet|rack|tray|plate|board|page"
+    )
+)
+
+
+def noun_phrase(sentence: Sentence, start: int, end: int) -> str | None:
+    """The name of a thing that a span of a sentence is, without its article; None if it is not surely one.
+
+    Pronouns, quantities, parts of the picture ("the background") and phrases with another relation in them are
+    refused. A known name at the end of the phrase stands for all of it.
+    """
+    start, end = sentence.trimmed(start, end)
+    article = _ARTICLE.match(sentence.mask, start, end)
+    if article:
+        start = article.end()
+    mask, words = sentence.mask[start:end], sentence.words(start, end)
+    if not mask or not words:
+        return None
+    if set(mask) == {NAME}:
+        return words
+    written = _WRITTEN.search(mask)
+    plain = (mask[: written.start()] if written else mask).split()
+    lower = [token.casefold() for token in plain]
+    if not plain or len(plain) > 8 or not all(_TOKEN.fullmatch(token) for token in plain):
+        return None
+    if any(token in _NOT_IN_NAMES for token in lower) or lower[0] in _INNER or lower[-1] in _INNER:
+        return None
+    head = _head(lower)
+    if head in _NOT_A_THING or not re.search(rf"[^\W\d_]|{NAME}|{QUOTED}", mask):
+        return None
+    if "and" in lower:
+        return None
+    name = re.search(rf"(?:^|\s)({NAME}+)$", mask)
+    return sentence.text[start + name.start(1) : end] if name and len(plain) <= 4 else words
+
+
+def _head(words: list[str]) -> str:
+    """The noun that the phrase is about: "cup" of "red cup on the table"."""
+    inner = next((index for index, word in enumerate(words) if word in _INNER), len(words))
+    return words[max(inner, 1) - 1]
+
+
+def is_determined(sentence: Sentence, start: int, end: int) -> bool:
+    """Whether a span has an article, is a known or quoted name, or starts with a capital letter."""
+    start, end = sentence.trimmed(start, end)
+    begins_name = sentence.mask[start : start + 1].isupper() or sentence.mask[start : start + 1] in (NAME, QUOTED)
+    return bool(_ARTICLE.match(sentence.mask, start, end)) or begins_name or NAME in sentence.mask[start:end]
+
+
+def may_be_object(sentence: Sentence, start: int, end: int, relation: str, phrase: str) -> bool:
+    """Whether a span can be what a relation relates to.
+
+    "On the left side of the table" is a part of the table, what is "on the wall" hangs there, and "behind
+    schedule" is no place.
+
+    Args:
+        sentence: The sentence.
+        start: Start of the object.
+        end: Its end.
+        relation: Name of the relation.
+        phrase: The words that state it.
+    """
+    head = _head(sentence.mask[slice(*sentence.trimmed(start, end))].casefold().split() or [""])
+    if relation == "on" and head in _SURFACES:
+        return False
+    if phrase.casefold().startswith(("on the left", "on the right")) and head in _WIDE_THINGS:
+        return False
+    return relation not in _IDIOMATIC or is_determined(sentence, start, end)

@@ -1,0 +1,193 @@
+"""Turns what a model located, in JSON or in grounding tags, into regions in pixels.
+
+Qwen3-VL gives 2D boxes and points as numbers from 0 to 1000, relative to the width and height of the original
+picture, and 3D boxes in metres in the camera frame with angles in units of pi about x, y and z.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from pipeline.camera import Camera
+from pipeline.claims.json_blocks import JsonBlock
+from pipeline.claims.region_entries import Entry, entries
+from pipeline.errors import RecordError
+from pipeline.records import Box, Box3D, Region
+
+_GRID = 1000.0
+_NEAR_M = 0.01
+_EDGES = [(a, b) for a in range(8) for b in range(a + 1, 8) if (a ^ b).bit_count() == 1]
+
+_BOX = r"\(?\s*\(?(\d{1,4})\s*,\s*(\d{1,4})\)?\s*,\s*\(?(\d{1,4})\s*,\s*(\d{1,4})\)?\s*\)?"
+_TAGGED = re.compile(
+    r"(?:<\|object_ref_start\|>(?P<name>[^<\n]{1,80})<\|object_ref_end\|>|<ref>(?P<short_name>[^<\n]{1,80})</ref>)?"
+    rf"\s{{0,4}}(?:<\|box_start\|>|<box>)\s{{0,4}}(?P<box>{_BOX})\s{{0,4}}(?:<\|box_end\|>|</box>)"
+)
+_LABELLED = re.compile(
+    r"^[ \t]*(?:[-+•]|\d{1,3}[.)])?[ \t]*\**(?P<name>[^\W\d][^\n\[\]{}():：*]{0,60}?)\**[ \t]*[:：][ \t]*\**[ \t]*"
+    r"\[\s*(?P<box>\d{1,4}\s*,\s*\d{1,4}\s*,\s*\d{1,4}\s*,\s*\d{1,4})\s*\]",
+    re.MULTILINE,
+)
+
+
+def regions_from_json(
+    blocks: Iterable[JsonBlock], cameras: Sequence[Camera]
+) -> tuple[tuple[Region, ...], tuple[str, ...]]:
+    """Read the regions of JSON values.
+
+    A field ``picture`` or ``image`` counts from 1, as prompts count "Picture 1"; ``frame`` and the fields that
+    end in ``index`` count from 0. Boxes are clipped to the picture. An entry that cannot be used is left
+    out with a sentence; so are exact repeats, into which greedy decoding can fall.
+
+    Args:
+        blocks: JSON values, as ``find_json`` gives them.
+        cameras: One camera per frame.
+
+    Returns:
+        The regions in the order of the text, and what was wrong, one sentence each.
+    """
+    return _regions((entry for block in blocks for entry in entries(block.value)), cameras)
+
+
+def regions_from_text(text: str, cameras: Sequence[Camera]) -> tuple[tuple[Region, ...], tuple[str, ...]]:
+    """Read boxes out of grounding tags, and out of lines like ``mug: [x1, y1, x2, y2]``.
+
+    Args:
+        text: An answer whose JSON and code were blanked.
+        cameras: One camera per frame.
+
+    Returns:
+        As ``regions_from_json``.
+    """
+    found = []
+    for match in (*_TAGGED.finditer(text), *_LABELLED.finditer(text)):
+        groups = match.groupdict()
+        numbers = tuple(map(float, re.findall(r"\d{1,4}", match["box"])))
+        label = groups.get("name") or groups.get("short_name")
+        found.append(Entry("box", numbers, list(numbers), label and label.strip(), None, None, None, {}))
+    return _regions(found, cameras)
+
+
+def _regions(found: Iterable[Entry], cameras: Sequence[Camera]) -> tuple[tuple[Region, ...], tuple[str, ...]]:
+    regions: dict[tuple[object, ...], Region] = {}
+    problems: list[str] = []
+    repeats = unplaced = unnamed = 0
+    for entry in found:
+        unplaced += entry.frame is None and len(cameras) > 1
+        unnamed += entry.label is None
+        try:
+            region, remarks = _region(entry, cameras)
+        except RecordError as error:
+            problems.append(str(error))
+            continue
+        problems += remarks
+        key = (region.label, region.frame, region.box_px, region.box_3d)
+        repeats += key in regions
+        regions.setdefault(key, region)
+    if repeats:
+        problems.append(f"{repeats} entries repeat an earlier one with the same label and place; they were left out.")
+    if unplaced:
+        problems.append(f"{unplaced} of the located objects do not say in which picture they are; the first was taken.")
+    if unnamed:
+        problems.append(f"{unnamed} of the located objects have no label; they are called 'object'.")
+    return tuple(regions.values()), tuple(problems)
+
+
+def _region(entry: Entry, cameras: Sequence[Camera]) -> tuple[Region, list[str]]:
+    """The region of one entry and remarks about it; a RecordError says why there is none."""
+    remarks: list[str] = []
+    label = entry.label or "object"
+    frame = entry.frame or 0
+    if not 0 <= frame < len(cameras):
+        if len(cameras) != 1:
+            raise RecordError(f"{label!r} is in a picture that was not given; there are {len(cameras)}.")
+        remarks.append(f"{label!r} names a picture that was not given; the only one was taken.")
+        frame = 0
+    camera = cameras[frame]
+    wanted = {"box": (4,), "point": (2,), "box_3d": (9, 7)}[entry.kind]
+    if entry.numbers is None or len(entry.numbers) not in wanted:
+        raise RecordError(
+            f"The {entry.kind.replace('_3d', ' in 3D')} of {label!r} must be {wanted[0]} finite numbers, "
+            f"not {str(entry.raw)[:60]}."
+        )
+    region = Region(label, (0, 0, 0, 0), frame, None, None, entry.score, attributes=dict(entry.attributes))
+    if entry.kind != "box_3d":
+        box_px = _box_px(entry.numbers, label, camera, remarks)
+        return replace(region, box_px=box_px), remarks
+    box_3d = box_3d_from_qwen(entry.numbers)
+    if entry.box_2d is not None and len(entry.box_2d) == 4:
+        box_px = _box_px(entry.box_2d, label, camera, remarks)
+    else:
+        box_px = projected_box_px(box_3d, camera, label)
+    return replace(region, box_px=box_px, box_3d=box_3d), remarks
+
+
+def _box_px(numbers: Sequence[float], label: str, camera: Camera, remarks: list[str]) -> Box:
+    """Box in pixels from two or four numbers of the 0-1000 grid, clipped to the picture."""
+    x1, y1, x2, y2 = numbers if len(numbers) == 4 else (*numbers, *numbers)
+    shown = f"{label!r} at {[*numbers]}"
+    if x1 > x2 or y1 > y2:
+        remarks.append(f"The corners of {shown} were turned around.")
+        x1, x2, y1, y2 = min(x1, x2), max(x1, x2), min(y1, y2), max(y1, y2)
+    if x2 < 0 or y2 < 0 or x1 > _GRID or y1 > _GRID:
+        raise RecordError(f"{shown} lies outside of the picture, which reaches from 0 to 1000; it was left out.")
+    if len(numbers) == 4 and (x1 == x2 or y1 == y2):
+        remarks.append(f"The box of {shown} has no area; it was taken as a point.")
+    if min(x1, y1) < 0 or max(x2, y2) > _GRID:
+        remarks.append(f"{shown} reaches beyond the picture, which reaches from 0 to 1000; it was clipped.")
+    x1, y1, x2, y2 = (min(max(number, 0.0), _GRID) / _GRID for number in (x1, y1, x2, y2))
+    return x1 * camera.width, y1 * camera.height, x2 * camera.width, y2 * camera.height
+
+
+def box_3d_from_qwen(numbers: Sequence[float]) -> Box3D:
+    """The 3D box of nine numbers: centre [m], size [m], angles about x, y, z in units of pi.
+
+    Seven numbers end in one angle only, about the vertical axis y.
+
+    Raises:
+        RecordError: If a side is negative.
+    """
+    angles = (0.0, numbers[6], 0.0) if len(numbers) == 7 else tuple(numbers[6:9])
+    x, y, z = (angle * math.pi for angle in angles)
+    center_m, size_m = (float(n) for n in numbers[:3]), (float(n) for n in numbers[3:6])
+    return Box3D(tuple(center_m), tuple(size_m), (x, y, z))  # type: ignore[arg-type]
+
+
+def projected_box_px(box: Box3D, camera: Camera, label: str = "object") -> Box:
+    """The rectangle around a 3D box seen by a camera, clipped to the picture.
+
+    Convention: the result is in continuous coordinates whose (0, 0) is the top-left corner of the picture, half a
+    pixel from the centre of the first pixel. What lies behind a plane 1 cm in front of the camera is cut off.
+
+    Args:
+        box: A box in the camera frame [m].
+        camera: The camera.
+        label: What the message calls the box.
+
+    Returns:
+        (left, top, right, bottom) [px].
+
+    Raises:
+        RecordError: If the box lies behind the camera or outside of the picture.
+    """
+    corners = box.corners_m
+    points = [corner for corner in corners if corner[2] >= _NEAR_M]
+    for a, b in _EDGES:
+        z_a, z_b = corners[a][2], corners[b][2]
+        if (z_a < _NEAR_M) != (z_b < _NEAR_M):
+            points.append(corners[a] + (corners[b] - corners[a]) * (_NEAR_M - z_a) / (z_b - z_a))
+    if not points:
+        raise RecordError(f"The 3D box of {label!r} lies behind the camera; it was left out.")
+    x, y, z = np.array(points).T
+    u = np.clip(camera.fx * x / z + camera.cx + 0.5, -1e9, 1e9)
+    v = np.clip(camera.fy * y / z + camera.cy + 0.5, -1e9, 1e9)
+    if u.max() <= 0 or v.max() <= 0 or u.min() >= camera.width or v.min() >= camera.height:
+        raise RecordError(f"The 3D box of {label!r} lies outside of the picture; it was left out.")
+    left, right = np.clip((u.min(), u.max()), 0, camera.width)
+    top, bottom = np.clip((v.min(), v.max()), 0, camera.height)
+    return float(left), float(top), float(right), float(bottom)

@@ -1,0 +1,166 @@
+"""Finds the regions that a claim's subject or object names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+
+from pipeline.claims.markup import shorten
+from pipeline.claims.names import names_match, normal_name
+from pipeline.records import Origin, Region
+
+_LEAST_SIMILARITY = 0.8
+_NUMBERED = re.compile(r"(.*\S)\s*#\s*(\d{1,3})\s*")
+_QUOTE = r"[\"'“”‘’「」《》]"
+_THING = r"(?:sign|board|poster|label|text|word|words|letters|line|banner|sticker|screen|plate)"
+_WRITTEN = (
+    re.compile(
+        rf"(?:.*\b)?(?:that\s+|which\s+)?(?:says|reads|saying|reading|labell?ed|marked)\s+{_QUOTE}?(.+?){_QUOTE}?", re.I
+    ),
+    re.compile(rf"(?:the\s+|a\s+)?{_THING}\s+{_QUOTE}?(.+?){_QUOTE}?", re.I),
+    re.compile(rf"(?:the\s+|a\s+)?{_QUOTE}?([^\"'“”‘’]+?){_QUOTE}?\s+{_THING}", re.I),
+    re.compile(rf"(?:.*)写(?:着|有){_QUOTE}?(.+?){_QUOTE}?(?:字样)?的.*"),
+    re.compile(rf"(?:文字|字样|单词){_QUOTE}?(.+?){_QUOTE}?"),
+    re.compile(rf"{_QUOTE}(.+?){_QUOTE}"),
+)
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What a name refers to.
+
+    Args:
+        by_frame: Index of the region, in the sequence that was searched, by index of its frame.
+        reason: One sentence that says why a frame that has a candidate, or every frame, has no region; empty
+            where nothing is in doubt.
+    """
+
+    by_frame: dict[int, int] = field(default_factory=dict)
+    reason: str = ""
+
+    @property
+    def found(self) -> bool:
+        """Whether at least one frame has the region."""
+        return bool(self.by_frame)
+
+
+def resolve(reference: str, regions: Sequence[Region], frame: int | None = None) -> Resolution:
+    """Find the one region per frame that a claim's subject or object names.
+
+    ``label#2`` is the second region of that label within its frame, in the given order. Otherwise the first of these
+    that finds something counts: the label or another name of the model's regions; a line of text
+    that OCR read, quoted or described ("the sign that says EXIT"); one region whose name has the same head
+    noun ("laptop" for "black laptop").
+
+    Args:
+        reference: The subject or object of a claim.
+        regions: Regions of all frames.
+        frame: Only this frame, or None for all.
+
+    Returns:
+        At most one region per frame.
+    """
+    frames = sorted({region.frame for region in regions if frame in (None, region.frame)})
+    numbered = _NUMBERED.fullmatch(reference)
+    name, number = (numbered[1], int(numbered[2])) if numbered else (reference, None)
+    by_frame: dict[int, int] = {}
+    reasons: list[str] = []
+    for index in frames:
+        candidates = _candidates(reference, regions, index) if number else []
+        position = None
+        if not candidates:
+            candidates, position = _candidates(name, regions, index), number
+        if position is not None and candidates:
+            if not 1 <= position <= len(candidates):
+                reasons.append(f"There is no {reference!r} in picture {index + 1}, only {len(candidates)} {name!r}.")
+            else:
+                by_frame[index] = candidates[position - 1]
+        elif len(candidates) == 1:
+            by_frame[index] = candidates[0]
+        elif candidates:
+            reasons.append(_ambiguous(name, [regions[candidate] for candidate in candidates], index))
+    if not by_frame and not reasons:
+        reasons.append(_not_found(reference, regions, frame))
+    return Resolution(by_frame, " ".join(reasons))
+
+
+def resolve_all(reference: str, regions: Sequence[Region], frame: int | None = None) -> tuple[int, ...]:
+    """Indices of all regions that a name may mean, as for counting.
+
+    Args:
+        reference: The subject of a claim, singular or plural.
+        regions: Regions of all frames.
+        frame: Only this frame, or None for all.
+    """
+    frames = sorted({region.frame for region in regions if frame in (None, region.frame)})
+    return tuple(candidate for index in frames for candidate in _candidates(reference, regions, index))
+
+
+def _candidates(name: str, regions: Sequence[Region], frame: int) -> list[int]:
+    """Indices of the regions of a frame that the best kind of match finds."""
+    wanted = normal_name(name)
+    objects = {i: r for i, r in enumerate(regions) if r.frame == frame and r.origin is not Origin.OCR}
+    lines = {i: r for i, r in enumerate(regions) if r.frame == frame and r.origin is Origin.OCR}
+    if not wanted:
+        return []
+    exact: tuple[Callable[[Region], bool], ...] = (
+        lambda region: normal_name(region.label) == wanted,
+        lambda region: any(normal_name(other) == wanted for other in _other_names(region)),
+    )
+    for test in exact:
+        if found := [index for index, region in objects.items() if test(region)]:
+            return found
+    written = _written(name)
+    if found := _most_similar(written or [name], lines, 1.0 if not written else _LEAST_SIMILARITY):
+        return found
+    if written and lines and not _names_text_loosely(name):
+        return []
+    return [
+        index
+        for index, region in objects.items()
+        if any(names_match(name, other) for other in (region.label, *_other_names(region)))
+    ]
+
+
+def _other_names(region: Region) -> list[str]:
+    return [text for key, text in region.attributes.items() if key in ("name_en", "name_zh", "name")]
+
+
+def _written(name: str) -> list[str]:
+    """Texts that a name quotes: EXIT of "the sign that says EXIT"."""
+    matches = (pattern.fullmatch(name.strip()[:200]) for pattern in _WRITTEN)
+    return [match[1] for match in matches if match]
+
+
+def _names_text_loosely(name: str) -> bool:
+    """Whether a name only may quote a text: "traffic sign" need not be a sign that says TRAFFIC."""
+    return not any(pattern.fullmatch(name.strip()[:200]) for pattern in (_WRITTEN[0], *_WRITTEN[3:]))
+
+
+def _most_similar(texts: list[str], lines: dict[int, Region], least: float) -> list[int]:
+    scores: dict[int, float] = {}
+    for index, line in lines.items():
+        read = normal_name(line.label)
+        scores[index] = max(SequenceMatcher(None, normal_name(text), read[:200]).ratio() for text in texts)
+    best = max(scores.values(), default=0.0)
+    return [index for index, score in scores.items() if score == best] if best >= least else []
+
+
+def _ambiguous(name: str, regions: list[Region], frame: int) -> str:
+    labels = list(dict.fromkeys(region.label for region in regions))
+    if len(labels) == 1:
+        numbers = " or ".join(f"{labels[0]}#{k + 1}" for k in range(min(len(regions), 3)))
+        return f"{len(regions)} regions are called {labels[0]!r} in picture {frame + 1}; say {numbers}."
+    return f"{name!r} may be {' or '.join(map(repr, labels[:4]))} in picture {frame + 1}; say which."
+
+
+def _not_found(name: str, regions: Sequence[Region], frame: int | None) -> str:
+    labels = list(dict.fromkeys(region.label for region in regions if frame in (None, region.frame)))
+    where = "" if frame is None else f" in picture {frame + 1}"
+    if not labels:
+        return f"No region is called {shorten(name, 60)!r}, because there are no regions{where}."
+    more = f" and {len(labels) - 12} more" if len(labels) > 12 else ""
+    shown = ", ".join(shorten(label, 30) for label in labels[:12])
+    return f"No region is called {shorten(name, 60)!r}{where}; there are: {shown}{more}."

@@ -1,0 +1,202 @@
+"""The command line: one console, one line per mistake, an exit code that says what happened.
+
+0: done. 1: some items of a batch failed. 2: the command, an input or a model cannot be used.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.markup import escape
+
+from pipeline.errors import TheodoliteError
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+logger = logging.getLogger(__name__)
+
+console = Console(soft_wrap=True, highlight=False)
+errors = Console(stderr=True, soft_wrap=True, highlight=False)
+
+USAGE = """\
+Theodolite: ask a vision-language model about space, and check its answer against geometry.
+
+  python -m pipeline run [KEY=VALUE ...]      ask, verify, write results; without arguments the quickstart
+  python -m pipeline verify input=PATH claims=claims.json [KEY=VALUE ...]
+                                              judge claims that somebody else made; no model is asked
+  python -m pipeline schema                   JSON Schema of results.jsonl
+  python -m pipeline doctor                   what is installed, which device, which models are on disk
+
+Add --help to run or verify for all options, -v for tracebacks and details."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: What follows the program's name; by default the process's own.
+
+    Returns:
+        The exit code.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    verbose = any(argument in ("-v", "--verbose") for argument in given)
+    given = [argument for argument in given if argument not in ("-v", "--verbose")]
+    _set_up_logging(verbose)
+    if not given or given[0] in ("-h", "--help", "help"):
+        console.print(USAGE, markup=False)
+        return 0
+    command, *rest = given
+    if command == "--version":
+        from pipeline import __version__
+
+        console.print(__version__)
+        return 0
+    if command not in _COMMANDS:
+        errors.print(f"There is no command {command!r}; there are {', '.join(_COMMANDS)}.", markup=False)
+        return 2
+    try:
+        return _COMMANDS[command](rest)
+    except TheodoliteError as error:
+        return _refuse(error, verbose)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        errors.print("Stopped. What is done is kept; add resume=true to go on.")
+        return 130
+
+
+def _refuse(error: Exception, verbose: bool, line: str | None = None) -> int:
+    if verbose:
+        errors.print_exception()
+    errors.print("[red]Error:[/red] " + escape((line or str(error)).replace("\n", " ")))
+    return 2
+
+
+def _set_up_logging(verbose: bool) -> None:
+    handler = RichHandler(console=errors, show_time=False, show_path=verbose, markup=False)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], format="%(message)s", force=True)
+    logging.getLogger("pipeline").setLevel(logging.DEBUG if verbose else logging.WARNING)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    return _hydra(arguments, "run", _run_job)
+
+
+def _verify(arguments: Sequence[str]) -> int:
+    return _hydra(["vlm=none", *arguments], "run", _run_job)
+
+
+def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig], int]) -> int:
+    """Compose the configuration as Hydra does, sweeps and ``--help`` included, and run the job."""
+    import hydra
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from pipeline.overrides import describe, translate
+    from pipeline.resources import resource_dir
+
+    sweep = any(argument in ("-m", "--multirun") for argument in arguments)
+    codes: list[int] = []
+    refused: list[TheodoliteError] = []
+
+    def guarded(config: DictConfig) -> None:
+        # A sweep goes on where one of its jobs is refused.
+        try:
+            codes.append(job(config))
+        except TheodoliteError as error:
+            codes.append(_refuse(error, logger.isEnabledFor(logging.DEBUG)) if sweep else 2)
+            refused.append(error)
+
+    # Hydra then raises what it otherwise prints over many lines.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    program, sys.argv = sys.argv, ["theodolite", *translate(arguments, sweep=sweep)]
+    try:
+        hydra.main(version_base="1.3", config_path=str(resource_dir("conf").resolve()), config_name=config_name)(
+            guarded
+        )()
+    except (HydraException, OmegaConfBaseException) as error:
+        return _refuse(error, logger.isEnabledFor(logging.DEBUG), describe(error))
+    finally:
+        sys.argv = program
+    if refused and not sweep:
+        raise refused[0]
+    return max(codes, default=0)
+
+
+def _run_job(config: DictConfig) -> int:
+    """Run the stages over the input and print what came out."""
+    from hydra.core.hydra_config import HydraConfig
+
+    from pipeline.build import build_source, build_stages
+    from pipeline.stages.compose import run
+    from pipeline.summary import print_summary
+
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    source = build_source(config)
+    stages = build_stages(config)
+    progress, on_item = _progress(source.count())
+    with progress:
+        summary = run(source, stages, folder, resume=config.resume, on_item=on_item)
+    print_summary(console, summary)
+    if summary.failures and not summary.results and not summary.skipped and len(summary.failures) == 1:
+        item, stage, reason = summary.failures[0]
+        errors.print("[red]Error:[/red] " + escape(f"{reason} (item {item}, stage {stage})"))
+        return 2
+    return 1 if summary.failures else 0
+
+
+def _progress(total: int | None) -> tuple[Any, Callable[[str], None]]:
+    """A progress bar where somebody is watching, nothing otherwise."""
+    if not errors.is_terminal:
+        return nullcontext(), lambda item_id: None
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    progress = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=errors
+    )
+    task = progress.add_task("Items", total=total)
+
+    def advance(item_id: str) -> None:
+        progress.update(task, advance=1, description=escape(item_id[:40]))
+
+    return progress, advance
+
+
+def _schema(arguments: Sequence[str]) -> int:
+    from pipeline.records import json_schema
+
+    if arguments:
+        errors.print("schema takes no arguments.")
+        return 2
+    console.print(json.dumps(json_schema(), indent=2), markup=False)
+    return 0
+
+
+def _doctor(arguments: Sequence[str]) -> int:
+    from pipeline.doctor import print_report
+
+    if arguments:
+        errors.print("doctor takes no arguments.")
+        return 2
+    print_report(console)
+    return 0
+
+
+_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "run": _run,
+    "verify": _verify,
+    "schema": _schema,
+    "doctor": _doctor,
+}

@@ -1,0 +1,141 @@
+"""Text and simple shapes on pictures: measured, shortened, wrapped, smooth.
+
+Convention: pictures are uint8 (H, W, 3) RGB and are drawn into; positions are (x, y) [px] of the
+top-left corner.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache, lru_cache
+
+import cv2
+import numpy as np
+
+from pipeline.export.palette import Colour
+
+INK: Colour = (33, 37, 41)
+GREY: Colour = (108, 117, 125)
+HAIRLINE: Colour = (222, 226, 230)
+PAPER: Colour = (255, 255, 255)
+ELLIPSIS = "..."
+
+# Latin words stay whole; Chinese, Japanese and Korean text may break after any character.
+_WORDS = re.compile(r"[⺀-鿿가-힯豈-﫿＀-￯]|[^\s⺀-鿿가-힯豈-﫿＀-￯]+|\s+")
+_SHIFT = 4
+
+
+@cache
+def _font() -> cv2.FontFace:
+    return cv2.FontFace("uni")
+
+
+def printable(text: str, longest: int = 2000) -> str:
+    """The text on one line, without characters that cannot be drawn.
+
+    OpenCV crashes on lone surrogates, so they and all control characters are removed.
+    """
+    cleaned = "".join(
+        " " if character.isspace() else character if unicodedata.category(character)[0] != "C" else ""
+        for character in text[: 2 * longest]
+    )
+    return " ".join(cleaned.split())[:longest]
+
+
+@lru_cache(maxsize=4096)
+def text_width(text: str, size_px: int) -> int:
+    """Width of the text [px], spaces at its end included."""
+    if not text:
+        return 0
+    # OpenCV measures ink; the bar at the end makes it count what comes before.
+    return int(_ink_width(f"{text}|", size_px) - _ink_width("|", size_px))
+
+
+def _ink_width(text: str, size_px: int) -> int:
+    x, _, width, _ = cv2.getTextSize((0, 0), text, (0, 0), _font(), size_px)
+    return int(x + width)
+
+
+def draw_text(picture: np.ndarray, text: str, x: int, y: int, size_px: int, colour: Colour = INK) -> None:
+    """Draw one line of text whose line box, 1.4 times as high as the letters' size, begins at (x, y)."""
+    if text:
+        # Without an explicit range OpenCV would break the line at the picture's edge.
+        baseline = y + round(size_px * 1.08)
+        cv2.putText(picture, text, (int(x), int(baseline)), colour, _font(), size_px, 0, 0, (0, 1 << 20))
+
+
+def line_height(size_px: int) -> int:
+    """Height of one line of text [px]."""
+    return round(size_px * 1.4)
+
+
+def shorten(text: str, size_px: int, width_px: int) -> str:
+    """The text, or as much of it as fits into the width with an ellipsis."""
+    if text_width(text, size_px) <= width_px:
+        return text
+    count = _fitting(text, size_px, width_px, ELLIPSIS)
+    return text[:count].rstrip() + ELLIPSIS if count else ""
+
+
+def _fitting(text: str, size_px: int, width_px: int, ending: str) -> int:
+    """How many characters of the text fit into the width together with the ending."""
+    low, high = 0, len(text)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if text_width(text[:middle].rstrip() + ending, size_px) <= width_px:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def wrap(text: str, size_px: int, width_px: int, most_lines: int) -> list[str]:
+    """The text in lines that fit into the width; what does not fit into the last one is shortened."""
+    lines: list[str] = []
+    line, rest = "", text
+    while rest and len(lines) < most_lines - 1:
+        match = _WORDS.match(rest)
+        word = match.group() if match else rest[0]
+        if text_width((line + word).rstrip(), size_px) <= width_px:
+            line, rest = line + word, rest[len(word) :]
+        elif line.strip():
+            lines.append(line.rstrip())
+            line, rest = "", rest.lstrip()
+        else:
+            count = max(1, _fitting(word, size_px, width_px, ""))
+            lines.append(word[:count])
+            line, rest = "", rest[count:]
+    last = (line + rest).strip()
+    if last:
+        lines.append(shorten(last, size_px, width_px))
+    return lines
+
+
+def rounded_rectangle(
+    picture: np.ndarray, x: int, y: int, width: int, height: int, radius: int, colour: Colour
+) -> None:
+    """Fill a rectangle with round corners; parts outside the picture are left out."""
+    radius = max(0, min(radius, width // 2, height // 2))
+    left, top, right, bottom = x, y, x + width - 1, y + height - 1
+    cv2.rectangle(picture, (left + radius, top), (right - radius, bottom), colour, cv2.FILLED)
+    cv2.rectangle(picture, (left, top + radius), (right, bottom - radius), colour, cv2.FILLED)
+    for corner_x in (left + radius, right - radius):
+        for corner_y in (top + radius, bottom - radius):
+            cv2.circle(picture, (corner_x, corner_y), radius, colour, cv2.FILLED, cv2.LINE_AA)
+
+
+def smooth_line(
+    picture: np.ndarray, points: list[tuple[float, float]], colour: Colour, thickness: int, closed: bool = False
+) -> None:
+    """Draw a smooth line through points with fractions of a pixel."""
+    scaled = np.round(np.array(points) * (1 << _SHIFT)).astype(np.int32)
+    cv2.polylines(picture, [scaled], closed, colour, thickness, cv2.LINE_AA, _SHIFT)
+
+
+def readable_on(colour: Colour) -> Colour:
+    """Black or white, whichever stands out more on the colour (WCAG 2.1, relative luminance)."""
+    channels = np.array(colour) / 255
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    luminance = float(linear @ (0.2126, 0.7152, 0.0722))
+    return INK if luminance > 0.22 else PAPER

@@ -1,0 +1,204 @@
+"""One picture per result: photos with regions, depth beside them, verdicts below."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from pipeline.errors import ExportError
+from pipeline.export.drawing import GREY, draw_text, line_height, printable, shorten, text_width
+from pipeline.export.files import replacing
+from pipeline.export.palette import region_colours, region_names
+from pipeline.export.panel import SMALL_PX, blank, draw_footer, draw_header, draw_verdicts
+from pipeline.export.pictures import (
+    Mark,
+    colour_range,
+    draw_depth,
+    draw_legend_bar,
+    draw_photo,
+    nearness,
+)
+from pipeline.records import DepthKind, DepthMap, Frame, Origin, Result, Scene
+
+MOST_FRAMES = 32
+_MARGIN = 40
+_GAP = 16
+_NARROWEST = 1120
+_TEXT_REGION_COLOUR = (235, 235, 235)
+
+
+def write_overlay(path: Path, scene: Scene, result: Result) -> Path:
+    """Write ``draw_overlay`` as PNG.
+
+    Args:
+        path: Where to write.
+        scene: Frames and depth.
+        result: Regions, answer and verdicts.
+
+    Returns:
+        The path.
+
+    Raises:
+        ExportError: If the file cannot be written.
+    """
+    done, data = cv2.imencode(".png", cv2.cvtColor(draw_overlay(scene, result), cv2.COLOR_RGB2BGR))
+    if not done:
+        raise ExportError(f"The overlay of item {result.item_id} cannot be stored as PNG.")
+    with replacing(path) as temporary:
+        temporary.write_bytes(data.tobytes())
+    return path
+
+
+def draw_overlay(scene: Scene, result: Result) -> np.ndarray:
+    """Draw what was asked, seen and judged.
+
+    Args:
+        scene: Frames and depth; of many frames the first 32 are drawn.
+        result: Regions, answer and verdicts.
+
+    Returns:
+        uint8 RGB (H, W, 3), at most about 2000 px wide.
+    """
+    grid = _Grid.of(scene)
+    width = max(_NARROWEST, grid.width)
+    header = draw_header(result, width)
+    parts = [] if header is None else [header]
+    parts += [_draw_frames(scene, result, grid, width), draw_verdicts(result, width)]
+    parts.append(draw_footer(_footer(scene, result), width))
+    height = sum(len(part) for part in parts) + 28 * (len(parts) - 1) + 2 * _MARGIN
+    canvas = blank(width + 2 * _MARGIN, height)
+    y = _MARGIN
+    for part in parts:
+        canvas[y : y + len(part), _MARGIN : _MARGIN + width] = part
+        y += len(part) + 28
+    return canvas
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Where the pictures go: columns of photo and depth, all cells of one size [px]."""
+
+    sizes: tuple[tuple[int, int], ...]
+    columns: int
+    pictures: int
+
+    @classmethod
+    def of(cls, scene: Scene) -> _Grid:
+        frames = scene.frames[:MOST_FRAMES]
+        pictures = 2 if scene.depth else 1
+        columns = next(columns for columns, most in ((1, 1), (2, 6), (3, 15), (4, MOST_FRAMES)) if len(frames) <= most)
+        total = 1520 if columns < 3 else 1920
+        widest = (total + _GAP) // (columns * pictures) - _GAP
+        highest = 760 if columns == 1 else widest
+        return cls(tuple(_fitted(frame, widest, highest) for frame in frames), columns, pictures)
+
+    @property
+    def cell(self) -> tuple[int, int]:
+        return max(width for width, _ in self.sizes), max(height for _, height in self.sizes)
+
+    @property
+    def width(self) -> int:
+        return self.columns * self.pictures * (self.cell[0] + _GAP) - _GAP
+
+
+def _fitted(frame: Frame, widest: int, highest: int) -> tuple[int, int]:
+    scale = min(widest / frame.width, highest / frame.height)
+    return max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
+
+
+def _draw_frames(scene: Scene, result: Result, grid: _Grid, width: int) -> np.ndarray:
+    cell_width, cell_height = grid.cell
+    caption = line_height(SMALL_PX) + 8
+    step = cell_height + caption + _GAP
+    rows = -(-len(grid.sizes) // grid.columns)
+    hidden = len(scene.frames) - len(grid.sizes)
+    sheet = blank(width, rows * step - _GAP + (caption if hidden else 0))
+    marks = _marks(result, len(scene.frames))
+    near = [nearness(depth, *size) for depth, size in zip(scene.depth, grid.sizes, strict=False)]
+    # Metres compare across frames, so they share their colours; other depth has a scale per frame.
+    common = colour_range(near) if all(depth.kind is DepthKind.METRIC for depth in scene.depth) else None
+    for index, (frame, size) in enumerate(zip(scene.frames, grid.sizes, strict=False)):
+        row, column = divmod(index, grid.columns)
+        x, y = column * grid.pictures * (cell_width + _GAP), row * step
+        thickness = max(1, min(3, size[0] // 150))
+        photo = draw_photo(frame.rgb, marks[index], *size, 13 if grid.columns > 2 else 16, thickness)
+        _place(sheet, photo, x, y)
+        name = f"{index + 1}  {frame.name}" if len(scene.frames) > 1 else frame.name
+        time = "" if frame.timestamp_s is None else f", {frame.timestamp_s:.2f} s"
+        caption_text = shorten(printable(name + time, 200), SMALL_PX, cell_width)
+        draw_text(sheet, caption_text, x, y + cell_height + 6, SMALL_PX, GREY)
+        if scene.depth:
+            x += cell_width + _GAP
+            ends = common or colour_range([near[index]])
+            _place(sheet, draw_depth(near[index], ends), x, y)
+            _draw_legend(sheet, scene.depth[index], ends, x, y + cell_height + 6, cell_width)
+    if hidden:
+        draw_text(sheet, f"and {hidden} more frames", 0, rows * step - _GAP + 6, SMALL_PX, GREY)
+    return sheet
+
+
+def _place(sheet: np.ndarray, picture: np.ndarray, x: int, y: int) -> None:
+    sheet[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
+
+
+def _marks(result: Result, frames: int) -> list[list[Mark]]:
+    """The regions of each frame; text that no verdict speaks of stays in the background."""
+    named = {
+        name
+        for verdict in result.verdicts
+        for name in (verdict.claim.subject, verdict.claim.object)
+        if name is not None
+    }
+    marks: list[list[Mark]] = [[] for _ in range(frames)]
+    for region, name, colour in zip(
+        result.regions, region_names(result.regions), region_colours(result.regions), strict=True
+    ):
+        if region.frame >= frames:
+            continue
+        if region.origin is Origin.OCR and name not in named:
+            marks[region.frame].insert(0, Mark(region, "", _TEXT_REGION_COLOUR))
+        else:
+            marks[region.frame].append(Mark(region, name, colour))
+    return marks
+
+
+def _draw_legend(
+    sheet: np.ndarray, depth: DepthMap, ends: tuple[float, float] | None, x: int, y: int, width: int
+) -> None:
+    """Write what the depth is on the left, and its range from near to far on the right."""
+    if ends is None:
+        draw_text(sheet, "no valid depth", x, y, SMALL_PX, GREY)
+        return
+    near, far = "near", "far"
+    if depth.kind is DepthKind.METRIC:
+        near, far = (f"{float(np.exp(-end)):.3g} m" for end in (ends[1], ends[0]))
+    bar_width = min(140, max(0, width - text_width(near, SMALL_PX) - text_width(far, SMALL_PX) - 16))
+    left = x + width - text_width(far, SMALL_PX) - bar_width - 8
+    start = left - text_width(near, SMALL_PX) - 8
+    draw_text(sheet, near, start, y, SMALL_PX, GREY)
+    draw_text(sheet, far, left + bar_width + 8, y, SMALL_PX, GREY)
+    if bar_width:
+        bar_y = y + line_height(SMALL_PX) // 2 - 5
+        _place(sheet, draw_legend_bar(bar_width, 10), left, bar_y)
+    kind = f"depth: {_kind(depth)}"
+    if depth.kind is DepthKind.METRIC:
+        kind += f", scale from {depth.scale_source}"
+    if text_width(kind, SMALL_PX) <= start - x - 16:
+        draw_text(sheet, kind, x, y, SMALL_PX, GREY)
+
+
+def _footer(scene: Scene, result: Result) -> str:
+    parts = [f"item {result.item_id}"]
+    if result.answer is not None:
+        parts.append(f"answer by {result.answer.model}")
+    sources = dict.fromkeys(f"{depth.backend} ({_kind(depth)})" for depth in scene.depth)
+    if sources:
+        parts.append(f"depth by {', '.join(sources)}")
+    return "  ·  ".join(parts)
+
+
+def _kind(depth: DepthMap) -> str:
+    return depth.kind.replace("_", " ")

@@ -1,0 +1,244 @@
+"""The two pictures of a frame: the photo with its regions, and its depth in colour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from pipeline.export.drawing import (
+    draw_text,
+    line_height,
+    printable,
+    readable_on,
+    rounded_rectangle,
+    shorten,
+    smooth_line,
+    text_width,
+)
+from pipeline.export.palette import Colour
+from pipeline.records import DepthMap, Region
+
+INVALID: Colour = (38, 40, 46)
+_MASK_OPACITY = 0.28
+_RIM: Colour = (20, 20, 20)
+
+
+@dataclass(frozen=True, eq=False)
+class Mark:
+    """A region to draw: what it is called, and in which colour.
+
+    Args:
+        region: The region.
+        name: Its name; an empty one draws a thin box without a label.
+        colour: Its colour.
+    """
+
+    region: Region
+    name: str
+    colour: Colour
+
+
+def fit(picture: np.ndarray, width: int, height: int, smooth: bool = True) -> np.ndarray:
+    """The picture resampled to the size; small ones keep their pixels visible."""
+    if not smooth or width >= 4 * picture.shape[1]:
+        method = cv2.INTER_NEAREST
+    else:
+        method = cv2.INTER_AREA if width < picture.shape[1] else cv2.INTER_CUBIC
+    resized: np.ndarray = cv2.resize(picture, (width, height), interpolation=method)
+    return resized
+
+
+def draw_photo(
+    rgb: np.ndarray, marks: Sequence[Mark], width: int, height: int, text_px: int, line_px: int
+) -> np.ndarray:
+    """The photo with masks, boxes and labels.
+
+    Args:
+        rgb: uint8 (H, W, 3).
+        marks: The regions of this frame, in the order of drawing.
+        width: Width of the drawing [px].
+        height: Height of the drawing [px].
+        text_px: Size of the labels [px].
+        line_px: Thickness of the boxes [px].
+
+    Returns:
+        uint8 (height, width, 3).
+    """
+    picture = np.ascontiguousarray(fit(rgb, width, height))
+    scale = (width / rgb.shape[1], height / rgb.shape[0])
+    corners = []
+    for mark in marks:
+        if mark.region.mask is not None:
+            _draw_mask(picture, mark, line_px)
+    for mark in marks:
+        corners.append(_draw_box(picture, mark, scale, line_px))
+    chips: list[tuple[int, int, int, int]] = []
+    for mark, corner in zip(marks, corners, strict=True):
+        if corner is not None and mark.name:
+            chips.append(_draw_chip(picture, mark, corner, chips, text_px))
+    return picture
+
+
+def _draw_mask(picture: np.ndarray, mark: Mark, line_px: int) -> None:
+    height, width = picture.shape[:2]
+    mask = fit(np.asarray(mark.region.mask, dtype=np.uint8), width, height, smooth=False)
+    inside = mask.astype(bool)
+    tinted = picture[inside] * (1 - _MASK_OPACITY) + np.array(mark.colour) * _MASK_OPACITY
+    picture[inside] = np.round(tinted).astype(np.uint8)
+    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(picture, contours, -1, mark.colour, line_px, cv2.LINE_AA)
+
+
+def _draw_box(
+    picture: np.ndarray, mark: Mark, scale: tuple[float, float], line_px: int
+) -> tuple[int, int, int, int] | None:
+    """Draw the part of the box that is in the picture; return its edges, or None if there is none."""
+    height, width = picture.shape[:2]
+    left, top, right, bottom = (
+        edge * factor for edge, factor in zip(mark.region.box_px, (*scale, *scale), strict=True)
+    )
+    if right < 0 or bottom < 0 or left > width or top > height:
+        return None
+    if mark.region.is_point:
+        centre = (round(min(left, width - 1)), round(min(top, height - 1)))
+        cv2.circle(picture, centre, 3 * line_px + 1, (255, 255, 255), -1, cv2.LINE_AA)
+        cv2.circle(picture, centre, 3 * line_px, mark.colour, -1, cv2.LINE_AA)
+        reach = 4 * line_px
+        return centre[0] - reach, centre[1] - reach, centre[0] + reach, centre[1] + reach
+    x1, y1 = max(0, round(left)), max(0, round(top))
+    x2, y2 = min(width, max(round(right), x1 + 1)), min(height, max(round(bottom), y1 + 1))
+    thickness = line_px if mark.name and mark.region.mask is None else 1
+    for step in range(min(thickness, (min(x2 - x1, y2 - y1) + 1) // 2)):
+        cv2.rectangle(picture, (x1 + step, y1 + step), (x2 - 1 - step, y2 - 1 - step), mark.colour, 1)
+    if min(x2 - x1, y2 - y1) > 4 * thickness:
+        # A dark rim on the inside keeps light colours visible on light ground.
+        corner, opposite = (x1 + thickness, y1 + thickness), (x2 - 1 - thickness, y2 - 1 - thickness)
+        cv2.rectangle(picture, corner, opposite, _RIM, 1)
+    return x1, y1, x2, y2
+
+
+def _draw_chip(
+    picture: np.ndarray,
+    mark: Mark,
+    box: tuple[int, int, int, int],
+    taken: Iterable[tuple[int, int, int, int]],
+    text_px: int,
+) -> tuple[int, int, int, int]:
+    """Write the name where it hides no other name if there is such a place; return where."""
+    picture_height, picture_width = picture.shape[:2]
+    padding = max(2, text_px // 3)
+    name = shorten(printable(mark.name, 80), text_px, picture_width - 2 * padding)
+    width, height = text_width(name, text_px) + 2 * padding, line_height(text_px) + padding // 2
+    x1, y1, x2, y2 = box
+    wishes = [(x, y) for y in (y1 - height, y1, y2 - height, y2) for x in (x1, x2 - width)]
+    wishes += [(x, y) for y in range(y1 + height, y2 - 2 * height, height) for x in (x1, x2 - width)]
+    places = [
+        (max(0, min(x, picture_width - width)), max(0, min(y, picture_height - height)), width, height)
+        for x, y in wishes
+    ]
+    others = list(taken)
+    place = min(places, key=lambda candidate: sum(_overlap(candidate, other) for other in others))
+    rounded_rectangle(picture, *place, max(2, text_px // 4), mark.colour)
+    draw_text(picture, name, place[0] + padding, place[1] + padding // 4, text_px, readable_on(mark.colour))
+    return place
+
+
+def _overlap(first: tuple[int, int, int, int], second: tuple[int, int, int, int]) -> int:
+    """Common area of two rectangles (x, y, width, height) [px^2]."""
+    width = min(first[0] + first[2], second[0] + second[2]) - max(first[0], second[0])
+    height = min(first[1] + first[3], second[1] + second[3]) - max(first[1], second[1])
+    return max(0, width) * max(0, height)
+
+
+def nearness(depth: DepthMap, width: int, height: int) -> np.ndarray:
+    """How near each pixel is, resampled without mixing near and far.
+
+    Depth with shape is put on a logarithmic scale: equal ratios look equally far apart.
+
+    Args:
+        depth: The depth map.
+        width: Width of the drawing [px].
+        height: Height of the drawing [px].
+
+    Returns:
+        float64 (height, width) that grows towards the camera; NaN where the depth is invalid.
+    """
+    valid = fit(depth.valid.astype(np.uint8), width, height, smooth=False).astype(bool)
+    values = np.where(valid, fit(depth.values, width, height, smooth=False).astype(np.float64), np.nan)
+    if depth.kind.larger_is_nearer:
+        return values
+    return -np.log(values) if depth.kind.has_shape else -values
+
+
+def colour_range(maps: Iterable[np.ndarray]) -> tuple[float, float] | None:
+    """Nearness of the far and of the near end of the colours: the 1st and 99th percentile of all pixels.
+
+    Returns:
+        (far, near), or None where no pixel is valid.
+    """
+    parts = [values[np.isfinite(values)] for values in maps]
+    together = np.concatenate(parts) if parts else np.empty(0)
+    if not together.size:
+        return None
+    far, near = np.percentile(together, (1, 99))
+    return float(far), float(near)
+
+
+def draw_depth(nearness_map: np.ndarray, ends: tuple[float, float] | None) -> np.ndarray:
+    """Nearness in colour: warm and light is near, blue is far, dark grey is invalid.
+
+    Args:
+        nearness_map: float (H, W), see ``nearness``.
+        ends: Far and near end of the colours, see ``colour_range``.
+
+    Returns:
+        uint8 (H, W, 3).
+    """
+    if ends is None:
+        return np.full((*nearness_map.shape, 3), INVALID, dtype=np.uint8)
+    far, near = ends
+    share = (nearness_map - far) / (near - far) if near > far else np.full(nearness_map.shape, 0.5)
+    level = np.round(np.clip(np.nan_to_num(share), 0, 1) * 255).astype(np.uint8)
+    picture = colours(level)
+    picture[~np.isfinite(nearness_map)] = INVALID
+    return picture
+
+
+def colours(level: np.ndarray) -> np.ndarray:
+    """Colours of depth, uint8 (H, W, 3), for levels from 0 (far) to 255 (near), uint8 (H, W)."""
+    picture: np.ndarray = cv2.applyColorMap(level, cv2.COLORMAP_PLASMA)[..., ::-1]
+    return np.ascontiguousarray(picture)
+
+
+def draw_legend_bar(width: int, height: int) -> np.ndarray:
+    """The colours from near to far, uint8 (height, width, 3)."""
+    level = np.linspace(255, 0, width).round().astype(np.uint8)
+    return colours(np.repeat(level[None], height, axis=0))
+
+
+def status_mark(picture: np.ndarray, kind: str, x: int, y: int, size_px: int, colour: Colour) -> None:
+    """Draw a filled disc with a tick, a cross or a dash in it: the status without its colour.
+
+    Args:
+        picture: Picture to draw into.
+        kind: ``supported``, ``refuted`` or another word.
+        x: Left edge [px].
+        y: Top edge [px].
+        size_px: Diameter [px].
+        colour: Colour of the disc.
+    """
+    radius = size_px / 2
+    centre_x, centre_y = x + radius, y + radius
+    cv2.circle(
+        picture, (round(centre_x * 16), round(centre_y * 16)), round(radius * 16), colour, cv2.FILLED, cv2.LINE_AA, 4
+    )
+    strokes = {
+        "supported": [[(-0.45, 0.05), (-0.12, 0.38), (0.48, -0.32)]],
+        "refuted": [[(-0.35, -0.35), (0.35, 0.35)], [(-0.35, 0.35), (0.35, -0.35)]],
+    }.get(kind, [[(-0.42, 0.0), (0.42, 0.0)]])
+    for stroke in strokes:
+        points = [(centre_x + dx * radius, centre_y + dy * radius) for dx, dy in stroke]
+        smooth_line(picture, points, readable_on(colour), max(1, size_px // 10))

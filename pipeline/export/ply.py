@@ -1,0 +1,167 @@
+"""The scene as a coloured point cloud in a PLY file.
+
+Convention: OpenCV axes (x right, y down, z forward); metres where the depth is metric, else the depth's
+own unit. The integer property ``region`` is the index in the result's ``regions``, -1 for none.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from pipeline.errors import DependencyError, ExportError
+from pipeline.export.files import replacing
+from pipeline.export.palette import region_colours
+from pipeline.geometry.backprojection import back_project
+from pipeline.records import DepthKind, DepthMap, Origin, Region, Result, Scene
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class ColouredPoints:
+    """Points with their colours and regions.
+
+    Args:
+        positions: float64 (N, 3), in the unit of the depth.
+        colours: uint8 (N, 3), RGB.
+        regions: int32 (N,), index in the result's regions, -1 for none.
+    """
+
+    positions: np.ndarray
+    colours: np.ndarray
+    regions: np.ndarray
+
+
+def write_ply(path: Path, scene: Scene, result: Result, max_points: int = 200_000) -> Path | None:
+    """Write the scene as a binary little-endian PLY.
+
+    Args:
+        path: Where to write.
+        scene: Frames and depth.
+        result: The regions, which colour their points.
+        max_points: The most points of the file; of more, every n-th is taken.
+
+    Returns:
+        The path, or None where the depth has no shape or no valid pixel; the reason is logged.
+
+    Raises:
+        DependencyError: If Open3D cannot be imported.
+        ExportError: If the file cannot be written.
+    """
+    cloud = coloured_points(scene, result, max_points)
+    if cloud is None:
+        return None
+    open3d = _open3d()
+    tensors = open3d.t.geometry.PointCloud()
+    tensors.point.positions = open3d.core.Tensor(cloud.positions.astype(np.float32))
+    tensors.point.colors = open3d.core.Tensor(cloud.colours)
+    tensors.point["region"] = open3d.core.Tensor(np.ascontiguousarray(cloud.regions[:, None]))
+    with replacing(path) as temporary:
+        temporary.touch()
+        if not open3d.t.io.write_point_cloud(str(temporary), tensors):
+            raise ExportError(f"Open3D cannot write {path}; choose another output_dir or free some space.")
+    return path
+
+
+def coloured_points(scene: Scene, result: Result, max_points: int) -> ColouredPoints | None:
+    """The points of the scene, thinned evenly and always in the same way.
+
+    Frames that have a pose and metric depth are merged in the world frame. Without such frames the first
+    one whose depth has shape is used, in its own camera frame: depth of two frames has no common place.
+
+    Args:
+        scene: Frames and depth.
+        result: The regions; where several cover a pixel, the smallest owns it.
+        max_points: The most points.
+
+    Returns:
+        The points, or None where there are none; the reason is logged.
+    """
+    indices = _placeable(scene)
+    count = sum(int(scene.depth[index].valid.sum()) for index in indices)
+    if not count:
+        reason = "has no valid pixel" if indices else "has no shape, so its points have no place"
+        logger.info("No point cloud of item %s: its depth %s.", scene.id, reason if scene.depth else "is missing")
+        return None
+    stride = -(-count // max(1, max_points))
+    palette = np.array([*region_colours(result.regions), (0, 0, 0)], dtype=np.uint8)
+    parts, offset = [], 0
+    for index in indices:
+        frame, depth = scene.frames[index], scene.depth[index]
+        pixels = np.flatnonzero(depth.valid)
+        kept = np.zeros(depth.valid.size, dtype=bool)
+        kept[pixels[-offset % stride :: stride]] = True
+        offset += len(pixels)
+        mask = kept.reshape(depth.shape)
+        positions = back_project(depth.values, frame.camera, mask)
+        if frame.pose is not None and depth.kind is DepthKind.METRIC:
+            positions = positions @ frame.pose[:3, :3].T + frame.pose[:3, 3]
+        owners = region_map(result.regions, index, depth.shape)[mask]
+        colours = np.where((owners >= 0)[:, None], palette[owners], frame.rgb[mask])
+        parts.append(ColouredPoints(positions, colours, owners))
+    return ColouredPoints(
+        np.concatenate([part.positions for part in parts]),
+        np.concatenate([part.colours for part in parts]),
+        np.concatenate([part.regions for part in parts]),
+    )
+
+
+def region_map(regions: tuple[Region, ...], frame: int, shape: tuple[int, int]) -> np.ndarray:
+    """Which region each pixel of a frame belongs to: its mask, else its box; read text belongs to none.
+
+    Args:
+        regions: All regions of the result.
+        frame: Index of the frame.
+        shape: (height, width) of the frame [px].
+
+    Returns:
+        int32 (H, W): index of the region, -1 for none; where several overlap, the smallest.
+    """
+    height, width = shape
+    # A pixel belongs to a box if its centre does; the centre of the first lies at 0.5.
+    columns, rows = np.arange(width) + 0.5, np.arange(height) + 0.5
+    owners = np.full(shape, -1, dtype=np.int32)
+    for index in sorted(range(len(regions)), key=lambda index: -_area_px(regions[index])):
+        region = regions[index]
+        if region.frame != frame or region.origin is Origin.OCR:
+            continue
+        if region.mask is not None and region.mask.shape == shape:
+            owners[region.mask] = index
+        else:
+            x1, y1, x2, y2 = region.box_px
+            owners[np.ix_((rows >= y1) & (rows < y2), (columns >= x1) & (columns < x2))] = index
+    return owners
+
+
+def _area_px(region: Region) -> float:
+    if region.mask is not None:
+        return float(region.mask.sum())
+    x1, y1, x2, y2 = region.box_px
+    return (x2 - x1) * (y2 - y1)
+
+
+def _placeable(scene: Scene) -> list[int]:
+    """Indices of the frames whose points share one coordinate frame."""
+
+    def is_posed(index: int, depth: DepthMap) -> bool:
+        return depth.kind is DepthKind.METRIC and scene.frames[index].pose is not None
+
+    posed = [index for index, depth in enumerate(scene.depth) if is_posed(index, depth)]
+    shaped = [index for index, depth in enumerate(scene.depth) if depth.kind.has_shape]
+    return posed or shaped[:1]
+
+
+def _open3d() -> ModuleType:
+    try:
+        import open3d
+    except (ImportError, OSError) as error:
+        raise DependencyError(
+            f"Open3D cannot be imported ({error}); install it with pip, and on Linux the system libraries "
+            "libusb-1.0-0 libegl1 libgl1 libx11-6 libgomp1, or set export.ply=false."
+        ) from error
+    return open3d

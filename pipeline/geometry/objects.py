@@ -1,0 +1,207 @@
+"""From a region to its object: background removed, edge eroded, the rest kept as a distribution.
+
+Everything here works on an *order coordinate* (see ``order_coordinate``), so that what comes out does
+not depend on the scale, and for affine kinds the shift, that the depth's kind leaves open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from pipeline.geometry.regions import Window
+from pipeline.records import DepthKind
+
+_BINS = 64
+# Below this share the pixels that no other box claims may be mere corners.
+_EXCLUSIVE_SHARE = 0.25
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectPixels:
+    """The pixels of one object within one frame.
+
+    Args:
+        window: Where the arrays below lie in the frame.
+        mask: bool (h, w) of the window; all valid pixels of the object.
+        core: bool (h, w); the same without the edge, where depth mixes object and background.
+        coordinate: float32 (h, w); order coordinate of the window, meaningful where ``mask`` is set.
+        quantiles: float64 (Q,), evenly spaced quantiles of the core's coordinate, ascending.
+    """
+
+    window: Window
+    mask: np.ndarray
+    core: np.ndarray
+    coordinate: np.ndarray
+    quantiles: np.ndarray
+
+    @property
+    def median(self) -> float:
+        """Median order coordinate of the core."""
+        return float(self.quantiles[len(self.quantiles) // 2])
+
+
+def order_coordinate(values: np.ndarray, kind: DepthKind) -> np.ndarray:
+    """A coordinate that grows with distance and turns the kind's freedom into a shift or a scale.
+
+    Args:
+        values: float (...), depth of the given kind.
+        kind: What the values mean.
+
+    Returns:
+        float32 (...): ``log z`` where z is known up to a factor (differences are relative distances),
+        z for affine depth, ``-d`` for affine disparity (differences are in units of the frame's spread).
+    """
+    if kind.has_shape:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.log(values, dtype=np.float32)
+    coordinate: np.ndarray = -values if kind.larger_is_nearer else values
+    return coordinate
+
+
+def coordinate_spread(values: np.ndarray, valid: np.ndarray, kind: DepthKind) -> float:
+    """Unit of differences of the order coordinate of a whole frame.
+
+    Returns:
+        1 where the coordinate is a logarithm; otherwise the range from the 2nd to the 98th percentile
+        of the frame's valid values, so that a difference divided by it is free of scale and shift.
+        0 for a constant or empty map.
+    """
+    if kind.has_shape:
+        return 1.0
+    step = max(1, int(np.sqrt(values.size / 40_000)))
+    sample = values[::step, ::step][valid[::step, ::step]]
+    if sample.size < 2:
+        sample = values[valid]
+    if sample.size < 2:
+        return 0.0
+    low, high = np.percentile(sample, (2, 98))
+    return float(high - low)
+
+
+def foreground(
+    coordinate: np.ndarray, candidates: np.ndarray, min_share: float, exclusive: np.ndarray | None = None
+) -> np.ndarray:
+    """The pixels of a box that belong to its object rather than to what lies behind or before it.
+
+    The coordinates are split into modes at the gaps and deep valleys of their histogram. An object
+    fills the middle of its box, while background shows in the corners and an occluder enters from a
+    side; so the nearest mode is taken that holds enough of the centre-weighted pixels.
+
+    Args:
+        coordinate: float (h, w), order coordinate.
+        candidates: bool (h, w), valid pixels of the box.
+        min_share: Share of the centre-weighted pixels that a mode must hold, in (0, 1).
+        exclusive: Optional bool (h, w), the pixels that no other box claims; where they are a good part
+            of the box, they alone choose the mode.
+
+    Returns:
+        bool (h, w), a subset of the candidates.
+    """
+    values = coordinate[candidates]
+    if values.size < 2:
+        return candidates
+    low, high = np.percentile(values, (1, 99))
+    if not high > low:
+        return candidates
+    height, width = candidates.shape
+    weight = np.minimum.outer(_triangle(height), _triangle(width))[candidates]
+    if exclusive is not None:
+        own = exclusive[candidates]
+        if own.mean() >= _EXCLUSIVE_SHARE:
+            weight = weight * own
+    bins = np.clip((values - low) * (_BINS / (high - low)), 0, _BINS - 1).astype(np.intp)
+    histogram = np.bincount(bins, weights=weight, minlength=_BINS)
+    edges = _valleys(histogram)
+    total = histogram.sum()
+    shares = np.add.reduceat(histogram, edges[:-1]) / total
+    enough = np.flatnonzero(shares >= min_share)
+    chosen = int(enough[0]) if len(enough) else int(np.argmax(shares))
+    kept = candidates.copy()
+    kept[candidates] = (bins >= edges[chosen]) & (bins < edges[chosen + 1])
+    return kept
+
+
+def _triangle(length: int) -> np.ndarray:
+    """Weights that fall from 1 in the middle to nearly 0 at both ends, float64 (length,)."""
+    return 1.0 - np.abs(2 * (np.arange(length) + 0.5) / length - 1)
+
+
+def _valleys(histogram: np.ndarray) -> np.ndarray:
+    """Bin edges that split a histogram into its modes, first 0 and last the number of bins.
+
+    A valley separates two peaks where it is lower than a third of the lower one.
+    """
+    smooth = np.convolve(histogram, (0.25, 0.5, 0.25), mode="same")
+    edges = [0]
+    peak = lowest = smooth[0]
+    lowest_at = 0
+    for position, value in enumerate(smooth):
+        if value < lowest:
+            lowest, lowest_at = value, position
+        if lowest < min(peak, value) / 3 and value - lowest > 0.01 * smooth.sum():
+            edges.append(max(lowest_at, edges[-1] + 1))
+            peak = lowest = value
+            lowest_at = position
+        elif value > peak:
+            peak = lowest = value
+            lowest_at = position
+    return np.array([*edges, len(histogram)])
+
+
+def erode(mask: np.ndarray, radius_px: int, keep_share: float = 0.3) -> np.ndarray:
+    """Remove the edge of a mask; less of it where little would remain.
+
+    Args:
+        mask: bool (h, w); outside the array counts as outside the mask.
+        radius_px: Width of the edge [px].
+        keep_share: The radius shrinks until at least this share of the mask is left.
+
+    Returns:
+        bool (h, w).
+    """
+    area = int(mask.sum())
+    source = mask.astype(np.uint8)
+    for radius in range(radius_px, 0, -1):
+        kernel = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
+        core = cv2.erode(source, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0).astype(bool)
+        if core.sum() >= keep_share * area:
+            return core
+    return mask
+
+
+def object_pixels(
+    coordinate: np.ndarray,
+    valid: np.ndarray,
+    window: Window,
+    region_mask: np.ndarray | None,
+    *,
+    exclusive: np.ndarray | None = None,
+    edge_px: int,
+    min_share: float,
+    quantiles: int = 33,
+) -> ObjectPixels | None:
+    """The object of a region.
+
+    Args:
+        coordinate: float32 (h, w) of the window, order coordinate.
+        valid: bool (h, w) of the window, where it means something.
+        window: Where they lie in the frame.
+        region_mask: Optional bool (h, w) of the window; then no background is searched for.
+        exclusive: See ``foreground``.
+        edge_px: Width of the edge to leave out [px].
+        min_share: See ``foreground``.
+        quantiles: How many quantiles to keep.
+
+    Returns:
+        The object, or None where no valid pixel is left.
+    """
+    mask = foreground(coordinate, valid, min_share, exclusive) if region_mask is None else valid & region_mask
+    if not mask.any():
+        return None
+    core = erode(mask, edge_px)
+    values = coordinate[core]
+    levels = np.quantile(values, np.linspace(0, 1, quantiles)).astype(np.float64)
+    return ObjectPixels(window, mask, core, coordinate, levels)

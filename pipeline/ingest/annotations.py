@@ -1,0 +1,219 @@
+"""Regions and claims that users give."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from pipeline.errors import InputError, RecordError
+from pipeline.ingest.files import check_keys, existing_file, one_line
+from pipeline.ingest.pictures import open_picture
+from pipeline.ingest.resampling import Size, size_of
+from pipeline.records import Claim, Origin, Region, from_plain
+from pipeline.records.claim import decode_mask
+
+Value = TypeVar("Value")
+
+_CLAIM_KEYS = frozenset(part.name for part in fields(Claim))
+_REGION_KEYS = frozenset(part.name for part in fields(Region)) | {"bbox_2d"}
+_FILE_KEYS = frozenset(("regions", "claims", "items"))
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """Regions and claims for every item, and further ones for single items.
+
+    Args:
+        regions: Regions as checked by ``parse_region``.
+        claims: Claims of origin ``given``.
+        items: More of both, by item id.
+    """
+
+    regions: tuple[Mapping[str, Any], ...] = ()
+    claims: tuple[Claim, ...] = ()
+    items: Mapping[str, Annotations] = field(default_factory=dict)
+
+    def of(self, item_id: str) -> Annotations:
+        """Those that hold for one item."""
+        own = self.items.get(item_id, Annotations())
+        return Annotations(self.regions + own.regions, self.claims + own.claims)
+
+
+def read_claims(path: str | Path) -> Annotations:
+    """Read a JSON file of claims.
+
+    Args:
+        path: Either a list of claims, or ``{"regions": [...], "claims": [...], "items": {id: {"regions":
+            [...], "claims": [...]}}}`` with any of the three; paths of masks are relative to the file.
+
+    Raises:
+        InputError: If the file is missing, not JSON, or an entry breaks a rule; names the entry.
+    """
+    file = existing_file(path, "claims file")
+    try:
+        content = json.loads(file.read_text(encoding="utf-8-sig"))
+    except (ValueError, OSError, RecursionError) as error:
+        raise InputError(f"{file} is not a JSON file of claims: {one_line(error)}.") from None
+    return parse_annotations(content, file.parent, str(file))
+
+
+def parse_annotations(content: Any, folder: Path, what: str) -> Annotations:
+    """Check regions and claims of a list or mapping; see ``read_claims`` for the form."""
+    if isinstance(content, list):
+        content = {"claims": content}
+    if not isinstance(content, Mapping):
+        raise InputError(f"{what}: expected a list of claims or {{regions, claims}}, not {type(content).__name__}.")
+    check_keys(content, _FILE_KEYS, what)
+    items = content.get("items") or {}
+    if not isinstance(items, Mapping):
+        raise InputError(f"{what}: items must map ids to {{regions, claims}}, not be a {type(items).__name__}.")
+    return Annotations(
+        _each(content.get("regions"), lambda value: parse_region(value, folder), f"{what}: region"),
+        _each(content.get("claims"), parse_claim, f"{what}: claim"),
+        {str(name): parse_annotations(part, folder, f"{what}: item {name!r}") for name, part in items.items()},
+    )
+
+
+def parse_claims(values: Any) -> tuple[Claim, ...]:
+    """Claims of a list of their JSON forms or of claims.
+
+    Raises:
+        InputError: Naming the first that breaks a rule.
+    """
+    return _each(values, parse_claim, "claim")
+
+
+def parse_regions(values: Any, folder: Path) -> tuple[Mapping[str, Any], ...]:
+    """Check a list of regions, see ``parse_region``.
+
+    Raises:
+        InputError: Naming the first that breaks a rule.
+    """
+    return _each(values, lambda value: parse_region(value, folder), "region")
+
+
+def parse_claim(value: Any) -> Claim:
+    """One claim of origin ``given`` from its JSON form.
+
+    Raises:
+        InputError: If a key is unknown.
+        RecordError: If a rule of the claim is broken.
+    """
+    if isinstance(value, Claim):
+        return replace(value, origin=Origin.GIVEN)
+    plain = _mapping(value, "{relation, subject, object}")
+    check_keys(plain, _CLAIM_KEYS, "its fields")
+    return from_plain(Claim, {**plain, "origin": Origin.GIVEN})
+
+
+def parse_region(value: Any, folder: Path) -> Mapping[str, Any]:
+    """Check what can be checked of a region before its frame is known.
+
+    Args:
+        value: The JSON form of a Region; instead of ``box_px`` it may have ``bbox_2d``, 0-1000 of the
+            width and height, or only a ``mask``: run lengths, or the path of a PNG, not zero inside.
+        folder: Paths are relative to it.
+
+    Returns:
+        The same with the mask's path absolute.
+
+    Raises:
+        InputError: If a key is unknown, or not exactly one box is given where there is no mask.
+    """
+    plain = _mapping(value, "{label, box_px}")
+    check_keys(plain, _REGION_KEYS, "its fields")
+    boxes = [key for key in ("box_px", "bbox_2d") if key in plain]
+    if len(boxes) > 1 or not (boxes or "mask" in plain):
+        raise InputError("it needs box_px [px] or bbox_2d [0-1000], not both, or a mask.")
+    if isinstance(plain.get("mask"), str | Path):
+        plain["mask"] = folder / plain["mask"]
+    return plain
+
+
+def make_region(plain: Mapping[str, Any], sizes: Sequence[Size]) -> Region:
+    """The region of origin ``given`` in pixels of its frame.
+
+    Args:
+        plain: A region as ``parse_region`` returns it.
+        sizes: (width, height) [px] of each upright frame, as it is stored.
+
+    Raises:
+        InputError: If the frame does not exist, the box lies outside it or the mask does not fit.
+        RecordError: If another rule of the region is broken.
+    """
+    what = f"region {plain.get('label')!r}"
+    frame = plain.get("frame", 0)
+    if not isinstance(frame, int) or not 0 <= frame < len(sizes):
+        raise InputError(f"{what}: there is no frame {frame!r}; frames are counted from 0 to {len(sizes) - 1}.")
+    width, height = sizes[frame]
+    mask = _mask(plain["mask"], (width, height), what) if "mask" in plain else None
+    box = plain.get("box_px")
+    if "bbox_2d" in plain:
+        box = _from_thousandths(plain["bbox_2d"], width, height, what)
+    elif box is None and mask is not None:
+        box = _bounds(mask, what)
+    others = {key: value for key, value in plain.items() if key not in ("mask", "bbox_2d")}
+    region = from_plain(Region, {**others, "box_px": box, "origin": Origin.GIVEN})
+    x1, y1, x2, y2 = region.box_px
+    if x1 > width or y1 > height or x2 < 0 or y2 < 0:
+        raise InputError(f"{what}: its box {region.box_px} lies outside the frame of {width} x {height} px.")
+    return replace(region, mask=mask)
+
+
+def _each(values: Any, parse: Callable[[Any], Value], what: str) -> tuple[Value, ...]:
+    if values is None:
+        return ()
+    if not isinstance(values, list | tuple):
+        raise InputError(f"{what}s must be a list, not {values!r}.")
+    parsed = []
+    for number, value in enumerate(values, start=1):
+        try:
+            parsed.append(parse(value))
+        except (InputError, RecordError) as error:
+            raise InputError(f"{what} {number}: {error}") from None
+    return tuple(parsed)
+
+
+def _mapping(value: Any, form: str) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InputError(f"it must be an object like {form}, not {value!r}.")
+    return {key: part for key, part in value.items() if part is not None}
+
+
+def _from_thousandths(box: Any, width: int, height: int, what: str) -> list[float]:
+    try:
+        x1, y1, x2, y2 = (float(number) for number in box)
+    except (TypeError, ValueError):
+        raise InputError(f"{what}: bbox_2d must be four numbers, not {box!r}.") from None
+    if not all(0 <= number <= 1000 for number in (x1, y1, x2, y2)):
+        raise InputError(f"{what}: bbox_2d must lie between 0 and 1000, not {box!r}; give pixels as box_px.")
+    return [x1 * width / 1000, y1 * height / 1000, x2 * width / 1000, y2 * height / 1000]
+
+
+def _mask(value: Any, size: Size, what: str) -> np.ndarray:
+    if isinstance(value, Path):
+        with open_picture(value) as image:
+            pixels = np.array(image)
+        # A picture of colours marks the inside by colour, not by its alpha channel.
+        colours = pixels[..., : 1 if pixels.shape[2] == 2 else 3].any(axis=2) if pixels.ndim == 3 else pixels
+        mask = colours != 0
+    else:
+        mask = np.asarray(decode_mask(value), dtype=bool)
+    if size_of(mask) != size:
+        raise InputError(
+            f"{what}: its mask has {mask.shape[1]} x {mask.shape[0]} px, but the upright frame has "
+            f"{size[0]} x {size[1]} px; make them the same."
+        )
+    return mask
+
+
+def _bounds(mask: np.ndarray, what: str) -> list[float]:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if len(rows) == 0:
+        raise InputError(f"{what}: its mask is empty; give a box or mark some pixels.")
+    return [float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)]

@@ -1,0 +1,224 @@
+"""From an item to a scene: everything that the item names is read."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pipeline.camera import Camera
+from pipeline.errors import ConfigError, InputError, RecordError
+from pipeline.ingest.annotations import Annotations, make_region, read_claims
+from pipeline.ingest.depth_files import read_depth
+from pipeline.ingest.item import Item
+from pipeline.ingest.pictures import (
+    camera_for,
+    check_camera,
+    exif_focal_35mm,
+    has_quarter_turn,
+    read_image,
+    upright_rgb,
+)
+from pipeline.ingest.resampling import Size, bounded_size, resize_nearest, resize_rgb, size_of
+from pipeline.ingest.video import read_video
+from pipeline.records import Claim, DepthMap, Frame, Region, ScaleSource, Scene
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class IngestSettings:
+    """How items are read.
+
+    Args:
+        fov_deg: Field of view to assume along the longer side where no camera is known [deg].
+        max_side_px: Longer pictures are shrunk to this side with all that belongs to them; 0 keeps all.
+        video_frames: Frames of a video, evenly over its span; not used with a rate.
+        video_rate_hz: Frames per second of a video.
+        video_max_frames: Most frames of a video.
+        video_start_s: Start of the span of a video [s].
+        video_end_s: End of the span of a video [s].
+
+    Raises:
+        ConfigError: If a number is out of range.
+    """
+
+    fov_deg: float = 60.0
+    max_side_px: int = 0
+    video_frames: int = 8
+    video_rate_hz: float | None = None
+    video_max_frames: int = 64
+    video_start_s: float | None = None
+    video_end_s: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        if not 0 < self.fov_deg < 180:
+            raise ConfigError(f"fov_deg must lie between 0 and 180 degrees, not {self.fov_deg!r}.")
+        if self.max_side_px < 0:
+            raise ConfigError(f"max_side_px must be 0 (keep) or a number of pixels, not {self.max_side_px!r}.")
+        for name in ("video_frames", "video_rate_hz", "video_max_frames"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise ConfigError(f"{name} must be positive, not {value!r}.")
+
+
+@dataclass(frozen=True, eq=False)
+class _Picture:
+    """An upright picture as it is stored, and what is known of it."""
+
+    rgb: np.ndarray
+    name: str
+    timestamp_s: float | None = None
+    focal_35mm: float | None = None
+    path: Path | None = None
+
+
+def build_scene(item: Item, settings: IngestSettings | None = None, annotations: Annotations | None = None) -> Scene:
+    """Read the pictures, cameras, depth, regions and claims of an item.
+
+    Args:
+        item: What to read.
+        settings: How to read it.
+        annotations: Further regions and claims, for all items or by id.
+
+    Returns:
+        The scene; its frames have cameras and, where given, depth of their own size.
+
+    Raises:
+        InputError: If a file cannot be read or the parts do not fit together; one sentence.
+    """
+    settings = settings or IngestSettings()
+    try:
+        pictures = _read_pictures(item, settings)
+        frames = tuple(_frame(item, index, picture, settings) for index, picture in enumerate(pictures))
+        regions, claims = _regions_and_claims(item, annotations or Annotations(), pictures, frames)
+        return Scene(item.id, frames, item.questions, regions, claims)
+    except RecordError as error:
+        raise InputError(f"Item {item.id!r}: {error}") from error
+
+
+def frame_from(
+    picture: str | Path | np.ndarray | Image.Image | Frame,
+    *,
+    camera: Camera | Mapping[str, float] | None = None,
+    depth: DepthMap | None = None,
+    fov_deg: float = 60.0,
+) -> Frame:
+    """A frame of a picture that is at hand.
+
+    Args:
+        picture: A path, a PIL picture (its EXIF orientation is applied), an upright array uint8
+            (H, W, 3), or a Frame, which is kept but for what is given here.
+        camera: Its camera; None is EXIF or an assumed field of view.
+        depth: Its depth, of its size.
+        fov_deg: Field of view to assume along the longer side [deg].
+
+    Raises:
+        InputError: If the picture or the camera cannot be used.
+        RecordError: If the array or the depth has another shape.
+    """
+    if isinstance(camera, Mapping):
+        check_camera(camera, "camera")
+    if isinstance(picture, Frame):
+        known = camera_for(picture.width, picture.height, camera) if camera is not None else picture.camera
+        return replace(picture, camera=known, given_depth=depth or picture.given_depth)
+    name, focal_35mm = "picture", None
+    if isinstance(picture, np.ndarray):
+        rgb = picture
+    elif isinstance(picture, Image.Image):
+        rgb, focal_35mm = upright_rgb(picture), exif_focal_35mm(picture)
+    else:
+        rgb, focal_35mm, name = read_image(picture), exif_focal_35mm(picture), Path(picture).name
+    if rgb.ndim != 3 or rgb.size == 0:
+        raise InputError(f"A picture must be an array uint8 (H, W, 3), not of shape {rgb.shape}.")
+    return Frame(rgb, camera_for(*size_of(rgb), camera, focal_35mm, fov_deg), given_depth=depth, name=name)
+
+
+def _read_pictures(item: Item, settings: IngestSettings) -> list[_Picture]:
+    if not item.is_video:
+        times = item.timestamps_s or (None,) * len(item.frames)
+        return [
+            _Picture(read_image(path), path.name, time_s, exif_focal_35mm(path), path)
+            for path, time_s in zip(item.frames, times, strict=True)
+        ]
+    path = item.frames[0]
+    sampled = read_video(
+        path,
+        frames=settings.video_frames if settings.video_rate_hz is None else None,
+        rate_hz=settings.video_rate_hz,
+        max_frames=settings.video_max_frames,
+        start_s=settings.video_start_s,
+        end_s=settings.video_end_s,
+    )
+    for name in ("depth", "poses", "camera"):
+        value = getattr(item, name)
+        if isinstance(value, tuple) and value and len(value) != len(sampled):
+            raise InputError(
+                f"Item {item.id!r}, {name}: {len(value)} given for {len(sampled)} frames sampled from "
+                f"{path.name}; give one per frame or set video_frames."
+            )
+    return [_Picture(rgb, f"{path.name} at {time_s:.2f} s", time_s) for rgb, time_s in sampled]
+
+
+def _frame(item: Item, index: int, picture: _Picture, settings: IngestSettings) -> Frame:
+    stored = size_of(picture.rgb)
+    size = bounded_size(stored, settings.max_side_px)
+    camera = camera_for(*stored, item.camera_of(index), picture.focal_35mm, settings.fov_deg).resized(*size)
+    logger.debug("The camera of %s is %s, fx %.1f px.", picture.name, camera.source, camera.fx)
+    return Frame(
+        rgb=resize_rgb(picture.rgb, size),
+        camera=camera,
+        timestamp_s=picture.timestamp_s,
+        pose=np.array(item.poses[index]) if item.poses else None,
+        given_depth=_depth(item, index, picture, size) if item.depth else None,
+        name=picture.name,
+    )
+
+
+def _depth(item: Item, index: int, picture: _Picture, size: Size) -> DepthMap:
+    return read_depth(
+        item.depth[index],
+        kind=item.depth_kind,
+        scale_source=item.scale_source or ScaleSource.NONE,
+        scale=item.depth_scale,
+        key=item.depth_key,
+        invalid=item.depth_invalid,
+        size=size,
+        quarter_turn=picture.path is not None and has_quarter_turn(picture.path),
+    )
+
+
+def _regions_and_claims(
+    item: Item, annotations: Annotations, pictures: Sequence[_Picture], frames: Sequence[Frame]
+) -> tuple[tuple[Region, ...], tuple[Claim, ...]]:
+    more = annotations.of(item.id)
+    own = read_claims(item.claims).of(item.id) if isinstance(item.claims, Path) else Annotations(claims=item.claims)
+    stored = [size_of(picture.rgb) for picture in pictures]
+    try:
+        regions = [make_region(plain, stored) for plain in (*item.regions, *own.regions, *more.regions)]
+    except InputError as error:
+        raise InputError(f"Item {item.id!r}, {error}") from None
+    claims = (*own.claims, *more.claims)
+    for claim in claims:
+        if any(frame >= len(frames) for frame in claim.frames):
+            raise InputError(
+                f"Item {item.id!r}: the claim {claim.in_words()!r} names frames {claim.frames}; "
+                f"frames are counted from 0 to {len(frames) - 1}."
+            )
+    return tuple(_resized(region, stored[region.frame], frames[region.frame]) for region in regions), claims
+
+
+def _resized(region: Region, stored: Size, frame: Frame) -> Region:
+    size = size_of(frame.rgb)
+    if size == stored:
+        return region
+    scale_x, scale_y = size[0] / stored[0], size[1] / stored[1]
+    x1, y1, x2, y2 = region.box_px
+    mask = None if region.mask is None else resize_nearest(region.mask, size)
+    return replace(region, box_px=(x1 * scale_x, y1 * scale_y, x2 * scale_x, y2 * scale_y), mask=mask)

@@ -1,0 +1,176 @@
+"""Depth that comes as a file: PNG, PGM, TIFF, npy, npz, PFM, EXR."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.errors import InputError
+from pipeline.ingest.files import decoding, existing_file, suggestion
+from pipeline.ingest.pictures import open_picture
+from pipeline.ingest.resampling import Size, resize_depth, same_aspect, size_of
+from pipeline.records import DepthKind, DepthMap, ScaleSource
+
+logger = logging.getLogger(__name__)
+
+_SCALE_HINT = "give depth_scale in metres per stored number: 0.001 for millimetres, 0.0002 for TUM RGB-D"
+
+
+def read_depth(
+    path: str | Path,
+    *,
+    kind: DepthKind | str,
+    scale_source: ScaleSource | str,
+    scale: float | None = None,
+    key: str | None = None,
+    invalid: Iterable[float] | None = None,
+    size: Size | None = None,
+    quarter_turn: bool = False,
+) -> DepthMap:
+    """Read the depth of one upright picture.
+
+    Args:
+        path: PNG, PGM or TIFF of one channel, npy, npz, PFM or EXR; holds z-depth, not ray length.
+        kind: What the numbers mean once they are multiplied by ``scale``.
+        scale_source: Where the metric scale came from.
+        scale: Metres (or units) per stored number; needed for whole numbers of kind ``metric``, else 1.
+        key: Name of the array in an npz or of the channel in an EXR.
+        invalid: Stored numbers that mean "no depth"; None is 0 for whole numbers, none for floats.
+            Numbers that are not finite never count.
+        size: (width, height) [px] of the upright picture; depth of another size is resampled, by the
+            nearest pixel where a sensor measured it and linearly between valid pixels elsewhere.
+        quarter_turn: Whether the picture's EXIF orientation exchanged its width and height.
+
+    Returns:
+        The depth map, of the given size, with backend ``file``.
+
+    Raises:
+        InputError: If the file is missing, damaged, of another format or needs a scale or a key.
+        RecordError: If kind and scale source do not go together.
+    """
+    file = existing_file(path, "depth file")
+    reader = _READERS.get(file.suffix.lower())
+    if reader is None:
+        raise InputError(f"{file} is no depth file that can be read; known are {', '.join(_READERS)}.")
+    with decoding(file, "depth file"):
+        stored = _two_dimensional(reader(file, key), file)
+    whole = stored.dtype.kind in "iu"
+    if scale is None and whole and kind == DepthKind.METRIC:
+        raise InputError(f"{file} holds whole numbers whose unit is unknown; {_SCALE_HINT}.")
+    if scale is not None and not (math.isfinite(scale) and scale > 0):
+        raise InputError(f"The depth_scale of {file} must be a positive number, not {scale!r}.")
+    invalid = ((0,) if whole else ()) if invalid is None else tuple(invalid)
+    valid = np.isfinite(stored) & ~np.isin(stored, invalid)
+    values = (np.where(valid, stored, 0) * (1.0 if scale is None else scale)).astype(np.float32)
+    if size is not None and size_of(values) != size:
+        _check_aspect(file, size_of(values), size, quarter_turn)
+        nearest = scale_source == ScaleSource.SENSOR
+        logger.info("%s is resampled from %d x %d to %d x %d px.", file.name, *size_of(values), *size)
+        values, valid = resize_depth(values, valid, size, nearest=nearest)
+    return DepthMap(values, valid, DepthKind(kind), ScaleSource(scale_source), backend="file")
+
+
+def _check_aspect(file: Path, stored: Size, size: Size, quarter_turn: bool) -> None:
+    if same_aspect(stored, size):
+        return
+    text = f"{file} has {stored[0]} x {stored[1]} px, but the upright picture has {size[0]} x {size[1]} px"
+    if quarter_turn and same_aspect(stored, (size[1], size[0])):
+        raise InputError(f"{text}, because its EXIF orientation turned it; turn the depth file in the same way.")
+    logger.warning("%s, another aspect ratio; the depth is stretched over the whole picture.", text)
+
+
+def _two_dimensional(stored: np.ndarray, file: Path) -> np.ndarray:
+    if stored.ndim == 3 and 1 in (stored.shape[0], stored.shape[2]):
+        stored = stored[0] if stored.shape[0] == 1 else stored[..., 0]
+    if stored.ndim != 2 or stored.size == 0 or stored.dtype.kind not in "fiu":
+        raise InputError(f"{file} holds {stored.dtype} of shape {stored.shape}, not one depth per pixel; save (H, W).")
+    return stored
+
+
+def _read_picture(file: Path, _key: str | None) -> np.ndarray:
+    with open_picture(file) as image:
+        if image.mode not in ("L", "I", "F") and not image.mode.startswith("I;16"):
+            raise InputError(f"{file} is of mode {image.mode}, not one number per pixel; save it with one channel.")
+        return np.array(image)
+
+
+def _read_numpy(file: Path, _key: str | None) -> np.ndarray:
+    # Pickled objects could run any code.
+    array: np.ndarray = np.load(file, allow_pickle=False)
+    return array
+
+
+def _read_npz(file: Path, key: str | None) -> np.ndarray:
+    with np.load(file, allow_pickle=False) as arrays:
+        array: np.ndarray = arrays[_choose(file, arrays.files, key, ("depth",))]
+    return array
+
+
+def _choose(file: Path, names: list[str], key: str | None, preferred: tuple[str, ...]) -> str:
+    if key is not None:
+        if key not in names:
+            raise InputError(f"{file} has no {key!r}, only {', '.join(names)}{suggestion(key, names) or '.'}")
+        return key
+    for name in preferred:
+        if name in names:
+            return name
+    if len(names) != 1:
+        raise InputError(f"{file} holds {', '.join(names) or 'nothing'}; name the one with the depth as depth_key.")
+    return names[0]
+
+
+def _read_pgm(file: Path, _key: str | None) -> np.ndarray:
+    # PIL would stretch values below a maximum of 65535 to the full range.
+    data = file.read_bytes()
+    header = re.match(rb"P5\s+(?:#[^\n]*\n\s*)*(\d+)\s+(\d+)\s+(\d+)\s", data)
+    if header is None:
+        raise InputError(f"{file} does not begin as a binary PGM (P5) does; save it as PNG.")
+    width, height, highest = (int(number) for number in header.groups())
+    return _pixels(file, data[header.end() :], np.dtype(">u2" if highest > 255 else "u1"), width, height)
+
+
+def _read_pfm(file: Path, _key: str | None) -> np.ndarray:
+    # The sign of the third number is the byte order; its size is no factor of the values in practice.
+    data = file.read_bytes()
+    header = re.match(rb"(P[Ff])\s+(\d+)\s+(\d+)\s+([-+]?[\d.]+(?:[eE][-+]?\d+)?)[ \t]*\r?\n", data)
+    if header is None:
+        raise InputError(f"{file} does not begin as a PFM does (Pf, width height, scale); write it again.")
+    if header[1] == b"PF":
+        raise InputError(f"{file} is a PFM of three channels; save the depth with one channel (Pf).")
+    order = "<" if header[4].startswith(b"-") else ">"
+    pixels = _pixels(file, data[header.end() :], np.dtype(order + "f4"), int(header[2]), int(header[3]))
+    return pixels[::-1]
+
+
+def _pixels(file: Path, data: bytes, dtype: np.dtype, width: int, height: int) -> np.ndarray:
+    needed = width * height * dtype.itemsize
+    if len(data) < needed or needed == 0:
+        raise InputError(f"{file} is cut off: {width} x {height} px need {needed} bytes, it has {len(data)}.")
+    return np.frombuffer(data, dtype, width * height).reshape(height, width)
+
+
+def _read_exr(file: Path, key: str | None) -> np.ndarray:
+    import OpenEXR
+
+    with OpenEXR.File(str(file), separate_channels=True) as picture:
+        channels = picture.channels()
+        return np.array(channels[_choose(file, list(channels), key, ("Z",))].pixels)
+
+
+_READERS: dict[str, Callable[[Path, str | None], np.ndarray]] = {
+    ".png": _read_picture,
+    ".tif": _read_picture,
+    ".tiff": _read_picture,
+    ".pgm": _read_pgm,
+    ".npy": _read_numpy,
+    ".npz": _read_npz,
+    ".pfm": _read_pfm,
+    ".exr": _read_exr,
+}
+
+DEPTH_SUFFIXES = frozenset(_READERS)

@@ -1,0 +1,155 @@
+"""From what the user names to items."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from enum import StrEnum
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import InputError
+from pipeline.ingest.depth_files import DEPTH_SUFFIXES
+from pipeline.ingest.files import (
+    IMAGE_SUFFIXES,
+    MANIFEST_SUFFIXES,
+    VIDEO_SUFFIXES,
+    existing_path,
+    is_image,
+    is_video,
+    natural_key,
+)
+from pipeline.ingest.item import BadItem, Item
+from pipeline.ingest.manifest import read_manifest, with_defaults
+
+Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
+
+
+class FramesAre(StrEnum):
+    """What the pictures of a folder are: an item each, or the frames of one scene."""
+
+    ITEMS = "items"
+    SCENE = "scene"
+
+
+def expand_input(
+    path: Paths,
+    *,
+    frames_are: FramesAre | str = FramesAre.ITEMS,
+    depth: Paths | None = None,
+    defaults: Mapping[str, Any] | None = None,
+) -> Iterator[Item | BadItem]:
+    """The items of a picture, of pictures that show one scene, of a folder, a video or a manifest.
+
+    Args:
+        path: One path, or the paths of several pictures of one scene.
+        frames_are: What the pictures of a folder are.
+        depth: Depth files of a single item, one per frame; or a folder, whose files go to the pictures
+            of the same name without suffix, where an item names no depth of its own.
+        defaults: Values for the fields of ``Item`` that the input itself does not give.
+
+    Returns:
+        Items in natural order of names, or in the order given; a line or a picture that cannot be used
+        becomes a BadItem.
+
+    Raises:
+        InputError: If a path does not exist or does not fit the others.
+    """
+    defaults = dict(defaults or {})
+    paths = [existing_path(one) for one in as_paths(path)]
+    depth_paths = [] if depth is None else [existing_path(one) for one in as_paths(depth)]
+    depth_folder = depth_paths[0] if len(depth_paths) == 1 and depth_paths[0].is_dir() else None
+    if depth_paths and depth_folder is None:
+        if holds_many(paths, frames_are):
+            raise InputError(f"{paths[0]} holds many items; give their depth as a folder with files of the same names.")
+        defaults["depth"] = depth_paths
+    items = _items(paths, FramesAre(frames_are), defaults)
+    return items if depth_folder is None else _with_depth_of(items, _by_stem(depth_folder))
+
+
+def as_paths(path: Paths) -> list[str | PathLike[str]]:
+    """One path or several, as a list.
+
+    Raises:
+        InputError: If there is none.
+    """
+    paths = [path] if isinstance(path, str | PathLike) else list(path)
+    if not paths or not all(isinstance(one, str | PathLike) and str(one).strip() for one in paths):
+        raise InputError(f"The input must be a path or a list of paths, not {path!r}.")
+    return paths
+
+
+def is_manifest(path: Path) -> bool:
+    """Whether the path is a manifest by its name."""
+    return path.suffix.lower() in MANIFEST_SUFFIXES and not path.is_dir()
+
+
+def holds_many(paths: Sequence[Path], frames_are: FramesAre | str) -> bool:
+    """Whether the input is a manifest, or a folder of items."""
+    return len(paths) == 1 and (is_manifest(paths[0]) or (paths[0].is_dir() and frames_are == FramesAre.ITEMS))
+
+
+def pictures_of(folder: Path) -> list[Path]:
+    """The pictures of a folder in natural order of names; hidden files and all others are left out.
+
+    Raises:
+        InputError: If there is none.
+    """
+    pictures = [file for file in folder.iterdir() if is_image(file) and file.is_file() and file.name[0] != "."]
+    if not pictures:
+        raise InputError(f"{folder} holds no pictures; known are {', '.join(sorted(IMAGE_SUFFIXES))}.")
+    return sorted(pictures, key=lambda file: (natural_key(file), file.name))
+
+
+def _items(paths: list[Path], frames_are: FramesAre, defaults: Mapping[str, Any]) -> Iterator[Item | BadItem]:
+    first = paths[0]
+    if len(paths) > 1:
+        for path in paths:
+            if path.is_dir() or not is_image(path):
+                raise InputError(f"{path} is no picture; a list must hold the pictures of one scene.")
+        return iter([_item(first.stem, paths, defaults)])
+    if first.is_dir():
+        pictures = pictures_of(first)
+        if frames_are is FramesAre.SCENE:
+            return iter([_item(first.resolve().name or "scene", pictures, defaults)])
+        stems = Counter(picture.stem for picture in pictures)
+        names = (picture.stem if stems[picture.stem] == 1 else picture.name for picture in pictures)
+        return (_item(name, [picture], defaults) for name, picture in zip(names, pictures, strict=True))
+    if is_manifest(first):
+        return read_manifest(first, defaults)
+    if is_image(first) or is_video(first):
+        return iter([_item(first.stem, [first], defaults)])
+    known = ", ".join(sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES | MANIFEST_SUFFIXES))
+    raise InputError(f"{first} is neither a picture nor a video nor a manifest by its name; known are {known}.")
+
+
+def _item(name: str, frames: list[Path], defaults: Mapping[str, Any]) -> Item:
+    return Item.from_plain(with_defaults({"id": name, "frames": frames}, defaults), Path(), name)
+
+
+def _by_stem(folder: Path) -> dict[str, list[Path]]:
+    by_stem: dict[str, list[Path]] = {}
+    for file in sorted(folder.iterdir()):
+        if file.suffix.lower() in DEPTH_SUFFIXES:
+            by_stem.setdefault(file.stem, []).append(file)
+    if not by_stem:
+        raise InputError(f"{folder} holds no depth files; known are {', '.join(sorted(DEPTH_SUFFIXES))}.")
+    return by_stem
+
+
+def _with_depth_of(items: Iterator[Item | BadItem], by_stem: Mapping[str, list[Path]]) -> Iterator[Item | BadItem]:
+    for item in items:
+        if isinstance(item, BadItem) or item.depth:
+            yield item
+            continue
+        matches = [by_stem.get(frame.stem, []) for frame in item.frames]
+        wrong = [frame for frame, files in zip(item.frames, matches, strict=True) if len(files) != 1]
+        if item.is_video:
+            yield BadItem(item.id, f"{item.frames[0]} is a video; list one depth file per sampled frame.")
+        elif wrong:
+            found = len(by_stem.get(wrong[0].stem, []))
+            yield BadItem(item.id, f"The depth folder has {found} files named {wrong[0].stem}.*, but one is needed.")
+        else:
+            yield replace(item, depth=tuple(files[0] for files in matches))

@@ -1,0 +1,113 @@
+"""Small helpers for files and names that users give."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from os import PathLike
+from pathlib import Path
+
+from pipeline.errors import DependencyError, InputError, TheodoliteError
+
+IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".gif"))
+VIDEO_SUFFIXES = frozenset(
+    (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".wmv", ".flv", ".3gp", ".h264")
+)
+MANIFEST_SUFFIXES = frozenset((".jsonl", ".csv", ".parquet"))
+
+
+def is_image(path: Path) -> bool:
+    """Whether the name is that of a picture."""
+    return path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def is_video(path: Path) -> bool:
+    """Whether the name is that of a video."""
+    return path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def natural_key(path: Path) -> list[tuple[int, str]]:
+    """Sort key by which ``frame_9`` comes before ``frame_10``."""
+    parts = re.findall(r"\d+|\D+", path.name.casefold())
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
+def one_line(error: BaseException) -> str:
+    """The text of an error on one line, without its final full stop."""
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """``; did you mean 'x'?`` for the known name closest to a wrong one, or nothing."""
+    matches = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {matches[0]!r}?" if matches else ""
+
+
+def check_keys(keys: Iterable[object], known: Iterable[str], what: str) -> None:
+    """Check that all keys are known.
+
+    Raises:
+        InputError: For the first key that is not; lists the known ones and the closest of them.
+    """
+    names = sorted(known)
+    for key in keys:
+        if key not in names:
+            raise InputError(f"{what}: unknown key {key!r}, known are {', '.join(names)}{suggestion(str(key), names)}")
+
+
+def existing_path(path: str | PathLike[str]) -> Path:
+    """The absolute path of a file or folder that is there.
+
+    Raises:
+        InputError: If there is none; names the absolute path and the closest name beside it.
+    """
+    text = str(path)
+    if re.match(r"[a-z][a-z0-9+.-]+://", text, re.IGNORECASE):
+        raise InputError(f"{text} is an address; download it and give the path of the file.")
+    file = Path(text).absolute()
+    try:
+        if file.exists():
+            return file
+        beside = [entry.name for entry in file.parent.iterdir()] if file.parent.is_dir() else []
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file} cannot be opened: {one_line(error)}.") from None
+    raise InputError(f"{file} does not exist{suggestion(file.name, beside) or '.'}")
+
+
+def existing_file(path: str | PathLike[str], what: str) -> Path:
+    """The absolute path of a file that is there and not empty.
+
+    Args:
+        path: The path as the user gave it.
+        what: What is expected, for the message: ``picture``, ``video``.
+
+    Raises:
+        InputError: If it is missing, a folder or empty.
+    """
+    file = existing_path(path)
+    if file.is_dir():
+        raise InputError(f"{file} is a folder, but a {what} is needed; name the file.")
+    if file.is_file() and file.stat().st_size == 0:
+        raise InputError(f"{file} is an empty file, not a {what}; write it again.")
+    return file
+
+
+@contextmanager
+def decoding(file: Path, what: str) -> Iterator[None]:
+    """Turn whatever a decoder raises within the block into an InputError of one line.
+
+    Decoders raise almost any type on damaged files: ``SyntaxError`` for PNG, ``struct.error`` for TIFF,
+    ``BadZipFile`` for npz.
+    """
+    try:
+        yield
+    except TheodoliteError:
+        raise
+    except ImportError as error:
+        raise DependencyError(f"A package for reading {file.name} is missing: {one_line(error)}.") from error
+    except Exception as error:
+        raise InputError(
+            f"{file} cannot be read as a {what} ({one_line(error)}); check that it is complete."
+        ) from error

@@ -1,0 +1,255 @@
+"""One item of input: what to read and what to ask, before anything is read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import InputError, RecordError
+from pipeline.ingest.annotations import parse_claims, parse_regions
+from pipeline.ingest.files import check_keys, is_video
+from pipeline.ingest.pictures import check_camera
+from pipeline.records import Claim, DepthKind, ScaleSource
+from pipeline.records.checks import finite_tuple, member, text
+
+CameraSpec = Mapping[str, float]
+Matrix = tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class BadItem:
+    """An item that cannot be used, so that the others can.
+
+    Args:
+        id: Its id, or its place in the manifest where the id is missing or taken.
+        reason: One sentence that says what is wrong.
+    """
+
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Item:
+    """What to read and what to ask; checked when made, read by ``build_scene``.
+
+    A single path, question, camera, region or number may stand for a tuple of one.
+
+    Args:
+        id: Names the item in results; one line.
+        frames: Paths of pictures, or the path of one video.
+        questions: Questions about the frames.
+        camera: fx, fy, cx, cy [px of the upright picture] and, where meant for another size, width and
+            height; one for all frames or one per frame. None is EXIF or an assumed field of view.
+        depth: Paths of depth files, one per frame, or none.
+        depth_kind: What the numbers of the depth files mean.
+        scale_source: Where their metric scale came from; None is ``sensor`` for metric depth.
+        depth_scale: Metres (or units) per stored number; see ``read_depth``.
+        depth_invalid: Stored numbers that mean "no depth"; None is 0 for whole numbers.
+        depth_key: Name of the array in an npz or of the channel in an EXR.
+        poses: Camera-to-world matrices 4 x 4 [m], one per frame, or none.
+        timestamps_s: Times of pictures [s], one per frame, or none; a video has its own.
+        regions: Regions in JSON form, see ``parse_region``.
+        claims: Claims, or the path of a JSON file of claims.
+
+    Raises:
+        InputError: If a value breaks these rules; names the item and the key.
+    """
+
+    id: str
+    frames: tuple[Path, ...]
+    questions: tuple[str, ...] = ()
+    camera: CameraSpec | tuple[CameraSpec | None, ...] | None = None
+    depth: tuple[Path, ...] = ()
+    depth_kind: DepthKind = DepthKind.METRIC
+    scale_source: ScaleSource | None = None
+    depth_scale: float | None = None
+    depth_invalid: tuple[float, ...] | None = None
+    depth_key: str | None = None
+    poses: tuple[Matrix, ...] = ()
+    timestamps_s: tuple[float, ...] = ()
+    regions: tuple[Mapping[str, Any], ...] = ()
+    claims: tuple[Claim, ...] | Path = ()
+
+    def __post_init__(self) -> None:
+        """Bring every field into its form and check it."""
+        if not isinstance(self.id, str) or not self.id.strip() or not self.id.isprintable():
+            raise InputError(f"The id of an item must be one line of text, not {self.id!r}.")
+        object.__setattr__(self, "id", self.id.strip())
+        for name, normalise in _NORMALISERS.items():
+            with self._naming(name):
+                object.__setattr__(self, name, normalise(getattr(self, name)))
+        with self._naming("scale_source"):
+            object.__setattr__(self, "scale_source", _scale_source(self.scale_source, self.depth_kind))
+        if not self.frames:
+            raise InputError(f"Item {self.id!r}, frames: give at least one picture or a video.")
+        self._check_video()
+        for name in ("depth", "poses", "timestamps_s", "camera"):
+            value = getattr(self, name)
+            if not self.is_video and isinstance(value, tuple) and value and len(value) != len(self.frames):
+                raise InputError(
+                    f"Item {self.id!r}, {name}: {len(value)} given for {len(self.frames)} frames; give one per frame."
+                )
+
+    @property
+    def is_video(self) -> bool:
+        """Whether the frames are those of a video."""
+        return is_video(self.frames[0])
+
+    def camera_of(self, frame: int) -> CameraSpec | None:
+        """The camera given for a frame, where one is."""
+        return self.camera[frame] if isinstance(self.camera, tuple) else self.camera
+
+    @classmethod
+    def from_plain(cls, values: Mapping[str, Any], folder: Path, default_id: str) -> Item:
+        """Make an item from a line of a manifest.
+
+        Args:
+            values: The fields by name; ``question`` stands for one of ``questions``; null is as good as
+                absent.
+            folder: Paths are relative to it.
+            default_id: The id where none is given.
+
+        Raises:
+            InputError: If a key is unknown or a value breaks a rule.
+        """
+        given = {str(key): part for key, part in values.items() if part is not None}
+        item_id = given.pop("id", default_id)
+        item_id = str(item_id) if isinstance(item_id, int) else item_id
+        check_keys(given, ITEM_KEYS, f"Item {item_id!r}")
+        if "question" in given:
+            if "questions" in given:
+                raise InputError(f"Item {item_id!r}: give question or questions, not both.")
+            given["questions"] = given.pop("question")
+        try:
+            for key in ("frames", "depth"):
+                given[key] = tuple(folder / path for path in _paths(given.get(key, ())))
+            if isinstance(given.get("claims"), str):
+                given["claims"] = folder / given["claims"]
+            given["regions"] = parse_regions(_several(given.get("regions", ())), folder)
+        except InputError as error:
+            raise InputError(f"Item {item_id!r}: {error}") from None
+        return cls(id=item_id, **given)
+
+    def _check_video(self) -> None:
+        if any(is_video(path) for path in self.frames[1:]) or (self.is_video and len(self.frames) > 1):
+            raise InputError(f"Item {self.id!r}, frames: a video must be the only one; give it an item of its own.")
+        if self.is_video and self.timestamps_s:
+            raise InputError(f"Item {self.id!r}, timestamps_s: a video has its own times; leave them out.")
+
+    @contextmanager
+    def _naming(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except (InputError, RecordError) as error:
+            raise InputError(f"Item {self.id!r}, {key}: {error}") from None
+
+
+def _several(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _paths(value: Any) -> tuple[Path, ...]:
+    paths = _several(value)
+    for path in paths:
+        if not isinstance(path, str | PathLike) or not str(path).strip():
+            raise InputError(f"a path must be a text that is not empty, not {path!r}.")
+    return tuple(Path(path) for path in paths)
+
+
+def _questions(value: Any) -> tuple[str, ...]:
+    return tuple(text(question, "A question") for question in _several(value))
+
+
+def _camera(value: Any) -> Any:
+    for spec in _several(value):
+        if spec is not None:
+            check_camera(_without_null(spec), "fields")
+    if isinstance(value, list | tuple):
+        return tuple(None if spec is None else _without_null(spec) for spec in value)
+    return None if value is None else _without_null(value)
+
+
+def _without_null(value: Any) -> Any:
+    return {key: part for key, part in value.items() if part is not None} if isinstance(value, Mapping) else value
+
+
+def _scale_source(value: Any, kind: DepthKind) -> ScaleSource:
+    if value is None:
+        return ScaleSource.SENSOR if kind is DepthKind.METRIC else ScaleSource.NONE
+    source = member(ScaleSource, value, "It")
+    if (source is ScaleSource.NONE) == (kind is DepthKind.METRIC):
+        raise InputError(f"depth of kind {kind} cannot have {source}; metric depth names sensor, model or anchor.")
+    return source
+
+
+def _positive(value: Any) -> float | None:
+    if value is None:
+        return None
+    number = finite_tuple((value,), 1, "It")[0]
+    if number <= 0:
+        raise InputError(f"it must be positive, not {number:g}.")
+    return number
+
+
+def _stored_numbers(value: Any) -> tuple[float, ...] | None:
+    if value is None:
+        return None
+    # NaN never counts as depth, so that naming it is harmless.
+    numbers = [number for number in _several(value) if number == number]
+    return finite_tuple(numbers, len(numbers), "It")
+
+
+def _depth_key(value: Any) -> str | None:
+    return None if value is None else text(value, "It")
+
+
+def _poses(value: Any) -> tuple[Matrix, ...]:
+    if not isinstance(value, list | tuple | np.ndarray):
+        raise InputError(f"they must be a list of 4 x 4 matrices, not {value!r}.")
+    matrices = []
+    for number, pose in enumerate(value, start=1):
+        try:
+            matrix = np.asarray(pose, dtype=np.float64)
+        except (TypeError, ValueError):
+            matrix = np.empty(0)
+        if matrix.shape != (4, 4) or not np.isfinite(matrix).all():
+            raise InputError(f"pose {number} must be a 4 x 4 matrix of finite numbers, camera to world.")
+        matrices.append(tuple(tuple(row) for row in matrix.tolist()))
+    return tuple(matrices)
+
+
+def _timestamps(value: Any) -> tuple[float, ...]:
+    times = _several(value)
+    if any(isinstance(time, bool) or not isinstance(time, int | float) or not math.isfinite(time) for time in times):
+        raise InputError(f"they must be finite numbers of seconds, not {value!r}.")
+    return tuple(float(time) for time in times)
+
+
+def _claims(value: Any) -> tuple[Claim, ...] | Path:
+    return Path(value) if isinstance(value, str | PathLike) else parse_claims(value)
+
+
+_NORMALISERS = {
+    "frames": _paths,
+    "questions": _questions,
+    "camera": _camera,
+    "depth": _paths,
+    "depth_kind": lambda value: member(DepthKind, value, "It"),
+    "depth_scale": _positive,
+    "depth_invalid": _stored_numbers,
+    "depth_key": _depth_key,
+    "poses": _poses,
+    "timestamps_s": _timestamps,
+    "regions": lambda value: parse_regions(_several(value), Path()),
+    "claims": _claims,
+}
+
+ITEM_KEYS = frozenset(part.name for part in fields(Item)) | {"question"}

@@ -1,0 +1,202 @@
+"""Manifests: many items in one file, read line by line."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import InputError
+from pipeline.ingest.files import MANIFEST_SUFFIXES, check_keys, decoding, existing_file, one_line
+from pipeline.ingest.item import ITEM_KEYS, BadItem, Item
+
+Row = tuple[str, Mapping[str, Any] | InputError]
+"""Where a row stands, and what it holds or why it cannot be read."""
+
+_TEXT_KEYS = frozenset(("id", "depth_kind", "scale_source", "depth_key"))
+_PATHS_KEYS = frozenset(("frames", "depth"))
+_TEXT_OR_JSON_KEYS = frozenset(("question", "questions", "claims"))
+
+
+def read_manifest(path: str | Path, defaults: Mapping[str, Any] | None = None) -> Iterator[Item | BadItem]:
+    """Read the items of a manifest one by one.
+
+    The keys are the fields of ``Item``, and ``question``. Cells of CSV, and texts in Parquet, hold lists
+    and objects as JSON; several paths may be separated by ``;``.
+
+    Args:
+        path: ``.jsonl``, ``.csv`` with a header, or ``.parquet``; paths in it are relative to it.
+        defaults: Values for keys that a line leaves out.
+
+    Returns:
+        The items in the order of the file; a line that cannot be used becomes a BadItem.
+
+    Raises:
+        InputError: At once if the file is missing or of another format; while reading if it is damaged,
+            has an unknown column or no items.
+    """
+    file = existing_file(path, "manifest")
+    rows = _ROWS.get(file.suffix.lower())
+    if rows is None:
+        raise InputError(f"{file} is no manifest; its name must end in {', '.join(sorted(MANIFEST_SUFFIXES))}.")
+    return _items(file, rows(file), defaults or {})
+
+
+def count_items(path: str | Path) -> int:
+    """Number of rows of a manifest, good or bad, without making items of them.
+
+    Raises:
+        InputError: If the file cannot be read.
+    """
+    file = existing_file(path, "manifest")
+    with decoding(file, "manifest"):
+        if file.suffix.lower() == ".parquet":
+            import pyarrow.parquet
+
+            return int(pyarrow.parquet.read_metadata(file).num_rows)
+        if file.suffix.lower() == ".jsonl":
+            with file.open("rb") as lines:
+                return sum(1 for line in lines if line.removeprefix(_BOM).strip())
+        return sum(1 for _ in _csv_rows(file))
+
+
+def with_defaults(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The values, and for keys that they leave out the defaults that do not contradict them."""
+    given = {key for key, value in values.items() if value is not None}
+    if given & {"question", "questions"}:
+        given |= {"question", "questions"}
+    if "depth_kind" in given:
+        given.add("scale_source")
+    return {**values, **{key: value for key, value in defaults.items() if key not in given}}
+
+
+def _items(file: Path, rows: Iterator[Row], defaults: Mapping[str, Any]) -> Iterator[Item | BadItem]:
+    places: dict[str, str] = {}
+    place = ""
+    with decoding(file, "manifest"):
+        for place, row in rows:
+            item = _item(file, place, row, defaults)
+            first_place = places.setdefault(item.id, place)
+            if first_place != place:
+                reason = f"{file.name}, {place}: the id {item.id!r} is taken by {first_place}; give another."
+                item = BadItem(place.replace(" ", "-"), reason)
+            yield item
+    if not place:
+        raise InputError(f"{file} has no items; write one object or row per item.")
+
+
+def _item(file: Path, place: str, row: Mapping[str, Any] | InputError, defaults: Mapping[str, Any]) -> Item | BadItem:
+    default_id = place.replace(" ", "-")
+    if isinstance(row, InputError):
+        return BadItem(default_id, f"{file.name}, {place}: {row}")
+    try:
+        return Item.from_plain(with_defaults(row, defaults), file.parent, default_id)
+    except InputError as error:
+        given = row.get("id")
+        usable = isinstance(given, str) and given.isprintable() and bool(given.strip())
+        return BadItem(str(given).strip() if usable else default_id, f"{file.name}, {place}: {error}")
+
+
+_BOM = b"\xef\xbb\xbf"
+
+
+def _jsonl_rows(file: Path) -> Iterator[Row]:
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            line = line.removeprefix(_BOM).strip()
+            if line:
+                yield f"line {number}", _parse_line(line)
+
+
+def _parse_line(line: bytes) -> Mapping[str, Any] | InputError:
+    try:
+        value = json.loads(line.decode())
+    except UnicodeDecodeError:
+        return InputError("it is not encoded as UTF-8; save the file as UTF-8.")
+    except (ValueError, RecursionError) as error:
+        return InputError(f"it is not JSON: {one_line(error)}.")
+    if not isinstance(value, dict):
+        return InputError(f"it must be an object {{...}}, not {type(value).__name__}.")
+    return value
+
+
+def _csv_rows(file: Path) -> Iterator[Row]:
+    # Bytes that are not UTF-8 become lone surrogates, so that one bad line does not end the file.
+    with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
+        reader = csv.reader(lines)
+        header = [name.strip() for name in next(reader, [])]
+        check_keys(header, ITEM_KEYS, f"The header of {file}")
+        while True:
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield f"line {reader.line_num}", InputError(f"it is not CSV: {one_line(error)}.")
+                continue
+            if any(cell.strip() for cell in cells):
+                yield f"line {reader.line_num}", _parse_cells(header, cells)
+
+
+def _parse_cells(header: list[str], cells: list[str]) -> Mapping[str, Any] | InputError:
+    if len(cells) > len(header):
+        return InputError(f"it has {len(cells)} cells, the header has {len(header)}; quote cells with commas.")
+    try:
+        "".join(cells).encode()
+        return {key: _parse_cell(key, cell) for key, cell in zip(header, cells, strict=False)}
+    except UnicodeEncodeError:
+        return InputError("it is not encoded as UTF-8; save the file as UTF-8.")
+    except InputError as error:
+        return error
+
+
+def _parse_cell(key: str, cell: str) -> Any:
+    cell = cell.strip()
+    if not cell or key in _TEXT_KEYS:
+        return cell or None
+    if key in _PATHS_KEYS and not cell.startswith("["):
+        return [path.strip() for path in cell.split(";") if path.strip()]
+    if key in _TEXT_OR_JSON_KEYS and not cell.startswith("["):
+        return cell
+    try:
+        return json.loads(cell)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{key} must be JSON: {one_line(error)}.") from None
+
+
+def _parquet_rows(file: Path) -> Iterator[Row]:
+    import pyarrow.parquet
+
+    with pyarrow.parquet.ParquetFile(file) as table:
+        check_keys(table.schema_arrow.names, ITEM_KEYS, f"The columns of {file}")
+        number = 0
+        for batch in table.iter_batches(batch_size=256):
+            for values in batch.to_pylist():
+                number += 1
+                yield f"row {number}", _parse_texts(values)
+
+
+def _parse_texts(values: Mapping[str, Any]) -> Mapping[str, Any] | InputError:
+    try:
+        return {
+            key: _parse_cell(key, value) if isinstance(value, str) else _without_nulls(value)
+            for key, value in values.items()
+        }
+    except InputError as error:
+        return error
+
+
+def _without_nulls(value: Any) -> Any:
+    # Parquet writes a key that any row has into all rows.
+    if isinstance(value, dict):
+        return {key: _without_nulls(part) for key, part in value.items() if part is not None}
+    return [_without_nulls(part) for part in value] if isinstance(value, list) else value
+
+
+_ROWS: dict[str, Callable[[Path], Iterator[Row]]] = {
+    ".jsonl": _jsonl_rows,
+    ".csv": _csv_rows,
+    ".parquet": _parquet_rows,
+}

@@ -1,0 +1,199 @@
+"""Pictures, upright, and the cameras that took them."""
+
+from __future__ import annotations
+
+import logging
+import math
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from pipeline.camera import Camera, CameraSource
+from pipeline.errors import InputError
+from pipeline.ingest.files import check_keys, decoding, existing_file
+from pipeline.ingest.resampling import same_aspect
+
+logger = logging.getLogger(__name__)
+
+CAMERA_KEYS = ("fx", "fy", "cx", "cy", "width", "height")
+# Unit of EXIF's FocalPlaneResolution [mm]: inch, centimetre, millimetre, micrometre.
+_PLANE_UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
+# From extreme fisheye lenses to the longest super-zooms; beyond, the tag holds nonsense.
+_PLAUSIBLE_FOCAL_35MM = (4.0, 5000.0)
+
+
+@contextmanager
+def open_picture(path: str | Path) -> Iterator[Image.Image]:
+    """Open a picture lazily with PIL; errors of the block are InputErrors of one line."""
+    file = existing_file(path, "picture")
+    with warnings.catch_warnings(), decoding(file, "picture"):
+        # PIL warns about size and odd metadata; what it cannot bear it raises.
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(file) as image:
+                yield image
+        except UnidentifiedImageError:
+            raise InputError(f"{file} is not a picture that can be read; convert it to JPEG or PNG.") from None
+        except Image.DecompressionBombError:
+            raise InputError(f"{file} has more pixels than {2 * (Image.MAX_IMAGE_PIXELS or 0)}; shrink it.") from None
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """Read a picture with its EXIF orientation applied; see ``upright_rgb``.
+
+    Args:
+        path: JPEG, PNG, WebP, TIFF, BMP, GIF, PPM or PGM; of several pictures in it the first is read.
+
+    Returns:
+        uint8 (H, W, 3), RGB, upright.
+
+    Raises:
+        InputError: If the file is missing, empty, no picture, damaged or too large.
+    """
+    with open_picture(path) as image:
+        return upright_rgb(image, str(path))
+
+
+def upright_rgb(image: Image.Image, name: str = "The picture") -> np.ndarray:
+    """The pixels of a picture with its EXIF orientation applied, exactly once.
+
+    Transparent parts are laid over white; 16-bit grey keeps its upper 8 bits.
+
+    Args:
+        image: A picture of any mode but floating-point numbers.
+        name: What to call it in an error.
+
+    Returns:
+        uint8 (H, W, 3), RGB, upright.
+
+    Raises:
+        InputError: If it has no pixels or no colours.
+    """
+    if image.mode == "F" or 0 in image.size:
+        raise InputError(f"{name} holds no colours (mode {image.mode}, {image.size} px); convert it to 8 bits.")
+    return np.array(_to_rgb(ImageOps.exif_transpose(image)))
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        # PIL's own conversion clips 16-bit values at 255 instead of scaling them.
+        grey = np.asarray(image, dtype=np.int64).clip(0, 65535) >> 8
+        image = Image.fromarray(grey.astype(np.uint8))
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+    return image.convert("RGB")
+
+
+def has_quarter_turn(path: str | Path) -> bool:
+    """Whether the EXIF orientation exchanges width and height."""
+    with open_picture(path) as image:
+        return image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+
+
+def exif_focal_35mm(picture: str | Path | Image.Image) -> float | None:
+    """Focal length that the EXIF data give, as the equivalent on a 36 x 24 mm frame [mm].
+
+    FocalLengthIn35mmFilm where it is present; else from FocalLength and FocalPlaneXResolution:
+    ``f[px] = f[mm] * resolution``, scaled by equal diagonals (EXIF 2.32, CIPA DC-008).
+
+    Args:
+        picture: A path, or a picture as PIL opened it.
+
+    Returns:
+        The focal length, or None where the picture does not say or what it says is implausible.
+
+    Raises:
+        InputError: If the file is no picture.
+    """
+    if not isinstance(picture, Image.Image):
+        with open_picture(picture) as image:
+            return exif_focal_35mm(image)
+    tags = picture.getexif().get_ifd(ExifTags.IFD.Exif)
+    focal_35mm = _number(tags, ExifTags.Base.FocalLengthIn35mmFilm)
+    if focal_35mm == 0:
+        unit_mm = _PLANE_UNIT_MM.get(int(_number(tags, ExifTags.Base.FocalPlaneResolutionUnit)) or 2, math.inf)
+        pixels_per_mm = _number(tags, ExifTags.Base.FocalPlaneXResolution) / unit_mm
+        # The resolution is that of the picture as it was taken; a smaller copy keeps the tags.
+        width = _number(tags, ExifTags.Base.ExifImageWidth) or picture.width
+        height = _number(tags, ExifTags.Base.ExifImageHeight) or picture.height
+        focal_px = _number(tags, ExifTags.Base.FocalLength) * pixels_per_mm
+        focal_35mm = focal_px * math.hypot(36, 24) / math.hypot(width, height)
+    lowest, highest = _PLAUSIBLE_FOCAL_35MM
+    return focal_35mm if lowest <= focal_35mm <= highest else None
+
+
+def _number(tags: Mapping[int, Any], tag: int) -> float:
+    try:
+        number = float(tags.get(tag, 0))
+    except (TypeError, ValueError, ZeroDivisionError):
+        return 0.0
+    return number if math.isfinite(number) else 0.0
+
+
+def check_camera(spec: Mapping[str, Any], what: str) -> None:
+    """Check the keys and numbers of a camera as users write it.
+
+    Raises:
+        InputError: If a key is unknown or missing.
+        RecordError: If a number is not usable.
+    """
+    if not isinstance(spec, Mapping):
+        raise InputError(f"{what}: a camera must be given as {{fx, fy, cx, cy}}, not {spec!r}.")
+    check_keys(spec, CAMERA_KEYS, what)
+    missing = [key for key in CAMERA_KEYS[:4] if key not in spec]
+    if missing:
+        raise InputError(f"{what}: the camera lacks {', '.join(missing)} [px]; give fx, fy, cx and cy.")
+    if ("width" in spec) != ("height" in spec):
+        raise InputError(f"{what}: the camera needs both width and height, or neither.")
+    Camera(**{"width": 1, "height": 1, **spec})
+
+
+def camera_for(
+    width: int,
+    height: int,
+    spec: Camera | Mapping[str, Any] | None = None,
+    focal_35mm: float | None = None,
+    fov_deg: float = 60.0,
+) -> Camera:
+    """The camera of an upright picture: as given, else from EXIF, else assumed.
+
+    Args:
+        width: Width of the upright picture [px].
+        height: Height of the upright picture [px].
+        spec: Optional camera, or fx, fy, cx, cy [px of the upright picture] with the width and height
+            that they are meant for; a camera for another size is resized.
+        focal_35mm: Optional equivalent focal length from EXIF [mm].
+        fov_deg: Field of view to assume along the longer side [deg].
+
+    Returns:
+        The camera; its source says which of the three it was.
+
+    Raises:
+        InputError: If the given camera is meant for the picture before it was turned upright.
+        RecordError: If its numbers are not usable.
+    """
+    if spec is None:
+        if focal_35mm is not None:
+            return Camera.from_focal_35mm(width, height, focal_35mm)
+        return Camera.from_fov(width, height, fov_deg, CameraSource.ASSUMED)
+    camera = spec if isinstance(spec, Camera) else Camera(**{"width": width, "height": height, **spec})
+    given, size = (camera.width, camera.height), (width, height)
+    if not same_aspect(given, size):
+        text = f"The camera is for {given[0]} x {given[1]} px, but the upright picture has {width} x {height} px"
+        if same_aspect(given, (height, width)):
+            raise InputError(f"{text}; give the camera of the picture turned upright.")
+        logger.warning("%s, another aspect ratio; its focal lengths are scaled per axis.", text)
+    camera = camera.resized(width, height)
+    if not (0 <= camera.cx <= width and 0 <= camera.cy <= height):
+        logger.warning(
+            "The principal point (%.1f, %.1f) lies outside the picture of %d x %d px; "
+            "if the camera is for another size, give its width and height.",
+            *(camera.cx, camera.cy, width, height),
+        )
+    return camera

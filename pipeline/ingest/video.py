@@ -1,0 +1,146 @@
+"""Frames of videos with their true times."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import InputError
+from pipeline.ingest.files import decoding, existing_file
+
+logger = logging.getLogger(__name__)
+
+# Beyond this, jumping to a key frame is cheaper than decoding what lies between.
+_SEEK_GAP_S = 5.0
+# Containers with an index: a jump lands at or before the time that was asked for.
+_INDEXED_FORMATS = ("mov", "matroska", "avi")
+
+
+def read_video(
+    path: str | Path,
+    *,
+    frames: int | None = None,
+    rate_hz: float | None = None,
+    max_frames: int = 64,
+    start_s: float | None = None,
+    end_s: float | None = None,
+) -> list[tuple[np.ndarray, float]]:
+    """Sample a video, evenly in time; memory does not grow with its length.
+
+    Args:
+        path: A video file.
+        frames: How many frames, the first and the last of the span among them; fewer come back where
+            the video has fewer. None with no rate takes ``max_frames``.
+        rate_hz: Instead: frames per second, from the start of the span.
+        max_frames: Most frames that come back; a rate that would give more is lowered, with a warning.
+        start_s: Start of the span [s], from the first frame; None is the first frame.
+        end_s: End of the span [s]; None is the last frame.
+
+    Returns:
+        Pairs of an upright picture, uint8 (H, W, 3), and its presentation time [s] from the first frame.
+
+    Raises:
+        InputError: If the file is missing, damaged or without a frame in the span, or the arguments
+            exclude each other.
+    """
+    if frames is not None and rate_hz is not None:
+        raise InputError("A video is sampled by a number of frames or by a rate; give one of them.")
+    for name, value in (("frames", frames), ("rate_hz", rate_hz), ("max_frames", max_frames)):
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise InputError(f"The {name} of a video must be positive, not {value!r}.")
+    file = existing_file(path, "video")
+    with _opened(file) as (container, stream):
+        first_s, duration_s, count = _span(container, stream)
+    if count == 0:
+        raise InputError(f"{file} has no frames; give a video that is not empty.")
+    begin_s, finish_s = max(start_s or 0.0, 0.0), min(duration_s if end_s is None else end_s, duration_s)
+    if begin_s > finish_s:
+        raise InputError(f"{file} lasts {duration_s:.2f} s, there is no frame from {begin_s:g} s to {finish_s:g} s.")
+    times_s = _sample_times(begin_s, finish_s, frames, rate_hz, max_frames)
+    with _opened(file) as (container, stream):
+        sampled = dict(_nearest_frames(container, stream, [first_s + time_s for time_s in times_s]))
+    if not sampled:
+        raise InputError(f"{file} has no frame that can be decoded; convert it to MP4 (H.264).")
+    return [(rgb, time_s - first_s) for time_s, rgb in sampled.items()]
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[tuple[Any, Any]]:
+    with decoding(file, "video"):
+        import av
+
+        with av.open(str(file)) as container:
+            if not container.streams.video:
+                raise InputError(f"{file} has no video stream; give a file with pictures.")
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            yield container, stream
+
+
+def _sample_times(
+    begin_s: float, finish_s: float, frames: int | None, rate_hz: float | None, max_frames: int
+) -> list[float]:
+    if rate_hz is not None:
+        # Times come from whole ticks: the last frame must not be lost to rounding.
+        frames = math.floor((finish_s - begin_s) * rate_hz + 1e-6) + 1
+        if frames <= max_frames:
+            return [begin_s + index / rate_hz for index in range(frames)]
+        logger.warning("%g Hz would give %d frames; %d are taken, evenly.", rate_hz, frames, max_frames)
+    return np.linspace(begin_s, finish_s, min(frames or max_frames, max_frames)).tolist()
+
+
+def _span(container: Any, stream: Any) -> tuple[float, float, int]:
+    """Time of the first frame, time from it to the last [s], and number of packets; nothing is decoded."""
+    lowest, highest, count = math.inf, -math.inf, 0
+    for packet in container.demux(stream):
+        if packet.size == 0 or packet.is_discard:
+            continue
+        count += 1
+        if packet.pts is not None:
+            lowest, highest = min(lowest, packet.pts), max(highest, packet.pts)
+    if lowest <= highest:
+        return float(lowest * stream.time_base), float((highest - lowest) * stream.time_base), count
+    return 0.0, max(count - 1, 0) / _frame_rate(stream), count
+
+
+def _frame_rate(stream: Any) -> float:
+    return float(stream.average_rate or stream.guessed_rate or 25)
+
+
+def _nearest_frames(container: Any, stream: Any, targets_s: list[float]) -> Iterator[tuple[float, np.ndarray]]:
+    """The decoded frame nearest to each of the ascending times, each frame once, with its own time."""
+    indexed = any(name in container.format.name for name in _INDEXED_FORMATS)
+    decoded = _timed(container, stream)
+    before, after = None, next(decoded, None)
+    last_s = None
+    for target_s in targets_s:
+        if indexed and after is not None and target_s - after[0] > _SEEK_GAP_S:
+            container.seek(int(target_s / stream.time_base), stream=stream)
+            decoded = _timed(container, stream)
+            before, after = None, next(decoded, None)
+        while after is not None and after[0] < target_s:
+            before, after = after, next(decoded, None)
+        candidates = [frame for frame in (before, after) if frame is not None]
+        if not candidates:
+            continue
+        time_s, frame = min(candidates, key=lambda candidate: abs(candidate[0] - target_s))
+        if time_s != last_s:
+            last_s = time_s
+            yield time_s, _upright(frame)
+
+
+def _timed(container: Any, stream: Any) -> Iterator[tuple[float, Any]]:
+    for index, frame in enumerate(container.decode(stream)):
+        yield index / _frame_rate(stream) if frame.pts is None else float(frame.pts * frame.time_base), frame
+
+
+def _upright(frame: Any) -> np.ndarray:
+    # The rotation is counter-clockwise, as is that of np.rot90.
+    rgb = frame.to_ndarray(format="rgb24")
+    return np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90)))

@@ -1,0 +1,284 @@
+"""What every rule is given and what it returns.
+
+A rule is a module with ``judge(claim, view, subject, objects, **options) -> Finding``; the registry of
+relations names it and gives its options. It looks at one frame, never at the claim's truth, and says
+what it cannot know.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from pipeline.camera import Camera
+from pipeline.error_budget import ErrorBudget
+from pipeline.geometry.backprojection import back_project_pixels
+from pipeline.geometry.objects import ObjectPixels, coordinate_spread, object_pixels, order_coordinate
+from pipeline.geometry.order import probability_within
+from pipeline.geometry.regions import Window, box_window, boxes_iou
+from pipeline.records import Claim, Comparison, DepthKind, DepthMap, Frame, Origin, Point, Region
+from pipeline.relations import Need
+
+# Two boxes that overlap more than this may be one thing seen twice.
+_SAME_IOU = 0.7
+
+
+class CannotMeasure(Exception):
+    """This frame cannot say anything about the claim.
+
+    Args:
+        reason: One sentence on why.
+        needs: What would change that.
+    """
+
+    def __init__(self, reason: str, needs: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.needs = needs
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one frame shows about a claim that is not negated.
+
+    Args:
+        probability: Probability that the relation holds.
+        margin: How clearly, in ``unit``; negative where it fails.
+        unit: Unit of the margin.
+        note: What was measured, as a sentence.
+        numbers: Named measurements.
+        points: Named points of the camera frame.
+        needs: What would decide it if the probability does not.
+    """
+
+    probability: float
+    margin: float | None
+    unit: str | None
+    note: str
+    numbers: dict[str, float] = field(default_factory=dict)
+    points: dict[str, Point] = field(default_factory=dict)
+    needs: str = "more precise depth or boxes"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the rules let a user choose.
+
+    Args:
+        edge_px: Edge of an object whose depth is not trusted [px].
+        min_pixels: Fewest valid pixels of an object.
+        foreground_share: Share of a box's centre-weighted pixels that its object must hold.
+        spread_weight: How much of an object's own depth range counts as doubt about its order.
+        point_radius_px: Half side of the window around a point [px].
+        tolerance: Accepted relative deviation of a claim's number.
+        max_points: Most points of one object that distances are measured on.
+    """
+
+    edge_px: int = 2
+    min_pixels: int = 20
+    foreground_share: float = 0.3
+    spread_weight: float = 0.5
+    point_radius_px: float = 4.0
+    tolerance: float = 0.15
+    max_points: int = 1500
+
+
+class FrameView:
+    """One frame as the rules see it; objects are cut out when first asked for, and only once.
+
+    Args:
+        frame: The frame.
+        depth: Its depth, or None where there is none.
+        regions: All regions of the result.
+        budget: Error of every measurement.
+        settings: See ``Settings``.
+    """
+
+    def __init__(
+        self, frame: Frame, depth: DepthMap | None, regions: tuple[Region, ...], budget: ErrorBudget, settings: Settings
+    ) -> None:
+        self.frame = frame
+        self.budget = budget
+        self.settings = settings
+        self.regions = regions
+        self._depth = depth
+        self._objects: dict[int, ObjectPixels | CannotMeasure] = {}
+        self._points: dict[int, np.ndarray] = {}
+
+    @property
+    def camera(self) -> Camera:
+        """Intrinsics of the frame."""
+        return self.frame.camera
+
+    @property
+    def depth(self) -> DepthMap:
+        """Depth of the frame.
+
+        Raises:
+            CannotMeasure: If there is none.
+        """
+        if self._depth is None:
+            raise CannotMeasure(f"There is no depth for {self.frame.name}.", "a depth map")
+        return self._depth
+
+    def require(self, need: Need) -> None:
+        """Make sure that the depth carries what a relation needs.
+
+        Raises:
+            CannotMeasure: If it does not.
+        """
+        if need is Need.NOTHING:
+            return
+        kind = self.depth.kind
+        if need is Need.METRIC and kind is not DepthKind.METRIC:
+            raise CannotMeasure(f"Depth of kind {kind} has no metres.", "metric depth")
+        if need is Need.SHAPE and not kind.has_shape:
+            raise CannotMeasure(
+                f"Depth of kind {kind} has no shape, only order.", "depth that is metric or known up to its scale"
+            )
+
+    @cached_property
+    def spread(self) -> float:
+        """Unit of differences of the order coordinate, see ``coordinate_spread``."""
+        return coordinate_spread(self.depth.values, self.depth.valid, self.depth.kind)
+
+    def object(self, index: int) -> ObjectPixels:
+        """The object of a region.
+
+        Raises:
+            CannotMeasure: If too few of its pixels have depth.
+        """
+        if index not in self._objects:
+            try:
+                self._objects[index] = self._cut_out(index)
+            except CannotMeasure as refusal:
+                self._objects[index] = refusal
+        found = self._objects[index]
+        if isinstance(found, CannotMeasure):
+            raise found
+        return found
+
+    def _cut_out(self, index: int) -> ObjectPixels:
+        region, depth = self.regions[index], self.depth
+        window = box_window(region.box_px, depth.shape, self.settings.point_radius_px)
+        mask = None
+        if region.mask is not None:
+            if region.mask.shape != depth.shape:
+                raise CannotMeasure(
+                    f"The mask of {region.label!r} is not of the frame's size.", "a mask of the frame's size"
+                )
+            mask = region.mask[window.slices]
+        valid = depth.valid[window.slices]
+        coordinate = order_coordinate(depth.values[window.slices], depth.kind)
+        found = None
+        exclusive = self._exclusive(index, window) if mask is None else None
+        if valid.size:
+            found = object_pixels(
+                coordinate,
+                valid,
+                window,
+                mask,
+                exclusive=exclusive,
+                edge_px=self.settings.edge_px,
+                min_share=self.settings.foreground_share,
+            )
+        count = 0 if found is None else int(found.core.sum())
+        if found is None or count < self.settings.min_pixels:
+            raise CannotMeasure(
+                f"{region.label!r} has {count} pixels with valid depth, fewer than {self.settings.min_pixels}.",
+                "a larger or closer view, or depth without holes",
+            )
+        return found
+
+    def _exclusive(self, index: int, window: Window) -> np.ndarray:
+        """Pixels of a region's window that lie in no other region, bool (h, w).
+
+        Text on an object and a second box around the same thing do not compete with it.
+        """
+        own = np.ones(window.shape, dtype=bool)
+        region = self.regions[index]
+        for other in self.regions:
+            if other is region or other.frame != region.frame or other.is_point or other.origin is Origin.OCR:
+                continue
+            if boxes_iou(region.box_px, other.box_px) > _SAME_IOU:
+                continue
+            covered = box_window(other.box_px, self.depth.shape)
+            own[
+                max(covered.top - window.top, 0) : max(covered.bottom - window.top, 0),
+                max(covered.left - window.left, 0) : max(covered.right - window.left, 0),
+            ] = False
+        return own
+
+    def points(self, index: int) -> np.ndarray:
+        """Points of an object's core, float64 (N, 3), in metres or in the depth's own unit.
+
+        Raises:
+            CannotMeasure: If the depth has no shape or the object too few pixels.
+        """
+        self.require(Need.SHAPE)
+        if index not in self._points:
+            found = self.object(index)
+            rows, columns = np.nonzero(found.core)
+            if len(rows) > self.settings.max_points:
+                keep = np.linspace(0, len(rows) - 1, self.settings.max_points).astype(np.intp)
+                rows, columns = rows[keep], columns[keep]
+            rows, columns = rows + found.window.top, columns + found.window.left
+            z = self.depth.values[rows, columns]
+            self._points[index] = back_project_pixels(columns, rows, z, self.camera)
+        return self._points[index]
+
+    def z(self, index: int) -> float:
+        """Median depth of an object, in the depth's own unit."""
+        median = self.object(index).median
+        if self.depth.kind.has_shape:
+            return math.exp(median)
+        return -median if self.depth.kind.larger_is_nearer else median
+
+    def depth_noise(self, index: int) -> float:
+        """Error of an object's order coordinate, in its unit."""
+        z = self.z(index) if self.depth.kind.has_shape else 0.0
+        return self.budget.depth(self.depth, z) * self.spread
+
+    def local_noise(self, index: int) -> float:
+        """Error of a step in the order coordinate next to an object, in its unit."""
+        z = self.z(index) if self.depth.kind.has_shape else 0.0
+        return self.budget.local_depth(self.depth, z) * self.spread
+
+    def label(self, index: int) -> str:
+        """Label of a region."""
+        return self.regions[index].label
+
+
+def point(values: np.ndarray) -> Point:
+    """Three floats of an array."""
+    x, y, z = (float(value) for value in values)
+    return x, y, z
+
+
+def number_probability(claim: Claim, low: float, high: float, sigma: float, tolerance: float) -> tuple[float, float]:
+    """Probability that a claim's length is right, and by how much it fits.
+
+    Args:
+        claim: A claim with a length.
+        low: Smallest measured value that the claim's words may mean [m].
+        high: Largest one [m]; equal to ``low`` where the words are clear.
+        sigma: Standard deviation of the measurement [m].
+        tolerance: Relative tolerance where the claim names none.
+
+    Returns:
+        (probability, margin [m]); the margin is what is left of the tolerance, negative outside.
+    """
+    value = claim.value_m
+    assert value is not None and claim.unit is not None
+    slack = claim.tolerance * claim.unit.metres if claim.tolerance is not None else tolerance * value
+    if claim.comparison is Comparison.AT_LEAST:
+        slack = slack if claim.tolerance is not None else 0.0
+        return probability_within(high, sigma, value - slack, math.inf), high - (value - slack)
+    if claim.comparison is Comparison.AT_MOST:
+        slack = slack if claim.tolerance is not None else 0.0
+        return probability_within(low, sigma, -math.inf, value + slack), value + slack - low
+    nearest = min(max(value, low), high)
+    return probability_within(nearest, sigma, value - slack, value + slack), slack - abs(value - nearest)

@@ -1,0 +1,44 @@
+"""Between two objects, as the camera sees it."""
+
+from __future__ import annotations
+
+import math
+
+from pipeline.geometry.order import normal_cdf
+from pipeline.records import Claim, Region
+from pipeline.rules.base import Finding, FrameView
+
+
+def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...]) -> Finding:
+    """The subject's centre, projected on the line from one object's centre to the other's, lies inside.
+
+    Only the picture is looked at: an object that lies between two others in space also does so in the
+    picture, so this refutes with certainty and supports what the picture shows.
+    """
+    middle, first, second = (_centre(view.regions[index]) for index in (subject, *objects))
+    line = (second[0] - first[0], second[1] - first[1])
+    length = math.hypot(*line)
+    errors = [view.budget.box_edge_px(max(_sides(view.regions[index]))) for index in (subject, *objects)]
+    sigma = math.hypot(*errors) / max(length, 1e-9)
+    share = ((middle[0] - first[0]) * line[0] + (middle[1] - first[1]) * line[1]) / max(length**2, 1e-9)
+    off_line = abs((middle[0] - first[0]) * line[1] - (middle[1] - first[1]) * line[0]) / max(length**2, 1e-9)
+    probability = normal_cdf(share / sigma) * normal_cdf((1 - share) / sigma) * normal_cdf((0.5 - off_line) / sigma)
+    return Finding(
+        probability,
+        min(share, 1 - share, 0.5 - off_line),
+        "of the distance between the two",
+        f"In the picture {claim.subject!r} lies at {share:.0%} of the way from {claim.object!r} to "
+        f"{claim.other_object!r} and {off_line:.0%} beside it.",
+        {"share_of_way": share, "share_beside": off_line},
+        needs="regions that lie clearly inside or outside",
+    )
+
+
+def _centre(region: Region) -> tuple[float, float]:
+    left, top, right, bottom = region.box_px
+    return (left + right) / 2, (top + bottom) / 2
+
+
+def _sides(region: Region) -> tuple[float, float]:
+    left, top, right, bottom = region.box_px
+    return right - left, bottom - top

@@ -1,0 +1,103 @@
+"""In front of, behind, closer, farther: order along the optical axis."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from pipeline.geometry.order import probability_less
+from pipeline.records import Claim, DepthKind
+from pipeline.relations import Need
+from pipeline.rules.base import CannotMeasure, Finding, FrameView, number_probability, point
+
+_OWN_FRONT = ("in_front_of", "behind")
+
+
+def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...], *, sign: int) -> Finding:
+    """Compare two objects' depths as distributions.
+
+    Args:
+        claim: The claim; with a value it also says by how much [length].
+        view: The frame.
+        subject: Index of the subject's region.
+        objects: Index of the object's region.
+        sign: 1 where the subject should be nearer, -1 where it should be farther.
+
+    Raises:
+        CannotMeasure: If an object has no depth, or a claimed difference meets depth without metres.
+    """
+    if claim.perspective != "camera" and claim.relation in _OWN_FRONT:
+        raise CannotMeasure(
+            f"The claim takes the view of {claim.perspective!r}, whose orientation is not known.",
+            f"the orientation of {claim.perspective!r}",
+        )
+    first, second = view.object(subject), view.object(objects[0])
+    if view.spread <= 0:
+        raise CannotMeasure("The depth map is constant.", "a depth map with content")
+    noise = math.hypot(view.depth_noise(subject), view.depth_noise(objects[0]))
+    nearer = probability_less(_shrunk(first.quantiles, view), _shrunk(second.quantiles, view), noise)
+    gap = second.median - first.median
+    probability = nearer if sign > 0 else 1 - nearer
+    word = "nearer" if gap > 0 else "farther"
+    note = f"{claim.subject!r} is {word} than {claim.object!r}"
+    numbers, points = {}, {}
+    if view.depth.kind.has_shape:
+        z_subject, z_object = view.z(subject), view.z(objects[0])
+        unit = "m" if view.depth.kind is DepthKind.METRIC else "relative"
+        suffix = "_m" if unit == "m" else "_relative"
+        numbers = {f"z_subject{suffix}": z_subject, f"z_object{suffix}": z_object}
+        points = {
+            "subject": point(np.median(view.points(subject), axis=0)),
+            "object": point(np.median(view.points(objects[0]), axis=0)),
+        }
+        if unit == "m":
+            margin = z_object - z_subject
+            note += f" by {abs(margin):.2f} m ({z_subject:.2f} m against {z_object:.2f} m)"
+        else:
+            margin = gap
+            note += f": its depth is {math.exp(-gap):.2f} times the other's"
+    else:
+        margin, unit = gap / view.spread, "of the frame's depth range"
+        numbers = {"gap_of_depth_range": margin}
+        note += f" by {abs(margin):.0%} of the frame's depth range"
+    if claim.value is not None and sign * gap > 0:
+        return _with_value(claim, view, subject, objects[0], probability, note, numbers)
+    return Finding(
+        probability,
+        sign * margin,
+        unit,
+        f"{note}.",
+        numbers,
+        points,
+        "depth that is more precise than the difference between the two",
+    )
+
+
+def _shrunk(quantiles: np.ndarray, view: FrameView) -> np.ndarray:
+    """Quantiles drawn towards their median: an object's own extent is only part of the doubt."""
+    median = quantiles[len(quantiles) // 2]
+    shrunk: np.ndarray = median + view.settings.spread_weight * (quantiles - median)
+    return shrunk
+
+
+def _with_value(
+    claim: Claim, view: FrameView, subject: int, other: int, probability: float, note: str, numbers: dict[str, float]
+) -> Finding:
+    """Judge order and difference together."""
+    view.require(Need.METRIC)
+    z_subject, z_other = view.z(subject), view.z(other)
+    gap_m = abs(z_subject - z_other)
+    scale = view.budget.scale[view.depth.scale_source]
+    sigma_m = math.hypot(
+        view.depth_noise(subject) * z_subject, math.hypot(view.depth_noise(other) * z_other, scale * gap_m)
+    )
+    value_probability, margin_m = number_probability(claim, gap_m, gap_m, sigma_m, view.settings.tolerance)
+    return Finding(
+        min(probability, value_probability),
+        margin_m,
+        "m",
+        f"{note}; the claim says {claim.value:g} {claim.unit}.",
+        {**numbers, "difference_m": gap_m, "sigma_m": sigma_m},
+        needs="depth that is more precise than the claim's tolerance",
+    )

@@ -1,0 +1,30 @@
+"""Distance of an object to the camera."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from pipeline.records import Claim
+from pipeline.rules.base import Finding, FrameView, number_probability, point
+
+
+def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...]) -> Finding:
+    """Measure to the nearest and to the middle of the visible surface; a value between them fits."""
+    points = view.points(subject)
+    ranges = np.linalg.norm(points, axis=1)
+    near_m, middle_m = (float(value) for value in np.percentile(ranges, (5, 50)))
+    scale = view.budget.scale[view.depth.scale_source]
+    sigma_m = math.hypot(view.depth_noise(subject) * middle_m, scale * middle_m)
+    probability, margin_m = number_probability(claim, near_m, middle_m, sigma_m, view.settings.tolerance)
+    return Finding(
+        probability,
+        margin_m,
+        "m",
+        f"{claim.subject!r} is {near_m:.2f} m (nearest) to {middle_m:.2f} m (middle) away (+/- {sigma_m:.2f} m); "
+        f"the claim says {claim.value:g} {claim.unit}.",
+        {"nearest_m": near_m, "middle_m": middle_m, "sigma_m": sigma_m},
+        {"subject": point(np.median(points, axis=0))},
+        "more precise depth or scale",
+    )

@@ -1,0 +1,54 @@
+"""Left, right, above, below: order within the picture, as the camera sees it."""
+
+from __future__ import annotations
+
+import math
+
+from pipeline.geometry.order import normal_cdf
+from pipeline.geometry.regions import mask_box
+from pipeline.records import Claim, Region
+from pipeline.rules.base import CannotMeasure, Finding, FrameView
+
+
+def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...], *, axis: str, sign: int) -> Finding:
+    """Compare the centres of two regions along an image axis.
+
+    Args:
+        claim: The claim.
+        view: The frame.
+        subject: Index of the subject's region.
+        objects: Index of the object's region.
+        axis: ``x`` or ``y``.
+        sign: 1 where the subject should have the smaller coordinate, -1 for the larger.
+
+    Raises:
+        CannotMeasure: If the claim takes the view of an object, whose orientation is unknown.
+    """
+    if claim.perspective != "camera":
+        raise CannotMeasure(
+            f"The claim takes the view of {claim.perspective!r}, whose orientation is not known.",
+            f"the orientation of {claim.perspective!r}",
+        )
+    first, first_error = _centre(view, view.regions[subject], axis)
+    second, second_error = _centre(view, view.regions[objects[0]], axis)
+    gap_px = sign * (second - first)
+    probability = normal_cdf(gap_px / math.hypot(first_error, second_error))
+    words = {"x": ("to the left of", "to the right of"), "y": ("above", "below")}[axis]
+    direction = words[0] if second > first else words[1]
+    return Finding(
+        probability,
+        gap_px,
+        "px",
+        f"The centre of {claim.subject!r} lies {abs(second - first):.0f} px {direction} that of {claim.object!r}.",
+        {f"centre_{axis}_subject_px": first, f"centre_{axis}_object_px": second},
+        needs="boxes whose centres lie further apart along this axis",
+    )
+
+
+def _centre(view: FrameView, region: Region, axis: str) -> tuple[float, float]:
+    """Centre of a region along an axis and its error [px]."""
+    box = region.box_px
+    if region.mask is not None and region.mask.shape == (view.frame.height, view.frame.width):
+        box = mask_box(region.mask) or box
+    low, high = (box[0], box[2]) if axis == "x" else (box[1], box[3])
+    return (low + high) / 2, view.budget.box_edge_px(high - low) / math.sqrt(2) + 1e-9

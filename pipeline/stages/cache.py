@@ -1,0 +1,91 @@
+"""What a stage gave for the same content, configuration and model revision is not computed again."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from pipeline.errors import RecordError
+from pipeline.export.files import replacing
+from pipeline.records import DepthMap, from_json, to_json
+
+logger = logging.getLogger(__name__)
+
+RecordType = TypeVar("RecordType")
+
+
+class StageCache:
+    """Files under one folder, named by a hash of everything that their content depends on.
+
+    Two processes may share the folder: a file is either whole or absent. A file that cannot be read is
+    computed again.
+
+    Args:
+        folder: Where the files lie; None keeps nothing.
+    """
+
+    def __init__(self, folder: Path | str | None = None) -> None:
+        self.folder = None if folder is None else Path(folder)
+
+    def record(
+        self, record_type: type[RecordType], stage: str, parts: tuple[str, ...], compute: Callable[[], RecordType]
+    ) -> RecordType:
+        """The stored record, or the computed one, which is then stored."""
+        path = self._path(stage, parts, ".json")
+        if path is not None and path.is_file():
+            try:
+                return from_json(record_type, path.read_bytes())
+            except (OSError, RecordError) as error:
+                logger.warning("%s cannot be read and is made anew: %s", path, error)
+        value = compute()
+        if path is not None:
+            with replacing(path) as temporary:
+                temporary.write_text(to_json(value), encoding="utf-8")
+        return value
+
+    def load_depth(self, parts: tuple[str, ...]) -> DepthMap | None:
+        """The stored depth map, or None."""
+        path = self._path("depth", parts, ".npz")
+        if path is None or not path.is_file():
+            return None
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                kind, scale_source, backend = (str(name) for name in arrays["names"])
+                focal_px = float(arrays["focal_px"])
+                return DepthMap(
+                    arrays["values"],
+                    arrays["valid"],
+                    kind,  # type: ignore[arg-type]
+                    scale_source,  # type: ignore[arg-type]
+                    backend,
+                    focal_px=focal_px if focal_px > 0 else None,
+                )
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile, RecordError) as error:
+            logger.warning("%s cannot be read and is made anew: %s", path, error)
+            return None
+
+    def save_depth(self, parts: tuple[str, ...], depth: DepthMap) -> None:
+        """Store a depth map, without its confidence."""
+        path = self._path("depth", parts, ".npz")
+        if path is None:
+            return
+        with replacing(path) as temporary:
+            np.savez_compressed(
+                temporary,
+                values=depth.values,
+                valid=depth.valid,
+                names=np.array([depth.kind, depth.scale_source, depth.backend]),
+                focal_px=depth.focal_px or 0.0,
+            )
+
+    def _path(self, stage: str, parts: tuple[str, ...], suffix: str) -> Path | None:
+        if self.folder is None:
+            return None
+        key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+        return self.folder / stage / key[:2] / f"{key}{suffix}"

@@ -1,0 +1,61 @@
+"""Result in, files out."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+from pipeline.errors import DependencyError
+from pipeline.export.overlay import write_overlay
+from pipeline.export.ply import write_ply
+from pipeline.records import Result, Scene
+
+logger = logging.getLogger(__name__)
+
+
+class ExportStage:
+    """Writes the files of one result.
+
+    Args:
+        overlay: Whether to write the picture.
+        ply: Whether to write the point cloud, where the depth has shape.
+        max_points: Most points of a cloud.
+    """
+
+    def __init__(self, overlay: bool = True, ply: bool = True, max_points: int = 200_000) -> None:
+        self.overlay = overlay
+        self.ply = ply
+        self.max_points = max_points
+
+    def __call__(self, scene: Scene, result: Result, folder: Path) -> Result:
+        """Write the files below the folder and return the result that names them.
+
+        A missing system library costs the point cloud, not the result: it is noted in ``errors``.
+
+        Raises:
+            ExportError: If a file cannot be written.
+        """
+        name = file_name(result.item_id, result.question)
+        artefacts = dict(result.artefacts)
+        errors = list(result.errors)
+        if self.overlay:
+            artefacts["overlay"] = f"overlays/{name}.png"
+            write_overlay(folder / artefacts["overlay"], scene, result)
+        if self.ply and scene.depth and scene.depth[0].kind.has_shape:
+            try:
+                if write_ply(folder / f"clouds/{name}.ply", scene, result, self.max_points) is not None:
+                    artefacts["ply"] = f"clouds/{name}.ply"
+            except DependencyError as error:
+                logger.warning("%s", error)
+                errors.append(str(error))
+        return replace(result, artefacts=artefacts, errors=tuple(errors))
+
+
+def file_name(item_id: str, question: str | None) -> str:
+    """A file name that is safe everywhere and differs for every item and question."""
+    safe = re.sub(r"[^\w.-]+", "_", item_id).strip("._")[:80] or "item"
+    unique = sha256(f"{item_id}\0{question or ''}".encode()).hexdigest()[:8]
+    return f"{safe}-{unique}"

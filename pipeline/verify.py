@@ -1,0 +1,187 @@
+"""Claims, regions and depth in; verdicts out."""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pipeline.claims.resolve import Resolution, resolve, resolve_all
+from pipeline.error_budget import ErrorBudget
+from pipeline.errors import ConfigError
+from pipeline.records import Claim, Evidence, Region, Scene, Status, Verdict
+from pipeline.relations import RELATIONS, Need, Relation
+from pipeline.rules.base import CannotMeasure, Finding, FrameView, Settings
+
+_MOST_CERTAIN = 1e-6
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What one frame gave: a finding, or why there is none."""
+
+    frame: int
+    regions: tuple[int, ...]
+    finding: Finding | None = None
+    refusal: CannotMeasure | None = None
+
+
+class Verifier:
+    """Judges claims by geometry.
+
+    Args:
+        risk: Accepted probability of a wrong decided verdict, in (0, 0.5): a claim is supported where its
+            probability is at least 1 - risk, refuted where it is at most risk, and undecided in between.
+        budget: Error of every measurement.
+        settings: How objects are cut out and numbers compared.
+
+    Raises:
+        ConfigError: If the risk is not in (0, 0.5).
+    """
+
+    def __init__(self, risk: float = 0.05, budget: ErrorBudget | None = None, settings: Settings | None = None) -> None:
+        if not 0 < risk < 0.5:
+            raise ConfigError(f"verify.risk must lie between 0 and 0.5, not {risk!r}.")
+        self.risk = risk
+        self.budget = budget or ErrorBudget()
+        self.settings = settings or Settings()
+
+    def judge(self, scene: Scene, regions: Sequence[Region], claims: Sequence[Claim]) -> tuple[Verdict, ...]:
+        """Judge each claim.
+
+        Args:
+            scene: Frames, with depth where there is any.
+            regions: What the claims may speak of; indices of the evidence point into it.
+            claims: The claims.
+
+        Returns:
+            One verdict per claim, in the same order. The same input gives the same verdicts.
+        """
+        regions = tuple(regions)
+        depths = scene.depth or (None,) * len(scene.frames)
+        views = [
+            FrameView(frame, depth, regions, self.budget, self.settings)
+            for frame, depth in zip(scene.frames, depths, strict=True)
+        ]
+        return tuple(self._judge_claim(claim, views, regions) for claim in claims)
+
+    def _judge_claim(self, claim: Claim, views: list[FrameView], regions: tuple[Region, ...]) -> Verdict:
+        relation = RELATIONS[claim.relation]
+        found = _located(claim, relation, regions, len(views))
+        if isinstance(found, CannotMeasure):
+            return Verdict(claim, Status.UNDECIDED, found.reason, needs=found.needs)
+        rule: Callable[..., Finding] = importlib.import_module(f"pipeline.rules.{relation.rule}").judge
+        judged = []
+        for frame, indices in found.items():
+            try:
+                views[frame].require(_need(claim, relation))
+                if relation.objects and len(set(indices)) < len(indices):
+                    raise CannotMeasure(
+                        "Subject and object are the same region.", "an object that is different from the subject"
+                    )
+                finding = rule(claim, views[frame], indices[0], indices[1:], **relation.options)
+                judged.append(_Judged(frame, indices, finding=finding))
+            except CannotMeasure as refusal:
+                judged.append(_Judged(frame, indices, refusal=refusal))
+        return self._fuse(claim, judged)
+
+    def _fuse(self, claim: Claim, judged: list[_Judged]) -> Verdict:
+        """Let the frames vote in log-odds; frames that contradict each other decide nothing."""
+        evidence = tuple(_evidence(item, claim.negated) for item in judged)
+        found = [
+            (item.frame, item.finding, _probability(item.finding, claim.negated))
+            for item in judged
+            if item.finding is not None
+        ]
+        if not found:
+            refusal = next(item.refusal for item in judged if item.refusal is not None)
+            return Verdict(claim, Status.UNDECIDED, refusal.reason, needs=refusal.needs, evidence=evidence)
+        for_it = [frame for frame, _, probability in found if self._status(probability) is Status.SUPPORTED]
+        against = [frame for frame, _, probability in found if self._status(probability) is Status.REFUTED]
+        log_odds = sum(_log_odds(probability) for _, _, probability in found)
+        probability = 1 / (1 + math.exp(-log_odds))
+        _, strongest, _ = max(found, key=lambda item: abs(_log_odds(item[2])))
+        margin = None if strongest.margin is None else (-strongest.margin if claim.negated else strongest.margin)
+        status, reason, needs = self._status(probability), strongest.note, None
+        if for_it and against:
+            status, probability = Status.UNDECIDED, 0.5
+            reason = f"{_pictures(for_it)} supports it and {_pictures(against)} refutes it.".capitalize()
+            needs = "the frame that is meant, or camera poses that put the frames into one space"
+        elif status is Status.UNDECIDED:
+            reason = f"{strongest.note} That is within the error of the measurement."
+            needs = strongest.needs
+        return Verdict(
+            claim,
+            status,
+            reason,
+            probability=probability,
+            margin=margin,
+            unit=None if margin is None else strongest.unit,
+            needs=needs,
+            evidence=evidence,
+        )
+
+    def _status(self, probability: float) -> Status:
+        if probability >= 1 - self.risk:
+            return Status.SUPPORTED
+        return Status.REFUTED if probability <= self.risk else Status.UNDECIDED
+
+
+def _need(claim: Claim, relation: Relation) -> Need:
+    return relation.value_need if claim.value is not None and relation.need is not Need.NOTHING else relation.need
+
+
+def _located(
+    claim: Claim, relation: Relation, regions: tuple[Region, ...], count: int
+) -> dict[int, tuple[int, ...]] | CannotMeasure:
+    """Indices of the regions that the claim speaks of, subject first, by frame; or why there are none."""
+    missing = [frame for frame in claim.frames if frame >= count]
+    if missing:
+        return CannotMeasure(f"The claim names {_pictures(missing)}, but there are {count}.", "a frame that exists")
+    wanted = [frame for frame in range(count) if not claim.frames or frame in claim.frames]
+    if relation.counts:
+        named = {frame: resolve_all(claim.subject, regions, frame) for frame in wanted}
+        located = {frame: indices for frame, indices in named.items() if indices}
+        return located or CannotMeasure(resolve(claim.subject, regions).reason, "regions of what is counted")
+    parts = [part for part in (claim.subject, claim.object, claim.other_object) if part is not None]
+    resolutions: list[Resolution] = [resolve(part, regions) for part in parts]
+    for resolution in resolutions:
+        if not resolution.found:
+            return CannotMeasure(resolution.reason, "one located region for everything that the claim names")
+    frames = [frame for frame in wanted if all(frame in resolution.by_frame for resolution in resolutions)]
+    if not frames:
+        doubts = " ".join(resolution.reason for resolution in resolutions if resolution.reason)
+        return CannotMeasure(
+            doubts or "No frame that the claim speaks of shows everything that it names.",
+            "a frame in which all of it is located, or camera poses that put the frames into one space",
+        )
+    return {frame: tuple(resolution.by_frame[frame] for resolution in resolutions) for frame in frames}
+
+
+def _pictures(frames: Sequence[int]) -> str:
+    return "picture " + " and ".join(str(frame + 1) for frame in frames)
+
+
+def _probability(finding: Finding, negated: bool) -> float:
+    probability = min(max(finding.probability, 0.0), 1.0)
+    return 1 - probability if negated else probability
+
+
+def _log_odds(probability: float) -> float:
+    clipped = min(max(probability, _MOST_CERTAIN), 1 - _MOST_CERTAIN)
+    return math.log(clipped / (1 - clipped))
+
+
+def _evidence(item: _Judged, negated: bool) -> Evidence:
+    if item.finding is None:
+        assert item.refusal is not None
+        return Evidence(item.frame, item.regions, note=item.refusal.reason)
+    return Evidence(
+        item.frame,
+        item.regions,
+        item.finding.numbers,
+        item.finding.points,
+        _probability(item.finding, negated),
+        item.finding.note,
+    )

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Runs the tests; the first time it sets everything up.
+#
+# Usage: bash scripts/test.sh [pytest arguments]
+#   bash scripts/test.sh                       all tests
+#   bash scripts/test.sh -m "not slow"         the quick ones
+#   bash scripts/test.sh tests/export -k ply   some
+# Paths are relative to the repository. Nothing is downloaded once the set-up is done.
+set -euo pipefail
+
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
+bash "$root/scripts/setup.sh" ocr dev
+
+export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-PASSIVE}"
+export HF_HUB_OFFLINE=1
+cd "$root"
+exec .venv/bin/python -m pytest "$@"

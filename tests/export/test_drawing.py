@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.export.drawing import draw_text, line_height, printable, shorten, text_width, wrap
+
+TEXTS = st.text(alphabet=st.characters(), max_size=80)
+
+
+@given(TEXTS, st.integers(8, 30), st.integers(10, 600), st.integers(1, 5))
+def test_wrapped_text_fits_and_keeps_its_order(text: str, size_px: int, width_px: int, most_lines: int) -> None:
+    text = printable(text)
+    lines = wrap(text, size_px, width_px, most_lines)
+    assert len(lines) <= most_lines
+    # A single character may be wider than the line; nothing narrower may stick out.
+    assert all(text_width(line, size_px) <= width_px or len(line) == 1 for line in lines)
+    joined = "".join(lines).replace(" ", "")
+    whole = text.replace(" ", "")
+    assert whole.startswith(joined.removesuffix("..."))
+
+
+@given(TEXTS)
+def test_any_text_can_be_drawn(text: str) -> None:
+    picture = np.full((40, 200, 3), 255, dtype=np.uint8)
+    draw_text(picture, printable(text), 4, 4, 18)
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [("a\n b\t c", "a b c"), ("\ud83d", ""), ("a\0b", "ab"), ("  ", ""), ("桌子", "桌子"), ("x" * 3000, "x" * 2000)],
+)
+def test_printable_removes_what_cannot_be_drawn(text: str, expected: str) -> None:
+    assert printable(text) == expected
+
+
+def test_short_text_is_not_shortened() -> None:
+    assert shorten("cup", 18, 500) == "cup"
+    assert shorten("a cup and a book", 18, 60).endswith("...")
+    assert wrap("", 18, 100, 3) == []
+
+
+def test_words_stay_whole_where_they_fit() -> None:
+    assert wrap("alpha beta gamma", 18, text_width("alpha beta", 18) + 2, 3) == ["alpha beta", "gamma"]
+
+
+@pytest.mark.parametrize("text", ["chair gjpqy", "桌子出口", "ÀÉ|"])
+def test_text_stays_inside_its_line(text: str) -> None:
+    size_px = 20
+    picture = np.full((line_height(size_px) + 40, text_width(text, size_px) + 40, 3), 255, dtype=np.uint8)
+    draw_text(picture, text, 20, 20, size_px)
+    rows, columns = np.nonzero((picture < 200).any(axis=2))
+    assert rows.min() >= 20 and rows.max() < 20 + line_height(size_px)
+    assert columns.min() >= 19 and columns.max() <= 20 + text_width(text, size_px)
+
+
+def test_chinese_is_drawn_as_itself() -> None:
+    def drawn(text: str) -> np.ndarray:
+        picture = np.full((40, 60, 3), 255, dtype=np.uint8)
+        draw_text(picture, text, 4, 4, 20)
+        return picture
+
+    assert not np.array_equal(drawn("左"), drawn("右"))
+    assert not np.array_equal(drawn("左"), drawn("?"))

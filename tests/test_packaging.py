@@ -1,0 +1,93 @@
+"""The wheel holds everything that the commands need, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(repository)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the installed package; its dependencies come from the environment of the tests."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder), str(wheel)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def foreign_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("somewhere else")
+
+
+def call(installed: Path, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(installed), "HF_HUB_OFFLINE": "1"}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_wheel_ships_what_the_checkout_has(wheel: Path, repository: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for folder, place in (("pipeline", "pipeline"), ("conf", "pipeline/conf"), ("data", "pipeline/data")):
+        files = [
+            path for path in (repository / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts
+        ]
+        assert files
+        missing = {f"{place}/{path.relative_to(repository / folder).as_posix()}" for path in files} - names
+        assert not missing
+    assert "pipeline/conf/run.yaml" in names
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+def test_the_wheel_ships_nothing_else(wheel: Path) -> None:
+    for name in zipfile.ZipFile(wheel).namelist():
+        assert name.startswith(("pipeline/", "theodolite-")), name
+        assert "/tests/" not in name and "__pycache__" not in name and not name.endswith(".pyc")
+
+
+def test_the_installed_package_is_the_one_that_runs(installed: Path, foreign_folder: Path) -> None:
+    done = call(installed, foreign_folder, "-c", "import pipeline; print(pipeline.__file__)")
+    assert Path(done.stdout.strip()).is_relative_to(installed)
+
+
+def test_without_a_command_the_commands_are_listed(installed: Path, foreign_folder: Path) -> None:
+    done = call(installed, foreign_folder, "-m", "pipeline")
+    assert done.returncode == 0, done.stderr
+    for command in ("run", "verify", "schema", "doctor"):
+        assert f"python -m pipeline {command}" in done.stdout
+
+
+def test_the_installed_schema_command_prints_a_schema(installed: Path, foreign_folder: Path) -> None:
+    done = call(installed, foreign_folder, "-m", "pipeline", "schema")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["$schema"].startswith("https://json-schema.org/")
+
+
+def test_the_installed_command_finds_its_configuration(installed: Path, foreign_folder: Path) -> None:
+    done = call(installed, foreign_folder, "-m", "pipeline", "run", "--help")
+    assert done.returncode == 0, done.stderr
+    assert "overlay: true" in done.stdout or "export: default" in done.stdout
+
+
+def test_the_installed_script_has_an_entry_point(installed: Path) -> None:
+    entry_points = next(installed.glob("theodolite-*.dist-info/entry_points.txt")).read_text()
+    assert "theodolite = pipeline.cli:main" in entry_points

@@ -1,0 +1,150 @@
+"""A tiny Qwen3-VL checkpoint with random weights, of the real architecture, with its processor."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+PATCH_SIZE_PX = 16
+MERGE_SIZE = 2
+
+_SPECIAL_TOKENS = (
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+)
+_CORPUS = (
+    "Picture 1: Picture 2: the cup is to the left of the box, 0.75 m from the camera.",
+    '{"objects": [{"label": "cup", "bbox_2d": [12, 340, 560, 789], "picture": 1}], "claims": []}',
+    "user assistant answer the question about the pictures above",
+    "图1：图2：杯子在盒子的左侧。问题：",
+)
+_CHAT_TEMPLATE = """
+{%- for message in messages -%}
+<|im_start|>{{ message.role }}
+{% if message.content is string -%}
+{{ message.content }}
+{%- else -%}
+{%- for part in message.content -%}
+{%- if part.type == 'image' -%}<|vision_start|><|image_pad|><|vision_end|>{%- else -%}{{ part.text }}{%- endif -%}
+{%- endfor -%}
+{%- endif -%}
+<|im_end|>
+{% endfor -%}
+{%- if add_generation_prompt -%}
+<|im_start|>assistant
+GENERATION_PROMPT
+{%- endif -%}
+"""
+
+
+def build_tiny_qwen3vl(folder: Path, thinking: bool = False) -> Path:
+    """Save a seeded random Qwen3-VL of about 200 000 parameters and its processor.
+
+    Args:
+        folder: Where to; made if it is not there.
+        thinking: Whether the chat template opens the ``<think>`` block, as that of the Thinking models does.
+
+    Returns:
+        The folder.
+    """
+    import torch
+
+    from pipeline.torchvision_fix import ensure_torchvision
+
+    ensure_torchvision()
+    from transformers import (
+        Qwen2VLImageProcessor,
+        Qwen3VLConfig,
+        Qwen3VLForConditionalGeneration,
+        Qwen3VLProcessor,
+        Qwen3VLVideoProcessor,
+    )
+
+    tokenizer = _tokenizer()
+    ids = {token: tokenizer.convert_tokens_to_ids(token) for token in _SPECIAL_TOKENS}
+    config = Qwen3VLConfig(
+        text_config={
+            "vocab_size": len(tokenizer),
+            "hidden_size": 64,
+            "intermediate_size": 128,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 1,
+            "head_dim": 32,
+            "rope_parameters": {
+                "rope_type": "default",
+                "rope_theta": 10000.0,
+                "mrope_section": [6, 5, 5],
+                "mrope_interleaved": True,
+            },
+        },
+        vision_config={
+            "depth": 2,
+            "hidden_size": 32,
+            "intermediate_size": 64,
+            "num_heads": 2,
+            "patch_size": PATCH_SIZE_PX,
+            "spatial_merge_size": MERGE_SIZE,
+            "out_hidden_size": 64,
+            "num_position_embeddings": 64,
+            "deepstack_visual_indexes": [0],
+        },
+        image_token_id=ids["<|image_pad|>"],
+        video_token_id=ids["<|video_pad|>"],
+        vision_start_token_id=ids["<|vision_start|>"],
+        vision_end_token_id=ids["<|vision_end|>"],
+        tie_word_embeddings=True,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = Qwen3VLForConditionalGeneration(config)
+        for parameter in model.parameters():
+            if parameter.ndim > 1:  # The usual tiny deviations would let the picture's share vanish.
+                torch.nn.init.xavier_normal_(parameter.flatten(1))
+    model.generation_config.eos_token_id = [ids["<|im_end|>"], ids["<|endoftext|>"]]
+    model.generation_config.pad_token_id = ids["<|endoftext|>"]
+    # What the real checkpoints recommend, and what greedy decoding has to overrule.
+    model.generation_config.update(do_sample=True, temperature=0.7, top_p=0.8, top_k=20)
+    model.save_pretrained(folder)
+
+    sizing = {"patch_size": PATCH_SIZE_PX, "merge_size": MERGE_SIZE, "temporal_patch_size": 2}
+    statistics = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    Qwen3VLProcessor(
+        image_processor=Qwen2VLImageProcessor(**sizing, **statistics),
+        tokenizer=tokenizer,
+        video_processor=Qwen3VLVideoProcessor(**sizing, **statistics),
+        chat_template=_CHAT_TEMPLATE.replace("GENERATION_PROMPT", "<think>\n" if thinking else "").strip(),
+    ).save_pretrained(folder)
+    return folder
+
+
+def _tokenizer() -> Any:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import Qwen2Tokenizer
+
+    trained = Tokenizer(models.BPE())
+    trained.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trained.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=600,
+        special_tokens=list(_SPECIAL_TOKENS),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    trained.train_from_iterator(_CORPUS, trainer)
+    merges = [tuple(merge) for merge in json.loads(trained.to_str())["model"]["merges"]]
+    tokenizer = Qwen2Tokenizer(
+        vocab=trained.get_vocab(),
+        merges=merges,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        extra_special_tokens=list(_SPECIAL_TOKENS[1:]),
+    )
+    tokenizer.add_tokens(["<think>", "</think>"])
+    return tokenizer

@@ -1,0 +1,280 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tiny.qwen3vl import build_tiny_qwen3vl
+
+from pipeline.errors import ConfigError, GenerationError, ModelUnavailableError
+from pipeline.records import Scene
+from pipeline.vlm.base import ImagePart, Request, TextPart
+from pipeline.vlm.hints import HintMode
+from pipeline.vlm.prompt import build_answer_request
+from pipeline.vlm.qwen3vl import Qwen3VL
+
+SMALL = {"device": "cpu", "min_pixels": 1024, "max_pixels": 65_536}
+
+
+def ask(text: str = "Where?", *sizes: tuple[int, int]) -> Request:
+    """A request with one grey picture per (width, height)."""
+    pictures = [ImagePart(np.full((height, width, 3), 90, np.uint8)) for width, height in sizes]
+    return Request((*pictures, TextPart(text)), "item", text)
+
+
+@pytest.fixture(scope="module")
+def model(tiny_qwen3vl: Path) -> Qwen3VL:
+    return Qwen3VL(str(tiny_qwen3vl), max_new_tokens=24, **SMALL)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What the real ``generate`` of transformers was called with, and what it gave."""
+    from transformers import Qwen3VLForConditionalGeneration
+
+    generate = Qwen3VLForConditionalGeneration.generate
+    seen: list[dict[str, Any]] = []
+
+    def spy(self: Any, **kwargs: Any) -> Any:
+        output = generate(self, **kwargs)
+        seen.append({**kwargs, "output": output})
+        return output
+
+    monkeypatch.setattr(Qwen3VLForConditionalGeneration, "generate", spy)
+    return seen
+
+
+def decoded(folder: Path, tokens: torch.Tensor) -> str:
+    from transformers import AutoTokenizer
+
+    return str(AutoTokenizer.from_pretrained(folder).decode(tokens))
+
+
+def changed_copy(folder: Path, target: Path, change: Callable[[Any], None]) -> Path:
+    """A copy of the checkpoint whose model was changed."""
+    from transformers import AutoModelForImageTextToText
+
+    shutil.copytree(folder, target)
+    checkpoint = AutoModelForImageTextToText.from_pretrained(folder)
+    with torch.no_grad():
+        change(checkpoint)
+    checkpoint.save_pretrained(target)
+    return target
+
+
+def say_only_token_0(checkpoint: Any) -> None:
+    checkpoint.model.language_model.norm.weight.zero_()
+
+
+def test_frames_and_depth_pictures_reach_the_model_in_order(
+    model: Qwen3VL, scene: Scene, calls: list[dict[str, Any]], tiny_qwen3vl: Path
+) -> None:
+    request = build_answer_request(scene, "Where is the cup?", hints=HintMode.IMAGE)
+    generation = model.generate(request)
+    (call,) = calls
+    prompt = decoded(tiny_qwen3vl, call["input_ids"][0])
+    places = ["<|vision_start|>" + "<|image_pad|>" * tokens + "<|vision_end|>" for tokens in (12, 4, 12, 4)]
+    expected = request.prompt_text
+    for place in places:
+        expected = expected.replace("<image>", place, 1)
+    assert prompt == f"<|im_start|>user\n{expected}<|im_end|>\n<|im_start|>assistant\n"
+    assert f"Picture 1: {places[0]}\nPicture 2: {places[1]}\nPicture 1, depth" in prompt
+    assert call["image_grid_thw"].tolist() == [[1, 6, 8], [1, 4, 4], [1, 6, 8], [1, 4, 4]]
+    assert call["pixel_values"].shape[0] == 2 * (48 + 16)
+    assert generation.prompt_tokens == call["input_ids"].shape[1]
+    assert generation.completion_tokens == call["output"].shape[1] - generation.prompt_tokens
+
+
+def test_the_pixels_reach_the_model_unchanged(model: Qwen3VL, scene: Scene, calls: list[dict[str, Any]]) -> None:
+    model.generate(Request((ImagePart(scene.frames[1].rgb), TextPart("?")), "item", "?"))
+    patches = calls[0]["pixel_values"]  # 16 patches in 2 x 2 blocks, each channel first, two equal moments.
+    first = patches[0].reshape(3, 2, 16, 16)[:, 0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(first, scene.frames[1].rgb[:16, :16] / 127.5 - 1, atol=1e-5)
+
+
+def test_the_same_request_gives_the_same_answer(model: Qwen3VL, scene: Scene) -> None:
+    request = build_answer_request(scene, "Where is the cup?", hints=HintMode.BOTH)
+    first, second = model.generate(request), model.generate(request)
+    assert first.text == second.text != ""
+    assert (first.prompt_tokens, first.completion_tokens) == (second.prompt_tokens, second.completion_tokens)
+
+
+def test_another_picture_gives_another_answer(model: Qwen3VL, scene: Scene) -> None:
+    frame = scene.frames[0].rgb
+    texts = {
+        model.generate(Request((ImagePart(rgb), TextPart("Where?")), "item", "Where?")).text
+        for rgb in (frame, np.zeros_like(frame))
+    }
+    assert len(texts) == 2
+
+
+@pytest.mark.parametrize(
+    ("size", "tokens"),
+    [
+        ((64, 64), 4),
+        ((128, 96), 12),
+        ((97, 60), 6),  # Sides are rounded to multiples of 32.
+        ((8, 8), 1),  # Enlarged to min_pixels.
+        ((1024, 1024), 64),  # Reduced to max_pixels.
+        ((800, 600), 63),
+        ((2000, 10), 63),  # Thinner than one token.
+    ],
+)
+def test_a_picture_takes_one_token_per_1024_pixels(model: Qwen3VL, size: tuple[int, int], tokens: int) -> None:
+    with_picture = model.generate(ask("Where?", size)).prompt_tokens
+    without = model.generate(ask("Where?")).prompt_tokens
+    assert with_picture is not None
+    assert without is not None
+    assert with_picture - without == tokens + 2  # And one token each for its start and end.
+
+
+def test_the_generation_is_fully_described(model: Qwen3VL, tiny_qwen3vl: Path) -> None:
+    generation = model.generate(ask())
+    assert generation.model == str(tiny_qwen3vl)
+    assert generation.revision
+    assert generation.seed == 0
+    assert generation.seconds > 0
+    assert generation.settings == {
+        "max_new_tokens": 24,
+        "do_sample": False,
+        "repetition_penalty": 1.0,
+        "min_pixels": 1024,
+        "max_pixels": 65_536,
+        "dtype": "float32",
+        "attn_implementation": None,
+    }
+
+
+def test_the_output_ends_at_the_token_limit(tiny_qwen3vl: Path) -> None:
+    generation = Qwen3VL(str(tiny_qwen3vl), max_new_tokens=5, **SMALL).generate(ask())  # type: ignore[arg-type]
+    assert generation.completion_tokens == 5
+    assert generation.truncated
+
+
+def test_the_output_ends_at_the_end_token(tiny_qwen3vl: Path, calls: list[dict[str, Any]], tmp_path: Path) -> None:
+    model = Qwen3VL(str(tiny_qwen3vl), max_new_tokens=24, **SMALL)  # type: ignore[arg-type]
+    free = model.generate(ask())
+    assert free.prompt_tokens is not None
+    tokens = calls[0]["output"][0, free.prompt_tokens :].tolist()
+    folder = shutil.copytree(tiny_qwen3vl, tmp_path / "ending")
+    settings = json.loads((folder / "generation_config.json").read_text())
+    (folder / "generation_config.json").write_text(json.dumps({**settings, "eos_token_id": tokens[-1]}))
+    ended = Qwen3VL(str(folder), max_new_tokens=24, **SMALL).generate(ask())  # type: ignore[arg-type]
+    assert ended.completion_tokens == tokens.index(tokens[-1]) + 1
+    assert not ended.truncated
+
+
+def test_an_endless_repetition_is_cut(
+    tiny_qwen3vl: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = changed_copy(tiny_qwen3vl, tmp_path / "looping", say_only_token_0)
+    settings = json.loads((folder / "generation_config.json").read_text())
+    end = [token for token in settings["eos_token_id"] if token != 0]
+    (folder / "generation_config.json").write_text(json.dumps({**settings, "eos_token_id": end}))
+    generation = Qwen3VL(str(folder), max_new_tokens=500, **SMALL).generate(ask())  # type: ignore[arg-type]
+    assert generation.completion_tokens == 64
+    assert generation.truncated
+    assert "repeated itself" in caplog.text
+
+
+def test_thinking_that_the_prompt_opens_is_put_in_front(model: Qwen3VL, tmp_path: Path) -> None:
+    folder = build_tiny_qwen3vl(tmp_path / "thinking", thinking=True)
+    thinking = Qwen3VL(str(folder), max_new_tokens=4, **SMALL).generate(ask())  # type: ignore[arg-type]
+    assert thinking.text.startswith("<think>\n")
+    assert not model.generate(ask()).text.startswith("<think>")
+
+
+def test_drawing_is_repeatable_and_leaves_the_global_generator_alone(tiny_qwen3vl: Path) -> None:
+    def draw(seed: int) -> str:
+        sampling = {"temperature": 0.9, "top_p": 1.0, "top_k": 0, "seed": seed}
+        return Qwen3VL(str(tiny_qwen3vl), max_new_tokens=12, **sampling, **SMALL).generate(ask()).text  # type: ignore[arg-type]
+
+    state = torch.get_rng_state()
+    assert draw(0) == draw(0) != draw(1)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_threads_share_one_loaded_model(tiny_qwen3vl: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers import AutoModelForImageTextToText
+
+    loads: list[Any] = []
+    load = AutoModelForImageTextToText.from_pretrained
+    monkeypatch.setattr(
+        AutoModelForImageTextToText, "from_pretrained", lambda *args, **rest: loads.append(args) or load(*args, **rest)
+    )
+    model = Qwen3VL(str(tiny_qwen3vl), max_new_tokens=4, **SMALL)  # type: ignore[arg-type]
+    assert loads == []
+    requests = [ask("Where?", (64, 64)), ask("Where?", (128, 96))] * 3
+    with ThreadPoolExecutor(4) as threads:
+        texts = [generation.text for generation in threads.map(model.generate, requests)]
+    assert len(loads) == 1
+    assert texts == [model.generate(request).text for request in requests]
+
+
+def test_the_identity_follows_content_and_settings_but_not_the_place(tiny_qwen3vl: Path, tmp_path: Path) -> None:
+    def identity(folder: Path, **settings: Any) -> str:
+        return Qwen3VL(str(folder), **{**SMALL, **settings}).identity
+
+    first = identity(tiny_qwen3vl)
+    moved = shutil.copytree(tiny_qwen3vl, tmp_path / "moved" / tiny_qwen3vl.name)
+    other = changed_copy(tiny_qwen3vl, tmp_path / "other" / tiny_qwen3vl.name, say_only_token_0)
+    assert identity(moved) == first
+    assert len({first, identity(other), identity(moved, max_pixels=4096), identity(moved, seed=1)}) == 4
+
+
+@pytest.mark.parametrize(("width", "height"), [(2010, 10), (1, 201)])
+def test_a_picture_that_is_too_long_is_refused_before_any_model_is_looked_for(width: int, height: int) -> None:
+    with pytest.raises(GenerationError, match=f"{width} x {height}"):
+        Qwen3VL("no/such-model").generate(ask("Where?", (width, height)))
+
+
+def test_a_place_for_a_picture_in_a_text_is_refused(model: Qwen3VL) -> None:
+    with pytest.raises(GenerationError, match="2 places for 1 pictures"):
+        model.generate(ask("<|image_pad|>", (64, 64)))
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory."), MemoryError()])
+def test_too_little_memory_says_what_to_lower(
+    model: Qwen3VL, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    from transformers import Qwen3VLForConditionalGeneration
+
+    def fail(*_args: Any, **_rest: Any) -> None:
+        raise error
+
+    with monkeypatch.context() as patch, pytest.raises(GenerationError, match=r"max_pixels.*max_new_tokens"):
+        patch.setattr(Qwen3VLForConditionalGeneration, "generate", fail)
+        model.generate(ask("Where?", (64, 64)))
+    assert model.generate(ask("Where?", (64, 64))).text
+
+
+def test_a_model_that_is_not_there_is_named() -> None:
+    with pytest.raises(ModelUnavailableError, match=r"no/such-model.*4\.3 GB"):
+        Qwen3VL("no/such-model", size_gb=4.3).generate(ask())
+
+
+def test_a_folder_of_another_kind_of_model_is_refused(tiny_qwen3vl: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_qwen3vl, tmp_path / "other")
+    (folder / "config.json").write_text('{"model_type": "bert"}')
+    with pytest.raises(ModelUnavailableError, match="cannot be loaded"):
+        Qwen3VL(str(folder), device="cpu").generate(ask())
+
+
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        ({"max_new_tokens": 0}, "max_new_tokens"),
+        ({"min_pixels": 0}, "min_pixels"),
+        ({"min_pixels": 2048, "max_pixels": 1024}, "max_pixels"),
+        ({"temperature": -1.0}, "temperature"),
+    ],
+)
+def test_a_setting_out_of_range_is_refused(settings: dict[str, Any], key: str) -> None:
+    with pytest.raises(ConfigError, match=key):
+        Qwen3VL(**settings)
