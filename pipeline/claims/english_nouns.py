@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pipeline.claims.markup import listed
+from pipeline.claims.markup import Span, listed
 from pipeline.claims.sentences import NAME, QUOTED, Sentence
 
 _ARTICLE = re.compile(r"(?:the|an|this|that|a)\s+(?=\S)", re.IGNORECASE)
@@ -23,7 +23,7 @@ _NOT_IN_NAMES = frozenset(
         "left|right|behind|front|above|below|under|underneath|beneath|between|near|nearer|nearest|closer|closest|"
         "farther|farthest|further|furthest|next|beside|inside|outside|within|without|opposite|over|away|apart|"
         "more|less|very|too|quite|rather|also|only|just|other|another|others|same|such|still|yet|already|almost|nearly|"
-        "located|positioned|placed|situated|visible|hidden|occluded|meaning|making|given|can|will|shall|must|"
+        "located|positioned|placed|situated|visible|hidden|occluded|meaning|making|given|will|shall|must|"
         "another|half|part|portion|rest|much"
     )
 )
@@ -53,10 +53,7 @@ def noun_phrase(sentence: Sentence, start: int, end: int) -> str | None:
     Pronouns, quantities, parts of the picture ("the background") and phrases with another relation in them are
     refused. A known name at the end of the phrase stands for all of it.
     """
-    start, end = sentence.trimmed(start, end)
-    article = _ARTICLE.match(sentence.mask, start, end)
-    if article:
-        start = article.end()
+    start, end = _without_article(sentence, start, end)
     mask, words = sentence.mask[start:end], sentence.words(start, end)
     if not mask or not words:
         return None
@@ -64,7 +61,7 @@ def noun_phrase(sentence: Sentence, start: int, end: int) -> str | None:
         return words
     written = _WRITTEN.search(mask)
     plain = (mask[: written.start()] if written else mask).split()
-    lower = [token.casefold() for token in plain]
+    lower = [token if token == "A" else token.casefold() for token in plain]
     if not plain or len(plain) > 8 or not all(_TOKEN.fullmatch(token) for token in plain):
         return None
     if any(token in _NOT_IN_NAMES for token in lower) or lower[0] in _INNER or lower[-1] in _INNER:
@@ -82,6 +79,12 @@ def _head(words: list[str]) -> str:
     """The noun that the phrase is about: "cup" of "red cup on the table"."""
     inner = next((index for index, word in enumerate(words) if word in _INNER), len(words))
     return words[max(inner, 1) - 1]
+
+
+def _without_article(sentence: Sentence, start: int, end: int) -> Span:
+    start, end = sentence.trimmed(start, end)
+    article = _ARTICLE.match(sentence.mask, start, end)
+    return (article.end() if article else start), end
 
 
 def is_determined(sentence: Sentence, start: int, end: int) -> bool:
@@ -104,7 +107,7 @@ def may_be_object(sentence: Sentence, start: int, end: int, relation: str, phras
         relation: Name of the relation.
         phrase: The words that state it.
     """
-    head = _head(sentence.mask[slice(*sentence.trimmed(start, end))].casefold().split() or [""])
+    head = _head(sentence.mask[slice(*_without_article(sentence, start, end))].casefold().split() or [""])
     if relation == "on" and head in _SURFACES:
         return False
     if phrase.casefold().startswith(("on the left", "on the right")) and head in _WIDE_THINGS:

@@ -8,7 +8,7 @@ from pipeline.claims.phrases import AFTER_BE, CAMERA_NAMES, VERBS
 from pipeline.claims.quantities import MEASURE
 
 HEDGE = re.compile(
-    r"\b(?:if|whether|unless|could|can|cannot|can't|couldn't|may|might|maybe|perhaps|possibly|probably|presumably|likely|"
+    r"\b(?:if|whether|unless|could|can(?!\s+(?:is|are|isn't|of|on|in|and|with|lies|sits|stands|has)\b|\s*(?:$|[,:)]))|cannot|can't|couldn't|may|might|maybe|perhaps|possibly|probably|presumably|likely|"
     r"unlikely|would|wouldn't|should|shouldn't|will|won't|must|needs?|seems?|seemed|appears?|appeared|apparently|suggests?|"
     r"suppose|assum(?:e|es|ing)|imagine|think|believe|guess|hard to|difficult to|not sure|unsure|unclear|uncertain|"
     r"unknown|impossible|potentially|supposedly|hypothetically|either|neither|or|as if|as though|in order to|"
@@ -56,7 +56,7 @@ ADVERB = re.compile(
     _I,
 )
 MEASURED = re.compile(rf"(?P<measure>{MEASURE})\s+", _I)
-SHARE = re.compile(r"(?P<measure>(?:about\s+|around\s+)?\d{1,3}(?:\.\d+)?\s?%)\s+(?:of\s+)?", _I)
+SHARE = re.compile(r"\s*(?P<measure>(?:about\s+|around\s+)?\d{1,3}(?:\.\d+)?\s?%)\s+(?:of\s+)?", _I)
 FINITE_VERB = re.compile(rf"\s(?P<verb>{VERBS.pattern})", _I)
 STATED = re.compile(rf"\s(?:(?:{MEASURE}|[a-z]+ly|just|right)\s+)?{AFTER_BE.pattern}", _I)
 NOT = re.compile(r"not\s+", _I)

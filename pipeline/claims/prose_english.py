@@ -195,15 +195,16 @@ class _Reader:
 
     def _finish(self, predicate: _Predicate, end: int) -> None:
         """Read what follows a predicate, and make the claims if nothing is missing."""
+        object_end = end
         by = patterns.BY_TAIL.search(self.sentence.mask, predicate.end, end)
         if by and predicate.quantity is None:
-            predicate, end = replace(predicate, quantity=parse_quantity(by["measure"])), by.start()
+            predicate, object_end = replace(predicate, quantity=parse_quantity(by["measure"])), by.start()
         wanted = RELATIONS[predicate.relation].objects
-        says_nothing = not self.sentence.mask[predicate.end : end].strip()
+        says_nothing = not self.sentence.mask[predicate.end : object_end].strip()
         if says_nothing != (wanted == 0) or (predicate.negated and (predicate.quantity or len(self.subjects) > 1)):
             raise _NotUnderstood
         self.predicate = predicate
-        self.objects = [] if says_nothing else [self._object(predicate.end, end, predicate)]
+        self.objects = [] if says_nothing else [self._object(predicate.end, object_end, predicate)]
         if len(self.objects) == wanted:
             self._emit(self.begin, end)
 
@@ -259,9 +260,10 @@ class _Reader:
 
     def _whole(self, start: int, end: int) -> bool:
         """Read the shapes that are no subject with a predicate, such as "The distance between A and B is 2 m"."""
-        end = self._without_tail(start, end)
+        ends = (end, self._without_tail(start, end))
+        spans = [self.sentence.trimmed(start, end) for end in ends]
         for pattern in patterns.WHOLE_SENTENCES:
-            match = pattern.fullmatch(self.sentence.mask, *self.sentence.trimmed(start, end))
+            match = next((match for span in spans if (match := pattern.fullmatch(self.sentence.mask, *span))), None)
             if not match:
                 continue
             groups = match.groupdict()
@@ -284,8 +286,8 @@ class _Reader:
                 rest["negated"] = True
             subject, *others = [name for name in names if name]
             relation = "distance_between" if relation == "distance_of" else relation
-            span = self.sentence.trimmed(start, end)
-            self.claims += [(claim, span) for claim in make_claims(relation, subject, tuple(others), quantity, **rest)]
+            made = make_claims(relation, subject, tuple(others), quantity, **rest)
+            self.claims += [(claim, match.span()) for claim in made]
             return True
         return False
 

@@ -12,9 +12,9 @@ class GivenDepth:
     """Hands on each frame's own depth."""
 
     @property
-    def identity(self) -> str:
-        """Name of the backend; the depth itself is part of the frames."""
-        return "given"
+    def identity(self) -> None:
+        """There is nothing to keep: the depth is part of the frames."""
+        return None
 
     def estimate(self, frames: Sequence[Frame]) -> list[DepthMap]:
         """The depth that came with each frame, in the same order.

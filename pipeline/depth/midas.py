@@ -115,7 +115,7 @@ class _Network:
             resized = torch.nn.functional.interpolate(
                 output.float().cpu()[:, None], size=(height, width), mode="bicubic", align_corners=False
             )
-        values: np.ndarray = resized[:, 0].numpy()[:, :, ::-1]
+        values: np.ndarray = resized[:, 0].numpy()
         return values
 
 

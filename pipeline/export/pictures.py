@@ -113,7 +113,7 @@ def _draw_box(
     thickness = line_px if mark.name and mark.region.mask is None else 1
     for step in range(min(thickness, (min(x2 - x1, y2 - y1) + 1) // 2)):
         cv2.rectangle(picture, (x1 + step, y1 + step), (x2 - 1 - step, y2 - 1 - step), mark.colour, 1)
-    if min(x2 - x1, y2 - y1) > 4 * thickness:
+    if thickness > 1 and min(x2 - x1, y2 - y1) > 4 * thickness:
         # A dark rim on the inside keeps light colours visible on light ground.
         corner, opposite = (x1 + thickness, y1 + thickness), (x2 - 1 - thickness, y2 - 1 - thickness)
         cv2.rectangle(picture, corner, opposite, _RIM, 1)

@@ -114,7 +114,7 @@ def foreground(
             weight = weight * own
     bins = np.clip((values - low) * (_BINS / (high - low)), 0, _BINS - 1).astype(np.intp)
     histogram = np.bincount(bins, weights=weight, minlength=_BINS)
-    edges = _valleys(histogram)
+    edges = _valleys(np.bincount(bins, minlength=_BINS))
     total = histogram.sum()
     shares = np.add.reduceat(histogram, edges[:-1]) / total
     enough = np.flatnonzero(shares >= min_share)

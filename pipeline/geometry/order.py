@@ -32,7 +32,8 @@ def probability_less(first: np.ndarray, second: np.ndarray, noise: float) -> flo
     difference = second[None, :] - first[:, None]
     if noise <= 0:
         return float((np.sign(difference).mean() + 1) / 2)
-    return float(ndtr(difference / noise).mean())
+    with np.errstate(over="ignore"):
+        return float(ndtr(difference / noise).mean())
 
 
 def probability_within(measured: float, sigma: float, low: float, high: float) -> float:

@@ -124,7 +124,7 @@ def frame_from(
         RecordError: If the array or the depth has another shape.
     """
     if isinstance(camera, Mapping):
-        check_camera(camera, "camera")
+        check_camera(camera)
     if isinstance(picture, Frame):
         known = camera_for(picture.width, picture.height, camera) if camera is not None else picture.camera
         return replace(picture, camera=known, given_depth=depth or picture.given_depth)

@@ -28,10 +28,10 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 
-def natural_key(path: Path) -> list[tuple[int, str]]:
-    """Sort key by which ``frame_9`` comes before ``frame_10``."""
+def natural_key(path: Path) -> list[tuple[bool, int, str]]:
+    """Sort key by which ``9`` comes before ``10``, and both before letters."""
     parts = re.findall(r"\d+|\D+", path.name.casefold())
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+    return [(False, int(part), "") if part.isdecimal() else (True, 0, part) for part in parts]
 
 
 def one_line(error: BaseException) -> str:

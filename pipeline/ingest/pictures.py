@@ -21,6 +21,8 @@ from pipeline.ingest.resampling import same_aspect
 logger = logging.getLogger(__name__)
 
 CAMERA_KEYS = ("fx", "fy", "cx", "cy", "width", "height")
+# Not all that PIL knows: some formats start other programs.
+_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
 # Unit of EXIF's FocalPlaneResolution [mm]: inch, centimetre, millimetre, micrometre.
 _PLANE_UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
 # From extreme fisheye lenses to the longest super-zooms; beyond, the tag holds nonsense.
@@ -35,7 +37,8 @@ def open_picture(path: str | Path) -> Iterator[Image.Image]:
         # PIL warns about size and odd metadata; what it cannot bear it raises.
         warnings.simplefilter("ignore")
         try:
-            with Image.open(file) as image:
+            # Not by name: PIL maps uncompressed TIFF files into memory with the sides of turned ones exchanged.
+            with file.open("rb") as stream, Image.open(stream, formats=_FORMATS) as image:
                 yield image
         except UnidentifiedImageError:
             raise InputError(f"{file} is not a picture that can be read; convert it to JPEG or PNG.") from None
@@ -136,7 +139,7 @@ def _number(tags: Mapping[int, Any], tag: int) -> float:
     return number if math.isfinite(number) else 0.0
 
 
-def check_camera(spec: Mapping[str, Any], what: str) -> None:
+def check_camera(spec: Mapping[str, Any]) -> None:
     """Check the keys and numbers of a camera as users write it.
 
     Raises:
@@ -144,13 +147,13 @@ def check_camera(spec: Mapping[str, Any], what: str) -> None:
         RecordError: If a number is not usable.
     """
     if not isinstance(spec, Mapping):
-        raise InputError(f"{what}: a camera must be given as {{fx, fy, cx, cy}}, not {spec!r}.")
-    check_keys(spec, CAMERA_KEYS, what)
+        raise InputError(f"A camera must be given as {{fx, fy, cx, cy}}, not {spec!r}.")
+    check_keys(spec, CAMERA_KEYS, "The camera")
     missing = [key for key in CAMERA_KEYS[:4] if key not in spec]
     if missing:
-        raise InputError(f"{what}: the camera lacks {', '.join(missing)} [px]; give fx, fy, cx and cy.")
+        raise InputError(f"The camera lacks {', '.join(missing)} [px]; give fx, fy, cx and cy.")
     if ("width" in spec) != ("height" in spec):
-        raise InputError(f"{what}: the camera needs both width and height, or neither.")
+        raise InputError(f"The camera needs both width and height, or neither.")
     Camera(**{"width": 1, "height": 1, **spec})
 
 

@@ -107,6 +107,12 @@ class SpatialTag:
     end: int
     relation: RelationName | None = None
 
+    def __post_init__(self) -> None:
+        """Check span and relation."""
+        require(0 <= self.start < self.end, f"A span must have 0 <= start < end, not {self.start} to {self.end}.")
+        if self.relation is not None:
+            object.__setattr__(self, "relation", member(RelationName, self.relation, "The relation of a spatial word"))
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -158,6 +164,13 @@ class FrameSummary:
     depth_kind: DepthKind | None = None
     scale_source: ScaleSource | None = None
     depth_backend: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the names."""
+        if self.depth_kind is not None:
+            object.__setattr__(self, "depth_kind", member(DepthKind, self.depth_kind, "Depth kind"))
+        if self.scale_source is not None:
+            object.__setattr__(self, "scale_source", member(ScaleSource, self.scale_source, "Scale source"))
 
 
 @dataclass(frozen=True)

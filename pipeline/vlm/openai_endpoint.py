@@ -9,7 +9,7 @@ import os
 import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import cv2
 import numpy as np
@@ -35,7 +35,8 @@ class OpenAIEndpoint:
 
     Args:
         model: Name under which the server knows the model.
-        base_url: Address of the API, up to and with ``/v1``.
+        base_url: Address of the API, up to and with ``/v1``; a login in it is sent in place of the API key, and
+            shown nowhere.
         api_key_env: Environment variable that holds the API key; it may be unset for local servers.
         timeout_s: Time that one attempt may take without an answer [s].
         max_retries: Further attempts, with growing pauses, after 408, 409, 429, a server error, a lost connection
@@ -65,14 +66,16 @@ class OpenAIEndpoint:
         max_side_px: int | None = 2048,
         extra_body: dict[str, Any] | None = None,
     ) -> None:
-        if not base_url.startswith(("http://", "https://")):
-            raise ConfigError(f"vlm.base_url must start with http:// or https://, not {_without_login(base_url)!r}.")
+        self._address, self._login = _split_login(base_url)
+        if not base_url.startswith(("http://", "https://")) or urlsplit(base_url).query:
+            raise ConfigError(
+                f"vlm.base_url must start with http:// or https:// and hold no query, unlike {self._address!r}."
+            )
         if image_format not in ("png", "jpeg"):
             raise ConfigError(f"vlm.image_format must be png or jpeg, not {image_format!r}.")
         if timeout_s <= 0 or max_retries < 0:
             raise ConfigError("vlm.timeout_s must be positive and vlm.max_retries must not be negative.")
         self._model = model
-        self._base_url = base_url
         self._api_key_env = api_key_env
         self._timeout_s = timeout_s
         self._max_retries = max_retries
@@ -86,8 +89,10 @@ class OpenAIEndpoint:
         self._extra_body = dict(extra_body or {})
 
     @property
-    def identity(self) -> str:
-        """Model, address without login, and settings."""
+    def identity(self) -> str | None:
+        """Model, address without login, and settings; None where every answer is drawn anew."""
+        if "seed" not in self._sampling and self._sampling.get("temperature") != 0:
+            return None
         return f"openai:{self._model}@{self._address}:{json.dumps(self._settings, sort_keys=True)}"
 
     @property
@@ -130,7 +135,8 @@ class OpenAIEndpoint:
 
         return OpenAI(
             api_key=self._key or _NO_KEY,
-            base_url=self._base_url,
+            base_url=self._address,
+            default_headers={"Authorization": f"Basic {_base64(self._login.encode())}"} if self._login else None,
             timeout=self._timeout_s,
             max_retries=self._max_retries,
         )
@@ -138,10 +144,6 @@ class OpenAIEndpoint:
     @property
     def _key(self) -> str:
         return os.environ.get(self._api_key_env, "").strip()
-
-    @property
-    def _address(self) -> str:
-        return _without_login(self._base_url)
 
     @property
     def _settings(self) -> dict[str, Any]:
@@ -234,10 +236,15 @@ def data_url(rgb: np.ndarray, image_format: Literal["png", "jpeg"], max_side_px:
         rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
     options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY] if image_format == "jpeg" else []
     _, encoded = cv2.imencode(f".{image_format}", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), options)
-    return f"data:image/{image_format};base64,{base64.b64encode(encoded.tobytes()).decode()}"
+    return f"data:image/{image_format};base64,{_base64(encoded.tobytes())}"
 
 
-def _without_login(url: str) -> str:
-    """The address without user name, password and query."""
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _split_login(url: str) -> tuple[str, str]:
+    """The address without login and query, as may be shown and logged, and the login ``name:password``."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    login, _, host = parts.netloc.rpartition("@")
+    return f"{parts.scheme}://{host}{parts.path}", unquote(login)

@@ -85,9 +85,7 @@ def test_stored_numbers_can_be_declared_invalid(tmp_path):
     depth = read_depth(tmp_path / "depth.npy", **SENSOR, scale=0.001, invalid=(65535, 1))
     # Metric depth is positive, so that zero is out in any case.
     assert depth.valid.tolist() == [[True, False, True], [False, False, True]]
-    disparity = read_depth(
-        tmp_path / "depth.npy", kind="disparity_affine", scale_source="none", invalid=()
-    )
+    disparity = read_depth(tmp_path / "depth.npy", kind="disparity_affine", scale_source="none", invalid=())
     assert disparity.valid.all()
 
 

@@ -101,7 +101,11 @@ def test_every_configuration_builds_a_backend(repository, name, backend):
 
 def test_no_ocr_reads_nothing():
     assert NoOcr().read(sign(), 0) == []
-    assert NoOcr().identity != RapidOcr().identity
+
+
+def test_the_identity_names_the_package_and_the_score():
+    pytest.importorskip("rapidocr")
+    assert RapidOcr(0.5).identity == RapidOcr(0.5).identity != RapidOcr(0.6).identity
 
 
 def test_the_ocr_package_is_not_imported_before_it_is_needed(repository):

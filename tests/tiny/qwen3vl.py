@@ -37,8 +37,7 @@ _CHAT_TEMPLATE = """
 <|im_end|>
 {% endfor -%}
 {%- if add_generation_prompt -%}
-<|im_start|>assistant
-GENERATION_PROMPT
+{{- '<|im_start|>assistant\\nTHOUGHT' -}}
 {%- endif -%}
 """
 
@@ -119,7 +118,7 @@ def build_tiny_qwen3vl(folder: Path, thinking: bool = False) -> Path:
         image_processor=Qwen2VLImageProcessor(**sizing, **statistics),
         tokenizer=tokenizer,
         video_processor=Qwen3VLVideoProcessor(**sizing, **statistics),
-        chat_template=_CHAT_TEMPLATE.replace("GENERATION_PROMPT", "<think>\n" if thinking else "").strip(),
+        chat_template=_CHAT_TEMPLATE.replace("THOUGHT", r"<think>\n" if thinking else "").strip(),
     ).save_pretrained(folder)
     return folder
 

@@ -117,7 +117,12 @@ def test_nearer_is_brighter_for_every_kind(kind: DepthKind) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "factor", "shift"),
-    [("metric", 7.0, 0.0), ("scale_invariant", 0.01, 0.0), ("depth_affine", 3.0, -40.0), ("disparity_affine", 5.0, 2.0)],
+    [
+        ("metric", 7.0, 0.0),
+        ("scale_invariant", 0.01, 0.0),
+        ("depth_affine", 3.0, -40.0),
+        ("disparity_affine", 5.0, 2.0),
+    ],
 )
 def test_what_the_kind_leaves_open_does_not_show_in_the_picture(kind: str, factor: float, shift: float) -> None:
     values = np.random.default_rng(1).uniform(1, 9, (20, 30))

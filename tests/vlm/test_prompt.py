@@ -70,9 +70,7 @@ def test_both_steps_share_the_frames_as_prefix(scene: Scene) -> None:
 
 
 def test_times_of_a_video_are_told(scene: Scene) -> None:
-    frames = tuple(
-        Frame(frame.rgb, frame.camera, timestamp_s=1.25 * index) for index, frame in enumerate(scene.frames)
-    )
+    frames = tuple(Frame(frame.rgb, frame.camera, timestamp_s=1.25 * index) for index, frame in enumerate(scene.frames))
     assert prompt(replace(scene, frames=frames)).startswith(
         "Picture 1 (at 0.00 s): <image>\nPicture 2 (at 1.25 s): <image>"
     )

@@ -1,0 +1,75 @@
+"""Reads everything that a model's answer says about space."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.camera import Camera
+from pipeline.claims.choice import find_choice
+from pipeline.claims.claims_json import claims_from_json
+from pipeline.claims.json_blocks import find_json
+from pipeline.claims.markup import blank, code_fences, first_of
+from pipeline.claims.prose import parse_prose
+from pipeline.claims.reasoning import is_cut_off, split_reasoning
+from pipeline.claims.regions import regions_from_json, regions_from_text
+from pipeline.claims.spatial_words import words_of
+from pipeline.records import Claim, Region, SpatialTag
+
+
+@dataclass(frozen=True)
+class ParsedAnswer:
+    """What was understood of an answer.
+
+    Args:
+        text: The answer without its reasoning; spans are characters of it.
+        reasoning: The reasoning, if any.
+        regions: Objects that it located, in pixels.
+        claims: Its claims: those of its JSON, or of its prose where its JSON has none.
+        spatial_tags: Spatial words of its prose.
+        choice: Letter that it chose from the question's options.
+        problems: What could not be understood, one sentence each.
+    """
+
+    text: str
+    reasoning: str | None
+    regions: tuple[Region, ...]
+    claims: tuple[Claim, ...]
+    spatial_tags: tuple[SpatialTag, ...]
+    choice: str | None
+    problems: tuple[str, ...]
+
+
+def parse_answer(raw: str, cameras: Sequence[Camera], question: str = "") -> ParsedAnswer:
+    """Read an answer; whatever it is, the result says what was understood and what was not.
+
+    Args:
+        raw: The model's output, verbatim.
+        cameras: One camera per frame, which turn relative coordinates into pixels.
+        question: The question, whose options make the answer a choice.
+
+    Returns:
+        The parts of the answer. It never raises because of the answer's text.
+    """
+    text, reasoning = split_reasoning(raw)
+    problems: list[str] = []
+    if is_cut_off(raw):
+        problems.append("The reasoning was never closed; what follows it could not be told apart for sure.")
+    if not text.strip():
+        problems.append("The answer is empty.")
+    blocks, broken = find_json(text)
+    regions, region_problems = regions_from_json(blocks, cameras)
+    prose = blank(text, [*code_fences(text), *((block.start, block.end) for block in blocks)])
+    more_regions, more_problems = regions_from_text(prose, cameras)
+    regions += more_regions
+    from_json = claims_from_json(blocks, len(cameras))
+    claims, claim_problems = from_json if from_json is not None else parse_prose(prose, _names(regions))
+    for part in (broken, region_problems, more_problems, claim_problems):
+        problems += first_of(part)
+    return ParsedAnswer(text, reasoning, regions, claims, words_of(prose), find_choice(text, question), tuple(problems))
+
+
+def _names(regions: Sequence[Region]) -> list[str]:
+    """The names under which prose may speak of regions."""
+    others = [text for region in regions for key, text in region.attributes.items() if key in ("name_en", "name_zh")]
+    return list(dict.fromkeys([*(region.label for region in regions), *others]))

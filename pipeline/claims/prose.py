@@ -1,0 +1,69 @@
+"""Reads claims out of prose, for answers that have no claims in JSON.
+
+Only plain statements are read. Questions, conditions and hedged sentences never become claims, and a sentence that was
+not understood becomes a problem: a claim that the answer does not make is worse than one that is missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pipeline.claims.english_patterns import HEDGE
+from pipeline.claims.markup import PlainText, first_of, plain_text, shorten
+from pipeline.claims.prose_chinese import CHINESE, CHINESE_HEDGE, read_chinese
+from pipeline.claims.prose_english import Reading, read_english
+from pipeline.claims.sentences import Sentence, sentences
+from pipeline.claims.spatial_words import words_of
+from pipeline.records import Claim
+
+_MOST_CLAIMS = 500
+_LESS_THAN_A_STATEMENT = frozenset({"on", "over", "under", "depth", "distance", "around", "through", "top", "along"})
+
+
+def parse_prose(text: str, labels: Sequence[str] = ()) -> tuple[tuple[Claim, ...], tuple[str, ...]]:
+    """Read the claims of an answer's prose, in English and Chinese.
+
+    "A is 30 cm to the left of B" gives two claims: the side, and the distance between the two.
+
+    Args:
+        text: An answer whose JSON and code were blanked; spans are characters of it.
+        labels: Known names of regions, which are preferred as names of things.
+
+    Returns:
+        The claims in the order of the text, and a sentence for each statement about space that gave none.
+    """
+    plain = plain_text(text)
+    claims: list[Claim] = []
+    problems: list[str] = []
+    for sentence in sentences(plain.text, labels):
+        if len(claims) >= _MOST_CLAIMS:
+            problems.append(f"Only the first {_MOST_CLAIMS} claims of the prose were read.")
+            break
+        found, problem = _read(sentence, plain)
+        claims += found
+        problems += problem
+    return tuple(claims), first_of(problems)
+
+
+def _read(sentence: Sentence, plain: PlainText) -> tuple[list[Claim], list[str]]:
+    chinese = bool(CHINESE.search(sentence.mask))
+    hedge = CHINESE_HEDGE if chinese else HEDGE
+    if sentence.is_too_long:
+        return [], [f'Not understood, being too long: "{shorten(sentence.text)}"'] * _is_spatial(sentence)
+    if any(mark in sentence.end_mark for mark in "?？") or hedge.search(sentence.mask):
+        problem = f'Not taken as a claim, being hedged, a condition or a question: "{shorten(sentence.text)}"'
+        return [], [problem] * _is_spatial(sentence)
+    reading: Reading = read_chinese(sentence) if chinese else read_english(sentence)
+    claims = []
+    for claim, (start, end) in reading.claims:
+        span = plain.raw_span(sentence.start + start, sentence.start + end)
+        claims.append(replace(claim, text_span=span))
+    if reading.complete or not _is_spatial(sentence):
+        return claims, []
+    understood = "Not fully understood" if claims else "Not understood"
+    return claims, [f'{understood}: "{shorten(sentence.text)}"']
+
+
+def _is_spatial(sentence: Sentence) -> bool:
+    return any(tag.word.casefold() not in _LESS_THAN_A_STATEMENT for tag in words_of(sentence.text))

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image
+
+from pipeline.camera import Camera, CameraSource
+from pipeline.errors import ConfigError, InputError
+from pipeline.ingest.annotations import parse_annotations
+from pipeline.ingest.build import IngestSettings, build_scene, frame_from
+from pipeline.ingest.item import Item
+from pipeline.ingest.manifest import read_manifest
+from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
+from pipeline.records.claim import encode_mask
+
+CAMERA = {"fx": 40, "fy": 40, "cx": 15.5, "cy": 11.5}
+CLAIM = {"relation": "behind", "subject": "cup", "object": "plate"}
+IDENTITY = np.eye(4).tolist()
+
+
+@pytest.fixture
+def depth(tmp_path):
+    path = tmp_path / "depth.npy"
+    np.save(path, np.arange(1, 24 * 32 + 1, dtype=np.float32).reshape(24, 32))
+    return path
+
+
+def test_everything_that_an_item_names_is_in_the_scene(picture, depth):
+    mask = np.zeros((24, 32), dtype=bool)
+    mask[4:8, 6:10] = True
+    item = Item(
+        "a",
+        [picture("1.png"), picture("2.png", colour=(1, 2, 3))],
+        "Which is nearer?",
+        CAMERA,
+        [depth, depth],
+        poses=[IDENTITY, IDENTITY],
+        timestamps_s=[0, 0.5],
+        regions=[{"label": "cup", "bbox_2d": [0, 0, 500, 500]}, {"label": "plate", "mask": encode_mask(mask)}],
+        claims=[CLAIM],
+    )
+    scene = build_scene(item)
+    first, second = scene.frames
+    assert (scene.id, scene.questions, len(scene.claims)) == ("a", ("Which is nearer?",), 1)
+    assert second.rgb[0, 0].tolist() == [1, 2, 3]
+    assert first.camera == Camera(40, 40, 15.5, 11.5, 32, 24, CameraSource.GIVEN)
+    assert first.given_depth.values[0, 1] == 2
+    assert (second.timestamp_s, second.name) == (0.5, "2.png")
+    assert (first.pose == np.eye(4)).all()
+    assert [region.box_px for region in scene.regions] == [(0, 0, 16, 12), (6, 4, 10, 8)]
+
+
+def test_a_bound_on_the_size_shrinks_everything_alike(picture, depth):
+    mask = np.zeros((24, 32), dtype=bool)
+    mask[4:8, 6:10] = True
+    region = {"label": "cup", "box_px": [6, 4, 10, 8], "mask": encode_mask(mask)}
+    scene = build_scene(
+        Item("a", picture(), camera=CAMERA, depth=depth, regions=[region]), IngestSettings(max_side_px=16)
+    )
+    frame = scene.frames[0]
+    assert frame.rgb.shape == (12, 16, 3)
+    assert frame.camera == Camera(20, 20, 7.5, 5.5, 16, 12)
+    assert frame.given_depth.shape == (12, 16)
+    assert scene.regions[0].box_px == (3, 2, 5, 4)
+    assert np.argwhere(scene.regions[0].mask).tolist() == [[2, 3], [2, 4], [3, 3], [3, 4]]
+
+
+def test_annotations_of_all_items_and_of_this_one_are_added(picture, tmp_path):
+    (tmp_path / "own.json").write_text(json.dumps({"items": {"a": {"claims": [CLAIM]}}}))
+    shared = parse_annotations(
+        {"regions": [{"label": "cup", "box_px": [0, 0, 1, 1]}], "items": {"b": {"claims": [CLAIM]}}}, tmp_path, "x"
+    )
+    scene = build_scene(Item("a", picture(), claims=tmp_path / "own.json"), annotations=shared)
+    assert len(scene.regions) == len(scene.claims) == 1
+
+
+def test_a_picture_turned_by_exif_wants_its_depth_turned_too(tmp_path):
+    image = Image.new("RGB", (32, 24))
+    exif = image.getexif()
+    exif[ExifTags.Base.Orientation] = 6
+    image.save(tmp_path / "photo.jpg", exif=exif)
+    np.save(tmp_path / "stored.npy", np.ones((24, 32)))
+    np.save(tmp_path / "upright.npy", np.ones((32, 24)))
+    with pytest.raises(InputError, match="EXIF orientation turned it"):
+        build_scene(Item("a", tmp_path / "photo.jpg", depth=tmp_path / "stored.npy"))
+    scene = build_scene(Item("a", tmp_path / "photo.jpg", depth=tmp_path / "upright.npy"))
+    assert scene.frames[0].rgb.shape == (32, 24, 3)
+    assert scene.frames[0].given_depth.shape == (32, 24)
+
+
+def test_a_video_becomes_frames_with_times(video):
+    scene = build_scene(Item("a", video(), camera={"fx": 64, "fy": 64, "cx": 31.5, "cy": 23.5}))
+    assert len(scene.frames) == 8
+    assert [scene.frames[index].timestamp_s for index in (0, -1)] == [0, pytest.approx(0.9)]
+    assert scene.frames[-1].name == "clip.mp4 at 0.90 s"
+    assert scene.frames[0].camera.fx == 64
+    half = build_scene(Item("a", video()), IngestSettings(video_rate_hz=5, max_side_px=32))
+    assert [round(frame.timestamp_s, 3) for frame in half.frames] == [0, 0.2, 0.4, 0.6, 0.8]
+    assert half.frames[0].rgb.shape == (24, 32, 3)
+
+
+def test_a_video_wants_as_many_depth_files_as_frames(video, depth):
+    with pytest.raises(InputError, match="'a', depth: 2 given for 8 frames sampled from clip.mp4"):
+        build_scene(Item("a", video(), depth=[depth, depth]))
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"regions": [{"label": "cup", "box_px": [90, 0, 99, 9]}]}, "'a', region 'cup': its box .* outside"),
+        ({"claims": [{**CLAIM, "frames": [0, 3]}]}, "'a': the claim 'cup behind plate' names frames"),
+        ({"poses": [np.zeros((4, 4)).tolist()]}, "'a': The upper left 3 x 3 of a pose"),
+        ({"camera": {**CAMERA, "width": 24, "height": 32}}, "turned upright"),
+        ({"regions": [{"label": "cup", "box_px": [9, 0, 1, 9]}]}, "'a'.* box of 'cup' must be"),
+    ],
+)
+def test_parts_that_do_not_fit_are_named_with_their_item(picture, values, words):
+    with pytest.raises(InputError, match=words) as caught:
+        build_scene(Item("a", picture(), **values))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"fov_deg": 180},
+        {"max_side_px": -1},
+        {"video_frames": 0},
+        {"video_rate_hz": -2.0},
+        {"video_max_frames": 0},
+    ],
+)
+def test_settings_out_of_range_are_refused(values):
+    with pytest.raises(ConfigError, match=next(iter(values))):
+        IngestSettings(**values)
+
+
+def test_a_frame_is_made_of_what_is_at_hand(picture, tmp_path):
+    rgb = np.zeros((24, 32, 3), np.uint8)
+    image = Image.new("RGB", (32, 24))
+    exif = image.getexif()
+    exif[ExifTags.Base.Orientation] = 8
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.FocalLengthIn35mmFilm] = 26
+    image.save(tmp_path / "photo.jpg", exif=exif)
+    with Image.open(tmp_path / "photo.jpg") as photo:
+        turned = frame_from(photo)
+    assert turned.rgb.shape == (32, 24, 3)
+    assert turned.camera.source is CameraSource.EXIF
+    assert frame_from(tmp_path / "photo.jpg").camera == turned.camera
+    assert frame_from(str(picture())).name == "photo.png"
+    assert frame_from(rgb, fov_deg=90).camera.fx == pytest.approx(16)
+    assert frame_from(rgb, camera=CAMERA).camera.fx == 40
+    assert frame_from(rgb, camera=Camera(80, 80, 31.5, 23.5, 64, 48)).camera == Camera(40, 40, 15.5, 11.5, 32, 24)
+    depth = DepthMap.from_values(np.ones((24, 32)), "metric", "sensor")
+    frame = Frame(rgb, Camera.from_fov(32, 24, 60), name="mine")
+    assert frame_from(frame, depth=depth).given_depth is depth
+    assert frame_from(frame).camera == frame.camera
+    assert frame_from(frame, camera=CAMERA).camera.fx == 40
+
+
+@pytest.mark.parametrize(
+    ("picture_given", "camera", "words"),
+    [
+        (np.zeros((24, 32), np.uint8), None, r"\(H, W, 3\), not of shape \(24, 32\)"),
+        (np.zeros((0, 32, 3), np.uint8), None, "not of shape"),
+        (np.zeros((24, 32, 3), np.uint8), {"fx": 5}, "lacks fy"),
+    ],
+)
+def test_what_makes_no_frame_is_refused(picture_given, camera, words):
+    with pytest.raises(InputError, match=words):
+        frame_from(picture_given, camera=camera)
+
+
+@pytest.mark.shared
+def test_the_recorded_manifest_becomes_scenes(shared_dir):
+    sources = []
+    for item in read_manifest(shared_dir / "recorded" / "manifest.jsonl"):
+        (frame,) = build_scene(item, IngestSettings(max_side_px=640)).frames
+        assert frame.given_depth.kind is DepthKind.SCALE_INVARIANT
+        assert frame.given_depth.valid.all()
+        sources.append(frame.camera.source)
+        if item.id == "3d_grounding-11":
+            assert (frame.width, frame.height) == (640, 360)
+            assert frame.camera.fx == pytest.approx(1266.417203046554 * 0.4)
+    assert sources.count(CameraSource.GIVEN) == 4
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("folder", "rgb", "depth", "scale", "metres"),
+    [
+        ("redwood", "rgb_00000.jpg", "depth_00000.png", 0.001, (0.5, 10)),
+        ("tum", "rgb.png", "depth.png", 0.0002, (0.3, 10)),
+    ],
+)
+def test_real_sensor_depth_lies_where_rooms_are(shared_dir, folder, rgb, depth, scale, metres):
+    frames = sorted((shared_dir / "rgbd" / folder).glob(rgb)) or sorted((shared_dir / "rgbd" / folder).glob("rgb*"))
+    item = Item("a", frames[0], depth=shared_dir / "rgbd" / folder / depth, depth_scale=scale)
+    given = build_scene(item).frames[0].given_depth
+    assert given.scale_source is ScaleSource.SENSOR
+    assert metres[0] < np.median(given.values[given.valid]) < metres[1]

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import DependencyError, InputError
+from pipeline.ingest.files import check_keys, decoding, existing_file, natural_key, one_line
+
+
+def test_numbers_in_names_are_sorted_by_value():
+    names = ["frame_10.png", "frame_9.png", "Frame_1.png", "a.png", "10.png", "9.png", "帧2.png"]
+    ordered = sorted((Path(name) for name in names), key=natural_key)
+    assert [path.name for path in ordered] == [
+        "9.png",
+        "10.png",
+        "a.png",
+        "Frame_1.png",
+        "frame_9.png",
+        "frame_10.png",
+        "帧2.png",
+    ]
+
+
+def test_an_error_is_brought_to_one_line():
+    assert one_line(ValueError("first\n  second.")) == "first second"
+    assert one_line(KeyError()) == "KeyError"
+
+
+def test_an_unknown_key_is_answered_with_the_known_ones():
+    with pytest.raises(InputError, match=r"here: unknown key 'dpeth', known are depth, id; did you mean 'depth'\?"):
+        check_keys(["id", "dpeth"], {"id", "depth"}, "here")
+
+
+def test_whatever_a_decoder_raises_becomes_an_input_error():
+    with (
+        pytest.raises(InputError, match=r"a\.png cannot be read as a picture \(bad chunk\)"),
+        decoding(Path("a.png"), "picture"),
+    ):
+        raise SyntaxError("bad\nchunk")
+
+
+def test_a_missing_package_is_not_taken_for_a_damaged_file():
+    with pytest.raises(DependencyError, match="missing"), decoding(Path("a.exr"), "depth file"):
+        raise ImportError("No module named 'OpenEXR'")
+
+
+def test_paths_are_made_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text("x")
+    assert existing_file("a.txt", "file") == tmp_path / "a.txt"

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import csv
+import json
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import InputError
+from pipeline.ingest.item import BadItem, Item
+from pipeline.ingest.manifest import count_items, read_manifest, with_defaults
+
+ROWS = [
+    {
+        "id": "kitchen",
+        "frames": ["a 1.jpg", "b.jpg"],
+        "questions": ["What is in front, the cup or the plate?", "哪个更近？"],
+        "camera": {"fx": 500.5, "fy": 500.5, "cx": 320.0, "cy": 240.0},
+        "depth": ["a.png", "b.png"],
+        "depth_kind": "metric",
+        "scale_source": "sensor",
+        "depth_scale": 0.001,
+        "depth_invalid": [0.0, 65535.0],
+        "timestamps_s": [0.0, 0.5],
+        "poses": [[[1.0, 0, 0, 0], [0, 1.0, 0, 0], [0, 0, 1.0, 0], [0, 0, 0, 1.0]]] * 2,
+        "regions": [{"label": "cup", "box_px": [1.0, 2.0, 3.0, 4.0]}, {"label": "plate", "bbox_2d": [0, 0, 10, 10]}],
+        "claims": [{"relation": "behind", "subject": "cup", "object": "plate"}],
+    },
+    {"id": "street", "frames": ["drive.mp4"], "questions": ["How far?"]},
+]
+
+
+def write_jsonl(path, rows):
+    path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows), encoding="utf-8")
+
+
+def write_csv(path, rows):
+    keys = list(rows[0])
+    with path.open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(keys)
+        for row in rows:
+            cells = []
+            for key in keys:
+                value = row.get(key, "")
+                joined = key in ("frames", "depth") and isinstance(value, list)
+                cells.append(";".join(value) if joined else value if isinstance(value, str) else json.dumps(value))
+            writer.writerow(cells)
+
+
+def write_parquet(path, rows):
+    import pyarrow
+    import pyarrow.parquet
+
+    keys = list(rows[0])
+    columns = {key: [row.get(key) for row in rows] for key in keys}
+    pyarrow.parquet.write_table(pyarrow.table(columns), path)
+
+
+WRITERS = {"jsonl": write_jsonl, "csv": write_csv, "parquet": write_parquet}
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_the_three_formats_hold_the_same_items(tmp_path, suffix):
+    path = tmp_path / f"manifest.{suffix}"
+    WRITERS[suffix](path, ROWS)
+    expected = [Item.from_plain(row, tmp_path, "") for row in ROWS]
+    assert list(read_manifest(path)) == expected
+    assert count_items(path) == 2
+
+
+def test_parquet_may_hold_json_texts(tmp_path):
+    rows = [{key: value if isinstance(value, str) else json.dumps(value) for key, value in row.items()} for row in ROWS]
+    write_parquet(tmp_path / "manifest.parquet", rows)
+    assert list(read_manifest(tmp_path / "manifest.parquet")) == [Item.from_plain(row, tmp_path, "") for row in ROWS]
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv"])
+def test_a_byte_order_mark_and_blank_lines_do_no_harm(tmp_path, suffix):
+    path = tmp_path / f"manifest.{suffix}"
+    WRITERS[suffix](path, ROWS[1:])
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes() + b"\r\n\r\n  \n")
+    assert [item.id for item in read_manifest(path)] == ["street"]
+    assert count_items(path) == 1
+
+
+BAD_LINES = [
+    (b"{not json", "line-2", "line 2: it is not JSON"),
+    (b"[1, 2]", "line-2", "line 2: it must be an object {...}, not list"),
+    (b'{"id": "\xff"}', "line-2", "not encoded as UTF-8"),
+    (b'{"id": "b"}', "b", "line 2: Item 'b', frames: give at least one picture"),
+    (b'{"frames": "x.jpg", "camera": 5}', "line-2", "Item 'line-2', camera"),
+    (b'{"id": "first", "frames": "y.jpg"}', "line-2", "the id 'first' is taken by line 1"),
+    (b'{"id": "b", "frames": "x.jpg", "qestion": "?"}', "b", "did you mean 'question'"),
+    (b'{"id": "a\\nb", "frames": "x.jpg"}', "line-2", "must be one line"),
+    (b"[" * 100_000, "line-2", "not JSON"),
+]
+
+
+@pytest.mark.parametrize(("line", "bad_id", "words"), BAD_LINES, ids=range(len(BAD_LINES)))
+def test_a_bad_line_of_jsonl_leaves_the_others_alone(tmp_path, line, bad_id, words):
+    path = tmp_path / "manifest.jsonl"
+    path.write_bytes(b'{"id": "first", "frames": "x.jpg"}\n' + line + b'\n{"id": "last", "frames": "x.jpg"}\n')
+    first, bad, last = read_manifest(path)
+    assert (first.id, last.id) == ("first", "last")
+    assert isinstance(bad, BadItem)
+    assert bad.id == bad_id
+    assert words in bad.reason
+    assert "\n" not in bad.reason
+    assert "manifest.jsonl" in bad.reason
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (b"b,x.jpg,{bad,", "line 3: camera must be JSON"),
+        (b"b,x.jpg,,too,many", "line 3: it has 5 cells, the header has 4"),
+        (b"b,\xff.jpg,,", "not encoded as UTF-8"),
+        (b"b,,,", "give at least one picture"),
+        (b"b," + b"x" * 140_000 + b",,", "not CSV: field larger than field limit"),
+    ],
+)
+def test_a_bad_line_of_csv_leaves_the_others_alone(tmp_path, line, words):
+    path = tmp_path / "manifest.csv"
+    path.write_bytes(b"id,frames,camera,question\nfirst,x.jpg,,\n" + line + b'\nlast,x.jpg,,"cup, plate"\n')
+    first, bad, last = read_manifest(path)
+    assert (first.id, last.id, last.questions) == ("first", "last", ("cup, plate",))
+    assert words in bad.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.jsonl", b"\n\n", "has no items"),
+        ("a.jsonl", b"", "empty file"),
+        ("a.csv", b"id,frames\n", "has no items"),
+        ("a.csv", b"id,frmaes\na,x.jpg\n", "header of .*unknown key 'frmaes'.*did you mean 'frames'"),
+        ("a.parquet", b"PAR1junk", "cannot be read as a manifest"),
+        ("a.txt", b"x", "is no manifest"),
+    ],
+)
+def test_an_unreadable_manifest_is_an_input_error(tmp_path, name, content, words):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=words) as caught:
+        list(read_manifest(tmp_path / name))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_column_of_parquet_is_named(tmp_path):
+    write_parquet(tmp_path / "a.parquet", [{"id": "a", "frame": "x.jpg"}])
+    with pytest.raises(InputError, match="columns of .*did you mean 'frames'"):
+        list(read_manifest(tmp_path / "a.parquet"))
+
+
+def test_a_missing_manifest_is_noticed_at_once(tmp_path):
+    with pytest.raises(InputError, match="does not exist"):
+        read_manifest(tmp_path / "none.jsonl")
+
+
+def test_a_long_manifest_is_read_only_as_far_as_it_is_used(tmp_path):
+    path = tmp_path / "manifest.jsonl"
+    path.write_text("".join(f'{{"id": {number}, "frames": "x.jpg"}}\n' for number in range(20_000)))
+    items = read_manifest(path)
+    assert [item.id for item in islice(items, 3)] == ["0", "1", "2"]
+    path.write_text("")
+    assert sum(1 for _ in items) < 19_997
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, {"questions": ["d"], "depth_kind": "metric", "scale_source": "model"}),
+        ({"question": "own"}, {"question": "own", "depth_kind": "metric", "scale_source": "model"}),
+        ({"depth_kind": "depth_affine"}, {"questions": ["d"], "depth_kind": "depth_affine"}),
+        ({"questions": None}, {"questions": ["d"], "depth_kind": "metric", "scale_source": "model"}),
+    ],
+)
+def test_defaults_never_contradict_the_line(values, expected):
+    defaults = {"questions": ["d"], "depth_kind": "metric", "scale_source": "model"}
+    assert with_defaults(values, defaults) == expected
+
+
+@pytest.mark.shared
+def test_the_recorded_manifest_is_read(shared_dir):
+    items = list(read_manifest(shared_dir / "recorded" / "manifest.jsonl"))
+    assert len(items) == 10
+    assert all(isinstance(item, Item) and item.frames[0].is_file() and item.depth[0].is_file() for item in items)
+    assert items[0].camera_of(0)["fx"] == pytest.approx(1266.417203046554)
+    assert items[-1].frames[0].parent == Path(shared_dir) / "recorded" / "images"

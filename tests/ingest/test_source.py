@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+
+from pipeline.errors import ConfigError, InputError
+from pipeline.ingest.item import BadItem
+from pipeline.ingest.source import FileSource
+
+CLAIM = {"relation": "behind", "subject": "cup", "object": "plate"}
+
+
+def test_a_picture_with_depth_and_claims_becomes_a_scene(picture, tmp_path):
+    np.save(tmp_path / "depth.npy", np.full((24, 32), 2000, np.uint16))
+    (tmp_path / "claims.json").write_text(
+        json.dumps({"regions": [{"label": "cup", "box_px": [0, 0, 5, 5]}], "claims": [CLAIM]})
+    )
+    source = FileSource(
+        str(picture()),
+        question="Where?",
+        depth=str(tmp_path / "depth.npy"),
+        depth_scale=0.001,
+        claims=str(tmp_path / "claims.json"),
+        camera={"fx": 30, "fy": 30, "cx": 15.5, "cy": 11.5},
+        max_side_px=16,
+    )
+    (item,) = source.items()
+    scene = source.scene(item)
+    assert source.count() == 1
+    assert scene.questions == ("Where?",)
+    assert (len(scene.regions), len(scene.claims)) == (1, 1)
+    assert scene.frames[0].camera.fx == 15
+    assert (scene.frames[0].given_depth.values == 2).all()
+
+
+def test_claims_may_be_given_directly(picture):
+    source = FileSource(picture(), claims=[CLAIM])
+    assert len(source.scene(next(source.items())).claims) == 1
+
+
+@pytest.mark.parametrize(("frames_are", "expected"), [("items", 3), ("scene", 1)])
+def test_the_pictures_of_a_folder_are_counted(picture, tmp_path, frames_are, expected):
+    for name in "abc":
+        picture(f"photos/{name}.png")
+    source = FileSource(tmp_path / "photos", frames_are=frames_are)
+    assert source.count() == len(list(source.items())) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("m.jsonl", b'{"frames": "x.jpg"}\nbad\n\n'), ("m.csv", b"frames\na\nb\n")]
+)
+def test_the_lines_of_a_manifest_are_counted_good_or_bad(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    source = FileSource(tmp_path / name)
+    assert source.count() == len(list(source.items())) == 2
+
+
+def test_a_missing_path_has_no_count_and_fails_at_once(tmp_path):
+    source = FileSource(tmp_path / "none.jsonl")
+    assert source.count() is None
+    with pytest.raises(InputError, match="does not exist"):
+        source.items()
+
+
+def test_wrong_claims_fail_before_the_first_item(picture, tmp_path):
+    with pytest.raises(InputError, match="does not exist"):
+        FileSource(picture(), claims=str(tmp_path / "none.json")).items()
+
+
+def test_one_bad_line_is_handed_on_as_such(tmp_path, picture):
+    picture("x.png")
+    (tmp_path / "m.jsonl").write_text('{"frames": "x.png"}\n{"frames": 5}\n{"frames": "missing.png"}\n')
+    source = FileSource(tmp_path / "m.jsonl")
+    good, bad, missing = source.items()
+    assert source.scene(good).frames[0].width == 32
+    assert isinstance(bad, BadItem)
+    with pytest.raises(InputError, match=r"missing\.png does not exist"):
+        source.scene(missing)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"frames_are": "video"}, "items, scene"),
+        ({"fov_deg": 0}, "fov_deg"),
+        ({"video_fps": 2}, "video_fps"),
+    ],
+)
+def test_a_wrong_setting_is_refused(arguments, words):
+    with pytest.raises(ConfigError, match=words):
+        FileSource("x.jpg", **arguments)
+
+
+def test_the_configuration_makes_a_source(repository, picture):
+    from hydra.utils import instantiate
+
+    config = OmegaConf.load(repository / "conf" / "input" / "auto.yaml")
+    config.path = [str(picture("a.png")), str(picture("b.png"))]
+    source = instantiate(OmegaConf.create({"input": config, "question": "Where?", "claims": None}).input)
+    assert isinstance(source, FileSource)
+    (item,) = source.items()
+    assert item.questions == ("Where?",)
+    assert len(source.scene(item).frames) == 2

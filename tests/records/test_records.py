@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import RecordError
+from pipeline.records import (
+    Answer,
+    Box3D,
+    Camera,
+    Claim,
+    DepthMap,
+    Evidence,
+    Frame,
+    FrameSummary,
+    Region,
+    Result,
+    Scene,
+    SpatialTag,
+    Verdict,
+    from_json,
+    from_plain,
+    json_schema,
+    to_json,
+    to_plain,
+)
+from pipeline.records.claim import decode_mask, encode_mask
+from pipeline.relations import RELATIONS, ValueUse
+
+CAMERA = Camera(10.0, 10.0, 2.0, 1.5, 5, 4)
+
+
+def claim_of(relation: str, **rest: Any) -> Claim:
+    entry = RELATIONS[relation]
+    values: dict[str, Any] = {"subject": "cup"}
+    if entry.objects >= 1:
+        values["object"] = "盒子"
+    if entry.objects == 2:
+        values["other_object"] = "sign"
+    if entry.value is ValueUse.REQUIRED:
+        values |= {"value": 2.0, "unit": "count" if relation == "count" else "cm"}
+    return Claim(relation, **(values | rest))
+
+
+def result() -> Result:
+    mask = np.zeros((4, 5), bool)
+    mask[1:3, 2:4] = True
+    regions = (
+        Region("cup", (1, 1, 3, 3), mask=mask, score=0.5),
+        Region(
+            "盒子", (0, 0, 2, 2), box_3d=Box3D((0, 0, 1), (1, 2, 3), (0.1, 0.2, 0.3)), attributes={"name_en": "box"}
+        ),
+    )
+    claims = tuple(claim_of(name) for name in RELATIONS)
+    verdicts = tuple(
+        Verdict(
+            claim,
+            "supported",
+            "It holds.",
+            probability=0.99,
+            margin=0.1,
+            unit="m",
+            evidence=(Evidence(0, (0, 1), {"z_m": 1.0}, {"subject": (0.0, 0.0, 1.0)}, 0.99, "seen"),),
+        )
+        for claim in claims
+    )
+    answer = Answer(
+        "The cup is left of the 盒子.",
+        reasoning="hm",
+        regions=regions,
+        claims=claims,
+        spatial_tags=(SpatialTag("left of", 11, 18, "left_of"), SpatialTag("near", 0, 4)),
+        generation={"temperature": 0.0, "stop": ["a"], "sampling": False},
+        seed=3,
+    )
+    frame = FrameSummary("a.png", "00", CAMERA, 0.5, "metric", "sensor", "file")
+    return Result("item", "where?", (frame,), answer, verdicts, regions, {"depth": 0.1}, errors=("x",))
+
+
+def test_a_result_survives_its_json_form() -> None:
+    first = result()
+    line = to_json(first)
+    second = from_json(Result, line)
+    assert second == first
+    assert to_json(second) == line
+    np.testing.assert_array_equal(second.regions[0].mask, first.regions[0].mask)
+    assert "\n" not in line
+    assert "盒子" in line
+
+
+def test_the_json_form_follows_the_published_schema() -> None:
+    schema = json_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(json.loads(to_json(result())), schema)
+    broken = to_plain(result())
+    broken["verdicts"][0]["status"] = "maybe"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(broken, schema)
+
+
+def test_the_schema_names_every_relation() -> None:
+    assert set(json_schema()["$defs"]["RelationName"]["enum"]) == set(RELATIONS)
+
+
+@given(st.lists(st.lists(st.booleans(), min_size=3, max_size=3), min_size=1, max_size=6))
+def test_run_lengths_restore_the_mask(rows: list[list[bool]]) -> None:
+    mask = np.array(rows)
+    np.testing.assert_array_equal(decode_mask(encode_mask(mask)), mask)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, {}, {"size": [2, 2], "counts": [3]}, {"size": [2, 2], "counts": [5, -1]}, {"size": "ab", "counts": [4]}],
+)
+def test_wrong_run_lengths_are_refused(value: Any) -> None:
+    with pytest.raises(RecordError):
+        decode_mask(value)
+
+
+@pytest.mark.parametrize("name", RELATIONS)
+def test_every_relation_makes_a_claim_that_survives_json(name: str) -> None:
+    claim = claim_of(name)
+    assert from_json(Claim, to_json(claim)) == claim
+    assert claim.subject in claim.in_words()
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"relation": "lefty", "subject": "a", "object": "b"}, "relation"),
+        ({"relation": "left_of", "subject": " ", "object": "b"}, "subject"),
+        ({"relation": "left_of", "subject": "a"}, "object"),
+        ({"relation": "size", "subject": "a", "object": "b", "value": 1, "unit": "m"}, "takes no object"),
+        ({"relation": "between", "subject": "a", "object": "b"}, "other_object"),
+        ({"relation": "size", "subject": "a"}, "needs a value"),
+        ({"relation": "left_of", "subject": "a", "object": "b", "value": 1, "unit": "m"}, "takes no value"),
+        ({"relation": "size", "subject": "a", "value": -1, "unit": "m"}, "negative"),
+        ({"relation": "size", "subject": "a", "value": float("nan"), "unit": "m"}, "finite"),
+        ({"relation": "size", "subject": "a", "value": 1}, "unit"),
+        ({"relation": "size", "subject": "a", "value": 1, "unit": "count"}, "length"),
+        ({"relation": "count", "subject": "a", "value": 1, "unit": "m"}, "number of things"),
+        ({"relation": "occludes", "subject": "a", "object": "b", "value": 40, "unit": "fraction"}, "fraction"),
+        ({"relation": "size", "subject": "a", "value": 1, "unit": "m", "measure": "girth"}, "measure"),
+        ({"relation": "left_of", "subject": "a", "object": "b", "frames": (-1,)}, "Frames"),
+    ],
+)
+def test_impossible_claims_are_refused(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(RecordError, match=words):
+        Claim(**values)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"label": "", "box_px": (0, 0, 1, 1)}, "label"),
+        ({"label": "a", "box_px": (0, 0, 1)}, "4 finite numbers"),
+        ({"label": "a", "box_px": (2, 0, 1, 1)}, "left, top, right, bottom"),
+        ({"label": "a", "box_px": (0, 0, 1, float("inf"))}, "finite"),
+        ({"label": "a", "box_px": (0, 0, 1, 1), "frame": -1}, "frame"),
+        ({"label": "a", "box_px": (0, 0, 1, 1), "score": 2}, "score"),
+        ({"label": "a", "box_px": (0, 0, 1, 1), "mask": np.zeros(3)}, "two dimensions"),
+    ],
+)
+def test_impossible_regions_are_refused(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(RecordError, match=words):
+        Region(**values)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"status": "undecided"}, "what would decide it"),
+        ({"status": "supported", "probability": 1, "needs": "light"}, "what would decide it"),
+        ({"status": "supported"}, "probability"),
+        ({"status": "refuted", "probability": 1.5}, "between 0 and 1"),
+        ({"status": "refuted", "probability": 0.0, "margin": 1.0}, "unit"),
+        ({"status": "sure", "probability": 1.0}, "status"),
+    ],
+)
+def test_a_verdict_keeps_its_rules(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(RecordError, match=words):
+        Verdict(claim_of("left_of"), reason="because", **values)
+
+
+def test_metric_depth_names_where_its_scale_came_from() -> None:
+    with pytest.raises(RecordError, match="scale source"):
+        DepthMap.from_values(np.ones((2, 2)), "metric")
+    with pytest.raises(RecordError, match="scale source"):
+        DepthMap.from_values(np.ones((2, 2)), "disparity_affine", "sensor")
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "valid"),
+    [
+        ("metric", "sensor", [True, False, False, False]),
+        ("scale_invariant", "none", [True, False, False, False]),
+        ("depth_affine", "none", [True, True, True, False]),
+        ("disparity_affine", "none", [True, True, True, False]),
+    ],
+)
+def test_pixels_without_meaning_are_invalid(kind: str, source: str, valid: list[bool]) -> None:
+    depth = DepthMap.from_values(np.array([[1.0, 0.0, -1.0, np.nan]]), kind, source)
+    assert depth.valid.tolist() == [valid]
+
+
+def test_frames_and_scenes_check_their_sizes() -> None:
+    rgb = np.zeros((4, 5, 3), np.uint8)
+    with pytest.raises(RecordError, match="camera is for"):
+        Frame(rgb[:3], CAMERA)
+    with pytest.raises(RecordError, match="uint8"):
+        Frame(rgb.astype(float), CAMERA)
+    with pytest.raises(RecordError, match="rotation"):
+        Frame(rgb, CAMERA, pose=np.diag([2.0, 1, 1, 1]))
+    with pytest.raises(RecordError, match="no frames"):
+        Scene("a", ())
+    with pytest.raises(RecordError, match="names frame 1"):
+        Scene("a", (Frame(rgb, CAMERA),), regions=(Region("x", (0, 0, 1, 1), frame=1),))
+
+
+@pytest.mark.parametrize("value", ["", "[]", "{", "null", '{"relation": 3}', '{"relation": "left_of", "subject": "a"}'])
+def test_text_that_is_no_claim_gives_one_line(value: str) -> None:
+    with pytest.raises(RecordError) as caught:
+        from_json(Claim, value)
+    assert "\n" not in str(caught.value)
+
+
+def test_from_plain_refuses_what_has_no_json_form() -> None:
+    with pytest.raises(RecordError):
+        from_plain(Claim, {"relation": object()})
+
+
+def test_corners_of_a_turned_box() -> None:
+    # A quarter turn about z swaps the sides along x and y.
+    box = Box3D((1.0, 2.0, 3.0), (2.0, 4.0, 6.0), (0.0, 0.0, np.pi / 2))
+    size = box.corners_m.max(axis=0) - box.corners_m.min(axis=0)
+    np.testing.assert_allclose(size, (4.0, 2.0, 6.0), atol=1e-12)
+    np.testing.assert_allclose(box.corners_m.mean(axis=0), (1, 2, 3), atol=1e-12)

@@ -1,0 +1,52 @@
+"""Analytic scenes with known answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from pipeline.camera import Camera
+from pipeline.records import DepthKind, DepthMap, Frame, Region, Scene
+
+WIDTH, HEIGHT = 160, 120
+CAMERA = Camera(150.0, 150.0, 79.5, 59.5, WIDTH, HEIGHT)
+
+# label: (box, depth [m]); drawn from far to near. "screen" hides a part of "cabinet", nothing touches "lamp".
+OBJECTS = {
+    "cabinet": ((60, 30, 110, 100), 2.0),
+    "screen": ((30, 50, 75, 95), 1.2),
+    "lamp": ((125, 20, 145, 60), 1.5),
+    "cup": ((10, 10, 26, 30), 0.8),
+}
+WALL_M = 3.0
+
+
+def depth_m(noise_m: float = 0.0, seed: int = 0) -> np.ndarray:
+    """z of every pixel, float64 (HEIGHT, WIDTH) [m]."""
+    values = np.full((HEIGHT, WIDTH), WALL_M)
+    for (left, top, right, bottom), z in OBJECTS.values():
+        values[top:bottom, left:right] = z
+    return values + np.random.default_rng(seed).normal(0, noise_m, values.shape) if noise_m else values
+
+
+def regions(**masks: np.ndarray) -> tuple[Region, ...]:
+    """One region per object, with a mask where one is given."""
+    return tuple(Region(label, tuple(map(float, box)), mask=masks.get(label)) for label, (box, _) in OBJECTS.items())
+
+
+def as_kind(values_m: np.ndarray, kind: DepthKind, scale: float = 1.0, shift: float = 0.0) -> DepthMap:
+    """A depth map of the given kind of the same scene."""
+    if kind is DepthKind.DISPARITY_AFFINE:
+        return DepthMap.from_values(scale / values_m + shift, kind)
+    if kind is DepthKind.METRIC:
+        return DepthMap.from_values(values_m, kind, "sensor")
+    return DepthMap.from_values(scale * values_m + (shift if kind is DepthKind.DEPTH_AFFINE else 0.0), kind)
+
+
+def scene(depth: DepthMap | None = None, camera: Camera = CAMERA, frames: int = 1) -> Scene:
+    """The scene, with metric depth unless another is given."""
+    depth = depth if depth is not None else as_kind(depth_m(), DepthKind.METRIC)
+    frame = Frame(np.zeros((HEIGHT, WIDTH, 3), np.uint8), camera, name="analytic")
+    named = tuple(replace(frame, name=f"analytic {index + 1}") for index in range(frames))
+    return Scene("analytic", named, depth=(depth,) * frames)

@@ -1,0 +1,390 @@
+from __future__ import annotations
+
+import base64
+import io
+import json
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import traceback
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.errors import ConfigError, GenerationError
+from pipeline.records import Scene
+from pipeline.vlm.base import ImagePart, Request, TextPart
+from pipeline.vlm.hints import HintMode
+from pipeline.vlm.openai_endpoint import OpenAIEndpoint
+from pipeline.vlm.prompt import build_answer_request
+
+KEY = "sk-secret-0123456789"
+QUESTION = Request((TextPart("Where?"),), "item", "Where?")
+
+
+@dataclass
+class Reply:
+    """What the recording server answers to one request."""
+
+    body: Any = None
+    status: int = 200
+    delay_s: float = 0.0
+    content_type: str = "application/json"
+
+
+@dataclass
+class RecordingServer:
+    """An HTTP server that keeps what it is sent, and answers from a list; the last reply repeats."""
+
+    url: str = ""
+    replies: list[Reply] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+
+
+def completion(content: str | None = "left", finish: str = "stop", **message: Any) -> dict[str, Any]:
+    return {
+        "id": "1",
+        "object": "chat.completion",
+        "created": 0,
+        "model": "m",
+        "system_fingerprint": "fp-7",
+        "choices": [
+            {"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": content, **message}}
+        ],
+        "usage": {"prompt_tokens": 11, "completion_tokens": 3, "total_tokens": 14},
+    }
+
+
+@pytest.fixture
+def server() -> Iterator[RecordingServer]:
+    record = RecordingServer(replies=[Reply(completion())])
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            record.paths.append(self.path)
+            record.headers.append({name.lower(): value for name, value in self.headers.items()})
+            record.bodies.append(json.loads(body))
+            reply = record.replies.pop(0) if len(record.replies) > 1 else record.replies[0]
+            time.sleep(reply.delay_s)
+            payload = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
+            try:
+                self.send_response(reply.status)
+                self.send_header("Content-Type", reply.content_type)
+                self.send_header("Content-Length", str(len(payload)))
+                self.end_headers()
+                self.wfile.write(payload)
+            except BrokenPipeError:
+                pass  # The client ran out of patience, as one test wants.
+
+        def log_message(self, *_arguments: Any) -> None:
+            pass
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    record.url = f"http://127.0.0.1:{http.server_port}/v1"
+    thread = threading.Thread(target=http.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    yield record
+    http.shutdown()
+    http.server_close()
+    thread.join()
+
+
+@pytest.fixture(autouse=True)
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def endpoint(server: RecordingServer, **settings: Any) -> OpenAIEndpoint:
+    return OpenAIEndpoint("qwen", **{"base_url": server.url, "timeout_s": 5.0, "max_retries": 1, **settings})
+
+
+def pixels(url: str) -> np.ndarray:
+    kind, _, data = url.partition(";base64,")
+    picture = Image.open(io.BytesIO(base64.b64decode(data)))
+    assert kind == f"data:image/{picture.format.lower()}"  # type: ignore[union-attr]
+    return np.asarray(picture)
+
+
+def test_pictures_and_texts_arrive_exactly_and_in_order(server: RecordingServer, scene: Scene) -> None:
+    request = build_answer_request(scene, "Where is the cup?", hints=HintMode.IMAGE)
+    endpoint(server).generate(request)
+    (message,) = server.bodies[0]["messages"]
+    assert message["role"] == "user"
+    assert len(message["content"]) == len(request.parts)
+    for sent, part in zip(message["content"], request.parts, strict=True):
+        if isinstance(part, ImagePart):
+            np.testing.assert_array_equal(pixels(sent["image_url"]["url"]), part.rgb)
+        else:
+            assert sent == {"type": "text", "text": part.text}
+    assert server.paths == ["/v1/chat/completions"]
+
+
+def test_settings_are_sent_and_described(server: RecordingServer) -> None:
+    model = endpoint(server, max_new_tokens=77, temperature=0.5, seed=3, extra_body={"top_k": 20})
+    generation = model.generate(QUESTION)
+    body = server.bodies[0]
+    assert (body["model"], body["max_tokens"], body["temperature"], body["seed"], body["top_k"]) == (
+        "qwen", 77, 0.5, 3, 20,
+    )  # fmt: skip
+    assert (generation.text, generation.model, generation.revision, generation.seed) == ("left", "qwen", "fp-7", 3)
+    assert (generation.prompt_tokens, generation.completion_tokens, generation.truncated) == (11, 3, False)
+    assert generation.settings["max_tokens"] == 77
+    assert generation.settings["extra_body"] == {"top_k": 20}
+    assert generation.seconds > 0
+
+
+def test_settings_of_none_are_left_to_the_server(server: RecordingServer) -> None:
+    endpoint(server, max_new_tokens=None, temperature=None, seed=None).generate(QUESTION)
+    assert set(server.bodies[0]) == {"model", "messages"}
+
+
+def test_large_pictures_are_reduced_and_jpeg_is_close(server: RecordingServer) -> None:
+    ramp = np.repeat(np.linspace(0, 255, 300).astype(np.uint8)[None, :, None], 150, 0).repeat(3, 2)
+    ramp[:, :, 2] = 0  # Red and blue must not be exchanged.
+    request = Request((ImagePart(ramp),), "item", "?")
+    endpoint(server, image_format="jpeg", max_side_px=100).generate(request)
+    sent = pixels(server.bodies[0]["messages"][0]["content"][0]["image_url"]["url"])
+    assert sent.shape == (50, 100, 3)
+    assert np.abs(sent.astype(int) - ramp[1::3, 1::3].astype(int)).mean() < 5
+
+
+def test_the_key_is_in_the_authorisation_and_nowhere_else(
+    server: RecordingServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    model = endpoint(server)
+    generation = model.generate(QUESTION)
+    (headers,) = server.headers
+    assert headers.pop("authorization") == f"Bearer {KEY}"
+    everything = [headers, server.bodies, server.paths, vars(generation), model.identity, caplog.text, repr(model)]
+    assert KEY not in str(everything)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 500])
+def test_the_key_is_in_no_error_even_if_the_server_repeats_it(server: RecordingServer, status: int) -> None:
+    server.replies = [Reply({"error": {"message": f"bad key {KEY}"}}, status)]
+    with pytest.raises(GenerationError) as caught:
+        endpoint(server, max_retries=0).generate(QUESTION)
+    assert KEY not in "".join(traceback.format_exception(caught.value))
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+def test_without_a_key_a_harmless_word_is_sent(server: RecordingServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    endpoint(server, api_key_env="THEODOLITE_TEST_KEY").generate(QUESTION)
+    monkeypatch.setenv("THEODOLITE_TEST_KEY", "  other\n")
+    endpoint(server, api_key_env="THEODOLITE_TEST_KEY").generate(QUESTION)
+    assert [headers["authorization"] for headers in server.headers] == ["Bearer none", "Bearer other"]
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_passing_failure_is_tried_again(server: RecordingServer, status: int) -> None:
+    server.replies = [Reply({"error": {"message": "busy"}}, status), Reply(completion("right"))]
+    assert endpoint(server).generate(QUESTION).text == "right"
+    assert len(server.bodies) == 2
+    assert server.bodies[0] == server.bodies[1]
+
+
+@pytest.mark.parametrize(
+    ("status", "attempts", "complaint"),
+    [
+        (500, 2, r"failed after 2 attempts \(status 500\): .*what the server says"),
+        (429, 2, r"failed after 2 attempts \(status 429\)"),
+        (401, 1, r"OPENAI_API_KEY, which is set"),
+        (403, 1, r"OPENAI_API_KEY, which is set"),
+        (404, 1, r"no model 'qwen'.*vlm\.model and vlm\.base_url"),
+        (400, 1, r"refused the request \(status 400\): .*what the server says"),
+        (422, 1, r"refused the request \(status 422\)"),
+    ],
+)
+def test_a_lasting_failure_is_one_line_that_helps(
+    server: RecordingServer, status: int, attempts: int, complaint: str
+) -> None:
+    server.replies = [Reply({"error": {"message": "what\nthe server says"}}, status)]
+    with pytest.raises(GenerationError, match=complaint) as caught:
+        endpoint(server).generate(QUESTION)
+    assert "\n" not in str(caught.value)
+    assert server.url in str(caught.value)
+    assert len(server.bodies) == attempts
+
+
+def test_a_refused_key_that_is_not_set_is_said_to_be_so(
+    server: RecordingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY")
+    server.replies = [Reply({}, 401)]
+    with pytest.raises(GenerationError, match="OPENAI_API_KEY, which is not set"):
+        endpoint(server).generate(QUESTION)
+
+
+def test_a_server_that_hangs_runs_into_the_time_limit(server: RecordingServer) -> None:
+    server.replies = [Reply(completion(), delay_s=1.5)]
+    started = time.perf_counter()
+    with pytest.raises(GenerationError, match=r"within 0\.2 s after 1 attempts.*vlm\.timeout_s"):
+        endpoint(server, timeout_s=0.2, max_retries=0).generate(QUESTION)
+    assert time.perf_counter() - started < 1.4
+
+
+def test_no_server_says_how_to_start_one() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
+    with pytest.raises(GenerationError, match=f"No connection to {url} .*vllm serve qwen"):
+        OpenAIEndpoint("qwen", url, max_retries=0).generate(QUESTION)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(b"{not json"),
+        Reply(b"<html>hello</html>", content_type="text/html"),
+        Reply({"choices": []}),
+        Reply({"something": "else"}),
+        Reply([1, 2]),
+        Reply({"choices": [{"message": None}]}),
+    ],
+)
+def test_an_answer_outside_of_the_protocol_is_named(server: RecordingServer, reply: Reply) -> None:
+    server.replies = [reply]
+    with pytest.raises(GenerationError, match=r"OpenAI protocol.*vlm\.base_url"):
+        endpoint(server, max_retries=0).generate(QUESTION)
+
+
+@pytest.mark.parametrize("content", [None, ""])
+def test_an_empty_answer_is_an_error(server: RecordingServer, content: str | None) -> None:
+    server.replies = [Reply(completion(content, finish="content_filter"))]
+    with pytest.raises(GenerationError, match=r"no text .*content_filter"):
+        endpoint(server).generate(QUESTION)
+
+
+@pytest.mark.parametrize(
+    ("reply", "text", "truncated"),
+    [
+        (completion("left", reasoning_content="It is"), "<think>\nIt is\n</think>\n\nleft", False),
+        (completion("left", reasoning="It is"), "<think>\nIt is\n</think>\n\nleft", False),
+        (completion(None, finish="length", reasoning_content="It is"), "<think>\nIt is", True),
+        (completion("le", finish="length"), "le", True),
+        (completion(None, refusal="I cannot."), "I cannot.", False),
+    ],
+)
+def test_reasoning_and_cut_answers_are_kept(
+    server: RecordingServer, reply: dict[str, Any], text: str, truncated: bool
+) -> None:
+    server.replies = [Reply(reply)]
+    generation = endpoint(server).generate(QUESTION)
+    assert (generation.text, generation.truncated) == (text, truncated)
+
+
+def test_an_answer_without_usage_has_no_token_counts(server: RecordingServer) -> None:
+    server.replies = [Reply({key: value for key, value in completion().items() if key != "usage"})]
+    generation = endpoint(server).generate(QUESTION)
+    assert (generation.prompt_tokens, generation.completion_tokens) == (None, None)
+
+
+def test_a_login_in_the_address_is_shown_nowhere(server: RecordingServer, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    server.replies = [Reply({"error": {"message": "no"}}, 400)]
+    model = endpoint(server, base_url=server.url.replace("http://", "http://me:hidden%40@"))
+    assert model.identity is not None
+    assert "hidden" not in model.identity
+    with pytest.raises(GenerationError) as caught:
+        model.generate(QUESTION)
+    assert "hidden" not in str(caught.value)
+    with pytest.raises(ConfigError) as refused:
+        OpenAIEndpoint("qwen", "ftp://me:hidden@host/v1")
+    assert "hidden" not in str(refused.value)
+    assert "hidden" not in caplog.text
+    assert server.headers[0]["authorization"] == "Basic " + base64.b64encode(b"me:hidden@").decode()
+
+
+def test_the_identity_follows_the_settings(server: RecordingServer) -> None:
+    identities = {endpoint(server, **settings).identity for settings in ({}, {"seed": 1}, {"image_format": "jpeg"})}
+    assert len(identities) == 3
+    assert endpoint(server, timeout_s=9.0, max_retries=0).identity in identities
+    assert endpoint(server, seed=None, temperature=0.7).identity is None
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"base_url": "localhost:8000"},
+        {"base_url": "http://127.0.0.1/v1?key=hidden"},
+        {"image_format": "gif"},
+        {"timeout_s": 0},
+        {"max_retries": -1},
+    ],
+)
+def test_a_setting_out_of_range_is_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(settings))):
+        OpenAIEndpoint("qwen", **{"base_url": "http://127.0.0.1/v1", **settings})
+
+
+@pytest.fixture(scope="module")
+def transformers_serve(tiny_qwen3vl: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a real ``transformers serve`` on this machine."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = tmp_path_factory.mktemp("serve")
+    (folder / "hub").mkdir()
+    options = ["--host", "127.0.0.1", "--port", str(port), "--device", "cpu", "--dtype", "float32"]
+    program = ["-m", "pipeline.torchvision_fix", "transformers.cli.transformers", "serve", str(tiny_qwen3vl), *options]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(folder), "HF_HUB_CACHE": str(folder / "hub")}
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen([sys.executable, *program], env=environment, stdout=log, stderr=log)
+        try:
+            _wait_until_ready(f"http://127.0.0.1:{port}/health", process, folder / "log")
+            yield f"http://127.0.0.1:{port}/v1"
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path, limit_s: float = 120.0) -> None:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    end = time.monotonic() + limit_s
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            pytest.fail(f"transformers serve ended: {log.read_text()[-2000:]}")
+        try:
+            with direct.open(url, timeout=5) as reply:
+                if reply.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    pytest.fail(f"transformers serve was not ready within {limit_s:g} s: {log.read_text()[-2000:]}")
+
+
+def test_a_real_server_answers_about_pictures(transformers_serve: str, tiny_qwen3vl: Path, scene: Scene) -> None:
+    model = OpenAIEndpoint(str(tiny_qwen3vl), transformers_serve, timeout_s=60, max_new_tokens=16)
+    request = build_answer_request(scene, "Where is the cup?", hints=HintMode.NONE)
+    first, second = model.generate(request), model.generate(request)
+    assert first.text == second.text != ""
+    assert first.completion_tokens == 16
+    assert first.truncated
+    plain = model.generate(Request((TextPart(request.prompt_text.replace("<image>", "")),), "item", "?"))
+    assert first.prompt_tokens is not None
+    assert plain.prompt_tokens is not None
+    assert first.prompt_tokens - plain.prompt_tokens >= 2 * 3, "the pictures must have reached the model"
+
+
+def test_a_real_server_refuses_an_unknown_model(transformers_serve: str) -> None:
+    with pytest.raises(GenerationError, match=r"refused the request|knows no model|failed after"):
+        OpenAIEndpoint("no/such-model", transformers_serve, max_retries=0).generate(QUESTION)
