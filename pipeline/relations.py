@@ -35,7 +35,8 @@ class Relation:
 
     Args:
         name: The name used in code, JSON and configuration.
-        english: Phrases that state it, longest first; the first is used to write a claim in words.
+        wording: What stands between subject and object when a claim is written out.
+        english: Phrases that state it, longest first.
         chinese: The same in Chinese.
         objects: How many objects the subject is related to: 0, 1 or 2.
         need: What the depth must carry; ``SHAPE`` is depth up to one common scale factor.
@@ -48,6 +49,7 @@ class Relation:
     """
 
     name: str
+    wording: str
     english: tuple[str, ...]
     chinese: tuple[str, ...]
     objects: int
@@ -60,194 +62,153 @@ class Relation:
     counts: bool = False
 
 
-def _relation(name: str, english: str, chinese: str, objects: int, need: Need, rule: str, **rest: Any) -> Relation:
+def _relation(name: str, wording: str, english: str, chinese: str, **rest: Any) -> Relation:
     options: dict[str, Any] = {key: rest.pop(key) for key in ("axis", "sign", "extent") if key in rest}
     return Relation(
-        name,
-        tuple(english.split("|")),
-        tuple(chinese.split("|")),
-        objects,
-        need,
-        rule,
-        MappingProxyType(options),
-        **rest,
+        name, wording, tuple(english.split("|")), tuple(chinese.split("|")), options=MappingProxyType(options), **rest
     )
 
 
-_OPTIONAL, _REQUIRED = ValueUse.OPTIONAL, ValueUse.REQUIRED
-
+# fmt: off
 _ENTRIES = (
     _relation(
-        "left_of",
+        "left_of", "is left of",
         "to the left of|on the left side of|on the left of|left of",
         "左侧|左边|左方|左面|左",
-        1,
-        Need.NOTHING,
-        "image_order",
-        axis="x",
-        sign=1,
+        objects=1, need=Need.NOTHING, rule="image_order", axis="x", sign=1,
     ),
     _relation(
-        "right_of",
+        "right_of", "is right of",
         "to the right of|on the right side of|on the right of|right of",
         "右侧|右边|右方|右面|右",
-        1,
-        Need.NOTHING,
-        "image_order",
-        axis="x",
-        sign=-1,
+        objects=1, need=Need.NOTHING, rule="image_order", axis="x", sign=-1,
     ),
     _relation(
-        "above",
+        "above", "is above",
         "above|higher than|over",
         "上方|上面|上边|之上|高于",
-        1,
-        Need.NOTHING,
-        "image_order",
-        axis="y",
-        sign=1,
+        objects=1, need=Need.NOTHING, rule="image_order", axis="y", sign=1,
     ),
     _relation(
-        "below",
+        "below", "is below",
         "below|lower than|beneath|underneath|under",
         "下方|下面|下边|之下|底下|低于",
-        1,
-        Need.NOTHING,
-        "image_order",
-        axis="y",
-        sign=-1,
+        objects=1, need=Need.NOTHING, rule="image_order", axis="y", sign=-1,
     ),
     _relation(
-        "in_front_of",
+        "in_front_of", "is in front of",
         "in front of|ahead of",
         "前方|前面|前边|之前|前",
-        1,
-        Need.ORDER,
-        "depth_order",
-        sign=1,
-        value=_OPTIONAL,
+        objects=1, need=Need.ORDER, rule="depth_order", sign=1, value=ValueUse.OPTIONAL,
     ),
     _relation(
-        "behind",
+        "behind", "is behind",
         "behind|at the back of|in back of",
         "后方|后面|后边|之后|背后|后",
-        1,
-        Need.ORDER,
-        "depth_order",
-        sign=-1,
-        value=_OPTIONAL,
+        objects=1, need=Need.ORDER, rule="depth_order", sign=-1, value=ValueUse.OPTIONAL,
     ),
     _relation(
-        "closer",
-        "closer to the camera than|nearer to the camera than|closer to the viewer than|nearer to the viewer than|"
-        "closer than|nearer than",
+        "closer", "is closer than",
+        "closer to the camera than|nearer to the camera than|closer to the viewer than"
+        "|nearer to the viewer than|closer than|nearer than",
         "更靠近相机|离相机更近|距离相机更近|更靠近镜头|离镜头更近|离我们更近|更近|较近",
-        1,
-        Need.ORDER,
-        "depth_order",
-        sign=1,
-        value=_OPTIONAL,
+        objects=1, need=Need.ORDER, rule="depth_order", sign=1, value=ValueUse.OPTIONAL,
     ),
     _relation(
-        "farther",
-        "farther from the camera than|further from the camera than|farther away than|further away than|farther than|"
-        "further than",
+        "farther", "is farther than",
+        "farther from the camera than|further from the camera than|farther away than|further away than"
+        "|farther than|further than",
         "离相机更远|距离相机更远|离镜头更远|离我们更远|更远|较远",
-        1,
-        Need.ORDER,
-        "depth_order",
-        sign=-1,
-        value=_OPTIONAL,
+        objects=1, need=Need.ORDER, rule="depth_order", sign=-1, value=ValueUse.OPTIONAL,
     ),
     _relation(
-        "same_depth",
+        "same_depth", "is at the same depth as",
         "at the same depth as|at the same distance as|as far away as|as far as|as close as",
         "同样远|一样远|同一深度|相同深度|深度相同",
-        1,
-        Need.SHAPE,
-        "same_depth",
-        symmetric=True,
+        objects=1, need=Need.SHAPE, rule="same_depth", symmetric=True,
     ),
-    _relation("between", "in between|between", "之间|中间", 2, Need.NOTHING, "between"),
     _relation(
-        "occludes",
-        "partially occludes|partly occludes|partially hides|partly hides|partially covers|occludes|hides|covers|blocks|"
-        "obscures|overlaps in front of",
+        "between", "is between",
+        "in between|between",
+        "之间|中间",
+        objects=2, need=Need.NOTHING, rule="between",
+    ),
+    _relation(
+        "occludes", "occludes",
+        "partially occludes|partly occludes|partially hides|partly hides|partially covers|occludes|hides"
+        "|covers|blocks|obscures|overlaps in front of",
         "部分遮挡|遮挡|遮住|挡住|盖住",
-        1,
-        Need.ORDER,
-        "occlusion",
-        sign=1,
-        value=_OPTIONAL,
-        value_need=Need.ORDER,
+        objects=1, need=Need.ORDER, rule="occlusion", sign=1, value=ValueUse.OPTIONAL, value_need=Need.ORDER,
     ),
     _relation(
-        "occluded_by",
-        "partially occluded by|partly occluded by|partially hidden by|partly hidden by|occluded by|hidden by|"
-        "hidden behind|covered by|blocked by|obscured by",
+        "occluded_by", "is occluded by",
+        "partially occluded by|partly occluded by|partially hidden by|partly hidden by|occluded by"
+        "|hidden by|hidden behind|covered by|blocked by|obscured by",
         "被部分遮挡|被遮挡|被挡住|被遮住|被盖住",
-        1,
-        Need.ORDER,
-        "occlusion",
-        sign=-1,
-        value=_OPTIONAL,
-        value_need=Need.ORDER,
+        objects=1, need=Need.ORDER, rule="occlusion", sign=-1, value=ValueUse.OPTIONAL, value_need=Need.ORDER,
     ),
     _relation(
-        "touching",
+        "touching", "is touching",
         "touching|touches|in contact with|leaning against",
         "接触|紧贴|靠着|碰到",
-        1,
-        Need.SHAPE,
-        "contact",
-        symmetric=True,
+        objects=1, need=Need.SHAPE, rule="contact", symmetric=True,
     ),
     _relation(
-        "on",
+        "on", "is on",
         "on top of|resting on|sitting on|lying on|placed on|supported by|on",
         "放在|摆在|位于顶部",
-        1,
-        Need.SHAPE,
-        "contact",
-        axis="y",
+        objects=1, need=Need.SHAPE, rule="contact", axis="y",
     ),
     _relation(
-        "larger", "larger than|bigger than", "更大|大于|比较大", 1, Need.SHAPE, "size_order", sign=1, extent="size"
+        "larger", "is larger than",
+        "larger than|bigger than",
+        "更大|大于|比较大",
+        objects=1, need=Need.SHAPE, rule="size_order", sign=1, extent="size",
     ),
-    _relation("smaller", "smaller than", "更小|小于|比较小", 1, Need.SHAPE, "size_order", sign=-1, extent="size"),
-    _relation("taller", "taller than", "更高|高过", 1, Need.SHAPE, "size_order", sign=1, extent="height"),
-    _relation("wider", "wider than", "更宽|宽于", 1, Need.SHAPE, "size_order", sign=1, extent="width"),
     _relation(
-        "distance_between",
+        "smaller", "is smaller than",
+        "smaller than",
+        "更小|小于|比较小",
+        objects=1, need=Need.SHAPE, rule="size_order", sign=-1, extent="size",
+    ),
+    _relation(
+        "taller", "is taller than",
+        "taller than",
+        "更高|高过",
+        objects=1, need=Need.SHAPE, rule="size_order", sign=1, extent="height",
+    ),
+    _relation(
+        "wider", "is wider than",
+        "wider than",
+        "更宽|宽于",
+        objects=1, need=Need.SHAPE, rule="size_order", sign=1, extent="width",
+    ),
+    _relation(
+        "distance_between", "is {value} from",
         "away from|apart from|from",
         "距离|相距",
-        1,
-        Need.METRIC,
-        "distance_between",
-        value=_REQUIRED,
-        symmetric=True,
+        objects=1, need=Need.METRIC, rule="distance_between", value=ValueUse.REQUIRED, symmetric=True,
     ),
     _relation(
-        "distance_to_camera",
+        "distance_to_camera", "is {value} from the camera",
         "away from the camera|from the camera|from the viewer|away",
         "离相机|距相机|距离相机",
-        0,
-        Need.METRIC,
-        "distance_to_camera",
-        value=_REQUIRED,
+        objects=0, need=Need.METRIC, rule="distance_to_camera", value=ValueUse.REQUIRED,
     ),
-    _relation("size", "tall|high|wide|long|deep", "高|宽|长|深", 0, Need.METRIC, "size", value=_REQUIRED),
     _relation(
-        "count",
+        "size", "is {value}",
+        "tall|high|wide|long|deep",
+        "高|宽|长|深",
+        objects=0, need=Need.METRIC, rule="size", value=ValueUse.REQUIRED,
+    ),
+    _relation(
+        "count", "are {value}",
         "in number",
         "个|只|把|张|台|辆",
-        0,
-        Need.NOTHING,
-        "count",
-        value=_REQUIRED,
-        counts=True,
+        objects=0, need=Need.NOTHING, rule="count", value=ValueUse.REQUIRED, counts=True,
     ),
 )
+# fmt: on
 
 RELATIONS: Mapping[str, Relation] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
 """Every relation by name."""

@@ -15,6 +15,7 @@ from pipeline.ingest.files import decoding, existing_file, suggestion
 from pipeline.ingest.pictures import open_picture
 from pipeline.ingest.resampling import Size, resize_depth, same_aspect, size_of
 from pipeline.records import DepthKind, DepthMap, ScaleSource
+from pipeline.records.checks import member
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +52,9 @@ def read_depth(
 
     Raises:
         InputError: If the file is missing, damaged, of another format or needs a scale or a key.
-        RecordError: If kind and scale source do not go together.
+        RecordError: If kind or scale source is unknown, or they do not go together.
     """
+    kind, scale_source = member(DepthKind, kind, "Depth kind"), member(ScaleSource, scale_source, "Scale source")
     file = existing_file(path, "depth file")
     reader = _READERS.get(file.suffix.lower())
     if reader is None:
@@ -60,7 +62,7 @@ def read_depth(
     with decoding(file, "depth file"):
         stored = _two_dimensional(reader(file, key), file)
     whole = stored.dtype.kind in "iu"
-    if scale is None and whole and kind == DepthKind.METRIC:
+    if scale is None and whole and kind is DepthKind.METRIC:
         raise InputError(f"{file} holds whole numbers whose unit is unknown; {_SCALE_HINT}.")
     if scale is not None and not (math.isfinite(scale) and scale > 0):
         raise InputError(f"The depth_scale of {file} must be a positive number, not {scale!r}.")
@@ -69,10 +71,10 @@ def read_depth(
     values = (np.where(valid, stored, 0) * (1.0 if scale is None else scale)).astype(np.float32)
     if size is not None and size_of(values) != size:
         _check_aspect(file, size_of(values), size, quarter_turn)
-        nearest = scale_source == ScaleSource.SENSOR
+        nearest = scale_source is ScaleSource.SENSOR
         logger.info("%s is resampled from %d x %d to %d x %d px.", file.name, *size_of(values), *size)
         values, valid = resize_depth(values, valid, size, nearest=nearest)
-    return DepthMap(values, valid, DepthKind(kind), ScaleSource(scale_source), backend="file")
+    return DepthMap(values, valid, kind, scale_source, backend="file")
 
 
 def _check_aspect(file: Path, stored: Size, size: Size, quarter_turn: bool) -> None:

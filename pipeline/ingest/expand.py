@@ -126,7 +126,9 @@ def _items(paths: list[Path], frames_are: FramesAre, defaults: Mapping[str, Any]
 
 
 def _item(name: str, frames: list[Path], defaults: Mapping[str, Any]) -> Item:
-    return Item.from_plain(with_defaults({"id": name, "frames": frames}, defaults), Path(), name)
+    # File names may hold bytes that are no text.
+    item_id = "".join(letter if letter.isprintable() else "_" for letter in name).strip() or "item"
+    return Item.from_plain(with_defaults({"id": item_id, "frames": frames}, defaults), Path(), item_id)
 
 
 def _by_stem(folder: Path) -> dict[str, list[Path]]:

@@ -150,6 +150,8 @@ class Item:
             yield
         except (InputError, RecordError) as error:
             raise InputError(f"Item {self.id!r}, {key}: {error}") from None
+        except (OverflowError, RecursionError):
+            raise InputError(f"Item {self.id!r}, {key}: a number is too large or a list too deep.") from None
 
 
 def _several(value: Any) -> list[Any]:
@@ -171,7 +173,7 @@ def _questions(value: Any) -> tuple[str, ...]:
 def _camera(value: Any) -> Any:
     for spec in _several(value):
         if spec is not None:
-            check_camera(_without_null(spec), "fields")
+            check_camera(_without_null(spec))
     if isinstance(value, list | tuple):
         return tuple(None if spec is None else _without_null(spec) for spec in value)
     return None if value is None else _without_null(value)

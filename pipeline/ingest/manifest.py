@@ -75,16 +75,20 @@ def with_defaults(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dic
 def _items(file: Path, rows: Iterator[Row], defaults: Mapping[str, Any]) -> Iterator[Item | BadItem]:
     places: dict[str, str] = {}
     place = ""
-    with decoding(file, "manifest"):
-        for place, row in rows:
-            item = _item(file, place, row, defaults)
-            first_place = places.setdefault(item.id, place)
-            if first_place != place:
-                reason = f"{file.name}, {place}: the id {item.id!r} is taken by {first_place}; give another."
-                item = BadItem(place.replace(" ", "-"), reason)
-            yield item
+    for place, row in _guarded(file, rows):
+        item = _item(file, place, row, defaults)
+        first_place = places.setdefault(item.id, place)
+        if first_place != place:
+            reason = f"{file.name}, {place}: the id {item.id!r} is taken by {first_place}; give another."
+            item = BadItem(place.replace(" ", "-"), reason)
+        yield item
     if not place:
         raise InputError(f"{file} has no items; write one object or row per item.")
+
+
+def _guarded(file: Path, rows: Iterator[Row]) -> Iterator[Row]:
+    with decoding(file, "manifest"):
+        yield from rows
 
 
 def _item(file: Path, place: str, row: Mapping[str, Any] | InputError, defaults: Mapping[str, Any]) -> Item | BadItem:

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 CAMERA_KEYS = ("fx", "fy", "cx", "cy", "width", "height")
 # Not all that PIL knows: some formats start other programs.
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
 # Unit of EXIF's FocalPlaneResolution [mm]: inch, centimetre, millimetre, micrometre.
 _PLANE_UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
 # From extreme fisheye lenses to the longest super-zooms; beyond, the tag holds nonsense.
@@ -153,7 +153,7 @@ def check_camera(spec: Mapping[str, Any]) -> None:
     if missing:
         raise InputError(f"The camera lacks {', '.join(missing)} [px]; give fx, fy, cx and cy.")
     if ("width" in spec) != ("height" in spec):
-        raise InputError(f"The camera needs both width and height, or neither.")
+        raise InputError("The camera needs both width and height, or neither.")
     Camera(**{"width": 1, "height": 1, **spec})
 
 

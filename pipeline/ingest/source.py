@@ -72,7 +72,7 @@ class FileSource:
         try:
             self.settings = IngestSettings(**settings)
         except TypeError as error:
-            raise ConfigError(f"The input has a setting that does not exist: {error}.") from None
+            raise ConfigError(f"The settings of the input do not fit: {error}.") from None
 
     @cached_property
     def annotations(self) -> Annotations:

@@ -303,16 +303,33 @@ class Claim:
     def in_words(self) -> str:
         """The claim as a short English sentence, for pictures and reports."""
         entry = RELATIONS[self.relation]
-        words = [self.subject, "not" if self.negated else "", entry.name.replace("_", " ")]
+        number = self._number_in_words()
+        verb = entry.wording.format(value=number)
+        if self.negated:
+            start, _, rest = verb.partition(" ")
+            verb = f"{start} not {rest}" if start in ("is", "are") else f"does not {verb.removesuffix('s')}"
+        if self.unit is Unit.FRACTION:
+            verb, number = f"{verb} {number} of", ""
+        words = [self.subject, verb]
         if self.object is not None:
             words.append(self.object)
         if self.other_object is not None:
             words += ["and", self.other_object]
-        if self.value is not None:
-            sign = {Comparison.ABOUT: "", Comparison.AT_LEAST: ">= ", Comparison.AT_MOST: "<= "}[self.comparison]
-            unit = "" if self.unit is Unit.COUNT else f" {self.unit}"
-            words.append(f"{sign}{self.value:g}{unit}")
-        return " ".join(word for word in words if word)
+        if number and "{value}" not in entry.wording:
+            words += ["by", number]
+        return " ".join(words)
+
+    def _number_in_words(self) -> str:
+        if self.value is None:
+            return ""
+        start = {Comparison.ABOUT: "", Comparison.AT_LEAST: "at least ", Comparison.AT_MOST: "at most "}[
+            self.comparison
+        ]
+        if self.unit is Unit.FRACTION:
+            return f"{start}{self.value:.0%}"
+        unit = "" if self.unit is Unit.COUNT else f" {self.unit}"
+        side = {"height": " tall", "width": " wide", "depth": " deep"}.get(self.measure or "", "")
+        return f"{start}{self.value:g}{unit}{side}"
 
 
 _MEASURES: dict[str, tuple[str, ...]] = {

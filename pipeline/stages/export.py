@@ -44,7 +44,7 @@ class ExportStage:
         if self.overlay:
             artefacts["overlay"] = f"overlays/{name}.png"
             write_overlay(folder / artefacts["overlay"], scene, result)
-        if self.ply and scene.depth and scene.depth[0].kind.has_shape:
+        if self.ply and scene.depth:
             try:
                 if write_ply(folder / f"clouds/{name}.ply", scene, result, self.max_points) is not None:
                     artefacts["ply"] = f"clouds/{name}.ply"

@@ -102,7 +102,7 @@ def test_a_video_becomes_frames_with_times(video):
 
 
 def test_a_video_wants_as_many_depth_files_as_frames(video, depth):
-    with pytest.raises(InputError, match="'a', depth: 2 given for 8 frames sampled from clip.mp4"):
+    with pytest.raises(InputError, match=r"'a', depth: 2 given for 8 frames sampled from clip\.mp4"):
         build_scene(Item("a", video(), depth=[depth, depth]))
 
 
@@ -110,7 +110,7 @@ def test_a_video_wants_as_many_depth_files_as_frames(video, depth):
     ("values", "words"),
     [
         ({"regions": [{"label": "cup", "box_px": [90, 0, 99, 9]}]}, "'a', region 'cup': its box .* outside"),
-        ({"claims": [{**CLAIM, "frames": [0, 3]}]}, "'a': the claim 'cup behind plate' names frames"),
+        ({"claims": [{**CLAIM, "frames": [0, 3]}]}, "'a': the claim '.*' names frames"),
         ({"poses": [np.zeros((4, 4)).tolist()]}, "'a': The upper left 3 x 3 of a pose"),
         ({"camera": {**CAMERA, "width": 24, "height": 32}}, "turned upright"),
         ({"regions": [{"label": "cup", "box_px": [9, 0, 1, 9]}]}, "'a'.* box of 'cup' must be"),

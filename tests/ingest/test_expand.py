@@ -49,6 +49,12 @@ def test_the_pictures_of_a_folder_may_be_the_frames_of_one_scene(folder):
     assert [frame.name for frame in item.frames] == ["shot_1.png", "shot_9.JPG", "shot_10.png"]
 
 
+def test_a_file_name_that_is_no_text_still_gives_an_id(tmp_path, picture):
+    picture("photos/plain.png")
+    (tmp_path / "photos" / os.fsdecode(b"a\xff\n.png")).write_bytes(b"x")
+    assert sorted(ids(expand_input(tmp_path / "photos"))) == ["a__", "plain"]
+
+
 def test_the_working_folder_has_a_name(folder, monkeypatch):
     monkeypatch.chdir(folder)
     assert ids(expand_input(".", frames_are="scene")) == ["photos"]

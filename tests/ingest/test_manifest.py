@@ -149,7 +149,7 @@ def test_an_unreadable_manifest_is_an_input_error(tmp_path, name, content, words
 
 def test_an_unknown_column_of_parquet_is_named(tmp_path):
     write_parquet(tmp_path / "a.parquet", [{"id": "a", "frame": "x.jpg"}])
-    with pytest.raises(InputError, match="columns of .*did you mean 'frames'"):
+    with pytest.raises(InputError, match=r"columns of .*did you mean 'frames'"):
         list(read_manifest(tmp_path / "a.parquet"))
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import logging
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -93,7 +95,11 @@ def _broken_png(folder):
 
 def _bomb(folder):
     path = folder / "bomb.png"
-    Image.new("1", (20000, 20000)).save(path)
+    header = b"IHDR" + struct.pack(">IIBBBBB", 20000, 20000, 1, 0, 0, 0, 0)
+    chunks = [
+        struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in (header, b"IDAT")
+    ]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
     return path
 
 
@@ -106,6 +112,12 @@ def _text(folder):
 def _empty(folder):
     path = folder / "empty.jpg"
     path.touch()
+    return path
+
+
+def _postscript(folder):
+    path = folder / "script.jpg"
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n")
     return path
 
 
@@ -122,6 +134,7 @@ def _floating(folder):
         (_broken_png, "broken.png cannot be read"),
         (_bomb, "more pixels"),
         (_text, "not a picture"),
+        (_postscript, "not a picture"),
         (_empty, "empty file"),
         (_floating, "float.tif holds no colours"),
         (lambda folder: folder, "is a folder"),
@@ -227,4 +240,4 @@ def test_a_doubtful_camera_is_warned_about(caplog, spec, words):
 )
 def test_a_wrong_camera_is_refused(spec, words):
     with pytest.raises((InputError, RecordError), match=words):
-        check_camera(spec, "camera")
+        check_camera(spec)
