@@ -85,8 +85,11 @@ def _refuse(error: Exception, verbose: bool, line: str | None = None) -> int:
 
 
 def _set_up_logging(verbose: bool) -> None:
-    handler = RichHandler(console=errors, show_time=False, show_path=verbose, markup=False)
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], format="%(message)s", force=True)
+    handler: logging.Handler = logging.StreamHandler()
+    layout = "%(levelname)s %(message)s"
+    if errors.is_terminal:
+        handler, layout = RichHandler(console=errors, show_time=False, show_path=verbose, markup=False), "%(message)s"
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], format=layout, force=True)
     if not errors.is_terminal:
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     logging.getLogger("pipeline").setLevel(logging.DEBUG if verbose else logging.WARNING)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pipeline.camera import Camera
 from pipeline.claims.choice import find_choice
 from pipeline.claims.claims_json import claims_from_json
+from pipeline.claims.implied import chosen_extreme, order_of_boxes
 from pipeline.claims.json_blocks import find_json
 from pipeline.claims.markup import blank, code_fences, first_of
 from pipeline.claims.prose import parse_prose
@@ -25,7 +26,8 @@ class ParsedAnswer:
         text: The answer without its reasoning; spans are characters of it.
         reasoning: The reasoning, if any.
         regions: Objects that it located, in pixels.
-        claims: Its claims: those of its JSON, or of its prose where its JSON has none.
+        claims: Its claims: those of its JSON, or of its prose where its JSON has none; and those that its 3D
+            boxes and its choice imply.
         spatial_tags: Spatial words of its prose.
         choice: Letter that it chose from the question's options.
         problems: What could not be understood, one sentence each.
@@ -66,7 +68,9 @@ def parse_answer(raw: str, cameras: Sequence[Camera], question: str = "") -> Par
     claims, claim_problems = from_json if from_json is not None else parse_prose(prose, _names(regions))
     for part in (broken, region_problems, more_problems, claim_problems):
         problems += first_of(part)
-    return ParsedAnswer(text, reasoning, regions, claims, words_of(prose), find_choice(text, question), tuple(problems))
+    choice = find_choice(text, question)
+    claims = (*claims, *order_of_boxes(regions), *chosen_extreme(question, choice))
+    return ParsedAnswer(text, reasoning, regions, claims, words_of(prose), choice, tuple(problems))
 
 
 def _names(regions: Sequence[Region]) -> list[str]:

@@ -8,9 +8,10 @@ from pipeline.claims.markup import plain_text
 
 _OPTION = re.compile(r"(?:^|(?<=[\s(（:：,，;；]))\(?([A-H])\s{0,2}[.)）、:：．]\s{0,4}(?=\S)", re.MULTILINE)
 _STATED = re.compile(
-    r"(?:(?:answer|option|choice|choose|select|pick)(?:\s{1,4}(?:option|choice|letter|is|would\s{1,4}be)){0,4}\s{0,4}[:：=]?\s{0,4}|"
-    r"\bcorrect\s[^.\n?!]{0,60}?\bis\s{0,4}[:：]?\s{0,4}|(?:答案|正确选项)(?:应该)?(?:是|为)?\s{0,4}[:：]?\s{0,4}|(?:应该?|故|所以)?(?:选择?|选项)\s{0,4}[:：]?\s{0,4})"
-    r"(?:option\s{1,4}|choice\s{1,4}|选项\s{0,4})?[(（\[\"]?(?-i:([A-H]))(?![A-Za-z'])(?=[)）\]\"]?(?P<rest>[^\n]{0,80}))",
+    r"(?:(?:answer|option|choice|choose|select|pick)(?:\s{1,4}(?:option|choice|letter|is|would\s{1,4}be)){0,4}|"
+    r"\bcorrect\s[^.\n?!]{0,60}?\bis|(?:答案|正确选项)(?:应该)?[是为]?|(?:应该?|故|所以)?(?:选择?|选项))"
+    r"\s{0,4}[:：=]?\s{0,4}(?:(?:option|choice|选项)\s{0,4})?"
+    r"[(（\[\"]?(?-i:([A-H]))(?![A-Za-z'])(?=[)）\]\"]?(?P<rest>[^\n]{0,80}))",
     re.IGNORECASE,
 )
 _BARE = re.compile(r"\s*+[(（\[\"]?([A-H])(?:[)）\]\".、:：．,，](?P<rest>[^\n]{0,80})|\s*(?=\n|\Z))")

@@ -15,6 +15,7 @@ QUOTED = "\ue001"
 """Stands in a mask for every character of a quoted text."""
 
 _LONGEST = 400
+_SHORTEST = 4
 _MOST_LABELS = 500
 _ABBREVIATION = r"(?<!\bapprox)(?<!\be\.g)(?<!\bi\.e)(?<!\bvs)(?<!\bcf)(?<!\betc)"
 _END = re.compile(rf"{_ABBREVIATION}\.(?=[\s\"')\]]|$)|[!?。！？；;|]+|\n+", re.IGNORECASE)
@@ -56,7 +57,7 @@ class Sentence:
 
 
 def sentences(text: str, labels: Sequence[str] = ()) -> Iterator[Sentence]:
-    """Every sentence of a plain text that is not empty.
+    """Every sentence of a plain text that is long enough to state something.
 
     Args:
         text: Words without markup and with straight quotes.
@@ -66,7 +67,7 @@ def sentences(text: str, labels: Sequence[str] = ()) -> Iterator[Sentence]:
     at = 0
     for match in _END.finditer(f"{text}\n"):
         part, start, at = text[at : match.start()], at, match.end()
-        if part.strip():
+        if len(part.strip()) >= _SHORTEST:
             mask = part if len(part) > _LONGEST else _masked(part, names)
             yield Sentence(part, mask, start, match.group())
 

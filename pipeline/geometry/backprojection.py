@@ -31,22 +31,28 @@ def back_project(
         >>> back_project(np.array([[5.0, 5.0]]), camera).tolist()
         [[-0.5, 0.0, 5.0], [0.0, 0.0, 5.0]]
     """
-    height, width = depth.shape
-    ray_x = ((np.arange(width) - camera.cx) / camera.fx).astype(dtype)
-    ray_y = ((np.arange(height) - camera.cy) / camera.fy).astype(dtype)[:, None]
+    top, bottom, left, right = 0, depth.shape[0], 0, depth.shape[1]
+    if mask is not None:
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        if len(rows) == 0:
+            return np.empty((0, 3), dtype)
+        top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+        depth, mask = depth[top:bottom, left:right], mask[top:bottom, left:right]
+    ray_x = ((np.arange(left, right) - camera.cx) / camera.fx).astype(dtype)
+    ray_y = ((np.arange(top, bottom) - camera.cy) / camera.fy).astype(dtype)[:, None]
     # One contiguous row per axis: writing x, y, z interleaved takes twice as long.
-    if mask is None:
-        planes = np.empty((3, height, width), dtype)
+    if mask is None or mask.all():
+        planes = np.empty((3, *depth.shape), dtype)
         np.multiply(depth, ray_x, out=planes[0])
         np.multiply(depth, ray_y, out=planes[1])
         planes[2] = depth
         return planes.reshape(3, -1).T
     z = depth[mask]
-    planes = np.empty((3, len(z)), dtype)
-    np.multiply(np.broadcast_to(ray_x, depth.shape)[mask], z, out=planes[0])
-    np.multiply(np.broadcast_to(ray_y, depth.shape)[mask], z, out=planes[1])
-    planes[2] = z
-    return planes.T
+    points = np.empty((3, len(z)), dtype)
+    np.multiply(np.broadcast_to(ray_x, depth.shape)[mask], z, out=points[0])
+    np.multiply(np.repeat(ray_y[:, 0], mask.sum(axis=1)), z, out=points[1])
+    points[2] = z
+    return points.T
 
 
 def back_project_pixels(columns: np.ndarray, rows: np.ndarray, z: np.ndarray, camera: Camera) -> np.ndarray:

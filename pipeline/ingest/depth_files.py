@@ -70,20 +70,21 @@ def read_depth(
     valid = np.isfinite(stored) & ~np.isin(stored, invalid)
     values = (np.where(valid, stored, 0) * (1.0 if scale is None else scale)).astype(np.float32)
     if size is not None and size_of(values) != size:
-        _check_aspect(file, size_of(values), size, quarter_turn)
         nearest = scale_source is ScaleSource.SENSOR
+        _check_aspect(file, size_of(values), size, quarter_turn, logging.WARNING if nearest else logging.INFO)
         logger.info("%s is resampled from %d x %d to %d x %d px.", file.name, *size_of(values), *size)
         values, valid = resize_depth(values, valid, size, nearest=nearest)
     return DepthMap(values, valid, kind, scale_source, backend="file")
 
 
-def _check_aspect(file: Path, stored: Size, size: Size, quarter_turn: bool) -> None:
+def _check_aspect(file: Path, stored: Size, size: Size, quarter_turn: bool, level: int) -> None:
+    """Networks are often fed squares, so that another shape is worth a warning from sensors only."""
     if same_aspect(stored, size):
         return
     text = f"{file} has {stored[0]} x {stored[1]} px, but the upright picture has {size[0]} x {size[1]} px"
     if quarter_turn and same_aspect(stored, (size[1], size[0])):
         raise InputError(f"{text}, because its EXIF orientation turned it; turn the depth file in the same way.")
-    logger.warning("%s, another aspect ratio; the depth is stretched over the whole picture.", text)
+    logger.log(level, "%s, another aspect ratio; the depth is stretched over the whole picture.", text)
 
 
 def _two_dimensional(stored: np.ndarray, file: Path) -> np.ndarray:

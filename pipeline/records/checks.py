@@ -22,7 +22,7 @@ def finite_tuple(values: Iterable[Any], length: int, what: str) -> tuple[float, 
     """Return the values as a tuple of floats, or say that they are not so many finite numbers."""
     try:
         numbers = tuple(float(value) for value in values)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         numbers = ()
     require(
         len(numbers) == length and all(math.isfinite(number) for number in numbers),

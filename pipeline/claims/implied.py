@@ -1,0 +1,76 @@
+"""Claims that an answer makes without words: by its 3D boxes, and by the option that it chose."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import pairwise
+
+from pipeline.claims.choice import options_of
+from pipeline.records import Claim, Origin, Region
+
+# Centres of 3D boxes whose depths differ by less state no order.
+_LEAST_RATIO = 1.05
+_SUPERLATIVES = (
+    ("farther", re.compile(r"\b(?:farthest|furthest|most\s+distant)\b|最远", re.IGNORECASE)),
+    ("closer", re.compile(r"\b(?:closest|nearest)\b|最近", re.IGNORECASE)),
+)
+# "Closest to the sofa" is not about the camera.
+_TO_SOMETHING = re.compile(
+    r"\b(?:closest|nearest|farthest|furthest)\s+(?:to|from)\s+(?!(?:the\s+)?(?:camera|viewer|observer)\b|you\b|us\b|me\b)",
+    re.IGNORECASE,
+)
+
+
+def order_of_boxes(regions: Sequence[Region]) -> tuple[Claim, ...]:
+    """The order in depth that 3D boxes state, from near to far.
+
+    Args:
+        regions: Regions of an answer.
+
+    Returns:
+        One claim ``closer`` for each two neighbours in depth within a frame.
+    """
+    seen: dict[tuple[int, str], int] = defaultdict(int)
+    boxes: dict[int, list[tuple[float, str]]] = defaultdict(list)
+    for region in regions:
+        seen[region.frame, region.label] += 1
+        if region.box_3d is not None and region.box_3d.center_m[2] > 0:
+            name = f"{region.label}#{seen[region.frame, region.label]}"
+            boxes[region.frame].append((region.box_3d.center_m[2], name))
+    return tuple(
+        Claim("closer", _plain(nearer, seen, frame), _plain(farther, seen, frame), frames=(frame,), origin=Origin.MODEL)
+        for frame, found in boxes.items()
+        for (z_near, nearer), (z_far, farther) in pairwise(sorted(found))
+        if z_far >= _LEAST_RATIO * z_near
+    )
+
+
+def _plain(name: str, seen: dict[tuple[int, str], int], frame: int) -> str:
+    label, _, _ = name.rpartition("#")
+    return label if seen[frame, label] == 1 else name
+
+
+def chosen_extreme(question: str, choice: str | None) -> tuple[Claim, ...]:
+    """What the choice of the farthest or nearest option says about the others.
+
+    Args:
+        question: A multiple-choice question.
+        choice: The chosen letter, if any.
+
+    Returns:
+        One claim for each option that was not chosen; none where the question asks for something else.
+    """
+    options = options_of(question)
+    if choice not in options or _TO_SOMETHING.search(question):
+        return ()
+    stated = [relation for relation, words in _SUPERLATIVES if words.search(question)]
+    if len(stated) != 1:
+        return ()
+    chosen = options[choice]
+    return tuple(
+        Claim(stated[0], chosen, other, origin=Origin.MODEL)
+        for letter, other in options.items()
+        if letter != choice and other and chosen and other != chosen
+    )

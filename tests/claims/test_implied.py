@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+
+from pipeline.claims.implied import chosen_extreme, order_of_boxes
+from pipeline.records import Box3D, Region
+
+
+def box(label: str, z_m: float, frame: int = 0) -> Region:
+    return Region(label, (0, 0, 1, 1), frame=frame, box_3d=Box3D((0, 0, z_m), (1, 1, 1)))
+
+
+def order(*regions: Region) -> list[tuple[str, str]]:
+    return [(claim.subject, claim.object) for claim in order_of_boxes(regions)]
+
+
+def test_boxes_state_their_order_from_near_to_far() -> None:
+    assert order(box("sofa", 3), box("table", 2), box("lamp", 4)) == [("table", "sofa"), ("sofa", "lamp")]
+
+
+def test_boxes_of_one_label_are_numbered_as_they_stand() -> None:
+    assert order(box("car", 14.78), box("car", 6.28)) == [("car#2", "car#1")]
+
+
+def test_boxes_of_nearly_equal_depth_state_no_order() -> None:
+    assert order(box("cup", 2.0), box("plate", 2.05)) == []
+
+
+def test_boxes_of_two_frames_are_not_compared() -> None:
+    assert order(box("cup", 1.0), box("plate", 2.0, frame=1)) == []
+    assert [claim.frames for claim in order_of_boxes([box("a", 1, 1), box("b", 2, 1)])] == [(1,)]
+
+
+def test_boxes_without_depth_or_behind_the_camera_state_nothing() -> None:
+    assert order(Region("cup", (0, 0, 1, 1)), box("plate", 2.0), box("wall", -1.0)) == []
+
+
+OPTIONS = "\nA. chair\nB. plant\nC. window"
+
+
+@pytest.mark.parametrize(
+    ("question", "choice", "expected"),
+    [
+        ("Which object is farthest?" + OPTIONS, "C", [("farther", "window", "chair"), ("farther", "window", "plant")]),
+        (
+            "Which is closest to the camera?" + OPTIONS,
+            "A",
+            [("closer", "chair", "plant"), ("closer", "chair", "window")],
+        ),
+        ("哪个物体最近？" + OPTIONS, "B", [("closer", "plant", "chair"), ("closer", "plant", "window")]),
+        ("Which object is closest to the sofa?" + OPTIONS, "A", []),
+        ("Which object is red?" + OPTIONS, "A", []),
+        ("Which is nearest and which is farthest?" + OPTIONS, "A", []),
+        ("Which object is farthest?" + OPTIONS, None, []),
+        ("Which object is farthest?" + OPTIONS, "D", []),
+        ("Which object is farthest?", "A", []),
+    ],
+)
+def test_choosing_an_extreme_orders_it_against_the_others(question: str, choice: str | None, expected: list) -> None:
+    found = chosen_extreme(question, choice)
+    assert [(claim.relation, claim.subject, claim.object) for claim in found] == expected
