@@ -24,7 +24,8 @@ def print_summary(console: Console, summary: Summary) -> None:
     counts = ", ".join(f"{summary.verdicts[status]} {status}" for status in Status)
     table.add_row("Claims", f"{total}: {counts}" if total else "0")
     if summary.rightly["decided"]:
-        table.add_row("Rightly", f"{summary.rightly['right']} of {summary.rightly['decided']} decided, by known truth")
+        right, decided = summary.rightly["right"], summary.rightly["decided"]
+        table.add_row("Right", f"{right} of {decided} decided claims, by their known truth")
     if summary.seconds:
         table.add_row("Seconds", ", ".join(f"{name} {value:.2f}" for name, value in summary.seconds.items()))
     for item, stage, reason in summary.failures[:_MOST_FAILURES]:

@@ -6,7 +6,7 @@ import re
 
 from pipeline.claims.markup import plain_text
 
-_OPTION = re.compile(r"(?:^|(?<=[\s(（:：,，;；]))\(?([A-H])\s{0,2}[.)）、:：．]\s{0,4}(?=\S)", re.MULTILINE)
+_OPTION = re.compile(r"(?:^|(?<=[\s(（:：,，;；?？。]))\(?([A-H])\s{0,2}[.)）、:：．]\s{0,4}(?=\S)", re.MULTILINE)
 _STATED = re.compile(
     r"(?:(?:answer|option|choice|choose|select|pick)(?:\s{1,4}(?:option|choice|letter|is|would\s{1,4}be)){0,4}|"
     r"\bcorrect\s[^.\n?!]{0,60}?\bis|(?:答案|正确选项)(?:应该)?[是为]?|(?:应该?|故|所以)?(?:选择?|选项))"

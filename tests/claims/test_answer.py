@@ -9,13 +9,17 @@ import cv2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_brief import in_brief
 
 from pipeline.camera import Camera
 from pipeline.claims.answer import ParsedAnswer, parse_answer
 
 CAMERA = Camera.from_fov(1000, 500, 60)
 
-BOXES = '```json\n[\n\t{"bbox_2d": [0, 614, 224, 825], "label": "mug"},\n\t{"bbox_2d": [5, 6, 7, 8], "label": "bowl"}\n]\n```'
+BOXES = (
+    '```json\n[\n\t{"bbox_2d": [0, 614, 224, 825], "label": "mug"},\n'
+    '\t{"bbox_2d": [5, 6, 7, 8], "label": "bowl"}\n]\n```'
+)
 FULL = (
     '<think>The mug is behind.</think>{"objects": [{"label": "mug", "bbox_2d": [0, 0, 10, 10], "picture": 1}],'
     ' "claims": [{"relation": "in front of", "subject": "mug", "object": "bowl", "value": "about 30 cm"}]}'
@@ -33,13 +37,13 @@ def test_the_parts_of_an_answer_are_put_together() -> None:
     answer = parse(FULL)
     assert answer.reasoning == "The mug is behind."
     assert [region.label for region in answer.regions] == ["mug"]
-    assert [claim.in_words() for claim in answer.claims] == ["mug in front of bowl 30 cm"]
+    assert [in_brief(claim) for claim in answer.claims] == ["mug in front of bowl 30 cm"]
     assert not answer.problems and not answer.spatial_tags
 
 
 def test_prose_is_read_where_json_has_no_claims() -> None:
     answer = parse(BOXES + "\nThe black mug is left of the bowl.")
-    assert [claim.in_words() for claim in answer.claims] == ["mug left of bowl"]
+    assert [in_brief(claim) for claim in answer.claims] == ["mug left of bowl"]
     assert [tag.word for tag in answer.spatial_tags] == ["left of"]
     assert answer.claims[0].text_span is not None
     assert answer.text[slice(*answer.claims[0].text_span)] == "The black mug is left of the bowl"
@@ -47,7 +51,7 @@ def test_prose_is_read_where_json_has_no_claims() -> None:
 
 def test_prose_beside_claims_in_json_is_not_read_twice() -> None:
     answer = parse(FULL + "\nThe mug is left of the bowl.")
-    assert [claim.in_words() for claim in answer.claims] == ["mug in front of bowl 30 cm"]
+    assert [in_brief(claim) for claim in answer.claims] == ["mug in front of bowl 30 cm"]
 
 
 def test_a_choice_needs_the_options_of_the_question() -> None:
@@ -92,9 +96,11 @@ def test_a_damaged_answer_is_still_an_answer(text: str, data: st.DataObject) -> 
 
 @pytest.mark.parametrize(
     "text",
-    ["[" * 100_000, '{"a":' * 50_000, " " * 300_000, '"' * 300_000, "left of " * 30_000, "A. B. " * 40_000]
-    + ["<think>" * 40_000, "杯子在" * 80_000, "The cup is left of the box. " * 10_000, "- a: [1,2,3,4]\n" * 20_000]
-    + ["answer " * 40_000, "*" * 300_000, "correct " * 40_000, "<ref>a" * 50_000, "- " * 100_000],
+    [
+        *("[" * 100_000, '{"a":' * 50_000, " " * 300_000, '"' * 300_000, "left of " * 30_000, "A. B. " * 40_000),
+        *("<think>" * 40_000, "杯子在" * 80_000, "The cup is left of the box. " * 10_000, "- a: [1,2,3,4]\n" * 20_000),
+        *("answer " * 40_000, "*" * 300_000, "correct " * 40_000, "<ref>a" * 50_000, "- " * 100_000),
+    ],
     ids=lambda text: repr(text[:12]),
 )
 def test_a_hostile_answer_is_read_in_linear_time(text: str) -> None:
@@ -129,7 +135,7 @@ def test_every_box_of_the_recorded_answers_becomes_a_region(shared_dir: Path) ->
         repeats = [int(problem.split()[0]) for problem in answer.problems if "repeat an earlier one" in problem]
         assert len(answer.regions) == entries - sum(repeats), record["id"]
         if entries:
-            assert not answer.claims and len(answer.problems) == len(repeats), record["id"]
+            assert len(answer.problems) == len(repeats), record["id"]
 
 
 @pytest.mark.shared

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from in_brief import in_brief
 
 from pipeline.claims.claims_json import claims_from_json
 from pipeline.claims.json_blocks import JsonBlock
@@ -103,18 +104,18 @@ def test_pictures_become_frames(fields: dict[str, Any], frames: tuple[int, ...])
 
 def test_a_number_on_a_side_is_a_second_claim() -> None:
     claims, _ = read({"relation": "left_of", "subject": "a", "object": "b", "value": 30, "unit": "cm"})
-    assert [claim.in_words() for claim in claims] == ["a left of b", "a distance between b 30 cm"]
+    assert [in_brief(claim) for claim in claims] == ["a left of b", "a distance between b 30 cm"]
 
 
 @pytest.mark.parametrize("names", [("a", "camera"), ("the camera", "a")])
 def test_a_distance_to_the_camera_is_recognised(names: tuple[str, str]) -> None:
     (claim,), _ = read({"relation": "distance", "subject": names[0], "object": names[1], "value": "2 m"})
-    assert claim.in_words() == "a distance to camera 2 m"
+    assert in_brief(claim) == "a distance to camera 2 m"
 
 
 def test_objects_may_be_a_list_or_have_labels() -> None:
     (claim,), _ = read({"relation": "between", "subject": {"label": "a"}, "objects": ["b", "c"]})
-    assert claim.in_words() == "a between b and c"
+    assert in_brief(claim) == "a between b and c"
 
 
 def test_values_without_a_list_of_claims_leave_room_for_prose() -> None:
@@ -124,4 +125,4 @@ def test_values_without_a_list_of_claims_leave_room_for_prose() -> None:
 
 def test_a_bare_list_of_claims_is_read() -> None:
     result = claims_from_json([JsonBlock([{"relation": "left_of", "subject": "a", "object": "b"}], 0, 1)])
-    assert result is not None and result[0][0].in_words() == "a left of b"
+    assert result is not None and in_brief(result[0][0]) == "a left of b"

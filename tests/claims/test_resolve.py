@@ -17,7 +17,7 @@ REGIONS = [
     region("black laptop"),
     region("car"),
     region("car"),
-    region("EX1T", origin=Origin.OCR),
+    region("EXIT", origin=Origin.OCR),
     region("Rice", name_zh="米饭", name_en="Rice"),
     region("出口", origin=Origin.OCR),
     region("laptop bag"),
@@ -53,6 +53,7 @@ REGIONS = [
         ("写着出口的牌子", {0: 5}),
         ("写着“出口”的牌子", {0: 5}),
         ("sign saying 'mind the gap'", {0: 10}),
+        ("the sign that says MIND THE QAP", {0: 10}),
         ("bottle", {0: 13}),
     ],
 )
@@ -66,7 +67,7 @@ def test_a_name_finds_its_region(reference: str, by_frame: dict[int, int]) -> No
     [
         ("car", "2 regions are called 'car' in picture 1; say car#1 or car#2."),
         ("car#3", "only 2 'car'"),
-        ("cup", "No region is called 'cup'; there are: black laptop, car, EX1T"),
+        ("cup", "No region is called 'cup'; there are: black laptop, car, EXIT"),
         ("white laptop", "No region is called"),
         ("phone bag", "No region is called"),
         ("the sign that says CLOSED", "No region is called"),

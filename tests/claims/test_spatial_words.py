@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,4 +43,4 @@ def test_spatial_words_are_tagged(text: str, words: list[tuple[str, str | None]]
 def test_spans_are_ordered_and_true(text: str) -> None:
     tags = spatial_tags(text)
     assert all(text[tag.start : tag.end] == tag.word for tag in tags)
-    assert all(first.end <= second.start for first, second in zip(tags, tags[1:], strict=False))
+    assert all(first.end <= second.start for first, second in pairwise(tags))
