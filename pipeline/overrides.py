@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from pipeline.errors import ConfigError
 from pipeline.resources import resource_dir
 
 _OVERRIDE = re.compile(r"(?s)^(?P<key>(?:\+\+|\+)?[\w./@-]+)=(?P<value>.*)$")
-# Their values are free text, never Hydra's grammar.
+# Free text: never Hydra's grammar, and commas never separate the values of a sweep.
 _FREE_TEXT = frozenset({"question"})
+# Paths and names: texts even where they look like a number.
+_TEXTS = frozenset({"path", "depth", "claims", "output_dir", "cache_dir", "model", "revision"})
+# Flags of Hydra, and those of them that take a value.
+_FLAGS = frozenset({"-h", "--help", "--hydra-help", "-m", "--multirun", "-r", "--run", "--resolve", "--version"})
+_VALUE_FLAGS = frozenset({"-c", "--cfg", "-i", "--info", "-p", "--package", "--config-dir", "-cd"})
 
 
 def options_of(group: str) -> list[str]:
@@ -31,52 +37,75 @@ def translate(overrides: Iterable[str], *, sweep: bool = False) -> list[str]:
     """Quote what needs quoting, and let ``input=PATH`` mean ``input=auto input.path=PATH``.
 
     Args:
-        overrides: ``key=value`` as typed; flags are passed through.
+        overrides: ``key=value`` as typed, and flags of Hydra.
         sweep: Whether commas separate the values of a sweep.
 
     Returns:
-        Overrides in Hydra's grammar, in the same order.
+        Flags, then overrides in Hydra's grammar, each in the order given.
 
     Raises:
-        ConfigError: If an argument is neither a flag nor ``key=value``.
+        ConfigError: If an argument is neither a flag of Hydra nor ``key=value``.
     """
+    flags: list[str] = []
     translated: list[str] = []
-    for argument in overrides:
+    arguments = iter(overrides)
+    for argument in arguments:
         match = _OVERRIDE.match(argument)
-        if match is None:
-            if not argument.startswith(("-", "~")):
-                raise ConfigError(f"{argument!r} is not KEY=VALUE; a path is given as input={argument}.")
+        if argument.startswith("-"):
+            flags += _flag(argument, arguments)
+        elif argument.startswith("~"):
             translated.append(argument)
-            continue
-        key, value = match["key"], match["value"]
-        names = value.split(",") if sweep else [value]
-        if key == "input" and not all(name in options_of("input") for name in names):
-            translated += ["input=auto", f"input.path={_quoted(value, sweep)}"]
-        elif key in _FREE_TEXT and value != "null":
-            translated.append(f"{key}={_quote(value) if not _is_quoted(value) else value}")
+        elif match is None:
+            raise ConfigError(f"{argument!r} is not KEY=VALUE; a path is given as input={argument}.")
         else:
-            translated.append(f"{key}={_quoted(value, sweep, key)}")
-    return translated
+            translated += _override(match["key"], match["value"], sweep)
+    return [*flags, *translated]
 
 
-def _quoted(value: str, sweep: bool, key: str = "input.path") -> str:
-    """The value as it is where Hydra reads it as one value, otherwise in quotes."""
+def _flag(argument: str, following: Iterator[str]) -> list[str]:
+    """The flag with its value."""
+    name, equals, _ = argument.partition("=")
+    if name in _VALUE_FLAGS:
+        return [argument] if equals else [argument, *islice(following, 1)]
+    if argument not in _FLAGS:
+        raise ConfigError(f"There is no option {argument}; --help shows what there is.")
+    return [argument]
+
+
+def _override(key: str, value: str, sweep: bool) -> list[str]:
+    values = value.split(",") if sweep else [value]
+    if key == "input" and not all(name in options_of("input") for name in values):
+        return ["input=auto", f"input.path={_quoted(value, sweep, 'input.path')}"]
+    if key in _FREE_TEXT and value != "null":
+        return [f"{key}={_quote(value)}"]
+    return [f"{key}={_quoted(value, sweep, key)}"]
+
+
+def _quoted(value: str, sweep: bool, key: str) -> str:
+    """The value as it is where Hydra reads what was typed, otherwise in quotes."""
     if value == "":
         return value
-    if value.startswith("[") and value.endswith("]") and not _parses(key, value, sweep):
+    parsed = _parsed(key, value)
+    if parsed is not None and parsed.is_sweep_override():
+        if sweep:
+            return value
+        parsed = None
+    if parsed is not None:
+        is_text = isinstance(parsed.value(), int | float) and key.rpartition(".")[2] in _TEXTS
+        return _quote(value) if is_text or value != value.strip() else value
+    if value.startswith("[") and value.endswith("]"):
         items = [item.strip() for item in value[1:-1].split(",") if item.strip()]
         return "[" + ",".join(item if _is_quoted(item) else _quote(item) for item in items) + "]"
-    if Path(value).is_absolute() or not _parses(key, value, sweep):
-        return _quote(value)
-    return value
+    if sweep:
+        return ",".join(_quote(part) for part in value.split(","))
+    return _quote(value)
 
 
-def _parses(key: str, value: str, sweep: bool) -> bool:
+def _parsed(key: str, value: str) -> Override | None:
     try:
-        parsed = OverridesParser.create().parse_override(f"{key.lstrip('+')}={value}")
+        return OverridesParser.create().parse_override(f"{key.lstrip('+')}={value}")
     except HydraException:
-        return False
-    return sweep or not parsed.is_sweep_override()
+        return None
 
 
 def _is_quoted(value: str) -> bool:
@@ -94,7 +123,8 @@ def _quote(value: str) -> str:
 
 def describe(error: Exception) -> str:
     """One line for an error of Hydra or OmegaConf."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    message = str(error).partition("Config search path:")[0]
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
     kept = [line for line in lines if not line.startswith(("full_key:", "object_type=", "reference_type="))]
     text = " ".join(kept) or json.dumps(type(error).__name__)
     return re.sub(r"\s+", " ", text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from pipeline.claims.markup import Span, listed
 from pipeline.claims.sentences import NAME, QUOTED, Sentence
@@ -12,11 +13,12 @@ _TOKEN = re.compile(rf"(?:[\w'’#&/.-]|{NAME})+|{QUOTED}+")
 _WRITTEN = re.compile(
     rf"\s(?:(?:that|which)\s+)?(?:says|reads|saying|reading|labell?ed|marked)\s+(?:{QUOTED}+|[A-Z][\w' ]*)$"
 )
+_ARTICLES = ("the", "a", "an")
 _INNER = frozenset(listed("of|with|in|on|at|the|a|an|for|and"))
 _NOT_IN_NAMES = frozenset(
     listed(
         "it|they|them|he|she|we|you|i|this|that|these|those|which|who|whom|what|where|when|there|here|its|one|ones|"
-        "is|are|was|were|be|been|being|am|has|have|had|do|does|did|not|no|nor|neither|none|nothing|nobody|"
+        "is|are|was|were|be|been|being|am|has|have|had|says|said|means|shows|states|do|does|did|not|no|nor|neither|none|nothing|nobody|"
         "something|anything|everything|someone|anyone|everyone|all|each|every|any|some|most|many|several|few|both|"
         "either|or|but|so|because|since|as|than|then|if|while|whereas|although|though|however|thus|hence|therefore|"
         "to|from|by|into|onto|toward|towards|through|across|along|around|about|after|before|until|upon|"
@@ -66,6 +68,8 @@ def noun_phrase(sentence: Sentence, start: int, end: int) -> str | None:
         return None
     if any(token in _NOT_IN_NAMES for token in lower) or lower[0] in _INNER or lower[-1] in _INNER:
         return None
+    if any(second in _ARTICLES and first not in _INNER for first, second in pairwise(lower)):
+        return None
     head = _head(lower)
     if head in _NOT_A_THING or not re.search(rf"[^\W\d_]|{NAME}|{QUOTED}", mask):
         return None
@@ -88,8 +92,10 @@ def _without_article(sentence: Sentence, start: int, end: int) -> Span:
 
 
 def is_determined(sentence: Sentence, start: int, end: int) -> bool:
-    """Whether a span has an article, is a known or quoted name, or starts with a capital letter."""
+    """Whether a span has an article, is a known, quoted, numbered or capitalised name."""
     start, end = sentence.trimmed(start, end)
+    if re.search(r"[\s#]\d+$", sentence.mask[start:end]):
+        return True
     begins_name = sentence.mask[start : start + 1].isupper() or sentence.mask[start : start + 1] in (NAME, QUOTED)
     return bool(_ARTICLE.match(sentence.mask, start, end)) or begins_name or NAME in sentence.mask[start:end]
 

@@ -59,7 +59,7 @@ def _read(sentence: Sentence, plain: PlainText) -> tuple[list[Claim], list[str]]
     for claim, (start, end) in reading.claims:
         span = plain.raw_span(sentence.start + start, sentence.start + end)
         claims.append(replace(claim, text_span=span))
-    if reading.complete or not _is_spatial(sentence):
+    if reading.complete or not (claims or _is_spatial(sentence)):
         return claims, []
     understood = "Not fully understood" if claims else "Not understood"
     return claims, [f'{understood}: "{shorten(sentence.text)}"']

@@ -200,7 +200,8 @@ _NO_THING = frozenset(
     )
 )
 _ENDS_IN_PLACE = re.compile(r"(?:[左右前后上下][方侧边面]?|中间|之间|旁边?|附近|的|了|着|和|一)$")
-_DETERMINER = re.compile(rf"(?:[这那该][{_COUNTERS}]?|一[{_COUNTERS}])(?=.)")
+_SAYING = re.compile(r"说(?!明)|认为|表示|显示(?![器屏])|指出|知道")
+_DETERMINER = re.compile(rf"(?:(?:{_HERE})的|[这那该][{_COUNTERS}]?|一[{_COUNTERS}])(?=.)")
 _SUPPORT = re.compile(
     rf"(?:桌|桌子|椅子|凳子|沙发|床|架|架子|柜|柜子|台|台子|台面|地板|地面|地毯|盘子|盒子|箱子|板|垫子|{NAME})$"
 )
@@ -214,7 +215,13 @@ def _thing(sentence: Sentence, span: Span) -> str | None:
         article = _DETERMINER.match(sentence.mask, start, end)
         start = article.end() if article else start
         mask = sentence.mask[start:end]
-        if mask in _NO_THING or _ENDS_IN_PLACE.search(mask) or re.search(_HIDING, mask) or "和" in mask:
+        if (
+            mask in _NO_THING
+            or _ENDS_IN_PLACE.search(mask)
+            or re.search(_HIDING, mask)
+            or "和" in mask
+            or _SAYING.search(mask)
+        ):
             return None
         if re.search(r"\d+(?:\.\d+)?\s*(?:米|厘米|cm|m)", mask):
             return None

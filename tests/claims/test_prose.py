@@ -42,6 +42,8 @@ ENGLISH = [
     ("The chair is 2 m away.", ["chair distance to camera 2 m"]),
     ("The height of the table is 75 cm.", ["table size 75 cm"]),
     ("The box is smaller than the crate.", ["box smaller crate"]),
+    ("Speaker 1 is behind speaker 2.", ["Speaker 1 behind speaker 2"]),
+    ("The box is not on the table but under the table.", ["box not on table", "box below table"]),
     ("The mug is behind the laptop, slightly blurred.", ["mug behind laptop"]),
 ]  # fmt: skip
 
@@ -66,6 +68,7 @@ CHINESE = [
     ("从图中可以看到，黑色的椅子在沙发的右侧。", ["黑色的椅子 right of 沙发"]),
     ("写着出口的牌子在门的上方。", ["写着出口的牌子 above 门"]),
     ("桌子的高度约为75厘米。", ["桌子 size 75 cm"]),
+    ("图中的杯子在盒子左边，不在碗右边。", ["杯子 left of 盒子", "杯子 not right of 碗"]),
     ("椅子和沙发一样远。", ["椅子 same depth 沙发"]),
 ]  # fmt: skip
 
@@ -98,6 +101,16 @@ NO_CLAIM = [
     "Move the mug behind the laptop.",
     "The answer is based on the image.",
     "The robot is holding an apple.",
+    "The user says the mug is left of the box.",
+    "This means the mug is left of the box.",
+    "The statement that the mug is left of the box is made by him.",
+    "The mug is not only left of the box.",
+    "The mug is left of the box rather than the bowl.",
+    "The view is blocked by the tree.",
+    "The front of the car is behind the tree.",
+    "小明说杯子在盒子左边。",
+    "我认为杯子在盒子左边。",
+    "桌子不是在椅子左边。",
     "杯子可能在盒子左边。",
     "如果杯子在盒子左边，那么盒子在杯子右边。",
     "音箱能放在吉他后面吗？",
