@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from pipeline.claims.choice import options_of
 from pipeline.records import Claim, Origin, Region
+from pipeline.relations import RelationName
 
 # Centres of 3D boxes whose depths differ by less state no order.
 _LEAST_RATIO = 1.05
@@ -40,7 +41,7 @@ def order_of_boxes(regions: Sequence[Region]) -> tuple[Claim, ...]:
             name = f"{region.label}#{seen[region.frame, region.label]}"
             boxes[region.frame].append((region.box_3d.center_m[2], name))
     return tuple(
-        Claim("closer", _plain(nearer, seen, frame), _plain(farther, seen, frame), frames=(frame,), origin=Origin.MODEL)
+        Claim(RelationName.CLOSER, _plain(nearer, seen, frame), _plain(farther, seen, frame), frames=(frame,), origin=Origin.MODEL)
         for frame, found in boxes.items()
         for (z_near, nearer), (z_far, farther) in pairwise(sorted(found))
         if z_far >= _LEAST_RATIO * z_near
@@ -70,7 +71,7 @@ def chosen_extreme(question: str, choice: str | None) -> tuple[Claim, ...]:
         return ()
     chosen = options[choice]
     return tuple(
-        Claim(stated[0], chosen, other, origin=Origin.MODEL)
+        Claim(RelationName(stated[0]), chosen, other, origin=Origin.MODEL)
         for letter, other in options.items()
         if letter != choice and other and chosen and other != chosen
     )
