@@ -41,7 +41,13 @@ def order_of_boxes(regions: Sequence[Region]) -> tuple[Claim, ...]:
             name = f"{region.label}#{seen[region.frame, region.label]}"
             boxes[region.frame].append((region.box_3d.center_m[2], name))
     return tuple(
-        Claim(RelationName.CLOSER, _plain(nearer, seen, frame), _plain(farther, seen, frame), frames=(frame,), origin=Origin.MODEL)
+        Claim(
+            RelationName("closer"),
+            _plain(nearer, seen, frame),
+            _plain(farther, seen, frame),
+            frames=(frame,),
+            origin=Origin.MODEL,
+        )
         for frame, found in boxes.items()
         for (z_near, nearer), (z_far, farther) in pairwise(sorted(found))
         if z_far >= _LEAST_RATIO * z_near
