@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
-from pipeline.build import build, build_stages
+from pipeline.build import build, build_stages, check_types
 from pipeline.errors import ConfigError, InputError
 from pipeline.overrides import translate
 from pipeline.records import Camera, Claim, DepthMap, Frame, Region, Result, Scene
@@ -82,6 +82,7 @@ class Pipeline:
             ConfigError: If an override names something that does not exist.
         """
         config = load_config(overrides, config_name)
+        check_types(config)
         return cls(build_stages(config), config)
 
     def ask(

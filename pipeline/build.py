@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.errors import ConfigError, TheodoliteError
+from pipeline.overrides import describe
+from pipeline.resources import resource_dir
 from pipeline.stages.cache import StageCache
 from pipeline.stages.compose import Source, Stages
 from pipeline.stages.depth import DepthStage
@@ -26,6 +30,8 @@ def build(node: DictConfig, **arguments: Any) -> Any:
     """
     try:
         return instantiate(node, **arguments)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{describe(error)}.") from error
     except InstantiationException as error:
         cause = error.__cause__
         while cause is not None:
@@ -54,3 +60,37 @@ def build_source(config: DictConfig) -> Source:
     """Where the items come from."""
     source: Source = build(config.input)
     return source
+
+
+def check_types(config: DictConfig) -> None:
+    """Check that numbers and truth values of ``conf/`` were replaced by their like, or by null.
+
+    Raises:
+        ConfigError: If one was not; names the key.
+    """
+    root = resource_dir("conf")
+    try:
+        given = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{describe(error)}.") from error
+    assert isinstance(given, dict)
+    for path in (root / "run.yaml", *root.glob("*/*.yaml")):
+        defaults = OmegaConf.to_container(OmegaConf.load(path))
+        group = "" if path.parent == root else path.parent.name
+        node = given.get(group) if group else given
+        if isinstance(defaults, dict) and node and node.get("_target_") == defaults.get("_target_"):
+            _check_like(node, defaults, group)
+
+
+def _check_like(values: Mapping[Any, Any], defaults: Mapping[Any, Any], place: str) -> None:
+    for key in values.keys() & defaults.keys():
+        name, value, default = f"{place}.{key}".lstrip("."), values[key], defaults[key]
+        if isinstance(value, dict) and isinstance(default, dict):
+            _check_like(value, default, name)
+        elif isinstance(default, bool):
+            if not isinstance(value, bool | None):
+                raise ConfigError(f"{name} must be true or false, not {value!r}.")
+        elif isinstance(default, int | float) and (
+            isinstance(value, bool) or not isinstance(value, int | float | None)
+        ):
+            raise ConfigError(f"{name} must be a number, not {value!r}.")

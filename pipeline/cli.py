@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
 
-from pipeline.errors import TheodoliteError
+from pipeline.errors import ConfigError, TheodoliteError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -67,20 +67,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     try:
         return _COMMANDS[command](rest)
-    except TheodoliteError as error:
-        return _refuse(error, verbose)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
         errors.print("Stopped. What is done is kept; add resume=true to go on.")
         return 130
+    except Exception as error:
+        return _refuse(error, verbose)
 
 
-def _refuse(error: Exception, verbose: bool, line: str | None = None) -> int:
+def _refuse(error: Exception, verbose: bool) -> int:
     if verbose:
         errors.print_exception()
-    errors.print("[red]Error:[/red] " + escape((line or str(error)).replace("\n", " ")))
+    line = str(error) if isinstance(error, TheodoliteError) else f"Unexpected {type(error).__name__}: {error}; try -v."
+    errors.print("[red]Error:[/red] " + escape(" ".join(line.split())))
     return 2
 
 
@@ -109,18 +110,19 @@ def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
+    from pipeline.export.files import write_error
     from pipeline.overrides import describe, translate
     from pipeline.resources import resource_dir
 
     sweep = any(argument in ("-m", "--multirun") for argument in arguments)
     codes: list[int] = []
-    refused: list[TheodoliteError] = []
+    refused: list[Exception] = []
 
     def guarded(config: DictConfig) -> None:
-        # A sweep goes on where one of its jobs is refused.
+        # Hydra would end a sweep, and print further lines, where one of its jobs is refused.
         try:
             codes.append(job(config))
-        except TheodoliteError as error:
+        except Exception as error:
             codes.append(_refuse(error, logger.isEnabledFor(logging.DEBUG)) if sweep else 2)
             refused.append(error)
 
@@ -132,7 +134,11 @@ def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig
             guarded
         )()
     except (HydraException, OmegaConfBaseException) as error:
-        return _refuse(error, logger.isEnabledFor(logging.DEBUG), describe(error))
+        raise ConfigError(describe(error)) from error
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise write_error(Path(error.filename or "the folder of results"), error) from error
     finally:
         sys.argv = program
     if refused and not sweep:
@@ -144,10 +150,11 @@ def _run_job(config: DictConfig) -> int:
     """Run the stages over the input and print what came out."""
     from hydra.core.hydra_config import HydraConfig
 
-    from pipeline.build import build_source, build_stages
+    from pipeline.build import build_source, build_stages, check_types
     from pipeline.stages.compose import run
     from pipeline.summary import print_summary
 
+    check_types(config)
     folder = Path(HydraConfig.get().runtime.output_dir)
     source = build_source(config)
     stages = build_stages(config)

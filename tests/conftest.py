@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -11,6 +15,9 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import hypothesis
 import pytest
+from tiny.dpt import build_tiny_dpt
+from tiny.qwen3vl import build_tiny_qwen3vl
+from tiny.serve import serving
 
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=100)
 hypothesis.settings.load_profile("repeatable")
@@ -31,3 +38,45 @@ def shared_dir() -> Path:
     if not (folder / "rgbd").is_dir():
         pytest.skip("the shared frames and recordings are not beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_qwen3vl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny Qwen3-VL checkpoint with random weights."""
+    return build_tiny_qwen3vl(tmp_path_factory.mktemp("qwen3vl") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_dpt(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny DPT checkpoint with random weights."""
+    return build_tiny_dpt(tmp_path_factory.mktemp("dpt") / "tiny", "vit")
+
+
+@pytest.fixture(scope="session")
+def transformers_serve(tiny_qwen3vl: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a real ``transformers serve`` on this machine, which knows ``tiny_qwen3vl``."""
+    with serving(tiny_qwen3vl, tmp_path_factory.mktemp("serve")) as url:
+        yield url
+
+
+class CommandLine(Protocol):
+    """Runs ``python -m pipeline`` with arguments, and returns what it wrote and its exit code."""
+
+    def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]: ...
+
+
+@pytest.fixture
+def command_line(tmp_path: Path) -> CommandLine:
+    """The command line as a user calls it, in a folder that is not the checkout."""
+
+    def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "pipeline", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return call

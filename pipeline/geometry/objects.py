@@ -43,6 +43,19 @@ class ObjectPixels:
         return float(self.quantiles[len(self.quantiles) // 2])
 
 
+def shared_pixels(first: ObjectPixels, second: ObjectPixels) -> int:
+    """Number of pixels that two objects of one frame both claim."""
+    top, bottom = max(first.window.top, second.window.top), min(first.window.bottom, second.window.bottom)
+    left, right = max(first.window.left, second.window.left), min(first.window.right, second.window.right)
+    if top >= bottom or left >= right:
+        return 0
+    parts = [
+        item.mask[top - item.window.top : bottom - item.window.top, left - item.window.left : right - item.window.left]
+        for item in (first, second)
+    ]
+    return int(np.count_nonzero(parts[0] & parts[1]))
+
+
 def order_coordinate(values: np.ndarray, kind: DepthKind) -> np.ndarray:
     """A coordinate that grows with distance and turns the kind's freedom into a shift or a scale.
 

@@ -28,6 +28,7 @@ class Contour:
     Args:
         steps: float64 (N,), order coordinate of the second minus that of the first, pair by pair
             across the boundary; positive where the first is nearer.
+        slope: How much the surfaces themselves change over the distance of a pair.
         length_px: Approximate length of the boundary [px].
         first: float64 (Q,), quantiles of the first object's coordinate around the boundary, ascending;
             empty where too little of it is there.
@@ -35,6 +36,7 @@ class Contour:
     """
 
     steps: np.ndarray
+    slope: float
     length_px: float
     first: np.ndarray
     second: np.ndarray
@@ -93,7 +95,7 @@ def shared_contour(
     reach = 2 * edge_px + gap_px + 1
     band_px = int(np.clip(_BAND_SHARE * np.sqrt(min(first.sum(), second.sum())), 8, 80))
     touching = _near(first, second, gap_px + 1)
-    nothing = Contour(np.empty(0), 0.0, np.empty(0), np.empty(0))
+    nothing = Contour(np.empty(0), 0.0, 0.0, np.empty(0), np.empty(0))
     if not touching.any() or not inner_first.any():
         return nothing
     distance, labels = cv2.distanceTransformWithLabels(
@@ -109,10 +111,19 @@ def shared_contour(
     steps = coordinate[pairs].astype(np.float64) - by_label[labels[pairs]]
     return Contour(
         steps,
+        (_change(coordinate, inner_first, reach) + _change(coordinate, inner_second, reach)) / 2,
         float(touching.sum()),
         _around(coordinate, first, touching, band_px),
         _around(coordinate, second, touching, band_px),
     )
+
+
+def _change(coordinate: np.ndarray, mask: np.ndarray, distance_px: int) -> float:
+    """Median change of the coordinate over a distance within a mask."""
+    across = np.abs(coordinate[:, distance_px:] - coordinate[:, :-distance_px])
+    down = np.abs(coordinate[distance_px:] - coordinate[:-distance_px])
+    parts = (across[mask[:, distance_px:] & mask[:, :-distance_px]], down[mask[distance_px:] & mask[:-distance_px]])
+    return float(np.mean([np.median(part) if part.size else 0.0 for part in parts]))
 
 
 def _around(coordinate: np.ndarray, mask: np.ndarray, touching: np.ndarray, band_px: int) -> np.ndarray:
@@ -131,6 +142,8 @@ def _near(mask: np.ndarray, within: np.ndarray, radius_px: int) -> np.ndarray:
 def contour_votes(contour: Contour, noise: float) -> tuple[float, float]:
     """Shares of the contour that the first and that the second object own.
 
+    A step counts where it is clearer than noise and the slope of the surfaces can explain.
+
     Args:
         contour: The shared boundary.
         noise: Standard deviation of a step, in the coordinate's unit.
@@ -140,4 +153,5 @@ def contour_votes(contour: Contour, noise: float) -> tuple[float, float]:
     """
     if contour.steps.size == 0:
         return 0.0, 0.0
-    return float((contour.steps > 2 * noise).mean()), float((contour.steps < -2 * noise).mean())
+    least = 2 * noise + contour.slope
+    return float((contour.steps > least).mean()), float((contour.steps < -least).mean())

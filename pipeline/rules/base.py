@@ -8,6 +8,7 @@ what it cannot know.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -16,14 +17,22 @@ import numpy as np
 from pipeline.camera import Camera
 from pipeline.error_budget import ErrorBudget
 from pipeline.geometry.backprojection import back_project_pixels
-from pipeline.geometry.objects import ObjectPixels, coordinate_spread, object_pixels, order_coordinate
+from pipeline.geometry.objects import (
+    ObjectPixels,
+    coordinate_spread,
+    object_pixels,
+    order_coordinate,
+    shared_pixels,
+)
 from pipeline.geometry.order import probability_within
-from pipeline.geometry.regions import Window, box_window, boxes_iou
+from pipeline.geometry.regions import Window, box_window, boxes_gap, boxes_iou
 from pipeline.records import Claim, Comparison, DepthKind, DepthMap, Frame, Origin, Point, Region
 from pipeline.relations import Need
 
 # Two boxes that overlap more than this may be one thing seen twice.
 _SAME_IOU = 0.7
+# A region owns what was found in another's box if it claims more than this share of it.
+_OWNED_SHARE = 0.8
 
 
 class CannotMeasure(Exception):
@@ -74,6 +83,7 @@ class Settings:
         spread_weight: How much of an object's own depth range counts as doubt about its order.
         point_radius_px: Half side of the window around a point [px].
         tolerance: Accepted relative deviation of a claim's number.
+        contour_share: Least share of a shared contour that must show a step in depth for an occlusion.
         max_points: Most points of one object that distances are measured on.
     """
 
@@ -83,6 +93,7 @@ class Settings:
     spread_weight: float = 0.5
     point_radius_px: float = 4.0
     tolerance: float = 0.15
+    contour_share: float = 0.2
     max_points: int = 1500
 
 
@@ -105,7 +116,8 @@ class FrameView:
         self.settings = settings
         self.regions = regions
         self._depth = depth
-        self._objects: dict[int, ObjectPixels | CannotMeasure] = {}
+        self._candidates: dict[int, ObjectPixels | CannotMeasure] = {}
+        self._own: dict[int, ObjectPixels | CannotMeasure] = {}
         self._points: dict[int, np.ndarray] = {}
 
     @property
@@ -151,15 +163,55 @@ class FrameView:
         Raises:
             CannotMeasure: If too few of its pixels have depth.
         """
-        if index not in self._objects:
-            try:
-                self._objects[index] = self._cut_out(index)
-            except CannotMeasure as refusal:
-                self._objects[index] = refusal
-        found = self._objects[index]
+        if index not in self._own:
+            found = self._candidate(index)
+            owner = None if isinstance(found, CannotMeasure) else self._owner(index, found)
+            if owner is not None:
+                found = CannotMeasure(
+                    f"The depth in the box of {self.label(index)!r} is mostly that of {self.label(owner)!r}.",
+                    "a mask, or a box around what is visible of it",
+                )
+            self._own[index] = found
+        found = self._own[index]
         if isinstance(found, CannotMeasure):
             raise found
         return found
+
+    def _candidate(self, index: int) -> ObjectPixels | CannotMeasure:
+        """What a region's box or mask holds by itself."""
+        if index not in self._candidates:
+            try:
+                self._candidates[index] = self._cut_out(index)
+            except CannotMeasure as refusal:
+                self._candidates[index] = refusal
+        return self._candidates[index]
+
+    def _owner(self, index: int, found: ObjectPixels) -> int | None:
+        """Another region that owns nearly all pixels found in a box: same depth, and they fill its box better."""
+        if self.regions[index].mask is not None:
+            return None
+        area = np.count_nonzero(found.mask)
+        for other in self._rivals(index):
+            rival = self._candidate(other)
+            if isinstance(rival, CannotMeasure) or shared_pixels(found, rival) <= _OWNED_SHARE * area:
+                continue
+            quarter = len(rival.quantiles) // 4
+            same_depth = rival.quantiles[quarter] <= found.median <= rival.quantiles[-quarter - 1]
+            if same_depth and (self.regions[other].mask is not None or rival.mask.mean() > found.mask.mean()):
+                return other
+        return None
+
+    def _rivals(self, index: int) -> Iterator[int]:
+        """Other regions of the same frame whose boxes overlap a region's.
+
+        Text on an object and a second box around the same thing do not compete with it.
+        """
+        region = self.regions[index]
+        for other, rival in enumerate(self.regions):
+            if other == index or rival.frame != region.frame or rival.is_point or rival.origin is Origin.OCR:
+                continue
+            if boxes_gap(region.box_px, rival.box_px) < 0 and boxes_iou(region.box_px, rival.box_px) <= _SAME_IOU:
+                yield other
 
     def _cut_out(self, index: int) -> ObjectPixels:
         region, depth = self.regions[index], self.depth
@@ -194,18 +246,10 @@ class FrameView:
         return found
 
     def _exclusive(self, index: int, window: Window) -> np.ndarray:
-        """Pixels of a region's window that lie in no other region, bool (h, w).
-
-        Text on an object and a second box around the same thing do not compete with it.
-        """
+        """Pixels of a region's window that lie in no rival's box, bool (h, w)."""
         own = np.ones(window.shape, dtype=bool)
-        region = self.regions[index]
-        for other in self.regions:
-            if other is region or other.frame != region.frame or other.is_point or other.origin is Origin.OCR:
-                continue
-            if boxes_iou(region.box_px, other.box_px) > _SAME_IOU:
-                continue
-            covered = box_window(other.box_px, self.depth.shape)
+        for rival in self._rivals(index):
+            covered = box_window(self.regions[rival].box_px, self.depth.shape)
             own[
                 max(covered.top - window.top, 0) : max(covered.bottom - window.top, 0),
                 max(covered.left - window.left, 0) : max(covered.right - window.left, 0),

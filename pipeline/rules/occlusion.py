@@ -54,7 +54,10 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
         f"Along {contour.length_px:.0f} px of shared contour, {claim.subject!r} is in front on {owned_subject:.0%} "
         f"and {claim.object!r} on {owned_object:.0%}."
     )
-    if not _agrees((owned_low > owned_high), contour, noise):
+    if max(owned_subject, owned_object) < view.settings.contour_share:
+        in_front = 0.5
+        note += " That is too little of the contour."
+    elif not _agrees((owned_low > owned_high), contour, noise):
         in_front = 0.5
         note += " The surfaces around it do not confirm that, as where depth and picture are out of register."
     probability = in_front if sign > 0 else 1 - in_front

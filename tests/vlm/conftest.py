@@ -1,17 +1,9 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from tiny.qwen3vl import build_tiny_qwen3vl
 
 from pipeline.records import Camera, DepthMap, Frame, Scene
-
-
-@pytest.fixture(scope="session")
-def tiny_qwen3vl(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_tiny_qwen3vl(tmp_path_factory.mktemp("qwen3vl") / "tiny")
 
 
 @pytest.fixture(scope="session")

@@ -4,15 +4,10 @@ import base64
 import io
 import json
 import logging
-import os
 import socket
-import subprocess
-import sys
 import threading
 import time
 import traceback
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -334,42 +329,6 @@ def test_the_identity_follows_the_settings(server: RecordingServer) -> None:
 def test_a_setting_out_of_range_is_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(iter(settings))):
         OpenAIEndpoint("qwen", **{"base_url": "http://127.0.0.1/v1", **settings})
-
-
-@pytest.fixture(scope="module")
-def transformers_serve(tiny_qwen3vl: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a real ``transformers serve`` on this machine."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder = tmp_path_factory.mktemp("serve")
-    (folder / "hub").mkdir()
-    options = ["--host", "127.0.0.1", "--port", str(port), "--device", "cpu", "--dtype", "float32"]
-    program = ["-m", "pipeline.torchvision_fix", "transformers.cli.transformers", "serve", str(tiny_qwen3vl), *options]
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(folder), "HF_HUB_CACHE": str(folder / "hub")}
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen([sys.executable, *program], env=environment, stdout=log, stderr=log)
-        try:
-            _wait_until_ready(f"http://127.0.0.1:{port}/health", process, folder / "log")
-            yield f"http://127.0.0.1:{port}/v1"
-        finally:
-            process.kill()
-            process.wait()
-
-
-def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path, limit_s: float = 120.0) -> None:
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    end = time.monotonic() + limit_s
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            pytest.fail(f"transformers serve ended: {log.read_text()[-2000:]}")
-        try:
-            with direct.open(url, timeout=5) as reply:
-                if reply.status == 200:
-                    return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    pytest.fail(f"transformers serve was not ready within {limit_s:g} s: {log.read_text()[-2000:]}")
 
 
 def test_a_real_server_answers_about_pictures(transformers_serve: str, tiny_qwen3vl: Path, scene: Scene) -> None:
