@@ -12,7 +12,8 @@ from pipeline.error_budget import ErrorBudget
 from pipeline.errors import ConfigError
 from pipeline.records import Claim, Evidence, Region, Scene, Status, Verdict
 from pipeline.relations import RELATIONS, Need, Relation
-from pipeline.rules.base import CannotMeasure, Finding, FrameView, Settings
+from pipeline.rules.base import CannotMeasure, Finding, Settings
+from pipeline.rules.view import FrameView
 
 _MOST_CERTAIN = 1e-6
 

@@ -9,7 +9,8 @@ import numpy as np
 from pipeline.geometry.extents import nearest_points
 from pipeline.geometry.order import normal_cdf
 from pipeline.records import Claim, DepthKind
-from pipeline.rules.base import CannotMeasure, Finding, FrameView, point
+from pipeline.rules.base import CannotMeasure, Finding, point
+from pipeline.rules.view import FrameView
 
 # Two surfaces closer than this share of their distance to the camera may touch.
 _TOUCH_SHARE = 0.02

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pipeline.geometry.regions import boxes_iou
 from pipeline.records import Claim, Comparison, Origin, Region
-from pipeline.rules.base import CannotMeasure, Finding, FrameView
+from pipeline.rules.base import CannotMeasure, Finding
+from pipeline.rules.view import FrameView
 
 # Two boxes of one label that overlap more than this are one thing seen twice.
 _SAME_IOU = 0.7

@@ -9,7 +9,8 @@ import numpy as np
 from pipeline.geometry.order import probability_less
 from pipeline.records import Claim, DepthKind
 from pipeline.relations import Need
-from pipeline.rules.base import CannotMeasure, Finding, FrameView, number_probability, point
+from pipeline.rules.base import CannotMeasure, Finding, number_probability, point
+from pipeline.rules.view import FrameView
 
 _OWN_FRONT = ("in_front_of", "behind")
 

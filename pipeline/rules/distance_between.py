@@ -8,7 +8,8 @@ import numpy as np
 
 from pipeline.geometry.extents import centre, nearest_points
 from pipeline.records import Claim
-from pipeline.rules.base import Finding, FrameView, number_probability, point
+from pipeline.rules.base import Finding, number_probability, point
+from pipeline.rules.view import FrameView
 
 
 def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...]) -> Finding:

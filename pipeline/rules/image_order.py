@@ -7,7 +7,8 @@ import math
 from pipeline.geometry.order import normal_cdf
 from pipeline.geometry.regions import mask_box
 from pipeline.records import Claim, Region
-from pipeline.rules.base import CannotMeasure, Finding, FrameView
+from pipeline.rules.base import CannotMeasure, Finding
+from pipeline.rules.view import FrameView
 
 
 def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...], *, axis: str, sign: int) -> Finding:

@@ -8,7 +8,8 @@ from pipeline.geometry.occlusion import Contour, contour_votes, separate, shared
 from pipeline.geometry.order import normal_cdf, probability_less
 from pipeline.geometry.regions import boxes_gap
 from pipeline.records import Claim
-from pipeline.rules.base import CannotMeasure, Finding, FrameView
+from pipeline.rules.base import CannotMeasure, Finding
+from pipeline.rules.view import FrameView
 
 # Neighbouring pixels of a depth map err together; so many of them count as one witness.
 _CORRELATION_PX = 4.0

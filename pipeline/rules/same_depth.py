@@ -6,7 +6,8 @@ import math
 
 from pipeline.geometry.order import probability_within
 from pipeline.records import Claim
-from pipeline.rules.base import Finding, FrameView
+from pipeline.rules.base import Finding
+from pipeline.rules.view import FrameView
 
 
 def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...]) -> Finding:

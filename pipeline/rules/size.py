@@ -8,7 +8,8 @@ import numpy as np
 
 from pipeline.geometry.regions import mask_box
 from pipeline.records import Claim, Comparison
-from pipeline.rules.base import CannotMeasure, Finding, FrameView, number_probability
+from pipeline.rules.base import CannotMeasure, Finding, number_probability
+from pipeline.rules.view import FrameView
 
 _BORDER_PX = 2.0
 

@@ -6,8 +6,9 @@ import math
 
 from pipeline.geometry.order import normal_cdf
 from pipeline.records import Claim
-from pipeline.rules.base import CannotMeasure, Finding, FrameView
+from pipeline.rules.base import CannotMeasure, Finding
 from pipeline.rules.size import measured
+from pipeline.rules.view import FrameView
 
 
 def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...], *, sign: int, extent: str) -> Finding:

@@ -15,7 +15,8 @@ from pipeline.errors import ConfigError
 from pipeline.geometry.objects import order_coordinate
 from pipeline.geometry.regions import boxes_iou
 from pipeline.records import Answer, Camera, DepthMap, Region, Scene
-from pipeline.rules.base import CannotMeasure, FrameView, Settings
+from pipeline.rules.base import CannotMeasure, Settings
+from pipeline.rules.view import FrameView
 from pipeline.stages.cache import StageCache
 from pipeline.vlm.base import Generation, Request, VisionLanguageModel
 from pipeline.vlm.hints import DepthHint, HintMode

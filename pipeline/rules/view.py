@@ -1,0 +1,228 @@
+"""One frame as the rules see it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+
+from pipeline.camera import Camera
+from pipeline.error_budget import ErrorBudget
+from pipeline.geometry.backprojection import back_project_pixels
+from pipeline.geometry.objects import (
+    ObjectPixels,
+    coordinate_spread,
+    object_pixels,
+    order_coordinate,
+    shared_pixels,
+)
+from pipeline.geometry.regions import Window, box_window, boxes_gap, boxes_iou
+from pipeline.records import DepthKind, DepthMap, Frame, Origin, Region
+from pipeline.relations import Need
+from pipeline.rules.base import CannotMeasure, Settings
+
+# Two boxes that overlap more than this may be one thing seen twice.
+_SAME_IOU = 0.7
+# A region owns what was found in another's box if it claims more than this share of it.
+_OWNED_SHARE = 0.8
+
+
+class FrameView:
+    """One frame as the rules see it; objects are cut out when first asked for, and only once.
+
+    Args:
+        frame: The frame.
+        depth: Its depth, or None where there is none.
+        regions: All regions of the result.
+        budget: Error of every measurement.
+        settings: See ``Settings``.
+    """
+
+    def __init__(
+        self, frame: Frame, depth: DepthMap | None, regions: tuple[Region, ...], budget: ErrorBudget, settings: Settings
+    ) -> None:
+        self.frame = frame
+        self.budget = budget
+        self.settings = settings
+        self.regions = regions
+        self._depth = depth
+        self._candidates: dict[int, ObjectPixels | CannotMeasure] = {}
+        self._own: dict[int, ObjectPixels | CannotMeasure] = {}
+        self._points: dict[int, np.ndarray] = {}
+
+    @property
+    def camera(self) -> Camera:
+        """Intrinsics of the frame."""
+        return self.frame.camera
+
+    @property
+    def depth(self) -> DepthMap:
+        """Depth of the frame.
+
+        Raises:
+            CannotMeasure: If there is none.
+        """
+        if self._depth is None:
+            raise CannotMeasure(f"There is no depth for {self.frame.name}.", "a depth map")
+        return self._depth
+
+    def require(self, need: Need) -> None:
+        """Make sure that the depth carries what a relation needs.
+
+        Raises:
+            CannotMeasure: If it does not.
+        """
+        if need is Need.NOTHING:
+            return
+        kind = self.depth.kind
+        if need is Need.METRIC and kind is not DepthKind.METRIC:
+            raise CannotMeasure(f"Depth of kind {kind} has no metres.", "metric depth")
+        if need is Need.SHAPE and not kind.has_shape:
+            raise CannotMeasure(
+                f"Depth of kind {kind} has no shape, only order.", "depth that is metric or known up to its scale"
+            )
+
+    @cached_property
+    def spread(self) -> float:
+        """Unit of differences of the order coordinate, see ``coordinate_spread``."""
+        return coordinate_spread(self.depth.values, self.depth.valid, self.depth.kind)
+
+    def object(self, index: int) -> ObjectPixels:
+        """The object of a region.
+
+        Raises:
+            CannotMeasure: If too few of its pixels have depth.
+        """
+        if index not in self._own:
+            found = self._candidate(index)
+            owner = None if isinstance(found, CannotMeasure) else self._owner(index, found)
+            if owner is not None:
+                found = CannotMeasure(
+                    f"The depth in the box of {self.label(index)!r} is mostly that of {self.label(owner)!r}.",
+                    "a mask, or a box around what is visible of it",
+                )
+            self._own[index] = found
+        found = self._own[index]
+        if isinstance(found, CannotMeasure):
+            raise found
+        return found
+
+    def _candidate(self, index: int) -> ObjectPixels | CannotMeasure:
+        """What a region's box or mask holds by itself."""
+        if index not in self._candidates:
+            try:
+                self._candidates[index] = self._cut_out(index)
+            except CannotMeasure as refusal:
+                self._candidates[index] = refusal
+        return self._candidates[index]
+
+    def _owner(self, index: int, found: ObjectPixels) -> int | None:
+        """Another region that owns nearly all pixels found in a box: same depth, and they fill its box better."""
+        if self.regions[index].mask is not None:
+            return None
+        area = np.count_nonzero(found.mask)
+        for other in self._rivals(index):
+            rival = self._candidate(other)
+            if isinstance(rival, CannotMeasure) or shared_pixels(found, rival) <= _OWNED_SHARE * area:
+                continue
+            quarter = len(rival.quantiles) // 4
+            same_depth = rival.quantiles[quarter] <= found.median <= rival.quantiles[-quarter - 1]
+            if same_depth and (self.regions[other].mask is not None or rival.mask.mean() > found.mask.mean()):
+                return other
+        return None
+
+    def _rivals(self, index: int) -> Iterator[int]:
+        """Other regions of the same frame whose boxes overlap a region's.
+
+        Text on an object and a second box around the same thing do not compete with it.
+        """
+        region = self.regions[index]
+        for other, rival in enumerate(self.regions):
+            if other == index or rival.frame != region.frame or rival.is_point or rival.origin is Origin.OCR:
+                continue
+            if boxes_gap(region.box_px, rival.box_px) < 0 and boxes_iou(region.box_px, rival.box_px) <= _SAME_IOU:
+                yield other
+
+    def _cut_out(self, index: int) -> ObjectPixels:
+        region, depth = self.regions[index], self.depth
+        window = box_window(region.box_px, depth.shape, self.settings.point_radius_px)
+        mask = None
+        if region.mask is not None:
+            if region.mask.shape != depth.shape:
+                raise CannotMeasure(
+                    f"The mask of {region.label!r} is not of the frame's size.", "a mask of the frame's size"
+                )
+            mask = region.mask[window.slices]
+        valid = depth.valid[window.slices]
+        coordinate = order_coordinate(depth.values[window.slices], depth.kind)
+        found = None
+        exclusive = self._exclusive(index, window) if mask is None else None
+        if valid.size:
+            found = object_pixels(
+                coordinate,
+                valid,
+                window,
+                mask,
+                exclusive=exclusive,
+                edge_px=self.settings.edge_px,
+                min_share=self.settings.foreground_share,
+            )
+        count = 0 if found is None else int(found.core.sum())
+        if found is None or count < self.settings.min_pixels:
+            raise CannotMeasure(
+                f"{region.label!r} has {count} pixels with valid depth, fewer than {self.settings.min_pixels}.",
+                "a larger or closer view, or depth without holes",
+            )
+        return found
+
+    def _exclusive(self, index: int, window: Window) -> np.ndarray:
+        """Pixels of a region's window that lie in no rival's box, bool (h, w)."""
+        own = np.ones(window.shape, dtype=bool)
+        for rival in self._rivals(index):
+            covered = box_window(self.regions[rival].box_px, self.depth.shape)
+            own[
+                max(covered.top - window.top, 0) : max(covered.bottom - window.top, 0),
+                max(covered.left - window.left, 0) : max(covered.right - window.left, 0),
+            ] = False
+        return own
+
+    def points(self, index: int) -> np.ndarray:
+        """Points of an object's core, float64 (N, 3), in metres or in the depth's own unit.
+
+        Raises:
+            CannotMeasure: If the depth has no shape or the object too few pixels.
+        """
+        self.require(Need.SHAPE)
+        if index not in self._points:
+            found = self.object(index)
+            rows, columns = np.nonzero(found.core)
+            if len(rows) > self.settings.max_points:
+                keep = np.linspace(0, len(rows) - 1, self.settings.max_points).astype(np.intp)
+                rows, columns = rows[keep], columns[keep]
+            rows, columns = rows + found.window.top, columns + found.window.left
+            z = self.depth.values[rows, columns]
+            self._points[index] = back_project_pixels(columns, rows, z, self.camera)
+        return self._points[index]
+
+    def z(self, index: int) -> float:
+        """Median depth of an object, in the depth's own unit."""
+        median = self.object(index).median
+        if self.depth.kind.has_shape:
+            return math.exp(median)
+        return -median if self.depth.kind.larger_is_nearer else median
+
+    def depth_noise(self, index: int) -> float:
+        """Error of an object's order coordinate, in its unit."""
+        z = self.z(index) if self.depth.kind.has_shape else 0.0
+        return self.budget.depth(self.depth, z) * self.spread
+
+    def local_noise(self, index: int) -> float:
+        """Error of a step in the order coordinate next to an object, in its unit."""
+        z = self.z(index) if self.depth.kind.has_shape else 0.0
+        return self.budget.local_depth(self.depth, z) * self.spread
+
+    def label(self, index: int) -> str:
+        """Label of a region."""
+        return self.regions[index].label
