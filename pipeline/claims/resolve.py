@@ -9,9 +9,11 @@ from difflib import SequenceMatcher
 
 from pipeline.claims.markup import shorten
 from pipeline.claims.names import names_match, normal_name
+from pipeline.geometry.regions import boxes_iou
 from pipeline.records import Origin, Region
 
 _LEAST_SIMILARITY = 0.8
+_SAME_IOU = 0.5
 _NUMBERED = re.compile(r"(.*\S)\s*#\s*(\d{1,3})\s*")
 _QUOTE = r"[\"'“”‘’「」《》]"
 _THING = r"(?:sign|board|poster|label|text|word|words|letters|line|banner|sticker|screen|plate)"
@@ -96,6 +98,25 @@ def resolve_all(reference: str, regions: Sequence[Region], frame: int | None = N
     """
     frames = sorted({region.frame for region in regions if frame in (None, region.frame)})
     return tuple(candidate for index in frames for candidate in _candidates(reference, regions, index))
+
+
+def merge(first: Sequence[Region], second: Sequence[Region]) -> tuple[Region, ...]:
+    """All regions of the first, and those of the second that are not one of the first seen again.
+
+    Two regions are the same if their names are and their boxes overlap by more than half.
+    """
+    kept = list(first)
+    for region in second:
+        name = normal_name(region.label)
+        seen = (
+            other.frame == region.frame
+            and normal_name(other.label) == name
+            and boxes_iou(other.box_px, region.box_px) > _SAME_IOU
+            for other in first
+        )
+        if not any(seen):
+            kept.append(region)
+    return tuple(kept)
 
 
 def _candidates(name: str, regions: Sequence[Region], frame: int) -> list[int]:

@@ -10,10 +10,10 @@ from typing import Literal
 import numpy as np
 
 from pipeline.claims.answer import parse_answer
+from pipeline.claims.resolve import merge
 from pipeline.error_budget import ErrorBudget
 from pipeline.errors import ConfigError
 from pipeline.geometry.objects import order_coordinate
-from pipeline.geometry.regions import boxes_iou
 from pipeline.records import Answer, Camera, DepthMap, Region, Scene
 from pipeline.rules.base import CannotMeasure, Settings
 from pipeline.rules.view import FrameView
@@ -106,7 +106,6 @@ class QueryStage:
         question: str,
     ) -> Answer:
         parsed = parse_answer(generation.text, cameras, question)
-        kept = tuple(region for region in grounded if not any(_same(region, other) for other in parsed.regions))
         problems = parsed.problems
         if generation.truncated:
             problems = (*problems, "The answer was cut off at the token limit; raise vlm.max_new_tokens.")
@@ -114,7 +113,7 @@ class QueryStage:
         return Answer(
             text=parsed.text,
             reasoning=parsed.reasoning,
-            regions=(*parsed.regions, *kept),
+            regions=merge(parsed.regions, grounded),
             claims=parsed.claims,
             spatial_tags=parsed.spatial_tags,
             choice=parsed.choice,
@@ -128,15 +127,6 @@ class QueryStage:
             seed=generation.seed,
             grounding=None if grounding is None else grounding.text,
         )
-
-
-def _same(first: Region, second: Region) -> bool:
-    """Whether two steps of one model located the same thing."""
-    return (
-        first.frame == second.frame
-        and first.label.casefold() == second.label.casefold()
-        and boxes_iou(first.box_px, second.box_px) > 0.5
-    )
 
 
 def _total(counts: list[int | None]) -> int | None:

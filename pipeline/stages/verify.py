@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.claims.resolve import merge
 from pipeline.records import Answer, Region, Scene, Verdict
 from pipeline.verify import Verifier
 
@@ -20,10 +21,10 @@ class VerifyStage:
         """Judge all claims.
 
         Returns:
-            All regions, given ones first, then the model's, then text; and one verdict per claim, the
+            All regions, given ones first, then what else the model located, then text; and one verdict per claim, the
             answer's claims first.
         """
         said = answer.regions if answer is not None else ()
-        regions = (*scene.regions, *said, *scene.text_regions)
+        regions = (*merge(scene.regions, said), *scene.text_regions)
         claims = (*(answer.claims if answer is not None else ()), *scene.claims)
         return regions, self.verifier.judge(scene, regions, claims)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.claims.names import normal_name
-from pipeline.claims.resolve import resolve, resolve_all
+from pipeline.claims.resolve import merge, resolve, resolve_all
 from pipeline.records import Origin, Region
 
 
@@ -111,3 +111,19 @@ def test_any_name_resolves_or_says_why_not(name: str) -> None:
 @given(st.text(max_size=40))
 def test_a_normal_name_has_no_case(name: str) -> None:
     assert normal_name(name) == normal_name(name).casefold()
+
+
+@pytest.mark.parametrize(
+    ("label", "box", "frame", "kept"),
+    [
+        ("cup", (1, 0, 10, 10), 0, 1),
+        ("The Cup", (0, 0, 10, 9), 0, 1),
+        ("cup", (20, 0, 30, 10), 0, 2),
+        ("plate", (0, 0, 10, 10), 0, 2),
+        ("cup", (0, 0, 10, 10), 1, 2),
+    ],
+)
+def test_what_is_seen_again_is_kept_once(label: str, box: tuple, frame: int, kept: int) -> None:
+    merged = merge([Region("cup", (0, 0, 10, 10))], [Region(label, box, frame=frame)])
+    assert len(merged) == kept
+    assert merged[0].label == "cup"
