@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -15,6 +12,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import hypothesis
 import pytest
+from commands import CommandLine, call
 from tiny.dpt import build_tiny_dpt
 from tiny.qwen3vl import build_tiny_qwen3vl
 from tiny.serve import serving
@@ -59,24 +57,7 @@ def transformers_serve(tiny_qwen3vl: Path, tmp_path_factory: pytest.TempPathFact
         yield url
 
 
-class CommandLine(Protocol):
-    """Runs ``python -m pipeline`` with arguments, and returns what it wrote and its exit code."""
-
-    def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]: ...
-
-
 @pytest.fixture
 def command_line(tmp_path: Path) -> CommandLine:
     """The command line as a user calls it, in a folder that is not the checkout."""
-
-    def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "pipeline", *arguments],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    return call
+    return lambda *arguments, **environment: call(REPOSITORY, tmp_path, *arguments, **environment)

@@ -66,7 +66,7 @@ class StageCache:
                     backend,
                     focal_px=focal_px if focal_px > 0 else None,
                 )
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile, RecordError) as error:
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, RecordError) as error:
             logger.warning("%s cannot be read and is made anew: %s", path, error)
             return None
 

@@ -202,8 +202,9 @@ def _run_item(
     summary: Summary,
 ) -> None:
     asked: tuple[str | None, ...] = (item.questions if stages.query is not None else ()) or (None,)
-    if finished and all((item.id, question) in finished for question in asked):
-        summary.skipped += len(asked)
+    done = [question for question in asked if (item.id, question) in finished]
+    summary.skipped += len(done)
+    if len(done) == len(asked):
         return
     seconds: dict[str, float] = {}
     with _stage("ingest", seconds):
@@ -215,10 +216,10 @@ def _run_item(
             )
         if stages.query is not None and not scene.questions and not scene.claims:
             raise InputError('There is no question: give question="..." or a "question" in the manifest.')
+    scene = replace(scene, questions=tuple(question for question in scene.questions if question not in done))
     for result in process(scene, stages, writer.folder, seconds):
-        if (result.item_id, result.question) not in finished:
-            writer.append(result)
-            summary.add(result)
+        writer.append(result)
+        summary.add(result)
 
 
 @contextmanager

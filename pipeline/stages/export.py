@@ -56,6 +56,7 @@ class ExportStage:
 
 def file_name(item_id: str, question: str | None) -> str:
     """A file name that is safe everywhere and differs for every item and question."""
-    safe = re.sub(r"[^\w.-]+", "_", item_id).strip("._")[:80] or "item"
+    # Names are limited in bytes.
+    safe = re.sub(r"[^\w.-]+", "_", item_id).encode()[:80].decode(errors="ignore").strip("._-") or "item"
     unique = sha256(f"{item_id}\0{question or ''}".encode()).hexdigest()[:8]
     return f"{safe}-{unique}"

@@ -104,7 +104,8 @@ def _rows(hints: list[DepthHint], frame: Frame) -> str:
             depths = (f"{depth / unit:.2f}" for depth in (hint.near, hint.median, hint.far))
             rows.append((one_line(hint.reference), thousandths(hint.region, frame), *depths))
     else:
-        ordered = sorted(hints, key=lambda hint: (-hint.nearness, hint.reference))
+        sign = -1 if kind.larger_is_nearer else 1
+        ordered = sorted(hints, key=lambda hint: (-hint.nearness, sign * hint.median, hint.reference))
         for place, hint in enumerate(ordered, 1):
             box = thousandths(hint.region, frame)
             rows.append((str(place), one_line(hint.reference), box, f"{hint.nearness:.2f}"))

@@ -1,0 +1,305 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scenes
+from PIL import Image
+from stages.doubles import CountingOcr, ScriptedModel
+
+from pipeline.depth.given import GivenDepth
+from pipeline.depth.none import NoDepth
+from pipeline.errors import (
+    ConfigError,
+    DependencyError,
+    DepthError,
+    ExportError,
+    GenerationError,
+    ModelUnavailableError,
+    TheodoliteError,
+)
+from pipeline.ingest.source import FileSource
+from pipeline.ocr.none import NoOcr
+from pipeline.records import Claim, DepthMap, Frame, Origin, Result, Scene, from_json
+from pipeline.stages.compose import StageError, Stages, process, run
+from pipeline.stages.depth import DepthStage
+from pipeline.stages.export import ExportStage
+from pipeline.stages.ocr import OcrStage
+from pipeline.stages.query import QueryStage
+from pipeline.stages.verify import VerifyStage
+from pipeline.vlm.base import Request
+
+CUP = {"label": "cup", "box_px": [2, 2, 10, 10]}
+BOX = {"label": "box", "box_px": [14, 2, 22, 10]}
+LEFT = {"relation": "left_of", "subject": "cup", "object": "box"}
+ALL_STAGES = ["ingest", "depth", "ocr", "query", "verify", "export"]
+
+
+def make_stages(model: ScriptedModel | None = None, **others: Any) -> Stages:
+    query = None if model is None else QueryStage(model, "none")
+    stages = Stages(
+        DepthStage(NoDepth()), OcrStage(NoOcr()), query, VerifyStage(), ExportStage(overlay=False, ply=False)
+    )
+    return replace(stages, **others)
+
+
+def saying(text: str) -> ScriptedModel:
+    return ScriptedModel(lambda request: text)
+
+
+def manifest(folder: Path, *lines: object) -> FileSource:
+    Image.fromarray(np.full((16, 24, 3), 90, np.uint8)).save(folder / "photo.png")
+    text = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines)
+    (folder / "items.jsonl").write_text(text, encoding="utf-8")
+    return FileSource(folder / "items.jsonl")
+
+
+def item(name: str, **fields: Any) -> dict[str, Any]:
+    return {"id": name, "frames": ["photo.png"], **fields}
+
+
+def results_in(folder: Path) -> list[Result]:
+    return [from_json(Result, line) for line in (folder / "results.jsonl").read_bytes().splitlines()]
+
+
+def failures_in(folder: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in (folder / "failures.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def test_one_bad_item_of_each_kind_costs_no_other(tmp_path: Path) -> None:
+    (tmp_path / "torn.npy").write_bytes(b"\x93NUMPY torn")
+    (tmp_path / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n torn")
+    np.save(tmp_path / "depth.npy", np.ones((16, 24)))
+
+    def answer(request: Request) -> str:
+        if request.item_id == "silent":
+            raise GenerationError("The model said nothing.")
+        if request.item_id == "crash":
+            raise ZeroDivisionError("division by zero")
+        return "Fine."
+
+    good = {"question": "Where?", "depth": ["depth.npy"]}
+    source = manifest(
+        tmp_path,
+        item("first", **good),
+        "{not json",
+        item("no-frames", **{**good, "frames": []}),
+        item("no-file", **{**good, "frames": ["none.png"]}),
+        item("torn", **{**good, "frames": ["torn.png"]}),
+        item("bad-region", **good, regions=[{"label": "cup", "box_px": [900, 900, 950, 950]}]),
+        item("bad-claim", **good, claims=[{"relation": "leftish", "subject": "cup"}]),
+        item("torn-depth", question="Where?", depth=["torn.npy"]),
+        item("no-question", depth=["depth.npy"]),
+        item("no-depth", question="Where?"),
+        item("silent", **good),
+        item("crash", **good),
+        item("first", **good),
+        item("last", **good),
+    )
+    seen: list[str] = []
+    stages = make_stages(ScriptedModel(answer), depth=DepthStage(GivenDepth()))
+    summary = run(source, stages, tmp_path / "out", on_item=seen.append)
+    assert [result.item_id for result in results_in(tmp_path / "out")] == ["first", "last"]
+    failed = failures_in(tmp_path / "out")
+    assert [(failure["item_id"], failure["stage"]) for failure in failed] == [
+        ("line-2", "ingest"),
+        ("no-frames", "ingest"),
+        ("no-file", "ingest"),
+        ("torn", "ingest"),
+        ("bad-region", "ingest"),
+        ("bad-claim", "ingest"),
+        ("torn-depth", "ingest"),
+        ("no-question", "ingest"),
+        ("no-depth", "depth"),
+        ("silent", "query"),
+        ("crash", "query"),
+        ("line-13", "ingest"),
+    ]
+    words = ("JSON", "frames", "none.png", "torn.png", "cup", "relation", "torn.npy", "question", "depth=", "nothing")
+    for failure, word in zip(failed, (*words, "Unexpected ZeroDivisionError: division by zero", "taken"), strict=True):
+        assert word in failure["reason"], failure
+        assert "\n" not in failure["reason"]
+    assert summary.failures == [(f["item_id"], f["stage"], f["reason"]) for f in failed]
+    assert (summary.results, summary.skipped) == (2, 0)
+    assert len(seen) == 14, "the progress bar hears of every item"
+
+
+@pytest.mark.parametrize("error", [ConfigError, DependencyError, ModelUnavailableError])
+def test_what_concerns_every_item_stops_the_run(tmp_path: Path, error: type[TheodoliteError]) -> None:
+    def refuse(request: Request) -> str:
+        raise error("It cannot work.")
+
+    source = manifest(tmp_path, item("a", question="Where?"), item("b", question="Where?"))
+    model = ScriptedModel(refuse)
+    with pytest.raises(error, match="It cannot work"):
+        run(source, make_stages(model), tmp_path / "out")
+    assert len(model.requests) == 1
+    assert failures_in(tmp_path / "out") == []
+
+
+def test_an_input_that_cannot_be_used_at_all_stops_the_run(tmp_path: Path) -> None:
+    with pytest.raises(TheodoliteError, match="does not exist"):
+        run(FileSource(tmp_path / "none.jsonl"), make_stages(saying("Fine.")), tmp_path / "out")
+
+
+def test_a_folder_that_cannot_be_written_stops_the_run(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("")
+    with pytest.raises(ExportError, match="out"):
+        run(manifest(tmp_path, item("a", question="?")), make_stages(saying("Fine.")), tmp_path / "out")
+
+
+def test_every_question_of_an_item_has_its_own_result(tmp_path: Path) -> None:
+    model = ScriptedModel(lambda request: f"About {request.question}")
+    ocr = CountingOcr(identity=None)
+    source = manifest(tmp_path, item("a", questions=["one?", "two?"]), item("b", question="three?"))
+    summary = run(source, make_stages(model, ocr=OcrStage(ocr)), tmp_path / "out")
+    found = [(result.item_id, result.question, result.answer.text) for result in results_in(tmp_path / "out")]  # type: ignore[union-attr]
+    assert found == [("a", "one?", "About one?"), ("a", "two?", "About two?"), ("b", "three?", "About three?")]
+    assert summary.results == 3
+    assert ocr.asked == [0, 0], "the text of a frame is read once for all questions"
+
+
+def test_every_stage_that_ran_tells_its_time_once(tmp_path: Path) -> None:
+    source = manifest(tmp_path, item("a", questions=["one?", "two?"]))
+    summary = run(source, make_stages(saying("Fine.")), tmp_path / "out")
+    first, second = results_in(tmp_path / "out")
+    assert list(first.seconds) == ALL_STAGES
+    assert list(second.seconds) == ALL_STAGES[3:], "what the first question paid for costs the second nothing"
+    assert all(seconds >= 0 for result in (first, second) for seconds in result.seconds.values())
+    assert list(summary.seconds) == ALL_STAGES
+    assert summary.seconds["query"] == pytest.approx(first.seconds["query"] + second.seconds["query"])
+
+
+def test_without_a_model_there_is_no_query_to_time(tmp_path: Path) -> None:
+    run(manifest(tmp_path, item("a", regions=[CUP, BOX], claims=[LEFT])), make_stages(), tmp_path / "out")
+    (result,) = results_in(tmp_path / "out")
+    assert list(result.seconds) == ["ingest", "depth", "ocr", "verify", "export"]
+    assert (result.question, result.answer) == (None, None)
+
+
+def test_the_answers_claims_come_before_the_given_ones(tmp_path: Path) -> None:
+    answer = f"Below.\n```json\n{json.dumps({'objects': [], 'claims': [{**LEFT, 'relation': 'below'}]})}\n```"
+    source = manifest(tmp_path, item("a", question="Where?", regions=[CUP, BOX], claims=[{**LEFT, "truth": True}]))
+    summary = run(source, make_stages(saying(answer)), tmp_path / "out")
+    (result,) = results_in(tmp_path / "out")
+    assert [(verdict.claim.relation, verdict.claim.origin) for verdict in result.verdicts] == [
+        ("below", Origin.MODEL),
+        ("left_of", Origin.GIVEN),
+    ]
+    assert result.verdicts[1].status == "supported"
+    assert summary.rightly == {"decided": 1, "right": 1}, "only a claim with a known truth counts"
+
+
+def test_a_false_claim_that_is_supported_counts_as_wrong(tmp_path: Path) -> None:
+    source = manifest(tmp_path, item("a", regions=[CUP, BOX], claims=[{**LEFT, "truth": False}]))
+    assert run(source, make_stages(), tmp_path / "out").rightly == {"decided": 1, "right": 0}
+
+
+def test_regions_stand_in_the_order_given_said_read(tmp_path: Path) -> None:
+    said = json.dumps([{"label": "lid", "bbox_2d": [0, 0, 500, 500]}])
+    source = manifest(tmp_path, item("a", question="Where?", regions=[CUP]))
+    run(source, make_stages(saying(said), ocr=OcrStage(CountingOcr())), tmp_path / "out")
+    (result,) = results_in(tmp_path / "out")
+    assert [(region.label, region.origin) for region in result.regions] == [
+        ("cup", Origin.GIVEN),
+        ("lid", Origin.MODEL),
+        ("SIGN 24", Origin.OCR),
+    ]
+
+
+def test_resume_does_only_what_is_missing(tmp_path: Path) -> None:
+    lines = [item("a", questions=["one?", "two?"]), item("b", question="three?"), item("c", question="four?")]
+
+    def half(request: Request) -> str:
+        if request.question in ("two?", "three?"):
+            raise GenerationError("Not now.")
+        return "Fine."
+
+    first = run(manifest(tmp_path, *lines), make_stages(ScriptedModel(half)), tmp_path / "out")
+    assert (first.results, len(first.failures)) == (2, 2)
+    model = saying("Fine.")
+    again = run(manifest(tmp_path, *lines), make_stages(model), tmp_path / "out", resume=True)
+    assert sorted((r.item_id, r.question) for r in results_in(tmp_path / "out")) == [
+        ("a", "one?"),
+        ("a", "two?"),
+        ("b", "three?"),
+        ("c", "four?"),
+    ]
+    assert (again.results, again.failures) == (2, [])
+    assert "four?" not in [request.question for request in model.requests]
+    third = run(manifest(tmp_path, *lines), make_stages(saying("Fine.")), tmp_path / "out", resume=True)
+    assert (third.results, third.skipped) == (0, 4)
+
+
+def test_resume_asks_no_question_again_that_has_its_result(tmp_path: Path) -> None:
+    source = manifest(tmp_path, item("a", questions=["one?"]))
+    run(source, make_stages(saying("Fine.")), tmp_path / "out")
+    source = manifest(tmp_path, item("a", questions=["one?", "two?"]))
+    model = saying("Fine.")
+    summary = run(source, make_stages(model), tmp_path / "out", resume=True)
+    assert [request.question for request in model.requests] == ["two?"]
+    assert (summary.results, summary.skipped) == (1, 1)
+
+
+def test_without_resume_the_folder_begins_anew(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        run(manifest(tmp_path, item(name, question="Where?")), make_stages(saying("Fine.")), tmp_path / "out")
+    assert [result.item_id for result in results_in(tmp_path / "out")] == ["b"]
+    assert (tmp_path / "out/results.previous.jsonl").is_file()
+
+
+def test_frames_are_described_so_that_they_can_be_found_again(tmp_path: Path) -> None:
+    np.save(tmp_path / "depth.npy", np.ones((16, 24)))
+    source = manifest(tmp_path, item("a", regions=[CUP, BOX], claims=[LEFT], depth=["depth.npy"]))
+    run(source, make_stages(depth=DepthStage(GivenDepth())), tmp_path / "out")
+    (frame,) = results_in(tmp_path / "out")[0].frames
+    pixels = np.asarray(Image.open(tmp_path / "photo.png"))
+    assert frame.sha256 == Frame(pixels, frame.camera).digest
+    assert (frame.name, frame.depth_kind, frame.scale_source) == ("photo.png", "metric", "sensor")
+    assert frame.camera.width == 24
+
+
+def test_what_could_not_be_understood_is_told(tmp_path: Path) -> None:
+    run(manifest(tmp_path, item("a", question="Where?")), make_stages(saying(" ")), tmp_path / "out")
+    (result,) = results_in(tmp_path / "out")
+    assert "The answer is empty." in result.errors
+
+
+@pytest.mark.parametrize("stage", ["depth", "ocr", "query", "verify", "export"])
+def test_a_failure_names_its_stage(stage: str) -> None:
+    def fail(*_arguments: object) -> None:
+        raise DepthError("It failed.")
+
+    stages = make_stages(saying("Fine."), **{stage: fail})
+    scene = replace(scenes.scene(), questions=("Where?",), depth=())
+    with pytest.raises(StageError, match="It failed") as caught:
+        list(process(scene, stages, Path("unused"), {}))
+    assert caught.value.stage == stage
+    assert isinstance(caught.value.cause, DepthError)
+
+
+def test_without_a_folder_nothing_is_written() -> None:
+    def fail(*_arguments: object) -> None:
+        pytest.fail("nothing should be exported")
+
+    scene = replace(scenes.scene(), claims=(Claim("closer", "cup", "lamp"),), regions=scenes.regions())
+
+    class Scenes(GivenDepth):
+        def estimate(self, frames: Sequence[Frame]) -> list[DepthMap]:
+            return list(scene.depth)
+
+    (result,) = process(scene, make_stages(depth=DepthStage(Scenes()), export=fail), None, {"ingest": 1.0})
+    assert result.verdicts[0].status == "supported"
+    assert result.artefacts == {}
+    assert result.seconds["ingest"] == 1.0
+
+
+def test_the_caller_keeps_its_clock() -> None:
+    spent = {"ingest": 1.0}
+    list(process(Scene("a", scenes.scene().frames, claims=(Claim("left_of", "a", "b"),)), make_stages(), None, spent))
+    assert spent == {"ingest": 1.0}

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import scenes
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import DependencyError, ExportError
+from pipeline.records import DepthKind, Result
+from pipeline.stages.export import ExportStage, file_name
+
+RESULT = Result("a/b", "Where?", (), None, regions=scenes.regions())
+
+
+@given(st.text(min_size=1), st.none() | st.text())
+def test_every_id_gives_a_name_that_is_safe_everywhere(item_id: str, question: str | None) -> None:
+    name = file_name(item_id, question)
+    assert 0 < len(name.encode()) <= 250
+    assert not set(name) & set('/\\:*?"<>|\0\n\r\t ')
+    assert name[0] not in ".-~" and name[-1] not in ". "
+    assert name.isprintable()
+
+
+@pytest.mark.parametrize(
+    "item_id",
+    [
+        "../../etc/passwd",
+        "/absolute",
+        "..",
+        ".",
+        "~",
+        "-rf",
+        "a b",
+        "C:\\x",
+        "桌子",
+        "x" * 500,
+        "桌" * 300,
+        "𠀀" * 300,
+        "\u202e",
+    ],
+)
+def test_a_hostile_id_stays_in_the_folder(item_id: str, tmp_path: Path) -> None:
+    path = (tmp_path / f"{file_name(item_id, None)}.png").resolve()
+    assert path.parent == tmp_path.resolve()
+    path.write_text("")
+
+
+def test_ids_and_questions_never_share_a_name() -> None:
+    pairs = [("a/b", None), ("a_b", None), ("a b", None), ("a b", "x"), ("a b", "y"), ("a", "b"), ("A", "b")]
+    assert len({file_name(*pair).casefold() for pair in pairs}) == len(pairs)
+
+
+def test_the_result_names_the_files_that_were_written(tmp_path: Path) -> None:
+    result = ExportStage(max_points=100)(scenes.scene(), RESULT, tmp_path)
+    assert set(result.artefacts) == {"overlay", "ply"}
+    for path in result.artefacts.values():
+        assert (tmp_path / path).stat().st_size > 0
+    assert result.errors == ()
+
+
+@pytest.mark.parametrize(
+    "stage, kind, expected",
+    [
+        (ExportStage(overlay=False, ply=False), DepthKind.METRIC, set()),
+        (ExportStage(overlay=True, ply=False), DepthKind.METRIC, {"overlay"}),
+        (ExportStage(overlay=False, ply=True), DepthKind.SCALE_INVARIANT, {"ply"}),
+        (ExportStage(overlay=False, ply=True), DepthKind.DISPARITY_AFFINE, set()),
+    ],
+)
+def test_only_what_is_wanted_and_possible_is_written(
+    stage: ExportStage, kind: DepthKind, expected: set[str], tmp_path: Path
+) -> None:
+    scene = scenes.scene(scenes.as_kind(scenes.depth_m(), kind))
+    assert set(stage(scene, RESULT, tmp_path).artefacts) == expected
+    assert {path.name for path in tmp_path.iterdir()} == {{"overlay": "overlays", "ply": "clouds"}[e] for e in expected}
+
+
+def test_a_missing_library_costs_the_cloud_and_not_the_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_arguments: object) -> None:
+        raise DependencyError("Open3D cannot be loaded.")
+
+    monkeypatch.setattr("pipeline.stages.export.write_ply", missing)
+    result = ExportStage()(scenes.scene(), RESULT, tmp_path)
+    assert set(result.artefacts) == {"overlay"}
+    assert result.errors == ("Open3D cannot be loaded.",)
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "overlays").write_text("")
+    with pytest.raises(ExportError, match="overlays"):
+        ExportStage()(scenes.scene(), RESULT, tmp_path)

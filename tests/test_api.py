@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scenes
+from PIL import Image
+
+import pipeline
+from pipeline import Pipeline, spatial_query
+from pipeline.camera import CameraSource
+from pipeline.errors import ConfigError, DepthError, GenerationError, InputError, ModelUnavailableError, RecordError
+from pipeline.records import Camera, Claim, DepthMap, Frame, Region, Result
+
+BLOCK = json.dumps(
+    {
+        "objects": [
+            {"label": "screen", "bbox_2d": [188, 417, 469, 792], "picture": 1},
+            {"label": "cabinet", "bbox_2d": [375, 250, 688, 833], "picture": 1},
+        ],
+        "claims": [{"relation": "in_front_of", "subject": "screen", "object": "cabinet"}],
+    }
+)
+ANSWER = f"The screen is in front of the cabinet.\n```json\n{BLOCK}\n```"
+CAMERA = {"fx": 150.0, "fy": 150.0, "cx": 79.5, "cy": 59.5}
+ROOT = Path(pipeline.__file__).parents[1]
+RGB = np.full((scenes.HEIGHT, scenes.WIDTH, 3), 120, np.uint8)
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> list[str]:
+    """Overrides that answer every question of the item "item" with the same words."""
+    line = json.dumps({"id": "item", "model": "demo", "revision": "r1", "response": ANSWER})
+    (tmp_path / "answers.jsonl").write_text(line)
+    return ["vlm=recorded", f"vlm.path={tmp_path / 'answers.jsonl'}", "cache_dir=null"]
+
+
+@pytest.fixture
+def asking(recorded: list[str]) -> Pipeline:
+    return Pipeline.from_config(recorded)
+
+
+def picture(kind: str, folder: Path) -> object:
+    path = folder / "photo.png"
+    Image.fromarray(RGB).save(path)
+    return {
+        "array": RGB,
+        "PIL": Image.fromarray(RGB),
+        "path": path,
+        "name": str(path),
+        "frame": Frame(RGB, Camera.from_fov(scenes.WIDTH, scenes.HEIGHT, 60)),
+    }[kind]
+
+
+def status(result: Result) -> list[str]:
+    return [str(verdict.status) for verdict in result.verdicts]
+
+
+@pytest.mark.parametrize("kind", ["array", "PIL", "path", "name", "frame"])
+def test_a_picture_may_come_in_any_form(asking: Pipeline, kind: str, tmp_path: Path) -> None:
+    result = asking.ask(picture(kind, tmp_path), "Where?", depth=scenes.depth_m(), camera=CAMERA)  # type: ignore[arg-type]
+    assert status(result) == ["supported"]
+    assert result.answer is not None
+    assert (result.answer.text, result.answer.model) == (ANSWER, "demo")
+    (frame,) = result.frames
+    assert (frame.camera.fx, frame.camera.source) == (150.0, CameraSource.GIVEN)
+    assert frame.sha256 == Frame(RGB, frame.camera).digest
+    assert result.artefacts == {}
+
+
+def test_several_frames_are_one_scene(asking: Pipeline, tmp_path: Path) -> None:
+    depth = DepthMap.from_values(scenes.depth_m(), "metric", "sensor")
+    result = asking.ask([RGB, Image.fromarray(RGB)], "Where?", depth=[depth, depth])
+    assert len(result.frames) == 2
+    assert status(result) == ["supported"]
+
+
+def test_files_are_written_where_they_are_wanted(asking: Pipeline, tmp_path: Path) -> None:
+    result = asking.ask(RGB, "Where?", depth=scenes.depth_m(), output_dir=tmp_path / "out")
+    assert (tmp_path / "out" / result.artefacts["overlay"]).is_file()
+
+
+def test_without_depth_only_the_picture_is_judged(recorded: list[str]) -> None:
+    result = Pipeline.from_config([*recorded, "depth=none"]).ask(RGB, "Where?")
+    assert status(result) == ["undecided"]
+    assert result.verdicts[0].needs
+
+
+def test_an_assumed_field_of_view_is_the_configurations(recorded: list[str]) -> None:
+    asking = Pipeline.from_config([*recorded, "depth=none", "input=photo.jpg", "input.fov_deg=90"])
+    assert asking.ask(RGB, "Where?").frames[0].camera.fx == pytest.approx(80.0)
+
+
+def test_claims_are_judged_without_a_model() -> None:
+    claims = [
+        Claim("closer", "screen", "cabinet"),
+        Claim("occludes", "cabinet", "screen"),
+        Claim("above", "cup", "bed"),
+    ]
+    result = Pipeline.from_config(["cache_dir=null"]).judge(RGB, claims, scenes.regions(), depth=scenes.depth_m())
+    assert status(result) == ["supported", "refuted", "undecided"]
+    assert (result.answer, result.question) == (None, None)
+    assert [verdict.claim for verdict in result.verdicts] == claims
+
+
+def test_one_pipeline_serves_many_questions(asking: Pipeline) -> None:
+    results = [asking.ask(RGB, question, depth=scenes.depth_m()) for question in ("One?", "Two?")]
+    assert [result.question for result in results] == ["One?", "Two?"]
+
+
+@pytest.mark.parametrize(
+    "frames, question, arguments, error, words",
+    [
+        (RGB, " ", {}, InputError, "empty"),
+        (RGB, None, {}, InputError, "empty"),
+        (RGB, "Where?", {}, DepthError, "depth"),
+        (RGB, "Where?", {"depth": np.ones((4, 4))}, RecordError, "depth"),
+        ([RGB, RGB], "Where?", {"depth": scenes.depth_m()}, InputError, "2 pictures but 1 depth"),
+        (RGB, "Where?", {"camera": {"fx": 1.0}}, InputError, "camera lacks"),
+        ("none.jpg", "Where?", {}, InputError, "none.jpg"),
+        (RGB[..., 0], "Where?", {}, InputError, r"\(H, W, 3\)"),
+        (RGB.astype(np.float32), "Where?", {}, RecordError, "uint8"),
+        ([], "Where?", {}, RecordError, "no frames"),
+        (RGB, "Where?", {"depth": scenes.depth_m(), "item_id": "other"}, GenerationError, "other"),
+    ],
+    ids=["blank", "none", "no depth", "small depth", "few depths", "camera", "file", "grey", "float", "no frame", "id"],
+)
+def test_what_cannot_work_is_told_in_one_sentence(
+    asking: Pipeline, frames: object, question: str, arguments: dict[str, object], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words) as caught:
+        asking.ask(frames, question, **arguments)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+def test_asking_without_a_model_names_the_models() -> None:
+    with pytest.raises(ConfigError, match="vlm=qwen3vl"):
+        Pipeline.from_config(["depth=none"]).ask(RGB, "Where?")
+
+
+def test_a_missing_model_says_how_to_get_it() -> None:
+    with pytest.raises(ModelUnavailableError, match="hf download Intel/dpt-hybrid-midas"):
+        Pipeline.from_config(["depth=midas", "cache_dir=null"]).judge(RGB, [], [Region("a", (0, 0, 9, 9))])
+
+
+@pytest.mark.parametrize("override", ["nope=1", "depth=nope", "photo.jpg", "verify.verifier.risk=low"])
+def test_a_wrong_override_is_a_configuration_error(override: str) -> None:
+    with pytest.raises(ConfigError):
+        Pipeline.from_config([override])
+
+
+def test_a_spatial_query_gives_exactly_four_things(recorded: list[str], tmp_path: Path) -> None:
+    np.save(tmp_path / "depth.npy", scenes.depth_m())
+    found = spatial_query(RGB, "Is the screen in front?", [*recorded, "depth=none"])
+    assert set(found) == {"answer", "spatial_tags", "model_version", "verdicts"}
+    assert (found["answer"], found["model_version"]) == (ANSWER, "demo@r1")
+    (tag,) = found["spatial_tags"]
+    assert tag["word"] == found["answer"][tag["start"] : tag["end"]] == "in front of"
+    (verdict,) = found["verdicts"]
+    assert set(verdict) == {"claim", "status", "probability", "reason", "needs"}
+    assert (verdict["status"], verdict["claim"]["subject"]) == ("undecided", "screen")
+    json.dumps(found)
+
+
+def test_importing_the_package_is_light() -> None:
+    program = """
+import sys, time
+start = time.process_time()
+import pipeline
+heavy = {"torch", "transformers", "open3d", "cv2", "numpy", "hydra"}
+print(time.process_time() - start, sorted(heavy & set(sys.modules)))
+"""
+    runs = [
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+        for _ in range(3)
+    ]
+    assert all(run.rstrip().endswith("[]") for run in runs), runs
+    assert min(float(run.split()[0]) for run in runs) < 0.2
+
+
+def test_a_name_that_the_package_lacks_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no_such"):
+        pipeline.no_such  # noqa: B018
+    assert set(pipeline.__all__) == {"Pipeline", "spatial_query", "__version__"}

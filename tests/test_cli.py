@@ -1,0 +1,298 @@
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+import scenes
+from commands import CommandLine
+from PIL import Image
+
+from pipeline.ingest.quickstart import QuickstartSource
+from pipeline.records import Result, Status, from_json, json_schema
+
+LIGHT = ("export.overlay=false", "export.ply=false")
+ANSWERED = ("vlm=recorded", "vlm.path=answers.jsonl", "depth=none", *LIGHT)
+CLAIMS = {
+    "regions": [{"label": label, "box_px": box} for label, (box, _) in scenes.OBJECTS.items()],
+    "claims": [
+        {"relation": "closer", "subject": "screen", "object": "cabinet"},
+        {"relation": "occludes", "subject": "cabinet", "object": "screen"},
+        {"relation": "left_of", "subject": "cup", "object": "lamp"},
+        {"relation": "distance_to_camera", "subject": "lamp", "value": 1.5, "unit": "m"},
+        {"relation": "distance_to_camera", "subject": "lamp", "value": 4, "unit": "m"},
+        {"relation": "above", "subject": "cup", "object": "bed"},
+    ],
+}
+VERDICTS = ["supported", "refuted", "supported", "supported", "refuted", "undecided"]
+
+
+@pytest.fixture(autouse=True)
+def files(tmp_path: Path) -> None:
+    """Good and bad input in the folder in which commands are typed."""
+    rgb = np.full((scenes.HEIGHT, scenes.WIDTH, 3), 120, np.uint8)
+    for name in ("photo.png", "it's a (photo), really.png", "2024"):
+        Image.fromarray(rgb).save(tmp_path / name, "PNG")
+    millimetres = np.round(scenes.depth_m() * 1000).astype(np.uint16)
+    Image.fromarray(millimetres).save(tmp_path / "depth.png")
+    (tmp_path / "torn.png").write_bytes((tmp_path / "photo.png").read_bytes()[:60])
+    (tmp_path / "text.jpg").write_text("I am no picture.")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "claims.json").write_text(json.dumps(CLAIMS))
+    (tmp_path / "half.json").write_text('{"claims": [')
+    (tmp_path / "odd.json").write_text('[{"relation": "leftish", "subject": "cup"}]')
+    answers = [{"id": name, "response": "The cup is left of the lamp."} for name in ("photo", "a", "c")]
+    (tmp_path / "answers.jsonl").write_text("\n".join(map(json.dumps, answers)))
+    items = [{"id": "a", "frames": ["photo.png"]}, {"id": "b", "frames": ["torn.png"]}, {"id": "c", "frames": ["2024"]}]
+    (tmp_path / "items.jsonl").write_text("\n".join(json.dumps({**item, "question": "Where?"}) for item in items))
+    (tmp_path / "file").write_text("")
+
+
+def results_in(folder: Path) -> list[Result]:
+    """The results of a folder, each checked against the published schema."""
+    lines = (folder / "results.jsonl").read_bytes().splitlines()
+    for line in lines:
+        jsonschema.validate(json.loads(line), json_schema())
+    return [from_json(Result, line) for line in lines]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",), ("help",)])
+def test_the_commands_are_listed(command_line: CommandLine, arguments: tuple[str, ...]) -> None:
+    done = command_line(*arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    for command in ("run", "verify", "schema", "doctor"):
+        assert f"python -m pipeline {command}" in done.stdout
+
+
+def test_the_schema_is_a_json_schema(command_line: CommandLine) -> None:
+    done = command_line("schema")
+    assert (done.returncode, done.stderr) == (0, "")
+    schema = json.loads(done.stdout)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema == json_schema()
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"item_id": 3}, schema)
+
+
+@pytest.mark.slow
+def test_the_doctor_lists_every_model_with_size_and_state(command_line: CommandLine) -> None:
+    done = command_line("doctor", HF_HUB_CACHE="nowhere")
+    assert done.returncode == 0, done.stderr
+    for name, size in (("Intel/dpt-hybrid-midas", "0.49 GB"), ("Qwen/Qwen3-VL-2B-Instruct", "4.3 GB")):
+        (line,) = [line for line in done.stdout.splitlines() if name in line and "dpt_hybrid" not in line]
+        assert size in line and "not downloaded" in line
+    assert "Device: " in done.stdout
+    assert "torch" in done.stdout
+
+
+def test_without_overrides_the_quickstart_runs_and_no_decided_verdict_is_wrong(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    done = command_line("run")
+    assert (done.returncode, done.stderr) == (0, "")
+    (folder,) = [path.parent for path in (tmp_path / "outputs").rglob("results.jsonl")]
+    assert str(folder / "results.jsonl") in done.stdout, "the whole path, to be copied"
+    (result,) = results_in(folder)
+    source = QuickstartSource()
+    truths = [claim.truth for claim in source.scene(next(source.items())).claims]
+    assert len(result.verdicts) == len(truths) == 30
+    decided = [(verdict, truth) for verdict, truth in zip(result.verdicts, truths, strict=True) if not verdict.needs]
+    assert len(decided) >= 15
+    assert all((verdict.status is Status.SUPPORTED) == truth for verdict, truth in decided)
+    assert f"{len(decided)} of {len(decided)} decided" in done.stdout
+    assert set(result.artefacts) == {"overlay", "ply"}
+    assert all((folder / path).stat().st_size > 10_000 for path in result.artefacts.values())
+    assert (folder / "failures.jsonl").read_text() == ""
+
+
+def test_given_claims_about_an_rgbd_photo_get_the_known_verdicts(command_line: CommandLine, tmp_path: Path) -> None:
+    camera = "{fx: 150, fy: 150, cx: 79.5, cy: 59.5}"
+    done = command_line(
+        *("verify", "input=photo.png", "claims=claims.json", "input.depth=depth.png", "input.depth_scale=0.001"),
+        *(f"input.camera={camera}", "output_dir=out"),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    (result,) = results_in(tmp_path / "out")
+    assert [str(verdict.status) for verdict in result.verdicts] == VERDICTS
+    assert "6: 3 supported, 2 refuted, 1 undecided" in done.stdout
+    assert result.frames[0].camera.fx == 150
+    assert (tmp_path / "out" / result.artefacts["overlay"]).is_file()
+
+
+def cpu_seconds(call: Callable[[], object]) -> float:
+    before = os.times()
+    call()
+    after = os.times()
+    return after.children_user + after.children_system - before.children_user - before.children_system
+
+
+def test_help_shows_the_groups_at_once(command_line: CommandLine) -> None:
+    done = command_line("run", "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    for line in ("depth: dpt_beit_large_512,", "vlm: none, openai, qwen3vl, recorded", "ocr: none, rapidocr"):
+        assert line in done.stdout
+    assert min(cpu_seconds(lambda: command_line("run", "--help")) for _ in range(3)) < 1.5
+
+
+def test_the_whole_configuration_can_be_printed(command_line: CommandLine) -> None:
+    done = command_line("run", "depth=none", "--cfg", "job", "verify.verifier.risk=0.2")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "risk: 0.2" in done.stdout
+    assert "pipeline.depth.none.NoDepth" in done.stdout
+
+
+@pytest.mark.parametrize("flag_first", [True, False])
+def test_a_sweep_writes_one_folder_per_combination(command_line: CommandLine, tmp_path: Path, flag_first: bool) -> None:
+    overrides = [f"input={tmp_path / 'photo.png'}", "claims=claims.json", "depth=none", *LIGHT]
+    sweep = ["verify.verifier.risk=0.01,0.1", "question=Which, of these?", "output_dir=out"]
+    done = command_line("verify", *(["-m"] * flag_first), *overrides, *sweep, *(["-m"] * (not flag_first)))
+    assert (done.returncode, done.stderr) == (0, "")
+    folders = sorted(path.parent for path in (tmp_path / "out").rglob("results.jsonl"))
+    assert [folder.name for folder in folders] == ["0", "1"]
+    for folder, risk in zip(folders, ("0.01", "0.1"), strict=True):
+        assert len(results_in(folder)) == 1
+        assert f"verify.verifier.risk={risk}" in (folder / ".hydra/overrides.yaml").read_text()
+
+
+def test_a_sweep_goes_on_after_a_combination_that_cannot_work(command_line: CommandLine, tmp_path: Path) -> None:
+    done = command_line("run", "-m", "input=none.png,photo.png", "question=Where?", *ANSWERED, "output_dir=out")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and "none.png" in done.stderr
+    assert len(results_in(tmp_path / "out/1")) == 1
+
+
+def test_resume_does_only_what_is_missing(command_line: CommandLine, tmp_path: Path) -> None:
+    command = ("run", "input=items.jsonl", *ANSWERED, "output_dir=out", "resume=true")
+    assert command_line(*command).returncode == 1
+    (tmp_path / "torn.png").write_bytes((tmp_path / "photo.png").read_bytes())
+    with (tmp_path / "answers.jsonl").open("a") as file:
+        file.write('\n{"id": "b", "response": "It is below the cup."}\n')
+    done = command_line(*command)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 (and 2 kept)" in done.stdout
+    assert [result.item_id for result in results_in(tmp_path / "out")] == ["a", "c", "b"]
+
+
+def test_one_bad_item_of_a_batch_is_told_in_the_exit_code_and_the_failures(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    done = command_line("run", "input=items.jsonl", *ANSWERED, "output_dir=out")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    assert [result.item_id for result in results_in(tmp_path / "out")] == ["a", "c"]
+    (failure,) = [json.loads(line) for line in (tmp_path / "out/failures.jsonl").read_text().splitlines()]
+    assert (failure["item_id"], failure["stage"]) == ("b", "ingest")
+    assert "torn.png" in failure["reason"] and "torn.png" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["it's a (photo), really.png", "2024"])
+def test_any_file_name_may_be_typed(command_line: CommandLine, tmp_path: Path, name: str) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / name).with_suffix(".png").write_bytes((tmp_path / name).read_bytes())
+    path = "here" if name == "2024" else f"here/{name}"
+    (tmp_path / "answers.jsonl").write_text(json.dumps({"id": Path(name).stem, "response": "Left."}))
+    done = command_line("run", f"input={path}", "question=What's left, then: a=b or c?", *ANSWERED, "output_dir=out")
+    assert (done.returncode, done.stderr) == (0, "")
+    (result,) = results_in(tmp_path / "out")
+    assert result.question == "What's left, then: a=b or c?"
+
+
+Q = "question=Where?"
+BAD: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "missing file": (("run", "input=nofile.png", Q, *ANSWERED), "nofile.png does not exist"),
+    "corrupt picture": (("run", "input=torn.png", Q, *ANSWERED), "torn.png cannot be read as a picture"),
+    "empty folder": (("run", "input=empty", Q, *ANSWERED), "empty holds no pictures"),
+    "text as picture": (("run", "input=text.jpg", Q, *ANSWERED), "text.jpg is not a picture"),
+    "unknown suffix": (("run", "input=file", Q, *ANSWERED), "file is neither a picture"),
+    "empty question": (("run", "input=photo.png", "question=", *ANSWERED), "question"),
+    "blank question": (("run", "input=photo.png", "question=  ", *ANSWERED), "question"),
+    "no question": (("run", "input=photo.png", *ANSWERED), "no question"),
+    "unknown option": (("run", "depth=midass"), "Could not find 'depth/midass' Available options in 'depth': dpt_beit"),
+    "unknown key": (("run", "depht=none"), "depht"),
+    "unknown deep key": (("run", "verify.verifier.rsik=0.1"), "verify.verifier.rsik"),
+    "added key": (("run", "+export.sound=true"), "sound"),
+    "wrong type": (("run", "verify.verifier.risk=low"), "verify.verifier.risk must be a number, not 'low'"),
+    "wrong truth value": (("run", "resume=flase"), "resume must be true or false, not 'flase'"),
+    "out of range": (("run", "verify.verifier.risk=0.7"), "0.7"),
+    "nothing to do": (("run", "input=photo.png", "depth=none"), "no model is asked and no claims are given"),
+    "missing recording": (("run", "input=photo.png", Q, *ANSWERED, "vlm.path=no.jsonl"), "no.jsonl cannot be read"),
+    "recording not named": (("run", "input=photo.png", Q, "vlm=recorded", "depth=none"), "vlm.path"),
+    "no recorded answer": (("run", "input=depth.png", Q, *ANSWERED), "no recorded answer"),
+    "no depth": (("verify", "input=photo.png", "claims=claims.json"), "depth=midas"),
+    "broken claims": (("verify", "input=photo.png", "claims=half.json", "depth=none"), "half.json is not a JSON file"),
+    "odd claims": (("verify", "input=photo.png", "claims=odd.json", "depth=none"), "odd.json: claim 1"),
+    "missing claims": (("verify", "input=photo.png", "claims=no.json", "depth=none"), "no.json does not exist"),
+    "file as folder": (("run", "output_dir=file"), "Cannot write"),
+    "no folder possible": (("run", "output_dir=/proc/nowhere/out"), "Cannot write /proc/nowhere"),
+    "unknown command": (("rnu",), "no command 'rnu'; there are run, verify"),
+    "positional": (("run", "photo.png"), "'photo.png' is not KEY=VALUE; a path is given as input=photo.png"),
+    "unknown flag": (("run", "--fast"), "no option --fast"),
+    "argument too many": (("schema", "please"), "schema takes no arguments"),
+    "odd group override": (("run", "input@package=3"), "must be a string"),
+    "interpolation": (("run", "output_dir=${nope}"), "nope"),
+    "no server": (
+        ("run", "input=photo.png", Q, "depth=none", "vlm=openai", "vlm.max_retries=0", "vlm.base_url=http://127.0.0.1:9/v1"),
+        "127.0.0.1:9",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments, words", BAD.values(), ids=BAD)
+def test_a_mistake_gives_one_line_and_the_exit_code_two(
+    command_line: CommandLine, arguments: tuple[str, ...], words: str
+) -> None:
+    done = command_line(*arguments, COLUMNS="60", no_proxy="127.0.0.1")
+    assert done.stderr.count("\n") == 1 and done.stderr.endswith("\n"), done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize(
+    "arguments, model",
+    [
+        (("verify", "input=photo.png", "claims=claims.json", "depth=midas"), "Intel/dpt-hybrid-midas (about 0.49 GB)"),
+        (("run", "input=photo.png", Q, "depth=none", "vlm=qwen3vl"), "Qwen/Qwen3-VL-2B-Instruct (about 4.3 GB)"),
+    ],
+    ids=["depth", "vlm"],
+)
+@pytest.mark.timeout(60)
+def test_a_missing_model_is_told_soon(command_line: CommandLine, arguments: tuple[str, ...], model: str) -> None:
+    def call() -> Any:
+        return command_line(*arguments, HF_HUB_OFFLINE="1", HF_HUB_CACHE="nowhere", cache_dir="null")
+
+    done = call()
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and model in done.stderr and "hf download" in done.stderr
+    assert cpu_seconds(call) < 8
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission_is_named(command_line: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=stat.S_IRUSR | stat.S_IXUSR)
+    done = command_line("run", "output_dir=locked/out")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "locked" in done.stderr
+
+
+@pytest.mark.parametrize("place", ["first", "last"])
+@pytest.mark.parametrize("name", ["nofile.png", "torn.png"])
+def test_verbose_shows_the_traceback(command_line: CommandLine, place: str, name: str) -> None:
+    flags = {"first": (("-v",), ()), "last": ((), ("-v",))}[place]
+    done = command_line(*flags[0], "run", f"input={name}", Q, *ANSWERED, *flags[1])
+    assert done.returncode == 2
+    assert "Traceback" in done.stderr
+    assert done.stderr.rstrip().splitlines()[-1].startswith("Error: ")
+
+
+def test_the_version_is_printed(command_line: CommandLine) -> None:
+    from pipeline import __version__
+
+    done = command_line("--version")
+    assert (done.returncode, done.stdout.strip()) == (0, __version__)

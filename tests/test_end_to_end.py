@@ -1,0 +1,152 @@
+"""From files to results, with the real parts: models are tiny and random, or recorded."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import cv2
+import jsonschema
+import numpy as np
+import pytest
+from commands import CommandLine
+from PIL import Image
+
+from pipeline import Pipeline
+from pipeline.records import Origin, Result, from_json, json_schema, to_plain
+
+TINY_QWEN3VL = ("vlm.max_new_tokens=16", "vlm.min_pixels=1024", "vlm.max_pixels=65536", "vlm.device=cpu")
+
+
+def sign(*lines: str) -> np.ndarray:
+    """A picture (240, 420) with lines of text from top to bottom."""
+    rgb = np.full((240, 420, 3), (20, 90, 40), np.uint8)
+    for number, line in enumerate(lines):
+        cv2.putText(rgb, line, (40, 80 + 110 * number), (255, 255, 255), cv2.FontFace("uni"), 40)
+    return rgb
+
+
+def words(result: Result) -> set[str]:
+    """Names of the answer."""
+    assert result.answer is not None
+    return set(re.findall(r"\w+", result.answer.text))
+
+
+def results_in(folder: Path) -> list[Result]:
+    """The results of a folder, each checked against the published schema."""
+    lines = (folder / "results.jsonl").read_bytes().splitlines()
+    for line in lines:
+        jsonschema.validate(json.loads(line), json_schema())
+    return [from_json(Result, line) for line in lines]
+
+
+@pytest.mark.slow
+def test_real_architectures_answer_about_frames_with_depth_and_text(
+    tiny_qwen3vl: Path, tiny_dpt: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("rapidocr")
+    models = [f"vlm.model={tiny_qwen3vl}", f"depth.model={tiny_dpt}", "depth.device=cpu"]
+    cache = f"cache_dir={tmp_path / 'cache'}"
+    common = ["vlm=qwen3vl", "depth=midas", "query.hints=both", *TINY_QWEN3VL, *models, cache]
+    frames = [sign("EXIT"), sign("PLATFORM", "SEVEN")]
+    question = "Is the exit to the left of the platform?"
+    result = Pipeline.from_config([*common, "ocr=rapidocr"]).ask(frames, question, output_dir=tmp_path / "out")
+
+    jsonschema.validate(to_plain(result), json_schema())
+    lines = [(region.label, region.frame) for region in result.regions if region.origin is Origin.OCR]
+    assert lines == [("EXIT", 0), ("PLATFORM", 1), ("SEVEN", 1)]
+    assert [frame.depth_kind for frame in result.frames] == ["disparity_affine"] * 2
+    assert list(result.seconds) == ["depth", "ocr", "query", "verify", "export"]
+    assert (tmp_path / "out" / result.artefacts["overlay"]).is_file()
+    assert "ply" not in result.artefacts, "disparity up to scale and shift has no shape"
+    answer = result.answer
+    assert answer is not None
+    assert answer.model == str(tiny_qwen3vl)
+    assert answer.grounding is not None, "the objects were asked for first"
+    assert answer.text or answer.problems
+
+    unread = Pipeline.from_config([*common, "ocr=none"]).ask(frames, question)
+    assert unread.answer is not None
+    assert answer.prompt_tokens is not None and unread.answer.prompt_tokens is not None
+    assert answer.prompt_tokens > unread.answer.prompt_tokens, "the model was told what is written"
+    again = Pipeline.from_config([*common, "ocr=rapidocr"]).ask(frames, question)
+    assert (again.answer, again.verdicts) == (answer, result.verdicts)
+
+
+@pytest.mark.slow
+def test_the_command_line_asks_a_real_server(
+    transformers_serve: str, tiny_qwen3vl: Path, command_line: CommandLine, tmp_path: Path
+) -> None:
+    for name in ("left", "right"):
+        Image.fromarray(sign(name)).save(tmp_path / f"{name}.png")
+    done = command_line(
+        *("run", "input=[left.png,right.png]", "question=Where's the sign, please?", "depth=none", "query.hints=none"),
+        *("vlm=openai", f"vlm.base_url={transformers_serve}", f"vlm.model={tiny_qwen3vl}", "vlm.max_new_tokens=12"),
+        *("vlm.max_retries=0", "output_dir=out", "cache_dir=cache"),
+        no_proxy="127.0.0.1",
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    (result,) = results_in(tmp_path / "out")
+    assert result.answer is not None
+    assert (result.answer.model, result.answer.completion_tokens) == (str(tiny_qwen3vl), 12)
+    assert result.answer.prompt_tokens is not None and result.answer.prompt_tokens > 100
+    assert result.question == "Where's the sign, please?"
+    assert len(result.frames) == 2
+
+
+@pytest.mark.shared
+@pytest.mark.slow
+def test_real_answers_about_real_photos_go_through_offline(
+    shared_dir: Path, command_line: CommandLine, tmp_path: Path
+) -> None:
+    recorded = shared_dir / "recorded"
+    done = command_line(
+        *("run", f"input={recorded / 'manifest.jsonl'}", "depth=file", "vlm=recorded", "export.ply=false"),
+        *(f"vlm.path={recorded / 'qwen3vl_recorded.jsonl'}", "output_dir=out"),
+        http_proxy="http://127.0.0.1:9",
+        https_proxy="http://127.0.0.1:9",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = results_in(tmp_path / "out")
+    manifest = [json.loads(line) for line in (recorded / "manifest.jsonl").read_text(encoding="utf-8").splitlines()]
+    answers = [json.loads(line) for line in (recorded / "qwen3vl_recorded.jsonl").read_text("utf-8").splitlines()]
+    responses = {answer["id"]: answer["response"] for answer in answers}
+    assert [result.item_id for result in results] == [item["id"] for item in manifest]
+    assert len(results) == 10
+    for result, item in zip(results, manifest, strict=True):
+        assert result.answer is not None
+        assert result.answer.text == responses[result.item_id]
+        assert result.question == item["question"]
+        assert result.frames[0].depth_kind == item["depth_kind"]
+        with Image.open(tmp_path / "out" / result.artefacts["overlay"]) as overlay:
+            assert min(overlay.size) > 200
+    pointing = [result.item_id for result in results if {"bbox_2d", "bbox_3d", "point_2d"} & words(result)]
+    assert [result.item_id for result in results if result.regions] == pointing
+    assert len(pointing) == 6
+    assert any(region.box_3d is not None for result in results for region in result.regions)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        'The sign that says "EXIT" is to the left of the door.\n```json\n[{"label": "door", "bbox_2d": BOX}]\n```',
+        '```json\n{"objects": [{"label": "door", "bbox_2d": BOX}], "claims": [{"relation": "left_of", '
+        '"subject": "the sign that says EXIT", "object": "door"}]}\n```',
+        '```json\n{"objects": [{"label": "door", "bbox_2d": BOX}], "claims": [{"relation": "right_of", '
+        '"subject": "door", "object": "EXIT"}]}\n```',
+    ],
+    ids=["prose", "described", "quoted"],
+)
+def test_a_line_of_text_can_be_what_a_claim_speaks_of(answer: str, tmp_path: Path) -> None:
+    pytest.importorskip("rapidocr")
+    line = json.dumps({"id": "item", "response": answer.replace("BOX", "[700, 100, 950, 900]")})
+    (tmp_path / "answers.jsonl").write_text(line)
+    overrides = ["vlm=recorded", f"vlm.path={tmp_path / 'answers.jsonl'}", "ocr=rapidocr", "depth=none"]
+    pipeline = Pipeline.from_config([*overrides, "cache_dir=null"])
+    result = pipeline.ask(sign("EXIT"), "What is left of the door?")
+    (verdict,) = result.verdicts
+    assert verdict.status == "supported", verdict.reason
+    (evidence,) = verdict.evidence
+    origins = {result.regions[index].origin for index in evidence.regions}
+    assert origins == {Origin.MODEL, Origin.OCR}
