@@ -44,9 +44,15 @@ def build(node: DictConfig, **arguments: Any) -> Any:
 
 
 def build_stages(config: DictConfig) -> Stages:
-    """All stages after ingest."""
+    """All stages after ingest.
+
+    Raises:
+        ConfigError: If a stage cannot be built, or a question is asked of no model.
+    """
     cache = StageCache(Path(config.cache_dir) if config.cache_dir else None)
     model = build(config.vlm)
+    if isinstance(model, NoModel) and config.question is not None:
+        raise ConfigError("The question needs a model: choose one with vlm=qwen3vl, vlm=openai or vlm=recorded.")
     return Stages(
         depth=DepthStage(build(config.depth), cache),
         ocr=OcrStage(build(config.ocr), cache),

@@ -42,7 +42,7 @@ class Verifier:
     """
 
     def __init__(self, risk: float = 0.05, budget: ErrorBudget | None = None, settings: Settings | None = None) -> None:
-        if not 0 < risk < 0.5:
+        if not isinstance(risk, int | float) or not 0 < risk < 0.5:
             raise ConfigError(f"verify.risk must lie between 0 and 0.5, not {risk!r}.")
         self.risk = risk
         self.budget = budget or ErrorBudget()

@@ -18,6 +18,10 @@ from pipeline.claims.spatial_words import words_of
 from pipeline.records import Claim, Region, SpatialTag
 
 
+# Far beyond any token limit; keeps the time bounded for a server that never stops.
+_LONGEST = 200_000
+
+
 @dataclass(frozen=True)
 class ParsedAnswer:
     """What was understood of an answer.
@@ -53,9 +57,11 @@ def parse_answer(raw: str, cameras: Sequence[Camera], question: str = "") -> Par
     Returns:
         The parts of the answer. It never raises because of the answer's text.
     """
-    text, reasoning = split_reasoning(raw)
     problems: list[str] = []
-    if is_cut_off(raw):
+    if len(raw) > _LONGEST:
+        problems.append(f"The answer has {len(raw)} characters; only the first {_LONGEST} were read.")
+    text, reasoning = split_reasoning(raw[:_LONGEST])
+    if is_cut_off(raw[:_LONGEST]):
         problems.append("The reasoning was never closed; what follows it could not be told apart for sure.")
     if not text.strip():
         problems.append("The answer is empty.")

@@ -171,3 +171,9 @@ def test_the_recorded_3d_boxes_lie_mostly_within_their_pictures(shared_dir: Path
             assert within.sum() >= 4, (record["id"], region.label)
             count += 1
     assert count == 8
+
+
+def test_an_endless_answer_is_read_up_to_a_limit_and_says_so() -> None:
+    parsed = parse_answer("The cup is left of the plate. " + "word " * 100_000, [CAMERA])
+    assert [claim.relation for claim in parsed.claims] == ["left_of"]
+    assert any("were read" in problem for problem in parsed.problems)
