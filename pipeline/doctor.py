@@ -25,7 +25,7 @@ _PACKAGES = (
     ("av", "av", "video"),
     ("OpenEXR", "OpenEXR", "EXR depth files"),
     ("openai", "openai", "remote models"),
-    ("rapidocr", "rapidocr", "text in pictures: pip install 'theodolite[ocr]'"),
+    ("rapidocr", "rapidocr", "text in pictures: bash scripts/setup.sh ocr"),
     ("hydra-core", "hydra", "configuration"),
 )
 

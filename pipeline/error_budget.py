@@ -51,11 +51,11 @@ class ErrorBudget:
         tables = {f"{name}.{key}": value for name in _TABLES for key, value in getattr(self, name).items()}
         for name, value in {**singles, **tables}.items():
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-                raise ConfigError(f"verify.budget.{name} must be a number >= 0, not {value!r}.")
+                raise ConfigError(f"verify.verifier.budget.{name} must be a number >= 0, not {value!r}.")
         for name, needed in (("scale", set(ScaleSource) - {ScaleSource.NONE}), ("focal", set(CameraSource))):
             missing = sorted(set(needed) - set(getattr(self, name)))
             if missing:
-                raise ConfigError(f"verify.budget.{name} lacks {', '.join(missing)}.")
+                raise ConfigError(f"verify.verifier.budget.{name} lacks {', '.join(missing)}.")
 
     def depth(self, depth: DepthMap, z: float) -> float:
         """Error of one object's depth against another's, in the unit of the order coordinate.

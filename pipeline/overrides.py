@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from itertools import islice
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
 
 from pipeline.errors import ConfigError
 from pipeline.resources import resource_dir
@@ -127,4 +129,24 @@ def describe(error: Exception) -> str:
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     kept = [line for line in lines if not line.startswith(("full_key:", "object_type=", "reference_type="))]
     text = " ".join(kept) or json.dumps(type(error).__name__)
+    unknown = re.match(r"Could not override '(\w+)\.([\w.]+)'", text)
+    if unknown and options_of(unknown[1]):
+        return _unknown_key(unknown[1], unknown[2])
     return re.sub(r"\s+", " ", text)
+
+
+def _unknown_key(group: str, key: str) -> str:
+    """Which options of the group have the key; else which keys there are beside it."""
+    parent, _, name = key.rpartition(".")
+    keys: dict[str, list[str]] = {}
+    for option in options_of(group):
+        config = OmegaConf.load(resource_dir("conf") / group / f"{option}.yaml")
+        node = OmegaConf.select(config, parent) if parent else config
+        keys[option] = [key for key in map(str, node) if key[0] != "_"] if isinstance(node, DictConfig) else []
+    having = [f"{group}=PATH" if option == "auto" else f"{group}={option}" for option in keys if name in keys[option]]
+    if having:
+        return f"{group}.{key} is a key of {' or '.join(having)} only; choose it, or leave the key out."
+    known = sorted({key for names in keys.values() for key in names})
+    close = get_close_matches(name, known, n=1)
+    ending = f"; did you mean {close[0]!r}?" if close else "."
+    return f"There is no key {group}.{key}; known there are {', '.join(known)}{ending}"

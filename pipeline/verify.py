@@ -36,15 +36,26 @@ class Verifier:
             probability is at least 1 - risk, refuted where it is at most risk, and undecided in between.
         budget: Error of every measurement.
         settings: How objects are cut out and numbers compared.
+        frame_correlation: How much of the error is common to all frames, in [0, 1]: 0 lets each frame vote
+            for itself, 1 takes their mean.
 
     Raises:
-        ConfigError: If the risk is not in (0, 0.5).
+        ConfigError: If the risk is not in (0, 0.5), or the correlation not in [0, 1].
     """
 
-    def __init__(self, risk: float = 0.05, budget: ErrorBudget | None = None, settings: Settings | None = None) -> None:
+    def __init__(
+        self,
+        risk: float = 0.05,
+        budget: ErrorBudget | None = None,
+        settings: Settings | None = None,
+        frame_correlation: float = 0.7,
+    ) -> None:
         if not isinstance(risk, int | float) or not 0 < risk < 0.5:
-            raise ConfigError(f"verify.risk must lie between 0 and 0.5, not {risk!r}.")
+            raise ConfigError(f"verify.verifier.risk must lie between 0 and 0.5, not {risk!r}.")
+        if not isinstance(frame_correlation, int | float) or not 0 <= frame_correlation <= 1:
+            raise ConfigError(f"verify.verifier.frame_correlation must lie in [0, 1], not {frame_correlation!r}.")
         self.risk = risk
+        self.frame_correlation = frame_correlation
         self.budget = budget or ErrorBudget()
         self.settings = settings or Settings()
 
@@ -100,7 +111,9 @@ class Verifier:
             return Verdict(claim, Status.UNDECIDED, refusal.reason, needs=refusal.needs, evidence=evidence)
         for_it = [frame for frame, _, probability in found if self._status(probability) is Status.SUPPORTED]
         against = [frame for frame, _, probability in found if self._status(probability) is Status.REFUTED]
-        log_odds = sum(_log_odds(probability) for _, _, probability in found)
+        # Frames of one scene share most of their errors, so n of them count for less than n.
+        shared = 1 + (len(found) - 1) * self.frame_correlation
+        log_odds = sum(_log_odds(probability) for _, _, probability in found) / shared
         probability = 1 / (1 + math.exp(-log_odds))
         _, strongest, _ = max(found, key=lambda item: abs(_log_odds(item[2])))
         margin = None if strongest.margin is None else (-strongest.margin if claim.negated else strongest.margin)

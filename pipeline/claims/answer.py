@@ -17,7 +17,6 @@ from pipeline.claims.regions import regions_from_json, regions_from_text
 from pipeline.claims.spatial_words import words_of
 from pipeline.records import Claim, Region, SpatialTag
 
-
 # Far beyond any token limit; keeps the time bounded for a server that never stops.
 _LONGEST = 200_000
 

@@ -62,6 +62,16 @@ STATED = re.compile(rf"\s(?:(?:{MEASURE}|[a-z]+ly|just|right)\s+)?{AFTER_BE.patt
 NOT = re.compile(r"not\s+", _I)
 ORDINALS = {"first": 0, "second": 1, "third": 2, "fourth": 3}
 RELATION_GROUPS = ("distance_of", "distance_between", "same_depth", "touching", "size", "count")
+_HERE = (
+    r"(?:in|at|from|on)\s+(?:(?:the|this)\s+)?(?:(?:given|first|second|third|fourth)\s+)?"
+    r"(?:image|picture|photo|scene|frame|view|room)\b"
+)
+HERE = re.compile(rf"\b{_HERE}", _I)
+"""Words that say that a number of things is meant in the picture."""
+COUNTING = re.compile(r"\bthere\s+(?:is|are)\s+(?:exactly\s+)?(\w+)\s|\bnumber\s+of\b.+\sis\s+(\w+)", _I)
+"""A sentence that states a number of things, if one of the groups is a number."""
+RESTRICTED = re.compile(r"\s(?:on|in|at|with|without|for)\s", _I)
+"""Words by which "two cups on the table" says nothing about how many cups there are."""
 _AND_ARE = r"(?P<a>.+?)\s+and\s+(?P<b>.+?)\s+are\s+"
 WHOLE_SENTENCES = tuple(
     re.compile(pattern, _I)
@@ -73,8 +83,8 @@ WHOLE_SENTENCES = tuple(
         rf"{_AND_ARE}(?P<not>not\s+)?(?P<touching>touching(?:\s+each\s+other)?|in\s+contact(?:\s+with\s+each\s+other)?)",
         rf"(?:the\s+)?(?P<size>height|width|depth)\s+of\s+(?P<a>.+?)\s+is\s+(?P<measure>{MEASURE})",
         rf"(?P<a>.+?)\s+has\s+a\s+(?P<size>height|width|depth)\s+of\s+(?P<measure>{MEASURE})",
-        r"there\s+(?:is|are)\s+(?:exactly\s+)?(?P<count>\w+)\s+(?P<a>.+?)"
-        r"(?P<here>\s+in\s+(?:the|this)\s+(?:image|picture|photo|scene|room))?",
+        rf"there\s+(?:is|are)\s+(?:exactly\s+)?(?P<count>\w+)\s+(?P<a>.+?)(?:\s+{_HERE})?",
+        rf"(?:the\s+)?(?:total\s+)?number\s+of\s+(?P<a>.+?)(?:\s+{_HERE})?\s+is\s+(?P<count>\w+)",
     )
 )
 EXISTS = re.compile(r"there\s+(?:is|are)\s+(?=(?:an?|the)\s)", _I)

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pipeline.claims.english_patterns import HEDGE
+from pipeline.claims.english_patterns import COUNTING, HEDGE
 from pipeline.claims.markup import PlainText, first_of, plain_text, shorten
 from pipeline.claims.prose_chinese import CHINESE, CHINESE_HEDGE, read_chinese
+from pipeline.claims.prose_chinese import COUNTING as COUNTING_CHINESE
 from pipeline.claims.prose_english import Reading, read_english
+from pipeline.claims.quantities import parse_count
 from pipeline.claims.sentences import Sentence, sentences
 from pipeline.claims.spatial_words import words_of
 from pipeline.records import Claim
@@ -50,20 +52,26 @@ def _read(sentence: Sentence, plain: PlainText) -> tuple[list[Claim], list[str]]
     chinese = bool(CHINESE.search(sentence.mask))
     hedge = CHINESE_HEDGE if chinese else HEDGE
     if sentence.is_too_long:
-        return [], [f'Not understood, being too long: "{shorten(sentence.text)}"'] * _is_spatial(sentence)
+        return [], [f'Not understood, being too long: "{shorten(sentence.text)}"'] * _states(sentence)
     if any(mark in sentence.end_mark for mark in "?？") or hedge.search(sentence.mask):
         problem = f'Not taken as a claim, being hedged, a condition or a question: "{shorten(sentence.text)}"'
-        return [], [problem] * _is_spatial(sentence)
+        return [], [problem] * _states(sentence)
     reading: Reading = read_chinese(sentence) if chinese else read_english(sentence)
     claims = []
     for claim, (start, end) in reading.claims:
         span = plain.raw_span(sentence.start + start, sentence.start + end)
         claims.append(replace(claim, text_span=span))
-    if reading.complete or not (claims or _is_spatial(sentence)):
+    if reading.complete or not (claims or _states(sentence)):
         return claims, []
     understood = "Not fully understood" if claims else "Not understood"
     return claims, [f'{understood}: "{shorten(sentence.text)}"']
 
 
-def _is_spatial(sentence: Sentence) -> bool:
+def _states(sentence: Sentence) -> bool:
+    """Whether a sentence may state something about space or a number of things."""
+    if COUNTING_CHINESE.search(sentence.mask):
+        return True
+    counting = COUNTING.search(sentence.mask)
+    if counting and parse_count(counting[1] or counting[2]) is not None:
+        return True
     return any(tag.word.casefold() not in _LESS_THAN_A_STATEMENT for tag in words_of(sentence.text))

@@ -61,8 +61,14 @@ _CAMERA = r"(?:相机|镜头|摄像头|摄像机|观察者|我们)"
 _AT = rf"(?:{_NOT}?(?:就|正|直接)?(?:位于|处于|坐落于|放在|摆在|站在|在))"
 _COUNTERS = "个只把张台辆本支瓶件盏棵位名座部块条杯"
 _HERE = "图中|图片中|画面中|照片中|图里|场景中|房间里|这里"
+_HERE_SAID = re.compile(
+    rf"{_HERE}|(?:图片|图像|图|画面|照片)(?:中|里|上)|(?:图片|图像|图|照片)\s*\d{{1,2}}|张(?:图|照)"
+)
 _PLACES = _phrases("left_of", "right_of", "above", "below", "in_front_of", "behind")
 _HIDING = "部分遮挡|遮挡|遮住|挡住|盖住|遮盖"
+_NUMBER = r"(?P<n>\d{1,3}|[一二两三四五六七八九十])"
+COUNTING = re.compile(rf"有{_NUMBER}[{_COUNTERS}]")
+"""Words that state a number of things."""
 _COMPARED = {
     "closer": (*RELATIONS["closer"].chinese, "靠近相机", "靠近镜头", "离相机近", "近"),
     "farther": (*RELATIONS["farther"].chinese, "离相机远", "远"),
@@ -98,7 +104,7 @@ _SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("touch", rf"{_S}(?:和|与|跟){_O}(?:互相|相互|直接)?(?:接触|紧贴|靠在一起|碰在一起)"),
         ("touch", rf"{_S}?(?P<not>没有?|并?未)?(?:靠着|紧贴|碰到|接触到?)(?:了|着)?{_O}"),
         ("size", rf"{_S}?的?(?P<r>高度|宽度|深度|高|宽|长|深)(?:是|为)?{_M}"),
-        ("count", rf"(?:{_HERE})?(?:一?共)?有(?P<n>\d{{1,3}}|[一二两三四五六七八九十])[{_COUNTERS}]{_O}"),
+        ("count", rf"(?:{_HERE})?(?:一?共)?有{_NUMBER}[{_COUNTERS}]{_O}"),
     )
 )
 
@@ -161,6 +167,8 @@ def _read_part(sentence: Sentence, span: Span, subject: str | None, rest: dict[s
         groups = match.groupdict()
         names = {key: _thing(sentence, match.span(key)) for key in ("s", "o", "o2") if groups.get(key)}
         if kind == "count":
+            if not (_HERE_SAID.search(sentence.mask) or NAME in groups["o"]):
+                raise _NotUnderstood
             names["s"] = names.pop("o")
         if None in names.values() or (kind == "on" and not _SUPPORT.search(sentence.mask, 0, match.end("o"))):
             continue

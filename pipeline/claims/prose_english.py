@@ -277,7 +277,9 @@ class _Reader:
             relation = next(name for name in patterns.RELATION_GROUPS if groups.get(name))
             if relation == "count":
                 number = parse_count(groups["count"])
-                if number is None or not (groups["here"] or NAME in groups["a"]):
+                if patterns.RESTRICTED.search(groups["a"]):
+                    continue
+                if number is None or not (patterns.HERE.search(self.sentence.mask) or NAME in groups["a"]):
                     continue
                 quantity = Quantity(float(number), Unit.COUNT)
             elif relation == "size":

@@ -78,6 +78,14 @@ def shorten(text: str, size_px: int, width_px: int) -> str:
     return text[:count].rstrip() + ELLIPSIS if count else ""
 
 
+def shorten_middle(text: str, most_characters: int) -> str:
+    """The text, or its beginning and end around an ellipsis; names often differ at their ends."""
+    if len(text) <= most_characters:
+        return text
+    kept = most_characters - len(ELLIPSIS)
+    return text[: kept - kept // 2].rstrip() + ELLIPSIS + text[len(text) - kept // 2 :].lstrip()
+
+
 def _fitting(text: str, size_px: int, width_px: int, ending: str) -> int:
     """How many characters of the text fit into the width together with the ending."""
     low, high = 0, len(text)

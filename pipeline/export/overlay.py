@@ -1,7 +1,8 @@
-"""One picture per result: photos with regions, depth beside them, verdicts below."""
+"""One picture per result: photos with regions, their depth beside or below, and the verdicts."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from pipeline.export.pictures import (
     Mark,
     colour_range,
     draw_depth,
+    draw_hatch,
     draw_legend_bar,
     draw_photo,
     nearness,
@@ -27,6 +29,7 @@ MOST_FRAMES = 32
 _MARGIN = 40
 _GAP = 16
 _NARROWEST = 1120
+_PANORAMA = 2.2
 _TEXT_REGION_COLOUR = (235, 235, 235)
 
 
@@ -79,21 +82,26 @@ def draw_overlay(scene: Scene, result: Result) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Grid:
-    """Where the pictures go: columns of photo and depth, all cells of one size [px]."""
+    """Where the pictures go: columns of photo and depth, all cells of one size [px].
+
+    Depth stands beside its photo (``across`` is 2), or below where photos are wide (``down`` is 2).
+    """
 
     sizes: tuple[tuple[int, int], ...]
     columns: int
-    pictures: int
+    across: int
+    down: int
 
     @classmethod
     def of(cls, scene: Scene) -> _Grid:
         frames = scene.frames[:MOST_FRAMES]
-        pictures = 2 if scene.depth else 1
+        is_wide = min(frame.width / frame.height for frame in frames) > _PANORAMA
+        across, down = ((1, 2) if is_wide else (2, 1)) if scene.depth else (1, 1)
         columns = next(columns for columns, most in ((1, 1), (2, 6), (3, 15), (4, MOST_FRAMES)) if len(frames) <= most)
         total = 1520 if columns < 3 else 1920
-        widest = (total + _GAP) // (columns * pictures) - _GAP
-        highest = 760 if columns == 1 else widest
-        return cls(tuple(_fitted(frame, widest, highest) for frame in frames), columns, pictures)
+        widest = (total + _GAP) // (columns * across) - _GAP
+        highest = 760 // down if columns == 1 else widest
+        return cls(tuple(_fitted(frame, widest, highest) for frame in frames), columns, across, down)
 
     @property
     def cell(self) -> tuple[int, int]:
@@ -101,7 +109,7 @@ class _Grid:
 
     @property
     def width(self) -> int:
-        return self.columns * self.pictures * (self.cell[0] + _GAP) - _GAP
+        return self.columns * self.across * (self.cell[0] + _GAP) - _GAP
 
 
 def _fitted(frame: Frame, widest: int, highest: int) -> tuple[int, int]:
@@ -112,7 +120,8 @@ def _fitted(frame: Frame, widest: int, highest: int) -> tuple[int, int]:
 def _draw_frames(scene: Scene, result: Result, grid: _Grid, width: int) -> np.ndarray:
     cell_width, cell_height = grid.cell
     caption = line_height(SMALL_PX) + 8
-    step = cell_height + caption + _GAP
+    cell_step = cell_height + caption + _GAP
+    step = cell_step * grid.down
     rows = -(-len(grid.sizes) // grid.columns)
     hidden = len(scene.frames) - len(grid.sizes)
     sheet = blank(width, rows * step - _GAP + (caption if hidden else 0))
@@ -122,22 +131,28 @@ def _draw_frames(scene: Scene, result: Result, grid: _Grid, width: int) -> np.nd
     common = colour_range(near) if all(depth.kind is DepthKind.METRIC for depth in scene.depth) else None
     for index, (frame, size) in enumerate(zip(scene.frames, grid.sizes, strict=False)):
         row, column = divmod(index, grid.columns)
-        x, y = column * grid.pictures * (cell_width + _GAP), row * step
+        x, y = column * grid.across * (cell_width + _GAP), row * step
         thickness = max(1, min(3, size[0] // 150))
-        photo = draw_photo(frame.rgb, marks[index], *size, 13 if grid.columns > 2 else 16, thickness)
+        photo = draw_photo(frame.rgb, marks[index], *size, _label_px(*size), thickness)
         _place(sheet, photo, x, y)
         name = f"{index + 1}  {frame.name}" if len(scene.frames) > 1 else frame.name
         time = "" if frame.timestamp_s is None else f", {frame.timestamp_s:.2f} s"
         caption_text = shorten(printable(name + time, 200), SMALL_PX, cell_width)
         draw_text(sheet, caption_text, x, y + cell_height + 6, SMALL_PX, GREY)
         if scene.depth:
-            x += cell_width + _GAP
+            x, y = (x, y + cell_step) if grid.down == 2 else (x + cell_width + _GAP, y)
             ends = common or colour_range([near[index]])
             _place(sheet, draw_depth(near[index], ends), x, y)
-            _draw_legend(sheet, scene.depth[index], ends, x, y + cell_height + 6, cell_width)
+            has_holes = not np.isfinite(near[index]).all()
+            _draw_legend(sheet, scene.depth[index], ends, has_holes, x, y + cell_height + 6, cell_width)
     if hidden:
         draw_text(sheet, f"and {hidden} more frames", 0, rows * step - _GAP + 6, SMALL_PX, GREY)
     return sheet
+
+
+def _label_px(width: int, height: int) -> int:
+    """Size of the labels on a photo drawn with that width and height [px]."""
+    return max(10, min(18, round(math.sqrt(width * height) / 40)))
 
 
 def _place(sheet: np.ndarray, picture: np.ndarray, x: int, y: int) -> None:
@@ -166,23 +181,33 @@ def _marks(result: Result, frames: int) -> list[list[Mark]]:
 
 
 def _draw_legend(
-    sheet: np.ndarray, depth: DepthMap, ends: tuple[float, float] | None, x: int, y: int, width: int
+    sheet: np.ndarray,
+    depth: DepthMap,
+    ends: tuple[float, float] | None,
+    has_holes: bool,
+    x: int,
+    y: int,
+    width: int,
 ) -> None:
-    """Write what the depth is on the left, and its range from near to far on the right."""
+    """Write what the depth is on the left, and its range and the look of missing depth on the right."""
     if ends is None:
         draw_text(sheet, "no valid depth", x, y, SMALL_PX, GREY)
         return
     near, far = "near", "far"
     if depth.kind is DepthKind.METRIC:
         near, far = (f"{float(np.exp(-end)):.3g} m" for end in (ends[1], ends[0]))
+    middle_y, hole_width = y + line_height(SMALL_PX) // 2, 16 + 6 + text_width("no depth", SMALL_PX) + 16
+    if has_holes and hole_width <= width // 2:
+        width -= hole_width
+        _place(sheet, draw_hatch(16, 12), x + width + 16, middle_y - 6)
+        draw_text(sheet, "no depth", x + width + 16 + 22, y, SMALL_PX, GREY)
     bar_width = min(140, max(0, width - text_width(near, SMALL_PX) - text_width(far, SMALL_PX) - 16))
     left = x + width - text_width(far, SMALL_PX) - bar_width - 8
     start = left - text_width(near, SMALL_PX) - 8
     draw_text(sheet, near, start, y, SMALL_PX, GREY)
     draw_text(sheet, far, left + bar_width + 8, y, SMALL_PX, GREY)
     if bar_width:
-        bar_y = y + line_height(SMALL_PX) // 2 - 5
-        _place(sheet, draw_legend_bar(bar_width, 10), left, bar_y)
+        _place(sheet, draw_legend_bar(bar_width, 10), left, middle_y - 5)
     kind = f"depth: {_kind(depth)}"
     if depth.kind is DepthKind.METRIC:
         kind += f", scale from {depth.scale_source}"

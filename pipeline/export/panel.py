@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -80,10 +82,11 @@ class _Row:
     verdict: Verdict
     claim: list[str]
     reason: list[str]
+    needs: list[str]
 
     @property
     def height(self) -> int:
-        return max(len(self.claim), len(self.reason), 1) * line_height(TEXT_PX) + 2 * _ROW_PADDING
+        return max(len(self.claim), len(self.reason) + len(self.needs), 1) * line_height(TEXT_PX) + 2 * _ROW_PADDING
 
 
 def draw_verdicts(result: Result, width: int) -> np.ndarray:
@@ -98,10 +101,10 @@ def draw_verdicts(result: Result, width: int) -> np.ndarray:
         draw_text(sheet, "No claim was made that could be checked.", 0, 0, TEXT_PX, GREY)
         return sheet
     columns = _Columns(
-        claim=150, probability=150 + round(width * 0.33), reason=150 + round(width * 0.33) + 150, width=width
+        claim=150, probability=150 + round(width * 0.33), reason=150 + round(width * 0.33) + 160, width=width
     )
     rows = [_row(verdict, columns) for verdict in result.verdicts[:MOST_CLAIMS]]
-    more = len(result.verdicts) - len(rows)
+    more = result.verdicts[MOST_CLAIMS:]
     heading = line_height(TEXT_PX) + 18
     titles = line_height(SMALL_PX) + 6
     footer = line_height(TEXT_PX) + 2 * _ROW_PADDING if more else 0
@@ -122,7 +125,7 @@ def draw_verdicts(result: Result, width: int) -> np.ndarray:
         y += row.height
     if more:
         cv2.line(sheet, (0, y), (width, y), HAIRLINE, 1)
-        draw_text(sheet, f"and {more} more in results.jsonl", columns.claim, y + _ROW_PADDING, TEXT_PX, GREY)
+        draw_text(sheet, _counted(more), columns.claim, y + _ROW_PADDING, TEXT_PX, GREY)
     return sheet
 
 
@@ -134,14 +137,27 @@ def draw_footer(text: str, width: int) -> np.ndarray:
 
 
 def _row(verdict: Verdict, columns: _Columns) -> _Row:
-    reason = printable(verdict.reason, 400)
-    if verdict.needs and verdict.needs.casefold() not in reason.casefold():
-        reason = f"{reason.rstrip('.')}; needs {printable(verdict.needs, 200)}"
+    reason, needs = printable(verdict.reason, 400), printable(verdict.needs or "", 200)
+    width = columns.width - columns.reason
     return _Row(
         verdict,
-        wrap(printable(verdict.claim.in_words(), 400), TEXT_PX, columns.probability - columns.claim - 24, 2),
-        wrap(reason, TEXT_PX, columns.width - columns.reason, 2),
+        wrap(printable(verdict.claim.in_words(), 400), TEXT_PX, columns.probability - columns.claim - 24, 4),
+        wrap(reason, TEXT_PX, width, 2),
+        wrap(f"needs: {needs}", TEXT_PX, width, 2) if needs else [],
     )
+
+
+def _counted(verdicts: Sequence[Verdict]) -> str:
+    """How many verdicts are not listed, by status."""
+    numbers = Counter(verdict.status for verdict in verdicts)
+    statuses = ", ".join(f"{numbers[status]} {status}" for status in Status)
+    return f"and {len(verdicts)} more in results.jsonl: {statuses}"
+
+
+def probability_text(probability: float) -> str:
+    """Two digits, or three close to the usual thresholds 0.05 and 0.95, where two hide the side."""
+    is_close = min(abs(probability - 0.05), abs(probability - 0.95)) <= 0.02
+    return f"{probability:.3f}" if is_close else f"{probability:.2f}"
 
 
 def _draw_counts(sheet: np.ndarray, result: Result) -> None:
@@ -167,10 +183,12 @@ def _draw_row(sheet: np.ndarray, row: _Row, y: int, columns: _Columns) -> None:
         draw_text(sheet, line, columns.claim, y + number * step, TEXT_PX)
     for number, line in enumerate(row.reason):
         draw_text(sheet, line, columns.reason, y + number * step, TEXT_PX, GREY)
+    for number, line in enumerate(row.needs, start=len(row.reason)):
+        draw_text(sheet, line, columns.reason, y + number * step, TEXT_PX)
     if verdict.probability is None:
         draw_text(sheet, "unknown", columns.probability, y, TEXT_PX, GREY)
         return
-    top, left = y + (step - _BAR_HEIGHT) // 2, columns.probability + 48
-    draw_text(sheet, f"{verdict.probability:.2f}", columns.probability, y, TEXT_PX)
+    top, left = y + (step - _BAR_HEIGHT) // 2, columns.probability + 58
+    draw_text(sheet, probability_text(verdict.probability), columns.probability, y, TEXT_PX)
     sheet[top : top + _BAR_HEIGHT, left : left + _BAR_WIDTH] = HAIRLINE
     sheet[top : top + _BAR_HEIGHT, left : left + round(verdict.probability * _BAR_WIDTH)] = colour

@@ -15,15 +15,22 @@ from pipeline.export.drawing import (
     readable_on,
     rounded_rectangle,
     shorten,
+    shorten_middle,
     smooth_line,
     text_width,
 )
 from pipeline.export.palette import Colour
 from pipeline.records import DepthMap, Region
 
-INVALID: Colour = (38, 40, 46)
+INVALID: Colour = (214, 217, 221)
+HATCH: Colour = (160, 164, 170)
+_HATCH_PX = 8
+_CHIP_CHARACTERS = 24
 _MASK_OPACITY = 0.28
 _RIM: Colour = (20, 20, 20)
+
+_Rectangle = tuple[int, int, int, int]
+"""x, y, width and height [px]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,10 +82,11 @@ def draw_photo(
             _draw_mask(picture, mark, line_px)
     for mark in marks:
         corners.append(_draw_box(picture, mark, scale, line_px))
-    chips: list[tuple[int, int, int, int]] = []
+    chips: list[_Rectangle] = []
+    boxes = [(x1, y1, x2 - x1, y2 - y1) for x1, y1, x2, y2 in filter(None, corners)]
     for mark, corner in zip(marks, corners, strict=True):
         if corner is not None and mark.name:
-            chips.append(_draw_chip(picture, mark, corner, chips, text_px))
+            chips.append(_draw_chip(picture, mark, corner, chips, boxes, text_px))
     return picture
 
 
@@ -124,13 +132,15 @@ def _draw_chip(
     picture: np.ndarray,
     mark: Mark,
     box: tuple[int, int, int, int],
-    taken: Iterable[tuple[int, int, int, int]],
+    taken: Sequence[_Rectangle],
+    boxes: Sequence[_Rectangle],
     text_px: int,
-) -> tuple[int, int, int, int]:
-    """Write the name where it hides no other name if there is such a place; return where."""
+) -> _Rectangle:
+    """Write the name where it hides no other name, and as little of the boxes as it can; return where."""
     picture_height, picture_width = picture.shape[:2]
     padding = max(2, text_px // 3)
-    name = shorten(printable(mark.name, 80), text_px, picture_width - 2 * padding)
+    name = shorten_middle(printable(mark.name, 400), _CHIP_CHARACTERS)
+    name = shorten(name, text_px, picture_width - 2 * padding)
     width, height = text_width(name, text_px) + 2 * padding, line_height(text_px) + padding // 2
     x1, y1, x2, y2 = box
     wishes = [(x, y) for y in (y1 - height, y1, y2 - height, y2) for x in (x1, x2 - width)]
@@ -139,15 +149,19 @@ def _draw_chip(
         (max(0, min(x, picture_width - width)), max(0, min(y, picture_height - height)), width, height)
         for x, y in wishes
     ]
-    others = list(taken)
-    place = min(places, key=lambda candidate: sum(_overlap(candidate, other) for other in others))
+
+    def cost(place: _Rectangle) -> tuple[int, float]:
+        hidden = (_overlap(place, box) / max(1, box[2] * box[3]) for box in boxes)
+        return sum(_overlap(place, other) for other in taken), round(sum(hidden), 1)
+
+    place = min(places, key=cost)
     rounded_rectangle(picture, *place, max(2, text_px // 4), mark.colour)
     draw_text(picture, name, place[0] + padding, place[1] + padding // 4, text_px, readable_on(mark.colour))
     return place
 
 
-def _overlap(first: tuple[int, int, int, int], second: tuple[int, int, int, int]) -> int:
-    """Common area of two rectangles (x, y, width, height) [px^2]."""
+def _overlap(first: _Rectangle, second: _Rectangle) -> int:
+    """Common area of two rectangles [px^2]."""
     width = min(first[0] + first[2], second[0] + second[2]) - max(first[0], second[0])
     height = min(first[1] + first[3], second[1] + second[3]) - max(first[1], second[1])
     return max(0, width) * max(0, height)
@@ -188,7 +202,7 @@ def colour_range(maps: Iterable[np.ndarray]) -> tuple[float, float] | None:
 
 
 def draw_depth(nearness_map: np.ndarray, ends: tuple[float, float] | None) -> np.ndarray:
-    """Nearness in colour: warm and light is near, blue is far, dark grey is invalid.
+    """Nearness in colour: warm and light is near, dark blue is far, hatched grey is invalid.
 
     Args:
         nearness_map: float (H, W), see ``nearness``.
@@ -197,14 +211,21 @@ def draw_depth(nearness_map: np.ndarray, ends: tuple[float, float] | None) -> np
     Returns:
         uint8 (H, W, 3).
     """
+    hatched = draw_hatch(nearness_map.shape[1], nearness_map.shape[0])
     if ends is None:
-        return np.full((*nearness_map.shape, 3), INVALID, dtype=np.uint8)
+        return hatched
     far, near = ends
     share = (nearness_map - far) / (near - far) if near > far else np.full(nearness_map.shape, 0.5)
     level = np.round(np.clip(np.nan_to_num(share), 0, 1) * 255).astype(np.uint8)
     picture = colours(level)
-    picture[~np.isfinite(nearness_map)] = INVALID
-    return picture
+    return np.where(np.isfinite(nearness_map)[..., None], picture, hatched)
+
+
+def draw_hatch(width: int, height: int) -> np.ndarray:
+    """The look of pixels without depth: grey with diagonal lines, uint8 (height, width, 3)."""
+    rows, columns = np.indices((height, width))
+    lines = (rows + columns) % _HATCH_PX == 0
+    return np.where(lines[..., None], HATCH, INVALID).astype(np.uint8)
 
 
 def colours(level: np.ndarray) -> np.ndarray:

@@ -19,6 +19,9 @@ from pipeline.export.palette import region_colours
 from pipeline.geometry.backprojection import back_project
 from pipeline.records import DepthKind, DepthMap, Origin, Region, Result, Scene
 
+_FARTHEST = 2.0
+"""Points beyond this multiple of the 98th percentile of a frame's depth are left out as errors of the sensor."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -71,8 +74,10 @@ def write_ply(path: Path, scene: Scene, result: Result, max_points: int = 200_00
 def coloured_points(scene: Scene, result: Result, max_points: int) -> ColouredPoints | None:
     """The points of the scene, thinned evenly and always in the same way.
 
-    Frames that have a pose and metric depth are merged in the world frame. Without such frames the first
-    one whose depth has shape is used, in its own camera frame: depth of two frames has no common place.
+    Points whose depth is more than twice the 98th percentile of their frame are left out: a few wild values
+    of a sensor would make the scene a speck in a viewer. Frames that have a pose and metric depth are merged
+    in the world frame. Without such frames the first one whose depth has shape is used, in its own camera
+    frame: depth of two frames has no common place.
 
     Args:
         scene: Frames and depth.
@@ -83,7 +88,8 @@ def coloured_points(scene: Scene, result: Result, max_points: int) -> ColouredPo
         The points, or None where there are none; the reason is logged.
     """
     indices = _placeable(scene)
-    count = sum(int(scene.depth[index].valid.sum()) for index in indices)
+    placeable = {index: _without_outliers(scene.depth[index]) for index in indices}
+    count = sum(int(mask.sum()) for mask in placeable.values())
     if not count:
         reason = "has no valid pixel" if indices else "has no shape, so its points have no place"
         logger.info("No point cloud of item %s: its depth %s.", scene.id, reason if scene.depth else "is missing")
@@ -91,10 +97,10 @@ def coloured_points(scene: Scene, result: Result, max_points: int) -> ColouredPo
     stride = -(-count // max(1, max_points))
     palette = np.array([*region_colours(result.regions), (0, 0, 0)], dtype=np.uint8)
     parts, offset = [], 0
-    for index in indices:
+    for index, valid in placeable.items():
         frame, depth = scene.frames[index], scene.depth[index]
-        pixels = np.flatnonzero(depth.valid)
-        kept = np.zeros(depth.valid.size, dtype=bool)
+        pixels = np.flatnonzero(valid)
+        kept = np.zeros(valid.size, dtype=bool)
         kept[pixels[-offset % stride :: stride]] = True
         offset += len(pixels)
         mask = kept.reshape(depth.shape)
@@ -109,6 +115,15 @@ def coloured_points(scene: Scene, result: Result, max_points: int) -> ColouredPo
         np.concatenate([part.colours for part in parts]),
         np.concatenate([part.regions for part in parts]),
     )
+
+
+def _without_outliers(depth: DepthMap) -> np.ndarray:
+    """Valid pixels of depth with shape that are not far beyond all others, bool (H, W)."""
+    if not depth.valid.any():
+        return depth.valid
+    farthest = _FARTHEST * np.percentile(depth.values[depth.valid], 98)
+    near_enough: np.ndarray = depth.valid & (depth.values <= farthest)
+    return near_enough
 
 
 def region_map(regions: tuple[Region, ...], frame: int, shape: tuple[int, int]) -> np.ndarray:

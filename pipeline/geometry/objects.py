@@ -6,6 +6,7 @@ not depend on the scale, and for affine kinds the shift, that the depth's kind l
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -45,15 +46,20 @@ class ObjectPixels:
 
 def shared_pixels(first: ObjectPixels, second: ObjectPixels) -> int:
     """Number of pixels that two objects of one frame both claim."""
-    top, bottom = max(first.window.top, second.window.top), min(first.window.bottom, second.window.bottom)
-    left, right = max(first.window.left, second.window.left), min(first.window.right, second.window.right)
+    overlap = _overlap(first.window, second.window)
+    return 0 if overlap is None else int(np.count_nonzero(first.mask[overlap[0]] & second.mask[overlap[1]]))
+
+
+def _overlap(first: Window, second: Window) -> tuple[tuple[slice, slice], tuple[slice, slice]] | None:
+    """Where two windows overlap, as an index into the arrays of each; None where they do not."""
+    top, bottom = max(first.top, second.top), min(first.bottom, second.bottom)
+    left, right = max(first.left, second.left), min(first.right, second.right)
     if top >= bottom or left >= right:
-        return 0
-    parts = [
-        item.mask[top - item.window.top : bottom - item.window.top, left - item.window.left : right - item.window.left]
+        return None
+    return tuple(  # type: ignore[return-value]
+        (slice(top - item.top, bottom - item.top), slice(left - item.left, right - item.left))
         for item in (first, second)
-    ]
-    return int(np.count_nonzero(parts[0] & parts[1]))
+    )
 
 
 def order_coordinate(values: np.ndarray, kind: DepthKind) -> np.ndarray:
@@ -212,9 +218,24 @@ def object_pixels(
         The object, or None where no valid pixel is left.
     """
     mask = foreground(coordinate, valid, min_share, exclusive) if region_mask is None else valid & region_mask
+    return _with_core(window, mask, coordinate, edge_px, quantiles)
+
+
+def without(item: ObjectPixels, others: Iterable[ObjectPixels], edge_px: int) -> ObjectPixels | None:
+    """The object without the pixels of others of the same frame, or None where nothing is left."""
+    mask = item.mask.copy()
+    for other in others:
+        overlap = _overlap(item.window, other.window)
+        if overlap is not None:
+            mask[overlap[0]] &= ~other.mask[overlap[1]]
+    return _with_core(item.window, mask, item.coordinate, edge_px, len(item.quantiles))
+
+
+def _with_core(
+    window: Window, mask: np.ndarray, coordinate: np.ndarray, edge_px: int, quantiles: int
+) -> ObjectPixels | None:
     if not mask.any():
         return None
     core = erode(mask, edge_px)
-    values = coordinate[core]
-    levels = np.quantile(values, np.linspace(0, 1, quantiles)).astype(np.float64)
+    levels = np.quantile(coordinate[core], np.linspace(0, 1, quantiles)).astype(np.float64)
     return ObjectPixels(window, mask, core, coordinate, levels)

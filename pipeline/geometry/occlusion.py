@@ -19,6 +19,10 @@ from pipeline.geometry.regions import Window
 # pixels out of register with the picture.
 _BAND_SHARE = 0.3
 _FEWEST = 20
+# Distance over which slopes are measured [px].
+_SLOPE_PX = 4
+# A step at a foot must be clearer than the slope of the surfaces by this factor.
+_FOOT_FACTOR = 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +32,7 @@ class Contour:
     Args:
         steps: float64 (N,), order coordinate of the second minus that of the first, pair by pair
             across the boundary; positive where the first is nearer.
-        slope: How much the surfaces themselves change over the distance of a pair.
+        slopes: float64 (N,), how much the surfaces themselves may change between the two pixels of a pair.
         length_px: Approximate length of the boundary [px].
         first: float64 (Q,), quantiles of the first object's coordinate around the boundary, ascending;
             empty where too little of it is there.
@@ -36,7 +40,7 @@ class Contour:
     """
 
     steps: np.ndarray
-    slope: float
+    slopes: np.ndarray
     length_px: float
     first: np.ndarray
     second: np.ndarray
@@ -95,7 +99,7 @@ def shared_contour(
     reach = 2 * edge_px + gap_px + 1
     band_px = int(np.clip(_BAND_SHARE * np.sqrt(min(first.sum(), second.sum())), 8, 80))
     touching = _near(first, second, gap_px + 1)
-    nothing = Contour(np.empty(0), 0.0, 0.0, np.empty(0), np.empty(0))
+    nothing = Contour(np.empty(0), np.empty(0), 0.0, np.empty(0), np.empty(0))
     if not touching.any() or not inner_first.any():
         return nothing
     distance, labels = cv2.distanceTransformWithLabels(
@@ -106,24 +110,36 @@ def shared_contour(
     pairs = inner_second & (distance <= reach) & close_to_touch
     if not pairs.any():
         return nothing
-    by_label = np.zeros(int(labels.max()) + 1, dtype=np.float64)
-    by_label[labels[inner_first]] = coordinate[inner_first]
-    steps = coordinate[pairs].astype(np.float64) - by_label[labels[pairs]]
+    partner = np.zeros(int(labels.max()) + 1, dtype=np.intp)
+    partner[labels[inner_first]] = np.flatnonzero(inner_first)
+    rows, columns = np.nonzero(pairs)
+    partner_rows, partner_columns = np.divmod(partner[labels[pairs]], first.shape[1])
+    band = _near(touching, np.ones_like(touching), band_px)
+    slopes = [_slopes(coordinate, inner & band) for inner in (inner_first, inner_second)]
+    steps = coordinate[rows, columns].astype(np.float64) - coordinate[partner_rows, partner_columns]
+    lower = rows - partner_rows
+    down, across = np.abs(lower), np.abs(columns - partner_columns)
+    # What stands on a surface meets it at its foot, where the surface comes nearer without hiding anything.
+    foot = (down > across) & (np.sign(steps) == -np.sign(lower))
+    changes = np.maximum(*(down * slope_down + across * slope_across for slope_down, slope_across in slopes))
     return Contour(
         steps,
-        (_change(coordinate, inner_first, reach) + _change(coordinate, inner_second, reach)) / 2,
+        np.where(foot, _FOOT_FACTOR, 1.0) * changes,
         float(touching.sum()),
         _around(coordinate, first, touching, band_px),
         _around(coordinate, second, touching, band_px),
     )
 
 
-def _change(coordinate: np.ndarray, mask: np.ndarray, distance_px: int) -> float:
-    """Median change of the coordinate over a distance within a mask."""
-    across = np.abs(coordinate[:, distance_px:] - coordinate[:, :-distance_px])
-    down = np.abs(coordinate[distance_px:] - coordinate[:-distance_px])
-    parts = (across[mask[:, distance_px:] & mask[:, :-distance_px]], down[mask[distance_px:] & mask[:-distance_px]])
-    return float(np.mean([np.median(part) if part.size else 0.0 for part in parts]))
+def _slopes(coordinate: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
+    """Change of the coordinate per pixel within a mask, down and across; both not negative.
+
+    The median over a few pixels, so that noise hardly counts.
+    """
+    step = _SLOPE_PX
+    down = np.abs(coordinate[step:] - coordinate[:-step])[mask[step:] & mask[:-step]]
+    across = np.abs(coordinate[:, step:] - coordinate[:, :-step])[mask[:, step:] & mask[:, :-step]]
+    return tuple(float(np.median(part)) / step if part.size else 0.0 for part in (down, across))  # type: ignore[return-value]
 
 
 def _around(coordinate: np.ndarray, mask: np.ndarray, touching: np.ndarray, band_px: int) -> np.ndarray:
@@ -153,5 +169,5 @@ def contour_votes(contour: Contour, noise: float) -> tuple[float, float]:
     """
     if contour.steps.size == 0:
         return 0.0, 0.0
-    least = 2 * noise + contour.slope
+    least = 2 * noise + contour.slopes
     return float((contour.steps > least).mean()), float((contour.steps < -least).mean())

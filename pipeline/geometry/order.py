@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy.special import ndtr
 
@@ -34,6 +36,30 @@ def probability_less(first: np.ndarray, second: np.ndarray, noise: float) -> flo
         return float((np.sign(difference).mean() + 1) / 2)
     with np.errstate(over="ignore"):
         return float(ndtr(difference / noise).mean())
+
+
+def probability_about(measured: float, sigma: float, low: float, high: float) -> float:
+    """Probability that a claim of a value in [low, high] is right.
+
+    It is high only where most of the measurement's error lies inside, and low only where the measurement
+    misses the interval by more than its error: a coarse measurement, which can do neither, gives one half.
+
+    Args:
+        measured: The measured value.
+        sigma: Its standard deviation, not negative.
+        low: Lower end.
+        high: Upper end.
+
+    Example:
+        >>> [round(probability_about(1.0, sigma, 0.9, 1.1), 2) for sigma in (0.01, 0.05, 1.0)]
+        [1.0, 0.95, 0.5]
+        >>> round(probability_about(1.0, 0.1, 1.3, 1.5), 4)
+        0.0013
+    """
+    miss = max(low - measured, measured - high)
+    if miss > 0:
+        return 1 - probability_within(0.0, sigma, -math.inf, miss)
+    return max(0.5, probability_within(measured, sigma, low, high))
 
 
 def probability_within(measured: float, sigma: float, low: float, high: float) -> float:

@@ -51,7 +51,8 @@ def read_depth(
         The depth map, of the given size, with backend ``file``.
 
     Raises:
-        InputError: If the file is missing, damaged, of another format or needs a scale or a key.
+        InputError: If the file is missing, damaged, of another format, needs a scale or a key, or has no
+            valid pixel.
         RecordError: If kind or scale source is unknown, or they do not go together.
     """
     kind, scale_source = member(DepthKind, kind, "Depth kind"), member(ScaleSource, scale_source, "Scale source")
@@ -74,7 +75,13 @@ def read_depth(
         _check_aspect(file, size_of(values), size, quarter_turn, logging.WARNING if nearest else logging.INFO)
         logger.info("%s is resampled from %d x %d to %d x %d px.", file.name, *size_of(values), *size)
         values, valid = resize_depth(values, valid, size, nearest=nearest)
-    return DepthMap(values, valid, kind, scale_source, backend="file")
+    depth = DepthMap(values, valid, kind, scale_source, backend="file")
+    if not depth.valid.any():
+        raise InputError(
+            f"{file} has no pixel with valid depth: all are zero, negative, not finite or marked as invalid; "
+            "check the file, depth_kind and depth_invalid."
+        )
+    return depth
 
 
 def _check_aspect(file: Path, stored: Size, size: Size, quarter_turn: bool, level: int) -> None:

@@ -71,6 +71,8 @@ def existing_path(path: str | PathLike[str]) -> Path:
         if file.exists():
             return file
         beside = [entry.name for entry in file.parent.iterdir()] if file.parent.is_dir() else []
+        # Equal suffixes make unrelated names look alike, so that the stems are compared first.
+        beside = [name for name in beside if get_close_matches(file.stem, [Path(name).stem], cutoff=0.7)]
     except (OSError, ValueError) as error:
         raise InputError(f"{file} cannot be opened: {one_line(error)}.") from None
     raise InputError(f"{file} does not exist{suggestion(file.name, beside) or '.'}")

@@ -13,6 +13,10 @@ from pipeline.ingest.item import Item
 from pipeline.records import Camera, DepthMap, Frame, Origin, Region, Scene
 from pipeline.resources import resource_dir
 
+# The photo's depth lies this far left of and above its objects [px: right, down]: the shift under which the depth
+# within the visible masks spreads least.
+_SHIFT_PX = (4, 12)
+
 
 class QuickstartSource:
     """One item: a bin of eight objects with sensor depth, their visible masks, and true and false claims.
@@ -49,7 +53,7 @@ class QuickstartSource:
         matrix = np.asarray(data["camera_info"]["K"]).reshape(3, 3)
         height, width = data["rgb"].shape[:2]
         camera = Camera(matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2], width, height)
-        depth = DepthMap.from_values(data["depth"], "metric", "sensor", "file")
+        depth = DepthMap.from_values(_registered(data["depth"]), "metric", "sensor", "file")
         regions = []
         for (top, left, bottom, right), label, mask in zip(
             data["bboxes"].tolist(), data["labels"], data["masks"], strict=True
@@ -63,3 +67,11 @@ class QuickstartSource:
             regions=tuple(regions),
             claims=read_claims(resource_dir("data") / "quickstart" / "claims.json").claims,
         )
+
+
+def _registered(depth_m: np.ndarray) -> np.ndarray:
+    """The depth moved to where the photo shows it; NaN where nothing is known."""
+    right, down = _SHIFT_PX
+    moved = np.full_like(depth_m, np.nan)
+    moved[down:, right:] = depth_m[:-down, :-right]
+    return moved

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import inspect
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from pipeline.errors import ConfigError, InputError
 from pipeline.ingest.annotations import Annotations, parse_annotations, read_claims
 from pipeline.ingest.build import IngestSettings, build_scene
 from pipeline.ingest.expand import FramesAre, Paths, as_paths, expand_input, holds_many, is_manifest, pictures_of
-from pipeline.ingest.files import existing_path
+from pipeline.ingest.files import existing_path, suggestion
 from pipeline.ingest.item import BadItem, Item
 from pipeline.ingest.manifest import count_items
 from pipeline.records import Scene
@@ -69,10 +71,12 @@ class FileSource:
             "camera": camera,
         }
         self.defaults = {key: value for key, value in defaults.items() if value is not None}
-        try:
-            self.settings = IngestSettings(**settings)
-        except TypeError as error:
-            raise ConfigError(f"The settings of the input do not fit: {error}.") from None
+        known = [*(field.name for field in fields(IngestSettings)), *_OWN_KEYS]
+        for key in settings:
+            if key not in known:
+                listed = ", ".join(sorted(known))
+                raise ConfigError(f"input has no key {key!r}; known are {listed}{suggestion(key, known) or '.'}")
+        self.settings = IngestSettings(**settings)
 
     @cached_property
     def annotations(self) -> Annotations:
@@ -93,8 +97,25 @@ class FileSource:
         Raises:
             InputError: At once if the path, the depth or the claims cannot be used.
         """
-        _ = self.annotations
+        self._check_names(self.annotations.items.keys())
+        return self._expanded()
+
+    def _expanded(self) -> Iterator[Item | BadItem]:
         return expand_input(self.path, frames_are=self.frames_are, depth=self.depth, defaults=self.defaults)
+
+    def _check_names(self, names: Set[str]) -> None:
+        """Check that claims by item id name at least one item."""
+        if not names:
+            return
+        ids: list[str] = []
+        for item in self._expanded():
+            if item.id in names:
+                return
+            ids.append(item.id)
+        raise InputError(
+            f"The items of the claims ({_first_of(sorted(names))}) are none of the input's ({_first_of(ids)}); "
+            "name them by the ids of the input."
+        )
 
     def count(self) -> int | None:
         """How many items there are, without making them; None where that cannot be told."""
@@ -113,3 +134,16 @@ class FileSource:
             InputError: If it cannot be read.
         """
         return build_scene(item, self.settings, self.annotations)
+
+
+def _first_of(names: Sequence[str]) -> str:
+    """The first three names, and how many more there are."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(map(repr, names[:3])) + more
+
+
+_OWN_KEYS = tuple(
+    name
+    for name, parameter in inspect.signature(FileSource).parameters.items()
+    if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+)

@@ -12,7 +12,10 @@ import numpy as np
 from pipeline.errors import ConfigError, DependencyError
 from pipeline.records import Frame, Origin, Region
 
-_MISSING = "Reading text needs rapidocr and onnxruntime: install them with pip install 'theodolite[ocr]'."
+_MISSING = (
+    "Reading text needs rapidocr and onnxruntime: install them with bash scripts/setup.sh ocr, or with "
+    "pip install rapidocr onnxruntime where Theodolite is used as a library."
+)
 _LONGEST_ASPECT = 4
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipeline.geometry.order import probability_within
+from pipeline.geometry.order import probability_about, probability_within
 from pipeline.records import Claim, Comparison, Point
 
 
@@ -78,6 +78,18 @@ class Settings:
     max_points: int = 1500
 
 
+def in_words(length_m: float) -> str:
+    """A length as people write it.
+
+    >>> in_words(1.234), in_words(0.0621), in_words(0.0042)
+    ('1.23 m', '6.2 cm', '4.2 mm')
+    """
+    size = abs(length_m)
+    if size >= 0.995:
+        return f"{length_m:.2f} m"
+    return f"{100 * length_m:.1f} cm" if size >= 0.00995 else f"{1000 * length_m:.1f} mm"
+
+
 def point(values: np.ndarray) -> Point:
     """Three floats of an array."""
     x, y, z = (float(value) for value in values)
@@ -99,6 +111,8 @@ def number_probability(claim: Claim, low: float, high: float, sigma: float, tole
     """
     value = claim.value_m
     assert value is not None and claim.unit is not None
+    # Scale and focal length err by a factor, so a claim of more is judged by the error of that much.
+    sigma *= max(1.0, value / high) if high > 0 else 1.0
     slack = claim.tolerance * claim.unit.metres if claim.tolerance is not None else tolerance * value
     if claim.comparison is Comparison.AT_LEAST:
         slack = slack if claim.tolerance is not None else 0.0
@@ -107,4 +121,4 @@ def number_probability(claim: Claim, low: float, high: float, sigma: float, tole
         slack = slack if claim.tolerance is not None else 0.0
         return probability_within(low, sigma, -math.inf, value + slack), value + slack - low
     nearest = min(max(value, low), high)
-    return probability_within(nearest, sigma, value - slack, value + slack), slack - abs(value - nearest)
+    return probability_about(nearest, sigma, value - slack, value + slack), slack - abs(value - nearest)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
-from pipeline.geometry.extents import nearest_points
 from pipeline.geometry.order import normal_cdf
 from pipeline.records import Claim, DepthKind
 from pipeline.rules.base import CannotMeasure, Finding, point
+from pipeline.rules.gaps import gap_between
 from pipeline.rules.view import FrameView
 
 # Two surfaces closer than this share of their distance to the camera may touch.
@@ -17,43 +15,47 @@ _TOUCH_SHARE = 0.02
 
 
 def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...], *, axis: str | None = None) -> Finding:
-    """Measure the gap between the visible surfaces.
-
-    A wide gap refutes. A missing gap supports ``touching`` only as far as the depth is precise; ``on``
-    also needs the subject to stand above the object in the picture.
+    """Bound the gap between the two from both sides, see ``Gap``; in between nothing is decided.
 
     Args:
         claim: The claim.
         view: The frame.
         subject: Index of the subject's region.
         objects: Index of the object's region.
-        axis: ``y`` where the subject must lie above.
+        axis: ``y`` where the subject must stand on the object.
 
     Raises:
-        CannotMeasure: If the depth has no shape, or is too coarse to tell a gap from contact.
+        CannotMeasure: If the depth has no shape, or what decides is hidden or too coarse.
     """
-    first, second = view.points(subject), view.points(objects[0])
-    near_first, near_second = nearest_points(first, second)
-    gap = float(np.linalg.norm(near_first - near_second))
-    z = view.z(subject)
+    other = objects[0]
+    gap = gap_between(view, subject, other)
+    z = min(view.z(subject), view.z(other))
     # Eroded edges open an apparent gap of so many pixels.
-    edges = (2 * view.settings.edge_px + 1) * z / view.camera.fx
-    limit = _TOUCH_SHARE * z + edges
-    sigma = math.hypot(view.depth_noise(subject) * z, view.depth_noise(objects[0]) * view.z(objects[0]))
-    probability = normal_cdf((limit - gap) / sigma)
+    limit = _TOUCH_SHARE * z + (2 * view.settings.edge_px + 1) * z / view.camera.fx
+    sigma = math.hypot(view.depth_noise(subject) * view.z(subject), view.depth_noise(other) * view.z(other))
     unit = "m" if view.depth.kind is DepthKind.METRIC else "of the depth's unit"
+    note = f"The nearest visible points of {claim.subject!r} and {claim.object!r} are {gap.visible:.3f} {unit} apart."
+    numbers = {"visible_gap": gap.visible, "least_gap": gap.least, "sigma": sigma}
+    points = {"nearest_subject": point(gap.first), "nearest_object": point(gap.second)}
+    below = 1.0 if axis != "y" else _stands_above(view, subject, other)
+    probability = min(below, normal_cdf((limit - gap.least) / sigma))
+    if probability < 0.5:
+        return Finding(
+            probability, limit - gap.least, unit, note, numbers, points, "more precise depth where the two meet"
+        )
     if axis == "y":
-        probability = min(probability, _stands_above(view, subject, objects[0]))
-    note = f"The nearest visible points of {claim.subject!r} and {claim.object!r} are {gap:.3f} {unit} apart."
-    if probability > 0.5 and sigma > limit:
-        raise CannotMeasure(f"{note} The depth is too coarse to tell contact from a small gap.", "more precise depth")
+        raise CannotMeasure(f"{note} Which of the two carries the other cannot be seen.", "the direction of gravity")
+    if gap.visible > limit or sigma > limit:
+        raise CannotMeasure(
+            f"{note} Whether the two touch is hidden, or finer than the depth.", "a view of the place where they meet"
+        )
     return Finding(
-        probability,
-        limit - gap,
+        normal_cdf((limit - gap.visible) / sigma),
+        limit - gap.visible,
         unit,
         note,
-        {"gap": gap, "sigma": sigma},
-        {"nearest_subject": point(near_first), "nearest_object": point(near_second)},
+        numbers,
+        points,
         "more precise depth where the two meet",
     )
 

@@ -9,7 +9,8 @@ import numpy as np
 from pipeline.geometry.order import probability_less
 from pipeline.records import Claim, DepthKind
 from pipeline.relations import Need
-from pipeline.rules.base import CannotMeasure, Finding, number_probability, point
+from pipeline.rules.base import CannotMeasure, Finding, in_words, number_probability, point
+from pipeline.rules.gaps import centre_error
 from pipeline.rules.view import FrameView
 
 _OWN_FRONT = ("in_front_of", "behind")
@@ -54,7 +55,7 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
         }
         if unit == "m":
             margin = z_object - z_subject
-            note += f" by {abs(margin):.2f} m ({z_subject:.2f} m against {z_object:.2f} m)"
+            note += f" by {in_words(abs(margin))} ({in_words(z_subject)} against {in_words(z_object)})"
         else:
             margin = gap
             note += f": its depth is {math.exp(-gap):.2f} times the other's"
@@ -88,12 +89,14 @@ def _with_value(
     """Judge order and difference together."""
     view.require(Need.METRIC)
     z_subject, z_other = view.z(subject), view.z(other)
-    gap_m = abs(z_subject - z_other)
+    # "10 cm closer" may be meant from surface to surface or from middle to middle.
+    first, second = (np.exp(view.object(index).quantiles) for index in (subject, other))
+    near_m, gap_m, far_m = (abs(float(second[at] - first[at])) for at in (3, len(first) // 2, -4))
+    low_m, high_m = min(near_m, gap_m, far_m), max(near_m, gap_m, far_m)
     scale = view.budget.scale[view.depth.scale_source]
-    sigma_m = math.hypot(
-        view.depth_noise(subject) * z_subject, math.hypot(view.depth_noise(other) * z_other, scale * gap_m)
-    )
-    value_probability, margin_m = number_probability(claim, gap_m, gap_m, sigma_m, view.settings.tolerance)
+    own_m = math.hypot(centre_error(view, subject), centre_error(view, other)) / 2
+    sigma_m = math.hypot(view.depth_noise(subject) * z_subject, view.depth_noise(other) * z_other, scale * gap_m, own_m)
+    value_probability, margin_m = number_probability(claim, low_m, high_m, sigma_m, view.settings.tolerance)
     return Finding(
         min(probability, value_probability),
         margin_m,

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from pipeline.records import Claim
-from pipeline.rules.base import Finding, number_probability, point
+from pipeline.rules.base import Finding, in_words, number_probability, point
 from pipeline.rules.view import FrameView
 
 
@@ -23,8 +23,8 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...])
         probability,
         margin_m,
         "m",
-        f"{claim.subject!r} is {near_m:.2f} m (nearest) to {middle_m:.2f} m (middle) away (+/- {sigma_m:.2f} m); "
-        f"the claim says {claim.value:g} {claim.unit}.",
+        f"{claim.subject!r} is {in_words(near_m)} (nearest) to {in_words(middle_m)} (middle) away "
+        f"(+/- {in_words(sigma_m)}); the claim says {claim.value:g} {claim.unit}.",
         {"nearest_m": near_m, "middle_m": middle_m, "sigma_m": sigma_m},
         {"subject": point(np.median(points, axis=0))},
         "more precise depth or scale",

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 
 from pipeline.geometry.order import normal_cdf
-from pipeline.geometry.regions import mask_box
-from pipeline.records import Claim, Region
+from pipeline.records import Claim
 from pipeline.rules.base import CannotMeasure, Finding
 from pipeline.rules.view import FrameView
 
@@ -30,8 +29,8 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
             f"The claim takes the view of {claim.perspective!r}, whose orientation is not known.",
             f"the orientation of {claim.perspective!r}",
         )
-    first, first_error = _centre(view, view.regions[subject], axis)
-    second, second_error = _centre(view, view.regions[objects[0]], axis)
+    first, first_error = _centre(view, subject, axis)
+    second, second_error = _centre(view, objects[0], axis)
     gap_px = sign * (second - first)
     probability = normal_cdf(gap_px / math.hypot(first_error, second_error))
     words = {"x": ("to the left of", "to the right of"), "y": ("above", "below")}[axis]
@@ -46,10 +45,8 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
     )
 
 
-def _centre(view: FrameView, region: Region, axis: str) -> tuple[float, float]:
+def _centre(view: FrameView, index: int, axis: str) -> tuple[float, float]:
     """Centre of a region along an axis and its error [px]."""
-    box = region.box_px
-    if region.mask is not None and region.mask.shape == (view.frame.height, view.frame.width):
-        box = mask_box(region.mask) or box
+    box = view.box_px(index)
     low, high = (box[0], box[2]) if axis == "x" else (box[1], box[3])
     return (low + high) / 2, view.budget.box_edge_px(high - low) / math.sqrt(2) + 1e-9

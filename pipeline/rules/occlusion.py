@@ -14,6 +14,8 @@ from pipeline.rules.view import FrameView
 # Neighbouring pixels of a depth map err together; so many of them count as one witness.
 _CORRELATION_PX = 4.0
 _GAP_PX = 2
+# The one who hides owns the contour almost alone; the other may own this much of its share.
+_CLEAR_SHARE = 0.3
 
 
 def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...], *, sign: int) -> Finding:
@@ -55,9 +57,13 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
         f"Along {contour.length_px:.0f} px of shared contour, {claim.subject!r} is in front on {owned_subject:.0%} "
         f"and {claim.object!r} on {owned_object:.0%}."
     )
-    if max(owned_subject, owned_object) < view.settings.contour_share:
+    most, least = max(owned_subject, owned_object), min(owned_subject, owned_object)
+    if most < view.settings.contour_share:
         in_front = 0.5
         note += " That is too little of the contour."
+    elif least > _CLEAR_SHARE * most:
+        in_front = 0.5
+        note += " The two parts of the contour contradict each other."
     elif not _agrees((owned_low > owned_high), contour, noise):
         in_front = 0.5
         note += " The surfaces around it do not confirm that, as where depth and picture are out of register."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pipeline.geometry.order import probability_within
+from pipeline.geometry.order import probability_about
 from pipeline.records import Claim
 from pipeline.rules.base import Finding
 from pipeline.rules.view import FrameView
@@ -16,7 +16,7 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...])
     sigma = math.hypot(view.depth_noise(subject), view.depth_noise(objects[0]))
     tolerance = view.settings.tolerance
     return Finding(
-        probability_within(gap, sigma, -tolerance, tolerance),
+        probability_about(gap, sigma, -tolerance, tolerance),
         tolerance - abs(gap),
         "relative",
         f"The depths of {claim.subject!r} and {claim.object!r} differ by {abs(math.expm1(gap)):.0%}.",

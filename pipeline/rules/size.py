@@ -3,57 +3,65 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.geometry.regions import mask_box
 from pipeline.records import Claim, Comparison
-from pipeline.rules.base import CannotMeasure, Finding, number_probability
+from pipeline.rules.base import CannotMeasure, Finding, in_words, number_probability
 from pipeline.rules.view import FrameView
+from pipeline.rules.visibility import cut_off
 
-_BORDER_PX = 2.0
+
+@dataclass(frozen=True)
+class Extent:
+    """One extent of an object, in metres or in the depth's own unit.
+
+    Args:
+        low: The smaller of two ways to measure it.
+        high: The larger one.
+        sigma: Standard deviation.
+        is_bound: Whether it is only a lower bound, because a part of the object is hidden or cut off.
+    """
+
+    low: float
+    high: float
+    sigma: float
+    is_bound: bool
 
 
-def measured(view: FrameView, index: int, extent: str) -> tuple[float, float, bool]:
+def measured(view: FrameView, index: int, extent: str) -> Extent:
     """One extent of an object, as the camera sees it.
 
-    Height and width are the sides of the region at the object's median depth (pinhole model); depth is
-    the range of the visible surface.
+    Height and width are measured in two ways: from the region's sides at the object's median depth (pinhole
+    model), which counts a visible top face as height, and from its points, which lose the edges. Depth is the
+    range of the visible surface, and always a lower bound.
 
     Args:
         view: The frame.
         index: Index of the region.
         extent: ``height``, ``width`` or ``depth``.
-
-    Returns:
-        (extent, its error, whether it is only a lower bound), in metres or in the depth's own unit. It
-        is a lower bound where the region reaches the border of the frame, and always for depth.
     """
-    region, camera = view.regions[index], view.camera
+    camera = view.camera
     z, noise = view.z(index), view.depth_noise(index)
+    axis = {"width": 0, "height": 1, "depth": 2}[extent]
+    first, last = (float(value) for value in np.percentile(view.points(index)[:, axis], (1, 99)))
+    length_error = view.budget.length(view.depth, camera.source)
     if extent == "depth":
-        low, high = np.percentile(view.points(index)[:, 2], (2, 98))
-        value = float(high - low)
-        return value, math.hypot(noise * z, view.budget.length(view.depth, camera.source) * value), True
-    box = region.box_px
-    if region.mask is not None:
-        box = mask_box(region.mask) or box
-    horizontal = extent == "width"
-    low_px, high_px = (box[0], box[2]) if horizontal else (box[1], box[3])
-    limit, focal = (camera.width, camera.fx) if horizontal else (camera.height, camera.fy)
-    side_px = high_px - low_px
-    value = side_px * z / focal
+        value = last - first
+        return Extent(value, value, math.hypot(noise * z, length_error * value), True)
+    box = view.box_px(index)
+    side_px, focal = (box[2] - box[0], camera.fx) if axis == 0 else (box[3] - box[1], camera.fy)
+    edges = (2 * view.settings.edge_px + 1) * z / focal
+    values = sorted((side_px * z / focal, last - first + edges))
     quantiles = view.object(index).quantiles
     quarter = len(quantiles) // 4
     # The silhouette may lie anywhere within the object's own depth.
     own_depth = (quantiles[-quarter - 1] - quantiles[quarter]) / 2
-    relative = math.hypot(
-        noise,
-        own_depth,
-        view.budget.length(view.depth, camera.source),
-        math.sqrt(2) * view.budget.box_edge_px(side_px) / max(side_px, 1.0),
-    )
-    return value, relative * value, low_px < _BORDER_PX or high_px > limit - _BORDER_PX
+    edge_error = math.sqrt(2) * view.budget.box_edge_px(side_px) / max(side_px, 1.0)
+    relative = math.hypot(noise, own_depth, length_error, edge_error)
+    sides = ("left", "right") if axis == 0 else ("top", "bottom")
+    return Extent(values[0], values[1], relative * values[1], any(cut_off(view, index, side) for side in sides))
 
 
 def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...]) -> Finding:
@@ -63,15 +71,13 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...])
         CannotMeasure: If only a lower bound is known and it does not settle the claim.
     """
     sides = (claim.measure,) if claim.measure else ("height", "width")
-    values = {side: measured(view, subject, side) for side in sides}
-    low = min(value for value, _, _ in values.values())
-    high = max(value for value, _, _ in values.values())
-    sigma_m = max(sigma for _, sigma, _ in values.values())
-    bounded_below = any(bound for _, _, bound in values.values())
+    found = {side: measured(view, subject, side) for side in sides}
+    low, high = min(part.low for part in found.values()), max(part.high for part in found.values())
+    sigma_m = max(part.sigma for part in found.values())
     probability, margin_m = number_probability(claim, low, high, sigma_m, view.settings.tolerance)
-    described = ", ".join(f"{side} {value:.2f} m" for side, (value, _, _) in values.items())
-    note = f"{claim.subject!r} has {described} (+/- {sigma_m:.2f} m); the claim says {claim.value:g} {claim.unit}."
-    if bounded_below and not _settled(claim, low, high, probability):
+    described = ", ".join(f"{side} {in_words(part.low)} to {in_words(part.high)}" for side, part in found.items())
+    note = f"{claim.subject!r} has {described} (+/- {in_words(sigma_m)}); the claim says {claim.value:g} {claim.unit}."
+    if any(part.is_bound for part in found.values()) and not _settled(claim, low, high, probability):
         raise CannotMeasure(
             f"{note} Only a part of it is visible, so this is a lower bound.", "a view of the whole object"
         )
@@ -80,7 +86,11 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...])
         margin_m,
         "m",
         note,
-        {**{f"{side}_m": value for side, (value, _, _) in values.items()}, "sigma_m": sigma_m},
+        {
+            **{f"{side}_low_m": part.low for side, part in found.items()},
+            **{f"{side}_high_m": part.high for side, part in found.items()},
+            "sigma_m": sigma_m,
+        },
         needs="more precise depth, scale or focal length",
     )
 

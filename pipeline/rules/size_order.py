@@ -23,9 +23,7 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
     probability = normal_cdf(sign * gap / math.hypot(first_error, second_error))
     note = f"{claim.subject!r} measures {math.exp(gap):.2f} times {claim.object!r} ({extent})."
     if (first_bound and gap < 0) or (second_bound and gap > 0):
-        raise CannotMeasure(
-            f"{note} The smaller one is cut off by the border of the frame.", "a view of both whole objects"
-        )
+        raise CannotMeasure(f"{note} The smaller one is cut off or hidden in part.", "a view of both whole objects")
     return Finding(
         probability,
         sign * gap,
@@ -40,6 +38,10 @@ def _log_size(view: FrameView, index: int, extent: str) -> tuple[float, float, b
     """Logarithm of a size, its error, and whether it is only a lower bound."""
     sides = ("height", "width") if extent == "size" else (extent,)
     found = [measured(view, index, side) for side in sides]
-    logs = [math.log(max(value, 1e-9)) for value, _, _ in found]
-    errors = [error / max(value, 1e-9) for value, error, _ in found]
-    return sum(logs) / len(logs), max(errors), any(bound for _, _, bound in found)
+    logs = [(math.log(max(part.low, 1e-9)), math.log(max(part.high, 1e-9))) for part in found]
+    middle = sum(low + high for low, high in logs) / (2 * len(logs))
+    error = max(
+        math.hypot(part.sigma / max(part.high, 1e-9), (high - low) / 2)
+        for part, (low, high) in zip(found, logs, strict=True)
+    )
+    return middle, error, any(part.is_bound for part in found)

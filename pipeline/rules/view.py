@@ -17,13 +17,14 @@ from pipeline.geometry.objects import (
     object_pixels,
     order_coordinate,
     shared_pixels,
+    without,
 )
-from pipeline.geometry.regions import Window, box_window, boxes_gap, boxes_iou
-from pipeline.records import DepthKind, DepthMap, Frame, Origin, Region
+from pipeline.geometry.regions import Window, box_window, boxes_gap, boxes_iou, mask_box
+from pipeline.records import Box, DepthKind, DepthMap, Frame, Origin, Region
 from pipeline.relations import Need
 from pipeline.rules.base import CannotMeasure, Settings
 
-# Two boxes that overlap more than this may be one thing seen twice.
+# Two boxes of one label that overlap more than this are one thing seen twice.
 _SAME_IOU = 0.7
 # A region owns what was found in another's box if it claims more than this share of it.
 _OWNED_SHARE = 0.8
@@ -103,6 +104,8 @@ class FrameView:
                     f"The depth in the box of {self.label(index)!r} is mostly that of {self.label(owner)!r}.",
                     "a mask, or a box around what is visible of it",
                 )
+            elif not isinstance(found, CannotMeasure):
+                found = self._without_smaller(index, found)
             self._own[index] = found
         found = self._own[index]
         if isinstance(found, CannotMeasure):
@@ -118,6 +121,22 @@ class FrameView:
                 self._candidates[index] = refusal
         return self._candidates[index]
 
+    def _without_smaller(self, index: int, found: ObjectPixels) -> ObjectPixels | CannotMeasure:
+        """What is left of a box's object without the objects of smaller boxes within it, as a table without cups."""
+        if self.regions[index].mask is not None:
+            return found
+        area = _area(self.regions[index])
+        smaller = [self._candidate(other) for other in self._rivals(index) if _area(self.regions[other]) < area]
+        parts = [part for part in smaller if isinstance(part, ObjectPixels) and shared_pixels(found, part)]
+        if not parts:
+            return found
+        left = without(found, parts, self.settings.edge_px)
+        if left is None or np.count_nonzero(left.core) < self.settings.min_pixels:
+            return CannotMeasure(
+                f"The depth in the box of {self.label(index)!r} is all that of smaller regions.", "a mask"
+            )
+        return left
+
     def _owner(self, index: int, found: ObjectPixels) -> int | None:
         """Another region that owns nearly all pixels found in a box: same depth, and they fill its box better."""
         if self.regions[index].mask is not None:
@@ -127,8 +146,7 @@ class FrameView:
             rival = self._candidate(other)
             if isinstance(rival, CannotMeasure) or shared_pixels(found, rival) <= _OWNED_SHARE * area:
                 continue
-            quarter = len(rival.quantiles) // 4
-            same_depth = rival.quantiles[quarter] <= found.median <= rival.quantiles[-quarter - 1]
+            same_depth = rival.quantiles[1] <= found.median <= rival.quantiles[-2]
             if same_depth and (self.regions[other].mask is not None or rival.mask.mean() > found.mask.mean()):
                 return other
         return None
@@ -142,7 +160,8 @@ class FrameView:
         for other, rival in enumerate(self.regions):
             if other == index or rival.frame != region.frame or rival.is_point or rival.origin is Origin.OCR:
                 continue
-            if boxes_gap(region.box_px, rival.box_px) < 0 and boxes_iou(region.box_px, rival.box_px) <= _SAME_IOU:
+            seen_twice = region.label == rival.label and boxes_iou(region.box_px, rival.box_px) > _SAME_IOU
+            if boxes_gap(region.box_px, rival.box_px) < 0 and not seen_twice:
                 yield other
 
     def _cut_out(self, index: int) -> ObjectPixels:
@@ -213,6 +232,11 @@ class FrameView:
             return math.exp(median)
         return -median if self.depth.kind.larger_is_nearer else median
 
+    def box_px(self, index: int) -> Box:
+        """Tight box of a region: that of its mask where it has one."""
+        region = self.regions[index]
+        return (None if region.mask is None else mask_box(region.mask)) or region.box_px
+
     def depth_noise(self, index: int) -> float:
         """Error of an object's order coordinate, in its unit."""
         z = self.z(index) if self.depth.kind.has_shape else 0.0
@@ -226,3 +250,8 @@ class FrameView:
     def label(self, index: int) -> str:
         """Label of a region."""
         return self.regions[index].label
+
+
+def _area(region: Region) -> float:
+    left, top, right, bottom = region.box_px
+    return (right - left) * (bottom - top)

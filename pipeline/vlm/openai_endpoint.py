@@ -188,7 +188,7 @@ class OpenAIEndpoint:
         """One sentence on what went wrong and how to mend it."""
         import openai
 
-        attempts = f"after {self._max_retries + 1} attempts"
+        attempts = f"after {self._max_retries + 1} attempts" if self._max_retries else "at the first attempt"
         if isinstance(error, openai.APITimeoutError):
             return (
                 f"{self._address} did not answer within {self._timeout_s:g} s {attempts}: raise vlm.timeout_s, or send "

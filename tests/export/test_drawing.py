@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.export.drawing import draw_text, line_height, printable, shorten, text_width, wrap
+from pipeline.export.drawing import draw_text, line_height, printable, shorten, shorten_middle, text_width, wrap
 
 TEXTS = st.text(alphabet=st.characters(), max_size=80)
 
@@ -40,6 +40,14 @@ def test_short_text_is_not_shortened() -> None:
     assert shorten("cup", 18, 500) == "cup"
     assert shorten("a cup and a book", 18, 60).endswith("...")
     assert wrap("", 18, 100, 3) == []
+
+
+@pytest.mark.parametrize(
+    "text, shortened",
+    [("cup", "cup"), ("x" * 24, "x" * 24), ("the red cup on the left shelf", "the red cup...left shelf")],
+)
+def test_long_names_keep_their_beginning_and_end(text: str, shortened: str) -> None:
+    assert shorten_middle(text, 24) == shortened
 
 
 def test_words_stay_whole_where_they_fit() -> None:

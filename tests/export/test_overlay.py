@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from pipeline.camera import Camera
 from pipeline.errors import ExportError
+from pipeline.export.drawing import line_height
 from pipeline.export.overlay import draw_overlay, write_overlay
 from pipeline.export.palette import STATUS_COLOURS, region_colour
-from pipeline.export.pictures import INVALID, Mark, colour_range, draw_depth, draw_photo, nearness
+from pipeline.export.panel import TEXT_PX, draw_verdicts, probability_text
+from pipeline.export.pictures import Mark, colour_range, draw_depth, draw_hatch, draw_photo, nearness
 from pipeline.records import Answer, Claim, DepthKind, DepthMap, Frame, Region, Result, Scene, Status, Verdict
 
 RED = (255, 0, 0)
@@ -88,7 +90,7 @@ def test_labels_do_not_hide_each_other_while_there_is_room() -> None:
 
 
 @pytest.mark.parametrize("kind", list(DepthKind))
-def test_nearer_is_warmer_and_invalid_is_dark(kind: DepthKind) -> None:
+def test_nearer_is_warmer_and_invalid_is_hatched(kind: DepthKind) -> None:
     near_to_far = np.linspace(1, 5, 50)
     values = 1 / near_to_far if kind.larger_is_nearer else near_to_far
     valid = np.ones((20, 50), dtype=bool)
@@ -97,15 +99,15 @@ def test_nearer_is_warmer_and_invalid_is_dark(kind: DepthKind) -> None:
     depth = DepthMap(np.tile(values, (20, 1)), valid, kind, source)
     near = nearness(depth, 50, 20)
     picture = draw_depth(near, colour_range([near])).astype(int)
-    assert (picture[0] == INVALID).all()
+    assert (picture[0] == draw_hatch(50, 20)[0]).all()
     redness = picture[10, :, 0] - picture[10, :, 2]
     assert redness[0] > redness[25] > redness[-1]
 
 
-def test_depth_without_a_valid_pixel_is_dark() -> None:
+def test_depth_without_a_valid_pixel_is_hatched() -> None:
     depth = DepthMap.from_values(np.full((4, 5), np.nan), "scale_invariant")
     near = nearness(depth, 10, 8)
-    assert (draw_depth(near, colour_range([near])) == INVALID).all()
+    assert (draw_depth(near, colour_range([near])) == draw_hatch(10, 8)).all()
 
 
 def test_the_panel_grows_with_the_claims_until_it_counts_the_rest() -> None:
@@ -123,13 +125,78 @@ def test_every_status_is_drawn_in_its_colour_and_no_other(status: Status) -> Non
 
 
 def test_undecided_verdicts_say_what_they_need() -> None:
-    scene = Scene("item", (frame(64, 48),))
     claim = Claim("left_of", "cup", "book")
-    said, unsaid = (
-        draw_overlay(scene, result(verdicts=(Verdict(claim, "undecided", reason, needs="metric depth"),)))
-        for reason in ("No scale; needs metric depth", "No scale")
-    )
-    assert np.array_equal(said, unsaid)
+    unsure = Verdict(claim, "undecided", "No scale. " * 90, needs="metric depth")
+    sure = Verdict(claim, "supported", "No scale. " * 90, 0.99)
+    said, unsaid = (draw_verdicts(result(verdicts=(one,)), 1120) for one in (unsure, sure))
+    assert len(said) == len(unsaid) + line_height(TEXT_PX)
+
+
+def test_long_claims_are_wrapped_until_the_second_name_is_shown() -> None:
+    claim = Claim("left_of", "the first of many cups " * 3, "the last of many books")
+    texts: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipeline.export.panel.draw_text", lambda _sheet, text, *_rest: texts.append(text))
+        draw_verdicts(result(verdicts=(verdict(claim=claim),)), 1120)
+    assert claim.in_words().replace(" ", "") in "".join(texts).replace(" ", "")
+
+
+def test_what_the_table_leaves_out_is_counted_by_status() -> None:
+    verdicts = (verdict(),) * 25 + (verdict("refuted"), verdict("undecided"), verdict("undecided"))
+    texts: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipeline.export.panel.draw_text", lambda _sheet, text, *_rest: texts.append(text))
+        draw_verdicts(result(verdicts=verdicts), 1120)
+    assert "and 4 more in results.jsonl: 1 supported, 1 refuted, 2 undecided" in texts
+
+
+@pytest.mark.parametrize(
+    "probability, text",
+    [
+        (0.9, "0.90"),
+        (0.9501, "0.950"),
+        (0.9499, "0.950"),
+        (0.931, "0.931"),
+        (0.048, "0.048"),
+        (0.5, "0.50"),
+        (1, "1.00"),
+    ],
+)
+def test_probabilities_close_to_the_thresholds_have_three_digits(probability: float, text: str) -> None:
+    assert probability_text(probability) == text
+
+
+def test_depth_of_a_panorama_stands_below_the_photo() -> None:
+    def drawn(width: int, height: int) -> tuple[int, int]:
+        depth = DepthMap.from_values(np.full((height, width), 2.0), "metric", "sensor")
+        rows, columns = np.nonzero(
+            (draw_overlay(Scene("item", (frame(width, height),), depth=(depth,)), result()) == 90).all(axis=2)
+        )
+        return int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1
+
+    assert drawn(1000, 400)[0] > 900
+    assert drawn(800, 400)[0] == 752
+
+
+def test_labels_shrink_with_the_photo_and_are_cut_in_the_middle() -> None:
+    region = Region("the third red cup from the left on the upper shelf", (100, 200, 300, 300))
+    chip_px = []
+    for frames in (1, 3, 12):
+        scene = Scene(
+            "item",
+            (frame(640, 480),) * frames,
+            depth=(DepthMap.from_values(np.ones((480, 640)), "metric", "sensor"),) * frames,
+        )
+        picture = draw_overlay(scene, result(regions=(region,)))
+        chip_px.append(count_pixels(picture, region_colour(0)))
+    assert chip_px[0] > 2 * chip_px[1] > 2 * chip_px[2] > 0
+
+
+def test_a_label_avoids_a_small_object_above_its_box() -> None:
+    small, large = Region("pin", (110, 80, 130, 98)), Region("cup", (100, 100, 300, 300))
+    marks = [Mark(large, "cup", RED), Mark(small, "", (0, 0, 255))]
+    picture = draw_photo(frame(640, 480).rgb, marks, 640, 480, 16, 1)
+    assert not (picture[80:98, 110:130] == RED).all(axis=2).any()
 
 
 @pytest.mark.parametrize("count, with_depth", [(1, False), (1, True), (2, True), (7, True), (16, False), (40, True)])

@@ -74,6 +74,15 @@ def test_never_more_points_than_wanted_and_always_the_same(most: int) -> None:
     np.testing.assert_array_equal(cloud.positions, everything.positions[:: -(-total // most)])
 
 
+def test_points_far_beyond_all_others_are_left_out() -> None:
+    depth_m = np.ones((HEIGHT, WIDTH))
+    depth_m[0, 0], depth_m[0, 1] = 79, 1.9
+    wild = Scene("item", (Frame(RGB, CAMERA),), depth=(DepthMap.from_values(depth_m, "metric", "sensor"),))
+    cloud = coloured_points(wild, result(), 10_000)
+    assert cloud is not None and len(cloud.positions) == WIDTH * HEIGHT - 1
+    assert cloud.positions[:, 2].max() == pytest.approx(1.9)
+
+
 def test_posed_frames_are_merged_in_the_world() -> None:
     pose = turned(0.7, (1.0, -2.0, 3.0))
     cloud = coloured_points(scene(poses=(np.eye(4), pose)), result(), 10_000)
