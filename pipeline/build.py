@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,10 @@ def build(node: DictConfig, **arguments: Any) -> Any:
             cause = cause.__cause__
         target = node.get("_target_", "?")
         reason = str(error.__cause__ or error).splitlines()[0]
+        unknown = re.search(r"unexpected keyword argument '(\w+)'", reason)
+        if unknown and unknown[1] in node:
+            known = sorted(key for key in map(str, node) if key[0] != "_" and key != unknown[1])
+            raise ConfigError(f"{target} has no key {unknown[1]!r}; known are {', '.join(known) or 'none'}.") from error
         raise ConfigError(f"The configuration of {target} does not fit: {reason}") from error
 
 

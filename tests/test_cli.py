@@ -149,9 +149,9 @@ def test_the_whole_configuration_can_be_printed(command_line: CommandLine) -> No
 
 @pytest.mark.parametrize("flag_first", [True, False])
 def test_a_sweep_writes_one_folder_per_combination(command_line: CommandLine, tmp_path: Path, flag_first: bool) -> None:
-    overrides = [f"input={tmp_path / 'photo.png'}", "claims=claims.json", "depth=none", *LIGHT]
+    overrides = [f"input={tmp_path / 'photo.png'}", "claims=claims.json", *ANSWERED, *LIGHT]
     sweep = ["verify.verifier.risk=0.01,0.1", "question=Which, of these?", "output_dir=out"]
-    done = command_line("verify", *(["-m"] * flag_first), *overrides, *sweep, *(["-m"] * (not flag_first)))
+    done = command_line("run", *(["-m"] * flag_first), *overrides, *sweep, *(["-m"] * (not flag_first)))
     assert (done.returncode, done.stderr) == (0, "")
     folders = sorted(path.parent for path in (tmp_path / "out").rglob("results.jsonl"))
     assert [folder.name for folder in folders] == ["0", "1"]
@@ -215,8 +215,8 @@ BAD: Mapping[str, tuple[tuple[str, ...], str]] = {
     "no question": (("run", "input=photo.png", *ANSWERED), "no question"),
     "unknown option": (("run", "depth=midass"), "Could not find 'depth/midass' Available options in 'depth': dpt_beit"),
     "unknown key": (("run", "depht=none"), "depht"),
-    "unknown deep key": (("run", "verify.verifier.rsik=0.1"), "verify.verifier.rsik"),
-    "added key": (("run", "+export.sound=true"), "sound"),
+    "unknown deep key": (("run", "verify.verifier.rsik=0.1"), "verify.verifier.rsik; known there are "),
+    "added key": (("run", "+export.sound=true"), "no key 'sound'; known are max_points, overlay, ply"),
     "wrong type": (("run", "verify.verifier.risk=low"), "verify.verifier.risk must be a number, not 'low'"),
     "wrong truth value": (("run", "resume=flase"), "resume must be true or false, not 'flase'"),
     "out of range": (("run", "verify.verifier.risk=0.7"), "0.7"),

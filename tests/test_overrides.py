@@ -275,3 +275,19 @@ def test_an_unknown_key_or_option_is_named_on_one_line(override: str, words: str
 
 def test_an_error_without_words_is_called_by_its_type() -> None:
     assert describe(ValueError()) == '"ValueError"'
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("input.foo=1", "There is no key input.foo; known there are camera, "),
+        ("input.camra=1", "did you mean 'camera'?"),
+        ("input.depth=d.png", "input.depth is a key of input=PATH only"),
+        ("vlm.base_url=x", "vlm.base_url is a key of vlm=openai only"),
+        ("verify.verifier.settings.edge=1", "did you mean 'edge_px'?"),
+    ],
+)
+def test_an_unknown_key_is_answered_with_the_known_ones(override: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config([override])
+    assert words in str(caught.value) and "\n" not in str(caught.value)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import DependencyError, InputError
-from pipeline.ingest.files import check_keys, decoding, existing_file, natural_key, one_line
+from pipeline.ingest.files import check_keys, decoding, existing_file, existing_path, natural_key, one_line
 
 
 def test_numbers_in_names_are_sorted_by_value():
@@ -43,6 +43,17 @@ def test_whatever_a_decoder_raises_becomes_an_input_error():
 def test_a_missing_package_is_not_taken_for_a_damaged_file():
     with pytest.raises(DependencyError, match="missing"), decoding(Path("a.exr"), "depth file"):
         raise ImportError("No module named 'OpenEXR'")
+
+
+def test_a_missing_file_is_answered_with_a_name_that_is_like_it(tmp_path):
+    for name in ("color.png", "claims.json", "photo.jpg"):
+        (tmp_path / name).write_bytes(b"x")
+    for name, known in (("colour.png", "color.png"), ("photo.png", "photo.jpg"), ("claim.json", "claims.json")):
+        with pytest.raises(InputError, match=f"did you mean '{known}'"):
+            existing_path(tmp_path / name)
+    for name in ("nofile.png", "x.json", "depth.jpg"):
+        with pytest.raises(InputError, match=r"does not exist\.$"):
+            existing_path(tmp_path / name)
 
 
 def test_paths_are_made_absolute(tmp_path, monkeypatch):

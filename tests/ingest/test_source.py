@@ -104,3 +104,16 @@ def test_the_configuration_makes_a_source(repository, picture):
     (item,) = source.items()
     assert item.questions == ("Where?",)
     assert len(source.scene(item).frames) == 2
+
+
+def test_claims_by_item_must_name_an_item_of_the_input(picture):
+    claims = {"items": {"other": {"claims": [CLAIM]}}}
+    with pytest.raises(InputError, match=r"items of the claims \('other'\) are none of the input's \('photo'\)"):
+        FileSource(picture(), claims=claims).items()
+    (item,) = FileSource(picture("other.png"), claims=claims).items()
+    assert item.id == "other"
+
+
+def test_an_unknown_key_is_answered_with_the_known_ones(picture):
+    with pytest.raises(ConfigError, match=r"no key 'video_framez'; known are camera, .*did you mean 'video_frames'"):
+        FileSource(picture(), video_framez=3)

@@ -84,7 +84,7 @@ def test_lines_of_one_row_are_read_from_left_to_right_although_they_do_not_start
 
 def test_a_missing_package_is_named_with_its_remedy(monkeypatch):
     monkeypatch.setitem(sys.modules, "rapidocr", None)
-    with pytest.raises(DependencyError, match=r"pip install 'theodolite\[ocr\]'"):
+    with pytest.raises(DependencyError, match=r"bash scripts/setup\.sh ocr.*pip install rapidocr onnxruntime"):
         RapidOcr().read(sign(), 0)
 
 
