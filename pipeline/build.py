@@ -22,15 +22,25 @@ from pipeline.stages.ocr import OcrStage
 from pipeline.vlm.none import NoModel
 
 
-def build(node: DictConfig, **arguments: Any) -> Any:
+def build(node: DictConfig, plain: Mapping[str, Any] | None = None, **arguments: Any) -> Any:
     """Make the object that a configuration node names.
+
+    Args:
+        node: The node.
+        plain: Further arguments as they are; in ``arguments`` a text with ``${...}`` would be interpolated.
+        **arguments: Further arguments.
 
     Raises:
         TheodoliteError: Whatever the object's own checks raise.
         ConfigError: If the object cannot be made of these keys.
     """
     try:
-        return instantiate(node, **arguments)
+        if plain is None:
+            return instantiate(node, **arguments)
+        missing = sorted(OmegaConf.missing_keys(node))
+        if missing:
+            raise ConfigError(f"Missing mandatory value: {node._get_full_key(missing[0])}.")
+        return instantiate(node, _partial_=True, **arguments)(**plain)
     except OmegaConfBaseException as error:
         raise ConfigError(f"{describe(error)}.") from error
     except InstantiationException as error:
@@ -69,7 +79,7 @@ def build_stages(config: DictConfig) -> Stages:
 
 def build_source(config: DictConfig) -> Source:
     """Where the items come from."""
-    source: Source = build(config.input)
+    source: Source = build(config.input, {"question": config.question, "claims": config.claims})
     return source
 
 

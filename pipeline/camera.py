@@ -9,10 +9,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
 from pipeline.errors import RecordError
+
+# Far beyond any picture; keeps products of sides within floating-point numbers.
+MAX_SIDE_PX = 1_000_000_000
 
 
 class CameraSource(StrEnum):
@@ -38,7 +42,8 @@ class Camera:
         source: Where the numbers came from.
 
     Raises:
-        RecordError: If a focal length or a side is not positive, or a number is not finite.
+        RecordError: If a focal length or a side is not positive, a number is not finite, or the source is
+            unknown.
     """
 
     fx: float
@@ -52,18 +57,22 @@ class Camera:
     def __post_init__(self) -> None:
         """Check the numbers."""
         for name in ("fx", "fy", "cx", "cy"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not math.isfinite(value):
-                raise RecordError(f"Camera {name} must be a finite number of pixels, not {value!r}.")
-            object.__setattr__(self, name, float(value))
+            object.__setattr__(self, name, _finite(name, getattr(self, name)))
         if self.fx <= 0 or self.fy <= 0:
             raise RecordError(f"Camera focal lengths must be positive, not fx={self.fx:g}, fy={self.fy:g}.")
         for name in ("width", "height"):
-            value = getattr(self, name)
-            if not float(value).is_integer() or value < 1:
-                raise RecordError(f"Camera {name} must be a whole number of pixels >= 1, not {value!r}.")
-            object.__setattr__(self, name, int(value))
-        object.__setattr__(self, "source", CameraSource(self.source))
+            side = _finite(name, getattr(self, name))
+            if not (side.is_integer() and 1 <= side <= MAX_SIDE_PX):
+                raise RecordError(
+                    f"Camera {name} must be a whole number of pixels from 1 to {MAX_SIDE_PX}, not {side:g}."
+                )
+            object.__setattr__(self, name, int(side))
+        try:
+            object.__setattr__(self, "source", CameraSource(self.source))
+        except ValueError:
+            raise RecordError(
+                f"Camera source must be one of {', '.join(CameraSource)}, not {self.source!r:.60}."
+            ) from None
 
     @classmethod
     def from_fov(cls, width: int, height: int, fov_deg: float, source: CameraSource = CameraSource.ASSUMED) -> Camera:
@@ -137,3 +146,15 @@ class Camera:
                 height=camera.width,
             )
         return camera
+
+
+def _finite(name: str, value: Any) -> float:
+    """The value as a float; whole numbers may be too large for one, and texts and lists are none."""
+    known = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    try:
+        number = float(value) if known else math.nan
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise RecordError(f"Camera {name} must be a finite number of pixels, not {value!r:.60}.")
+    return number

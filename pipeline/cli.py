@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -25,8 +26,17 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-console = Console(soft_wrap=True, highlight=False)
-errors = Console(stderr=True, soft_wrap=True, highlight=False)
+
+class _Console(Console):
+    """A console that leaves a closed pipe to the caller."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise again, where rich would end the process."""
+        raise BrokenPipeError
+
+
+console = _Console(soft_wrap=True, highlight=False)
+errors = _Console(stderr=True, soft_wrap=True, highlight=False)
 
 USAGE = """\
 Theodolite: ask a vision-language model about space, and check its answer against geometry.
@@ -52,6 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     verbose = any(argument in ("-v", "--verbose") for argument in given)
     given = [argument for argument in given if argument not in ("-v", "--verbose")]
+    for stream in (sys.stdout, sys.stderr):
+        # A console that cannot show a letter shows a question mark.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     _set_up_logging(verbose)
     if not given or given[0] in ("-h", "--help", "help"):
         console.print(USAGE, markup=False)
@@ -78,10 +92,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _refuse(error: Exception, verbose: bool) -> int:
+    from pipeline.summary import one_line
+
     if verbose:
         errors.print_exception()
     line = str(error) if isinstance(error, TheodoliteError) else f"Unexpected {type(error).__name__}: {error}; try -v."
-    errors.print("[red]Error:[/red] " + escape(" ".join(line.split())))
+    errors.print("[red]Error:[/red] " + escape(one_line(line)))
     return 2
 
 
@@ -152,10 +168,12 @@ def _run_job(config: DictConfig) -> int:
 
     from pipeline.build import build_source, build_stages, check_types
     from pipeline.stages.compose import run
-    from pipeline.summary import print_summary
+    from pipeline.summary import one_line, print_summary
 
     check_types(config)
     folder = Path(HydraConfig.get().runtime.output_dir)
+    if any(Path(path).absolute().parent == folder.absolute() for path in _manifests(config)):
+        raise ConfigError(f"The input lies in {folder}, where the results go; choose another output_dir.")
     source = build_source(config)
     stages = build_stages(config)
     progress, on_item = _progress(source.count())
@@ -164,9 +182,15 @@ def _run_job(config: DictConfig) -> int:
     print_summary(console, summary)
     if summary.failures and not summary.results and not summary.skipped and len(summary.failures) == 1:
         item, stage, reason = summary.failures[0]
-        errors.print("[red]Error:[/red] " + escape(f"{reason} (item {item}, stage {stage})"))
+        errors.print("[red]Error:[/red] " + escape(one_line(f"{reason} (item {item}, stage {stage})")))
         return 2
     return 1 if summary.failures else 0
+
+
+def _manifests(config: DictConfig) -> list[str]:
+    """Paths of the input that a run could overwrite."""
+    path = config.input.get("path")
+    return [path] if isinstance(path, str) and path.endswith(".jsonl") else []
 
 
 def _progress(total: int | None) -> tuple[Any, Callable[[str], None]]:

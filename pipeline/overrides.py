@@ -78,7 +78,7 @@ def _override(key: str, value: str, sweep: bool) -> list[str]:
     values = value.split(",") if sweep else [value]
     if key == "input" and not all(name in options_of("input") for name in values):
         return ["input=auto", f"input.path={_quoted(value, sweep, 'input.path')}"]
-    if key in _FREE_TEXT and value != "null":
+    if key.lstrip("+") in _FREE_TEXT and value != "null":
         return [f"{key}={_quote(value)}"]
     return [f"{key}={_quoted(value, sweep, key)}"]
 

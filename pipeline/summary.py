@@ -17,7 +17,12 @@ def print_summary(console: Console, summary: Summary) -> None:
     Every entry is one line, however long, so that paths can be copied.
     """
     for title, text in _lines(summary):
-        console.print(f"[bold]{title:<8}[/bold] {escape(text)}", soft_wrap=True)
+        console.print(f"[bold]{title:<8}[/bold] {escape(one_line(text))}", soft_wrap=True)
+
+
+def one_line(text: str) -> str:
+    """The text on one line, without characters that a terminal would obey."""
+    return " ".join("".join(part if part.isprintable() else " " for part in text).split())
 
 
 def _lines(summary: Summary) -> list[tuple[str, str]]:

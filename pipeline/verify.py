@@ -6,16 +6,20 @@ import importlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from pipeline.claims.resolve import Resolution, resolve, resolve_all
 from pipeline.error_budget import ErrorBudget
 from pipeline.errors import ConfigError
+from pipeline.geometry.regions import boxes_iou
 from pipeline.records import Claim, Evidence, Region, Scene, Status, Verdict
 from pipeline.relations import RELATIONS, Need, Relation
 from pipeline.rules.base import CannotMeasure, Finding, Settings
 from pipeline.rules.view import FrameView
 
 _MOST_CERTAIN = 1e-6
+# Boxes that overlap more than this hold the same pixels.
+_SAME_IOU = 0.95
 
 
 @dataclass(frozen=True)
@@ -88,9 +92,9 @@ class Verifier:
         for frame, indices in found.items():
             try:
                 views[frame].require(_need(claim, relation))
-                if relation.objects and len(set(indices)) < len(indices):
+                if relation.objects and _coincide([regions[index] for index in indices]):
                     raise CannotMeasure(
-                        "Subject and object are the same region.", "an object that is different from the subject"
+                        "Subject and object are the same region.", "regions that differ, or masks that tell them apart"
                     )
                 finding = rule(claim, views[frame], indices[0], indices[1:], **relation.options)
                 judged.append(_Judged(frame, indices, finding=finding))
@@ -140,6 +144,15 @@ class Verifier:
         if probability >= 1 - self.risk:
             return Status.SUPPORTED
         return Status.REFUTED if probability <= self.risk else Status.UNDECIDED
+
+
+def _coincide(regions: Sequence[Region]) -> bool:
+    """Whether two of the regions cannot be told apart."""
+    return any(
+        first is second
+        or (first.mask is None and second.mask is None and boxes_iou(first.box_px, second.box_px) > _SAME_IOU)
+        for first, second in combinations(regions, 2)
+    )
 
 
 def _need(claim: Claim, relation: Relation) -> Need:

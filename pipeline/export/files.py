@@ -9,6 +9,11 @@ from pathlib import Path
 
 from pipeline.errors import ExportError
 
+try:
+    import fcntl
+except ImportError:  # Windows has no advisory locks.
+    fcntl = None  # type: ignore[assignment]
+
 
 def make_folder(folder: Path) -> None:
     """Make the folder and its parents.
@@ -44,6 +49,32 @@ def replacing(path: Path) -> Iterator[Path]:
         raise write_error(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Keep other runs out of a folder while the block runs.
+
+    Raises:
+        ExportError: If another run writes there, or the folder cannot be written.
+    """
+    make_folder(folder)
+    path = folder / ".lock"
+    try:
+        file = path.open("w")
+    except OSError as error:
+        raise write_error(path, error) from error
+    with file:
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ExportError(
+                    f"Another run writes to {folder}; wait for it, or choose another output_dir."
+                ) from None
+            except OSError:  # Some network file systems know no locks.
+                pass
+        yield
 
 
 def write_error(path: Path, error: OSError) -> ExportError:

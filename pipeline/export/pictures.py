@@ -26,6 +26,7 @@ INVALID: Colour = (214, 217, 221)
 HATCH: Colour = (160, 164, 170)
 _HATCH_PX = 8
 _CHIP_CHARACTERS = 24
+_MOST_NAMES = 80  # More names than this hide the picture, and take long to place.
 _MASK_OPACITY = 0.28
 _RIM: Colour = (20, 20, 20)
 
@@ -83,9 +84,9 @@ def draw_photo(
     for mark in marks:
         corners.append(_draw_box(picture, mark, scale, line_px))
     chips: list[_Rectangle] = []
-    boxes = [(x1, y1, x2 - x1, y2 - y1) for x1, y1, x2, y2 in filter(None, corners)]
+    boxes = [(x1, y1, x2 - x1, y2 - y1) for x1, y1, x2, y2 in filter(None, corners)][:_MOST_NAMES]
     for mark, corner in zip(marks, corners, strict=True):
-        if corner is not None and mark.name:
+        if corner is not None and mark.name and len(chips) < _MOST_NAMES:
             chips.append(_draw_chip(picture, mark, corner, chips, boxes, text_px))
     return picture
 

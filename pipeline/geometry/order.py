@@ -13,6 +13,15 @@ def normal_cdf(value: float) -> float:
     return float(ndtr(value))
 
 
+def probability_positive(measured: float, sigma: float) -> float:
+    """Probability that the true value is positive, given a measurement with normal error.
+
+    >>> probability_positive(1.0, 0.0), probability_positive(0.0, 0.0), round(probability_positive(1.96, 1.0), 3)
+    (1.0, 0.5, 0.975)
+    """
+    return normal_cdf(measured / sigma) if sigma > 0 else float((np.sign(measured) + 1) / 2)
+
+
 def probability_less(first: np.ndarray, second: np.ndarray, noise: float) -> float:
     """Probability that a draw of the first distribution is less than one of the second.
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pipeline.errors import InputError, RecordError
+from pipeline.geometry.regions import box_window
 from pipeline.ingest.files import check_keys, existing_file, one_line
 from pipeline.ingest.pictures import open_picture
 from pipeline.ingest.resampling import Size, size_of
@@ -142,8 +143,11 @@ def make_region(plain: Mapping[str, Any], sizes: Sequence[Size]) -> Region:
         plain: A region as ``parse_region`` returns it.
         sizes: (width, height) [px] of each upright frame, as it is stored.
 
+    Returns:
+        The region; a box that reaches beyond its frame is clipped.
+
     Raises:
-        InputError: If the frame does not exist, the box lies outside it or the mask does not fit.
+        InputError: If the frame does not exist, the box shows no pixel of it or the mask does not fit.
         RecordError: If another rule of the region is broken.
     """
     what = f"region {plain.get('label')!r}"
@@ -160,9 +164,13 @@ def make_region(plain: Mapping[str, Any], sizes: Sequence[Size]) -> Region:
     others = {key: value for key, value in plain.items() if key not in ("mask", "bbox_2d")}
     region = from_plain(Region, {**others, "box_px": box, "origin": Origin.GIVEN})
     x1, y1, x2, y2 = region.box_px
-    if x1 > width or y1 > height or x2 < 0 or y2 < 0:
-        raise InputError(f"{what}: its box {region.box_px} lies outside the frame of {width} x {height} px.")
-    return replace(region, mask=mask)
+    outside = x1 >= width or y1 >= height or x2 < 0 or y2 < 0
+    if outside or not (region.is_point or all(box_window(region.box_px, (height, width)).shape)):
+        raise InputError(
+            f"{what}: its box {region.box_px} lies outside the frame of {width} x {height} px or between its pixels."
+        )
+    clipped = (max(x1, 0.0), max(y1, 0.0), min(x2, float(width)), min(y2, float(height)))
+    return replace(region, box_px=clipped, mask=mask)
 
 
 def _each(values: Any, parse: Callable[[Any], Value], what: str) -> tuple[Value, ...]:
@@ -188,7 +196,7 @@ def _mapping(value: Any, form: str) -> dict[str, Any]:
 def _from_thousandths(box: Any, width: int, height: int, what: str) -> list[float]:
     try:
         x1, y1, x2, y2 = (float(number) for number in box)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError(f"{what}: bbox_2d must be four numbers, not {box!r}.") from None
     if not all(0 <= number <= 1000 for number in (x1, y1, x2, y2)):
         raise InputError(f"{what}: bbox_2d must lie between 0 and 1000, not {box!r}; give pixels as box_px.")
@@ -203,13 +211,21 @@ def _mask(value: Any, size: Size, what: str) -> np.ndarray:
         colours = pixels[..., : 1 if pixels.shape[2] == 2 else 3].any(axis=2) if pixels.ndim == 3 else pixels
         mask = colours != 0
     else:
+        # Before they are decoded: run lengths of few bytes may stand for any number of pixels.
+        stated = value.get("size") if isinstance(value, Mapping) else None
+        if isinstance(stated, list | tuple) and len(stated) == 2:
+            _check_mask_size((stated[1], stated[0]), size, what)
         mask = np.asarray(decode_mask(value), dtype=bool)
-    if size_of(mask) != size:
+    _check_mask_size(size_of(mask), size, what)
+    return mask
+
+
+def _check_mask_size(stated: tuple[Any, Any], size: Size, what: str) -> None:
+    if stated != size:
         raise InputError(
-            f"{what}: its mask has {mask.shape[1]} x {mask.shape[0]} px, but the upright frame has "
+            f"{what}: its mask has {stated[0]} x {stated[1]} px, but the upright frame has "
             f"{size[0]} x {size[1]} px; make them the same."
         )
-    return mask
 
 
 def _bounds(mask: np.ndarray, what: str) -> list[float]:

@@ -15,6 +15,7 @@ from pipeline.camera import Camera
 from pipeline.errors import ConfigError, InputError, RecordError
 from pipeline.ingest.annotations import Annotations, make_region, read_claims
 from pipeline.ingest.depth_files import read_depth
+from pipeline.ingest.files import printable
 from pipeline.ingest.item import Item
 from pipeline.ingest.pictures import (
     camera_for,
@@ -29,6 +30,9 @@ from pipeline.ingest.video import read_video
 from pipeline.records import Claim, DepthMap, Frame, Region, ScaleSource, Scene
 
 logger = logging.getLogger(__name__)
+
+# No video has more frames per second; a rate beyond it is a slip.
+_MAX_RATE_HZ = 10_000.0
 
 
 @dataclass(frozen=True)
@@ -58,14 +62,19 @@ class IngestSettings:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        if not 0 < self.fov_deg < 180:
-            raise ConfigError(f"fov_deg must lie between 0 and 180 degrees, not {self.fov_deg!r}.")
-        if self.max_side_px < 0:
-            raise ConfigError(f"max_side_px must be 0 (keep) or a number of pixels, not {self.max_side_px!r}.")
-        for name in ("video_frames", "video_rate_hz", "video_max_frames"):
+        if not (_is_number(self.fov_deg) and 0 < self.fov_deg < 180):
+            raise ConfigError(f"input.fov_deg must lie between 0 and 180 degrees, not {self.fov_deg!r}.")
+        for name, lowest in (("max_side_px", 0), ("video_frames", 1), ("video_max_frames", 1)):
             value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise ConfigError(f"{name} must be positive, not {value!r}.")
+            if not (_is_number(value) and isinstance(value, int) and value >= lowest):
+                raise ConfigError(f"input.{name} must be a whole number >= {lowest}, not {value!r}.")
+        rate_hz = self.video_rate_hz
+        if rate_hz is not None and not (_is_number(rate_hz) and 0 < rate_hz <= _MAX_RATE_HZ):
+            raise ConfigError(f"input.video_rate_hz must lie between 0 and {_MAX_RATE_HZ:g} Hz, not {rate_hz!r}.")
+        for name in ("video_start_s", "video_end_s"):
+            value = getattr(self, name)
+            if value is not None and not (_is_number(value) and abs(value) < math.inf):
+                raise ConfigError(f"input.{name} must be a finite number of seconds or null, not {value!r}.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,17 +143,21 @@ def frame_from(
     elif isinstance(picture, Image.Image):
         rgb, focal_35mm = upright_rgb(picture), exif_focal_35mm(picture)
     else:
-        rgb, focal_35mm, name = read_image(picture), exif_focal_35mm(picture), Path(picture).name
+        rgb, focal_35mm, name = read_image(picture), exif_focal_35mm(picture), printable(Path(picture).name)
     if rgb.ndim != 3 or rgb.size == 0:
         raise InputError(f"A picture must be an array uint8 (H, W, 3), not of shape {rgb.shape}.")
     return Frame(rgb, camera_for(*size_of(rgb), camera, focal_35mm, fov_deg), given_depth=depth, name=name)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _read_pictures(item: Item, settings: IngestSettings) -> list[_Picture]:
     if not item.is_video:
         times = item.timestamps_s or (None,) * len(item.frames)
         return [
-            _Picture(read_image(path), path.name, time_s, exif_focal_35mm(path), path)
+            _Picture(read_image(path), printable(path.name), time_s, exif_focal_35mm(path), path)
             for path, time_s in zip(item.frames, times, strict=True)
         ]
     path = item.frames[0]
@@ -163,7 +176,7 @@ def _read_pictures(item: Item, settings: IngestSettings) -> list[_Picture]:
                 f"Item {item.id!r}, {name}: {len(value)} given for {len(sampled)} frames sampled from "
                 f"{path.name}; give one per frame or set video_frames."
             )
-    return [_Picture(rgb, f"{path.name} at {time_s:.2f} s", time_s) for rgb, time_s in sampled]
+    return [_Picture(rgb, f"{printable(path.name)} at {time_s:.2f} s", time_s) for rgb, time_s in sampled]
 
 
 def _frame(item: Item, index: int, picture: _Picture, settings: IngestSettings) -> Frame:

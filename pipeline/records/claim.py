@@ -62,6 +62,10 @@ _METRES = {
 }
 
 
+# Larger than any picture; run lengths could otherwise ask for any amount of memory.
+_LARGEST_MASK = 2**30
+
+
 def encode_mask(mask: np.ndarray) -> dict[str, list[int]]:
     """Run lengths of a bool (H, W) mask, column by column, starting with zeros (COCO's uncompressed RLE)."""
     flat = np.asarray(mask, dtype=bool).ravel(order="F")
@@ -81,14 +85,14 @@ def decode_mask(value: Any) -> np.ndarray:
         return value
     try:
         height, width = (int(side) for side in value["size"])
-        counts = np.asarray(value["counts"], dtype=np.int64)
+        runs = [int(count) for count in value["counts"]]
     except (TypeError, KeyError, ValueError, OverflowError):
         raise RecordError("A mask must be an array, or run lengths {size: [H, W], counts: [...]}.") from None
     require(
-        height > 0 and width > 0 and counts.ndim == 1 and bool((counts >= 0).all()) and counts.sum() == height * width,
+        height > 0 and width > 0 and min(runs, default=0) >= 0 and sum(runs) == height * width <= _LARGEST_MASK,
         f"The run lengths of a mask must add up to its size {height} x {width}.",
     )
-    flat = np.repeat(np.arange(len(counts)) % 2 == 1, counts)
+    flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
     return flat.reshape((height, width), order="F")
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pipeline.errors import ConfigError
 from pipeline.geometry.order import probability_about, probability_within
 from pipeline.records import Claim, Comparison, Point
 
@@ -76,6 +77,31 @@ class Settings:
     tolerance: float = 0.15
     contour_share: float = 0.2
     max_points: int = 1500
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ConfigError: If a number is outside its range.
+        """
+        ranges = {
+            "edge_px": (0, 50),
+            "min_pixels": (1, math.inf),
+            "foreground_share": (0, 1),
+            "spread_weight": (0, 1),
+            "point_radius_px": (0, math.inf),
+            "tolerance": (0, math.inf),
+            "contour_share": (0, 1),
+            "max_points": (10, math.inf),
+        }
+        for name, (low, high) in ranges.items():
+            value = getattr(self, name)
+            whole = not isinstance(getattr(type(self), name), int) or isinstance(value, int)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not whole or not low <= value <= high:
+                kind = "a whole number" if isinstance(getattr(type(self), name), int) else "a number"
+                raise ConfigError(
+                    f"verify.verifier.settings.{name} must be {kind} from {low} to {high}, not {value!r}."
+                )
 
 
 def in_words(length_m: float) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from pipeline.geometry.order import normal_cdf
-from pipeline.records import Claim, Region
+from pipeline.geometry.order import probability_positive
+from pipeline.records import Box, Claim
 from pipeline.rules.base import Finding
 from pipeline.rules.view import FrameView
 
@@ -16,14 +16,15 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...])
     Only the picture is looked at: an object that lies between two others in space also does so in the
     picture, so this refutes with certainty and supports what the picture shows.
     """
-    middle, first, second = (_centre(view.regions[index]) for index in (subject, *objects))
+    boxes = [view.box_px(index) for index in (subject, *objects)]
+    middle, first, second = (_centre(box) for box in boxes)
     line = (second[0] - first[0], second[1] - first[1])
     length = math.hypot(*line)
-    errors = [view.budget.box_edge_px(max(_sides(view.regions[index]))) for index in (subject, *objects)]
+    errors = [view.budget.box_edge_px(max(right - left, bottom - top)) for left, top, right, bottom in boxes]
     sigma = math.hypot(*errors) / max(length, 1e-9)
     share = ((middle[0] - first[0]) * line[0] + (middle[1] - first[1]) * line[1]) / max(length**2, 1e-9)
     off_line = abs((middle[0] - first[0]) * line[1] - (middle[1] - first[1]) * line[0]) / max(length**2, 1e-9)
-    probability = normal_cdf(share / sigma) * normal_cdf((1 - share) / sigma) * normal_cdf((0.5 - off_line) / sigma)
+    probability = math.prod(probability_positive(part, sigma) for part in (share, 1 - share, 0.5 - off_line))
     return Finding(
         probability,
         min(share, 1 - share, 0.5 - off_line),
@@ -35,11 +36,6 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...])
     )
 
 
-def _centre(region: Region) -> tuple[float, float]:
-    left, top, right, bottom = region.box_px
+def _centre(box_px: Box) -> tuple[float, float]:
+    left, top, right, bottom = box_px
     return (left + right) / 2, (top + bottom) / 2
-
-
-def _sides(region: Region) -> tuple[float, float]:
-    left, top, right, bottom = region.box_px
-    return right - left, bottom - top

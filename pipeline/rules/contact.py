@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pipeline.geometry.order import normal_cdf
+from pipeline.geometry.order import probability_positive
 from pipeline.records import Claim, DepthKind
 from pipeline.rules.base import CannotMeasure, Finding, point
 from pipeline.rules.gaps import gap_between
@@ -38,7 +38,7 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
     numbers = {"visible_gap": gap.visible, "least_gap": gap.least, "sigma": sigma}
     points = {"nearest_subject": point(gap.first), "nearest_object": point(gap.second)}
     below = 1.0 if axis != "y" else _stands_above(view, subject, other)
-    probability = min(below, normal_cdf((limit - gap.least) / sigma))
+    probability = min(below, probability_positive(limit - gap.least, sigma))
     if probability < 0.5:
         return Finding(
             probability, limit - gap.least, unit, note, numbers, points, "more precise depth where the two meet"
@@ -50,7 +50,7 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
             f"{note} Whether the two touch is hidden, or finer than the depth.", "a view of the place where they meet"
         )
     return Finding(
-        normal_cdf((limit - gap.visible) / sigma),
+        probability_positive(limit - gap.visible, sigma),
         limit - gap.visible,
         unit,
         note,
@@ -62,6 +62,6 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
 
 def _stands_above(view: FrameView, subject: int, other: int) -> float:
     """Probability that the subject's lower edge lies above the object's lower edge in the picture."""
-    first, second = view.regions[subject].box_px, view.regions[other].box_px
+    first, second = view.box_px(subject), view.box_px(other)
     sigma = math.hypot(view.budget.box_edge_px(first[3] - first[1]), view.budget.box_edge_px(second[3] - second[1]))
-    return normal_cdf((second[3] - first[3]) / sigma)
+    return probability_positive(second[3] - first[3], sigma)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pipeline.geometry.order import normal_cdf
+from pipeline.geometry.order import probability_positive
 from pipeline.records import Claim
 from pipeline.rules.base import CannotMeasure, Finding
 from pipeline.rules.view import FrameView
@@ -32,7 +32,7 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
     first, first_error = _centre(view, subject, axis)
     second, second_error = _centre(view, objects[0], axis)
     gap_px = sign * (second - first)
-    probability = normal_cdf(gap_px / math.hypot(first_error, second_error))
+    probability = probability_positive(gap_px, math.hypot(first_error, second_error))
     words = {"x": ("to the left of", "to the right of"), "y": ("above", "below")}[axis]
     direction = words[0] if second > first else words[1]
     return Finding(
@@ -49,4 +49,4 @@ def _centre(view: FrameView, index: int, axis: str) -> tuple[float, float]:
     """Centre of a region along an axis and its error [px]."""
     box = view.box_px(index)
     low, high = (box[0], box[2]) if axis == "x" else (box[1], box[3])
-    return (low + high) / 2, view.budget.box_edge_px(high - low) / math.sqrt(2) + 1e-9
+    return (low + high) / 2, view.budget.box_edge_px(high - low) / math.sqrt(2)

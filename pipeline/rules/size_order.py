@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pipeline.geometry.order import normal_cdf
+from pipeline.geometry.order import probability_positive
 from pipeline.records import Claim
 from pipeline.rules.base import CannotMeasure, Finding
 from pipeline.rules.size import measured
@@ -20,7 +20,7 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
     first, first_error, first_bound = _log_size(view, subject, extent)
     second, second_error, second_bound = _log_size(view, objects[0], extent)
     gap = first - second
-    probability = normal_cdf(sign * gap / math.hypot(first_error, second_error))
+    probability = probability_positive(sign * gap, math.hypot(first_error, second_error))
     note = f"{claim.subject!r} measures {math.exp(gap):.2f} times {claim.object!r} ({extent})."
     if (first_bound and gap < 0) or (second_bound and gap > 0):
         raise CannotMeasure(f"{note} The smaller one is cut off or hidden in part.", "a view of both whole objects")

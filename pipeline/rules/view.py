@@ -233,9 +233,23 @@ class FrameView:
         return -median if self.depth.kind.larger_is_nearer else median
 
     def box_px(self, index: int) -> Box:
-        """Tight box of a region: that of its mask where it has one."""
+        """Tight box of a region, that of its mask where it has one, within the frame.
+
+        Raises:
+            CannotMeasure: If the region lies outside the frame.
+        """
         region = self.regions[index]
-        return (None if region.mask is None else mask_box(region.mask)) or region.box_px
+        left, top, right, bottom = (None if region.mask is None else mask_box(region.mask)) or region.box_px
+        width, height = self.frame.width, self.frame.height
+        if (
+            left >= width
+            or top >= height
+            or right < 0
+            or bottom < 0
+            or (not region.is_point and min(right, bottom) <= 0)
+        ):
+            raise CannotMeasure(f"{region.label!r} lies outside the frame.", "a region within the frame")
+        return max(left, 0.0), max(top, 0.0), min(right, float(width)), min(bottom, float(height))
 
     def depth_noise(self, index: int) -> float:
         """Error of an object's order coordinate, in its unit."""

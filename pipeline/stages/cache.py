@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
-from pipeline.errors import RecordError
+from pipeline.errors import ExportError
 from pipeline.export.files import replacing
 from pipeline.records import DepthMap, from_json, to_json
 
@@ -41,12 +40,11 @@ class StageCache:
         if path is not None and path.is_file():
             try:
                 return from_json(record_type, path.read_bytes())
-            except (OSError, RecordError) as error:
+            except Exception as error:  # Whatever is wrong with a kept file, it can be made anew.
                 logger.warning("%s cannot be read and is made anew: %s", path, error)
         value = compute()
         if path is not None:
-            with replacing(path) as temporary:
-                temporary.write_text(to_json(value), encoding="utf-8")
+            self._keep(path, lambda temporary: temporary.write_text(to_json(value), encoding="utf-8"))
         return value
 
     def load_depth(self, parts: tuple[str, ...]) -> DepthMap | None:
@@ -66,7 +64,7 @@ class StageCache:
                     backend,
                     focal_px=focal_px if focal_px > 0 else None,
                 )
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, RecordError) as error:
+        except Exception as error:  # Whatever is wrong with a kept file, it can be made anew.
             logger.warning("%s cannot be read and is made anew: %s", path, error)
             return None
 
@@ -75,14 +73,21 @@ class StageCache:
         path = self._path("depth", parts, ".npz")
         if path is None:
             return
-        with replacing(path) as temporary:
-            np.savez_compressed(
-                temporary,
-                values=depth.values,
-                valid=depth.valid,
-                names=np.array([depth.kind, depth.scale_source, depth.backend]),
-                focal_px=depth.focal_px or 0.0,
-            )
+        arrays = {
+            "values": depth.values,
+            "valid": depth.valid,
+            "names": np.array([depth.kind, depth.scale_source, depth.backend]),
+            "focal_px": np.array(depth.focal_px or 0.0),
+        }
+        self._keep(path, lambda temporary: np.savez_compressed(temporary, **arrays))  # type: ignore[arg-type]
+
+    def _keep(self, path: Path, write: Callable[[Path], object]) -> None:
+        """Write a file; a folder that cannot be written costs time later, not the result now."""
+        try:
+            with replacing(path) as temporary:
+                write(temporary)
+        except ExportError as error:
+            logger.warning("%s Nothing is kept for later; set cache_dir to another folder, or to null.", error)
 
     def _path(self, stage: str, parts: tuple[str, ...], suffix: str) -> Path | None:
         if self.folder is None:

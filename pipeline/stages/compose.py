@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pipeline.errors import ConfigError, DependencyError, InputError, ModelUnavailableError, TheodoliteError
+from pipeline.export.files import only_writer
 from pipeline.export.jsonl import ResultWriter
 from pipeline.ingest.item import BadItem, Item
 from pipeline.records import FrameSummary, Result, Scene, Status
@@ -176,7 +177,7 @@ def run(
         ExportError: If nothing can be written.
     """
     summary = Summary(folder)
-    with ResultWriter(folder, resume=resume) as writer:
+    with only_writer(folder), ResultWriter(folder, resume=resume) as writer:
         finished = writer.finished_ids() if resume else set()
         for item in source.items():
             try:
@@ -218,7 +219,8 @@ def _run_item(
             raise InputError('There is no question: give question="..." or a "question" in the manifest.')
     scene = replace(scene, questions=tuple(question for question in scene.questions if question not in done))
     for result in process(scene, stages, writer.folder, seconds):
-        writer.append(result)
+        with _stage("export", {}):
+            writer.append(result)
         summary.add(result)
 
 

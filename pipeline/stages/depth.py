@@ -38,7 +38,11 @@ class DepthStage:
 
     def _estimate(self, scene: Scene, identity: str) -> list[DepthMap]:
         keys = [(identity, frame.digest) for frame in scene.frames]
-        known = {key: found for key in keys if (found := self.cache.load_depth(key)) is not None}
+        known = {
+            key: found
+            for key, frame in zip(keys, scene.frames, strict=True)
+            if (found := self.cache.load_depth(key)) is not None and found.shape == (frame.height, frame.width)
+        }
         missing = {key: frame for key, frame in zip(keys, scene.frames, strict=True) if key not in known}
         if missing:
             for key, depth in zip(missing, self.backend.estimate(list(missing.values())), strict=True):

@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline.errors import GenerationError, InputError
 from pipeline.vlm.base import Generation, Request, Step
+from pipeline.vlm.received import clean_text, is_token_count
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class Recorded:
     hash, else by the item's id; among several of one id by the question, else the first without one.
 
     Args:
-        path: The file; it is read when the first answer is wanted.
+        path: The file, a regular one; it is read when the first answer is wanted.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -89,6 +90,9 @@ class Recorded:
     def _recording(self) -> _Recording:
         recording = _Recording({}, {})
         try:
+            # Opening a pipe would wait without end.
+            if self._path.exists() and not self._path.is_file():
+                raise InputError(f"The recorded answers {self._path} are not a regular file.")
             with self._path.open("rb") as lines:
                 for number, line in enumerate(lines, 1):
                     if line.strip():
@@ -101,12 +105,18 @@ class Recorded:
         where = f"{self._path}, line {number}"
         try:
             fields = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{where} is not JSON: {error}.") from None
         if not isinstance(fields, dict) or not isinstance(fields.get("response"), str):
             raise InputError(f"{where} must be an object with a text 'response'.")
         if fields.get("id") is None and fields.get("content_hash") is None:
             raise InputError(f"{where} needs an 'id' or a 'content_hash'.")
+        for name in ("model", "revision"):
+            if not isinstance(fields.get(name), str | None):
+                raise InputError(f"{where}: {name!r} must be a text.")
+        for name in ("prompt_tokens", "completion_tokens"):
+            if fields.get(name) is not None and not is_token_count(fields[name]):
+                raise InputError(f"{where}: {name!r} must be a whole number that is not negative.")
         try:
             step = Step(fields.get("step", Step.ANSWER))
         except ValueError:
@@ -120,9 +130,9 @@ class Recorded:
 
     def _generation(self, fields: dict[str, Any]) -> Generation:
         return Generation(
-            text=fields["response"],
-            model=str(fields.get("model") or "unknown"),
-            revision=fields.get("revision"),
+            text=clean_text(fields["response"]),
+            model=clean_text(fields.get("model") or "unknown"),
+            revision=clean_text(fields["revision"]) if fields.get("revision") else None,
             settings={"recorded": self._path.name},
             prompt_tokens=fields.get("prompt_tokens"),
             completion_tokens=fields.get("completion_tokens"),

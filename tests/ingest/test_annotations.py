@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,7 @@ def test_a_mask_gives_the_box_that_was_left_out(tmp_path, mode):
         ({"bbox_2d": [0, 0, 1200, 1]}, "between 0 and 1000.*box_px"),
         ({"bbox_2d": [0, 0, 1]}, "four numbers"),
         ({"bbox_2d": "all"}, "four numbers"),
+        ({"bbox_2d": [0, 0, 10**400, 1]}, "four numbers"),
         ({"box_px": [0, 0, 1]}, "at box_px"),
         ({"box_px": [30, 0, 10, 5]}, "left, top, right, bottom"),
         ({"box_px": [50, 0, 60, 5]}, "outside the frame of 40 x 20 px"),
@@ -120,3 +122,37 @@ def test_a_wrong_file_of_claims_is_refused_by_place(tmp_path, content, words):
         read_claims(path)
     assert "\n" not in str(caught.value)
     assert "claims.json" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("box", "clipped"),
+    [
+        ([-5, 2, 60, 8], (0, 2, 40, 8)),
+        ([-1e308, -1e308, 1e308, 1e308], (0, 0, 40, 20)),
+        ([0, 0, 0, 0], (0, 0, 0, 0)),
+        ([39, 19, 41, 21], (39, 19, 40, 20)),
+    ],
+)
+def test_a_box_is_clipped_to_its_frame(box, clipped):
+    assert region(box_px=box).box_px == clipped
+
+
+@pytest.mark.parametrize(
+    "box",
+    [[40, 0, 50, 5], [0, 20, 5, 30], [-5, 0, 0, 5], [0, -5, 5, 0], [40, 20, 40, 20], [-1, 0, -1, 5], [1, 1, 1.2, 5]],
+)
+def test_a_box_that_shows_no_pixel_is_refused(box):
+    with pytest.raises(InputError, match="outside the frame of 40 x 20 px or between its pixels"):
+        region(box_px=box)
+
+
+def test_a_mask_of_another_size_is_refused_before_it_is_decoded(monkeypatch):
+    monkeypatch.setattr("pipeline.ingest.annotations.decode_mask", lambda value: pytest.fail("decoded"))
+    with pytest.raises(InputError, match="mask has 400000 x 500000 px, but the upright frame has 40 x 20 px"):
+        region(mask={"size": [500000, 400000], "counts": [500000 * 400000]})
+
+
+def test_claims_are_not_read_from_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "claims.json")
+    with pytest.raises(InputError, match="a pipe or a device, but a claims file"):
+        read_claims(tmp_path / "claims.json")

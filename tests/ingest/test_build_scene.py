@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 
 import numpy as np
 import pytest
@@ -122,21 +124,6 @@ def test_parts_that_do_not_fit_are_named_with_their_item(picture, values, words)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        {"fov_deg": 180},
-        {"max_side_px": -1},
-        {"video_frames": 0},
-        {"video_rate_hz": -2.0},
-        {"video_max_frames": 0},
-    ],
-)
-def test_settings_out_of_range_are_refused(values):
-    with pytest.raises(ConfigError, match=next(iter(values))):
-        IngestSettings(**values)
-
-
 def test_a_frame_is_made_of_what_is_at_hand(picture, tmp_path):
     rgb = np.zeros((24, 32, 3), np.uint8)
     image = Image.new("RGB", (32, 24))
@@ -201,3 +188,26 @@ def test_real_sensor_depth_lies_where_rooms_are(shared_dir, folder, rgb, depth, 
     given = build_scene(item).frames[0].given_depth
     assert given.scale_source is ScaleSource.SENSOR
     assert metres[0] < np.median(given.values[given.valid]) < metres[1]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("fov_deg", value) for value in (0, 180, -1, math.nan, "wide", None)),
+        *(("max_side_px", value) for value in (-1, math.nan, 2.5, True)),
+        *(("video_frames", value) for value in (0, 2.5, None, "8")),
+        *(("video_max_frames", value) for value in (0, None, math.inf)),
+        *(("video_rate_hz", value) for value in (0, 1e308, math.nan, "fast")),
+        *((key, value) for key in ("video_start_s", "video_end_s") for value in (math.nan, math.inf, "abc")),
+    ],
+)
+def test_a_setting_out_of_range_is_named_by_its_key(key, value):
+    with pytest.raises(ConfigError, match=rf"^input\.{key} must .*\.$") as caught:
+        IngestSettings(**{key: value})
+    assert repr(value) in str(caught.value)
+
+
+def test_names_of_frames_are_valid_text(picture):
+    path = picture(os.fsdecode(b"caf\xe9\n.png"))
+    (frame,) = build_scene(Item("a", path)).frames
+    assert frame.name == frame_from(path).name == r"caf\udce9\n.png"

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import io
 import logging
+import zipfile
 
 import numpy as np
 import pytest
@@ -134,13 +136,13 @@ UNUSABLE = {
     "depth.png": (_save(lambda path: Image.fromarray(MILLIMETRES).save(path)), "0.001 for millimetres"),
     "whole.npy": (_save(np.save, MILLIMETRES), "0.0002 for TUM"),
     "colour.png": (_save(lambda path: Image.new("RGB", (4, 4)).save(path)), "mode RGB"),
-    "object.npy": (_save(np.save, np.array([{"a": 1}], dtype=object)), "cannot be read as a depth file"),
+    "object.npy": (_save(np.save, np.array([{"a": 1}], dtype=object)), "holds object of shape"),
     "three.npy": (_save(np.save, np.ones((4, 5, 3))), r"shape \(4, 5, 3\)"),
     "complex.npy": (_save(np.save, np.ones((4, 5), dtype=complex)), "complex128"),
     "none.npy": (_save(np.save, np.ones((0, 5))), r"shape \(0, 5\)"),
     "many.npz": (lambda path: np.savez(path, near=METRES, far=METRES), "near, far; name the one"),
     "junk.npz": (lambda path: path.write_bytes(b"PK\x03\x04junk"), "cannot be read"),
-    "junk.npy": (lambda path: path.write_bytes(b"\x93NUMPYjunk"), "cannot be read"),
+    "junk.npy": (lambda path: path.write_bytes(b"\x93NUMPYjunk"), "npy version"),
     "junk.pfm": (lambda path: path.write_bytes(b"P7\n1 1\n1\n"), "does not begin as a PFM"),
     "short.pfm": (lambda path: path.write_bytes(b"Pf\n4 4\n-1.0\n1234"), "cut off: 4 x 4 px need 64 bytes, it has 4"),
     "colour.pfm": (lambda path: write_pfm(path, METRES, "<", magic=b"PF"), "three channels"),
@@ -182,3 +184,52 @@ def test_a_file_without_any_valid_depth_is_refused(tmp_path, values):
     np.save(tmp_path / "depth.npy", values)
     with pytest.raises(InputError, match=r"depth\.npy has no pixel with valid depth"):
         read_depth(tmp_path / "depth.npy", **SENSOR, scale=0.001)
+
+
+SIDE = 40_000
+
+
+def npy_header(side=SIDE, dtype="<f4"):
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(stream, {"descr": dtype, "fortran_order": False, "shape": (side, side)})
+    return stream.getvalue()
+
+
+def huge_exr(path):
+    write_exr(path, Z=METRES)
+    # The data window of the header: the corners (0, 0) and (2, 1).
+    window = np.array([0, 0, 2, 1], dtype="<i4").tobytes()
+    data = path.read_bytes()
+    assert window in data
+    path.write_bytes(data.replace(window, np.array([0, 0, SIDE - 1, SIDE - 1], dtype="<i4").tobytes()))
+
+
+def huge_npz(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("depth.npy", npy_header())
+
+
+HUGE = {
+    "depth.npy": lambda path: path.write_bytes(npy_header()),
+    "depth.npz": huge_npz,
+    "depth.pfm": lambda path: path.write_bytes(f"Pf\n{SIDE} {SIDE}\n-1.0\n".encode()),
+    "depth.pgm": lambda path: path.write_bytes(f"P5 {SIDE} {SIDE} 255\n".encode()),
+    "depth.exr": huge_exr,
+}
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_a_file_that_claims_too_many_values_is_refused_by_its_header(tmp_path, name):
+    HUGE[name](tmp_path / name)
+    with pytest.raises(InputError, match=r"claims to hold 1600000000 values, more than 200000000"):
+        read_depth(tmp_path / name, **SENSOR, scale=1.0)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("near", "far", "scale"), [(1.0, 1e300, None), (1e-306, 2.0, 1e308), (1.0, 1e38, 1e3)])
+def test_depth_beyond_float32_is_invalid_without_a_warning(tmp_path, near, far, scale):
+    np.save(tmp_path / "depth.npy", np.array([[near, far], [near, far]]))
+    depth = read_depth(tmp_path / "depth.npy", **RELATIVE, scale=scale, size=(4, 4))
+    assert depth.valid[:, 0].all()
+    assert not depth.valid[:, 3].any()
+    assert np.isfinite(depth.values[depth.valid]).all()

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from pipeline.errors import DependencyError, InputError
-from pipeline.ingest.files import check_keys, decoding, existing_file, existing_path, natural_key, one_line
+from pipeline.ingest.files import check_keys, decoding, existing_file, existing_path, natural_key, one_line, printable
 
 
 def test_numbers_in_names_are_sorted_by_value():
@@ -60,3 +61,17 @@ def test_paths_are_made_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.txt").write_text("x")
     assert existing_file("a.txt", "file") == tmp_path / "a.txt"
+
+
+def test_a_pipe_or_a_device_is_no_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    for path in (tmp_path / "pipe.png", "/dev/zero"):
+        with pytest.raises(InputError, match="is a pipe or a device, but a picture is needed"):
+            existing_file(path, "picture")
+
+
+def test_a_name_becomes_one_line_of_valid_text():
+    assert printable("café 1.jpg") == "café 1.jpg"
+    escaped = printable(os.fsdecode(b"caf\xe9\n\x1b.jpg"))
+    assert escaped == r"caf\udce9\n\x1b.jpg"
+    assert escaped.encode().decode() == escaped

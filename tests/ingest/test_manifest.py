@@ -188,3 +188,14 @@ def test_the_recorded_manifest_is_read(shared_dir):
     assert all(isinstance(item, Item) and item.frames[0].is_file() and item.depth[0].is_file() for item in items)
     assert items[0].camera_of(0)["fx"] == pytest.approx(1266.417203046554)
     assert items[-1].frames[0].parent == Path(shared_dir) / "recorded" / "images"
+
+
+@pytest.mark.parametrize("camera", [[], *({"width": width, "height": 24} for width in ("abc", [1], 10**400, 10**300))])
+def test_a_line_with_a_wrong_camera_spoils_no_other(tmp_path, camera):
+    if camera:
+        camera = {"fx": 40, "fy": 40, "cx": 15, "cy": 11, **camera}
+    write_jsonl(tmp_path / "m.jsonl", [{"frames": "x.png", "camera": camera}, {"frames": "x.png"}])
+    bad, good = read_manifest(tmp_path / "m.jsonl")
+    assert isinstance(bad, BadItem)
+    assert "camera: " in bad.reason
+    assert isinstance(good, Item)

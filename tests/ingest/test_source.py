@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
+from pipeline.build import build_source
 from pipeline.errors import ConfigError, InputError
 from pipeline.ingest.item import BadItem
 from pipeline.ingest.source import FileSource
@@ -95,11 +96,9 @@ def test_a_wrong_setting_is_refused(arguments, words):
 
 
 def test_the_configuration_makes_a_source(repository, picture):
-    from hydra.utils import instantiate
-
     config = OmegaConf.load(repository / "conf" / "input" / "auto.yaml")
     config.path = [str(picture("a.png")), str(picture("b.png"))]
-    source = instantiate(OmegaConf.create({"input": config, "question": "Where?", "claims": None}).input)
+    source = build_source(OmegaConf.create({"input": config, "question": "Where?", "claims": None}))
     assert isinstance(source, FileSource)
     (item,) = source.items()
     assert item.questions == ("Where?",)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 import json
 import logging
@@ -20,6 +21,7 @@ from PIL import Image
 
 from pipeline.errors import ConfigError, GenerationError
 from pipeline.records import Scene
+from pipeline.vlm import limits
 from pipeline.vlm.base import ImagePart, Request, TextPart
 from pipeline.vlm.hints import HintMode
 from pipeline.vlm.openai_endpoint import OpenAIEndpoint
@@ -36,7 +38,9 @@ class Reply:
     body: Any = None
     status: int = 200
     delay_s: float = 0.0
+    drip_s: float = 0.0
     content_type: str = "application/json"
+    encoding: str = "identity"
 
 
 @dataclass
@@ -80,10 +84,15 @@ def server() -> Iterator[RecordingServer]:
             try:
                 self.send_response(reply.status)
                 self.send_header("Content-Type", reply.content_type)
+                self.send_header("Content-Encoding", reply.encoding)
                 self.send_header("Content-Length", str(len(payload)))
                 self.end_headers()
-                self.wfile.write(payload)
-            except BrokenPipeError:
+                for start in range(len(payload)) if reply.drip_s else ():
+                    self.wfile.write(payload[start : start + 1])
+                    time.sleep(reply.drip_s)
+                if not reply.drip_s:
+                    self.wfile.write(payload)
+            except (BrokenPipeError, ConnectionResetError):
                 pass  # The client ran out of patience, as one test wants.
 
         def log_message(self, *_arguments: Any) -> None:
@@ -237,6 +246,79 @@ def test_a_server_that_hangs_runs_into_the_time_limit(server: RecordingServer) -
     assert time.perf_counter() - started < 1.4
 
 
+def test_a_server_that_drips_runs_into_the_time_limit(server: RecordingServer) -> None:
+    server.replies = [Reply(b" " * 100, drip_s=0.1)]
+    started = time.perf_counter()
+    with pytest.raises(GenerationError, match=r"within 0\.3 s after 2 attempts.*vlm\.timeout_s") as caught:
+        endpoint(server, timeout_s=0.3, max_retries=1).generate(QUESTION)
+    assert time.perf_counter() - started < 5
+    assert len(server.bodies) == 2
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_an_answer_beyond_the_largest_size_is_refused(
+    server: RecordingServer, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    body = json.dumps(completion("x" * 1000)).encode()
+    server.replies = [Reply(body, status)]
+    monkeypatch.setattr(limits, "MAX_ANSWER_BYTES", len(body) - 1)
+    with pytest.raises(GenerationError, match=r"larger than 16 MiB: check vlm\.base_url"):
+        endpoint(server, max_retries=0).generate(QUESTION)
+    monkeypatch.setattr(limits, "MAX_ANSWER_BYTES", len(body))
+    server.replies = [Reply(body)]
+    assert endpoint(server, max_retries=0).generate(QUESTION).text == "x" * 1000
+
+
+def test_a_compressed_answer_is_refused(server: RecordingServer) -> None:
+    server.replies = [Reply(gzip.compress(json.dumps(completion()).encode()), encoding="gzip")]
+    with pytest.raises(GenerationError, match="is compressed"):
+        endpoint(server, max_retries=0).generate(QUESTION)
+    assert server.headers[0]["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize("secret", [KEY, base64.b64encode(KEY.encode()).decode()])
+def test_a_key_that_the_server_repeats_is_kept_nowhere(server: RecordingServer, secret: str) -> None:
+    reply = completion(f"You sent {secret}.", reasoning=f"It is {secret}.")
+    server.replies = [Reply({**reply, "system_fingerprint": secret}), Reply(completion("", finish=secret))]
+    model = endpoint(server)
+    generation = model.generate(QUESTION)
+    assert secret.rstrip("=") not in str(vars(generation))
+    assert "You sent ***" in generation.text
+    with pytest.raises(GenerationError, match=r"\*\*\*") as caught:
+        model.generate(QUESTION)
+    assert secret.rstrip("=") not in str(caught.value)
+
+
+def test_a_placeholder_key_changes_no_answer(server: RecordingServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "EMPTY")
+    server.replies = [Reply(completion("EMPTY"))]
+    assert endpoint(server).generate(QUESTION).text == "EMPTY"
+
+
+@pytest.mark.parametrize("content", [["left"], 7, {"text": "left"}, False])
+def test_an_answer_that_is_no_text_is_an_error(server: RecordingServer, content: Any) -> None:
+    server.replies = [Reply(completion(content))]
+    with pytest.raises(GenerationError, match=f"a {type(content).__name__} in place of a text"):
+        endpoint(server).generate(QUESTION)
+
+
+def test_optional_fields_of_other_types_are_left_out(server: RecordingServer) -> None:
+    reply = completion("left", reasoning=["It", "is"], refusal={})
+    usage = {"prompt_tokens": "11", "completion_tokens": 3.5}
+    server.replies = [Reply({**reply, "system_fingerprint": {"a": 1}, "usage": usage}), Reply({**reply, "usage": 3})]
+    model = endpoint(server)
+    for _ in range(2):
+        generation = model.generate(QUESTION)
+        assert (generation.text, generation.prompt_tokens, generation.completion_tokens) == ("left", None, None)
+        assert generation.revision in (None, "fp-7")
+
+
+def test_lone_surrogates_are_replaced(server: RecordingServer) -> None:
+    server.replies = [Reply(completion("left \ud800"))]
+    assert endpoint(server).generate(QUESTION).text == "left \ufffd"
+
+
 def test_no_server_says_how_to_start_one() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -254,6 +336,9 @@ def test_no_server_says_how_to_start_one() -> None:
         Reply({"something": "else"}),
         Reply([1, 2]),
         Reply({"choices": [{"message": None}]}),
+        Reply({"choices": {"a": 1}}),
+        Reply(b"[" * 200_000),
+        Reply(b'{"choices":' + b"[" * 200_000 + b"]" * 200_000 + b"}"),
     ],
 )
 def test_an_answer_outside_of_the_protocol_is_named(server: RecordingServer, reply: Reply) -> None:
@@ -293,20 +378,27 @@ def test_an_answer_without_usage_has_no_token_counts(server: RecordingServer) ->
     assert (generation.prompt_tokens, generation.completion_tokens) == (None, None)
 
 
-def test_a_login_in_the_address_is_shown_nowhere(server: RecordingServer, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
-    server.replies = [Reply({"error": {"message": "no"}}, 400)]
-    model = endpoint(server, base_url=server.url.replace("http://", "http://me:hidden%40@"))
-    assert model.identity is not None
-    assert "hidden" not in model.identity
-    with pytest.raises(GenerationError) as caught:
-        model.generate(QUESTION)
-    assert "hidden" not in str(caught.value)
-    with pytest.raises(ConfigError) as refused:
-        OpenAIEndpoint("qwen", "ftp://me:hidden@host/v1")
-    assert "hidden" not in str(refused.value)
-    assert "hidden" not in caplog.text
-    assert server.headers[0]["authorization"] == "Basic " + base64.b64encode(b"me:hidden@").decode()
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"base_url": "http://me:hidden@host/v1"},
+        {"base_url": "ftp://me:hidden@host/v1"},
+        {"base_url": "me:hidden@host/v1"},
+        {"base_url": "http://host/v1?key=hidden"},
+        {"base_url": "http://[hidden/v1"},
+        {"api_key_env": "sk-hidden"},
+        {"api_key_env": ""},
+    ],
+)
+def test_a_secret_in_the_configuration_is_refused_and_not_repeated(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=f"vlm.{next(iter(settings))}") as refused:
+        OpenAIEndpoint("qwen", **{"base_url": "http://host/v1", **settings})
+    assert "hidden" not in "".join(traceback.format_exception(refused.value))
+
+
+def test_a_login_in_the_address_is_sent_to_the_environment() -> None:
+    with pytest.raises(ConfigError, match=r"no login.*vlm\.api_key_env"):
+        OpenAIEndpoint("qwen", "https://me:hidden@host/v1")
 
 
 def test_the_identity_follows_the_settings(server: RecordingServer) -> None:
@@ -320,7 +412,6 @@ def test_the_identity_follows_the_settings(server: RecordingServer) -> None:
     "settings",
     [
         {"base_url": "localhost:8000"},
-        {"base_url": "http://127.0.0.1/v1?key=hidden"},
         {"image_format": "gif"},
         {"timeout_s": 0},
         {"max_retries": -1},

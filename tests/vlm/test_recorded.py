@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,11 @@ def test_a_missing_answer_names_the_item(tmp_path: Path) -> None:
     ("line", "complaint"),
     [
         ("{not json", "line 2 is not JSON"),
+        ("[" * 200_000, "line 2 is not JSON"),
+        ('{"id": "a", "response": "left", "prompt_tokens": "abc"}', "line 2: 'prompt_tokens' must be a whole number"),
+        ('{"id": "a", "response": "left", "completion_tokens": -1}', "line 2: 'completion_tokens' must be"),
+        ('{"id": "a", "response": "left", "revision": {}}', "line 2: 'revision' must be a text"),
+        ('{"id": "a", "response": "left", "model": 7}', "line 2: 'model' must be a text"),
         ('["response"]', "line 2 must be an object"),
         ('{"id": "a"}', "line 2 must be an object with a text 'response'"),
         ('{"id": "a", "response": null}', "line 2 must be"),
@@ -113,6 +119,21 @@ def test_a_bad_line_is_named(tmp_path: Path, line: str, complaint: str) -> None:
     path.write_text('{"id": "a", "response": "left"}\n' + line + "\n")
     with pytest.raises(InputError, match=complaint):
         Recorded(path).generate(request())
+
+
+def test_lone_surrogates_are_replaced_and_other_fields_ignored(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    path.write_text(r'{"id": "a", "response": "left \ud800", "model": "\udfff", "revision": "\ud801", "seed": []}')
+    generation = Recorded(path).generate(request())
+    assert (generation.text, generation.model, generation.revision) == ("left \ufffd", "\ufffd", "\ufffd")
+    assert generation.seed is None
+
+
+def test_a_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "answers.jsonl"
+    os.mkfifo(pipe)
+    with pytest.raises(InputError, match="not a regular file"):
+        Recorded(pipe).generate(request())
 
 
 def test_the_file_is_read_when_the_first_answer_is_wanted(tmp_path: Path) -> None:
