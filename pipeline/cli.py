@@ -142,6 +142,14 @@ def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig
             codes.append(_refuse(error, logger.isEnabledFor(logging.DEBUG)) if sweep else 2)
             refused.append(error)
 
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        if key.lstrip("+") == "vlm.base_url":
+            # Hydra writes the configuration to disk before a backend can refuse a login in it.
+            from pipeline.vlm.openai_endpoint import check_address
+
+            for address in value.split(",") if sweep else [value]:
+                check_address(address.strip("'\""))
     # Hydra then raises what it otherwise prints over many lines.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     program, sys.argv = sys.argv, ["theodolite", *translate(arguments, sweep=sweep)]

@@ -120,6 +120,15 @@ def test_two_runs_do_not_write_into_one_folder(tmp_path: Path) -> None:
     assert callable(run)
 
 
+def test_a_login_in_an_address_never_reaches_the_disk(command_line: CommandLine, tmp_path: Path) -> None:
+    done = command_line(
+        "run", "vlm=openai", "vlm.model=m", "vlm.base_url=http://me:hunter22@127.0.0.1:9/v1", "output_dir=o"
+    )
+    assert done.returncode == 2
+    assert "hunter22" not in done.stdout + done.stderr
+    assert not any(b"hunter22" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
 def test_the_input_is_not_overwritten_by_the_results(command_line: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     manifest = tmp_path / "out" / "results.jsonl"

@@ -68,7 +68,7 @@ class OpenAIEndpoint:
         max_side_px: int | None = 2048,
         extra_body: dict[str, Any] | None = None,
     ) -> None:
-        _check_address(base_url)
+        check_address(base_url)
         if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", str(api_key_env)):
             raise ConfigError(
                 "vlm.api_key_env must be the name of an environment variable (letters, digits and underscores), not "
@@ -271,7 +271,7 @@ def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def _check_address(url: str) -> None:
+def check_address(url: str) -> None:
     """Refuse what is no address, or holds a secret, without repeating it."""
     try:
         parts = urlsplit(url)
