@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from PIL import Image
 
-from pipeline.build import build, build_stages, check_types
+from pipeline.build import build_stages, check_types
 from pipeline.errors import ConfigError, InputError
-from pipeline.overrides import translate
+from pipeline.overrides import describe, translate
 from pipeline.records import Camera, Claim, DepthMap, Frame, Region, Result, Scene
 from pipeline.resources import resource_dir
 from pipeline.stages.compose import StageError, Stages, process
@@ -27,11 +29,6 @@ def load_config(overrides: Sequence[str] = (), config_name: str = "run") -> Dict
     Raises:
         ConfigError: If an override names something that does not exist.
     """
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-
-    from pipeline.overrides import describe
-
     try:
         with initialize_config_dir(str(resource_dir("conf").resolve()), version_base="1.3"):
             return compose(config_name, overrides=translate(overrides))
@@ -243,4 +240,4 @@ def spatial_query(
     }
 
 
-__all__ = ["Pipeline", "build", "load_config", "spatial_query"]
+__all__ = ["Pipeline", "load_config", "spatial_query"]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from pipeline.claims.choice import options_of
+from pipeline.claims.resolve import unique_names
 from pipeline.records import Claim, Origin, Region
 from pipeline.relations import RelationName
 
@@ -33,30 +34,16 @@ def order_of_boxes(regions: Sequence[Region]) -> tuple[Claim, ...]:
     Returns:
         One claim ``closer`` for each two neighbours in depth within a frame.
     """
-    seen: dict[tuple[int, str], int] = defaultdict(int)
     boxes: dict[int, list[tuple[float, str]]] = defaultdict(list)
-    for region in regions:
-        seen[region.frame, region.label] += 1
+    for region, name in zip(regions, unique_names(regions), strict=True):
         if region.box_3d is not None and region.box_3d.center_m[2] > 0:
-            name = f"{region.label}#{seen[region.frame, region.label]}"
             boxes[region.frame].append((region.box_3d.center_m[2], name))
     return tuple(
-        Claim(
-            RelationName("closer"),
-            _plain(nearer, seen, frame),
-            _plain(farther, seen, frame),
-            frames=(frame,),
-            origin=Origin.MODEL,
-        )
+        Claim(RelationName("closer"), nearer, farther, frames=(frame,), origin=Origin.MODEL)
         for frame, found in boxes.items()
         for (z_near, nearer), (z_far, farther) in pairwise(sorted(found))
         if z_far >= _LEAST_RATIO * z_near
     )
-
-
-def _plain(name: str, seen: dict[tuple[int, str], int], frame: int) -> str:
-    label, _, _ = name.rpartition("#")
-    return label if seen[frame, label] == 1 else name
 
 
 def chosen_extreme(question: str, choice: str | None) -> tuple[Claim, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
@@ -98,6 +99,18 @@ def resolve_all(reference: str, regions: Sequence[Region], frame: int | None = N
     """
     frames = sorted({region.frame for region in regions if frame in (None, region.frame)})
     return tuple(candidate for index in frames for candidate in _candidates(reference, regions, index))
+
+
+def unique_names(regions: Sequence[Region]) -> list[str]:
+    """A name for each region that ``resolve`` finds it by: its label, or ``label#2`` where its frame has several."""
+    totals = Counter((region.frame, region.label) for region in regions)
+    seen: Counter[tuple[int, str]] = Counter()
+    names = []
+    for region in regions:
+        key = (region.frame, region.label)
+        seen[key] += 1
+        names.append(region.label if totals[key] == 1 else f"{region.label}#{seen[key]}")
+    return names
 
 
 def merge(first: Sequence[Region], second: Sequence[Region]) -> tuple[Region, ...]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from pipeline.errors import ExportError
@@ -13,6 +14,8 @@ try:
     import fcntl
 except ImportError:  # Windows has no advisory locks.
     fcntl = None  # type: ignore[assignment]
+
+logger = logging.getLogger(__name__)
 
 
 def make_folder(folder: Path) -> None:
@@ -64,17 +67,34 @@ def only_writer(folder: Path) -> Iterator[None]:
         file = path.open("w")
     except OSError as error:
         raise write_error(path, error) from error
-    with file:
-        if fcntl is not None:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ExportError(
-                    f"Another run writes to {folder}; wait for it, or choose another output_dir."
-                ) from None
-            except OSError:  # Some network file systems know no locks.
-                pass
+    with file, ExitStack() as stack:
+        try:
+            stack.enter_context(locked(file.fileno(), wait=False))
+        except BlockingIOError:
+            raise ExportError(f"Another run writes to {folder}; wait for it, or choose another output_dir.") from None
         yield
+
+
+@contextmanager
+def locked(descriptor: int, *, wait: bool = True) -> Iterator[None]:
+    """Keep other processes from locking a file; some network file systems know no locks and go without.
+
+    Raises:
+        BlockingIOError: If another process holds the lock and the caller does not wait.
+    """
+    if fcntl is not None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError:
+            logger.debug("This file system knows no locks.")
+    try:
+        yield
+    finally:
+        if fcntl is not None:
+            with suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 def write_error(path: Path, error: OSError) -> ExportError:

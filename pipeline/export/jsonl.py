@@ -6,18 +6,12 @@ import json
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
 from pipeline.errors import ExportError
-from pipeline.export.files import make_folder, write_error
+from pipeline.export.files import locked, make_folder, write_error
 from pipeline.records import Result, to_json
-
-try:
-    import fcntl
-except ImportError:  # Windows has no advisory locks; there only one process may write to a folder.
-    fcntl = None  # type: ignore[assignment]
 
 logger = logging.getLogger(__name__)
 
@@ -122,7 +116,7 @@ class _LineFile:
             if not resume and path.is_file() and path.stat().st_size > 0:
                 os.replace(path, path.with_suffix(f".previous{path.suffix}"))
             self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-            with self._locked():
+            with locked(self._descriptor):
                 self._cut_half_line()
         except OSError as error:
             self.close()
@@ -131,7 +125,7 @@ class _LineFile:
     def append(self, line: str) -> None:
         data = f"{line}\n".encode("utf-8", "replace")
         try:
-            with self._locked():
+            with locked(self._descriptor):
                 written = os.write(self._descriptor, data)
                 if written < len(data):
                     os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
@@ -152,19 +146,6 @@ class _LineFile:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Keep other processes from writing; some network file systems know no locks and go without."""
-        if fcntl is not None:
-            with suppress(OSError):
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            if fcntl is not None:
-                with suppress(OSError):
-                    fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def _cut_half_line(self) -> None:
         end = whole = os.fstat(self._descriptor).st_size

@@ -7,7 +7,7 @@ from scipy.spatial import cKDTree
 
 
 def thin(points: np.ndarray, count: int) -> np.ndarray:
-    """At most so many of the points, evenly spaced in their order; (N, 3) to (M, 3)."""
+    """At most so many of the rows, evenly spaced in their order; (N, D) to (M, D)."""
     return points if len(points) <= count else points[np.linspace(0, len(points) - 1, count).astype(np.intp)]
 
 

@@ -6,6 +6,7 @@ not depend on the scale, and for affine kinds the shift, that the depth's kind l
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -78,6 +79,13 @@ def order_coordinate(values: np.ndarray, kind: DepthKind) -> np.ndarray:
             return np.log(values, dtype=np.float32)
     coordinate: np.ndarray = -values if kind.larger_is_nearer else values
     return coordinate
+
+
+def depth_of_coordinate(coordinate: float, kind: DepthKind) -> float:
+    """The depth value that an order coordinate stands for, the inverse of ``order_coordinate``."""
+    if kind.has_shape:
+        return math.exp(coordinate)
+    return -coordinate if kind.larger_is_nearer else coordinate
 
 
 def coordinate_spread(values: np.ndarray, valid: np.ndarray, kind: DepthKind) -> float:

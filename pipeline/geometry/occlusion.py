@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 
 from pipeline.geometry.objects import ObjectPixels, erode
-from pipeline.geometry.regions import Window
 
 # The band around a contour, as a share of the smaller object's side; it reads past depth that is a few
 # pixels out of register with the picture.
@@ -46,7 +45,7 @@ class Contour:
     second: np.ndarray
 
 
-def separate(first: ObjectPixels, second: ObjectPixels) -> tuple[Window, np.ndarray, np.ndarray, np.ndarray]:
+def separate(first: ObjectPixels, second: ObjectPixels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Give every pixel that both objects claim to the one whose depth it fits better.
 
     Args:
@@ -54,7 +53,7 @@ def separate(first: ObjectPixels, second: ObjectPixels) -> tuple[Window, np.ndar
         second: The other, of the same frame.
 
     Returns:
-        Their common window, the order coordinate float32 (h, w) in it, and one bool (h, w) mask each.
+        The order coordinate, float32 (h, w), in their common window, and one bool (h, w) mask each.
     """
     window = first.window.union(second.window)
     coordinate = np.zeros(window.shape, dtype=np.float32)
@@ -71,7 +70,7 @@ def separate(first: ObjectPixels, second: ObjectPixels) -> tuple[Window, np.ndar
         fits_first = _misfit(coordinate[both], first) <= _misfit(coordinate[both], second)
         masks[0][both] = fits_first
         masks[1][both] = ~fits_first
-    return window, coordinate, masks[0], masks[1]
+    return coordinate, masks[0], masks[1]
 
 
 def _misfit(values: np.ndarray, item: ObjectPixels) -> np.ndarray:

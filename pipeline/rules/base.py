@@ -104,6 +104,19 @@ class Settings:
                 )
 
 
+def require_camera_view(claim: Claim) -> None:
+    """Make sure that a claim is meant as the camera sees it.
+
+    Raises:
+        CannotMeasure: If it takes the view of an object, whose orientation is unknown.
+    """
+    if claim.perspective != "camera":
+        raise CannotMeasure(
+            f"The claim takes the view of {claim.perspective!r}, whose orientation is not known.",
+            f"the orientation of {claim.perspective!r}",
+        )
+
+
 def in_words(length_m: float) -> str:
     """A length as people write it.
 

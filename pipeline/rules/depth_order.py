@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.geometry.order import probability_less
 from pipeline.records import Claim, DepthKind
 from pipeline.relations import Need
-from pipeline.rules.base import CannotMeasure, Finding, in_words, number_probability, point
+from pipeline.rules.base import CannotMeasure, Finding, in_words, number_probability, point, require_camera_view
 from pipeline.rules.gaps import centre_error
 from pipeline.rules.view import FrameView
 
@@ -29,11 +29,8 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
     Raises:
         CannotMeasure: If an object has no depth, or a claimed difference meets depth without metres.
     """
-    if claim.perspective != "camera" and claim.relation in _OWN_FRONT:
-        raise CannotMeasure(
-            f"The claim takes the view of {claim.perspective!r}, whose orientation is not known.",
-            f"the orientation of {claim.perspective!r}",
-        )
+    if claim.relation in _OWN_FRONT:
+        require_camera_view(claim)
     first, second = view.object(subject), view.object(objects[0])
     if view.spread <= 0:
         raise CannotMeasure("The depth map is constant.", "a depth map with content")

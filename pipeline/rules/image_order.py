@@ -6,7 +6,7 @@ import math
 
 from pipeline.geometry.order import probability_positive
 from pipeline.records import Claim
-from pipeline.rules.base import CannotMeasure, Finding
+from pipeline.rules.base import Finding, require_camera_view
 from pipeline.rules.view import FrameView
 
 
@@ -24,11 +24,7 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
     Raises:
         CannotMeasure: If the claim takes the view of an object, whose orientation is unknown.
     """
-    if claim.perspective != "camera":
-        raise CannotMeasure(
-            f"The claim takes the view of {claim.perspective!r}, whose orientation is not known.",
-            f"the orientation of {claim.perspective!r}",
-        )
+    require_camera_view(claim)
     first, first_error = _centre(view, subject, axis)
     second, second_error = _centre(view, objects[0], axis)
     gap_px = sign * (second - first)

@@ -41,7 +41,7 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
         raise apart
     # The order of the two is fixed, so that "a hides b" and "b is hidden by a" get the same answer.
     low, high = sorted((subject, other))
-    _, coordinate, first, second = separate(view.object(low), view.object(high))
+    coordinate, first, second = separate(view.object(low), view.object(high))
     contour = shared_contour(coordinate, first, second, edge_px=view.settings.edge_px, gap_px=_GAP_PX)
     if contour.steps.size == 0:
         raise apart

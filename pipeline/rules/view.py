@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from functools import cached_property
 
@@ -11,9 +10,11 @@ import numpy as np
 from pipeline.camera import Camera
 from pipeline.error_budget import ErrorBudget
 from pipeline.geometry.backprojection import back_project_pixels
+from pipeline.geometry.extents import thin
 from pipeline.geometry.objects import (
     ObjectPixels,
     coordinate_spread,
+    depth_of_coordinate,
     object_pixels,
     order_coordinate,
     shared_pixels,
@@ -216,10 +217,7 @@ class FrameView:
         self.require(Need.SHAPE)
         if index not in self._points:
             found = self.object(index)
-            rows, columns = np.nonzero(found.core)
-            if len(rows) > self.settings.max_points:
-                keep = np.linspace(0, len(rows) - 1, self.settings.max_points).astype(np.intp)
-                rows, columns = rows[keep], columns[keep]
+            rows, columns = thin(np.argwhere(found.core), self.settings.max_points).T
             rows, columns = rows + found.window.top, columns + found.window.left
             z = self.depth.values[rows, columns]
             self._points[index] = back_project_pixels(columns, rows, z, self.camera)
@@ -227,10 +225,7 @@ class FrameView:
 
     def z(self, index: int) -> float:
         """Median depth of an object, in the depth's own unit."""
-        median = self.object(index).median
-        if self.depth.kind.has_shape:
-            return math.exp(median)
-        return -median if self.depth.kind.larger_is_nearer else median
+        return depth_of_coordinate(self.object(index).median, self.depth.kind)
 
     def box_px(self, index: int) -> Box:
         """Tight box of a region, that of its mask where it has one, within the frame.

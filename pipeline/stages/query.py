@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from enum import StrEnum
 from typing import Literal
 
 import numpy as np
 
 from pipeline.claims.answer import parse_answer
-from pipeline.claims.resolve import merge
+from pipeline.claims.resolve import merge, unique_names
 from pipeline.error_budget import ErrorBudget
 from pipeline.errors import ConfigError
-from pipeline.geometry.objects import order_coordinate
+from pipeline.geometry.objects import depth_of_coordinate, order_coordinate
 from pipeline.records import Answer, Camera, DepthMap, Region, Scene
 from pipeline.rules.base import CannotMeasure, Settings
 from pipeline.rules.view import FrameView
@@ -152,12 +150,8 @@ def read_depth(scene: Scene, regions: tuple[Region, ...]) -> tuple[DepthHint, ..
         for frame, depth in zip(scene.frames, scene.depth, strict=True)
     ]
     ranges = [_coordinate_range(depth) for depth in scene.depth]
-    totals = Counter((region.frame, region.label) for region in regions)
-    seen: Counter[tuple[int, str]] = Counter()
     hints = []
-    for index, region in enumerate(regions):
-        key = (region.frame, region.label)
-        seen[key] += 1
+    for index, (region, name) in enumerate(zip(regions, unique_names(regions), strict=True)):
         try:
             quantiles = views[region.frame].object(index).quantiles
         except CannotMeasure:
@@ -169,11 +163,11 @@ def read_depth(scene: Scene, regions: tuple[Region, ...]) -> tuple[DepthHint, ..
             DepthHint(
                 region=region,
                 kind=depth.kind,
-                near=_depth_of(near, depth),
-                median=_depth_of(median, depth),
-                far=_depth_of(far, depth),
+                near=depth_of_coordinate(near, depth.kind),
+                median=depth_of_coordinate(median, depth.kind),
+                far=depth_of_coordinate(far, depth.kind),
                 nearness=min(max(1 - (median - low) / (high - low), 0.0), 1.0) if high > low else 0.5,
-                reference=region.label if totals[key] == 1 else f"{region.label}#{seen[key]}",
+                reference=name,
             )
         )
     return tuple(hints)
@@ -185,9 +179,3 @@ def _coordinate_range(depth: DepthMap) -> tuple[float, float]:
         return 0.0, 0.0
     low, high = np.percentile(values, (2, 98))
     return float(low), float(high)
-
-
-def _depth_of(coordinate: float, depth: DepthMap) -> float:
-    if depth.kind.has_shape:
-        return math.exp(coordinate)
-    return -coordinate if depth.kind.larger_is_nearer else coordinate
