@@ -39,3 +39,7 @@ class DependencyError(TheodoliteError):
 
 class ExportError(TheodoliteError):
     """A result cannot be written."""
+
+
+FATAL = (ConfigError, DependencyError, ModelUnavailableError)
+"""Errors that concern every item alike, so that a run stops instead of failing item by item."""

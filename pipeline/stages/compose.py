@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from pipeline.errors import ConfigError, DependencyError, InputError, ModelUnavailableError, TheodoliteError
+from pipeline.errors import FATAL, InputError, TheodoliteError
 from pipeline.export.files import only_writer
 from pipeline.export.jsonl import ResultWriter
 from pipeline.ingest.item import BadItem, Item
@@ -25,8 +25,6 @@ from pipeline.versions import versions
 
 logger = logging.getLogger(__name__)
 
-# These concern every item alike, so the run stops instead of failing item by item.
-_FATAL = (ConfigError, DependencyError, ModelUnavailableError)
 
 
 class Source(Protocol):
@@ -185,7 +183,7 @@ def run(
                     raise StageError("ingest", InputError(item.reason))
                 _run_item(item, source, stages, writer, finished, summary)
             except StageError as error:
-                if isinstance(error.cause, _FATAL):
+                if isinstance(error.cause, FATAL):
                     raise error.cause from error
                 logger.debug("Item %s failed in stage %s.", item.id, error.stage, exc_info=error.cause)
                 summary.failures.append((item.id, error.stage, str(error)))

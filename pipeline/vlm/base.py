@@ -3,25 +3,47 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 
+from pipeline.errors import FATAL, TheodoliteError
+
 
 class Step(StrEnum):
-    """Which of the two questions a request asks: where the objects are, or the user's own."""
+    """What a request asks: where the objects are, the user's question, or the question again after a check."""
 
     GROUND = "ground"
     ANSWER = "answer"
+    RECHECK = "recheck"
 
 
 @dataclass(frozen=True, eq=False)
 class ImagePart:
-    """A picture within a prompt: uint8 (H, W, 3), upright."""
+    """A picture within a prompt.
+
+    Args:
+        rgb: uint8 (H, W, 3), upright.
+        max_pixels: The model shall see at most this many pixels of it [px]; None leaves it to the backend.
+        known_digest: Its ``digest``, where it was computed before; that of a frame is the frame's.
+    """
 
     rgb: np.ndarray
+    max_pixels: int | None = None
+    known_digest: str | None = None
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over size and pixels."""
+        if self.known_digest is not None:
+            return self.known_digest
+        digest = hashlib.sha256(repr(self.rgb.shape).encode())
+        digest.update(np.ascontiguousarray(self.rgb).data)
+        return digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -50,9 +72,14 @@ class Request:
     frame_digests: tuple[str, ...] = ()
 
     @property
-    def images(self) -> list[np.ndarray]:
+    def pictures(self) -> list[ImagePart]:
         """The pictures, in order."""
-        return [part.rgb for part in self.parts if isinstance(part, ImagePart)]
+        return [part for part in self.parts if isinstance(part, ImagePart)]
+
+    @property
+    def images(self) -> list[np.ndarray]:
+        """The pixels of the pictures, in order."""
+        return [picture.rgb for picture in self.pictures]
 
     @property
     def prompt_text(self) -> str:
@@ -63,9 +90,8 @@ class Request:
     def digest(self) -> str:
         """SHA-256 over everything that the model reads."""
         digest = hashlib.sha256(self.prompt_text.encode())
-        for image in self.images:
-            digest.update(repr(image.shape).encode())
-            digest.update(np.ascontiguousarray(image).tobytes())
+        for picture in self.pictures:
+            digest.update(f"{picture.digest}:{picture.max_pixels}".encode())
         return digest.hexdigest()
 
     @property
@@ -88,8 +114,10 @@ class Generation:
         seed: Seed of the generation, where it has one.
         prompt_tokens: Tokens of the prompt, where known.
         completion_tokens: Tokens of the output, where known.
-        seconds: Time from request to answer [s].
-        truncated: Whether the output ended because of the token limit.
+        seconds: Time from request to answer [s]; of requests that were answered together, a share of their time.
+        truncated: Whether the output ended because of the token limit, or because it repeated itself.
+        cached_tokens: Tokens of the prompt whose computation was reused, where known.
+        timings: Where the time and the memory went, by name; a name ends in its unit.
     """
 
     text: str
@@ -101,6 +129,8 @@ class Generation:
     completion_tokens: int | None = None
     seconds: float = 0.0
     truncated: bool = False
+    cached_tokens: int | None = None
+    timings: dict[str, float] = field(default_factory=dict)
 
 
 class VisionLanguageModel(Protocol):
@@ -127,3 +157,21 @@ class VisionLanguageModel(Protocol):
             ModelUnavailableError: If the model is neither on disk nor reachable.
         """
         ...
+
+    def generate_all(self, requests: Sequence[Request]) -> list[Generation | TheodoliteError]:
+        """Answer several requests, in the order asked; the error where one could not be answered.
+
+        By default one after the other. A missing model is raised, because it concerns all.
+
+        Raises:
+            ModelUnavailableError: If the model is neither on disk nor reachable.
+        """
+        outcomes: list[Generation | TheodoliteError] = []
+        for request in requests:
+            try:
+                outcomes.append(self.generate(request))
+            except FATAL:
+                raise
+            except TheodoliteError as error:
+                outcomes.append(error)
+        return outcomes

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pipeline.errors import GenerationError
-from pipeline.vlm.base import Generation, Request
+from pipeline.vlm.base import Generation, Request, VisionLanguageModel
 
 
-class NoModel:
+class NoModel(VisionLanguageModel):
     """Stands where a model would, and answers nothing."""
 
     @property

@@ -92,7 +92,7 @@ def _frames(scene: Scene, language: Language) -> list[ImagePart | TextPart]:
             caption = render(language, "picture", number=number, picture="")
         else:
             caption = render(language, "picture_at", number=number, seconds=f"{frame.timestamp_s:.2f}", picture="")
-        parts += [TextPart(caption if number == 1 else f"\n{caption}"), ImagePart(frame.rgb)]
+        parts += [TextPart(caption if number == 1 else f"\n{caption}"), ImagePart(frame.rgb, known_digest=frame.digest)]
     return parts
 
 

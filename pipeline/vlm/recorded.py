@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import GenerationError, InputError
-from pipeline.vlm.base import Generation, Request, Step
+from pipeline.vlm.base import Generation, Request, Step, VisionLanguageModel
 from pipeline.vlm.received import clean_text, is_token_count
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class _Recording:
     by_id: dict[tuple[Step, str], list[_Entry]]
 
 
-class Recorded:
+class Recorded(VisionLanguageModel):
     """Looks answers up in a JSONL file with one answer a line.
 
     A line has ``response``, and ``id`` (of the item), ``content_hash`` (of frames and question) or both.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipeline.records import DepthMap, Frame, Region
-from pipeline.vlm.base import Generation, Request
+from pipeline.vlm.base import Generation, Request, VisionLanguageModel
 
 
 @dataclass
@@ -43,7 +43,7 @@ class CountingOcr:
 
 
 @dataclass
-class ScriptedModel:
+class ScriptedModel(VisionLanguageModel):
     """Says what the script says to a request, and keeps the requests."""
 
     script: Callable[[Request], str]
