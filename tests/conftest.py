@@ -14,7 +14,7 @@ import hypothesis
 import pytest
 from commands import CommandLine, call
 from tiny.dpt import build_tiny_dpt
-from tiny.qwen3vl import build_tiny_qwen3vl
+from random_qwen3vl import build_random_qwen3vl
 from tiny.serve import serving
 
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=100)
@@ -41,7 +41,7 @@ def shared_dir() -> Path:
 @pytest.fixture(scope="session")
 def tiny_qwen3vl(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny Qwen3-VL checkpoint with random weights."""
-    return build_tiny_qwen3vl(tmp_path_factory.mktemp("qwen3vl") / "tiny")
+    return build_random_qwen3vl(tmp_path_factory.mktemp("qwen3vl") / "tiny")
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny.qwen3vl import build_tiny_qwen3vl
+from random_qwen3vl import build_random_qwen3vl
 
 from pipeline.errors import ConfigError, GenerationError, ModelUnavailableError
 from pipeline.records import Scene
@@ -183,7 +183,7 @@ def test_an_endless_repetition_is_cut(tiny_qwen3vl: Path, tmp_path: Path, caplog
 
 
 def test_thinking_that_the_prompt_opens_is_put_in_front(model: Qwen3VL, tmp_path: Path) -> None:
-    folder = build_tiny_qwen3vl(tmp_path / "thinking", thinking=True)
+    folder = build_random_qwen3vl(tmp_path / "thinking", thinking=True)
     thinking = Qwen3VL(str(folder), max_new_tokens=4, **SMALL).generate(ask())  # type: ignore[arg-type]
     assert thinking.text.startswith("<think>\n")
     assert not model.generate(ask()).text.startswith("<think>")

@@ -1,10 +1,13 @@
-"""A tiny Qwen3-VL checkpoint with random weights, of the real architecture, with its processor."""
+"""Qwen3-VL checkpoints with random weights, of the real architecture, with their processors.
+
+What they say is noise, but they say it as the real ones do, and take the time that a real one of their size takes.
+"""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 PATCH_SIZE_PX = 16
 MERGE_SIZE = 2
@@ -42,11 +45,38 @@ _CHAT_TEMPLATE = """
 """
 
 
-def build_tiny_qwen3vl(folder: Path, thinking: bool = False) -> Path:
-    """Save a seeded random Qwen3-VL of about 200 000 parameters and its processor.
+Size = Literal["tiny", "small", "2b"]
+
+# Sizes of the text model and of the vision model; "2b" is that of Qwen3-VL-2B.
+_TEXT: dict[str, dict[str, Any]] = {
+    "tiny": {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2,
+             "num_key_value_heads": 1, "head_dim": 32},
+    "small": {"hidden_size": 256, "intermediate_size": 768, "num_hidden_layers": 6, "num_attention_heads": 4,
+              "num_key_value_heads": 2, "head_dim": 64},
+    "2b": {"hidden_size": 2048, "intermediate_size": 6144, "num_hidden_layers": 28, "num_attention_heads": 16,
+           "num_key_value_heads": 8, "head_dim": 128, "vocab_size": 151_936},
+}  # fmt: skip
+_MROPE_SECTIONS = {"tiny": [6, 5, 5], "small": [12, 10, 10], "2b": [24, 20, 20]}
+_VISION: dict[str, dict[str, Any]] = {
+    "tiny": {"depth": 2, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2, "num_position_embeddings": 64,
+             "deepstack_visual_indexes": [0]},
+    "small": {"depth": 6, "hidden_size": 256, "intermediate_size": 1024, "num_heads": 4,
+              "num_position_embeddings": 576, "deepstack_visual_indexes": [1, 2, 3]},
+    "2b": {"depth": 24, "hidden_size": 1024, "intermediate_size": 4096, "num_heads": 16,
+           "num_position_embeddings": 2304, "deepstack_visual_indexes": [5, 11, 17]},
+}  # fmt: skip
+
+
+def build_random_qwen3vl(
+    folder: Path, size: Size = "tiny", *, thinking: bool = False, device: str = "cpu", dtype: str = "float32"
+) -> Path:
+    """Save a seeded random Qwen3-VL and its processor.
 
     Args:
         folder: Where to; made if it is not there.
+        size: About 200 000 parameters, 11 million, or those of Qwen3-VL-2B.
+        device: Where the weights are drawn; a GPU is faster for the large ones.
+        dtype: Number format of the weights.
         thinking: Whether the chat template opens the ``<think>`` block, as that of the Thinking models does.
 
     Returns:
@@ -67,42 +97,33 @@ def build_tiny_qwen3vl(folder: Path, thinking: bool = False) -> Path:
 
     tokenizer = _tokenizer()
     ids = {token: tokenizer.convert_tokens_to_ids(token) for token in _SPECIAL_TOKENS}
+    text = {"vocab_size": len(tokenizer), **_TEXT[size]}
     config = Qwen3VLConfig(
         text_config={
-            "vocab_size": len(tokenizer),
-            "hidden_size": 64,
-            "intermediate_size": 128,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
-            "num_key_value_heads": 1,
-            "head_dim": 32,
+            **text,
             "rope_parameters": {
                 "rope_type": "default",
                 "rope_theta": 10000.0,
-                "mrope_section": [6, 5, 5],
+                "mrope_section": _MROPE_SECTIONS[size],
                 "mrope_interleaved": True,
             },
         },
         vision_config={
-            "depth": 2,
-            "hidden_size": 32,
-            "intermediate_size": 64,
-            "num_heads": 2,
+            **_VISION[size],
             "patch_size": PATCH_SIZE_PX,
             "spatial_merge_size": MERGE_SIZE,
-            "out_hidden_size": 64,
-            "num_position_embeddings": 64,
-            "deepstack_visual_indexes": [0],
+            "out_hidden_size": text["hidden_size"],
         },
         image_token_id=ids["<|image_pad|>"],
         video_token_id=ids["<|video_pad|>"],
         vision_start_token_id=ids["<|vision_start|>"],
         vision_end_token_id=ids["<|vision_end|>"],
         tie_word_embeddings=True,
+        dtype=dtype,
     )
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), torch.device(device):
         torch.manual_seed(0)
-        model = Qwen3VLForConditionalGeneration(config)
+        model = Qwen3VLForConditionalGeneration(config).to(getattr(torch, dtype))
         for parameter in model.parameters():
             if parameter.ndim > 1:  # The usual tiny deviations would let the picture's share vanish.
                 torch.nn.init.xavier_normal_(parameter.flatten(1))

@@ -1,0 +1,192 @@
+"""From a request to what the model reads: token ids, positions, and pictures of the right size."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pipeline.errors import GenerationError
+from pipeline.vlm.base import ImagePart, Request
+
+_MAX_ASPECT_RATIO = 200  # Qwen's sizing refuses longer pictures.
+OPEN_THOUGHT = "<think>\n"
+"""What the prompts of thinking models end in."""
+
+
+@dataclass(frozen=True, eq=False)
+class SizedPicture:
+    """A picture and the size in which the model sees it.
+
+    Args:
+        rgb: uint8 (H, W, 3).
+        size_px: (width, height) that the model sees [px], multiples of one token's side.
+        name: Equal for equal pixels and sizes.
+    """
+
+    rgb: np.ndarray
+    size_px: tuple[int, int]
+    name: str
+
+    def resized(self) -> Image.Image:
+        """The picture in that size."""
+        picture = Image.fromarray(self.rgb)
+        return picture if picture.size == self.size_px else picture.resize(self.size_px, Image.Resampling.BICUBIC)
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedPrompt:
+    """A prompt as the model reads it.
+
+    Args:
+        tokens: int64 (N,), with one placeholder per token of a picture.
+        keys: int64 (N,): the tokens, but below zero and named after the content where a picture stands, so that
+            prompts of equal keys are equal.
+        positions: int64 (3, N): time, row and column of each token (M-RoPE).
+        pictures: In order.
+        picture_tokens: Number of tokens of each picture.
+        opens_thought: Whether the prompt ends within the reasoning.
+    """
+
+    tokens: np.ndarray
+    keys: np.ndarray
+    positions: np.ndarray
+    pictures: tuple[SizedPicture, ...]
+    picture_tokens: tuple[int, ...]
+    opens_thought: bool
+
+    def __len__(self) -> int:
+        """Number of tokens."""
+        return len(self.tokens)
+
+    @property
+    def next_position(self) -> int:
+        """Position of the first token of the output."""
+        return int(self.positions.max()) + 1
+
+    def pictures_between(self, start: int, end: int) -> tuple[SizedPicture, ...]:
+        """Pictures whose tokens lie from token ``start`` to before token ``end``; neither lies within one."""
+        is_picture = self.keys < 0
+        before, until = np.count_nonzero(is_picture[:start]), np.count_nonzero(is_picture[:end])
+        ends = np.cumsum(self.picture_tokens)
+        return self.pictures[np.searchsorted(ends, before, side="right") : np.searchsorted(ends, until, side="right")]
+
+
+class PromptEncoder:
+    """Encodes requests for one checkpoint.
+
+    Args:
+        model: The model, for its positions.
+        processor: Its processor.
+        min_pixels: Smaller pictures are enlarged to it [px].
+    """
+
+    def __init__(self, model: Any, processor: Any, min_pixels: int) -> None:
+        self._processor = processor
+        self._rope_index = model.model.get_rope_index
+        self._picture_token: int = model.config.image_token_id
+        self._min_pixels = min_pixels
+        sizing = processor.image_processor
+        self._merge = sizing.merge_size
+        self._factor = sizing.patch_size * sizing.merge_size
+
+    def encode(self, request: Request, max_pixels: int) -> EncodedPrompt:
+        """Encode a request.
+
+        Args:
+            request: The request.
+            max_pixels: Larger pictures are reduced to it [px].
+
+        Raises:
+            GenerationError: If a text holds a picture's placeholder.
+        """
+        text = self._chat_prompt(request)
+        pictures = tuple(self._sized(part, max_pixels) for part in request.pictures)
+        counts = tuple(width * height // self._factor**2 for width, height in (part.size_px for part in pictures))
+        single = np.array(self._processor.tokenizer(text)["input_ids"], dtype=np.int64)
+        repeats = np.ones(len(single), dtype=np.int64)
+        repeats[single == self._picture_token] = counts
+        tokens = single.repeat(repeats)
+        keys = tokens.copy()
+        if pictures:
+            keys[tokens == self._picture_token] = np.repeat([_negative(part.name) for part in pictures], counts)
+        return EncodedPrompt(
+            tokens, keys, self._positions(tokens, pictures), pictures, counts, text.endswith(OPEN_THOUGHT)
+        )
+
+    def pixels_of(self, pictures: Sequence[SizedPicture]) -> Any:
+        """What the vision tower takes of the pictures: ``pixel_values`` and ``image_grid_thw``."""
+        return self._processor.image_processor(
+            images=[picture.resized() for picture in pictures], do_resize=False, return_tensors="pt"
+        )
+
+    def text_of(self, tokens: Sequence[int]) -> str:
+        """Text of an output, without special tokens."""
+        text: str = self._processor.tokenizer.decode(
+            tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+        return text
+
+    def _chat_prompt(self, request: Request) -> str:
+        content = [
+            {"type": "image"} if isinstance(part, ImagePart) else {"type": "text", "text": part.text}
+            for part in request.parts
+        ]
+        prompt: str = self._processor.apply_chat_template(
+            [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
+        )
+        places = prompt.count(self._processor.image_token)
+        if places != len(request.pictures):
+            raise GenerationError(
+                f"The prompt of item {request.item_id} has {places} places for {len(request.pictures)} pictures: its "
+                f"texts must not hold {self._processor.image_token}."
+            )
+        return prompt
+
+    def _sized(self, part: ImagePart, max_pixels: int) -> SizedPicture:
+        from qwen_vl_utils import smart_resize
+
+        most = max_pixels if part.max_pixels is None else min(part.max_pixels, max_pixels)
+        height, width = smart_resize(
+            *part.rgb.shape[:2], factor=self._factor, min_pixels=min(self._min_pixels, most), max_pixels=most
+        )
+        # A very long picture under a small limit rounds down to no row at all.
+        size_px = max(width, self._factor), max(height, self._factor)
+        return SizedPicture(part.rgb, size_px, f"{part.digest}@{size_px[0]}x{size_px[1]}")
+
+    def _positions(self, tokens: np.ndarray, pictures: Sequence[SizedPicture]) -> np.ndarray:
+        import torch
+
+        patch = self._factor // self._merge
+        grids = [[1, height // patch, width // patch] for width, height in (part.size_px for part in pictures)]
+        ids = torch.from_numpy(tokens)[None]
+        positions, _ = self._rope_index(
+            ids,
+            mm_token_type_ids=(ids == self._picture_token).int(),
+            image_grid_thw=torch.tensor(grids, dtype=torch.int64) if grids else None,
+        )
+        return positions[:, 0].numpy()
+
+
+def check_pictures(request: Request) -> None:
+    """Refuse pictures that Qwen's sizing cannot take.
+
+    Raises:
+        GenerationError: If one is longer than 200:1.
+    """
+    for number, rgb in enumerate(request.images, 1):
+        height, width = rgb.shape[:2]
+        if max(height, width) > _MAX_ASPECT_RATIO * min(height, width):
+            raise GenerationError(
+                f"Picture {number} of item {request.item_id} is {width} x {height} pixels; Qwen3-VL takes sides of "
+                f"at most {_MAX_ASPECT_RATIO}:1, so crop it."
+            )
+
+
+def _negative(name: str) -> int:
+    """A number below zero that names a picture's content."""
+    return -1 - int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")

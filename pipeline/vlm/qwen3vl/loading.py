@@ -1,0 +1,120 @@
+"""From a name to a Qwen3-VL model with its processor, on a device and in a number format."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import ConfigError, DependencyError, ModelUnavailableError
+from pipeline.hub import ModelLocation
+from pipeline.torchvision_fix import ensure_torchvision
+
+if TYPE_CHECKING:
+    import torch
+
+logger = logging.getLogger(__name__)
+
+QUANTIZATIONS = {
+    "bnb_8bit": "bitsandbytes",
+    "bnb_4bit": "bitsandbytes",
+    "torchao_int8": "torchao",
+    "torchao_int4": "torchao",
+}
+"""Ways to store the weights in fewer bits, and the package that does it."""
+
+_MODEL_TYPES = ("qwen3_vl", "qwen3_vl_moe")
+
+
+def check_quantization(name: str | None) -> None:
+    """Refuse a name that does not exist.
+
+    Raises:
+        ConfigError: If it does not.
+    """
+    if name is not None and name not in QUANTIZATIONS:
+        raise ConfigError(f"vlm.quantization must be null or one of {', '.join(QUANTIZATIONS)}, not {name!r}.")
+
+
+def load(
+    location: ModelLocation,
+    device: torch.device,
+    dtype: str,
+    attn_implementation: str | None,
+    quantization: str | None,
+) -> tuple[Any, Any]:
+    """Load a model, in evaluation mode, and its processor.
+
+    Args:
+        location: Where it is.
+        device: Where it shall run.
+        dtype: Number format of weights and activations, such as ``bfloat16``.
+        attn_implementation: Attention kernel of transformers; None takes its default.
+        quantization: A key of ``QUANTIZATIONS``, or None.
+
+    Raises:
+        ModelUnavailableError: If it cannot be loaded, or is no Qwen3-VL.
+        DependencyError: If the quantization's package is missing.
+    """
+    ensure_torchvision()
+    from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
+
+    source = {"pretrained_model_name_or_path": location.path_or_name, "revision": location.hub_revision}
+    try:
+        kind = AutoConfig.from_pretrained(**source).model_type
+        if kind not in _MODEL_TYPES:
+            raise ModelUnavailableError(
+                f"The model {location.name} cannot be loaded as Qwen3-VL, because its type is {kind!r}; choose a "
+                "Qwen3-VL checkpoint, or serve this one and ask it with vlm=openai."
+            )
+        processor = AutoProcessor.from_pretrained(**source)
+        model = AutoModelForImageTextToText.from_pretrained(
+            **source,
+            dtype=dtype,
+            attn_implementation=attn_implementation,
+            device_map=str(device),
+            quantization_config=None if quantization is None else _quantization_config(quantization, dtype),
+        ).eval()
+    except (OSError, ValueError, ImportError) as error:
+        reason = " ".join(str(error).split())
+        raise ModelUnavailableError(
+            f"The model {location.name} cannot be loaded as a vision-language model: {reason[:300]}"
+        ) from error
+    logger.info("Loaded %s (%s) on %s.", location.name, location.revision, device)
+    return model, processor
+
+
+def end_tokens(model: Any, processor: Any) -> list[int]:
+    """Tokens that end an output, by the checkpoint's own configuration."""
+    configured = model.generation_config.eos_token_id
+    several = configured if isinstance(configured, list) else [configured]
+    return sorted({token for token in (*several, processor.tokenizer.eos_token_id) if token is not None})
+
+
+def close_thought(processor: Any) -> list[int]:
+    """Tokens that end a reasoning, the last of which is ``</think>``; empty where the vocabulary has no such token."""
+    tokenizer = processor.tokenizer
+    close = tokenizer.convert_tokens_to_ids("</think>")
+    if close is None or close == tokenizer.unk_token_id:
+        return []
+    return [*tokenizer.encode("\n", add_special_tokens=False), close]
+
+
+def _quantization_config(name: str, dtype: str) -> Any:
+    package = QUANTIZATIONS[name]
+    try:
+        if package == "bitsandbytes":
+            import bitsandbytes  # noqa: F401
+            from transformers import BitsAndBytesConfig
+
+            if name == "bnb_8bit":
+                return BitsAndBytesConfig(load_in_8bit=True)
+            return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype)
+        from torchao.quantization import Int4WeightOnlyConfig, Int8WeightOnlyConfig
+        from transformers import TorchAoConfig
+
+        return TorchAoConfig(Int8WeightOnlyConfig() if name == "torchao_int8" else Int4WeightOnlyConfig())
+    except ImportError as error:
+        raise DependencyError(
+            f"vlm.quantization={name} needs the package {package}; install it with: pip install "
+            f"'theodolite[quantization]', or set vlm.quantization=null ({error})."
+        ) from error

@@ -1,0 +1,148 @@
+"""Keys and values of prompts that were computed before, found again by their longest common beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+_POSITIONS = 3  # Dimension of a segment's tensor that counts tokens.
+
+
+def common_length(first: np.ndarray, second: np.ndarray) -> int:
+    """Number of leading elements that two one-dimensional arrays share.
+
+    >>> common_length(np.array([1, 2, 3]), np.array([1, 2, 4, 5]))
+    2
+    """
+    shorter = min(len(first), len(second))
+    differing = first[:shorter] != second[:shorter]
+    return int(differing.argmax()) if differing.any() else shorter
+
+
+@dataclass(eq=False)
+class _Node:
+    """Consecutive tokens with their keys and values, (layers, 2, heads, tokens, head_dim)."""
+
+    keys: np.ndarray
+    values: torch.Tensor | None
+    parent: _Node | None
+    children: dict[int, _Node] = field(default_factory=dict)
+    used: int = 0
+
+    @property
+    def bytes(self) -> int:
+        return 0 if self.values is None else self.values.numel() * self.values.element_size()
+
+
+class PrefixCache:
+    """A radix tree over token sequences that holds their keys and values.
+
+    Two prompts that begin alike share the tree's nodes up to where they part, so the frames of a scene are held
+    once. What was not used for longest is dropped first, ends before beginnings. Radix trees for key-value reuse:
+    Zheng et al., SGLang, https://arxiv.org/abs/2312.07104.
+
+    A token is a whole number; the caller makes sure that equal numbers mean equal content. Not safe for several
+    threads at once.
+
+    Args:
+        max_bytes: Most memory that the values may take [bytes]; 0 keeps nothing.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._root = _Node(np.empty(0, np.int64), None, None)
+        self._clock = count(1)
+        self.bytes = 0
+        """Memory that the values take [bytes]."""
+
+    def match(self, keys: np.ndarray) -> tuple[int, list[torch.Tensor]]:
+        """The longest beginning that is known.
+
+        Args:
+            keys: Tokens, int64 (N,).
+
+        Returns:
+            Its length, and its values in order, each (layers, 2, heads, tokens, head_dim); they are views and must
+            not be changed.
+        """
+        length, segments, now = 0, [], next(self._clock)
+        node = self._root
+        while length < len(keys) and (child := node.children.get(int(keys[length]))) is not None:
+            shared = common_length(child.keys, keys[length:])
+            assert child.values is not None
+            child.used = now
+            segments.append(child.values.narrow(_POSITIONS, 0, shared))
+            length += shared
+            if shared < len(child.keys):
+                break
+            node = child
+        return length, segments
+
+    def insert(self, keys: np.ndarray, start: int, values: torch.Tensor) -> None:
+        """Keep the values of a prompt's tokens.
+
+        Args:
+            keys: All tokens from the prompt's first, int64 (N,).
+            start: First token that ``values`` holds; the tree must know those before it, or nothing is kept.
+            values: (layers, 2, heads, N - start, head_dim); the part that is new is copied.
+        """
+        per_token = values[:, :, :, :1].numel() * values.element_size()
+        if per_token * len(keys) > self._max_bytes:
+            return
+        known, parent, now = 0, self._root, next(self._clock)
+        while known < len(keys) and (child := parent.children.get(int(keys[known]))) is not None:
+            shared = common_length(child.keys, keys[known:])
+            child.used = now
+            known += shared
+            if shared < len(child.keys):
+                parent = self._split(child, shared) if known < len(keys) else child
+                break
+            parent = child
+        if known >= len(keys) or known < start:
+            return
+        part = values.narrow(_POSITIONS, known - start, len(keys) - known).clone()
+        node = _Node(keys[known:].copy(), part, parent, used=now)
+        parent.children[int(keys[known])] = node
+        self.bytes += node.bytes
+        self._shrink()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._root.children.clear()
+        self.bytes = 0
+
+    def _split(self, node: _Node, length: int) -> _Node:
+        """Cut a node in two and return its beginning, which takes its place."""
+        assert node.values is not None and node.parent is not None
+        rest = len(node.keys) - length
+        # Copies, so that each half frees its own memory.
+        head = node.values.narrow(_POSITIONS, 0, length).clone()
+        tail = node.values.narrow(_POSITIONS, length, rest).clone()
+        first = _Node(node.keys[:length].copy(), head, node.parent, used=node.used)
+        node.parent.children[int(first.keys[0])] = first
+        first.children[int(node.keys[length])] = node
+        node.keys, node.values, node.parent = node.keys[length:].copy(), tail, first
+        return first
+
+    def _shrink(self) -> None:
+        while self.bytes > self._max_bytes:
+            oldest = min(self._leaves(self._root), key=lambda node: node.used)
+            assert oldest.parent is not None
+            del oldest.parent.children[int(oldest.keys[0])]
+            self.bytes -= oldest.bytes
+
+    def _leaves(self, node: _Node) -> Iterator[_Node]:
+        waiting = list(node.children.values())
+        while waiting:
+            child = waiting.pop()
+            if child.children:
+                waiting += child.children.values()
+            else:
+                yield child
