@@ -47,7 +47,8 @@ _CHAT_TEMPLATE = """
 
 Size = Literal["tiny", "small", "2b"]
 
-# Sizes of the text model and of the vision model; "2b" is that of Qwen3-VL-2B.
+# Sizes of the text model and of the vision model; "2b" is that of Qwen3-VL-2B, and "small" has its proportions: a
+# picture costs the vision model about as much as the text model.
 _TEXT: dict[str, dict[str, Any]] = {
     "tiny": {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2,
              "num_key_value_heads": 1, "head_dim": 32},
@@ -60,7 +61,7 @@ _MROPE_SECTIONS = {"tiny": [6, 5, 5], "small": [12, 10, 10], "2b": [24, 20, 20]}
 _VISION: dict[str, dict[str, Any]] = {
     "tiny": {"depth": 2, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2, "num_position_embeddings": 64,
              "deepstack_visual_indexes": [0]},
-    "small": {"depth": 6, "hidden_size": 256, "intermediate_size": 1024, "num_heads": 4,
+    "small": {"depth": 6, "hidden_size": 128, "intermediate_size": 512, "num_heads": 2,
               "num_position_embeddings": 576, "deepstack_visual_indexes": [1, 2, 3]},
     "2b": {"depth": 24, "hidden_size": 1024, "intermediate_size": 4096, "num_heads": 16,
            "num_position_embeddings": 2304, "deepstack_visual_indexes": [5, 11, 17]},
@@ -74,7 +75,7 @@ def build_random_qwen3vl(
 
     Args:
         folder: Where to; made if it is not there.
-        size: About 200 000 parameters, 11 million, or those of Qwen3-VL-2B.
+        size: About 200 000 parameters, 6 million, or those of Qwen3-VL-2B.
         device: Where the weights are drawn; a GPU is faster for the large ones.
         dtype: Number format of the weights.
         thinking: Whether the chat template opens the ``<think>`` block, as that of the Thinking models does.
@@ -118,15 +119,16 @@ def build_random_qwen3vl(
         video_token_id=ids["<|video_pad|>"],
         vision_start_token_id=ids["<|vision_start|>"],
         vision_end_token_id=ids["<|vision_end|>"],
-        tie_word_embeddings=True,
+        tie_word_embeddings=size == "2b",
         dtype=dtype,
     )
     with torch.random.fork_rng(), torch.device(device):
         torch.manual_seed(0)
         model = Qwen3VLForConditionalGeneration(config).to(getattr(torch, dtype))
         for parameter in model.parameters():
-            if parameter.ndim > 1:  # The usual tiny deviations would let the picture's share vanish.
-                torch.nn.init.xavier_normal_(parameter.flatten(1))
+            # The usual tiny deviations would let the picture's share vanish and every answer repeat one token.
+            if parameter.ndim > 1:
+                torch.nn.init.xavier_normal_(parameter.flatten(1), gain=2)
     model.generation_config.eos_token_id = [ids["<|im_end|>"], ids["<|endoftext|>"]]
     model.generation_config.pad_token_id = ids["<|endoftext|>"]
     # What the real checkpoints recommend, and what greedy decoding has to overrule.

@@ -54,7 +54,7 @@ class Qwen3VL(VisionLanguageModel):
         cache_mb: Most memory for beginnings of prompts [MiB]; 0 remembers nothing.
         batch_tokens: Tokens that one batch of requests may hold, padding and outputs included.
         attn_implementation: Attention kernel of transformers, such as ``sdpa``; None takes its default.
-        quantization: How weights are stored: None, ``bnb_8bit``, ``bnb_4bit``, ``torchao_int8`` or ``torchao_int4``.
+        quantization: How weights are stored: None, ``bnb_8bit``, ``bnb_4bit`` or ``torchao_int8``.
         size_gb: Size of the download [GB], for the error where the model is missing.
 
     Raises:
@@ -267,7 +267,7 @@ class Qwen3VL(VisionLanguageModel):
         model, processor = load(
             self._location, self._device, self._settings["dtype"], self._attn_implementation, self._quantization
         )
-        encoder = PromptEncoder(model, processor, self._min_pixels)
+        encoder = PromptEncoder(processor, model.config.image_token_id, self._min_pixels)
         engine = Engine(
             model,
             encoder,

@@ -80,18 +80,16 @@ class PromptEncoder:
     """Encodes requests for one checkpoint.
 
     Args:
-        model: The model, for its positions.
-        processor: Its processor.
+        processor: The checkpoint's processor.
+        picture_token: The token that stands for a piece of a picture.
         min_pixels: Smaller pictures are enlarged to it [px].
     """
 
-    def __init__(self, model: Any, processor: Any, min_pixels: int) -> None:
+    def __init__(self, processor: Any, picture_token: int, min_pixels: int) -> None:
         self._processor = processor
-        self._rope_index = model.model.get_rope_index
-        self._picture_token: int = model.config.image_token_id
+        self._picture_token = picture_token
         self._min_pixels = min_pixels
         sizing = processor.image_processor
-        self._merge = sizing.merge_size
         self._factor = sizing.patch_size * sizing.merge_size
 
     def encode(self, request: Request, max_pixels: int) -> EncodedPrompt:
@@ -106,7 +104,7 @@ class PromptEncoder:
         """
         text = self._chat_prompt(request)
         pictures = tuple(self._sized(part, max_pixels) for part in request.pictures)
-        counts = tuple(width * height // self._factor**2 for width, height in (part.size_px for part in pictures))
+        counts = tuple(map(self.tokens_of, pictures))
         single = np.array(self._processor.tokenizer(text)["input_ids"], dtype=np.int64)
         repeats = np.ones(len(single), dtype=np.int64)
         repeats[single == self._picture_token] = counts
@@ -114,15 +112,22 @@ class PromptEncoder:
         keys = tokens.copy()
         if pictures:
             keys[tokens == self._picture_token] = np.repeat([_negative(part.name) for part in pictures], counts)
-        return EncodedPrompt(
-            tokens, keys, self._positions(tokens, pictures), pictures, counts, text.endswith(OPEN_THOUGHT)
-        )
+        grids = [
+            (height // self._factor, width // self._factor) for width, height in (part.size_px for part in pictures)
+        ]
+        positions = multimodal_positions(keys < 0, grids)
+        return EncodedPrompt(tokens, keys, positions, pictures, counts, text.endswith(OPEN_THOUGHT))
 
     def pixels_of(self, pictures: Sequence[SizedPicture]) -> Any:
         """What the vision tower takes of the pictures: ``pixel_values`` and ``image_grid_thw``."""
         return self._processor.image_processor(
             images=[picture.resized() for picture in pictures], do_resize=False, return_tensors="pt"
         )
+
+    def tokens_of(self, picture: SizedPicture) -> int:
+        """Number of tokens that a picture takes."""
+        width, height = picture.size_px
+        return width * height // self._factor**2
 
     def text_of(self, tokens: Sequence[int]) -> str:
         """Text of an output, without special tokens."""
@@ -158,18 +163,34 @@ class PromptEncoder:
         size_px = max(width, self._factor), max(height, self._factor)
         return SizedPicture(part.rgb, size_px, f"{part.digest}@{size_px[0]}x{size_px[1]}")
 
-    def _positions(self, tokens: np.ndarray, pictures: Sequence[SizedPicture]) -> np.ndarray:
-        import torch
 
-        patch = self._factor // self._merge
-        grids = [[1, height // patch, width // patch] for width, height in (part.size_px for part in pictures)]
-        ids = torch.from_numpy(tokens)[None]
-        positions, _ = self._rope_index(
-            ids,
-            mm_token_type_ids=(ids == self._picture_token).int(),
-            image_grid_thw=torch.tensor(grids, dtype=torch.int64) if grids else None,
-        )
-        return positions[:, 0].numpy()
+def multimodal_positions(is_picture: np.ndarray, grids: Sequence[tuple[int, int]]) -> np.ndarray:
+    """Positions of M-RoPE: text counts on in all axes; a picture's tokens share the time, and count rows and columns.
+
+    What follows a picture begins after its longer side. Wang et al., Qwen2-VL, section 2.1,
+    https://arxiv.org/abs/2409.12191.
+
+    Args:
+        is_picture: Whether a token belongs to a picture, bool (N,).
+        grids: (rows, columns) of tokens of each picture, in order.
+
+    Returns:
+        int64 (3, N): time, row and column.
+    """
+    positions = np.empty((3, len(is_picture)), np.int64)
+    places = np.flatnonzero(is_picture)
+    done = after = used = 0
+    for rows, columns in grids:
+        start = int(places[used])
+        positions[:, done:start] = np.arange(after, after + start - done)
+        after += start - done
+        row, column = np.divmod(np.arange(rows * columns), columns)
+        done = start + rows * columns
+        positions[:, start:done] = after + np.stack((np.zeros_like(row), row, column))
+        used += rows * columns
+        after += max(rows, columns)
+    positions[:, done:] = np.arange(after, after + len(is_picture) - done)
+    return positions
 
 
 def check_pictures(request: Request) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline.vlm.qwen3vl.encoding import EncodedPrompt, PromptEncoder, SizedPicture
-from pipeline.vlm.qwen3vl.key_values import KeyValues
+from pipeline.vlm.qwen3vl.key_values import GROWTH, KeyValues
 from pipeline.vlm.qwen3vl.planning import make_plan
 from pipeline.vlm.qwen3vl.prefix_cache import PrefixCache
 from pipeline.vlm.qwen3vl.sampling import Sampling, TokenChooser
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import torch
 
 _LOOP_INTERVAL = 16  # Tokens between two looks for a repetition.
+# Most tokens, and pictures' tokens, that one pass computes. A CPU is fastest while they fit into its caches.
+_PASS_TOKENS = {"cpu": 512}
+_MOST_PASS_TOKENS = 8192
 _FEATURE_SHARE = 0.125  # Features of a picture take about an eighth of the memory of its keys and values.
 
 
@@ -60,6 +63,34 @@ class _Row:
 
     def is_done(self, limit: int) -> bool:
         return self.finished or self.looping or len(self.tokens) >= limit
+
+
+@dataclass(frozen=True, eq=False)
+class _FirstPass:
+    """Prompts after their first pass.
+
+    Args:
+        scores: Scores of the first token after each, (rows, vocabulary).
+        store: Their keys and values.
+        mask: Positions of the store that count, bool (rows, positions); None where all do.
+        known: Tokens of each that were not computed.
+        own: Tokens of each that were.
+    """
+
+    scores: torch.Tensor
+    store: KeyValues
+    mask: torch.Tensor | None
+    known: tuple[int, ...]
+    own: tuple[int, ...]
+
+    def beginnings(self) -> Iterator[list[torch.Tensor]]:
+        """Keys and values of each row without its padding, in parts."""
+        computed = self.store.length - max(self.own)
+        for row, (known, own) in enumerate(zip(self.known, self.own, strict=True)):
+            yield [
+                self.store.part(row, computed - known, computed),
+                self.store.part(row, self.store.length - own, self.store.length),
+            ]
 
 
 class Engine:
@@ -130,9 +161,8 @@ class Engine:
         """Compute the prompt's first tokens, where they are not known, and keep them."""
         known, segments = self._prefixes.match(prompt.keys[:length])
         if known < length:
-            store = self._store([segments], known, length - known)
-            self._forward([prompt], [known], length - known, store, end=length)
-            self._prefixes.insert(prompt.keys[:length], known, store.part(0, known, length))
+            first = self._first_pass([prompt], [segments], [known], end=length)
+            self._prefixes.insert(prompt.keys[:length], known, first.store.part(0, known, length))
 
     def _answer_batch(self, prompts: list[EncodedPrompt]) -> list[Output]:
         import torch
@@ -140,19 +170,15 @@ class Engine:
         started = time.perf_counter()
         limit = self._sampling.max_new_tokens
         rows = [_Row(prompt, thinking=prompt.opens_thought) for prompt in prompts]
-        matches = [self._prefixes.match(prompt.keys[:-1]) for prompt in prompts]
-        known = [length for length, _ in matches]
-        widest = max(known)
-        new = max(len(prompt) - length for prompt, length in zip(prompts, known, strict=True))
-        store = self._store([segments for _, segments in matches], widest, new)
-        scores, mask = self._forward(prompts, known, new, store)
+        passes = list(self._first_passes(prompts))
+        scores = torch.cat([one.scores for one in passes])
+        store, mask = self._joined(passes)
+        known = [length for one in passes for length in one.known]
+        del passes
         chooser = TokenChooser(self._sampling, len(rows), scores.device)
         active = list(range(len(rows)))
         self._append(rows, active, scores, chooser)
         prefill_s = time.perf_counter() - started
-        for row, (prompt, length) in enumerate(zip(prompts, known, strict=True)):
-            own = store.part(row, store.length - len(prompt) + length, store.length)
-            self._prefixes.insert(prompt.keys, length, own)
         positions = torch.tensor([prompt.next_position for prompt in prompts], device=scores.device)
         while remaining := [index for index in active if not rows[index].is_done(limit)]:
             # Rows that are done are carried along until half of all are, because dropping them copies the others.
@@ -182,6 +208,40 @@ class Engine:
             for row, length in zip(rows, known, strict=True)
         ]
 
+    def _first_passes(self, prompts: Sequence[EncodedPrompt]) -> Iterator[_FirstPass]:
+        """Compute all prompts, as many at a time as one pass should, and keep what was computed."""
+        group: list[EncodedPrompt] = []
+        segments: list[list[torch.Tensor]] = []
+        known: list[int] = []
+        most = _PASS_TOKENS.get(self._model.device.type, _MOST_PASS_TOKENS)
+        for index, prompt in enumerate(prompts):
+            length, parts = self._prefixes.match(prompt.keys[:-1])
+            group, segments, known = [*group, prompt], [*segments, parts], [*known, length]
+            widest = max(len(member) - length for member, length in zip(group, known, strict=True))
+            if (len(group) + 1) * widest > most or index == len(prompts) - 1:
+                done = self._first_pass(group, segments, known)
+                for row, (member, length) in enumerate(zip(group, known, strict=True)):
+                    own = done.store.part(row, done.store.length - len(member) + length, done.store.length)
+                    self._prefixes.insert(member.keys, length, own)
+                yield done
+                group, segments, known = [], [], []
+
+    def _joined(self, passes: Sequence[_FirstPass]) -> tuple[KeyValues, torch.Tensor | None]:
+        """Keys and values of all passes as those of one batch, and its attention mask, see ``_FirstPass``."""
+        import torch
+
+        if len(passes) == 1:
+            return passes[0].store, passes[0].mask
+        beginnings = [beginning for one in passes for beginning in one.beginnings()]
+        lengths = torch.tensor([sum(part.shape[3] for part in parts) for parts in beginnings])
+        store = KeyValues(self._shape, beginnings, self._headroom, self._model.device, self._model.dtype)
+        mask = torch.arange(store.length) >= store.length - lengths[:, None]
+        return store, None if mask.all() else mask.to(self._model.device)
+
+    @property
+    def _headroom(self) -> int:
+        return min(self._sampling.max_new_tokens, GROWTH)
+
     def _append(self, rows: list[_Row], active: list[int], scores: torch.Tensor, chooser: TokenChooser) -> None:
         """Add one token to every row that is not done."""
         limit = self._sampling.max_new_tokens
@@ -207,46 +267,32 @@ class Engine:
         row.thinking = row.thinking and token != self._close_thought[-1]
         return token
 
-    def _store(self, segments: Sequence[Sequence[torch.Tensor]], known: int, new: int) -> KeyValues:
-        """Keys and values of a batch, the known ones of each row filled in up to position ``known``."""
-        model = self._model
-        store = KeyValues(
-            *self._shape, rows=len(segments), capacity=known + new, device=model.device, dtype=model.dtype
-        )
-        for row, parts in enumerate(segments):
-            start = known - sum(part.shape[3] for part in parts)
-            for part in parts:
-                store.tensor[:, :, row, :, start : start + part.shape[3]] = part
-                start += part.shape[3]
-        store.advance(known)
-        return store
-
-    def _forward(
-        self, prompts: Sequence[EncodedPrompt], known: Sequence[int], new: int, store: KeyValues, end: int | None = None
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Compute the prompts' tokens after the known ones, padded on the left to ``new``.
-
-        Returns:
-            Scores of the first token after each, (rows, vocabulary); and the attention mask, bool (rows, positions),
-            or None where nothing is padded.
-        """
+    def _first_pass(
+        self,
+        prompts: Sequence[EncodedPrompt],
+        segments: Sequence[Sequence[torch.Tensor]],
+        known: Sequence[int],
+        end: int | None = None,
+    ) -> _FirstPass:
+        """Compute the prompts' tokens from the known ones on, up to ``end``, padded on the left to equal numbers."""
         import torch
 
         device = self._model.device
+        own = [len(prompt.tokens[length:end]) for prompt, length in zip(prompts, known, strict=True)]
+        new = max(own)
+        store = KeyValues(self._shape, segments, new + self._headroom, device, self._model.dtype)
         ids = np.zeros((len(prompts), new), np.int64)
         positions = np.zeros((3, len(prompts), new), np.int64)
         attended = np.zeros((len(prompts), store.length + new), bool)
         pictured = np.zeros((len(prompts), new), bool)
         pictures: list[SizedPicture] = []
-        for row, (prompt, length) in enumerate(zip(prompts, known, strict=True)):
-            count = len(prompt.tokens[length:end])
+        for row, (prompt, length, count) in enumerate(zip(prompts, known, own, strict=True)):
             ids[row, new - count :] = prompt.tokens[length:end]
             positions[:, row, new - count :] = prompt.positions[:, length:end]
             attended[row, store.length - length : store.length] = True
             attended[row, store.length + new - count :] = True
             pictured[row, new - count :] = prompt.keys[length:end] < 0
-            until = len(prompt) if end is None else end
-            pictures += prompt.pictures_between(length, until)
+            pictures += prompt.pictures_between(length, length + count)
         embedded = self._embed(torch.from_numpy(ids).to(device))
         visual = {}
         if pictures:
@@ -255,7 +301,8 @@ class Engine:
             embedded[place] = features[0].to(embedded.dtype)
             visual = {"visual_pos_masks": place, "deepstack_visual_embeds": list(features[1:])}
         mask = None if attended.all() else torch.from_numpy(attended).to(device)
-        return self._pass(embedded, torch.from_numpy(positions).to(device), mask, store, **visual), mask
+        scores = self._pass(embedded, torch.from_numpy(positions).to(device), mask, store, **visual)
+        return _FirstPass(scores, store, mask, tuple(known), tuple(own))
 
     def _embed(self, ids: torch.Tensor) -> torch.Tensor:
         embedded: torch.Tensor = self._model.model.language_model.embed_tokens(ids)
@@ -288,15 +335,27 @@ class Engine:
         missing = {picture.name: picture for picture in pictures if picture.name not in self._features}
         found = {picture.name: self._features.get(picture.name) for picture in pictures if picture.name not in missing}
         if missing:
-            pixels = self._encoder.pixels_of(list(missing.values())).to(self._model.device)
+            for name, features in zip(missing, self._seen(list(missing.values())), strict=True):
+                found[name] = features
+                self._features.put(name, features)
+        return torch.cat([found[picture.name] for picture in pictures], dim=1)
+
+    def _seen(self, pictures: Sequence[SizedPicture]) -> Iterator[torch.Tensor]:
+        """What the vision tower makes of each picture, as many at a time as one pass should compute."""
+        import torch
+
+        most = _PASS_TOKENS.get(self._model.device.type, _MOST_PASS_TOKENS)
+        start = 0
+        while start < len(pictures):
+            tokens = np.cumsum([self._encoder.tokens_of(picture) for picture in pictures[start:]])
+            stop = start + max(int(np.searchsorted(tokens, most, side="right")), 1)
+            pixels = self._encoder.pixels_of(pictures[start:stop]).to(self._model.device)
             seen = self._model.model.get_image_features(
                 pixels["pixel_values"], pixels["image_grid_thw"], return_dict=True
             )
-            stacks = zip(seen.pooler_output, *seen.deepstack_features, strict=True)
-            for name, parts in zip(missing, stacks, strict=True):
-                found[name] = torch.stack(parts)
-                self._features.put(name, found[name])
-        return torch.cat([found[picture.name] for picture in pictures], dim=1)
+            for parts in zip(seen.pooler_output, *seen.deepstack_features, strict=True):
+                yield torch.stack(parts)
+            start = stop
 
 
 class _FeatureCache:

@@ -2,46 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
 
-_GROWTH = 128  # Positions that are added at once, so that not every token copies all that came before it.
+GROWTH = 128
+"""Positions that are added at once, so that not every token copies all that came before it."""
 
 
 class KeyValues:
     """Keys and values of all layers for a batch of rows of equal length.
 
     Args:
-        layers: Number of decoder layers.
-        heads: Number of key and value heads.
-        head_dim: Length of one key.
-        rows: Number of rows.
-        capacity: Positions to make room for.
+        shape: Number of decoder layers, of key and value heads, and length of one key.
+        beginnings: What is known of each row, in order, as parts (layers, 2, heads, tokens, head_dim); shorter rows
+            are padded with zeros on the left.
+        new: Further positions to make room for.
         device: Where the tensor lies.
         dtype: Its number format.
 
     Attributes:
-        tensor: (layers, 2, rows, heads, capacity, head_dim), keys first; zero where nothing was written.
+        tensor: (layers, 2, rows, heads, capacity, head_dim), keys first; undefined from ``length`` on.
         length: Number of positions that count.
     """
 
     def __init__(
         self,
-        layers: int,
-        heads: int,
-        head_dim: int,
-        rows: int,
-        capacity: int,
+        shape: tuple[int, int, int],
+        beginnings: Sequence[Sequence[torch.Tensor]],
+        new: int,
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
         import torch
 
-        self.tensor = torch.zeros((layers, 2, rows, heads, capacity, head_dim), device=device, dtype=dtype)
-        self.length = 0
+        layers, heads, head_dim = shape
+        lengths = [sum(part.shape[3] for part in parts) for parts in beginnings]
+        self.length = max(lengths)
+        self.tensor = torch.empty(
+            (layers, 2, len(beginnings), heads, self.length + new, head_dim), device=device, dtype=dtype
+        )
+        for row, (parts, length) in enumerate(zip(beginnings, lengths, strict=True)):
+            start = self.length - length
+            self.tensor[:, :, row, :, :start] = 0
+            for part in parts:
+                end = start + part.shape[3]
+                self.tensor[:, :, row, :, start:end] = part
+                start = end
 
     @cached_property
     def cache(self) -> Any:
@@ -73,12 +83,11 @@ class KeyValues:
         return self.tensor[:, :, row, :, start:end]
 
     def _reserve(self, length: int) -> None:
-        capacity = self.tensor.shape[4]
-        if length > capacity:
+        if length > self.tensor.shape[4]:
             shape = list(self.tensor.shape)
-            shape[4] = length + _GROWTH
-            grown = self.tensor.new_zeros(shape)
-            grown[:, :, :, :, :capacity] = self.tensor
+            shape[4] = length + GROWTH
+            grown = self.tensor.new_empty(shape)
+            grown[:, :, :, :, : self.length] = self.tensor[:, :, :, :, : self.length]
             self.tensor = grown
 
 

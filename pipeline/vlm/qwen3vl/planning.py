@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -35,7 +36,7 @@ def make_plan(keys: Sequence[np.ndarray], max_new_tokens: int, batch_tokens: int
     """
     # In this order, prompts that begin alike are neighbours.
     order = sorted(range(len(keys)), key=lambda index: keys[index].tobytes())
-    neighbours = [common_length(keys[first], keys[second]) for first, second in zip(order, order[1:], strict=False)]
+    neighbours = [common_length(keys[first], keys[second]) for first, second in pairwise(order)]
     shared: dict[bytes, tuple[int, int]] = {}
     own = {}
     for place, index in enumerate(order):

@@ -99,11 +99,10 @@ class PrefixCache:
         known, parent, now = 0, self._root, next(self._clock)
         while known < len(keys) and (child := parent.children.get(int(keys[known]))) is not None:
             shared = common_length(child.keys, keys[known:])
-            child.used = now
             known += shared
-            if shared < len(child.keys):
-                parent = self._split(child, shared) if known < len(keys) else child
-                break
+            if shared < len(child.keys) and known < len(keys):
+                child = self._split(child, shared)
+            child.used = now
             parent = child
         if known >= len(keys) or known < start:
             return

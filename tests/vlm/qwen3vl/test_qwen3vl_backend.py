@@ -14,10 +14,11 @@ from random_qwen3vl import build_random_qwen3vl
 
 from pipeline.errors import ConfigError, GenerationError, ModelUnavailableError
 from pipeline.records import Scene
-from pipeline.vlm.base import ImagePart, Request, TextPart
+from pipeline.vlm.base import Generation, ImagePart, Request, TextPart
 from pipeline.vlm.hints import HintMode
 from pipeline.vlm.prompt import build_answer_request
 from pipeline.vlm.qwen3vl import Qwen3VL
+from pipeline.vlm.qwen3vl.engine import Engine
 
 SMALL = {"device": "cpu", "min_pixels": 1024, "max_pixels": 65_536}
 
@@ -31,23 +32,6 @@ def ask(text: str = "Where?", *sizes: tuple[int, int]) -> Request:
 @pytest.fixture(scope="module")
 def model(tiny_qwen3vl: Path) -> Qwen3VL:
     return Qwen3VL(str(tiny_qwen3vl), max_new_tokens=24, **SMALL)  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What the real ``generate`` of transformers was called with, and what it gave."""
-    from transformers import Qwen3VLForConditionalGeneration
-
-    generate = Qwen3VLForConditionalGeneration.generate
-    seen: list[dict[str, Any]] = []
-
-    def spy(self: Any, **kwargs: Any) -> Any:
-        output = generate(self, **kwargs)
-        seen.append({**kwargs, "output": output})
-        return output
-
-    monkeypatch.setattr(Qwen3VLForConditionalGeneration, "generate", spy)
-    return seen
 
 
 def decoded(folder: Path, tokens: torch.Tensor) -> str:
@@ -72,28 +56,27 @@ def say_only_token_0(checkpoint: Any) -> None:
     checkpoint.model.language_model.norm.weight.zero_()
 
 
-def test_frames_and_depth_pictures_reach_the_model_in_order(
-    model: Qwen3VL, scene: Scene, calls: list[dict[str, Any]], tiny_qwen3vl: Path
-) -> None:
+def test_frames_and_depth_pictures_reach_the_model_in_order(model: Qwen3VL, scene: Scene, tiny_qwen3vl: Path) -> None:
     request = build_answer_request(scene, "Where is the cup?", hints=HintMode.IMAGE)
-    generation = model.generate(request)
-    (call,) = calls
-    prompt = decoded(tiny_qwen3vl, call["input_ids"][0])
+    _, encoder = model._loaded
+    encoded = encoder.encode(request, 65_536)
     places = ["<|vision_start|>" + "<|image_pad|>" * tokens + "<|vision_end|>" for tokens in (12, 4, 12, 4)]
     expected = request.prompt_text
     for place in places:
         expected = expected.replace("<image>", place, 1)
+    prompt = decoded(tiny_qwen3vl, torch.from_numpy(encoded.tokens))
     assert prompt == f"<|im_start|>user\n{expected}<|im_end|>\n<|im_start|>assistant\n"
     assert f"Picture 1: {places[0]}\nPicture 2: {places[1]}\nPicture 1, depth" in prompt
-    assert call["image_grid_thw"].tolist() == [[1, 6, 8], [1, 4, 4], [1, 6, 8], [1, 4, 4]]
-    assert call["pixel_values"].shape[0] == 2 * (48 + 16)
-    assert generation.prompt_tokens == call["input_ids"].shape[1]
-    assert generation.completion_tokens == call["output"].shape[1] - generation.prompt_tokens
+    assert [picture.size_px for picture in encoded.pictures] == [(128, 96), (64, 64), (128, 96), (64, 64)]
+    assert encoder.pixels_of(encoded.pictures)["image_grid_thw"].tolist() == [[1, 6, 8], [1, 4, 4]] * 2
+    assert model.generate(request).prompt_tokens == len(encoded)
 
 
-def test_the_pixels_reach_the_model_unchanged(model: Qwen3VL, scene: Scene, calls: list[dict[str, Any]]) -> None:
-    model.generate(Request((ImagePart(scene.frames[1].rgb), TextPart("?")), "item", "?"))
-    patches = calls[0]["pixel_values"]  # 16 patches in 2 x 2 blocks, each channel first, two equal moments.
+def test_the_pixels_reach_the_model_unchanged(model: Qwen3VL, scene: Scene) -> None:
+    _, encoder = model._loaded
+    encoded = encoder.encode(Request((ImagePart(scene.frames[1].rgb), TextPart("?")), "item", "?"), 65_536)
+    patches = encoder.pixels_of(encoded.pictures)["pixel_values"]
+    # 16 patches in 2 x 2 blocks, each channel first, two equal moments.
     first = patches[0].reshape(3, 2, 16, 16)[:, 0].permute(1, 2, 0).numpy()
     np.testing.assert_allclose(first, scene.frames[1].rgb[:16, :16] / 127.5 - 1, atol=1e-5)
 
@@ -143,12 +126,16 @@ def test_the_generation_is_fully_described(model: Qwen3VL, tiny_qwen3vl: Path) -
     assert generation.seconds > 0
     assert generation.settings == {
         "max_new_tokens": 24,
+        "max_thinking_tokens": None,
         "do_sample": False,
         "repetition_penalty": 1.0,
+        "presence_penalty": 0.0,
         "min_pixels": 1024,
         "max_pixels": 65_536,
+        "device": "cpu",
         "dtype": "float32",
         "attn_implementation": None,
+        "quantization": None,
     }
 
 
@@ -158,16 +145,16 @@ def test_the_output_ends_at_the_token_limit(tiny_qwen3vl: Path) -> None:
     assert generation.truncated
 
 
-def test_the_output_ends_at_the_end_token(tiny_qwen3vl: Path, calls: list[dict[str, Any]], tmp_path: Path) -> None:
-    model = Qwen3VL(str(tiny_qwen3vl), max_new_tokens=24, **SMALL)  # type: ignore[arg-type]
-    free = model.generate(ask())
-    assert free.prompt_tokens is not None
-    tokens = calls[0]["output"][0, free.prompt_tokens :].tolist()
+def test_the_output_ends_at_the_end_token(tiny_qwen3vl: Path, tmp_path: Path) -> None:
+    free = Qwen3VL(str(tiny_qwen3vl), max_new_tokens=24, **SMALL)  # type: ignore[arg-type]
+    engine, encoder = free._loaded
+    (output,) = engine.answer([encoder.encode(ask(), 65_536)])
+    end = output.tokens[7]
     folder = shutil.copytree(tiny_qwen3vl, tmp_path / "ending")
     settings = json.loads((folder / "generation_config.json").read_text())
-    (folder / "generation_config.json").write_text(json.dumps({**settings, "eos_token_id": tokens[-1]}))
+    (folder / "generation_config.json").write_text(json.dumps({**settings, "eos_token_id": end}))
     ended = Qwen3VL(str(folder), max_new_tokens=24, **SMALL).generate(ask())  # type: ignore[arg-type]
-    assert ended.completion_tokens == tokens.index(tokens[-1]) + 1
+    assert ended.completion_tokens == output.tokens.index(end) + 1
     assert not ended.truncated
 
 
@@ -187,6 +174,27 @@ def test_thinking_that_the_prompt_opens_is_put_in_front(model: Qwen3VL, tmp_path
     thinking = Qwen3VL(str(folder), max_new_tokens=4, **SMALL).generate(ask())  # type: ignore[arg-type]
     assert thinking.text.startswith("<think>\n")
     assert not model.generate(ask()).text.startswith("<think>")
+
+
+def test_a_reasoning_that_is_too_long_is_closed_and_the_answer_begins(tmp_path: Path, tiny_qwen3vl: Path) -> None:
+    folder = build_random_qwen3vl(tmp_path / "thinking", thinking=True)
+    free = Qwen3VL(str(folder), max_new_tokens=24, **SMALL)  # type: ignore[arg-type]
+    limited = Qwen3VL(str(folder), max_new_tokens=24, max_thinking_tokens=6, **SMALL)  # type: ignore[arg-type]
+    requests = [ask("Where?", (64, 64)), ask("Why?", (64, 64))]
+    for long, short, alone in zip(
+        free.generate_all(requests), limited.generate_all(requests), map(limited.generate, requests), strict=True
+    ):
+        assert isinstance(long, Generation)
+        assert isinstance(short, Generation)
+        assert short.text == alone.text
+        thought, close, answer = short.text.partition("\n</think>")
+        assert close
+        assert answer
+        assert long.text.startswith(thought)
+        assert short.completion_tokens == 24
+    # A model that does not reason is left alone.
+    plain = Qwen3VL(str(tiny_qwen3vl), max_new_tokens=24, max_thinking_tokens=6, **SMALL)  # type: ignore[arg-type]
+    assert plain.generate(ask()).text == Qwen3VL(str(tiny_qwen3vl), max_new_tokens=24, **SMALL).generate(ask()).text  # type: ignore[arg-type]
 
 
 def test_drawing_is_repeatable_and_leaves_the_global_generator_alone(tiny_qwen3vl: Path) -> None:
@@ -238,19 +246,66 @@ def test_a_place_for_a_picture_in_a_text_is_refused(model: Qwen3VL) -> None:
         model.generate(ask("<|image_pad|>", (64, 64)))
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory."), MemoryError()])
-def test_too_little_memory_says_what_to_lower(
-    model: Qwen3VL, monkeypatch: pytest.MonkeyPatch, error: Exception
+class ShortOfMemory:
+    """Lets the real engine answer only batches that are small enough, and counts what was tried."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, most_tokens: int, error: Exception) -> None:
+        self.tried: list[list[int]] = []
+        answer = Engine.answer
+
+        def limited(engine: Engine, prompts: Any) -> Any:
+            self.tried.append([len(prompt) for prompt in prompts])
+            if sum(self.tried[-1]) > most_tokens:
+                raise error
+            return answer(engine, prompts)
+
+        monkeypatch.setattr(Engine, "answer", limited)
+
+
+OUT_OF_MEMORY = [
+    torch.OutOfMemoryError("CUDA out of memory."),
+    MemoryError(),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes."),
+]
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY)
+def test_too_little_memory_says_what_to_lower_and_what_was_tried(
+    tiny_qwen3vl: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    from transformers import Qwen3VLForConditionalGeneration
-
-    def fail(*_args: Any, **_rest: Any) -> None:
-        raise error
-
-    with monkeypatch.context() as patch, pytest.raises(GenerationError, match=r"max_pixels.*max_new_tokens"):
-        patch.setattr(Qwen3VLForConditionalGeneration, "generate", fail)
-        model.generate(ask("Where?", (64, 64)))
+    model = Qwen3VL(str(tiny_qwen3vl), max_new_tokens=4, **SMALL)  # type: ignore[arg-type]
+    with monkeypatch.context() as patch:
+        tried = ShortOfMemory(patch, 10, error).tried
+        with pytest.raises(GenerationError, match=r"tried: .*max_pixels=32768.*lower vlm.max_pixels.*max_new_tokens"):
+            model.generate(ask("Where?", (256, 256)))
+    assert len(tried) == 2
+    assert tried[0][0] - tried[1][0] == 64 - 25, "the resolution is lowered once"
     assert model.generate(ask("Where?", (64, 64))).text
+
+
+def test_the_resolution_is_lowered_by_itself_and_the_result_says_so(
+    tiny_qwen3vl: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = Qwen3VL(str(tiny_qwen3vl), max_new_tokens=4, **SMALL)  # type: ignore[arg-type]
+    ShortOfMemory(monkeypatch, 70, OUT_OF_MEMORY[0])
+    generation = model.generate(ask("Where?", (256, 256)))
+    assert generation.settings["max_pixels"] == 32_768
+    assert "vlm.max_pixels=32768" in caplog.text
+    kept = Qwen3VL(str(tiny_qwen3vl), max_new_tokens=4, lower_resolution=False, **SMALL)  # type: ignore[arg-type]
+    with pytest.raises(GenerationError, match=r"lower vlm\.max_pixels"):
+        kept.generate(ask("Where?", (256, 256)))
+
+
+def test_a_batch_that_does_not_fit_is_answered_in_halves(tiny_qwen3vl: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Qwen3VL(str(tiny_qwen3vl), max_new_tokens=4, lower_resolution=False, **SMALL)  # type: ignore[arg-type]
+    requests = [ask(f"Where is {number}?", (64, 64)) for number in range(4)] + [ask("Where?", (256, 256))]
+    expected = [model.generate(request).text for request in requests[:4]]
+    tried = ShortOfMemory(monkeypatch, 80, OUT_OF_MEMORY[0]).tried
+    outcomes = model.generate_all(requests)
+    assert [outcome.text for outcome in outcomes[:4]] == expected  # type: ignore[union-attr]
+    assert isinstance(outcomes[4], GenerationError)
+    assert len(tried[0]) == 5
+    assert min(len(batch) for batch in tried) == 1
 
 
 def test_a_model_that_is_not_there_is_named() -> None:
@@ -272,6 +327,13 @@ def test_a_folder_of_another_kind_of_model_is_refused(tiny_qwen3vl: Path, tmp_pa
         ({"min_pixels": 0}, "min_pixels"),
         ({"min_pixels": 2048, "max_pixels": 1024}, "max_pixels"),
         ({"temperature": -1.0}, "temperature"),
+        ({"top_p": 0.0}, "top_p"),
+        ({"top_k": -1}, "top_k"),
+        ({"repetition_penalty": 0.0}, "repetition_penalty"),
+        ({"max_thinking_tokens": 2000}, "max_thinking_tokens"),
+        ({"cache_mb": -1}, "cache_mb"),
+        ({"batch_tokens": 0}, "batch_tokens"),
+        ({"quantization": "2bit"}, "quantization"),
     ],
 )
 def test_a_setting_out_of_range_is_refused(settings: dict[str, Any], key: str) -> None:

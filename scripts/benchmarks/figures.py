@@ -1,0 +1,40 @@
+"""What a benchmark reports, and how it measures."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured figure, with what it is compared to and what it should reach."""
+
+    figure: str
+    value: float
+    unit: str
+    baseline: float | None = None
+    ratio: float | None = None
+    reach: float | None = None
+    ok: bool = True
+
+
+def in_turn(runs: int, *tasks: Callable[[], object], repeats: int = 1) -> list[float]:
+    """Median time of each task [ms]; the tasks take turns, after one round that does not count.
+
+    Args:
+        runs: Number of turns.
+        tasks: What to time.
+        repeats: How often a task is done in one turn; more than once for those far below a millisecond.
+    """
+    times: list[list[float]] = [[] for _ in tasks]
+    for run in range(runs + 1):
+        for task, found in zip(tasks, times, strict=True):
+            start = time.perf_counter()
+            for _ in range(repeats):
+                task()
+            if run:
+                found.append((time.perf_counter() - start) * 1e3 / repeats)
+    return [statistics.median(found) for found in times]
