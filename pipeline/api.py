@@ -18,7 +18,9 @@ from pipeline.errors import ConfigError, InputError
 from pipeline.overrides import describe, translate
 from pipeline.records import Camera, Claim, DepthMap, Frame, Region, Result, Scene
 from pipeline.resources import resource_dir
-from pipeline.stages.compose import StageError, Stages, process
+from pipeline.stages.compose import process
+from pipeline.stages.group import Stages
+from pipeline.stages.timing import StageError
 
 Picture = str | Path | np.ndarray | Image.Image | Frame
 

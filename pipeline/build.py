@@ -16,10 +16,14 @@ from pipeline.errors import ConfigError, TheodoliteError
 from pipeline.overrides import describe
 from pipeline.resources import resource_dir
 from pipeline.stages.cache import StageCache
-from pipeline.stages.compose import Source, Stages
+from pipeline.stages.compose import Source
 from pipeline.stages.depth import DepthStage
+from pipeline.stages.group import Stages
 from pipeline.stages.ocr import OcrStage
 from pipeline.vlm.none import NoModel
+
+# Keys of a group that the program reads itself.
+_PROGRAM_KEYS = ("show_prompt",)
 
 
 def build(node: DictConfig, plain: Mapping[str, Any] | None = None, **arguments: Any) -> Any:
@@ -34,6 +38,7 @@ def build(node: DictConfig, plain: Mapping[str, Any] | None = None, **arguments:
         TheodoliteError: Whatever the object's own checks raise.
         ConfigError: If the object cannot be made of these keys.
     """
+    node = _without_program_keys(node)
     try:
         if plain is None:
             return instantiate(node, **arguments)
@@ -43,7 +48,7 @@ def build(node: DictConfig, plain: Mapping[str, Any] | None = None, **arguments:
         return instantiate(node, _partial_=True, **arguments)(**plain)
     except OmegaConfBaseException as error:
         raise ConfigError(f"{describe(error)}.") from error
-    except InstantiationException as error:
+    except (InstantiationException, TypeError) as error:
         cause = error.__cause__
         while cause is not None:
             if isinstance(cause, TheodoliteError):
@@ -58,6 +63,17 @@ def build(node: DictConfig, plain: Mapping[str, Any] | None = None, **arguments:
         raise ConfigError(f"The configuration of {target} does not fit: {reason}") from error
 
 
+def _without_program_keys(node: DictConfig) -> DictConfig:
+    if not any(key in node for key in _PROGRAM_KEYS):
+        return node
+    # A copy keeps its place in the configuration, so that errors can name it.
+    node = node.copy()
+    OmegaConf.set_struct(node, False)
+    for key in _PROGRAM_KEYS:
+        node.pop(key, None)
+    return node
+
+
 def build_stages(config: DictConfig) -> Stages:
     """All stages after ingest.
 
@@ -68,11 +84,19 @@ def build_stages(config: DictConfig) -> Stages:
     model = build(config.vlm)
     if isinstance(model, NoModel) and config.question is not None:
         raise ConfigError("The question needs a model: choose one with vlm=qwen3vl, vlm=openai or vlm=recorded.")
+    verify = build(config.verify)
+    query = None
+    if not isinstance(model, NoModel):
+        # The prompt's depth is measured as the verifier measures it.
+        judge = verify.verifier
+        query = build(
+            config.query, {"model": model, "cache": cache, "budget": judge.budget, "settings": judge.settings}
+        )
     return Stages(
         depth=DepthStage(build(config.depth), cache),
         ocr=OcrStage(build(config.ocr), cache),
-        query=None if isinstance(model, NoModel) else build(config.query, model=model, cache=cache),
-        verify=build(config.verify),
+        query=query,
+        verify=verify,
         export=build(config.export),
     )
 

@@ -35,6 +35,9 @@ class _Console(Console):
         raise BrokenPipeError
 
 
+# Hydra makes a folder for every run; showing prompts leaves nothing behind.
+_NO_FOLDER = ("hydra.run.dir=.", "hydra.output_subdir=null")
+
 console = _Console(soft_wrap=True, highlight=False)
 errors = _Console(stderr=True, soft_wrap=True, highlight=False)
 
@@ -150,6 +153,10 @@ def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig
 
             for address in value.split(",") if sweep else [value]:
                 check_address(address.strip("'\""))
+    if _shows_prompts(arguments):
+        if sweep:
+            raise ConfigError("vlm.show_prompt=true shows the prompts of one configuration; leave out -m.")
+        arguments = [*arguments, *_NO_FOLDER]
     # Hydra then raises what it otherwise prints over many lines.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     program, sys.argv = sys.argv, ["theodolite", *translate(arguments, sweep=sweep)]
@@ -170,6 +177,34 @@ def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig
     return max(codes, default=0)
 
 
+def _shows_prompts(arguments: Sequence[str]) -> bool:
+    """Whether prompts are shown instead of a run; the last of equal keys counts."""
+    given = dict(argument.lstrip("+").partition("=")[::2] for argument in arguments)
+    return given.get("vlm.show_prompt", "").strip().casefold() == "true"
+
+
+def _show_prompts(config: DictConfig) -> int:
+    """Print the prompts that a run would send."""
+    from pipeline.build import build_source, build_stages
+    from pipeline.stages.show_prompt import shown_items
+    from pipeline.summary import one_line
+
+    shown = failed = 0
+    for item_id, outcome in shown_items(build_source(config), build_stages(config)):
+        if isinstance(outcome, TheodoliteError):
+            failed += 1
+            errors.print("[red]Error:[/red] " + escape(one_line(f"{outcome} (item {item_id})")))
+        else:
+            console.out("\n" * bool(shown) + _printable(outcome), highlight=False)
+            shown += 1
+    return 0 if not failed else 1 if shown else 2
+
+
+def _printable(text: str) -> str:
+    """The text without characters that a terminal would obey, but for its lines."""
+    return "".join(part if part.isprintable() or part == "\n" else " " for part in text)
+
+
 def _run_job(config: DictConfig) -> int:
     """Run the stages over the input and print what came out."""
     from hydra.core.hydra_config import HydraConfig
@@ -179,6 +214,8 @@ def _run_job(config: DictConfig) -> int:
     from pipeline.summary import one_line, print_summary
 
     check_types(config)
+    if config.vlm.get("show_prompt"):
+        return _show_prompts(config)
     folder = Path(HydraConfig.get().runtime.output_dir)
     if any(Path(path).absolute().parent == folder.absolute() for path in _manifests(config)):
         raise ConfigError(f"The input lies in {folder}, where the results go; choose another output_dir.")

@@ -6,9 +6,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from pipeline.records import Status
-from pipeline.stages.compose import Summary
+from pipeline.stages.run_summary import Summary
 
 _MOST_FAILURES = 5
+_MOST_MODELS = 3
 
 
 def print_summary(console: Console, summary: Summary) -> None:
@@ -35,6 +36,10 @@ def _lines(summary: Summary) -> list[tuple[str, str]]:
     if summary.rightly["decided"]:
         right, decided = summary.rightly["right"], summary.rightly["decided"]
         lines.append(("Right", f"{right} of {decided} decided claims, by their known truth"))
+    if summary.models:
+        lines.append(("Model", _models(summary)))
+    if summary.rechecks["questions"] or summary.rechecks["failed"]:
+        lines.append(("Recheck", _rechecks(summary)))
     if summary.seconds:
         lines.append(("Seconds", ", ".join(f"{name} {value:.2f}" for name, value in summary.seconds.items())))
     lines += [("Failed", f"{item} in {stage}: {reason}") for item, stage, reason in summary.failures[:_MOST_FAILURES]]
@@ -45,3 +50,26 @@ def _lines(summary: Summary) -> list[tuple[str, str]]:
         if (summary.folder / name).is_dir():
             lines.append(("", f"{summary.folder / name} ({description})"))
     return lines
+
+
+def _models(summary: Summary) -> str:
+    """Models of the answers, and the tokens that they read and wrote, where they tell them."""
+    names = list(summary.models)
+    models = "; ".join(names[:_MOST_MODELS])
+    if len(names) > _MOST_MODELS:
+        models += f"; and {len(names) - _MOST_MODELS} more"
+    if "prompt" not in summary.tokens and "completion" not in summary.tokens:
+        return models
+    tokens = summary.tokens
+    cached = f" ({tokens['cached']} cached)" if "cached" in tokens else ""
+    return f"{models}; {tokens['prompt']} prompt{cached} and {tokens['completion']} completion tokens"
+
+
+def _rechecks(summary: Summary) -> str:
+    """Whether asking again helped: what became of the refuted claims."""
+    counts = summary.rechecks
+    failed = f", {counts['failed']} more could not be" if counts["failed"] else ""
+    told = f"{counts['questions']} asked again{failed}"
+    if not counts["questions"]:
+        return told
+    return f"{told}; {counts['gone']} of {counts['refuted']} refuted claims gone, {counts['now']} refuted now"

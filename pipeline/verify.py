@@ -99,7 +99,7 @@ class Verifier:
                 finding = rule(claim, views[frame], indices[0], indices[1:], **relation.options)
                 judged.append(_Judged(frame, indices, finding=finding))
             except CannotMeasure as refusal:
-                judged.append(_Judged(frame, indices, refusal=refusal))
+                judged.append(_Judged(frame, indices, refusal=_with_all_small(refusal, views[frame], indices)))
         return self._fuse(claim, judged)
 
     def _fuse(self, claim: Claim, judged: list[_Judged]) -> Verdict:
@@ -111,8 +111,15 @@ class Verifier:
             if item.finding is not None
         ]
         if not found:
-            refusal = next(item.refusal for item in judged if item.refusal is not None)
-            return Verdict(claim, Status.UNDECIDED, refusal.reason, needs=refusal.needs, evidence=evidence)
+            refusals = [item.refusal for item in judged if item.refusal is not None]
+            return Verdict(
+                claim,
+                Status.UNDECIDED,
+                refusals[0].reason,
+                needs=refusals[0].needs,
+                evidence=evidence,
+                small_regions=tuple(dict.fromkeys(index for refusal in refusals for index in refusal.regions)),
+            )
         for_it = [frame for frame, _, probability in found if self._status(probability) is Status.SUPPORTED]
         against = [frame for frame, _, probability in found if self._status(probability) is Status.REFUTED]
         # Frames of one scene share most of their errors, so n of them count for less than n.
@@ -153,6 +160,19 @@ def _coincide(regions: Sequence[Region]) -> bool:
         or (first.mask is None and second.mask is None and boxes_iou(first.box_px, second.box_px) > _SAME_IOU)
         for first, second in combinations(regions, 2)
     )
+
+
+def _with_all_small(refusal: CannotMeasure, view: FrameView, indices: tuple[int, ...]) -> CannotMeasure:
+    """A refusal because of a region's few pixels, with all of the claim's regions that have too few."""
+    if not refusal.regions:
+        return refusal
+    small: list[int] = []
+    for index in indices:
+        try:
+            view.object(index)
+        except CannotMeasure as other:
+            small += other.regions
+    return CannotMeasure(refusal.reason, refusal.needs, tuple(small))
 
 
 def _need(claim: Claim, relation: Relation) -> Need:

@@ -13,8 +13,8 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import hypothesis
 import pytest
 from commands import CommandLine, call
-from tiny.dpt import build_tiny_dpt
 from random_qwen3vl import build_random_qwen3vl
+from tiny.dpt import build_tiny_dpt
 from tiny.serve import serving
 
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=100)

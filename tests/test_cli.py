@@ -135,7 +135,7 @@ def cpu_seconds(call: Callable[[], object]) -> float:
 def test_help_shows_the_groups_at_once(command_line: CommandLine) -> None:
     done = command_line("run", "--help")
     assert (done.returncode, done.stderr) == (0, "")
-    for line in ("depth: dpt_beit_large_512,", "vlm: none, openai, qwen3vl, recorded", "ocr: none, rapidocr"):
+    for line in ("depth: dpt_beit_large_512,", "vlm: none, openai, qwen3vl", "ocr: none, rapidocr"):
         assert line in done.stdout
     assert min(cpu_seconds(lambda: command_line("run", "--help")) for _ in range(3)) < 1.5
 

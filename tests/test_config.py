@@ -10,7 +10,7 @@ from pipeline.api import load_config
 from pipeline.build import build, build_source, build_stages, check_types
 from pipeline.errors import ConfigError
 from pipeline.resources import resource_dir
-from pipeline.stages.compose import Stages
+from pipeline.stages.group import Stages
 
 CONF = resource_dir("conf")
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir())
@@ -52,6 +52,25 @@ def test_the_cache_is_where_the_configuration_says(cache_dir: str, kept: Path | 
     stages = build_stages(load_config([f"cache_dir={cache_dir}", "vlm=recorded", "vlm.path=a"]))
     assert stages.query is not None
     assert {stages.depth.cache.folder, stages.ocr.cache.folder, stages.query.cache.folder} == {kept}
+
+
+def test_the_prompt_is_measured_with_the_numbers_of_the_verifier() -> None:
+    overrides = ["verify.verifier.settings.min_pixels=7", "verify.verifier.budget.box_px=3", "vlm=openai"]
+    stages = build_stages(load_config(overrides))
+    assert stages.query is not None
+    assert stages.query.settings is stages.verify.verifier.settings
+    assert stages.query.budget is stages.verify.verifier.budget
+    assert (stages.query.settings.min_pixels, stages.query.budget.box_px) == (7, 3)
+
+
+@pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "vlm"])
+def test_every_model_can_show_its_prompts_and_is_built_without_that_key(option: str) -> None:
+    config = load_config([f"vlm={option}", "vlm.show_prompt=true", *MANDATORY.get(("vlm", option), [])])
+    assert config.vlm.show_prompt is True
+    build(config.vlm)
+    assert config.vlm.show_prompt is True, "the configuration stays as it was"
+    with pytest.raises(ConfigError, match=r"vlm\.show_prompt must be true or false"):
+        check_types(load_config([f"vlm={option}", "vlm.show_prompt=1", *MANDATORY.get(("vlm", option), [])]))
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)
@@ -148,6 +167,9 @@ def test_a_value_of_the_right_type_or_null_is_taken(overrides: list[str]) -> Non
     [
         (["verify.verifier.risk=0.7"], "0.7"),
         (["query.hints=maybe", "vlm=recorded", "vlm.path=a"], "query.hints"),
+        (["query.batch_size=0", "vlm=recorded", "vlm.path=a"], "query.batch_size"),
+        (["query.recheck=2", "vlm=recorded", "vlm.path=a"], "query.recheck"),
+        (["+query.sound=1", "vlm=recorded", "vlm.path=a"], "no key 'sound'; known are batch_size, hints"),
         (["ocr=rapidocr", "ocr.min_score=7"], "min_score"),
         (["input=a.jpg", "input.fov_deg=200"], "fov_deg"),
         (["input=a.jpg", "input.frames_are=things"], "frames_are"),

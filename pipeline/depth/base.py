@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from pipeline.records import DepthMap, Frame
+from pipeline.records import DepthKind, DepthMap, Frame
 
 
 class DepthBackend(Protocol):
@@ -16,6 +16,14 @@ class DepthBackend(Protocol):
         """Name, model and revision: everything besides the frames that the output depends on.
 
         None where keeping the output gains nothing, because it is only looked up.
+        """
+        ...
+
+    @property
+    def kind(self) -> DepthKind | None:
+        """What the numbers of its depth maps mean, told without making one.
+
+        None where ``estimate`` only looks depth up, so that each map says it, or where there is none.
         """
         ...
 

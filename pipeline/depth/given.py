@@ -16,6 +16,11 @@ class GivenDepth:
         """There is nothing to keep: the depth is part of the frames."""
         return None
 
+    @property
+    def kind(self) -> None:
+        """Each frame's depth says it."""
+        return None
+
     def estimate(self, frames: Sequence[Frame]) -> list[DepthMap]:
         """The depth that came with each frame, in the same order.
 

@@ -15,6 +15,11 @@ class NoDepth:
         """There is nothing to keep."""
         return None
 
+    @property
+    def kind(self) -> None:
+        """There is no depth."""
+        return None
+
     def estimate(self, frames: Sequence[Frame]) -> list[DepthMap]:
         """No depth maps."""
         return []

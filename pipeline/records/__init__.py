@@ -6,6 +6,7 @@ from pipeline.records.json_form import from_json, from_plain, json_schema, to_js
 from pipeline.records.result import (
     SCHEMA_VERSION,
     Answer,
+    Attempt,
     Evidence,
     FrameSummary,
     Result,
@@ -18,6 +19,7 @@ from pipeline.records.scene import DepthKind, DepthMap, Frame, ScaleSource, Scen
 __all__ = [
     "SCHEMA_VERSION",
     "Answer",
+    "Attempt",
     "Box",
     "Box3D",
     "Camera",

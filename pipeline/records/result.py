@@ -12,7 +12,7 @@ from pipeline.records.claim import Claim, Point, Region
 from pipeline.records.scene import DepthKind, ScaleSource
 from pipeline.relations import RelationName
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 
 class Status(StrEnum):
@@ -58,6 +58,7 @@ class Verdict:
         unit: Unit of the margin.
         needs: What would decide it; given exactly when undecided.
         evidence: One entry per frame that was looked at.
+        small_regions: Indices of those of the result's ``regions`` whose few pixels leave the claim undecided.
 
     Raises:
         RecordError: If an undecided verdict does not say what would decide it, or a number is off.
@@ -71,6 +72,7 @@ class Verdict:
     unit: str | None = None
     needs: str | None = None
     evidence: tuple[Evidence, ...] = ()
+    small_regions: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the rules above."""
@@ -86,6 +88,7 @@ class Verdict:
             f"A probability must lie between 0 and 1, not {self.probability!r}.",
         )
         require(status is Status.UNDECIDED or self.probability is not None, "A decided verdict needs its probability.")
+        require(status is Status.UNDECIDED or not self.small_regions, "A decided verdict needs no larger regions.")
         if self.margin is not None:
             finite_tuple((self.margin,), 1, "The margin of a verdict")
             require(self.unit is not None, "The margin of a verdict needs a unit.")
@@ -126,9 +129,11 @@ class Answer:
         spatial_tags: Spatial words of the text.
         choice: Letter that it chose, for multiple-choice questions.
         problems: What could not be understood, one sentence each.
-        prompt_tokens: Tokens of the prompt, where known.
-        completion_tokens: Tokens of the answer, where known.
+        prompt_tokens: Tokens of its prompts, where known.
+        completion_tokens: Tokens of what the model wrote to them, where known.
+        cached_tokens: Tokens of the prompts whose computation was reused, where known.
         seconds: Time of the model [s].
+        timings: Where the model's time and memory went, by name; a name ends in its unit.
         model: Name or path of the model.
         revision: Its revision or content hash, where known.
         generation: Settings of the generation.
@@ -145,7 +150,9 @@ class Answer:
     problems: tuple[str, ...] = ()
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    cached_tokens: int | None = None
     seconds: float = 0.0
+    timings: dict[str, float] = field(default_factory=dict)
     model: str = "none"
     revision: str | None = None
     generation: dict[str, Any] = field(default_factory=dict)
@@ -174,6 +181,27 @@ class FrameSummary:
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """An earlier answer to a question that was asked again.
+
+    Args:
+        answer: What the model said.
+        verdicts: One per claim, in the order of the claims.
+        regions: What the verdicts' indices point at.
+        reason: Why the question was asked again.
+    """
+
+    answer: Answer
+    verdicts: tuple[Verdict, ...]
+    regions: tuple[Region, ...]
+    reason: str
+
+    def __post_init__(self) -> None:
+        """Check the reason."""
+        text(self.reason, "The reason of an attempt")
+
+
+@dataclass(frozen=True)
 class Result:
     """Everything about one question of one item.
 
@@ -181,13 +209,14 @@ class Result:
         item_id: Id of the item.
         question: The question, or None where only given claims were judged.
         frames: One summary per frame.
-        answer: What the model said; None where no model was asked.
+        answer: What the model said last; None where no model was asked.
         verdicts: One per claim, in the order of the claims.
         regions: All regions the verdicts could refer to: given, the model's, and text.
         seconds: Time per stage [s].
         versions: Versions of this package and of what it ran on.
         artefacts: Paths of the files written, relative to the folder of ``results.jsonl``.
         errors: What went wrong without stopping the item.
+        attempts: Earlier answers with their verdicts, where the question was asked again, the first one first.
         schema_version: Version of this record's JSON form.
     """
 
@@ -201,6 +230,7 @@ class Result:
     versions: dict[str, str] = field(default_factory=dict)
     artefacts: dict[str, str] = field(default_factory=dict)
     errors: tuple[str, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
     schema_version: str = SCHEMA_VERSION
 
     def count(self, status: Status) -> int:

@@ -23,12 +23,14 @@ class CannotMeasure(Exception):
     Args:
         reason: One sentence on why.
         needs: What would change that.
+        regions: Indices of the regions that would need more pixels, where that is the reason.
     """
 
-    def __init__(self, reason: str, needs: str) -> None:
+    def __init__(self, reason: str, needs: str, regions: tuple[int, ...] = ()) -> None:
         super().__init__(reason)
         self.reason = reason
         self.needs = needs
+        self.regions = regions
 
 
 @dataclass(frozen=True)

@@ -194,8 +194,25 @@ class FrameView:
             raise CannotMeasure(
                 f"{region.label!r} has {count} pixels with valid depth, fewer than {self.settings.min_pixels}.",
                 "a larger or closer view, or depth without holes",
+                (index,) if self._is_small(index, valid if mask is None else valid[mask], count) else (),
             )
         return found
+
+    def _is_small(self, index: int, valid: np.ndarray, count: int) -> bool:
+        """Whether a region has too few pixels because of its area, rather than because of holes in its depth.
+
+        Args:
+            index: Index of the region.
+            valid: bool (N,) or (h, w); which of its pixels have depth.
+            count: Number of pixels of its object.
+        """
+        try:
+            self.box_px(index)
+        except CannotMeasure:
+            return False
+        # Without holes the object would fill the same share of the region.
+        without_holes = count * valid.size / np.count_nonzero(valid) if count else valid.size
+        return bool(without_holes < self.settings.min_pixels)
 
     def _exclusive(self, index: int, window: Window) -> np.ndarray:
         """Pixels of a region's window that lie in no rival's box, bool (h, w)."""

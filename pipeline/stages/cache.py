@@ -36,16 +36,28 @@ class StageCache:
         self, record_type: type[RecordType], stage: str, parts: tuple[str, ...], compute: Callable[[], RecordType]
     ) -> RecordType:
         """The stored record, or the computed one, which is then stored."""
-        path = self._path(stage, parts, ".json")
-        if path is not None and path.is_file():
-            try:
-                return from_json(record_type, path.read_bytes())
-            except Exception as error:  # Whatever is wrong with a kept file, it can be made anew.
-                logger.warning("%s cannot be read and is made anew: %s", path, error)
-        value = compute()
-        if path is not None:
-            self._keep(path, lambda temporary: temporary.write_text(to_json(value), encoding="utf-8"))
+        value = self.load(record_type, stage, parts)
+        if value is None:
+            value = compute()
+            self.save(stage, parts, value)
         return value
+
+    def load(self, record_type: type[RecordType], stage: str, parts: tuple[str, ...]) -> RecordType | None:
+        """The stored record, or None."""
+        path = self._path(stage, parts, ".json")
+        if path is None or not path.is_file():
+            return None
+        try:
+            return from_json(record_type, path.read_bytes())
+        except Exception as error:  # Whatever is wrong with a kept file, it can be made anew.
+            logger.warning("%s cannot be read and is made anew: %s", path, error)
+            return None
+
+    def save(self, stage: str, parts: tuple[str, ...], record: object) -> None:
+        """Store a record."""
+        path = self._path(stage, parts, ".json")
+        if path is not None:
+            self._keep(path, lambda temporary: temporary.write_text(to_json(record), encoding="utf-8"))
 
     def load_depth(self, parts: tuple[str, ...]) -> DepthMap | None:
         """The stored depth map, or None."""

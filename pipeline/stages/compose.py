@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import Protocol
 
-from pipeline.errors import FATAL, InputError, TheodoliteError
+from pipeline.errors import InputError
 from pipeline.export.files import only_writer
 from pipeline.export.jsonl import ResultWriter
 from pipeline.ingest.item import BadItem, Item
-from pipeline.records import FrameSummary, Result, Scene, Status
-from pipeline.stages.depth import DepthStage
-from pipeline.stages.export import ExportStage
-from pipeline.stages.ocr import OcrStage
-from pipeline.stages.query import QueryStage
-from pipeline.stages.verify import VerifyStage
-from pipeline.versions import versions
+from pipeline.records import Result, Scene
+from pipeline.stages.group import Asked, Stages, finish, grouped
+from pipeline.stages.run_summary import Summary
+from pipeline.stages.timing import StageError, timed
 
 logger = logging.getLogger(__name__)
-
 
 
 class Source(Protocol):
@@ -43,67 +35,8 @@ class Source(Protocol):
         ...
 
 
-class StageError(TheodoliteError):
-    """A stage failed on one item.
-
-    Args:
-        stage: Name of the stage.
-        cause: What it raised.
-    """
-
-    def __init__(self, stage: str, cause: Exception) -> None:
-        known = isinstance(cause, TheodoliteError)
-        super().__init__(str(cause) if known else f"Unexpected {type(cause).__name__}: {cause}")
-        self.stage = stage
-        self.cause = cause
-
-
-@dataclass(frozen=True)
-class Stages:
-    """The stages after ingest; ``query`` is None where no model is asked."""
-
-    depth: DepthStage
-    ocr: OcrStage
-    query: QueryStage | None
-    verify: VerifyStage
-    export: ExportStage
-
-
-@dataclass
-class Summary:
-    """What a run did.
-
-    Args:
-        folder: Where it wrote.
-        results: Number of results written.
-        skipped: Number of results that an earlier run had written.
-        failures: (item id, stage, reason) of each item that failed.
-        verdicts: Number of verdicts by status.
-        rightly: Number of decided verdicts that agree with a known truth, and number of all with one.
-        seconds: Time by stage [s].
-    """
-
-    folder: Path
-    results: int = 0
-    skipped: int = 0
-    failures: list[tuple[str, str, str]] = field(default_factory=list)
-    verdicts: Counter[str] = field(default_factory=Counter)
-    rightly: Counter[str] = field(default_factory=Counter)
-    seconds: Counter[str] = field(default_factory=Counter)
-
-    def add(self, result: Result) -> None:
-        """Count one result."""
-        self.results += 1
-        for verdict in result.verdicts:
-            self.verdicts[verdict.status] += 1
-            if verdict.claim.truth is not None and verdict.status is not Status.UNDECIDED:
-                self.rightly["decided"] += 1
-                self.rightly["right"] += (verdict.status is Status.SUPPORTED) == verdict.claim.truth
-        self.seconds.update(result.seconds)
-
-
 def process(scene: Scene, stages: Stages, folder: Path | None, seconds: dict[str, float]) -> Iterator[Result]:
-    """Take one scene through all stages; one result per question.
+    """Take one scene through all stages; its questions are asked together.
 
     Args:
         scene: The scene, as ingest made it.
@@ -118,34 +51,12 @@ def process(scene: Scene, stages: Stages, folder: Path | None, seconds: dict[str
         StageError: If a stage fails; it names the stage.
     """
     seconds = dict(seconds)
-    with _stage("depth", seconds):
-        scene = stages.depth(scene)
-    with _stage("ocr", seconds):
-        scene = stages.ocr(scene)
-    questions = scene.questions if stages.query is not None else ()
-    for question in questions or (None,):
-        spent = dict(seconds)
-        answer = None
-        if question is not None and stages.query is not None:
-            with _stage("query", spent):
-                answer = stages.query(scene, question)
-        with _stage("verify", spent):
-            regions, verdicts = stages.verify(scene, answer)
-        result = Result(
-            item_id=scene.id,
-            question=question,
-            frames=_summaries(scene),
-            answer=answer,
-            verdicts=verdicts,
-            regions=regions,
-            versions=versions(),
-            errors=answer.problems if answer is not None else (),
-        )
-        if folder is not None:
-            with _stage("export", spent):
-                result = stages.export(scene, result, folder)
-        yield _with_seconds(result, spent)
-        seconds = {}
+    scene = _with_depth_and_text(scene, stages, seconds)
+    group = _asked(scene, _questions(scene, stages), seconds)
+    for outcome in finish(group, stages, folder):
+        if isinstance(outcome, StageError):
+            raise outcome
+        yield outcome
 
 
 def run(
@@ -156,10 +67,10 @@ def run(
     resume: bool = False,
     on_item: Callable[[str], None] = lambda item_id: None,
 ) -> Summary:
-    """Take every item of a source through all stages and write what comes out.
+    """Take every item of a source through all stages and write what comes out, in the order of the items.
 
-    An item that fails is written to ``failures.jsonl`` and the run goes on; a missing model or package
-    and a wrong configuration stop it.
+    An item or a question that fails is written to ``failures.jsonl`` and the run goes on; a missing model or
+    package and a wrong configuration stop it.
 
     Args:
         source: Where items come from.
@@ -175,81 +86,100 @@ def run(
         ExportError: If nothing can be written.
     """
     summary = Summary(folder)
+    batch_size = 1 if stages.query is None else stages.query.batch_size
     with only_writer(folder), ResultWriter(folder, resume=resume) as writer:
         finished = writer.finished_ids() if resume else set()
-        for item in source.items():
-            try:
-                if isinstance(item, BadItem):
-                    raise StageError("ingest", InputError(item.reason))
-                _run_item(item, source, stages, writer, finished, summary)
-            except StageError as error:
-                if isinstance(error.cause, FATAL):
-                    raise error.cause from error
-                logger.debug("Item %s failed in stage %s.", item.id, error.stage, exc_info=error.cause)
-                summary.failures.append((item.id, error.stage, str(error)))
-                writer.fail(item.id, error.stage, str(error))
-            on_item(item.id)
+        items = _prepared(source, stages, finished, summary, on_item)
+        try:
+            for group in grouped(items, batch_size):
+                for asked, outcome in zip(group, finish(group, stages, folder), strict=True):
+                    _write(asked, outcome, writer, summary)
+                    if asked.ends_item:
+                        on_item(asked.item_id)
+        except StageError as error:
+            raise error.cause from error
     return summary
 
 
-def _run_item(
-    item: Item,
+def check_work(scene: Scene, *, asks: bool) -> None:
+    """Make sure that there is something to do for a scene.
+
+    Args:
+        scene: The scene.
+        asks: Whether a model is asked.
+
+    Raises:
+        InputError: If there is not.
+    """
+    if not asks and not scene.claims:
+        raise InputError(
+            "There is nothing to do: no model is asked and no claims are given; "
+            "set vlm=qwen3vl (or another) with question=..., or claims=claims.json."
+        )
+    if asks and not scene.questions and not scene.claims:
+        raise InputError('There is no question: give question="..." or a "question" in the manifest.')
+
+
+def _prepared(
     source: Source,
     stages: Stages,
-    writer: ResultWriter,
-    finished: set[tuple[str, str | None]],
+    finished: Set[tuple[str, str | None]],
     summary: Summary,
-) -> None:
-    asked: tuple[str | None, ...] = (item.questions if stages.query is not None else ()) or (None,)
-    done = [question for question in asked if (item.id, question) in finished]
-    summary.skipped += len(done)
-    if len(done) == len(asked):
-        return
-    seconds: dict[str, float] = {}
-    with _stage("ingest", seconds):
-        scene = source.scene(item)
-        if stages.query is None and not scene.claims:
-            raise InputError(
-                "There is nothing to do: no model is asked and no claims are given; "
-                "set vlm=qwen3vl (or another) with question=..., or claims=claims.json."
-            )
-        if stages.query is not None and not scene.questions and not scene.claims:
-            raise InputError('There is no question: give question="..." or a "question" in the manifest.')
-    scene = replace(scene, questions=tuple(question for question in scene.questions if question not in done))
-    for result in process(scene, stages, writer.folder, seconds):
-        with _stage("export", {}):
-            writer.append(result)
-        summary.add(result)
+    on_item: Callable[[str], None],
+) -> Iterator[list[Asked]]:
+    """The questions of each item that has no results yet, with depth and text; one failure where it has none."""
+    for item in source.items():
+        if isinstance(item, BadItem):
+            yield [Asked(item.id, failure=StageError("ingest", InputError(item.reason)))]
+            continue
+        questions = _questions(item, stages)
+        missing = [question for question in questions if (item.id, question) not in finished]
+        summary.skipped += len(questions) - len(missing)
+        if not missing:
+            on_item(item.id)
+            continue
+        seconds: dict[str, float] = {}
+        try:
+            with timed("ingest", seconds):
+                scene = source.scene(item)
+                check_work(scene, asks=stages.query is not None)
+            asked = _asked(_with_depth_and_text(scene, stages, seconds), missing, seconds)
+        except StageError as error:
+            if error.is_fatal:
+                raise
+            asked = [Asked(item.id, failure=error)]
+        yield asked
 
 
-@contextmanager
-def _stage(name: str, seconds: dict[str, float]) -> Iterator[None]:
-    start = time.perf_counter()
-    try:
-        yield
-    except StageError:
-        raise
-    except Exception as error:
-        raise StageError(name, error) from error
-    finally:
-        seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - start
+def _questions(item: Item | Scene, stages: Stages) -> Sequence[str | None]:
+    """The questions, or one None where only claims are judged."""
+    return (item.questions if stages.query is not None else ()) or (None,)
 
 
-def _with_seconds(result: Result, seconds: dict[str, float]) -> Result:
-    return replace(result, seconds={name: round(value, 6) for name, value in seconds.items()})
+def _with_depth_and_text(scene: Scene, stages: Stages, seconds: dict[str, float]) -> Scene:
+    with timed("depth", seconds):
+        scene = stages.depth(scene)
+    with timed("ocr", seconds):
+        return stages.ocr(scene)
 
 
-def _summaries(scene: Scene) -> tuple[FrameSummary, ...]:
-    depths = scene.depth or (None,) * len(scene.frames)
-    return tuple(
-        FrameSummary(
-            name=frame.name,
-            sha256=frame.digest,
-            camera=frame.camera,
-            timestamp_s=frame.timestamp_s,
-            depth_kind=depth.kind if depth is not None else None,
-            scale_source=depth.scale_source if depth is not None else None,
-            depth_backend=depth.backend if depth is not None else None,
-        )
-        for frame, depth in zip(scene.frames, depths, strict=True)
-    )
+def _asked(scene: Scene, questions: Sequence[str | None], seconds: dict[str, float]) -> list[Asked]:
+    last = len(questions) - 1
+    return [
+        Asked(scene.id, scene, question, seconds, ends_item=number == last) for number, question in enumerate(questions)
+    ]
+
+
+def _write(asked: Asked, outcome: Result | StageError, writer: ResultWriter, summary: Summary) -> None:
+    if isinstance(outcome, Result):
+        try:
+            with timed("export", {}):
+                writer.append(outcome)
+            summary.add(outcome)
+            summary.rechecks["failed"] += asked.recheck_error is not None
+            return
+        except StageError as error:
+            outcome = error
+    logger.debug("Item %s failed in stage %s.", asked.item_id, outcome.stage, exc_info=outcome.cause)
+    summary.failures.append((asked.item_id, outcome.stage, str(outcome)))
+    writer.fail(asked.item_id, outcome.stage, str(outcome))

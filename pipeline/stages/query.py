@@ -1,24 +1,26 @@
-"""Scene and question in, answer out."""
+"""Scenes and questions in, answers out."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Literal
 
-import numpy as np
-
-from pipeline.claims.answer import parse_answer
-from pipeline.claims.resolve import merge, unique_names
 from pipeline.error_budget import ErrorBudget
-from pipeline.errors import ConfigError
-from pipeline.geometry.objects import depth_of_coordinate, order_coordinate
-from pipeline.records import Answer, Camera, DepthMap, Region, Scene
-from pipeline.rules.base import CannotMeasure, Settings
-from pipeline.rules.view import FrameView
+from pipeline.errors import ConfigError, TheodoliteError
+from pipeline.records import Answer, Scene
+from pipeline.rules.base import Settings
 from pipeline.stages.cache import StageCache
+from pipeline.stages.generations import generate_all
+from pipeline.stages.hints import read_depth
+from pipeline.stages.outcomes import for_each
+from pipeline.stages.reading import grounded_regions, read_answer
+from pipeline.stages.recheck import FindReason, Judged, Reason, refuted_claims
 from pipeline.vlm.base import Generation, Request, VisionLanguageModel
 from pipeline.vlm.hints import DepthHint, HintMode
-from pipeline.vlm.prompt import build_answer_request, build_grounding_request
+from pipeline.vlm.prompt import build_answer_request, build_grounding_request, detect_language
+from pipeline.vlm.recheck import build_recheck_request
+from pipeline.vlm.templates import Language
 
 
 class Steps(StrEnum):
@@ -38,10 +40,14 @@ class QueryStage:
         steps: ``two`` grounds the objects first and reads their depth for the table; ``auto`` does so
             where the hints hold a table and the model can be asked twice.
         language: Language of the prompt: auto (that of the question), en or zh.
+        batch_size: Most questions that are asked together.
+        recheck: How often a question is asked again where a claim of the answer is refuted: 0 or 1.
         cache: Where generations are kept.
+        budget: Error of every measurement; the verifier's.
+        settings: How objects are cut out; the verifier's.
 
     Raises:
-        ConfigError: If an option does not exist.
+        ConfigError: If an option does not exist, or a number is out of range.
     """
 
     def __init__(
@@ -50,10 +56,12 @@ class QueryStage:
         hints: str = "table",
         steps: str = "auto",
         language: str = "auto",
+        batch_size: int = 8,
+        recheck: int = 0,
         cache: StageCache | None = None,
+        budget: ErrorBudget | None = None,
+        settings: Settings | None = None,
     ) -> None:
-        self.model = model
-        self.cache = cache or StageCache()
         try:
             self.hints, self.steps = HintMode(hints), Steps(steps)
         except ValueError:
@@ -63,119 +71,108 @@ class QueryStage:
             ) from None
         if language not in ("auto", "en", "zh"):
             raise ConfigError(f"query.language must be auto, en or zh, not {language!r}.")
-        self.language: Literal["auto", "en", "zh"] = language  # type: ignore[assignment]
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise ConfigError(f"query.batch_size must be a whole number of at least 1, not {batch_size!r}.")
+        if recheck not in (0, 1):
+            raise ConfigError(f"query.recheck must be 0 or 1, not {recheck!r}.")
+        self.model = model
+        self.language: Literal["auto"] | Language = language  # type: ignore[assignment]
+        self.batch_size = batch_size
+        self.cache = cache or StageCache()
+        self.budget = budget
+        self.settings = settings
+        self._find_reasons: tuple[FindReason, ...] = (refuted_claims,) if recheck else ()
 
     def __call__(self, scene: Scene, question: str) -> Answer:
-        """Ask the question and read the answer.
+        """Ask one question and read the answer.
 
         Raises:
             GenerationError: If the model could not answer.
             ModelUnavailableError: If the model is neither on disk nor reachable.
             InputError: If the question is empty.
         """
-        cameras = [frame.camera for frame in scene.frames]
-        grounded: tuple[Region, ...] = ()
-        grounding: Generation | None = None
-        if self._two_steps():
-            grounding = self._generate(build_grounding_request(scene, question, language=self.language))
-            grounded = parse_answer(grounding.text, cameras).regions
-        hints = read_depth(scene, (*scene.regions, *grounded)) if self.hints.has_table else ()
-        request = build_answer_request(scene, question, hints=self.hints, depth_hints=hints, language=self.language)
-        generation = self._generate(request)
-        return self._read(generation, grounding, grounded, cameras, question)
+        (outcome,) = self.ask_all([(scene, question)])
+        if isinstance(outcome, TheodoliteError):
+            raise outcome
+        return outcome
 
-    def _two_steps(self) -> bool:
+    def ask_all(self, asked: Sequence[tuple[Scene, str]]) -> list[Answer | TheodoliteError]:
+        """Ask several questions together and read the answers.
+
+        Returns:
+            In the order asked, the answer; or the error, where a question could not be answered.
+
+        Raises:
+            TheodoliteError: An error that concerns all questions alike, such as a missing model.
+        """
+        scenes, questions = [scene for scene, _ in asked], [question for _, question in asked]
+        groundings: list[Generation | TheodoliteError | None] = [None] * len(asked)
+        if self.grounds_first:
+            groundings = [*self._generate(for_each(self.grounding_request, scenes, questions))]
+        generations = self._generate(for_each(self._answer_request, scenes, questions, for_each(_text, groundings)))
+        return for_each(_read, scenes, questions, groundings, generations)
+
+    def reasons_to_ask_again(self, judged: Judged) -> tuple[Reason, ...]:
+        """Why a question should be asked once more; none where the answer may stand."""
+        found = (find(judged) for find in self._find_reasons)
+        return tuple(reason for reason in found if reason is not None)
+
+    def ask_again(self, asked: Sequence[tuple[Judged, tuple[Reason, ...]]]) -> list[Answer | TheodoliteError]:
+        """Ask questions once more, with what was measured about their first answers.
+
+        Returns:
+            As ``ask_all``. Tokens and seconds are those of the second answer alone.
+
+        Raises:
+            TheodoliteError: As ``ask_all``.
+        """
+        first = [judged for judged, _ in asked]
+        generations = self._generate(for_each(self._recheck_request, first, [reasons for _, reasons in asked]))
+        return for_each(_read_again, first, generations)
+
+    @property
+    def grounds_first(self) -> bool:
+        """Whether a question is asked in two steps."""
         if self.steps is Steps.AUTO:
             return self.hints.has_table and self.model.can_ground
         return self.steps is Steps.TWO
 
-    def _generate(self, request: Request) -> Generation:
-        if self.model.identity is None:
-            return self.model.generate(request)
-        parts = (self.model.identity, request.digest)
-        return self.cache.record(Generation, "vlm", parts, lambda: self.model.generate(request))
+    def grounding_request(self, scene: Scene, question: str) -> Request:
+        """The prompt that asks where the objects are."""
+        return build_grounding_request(scene, question, language=self.language)
 
-    def _read(
-        self,
-        generation: Generation,
-        grounding: Generation | None,
-        grounded: tuple[Region, ...],
-        cameras: list[Camera],
-        question: str,
-    ) -> Answer:
-        parsed = parse_answer(generation.text, cameras, question)
-        problems = parsed.problems
-        if generation.truncated:
-            problems = (*problems, "The answer was cut off at the token limit; raise vlm.max_new_tokens.")
-        both = [step for step in (grounding, generation) if step is not None]
-        return Answer(
-            text=parsed.text,
-            reasoning=parsed.reasoning,
-            regions=merge(parsed.regions, grounded),
-            claims=parsed.claims,
-            spatial_tags=parsed.spatial_tags,
-            choice=parsed.choice,
-            problems=problems,
-            prompt_tokens=_total([step.prompt_tokens for step in both]),
-            completion_tokens=_total([step.completion_tokens for step in both]),
-            seconds=sum(step.seconds for step in both),
-            model=generation.model,
-            revision=generation.revision,
-            generation=generation.settings,
-            seed=generation.seed,
-            grounding=None if grounding is None else grounding.text,
-        )
+    def answer_request(self, scene: Scene, question: str, depth_hints: Sequence[DepthHint]) -> Request:
+        """The prompt that asks the question."""
+        return build_answer_request(scene, question, hints=self.hints, depth_hints=depth_hints, language=self.language)
+
+    def read_depth(self, scene: Scene, grounding: str | None = None) -> tuple[DepthHint, ...]:
+        """Depth for the table: of the scene's own regions and of those that the first step located."""
+        if not self.hints.has_table:
+            return ()
+        regions = (*scene.regions, *grounded_regions(scene, grounding))
+        return read_depth(scene, regions, self.budget, self.settings)
+
+    def _answer_request(self, scene: Scene, question: str, grounding: str | None) -> Request:
+        return self.answer_request(scene, question, self.read_depth(scene, grounding))
+
+    def _recheck_request(self, judged: Judged, reasons: tuple[Reason, ...]) -> Request:
+        first = self._answer_request(judged.scene, judged.question, judged.answer.grounding)
+        language = detect_language(judged.question) if self.language == "auto" else self.language
+        more = [part for reason in reasons for part in reason.parts]
+        return build_recheck_request(first, judged.answer.text, judged.verdicts, language, more)
+
+    def _generate(self, requests: Sequence[Request | TheodoliteError]) -> list[Generation | TheodoliteError]:
+        return generate_all(self.model, self.cache, requests)
 
 
-def _total(counts: list[int | None]) -> int | None:
-    known = [count for count in counts if count is not None]
-    return sum(known) if known else None
+def _text(generation: Generation | None) -> str | None:
+    return None if generation is None else generation.text
 
 
-def read_depth(scene: Scene, regions: tuple[Region, ...]) -> tuple[DepthHint, ...]:
-    """Depth of each region's object, for the prompt; regions without depth are left out.
-
-    Args:
-        scene: A scene with depth.
-        regions: Regions of its frames.
-
-    Returns:
-        One hint per measurable region, in the order of the regions.
-    """
-    if not scene.depth:
-        return ()
-    budget, settings = ErrorBudget(), Settings()
-    views = [
-        FrameView(frame, depth, regions, budget, settings)
-        for frame, depth in zip(scene.frames, scene.depth, strict=True)
-    ]
-    ranges = [_coordinate_range(depth) for depth in scene.depth]
-    hints = []
-    for index, (region, name) in enumerate(zip(regions, unique_names(regions), strict=True)):
-        try:
-            quantiles = views[region.frame].object(index).quantiles
-        except CannotMeasure:
-            continue
-        near, median, far = (float(quantiles[int(share * (len(quantiles) - 1))]) for share in (0.1, 0.5, 0.9))
-        low, high = ranges[region.frame]
-        depth = scene.depth[region.frame]
-        hints.append(
-            DepthHint(
-                region=region,
-                kind=depth.kind,
-                near=depth_of_coordinate(near, depth.kind),
-                median=depth_of_coordinate(median, depth.kind),
-                far=depth_of_coordinate(far, depth.kind),
-                nearness=min(max(1 - (median - low) / (high - low), 0.0), 1.0) if high > low else 0.5,
-                reference=name,
-            )
-        )
-    return tuple(hints)
+def _read(scene: Scene, question: str, grounding: Generation | None, generation: Generation) -> Answer:
+    generations = [generation] if grounding is None else [grounding, generation]
+    return read_answer(scene, question, generations, _text(grounding))
 
 
-def _coordinate_range(depth: DepthMap) -> tuple[float, float]:
-    values = order_coordinate(depth.values[depth.valid][::7], depth.kind)
-    if values.size == 0:
-        return 0.0, 0.0
-    low, high = np.percentile(values, (2, 98))
-    return float(low), float(high)
+def _read_again(judged: Judged, generation: Generation) -> Answer:
+    return read_answer(judged.scene, judged.question, [generation], judged.answer.grounding)

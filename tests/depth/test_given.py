@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from pipeline.camera import Camera
+from pipeline.depth.base import DepthBackend
 from pipeline.depth.given import GivenDepth
+from pipeline.depth.midas import MidasDepth
+from pipeline.depth.none import NoDepth
 from pipeline.errors import DepthError
-from pipeline.records import DepthMap, Frame
+from pipeline.records import DepthKind, DepthMap, Frame
 
 
 def frame(depth: DepthMap | None) -> Frame:
@@ -16,6 +19,14 @@ def frame(depth: DepthMap | None) -> Frame:
 def test_each_frame_keeps_its_own_depth_in_order():
     maps = [DepthMap.from_values(np.full((3, 4), value), "metric", "sensor") for value in (1.0, 2.0)]
     assert GivenDepth().estimate([frame(depth) for depth in maps]) == maps
+
+
+@pytest.mark.parametrize(
+    ("backend", "kind"),
+    [(GivenDepth(), None), (NoDepth(), None), (MidasDepth("no/such-model", "metric"), DepthKind.METRIC)],
+)
+def test_the_kind_of_depth_is_told_without_a_model(backend: DepthBackend, kind: DepthKind | None):
+    assert backend.kind is kind
 
 
 def test_a_frame_without_depth_is_named_with_the_ways_to_give_it():

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pipeline.errors import RecordError
 from pipeline.records import (
     Answer,
+    Attempt,
     Box3D,
     Camera,
     Claim,
@@ -78,9 +79,15 @@ def result() -> Result:
         spatial_tags=(SpatialTag("left of", 11, 18, "left_of"), SpatialTag("near", 0, 4)),
         generation={"temperature": 0.0, "stop": ["a"], "sampling": False},
         seed=3,
+        cached_tokens=5,
+        timings={"prefill_s": 0.5, "peak_mb": 90.0},
     )
+    undecided = Verdict(claims[0], "undecided", "It is small.", needs="a larger view", small_regions=(1,))
+    attempt = Attempt(answer, (undecided,), regions, "refuted claims: cup is left of 盒子")
     frame = FrameSummary("a.png", "00", CAMERA, 0.5, "metric", "sensor", "file")
-    return Result("item", "where?", (frame,), answer, verdicts, regions, {"depth": 0.1}, errors=("x",))
+    return Result(
+        "item", "where?", (frame,), answer, verdicts, regions, {"depth": 0.1}, errors=("x",), attempts=(attempt,)
+    )
 
 
 def test_a_result_survives_its_json_form() -> None:
@@ -102,6 +109,34 @@ def test_the_json_form_follows_the_published_schema() -> None:
     broken["verdicts"][0]["status"] = "maybe"
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(broken, schema)
+
+
+def test_a_result_of_the_first_version_can_be_read() -> None:
+    plain = to_plain(result())
+    del plain["attempts"]
+    for name in ("cached_tokens", "timings"):
+        del plain["answer"][name]
+    for verdict in plain["verdicts"]:
+        del verdict["small_regions"]
+    old = from_json(Result, json.dumps({**plain, "schema_version": "1.0"}))
+    assert (old.attempts, old.answer.timings, old.schema_version) == ((), {}, "1.0")  # type: ignore[union-attr]
+    jsonschema.validate(to_plain(old), json_schema())
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"reason": " "}, {"answer": None}],
+    ids=["no reason", "no answer"],
+)
+def test_an_attempt_has_an_answer_and_a_reason(values: dict[str, Any]) -> None:
+    plain = to_plain(result())["attempts"][0]
+    with pytest.raises(RecordError):
+        from_plain(Attempt, {**plain, **values})
+
+
+def test_only_an_undecided_verdict_wants_larger_regions() -> None:
+    with pytest.raises(RecordError, match="larger"):
+        Verdict(claim_of("above"), "supported", "It holds.", probability=0.99, small_regions=(0,))
 
 
 def test_the_schema_names_every_relation() -> None:

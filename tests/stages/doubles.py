@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipeline.records import DepthMap, Frame, Region
+from pipeline.errors import TheodoliteError
+from pipeline.records import DepthKind, DepthMap, Frame, Region
 from pipeline.vlm.base import Generation, Request, VisionLanguageModel
 
 
@@ -17,6 +18,7 @@ class CountingDepth:
 
     identity: str | None = "counting 1"
     focal_px: float | None = None
+    kind: DepthKind | None = DepthKind.METRIC
     asked: list[list[str]] = field(default_factory=list)
 
     def estimate(self, frames: Sequence[Frame]) -> list[DepthMap]:
@@ -44,12 +46,17 @@ class CountingOcr:
 
 @dataclass
 class ScriptedModel(VisionLanguageModel):
-    """Says what the script says to a request, and keeps the requests."""
+    """Says what the script says to a request, and keeps the requests, one by one and as they came together."""
 
     script: Callable[[Request], str]
     identity: str | None = None
     can_ground: bool = True
     requests: list[Request] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
+
+    def generate_all(self, requests: Sequence[Request]) -> list[Generation | TheodoliteError]:
+        self.batches.append(len(requests))
+        return super().generate_all(requests)
 
     def generate(self, request: Request) -> Generation:
         self.requests.append(request)

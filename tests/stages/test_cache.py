@@ -37,6 +37,17 @@ def test_a_record_is_computed_once(tmp_path: Path) -> None:
     assert StageCache(tmp_path).record(Generation, "vlm", PARTS, never) == made
 
 
+def test_a_record_may_be_stored_by_itself(tmp_path: Path) -> None:
+    cache, made = StageCache(tmp_path), Generation("左边", "m", cached_tokens=2, timings={"prefill_s": 0.5})
+    assert cache.load(Generation, "vlm", PARTS) is None
+    cache.save("vlm", PARTS, made)
+    assert cache.load(Generation, "vlm", PARTS) == made
+    assert cache.record(Generation, "vlm", PARTS, never) == made
+    assert cache.load(Generation, "vlm", ("model 2", "digest")) is None
+    StageCache(None).save("vlm", PARTS, made)
+    assert StageCache(None).load(Generation, "vlm", PARTS) is None
+
+
 @pytest.mark.parametrize(
     "stage, parts",
     [

@@ -4,16 +4,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import scenes
 from PIL import Image
 from stages.doubles import CountingOcr, ScriptedModel
+from stages.runs import failures_in, item, make_stages, manifest, results_in, saying
 
 from pipeline.depth.given import GivenDepth
-from pipeline.depth.none import NoDepth
 from pipeline.errors import (
     ConfigError,
     DependencyError,
@@ -24,51 +23,18 @@ from pipeline.errors import (
     TheodoliteError,
 )
 from pipeline.ingest.source import FileSource
-from pipeline.ocr.none import NoOcr
-from pipeline.records import Claim, DepthMap, Frame, Origin, Result, Scene, from_json
-from pipeline.stages.compose import StageError, Stages, process, run
+from pipeline.records import Claim, DepthMap, Frame, Origin, Scene
+from pipeline.stages.compose import process, run
 from pipeline.stages.depth import DepthStage
-from pipeline.stages.export import ExportStage
 from pipeline.stages.ocr import OcrStage
 from pipeline.stages.query import QueryStage
-from pipeline.stages.verify import VerifyStage
+from pipeline.stages.timing import StageError
 from pipeline.vlm.base import Request
 
 CUP = {"label": "cup", "box_px": [2, 2, 10, 10]}
 BOX = {"label": "box", "box_px": [14, 2, 22, 10]}
 LEFT = {"relation": "left_of", "subject": "cup", "object": "box"}
 ALL_STAGES = ["ingest", "depth", "ocr", "query", "verify", "export"]
-
-
-def make_stages(model: ScriptedModel | None = None, **others: Any) -> Stages:
-    query = None if model is None else QueryStage(model, "none")
-    stages = Stages(
-        DepthStage(NoDepth()), OcrStage(NoOcr()), query, VerifyStage(), ExportStage(overlay=False, ply=False)
-    )
-    return replace(stages, **others)
-
-
-def saying(text: str) -> ScriptedModel:
-    return ScriptedModel(lambda request: text)
-
-
-def manifest(folder: Path, *lines: object) -> FileSource:
-    Image.fromarray(np.full((16, 24, 3), 90, np.uint8)).save(folder / "photo.png")
-    text = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines)
-    (folder / "items.jsonl").write_text(text, encoding="utf-8")
-    return FileSource(folder / "items.jsonl")
-
-
-def item(name: str, **fields: Any) -> dict[str, Any]:
-    return {"id": name, "frames": ["photo.png"], **fields}
-
-
-def results_in(folder: Path) -> list[Result]:
-    return [from_json(Result, line) for line in (folder / "results.jsonl").read_bytes().splitlines()]
-
-
-def failures_in(folder: Path) -> list[dict[str, str]]:
-    return [json.loads(line) for line in (folder / "failures.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
 def test_one_bad_item_of_each_kind_costs_no_other(tmp_path: Path) -> None:
@@ -168,6 +134,7 @@ def test_every_stage_that_ran_tells_its_time_once(tmp_path: Path) -> None:
     source = manifest(tmp_path, item("a", questions=["one?", "two?"]))
     summary = run(source, make_stages(saying("Fine.")), tmp_path / "out")
     first, second = results_in(tmp_path / "out")
+    assert first.seconds["query"] == pytest.approx(second.seconds["query"], abs=1e-6), "they share the model's time"
     assert list(first.seconds) == ALL_STAGES
     assert list(second.seconds) == ALL_STAGES[3:], "what the first question paid for costs the second nothing"
     assert all(seconds >= 0 for result in (first, second) for seconds in result.seconds.values())
@@ -272,10 +239,13 @@ def test_what_could_not_be_understood_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stage", ["depth", "ocr", "query", "verify", "export"])
 def test_a_failure_names_its_stage(stage: str) -> None:
-    def fail(*_arguments: object) -> None:
-        raise DepthError("It failed.")
+    class Failing(QueryStage):
+        def __call__(self, *_arguments: object) -> None:  # type: ignore[override]
+            raise DepthError("It failed.")
 
-    stages = make_stages(saying("Fine."), **{stage: fail})
+        ask_all = __call__  # type: ignore[assignment]
+
+    stages = make_stages(saying("Fine."), **{stage: Failing(saying("Fine."))})
     scene = replace(scenes.scene(), questions=("Where?",), depth=())
     with pytest.raises(StageError, match="It failed") as caught:
         list(process(scene, stages, Path("unused"), {}))

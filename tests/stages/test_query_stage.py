@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +9,14 @@ import pytest
 import scenes
 from stages.doubles import ScriptedModel
 
-from pipeline.errors import ConfigError, InputError
-from pipeline.records import DepthKind, DepthMap, Origin, Region, Scene
+from pipeline.error_budget import ErrorBudget
+from pipeline.errors import ConfigError, GenerationError, InputError, ModelUnavailableError
+from pipeline.records import Answer, Claim, DepthKind, Origin, Region, Verdict
+from pipeline.rules.base import Settings
 from pipeline.stages.cache import StageCache
-from pipeline.stages.query import QueryStage, Steps, read_depth
-from pipeline.vlm.base import Request, Step
-from pipeline.vlm.hints import depth_table
+from pipeline.stages.query import QueryStage, Steps
+from pipeline.stages.recheck import Judged, Reason, small_regions
+from pipeline.vlm.base import ImagePart, Request, Step, TextPart
 
 QUESTION = "Is the screen in front of the cabinet?"
 
@@ -162,69 +163,141 @@ def test_steps_are_what_the_configuration_offers() -> None:
     assert list(Steps) == ["auto", "one", "two"]
 
 
-def test_metric_depth_is_read_in_metres() -> None:
-    hints = read_depth(scenes.scene(), scenes.regions())
-    assert [hint.reference for hint in hints] == list(scenes.OBJECTS)
-    for hint, (_, metres) in zip(hints, scenes.OBJECTS.values(), strict=True):
-        assert (hint.near, hint.median, hint.far) == pytest.approx((metres,) * 3, rel=1e-5)
-        assert hint.kind is DepthKind.METRIC
-
-
-@pytest.mark.parametrize("kind", list(DepthKind))
-def test_every_kind_of_depth_is_read_in_its_own_unit_and_order(kind: DepthKind) -> None:
-    scale, shift = (1.0, 0.0) if kind is DepthKind.METRIC else (3.0, 0.5)
-    scene = scenes.scene(scenes.as_kind(scenes.depth_m(), kind, scale, shift))
-    found = {hint.reference: hint for hint in read_depth(scene, scenes.regions())}
-    for label, (_, metres) in scenes.OBJECTS.items():
-        expected = {
-            DepthKind.METRIC: metres,
-            DepthKind.SCALE_INVARIANT: scale * metres,
-            DepthKind.DEPTH_AFFINE: scale * metres + shift,
-            DepthKind.DISPARITY_AFFINE: scale / metres + shift,
-        }[kind]
-        assert found[label].median == pytest.approx(expected, rel=1e-5)
-    nearness = [found[label].nearness for label in ("cup", "screen", "lamp", "cabinet")]
-    assert nearness == sorted(nearness, reverse=True)
-    rows = [line for line in depth_table(tuple(found.values()), "en", scene.frames).splitlines() if "| [" in line]
-    order = [cell.strip() for row in rows for cell in row.split("|") if cell.strip() in scenes.OBJECTS]
-    assert order == ["cup", "screen", "lamp", "cabinet"], "from near to far"
-
-
-def test_the_percentiles_of_a_slope_run_from_near_to_far() -> None:
-    columns = np.linspace(1.0, 3.0, scenes.WIDTH)
-    depth = scenes.as_kind(np.tile(columns, (scenes.HEIGHT, 1)), DepthKind.METRIC)
-    mask = np.zeros((scenes.HEIGHT, scenes.WIDTH), bool)
-    mask[20:100, 40:120] = True
-    (hint,) = read_depth(scenes.scene(depth), (Region("ramp", (40, 20, 120, 100), mask=mask),))
-    assert hint.median == pytest.approx(columns[80], rel=0.02)
-    assert hint.near == pytest.approx(np.percentile(columns[40:120], 10), rel=0.04)
-    assert hint.far == pytest.approx(np.percentile(columns[40:120], 90), rel=0.04)
-
-
-def test_namesakes_are_numbered_frame_by_frame_and_the_unmeasurable_left_out() -> None:
-    cup, lamp = scenes.regions()[3], scenes.regions()[2]
-    tiny = Region("speck", (0.0, 0.0, 1.0, 1.0))
-    regions = (cup, tiny, replace(lamp, label="cup"), replace(cup, frame=1))
-    hints = read_depth(scenes.scene(frames=2), regions)
-    assert [(hint.reference, hint.region.frame) for hint in hints] == [("cup#1", 0), ("cup#2", 0), ("cup", 1)]
-
-
-@pytest.mark.parametrize("depth", [(), "invalid"])
-def test_without_usable_depth_there_is_nothing_to_tell(depth: object) -> None:
-    scene = scenes.scene()
-    if depth == "invalid":
-        nowhere = DepthMap.from_values(np.full((scenes.HEIGHT, scenes.WIDTH), math.nan), "metric", "sensor")
-        scene = Scene(scene.id, scene.frames, depth=(nowhere,))
-    else:
-        scene = replace(scene, depth=())
-    assert read_depth(scene, scenes.regions()) == ()
-
-
-def test_constant_depth_has_no_nearest_object() -> None:
-    depth = scenes.as_kind(np.full((scenes.HEIGHT, scenes.WIDTH), 2.0), DepthKind.METRIC)
-    assert {hint.nearness for hint in read_depth(scenes.scene(depth), scenes.regions())} == {0.5}
-
-
 def test_grounded_regions_come_from_the_model() -> None:
     answer = QueryStage(ScriptedModel(answering))(scenes.scene(), QUESTION)
     assert {region.origin for region in answer.regions} == {Origin.MODEL}
+
+
+def test_questions_go_together_step_by_step_and_come_back_in_order() -> None:
+    model = ScriptedModel(lambda request: f"{request.step}: {request.question}")
+    scene, other = scenes.scene(), replace(scenes.scene(), id="other")
+    answers = QueryStage(model, "table").ask_all([(scene, "One?"), (other, "Two?"), (scene, "Three?")])
+    assert [answer.text for answer in answers if isinstance(answer, Answer)] == [
+        "answer: One?",
+        "answer: Two?",
+        "answer: Three?",
+    ]
+    assert model.batches == [3, 3]
+    assert [(request.step, request.item_id) for request in model.requests[:3]] == [
+        (Step.GROUND, "analytic"),
+        (Step.GROUND, "other"),
+        (Step.GROUND, "analytic"),
+    ]
+
+
+def test_an_error_of_one_question_stays_with_it() -> None:
+    def script(request: Request) -> str:
+        if request.question == "Silent?" and request.step is Step.ANSWER:
+            raise GenerationError("The model said nothing.")
+        if request.question == "Lost?":
+            raise GenerationError("It cannot find it.")
+        return answering(request)
+
+    model = ScriptedModel(script)
+    questions = ["One?", "Silent?", " ", "Lost?", "Two?"]
+    outcomes = QueryStage(model, "table").ask_all([(scenes.scene(), question) for question in questions])
+    assert [type(outcome) for outcome in outcomes] == [Answer, GenerationError, InputError, GenerationError, Answer]
+    assert model.batches == [4, 3], "what failed to be grounded is not asked"
+
+
+@pytest.mark.parametrize("error", [ConfigError, ModelUnavailableError])
+def test_what_concerns_every_question_is_raised(error: type[Exception]) -> None:
+    def refuse(request: Request) -> str:
+        raise error("It cannot work.")
+
+    with pytest.raises(error, match="It cannot work"):
+        QueryStage(ScriptedModel(refuse)).ask_all([(scenes.scene(), "One?"), (scenes.scene(), "Two?")])
+
+
+def test_equal_questions_are_asked_once(tmp_path: Path) -> None:
+    model = ScriptedModel(answering, identity="scripted 1")
+    first, second = QueryStage(model, "table", cache=StageCache(tmp_path)).ask_all([(scenes.scene(), QUESTION)] * 2)
+    assert first == second
+    assert model.batches == [1, 1]
+
+
+def test_the_table_is_measured_with_the_settings_of_the_verifier() -> None:
+    scene = replace(scenes.scene(), regions=(Region("cup", (10.0, 10.0, 14.0, 14.0)),))
+    for min_pixels, told in ((20, False), (5, True)):
+        model = ScriptedModel(answering, can_ground=False)
+        QueryStage(model, budget=ErrorBudget(), settings=Settings(min_pixels=min_pixels))(scene, QUESTION)
+        assert ("| cup |" in model.requests[0].prompt_text) == told
+
+
+def judged(*statuses: str) -> Judged:
+    """An answer with one claim per status, about the cup and the lamp."""
+    claims = tuple(Claim("left_of", "cup", f"lamp {number}") for number in range(len(statuses)))
+    verdicts = tuple(
+        Verdict(
+            claim,
+            status,  # type: ignore[arg-type]
+            "Seen.",
+            probability=0.01,
+            needs="more" if status == "undecided" else None,
+            small_regions=(1,) if status == "undecided" else (),
+        )
+        for claim, status in zip(claims, statuses, strict=True)
+    )
+    answer = Answer("The cup is left.", claims=claims, grounding=located("screen", "cabinet"))
+    return Judged(scenes.scene(), QUESTION, answer, verdicts, scenes.regions())
+
+
+@pytest.mark.parametrize(
+    "recheck, statuses, words",
+    [
+        (0, ["refuted"], []),
+        (1, [], []),
+        (1, ["supported", "undecided"], []),
+        (1, ["supported", "refuted"], ["refuted claims: cup is left of lamp 1"]),
+        (1, ["refuted", "refuted"], ["refuted claims: cup is left of lamp 0; cup is left of lamp 1"]),
+    ],
+)
+def test_a_refuted_claim_is_the_reason_to_ask_again(recheck: int, statuses: list[str], words: list[str]) -> None:
+    stage = QueryStage(ScriptedModel(answering), recheck=recheck)
+    assert [reason.words for reason in stage.reasons_to_ask_again(judged(*statuses))] == words
+
+
+def test_small_regions_can_be_told_by_name() -> None:
+    reason = small_regions(judged("undecided", "undecided"))
+    assert reason is not None
+    assert reason.words == "small regions: screen"
+    assert small_regions(judged("refuted")) is None
+
+
+def test_asking_again_goes_on_where_the_first_prompt_ended() -> None:
+    model = ScriptedModel(answering)
+    stage = QueryStage(model, "table", recheck=1)
+    stage(scenes.scene(), QUESTION)
+    first = model.requests[-1]
+    look = Reason("a closer look", (TextPart("Closer:"), ImagePart(np.zeros((2, 3, 3), np.uint8))))
+    refuted = Reason("refuted claims")
+    (answer,) = stage.ask_again([(judged("refuted"), (refuted, look))])
+    again = model.requests[-1]
+    assert isinstance(answer, Answer)
+    assert (again.step, len(model.requests)) == (Step.RECHECK, 3), "the objects are not grounded anew"
+    assert again.prompt_text.startswith(first.prompt_text + "Closer:<image>")
+    assert [picture.digest for picture in again.pictures][:1] == [picture.digest for picture in first.pictures]
+    assert (answer.prompt_tokens, answer.grounding) == (10, located("screen", "cabinet"))
+    assert [region.label for region in answer.regions] == ["Screen", "lamp", "cabinet"]
+
+
+def test_questions_asked_again_go_together_and_keep_their_errors() -> None:
+    def script(request: Request) -> str:
+        if request.step is Step.RECHECK and request.question == "Silent?":
+            raise GenerationError("The model said nothing.")
+        return answering(request)
+
+    model = ScriptedModel(script)
+    again = [replace(judged("refuted"), question=question) for question in ("One?", "Silent?", "Two?")]
+    outcomes = QueryStage(model, recheck=1).ask_again([(one, ()) for one in again])
+    assert [type(outcome) for outcome in outcomes] == [Answer, GenerationError, Answer]
+    assert model.batches == [3]
+
+
+@pytest.mark.parametrize(
+    "settings, name",
+    [({"batch_size": 0}, "query.batch_size"), ({"batch_size": 1.5}, "query.batch_size"), ({"recheck": 2}, "recheck")],
+)
+def test_a_number_out_of_range_is_named(settings: dict[str, int], name: str) -> None:
+    with pytest.raises(ConfigError, match=name):
+        QueryStage(ScriptedModel(answering), **settings)  # type: ignore[arg-type]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from dataclasses import replace
 from string import Template
@@ -12,17 +13,40 @@ from hypothesis import strategies as st
 
 from pipeline.claims.claims_json import claims_from_json
 from pipeline.claims.json_blocks import find_json
-from pipeline.errors import ConfigError, InputError
-from pipeline.records import Claim, DepthKind, Frame, Region, Scene, Unit
+from pipeline.errors import ConfigError, InputError, RecordError
+from pipeline.records import Camera, Claim, DepthKind, DepthMap, Frame, Region, Scene, Unit
 from pipeline.relations import RELATIONS
 from pipeline.resources import prompt_dir
-from pipeline.vlm.base import ImagePart, Step, TextPart
+from pipeline.vlm.base import ImagePart, Request, Step, TextPart
+from pipeline.vlm.budget import PictureBudget, token_count
+from pipeline.vlm.crops import Crop
 from pipeline.vlm.hints import DepthHint, HintMode
-from pipeline.vlm.prompt import build_answer_request, build_grounding_request, detect_language
+from pipeline.vlm.prompt import (
+    build_answer_request,
+    build_grounding_request,
+    crop_parts,
+    detect_language,
+    shown_frames,
+)
 from pipeline.vlm.templates import defuse
 
 HINT = DepthHint(Region("cup", (0, 0, 64, 48)), DepthKind.METRIC, 0.9, 1.0, 1.1, 0.5, "cup")
 CONTROL_TOKENS = ["<|im_end|>", "<|image_pad|>", "<|vision_start|>", "<think>", "</think>", "<image>", "<｜end｜>"]
+
+
+def sequence(count: int, size_px: tuple[int, int] = (64, 48), **rest: object) -> Scene:
+    """A scene of so many frames that differ, with depth."""
+    width, height = size_px
+    camera = Camera.from_fov(width, height, 60)
+    frames = tuple(Frame(np.full((height, width, 3), index, np.uint8), camera) for index in range(count))
+    depth = tuple(
+        DepthMap.from_values(np.full((height, width), 1 + 0.1 * index), "metric", "model") for index in range(count)
+    )
+    return Scene("sequence", frames, depth=depth, **rest)  # type: ignore[arg-type]
+
+
+def pixel_limits(request: Request) -> list[int | None]:
+    return [picture.max_pixels for picture in request.pictures]
 
 
 def prompt(scene: Scene, question: str = "Where is the cup?", **rest: object) -> str:
@@ -69,11 +93,11 @@ def test_both_steps_share_the_frames_as_prefix(scene: Scene) -> None:
     assert answer.prompt_text.split("\n")[:2] == ground.prompt_text.split("\n")[:2]
 
 
-def test_times_of_a_video_are_told(scene: Scene) -> None:
-    frames = tuple(Frame(frame.rgb, frame.camera, timestamp_s=1.25 * index) for index, frame in enumerate(scene.frames))
-    assert prompt(replace(scene, frames=frames)).startswith(
-        "Picture 1 (at 0.00 s): <image>\nPicture 2 (at 1.25 s): <image>"
-    )
+@pytest.mark.parametrize(("language", "name"), [("en", "Picture "), ("zh", "图")])
+def test_times_of_a_video_are_told_right_before_its_frames_as_qwen_does(scene: Scene, language: str, name: str) -> None:
+    frames = tuple(Frame(frame.rgb, frame.camera, timestamp_s=1.26 * index) for index, frame in enumerate(scene.frames))
+    lines = prompt(replace(scene, frames=frames), language=language).replace("：", ": ").splitlines()
+    assert lines[:2] == [f"{name}1: <0.0 seconds><image>", f"{name}2: <1.3 seconds><image>"]
 
 
 @pytest.mark.parametrize(("mode", "images"), [("none", 2), ("table", 2), ("image", 4), ("both", 4)])
@@ -92,6 +116,139 @@ def test_the_mode_may_come_as_text_from_a_configuration(scene: Scene) -> None:
 def test_pictures_of_depth_need_depth(scene: Scene) -> None:
     with pytest.raises(ConfigError, match=r"query\.hints"):
         prompt(replace(scene, depth=()), hints=HintMode.IMAGE)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_32_frames_with_their_depths_and_numbers_fit_into_one_prompt(language: str) -> None:
+    scene = sequence(32, (640, 480))
+    hints = [replace(HINT, region=Region("cup", (0, 0, 64, 48), index), median=1 + index) for index in range(32)]
+    request = build_answer_request(scene, "Where?", hints=HintMode.TABLE, depth_hints=hints, language=language)  # type: ignore[arg-type]
+    assert [image[0, 0, 0] for image in request.images] == list(range(32))
+    name = {"en": "Picture ", "zh": "图"}[language]
+    text = request.prompt_text.replace("：", ": ").replace("，", ", ")
+    assert text.split("\n\n")[0].splitlines() == [f"{name}{number}: <image>" for number in range(1, 33)]
+    tables = re.findall(
+        rf"^{name}(\d+), .+: ?\n.+\n.+\n\| cup \| \[0, 0, 100, 100\] \| 0.90 \| (\d+).00 \|", text, re.M
+    )
+    assert tables == [(str(number), str(number)) for number in range(1, 33)]
+    taken = sum(token_count((640, 480), limit, PictureBudget()) for limit in pixel_limits(request))
+    assert 7000 < taken <= 8192
+
+
+def test_frames_that_are_left_out_keep_their_numbers_and_their_depths() -> None:
+    hints = [replace(HINT, region=Region("cup", (0, 0, 64, 48), index)) for index in range(5)]
+    lines = (Region("EXIT", (0, 0, 9, 9), 1),)
+    scene = sequence(5, text_regions=lines)
+    request = build_answer_request(
+        scene, "Where?", hints=HintMode.BOTH, depth_hints=hints, budget=PictureBudget(max_frames=3)
+    )
+    captions = re.findall(r"^(Picture \d+(?:, depth)?).*<image>$", request.prompt_text, re.M)
+    assert captions == [f"Picture {number}{kind}" for kind in ("", ", depth") for number in (1, 3, 5)]
+    assert [image[0, 0, 0] for image in request.images[:3]] == [0, 2, 4]
+    assert re.findall(r"^Picture (\d), from near", request.prompt_text, re.M) == ["1", "2", "3", "4", "5"]
+    assert "- Picture 2, box" in request.prompt_text
+    assert request.frame_digests == tuple(frame.digest for frame in scene.frames)
+
+
+def test_frames_with_regions_of_the_item_are_shown_first() -> None:
+    scene = sequence(9, regions=(Region("cup", (0, 0, 9, 9), 1), Region("cup", (0, 0, 9, 9), 5)))
+    assert list(shown_frames(scene, PictureBudget(max_frames=3))) == [0, 1, 5]
+
+
+def test_depth_pictures_take_half_of_the_tokens() -> None:
+    scene, budget = sequence(4, (640, 480)), PictureBudget(tokens=1200)
+    without = build_answer_request(scene, "Where?", hints=HintMode.TABLE, budget=budget)
+    beside = build_answer_request(scene, "Where?", hints=HintMode.IMAGE, budget=budget)
+    assert pixel_limits(without) == [None] * 4
+    assert len(beside.pictures) == 8
+    (limit,) = set(pixel_limits(beside))
+    assert 8 * token_count((640, 480), limit, budget) <= 1200 < 8 * token_count((640, 480), None, budget)
+
+
+@pytest.mark.parametrize("hints", list(HintMode))
+def test_all_prompts_about_one_scene_begin_alike(hints: HintMode) -> None:
+    scene, budget = sequence(6, (320, 240)), PictureBudget(tokens=512, max_frames=5)
+    answers = [
+        build_answer_request(scene, question, hints=hints, budget=budget)
+        for question in ("Where?", "What is picture 2?")
+    ]
+    ground = build_grounding_request(scene, "Where?", budget=budget, hints=hints)
+    shown = shown_frames(scene, budget, hints)
+    for request in (*answers, ground):
+        assert [picture.digest for picture in request.pictures[: len(shown)]] == [
+            scene.frames[index].digest for index in shown
+        ]
+        assert pixel_limits(request)[: len(shown)] == list(shown.values())
+        assert request.prompt_text.split("\n\n")[0].startswith(ground.prompt_text.split("\n\n")[0])
+
+
+@pytest.mark.parametrize(
+    ("settings", "level", "message"),
+    [
+        ({}, logging.INFO, "6 of 6 frames of item sequence are shown to the model."),
+        ({"max_frames": 2}, logging.WARNING, "2 of 6 frames of item sequence .* evenly: query.budget.max_frames is 2"),
+        ({"tokens": 320}, logging.WARNING, "5 of 6 frames .* the token budget of 320 .* raise query.budget.tokens or"),
+    ],
+)
+def test_the_log_says_how_many_frames_are_shown(
+    settings: dict[str, int], level: int, message: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "pipeline.vlm.prompt"):
+        build_answer_request(sequence(6), "Where?", hints=HintMode.TABLE, budget=PictureBudget(**settings))  # type: ignore[arg-type]
+    (record,) = caplog.records
+    assert record.levelno == level
+    assert re.match(message, record.getMessage())
+
+
+@pytest.mark.parametrize(
+    ("language", "caption", "note"),
+    [
+        (
+            "en",
+            "Picture 4, an enlarged part of picture 2 (its box there, 0-1000: [500, 0, 1000, 500]): <image>",
+            "own width",
+        ),
+        ("zh", "图4，即图2的局部放大（在图2中的框，0-1000：[500, 0, 1000, 500]）：<image>", "自身的宽"),
+    ],
+)
+def test_crops_follow_the_frames_with_numbers_of_their_own(language: str, caption: str, note: str) -> None:
+    scene = sequence(3)
+    crops = [Crop(1, (32, 0, 64, 24)), Crop(0, (0, 0, 8, 8))]
+    request = build_answer_request(
+        scene,
+        "Where?",
+        hints=HintMode.BOTH,
+        language=language,  # type: ignore[arg-type]
+        crops=crops,
+        budget=PictureBudget(max_frames=2),
+    )
+    lines = request.prompt_text.splitlines()
+    assert lines[2] == caption
+    assert re.match("(Picture |图)5[,，].*1", lines[3])
+    assert [image.shape[:2] for image in request.images] == [(48, 64)] * 2 + [(24, 32), (8, 8)] + [(48, 64)] * 2
+    np.testing.assert_array_equal(request.images[2], scene.frames[1].rgb[:24, 32:])
+    assert note in lines[4]
+    assert note not in prompt(scene, language=language)
+
+
+def test_further_crops_are_numbered_on() -> None:
+    parts = crop_parts(sequence(3), [Crop(0, (0, 0, 8, 8))], "en", already_shown=2)
+    assert isinstance(parts[0], TextPart)
+    assert parts[0].text.startswith("\nPicture 6, an enlarged part of picture 1 ")
+    assert crop_parts(sequence(3), [], "en") == []
+
+
+def test_a_crop_is_shown_with_the_tokens_of_a_crop() -> None:
+    budget = PictureBudget(crop_tokens=100)
+    request = build_answer_request(
+        sequence(1, (1280, 960)), "Where?", hints=HintMode.NONE, budget=budget, crops=[Crop(0, (0, 0, 640, 640))]
+    )
+    assert pixel_limits(request) == [None, 100 * 1024]
+
+
+def test_a_crop_beyond_its_frame_is_refused() -> None:
+    with pytest.raises(RecordError, match="beyond its frame of 64 x 48"):
+        prompt(sequence(1), crops=[Crop(0, (0, 0, 65, 48))])
 
 
 def test_lines_of_text_are_told_with_picture_and_box(scene: Scene) -> None:
@@ -164,7 +321,13 @@ def test_an_empty_question_is_refused(scene: Scene, question: str) -> None:
 
 
 def test_equal_input_gives_equal_prompts(scene: Scene) -> None:
-    first, second = (build_answer_request(scene, "Where?", hints=HintMode.BOTH, depth_hints=[HINT]) for _ in range(2))
+    first, second = (
+        build_answer_request(
+            scene, "Where?", hints=HintMode.BOTH, depth_hints=[HINT], crops=[Crop(0, (0, 0, 64, 64))], language="zh"
+        )
+        for _ in range(2)
+    )
+    assert first.digest == second.digest
     assert first.prompt_text == second.prompt_text
     assert all(np.array_equal(a, b) for a, b in zip(first.images, second.images, strict=True))
 

@@ -1,0 +1,68 @@
+"""Depth of the objects of a scene, measured for the prompt as the verifier measures it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipeline.claims.resolve import unique_names
+from pipeline.error_budget import ErrorBudget
+from pipeline.geometry.objects import depth_of_coordinate, order_coordinate
+from pipeline.records import DepthMap, Region, Scene
+from pipeline.rules.base import CannotMeasure, Settings
+from pipeline.rules.view import FrameView
+from pipeline.vlm.hints import DepthHint
+
+
+def read_depth(
+    scene: Scene, regions: Sequence[Region], budget: ErrorBudget | None = None, settings: Settings | None = None
+) -> tuple[DepthHint, ...]:
+    """Depth of each region's object; regions without depth are left out.
+
+    Args:
+        scene: A scene with depth.
+        regions: Regions of its frames.
+        budget: Error of every measurement; the verifier's, so that both see the same objects.
+        settings: How objects are cut out; the verifier's.
+
+    Returns:
+        One hint per measurable region, in the order of the regions.
+    """
+    if not scene.depth:
+        return ()
+    regions = tuple(regions)
+    views = [
+        FrameView(frame, depth, regions, budget or ErrorBudget(), settings or Settings())
+        for frame, depth in zip(scene.frames, scene.depth, strict=True)
+    ]
+    ranges = [_coordinate_range(depth) for depth in scene.depth]
+    hints = []
+    for index, (region, name) in enumerate(zip(regions, unique_names(regions), strict=True)):
+        try:
+            quantiles = views[region.frame].object(index).quantiles
+        except CannotMeasure:
+            continue
+        near, median, far = (float(quantiles[int(share * (len(quantiles) - 1))]) for share in (0.1, 0.5, 0.9))
+        low, high = ranges[region.frame]
+        kind = scene.depth[region.frame].kind
+        hints.append(
+            DepthHint(
+                region=region,
+                kind=kind,
+                near=depth_of_coordinate(near, kind),
+                median=depth_of_coordinate(median, kind),
+                far=depth_of_coordinate(far, kind),
+                nearness=min(max(1 - (median - low) / (high - low), 0.0), 1.0) if high > low else 0.5,
+                reference=name,
+            )
+        )
+    return tuple(hints)
+
+
+def _coordinate_range(depth: DepthMap) -> tuple[float, float]:
+    values = order_coordinate(depth.values[depth.valid][::7], depth.kind)
+    if values.size == 0:
+        return 0.0, 0.0
+    low, high = np.percentile(values, (2, 98))
+    return float(low), float(high)

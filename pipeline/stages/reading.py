@@ -1,0 +1,69 @@
+"""From what a model said to an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pipeline.claims.answer import parse_answer
+from pipeline.claims.resolve import merge
+from pipeline.records import Answer, Region, Scene
+from pipeline.vlm.base import Generation
+
+
+def grounded_regions(scene: Scene, grounding: str | None) -> tuple[Region, ...]:
+    """The objects that the first step located; none where there was no such step."""
+    if grounding is None:
+        return ()
+    return parse_answer(grounding, [frame.camera for frame in scene.frames]).regions
+
+
+def read_answer(scene: Scene, question: str, generations: Sequence[Generation], grounding: str | None) -> Answer:
+    """Read an answer.
+
+    Args:
+        scene: What the question is about.
+        question: The question.
+        generations: What was generated for this answer, the answer itself last; its tokens and seconds are the sum.
+        grounding: What the model said when it was asked where the objects are.
+    """
+    said = generations[-1]
+    parsed = parse_answer(said.text, [frame.camera for frame in scene.frames], question)
+    problems = parsed.problems
+    if said.truncated:
+        problems = (*problems, "The answer was cut off at the token limit; raise vlm.max_new_tokens.")
+    return Answer(
+        text=parsed.text,
+        reasoning=parsed.reasoning,
+        regions=merge(parsed.regions, grounded_regions(scene, grounding)),
+        claims=parsed.claims,
+        spatial_tags=parsed.spatial_tags,
+        choice=parsed.choice,
+        problems=problems,
+        prompt_tokens=_total(step.prompt_tokens for step in generations),
+        completion_tokens=_total(step.completion_tokens for step in generations),
+        cached_tokens=_total(step.cached_tokens for step in generations),
+        seconds=sum(step.seconds for step in generations),
+        timings=_joined(step.timings for step in generations),
+        model=said.model,
+        revision=said.revision,
+        generation=said.settings,
+        seed=said.seed,
+        grounding=grounding,
+    )
+
+
+def _total(counts: Iterable[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
+
+
+def _joined(timings: Iterable[dict[str, float]]) -> dict[str, float]:
+    """Seconds add up; of ratios and sizes the largest counts."""
+    joined: dict[str, float] = {}
+    for step in timings:
+        for name, value in step.items():
+            if name not in joined:
+                joined[name] = value
+            else:
+                joined[name] = joined[name] + value if name.endswith("_s") else max(joined[name], value)
+    return joined

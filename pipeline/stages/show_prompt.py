@@ -1,0 +1,121 @@
+"""The prompts that a run would send, as text; nothing is run for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from pipeline.errors import ConfigError, InputError, TheodoliteError
+from pipeline.ingest.item import BadItem, Item
+from pipeline.ocr.none import NoOcr
+from pipeline.records import DepthKind, DepthMap, Frame, Origin, Region, ScaleSource, Scene
+from pipeline.stages.compose import Source, check_work
+from pipeline.stages.group import Stages
+from pipeline.stages.query import QueryStage
+from pipeline.vlm.base import ImagePart, Request
+from pipeline.vlm.hints import DepthHint
+
+UNKNOWN = "…"
+# A table is sorted from near to far, so that what is not known stands last.
+_FARTHEST = 1e30
+
+
+def shown_items(source: Source, stages: Stages) -> Iterator[tuple[str, str | TheodoliteError]]:
+    """The prompts of every item: no network is run, no model is loaded and nothing is written.
+
+    Args:
+        source: Where items come from.
+        stages: The stages of the run.
+
+    Yields:
+        Id of the item, and its prompts as text; or why it has none.
+
+    Raises:
+        ConfigError: If no model is asked.
+    """
+    if stages.query is None:
+        raise ConfigError("There is no prompt to show, because no model is asked; add vlm=qwen3vl or vlm=openai.")
+    for item in source.items():
+        try:
+            yield item.id, _shown_item(item, source, stages, stages.query)
+        except TheodoliteError as error:
+            yield item.id, error
+
+
+def _shown_item(item: Item | BadItem, source: Source, stages: Stages, query: QueryStage) -> str:
+    if isinstance(item, BadItem):
+        raise InputError(item.reason)
+    scene = source.scene(item)
+    check_work(scene, asks=True)
+    scene, kind = _stand_in(scene, stages)
+    blocks = [] if scene.questions else [f"Item {scene.id} asks no question."]
+    for question in scene.questions:
+        requests = _requests(scene, question, query, kind)
+        for number, request in enumerate(requests, 1):
+            blocks.append(f"Item {scene.id}, prompt {number} of {len(requests)} ({request.step}):\n{in_words(request)}")
+    return "\n\n".join(blocks)
+
+
+def in_words(request: Request) -> str:
+    """A prompt with ``<image WIDTHxHEIGHT px>`` where a picture stands."""
+    return "".join(
+        f"<image {part.rgb.shape[1]}x{part.rgb.shape[0]} px>" if isinstance(part, ImagePart) else part.text
+        for part in request.parts
+    )
+
+
+def _stand_in(scene: Scene, stages: Stages) -> tuple[Scene, DepthKind | None]:
+    """The scene with depth and text, as far as that is known; and the kind of depth that a network would give."""
+    kind = stages.depth.backend.kind
+    if kind is None:
+        scene = stages.depth(scene)
+    else:
+        scale_source = ScaleSource.MODEL if kind is DepthKind.METRIC else ScaleSource.NONE
+        scene = scene.with_depth(
+            tuple(
+                DepthMap.from_values(np.ones((frame.height, frame.width), np.float32), kind, scale_source)
+                for frame in scene.frames
+            )
+        )
+    if not isinstance(stages.ocr.backend, NoOcr):
+        scene = replace(scene, text_regions=tuple(_anywhere(frame, at) for at, frame in enumerate(scene.frames)))
+    return scene, kind
+
+
+def _requests(scene: Scene, question: str, query: QueryStage, kind: DepthKind | None) -> list[Request]:
+    grounding = [query.grounding_request(scene, question)] if query.grounds_first else []
+    hints = _hints(scene, query, kind) if query.hints.has_table and scene.depth else []
+    return [*grounding, query.answer_request(scene, question, hints)]
+
+
+def _hints(scene: Scene, query: QueryStage, kind: DepthKind | None) -> list[DepthHint]:
+    """What is known of the table; one row for each picture stands for what only a network or a model could tell."""
+    known = query.read_depth(scene) if kind is None else ()
+    unknown: Iterable[int] = range(len(scene.frames)) if query.grounds_first else ()
+    if kind is not None and not query.grounds_first:
+        unknown = sorted({region.frame for region in scene.regions})
+    return [*known, *(_placeholder(_anywhere(scene.frames[at], at), scene.depth[at].kind) for at in unknown)]
+
+
+def _anywhere(frame: Frame, index: int) -> Region:
+    """Stands for a region that only a network or a model could locate."""
+    return Region(UNKNOWN, (0, 0, frame.width, frame.height), index, origin=Origin.OCR)
+
+
+def _placeholder(region: Region, kind: DepthKind) -> DepthHint:
+    unknown = _Unknown(_FARTHEST)
+    return DepthHint(
+        region, kind, near=unknown, median=unknown, far=unknown, nearness=_Unknown(0), reference=region.label
+    )
+
+
+class _Unknown(float):
+    """A number that is written as an ellipsis."""
+
+    def __truediv__(self, other: float) -> _Unknown:
+        return self
+
+    def __format__(self, form: str) -> str:
+        return UNKNOWN

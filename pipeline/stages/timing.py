@@ -1,0 +1,47 @@
+"""Time and failure of one stage."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pipeline.errors import FATAL, TheodoliteError
+
+
+class StageError(TheodoliteError):
+    """A stage failed on one item or question.
+
+    Args:
+        stage: Name of the stage.
+        cause: What it raised.
+    """
+
+    def __init__(self, stage: str, cause: Exception) -> None:
+        known = isinstance(cause, TheodoliteError)
+        super().__init__(str(cause) if known else f"Unexpected {type(cause).__name__}: {cause}")
+        self.stage = stage
+        self.cause = cause
+
+    @property
+    def is_fatal(self) -> bool:
+        """Whether it concerns every item alike, so that the run stops."""
+        return isinstance(self.cause, FATAL)
+
+
+@contextmanager
+def timed(stage: str, seconds: dict[str, float]) -> Iterator[None]:
+    """Add the time of the block to a stage's seconds.
+
+    Raises:
+        StageError: If the block raises; it names the stage.
+    """
+    start = time.perf_counter()
+    try:
+        yield
+    except StageError:
+        raise
+    except Exception as error:
+        raise StageError(stage, error) from error
+    finally:
+        seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - start

@@ -1,0 +1,187 @@
+"""Questions that are asked again because a claim was refuted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scenes
+from PIL import Image
+from stages.doubles import ScriptedModel
+from stages.runs import make_stages, manifest, results_in
+
+from pipeline.depth.given import GivenDepth
+from pipeline.errors import DependencyError, GenerationError
+from pipeline.records import Claim, Scene
+from pipeline.stages.compose import process, run
+from pipeline.stages.depth import DepthStage
+from pipeline.stages.query import QueryStage
+from pipeline.stages.verify import VerifyStage
+from pipeline.vlm.base import Request, Step
+from pipeline.vlm.recorded import Recorded
+
+# The screen is 1.2 m away and the cabinet 2 m.
+OBJECTS = [
+    {"label": label, "bbox_2d": [round(1000 * edge / side) for edge, side in zip(box, (160, 120) * 2, strict=True)]}
+    for label, (box, _) in scenes.OBJECTS.items()
+]
+FALSE = {"relation": "behind", "subject": "screen", "object": "cabinet"}
+TRUE = {"relation": "in_front_of", "subject": "screen", "object": "cabinet"}
+ALSO_TRUE = {"relation": "closer", "subject": "cup", "object": "lamp"}
+
+
+def saying_that(*claims: dict[str, str]) -> str:
+    return f"See below.\n```json\n{json.dumps({'objects': OBJECTS, 'claims': claims})}\n```"
+
+
+def unasked(request: Request) -> str:
+    pytest.fail("this script should not be asked")
+
+
+def rechecked(folder: Path, second: Callable[[Request], str], *lines: dict[str, Any], **rest: Any) -> Any:
+    """A run over the known scene whose first answer holds one false and one true claim."""
+
+    def script(request: Request) -> str:
+        return second(request) if request.step is Step.RECHECK else saying_that(FALSE, ALSO_TRUE)
+
+    Image.fromarray(np.full((scenes.HEIGHT, scenes.WIDTH, 3), 120, np.uint8)).save(folder / "scene.png")
+    np.save(folder / "depth.npy", scenes.depth_m())
+    known = {"frames": ["scene.png"], "depth": ["depth.npy"], "camera": {"fx": 150, "fy": 150, "cx": 79.5, "cy": 59.5}}
+    source = manifest(folder, *({**known, **line} for line in lines or ({"id": "a", "question": "Where?"},)))
+    model = rest.pop("model", None) or ScriptedModel(script)
+    stages = make_stages(model, depth=DepthStage(GivenDepth()))
+    stages = replace(stages, query=QueryStage(model, "none", recheck=1), **rest)
+    return model, run(source, stages, folder / "out")
+
+
+def test_a_refuted_answer_is_asked_for_again_and_both_are_kept(tmp_path: Path) -> None:
+    model, summary = rechecked(tmp_path, lambda request: saying_that(TRUE, ALSO_TRUE))
+    (result,) = results_in(tmp_path / "out")
+    (first,) = result.attempts
+    assert [request.step for request in model.requests] == [Step.ANSWER, Step.RECHECK]
+    assert [str(verdict.status) for verdict in result.verdicts] == ["supported", "supported"]
+    assert [str(verdict.status) for verdict in first.verdicts] == ["refuted", "supported"]
+    assert first.answer.text == saying_that(FALSE, ALSO_TRUE)
+    assert result.answer is not None
+    assert result.answer.text == saying_that(TRUE, ALSO_TRUE)
+    assert len(first.regions) == len(result.regions) == 4
+    assert first.reason == "refuted claims: screen is behind cabinet"
+    assert result.errors == ()
+    asked = model.requests[1].prompt_text
+    assert "screen is behind cabinet: 'screen' is nearer than 'cabinet' by 80.0 cm" in asked
+    assert summary.rechecks == {"questions": 1, "refuted": 1, "gone": 1, "now": 0, "failed": 0}
+    assert summary.verdicts == {"supported": 2}, "only the last answer counts"
+    assert summary.tokens["prompt"] == 20, "both answers cost tokens"
+
+
+def test_an_answer_that_is_not_refuted_stays(tmp_path: Path) -> None:
+    model = ScriptedModel(lambda request: saying_that(TRUE))
+    _, summary = rechecked(tmp_path, unasked, {"id": "a", "question": "Where?", "claims": [FALSE]}, model=model)
+    (result,) = results_in(tmp_path / "out")
+    assert [str(verdict.status) for verdict in result.verdicts] == ["supported", "refuted"]
+    assert len(model.requests) == 1, "a refuted claim of the item is not the model's"
+    assert (result.attempts, summary.rechecks["questions"]) == ((), 0)
+
+
+def test_what_came_with_the_item_is_not_told_when_asking_again(tmp_path: Path) -> None:
+    given = {"relation": "closer", "subject": "cabinet", "object": "cup"}
+    model, _ = rechecked(
+        tmp_path, lambda request: saying_that(TRUE), {"id": "a", "question": "Where?", "claims": [given]}
+    )
+    (result,) = results_in(tmp_path / "out")
+    assert "cabinet is closer than cup" not in model.requests[-1].prompt_text
+    assert [str(verdict.status) for verdict in result.verdicts] == ["supported", "refuted"]
+    assert [str(verdict.status) for verdict in result.attempts[0].verdicts] == ["refuted", "supported", "refuted"]
+
+
+@pytest.mark.parametrize(
+    "second, gone, now", [((FALSE,), 0, 1), ((TRUE, {**FALSE, "relation": "farther"}), 1, 1), ((ALSO_TRUE,), 1, 0)]
+)
+def test_whether_asking_again_helped_is_counted(
+    tmp_path: Path, second: tuple[dict[str, str], ...], gone: int, now: int
+) -> None:
+    _, summary = rechecked(tmp_path, lambda request: saying_that(*second))
+    assert (summary.rechecks["refuted"], summary.rechecks["gone"], summary.rechecks["now"]) == (1, gone, now)
+
+
+def test_the_first_answer_stays_where_asking_again_fails(tmp_path: Path) -> None:
+    def silent(request: Request) -> str:
+        raise GenerationError("The model said nothing.")
+
+    _, summary = rechecked(tmp_path, silent)
+    (result,) = results_in(tmp_path / "out")
+    assert [str(verdict.status) for verdict in result.verdicts] == ["refuted", "supported"]
+    assert result.attempts == ()
+    assert result.errors == ("The first answer stays, because asking again failed: The model said nothing.",)
+    assert (summary.rechecks["failed"], summary.failures) == (1, [])
+
+
+def test_the_first_answer_stays_where_the_second_cannot_be_judged(tmp_path: Path) -> None:
+    class Judge(VerifyStage):
+        def __call__(self, scene: Scene, answer: Any) -> Any:
+            if answer.text == "Odd.":
+                raise ZeroDivisionError("division by zero")
+            return super().__call__(scene, answer)
+
+    rechecked(tmp_path, lambda request: "Odd.", verify=Judge())
+    (result,) = results_in(tmp_path / "out")
+    assert result.answer is not None
+    assert result.answer.text == saying_that(FALSE, ALSO_TRUE)
+    assert "ZeroDivisionError" in result.errors[0]
+
+
+def test_a_second_answer_without_claims_is_kept_and_says_so(tmp_path: Path) -> None:
+    rechecked(tmp_path, lambda request: "I do not know.")
+    (result,) = results_in(tmp_path / "out")
+    assert result.answer is not None
+    assert (result.answer.text, result.verdicts) == ("I do not know.", ())
+    assert len(result.attempts[0].verdicts) == 2
+    assert "The second answer makes no claim that could be checked." in result.errors
+
+
+def test_a_recording_without_second_answers_keeps_the_first(tmp_path: Path) -> None:
+    line = {"id": "a", "response": saying_that(FALSE, ALSO_TRUE)}
+    (tmp_path / "answers.jsonl").write_text(json.dumps(line))
+    _, summary = rechecked(tmp_path, unasked, model=Recorded(tmp_path / "answers.jsonl"))
+    (result,) = results_in(tmp_path / "out")
+    assert [str(verdict.status) for verdict in result.verdicts] == ["refuted", "supported"]
+    assert "no recorded answer (recheck)" in result.errors[0]
+    assert summary.rechecks["failed"] == 1
+    recorded = {"id": "a", "step": "recheck", "response": saying_that(TRUE)}
+    (tmp_path / "answers.jsonl").write_text(f"{json.dumps(line)}\n{json.dumps(recorded)}")
+    rechecked(tmp_path, unasked, model=Recorded(tmp_path / "answers.jsonl"))
+    (result,) = results_in(tmp_path / "out")
+    assert [str(verdict.status) for verdict in result.verdicts] == ["supported"]
+
+
+def test_questions_of_one_group_are_asked_again_together(tmp_path: Path) -> None:
+    def second(request: Request) -> str:
+        if request.question == "2":
+            raise GenerationError("The model said nothing.")
+        return saying_that(TRUE)
+
+    model, summary = rechecked(tmp_path, second, {"id": "a", "questions": ["1", "2"]}, {"id": "b", "question": "3"})
+    assert model.batches == [3, 3]
+    assert [len(result.attempts) for result in results_in(tmp_path / "out")] == [1, 0, 1]
+    assert (summary.rechecks["questions"], summary.rechecks["failed"]) == (2, 1)
+
+
+def test_a_missing_package_stops_asking_again_too(tmp_path: Path) -> None:
+    def refuse(request: Request) -> str:
+        raise DependencyError("A package is missing.")
+
+    with pytest.raises(DependencyError):
+        rechecked(tmp_path, refuse)
+
+
+def test_asking_again_is_off_by_default() -> None:
+    model = ScriptedModel(lambda request: saying_that(FALSE))
+    scene = replace(scenes.scene(), questions=("Where?",), claims=(Claim("closer", "cup", "lamp"),))
+    stages = make_stages(model, depth=lambda given: given)
+    (result,) = process(scene, stages, None, {})
+    assert (len(model.requests), result.attempts) == (1, ())
