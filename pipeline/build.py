@@ -90,7 +90,7 @@ def build_stages(config: DictConfig) -> Stages:
         # The prompt's depth is measured as the verifier measures it.
         judge = verify.verifier
         query = build(
-            config.query, {"model": model, "cache": cache, "budget": judge.budget, "settings": judge.settings}
+            config.query, {"model": model, "cache": cache, "error_budget": judge.budget, "settings": judge.settings}
         )
     return Stages(
         depth=DepthStage(build(config.depth), cache),

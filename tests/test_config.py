@@ -59,8 +59,8 @@ def test_the_prompt_is_measured_with_the_numbers_of_the_verifier() -> None:
     stages = build_stages(load_config(overrides))
     assert stages.query is not None
     assert stages.query.settings is stages.verify.verifier.settings
-    assert stages.query.budget is stages.verify.verifier.budget
-    assert (stages.query.settings.min_pixels, stages.query.budget.box_px) == (7, 3)
+    assert stages.query.error_budget is stages.verify.verifier.budget
+    assert (stages.query.settings.min_pixels, stages.query.error_budget.box_px) == (7, 3)
 
 
 @pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "vlm"])
@@ -169,7 +169,9 @@ def test_a_value_of_the_right_type_or_null_is_taken(overrides: list[str]) -> Non
         (["query.hints=maybe", "vlm=recorded", "vlm.path=a"], "query.hints"),
         (["query.batch_size=0", "vlm=recorded", "vlm.path=a"], "query.batch_size"),
         (["query.recheck=2", "vlm=recorded", "vlm.path=a"], "query.recheck"),
-        (["+query.sound=1", "vlm=recorded", "vlm.path=a"], "no key 'sound'; known are batch_size, hints"),
+        (["query.second_look=perhaps", "vlm=recorded", "vlm.path=a"], "query.second_look"),
+        (["query.budget.tokens=3", "vlm=recorded", "vlm.path=a"], "query.budget.tokens"),
+        (["+query.sound=1", "vlm=recorded", "vlm.path=a"], "no key 'sound'; known are batch_size, budget, hints"),
         (["ocr=rapidocr", "ocr.min_score=7"], "min_score"),
         (["input=a.jpg", "input.fov_deg=200"], "fov_deg"),
         (["input=a.jpg", "input.frames_are=things"], "frames_are"),

@@ -4,23 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pipeline.error_budget import ErrorBudget
 from pipeline.errors import ConfigError, TheodoliteError
-from pipeline.records import Answer, Scene
+from pipeline.records import Answer, Region, Scene
 from pipeline.rules.base import Settings
 from pipeline.stages.cache import StageCache
 from pipeline.stages.generations import generate_all
 from pipeline.stages.hints import read_depth
 from pipeline.stages.outcomes import for_each
 from pipeline.stages.reading import grounded_regions, read_answer
-from pipeline.stages.recheck import FindReason, Judged, Reason, refuted_claims
+from pipeline.stages.recheck import Judged, Reason, refuted_claims, small_regions
 from pipeline.vlm.base import Generation, Request, VisionLanguageModel
+from pipeline.vlm.budget import DEFAULT_BUDGET, PictureBudget
+from pipeline.vlm.crops import Crop, SecondLook, choose_crops
 from pipeline.vlm.hints import DepthHint, HintMode
-from pipeline.vlm.prompt import build_answer_request, build_grounding_request, detect_language
+from pipeline.vlm.prompt import (
+    build_answer_request,
+    build_grounding_request,
+    crop_parts,
+    detect_language,
+    shown_frames,
+)
 from pipeline.vlm.recheck import build_recheck_request
 from pipeline.vlm.templates import Language
+
+Option = TypeVar("Option", bound=StrEnum)
 
 
 class Steps(StrEnum):
@@ -42,8 +52,12 @@ class QueryStage:
         language: Language of the prompt: auto (that of the question), en or zh.
         batch_size: Most questions that are asked together.
         recheck: How often a question is asked again where a claim of the answer is refuted: 0 or 1.
+        second_look: Which objects the model sees once more, enlarged: ``off`` none; ``auto`` those that it sees too
+            small, with the question; and, by asking again, those that are too small to judge a claim; ``always``
+            every object that is located before the question is asked.
+        budget: How many frames and crops the model is shown, and how large.
         cache: Where generations are kept.
-        budget: Error of every measurement; the verifier's.
+        error_budget: Error of every measurement; the verifier's.
         settings: How objects are cut out; the verifier's.
 
     Raises:
@@ -58,17 +72,16 @@ class QueryStage:
         language: str = "auto",
         batch_size: int = 8,
         recheck: int = 0,
+        second_look: str = "auto",
+        budget: PictureBudget = DEFAULT_BUDGET,
         cache: StageCache | None = None,
-        budget: ErrorBudget | None = None,
+        error_budget: ErrorBudget | None = None,
         settings: Settings | None = None,
     ) -> None:
-        try:
-            self.hints, self.steps = HintMode(hints), Steps(steps)
-        except ValueError:
-            raise ConfigError(
-                f"query.hints must be one of {', '.join(HintMode)} and query.steps one of {', '.join(Steps)}, "
-                f"not {hints!r} and {steps!r}."
-            ) from None
+        self.hints = _option(HintMode, hints, "query.hints")
+        self.steps = _option(Steps, steps, "query.steps")
+        # YAML reads a bare off as false.
+        self.second_look = _option(SecondLook, "off" if second_look is False else second_look, "query.second_look")
         if language not in ("auto", "en", "zh"):
             raise ConfigError(f"query.language must be auto, en or zh, not {language!r}.")
         if not isinstance(batch_size, int) or batch_size < 1:
@@ -78,10 +91,11 @@ class QueryStage:
         self.model = model
         self.language: Literal["auto"] | Language = language  # type: ignore[assignment]
         self.batch_size = batch_size
-        self.cache = cache or StageCache()
+        self.recheck = recheck
         self.budget = budget
+        self.cache = cache or StageCache()
+        self.error_budget = error_budget
         self.settings = settings
-        self._find_reasons: tuple[FindReason, ...] = (refuted_claims,) if recheck else ()
 
     def __call__(self, scene: Scene, question: str) -> Answer:
         """Ask one question and read the answer.
@@ -110,11 +124,14 @@ class QueryStage:
         if self.grounds_first:
             groundings = [*self._generate(for_each(self.grounding_request, scenes, questions))]
         generations = self._generate(for_each(self._answer_request, scenes, questions, for_each(_text, groundings)))
-        return for_each(_read, scenes, questions, groundings, generations)
+        return for_each(self._read, scenes, questions, groundings, generations)
 
     def reasons_to_ask_again(self, judged: Judged) -> tuple[Reason, ...]:
         """Why a question should be asked once more; none where the answer may stand."""
-        found = (find(judged) for find in self._find_reasons)
+        found = [refuted_claims(judged) if self.recheck else None]
+        if self.second_look is not SecondLook.OFF:
+            seen = self.crops(judged.scene, judged.answer.grounding)
+            found.append(small_regions(judged, seen, self.budget))
         return tuple(reason for reason in found if reason is not None)
 
     def ask_again(self, asked: Sequence[tuple[Judged, tuple[Reason, ...]]]) -> list[Answer | TheodoliteError]:
@@ -126,9 +143,9 @@ class QueryStage:
         Raises:
             TheodoliteError: As ``ask_all``.
         """
-        first = [judged for judged, _ in asked]
-        generations = self._generate(for_each(self._recheck_request, first, [reasons for _, reasons in asked]))
-        return for_each(_read_again, first, generations)
+        first, reasons = [judged for judged, _ in asked], [reasons for _, reasons in asked]
+        generations = self._generate(for_each(self._recheck_request, first, reasons))
+        return for_each(self._read_again, first, reasons, generations)
 
     @property
     def grounds_first(self) -> bool:
@@ -139,27 +156,65 @@ class QueryStage:
 
     def grounding_request(self, scene: Scene, question: str) -> Request:
         """The prompt that asks where the objects are."""
-        return build_grounding_request(scene, question, language=self.language)
+        return build_grounding_request(scene, question, language=self.language, budget=self.budget, hints=self.hints)
 
-    def answer_request(self, scene: Scene, question: str, depth_hints: Sequence[DepthHint]) -> Request:
+    def answer_request(
+        self, scene: Scene, question: str, depth_hints: Sequence[DepthHint], crops: Sequence[Crop] = ()
+    ) -> Request:
         """The prompt that asks the question."""
-        return build_answer_request(scene, question, hints=self.hints, depth_hints=depth_hints, language=self.language)
+        return build_answer_request(
+            scene,
+            question,
+            hints=self.hints,
+            depth_hints=depth_hints,
+            language=self.language,
+            budget=self.budget,
+            crops=crops,
+        )
 
     def read_depth(self, scene: Scene, grounding: str | None = None) -> tuple[DepthHint, ...]:
         """Depth for the table: of the scene's own regions and of those that the first step located."""
         if not self.hints.has_table:
             return ()
-        regions = (*scene.regions, *grounded_regions(scene, grounding))
-        return read_depth(scene, regions, self.budget, self.settings)
+        return read_depth(scene, self._located(scene, grounding), self.error_budget, self.settings)
+
+    def crops(self, scene: Scene, grounding: str | None = None) -> tuple[Crop, ...]:
+        """What the model sees enlarged along with the question."""
+        limit = self.model.max_pixels
+        shown = {
+            index: limit if most is None else most if limit is None else min(most, limit)
+            for index, most in shown_frames(scene, self.budget, self.hints).items()
+        }
+        return choose_crops(self._located(scene, grounding), scene.frames, shown, self.second_look, self.budget)
+
+    def _located(self, scene: Scene, grounding: str | None) -> tuple[Region, ...]:
+        return (*scene.regions, *grounded_regions(scene, grounding))
 
     def _answer_request(self, scene: Scene, question: str, grounding: str | None) -> Request:
-        return self.answer_request(scene, question, self.read_depth(scene, grounding))
+        return self.answer_request(scene, question, self.read_depth(scene, grounding), self.crops(scene, grounding))
 
     def _recheck_request(self, judged: Judged, reasons: tuple[Reason, ...]) -> Request:
-        first = self._answer_request(judged.scene, judged.question, judged.answer.grounding)
+        grounding = judged.answer.grounding
+        first = self._answer_request(judged.scene, judged.question, grounding)
         language = detect_language(judged.question) if self.language == "auto" else self.language
-        more = [part for reason in reasons for part in reason.parts]
-        return build_recheck_request(first, judged.answer.text, judged.verdicts, language, more)
+        small = [name for reason in reasons if reason.crops for name in reason.names]
+        more = crop_parts(
+            judged.scene,
+            [crop for reason in reasons for crop in reason.crops],
+            language,
+            self.budget,
+            already_shown=len(self.crops(judged.scene, grounding)),
+        )
+        return build_recheck_request(first, judged.answer.text, judged.verdicts, language, small, more)
+
+    def _read(self, scene: Scene, question: str, grounding: Generation | None, generation: Generation) -> Answer:
+        generations = [generation] if grounding is None else [grounding, generation]
+        return read_answer(scene, question, generations, _text(grounding), self.crops(scene, _text(grounding)))
+
+    def _read_again(self, judged: Judged, reasons: tuple[Reason, ...], generation: Generation) -> Answer:
+        scene, grounding = judged.scene, judged.answer.grounding
+        crops = [*self.crops(scene, grounding), *(crop for reason in reasons for crop in reason.crops)]
+        return read_answer(scene, judged.question, [generation], grounding, crops)
 
     def _generate(self, requests: Sequence[Request | TheodoliteError]) -> list[Generation | TheodoliteError]:
         return generate_all(self.model, self.cache, requests)
@@ -169,10 +224,8 @@ def _text(generation: Generation | None) -> str | None:
     return None if generation is None else generation.text
 
 
-def _read(scene: Scene, question: str, grounding: Generation | None, generation: Generation) -> Answer:
-    generations = [generation] if grounding is None else [grounding, generation]
-    return read_answer(scene, question, generations, _text(grounding))
-
-
-def _read_again(judged: Judged, generation: Generation) -> Answer:
-    return read_answer(judged.scene, judged.question, [generation], judged.answer.grounding)
+def _option(options: type[Option], value: str, key: str) -> Option:
+    try:
+        return options(value)
+    except ValueError:
+        raise ConfigError(f"{key} must be one of {', '.join(options)}, not {value!r}.") from None

@@ -8,6 +8,7 @@ from pipeline.claims.answer import parse_answer
 from pipeline.claims.resolve import merge
 from pipeline.records import Answer, Region, Scene
 from pipeline.vlm.base import Generation
+from pipeline.vlm.crops import Crop, claims_in_frames, regions_in_frames
 
 
 def grounded_regions(scene: Scene, grounding: str | None) -> tuple[Region, ...]:
@@ -17,7 +18,13 @@ def grounded_regions(scene: Scene, grounding: str | None) -> tuple[Region, ...]:
     return parse_answer(grounding, [frame.camera for frame in scene.frames]).regions
 
 
-def read_answer(scene: Scene, question: str, generations: Sequence[Generation], grounding: str | None) -> Answer:
+def read_answer(
+    scene: Scene,
+    question: str,
+    generations: Sequence[Generation],
+    grounding: str | None,
+    crops: Sequence[Crop] = (),
+) -> Answer:
     """Read an answer.
 
     Args:
@@ -25,17 +32,21 @@ def read_answer(scene: Scene, question: str, generations: Sequence[Generation], 
         question: The question.
         generations: What was generated for this answer, the answer itself last; its tokens and seconds are the sum.
         grounding: What the model said when it was asked where the objects are.
+        crops: Parts of frames that the model was shown after them, in which it may have located objects too.
     """
     said = generations[-1]
-    parsed = parse_answer(said.text, [frame.camera for frame in scene.frames], question)
+    cameras = [frame.camera for frame in scene.frames]
+    enlarged = [crop.camera(cameras[crop.frame]) for crop in crops]
+    parsed = parse_answer(said.text, [*cameras, *enlarged], question)
+    regions = merge(parsed.regions, grounded_regions(scene, grounding))
     problems = parsed.problems
     if said.truncated:
         problems = (*problems, "The answer was cut off at the token limit; raise vlm.max_new_tokens.")
     return Answer(
         text=parsed.text,
         reasoning=parsed.reasoning,
-        regions=merge(parsed.regions, grounded_regions(scene, grounding)),
-        claims=parsed.claims,
+        regions=regions_in_frames(regions, crops, len(cameras)),
+        claims=claims_in_frames(parsed.claims, crops, len(cameras)),
         spatial_tags=parsed.spatial_tags,
         choice=parsed.choice,
         problems=problems,

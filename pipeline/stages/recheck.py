@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.claims.markup import shorten
 from pipeline.claims.resolve import unique_names
-from pipeline.records import Answer, Region, Scene, Status, Verdict
-from pipeline.vlm.base import ImagePart, TextPart
+from pipeline.geometry.regions import boxes_gap
+from pipeline.records import Answer, Origin, Region, Scene, Status, Verdict
+from pipeline.vlm.budget import PictureBudget
+from pipeline.vlm.crops import Crop, SecondLook, choose_crops
 
 
 @dataclass(frozen=True)
@@ -36,28 +38,43 @@ class Reason:
 
     Args:
         words: For the result, as in ``refuted claims: cup is left of lamp``.
-        parts: Pictures and texts that the model is shown because of it.
+        names: What of the answer it is about.
+        crops: Parts of frames that the model is shown because of it.
     """
 
     words: str
-    parts: tuple[ImagePart | TextPart, ...] = ()
-
-
-FindReason = Callable[[Judged], Reason | None]
+    names: tuple[str, ...]
+    crops: tuple[Crop, ...] = ()
 
 
 def refuted_claims(judged: Judged) -> Reason | None:
     """Claims of the answer that are refuted."""
     claims = [verdict.claim.in_words() for verdict in judged.verdicts if verdict.status is Status.REFUTED]
-    return Reason(f"refuted claims: {_listed(claims)}") if claims else None
+    return _reason("refuted claims", claims) if claims else None
 
 
-def small_regions(judged: Judged) -> Reason | None:
-    """Regions with too few pixels to judge a claim of the answer."""
-    indices = sorted({index for verdict in judged.verdicts for index in verdict.small_regions})
+def small_regions(judged: Judged, seen: Sequence[Crop], budget: PictureBudget) -> Reason | None:
+    """Objects that the model located with too few pixels to judge a claim of the answer, unless it saw them enlarged.
+
+    Args:
+        judged: The answer.
+        seen: Crops that the model was shown already.
+        budget: How large crops are, and how many.
+    """
     names = unique_names(judged.regions)
-    return Reason(f"small regions: {_listed([names[index] for index in indices])}") if indices else None
+    sought = [
+        index
+        for index in sorted({index for verdict in judged.verdicts for index in verdict.small_regions})
+        if judged.regions[index].origin is Origin.MODEL and not _is_shown(judged.regions[index], seen)
+    ]
+    regions = [judged.regions[index] for index in sought]
+    crops = choose_crops(regions, judged.scene.frames, {}, SecondLook.ALWAYS, budget)
+    return _reason("small regions", [names[index] for index in sought], crops) if crops else None
 
 
-def _listed(names: list[str]) -> str:
-    return "; ".join(shorten(name) for name in names)
+def _is_shown(region: Region, crops: Sequence[Crop]) -> bool:
+    return any(crop.frame == region.frame and boxes_gap(crop.box_px, region.box_px) < 0 for crop in crops)
+
+
+def _reason(what: str, names: list[str], crops: tuple[Crop, ...] = ()) -> Reason:
+    return Reason(f"{what}: {'; '.join(shorten(name) for name in names)}", tuple(names), crops)

@@ -149,6 +149,11 @@ class VisionLanguageModel(Protocol):
         """Whether it can be asked first where the objects are; recorded answers cannot."""
         ...
 
+    @property
+    def max_pixels(self) -> int | None:
+        """The most pixels that it sees of one picture [px]; None where it has no limit of its own, or tells none."""
+        return None
+
     def generate(self, request: Request) -> Generation:
         """Answer one request.
 

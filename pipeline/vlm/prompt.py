@@ -88,9 +88,11 @@ def build_answer_request(
     language = _language(question, language, scene)
     shown = shown_frames(scene, budget, hints)
     _log_frames(scene, shown, budget)
-    parts = _frames(scene, shown, language) + crop_parts(scene, crops, language, budget)
+    parts = _frames(scene, shown, language)
     if HintMode(hints).has_picture:
         parts += _depth_pictures(scene, shown, language)
+    # After everything that all questions about the scene share.
+    parts += crop_parts(scene, crops, language, budget)
     blocks = [_text_lines(scene, language), _answer_instruction(language)]
     if HintMode(hints).has_table:
         blocks.append(depth_table(depth_hints, language, scene.frames))

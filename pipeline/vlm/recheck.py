@@ -21,6 +21,7 @@ def build_recheck_request(
     answer_text: str,
     verdicts: Sequence[Verdict],
     language: Language,
+    small: Sequence[str] = (),
     more: Sequence[ImagePart | TextPart] = (),
 ) -> Request:
     """The prompt that asks the model to think again.
@@ -33,19 +34,27 @@ def build_recheck_request(
         verdicts: Verdicts on the claims of that answer. Refuted ones are told with what was measured, supported ones
             by their claims alone, undecided ones not at all.
         language: Language of the prompt.
-        more: Further pictures and texts, shown after those of the first prompt.
+        small: Names of objects that were too small to be measured.
+        more: Pictures that show them enlarged, with their captions; they follow the first prompt.
     """
     refuted = [verdict for verdict in verdicts if verdict.status is Status.REFUTED]
     supported = [verdict.claim.in_words() for verdict in verdicts if verdict.status is Status.SUPPORTED]
     cut = answer_text if len(answer_text) <= _LONGEST_ANSWER else f"{answer_text[:_LONGEST_ANSWER]}…"
     claims = "; ".join(_safe(words) for words in supported[:_MOST_CLAIMS])
-    text = render(
-        language,
-        "recheck",
-        answer=defuse(cut.strip()),
-        refuted="\n".join(_refuted(verdict, language) for verdict in refuted[:_MOST_CLAIMS]),
-        supported=render(language, "recheck_supported", claims=claims) if claims else "",
-    )
+    findings = []
+    if refuted:
+        findings.append(
+            render(
+                language,
+                "recheck_refuted",
+                refuted="\n".join(_refuted(verdict, language) for verdict in refuted[:_MOST_CLAIMS]),
+                supported=render(language, "recheck_supported", claims=claims) if claims else "",
+            )
+        )
+    if small:
+        names = "; ".join(_safe(name) for name in small[:_MOST_CLAIMS])
+        findings.append(render(language, "recheck_small", names=names))
+    text = render(language, "recheck", answer=defuse(cut.strip()), findings="\n\n".join(findings))
     asked = render(language, "question", question=defuse(first.question.strip()))
     return replace(first, parts=(*first.parts, *more, TextPart(f"\n\n{text}\n\n{asked}")), step=Step.RECHECK)
 

@@ -11,12 +11,14 @@ from stages.doubles import ScriptedModel
 
 from pipeline.error_budget import ErrorBudget
 from pipeline.errors import ConfigError, GenerationError, InputError, ModelUnavailableError
-from pipeline.records import Answer, Claim, DepthKind, Origin, Region, Verdict
+from pipeline.records import Answer, Camera, Claim, DepthKind, DepthMap, Frame, Origin, Region, Scene, Verdict
 from pipeline.rules.base import Settings
 from pipeline.stages.cache import StageCache
 from pipeline.stages.query import QueryStage, Steps
-from pipeline.stages.recheck import Judged, Reason, small_regions
-from pipeline.vlm.base import ImagePart, Request, Step, TextPart
+from pipeline.stages.recheck import Judged, small_regions
+from pipeline.vlm.base import Request, Step
+from pipeline.vlm.budget import DEFAULT_BUDGET, PictureBudget
+from pipeline.vlm.crops import Crop
 
 QUESTION = "Is the screen in front of the cabinet?"
 
@@ -25,6 +27,19 @@ def thousandths(label: str) -> list[int]:
     left, top, right, bottom = scenes.OBJECTS[label.casefold()][0]
     sides = (scenes.WIDTH, scenes.HEIGHT) * 2
     return [round(1000 * edge / side) for edge, side in zip((left, top, right, bottom), sides, strict=True)]
+
+
+def photo() -> Scene:
+    """A large picture without content, metric depth 2 m throughout."""
+    rgb = np.random.default_rng(0).integers(0, 256, (2048, 2048, 3), dtype=np.uint8)
+    depth = DepthMap.from_values(np.full((2048, 2048), 2.0), "metric", "sensor")
+    return Scene("photo", (Frame(rgb, Camera.from_fov(2048, 2048, 60)),), depth=(depth,))
+
+
+def in_thousandths(box_px: tuple[float, ...], scene: Scene) -> list[int]:
+    """The box of the scene's first frame as Qwen3-VL gives it."""
+    sides = (scene.frames[0].width, scene.frames[0].height) * 2
+    return [round(1000 * edge / side) for edge, side in zip(box_px, sides, strict=True)]
 
 
 def located(*labels: str) -> str:
@@ -220,7 +235,7 @@ def test_the_table_is_measured_with_the_settings_of_the_verifier() -> None:
     scene = replace(scenes.scene(), regions=(Region("cup", (10.0, 10.0, 14.0, 14.0)),))
     for min_pixels, told in ((20, False), (5, True)):
         model = ScriptedModel(answering, can_ground=False)
-        QueryStage(model, budget=ErrorBudget(), settings=Settings(min_pixels=min_pixels))(scene, QUESTION)
+        QueryStage(model, error_budget=ErrorBudget(), settings=Settings(min_pixels=min_pixels))(scene, QUESTION)
         assert ("| cup |" in model.requests[0].prompt_text) == told
 
 
@@ -247,21 +262,39 @@ def judged(*statuses: str) -> Judged:
     [
         (0, ["refuted"], []),
         (1, [], []),
-        (1, ["supported", "undecided"], []),
+        (1, ["supported", "undecided"], ["small regions: screen"]),
+        (0, ["undecided"], ["small regions: screen"]),
+        (1, ["undecided", "refuted"], ["refuted claims: cup is left of lamp 1", "small regions: screen"]),
         (1, ["supported", "refuted"], ["refuted claims: cup is left of lamp 1"]),
         (1, ["refuted", "refuted"], ["refuted claims: cup is left of lamp 0; cup is left of lamp 1"]),
     ],
 )
-def test_a_refuted_claim_is_the_reason_to_ask_again(recheck: int, statuses: list[str], words: list[str]) -> None:
+def test_refuted_claims_and_small_regions_are_reasons_to_ask_again(
+    recheck: int, statuses: list[str], words: list[str]
+) -> None:
     stage = QueryStage(ScriptedModel(answering), recheck=recheck)
     assert [reason.words for reason in stage.reasons_to_ask_again(judged(*statuses))] == words
 
 
-def test_small_regions_can_be_told_by_name() -> None:
-    reason = small_regions(judged("undecided", "undecided"))
+def test_without_a_second_look_small_regions_are_no_reason_to_ask_again() -> None:
+    stage = QueryStage(ScriptedModel(answering), second_look="off")
+    assert stage.reasons_to_ask_again(judged("undecided")) == ()
+
+
+@pytest.mark.parametrize("origin", [Origin.GIVEN, Origin.OCR])
+def test_only_what_the_model_located_is_looked_at_again(origin: Origin) -> None:
+    first = judged("undecided")
+    given = replace(first, regions=tuple(replace(region, origin=origin) for region in first.regions))
+    assert small_regions(given, (), DEFAULT_BUDGET) is None
+    assert small_regions(first, (), DEFAULT_BUDGET) is not None
+
+
+def test_what_was_enlarged_already_is_not_looked_at_again() -> None:
+    first = judged("undecided")
+    reason = small_regions(first, (), DEFAULT_BUDGET)
     assert reason is not None
-    assert reason.words == "small regions: screen"
-    assert small_regions(judged("refuted")) is None
+    assert [crop.frame for crop in reason.crops] == [0]
+    assert small_regions(first, reason.crops, DEFAULT_BUDGET) is None
 
 
 def test_asking_again_goes_on_where_the_first_prompt_ended() -> None:
@@ -269,16 +302,81 @@ def test_asking_again_goes_on_where_the_first_prompt_ended() -> None:
     stage = QueryStage(model, "table", recheck=1)
     stage(scenes.scene(), QUESTION)
     first = model.requests[-1]
-    look = Reason("a closer look", (TextPart("Closer:"), ImagePart(np.zeros((2, 3, 3), np.uint8))))
-    refuted = Reason("refuted claims")
-    (answer,) = stage.ask_again([(judged("refuted"), (refuted, look))])
-    again = model.requests[-1]
+    again = judged("undecided", "refuted")
+    (answer,) = stage.ask_again([(again, stage.reasons_to_ask_again(again))])
+    second = model.requests[-1]
     assert isinstance(answer, Answer)
-    assert (again.step, len(model.requests)) == (Step.RECHECK, 3), "the objects are not grounded anew"
-    assert again.prompt_text.startswith(first.prompt_text + "Closer:<image>")
-    assert [picture.digest for picture in again.pictures][:1] == [picture.digest for picture in first.pictures]
+    assert (second.step, len(model.requests)) == (Step.RECHECK, 3), "the objects are not grounded anew"
+    assert second.prompt_text.startswith(first.prompt_text + "\nPicture 2, an enlarged part of picture 1 ")
+    assert "too small in the pictures to be measured: screen." in second.prompt_text
+    assert "- cup is left of lamp 1: Seen." in second.prompt_text
+    assert [picture.digest for picture in second.pictures][:1] == [picture.digest for picture in first.pictures]
     assert (answer.prompt_tokens, answer.grounding) == (10, located("screen", "cabinet"))
     assert [region.label for region in answer.regions] == ["Screen", "lamp", "cabinet"]
+
+
+@pytest.mark.parametrize(
+    "second_look, enlarged",
+    [("off", []), (False, []), ("auto", ["dot"]), ("always", ["dot", "screen"])],
+)
+def test_small_objects_are_shown_enlarged_and_boxes_in_them_are_mapped_back(
+    second_look: str, enlarged: list[str]
+) -> None:
+    scene = photo()
+    dot = Region("dot", (1204.0, 900.0, 1228.0, 924.0))
+    found: dict[str, Crop] = {}
+
+    def script(request: Request) -> str:
+        if request.step is Step.GROUND:
+            # Coarse, as the model sees little of it.
+            boxes = {"dot": (1195, 890, 1235, 930), "screen": (300, 300, 900, 900)}
+            return json.dumps([{"label": name, "bbox_2d": in_thousandths(box, scene)} for name, box in boxes.items()])
+        for crop in stage.crops(scene, script(replace(request, step=Step.GROUND))):
+            found["screen" if crop.box_px[0] < 900 else "dot"] = crop
+        crop = found.get("dot")
+        if crop is None:
+            return "Yes."
+        left, top, *_ = crop.box_px
+        seen = [dot.box_px[0] - left, dot.box_px[1] - top, dot.box_px[2] - left, dot.box_px[3] - top]
+        box = [round(1000 * edge / side) for edge, side in zip(seen, crop.size_px * 2, strict=True)]
+        number = 2 + sorted(found, key=lambda name: found[name].box_px).index("dot")
+        return json.dumps({
+            "objects": [{"label": "dot", "bbox_2d": box, "picture": number}],
+            "claims": [{"relation": "right_of", "subject": "dot", "object": "screen", "pictures": [number]}],
+        })  # fmt: skip
+
+    model = ScriptedModel(script)
+    stage = QueryStage(model, "table", second_look=second_look)
+    answer = stage(scene, "Is the dot right of the screen?")
+    assert sorted(found) == enlarged
+    assert len(model.requests[-1].images) == 1 + len(enlarged)
+    assert all(region.frame == 0 for region in answer.regions)
+    if enlarged:
+        (region,) = [region for region in answer.regions if region.label == "dot"]
+        half_step_px = max(found["dot"].size_px) / 2000
+        np.testing.assert_allclose(region.box_px, dot.box_px, atol=half_step_px + 1e-6)
+        assert answer.claims[0].frames == (0,)
+        assert np.array_equal(model.requests[-1].images[1], found[sorted(found, key=lambda name: found[name].box_px)[0]]
+                              .picture(scene.frames[0]))  # fmt: skip
+
+
+def test_the_model_own_limit_counts_as_what_it_sees() -> None:
+    class Coarse(ScriptedModel):
+        max_pixels = 100 * 1024
+
+    grounding = json.dumps([{"label": "screen", "bbox_2d": in_thousandths((300, 300, 500, 500), photo())}])
+    assert QueryStage(ScriptedModel(answering)).crops(photo(), grounding) == ()
+    assert len(QueryStage(Coarse(answering)).crops(photo(), grounding)) == 1
+
+
+def test_many_frames_share_the_budget_and_keep_their_numbers() -> None:
+    one = scenes.scene()
+    scene = replace(one, frames=one.frames * 40, depth=one.depth * 40)
+    model = ScriptedModel(answering)
+    QueryStage(model, "table", budget=PictureBudget(max_frames=3))(scene, QUESTION)
+    for request in model.requests:
+        assert len(request.images) == 3
+        assert "Picture 40: " in request.prompt_text
 
 
 def test_questions_asked_again_go_together_and_keep_their_errors() -> None:

@@ -7,7 +7,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -70,18 +70,20 @@ class RecordingServer:
         return [body["messages"][0]["content"][-1]["text"] for body in self.bodies]
 
 
-def completion(content: Any = "left", finish: str = "stop", **message: Any) -> dict[str, Any]:
+def completion(
+    content: Any = "left", finish: str = "stop", *, fingerprint: Any = "fp-7", tokens: Any = USAGE, **message: Any
+) -> dict[str, Any]:
     """An answer that comes at once."""
     return {
         "id": "1",
         "object": "chat.completion",
         "created": 0,
         "model": "m",
-        "system_fingerprint": "fp-7",
+        "system_fingerprint": fingerprint,
         "choices": [
             {"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": content, **message}}
         ],
-        "usage": USAGE,
+        "usage": tokens,
     }
 
 
@@ -90,15 +92,15 @@ def event(value: Any) -> bytes:
     return b"data: " + (value if isinstance(value, bytes) else json.dumps(value).encode()) + b"\n\n"
 
 
-def chunk(content: Any = None, finish: str | None = None, **delta: Any) -> bytes:
+def chunk(content: Any = None, finish: str | None = None, fingerprint: Any = "fp-7", **delta: Any) -> bytes:
     """One event of an answer."""
     choice = {"index": 0, "finish_reason": finish, "delta": {"content": content, **delta}}
-    return event({"object": "chat.completion.chunk", "system_fingerprint": "fp-7", "choices": [choice], "usage": None})
+    return event({"system_fingerprint": fingerprint, "choices": [choice], "usage": None})
 
 
-def usage(**counts: Any) -> bytes:
+def usage(tokens: Any = USAGE) -> bytes:
     """The event that tells the number of tokens."""
-    return event({"object": "chat.completion.chunk", "choices": [], "usage": {**USAGE, **counts}})
+    return event({"choices": [], "usage": tokens})
 
 
 DONE = event(b"[DONE]")
@@ -109,10 +111,24 @@ def events(*parts: bytes, **settings: Any) -> Reply:
     return Reply(parts, content_type=EVENT_STREAM, **settings)
 
 
-def stream(texts: Sequence[str] = ("le", "ft"), finish: str = "stop", **settings: Any) -> Reply:
-    """A complete answer as a stream."""
-    opening = chunk("", role="assistant")
-    return events(opening, *map(chunk, texts), chunk(finish=finish), usage(), DONE, **settings)
+def stream(*texts: str, finish: str = "stop", **settings: Any) -> Reply:
+    """A complete answer as a stream of these texts."""
+    return events(chunk("", role="assistant"), *map(chunk, texts), chunk(finish=finish), usage(), DONE, **settings)
+
+
+def answer(
+    streamed: bool, content: Any = "left", finish: str = "stop", fingerprint: Any = "fp-7", tokens: Any = USAGE,
+    **message: Any,
+) -> Reply:  # fmt: skip
+    """An answer with this message, at once or as a stream that cuts every text in two."""
+    if not streamed:
+        return Reply(completion(content, finish, fingerprint=fingerprint, tokens=tokens, **message))
+    fields = {"content": content, **message}
+    texts = {name: value for name, value in fields.items() if isinstance(value, str)}
+    first = {name: value[: len(value) // 2] for name, value in texts.items()}
+    second = {name: value[len(value) // 2 :] for name, value in texts.items()}
+    deltas = ({"role": "assistant", "content": ""}, fields | first, second, {"finish": finish})
+    return events(*(chunk(**delta, fingerprint=fingerprint) for delta in deltas), usage(tokens), DONE)
 
 
 @contextmanager

@@ -223,11 +223,11 @@ def test_crops_follow_the_frames_with_numbers_of_their_own(language: str, captio
         budget=PictureBudget(max_frames=2),
     )
     lines = request.prompt_text.splitlines()
-    assert lines[2] == caption
-    assert re.match("(Picture |图)5[,，].*1", lines[3])
-    assert [image.shape[:2] for image in request.images] == [(48, 64)] * 2 + [(24, 32), (8, 8)] + [(48, 64)] * 2
-    np.testing.assert_array_equal(request.images[2], scene.frames[1].rgb[:24, 32:])
-    assert note in lines[4]
+    assert lines[4] == caption
+    assert re.match("(Picture |图)5[,，].*1", lines[5])
+    assert [image.shape[:2] for image in request.images] == [(48, 64)] * 4 + [(24, 32), (8, 8)]
+    np.testing.assert_array_equal(request.images[4], scene.frames[1].rgb[:24, 32:])
+    assert note in lines[6]
     assert note not in prompt(scene, language=language)
 
 

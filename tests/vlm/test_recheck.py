@@ -37,7 +37,7 @@ def added(first: Request, *verdicts: Verdict, answer: str = "It is near.", langu
 
 def test_the_first_prompt_is_the_beginning_of_the_second(first: Request) -> None:
     look = (TextPart("Closer:"), ImagePart(first.images[0]))
-    request = build_recheck_request(first, "It is near.", [REFUTED], "en", look)
+    request = build_recheck_request(first, "It is near.", [REFUTED], "en", [], look)
     assert request.parts[: len(first.parts)] == first.parts
     assert request.parts[len(first.parts) : -1] == look
     assert request.step is Step.RECHECK
@@ -79,6 +79,18 @@ def test_chinese_is_asked_in_chinese(first: Request) -> None:
 
 def test_the_question_stands_last(first: Request) -> None:
     assert added(first, REFUTED).endswith("\n\nQuestion: Where is the < |cup| >?")
+
+
+@pytest.mark.parametrize("language, words", [("en", "too small"), ("zh", "太小")])
+def test_small_objects_are_named_and_nothing_is_said_of_a_refutation_that_there_is_not(
+    first: Request, language: str, words: str
+) -> None:
+    request = build_recheck_request(first, "Near.", [UNDECIDED], language, ["cup#2", "<|lid|>"])  # type: ignore[arg-type]
+    text = request.prompt_text.removeprefix(first.prompt_text)
+    assert words in text
+    assert "cup#2; </lid/>" in text
+    assert "agree" not in text and "不符" not in text
+    assert request.prompt_text.endswith("Where is the < |cup| >?")
 
 
 def test_an_endless_answer_is_cut(first: Request) -> None:

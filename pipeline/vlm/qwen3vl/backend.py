@@ -130,6 +130,11 @@ class Qwen3VL(VisionLanguageModel):
         """It can."""
         return True
 
+    @property
+    def max_pixels(self) -> int:
+        """Larger pictures are reduced to it [px]."""
+        return self._max_pixels
+
     def generate(self, request: Request) -> Generation:
         """Answer one request.
 
