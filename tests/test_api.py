@@ -110,6 +110,14 @@ def test_claims_are_judged_without_a_model() -> None:
 def test_one_pipeline_serves_many_questions(asking: Pipeline) -> None:
     results = [asking.ask(RGB, question, depth=scenes.depth_m()) for question in ("One?", "Two?")]
     assert [result.question for result in results] == ["One?", "Two?"]
+    together = asking.ask_all(RGB, ["One?", "Two?"], depth=scenes.depth_m())
+    assert [result.question for result in together] == ["One?", "Two?"]
+    assert [result.answer.text for result in together if result.answer] == [
+        result.answer.text for result in results if result.answer
+    ]
+    assert asking.ask_all(RGB, [], depth=scenes.depth_m()) == []
+    with pytest.raises(InputError, match="list of texts"):
+        asking.ask_all(RGB, "One?")
 
 
 @pytest.mark.parametrize(
