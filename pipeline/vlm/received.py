@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import Any
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _MOST_TOKENS = 2**31
+_SHORTEST_SECRET = 8  # Shorter keys, such as EMPTY, are placeholders, and may be words of an answer.
 
 
 def clean_text(text: str) -> str:
@@ -14,6 +16,22 @@ def clean_text(text: str) -> str:
     return _LONE_SURROGATE.sub("\ufffd", text)
 
 
+def received_text(text: Any, secret: str) -> str | None:
+    """The text, clean and without the secret, which a server may repeat; None for anything but a text."""
+    if not isinstance(text, str):
+        return None
+    if len(secret) >= _SHORTEST_SECRET:
+        encoded = base64.b64encode(secret.encode()).decode().rstrip("=")
+        for form in (secret, encoded):
+            text = text.replace(form, "***")
+    return clean_text(text)
+
+
 def is_token_count(value: Any) -> bool:
     """Whether the value is a number of tokens: a whole number, not negative and below 2**31."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_TOKENS
+
+
+def token_count(value: Any) -> int | None:
+    """The value where it is a number of tokens."""
+    return value if is_token_count(value) else None

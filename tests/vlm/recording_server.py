@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import struct
 import threading
@@ -52,7 +53,10 @@ class Reply:
 
 @dataclass
 class RecordingServer:
-    """Answers from a list, whose last reply repeats, or by ``answer``, from what it is sent."""
+    """Answers from a list, whose last reply repeats, or by ``answer``, from what it is sent.
+
+    It counts how many requests wait for an answer at a time, and how many were given up while it answered.
+    """
 
     url: str = ""
     replies: list[Reply] = field(default_factory=list)
@@ -146,16 +150,18 @@ def recording_server() -> Iterator[RecordingServer]:
                 record.simultaneous += 1
                 record.most_simultaneous = max(record.most_simultaneous, record.simultaneous)
                 reply = record.replies.pop(0) if len(record.replies) > 1 else record.replies[0]
+            if record.answer:
+                reply = record.answer(body)
+            time.sleep(reply.delay_s)
+            with record.lock:
+                # Before the first byte, because the next request may come before the last is on its way.
+                record.simultaneous -= 1
             try:
-                self._send(record.answer(body) if record.answer else reply)
+                self._send(reply)
             except (BrokenPipeError, ConnectionResetError):
                 record.hung_up += 1
-            finally:
-                with record.lock:
-                    record.simultaneous -= 1
 
         def _send(self, reply: Reply) -> None:
-            time.sleep(reply.delay_s)
             self.send_response(reply.status)
             self.send_header("Content-Type", reply.content_type)
             self.send_header("Content-Encoding", reply.encoding)
@@ -170,7 +176,7 @@ def recording_server() -> Iterator[RecordingServer]:
                 time.sleep(reply.drip_s)
             if reply.lost == "reset":
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                self.connection.close()
+                os.close(self.connection.detach())
 
         def log_message(self, *_arguments: Any) -> None:
             pass
@@ -196,7 +202,7 @@ def _parts(reply: Reply) -> tuple[int | None, Iterable[bytes]]:
         return (10**6 if reply.lost == "short" else None), reply.body
     payload = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
     pieces = [payload[start : start + 1] for start in range(len(payload))] if reply.drip_s else [payload]
-    return len(payload) + (reply.lost == "short"), pieces
+    return len(payload) + bool(reply.lost), pieces
 
 
 def endpoint(server: RecordingServer, **settings: Any) -> OpenAIEndpoint:

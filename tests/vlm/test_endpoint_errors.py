@@ -51,7 +51,8 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float]]:
     return bounds
 
 
-def http_date(seconds: float, zone: str = "GMT") -> str:
+def http_date(seconds: float, zone: str) -> str:
+    """The time so many seconds from now."""
     date = datetime.now(UTC) + timedelta(seconds=seconds)
     return format_datetime(date, usegmt=True).removesuffix("GMT") + zone
 
@@ -75,18 +76,18 @@ def test_two_server_errors_and_then_an_answer(server: RecordingServer, pauses: l
         ("soon", 0, 0),
         ("", 0, 0),
         (None, 0, 0),
-        (http_date(30), 20, 30),
-        (http_date(30, "-0000"), 20, 30),
-        (http_date(30 + 3600, "+0100"), 20, 30),
-        (http_date(-30), 0, 0),
-        (http_date(3600), MAX_RETRY_AFTER_S, MAX_RETRY_AFTER_S),
+        ((30, "GMT"), 20, 30),
+        ((30, "-0000"), 20, 30),
+        ((3630, "+0100"), 20, 30),
+        ((-30, "GMT"), 0, 0),
+        ((3600, "GMT"), MAX_RETRY_AFTER_S, MAX_RETRY_AFTER_S),
         ("Mon, 99 Foo 2026 00:00:00 GMT", 0, 0),
     ],
 )
 def test_the_pause_is_at_least_what_the_server_asks_for(
-    server: RecordingServer, pauses: list[float], drawn: list[Any], header: str | None, least_s: float, most_s: float
+    server: RecordingServer, pauses: list[float], drawn: list[Any], header: Any, least_s: float, most_s: float
 ) -> None:
-    headers = {} if header is None else {"Retry-After": header}
+    headers = {} if header is None else {"Retry-After": header if isinstance(header, str) else http_date(*header)}
     server.replies = [Reply(BUSY, 429, headers=headers), answer(True, "right")]
     assert endpoint(server).generate(QUESTION).text == "right"
     (pause_s,) = pauses

@@ -35,7 +35,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordingServer]:
 
 def pieces(content_type: str) -> Iterator[bytes]:
     """An answer without an end that repeats nothing."""
-    return (b" " if content_type == "application/json" else chunk(f"{number}, ") for number in itertools.count())
+    return (b" " * 50 if content_type == "application/json" else chunk(f"{number}, ") for number in itertools.count())
 
 
 @TYPES

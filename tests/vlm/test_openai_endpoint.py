@@ -6,18 +6,27 @@ import io
 import json
 import logging
 import socket
-import threading
 import time
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from vlm.recording_server import (
+    KEY,
+    QUESTION,
+    RecordingServer,
+    Reply,
+    answer,
+    completion,
+    endpoint,
+    record_pauses,
+    recording_server,
+    use_key,
+)
 
 from pipeline.errors import ConfigError, GenerationError
 from pipeline.records import Scene
@@ -27,96 +36,19 @@ from pipeline.vlm.hints import HintMode
 from pipeline.vlm.openai_endpoint import OpenAIEndpoint
 from pipeline.vlm.prompt import build_answer_request
 
-KEY = "sk-secret-0123456789"
-QUESTION = Request((TextPart("Where?"),), "item", "Where?")
-
-
-@dataclass
-class Reply:
-    """What the recording server answers to one request."""
-
-    body: Any = None
-    status: int = 200
-    delay_s: float = 0.0
-    drip_s: float = 0.0
-    content_type: str = "application/json"
-    encoding: str = "identity"
-
-
-@dataclass
-class RecordingServer:
-    """An HTTP server that keeps what it is sent, and answers from a list; the last reply repeats."""
-
-    url: str = ""
-    replies: list[Reply] = field(default_factory=list)
-    paths: list[str] = field(default_factory=list)
-    headers: list[dict[str, str]] = field(default_factory=list)
-    bodies: list[dict[str, Any]] = field(default_factory=list)
-
-
-def completion(content: str | None = "left", finish: str = "stop", **message: Any) -> dict[str, Any]:
-    return {
-        "id": "1",
-        "object": "chat.completion",
-        "created": 0,
-        "model": "m",
-        "system_fingerprint": "fp-7",
-        "choices": [
-            {"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": content, **message}}
-        ],
-        "usage": {"prompt_tokens": 11, "completion_tokens": 3, "total_tokens": 14},
-    }
+both_ways = pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 
 
 @pytest.fixture
 def server() -> Iterator[RecordingServer]:
-    record = RecordingServer(replies=[Reply(completion())])
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            record.paths.append(self.path)
-            record.headers.append({name.lower(): value for name, value in self.headers.items()})
-            record.bodies.append(json.loads(body))
-            reply = record.replies.pop(0) if len(record.replies) > 1 else record.replies[0]
-            time.sleep(reply.delay_s)
-            payload = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
-            try:
-                self.send_response(reply.status)
-                self.send_header("Content-Type", reply.content_type)
-                self.send_header("Content-Encoding", reply.encoding)
-                self.send_header("Content-Length", str(len(payload)))
-                self.end_headers()
-                for start in range(len(payload)) if reply.drip_s else ():
-                    self.wfile.write(payload[start : start + 1])
-                    time.sleep(reply.drip_s)
-                if not reply.drip_s:
-                    self.wfile.write(payload)
-            except (BrokenPipeError, ConnectionResetError):
-                pass  # The client ran out of patience, as one test wants.
-
-        def log_message(self, *_arguments: Any) -> None:
-            pass
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    record.url = f"http://127.0.0.1:{http.server_port}/v1"
-    thread = threading.Thread(target=http.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    yield record
-    http.shutdown()
-    http.server_close()
-    thread.join()
+    with recording_server() as record:
+        yield record
 
 
 @pytest.fixture(autouse=True)
-def key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-
-
-def endpoint(server: RecordingServer, **settings: Any) -> OpenAIEndpoint:
-    return OpenAIEndpoint("qwen", **{"base_url": server.url, "timeout_s": 5.0, "max_retries": 1, **settings})
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    use_key(monkeypatch)
+    return record_pauses(monkeypatch)
 
 
 def pixels(url: str) -> np.ndarray:
@@ -141,21 +73,23 @@ def test_pictures_and_texts_arrive_exactly_and_in_order(server: RecordingServer,
 
 
 def test_settings_are_sent_and_described(server: RecordingServer) -> None:
-    model = endpoint(server, max_new_tokens=77, temperature=0.5, seed=3, extra_body={"top_k": 20})
+    settings = {"temperature": 0.5, "top_p": 0.8, "presence_penalty": 1.5, "seed": 3}
+    model = endpoint(server, max_new_tokens=77, **settings, extra_body={"top_k": 20})
     generation = model.generate(QUESTION)
     body = server.bodies[0]
-    assert (body["model"], body["max_tokens"], body["temperature"], body["seed"], body["top_k"]) == (
-        "qwen", 77, 0.5, 3, 20,
-    )  # fmt: skip
+    assert (body["model"], body["max_tokens"], body["top_k"]) == ("qwen", 77, 20)
+    assert {name: body[name] for name in settings} == settings
     assert (generation.text, generation.model, generation.revision, generation.seed) == ("left", "qwen", "fp-7", 3)
     assert (generation.prompt_tokens, generation.completion_tokens, generation.truncated) == (11, 3, False)
-    assert generation.settings["max_tokens"] == 77
-    assert generation.settings["extra_body"] == {"top_k": 20}
+    assert generation.settings == settings | {
+        "max_tokens": 77, "extra_body": {"top_k": 20}, "image_format": "png", "max_side_px": 2048,
+        "stream": True, "timeout_s": 5.0, "max_retries": 1, "max_concurrency": 4,
+    }  # fmt: skip
     assert generation.seconds > 0
 
 
 def test_settings_of_none_are_left_to_the_server(server: RecordingServer) -> None:
-    endpoint(server, max_new_tokens=None, temperature=None, seed=None).generate(QUESTION)
+    endpoint(server, stream=False, max_new_tokens=None, temperature=None, seed=None).generate(QUESTION)
     assert set(server.bodies[0]) == {"model", "messages"}
 
 
@@ -215,13 +149,17 @@ def test_a_passing_failure_is_tried_again(server: RecordingServer, status: int) 
         (403, 1, r"OPENAI_API_KEY, which is set"),
         (404, 1, r"no model 'qwen'.*vlm\.model and vlm\.base_url"),
         (400, 1, r"refused the request \(status 400\): .*what the server says"),
+        (408, 1, r"refused the request \(status 408\)"),
+        (409, 1, r"refused the request \(status 409\)"),
         (422, 1, r"refused the request \(status 422\)"),
+        (307, 1, r"refused the request \(status 307\)"),
     ],
 )
 def test_a_lasting_failure_is_one_line_that_helps(
     server: RecordingServer, status: int, attempts: int, complaint: str
 ) -> None:
-    server.replies = [Reply({"error": {"message": "what\nthe server says"}}, status)]
+    headers = {"Location": f"{server.url}/elsewhere"}
+    server.replies = [Reply({"error": {"message": "what\nthe server says"}}, status, headers=headers)]
     with pytest.raises(GenerationError, match=complaint) as caught:
         endpoint(server).generate(QUESTION)
     assert "\n" not in str(caught.value)
@@ -249,10 +187,10 @@ def test_a_server_that_hangs_runs_into_the_time_limit(server: RecordingServer) -
 def test_a_server_that_drips_runs_into_the_time_limit(server: RecordingServer) -> None:
     server.replies = [Reply(b" " * 100, drip_s=0.1)]
     started = time.perf_counter()
-    with pytest.raises(GenerationError, match=r"within 0\.3 s after 2 attempts.*vlm\.timeout_s") as caught:
+    with pytest.raises(GenerationError, match=r"within 0\.3 s at the first attempt.*vlm\.timeout_s") as caught:
         endpoint(server, timeout_s=0.3, max_retries=1).generate(QUESTION)
     assert time.perf_counter() - started < 5
-    assert len(server.bodies) == 2
+    assert len(server.bodies) == 1, "the next attempt would take as long"
     assert "\n" not in str(caught.value)
 
 
@@ -277,10 +215,11 @@ def test_a_compressed_answer_is_refused(server: RecordingServer) -> None:
     assert server.headers[0]["accept-encoding"] == "identity"
 
 
+@both_ways
 @pytest.mark.parametrize("secret", [KEY, base64.b64encode(KEY.encode()).decode()])
-def test_a_key_that_the_server_repeats_is_kept_nowhere(server: RecordingServer, secret: str) -> None:
-    reply = completion(f"You sent {secret}.", reasoning=f"It is {secret}.")
-    server.replies = [Reply({**reply, "system_fingerprint": secret}), Reply(completion("", finish=secret))]
+def test_a_key_that_the_server_repeats_is_kept_nowhere(server: RecordingServer, secret: str, streamed: bool) -> None:
+    first = answer(streamed, f"You sent {secret}.", reasoning=f"It is {secret}.", fingerprint=secret)
+    server.replies = [first, answer(streamed, "", finish=secret)]
     model = endpoint(server)
     generation = model.generate(QUESTION)
     assert secret.rstrip("=") not in str(vars(generation))
@@ -296,26 +235,41 @@ def test_a_placeholder_key_changes_no_answer(server: RecordingServer, monkeypatc
     assert endpoint(server).generate(QUESTION).text == "EMPTY"
 
 
+@both_ways
 @pytest.mark.parametrize("content", [["left"], 7, {"text": "left"}, False])
-def test_an_answer_that_is_no_text_is_an_error(server: RecordingServer, content: Any) -> None:
-    server.replies = [Reply(completion(content))]
+def test_an_answer_that_is_no_text_is_an_error(server: RecordingServer, content: Any, streamed: bool) -> None:
+    server.replies = [answer(streamed, content)]
     with pytest.raises(GenerationError, match=f"a {type(content).__name__} in place of a text"):
         endpoint(server).generate(QUESTION)
 
 
-def test_optional_fields_of_other_types_are_left_out(server: RecordingServer) -> None:
-    reply = completion("left", reasoning=["It", "is"], refusal={})
-    usage = {"prompt_tokens": "11", "completion_tokens": 3.5}
-    server.replies = [Reply({**reply, "system_fingerprint": {"a": 1}, "usage": usage}), Reply({**reply, "usage": 3})]
-    model = endpoint(server)
-    for _ in range(2):
-        generation = model.generate(QUESTION)
-        assert (generation.text, generation.prompt_tokens, generation.completion_tokens) == ("left", None, None)
-        assert generation.revision in (None, "fp-7")
+@both_ways
+@pytest.mark.parametrize(
+    "tokens", [{"prompt_tokens": "11", "completion_tokens": 3.5, "prompt_tokens_details": {"cached_tokens": -1}}, 3]
+)
+def test_optional_fields_of_other_types_are_left_out(server: RecordingServer, tokens: Any, streamed: bool) -> None:
+    fields = {"reasoning": ["It", "is"], "refusal": {}, "fingerprint": {"a": 1}, "tokens": tokens}
+    server.replies = [answer(streamed, **fields)]
+    generation = endpoint(server).generate(QUESTION)
+    counts = (generation.prompt_tokens, generation.completion_tokens, generation.cached_tokens)
+    assert (generation.text, generation.revision, counts) == ("left", None, (None, None, None))
 
 
-def test_lone_surrogates_are_replaced(server: RecordingServer) -> None:
-    server.replies = [Reply(completion("left \ud800"))]
+@both_ways
+@pytest.mark.parametrize(
+    ("details", "cached"), [({"cached_tokens": 8}, 8), ({"cached_tokens": 0}, 0), ({}, None), (None, None), ([8], None)]
+)
+def test_the_tokens_that_the_server_had_kept_are_told(
+    server: RecordingServer, details: Any, cached: int | None, streamed: bool
+) -> None:
+    server.replies = [answer(streamed, tokens={"prompt_tokens": 11, "prompt_tokens_details": details})]
+    generation = endpoint(server).generate(QUESTION)
+    assert (generation.prompt_tokens, generation.cached_tokens) == (11, cached)
+
+
+@both_ways
+def test_lone_surrogates_are_replaced(server: RecordingServer, streamed: bool) -> None:
+    server.replies = [answer(streamed, "left \ud800")]
     assert endpoint(server).generate(QUESTION).text == "left \ufffd"
 
 
@@ -347,29 +301,32 @@ def test_an_answer_outside_of_the_protocol_is_named(server: RecordingServer, rep
         endpoint(server, max_retries=0).generate(QUESTION)
 
 
+@both_ways
 @pytest.mark.parametrize("content", [None, ""])
-def test_an_empty_answer_is_an_error(server: RecordingServer, content: str | None) -> None:
-    server.replies = [Reply(completion(content, finish="content_filter"))]
+def test_an_empty_answer_is_an_error(server: RecordingServer, content: str | None, streamed: bool) -> None:
+    server.replies = [answer(streamed, content, finish="content_filter")]
     with pytest.raises(GenerationError, match=r"no text .*content_filter"):
         endpoint(server).generate(QUESTION)
 
 
+@both_ways
 @pytest.mark.parametrize(
-    ("reply", "text", "truncated"),
+    ("message", "finish", "text"),
     [
-        (completion("left", reasoning_content="It is"), "<think>\nIt is\n</think>\n\nleft", False),
-        (completion("left", reasoning="It is"), "<think>\nIt is\n</think>\n\nleft", False),
-        (completion(None, finish="length", reasoning_content="It is"), "<think>\nIt is", True),
-        (completion("le", finish="length"), "le", True),
-        (completion(None, refusal="I cannot."), "I cannot.", False),
+        ({"reasoning_content": "It is"}, "stop", "<think>\nIt is\n</think>\n\nleft"),
+        ({"reasoning": "It is"}, "stop", "<think>\nIt is\n</think>\n\nleft"),
+        ({"reasoning": "It is", "reasoning_content": "It is"}, "stop", "<think>\nIt is\n</think>\n\nleft"),
+        ({"content": None, "reasoning_content": "It is"}, "length", "<think>\nIt is"),
+        ({"content": "le"}, "length", "le"),
+        ({"content": None, "refusal": "I cannot."}, "stop", "I cannot."),
     ],
 )
 def test_reasoning_and_cut_answers_are_kept(
-    server: RecordingServer, reply: dict[str, Any], text: str, truncated: bool
+    server: RecordingServer, message: dict[str, Any], finish: str, text: str, streamed: bool
 ) -> None:
-    server.replies = [Reply(reply)]
+    server.replies = [answer(streamed, **{"content": "left", **message}, finish=finish)]
     generation = endpoint(server).generate(QUESTION)
-    assert (generation.text, generation.truncated) == (text, truncated)
+    assert (generation.text, generation.truncated) == (text, finish == "length")
 
 
 def test_an_answer_without_usage_has_no_token_counts(server: RecordingServer) -> None:
@@ -402,9 +359,12 @@ def test_a_login_in_the_address_is_sent_to_the_environment() -> None:
 
 
 def test_the_identity_follows_the_settings(server: RecordingServer) -> None:
-    identities = {endpoint(server, **settings).identity for settings in ({}, {"seed": 1}, {"image_format": "jpeg"})}
-    assert len(identities) == 3
-    assert endpoint(server, timeout_s=9.0, max_retries=0).identity in identities
+    identities = {
+        endpoint(server, **settings).identity
+        for settings in ({}, {"seed": 1}, {"image_format": "jpeg"}, {"top_p": 0.8})
+    }
+    assert len(identities) == 4
+    assert endpoint(server, timeout_s=9.0, max_retries=0, max_concurrency=1, stream=False).identity in identities
     assert endpoint(server, seed=None, temperature=0.7).identity is None
 
 
@@ -413,8 +373,12 @@ def test_the_identity_follows_the_settings(server: RecordingServer) -> None:
     [
         {"base_url": "localhost:8000"},
         {"image_format": "gif"},
+        {"base_url": "http://host:99999/v1"},
         {"timeout_s": 0},
         {"max_retries": -1},
+        {"max_concurrency": 0},
+        {"top_p": 0},
+        {"top_p": 1.1},
     ],
 )
 def test_a_setting_out_of_range_is_refused(settings: dict[str, Any]) -> None:
