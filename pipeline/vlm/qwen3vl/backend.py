@@ -113,6 +113,12 @@ class Qwen3VL(VisionLanguageModel):
         self._lower_resolution = lower_resolution
         self._cache_bytes = int(cache_mb * _MEBIBYTE)
         self._batch_tokens = batch_tokens
+        # What changes no answer, and so is no part of the identity.
+        self._economy = {
+            "cache_mb": cache_mb,
+            "batch_tokens": batch_tokens,
+            "lower_resolution": lower_resolution,
+        }
         self._attn_implementation = attn_implementation
         self._quantization = quantization
         self._size_gb = size_gb
@@ -230,7 +236,7 @@ class Qwen3VL(VisionLanguageModel):
             text=OPEN_THOUGHT + text if prompt.opens_thought else text,
             model=self._location.name,
             revision=self._location.revision,
-            settings={**self._settings, "max_pixels": max_pixels},
+            settings={**self._settings, **self._economy, "max_pixels": max_pixels},
             seed=self._sampling.seed,
             prompt_tokens=len(prompt),
             completion_tokens=len(output.tokens),

@@ -32,10 +32,11 @@ class SizedPicture:
     size_px: tuple[int, int]
     name: str
 
-    def resized(self) -> Image.Image:
-        """The picture in that size."""
-        picture = Image.fromarray(self.rgb)
-        return picture if picture.size == self.size_px else picture.resize(self.size_px, Image.Resampling.BICUBIC)
+    def resized(self) -> np.ndarray:
+        """The picture in that size, uint8 (height, width, 3), writeable."""
+        if self.rgb.shape[1::-1] == self.size_px:
+            return np.require(self.rgb, requirements=("C", "W"))
+        return np.array(Image.fromarray(self.rgb).resize(self.size_px, Image.Resampling.BICUBIC))
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,9 +121,11 @@ class PromptEncoder:
 
     def pixels_of(self, pictures: Sequence[SizedPicture]) -> Any:
         """What the vision tower takes of the pictures: ``pixel_values`` and ``image_grid_thw``."""
-        return self._processor.image_processor(
-            images=[picture.resized() for picture in pictures], do_resize=False, return_tensors="pt"
-        )
+        import torch
+
+        # Tensors, because the processor takes half as long for them as for other pictures.
+        images = [torch.from_numpy(picture.resized()).permute(2, 0, 1) for picture in pictures]
+        return self._processor.image_processor(images=images, do_resize=False, return_tensors="pt")
 
     def tokens_of(self, picture: SizedPicture) -> int:
         """Number of tokens that a picture takes."""
