@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -11,6 +12,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import hypothesis
+import numpy as np
 import pytest
 from commands import CommandLine, call
 from random_qwen3vl import build_random_qwen3vl
@@ -61,3 +63,37 @@ def transformers_serve(tiny_qwen3vl: Path, tmp_path_factory: pytest.TempPathFact
 def command_line(tmp_path: Path) -> CommandLine:
     """The command line as a user calls it, in a folder that is not the checkout."""
     return lambda *arguments, **environment: call(REPOSITORY, tmp_path, *arguments, **environment)
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a video whose frame at t milliseconds is grey 10 + index * step, with a bright top left corner."""
+
+    def write(
+        name: str = "clip.mp4",
+        times_ms: object = range(0, 1000, 100),
+        codec: str = "libx264",
+        rotation_deg: int = 0,
+        step: float = 20,
+        gop: int = 5,
+    ) -> Path:
+        import av
+
+        path = tmp_path / name
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream(codec, rate=10)
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+            stream.options = {"g": str(gop)}
+            stream.codec_context.time_base = Fraction(1, 1000)
+            if rotation_deg:
+                stream.set_display_rotation(rotation_deg)
+            for index, time_ms in enumerate(times_ms):
+                rgb = np.full((48, 64, 3), 10 + index * step, np.uint8)
+                rgb[:12, :16] = 255
+                frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
+                frame.pts, frame.time_base = time_ms, Fraction(1, 1000)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+        return path
+
+    return write

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -93,6 +94,30 @@ def test_the_command_line_asks_a_real_server(
     assert result.answer.prompt_tokens is not None and result.answer.prompt_tokens > 100
     assert result.question == "Where's the sign, please?"
     assert len(result.frames) == 2
+
+
+@pytest.mark.slow
+def test_a_video_of_many_frames_is_asked_about_within_the_token_budget(
+    tiny_qwen3vl: Path, command_line: CommandLine, video: Callable[..., Path], tmp_path: Path
+) -> None:
+    video("clip.mp4", times_ms=range(0, 8000, 200), step=4)
+    asked = ["run", "input=clip.mp4", "input.video_frames=40", "question=Does it move?", "depth=none"]
+    asked += ["query.hints=none", "vlm=qwen3vl", f"vlm.model={tiny_qwen3vl}", "vlm.device=cpu", "vlm.max_new_tokens=8"]
+
+    shown = command_line(*asked, "vlm.show_prompt=true")
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.count("<image 64x48 px>") == 32
+    assert "Picture 1: <0.0 seconds><image" in shown.stdout
+    assert "Picture 40: <7.8 seconds><image" in shown.stdout
+    assert list(tmp_path.iterdir()) == [tmp_path / "clip.mp4"], "nothing is written"
+
+    asked += ["output_dir=out", "cache_dir=null", "export.overlay=false"]
+    done = command_line(*asked, "vlm.min_pixels=1024", "query.budget.min_frame_tokens=1", "query.budget.tokens=64")
+    assert done.returncode == 0, done.stderr
+    assert "32 of 40 frames of item clip are shown to the model" in done.stderr
+    (result,) = results_in(tmp_path / "out")
+    assert len(result.frames) == 40
+    assert result.answer is not None and result.answer.completion_tokens == 8
 
 
 @pytest.mark.shared
