@@ -44,32 +44,36 @@ def answer_concurrently(
     for index in range(len(requests)):
         if index not in held:
             ready.put(index)
-    reports: SimpleQueue[tuple[int, Generation | BaseException | None]] = SimpleQueue()
+    reports: SimpleQueue[tuple[int, Generation | BaseException]] = SimpleQueue()
     stopped = threading.Event()
+
+    def release(index: int) -> None:
+        for follower in followers.pop(index, ()):
+            ready.put(follower)
 
     def work() -> None:
         while (index := ready.get()) < len(requests) and not stopped.is_set():
+            report: Generation | BaseException
             try:
-                reports.put((index, answer(requests[index], partial(reports.put, (index, None)), stopped)))
+                report = answer(requests[index], partial(release, index), stopped)
             except BaseException as error:
-                reports.put((index, error))
+                report = error
+            release(index)
+            reports.put((index, report))
 
     # Daemons, because an interrupted program shall not wait for answers.
     threads = [threading.Thread(target=work, daemon=True) for _ in range(min(max_concurrency, len(requests)))]
-    for thread in threads:
-        thread.start()
     outcomes: dict[int, Outcome] = {}
     try:
+        for thread in threads:
+            thread.start()
         while len(outcomes) < len(requests):
             index, report = reports.get()
-            for follower in followers.pop(index, ()):
-                ready.put(follower)
             if isinstance(report, BaseException) and (
                 isinstance(report, FATAL) or not isinstance(report, TheodoliteError)
             ):
                 raise report
-            if report is not None:
-                outcomes[index] = report
+            outcomes[index] = report
     finally:
         stopped.set()
         for _ in threads:
