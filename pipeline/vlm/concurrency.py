@@ -6,12 +6,15 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
-from queue import PriorityQueue, SimpleQueue
+from queue import Empty, PriorityQueue, SimpleQueue
 
 from pipeline.errors import FATAL, TheodoliteError
 from pipeline.vlm.base import Generation, ImagePart, Request
 
 Outcome = Generation | TheodoliteError
+
+# An interrupt that comes just before a wait is seen only after it.
+_LONGEST_WAIT_S = 0.2
 
 
 def answer_concurrently(
@@ -68,7 +71,10 @@ def answer_concurrently(
         for thread in threads:
             thread.start()
         while len(outcomes) < len(requests):
-            index, report = reports.get()
+            try:
+                index, report = reports.get(timeout=_LONGEST_WAIT_S)
+            except Empty:
+                continue
             if isinstance(report, BaseException) and (
                 isinstance(report, FATAL) or not isinstance(report, TheodoliteError)
             ):
