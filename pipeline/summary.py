@@ -5,11 +5,14 @@ from __future__ import annotations
 from rich.console import Console
 from rich.markup import escape
 
+from pipeline.claims.markup import shorten, without_code
 from pipeline.records import Status
-from pipeline.stages.run_summary import Summary
+from pipeline.stages.run_summary import MOST_SHOWN, Summary
 
 _MOST_FAILURES = 5
 _MOST_MODELS = 3
+_MOST_VERDICTS = 8
+_LONGEST = 400
 
 
 def print_summary(console: Console, summary: Summary) -> None:
@@ -27,7 +30,8 @@ def one_line(text: str) -> str:
 
 
 def _lines(summary: Summary) -> list[tuple[str, str]]:
-    lines = [("Results", str(summary.results) + (f" (and {summary.skipped} kept)" if summary.skipped else ""))]
+    lines = _answers(summary)
+    lines += [("Results", str(summary.results) + (f" (and {summary.skipped} kept)" if summary.skipped else ""))]
     if summary.failures:
         lines.append(("Failed", str(len(summary.failures))))
     total = sum(summary.verdicts.values())
@@ -52,6 +56,20 @@ def _lines(summary: Summary) -> list[tuple[str, str]]:
     return lines
 
 
+def _answers(summary: Summary) -> list[tuple[str, str]]:
+    """Questions, answers and verdicts, where they are few."""
+    lines: list[tuple[str, str]] = []
+    for result in summary.answered if len(summary.answered) <= MOST_SHOWN else ():
+        assert result.answer is not None
+        lines.append(("Question", result.question or ""))
+        lines.append(("Answer", shorten(without_code(result.answer.text), _LONGEST) or "(empty)"))
+        lines += [("Verdict", f"{verdict.status}: {verdict.reason}") for verdict in result.verdicts[:_MOST_VERDICTS]]
+        if len(result.verdicts) > _MOST_VERDICTS:
+            lines.append(("", f"and {len(result.verdicts) - _MOST_VERDICTS} more verdicts"))
+        lines += [("Note", problem) for problem in result.errors]
+    return lines
+
+
 def _models(summary: Summary) -> str:
     """Models of the answers, and the tokens that they read and wrote, where they tell them."""
     names = list(summary.models)
@@ -72,4 +90,5 @@ def _rechecks(summary: Summary) -> str:
     told = f"{counts['questions']} asked again{failed}"
     if not counts["questions"]:
         return told
-    return f"{told}; {counts['gone']} of {counts['refuted']} refuted claims gone, {counts['now']} refuted now"
+    gone = f"{counts['gone']} of {counts['refuted']} refuted claims gone" if counts["refuted"] else "none was refuted"
+    return f"{told}; {gone}, {counts['now']} refuted now"

@@ -106,7 +106,7 @@ def test_a_video_of_many_frames_is_asked_about_within_the_token_budget(
 
     shown = command_line(*asked, "vlm.show_prompt=true")
     assert shown.returncode == 0, shown.stderr
-    assert shown.stdout.count("<image 64x48 px>") == 32
+    assert shown.stdout.count("<image 64x48 px, ") == 32
     assert "Picture 1: <0.0 seconds><image" in shown.stdout
     assert "Picture 40: <7.8 seconds><image" in shown.stdout
     assert list(tmp_path.iterdir()) == [tmp_path / "clip.mp4"], "nothing is written"

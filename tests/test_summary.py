@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -117,3 +118,21 @@ def test_what_could_not_be_asked_again_is_told() -> None:
 
 def test_a_model_cannot_write_to_the_terminal() -> None:
     assert lines_of(result(model="m\x1b[31m [bold]\n"))["Model"] == "m [31m [bold]"
+
+
+def test_a_few_answers_are_shown_with_their_verdicts_and_many_are_not() -> None:
+    said = replace(
+        result(verdict(A, "refuted")),
+        answer=Answer("It is left.\n```json\n[]\n```", claims=(verdict(A, "refuted").claim,)),
+        errors=("The answer was cut off.",),
+    )
+    lines = lines_of(said)
+    assert (lines["Question"], lines["Answer"], lines["Note"]) == ("Where?", "It is left.", "The answer was cut off.")
+    assert lines["Verdict"].startswith("refuted: ")
+    assert {"Question", "Answer", "Verdict"}.isdisjoint(lines_of(*[said] * 4))
+    assert {"Question", "Answer"} <= set(lines_of(*[said] * 3))
+
+
+def test_a_second_look_alone_speaks_of_no_refuted_claims() -> None:
+    first = Attempt(Answer("Yes."), (), (), "small regions: cap")
+    assert lines_of(result(attempts=(first,)))["Recheck"] == "1 asked again; none was refuted, 0 refuted now"

@@ -75,6 +75,15 @@ def blank(text: str, spans: Iterable[Span]) -> str:
     return "".join([*parts, text[at:]])
 
 
+def without_code(text: str) -> str:
+    r"""What an answer says to people: its text on one line without fenced code; all of it where nothing else is there.
+
+    >>> without_code("It is near.\n```json\n[]\n```")
+    'It is near.'
+    """
+    return " ".join(blank(text, code_fences(text)).split()) or " ".join(text.split())
+
+
 def shorten(text: str, length: int = 100) -> str:
     """The text on one line, cut to a length."""
     line = " ".join(text[: 4 * length].split())

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from pipeline.claims.markup import without_code
 from pipeline.export.drawing import (
     ELLIPSIS,
     GREY,
@@ -46,7 +47,7 @@ def draw_header(result: Result, width: int) -> np.ndarray | None:
     if result.question:
         entries.append(("Question", printable(result.question), INK))
     if result.answer is not None:
-        answer = printable(result.answer.text)
+        answer = printable(without_code(result.answer.text))
         cut = answer[:_ANSWER_CHARACTERS].rstrip() + ELLIPSIS if len(answer) > _ANSWER_CHARACTERS else answer
         entries.append(("Answer", cut or "(empty)", INK))
     if not entries:

@@ -137,6 +137,8 @@ class Answer:
         model: Name or path of the model.
         revision: Its revision or content hash, where known.
         generation: Settings of the generation.
+        prompting: How it was asked: ``hints``, ``steps``, the ``frames`` that the model was shown, by index, with the
+            most pixels of each (None for all), and the ``crops`` of them, as frame and box [px].
         seed: Seed of the generation.
         grounding: The first step's answer, verbatim, where the objects were grounded first.
     """
@@ -156,6 +158,7 @@ class Answer:
     model: str = "none"
     revision: str | None = None
     generation: dict[str, Any] = field(default_factory=dict)
+    prompting: dict[str, Any] = field(default_factory=dict)
     seed: int | None = None
     grounding: str | None = None
 

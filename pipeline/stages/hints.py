@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.claims.resolve import unique_names
 from pipeline.error_budget import ErrorBudget
 from pipeline.geometry.objects import depth_of_coordinate, order_coordinate
-from pipeline.records import DepthMap, Region, Scene
+from pipeline.records import DepthKind, DepthMap, Region, Scene
 from pipeline.rules.base import CannotMeasure, Settings
 from pipeline.rules.view import FrameView
 from pipeline.vlm.hints import DepthHint
@@ -46,6 +46,9 @@ def read_depth(
         near, median, far = (float(quantiles[int(share * (len(quantiles) - 1))]) for share in (0.1, 0.5, 0.9))
         low, high = ranges[region.frame]
         kind = scene.depth[region.frame].kind
+        distance_m = None
+        if kind is DepthKind.METRIC:
+            distance_m = float(np.median(np.linalg.norm(views[region.frame].points(index), axis=1)))
         hints.append(
             DepthHint(
                 region=region,
@@ -55,6 +58,7 @@ def read_depth(
                 far=depth_of_coordinate(far, kind),
                 nearness=min(max(1 - (median - low) / (high - low), 0.0), 1.0) if high > low else 0.5,
                 reference=name,
+                distance_m=distance_m,
             )
         )
     return tuple(hints)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pipeline.error_budget import ErrorBudget
 from pipeline.errors import ConfigError, TheodoliteError
@@ -27,6 +28,7 @@ from pipeline.vlm.prompt import (
     detect_language,
     shown_frames,
 )
+from pipeline.vlm.ranges import check_whole
 from pipeline.vlm.recheck import build_recheck_request
 from pipeline.vlm.templates import Language
 
@@ -48,7 +50,7 @@ class QueryStage:
         model: The vision-language model.
         hints: Which depth hints the prompt holds: none, table, image or both.
         steps: ``two`` grounds the objects first and reads their depth for the table; ``auto`` does so
-            where the hints hold a table and the model can be asked twice.
+            where the hints hold a table, there is depth for it, and the model can be asked twice.
         language: Language of the prompt: auto (that of the question), en or zh.
         batch_size: Most questions that are asked together.
         recheck: How often a question is asked again where a claim of the answer is refuted: 0 or 1.
@@ -84,10 +86,10 @@ class QueryStage:
         self.second_look = _option(SecondLook, "off" if second_look is False else second_look, "query.second_look")
         if language not in ("auto", "en", "zh"):
             raise ConfigError(f"query.language must be auto, en or zh, not {language!r}.")
-        if not isinstance(batch_size, int) or batch_size < 1:
-            raise ConfigError(f"query.batch_size must be a whole number of at least 1, not {batch_size!r}.")
-        if recheck not in (0, 1):
-            raise ConfigError(f"query.recheck must be 0 or 1, not {recheck!r}.")
+        check_whole("query.batch_size", batch_size, 1)
+        check_whole("query.recheck", recheck, 0, 1)
+        if not isinstance(budget, PictureBudget):
+            raise ConfigError(f"query.budget must hold the keys of conf/query/default.yaml, and not be {budget!r}.")
         self.model = model
         self.language: Literal["auto"] | Language = language  # type: ignore[assignment]
         self.batch_size = batch_size
@@ -121,8 +123,10 @@ class QueryStage:
         """
         scenes, questions = [scene for scene, _ in asked], [question for _, question in asked]
         groundings: list[Generation | TheodoliteError | None] = [None] * len(asked)
-        if self.grounds_first:
-            groundings = [*self._generate(for_each(self.grounding_request, scenes, questions))]
+        first = [index for index, scene in enumerate(scenes) if self.grounds_first(scene)]
+        requests = for_each(self.grounding_request, [scenes[at] for at in first], [questions[at] for at in first])
+        for index, grounding in zip(first, self._generate(requests), strict=True):
+            groundings[index] = grounding
         generations = self._generate(for_each(self._answer_request, scenes, questions, for_each(_text, groundings)))
         return for_each(self._read, scenes, questions, groundings, generations)
 
@@ -147,11 +151,10 @@ class QueryStage:
         generations = self._generate(for_each(self._recheck_request, first, reasons))
         return for_each(self._read_again, first, reasons, generations)
 
-    @property
-    def grounds_first(self) -> bool:
-        """Whether a question is asked in two steps."""
+    def grounds_first(self, scene: Scene) -> bool:
+        """Whether questions about a scene are asked in two steps."""
         if self.steps is Steps.AUTO:
-            return self.hints.has_table and self.model.can_ground
+            return self.hints.has_table and self.model.can_ground and bool(scene.depth)
         return self.steps is Steps.TWO
 
     def grounding_request(self, scene: Scene, question: str) -> Request:
@@ -180,12 +183,8 @@ class QueryStage:
 
     def crops(self, scene: Scene, grounding: str | None = None) -> tuple[Crop, ...]:
         """What the model sees enlarged along with the question."""
-        limit = self.model.max_pixels
-        shown = {
-            index: limit if most is None else most if limit is None else min(most, limit)
-            for index, most in shown_frames(scene, self.budget, self.hints).items()
-        }
-        return choose_crops(self._located(scene, grounding), scene.frames, shown, self.second_look, self.budget)
+        located = self._located(scene, grounding)
+        return choose_crops(located, scene.frames, self._shown(scene), self.second_look, self.budget)
 
     def _located(self, scene: Scene, grounding: str | None) -> tuple[Region, ...]:
         return (*scene.regions, *grounded_regions(scene, grounding))
@@ -209,12 +208,32 @@ class QueryStage:
 
     def _read(self, scene: Scene, question: str, grounding: Generation | None, generation: Generation) -> Answer:
         generations = [generation] if grounding is None else [grounding, generation]
-        return read_answer(scene, question, generations, _text(grounding), self.crops(scene, _text(grounding)))
+        crops = self.crops(scene, _text(grounding))
+        answer = read_answer(scene, question, generations, _text(grounding), crops)
+        return replace(answer, prompting=self._prompting(scene, crops))
 
     def _read_again(self, judged: Judged, reasons: tuple[Reason, ...], generation: Generation) -> Answer:
         scene, grounding = judged.scene, judged.answer.grounding
         crops = [*self.crops(scene, grounding), *(crop for reason in reasons for crop in reason.crops)]
-        return read_answer(scene, judged.question, [generation], grounding, crops)
+        answer = read_answer(scene, judged.question, [generation], grounding, crops)
+        return replace(answer, prompting=self._prompting(scene, crops))
+
+    def _prompting(self, scene: Scene, crops: Sequence[Crop]) -> dict[str, Any]:
+        """How a question was asked, for the result."""
+        return {
+            "hints": str(self.hints),
+            "steps": 2 if self.grounds_first(scene) else 1,
+            "frames": {str(index): most for index, most in self._shown(scene).items()},
+            "crops": [{"frame": crop.frame, "box_px": list(crop.box_px)} for crop in crops],
+        }
+
+    def _shown(self, scene: Scene) -> dict[int, int | None]:
+        """The frames that the model sees, by index, and the most pixels of each [px]; None for all."""
+        limit = self.model.max_pixels
+        return {
+            index: limit if most is None else most if limit is None else min(most, limit)
+            for index, most in shown_frames(scene, self.budget, self.hints).items()
+        }
 
     def _generate(self, requests: Sequence[Request | TheodoliteError]) -> list[Generation | TheodoliteError]:
         return generate_all(self.model, self.cache, requests)

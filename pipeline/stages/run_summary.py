@@ -9,6 +9,9 @@ from pathlib import Path
 
 from pipeline.records import Answer, Claim, Result, Status, Verdict
 
+MOST_SHOWN = 3
+"""Answers of a run that are printed; of more, none are."""
+
 
 @dataclass
 class Summary:
@@ -25,6 +28,7 @@ class Summary:
         tokens: Tokens of all answers: ``prompt``, ``cached`` of them, and ``completion``.
         rechecks: ``questions`` that were asked again, and ``failed`` ones that could not be; ``refuted`` claims of
             the first answers, how many of them are ``gone`` from the second, and how many claims are refuted ``now``.
+        answered: The first results with an answer, to be shown where they are few.
         seconds: Time by stage [s].
     """
 
@@ -37,6 +41,7 @@ class Summary:
     models: Counter[str] = field(default_factory=Counter)
     tokens: Counter[str] = field(default_factory=Counter)
     rechecks: Counter[str] = field(default_factory=Counter)
+    answered: list[Result] = field(default_factory=list)
     seconds: Counter[str] = field(default_factory=Counter)
 
     def add(self, result: Result) -> None:
@@ -49,6 +54,8 @@ class Summary:
                 self.rightly["right"] += (verdict.status is Status.SUPPORTED) == verdict.claim.truth
         self.seconds.update(result.seconds)
         if result.answer is not None:
+            if len(self.answered) <= MOST_SHOWN:
+                self.answered.append(result)
             self.models[_model(result.answer)] += 1
             for answer in (result.answer, *(attempt.answer for attempt in result.attempts)):
                 self._add_tokens(answer)

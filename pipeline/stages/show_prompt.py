@@ -14,7 +14,8 @@ from pipeline.records import DepthKind, DepthMap, Frame, Origin, Region, ScaleSo
 from pipeline.stages.compose import Source, check_work
 from pipeline.stages.group import Stages
 from pipeline.stages.query import QueryStage
-from pipeline.vlm.base import ImagePart, Request
+from pipeline.vlm.base import ImagePart, Request, TextPart
+from pipeline.vlm.budget import PictureBudget, token_count
 from pipeline.vlm.hints import DepthHint
 
 UNKNOWN = "…"
@@ -54,16 +55,30 @@ def _shown_item(item: Item | BadItem, source: Source, stages: Stages, query: Que
     for question in scene.questions:
         requests = _requests(scene, question, query, kind)
         for number, request in enumerate(requests, 1):
-            blocks.append(f"Item {scene.id}, prompt {number} of {len(requests)} ({request.step}):\n{in_words(request)}")
+            shown = in_words(request, query.model.max_pixels, query.budget)
+            blocks.append(f"Item {scene.id}, prompt {number} of {len(requests)} ({request.step}):\n{shown}")
     return "\n\n".join(blocks)
 
 
-def in_words(request: Request) -> str:
-    """A prompt with ``<image WIDTHxHEIGHT px>`` where a picture stands."""
+def in_words(request: Request, max_pixels: int | None, budget: PictureBudget) -> str:
+    """A prompt with ``<image WIDTHxHEIGHT px, N tokens>`` where a picture stands.
+
+    Args:
+        request: The prompt.
+        max_pixels: The model's own limit of a picture [px]; None where it has none.
+        budget: Tells how large the model is shown a picture.
+    """
     return "".join(
-        f"<image {part.rgb.shape[1]}x{part.rgb.shape[0]} px>" if isinstance(part, ImagePart) else part.text
+        part.text if isinstance(part, TextPart) else _picture_in_words(part, max_pixels, budget)
         for part in request.parts
     )
+
+
+def _picture_in_words(part: ImagePart, max_pixels: int | None, budget: PictureBudget) -> str:
+    height, width = part.rgb.shape[:2]
+    limits = [limit for limit in (part.max_pixels, max_pixels) if limit is not None]
+    tokens = token_count((width, height), min(limits, default=None), budget)
+    return f"<image {width}x{height} px, {tokens} tokens>"
 
 
 def _stand_in(scene: Scene, stages: Stages) -> tuple[Scene, DepthKind | None]:
@@ -85,16 +100,17 @@ def _stand_in(scene: Scene, stages: Stages) -> tuple[Scene, DepthKind | None]:
 
 
 def _requests(scene: Scene, question: str, query: QueryStage, kind: DepthKind | None) -> list[Request]:
-    grounding = [query.grounding_request(scene, question)] if query.grounds_first else []
+    grounding = [query.grounding_request(scene, question)] if query.grounds_first(scene) else []
     hints = _hints(scene, query, kind) if query.hints.has_table and scene.depth else []
-    return [*grounding, query.answer_request(scene, question, hints)]
+    # Crops of what the first step will locate come on top.
+    return [*grounding, query.answer_request(scene, question, hints, query.crops(scene))]
 
 
 def _hints(scene: Scene, query: QueryStage, kind: DepthKind | None) -> list[DepthHint]:
     """What is known of the table; one row for each picture stands for what only a network or a model could tell."""
     known = query.read_depth(scene) if kind is None else ()
-    unknown: Iterable[int] = range(len(scene.frames)) if query.grounds_first else ()
-    if kind is not None and not query.grounds_first:
+    unknown: Iterable[int] = range(len(scene.frames)) if query.grounds_first(scene) else ()
+    if kind is not None and not query.grounds_first(scene):
         unknown = sorted({region.frame for region in scene.regions})
     return [*known, *(_placeholder(_anywhere(scene.frames[at], at), scene.depth[at].kind) for at in unknown)]
 
@@ -107,7 +123,14 @@ def _anywhere(frame: Frame, index: int) -> Region:
 def _placeholder(region: Region, kind: DepthKind) -> DepthHint:
     unknown = _Unknown(_FARTHEST)
     return DepthHint(
-        region, kind, near=unknown, median=unknown, far=unknown, nearness=_Unknown(0), reference=region.label
+        region,
+        kind,
+        near=unknown,
+        median=unknown,
+        far=unknown,
+        nearness=_Unknown(0),
+        reference=region.label,
+        distance_m=unknown,
     )
 
 

@@ -46,6 +46,8 @@ class DepthHint:
         far: 90th percentile.
         nearness: In [0, 1]; 1 is the nearest of the frame.
         reference: Name of the object in the prompt: its label, or ``label#2``.
+        distance_m: Straight distance from the camera to the object's middle, as claims of distance are judged by [m];
+            only where the kind is metric.
 
     Raises:
         RecordError: If a number is not finite, or the nearness is outside [0, 1].
@@ -58,6 +60,7 @@ class DepthHint:
     far: float
     nearness: float
     reference: str
+    distance_m: float | None = None
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -71,8 +74,8 @@ class DepthHint:
 def depth_table(hints: Sequence[DepthHint], language: Language, frames: Sequence[Frame]) -> str:
     """The depths as one table per frame, from near to far, with a sentence that says what the numbers mean.
 
-    Metric depth is given in metres; scale-invariant depth as multiples of the nearest object's; affine depth
-    and disparity as an order with the nearness alone.
+    Metric depth is given in metres, with the straight distance beside it; scale-invariant depth as multiples of the
+    nearest object's; affine depth and disparity as an order with the nearness alone.
 
     Args:
         hints: Depths of objects, in any order; the empty sequence gives the empty text.
@@ -101,7 +104,9 @@ def _rows(hints: list[DepthHint], frame: Frame) -> str:
         ordered = sorted(hints, key=lambda hint: (hint.median, hint.reference))
         unit = 1.0 if kind is DepthKind.METRIC else ordered[0].median
         for hint in ordered:
-            depths = (f"{depth / unit:.2f}" for depth in (hint.near, hint.median, hint.far))
+            depths = [f"{depth / unit:.2f}" for depth in (hint.near, hint.median, hint.far)]
+            if kind is DepthKind.METRIC:
+                depths.append("?" if hint.distance_m is None else f"{hint.distance_m:.2f}")
             rows.append((one_line(hint.reference), thousandths(hint.region, frame), *depths))
     else:
         sign = -1 if kind.larger_is_nearer else 1

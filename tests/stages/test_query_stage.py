@@ -11,11 +11,12 @@ from stages.doubles import ScriptedModel
 
 from pipeline.error_budget import ErrorBudget
 from pipeline.errors import ConfigError, GenerationError, InputError, ModelUnavailableError
-from pipeline.records import Answer, Camera, Claim, DepthKind, DepthMap, Frame, Origin, Region, Scene, Verdict
+from pipeline.records import Answer, Camera, Claim, DepthKind, DepthMap, Frame, Origin, Region, Scene, Status, Verdict
 from pipeline.rules.base import Settings
 from pipeline.stages.cache import StageCache
 from pipeline.stages.query import QueryStage, Steps
 from pipeline.stages.recheck import Judged, small_regions
+from pipeline.verify import Verifier
 from pipeline.vlm.base import Request, Step
 from pipeline.vlm.budget import DEFAULT_BUDGET, PictureBudget
 from pipeline.vlm.crops import Crop
@@ -358,6 +359,33 @@ def test_small_objects_are_shown_enlarged_and_boxes_in_them_are_mapped_back(
         assert answer.claims[0].frames == (0,)
         assert np.array_equal(model.requests[-1].images[1], found[sorted(found, key=lambda name: found[name].box_px)[0]]
                               .picture(scene.frames[0]))  # fmt: skip
+
+
+def test_the_distance_in_the_table_is_the_one_that_claims_are_judged_by() -> None:
+    model = ScriptedModel(answering, can_ground=False)
+    scene = replace(scenes.scene(), regions=scenes.regions())
+    QueryStage(model, "table")(scene, QUESTION)
+    (row,) = [line for line in model.requests[0].prompt_text.splitlines() if line.startswith("| cup")]
+    told_m = float(row.split("|")[-2])
+    claim = Claim("distance_to_camera", "cup", value=told_m, unit="m")  # type: ignore[arg-type]
+    (verdict,) = Verifier().judge(scene, scene.regions, [claim])
+    assert verdict.evidence[0].numbers["middle_m"] == pytest.approx(told_m, abs=0.006)
+    assert verdict.status is Status.SUPPORTED
+
+
+def test_without_depth_nothing_is_grounded_for_a_table_that_cannot_be() -> None:
+    model = ScriptedModel(answering)
+    scene = replace(scenes.scene(), depth=())
+    both = QueryStage(model, "table").ask_all([(scene, QUESTION), (scenes.scene(), QUESTION)])
+    assert steps_of(model) == [Step.GROUND, Step.ANSWER, Step.ANSWER]
+    assert [answer.grounding is None for answer in both] == [True, False]  # type: ignore[union-attr]
+
+
+def test_the_answer_tells_how_it_was_asked() -> None:
+    stage = QueryStage(ScriptedModel(answering), "table", second_look="always")
+    prompting = stage(scenes.scene(frames=2), QUESTION).prompting
+    assert (prompting["hints"], prompting["steps"], prompting["frames"]) == ("table", 2, {"0": None, "1": None})
+    assert [crop["frame"] for crop in prompting["crops"]] == [0]
 
 
 def test_the_model_own_limit_counts_as_what_it_sees() -> None:

@@ -58,14 +58,14 @@ def test_every_prompt_of_every_item_is_shown_and_nothing_is_run_or_left(
         "Item judged asks no question.",
     ]
     ground, answer, _, chinese, *_ = found
-    assert "Picture 1: <image 160x120 px>\nPicture 2: <image 160x120 px>\n" in ground
+    assert "Picture 1: <image 160x120 px, 70 tokens>\nPicture 2: <image 160x120 px, 70 tokens>\n" in ground
     assert ground.endswith("Question: Which is nearer?")
     assert answer.endswith("Question: Which is nearer?")
-    assert answer.count("<image 160x120 px>") == 4, "two frames and the depth of each"
+    assert answer.count("<image 160x120 px, 70 tokens>") == 4, "two frames and the depth of each"
     assert answer.count(f"| 1 {PLACE} … |") == 2, "the network's depth is known by its order alone"
     assert "nearness (0-1)" in answer and "(m)" not in answer
     assert '- Picture 2, box [0, 0, 1000, 1000]: "…"' in answer
-    assert chinese.count("图1：<image 160x120 px>") == 1
+    assert chinese.count("图1：<image 160x120 px, 70 tokens>") == 1
     assert f"接近度（0-1） |\n| --- | --- | --- | --- |\n| 1 {PLACE} … |" in chinese
     assert chinese.endswith("问题：杯子在灯的左边吗？")
 
@@ -73,7 +73,7 @@ def test_every_prompt_of_every_item_is_shown_and_nothing_is_run_or_left(
 @pytest.mark.parametrize(
     "kind, row, words",
     [
-        ("metric", f"{PLACE} … | … | … |", "middle (m)"),
+        ("metric", f"{PLACE} … | … | … | … |", "distance (m)"),
         ("scale_invariant", f"{PLACE} … | … | … |", "middle (relative)"),
         ("depth_affine", f"| 1 {PLACE} … |", "nearness (0-1)"),
         ("disparity_affine", f"| 1 {PLACE} … |", "nearness (0-1)"),
@@ -99,7 +99,7 @@ def test_given_depth_of_given_regions_is_measured(command_line: CommandLine, tmp
     (tmp_path / "claims.json").unlink()
     assert (done.returncode, done.stderr) == (0, "")
     rows = [line for line in blocks(done.stdout)[1].splitlines() if line.startswith("|")][2:]
-    assert rows == ["| lamp | [781, 167, 906, 500] | 1.50 | 1.50 | 1.50 |", f"{PLACE} … | … | … |"]
+    assert rows == ["| lamp | [781, 167, 906, 500] | 1.50 | 1.50 | 1.50 | 1.63 |", f"{PLACE} … | … | … | … |"]
     assert left_behind(tmp_path) == set()
 
 
@@ -108,7 +108,7 @@ def test_what_is_answered_in_one_step_has_one_prompt_without_a_table(command_lin
     done = command_line("run", "input=photo.png", "question=Where?", "depth=midas", *recorded)
     assert (done.returncode, done.stderr) == (0, "")
     (answer,) = blocks(done.stdout)
-    assert answer.startswith("Item photo, prompt 1 of 1 (answer):\nPicture 1: <image 160x120 px>\n")
+    assert answer.startswith("Item photo, prompt 1 of 1 (answer):\nPicture 1: <image 160x120 px, 70 tokens>\n")
     assert "| ---" not in answer
     assert left_behind(tmp_path) == set()
 
@@ -118,7 +118,7 @@ def test_an_item_that_cannot_be_read_is_told_and_costs_no_other(command_line: Co
     (tmp_path / "items.jsonl").write_text("\n".join(map(json.dumps, lines)))
     done = command_line("run", "input=items.jsonl", "question=Where?", "depth=none", *QWEN)
     assert done.returncode == 1
-    assert "Item good, prompt 1 of 2" in done.stdout
+    assert "Item good, prompt 1 of 1" in done.stdout
     assert done.stderr.count("\n") == 1 and "none.png" in done.stderr and "(item bad)" in done.stderr
     assert left_behind(tmp_path) == set()
 
@@ -157,3 +157,14 @@ def test_a_question_cannot_write_to_the_terminal(command_line: CommandLine, tmp_
     assert (done.returncode, done.stderr) == (0, "")
     assert "\x1b" not in done.stdout
     assert "Where  [31m :cat: [bold]?" in done.stdout
+
+
+def test_crops_of_given_regions_are_shown_too(command_line: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "claims.json").write_text(
+        json.dumps({"regions": [{"label": "lamp", "box_px": scenes.OBJECTS["lamp"][0]}], "claims": []})
+    )
+    asked = ("run", "input=photo.png", "claims=claims.json", "question=Where?", "depth=none", *QWEN)
+    for second_look, shown in (("off", 0), ("always", 1)):
+        done = command_line(*asked, f"query.second_look={second_look}")
+        assert done.stdout.count("an enlarged part of picture 1") == shown
+        assert done.stdout.count("tokens>") == 1 + shown

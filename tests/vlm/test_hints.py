@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -42,7 +44,9 @@ def test_metric_depth_is_told_in_metres_from_near_to_far() -> None:
     table = depth_table([hint("box", "metric", 2.0), hint("cup#2", "metric", 1.0)], "en", FRAMES)
     assert "in metres" in table
     assert "not metres" not in table
-    assert "| cup#2 | [100, 100, 500, 500] | 0.90 | 1.00 | 1.10 |\n| box | [100, 100, 500, 500] | 1.80" in table
+    assert "| cup#2 | [100, 100, 500, 500] | 0.90 | 1.00 | 1.10 | ? |\n| box | [100, 100, 500, 500] | 1.80" in table
+    far = replace(hint("lid", "metric", 2.0), distance_m=2.346)
+    assert "| 1.80 | 2.00 | 2.20 | 2.35 |" in depth_table([far], "en", FRAMES)
 
 
 @pytest.mark.parametrize(("language", "denial"), [("en", "not metres"), ("zh", "不是米")])
