@@ -142,7 +142,8 @@ def _unknown_key(group: str, key: str) -> str:
     for option in options_of(group):
         config = OmegaConf.load(resource_dir("conf") / group / f"{option}.yaml")
         node = OmegaConf.select(config, parent) if parent else config
-        keys[option] = [key for key in map(str, node) if key[0] != "_"] if isinstance(node, DictConfig) else []
+        named = map(str, node) if isinstance(node, DictConfig) else ()
+        keys[option] = [key for key in named if key[0] != "_" and key != "defaults"]
     having = [f"{group}=PATH" if option == "auto" else f"{group}={option}" for option in keys if name in keys[option]]
     if having:
         return f"{group}.{key} is a key of {' or '.join(having)} only; choose it, or leave the key out."

@@ -136,6 +136,6 @@ def _quantization_config(name: str, dtype: str) -> Any:
         return TorchAoConfig(Int8WeightOnlyConfig())
     except ImportError as error:
         raise DependencyError(
-            f"vlm.quantization={name} needs the package {package}; install it with: pip install "
-            f"'theodolite[quantization]', or set vlm.quantization=null ({error})."
+            f"vlm.quantization={name} needs the package {package}; install it with: pip install {package}, or set "
+            f"vlm.quantization=null ({error})."
         ) from error

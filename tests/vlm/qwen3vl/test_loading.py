@@ -29,5 +29,5 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, "bitsandbytes", None)
     model = Qwen3VL(str(tiny_qwen3vl), quantization="bnb_8bit", **SMALL)  # type: ignore[arg-type]
-    with pytest.raises(DependencyError, match=r"bitsandbytes.*pip install 'theodolite\[quantization\]'"):
+    with pytest.raises(DependencyError, match="pip install bitsandbytes"):
         model.generate(about([], "Where?"))
