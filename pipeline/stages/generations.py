@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from pipeline.errors import FATAL, TheodoliteError
 from pipeline.stages.cache import StageCache
 from pipeline.stages.outcomes import attempt
 from pipeline.vlm.base import Generation, Request, VisionLanguageModel
+
+logger = logging.getLogger(__name__)
 
 Outcome = Generation | TheodoliteError
 
@@ -59,6 +62,8 @@ def _asked(model: VisionLanguageModel, requests: list[Request]) -> list[Outcome]
         return model.generate_all(requests)
     except FATAL:
         raise
-    except Exception:
+    except Exception as error:
         # One after the other, what went wrong stays with the request that it is about.
+        if len(requests) > 1:
+            logger.warning("%d requests at once failed (%r); asking one by one.", len(requests), error)
         return [attempt(model.generate, request) for request in requests]

@@ -11,6 +11,7 @@ from pipeline.records import Answer, Attempt, FrameSummary, Region, Result, Scen
 from pipeline.stages.depth import DepthStage
 from pipeline.stages.export import ExportStage
 from pipeline.stages.ocr import OcrStage
+from pipeline.stages.outcomes import attempt
 from pipeline.stages.query import QueryStage
 from pipeline.stages.recheck import Judged, Reason
 from pipeline.stages.timing import StageError, timed
@@ -166,7 +167,10 @@ def _ask_again(group: list[Asked], stages: Stages) -> None:
         if asked.question is not None and asked.answer is not None:
             own = asked.verdicts[: len(asked.answer.claims)]
             judged = Judged(asked.known_scene, asked.question, asked.answer, own, asked.regions)
-            if reasons := stages.query.reasons_to_ask_again(judged):
+            reasons = attempt(stages.query.reasons_to_ask_again, judged)
+            if isinstance(reasons, TheodoliteError):
+                asked.recheck_error = reasons
+            elif reasons:
                 again.append((asked, judged, reasons))
     if not again:
         return

@@ -39,9 +39,11 @@ def read_answer(
     enlarged = [crop.camera(cameras[crop.frame]) for crop in crops]
     parsed = parse_answer(said.text, [*cameras, *enlarged], question)
     regions = merge(parsed.regions, grounded_regions(scene, grounding))
-    problems = parsed.problems
-    if said.truncated:
-        problems = (*problems, "The answer was cut off at the token limit; raise vlm.max_new_tokens.")
+    cut = [
+        f"{what} was cut off, because it repeated itself or reached vlm.max_new_tokens."
+        for what, step in zip(("The answer", "The list of objects"), reversed(generations), strict=False)
+        if step.truncated
+    ]
     return Answer(
         text=parsed.text,
         reasoning=parsed.reasoning,
@@ -49,7 +51,7 @@ def read_answer(
         claims=claims_in_frames(parsed.claims, crops, len(cameras)),
         spatial_tags=parsed.spatial_tags,
         choice=parsed.choice,
-        problems=problems,
+        problems=(*parsed.problems, *cut),
         prompt_tokens=_total(step.prompt_tokens for step in generations),
         completion_tokens=_total(step.completion_tokens for step in generations),
         cached_tokens=_total(step.cached_tokens for step in generations),

@@ -13,6 +13,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from pipeline.errors import ConfigError
+from pipeline.vlm.ranges import check_number, check_whole
 
 TOKEN_SIDE_PX = 32
 TOKEN_PIXELS = TOKEN_SIDE_PX**2
@@ -49,13 +50,9 @@ class PictureBudget:
     def __post_init__(self) -> None:
         """Check the ranges."""
         for name in ("max_frames", "tokens", "min_frame_tokens", "crop_tokens", "max_crops"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ConfigError(f"query.budget.{name} must be a whole number >= 1, not {value!r}.")
+            check_whole(f"query.budget.{name}", getattr(self, name), 1)
         for name in ("crop_below_tokens", "crop_margin"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-                raise ConfigError(f"query.budget.{name} must be a number >= 0, not {value!r}.")
+            check_number(f"query.budget.{name}", getattr(self, name))
         if self.tokens < 2 * self.min_frame_tokens:
             raise ConfigError(
                 f"query.budget.tokens must be at least twice query.budget.min_frame_tokens, so that a frame and its "

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
 
 import numpy as np
 
@@ -172,6 +173,7 @@ def choose_crops(
         for index, frame in enumerate(frames)
     ]
 
+    @cache
     def scale(crop: Crop) -> float:
         return shown_scale(crop.size_px, pixels_within(crop.size_px, budget.crop_tokens, budget), budget)
 
@@ -179,10 +181,11 @@ def choose_crops(
         return mode is SecondLook.ALWAYS or scale(crop) > _LEAST_MAGNIFICATION * frame_scales[crop.frame]
 
     def may_merge(first: Crop, second: Crop) -> bool:
+        if first.frame != second.frame:
+            return False
         union = _union(first, second)
         share = _HOLDING_SCALE if union in (first, second) else _MERGED_SCALE
-        enough = scale(union) >= share * max(scale(first), scale(second))
-        return first.frame == second.frame and is_worthwhile(union) and enough
+        return is_worthwhile(union) and scale(union) >= share * max(scale(first), scale(second))
 
     sought: list[tuple[float, int, Box]] = []
     for region in regions:

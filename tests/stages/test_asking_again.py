@@ -121,6 +121,16 @@ def test_the_first_answer_stays_where_asking_again_fails(tmp_path: Path) -> None
     assert (summary.rechecks["failed"], summary.failures) == (1, [])
 
 
+def test_the_first_answer_stays_where_it_cannot_be_told_whether_to_ask_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QueryStage, "reasons_to_ask_again", lambda stage, judged: 1 / 0)
+    _, summary = rechecked(tmp_path, unasked, {"id": "a", "question": "1"}, {"id": "b", "question": "2"})
+    assert [result.item_id for result in results_in(tmp_path / "out")] == ["a", "b"]
+    assert "ZeroDivisionError" in results_in(tmp_path / "out")[0].errors[0]
+    assert (summary.rechecks["failed"], summary.failures) == (2, [])
+
+
 def test_the_first_answer_stays_where_the_second_cannot_be_judged(tmp_path: Path) -> None:
     class Judge(VerifyStage):
         def __call__(self, scene: Scene, answer: Any) -> Any:

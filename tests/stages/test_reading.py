@@ -39,3 +39,14 @@ def test_the_last_generation_is_the_answer_and_the_first_step_adds_its_objects()
     assert (answer.text, answer.grounding) == ("The cup is left of it.", BOXES)
     assert [region.label for region in answer.regions] == ["cup"]
     assert grounded_regions(scenes.scene(), None) == ()
+
+
+@pytest.mark.parametrize(
+    "ground, said, cut",
+    [(False, False, []), (False, True, ["The answer"]), (True, False, ["The list of objects"]),
+     (True, True, ["The answer", "The list of objects"])],
+)  # fmt: skip
+def test_what_was_cut_off_is_told(ground: bool, said: bool, cut: list[str]) -> None:
+    steps = [generation(truncated=ground), generation(truncated=said)]
+    problems = read_answer(scenes.scene(), "Where?", steps, BOXES).problems
+    assert [problem.partition(" was cut off")[0] for problem in problems] == cut

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from pipeline.device import choose_device, choose_dtype
 from pipeline.errors import ConfigError, GenerationError, TheodoliteError
 from pipeline.hub import ModelLocation, locate_model
-from pipeline.vlm.base import Generation, Request, VisionLanguageModel
+from pipeline.vlm.base import Generation, ImagePart, Request, VisionLanguageModel
 from pipeline.vlm.qwen3vl.encoding import OPEN_THOUGHT, EncodedPrompt, PromptEncoder, check_pictures
 from pipeline.vlm.qwen3vl.engine import Engine, Output
 from pipeline.vlm.qwen3vl.loading import check_quantization, close_thought, end_tokens, load
 from pipeline.vlm.qwen3vl.sampling import Sampling
+from pipeline.vlm.ranges import check_number, check_whole
 
 if TYPE_CHECKING:
     import torch
@@ -50,7 +51,8 @@ class Qwen3VL(VisionLanguageModel):
         seed: As there.
         min_pixels: Pictures with fewer pixels are enlarged to it [px].
         max_pixels: Pictures with more pixels are reduced to it [px]; 1024 of them become one token.
-        lower_resolution: Whether to halve ``max_pixels`` once for a request that does not fit into the memory.
+        lower_resolution: Whether to show the pictures of a request that does not fit into the memory once more, with
+            half of the pixels that the largest of them has.
         cache_mb: Most memory for beginnings of prompts [MiB]; 0 remembers nothing.
         batch_tokens: Tokens that one batch of requests may hold, padding and outputs included.
         attn_implementation: Attention kernel of transformers, such as ``sdpa``; None takes its default.
@@ -84,15 +86,18 @@ class Qwen3VL(VisionLanguageModel):
         quantization: str | None = None,
         size_gb: float | None = None,
     ) -> None:
-        if not 0 < min_pixels <= max_pixels:
+        if not model:
+            raise ConfigError("vlm.model must be a name on the Hugging Face hub, or the path of a folder.")
+        check_whole("vlm.min_pixels", min_pixels, 1)
+        check_whole("vlm.max_pixels", max_pixels, 1)
+        if min_pixels > max_pixels:
             raise ConfigError(
-                f"vlm.min_pixels must lie between 1 and vlm.max_pixels, but they are {min_pixels} and {max_pixels}."
+                f"vlm.min_pixels must not be above vlm.max_pixels, but they are {min_pixels} and {max_pixels}."
             )
-        if cache_mb < 0 or batch_tokens < 1:
-            raise ConfigError(
-                f"vlm.cache_mb must not be negative and vlm.batch_tokens must be positive, not {cache_mb:g} and "
-                f"{batch_tokens}."
-            )
+        check_number("vlm.cache_mb", cache_mb)
+        check_whole("vlm.batch_tokens", batch_tokens, 1)
+        if not isinstance(attn_implementation, str | None):
+            raise ConfigError(f"vlm.attn_implementation must be a name or null, not {attn_implementation!r}.")
         check_quantization(quantization)
         self._sampling = Sampling(
             max_new_tokens,
@@ -186,6 +191,7 @@ class Qwen3VL(VisionLanguageModel):
             except GenerationError as error:
                 outcomes[index] = error
         prepare_s = (time.perf_counter() - started) / len(requests)
+        remembered = engine.cache_bytes > 0
         try:
             outputs = engine.answer(list(prompts.values()))
         except (RuntimeError, MemoryError) as error:
@@ -195,7 +201,11 @@ class Qwen3VL(VisionLanguageModel):
         if outputs is None:
             # Outside of the handler, whose error holds on to the tensors.
             self._free_memory()
-            return outcomes | self._answer_with_less({index: requests[index] for index in prompts}, max_pixels)
+            again = {index: requests[index] for index in prompts}
+            if remembered and len(again) == 1:
+                logger.warning("The memory does not suffice; trying again without remembered beginnings.")
+                return outcomes | self._answer(again, max_pixels)
+            return outcomes | self._answer_with_less(again, max_pixels)
         for (index, prompt), output in zip(prompts.items(), outputs, strict=True):
             if output.looping:
                 logger.warning("The answer for item %s repeated itself and was cut.", requests[index].item_id)
@@ -212,8 +222,9 @@ class Qwen3VL(VisionLanguageModel):
             first, second = dict(entries[:middle]), dict(entries[middle:])
             return self._answer(first, max_pixels) | self._answer(second, max_pixels)
         ((index, request),) = requests.items()
-        lower = max(self._max_pixels // 2, self._min_pixels)
-        if self._lower_resolution and request.pictures and lower < max_pixels:
+        largest = max((_shown_pixels(picture, self._max_pixels) for picture in request.pictures), default=0)
+        lower = max(largest // 2, self._min_pixels)
+        if self._lower_resolution and lower < min(largest, max_pixels):
             logger.warning(
                 "The memory does not suffice for item %s; trying again with vlm.max_pixels=%d.", request.item_id, lower
             )
@@ -223,9 +234,10 @@ class Qwen3VL(VisionLanguageModel):
             tried += f", and with max_pixels={max_pixels}"
         return {
             index: GenerationError(
-                f"The memory does not suffice for {len(request.pictures)} pictures of item {request.item_id} (tried: "
-                f"{tried}): lower vlm.max_pixels (now {self._max_pixels}) or vlm.max_new_tokens (now "
-                f"{self._sampling.max_new_tokens}), or give fewer frames or a smaller model."
+                f"The memory does not suffice for item {request.item_id} with {len(request.pictures)} picture"
+                f"{'s' * (len(request.pictures) != 1)} (tried: {tried}): lower vlm.max_pixels (now "
+                f"{self._max_pixels}), query.budget.tokens or vlm.max_new_tokens (now {self._sampling.max_new_tokens}), or give fewer "
+                "frames or a smaller model."
             )
         }
 
@@ -299,6 +311,12 @@ class Qwen3VL(VisionLanguageModel):
             torch.cuda.empty_cache()
 
 
+def _shown_pixels(picture: ImagePart, max_pixels: int) -> int:
+    height, width = picture.rgb.shape[:2]
+    return min(height * width, max_pixels if picture.max_pixels is None else min(picture.max_pixels, max_pixels))
+
+
 def _is_out_of_memory(error: BaseException) -> bool:
     message = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in message or "allocate memory" in message
+    signs = ("out of memory", "allocate memory", "alloc_failed")
+    return isinstance(error, MemoryError) or any(sign in message for sign in signs)

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections import OrderedDict
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline.vlm.qwen3vl.encoding import EncodedPrompt, PromptEncoder, SizedPicture
 from pipeline.vlm.qwen3vl.key_values import GROWTH, KeyValues
-from pipeline.vlm.qwen3vl.planning import make_plan
+from pipeline.vlm.qwen3vl.planning import Round, make_plan
 from pipeline.vlm.qwen3vl.prefix_cache import PrefixCache
+from pipeline.vlm.qwen3vl.rows import Endings, Row
 from pipeline.vlm.qwen3vl.sampling import Sampling, TokenChooser
-from pipeline.vlm.repetition import WINDOW, is_looping
+from pipeline.vlm.qwen3vl.vision import VisionTower
 
 if TYPE_CHECKING:
     import torch
 
-_LOOP_INTERVAL = 16  # Tokens between two looks for a repetition.
 # Most tokens, and pictures' tokens, that one pass computes. A CPU is fastest while they fit into its caches.
 _PASS_TOKENS = {"cpu": 512}
 _MOST_PASS_TOKENS = 8192
@@ -35,10 +36,10 @@ class Output:
         tokens: Token ids, the end token included.
         finished: Whether it ended by itself.
         looping: Whether it was cut because it repeated itself.
-        cached_tokens: Tokens of the prompt that were not computed again.
+        cached_tokens: Tokens of the prompt that were not computed for it.
         first_token_s: Time from the call to the first token [s].
-        prefill_s: Share of the time until the first tokens of its batch [s].
-        decode_s: Share of the time from then on [s].
+        prefill_s: Share of the time that it took to read the prompts [s].
+        decode_s: Share of the time that it took to generate the outputs, after their first tokens [s].
     """
 
     tokens: tuple[int, ...]
@@ -48,21 +49,6 @@ class Output:
     first_token_s: float
     prefill_s: float
     decode_s: float
-
-
-@dataclass(eq=False)
-class _Row:
-    """One output as it grows."""
-
-    prompt: EncodedPrompt
-    tokens: list[int] = field(default_factory=list)
-    forced: list[int] = field(default_factory=list)
-    thinking: bool = False
-    finished: bool = False
-    looping: bool = False
-
-    def is_done(self, limit: int) -> bool:
-        return self.finished or self.looping or len(self.tokens) >= limit
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,56 +106,86 @@ class Engine:
         batch_tokens: int,
     ) -> None:
         self._model = model
-        self._encoder = encoder
         self._sampling = sampling
-        self._end_tokens = frozenset(end_tokens)
-        self._close_thought = list(close_thought)
+        self._endings = Endings(
+            sampling.max_new_tokens, sampling.max_thinking_tokens, frozenset(end_tokens), tuple(close_thought)
+        )
         self._batch_tokens = batch_tokens
-        self._prefixes = PrefixCache(int(cache_bytes * (1 - _FEATURE_SHARE)))
-        self._features = _FeatureCache(int(cache_bytes * _FEATURE_SHARE))
         text = model.config.text_config
         self._shape = text.num_hidden_layers, text.num_key_value_heads, text.head_dim
+        self._token_bytes = 2 * math.prod(self._shape) * model.dtype.itemsize
+        self._cache_tokens = int(cache_bytes * (1 - _FEATURE_SHARE)) // self._token_bytes
+        self._prefixes = PrefixCache(self._cache_tokens)
+        self._pass_tokens = _PASS_TOKENS.get(model.device.type, _MOST_PASS_TOKENS)
+        self._vision = VisionTower(model, encoder, self._pass_tokens, int(cache_bytes * _FEATURE_SHARE))
 
     @property
     def cache_bytes(self) -> int:
         """Memory of what is remembered [bytes]."""
-        return self._prefixes.bytes + self._features.bytes
+        return self._prefixes.tokens * self._token_bytes + self._vision.bytes
 
     def forget(self) -> None:
         """Free what is remembered."""
         self._prefixes.clear()
-        self._features.clear()
+        self._vision.forget()
 
     def answer(self, prompts: Sequence[EncodedPrompt]) -> list[Output]:
-        """Generate one output per prompt, in the same order.
+        """Generate one output per prompt, in the same order. Where that fails, nothing stays remembered.
 
         Raises:
             RuntimeError: If the memory does not suffice.
         """
         import torch
 
+        started = time.perf_counter()
+        keys = [prompt.keys for prompt in prompts]
         outputs: dict[int, Output] = {}
-        with torch.inference_mode():
-            plan = make_plan([prompt.keys for prompt in prompts], self._sampling.max_new_tokens, self._batch_tokens)
-            for index, length in plan.shared:
-                self._remember(prompts[index], length)
-            for batch in plan.batches:
-                outputs.update(zip(batch, self._answer_batch([prompts[index] for index in batch]), strict=True))
+        try:
+            with torch.inference_mode():
+                for one in make_plan(keys, self._sampling.max_new_tokens, self._batch_tokens, self._cache_tokens):
+                    outputs.update(self._answer_round(prompts, one, started))
+        except BaseException:
+            # An interrupt may come while a cache is half changed, and tensors are no use where the memory is full.
+            self.forget()
+            raise
         return [outputs[index] for index in range(len(prompts))]
 
-    def _remember(self, prompt: EncodedPrompt, length: int) -> None:
-        """Compute the prompt's first tokens, where they are not known, and keep them."""
+    def _answer_round(self, prompts: Sequence[EncodedPrompt], plan: Round, started: float) -> dict[int, Output]:
+        """The outputs by prompt. Of a shared beginning, the tokens count for one prompt, and the time for all."""
+        begun = time.perf_counter()
+        computed: Counter[int] = Counter()
+        for index, length in plan.shared:
+            computed[index] += self._remember(prompts[index], length)
+        shared_s = (time.perf_counter() - begun) / sum(map(len, plan.batches))
+        outputs = {}
+        for batch in plan.batches:
+            found = self._answer_batch([prompts[index] for index in batch], started)
+            for index, output in zip(batch, found, strict=True):
+                outputs[index] = replace(
+                    output,
+                    cached_tokens=max(output.cached_tokens - computed[index], 0),
+                    prefill_s=output.prefill_s + shared_s,
+                )
+        return outputs
+
+    def _remember(self, prompt: EncodedPrompt, length: int) -> int:
+        """Compute the prompt's first tokens, as far as they are not known and can be kept, and keep them.
+
+        Returns:
+            Number of tokens that were computed.
+        """
+        length = self._prefixes.fitting(prompt.keys[:length])
         known, segments = self._prefixes.match(prompt.keys[:length])
         if known < length:
             first = self._first_pass([prompt], [segments], [known], end=length)
             self._prefixes.insert(prompt.keys[:length], known, first.store.part(0, known, length))
+        return length - known
 
-    def _answer_batch(self, prompts: list[EncodedPrompt]) -> list[Output]:
+    def _answer_batch(self, prompts: list[EncodedPrompt], started: float) -> list[Output]:
         import torch
 
-        started = time.perf_counter()
-        limit = self._sampling.max_new_tokens
-        rows = [_Row(prompt, thinking=prompt.opens_thought) for prompt in prompts]
+        begun = time.perf_counter()
+        rows = [Row(prompt, self._endings) for prompt in prompts]
         passes = list(self._first_passes(prompts))
         scores = torch.cat([one.scores for one in passes])
         store, mask = self._joined(passes)
@@ -178,9 +194,9 @@ class Engine:
         chooser = TokenChooser(self._sampling, len(rows), scores.device)
         active = list(range(len(rows)))
         self._append(rows, active, scores, chooser)
-        prefill_s = time.perf_counter() - started
+        read = time.perf_counter()
         positions = torch.tensor([prompt.next_position for prompt in prompts], device=scores.device)
-        while remaining := [index for index in active if not rows[index].is_done(limit)]:
+        while remaining := [index for index in active if not rows[index].is_done]:
             # Rows that are done are carried along until half of all are, because dropping them copies the others.
             if 2 * len(remaining) <= len(active):
                 kept = torch.tensor([active.index(index) for index in remaining], device=scores.device)
@@ -194,16 +210,16 @@ class Engine:
             scores = self._pass(self._embed(ids), positions.expand(3, -1)[..., None], mask, store)
             positions = positions + 1
             self._append(rows, active, scores, chooser)
-        total_s = time.perf_counter() - started
+        done = time.perf_counter()
         return [
             Output(
                 tuple(row.tokens),
                 row.finished,
                 row.looping,
                 length,
-                first_token_s=prefill_s,
-                prefill_s=prefill_s / len(rows),
-                decode_s=(total_s - prefill_s) / len(rows),
+                first_token_s=read - started,
+                prefill_s=(read - begun) / len(rows),
+                decode_s=(done - read) / len(rows),
             )
             for row, length in zip(rows, known, strict=True)
         ]
@@ -213,12 +229,11 @@ class Engine:
         group: list[EncodedPrompt] = []
         segments: list[list[torch.Tensor]] = []
         known: list[int] = []
-        most = _PASS_TOKENS.get(self._model.device.type, _MOST_PASS_TOKENS)
         for index, prompt in enumerate(prompts):
             length, parts = self._prefixes.match(prompt.keys[:-1])
             group, segments, known = [*group, prompt], [*segments, parts], [*known, length]
             widest = max(len(member) - length for member, length in zip(group, known, strict=True))
-            if (len(group) + 1) * widest > most or index == len(prompts) - 1:
+            if (len(group) + 1) * widest > self._pass_tokens or index == len(prompts) - 1:
                 done = self._first_pass(group, segments, known)
                 for row, (member, length) in enumerate(zip(group, known, strict=True)):
                     own = done.store.part(row, done.store.length - len(member) + length, done.store.length)
@@ -242,30 +257,12 @@ class Engine:
     def _headroom(self) -> int:
         return min(self._sampling.max_new_tokens, GROWTH)
 
-    def _append(self, rows: list[_Row], active: list[int], scores: torch.Tensor, chooser: TokenChooser) -> None:
+    def _append(self, rows: list[Row], active: list[int], scores: torch.Tensor, chooser: TokenChooser) -> None:
         """Add one token to every row that is not done."""
-        limit = self._sampling.max_new_tokens
         texts = [(rows[index].prompt.tokens, rows[index].tokens) for index in active]
         for index, token in zip(active, chooser.choose(scores, active, texts), strict=True):
-            row = rows[index]
-            if row.is_done(limit):
-                continue
-            row.tokens.append(self._forced(row, token))
-            row.finished = row.tokens[-1] in self._end_tokens
-            if len(row.tokens) % _LOOP_INTERVAL == 0:
-                row.looping = not row.finished and is_looping(row.tokens[-WINDOW:])
-
-    def _forced(self, row: _Row, token: int) -> int:
-        """The token, or the one that ends a reasoning which is longer than it may be."""
-        most = self._sampling.max_thinking_tokens
-        if most is None or not self._close_thought:
-            return token
-        if not row.forced and row.thinking and len(row.tokens) >= most and token != self._close_thought[-1]:
-            row.forced = list(self._close_thought)
-        if row.forced:
-            token = row.forced.pop(0)
-        row.thinking = row.thinking and token != self._close_thought[-1]
-        return token
+            if not rows[index].is_done:
+                rows[index].append(token)
 
     def _first_pass(
         self,
@@ -297,7 +294,7 @@ class Engine:
         visual = {}
         if pictures:
             place = torch.from_numpy(pictured).to(device)
-            features = self._picture_features(pictures)
+            features = self._vision.features(pictures)
             embedded[place] = features[0].to(embedded.dtype)
             visual = {"visual_pos_masks": place, "deepstack_visual_embeds": list(features[1:])}
         mask = None if attended.all() else torch.from_numpy(attended).to(device)
@@ -327,62 +324,3 @@ class Engine:
         store.advance(embedded.shape[1])
         scores: torch.Tensor = self._model.lm_head(hidden[:, -1])
         return scores
-
-    def _picture_features(self, pictures: Sequence[SizedPicture]) -> torch.Tensor:
-        """Embeddings of the pictures' tokens and what the first layers add to them, (1 + depth, tokens, width)."""
-        import torch
-
-        missing = {picture.name: picture for picture in pictures if picture.name not in self._features}
-        found = {picture.name: self._features.get(picture.name) for picture in pictures if picture.name not in missing}
-        if missing:
-            for name, features in zip(missing, self._seen(list(missing.values())), strict=True):
-                found[name] = features
-                self._features.put(name, features)
-        return torch.cat([found[picture.name] for picture in pictures], dim=1)
-
-    def _seen(self, pictures: Sequence[SizedPicture]) -> Iterator[torch.Tensor]:
-        """What the vision tower makes of each picture, as many at a time as one pass should compute."""
-        import torch
-
-        most = _PASS_TOKENS.get(self._model.device.type, _MOST_PASS_TOKENS)
-        start = 0
-        while start < len(pictures):
-            tokens = np.cumsum([self._encoder.tokens_of(picture) for picture in pictures[start:]])
-            stop = start + max(int(np.searchsorted(tokens, most, side="right")), 1)
-            pixels = self._encoder.pixels_of(pictures[start:stop]).to(self._model.device)
-            seen = self._model.model.get_image_features(
-                pixels["pixel_values"], pixels["image_grid_thw"], return_dict=True
-            )
-            for parts in zip(seen.pooler_output, *seen.deepstack_features, strict=True):
-                yield torch.stack(parts)
-            start = stop
-
-
-class _FeatureCache:
-    """The vision tower's output by picture; what was not used for longest is dropped first.
-
-    Args:
-        max_bytes: Most memory that it may take [bytes].
-    """
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._features: OrderedDict[str, torch.Tensor] = OrderedDict()
-        self.bytes = 0
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._features
-
-    def get(self, name: str) -> torch.Tensor:
-        self._features.move_to_end(name)
-        return self._features[name]
-
-    def put(self, name: str, features: torch.Tensor) -> None:
-        self._features[name] = features
-        self.bytes += features.nbytes
-        while self.bytes > self._max_bytes:
-            self.bytes -= self._features.popitem(last=False)[1].nbytes
-
-    def clear(self) -> None:
-        self._features.clear()
-        self.bytes = 0

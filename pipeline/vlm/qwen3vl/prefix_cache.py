@@ -36,10 +36,6 @@ class _Node:
     children: dict[int, _Node] = field(default_factory=dict)
     used: int = 0
 
-    @property
-    def bytes(self) -> int:
-        return 0 if self.values is None else self.values.numel() * self.values.element_size()
-
 
 class PrefixCache:
     """A radix tree over token sequences that holds their keys and values.
@@ -48,19 +44,30 @@ class PrefixCache:
     once. What was not used for longest is dropped first, ends before beginnings. Radix trees for key-value reuse:
     Zheng et al., SGLang, https://arxiv.org/abs/2312.07104.
 
-    A token is a whole number; the caller makes sure that equal numbers mean equal content. Not safe for several
-    threads at once.
+    A token is a whole number; the caller makes sure that equal numbers mean equal content. Consecutive numbers below
+    zero are one piece, such as a picture, of which no part is kept without the rest. Not safe for several threads at
+    once.
 
     Args:
-        max_bytes: Most memory that the values may take [bytes]; 0 keeps nothing.
+        max_tokens: Most tokens that are kept; 0 keeps nothing.
+
+    Attributes:
+        tokens: Tokens that are kept.
     """
 
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
+    def __init__(self, max_tokens: int) -> None:
+        self._max_tokens = max_tokens
         self._root = _Node(np.empty(0, np.int64), None, None)
         self._clock = count(1)
-        self.bytes = 0
-        """Memory that the values take [bytes]."""
+        self.tokens = 0
+
+    def fitting(self, keys: np.ndarray) -> int:
+        """Number of leading tokens that can be kept of a prompt, all others dropped for it."""
+        end = min(len(keys), self._max_tokens)
+        if end < len(keys):
+            while end > 0 and keys[end - 1] < 0 and keys[end] < 0:
+                end -= 1
+        return end
 
     def match(self, keys: np.ndarray) -> tuple[int, list[torch.Tensor]]:
         """The longest beginning that is known.
@@ -86,16 +93,14 @@ class PrefixCache:
         return length, segments
 
     def insert(self, keys: np.ndarray, start: int, values: torch.Tensor) -> None:
-        """Keep the values of a prompt's tokens.
+        """Keep the values of a prompt's tokens, or of as many leading ones as fit.
 
         Args:
             keys: All tokens from the prompt's first, int64 (N,).
             start: First token that ``values`` holds; the tree must know those before it, or nothing is kept.
-            values: (layers, 2, heads, N - start, head_dim); the part that is new is copied.
+            values: (layers, 2, heads, N - start, head_dim); what is new of them is copied.
         """
-        per_token = values[:, :, :, :1].numel() * values.element_size()
-        if per_token * len(keys) > self._max_bytes:
-            return
+        keys = keys[: self.fitting(keys)]
         known, parent, now = 0, self._root, next(self._clock)
         while known < len(keys) and (child := parent.children.get(int(keys[known]))) is not None:
             shared = common_length(child.keys, keys[known:])
@@ -109,13 +114,13 @@ class PrefixCache:
         part = values.narrow(_POSITIONS, known - start, len(keys) - known).clone()
         node = _Node(keys[known:].copy(), part, parent, used=now)
         parent.children[int(keys[known])] = node
-        self.bytes += node.bytes
+        self.tokens += len(node.keys)
         self._shrink()
 
     def clear(self) -> None:
         """Forget everything."""
         self._root.children.clear()
-        self.bytes = 0
+        self.tokens = 0
 
     def _split(self, node: _Node, length: int) -> _Node:
         """Cut a node in two and return its beginning, which takes its place."""
@@ -131,11 +136,11 @@ class PrefixCache:
         return first
 
     def _shrink(self) -> None:
-        while self.bytes > self._max_bytes:
+        while self.tokens > self._max_tokens:
             oldest = min(self._leaves(self._root), key=lambda node: node.used)
             assert oldest.parent is not None
             del oldest.parent.children[int(oldest.keys[0])]
-            self.bytes -= oldest.bytes
+            self.tokens -= len(oldest.keys)
 
     def _leaves(self, node: _Node) -> Iterator[_Node]:
         waiting = list(node.children.values())

@@ -7,9 +7,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ConfigError
+from pipeline.vlm.ranges import check_number, check_whole
 
 if TYPE_CHECKING:
     import torch
+
+_LARGEST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -42,21 +45,24 @@ class Sampling:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        if self.max_new_tokens < 1:
-            raise ConfigError(f"vlm.max_new_tokens must be at least 1, not {self.max_new_tokens}.")
-        if self.max_thinking_tokens is not None and not 0 <= self.max_thinking_tokens < self.max_new_tokens:
-            raise ConfigError(
-                f"vlm.max_thinking_tokens must lie between 0 and vlm.max_new_tokens ({self.max_new_tokens}), not "
-                f"{self.max_thinking_tokens}: the answer needs room after the reasoning."
-            )
-        if self.temperature < 0:
-            raise ConfigError(f"vlm.temperature must not be negative: {self.temperature:g}; 0 is greedy decoding.")
+        check_whole("vlm.max_new_tokens", self.max_new_tokens, 1)
+        if self.max_thinking_tokens is not None:
+            check_whole("vlm.max_thinking_tokens", self.max_thinking_tokens, 0)
+            if self.max_thinking_tokens >= self.max_new_tokens:
+                raise ConfigError(
+                    f"vlm.max_thinking_tokens must be below vlm.max_new_tokens ({self.max_new_tokens}), not "
+                    f"{self.max_thinking_tokens}: the answer needs room after the reasoning."
+                )
+        check_number("vlm.temperature", self.temperature)
+        check_number("vlm.top_p", self.top_p)
         if not 0 < self.top_p <= 1:
-            raise ConfigError(f"vlm.top_p must lie between 0 and 1, not {self.top_p:g}.")
-        if self.top_k < 0:
-            raise ConfigError(f"vlm.top_k must not be negative: {self.top_k}; 0 draws from all tokens.")
-        if self.repetition_penalty <= 0:
-            raise ConfigError(f"vlm.repetition_penalty must be positive, not {self.repetition_penalty:g}.")
+            raise ConfigError(f"vlm.top_p must be above 0 and at most 1, not {self.top_p:g}.")
+        check_whole("vlm.top_k", self.top_k, 0)
+        check_number("vlm.repetition_penalty", self.repetition_penalty)
+        if self.repetition_penalty == 0:
+            raise ConfigError("vlm.repetition_penalty must be above 0; 1 is none.")
+        check_number("vlm.presence_penalty", self.presence_penalty, None)
+        check_whole("vlm.seed", self.seed, 0, _LARGEST_SEED)
 
     @property
     def is_greedy(self) -> bool:
@@ -71,7 +77,7 @@ class Sampling:
 
 
 class TokenChooser:
-    """Chooses the next token of one output after another's rules would not change it: each row stands for itself.
+    """Chooses the next tokens of several outputs, each as if it were alone.
 
     Args:
         sampling: The settings.

@@ -1,48 +1,53 @@
-"""The plain path of transformers, which the engine must equal."""
+"""Checkpoints, and what transformers itself makes of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from PIL import Image
-
-from pipeline.vlm.base import ImagePart, Request
-
-NEW_TOKENS = 16
+from vlm.qwen3vl.reference import Plain, loaded, plain_path
 
 
 @pytest.fixture(scope="session")
 def checkpoint(tiny_qwen3vl: Path) -> tuple[Any, Any]:
     """Model and processor as transformers loads them, set to greedy decoding."""
-    from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig
-
-    model = AutoModelForImageTextToText.from_pretrained(tiny_qwen3vl, dtype="float32").eval()
-    given = model.generation_config
-    model.generation_config = GenerationConfig(eos_token_id=given.eos_token_id, pad_token_id=given.pad_token_id)
-    return model, AutoProcessor.from_pretrained(tiny_qwen3vl)
+    return loaded(tiny_qwen3vl)
 
 
 @pytest.fixture(scope="session")
-def plain(checkpoint: tuple[Any, Any]) -> Callable[..., str]:
+def plain(checkpoint: tuple[Any, Any]) -> Plain:
     """The answer of transformers' own ``generate`` to one request alone, as text."""
-    model, processor = checkpoint
+    return plain_path(*checkpoint)
 
-    def generate(request: Request, **settings: Any) -> str:
-        content = [
-            {"type": "image"} if isinstance(part, ImagePart) else {"type": "text", "text": part.text}
-            for part in request.parts
-        ]
-        text = processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
-        pictures = [Image.fromarray(rgb) for rgb in request.images]
-        inputs = processor(text=[text], images=pictures or None, do_resize=False, return_tensors="pt")
-        options = {"max_new_tokens": NEW_TOKENS, "do_sample": False, **settings}
-        with torch.inference_mode():
-            output = model.generate(**inputs, **options)
-        answer: str = processor.tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
-        return answer
 
-    return generate
+@pytest.fixture(scope="session")
+def tiny_mixture(tiny_qwen3vl: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``tiny_qwen3vl`` with four experts in each layer, as the A3B and A22B checkpoints have them."""
+    from transformers import AutoConfig, AutoProcessor, GenerationConfig, Qwen3VLMoeConfig
+    from transformers import Qwen3VLMoeForConditionalGeneration as Mixture
+
+    dense = AutoConfig.from_pretrained(tiny_qwen3vl).to_dict()
+    experts = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 64, "decoder_sparse_step": 1}
+    kept = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
+            "num_key_value_heads", "head_dim", "rope_parameters")  # fmt: skip
+    tokens = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
+    config = Qwen3VLMoeConfig(
+        text_config={**{name: dense["text_config"][name] for name in kept}, **experts},
+        vision_config={name: value for name, value in dense["vision_config"].items() if name != "model_type"},
+        **{name: dense[name] for name in tokens},
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = Mixture(config)
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                # Each expert is a matrix of its own.
+                for matrix in parameter.data.flatten(0, -3) if parameter.ndim == 3 else [parameter.data.flatten(1)]:
+                    torch.nn.init.xavier_normal_(matrix, gain=2)
+    model.generation_config = GenerationConfig.from_pretrained(tiny_qwen3vl)
+    folder = tmp_path_factory.mktemp("mixture") / "tiny"
+    model.save_pretrained(folder)
+    AutoProcessor.from_pretrained(tiny_qwen3vl).save_pretrained(folder)
+    return folder

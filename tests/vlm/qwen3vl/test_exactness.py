@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from collections.abc import Callable
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,19 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 from vlm.asking import about, noise
+from vlm.qwen3vl.reference import NEW_TOKENS, Plain, loaded, plain_path
 
 from pipeline.errors import GenerationError
 from pipeline.vlm.base import Generation, ImagePart, Request, Step, TextPart
 from pipeline.vlm.qwen3vl import Qwen3VL
+from pipeline.vlm.qwen3vl.engine import Engine
+from pipeline.vlm.qwen3vl.prefix_cache import _Node
 
-NEW_TOKENS = 16
 QUESTIONS = [f"Is the {thing} {relation} the {other}?" for thing, relation, other in (
     ("cup", "left of", "box"), ("box", "behind", "cup"), ("lamp", "nearer than", "chair"), ("chair", "above", "lamp"),
     ("door", "larger than", "shelf"), ("shelf", "on", "door"), ("sign", "touching", "wall"), ("wall", "below", "sign"),
     ("cat", "in front of", "dog"), ("dog", "taller than", "cat"), ("tree", "right of", "car"), ("car", "near", "tree"),
 )]  # fmt: skip
-
-Plain = Callable[..., str]
 
 
 def engine(folder: Path, **settings: Any) -> Qwen3VL:
@@ -90,7 +91,7 @@ def test_a_picture_of_equal_pixels_in_another_size_is_another_picture(tiny_qwen3
     assert tokens[2].text == tokens[0].text
 
 
-@pytest.mark.parametrize("cache_mb", [0, 64])
+@pytest.mark.parametrize("cache_mb", [0, 0.03, 0.1, 64])
 @pytest.mark.parametrize("batch_tokens", [1, 300, 100_000])
 def test_a_batch_gives_every_answer_as_it_would_be_alone_in_the_order_asked(
     tiny_qwen3vl: Path, plain: Plain, cache_mb: float, batch_tokens: int
@@ -148,6 +149,15 @@ def test_attention_kernels_agree(tiny_qwen3vl: Path, plain: Plain) -> None:
     assert texts(model.generate_all(requests)) == [plain(request) for request in requests]
 
 
+def test_a_mixture_of_experts_answers_as_on_the_plain_path(tiny_mixture: Path) -> None:
+    plain = plain_path(*loaded(tiny_mixture))
+    scenes = [[noise(51)], [noise(52, 64, 32), noise(53, 32, 128)], []]
+    requests = [about(scenes[number % 3], question) for number, question in enumerate(QUESTIONS)]
+    expected = [plain(request) for request in requests]
+    assert texts(engine(tiny_mixture).generate_all(requests)) == expected
+    assert len(set(expected)) > 8
+
+
 def test_a_repetition_penalty_is_that_of_transformers(tiny_qwen3vl: Path, plain: Plain) -> None:
     model = engine(tiny_qwen3vl, repetition_penalty=1.5)
     requests = [about([noise(43)], question) for question in QUESTIONS[:3]]
@@ -186,6 +196,82 @@ def test_memory_of_remembered_beginnings_is_bounded_and_told(tiny_qwen3vl: Path,
         assert generation.text == plain(request)
     assert 0 < max(sizes) <= 0.125
     assert engine(tiny_qwen3vl, cache_mb=0).generate(request).timings["prefix_cache_mb"] == 0
+
+
+def test_of_a_scene_that_is_too_large_to_be_remembered_the_first_pictures_are(tiny_qwen3vl: Path, plain: Plain) -> None:
+    pictures = [noise(300 + number) for number in range(8)]
+    requests = [about(pictures, question) for question in QUESTIONS[:4]]
+    # 512 bytes a token: 60 tokens, which are the first pictures.
+    model = engine(tiny_qwen3vl, cache_mb=0.034)
+    outcomes = [model.generate(requests[0]), *model.generate_all(requests[1:])]
+    assert texts(outcomes) == [plain(request) for request in requests]
+    assert [generation.cached_tokens > 40 for generation in outcomes] == [False, True, True, True]
+
+
+@pytest.mark.parametrize("cache_mb", [0, 0.034, 64])
+def test_what_a_batch_shares_is_computed_and_counted_once(
+    tiny_qwen3vl: Path, monkeypatch: pytest.MonkeyPatch, cache_mb: float
+) -> None:
+    computed = 0
+    first_pass = Engine._first_pass
+
+    def counting(*args: Any, **rest: Any) -> Any:
+        nonlocal computed
+        done = first_pass(*args, **rest)
+        computed += sum(done.own)
+        return done
+
+    monkeypatch.setattr(Engine, "_first_pass", counting)
+    scenes = [[noise(310 + scene), noise(320)] for scene in range(3)]
+    requests = [about(scenes[number % 3], question) for number, question in enumerate(QUESTIONS)]
+    outcomes = engine(tiny_qwen3vl, cache_mb=cache_mb).generate_all(requests)
+    prompts = sum(generation.prompt_tokens for generation in outcomes)
+    assert computed == prompts - sum(generation.cached_tokens for generation in outcomes)
+    assert computed < prompts or cache_mb == 0
+    if cache_mb == 64:
+        assert computed < prompts / 2
+
+
+def test_the_seconds_of_a_batch_sum_up_to_its_time(tiny_qwen3vl: Path) -> None:
+    model = engine(tiny_qwen3vl, cache_mb=0.1, batch_tokens=500)
+    model.generate(about([], "Where?"))
+    requests = [about([noise(330 + number % 3, 256, 256)] * 6, question) for number, question in enumerate(QUESTIONS)]
+    started = time.perf_counter()
+    outcomes = model.generate_all(requests)
+    passed = time.perf_counter() - started
+    assert 0.9 * passed < sum(generation.seconds for generation in outcomes) <= passed
+    for generation in outcomes:
+        parts = [generation.timings[name] for name in ("prepare_s", "prefill_s", "decode_s")]
+        assert generation.seconds == pytest.approx(sum(parts))
+        assert generation.timings["first_token_s"] < passed
+        assert generation.cached_tokens < generation.prompt_tokens
+
+
+@pytest.mark.parametrize("calls", [1, 2, 5, 9])
+def test_an_interrupt_leaves_no_wrong_state_behind(
+    tiny_qwen3vl: Path, plain: Plain, monkeypatch: pytest.MonkeyPatch, calls: int
+) -> None:
+    model = engine(tiny_qwen3vl)
+    requests = [about([noise(340 + number % 2)], question) for number, question in enumerate(QUESTIONS[:6])]
+    model.generate(requests[0])
+    left = calls
+
+    def interrupted(node: Any, *args: Any, **rest: Any) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise KeyboardInterrupt
+        plain_init(node, *args, **rest)
+
+    plain_init = _Node.__init__
+    with monkeypatch.context() as patch:
+        # Nodes are made in the middle of every change of the tree.
+        patch.setattr(_Node, "__init__", interrupted)
+        with suppress(KeyboardInterrupt):
+            model.generate_all(requests)
+            pytest.fail("nothing was interrupted")
+    assert model._loaded[0].cache_bytes == 0
+    assert texts(model.generate_all(requests)) == [plain(request) for request in requests]
 
 
 def test_a_recheck_reuses_the_whole_first_prompt(model: Qwen3VL) -> None:

@@ -8,8 +8,6 @@ from hypothesis import strategies as st
 
 from pipeline.vlm.qwen3vl.prefix_cache import PrefixCache, common_length
 
-TOKEN_BYTES = 2 * 2 * 3 * 4 * 4  # Two layers, keys and values, three heads, four numbers of four bytes.
-
 
 def values_of(keys: np.ndarray) -> torch.Tensor:
     """Values that name their token and everything before it, (2, 2, 3, N, 4)."""
@@ -42,7 +40,7 @@ prompts = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=12), min_siz
 def test_what_is_found_belongs_to_the_very_same_beginning_and_memory_stays_bounded(
     script: list[list[int]], capacity: int
 ) -> None:
-    cache = PrefixCache(capacity * TOKEN_BYTES)
+    cache = PrefixCache(capacity)
     seen: list[np.ndarray] = []
     for numbers in script:
         keys = tokens(*numbers)
@@ -52,21 +50,20 @@ def test_what_is_found_belongs_to_the_very_same_beginning_and_memory_stays_bound
             assert found.shape[3] == max((common_length(keys, other) for other in seen), default=0)
         remember(cache, keys)
         seen.append(keys)
-        assert 0 <= cache.bytes <= capacity * TOKEN_BYTES
-        if len(keys) <= capacity:
-            assert matched(cache, keys).shape[3] == len(keys), "what was just used is not dropped"
+        assert 0 <= cache.tokens <= capacity
+        assert matched(cache, keys).shape[3] == min(len(keys), capacity), "what was just used is not dropped"
 
 
 def test_a_shared_beginning_is_held_once() -> None:
-    cache = PrefixCache(1000 * TOKEN_BYTES)
+    cache = PrefixCache(1000)
     remember(cache, tokens(1, 2, 3, 4, 5, 6))
     remember(cache, tokens(1, 2, 3, 4, 7, 8))
     remember(cache, tokens(1, 2, 3, 4))
-    assert cache.bytes == 8 * TOKEN_BYTES
+    assert cache.tokens == 8
 
 
 def test_what_was_not_used_for_longest_is_dropped_first() -> None:
-    cache = PrefixCache(6 * TOKEN_BYTES)
+    cache = PrefixCache(6)
     for keys in (tokens(1, 1, 1), tokens(2, 2, 2)):
         remember(cache, keys)
     cache.match(tokens(1, 1, 1))
@@ -75,7 +72,7 @@ def test_what_was_not_used_for_longest_is_dropped_first() -> None:
 
 
 def test_ends_are_dropped_before_the_beginning_that_others_need() -> None:
-    cache = PrefixCache(8 * TOKEN_BYTES)
+    cache = PrefixCache(8)
     for last in range(5):
         remember(cache, tokens(9, 9, 9, 9, last, last))
     assert cache.match(tokens(9, 9, 9, 9, 7))[0] == 4
@@ -84,7 +81,7 @@ def test_ends_are_dropped_before_the_beginning_that_others_need() -> None:
 
 
 def test_the_memory_of_a_dropped_end_is_really_freed() -> None:
-    cache = PrefixCache(100 * TOKEN_BYTES)
+    cache = PrefixCache(100)
     remember(cache, tokens(1, 2, 3, 4))
     remember(cache, tokens(1, 2, 5, 6))
     _, segments = cache.match(tokens(1, 2, 3, 4))
@@ -92,17 +89,27 @@ def test_the_memory_of_a_dropped_end_is_really_freed() -> None:
 
 
 def test_values_without_their_beginning_are_not_kept() -> None:
-    cache = PrefixCache(100 * TOKEN_BYTES)
+    cache = PrefixCache(100)
     keys = tokens(1, 2, 3, 4)
     cache.insert(keys, 2, values_of(keys)[:, :, :, 2:])
-    assert cache.bytes == 0
+    assert cache.tokens == 0
+
+
+@pytest.mark.parametrize("capacity, kept", [(1, 1), (2, 1), (3, 1), (4, 4), (5, 5), (6, 5), (7, 7), (9, 8)])
+def test_of_a_prompt_that_is_too_long_the_beginning_is_kept_up_to_a_whole_picture(capacity: int, kept: int) -> None:
+    cache = PrefixCache(capacity)
+    keys = tokens(1, -7, -7, -7, 2, -8, -8, 3)
+    assert cache.fitting(keys) == kept
+    remember(cache, keys)
+    assert matched(cache, keys).shape[3] == cache.tokens == kept
+    assert remember(cache, tokens(*keys[:-1], 4)) == min(kept, 7), "it stays for the next"
 
 
 def test_clearing_forgets_everything() -> None:
-    cache = PrefixCache(100 * TOKEN_BYTES)
+    cache = PrefixCache(100)
     remember(cache, tokens(1, 2, 3))
     cache.clear()
-    assert (cache.bytes, cache.match(tokens(1, 2, 3))[0]) == (0, 0)
+    assert (cache.tokens, cache.match(tokens(1, 2, 3))[0]) == (0, 0)
 
 
 @pytest.mark.parametrize(

@@ -299,6 +299,62 @@ def test_the_resolution_is_lowered_by_itself_and_the_result_says_so(
         kept.generate(ask("Where?", (256, 256)))
 
 
+def test_pictures_that_a_budget_reduced_already_are_reduced_further(
+    tiny_qwen3vl: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = Qwen3VL(str(tiny_qwen3vl), max_new_tokens=4, **SMALL)  # type: ignore[arg-type]
+    tried = ShortOfMemory(monkeypatch, 35, OUT_OF_MEMORY[0]).tried
+    picture = ImagePart(np.full((256, 256, 3), 90, np.uint8), max_pixels=32 * 1024)
+    generation = model.generate(Request((picture, TextPart("Where?")), "item", "Where?"))
+    assert tried[0][0] - tried[1][0] == 25 - 16
+    assert generation.settings["max_pixels"] == 16 * 1024
+
+
+def test_what_is_remembered_is_given_up_before_the_resolution(
+    tiny_qwen3vl: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = Qwen3VL(str(tiny_qwen3vl), max_new_tokens=4, **SMALL)  # type: ignore[arg-type]
+    request = ask("Where?", (256, 256))
+    expected = model.generate(request)
+    answer = Engine.answer
+
+    def full(engine: Engine, prompts: Any) -> Any:
+        if engine.cache_bytes:
+            raise OUT_OF_MEMORY[0]
+        return answer(engine, prompts)
+
+    monkeypatch.setattr(Engine, "answer", full)
+    generation = model.generate(request)
+    assert generation.text == expected.text
+    assert generation.settings == expected.settings
+    assert generation.cached_tokens == 0
+
+
+def test_memory_that_runs_out_within_the_model_leaves_nothing_remembered(
+    tiny_qwen3vl: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = Qwen3VL(str(tiny_qwen3vl), max_new_tokens=4, lower_resolution=False, **SMALL)  # type: ignore[arg-type]
+    requests = [ask(f"Where is {number}?", (64, 64)) for number in range(4)]
+    expected = [model.generate(request).text for request in requests]
+    engine, _ = model._loaded
+    forward = Engine._pass
+
+    def limited(engine: Engine, embedded: Any, *args: Any, **rest: Any) -> Any:
+        if embedded.shape[0] > 1:
+            raise OUT_OF_MEMORY[0]
+        return forward(engine, embedded, *args, **rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Engine, "_pass", limited)
+        outcomes = model.generate_all(requests)
+        assert [outcome.text for outcome in outcomes] == expected  # type: ignore[union-attr]
+        patch.setattr(Engine, "_pass", lambda *args, **rest: (_ for _ in ()).throw(ValueError("broken")))
+        with pytest.raises(ValueError, match="broken"):
+            model.generate_all(requests)
+        assert engine.cache_bytes == 0
+    assert [model.generate(request).text for request in requests] == expected
+
+
 def test_a_batch_that_does_not_fit_is_answered_in_halves(tiny_qwen3vl: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = Qwen3VL(str(tiny_qwen3vl), max_new_tokens=4, lower_resolution=False, **SMALL)  # type: ignore[arg-type]
     requests = [ask(f"Where is {number}?", (64, 64)) for number in range(4)] + [ask("Where?", (256, 256))]
@@ -337,6 +393,26 @@ def test_a_folder_of_another_kind_of_model_is_refused(tiny_qwen3vl: Path, tmp_pa
         ({"cache_mb": -1}, "cache_mb"),
         ({"batch_tokens": 0}, "batch_tokens"),
         ({"quantization": "2bit"}, "quantization"),
+        ({"model": None}, "vlm.model"),
+        ({"model": ""}, "vlm.model"),
+        ({"attn_implementation": 1}, "attn_implementation"),
+        ({"max_new_tokens": 1.5}, "max_new_tokens must be a whole number >= 1, not 1.5"),
+        ({"max_new_tokens": None}, "max_new_tokens"),
+        ({"max_thinking_tokens": 2.5}, "max_thinking_tokens"),
+        ({"max_thinking_tokens": True}, "max_thinking_tokens"),
+        ({"temperature": None}, "temperature"),
+        ({"temperature": float("nan")}, "temperature must be a number >= 0, not nan"),
+        ({"top_p": float("nan")}, "top_p"),
+        ({"top_k": 1.5}, "top_k"),
+        ({"repetition_penalty": float("inf")}, "repetition_penalty"),
+        ({"presence_penalty": None}, "presence_penalty must be a number, not None"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 2**63}, f"seed must be a whole number from 0 to {2**63 - 1}"),
+        ({"min_pixels": 1.5}, "min_pixels"),
+        ({"max_pixels": None}, "max_pixels"),
+        ({"cache_mb": float("inf")}, "cache_mb"),
+        ({"cache_mb": None}, "cache_mb"),
+        ({"batch_tokens": 1.5}, "batch_tokens"),
     ],
 )
 def test_a_setting_out_of_range_is_refused(settings: dict[str, Any], key: str) -> None:
