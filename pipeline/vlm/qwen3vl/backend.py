@@ -80,7 +80,7 @@ class Qwen3VL(VisionLanguageModel):
         min_pixels: int = 65_536,
         max_pixels: int = 1_048_576,
         lower_resolution: bool = True,
-        cache_mb: float = 1024,
+        cache_mb: float = 2048,
         batch_tokens: int = 8192,
         attn_implementation: str | None = None,
         quantization: str | None = None,
@@ -234,10 +234,9 @@ class Qwen3VL(VisionLanguageModel):
             tried += f", and with max_pixels={max_pixels}"
         return {
             index: GenerationError(
-                f"The memory does not suffice for item {request.item_id} with {len(request.pictures)} picture"
-                f"{'s' * (len(request.pictures) != 1)} (tried: {tried}): lower vlm.max_pixels (now "
-                f"{self._max_pixels}), query.budget.tokens or vlm.max_new_tokens (now {self._sampling.max_new_tokens}), or give fewer "
-                "frames or a smaller model."
+                f"The memory does not suffice for item {request.item_id} and its {len(request.pictures)} picture(s) "
+                f"(tried: {tried}): lower vlm.max_pixels (now {self._max_pixels}), query.budget.tokens or "
+                f"vlm.max_new_tokens (now {self._sampling.max_new_tokens}), or give fewer frames or a smaller model."
             )
         }
 

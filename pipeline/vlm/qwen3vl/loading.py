@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import ConfigError, DependencyError, ModelUnavailableError
+from pipeline.errors import ConfigError, DependencyError, ModelUnavailableError, TheodoliteError
 from pipeline.hub import ModelLocation
 from pipeline.torchvision_fix import ensure_torchvision
 
@@ -59,13 +59,14 @@ def load(
 
     name, revision = location.path_or_name, location.hub_revision
     try:
-        kind = AutoConfig.from_pretrained(name, revision=revision).model_type
-        if kind not in _MODEL_TYPES:
+        config = AutoConfig.from_pretrained(name, revision=revision)
+        if config.model_type not in _MODEL_TYPES:
             raise ModelUnavailableError(
-                f"The model {location.name} cannot be loaded as Qwen3-VL, because its type is {kind!r}; choose a "
-                "Qwen3-VL checkpoint, or serve this one and ask it with vlm=openai."
+                f"The model {location.name} cannot be loaded as Qwen3-VL, because its type is {config.model_type!r}; "
+                "choose a Qwen3-VL checkpoint, or serve this one and ask it with vlm=openai."
             )
         processor = AutoProcessor.from_pretrained(name, revision=revision)
+        _check_processor(processor, config.image_token_id)
         model = AutoModelForImageTextToText.from_pretrained(
             name,
             revision=revision,
@@ -74,7 +75,9 @@ def load(
             device_map=str(device),
             quantization_config=None if quantization is None else _quantization_config(quantization, dtype),
         ).eval()
-    except (OSError, ValueError, ImportError, RuntimeError) as error:
+    except TheodoliteError:
+        raise
+    except Exception as error:  # Files that are broken raise whatever their readers do.
         reason = " ".join(str(error).split())
         raise ModelUnavailableError(
             f"The model {location.name} cannot be loaded as a vision-language model: {reason[:300]}"
@@ -98,6 +101,17 @@ def close_thought(processor: Any) -> list[int]:
     if close is None or close == tokenizer.unk_token_id:
         return []
     return [*tokenizer.encode("\n", add_special_tokens=False), close]
+
+
+def _check_processor(processor: Any, picture_token: int) -> None:
+    """Make sure that pictures and texts become tokens that the model knows; without all its files they do not."""
+    content = [{"type": "image"}, {"type": "text", "text": "Where?"}]
+    prompt = processor.apply_chat_template(
+        [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
+    )
+    tokens = processor.tokenizer(prompt)["input_ids"]
+    if tokens.count(picture_token) != 1 or "Where?" not in processor.tokenizer.decode(tokens):
+        raise ValueError("Its tokenizer or chat template is incomplete, or belongs to another model.")
 
 
 def _flatten_patch_convolution(model: Any) -> None:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 from vlm.asking import about, noise
 
-from pipeline.errors import DependencyError
+from pipeline.errors import DependencyError, ModelUnavailableError
 from pipeline.vlm.qwen3vl import Qwen3VL
 
 SMALL = {"device": "cpu", "min_pixels": 1024, "max_new_tokens": 8}
@@ -31,3 +32,27 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
     model = Qwen3VL(str(tiny_qwen3vl), quantization="bnb_8bit", **SMALL)  # type: ignore[arg-type]
     with pytest.raises(DependencyError, match="pip install bitsandbytes"):
         model.generate(about([], "Where?"))
+
+
+@pytest.mark.parametrize(
+    "name, content",
+    [
+        ("model.safetensors", b"cut off"),
+        ("tokenizer.json", b"{"),
+        ("tokenizer.json", None),
+        ("processor_config.json", None),
+        ("chat_template.jinja", None),
+        ("chat_template.jinja", b"{% if %}"),
+        ("chat_template.jinja", b"no pictures"),
+        ("config.json", b"{}"),
+    ],
+)
+def test_an_incomplete_download_stops_the_run_with_one_error(
+    tiny_qwen3vl: Path, tmp_path: Path, name: str, content: bytes | None
+) -> None:
+    folder = shutil.copytree(tiny_qwen3vl, tmp_path / "incomplete")
+    (folder / name).unlink()
+    if content is not None:
+        (folder / name).write_bytes(content)
+    with pytest.raises(ModelUnavailableError, match="incomplete cannot be loaded"):
+        Qwen3VL(str(folder), **SMALL).generate(about([], "Where?"))  # type: ignore[arg-type]

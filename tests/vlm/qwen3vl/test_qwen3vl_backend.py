@@ -136,7 +136,7 @@ def test_the_generation_is_fully_described(model: Qwen3VL, tiny_qwen3vl: Path) -
         "dtype": "float32",
         "attn_implementation": None,
         "quantization": None,
-        "cache_mb": 1024,
+        "cache_mb": 2048,
         "batch_tokens": 8192,
         "lower_resolution": True,
     }
