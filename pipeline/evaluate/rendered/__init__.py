@@ -1,0 +1,1 @@
+"""Rendered scenes whose geometry is known exactly, and simulated errors of their depth."""
