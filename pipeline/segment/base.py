@@ -1,0 +1,40 @@
+"""The protocol of segmenters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from pipeline.records import Frame, Region
+
+
+class Segmenter(Protocol):
+    """Finds which pixels of a box are its object."""
+
+    @property
+    def identity(self) -> str | None:
+        """Name, model and settings: everything besides frame and box that a mask depends on.
+
+        None where keeping the output gains nothing.
+        """
+        ...
+
+    def masks(self, frame: Frame, regions: Sequence[Region]) -> list[np.ndarray | None]:
+        """One mask per region of a frame, in the same order.
+
+        A region's mask depends on the frame and on the region's own box alone.
+
+        Args:
+            frame: The frame.
+            regions: Regions of it that have a box with an area.
+
+        Returns:
+            bool (H, W) of the frame's size, or None where no mask can be had that deserves trust.
+
+        Raises:
+            ModelUnavailableError: If the model is neither on disk nor reachable.
+            ConfigError: If this machine cannot run the segmenter as it is configured.
+        """
+        ...
