@@ -27,6 +27,7 @@ _LEAST_MARGIN_PX = 8
 # A mask that leaves out less than this of its box has found no background, and says no more than the box.
 _FULL_SHARE = 0.98
 _SEED = 0
+_NO_RECTANGLE = (0, 0, 1, 1)  # Not looked at where the labels are given.
 
 
 class GrabCutSegmenter:
@@ -47,7 +48,7 @@ class GrabCutSegmenter:
     def __init__(
         self,
         iterations: int = 5,
-        max_side_px: int = 256,
+        max_side_px: int = 160,
         margin_share: float = 0.25,
         grow_px: float = 3.0,
         least_share: float = 0.05,
@@ -105,7 +106,7 @@ class GrabCutSegmenter:
         cv2.setRNGSeed(_SEED)
         models = np.zeros((2, 1, 65))
         try:
-            cv2.grabCut(picture, labels, None, models[0], models[1], self.iterations, cv2.GC_INIT_WITH_MASK)
+            cv2.grabCut(picture, labels, _NO_RECTANGLE, models[0], models[1], self.iterations, cv2.GC_INIT_WITH_MASK)
         except cv2.error as error:
             logger.debug("GrabCut gives no mask for the box %s: %s", box_px, error)
             return None

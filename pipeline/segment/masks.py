@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from pipeline.errors import ConfigError
-from pipeline.geometry.regions import box_window, boxes_gap, boxes_iou, mask_box
+from pipeline.geometry.regions import Window, box_window, mask_box
 from pipeline.records import Box, Origin, Region
 
 # Smaller pieces than this share of the largest one are specks, not parts of an object behind an occluder.
@@ -106,39 +106,59 @@ def confused(regions: Sequence[Region], made: Collection[int]) -> set[int]:
     Returns:
         Indices, all of them in ``made``.
     """
-    with_mask = [
-        index for index, region in enumerate(regions) if region.mask is not None and region.origin is not Origin.OCR
-    ]
+    extents = {
+        index: _Extent.of(region)
+        for index, region in enumerate(regions)
+        if region.mask is not None and region.mask.any() and region.origin is not Origin.OCR
+    }
     dropped: set[int] = set()
-    for first, second in combinations(with_mask, 2):
-        if not _same_mask(regions[first], regions[second]):
+    for first, second in combinations(extents, 2):
+        one, other = extents[first], extents[second]
+        if regions[first].frame != regions[second].frame or one.iou(other) <= _SAME_IOU:
             continue
-        fill_first, fill_second = _fill(regions[first]), _fill(regions[second])
-        if fill_first < fill_second + _BETTER_FILL:
+        if one.fill < other.fill + _BETTER_FILL:
             dropped.add(first)
-        if fill_second < fill_first + _BETTER_FILL:
+        if other.fill < one.fill + _BETTER_FILL:
             dropped.add(second)
     return dropped & set(made)
 
 
-def _same_mask(first: Region, second: Region) -> bool:
-    """Whether the masks of two regions of one frame nearly coincide."""
-    if first.frame != second.frame or boxes_gap(first.box_px, second.box_px) >= 0:
-        return False
-    assert first.mask is not None and second.mask is not None
-    boxes = mask_box(first.mask), mask_box(second.mask)
-    if first.mask.shape != second.mask.shape or boxes[0] is None or boxes[1] is None:
-        return False
-    # Masks cannot overlap by more than s if their boxes overlap by less than s/2 and are filled by half or more;
-    # thinner ones are rare, so the boxes only rule out what does not touch.
-    if boxes_iou(boxes[0], boxes[1]) == 0:
-        return False
-    union = np.count_nonzero(first.mask | second.mask)
-    return bool(np.count_nonzero(first.mask & second.mask) > _SAME_IOU * union)
+@dataclass(frozen=True, eq=False)
+class _Extent:
+    """Where a mask that is not empty lies.
 
+    Args:
+        mask: bool (H, W).
+        window: The tight window around it.
+        area: Its number of pixels.
+        fill: Share of the region's box that it fills.
+    """
 
-def _fill(region: Region) -> float:
-    """Share of its box that a region's mask fills."""
-    assert region.mask is not None
-    height, width = box_window(region.box_px, region.mask.shape).shape
-    return float(np.count_nonzero(region.mask)) / max(height * width, 1)
+    mask: np.ndarray
+    window: Window
+    area: int
+    fill: float
+
+    @classmethod
+    def of(cls, region: Region) -> _Extent:
+        """Measure a region's mask."""
+        mask, tight = region.mask, None if region.mask is None else mask_box(region.mask)
+        assert mask is not None and tight is not None
+        height, width = box_window(region.box_px, mask.shape).shape
+        area = int(np.count_nonzero(mask))
+        return cls(mask, box_window(tight, mask.shape), area, area / max(height * width, 1))
+
+    def iou(self, other: _Extent) -> float:
+        """Intersection over union of two masks, 0 where their sizes differ."""
+        if self.mask.shape != other.mask.shape:
+            return 0.0
+        common = Window(
+            max(self.window.top, other.window.top),
+            min(self.window.bottom, other.window.bottom),
+            max(self.window.left, other.window.left),
+            min(self.window.right, other.window.right),
+        )
+        if 0 in common.shape:
+            return 0.0
+        shared = int(np.count_nonzero(self.mask[common.slices] & other.mask[common.slices]))
+        return shared / (self.area + other.area - shared)
