@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from pipeline.camera import CameraSource
 from pipeline.errors import ConfigError
-from pipeline.records import DepthKind, DepthMap, ScaleSource
+from pipeline.noise import NoiseModels
+from pipeline.records import DepthKind, DepthMap, Origin, Region, ScaleSource
 
 
 @dataclass(frozen=True)
@@ -16,32 +17,25 @@ class ErrorBudget:
     """Standard deviations of everything that a verdict rests on.
 
     Args:
-        sensor_relative: Error of sensor depth, as a fraction of z.
-        sensor_quadratic_per_m: Error of sensor depth that grows with z squared [1/m].
-        relative: Error of a network's depth of one object against another, as a fraction of z, for depth
-            known at least up to scale.
-        affine: The same for affine kinds, as a fraction of the frame's depth range.
-        backends: Overrides of ``relative`` or ``affine`` by name of the depth backend.
-        local_share: Share of that error between neighbouring pixels; the rest is common to both.
+        noise: Errors of depth, by backend.
         scale: Error of the metric scale by its source, as a fraction.
         focal: Error of the focal length by the camera's source, as a fraction.
-        box_px: Error of a box's edge that does not depend on its size [px].
-        box_share: Error of a box's edge as a share of the box's side.
+        mask_px: Error of the edge of a mask [px].
+        given_px: Error of the edge of a box that a person or a data set gave [px].
+        box_px: Error of the edge of a model's box that does not depend on its size [px].
+        box_share: Error of the edge of a model's box as a share of the box's side.
 
     Raises:
         ConfigError: If a number is negative or a source is not listed.
     """
 
-    sensor_relative: float = 0.003
-    sensor_quadratic_per_m: float = 0.002
-    relative: float = 0.12
-    affine: float = 0.04
-    backends: Mapping[str, float] = field(default_factory=dict)
-    local_share: float = 0.4
+    noise: NoiseModels = field(default_factory=NoiseModels)
     scale: Mapping[str, float] = field(default_factory=lambda: {"sensor": 0.005, "model": 0.15, "anchor": 0.05})
     focal: Mapping[str, float] = field(
         default_factory=lambda: {"given": 0.005, "exif": 0.03, "model": 0.06, "assumed": 0.25}
     )
+    mask_px: float = 0.5
+    given_px: float = 1.0
     box_px: float = 1.5
     box_share: float = 0.02
 
@@ -57,44 +51,24 @@ class ErrorBudget:
             if missing:
                 raise ConfigError(f"verify.verifier.budget.{name} lacks {', '.join(missing)}.")
 
-    def depth(self, depth: DepthMap, z: float) -> float:
-        """Error of one object's depth against another's, in the unit of the order coordinate.
-
-        Args:
-            depth: The map, for its kind and backend.
-            z: Depth of the object [m]; only read for sensor depth.
-
-        Returns:
-            A fraction of z where depth is known at least up to scale; otherwise a fraction of the
-            frame's range.
-        """
-        if depth.backend in self.backends:
-            return self.backends[depth.backend]
-        if depth.scale_source is ScaleSource.SENSOR:
-            return self.sensor_relative + self.sensor_quadratic_per_m * z
-        return self.relative if depth.kind.has_shape else self.affine
-
-    def local_depth(self, depth: DepthMap, z: float) -> float:
-        """Error of a step in depth between neighbouring pixels; units as in ``depth``."""
-        return self.depth(depth, z) * self.local_share
+    def scale_error(self, depth: DepthMap) -> float:
+        """Error of the metric scale of a map, as a fraction: its own where anchors gave it; 0 without metres."""
+        if depth.kind is not DepthKind.METRIC:
+            return 0.0
+        return self.scale[depth.scale_source] if depth.scale_error is None else depth.scale_error
 
     def length(self, depth: DepthMap, source: CameraSource) -> float:
         """Error of the scale of a length across the image, as a fraction."""
-        scale = self.scale[depth.scale_source] if depth.kind is DepthKind.METRIC else 0.0
-        return math.hypot(scale, self.focal[source])
+        return math.hypot(self.scale_error(depth), self.focal[source])
 
-    def box_edge_px(self, side_px: float) -> float:
-        """Error of one edge of a box whose side is so long [px]."""
+    def edge_px(self, region: Region, side_px: float) -> float:
+        """Error of one edge of a region whose side along that axis is so long [px]."""
+        if region.mask is not None:
+            return self.mask_px
+        if region.origin is Origin.GIVEN:
+            return self.given_px
         return self.box_px + self.box_share * side_px
 
 
-_SINGLE = (
-    "sensor_relative",
-    "sensor_quadratic_per_m",
-    "relative",
-    "affine",
-    "local_share",
-    "box_px",
-    "box_share",
-)
-_TABLES = ("backends", "scale", "focal")
+_SINGLE = ("mask_px", "given_px", "box_px", "box_share")
+_TABLES = ("scale", "focal")

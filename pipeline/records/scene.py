@@ -12,6 +12,7 @@ import numpy as np
 
 from pipeline.camera import Camera
 from pipeline.errors import RecordError
+from pipeline.records.anchor import Anchor
 from pipeline.records.checks import member, require, text
 from pipeline.records.claim import Claim, Region
 
@@ -64,9 +65,11 @@ class DepthMap:
         backend: Name of the backend, which chooses the noise model.
         confidence: Optional float32 (H, W) in [0, 1].
         focal_px: Focal length that the network estimated along with the depth [px of the frame], if any.
+        scale_error: Relative standard deviation of the metric scale where anchors gave it; None leaves it to
+            the error budget.
 
     Raises:
-        RecordError: If shapes differ, or a metric map names no scale source.
+        RecordError: If shapes differ, a metric map names no scale source, or the scale's error is no share.
     """
 
     values: np.ndarray
@@ -76,6 +79,7 @@ class DepthMap:
     backend: str = "unknown"
     confidence: np.ndarray | None = None
     focal_px: float | None = None
+    scale_error: float | None = None
 
     def __post_init__(self) -> None:
         """Check shapes and remove meaningless pixels from the mask."""
@@ -98,6 +102,11 @@ class DepthMap:
             f"Depth of kind {kind} cannot have scale source {scale_source}; "
             "metric depth names sensor, model or anchor, every other kind names none.",
         )
+        if self.scale_error is not None:
+            require(
+                kind is DepthKind.METRIC and math.isfinite(self.scale_error) and self.scale_error >= 0,
+                f"The scale's error of {kind} depth must be a share >= 0 of metric depth, not {self.scale_error!r}.",
+            )
         valid = valid & np.isfinite(values)
         if kind.has_shape:
             valid &= values > 0
@@ -217,9 +226,12 @@ class Scene:
         claims: Claims that came with the item.
         depth: One depth map per frame, or empty before the depth stage.
         text_regions: Lines of text that OCR read.
+        anchors: Known lengths and distances that came with the item.
+        unanchored_depth: Depth maps as they came, where ``depth`` holds what the anchors made of them; else empty.
+        problems: What could not be used of what came with the item, one sentence each.
 
     Raises:
-        RecordError: If there is no frame, or depth or regions do not fit the frames.
+        RecordError: If there is no frame, or depth, regions or anchors do not fit the frames.
     """
 
     id: str
@@ -229,6 +241,9 @@ class Scene:
     claims: tuple[Claim, ...] = ()
     depth: tuple[DepthMap, ...] = ()
     text_regions: tuple[Region, ...] = field(default=())
+    anchors: tuple[Anchor, ...] = ()
+    unanchored_depth: tuple[DepthMap, ...] = ()
+    problems: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
@@ -246,6 +261,20 @@ class Scene:
                 region.frame < len(self.frames),
                 f"Region {region.label!r} names frame {region.frame}, but item {self.id} has {len(self.frames)}.",
             )
+
+        for anchor in self.anchors:
+            require(
+                (anchor.frame or 0) < len(self.frames),
+                f"The anchor {anchor.in_words()!r} names frame {anchor.frame}, but item {self.id} has "
+                f"{len(self.frames)}; frames are counted from 0.",
+            )
+            frame = self.frames[anchor.frame or 0]
+            for u, v in anchor.points_px:
+                require(
+                    -0.5 <= u <= frame.width - 0.5 and -0.5 <= v <= frame.height - 0.5,
+                    f"The anchor {anchor.in_words()!r} names a pixel outside its frame of {frame.width} x "
+                    f"{frame.height} px.",
+                )
 
     def with_depth(self, depth: tuple[DepthMap, ...]) -> Scene:
         """The same scene with one depth map per frame."""
