@@ -84,7 +84,7 @@ def build_stages(config: DictConfig) -> Stages:
     model = build(config.vlm)
     if isinstance(model, NoModel) and config.question is not None:
         raise ConfigError("The question needs a model: choose one with vlm=qwen3vl, vlm=openai or vlm=recorded.")
-    verify = build(config.verify)
+    verify = build(config.verify, {"segmenter": build(config.segment), "cache": cache})
     query = None
     if not isinstance(model, NoModel):
         # The prompt's depth is measured as the verifier measures it.

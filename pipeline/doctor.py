@@ -17,7 +17,7 @@ _PACKAGES = (
     # distribution, module, what it is for
     ("torch", "torch", "models"),
     ("torchvision", "torchvision", "image processors"),
-    ("transformers", "transformers", "MiDaS and Qwen3-VL"),
+    ("transformers", "transformers", "MiDaS, SAM and Qwen3-VL"),
     ("timm", "timm", "backbone of the hybrid DPT"),
     ("qwen-vl-utils", "qwen_vl_utils", "picture sizes"),
     ("open3d", "open3d", "point clouds"),
@@ -87,7 +87,7 @@ def model_rows() -> list[tuple[str, str, str, str]]:
     from pipeline.hub import model_status
 
     rows = []
-    for group in ("depth", "vlm"):
+    for group in ("depth", "segment", "vlm"):
         folder = resource_dir("conf") / group
         for path in sorted(folder.glob("*.yaml")):
             config = OmegaConf.load(path)

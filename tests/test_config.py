@@ -10,6 +10,8 @@ from pipeline.api import load_config
 from pipeline.build import build, build_source, build_stages, check_types
 from pipeline.errors import ConfigError
 from pipeline.resources import resource_dir
+from pipeline.segment.grabcut import GrabCutSegmenter
+from pipeline.segment.none import NoSegmenter
 from pipeline.stages.group import Stages
 
 CONF = resource_dir("conf")
@@ -35,7 +37,7 @@ def test_every_option_composes_and_becomes_its_object(group: str, option: str) -
 
 
 def test_every_option_is_found() -> None:
-    assert {"depth", "export", "input", "ocr", "query", "verify", "vlm"} <= set(GROUPS)
+    assert {"depth", "export", "input", "ocr", "query", "segment", "verify", "vlm"} <= set(GROUPS)
     assert ("depth", "midas") in OPTIONS
 
 
@@ -51,7 +53,15 @@ def test_the_default_configuration_becomes_a_source_and_stages() -> None:
 def test_the_cache_is_where_the_configuration_says(cache_dir: str, kept: Path | None) -> None:
     stages = build_stages(load_config([f"cache_dir={cache_dir}", "vlm=recorded", "vlm.path=a"]))
     assert stages.query is not None
-    assert {stages.depth.cache.folder, stages.ocr.cache.folder, stages.query.cache.folder} == {kept}
+    caches = (stages.depth.cache, stages.ocr.cache, stages.query.cache, stages.verify.cache)
+    assert {cache.folder for cache in caches} == {kept}
+
+
+def test_the_verifier_gets_the_segmenter_of_the_configuration() -> None:
+    assert isinstance(build_stages(load_config()).verify.segmenter, NoSegmenter)
+    segmenter = build_stages(load_config(["segment=grabcut", "segment.iterations=2"])).verify.segmenter
+    assert isinstance(segmenter, GrabCutSegmenter)
+    assert segmenter.iterations == 2
 
 
 def test_the_prompt_is_measured_with_the_numbers_of_the_verifier() -> None:
@@ -173,6 +183,8 @@ def test_a_value_of_the_right_type_or_null_is_taken(overrides: list[str]) -> Non
         (["query.budget.tokens=3", "vlm=recorded", "vlm.path=a"], "query.budget.tokens"),
         (["+query.sound=1", "vlm=recorded", "vlm.path=a"], "no key 'sound'; known are batch_size, budget, hints"),
         (["ocr=rapidocr", "ocr.min_score=7"], "min_score"),
+        (["segment=grabcut", "segment.iterations=0"], "segment.iterations"),
+        (["segment=sam2", "segment.least_share=2"], "segment.least_share"),
         (["input=a.jpg", "input.fov_deg=200"], "fov_deg"),
         (["input=a.jpg", "input.frames_are=things"], "frames_are"),
     ],

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
 from pipeline.claims.resolve import merge
-from pipeline.records import Answer, Region, Scene, Verdict
+from pipeline.records import Answer, Frame, Mask, Origin, Region, Scene, Verdict
+from pipeline.segment.base import Segmenter
+from pipeline.segment.masks import confused
+from pipeline.segment.none import NoSegmenter
+from pipeline.stages.cache import StageCache
 from pipeline.verify import Verifier
+
+
+@dataclass(frozen=True, eq=False)
+class _Segmented:
+    """Outcome for one box, as the cache keeps it."""
+
+    mask: Mask | None
 
 
 class VerifyStage:
@@ -12,19 +26,67 @@ class VerifyStage:
 
     Args:
         verifier: The judge.
+        segmenter: Gives masks to regions that only have a box; by default nothing does.
+        cache: Where masks are kept.
     """
 
-    def __init__(self, verifier: Verifier | None = None) -> None:
+    def __init__(
+        self,
+        verifier: Verifier | None = None,
+        segmenter: Segmenter | None = None,
+        cache: StageCache | None = None,
+    ) -> None:
         self.verifier = verifier or Verifier()
+        self.segmenter = segmenter or NoSegmenter()
+        self.cache = cache or StageCache()
 
     def __call__(self, scene: Scene, answer: Answer | None) -> tuple[tuple[Region, ...], tuple[Verdict, ...]]:
         """Judge all claims.
 
         Returns:
-            All regions, given ones first, then what else the model located, then text; and one verdict per claim, the
-            answer's claims first.
+            All regions, given ones first, then what else the model located, then text, with the segmenter's masks;
+            and one verdict per claim, the answer's claims first.
+
+        Raises:
+            ModelUnavailableError: If the segmenter's model is neither on disk nor reachable.
+            ConfigError: If the segmenter cannot run as it is configured.
         """
         said = answer.regions if answer is not None else ()
         regions = (*merge(scene.regions, said), *scene.text_regions)
+        regions = self._with_masks(scene, regions)
         claims = (*(answer.claims if answer is not None else ()), *scene.claims)
         return regions, self.verifier.judge(scene, regions, claims)
+
+    def _with_masks(self, scene: Scene, regions: tuple[Region, ...]) -> tuple[Region, ...]:
+        """The regions, with masks for those boxes that the segmenter has one for; given masks stay."""
+        segmented = list(regions)
+        made: set[int] = set()
+        for number, frame in enumerate(scene.frames):
+            boxes = [index for index, region in enumerate(regions) if region.frame == number and _wants_mask(region)]
+            outcomes = self._segment(frame, [regions[index] for index in boxes])
+            for index, outcome in zip(boxes, outcomes, strict=True):
+                if outcome.mask is not None:
+                    segmented[index] = replace(regions[index], mask=outcome.mask)
+                    made.add(index)
+        for index in confused(segmented, made):
+            segmented[index] = regions[index]
+        return tuple(segmented)
+
+    def _segment(self, frame: Frame, regions: Sequence[Region]) -> list[_Segmented]:
+        """The segmenter's outcome for each region of a frame; it is asked only for what the cache does not know."""
+        identity = self.segmenter.identity if regions else None
+        if identity is None:
+            return [_Segmented(mask) for mask in self.segmenter.masks(frame, regions)]
+        keys = [(identity, frame.digest, repr(region.box_px)) for region in regions]
+        outcomes = {key: found for key in keys if (found := self.cache.load(_Segmented, "segment", key)) is not None}
+        missing = {key: region for key, region in zip(keys, regions, strict=True) if key not in outcomes}
+        if missing:
+            for key, mask in zip(missing, self.segmenter.masks(frame, list(missing.values())), strict=True):
+                outcomes[key] = _Segmented(mask)
+                self.cache.save("segment", key, outcomes[key])
+        return [outcomes[key] for key in keys]
+
+
+def _wants_mask(region: Region) -> bool:
+    """Whether a region is a box around a thing: a point has no extent, and text is a part of what it stands on."""
+    return region.mask is None and not region.is_point and region.origin is not Origin.OCR
