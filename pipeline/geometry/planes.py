@@ -1,0 +1,349 @@
+"""Planes of point clouds, and which way is up in a depth map.
+
+Convention: OpenCV axes of the camera frame (x right, y down, z forward); lengths in the unit of the depth,
+which may be any. Nothing is random beyond a fixed seed.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.camera import Camera
+from pipeline.geometry.plane_samples import Samples, SurfacePlane, sampled, surface_planes
+
+Direction = tuple[float, float, float]
+
+# Most points that hypotheses are scored on.
+_SCORED = 2000
+_REFITS = 3
+# Angles below this are not told apart, whatever the fit's own error says [rad].
+_LEAST_ANGLE_RAD = math.radians(1.0)
+_LEAST_ERROR_RAD = math.radians(0.05)
+# The fits' own errors come out too small by this, as smooth errors of depth are partly absorbed by the planes.
+_OPTIMISM = 1.3
+# Two directions farther apart are rivals, and a rival with this share of the best support makes it a guess.
+_RIVAL_RAD = math.radians(12.0)
+_RIVAL_SHARE = 0.75
+# The same where nothing upright confirms the best: a floor beside a large ramp.
+_RIVAL_SHARE_ALONE = 0.2
+# A ceiling is seen by cameras that are tilted less than this.
+_CEILING_RAD = math.radians(35.0)
+# How people hold cameras: turned about the view this little, tilted down up to this much, tilted up this little.
+_ROLL_RAD, _DOWN_RAD, _RAISED_RAD = (math.radians(angle) for angle in (12.0, 50.0, 15.0))
+# Share of the surface that must be level, and that must be level or upright.
+_LEVEL_SHARE, _SUPPORT_SHARE = 0.06, 0.2
+# Where nothing upright confirms it, more must be level and the camera held as most are.
+_ALONE_SHARE, _ALONE_ROLL_RAD, _UPRIGHT_SHARE = 0.25, math.radians(15.0), 0.03
+_WORST_ERROR_RAD = math.radians(15.0)
+
+
+@dataclass(frozen=True)
+class Plane:
+    """All x with ``normal @ x + offset = 0``.
+
+    Args:
+        normal: Unit vector, float64 (3,); its side is the one on which the origin lies, unless told otherwise.
+        offset: Signed distance of the origin, in the unit of the points.
+        inlier_share: Share of the points, by weight, that lie within the tolerance.
+        residual: Root mean square distance of those, in the unit of the points.
+    """
+
+    normal: np.ndarray
+    offset: float
+    inlier_share: float
+    residual: float
+
+    def distances(self, points: np.ndarray) -> np.ndarray:
+        """Signed distances of points (N, 3), positive on the normal's side; float64 (N,)."""
+        signed: np.ndarray = np.asarray(points, dtype=np.float64) @ self.normal + self.offset
+        return signed
+
+
+@dataclass(frozen=True)
+class Up:
+    """Which way is up for a camera.
+
+    Args:
+        direction: Unit vector against gravity in the camera frame, float64 (3,).
+        error_rad: Standard deviation of its angle to the true one [rad].
+        support: Share of the visible surface that is level or upright as it says.
+        level_share: Share that is level.
+    """
+
+    direction: np.ndarray
+    error_rad: float
+    support: float
+    level_share: float
+
+
+def fit_plane(
+    points: np.ndarray,
+    *,
+    tolerance: float,
+    seed: int = 0,
+    iterations: int = 200,
+    weights: np.ndarray | None = None,
+) -> Plane | None:
+    """The plane with most points: seeded RANSAC, then least squares on the points within the tolerance.
+
+    Fischler & Bolles, "Random sample consensus", 1981. All hypotheses are scored at once on at most 2000 points.
+
+    Args:
+        points: float (N, 3), in any unit.
+        tolerance: Largest distance of a point that counts as lying on the plane, same unit, positive.
+        seed: Seed of the samples.
+        iterations: Number of hypotheses.
+        weights: Optional float (N,), not negative; how much each point counts.
+
+    Returns:
+        The plane, its normal turned towards the origin; None for fewer than three points or points on a line.
+
+    Example:
+        >>> corners = np.array([[0, 0, 2], [1, 0, 2], [0, 1, 2], [1, 1, 2.0]])
+        >>> plane = fit_plane(corners, tolerance=0.01)
+        >>> round(float(plane.normal[2]), 6), round(plane.offset, 6), plane.inlier_share
+        (-1.0, 2.0, 1.0)
+    """
+    points = np.asarray(points, dtype=np.float64)
+    weights = np.ones(len(points)) if weights is None else np.asarray(weights, dtype=np.float64)
+    if len(points) < 3 or weights.sum() <= 0:
+        return None
+    rng = np.random.default_rng(seed)
+    chosen = rng.permutation(len(points))[:_SCORED]
+    sample, sample_weights = points[chosen], weights[chosen]
+    corners = sample[rng.integers(len(sample), size=(iterations, 3))]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    lengths = np.linalg.norm(normals, axis=1)
+    spread = np.ptp(sample, axis=0).max()
+    usable = lengths > 1e-9 * spread**2
+    if not usable.any():
+        return None
+    normals = normals[usable] / lengths[usable, None]
+    offsets = -np.einsum("ij,ij->i", normals, corners[usable, 0])
+    scores = (np.abs(normals @ sample.T + offsets[:, None]) <= tolerance) @ sample_weights
+    best = int(np.argmax(scores))
+    normal, offset = normals[best], float(offsets[best])
+    for _ in range(_REFITS):
+        within = np.abs(points @ normal + offset) <= tolerance
+        if weights[within].sum() <= 0 or np.count_nonzero(within) < 3:
+            break
+        normal, offset = _least_squares(points[within], weights[within])
+    distances = points @ normal + offset
+    within = np.abs(distances) <= tolerance
+    inlier_weight = weights[within].sum()
+    if inlier_weight <= 0:
+        return None
+    if offset < 0:
+        normal, offset = -normal, -offset
+    residual = math.sqrt(float(weights[within] @ distances[within] ** 2 / inlier_weight))
+    return Plane(normal, offset, float(inlier_weight / weights.sum()), residual)
+
+
+def _least_squares(points: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, float]:
+    """Normal and offset of the plane with least squared distances."""
+    middle = weights @ points / weights.sum()
+    centred = points - middle
+    normal = np.linalg.eigh((centred * weights[:, None]).T @ centred)[1][:, 0]
+    return normal, -float(normal @ middle)
+
+
+def estimate_up(
+    depth_values: np.ndarray,
+    valid: np.ndarray,
+    camera: Camera,
+    *,
+    prior_up: Direction = (0.0, -1.0, 0.0),
+    max_tilt_deg: float = 60.0,
+    relative_noise: float = 0.01,
+) -> Up | None:
+    """Which way is up, from the level and upright surfaces of one depth map.
+
+    Floors, table tops and the tops of boxes are level; walls and the sides of boxes are upright. The depth map is
+    cut into planes; each normal near the prior is a candidate, scored by the shares of the surface that would
+    be level and upright, and by how people hold cameras; the best one is refined by weighted least squares
+    over all planes that agree with it.
+
+    Args:
+        depth_values: float (H, W), z in metres or in any unit; its shape must be right (no unknown shift).
+        valid: bool (H, W), where it means something.
+        camera: Intrinsics of a frame of that size.
+        prior_up: Where up is for a camera that is held upright.
+        max_tilt_deg: Largest angle to the prior [deg].
+        relative_noise: Error of depth from place to place as a share of z: about 0.005 for sensors, 0.06 for
+            networks.
+
+    Returns:
+        The direction and its error, or None where too little supports any, or two directions alike.
+    """
+    samples = sampled(depth_values, valid, camera)
+    if samples is None:
+        return None
+    planes = surface_planes(samples, relative_noise)
+    prior = np.asarray(prior_up, dtype=np.float64) / np.linalg.norm(prior_up)
+    candidates = _candidates(planes, prior, math.radians(max_tilt_deg))
+    if not len(candidates):
+        return None
+    shares = np.array([_shares(candidate, planes) for candidate in candidates])
+    scores = shares.sum(axis=1) * [_plausibility(candidate, prior) for candidate in candidates]
+    best = int(np.argmax(scores))
+    rivals = np.arccos(np.clip(candidates @ candidates[best], -1, 1)) > _RIVAL_RAD
+    is_confirmed = shares[best, 1] >= _UPRIGHT_SHARE
+    if (scores[rivals] > (_RIVAL_SHARE if is_confirmed else _RIVAL_SHARE_ALONE) * scores[best]).any():
+        return None
+    direction, error_rad = _refined(candidates[best], planes)
+    level, upright = _shares(direction, planes)
+    # Planes that are neither level nor upright are doubts about those that are.
+    error_rad *= sum(plane.share for plane in planes) / max(level + upright, 1e-9)
+    if level < _LEVEL_SHARE or level + upright < _SUPPORT_SHARE or error_rad > _WORST_ERROR_RAD:
+        return None
+    pitch, roll = _pitch_and_roll(direction, prior)
+    if upright < _UPRIGHT_SHARE and (level < _ALONE_SHARE or abs(roll) > _ALONE_ROLL_RAD or pitch > _DOWN_RAD):
+        return None
+    return Up(direction, float(error_rad), float(level + upright), float(level))
+
+
+def support_plane(
+    depth_values: np.ndarray,
+    valid: np.ndarray,
+    camera: Camera,
+    up: np.ndarray,
+    *,
+    relative_noise: float = 0.01,
+) -> Plane | None:
+    """The largest level surface below the camera: a floor or a table top.
+
+    Args:
+        depth_values: float (H, W), z in any unit.
+        valid: bool (H, W), where it means something.
+        camera: Intrinsics of a frame of that size.
+        up: Unit vector against gravity, float (3,), as ``estimate_up`` gives it.
+        relative_noise: As in ``estimate_up``.
+
+    Returns:
+        The plane with ``normal`` up; its ``offset`` is the height of the camera above it, in the unit of the depth,
+        and ``inlier_share`` its share of the visible surface. None where there is none.
+    """
+    samples = sampled(depth_values, valid, camera)
+    if samples is None:
+        return None
+    normal = np.asarray(up, dtype=np.float64) / np.linalg.norm(up)
+    below = -samples.points @ normal
+    # Errors of depth change the height of a point below the camera by a factor, so the mode is that of its logarithm.
+    level = (below > 0) & _may_be_level(samples, normal, relative_noise)
+    if np.count_nonzero(level) < 10:
+        return None
+    heights = np.sort(np.log(below[level]))
+    width = 4 * max(relative_noise, 0.003)
+    counts = np.searchsorted(heights, heights + width, side="right") - np.arange(len(heights))
+    start = int(np.argmax(counts))
+    middle = float(np.median(heights[start : start + counts[start]]))
+    within = level & (np.abs(np.log(np.where(below > 0, below, 1)) - middle) <= width)
+    share = float(within.mean())
+    if share < _LEVEL_SHARE:
+        return None
+    height = float(np.median(below[within]))
+    return Plane(normal, height, share, float(np.sqrt(np.mean((below[within] - height) ** 2))))
+
+
+def _may_be_level(samples: Samples, up: np.ndarray, relative_noise: float) -> np.ndarray:
+    """Samples whose local normal does not speak against a level surface, bool (N,)."""
+    cosines = np.abs(samples.normals @ up)
+    # Smooth errors of networks turn local normals by tens of degrees.
+    slack = math.radians(20.0) + 6 * relative_noise
+    kept: np.ndarray = cosines > math.cos(min(slack, math.radians(60.0)))
+    return kept
+
+
+def _candidates(planes: tuple[SurfacePlane, ...], prior: np.ndarray, max_tilt_rad: float) -> np.ndarray:
+    """Directions that may be up, float64 (C, 3): normals of planes, and what two upright planes have in common."""
+    found = []
+    for index, plane in enumerate(planes):
+        for sign, limit in ((1.0, max_tilt_rad), (-1.0, min(max_tilt_rad, _CEILING_RAD))):
+            if sign * plane.normal @ prior > math.cos(limit):
+                found.append(sign * plane.normal)
+        for other in planes[:index]:
+            edge = np.cross(plane.normal, other.normal)
+            length = float(np.linalg.norm(edge))
+            if length > 0.5 and abs(edge @ prior) > length * math.cos(min(max_tilt_rad, _CEILING_RAD)):
+                found.append(edge * np.sign(edge @ prior) / length)
+    return np.array(found).reshape(-1, 3)
+
+
+def _shares(up: np.ndarray, planes: tuple[SurfacePlane, ...]) -> tuple[float, float]:
+    """Shares of the surface that are level and upright for a direction; planes count less the less they fit."""
+    level = upright = 0.0
+    for plane in planes:
+        sigma = math.hypot(_LEAST_ANGLE_RAD, plane.error_rad)
+        cosine = abs(float(plane.normal @ up))
+        level += plane.share * _fit(math.acos(min(cosine, 1.0)), sigma)
+        upright += plane.share * _fit(math.asin(min(cosine, 1.0)), sigma)
+    return level, upright
+
+
+def _fit(angle_rad: float, sigma_rad: float) -> float:
+    return math.exp(-0.5 * (angle_rad / sigma_rad) ** 2)
+
+
+def _pitch_and_roll(up: np.ndarray, prior: np.ndarray) -> tuple[float, float]:
+    """How far a camera is tilted down, and turned about its view [rad]."""
+    forward = np.array((0.0, 0.0, 1.0))
+    return math.asin(float(np.clip(-up @ forward, -1, 1))), math.asin(
+        float(np.clip(up @ np.cross(prior, forward), -1, 1))
+    )
+
+
+def _plausibility(up: np.ndarray, prior: np.ndarray) -> float:
+    """How well a direction agrees with how cameras are held, in (0, 1]."""
+    pitch, roll = _pitch_and_roll(up, prior)
+    beyond = max(0.0, pitch - _DOWN_RAD, -_RAISED_RAD - pitch)
+    return _fit(roll, 2 * _ROLL_RAD) * _fit(beyond, _ROLL_RAD)
+
+
+def _refined(up: np.ndarray, planes: tuple[SurfacePlane, ...]) -> tuple[np.ndarray, float]:
+    """The direction that fits level and upright planes best, and the standard deviation of its angle [rad].
+
+    Each plane adds information in the tangent plane of the direction: a level one on both axes, an upright one
+    across it.
+    """
+    error_rad = math.inf
+    for _ in range(_REFITS):
+        side = np.cross(up, np.eye(3)[int(np.argmin(np.abs(up)))])
+        side /= np.linalg.norm(side)
+        axes = np.stack((side, np.cross(up, side)))
+        information, pull, misfit, count = np.zeros((2, 2)), np.zeros(2), 0.0, 0.0
+        for plane in planes:
+            cosine = float(plane.normal @ up)
+            sigma = math.hypot(_LEAST_ANGLE_RAD, plane.error_rad)
+            level_fit = _fit(math.acos(min(abs(cosine), 1.0)), sigma)
+            upright_fit = _fit(math.asin(min(abs(cosine), 1.0)), sigma)
+            if max(level_fit, upright_fit) < 0.01:
+                continue
+            if level_fit > upright_fit:
+                offset = axes @ (plane.normal * np.sign(cosine))
+                inverse = level_fit * np.linalg.inv(axes @ plane.covariance @ axes.T)
+                information += inverse
+                pull += inverse @ offset
+                misfit += float(offset @ inverse @ offset)
+                count += 2 * level_fit
+            else:
+                across = axes @ plane.normal
+                weight = upright_fit / float(up @ plane.covariance @ up)
+                # normal @ (up + axes.T @ step) = 0
+                information += weight * np.outer(across, across)
+                pull -= weight * cosine * across
+                misfit += weight * cosine**2
+                count += upright_fit
+        if np.linalg.matrix_rank(information) < 2:
+            return up, math.inf
+        covariance = np.linalg.inv(information)
+        step = covariance @ pull
+        left = max(0.0, misfit - float(pull @ step))
+        # Planes that disagree by more than their errors widen them.
+        excess = max(1.0, left / max(count - 2, 1.0))
+        error_rad = _OPTIMISM * math.sqrt(float(np.trace(covariance)) * excess)
+        up = up + axes.T @ step
+        up = up / np.linalg.norm(up)
+    return up, math.hypot(error_rad, _LEAST_ERROR_RAD)

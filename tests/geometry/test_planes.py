@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import math
+import time
+
+import numpy as np
+import pytest
+
+from pipeline.camera import Camera
+from pipeline.evaluate.rendered.depth_errors import monocular_metric, sensor_depth
+from pipeline.evaluate.rendered.scenes import rendered_scene
+from pipeline.geometry.planes import Up, estimate_up, fit_plane, support_plane
+from pipeline.records import DepthMap
+
+CAMERA = Camera(250.0, 250.0, 159.5, 119.5, 320, 240)
+
+
+def cast(*planes: tuple[np.ndarray, float]) -> tuple[np.ndarray, np.ndarray]:
+    """Depth of the nearest of some planes ``normal @ x = distance``, and where one is hit."""
+    v, u = np.mgrid[: CAMERA.height, : CAMERA.width]
+    rays = np.stack(((u - CAMERA.cx) / CAMERA.fx, (v - CAMERA.cy) / CAMERA.fy, np.ones(u.shape)), axis=-1)
+    with np.errstate(divide="ignore"):
+        depths = [np.asarray(distance) / (rays @ normal) for normal, distance in planes]
+    z = np.min([np.where((depth > 0) & (depth < 30), depth, np.inf) for depth in depths], axis=0)
+    return np.where(np.isfinite(z), z, 0).astype(np.float32), np.isfinite(z)
+
+
+def axes(pitch_deg: float, roll_deg: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Up, right and away, level with the world, of a camera that looks down and is turned about its view."""
+    pitch, roll = math.radians(pitch_deg), math.radians(roll_deg)
+    turn = np.array([[math.cos(roll), -math.sin(roll), 0], [math.sin(roll), math.cos(roll), 0], [0, 0, 1]])
+    up = np.array((0, -math.cos(pitch), -math.sin(pitch)))
+    away = np.array((0, -math.sin(pitch), math.cos(pitch)))
+    return turn @ up, turn @ (1.0, 0.0, 0.0), turn @ away
+
+
+def angle_deg(first: np.ndarray, second: np.ndarray) -> float:
+    return math.degrees(math.acos(min(1.0, float(first @ second))))
+
+
+@pytest.mark.parametrize("normal", [(0, 0, -1), (0, -1, 0), (0.6, 0, -0.8), (0.2, -0.5, -0.7)])
+@pytest.mark.parametrize("scale", [0.01, 1.0, 100.0])
+def test_a_plane_is_found_among_outliers(normal: tuple[float, float, float], scale: float) -> None:
+    rng = np.random.default_rng(1)
+    unit = np.array(normal) / np.linalg.norm(normal)
+    points = rng.uniform(-1, 1, (3000, 3))
+    points -= np.outer(points @ unit + 2.0, unit)
+    outliers = rng.uniform(-3, 3, (1500, 3))
+    plane = fit_plane(scale * np.concatenate((points, outliers)), tolerance=0.01 * scale)
+    assert plane is not None
+    assert angle_deg(plane.normal, unit) < 0.05
+    assert plane.offset == pytest.approx(2 * scale, rel=1e-3)
+    assert plane.inlier_share == pytest.approx(2 / 3, abs=0.01)
+    assert plane.residual < 0.004 * scale
+
+
+def test_weights_choose_between_two_planes() -> None:
+    rng = np.random.default_rng(0)
+    near, far = (np.column_stack((rng.uniform(-1, 1, (500, 2)), np.full(500, z))) for z in (1.0, 2.0))
+    points = np.concatenate((near, far))
+    weights = np.repeat((1.0, 3.0), 500)
+    plane = fit_plane(points, tolerance=0.01, weights=weights)
+    assert plane is not None
+    assert plane.offset == pytest.approx(2.0)
+    assert plane.inlier_share == pytest.approx(0.75)
+    np.testing.assert_allclose(plane.distances(near), 1.0)
+
+
+def test_the_same_seed_gives_the_same_plane() -> None:
+    points = np.random.default_rng(3).normal(size=(5000, 3))
+    first, second = (fit_plane(points, tolerance=0.1, seed=5) for _ in range(2))
+    assert first is not None and second is not None
+    np.testing.assert_array_equal(first.normal, second.normal)
+    assert first.offset == second.offset
+
+
+@pytest.mark.parametrize(
+    "points", [np.empty((0, 3)), np.ones((2, 3)), np.ones((9, 3)), np.outer(np.arange(9), (1, 2, 3))]
+)
+def test_points_without_a_plane_give_none(points: np.ndarray) -> None:
+    assert fit_plane(points, tolerance=0.1) is None
+
+
+@pytest.mark.parametrize("pitch_deg", [5, 20, 35, 42])
+@pytest.mark.parametrize("roll_deg", [-10, 0, 8])
+@pytest.mark.parametrize("unit", [1.0, 0.037])
+def test_up_of_a_floor_and_a_wall_is_exact_in_any_unit(pitch_deg: float, roll_deg: float, unit: float) -> None:
+    up, right, away = axes(pitch_deg, roll_deg)
+    wall = 0.9 * away + math.sqrt(0.19) * right
+    depth, valid = cast((-up, 1.4), (wall, 3.0))
+    found = estimate_up(depth * unit, valid, CAMERA, relative_noise=0.002)
+    assert found is not None
+    assert angle_deg(found.direction, up) < 0.05
+    assert found.support > 0.9
+    assert found.error_rad < math.radians(2)
+
+
+def test_up_of_two_walls_and_a_ceiling() -> None:
+    up, right, away = axes(-15)
+    found = estimate_up(
+        *cast((up, 1.2), ((away + right) / math.sqrt(2), 3.0), ((away - right) / math.sqrt(2), 2.5)), CAMERA
+    )
+    assert found is not None
+    assert angle_deg(found.direction, up) < 0.1
+
+
+@pytest.mark.parametrize(
+    "planes",
+    [
+        pytest.param(((axes(-40)[2], 2.0),), id="a wall, seen from below"),
+        pytest.param(((axes(0)[2], 2.0),), id="a wall, seen straight"),
+        pytest.param(((-axes(30, 25)[0], 2.0),), id="one plane that would need a strange camera"),
+        pytest.param(((-axes(20)[0], 1.5), (-axes(45)[0], 2.3)), id="a floor and a large ramp"),
+    ],
+)
+def test_what_does_not_tell_up_gives_none(planes: tuple) -> None:
+    depth, valid = cast(*planes)
+    assert estimate_up(depth, valid, CAMERA) is None
+
+
+def test_a_ball_and_noise_give_none() -> None:
+    v, u = np.mgrid[:240, :320]
+    ball = (3 - np.sqrt(np.maximum(0, 1 - ((u - 160) / 120) ** 2 - ((v - 120) / 120) ** 2))).astype(np.float32)
+    assert estimate_up(ball, np.hypot(u - 160, v - 120) < 110, CAMERA) is None
+    noise = np.random.default_rng(0).uniform(1, 4, (240, 320)).astype(np.float32)
+    assert estimate_up(noise, np.ones(noise.shape, bool), CAMERA) is None
+
+
+@pytest.mark.parametrize("share", [0.0, 0.005])
+def test_too_little_depth_gives_none(share: float) -> None:
+    depth, valid = cast((-axes(30)[0], 1.5))
+    valid &= np.arange(valid.size).reshape(valid.shape) < share * valid.size
+    assert estimate_up(depth, valid, CAMERA) is None
+    assert support_plane(depth, valid, CAMERA, axes(30)[0]) is None
+
+
+def test_a_known_tilt_of_the_camera_moves_the_prior() -> None:
+    up, _, _ = axes(80)
+    depth, valid = cast((-up, 1.5))
+    assert estimate_up(depth, valid, CAMERA) is None
+    found = estimate_up(depth, valid, CAMERA, prior_up=tuple(axes(75)[0]), max_tilt_deg=15)
+    assert found is None or angle_deg(found.direction, up) < 0.1
+
+
+@pytest.mark.parametrize("unit", [1.0, 20.0])
+def test_the_camera_s_height_above_the_largest_level_surface(unit: float) -> None:
+    up, _, away = axes(25)
+    depth, valid = cast((-up, 1.3), (away, 4.0))
+    plane = support_plane(depth * unit, valid, CAMERA, up)
+    assert plane is not None
+    assert plane.offset == pytest.approx(1.3 * unit, rel=1e-3)
+    np.testing.assert_allclose(plane.normal, up)
+    assert 0.3 < plane.inlier_share < 1
+
+
+def _measured(kind: str, noise: float, count: int = 40) -> tuple[np.ndarray, np.ndarray]:
+    """Angles to the truth [deg] and their stated errors [deg] on rendered scenes that gave a direction."""
+    pairs = []
+    for seed in range(9000, 9000 + count):
+        view = rendered_scene(seed).view
+        exact = view.frame.given_depth
+        assert exact is not None
+        values = np.where(exact.valid, exact.values, 0)
+        depth: DepthMap = {
+            "exact": lambda exact=exact: exact,
+            "sensor": lambda values=values, view=view, seed=seed: sensor_depth(values, view.frame.camera, seed),
+            "network": lambda values=values, seed=seed: monocular_metric(values, seed),
+        }[kind]()
+        found = estimate_up(depth.values, depth.valid, view.frame.camera, relative_noise=noise)
+        if found is not None:
+            pairs.append((angle_deg(found.direction, view.up), math.degrees(found.error_rad)))
+    angles, errors = np.array(pairs).T
+    return angles, errors
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "kind, noise, median_deg, largest_deg, most_silent",
+    [("exact", 0.002, 0.1, 2.0, 2), ("sensor", 0.005, 0.2, 2.0, 2), ("network", 0.06, 3.0, 30.0, 10)],
+)
+def test_up_of_rendered_scenes_is_right_within_its_error(
+    kind: str, noise: float, median_deg: float, largest_deg: float, most_silent: int
+) -> None:
+    angles, errors = _measured(kind, noise)
+    assert len(angles) >= 40 - most_silent
+    assert np.median(angles) < median_deg
+    assert angles.max() < largest_deg
+    assert (angles < 2 * errors).mean() >= 0.85
+
+
+def test_up_is_deterministic_and_quick() -> None:
+    depth, valid = cast((-axes(30)[0], 1.5), (axes(30)[2], 4.0))
+    depth, valid = (np.kron(array, np.ones((2, 2), array.dtype)) for array in (depth, valid))
+    camera = CAMERA.resized(640, 480)
+    results: list[Up | None] = []
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        results.append(estimate_up(depth, valid, camera))
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.05
+    assert results[0] is not None and results[1] is not None
+    np.testing.assert_array_equal(results[0].direction, results[1].direction)
