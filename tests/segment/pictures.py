@@ -19,7 +19,7 @@ def disc(shape: tuple[int, int], centre: tuple[float, float], radius_px: float) 
 def textured(shape: tuple[int, int], seed: int = 0) -> np.ndarray:
     """A noisy green picture, uint8 (H, W, 3)."""
     noise = np.random.default_rng(seed).normal(0, 18, (*shape, 3))
-    return np.clip(noise + (70, 120, 60), 0, 255).astype(np.uint8)
+    return np.clip(noise + np.array((70, 120, 60)), 0, 255).astype(np.uint8)
 
 
 def painted(rgb: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int], seed: int = 1) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,19 @@ def build_tiny_sam(folder: Path, family: str) -> Path:
                 torch.nn.init.xavier_normal_(parameter)
     model.save_pretrained(folder)
     _image_processor(family).save_pretrained(folder)
+    if family == "sam2_video":
+        _name_processors_as_published(folder)
     return folder
+
+
+def _name_processors_as_published(folder: Path) -> None:
+    """Write what the published checkpoints say about their processors: names of the video model."""
+    path = folder / "preprocessor_config.json"
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    settings |= {"image_processor_type": "Sam2ImageProcessorFast", "processor_class": "Sam2VideoProcessor"}
+    path.write_text(json.dumps(settings), encoding="utf-8")
+    processor = {"point_pad_value": -10, "processor_class": "Sam2VideoProcessor", "target_size": SIDE_PX}
+    (folder / "processor_config.json").write_text(json.dumps(processor), encoding="utf-8")
 
 
 def _model(family: str) -> Any:

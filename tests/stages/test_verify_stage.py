@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scenes
+from segment.pictures import around, disc, iou, painted, textured
+
+from pipeline.errors import ModelUnavailableError
+from pipeline.records import (
+    Answer,
+    Camera,
+    Claim,
+    DepthMap,
+    Frame,
+    Origin,
+    Region,
+    Result,
+    Scene,
+    Status,
+    from_json,
+    to_json,
+)
+from pipeline.segment.grabcut import GrabCutSegmenter
+from pipeline.segment.sam import SamSegmenter
+from pipeline.stages.cache import StageCache
+from pipeline.stages.verify import VerifyStage
+
+SHAPE = (scenes.HEIGHT, scenes.WIDTH)
+
+
+@dataclass
+class BoxFilling:
+    """A segmenter whose masks are the boxes without their last row, and none for what ``refused`` names."""
+
+    identity: str | None = "filling 1"
+    refused: frozenset[str] = frozenset()
+    asked: list[list[str]] = field(default_factory=list)
+
+    def masks(self, frame: Frame, regions: Sequence[Region]) -> list[np.ndarray | None]:
+        self.asked.append([region.label for region in regions])
+        return [None if region.label in self.refused else mask_of(region) for region in regions]
+
+
+def mask_of(region: Region) -> np.ndarray:
+    left, top, right, bottom = map(int, region.box_px)
+    mask = np.zeros(SHAPE, dtype=bool)
+    mask[top : bottom - 1, left:right] = True
+    return mask
+
+
+def with_regions(*regions: Region, frames: int = 1, text: tuple[Region, ...] = ()) -> Scene:
+    return replace(scenes.scene(frames=frames), regions=regions, text_regions=text)
+
+
+CUP, LAMP = Region("cup", (10.0, 10.0, 26.0, 30.0)), Region("lamp", (125.0, 20.0, 145.0, 60.0))
+
+
+def test_without_a_segmenter_regions_stay_as_they_are():
+    regions, _ = VerifyStage()(with_regions(CUP, LAMP), None)
+    assert [region is given for region, given in zip(regions, (CUP, LAMP), strict=True)] == [True, True]
+
+
+def test_boxes_get_masks_and_what_has_one_or_is_no_box_stays():
+    given = replace(LAMP, label="given", mask=np.eye(*SHAPE, dtype=bool))
+    point = Region("point", (80.0, 60.0, 80.0, 60.0))
+    line = Region("EXIT", (30.0, 80.0, 60.0, 95.0), origin=Origin.OCR)
+    segmenter = BoxFilling()
+    regions, _ = VerifyStage(segmenter=segmenter)(with_regions(given, CUP, point, text=(line,)), None)
+    assert segmenter.asked == [["cup"]]
+    assert [region.label for region in regions] == ["given", "cup", "point", "EXIT"]
+    assert (regions[0] is given, regions[2] is point, regions[3] is line) == (True, True, True)
+    assert regions[1] == CUP, "only the mask is new"
+    np.testing.assert_array_equal(regions[1].mask, mask_of(CUP))
+
+
+def test_a_region_whose_mask_is_refused_keeps_its_box():
+    segmenter = BoxFilling(refused=frozenset({"cup"}))
+    regions, _ = VerifyStage(segmenter=segmenter)(with_regions(CUP, LAMP), None)
+    assert [region.mask is None for region in regions] == [True, False]
+
+
+def test_each_frame_is_segmented_with_its_own_regions():
+    segmenter = BoxFilling()
+    scene = with_regions(CUP, replace(CUP, label="later cup", frame=1), LAMP, frames=2)
+    regions, _ = VerifyStage(segmenter=segmenter)(scene, None)
+    assert segmenter.asked == [["cup", "lamp"], ["later cup"]]
+    assert all(region.mask is not None for region in regions)
+
+
+def test_regions_that_the_answer_adds_get_masks_and_the_answer_stays_verbatim():
+    answer = Answer("The lamp is behind the cup.", regions=(LAMP,), claims=(Claim("behind", "lamp", "cup"),))
+    regions, verdicts = VerifyStage(segmenter=BoxFilling())(with_regions(CUP), answer)
+    assert [region.label for region in regions] == ["cup", "lamp"]
+    assert all(region.mask is not None for region in regions)
+    assert answer.regions[0].mask is None
+    assert [verdict.status for verdict in verdicts] == [Status.SUPPORTED]
+
+
+def test_masks_that_do_not_tell_two_boxes_apart_are_not_used():
+    twice = replace(CUP, label="mug")
+    regions, verdicts = VerifyStage(segmenter=BoxFilling())(
+        replace(with_regions(CUP, twice, LAMP), claims=(Claim("behind", "cup", "mug"),)), None
+    )
+    assert [region.mask is None for region in regions] == [True, True, False]
+    assert verdicts[0].status is Status.UNDECIDED
+    assert "same region" in verdicts[0].reason
+
+
+@pytest.mark.parametrize("refused", [frozenset(), frozenset({"cup", "lamp"})])
+def test_what_is_known_is_not_segmented_again(tmp_path: Path, refused):
+    first, second = BoxFilling(refused=refused), BoxFilling(refused=refused)
+    cache = StageCache(tmp_path)
+    before, _ = VerifyStage(segmenter=first, cache=cache)(with_regions(CUP, LAMP), None)
+    screen = Region("screen", (30.0, 50.0, 75.0, 95.0))
+    after, _ = VerifyStage(segmenter=second, cache=cache)(with_regions(LAMP, screen, CUP), None)
+    assert (first.asked, second.asked) == ([["cup", "lamp"]], [["screen"]])
+    for one, other in ((before[0], after[2]), (before[1], after[0])):
+        assert (one.mask is None) == (other.mask is None) == bool(refused)
+        if one.mask is not None and other.mask is not None:
+            np.testing.assert_array_equal(one.mask, other.mask)
+
+
+@pytest.mark.parametrize("change", ["identity", "picture", "box"])
+def test_another_segmenter_picture_or_box_is_segmented_anew(tmp_path: Path, change: str):
+    cache = StageCache(tmp_path)
+    VerifyStage(segmenter=BoxFilling(), cache=cache)(with_regions(CUP), None)
+    segmenter = BoxFilling(identity="filling 2" if change == "identity" else "filling 1")
+    scene = with_regions(replace(CUP, box_px=(10, 10, 26, 31)) if change == "box" else CUP)
+    if change == "picture":
+        scene = replace(scene, frames=(replace(scene.frames[0], rgb=np.ones((*SHAPE, 3), np.uint8)),))
+    VerifyStage(segmenter=segmenter, cache=cache)(scene, None)
+    assert segmenter.asked == [["cup"]]
+
+
+def test_a_segmenter_without_identity_is_asked_every_time(tmp_path: Path):
+    segmenter = BoxFilling(identity=None)
+    stage = VerifyStage(segmenter=segmenter, cache=StageCache(tmp_path))
+    for _ in range(2):
+        stage(with_regions(CUP), None)
+    assert segmenter.asked == [["cup"], ["cup"]]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_regions_of_one_box_are_segmented_once_and_both_get_the_outcome(tmp_path: Path):
+    segmenter = BoxFilling(refused=frozenset({"cup"}))
+    stage = VerifyStage(segmenter=segmenter, cache=StageCache(tmp_path))
+    regions, _ = stage(with_regions(CUP, replace(CUP, label="cup")), None)
+    assert segmenter.asked == [["cup"]]
+    assert [region.mask for region in regions] == [None, None]
+
+
+def test_a_missing_model_is_not_hidden():
+    stage = VerifyStage(segmenter=SamSegmenter("organisation/no-such-model", device="cpu"))
+    stage(with_regions(Region("point", (3.0, 3.0, 3.0, 3.0))), None)  # Needs no mask, so no model.
+    with pytest.raises(ModelUnavailableError, match="organisation/no-such-model"):
+        stage(with_regions(CUP), None)
+
+
+def test_masks_survive_the_results_json():
+    regions, verdicts = VerifyStage(segmenter=BoxFilling())(with_regions(CUP), None)
+    result = Result("item", None, (), None, verdicts, regions=regions)
+    np.testing.assert_array_equal(from_json(Result, to_json(result)).regions[0].mask, mask_of(CUP))
+
+
+def test_colour_finds_the_object_where_depth_finds_another_in_front_of_it():
+    """A ring around a post that stands nearer: the box's nearest depth is the post's, the ring's mask is not."""
+    shape = (160, 200)
+    ring = disc(shape, (80, 100), 60) & ~disc(shape, (80, 100), 42)
+    post = disc(shape, (80, 100), 30)
+    rgb = painted(textured(shape), ring, (190, 60, 50))  # The post has the colour of what is around the ring.
+    depth_m = np.where(post, 1.0, np.where(ring, 2.0, 3.0))
+    depth = DepthMap.from_values(depth_m, "metric", "sensor")
+    region = around(ring, "ring")
+    claim = Claim("distance_to_camera", "ring", value=2.0, unit="m")
+    scene = Scene(
+        "ring",
+        (Frame(rgb, Camera.from_fov(200, 160, 60, "given")),),
+        regions=(region,),
+        claims=(claim,),
+        depth=(depth,),
+    )
+    _, (by_depth,) = VerifyStage()(scene, None)
+    (masked,), (by_colour,) = VerifyStage(segmenter=GrabCutSegmenter())(scene, None)
+    assert iou(masked.mask, ring) > 0.9
+    assert by_depth.status is not Status.SUPPORTED
+    assert by_colour.status is Status.SUPPORTED
