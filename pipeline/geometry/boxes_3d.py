@@ -1,0 +1,221 @@
+"""Oriented boxes in space: around points, over each other, and in the picture.
+
+Convention: boxes are ``Box3D`` records in the camera frame, OpenCV axes, turned by ``Rz @ Ry @ Rx``; lengths are
+metres, or the unit of the points where depth is known up to its scale only.
+"""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from scipy.spatial import ConvexHull, QhullError
+
+from pipeline.camera import Camera
+from pipeline.geometry.backprojection import project
+from pipeline.geometry.extents import thin
+from pipeline.records import Box, Box3D
+
+_TRIM_PERCENT = 0.5
+_TRIMS = 2
+# Angles that are compared, and how many points they are compared on.
+_ANGLES = 60
+_COMPARED = 500
+# Rectangles up to this much larger than the smallest are chosen by how well points line their edges.
+_ALMOST_SMALLEST = 1.12
+# Corners of a box in units of its half sides, and the pairs of them that are edges.
+_SIGNS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], dtype=np.float64)
+_EDGES = np.array([(a, b) for a in range(8) for b in range(a) if np.abs(_SIGNS[a] - _SIGNS[b]).sum() == 2])
+
+
+def box_rotation(box: Box3D) -> np.ndarray:
+    """Camera from the box's own axes: ``Rz @ Ry @ Rx``, float64 (3, 3).
+
+    Example:
+        >>> box_rotation(Box3D((0, 0, 1), (1, 1, 1), (0, 0, math.pi / 2))).round(9).tolist()
+        [[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    """
+    (sin_x, sin_y, sin_z), (cos_x, cos_y, cos_z) = np.sin(box.rotation_rad), np.cos(box.rotation_rad)
+    about_x = np.array([[1, 0, 0], [0, cos_x, -sin_x], [0, sin_x, cos_x]])
+    about_y = np.array([[cos_y, 0, sin_y], [0, 1, 0], [-sin_y, 0, cos_y]])
+    about_z = np.array([[cos_z, -sin_z, 0], [sin_z, cos_z, 0], [0, 0, 1]])
+    rotation: np.ndarray = about_z @ about_y @ about_x
+    return rotation
+
+
+def rotation_angles(rotation: np.ndarray) -> tuple[float, float, float]:
+    """Angles about x, y, z [rad] whose ``Rz @ Ry @ Rx`` is the rotation (3, 3), the inverse of ``box_rotation``."""
+    sin_y = float(np.clip(-rotation[2, 0], -1, 1))
+    if abs(sin_y) > 1 - 1e-12:
+        # Only the sum or difference of the other two angles is known.
+        return 0.0, math.asin(sin_y), math.atan2(-rotation[0, 1], rotation[1, 1])
+    return (
+        math.atan2(rotation[2, 1], rotation[2, 2]),
+        math.asin(sin_y),
+        math.atan2(rotation[1, 0], rotation[0, 0]),
+    )
+
+
+def points_in_box(points: np.ndarray, box: Box3D, grow: float = 0.0) -> np.ndarray:
+    """Which points lie in a box.
+
+    Args:
+        points: float (N, 3) in the camera frame, in the box's unit.
+        box: The box.
+        grow: By how much each face is moved outward first, in that unit.
+
+    Returns:
+        bool (N,).
+    """
+    own = (np.asarray(points, dtype=np.float64) - box.center_m) @ box_rotation(box)
+    inside: np.ndarray = (np.abs(own) <= np.array(box.size_m) / 2 + grow).all(axis=1)
+    return inside
+
+
+def project_box(box: Box3D, camera: Camera) -> Box | None:
+    """The smallest box of the picture around a box in space, clipped to the picture.
+
+    Args:
+        box: The box.
+        camera: Intrinsics.
+
+    Returns:
+        (left, top, right, bottom) [px] with the top-left corner of the picture at (0, 0); None where the box reaches
+        behind the camera or lies outside the picture.
+    """
+    pixels = project(box.corners_m, camera) + 0.5
+    if not np.isfinite(pixels).all():
+        return None
+    limits = (camera.width, camera.height)
+    left, top = np.clip(pixels.min(axis=0), 0, limits)
+    right, bottom = np.clip(pixels.max(axis=0), 0, limits)
+    if left >= right or top >= bottom:
+        return None
+    return float(left), float(top), float(right), float(bottom)
+
+
+def box_iou_3d(first: Box3D, second: Box3D) -> float:
+    """Volume that two boxes share, as a share of the volume that they fill together.
+
+    Exact: the corners of the common convex body are corners of one box inside the other and points where edges of
+    one pass through faces of the other; its volume is that of their convex hull.
+
+    Args:
+        first: A box, turned in any way.
+        second: Another one.
+
+    Returns:
+        A share in [0, 1]; 0 where a box has no volume.
+
+    Example:
+        >>> unit = Box3D((0, 0, 0), (1, 1, 1))
+        >>> round(box_iou_3d(unit, Box3D((0.5, 0, 0), (1, 1, 1))), 12)
+        0.333333333333
+    """
+    volumes = [math.prod(box.size_m) for box in (first, second)]
+    if min(volumes) <= 0:
+        return 0.0
+    corners = np.concatenate((_common_corners(first, second), _common_corners(second, first)))
+    if len(corners) < 4:
+        return 0.0
+    try:
+        common = float(ConvexHull(corners).volume)
+    except QhullError:
+        # All on a plane: the boxes only touch.
+        return 0.0
+    return float(np.clip(common / (sum(volumes) - common), 0, 1))
+
+
+def _common_corners(first: Box3D, second: Box3D) -> np.ndarray:
+    """The first's corners in the second, and its edges' passages through the second's faces, float64 (N, 3)."""
+    turn, half = box_rotation(second), np.array(second.size_m) / 2
+    own = (first.corners_m - second.center_m) @ turn
+    slack = half + 1e-9 * (half.max() + max(first.size_m))
+    found = [own[(np.abs(own) <= slack).all(axis=1)]]
+    start, end = own[_EDGES[:, 0]], own[_EDGES[:, 1]]
+    for axis in range(3):
+        for face in (-half[axis], half[axis]):
+            before, after = start[:, axis] - face, end[:, axis] - face
+            passes = before * after < 0
+            share = (before[passes] / (before[passes] - after[passes]))[:, None]
+            points = start[passes] + share * (end[passes] - start[passes])
+            found.append(points[(np.abs(points) <= slack).all(axis=1)])
+    common: np.ndarray = np.concatenate(found) @ turn.T + second.center_m
+    return common
+
+
+def oriented_box(points: np.ndarray, up: np.ndarray, *, trim_percent: float = _TRIM_PERCENT) -> Box3D | None:
+    """The smallest upright box around points, but for outliers.
+
+    Its own z axis points up; seen from above it is the rectangle of least area, and where others are hardly larger,
+    as around the two visible sides of something, the one whose edges the points line best (the closeness of Zhang
+    et al., "Efficient L-shape fitting for vehicle detection", 2017). It holds what is visible, not what is hidden.
+
+    Args:
+        points: float (N, 3) in the camera frame, in any unit.
+        up: float (3,), direction against gravity, of any length.
+        trim_percent: Share of the points beyond each face that are taken for outliers [%].
+
+    Returns:
+        The box in the points' unit; None for fewer than three points.
+    """
+    points = np.asarray(points, dtype=np.float64)
+    if len(points) < 3:
+        return None
+    vertical = np.asarray(up, dtype=np.float64) / np.linalg.norm(up)
+    first = np.cross(vertical, np.eye(3)[int(np.argmin(np.abs(vertical)))])
+    first /= np.linalg.norm(first)
+    level = points @ np.stack((first, np.cross(vertical, first)), axis=1)
+    angle = _rectangle_angle(level, trim_percent)
+    side = math.cos(angle) * first + math.sin(angle) * np.cross(vertical, first)
+    rotation = np.stack((side, np.cross(vertical, side), vertical), axis=1)
+    low, high = np.percentile(points @ rotation, (trim_percent, 100 - trim_percent), axis=0)
+    centre = rotation @ ((low + high) / 2)
+    return Box3D(tuple(centre), tuple(high - low), rotation_angles(rotation))
+
+
+def _rectangle_angle(level: np.ndarray, trim_percent: float) -> float:
+    """Angle of a side of the best rectangle around points (N, 2) [rad], in [0, pi/2)."""
+    kept = level
+    smallest = 0.0
+    for _ in range(_TRIMS):
+        smallest = _least_area_angle(kept)
+        own = level @ _turn(smallest)
+        low, high = np.percentile(own, (trim_percent, 100 - trim_percent), axis=0)
+        within = ((own >= low) & (own <= high)).all(axis=1)
+        if np.count_nonzero(within) < 3:
+            break
+        kept = level[within]
+    angles = np.append(np.arange(_ANGLES) * (math.pi / 2 / _ANGLES), smallest)
+    compared = thin(kept, _COMPARED)
+    best = _closest(compared, angles)
+    # A finer look around the best one.
+    fine = best + np.linspace(-1, 1, 13) * (math.pi / 2 / _ANGLES)
+    return _closest(compared, np.append(fine, smallest)) % (math.pi / 2)
+
+
+def _least_area_angle(level: np.ndarray) -> float:
+    rectangle = cv2.minAreaRect(np.ascontiguousarray(level - level.mean(axis=0), dtype=np.float32))
+    return math.radians(rectangle[2])
+
+
+def _turn(angle: float) -> np.ndarray:
+    """Axes of a rectangle as columns, float64 (2, 2)."""
+    return np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+
+
+def _closest(level: np.ndarray, angles: np.ndarray) -> float:
+    """Of the angles whose rectangle is almost the smallest, the one whose edges the points line best."""
+    own = np.stack(
+        (
+            np.outer(np.cos(angles), level[:, 0]) + np.outer(np.sin(angles), level[:, 1]),
+            np.outer(np.cos(angles), level[:, 1]) - np.outer(np.sin(angles), level[:, 0]),
+        )
+    )
+    low, high = own.min(axis=2), own.max(axis=2)
+    area = np.prod(high - low, axis=0)
+    edge = np.minimum(own - low[..., None], high[..., None] - own).min(axis=0)
+    distance = edge.mean(axis=1)
+    candidates = np.flatnonzero(area <= _ALMOST_SMALLEST * area.min() + 1e-30)
+    return float(angles[candidates[int(np.argmin(distance[candidates]))]])
