@@ -27,7 +27,7 @@ from pipeline.ingest.pictures import (
 )
 from pipeline.ingest.resampling import Size, bounded_size, resize_nearest, resize_rgb, size_of
 from pipeline.ingest.video import read_video
-from pipeline.records import Claim, DepthMap, Frame, Region, ScaleSource, Scene
+from pipeline.records import Anchor, Claim, DepthMap, Frame, Region, ScaleSource, Scene
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +107,8 @@ def build_scene(item: Item, settings: IngestSettings | None = None, annotations:
         pictures = _read_pictures(item, settings)
         frames = tuple(_frame(item, index, picture, settings) for index, picture in enumerate(pictures))
         regions, claims = _regions_and_claims(item, annotations or Annotations(), pictures, frames)
-        return Scene(item.id, frames, item.questions, regions, claims)
+        anchors = tuple(_resized_anchor(anchor, item, pictures, frames) for anchor in item.anchors)
+        return Scene(item.id, frames, item.questions, regions, claims, anchors=anchors)
     except RecordError as error:
         raise InputError(f"Item {item.id!r}: {error}") from error
 
@@ -225,6 +226,22 @@ def _regions_and_claims(
                 f"frames are counted from 0 to {len(frames) - 1}."
             )
     return tuple(_resized(region, stored[region.frame], frames[region.frame]) for region in regions), claims
+
+
+def _resized_anchor(anchor: Anchor, item: Item, pictures: Sequence[_Picture], frames: Sequence[Frame]) -> Anchor:
+    """The anchor with its pixels where its frame shows them after it was resized."""
+    at = anchor.frame or 0
+    if not anchor.points_px or at >= len(frames):
+        return anchor
+    (width, height), size = size_of(pictures[at].rgb), size_of(frames[at].rgb)
+    if not all(-0.5 <= u <= width - 0.5 and -0.5 <= v <= height - 0.5 for u, v in anchor.points_px):
+        raise InputError(
+            f"Item {item.id!r}: the anchor {anchor.in_words()!r} names a pixel outside its frame of "
+            f"{width} x {height} px."
+        )
+    scale_x, scale_y = size[0] / width, size[1] / height
+    points = tuple(((u + 0.5) * scale_x - 0.5, (v + 0.5) * scale_y - 0.5) for u, v in anchor.points_px)
+    return replace(anchor, points_px=points)
 
 
 def _resized(region: Region, stored: Size, frame: Frame) -> Region:

@@ -16,7 +16,7 @@ from pipeline.errors import InputError, RecordError
 from pipeline.ingest.annotations import parse_claims, parse_regions
 from pipeline.ingest.files import check_keys, is_video
 from pipeline.ingest.pictures import check_camera
-from pipeline.records import Claim, DepthKind, ScaleSource
+from pipeline.records import Anchor, Claim, DepthKind, ScaleSource
 from pipeline.records.checks import finite_tuple, member, text
 
 CameraSpec = Mapping[str, float]
@@ -58,6 +58,7 @@ class Item:
         timestamps_s: Times of pictures [s], one per frame, or none; a video has its own.
         regions: Regions in JSON form, see ``parse_region``.
         claims: Claims, or the path of a JSON file of claims.
+        anchors: Known lengths and distances, as anchors or in their JSON form, see ``Anchor.from_plain``.
 
     Raises:
         InputError: If a value breaks these rules; names the item and the key.
@@ -77,6 +78,7 @@ class Item:
     timestamps_s: tuple[float, ...] = ()
     regions: tuple[Mapping[str, Any], ...] = ()
     claims: tuple[Claim, ...] | Path = ()
+    anchors: tuple[Anchor, ...] = ()
 
     def __post_init__(self) -> None:
         """Bring every field into its form and check it."""
@@ -241,6 +243,18 @@ def _claims(value: Any) -> tuple[Claim, ...] | Path:
     return Path(value) if isinstance(value, str | PathLike) else parse_claims(value)
 
 
+def _anchors(value: Any) -> tuple[Anchor, ...]:
+    if isinstance(value, str):
+        raise InputError(f"they must be a list of objects like {{size, measure, value, unit}}, not {value!r}.")
+    anchors = []
+    for number, part in enumerate(_several(value), start=1):
+        try:
+            anchors.append(part if isinstance(part, Anchor) else Anchor.from_plain(part))
+        except RecordError as error:
+            raise InputError(f"anchor {number}: {error}") from None
+    return tuple(anchors)
+
+
 _NORMALISERS = {
     "frames": _paths,
     "questions": _questions,
@@ -254,6 +268,7 @@ _NORMALISERS = {
     "timestamps_s": _timestamps,
     "regions": lambda value: parse_regions(_several(value), Path()),
     "claims": _claims,
+    "anchors": _anchors,
 }
 
 ITEM_KEYS = frozenset(part.name for part in fields(Item)) | {"question"}

@@ -33,6 +33,7 @@ class FileSource:
         depth_key: Name of the array in an npz or of the channel in an EXR.
         camera: fx, fy, cx, cy [px] of items that bring no camera, with width and height if for another size.
         claims: Path of a JSON file of claims, see ``read_claims``, or its content.
+        anchors: Known lengths and distances of items that bring none, see ``Anchor.from_plain``.
         frames_are: What the pictures of a folder are: ``items`` or ``scene``.
         **settings: Fields of ``IngestSettings``.
 
@@ -52,6 +53,7 @@ class FileSource:
         depth_key: str | None = None,
         camera: Mapping[str, float] | None = None,
         claims: str | Path | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        anchors: Sequence[Mapping[str, Any]] | None = None,
         frames_are: str = FramesAre.ITEMS,
         **settings: Any,
     ) -> None:
@@ -69,6 +71,7 @@ class FileSource:
             "depth_invalid": depth_invalid,
             "depth_key": depth_key,
             "camera": camera,
+            "anchors": anchors,
         }
         self.defaults = {key: value for key, value in defaults.items() if value is not None}
         known = [*(field.name for field in fields(IngestSettings)), *_OWN_KEYS]

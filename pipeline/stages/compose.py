@@ -160,7 +160,10 @@ def _with_depth_and_text(scene: Scene, stages: Stages, seconds: dict[str, float]
     with timed("depth", seconds):
         scene = stages.depth(scene)
     with timed("ocr", seconds):
-        return stages.ocr(scene)
+        scene = stages.ocr(scene)
+    # Now, so that a prompt tells depth in metres; what only the model locates counts when its answer is judged.
+    with timed("depth", seconds):
+        return stages.anchored(scene, (*scene.regions, *scene.text_regions))
 
 
 def _asked(scene: Scene, questions: Sequence[str | None], seconds: dict[str, float]) -> list[Asked]:

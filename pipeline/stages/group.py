@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from pipeline.anchors import with_anchors
 from pipeline.errors import TheodoliteError
 from pipeline.records import Answer, Attempt, FrameSummary, Region, Result, Scene, Verdict
 from pipeline.stages.depth import DepthStage
@@ -32,6 +33,10 @@ class Stages:
     verify: VerifyStage
     export: ExportStage
 
+    def anchored(self, scene: Scene, regions: Sequence[Region]) -> Scene:
+        """The scene with the scale of its anchors, see ``with_anchors``, measured as the verifier measures."""
+        return with_anchors(scene, regions, self.verify.verifier.budget, self.verify.verifier.settings)
+
 
 @dataclass
 class Asked:
@@ -46,6 +51,7 @@ class Asked:
         failure: Why there is no result.
         answer: What the model said last.
         regions: What the verdicts' indices point at.
+        measured: The scene as it was judged, with the scale of anchors that name what the model located.
         verdicts: The verifier's judgement of that answer.
         attempts: Earlier answers with theirs.
         recheck_error: Why the question could not be asked again.
@@ -60,6 +66,7 @@ class Asked:
     failure: StageError | None = None
     answer: Answer | None = None
     regions: tuple[Region, ...] = ()
+    measured: Scene | None = None
     verdicts: tuple[Verdict, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     recheck_error: TheodoliteError | None = None
@@ -70,6 +77,11 @@ class Asked:
         """The scene of a question that did not fail."""
         assert self.scene is not None
         return self.scene
+
+    @property
+    def judged_scene(self) -> Scene:
+        """The same as it was judged."""
+        return self.measured or self.known_scene
 
 
 def grouped(items: Iterable[list[Asked]], batch_size: int) -> Iterator[list[Asked]]:
@@ -155,7 +167,9 @@ def _share(seconds: dict[str, float], group: Sequence[Asked]) -> None:
 
 def _judge(asked: Asked, answer: Answer | None, stages: Stages) -> tuple[tuple[Region, ...], tuple[Verdict, ...]]:
     with timed("verify", asked.seconds):
-        return stages.verify(asked.known_scene, answer)
+        regions, verdicts = stages.verify(asked.known_scene, answer)
+        asked.measured = stages.anchored(asked.known_scene, regions)
+        return regions, verdicts
 
 
 def _ask_again(group: list[Asked], stages: Stages) -> None:
@@ -207,7 +221,7 @@ def _exported(asked: Asked, stages: Stages, folder: Path | None) -> Result | Sta
     if folder is not None:
         try:
             with timed("export", asked.seconds):
-                result = stages.export(asked.known_scene, result, folder)
+                result = stages.export(asked.judged_scene, result, folder)
         except StageError as error:
             return _of_one(error)
     seconds = {**asked.shared_s, **asked.seconds}
@@ -216,7 +230,7 @@ def _exported(asked: Asked, stages: Stages, folder: Path | None) -> Result | Sta
 
 
 def _result(asked: Asked) -> Result:
-    errors = asked.answer.problems if asked.answer is not None else ()
+    errors = (*(asked.answer.problems if asked.answer is not None else ()), *asked.judged_scene.problems)
     if asked.recheck_error is not None:
         errors = (*errors, f"The first answer stays, because asking again failed: {asked.recheck_error}")
     if asked.attempts and asked.answer is not None and not asked.answer.claims:
@@ -224,7 +238,7 @@ def _result(asked: Asked) -> Result:
     return Result(
         item_id=asked.item_id,
         question=asked.question,
-        frames=_summaries(asked.known_scene),
+        frames=_summaries(asked.judged_scene),
         answer=asked.answer,
         verdicts=asked.verdicts,
         regions=asked.regions,

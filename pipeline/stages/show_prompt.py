@@ -85,7 +85,7 @@ def _stand_in(scene: Scene, stages: Stages) -> tuple[Scene, DepthKind | None]:
     """The scene with depth and text, as far as that is known; and the kind of depth that a network would give."""
     kind = stages.depth.backend.kind
     if kind is None:
-        scene = stages.depth(scene)
+        scene = stages.anchored(stages.depth(scene), scene.regions)
     else:
         scale_source = ScaleSource.MODEL if kind is DepthKind.METRIC else ScaleSource.NONE
         scene = scene.with_depth(

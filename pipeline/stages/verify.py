@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from pipeline.anchors import judge_anchored
 from pipeline.claims.resolve import merge
 from pipeline.records import Answer, Frame, Mask, Origin, Region, Scene, Verdict
 from pipeline.segment.base import Segmenter
@@ -55,7 +56,7 @@ class VerifyStage:
         regions = (*merge(scene.regions, said), *scene.text_regions)
         regions = self._with_masks(scene, regions)
         claims = (*(answer.claims if answer is not None else ()), *scene.claims)
-        return regions, self.verifier.judge(scene, regions, claims)
+        return regions, judge_anchored(self.verifier, scene, regions, claims)
 
     def _with_masks(self, scene: Scene, regions: tuple[Region, ...]) -> tuple[Region, ...]:
         """The regions, with masks for those boxes that the segmenter has one for; given masks stay."""

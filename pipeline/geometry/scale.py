@@ -1,0 +1,319 @@
+"""Solving for the scale, and the shift of affine kinds, from known lengths.
+
+For every shift the best scale follows in closed form, so one unknown is searched on a grid and refined (variable
+projection: Golub & Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares", 1973). Residuals are
+logarithms of lengths; their covariance holds an error of its own for each and the focal length's, which all share.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.geometry.known_lengths import KnownLength, Pixels, bend, length_errors, measured_length, shape_of
+from pipeline.records import DepthKind
+
+# Least error of a known length; keeps weights finite [fraction].
+_LEAST_ERROR = 1e-6
+# Shifts are searched from the least that leaves every anchored thing a z, up to this many spreads of the map beyond.
+_GRID = np.linspace(math.log(1e-3), math.log(1e3), 139)
+# Other shifts whose misfit is larger by less than this, and whose z differ by more than this, are rivals.
+_RIVAL_MISFIT, _RIVAL_DIFFERENCE = 4.0, 0.05
+# The misfit, in standard deviations, up to which known lengths may be said to fit the depth.
+_MOST_MISFIT = 25.0
+# A flat region counts as so many independent measurements, as the errors of neighbouring pixels are alike.
+_FLAT_MEASUREMENTS = 10.0
+# Quantiles of the map's values on which the effect of a shift's error is kept.
+_LEVELS = 129
+
+
+class CannotScale(Exception):
+    """Known lengths that do not fix the scale and shift; the text is a clause that says what is missing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """The scale and shift of a depth map.
+
+    Args:
+        scale: Metres per unit of ``shape_of(values, kind, shift)``.
+        shift: The shift; 0 where the kind has shape.
+        error: Standard deviation of the scale where the shift is known, as a fraction.
+        factors: What each known length alone says, as a factor on the solution's scale.
+        misfit: How far the known lengths disagree, in standard deviations; 1 is as expected, 0 where none is left over.
+        levels: float64 (L,) ascending values of the map.
+        level_errors: float64 (L,), error of z at these values because of the shift, as a fraction.
+    """
+
+    scale: float
+    shift: float
+    error: float
+    factors: tuple[float, ...]
+    misfit: float
+    levels: np.ndarray
+    level_errors: np.ndarray
+
+    def error_at(self, values: np.ndarray) -> np.ndarray:
+        """Standard deviation of the scale of z at values of the map, as a fraction; float64 of their shape."""
+        if not len(self.levels):
+            return np.full(np.shape(values), self.error)
+        return np.hypot(self.error, np.interp(values, self.levels, self.level_errors))
+
+
+@dataclass(frozen=True, eq=False)
+class _Errors:
+    """Covariance of the residuals, as the matrix that makes them independent, and the unit vector through it."""
+
+    whiten: np.ndarray
+    ones: np.ndarray
+
+    @classmethod
+    def of(cls, own: np.ndarray, focal: np.ndarray) -> _Errors:
+        covariance = np.diag(np.maximum(own, _LEAST_ERROR) ** 2) + np.outer(focal, focal)
+        whiten = np.linalg.inv(np.linalg.cholesky(covariance))
+        return cls(whiten, whiten @ np.ones(len(own)))
+
+    @property
+    def scale_error(self) -> float:
+        return 1 / math.sqrt(float(self.ones @ self.ones))
+
+    def log_scale(self, logs: np.ndarray) -> float:
+        return float(self.ones @ self.whiten @ logs / (self.ones @ self.ones))
+
+    def residuals(self, logs: np.ndarray) -> np.ndarray:
+        """What is left of the logarithms after the best scale, in standard deviations."""
+        left: np.ndarray = self.whiten @ logs - self.ones * self.log_scale(logs)
+        return left
+
+
+def solve_scale(known: Sequence[KnownLength], kind: DepthKind) -> Solution:
+    """The scale of depth whose shape is known, by generalised least squares of logarithms.
+
+    Args:
+        known: At least one known length.
+        kind: ``metric`` or ``scale_invariant``.
+
+    Raises:
+        CannotScale: If no length can be measured.
+    """
+    logs, errors = _logs(known, kind, 0.0), _errors(known, kind, 0.0)
+    if not np.isfinite(logs).all() or errors is None:
+        raise CannotScale("the depth shows nothing of the known length; give another")
+    log_scale, misfit = errors.log_scale(logs), _misfit(errors.residuals(logs), len(known) - 1)
+    error = errors.scale_error * max(1.0, misfit)
+    return Solution(math.exp(log_scale), 0.0, error, _factors(logs, log_scale), misfit, np.empty(0), np.empty(0))
+
+
+def solve_affine(
+    known: Sequence[KnownLength], kind: DepthKind, values: np.ndarray, flat: Sequence[Pixels] = ()
+) -> Solution:
+    """Scale and shift of affine depth or disparity.
+
+    Args:
+        known: Known lengths; two, or one and a flat region for affine depth.
+        kind: ``depth_affine`` or ``disparity_affine``.
+        values: float (N,), valid values of the map, or an even sample of them.
+        flat: Regions that are planes in space; they fix the shift of affine depth. A plane stays one under every
+            shift of disparity, so there they say nothing.
+
+    Raises:
+        CannotScale: If they do not fix both, or no shift fits.
+    """
+    flat = tuple(flat) if kind is DepthKind.DEPTH_AFFINE else ()
+    noun = "disparity" if kind is DepthKind.DISPARITY_AFFINE else "depth"
+    if not known:
+        raise CannotScale("no known length fixes the scale; give one")
+    if len(known) + len(flat) < 2:
+        needs = "the camera's height" if noun == "disparity" else "name a flat region"
+        raise CannotScale(
+            f"one anchor fixes the scale but not the shift of {noun}; give a second known distance or {needs}"
+        )
+    levels = np.unique(np.quantile(values, np.linspace(0, 1, _LEVELS)))
+    if len(levels) < 2:
+        raise CannotScale("the depth map is constant; give one with content")
+    search = _Search(tuple(known), kind, flat, levels)
+    shift, errors = search.solve(noun)
+    return search.solution(shift, errors, noun)
+
+
+class _Search:
+    """The search for the shift: its logarithm above the least one, in spreads of the map."""
+
+    def __init__(
+        self, known: tuple[KnownLength, ...], kind: DepthKind, flat: tuple[Pixels, ...], levels: np.ndarray
+    ) -> None:
+        self.known, self.kind, self.flat, self.levels = known, kind, flat, levels
+        low, high = np.interp((0.02, 0.98), np.linspace(0, 1, len(levels)), levels)
+        things = [thing.values for item in known for thing in item.things] + [thing.values for thing in flat]
+        self.spread = float(high - low) or float(np.ptp(levels))
+        self.least = -min(float(low), *(float(np.quantile(part, 0.05)) for part in things))
+        self._known_logs: dict[float, np.ndarray] = {}
+        self.grid_logs = np.array([self._logs(float(step)) for step in _GRID])
+        self.usable = np.isfinite(self.grid_logs).all(axis=1)
+        bends = [np.array([np.mean(bend(thing, self.shift(step)) ** 2) for step in _GRID]) for thing in flat]
+        self.flat_noise = tuple(
+            max(thing.noise, math.sqrt(squares.min()), 1e-9 * self.spread)
+            for thing, squares in zip(flat, bends, strict=True)
+        )
+        self.grid_flat = np.zeros(len(_GRID))
+        for squares, noise in zip(bends, self.flat_noise, strict=True):
+            self.grid_flat += _FLAT_MEASUREMENTS * squares / noise**2
+
+    def shift(self, step: float) -> float:
+        return self.least + self.spread * math.exp(step)
+
+    def solve(self, noun: str) -> tuple[float, _Errors]:
+        """The step with the least misfit, and the errors there."""
+        no_fit = CannotScale(f"no scale and shift of {noun} fit the anchors; check what they name and their values")
+        if not self.usable.any():
+            raise no_fit
+        errors = _Errors.of(np.array([max(item.error, 0.05) for item in self.known]), np.zeros(len(self.known)))
+        minima = self._minima(errors)
+        for _ in range(2):
+            found = _errors(self.known, self.kind, self.shift(minima[0][1]))
+            if found is None:
+                raise CannotScale(
+                    f"the error of {noun} leaves the anchors' depth open; give lengths of nearer or larger things"
+                )
+            errors = found
+            minima = self._minima(errors)
+        (cost, step), rivals = minima[0], minima[1:]
+        is_determined = len(self.known) + len(self.flat) == 2
+        if cost > _RIVAL_MISFIT and (is_determined or not _GRID[0] < step < _GRID[-1]):
+            raise no_fit
+        middles = [np.median(thing.values) for item in self.known for thing in item.things]
+        compared = np.concatenate((middles, self.levels))
+        costs = self._grid_costs(errors)
+        for other_cost, other in rivals:
+            between = costs[(min(step, other) < _GRID) & (max(step, other) > _GRID)]
+            is_rival = other_cost < cost + _RIVAL_MISFIT < between.max(initial=0.0)
+            if is_rival and self._difference(step, other, errors, compared) > _RIVAL_DIFFERENCE:
+                raise CannotScale(f"two different shifts of {noun} fit the anchors; give one more known distance")
+        return step, errors
+
+    def solution(self, step: float, errors: _Errors, noun: str) -> Solution:
+        logs = self._logs(step)
+        misfit = _misfit(errors.residuals(logs), len(self.known) + len(self.flat) - 2)
+        if misfit > _MOST_MISFIT:
+            raise CannotScale(f"no scale and shift of {noun} fit the anchors; check what they name and their values")
+        widening = max(1.0, misfit)
+        least = float(np.sum(self._residuals(step, errors) ** 2))
+        ends = [self._end(step, side, least + widening**2, errors) for side in (-1, 1)]
+        if any(end is None for end in ends):
+            raise CannotScale(
+                f"the anchors do not fix the shift of {noun}, as they lie at nearly the same depth or are too rough; "
+                "give one that is clearly nearer or farther"
+            )
+        at_best = self._log_z(step, errors, self.levels)
+        off = [np.abs(self._log_z(end, errors, self.levels) - at_best) for end in ends if end is not None]
+        level_errors = np.nan_to_num(np.maximum(*off), nan=np.inf)
+        log_scale = errors.log_scale(logs)
+        return Solution(
+            math.exp(log_scale),
+            self.shift(step),
+            errors.scale_error * widening,
+            _factors(logs, log_scale),
+            misfit,
+            self.levels,
+            level_errors,
+        )
+
+    def _logs(self, step: float) -> np.ndarray:
+        if step not in self._known_logs:
+            self._known_logs[step] = _logs(self.known, self.kind, self.shift(step))
+        return self._known_logs[step]
+
+    def _residuals(self, step: float, errors: _Errors) -> np.ndarray:
+        shift = self.shift(step)
+        parts = [errors.residuals(self._logs(step))]
+        for thing, noise in zip(self.flat, self.flat_noise, strict=True):
+            parts.append(bend(thing, shift) * (math.sqrt(_FLAT_MEASUREMENTS / len(thing.values)) / noise))
+        return np.nan_to_num(np.concatenate(parts), nan=1e6)
+
+    def _cost(self, step: float, errors: _Errors) -> float:
+        return float(np.sum(self._residuals(step, errors) ** 2))
+
+    def _grid_costs(self, errors: _Errors) -> np.ndarray:
+        costs = np.full(len(_GRID), math.inf)
+        costs[self.usable] = [float(np.sum(errors.residuals(logs) ** 2)) for logs in self.grid_logs[self.usable]]
+        return costs + self.grid_flat
+
+    def _minima(self, errors: _Errors) -> list[tuple[float, float]]:
+        """(misfit, step) of the local minima, least first."""
+        costs = self._grid_costs(errors)
+        padded = np.concatenate(((math.inf,), costs, (math.inf,)))
+        at = np.flatnonzero((costs <= padded[:-2]) & (costs < padded[2:]) & np.isfinite(costs))
+        found = []
+        for index in at:
+            step = self._refined(int(index), errors)
+            found.append((self._cost(step, errors), step))
+        return sorted(found)
+
+    def _refined(self, index: int, errors: _Errors) -> float:
+        """Gauss-Newton from a grid step, kept between its neighbours."""
+        low, high = _GRID[max(index - 1, 0)], _GRID[min(index + 1, len(_GRID) - 1)]
+        step, best = float(_GRID[index]), self._cost(float(_GRID[index]), errors)
+        for _ in range(30):
+            change = 1e-5
+            here = self._residuals(step, errors)
+            slope = (self._residuals(step + change, errors) - self._residuals(step - change, errors)) / (2 * change)
+            steepness = float(slope @ slope)
+            if steepness <= 0 or not math.isfinite(steepness):
+                break
+            move = -float(slope @ here) / steepness
+            while abs(move) > 1e-13:
+                tried = min(max(step + move, low), high)
+                cost = self._cost(tried, errors)
+                if cost < best:
+                    break
+                move /= 4
+            else:
+                break
+            step, best = tried, cost
+        return float(step)
+
+    def _end(self, step: float, side: int, most: float, errors: _Errors) -> float | None:
+        """Where the misfit grows beyond a value on one side of the best step; None where it does not."""
+        beyond = _GRID[step - _GRID < 0] if side > 0 else _GRID[step - _GRID > 0][::-1]
+        inner = step
+        for outer in beyond:
+            if self._cost(float(outer), errors) > most:
+                for _ in range(25):
+                    middle = (inner + outer) / 2
+                    inner, outer = (inner, middle) if self._cost(middle, errors) > most else (middle, outer)
+                return float(outer)
+            inner = float(outer)
+        return None
+
+    def _log_z(self, step: float, errors: _Errors, values: np.ndarray) -> np.ndarray:
+        log_z: np.ndarray = np.log(shape_of(values, self.kind, self.shift(step)))
+        return log_z + errors.log_scale(self._logs(step))
+
+    def _difference(self, first: float, second: float, errors: _Errors, values: np.ndarray) -> float:
+        difference = np.abs(self._log_z(first, errors, values) - self._log_z(second, errors, values))
+        return float(np.nanmax(difference, initial=0.0))
+
+
+def _logs(known: Sequence[KnownLength], kind: DepthKind, shift: float) -> np.ndarray:
+    """Logarithm of the scale that each known length alone asks for; NaN where it cannot be measured."""
+    return np.array([math.log(item.length_m) - _log(measured_length(item, kind, shift)) for item in known])
+
+
+def _log(length: float) -> float:
+    return math.log(length) if math.isfinite(length) else math.nan
+
+
+def _errors(known: Sequence[KnownLength], kind: DepthKind, shift: float) -> _Errors | None:
+    pairs = np.array([length_errors(item, kind, shift) for item in known])
+    return _Errors.of(pairs[:, 0], pairs[:, 1]) if np.isfinite(pairs).all() else None
+
+
+def _misfit(residuals: np.ndarray, left_over: int) -> float:
+    return math.sqrt(float(residuals @ residuals) / left_over) if left_over > 0 else 0.0
+
+
+def _factors(logs: np.ndarray, log_scale: float) -> tuple[float, ...]:
+    return tuple(math.exp(log - log_scale) for log in logs)
