@@ -18,7 +18,7 @@ LAYERS = (
     {"errors", "relations", "camera", "records", "resources", "versions", "device", "hub", "torchvision_fix"},
     {"geometry", "claims", "error_budget"},
     {"rules"},
-    {"ingest", "depth", "ocr", "segment", "vlm", "verify", "export", "evaluate"},
+    {"ingest", "depth", "ocr", "segment", "vlm", "verify", "anchors", "export", "evaluate"},
     {"stages"},
     {"api", "batch", "serve", "build", "overrides", "summary", "doctor", "cli", "__main__"},
 )
