@@ -24,6 +24,8 @@ class ErrorBudget:
         given_px: Error of the edge of a box that a person or a data set gave [px].
         box_px: Error of the edge of a model's box that does not depend on its size [px].
         box_share: Error of the edge of a model's box as a share of the box's side.
+        stray_mask: Share of the pixels of a mask that may belong to something else.
+        stray_box: The same of what is found in a box.
 
     Raises:
         ConfigError: If a number is negative or a source is not listed.
@@ -38,6 +40,8 @@ class ErrorBudget:
     given_px: float = 1.0
     box_px: float = 1.5
     box_share: float = 0.02
+    stray_mask: float = 0.02
+    stray_box: float = 0.1
 
     def __post_init__(self) -> None:
         """Check that all numbers can be standard deviations."""
@@ -69,6 +73,10 @@ class ErrorBudget:
             return self.given_px
         return self.box_px + self.box_share * side_px
 
+    def stray_share(self, region: Region) -> float:
+        """Share of a region's pixels that may belong to something else."""
+        return self.stray_box if region.mask is None else self.stray_mask
 
-_SINGLE = ("mask_px", "given_px", "box_px", "box_share")
+
+_SINGLE = ("mask_px", "given_px", "box_px", "box_share", "stray_mask", "stray_box")
 _TABLES = ("scale", "focal")

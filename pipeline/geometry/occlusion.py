@@ -1,48 +1,76 @@
 """Who owns the contour that two regions share.
 
-Where one object hides another, the boundary between their visible parts belongs to the nearer one: the
-depth steps back across it. The step is read on both sides, a little away from the boundary, where a
-depth map does not mix the two.
+Where one object hides another, the boundary between their visible parts belongs to the nearer one: the depth steps
+back across it. Each surface is continued to the boundary by a plane fitted to its own side, a little away from the
+boundary, where a depth map does not mix the two; the step is the difference of the two continuations. So a surface
+that only leads up to an object, as a table does to a cup's foot, shows no step.
+
+Convention: *nearness* is a coordinate in which planes of space are linear in the pixel, as 1/z and disparity are.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from pipeline.geometry.objects import ObjectPixels, erode
+from pipeline.records import DepthKind
 
-# The band around a contour, as a share of the smaller object's side; it reads past depth that is a few
-# pixels out of register with the picture.
-_BAND_SHARE = 0.3
-_FEWEST = 20
-# Distance over which slopes are measured [px].
-_SLOPE_PX = 4
-# A step at a foot must be clearer than the slope of the surfaces by this factor.
-_FOOT_FACTOR = 3.0
+# Pixels beyond the eroded edge that the planes are fitted to, to either side [px].
+_REACH_PX = 4
+# Fewest pixels of a one-sided fit, and its largest gain of variance; beyond, the plane is not continued.
+_FEWEST, _LARGEST_GAIN = 8, 25.0
+# The boundary may lie this far from where the masks put it [px].
+_PLACE_PX = 2.5
+# What is above its neighbour: the sine of the direction in the picture.
+_RISE = 0.3
+# A hollow below something counts so much where nobody knows which way is up.
+_UNKNOWN_LEVEL = 0.3
 
 
 @dataclass(frozen=True, eq=False)
 class Contour:
-    """The shared boundary of two objects.
+    """The shared boundary of two objects, pixel by pixel.
 
     Args:
-        steps: float64 (N,), order coordinate of the second minus that of the first, pair by pair
-            across the boundary; positive where the first is nearer.
-        slopes: float64 (N,), how much the surfaces themselves may change between the two pixels of a pair.
+        steps: float64 (N,), how much nearer the first surface is than the second where they meet: the difference of
+            order coordinates (relative where z is known up to scale).
+        gains: float64 (N,), variance of a step over that of one pixel.
+        bends: float64 (N,), error of a step for each pixel that the boundary is out of place, same unit.
+        folds: float64 (N,), how much the first surface falls behind the second's continuation per pixel away from
+            the boundary; positive where the two form a hollow, as a cup and its table do.
+        rises: float64 (N,), sine of the direction from the second to the first in the picture, 1 where the first is
+            above.
+        first_planes: float64 (N, 3), nearness of the first's plane at the pixel and its slopes along x and y [1/px].
+        second_planes: The same of the second.
+        pixels: float64 (N, 2), the pixels (u, v) of the arrays given, which may be a window of a frame.
         length_px: Approximate length of the boundary [px].
-        first: float64 (Q,), quantiles of the first object's coordinate around the boundary, ascending;
-            empty where too little of it is there.
-        second: The same of the second object.
     """
 
     steps: np.ndarray
-    slopes: np.ndarray
+    gains: np.ndarray
+    bends: np.ndarray
+    folds: np.ndarray
+    rises: np.ndarray
+    first_planes: np.ndarray
+    second_planes: np.ndarray
+    pixels: np.ndarray
     length_px: float
-    first: np.ndarray
-    second: np.ndarray
+
+    def swapped(self) -> Contour:
+        """The same boundary with the two objects exchanged."""
+        return replace(
+            self,
+            steps=-self.steps,
+            rises=-self.rises,
+            first_planes=self.second_planes,
+            second_planes=self.first_planes,
+        )
+
+
+_NONE = Contour(*(np.empty(0) for _ in range(5)), *(np.empty((0, count)) for count in (3, 3, 2)), 0.0)
 
 
 def separate(first: ObjectPixels, second: ObjectPixels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -79,94 +107,209 @@ def _misfit(values: np.ndarray, item: ObjectPixels) -> np.ndarray:
     return np.maximum(item.quantiles[quarter] - values, values - item.quantiles[-quarter - 1])
 
 
+def nearness(coordinate: np.ndarray, kind: DepthKind) -> np.ndarray:
+    """The order coordinate turned into one that is larger for nearer and linear on planes, float64.
+
+    1/z where z is known up to scale; the disparity itself; minus z for affine depth, where it is only nearly linear.
+    """
+    values = np.asarray(coordinate, dtype=np.float64)
+    return np.exp(-values) if kind.has_shape else -values
+
+
 def shared_contour(
-    coordinate: np.ndarray, first: np.ndarray, second: np.ndarray, *, edge_px: int, gap_px: int
+    coordinate: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    kind: DepthKind,
+    *,
+    edge_px: int,
+    gap_px: int,
+    outlines: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Contour:
-    """Pair the pixels on both sides of the boundary between two masks.
+    """Continue both surfaces to the boundary between two masks.
 
     Args:
         coordinate: float (h, w), order coordinate.
         first: bool (h, w), visible pixels of the one object.
         second: bool (h, w), visible pixels of the other, disjoint from the first.
+        kind: What the coordinate stands for.
         edge_px: Pixels next to the boundary that are not read, on each side [px].
         gap_px: Widest gap across which the two still count as touching [px].
+        outlines: Both masks with the pixels that have no depth, where they are known; these must touch.
 
     Returns:
-        The contour, empty where the masks do not touch.
+        The contour, empty where the masks do not touch or neither side can be continued.
     """
-    inner_first, inner_second = erode(first, edge_px), erode(second, edge_px)
-    reach = 2 * edge_px + gap_px + 1
-    band_px = int(np.clip(_BAND_SHARE * np.sqrt(min(first.sum(), second.sum())), 8, 80))
-    touching = _near(first, second, gap_px + 1)
-    nothing = Contour(np.empty(0), np.empty(0), 0.0, np.empty(0), np.empty(0))
-    if not touching.any() or not inner_first.any():
-        return nothing
-    distance, labels = cv2.distanceTransformWithLabels(
-        (~inner_first).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    around = gap_px + 1
+    whole_first, whole_second = outlines or (first, second)
+    at_first, at_second = _near(whole_second, around) & whole_first, _near(whole_first, around) & whole_second
+    touching = at_first | at_second
+    if not touching.any():
+        return _NONE
+    rows, columns = np.nonzero(touching)
+    reach = edge_px + _REACH_PX
+    top, bottom = max(rows.min() - 2 * reach, 0), rows.max() + 2 * reach + 1
+    left, right = max(columns.min() - 2 * reach, 0), columns.max() + 2 * reach + 1
+    crop = (slice(top, bottom), slice(left, right))
+    near = nearness(coordinate[crop], kind)
+    rows, columns = rows - top, columns - left
+    planes = [_continued(near, erode(mask[crop], edge_px), rows, columns, reach) for mask in (first, second)]
+    known = np.isfinite(planes[0][0]) & np.isfinite(planes[1][0])
+    if not known.any():
+        return _NONE
+    (value, slope_x, slope_y, gain), (other, other_x, other_y, other_gain) = (
+        tuple(part[known] for part in plane) for plane in planes
     )
-    # Only boundary pixels with a direct neighbour count; elsewhere background may show in between.
-    close_to_touch = _near(touching, np.ones_like(touching), reach)
-    pairs = inner_second & (distance <= reach) & close_to_touch
-    if not pairs.any():
-        return nothing
-    partner = np.zeros(int(labels.max()) + 1, dtype=np.intp)
-    partner[labels[inner_first]] = np.flatnonzero(inner_first)
-    rows, columns = np.nonzero(pairs)
-    partner_rows, partner_columns = np.divmod(partner[labels[pairs]], first.shape[1])
-    band = _near(touching, np.ones_like(touching), band_px)
-    slopes = [_slopes(coordinate, inner & band) for inner in (inner_first, inner_second)]
-    steps = coordinate[rows, columns].astype(np.float64) - coordinate[partner_rows, partner_columns]
-    lower = rows - partner_rows
-    down, across = np.abs(lower), np.abs(columns - partner_columns)
-    # What stands on a surface meets it at its foot, where the surface comes nearer without hiding anything.
-    foot = (down > across) & (np.sign(steps) == -np.sign(lower))
-    changes = np.maximum(*(down * slope_down + across * slope_across for slope_down, slope_across in slopes))
+    direction_x, direction_y = _direction(whole_first[crop], whole_second[crop], rows[known], columns[known], reach)
+    # Slope of nearness away from the boundary, into the first, of both surfaces.
+    own, continued = (x * direction_x + y * direction_y for x, y in ((slope_x, slope_y), (other_x, other_y)))
+    if kind.has_shape:
+        unit = np.maximum(np.minimum(value, other), 1e-12)
+        steps = np.log(np.maximum(value, 1e-12)) - np.log(np.maximum(other, 1e-12))
+    else:
+        unit = np.ones_like(value)
+        steps = value - other
     return Contour(
         steps,
-        np.where(foot, _FOOT_FACTOR, 1.0) * changes,
-        float(touching.sum()),
-        _around(coordinate, first, touching, band_px),
-        _around(coordinate, second, touching, band_px),
+        gain + other_gain,
+        _PLACE_PX * np.abs(own - continued) / unit,
+        (own - continued) / unit,
+        -direction_y,
+        np.stack((value, slope_x, slope_y), axis=1),
+        np.stack((other, other_x, other_y), axis=1),
+        np.stack((columns[known] + left, rows[known] + top), axis=1).astype(np.float64),
+        float(touching.sum()) / 2,
     )
 
 
-def _slopes(coordinate: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
-    """Change of the coordinate per pixel within a mask, down and across; both not negative.
+def _continued(
+    near: np.ndarray, inner: np.ndarray, rows: np.ndarray, columns: np.ndarray, reach: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Planes fitted around pixels to the inner pixels alone: value there, slopes along x and y, gain of variance.
 
-    The median over a few pixels, so that noise hardly counts.
+    Least squares within a square window, by moments about the pixel; NaN where too few pixels are near.
     """
-    step = _SLOPE_PX
-    down = np.abs(coordinate[step:] - coordinate[:-step])[mask[step:] & mask[:-step]]
-    across = np.abs(coordinate[:, step:] - coordinate[:, :-step])[mask[:, step:] & mask[:, :-step]]
-    return tuple(float(np.median(part)) / step if part.size else 0.0 for part in (down, across))  # type: ignore[return-value]
+    weight = inner.astype(np.float64)
+    values = np.where(inner, near, 0.0)
+    grid_y, grid_x = np.indices(inner.shape, dtype=np.float64)
+    side = 2 * reach + 1
+
+    def summed(image: np.ndarray) -> np.ndarray:
+        filtered = cv2.boxFilter(image, cv2.CV_64F, (side, side), normalize=False, borderType=cv2.BORDER_CONSTANT)
+        picked: np.ndarray = filtered[rows, columns]
+        return picked
+
+    x, y = columns.astype(np.float64), rows.astype(np.float64)
+    n = summed(weight)
+    raw_x, raw_y = summed(weight * grid_x), summed(weight * grid_y)
+    sum_x, sum_y = raw_x - x * n, raw_y - y * n
+    sum_xx = summed(weight * grid_x**2) - 2 * x * raw_x + x**2 * n
+    sum_yy = summed(weight * grid_y**2) - 2 * y * raw_y + y**2 * n
+    sum_xy = summed(weight * grid_x * grid_y) - x * raw_y - y * raw_x + x * y * n
+    value = summed(values)
+    value_x = summed(values * grid_x) - x * value
+    value_y = summed(values * grid_y) - y * value
+    normal = np.stack((n, sum_x, sum_y, sum_x, sum_xx, sum_xy, sum_y, sum_xy, sum_yy), axis=-1).reshape(-1, 3, 3)
+    enough = n >= _FEWEST
+    normal[~enough] = np.eye(3)
+    normal[:, (1, 2), (1, 2)] += 1e-3 * n[:, None] + 1e-9
+    inverse = np.linalg.inv(normal)
+    fitted = np.einsum("nij,nj->ni", inverse, np.stack((value, value_x, value_y), axis=-1))
+    gain = inverse[:, 0, 0]
+    bad = ~enough | (gain > _LARGEST_GAIN)
+    fitted[bad] = np.nan
+    return fitted[:, 0], fitted[:, 1], fitted[:, 2], gain
 
 
-def _around(coordinate: np.ndarray, mask: np.ndarray, touching: np.ndarray, band_px: int) -> np.ndarray:
-    """Quantiles of an object's coordinate within a band around the boundary, its edge left out."""
-    near = erode(mask, band_px // 3) & _near(touching, mask, band_px)
-    if near.sum() < _FEWEST:
-        return np.empty(0)
-    return np.quantile(coordinate[near], np.linspace(0, 1, 33)).astype(np.float64)
+def _direction(
+    first: np.ndarray, second: np.ndarray, rows: np.ndarray, columns: np.ndarray, reach: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Unit vectors (x, y) that point from the second mask to the first at pixels between them."""
+    side = 2 * reach + 1
+    difference = cv2.boxFilter(
+        first.astype(np.float64) - second.astype(np.float64), cv2.CV_64F, (side, side), borderType=cv2.BORDER_CONSTANT
+    )
+    along_x = cv2.Sobel(difference, cv2.CV_64F, 1, 0)[rows, columns]
+    along_y = cv2.Sobel(difference, cv2.CV_64F, 0, 1)[rows, columns]
+    length = np.maximum(np.hypot(along_x, along_y), 1e-9)
+    return along_x / length, along_y / length
 
 
-def _near(mask: np.ndarray, within: np.ndarray, radius_px: int) -> np.ndarray:
+def _near(mask: np.ndarray, radius_px: int) -> np.ndarray:
     kernel = np.ones((2 * radius_px + 1, 2 * radius_px + 1), np.uint8)
-    return cv2.dilate(mask.astype(np.uint8), kernel).astype(bool) & within
+    return cv2.dilate(mask.astype(np.uint8), kernel).astype(bool)
 
 
-def contour_votes(contour: Contour, noise: float) -> tuple[float, float]:
-    """Shares of the contour that the first and that the second object own.
+@dataclass(frozen=True)
+class Ownership:
+    """How much of a contour each object owns, each a share in [0, 1].
 
-    A step counts where it is clearer than noise and the slope of the surfaces can explain.
+    Args:
+        first: Where the first is clearly nearer.
+        second: Where the second is.
+        standing: Where there is no step, the two form a hollow and the first is above the second, as what stands
+            on a surface is.
+        carrying: The same with the second above.
+    """
+
+    first: float
+    second: float
+    standing: float
+    carrying: float
+
+
+def ownership(
+    contour: Contour,
+    noise: float,
+    *,
+    deviations: float = 3.0,
+    first_level: np.ndarray | None = None,
+    second_level: np.ndarray | None = None,
+) -> Ownership:
+    """Count the contour's pixels by who is nearer.
 
     Args:
         contour: The shared boundary.
-        noise: Standard deviation of a step, in the coordinate's unit.
-
-    Returns:
-        (first, second), each in [0, 1]; what is missing to 1 shows no clear step.
+        noise: Standard deviation of the coordinate from pixel to pixel, in its unit.
+        deviations: A step is clear beyond so many standard deviations.
+        first_level: bool (N,), where the first surface is level, so that the second can stand on it; None if unknown.
+        second_level: The same of the second surface.
     """
     if contour.steps.size == 0:
-        return 0.0, 0.0
-    least = 2 * noise + contour.slopes
-    return float((contour.steps > least).mean()), float((contour.steps < -least).mean())
+        return Ownership(0.0, 0.0, 0.0, 0.0)
+    least = deviations * noise * np.sqrt(contour.gains) + contour.bends
+    first, second = contour.steps > least, contour.steps < -least
+    hollow = ~first & ~second & (contour.folds > 0)
+    return Ownership(
+        float(first.mean()),
+        float(second.mean()),
+        _stands(hollow & (contour.rises > _RISE), second_level),
+        _stands(hollow & (contour.rises < -_RISE), first_level),
+    )
+
+
+def _stands(places: np.ndarray, level: np.ndarray | None) -> float:
+    return _UNKNOWN_LEVEL * float(places.mean()) if level is None else float((places & level).mean())
+
+
+def hidden_share_bounds(front: np.ndarray, back: np.ndarray) -> tuple[float, float]:
+    """Bounds on the share of an object that another hides, from their visible pixels.
+
+    At least what lies within the convex hull of the visible part is hidden, for solids without holes; at most all of
+    the other's pixels are.
+
+    Args:
+        front: bool (h, w), visible pixels of the one in front.
+        back: bool (h, w), visible pixels of the other.
+
+    Returns:
+        (least, most), each in [0, 1].
+    """
+    visible = np.count_nonzero(back)
+    if visible == 0:
+        return 0.0, 1.0
+    contours, _ = cv2.findContours(back.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    hull = cv2.convexHull(np.concatenate(contours))
+    filled = cv2.fillConvexPoly(np.zeros(back.shape, np.uint8), hull, 1).astype(bool)
+    within, all_of_it = np.count_nonzero(filled & front), np.count_nonzero(front)
+    return within / (within + visible), all_of_it / (all_of_it + visible)

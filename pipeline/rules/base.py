@@ -163,3 +163,35 @@ def number_probability(claim: Claim, low: float, high: float, sigma: float, tole
         return probability_within(low, sigma, -math.inf, value + slack), value + slack - low
     nearest = min(max(value, low), high)
     return probability_about(nearest, sigma, value - slack, value + slack), slack - abs(value - nearest)
+
+
+def fraction_probability(claim: Claim, low: float, high: float, sigma: float) -> tuple[float | None, float]:
+    """Probability that a claimed share is right when the true one lies between two bounds, and by how much it fits.
+
+    Args:
+        claim: A claim whose value is a share.
+        low: Least share.
+        high: Largest share.
+        sigma: Error of both bounds.
+
+    Returns:
+        (probability, margin); the probability is None where the bounds do not settle it.
+    """
+    value = claim.value
+    assert value is not None
+    slack = claim.tolerance if claim.tolerance is not None else Settings().tolerance * value
+    if claim.comparison is not Comparison.ABOUT and claim.tolerance is None:
+        slack = 0.0
+    least, most = value - slack, value + slack
+    above, below = low - most, least - high
+    if claim.comparison is Comparison.AT_LEAST:
+        holds, fails = low - least, least - high
+    elif claim.comparison is Comparison.AT_MOST:
+        holds, fails = most - high, low - most
+    else:
+        holds, fails = min(low - least, most - high), max(above, below)
+    if holds > 0:
+        return probability_within(holds, sigma, 0.0, math.inf), holds
+    if fails > 0:
+        return 1 - probability_within(fails, sigma, 0.0, math.inf), -fails
+    return None, max(holds, -abs(fails))

@@ -20,7 +20,7 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...])
     middle, first, second = (_centre(box) for box in boxes)
     line = (second[0] - first[0], second[1] - first[1])
     length = math.hypot(*line)
-    errors = [view.budget.box_edge_px(max(right - left, bottom - top)) for left, top, right, bottom in boxes]
+    errors = [max(view.edge_error_px(index, axis) for axis in (0, 1)) / math.sqrt(2) for index in (subject, *objects)]
     sigma = math.hypot(*errors) / max(length, 1e-9)
     share = ((middle[0] - first[0]) * line[0] + (middle[1] - first[1]) * line[1]) / max(length**2, 1e-9)
     off_line = abs((middle[0] - first[0]) * line[1] - (middle[1] - first[1]) * line[0]) / max(length**2, 1e-9)

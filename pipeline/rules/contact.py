@@ -63,5 +63,5 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
 def _stands_above(view: FrameView, subject: int, other: int) -> float:
     """Probability that the subject's lower edge lies above the object's lower edge in the picture."""
     first, second = view.box_px(subject), view.box_px(other)
-    sigma = math.hypot(view.budget.box_edge_px(first[3] - first[1]), view.budget.box_edge_px(second[3] - second[1]))
+    sigma = math.hypot(view.edge_error_px(subject, 1), view.edge_error_px(other, 1))
     return probability_positive(second[3] - first[3], sigma)

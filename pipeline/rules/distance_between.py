@@ -72,6 +72,6 @@ def _sigma(view: FrameView, subject: int, other: int, distance_m: float) -> floa
     for index in (subject, other):
         z = view.z(index)
         left, _, right, _ = view.box_px(index)
-        edge_m = view.budget.box_edge_px(right - left) / 2 * z / view.camera.fx
+        edge_m = view.edge_error_px(index, 0) / 2 * z / view.camera.fx
         parts += [view.depth_noise(index) * z, edge_m, centre_error(view, index)]
     return math.hypot(*parts)

@@ -16,7 +16,7 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...])
     points = view.points(subject)
     ranges = np.linalg.norm(points, axis=1)
     near_m, middle_m = (float(value) for value in np.percentile(ranges, (5, 50)))
-    scale = view.budget.scale[view.depth.scale_source]
+    scale = view.budget.scale_error(view.depth)
     sigma_m = math.hypot(view.depth_noise(subject) * middle_m, scale * middle_m)
     probability, margin_m = number_probability(claim, near_m, middle_m, sigma_m, view.settings.tolerance)
     return Finding(

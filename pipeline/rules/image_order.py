@@ -44,5 +44,5 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
 def _centre(view: FrameView, index: int, axis: str) -> tuple[float, float]:
     """Centre of a region along an axis and its error [px]."""
     box = view.box_px(index)
-    low, high = (box[0], box[2]) if axis == "x" else (box[1], box[3])
-    return (low + high) / 2, view.budget.box_edge_px(high - low) / math.sqrt(2)
+    at = 0 if axis == "x" else 1
+    return (box[at] + box[at + 2]) / 2, view.edge_error_px(index, at) / math.sqrt(2)

@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
-from pipeline.geometry.occlusion import Contour, contour_votes, separate, shared_contour
-from pipeline.geometry.order import normal_cdf, probability_less
+import numpy as np
+
+from pipeline.geometry.occlusion import Contour, hidden_share_bounds, ownership, separate, shared_contour
 from pipeline.geometry.regions import boxes_gap
 from pipeline.records import Claim
-from pipeline.rules.base import CannotMeasure, Finding
+from pipeline.rules.base import CannotMeasure, Finding, fraction_probability
 from pipeline.rules.view import FrameView
 
-# Neighbouring pixels of a depth map err together; so many of them count as one witness.
-_CORRELATION_PX = 4.0
-_GAP_PX = 2
-# The one who hides owns the contour almost alone; the other may own this much of its share.
-_CLEAR_SHARE = 0.3
+# Widest gap between the pixels of two boxes' objects, and of two masks, that still touch [px].
+_GAP_PX, _MASK_GAP_PX = 2, 0
+# The log-odds that one hides the other, by the difference of the shares that the two own; fitted to rendered scenes.
+_STEEPNESS, _OFFSET = 10.0, -0.5
+# A contour of so many pixels counts half, one much longer in full [px].
+_HALF_PX = 4.0
+# The same as a share of the side of the smaller of the two.
+_HALF_SHARE = 0.15
+# A surface is level where the cosine of its normal to gravity is larger.
+_LEVEL = 0.9
+# An end of an object is as high as another's within this share of the lower one's height.
+_STACK_SHARE = 0.15
+# Nothing about a contour is surer than this: a third thing may lie between the two.
+_SUREST = 0.985
+# Both own more than this: two parts of the contour contradict each other.
+_CONTRADICTION = 0.35
+# Error of a hidden share's bounds, as a share.
+_SHARE_ERROR = 0.02
 
 
 def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...], *, sign: int) -> Finding:
     """Read the step in depth across the shared boundary.
+
+    One hides the other where it is nearer along the boundary. Where it stands on the other there is no step; it then
+    hides the part of the other's surface that lies behind it.
 
     Args:
         claim: The claim; with a value it also says how much is hidden.
@@ -36,51 +54,63 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
         f"{claim.subject!r} and {claim.object!r} share no contour in {view.frame.name}.",
         "a view in which the two touch, with their masks",
     )
-    reach = 2 * view.settings.edge_px + _GAP_PX
+    both_masks = all(view.regions[index].mask is not None for index in (subject, other))
+    gap_px = _MASK_GAP_PX if both_masks else _GAP_PX
+    reach = 2 * view.settings.edge_px + gap_px
     if boxes_gap(view.regions[subject].box_px, view.regions[other].box_px) > reach:
         raise apart
     # The order of the two is fixed, so that "a hides b" and "b is hidden by a" get the same answer.
     low, high = sorted((subject, other))
     coordinate, first, second = separate(view.object(low), view.object(high))
-    contour = shared_contour(coordinate, first, second, edge_px=view.settings.edge_px, gap_px=_GAP_PX)
+    contour = shared_contour(
+        coordinate,
+        first,
+        second,
+        view.depth.kind,
+        edge_px=view.settings.edge_px,
+        gap_px=gap_px,
+        outlines=_outlines(view, low, high) if both_masks else None,
+    )
     if contour.steps.size == 0:
         raise apart
-    noise = math.hypot(view.local_noise(low), view.local_noise(high))
-    owned_low, owned_high = contour_votes(contour, noise)
-    owned_subject, owned_object = (owned_low, owned_high) if low == subject else (owned_high, owned_low)
-    witnesses = contour.length_px / _CORRELATION_PX
-    # Normal approximation of the posterior that most of the contour belongs to the subject.
-    in_front = normal_cdf(
-        (owned_subject - owned_object) * witnesses / math.sqrt((owned_subject + owned_object) * witnesses + 1)
+    if low != subject:
+        contour, first, second = contour.swapped(), second, first
+    contour = _without_set_back(contour, view, subject, other)
+    front, back = (first, second) if sign > 0 else (second, first)
+    noise = max(view.pixel_noise(low), view.pixel_noise(high))
+    owned = ownership(
+        contour,
+        noise,
+        first_level=_level(contour.first_planes, contour, view, (low, high)),
+        second_level=_level(contour.second_planes, contour, view, (low, high)),
     )
+    own, opposed = owned.first + owned.standing, owned.second + owned.carrying
+    if sign < 0:
+        own, opposed = opposed, own
+    size_px = math.sqrt(min(np.count_nonzero(first), np.count_nonzero(second)))
+    probability = _probability(own - opposed, contour.length_px, size_px)
     note = (
-        f"Along {contour.length_px:.0f} px of shared contour, {claim.subject!r} is in front on {owned_subject:.0%} "
-        f"and {claim.object!r} on {owned_object:.0%}."
+        f"Along {contour.length_px:.0f} px of shared contour, {claim.subject!r} is nearer on {owned.first:.0%} and "
+        f"{claim.object!r} on {owned.second:.0%}"
     )
-    most, least = max(owned_subject, owned_object), min(owned_subject, owned_object)
-    if most < view.settings.contour_share:
-        in_front = 0.5
-        note += " That is too little of the contour."
-    elif least > _CLEAR_SHARE * most:
-        in_front = 0.5
+    if owned.standing + owned.carrying > 0.05:
+        note += f"; on {owned.standing + owned.carrying:.0%} one stands on the other"
+    note += "."
+    if min(own, opposed) > _CONTRADICTION:
+        probability = 0.5
         note += " The two parts of the contour contradict each other."
-    elif not _agrees((owned_low > owned_high), contour, noise):
-        in_front = 0.5
-        note += " The surfaces around it do not confirm that, as where depth and picture are out of register."
-    probability = in_front if sign > 0 else 1 - in_front
-    margin = sign * (owned_subject - owned_object)
     numbers = {
         "contour_px": contour.length_px,
-        "contour_owned_by_subject": owned_subject,
-        "contour_owned_by_object": owned_object,
+        "contour_owned_by_subject": owned.first,
+        "contour_owned_by_object": owned.second,
+        "contour_subject_stands_on_object": owned.standing,
+        "contour_object_stands_on_subject": owned.carrying,
     }
     if claim.value is not None and probability > 0.5:
-        raise CannotMeasure(
-            f"{note} How much is hidden cannot be read from the visible part.", "the full extent of the hidden object"
-        )
+        return _with_share(claim, front, back, probability, note, numbers)
     return Finding(
         probability,
-        margin,
+        own - opposed,
         "of the shared contour",
         note,
         numbers,
@@ -88,12 +118,78 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
     )
 
 
-def _agrees(first_in_front: bool, contour: Contour, noise: float) -> bool:
-    """Whether the surfaces around the contour do not contradict the step across it.
+def _outlines(view: FrameView, first: int, second: int) -> tuple[np.ndarray, np.ndarray]:
+    """The masks of two regions within the common window of their objects, each bool (h, w)."""
+    window = view.object(first).window.union(view.object(second).window)
+    whole_first, whole_second = (view.regions[index].mask for index in (first, second))
+    assert whole_first is not None and whole_second is not None
+    return whole_first[window.slices], whole_second[window.slices] & ~whole_first[window.slices]
 
-    They do where depth and picture are out of register, so that the step belongs to another place.
-    """
-    if contour.first.size == 0 or contour.second.size == 0:
-        return False
-    around = probability_less(contour.first, contour.second, noise)
-    return (around > 0.5) == first_in_front
+
+def _level(planes: np.ndarray, contour: Contour, view: FrameView, pair: tuple[int, int]) -> np.ndarray | None:
+    """Where a surface along the contour is level, bool (N,); None where up is not known."""
+    if view.up is None:
+        return None
+    window = view.object(pair[0]).window.union(view.object(pair[1]).window)
+    x = contour.pixels[:, 0] + window.left - view.camera.cx
+    y = contour.pixels[:, 1] + window.top - view.camera.cy
+    value, slope_x, slope_y = planes.T
+    # A plane is linear in 1/z: its normal is the gradient over the ray's coordinates.
+    normals = np.stack(
+        (slope_x * view.camera.fx, slope_y * view.camera.fy, value - slope_x * x - slope_y * y), axis=1
+    )
+    cosines = np.abs(normals @ view.up.direction) / np.maximum(np.linalg.norm(normals, axis=1), 1e-12)
+    level: np.ndarray = cosines > _LEVEL
+    return level
+
+
+def _without_set_back(contour: Contour, view: FrameView, subject: int, other: int) -> Contour:
+    """The contour without steps at the foot of what stands on the other, set back from the other's nearer edge."""
+    carried = _carried(view, subject, other)
+    if carried == 0:
+        return contour
+    # The upper one is above; the lower one is nearer there.
+    set_back = (contour.rises * carried > 0.3) & (contour.steps * carried < 0)
+    return replace(contour, steps=np.where(set_back, 0.0, contour.steps), folds=np.where(set_back, 0.0, contour.folds))
+
+
+def _carried(view: FrameView, subject: int, other: int) -> int:
+    """1 where the subject's lower end is as high as the object's upper end, -1 the other way round, 0 otherwise."""
+    first, second = view.heights(subject), view.heights(other)
+    if first is None or second is None:
+        return 0
+    (low, high), (other_low, other_high) = (
+        (float(heights[len(heights) // 50]), float(heights[-len(heights) // 50 - 1])) for heights in (first, second)
+    )
+    slack = _STACK_SHARE * min(high - low, other_high - other_low)
+    slack += 3 * view.pixel_noise(subject) * view.z(subject) + 3 * view.z(subject) / view.camera.fy
+    if abs(low - other_high) < slack and high > other_high:
+        return 1
+    return -1 if abs(other_low - high) < slack and other_high > high else 0
+
+
+def _probability(lead: float, length_px: float, size_px: float) -> float:
+    """Probability that one hides the other, by how much more of the contour it owns."""
+    log_odds = (_STEEPNESS * lead + _OFFSET) * length_px / (length_px + _HALF_PX + _HALF_SHARE * size_px)
+    return (1 - _SUREST) + (2 * _SUREST - 1) / (1 + math.exp(-log_odds))
+
+
+def _with_share(
+    claim: Claim, front: np.ndarray, back: np.ndarray, probability: float, note: str, numbers: dict[str, float]
+) -> Finding:
+    """Judge occlusion and hidden share together."""
+    low, high = hidden_share_bounds(front, back)
+    fits, margin = fraction_probability(claim, low, high, _SHARE_ERROR)
+    if fits is None:
+        raise CannotMeasure(
+            f"{note} Between {low:.0%} and {high:.0%} may be hidden, as far as the visible part tells.",
+            "the full extent of the hidden object",
+        )
+    return Finding(
+        min(probability, fits),
+        margin,
+        "of the hidden object",
+        f"{note} Between {low:.0%} and {high:.0%} of it is hidden; the claim says {claim.value:.0%}.",
+        {**numbers, "hidden_least": low, "hidden_most": high},
+        needs="the full extent of the hidden object",
+    )

@@ -13,7 +13,7 @@ from pipeline.rules.view import FrameView
 def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...]) -> Finding:
     """Compare the relative difference of two depths with the tolerance."""
     gap = view.object(objects[0]).median - view.object(subject).median
-    sigma = math.hypot(view.depth_noise(subject), view.depth_noise(objects[0]))
+    sigma = view.pair_noise(subject, objects[0])
     tolerance = view.settings.tolerance
     return Finding(
         probability_about(gap, sigma, -tolerance, tolerance),

@@ -58,7 +58,7 @@ def measured(view: FrameView, index: int, extent: str) -> Extent:
     quarter = len(quantiles) // 4
     # The silhouette may lie anywhere within the object's own depth.
     own_depth = (quantiles[-quarter - 1] - quantiles[quarter]) / 2
-    edge_error = math.sqrt(2) * view.budget.box_edge_px(side_px) / max(side_px, 1.0)
+    edge_error = math.sqrt(2) * view.edge_error_px(index, axis) / max(side_px, 1.0)
     relative = math.hypot(noise, own_depth, length_error, edge_error)
     sides = ("left", "right") if axis == 0 else ("top", "bottom")
     return Extent(values[0], values[1], relative * values[1], any(cut_off(view, index, side) for side in sides))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +22,9 @@ from pipeline.geometry.objects import (
     shared_pixels,
     without,
 )
+from pipeline.geometry.planes import Up, estimate_up
 from pipeline.geometry.regions import Window, box_window, boxes_gap, boxes_iou, mask_box
+from pipeline.noise import NoiseModel, place_distance
 from pipeline.records import Box, DepthKind, DepthMap, Frame, Origin, Region
 from pipeline.relations import Need
 from pipeline.rules.base import CannotMeasure, Settings
@@ -29,6 +33,10 @@ from pipeline.rules.base import CannotMeasure, Settings
 _SAME_IOU = 0.7
 # A region owns what was found in another's box if it claims more than this share of it.
 _OWNED_SHARE = 0.8
+# So many neighbouring pixels of a depth map err together.
+_CORRELATED_PX = 9.0
+# Planes are told apart no finer than this share of z.
+_LEAST_NOISE = 0.005
 
 
 class FrameView:
@@ -53,6 +61,9 @@ class FrameView:
         self._candidates: dict[int, ObjectPixels | CannotMeasure] = {}
         self._own: dict[int, ObjectPixels | CannotMeasure] = {}
         self._points: dict[int, np.ndarray] = {}
+        self._heights: dict[int, np.ndarray] = {}
+        self.extents: dict[int, Any] = {}
+        self.supports: dict[int, Any] = {}
 
     @property
     def camera(self) -> Camera:
@@ -131,7 +142,7 @@ class FrameView:
         parts = [part for part in smaller if isinstance(part, ObjectPixels) and shared_pixels(found, part)]
         if not parts:
             return found
-        left = without(found, parts, self.settings.edge_px)
+        left = without(found, parts, self.eroded_px(index))
         if left is None or np.count_nonzero(left.core) < self.settings.min_pixels:
             return CannotMeasure(
                 f"The depth in the box of {self.label(index)!r} is all that of smaller regions.", "a mask"
@@ -186,7 +197,7 @@ class FrameView:
                 window,
                 mask,
                 exclusive=exclusive,
-                edge_px=self.settings.edge_px,
+                edge_px=self.eroded_px(index),
                 min_share=self.settings.foreground_share,
             )
         count = 0 if found is None else int(found.core.sum())
@@ -214,6 +225,12 @@ class FrameView:
         without_holes = count * valid.size / np.count_nonzero(valid) if count else valid.size
         return bool(without_holes < self.settings.min_pixels)
 
+    def eroded_px(self, index: int) -> int:
+        """Width of the edge of a region's object whose depth is not trusted [px]: none where depth is exact."""
+        if self.regions[index].mask is None:
+            return self.settings.edge_px
+        return min(self.settings.edge_px, math.ceil(self.noise.blur_px))
+
     def _exclusive(self, index: int, window: Window) -> np.ndarray:
         """Pixels of a region's window that lie in no rival's box, bool (h, w)."""
         own = np.ones(window.shape, dtype=bool)
@@ -233,12 +250,16 @@ class FrameView:
         """
         self.require(Need.SHAPE)
         if index not in self._points:
-            found = self.object(index)
-            rows, columns = thin(np.argwhere(found.core), self.settings.max_points).T
-            rows, columns = rows + found.window.top, columns + found.window.left
+            rows, columns = self.pixels(index)
             z = self.depth.values[rows, columns]
             self._points[index] = back_project_pixels(columns, rows, z, self.camera)
         return self._points[index]
+
+    def pixels(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and columns of the pixels of ``points``, int (N,) each [px of the frame]."""
+        found = self.object(index)
+        rows, columns = thin(np.argwhere(found.core), self.settings.max_points).T
+        return rows + found.window.top, columns + found.window.left
 
     def z(self, index: int) -> float:
         """Median depth of an object, in the depth's own unit."""
@@ -263,15 +284,94 @@ class FrameView:
             raise CannotMeasure(f"{region.label!r} lies outside the frame.", "a region within the frame")
         return max(left, 0.0), max(top, 0.0), min(right, float(width)), min(bottom, float(height))
 
-    def depth_noise(self, index: int) -> float:
-        """Error of an object's order coordinate, in its unit."""
-        z = self.z(index) if self.depth.kind.has_shape else 0.0
-        return self.budget.depth(self.depth, z) * self.spread
+    @cached_property
+    def noise(self) -> NoiseModel:
+        """Noise model of the depth's backend."""
+        return self.budget.noise.of(self.depth)
 
-    def local_noise(self, index: int) -> float:
-        """Error of a step in the order coordinate next to an object, in its unit."""
-        z = self.z(index) if self.depth.kind.has_shape else 0.0
-        return self.budget.local_depth(self.depth, z) * self.spread
+    @cached_property
+    def _floor(self) -> float:
+        """Order coordinate of the place from which errors of affine kinds grow."""
+        values = order_coordinate(self.depth.values[::4, ::4][self.depth.valid[::4, ::4]], self.depth.kind)
+        if values.size == 0:
+            return 0.0
+        return float(np.percentile(values, 98 if self.depth.kind.larger_is_nearer else 2))
+
+    def _unit(self, coordinate: float) -> float:
+        """What a relative error of 1 is in the order coordinate."""
+        if self.depth.kind.has_shape:
+            return 1.0
+        return abs(coordinate - self._floor) + self.noise.far_share * self.spread
+
+    def _level(self, coordinate: float) -> float:
+        return math.exp(coordinate) if self.depth.kind is DepthKind.METRIC else 0.0
+
+    def depth_noise(self, index: int) -> float:
+        """Error of an object's order coordinate, in its unit: a fraction of z where z is known up to scale."""
+        median = self.object(index).median
+        return self.noise.smooth(self._level(median)) * self._unit(median)
+
+    def pixel_noise(self, index: int) -> float:
+        """Error of one pixel's order coordinate against its neighbours', in its unit."""
+        median = self.object(index).median
+        return self.noise.rough(self._level(median)) * self._unit(median)
+
+    def pair_noise(self, first: int, second: int) -> float:
+        """Error of the difference of two objects' order coordinates, in its unit.
+
+        Places close to each other in the picture share most of their error.
+        """
+        sigma_first, sigma_second = self.depth_noise(first), self.depth_noise(second)
+        distance = place_distance(self._place(first), self._place(second), self.depth.shape)
+        shared = 2 * self.noise.correlation(distance) * sigma_first * sigma_second
+        # Medians average the error from pixel to pixel, whose neighbours err together.
+        rough = [
+            self.pixel_noise(index) ** 2 * _CORRELATED_PX / np.count_nonzero(self.object(index).core)
+            for index in (first, second)
+        ]
+        stray = [self._stray_error(index) ** 2 for index in (first, second)]
+        return math.sqrt(max(sigma_first**2 + sigma_second**2 - shared, 0.0) + sum(rough) + sum(stray))
+
+    def _stray_error(self, index: int) -> float:
+        """How much an object's median may move because some pixels of its region are not its own."""
+        quantiles = self.object(index).quantiles
+        share = self.budget.stray_share(self.regions[index])
+        low, high = np.interp((0.5 - share / 2, 0.5 + share / 2), np.linspace(0, 1, len(quantiles)), quantiles)
+        return float(high - low) / 2
+
+    def _place(self, index: int) -> np.ndarray:
+        """Middle of an object in the picture, float64 (2,) as (u, v) [px]."""
+        found = self.object(index)
+        rows, columns = np.flatnonzero(found.core.any(axis=1)), np.flatnonzero(found.core.any(axis=0))
+        return np.array(
+            (found.window.left + (columns[0] + columns[-1]) / 2, found.window.top + (rows[0] + rows[-1]) / 2)
+        )
+
+    @cached_property
+    def up(self) -> Up | None:
+        """Which way is up, where the depth has a shape and its surfaces tell."""
+        if self._depth is None or not self.depth.kind.has_shape:
+            return None
+        noise = max(self.noise.smooth(self._level(self._middle)), _LEAST_NOISE)
+        return estimate_up(self.depth.values, self.depth.valid, self.camera, relative_noise=noise)
+
+    @cached_property
+    def _middle(self) -> float:
+        sample = self.depth.values[::8, ::8][self.depth.valid[::8, ::8]]
+        return float(np.median(order_coordinate(sample, self.depth.kind))) if sample.size else 0.0
+
+    def heights(self, index: int) -> np.ndarray | None:
+        """Heights of an object's points above the camera, ascending, in the depth's unit; None if up is unknown."""
+        if self.up is None:
+            return None
+        if index not in self._heights:
+            self._heights[index] = np.sort(self.points(index) @ self.up.direction)
+        return self._heights[index]
+
+    def edge_error_px(self, index: int, axis: int) -> float:
+        """Error of an edge of a region along x (0) or y (1) [px]."""
+        box = self.box_px(index)
+        return self.budget.edge_px(self.regions[index], box[axis + 2] - box[axis])
 
     def label(self, index: int) -> str:
         """Label of a region."""

@@ -69,6 +69,6 @@ def cut_off(view: FrameView, index: int, side: str) -> bool:
         ),
         side,
         edge_px=view.settings.edge_px,
-        least_step=max(3 * view.local_noise(index), _HIDDEN_STEP * view.spread),
+        least_step=max(3 * view.pixel_noise(index), _HIDDEN_STEP * view.spread),
     )
     return share > _HIDDEN_SHARE

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
+import cv2
 import numpy as np
 
 from pipeline.evaluate.rendered.view import RenderedObject, RenderedView
@@ -21,6 +22,7 @@ _HARD_SHARE = 0.5
 _HARDEST = 0.3
 _WITH_VALUE_SHARE = 0.25
 _TRIPLES = 40
+_MEETING_PX = 3
 # Nobody states a smaller length or share [m, or share].
 _LEAST_VALUE = 0.02
 _LENGTHS = (Unit.METRE, Unit.METRE, Unit.CENTIMETRE, Unit.CENTIMETRE, Unit.FOOT, Unit.INCH)
@@ -47,7 +49,7 @@ def claims_of(view: RenderedView, rng: np.random.Generator, count: int) -> tuple
     Returns:
         Claims with their ``truth``.
     """
-    pools = {name: _pools(relation, view, rng) for name, relation in RELATIONS.items()}
+    pools = {name: _pools(relation, view, rng) for name, relation in RELATIONS.items() if not relation.implied}
     claims: list[Claim] = []
     while len(claims) + 2 <= count:
         ready = [name for name, pair in pools.items() if all(pair)]
@@ -82,6 +84,9 @@ def _candidates(relation: Relation, view: RenderedView, rng: np.random.Generator
     groups = list(permutations(view.objects, relation.objects + 1))
     for position in rng.permutation(len(groups))[: _TRIPLES if relation.objects == 2 else None]:
         group = groups[int(position)]
+        if relation.rule == "occlusion" and not _meet(*group):
+            # Nobody asks whether one hides another that is somewhere else in the picture.
+            continue
         names = dict(zip(("subject", "object", "other_object"), (item.label for item in group), strict=False))
         base: dict[str, Any] = {"relation": relation.name, **names, "frames": (view.index,), "origin": Origin.GIVEN}
         if relation.value is not ValueUse.REQUIRED:
@@ -96,6 +101,13 @@ def _candidates(relation: Relation, view: RenderedView, rng: np.random.Generator
             # One that should be right and one that should be wrong.
             for spread in (0.08, 0.8):
                 yield Claim(**base, measure=measure, **_number(relation, actual, spread, rng))
+
+
+def _meet(first: RenderedObject, second: RenderedObject) -> bool:
+    """Whether the visible parts of the two come within three pixels of each other in the picture."""
+    kernel = np.ones((2 * _MEETING_PX + 1, 2 * _MEETING_PX + 1), np.uint8)
+    grown = cv2.dilate(first.visible.astype(np.uint8), kernel).astype(bool)
+    return bool((grown & second.visible).any())
 
 
 def _counts(relation: Relation, view: RenderedView, rng: np.random.Generator) -> Iterator[Claim]:

@@ -1,0 +1,112 @@
+"""Where an object goes on beyond what is visible of it, and how far its visible part reaches.
+
+Convention: as in ``geometry.occlusion``: nearness is linear on planes; arrays are windows of one frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+# Pixels over which the outward direction of a boundary is measured [px].
+_SMOOTH_PX = 3
+# The ends of an object: this share of its extent, at either side.
+_END_SHARE = 0.04
+# So many points, or this share of them, may lie beyond either end.
+_OUTERMOST, _OUTERMOST_SHARE = 1, 0.001
+# An end is open where so much of it lies beside an open boundary.
+_OPEN_SHARE = 0.25
+
+
+def open_boundary(near: np.ndarray, valid: np.ndarray, mask: np.ndarray, *, edge_px: int, least: float) -> np.ndarray:
+    """Pixels of an object's boundary beyond which something nearer begins, so that the object may go on behind it.
+
+    Depth is read at two distances outside. A surface that only leads up to the object, as a table does to a cup's
+    foot, is recognised by extending it to the boundary.
+
+    Args:
+        near: float64 (h, w), nearness (see ``geometry.occlusion.nearness``) with some pixels around the object.
+        valid: bool (h, w), where it is known.
+        mask: bool (h, w), the object's pixels.
+        edge_px: Pixels on both sides of the boundary that are not read [px].
+        least: How much nearer the other must be: a share of nearness where that is positive for all, else in its unit.
+
+    Returns:
+        bool (h, w), a subset of the mask's boundary pixels.
+    """
+    height, width = mask.shape
+    inside = mask.astype(np.uint8)
+    boundary = mask & ~cv2.erode(inside, np.ones((3, 3), np.uint8), borderValue=1).astype(bool)
+    rows, columns = np.nonzero(boundary)
+    side = 2 * _SMOOTH_PX + 1
+    smooth = cv2.boxFilter(inside.astype(np.float64), cv2.CV_64F, (side, side), borderType=cv2.BORDER_REPLICATE)
+    out_x = -cv2.Sobel(smooth, cv2.CV_64F, 1, 0)[rows, columns]
+    out_y = -cv2.Sobel(smooth, cv2.CV_64F, 0, 1)[rows, columns]
+    length = np.hypot(out_x, out_y)
+    steady = length > 1e-9
+    out_x, out_y = out_x / np.maximum(length, 1e-9), out_y / np.maximum(length, 1e-9)
+    step = edge_px + 1.5
+
+    def at(distance: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        x = np.rint(columns + distance * out_x).astype(int)
+        y = np.rint(rows + distance * out_y).astype(int)
+        within = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+        x, y = x.clip(0, width - 1), y.clip(0, height - 1)
+        return np.where(within & valid[y, x], near[y, x], np.nan), mask[y, x], within
+
+    inner, is_own, _ = at(-step)
+    inner = np.where(is_own, inner, np.where(valid[rows, columns], near[rows, columns], np.nan))
+    first, own_first, _ = at(step)
+    second, own_second, _ = at(2 * step)
+    extended = np.where(np.isfinite(second) & ~own_second, 2 * first - second, first)
+    scale = np.abs(inner) if least < 1 else 1.0
+    with np.errstate(invalid="ignore"):
+        nearer = (np.minimum(first, extended) - inner > least * scale) & ~own_first & steady
+    found = np.zeros(mask.shape, dtype=bool)
+    found[rows[nearer], columns[nearer]] = True
+    return found
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far the visible part of an object reaches along an axis.
+
+    Args:
+        low: Smallest coordinate, in the unit of the points.
+        high: Largest coordinate.
+        low_open: Whether the object may go on below.
+        high_open: Whether it may go on above.
+    """
+
+    low: float
+    high: float
+    low_open: bool
+    high_open: bool
+
+    @property
+    def length(self) -> float:
+        """Visible extent."""
+        return self.high - self.low
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the extent is only a lower bound."""
+        return self.low_open or self.high_open
+
+
+def reach(coordinates: np.ndarray, is_open: np.ndarray) -> Reach:
+    """How far points reach, and whether the outermost of them lie beside an open boundary.
+
+    Args:
+        coordinates: float (N,), coordinate of every point along the axis.
+        is_open: bool (N,), whether the point lies next to an open boundary.
+    """
+    beyond = max(_OUTERMOST, int(_OUTERMOST_SHARE * len(coordinates)))
+    kept = min(beyond, len(coordinates) - 1)
+    ordered = np.partition(coordinates, (kept, len(coordinates) - 1 - kept))
+    low, high = ordered[kept], ordered[-1 - kept]
+    band = _END_SHARE * (high - low)
+    ends = coordinates <= low + band, coordinates >= high - band
+    return Reach(float(low), float(high), *(bool(is_open[end].mean() > _OPEN_SHARE) for end in ends))
