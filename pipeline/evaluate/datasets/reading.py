@@ -1,0 +1,141 @@
+"""What all data sets in files share: a limit, entries that cannot be read, and which claims a depth carries."""
+
+from __future__ import annotations
+
+import logging
+import struct
+import zipfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from pipeline.errors import FATAL, ConfigError, InputError, TheodoliteError
+from pipeline.evaluate.datasets.base import Case
+from pipeline.records import Claim, DepthKind
+from pipeline.relations import RELATIONS, Need
+
+logger = logging.getLogger(__name__)
+
+Entry = TypeVar("Entry")
+
+_UNREADABLE = (
+    TheodoliteError, OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, zipfile.BadZipFile,
+    struct.error,
+)  # fmt: skip
+
+
+class FileDataset(ABC, Generic[Entry]):
+    """A data set in files, read case by case; what cannot be read is skipped, counted and logged.
+
+    Attributes:
+        name: What to call it.
+        skipped: Names of the entries that the last pass could not read.
+    """
+
+    name: str = ""
+
+    def __init__(self, limit: int | None = None) -> None:
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+            raise ConfigError(f"dataset.limit must be a whole number from 1, or null for all cases, not {limit!r}.")
+        self.limit = limit
+        self.skipped: list[str] = []
+
+    @abstractmethod
+    def entries(self) -> Sequence[Entry]:
+        """What there is to read, in a fixed order; pictures are not opened for it."""
+
+    @abstractmethod
+    def case(self, entry: Entry, index: int) -> Case | None:
+        """Read one entry; None where it holds nothing to judge."""
+
+    @abstractmethod
+    def entry_name(self, entry: Entry) -> str:
+        """What to call an entry that cannot be read: its file, or its number."""
+
+    def __iter__(self) -> Iterator[Case]:
+        """The cases in a fixed order."""
+        self.skipped = []
+        for index, entry in enumerate(self._limited()):
+            try:
+                case = self.case(entry, index)
+            except FATAL:
+                raise
+            except _UNREADABLE as error:
+                name = self.entry_name(entry)
+                self.skipped.append(name)
+                logger.warning("%s of data set %s cannot be read and is skipped: %s", name, self.name, error)
+                continue
+            if case is not None:
+                yield case
+        if self.skipped:
+            logger.warning("%d entries of data set %s were skipped.", len(self.skipped), self.name)
+
+    def __len__(self) -> int:
+        """How many entries there are, at most the limit; those that cannot be read count."""
+        return len(self._limited())
+
+    def _limited(self) -> Sequence[Entry]:
+        return self.entries()[: self.limit]
+
+
+def existing_folder(path: str | Path, what: str, how: str) -> Path:
+    """The folder of a data set.
+
+    Args:
+        path: Where it should be.
+        what: What it is, as ``the KITTI object data set``.
+        how: How to get it, as a sentence without its full stop.
+
+    Raises:
+        InputError: If there is no such folder.
+    """
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {folder} with {what}; {how}.")
+    return folder
+
+
+def existing_parts(folder: Path, parts: Sequence[str], what: str, how: str) -> None:
+    """Make sure that a folder holds what its format asks for.
+
+    Raises:
+        InputError: If a part is missing; all that are missing are named.
+    """
+    missing = [part for part in parts if not (folder / part).exists()]
+    if missing:
+        raise InputError(f"{folder} is not {what}, as it lacks {', '.join(missing)}; {how}.")
+
+
+def check_count(name: str, value: int, least: int = 0) -> int:
+    """The number, if it is a whole one that is large enough.
+
+    Raises:
+        ConfigError: If it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ConfigError(f"dataset.{name} must be a whole number from {least}, not {value!r}.")
+    return value
+
+
+def check_relations(relations: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Names of relations, or None for all.
+
+    Raises:
+        ConfigError: If one is unknown.
+    """
+    if relations is None:
+        return None
+    unknown = [name for name in relations if name not in RELATIONS]
+    if unknown:
+        raise ConfigError(f"dataset.relations names {', '.join(map(str, unknown))}; known are {', '.join(RELATIONS)}.")
+    return tuple(relations)
+
+
+def can_carry(claim: Claim, kind: DepthKind | None) -> bool:
+    """Whether depth of a kind may decide a claim at all; every kind may where None is given."""
+    relation = RELATIONS[claim.relation]
+    needs = {relation.need, relation.value_need if claim.value is not None and not relation.counts else Need.NOTHING}
+    if kind is None or kind is DepthKind.METRIC:
+        return True
+    return Need.METRIC not in needs and (kind.has_shape or Need.SHAPE not in needs)
