@@ -253,10 +253,12 @@ def _occlusion(claim: Claim, view: _View, *, sign: int) -> float | None:
     lead = view.lead()
     if lead is None:
         return None
-    hides = min(overlap_share(*view.boxes) / _OVERLAP, sign * lead / _DEPTH_STEP) - 1
+    first, second = view.boxes
+    hides = min(overlap_share(first, second) / _OVERLAP, sign * lead / _DEPTH_STEP) - 1
     if claim.value is None or hides <= 0:
         return hides
-    return _least(hides, view.number(claim, overlap_share(*view.boxes, of=_area(view.boxes[1 if sign > 0 else 0]))))
+    hidden = _area(second if sign > 0 else first)
+    return _least(hides, view.number(claim, overlap_share(first, second, of=hidden)))
 
 
 def _contact(claim: Claim, view: _View, *, axis: str | None = None) -> float | None:
