@@ -46,6 +46,7 @@ class Relation:
         value_need: What the depth must carry when the claim carries a number.
         symmetric: Whether subject and object may be exchanged.
         counts: Whether the subject names all regions of its label rather than one.
+        implied: Whether an answer states it without words, so that no prompt offers it.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Relation:
     value_need: Need = Need.METRIC
     symmetric: bool = False
     counts: bool = False
+    implied: bool = False
 
 
 def _relation(name: str, wording: str, english: str, chinese: str, **rest: Any) -> Relation:
@@ -206,6 +208,12 @@ _ENTRIES = (
         "in number",
         "个|只|把|张|台|辆",
         objects=0, need=Need.NOTHING, rule="count", value=ValueUse.REQUIRED, counts=True,
+    ),
+    _relation(
+        "box_3d", "is where its 3D box says",
+        "where its 3d box says|inside its 3d box",
+        "在其三维框处|在三维框内",
+        objects=0, need=Need.NOTHING, rule="box_3d", implied=True,
     ),
 )
 # fmt: on

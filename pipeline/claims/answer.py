@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pipeline.camera import Camera
 from pipeline.claims.choice import find_choice
 from pipeline.claims.claims_json import claims_from_json
-from pipeline.claims.implied import chosen_extreme, order_of_boxes
+from pipeline.claims.implied import chosen_extreme, order_of_boxes, places_of_boxes
 from pipeline.claims.json_blocks import find_json
 from pipeline.claims.markup import blank, code_fences, first_of
 from pipeline.claims.prose import parse_prose
@@ -74,7 +74,7 @@ def parse_answer(raw: str, cameras: Sequence[Camera], question: str = "") -> Par
     for part in (broken, region_problems, more_problems, claim_problems):
         problems += first_of(part)
     choice = find_choice(text, question)
-    claims = (*claims, *order_of_boxes(regions), *chosen_extreme(question, choice))
+    claims = (*claims, *order_of_boxes(regions), *places_of_boxes(regions), *chosen_extreme(question, choice))
     return ParsedAnswer(text, reasoning, regions, claims, words_of(prose), choice, tuple(problems))
 
 

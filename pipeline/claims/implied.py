@@ -46,6 +46,22 @@ def order_of_boxes(regions: Sequence[Region]) -> tuple[Claim, ...]:
     )
 
 
+def places_of_boxes(regions: Sequence[Region]) -> tuple[Claim, ...]:
+    """That each object is where, and as large as, its 3D box says.
+
+    Args:
+        regions: Regions of an answer.
+
+    Returns:
+        One claim ``box_3d`` for each region that has a 3D box.
+    """
+    return tuple(
+        Claim(RelationName("box_3d"), name, frames=(region.frame,), origin=Origin.MODEL)
+        for region, name in zip(regions, unique_names(regions), strict=True)
+        if region.box_3d is not None
+    )
+
+
 def chosen_extreme(question: str, choice: str | None) -> tuple[Claim, ...]:
     """What the choice of the farthest or nearest option says about the others.
 

@@ -73,6 +73,30 @@ def points_in_box(points: np.ndarray, box: Box3D, grow: float = 0.0) -> np.ndarr
     return inside
 
 
+def ray_intervals(directions: np.ndarray, box: Box3D, grow: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Where rays from the camera enter and leave a box (the slab method, Kay & Kajiya 1986).
+
+    Args:
+        directions: float (N, 3) in the camera frame.
+        box: The box.
+        grow: By how much each face is moved outward first, in the box's unit.
+
+    Returns:
+        (enter, leave), float64 (N,), as multiples of the directions; 0 is the camera. NaN where a ray misses the box
+        or has it behind itself.
+    """
+    rotation = box_rotation(box)
+    half = np.array(box.size_m) / 2 + grow
+    own, start = np.asarray(directions, dtype=np.float64) @ rotation, -np.array(box.center_m) @ rotation
+    with np.errstate(divide="ignore", invalid="ignore"):
+        first, second = (-half - start) / own, (half - start) / own
+    # A ray within a face's plane is neither before nor behind it.
+    enter = np.nanmax(np.minimum(first, second), axis=1)
+    leave = np.nanmin(np.maximum(first, second), axis=1)
+    hits = (leave >= enter) & (leave > 0)
+    return np.where(hits, np.maximum(enter, 0), np.nan), np.where(hits, leave, np.nan)
+
+
 def project_box(box: Box3D, camera: Camera) -> Box | None:
     """The smallest box of the picture around a box in space, clipped to the picture.
 

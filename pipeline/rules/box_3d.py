@@ -22,6 +22,12 @@ from pipeline.rules.visibility import cut_off
 _COVERED, _COVERED_ERROR = 0.5, 0.1
 # The exact box of a ball, turned by 45 degrees and seen from above, still overlaps the ball's own box by 0.4.
 _IOU, _IOU_ERROR = 0.25, 0.05
+# Boxes in space hold their objects, so their projections hold most of the objects' own boxes.
+_HELD, _HELD_ERROR = 0.55, 0.08
+# Where this share of a side is visible along no axis, the size is not known.
+_SEEN_SHARE = 0.45
+# How far a box may lie beside its object, as a share of its half diagonal, before that counts as farther or nearer.
+_BESIDE_SHARE = 0.1
 # A 2D box that differs from the projection by less than this was not drawn by itself: a length and a share of a side.
 _SAME_PX, _SAME_SHARE = 2.0, 0.02
 # Rays that are compared.
@@ -63,7 +69,9 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...])
         is_metric = view.depth.kind is DepthKind.METRIC
         if is_metric:
             measured = view.points(subject)
-            checks += [_distance(view, subject, box, measured), *_sizes(view, subject, box, measured)]
+            checks.append(_distance(view, subject, box, measured))
+            if view.regions[subject].mask is not None:
+                checks += _sizes(view, subject, box, measured)
             numbers, points = _compared(view, subject, box, measured, points)
     except CannotMeasure as refusal:
         if not checks or min(check.probability for check in checks) > 0.5:
@@ -107,10 +115,14 @@ def _projection(view: FrameView, index: int, box: Box3D) -> Iterator[_Check]:
             "of its pixels",
             {"covered_share": covered},
         )
-        if any(cut_off(view, index, side) for side in SIDES):
-            # The box is of the whole object, of which the picture shows a part.
-            return
     if projected is None or region.is_point or (found is None and not is_separate):
+        return
+    if is_separate:
+        held = _held_share(own_px, projected)
+        note, numbers = f"projects onto {held:.0%} of its 2D box", {"held_share": held}
+        yield _Check(normal_cdf((held - _HELD) / _HELD_ERROR), held - _HELD, note, "of its 2D box", numbers)
+    if found is not None and any(cut_off(view, index, side) for side in SIDES):
+        # The box is of the whole object, of which the picture shows a part.
         return
     if not is_separate and found is not None:
         rows, columns = np.flatnonzero(found.mask.any(axis=1)), np.flatnonzero(found.mask.any(axis=0))
@@ -123,6 +135,12 @@ def _projection(view: FrameView, index: int, box: Box3D) -> Iterator[_Check]:
         probability = max(probability, 0.5)
     note = f"overlaps its 2D box by {iou:.0%} of both"
     yield _Check(probability, iou - _IOU, note, "of both boxes", {"projected_iou": iou})
+
+
+def _held_share(inner: Box, outer: Box) -> float:
+    """Share of a box's area that lies within another."""
+    width, height = (max(0.0, min(inner[k + 2], outer[k + 2]) - max(inner[k], outer[k])) for k in (0, 1))
+    return width * height / max((inner[2] - inner[0]) * (inner[3] - inner[1]), 1e-9)
 
 
 def _is_same(first: Box, second: Box) -> bool:
@@ -148,7 +166,8 @@ def _edge_m(view: FrameView, index: int, box: Box3D) -> float:
 
 def _distance(view: FrameView, index: int, box: Box3D, points: np.ndarray) -> _Check:
     """Whether the visible surface lies in the near half of the box, along the rays, within the tolerance."""
-    enter, leave = ray_intervals(points, box, _edge_m(view, index, box))
+    half_m = float(np.linalg.norm(box.size_m)) / 2
+    enter, leave = ray_intervals(points, box, max(_edge_m(view, index, box), _BESIDE_SHARE * half_m))
     hits = np.isfinite(enter)
     ranges = np.linalg.norm(points, axis=1)
     middle_m = float(np.median(ranges))
@@ -160,7 +179,7 @@ def _distance(view: FrameView, index: int, box: Box3D, points: np.ndarray) -> _C
         gap = float(np.linalg.norm(box.center_m)) / middle_m - 1
     gap_m = gap * middle_m
     sigma_m = math.hypot(view.depth_noise(index), view.budget.scale_error(view.depth)) * middle_m
-    slack_m = view.settings.tolerance * max(middle_m, middle_m + gap_m)
+    slack_m = view.settings.tolerance * max(middle_m, float(np.linalg.norm(box.center_m)))
     if abs(gap_m) < sigma_m:
         note = f"agrees with the measured distance of {in_words(middle_m)}"
     else:
@@ -175,7 +194,10 @@ def _distance(view: FrameView, index: int, box: Box3D, points: np.ndarray) -> _C
 
 
 def _sizes(view: FrameView, index: int, box: Box3D, points: np.ndarray) -> Iterator[_Check]:
-    """Whether each side of the box is at least what is visible along it."""
+    """Whether each side of the box is at least what is visible along it, and what is visible enough to tell.
+
+    Without a mask, parts of the floor are taken for the object, which would then be too large.
+    """
     own = (points - box.center_m) @ box_rotation(box)
     low, high = np.percentile(own, (2, 98), axis=0)
     rays = points / np.linalg.norm(points, axis=1, keepdims=True)
@@ -193,6 +215,9 @@ def _sizes(view: FrameView, index: int, box: Box3D, points: np.ndarray) -> Itera
             f"is {in_words(side_m)} along its {name} axis, where {in_words(extent_m)} are visible",
             numbers={f"visible_{name}_m": extent_m},
         )
+    seen = float(np.max((high - low) / np.maximum(box.size_m, 1e-9)))
+    if seen < _SEEN_SHARE:
+        yield _Check(0.5, seen - _SEEN_SHARE, f"is seen over {seen:.0%} of its sides at most", "of a side")
 
 
 def _compared(

@@ -224,7 +224,8 @@ def _answer_instruction(language: Language) -> str:
 def _relation_list(language: Language) -> str:
     """The registry, grouped by the fields that a claim of the relation takes."""
     lines = []
-    for fields, entries in groupby(sorted(RELATIONS.values(), key=_group_key), key=_fields):
+    offered = [entry for entry in RELATIONS.values() if not entry.implied]
+    for fields, entries in groupby(sorted(offered, key=_group_key), key=_fields):
         names = [render(language, "relation", name=entry.name, chinese=entry.chinese[0]) for entry in entries]
         lines.append(render(language, "relations", fields=fields, names=", ".join(names)))
     return "\n".join(lines)

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.claims.implied import chosen_extreme, order_of_boxes
+from pipeline.camera import Camera
+from pipeline.claims.answer import parse_answer
+from pipeline.claims.implied import chosen_extreme, order_of_boxes, places_of_boxes
 from pipeline.records import Box3D, Region
 
 
@@ -33,6 +35,27 @@ def test_boxes_of_two_frames_are_not_compared() -> None:
 
 def test_boxes_without_depth_or_behind_the_camera_state_nothing() -> None:
     assert order(Region("cup", (0, 0, 1, 1)), box("plate", 2.0), box("wall", -1.0)) == []
+
+
+def test_every_box_states_its_place_in_its_frame() -> None:
+    claims = places_of_boxes([box("car", 14.8), Region("cup", (0, 0, 1, 1)), box("car", 6.3), box("lamp", 2, frame=1)])
+    assert [(str(claim.relation), claim.subject, claim.frames) for claim in claims] == [
+        ("box_3d", "car#1", (0,)),
+        ("box_3d", "car#2", (0,)),
+        ("box_3d", "lamp", (1,)),
+    ]
+    assert claims[0].in_words() == "car#1 is where its 3D box says"
+
+
+def test_an_answer_with_3d_boxes_claims_their_places_and_order() -> None:
+    entry = '{{"bbox_3d": [0, 0, {z}, 0.5, 0.5, 0.5, 0, 0, 0], "label": "{label}"}}'
+    text = f"[{entry.format(z=2, label='cup')}, {entry.format(z=3, label='sofa')}]"
+    found = parse_answer(text, [Camera(500, 500, 320, 240, 640, 480)])
+    assert [(str(claim.relation), claim.subject) for claim in found.claims] == [
+        ("closer", "cup"),
+        ("box_3d", "cup"),
+        ("box_3d", "sofa"),
+    ]
 
 
 OPTIONS = "\nA. chair\nB. plant\nC. window"

@@ -16,6 +16,7 @@ from pipeline.geometry.boxes_3d import (
     oriented_box,
     points_in_box,
     project_box,
+    ray_intervals,
     rotation_angles,
 )
 from pipeline.records import Box3D
@@ -118,6 +119,35 @@ def test_points_in_a_box(point: tuple, grow: float, inside: bool) -> None:
 def test_points_in_a_turned_box() -> None:
     turned = replace(UNIT, rotation_rad=(0, 0, math.pi / 4))
     assert points_in_box(np.array([(0.65, 0, 3), (0.45, 0.45, 3.0)]), turned).tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    "direction, grow, expected",
+    [
+        ((0, 0, 1), 0, (2.5, 3.5)),
+        ((0, 0, 2), 0, (1.25, 1.75)),
+        ((0, 0, 1), 0.5, (2, 4)),
+        ((0.1, 0, 1), 0, (2.5, 3.5)),
+        ((0.16, 0, 1), 0, (2.5, 3.125)),
+        ((0.3, 0, 1), 0, None),
+        ((0, 1, 0), 0, None),
+        ((0, 0, -1), 0, None),
+        ((0, 0, 1), 5, (0, 8.5)),
+    ],
+)
+def test_where_a_ray_enters_and_leaves_a_box(direction: tuple, grow: float, expected: tuple | None) -> None:
+    found = [float(part[0]) for part in ray_intervals(np.array([direction]), UNIT, grow)]
+    assert found == pytest.approx(expected) if expected else np.isnan(found).all()
+
+
+@given(angles, sizes)
+def test_a_ray_s_entry_lies_on_the_box(angle: tuple, size: tuple) -> None:
+    box = Box3D((0.1, 0.2, 4), size, angle)
+    rays = np.random.default_rng(0).uniform((-0.3, -0.3, 0.7), (0.3, 0.3, 1.3), (50, 3))
+    for at in ray_intervals(rays, box):
+        points = (rays * at[:, None])[np.isfinite(at)]
+        assert points_in_box(points, box, 1e-9).all()
+        assert not points_in_box(points, box, -1e-9).any()
 
 
 @pytest.mark.parametrize(
