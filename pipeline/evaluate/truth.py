@@ -16,7 +16,8 @@ import numpy as np
 
 from pipeline.errors import InputError
 from pipeline.evaluate.rendered.view import RenderedObject, RenderedView
-from pipeline.records import Box, Claim, Comparison
+from pipeline.geometry.boxes_3d import box_rotation
+from pipeline.records import Box, Box3D, Claim, Comparison
 from pipeline.relations import RELATIONS
 from pipeline.rules.base import Settings
 
@@ -29,6 +30,7 @@ _DEPTH_M = 0.005
 _RELATIVE = 0.01
 _BETWEEN = 0.02
 _SIZE = 0.03
+_BOX = 0.05
 # A number's band: a share of it and a length [m].
 _NUMBER_SHARE, _NUMBER_M = 0.02, 0.002
 # Two surfaces this close touch, and this far apart do not [m].
@@ -54,12 +56,13 @@ class Truth:
     unit: str
 
 
-def truth_of(claim: Claim, view: RenderedView) -> Truth:
+def truth_of(claim: Claim, view: RenderedView, stated: Box3D | None = None) -> Truth:
     """Judge a claim about one view by its exact geometry.
 
     Args:
         claim: A claim whose names are labels of the view's objects; to count, also the noun that ends them.
         view: The view.
+        stated: For claims about a 3D box, that box; None is the subject's exact one.
 
     Returns:
         The truth with its margin; neither true nor false where it takes the view of an object.
@@ -70,6 +73,8 @@ def truth_of(claim: Claim, view: RenderedView) -> Truth:
     relation = RELATIONS[claim.relation]
     if relation.counts:
         found = _count(claim, view)
+    elif relation.rule == "box_3d":
+        found = _box_3d(_object(claim.subject, view), stated)
     else:
         named = [name for name in (claim.subject, claim.object, claim.other_object) if name is not None]
         parts = [_object(name, view) for name in named]
@@ -247,6 +252,30 @@ def _count(claim: Claim, view: RenderedView) -> Truth:
         Comparison.AT_MOST: (count <= claim.value, claim.value - count),
     }[claim.comparison]
     return Truth(holds if count == len(named) else None, float(margin), "count")
+
+
+def _box_3d(item: RenderedObject, stated: Box3D | None) -> Truth:
+    """Where its 3D box says: the centre and each side are off by less than the tolerance.
+
+    Along the ray that is a share of the distance; across it, half of half the box's diagonal is allowed. Sides are
+    compared with those of the exact box that they are closest to in direction. The margin is the least of the three:
+    of the distance, of half the diagonal, and as a log ratio.
+    """
+    exact = item.box_3d
+    stated = stated or exact
+    centre = np.array(exact.center_m)
+    distance_m = float(np.linalg.norm(centre))
+    offset = np.array(stated.center_m) - centre
+    along_m = float(offset @ centre) / distance_m
+    across_m = math.sqrt(max(0.0, float(offset @ offset) - along_m**2))
+    turns = np.abs(box_rotation(exact).T @ box_rotation(stated)).argmax(axis=0)
+    sides = np.maximum(stated.size_m, 1e-9) / np.maximum(np.array(exact.size_m)[turns], 1e-9)
+    margins = (
+        TOLERANCE - abs(along_m) / distance_m,
+        0.5 - across_m / (float(np.linalg.norm(exact.size_m)) / 2),
+        math.log1p(TOLERANCE) - float(np.abs(np.log(sides)).max()),
+    )
+    return Truth(_clear(min(margins), _BOX), min(margins), "relative")
 
 
 _TRUTHS: dict[str, Callable[..., Truth]] = {

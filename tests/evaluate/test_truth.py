@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -91,6 +92,8 @@ CASES: list[tuple[str, tuple[str, ...], dict[str, Any], bool | None, float | Non
     ("count", ("box",), {"value": 2, "unit": "count"}, False, -1),
     ("count", ("box",), {"value": 2, "unit": "count", "comparison": "at_least"}, True, 1),
     ("count", (RED,), {"value": 1, "unit": "count"}, True, 0),
+    ("box_3d", (RED,), {}, True, math.log(1.15)),
+    ("box_3d", (RED,), {"negated": True}, False, -math.log(1.15)),
 ]
 
 
