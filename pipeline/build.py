@@ -13,6 +13,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.errors import ConfigError, TheodoliteError
+from pipeline.evaluate.baselines import default_judges
+from pipeline.evaluate.datasets.base import ClaimDataset
+from pipeline.evaluate.run_claims import Asker, Subjects
 from pipeline.overrides import describe
 from pipeline.resources import resource_dir
 from pipeline.stages.cache import StageCache
@@ -107,8 +110,44 @@ def build_source(config: DictConfig) -> Source:
     return source
 
 
-def check_types(config: DictConfig) -> None:
+def build_dataset(config: DictConfig) -> ClaimDataset:
+    """Claims and questions with known truth, of the configuration of ``eval-claims``."""
+    dataset: ClaimDataset = build(config.dataset)
+    return dataset
+
+
+def build_subjects(config: DictConfig) -> Subjects:
+    """What ``eval-claims`` measures: depth, verifier, plain judges, and a model where there is one.
+
+    Raises:
+        ConfigError: If a part cannot be built.
+    """
+    cache = StageCache(Path(config.cache_dir) if config.cache_dir else None)
+    model = build(config.vlm)
+    verify = build(config.verify, {"segmenter": build(config.segment), "cache": cache})
+    judge = verify.verifier
+    askers: dict[str, Asker] = {}
+    if not isinstance(model, NoModel):
+        plain = {"model": model, "cache": cache, "error_budget": judge.budget, "settings": judge.settings}
+        if config.compare_hints:
+            askers["raw"] = build(config.query, plain, hints="none", steps="one", second_look="off")
+        askers["with_hints"] = build(config.query, plain)
+    return Subjects(
+        depth=DepthStage(build(config.depth), cache),
+        ocr=OcrStage(build(config.ocr), cache),
+        judge=verify,
+        baselines=default_judges(judge.settings.tolerance) if config.baselines else (),
+        askers=askers,
+        batch_size=config.query.batch_size,
+    )
+
+
+def check_types(config: DictConfig, config_name: str = "run") -> None:
     """Check that numbers and truth values of ``conf/`` were replaced by their like, or by null.
+
+    Args:
+        config: A composed configuration.
+        config_name: File in ``conf/`` that it was composed from, without its suffix.
 
     Raises:
         ConfigError: If one was not; names the key.
@@ -119,7 +158,7 @@ def check_types(config: DictConfig) -> None:
     except OmegaConfBaseException as error:
         raise ConfigError(f"{describe(error)}.") from error
     assert isinstance(given, dict)
-    for path in (root / "run.yaml", *root.glob("*/*.yaml")):
+    for path in (root / f"{config_name}.yaml", *root.glob("*/*.yaml")):
         defaults = OmegaConf.to_container(OmegaConf.load(path))
         group = "" if path.parent == root else path.parent.name
         node = given.get(group) if group else given

@@ -28,8 +28,8 @@ LEVELS = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 FORBIDDEN = {("geometry", "claims"), ("geometry", "error_budget"), ("depth", "claims"), ("depth", "vlm")}
 
 HEAVY = {
-    "OpenEXR", "accelerate", "av", "onnxruntime", "open3d", "openai", "pyarrow", "qwen_vl_utils", "rapidocr", "ray",
-    "timm", "torch", "torchvision", "transformers",
+    "OpenEXR", "accelerate", "av", "matplotlib", "onnxruntime", "open3d", "openai", "pyarrow", "qwen_vl_utils",
+    "rapidocr", "ray", "timm", "torch", "torchvision", "transformers",
 }  # fmt: skip
 MOST_LINES = 400
 

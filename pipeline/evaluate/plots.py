@@ -1,0 +1,131 @@
+"""Plots of a report as SVG for a page: colours come from the page's style sheet, so that they suit light and dark.
+
+Everything works without a display. Matplotlib is imported when the first plot is made.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+# Colours that stand for the page's own; no plot uses them for anything else.
+_INK, _FAINT = "#010101", "#020202"
+SERIES = ("#0a0101", "#0a0202", "#0a0303", "#0a0404")
+"""Stand-ins of the colours of the judges, in the order of the report."""
+_VARIABLES = {
+    _INK: "var(--ink)",
+    _FAINT: "var(--line)",
+    **{stand_in: f"var(--series-{index})" for index, stand_in in enumerate(SERIES)},
+}
+_STYLES = ("-", "--", "-.", ":")
+_SIZE_IN = (5.6, 3.9)
+_LEAST_TOP = 0.05
+
+
+def risk_coverage_plot(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
+    """Error rate against the share of claims that is answered, one curve per judge.
+
+    Args:
+        curves: ``coverage`` and ``risk`` by the judge's name, as in the report.
+
+    Returns:
+        An ``<svg>`` element.
+    """
+    figure, axes = _axes("Share of claims answered, the surest first", "Error rate")
+    highest = _LEAST_TOP
+    for index, (name, curve) in enumerate(curves.items()):
+        axes.plot(
+            curve["coverage"],
+            curve["risk"],
+            _STYLES[index % len(_STYLES)],
+            color=SERIES[index % len(SERIES)],
+            linewidth=2.4 if index == 0 else 1.6,
+            label=name.replace("_", " "),
+        )
+        highest = max(highest, max(curve["risk"]))
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, min(1.0, 1.08 * highest))
+    legend = axes.legend(frameon=False, fontsize=9, loc="upper left")
+    for text in legend.get_texts():
+        text.set_color(_INK)
+    return _svg(figure, "Risk against coverage")
+
+
+def reliability_plot(bins: Sequence[Mapping[str, float]]) -> str:
+    """Share of true claims against the probability that was given; a point is as large as its number of claims.
+
+    Args:
+        bins: ``count``, ``probability`` and ``true_share`` of each, as in the report.
+
+    Returns:
+        An ``<svg>`` element.
+    """
+    figure, axes = _axes("Probability given", "Share of claims that are true")
+    axes.plot((0, 1), (0, 1), "--", color=_FAINT, linewidth=1.2)
+    probabilities = [item["probability"] for item in bins]
+    shares = [item["true_share"] for item in bins]
+    axes.vlines(probabilities, probabilities, shares, color=SERIES[1], linewidth=1.4)
+    axes.plot(probabilities, shares, color=SERIES[0], linewidth=1.2)
+    most = max((item["count"] for item in bins), default=1)
+    areas = [14 + 90 * item["count"] / most for item in bins]
+    axes.scatter(probabilities, shares, areas, color=SERIES[0], zorder=3)
+    for item in bins:
+        # Labels stay inside the frame: left of the points on the right side, right of the others.
+        is_right = item["probability"] > 0.5
+        axes.annotate(
+            f"{item['count']:.0f}",
+            (item["probability"], item["true_share"]),
+            xytext=(-8 if is_right else 8, 6 if is_right else -12),
+            textcoords="offset points",
+            ha="right" if is_right else "left",
+            fontsize=8,
+            color=_INK,
+        )
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_ylim(-0.02, 1.02)
+    return _svg(figure, "Reliability of the probabilities")
+
+
+def _axes(x_label: str, y_label: str) -> tuple[Any, Any]:
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import PercentFormatter
+
+    figure = Figure(figsize=_SIZE_IN, layout="constrained")
+    axes = figure.add_subplot()
+    figure.patch.set_alpha(0)
+    axes.patch.set_alpha(0)
+    axes.set_xlabel(x_label, color=_INK)
+    axes.set_ylabel(y_label, color=_INK)
+    axes.grid(color=_FAINT, linewidth=0.7)
+    axes.tick_params(colors=_INK, labelsize=9, length=0, pad=6)
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(_FAINT)
+    return figure, axes
+
+
+def _svg(figure: Any, title: str) -> str:
+    """The figure as an element that takes the width of its place; the same figure gives the same text."""
+    import matplotlib
+
+    buffer = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": title, "font.family": "sans-serif"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    # What describes the file names addresses on the web, which a page that works offline does not need.
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', rf'<svg \1 role="img" aria-label="{title}">', text, count=1)
+    text = re.sub(r"font-family: [^;\"]*", "font-family: inherit", text)
+    prefix = re.sub(r"\W+", "-", title.lower())
+    # Two plots of one page must not share the names of their parts.
+    text = re.sub(r'id="([^"]+)"', rf'id="{prefix}-\1"', text)
+    text = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", text)
+    text = re.sub(r'xlink:href="#([^"]+)"', rf'href="#{prefix}-\1"', text)
+    for stand_in, variable in _VARIABLES.items():
+        text = text.replace(stand_in, variable)
+    return text
