@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import cv2
@@ -29,6 +30,18 @@ def box_in_camera(center_m: np.ndarray, size_m: np.ndarray, rotation: np.ndarray
     # Extrinsic angles about x, y, z are those of Rz @ Ry @ Rx.
     angles = Rotation.from_matrix(rotation).as_euler("xyz")
     return Box3D(_triple(center_m), _triple(np.abs(size_m)), _triple(angles))
+
+
+def turn_about_y(angle_rad: float) -> np.ndarray:
+    """Rotation matrix (3, 3) that turns z towards x."""
+    cos, sin = math.cos(angle_rad), math.sin(angle_rad)
+    return np.array([[cos, 0, sin], [0, 1.0, 0], [-sin, 0, cos]])
+
+
+def turn_about_z(angle_rad: float) -> np.ndarray:
+    """Rotation matrix (3, 3) that turns x towards y."""
+    cos, sin = math.cos(angle_rad), math.sin(angle_rad)
+    return np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1.0]])
 
 
 def _triple(values: np.ndarray) -> tuple[float, float, float]:

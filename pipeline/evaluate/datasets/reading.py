@@ -30,7 +30,7 @@ class FileDataset(ABC, Generic[Entry]):
 
     Attributes:
         name: What to call it.
-        skipped: Names of the entries that the last pass could not read.
+        skipped: Names of what the last pass could not read.
     """
 
     name: str = ""
@@ -40,6 +40,8 @@ class FileDataset(ABC, Generic[Entry]):
             raise ConfigError(f"dataset.limit must be a whole number from 1, or null for all cases, not {limit!r}.")
         self.limit = limit
         self.skipped: list[str] = []
+        # Whole files that could not be opened when the entries were counted.
+        self.unreadable: list[str] = []
 
     @abstractmethod
     def entries(self) -> Sequence[Entry]:
@@ -55,8 +57,9 @@ class FileDataset(ABC, Generic[Entry]):
 
     def __iter__(self) -> Iterator[Case]:
         """The cases in a fixed order."""
-        self.skipped = []
-        for index, entry in enumerate(self._limited()):
+        entries = self._limited()
+        self.skipped = list(self.unreadable)
+        for index, entry in enumerate(entries):
             try:
                 case = self.case(entry, index)
             except FATAL:
@@ -69,7 +72,7 @@ class FileDataset(ABC, Generic[Entry]):
             if case is not None:
                 yield case
         if self.skipped:
-            logger.warning("%d entries of data set %s were skipped.", len(self.skipped), self.name)
+            logger.warning("%d parts of data set %s were skipped.", len(self.skipped), self.name)
 
     def __len__(self) -> int:
         """How many entries there are, at most the limit; those that cannot be read count."""

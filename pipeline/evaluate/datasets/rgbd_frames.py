@@ -216,7 +216,7 @@ def _occlusions(things: Sequence[Thing], depth: DepthMap) -> dict[tuple[str, str
 def _gap_behind(first: Thing, second: Thing) -> float | None:
     """Relative gap in depth between all of two things, positive where the second lies behind; None where they mix."""
     assert first.points_m is not None and second.points_m is not None
-    ends = [np.quantile(thing.points_m[:, 2], (0.05, 0.95)) for thing in (first, second)]
+    ends = [np.quantile(points[:, 2], (0.05, 0.95)) for points in (first.points_m, second.points_m)]
     for sign, (nearer, farther) in ((1, ends), (-1, ends[::-1])):
         gap = float(farther[0] / nearer[1] - 1)
         if gap > _BEHIND_SHARE:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ import numpy as np
 
 from pipeline.errors import InputError
 from pipeline.evaluate.datasets.base import Case
-from pipeline.evaluate.datasets.from_boxes import box_in_camera, picture_of_boxes
+from pipeline.evaluate.datasets.from_boxes import box_in_camera, picture_of_boxes, turn_about_z
 from pipeline.evaluate.datasets.points import moved, rasterised, split_projection
 from pipeline.evaluate.datasets.reading import (
     FileDataset,
@@ -162,12 +161,6 @@ def picture_of_instances(
         box = box_in_camera(center, numbers[3:6], pose[:3, :3] @ turn_about_z(numbers[6]))
         things.append(thing_of_box(label, (left, top, right, bottom), box, points_m=points_m, up=up))  # type: ignore[arg-type]
     return picture_of_boxes(things, camera)
-
-
-def turn_about_z(angle_rad: float) -> np.ndarray:
-    """Rotation matrix (3, 3) that turns x towards y."""
-    cos, sin = math.cos(angle_rad), math.sin(angle_rad)
-    return np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1.0]])
 
 
 class _PlainData(pickle.Unpickler):

@@ -29,7 +29,7 @@ _LEAST_M = 0.03
 _LENGTHS = (Unit.METRE, Unit.METRE, Unit.CENTIMETRE, Unit.FOOT)
 _COMPARISONS = (Comparison.ABOUT, Comparison.ABOUT, Comparison.ABOUT, Comparison.AT_LEAST, Comparison.AT_MOST)
 # Their truth needs more than what is visible, or than boxes say.
-_NEVER = frozenset({"count", "touching", "on"})
+_NEVER = frozenset({"count", "touching", "on", "box_3d"})
 _Judged = tuple[Claim, Truth]
 
 
