@@ -10,6 +10,12 @@ from pipeline.geometry.known_lengths import shape_of
 from pipeline.records import DepthKind
 
 _HYPOTHESES = 300
+_FEWEST = 50
+# Level surfaces that are looked at, how far one must be below another as a factor of their distances to the camera, and
+# how far two that are level may seem turned against each other.
+_MOST_PLANES = 3
+_LOWER = 1.25
+_MOST_TURNED = 0.1
 _SCORED = 1500
 # Share of the pixels that must lie on the floor, how far it may be turned about the view, and how much of the
 # map's range it must cover, which a wall that faces the camera does not.
@@ -23,80 +29,103 @@ _SHIFTS = np.geomspace(0.02, 50.0, 18)
 def floor_pixels(
     rays: np.ndarray, values: np.ndarray, kind: DepthKind, noise: float, *, seed: int = 0
 ) -> np.ndarray | None:
-    """The pixels of the largest plane that may be a floor: it comes nearer towards the bottom of the picture.
+    """The pixels of the floor: the lowest of the larger planes that come nearer towards the bottom of the picture.
 
     A plane in space is one in disparity over the picture, whatever the shift of the disparity (Labayrade, Aubert,
-    Tarel, "Real time obstacle detection in stereovision on non flat road geometry", 2002). Of affine depth several
-    shifts are tried, and the one under which most pixels lie on a plane counts. Seeded RANSAC.
+    Tarel, "Real time obstacle detection in stereovision on non flat road geometry", 2002), and of parallel planes the
+    lower one is less steep. Of affine depth several shifts are tried, and the one under which most pixels lie on a
+    plane counts. Seeded RANSAC.
 
     Args:
         rays: float64 (N, 3), rays of the pixels, z = 1.
         values: float64 (N,), their values.
         kind: ``depth_affine`` or ``disparity_affine``.
-        noise: Error of neighbouring values against each other, in their unit.
+        noise: Error of values against each other, in their unit.
         seed: Seed of the samples.
 
     Returns:
         bool (N,), or None where no such plane holds enough of them.
     """
-    if len(values) < 50:
+    if len(values) < _FEWEST:
         return None
-    rng = np.random.default_rng(seed)
-    chosen = rng.permutation(len(values))[:_SCORED]
-    triples = rng.integers(len(chosen), size=(_HYPOTHESES, 3))
     low, high = np.quantile(values, (0.02, 0.98))
     spread = float(high - low)
     if spread <= 0:
         return None
     tolerance = max(2 * noise, 2e-3 * spread)
+    if kind is DepthKind.DISPARITY_AFFINE:
+        return _lowest(rays, values, np.full(len(values), 1 / tolerance), seed)
     best, most = None, 0.0
-    shifts = (0.0,) if kind is DepthKind.DISPARITY_AFFINE else tuple(float(spread * step - low) for step in _SHIFTS)
-    for shift in shifts:
-        if kind is DepthKind.DISPARITY_AFFINE:
-            target, weights = values, np.full(len(values), 1 / tolerance)
-        else:
-            z = shape_of(values, kind, shift)
-            # An error dv of z is one of dv / z^2 in its inverse.
-            target, weights = 1 / z, z**2 / tolerance
-        usable = np.isfinite(target)
-        found = _largest(rays, np.where(usable, target, 0.0), np.where(usable, weights, 0.0), chosen, triples)
-        if found is not None and found.mean() > most:
-            best, most = found, float(found.mean())
-    if best is None or most < _LEAST_SHARE:
-        return None
-    covered = np.ptp(np.quantile(values[best], (0.05, 0.95)))
-    return best if covered >= _LEAST_RANGE * spread else None
+    for step in _SHIFTS:
+        z = shape_of(values, kind, float(spread * step - low))
+        usable = np.isfinite(z)
+        # An error dv of z is one of dv / z^2 in its inverse.
+        target, weights = np.where(usable, 1 / z, 0.0), np.where(usable, z**2 / tolerance, 0.0)
+        found = _largest(rays, target, weights, usable, seed)
+        if found is not None and found[0].mean() > most:
+            best, most = (target, weights), float(found[0].mean())
+    return None if best is None else _lowest(rays, *best, seed)
+
+
+def _lowest(rays: np.ndarray, target: np.ndarray, weights: np.ndarray, seed: int) -> np.ndarray | None:
+    """Pixels of the lowest of the larger floor-like planes ``rays @ n = target``, bool (N,)."""
+    left = weights > 0
+    best: tuple[np.ndarray, np.ndarray] | None = None
+    for _ in range(_MOST_PLANES):
+        found = _largest(rays, target, weights, left, seed)
+        if found is None or found[0].mean() < _LEAST_SHARE:
+            break
+        within, normal = found
+        if best is None or _is_below(normal, best[1]):
+            best = found
+        left = left & ~within
+    return None if best is None else best[0]
+
+
+def _is_below(normal: np.ndarray, other: np.ndarray) -> bool:
+    """Whether a plane is parallel to another, as far as the shift lets it be known, and clearly farther below."""
+    turned = abs(normal[0] / normal[1] - other[0] / other[1])
+    return bool(turned < _MOST_TURNED and normal[1] * _LOWER < other[1])
 
 
 def _largest(
-    rays: np.ndarray, target: np.ndarray, weights: np.ndarray, chosen: np.ndarray, triples: np.ndarray
-) -> np.ndarray | None:
-    """Pixels of the floor-like plane ``rays @ n = target`` with most of them, bool (N,); weights are 1 / tolerance."""
+    rays: np.ndarray, target: np.ndarray, weights: np.ndarray, left: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """The floor-like plane ``rays @ n = target`` with most of the pixels that are left.
+
+    Args:
+        rays: float64 (N, 3).
+        target: float64 (N,).
+        weights: float64 (N,), 1 / tolerance.
+        left: bool (N,), pixels that count.
+        seed: Seed of the samples.
+
+    Returns:
+        Its pixels, bool (N,), and n, float64 (3,); None where there is no such plane.
+    """
+    if np.count_nonzero(left) < _FEWEST:
+        return None
+    rng = np.random.default_rng(seed)
+    chosen = rng.permutation(np.flatnonzero(left))[:_SCORED]
     sample, sample_target, sample_weights = rays[chosen], target[chosen], weights[chosen]
+    triples = rng.integers(len(chosen), size=(_HYPOTHESES, 3))
     corners = sample[triples]
     usable = np.abs(np.linalg.det(corners)) > 1e-6
-    if not usable.any():
-        return None
+    range_per_slope = float(np.ptp(rays[:, 1])) / float(np.ptp(np.quantile(target, (0.02, 0.98))) or 1.0)
     normals = np.linalg.solve(corners[usable], sample_target[triples][usable][..., None])[..., 0]
-    steepest = float(np.ptp(rays[:, 1])) / float(np.ptp(np.quantile(sample_target, (0.02, 0.98))) or 1.0)
-    normals = normals[_is_floor(normals, steepest)]
+    normals = normals[_is_floor(normals, range_per_slope)]
     if not len(normals):
         return None
-    scores = (np.abs((normals @ sample.T - sample_target) * sample_weights) <= _within(sample_weights)).sum(axis=1)
+    scores = (np.abs((normals @ sample.T - sample_target) * sample_weights) <= 1).sum(axis=1)
     normal = normals[int(np.argmax(scores))]
     within = np.zeros(len(rays), dtype=bool)
     for _ in range(3):
-        within = np.abs((rays @ normal - target) * weights) <= _within(weights)
-        if within.sum() < 3:
+        within = left & (np.abs((rays @ normal - target) * weights) <= 1)
+        if within.sum() < _FEWEST:
             return None
         rows = rays[within] * weights[within, None]
         normal = np.linalg.lstsq(rows, target[within] * weights[within], rcond=None)[0]
-    return within if _is_floor(normal[None], steepest)[0] else None
-
-
-def _within(weights: np.ndarray) -> np.ndarray:
-    """1 where a pixel counts; below any distance where it does not."""
-    return np.where(weights > 0, 1.0, -1.0)
+    return (within, normal) if _is_floor(normal[None], range_per_slope)[0] else None
 
 
 def _is_floor(normals: np.ndarray, range_per_slope: float) -> np.ndarray:

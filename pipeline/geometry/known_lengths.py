@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -150,19 +149,9 @@ def z_distance(points: np.ndarray) -> float:
     return float(np.median(points[:, 2]))
 
 
-def side_length(width: float) -> Callable[[np.ndarray], float]:
-    """Measure of a side that is ``width`` wide on the image plane at z = 1, at the median z of points (N, 3)."""
-    return partial(_side, width)
-
-
-def _side(width: float, points: np.ndarray) -> float:
-    return width * float(np.median(points[:, 2]))
-
-
-def depth_extent(points: np.ndarray) -> float:
-    """Range of z of points (N, 3), without the outermost 1 %."""
-    low, high = np.percentile(points[:, 2], (0.5, 99.5))
-    return float(high - low)
+def lateral_length(points: np.ndarray) -> float:
+    """The x of a single point (1, 3): a side of an object that starts on the optical axis."""
+    return float(points[0, 0])
 
 
 def centre_distance(first: np.ndarray, second: np.ndarray) -> float:

@@ -22,6 +22,7 @@ _LEAST_ERROR = 1e-6
 _GRID = np.linspace(math.log(1e-3), math.log(1e3), 139)
 # Other shifts whose misfit is larger by less than this, and whose z differ by more than this, are rivals.
 _RIVAL_MISFIT, _RIVAL_DIFFERENCE = 4.0, 0.05
+_MOST_MINIMA, _MOST_HALVINGS = 6, 6
 # The misfit, in standard deviations, up to which known lengths may be said to fit the depth.
 _MOST_MISFIT = 25.0
 # A flat region counts as so many independent measurements, as the errors of neighbouring pixels are alike.
@@ -171,15 +172,17 @@ class _Search:
         if not self.usable.any():
             raise no_fit
         errors = _Errors.of(np.array([max(item.error, 0.05) for item in self.known]), np.zeros(len(self.known)))
+        at_first = self._minima(errors)[0][1]
+        found = _errors(self.known, self.kind, self.shift(at_first))
+        if found is None:
+            if not _GRID[0] < at_first < _GRID[-1]:
+                raise no_fit
+            raise CannotScale(
+                f"the error of {noun} leaves open what the anchors say, or no shift fits them; check their values, or "
+                "give lengths of nearer or larger things"
+            )
+        errors = found
         minima = self._minima(errors)
-        for _ in range(2):
-            found = _errors(self.known, self.kind, self.shift(minima[0][1]))
-            if found is None:
-                raise CannotScale(
-                    f"the error of {noun} leaves the anchors' depth open; give lengths of nearer or larger things"
-                )
-            errors = found
-            minima = self._minima(errors)
         (cost, step), rivals = minima[0], minima[1:]
         is_determined = len(self.known) + len(self.flat) == 2
         if cost > _RIVAL_MISFIT and (is_determined or not _GRID[0] < step < _GRID[-1]):
@@ -247,7 +250,7 @@ class _Search:
         padded = np.concatenate(((math.inf,), costs, (math.inf,)))
         at = np.flatnonzero((costs <= padded[:-2]) & (costs < padded[2:]) & np.isfinite(costs))
         found = []
-        for index in at:
+        for index in at[np.argsort(costs[at], kind="stable")][:_MOST_MINIMA]:
             step = self._refined(int(index), errors)
             found.append((self._cost(step, errors), step))
         return sorted(found)
@@ -264,15 +267,11 @@ class _Search:
             if steepness <= 0 or not math.isfinite(steepness):
                 break
             move = -float(slope @ here) / steepness
-            while abs(move) > 1e-13:
-                tried = min(max(step + move, low), high)
-                cost = self._cost(tried, errors)
-                if cost < best:
-                    break
-                move /= 4
-            else:
+            tried = [min(max(step + move / 4**halving, low), high) for halving in range(_MOST_HALVINGS)]
+            better = next((at for at in tried if self._cost(at, errors) < best), None)
+            if better is None or abs(better - step) < 1e-12:
                 break
-            step, best = tried, cost
+            step, best = better, self._cost(better, errors)
         return float(step)
 
     def _end(self, step: float, side: int, most: float, errors: _Errors) -> float | None:

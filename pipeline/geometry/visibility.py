@@ -12,6 +12,8 @@ import numpy as np
 
 # Pixels over which the outward direction of a boundary is measured [px].
 _SMOOTH_PX = 3
+# Widest hole in the depth beside a boundary that is looked over [px].
+_HOLE_PX = 5
 # The ends of an object: this share of its extent, at either side.
 _END_SHARE = 0.04
 # So many points, or this share of them, may lie beyond either end.
@@ -49,17 +51,28 @@ def open_boundary(near: np.ndarray, valid: np.ndarray, mask: np.ndarray, *, edge
     out_x, out_y = out_x / np.maximum(length, 1e-9), out_y / np.maximum(length, 1e-9)
     step = edge_px + 1.5
 
-    def at(distance: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def at(distance: float) -> tuple[np.ndarray, np.ndarray]:
         x = np.rint(columns + distance * out_x).astype(int)
         y = np.rint(rows + distance * out_y).astype(int)
         within = (x >= 0) & (x < width) & (y >= 0) & (y < height)
         x, y = x.clip(0, width - 1), y.clip(0, height - 1)
-        return np.where(within & valid[y, x], near[y, x], np.nan), mask[y, x], within
+        return np.where(within & valid[y, x], near[y, x], np.nan), mask[y, x]
 
-    inner, is_own, _ = at(-step)
-    inner = np.where(is_own, inner, np.where(valid[rows, columns], near[rows, columns], np.nan))
-    first, own_first, _ = at(step)
-    second, own_second, _ = at(2 * step)
+    def first_known(distance: float) -> tuple[np.ndarray, np.ndarray]:
+        values, own = at(distance)
+        # Sensors see nothing beside a step, so the next known depth stands for it.
+        for further in range(1, _HOLE_PX + 1):
+            missing = np.isnan(values)
+            if not missing.any():
+                break
+            beyond, beyond_own = at(distance + further)
+            values, own = np.where(missing, beyond, values), np.where(missing, beyond_own, own)
+        return values, own
+
+    inner, is_own = at(-step)
+    inner = np.where(is_own & np.isfinite(inner), inner, np.where(valid[rows, columns], near[rows, columns], np.nan))
+    first, own_first = first_known(step)
+    second, own_second = first_known(2 * step)
     extended = np.where(np.isfinite(second) & ~own_second, 2 * first - second, first)
     scale = np.abs(inner) if least < 1 else 1.0
     with np.errstate(invalid="ignore"):

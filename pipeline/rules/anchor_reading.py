@@ -7,38 +7,34 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pipeline.geometry.edges import SIDES
 from pipeline.geometry.extents import thin
 from pipeline.geometry.floor import floor_pixels
 from pipeline.geometry.known_lengths import (
     KnownLength,
     Pixels,
     centre_distance,
-    depth_extent,
-    extent_along,
     floor_distance,
+    lateral_length,
     nearest_distance,
     plane_distance,
-    side_length,
     straight_distance,
     z_distance,
 )
-from pipeline.geometry.planes import estimate_up, support_plane
+from pipeline.geometry.planes import support_plane
+from pipeline.geometry.visibility import reach
 from pipeline.records import Anchor, AnchorKind, DepthMap, Frame, Origin, Region
 from pipeline.rules.base import CannotMeasure
+from pipeline.rules.extents import extents, is_cut_off, open_pixels
 from pipeline.rules.view import FrameView
-from pipeline.rules.visibility import cut_off
 
 # Most points of a thing; a nearest distance is searched anew for every shift.
 _MOST_POINTS, _MOST_NEAREST = 600, 250
 # How far a centre may lie behind the visible surface, as a share of the visible width.
 _BEHIND_SURFACE = 0.15
-# How far the visible extent of rendered solids is from their own, as standard deviations [fraction]: the silhouette's
-# sides at the median depth of the surface, and the extent along gravity; without gravity a height may be foreshortened
-# or hold a visible top. What is visible of a depth is a part of it.
-_WIDTH_ERROR, _HEIGHT_ERROR, _TILTED_ERROR, _DEPTH_ERROR = 0.1, 0.06, 0.2, 0.1
-# A camera that is held this level sees heights as they are.
-_LEVEL_CAMERA = math.cos(math.radians(4.0))
+# How far the visible extent of solids is from their own, as standard deviations [fraction]; without gravity a height
+# may be foreshortened, or hold a visible top.
+_SIZE_ERRORS = {"width": 0.08, "height": 0.06, "depth": 0.1}
+_TILTED_ERROR = 0.2
 # Pixels of a frame among which a floor is searched.
 _MOST_SEARCHED = 6000
 # Pixels this far from the level surface still belong to it: in its own residuals, and as a share of its distance.
@@ -76,7 +72,11 @@ def read(anchor: Anchor, view: FrameView, indices: tuple[int, ...]) -> KnownLeng
             nearest = anchor.measure == "nearest"
             if not nearest:
                 for index in indices:
-                    _require_whole(view, index, SIDES)
+                    if any(_is_open(view, index)):
+                        raise CannotMeasure(
+                            f"{view.label(index)!r} is seen only in part, so its centre is not known.",
+                            'views of both whole objects, or "measure": "nearest"',
+                        )
             things = tuple(pixels(view, index, _MOST_NEAREST, _behind(view, index)) for index in indices)
             return known(things, nearest_distance if nearest else centre_distance)
         case AnchorKind.BETWEEN_PX:
@@ -127,21 +127,16 @@ def floor(view: FrameView) -> Pixels:
     return pixels(_alone(view, Region("floor", (0, 0, view.frame.width, view.frame.height), mask=mask)), 0)
 
 
-def _up(view: FrameView) -> np.ndarray | None:
-    """Unit vector against gravity, float64 (3,), or None where the depth does not show it."""
-    up = estimate_up(view.depth.values, view.depth.valid, view.camera, relative_noise=_level_noise(view))
-    return None if up is None else up.direction
-
-
 def _level_noise(view: FrameView) -> float:
     return min(max(view.noise.relative, _LEVEL_NOISE[0]), _LEVEL_NOISE[1])
 
 
 def _level(view: FrameView, rays: np.ndarray, values: np.ndarray) -> np.ndarray | None:
     """Which points lie on the lowest of the larger level surfaces below the camera, bool (N,)."""
-    depth, up = view.depth, _up(view)
-    if up is None:
+    depth = view.depth
+    if view.up is None:
         return None
+    up = view.up.direction
     height, width = depth.shape
     rows, columns = np.arange(height)[:, None], np.arange(width)
     x, y = (columns - view.camera.cx) / view.camera.fx, (rows - view.camera.cy) / view.camera.fy
@@ -163,37 +158,53 @@ def _level(view: FrameView, rays: np.ndarray, values: np.ndarray) -> np.ndarray 
 
 
 def _size(view: FrameView, index: int, side: str) -> tuple[tuple[Pixels, ...], Callable[[np.ndarray], float], float]:
-    """Pixels, measure and error of an object's side.
-
-    Width, and height where the camera is level or gravity is not known: the region's sides at its median depth
-    (pinhole model). Height under a tilted camera: the extent of its points along gravity.
-    """
-    _require_whole(view, index, {"width": SIDES[::2], "height": SIDES[1::2]}.get(side, SIDES))
-    if side == "depth":
-        return (pixels(view, index),), depth_extent, _DEPTH_ERROR
-    axis, focal_px = (0, view.camera.fx) if side == "width" else (1, view.camera.fy)
-    box = view.box_px(index)
-    side_px = box[axis + 2] - box[axis]
-    if side_px <= 0:
+    """Pixels, measure and error of an object's side: what the verifier measures, or without a shape its box's side."""
+    z, error = view.z(index), _SIZE_ERRORS[side]
+    if view.depth.kind.has_shape:
+        found = extents(view, index)
+        part = found.of(side)
+        is_open, length = part.low_open or part.high_open, part.length
+        if side == "height" and not found.is_upright:
+            error = _TILTED_ERROR
+        if side != "width" and length > 0:
+            error = math.hypot(error, _bent(view, index, side, found.along.length) / length)
+    elif side == "depth":
+        raise CannotMeasure(f"Depth of kind {view.depth.kind} has no shape.", "a height, a width or a distance")
+    else:
+        axis = 0 if side == "width" else 1
+        box = view.box_px(index)
+        focal_px = view.camera.fx if axis == 0 else view.camera.fy
+        is_open, length = _is_open(view, index)[axis], (box[axis + 2] - box[axis]) / focal_px * z
+        error = _TILTED_ERROR if axis == 1 else error
+    if is_open:
+        raise CannotMeasure(f"{view.label(index)!r} is seen only in part, so its {side} is not.", "a view of all of it")
+    if length <= 0:
         raise CannotMeasure(f"{view.label(index)!r} is a point without a {side}.", "a box or a mask")
-    shape_error = _WIDTH_ERROR if axis == 0 else _TILTED_ERROR
-    if axis == 1 and view.depth.kind.has_shape:
-        up = _up(view)
-        if up is not None and -up[1] < _LEVEL_CAMERA:
-            return (_surface(view, index),), extent_along(up, abs(up[1]) / focal_px), _HEIGHT_ERROR
-        shape_error = _TILTED_ERROR if up is None else _HEIGHT_ERROR
-    middle = Pixels(np.array([[0.0, 0.0, 1.0]]), np.array([view.z(index)]), _point_noise(view, index))
-    edges = math.sqrt(2) * view.edge_error_px(index, axis) / side_px
-    return (middle,), side_length(side_px / focal_px), math.hypot(edges, shape_error)
+    edges = math.sqrt(2) * view.edge_error_px(index, 0 if side == "width" else 1) * z / view.camera.fx / length
+    thing = Pixels(np.array([[length / z, 0.0, 1.0]]), np.array([z]), _point_noise(view, index))
+    return (thing,), lateral_length, math.hypot(edges, error)
 
 
-def _surface(view: FrameView, index: int) -> Pixels:
-    """All pixels of a region's object, its edge included."""
-    found = view.object(index)
-    rows, columns = thin(np.argwhere(found.mask), _MOST_POINTS).T
-    rows, columns = rows + found.window.top, columns + found.window.left
-    values = view.depth.values[rows, columns].astype(np.float64)
-    return Pixels(_rays(view, rows, columns), values, view.depth_noise(index))
+def _bent(view: FrameView, index: int, side: str, along: float) -> float:
+    """Error of an extent up or along the view because the depth errs differently at its ends, in the depth's unit."""
+    left, top, right, bottom = view.box_px(index)
+    apart = math.hypot(right - left, bottom - top) / max(view.depth.shape)
+    noise = view.depth_noise(index) * math.sqrt(2 * (1 - view.noise.correlation(apart)))
+    lean, turned = 1.0, 0.0
+    if side == "height" and view.up is not None:
+        middle = _rays(view, np.array([(top + bottom) / 2]), np.array([(left + right) / 2]))[0]
+        lean, turned = abs(float(middle @ view.up.direction)), view.up.error_rad * along
+    return math.hypot(noise * view.z(index) * lean, turned)
+
+
+def _is_open(view: FrameView, index: int) -> tuple[bool, bool]:
+    """Whether an object may go on beyond what is visible, along x and along y of the picture."""
+    if is_cut_off(view, index):
+        return True, True
+    rows, columns = np.nonzero(view.object(index).mask)
+    hidden = open_pixels(view, index)[rows, columns]
+    across, down = (reach(axis.astype(np.float64), hidden) for axis in (columns, rows))
+    return across.low_open or across.high_open, down.low_open or down.high_open
 
 
 def _point_noise(view: FrameView, index: int) -> float:
@@ -201,15 +212,6 @@ def _point_noise(view: FrameView, index: int) -> float:
     quantiles = view.object(index).quantiles
     quarter = len(quantiles) // 4
     return math.hypot(view.depth_noise(index), float(quantiles[-quarter - 1] - quantiles[quarter]) / 2)
-
-
-def _require_whole(view: FrameView, index: int, sides: tuple[str, ...]) -> None:
-    hidden = [side for side in sides if cut_off(view, index, side)]
-    if hidden:
-        raise CannotMeasure(
-            f"{view.label(index)!r} goes on beyond its {' and '.join(hidden)} side, so that not all of it is seen.",
-            "a view of the whole object",
-        )
 
 
 def _behind(view: FrameView, index: int) -> float:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipeline.errors import ConfigError
-from pipeline.geometry.order import probability_about, probability_within
+from pipeline.geometry.lengths import length_probability, share_probability
 from pipeline.records import Claim, Comparison, Point
 
 
@@ -137,35 +137,70 @@ def point(values: np.ndarray) -> Point:
     return x, y, z
 
 
-def number_probability(claim: Claim, low: float, high: float, sigma: float, tolerance: float) -> tuple[float, float]:
+def allowed(claim: Claim, value: float, unit: float, tolerance: float) -> tuple[float, float]:
+    """Least and largest number that a claim allows.
+
+    Args:
+        claim: A claim with a number.
+        value: The number in the unit of the result.
+        unit: What one unit of the claim's tolerance is in that unit.
+        tolerance: Relative tolerance where the claim names none; it holds for "about" alone.
+    """
+    slack = claim.tolerance * unit if claim.tolerance is not None else tolerance * value
+    if claim.comparison is not Comparison.ABOUT and claim.tolerance is None:
+        slack = 0.0
+    least = 0.0 if claim.comparison is Comparison.AT_MOST else max(value - slack, 0.0)
+    most = math.inf if claim.comparison is Comparison.AT_LEAST else value + slack
+    return least, most
+
+
+def number_probability(
+    claim: Claim,
+    low: float,
+    high: float,
+    sigma: float | tuple[float, float],
+    tolerance: float,
+    *,
+    hidden: tuple[float, float] = (0.0, 0.0),
+    covered: tuple[float, float] = (0.0, 0.0),
+) -> tuple[float, float]:
     """Probability that a claim's length is right, and by how much it fits.
 
     Args:
         claim: A claim with a length.
         low: Smallest measured value that the claim's words may mean [m].
         high: Largest one [m]; equal to ``low`` where the words are clear.
-        sigma: Standard deviation of the measurement [m].
+        sigma: Standard deviation of the measurement, as a fraction; or one of either value.
         tolerance: Relative tolerance where the claim names none.
+        hidden: See ``length_probability``; how much longer the true lengths of both may be.
+        covered: How much shorter they may be.
 
     Returns:
         (probability, margin [m]); the margin is what is left of the tolerance, negative outside.
     """
     value = claim.value_m
     assert value is not None and claim.unit is not None
-    # Scale and focal length err by a factor, so a claim of more is judged by the error of that much.
-    sigma *= max(1.0, value / high) if high > 0 else 1.0
-    slack = claim.tolerance * claim.unit.metres if claim.tolerance is not None else tolerance * value
-    if claim.comparison is Comparison.AT_LEAST:
-        slack = slack if claim.tolerance is not None else 0.0
-        return probability_within(high, sigma, value - slack, math.inf), high - (value - slack)
-    if claim.comparison is Comparison.AT_MOST:
-        slack = slack if claim.tolerance is not None else 0.0
-        return probability_within(low, sigma, -math.inf, value + slack), value + slack - low
-    nearest = min(max(value, low), high)
-    return probability_about(nearest, sigma, value - slack, value + slack), slack - abs(value - nearest)
+    least, most = allowed(claim, value, claim.unit.metres, tolerance)
+    sigmas = sigma if isinstance(sigma, tuple) else (sigma, sigma)
+    ends = [
+        length_probability(least, most, max(end, 1e-6), error, hidden=more, covered=less)
+        for end, error, more, less in zip((low, high), sigmas, hidden, covered, strict=True)
+    ]
+    if claim.comparison is Comparison.ABOUT:
+        inside = low < value < high
+        nearest = min(max(value, low), high)
+        probability = max(ends)
+        if inside:
+            # The lower reading may in truth lie beyond the value where a part is hidden.
+            stays = 1 - (low / most) ** (1 / hidden[0]) if hidden[0] > 0 else 1.0
+            probability = length_probability(least, most, max(nearest, 1e-6), min(sigmas)) * stays
+        return probability, most - value - abs(value - nearest)
+    # Every reading must hold for a bound to be right, and none for it to be wrong.
+    margin = low - least if claim.comparison is Comparison.AT_LEAST else most - high
+    return sum(ends) / 2, margin
 
 
-def fraction_probability(claim: Claim, low: float, high: float, sigma: float) -> tuple[float | None, float]:
+def fraction_probability(claim: Claim, low: float, high: float, sigma: float, tolerance: float) -> tuple[float, float]:
     """Probability that a claimed share is right when the true one lies between two bounds, and by how much it fits.
 
     Args:
@@ -173,25 +208,10 @@ def fraction_probability(claim: Claim, low: float, high: float, sigma: float) ->
         low: Least share.
         high: Largest share.
         sigma: Error of both bounds.
-
-    Returns:
-        (probability, margin); the probability is None where the bounds do not settle it.
+        tolerance: Relative tolerance where the claim names none.
     """
-    value = claim.value
-    assert value is not None
-    slack = claim.tolerance if claim.tolerance is not None else Settings().tolerance * value
-    if claim.comparison is not Comparison.ABOUT and claim.tolerance is None:
-        slack = 0.0
-    least, most = value - slack, value + slack
-    above, below = low - most, least - high
-    if claim.comparison is Comparison.AT_LEAST:
-        holds, fails = low - least, least - high
-    elif claim.comparison is Comparison.AT_MOST:
-        holds, fails = most - high, low - most
-    else:
-        holds, fails = min(low - least, most - high), max(above, below)
-    if holds > 0:
-        return probability_within(holds, sigma, 0.0, math.inf), holds
-    if fails > 0:
-        return 1 - probability_within(fails, sigma, 0.0, math.inf), -fails
-    return None, max(holds, -abs(fails))
+    assert claim.value is not None
+    least, most = allowed(claim, claim.value, 1.0, tolerance)
+    most = min(most, 1.0 + sigma)
+    middle = (low + high) / 2
+    return share_probability(least - 1e-9, most, low, high, sigma), min(middle - least, most - middle)

@@ -97,7 +97,9 @@ def _with_value(
     scale = view.budget.scale_error(view.depth)
     own_m = math.hypot(centre_error(view, subject), centre_error(view, other)) / 2
     sigma_m = math.hypot(view.depth_noise(subject) * z_subject, view.depth_noise(other) * z_other, scale * gap_m, own_m)
-    value_probability, margin_m = number_probability(claim, low_m, high_m, sigma_m, view.settings.tolerance)
+    value_probability, margin_m = number_probability(
+        claim, low_m, high_m, sigma_m / max(gap_m, 1e-6), view.settings.tolerance
+    )
     return Finding(
         min(probability, value_probability),
         margin_m,

@@ -1,4 +1,4 @@
-"""Distance between two objects."""
+"""Distance between two objects, from surface to surface or from centre to centre."""
 
 from __future__ import annotations
 
@@ -6,72 +6,91 @@ import math
 
 import numpy as np
 
-from pipeline.geometry.edges import SIDES
-from pipeline.geometry.extents import centre
-from pipeline.records import Claim, Comparison
-from pipeline.rules.base import CannotMeasure, Finding, in_words, number_probability, point
-from pipeline.rules.gaps import centre_error, gap_between
+from pipeline.records import Claim
+from pipeline.rules.base import Finding, in_words, number_probability, point
+from pipeline.rules.extents import Centre, centre
+from pipeline.rules.gaps import gap_between
 from pipeline.rules.view import FrameView
-from pipeline.rules.visibility import cut_off
+
+# The nearest points of two objects are hidden more often than not: the true gap is smaller than the visible one, on
+# average by this share of the smaller one's size, and, for objects behind each other, of the nearer one's.
+_BESIDE_SHARE, _BEHIND_SHARE = 0.06, 0.25
 
 
 def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...]) -> Finding:
-    """Measure from surface to surface and from centre to centre.
+    """Measure between the nearest visible points and between the centres of the two.
 
-    The nearest points are bounded from both sides, see ``Gap``. Where the claim does not say which of the two
-    it means, any value between them fits.
+    Where the claim does not say which of the two it means, any value between them fits.
     """
-    gap = gap_between(view, subject, objects[0])
-    centre_first, centre_second = centre(view.points(subject)), centre(view.points(objects[0]))
-    centres_m = float(np.linalg.norm(centre_first - centre_second))
-    low, high = {
-        "nearest": (gap.least, gap.visible),
-        "centre": (centres_m, centres_m),
-        None: (gap.least, max(gap.visible, centres_m)),
-    }[claim.measure]
-    sigma_m = _sigma(view, subject, objects[0], centres_m)
-    hidden = None if claim.measure == "nearest" else _hidden(view, (subject, objects[0]))
-    probability, margin_m = number_probability(claim, low, high, sigma_m, view.settings.tolerance)
-    if hidden is not None:
-        # The centres may lie anywhere, but no nearer to each other than the nearest points.
-        probability, margin_m = number_probability(claim, gap.least, gap.least, sigma_m, view.settings.tolerance)
-        if probability >= 0.5 or claim.comparison is Comparison.AT_LEAST or (claim.value_m or 0) > gap.least:
-            raise hidden
+    other = objects[0]
+    gap = gap_between(view, subject, other)
+    first, second = centre(view, subject), centre(view, other)
+    centres_m = float(np.linalg.norm(first.position - second.position))
+    scale = view.budget.length(view.depth, view.camera.source)
+    smaller = min(first.size, second.size)
+    between = gap.second - gap.first
+    along = abs(float(between[2])) / max(float(np.linalg.norm(between)), 1e-9)
+    nearer = first.size if view.z(subject) < view.z(other) else second.size
+    unseen = _BESIDE_SHARE * smaller + _BEHIND_SHARE * nearer * along**2
+    covered = math.log1p(unseen / max(gap.visible, 1e-6))
+    nearest_sigma = math.hypot(scale, _depth_error(view, subject, other, between))
+    centre_sigma = math.hypot(scale, _centre_error(view, subject, other, first, second))
+    tolerance = view.settings.tolerance
+    # A surface is never nearer than the gap that the picture shows between the two.
+    if gap.visible - gap.least < 1e-9:
+        covered = 0.0
+    if claim.measure == "nearest":
+        probability, margin_m = number_probability(
+            claim, gap.visible, gap.visible, nearest_sigma, tolerance, covered=(covered, covered)
+        )
+    elif claim.measure == "centre":
+        probability, margin_m = number_probability(claim, centres_m, centres_m, centre_sigma, tolerance)
+    else:
+        low, high = min(gap.visible, centres_m), max(gap.visible, centres_m)
+        probability, margin_m = number_probability(
+            claim, low, high, (nearest_sigma, centre_sigma), tolerance, covered=(covered, 0.0)
+        )
+    sigma = nearest_sigma if claim.measure == "nearest" else centre_sigma
     return Finding(
         probability,
         margin_m,
         "m",
         f"{in_words(gap.visible)} between the nearest visible points, {in_words(centres_m)} between the centres "
-        f"(+/- {in_words(sigma_m)}); the claim says {claim.value:g} {claim.unit}.",
-        {"nearest_visible_m": gap.visible, "least_m": gap.least, "centres_m": centres_m, "sigma_m": sigma_m},
+        f"(+/- {sigma:.0%}); the claim says {claim.value:g} {claim.unit}.",
+        {
+            "nearest_visible_m": gap.visible,
+            "least_m": gap.least,
+            "centres_m": centres_m,
+            "nearest_sigma_relative": nearest_sigma,
+            "centre_sigma_relative": centre_sigma,
+        },
         {
             "nearest_subject": point(gap.first),
             "nearest_object": point(gap.second),
-            "centre_subject": point(centre_first),
-            "centre_object": point(centre_second),
+            "centre_subject": point(first.position),
+            "centre_object": point(second.position),
         },
         "more precise depth, scale or focal length, or a claim that says which points are meant",
     )
 
 
-def _hidden(view: FrameView, indices: tuple[int, ...]) -> CannotMeasure | None:
-    """Why the centre of one of the objects is not known, or None where all of both is visible."""
-    for index in indices:
-        sides = [side for side in SIDES if cut_off(view, index, side)]
-        if sides:
-            return CannotMeasure(
-                f"{view.label(index)!r} goes on beyond its {' and '.join(sides)} side, so its centre is not known.",
-                "a view of both whole objects, or a claim about the nearest points",
-            )
-    return None
+def _depth_error(view: FrameView, first: int, second: int, between: np.ndarray) -> float:
+    """Error of a distance because of the two depths, as a fraction: the part of it that lies along the view."""
+    length = max(float(np.linalg.norm(between)), 1e-9)
+    z = (view.z(first) + view.z(second)) / 2
+    along = abs(float(between[2])) / length
+    pair, common = view.pair_noise(first, second), min(view.depth_noise(first), view.depth_noise(second))
+    edge_m = math.hypot(*(view.edge_error_px(index, 0) for index in (first, second))) * z / view.camera.fx
+    return math.hypot(max(along, 0.1) * pair * z / length, common, edge_m / length)
 
 
-def _sigma(view: FrameView, subject: int, other: int, distance_m: float) -> float:
-    """Error of the distance [m]: both depths, both boxes, and the scale of the whole."""
-    parts = [view.budget.length(view.depth, view.camera.source) * distance_m]
-    for index in (subject, other):
-        z = view.z(index)
-        left, _, right, _ = view.box_px(index)
-        edge_m = view.edge_error_px(index, 0) / 2 * z / view.camera.fx
-        parts += [view.depth_noise(index) * z, edge_m, centre_error(view, index)]
-    return math.hypot(*parts)
+def _centre_error(view: FrameView, subject: int, other: int, first: Centre, second: Centre) -> float:
+    """Error of the distance of two centres, as a fraction."""
+    between = second.position - first.position
+    length = max(float(np.linalg.norm(between)), 1e-9)
+    parts = [_depth_error(view, subject, other, between)]
+    for item in (first, second):
+        parts.append(float(np.linalg.norm(item.sigmas * (item.axes.T @ between) / length)) / length)
+        # Errors across the line lengthen it a little.
+        parts.append(0.5 * float(np.square(item.sigmas).sum()) / length**2)
+    return float(np.hypot.reduce(parts))

@@ -17,15 +17,15 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...])
     ranges = np.linalg.norm(points, axis=1)
     near_m, middle_m = (float(value) for value in np.percentile(ranges, (5, 50)))
     scale = view.budget.scale_error(view.depth)
-    sigma_m = math.hypot(view.depth_noise(subject) * middle_m, scale * middle_m)
-    probability, margin_m = number_probability(claim, near_m, middle_m, sigma_m, view.settings.tolerance)
+    sigma = math.hypot(view.depth_noise(subject), scale)
+    probability, margin_m = number_probability(claim, near_m, middle_m, sigma, view.settings.tolerance)
     return Finding(
         probability,
         margin_m,
         "m",
         f"{claim.subject!r} is {in_words(near_m)} (nearest) to {in_words(middle_m)} (middle) away "
-        f"(+/- {in_words(sigma_m)}); the claim says {claim.value:g} {claim.unit}.",
-        {"nearest_m": near_m, "middle_m": middle_m, "sigma_m": sigma_m},
+        f"(+/- {sigma:.0%}); the claim says {claim.value:g} {claim.unit}.",
+        {"nearest_m": near_m, "middle_m": middle_m, "sigma_relative": sigma},
         {"subject": point(np.median(points, axis=0))},
         "more precise depth or scale",
     )

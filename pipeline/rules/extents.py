@@ -19,10 +19,19 @@ from pipeline.rules.view import FrameView
 _BORDER_PX = 2
 # What hides an object begins at least this much nearer: a share of z, or of the frame's range.
 _HIDING_STEP = 0.015
+AXES = ("width", "height", "depth")
+"""The names of the extents, in the order of the axes."""
 # Fewer pixels at the frame's border cut nothing off.
 _CUT_PX = 3
 # The top of an object is this share of its height, and shows its depth where it reaches over so much of it.
 _TOP_SHARE, _TOP_REACH = 0.12, 0.7
+# Depth that is rougher than this from pixel to pixel is smoothed before its ends are read [share of z].
+_ROUGH = 0.0007
+# The depth of what shows no top, as a share of its width.
+_UNSEEN_DEPTH = 0.85
+# Errors of a centre as shares of the object's diagonal: along an axis that is seen whole, that is open, and along the
+# view with the top seen and with the front alone.
+_CLOSED_CENTRE, _OPEN_CENTRE, _TOP_CENTRE, _BACK_CENTRE = 0.015, 0.14, 0.05, 0.085
 # The foot of an object: what is within this share of its region's height from the lowest pixel.
 _FOOT_SHARE = 0.35
 _FEWEST_FOOT_PX = 4
@@ -68,7 +77,7 @@ def open_pixels(view: FrameView, index: int) -> np.ndarray:
     """
     found = view.object(index)
     edge_px = view.eroded_px(index)
-    margin = 4 * (edge_px + 2)
+    margin = 4 * (edge_px + 2) + 6
     height, width = view.depth.shape
     window = found.window
     around = Window(
@@ -80,7 +89,8 @@ def open_pixels(view: FrameView, index: int) -> np.ndarray:
     top, left = window.top - around.top, window.left - around.left
     inner = (slice(top, top + found.mask.shape[0]), slice(left, left + found.mask.shape[1]))
     mask = np.zeros(around.shape, dtype=bool)
-    mask[inner] = found.mask
+    region = view.regions[index].mask
+    mask[inner] = found.mask if region is None else region[window.slices]
     kind = view.depth.kind
     near = nearness(order_coordinate(view.depth.values[around.slices], kind), kind)
     least = max(4 * view.pixel_noise(index), _HIDING_STEP * view.spread)
@@ -133,6 +143,47 @@ def extents(view: FrameView, index: int) -> Extents:
     return view.extents[index]
 
 
+@dataclass(frozen=True, eq=False)
+class Centre:
+    """Where the middle of an object is, hidden parts included.
+
+    Args:
+        position: float64 (3,) in the camera frame, in the depth's unit.
+        axes: float64 (3, 3), unit vectors across, up and along as columns.
+        sigmas: float64 (3,), errors along these axes, in the same unit.
+        size: Diagonal of its box.
+    """
+
+    position: np.ndarray
+    axes: np.ndarray
+    sigmas: np.ndarray
+    size: float
+
+
+def centre(view: FrameView, index: int) -> Centre:
+    """The middle of an object's box; the back of what is seen from the front alone is taken to be as deep as wide.
+
+    Raises:
+        CannotMeasure: If the depth has no shape or too few of its pixels have depth.
+    """
+    found = extents(view, index)
+    axes, _ = view_axes(view)
+    parts = (found.across, found.up, found.along)
+    lengths = np.array([part.length for part in parts])
+    if found.along.high_open and not found.along.low_open and not found.across.is_open:
+        lengths[2] = max(lengths[2], _UNSEEN_DEPTH * lengths[0])
+    middles = np.array(
+        [(found.across.low + found.across.high) / 2, (found.up.low + found.up.high) / 2, found.along.low + lengths[2] / 2]
+    )
+    size = float(np.linalg.norm(lengths))
+    shares = [_OPEN_CENTRE if part.is_open else _CLOSED_CENTRE for part in parts]
+    if found.along.high_open and not found.along.low_open:
+        shares[2] = _BACK_CENTRE
+    elif not found.along.is_open:
+        shares[2] = _TOP_CENTRE
+    return Centre(axes @ middles, axes, np.array(shares) * size, size)
+
+
 def _outline_filled(view: FrameView, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Rows, columns [px of the frame], z and openness of all pixels of an object, (N,) each.
 
@@ -144,11 +195,15 @@ def _outline_filled(view: FrameView, index: int) -> tuple[np.ndarray, np.ndarray
     _, labels = cv2.distanceTransformWithLabels(
         (~found.core).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    values = np.zeros(int(labels.max()) + 1)
+    values = np.zeros(int(labels.max()) + 1, dtype=np.float32)
     values[labels[found.core]] = view.depth.values[found.window.slices][found.core]
+    z = values[labels]
+    if view.pixel_noise(index) > _ROUGH:
+        # The outermost of many noisy points would lie too far out.
+        z = cv2.medianBlur(z, 5)
     rows, columns = np.nonzero(whole)
     is_open = open_pixels(view, index)[rows, columns]
-    return rows + found.window.top, columns + found.window.left, values[labels[rows, columns]], is_open
+    return rows + found.window.top, columns + found.window.left, z[rows, columns].astype(np.float64), is_open
 
 
 @dataclass(frozen=True)

@@ -7,22 +7,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.geometry.occlusion import Contour, hidden_share_bounds, ownership, separate, shared_contour
-from pipeline.geometry.regions import boxes_gap
+from pipeline.geometry.occlusion import Contour, hidden_share_bounds
 from pipeline.records import Claim
 from pipeline.rules.base import CannotMeasure, Finding, fraction_probability
+from pipeline.rules.contours import meeting
 from pipeline.rules.view import FrameView
 
-# Widest gap between the pixels of two boxes' objects, and of two masks, that still touch [px].
-_GAP_PX, _MASK_GAP_PX = 2, 0
 # The log-odds that one hides the other, by the difference of the shares that the two own; fitted to rendered scenes.
 _STEEPNESS, _OFFSET = 10.0, -0.5
 # A contour of so many pixels counts half, one much longer in full [px].
 _HALF_PX = 4.0
 # The same as a share of the side of the smaller of the two.
 _HALF_SHARE = 0.15
-# A surface is level where the cosine of its normal to gravity is larger.
-_LEVEL = 0.9
 # An end of an object is as high as another's within this share of the lower one's height.
 _STACK_SHARE = 0.15
 # Nothing about a contour is surer than this: a third thing may lie between the two.
@@ -54,40 +50,16 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
         f"{claim.subject!r} and {claim.object!r} share no contour in {view.frame.name}.",
         "a view in which the two touch, with their masks",
     )
-    both_masks = all(view.regions[index].mask is not None for index in (subject, other))
-    gap_px = _MASK_GAP_PX if both_masks else _GAP_PX
-    reach = 2 * view.settings.edge_px + gap_px
-    if boxes_gap(view.regions[subject].box_px, view.regions[other].box_px) > reach:
+    met = meeting(view, subject, other)
+    if met is None:
         raise apart
-    # The order of the two is fixed, so that "a hides b" and "b is hidden by a" get the same answer.
-    low, high = sorted((subject, other))
-    coordinate, first, second = separate(view.object(low), view.object(high))
-    contour = shared_contour(
-        coordinate,
-        first,
-        second,
-        view.depth.kind,
-        edge_px=view.settings.edge_px,
-        gap_px=gap_px,
-        outlines=_outlines(view, low, high) if both_masks else None,
-    )
-    if contour.steps.size == 0:
-        raise apart
-    if low != subject:
-        contour, first, second = contour.swapped(), second, first
-    contour = _without_set_back(contour, view, subject, other)
-    front, back = (first, second) if sign > 0 else (second, first)
-    noise = max(view.pixel_noise(low), view.pixel_noise(high))
-    owned = ownership(
-        contour,
-        noise,
-        first_level=_level(contour.first_planes, contour, view, (low, high)),
-        second_level=_level(contour.second_planes, contour, view, (low, high)),
-    )
+    contour = _without_set_back(met.contour, view, subject, other)
+    front, back = (met.first, met.second) if sign > 0 else (met.second, met.first)
+    owned = replace(met, contour=contour).ownership()
     own, opposed = owned.first + owned.standing, owned.second + owned.carrying
     if sign < 0:
         own, opposed = opposed, own
-    size_px = math.sqrt(min(np.count_nonzero(first), np.count_nonzero(second)))
+    size_px = math.sqrt(min(np.count_nonzero(front), np.count_nonzero(back)))
     probability = _probability(own - opposed, contour.length_px, size_px)
     note = (
         f"Along {contour.length_px:.0f} px of shared contour, {claim.subject!r} is nearer on {owned.first:.0%} and "
@@ -107,7 +79,7 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
         "contour_object_stands_on_subject": owned.carrying,
     }
     if claim.value is not None and probability > 0.5:
-        return _with_share(claim, front, back, probability, note, numbers)
+        return _with_share(claim, front, back, probability, note, numbers, view.settings.tolerance)
     return Finding(
         probability,
         own - opposed,
@@ -116,31 +88,6 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
         numbers,
         needs="a clearer step in depth along the contour that the two share",
     )
-
-
-def _outlines(view: FrameView, first: int, second: int) -> tuple[np.ndarray, np.ndarray]:
-    """The masks of two regions within the common window of their objects, each bool (h, w)."""
-    window = view.object(first).window.union(view.object(second).window)
-    whole_first, whole_second = (view.regions[index].mask for index in (first, second))
-    assert whole_first is not None and whole_second is not None
-    return whole_first[window.slices], whole_second[window.slices] & ~whole_first[window.slices]
-
-
-def _level(planes: np.ndarray, contour: Contour, view: FrameView, pair: tuple[int, int]) -> np.ndarray | None:
-    """Where a surface along the contour is level, bool (N,); None where up is not known."""
-    if view.up is None:
-        return None
-    window = view.object(pair[0]).window.union(view.object(pair[1]).window)
-    x = contour.pixels[:, 0] + window.left - view.camera.cx
-    y = contour.pixels[:, 1] + window.top - view.camera.cy
-    value, slope_x, slope_y = planes.T
-    # A plane is linear in 1/z: its normal is the gradient over the ray's coordinates.
-    normals = np.stack(
-        (slope_x * view.camera.fx, slope_y * view.camera.fy, value - slope_x * x - slope_y * y), axis=1
-    )
-    cosines = np.abs(normals @ view.up.direction) / np.maximum(np.linalg.norm(normals, axis=1), 1e-12)
-    level: np.ndarray = cosines > _LEVEL
-    return level
 
 
 def _without_set_back(contour: Contour, view: FrameView, subject: int, other: int) -> Contour:
@@ -175,21 +122,22 @@ def _probability(lead: float, length_px: float, size_px: float) -> float:
 
 
 def _with_share(
-    claim: Claim, front: np.ndarray, back: np.ndarray, probability: float, note: str, numbers: dict[str, float]
+    claim: Claim,
+    front: np.ndarray,
+    back: np.ndarray,
+    probability: float,
+    note: str,
+    numbers: dict[str, float],
+    tolerance: float,
 ) -> Finding:
     """Judge occlusion and hidden share together."""
     low, high = hidden_share_bounds(front, back)
-    fits, margin = fraction_probability(claim, low, high, _SHARE_ERROR)
-    if fits is None:
-        raise CannotMeasure(
-            f"{note} Between {low:.0%} and {high:.0%} may be hidden, as far as the visible part tells.",
-            "the full extent of the hidden object",
-        )
+    fits, margin = fraction_probability(claim, low, high, _SHARE_ERROR, tolerance)
     return Finding(
         min(probability, fits),
         margin,
         "of the hidden object",
-        f"{note} Between {low:.0%} and {high:.0%} of it is hidden; the claim says {claim.value:.0%}.",
+        f"{note} Between {low:.0%} and {high:.0%} of it may be hidden; the claim says {claim.value:.0%}.",
         {**numbers, "hidden_least": low, "hidden_most": high},
         needs="the full extent of the hidden object",
     )

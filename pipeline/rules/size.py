@@ -7,10 +7,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.records import Claim, Comparison
-from pipeline.rules.base import CannotMeasure, Finding, in_words, number_probability
+from pipeline.records import Claim
+from pipeline.rules.base import Finding, in_words, number_probability
+from pipeline.rules.extents import AXES, extents, view_axes
 from pipeline.rules.view import FrameView
-from pipeline.rules.visibility import cut_off
+
+# How far the visible extent of a whole object is from the true one, as a share: corners turned away, round sides.
+_SHAPE_ERROR = {"width": 0.03, "height": 0.025, "depth": 0.06}
+# The outermost points of a noisy surface lie this many deviations too far out.
+_ENDS_NOISE = 2.0
+# Without gravity a visible top face counts as height.
+_SLANT_ERROR = 0.2
+# What is hidden of an object adds so much of its other visible extents to one, on average.
+_HIDDEN_SHARE = 0.6
+# The back of an object adds so much to its depth even where its top is seen, on average: logarithm.
+_BACK = 0.1
 
 
 @dataclass(frozen=True)
@@ -18,87 +29,87 @@ class Extent:
     """One extent of an object, in metres or in the depth's own unit.
 
     Args:
-        low: The smaller of two ways to measure it.
-        high: The larger one.
-        sigma: Standard deviation.
-        is_bound: Whether it is only a lower bound, because a part of the object is hidden or cut off.
+        length: Visible length.
+        sigma: Standard deviation, as a fraction.
+        hidden: Mean of the logarithm by which the true length exceeds it; 0 where all is seen.
     """
 
-    low: float
-    high: float
+    length: float
     sigma: float
-    is_bound: bool
+    hidden: float
 
 
 def measured(view: FrameView, index: int, extent: str) -> Extent:
-    """One extent of an object, as the camera sees it.
-
-    Height and width are measured in two ways: from the region's sides at the object's median depth (pinhole
-    model), which counts a visible top face as height, and from its points, which lose the edges. Depth is the
-    range of the visible surface, and always a lower bound.
+    """One extent of an object, level across the view, along gravity, or level along the view.
 
     Args:
         view: The frame.
         index: Index of the region.
         extent: ``height``, ``width`` or ``depth``.
+
+    Raises:
+        CannotMeasure: If the depth has no shape or too few of its pixels have depth.
     """
-    camera = view.camera
-    z, noise = view.z(index), view.depth_noise(index)
-    axis = {"width": 0, "height": 1, "depth": 2}[extent]
-    first, last = (float(value) for value in np.percentile(view.points(index)[:, axis], (1, 99)))
-    length_error = view.budget.length(view.depth, camera.source)
-    if extent == "depth":
-        value = last - first
-        return Extent(value, value, math.hypot(noise * z, length_error * value), True)
-    box = view.box_px(index)
-    side_px, focal = (box[2] - box[0], camera.fx) if axis == 0 else (box[3] - box[1], camera.fy)
-    edges = (2 * view.settings.edge_px + 1) * z / focal
-    values = sorted((side_px * z / focal, last - first + edges))
-    quantiles = view.object(index).quantiles
-    quarter = len(quantiles) // 4
-    # The silhouette may lie anywhere within the object's own depth.
-    own_depth = (quantiles[-quarter - 1] - quantiles[quarter]) / 2
-    edge_error = math.sqrt(2) * view.edge_error_px(index, axis) / max(side_px, 1.0)
-    relative = math.hypot(noise, own_depth, length_error, edge_error)
-    sides = ("left", "right") if axis == 0 else ("top", "bottom")
-    return Extent(values[0], values[1], relative * values[1], any(cut_off(view, index, side) for side in sides))
+    found = extents(view, index)
+    part = found.of(extent)
+    axes, _ = view_axes(view)
+    z, length = view.z(index), max(part.length, 1e-9)
+    left, top, right, bottom = view.box_px(index)
+    axis = AXES.index(extent)
+    # A smooth error of depth that changes over the object turns into length as far as the axis points at the camera.
+    share = math.hypot(right - left, bottom - top) / max(view.depth.shape)
+    uneven = math.sqrt(max(2 - 2 * view.noise.correlation(share), 0.0)) * view.depth_noise(index)
+    rough = _ENDS_NOISE * view.pixel_noise(index)
+    leaked = abs(float(axes[2, axis])) * math.hypot(uneven, rough) * z / length
+    side_px = (right - left) if axis == 0 else (bottom - top)
+    edge = math.sqrt(2) * view.edge_error_px(index, 0 if axis == 0 else 1) / max(side_px, 1.0)
+    parts = [
+        view.depth_noise(index),
+        leaked,
+        edge,
+        view.budget.length(view.depth, view.camera.source),
+        _SHAPE_ERROR[extent],
+    ]
+    if not found.is_upright and extent != "width":
+        parts.append(_SLANT_ERROR)
+    elif view.up is not None and extent == "height":
+        parts.append(view.up.error_rad * found.along.length / length)
+    hidden = _BACK if extent == "depth" else 0.0
+    if part.is_open:
+        # Of a table seen from above hardly any height is visible, which tells little about its legs.
+        others = max(found.of(name).length for name in AXES if name != extent)
+        hidden = math.log1p(_HIDDEN_SHARE * others / length)
+    return Extent(length, float(np.hypot.reduce(parts)), hidden)
 
 
 def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...]) -> Finding:
-    """Compare the claimed size with the measured one; without a named side, height or width fits.
+    """Compare the claimed size with the measured one; without a named side, anything from height to width fits.
 
-    Raises:
-        CannotMeasure: If only a lower bound is known and it does not settle the claim.
+    Of an object that is hidden in part the visible extent is a lower bound.
     """
     sides = (claim.measure,) if claim.measure else ("height", "width")
     found = {side: measured(view, subject, side) for side in sides}
-    low, high = min(part.low for part in found.values()), max(part.high for part in found.values())
-    sigma_m = max(part.sigma for part in found.values())
-    probability, margin_m = number_probability(claim, low, high, sigma_m, view.settings.tolerance)
-    described = ", ".join(f"{side} {in_words(part.low)} to {in_words(part.high)}" for side, part in found.items())
-    note = f"{claim.subject!r} has {described} (+/- {in_words(sigma_m)}); the claim says {claim.value:g} {claim.unit}."
-    if any(part.is_bound for part in found.values()) and not _settled(claim, low, high, probability):
-        raise CannotMeasure(
-            f"{note} Only a part of it is visible, so this is a lower bound.", "a view of the whole object"
-        )
+    low, high = (pick(found.values(), key=lambda part: part.length) for pick in (min, max))
+    sigma = max(low.sigma, high.sigma)
+    probability, margin_m = number_probability(
+        claim, low.length, high.length, sigma, view.settings.tolerance, hidden=(low.hidden, high.hidden)
+    )
+    hidden = max(low.hidden, high.hidden) > _BACK
+    described = ", ".join(f"{side} {in_words(part.length)}" for side, part in found.items())
+    least = "at least " if hidden else ""
+    note = (
+        f"{claim.subject!r} has {least}{described} (+/- {sigma:.0%}){' as far as it is visible' if hidden else ''}; "
+        f"the claim says {claim.value:g} {claim.unit}."
+    )
     return Finding(
         probability,
         margin_m,
         "m",
         note,
         {
-            **{f"{side}_low_m": part.low for side, part in found.items()},
-            **{f"{side}_high_m": part.high for side, part in found.items()},
-            "sigma_m": sigma_m,
+            **{f"{side}_m": part.length for side, part in found.items()},
+            "sigma_relative": sigma,
+            "is_lower_bound": float(hidden),
         },
-        needs="more precise depth, scale or focal length",
+        needs="a view of the whole object" if hidden else "more precise depth, scale or focal length",
     )
-
-
-def _settled(claim: Claim, low: float, high: float, probability: float) -> bool:
-    """Whether a larger true size could not change the verdict."""
-    value = claim.value_m
-    assert value is not None
-    if claim.comparison is Comparison.AT_LEAST:
-        return probability > 0.5
-    return low > value and probability < 0.5

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
-from pipeline.geometry.order import probability_positive
+import numpy as np
+from scipy.special import ndtr
+
 from pipeline.records import Claim
-from pipeline.rules.base import CannotMeasure, Finding
+from pipeline.rules.base import Finding
 from pipeline.rules.size import measured
 from pipeline.rules.view import FrameView
 
@@ -15,33 +18,50 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
     """Compare heights, widths, or for ``size`` the geometric mean of both.
 
     Raises:
-        CannotMeasure: If an object is cut off by the frame's border and could be larger than it seems.
+        CannotMeasure: If the depth has no shape or an object too few pixels.
     """
-    first, first_error, first_bound = _log_size(view, subject, extent)
-    second, second_error, second_bound = _log_size(view, objects[0], extent)
-    gap = first - second
-    probability = probability_positive(sign * gap, math.hypot(first_error, second_error))
-    note = f"{claim.subject!r} measures {math.exp(gap):.2f} times {claim.object!r} ({extent})."
-    if (first_bound and gap < 0) or (second_bound and gap > 0):
-        raise CannotMeasure(f"{note} The smaller one is cut off or hidden in part.", "a view of both whole objects")
+    first, second = (_log_size(view, index, extent) for index in (subject, objects[0]))
+    gap = first.log - second.log
+    # Visible extents of what is hidden in part are lower bounds: the true ones are longer by an unknown factor.
+    probability = _larger(first, second)
+    probability = probability if sign > 0 else 1 - probability
+    note = f"{claim.subject!r} measures {math.exp(gap):.2f} times {claim.object!r} ({extent})"
+    bound = first.hidden > 0 or second.hidden > 0
+    note += " as far as the two are visible." if bound else "."
     return Finding(
         probability,
         sign * gap,
         "relative",
         note,
-        {"ratio": math.exp(gap)},
-        needs="sizes that differ more, or more precise depth",
+        {"ratio": math.exp(gap), "sigma_relative": math.hypot(first.sigma, second.sigma)},
+        needs="a view of both whole objects" if bound else "sizes that differ more, or more precise depth",
     )
 
 
-def _log_size(view: FrameView, index: int, extent: str) -> tuple[float, float, bool]:
-    """Logarithm of a size, its error, and whether it is only a lower bound."""
+@dataclass(frozen=True)
+class _LogSize:
+    log: float
+    sigma: float
+    hidden: float
+
+
+def _log_size(view: FrameView, index: int, extent: str) -> _LogSize:
+    """Logarithm of a size with its error, and the mean of what hidden parts add to it."""
     sides = ("height", "width") if extent == "size" else (extent,)
     found = [measured(view, index, side) for side in sides]
-    logs = [(math.log(max(part.low, 1e-9)), math.log(max(part.high, 1e-9))) for part in found]
-    middle = sum(low + high for low, high in logs) / (2 * len(logs))
-    error = max(
-        math.hypot(part.sigma / max(part.high, 1e-9), (high - low) / 2)
-        for part, (low, high) in zip(found, logs, strict=True)
+    return _LogSize(
+        sum(math.log(part.length) for part in found) / len(found),
+        max(part.sigma for part in found),
+        sum(part.hidden for part in found) / len(found),
     )
-    return middle, error, any(part.is_bound for part in found)
+
+
+def _larger(first: _LogSize, second: _LogSize) -> float:
+    """Probability that the first is larger, with normal errors and exponential hidden parts."""
+    sigma = max(math.hypot(first.sigma, second.sigma), 1e-6)
+    gap = first.log - second.log + first.hidden * _QUANTILES[:, None] - second.hidden * _QUANTILES[None, :]
+    return float(ndtr(gap / sigma).mean())
+
+
+# Quantiles of the exponential distribution of mean 1.
+_QUANTILES = -np.log(1 - (np.arange(24) + 0.5) / 24)

@@ -64,6 +64,7 @@ class FrameView:
         self._heights: dict[int, np.ndarray] = {}
         self.extents: dict[int, Any] = {}
         self.supports: dict[int, Any] = {}
+        self.meetings: dict[tuple[int, int], Any] = {}
 
     @property
     def camera(self) -> Camera:

@@ -1,0 +1,107 @@
+"""How probable a claimed length is, given a measured one."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.special import log_ndtr, ndtr
+
+# What people claim deviates from the truth, where it is wrong, by about this: standard deviation of the logarithm.
+_CLAIM_SPREAD = 0.5
+_GRID = np.linspace(-3.0, 3.0, 601)
+_PRIOR = np.exp(-0.5 * (_GRID / _CLAIM_SPREAD) ** 2)
+# A measurement is never trusted more than this: standard deviation of the logarithm.
+_LEAST_SIGMA = 0.004
+# A hidden share exceeds its lower bound by this share of what is left open, on average.
+_MEAN_EXCESS = 0.2
+# Weight of the case that the measurement has nothing to do with the claim's length.
+_OUTLIER = 0.003
+
+
+def length_probability(
+    least: float, most: float, measured: float, sigma: float, *, hidden: float = 0.0, covered: float = 0.0
+) -> float:
+    """Probability that a true length lies within what a claim allows, by Bayes' rule.
+
+    A claim is as likely right as wrong beforehand. If right, the true length is anywhere in what it allows; if
+    wrong, anywhere else, near lengths more often than far ones (in the logarithm, normal with deviation 0.5). So a
+    measurement coarser than the claim gives about one half.
+
+    Args:
+        least: Least length that the claim allows, not negative.
+        most: Largest one; may be infinity.
+        measured: Measured length, positive, in the same unit.
+        sigma: Standard deviation of its logarithm.
+        hidden: Mean of the logarithm by which the true length exceeds the measured one because a part is hidden:
+            exponential; 0 where all is seen.
+        covered: The same by which it falls short.
+
+    Example:
+        >>> [round(length_probability(0.9, 1.1, measured, 0.02), 2) for measured in (1.0, 1.3)]
+        [1.0, 0.0]
+        >>> 0.3 < length_probability(0.9, 1.1, 1.0, 2.0) < 0.7
+        True
+        >>> [round(length_probability(1.9, 2.1, 1.0, 0.02, hidden=mean), 2) for mean in (0, 0.5)]
+        [0.0, 0.48]
+    """
+    if not least < most:
+        most = least * (1 + 1e-6) + 1e-12
+    low = math.log(max(least, 1e-9))
+    high = math.log(most) if most < math.inf else math.inf
+    # The grid is centred on the claim, so that what it allows is always well inside.
+    centre = low if high == math.inf else (high if least <= 0 else (low + high) / 2)
+    truths = centre + _GRID
+    sigma = max(sigma, _LEAST_SIGMA)
+    deviation = math.log(max(measured, 1e-9)) - truths
+    if hidden > 0:
+        likelihood = _exponential(deviation, sigma, hidden)
+    elif covered > 0:
+        likelihood = _exponential(-deviation, sigma, covered)
+    else:
+        likelihood = np.exp(-0.5 * (deviation / sigma) ** 2) / sigma
+    likelihood = likelihood + _OUTLIER
+    # Grid cells at the ends of what is allowed count in part.
+    cell = _GRID[1] - _GRID[0]
+    within = np.clip((high - truths) / cell + 0.5, 0, 1) * np.clip((truths - low) / cell + 0.5, 0, 1)
+    if within.sum() < 1e-6:
+        within = np.exp(-0.5 * ((truths - centre) / cell) ** 2)
+    right, wrong = _PRIOR * within, _PRIOR * (1 - within)
+    if wrong.sum() <= 0:
+        return 0.5
+    for_it = float(right @ likelihood / right.sum())
+    against = float(wrong @ likelihood / wrong.sum())
+    probability = for_it / (for_it + against)
+    return round(probability, 12)
+
+
+def _exponential(deviation: np.ndarray, sigma: float, mean: float) -> np.ndarray:
+    """Density of normal error minus an exponential shortfall (exponentially modified Gaussian)."""
+    exponent = deviation / mean + sigma**2 / (2 * mean**2)
+    tail = log_ndtr(-(deviation / sigma + sigma / mean))
+    density: np.ndarray = np.exp(np.minimum(exponent + tail, 700)) / mean
+    return density
+
+
+def share_probability(least: float, most: float, low: float, high: float, sigma: float) -> float:
+    """Probability that a share lies within what a claim allows, by Bayes' rule as for lengths.
+
+    Args:
+        least: Least share that the claim allows.
+        most: Largest one.
+        low: Least share that was measured; the true one exceeds it by little more often than by much.
+        high: Largest one.
+        sigma: Error of both.
+    """
+    value = most if least <= 0 else (least if most >= 1 else (least + most) / 2)
+    shares = max(value, 1e-3) * np.exp(_GRID)
+    beyond = (shares - low) / (_MEAN_EXCESS * max(high - low, 0.0) + sigma)
+    likelihood = np.where(beyond >= 0, np.exp(-beyond), np.exp(-0.5 * ((shares - low) / sigma) ** 2))
+    likelihood *= ndtr((high - shares) / sigma)
+    likelihood = np.where(shares <= 1, likelihood, 0.0) + _OUTLIER
+    within = (shares >= least) & (shares <= most)
+    if not within.any() or within.all():
+        return 0.5
+    for_it = float(_PRIOR[within] @ likelihood[within] / _PRIOR[within].sum())
+    against = float(_PRIOR[~within] @ likelihood[~within] / _PRIOR[~within].sum())
+    return for_it / (for_it + against)
