@@ -35,6 +35,8 @@ class Stages:
 
     def anchored(self, scene: Scene, regions: Sequence[Region]) -> Scene:
         """The scene with the scale of its anchors, see ``with_anchors``, measured as the verifier measures."""
+        if not scene.anchors:
+            return scene
         return with_anchors(scene, regions, self.verify.verifier.budget, self.verify.verifier.settings)
 
 

@@ -211,3 +211,27 @@ def test_names_of_frames_are_valid_text(picture):
     path = picture(os.fsdecode(b"caf\xe9\n.png"))
     (frame,) = build_scene(Item("a", path)).frames
     assert frame.name == frame_from(path).name == r"caf\udce9\n.png"
+
+
+def test_the_pixels_of_anchors_follow_a_picture_that_is_shrunk(picture, tmp_path):
+    anchors = [
+        {"between_px": [[0, 0], [31, 23]], "value": 1, "unit": "m"},
+        {"size": "cup", "measure": "width", "value": 8, "unit": "cm"},
+    ]
+    item = Item("a", picture(), anchors=anchors)
+    assert build_scene(item).anchors == item.anchors
+    shrunk = build_scene(item, IngestSettings(max_side_px=16)).anchors
+    assert shrunk[0].points_px == ((-0.25, -0.25), (15.25, 11.25))
+    assert shrunk[1] == item.anchors[1]
+
+
+@pytest.mark.parametrize(
+    ("anchor", "words"),
+    [
+        ({"to_camera_px": [32, 0], "value": 1, "unit": "m"}, "a pixel outside its frame of 32 x 24 px"),
+        ({"plane": "floor", "frame": 1}, "names frame 1, but item a has 1"),
+    ],
+)
+def test_anchors_that_do_not_fit_the_frames_are_refused(picture, anchor, words):
+    with pytest.raises(InputError, match=words):
+        build_scene(Item("a", picture(), anchors=[anchor]))

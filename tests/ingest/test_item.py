@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from pipeline.errors import InputError
 from pipeline.ingest.item import ITEM_KEYS, Item
-from pipeline.records import Claim, DepthKind, Origin, ScaleSource
+from pipeline.records import Anchor, Claim, DepthKind, Origin, ScaleSource
 
 CAMERA = {"fx": 500, "fy": 500, "cx": 320, "cy": 240}
 CLAIM = {"relation": "behind", "subject": "cup", "object": "plate"}
+ANCHOR = {"size": "mug", "measure": "height", "value": 9.5, "unit": "cm"}
 IDENTITY = np.eye(4).tolist()
 
 
@@ -69,6 +70,12 @@ def test_claims_are_those_of_the_user():
     assert make(claims=[CLAIM]).claims == (Claim("behind", "cup", "plate", origin=Origin.GIVEN),)
 
 
+def test_anchors_are_read_one_or_several():
+    expected = Anchor.from_plain(ANCHOR)
+    assert make(anchors=[ANCHOR]).anchors == make(anchors=ANCHOR).anchors == make(anchors=[expected]).anchors
+    assert make(anchors=[ANCHOR]).anchors == (expected,)
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
@@ -77,7 +84,7 @@ def test_claims_are_those_of_the_user():
         ({"frames": [7]}, "'a': a path must be a text"),
         ({"frames": ["a.mp4", "b.mp4"]}, "'a', frames: a video must be the only one"),
         ({"frames": ["a.mp4"], "timestamps_s": [0]}, "'a', timestamps_s: a video has its own"),
-        ({"frmaes": "x.jpg"}, "'a': unknown key 'frmaes', known are camera.*did you mean 'frames'"),
+        ({"frmaes": "x.jpg"}, "'a': unknown key 'frmaes', known are anchors, camera.*did you mean 'frames'"),
         ({"id": "two\nlines"}, "id of an item must be one line"),
         ({"id": ["a"]}, "id of an item must be one line"),
         ({"question": " "}, "'a', questions: A question must be a text that is not empty"),
@@ -108,6 +115,10 @@ def test_claims_are_those_of_the_user():
         ({"claims": CLAIM}, "'a', claims: claims must be a list"),
         ({"regions": [{"label": "cup"}]}, "'a': region 1: it needs box_px"),
         ({"regions": ["cup"]}, "'a': region 1: it must be an object"),
+        ({"anchors": [ANCHOR, {**ANCHOR, "unit": "yd"}]}, "'a', anchors: anchor 2: The unit of an anchor must be one"),
+        ({"anchors": {"measure": "height"}}, "'a', anchors: anchor 1: An anchor names one of size"),
+        ({"anchors": "anchors.json"}, "'a', anchors: they must be a list of objects like .*not 'anchors.json'"),
+        ({"anchors": ["mug"]}, "'a', anchors: anchor 1: An anchor must be an object"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_item_and_key(values, words):

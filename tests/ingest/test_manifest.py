@@ -26,6 +26,10 @@ ROWS = [
         "poses": [[[1.0, 0, 0, 0], [0, 1.0, 0, 0], [0, 0, 1.0, 0], [0, 0, 0, 1.0]]] * 2,
         "regions": [{"label": "cup", "box_px": [1.0, 2.0, 3.0, 4.0]}, {"label": "plate", "bbox_2d": [0, 0, 10, 10]}],
         "claims": [{"relation": "behind", "subject": "cup", "object": "plate"}],
+        "anchors": [
+            {"size": "cup", "measure": "height", "value": 9.5, "unit": "cm", "error": 0.3},
+            {"between_px": [[1.0, 2.0], [3.0, 4.0]], "value": 1.0, "unit": "m", "frame": 1},
+        ],
     },
     {"id": "street", "frames": ["drive.mp4"], "questions": ["How far?"]},
 ]

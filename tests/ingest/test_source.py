@@ -114,5 +114,7 @@ def test_claims_by_item_must_name_an_item_of_the_input(picture):
 
 
 def test_an_unknown_key_is_answered_with_the_known_ones(picture):
-    with pytest.raises(ConfigError, match=r"no key 'video_framez'; known are camera, .*did you mean 'video_frames'"):
+    with pytest.raises(
+        ConfigError, match=r"no key 'video_framez'; known are anchors, camera, .*did you mean 'video_frames'"
+    ):
         FileSource(picture(), video_framez=3)
