@@ -24,7 +24,10 @@ CLAIMS = (
 EXPECTED = (
     Expected("Is the screen in front of the cabinet?", "yes", AnswerKind.YES_NO, category="order"),
     Expected(
-        "Which is closest to the camera?\nA. cup\nB. lamp\nC. cabinet", "A", AnswerKind.CHOICE, ("cup", "lamp", "cabinet")
+        "Which is closest to the camera?\nA. cup\nB. lamp\nC. cabinet",
+        "A",
+        AnswerKind.CHOICE,
+        ("cup", "lamp", "cabinet"),
     ),
 )
 

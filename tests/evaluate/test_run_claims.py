@@ -185,7 +185,9 @@ def test_a_real_model_is_asked_with_and_without_hints(tiny_qwen3vl: Path, tmp_pa
     )  # fmt: skip
     assert not run.failures
     assert [set(item.answers) for item in run.questions] == [{"raw", "with_hints"}] * 2
-    assert all(answer is not None and 0 <= answer.score <= 1 for item in run.questions for answer in item.answers.values())
+    assert all(
+        answer is not None and 0 <= answer.score <= 1 for item in run.questions for answer in item.answers.values()
+    )
 
 
 def test_the_raw_prompt_has_no_depth_and_the_other_has(tmp_path: Path) -> None:

@@ -79,7 +79,13 @@ def test_a_better_ranking_has_a_smaller_area_at_equal_accuracy() -> None:
 
 
 def test_reliability_bins_hold_all_measured_claims() -> None:
-    made = [judgement(True, 1.0), judgement(True, 0.95), judgement(False, 0.0), judgement(True, 0.55), judgement(True, None)]
+    made = [
+        judgement(True, 1.0),
+        judgement(True, 0.95),
+        judgement(False, 0.0),
+        judgement(True, 0.55),
+        judgement(True, None),
+    ]
     bins = reliability(made)
     assert [(item.count, item.true_share) for item in bins] == [(1, 0), (1, 1), (2, 1)]
     assert bins[-1].probability == pytest.approx(0.975)

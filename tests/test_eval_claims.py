@@ -1,0 +1,85 @@
+"""``python -m pipeline eval-claims`` as a user calls it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import CommandLine
+
+SMALL = ("eval-claims", "dataset.count=3", "draws=20", "cache_dir=null")
+
+
+def report_in(folder: Path) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    return report
+
+
+def test_rendered_scenes_are_judged_and_the_figures_shown(command_line: CommandLine, tmp_path: Path) -> None:
+    done = command_line(*SMALL, "output_dir=out", COLUMNS="160")
+    assert (done.returncode, done.stderr) == (0, "")
+    report = report_in(tmp_path / "out")
+    assert (report["dataset"]["name"], report["dataset"]["cases"]) == ("rendered", 3)
+    assert report["configuration"]["dataset"]["count"] == 3
+    assert report["configuration"]["verify"]["verifier"]["risk"] == 0.05
+    assert report["versions"]["theodolite"]
+    lines = (tmp_path / "out" / "claims.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == report["dataset"]["claims"] > 10
+    for name in ("verifier", "box mean", "box centre", "nearest mode"):
+        assert name in done.stdout
+    for name in ("report.html", "report.json", "claims.jsonl"):
+        assert str(tmp_path / "out" / name) in done.stdout or f"out/{name}" in done.stdout
+
+
+def test_the_same_command_gives_the_same_claims_and_figures(command_line: CommandLine, tmp_path: Path) -> None:
+    kept = []
+    for folder in ("first", "second"):
+        assert command_line(*SMALL, f"output_dir={folder}").returncode == 0
+        report = report_in(tmp_path / folder)
+        kept.append(((tmp_path / folder / "claims.jsonl").read_text(), report["judges"], report["risk_coverage"]))
+    assert kept[0] == kept[1]
+
+
+def test_a_sweep_makes_one_report_per_combination(command_line: CommandLine, tmp_path: Path) -> None:
+    done = command_line(*SMALL, "-m", "dataset.depth=exact,disparity", "depth=file,none", "output_dir=sweep")
+    assert (done.returncode, done.stderr) == (0, "")
+    found = [report_in(tmp_path / "sweep" / str(number)) for number in range(4)]
+    sources = [next(iter(report["sources"])) for report in found]
+    assert [source.partition(",")[0] for source in sources] == ["metric", "no depth", "disparity_affine", "no depth"]
+    carried = [set(report["relations"]) for report in found]
+    assert "size" in carried[0] and "size" not in carried[2], "affine depth is asked what it can carry"
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (("dataset.count=0",), "dataset.count must be a whole number from 1, not 0"),
+        (("dataset=rgbd_frames",), "dataset.path"),
+        (("dataset=rgbd_frames", "dataset.path=nowhere"), "nowhere"),
+        (("dataset=no_such",), "no_such"),
+        (("dataset.depth=sonar",), "sonar"),
+        (("dataset.relations=[leftish]",), "leftish"),
+        (("limit=0",), "limit must be a whole number from 1"),
+        (("limit=some",), "limit must be a whole number from 1, not 'some'"),
+        (("draws=-3", "dataset.count=1"), "draws must be a whole number from 0"),
+        (("baselines=perhaps",), "baselines must be true or false"),
+        (("verify.verifier.risk=2",), "risk must lie between 0 and 0.5"),
+        (("question=Where?",), "question"),
+        (("vlm=recorded",), "vlm.path"),
+        (("vlm=openai", "vlm.show_prompt=true"), "vlm.show_prompt"),
+    ],
+)
+def test_a_mistake_is_one_clear_line(command_line: CommandLine, arguments: tuple[str, ...], words: str) -> None:
+    done = command_line("eval-claims", *arguments, "output_dir=out")
+    assert done.returncode == 2
+    assert words in done.stderr and done.stderr.startswith("Error:")
+    assert done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
+
+
+def test_the_options_are_shown(command_line: CommandLine) -> None:
+    done = command_line("eval-claims", "--help")
+    assert done.returncode == 0
+    assert "dataset: " in done.stdout and "rendered" in done.stdout and "eval-claims [KEY=VALUE ...]" in done.stdout
+    assert "python -m pipeline eval-claims" in command_line().stdout
