@@ -164,7 +164,8 @@ def test_answers_are_counted_raw_refuted_and_after_verdicts() -> None:
     ]
     raw = {key: item["value"] for key, item in rows[0].items() if isinstance(item, dict)}
     assert raw == {
-        "accuracy": 0.6, "understood": 1, "refuted": 0.4, "supported": 0.2, "accuracy_not_refuted": pytest.approx(2 / 3),
+        "accuracy": 0.6, "understood": 1, "refuted": 0.4, "supported": 0.2,
+        "accuracy_not_refuted": pytest.approx(2 / 3),
         "accuracy_supported": 1, "refuted_wrong": 0.5, "accuracy_after_verdicts": 0.6,
     }  # fmt: skip
     assert rows[1]["accuracy"]["value"] == rows[1]["understood"]["value"] == 0, "no answer is a wrong one"
