@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipeline.geometry.boxes_3d import box_iou_3d, box_rotation, oriented_box, points_in_box, project_box, ray_intervals
-from pipeline.geometry.edges import SIDES
 from pipeline.geometry.extents import thin
 from pipeline.geometry.order import normal_cdf, probability_about, probability_within
 from pipeline.geometry.regions import boxes_iou
 from pipeline.records import Box, Box3D, Claim, DepthKind, Point
 from pipeline.rules.base import CannotMeasure, Finding, in_words, point
 from pipeline.rules.view import FrameView
-from pipeline.rules.visibility import cut_off
+from pipeline.rules.whole import is_whole
 
 # Half of an object's pixels outside the box's projection is a coin toss; the second number is its softness.
 _COVERED, _COVERED_ERROR = 0.5, 0.1
@@ -121,17 +120,14 @@ def _projection(view: FrameView, index: int, box: Box3D) -> Iterator[_Check]:
         held = _held_share(own_px, projected)
         note, numbers = f"projects onto {held:.0%} of its 2D box", {"held_share": held}
         yield _Check(normal_cdf((held - _HELD) / _HELD_ERROR), held - _HELD, note, "of its 2D box", numbers)
-    if found is not None and any(cut_off(view, index, side) for side in SIDES):
-        # The box is of the whole object, of which the picture shows a part.
-        return
     if not is_separate and found is not None:
         rows, columns = np.flatnonzero(found.mask.any(axis=1)), np.flatnonzero(found.mask.any(axis=0))
         left, top = found.window.left, found.window.top
         own_px = (left + columns[0], top + rows[0], left + columns[-1] + 1.0, top + rows[-1] + 1.0)
     iou = boxes_iou(own_px, projected)
     probability = normal_cdf((iou - _IOU) / _IOU_ERROR)
-    if not is_separate:
-        # What the depth shows of it may be one of its parts.
+    if not is_separate or (found is not None and not is_whole(view, index)):
+        # The box is of the whole object, of which the picture or the depth may show a part.
         probability = max(probability, 0.5)
     note = f"overlaps its 2D box by {iou:.0%} of both"
     yield _Check(probability, iou - _IOU, note, "of both boxes", {"projected_iou": iou})

@@ -1,0 +1,23 @@
+"""Whether a frame shows all of an object that can be seen from where it was taken."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.rules.extents import is_cut_off, open_pixels
+from pipeline.rules.view import FrameView
+
+# An object beside more than this share of whose pixels something nearer begins is hidden in part.
+_OPEN_SHARE = 0.03
+
+
+def is_whole(view: FrameView, index: int) -> bool:
+    """Whether an object is neither cut off by the frame nor hidden in part by something nearer.
+
+    Raises:
+        CannotMeasure: If too few of its pixels have depth.
+    """
+    if is_cut_off(view, index):
+        return False
+    mask = view.object(index).mask
+    return int(np.count_nonzero(open_pixels(view, index) & mask)) <= _OPEN_SHARE * np.count_nonzero(mask)
