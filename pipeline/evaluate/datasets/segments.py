@@ -53,6 +53,8 @@ def segments_of(depth_m: np.ndarray, valid: np.ndarray, camera: Camera, *, most:
     Returns:
         bool (H, W) masks, the largest first; disjoint.
     """
+    if not valid.any():
+        return []
     found: list[tuple[float, np.ndarray]] = []
     plain, known = _filled_depth(depth_m, valid)
     versions = {0: plain}
@@ -138,6 +140,14 @@ def _border_steps(
     Returns:
         Number of pairs, and their steps, float (N,): positive where the first is nearer.
     """
+    box = mask_box(first)
+    if box is None:
+        return 0, np.empty(0)
+    # Only what is within reach of the first matters.
+    reach_px = _REACH_PX + 2 * _EDGE_PX + 1
+    left, top, right, bottom = (int(edge) for edge in box)
+    near = slice(max(top - reach_px, 0), bottom + reach_px), slice(max(left - reach_px, 0), right + reach_px)
+    first, second, depth_m, valid = first[near], second[near], depth_m[near], valid[near]
     kernel = np.ones((2 * _EDGE_PX + 1, 2 * _EDGE_PX + 1), np.uint8)
     inner = [(cv2.erode(mask.astype(np.uint8), kernel, borderValue=1) > 0) & mask & valid for mask in (first, second)]
     if not inner[0].any() or not inner[1].any():
@@ -156,8 +166,6 @@ def _border_steps(
 def _filled_depth(depth_m: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Depth with small holes closed and single wrong pixels removed, float32; and where it is known."""
     closed = cv2.morphologyEx(valid.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)) > 0
-    if not valid.any():
-        return np.zeros(depth_m.shape, np.float32), valid
     # A hole takes the depth of its nearest neighbour.
     _, labels = cv2.distanceTransformWithLabels(
         (~valid).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL

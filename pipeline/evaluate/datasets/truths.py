@@ -10,12 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from pipeline.evaluate.datasets.things import Thing, boxes_distance_m, extents_m
 from pipeline.evaluate.truth import TOLERANCE, Truth
-from pipeline.geometry.extents import centre, nearest_points
+from pipeline.geometry.extents import centre, thin
 from pipeline.records import Box, Claim, Comparison
 from pipeline.relations import RELATIONS
 
@@ -28,6 +30,9 @@ _RELATIVE = 0.03
 _DEPTH_SHARE, _DEPTH_M = 0.015, 0.01
 # A number's band, and its share for what is known of boxes alone.
 _NUMBER_SHARE, _NUMBER_M = 0.04, 0.01
+
+# Most points of a surface between which distances are measured.
+_MOST_POINTS = 1500
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +55,17 @@ class Picture:
     def thing(self, label: str) -> Thing:
         """The thing of a label."""
         return next(item for item in self.things if item.label == label)
+
+    @cached_property
+    def _distances(self) -> dict[tuple[str, ...], dict[str, tuple[float, ...]]]:
+        return {}
+
+    def distances_m(self, first: Thing, second: Thing) -> dict[str, tuple[float, ...]]:
+        """Readings of the distance between two things, see ``distances_m``; each pair is measured once."""
+        pair = tuple(sorted((first.label, second.label)))
+        if pair not in self._distances:
+            self._distances[pair] = distances_m(first, second)
+        return self._distances[pair]
 
 
 def truth_of(claim: Claim, picture: Picture) -> Truth:
@@ -190,7 +206,7 @@ def _size(claim: Claim, picture: Picture, subject: Thing) -> Truth:
 
 def _distance_between(claim: Claim, picture: Picture, subject: Thing, other: Thing) -> Truth:
     """Of the nearest points, or of the centres [m]; without a measure, anything from one to the other fits."""
-    readings = distances_m(subject, other)
+    readings = picture.distances_m(subject, other)
     wanted = ("nearest", "centre") if claim.measure is None else (claim.measure,)
     if any(name not in readings for name in wanted):
         return _UNKNOWN
@@ -205,10 +221,9 @@ def distances_m(first: Thing, second: Thing) -> dict[str, tuple[float, ...]]:
         return {"nearest": (boxes_distance_m(first.box_3d, second.box_3d),), "centre": (centres,)}
     if first.points_m is None or second.points_m is None:
         return {}
-    nearest = tuple(
-        float(np.linalg.norm(np.subtract(*nearest_points(first.points_m, second.points_m, quantile))))
-        for quantile in (0.002, 0.02)
-    )
+    # Single points err, so the nearest of many is too near.
+    gaps, _ = cKDTree(thin(second.points_m, _MOST_POINTS)).query(thin(first.points_m, _MOST_POINTS))
+    nearest = tuple(float(gap) for gap in np.quantile(gaps, (0.002, 0.02)))
     found: dict[str, tuple[float, ...]] = {"nearest": nearest}
     middles = [(centre(item.points_m), item.points_m.mean(axis=0)) for item in (first, second)]  # type: ignore[union-attr, arg-type]
     if first.is_whole and second.is_whole:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.evaluate.datasets.things import Thing, extents_m
-from pipeline.evaluate.datasets.truths import Picture, depth_gaps_m, distances_m, truth_of
+from pipeline.evaluate.datasets.truths import Picture, depth_gaps_m, truth_of
 from pipeline.evaluate.truth import Truth
 from pipeline.records import Claim, Comparison, Origin, Unit
 from pipeline.relations import RELATIONS, Relation, ValueUse
@@ -22,8 +22,8 @@ _HARD_SHARE = 0.5
 _HARDEST = 0.3
 _WITH_VALUE_SHARE = 0.25
 _MOST_GROUPS = 60
-# Logarithms of the factors by which stated numbers are off: one that should be right, one that should be wrong.
-_SPREADS = (0.06, 0.8)
+# Logarithms of the factors by which stated numbers are off at most: some should be right, some wrong.
+_SPREADS = (0.04, 0.08, 0.5, 1.0)
 # Nobody states a smaller length [m].
 _LEAST_M = 0.03
 _LENGTHS = (Unit.METRE, Unit.METRE, Unit.CENTIMETRE, Unit.FOOT)
@@ -100,7 +100,7 @@ def _candidates(relation: Relation, picture: Picture, rng: np.random.Generator) 
         if relation.value is ValueUse.REQUIRED or (
             relation.value is ValueUse.OPTIONAL and rng.random() < _WITH_VALUE_SHARE
         ):
-            measures = _readings(relation, *group)
+            measures = _readings(relation, picture, *group)
             if not measures:
                 continue
             measure = _picked(rng, list(measures))
@@ -110,7 +110,7 @@ def _candidates(relation: Relation, picture: Picture, rng: np.random.Generator) 
                 yield Claim(**base, measure=measure, **_number(measures[measure], spread, rng))
 
 
-def _readings(relation: Relation, *group: Thing) -> dict[str | None, float]:
+def _readings(relation: Relation, picture: Picture, *group: Thing) -> dict[str | None, float]:
     """One reading of the length that a claim of this relation states [m], by what is measured; often none."""
     subject, other = group[0], group[-1]
     if relation.rule == "depth_order" and (gaps := depth_gaps_m(subject, other)):
@@ -121,7 +121,9 @@ def _readings(relation: Relation, *group: Thing) -> dict[str | None, float]:
         width, height, depth = extents_m(subject)
         return {None: height, "height": height, "width": width, "depth": depth}
     if relation.rule == "distance_between":
-        found: dict[str | None, float] = {name: values[-1] for name, values in distances_m(subject, other).items()}
+        found: dict[str | None, float] = {
+            name: values[-1] for name, values in picture.distances_m(subject, other).items()
+        }
         return {**found, None: found["nearest"]} if "centre" in found else found
     return {}
 
