@@ -11,6 +11,9 @@ from pipeline.records import DepthKind
 
 _HYPOTHESES = 300
 _FEWEST = 50
+# Nothing lies below a floor; more of the pixels than this do below a table [share].
+MOST_BELOW = 0.01
+_BELOW_TOLERANCES = 3.0
 # Level surfaces that are looked at, how far one must be below another as a factor of their distances to the camera, and
 # how far two that are level may seem turned against each other.
 _MOST_PLANES = 3
@@ -44,7 +47,7 @@ def floor_pixels(
         seed: Seed of the samples.
 
     Returns:
-        bool (N,), or None where no such plane holds enough of them.
+        bool (N,), or None where no such plane holds enough of them, or something lies below it.
     """
     if len(values) < _FEWEST:
         return None
@@ -79,7 +82,14 @@ def _lowest(rays: np.ndarray, target: np.ndarray, weights: np.ndarray, seed: int
         if best is None or _is_below(normal, best[1]):
             best = found
         left = left & ~within
-    return None if best is None else best[0]
+    if best is None:
+        return None
+    within, normal = best
+    # Where the plane is seen, what lies below it is farther away than it.
+    low, high = np.quantile(rays[within, 1], (0.02, 0.98))
+    beside = (rays[:, 1] >= low) & (rays[:, 1] <= high)
+    farther = beside & ((target - rays @ normal) * weights < -_BELOW_TOLERANCES)
+    return within if farther.mean() <= MOST_BELOW else None
 
 
 def _is_below(normal: np.ndarray, other: np.ndarray) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -244,15 +245,25 @@ def _claims(value: Any) -> tuple[Claim, ...] | Path:
 
 
 def _anchors(value: Any) -> tuple[Anchor, ...]:
-    if isinstance(value, str):
-        raise InputError(f"they must be a list of objects like {{size, measure, value, unit}}, not {value!r}.")
     anchors = []
-    for number, part in enumerate(_several(value), start=1):
+    for number, part in enumerate(_from_json(_several(value)), start=1):
         try:
             anchors.append(part if isinstance(part, Anchor) else Anchor.from_plain(part))
         except RecordError as error:
             raise InputError(f"anchor {number}: {error}") from None
     return tuple(anchors)
+
+
+def _from_json(values: list[Any]) -> list[Any]:
+    """The values; texts are JSON, which a command line may have split at its commas."""
+    if not values or not all(isinstance(value, str) for value in values):
+        return values
+    try:
+        parsed = json.loads(f"[{','.join(values)}]")
+    except ValueError:
+        given = ", ".join(values)
+        raise InputError(f"they must be a list of {{size, measure, value, unit}} or the like, not {given!r}.") from None
+    return parsed[0] if len(parsed) == 1 and isinstance(parsed[0], list) else parsed
 
 
 _NORMALISERS = {

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from pipeline.geometry.extents import thin
-from pipeline.geometry.floor import floor_pixels
+from pipeline.geometry.floor import MOST_BELOW, floor_pixels
 from pipeline.geometry.known_lengths import (
     KnownLength,
     Pixels,
@@ -41,6 +41,8 @@ _MOST_SEARCHED = 6000
 _FLOOR_RESIDUALS, _FLOOR_SHARE = 3.0, 0.01
 # Level surfaces that are looked at; how far one must be below another as a factor; and its least share of the depth.
 _MOST_SURFACES, _LOWER, _LEAST_SURFACE = 3, 1.25, 0.05
+# A smooth error of depth also tilts a plane, which moves it by so much of that error.
+_TILT = 1.5
 # How much of the smooth error of affine kinds bends a floor, as its errors are smaller far away.
 _FLOOR_NOISE = 0.15
 # Errors of depth from place to place for which level surfaces are searched [fraction of z].
@@ -85,9 +87,10 @@ def read(anchor: Anchor, view: FrameView, indices: tuple[int, ...]) -> KnownLeng
             things = tuple(pixels(view, index) for index in indices) or _at_pixels(anchor, view)
             return known(things, z_distance, 0.0, 0.0) if anchor.measure == "z" else known(things, straight_distance)
         case AnchorKind.CAMERA_HEIGHT:
+            tilted = _TILT * view.noise.relative
             if indices:
-                return known((pixels(view, indices[0]),), plane_distance)
-            return known((floor(view),), floor_distance)
+                return known((pixels(view, indices[0]),), plane_distance, tilted)
+            return known((floor(view),), floor_distance, tilted)
     raise AssertionError(anchor.kind)
 
 
@@ -150,7 +153,10 @@ def _level(view: FrameView, rays: np.ndarray, values: np.ndarray) -> np.ndarray 
             break
         lowest = plane
         valid = depth.valid & (below > _LOWER * plane.offset)
-    if lowest is None:
+    if (
+        lowest is None
+        or np.count_nonzero(depth.valid & (below > _LOWER * lowest.offset)) > MOST_BELOW * depth.valid.sum()
+    ):
         return None
     tolerance = max(_FLOOR_RESIDUALS * lowest.residual, _FLOOR_SHARE * lowest.offset)
     near: np.ndarray = np.abs(lowest.distances(rays * values[:, None])) <= tolerance

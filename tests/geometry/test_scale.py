@@ -306,3 +306,16 @@ def test_a_second_shift_that_fits_nearly_as_well_is_not_passed_over(error: float
         return
     with pytest.raises(CannotScale, match="two different shifts of depth fit the anchors; give one more known"):
         solve_affine(lengths, DEPTH, things.values.ravel()[::7])
+
+
+@pytest.mark.parametrize("kind", [DISPARITY, DEPTH])
+def test_a_table_beside_which_something_lies_lower_is_no_floor(kind: DepthKind) -> None:
+    """What is seen of the true floor is too little to be found."""
+    z_m = np.where(FLOOR, Z_M * 0.4, WALL_M)
+    z_m[70:, :6] = Z_M[70:, :6]
+    values = 1 / z_m + 0.4 if kind is DISPARITY else 2 * z_m + 1
+    rays = RAYS.reshape(-1, 3)
+    assert floor_pixels(rays, values.ravel(), kind, 0.001 * np.ptp(values)) is None
+    z_m[70:, :6] = Z_M[70:, :6] * 0.4
+    values = 1 / z_m + 0.4 if kind is DISPARITY else 2 * z_m + 1
+    assert floor_pixels(rays, values.ravel(), kind, 0.001 * np.ptp(values)) is not None

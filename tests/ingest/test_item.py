@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,13 @@ def test_anchors_are_read_one_or_several():
     assert make(anchors=[ANCHOR]).anchors == (expected,)
 
 
+def test_anchors_may_be_json_as_typed_or_split_at_its_commas():
+    written = json.dumps([ANCHOR, ANCHOR])
+    expected = (Anchor.from_plain(ANCHOR),) * 2
+    assert make(anchors=written).anchors == expected
+    assert make(anchors=written[1:-1].split(", ")).anchors == expected
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
@@ -117,8 +125,8 @@ def test_anchors_are_read_one_or_several():
         ({"regions": ["cup"]}, "'a': region 1: it must be an object"),
         ({"anchors": [ANCHOR, {**ANCHOR, "unit": "yd"}]}, "'a', anchors: anchor 2: The unit of an anchor must be one"),
         ({"anchors": {"measure": "height"}}, "'a', anchors: anchor 1: An anchor names one of size"),
-        ({"anchors": "anchors.json"}, "'a', anchors: they must be a list of objects like .*not 'anchors.json'"),
-        ({"anchors": ["mug"]}, "'a', anchors: anchor 1: An anchor must be an object"),
+        ({"anchors": "anchors.json"}, "'a', anchors: they must be a list of .* or the like, not 'anchors.json'"),
+        ({"anchors": [7]}, "'a', anchors: anchor 1: An anchor must be an object"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_item_and_key(values, words):
