@@ -47,7 +47,7 @@ def risk_coverage_plot(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> s
         highest = max(highest, max(curve["risk"]))
     axes.set_xlim(0, 1)
     axes.set_ylim(0, min(1.0, 1.08 * highest))
-    legend = axes.legend(frameon=False, fontsize=9, loc="upper left")
+    legend = figure.legend(frameon=False, fontsize=9, loc="outside upper left", ncols=4, columnspacing=1.2)
     for text in legend.get_texts():
         text.set_color(_INK)
     return _svg(figure, "Risk against coverage")
@@ -84,7 +84,7 @@ def reliability_plot(bins: Sequence[Mapping[str, float]]) -> str:
             color=_INK,
         )
     axes.set_xlim(-0.02, 1.02)
-    axes.set_ylim(-0.02, 1.02)
+    axes.set_ylim(-0.05, 1.05)
     return _svg(figure, "Reliability of the probabilities")
 
 

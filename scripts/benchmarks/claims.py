@@ -1,0 +1,219 @@
+"""How right verdicts are, how much is decided, and how the plain judges fare on the same claims.
+
+Rendered scenes: all constants of the verifier were chosen on seeds from 0 on; what is reported here are seeds from
+100000 on, which nothing was chosen on. Real frames are those of ../shared/rgbd (or THEODOLITE_SHARED); without them
+their rows are skipped and say so.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from benchmarks.figures import Figure
+
+_FIRST_SEED = 100_000
+_CLAIMS = 2000
+# Claims drawn per scene; a row takes the first of them that its depth can carry.
+_DRAWN, _PER_SCENE = 24, 12
+_MOST_SCENES = 400
+_SHARED = Path(os.environ.get("THEODOLITE_SHARED", Path(__file__).parents[3] / "shared")) / "rgbd"
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What a row should reach, as shares; the area as a share of the best plain judge's."""
+
+    right: float
+    coverage: float
+    occlusion: float | None = None
+    area: float = 0.5
+    calibration: float = 0.03
+
+
+EXACT, MONOCULAR = Reach(0.995, 0.92, 0.95), Reach(0.97, 0.75, 0.90)
+SENSOR, PREDICTED = Reach(0.98, 0.80), Reach(0.90, 0.25)
+
+
+def figures() -> Iterator[Figure]:
+    """Rendered scenes with exact and with monocular depth, then real frames with a sensor's and a network's."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    for name, reach, run in _rendered():
+        yield from _row(name, reach, run)
+    if not _SHARED.is_dir():
+        for name in ("real frames, sensor depth", "real frames, predicted depth"):
+            yield Figure(f"{name}: skipped, as there is no folder {_SHARED}", 0, "claims")
+        return
+    sensor = list(_frames("sensor"))
+    run, _ = _judged(sensor, lambda case: None)
+    yield from _row("real frames, sensor depth", SENSOR, run)
+    predicted = list(_frames("predicted"))
+    fit = _fitter()
+    note = "noise fitted to the other places" if fit else "noise not fitted"
+    run, _ = _judged(predicted, lambda case: fit(_pairs(case, predicted, sensor)) if fit else None)
+    yield from _row(f"real frames, predicted depth, {note}", PREDICTED, run)
+
+
+def _row(name: str, reach: Reach, run: Any) -> Iterator[Figure]:
+    """The figures of one row of the table."""
+    from pipeline.evaluate.baselines import judgements_of
+    from pipeline.evaluate.scores import balanced_accuracy, scores
+
+    own = scores(run.judgements)
+    plain = {judge: scores(judgements_of(found)) for judge, found in run.plain.items()}
+    name = f"{name} ({own.claims} claims)"
+    best = max(item.accuracy for item in plain.values())
+    yield Figure(
+        f"{name}: decided claims right", own.accuracy, "share", best, own.accuracy / best, reach.right,
+        own.accuracy >= reach.right,
+    )  # fmt: skip
+    yield Figure(f"{name}: coverage", own.coverage, "share", reach=reach.coverage, ok=own.coverage >= reach.coverage)
+    judge, area = min(((judge, item.risk_coverage_area) for judge, item in plain.items()), key=lambda item: item[1])
+    ratio = own.risk_coverage_area / area
+    yield Figure(
+        f"{name}: area under risk-coverage against {judge}", own.risk_coverage_area, "share", area, ratio,
+        reach.area * area, ratio <= reach.area,
+    )  # fmt: skip
+    chosen = [index for index, item in enumerate(run.judgements) if item.relation in ("occludes", "occluded_by")]
+    if chosen:
+        found = balanced_accuracy([run.judgements[index] for index in chosen])
+        others = [
+            balanced_accuracy([judgements[index] for index in chosen])
+            for judgements in (judgements_of(scores_) for scores_ in run.plain.values())
+        ]
+        yield Figure(
+            f"{name}: balanced accuracy of {len(chosen)} claims of occlusion", found, "share", max(others),
+            found / max(others), reach.occlusion, reach.occlusion is None or found >= reach.occlusion,
+        )  # fmt: skip
+    yield Figure(
+        f"{name}: expected calibration error", own.calibration_error, "share", reach=reach.calibration,
+        ok=own.calibration_error <= reach.calibration,
+    )  # fmt: skip
+
+
+def _rendered() -> Iterator[tuple[str, Reach, Any]]:
+    """Rows of rendered scenes; all are made of the same scenes, each of which is rendered once."""
+    from pipeline.evaluate.datasets.rendered import Rendered
+    from pipeline.evaluate.rendered.depth_errors import monocular_disparity
+    from pipeline.evaluate.run_claims import ClaimRun
+
+    def exact(case: Any, seed: int) -> Any:
+        return case.scene.frames[0].given_depth
+
+    def monocular(case: Any, seed: int) -> Any:
+        return monocular_disparity(exact(case, seed).values, seed)
+
+    rows: dict[str, tuple[Reach, Callable[[Any, int], Any], bool]] = {
+        "rendered, exact depth, boxes": (EXACT, exact, False),
+        "rendered, exact depth, masks": (EXACT, exact, True),
+        "rendered, monocular disparity, boxes": (MONOCULAR, monocular, False),
+        "rendered, monocular disparity, masks": (MONOCULAR, monocular, True),
+    }
+    runs = {name: ClaimRun() for name in rows}
+    made = Rendered(_MOST_SCENES, seed=_FIRST_SEED, claims_per_scene=_DRAWN, masks=True)
+    for index, case in enumerate(made):
+        for name, (_, depth, masks) in rows.items():
+            missing = _CLAIMS - len(runs[name].judgements)
+            if missing > 0:
+                _judged([_variant(case, depth(case, _FIRST_SEED + index), masks, missing)], lambda _: None, runs[name])
+        if all(len(run.judgements) >= _CLAIMS for run in runs.values()):
+            break
+    for name, (reach, _, _) in rows.items():
+        yield name, reach, runs[name]
+
+
+def _variant(case: Any, depth: Any, masks: bool, most: int) -> Any:
+    """The case with other depth, with or without masks, and the claims that this depth can carry."""
+    from pipeline.evaluate.datasets.reading import can_carry
+
+    scene = case.scene
+    pairs = zip(scene.claims[::2], scene.claims[1::2], strict=True)
+    carried = (pair for pair in pairs if all(can_carry(claim, depth.kind) for claim in pair))
+    kept = islice((claim for pair in carried for claim in pair), min(most, _PER_SCENE))
+    regions = scene.regions if masks else tuple(replace(region, mask=None) for region in scene.regions)
+    frame = replace(scene.frames[0], given_depth=depth)
+    return replace(case, scene=replace(scene, frames=(frame,), regions=regions, claims=tuple(kept)))
+
+
+def _frames(depth: str) -> Iterator[Any]:
+    """Cases of the real frames."""
+    from pipeline.api import load_config
+    from pipeline.build import build_dataset
+
+    overrides = ["dataset=rgbd_frames", f"dataset.path={_SHARED}", f"dataset.depth={depth}"]
+    yield from build_dataset(load_config(overrides, "eval_claims"))
+
+
+def _judged(cases: list[Any], noise_of: Callable[[Any], Any], run: Any = None) -> tuple[Any, int]:
+    """Judge cases one by one, each with its own noise model of predicted depth, or with the default one.
+
+    Returns:
+        All of them as one run, added to the given one; and their number.
+    """
+    from pipeline.depth.given import GivenDepth
+    from pipeline.error_budget import ErrorBudget
+    from pipeline.evaluate.baselines import default_judges
+    from pipeline.evaluate.run_claims import ClaimRun, Subjects, run_claims
+    from pipeline.noise import DEFAULTS, NoiseModels
+    from pipeline.stages.depth import DepthStage
+    from pipeline.stages.verify import VerifyStage
+    from pipeline.verify import Verifier
+
+    run = ClaimRun() if run is None else run
+    for case in cases:
+        if not case.scene.claims:
+            continue
+        noise = noise_of(case)
+        models = NoiseModels({**DEFAULTS, "predicted": noise}) if noise is not None else NoiseModels()
+        verify = VerifyStage(Verifier(budget=ErrorBudget(noise=models)))
+        subjects = Subjects(DepthStage(GivenDepth()), lambda scene: scene, verify, default_judges())
+        part = run_claims(_One(case), subjects)
+        if part.failures:
+            raise RuntimeError(f"Case {case.scene.id} failed: {part.failures[0]}")
+        run.judgements += part.judgements
+        run.sources += part.sources
+        for name, found in part.plain.items():
+            run.plain.setdefault(name, []).extend(found)
+    return run, len(cases)
+
+
+class _One:
+    """A data set of one case."""
+
+    name = "one"
+
+    def __init__(self, case: Any) -> None:
+        self.case = case
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([self.case])
+
+    def __len__(self) -> int:
+        return 1
+
+
+def _fitter() -> Callable[[list[Any]], Any] | None:
+    """``fit_noise`` where the package has it."""
+    if importlib.util.find_spec("pipeline.evaluate.noise_fit") is None:
+        return None
+    from pipeline.evaluate.noise_fit import fit_noise
+
+    fit: Callable[[list[Any]], Any] = fit_noise
+    return fit
+
+
+def _pairs(case: Any, predicted: list[Any], sensor: list[Any]) -> list[tuple[Any, Any]]:
+    """Predicted depth and the sensor's of every frame that is not of the case's place."""
+    truth = {item.scene.id: item.scene.frames[0].given_depth for item in sensor}
+    return [
+        (item.scene.frames[0].given_depth, truth[item.scene.id])
+        for item in predicted
+        if item.group != case.group and item.scene.id in truth
+    ]
