@@ -1,0 +1,64 @@
+"""Anchors on their way through the stages: into the prompt, the verdicts, the result and the point cloud."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import scenes
+from stages.doubles import ScriptedModel
+from stages.runs import make_stages
+
+from pipeline.depth.given import GivenDepth
+from pipeline.records import Anchor, DepthKind, Region, Result, Scene, Status
+from pipeline.stages.compose import process
+from pipeline.stages.depth import DepthStage
+from pipeline.stages.export import ExportStage
+from pipeline.stages.query import QueryStage
+from pipeline.vlm.base import Request, TextPart
+
+ANCHOR = Anchor.from_plain({"to_camera": "lamp", "measure": "z", "value": 1.5, "unit": "m"})
+LOCATED = [
+    {
+        "label": label,
+        "bbox_2d": [
+            round(1000 * value / side) for value, side in zip(box, (scenes.WIDTH, scenes.HEIGHT) * 2, strict=True)
+        ],
+    }
+    for label, (box, _) in scenes.OBJECTS.items()
+]
+CLAIMS = [{"relation": "distance_to_camera", "subject": "lamp", "value": 1.5, "unit": "m", "tolerance": 0.6}]
+
+
+def answer(request: Request) -> str:
+    return json.dumps(LOCATED if request.step == "ground" else {"answer": "1.5 m", "claims": CLAIMS})
+
+
+def ask(*regions: Region, folder: Path | None = None) -> tuple[Result, str]:
+    """The result of one question, and the text of its last prompt."""
+    depth = scenes.as_kind(scenes.depth_m(), DepthKind.SCALE_INVARIANT, 3.0)
+    frame = replace(scenes.scene().frames[0], given_depth=depth)
+    scene = Scene("lamp", (frame,), ("How far is the lamp?",), regions, anchors=(ANCHOR,))
+    model = ScriptedModel(answer)
+    stages = make_stages(
+        depth=DepthStage(GivenDepth()), query=QueryStage(model, "table"), export=ExportStage(overlay=False, ply=True)
+    )
+    (result,) = process(scene, stages, folder, {})
+    prompt = "".join(part.text for part in model.requests[-1].parts if isinstance(part, TextPart))
+    return result, prompt
+
+
+def test_an_anchor_of_a_given_region_puts_metres_into_the_prompt() -> None:
+    result, prompt = ask(*scenes.regions())
+    assert "distance (m)" in prompt
+    assert result.verdicts[0].status is Status.SUPPORTED
+
+
+def test_an_anchor_may_name_what_only_the_model_locates(tmp_path: Path) -> None:
+    result, prompt = ask(folder=tmp_path)
+    assert "distance (m)" not in prompt, "the prompt was asked before the lamp was located"
+    assert result.verdicts[0].status is Status.SUPPORTED
+    assert (result.frames[0].depth_kind, result.frames[0].scale_source) == ("metric", "anchor")
+    assert result.errors == ()
+    assert (tmp_path / result.artefacts["ply"]).is_file()
