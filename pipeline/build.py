@@ -23,6 +23,9 @@ from pipeline.stages.compose import Source
 from pipeline.stages.depth import DepthStage
 from pipeline.stages.group import Stages
 from pipeline.stages.ocr import OcrStage
+from pipeline.stages.query import QueryStage
+from pipeline.stages.verify import VerifyStage
+from pipeline.vlm.base import VisionLanguageModel
 from pipeline.vlm.none import NoModel
 
 # Keys of a group that the program reads itself.
@@ -87,21 +90,29 @@ def build_stages(config: DictConfig) -> Stages:
     model = build(config.vlm)
     if isinstance(model, NoModel) and config.question is not None:
         raise ConfigError("The question needs a model: choose one with vlm=qwen3vl, vlm=openai or vlm=recorded.")
-    verify = build(config.verify, {"segmenter": build(config.segment), "cache": cache})
-    query = None
-    if not isinstance(model, NoModel):
-        # The prompt's depth is measured as the verifier measures it.
-        judge = verify.verifier
-        query = build(
-            config.query, {"model": model, "cache": cache, "error_budget": judge.budget, "settings": judge.settings}
-        )
+    verify = _verify_stage(config, cache)
     return Stages(
         depth=DepthStage(build(config.depth), cache),
         ocr=OcrStage(build(config.ocr), cache),
-        query=query,
+        query=None if isinstance(model, NoModel) else _query_stage(config, model, verify, cache),
         verify=verify,
         export=build(config.export),
     )
+
+
+def _verify_stage(config: DictConfig, cache: StageCache) -> VerifyStage:
+    stage: VerifyStage = build(config.verify, {"segmenter": build(config.segment), "cache": cache})
+    return stage
+
+
+def _query_stage(
+    config: DictConfig, model: VisionLanguageModel, verify: VerifyStage, cache: StageCache, **changes: Any
+) -> QueryStage:
+    """The query stage; it measures the prompt's depth as the verifier measures it."""
+    judge = verify.verifier
+    plain = {"model": model, "cache": cache, "error_budget": judge.budget, "settings": judge.settings}
+    stage: QueryStage = build(config.query, plain, **changes)
+    return stage
 
 
 def build_source(config: DictConfig) -> Source:
@@ -124,19 +135,18 @@ def build_subjects(config: DictConfig) -> Subjects:
     """
     cache = StageCache(Path(config.cache_dir) if config.cache_dir else None)
     model = build(config.vlm)
-    verify = build(config.verify, {"segmenter": build(config.segment), "cache": cache})
-    judge = verify.verifier
+    verify = _verify_stage(config, cache)
     askers: dict[str, Asker] = {}
     if not isinstance(model, NoModel):
-        plain = {"model": model, "cache": cache, "error_budget": judge.budget, "settings": judge.settings}
         if config.compare_hints:
-            askers["raw"] = build(config.query, plain, hints="none", steps="one", second_look="off")
-        askers["with_hints"] = build(config.query, plain)
+            raw = {"hints": "none", "steps": "one", "second_look": "off"}
+            askers["raw"] = _query_stage(config, model, verify, cache, **raw)
+        askers["with_hints"] = _query_stage(config, model, verify, cache)
     return Subjects(
         depth=DepthStage(build(config.depth), cache),
         ocr=OcrStage(build(config.ocr), cache),
         judge=verify,
-        baselines=default_judges(judge.settings.tolerance) if config.baselines else (),
+        baselines=default_judges(verify.verifier.settings.tolerance) if config.baselines else (),
         askers=askers,
         batch_size=config.query.batch_size,
     )
