@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from pipeline.camera import Camera
 from pipeline.evaluate.datasets.things import Thing
@@ -23,13 +22,26 @@ _COVERED_SHARE = 0.25
 _APART_SHARE = 0.0
 # A thing reaches out to the front of its box at least so near [m], so that no part of it is behind the camera.
 _NEAREST_M = 0.05
+# Cosine of the angle about y below which the angles about x and z cannot be told apart.
+_GIMBAL_LOCK = 1e-6
 
 
 def box_in_camera(center_m: np.ndarray, size_m: np.ndarray, rotation: np.ndarray) -> Box3D:
     """Box of a centre, full side lengths along its own axes, and its rotation matrix (3, 3), in the camera frame."""
-    # Extrinsic angles about x, y, z are those of Rz @ Ry @ Rx.
-    angles = Rotation.from_matrix(rotation).as_euler("xyz")
-    return Box3D(_triple(center_m), _triple(np.abs(size_m)), _triple(angles))
+    return Box3D(_triple(center_m), _triple(np.abs(size_m)), angles_of(rotation))
+
+
+def angles_of(rotation: np.ndarray) -> tuple[float, float, float]:
+    """Angles about x, y, z of a rotation matrix ``Rz @ Ry @ Rx`` [rad]; where only x - z is determined, z is 0."""
+    level = math.hypot(rotation[0, 0], rotation[1, 0])
+    angle_y = math.atan2(-rotation[2, 0], level)
+    if level < _GIMBAL_LOCK:
+        return math.atan2(-rotation[1, 2], rotation[1, 1]), angle_y, 0.0
+    return (
+        math.atan2(rotation[2, 1], rotation[2, 2]),
+        angle_y,
+        math.atan2(rotation[1, 0], rotation[0, 0]),
+    )
 
 
 def turn_about_y(angle_rad: float) -> np.ndarray:

@@ -17,8 +17,8 @@ from pipeline.evaluate.rendered.view import RenderedView
 from pipeline.records import Claim, DepthKind, DepthMap
 
 SOURCES = ("exact", "sensor", "disparity", "metric")
-# Where claims are filtered, so many times more are drawn first.
-_SPARE = 3
+# More claims than any scene has.
+_ALL = 1_000_000
 
 
 class Rendered:
@@ -88,7 +88,7 @@ class Rendered:
         rng = np.random.default_rng(seed)
         if self.relations is None and depth.kind is DepthKind.METRIC:
             return claims_of(view, rng, self.claims_per_scene)
-        drawn = claims_of(view, rng, _SPARE * self.claims_per_scene)
+        drawn = claims_of(view, rng, _ALL)
         # They come in pairs of a true and a false one, which stay together.
         pairs = [
             pair

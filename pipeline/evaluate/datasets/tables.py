@@ -125,12 +125,12 @@ def picture_of(value: Any, folder: Path) -> np.ndarray:
         value = value.get("bytes") or value.get("path")
     if isinstance(value, str):
         file = folder / (PurePosixPath(value).name if "://" in value else value)
-        if len(value) < 4096 and file.is_file():
+        if _is_file(file):
             return read_image(file)
         try:
             value = base64.b64decode(value, validate=True)
         except (binascii.Error, ValueError):
-            raise InputError(f"There is no picture {file}; put the data set's pictures there.") from None
+            raise InputError(f"There is no picture {str(file):.200}; put the data set's pictures there.") from None
     if not isinstance(value, bytes) or not value:
         raise InputError("The row has no picture.")
     try:
@@ -138,6 +138,14 @@ def picture_of(value: Any, folder: Path) -> np.ndarray:
             return upright_rgb(image)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise InputError(f"The picture in the row is damaged: {error}.") from None
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file; a picture in base64 is no name that a file could have."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def tables_in(folder: Path, patterns: tuple[str, ...], what: str, how: str) -> list[Table]:

@@ -83,7 +83,8 @@ def truth_of(claim: Claim, picture: Picture) -> Truth:
     if judge is None:
         return _UNKNOWN
     names = [name for name in (claim.subject, claim.object, claim.other_object) if name is not None]
-    return judge(claim, picture, *(picture.thing(name) for name in names), **relation.options)
+    found = judge(claim, picture, *(picture.thing(name) for name in names), **relation.options)
+    return Truth(None if found.holds is None else bool(found.holds), float(found.margin), found.unit)
 
 
 _UNKNOWN = Truth(None, 0.0, "")
