@@ -11,6 +11,7 @@ import importlib.util
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -157,24 +158,13 @@ def _judged(cases: list[Any], noise_of: Callable[[Any], Any], run: Any = None) -
     Returns:
         All of them as one run, added to the given one; and their number.
     """
-    from pipeline.depth.given import GivenDepth
-    from pipeline.error_budget import ErrorBudget
-    from pipeline.evaluate.baselines import default_judges
-    from pipeline.evaluate.run_claims import ClaimRun, Subjects, run_claims
-    from pipeline.noise import DEFAULTS, NoiseModels
-    from pipeline.stages.depth import DepthStage
-    from pipeline.stages.verify import VerifyStage
-    from pipeline.verify import Verifier
+    from pipeline.evaluate.run_claims import ClaimRun, run_claims
 
     run = ClaimRun() if run is None else run
     for case in cases:
         if not case.scene.claims:
             continue
-        noise = noise_of(case)
-        models = NoiseModels({**DEFAULTS, "predicted": noise}) if noise is not None else NoiseModels()
-        verify = VerifyStage(Verifier(budget=ErrorBudget(noise=models)))
-        subjects = Subjects(DepthStage(GivenDepth()), lambda scene: scene, verify, default_judges())
-        part = run_claims(_One(case), subjects)
+        part = run_claims(_One(case), _subjects(noise_of(case)))
         if part.failures:
             raise RuntimeError(f"Case {case.scene.id} failed: {part.failures[0]}")
         run.judgements += part.judgements
@@ -182,6 +172,30 @@ def _judged(cases: list[Any], noise_of: Callable[[Any], Any], run: Any = None) -
         for name, found in part.plain.items():
             run.plain.setdefault(name, []).extend(found)
     return run, len(cases)
+
+
+def _subjects(noise: Any) -> Any:
+    """What is measured, as the configuration builds it; with another noise model of predicted depth if one is given."""
+    from pipeline.noise import NoiseModels
+    from pipeline.stages.verify import VerifyStage
+    from pipeline.verify import Verifier
+
+    subjects = _configured()
+    if noise is None:
+        return subjects
+    verifier = subjects.judge.verifier
+    models = NoiseModels({**verifier.budget.noise.models, "predicted": noise})
+    budget = replace(verifier.budget, noise=models)
+    judge = Verifier(verifier.risk, budget, verifier.settings, verifier.frame_correlation)
+    return replace(subjects, judge=VerifyStage(judge))
+
+
+@cache
+def _configured() -> Any:
+    from pipeline.api import load_config
+    from pipeline.build import build_subjects
+
+    return build_subjects(load_config(["cache_dir=null"], "eval_claims"))
 
 
 class _One:
