@@ -306,7 +306,8 @@ def _scored(
     known = (*scene.regions, *outcome.regions)
     answer = with_asked_claim(expected, outcome, list(dict.fromkeys([*(r.label for r in known), *unique_names(known)])))
     judged = _timed(run, "verify", case, lambda: subjects.judge(replace(scene, claims=()), answer))
-    return scored(expected, answer, judged[1] if judged is not None else ())
+    verdicts = judged[1] if judged is not None else ()
+    return _timed(run, "score", case, lambda: scored(expected, answer, verdicts))
 
 
 def _check(run: ClaimRun, dataset: ClaimDataset, subjects: Subjects) -> None:

@@ -15,6 +15,7 @@ from evaluate.claim_data import CLAIMS, EXPECTED, SmallDataset, case, picture, w
 from pipeline.api import load_config
 from pipeline.build import build_subjects
 from pipeline.errors import ConfigError, DepthError, InputError
+from pipeline.evaluate.datasets.base import AnswerKind, Expected
 from pipeline.evaluate.run_claims import ClaimRun, JudgedClaim, Subjects, relation_of, run_claims, source_of
 from pipeline.records import Claim, DepthKind, Scene, Status
 
@@ -167,6 +168,15 @@ def test_answers_are_scored_raw_with_hints_and_after_their_verdicts(tmp_path: Pa
     assert [item.score_after for item in found if item is not None] == [1, 1, 1, 0.5]
     assert [item.answers["raw"] for item in run.questions] == found, "recorded answers do not depend on the prompt"
     assert {(name, part) for name, part, _ in run.failures} == {("c", "query")}
+
+
+def test_a_right_answer_that_is_no_number_fails_alone(tmp_path: Path) -> None:
+    broken = Expected("How far is the cup?", "near", AnswerKind.NUMBER, unit="m")
+    path = recorded(tmp_path, ("a", broken.question, "1 m"), ("b", EXPECTED[0].question, "Yes."))
+    cases = [case("a", claims=(), expected=(broken,)), case("b", claims=(), expected=EXPECTED[:1])]
+    run = run_of(cases, "vlm=recorded", path, "compare_hints=false")
+    assert [item.answers["with_hints"] is None for item in run.questions] == [True, False]
+    assert [(name, part) for name, part, _ in run.failures] == [("a", "score")]
 
 
 def test_without_comparison_the_model_is_asked_once(tmp_path: Path) -> None:
