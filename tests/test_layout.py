@@ -16,9 +16,9 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # From the lowest to the highest; a part imports its own layer and lower ones only.
 LAYERS = (
     {"errors", "relations", "camera", "records", "resources", "versions", "device", "hub", "torchvision_fix"},
-    {"geometry", "claims", "error_budget"},
+    {"geometry", "claims", "noise", "error_budget"},
     {"rules"},
-    {"ingest", "depth", "ocr", "segment", "vlm", "verify", "anchors", "export", "evaluate"},
+    {"ingest", "depth", "ocr", "segment", "vlm", "verify", "fusion", "anchors", "export", "evaluate"},
     {"stages"},
     {"api", "batch", "serve", "build", "overrides", "summary", "doctor", "cli", "__main__"},
 )

@@ -1,0 +1,158 @@
+"""Points of several posed frames in one space, and whether the frames agree about them.
+
+Convention: a pose is camera-to-world, float64 (4, 4), of a rotation and a translation, OpenCV axes, in the unit of
+the points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from pipeline.camera import Camera
+from pipeline.geometry.backprojection import project
+from pipeline.geometry.extents import thin
+
+# Points of each cloud that are compared.
+_MOST = 600
+# Distances are agreed on within so many standard deviations.
+_SIGMAS = 3.0
+# Two views of one thing share at least this share of the smaller view's points.
+_SHARED = 0.15
+# Where the other frame looks through more than this share of the points, the thing is not there.
+_SEEN_THROUGH = 0.5
+# Fewer points in the other frame's picture tell nothing.
+_FEWEST = 10
+
+
+class Accord(StrEnum):
+    """What two frames say of each other's points."""
+
+    AGREE = "agree"
+    CONTRADICT = "contradict"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How two frames' points of one thing fit together.
+
+    Args:
+        accord: Whether they agree.
+        shared: Share of the points of the frame with the smaller share that have one of the other within the error.
+        distance: The distance that 10 % of the points' nearest distances stay below, in the points' unit.
+        offset: Distance of the medians, in that unit.
+    """
+
+    accord: Accord
+    shared: float
+    distance: float
+    offset: float
+
+
+def relative_pose(pose: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Reference camera from camera: the pose in the reference camera's frame, float64 (4, 4)."""
+    turn = reference[:3, :3].T
+    relative = np.eye(4)
+    relative[:3, :3] = turn @ pose[:3, :3]
+    relative[:3, 3] = turn @ (pose[:3, 3] - reference[:3, 3])
+    return relative
+
+
+def moved(points: np.ndarray, pose: np.ndarray) -> np.ndarray:
+    """Points (N, 3) of a camera's frame, in the frame to which the pose leads; float64 (N, 3).
+
+    Example:
+        >>> pose = np.eye(4); pose[:3, 3] = 1, 2, 3
+        >>> moved(np.array([[0, 0, 1.0]]), pose).tolist()
+        [[1.0, 2.0, 4.0]]
+    """
+    there: np.ndarray = np.asarray(points, dtype=np.float64) @ pose[:3, :3].T + pose[:3, 3]
+    return there
+
+
+def merged(
+    clouds: Sequence[np.ndarray], poses: Sequence[np.ndarray], reference: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Clouds of several frames in one frame.
+
+    Args:
+        clouds: One (N_k, 3) per frame, in its camera frame.
+        poses: One per frame.
+        reference: Pose of the camera in whose frame the result is; None leaves it in the world.
+
+    Returns:
+        (points, sources): float64 (N, 3), and the index of the cloud of each, intp (N,).
+    """
+    poses = [pose if reference is None else relative_pose(pose, reference) for pose in poses]
+    points = [moved(cloud, pose) for cloud, pose in zip(clouds, poses, strict=True)]
+    sources = np.repeat(np.arange(len(points)), [len(part) for part in points])
+    return np.concatenate([np.empty((0, 3)), *points]), sources
+
+
+def agreement(first: np.ndarray, second: np.ndarray, error: float, *, spread: float = 0.0) -> Agreement:
+    """Whether two frames' points of one thing, in one space, fit together.
+
+    They agree where a part of either lies on the other within the error. Frames that see different sides share only
+    an edge, so clouds without common points contradict each other only where even the nearest parts are farther apart
+    than the error and the thing itself.
+
+    Args:
+        first: float (N, 3).
+        second: float (M, 3).
+        error: Standard deviation of a distance between two points, one of each.
+        spread: Distance between neighbouring points of a cloud, which counts as error too.
+
+    Returns:
+        The agreement; unknown where a cloud has fewer than ten points or the two lie side by side.
+    """
+    if min(len(first), len(second)) < _FEWEST:
+        return Agreement(Accord.UNKNOWN, 0.0, float("inf"), float("inf"))
+    first, second = thin(first, _MOST), thin(second, _MOST)
+    distances = [cKDTree(two).query(one)[0] for one, two in ((first, second), (second, first))]
+    within = _SIGMAS * error + spread
+    shared = min(float((part <= within).mean()) for part in distances)
+    nearest = min(float(np.percentile(part, 10)) for part in distances)
+    offset = float(np.linalg.norm(np.median(first, axis=0) - np.median(second, axis=0)))
+    size = max(float(np.linalg.norm(np.ptp(np.percentile(part, (5, 95), axis=0), axis=0))) for part in (first, second))
+    if shared >= _SHARED:
+        accord = Accord.AGREE
+    else:
+        accord = Accord.CONTRADICT if nearest > within and offset > within + size else Accord.UNKNOWN
+    return Agreement(accord, shared, nearest, offset)
+
+
+def seen_through(
+    points: np.ndarray, depth_values: np.ndarray, valid: np.ndarray, camera: Camera, error: float
+) -> float | None:
+    """Share of points that a frame looks through: its depth there lies clearly behind them.
+
+    Args:
+        points: float (N, 3) in that frame's camera frame.
+        depth_values: float (H, W), its z, in the points' unit.
+        valid: bool (H, W), where it means something.
+        camera: Its intrinsics.
+        error: Standard deviation of the difference between a point's z and the depth.
+
+    Returns:
+        A share in [0, 1], or None where fewer than ten points lie on valid depth of its picture.
+    """
+    points = thin(np.asarray(points, dtype=np.float64), _MOST)
+    pixels = project(points, camera)
+    inside = np.isfinite(pixels).all(axis=1)
+    columns, rows = np.round(np.where(inside[:, None], pixels, -1)).astype(np.intp).T
+    inside &= (columns >= 0) & (rows >= 0) & (columns < camera.width) & (rows < camera.height)
+    inside[inside] = valid[rows[inside], columns[inside]]
+    if np.count_nonzero(inside) < _FEWEST:
+        return None
+    behind = depth_values[rows[inside], columns[inside]] - points[inside, 2]
+    return float((behind > _SIGMAS * error).mean())
+
+
+def contradicts(first: Agreement, through: Sequence[float | None]) -> bool:
+    """Whether two frames deny each other's points, by distance or because either looks through them."""
+    return first.accord is Accord.CONTRADICT or any(share is not None and share > _SEEN_THROUGH for share in through)

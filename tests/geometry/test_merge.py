@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
+from pipeline.camera import Camera
+from pipeline.geometry.merge import (
+    Accord,
+    Agreement,
+    agreement,
+    contradicts,
+    merged,
+    moved,
+    relative_pose,
+    seen_through,
+)
+
+
+def pose(angles: tuple[float, float, float], shift: tuple[float, float, float]) -> np.ndarray:
+    made = np.eye(4)
+    made[:3, :3] = Rotation.from_euler("xyz", angles).as_matrix()
+    made[:3, 3] = shift
+    return made
+
+
+def face(axis: int, side: float, count: int = 300, seed: int = 0) -> np.ndarray:
+    """Points of one side of a cube of 0.4 m around (0, 0, 2)."""
+    points = np.random.default_rng(seed).uniform(-0.2, 0.2, (count, 3))
+    points[:, axis] = 0.2 * side
+    return points + np.array((0, 0, 2))
+
+
+angles = st.tuples(*(st.floats(-3, 3),) * 3)
+shifts = st.tuples(*(st.floats(-5, 5),) * 3)
+
+
+@given(angles, shifts, angles, shifts)
+def test_points_of_two_cameras_meet_in_the_reference(
+    angle: tuple, shift: tuple, other: tuple, other_shift: tuple
+) -> None:
+    world = np.random.default_rng(0).normal(size=(20, 3))
+    first, second = pose(angle, shift), pose(other, other_shift)
+    clouds = [moved(world, np.linalg.inv(camera)) for camera in (first, second)]
+    points, sources = merged(clouds, [first, second], reference=first)
+    np.testing.assert_allclose(points[:20], clouds[0], atol=1e-9)
+    np.testing.assert_allclose(points[20:], clouds[0], atol=1e-9)
+    assert sources.tolist() == [0] * 20 + [1] * 20
+    in_world, _ = merged(clouds, [first, second])
+    np.testing.assert_allclose(in_world, np.concatenate((world, world)), atol=1e-9)
+    np.testing.assert_allclose(relative_pose(second, first), np.linalg.inv(first) @ second, atol=1e-9)
+
+
+def test_nothing_merges_to_nothing() -> None:
+    points, sources = merged([], [])
+    assert points.shape == (0, 3) and sources.shape == (0,)
+
+
+@pytest.mark.parametrize(
+    "second, accord",
+    [
+        pytest.param(face(2, -1, seed=1), Accord.AGREE, id="the same side"),
+        pytest.param(np.concatenate((face(2, -1, seed=1), face(0, 1))), Accord.AGREE, id="the same side and another"),
+        pytest.param(face(2, -1, seed=1) + np.array((0, 0, 0.01)), Accord.AGREE, id="within the error"),
+        pytest.param(face(0, 1), Accord.UNKNOWN, id="a side that shares an edge"),
+        pytest.param(face(2, 1), Accord.UNKNOWN, id="the back"),
+        pytest.param(face(2, -1, seed=1) + np.array((0, 0, 1.5)), Accord.CONTRADICT, id="behind it"),
+        pytest.param(face(2, -1, seed=1) + np.array((2, 0, 0)), Accord.CONTRADICT, id="beside it"),
+        pytest.param(face(2, -1, count=5), Accord.UNKNOWN, id="too few points"),
+    ],
+)
+def test_whether_two_clouds_of_one_thing_agree(second: np.ndarray, accord: Accord) -> None:
+    found = agreement(face(2, -1), second, 0.01, spread=0.02)
+    assert found.accord is accord
+    assert agreement(second, face(2, -1), 0.01, spread=0.02).accord is accord
+
+
+def test_agreement_tells_how_far_apart_the_clouds_are() -> None:
+    found = agreement(face(2, -1), face(2, -1) + np.array((0, 0, 1.5)), 0.01)
+    assert found.offset == pytest.approx(1.5)
+    assert found.distance == pytest.approx(1.5)
+    assert found.shared == 0
+
+
+@pytest.mark.parametrize(
+    "point_z, error, share",
+    [(1.0, 0.01, 1.0), (2.0, 0.01, 0.0), (3.0, 0.01, 0.0), (1.9, 0.05, 0.0), (1.9, 0.01, 1.0)],
+)
+def test_a_frame_looks_through_points_before_its_depth(point_z: float, error: float, share: float) -> None:
+    camera = Camera(50, 50, 19.5, 14.5, 40, 30)
+    depth, valid = np.full((30, 40), 2.0, np.float32), np.ones((30, 40), bool)
+    points = np.column_stack((np.random.default_rng(0).uniform(-0.2, 0.2, (50, 2)), np.full(50, point_z)))
+    assert seen_through(points, depth, valid, camera, error) == share
+
+
+def test_points_outside_the_picture_or_its_depth_tell_nothing() -> None:
+    camera = Camera(50, 50, 19.5, 14.5, 40, 30)
+    depth, valid = np.full((30, 40), 2.0, np.float32), np.ones((30, 40), bool)
+    beside = np.tile((50.0, 0, 1), (40, 1))
+    behind = np.tile((0, 0, -1.0), (40, 1))
+    before = np.tile((0, 0, 1.0), (40, 1))
+    assert seen_through(beside, depth, valid, camera, 0.01) is None
+    assert seen_through(behind, depth, valid, camera, 0.01) is None
+    assert seen_through(before, depth, ~valid, camera, 0.01) is None
+    assert seen_through(before[:5], depth, valid, camera, 0.01) is None
+
+
+@pytest.mark.parametrize(
+    "accord, through, expected",
+    [
+        (Accord.AGREE, (0.0, 0.1), False),
+        (Accord.AGREE, (0.9, None), True),
+        (Accord.UNKNOWN, (None, None), False),
+        (Accord.CONTRADICT, (None, None), True),
+    ],
+)
+def test_frames_contradict_by_distance_or_by_looking_through(accord: Accord, through: tuple, expected: bool) -> None:
+    assert contradicts(Agreement(accord, 0.0, 0.0, 0.0), through) is expected
+    assert math.isfinite(agreement(face(0, 1), face(0, 1), 0.01).offset)
