@@ -29,6 +29,8 @@ _SOLIDITY, _BOX_FILL = 0.72, 0.4
 _MOST_HIDDEN = 0.5
 # Along this share of it the segment itself must be nearer; else it is a patch of a larger surface.
 _LEAST_OWNED = 0.25
+# Share of a segment's box that may show something clearly nearer: beyond it, the box stands for that.
+_MOST_NEARER = 0.2
 # Share of a segment that a better one may own already.
 _MOST_SHARED = 0.1
 # Pixels by which segments grow back to the edges that bounded them.
@@ -63,7 +65,7 @@ def segments_of(depth_m: np.ndarray, valid: np.ndarray, camera: Camera, *, most:
     for passes, step_share, bend_deg in _CUTS:
         for mask in _cut(versions[passes], known, camera, step_share, bend_deg):
             owned, hidden = border_shares(mask, plain, known)
-            if hidden <= _MOST_HIDDEN and owned >= _LEAST_OWNED:
+            if hidden <= _MOST_HIDDEN and owned >= _LEAST_OWNED and _nearer_share(mask, plain, known) <= _MOST_NEARER:
                 found.append((owned - hidden, mask))
     kept: list[np.ndarray] = []
     for _, mask in sorted(found, key=lambda item: -item[0]):
@@ -83,7 +85,8 @@ def _cut(z: np.ndarray, known: np.ndarray, camera: Camera, step_share: float, be
     grown = _grown(labels, seeds, z, known)
     found = []
     for index in seeds:
-        mask = _filled(grown == index) & ((grown == index) | (grown == 0))
+        mask = grown == index
+        mask |= _filled(mask) & (grown == 0) & _fits(z, mask)
         if least <= np.count_nonzero(mask) <= most and _is_compact(mask):
             found.append(mask)
     return found
@@ -223,12 +226,30 @@ def _grown(labels: np.ndarray, seeds: list[int], z: np.ndarray, known: np.ndarra
     return np.where(wanted | fits, label_of[owner], 0)
 
 
+def _fits(z: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Where depth lies within that of a segment: what else shows through a hole in it is no part of it."""
+    low, high = np.quantile(z[mask], (0.02, 0.98))
+    fits: np.ndarray = (z > low * (1 - _NO_STEP_SHARE)) & (z < high * (1 + _NO_STEP_SHARE))
+    return fits
+
+
 def _filled(mask: np.ndarray) -> np.ndarray:
     """A mask with its holes filled."""
     outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     filled = np.zeros(mask.shape, np.uint8)
     cv2.drawContours(filled, outlines, -1, 1, cv2.FILLED)
     return filled > 0
+
+
+def _nearer_share(mask: np.ndarray, depth_m: np.ndarray, valid: np.ndarray) -> float:
+    """Share of a segment's box, around all of its depth, that something clearly nearer fills."""
+    box = mask_box(mask)
+    assert box is not None
+    left, top, right, bottom = (int(edge) for edge in box)
+    within = slice(top, bottom), slice(left, right)
+    nearest = float(np.quantile(depth_m[mask & valid], 0.05)) if (mask & valid).any() else 0.0
+    nearer = valid[within] & ~mask[within] & (depth_m[within] < nearest * (1 - _CLEAR_SHARE))
+    return float(nearer.mean())
 
 
 def _is_compact(mask: np.ndarray) -> bool:

@@ -130,7 +130,7 @@ def picture_of(value: Any, folder: Path) -> np.ndarray:
         try:
             value = base64.b64decode(value, validate=True)
         except (binascii.Error, ValueError):
-            raise InputError(f"There is no picture {str(file):.200}; put the data set's pictures there.") from None
+            raise InputError(f"There is no picture {file!s:.200}; put the data set's pictures there.") from None
     if not isinstance(value, bytes) or not value:
         raise InputError("The row has no picture.")
     try:

@@ -25,6 +25,8 @@ _FEWEST_POINTS = 20
 _NEAREST = 0.05
 # Alternating projections between two boxes; a hundredth of this is enough unless they are nearly parallel.
 _PROJECTIONS = 2000
+# Share of points at either end of depth that may be strays, and the least gap to the others, as a share of z.
+_STRAYS, _STRAY_SHARE = 0.02, 0.02
 _UP = (0.0, -1.0, 0.0)
 
 
@@ -36,7 +38,7 @@ class Thing:
         label: Unique name within the picture.
         box_px: Box around its visible part [px].
         mask: Optional bool (H, W), its visible pixels.
-        visible_z_m: Median and nearest z of its visible surface [m], where they were measured.
+        visible_z_m: Median, nearest and farthest z of its visible surface [m], where they were measured.
         range_m: Readings of its distance to the camera, (nearest, middle, farthest that may be meant) [m].
         points_m: Optional float64 (N, 3), points of its visible surface.
         box_3d: Optional oriented box of the whole of it.
@@ -48,7 +50,7 @@ class Thing:
     label: str
     box_px: Box
     mask: np.ndarray | None = None
-    visible_z_m: tuple[float, float] | None = None
+    visible_z_m: tuple[float, float, float] | None = None
     range_m: tuple[float, float, float] | None = None
     points_m: np.ndarray | None = field(default=None, repr=False)
     box_3d: Box3D | None = None
@@ -114,17 +116,24 @@ def thing_of_pixels(
     tight = mask_box(visible)
     if tight is None or not known.any():
         return None
-    points = thin(back_project(depth_m, camera, known), _MOST_POINTS)
+    points = _without_strays(thin(back_project(depth_m, camera, known), _MOST_POINTS))
     z_m, range_m = _readings(points)
     return Thing(label, box_px or tight, visible, z_m, (*range_m, range_m[1]), points, is_whole=is_whole)
 
 
-def _readings(points_m: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:
-    """(median, nearest) z, and (nearest, median) distance to the camera, of visible points [m]."""
-    ranges = np.linalg.norm(points_m, axis=1)
+def _without_strays(points_m: np.ndarray) -> np.ndarray:
+    """Points without single ones that lie far before or behind all others, as sensors give at edges."""
     z = points_m[:, 2]
-    near, middle = np.quantile(ranges, (_NEAREST, 0.5))
-    return (float(np.median(z)), float(np.quantile(z, _NEAREST))), (float(near), float(middle))
+    low, high = np.quantile(z, (_STRAYS, 1 - _STRAYS))
+    reach = (high - low) / 2 + _STRAY_SHARE * high
+    return points_m[(z > low - reach) & (z < high + reach)]
+
+
+def _readings(points_m: np.ndarray) -> tuple[tuple[float, float, float], tuple[float, float]]:
+    """(median, nearest, farthest) z, and (nearest, median) distance to the camera, of visible points [m]."""
+    nearest, median, farthest = np.quantile(points_m[:, 2], (_NEAREST, 0.5, 1 - _NEAREST))
+    near, middle = np.quantile(np.linalg.norm(points_m, axis=1), (_NEAREST, 0.5))
+    return (float(median), float(nearest), float(farthest)), (float(near), float(middle))
 
 
 def thing_of_box(

@@ -124,7 +124,12 @@ def _depth_order(claim: Claim, picture: Picture, subject: Thing, other: Thing, *
     order = Truth(_agreed(gaps, band), gaps[0], "m")
     if claim.value is None or order.holds is not True:
         return order
-    found = _number(claim, sorted(map(abs, gaps)), band)
+    inner = sorted(map(abs, gaps))
+    outer = inner
+    if subject.visible_z_m is not None and other.visible_z_m is not None:
+        # Of surfaces that run in depth, people may also mean the far ends.
+        outer = sorted((*inner, abs(other.visible_z_m[2] - subject.visible_z_m[2])))
+    found = _number(claim, inner, band, outer)
     return Truth(found.holds, min(found.margin, gaps[0]), "m")
 
 
@@ -133,7 +138,7 @@ def depth_gaps_m(first: Thing, second: Thing) -> list[float]:
     boxes = (first.box_z_m, second.box_z_m)
     gaps = []
     if first.visible_z_m is not None and second.visible_z_m is not None:
-        gaps += [there - here for here, there in zip(first.visible_z_m, second.visible_z_m, strict=True)]
+        gaps += [there - here for here, there in zip(first.visible_z_m[:2], second.visible_z_m[:2], strict=True)]
     if boxes[0] is not None and boxes[1] is not None:
         every = [there - here for here, there in zip(boxes[0], boxes[1], strict=True)]
         gaps += every[:1] if gaps else every
@@ -206,13 +211,21 @@ def _size(claim: Claim, picture: Picture, subject: Thing) -> Truth:
 
 
 def _distance_between(claim: Claim, picture: Picture, subject: Thing, other: Thing) -> Truth:
-    """Of the nearest points, or of the centres [m]; without a measure, anything from one to the other fits."""
+    """Of the nearest points, or of the centres [m]; without a measure, anything from one to the other fits.
+
+    What is visible bounds the distance of the nearest points from above only: the backs may come closer. So a length
+    below it is not wrong, and nothing proves that it is at least so much.
+    """
     readings = picture.distances_m(subject, other)
     wanted = ("nearest", "centre") if claim.measure is None else (claim.measure,)
     if any(name not in readings for name in wanted):
         return _UNKNOWN
-    values = sorted(value for name in wanted for value in readings[name])
-    return _number(claim, values, _depth_band(picture, subject, other))
+    inner = sorted(value for name in wanted for value in readings[name])
+    band = _depth_band(picture, subject, other)
+    if claim.measure == "centre" or (subject.box_3d is not None and other.box_3d is not None):
+        return _number(claim, inner, band)
+    found = _number(claim, inner, band, [0.0, *inner])
+    return _UNKNOWN if claim.comparison is Comparison.AT_LEAST and found.holds else found
 
 
 def distances_m(first: Thing, second: Thing) -> dict[str, tuple[float, ...]]:

@@ -76,26 +76,51 @@ def test_boxes_in_space_decide_what_is_clear(
 @pytest.mark.parametrize("gap_m, holds", [(0.5, True), (0.02, None), (-0.02, None), (-0.5, False)])
 def test_an_order_within_the_error_is_neither_true_nor_false(gap_m: float, holds: bool | None) -> None:
     things = [
-        Thing(name, (0, 0, 9, 9), visible_z_m=(z, z), points_m=points(z)) for name, z in (("a", 2.0), ("b", 2 + gap_m))
+        Thing(name, (0, 0, 9, 9), visible_z_m=(z, z, z), points_m=points(z))
+        for name, z in (("a", 2.0), ("b", 2 + gap_m))
     ]
     assert truth_of(Claim("closer", "a", "b"), Picture(tuple(things))).holds is holds  # type: ignore[arg-type]
 
 
 def test_surfaces_whose_readings_disagree_have_no_order() -> None:
     # The median of the table lies behind, its edge in front.
-    things = (Thing("cup", (0, 0, 9, 9), visible_z_m=(2.0, 1.9)), Thing("table", (0, 0, 9, 9), visible_z_m=(2.5, 1.2)))
+    things = (
+        Thing("cup", (0, 0, 9, 9), visible_z_m=(2.0, 1.9, 2.1)),
+        Thing("table", (0, 0, 9, 9), visible_z_m=(2.5, 1.2, 3.5)),
+    )
     assert truth_of(Claim("closer", "cup", "table"), Picture(things)).holds is None  # type: ignore[arg-type]
 
 
 def test_a_centre_distance_needs_the_whole_of_both() -> None:
     whole, part = (
-        Thing(name, (0, 0, 9, 9), visible_z_m=(z, z), points_m=points(z), is_whole=name == "a")
+        Thing(name, (0, 0, 9, 9), visible_z_m=(z, z, z), points_m=points(z), is_whole=name == "a")
         for name, z in (("a", 2.0), ("b", 4.0))
     )
     claim = Claim("distance_between", "a", "b", value=2, unit="m", measure="centre")  # type: ignore[arg-type]
     assert truth_of(claim, Picture((whole, part))).holds is None
     nearest = Claim("distance_between", "a", "b", value=2, unit="m", measure="nearest")  # type: ignore[arg-type]
     assert truth_of(nearest, Picture((whole, part))).holds is True
+
+
+@pytest.mark.parametrize(
+    "value, comparison, holds",
+    [
+        (2, "about", True),
+        # The back of the nearer one may come closer to the other.
+        (1, "about", None),
+        (1, "at_least", None),
+        (1, "at_most", None),
+        (4, "about", False),
+        (4, "at_least", False),
+        (4, "at_most", True),
+    ],
+)
+def test_visible_surfaces_bound_a_distance_from_above_only(value: float, comparison: str, holds: bool | None) -> None:
+    things = [
+        Thing(name, (0, 0, 9, 9), visible_z_m=(z, z, z), points_m=points(z)) for name, z in (("a", 2.0), ("b", 4.0))
+    ]
+    claim = Claim("distance_between", "a", "b", value=value, unit="m", comparison=comparison, measure="nearest")  # type: ignore[arg-type]
+    assert truth_of(claim, Picture(tuple(things))).holds is holds
 
 
 def test_claims_are_balanced_judged_and_repeatable() -> None:

@@ -57,9 +57,17 @@ def test_a_thing_of_pixels_is_measured_inside_of_its_edge() -> None:
     thing = thing_of_pixels("box", mask, depth, depth > 0, CAMERA, edge_px=3, is_whole=True)
     assert thing is not None
     assert thing.box_px == (60, 40, 120, 80)
-    assert thing.visible_z_m == (2.0, 2.0)
+    assert thing.visible_z_m == (2.0, 2.0, 2.0)
     assert thing.points_m is not None and len(thing.points_m) == 34 * 54
     assert thing.range_m is not None and 2 < thing.range_m[0] < thing.range_m[1] < 2.3
+
+
+def test_single_stray_pixels_do_not_count() -> None:
+    depth = np.full((120, 160), 2.0)
+    depth[60, 60:70], depth[61, 60:70] = 7.0, 0.4
+    mask = np.ones(depth.shape, dtype=bool)
+    thing = thing_of_pixels("board", mask, depth, mask, CAMERA)
+    assert thing is not None and thing.points_m is not None and set(thing.points_m[:, 2]) == {2.0}
 
 
 def test_a_thing_without_depth_is_none() -> None:
@@ -74,7 +82,7 @@ def test_a_box_with_points_is_measured_by_them() -> None:
     bare, measured = (thing_of_box("car", (0, 0, 9, 9), box, points_m=points) for points in (far, face))
     assert bare.visible_z_m is None and bare.z_m == 10 and bare.box_z_m == (10, 8, 12)
     assert bare.range_m == (8, 9, 10)
-    assert measured.visible_z_m == (8.0, 8.0) and measured.z_m == 8
+    assert measured.visible_z_m == (8.0, 8.0, 8.0) and measured.z_m == 8
 
 
 def test_extents_follow_gravity() -> None:
