@@ -40,7 +40,7 @@ class ErrorBudget:
     given_px: float = 1.0
     box_px: float = 1.5
     box_share: float = 0.02
-    stray_mask: float = 0.02
+    stray_mask: float = 0.01
     stray_box: float = 0.1
 
     def __post_init__(self) -> None:

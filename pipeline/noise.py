@@ -63,8 +63,8 @@ class NoiseModel:
 
 EXACT = NoiseModel(relative=0.0005, place_share=0.1, pixel=0.0005)
 SENSOR = NoiseModel(relative=0.002, relative_per_m=0.001, place_share=0.2, pixel=0.001, pixel_per_m=0.0015, blur_px=1.0)
-SHAPE = NoiseModel(relative=0.09, place_share=0.15, pixel=0.002, blur_px=2.0)
-AFFINE = NoiseModel(relative=0.11, place_share=0.15, pixel=0.002, far_share=0.15, blur_px=2.0)
+SHAPE = NoiseModel(relative=0.08, place_share=0.15, pixel=0.002, blur_px=2.0)
+AFFINE = NoiseModel(relative=0.12, place_share=0.15, pixel=0.002, far_share=0.15, blur_px=2.0)
 DEFAULTS: Mapping[str, NoiseModel] = {"sensor": SENSOR, "shape": SHAPE, "affine": AFFINE, "rendered": EXACT}
 
 

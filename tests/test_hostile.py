@@ -19,6 +19,7 @@ from pipeline.export.files import only_writer
 from pipeline.records import Claim, Region, Status, from_json
 from pipeline.rules.base import Settings
 from pipeline.stages.compose import run
+from pipeline.noise import NoiseModel, NoiseModels
 from pipeline.verify import ErrorBudget, Verifier
 
 
@@ -71,7 +72,7 @@ def test_one_box_under_two_names_is_not_compared_with_itself() -> None:
         ("min_pixels", 0),
         ("tolerance", float("nan")),
         ("foreground_share", 2),
-        ("spread_weight", -3),
+        ("tolerance", -3),
         ("max_points", -1),
         ("point_radius_px", True),
     ],
@@ -83,13 +84,15 @@ def test_settings_outside_their_range_are_refused(key: str, value: float) -> Non
 
 def test_a_budget_of_zero_divides_by_nothing() -> None:
     zero = ErrorBudget(
-        sensor_relative=0,
-        sensor_quadratic_per_m=0,
-        local_share=0,
+        noise=NoiseModels({name: NoiseModel() for name in ("sensor", "shape", "affine")}),
         scale={"sensor": 0, "model": 0, "anchor": 0},
         focal={"given": 0, "exif": 0, "model": 0, "assumed": 0},
+        mask_px=0,
+        given_px=0,
         box_px=0,
         box_share=0,
+        stray_mask=0,
+        stray_box=0,
     )
     claims = [
         Claim("left_of", "cup", "lamp"),

@@ -9,14 +9,16 @@ from scipy.special import log_ndtr, ndtr
 
 # What people claim deviates from the truth, where it is wrong, by about this: standard deviation of the logarithm.
 _CLAIM_SPREAD = 0.5
-_GRID = np.linspace(-3.0, 3.0, 601)
-_PRIOR = np.exp(-0.5 * (_GRID / _CLAIM_SPREAD) ** 2)
+# Now and then they are far off.
+_WIDE_SPREAD, _WIDE_WEIGHT = 2.0, 0.1
+_GRID = np.linspace(-5.0, 5.0, 1001)
+_PRIOR = np.exp(-0.5 * (_GRID / _CLAIM_SPREAD) ** 2) + _WIDE_WEIGHT * np.exp(-0.5 * (_GRID / _WIDE_SPREAD) ** 2)
 # A measurement is never trusted more than this: standard deviation of the logarithm.
 _LEAST_SIGMA = 0.004
 # A hidden share exceeds its lower bound by this share of what is left open, on average.
 _MEAN_EXCESS = 0.2
 # Weight of the case that the measurement has nothing to do with the claim's length.
-_OUTLIER = 0.003
+_OUTLIER = 0.0005
 
 
 def length_probability(
@@ -25,7 +27,7 @@ def length_probability(
     """Probability that a true length lies within what a claim allows, by Bayes' rule.
 
     A claim is as likely right as wrong beforehand. If right, the true length is anywhere in what it allows; if
-    wrong, anywhere else, near lengths more often than far ones (in the logarithm, normal with deviation 0.5). So a
+    wrong, anywhere else, near lengths more often than far ones (in the logarithm, mostly normal with deviation 0.5). So a
     measurement coarser than the claim gives about one half.
 
     Args:
@@ -43,7 +45,7 @@ def length_probability(
         >>> 0.3 < length_probability(0.9, 1.1, 1.0, 2.0) < 0.7
         True
         >>> [round(length_probability(1.9, 2.1, 1.0, 0.02, hidden=mean), 2) for mean in (0, 0.5)]
-        [0.0, 0.48]
+        [0.0, 0.54]
     """
     if not least < most:
         most = least * (1 + 1e-6) + 1e-12

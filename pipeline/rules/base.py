@@ -64,20 +64,16 @@ class Settings:
         edge_px: Edge of an object whose depth is not trusted [px].
         min_pixels: Fewest valid pixels of an object.
         foreground_share: Share of a box's centre-weighted pixels that its object must hold.
-        spread_weight: How much of an object's own depth range counts as doubt about its order.
         point_radius_px: Half side of the window around a point [px].
         tolerance: Accepted relative deviation of a claim's number.
-        contour_share: Least share of a shared contour that must show a step in depth for an occlusion.
         max_points: Most points of one object that distances are measured on.
     """
 
     edge_px: int = 2
     min_pixels: int = 20
     foreground_share: float = 0.3
-    spread_weight: float = 0.5
     point_radius_px: float = 4.0
     tolerance: float = 0.15
-    contour_share: float = 0.2
     max_points: int = 1500
 
     def __post_init__(self) -> None:
@@ -90,10 +86,8 @@ class Settings:
             "edge_px": (0, 50),
             "min_pixels": (1, math.inf),
             "foreground_share": (0, 1),
-            "spread_weight": (0, 1),
             "point_radius_px": (0, math.inf),
             "tolerance": (0, math.inf),
-            "contour_share": (0, 1),
             "max_points": (10, math.inf),
         }
         for name, (low, high) in ranges.items():

@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.records import Claim, DepthKind
 from pipeline.rules.base import CannotMeasure, Finding, point
 from pipeline.rules.contours import Meeting, meeting
-from pipeline.rules.extents import extents, is_cut_off, support
+from pipeline.rules.extents import extents, is_cut_off, stacked, support
 from pipeline.rules.gaps import gap_between
 from pipeline.rules.view import FrameView
 
@@ -25,7 +25,9 @@ _DEVIATIONS = 3.0
 _MEAN_STEP = 0.8
 # The foot of what stands on another lies on it along this share at least.
 _FOOT_SHARE = 0.12
-_SUREST = 0.985
+# Pairs that meet in the picture, do not touch, and show it by no larger step than those that do.
+_UNSEEN_APART = 0.06
+_SUREST, _LEAST_SURE = 0.985, 0.015
 
 
 def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...], *, axis: str | None = None) -> Finding:
@@ -86,8 +88,8 @@ def _touching(view: FrameView, met: Meeting | None, subject: int, other: int, z:
     step = float(np.quantile(np.abs(met.contour.steps), 0.1)) * z
     # The hidden back of the nearer one may fill the step.
     behind = (1 - _SHOWN) * math.exp(-step / (_MEAN_STEP * width))
-    apart = (1 - unseen) * (1 - math.exp(-step / (_MEAN_STEP * width))) + 0.3
-    return behind / (behind + apart * _SHOWN), flat
+    apart = _APART_MEET * (1 - math.exp(-step / (_MEAN_STEP * width)))
+    return min(behind / (behind + apart + _UNSEEN_APART), 0.9), flat
 
 
 def _standing(
@@ -96,9 +98,15 @@ def _standing(
     """Probability that the subject stands on the object, and the share of its foot that lies on it, where seen."""
     if view.up is None:
         return min(touching, 0.5), None
+    first, second = view.heights(subject), view.heights(other)
+    assert first is not None and second is not None
+    carried = stacked(view, subject, other)
+    if carried < 0 or (carried == 0 and _middle(first) < _middle(second)):
+        # What stands on another is the higher of the two.
+        return _LEAST_SURE, None
     foot = support(view, subject)
     if foot is None:
-        return min(touching, 0.5), None
+        return (max(touching, 0.5) if carried > 0 else min(touching, 0.5)), None
     region = view.regions[other].mask
     found = view.object(other)
     if region is not None:
@@ -113,5 +121,9 @@ def _standing(
         return min(_SUREST, max(touching, 0.96)), share
     if foot.share > _FOOT_SHARE and share < 0.02:
         # Its foot is seen on something else.
-        return 0.015, share
-    return min(touching, 0.5), share
+        return _LEAST_SURE, share
+    return (touching if carried > 0 else min(touching, 0.5)), share
+
+
+def _middle(heights: np.ndarray) -> float:
+    return float(heights[len(heights) // 2])

@@ -15,6 +15,8 @@ from pipeline.rules.gaps import centre_error
 from pipeline.rules.view import FrameView
 
 _OWN_FRONT = ("in_front_of", "behind")
+# How much a contradiction of the nearest parts counts.
+_CONTRADICTION = 0.35
 # The nearest part of an object: this one of its evenly spaced quantiles, about 6 % of its pixels.
 _NEAREST = 2
 
@@ -81,7 +83,7 @@ def _contradiction(first: ObjectPixels, second: ObjectPixels) -> float:
     People may mean either, so this counts as doubt.
     """
     gap, nearest = second.median - first.median, float(second.quantiles[_NEAREST] - first.quantiles[_NEAREST])
-    return max(0.0, -math.copysign(1.0, gap) * nearest)
+    return _CONTRADICTION * max(0.0, -math.copysign(1.0, gap) * nearest)
 
 
 def _with_value(

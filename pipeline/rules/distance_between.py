@@ -8,13 +8,14 @@ import numpy as np
 
 from pipeline.records import Claim
 from pipeline.rules.base import Finding, in_words, number_probability, point
-from pipeline.rules.extents import Centre, centre
+from pipeline.rules.extents import Centre, box_gap, centre
 from pipeline.rules.gaps import gap_between
 from pipeline.rules.view import FrameView
 
-# The nearest points of two objects are hidden more often than not: the true gap is smaller than the visible one, on
-# average by this share of the smaller one's size, and, for objects behind each other, of the nearer one's.
-_BESIDE_SHARE, _BEHIND_SHARE = 0.06, 0.25
+# The true gap is smaller than the visible one by this share of the logarithm that hidden parts could add, on average.
+_COVERED_SHARE, _LEAST_COVERED = 0.45, 0.02
+# Boxes that overlap say nothing about the gap but that it may be this share of the visible one.
+_LEAST_GAP = 0.3
 
 
 def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...]) -> Finding:
@@ -27,12 +28,10 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...])
     first, second = centre(view, subject), centre(view, other)
     centres_m = float(np.linalg.norm(first.position - second.position))
     scale = view.budget.length(view.depth, view.camera.source)
-    smaller = min(first.size, second.size)
     between = gap.second - gap.first
-    along = abs(float(between[2])) / max(float(np.linalg.norm(between)), 1e-9)
-    nearer = first.size if view.z(subject) < view.z(other) else second.size
-    unseen = _BESIDE_SHARE * smaller + _BEHIND_SHARE * nearer * along**2
-    covered = math.log1p(unseen / max(gap.visible, 1e-6))
+    # Hidden backs and sides bring the two nearer, at most to the distance of their boxes.
+    boxes_m = max(box_gap(view, subject, other), _LEAST_GAP * gap.visible)
+    covered = _COVERED_SHARE * max(math.log(max(gap.visible, 1e-6) / boxes_m), _LEAST_COVERED)
     nearest_sigma = math.hypot(scale, _depth_error(view, subject, other, between))
     centre_sigma = math.hypot(scale, _centre_error(view, subject, other, first, second))
     tolerance = view.settings.tolerance

@@ -29,9 +29,11 @@ _TOP_SHARE, _TOP_REACH = 0.12, 0.7
 _ROUGH = 0.0007
 # The depth of what shows no top, as a share of its width.
 _UNSEEN_DEPTH = 0.85
+# An end of an object is as high as another's within this share of the lower one's height.
+_STACK_SHARE = 0.15
 # Errors of a centre as shares of the object's diagonal: along an axis that is seen whole, that is open, and along the
 # view with the top seen and with the front alone.
-_CLOSED_CENTRE, _OPEN_CENTRE, _TOP_CENTRE, _BACK_CENTRE = 0.015, 0.14, 0.05, 0.085
+_CLOSED_CENTRE, _OPEN_CENTRE, _TOP_CENTRE, _BACK_CENTRE = 0.012, 0.12, 0.04, 0.07
 # The foot of an object: what is within this share of its region's height from the lowest pixel.
 _FOOT_SHARE = 0.35
 _FEWEST_FOOT_PX = 4
@@ -95,7 +97,7 @@ def open_pixels(view: FrameView, index: int) -> np.ndarray:
     near = nearness(order_coordinate(view.depth.values[around.slices], kind), kind)
     least = max(4 * view.pixel_noise(index), _HIDING_STEP * view.spread)
     is_open = open_boundary(near, view.depth.valid[around.slices], mask, edge_px=edge_px, least=least)[inner]
-    kernel = np.ones((2 * (edge_px + 2) + 1,) * 2, np.uint8)
+    kernel = np.ones((2 * (edge_px + 1) + 1,) * 2, np.uint8)
     is_open = cv2.dilate(is_open.astype(np.uint8), kernel).astype(bool)
     return is_open
 
@@ -182,6 +184,27 @@ def centre(view: FrameView, index: int) -> Centre:
     elif not found.along.is_open:
         shares[2] = _TOP_CENTRE
     return Centre(axes @ middles, axes, np.array(shares) * size, size)
+
+
+def box_gap(view: FrameView, first: int, second: int) -> float:
+    """Distance of two objects' boxes, hidden backs included, level and along the view, in the depth's unit.
+
+    Raises:
+        CannotMeasure: If the depth has no shape or too few of an object's pixels have depth.
+    """
+    intervals = []
+    for index in (first, second):
+        found = extents(view, index)
+        back = found.along.low + max(found.along.length, _UNSEEN_DEPTH * found.across.length)
+        high = back if found.along.high_open and not found.across.is_open else found.along.high
+        intervals.append(
+            np.array(
+                [(found.across.low, found.across.high), (found.up.low, found.up.high), (found.along.low, high)]
+            )
+        )
+    one, other = intervals
+    gaps = np.maximum(0.0, np.maximum(one[:, 0] - other[:, 1], other[:, 0] - one[:, 1]))
+    return float(np.linalg.norm(gaps))
 
 
 def _outline_filled(view: FrameView, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -279,3 +302,18 @@ def _shows_its_top(coordinates: np.ndarray) -> bool:
     top = coordinates[coordinates[:, 1] >= high - _TOP_SHARE * (high - low), 2]
     near, far = np.percentile(coordinates[:, 2], (1, 99))
     return bool(np.ptp(np.percentile(top, (1, 99))) >= _TOP_REACH * (far - near)) if len(top) > 2 else False
+
+
+def stacked(view: FrameView, subject: int, other: int) -> int:
+    """1 where the subject's lower end is as high as the object's upper end, -1 the other way round, 0 otherwise."""
+    first, second = view.heights(subject), view.heights(other)
+    if first is None or second is None:
+        return 0
+    (low, high), (other_low, other_high) = (
+        (float(heights[len(heights) // 50]), float(heights[-len(heights) // 50 - 1])) for heights in (first, second)
+    )
+    slack = _STACK_SHARE * min(high - low, other_high - other_low)
+    slack += 3 * view.pixel_noise(subject) * view.z(subject) + 3 * view.z(subject) / view.camera.fy
+    if abs(low - other_high) < slack and high > other_high:
+        return 1
+    return -1 if abs(other_low - high) < slack and other_high > high else 0

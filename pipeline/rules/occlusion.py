@@ -11,6 +11,7 @@ from pipeline.geometry.occlusion import Contour, hidden_share_bounds
 from pipeline.records import Claim
 from pipeline.rules.base import CannotMeasure, Finding, fraction_probability
 from pipeline.rules.contours import meeting
+from pipeline.rules.extents import stacked
 from pipeline.rules.view import FrameView
 
 # The log-odds that one hides the other, by the difference of the shares that the two own; fitted to rendered scenes.
@@ -19,8 +20,6 @@ _STEEPNESS, _OFFSET = 10.0, -0.5
 _HALF_PX = 4.0
 # The same as a share of the side of the smaller of the two.
 _HALF_SHARE = 0.15
-# An end of an object is as high as another's within this share of the lower one's height.
-_STACK_SHARE = 0.15
 # Nothing about a contour is surer than this: a third thing may lie between the two.
 _SUREST = 0.985
 # Both own more than this: two parts of the contour contradict each other.
@@ -92,27 +91,12 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
 
 def _without_set_back(contour: Contour, view: FrameView, subject: int, other: int) -> Contour:
     """The contour without steps at the foot of what stands on the other, set back from the other's nearer edge."""
-    carried = _carried(view, subject, other)
+    carried = stacked(view, subject, other)
     if carried == 0:
         return contour
     # The upper one is above; the lower one is nearer there.
     set_back = (contour.rises * carried > 0.3) & (contour.steps * carried < 0)
     return replace(contour, steps=np.where(set_back, 0.0, contour.steps), folds=np.where(set_back, 0.0, contour.folds))
-
-
-def _carried(view: FrameView, subject: int, other: int) -> int:
-    """1 where the subject's lower end is as high as the object's upper end, -1 the other way round, 0 otherwise."""
-    first, second = view.heights(subject), view.heights(other)
-    if first is None or second is None:
-        return 0
-    (low, high), (other_low, other_high) = (
-        (float(heights[len(heights) // 50]), float(heights[-len(heights) // 50 - 1])) for heights in (first, second)
-    )
-    slack = _STACK_SHARE * min(high - low, other_high - other_low)
-    slack += 3 * view.pixel_noise(subject) * view.z(subject) + 3 * view.z(subject) / view.camera.fy
-    if abs(low - other_high) < slack and high > other_high:
-        return 1
-    return -1 if abs(other_low - high) < slack and other_high > high else 0
 
 
 def _probability(lead: float, length_px: float, size_px: float) -> float:

@@ -13,13 +13,13 @@ from pipeline.rules.extents import AXES, extents, view_axes
 from pipeline.rules.view import FrameView
 
 # How far the visible extent of a whole object is from the true one, as a share: corners turned away, round sides.
-_SHAPE_ERROR = {"width": 0.03, "height": 0.025, "depth": 0.06}
+_SHAPE_ERROR = {"width": 0.022, "height": 0.02, "depth": 0.05}
 # The outermost points of a noisy surface lie this many deviations too far out.
 _ENDS_NOISE = 2.0
-# Without gravity a visible top face counts as height.
-_SLANT_ERROR = 0.2
+# Where up is not known, a top face counts as height: up to so much of the visible depth, and of the height.
+_SLANT_SHARE, _MOST_SLANT = 0.5, 0.2
 # What is hidden of an object adds so much of its other visible extents to one, on average.
-_HIDDEN_SHARE = 0.6
+_HIDDEN_SHARE = 0.4
 # The back of an object adds so much to its depth even where its top is seen, on average: logarithm.
 _BACK = 0.1
 
@@ -71,7 +71,7 @@ def measured(view: FrameView, index: int, extent: str) -> Extent:
         _SHAPE_ERROR[extent],
     ]
     if not found.is_upright and extent != "width":
-        parts.append(_SLANT_ERROR)
+        parts.append(min(_MOST_SLANT, _SLANT_SHARE * found.along.length / length))
     elif view.up is not None and extent == "height":
         parts.append(view.up.error_rad * found.along.length / length)
     hidden = _BACK if extent == "depth" else 0.0

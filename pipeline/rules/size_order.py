@@ -58,10 +58,13 @@ def _log_size(view: FrameView, index: int, extent: str) -> _LogSize:
 
 def _larger(first: _LogSize, second: _LogSize) -> float:
     """Probability that the first is larger, with normal errors and exponential hidden parts."""
-    sigma = max(math.hypot(first.sigma, second.sigma), 1e-6)
-    gap = first.log - second.log + first.hidden * _QUANTILES[:, None] - second.hidden * _QUANTILES[None, :]
+    sigma = max(_COMMON * math.hypot(first.sigma, second.sigma), 1e-6)
+    hidden_first, hidden_second = _HIDDEN * first.hidden, _HIDDEN * second.hidden
+    gap = first.log - second.log + hidden_first * _QUANTILES[:, None] - hidden_second * _QUANTILES[None, :]
     return float(ndtr(gap / sigma).mean())
 
 
+# Two sizes of one frame share part of their error, and hidden parts rarely turn an order around.
+_COMMON, _HIDDEN = 0.8, 0.55
 # Quantiles of the exponential distribution of mean 1.
 _QUANTILES = -np.log(1 - (np.arange(24) + 0.5) / 24)

@@ -16,8 +16,11 @@ from pipeline.evaluate.truth import Truth, extents_m, hidden_share, truth_of
 from pipeline.records import Claim, Comparison, Origin, Unit
 from pipeline.relations import RELATIONS, Relation, ValueUse
 
+LEAST_VISIBLE_SHARE = 0.5
+"""Nobody is asked about an object of which less is visible."""
+
 _NEGATED_SHARE = 0.1
-_HARD_SHARE = 0.5
+_HARD_SHARE = .25
 # The hard ones of a pool are this share of it, those with the smallest margins.
 _HARDEST = 0.3
 _WITH_VALUE_SHARE = 0.25
@@ -81,7 +84,8 @@ def _candidates(relation: Relation, view: RenderedView, rng: np.random.Generator
     if relation.counts:
         yield from _counts(relation, view, rng)
         return
-    groups = list(permutations(view.objects, relation.objects + 1))
+    asked = [item for item in view.objects if visible_share(item) >= LEAST_VISIBLE_SHARE]
+    groups = list(permutations(asked, relation.objects + 1))
     for position in rng.permutation(len(groups))[: _TRIPLES if relation.objects == 2 else None]:
         group = groups[int(position)]
         if relation.rule == "occlusion" and not _meet(*group):
@@ -101,6 +105,11 @@ def _candidates(relation: Relation, view: RenderedView, rng: np.random.Generator
             # One that should be right and one that should be wrong.
             for spread in (0.08, 0.8):
                 yield Claim(**base, measure=measure, **_number(relation, actual, spread, rng))
+
+
+def visible_share(item: RenderedObject) -> float:
+    """Share of the pixels that an object would have alone, within the picture, that is visible."""
+    return float(np.count_nonzero(item.visible) / np.count_nonzero(item.amodal))
 
 
 def _meet(first: RenderedObject, second: RenderedObject) -> bool:
