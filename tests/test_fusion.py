@@ -101,10 +101,10 @@ def test_centre_distances_of_random_worlds_are_better_from_three_frames_than_fro
         for first, second in combinations(centres.values(), 2):
             alone_m, together_m, exact_m = (float(np.linalg.norm(a - b)) for a, b in zip(first, second, strict=True))
             errors.append((abs(alone_m - exact_m) / exact_m, abs(together_m - exact_m) / exact_m))
-    from_one, from_three = np.median(errors, axis=0)
+    from_one, from_three = np.mean(errors, axis=0)
     assert len(errors) >= 12
     assert from_three < 0.8 * from_one
-    assert from_three < 0.03
+    assert from_three < 0.04
 
 
 def test_sizes_from_around_are_those_of_the_objects() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from pipeline.rules.extents import is_cut_off, open_pixels
 from pipeline.rules.view import FrameView
 
-# An object beside more than this share of whose pixels something nearer begins is hidden in part.
-_OPEN_SHARE = 0.03
+# An object along more than this share of whose outline something nearer begins is hidden in part.
+_OPEN_SHARE = 0.08
 
 
 def is_whole(view: FrameView, index: int) -> bool:
@@ -20,4 +21,6 @@ def is_whole(view: FrameView, index: int) -> bool:
     if is_cut_off(view, index):
         return False
     mask = view.object(index).mask
-    return int(np.count_nonzero(open_pixels(view, index) & mask)) <= _OPEN_SHARE * np.count_nonzero(mask)
+    inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    outline = mask & (inner == 0)
+    return int(np.count_nonzero(open_pixels(view, index) & outline)) <= _OPEN_SHARE * np.count_nonzero(outline)
