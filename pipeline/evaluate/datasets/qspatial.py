@@ -1,7 +1,7 @@
 """Q-Spatial Bench: distances and sizes that people measured.
 
-Format: https://huggingface.co/datasets/andrewliao11/Q-Spatial-Bench (Liao et al. 2024, CC BY 4.0; its ScanNet part
-needs ScanNet's own pictures): ``data/QSpatial_plus-*.parquet`` and ``QSpatial_scannet-*.parquet`` with question,
+Format: https://huggingface.co/datasets/andrewliao11/Q-Spatial-Bench (Liao et al. 2024; the card there
+names the licence, and the ScanNet part needs ScanNet's own pictures): ``data/QSpatial_plus-*.parquet`` and ``QSpatial_scannet-*.parquet`` with question,
 answer_value, answer_unit (``centimeter``, ...), question_type, image_path and image.
 """
 

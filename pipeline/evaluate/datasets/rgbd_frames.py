@@ -56,6 +56,7 @@ class RgbdFrames(FileDataset[FrameFiles]):
         predicted_kind: Kind of the predicted depth.
         masks: Whether regions come with their masks, or with boxes alone.
         claims_per_scene: Claims per frame.
+        frames_per_place: Most frames of one subfolder, evenly over its sequence; None takes all.
         relations: Names of relations to draw from; None takes those that the depth can carry.
         seed: Seed of what is drawn.
         limit: Most cases.
@@ -76,6 +77,7 @@ class RgbdFrames(FileDataset[FrameFiles]):
         predicted_kind: str = "scale_invariant",
         masks: bool = False,
         claims_per_scene: int = 40,
+        frames_per_place: int | None = None,
         relations: Sequence[str] | None = None,
         seed: int = 0,
         limit: int | None = None,
@@ -91,6 +93,8 @@ class RgbdFrames(FileDataset[FrameFiles]):
         self.seed = seed
         folder = existing_folder(path, "RGB-D frames", "give a folder with one described subfolder per place")
         self._frames = find_frames(folder, descriptions or {})
+        if frames_per_place is not None:
+            self._frames = _spread(self._frames, check_count("frames_per_place", frames_per_place, 1))
         if depth == "predicted":
             self._frames = [files for files in self._frames if files.predicted.is_file()]
             if not self._frames:
@@ -131,6 +135,15 @@ class RgbdFrames(FileDataset[FrameFiles]):
                 "place": entry.folder.name,
             },
         )
+
+
+def _spread(frames: Sequence[FrameFiles], most: int) -> list[FrameFiles]:
+    """At most so many frames of each folder, the first and the last among them."""
+    kept: list[FrameFiles] = []
+    for folder in dict.fromkeys(files.folder for files in frames):
+        own = [files for files in frames if files.folder == folder]
+        kept += own if len(own) <= most else [own[round(at)] for at in np.linspace(0, len(own) - 1, most)]
+    return kept
 
 
 def predicted_depth(file: Path, frame: Frame, kind: DepthKind) -> DepthMap:

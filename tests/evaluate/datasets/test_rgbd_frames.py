@@ -141,6 +141,8 @@ def test_sequences_have_poses_and_one_case_per_frame(tmp_path: Path) -> None:
     assert len(cases) == 2 and {case.group for case in cases} == {tmp_path.name}
     pose = cases[1].scene.frames[0].pose
     assert pose is not None and pose[:3, 3].tolist() == [5, 6, 7]
+    (only,) = RgbdFrames(tmp_path, descriptions={tmp_path.name: description}, frames_per_place=1)
+    assert only.scene.id == cases[0].scene.id
 
 
 def test_what_is_damaged_is_skipped_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
