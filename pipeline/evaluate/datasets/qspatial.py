@@ -1,8 +1,9 @@
 """Q-Spatial Bench: distances and sizes that people measured.
 
-Format: https://huggingface.co/datasets/andrewliao11/Q-Spatial-Bench (Liao et al. 2024; the card there
-names the licence, and the ScanNet part needs ScanNet's own pictures): ``data/QSpatial_plus-*.parquet`` and ``QSpatial_scannet-*.parquet`` with question,
-answer_value, answer_unit (``centimeter``, ...), question_type, image_path and image.
+Format: https://huggingface.co/datasets/andrewliao11/Q-Spatial-Bench (Liao et al. 2024; the card there names the
+licence, and the ScanNet part needs ScanNet's own pictures): ``data/QSpatial_plus-*.parquet`` and
+``QSpatial_scannet-*.parquet`` with question, answer_value, answer_unit (``centimeter``, ...), question_type, image_path
+and image.
 """
 
 from __future__ import annotations
