@@ -17,6 +17,7 @@ import numpy as np
 from pipeline.camera import Camera
 from pipeline.errors import InputError
 from pipeline.evaluate.datasets.points import moved, rasterised, split_projection
+from pipeline.geometry.backprojection import back_project
 from pipeline.ingest.depth_files import read_depth
 from pipeline.ingest.pictures import read_image
 from pipeline.records import DepthMap, Frame
@@ -130,8 +131,10 @@ def read_frame(files: FrameFiles) -> Frame:
     if files.description["depth"].get("encoding") == "points":
         camera, depth_m, valid = _read_points(files, width, height)
     else:
-        camera = _camera(files, width, height)
+        camera = _camera(files.description.get("camera"), files, width, height)
         depth_m, valid = _decoded(files)
+        if "camera" in files.description["depth"]:
+            depth_m, valid = _registered(files, depth_m, valid, camera)
         if depth_m.shape != (height, width):
             raise InputError(f"{files.depth} has {depth_m.shape} px, its picture {(height, width)}; they must agree.")
     depth = DepthMap(depth_m, valid, "metric", "sensor", backend="file")  # type: ignore[arg-type]
@@ -139,12 +142,21 @@ def read_frame(files: FrameFiles) -> Frame:
     return Frame(rgb, camera, pose=pose, given_depth=depth, name=files.name)
 
 
-def _camera(files: FrameFiles, width: int, height: int) -> Camera:
-    given = files.description.get("camera")
+def _camera(given: Any, files: FrameFiles, width: int, height: int) -> Camera:
     if not isinstance(given, Mapping) or not {"fx", "fy", "cx", "cy"} <= set(given):
         raise InputError(f"The description of {files.folder} lacks a camera with fx, fy, cx and cy [px].")
     fx, fy, cx, cy = (float(given[key]) for key in ("fx", "fy", "cx", "cy"))
     return Camera(fx, fy, cx, cy, width, height)
+
+
+def _registered(
+    files: FrameFiles, depth_m: np.ndarray, valid: np.ndarray, camera: Camera
+) -> tuple[np.ndarray, np.ndarray]:
+    """Depth of a camera beside that of the picture, as the latter sees it."""
+    described = files.description["depth"]
+    own = _camera(described["camera"], files, depth_m.shape[1], depth_m.shape[0])
+    points = back_project(depth_m, own, valid) + np.array(described.get("translation_m", (0.0, 0.0, 0.0)), dtype=float)
+    return rasterised(points, camera)
 
 
 def _decoded(files: FrameFiles) -> tuple[np.ndarray, np.ndarray]:

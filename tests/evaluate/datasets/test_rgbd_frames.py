@@ -91,6 +91,20 @@ def test_every_encoding_gives_metres(tmp_path: Path, encoding: str) -> None:
     assert (frame.camera.fx, frame.camera.cx, frame.camera.cy) == pytest.approx((300, 159.5, 119.5))
 
 
+def test_depth_of_a_second_camera_is_moved_into_the_picture(tmp_path: Path) -> None:
+    save(tmp_path, "scaled")
+    description = json.loads((tmp_path / "frame.json").read_text())
+    description["depth"] |= {"camera": {**CAMERA, "fx": 400.0, "fy": 400.0}, "translation_m": [0.05, 0, -0.25]}
+    (files,) = find_frames(tmp_path, {tmp_path.name: description})
+    depth = read_frame(files).given_depth
+    assert depth is not None
+    # Pixel (60, 190) of the near board is the point (-0.311, 0.220, 1.25), seen at (-0.261, 0.220, 1.0).
+    x_m, y_m = (60 - 159.5) / 400 * 1.25 + 0.05, (190 - 119.5) / 400 * 1.25
+    u, v = round(159.5 + 300 * x_m), round(119.5 + 300 * y_m)
+    assert depth.values[v, u] == pytest.approx(1.0, abs=1e-5)
+    assert set(np.round(depth.values[depth.valid], 3).tolist()) == {1.0, 1.75, 3.75}
+
+
 def test_boards_become_things_with_claims_of_known_truth(tmp_path: Path) -> None:
     save(tmp_path / "place", "scaled")
     data = RgbdFrames(tmp_path, claims_per_scene=30, seed=1)
