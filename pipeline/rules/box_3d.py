@@ -17,12 +17,14 @@ from pipeline.rules.base import CannotMeasure, Finding, in_words, point
 from pipeline.rules.view import FrameView
 from pipeline.rules.whole import is_whole
 
-# Half of an object's pixels outside the box's projection is a coin toss; the second number is its softness.
-_COVERED, _COVERED_ERROR = 0.5, 0.1
+# So much of an object's pixels within the box's projection is a coin toss; the second number is its softness.
+_COVERED, _COVERED_ERROR = 0.65, 0.12
 # The exact box of a ball, turned by 45 degrees and seen from above, still overlaps the ball's own box by 0.4.
 _IOU, _IOU_ERROR = 0.25, 0.05
 # Boxes in space hold their objects, so their projections hold most of the objects' own boxes.
-_HELD, _HELD_ERROR = 0.55, 0.08
+_HELD, _HELD_ERROR = 0.62, 0.1
+# What is visible of a hidden object lies off the middle of its box by more than this share of a side.
+_OFF_MIDDLE = 0.2
 # Where this share of a side is visible along no axis, the size is not known.
 _SEEN_SHARE = 0.45
 # How far a box may lie beside its object, as a share of its half diagonal, before that counts as farther or nearer.
@@ -114,7 +116,10 @@ def _projection(view: FrameView, index: int, box: Box3D) -> Iterator[_Check]:
             "of its pixels",
             {"covered_share": covered},
         )
-    if projected is None or region.is_point or (found is None and not is_separate):
+    if projected is None:
+        yield _Check(0.5, 0.0, "reaches behind the camera or out of the picture", "of the picture")
+        return
+    if region.is_point or (found is None and not is_separate):
         return
     if is_separate:
         held = _held_share(own_px, projected)
@@ -126,11 +131,17 @@ def _projection(view: FrameView, index: int, box: Box3D) -> Iterator[_Check]:
         own_px = (left + columns[0], top + rows[0], left + columns[-1] + 1.0, top + rows[-1] + 1.0)
     iou = boxes_iou(own_px, projected)
     probability = normal_cdf((iou - _IOU) / _IOU_ERROR)
-    if not is_separate or (found is not None and not is_whole(view, index)):
+    if not is_separate or _off_middle(own_px, projected) or (found is not None and not is_whole(view, index)):
         # The box is of the whole object, of which the picture or the depth may show a part.
         probability = max(probability, 0.5)
     note = f"overlaps its 2D box by {iou:.0%} of both"
     yield _Check(probability, iou - _IOU, note, "of both boxes", {"projected_iou": iou})
+
+
+def _off_middle(inner: Box, outer: Box) -> bool:
+    """Whether a box lies off the middle of a larger one around it."""
+    offsets = (abs(inner[k] + inner[k + 2] - outer[k] - outer[k + 2]) / 2 / (outer[k + 2] - outer[k]) for k in (0, 1))
+    return max(offsets) > _OFF_MIDDLE
 
 
 def _held_share(inner: Box, outer: Box) -> float:
