@@ -83,7 +83,8 @@ def _size(claim: Claim, settings: Settings, thing: MergedObject, up: np.ndarray,
     sigma_m = math.hypot(length_error * high, thing.error_m, thing.edge_m)
     # Surfaces that bend away from all cameras end before the object does.
     most = high + _LOST_EDGES * thing.edge_m
-    found = [number_probability(claim, *ends, sigma_m, settings.tolerance) for ends in ((low, high), (most, most))]
+    sigma = sigma_m / max(high, 1e-6)
+    found = [number_probability(claim, *ends, sigma, settings.tolerance) for ends in ((low, high), (most, most))]
     (probability, margin_m), (at_most, _) = found
     described = ", ".join(f"{side} {in_words(extents[side])}" for side in sides)
     note = f"{_shown(thing.frames)} {claim.subject!r} with {described} (+/- {in_words(sigma_m)})."
@@ -112,7 +113,7 @@ def _distance(
     low, high = {"nearest": (nearest_m, nearest_m), "centre": (centres_m, centres_m)}.get(
         claim.measure or "", (nearest_m, max(nearest_m, centres_m))
     )
-    probability, margin_m = number_probability(claim, low, high, sigma_m, settings.tolerance)
+    probability, margin_m = number_probability(claim, low, high, sigma_m / max(high, 1e-6), settings.tolerance)
     frames = _used(things)
     if claim.measure != "nearest" and not all(thing.is_whole for thing in things):
         raise CannotMeasure(
@@ -121,7 +122,7 @@ def _distance(
         )
     if claim.measure == "nearest":
         least_m = _least_gap(things, [size for _, size in boxes], nearest_m)
-        at_least, _ = number_probability(claim, least_m, least_m, sigma_m, settings.tolerance)
+        at_least, _ = number_probability(claim, least_m, least_m, sigma_m / max(least_m, 1e-6), settings.tolerance)
         is_between = least_m < (claim.value_m or 0.0) < nearest_m and claim.comparison is Comparison.ABOUT
         if (at_least - 0.5) * (probability - 0.5) <= 0 or (is_between and probability < 0.5):
             raise CannotMeasure(

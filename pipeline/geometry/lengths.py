@@ -27,8 +27,8 @@ def length_probability(
     """Probability that a true length lies within what a claim allows, by Bayes' rule.
 
     A claim is as likely right as wrong beforehand. If right, the true length is anywhere in what it allows; if
-    wrong, anywhere else, near lengths more often than far ones (in the logarithm, mostly normal with deviation 0.5). So a
-    measurement coarser than the claim gives about one half.
+    wrong, anywhere else, near lengths more often than far ones (in the logarithm, mostly normal with deviation 0.5).
+    So a measurement coarser than the claim gives about one half.
 
     Args:
         least: Least length that the claim allows, not negative.

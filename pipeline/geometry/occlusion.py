@@ -70,7 +70,10 @@ class Contour:
         )
 
 
-_NONE = Contour(*(np.empty(0) for _ in range(5)), *(np.empty((0, count)) for count in (3, 3, 2)), 0.0)
+_NO_NUMBERS, _NO_PLANES = np.empty(0), np.empty((0, 3))
+_NONE = Contour(
+    _NO_NUMBERS, _NO_NUMBERS, _NO_NUMBERS, _NO_NUMBERS, _NO_NUMBERS, _NO_PLANES, _NO_PLANES, np.empty((0, 2)), 0.0
+)
 
 
 def separate(first: ObjectPixels, second: ObjectPixels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

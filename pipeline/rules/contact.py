@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from pipeline.records import Claim, DepthKind
-from pipeline.rules.base import CannotMeasure, Finding, point
+from pipeline.rules.base import Finding, point
 from pipeline.rules.contours import Meeting, meeting
 from pipeline.rules.extents import extents, is_cut_off, stacked, support
 from pipeline.rules.gaps import gap_between
@@ -92,9 +92,7 @@ def _touching(view: FrameView, met: Meeting | None, subject: int, other: int, z:
     return min(behind / (behind + apart + _UNSEEN_APART), 0.9), flat
 
 
-def _standing(
-    view: FrameView, subject: int, other: int, touching: float, flat: float
-) -> tuple[float, float | None]:
+def _standing(view: FrameView, subject: int, other: int, touching: float, flat: float) -> tuple[float, float | None]:
     """Probability that the subject stands on the object, and the share of its foot that lies on it, where seen."""
     if view.up is None:
         return min(touching, 0.5), None

@@ -38,9 +38,7 @@ class Meeting:
 
     def swapped(self) -> Meeting:
         """The same with the two objects exchanged."""
-        return Meeting(
-            self.contour.swapped(), self.second, self.first, self.noise, self.second_level, self.first_level
-        )
+        return Meeting(self.contour.swapped(), self.second, self.first, self.noise, self.second_level, self.first_level)
 
     def ownership(self) -> Ownership:
         """Who owns the contour."""

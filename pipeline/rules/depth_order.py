@@ -11,7 +11,7 @@ from pipeline.geometry.order import probability_positive
 from pipeline.records import Claim, DepthKind
 from pipeline.relations import Need
 from pipeline.rules.base import CannotMeasure, Finding, in_words, number_probability, point, require_camera_view
-from pipeline.rules.gaps import centre_error
+from pipeline.rules.extents import centre
 from pipeline.rules.view import FrameView
 
 _OWN_FRONT = ("in_front_of", "behind")
@@ -97,8 +97,8 @@ def _with_value(
     near_m, gap_m, far_m = (abs(float(second[at] - first[at])) for at in (3, len(first) // 2, -4))
     low_m, high_m = min(near_m, gap_m, far_m), max(near_m, gap_m, far_m)
     scale = view.budget.scale_error(view.depth)
-    own_m = math.hypot(centre_error(view, subject), centre_error(view, other)) / 2
-    sigma_m = math.hypot(view.depth_noise(subject) * z_subject, view.depth_noise(other) * z_other, scale * gap_m, own_m)
+    own_m = math.hypot(*(centre(view, index).sigmas[2] for index in (subject, other))) / 2
+    sigma_m = math.hypot(view.pair_noise(subject, other) * (z_subject + z_other) / 2, scale * gap_m, own_m)
     value_probability, margin_m = number_probability(
         claim, low_m, high_m, sigma_m / max(gap_m, 1e-6), view.settings.tolerance
     )

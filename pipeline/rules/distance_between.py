@@ -13,7 +13,9 @@ from pipeline.rules.gaps import gap_between
 from pipeline.rules.view import FrameView
 
 # The true gap is smaller than the visible one by this share of the logarithm that hidden parts could add, on average.
-_COVERED_SHARE, _LEAST_COVERED = 0.45, 0.02
+_COVERED_SHARE, _LEAST_COVERED = 0.6, 0.03
+# How far the visible points of two surfaces are from their nearest ones even where nothing is hidden, as a share.
+_SHAPE_ERROR = 0.015
 # Boxes that overlap say nothing about the gap but that it may be this share of the visible one.
 _LEAST_GAP = 0.3
 
@@ -80,7 +82,7 @@ def _depth_error(view: FrameView, first: int, second: int, between: np.ndarray) 
     along = abs(float(between[2])) / length
     pair, common = view.pair_noise(first, second), min(view.depth_noise(first), view.depth_noise(second))
     edge_m = math.hypot(*(view.edge_error_px(index, 0) for index in (first, second))) * z / view.camera.fx
-    return math.hypot(max(along, 0.1) * pair * z / length, common, edge_m / length)
+    return math.hypot(_SHAPE_ERROR, max(along, 0.1) * pair * z / length, common, edge_m / length)
 
 
 def _centre_error(view: FrameView, subject: int, other: int, first: Centre, second: Centre) -> float:

@@ -37,7 +37,7 @@ _CLOSED_CENTRE, _OPEN_CENTRE, _TOP_CENTRE, _BACK_CENTRE = 0.012, 0.12, 0.04, 0.0
 # The foot of an object: what is within this share of its region's height from the lowest pixel.
 _FOOT_SHARE = 0.35
 _FEWEST_FOOT_PX = 4
-# A surface at the foot rises less than this, and lies no more above the lowest visible point than a share of the height.
+# A surface at the foot rises less than this, and lies above the lowest visible point by no more of the height.
 _LEVEL_SLOPE, _FOOT_SLACK = 0.25, 0.1
 # A foot may lie this share of the visible height below what is visible.
 _DEEPEST_FOOT = 0.6
@@ -175,7 +175,11 @@ def centre(view: FrameView, index: int) -> Centre:
     if found.along.high_open and not found.along.low_open and not found.across.is_open:
         lengths[2] = max(lengths[2], _UNSEEN_DEPTH * lengths[0])
     middles = np.array(
-        [(found.across.low + found.across.high) / 2, (found.up.low + found.up.high) / 2, found.along.low + lengths[2] / 2]
+        [
+            (found.across.low + found.across.high) / 2,
+            (found.up.low + found.up.high) / 2,
+            found.along.low + lengths[2] / 2,
+        ]
     )
     size = float(np.linalg.norm(lengths))
     shares = [_OPEN_CENTRE if part.is_open else _CLOSED_CENTRE for part in parts]
@@ -198,9 +202,7 @@ def box_gap(view: FrameView, first: int, second: int) -> float:
         back = found.along.low + max(found.along.length, _UNSEEN_DEPTH * found.across.length)
         high = back if found.along.high_open and not found.across.is_open else found.along.high
         intervals.append(
-            np.array(
-                [(found.across.low, found.across.high), (found.up.low, found.up.high), (found.along.low, high)]
-            )
+            np.array([(found.across.low, found.across.high), (found.up.low, found.up.high), (found.along.low, high)])
         )
     one, other = intervals
     gaps = np.maximum(0.0, np.maximum(one[:, 0] - other[:, 1], other[:, 0] - one[:, 1]))
@@ -265,7 +267,7 @@ def _support(view: FrameView, index: int) -> Support | None:
     lowest = rows.max() - _FOOT_SHARE * whole.shape[0]
     columns, rows = columns[rows >= lowest], rows[rows >= lowest]
     step = view.settings.edge_px + 1
-    height, width = view.depth.shape
+    height = view.depth.shape[0]
     rows, columns = rows + found.window.top, columns + found.window.left
     places = [(rows + step * count, columns) for count in (1, 2, 3)]
     inside = places[-1][0] < height
@@ -276,7 +278,9 @@ def _support(view: FrameView, index: int) -> Support | None:
     for y, x in places:
         y, x = y[inside], x[inside]
         valid &= view.depth.valid[y, x]
-        points.append(back_project_pixels(x, y, np.where(view.depth.valid[y, x], view.depth.values[y, x], 1), view.camera))
+        points.append(
+            back_project_pixels(x, y, np.where(view.depth.valid[y, x], view.depth.values[y, x], 1), view.camera)
+        )
     near, far = points[0], points[-1]
     heights = near @ view.up.direction
     along = np.linalg.norm(near - far, axis=1)

@@ -14,8 +14,6 @@ from pipeline.rules.view import FrameView
 
 # Two objects that share more of the smaller one's pixels are not told apart by depth.
 _SHARED = 0.05
-# How far an object's centre may lie from where the visible surface puts it, as a share of its visible width.
-_BEHIND_SURFACE = 0.15
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,12 +53,6 @@ def gap_between(view: FrameView, first: int, second: int) -> Gap:
     beside_px = boxes_gap(view.box_px(first), view.box_px(second))
     beside = beside_px * min(z_first, z_second) / view.camera.fx
     return Gap(max(0.0, beside, visible - _larger_side(view, nearer)), visible, near_first, near_second)
-
-
-def centre_error(view: FrameView, index: int) -> float:
-    """Doubt about an object's centre, in the depth's unit: it lies behind the visible surface by an unknown depth."""
-    left, _, right, _ = view.box_px(index)
-    return _BEHIND_SURFACE * (right - left) * view.z(index) / view.camera.fx
 
 
 def _larger_side(view: FrameView, index: int) -> float:

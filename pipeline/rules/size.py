@@ -13,7 +13,9 @@ from pipeline.rules.extents import AXES, extents, view_axes
 from pipeline.rules.view import FrameView
 
 # How far the visible extent of a whole object is from the true one, as a share: corners turned away, round sides.
-_SHAPE_ERROR = {"width": 0.022, "height": 0.02, "depth": 0.05}
+_SHAPE_ERROR = {"width": 0.022, "height": 0.02, "depth": 0.08}
+# A box cut out by depth takes in or leaves out a little more.
+_BOX_ERROR = 0.03
 # The outermost points of a noisy surface lie this many deviations too far out.
 _ENDS_NOISE = 2.0
 # Where up is not known, a top face counts as height: up to so much of the visible depth, and of the height.
@@ -21,7 +23,7 @@ _SLANT_SHARE, _MOST_SLANT = 0.5, 0.2
 # What is hidden of an object adds so much of its other visible extents to one, on average.
 _HIDDEN_SHARE = 0.4
 # The back of an object adds so much to its depth even where its top is seen, on average: logarithm.
-_BACK = 0.1
+_BACK = 0.22
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ def measured(view: FrameView, index: int, extent: str) -> Extent:
         edge,
         view.budget.length(view.depth, view.camera.source),
         _SHAPE_ERROR[extent],
+        _BOX_ERROR if view.regions[index].mask is None else 0.0,
     ]
     if not found.is_upright and extent != "width":
         parts.append(min(_MOST_SLANT, _SLANT_SHARE * found.along.length / length))

@@ -23,4 +23,4 @@ def is_whole(view: FrameView, index: int) -> bool:
     mask = view.object(index).mask
     inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
     outline = mask & (inner == 0)
-    return int(np.count_nonzero(open_pixels(view, index) & outline)) <= _OPEN_SHARE * np.count_nonzero(outline)
+    return bool(np.count_nonzero(open_pixels(view, index) & outline) <= _OPEN_SHARE * np.count_nonzero(outline))

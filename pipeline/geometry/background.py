@@ -1,0 +1,107 @@
+"""Which pixels of a box show the surfaces that surround it rather than the object inside.
+
+Floors, walls and table tops are planes, which are linear in nearness (see ``geometry.occlusion``), whatever scale and
+shift a depth map leaves open. The planes of the ring around a box are continued into it; what lies on them is
+background.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.geometry.regions import Window
+
+# Width of the ring: a share of the box's shorter side, in these bounds [px].
+_RING_SHARE, _RING_PX = 0.15, (3, 24)
+_MOST_PLANES = 3
+_HYPOTHESES = 80
+# Most ring pixels that hypotheses are scored on.
+_SCORED = 240
+# A plane must hold at least this share of the ring.
+_LEAST_SHARE = 0.12
+_SEED = 0
+
+
+def ring_window(window: Window, shape: tuple[int, int]) -> Window:
+    """The window of a box with the ring around it, within a picture of that (height, width)."""
+    ring = int(np.clip(_RING_SHARE * min(window.shape), *_RING_PX))
+    return Window(
+        max(window.top - ring, 0),
+        min(window.bottom + ring, shape[0]),
+        max(window.left - ring, 0),
+        min(window.right + ring, shape[1]),
+    )
+
+
+def surroundings(
+    near: np.ndarray, valid: np.ndarray, around: Window, window: Window, *, tolerance: float, relative: bool
+) -> np.ndarray:
+    """Pixels of a box that lie on planes of the ring around it.
+
+    Args:
+        near: float64 (H, W) of ``around``, nearness.
+        valid: bool (H, W), where it is known.
+        around: The box with its ring, see ``ring_window``.
+        window: The box.
+        tolerance: Largest deviation from a plane: as a share of the nearness, or in its unit.
+        relative: Whether the tolerance is a share.
+
+    Returns:
+        bool (h, w) of the box. The same input gives the same pixels.
+    """
+    inside = np.zeros(around.shape, dtype=bool)
+    box = (
+        slice(window.top - around.top, window.bottom - around.top),
+        slice(window.left - around.left, window.right - around.left),
+    )
+    inside[box] = True
+    rows, columns = np.nonzero(valid & ~inside)
+    found = np.zeros(window.shape, dtype=bool)
+    total = len(rows)
+    if total < 12:
+        return found
+    step = max(1, total // _SCORED)
+    rows, columns = rows[::step], columns[::step]
+    values = near[rows, columns]
+    # Coordinates about the middle keep the fits well conditioned.
+    points = np.stack((np.ones(len(rows)), columns - around.shape[1] / 2, rows - around.shape[0] / 2), axis=1)
+    grid_y, grid_x = np.indices(window.shape, dtype=np.float64)
+    grid_x = grid_x + (window.left - around.left) - around.shape[1] / 2
+    grid_y = grid_y + (window.top - around.top) - around.shape[0] / 2
+    left = np.ones(len(rows), dtype=bool)
+    rng = np.random.default_rng(_SEED)
+    for _ in range(_MOST_PLANES):
+        plane, on_it = _best_plane(points[left], values[left], rng, tolerance, relative)
+        if plane is None or np.count_nonzero(on_it) < _LEAST_SHARE * len(rows):
+            break
+        expected = plane[0] + plane[1] * grid_x + plane[2] * grid_y
+        found |= np.abs(near[box] - expected) < (tolerance * np.abs(expected) if relative else tolerance)
+        left[np.flatnonzero(left)[on_it]] = False
+        if np.count_nonzero(left) < _LEAST_SHARE * len(rows):
+            break
+    return found & valid[box]
+
+
+def _best_plane(
+    points: np.ndarray, values: np.ndarray, rng: np.random.Generator, tolerance: float, relative: bool
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """The plane through most values: seeded RANSAC, refitted; and which values lie on it."""
+    nothing = np.zeros(len(values), dtype=bool)
+    if len(values) < 6:
+        return None, nothing
+    chosen = rng.integers(len(values), size=(_HYPOTHESES, 3))
+    corners = points[chosen]
+    usable = np.abs(np.linalg.det(corners)) > 1.0
+    if not usable.any():
+        return None, nothing
+    planes = np.linalg.solve(corners[usable], values[chosen[usable]][..., None])[..., 0]
+    allowed = tolerance * np.abs(values) if relative else np.full(len(values), tolerance)
+    fits = np.abs(planes @ points.T - values) < allowed
+    best = fits[int(np.argmax(fits.sum(axis=1)))]
+    plane = None
+    for _ in range(2):
+        if np.count_nonzero(best) < 6:
+            return None, nothing
+        plane = np.linalg.lstsq(points[best], values[best], rcond=None)[0]
+        best = np.abs(points @ plane - values) < allowed
+    return plane, best
