@@ -63,7 +63,7 @@ def _meeting(view: FrameView, first: int, second: int) -> Meeting | None:
     both_masks = all(view.regions[index].mask is not None for index in (first, second))
     gap_px = _MASK_GAP_PX if both_masks else _GAP_PX
     objects = view.object(first), view.object(second)
-    reach = 2 * view.settings.edge_px + gap_px
+    reach = 2 * view.edge_px + gap_px
     if boxes_gap(view.regions[first].box_px, view.regions[second].box_px) > reach:
         return None
     coordinate, own, others = separate(*objects)
@@ -73,7 +73,7 @@ def _meeting(view: FrameView, first: int, second: int) -> Meeting | None:
         own,
         others,
         view.depth.kind,
-        edge_px=view.settings.edge_px,
+        edge_px=view.edge_px,
         gap_px=gap_px,
         outlines=_outlines(view, first, second, window.slices) if both_masks else None,
     )

@@ -26,6 +26,8 @@ _ON_PLANE, _LEAST_ON_PLANE = 2.0, 0.002
 _LEAST_OBJECT = 0.08
 # A box holds another that is so many times smaller and this share of which lies within.
 _MUCH_LARGER, _WITHIN = 2.5, 0.85
+# Wider edges than this leave nothing of most objects [px].
+_WIDEST_EDGE_PX = 8
 
 
 class FrameObjects:
@@ -190,11 +192,16 @@ class FrameObjects:
         without_holes = count * valid.size / np.count_nonzero(valid) if count else valid.size
         return bool(without_holes < self.settings.min_pixels)
 
+    @property
+    def edge_px(self) -> int:
+        """Width of the edge of an object that a depth map mixes with what lies beside it [px]."""
+        return max(self.settings.edge_px, min(round(self.errors.noise.blur_px), _WIDEST_EDGE_PX))
+
     def eroded_px(self, index: int) -> int:
-        """Width of the edge of a region's object whose depth is not trusted [px]: none where depth is exact."""
-        if self.regions[index].mask is None:
-            return self.settings.edge_px
-        return min(self.settings.edge_px, math.ceil(self.errors.noise.blur_px))
+        """Width of the edge of a region's object whose depth is not trusted [px]: none of a mask of exact depth."""
+        if self.regions[index].mask is not None and self.errors.noise.blur_px < self.settings.edge_px:
+            return math.ceil(self.errors.noise.blur_px)
+        return self.edge_px
 
     def _exclusive(self, index: int, window: Window) -> np.ndarray:
         """Pixels of a region's window that lie in no rival's box, bool (h, w)."""

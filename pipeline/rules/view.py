@@ -115,6 +115,11 @@ class FrameView:
         """
         return self._objects.object(index)
 
+    @property
+    def edge_px(self) -> int:
+        """Width of the edge of an object that the depth map mixes with what lies beside it [px]."""
+        return self._objects.edge_px
+
     def eroded_px(self, index: int) -> int:
         """Width of the edge of a region's object whose depth is not trusted [px]."""
         return self._objects.eroded_px(index)

@@ -1,0 +1,205 @@
+"""The noise model of a depth backend, fitted to maps whose truth is known.
+
+The smooth error is read from the residuals of cells, its reach from their variogram (Matheron 1963), the error from
+pixel to pixel from what is left within the cells. Few frames say little about the next one, so the smooth error is
+widened by Student's t.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from scipy.stats import t as student
+
+from pipeline.errors import InputError
+from pipeline.noise import NoiseModel
+from pipeline.records import DepthMap
+
+logger = logging.getLogger(__name__)
+
+# Cells along the longer side of a picture.
+_CELLS = 24
+# A cell counts where at least this share of it has both depths.
+_LEAST_CELL = 0.3
+_FEWEST_CELLS = 20
+# The level that the widening by few frames holds for: the verifier's usual one.
+_LEVEL = 0.95
+# Distances of the variogram, as shares of the longer side.
+_LAGS = np.linspace(0.05, 0.7, 14)
+# A step in true depth that its map should show: a share of z over so many pixels.
+_STEP, _STEP_PX = 0.12, 2
+_WIDEST_BLUR_PX = 16
+
+
+@dataclass(frozen=True, eq=False)
+class _Residuals:
+    """Relative errors of one map: pixel by pixel, NaN where unknown, and what its far end adds."""
+
+    errors: np.ndarray
+    far_share: float
+
+
+def fit_noise(pairs: Sequence[tuple[DepthMap, DepthMap]]) -> NoiseModel:
+    """Fit a noise model.
+
+    Args:
+        pairs: A map of the backend and the true metric depth of the same frame, each; all of one kind. A map that is
+            known up to a scale, or a scale and a shift, is aligned to the truth first, frame by frame; metric maps
+            too, as their scale's error is a part of the error budget of its own.
+
+    Returns:
+        The model, in the units of ``NoiseModel``.
+
+    Raises:
+        InputError: If there is no pair with enough common depth.
+    """
+    found = [item for item in (_residuals(*pair) for pair in pairs) if item is not None]
+    cells = [(item, *_cells(item.errors)) for item in found]
+    cells = [entry for entry in cells if len(entry[1]) >= _FEWEST_CELLS]
+    if not cells:
+        raise InputError("No map has enough depth in common with its truth; a noise model needs at least one.")
+    spreads = np.array([_spread(values) for _, values, _ in cells])
+    mean_square = float(np.mean(spreads**2))
+    # The next frame's spread is as uncertain as these vary among each other.
+    widening = student.ppf(_LEVEL, len(spreads) - 1) / student.ppf(_LEVEL, 1e6) if len(spreads) > 1 else 2.0
+    relative = math.sqrt(mean_square) * max(float(widening), 1.0)
+    pixel = float(np.median([_roughness(item.errors) for item, _, _ in cells]))
+    blur = float(np.median([_blur_px(prediction, truth) for prediction, truth in pairs]))
+    return NoiseModel(
+        relative=round(relative, 4),
+        place_share=round(_place_share([(values, places) for _, values, places in cells]), 3),
+        pixel=round(pixel, 4),
+        far_share=round(float(np.median([item.far_share for item, _, _ in cells])), 3),
+        blur_px=round(blur, 1),
+    )
+
+
+def write_noise(path: Path, name: str, model: NoiseModel, origin: str) -> None:
+    """Write a model as a configuration of the group ``noise``, beside the defaults.
+
+    Args:
+        path: A YAML file in a folder ``noise`` of the configuration.
+        name: Name of the depth backend.
+        model: The model.
+        origin: What it was fitted to, in words; becomes the comment at its head.
+    """
+    numbers = "\n".join(f"    {key}: {value}" for key, value in vars(model).items() if value)
+    path.write_text(
+        f"# Errors of {name}, fitted to {origin}. Keys: conf/noise/default.yaml.\n"
+        f"defaults:\n  - default\n\nmodels:\n  {name}:\n    _target_: pipeline.noise.NoiseModel\n{numbers}\n",
+        encoding="utf-8",
+    )
+
+
+def _residuals(prediction: DepthMap, truth: DepthMap) -> _Residuals | None:
+    """Relative errors of a map after alignment, or None where too little is common."""
+    known = prediction.valid & truth.valid
+    if np.count_nonzero(known) < _FEWEST_CELLS:
+        return None
+    errors = np.full(truth.shape, np.nan)
+    true = truth.values[known].astype(np.float64)
+    values = prediction.values[known].astype(np.float64)
+    if prediction.kind.has_shape:
+        logs = np.log(values) - np.log(true)
+        errors[known] = logs - np.median(logs)
+        return _Residuals(errors, 0.0)
+    aim = 1 / true if prediction.kind.larger_is_nearer else true
+    scale, shift = _robust_line(values, aim)
+    if scale <= 0:
+        return None
+    aligned = scale * values + shift
+    low, high = np.percentile(aim, (2, 98))
+    # What lies below the far end (of disparity) or the near end (of depth) belongs to the level of an error too.
+    far_share = float(low / max(high - low, 1e-12))
+    level = np.maximum(aligned - np.percentile(aligned, 2), 0) + far_share * (high - low)
+    errors[known] = (aligned - aim) / level
+    return _Residuals(errors, far_share)
+
+
+def _robust_line(values: np.ndarray, aim: np.ndarray) -> tuple[float, float]:
+    """Scale and shift of the line through most pairs: least squares, refitted without the worst fifth."""
+    kept = np.ones(len(values), dtype=bool)
+    scale, shift = 1.0, 0.0
+    for _ in range(3):
+        scale, shift = (float(number) for number in np.polyfit(values[kept], aim[kept], 1))
+        errors = np.abs(scale * values + shift - aim)
+        kept = errors <= np.quantile(errors, 0.8)
+    return scale, shift
+
+
+def _cells(errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean error of each cell with enough known pixels, (N,), and its place as a share of the longer side, (N, 2)."""
+    side = max(1, round(max(errors.shape) / _CELLS))
+    rows, columns = errors.shape[0] // side, errors.shape[1] // side
+    blocks = errors[: rows * side, : columns * side].reshape(rows, side, columns, side)
+    known = np.isfinite(blocks)
+    counts = known.sum(axis=(1, 3))
+    means = np.where(known, blocks, 0).sum(axis=(1, 3)) / np.maximum(counts, 1)
+    enough = counts >= _LEAST_CELL * side**2
+    places = np.argwhere(enough) * side / max(errors.shape)
+    return means[enough], places
+
+
+def _spread(values: np.ndarray) -> float:
+    """Robust standard deviation: half the width of the middle 68 %."""
+    low, high = np.percentile(values, (16, 84))
+    return float(max(high - low, 0.0) / 2)
+
+
+def _roughness(errors: np.ndarray) -> float:
+    """Standard deviation of neighbouring pixels about a smooth surface."""
+    filled = np.where(np.isfinite(errors), errors, 0).astype(np.float32)
+    known = np.isfinite(errors).astype(np.float32)
+    weight = cv2.boxFilter(known, -1, (5, 5))
+    mean = cv2.boxFilter(filled, -1, (5, 5)) / np.maximum(weight, 1e-6)
+    inside = weight > 0.99
+    return _spread((filled - mean)[inside]) if inside.any() else 0.0
+
+
+def _place_share(cells: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
+    """The reach of a Gaussian variogram that fits those of all maps best."""
+    rng = np.random.default_rng(0)
+    gathered: list[tuple[np.ndarray, np.ndarray]] = []
+    for values, places in cells:
+        first, second = rng.integers(len(values), size=(2, 20_000))
+        distances = np.linalg.norm(places[first] - places[second], axis=1)
+        squares = (values[first] - values[second]) ** 2 / max(2 * float(np.var(values)), 1e-12)
+        gathered.append((distances, squares))
+    distances, squares = (np.concatenate(part) for part in zip(*gathered, strict=True))
+    which = np.digitize(distances, _LAGS)
+    means = np.array([squares[which == k].mean() if (which == k).any() else np.nan for k in range(len(_LAGS))])
+    middles = np.concatenate(([_LAGS[0] / 2], (_LAGS[1:] + _LAGS[:-1]) / 2))
+    reaches = np.linspace(0.03, 0.5, 48)
+    misfits = [np.nanmean((1 - np.exp(-0.5 * (middles / reach) ** 2) - means) ** 2) for reach in reaches]
+    return float(reaches[int(np.argmin(misfits))])
+
+
+def _blur_px(prediction: DepthMap, truth: DepthMap) -> float:
+    """Pixels from a step in true depth over which a map has not yet reached its level: where half of it is missing."""
+    if not prediction.kind.has_shape:
+        return _blur_of(prediction.values, truth)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return _blur_of(np.log(prediction.values), truth)
+
+
+def _blur_of(values: np.ndarray, truth: DepthMap) -> float:
+    z = np.where(truth.valid, truth.values, np.nan)
+    left, right = z[:, : -2 * _STEP_PX], z[:, 2 * _STEP_PX :]
+    step = np.abs(np.log(left) - np.log(right)) > _STEP
+    rows, columns = np.nonzero(step)
+    columns = columns + _STEP_PX
+    inside = (columns >= 2 * _WIDEST_BLUR_PX) & (columns < z.shape[1] - 2 * _WIDEST_BLUR_PX)
+    rows, columns = rows[inside], columns[inside]
+    if len(rows) < _FEWEST_CELLS:
+        return 2.0
+    reach = np.arange(1, _WIDEST_BLUR_PX + 1)
+    changes = [float(np.nanmean(np.abs(values[rows, columns + k] - values[rows, columns - k]))) for k in reach]
+    whole = changes[-1]
+    reached = np.flatnonzero(np.array(changes) >= 0.5 * whole)
+    return float(reach[reached[0]]) if whole > 0 and len(reached) else float(_WIDEST_BLUR_PX)
