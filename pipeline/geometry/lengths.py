@@ -15,6 +15,8 @@ _GRID = np.linspace(-5.0, 5.0, 1001)
 _PRIOR = np.exp(-0.5 * (_GRID / _CLAIM_SPREAD) ** 2) + _WIDE_WEIGHT * np.exp(-0.5 * (_GRID / _WIDE_SPREAD) ** 2)
 # A measurement is never trusted more than this: standard deviation of the logarithm.
 _LEAST_SIGMA = 0.004
+# Less than this share of the error is no hidden part.
+_NOTICEABLE = 1e-3
 # A hidden share exceeds its lower bound by this share of what is left open, on average.
 _MEAN_EXCESS = 0.2
 # Weight of the case that the measurement has nothing to do with the claim's length.
@@ -56,9 +58,9 @@ def length_probability(
     truths = centre + _GRID
     sigma = max(sigma, _LEAST_SIGMA)
     deviation = math.log(max(measured, 1e-9)) - truths
-    if hidden > 0:
+    if hidden > _NOTICEABLE * sigma:
         likelihood = _exponential(deviation, sigma, hidden)
-    elif covered > 0:
+    elif covered > _NOTICEABLE * sigma:
         likelihood = _exponential(-deviation, sigma, covered)
     else:
         likelihood = np.exp(-0.5 * (deviation / sigma) ** 2) / sigma
