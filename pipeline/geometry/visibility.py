@@ -22,7 +22,9 @@ _OUTERMOST, _OUTERMOST_SHARE = 1, 0.001
 _OPEN_SHARE = 0.35
 
 
-def open_boundary(near: np.ndarray, valid: np.ndarray, mask: np.ndarray, *, edge_px: int, least: float) -> np.ndarray:
+def open_boundary(
+    near: np.ndarray, valid: np.ndarray, mask: np.ndarray, *, edge_px: int, least: float, relative: bool
+) -> np.ndarray:
     """Pixels of an object's boundary beyond which something nearer begins, so that the object may go on behind it.
 
     Depth is read at two distances outside. A surface that only leads up to the object, as a table does to a cup's
@@ -33,7 +35,8 @@ def open_boundary(near: np.ndarray, valid: np.ndarray, mask: np.ndarray, *, edge
         valid: bool (h, w), where it is known.
         mask: bool (h, w), the object's pixels.
         edge_px: Pixels on both sides of the boundary that are not read [px].
-        least: How much nearer the other must be: a share of nearness where that is positive for all, else in its unit.
+        least: How much nearer the other must be: as a share of the nearness, or in its unit.
+        relative: Whether that is a share.
 
     Returns:
         bool (h, w), a subset of the mask's boundary pixels.
@@ -74,7 +77,7 @@ def open_boundary(near: np.ndarray, valid: np.ndarray, mask: np.ndarray, *, edge
     first, own_first = first_known(step)
     second, own_second = first_known(2 * step)
     extended = np.where(np.isfinite(second) & ~own_second, 2 * first - second, first)
-    scale = np.abs(inner) if least < 1 else 1.0
+    scale = np.abs(inner) if relative else 1.0
     with np.errstate(invalid="ignore"):
         nearer = (np.minimum(first, extended) - inner > least * scale) & ~own_first & steady
     found = np.zeros(mask.shape, dtype=bool)

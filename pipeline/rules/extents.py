@@ -96,7 +96,8 @@ def open_pixels(view: FrameView, index: int) -> np.ndarray:
     kind = view.depth.kind
     near = nearness(order_coordinate(view.depth.values[around.slices], kind), kind)
     least = max(4 * view.pixel_noise(index), _HIDING_STEP * view.spread)
-    is_open = open_boundary(near, view.depth.valid[around.slices], mask, edge_px=edge_px, least=least)[inner]
+    valid = view.depth.valid[around.slices]
+    is_open = open_boundary(near, valid, mask, edge_px=edge_px, least=least, relative=kind.has_shape)[inner]
     kernel = np.ones((2 * (edge_px + 1) + 1,) * 2, np.uint8)
     is_open = cv2.dilate(is_open.astype(np.uint8), kernel).astype(bool)
     return is_open
