@@ -68,7 +68,7 @@ def view_axes(view: FrameView) -> tuple[np.ndarray, bool]:
     """Unit vectors across, up and along the view as columns, float64 (3, 3), and whether up is gravity's."""
     up = np.array((0.0, -1.0, 0.0)) if view.up is None else view.up.direction
     across = np.cross((0.0, 0.0, 1.0), up)
-    across = -across / np.linalg.norm(across)
+    across = across / np.linalg.norm(across)
     return np.stack((across, up, np.cross(up, across)), axis=1), view.up is not None
 
 

@@ -1,0 +1,87 @@
+"""Frames of known geometry as the rules see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from evaluate.worlds import CAMERA, FLOOR
+
+from pipeline.error_budget import ErrorBudget
+from pipeline.evaluate.rendered.scenes import look_at
+from pipeline.evaluate.rendered.view import RenderedView, render
+from pipeline.evaluate.rendered.world import Piece, Surface, World
+from pipeline.records import Claim, DepthKind, DepthMap, Region, Scene, Verdict
+from pipeline.rules.base import Settings
+from pipeline.rules.view import FrameView
+from pipeline.verify import Verifier
+
+WALL = Surface(((-9, 3, 0), (9, 3, 0), (9, 3, 9), (-9, 3, 9)), (150, 150, 150))
+
+
+def seen(
+    *pieces: Piece, height_m: float = 1.0, distance_m: float = 2.0, target_m: tuple[float, float, float] = (0, 0, 0.2)
+) -> RenderedView:
+    """Pieces on a floor before a wall, looked at from so high and so far."""
+    pose = look_at(np.array((0, -distance_m, height_m)), np.array(target_m))
+    return render(World(pieces, (FLOOR, WALL)), CAMERA, pose)
+
+
+def exact_depth(view: RenderedView) -> DepthMap:
+    """The view's depth without error."""
+    depth = view.frame.given_depth
+    assert depth is not None
+    return depth
+
+
+def disparity(view: RenderedView, scale: float = 1.0, shift: float = 0.0) -> DepthMap:
+    """The same as affine disparity."""
+    depth = exact_depth(view)
+    values = scale / np.where(depth.valid, depth.values, 100.0).astype(np.float64) + shift
+    return DepthMap(values.astype(np.float32), depth.valid, DepthKind.DISPARITY_AFFINE, "none", backend="rendered")  # type: ignore[arg-type]
+
+
+def rescaled(view: RenderedView, scale: float) -> DepthMap:
+    """The same, known up to its scale alone."""
+    depth = exact_depth(view)
+    return DepthMap(
+        depth.values * np.float32(scale), depth.valid, DepthKind.SCALE_INVARIANT, "none", backend="rendered"
+    )  # type: ignore[arg-type]
+
+
+def frame_view(
+    view: RenderedView,
+    depth: DepthMap | None = None,
+    *,
+    masks: bool = True,
+    regions: Sequence[Region] | None = None,
+    budget: ErrorBudget | None = None,
+) -> FrameView:
+    """The view as the rules see it; an object's region has the object's index."""
+    return FrameView(
+        view.frame,
+        depth or exact_depth(view),
+        tuple(view.regions(masks=masks) if regions is None else regions),
+        budget or ErrorBudget(),
+        Settings(),
+    )
+
+
+def judged(
+    view: RenderedView,
+    claims: Sequence[Claim],
+    depth: DepthMap | None = None,
+    *,
+    masks: bool = True,
+    regions: Sequence[Region] | None = None,
+    verifier: Verifier | None = None,
+) -> tuple[Verdict, ...]:
+    """Verdicts on claims about the view."""
+    scene = Scene("rendered", (view.frame,), depth=(depth or exact_depth(view),))
+    return (verifier or Verifier()).judge(scene, view.regions(masks=masks) if regions is None else regions, claims)
+
+
+def negated(claim: Claim) -> Claim:
+    """The claim's opposite."""
+    return replace(claim, negated=not claim.negated)
