@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Any
 
-from pipeline.claims.resolve import Resolution, resolve, resolve_all
+from pipeline import fusion
+from pipeline.claims.resolve import resolve, resolve_all
 from pipeline.error_budget import ErrorBudget
 from pipeline.errors import ConfigError
 from pipeline.geometry.regions import boxes_iou
 from pipeline.records import Claim, Evidence, Region, Scene, Status, Verdict
 from pipeline.relations import RELATIONS, Need, Relation
 from pipeline.rules.base import CannotMeasure, Finding, Settings
+from pipeline.rules.merged import posed_frames
 from pipeline.rules.view import FrameView
 
 _MOST_CERTAIN = 1e-6
@@ -84,9 +87,14 @@ class Verifier:
 
     def _judge_claim(self, claim: Claim, views: list[FrameView], regions: tuple[Region, ...]) -> Verdict:
         relation = RELATIONS[claim.relation]
-        found = _located(claim, relation, regions, len(views))
-        if isinstance(found, CannotMeasure):
-            return Verdict(claim, Status.UNDECIDED, found.reason, needs=found.needs)
+        named = _named(claim, relation, regions, len(views))
+        if isinstance(named, CannotMeasure):
+            return Verdict(claim, Status.UNDECIDED, named.reason, needs=named.needs)
+        found = _together(named)
+        if not found:
+            refusal = _apart(claim, regions)
+            undecided = Verdict(claim, Status.UNDECIDED, refusal.reason, needs=refusal.needs)
+            return self._merged(claim, views, named, undecided)
         rule: Callable[..., Finding] = importlib.import_module(f"pipeline.rules.{relation.rule}").judge
         judged = []
         for frame, indices in found.items():
@@ -100,7 +108,40 @@ class Verifier:
                 judged.append(_Judged(frame, indices, finding=finding))
             except CannotMeasure as refusal:
                 judged.append(_Judged(frame, indices, refusal=_with_all_small(refusal, views[frame], indices)))
-        return self._fuse(claim, judged)
+        verdict = self._fuse(claim, judged)
+        return verdict if verdict.status is not Status.UNDECIDED else self._merged(claim, views, named, verdict)
+
+    def _merged(
+        self, claim: Claim, views: list[FrameView], named: Sequence[Mapping[int, int]], undecided: Verdict
+    ) -> Verdict:
+        """Let the points of all posed frames decide in one space what no single frame does, where there are several."""
+        contradicts = any(item.probability is not None for item in undecided.evidence) and undecided.probability == 0.5
+        if claim.relation not in fusion.JUDGED or len(views) < 2 or contradicts:
+            return undecided
+        posed = [frame for frame in posed_frames(views) if any(frame in by_frame for by_frame in named)]
+        if len(posed) < 2:
+            return undecided
+        try:
+            finding = fusion.judge(claim, views, named)
+        except CannotMeasure as refusal:
+            note = Evidence(posed[0], note=f"All posed frames together: {refusal.reason}")
+            return replace(undecided, evidence=(*undecided.evidence, note))
+        probability = _probability(finding, claim.negated)
+        status = self._status(probability)
+        indices = tuple(next(iter(by_frame.values())) for by_frame in named)
+        evidence = (*undecided.evidence, _evidence(_Judged(posed[0], indices, finding=finding), claim.negated))
+        if status is Status.UNDECIDED:
+            return replace(undecided, evidence=evidence)
+        margin = None if finding.margin is None else (-finding.margin if claim.negated else finding.margin)
+        return Verdict(
+            claim,
+            status,
+            finding.note,
+            probability=probability,
+            margin=margin,
+            unit=None if margin is None else finding.unit,
+            evidence=evidence,
+        )
 
     def _fuse(self, claim: Claim, judged: list[_Judged]) -> Verdict:
         """Let the frames vote in log-odds; frames that contradict each other decide nothing."""
@@ -179,31 +220,48 @@ def _need(claim: Claim, relation: Relation) -> Need:
     return relation.value_need if claim.value is not None and relation.need is not Need.NOTHING else relation.need
 
 
-def _located(
+def _named(
     claim: Claim, relation: Relation, regions: tuple[Region, ...], count: int
-) -> dict[int, tuple[int, ...]] | CannotMeasure:
-    """Indices of the regions that the claim speaks of, subject first, by frame; or why there are none."""
+) -> list[dict[int, Any]] | CannotMeasure:
+    """Index of the region that each part of the claim names, subject first, by frame; or why there is none."""
     missing = [frame for frame in claim.frames if frame >= count]
     if missing:
         return CannotMeasure(f"The claim names {_pictures(missing)}, but there are {count}.", "a frame that exists")
     wanted = [frame for frame in range(count) if not claim.frames or frame in claim.frames]
     if relation.counts:
-        named = {frame: resolve_all(claim.subject, regions, frame) for frame in wanted}
-        located = {frame: indices for frame, indices in named.items() if indices}
-        return located or CannotMeasure(resolve(claim.subject, regions).reason, "regions of what is counted")
-    parts = [part for part in (claim.subject, claim.object, claim.other_object) if part is not None]
-    resolutions: list[Resolution] = [resolve(part, regions) for part in parts]
+        counted = {frame: resolve_all(claim.subject, regions, frame) for frame in wanted}
+        located = {frame: indices for frame, indices in counted.items() if indices}
+        if not located:
+            return CannotMeasure(resolve(claim.subject, regions).reason, "regions of what is counted")
+        return [located]
+    resolutions = [resolve(part, regions) for part in _parts(claim)]
     for resolution in resolutions:
         if not resolution.found:
             return CannotMeasure(resolution.reason, "one located region for everything that the claim names")
-    frames = [frame for frame in wanted if all(frame in resolution.by_frame for resolution in resolutions)]
-    if not frames:
-        doubts = " ".join(resolution.reason for resolution in resolutions if resolution.reason)
-        return CannotMeasure(
-            doubts or "No frame that the claim speaks of shows everything that it names.",
-            "a frame in which all of it is located, or camera poses that put the frames into one space",
-        )
-    return {frame: tuple(resolution.by_frame[frame] for resolution in resolutions) for frame in frames}
+    return [
+        {frame: index for frame, index in resolution.by_frame.items() if frame in wanted} for resolution in resolutions
+    ]
+
+
+def _parts(claim: Claim) -> list[str]:
+    return [part for part in (claim.subject, claim.object, claim.other_object) if part is not None]
+
+
+def _together(named: Sequence[Mapping[int, Any]]) -> dict[int, tuple[int, ...]]:
+    """Indices of the regions of all parts, by the frames that show all of them."""
+    frames = sorted(set.intersection(*(set(by_frame) for by_frame in named)))
+    if len(named) == 1:
+        return {frame: index if isinstance(index, tuple) else (index,) for frame, index in sorted(named[0].items())}
+    return {frame: tuple(by_frame[frame] for by_frame in named) for frame in frames}
+
+
+def _apart(claim: Claim, regions: tuple[Region, ...]) -> CannotMeasure:
+    """Why no frame shows everything that the claim names."""
+    doubts = " ".join(found.reason for found in (resolve(part, regions) for part in _parts(claim)) if found.reason)
+    return CannotMeasure(
+        doubts or "No frame that the claim speaks of shows everything that it names.",
+        "a frame in which all of it is located, or camera poses that put the frames into one space",
+    )
 
 
 def _pictures(frames: Sequence[int]) -> str:

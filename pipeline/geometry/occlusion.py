@@ -253,18 +253,21 @@ class Ownership:
         standing: Where there is no step, the two form a hollow and the first is above the second, as what stands
             on a surface is.
         carrying: The same with the second above.
+        leaning: In [-1, 1]: how far the steps that are not clear lean towards the first; 0 where there are none.
     """
 
     first: float
     second: float
     standing: float
     carrying: float
+    leaning: float = 0.0
 
 
 def ownership(
     contour: Contour,
     noise: float,
     *,
+    drift: float = 0.0,
     deviations: float = 3.0,
     first_level: np.ndarray | None = None,
     second_level: np.ndarray | None = None,
@@ -274,13 +277,14 @@ def ownership(
     Args:
         contour: The shared boundary.
         noise: Standard deviation of the coordinate from pixel to pixel, in its unit.
+        drift: Standard deviation of the smooth error's change between the places that are read on both sides.
         deviations: A step is clear beyond so many standard deviations.
         first_level: bool (N,), where the first surface is level, so that the second can stand on it; None if unknown.
         second_level: The same of the second surface.
     """
     if contour.steps.size == 0:
         return Ownership(0.0, 0.0, 0.0, 0.0)
-    least = deviations * noise * np.sqrt(contour.gains) + contour.bends
+    least = deviations * np.hypot(noise * np.sqrt(contour.gains), drift) + contour.bends
     first, second = contour.steps > least, contour.steps < -least
     hollow = ~first & ~second & (contour.folds > 0)
     return Ownership(
@@ -288,7 +292,12 @@ def ownership(
         float(second.mean()),
         _stands(hollow & (contour.rises > _RISE), second_level),
         _stands(hollow & (contour.rises < -_RISE), first_level),
+        _leaning(contour.steps / np.maximum(least, 1e-12), ~first & ~second & ~hollow),
     )
+
+
+def _leaning(steps: np.ndarray, unclear: np.ndarray) -> float:
+    return float(np.tanh(np.median(steps[unclear]))) * float(unclear.mean()) if unclear.any() else 0.0
 
 
 def _stands(places: np.ndarray, level: np.ndarray | None) -> float:

@@ -19,7 +19,7 @@ _END_SHARE = 0.04
 # So many points, or this share of them, may lie beyond either end.
 _OUTERMOST, _OUTERMOST_SHARE = 1, 0.001
 # An end is open where so much of it lies beside an open boundary.
-_OPEN_SHARE = 0.35
+_OPEN_SHARE = 0.45
 
 
 def open_boundary(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ from pipeline.rules.view import FrameView
 _GAP_PX, _MASK_GAP_PX = 2, 0
 # A surface is level where the cosine of its normal to gravity is larger.
 _LEVEL = 0.9
+# The places that are read on both sides of a contour lie so many edges apart.
+_READ_APART = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +28,7 @@ class Meeting:
         first: bool (h, w), visible pixels of the first.
         second: bool (h, w), visible pixels of the second; disjoint.
         noise: Error of one pixel's order coordinate, in its unit.
+        drift: Error of the difference of two places as far apart as those that are read on both sides.
         first_level: bool (N,), where the first surface is level along the contour; None where up is not known.
         second_level: The same of the second.
     """
@@ -33,16 +37,25 @@ class Meeting:
     first: np.ndarray
     second: np.ndarray
     noise: float
+    drift: float
     first_level: np.ndarray | None
     second_level: np.ndarray | None
 
     def swapped(self) -> Meeting:
         """The same with the two objects exchanged."""
-        return Meeting(self.contour.swapped(), self.second, self.first, self.noise, self.second_level, self.first_level)
+        return Meeting(
+            self.contour.swapped(), self.second, self.first, self.noise, self.drift, self.second_level, self.first_level
+        )
 
     def ownership(self) -> Ownership:
         """Who owns the contour."""
-        return ownership(self.contour, self.noise, first_level=self.first_level, second_level=self.second_level)
+        return ownership(
+            self.contour,
+            self.noise,
+            drift=self.drift,
+            first_level=self.first_level,
+            second_level=self.second_level,
+        )
 
 
 def meeting(view: FrameView, first: int, second: int) -> Meeting | None:
@@ -85,9 +98,16 @@ def _meeting(view: FrameView, first: int, second: int) -> Meeting | None:
         own,
         others,
         max(view.pixel_noise(first), view.pixel_noise(second)),
+        _drift(view, first, second),
         _level(contour.first_planes, contour.pixels + origin, view),
         _level(contour.second_planes, contour.pixels + origin, view),
     )
+
+
+def _drift(view: FrameView, first: int, second: int) -> float:
+    apart = _READ_APART * (view.edge_px + 1) / max(view.depth.shape)
+    changes = math.sqrt(max(2 - 2 * view.noise.correlation(apart), 0.0)) if view.noise.place_share > 0 else 0.0
+    return changes * max(view.depth_noise(first), view.depth_noise(second))
 
 
 def _outlines(view: FrameView, first: int, second: int, window: tuple[slice, slice]) -> tuple[np.ndarray, np.ndarray]:

@@ -15,6 +15,8 @@ from pipeline.rules.extents import centre
 from pipeline.rules.view import FrameView
 
 _OWN_FRONT = ("in_front_of", "behind")
+# By how much the middles of two objects may differ more than their surfaces: a share of the middles' errors.
+_MIDDLE_ERROR = 0.25
 # How much a contradiction of the nearest parts counts.
 _CONTRADICTION = 0.35
 # The nearest part of an object: this one of its evenly spaced quantiles, about 6 % of its pixels.
@@ -97,7 +99,7 @@ def _with_value(
     near_m, gap_m, far_m = (abs(float(second[at] - first[at])) for at in (3, len(first) // 2, -4))
     low_m, high_m = min(near_m, gap_m, far_m), max(near_m, gap_m, far_m)
     scale = view.budget.scale_error(view.depth)
-    own_m = math.hypot(*(centre(view, index).sigmas[2] for index in (subject, other))) / 2
+    own_m = math.hypot(*(centre(view, index).sigmas[2] for index in (subject, other))) * _MIDDLE_ERROR
     sigma_m = math.hypot(view.pair_noise(subject, other) * (z_subject + z_other) / 2, scale * gap_m, own_m)
     value_probability, margin_m = number_probability(
         claim, low_m, high_m, sigma_m / max(gap_m, 1e-6), view.settings.tolerance

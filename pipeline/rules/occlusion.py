@@ -16,6 +16,8 @@ from pipeline.rules.view import FrameView
 
 # The log-odds that one hides the other, by the difference of the shares that the two own; fitted to rendered scenes.
 _STEEPNESS, _OFFSET = 10.0, -0.5
+# Steps that are not clear count so much.
+_LEANING = 0.3
 # A contour of so many pixels counts half, one much longer in full [px].
 _HALF_PX = 4.0
 # The same as a share of the side of the smaller of the two.
@@ -59,7 +61,9 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
     if sign < 0:
         own, opposed = opposed, own
     size_px = math.sqrt(min(np.count_nonzero(front), np.count_nonzero(back)))
-    probability = _probability(own - opposed, contour.length_px, size_px)
+    leaning = owned.leaning if sign > 0 else -owned.leaning
+    lead = own - opposed + _LEANING * leaning
+    probability = _probability(lead, max(own, opposed), contour.length_px, size_px)
     note = (
         f"Along {contour.length_px:.0f} px of shared contour, {claim.subject!r} is nearer on {owned.first:.0%} and "
         f"{claim.object!r} on {owned.second:.0%}"
@@ -99,9 +103,9 @@ def _without_set_back(contour: Contour, view: FrameView, subject: int, other: in
     return replace(contour, steps=np.where(set_back, 0.0, contour.steps), folds=np.where(set_back, 0.0, contour.folds))
 
 
-def _probability(lead: float, length_px: float, size_px: float) -> float:
+def _probability(lead: float, clear: float, length_px: float, size_px: float) -> float:
     """Probability that one hides the other, by how much more of the contour it owns."""
-    log_odds = (_STEEPNESS * lead + _OFFSET) * length_px / (length_px + _HALF_PX + _HALF_SHARE * size_px)
+    log_odds = (_STEEPNESS * lead + _OFFSET * clear) * length_px / (length_px + _HALF_PX + _HALF_SHARE * size_px)
     return (1 - _SUREST) + (2 * _SUREST - 1) / (1 + math.exp(-log_odds))
 
 

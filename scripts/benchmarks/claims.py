@@ -23,6 +23,7 @@ _CLAIMS = 2000
 # Claims drawn per scene; a row takes the first of them that its depth can carry.
 _DRAWN, _PER_SCENE = 24, 12
 _MOST_SCENES = 400
+_EXTRA: list[str] = []
 _SHARED = Path(os.environ.get("THEODOLITE_SHARED", Path(__file__).parents[3] / "shared")) / "rgbd"
 
 
@@ -148,7 +149,7 @@ def _frames(depth: str) -> Iterator[Any]:
     from pipeline.api import load_config
     from pipeline.build import build_dataset
 
-    overrides = ["dataset=rgbd_frames", f"dataset.path={_SHARED}", f"dataset.depth={depth}"]
+    overrides = ["dataset=rgbd_frames", f"dataset.path={_SHARED}", f"dataset.depth={depth}", *_EXTRA]
     yield from build_dataset(load_config(overrides, "eval_claims"))
 
 
