@@ -52,7 +52,7 @@ def test_every_option_composes_and_becomes_its_object(group: str, option: str) -
 
 
 def test_every_option_is_found() -> None:
-    assert {"dataset", "depth", "export", "input", "ocr", "query", "segment", "verify", "vlm"} <= set(GROUPS)
+    assert {"dataset", "depth", "export", "input", "noise", "ocr", "query", "segment", "verify", "vlm"} <= set(GROUPS)
     assert ("depth", "midas") in OPTIONS
 
 

@@ -16,10 +16,10 @@ from pipeline.api import load_config
 from pipeline.build import build_source
 from pipeline.errors import ConfigError, ExportError, RecordError
 from pipeline.export.files import only_writer
+from pipeline.noise import NoiseModel, NoiseModels
 from pipeline.records import Claim, Region, Status, from_json
 from pipeline.rules.base import Settings
 from pipeline.stages.compose import run
-from pipeline.noise import NoiseModel, NoiseModels
 from pipeline.verify import ErrorBudget, Verifier
 
 

@@ -279,7 +279,7 @@ def test_an_error_without_words_is_called_by_its_type() -> None:
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("input.foo=1", "There is no key input.foo; known there are camera, "),
+        ("input.foo=1", "There is no key input.foo; known there are anchors, camera, "),
         ("input.camra=1", "did you mean 'camera'?"),
         ("input.depth=d.png", "input.depth is a key of input=PATH only"),
         ("vlm.base_url=x", "vlm.base_url is a key of vlm=openai only"),

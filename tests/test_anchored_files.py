@@ -1,0 +1,94 @@
+"""Anchors given in a manifest or on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scenes
+from commands import CommandLine
+from PIL import Image
+
+from pipeline.records import Result, Status, from_json
+
+CAMERA = "{fx: 150, fy: 150, cx: 79.5, cy: 59.5}"
+CLAIMS = {
+    "regions": [{"label": label, "box_px": box} for label, (box, _) in scenes.OBJECTS.items()],
+    "claims": [
+        {"relation": "distance_to_camera", "subject": "lamp", "value": 1.5, "unit": "m", "tolerance": 0.6},
+        {"relation": "distance_to_camera", "subject": "lamp", "value": 4, "unit": "m"},
+        {"relation": "closer", "subject": "cup", "object": "lamp"},
+    ],
+}
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> None:
+    """A photo, depth of it up to scale and up to scale and shift, and claims."""
+    Image.fromarray(np.full((scenes.HEIGHT, scenes.WIDTH, 3), 120, np.uint8)).save(tmp_path / "photo.png")
+    np.save(tmp_path / "shape.npy", (scenes.depth_m() * 0.37).astype(np.float32))
+    np.save(tmp_path / "disparity.npy", (5 / scenes.depth_m() + 1).astype(np.float32))
+    (tmp_path / "claims.json").write_text(json.dumps(CLAIMS))
+
+
+def verified(command_line: CommandLine, tmp_path: Path, *arguments: str) -> Result:
+    done = command_line(
+        *("verify", "claims=claims.json", f"input.camera={CAMERA}", "output_dir=out", "cache_dir=null"),
+        *("export.overlay=false", "export.ply=false", *arguments),
+    )
+    assert done.returncode == 0, done.stderr
+    (line,) = (tmp_path / "out" / "results.jsonl").read_bytes().splitlines()
+    return from_json(Result, line)
+
+
+@pytest.mark.usefixtures("files")
+def test_the_command_line_takes_anchors(command_line: CommandLine, tmp_path: Path) -> None:
+    given = ("input=photo.png", "input.depth=shape.npy", "input.depth_kind=scale_invariant")
+    without = verified(command_line, tmp_path, *given)
+    assert [verdict.status for verdict in without.verdicts] == [Status.UNDECIDED] * 2 + [Status.SUPPORTED]
+    assert without.verdicts[0].needs == "metric depth"
+    assert without.errors == ()
+    anchors = "[{size: lamp, measure: height, value: 40, unit: cm}, {to_camera: cup, measure: z, value: 0.8, unit: m}]"
+    result = verified(command_line, tmp_path, *given, f"input.anchors={anchors}")
+    assert [verdict.status for verdict in result.verdicts] == [Status.SUPPORTED, Status.REFUTED, Status.SUPPORTED]
+    assert (result.frames[0].depth_kind, result.frames[0].scale_source) == ("metric", "anchor")
+    assert result.errors == ()
+
+
+@pytest.mark.usefixtures("files")
+def test_a_manifest_takes_anchors_and_what_they_lack_reaches_the_result(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    line = {
+        "frames": "photo.png",
+        "depth": "disparity.npy",
+        "depth_kind": "disparity_affine",
+        "anchors": [{"to_camera": "cup", "measure": "z", "value": 0.8, "unit": "m"}],
+    }
+    (tmp_path / "items.jsonl").write_text(json.dumps(line))
+    result = verified(command_line, tmp_path, "input=items.jsonl")
+    problem = "One anchor fixes the scale but not the shift of disparity; give a second known distance or the camera's"
+    assert problem in result.errors[0]
+    assert problem in (result.verdicts[0].needs or "")
+    assert result.verdicts[2].status is Status.SUPPORTED
+    assert result.frames[0].depth_kind == "disparity_affine"
+
+
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize(
+    ("anchors", "words"),
+    [
+        ("[{size: lamp, value: 40, unit: cm}]", "anchors: anchor 1: The anchor size needs a measure: height, width"),
+        ("[{length: lamp, value: 40, unit: cm}]", "An anchor names one of size, between, between_px"),
+        ("lamp", "anchors: they must be a list of {size, measure, value, unit} or the like, not 'lamp'"),
+    ],
+)
+def test_wrong_anchors_on_the_command_line_are_told_in_one_line(
+    command_line: CommandLine, anchors: str, words: str
+) -> None:
+    done = command_line("verify", "input=photo.png", "claims=claims.json", f"input.anchors={anchors}", "cache_dir=null")
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
