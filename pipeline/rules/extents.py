@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from pipeline.geometry.backprojection import back_project_pixels
+from pipeline.geometry.extents import thin
 from pipeline.geometry.objects import order_coordinate
 from pipeline.geometry.occlusion import nearness
 from pipeline.geometry.regions import Window
@@ -25,6 +26,7 @@ AXES = ("width", "height", "depth")
 _CUT_PX = 3
 # The top of an object is this share of its height, and shows its depth where it reaches over so much of it.
 _TOP_SHARE, _TOP_REACH = 0.12, 0.7
+_THINNED = 2000
 # Depth that is rougher than this from pixel to pixel is smoothed before its ends are read [share of z].
 _ROUGH = 0.0007
 # The depth of what shows no top, as a share of its width.
@@ -62,14 +64,6 @@ class Extents:
     def of(self, measure: str) -> Reach:
         """The extent that is called ``width``, ``height`` or ``depth``."""
         return {"width": self.across, "height": self.up, "depth": self.along}[measure]
-
-
-def view_axes(view: FrameView) -> tuple[np.ndarray, bool]:
-    """Unit vectors across, up and along the view as columns, float64 (3, 3), and whether up is gravity's."""
-    up = np.array((0.0, -1.0, 0.0)) if view.up is None else view.up.direction
-    across = np.cross((0.0, 0.0, 1.0), up)
-    across = across / np.linalg.norm(across)
-    return np.stack((across, up, np.cross(up, across)), axis=1), view.up is not None
 
 
 def open_pixels(view: FrameView, index: int) -> np.ndarray:
@@ -125,7 +119,7 @@ def extents(view: FrameView, index: int) -> Extents:
     if index not in view.extents:
         view.require(Need.SHAPE)
         rows, columns, z, is_open = _outline_filled(view, index)
-        axes, is_upright = view_axes(view)
+        axes, is_upright = view.axes
         coordinates = back_project_pixels(columns, rows, z, view.camera) @ axes
         cut = is_cut_off(view, index)
         half_px = 0.5 * view.z(index) / view.camera.fx
@@ -170,7 +164,7 @@ def centre(view: FrameView, index: int) -> Centre:
         CannotMeasure: If the depth has no shape or too few of its pixels have depth.
     """
     found = extents(view, index)
-    axes, _ = view_axes(view)
+    axes, _ = view.axes
     parts = (found.across, found.up, found.along)
     lengths = np.array([part.length for part in parts])
     if found.along.high_open and not found.along.low_open and not found.across.is_open:
@@ -303,6 +297,7 @@ def _support(view: FrameView, index: int) -> Support | None:
 
 def _shows_its_top(coordinates: np.ndarray) -> bool:
     """Whether the highest part of the points (N, 3) across, up, along reaches over most of their depth."""
+    coordinates = thin(coordinates, _THINNED)
     low, high = np.percentile(coordinates[:, 1], (1, 99))
     top = coordinates[coordinates[:, 1] >= high - _TOP_SHARE * (high - low), 2]
     near, far = np.percentile(coordinates[:, 2], (1, 99))

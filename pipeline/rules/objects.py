@@ -163,10 +163,10 @@ class FrameObjects:
         kind = self.depth.kind
         around = ring_window(window, self.depth.shape)
         near = nearness(order_coordinate(self.depth.values[around.slices], kind), kind)
-        sample = near[self.depth.valid[around.slices]]
-        if sample.size == 0 or self.errors.spread <= 0 or not valid.any():
+        if self.errors.spread <= 0 or not valid.any():
             return valid
-        level = float(np.median(order_coordinate(self.depth.values[window.slices][valid], kind)))
+        inside = self.depth.values[window.slices][valid]
+        level = float(np.median(order_coordinate(inside[:: max(1, len(inside) // 500)], kind)))
         rough = self.errors.rough(level)
         tolerance = _ON_PLANE * rough + _LEAST_ON_PLANE * self.errors.spread
         background = surroundings(

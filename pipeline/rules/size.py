@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.records import Claim
 from pipeline.rules.base import Finding, in_words, number_probability
-from pipeline.rules.extents import AXES, extents, view_axes
+from pipeline.rules.extents import AXES, extents
 from pipeline.rules.view import FrameView
 
 # How far the visible extent of a whole object is from the true one, as a share: corners turned away, round sides.
@@ -54,7 +54,7 @@ def measured(view: FrameView, index: int, extent: str) -> Extent:
     """
     found = extents(view, index)
     part = found.of(extent)
-    axes, _ = view_axes(view)
+    axes, _ = view.axes
     z, length = view.z(index), max(part.length, 1e-9)
     left, top, right, bottom = view.box_px(index)
     axis = AXES.index(extent)

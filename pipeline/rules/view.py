@@ -48,6 +48,7 @@ class FrameView:
         self._depth = depth
         self._points: dict[int, np.ndarray] = {}
         self._heights: dict[int, np.ndarray] = {}
+        self._boxes: dict[int, Box | None] = {}
         self.extents: dict[int, Any] = {}
         self.supports: dict[int, Any] = {}
         self.meetings: dict[tuple[int, int], Any] = {}
@@ -153,10 +154,11 @@ class FrameView:
         Raises:
             CannotMeasure: If the region lies outside the frame.
         """
-        region = self.regions[index]
-        found = box_within(region, (self.frame.height, self.frame.width))
+        if index not in self._boxes:
+            self._boxes[index] = box_within(self.regions[index], (self.frame.height, self.frame.width))
+        found = self._boxes[index]
         if found is None:
-            raise CannotMeasure(f"{region.label!r} lies outside the frame.", "a region within the frame")
+            raise CannotMeasure(f"{self.label(index)!r} lies outside the frame.", "a region within the frame")
         return found
 
     def depth_noise(self, index: int) -> float:
@@ -205,6 +207,14 @@ class FrameView:
             return None
         noise = max(self.errors.smooth(self.errors.middle), _LEAST_NOISE)
         return estimate_up(self.depth.values, self.depth.valid, self.camera, relative_noise=noise)
+
+    @cached_property
+    def axes(self) -> tuple[np.ndarray, bool]:
+        """Unit vectors across, up and along the view as columns, float64 (3, 3), and whether up is gravity's."""
+        up = np.array((0.0, -1.0, 0.0)) if self.up is None else self.up.direction
+        across = np.cross((0.0, 0.0, 1.0), up)
+        across = across / np.linalg.norm(across)
+        return np.stack((across, up, np.cross(up, across)), axis=1), self.up is not None
 
     def heights(self, index: int) -> np.ndarray | None:
         """Heights of an object's points above the camera, ascending, in the depth's unit; None if up is unknown."""

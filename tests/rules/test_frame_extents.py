@@ -12,7 +12,7 @@ from rules.frames import disparity, exact_depth, frame_view, rescaled, seen
 from pipeline.evaluate.rendered.depth_errors import sensor_depth
 from pipeline.evaluate.rendered.view import RenderedView
 from pipeline.rules.base import CannotMeasure
-from pipeline.rules.extents import box_gap, centre, extents, is_cut_off, stacked, support, view_axes
+from pipeline.rules.extents import box_gap, centre, extents, is_cut_off, stacked, support
 from pipeline.rules.view import FrameView
 
 BOX_M = (0.4, 0.3, 0.5)
@@ -34,7 +34,7 @@ def flat_view(view: RenderedView) -> FrameView:
 @pytest.mark.parametrize("height_m", [0.5, 1.2, 1.8])
 def test_axes_point_right_up_and_away(height_m: float) -> None:
     view = seen(BOX, height_m=height_m)
-    axes, is_upright = view_axes(frame_view(view))
+    axes, is_upright = frame_view(view).axes
     assert is_upright
     np.testing.assert_allclose(axes.T @ axes, np.eye(3), atol=1e-9)
     assert axes[0, 0] > 0.99 and axes[2, 2] > 0.3
@@ -42,7 +42,7 @@ def test_axes_point_right_up_and_away(height_m: float) -> None:
 
 
 def test_without_gravity_axes_are_those_of_the_picture() -> None:
-    axes, is_upright = view_axes(flat_view(seen(BALL)))
+    axes, is_upright = flat_view(seen(BALL)).axes
     assert not is_upright
     np.testing.assert_allclose(axes, [[1, 0, 0], [0, -1, 0], [0, 0, 1]], atol=1e-12)
 
