@@ -221,7 +221,8 @@ def cut_out(z: np.ndarray, window: Window) -> ObjectPixels:
 
 def test_pixels_of_two_masks_go_to_the_object_whose_depth_they_have() -> None:
     z, front, back = squares()
-    first, second = (cut_out(z, Window(*rows_columns)) for rows_columns in ((30, 60, 40, 70), (10, 70, 20, 60)))
+    back[:, 45:] = False
+    first, second = (cut_out(z, Window(*rows_columns)) for rows_columns in ((30, 60, 40, 70), (10, 70, 20, 45)))
     for one, other, masks in ((first, second, (front, back)), (second, first, (back, front))):
         coordinate, own, others = separate(one, other)
         window = first.window.union(second.window)
