@@ -14,9 +14,9 @@ from pipeline.geometry.regions import Window
 # Width of the ring: a share of the box's shorter side, in these bounds [px].
 _RING_SHARE, _RING_PX = 0.15, (3, 24)
 _MOST_PLANES = 3
-_HYPOTHESES = 80
+_HYPOTHESES = 48
 # Most ring pixels that hypotheses are scored on.
-_SCORED = 240
+_SCORED = 160
 # A plane must hold at least this share of the ring.
 _LEAST_SHARE = 0.12
 _SEED = 0
@@ -102,6 +102,8 @@ def _best_plane(
     for _ in range(2):
         if np.count_nonzero(best) < 6:
             return None, nothing
-        plane = np.linalg.lstsq(points[best], values[best], rcond=None)[0]
+        # The points are centred, so the normal equations are well conditioned.
+        kept = points[best]
+        plane = np.linalg.solve(kept.T @ kept + 1e-9 * np.eye(3), kept.T @ values[best])
         best = np.abs(points @ plane - values) < allowed
     return plane, best

@@ -54,22 +54,22 @@ def open_boundary(
     out_x, out_y = out_x / np.maximum(length, 1e-9), out_y / np.maximum(length, 1e-9)
     step = edge_px + 1.5
 
-    def at(distance: float) -> tuple[np.ndarray, np.ndarray]:
-        x = np.rint(columns + distance * out_x).astype(int)
-        y = np.rint(rows + distance * out_y).astype(int)
-        within = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-        x, y = x.clip(0, width - 1), y.clip(0, height - 1)
-        return np.where(within & valid[y, x], near[y, x], np.nan), mask[y, x]
+    def at(distance: float, which: np.ndarray | slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
+        x = np.rint(columns[which] + distance * out_x[which]).astype(int)
+        y = np.rint(rows[which] + distance * out_y[which]).astype(int)
+        inside_x, inside_y = np.minimum(np.maximum(x, 0), width - 1), np.minimum(np.maximum(y, 0), height - 1)
+        within = (x == inside_x) & (y == inside_y)
+        known = within & valid[inside_y, inside_x]
+        return np.where(known, near[inside_y, inside_x], np.nan), mask[inside_y, inside_x]
 
     def first_known(distance: float) -> tuple[np.ndarray, np.ndarray]:
         values, own = at(distance)
         # Sensors see nothing beside a step, so the next known depth stands for it.
         for further in range(1, _HOLE_PX + 1):
-            missing = np.isnan(values)
-            if not missing.any():
+            missing = np.flatnonzero(np.isnan(values))
+            if len(missing) == 0:
                 break
-            beyond, beyond_own = at(distance + further)
-            values, own = np.where(missing, beyond, values), np.where(missing, beyond_own, own)
+            values[missing], own[missing] = at(distance + further, missing)
         return values, own
 
     inner, is_own = at(-step)

@@ -213,7 +213,7 @@ def _outline_filled(view: FrameView, index: int) -> tuple[np.ndarray, np.ndarray
     region = view.regions[index].mask
     whole = found.mask if region is None else region[found.window.slices]
     _, labels = cv2.distanceTransformWithLabels(
-        (~found.core).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+        (~found.core).astype(np.uint8), cv2.DIST_L1, cv2.DIST_MASK_3, labelType=cv2.DIST_LABEL_PIXEL
     )
     values = np.zeros(int(labels.max()) + 1, dtype=np.float32)
     values[labels[found.core]] = view.depth.values[found.window.slices][found.core]
