@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from evaluate.worlds import CAMERA, FLOOR
+from evaluate.worlds import CAMERA, FLOOR, piece
 
 from pipeline.error_budget import ErrorBudget
 from pipeline.evaluate.rendered.scenes import look_at
@@ -85,3 +85,22 @@ def judged(
 def negated(claim: Claim) -> Claim:
     """The claim's opposite."""
     return replace(claim, negated=not claim.negated)
+
+
+# The red box stands before the blue one and hides a part of it; the cone is far to the right.
+HIDING = (
+    piece("red box", (-0.15, -0.4, 0.0), (0.4, 0.3, 0.3)),
+    piece("blue box", (0.0, 0.4, 0.0), (0.6, 0.3, 0.6)),
+    piece("green cone", (0.85, 0.0, 0.0), (0.2, 0.2, 0.3)),
+)
+RED, BLUE, GREEN = (item.label for item in HIDING)
+# The blue box stands on the red one.
+STACK = (
+    piece("red box", (0.0, 0.0, 0.0), (0.6, 0.6, 0.3)),
+    piece("blue box", (0.0, -0.05, 0.3), (0.25, 0.25, 0.25)),
+)
+
+
+def index(view: RenderedView, label: str) -> int:
+    """Index of an object, and so of its region."""
+    return [item.label for item in view.objects].index(label)

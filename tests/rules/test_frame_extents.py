@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 from evaluate.worlds import piece
-from rules.frames import disparity, exact_depth, frame_view, rescaled, seen
+from rules.frames import disparity, exact_depth, frame_view, index, rescaled, seen
 
 from pipeline.evaluate.rendered.depth_errors import sensor_depth
 from pipeline.evaluate.rendered.view import RenderedView
@@ -18,10 +18,6 @@ from pipeline.rules.view import FrameView
 BOX_M = (0.4, 0.3, 0.5)
 BOX = piece("red box", (0.0, 0.0, 0.0), BOX_M)
 BALL = piece("green ball", (0.0, 0.0, 0.0), (0.4, 0.4, 0.4))
-
-
-def index(view: RenderedView, label: str) -> int:
-    return [item.label for item in view.objects].index(label)
 
 
 def flat_view(view: RenderedView) -> FrameView:
