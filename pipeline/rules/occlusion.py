@@ -26,8 +26,8 @@ _HALF_SHARE = 0.15
 _SUREST = 0.985
 # Both own more than this: two parts of the contour contradict each other.
 _CONTRADICTION = 0.35
-# Error of a hidden share's bounds, as a share.
-_SHARE_ERROR = 0.02
+# Error of a hidden share's bounds: a share, and a part of the share.
+_SHARE_ERROR, _SHARE_PART = 0.004, 0.05
 
 
 def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...], *, sign: int) -> Finding:
@@ -120,7 +120,7 @@ def _with_share(
 ) -> Finding:
     """Judge occlusion and hidden share together."""
     low, high = hidden_share_bounds(front, back)
-    fits, margin = fraction_probability(claim, low, high, _SHARE_ERROR, tolerance)
+    fits, margin = fraction_probability(claim, low, high, _SHARE_ERROR + _SHARE_PART * low, tolerance)
     return Finding(
         min(probability, fits),
         margin,

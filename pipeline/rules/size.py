@@ -97,7 +97,7 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...])
     probability, margin_m = number_probability(
         claim, low.length, high.length, sigma, view.settings.tolerance, hidden=(low.hidden, high.hidden)
     )
-    hidden = max(low.hidden, high.hidden) > _BACK
+    hidden = any(part.hidden > (_BACK if side == "depth" else 0.0) for side, part in found.items())
     described = ", ".join(f"{side} {in_words(part.length)}" for side, part in found.items())
     least = "at least " if hidden else ""
     note = (
