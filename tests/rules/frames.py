@@ -104,3 +104,21 @@ STACK = (
 def index(view: RenderedView, label: str) -> int:
     """Index of an object, and so of its region."""
     return [item.label for item in view.objects].index(label)
+
+
+# Width, depth and height of each [m]; nothing hides anything.
+SIZES_M = {"red box": (0.4, 0.3, 0.5), "green ball": (0.3, 0.3, 0.3), "blue cylinder": (0.2, 0.2, 0.7)}
+SIZED = tuple(
+    piece(label, (x, 0.0, 0.0), size) for (label, size), x in zip(SIZES_M.items(), (-0.6, 0.0, 0.55), strict=True)
+)
+POLE, BOARD = "grey pole box", "red board box"
+
+
+def half_hidden_pole() -> RenderedView:
+    """A board of 0.35 m before the lower part of a pole of 0.8 m."""
+    return seen(
+        piece(POLE, (0.0, 0.5, 0.0), (0.1, 0.1, 0.8)),
+        piece(BOARD, (0.0, -0.2, 0.0), (0.6, 0.05, 0.35)),
+        height_m=0.5,
+        target_m=(0.0, 0.0, 0.35),
+    )
