@@ -16,7 +16,7 @@ from PIL import Image
 from pipeline.build import build_stages, check_types
 from pipeline.errors import ConfigError, InputError
 from pipeline.overrides import describe, translate
-from pipeline.records import Camera, Claim, DepthMap, Frame, Region, Result, Scene
+from pipeline.records import Anchor, Camera, Claim, DepthMap, Frame, Region, Result, Scene
 from pipeline.resources import resource_dir
 from pipeline.stages.compose import process
 from pipeline.stages.group import Stages
@@ -91,6 +91,7 @@ class Pipeline:
         *,
         camera: Camera | Mapping[str, float] | None = None,
         depth: np.ndarray | DepthMap | Sequence[DepthMap] | None = None,
+        anchors: Sequence[Anchor] = (),
         item_id: str = "item",
         output_dir: Path | str | None = None,
     ) -> Result:
@@ -101,6 +102,7 @@ class Pipeline:
             question: The question.
             camera: Intrinsics for all pictures; otherwise from EXIF or assumed.
             depth: Depth of each picture for ``depth=file``: DepthMaps, or one array in metres.
+            anchors: Known lengths and distances that turn depth without metres into metric depth.
             item_id: Id of the result.
             output_dir: Where pictures and point clouds go; None writes none.
 
@@ -109,7 +111,9 @@ class Pipeline:
             ConfigError: If no model is configured.
             TheodoliteError: Whatever else a stage raises.
         """
-        (result,) = self.ask_all(frames, [question], camera=camera, depth=depth, item_id=item_id, output_dir=output_dir)
+        (result,) = self.ask_all(
+            frames, [question], camera=camera, depth=depth, anchors=anchors, item_id=item_id, output_dir=output_dir
+        )
         return result
 
     def ask_all(
@@ -119,6 +123,7 @@ class Pipeline:
         *,
         camera: Camera | Mapping[str, float] | None = None,
         depth: np.ndarray | DepthMap | Sequence[DepthMap] | None = None,
+        anchors: Sequence[Anchor] = (),
         item_id: str = "item",
         output_dir: Path | str | None = None,
     ) -> list[Result]:
@@ -129,6 +134,7 @@ class Pipeline:
             questions: The questions.
             camera: As for ``ask``.
             depth: As for ``ask``.
+            anchors: As for ``ask``.
             item_id: As for ``ask``.
             output_dir: As for ``ask``.
 
@@ -148,7 +154,7 @@ class Pipeline:
             raise InputError("The question is empty; say what to ask about the pictures.")
         if not questions:
             return []
-        scene = self._scene(frames, camera, depth, item_id, questions=tuple(questions))
+        scene = self._scene(frames, camera, depth, item_id, questions=tuple(questions), anchors=tuple(anchors))
         return self._process(scene, output_dir)
 
     def judge(
@@ -159,6 +165,7 @@ class Pipeline:
         *,
         camera: Camera | Mapping[str, float] | None = None,
         depth: np.ndarray | DepthMap | Sequence[DepthMap] | None = None,
+        anchors: Sequence[Anchor] = (),
         item_id: str = "item",
         output_dir: Path | str | None = None,
     ) -> Result:
@@ -170,6 +177,7 @@ class Pipeline:
             regions: What they speak of.
             camera: As for ``ask``.
             depth: As for ``ask``.
+            anchors: As for ``ask``.
             item_id: Id of the result.
             output_dir: As for ``ask``.
 
@@ -177,7 +185,9 @@ class Pipeline:
             InputError: If a picture cannot be read.
             TheodoliteError: Whatever else a stage raises.
         """
-        scene = self._scene(frames, camera, depth, item_id, regions=tuple(regions), claims=tuple(claims))
+        scene = self._scene(
+            frames, camera, depth, item_id, regions=tuple(regions), claims=tuple(claims), anchors=tuple(anchors)
+        )
         (result,) = self._process(scene, output_dir)
         return result
 

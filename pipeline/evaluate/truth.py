@@ -97,8 +97,13 @@ def _image_order(
 ) -> Truth:
     """Left of, right of, above, below: order of the centres of the visible boxes along an axis of the picture [px].
 
-    The centres of gravity of the visible pixels must not say the opposite.
+    The centres of gravity of the visible pixels must not say the opposite. With the measure ``world``: order of the
+    middles of the boxes along gravity [m].
     """
+    if claim.measure == "world":
+        heights = [float(np.array(item.box_3d.center_m) @ view.up) for item in (subject, other)]
+        rise_m = sign * (heights[0] - heights[1])
+        return Truth(_clear(rise_m, _DEPTH_M), rise_m, "m")
     at = 0 if axis == "x" else 1
     gap = sign * (_box_centre(other.box_px)[at] - _box_centre(subject.box_px)[at])
     masses = [float(np.nonzero(item.visible)[1 - at].mean()) for item in (subject, other)]

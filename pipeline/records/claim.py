@@ -224,7 +224,8 @@ class Claim:
         comparison: How the number is meant.
         tolerance: Accepted deviation from the number, in ``unit``; None takes the verifier's own.
         measure: What exactly is measured: ``nearest`` or ``centre`` for distances; ``height``, ``width``
-            or ``depth`` for sizes. None is left to the verifier.
+            or ``depth`` for sizes; ``image`` or ``world`` (along gravity) for above and below. None is left to the
+            verifier.
         frames: Frames that the claim speaks of; empty is all in which its regions occur.
         perspective: ``camera``, or the label of the object whose own left and front are meant.
         negated: Whether the claim denies the relation.
@@ -337,6 +338,8 @@ class Claim:
 
 
 _MEASURES: dict[str, tuple[str, ...]] = {
+    "above": ("image", "world"),
+    "below": ("image", "world"),
     "distance_between": ("nearest", "centre"),
     "size": ("height", "width", "depth"),
 }

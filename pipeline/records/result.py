@@ -12,7 +12,7 @@ from pipeline.records.claim import Claim, Point, Region
 from pipeline.records.scene import DepthKind, ScaleSource
 from pipeline.relations import RelationName
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 
 class Status(StrEnum):
@@ -165,7 +165,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class FrameSummary:
-    """What a result keeps of a frame: no pixels, but all that is needed to find and reproduce them."""
+    """What a result keeps of a frame: no pixels, but all that is needed to find and reproduce them.
+
+    ``scale_error`` is the relative error of the metric scale, where anchors gave it.
+    """
 
     name: str
     sha256: str
@@ -174,6 +177,7 @@ class FrameSummary:
     depth_kind: DepthKind | None = None
     scale_source: ScaleSource | None = None
     depth_backend: str | None = None
+    scale_error: float | None = None
 
     def __post_init__(self) -> None:
         """Check the names."""

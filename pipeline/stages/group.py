@@ -261,6 +261,7 @@ def _summaries(scene: Scene) -> tuple[FrameSummary, ...]:
             depth_kind=depth.kind if depth is not None else None,
             scale_source=depth.scale_source if depth is not None else None,
             depth_backend=depth.backend if depth is not None else None,
+            scale_error=depth.scale_error if depth is not None else None,
         )
         for frame, depth in zip(scene.frames, depths, strict=True)
     )

@@ -20,7 +20,7 @@ LEAST_VISIBLE_SHARE = 0.5
 """Nobody is asked about an object of which less is visible."""
 
 _NEGATED_SHARE = 0.1
-_HARD_SHARE = .25
+_HARD_SHARE = 0.25
 # The hard ones of a pool are this share of it, those with the smallest margins.
 _HARDEST = 0.3
 _WITH_VALUE_SHARE = 0.25
