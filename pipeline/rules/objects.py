@@ -24,6 +24,8 @@ _OWNED_SHARE = 0.8
 _ON_PLANE, _LEAST_ON_PLANE = 2.0, 0.002
 # Where less of a box than this lies off the planes around it, the object is one of them.
 _LEAST_OBJECT = 0.08
+# Parts of what is left that are so much smaller than the largest one are remains of the planes.
+_SMALL_PART = 0.15
 # A box holds another that is so many times smaller and this share of which lies within.
 _MUCH_LARGER, _WITHIN = 2.5, 0.85
 # Wider edges than this leave nothing of most objects [px].
@@ -176,6 +178,7 @@ class FrameObjects:
         if rough > 0.5 * _LEAST_ON_PLANE * self.errors.spread:
             # Noise leaves specks of the planes, and makes holes in the object.
             left = valid & (cv2.boxFilter(left.astype(np.float32), -1, (5, 5)) > 0.5)
+        left = _large_parts(left)
         return left if np.count_nonzero(left) >= _LEAST_OBJECT * np.count_nonzero(valid) else valid
 
     def _is_small(self, index: int, valid: np.ndarray, count: int) -> bool:
@@ -213,6 +216,17 @@ class FrameObjects:
                 max(covered.left - window.left, 0) : max(covered.right - window.left, 0),
             ] = False
         return own
+
+
+def _large_parts(mask: np.ndarray) -> np.ndarray:
+    """A mask without the parts that are much smaller than its largest one."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    if count <= 2:
+        return mask
+    areas = stats[:, cv2.CC_STAT_AREA]
+    areas[0] = 0
+    kept: np.ndarray = (areas >= _SMALL_PART * areas.max())[labels] & mask
+    return kept
 
 
 def box_within(region: Region, shape: tuple[int, int]) -> Box | None:

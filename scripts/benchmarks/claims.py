@@ -22,7 +22,7 @@ _FIRST_SEED = 100_000
 _CLAIMS = 2000
 # The calibration half, on which the risk of a row is chosen.
 _CALIBRATION_SEED, _CALIBRATION = 0, 2000
-_RISKS = (0.05, 0.08, 0.1, 0.15, 0.2, 0.25)
+_RISKS = (0.05, *(hundredths / 100 for hundredths in range(6, 31)))
 # Claims drawn per scene; a row takes the first of them that its depth can carry.
 _DRAWN, _PER_SCENE = 24, 12
 _MOST_SCENES = 400
