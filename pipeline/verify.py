@@ -175,7 +175,12 @@ class Verifier:
             reason = f"{_pictures(for_it)} supports it and {_pictures(against)} refutes it.".capitalize()
             needs = "the frame that is meant, or camera poses that put the frames into one space"
         elif status is Status.UNDECIDED:
-            reason = f"{strongest.note} That is within the error of the measurement."
+            # A half says in its note why nothing can be said.
+            reason = (
+                strongest.note
+                if probability == 0.5
+                else f"{strongest.note} That is within the error of the measurement."
+            )
             needs = strongest.needs
         return Verdict(
             claim,

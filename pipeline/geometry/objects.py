@@ -19,6 +19,8 @@ from pipeline.records import DepthKind
 _BINS = 64
 # Most pixels of an object that quantiles are read from.
 _SAMPLED = 4000
+# Depths beyond so many ranges of the middle 80 % are not the object's.
+_STRAY_RANGES = 1.5
 # Below this share the pixels that no other box claims may be mere corners.
 _EXCLUSIVE_SHARE = 0.25
 
@@ -210,6 +212,7 @@ def object_pixels(
     exclusive: np.ndarray | None = None,
     edge_px: int,
     min_share: float,
+    stray: float = 0.03,
     quantiles: int = 33,
 ) -> ObjectPixels | None:
     """The object of a region.
@@ -222,13 +225,36 @@ def object_pixels(
         exclusive: See ``foreground``.
         edge_px: Width of the edge to leave out [px].
         min_share: See ``foreground``.
+        stray: See ``without_strays``.
         quantiles: How many quantiles to keep.
 
     Returns:
         The object, or None where no valid pixel is left.
     """
     mask = foreground(coordinate, valid, min_share, exclusive) if region_mask is None else valid & region_mask
+    mask = without_strays(coordinate, mask, stray)
     return _with_core(window, mask, coordinate, edge_px, quantiles)
+
+
+def without_strays(coordinate: np.ndarray, mask: np.ndarray, slack: float) -> np.ndarray:
+    """The pixels of an object without those whose depth is far from all others': outliers, and a mask out of register.
+
+    Args:
+        coordinate: float32 (h, w), order coordinate.
+        mask: bool (h, w), the object's pixels.
+        slack: What is always allowed beyond the middle 80 %, in the coordinate's unit; 1.5 times their range is too.
+
+    Returns:
+        bool (h, w), a subset of the mask.
+    """
+    values = coordinate[mask]
+    if values.size < 2:
+        return mask
+    low, high = np.quantile(values[:: max(1, len(values) // _SAMPLED)], (0.1, 0.9))
+    beyond = _STRAY_RANGES * (high - low) + slack
+    kept = mask.copy()
+    kept[mask] = (values >= low - beyond) & (values <= high + beyond)
+    return kept
 
 
 def without(item: ObjectPixels, others: Iterable[ObjectPixels], edge_px: int) -> ObjectPixels | None:

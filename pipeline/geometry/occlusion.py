@@ -10,6 +10,7 @@ Convention: *nearness* is a coordinate in which planes of space are linear in th
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import cv2
@@ -24,6 +25,9 @@ _REACH_PX = 4
 _FEWEST, _LARGEST_GAIN = 8, 25.0
 # The boundary may lie this far from where the masks put it [px].
 _PLACE_PX = 2.5
+# The band around a boundary: a share of the smaller object's side, in these bounds [px].
+_BAND_SHARE, _BAND_PX = 0.3, (8, 60)
+_FEWEST_AROUND = 20
 # What is above its neighbour: the sine of the direction in the picture.
 _RISE = 0.3
 # A hollow below something counts so much where nobody knows which way is up.
@@ -241,6 +245,35 @@ def _direction(
 def _near(mask: np.ndarray, radius_px: int) -> np.ndarray:
     kernel = np.ones((2 * radius_px + 1, 2 * radius_px + 1), np.uint8)
     return cv2.dilate(mask.astype(np.uint8), kernel).astype(bool)
+
+
+def nearer_around(coordinate: np.ndarray, first: np.ndarray, second: np.ndarray, pixels: np.ndarray) -> float:
+    """How often the first object is nearer than the second in a band around their boundary.
+
+    Where depth and picture are out of register, the step at the boundary belongs to another place, and the surfaces
+    around it say the opposite.
+
+    Args:
+        coordinate: float (h, w), order coordinate.
+        first: bool (h, w), pixels of the first.
+        second: bool (h, w), pixels of the second.
+        pixels: float (N, 2), pixels (u, v) of the boundary.
+
+    Returns:
+        Share of pairs of pixels, one of each, of which the first's is nearer; 0.5 where too few are there.
+    """
+    band_px = int(np.clip(_BAND_SHARE * math.sqrt(min(first.sum(), second.sum())), *_BAND_PX))
+    line = np.zeros(first.shape, dtype=bool)
+    line[pixels[:, 1].astype(int), pixels[:, 0].astype(int)] = True
+    band = _near(line, band_px)
+    values = []
+    for mask in (first, second):
+        near = coordinate[erode(mask, band_px // 4) & band]
+        if near.size < _FEWEST_AROUND:
+            return 0.5
+        values.append(np.sort(near[:: max(1, near.size // 200)]))
+    places = np.searchsorted(values[1], values[0], side="right") / len(values[1])
+    return float(1 - places.mean())
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.geometry.occlusion import Contour, Ownership, ownership, separate, shared_contour
+from pipeline.geometry.occlusion import Contour, Ownership, nearer_around, ownership, separate, shared_contour
 from pipeline.geometry.regions import boxes_gap
 from pipeline.rules.view import FrameView
 
@@ -31,6 +31,8 @@ class Meeting:
         drift: Error of the difference of two places as far apart as those that are read on both sides.
         first_level: bool (N,), where the first surface is level along the contour; None where up is not known.
         second_level: The same of the second.
+        first_nearer: Share of pairs of pixels around the boundary of which the first's is nearer; 0.5 where too few
+            are there.
     """
 
     contour: Contour
@@ -40,11 +42,19 @@ class Meeting:
     drift: float
     first_level: np.ndarray | None
     second_level: np.ndarray | None
+    first_nearer: float
 
     def swapped(self) -> Meeting:
         """The same with the two objects exchanged."""
         return Meeting(
-            self.contour.swapped(), self.second, self.first, self.noise, self.drift, self.second_level, self.first_level
+            self.contour.swapped(),
+            self.second,
+            self.first,
+            self.noise,
+            self.drift,
+            self.second_level,
+            self.first_level,
+            1 - self.first_nearer,
         )
 
     def ownership(self) -> Ownership:
@@ -101,6 +111,7 @@ def _meeting(view: FrameView, first: int, second: int) -> Meeting | None:
         _drift(view, first, second),
         _level(contour.first_planes, contour.pixels + origin, view),
         _level(contour.second_planes, contour.pixels + origin, view),
+        nearer_around(coordinate, own, others, contour.pixels),
     )
 
 

@@ -26,6 +26,8 @@ _ON_PLANE, _LEAST_ON_PLANE = 2.0, 0.002
 _LEAST_OBJECT = 0.08
 # Parts of what is left that are so much smaller than the largest one are remains of the planes.
 _SMALL_PART = 0.15
+# Depth so far beyond the rest of an object is not its own: a share of z, or of the frame's range.
+_STRAY = 0.03
 # A box holds another that is so many times smaller and this share of which lies within.
 _MUCH_LARGER, _WITHIN = 2.5, 0.85
 # Wider edges than this leave nothing of most objects [px].
@@ -150,6 +152,7 @@ class FrameObjects:
                 exclusive=exclusive,
                 edge_px=self.eroded_px(index),
                 min_share=self.settings.foreground_share,
+                stray=_STRAY * self.errors.spread,
             )
         count = 0 if found is None else int(found.core.sum())
         if found is None or count < self.settings.min_pixels:

@@ -24,6 +24,8 @@ _HALF_PX = 4.0
 _HALF_SHARE = 0.15
 # Nothing about a contour is surer than this: a third thing may lie between the two.
 _SUREST = 0.985
+# What hides another is nearer on this share of the pairs of pixels around the contour at least.
+_REGISTERED = 0.2
 # Both own more than this: two parts of the contour contradict each other.
 _CONTRADICTION = 0.35
 # Error of a hidden share's bounds: a share, and a part of the share.
@@ -71,6 +73,10 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
     if owned.standing + owned.carrying > 0.05:
         note += f"; on {owned.standing + owned.carrying:.0%} one stands on the other"
     note += "."
+    nearer = met.first_nearer if sign > 0 else 1 - met.first_nearer
+    if (lead > 0 and nearer < _REGISTERED) or (lead < 0 and nearer > 1 - _REGISTERED):
+        probability = 0.5
+        note += " The surfaces around it say the opposite, as where depth and picture are out of register."
     if min(own, opposed) > _CONTRADICTION:
         probability = 0.5
         note += " The two parts of the contour contradict each other."
