@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.geometry.objects import coordinate_spread, erode, foreground, object_pixels, order_coordinate
+from pipeline.geometry.objects import (
+    coordinate_spread,
+    erode,
+    foreground,
+    object_pixels,
+    order_coordinate,
+    without_strays,
+)
 from pipeline.geometry.regions import Window, box_window, boxes_gap, boxes_iou, mask_box
 from pipeline.records import DepthKind
 
@@ -120,3 +127,36 @@ def test_an_object_without_valid_pixels_is_none() -> None:
     window = Window(0, 5, 0, 5)
     assert object_pixels(np.ones((5, 5)), empty, window, None, edge_px=2, min_share=0.3) is None
     assert object_pixels(np.ones((5, 5)), ~empty, window, empty, edge_px=2, min_share=0.3) is None
+
+
+@pytest.mark.parametrize("stray", [1.4, 0.2, 4.0])
+def test_depths_far_beyond_the_rest_are_no_part_of_an_object(stray: float) -> None:
+    coordinate = np.full((40, 60), 0.5) + 0.002 * np.arange(60)
+    coordinate[10:16, 20:27] = stray
+    kept = without_strays(coordinate, np.ones((40, 60), bool), 0.03)
+    np.testing.assert_array_equal(kept, coordinate != stray)
+
+
+def test_what_reaches_far_as_a_whole_is_kept_whole() -> None:
+    mask = np.zeros((40, 60), bool)
+    mask[5:35, 10:50] = True
+    reaching = np.linspace(0.5, 3.0, 40)[:, None].repeat(60, axis=1)
+    np.testing.assert_array_equal(without_strays(reaching, mask, 0.0), mask)
+    np.testing.assert_array_equal(without_strays(np.ones((40, 60)), mask, 0.0), mask)
+
+
+@given(st.floats(0.01, 100), st.floats(-100, 100))
+def test_strays_do_not_depend_on_scale_and_shift(scale: float, shift: float) -> None:
+    rng = np.random.default_rng(0)
+    coordinate = np.where(rng.random((40, 40)) < 0.05, 9.0, rng.uniform(1, 2, (40, 40)))
+    everything = np.ones((40, 40), bool)
+    plain = without_strays(coordinate, everything, 0.05)
+    assert 0.9 < plain.mean() < 0.99
+    np.testing.assert_array_equal(without_strays(scale * (coordinate + shift), everything, 0.05 * scale), plain)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_masks_of_a_pixel_or_none_have_no_strays(count: int) -> None:
+    mask = np.zeros((5, 5), bool)
+    mask.flat[:count] = True
+    np.testing.assert_array_equal(without_strays(np.ones((5, 5)), mask, 0.1), mask)

@@ -14,6 +14,7 @@ from pipeline.geometry.occlusion import (
     Contour,
     _continued,
     hidden_share_bounds,
+    nearer_around,
     nearness,
     ownership,
     separate,
@@ -264,3 +265,21 @@ def test_the_true_hidden_share_lies_within_the_bounds(left: int, top: int) -> No
     visible = whole & ~card
     low, high = hidden_share_bounds(card, visible)
     assert low - 0.02 <= (whole & card).sum() / whole.sum() <= high + 1e-9
+
+
+def test_what_is_nearer_around_a_contour_is_read_off_the_surfaces() -> None:
+    z, front, back = squares()
+    coordinate, line = order_coordinate(z, SHAPE_KIND), contour_of(z, front, back).pixels
+    assert nearer_around(coordinate, front, back, line) == 1.0
+    assert nearer_around(coordinate, back, front, line) == 0.0
+    # Noise that is larger than the step says nothing.
+    noisy = np.random.default_rng(0).normal(0, 1, SHAPE)
+    assert nearer_around(noisy, front, back, line) == pytest.approx(0.5, abs=0.15)
+
+
+def test_too_few_pixels_around_a_contour_say_nothing() -> None:
+    z, front, back = squares()
+    line = contour_of(z, front, back).pixels
+    few = np.zeros(SHAPE, bool)
+    few[30:33, 60:63] = True
+    assert nearer_around(order_coordinate(z, SHAPE_KIND), few, back, line) == 0.5
