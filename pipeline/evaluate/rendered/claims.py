@@ -42,7 +42,8 @@ def claims_of(view: RenderedView, rng: np.random.Generator, count: int) -> tuple
 
     Claims come in pairs of a true and a false one of the same relation, drawn from relation after relation in
     random order until there are enough; a relation that has only true or only false claims in this view has none.
-    Half of them are drawn from those closest to the boundary.
+    Every fourth is drawn from those closest to the boundary. Nobody is asked about an object less than half of which
+    is visible, nor whether one hides another that is elsewhere in the picture.
 
     Args:
         view: The view; the claims name its frame.
