@@ -12,7 +12,7 @@ from pipeline.error_budget import ErrorBudget
 from pipeline.evaluate.rendered.scenes import look_at
 from pipeline.evaluate.rendered.view import RenderedView, render
 from pipeline.evaluate.rendered.world import Piece, Surface, World
-from pipeline.records import Claim, DepthKind, DepthMap, Region, Scene, Verdict
+from pipeline.records import Claim, DepthKind, DepthMap, Region, Scene, Status, Verdict
 from pipeline.rules.base import Settings
 from pipeline.rules.view import FrameView
 from pipeline.verify import Verifier
@@ -80,6 +80,16 @@ def judged(
     """Verdicts on claims about the view."""
     scene = Scene("rendered", (view.frame,), depth=(depth or exact_depth(view),))
     return (verifier or Verifier()).judge(scene, view.regions(masks=masks) if regions is None else regions, claims)
+
+
+def leans(verdict: Verdict, status: Status) -> bool:
+    """Whether a verdict is that one, or undecided but nearer to it than to its opposite.
+
+    A box leaves open what it holds, so that how sure its verdicts are is a matter of taste.
+    """
+    if verdict.status is Status.UNDECIDED and verdict.probability is not None:
+        return (verdict.probability > 0.5) is (status is Status.SUPPORTED)
+    return verdict.status is status
 
 
 def negated(claim: Claim) -> Claim:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from evaluate.worlds import piece
-from rules.frames import STACK, disparity, exact_depth, index, judged, negated, rescaled, seen
+from rules.frames import STACK, disparity, exact_depth, index, judged, leans, negated, rescaled, seen
 
 from pipeline.evaluate.rendered.depth_errors import sensor_depth
 from pipeline.evaluate.rendered.view import RenderedView
@@ -37,7 +37,7 @@ def test_stacked_boxes_touch_and_the_upper_is_on_the_lower(
     depth = None if scale is None else rescaled(stack, scale)
     claims = [Claim("touching", UPPER, LOWER), Claim("on", UPPER, LOWER), Claim("on", LOWER, UPPER)]
     for verdict, status in zip(judged(stack, claims, depth, masks=masks), (S, S, R), strict=True):
-        assert verdict.status is status, verdict.reason
+        assert verdict.status is status if masks else leans(verdict, status), verdict.reason
 
 
 def test_a_sensor_sees_a_stack_too(stack: RenderedView) -> None:
@@ -56,7 +56,7 @@ def test_touching_has_no_direction(stack: RenderedView) -> None:
 def test_a_gap_of_half_a_box_is_no_contact(gap_m: float, masks: bool) -> None:
     view = two_boxes(gap_m)
     for verdict in judged(view, [Claim("touching", LOWER, UPPER), Claim("on", LOWER, UPPER)], masks=masks):
-        assert verdict.status is R, verdict.reason
+        assert verdict.status is R if masks else leans(verdict, R), verdict.reason
 
 
 @pytest.mark.parametrize("label", [UPPER, LOWER])

@@ -8,7 +8,7 @@ import scenes
 from evaluate.worlds import piece
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rules.frames import disparity, exact_depth, index, judged, negated, rescaled, seen
+from rules.frames import disparity, exact_depth, index, judged, leans, negated, rescaled, seen
 
 from pipeline.evaluate.rendered.depth_errors import monocular_disparity
 from pipeline.evaluate.rendered.view import RenderedView
@@ -38,7 +38,7 @@ def test_order_on_every_kind_of_depth(view: RenderedView, relation: str, status:
     depths = (None, rescaled(view, 0.01), disparity(view), disparity(view, 500.0, -3.0))
     for depth in depths:
         (verdict,) = judged(view, [Claim(relation, NEAR, FAR)], depth, masks=masks)
-        assert verdict.status is status, verdict.reason
+        assert verdict.status is status if masks else leans(verdict, status), verdict.reason
         assert (verdict.margin or 0.0) * (1 if status is S else -1) > 0
 
 
@@ -105,7 +105,7 @@ def test_nearest_parts_that_say_the_opposite_are_doubt() -> None:
     values[20:100, 20:60] = 1.5
     values[20:100, 100:140] = 1.7
     plain = DepthMap.from_values(values.copy(), "metric", "sensor")
-    values[40:60, 104:116] = 0.9
+    values[40:80, 104:118] = 0.9
     reaching = DepthMap.from_values(values, "metric", "sensor")
     masks = np.zeros((2, scenes.HEIGHT, scenes.WIDTH), bool)
     masks[0, 20:100, 20:60], masks[1, 20:100, 100:140] = True, True

@@ -18,6 +18,7 @@ from rules.frames import (
     half_hidden_pole,
     index,
     judged,
+    leans,
     negated,
     seen,
 )
@@ -56,9 +57,10 @@ def test_sizes_are_measured_along_gravity_and_across_the_view(
     frame = frame_view(view, masks=masks)
     assert measured(frame, index(view, label), measure).length == pytest.approx(true_m, rel=0.08)
     claims = [size(label, factor * true_m, measure) for factor in (1.0, 0.5, 2.0)]
-    found = [verdict.status for verdict in judged(view, claims, masks=masks)]
-    assert found[0] is not R
-    assert found[1:] == [R, R]
+    right, *wrong = judged(view, claims, masks=masks)
+    assert right.status is not R
+    for verdict in wrong:
+        assert verdict.status is R if masks else leans(verdict, R), verdict.reason
 
 
 @pytest.mark.parametrize("label", SIZES_M)
