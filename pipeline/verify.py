@@ -175,7 +175,7 @@ class Verifier:
         if for_it and against:
             status, probability = Status.UNDECIDED, 0.5
             reason = f"{_pictures(for_it)} supports it and {_pictures(against)} refutes it.".capitalize()
-            needs = "the frame that is meant, or camera poses that put the frames into one space"
+            needs = "the frame that is meant, or more precise depth in both"
         elif status is Status.UNDECIDED:
             # A half says in its note why nothing can be said.
             reason = (

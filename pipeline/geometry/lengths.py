@@ -17,6 +17,8 @@ _PRIOR = np.exp(-0.5 * (_GRID / _CLAIM_SPREAD) ** 2) + _WIDE_WEIGHT * np.exp(-0.
 _LEAST_SIGMA = 0.004
 # Less than this share of the error is no hidden part.
 _NOTICEABLE = 1e-3
+# Beyond this logarithm and so many deviations a claim's number is absurd, or trivially right.
+_FAR, _FAR_DEVIATIONS, _LEAST = 1.5, 8.0, 1e-4
 # A hidden share exceeds its lower bound by this share of what is left open, on average.
 _MEAN_EXCESS = 0.2
 # Weight of the case that the measurement has nothing to do with the claim's length.
@@ -53,6 +55,9 @@ def length_probability(
         most = least * (1 + 1e-6) + 1e-12
     low = math.log(max(least, 1e-9))
     high = math.log(most) if most < math.inf else math.inf
+    far = _far(least, most, measured, sigma + hidden, sigma + covered)
+    if far is not None:
+        return far
     # The grid is centred on the claim, so that what it allows is always well inside.
     centre = low if high == math.inf else (high if least <= 0 else (low + high) / 2)
     truths = centre + _GRID
@@ -77,6 +82,26 @@ def length_probability(
     against = float(wrong @ likelihood / wrong.sum())
     probability = for_it / (for_it + against)
     return round(probability, 12)
+
+
+def _far(least: float, most: float, measured: float, longer: float, shorter: float) -> float | None:
+    """The answer where a measurement is so far inside or outside of what is allowed that no error reaches its ends.
+
+    Args:
+        least: Least length allowed.
+        most: Largest one.
+        measured: Measured length.
+        longer: How much longer the true length may be, as a deviation of its logarithm.
+        shorter: How much shorter.
+    """
+    measured = max(measured, 1e-9)
+    above = math.log(measured / max(most, 1e-12)) if most < math.inf else -math.inf
+    below = math.log(max(least, 1e-12) / measured) if least > 0 else -math.inf
+    if above > _FAR + _FAR_DEVIATIONS * shorter or below > _FAR + _FAR_DEVIATIONS * longer:
+        return _LEAST
+    if above < -_FAR - _FAR_DEVIATIONS * longer and below < -_FAR - _FAR_DEVIATIONS * shorter:
+        return 1 - _LEAST
+    return None
 
 
 def _exponential(deviation: np.ndarray, sigma: float, mean: float) -> np.ndarray:

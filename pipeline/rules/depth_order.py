@@ -94,10 +94,10 @@ def _with_value(
     """Judge order and difference together."""
     view.require(Need.METRIC)
     z_subject, z_other = view.z(subject), view.z(other)
-    # "10 cm closer" may be meant from surface to surface or from middle to middle.
+    # "10 cm closer" may be meant from the nearest parts or from the middles of what is visible.
     first, second = (np.exp(view.object(index).quantiles) for index in (subject, other))
-    near_m, gap_m, far_m = (abs(float(second[at] - first[at])) for at in (3, len(first) // 2, -4))
-    low_m, high_m = min(near_m, gap_m, far_m), max(near_m, gap_m, far_m)
+    near_m, gap_m = (abs(float(second[at] - first[at])) for at in (_NEAREST, len(first) // 2))
+    low_m, high_m = min(near_m, gap_m), max(near_m, gap_m)
     scale = view.budget.scale_error(view.depth)
     own_m = math.hypot(*(centre(view, index).sigmas[2] for index in (subject, other))) * _MIDDLE_ERROR
     sigma_m = math.hypot(view.pair_noise(subject, other) * (z_subject + z_other) / 2, scale * gap_m, own_m)
@@ -108,7 +108,8 @@ def _with_value(
         min(probability, value_probability),
         margin_m,
         "m",
-        f"{note}; the claim says {claim.value:g} {claim.unit}.",
+        f"{note}, and by {in_words(near_m)} from nearest part to nearest part; the claim says {claim.value:g} "
+        f"{claim.unit}.",
         {**numbers, "difference_m": gap_m, "sigma_m": sigma_m},
         needs="depth that is more precise than the claim's tolerance",
     )

@@ -13,7 +13,7 @@ from pipeline.rules.gaps import gap_between
 from pipeline.rules.view import FrameView
 
 # The true gap is smaller than the visible one by this share of the logarithm that hidden parts could add, on average.
-_COVERED_SHARE, _LEAST_COVERED = 0.6, 0.03
+_COVERED_SHARE, _LEAST_COVERED = 0.6, 0.12
 # How far the visible points of two surfaces are from their nearest ones even where nothing is hidden, as a share.
 _SHAPE_ERROR = 0.015
 # Boxes that overlap say nothing about the gap but that it may be this share of the visible one.

@@ -27,6 +27,8 @@ _CUT_PX = 3
 # The top of an object is this share of its height, and shows its depth where it reaches over so much of it.
 _TOP_SHARE, _TOP_REACH = 0.12, 0.7
 _THINNED = 2000
+# What shows less depth than this share of its width shows little more than its front.
+_SHALLOW = 0.5
 # Depth that is rougher than this from pixel to pixel is smoothed before its ends are read [share of z].
 _ROUGH = 0.0007
 # The depth of what shows no top, as a share of its width.
@@ -133,7 +135,8 @@ def extents(view: FrameView, index: int) -> Extents:
         if bears is not None and not up.low_open and bears.height < up.low:
             # What bulges over its foot shows the foot's height on the surface beside it alone.
             up = replace(up, low=max(bears.height, up.low - _DEEPEST_FOOT * up.length))
-        if not _shows_its_top(coordinates):
+        shallow = along.length < _SHALLOW * across.length
+        if shallow or view.regions[index].mask is None or not _shows_its_top(coordinates):
             # The back of what is seen from the front alone is hidden by itself.
             along = replace(along, high_open=True)
         view.extents[index] = Extents(across, up, along, is_upright)

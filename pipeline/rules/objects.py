@@ -28,6 +28,12 @@ _LEAST_OBJECT = 0.08
 _SMALL_PART = 0.15
 # Depth so far beyond the rest of an object is not its own: a share of z, or of the frame's range.
 _STRAY = 0.03
+# Neighbouring pixels that differ by more than this share of z, or of the range, in the median show no surface.
+_NOISE = 0.08
+# Boxes that overlap less than this stand beside each other.
+_BESIDE_IOU = 0.05
+# A ring of which neighbours leave less than this is taken whole.
+_LEAST_RING = 0.15
 # So much of an object may lie within what another box holds without doubt.
 _UNCONTESTED = 0.4
 # A box holds another that is so many times smaller and this share of which lies within.
@@ -172,13 +178,18 @@ class FrameObjects:
         if valid.size:
             found = object_pixels(
                 coordinate,
-                valid if mask is not None else self._without_surroundings(window, valid),
+                valid if mask is not None else self._without_surroundings(index, window, valid),
                 window,
                 mask,
                 exclusive=exclusive,
                 edge_px=self.eroded_px(index),
                 min_share=self.settings.foreground_share,
                 stray=_STRAY * self.errors.spread,
+            )
+        if found is not None and self._is_noise(found):
+            raise CannotMeasure(
+                f"The depth of {region.label!r} changes too much from pixel to pixel to show a surface.",
+                "depth with less noise",
             )
         count = 0 if found is None else int(found.core.sum())
         if found is None or count < self.settings.min_pixels:
@@ -189,7 +200,7 @@ class FrameObjects:
             )
         return found
 
-    def _without_surroundings(self, window: Window, valid: np.ndarray) -> np.ndarray:
+    def _without_surroundings(self, index: int, window: Window, valid: np.ndarray) -> np.ndarray:
         """The pixels of a box that do not lie on the planes around it; all where hardly any would be left."""
         kind = self.depth.kind
         around = ring_window(window, self.depth.shape)
@@ -201,7 +212,7 @@ class FrameObjects:
         rough = self.errors.rough(level)
         tolerance = _ON_PLANE * rough + _LEAST_ON_PLANE * self.errors.spread
         background = surroundings(
-            near, self.depth.valid[around.slices], around, window, tolerance=tolerance, relative=kind.has_shape
+            near, self._ring_valid(index, around), around, window, tolerance=tolerance, relative=kind.has_shape
         )
         left = valid & ~background
         if rough > 0.5 * _LEAST_ON_PLANE * self.errors.spread:
@@ -209,6 +220,25 @@ class FrameObjects:
             left = valid & (cv2.boxFilter(left.astype(np.float32), -1, (5, 5)) > 0.5)
         left = _large_parts(left)
         return left if np.count_nonzero(left) >= _LEAST_OBJECT * np.count_nonzero(valid) else valid
+
+    def _is_noise(self, found: ObjectPixels) -> bool:
+        """Whether neighbouring pixels of an object differ so much that there is no surface."""
+        both = found.core[:, 1:] & found.core[:, :-1]
+        steps = np.abs(found.coordinate[:, 1:][both] - found.coordinate[:, :-1][both])
+        return steps.size > 0 and float(np.median(steps[:: max(1, len(steps) // 500)])) > _NOISE * self.errors.spread
+
+    def _ring_valid(self, index: int, around: Window) -> np.ndarray:
+        """Where depth is known around a box and no neighbour of similar size stands, whose front may be in line."""
+        known = self.depth.valid[around.slices].copy()
+        region = self.regions[index]
+        for other, rival in enumerate(self.regions):
+            if other == index or rival.frame != region.frame or rival.is_point or rival.origin is Origin.OCR:
+                continue
+            if _area(rival) <= _MUCH_LARGER * _area(region) and boxes_iou(rival.box_px, region.box_px) < _BESIDE_IOU:
+                covered = box_window(rival.box_px, self.depth.shape)
+                top, left = max(covered.top - around.top, 0), max(covered.left - around.left, 0)
+                known[top : max(covered.bottom - around.top, 0), left : max(covered.right - around.left, 0)] = False
+        return known if np.count_nonzero(known) >= _LEAST_RING * known.size else self.depth.valid[around.slices]
 
     def _is_small(self, index: int, valid: np.ndarray, count: int) -> bool:
         """Whether a region has too few pixels because of its area, rather than because of holes in its depth.

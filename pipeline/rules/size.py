@@ -16,6 +16,8 @@ from pipeline.rules.view import FrameView
 _SHAPE_ERROR = {"width": 0.022, "height": 0.02, "depth": 0.08}
 # A box cut out by depth takes in or leaves out a little more.
 _BOX_ERROR = 0.03
+# How much of a disagreement between the box's width and that of what was found in it counts.
+_UNFILLED = 0.5
 # The outermost points of a noisy surface lie this many deviations too far out.
 _ENDS_NOISE = 2.0
 # Where up is not known, a top face counts as height: up to so much of the visible depth, and of the height.
@@ -73,6 +75,10 @@ def measured(view: FrameView, index: int, extent: str) -> Extent:
         _SHAPE_ERROR[extent],
         _BOX_ERROR if view.regions[index].mask is None else 0.0,
     ]
+    if extent == "width" and view.regions[index].mask is None:
+        # What was found in the box should fill it from side to side.
+        across = max(side_px * z / view.camera.fx, 1e-9)
+        parts.append(_UNFILLED * abs(math.log(length / across)))
     if not found.is_upright and extent != "width":
         parts.append(min(_MOST_SLANT, _SLANT_SHARE * found.along.length / length))
     elif view.up is not None and extent == "height":
