@@ -109,7 +109,12 @@ def coloured_points(scene: Scene, result: Result, max_points: int) -> ColouredPo
             positions = positions @ frame.pose[:3, :3].T + frame.pose[:3, 3]
         owners = region_map(result.regions, index, depth.shape)[mask]
         colours = np.where((owners >= 0)[:, None], palette[owners], frame.rgb[mask])
-        parts.append(ColouredPoints(positions, colours, owners))
+        # The file holds float32; a point that does not fit has no place in it.
+        fits = (np.abs(positions) <= np.finfo(np.float32).max).all(axis=1)
+        parts.append(ColouredPoints(positions[fits], colours[fits], owners[fits]))
+    if not any(len(part.positions) for part in parts):
+        logger.info("No point cloud of item %s: its depth is too large for a file of points.", scene.id)
+        return None
     return ColouredPoints(
         np.concatenate([part.positions for part in parts]),
         np.concatenate([part.colours for part in parts]),
@@ -121,7 +126,8 @@ def _without_outliers(depth: DepthMap) -> np.ndarray:
     """Valid pixels of depth with shape that are not far beyond all others, bool (H, W)."""
     if not depth.valid.any():
         return depth.valid
-    farthest = _FARTHEST * np.percentile(depth.values[depth.valid], 98)
+    with np.errstate(over="ignore"):
+        farthest = _FARTHEST * np.percentile(depth.values[depth.valid], 98)
     near_enough: np.ndarray = depth.valid & (depth.values <= farthest)
     return near_enough
 

@@ -15,6 +15,11 @@ from pipeline.records.claim import Unit
 # Standard deviation where none is given, as a share of the value: a tape held by hand, a figure from memory.
 DEFAULT_ERROR_SHARE = 0.03
 
+# Units that an anchor may name.
+LENGTH_UNITS = tuple(unit for unit in Unit if math.isfinite(unit.metres))
+# A longer length is a slip of the unit or of the finger, and would overflow the depth [m].
+LONGEST_M = 1e6
+
 Pixel = tuple[float, float]
 
 
@@ -100,8 +105,11 @@ class Anchor:
         )
         require(len(set(points)) == len(points), f"The two pixels of {kind} must differ.")
         object.__setattr__(self, "points_px", points)
-        object.__setattr__(self, "unit", member(Unit, self.unit, "The unit of an anchor"))
-        require(not math.isnan(self.unit.metres), f"The value of an anchor is a length, not in {self.unit}.")
+        require(
+            isinstance(self.unit, str) and self.unit in LENGTH_UNITS,
+            f"The unit of an anchor must be one of {', '.join(LENGTH_UNITS)}, not {str(self.unit)!r}.",
+        )
+        object.__setattr__(self, "unit", Unit(self.unit))
         self._check_numbers(kind)
         self._check_measure(kind)
         require(
@@ -117,6 +125,11 @@ class Anchor:
         require(self.value is not None, f"The anchor {kind} needs a value and its unit.")
         value = finite_tuple((self.value,), 1, f"The value of {kind}")[0]
         require(value > 0 and not isinstance(self.value, bool), f"The value of {kind} must be positive, not {value:g}.")
+        require(
+            value * self.unit.metres <= LONGEST_M,
+            f"The value of {kind} must be at most {LONGEST_M / self.unit.metres:.0f} {self.unit}, not {value:g}; "
+            "correct the value or its unit.",
+        )
         object.__setattr__(self, "value", value)
         if self.error is not None:
             error = finite_tuple((self.error,), 1, f"The error of {kind}")[0]
@@ -168,7 +181,9 @@ class Anchor:
         known = _COMMON_KEYS - {"value"} | {"above"} if kind is AnchorKind.CAMERA_HEIGHT else _COMMON_KEYS
         unknown = sorted(set(given) - known - {kind})
         require(not unknown, f"The anchor {kind} has no key {_first(unknown)}; it takes {', '.join(sorted(known))}.")
-        require("unit" in given or not kind.has_length, f"The anchor {kind} needs a unit: one of m, cm, mm, ft, in.")
+        require(
+            "unit" in given or not kind.has_length, f"The anchor {kind} needs a unit: one of {', '.join(LENGTH_UNITS)}."
+        )
         subject = given.pop(kind)
         parts: dict[str, Any] = {}
         if kind is AnchorKind.CAMERA_HEIGHT:

@@ -90,7 +90,9 @@ class DepthMap:
             values.ndim == 2 and values.size > 0 and values.dtype.kind in "fiu",
             f"Depth values must be a two-dimensional array of numbers, not {values.dtype} of shape {values.shape}.",
         )
-        values = np.ascontiguousarray(values, dtype=np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):
+            # What is too large for float32 becomes infinite, and with that invalid.
+            values = np.ascontiguousarray(values, dtype=np.float32)
         valid = np.asarray(self.valid, dtype=bool)
         for name, array in (("valid mask", valid), ("confidence", self.confidence)):
             require(

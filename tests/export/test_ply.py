@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,19 @@ def test_points_far_beyond_all_others_are_left_out() -> None:
     cloud = coloured_points(wild, result(), 10_000)
     assert cloud is not None and len(cloud.positions) == WIDTH * HEIGHT - 1
     assert cloud.positions[:, 2].max() == pytest.approx(1.9)
+
+
+def test_depth_near_the_end_of_float32_gives_no_warning(tmp_path: Path) -> None:
+    pytest.importorskip("open3d")
+    depth_m = np.full((HEIGHT, WIDTH), 3e38)
+    wide = Camera(5, 5, 19.2, 14.1, WIDTH, HEIGHT)
+    far = Scene("item", (Frame(RGB, wide),), depth=(DepthMap.from_values(depth_m, "metric", "sensor"),))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        cloud = coloured_points(far, result(), 10_000)
+        assert write_ply(tmp_path / "cloud.ply", far, result()) is not None
+    assert cloud is not None and 0 < len(cloud.positions) < WIDTH * HEIGHT
+    assert np.isfinite(cloud.positions.astype(np.float32)).all()
 
 
 def test_posed_frames_are_merged_in_the_world() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -79,8 +80,13 @@ BAD: list[tuple[Any, str]] = [
     ({**SIZE, "measur": 1}, "The anchor size has no key 'measur'; it takes error, frame, measure, unit, value"),
     ({"camera_height": 1, "unit": "m", "value": 1}, "camera_height has no key 'value'; it takes above, error"),
     ({**SIZE, "unit": None}, "The anchor size needs a unit: one of m, cm, mm, ft, in"),
-    ({**SIZE, "unit": "parsec"}, "The unit of an anchor must be one of m, cm"),
-    ({**SIZE, "unit": "count"}, "The value of an anchor is a length, not in count"),
+    ({**SIZE, "unit": "parsec"}, "The unit of an anchor must be one of m, cm, mm, ft, in, not 'parsec'"),
+    ({**SIZE, "unit": "count"}, "The unit of an anchor must be one of m, cm, mm, ft, in, not 'count'"),
+    ({**SIZE, "unit": "fraction"}, "The unit of an anchor must be one of m, cm, mm, ft, in, not 'fraction'"),
+    ({**SIZE, "unit": ["m"]}, "The unit of an anchor must be one of m, cm, mm, ft, in, not"),
+    ({**SIZE, "value": 1.1e6, "unit": "m"}, r"The value of size must be at most 1000000 m, not 1\.1e\+06"),
+    ({**SIZE, "value": 1.1e8, "unit": "cm"}, "The value of size must be at most 100000000 cm"),
+    ({"camera_height": 1e300, "unit": "m"}, "The value of camera_height must be at most"),
     ({**SIZE, "value": None}, "The anchor size needs a value and its unit"),
     ({**SIZE, "value": 0}, "The value of size must be positive, not 0"),
     ({**SIZE, "value": -2}, "The value of size must be positive, not -2"),
@@ -153,3 +159,10 @@ def test_the_error_of_a_scale_is_a_share(error: float) -> None:
 def test_only_metric_depth_has_an_error_of_its_scale() -> None:
     with pytest.raises(RecordError, match="scale's error of disparity_affine depth"):
         DepthMap(np.ones((2, 2)), np.ones((2, 2), bool), DepthKind.DISPARITY_AFFINE, scale_error=0.1)
+
+
+def test_values_beyond_float32_are_invalid_without_a_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        depth = DepthMap.from_values(np.array([[1.0, 1e39, -1e300]]), DepthKind.METRIC, "sensor")
+    assert depth.valid.tolist() == [[True, False, False]]
