@@ -194,7 +194,10 @@ def run_claims(
             _ask(run, prepared, subjects)
         for case in batch:
             on_case(case.scene.id)
-    run.failures += [(name, "reading", "The entry cannot be read.") for name in getattr(dataset, "skipped", ())]
+    reasons = getattr(dataset, "reasons", {})
+    run.failures += [
+        (name, "reading", reasons.get(name, "The entry cannot be read.")) for name in getattr(dataset, "skipped", ())
+    ]
     run.mistakes = _ranked(run.mistakes)
     _check(run, dataset, subjects)
     return run

@@ -69,6 +69,8 @@ def test_entries_that_a_data_set_skipped_are_failures() -> None:
     dataset = SmallDataset([case("a")])
     dataset.skipped = ["torn.png"]  # type: ignore[attr-defined]
     assert run_claims(dataset, subjects()).failures[0][0] == "torn.png"
+    dataset.reasons = {"torn.png": "The picture torn.png is damaged."}  # type: ignore[attr-defined]
+    assert run_claims(dataset, subjects()).failures == [("torn.png", "reading", "The picture torn.png is damaged.")]
 
 
 def test_where_everything_fails_the_first_reason_is_told() -> None:

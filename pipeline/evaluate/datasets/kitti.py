@@ -8,6 +8,7 @@ y axis. ``calib/*.txt`` has ``P2``, ``R0_rect`` and ``Tr_velo_to_cam``; ``velody
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,17 +165,16 @@ def read_labels(file: Path) -> list[KittiObject]:
         InputError: If a line has too few or wrong fields.
     """
     objects = []
-    for number, line in enumerate(file.read_text(encoding="ascii").splitlines(), start=1):
+    for line in _lines(file, "label"):
         fields = line.split()
         if not fields:
             continue
-        try:
-            truncated, occluded, _, *rest = (float(field) for field in fields[1:_FIELDS])
-            left, top, right, bottom, tall, wide, long, x, y, z, rotation_y_rad = rest
-        except ValueError:
-            raise InputError(
-                f"Line {number} of {file} has not the {_FIELDS} fields of a KITTI object: {line}."
-            ) from None
+        if len(fields) < _FIELDS:
+            raise InputError(f"The label file {file} has a line with {len(fields)} fields; {_FIELDS} are needed.")
+        numbers = _numbers(fields[1:_FIELDS])
+        if numbers is None:
+            raise InputError(f"The label file {file} has a line whose fields after the type are not all numbers.")
+        truncated, occluded, _, left, top, right, bottom, tall, wide, long, x, y, z, rotation_y_rad = numbers
         objects.append(
             KittiObject(
                 fields[0],
@@ -196,16 +196,32 @@ def read_calibration(file: Path) -> dict[str, np.ndarray]:
         InputError: If one that is needed is missing.
     """
     matrices = {}
-    for line in file.read_text(encoding="ascii").splitlines():
-        name, _, numbers = line.partition(":")
-        if numbers.strip():
-            values = np.array([float(number) for number in numbers.split()])
-            matrices[name.strip()] = values.reshape(3, -1)
+    for line in _lines(file, "calibration"):
+        name, _, written = line.partition(":")
+        numbers = _numbers(written.split())
+        if numbers and len(numbers) % 3 == 0:
+            matrices[name.strip()] = np.array(numbers).reshape(3, -1)
     shapes = {"P2": (3, 4), "R0_rect": (3, 3), "Tr_velo_to_cam": (3, 4)}
     wrong = [name for name, shape in shapes.items() if name not in matrices or matrices[name].shape != shape]
     if wrong:
-        raise InputError(f"{file} lacks {', '.join(wrong)} of a KITTI calibration.")
+        raise InputError(f"The calibration file {file} lacks {', '.join(wrong)}, or holds too few numbers of it.")
     return matrices
+
+
+def _lines(file: Path, what: str) -> list[str]:
+    try:
+        return file.read_text(encoding="ascii").splitlines()
+    except UnicodeDecodeError:
+        raise InputError(f"The {what} file {file} is damaged, as it is no plain text; copy it again.") from None
+
+
+def _numbers(fields: Sequence[str]) -> list[float] | None:
+    """Finite numbers of fields of text, or None where one is none."""
+    try:
+        numbers = [float(field) for field in fields]
+    except ValueError:
+        return None
+    return numbers if all(map(math.isfinite, numbers)) else None
 
 
 def velodyne_to_rectified(calibration: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -225,10 +241,11 @@ def read_lidar(file: Path, values: int = 4) -> np.ndarray:
         values: Numbers per point, of which the first three are x, y and z.
 
     Raises:
-        InputError: If it holds another number of values.
+        InputError: If it is empty or ends within a point.
     """
-    numbers = np.fromfile(file, dtype="<f4")
-    if numbers.size == 0 or numbers.size % values:
-        raise InputError(f"{file} holds {numbers.size} numbers, which are no points of {values}; copy it again.")
+    content = file.read_bytes()
+    if not content or len(content) % (4 * values):
+        raise InputError(f"The velodyne file {file} is {'cut short' if content else 'empty'}; copy it again.")
+    numbers = np.frombuffer(content, dtype="<f4")
     points: np.ndarray = numbers.reshape(-1, values)[:, :3]
     return points

@@ -15,7 +15,7 @@ import numpy as np
 from pipeline.camera import Camera
 from pipeline.errors import ConfigError, InputError
 from pipeline.evaluate.datasets.base import AnswerKind, Case, Expected
-from pipeline.evaluate.datasets.reading import FileDataset
+from pipeline.evaluate.datasets.reading import FileDataset, plain_reason
 from pipeline.evaluate.datasets.tables import Row, Table
 from pipeline.records import Box, Claim, Frame, Origin, Region, Scene
 
@@ -62,7 +62,7 @@ class QuestionDataset(FileDataset[Entry]):
                     count = len(table)
                 except InputError as error:
                     logger.warning("%s of data set %s is skipped: %s", table.file.name, self.name, error)
-                    self.unreadable.append(str(table.file))
+                    self.unreadable[str(table.file)] = plain_reason(error)
                     continue
                 self._entries += [(table, index) for index in range(count)]
         return self._entries

@@ -31,6 +31,7 @@ class FileDataset(ABC, Generic[Entry]):
     Attributes:
         name: What to call it.
         skipped: Names of what the last pass could not read.
+        reasons: Why, one sentence by name.
     """
 
     name: str = ""
@@ -40,8 +41,9 @@ class FileDataset(ABC, Generic[Entry]):
             raise ConfigError(f"dataset.limit must be a whole number from 1, or null for all cases, not {limit!r}.")
         self.limit = limit
         self.skipped: list[str] = []
-        # Whole files that could not be opened when the entries were counted.
-        self.unreadable: list[str] = []
+        self.reasons: dict[str, str] = {}
+        # Whole files or folders that could not be used when the entries were counted, with the reason.
+        self.unreadable: dict[str, str] = {}
 
     @abstractmethod
     def entries(self) -> Sequence[Entry]:
@@ -58,7 +60,7 @@ class FileDataset(ABC, Generic[Entry]):
     def __iter__(self) -> Iterator[Case]:
         """The cases in a fixed order."""
         entries = self._limited()
-        self.skipped = list(self.unreadable)
+        self.skipped, self.reasons = list(self.unreadable), dict(self.unreadable)
         for index, entry in enumerate(entries):
             try:
                 case = self.case(entry, index)
@@ -67,7 +69,9 @@ class FileDataset(ABC, Generic[Entry]):
             except _UNREADABLE as error:
                 name = self.entry_name(entry)
                 self.skipped.append(name)
-                logger.warning("%s of data set %s cannot be read and is skipped: %s", name, self.name, error)
+                self.reasons[name] = plain_reason(error)
+                logger.warning("%s of data set %s is skipped: %s", name, self.name, self.reasons[name])
+                logger.debug("%s of data set %s cannot be read.", name, self.name, exc_info=error)
                 continue
             if case is not None:
                 yield case
@@ -80,6 +84,23 @@ class FileDataset(ABC, Generic[Entry]):
 
     def _limited(self) -> Sequence[Entry]:
         return self.entries()[: self.limit]
+
+
+def plain_reason(error: Exception) -> str:
+    """Why something cannot be read, in one sentence without the words of Python.
+
+    >>> plain_reason(ValueError("could not convert string to float: 'a'"))
+    'A file of it does not hold what the format asks for; copy it again or mend it.'
+    """
+    if isinstance(error, TheodoliteError):
+        return " ".join(str(error).split())
+    if isinstance(error, FileNotFoundError) and error.filename:
+        return f"The file {error.filename} is missing."
+    if isinstance(error, OSError) and error.filename:
+        return f"The file {error.filename} cannot be opened ({error.strerror})."
+    if isinstance(error, EOFError | struct.error | zipfile.BadZipFile):
+        return "A file of it is cut short; copy it again."
+    return "A file of it does not hold what the format asks for; copy it again or mend it."
 
 
 def existing_folder(path: str | Path, what: str, how: str) -> Path:

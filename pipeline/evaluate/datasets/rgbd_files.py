@@ -6,6 +6,7 @@ A description is ``frame.json`` in the folder, or given beside it; see ``conf/da
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from pipeline.geometry.backprojection import back_project
 from pipeline.ingest.depth_files import read_depth
 from pipeline.ingest.pictures import read_image
 from pipeline.records import DepthMap, Frame
+
+logger = logging.getLogger(__name__)
 
 DESCRIPTION = "frame.json"
 PREDICTED = "predicted_depth_m.npy"
@@ -57,22 +60,32 @@ class FrameFiles:
         return self.folder / PREDICTED
 
 
-def find_frames(root: Path, descriptions: Mapping[str, Mapping[str, Any]]) -> list[FrameFiles]:
+def find_frames(
+    root: Path, descriptions: Mapping[str, Mapping[str, Any]], refused: dict[str, str] | None = None
+) -> list[FrameFiles]:
     """All frames of a folder's described subfolders, in the order of their names.
 
     Args:
         root: A folder with one subfolder per place, or one such folder.
         descriptions: Descriptions by name of the subfolder; each key of them goes before that of ``frame.json``.
+        refused: Takes the name of each folder whose description or files cannot be used, with the reason.
 
     Raises:
-        InputError: If there is no described frame, or a description lacks a key.
+        InputError: If no folder can be used; says why the first that is described cannot.
     """
     folders = [root, *sorted(path for path in root.iterdir() if path.is_dir())]
+    refused = {} if refused is None else refused
     frames = []
     for folder in folders:
-        described = {**_described(folder / DESCRIPTION), **descriptions.get(folder.name, {})}
-        if isinstance(described.get("depth"), Mapping) and "color" in described:
-            frames += _frames_of(folder, described)
+        try:
+            described = {**_described(folder / DESCRIPTION), **descriptions.get(folder.name, {})}
+            if described:
+                frames += _frames_of(folder, described)
+        except InputError as error:
+            refused[folder.name] = str(error)
+            logger.warning("The folder %s is skipped: %s", folder.name, error)
+    if not frames and refused:
+        raise InputError(next(iter(refused.values())))
     if not frames:
         raise InputError(
             f"{root} holds no folder of RGB-D frames that is described; "
@@ -86,22 +99,30 @@ def _described(file: Path) -> dict[str, Any]:
         return {}
     try:
         described = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{file} is no JSON ({error}); mend it or remove it.") from None
-    if not isinstance(described, dict):
+    except OSError as error:
+        raise InputError(f"{file} cannot be opened ({error.strerror}).") from None
+    except (ValueError, RecursionError) as error:
+        where = f" from its line {error.lineno} on" if isinstance(error, json.JSONDecodeError) else ""
+        raise InputError(f"{file} is no JSON{where}; mend it or remove it.") from None
+    if not isinstance(described, dict) or not described:
         raise InputError(f"{file} must hold one object with color, depth and camera.")
     return described
 
 
 def _frames_of(folder: Path, described: Mapping[str, Any]) -> list[FrameFiles]:
-    depth = described["depth"]
+    depth, color = described.get("depth"), described.get("color")
+    if not isinstance(depth, Mapping) or not isinstance(color, str):
+        raise InputError(f"The description of {folder} needs color, a file or pattern, and depth, an object with file.")
     encoding = depth.get("encoding", "scaled")
     if encoding not in ENCODINGS or "file" not in depth:
         raise InputError(
             f"The depth of {folder} needs a file and an encoding of {', '.join(ENCODINGS)}, not {dict(depth)}."
         )
-    colors = sorted(folder.glob(described["color"]))
-    depths = sorted(folder.glob(depth["file"]))
+    for name in ("scale_m", "farthest_m"):
+        number = depth.get(name, 1.0)
+        if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number < math.inf:
+            raise InputError(f"The {name} of the depth of {folder} must be a positive number, not {number!r}.")
+    colors, depths = _found(folder, color), _found(folder, depth["file"])
     if not colors or len(colors) != len(depths):
         raise InputError(
             f"{folder} has {len(colors)} pictures {described['color']} and {len(depths)} depth files {depth['file']}; "
@@ -118,6 +139,13 @@ def _frames_of(folder: Path, described: Mapping[str, Any]) -> list[FrameFiles]:
         )
         for index, files in enumerate(zip(colors, depths, strict=True))
     ]
+
+
+def _found(folder: Path, pattern: Any) -> list[Path]:
+    try:
+        return sorted(folder.glob(pattern))
+    except (TypeError, AttributeError, ValueError, NotImplementedError):
+        raise InputError(f"{folder} must name its files by a pattern within the folder, not {pattern!r}.") from None
 
 
 def read_frame(files: FrameFiles) -> Frame:
@@ -138,14 +166,24 @@ def read_frame(files: FrameFiles) -> Frame:
         if depth_m.shape != (height, width):
             raise InputError(f"{files.depth} has {depth_m.shape} px, its picture {(height, width)}; they must agree.")
     depth = DepthMap(depth_m, valid, "metric", "sensor", backend="file")  # type: ignore[arg-type]
-    pose = None if files.pose is None else read_poses(files.folder / files.description["poses"])[files.pose]
+    pose = None if files.pose is None else _pose(files.folder / str(files.description["poses"]), files.pose)
     return Frame(rgb, camera, pose=pose, given_depth=depth, name=files.name)
+
+
+def _pose(file: Path, number: int) -> np.ndarray:
+    poses = read_poses(file)
+    if number >= len(poses):
+        raise InputError(f"The trajectory {file} has {len(poses)} poses, fewer than there are frames.")
+    return poses[number]
 
 
 def _camera(given: Any, files: FrameFiles, width: int, height: int) -> Camera:
     if not isinstance(given, Mapping) or not {"fx", "fy", "cx", "cy"} <= set(given):
         raise InputError(f"The description of {files.folder} lacks a camera with fx, fy, cx and cy [px].")
-    fx, fy, cx, cy = (float(given[key]) for key in ("fx", "fy", "cx", "cy"))
+    try:
+        fx, fy, cx, cy = (float(given[key]) for key in ("fx", "fy", "cx", "cy"))
+    except (TypeError, ValueError):
+        raise InputError(f"The camera of {files.folder} must have numbers for fx, fy, cx and cy [px].") from None
     return Camera(fx, fy, cx, cy, width, height)
 
 
@@ -211,9 +249,10 @@ def read_points(file: Path) -> np.ndarray:
     Raises:
         InputError: If it holds another number of values.
     """
-    values = np.fromfile(file, dtype="<f4")
-    if values.size == 0 or values.size % _POINT_VALUES:
-        raise InputError(f"{file} holds {values.size} numbers, which are no points of {_POINT_VALUES}; copy it again.")
+    content = file.read_bytes()
+    if not content or len(content) % (4 * _POINT_VALUES):
+        raise InputError(f"The file of points {file} is {'cut short' if content else 'empty'}; copy it again.")
+    values = np.frombuffer(content, dtype="<f4")
     return values.reshape(-1, _POINT_VALUES)
 
 
@@ -237,8 +276,12 @@ def read_poses(file: Path) -> list[np.ndarray]:
         lines = [line for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
         blocks = [lines[start + 1 : start + 5] for start in range(0, len(lines), 5)]
         poses = [np.array([[float(number) for number in line.split()] for line in block]) for block in blocks]
-    except (OSError, ValueError) as error:
-        raise InputError(f"{file} is no trajectory that can be read: {error}.") from None
+    except OSError as error:
+        raise InputError(f"The trajectory {file} cannot be opened ({error.strerror}).") from None
+    except ValueError:
+        raise InputError(
+            f"The trajectory {file} has a line that does not hold numbers alone, as many as needed."
+        ) from None
     if any(pose.shape != (4, 4) for pose in poses):
         raise InputError(f"{file} does not hold a line of three numbers and four of a 4 x 4 matrix per frame.")
     return poses

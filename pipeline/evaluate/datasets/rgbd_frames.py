@@ -92,7 +92,7 @@ class RgbdFrames(FileDataset[FrameFiles]):
         self.relations = check_relations(relations)
         self.seed = seed
         folder = existing_folder(path, "RGB-D frames", "give a folder with one described subfolder per place")
-        self._frames = find_frames(folder, descriptions or {})
+        self._frames = find_frames(folder, descriptions or {}, self.unreadable)
         if frames_per_place is not None:
             self._frames = _spread(self._frames, check_count("frames_per_place", frames_per_place, 1))
         if depth == "predicted":

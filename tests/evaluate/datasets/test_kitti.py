@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,38 @@ def test_damaged_frames_are_skipped(tmp_path: Path) -> None:
     (tmp_path / "image_2" / "000003.png").unlink()
     assert [case.scene.id for case in data] == ["kitti-000004"]
     assert data.skipped == names[:4] and len(data) == 5 and len(Kitti(tmp_path, limit=2)) == 2
+    reasons = [data.reasons[name] for name in names[:4]]
+    assert reasons[0] == f"The velodyne file {tmp_path / 'velodyne' / '000000.bin'} is cut short; copy it again."
+    label_file = tmp_path / "label_2" / "000001.txt"
+    assert reasons[1] == f"The label file {label_file} has a line with 3 fields; 15 are needed."
+    assert "lacks P2, R0_rect, Tr_velo_to_cam" in reasons[2] and "000003.png" in reasons[3]
+
+
+@pytest.mark.parametrize(
+    ("part", "content", "words"),
+    [
+        ("label_2/000000.txt", LABELS.replace("0.00", "wide", 1).encode(), "fields after the type are not all numbers"),
+        ("label_2/000000.txt", LABELS.replace("0.00", "nan", 1).encode(), "fields after the type are not all numbers"),
+        ("label_2/000000.txt", b"\xff\xfe", "label file .* is no plain text"),
+        ("calib/000000.txt", b"P2: 1 2 three\n", "lacks P2"),
+        ("calib/000000.txt", b"P2: 1 2 3 4\n", "lacks P2"),
+        ("calib/000000.txt", b"\xff\xfe", "calibration file .* is no plain text"),
+        ("velodyne/000000.bin", b"", "velodyne file .* is empty"),
+        ("velodyne/000000.bin", b"\0" * 18, "velodyne file .* is cut short"),
+    ],
+)
+def test_the_reason_is_said_without_words_of_python(tmp_path: Path, part: str, content: bytes, words: str) -> None:
+    data = Kitti(save(tmp_path, "000000"))
+    (tmp_path / part).write_bytes(content)
+    assert list(data) == []
+    assert re.search(words, data.reasons["000000"])
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    data = Kitti(save(tmp_path, "000000"))
+    (tmp_path / "velodyne" / "000000.bin").unlink()
+    assert list(data) == []
+    assert data.reasons == {"000000": f"The file {tmp_path / 'velodyne' / '000000.bin'} is missing."}
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:

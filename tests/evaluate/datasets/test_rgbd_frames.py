@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,48 @@ def test_what_is_damaged_is_skipped_and_named(tmp_path: Path, caplog: pytest.Log
     assert data.skipped == ["broken", "lost"] and len(data) == 3
     assert "broken" in caplog.text
     assert len(RgbdFrames(tmp_path / "fine", limit=1)) == 1
+
+
+GOOD = {"color": "rgb.png", "camera": CAMERA, "depth": {"file": "depth.png", "scale_m": 0.001}}
+
+
+def described(**depth: Any) -> str:
+    return json.dumps({**GOOD, "depth": {"file": "depth.png", "scale_m": 0.001, **depth}})
+
+
+BAD_DESCRIPTIONS = [
+    ('{"color": ', "is no JSON from its line 1 on"),
+    ("[" * 100_000, "is no JSON"),
+    ("\ufeff", "is no JSON"),
+    ("[1, 2]", "must hold one object with color, depth and camera"),
+    ("{}", "must hold one object with color, depth and camera"),
+    ('{"color": "rgb.png"}', "needs color, a file or pattern, and depth"),
+    ('{"color": 3, "depth": {"file": "depth.png"}}', "needs color, a file or pattern, and depth"),
+    (json.dumps({**GOOD, "depth": {}}), "needs a file and an encoding"),
+    (described(file="lost.png"), "0 depth files lost.png"),
+    (described(file=["depth.png"]), "must name its files by a pattern"),
+    (described(file="/depth.png"), "must name its files by a pattern"),
+    (described(scale_m=-1), "scale_m of the depth of .* must be a positive number, not -1"),
+    (described(scale_m="thin"), "scale_m of the depth of .* must be a positive number, not 'thin'"),
+    (described(farthest_m=0), "farthest_m of the depth of .* must be a positive number, not 0"),
+    (json.dumps({**GOOD, "camera": {**CAMERA, "fx": "long"}}), "must have numbers for fx, fy, cx and cy"),
+    (json.dumps({**GOOD, "poses": "lost.log"}), "trajectory .*lost.log cannot be opened"),
+    (described(shift_px=["left", 3]), "does not hold what the format asks for"),
+]
+
+
+@pytest.mark.parametrize(("description", "words"), BAD_DESCRIPTIONS, ids=range(len(BAD_DESCRIPTIONS)))
+def test_a_bad_folder_is_named_with_its_reason_and_the_others_are_read(
+    tmp_path: Path, description: str, words: str
+) -> None:
+    for name in ("bad", "good"):
+        save(tmp_path / name, "scaled")
+    (tmp_path / "bad" / "frame.json").write_text(description)
+    data = RgbdFrames(tmp_path)
+    assert [case.group for case in data] == ["good"]
+    assert data.skipped == ["bad"]
+    assert re.search(words, data.reasons["bad"]) and "\n" not in data.reasons["bad"]
+    assert len(list(data)) == len(data.skipped) == 1, "a second pass counts it once"
 
 
 @pytest.mark.parametrize(
