@@ -228,7 +228,10 @@ def _timed(run: ClaimRun, part: str, case: Case, work: Callable[[], Value]) -> V
     except FATAL:
         raise
     except Exception as error:
-        reason = str(error) if isinstance(error, TheodoliteError) else f"Unexpected {type(error).__name__}: {error}"
+        known = isinstance(error, TheodoliteError)
+        reason = (
+            str(error) if known else f"This part failed for a reason not foreseen ({type(error).__name__}); try -v."
+        )
         logger.debug("Case %s failed in %s.", case.scene.id, part, exc_info=error)
         run.failures.append((case.scene.id, part, reason))
         return None

@@ -65,6 +65,15 @@ def test_a_failing_case_is_named_and_the_others_go_on() -> None:
     assert run.cases == 3
 
 
+def test_what_is_not_foreseen_is_said_without_words_of_python() -> None:
+    def broken(scene: Scene) -> Scene:
+        raise ValueError("cannot reshape array of size 3 into shape (4,)")
+
+    with pytest.raises(InputError, match="failed for a reason not foreseen .* try -v") as caught:
+        run_claims(SmallDataset([case("a")]), replace(subjects(), depth=broken))
+    assert "reshape" not in str(caught.value)
+
+
 def test_entries_that_a_data_set_skipped_are_failures() -> None:
     dataset = SmallDataset([case("a")])
     dataset.skipped = ["torn.png"]  # type: ignore[attr-defined]

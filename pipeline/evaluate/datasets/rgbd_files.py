@@ -78,7 +78,7 @@ def find_frames(
     frames = []
     for folder in folders:
         try:
-            described = {**_described(folder / DESCRIPTION), **descriptions.get(folder.name, {})}
+            described = {**_described(folder / DESCRIPTION), **(descriptions.get(folder.name) or {})}
             if described:
                 frames += _frames_of(folder, described)
         except InputError as error:
