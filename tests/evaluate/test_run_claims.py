@@ -69,7 +69,7 @@ def test_what_is_not_foreseen_is_said_without_words_of_python() -> None:
     def broken(scene: Scene) -> Scene:
         raise ValueError("cannot reshape array of size 3 into shape (4,)")
 
-    with pytest.raises(InputError, match="failed for a reason not foreseen .* try -v") as caught:
+    with pytest.raises(InputError, match=r"failed for a reason not foreseen .* try -v") as caught:
         run_claims(SmallDataset([case("a")]), replace(subjects(), depth=broken))
     assert "reshape" not in str(caught.value)
 
