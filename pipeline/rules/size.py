@@ -21,7 +21,7 @@ _UNFILLED = 0.5
 # The outermost points of a noisy surface lie this many deviations too far out.
 _ENDS_NOISE = 2.0
 # Where up is not known, a top face counts as height: up to so much of the visible depth, and of the height.
-_SLANT_SHARE, _MOST_SLANT = 0.5, 0.2
+_SLANT_SHARE, _MOST_SLANT = 0.5, 0.5
 # What is hidden of an object adds so much of its other visible extents to one, on average.
 _HIDDEN_SHARE = 0.4
 # The back of an object adds so much to its depth even where its top is seen, on average: logarithm.

@@ -25,6 +25,8 @@ from pipeline.rules.objects import FrameObjects, box_within
 _CORRELATED_PX = 9.0
 # Planes are told apart no finer than this share of z.
 _LEAST_NOISE = 0.005
+# A camera that is tilted more than this against the horizon may take a wall for the floor [deg].
+_MOST_TILT_DEG = 47.0
 
 
 class FrameView:
@@ -206,7 +208,9 @@ class FrameView:
         if self._depth is None or not self.depth.kind.has_shape:
             return None
         noise = max(self.errors.smooth(self.errors.middle), _LEAST_NOISE)
-        return estimate_up(self.depth.values, self.depth.valid, self.camera, relative_noise=noise)
+        return estimate_up(
+            self.depth.values, self.depth.valid, self.camera, max_tilt_deg=_MOST_TILT_DEG, relative_noise=noise
+        )
 
     @cached_property
     def axes(self) -> tuple[np.ndarray, bool]:
