@@ -125,7 +125,7 @@ def share_probability(least: float, most: float, low: float, high: float, sigma:
     value = most if least <= 0 else (least if most >= 1 else (least + most) / 2)
     shares = max(value, 1e-3) * np.exp(_GRID)
     beyond = (shares - low) / (_MEAN_EXCESS * max(high - low, 0.0) + sigma)
-    likelihood = np.where(beyond >= 0, np.exp(-beyond), np.exp(-0.5 * ((shares - low) / sigma) ** 2))
+    likelihood = np.where(beyond >= 0, np.exp(-np.maximum(beyond, 0)), np.exp(-0.5 * ((shares - low) / sigma) ** 2))
     likelihood *= ndtr((high - shares) / sigma)
     likelihood = np.where(shares <= 1, likelihood, 0.0) + _OUTLIER
     within = (shares >= least) & (shares <= most)
