@@ -80,9 +80,12 @@ class Table:
             if not isinstance(rows, list):
                 raise InputError(f"{self.file} must hold a list of questions.")
             return rows
-        # Pictures in base64 are longer than the default limit of a field.
-        csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
-        return list(csv.DictReader(io.StringIO(text), delimiter="\t" if self.file.suffix == ".tsv" else ","))
+        # Pictures in base64 are longer than the limit of a field, which is one for the whole process.
+        limit = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+        try:
+            return list(csv.DictReader(io.StringIO(text), delimiter="\t" if self.file.suffix == ".tsv" else ","))
+        finally:
+            csv.field_size_limit(limit)
 
     @cached_property
     def _parquet(self) -> Any:
