@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import json
 import logging
 from collections.abc import Callable
@@ -274,8 +275,10 @@ def test_3dsrbench_reads_base64_and_pictures_by_the_names_of_their_urls(tmp_path
         "2\tq3-0\tWhich is higher?\tthe lamp\tthe bed\t\t\tA\theight_higher\tlost.png",
     ]
     (tmp_path / "3dsrbench_v1_vlmevalkit_circular.tsv").write_text("\n".join(lines))
+    limit = csv.field_size_limit()
     data = ThreeDsrBench(tmp_path)
     (case,) = data
+    assert csv.field_size_limit() == limit, "the limit holds for the whole process"
     assert len(data) == 3 and len(data.skipped) == 2
     assert np.array_equal(case.scene.frames[0].rgb, picture(5))
     assert (case.expected[0].answer, case.expected[0].choices) == ("B", ("the lamp", "the bed"))
