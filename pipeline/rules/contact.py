@@ -61,7 +61,7 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
     needs = "a view of the place where the two meet, and precise depth there"
     if axis is None:
         return Finding(touching, gap.visible, unit, note, numbers, points, needs)
-    on, foot = _standing(view, subject, other, touching, flat)
+    on, foot = _standing(view, subject, other, touching)
     if foot is not None:
         numbers["foot_on_object"] = foot
         note += f" The foot of {claim.subject!r} lies on {claim.object!r} along {foot:.0%} of what is seen of it."
@@ -92,7 +92,7 @@ def _touching(view: FrameView, met: Meeting | None, subject: int, other: int, z:
     return min(behind / (behind + apart + _UNSEEN_APART), 0.9), flat
 
 
-def _standing(view: FrameView, subject: int, other: int, touching: float, flat: float) -> tuple[float, float | None]:
+def _standing(view: FrameView, subject: int, other: int, touching: float) -> tuple[float, float | None]:
     """Probability that the subject stands on the object, and the share of its foot that lies on it, where seen."""
     if view.up is None:
         return min(touching, 0.5), None
