@@ -19,10 +19,11 @@ logger = logging.getLogger(__name__)
 
 Entry = TypeVar("Entry")
 
-_UNREADABLE = (
+UNREADABLE = (
     TheodoliteError, OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, zipfile.BadZipFile,
     struct.error,
 )  # fmt: skip
+"""What readers of damaged files raise."""
 
 
 class FileDataset(ABC, Generic[Entry]):
@@ -66,7 +67,7 @@ class FileDataset(ABC, Generic[Entry]):
                 case = self.case(entry, index)
             except FATAL:
                 raise
-            except _UNREADABLE as error:
+            except UNREADABLE as error:
                 name = self.entry_name(entry)
                 self.skipped.append(name)
                 self.reasons[name] = plain_reason(error)

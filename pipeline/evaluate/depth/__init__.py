@@ -1,0 +1,1 @@
+"""Error of depth maps: metrics, alignments, protocols, data sets and reports."""

@@ -1,0 +1,1 @@
+"""Data sets with true depth, in their formats on disk."""
