@@ -16,7 +16,7 @@ import os
 import sys
 from dataclasses import asdict
 
-NAMES = ("overhead", "geometry", "engine", "verify", "claims")
+NAMES = ("overhead", "geometry", "engine", "verify", "claims", "depth")
 
 
 def main() -> int:
