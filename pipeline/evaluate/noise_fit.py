@@ -32,9 +32,31 @@ _FEWEST_CELLS = 20
 _LEVEL = 0.95
 # Distances of the variogram, as shares of the longer side.
 _LAGS = np.linspace(0.05, 0.7, 14)
+_VARIOGRAM_PAIRS = 20_000
 # A step in true depth that its map should show: a share of z over so many pixels.
 _STEP, _STEP_PX = 0.12, 2
 _WIDEST_BLUR_PX = 16
+
+
+@dataclass(frozen=True)
+class NoiseSummary:
+    """What one map says about the noise of its backend; small, so that thousands can be kept.
+
+    Args:
+        spread: Robust standard deviation of the smooth error, as a fraction.
+        pixel: That of the error from pixel to pixel, as a fraction.
+        far_share: What lies below the 2nd percentile, as a share of the range; 0 where no shift is unknown.
+        blur_px: Pixels over which steps are smeared out.
+        lag_sums: Sums of squared differences of cells by their distance, in units of twice the variance.
+        lag_counts: How many differences each sum holds.
+    """
+
+    spread: float
+    pixel: float
+    far_share: float
+    blur_px: float
+    lag_sums: tuple[float, ...]
+    lag_counts: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,24 +81,42 @@ def fit_noise(pairs: Sequence[tuple[DepthMap, DepthMap]]) -> NoiseModel:
     Raises:
         InputError: If there is no pair with enough common depth.
     """
-    found = [item for item in (_residuals(*pair) for pair in pairs) if item is not None]
-    cells = [(item, *_cells(item.errors)) for item in found]
-    cells = [entry for entry in cells if len(entry[1]) >= _FEWEST_CELLS]
-    if not cells:
+    return noise_of([found for found in (summarise_noise(*pair) for pair in pairs) if found is not None])
+
+
+def summarise_noise(prediction: DepthMap, truth: DepthMap) -> NoiseSummary | None:
+    """What one pair of ``fit_noise`` says; None where it has too little depth in common."""
+    residuals = _residuals(prediction, truth)
+    if residuals is None:
+        return None
+    values, places = _cells(residuals.errors)
+    if len(values) < _FEWEST_CELLS:
+        return None
+    sums, counts = _variogram(values, places)
+    return NoiseSummary(
+        _spread(values), _roughness(residuals.errors), residuals.far_share, _blur_px(prediction, truth), sums, counts
+    )
+
+
+def noise_of(summaries: Sequence[NoiseSummary]) -> NoiseModel:
+    """The noise model that the summaries of many maps give.
+
+    Raises:
+        InputError: If there is none.
+    """
+    if not summaries:
         raise InputError("No map has enough depth in common with its truth; a noise model needs at least one.")
-    spreads = np.array([_spread(values) for _, values, _ in cells])
+    spreads = np.array([item.spread for item in summaries])
     mean_square = float(np.mean(spreads**2))
     # The next frame's spread is as uncertain as these vary among each other.
     widening = student.ppf(_LEVEL, len(spreads) - 1) / student.ppf(_LEVEL, 1e6) if len(spreads) > 1 else 2.0
     relative = math.sqrt(mean_square) * max(float(widening), 1.0)
-    pixel = float(np.median([_roughness(item.errors) for item, _, _ in cells]))
-    blur = float(np.median([_blur_px(prediction, truth) for prediction, truth in pairs]))
     return NoiseModel(
         relative=round(relative, 4),
-        place_share=round(_place_share([(values, places) for _, values, places in cells]), 3),
-        pixel=round(pixel, 4),
-        far_share=round(float(np.median([item.far_share for item, _, _ in cells])), 3),
-        blur_px=round(blur, 1),
+        place_share=round(_place_share(summaries), 3),
+        pixel=round(float(np.median([item.pixel for item in summaries])), 4),
+        far_share=round(float(np.median([item.far_share for item in summaries])), 3),
+        blur_px=round(float(np.median([item.blur_px for item in summaries])), 1),
     )
 
 
@@ -162,18 +202,22 @@ def _roughness(errors: np.ndarray) -> float:
     return _spread((filled - mean)[inside]) if inside.any() else 0.0
 
 
-def _place_share(cells: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
-    """The reach of a Gaussian variogram that fits those of all maps best."""
-    rng = np.random.default_rng(0)
-    gathered: list[tuple[np.ndarray, np.ndarray]] = []
-    for values, places in cells:
-        first, second = rng.integers(len(values), size=(2, 20_000))
-        distances = np.linalg.norm(places[first] - places[second], axis=1)
-        squares = (values[first] - values[second]) ** 2 / max(2 * float(np.var(values)), 1e-12)
-        gathered.append((distances, squares))
-    distances, squares = (np.concatenate(part) for part in zip(*gathered, strict=True))
+def _variogram(values: np.ndarray, places: np.ndarray) -> tuple[tuple[float, ...], tuple[int, ...]]:
+    """Sums of squared differences of drawn pairs of cells by their distance, and how many there are."""
+    first, second = np.random.default_rng(0).integers(len(values), size=(2, _VARIOGRAM_PAIRS))
+    distances = np.linalg.norm(places[first] - places[second], axis=1)
+    squares = (values[first] - values[second]) ** 2 / max(2 * float(np.var(values)), 1e-12)
     which = np.digitize(distances, _LAGS)
-    means = np.array([squares[which == k].mean() if (which == k).any() else np.nan for k in range(len(_LAGS))])
+    bins = len(_LAGS) + 1
+    sums, counts = np.bincount(which, squares, bins)[:-1], np.bincount(which, minlength=bins)[:-1]
+    return tuple(sums.tolist()), tuple(counts.tolist())
+
+
+def _place_share(summaries: Sequence[NoiseSummary]) -> float:
+    """The reach of a Gaussian variogram that fits those of all maps best."""
+    sums = np.sum([item.lag_sums for item in summaries], axis=0)
+    counts = np.sum([item.lag_counts for item in summaries], axis=0)
+    means = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
     middles = np.concatenate(([_LAGS[0] / 2], (_LAGS[1:] + _LAGS[:-1]) / 2))
     reaches = np.linspace(0.03, 0.5, 48)
     misfits = [np.nanmean((1 - np.exp(-0.5 * (middles / reach) ** 2) - means) ** 2) for reach in reaches]
