@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
 from pipeline.errors import ExportError
-from pipeline.export.files import locked, make_folder, write_error
+from pipeline.export.files import make_folder
+from pipeline.export.line_file import LineFile
 from pipeline.records import Result, to_json
 
 logger = logging.getLogger(__name__)
@@ -40,9 +39,9 @@ class ResultWriter:
     def __init__(self, folder: Path | str, resume: bool = False, fsync: bool = False) -> None:
         self.folder = Path(folder)
         make_folder(self.folder)
-        self._results = _LineFile(self.folder / RESULTS_NAME, resume, fsync)
+        self._results = LineFile(self.folder / RESULTS_NAME, resume, fsync)
         try:
-            self._failures = _LineFile(self.folder / FAILURES_NAME, resume, fsync)
+            self._failures = LineFile(self.folder / FAILURES_NAME, resume, fsync)
         except ExportError:
             self._results.close()
             raise
@@ -103,58 +102,3 @@ class ResultWriter:
     ) -> None:
         """Close both files."""
         self.close()
-
-
-class _LineFile:
-    """A file of lines, opened for appending."""
-
-    def __init__(self, path: Path, resume: bool, fsync: bool) -> None:
-        self.path = path
-        self._fsync = fsync
-        self._descriptor = -1
-        try:
-            if not resume and path.is_file() and path.stat().st_size > 0:
-                os.replace(path, path.with_suffix(f".previous{path.suffix}"))
-            self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-            with locked(self._descriptor):
-                self._cut_half_line()
-        except OSError as error:
-            self.close()
-            raise write_error(path, error) from error
-
-    def append(self, line: str) -> None:
-        data = f"{line}\n".encode("utf-8", "replace")
-        try:
-            with locked(self._descriptor):
-                written = os.write(self._descriptor, data)
-                if written < len(data):
-                    os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
-                    raise OSError("no space for a whole line")
-                if self._fsync:
-                    os.fsync(self._descriptor)
-        except OSError as error:
-            raise write_error(self.path, error) from error
-
-    def lines(self) -> Iterator[tuple[int, bytes]]:
-        try:
-            with self.path.open("rb") as file:
-                yield from enumerate(file, start=1)
-        except OSError as error:
-            raise ExportError(f"Cannot read {self.path}: {error.strerror or error}.") from error
-
-    def close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-
-    def _cut_half_line(self) -> None:
-        end = whole = os.fstat(self._descriptor).st_size
-        while whole > 0:
-            start = max(0, whole - 65536)
-            newline = os.pread(self._descriptor, whole - start, start).rfind(b"\n")
-            whole = start + newline + 1
-            if newline >= 0:
-                break
-        if whole < end:
-            os.ftruncate(self._descriptor, whole)
-            logger.warning("Cut off an incomplete last line of %s (%d bytes).", self.path, end - whole)
