@@ -87,14 +87,13 @@ def read_raw_depth(file: Path, width: int, height: int) -> np.ndarray:
     Raises:
         InputError: If the file is missing or of another size.
     """
-    values = np.fromfile(existing_file(file, "depth file"), dtype="<f4")
-    size = file.stat().st_size
+    size = existing_file(file, "depth file").stat().st_size
     if size != 4 * width * height:
         raise InputError(
             f"{file} holds {size} bytes, but its picture of {width} x {height} px needs {4 * width * height}; "
             "take the original pictures, not the undistorted ones."
         )
-    return values.reshape(height, width)
+    return np.fromfile(file, dtype="<f4").reshape(height, width)
 
 
 @lru_cache(maxsize=32)

@@ -25,7 +25,7 @@ from pipeline.evaluate.datasets.reading import existing_folder
 from pipeline.evaluate.depth.datasets.base import DepthSample
 from pipeline.evaluate.depth.datasets.listed import ListedDataset, PictureFiles, metric_truth
 from pipeline.ingest.depth_files import read_depth
-from pipeline.ingest.files import decoding, existing_file
+from pipeline.ingest.files import existing_file
 from pipeline.ingest.pictures import read_image
 from pipeline.records import DepthKind, Frame, ScaleSource
 
@@ -81,6 +81,8 @@ class Ibims(ListedDataset):
         """
         read = _read_mat if entry.depth.suffix == ".mat" else _read_raw
         rgb, depth_m, masks, (fx, fy, cx, cy) = read(entry)
+        if {mask.shape for mask in masks} != {depth_m.shape}:
+            raise InputError(f"The masks of {entry.depth} are not of the size of its depth; copy them again.")
         known = (depth_m > 0) & masks[0]
         if not self.transparent:
             known = known & masks[1]
@@ -125,10 +127,13 @@ def _read_mat(entry: PictureFiles) -> _Read:
     from scipy.io import loadmat
 
     file = existing_file(entry.depth, "MATLAB file")
-    with decoding(file, "MATLAB file"):
+    try:
         data = loadmat(file, struct_as_record=False, squeeze_me=True)["data"]
         rgb, depth_m = np.ascontiguousarray(data.rgb), np.nan_to_num(np.asarray(data.depth, dtype=np.float64))
         masks = (np.asarray(data.mask_invalid) > 0, np.asarray(data.mask_transp) > 0)
         matrix = np.asarray(data.calib, dtype=np.float64)
         fx, fy, cx, cy = matrix[0, 0], matrix[1, 1], matrix[2, 0], matrix[2, 1]
+    except Exception as error:
+        # The reader raises almost any type, in the words of Python.
+        raise InputError(f"{file} cannot be read as a MATLAB file of iBims-1; copy it again.") from error
     return rgb, depth_m, masks, (float(fx), float(fy), float(cx), float(cy))

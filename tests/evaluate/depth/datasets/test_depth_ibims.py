@@ -97,6 +97,7 @@ def test_the_list_gives_the_order_and_what_it_names_in_vain_is_skipped(tmp_path:
         (lambda folder: (folder / "mask_transp" / "a.png").unlink(), "does not exist"),
         (lambda folder: (folder / "calib" / "a.txt").write_text("14.5, wide"), "fx, fy, cx and cy"),
         (lambda folder: save_picture(folder / "rgb" / "a.png"), "its picture"),
+        (lambda folder: save_picture(folder / "mask_invalid" / "a.png"), "not of the size of its depth"),
     ],
 )
 def test_a_damaged_picture_is_skipped(tmp_path: Path, damage: Callable[[Path], Any], words: str) -> None:
