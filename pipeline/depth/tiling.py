@@ -24,7 +24,7 @@ _MOST_OVERLAP = 0.9
 # Standard deviation of the Gaussian between the two bands, as a share of a tile's side: of a wave two thirds as long
 # as the side, half is taken from the whole.
 _BAND_SHARE = 1 / 8
-_CELLS_PER_SIDE = 32  # A tile is aligned by the means of that many cells along a side.
+_CELLS_PER_SIDE = 16  # A tile is aligned by the means of that many cells along a side.
 _CELLS_PER_SIGMA = 4
 
 
