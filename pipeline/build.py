@@ -168,12 +168,22 @@ def check_types(config: DictConfig, config_name: str = "run") -> None:
     except OmegaConfBaseException as error:
         raise ConfigError(f"{describe(error)}.") from error
     assert isinstance(given, dict)
-    for path in (root / f"{config_name}.yaml", *root.glob("*/*.yaml")):
+    for path in (root / f"{config_name}.yaml", *root.glob("*/*.yaml"), *root.glob("*/common/*.yaml")):
         defaults = OmegaConf.to_container(OmegaConf.load(path))
-        group = "" if path.parent == root else path.parent.name
+        assert isinstance(defaults, dict)
+        is_shared = path.parent.name == "common"
+        group = path.relative_to(root).parts[0] if path.parent != root else ""
         node = given.get(group) if group else given
-        if isinstance(defaults, dict) and node and node.get("_target_") == defaults.get("_target_"):
+        if not node:
+            continue
+        # What several options share has no target; an option has it where it has all its keys.
+        applies = defaults.keys() - {"defaults"} <= node.keys() if is_shared else _same_target(node, defaults)
+        if applies:
             _check_like(node, defaults, group)
+
+
+def _same_target(node: Mapping[Any, Any], defaults: Mapping[Any, Any]) -> bool:
+    return bool(node.get("_target_") == defaults.get("_target_"))
 
 
 def _check_like(values: Mapping[Any, Any], defaults: Mapping[Any, Any], place: str) -> None:

@@ -27,6 +27,10 @@ class DepthBackend(Protocol):
         """
         ...
 
+    def frame_key(self, frame: Frame) -> str:
+        """Everything of a frame that its depth depends on, as a text for the cache; without an identity unused."""
+        ...
+
     def estimate(self, frames: Sequence[Frame]) -> list[DepthMap]:
         """One depth map per frame, of the frame's size, in the same order; an empty list where there is none.
 

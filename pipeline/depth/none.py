@@ -20,6 +20,10 @@ class NoDepth:
         """There is no depth."""
         return None
 
+    def frame_key(self, frame: Frame) -> str:
+        """The picture; nothing is kept under it."""
+        return frame.digest
+
     def estimate(self, frames: Sequence[Frame]) -> list[DepthMap]:
         """No depth maps."""
         return []

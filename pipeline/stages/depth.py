@@ -37,7 +37,7 @@ class DepthStage:
         return replace(scene, frames=frames, depth=tuple(maps))
 
     def _estimate(self, scene: Scene, identity: str) -> list[DepthMap]:
-        keys = [(identity, frame.digest) for frame in scene.frames]
+        keys = [(identity, self.backend.frame_key(frame)) for frame in scene.frames]
         known = {
             key: found
             for key, frame in zip(keys, scene.frames, strict=True)

@@ -1,0 +1,184 @@
+"""Depth networks that are checkpoints of transformers."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from pipeline.depth.network import Network, NetworkDepth
+from pipeline.errors import ConfigError, ModelUnavailableError
+from pipeline.hub import ModelLocation, locate_model
+from pipeline.records import DepthKind, Frame
+from pipeline.torchvision_fix import ensure_torchvision
+
+if TYPE_CHECKING:
+    import torch
+
+_LONGEST_SIDE_RATIO = 4  # Bounds the memory that a panorama takes: attention is quadratic in its area.
+# The first fusion layer has no second input, so checkpoints leave out the weights that would treat it.
+_UNUSED_WEIGHTS = ("neck.fusion_stage.layers.0.residual_layer1.",)
+
+
+def network_size(height: int, width: int, side: int, keep_aspect_ratio: bool, multiple: int = 32) -> tuple[int, int]:
+    """Size to which a frame is resized for the network.
+
+    With the aspect ratio kept, the side that changes least becomes ``side`` (MiDaS' method "minimal"), and the
+    other follows, up to four times as long.
+
+    Args:
+        height: Height of the frame [px].
+        width: Width of the frame [px].
+        side: Side of the squares that the network was trained on [px].
+        keep_aspect_ratio: Whether the network takes other shapes than squares.
+        multiple: What both sides are multiples of: the stride of the network's coarsest features [px].
+
+    Returns:
+        (height, width) [px].
+
+    >>> network_size(480, 640, 512, keep_aspect_ratio=True)
+    (512, 672)
+    >>> network_size(480, 640, 518, keep_aspect_ratio=True, multiple=14)
+    (518, 686)
+    >>> network_size(480, 640, 384, keep_aspect_ratio=False)
+    (384, 384)
+    """
+    if not keep_aspect_ratio:
+        return side, side
+    scale = min(side / height, side / width, key=lambda candidate: abs(1 - candidate))
+    limit = _LONGEST_SIDE_RATIO * side
+    return nearest_multiple(height * scale, multiple, limit), nearest_multiple(width * scale, multiple, limit)
+
+
+def nearest_multiple(length_px: float, multiple: int, limit_px: float = np.inf) -> int:
+    """The nearest multiple, at least one and at most the limit."""
+    largest = limit_px // multiple * multiple
+    return int(min(max(round(length_px / multiple) * multiple, multiple), largest))
+
+
+class CheckpointDepth(NetworkDepth):
+    """Depth from a checkpoint of transformers, found on disk or on the hub.
+
+    Args:
+        model: Name on the hub or local folder.
+        kind: What the checkpoint's output means.
+        revision: Branch, tag or commit on the hub; None takes the main branch.
+        input_size_px: Side of the network's input [px], a multiple of its stride; None takes the checkpoint's own.
+        size_gb: Size of the download [GB], for messages.
+        licence: Licence of the weights, for lists.
+        **settings: Those of ``NetworkDepth``.
+
+    Raises:
+        ConfigError: If a setting is out of its range.
+    """
+
+    stride_px: ClassVar[int] = 32
+    """Sides of the network's input are multiples of it [px]."""
+
+    def __init__(
+        self,
+        model: str,
+        kind: DepthKind | str,
+        *,
+        revision: str | None = None,
+        input_size_px: int | None = None,
+        size_gb: float | None = None,
+        licence: str | None = None,
+        **settings: Any,
+    ) -> None:
+        if input_size_px is not None and (input_size_px < 1 or input_size_px % self.stride_px):
+            raise ConfigError(f"depth.input_size_px must be a multiple of {self.stride_px}, not {input_size_px}.")
+        super().__init__(model, kind, **settings)
+        self.revision = revision
+        self.input_size_px = input_size_px
+        self.size_gb = size_gb
+        self.licence = licence
+
+    @abstractmethod
+    def _network_of(self, model: Any, processor: Any, device: torch.device, dtype: torch.dtype) -> Network:
+        """The network of a loaded model in evaluation mode on its device, and its image processor.
+
+        Raises:
+            ConfigError: If it does not take the configured input, or its output is of another kind.
+        """
+
+    def _settings(self) -> str:
+        return f"revision={self._location.revision} input_size_px={self.input_size_px}"
+
+    @cached_property
+    def _location(self) -> ModelLocation:
+        return locate_model(self.model, revision=self.revision, size_gb=self.size_gb, group="depth")
+
+    def _load(self, device: torch.device, dtype: torch.dtype) -> Network:
+        model, processor = read_checkpoint(self._location, dtype)
+        return self._network_of(model.to(device), processor, device, dtype)
+
+
+def read_checkpoint(location: ModelLocation, dtype: torch.dtype) -> tuple[Any, Any]:
+    """Model in evaluation mode, and its image processor.
+
+    Raises:
+        ModelUnavailableError: If the files are no complete depth model.
+    """
+    ensure_torchvision()
+    from transformers import AutoImageProcessor, AutoModelForDepthEstimation
+
+    source, revision = location.path_or_name, location.hub_revision or "main"
+    try:
+        processor = AutoImageProcessor.from_pretrained(source, revision=revision)
+        model, report = AutoModelForDepthEstimation.from_pretrained(
+            source, revision=revision, dtype=dtype, output_loading_info=True
+        )
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0].rstrip(".:")
+        raise ModelUnavailableError(f"{location.name} cannot be loaded as a depth model: {reason}.") from error
+    learned = {name for name, _ in model.named_parameters() if not name.startswith(_UNUSED_WEIGHTS)}
+    missing = sorted(learned & set(report["missing_keys"]))
+    if missing:
+        raise ModelUnavailableError(
+            f"{location.name} is no complete depth model: {len(missing)} weights are missing, such as {missing[0]}."
+        )
+    return model.eval().requires_grad_(False), processor
+
+
+def keep_in_float32(module: Any) -> None:
+    """Compute a module in float32: bfloat16 would round its output to eight bits, in visible steps."""
+    import torch
+
+    def to_float(value: Any) -> Any:
+        if isinstance(value, torch.Tensor):
+            return value.float() if value.is_floating_point() else value
+        return [to_float(item) for item in value] if isinstance(value, list | tuple) else value
+
+    module.float()
+    module.register_forward_pre_hook(
+        lambda _module, args, kwargs: (
+            tuple(to_float(arg) for arg in args),
+            {key: to_float(value) for key, value in kwargs.items()},
+        ),
+        with_kwargs=True,
+    )
+
+
+def pixel_values(processor: Any, frames: Sequence[Frame], size: tuple[int, int]) -> torch.Tensor:
+    """The network's input for frames of one size, float32 (N, 3, h, w), as its image processor makes it.
+
+    Args:
+        processor: An image processor of the family of DPT.
+        frames: The frames.
+        size: (height, width) of the input [px].
+    """
+    inputs = processor(
+        images=[frame.rgb for frame in frames],
+        size={"height": size[0], "width": size[1]},
+        keep_aspect_ratio=False,
+        ensure_multiple_of=1,
+        do_pad=False,
+        input_data_format="channels_last",
+        return_tensors="pt",
+    )
+    values: torch.Tensor = inputs["pixel_values"]
+    return values

@@ -1,0 +1,264 @@
+"""What all depth networks share: batches of one size, views that are averaged, tiles, upsampling, memory, results."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+import numpy as np
+
+from pipeline.depth.augment import combine, flipped, unflipped
+from pipeline.depth.tiling import Tiling, crop, merge, tiles_of
+from pipeline.depth.upsampling import METHODS, upsample
+from pipeline.device import choose_device, choose_dtype
+from pipeline.errors import ConfigError, DepthError
+from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
+
+if TYPE_CHECKING:
+    import torch
+
+logger = logging.getLogger(__name__)
+
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
+_LEAST_SCALE, _LARGEST_SCALE = 0.25, 4.0
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a network says about frames of one size.
+
+    Args:
+        values: float32 (N, h, w) at the network's own resolution, whose outer edges are those of the frames; of the
+            backend's kind; NaN where there is no depth.
+        focal_share: float (N,), the estimated focal length as a share of the frame's width, where the network
+            estimates one.
+    """
+
+    values: np.ndarray
+    focal_share: np.ndarray | None = None
+
+
+class Network(Protocol):
+    """A loaded network."""
+
+    def predict(self, frames: Sequence[Frame], input_scale: float) -> Prediction:
+        """Depth of frames of one size.
+
+        Args:
+            frames: The frames.
+            input_scale: Side of the network's input as a share of its usual one.
+        """
+        ...
+
+
+def batches(frames: Sequence[Frame], batch_size: int) -> Iterator[list[int]]:
+    """Indices of frames that share one size, at most ``batch_size`` at a time."""
+    by_size: dict[tuple[int, int], list[int]] = {}
+    for index, frame in enumerate(frames):
+        by_size.setdefault((frame.height, frame.width), []).append(index)
+    for indices in by_size.values():
+        for start in range(0, len(indices), batch_size):
+            yield indices[start : start + batch_size]
+
+
+class NetworkDepth(ABC):
+    """Depth of single frames from a network; each architecture is a subclass.
+
+    Args:
+        model: Name of the model, for messages.
+        kind: What the network's output means.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:INDEX`` or ``mps``.
+        dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
+        batch_size: Frames of equal size that go through the network together.
+        upsampling: How the map comes to the frame's size: ``bilinear``, ``bicubic`` or ``edge_aware``.
+        flip: Whether the mirrored frame is estimated too, and both are averaged.
+        input_scales: Sides of the network's input as shares of its usual one; the maps of all are averaged.
+        tile_px: Side of tiles in which larger frames are estimated besides the whole [px]; None estimates no tiles.
+        tile_overlap: Least share of a tile that its neighbour covers too, in [0, 0.9].
+
+    Raises:
+        ConfigError: If a setting is out of its range.
+    """
+
+    backend: ClassVar[str]
+    """Name of the architecture; chooses the noise model."""
+    takes_input_scales: ClassVar[bool] = True
+    """Whether the network takes inputs of another size than its usual one."""
+    masks_pixels: ClassVar[bool] = False
+    """Whether the network itself says where there is no depth, as in the sky."""
+
+    def __init__(
+        self,
+        model: str,
+        kind: DepthKind | str,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        batch_size: int = 1,
+        upsampling: str = "bicubic",
+        flip: bool = False,
+        input_scales: Sequence[float] = (1.0,),
+        tile_px: int | None = None,
+        tile_overlap: float = 0.25,
+    ) -> None:
+        if kind not in list(DepthKind):
+            raise ConfigError(f"depth.kind must be one of {', '.join(DepthKind)}, not {kind!r}.")
+        if batch_size < 1:
+            raise ConfigError(f"depth.batch_size must be at least 1, not {batch_size}.")
+        if upsampling not in METHODS:
+            raise ConfigError(f"depth.upsampling must be one of {', '.join(METHODS)}, not {upsampling!r}.")
+        self.model = model
+        self.kind = DepthKind(kind)
+        self.device = device
+        self.dtype = dtype
+        self.batch_size = batch_size
+        self.upsampling = upsampling
+        self.flip = flip
+        self.input_scales = self._checked_scales(input_scales)
+        self.tiling = None if tile_px is None else Tiling(tile_px, tile_overlap)
+        self._network: Network | None = None
+        self._lock = threading.Lock()
+
+    def _checked_scales(self, scales: Sequence[float]) -> tuple[float, ...]:
+        known = [
+            isinstance(scale, int | float) and not isinstance(scale, bool) and _LEAST_SCALE <= scale <= _LARGEST_SCALE
+            for scale in scales
+        ]
+        if not known or not all(known):
+            raise ConfigError(
+                f"depth.input_scales must list numbers from {_LEAST_SCALE:g} to {_LARGEST_SCALE:g}, not {list(scales)}."
+            )
+        if not self.takes_input_scales and set(scales) != {1.0}:
+            raise ConfigError(f"{self.model} takes input of one size only: set depth.input_scales=[1.0].")
+        return tuple(float(scale) for scale in scales)
+
+    @abstractmethod
+    def _load(self, device: torch.device, dtype: torch.dtype) -> Network:
+        """Load the network.
+
+        Raises:
+            ModelUnavailableError: If it is neither on disk nor reachable.
+            DependencyError: If its package is missing.
+            ConfigError: If it does not take the configured input.
+        """
+
+    @abstractmethod
+    def _settings(self) -> str:
+        """Revision of the model and the subclass's settings that the output depends on, as ``name=value`` parts."""
+
+    def frame_key(self, frame: Frame) -> str:
+        """Everything of a frame that its depth depends on, as a text for the cache."""
+        return frame.digest
+
+    @property
+    def identity(self) -> str:
+        """Backend, model, revision, number format, kind and all settings that change the output.
+
+        Raises:
+            ModelUnavailableError: If the model is neither on disk nor reachable.
+        """
+        dtype = str(self._device_and_dtype[1]).removeprefix("torch.")
+        tiles = "none" if self.tiling is None else f"{self.tiling.side_px}/{self.tiling.overlap:g}"
+        return (
+            f"{self.backend} {self.model} {dtype} {self.kind} {self._settings()} upsampling={self.upsampling} "
+            f"flip={self.flip} input_scales={list(self.input_scales)} tiles={tiles}"
+        )
+
+    def estimate(self, frames: Sequence[Frame]) -> list[DepthMap]:
+        """One depth map per frame, of the frame's size, in the same order.
+
+        Raises:
+            DepthError: If memory does not suffice, or the network gives no finite value for a frame.
+            ModelUnavailableError: If the model is neither on disk nor reachable.
+            DependencyError: If its package is missing.
+            ConfigError: If the model does not take the configured input.
+        """
+        if not frames:
+            return []
+        self._check(frames)
+        network = self._loaded()
+        maps: dict[int, DepthMap] = {}
+        for indices in batches(frames, self.batch_size):
+            batch = [frames[index] for index in indices]
+            values, focal_px = self._predicted(network, batch)
+            for position, index in enumerate(indices):
+                focal = None if focal_px is None else float(focal_px[position])
+                maps[index] = self._depth_map(values[position], focal, frames[index])
+        return [maps[index] for index in range(len(frames))]
+
+    def _check(self, frames: Sequence[Frame]) -> None:
+        """Refuse frames that the network cannot take."""
+
+    def _predicted(self, network: Network, frames: Sequence[Frame]) -> tuple[np.ndarray, np.ndarray | None]:
+        """Values float32 (N, H, W) and focal lengths (N,) [px] of frames of one size."""
+        try:
+            whole, focal_px = self._averaged(network, frames)
+            if self.tiling is None:
+                return whole, focal_px
+            tiles = tiles_of(frames[0].height, frames[0].width, self.tiling)
+            if len(tiles) < 2:
+                return whole, focal_px
+            parts = [self._averaged(network, [crop(frame, tile) for frame in frames])[0] for tile in tiles]
+        except RuntimeError as error:  # torch.OutOfMemoryError is one; MPS and the CPU raise the plain type.
+            if not any(words in str(error).lower() for words in _OUT_OF_MEMORY):
+                raise
+            raise self._memory_error() from None
+        merged = [
+            merge(whole[position], tiles, [part[position] for part in parts], self.kind)
+            for position in range(len(frames))
+        ]
+        return np.stack(merged), focal_px
+
+    def _averaged(self, network: Network, frames: Sequence[Frame]) -> tuple[np.ndarray, np.ndarray | None]:
+        """The average over all views of the frames; the focal length is that of the first view."""
+        size = (frames[0].height, frames[0].width)
+        views: list[np.ndarray] = []
+        focal_px = None
+        for scale in self.input_scales:
+            for mirrored in (False, True) if self.flip else (False,):
+                seen = [flipped(frame) for frame in frames] if mirrored else frames
+                prediction = network.predict(seen, scale)
+                values = upsample(prediction.values, [frame.rgb for frame in seen], size, self.upsampling)
+                if not views and prediction.focal_share is not None:
+                    focal_px = np.asarray(prediction.focal_share) * size[1]
+                views.append(unflipped(values) if mirrored else values)
+        if len(views) == 1:
+            return views[0], focal_px
+        averages = [combine([view[position] for view in views], self.kind) for position in range(len(frames))]
+        return np.stack(averages), focal_px
+
+    def _memory_error(self) -> DepthError:
+        remedy = f"lower depth.batch_size (now {self.batch_size})" if self.batch_size > 1 else "set depth.device=cpu"
+        return DepthError(
+            f"The memory of {self._device_and_dtype[0]} does not suffice for {self.model}: {remedy}, or take a smaller "
+            "model such as depth=dpt_swinv2_tiny_256."
+        )
+
+    def _depth_map(self, values: np.ndarray, focal_px: float | None, frame: Frame) -> DepthMap:
+        finite = np.isfinite(values)
+        if not finite.any():
+            remedy = "" if self.masks_pixels else ": set depth.dtype=float32"
+            raise DepthError(f"The model {self.model} gave no finite depth for {frame.name}{remedy}.")
+        if not self.masks_pixels and not finite.all():
+            logger.warning("%s: %d pixels without finite depth.", frame.name, finite.size - int(finite.sum()))
+        return DepthMap(values, finite, self.kind, self._scale_source(), self.backend, focal_px=focal_px)
+
+    def _scale_source(self) -> ScaleSource:
+        return ScaleSource.MODEL if self.kind is DepthKind.METRIC else ScaleSource.NONE
+
+    @cached_property
+    def _device_and_dtype(self) -> tuple[torch.device, torch.dtype]:
+        device = choose_device(self.device)
+        return device, choose_dtype(device, self.dtype)
+
+    def _loaded(self) -> Network:
+        """The network, loaded at the first call."""
+        with self._lock:
+            if self._network is None:
+                self._network = self._load(*self._device_and_dtype)
+            return self._network
