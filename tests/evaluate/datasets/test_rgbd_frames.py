@@ -10,14 +10,13 @@ import cv2
 import numpy as np
 import pytest
 from evaluate.datasets.files_of_sets import save_picture
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
+from pipeline.api import load_config
+from pipeline.build import build
 from pipeline.errors import ConfigError, InputError
 from pipeline.evaluate.datasets.rgbd_files import find_frames, read_frame, read_poses
 from pipeline.evaluate.datasets.rgbd_frames import RgbdFrames
 from pipeline.records import DepthKind
-from pipeline.resources import resource_dir
 
 SIZE = (320, 240)
 CAMERA = {"fx": 300.0, "fy": 300.0, "cx": 159.5, "cy": 119.5}
@@ -252,8 +251,8 @@ def test_a_trajectory_is_read_and_a_damaged_one_refused(tmp_path: Path) -> None:
 @pytest.mark.shared
 @pytest.mark.parametrize("depth, count", [("sensor", 11), ("predicted", 6)])
 def test_the_shared_frames_give_claims(shared_dir: Path, depth: str, count: int) -> None:
-    config = OmegaConf.load(resource_dir("conf") / "dataset" / "rgbd_frames.yaml")
-    data = instantiate(config, path=str(shared_dir / "rgbd"), depth=depth)
+    overrides = ["dataset=rgbd_frames", f"dataset.path={shared_dir / 'rgbd'}", f"dataset.depth={depth}"]
+    data = build(load_config(overrides, "eval_claims").dataset)
     cases = list(data)
     assert len(cases) == len(data) == count and data.skipped == []
     for case in cases:
