@@ -121,7 +121,7 @@ def test_weights_end_smoothly_within_the_picture():
 @pytest.mark.parametrize("kind", list(DepthKind))
 @pytest.mark.parametrize(
     "wave_px, tolerance",
-    [(3, 1e-4), (4, 2e-3), (7, 1e-2)],  # Means over cells of 3 px leave a little of 4 px, and borders cut the last.
+    [(3, 1e-4), (4, 1e-4), (12, 5e-3)],  # Of a wave of 12 px, means over the cells of 6 px keep some.
 )
 def test_true_tiles_in_units_of_their_own_give_the_truth(kind: DepthKind, wave_px: int, tolerance: float):
     true, whole = with_detail(kind, wave_px), layout()

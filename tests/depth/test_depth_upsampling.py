@@ -117,6 +117,21 @@ def test_a_step_that_the_picture_shows_comes_back_sharp(factor: int):
     assert errors["edge_aware"] < 0.25 * errors["bicubic"]
 
 
+def test_a_map_that_follows_the_colours_becomes_the_same_function_of_the_picture():
+    picture = cv2.resize(random_picture(24, 32), (128, 96), interpolation=cv2.INTER_CUBIC)
+    true = (picture @ (0.02, -0.01, 0.015) + 4).astype(np.float32)
+    low = cv2.resize(true, (32, 24), interpolation=cv2.INTER_AREA)[None]
+    errors = {method: float(np.abs(upsample(low, [picture], (96, 128), method)[0] - true).mean()) for method in METHODS}
+    assert errors["edge_aware"] < 0.2 * errors["bicubic"]
+
+
+def test_maps_far_from_zero_lose_no_digits():
+    values, picture = np.round(random_maps(1, 12, 16) * 1024) / 1024, random_picture(48, 64)
+    plain = upsample(values, [picture], (48, 64), "edge_aware")
+    far = upsample(values + np.float32(8192), [picture], (48, 64), "edge_aware") - np.float32(8192)
+    np.testing.assert_allclose(far, plain, atol=3 * np.spacing(np.float32(8192)))
+
+
 @pytest.mark.parametrize("grey", [0, 128, 255])
 def test_a_flat_picture_gives_the_bilinear_result(grey: int):
     values, picture = random_maps(1, 12, 16), np.full((48, 64, 3), grey, np.uint8)
