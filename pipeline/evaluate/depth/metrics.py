@@ -1,0 +1,245 @@
+"""The metrics of depth: what each is called, and how it follows from moments.
+
+``metrics_of`` turns the moments of one picture into that picture's numbers, and the sum of the moments of many into
+pooled ones. A metric that the moments do not hold is absent, not zero.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from pipeline.evaluate.depth.boundaries import boundary_f1
+from pipeline.evaluate.depth.moments import Moments, add_moments
+from pipeline.evaluate.depth.protocol import Aggregate, MetricGroup
+
+Figure = Callable[[Moments], float | None]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure.
+
+    Args:
+        name: Key in tables and files.
+        label: Heading of its column.
+        unit: Unit; empty for ratios and shares.
+        higher_is_better: Whether a larger number is a better one.
+        group: What it is measured with.
+        meaning: What it is, in half a sentence, with its source.
+        figure: The number of moments, None where they do not hold it.
+    """
+
+    name: str
+    label: str
+    unit: str
+    higher_is_better: bool
+    group: MetricGroup
+    meaning: str
+    figure: Figure
+
+
+def _number(moments: Moments, name: str) -> float:
+    value = moments.get(name, 0.0)
+    return 0.0 if isinstance(value, tuple) else value
+
+
+def _share(part: str, whole: str = "pixels", change: Callable[[float], float] = float) -> Figure:
+    """A sum over another, changed; None where the other is zero or absent."""
+
+    def figure(moments: Moments) -> float | None:
+        total = _number(moments, whole)
+        return change(_number(moments, part) / total) if total else None
+
+    return figure
+
+
+def _si_log(moments: Moments) -> float | None:
+    """From squared deviations within pictures and between their means, which lose no digits to a common factor."""
+    pixels = _number(moments, "pixels")
+    if not pixels:
+        return None
+    between = max(_number(moments, "log_between") - _number(moments, "log") ** 2 / pixels, 0.0)
+    return 100 * math.sqrt((_number(moments, "log_within") + between) / pixels)
+
+
+def _chamfer(moments: Moments) -> float | None:
+    points = _number(moments, "points")
+    return (_number(moments, "cloud_predicted") + _number(moments, "cloud_true")) / (2 * points) if points else None
+
+
+def _f_score(moments: Moments) -> float | None:
+    """Harmonic mean of precision and recall, which are shares of equally many points; 0 where both are."""
+    points = _number(moments, "points")
+    if not points:
+        return None
+    precise, recalled = _number(moments, "cloud_precise"), _number(moments, "cloud_recalled")
+    return 2 * precise * recalled / (points * (precise + recalled)) if precise + recalled else 0.0
+
+
+_PIXELS, _ORDER = MetricGroup.PIXELS, MetricGroup.ORDER
+_ALL = (
+    Metric("abs_rel", "AbsRel", "", False, _PIXELS, "mean of |p - t| / t; Eigen et al. 2014", _share("abs_rel")),
+    Metric("sq_rel", "SqRel", "m", False, _PIXELS, "mean of (p - t)^2 / t; Eigen et al. 2014", _share("sq_rel")),
+    Metric(
+        "rmse",
+        "RMSE",
+        "m",
+        False,
+        _PIXELS,
+        "root of the mean of (p - t)^2; Eigen et al. 2014",
+        _share("sq", change=math.sqrt),
+    ),
+    Metric("mae", "MAE", "m", False, _PIXELS, "mean of |p - t|", _share("abs")),
+    Metric(
+        "rmse_log",
+        "RMSE log",
+        "",
+        False,
+        _PIXELS,
+        "root of the mean of (ln p - ln t)^2; Eigen et al. 2014",
+        _share("sq_log", change=math.sqrt),
+    ),
+    Metric(
+        "log10",
+        "log10",
+        "",
+        False,
+        _PIXELS,
+        "mean of |log10 p - log10 t|; Saxena et al. 2009",
+        _share("abs_log", change=lambda mean: mean / math.log(10)),
+    ),
+    Metric(
+        "si_log",
+        "SILog",
+        "log(m) x 100",
+        False,
+        _PIXELS,
+        "100 times the standard deviation of ln p - ln t; KITTI depth benchmark, Uhrig et al. 2017",
+        _si_log,
+    ),
+    Metric(
+        "delta1",
+        "d < 1.25",
+        "",
+        True,
+        _PIXELS,
+        "share of max(p / t, t / p) < 1.25; Ladicky et al. 2014",
+        _share("delta1"),
+    ),
+    Metric("delta2", "d < 1.25^2", "", True, _PIXELS, "share of max(p / t, t / p) < 1.25^2", _share("delta2")),
+    Metric("delta3", "d < 1.25^3", "", True, _PIXELS, "share of max(p / t, t / p) < 1.25^3", _share("delta3")),
+    Metric(
+        "midas_error_rate",
+        "d > 1.25",
+        "",
+        False,
+        _PIXELS,
+        "share of max(p / t, t / p) > 1.25, which MiDaS publishes in per cent as its delta; Ranftl et al. 2020",
+        _share("above1"),
+    ),
+    Metric(
+        "whdr",
+        "WHDR",
+        "",
+        False,
+        _ORDER,
+        "share of sampled pairs whose relation (farther, nearer, equal) is wrong; Chen et al. 2016",
+        _share("whdr", "pairs"),
+    ),
+    Metric(
+        "pair_order",
+        "Pair order",
+        "",
+        True,
+        _ORDER,
+        "share of sampled pairs of clearly different true depth in the right order",
+        _share("clear_right", "clear_pairs"),
+    ),
+    Metric(
+        "object_order",
+        "Object order",
+        "",
+        True,
+        MetricGroup.OBJECTS,
+        "share of pairs of objects of clearly different true depth in the right order, by medians",
+        _share("objects_right", "objects_clear"),
+    ),
+    Metric(
+        "boundary_f1",
+        "Boundary F1",
+        "",
+        True,
+        MetricGroup.BOUNDARIES,
+        "weighted F1 of steps of depth between neighbours; Bochkovskii et al. 2024",
+        boundary_f1,
+    ),
+    Metric(
+        "edge_fly",
+        "Flying points",
+        "",
+        False,
+        MetricGroup.BOUNDARIES,
+        "share of points at true edges that lie between the two surfaces and away from both",
+        _share("edge_flying", "edge_points"),
+    ),
+    Metric(
+        "chamfer",
+        "Chamfer",
+        "m",
+        False,
+        MetricGroup.CLOUDS,
+        "mean distance of sampled points to the other cloud, both ways; Fan et al. 2017",
+        _chamfer,
+    ),
+    Metric(
+        "cloud_f",
+        "Cloud F",
+        "",
+        True,
+        MetricGroup.CLOUDS,
+        "F-score of sampled points at a share of the median true depth; Knapitsch et al. 2017",
+        _f_score,
+    ),
+    Metric(
+        "coverage",
+        "Coverage",
+        "",
+        True,
+        _PIXELS,
+        "share of the true pixels that count which have a prediction; the other metrics leave the rest out",
+        _share("pixels", "true_pixels"),
+    ),
+)
+
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
+"""All metrics by name, in the order in which they are shown."""
+
+
+def metrics_of(moments: Moments) -> dict[str, float]:
+    """The metrics that the moments of one picture, or the sum of many, hold, in the order of ``METRICS``."""
+    found = {name: metric.figure(moments) for name, metric in METRICS.items()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def aggregated(moments: Iterable[Moments], aggregate: Aggregate) -> dict[str, float]:
+    """The metrics of many pictures.
+
+    Args:
+        moments: Those of each picture; they are read once, one by one.
+        aggregate: ``per_image`` means each metric over the pictures that have it, ``pooled`` adds the moments up.
+    """
+    if aggregate is Aggregate.POOLED:
+        return metrics_of(add_moments(moments))
+    return means(metrics_of(part) for part in moments)
+
+
+def means(numbers: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Mean of each metric over the pictures that have it, in the order of ``METRICS``."""
+    sums: dict[str, tuple[float, int]] = {}
+    for part in numbers:
+        for name, value in part.items():
+            total, count = sums.get(name, (0.0, 0))
+            sums[name] = (total + value, count + 1)
+    return {name: sums[name][0] / sums[name][1] for name in METRICS if name in sums}

@@ -1,0 +1,66 @@
+"""Which pixels of a picture are compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.errors import InputError
+from pipeline.evaluate.depth.protocol import EvaluationProtocol
+from pipeline.records import DepthMap
+
+
+@dataclass(frozen=True, eq=False)
+class Pixels:
+    """The pixels of one picture that count.
+
+    Args:
+        window: Rows and columns of the crop in the picture.
+        wanted: bool (H, W) of the crop: the truth is known there and within the caps.
+        known: bool (H, W) of the crop: wanted, and the prediction is valid.
+        values: float64 (N,), the prediction at the known pixels, row by row.
+        true_m: float64 (N,), the true depth there [m].
+    """
+
+    window: tuple[slice, slice]
+    wanted: np.ndarray
+    known: np.ndarray
+    values: np.ndarray
+    true_m: np.ndarray
+
+    def spread(self, numbers: np.ndarray) -> np.ndarray:
+        """Numbers of the known pixels, (N,), as float64 (H, W) of the crop with NaN elsewhere."""
+        if len(numbers) == self.known.size:
+            return numbers.reshape(self.known.shape)
+        whole = np.full(self.known.shape, np.nan)
+        whole[self.known] = numbers
+        return whole
+
+    def places(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and columns in the whole picture of the known pixels with these indices."""
+        flat = chosen if len(self.values) == self.known.size else np.flatnonzero(self.known)[chosen]
+        rows, columns = np.divmod(flat, self.known.shape[1])
+        return rows + self.window[0].start, columns + self.window[1].start
+
+
+def compared_pixels(prediction: DepthMap, truth: DepthMap, protocol: EvaluationProtocol) -> Pixels:
+    """The pixels that a protocol compares: in its crop, with a true depth strictly between the caps.
+
+    Raises:
+        InputError: If the maps differ in size.
+    """
+    if prediction.shape != truth.shape:
+        raise InputError(
+            f"The predicted depth is {prediction.shape} but the true depth {truth.shape}; "
+            "resize the prediction to the picture."
+        )
+    window = protocol.crop.window(*truth.shape)
+    true, values = truth.values[window], prediction.values[window]
+    wanted = truth.valid[window] & (true > protocol.min_depth_m)
+    if protocol.max_depth_m is not None:
+        wanted &= true < protocol.max_depth_m
+    known = wanted & prediction.valid[window]
+    if known.all():
+        return Pixels(window, wanted, known, values.ravel().astype(np.float64), true.ravel().astype(np.float64))
+    return Pixels(window, wanted, known, values[known].astype(np.float64), true[known].astype(np.float64))

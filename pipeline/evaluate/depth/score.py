@@ -1,0 +1,168 @@
+"""One prediction against its truth: all metrics of a protocol, and the sums from which pooled ones follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pipeline.camera import CameraSource
+from pipeline.evaluate.depth.alignment import Alignment, Fit, check_alignment, fit_alignment
+from pipeline.evaluate.depth.boundaries import boundary_moments, is_dense
+from pipeline.evaluate.depth.clouds import cloud_moments, pixel_clouds, sampled_points
+from pipeline.evaluate.depth.datasets.base import DepthSample
+from pipeline.evaluate.depth.metrics import metrics_of
+from pipeline.evaluate.depth.moments import DepthBins, Moments, pixel_moments
+from pipeline.evaluate.depth.order import object_moments, order_moments, sampled_pairs
+from pipeline.evaluate.depth.pixels import Pixels, compared_pixels
+from pipeline.evaluate.depth.protocol import EvaluationProtocol, MetricGroup
+from pipeline.records import DepthMap
+
+
+@dataclass(frozen=True)
+class ImageScore:
+    """What one picture's comparison gave.
+
+    Args:
+        name: Name of the sample.
+        group: What is drawn again as a whole for intervals.
+        metrics: Numbers by name, in the order of ``METRICS``; what cannot be measured is absent.
+        moments: Sums from which pooled numbers follow, see ``pipeline.evaluate.depth.moments``.
+        bins: Error by true depth.
+        alignment: How the prediction became metres.
+        scale: Factor of the prediction; of its inverse where depth was aligned in disparity. None without pixels.
+        shift: What was added [m, or 1/m in disparity]; None without pixels.
+        note: What was wrong with the alignment, in one sentence; empty where nothing was.
+    """
+
+    name: str
+    group: str
+    metrics: dict[str, float]
+    moments: Moments
+    bins: DepthBins = field(default_factory=DepthBins)
+    alignment: Alignment = Alignment.NONE
+    scale: float | None = None
+    shift: float | None = None
+    note: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form, of numbers, texts, lists and dictionaries; floats keep all digits."""
+        moments = {name: list(value) if isinstance(value, tuple) else value for name, value in self.moments.items()}
+        return vars(self) | {
+            "metrics": dict(self.metrics),
+            "moments": moments,
+            "bins": self.bins.to_dict(),
+            "alignment": str(self.alignment),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ImageScore:
+        """The score of its JSON form."""
+        moments = {name: tuple(value) if isinstance(value, list) else value for name, value in data["moments"].items()}
+        return cls(
+            **dict(data)
+            | {
+                "metrics": dict(data["metrics"]),
+                "moments": moments,
+                "bins": DepthBins.from_dict(data["bins"]),
+                "alignment": Alignment(data["alignment"]),
+            }
+        )
+
+
+def score(sample: DepthSample, prediction: DepthMap, protocol: EvaluationProtocol) -> ImageScore:
+    """Compare a prediction with the truth.
+
+    Metrics that cannot be measured are absent: order of objects without regions of clearly different depth,
+    boundaries where the truth is sparse (below 80 % of the neighbours of known pixels known) or without a step, clouds
+    where the camera has no given calibration, everything but the coverage where no pixel can be compared.
+
+    Args:
+        sample: The picture with its truth.
+        prediction: Depth of the picture's size, of any kind.
+        protocol: How to compare.
+
+    Returns:
+        The picture's numbers; equal arguments give equal ones.
+
+    Raises:
+        ConfigError: If the kind of the prediction does not allow the protocol's alignment.
+        InputError: If prediction and truth differ in size.
+    """
+    check_alignment(prediction.kind, protocol.alignment)
+    pixels = compared_pixels(prediction, sample.truth, protocol)
+    moments: Moments = {"true_pixels": float(np.count_nonzero(pixels.wanted))}
+    if not len(pixels.values):
+        note = "No pixel has both a predicted and a true depth inside the caps and the crop."
+        return ImageScore(
+            sample.name, sample.group, metrics_of(moments), moments, alignment=protocol.alignment, note=note
+        )
+    fit = _fit(pixels, prediction, protocol)
+    predicted_m = fit.depth_m(pixels.values)
+    moments |= {"pixels": float(len(predicted_m))}
+    bins = DepthBins()
+    groups = protocol.groups
+    if MetricGroup.PIXELS in groups:
+        errors, bins = pixel_moments(predicted_m, pixels.true_m)
+        moments |= errors
+    farness = -pixels.values if prediction.kind.larger_is_nearer else pixels.values
+    if MetricGroup.ORDER in groups:
+        moments |= order_moments(
+            farness,
+            predicted_m,
+            pixels.true_m,
+            sampled_pairs(len(predicted_m), protocol.pair_count, protocol.seed),
+            equal_ratio=protocol.equal_ratio,
+            clear_ratio=protocol.clear_ratio,
+        )
+    if MetricGroup.OBJECTS in groups and sample.regions:
+        moments |= _objects(pixels, farness, sample, protocol)
+    if MetricGroup.BOUNDARIES in groups and is_dense(pixels.wanted):
+        moments |= boundary_moments(
+            pixels.spread(predicted_m), pixels.spread(pixels.true_m), edge_ratio=protocol.edge_ratio
+        )
+    if MetricGroup.CLOUDS in groups and sample.frame.camera.source is CameraSource.GIVEN:
+        moments |= _clouds(pixels, predicted_m, sample, protocol)
+    return ImageScore(
+        sample.name,
+        sample.group,
+        metrics_of(moments),
+        moments,
+        bins,
+        protocol.alignment,
+        fit.line.scale,
+        fit.line.shift,
+        fit.note,
+    )
+
+
+def _fit(pixels: Pixels, prediction: DepthMap, protocol: EvaluationProtocol) -> Fit:
+    return fit_alignment(
+        pixels.values,
+        pixels.true_m,
+        prediction.kind,
+        protocol.alignment,
+        least_m=protocol.min_depth_m,
+        most_m=protocol.max_depth_m,
+        seed=protocol.seed,
+    )
+
+
+def _objects(pixels: Pixels, farness: np.ndarray, sample: DepthSample, protocol: EvaluationProtocol) -> Moments:
+    """Order of the sample's regions, which speak of the whole picture."""
+    shape = sample.truth.shape
+    known = np.zeros(shape, dtype=bool)
+    known[pixels.window] = pixels.known
+    theirs = np.zeros(shape)
+    theirs[known] = farness
+    return object_moments(theirs, sample.truth.values, known, sample.regions, clear_ratio=protocol.clear_ratio)
+
+
+def _clouds(pixels: Pixels, predicted_m: np.ndarray, sample: DepthSample, protocol: EvaluationProtocol) -> Moments:
+    chosen = sampled_points(len(predicted_m), protocol.cloud_points, protocol.seed)
+    rows, columns = pixels.places(chosen)
+    true_m = pixels.true_m[chosen]
+    predicted, true = pixel_clouds(columns, rows, predicted_m[chosen], true_m, sample.frame.camera)
+    return cloud_moments(predicted, true, protocol.cloud_share * float(np.median(true_m)))
