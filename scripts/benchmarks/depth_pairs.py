@@ -31,7 +31,7 @@ def random_pair(seed: int, width: int | None = None, height: int | None = None, 
     width = width or int(generator.integers(24, 90))
     height = height or int(generator.integers(24, 70))
     true, regions = _scene(generator, width, height)
-    known = (generator.random((height, width)) > generator.choice((0.0, 0.05, 0.3)))
+    known = generator.random((height, width)) > generator.choice((0.0, 0.05, 0.3))
     blurred = cv2.GaussianBlur(true, (0, 0), generator.uniform(0.3, 1.2))
     seen = blurred * np.exp(generator.normal(0, generator.choice((0.005, 0.03, 0.12)), true.shape))
     kind = kind or KINDS[seed % len(KINDS)]
@@ -59,7 +59,7 @@ def _scene(generator: Any, width: int, height: int) -> tuple[Any, tuple[Any, ...
     from pipeline.records import Region
 
     rows, columns = np.mgrid[:height, :width]
-    wall_m = generator.uniform(3, 12)
+    wall_m = generator.uniform(2, 7)
     slant = generator.uniform(-0.4, 0.4, 2)
     depth = wall_m * (1 + slant[0] * (columns / width - 0.5) + slant[1] * (rows / height - 0.5))
     regions = []

@@ -72,43 +72,52 @@ def midas_error_rate(predicted: Array, true: Array, valid: Array) -> float:
     return float(np.mean(np.maximum(p / t, t / p) > 1.25))
 
 
-def _relation(first: Array, second: Array, threshold: float) -> Array:
-    """1 where the first is farther by more than the threshold, -1 where the second is, else 0."""
+def _relation(first: Array, second: Array, equal_ratio: float) -> Array:
+    """1 where the first is farther by more than the ratio, -1 where the second is, else 0."""
     relation = np.zeros(first.shape, dtype=np.int64)
-    relation[first / second > 1 + threshold] = 1
-    relation[second / first > 1 + threshold] = -1
+    relation[first / second > equal_ratio] = 1
+    relation[second / first > equal_ratio] = -1
     return relation
 
 
-def whdr(predicted: Array, true: Array, pairs: Array, threshold: float) -> float:
+def whdr(predicted: Array, true: Array, valid: Array, pairs: Array, equal_ratio: float) -> float:
     """Share of pairs whose relation (farther, nearer, equal) is not the true one, all with weight one.
 
-    Chen, Fu, Yang, Deng, "Single-image depth perception in the wild", NIPS 2016; sampled from dense truth with a
-    threshold of equality as in Xian et al. 2018.
+    Chen, Fu, Yang, Deng, "Single-image depth perception in the wild", NIPS 2016; pairs with a ratio of at most
+    ``equal_ratio`` are equal, as in Zoran, Isola, Krishnan, Freeman, ICCV 2015.
 
     Args:
-        predicted: Depths, flat or (H, W).
-        true: The same of the truth.
-        pairs: Flat indices of pixels, int (N, 2).
-        threshold: Depths whose ratio is at most one plus this are equal.
+        predicted: Aligned depth.
+        true: True depth.
+        valid: Where both count.
+        pairs: Numbers of valid pixels, counted row by row, int (N, 2).
+        equal_ratio: Above 1.
     """
-    p, t = predicted.ravel().astype(np.float64), true.ravel().astype(np.float64)
-    theirs = _relation(p[pairs[:, 0]], p[pairs[:, 1]], threshold)
-    truth = _relation(t[pairs[:, 0]], t[pairs[:, 1]], threshold)
+    p, t = predicted[valid].astype(np.float64), true[valid].astype(np.float64)
+    theirs = _relation(p[pairs[:, 0]], p[pairs[:, 1]], equal_ratio)
+    truth = _relation(t[pairs[:, 0]], t[pairs[:, 1]], equal_ratio)
     return float(np.mean(theirs != truth))
 
 
-def pair_order(predicted: Array, true: Array, pairs: Array, threshold: float) -> float:
-    """Share of the pairs with clearly different true depths (by the ratio) that the prediction orders likewise."""
-    p, t = predicted.ravel().astype(np.float64), true.ravel().astype(np.float64)
-    truth = _relation(t[pairs[:, 0]], t[pairs[:, 1]], threshold)
+def pair_order(farness: Array, true: Array, valid: Array, pairs: Array, clear_ratio: float) -> float:
+    """Share of the pairs with clearly different true depths that the prediction orders likewise.
+
+    Args:
+        farness: The prediction as it came, larger is farther.
+        true: True depth.
+        valid: Where both count.
+        pairs: As for ``whdr``.
+        clear_ratio: True depths with a larger ratio differ clearly.
+    """
+    p, t = farness[valid].astype(np.float64), true[valid].astype(np.float64)
+    truth = _relation(t[pairs[:, 0]], t[pairs[:, 1]], clear_ratio)
     theirs = np.sign(p[pairs[:, 0]] - p[pairs[:, 1]])
     clear = truth != 0
-    return float(np.mean(theirs[clear] == truth[clear]))
+    return float(np.mean(theirs[clear] == truth[clear])) if clear.any() else float("nan")
 
 
-def object_order(predicted: Array, true: Array, valid: Array, masks: Sequence[Array], threshold: float) -> float:
-    """Share of pairs of objects with clearly different median depths that the prediction orders likewise."""
+def object_order(farness: Array, true: Array, valid: Array, masks: Sequence[Array], clear_ratio: float) -> float:
+    """Share of pairs of objects with clearly different true medians that the prediction's medians order likewise."""
     right = []
     for i in range(len(masks)):
         for j in range(i):
@@ -116,8 +125,8 @@ def object_order(predicted: Array, true: Array, valid: Array, masks: Sequence[Ar
             if not first.any() or not second.any():
                 continue
             t = np.median(true[first].astype(np.float64)), np.median(true[second].astype(np.float64))
-            p = np.median(predicted[first].astype(np.float64)), np.median(predicted[second].astype(np.float64))
-            if max(t) / min(t) > 1 + threshold:
+            p = np.median(farness[first].astype(np.float64)), np.median(farness[second].astype(np.float64))
+            if max(t) / min(t) > clear_ratio:
                 right.append(np.sign(p[0] - p[1]) == np.sign(t[0] - t[1]))
     return float(np.mean(right)) if right else float("nan")
 
@@ -135,13 +144,22 @@ def _edges(depth: Array, valid: Array, threshold: float) -> list[Array]:
         ]
 
 
+def is_dense(known: Array) -> bool:
+    """Whether at least 80 % of the right and lower neighbours of known pixels are known."""
+    pairs = np.count_nonzero(known[:, :-1]) + np.count_nonzero(known[:-1])
+    both = np.count_nonzero(known[:, :-1] & known[:, 1:]) + np.count_nonzero(known[:-1] & known[1:])
+    return both >= 0.8 * pairs
+
+
 def boundary_f1(predicted: Array, true: Array, valid: Array) -> float:
     """Scale-invariant boundary F1: Bochkovskii et al., "Depth Pro", 2024, with the weights of its own program.
 
     At each of ten thresholds from 1.05 to 1.25, precision and recall of occluding contours between neighbours are
-    averaged over four directions; F1 is averaged with weights proportional to the threshold.
+    averaged over four directions; F1 is averaged with weights proportional to the threshold. NaN without true edges.
     """
     thresholds = np.linspace(1.05, 1.25, 10)
+    if not any(edges.any() for edges in _edges(true, valid, thresholds[0])):
+        return float("nan")
     total = 0.0
     for threshold in thresholds:
         theirs, truth = _edges(predicted, valid, threshold), _edges(true, valid, threshold)
@@ -153,6 +171,28 @@ def boundary_f1(predicted: Array, true: Array, valid: Array) -> float:
         if precision + recall > 0:
             total += threshold * 2 * precision * recall / (precision + recall)
     return float(total / thresholds.sum())
+
+
+def edge_fly(predicted: Array, true: Array, valid: Array, edge_ratio: float) -> float:
+    """Share of pixels at true edges whose predicted depth lies in the middle half between both sides, in logarithms.
+
+    Flying points: Reynolds et al., "Capturing time-of-flight data with confidence", CVPR 2011. Each pair of valid
+    neighbours with a ratio of true depths above ``edge_ratio`` has two such pixels.
+    """
+    p, t = predicted.astype(np.float64), true.astype(np.float64)
+    flying = edges = 0
+    for first, second in (
+        ((slice(None), slice(None, -1)), (slice(None), slice(1, None))),
+        ((slice(None, -1), slice(None)), (slice(1, None), slice(None))),
+    ):
+        both = valid[first] & valid[second]
+        near, far = np.minimum(t[first], t[second])[both], np.maximum(t[first], t[second])[both]
+        edge = far / near > edge_ratio
+        for side in (first, second):
+            position = np.log(p[side][both][edge] / near[edge]) / np.log(far[edge] / near[edge])
+            flying += np.count_nonzero((position > 0.25) & (position < 0.75))
+            edges += len(position)
+    return flying / edges if edges else float("nan")
 
 
 def points(depth: Array, fx: float, fy: float, cx: float, cy: float) -> Array:
@@ -175,7 +215,7 @@ def chamfer(predicted_m: Array, true_m: Array) -> float:
 
 
 def f_score(predicted_m: Array, true_m: Array, threshold_m: float) -> float:
-    """F1 of points with a neighbour in the other cloud at most that far. Knapitsch et al., SIGGRAPH 2017."""
+    """F1 of points with a point of the other cloud nearer than that. Knapitsch et al., SIGGRAPH 2017."""
     precision = float(np.mean(nearest_m(predicted_m, true_m) < threshold_m))
     recall = float(np.mean(nearest_m(true_m, predicted_m) < threshold_m))
     return 2 * precision * recall / (precision + recall) if precision + recall > 0 else 0.0
