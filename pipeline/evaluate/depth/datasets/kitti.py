@@ -88,7 +88,7 @@ class KittiDepth(ListedDataset):
             # A list names pictures of any part: Eigen's test pictures lie in both.
             truths = _truths(self.folder, ("val", "train") if split_file else parts)
             found = _listed(self.folder / split_file, truths) if split_file else _all(truths, cameras)
-            files = [_raw_files(recordings, truth) for truth in found]
+            files = [_raw_files(recordings, truth) for truth in dict.fromkeys(found)]
         super().__init__(
             files, f"{self.folder} holds no annotated depth of {split} {' or '.join(cameras)}; {_HOW}.", limit
         )
