@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from pipeline.depth.network import Network, NetworkDepth
+from pipeline.depth.network import Network, NetworkDepth, Prediction
 from pipeline.errors import ConfigError, ModelUnavailableError
 from pipeline.hub import ModelLocation, locate_model
 from pipeline.records import DepthKind, Frame
@@ -19,20 +21,35 @@ if TYPE_CHECKING:
     import torch
 
 _LONGEST_SIDE_RATIO = 4  # Bounds the memory that a panorama takes: attention is quadratic in its area.
-# The first fusion layer has no second input, so checkpoints leave out the weights that would treat it.
-_UNUSED_WEIGHTS = ("neck.fusion_stage.layers.0.residual_layer1.",)
+# The first fusion layer has no second input, so checkpoints leave out the weights that would treat it. Mask tokens
+# serve pre-training alone.
+_UNUSED_WEIGHTS = (
+    "fusion_stage.layers.0.residual_layer1.",
+    "fusion_stage.intermediate.0.residual_layer1.",
+    ".mask_token",
+)
+# What to choose for a checkpoint, by its type in transformers.
+_CHOICES = {
+    "depth_anything": "depth_anything_v2_small",
+    "depth_pro": "depth_pro",
+    "dpt": "midas",
+    "prompt_depth_anything": "prompt_depth_anything_small",
+    "zoedepth": "zoedepth_nyu_kitti",
+}
 
 
-def network_size(height: int, width: int, side: int, keep_aspect_ratio: bool, multiple: int = 32) -> tuple[int, int]:
+def network_size(
+    height: int, width: int, side: int | tuple[int, int], keep_aspect_ratio: bool, multiple: int = 32
+) -> tuple[int, int]:
     """Size to which a frame is resized for the network.
 
-    With the aspect ratio kept, the side that changes least becomes ``side`` (MiDaS' method "minimal"), and the
-    other follows, up to four times as long.
+    With the aspect ratio kept, the side that changes least becomes as long as that of the network (MiDaS' method
+    "minimal"), and the other follows, up to four times as long.
 
     Args:
         height: Height of the frame [px].
         width: Width of the frame [px].
-        side: Side of the squares that the network was trained on [px].
+        side: Side of the squares, or (height, width) of the pictures, that the network was trained on [px].
         keep_aspect_ratio: Whether the network takes other shapes than squares.
         multiple: What both sides are multiples of: the stride of the network's coarsest features [px].
 
@@ -46,10 +63,11 @@ def network_size(height: int, width: int, side: int, keep_aspect_ratio: bool, mu
     >>> network_size(480, 640, 384, keep_aspect_ratio=False)
     (384, 384)
     """
+    sides = (side, side) if isinstance(side, int) else side
     if not keep_aspect_ratio:
-        return side, side
-    scale = min(side / height, side / width, key=lambda candidate: abs(1 - candidate))
-    limit = _LONGEST_SIDE_RATIO * side
+        return sides
+    scale = min(sides[0] / height, sides[1] / width, key=lambda candidate: abs(1 - candidate))
+    limit = _LONGEST_SIDE_RATIO * max(sides)
     return nearest_multiple(height * scale, multiple, limit), nearest_multiple(width * scale, multiple, limit)
 
 
@@ -57,6 +75,64 @@ def nearest_multiple(length_px: float, multiple: int, limit_px: float = np.inf) 
     """The nearest multiple, at least one and at most the limit."""
     largest = limit_px // multiple * multiple
     return int(min(max(round(length_px / multiple) * multiple, multiple), largest))
+
+
+@dataclass(frozen=True)
+class CheckpointNetwork:
+    """A loaded checkpoint that takes pictures of about one size and gives one map each.
+
+    Args:
+        model: The model, in evaluation mode on its device.
+        processor: Its image processor.
+        device: Where the model is.
+        dtype: In which number format it computes.
+        side: Side of its usual input [px].
+        stride_px: What the sides of its input are multiples of [px].
+        keep_aspect_ratio: Whether it takes other shapes than squares.
+        takes_other_sides: Whether it takes input of another size than its usual one.
+    """
+
+    model: Any
+    processor: Any
+    device: torch.device
+    dtype: torch.dtype
+    side: int
+    stride_px: int
+    keep_aspect_ratio: bool = True
+    takes_other_sides: bool = True
+
+    def predict(self, frames: Sequence[Frame], input_scale: float) -> Prediction:
+        """See ``Network``."""
+        return Prediction(run(self.model, pixel_values=self._input(frames, input_scale)).predicted_depth.numpy())
+
+    def _input(self, frames: Sequence[Frame], input_scale: float) -> torch.Tensor:
+        if input_scale != 1 and not self.takes_other_sides:
+            raise ConfigError("This checkpoint takes input of one size only: set depth.input_scales=[1.0].")
+        side = nearest_multiple(self.side * input_scale, self.stride_px)
+        size = network_size(frames[0].height, frames[0].width, side, self.keep_aspect_ratio, self.stride_px)
+        return pixel_values(self.processor, [frame.rgb for frame in frames], size).to(self.device, self.dtype)
+
+
+def run(model: Any, **inputs: torch.Tensor) -> Any:
+    """The outputs of a model, as float32 tensors on the CPU.
+
+    Args:
+        model: The model.
+        **inputs: Its inputs.
+
+    Returns:
+        An object with the attributes ``predicted_depth`` (N, h, w) and ``field_of_view`` (N,), which is None where the
+        model has none.
+    """
+    import torch
+
+    with torch.inference_mode():
+        output = model(**inputs)
+    field_of_view = getattr(output, "field_of_view", None)
+    return SimpleNamespace(
+        predicted_depth=output.predicted_depth.float().cpu(),
+        field_of_view=None if field_of_view is None else field_of_view.float().cpu(),
+    )
 
 
 class CheckpointDepth(NetworkDepth):
@@ -75,6 +151,10 @@ class CheckpointDepth(NetworkDepth):
         ConfigError: If a setting is out of its range.
     """
 
+    model_type: ClassVar[str]
+    """Type of the checkpoints in transformers."""
+    kinds: ClassVar[tuple[DepthKind, ...]] = tuple(DepthKind)
+    """What the output of such checkpoints can mean."""
     stride_px: ClassVar[int] = 32
     """Sides of the network's input are multiples of it [px]."""
 
@@ -92,6 +172,10 @@ class CheckpointDepth(NetworkDepth):
         if input_size_px is not None and (input_size_px < 1 or input_size_px % self.stride_px):
             raise ConfigError(f"depth.input_size_px must be a multiple of {self.stride_px}, not {input_size_px}.")
         super().__init__(model, kind, **settings)
+        if self.kind not in self.kinds:
+            raise ConfigError(
+                f"{self.model} cannot give {self.kind} depth: set depth.kind={' or depth.kind='.join(self.kinds)}."
+            )
         self.revision = revision
         self.input_size_px = input_size_px
         self.size_gb = size_gb
@@ -114,7 +198,19 @@ class CheckpointDepth(NetworkDepth):
 
     def _load(self, device: torch.device, dtype: torch.dtype) -> Network:
         model, processor = read_checkpoint(self._location, dtype)
+        found = str(model.config.model_type)
+        if found != self.model_type:
+            raise ConfigError(
+                f"{self.model} is a checkpoint of the type {found}, not {self.model_type}: {_remedy(found)}."
+            )
         return self._network_of(model.to(device), processor, device, dtype)
+
+
+def _remedy(model_type: str) -> str:
+    choice = _CHOICES.get(model_type)
+    if choice is None:
+        return f"choose a checkpoint of {', '.join(sorted(_CHOICES))}"
+    return f"choose depth={choice} and set depth.model to it"
 
 
 def read_checkpoint(location: ModelLocation, dtype: torch.dtype) -> tuple[Any, Any]:
@@ -135,7 +231,7 @@ def read_checkpoint(location: ModelLocation, dtype: torch.dtype) -> tuple[Any, A
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0].rstrip(".:")
         raise ModelUnavailableError(f"{location.name} cannot be loaded as a depth model: {reason}.") from error
-    learned = {name for name, _ in model.named_parameters() if not name.startswith(_UNUSED_WEIGHTS)}
+    learned = {name for name, _ in model.named_parameters() if not any(part in name for part in _UNUSED_WEIGHTS)}
     missing = sorted(learned & set(report["missing_keys"]))
     if missing:
         raise ModelUnavailableError(
@@ -163,16 +259,16 @@ def keep_in_float32(module: Any) -> None:
     )
 
 
-def pixel_values(processor: Any, frames: Sequence[Frame], size: tuple[int, int]) -> torch.Tensor:
-    """The network's input for frames of one size, float32 (N, 3, h, w), as its image processor makes it.
+def pixel_values(processor: Any, pictures: Sequence[np.ndarray], size: tuple[int, int]) -> torch.Tensor:
+    """The network's input for pictures of one size, float32 (N, 3, h, w), as its image processor makes it.
 
     Args:
         processor: An image processor of the family of DPT.
-        frames: The frames.
+        pictures: uint8 (H, W, 3).
         size: (height, width) of the input [px].
     """
     inputs = processor(
-        images=[frame.rgb for frame in frames],
+        images=list(pictures),
         size={"height": size[0], "width": size[1]},
         keep_aspect_ratio=False,
         ensure_multiple_of=1,

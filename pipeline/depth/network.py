@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Protocol
@@ -36,11 +36,15 @@ class Prediction:
         values: float32 (N, h, w) at the network's own resolution, whose outer edges are those of the frames; of the
             backend's kind; NaN where there is no depth.
         focal_share: float (N,), the estimated focal length as a share of the frame's width, where the network
-            estimates one.
+            estimates one; NaN where it does not.
+        margin_px: Rows and columns of reflected picture around the frame that the values cover too [px of the frame].
+        finish: What makes values of the backend's kind of those at the frame's size, where the values are of another.
     """
 
     values: np.ndarray
     focal_share: np.ndarray | None = None
+    margin_px: tuple[int, int] = (0, 0)
+    finish: Callable[[np.ndarray], np.ndarray] | None = None
 
 
 class Network(Protocol):
@@ -64,6 +68,12 @@ def batches(frames: Sequence[Frame], batch_size: int) -> Iterator[list[int]]:
     for indices in by_size.values():
         for start in range(0, len(indices), batch_size):
             yield indices[start : start + batch_size]
+
+
+def reflected(picture: np.ndarray, margin_px: tuple[int, int]) -> np.ndarray:
+    """A picture (H, W, 3) continued by its reflection, by so many rows and columns at each side, of any number."""
+    rows, columns = margin_px
+    return np.pad(picture, ((rows, rows), (columns, columns), (0, 0)), mode="reflect") if any(margin_px) else picture
 
 
 class NetworkDepth(ABC):
@@ -187,11 +197,11 @@ class NetworkDepth(ABC):
             batch = [frames[index] for index in indices]
             values, focal_px = self._predicted(network, batch)
             for position, index in enumerate(indices):
-                focal = None if focal_px is None else float(focal_px[position])
+                focal = None if focal_px is None or np.isnan(focal_px[position]) else float(focal_px[position])
                 maps[index] = self._depth_map(values[position], focal, frames[index])
         return [maps[index] for index in range(len(frames))]
 
-    def _check(self, frames: Sequence[Frame]) -> None:
+    def _check(self, frames: Sequence[Frame]) -> None:  # noqa: B027 (most networks take every frame)
         """Refuse frames that the network cannot take."""
 
     def _predicted(self, network: Network, frames: Sequence[Frame]) -> tuple[np.ndarray, np.ndarray | None]:
@@ -223,7 +233,7 @@ class NetworkDepth(ABC):
             for mirrored in (False, True) if self.flip else (False,):
                 seen = [flipped(frame) for frame in frames] if mirrored else frames
                 prediction = network.predict(seen, scale)
-                values = upsample(prediction.values, [frame.rgb for frame in seen], size, self.upsampling)
+                values = self._at_frame_size(prediction, seen)
                 if not views and prediction.focal_share is not None:
                     focal_px = np.asarray(prediction.focal_share) * size[1]
                 views.append(unflipped(values) if mirrored else values)
@@ -231,6 +241,15 @@ class NetworkDepth(ABC):
             return views[0], focal_px
         averages = [combine([view[position] for view in views], self.kind) for position in range(len(frames))]
         return np.stack(averages), focal_px
+
+    def _at_frame_size(self, prediction: Prediction, frames: Sequence[Frame]) -> np.ndarray:
+        """Values of the backend's kind, float32 (N, H, W)."""
+        pictures = [reflected(frame.rgb, prediction.margin_px) for frame in frames]
+        height, width = pictures[0].shape[:2]
+        rows, columns = prediction.margin_px
+        values = upsample(prediction.values, pictures, (height, width), self.upsampling)
+        values = values[:, rows : height - rows, columns : width - columns]
+        return values if prediction.finish is None else prediction.finish(values)
 
     def _memory_error(self) -> DepthError:
         remedy = f"lower depth.batch_size (now {self.batch_size})" if self.batch_size > 1 else "set depth.device=cpu"
@@ -246,9 +265,10 @@ class NetworkDepth(ABC):
             raise DepthError(f"The model {self.model} gave no finite depth for {frame.name}{remedy}.")
         if not self.masks_pixels and not finite.all():
             logger.warning("%s: %d pixels without finite depth.", frame.name, finite.size - int(finite.sum()))
-        return DepthMap(values, finite, self.kind, self._scale_source(), self.backend, focal_px=focal_px)
+        return DepthMap(values, finite, self.kind, self._scale_source(frame), self.backend, focal_px=focal_px)
 
-    def _scale_source(self) -> ScaleSource:
+    def _scale_source(self, frame: Frame) -> ScaleSource:
+        """Where the scale of the frame's depth comes from."""
         return ScaleSource.MODEL if self.kind is DepthKind.METRIC else ScaleSource.NONE
 
     @cached_property

@@ -9,13 +9,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.utils import instantiate
 from tiny.dpt import BACKBONES, IMAGE_SIZE_PX, build_tiny_dpt
 
+from pipeline.api import load_config
+from pipeline.build import build
 from pipeline.camera import Camera
 from pipeline.depth.given import GivenDepth
-from pipeline.depth.midas import MidasDepth, batches, network_size
+from pipeline.depth.checkpoint import network_size
+from pipeline.depth.midas import MidasDepth
+from pipeline.depth.network import batches
 from pipeline.errors import ConfigError, DepthError, ModelUnavailableError
 from pipeline.records import DepthKind, Frame, ScaleSource
 
@@ -90,7 +92,7 @@ def test_the_way_through_the_network_keeps_every_point_in_its_place(checkpoints,
         rgb[y - half_height : y + half_height + 1, x - half_width : x + half_width + 1] = brightness
     backend = midas(checkpoints["beit"], keep_aspect_ratio=keep_aspect_ratio)
     network = dataclasses.replace(
-        backend._load(), model=lambda pixel_values: SimpleNamespace(predicted_depth=pixel_values.mean(1))
+        backend._loaded(), model=lambda pixel_values: SimpleNamespace(predicted_depth=pixel_values.mean(1))
     )
     backend._network = network
     values = backend.estimate([Frame(rgb, Camera.from_fov(width, height, 60))])[0].values
@@ -222,7 +224,7 @@ def test_too_little_memory_names_the_key_to_lower(checkpoints):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1 GiB.")
 
     backend = midas(checkpoints["vit"], batch_size=2)
-    backend._network = dataclasses.replace(backend._load(), model=exhaust)
+    backend._network = dataclasses.replace(backend._loaded(), model=exhaust)
     with pytest.raises(DepthError, match=r"lower depth\.batch_size \(now 2\)"):
         backend.estimate([make_frame(32, 32)])
 
@@ -235,7 +237,7 @@ def test_values_that_are_not_finite_are_invalid_and_none_finite_is_an_error(chec
         return SimpleNamespace(predicted_depth=depth)
 
     backend = midas(checkpoints["vit"])
-    backend._network = dataclasses.replace(backend._load(), model=overflow)
+    backend._network = dataclasses.replace(backend._loaded(), model=overflow)
     frame = make_frame(64, 64)
     if not valid:
         with pytest.raises(DepthError, match=r"no finite depth for 64x64: set depth\.dtype=float32"):
@@ -257,21 +259,28 @@ def test_a_missing_model_is_one_line_at_once():
 
 
 @pytest.mark.parametrize(
-    "name", ["midas", "dpt_large", "dpt_hybrid_midas", "dpt_beit_large_512", "dpt_swinv2_tiny_256"]
+    "name",
+    [
+        "midas",
+        "dpt_large",
+        "dpt_hybrid_midas",
+        "dpt_beit_large_512",
+        "dpt_beit_large_384",
+        "dpt_beit_base_384",
+        "dpt_swinv2_large_384",
+        "dpt_swinv2_base_384",
+        "dpt_swinv2_tiny_256",
+    ],
 )
-def test_every_configuration_builds_a_backend_without_loading_it(repository, name):
-    with initialize_config_dir(str(repository / "conf"), version_base=None):
-        configuration = compose(overrides=[f"+depth={name}"]).depth
-    backend = instantiate(configuration)
+def test_every_configuration_names_its_checkpoint_and_builds_without_loading_it(name):
+    configuration = load_config([f"depth={name}"]).depth
+    backend = build(configuration)
     assert isinstance(backend, MidasDepth)
-    assert backend.model.startswith("Intel/dpt-")
+    assert backend.model == ("Intel/dpt-hybrid-midas" if name == "midas" else f"Intel/{name.replace('_', '-')}")
     assert backend.kind is DepthKind.DISPARITY_AFFINE
     assert backend.size_gb > 0
     assert backend._network is None
-    assert name == "midas" or backend.model == f"Intel/{name.replace('_', '-')}"
 
 
-def test_the_file_configuration_hands_on_given_depth(repository):
-    with initialize_config_dir(str(repository / "conf"), version_base=None):
-        backend = instantiate(compose(overrides=["+depth=file"]).depth)
-    assert isinstance(backend, GivenDepth)
+def test_the_file_configuration_hands_on_given_depth():
+    assert isinstance(build(load_config(["depth=file"]).depth), GivenDepth)
