@@ -15,6 +15,10 @@ from omegaconf.errors import OmegaConfBaseException
 from pipeline.errors import ConfigError, TheodoliteError
 from pipeline.evaluate.baselines import default_judges
 from pipeline.evaluate.datasets.base import ClaimDataset
+from pipeline.evaluate.depth.alignment import Alignment
+from pipeline.evaluate.depth.datasets.base import DepthDataset
+from pipeline.evaluate.depth.protocol import EvaluationProtocol
+from pipeline.evaluate.depth.run import DepthSubject
 from pipeline.evaluate.run_claims import Asker, Subjects
 from pipeline.overrides import describe
 from pipeline.resources import resource_dir
@@ -27,6 +31,9 @@ from pipeline.stages.query import QueryStage
 from pipeline.stages.verify import VerifyStage
 from pipeline.vlm.base import VisionLanguageModel
 from pipeline.vlm.none import NoModel
+
+DEPTH_DATASETS = "pipeline.evaluate.depth.datasets."
+"""Where the classes of data sets with true depth are."""
 
 # Keys of a group that the program reads itself.
 _PROGRAM_KEYS = ("show_prompt",)
@@ -122,9 +129,65 @@ def build_source(config: DictConfig) -> Source:
 
 
 def build_dataset(config: DictConfig) -> ClaimDataset:
-    """Claims and questions with known truth, of the configuration of ``eval-claims``."""
+    """Claims and questions with known truth, of the configuration of ``eval-claims``.
+
+    Raises:
+        ConfigError: If the data set has none, or cannot be built.
+    """
+    if _gives_depth(config.dataset):
+        raise _wrong_dataset("eval-claims", depth=False)
     dataset: ClaimDataset = build(config.dataset)
     return dataset
+
+
+def build_depth_dataset(config: DictConfig) -> DepthDataset:
+    """Pictures with true depth, of the configuration of ``eval-depth``.
+
+    Raises:
+        ConfigError: If the data set has none, or cannot be built.
+    """
+    if not _gives_depth(config.dataset):
+        raise _wrong_dataset("eval-depth", depth=True)
+    dataset: DepthDataset = build(config.dataset)
+    return dataset
+
+
+def build_protocol(config: DictConfig) -> EvaluationProtocol:
+    """How ``eval-depth`` measures.
+
+    Raises:
+        ConfigError: If a value is not allowed, or the alignment is not chosen.
+    """
+    if OmegaConf.is_missing(config.protocol, "alignment"):
+        raise ConfigError(f"Choose protocol.alignment: {', '.join(Alignment)}; it is never chosen silently.")
+    protocol: EvaluationProtocol = build(config.protocol)
+    return protocol
+
+
+def build_depth_subject(config: DictConfig) -> DepthSubject:
+    """What ``eval-depth`` measures.
+
+    Raises:
+        ConfigError: If it cannot be built.
+    """
+    if isinstance(config.num_workers, bool) or not isinstance(config.num_workers, int) or config.num_workers < 0:
+        raise ConfigError(f"num_workers must be a whole number from 0, not {config.num_workers!r}.")
+    cache = StageCache(Path(config.cache_dir) if config.cache_dir else None)
+    backend = build(config.depth)
+    return DepthSubject(DepthStage(backend, cache), getattr(backend, "batch_size", 1), config.num_workers)
+
+
+def _gives_depth(node: Mapping[Any, Any]) -> bool:
+    return str(node.get("_target_", "")).startswith(DEPTH_DATASETS)
+
+
+def _wrong_dataset(command: str, *, depth: bool) -> ConfigError:
+    known = [
+        path.stem
+        for path in sorted((resource_dir("conf") / "dataset").glob("*.yaml"))
+        if _gives_depth(OmegaConf.to_container(OmegaConf.load(path))) is depth  # type: ignore[arg-type]
+    ]
+    return ConfigError(f"{command} cannot measure on this data set; set dataset to one of {', '.join(known)}.")
 
 
 def build_subjects(config: DictConfig) -> Subjects:

@@ -49,10 +49,12 @@ Theodolite: ask a vision-language model about space, and check its answer agains
                                               judge claims that somebody else made; no model is asked
   python -m pipeline eval-claims [dataset=NAME] [KEY=VALUE ...]
                                               measure verdicts and answers on claims whose truth is known
+  python -m pipeline eval-depth [dataset=NAME] [depth=NAME] [KEY=VALUE ...]
+                                              measure the error of depth on pictures whose true depth is known
   python -m pipeline schema                   JSON Schema of results.jsonl
   python -m pipeline doctor                   what is installed, which device, which models are on disk
 
-Add --help to run, verify or eval-claims for all options, -v for tracebacks and details."""
+Add --help to run, verify, eval-claims or eval-depth for all options, -v for tracebacks and details."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -90,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        kept = " What is done is kept; add resume=true to go on." if command in ("run", "verify") else ""
+        kept = " What is done is kept; add resume=true to go on." if command in ("run", "verify", "eval-depth") else ""
         errors.print(f"Stopped.{kept}")
         return 130
     except Exception as error:
@@ -127,7 +129,25 @@ def _verify(arguments: Sequence[str]) -> int:
 
 
 def _eval_claims(arguments: Sequence[str]) -> int:
-    return _hydra(arguments, "eval_claims", _eval_claims_job)
+    from pipeline.evaluation_jobs import measure_claims
+
+    return _hydra(arguments, "eval_claims", lambda config: measure_claims(config, console, _progress))
+
+
+def _eval_depth(arguments: Sequence[str]) -> int:
+    from pipeline.evaluation_jobs import compare_depth, measure_depth
+
+    folders: list[Path] = []
+
+    def job(config: DictConfig) -> int:
+        folder, code = measure_depth(config, console, _progress)
+        folders.append(folder)
+        return code
+
+    code = _hydra(arguments, "eval_depth", job)
+    if len(folders) > 1:
+        compare_depth(folders, console)
+    return code
 
 
 def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig], int]) -> int:
@@ -239,39 +259,6 @@ def _run_job(config: DictConfig) -> int:
     return 1 if summary.failures else 0
 
 
-def _eval_claims_job(config: DictConfig) -> int:
-    """Judge a data set of claims, write the report and print its figures."""
-    from hydra.core.hydra_config import HydraConfig
-    from omegaconf import OmegaConf
-
-    from pipeline.build import build_dataset, build_subjects, check_types
-    from pipeline.evaluate.console import print_report
-    from pipeline.evaluate.evaluate_claims import evaluate_claims
-
-    check_types(config, "eval_claims")
-    if config.vlm.get("show_prompt"):
-        raise ConfigError("eval-claims shows no prompts; leave out vlm.show_prompt, or use the command run.")
-    dataset, subjects = build_dataset(config), build_subjects(config)
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    configuration = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(configuration, dict)
-    total = min(len(dataset), config.limit) if isinstance(config.limit, int) else len(dataset)
-    progress, on_case = _progress(total)
-    with progress:
-        report = evaluate_claims(
-            dataset,
-            subjects,
-            folder,
-            configuration={str(key): value for key, value in configuration.items()},
-            limit=config.limit,
-            draws=config.draws,
-            seed=config.seed,
-            on_case=on_case,
-        )
-    print_report(console, report, folder)
-    return 1 if report["failures"]["count"] else 0
-
-
 def _manifests(config: DictConfig) -> list[str]:
     """Paths of the input that a run could overwrite."""
     path = config.input.get("path")
@@ -319,6 +306,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "run": _run,
     "verify": _verify,
     "eval-claims": _eval_claims,
+    "eval-depth": _eval_depth,
     "schema": _schema,
     "doctor": _doctor,
 }

@@ -20,7 +20,7 @@ LAYERS = (
     {"rules"},
     {"ingest", "depth", "ocr", "segment", "vlm", "verify", "fusion", "anchors", "export", "evaluate"},
     {"stages"},
-    {"api", "batch", "serve", "build", "overrides", "summary", "doctor", "cli", "__main__"},
+    {"api", "batch", "serve", "build", "overrides", "summary", "doctor", "evaluation_jobs", "cli", "__main__"},
 )
 LEVELS = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 
@@ -28,7 +28,7 @@ LEVELS = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 FORBIDDEN = {("geometry", "claims"), ("geometry", "error_budget"), ("depth", "claims"), ("depth", "vlm")}
 
 HEAVY = {
-    "OpenEXR", "accelerate", "av", "matplotlib", "onnxruntime", "open3d", "openai", "pyarrow", "qwen_vl_utils",
+    "OpenEXR", "accelerate", "av", "h5py", "matplotlib", "onnxruntime", "open3d", "openai", "pyarrow", "qwen_vl_utils",
     "rapidocr", "ray", "timm", "torch", "torchvision", "transformers",
 }  # fmt: skip
 MOST_LINES = 400

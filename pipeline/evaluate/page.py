@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.evaluate.plots import reliability_plot, risk_coverage_plot
 from pipeline.evaluate.report import VERIFIER
 
-_TEMPLATE = Path(__file__).parent / "templates" / "report.html"
+_TEMPLATES = Path(__file__).parent / "templates"
 _MOST_MISTAKES = 25
 _MOST_FAILURES = 20
 
@@ -22,21 +22,38 @@ def page_of(report: dict[str, Any]) -> str:
     Returns:
         A whole HTML document.
     """
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(percent=percent, between=between, words=words)
     has_claims = report["dataset"]["claims"] > 0
-    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
-        report=report,
+    return rendered_page(
+        "report.html",
+        report,
         verifier=VERIFIER,
         gain=area_gain(report),
         curves=risk_coverage_plot(report["risk_coverage"]) if has_claims else "",
         reliability=reliability_plot(report["reliability"]) if report["reliability"] else "",
         mistakes=report["mistakes"][:_MOST_MISTAKES],
         failures=report["failures"]["first"][:_MOST_FAILURES],
-        settings=_flat(report["configuration"]),
     )
+
+
+def rendered_page(template: str, report: dict[str, Any], **values: Any) -> str:
+    """A whole HTML document, with everything escaped.
+
+    Args:
+        template: Name of a file in ``templates/``.
+        report: A report with ``configuration``, ``versions`` and ``seconds``.
+        **values: What else the template names.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(percent=percent, between=between, words=words, number=number)
+    return environment.get_template(template).render(report=report, settings=_flat(report["configuration"]), **values)
 
 
 def area_gain(report: dict[str, Any]) -> tuple[str, float] | None:
@@ -70,6 +87,17 @@ def between(figure: dict[str, float | None], digits: int = 1) -> str:
     """
     low, high = figure["low"], figure["high"]
     return "" if low is None or high is None else f"{100 * low:.{digits}f} – {100 * high:.{digits}f}"
+
+
+def number(value: float | None) -> str:
+    """A number with four significant digits; a dash where there is none.
+
+    >>> number(0.123456), number(12345.6), number(None)
+    ('0.1235', '12346', '–')
+    """
+    if value is None:
+        return "–"
+    return f"{value:.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
 
 
 def words(name: str) -> str:

@@ -22,6 +22,7 @@ _VARIABLES = {
 _STYLES = ("-", "--", "-.", ":")
 _SIZE_IN = (5.6, 3.9)
 _LEAST_TOP = 0.05
+_LEAST_PIXEL_SHARE = 1e-4
 
 
 def risk_coverage_plot(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
@@ -86,6 +87,38 @@ def reliability_plot(bins: Sequence[Mapping[str, float]]) -> str:
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.05, 1.05)
     return _svg(figure, "Reliability of the probabilities")
+
+
+def error_by_depth_plot(bins: Sequence[Mapping[str, float]]) -> str:
+    """Mean relative error against true depth, and behind it how the pixels are spread over depth.
+
+    Args:
+        bins: ``from_m``, ``to_m``, ``pixels`` and ``abs_rel`` of each, as in the report.
+
+    Returns:
+        An ``<svg>`` element.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    figure, axes = _axes("True depth [m]", "Mean error / true depth")
+    total = sum(item["pixels"] for item in bins)
+    # An error of a handful of pixels says nothing and would stretch the scale.
+    shown = [item for item in bins if item["pixels"] >= _LEAST_PIXEL_SHARE * total]
+    highest = 1.15 * max(max(item["abs_rel"] for item in shown), _LEAST_TOP)
+    most = max(item["pixels"] for item in shown)
+    lefts = [item["from_m"] for item in shown]
+    widths = [item["to_m"] - item["from_m"] for item in shown]
+    heights = [0.5 * highest * item["pixels"] / most for item in shown]
+    axes.bar(lefts, heights, widths, align="edge", color=_FAINT, alpha=0.6, label="share of pixels")
+    middles = [(item["from_m"] * item["to_m"]) ** 0.5 for item in shown]
+    errors = [item["abs_rel"] for item in shown]
+    axes.plot(middles, errors, "o-", color=SERIES[0], linewidth=2, markersize=4, label="error")
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_ylim(0, highest)
+    return _svg(figure, "Error by true depth")
 
 
 def _axes(x_label: str, y_label: str) -> tuple[Any, Any]:

@@ -1,0 +1,131 @@
+"""Several runs on the same images: one table, and paired differences with their intervals."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import InputError
+from pipeline.evaluate.depth.image_lines import IMAGES_NAME, read_lines
+from pipeline.evaluate.depth.protocol import Aggregate
+from pipeline.evaluate.depth.report import REPORT_NAME, finite
+from pipeline.evaluate.depth.table import ScoreTable, interval
+from pipeline.export.files import replacing
+
+COMPARISON_NAME = "comparison"
+
+
+def compare_runs(runs: Mapping[str, Path], *, draws: int = 1000, seed: int = 0) -> dict[str, Any]:
+    """Compare runs on the images that all of them scored.
+
+    The first run is what the others are compared with. The same groups are drawn for all runs, so that what is hard
+    for all of them does not widen the intervals of the differences.
+
+    Args:
+        runs: Folders of ``eval-depth`` by the name of the run.
+        draws: Bootstrap draws of every interval; 0 gives none.
+        seed: Seed of the draws.
+
+    Returns:
+        ``runs``, ``images``, ``baseline``, and per run ``figures`` and, but for the first, ``differences`` (the run's
+        figure less the baseline's), each with ``value``, ``low`` and ``high``; null where there is none.
+
+    Raises:
+        InputError: If there are fewer than two runs, their protocols differ in how images become one number, or no
+            image was scored by all.
+    """
+    if len(runs) < 2:
+        raise InputError("A comparison needs two runs at least; sweep over two values, as depth=a,b.")
+    aggregates = {_aggregate(folder) for folder in runs.values()}
+    if len(aggregates) > 1:
+        raise InputError("Runs with different protocol.aggregate cannot be compared; set it to one value.")
+    aggregate = aggregates.pop()
+    tables = {name: ScoreTable.of(read_lines(folder / IMAGES_NAME), aggregate) for name, folder in runs.items()}
+    first = next(iter(tables.values()))
+    common = [name for name in first.names if all(name in set(table.names) for table in tables.values())]
+    if not common:
+        raise InputError("No image was scored by all runs; compare runs on one data set.")
+    tables = {name: table.selected(common) for name, table in tables.items()}
+    baseline = next(iter(tables))
+    figures = {name: table.figures() for name, table in tables.items()}
+    drawn = {name: table.drawn(draws, seed) for name, table in tables.items()}
+    compared: dict[str, Any] = {}
+    for name in tables:
+        compared[name] = {
+            "figures": {key: _figure(value, drawn[name].get(key)) for key, value in figures[name].items()}
+        }
+        if name != baseline:
+            compared[name]["differences"] = {
+                key: _figure(value - figures[baseline][key], _difference(drawn[name], drawn[baseline], key))
+                for key, value in figures[name].items()
+                if key in figures[baseline]
+            }
+    return {
+        "baseline": baseline,
+        "images": len(common),
+        "groups": len(set(tables[baseline].groups)),
+        "aggregate": str(aggregate),
+        "runs": compared,
+    }
+
+
+def write_comparison(folder: Path, comparison: Mapping[str, Any]) -> None:
+    """Write ``comparison.json`` and ``comparison.csv``: a line per run and figure.
+
+    Raises:
+        ExportError: If they cannot be written.
+    """
+    with replacing(folder / f"{COMPARISON_NAME}.json") as temporary:
+        temporary.write_text(json.dumps(comparison, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    with (
+        replacing(folder / f"{COMPARISON_NAME}.csv") as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        writer = csv.writer(file)
+        head = ("value", "low", "high")
+        writer.writerow(("run", "figure", *head, *(f"difference_{name}" for name in head)))
+        for run, compared in comparison["runs"].items():
+            for key, found in compared["figures"].items():
+                difference = compared.get("differences", {}).get(key, {})
+                writer.writerow(
+                    (run, key, *(_cell(found, name) for name in head), *(_cell(difference, name) for name in head))
+                )
+
+
+def run_names(overrides: Sequence[Sequence[str]]) -> list[str]:
+    """Short unique names of the runs of a sweep: what differs among their overrides.
+
+    >>> run_names([["depth=a", "seed=1"], ["depth=b", "seed=1"]])
+    ['a', 'b']
+    >>> run_names([["depth=a", "protocol=b"], ["depth=c", "protocol=d"]])
+    ['depth=a protocol=b', 'depth=c protocol=d']
+    """
+    shared = set(overrides[0]).intersection(*map(set, overrides[1:])) if overrides else set()
+    differing = [[item for item in given if item not in shared] for given in overrides]
+    keys = {item.partition("=")[0] for given in differing for item in given}
+    if len(keys) == 1:
+        differing = [[item.partition("=")[2] for item in given] for given in differing]
+    names = [" ".join(given) or "run" for given in differing]
+    return [name if names.count(name) == 1 else f"{name} ({index})" for index, name in enumerate(names)]
+
+
+def _aggregate(folder: Path) -> Aggregate:
+    report = json.loads((folder / REPORT_NAME).read_text(encoding="utf-8"))
+    return Aggregate(report["protocol"]["aggregate"])
+
+
+def _difference(drawn: Mapping[str, Any], baseline: Mapping[str, Any], key: str) -> Any:
+    return drawn[key] - baseline[key] if key in drawn and key in baseline else None
+
+
+def _figure(value: float, drawn: Any) -> dict[str, float | None]:
+    low, high = interval(drawn) if drawn is not None else (None, None)
+    return {"value": finite(value), "low": finite(low), "high": finite(high)}
+
+
+def _cell(figure: Mapping[str, float | None], name: str) -> str:
+    value = figure.get(name)
+    return "" if value is None else repr(value)

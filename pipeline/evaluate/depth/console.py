@@ -1,0 +1,107 @@
+"""A report on depth, and a comparison of several, on the console."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from pipeline.evaluate.depth.compare import COMPARISON_NAME
+from pipeline.evaluate.depth.metrics import METRICS
+from pipeline.evaluate.depth.table import FEWEST_GROUPS
+from pipeline.evaluate.page import number, words
+
+_MOST_PROBLEMS = 5
+
+
+def print_report(console: Console, report: Mapping[str, Any], folder: Path) -> None:
+    """Print the figures of a report, what could not be used, and the paths of what was written."""
+    counts, protocol = report["dataset"], report["protocol"]
+    console.print(
+        f"[bold]{escape(counts['name'])}[/bold]: {counts['scored']} of {counts['images']} images, "
+        f"{counts['groups']} places; alignment {protocol['alignment']}, {words(protocol['aggregate'])}; "
+        + escape("; ".join(report["sources"]))
+    )
+    table = _table("Figure", "Value", "95 %", "Unit", "Images")
+    for name, figure in report["metrics"].items():
+        row = (_label(name), number(figure["value"]), _between(figure), METRICS[name].unit, str(figure["images"]))
+        table.add_row(*map(escape, row))
+    console.print(table)
+    if counts["groups"] < FEWEST_GROUPS:
+        console.print(f"No intervals: they need {FEWEST_GROUPS} places at least.")
+    if report["scale"]:
+        console.print(
+            f"Scale: truth / prediction {number(report['scale']['median'])} in the median, "
+            f"spread {number(report['scale']['spread'])}"
+        )
+    for note, count in report["notes"].items():
+        console.print(f"[bold]Note[/bold]     {count} images: {escape(note)}")
+    for problem in report["problems"]["first"][:_MOST_PROBLEMS]:
+        line = f"{problem['name']}: {problem['reason']}"
+        console.print(f"[bold]{problem['outcome'].capitalize()}[/bold] " + escape(" ".join(line.split())))
+    more = report["problems"]["count"] - _MOST_PROBLEMS
+    if more > 0:
+        console.print(f"         and {more} more in report.json")
+    for name in report["noise"]:
+        use = f"noise={name} 'hydra.searchpath=[{folder.absolute()}]' lets the verifier use what was measured"
+        console.print("[bold]Noise[/bold]    " + escape(use))
+    for name in ("report.html", "report.json", "summary.csv", "images.csv"):
+        console.print(f"[bold]{'Written' if name == 'report.html' else '':<8}[/bold] {escape(str(folder / name))}")
+
+
+def print_comparison(console: Console, comparison: Mapping[str, Any], folder: Path) -> None:
+    """Print one table of all runs, their paired differences to the first, and where they are written."""
+    runs, baseline = comparison["runs"], comparison["baseline"]
+    console.print(f"\n[bold]{len(runs)} runs[/bold] on the {comparison['images']} images that all of them scored")
+    table = _table("Figure", *map(escape, runs))
+    names = [name for name in METRICS if any(name in run["figures"] for run in runs.values())]
+    for name in names:
+        values = (run["figures"].get(name, {}).get("value") for run in runs.values())
+        table.add_row(escape(_label(name)), *map(number, values))
+    console.print(table)
+    for title, run in runs.items():
+        if title == baseline:
+            continue
+        console.print(f"\n[bold]{escape(title)}[/bold] less {escape(baseline)}, image by image")
+        table = _table("Figure", "Difference", "95 %", "")
+        for name, difference in run["differences"].items():
+            table.add_row(escape(_label(name)), *_difference(name, difference))
+        console.print(table)
+    for name in (f"{COMPARISON_NAME}.json", f"{COMPARISON_NAME}.csv"):
+        console.print(f"[bold]{'Written' if name.endswith('json') else '':<8}[/bold] {escape(str(folder / name))}")
+
+
+def _difference(name: str, difference: Mapping[str, float | None]) -> tuple[str, str, str]:
+    """A difference, its interval, and whether it is better or worse where the interval leaves out zero."""
+    value, low, high = difference["value"], difference["low"], difference["high"]
+    if value is None:
+        return "–", "", ""
+    if low is None or high is None:
+        return f"{value:+.4g}", "", ""
+    verdict = ""
+    if not low <= 0 <= high:
+        verdict = "better" if (value > 0) == METRICS[name].higher_is_better else "worse"
+    return f"{value:+.4g}", f"{low:+.4g} to {high:+.4g}", verdict
+
+
+def _label(name: str) -> str:
+    """The figure's heading, with an arrow to where better ones are."""
+    return f"{METRICS[name].label} {'↑' if METRICS[name].higher_is_better else '↓'}"
+
+
+def _between(figure: Mapping[str, float | None]) -> str:
+    low, high = figure["low"], figure["high"]
+    return "" if low is None else f"{number(low)} – {number(high)}"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(*columns, box=None, header_style="bold", pad_edge=False, padding=(0, 2))
+    for column in table.columns:
+        column.no_wrap = True
+    for column in table.columns[1:]:
+        column.justify = "right"
+    return table

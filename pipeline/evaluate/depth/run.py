@@ -1,0 +1,196 @@
+"""Streams a data set through a depth backend and scores image by image; memory does not grow with their number."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+
+from pipeline.depth.augment import flip_averaged
+from pipeline.errors import FATAL, ConfigError, TheodoliteError
+from pipeline.evaluate.depth.datasets.base import DepthDataset, DepthSample, Skipped
+from pipeline.evaluate.depth.image_lines import ImageLine, Outcome
+from pipeline.evaluate.depth.protocol import EvaluationProtocol
+from pipeline.evaluate.depth.score import score
+from pipeline.evaluate.noise_fit import summarise_noise
+from pipeline.records import DepthKind, DepthMap, Frame, Scene
+
+logger = logging.getLogger(__name__)
+
+Value = TypeVar("Value")
+Stage = Callable[[Scene], Scene]
+Estimated = tuple[DepthMap | TheodoliteError, float]
+
+
+@dataclass(frozen=True)
+class DepthSubject:
+    """What is evaluated.
+
+    Args:
+        depth: Gives a scene its depth; the depth stage does.
+        batch_size: Images that go through it together.
+        num_workers: Threads that read and score images while the network works; 0 does all in turn.
+    """
+
+    depth: Stage
+    batch_size: int = 1
+    num_workers: int = 0
+
+
+def run_depth(
+    dataset: DepthDataset,
+    subject: DepthSubject,
+    protocol: EvaluationProtocol,
+    *,
+    done: Iterable[str] = (),
+    limit: int | None = None,
+) -> Iterator[ImageLine]:
+    """Score the images of a data set in their order.
+
+    Args:
+        dataset: The data set.
+        subject: What is evaluated.
+        protocol: How.
+        done: Names of images to leave out, because they have their line already.
+        limit: Most images, those that are done included; None takes all.
+
+    Yields:
+        One line per image.
+
+    Raises:
+        TheodoliteError: What concerns all images alike, as a missing model or an alignment that the kind forbids.
+    """
+    finished = set(done)
+    waiting = [index for index, name in enumerate(dataset.names()[:limit]) if name not in finished]
+    # As many images are under way as keep every thread and the next batch busy.
+    ahead = subject.num_workers + subject.batch_size if subject.num_workers else 0
+    with _Threads(subject.num_workers) as threads:
+        read = threads.in_order((partial(_read, dataset, index) for index in waiting), ahead)
+        scored = threads.in_order(_scorings(read, subject, protocol), ahead)
+        yield from scored
+
+
+@dataclass(frozen=True)
+class _Read:
+    index: int
+    content: DepthSample | Skipped
+
+
+def _read(dataset: DepthDataset, index: int) -> _Read:
+    return _Read(index, dataset.read(index))
+
+
+def _scorings(
+    read: Iterable[_Read], subject: DepthSubject, protocol: EvaluationProtocol
+) -> Iterator[Callable[[], ImageLine]]:
+    """What is left to do for each image once its depth is there."""
+    for batch in _batched(read, subject.batch_size):
+        samples = [item.content for item in batch if isinstance(item.content, DepthSample)]
+        estimates = iter(_estimated([sample.frame for sample in samples], subject, protocol))
+        for item in batch:
+            if isinstance(item.content, Skipped):
+                skipped = ImageLine(item.index, item.content.name, Outcome.UNREADABLE, reason=item.content.reason)
+                yield lambda line=skipped: line  # type: ignore[misc]
+            else:
+                yield partial(_scored, item.index, item.content, next(estimates), protocol)
+
+
+def _estimated(frames: Sequence[Frame], subject: DepthSubject, protocol: EvaluationProtocol) -> list[Estimated]:
+    """Depth or error, and seconds, per frame; where a batch fails, each frame is tried alone."""
+    if not frames:
+        return []
+    start = time.perf_counter()
+    try:
+        maps = estimated_depth(frames, subject.depth, protocol)
+    except FATAL:
+        raise
+    except TheodoliteError as error:
+        if len(frames) > 1:
+            return [found for frame in frames for found in _estimated([frame], subject, protocol)]
+        return [(error, time.perf_counter() - start)]
+    seconds = (time.perf_counter() - start) / len(frames)
+    return [(depth, seconds) for depth in maps]
+
+
+def estimated_depth(frames: Sequence[Frame], depth: Stage, protocol: EvaluationProtocol) -> list[DepthMap]:
+    """One depth map per frame, averaged with the mirrored frame's where the protocol says so.
+
+    Raises:
+        ConfigError: If the stage gives no depth.
+        TheodoliteError: Whatever the backend raises.
+    """
+
+    def estimate(seen: Sequence[Frame]) -> list[DepthMap]:
+        maps = depth(Scene("evaluated", tuple(seen))).depth
+        if not maps:
+            raise ConfigError("Nothing estimates depth: choose depth=NAME, or depth=file for what the data set brings.")
+        return list(maps)
+
+    return flip_averaged(estimate, frames) if protocol.flip_average else estimate(frames)
+
+
+def _scored(index: int, sample: DepthSample, estimate: Estimated, protocol: EvaluationProtocol) -> ImageLine:
+    depth, seconds = estimate
+    line = partial(ImageLine, index, sample.name, group=sample.group, seconds=round(seconds, 6))
+    if isinstance(depth, TheodoliteError):
+        return line(outcome=Outcome.FAILED, reason=_one_line(depth))
+    source = (str(depth.kind), str(depth.scale_source), depth.backend)
+    try:
+        found = score(sample, depth, protocol)
+    except FATAL:
+        raise
+    except TheodoliteError as error:
+        return line(outcome=Outcome.FAILED, reason=_one_line(error), source=source)
+    noise = summarise_noise(depth, sample.truth)
+    ratio = _scale_ratio(depth, sample.truth) if depth.kind is DepthKind.METRIC else None
+    return line(outcome=Outcome.SCORED, source=source, scale_ratio=ratio, score=found, noise=noise)
+
+
+def _scale_ratio(depth: DepthMap, truth: DepthMap) -> float | None:
+    """Median of true over predicted depth; None where they have no pixel in common."""
+    known = depth.valid & truth.valid
+    return float(np.median(truth.values[known] / depth.values[known])) if known.any() else None
+
+
+def _one_line(error: TheodoliteError) -> str:
+    return " ".join(str(error).split())
+
+
+def _batched(items: Iterable[Value], size: int) -> Iterator[list[Value]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+class _Threads:
+    """Runs tasks in threads, at most so many ahead, and hands their results on in order."""
+
+    def __init__(self, count: int) -> None:
+        self._pool = ThreadPoolExecutor(count, "eval-depth") if count else None
+
+    def __enter__(self) -> _Threads:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def in_order(self, tasks: Iterable[Callable[[], Value]], ahead: int) -> Iterator[Value]:
+        if self._pool is None:
+            yield from (task() for task in tasks)
+            return
+        waiting: deque[Future[Value]] = deque()
+        for task in tasks:
+            waiting.append(self._pool.submit(task))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
