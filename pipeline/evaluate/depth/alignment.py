@@ -29,8 +29,8 @@ class Alignment(StrEnum):
     ``scale_shift_depth``: ``z = s * p + t`` by least squares in depth (Ranftl et al., PAMI 2020, in depth).
     ``scale_shift_disparity``: ``1 / z = s * d + t`` by least squares in disparity, then no disparity below that of the
     depth cap: the protocol of MiDaS (Ranftl et al., PAMI 2020, section 6).
-    ``huber_*``: the same lines with Huber's loss, ``ransac_*``: through the largest set of pixels that agree; both on
-    at most 10 000 seeded pixels.
+    ``huber_*``: the same lines with Huber's loss, for a truth with outliers; ``ransac_*``: through the largest set of
+    pixels that agree, for outliers of either map; both on at most 10 000 seeded pixels.
     """
 
     NONE = "none"

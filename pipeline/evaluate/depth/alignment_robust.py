@@ -39,7 +39,8 @@ def huber_line(x: np.ndarray, y: np.ndarray, seed: int) -> Line | None:
 
     Iteratively reweighted least squares from the line of least squares; errors count linearly beyond 1.345 standard
     deviations, which are 1.4826 times the median absolute error and estimated anew in each step (Holland & Welsch,
-    Commun. Statist. 1977), until the line stands still.
+    Commun. Statist. 1977), until the line stands still. It bears wrong values of y (a truth with outliers) but not of x
+    (a prediction far off at some pixels), which RANSAC does.
 
     Args:
         x: float64 (N,).
@@ -88,13 +89,10 @@ def ransac_line(x: np.ndarray, y: np.ndarray, seed: int) -> Line | None:
     rises = run * rise > 0
     if not rises.any():
         return None
-    slopes = rise[rises] / run[rises]
-    lines = [Line(*numbers) for numbers in zip(slopes.tolist(), x[first[rises]], y[first[rises]], strict=True)]
-    counts = [int(np.count_nonzero(_agrees(line, x, y))) for line in lines]
-    line: Line | None = lines[int(np.argmax(counts))]
+    slopes, starts = rise[rises] / run[rises], first[rises]
+    lines = [Line(*numbers) for numbers in zip(slopes.tolist(), x[starts].tolist(), y[starts].tolist(), strict=True)]
+    line = lines[int(np.argmax([np.count_nonzero(_agrees(line, x, y)) for line in lines]))]
     for _ in range(_REFITS):
-        if line is None:
-            return None
         agrees = _agrees(line, x, y)
         line = least_squares_line(x[agrees], y[agrees]) or line
     return line

@@ -114,7 +114,7 @@ def _steps(predicted_m: np.ndarray, true_m: np.ndarray, least_ratio: float) -> I
             ratio = depth[before] / depth[after]
             found |= ratio > least_ratio
             found |= ratio < 1 / least_ratio
-        rows, columns = np.divmod(np.flatnonzero(found), max(found.shape[1], 1))
+        rows, columns = np.divmod(np.flatnonzero(found), max(width - (stride == 1), 1))
         here = rows * width + columns
         yield _Steps(*(depth.ravel()[place] for depth in (true_m, predicted_m) for place in (here, here + stride)))
 

@@ -46,11 +46,11 @@ def _number(moments: Moments, name: str) -> float:
 
 
 def _share(part: str, whole: str = "pixels", change: Callable[[float], float] = float) -> Figure:
-    """A sum over another, changed; None where the other is zero or absent."""
+    """A sum over another, changed; None where either is absent or the other is zero."""
 
     def figure(moments: Moments) -> float | None:
         total = _number(moments, whole)
-        return change(_number(moments, part) / total) if total else None
+        return change(_number(moments, part) / total) if total and part in moments else None
 
     return figure
 
@@ -58,7 +58,7 @@ def _share(part: str, whole: str = "pixels", change: Callable[[float], float] = 
 def _si_log(moments: Moments) -> float | None:
     """From squared deviations within pictures and between their means, which lose no digits to a common factor."""
     pixels = _number(moments, "pixels")
-    if not pixels:
+    if not pixels or "log_within" not in moments:
         return None
     between = max(_number(moments, "log_between") - _number(moments, "log") ** 2 / pixels, 0.0)
     return 100 * math.sqrt((_number(moments, "log_within") + between) / pixels)

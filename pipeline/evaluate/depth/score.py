@@ -93,7 +93,7 @@ def score(sample: DepthSample, prediction: DepthMap, protocol: EvaluationProtoco
     """
     check_alignment(prediction.kind, protocol.alignment)
     pixels = compared_pixels(prediction, sample.truth, protocol)
-    moments: Moments = {"true_pixels": float(np.count_nonzero(pixels.wanted))}
+    moments: Moments = {"true_pixels": float(np.count_nonzero(pixels.wanted)), "pixels": float(len(pixels.values))}
     if not len(pixels.values):
         note = "No pixel has both a predicted and a true depth inside the caps and the crop."
         return ImageScore(
@@ -101,7 +101,6 @@ def score(sample: DepthSample, prediction: DepthMap, protocol: EvaluationProtoco
         )
     fit = _fit(pixels, prediction, protocol)
     predicted_m = fit.depth_m(pixels.values)
-    moments |= {"pixels": float(len(predicted_m))}
     bins = DepthBins()
     groups = protocol.groups
     if MetricGroup.PIXELS in groups:

@@ -1,0 +1,202 @@
+"""Alignments find the line that they should, say where there is none, and are refused where the kind forbids them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.errors import ConfigError, InputError
+from pipeline.evaluate.depth.alignment import ALLOWED, Alignment, align, check_alignment, fit_alignment
+from pipeline.evaluate.depth.alignment_robust import MOST_PIXELS, huber_line, ransac_line, sampled_pixels
+from pipeline.records import DepthKind, DepthMap, ScaleSource
+
+AFFINE = {DepthKind.DEPTH_AFFINE: "depth", DepthKind.DISPARITY_AFFINE: "disparity"}
+SHIFTED = [item for item in Alignment if item.value.endswith(("depth", "disparity"))]
+
+
+def truth_of(values: np.ndarray) -> DepthMap:
+    return DepthMap.from_values(values, DepthKind.METRIC, ScaleSource.SENSOR)
+
+
+def true_depths(count: int = 400, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(1, 20, count)
+
+
+def kind_for(alignment: Alignment) -> DepthKind:
+    return DepthKind.DISPARITY_AFFINE if alignment.in_disparity else DepthKind.DEPTH_AFFINE
+
+
+@pytest.mark.parametrize("kind", DepthKind)
+@pytest.mark.parametrize("alignment", Alignment)
+def test_an_alignment_that_the_kind_forbids_is_refused_with_those_it_allows(
+    kind: DepthKind, alignment: Alignment
+) -> None:
+    if kind is DepthKind.METRIC:
+        expected = True
+    elif kind is DepthKind.SCALE_INVARIANT:
+        expected = alignment is not Alignment.NONE
+    else:
+        expected = alignment.value.endswith("_" + AFFINE[kind])
+    if expected:
+        check_alignment(kind, alignment)
+        return
+    with pytest.raises(ConfigError, match=f"{alignment} does not fit .* {kind}, because .* allowed are") as caught:
+        check_alignment(kind, alignment)
+    assert str(caught.value).endswith(", ".join(ALLOWED[kind]) + ".")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    exponent=st.integers(-90, 90),
+    shift_steps=st.integers(-(2**23), 2**23),
+    seed=st.integers(0, 1000),
+)
+def test_a_disparity_with_any_scale_and_shift_is_recovered(exponent: int, shift_steps: int, seed: int) -> None:
+    # Disparities are whole steps so that float32 holds scale and shift exactly, however large the shift.
+    steps = np.random.default_rng(seed).integers(50, 1000, (20, 30))
+    prediction = DepthMap.from_values((steps + shift_steps) * 2.0**exponent, DepthKind.DISPARITY_AFFINE)
+    truth = truth_of(1000.0 / steps)
+    aligned = align(prediction, truth, np.ones((20, 30), bool), "scale_shift_disparity", most_m=80.0)
+    assert np.mean(np.abs(aligned.depth_m - truth.values) / truth.values) < 1e-6
+    assert aligned.note == ""
+
+
+@settings(max_examples=30, deadline=None)
+@given(scale=st.floats(1e-3, 1e3), shift=st.floats(-10, 10), alignment=st.sampled_from(SHIFTED))
+def test_every_line_is_recovered_in_its_own_space(scale: float, shift: float, alignment: Alignment) -> None:
+    true_m = true_depths()
+    aim = 1 / true_m if alignment.in_disparity else true_m
+    fit = fit_alignment((aim - shift) / scale, true_m, kind_for(alignment), alignment)
+    np.testing.assert_allclose(fit.depth_m((aim - shift) / scale), true_m, rtol=1e-7)
+    assert fit.line.scale == pytest.approx(scale, rel=1e-7)
+    assert fit.line.shift == pytest.approx(shift, rel=1e-6, abs=1e-6 * (1 + scale))
+
+
+@pytest.mark.parametrize(
+    "alignment, values, true_m, scale, shift",
+    [
+        ("none", [1, 2, 4], [2, 4, 9], 1, 0),
+        # Medians 2 and 4.
+        ("median_scale", [1, 2, 4], [2, 4, 9], 2, 0),
+        # (1 * 2 + 2 * 4 + 4 * 9) / (1 + 4 + 16).
+        ("scale", [1, 2, 4], [2, 4, 9], 46 / 21, 0),
+        # Through (0, 1), (1, 2), (2, 6): slope 2.5, mean (1, 3).
+        ("scale_shift_depth", [1, 2, 3], [1, 2, 6], 2.5, -2),
+        # Inverse predictions 1, 1/2 against true disparities 1/2, 1/4: half of them.
+        ("scale_shift_disparity", [1, 2], [2, 4], 0.5, 0),
+    ],
+)
+def test_hand_worked_lines_of_metric_depth(
+    alignment: str, values: list[float], true_m: list[float], scale: float, shift: float
+) -> None:
+    fit = fit_alignment(np.array(values, float), np.array(true_m, float), DepthKind.METRIC, Alignment(alignment))
+    assert (fit.line.scale, fit.line.shift) == (pytest.approx(scale), pytest.approx(shift, abs=1e-12))
+    assert fit.note == ""
+
+
+def test_disparity_is_not_below_that_of_the_cap_and_depth_not_beyond_its_ends() -> None:
+    true_m = np.array([1.0, 2.0, 4.0])
+    fit = fit_alignment(1 / true_m, true_m, DepthKind.DISPARITY_AFFINE, Alignment.SCALE_SHIFT_DISPARITY, most_m=10.0)
+    np.testing.assert_allclose(fit.depth_m(np.array([0.5, 0.05, 0.0, -3.0])), [2, 10, 10, 10])
+    # Without a cap the farthest true pixel is the end.
+    fit = fit_alignment(1 / true_m, true_m, DepthKind.DISPARITY_AFFINE, Alignment.SCALE_SHIFT_DISPARITY)
+    np.testing.assert_allclose(fit.depth_m(np.array([0.5, 0.1, -1.0])), [2, 4, 4])
+    fit = fit_alignment(true_m + 5, true_m, DepthKind.DEPTH_AFFINE, Alignment.SCALE_SHIFT_DEPTH, least_m=0.5)
+    np.testing.assert_allclose(fit.depth_m(np.array([2.0, 9.0, 1000.0])), [0.5, 4, 995])
+
+
+@pytest.mark.parametrize("alignment", SHIFTED)
+@pytest.mark.parametrize("fall", ["same", "reversed", "single"])
+def test_a_prediction_without_a_rising_line_becomes_a_constant_and_says_so(alignment: Alignment, fall: str) -> None:
+    true_m = true_depths(1 if fall == "single" else 41)
+    aim = 1 / true_m if alignment.in_disparity else true_m
+    values = {"same": np.full_like(aim, 0.1), "reversed": 3 - 2 * aim, "single": aim}[fall]
+    fit = fit_alignment(values, true_m, kind_for(alignment), alignment)
+    middle = aim.mean() if alignment.value.startswith("scale") else np.median(aim)
+    found = fit.depth_m(values)
+    np.testing.assert_allclose(found, 1 / middle if alignment.in_disparity else middle)
+    assert fit.line.scale == 0
+    assert fit.note.endswith("so a constant was fitted.")
+
+
+@pytest.mark.parametrize(
+    "alignment, wrong",
+    [
+        (Alignment.HUBER_DEPTH, "truth"),
+        (Alignment.HUBER_DISPARITY, "truth"),
+        (Alignment.RANSAC_DEPTH, "truth"),
+        (Alignment.RANSAC_DISPARITY, "truth"),
+        (Alignment.RANSAC_DEPTH, "prediction"),
+        (Alignment.RANSAC_DISPARITY, "prediction"),
+    ],
+)
+def test_robust_lines_are_hardly_moved_by_a_minority_of_wrong_pixels(alignment: Alignment, wrong: str) -> None:
+    rng = np.random.default_rng(3)
+    true_m = true_depths(3000)
+    aim = 1 / true_m if alignment.in_disparity else true_m
+    values = 3 * aim - 1 + rng.normal(0, 0.002, len(aim)) * np.ptp(aim)
+    outliers = rng.random(len(aim)) < 0.2
+    if wrong == "truth":
+        true_m = np.where(outliers & (aim > np.median(aim)), 1 / aim.min() if alignment.in_disparity else 1.0, true_m)
+    else:
+        values = np.where(outliers, values + 5 * np.ptp(aim), values)
+    plain = Alignment.SCALE_SHIFT_DISPARITY if alignment.in_disparity else Alignment.SCALE_SHIFT_DEPTH
+    robust, moved = (fit_alignment(values, true_m, kind_for(item), item).line.scale for item in (alignment, plain))
+    assert robust == pytest.approx(1 / 3, rel=0.02)
+    assert abs(moved - 1 / 3) > 0.05
+
+
+@pytest.mark.parametrize("method", [huber_line, ransac_line])
+def test_robust_lines_draw_by_their_seed(method) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0, 1, 3 * MOST_PIXELS)
+    y = 1 + 2 * x + rng.normal(0, 0.3, len(x))
+    assert method(x, y, 1) == method(x, y, 1) != method(x, y, 2)
+
+
+def test_huber_is_the_minimum_of_its_loss() -> None:
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=500)
+    y = 2 * x + rng.standard_t(2, 500)
+    line = huber_line(x, y, 0)
+    limit = 1.345 * 1.4826 * np.median(np.abs(line(x) - y))
+
+    def loss(scale: float, shift: float) -> float:
+        error = np.abs(scale * x + shift - y)
+        return float(np.where(error <= limit, error**2 / 2, limit * (error - limit / 2)).sum())
+
+    least = loss(line.scale, line.shift)
+    for step in (1e-3, -1e-3):
+        assert loss(line.scale + step, line.shift) > least
+        assert loss(line.scale, line.shift + step) > least
+
+
+@pytest.mark.parametrize("pixels, most, expected", [(5, 5, 5), (4, 9, 4), (1000, 10, 10)])
+def test_pixels_are_drawn_once_each_in_order(pixels: int, most: int, expected: int) -> None:
+    chosen = sampled_pixels(pixels, 0, most)
+    assert len(chosen) == expected
+    assert (np.diff(chosen) > 0).all() and chosen[0] >= 0 and chosen[-1] < pixels
+
+
+def test_a_whole_map_is_aligned_by_the_pixels_of_the_mask() -> None:
+    true = np.array([[1.0, 2.0, 4.0], [8.0, 5.0, 6.0]])
+    values = 2 * true + 1
+    values[1, 0] = 100
+    prediction = DepthMap(values, np.array([[1, 1, 1], [1, 0, 1]], bool), DepthKind.DEPTH_AFFINE)
+    mask = np.array([[1, 1, 1], [0, 1, 1]], bool)
+    aligned = align(prediction, truth_of(true), mask, "scale_shift_depth")
+    np.testing.assert_allclose(aligned.depth_m, [[1, 2, 4], [49.5, np.nan, 6]])
+    assert aligned.valid.tolist() == prediction.valid.tolist()
+    assert (aligned.scale, aligned.shift) == (pytest.approx(0.5), pytest.approx(-0.5))
+
+
+@pytest.mark.parametrize(
+    "shape, mask, message",
+    [((2, 3), np.ones((2, 2), bool), "must have one size"), ((2, 2), np.zeros((2, 2), bool), "No pixel has both")],
+)
+def test_maps_that_cannot_be_aligned_are_refused(shape: tuple[int, int], mask: np.ndarray, message: str) -> None:
+    prediction = DepthMap.from_values(np.ones(shape), DepthKind.DISPARITY_AFFINE)
+    with pytest.raises(InputError, match=message):
+        align(prediction, truth_of(np.ones((2, 2))), mask, "scale_shift_disparity")

@@ -1,0 +1,142 @@
+"""Boundary F1 and flying points, by hand-worked cases and a plain loop over thresholds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.evaluate.depth.boundaries import THRESHOLDS, boundary_f1, boundary_moments, is_dense
+from pipeline.evaluate.depth.metrics import metrics_of
+from pipeline.evaluate.depth.moments import add_moments
+
+STEP = np.repeat([1.0, 2.0], 4)[None].repeat(6, axis=0)
+
+
+def found(predicted: np.ndarray, true: np.ndarray, edge_ratio: float = 1.25) -> dict[str, float]:
+    return metrics_of(boundary_moments(predicted, true, edge_ratio=edge_ratio))
+
+
+def edges(depth: np.ndarray, threshold: float) -> list[np.ndarray]:
+    with np.errstate(invalid="ignore"):
+        return [
+            depth[:, :-1] / depth[:, 1:] > threshold,
+            depth[:, 1:] / depth[:, :-1] > threshold,
+            depth[:-1] / depth[1:] > threshold,
+            depth[1:] / depth[:-1] > threshold,
+        ]
+
+
+@pytest.mark.parametrize(
+    "row, f1",
+    [
+        ([1, 1, 1, 1, 2, 2, 2, 2], 1),
+        ([3, 3, 3, 3, 6, 6, 6, 6], 1),
+        # One pixel off, the wrong way around, and none at all.
+        ([1, 1, 1, 2, 2, 2, 2, 2], 0),
+        ([2, 2, 2, 2, 1, 1, 1, 1], 0),
+        ([1, 1, 1, 1, 1, 1, 1, 1], 0),
+        # Right, and one more in the same direction: precision 1/2 and recall 1 in it, each a quarter of the mean.
+        ([1, 2, 2, 2, 4, 4, 4, 4], 2 * (1 / 8) * (1 / 4) / (1 / 8 + 1 / 4)),
+    ],
+)
+def test_a_step_is_where_it_is(row: list[float], f1: float) -> None:
+    # Only one of four directions has an edge, so that precision and recall are at most a quarter: a perfect 1/4.
+    whole = 1 / 4
+    value = found(np.array(row, float)[None].repeat(6, axis=0), STEP)["boundary_f1"]
+    assert value == pytest.approx(f1 * whole if f1 in (0, 1) else f1)
+
+
+def test_a_weaker_step_counts_up_to_its_own_threshold() -> None:
+    weak = np.where(STEP > 1, 1.16, 1.0)
+    # At 1.05 to 1.1389 the prediction steps where the truth does, in one of four directions; above it does not.
+    below = THRESHOLDS < 1.16
+    assert below.sum() == 5
+    assert found(weak, STEP)["boundary_f1"] == pytest.approx(THRESHOLDS[below].sum() / THRESHOLDS.sum() / 4)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), factor=st.floats(0.01, 100))
+def test_counts_are_those_of_a_loop_over_thresholds_whatever_the_scale(seed: int, factor: float) -> None:
+    rng = np.random.default_rng(seed)
+    true = np.exp(rng.normal(0, 0.15, (17, 23)))
+    predicted = factor * true * np.exp(rng.normal(0, 0.08, true.shape))
+    holes = rng.random(true.shape) < 0.1
+    true[holes] = predicted[holes] = np.nan
+    moments = boundary_moments(predicted, true, edge_ratio=1.25)
+    expected = {"boundary_hits": [], "boundary_predicted": [], "boundary_true": []}
+    for direction in range(4):
+        for threshold in THRESHOLDS:
+            theirs, truth = edges(predicted, threshold)[direction], edges(true, threshold)[direction]
+            for name, where in zip(expected, (theirs & truth, theirs, truth), strict=True):
+                expected[name].append(np.count_nonzero(where))
+    assert {name: moments[name] for name in expected} == {name: tuple(value) for name, value in expected.items()}
+
+
+def test_a_perfect_prediction_with_edges_in_every_direction_has_an_f1_of_one() -> None:
+    true = np.ones((9, 9))
+    true[3:6, 3:6] = 2
+    assert found(true, true) == {"boundary_f1": pytest.approx(1.0), "edge_fly": 0}
+
+
+def test_a_truth_without_edges_has_neither_number() -> None:
+    assert found(STEP, np.ones_like(STEP)) == {}
+    assert boundary_f1({"pixels": 3.0}) is None
+
+
+def test_pooled_f1_is_that_of_both_pictures_side_by_side() -> None:
+    rng = np.random.default_rng(0)
+    first, second = (np.exp(rng.normal(0, 0.2, (2, 12, 15))) for _ in range(2))
+    gap = np.full((2, 12, 1), np.nan)
+    whole = boundary_moments(*np.concatenate((first, gap, second), axis=2), edge_ratio=1.25)
+    parts = [boundary_moments(*pair, edge_ratio=1.25) for pair in (first, second)]
+    assert metrics_of(add_moments(parts)) == pytest.approx(metrics_of(whole))
+
+
+@pytest.mark.parametrize(
+    "near, far, share",
+    [
+        # Depths predicted on both sides of a step from 1 to 4 m; halfway is 2 m, the middle half 1.41 to 2.83 m.
+        (1.0, 4.0, 0),
+        (1.3, 3.0, 0),
+        (2.0, 4.0, 0.5),
+        (2.0, 2.7, 1),
+        (4.0, 4.0, 0),
+        (0.5, 9.0, 0),
+    ],
+)
+def test_a_point_flies_in_the_middle_between_two_surfaces(near: float, far: float, share: float) -> None:
+    true = np.repeat([1.0, 4.0], 3)[None].repeat(5, axis=0)
+    predicted = np.repeat([1, near, far, 4], [2, 1, 1, 2]).astype(float)[None].repeat(5, axis=0)
+    for turn in (0, 1, 2, 3):
+        assert found(np.rot90(predicted, turn), np.rot90(true, turn))["edge_fly"] == share
+
+
+@pytest.mark.parametrize("ratio, counted", [(1.9, True), (2.0, False)])
+def test_an_edge_where_points_may_fly_has_more_than_the_ratio(ratio: float, counted: bool) -> None:
+    moments = boundary_moments(STEP, STEP, edge_ratio=ratio)
+    assert moments["edge_points"] == (12 if counted else 0)
+
+
+@pytest.mark.parametrize(
+    "mask, dense",
+    [
+        (np.ones((4, 4), bool), True),
+        (np.zeros((4, 4), bool), False),
+        (np.arange(400).reshape(20, 20) < 200, True),
+        # Every third row, as of a LiDAR.
+        ((np.arange(12) % 3 == 0)[:, None].repeat(9, axis=1), False),
+        (np.ones((1, 1), bool), False),
+    ],
+)
+def test_truth_is_dense_where_neighbours_are_known_together(mask: np.ndarray, dense: bool) -> None:
+    assert is_dense(mask) is dense
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5), (5, 1)])
+def test_pictures_of_one_row_or_column_are_counted(shape: tuple[int, int]) -> None:
+    true = np.arange(1.0, 1 + shape[0] * shape[1]).reshape(shape)
+    moments = boundary_moments(true, true, edge_ratio=1.25)
+    assert sum(moments["boundary_true"]) == sum(moments["boundary_hits"])
+    assert moments["edge_points"] == 2 * max(sum(shape) - 3, 0)

@@ -1,0 +1,243 @@
+"""Errors of pixels by hand-worked cases, sums that add up over pictures, and scores of whole pictures."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.camera import Camera, CameraSource
+from pipeline.errors import ConfigError, InputError
+from pipeline.evaluate.depth.alignment import Alignment
+from pipeline.evaluate.depth.datasets.base import DepthSample
+from pipeline.evaluate.depth.metrics import METRICS, aggregated, means, metrics_of
+from pipeline.evaluate.depth.moments import BIN_EDGES_M, DepthBins, add_moments, pixel_moments
+from pipeline.evaluate.depth.protocol import Aggregate, EvaluationProtocol, MetricGroup
+from pipeline.evaluate.depth.score import ImageScore, score
+from pipeline.records import DepthKind, DepthMap, Frame, Region, ScaleSource
+
+TRUE = np.array([1.0, 2.0, 4.0, 5.0])
+PREDICTED = np.array([1.5, 2.0, 3.0, 10.0])
+LOGS = np.log(PREDICTED / TRUE)
+
+
+def metric_map(values: np.ndarray) -> DepthMap:
+    return DepthMap.from_values(values, DepthKind.METRIC, ScaleSource.MODEL)
+
+
+def sample_of(true: np.ndarray, source: CameraSource = CameraSource.GIVEN, **more) -> DepthSample:
+    height, width = true.shape
+    camera = Camera(width, width, width / 2 - 0.5, height / 2 - 0.5, width, height, source)
+    frame = Frame(np.zeros((height, width, 3), np.uint8), camera)
+    return DepthSample("sample", frame, metric_map(true), **more)
+
+
+def plan(**changes) -> EvaluationProtocol:
+    return EvaluationProtocol(**{"alignment": "none"} | changes)
+
+
+def stepped(seed: int = 0) -> np.ndarray:
+    """A slanted wall with a nearer rectangle in it, (30, 40) [m]."""
+    true = np.linspace(3, 4, 40)[None].repeat(30, axis=0) + np.random.default_rng(seed).uniform(0, 0.02, (30, 40))
+    true[8:20, 10:30] = 2
+    return true
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("abs_rel", (0.5 + 0 + 0.25 + 1) / 4),
+        ("sq_rel", (0.25 + 0 + 0.25 + 5) / 4),
+        ("rmse", math.sqrt((0.25 + 0 + 1 + 25) / 4)),
+        ("mae", 6.5 / 4),
+        ("rmse_log", math.sqrt((LOGS**2).mean())),
+        ("log10", (math.log10(1.5) + math.log10(4 / 3) + math.log10(2)) / 4),
+        ("si_log", 100 * LOGS.std()),
+        # Ratios 1.5, 1, 4/3 and 2 against 1.25, 1.5625 and 1.953125.
+        ("delta1", 1 / 4),
+        ("delta2", 3 / 4),
+        ("delta3", 3 / 4),
+        ("midas_error_rate", 3 / 4),
+    ],
+)
+def test_hand_worked_errors_of_pixels(name: str, value: float) -> None:
+    assert metrics_of(pixel_moments(PREDICTED, TRUE)[0])[name] == pytest.approx(value, rel=1e-12)
+
+
+@pytest.mark.parametrize("predicted", [1.25, 0.8])
+def test_a_ratio_of_exactly_the_threshold_is_neither_right_nor_an_error(predicted: float) -> None:
+    found = metrics_of(pixel_moments(np.array([predicted]), np.array([1.0]))[0])
+    assert (found["delta1"], found["midas_error_rate"], found["delta2"]) == (0, 0, 1)
+
+
+@settings(max_examples=20, deadline=None)
+@given(factor=st.floats(1e-3, 1e3), seed=st.integers(0, 99))
+def test_si_log_does_not_see_a_common_factor(factor: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    true_m = rng.uniform(1, 50, 500)
+    predicted_m = true_m * np.exp(rng.normal(0, 1e-4, 500))
+    plain, scaled = (metrics_of(pixel_moments(k * predicted_m, true_m)[0])["si_log"] for k in (1, factor))
+    assert scaled == pytest.approx(plain, rel=1e-8)
+
+
+@pytest.mark.parametrize("pixels", [1, 16_384, 16_385, 70_001])
+def test_sums_over_blocks_are_those_over_all_pixels(pixels: int) -> None:
+    rng = np.random.default_rng(0)
+    true_m = rng.uniform(0.5, 80, pixels)
+    predicted_m = 1.7 * true_m * np.exp(rng.normal(0, 0.2, pixels))
+    moments, bins = pixel_moments(predicted_m, true_m)
+    found, logs = metrics_of(moments), np.log(predicted_m / true_m)
+    assert found["abs_rel"] == pytest.approx(np.mean(np.abs(predicted_m - true_m) / true_m), rel=1e-12)
+    assert found["rmse_log"] == pytest.approx(np.sqrt(np.mean(logs**2)), rel=1e-12)
+    assert found["si_log"] == pytest.approx(100 * np.std(logs), rel=1e-11, abs=1e-12)
+    assert (moments["pixels"], sum(bins.pixels)) == (pixels, pixels)
+    assert sum(bins.abs_m) == pytest.approx(np.abs(predicted_m - true_m).sum())
+
+
+def test_pooled_numbers_are_those_of_all_pixels_and_means_those_of_pictures() -> None:
+    rng = np.random.default_rng(1)
+    pictures = [(rng.uniform(1, 9, count), rng.uniform(1, 9, count)) for count in (10, 1000, 37)]
+    moments = [pixel_moments(*picture)[0] for picture in pictures]
+    whole = metrics_of(pixel_moments(*(np.concatenate(part) for part in zip(*pictures, strict=True)))[0])
+    assert aggregated(moments, Aggregate.POOLED) == pytest.approx(whole, rel=1e-12)
+    for name, value in aggregated(moments, Aggregate.PER_IMAGE).items():
+        assert value == pytest.approx(np.mean([metrics_of(part)[name] for part in moments]), rel=1e-12)
+
+
+def test_a_picture_without_a_metric_does_not_count_in_its_mean() -> None:
+    assert means([{"abs_rel": 1.0, "whdr": 0.5}, {"abs_rel": 3.0}, {}]) == {"abs_rel": 2.0, "whdr": 0.5}
+    assert add_moments([{"pixels": 2.0, "b": (1.0, 2.0)}, {"pixels": 3.0}, {"b": (1.0, 1.0)}]) == {
+        "pixels": 5.0,
+        "b": (2.0, 3.0),
+    }
+
+
+@pytest.mark.parametrize(
+    "true_m, first_edge_m",
+    [(1.0, 1.0), (2.0, 2.0), (2.5, 2 * 2**0.25), (1e-3, 0.125), (5000.0, 1024 / 2**0.25)],
+)
+def test_a_depth_falls_into_the_bin_whose_edges_are_around_it(true_m: float, first_edge_m: float) -> None:
+    bins = pixel_moments(np.array([true_m * 1.5]), np.array([true_m]))[1]
+    (filled,) = [index for index, count in enumerate(bins.pixels) if count]
+    assert BIN_EDGES_M[filled] == pytest.approx(first_edge_m)
+    assert (bins.abs_rel[filled], bins.abs_m[filled]) == (pytest.approx(0.5), pytest.approx(true_m / 2))
+
+
+def test_bins_add_up_and_come_back_from_json() -> None:
+    rng = np.random.default_rng(0)
+    both, one, other = (rng.uniform(1, 30, (2, count)) for count in (0, 50, 60))
+    both = np.concatenate((one, other), axis=1)
+    first, second, whole = (pixel_moments(*part)[1] for part in (one, other, both))
+    total = first + second
+    assert total.pixels == whole.pixels
+    np.testing.assert_allclose(total.abs_rel, whole.abs_rel)
+    for bins in (total, DepthBins()):
+        assert DepthBins.from_dict(json.loads(json.dumps(bins.to_dict()))) == bins
+
+
+def test_a_perfect_prediction_is_perfect_in_every_metric() -> None:
+    true = stepped()
+    regions = (Region("wall", (0, 0, 40, 6)), Region("box", (10, 8, 30, 20)))
+    found = score(sample_of(true, regions=regions), metric_map(true), plan()).metrics
+    assert list(found) == list(METRICS)
+    for name, metric in METRICS.items():
+        assert found[name] == pytest.approx(1.0 if metric.higher_is_better else 0.0, abs=1e-6), name
+
+
+@pytest.mark.parametrize(
+    "change, absent",
+    [
+        ({"source": CameraSource.ASSUMED}, {"chamfer", "cloud_f"}),
+        ({"regions": ()}, {"object_order"}),
+        ({"true": np.full((30, 40), 3.0)}, {"pair_order", "boundary_f1", "edge_fly", "object_order"}),
+        ({"groups": ["order", "clouds"]}, {name for name in METRICS if METRICS[name].group in ("objects", "boundaries")}
+         | {name for name in METRICS if METRICS[name].group == "pixels"} - {"coverage"}),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_measured_is_absent(change: dict, absent: set[str]) -> None:
+    true = change.get("true", stepped())
+    regions = change.get("regions", (Region("wall", (0, 0, 40, 6)), Region("box", (10, 8, 30, 20))))
+    sample = sample_of(true, change.get("source", CameraSource.GIVEN), regions=regions)
+    found = score(sample, metric_map(true), plan(groups=change.get("groups", list(MetricGroup))))
+    assert set(METRICS) - set(found.metrics) == absent
+
+
+def test_sparse_truth_has_no_boundaries() -> None:
+    sample = sample_of(stepped())
+    rows = np.zeros((30, 40), bool)
+    rows[::4] = True
+    sample = replace(sample, truth=replace(sample.truth, valid=rows))
+    found = score(sample, metric_map(stepped()), plan()).metrics
+    assert "boundary_f1" not in found and "abs_rel" in found
+
+
+def test_pixels_without_a_prediction_lower_the_coverage_only() -> None:
+    true = stepped()
+    prediction = metric_map(true * 1.1)
+    holes = replace(prediction, valid=np.arange(40)[None].repeat(30, axis=0) < 30)
+    found = score(sample_of(true), holes, plan()).metrics
+    assert found["coverage"] == 0.75
+    assert found["abs_rel"] == pytest.approx(0.1, rel=1e-6)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_picture_without_a_comparable_pixel_has_a_note_and_at_most_a_coverage(is_known: bool) -> None:
+    sample = sample_of(stepped())
+    nothing = replace(metric_map(stepped()), valid=np.zeros((30, 40), bool))
+    if not is_known:
+        sample = replace(sample, truth=replace(sample.truth, valid=nothing.valid))
+    found = score(sample, nothing, plan(alignment="scale"))
+    assert found.metrics == ({"coverage": 0.0} if is_known else {})
+    assert (found.scale, found.shift) == (None, None)
+    assert found.note.startswith("No pixel has both")
+
+
+@pytest.mark.parametrize("kind", ["metric", "nothing"])
+def test_a_score_comes_back_from_json(kind: str) -> None:
+    prediction = metric_map(stepped(1))
+    if kind == "nothing":
+        prediction = replace(prediction, valid=np.zeros((30, 40), bool))
+    made = score(sample_of(stepped(), group="place"), prediction, plan(alignment="huber_depth"))
+    assert ImageScore.from_dict(json.loads(json.dumps(made.to_dict(), allow_nan=False))) == made
+    assert made == score(sample_of(stepped(), group="place"), prediction, plan(alignment="huber_depth"))
+
+
+@settings(max_examples=15, deadline=None)
+@given(scale=st.floats(0.1, 10), shift=st.floats(-1, 1))
+def test_no_metric_of_an_affine_disparity_sees_its_scale_or_shift(scale: float, shift: float) -> None:
+    noisy = 1 / stepped(3) + np.random.default_rng(0).normal(0, 0.02, (30, 40))
+    regions = (Region("wall", (0, 0, 40, 6)), Region("box", (10, 8, 30, 20)))
+    protocol = plan(alignment="scale_shift_disparity", max_depth_m=10)
+    plain, changed = (
+        score(sample_of(stepped(), regions=regions), DepthMap.from_values(values, "disparity_affine"), protocol)
+        for values in (noisy, scale * noisy + shift)
+    )
+    # Rounding to float32 may move single pixels over a threshold.
+    assert changed.metrics == pytest.approx(plain.metrics, abs=2e-3)
+
+
+def test_the_order_of_a_prediction_is_its_own_where_its_alignment_is_a_constant() -> None:
+    true = stepped()
+    found = score(
+        sample_of(true), DepthMap.from_values(1 - 1 / true, "disparity_affine"), plan(alignment="scale_shift_disparity")
+    )
+    assert found.metrics["pair_order"] == 0
+    assert found.scale == 0 and "constant" in found.note
+
+
+def test_a_kind_that_the_alignment_does_not_fit_and_another_size_are_refused() -> None:
+    with pytest.raises(ConfigError, match="allowed are scale_shift_disparity"):
+        score(sample_of(stepped()), DepthMap.from_values(stepped(), "disparity_affine"), plan())
+    with pytest.raises(InputError, match="resize the prediction"):
+        score(sample_of(stepped()), metric_map(np.ones((3, 4))), plan())
+
+
+def test_names_of_metrics_are_theirs_and_every_group_has_one() -> None:
+    assert all(name == metric.name and metric.label and metric.meaning for name, metric in METRICS.items())
+    assert {metric.group for metric in METRICS.values()} == set(MetricGroup)
+    assert Alignment(plan(alignment=Alignment.SCALE).alignment) is Alignment.SCALE
