@@ -120,8 +120,12 @@ def _steps(predicted_m: np.ndarray, true_m: np.ndarray, least_ratio: float) -> I
 
 
 def _levels(farther: np.ndarray, nearer: np.ndarray) -> np.ndarray:
-    """How many of the thresholds the ratio of two depths is above, int64 (N,)."""
-    return np.searchsorted(THRESHOLDS, farther / nearer, side="left")
+    """How many of the thresholds the ratio of two depths is above, int8 (N,)."""
+    ratio = farther / nearer
+    levels = np.zeros(len(ratio), dtype=np.int8)
+    for threshold in THRESHOLDS:
+        levels += ratio > threshold
+    return levels
 
 
 def _at_least(levels: np.ndarray) -> np.ndarray:
