@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from itertools import islice
+from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -135,12 +136,23 @@ def describe(error: Exception) -> str:
     return re.sub(r"\s+", " ", text)
 
 
+def _with_shared(path: Path) -> DictConfig:
+    """An option's own file, with the files of its folder that its defaults put in the same place."""
+    config = OmegaConf.load(path)
+    assert isinstance(config, DictConfig)
+    shared = [str(name).partition("@")[0] for name in config.get("defaults", ()) if "@_here_" in str(name)]
+    parts = [_with_shared(path.parent / f"{name}.yaml") for name in shared]
+    merged = OmegaConf.merge(*parts, config)
+    assert isinstance(merged, DictConfig)
+    return merged
+
+
 def _unknown_key(group: str, key: str) -> str:
     """Which options of the group have the key; else which keys there are beside it."""
     parent, _, name = key.rpartition(".")
     keys: dict[str, list[str]] = {}
     for option in options_of(group):
-        config = OmegaConf.load(resource_dir("conf") / group / f"{option}.yaml")
+        config = _with_shared(resource_dir("conf") / group / f"{option}.yaml")
         node = OmegaConf.select(config, parent) if parent else config
         named = map(str, node) if isinstance(node, DictConfig) else ()
         keys[option] = [key for key in named if key[0] != "_" and key != "defaults"]

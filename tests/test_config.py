@@ -7,7 +7,7 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline.api import load_config
-from pipeline.build import build, build_source, build_stages, check_types
+from pipeline.build import DEPTH_DATASETS, build, build_source, build_stages, check_types
 from pipeline.errors import ConfigError, InputError
 from pipeline.resources import resource_dir
 from pipeline.segment.grabcut import GrabCutSegmenter
@@ -19,10 +19,20 @@ GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir())
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
 FILES = sorted(CONF.rglob("*.yaml"))
 # Keys without a default, and a value for each.
-MANDATORY = {("input", "auto"): ["input.path=photo.jpg"], ("vlm", "recorded"): ["vlm.path=answers.jsonl"]}
-# Which file of conf/ a group belongs to where it is not run.yaml.
-ROOTS = {"dataset": "eval_claims"}
+MANDATORY = {
+    ("input", "auto"): ["input.path=photo.jpg"],
+    ("vlm", "recorded"): ["vlm.path=answers.jsonl"],
+    ("protocol", "plain"): ["protocol.alignment=none"],
+}
 SELF_EXPLAINING = {"_target_", "_convert_", "defaults", "hydra", "verifier", "settings", "budget"}
+
+
+def root_of(group: str, option: str) -> str:
+    """Which file of conf/ an option belongs to."""
+    if group == "dataset":
+        target = str(OmegaConf.load(CONF / group / f"{option}.yaml")["_target_"])
+        return "eval_depth" if target.startswith(DEPTH_DATASETS) else "eval_claims"
+    return "eval_depth" if group == "protocol" else "run"
 
 
 def mandatory(group: str, option: str) -> list[str]:
@@ -38,7 +48,7 @@ def named(path: Path) -> str:
 
 @pytest.mark.parametrize("group, option", OPTIONS)
 def test_every_option_composes_and_becomes_its_object(group: str, option: str) -> None:
-    root = ROOTS.get(group, "run")
+    root = root_of(group, option)
     config = load_config([f"{group}={option}", *mandatory(group, option)], root)
     check_types(config, root)
     if mandatory(group, option) == ["dataset.path=nowhere"]:
@@ -128,8 +138,8 @@ def test_a_file_is_tidy(path: Path) -> None:
 def test_no_unknown_key_is_accepted(group: str, option: str) -> None:
     before = [f"{group}={option}", *mandatory(group, option)]
     with pytest.raises(ConfigError, match="no_such_key"):
-        load_config([*before, f"{group}.no_such_key=1"], ROOTS.get(group, "run"))
-    added = load_config([*before, f"+{group}.no_such_key=1"], ROOTS.get(group, "run"))
+        load_config([*before, f"{group}.no_such_key=1"], root_of(group, option))
+    added = load_config([*before, f"+{group}.no_such_key=1"], root_of(group, option))
     with pytest.raises(ConfigError, match=r"no_such_key|takes no arguments"):
         build(added[group], **({"model": None} if group == "query" else {}))
 
