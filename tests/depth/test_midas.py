@@ -14,8 +14,8 @@ from tiny.dpt import BACKBONES, IMAGE_SIZE_PX, build_tiny_dpt
 from pipeline.api import load_config
 from pipeline.build import build
 from pipeline.camera import Camera
-from pipeline.depth.given import GivenDepth
 from pipeline.depth.checkpoint import network_size
+from pipeline.depth.given import GivenDepth
 from pipeline.depth.midas import MidasDepth
 from pipeline.depth.network import batches
 from pipeline.errors import ConfigError, DepthError, ModelUnavailableError
