@@ -31,10 +31,15 @@ def main() -> int:
     os.environ["HF_HUB_OFFLINE"] = "1"
     reached = True
     for figure in importlib.import_module(f"benchmarks.{arguments.name}").figures():
-        rounded = {key: round(value, 4) if isinstance(value, float) else value for key, value in asdict(figure).items()}
+        rounded = {key: _rounded(value) if isinstance(value, float) else value for key, value in asdict(figure).items()}
         print(json.dumps(rounded), flush=True)
         reached = reached and figure.ok
     return int(arguments.check and not reached)
+
+
+def _rounded(value: float) -> float:
+    """Four places, or three digits of what is smaller than that."""
+    return round(value, 4) if abs(value) >= 0.01 else float(f"{value:.3g}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,93 @@
+"""Whether memory grows with the number of pictures of an evaluation."""
+
+from __future__ import annotations
+
+import os
+import resource
+import statistics
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks.depth_pairs import random_pair
+from benchmarks.figures import Figure
+
+_FEW, _MANY, _SPAN = 500, 2000, 50
+_WIDTH, _HEIGHT = 160, 120
+_REACH_PERCENT = 5.0
+
+
+def memory_figures() -> Iterator[Figure]:
+    """Memory while pictures stream by, and the peak of a whole evaluation, which makes the report as well.
+
+    Peaks only ever rise within a process, so that these figures come first.
+    """
+    _evaluated(_FEW)
+    few_peak_mb = _peak_mb()
+    resident_mb = _evaluated(_MANY)
+    many_peak_mb = _peak_mb()
+    early = statistics.median(resident_mb[_FEW - _SPAN : _FEW])
+    late = statistics.median(resident_mb[-_SPAN:])
+    yield _growth(f"memory after {_MANY} pictures of an evaluation against {_FEW}", late, early)
+    yield _growth(f"peak of an evaluation of {_MANY} pictures against one of {_FEW}", many_peak_mb, few_peak_mb)
+
+
+def _growth(figure: str, value_mb: float, baseline_mb: float) -> Figure:
+    growth = 100 * (value_mb / baseline_mb - 1)
+    return Figure(
+        f"{figure}, growth in per cent", value_mb, "MiB", baseline_mb, growth, _REACH_PERCENT, growth <= _REACH_PERCENT
+    )
+
+
+def _evaluated(count: int) -> list[float]:
+    """Resident memory after each picture [MiB]."""
+    from pipeline.depth.given import GivenDepth
+    from pipeline.evaluate.depth.evaluate_depth import evaluate_depth
+    from pipeline.evaluate.depth.protocol import EvaluationProtocol
+    from pipeline.evaluate.depth.run import DepthSubject
+    from pipeline.stages.depth import DepthStage
+
+    resident_mb: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        evaluate_depth(
+            _pictures(count),
+            DepthSubject(DepthStage(GivenDepth()), batch_size=4, num_workers=2),
+            EvaluationProtocol(alignment="scale_shift_disparity"),
+            Path(folder),
+            configuration={},
+            worst=2,
+            on_image=lambda _: resident_mb.append(_resident_mb()),
+        )
+    assert len(resident_mb) == count
+    return resident_mb
+
+
+def _pictures(count: int) -> Any:
+    """A data set whose pictures are made when they are read, with their prediction."""
+    from pipeline.evaluate.depth.datasets.base import DepthDataset
+
+    class Made(DepthDataset[int]):
+        name = "made"
+
+        def entries(self) -> Sequence[int]:
+            return range(count)
+
+        def entry_name(self, entry: int) -> str:
+            return f"pair {entry}"
+
+        def sample(self, entry: int) -> Any:
+            sample, prediction = random_pair(entry, _WIDTH, _HEIGHT, "disparity_affine")
+            return replace(sample, frame=replace(sample.frame, given_depth=prediction))
+
+    return Made()
+
+
+def _resident_mb() -> float:
+    with open("/proc/self/statm") as fields:
+        return int(fields.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
