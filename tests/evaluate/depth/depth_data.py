@@ -1,0 +1,80 @@
+"""Small data sets of true depth that tests make themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from pipeline.camera import Camera, CameraSource
+from pipeline.errors import InputError
+from pipeline.evaluate.depth.datasets.base import DepthDataset, DepthSample
+from pipeline.records import DepthMap, Frame, Scene
+
+SIZE_PX = (48, 64)
+
+
+def sample_of(number: int, *, error: float = 0.1, groups: int = 4, kind: str = "disparity_affine") -> DepthSample:
+    """A slope with a nearer square; its given depth is a prediction that is wrong by about that share."""
+    rng = np.random.default_rng(number)
+    height, width = SIZE_PX
+    truth_m = np.linspace(2, 8, height)[::-1, None].repeat(width, 1)
+    truth_m[20:36, 16:40] = 1.5
+    smooth = np.cos(np.linspace(0, 6, width))[None] * np.cos(np.linspace(0, 4, height))[:, None]
+    wrong_m = truth_m * np.exp(error * (smooth + 0.2 * rng.normal(size=truth_m.shape)))
+    values = 3 / wrong_m + 0.5 if kind == "disparity_affine" else wrong_m
+    scale_source = "model" if kind == "metric" else "none"
+    frame = Frame(
+        rng.integers(0, 255, (height, width, 3), dtype=np.uint8),
+        Camera.from_fov(width, height, 60, CameraSource.GIVEN),
+        given_depth=DepthMap.from_values(values, kind, scale_source, "simulated"),
+        name=f"picture {number}",
+    )
+    truth = DepthMap.from_values(truth_m, "metric", "sensor", "truth")
+    return DepthSample(f"picture {number}", frame, truth, group=f"place {number % groups}")
+
+
+class MadeDataset(DepthDataset[int]):
+    """Numbered pictures, some of which cannot be read.
+
+    Args:
+        count: How many.
+        broken: Numbers of those that cannot be read.
+        error: Relative error of the predictions; a number, or one per picture.
+        kind: Kind of the predictions.
+    """
+
+    name = "made"
+
+    def __init__(
+        self,
+        count: int = 8,
+        broken: Sequence[int] = (),
+        error: float | Sequence[float] = 0.1,
+        kind: str = "disparity_affine",
+    ) -> None:
+        super().__init__()
+        self.count, self.broken, self.error, self.kind = count, set(broken), error, kind
+        self.reads: list[int] = []
+
+    def entries(self) -> Sequence[int]:
+        """The numbers."""
+        return range(self.count)
+
+    def entry_name(self, entry: int) -> str:
+        """The picture's name."""
+        return f"picture {entry}"
+
+    def sample(self, entry: int) -> DepthSample:
+        """Make one picture."""
+        self.reads.append(entry)
+        if entry in self.broken:
+            raise InputError(f"Picture {entry} is cut short; copy it again.")
+        error = self.error if isinstance(self.error, int | float) else self.error[entry]
+        return sample_of(entry, error=error, kind=self.kind)
+
+
+def given(scene: Scene) -> Scene:
+    """A depth stage that hands on what came with the frames."""
+    return replace(scene, depth=tuple(frame.given_depth for frame in scene.frames if frame.given_depth is not None))

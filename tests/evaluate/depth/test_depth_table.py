@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from depth_data import MadeDataset, given
+
+from pipeline.errors import ConfigError, ExportError, InputError
+from pipeline.evaluate.depth.compare import compare_runs, run_names, write_comparison
+from pipeline.evaluate.depth.evaluate_depth import evaluate_depth
+from pipeline.evaluate.depth.metrics import METRICS, aggregated
+from pipeline.evaluate.depth.protocol import Aggregate, EvaluationProtocol
+from pipeline.evaluate.depth.report import worst_images
+from pipeline.evaluate.depth.run import DepthSubject, run_depth
+from pipeline.evaluate.depth.table import ScoreTable
+from pipeline.export.files import only_writer
+
+PROTOCOL = EvaluationProtocol("scale_shift_disparity")
+CONFIGURATION = {"dataset": {"name": "made"}, "depth": {"name": "simulated"}, "protocol": {}, "limit": None}
+
+
+def evaluated(folder: Path, dataset: MadeDataset, **settings):
+    settings = {"configuration": CONFIGURATION, "draws": 200, **settings}
+    return evaluate_depth(dataset, DepthSubject(given), settings.pop("protocol", PROTOCOL), folder, **settings)
+
+
+def lines_of(dataset: MadeDataset, protocol: EvaluationProtocol = PROTOCOL):
+    return list(run_depth(dataset, DepthSubject(given), protocol))
+
+
+@pytest.mark.parametrize("aggregate", list(Aggregate))
+def test_figures_are_those_of_the_aggregate(aggregate: Aggregate) -> None:
+    lines = lines_of(MadeDataset(6, broken=[2]))
+    expected = aggregated([line.score.moments for line in lines if line.score is not None], aggregate)
+    found = ScoreTable.of(lines, aggregate).figures()
+    assert found == pytest.approx(expected)
+    assert list(found) == [name for name in METRICS if name in expected]
+
+
+@pytest.mark.parametrize("aggregate", list(Aggregate))
+def test_intervals_hold_the_figure_and_narrow_with_more_places(aggregate: Aggregate) -> None:
+    errors = np.random.default_rng(0).uniform(0.02, 0.3, 60)
+    widths = []
+    for count in (12, 60):
+        dataset = MadeDataset(count, error=errors.tolist())
+        table = ScoreTable.of(lines_of(dataset), aggregate)
+        # Every picture is a place of its own here.
+        table = ScoreTable(table.names, table.names, table.values, table.moments, table.widths, aggregate)
+        drawn = table.drawn(500, seed=0)["abs_rel"]
+        low, high = np.quantile(drawn, (0.025, 0.975))
+        assert low < table.figures()["abs_rel"] < high
+        widths.append(high - low)
+    assert widths[1] < 0.7 * widths[0]
+
+
+def test_the_interval_of_a_mean_is_that_of_theory() -> None:
+    errors = np.random.default_rng(1).uniform(0.02, 0.3, 80)
+    table = ScoreTable.of(lines_of(MadeDataset(80, error=errors.tolist())), Aggregate.PER_IMAGE)
+    table = ScoreTable(table.names, table.names, table.values, table.moments, table.widths, table.aggregate)
+    drawn = table.drawn(3000, seed=0)["abs_rel"]
+    assert drawn.std() == pytest.approx(table.values["abs_rel"].std() / math.sqrt(80), rel=0.06)
+
+
+def test_too_few_places_give_no_interval() -> None:
+    table = ScoreTable.of(lines_of(MadeDataset(2)), Aggregate.PER_IMAGE)
+    assert table.drawn(100, seed=0) == {}
+
+
+def test_the_worst_come_first_whichever_way_the_figure_is_read() -> None:
+    lines = lines_of(MadeDataset(4, error=[0.1, 0.4, 0.02, 0.2]))
+    for metric in ("abs_rel", "delta1"):
+        assert [line.index for line, _ in worst_images(lines, metric, 2)] == [1, 3]
+
+
+def test_a_run_writes_all_that_its_documentation_names(tmp_path: Path) -> None:
+    report = evaluated(tmp_path, MadeDataset(6, broken=[2]), worst=2)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"images.jsonl", "images.csv", "summary.csv", "report.json", "report.html", "worst", "noise"} <= names
+    assert json.loads((tmp_path / "report.json").read_text()) == json.loads(json.dumps(report))
+    assert (report["dataset"]["scored"], report["dataset"]["unreadable"]) == (5, 1)
+    assert report["problems"]["first"][0]["reason"] == "Picture 2 is cut short; copy it again."
+    assert 0 < report["metrics"]["abs_rel"]["low"] < report["metrics"]["abs_rel"]["value"]
+    assert len(report["worst"]) == 2
+    for item in report["worst"]:
+        assert (tmp_path / item["picture"]).read_bytes().startswith(b"\x89PNG")
+        assert item["picture"] in (tmp_path / "report.html").read_text(encoding="utf-8")
+    rows = (tmp_path / "images.csv").read_text().splitlines()
+    assert len(rows) == 7 and rows[0].startswith("index,name,group,outcome,reason,seconds,abs_rel")
+    assert sum(bin_["pixels"] for bin_ in report["by_depth"]) == 5 * 48 * 64
+
+
+def test_a_resumed_run_ends_like_one_that_was_not_stopped(tmp_path: Path) -> None:
+    whole = evaluated(tmp_path / "whole", MadeDataset(6, broken=[2]))
+    evaluated(tmp_path / "part", MadeDataset(6, broken=[2]), limit=3)
+    lines = tmp_path / "part" / "images.jsonl"
+    # A killed run leaves half a line behind.
+    lines.write_bytes(lines.read_bytes() + b'{"index":3,"name":"pict')
+    dataset = MadeDataset(6, broken=[2])
+    resumed = evaluated(tmp_path / "part", dataset, resume=True)
+    assert set(dataset.reads) == {3, 4, 5}
+    for key in ("dataset", "metrics", "by_depth", "noise", "problems"):
+        assert resumed[key] == whole[key]
+
+
+def test_a_run_of_other_settings_is_not_resumed(tmp_path: Path) -> None:
+    evaluated(tmp_path, MadeDataset(3))
+    with pytest.raises(ConfigError, match="another depth; set resume=false"):
+        evaluated(tmp_path, MadeDataset(3), resume=True, configuration={**CONFIGURATION, "depth": {"name": "other"}})
+    evaluated(tmp_path, MadeDataset(3), resume=True, configuration={**CONFIGURATION, "limit": 5})
+
+
+def test_without_resume_nothing_of_an_earlier_run_counts(tmp_path: Path) -> None:
+    evaluated(tmp_path, MadeDataset(6), worst=3)
+    report = evaluated(tmp_path, MadeDataset(3), worst=1)
+    assert report["dataset"]["images"] == 3
+    assert len(list((tmp_path / "worst").iterdir())) == 1
+
+
+def test_two_runs_do_not_write_to_one_folder(tmp_path: Path) -> None:
+    with only_writer(tmp_path), pytest.raises(ExportError, match="Another run writes"):
+        evaluated(tmp_path, MadeDataset(2))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"limit": 0}, "limit must be a whole number from 1, not 0"),
+        ({"worst": -1}, "worst must be a whole number from 0"),
+        ({"draws": 1.5}, "draws must be a whole number from 0"),
+        ({"worst_by": "absrel"}, "worst_by must be one of abs_rel"),
+    ],
+)
+def test_settings_out_of_range_are_refused(tmp_path: Path, settings, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        evaluated(tmp_path, MadeDataset(2), **settings)
+
+
+def test_nothing_scored_is_an_error_that_says_why(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"No image of made could be scored; the first: picture 0: Picture 0 is cut"):
+        evaluated(tmp_path, MadeDataset(2, broken=[0, 1]))
+
+
+@pytest.mark.parametrize("aggregate", ["per_image", "pooled"])
+def test_paired_differences_see_what_single_intervals_hide(tmp_path: Path, aggregate: str) -> None:
+    """Images differ far more than the two runs do, but one run is a little worse on every image."""
+    errors = np.random.default_rng(0).uniform(0.02, 0.3, 12)
+    protocol = EvaluationProtocol("scale_shift_disparity", aggregate=aggregate)  # type: ignore[arg-type]
+    runs = {}
+    for name, factor in (("good", 1.0), ("worse", 1.15)):
+        runs[name] = tmp_path / name
+        evaluated(runs[name], MadeDataset(12, error=(factor * errors).tolist()), protocol=protocol)
+    comparison = compare_runs(runs, draws=300)
+    good, worse = (comparison["runs"][name]["figures"]["abs_rel"] for name in runs)
+    difference = comparison["runs"]["worse"]["differences"]["abs_rel"]
+    assert difference["value"] == pytest.approx(worse["value"] - good["value"])
+    assert worse["low"] < good["high"], "alone, their intervals overlap"
+    assert difference["low"] > 0
+    write_comparison(tmp_path, comparison)
+    assert json.loads((tmp_path / "comparison.json").read_text())["baseline"] == "good"
+    rows = (tmp_path / "comparison.csv").read_text().splitlines()
+    assert rows[0] == "run,figure,value,low,high,difference_value,difference_low,difference_high"
+    assert any(row.startswith("worse,abs_rel,") for row in rows)
+
+
+def test_runs_are_compared_on_the_images_that_all_scored(tmp_path: Path) -> None:
+    evaluated(tmp_path / "a", MadeDataset(6, broken=[0]))
+    evaluated(tmp_path / "b", MadeDataset(6, broken=[3]))
+    assert compare_runs({"a": tmp_path / "a", "b": tmp_path / "b"}, draws=0)["images"] == 4
+
+
+def test_runs_that_cannot_be_compared_are_refused(tmp_path: Path) -> None:
+    evaluated(tmp_path / "a", MadeDataset(2))
+    pooled = EvaluationProtocol("scale_shift_disparity", aggregate="pooled")  # type: ignore[arg-type]
+    evaluated(tmp_path / "b", MadeDataset(2), protocol=pooled)
+    with pytest.raises(InputError, match=r"different protocol\.aggregate"):
+        compare_runs({"a": tmp_path / "a", "b": tmp_path / "b"})
+    with pytest.raises(InputError, match="two runs"):
+        compare_runs({"a": tmp_path / "a"})
+
+
+def test_runs_of_equal_overrides_still_have_names_of_their_own() -> None:
+    assert run_names([["depth=a"], ["depth=a"]]) == ["run (0)", "run (1)"]
