@@ -69,7 +69,7 @@ def ransac(x: Array, y: Array, draws: Array) -> tuple[float, float]:
             continue
         s = (y[second] - y[first]) / (x[second] - x[first])
         t = y[first] - s * x[first]
-        agreeing = np.count_nonzero(np.abs(s * x + t - y) <= AGREES * y)
+        agreeing = int(np.count_nonzero(np.abs(s * x + t - y) <= AGREES * y))
         if s > 0 and agreeing > most:
             best, most = (s, t), agreeing
     if best is None:

@@ -148,7 +148,7 @@ def is_dense(known: Array) -> bool:
     """Whether at least 80 % of the right and lower neighbours of known pixels are known."""
     pairs = np.count_nonzero(known[:, :-1]) + np.count_nonzero(known[:-1])
     both = np.count_nonzero(known[:, :-1] & known[:, 1:]) + np.count_nonzero(known[:-1] & known[1:])
-    return both >= 0.8 * pairs
+    return bool(both >= 0.8 * pairs)
 
 
 def boundary_f1(predicted: Array, true: Array, valid: Array) -> float:
@@ -165,9 +165,9 @@ def boundary_f1(predicted: Array, true: Array, valid: Array) -> float:
         theirs, truth = _edges(predicted, valid, threshold), _edges(true, valid, threshold)
         precision = recall = 0.0
         for found, wanted in zip(theirs, truth, strict=True):
-            hits = np.count_nonzero(found & wanted)
-            precision += hits / max(np.count_nonzero(found), 1) / 4
-            recall += hits / max(np.count_nonzero(wanted), 1) / 4
+            hits = int(np.count_nonzero(found & wanted))
+            precision += hits / max(int(np.count_nonzero(found)), 1) / 4
+            recall += hits / max(int(np.count_nonzero(wanted)), 1) / 4
         if precision + recall > 0:
             total += threshold * 2 * precision * recall / (precision + recall)
     return float(total / thresholds.sum())
@@ -190,7 +190,7 @@ def edge_fly(predicted: Array, true: Array, valid: Array, edge_ratio: float) -> 
         edge = far / near > edge_ratio
         for side in (first, second):
             position = np.log(p[side][both][edge] / near[edge]) / np.log(far[edge] / near[edge])
-            flying += np.count_nonzero((position > 0.25) & (position < 0.75))
+            flying += int(np.count_nonzero((position > 0.25) & (position < 0.75)))
             edges += len(position)
     return flying / edges if edges else float("nan")
 
