@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import platform
 from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from omegaconf import OmegaConf
 from rich.console import Console
@@ -17,7 +19,7 @@ _PACKAGES = (
     # distribution, module, what it is for
     ("torch", "torch", "models"),
     ("torchvision", "torchvision", "image processors"),
-    ("transformers", "transformers", "MiDaS, SAM and Qwen3-VL"),
+    ("transformers", "transformers", "depth networks, SAM and Qwen3-VL"),
     ("timm", "timm", "backbone of the hybrid DPT"),
     ("qwen-vl-utils", "qwen_vl_utils", "picture sizes"),
     ("open3d", "open3d", "point clouds"),
@@ -28,6 +30,8 @@ _PACKAGES = (
     ("rapidocr", "rapidocr", "text in pictures: bash scripts/setup.sh ocr"),
     ("hydra-core", "hydra", "configuration"),
 )
+
+_FILE_WIDTH = 250  # Characters.
 
 
 def print_report(console: Console) -> None:
@@ -43,9 +47,13 @@ def print_report(console: Console) -> None:
     console.print()
     console.print(device_line(), markup=False)
     console.print()
-    models = Table("Choice", "Model", "Size", "State", box=None, pad_edge=False)
+    models = Table(box=None, pad_edge=False)
+    for title in ("Choice", "Model", "Size", "Licence", "State"):
+        models.add_column(title, overflow="fold")  # A name that is cut could not be copied.
     for row in model_rows():
         models.add_row(*(escape(cell) for cell in row))
+    if not console.is_terminal:  # In a file, each model stays on one line.
+        console = Console(file=console.file, width=_FILE_WIDTH)
     console.print(models)
 
 
@@ -82,16 +90,49 @@ def device_line() -> str:
         return f"Device: cannot be told ({error})"
 
 
-def model_rows() -> list[tuple[str, str, str, str]]:
-    """(choice, model, download size, state) of every configuration that names a model of the hub."""
-    from pipeline.hub import model_status
+class ModelRow(NamedTuple):
+    """A configuration that names a model."""
 
+    choice: str
+    model: str
+    size: str
+    licence: str
+    state: str
+
+
+def model_rows(conf: Path | None = None) -> list[ModelRow]:
+    """Every configuration that names a model to download, without asking the network.
+
+    Args:
+        conf: The folder of configurations; None takes the package's own.
+    """
+    conf = resource_dir("conf") if conf is None else conf
     rows = []
     for group in ("depth", "segment", "vlm"):
-        folder = resource_dir("conf") / group
-        for path in sorted(folder.glob("*.yaml")):
-            config = OmegaConf.load(path)
-            model, size_gb = OmegaConf.select(config, "model"), OmegaConf.select(config, "size_gb")
+        for path in sorted((conf / group).glob("*.yaml")):
+            config = _merged(path)
+            model, size_gb = config.get("model"), config.get("size_gb")
             if isinstance(model, str) and isinstance(size_gb, int | float):
-                rows.append((f"{group}={path.stem}", model, f"{size_gb:g} GB", model_status(model)))
+                licence = str(config.get("licence") or "-")
+                rows.append(ModelRow(f"{group}={path.stem}", model, f"{size_gb:g} GB", licence, _state(config)))
     return rows
+
+
+def _merged(path: Path) -> dict[str, Any]:
+    """The plain keys of a configuration, with those of the files of its group that it builds on."""
+    own = OmegaConf.to_container(OmegaConf.load(path))
+    assert isinstance(own, dict)
+    merged: dict[str, Any] = {}
+    for entry in own.pop("defaults", ["_self_"]):
+        part = own if entry == "_self_" else _merged(path.parent / f"{entry.partition('@')[0]}.yaml")
+        merged.update({str(key): value for key, value in part.items()})
+    return merged
+
+
+def _state(config: dict[str, Any]) -> str:
+    """Whether the model is on disk: as its class tells it, or else by the hub's own layout."""
+    from pipeline.hub import model_status
+
+    module, _, name = str(config["_target_"]).rpartition(".")
+    status = getattr(getattr(importlib.import_module(module), name), "model_status", model_status)
+    return str(status(config["model"], config.get("revision")))

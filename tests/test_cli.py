@@ -84,9 +84,12 @@ def test_the_schema_is_a_json_schema(command_line: CommandLine) -> None:
 def test_the_doctor_lists_every_model_with_size_and_state(command_line: CommandLine) -> None:
     done = command_line("doctor", HF_HUB_CACHE="nowhere")
     assert done.returncode == 0, done.stderr
-    for name, size in (("Intel/dpt-hybrid-midas", "0.49 GB"), ("Qwen/Qwen3-VL-2B-Instruct", "4.3 GB")):
-        (line,) = [line for line in done.stdout.splitlines() if name in line and "dpt_hybrid" not in line]
-        assert size in line and "not downloaded" in line
+    for choice, *cells in (
+        ("depth=midas ", "Intel/dpt-hybrid-midas", "0.49 GB", "Apache-2.0"),
+        ("vlm=qwen3vl ", "Qwen/Qwen3-VL-2B-Instruct", "4.3 GB"),
+    ):
+        (line,) = [line for line in done.stdout.splitlines() if line.startswith(choice)]
+        assert all(cell in line for cell in (*cells, "not downloaded"))
     assert "Device: " in done.stdout
     assert "torch" in done.stdout
 
