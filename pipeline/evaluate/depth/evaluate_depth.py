@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -93,9 +93,9 @@ def evaluate_depth(
             for line in run_depth(dataset, subject, protocol, done=done, limit=limit):
                 file.append(to_json(line))
                 on_image(line.name)
-        lines = _in_order(folder, dataset, limit)
+        names = frozenset(dataset.names()[:limit])
         report = report_of(
-            lines,
+            _lines(folder, names),
             dataset=dataset.name,
             unreadable=dataset.unreadable,
             protocol=protocol,
@@ -103,9 +103,11 @@ def evaluate_depth(
             draws=draws,
             seed=seed,
         )
-        report["worst"] = _draw_worst(lines, dataset, subject, protocol, folder, worst_by, worst)
+        report["worst"] = _draw_worst(
+            worst_images(_lines(folder, names), worst_by, worst), dataset, subject, protocol, folder, worst_by
+        )
         _write_noise(folder, report)
-        _write_tables(folder, lines, report)
+        _write_tables(folder, _lines(folder, names), report)
         with replacing(folder / REPORT_NAME) as temporary:
             temporary.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         with replacing(folder / "report.html") as temporary:
@@ -135,20 +137,18 @@ def _check_settings(folder: Path, configuration: Mapping[str, Any], resume: bool
         temporary.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _in_order(folder: Path, dataset: DepthDataset, limit: int | None) -> list[ImageLine]:
-    """One line per image of the data set; the last where there are several."""
-    found = {line.name: line for line in read_lines(folder / IMAGES_NAME)}
-    return [found[name] for name in dataset.names()[:limit] if name in found]
+def _lines(folder: Path, names: frozenset[str]) -> Iterator[ImageLine]:
+    """The lines of these images, one by one, so that their number does not matter."""
+    return (line for line in read_lines(folder / IMAGES_NAME) if line.name in names)
 
 
 def _draw_worst(
-    lines: Sequence[ImageLine],
+    found: Sequence[tuple[ImageLine, float]],
     dataset: DepthDataset,
     subject: DepthSubject,
     protocol: EvaluationProtocol,
     folder: Path,
     metric: str,
-    count: int,
 ) -> list[dict[str, Any]]:
     """Pictures of the worst images; they are read and estimated again, so that none had to be kept."""
     drawn = []
@@ -156,7 +156,7 @@ def _draw_worst(
     make_folder(pictures)
     for old in pictures.glob("*.png"):
         old.unlink()
-    for rank, (line, value) in enumerate(worst_images(lines, metric, count), start=1):
+    for rank, (line, value) in enumerate(found, start=1):
         sample = dataset.read(line.index)
         if isinstance(sample, Skipped):  # What was there a while ago may be gone.
             continue
@@ -200,7 +200,7 @@ def _write_noise(folder: Path, report: Mapping[str, Any]) -> None:
             write_noise(temporary, name, NoiseModel(**numbers), origin)
 
 
-def _write_tables(folder: Path, lines: Sequence[ImageLine], report: Mapping[str, Any]) -> None:
+def _write_tables(folder: Path, lines: Iterable[ImageLine], report: Mapping[str, Any]) -> None:
     """``summary.csv``, a line per figure, and ``images.csv``, a line per image."""
     with replacing(folder / "summary.csv") as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from pipeline.evaluate.depth.image_lines import ImageLine, Outcome
 from pipeline.evaluate.depth.metrics import METRICS
 from pipeline.evaluate.depth.moments import BIN_EDGES_M, DepthBins
 from pipeline.evaluate.depth.protocol import EvaluationProtocol
+from pipeline.evaluate.depth.score import ImageScore
 from pipeline.evaluate.depth.table import ScoreTable, interval
 from pipeline.evaluate.noise_fit import NoiseSummary, noise_of
 from pipeline.versions import versions
@@ -22,10 +24,12 @@ SCHEMA_VERSION = "1.0"
 """Version of ``report.json``; a key is never renamed or removed within a major version."""
 REPORT_NAME = "report.json"
 _MOST_PROBLEMS = 100
+# A noise model gains nothing from more images.
+_MOST_NOISE = 500
 
 
 def report_of(
-    lines: Sequence[ImageLine],
+    lines: Iterable[ImageLine],
     *,
     dataset: str,
     unreadable: Mapping[str, str],
@@ -37,7 +41,7 @@ def report_of(
     """All figures of a run, in plain JSON; what does not exist is null.
 
     Args:
-        lines: What became of every image, in their order.
+        lines: What became of every image, in their order; they are read once.
         dataset: Name of the data set.
         unreadable: Further parts of the data set that could not be used, with the reason.
         protocol: How it was measured.
@@ -48,54 +52,88 @@ def report_of(
     Raises:
         InputError: If no image was scored; says why the first was not.
     """
-    outcomes = Counter(line.outcome for line in lines)
-    problems = [
-        {"name": name, "outcome": str(Outcome.UNREADABLE), "reason": reason} for name, reason in unreadable.items()
-    ]
-    problems += [
-        {"name": line.name, "outcome": str(line.outcome), "reason": line.reason}
-        for line in lines
-        if line.outcome is not Outcome.SCORED
-    ]
-    if not outcomes[Outcome.SCORED]:
-        reason = f"the first: {problems[0]['name']}: {problems[0]['reason']}" if problems else "there is none"
+    gathered = _Gathered(unreadable)
+    table = ScoreTable.of(gathered.passing(lines), protocol.aggregate)
+    if not table.names:
+        first = next(iter(gathered.problems), None)
+        reason = f"the first: {first['name']}: {first['reason']}" if first else "there is none"
         raise InputError(f"No image of {dataset} could be scored; {reason.rstrip('.')}.")
-    scored = [line for line in lines if line.outcome is Outcome.SCORED]
-    table = ScoreTable.of(scored, protocol.aggregate)
+    outcomes = gathered.outcomes
     return {
         "schema_version": SCHEMA_VERSION,
         "dataset": {
             "name": dataset,
-            "images": len(lines),
-            "scored": len(scored),
+            "images": outcomes.total(),
+            "scored": outcomes[Outcome.SCORED],
             "unreadable": outcomes[Outcome.UNREADABLE] + len(unreadable),
             "failed": outcomes[Outcome.FAILED],
             "groups": len(set(table.groups)),
         },
-        "sources": dict(Counter(", ".join(line.source) for line in scored if line.source is not None)),
+        "sources": dict(gathered.sources),
         "protocol": protocol.to_dict(),
         "metrics": _metrics(table, draws, seed),
-        "by_depth": _by_depth(line.score.bins for line in scored if line.score is not None),
-        "scale": _scale(scored),
-        "notes": dict(Counter(line.score.note for line in scored if line.score is not None and line.score.note)),
-        "noise": _noise(scored),
-        "seconds": {"depth_per_image": float(np.median([line.seconds for line in scored]))},
-        "problems": {"count": len(problems), "first": problems[:_MOST_PROBLEMS]},
+        "by_depth": _by_depth(gathered.bins),
+        "scale": _scale(gathered.scale_ratios),
+        "notes": dict(gathered.notes),
+        "noise": {name: dict(vars(noise_of(found))) for name, found in gathered.noise.items()},
+        "seconds": {"depth_per_image": float(np.median(gathered.seconds))},
+        "problems": {"count": gathered.problem_count, "first": gathered.problems},
         "worst": [],
         "configuration": dict(configuration),
         "versions": versions(),
     }
 
 
+class _Gathered:
+    """What a report says beside its figures, gathered while the lines pass by; little is kept of each."""
+
+    def __init__(self, unreadable: Mapping[str, str]) -> None:
+        self.outcomes: Counter[Outcome] = Counter()
+        self.sources: Counter[str] = Counter()
+        self.notes: Counter[str] = Counter()
+        self.noise: dict[str, list[NoiseSummary]] = {}
+        self.scale_ratios: list[float] = []
+        self.seconds: list[float] = []
+        self.bins = DepthBins()
+        self.problems: list[dict[str, str]] = []
+        self.problem_count = 0
+        for name, reason in unreadable.items():
+            self._problem(name, Outcome.UNREADABLE, reason)
+
+    def passing(self, lines: Iterable[ImageLine]) -> Iterator[ImageLine]:
+        """The same lines, noted."""
+        for line in lines:
+            self.outcomes[line.outcome] += 1
+            if line.outcome is not Outcome.SCORED:
+                self._problem(line.name, line.outcome, line.reason)
+            if line.source is not None and line.score is not None:
+                self._scored(line, line.source, line.score)
+            yield line
+
+    def _scored(self, line: ImageLine, source: tuple[str, str, str], score: ImageScore) -> None:
+        self.sources[", ".join(source)] += 1
+        self.seconds.append(line.seconds)
+        self.bins = self.bins + score.bins
+        if score.note:
+            self.notes[score.note] += 1
+        if line.scale_ratio is not None:
+            self.scale_ratios.append(line.scale_ratio)
+        if line.noise is not None and len(self.noise.setdefault(source[2], [])) < _MOST_NOISE:
+            self.noise[source[2]].append(line.noise)
+
+    def _problem(self, name: str, outcome: Outcome, reason: str) -> None:
+        self.problem_count += 1
+        if len(self.problems) < _MOST_PROBLEMS:
+            self.problems.append({"name": name, "outcome": str(outcome), "reason": reason})
+
+
 def worst_images(lines: Iterable[ImageLine], metric: str, count: int) -> list[tuple[ImageLine, float]]:
-    """The images with the worst figure, the worst first."""
-    better_high = METRICS[metric].higher_is_better
-    found = [
-        (line, line.score.metrics[metric])
-        for line in lines
-        if line.score is not None and math.isfinite(line.score.metrics.get(metric, math.nan))
-    ]
-    return sorted(found, key=lambda item: item[1] if better_high else -item[1])[:count]
+    """The images with the worst figure, the worst first; no more than these are kept."""
+    sign = 1 if METRICS[metric].higher_is_better else -1
+    found = (
+        (line, line.score.metrics[metric]) for line in lines if line.score is not None and metric in line.score.metrics
+    )
+    return heapq.nsmallest(count, found, key=lambda item: sign * item[1])
 
 
 def finite(value: float | None) -> float | None:
@@ -112,11 +150,8 @@ def _metrics(table: ScoreTable, draws: int, seed: int) -> dict[str, dict[str, An
     return found
 
 
-def _by_depth(bins: Iterable[DepthBins]) -> list[dict[str, float]]:
+def _by_depth(total: DepthBins) -> list[dict[str, float]]:
     """Mean errors by true depth, of all pixels together; bins without pixels are left out."""
-    total = DepthBins()
-    for item in bins:
-        total = total + item
     return [
         {
             "from_m": BIN_EDGES_M[index],
@@ -130,20 +165,10 @@ def _by_depth(bins: Iterable[DepthBins]) -> list[dict[str, float]]:
     ]
 
 
-def _scale(scored: Sequence[ImageLine]) -> dict[str, float] | None:
+def _scale(ratios: Sequence[float]) -> dict[str, float] | None:
     """How far the scale of metric depth is off: median of truth / prediction, and spread of its logarithm."""
-    ratios = [line.scale_ratio for line in scored if line.scale_ratio is not None]
     if not ratios:
         return None
     logs = np.log(ratios)
     low, high = np.percentile(logs, (16, 84))
     return {"median": float(np.exp(np.median(logs))), "spread": float(high - low) / 2, "images": len(ratios)}
-
-
-def _noise(scored: Sequence[ImageLine]) -> dict[str, dict[str, float]]:
-    """The noise model of every backend, by its name; only where some image says something."""
-    found: dict[str, list[NoiseSummary]] = {}
-    for line in scored:
-        if line.noise is not None and line.source is not None:
-            found.setdefault(line.source[2], []).append(line.noise)
-    return {name: dict(vars(noise_of(summaries))) for name, summaries in found.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from pipeline.evaluate.depth.protocol import Aggregate
 Interval = tuple[float, float]
 FEWEST_GROUPS = 3
 """With fewer groups to draw from there is no interval."""
+# Draws at a time, so that their weights take little memory however many images there are.
+_BLOCK = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +28,7 @@ class ScoreTable:
         names: Names of the images (N).
         groups: Group of each image (N).
         values: Each image's own figures by name, float64 (N,); NaN where an image has none.
-        moments: Sums by name, float64 (N, K); K is 1 where there is no threshold.
+        moments: Sums by name, float64 (N, K); K is 1 where there is no threshold. Empty where nothing is pooled.
         widths: How many thresholds each sum has; 0 where it is a single number.
         aggregate: How the images' figures become one.
     """
@@ -39,16 +42,26 @@ class ScoreTable:
 
     @classmethod
     def of(cls, lines: Iterable[ImageLine], aggregate: Aggregate) -> ScoreTable:
-        """The table of the lines that were scored."""
-        scored = [(line.name, line.group, line.score) for line in lines if line.score is not None]
-        values = {
-            name: np.array([found.metrics.get(name, math.nan) for _, _, found in scored], dtype=float)
-            for name in METRICS
-        }
-        moments, widths = _stacked([found.moments for _, _, found in scored])
-        names, groups = tuple(item[0] for item in scored), tuple(item[1] for item in scored)
-        measured = {name: found for name, found in values.items() if not np.isnan(found).all()}
-        return cls(names, groups, measured, moments, widths, aggregate)
+        """The table of the lines that were scored; they are read once, one by one."""
+        names: list[str] = []
+        groups: list[str] = []
+        values, moments = _Columns(math.nan), _Columns(0.0)
+        for line in lines:
+            if line.score is not None:
+                names.append(line.name)
+                groups.append(line.group)
+                values.append(line.score.metrics)
+                # Only pooled figures are made of the sums.
+                moments.append(line.score.moments if aggregate is Aggregate.POOLED else {})
+        measured = {name: values.arrays[name] for name in METRICS if name in values.arrays}
+        return cls(
+            tuple(names),
+            tuple(groups),
+            {name: np.array(found) for name, found in measured.items()},
+            {name: np.array(found).reshape(len(names), -1) for name, found in moments.arrays.items()},
+            moments.widths,
+            aggregate,
+        )
 
     def figures(self) -> dict[str, float]:
         """Every figure of all images together, in the order of ``METRICS``; NaN where it cannot be told."""
@@ -64,15 +77,18 @@ class ScoreTable:
         if len(places) < FEWEST_GROUPS or not draws:
             return {}
         rng = np.random.default_rng(seed)
-        counts = np.array(
-            [np.bincount(rng.integers(len(places), size=len(places)), minlength=len(places)) for _ in range(draws)]
-        )
         where = np.array([places[name] for name in self.groups])
-        found = self._drawn(counts[:, where].astype(float))
+        blocks = []
+        for start in range(0, draws, _BLOCK):
+            counts = [
+                np.bincount(rng.integers(len(places), size=len(places)), minlength=len(places))
+                for _ in range(min(_BLOCK, draws - start))
+            ]
+            blocks.append(self._drawn(np.array(counts)[:, where].astype(float)))
         return {
-            name: drawn
-            for name, drawn in found.items()
-            if len(np.unique(where[~np.isnan(self.values[name])])) >= FEWEST_GROUPS
+            name: np.concatenate([block[name] for block in blocks])
+            for name, found in self.values.items()
+            if len(np.unique(where[~np.isnan(found)])) >= FEWEST_GROUPS
         }
 
     def selected(self, names: Sequence[str]) -> ScoreTable:
@@ -118,15 +134,21 @@ def _means(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.divide(sums, total, out=np.full(len(weights), math.nan), where=total > 0)
 
 
-def _stacked(
-    moments: Sequence[Mapping[str, float | tuple[float, ...]]],
-) -> tuple[dict[str, np.ndarray], dict[str, int]]:
-    """Sums of all images as arrays (N, K); what an image lacks is zero."""
-    widths = {name: len(value) if isinstance(value, tuple) else 0 for found in moments for name, value in found.items()}
-    zero = {name: (0.0,) * max(width, 1) for name, width in widths.items()}
+class _Columns:
+    """Numbers by name, row by row, with eight bytes for each; what a row lacks is filled up."""
 
-    def row(found: Mapping[str, float | tuple[float, ...]], name: str) -> tuple[float, ...]:
-        value = found.get(name, zero[name])
-        return value if isinstance(value, tuple) else (value,)
+    def __init__(self, missing: float) -> None:
+        self.arrays: dict[str, array[float]] = {}
+        self.widths: dict[str, int] = {}
+        self._missing = missing
+        self._rows = 0
 
-    return {name: np.array([row(found, name) for found in moments], dtype=float) for name in widths}, widths
+    def append(self, row: Mapping[str, float | tuple[float, ...]]) -> None:
+        for name, value in row.items():
+            if name not in self.arrays:
+                self.widths[name] = len(value) if isinstance(value, tuple) else 0
+                self.arrays[name] = array("d", [self._missing]) * (self._rows * max(self.widths[name], 1))
+        for name, numbers in self.arrays.items():
+            value = row.get(name, (self._missing,) * max(self.widths[name], 1))
+            numbers.extend(value if isinstance(value, tuple) else (value,))
+        self._rows += 1
