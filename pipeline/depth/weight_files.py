@@ -1,4 +1,4 @@
-"""Weights that are one file: read, told apart by content, and fetched from a plain address."""
+"""Weights that are one file: read, told apart by content, found on the hub, fetched from a plain address."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ModelUnavailableError
-from pipeline.hub import HUB_TIMEOUT_S
+from pipeline.hub import HUB_TIMEOUT_S, locate_model
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +37,72 @@ class RemoteFile:
     size_gb: float
 
 
+@dataclass(frozen=True)
+class HubFile:
+    """A file of a model that is on disk, or can be fetched from the hub.
+
+    Args:
+        model: Name of the model on the hub, or path of the file or of its folder.
+        name: Name of the file.
+        path: Where it is on disk; None where it must be fetched.
+        revision: Commit on the hub, or digest of the content of a local file.
+    """
+
+    model: str
+    name: str
+    path: Path | None
+    revision: str
+
+    def fetched(self) -> Path:
+        """Where it is on disk, fetched first if it must be."""
+        if self.path is not None:
+            return self.path
+        from huggingface_hub import hf_hub_download
+
+        return Path(hf_hub_download(self.model, self.name, revision=self.revision))
+
+
+def locate_hub_file(model: str, name: str, *, revision: str | None = None, size_gb: float | None = None) -> HubFile:
+    """Find a model that is one file: a local path, else the local cache, else the hub if it answers at once.
+
+    Args:
+        model: Path of the file or of a folder with it, or ``organisation/name`` on the hub.
+        name: Name of the file.
+        revision: Branch, tag or commit on the hub; None takes the main branch.
+        size_gb: Size of the download [GB], for the error.
+
+    Raises:
+        ModelUnavailableError: If the folder lacks the file, or the model is neither on disk nor reachable.
+    """
+    found = _hub_file_on_disk(model, name, revision)
+    if found is not None:
+        return found
+    if Path(model).expanduser().is_dir():
+        raise ModelUnavailableError(f"The folder {model} is no model: it has no {name}.")
+    commit = locate_model(model, revision=revision, size_gb=size_gb, group="depth").revision
+    return HubFile(model, name, None, commit)
+
+
+def hub_file_status(model: str, name: str, revision: str | None = None) -> str:
+    """``on disk`` or ``not downloaded``; never asks the network."""
+    return "not downloaded" if _hub_file_on_disk(model, name, revision) is None else "on disk"
+
+
+def _hub_file_on_disk(model: str, name: str, revision: str | None) -> HubFile | None:
+    path = Path(model).expanduser()
+    path = path / name if path.is_dir() else path
+    if path.is_file():
+        return HubFile(model, name, path, content_digest(path))
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        cached = try_to_load_from_cache(model, name, revision=revision)
+    except HFValidationError:
+        return None
+    return HubFile(model, name, Path(cached), Path(cached).parent.name) if isinstance(cached, str) else None
+
+
 def content_digest(path: Path) -> str:
     """The first 16 hexadecimal digits of the SHA-256 of a file."""
     with path.open("rb") as stream:
@@ -46,10 +112,24 @@ def content_digest(path: Path) -> str:
 def read_weights(path: Path) -> Mapping[str, Any]:
     """Tensors by name, from a file of torch or safetensors; of a checkpoint of a training run those of the model.
 
-    Nothing in the file is executed.
-
     Raises:
         ModelUnavailableError: If the file holds no weights.
+    """
+    import torch
+
+    content = read_file(path)
+    if isinstance(content, Mapping) and isinstance(content.get("model"), Mapping):
+        content = content["model"]
+    if not isinstance(content, Mapping) or not all(isinstance(value, torch.Tensor) for value in content.values()):
+        raise ModelUnavailableError(f"The file {path} holds no weights: it must map names to tensors.")
+    return content
+
+
+def read_file(path: Path) -> Any:
+    """What a file of torch or safetensors holds, on the CPU; nothing in it is executed.
+
+    Raises:
+        ModelUnavailableError: If it is no such file.
     """
     import torch
 
@@ -58,7 +138,7 @@ def read_weights(path: Path) -> Mapping[str, Any]:
             from safetensors.torch import load_file
 
             return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".:")
         raise ModelUnavailableError(f"The file {path} cannot be read as weights: {reason:.200}.") from None
@@ -66,11 +146,6 @@ def read_weights(path: Path) -> Mapping[str, Any]:
         if type(error).__name__ != "SafetensorError":
             raise
         raise ModelUnavailableError(f"The file {path} cannot be read as weights: {error}.") from None
-    if isinstance(content, Mapping) and isinstance(content.get("model"), Mapping):
-        content = content["model"]
-    if not isinstance(content, Mapping) or not all(isinstance(value, torch.Tensor) for value in content.values()):
-        raise ModelUnavailableError(f"The file {path} holds no weights: it must map names to tensors.")
-    return content
 
 
 def fetch(remote: RemoteFile, folder: Path, model: str) -> Path:
