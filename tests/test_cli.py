@@ -138,7 +138,7 @@ def cpu_seconds(call: Callable[[], object]) -> float:
 def test_help_shows_the_groups_at_once(command_line: CommandLine) -> None:
     done = command_line("run", "--help")
     assert (done.returncode, done.stderr) == (0, "")
-    for line in ("depth: dpt_beit_large_512,", "vlm: none, openai, qwen3vl", "ocr: none, rapidocr"):
+    for line in ("depth: depth_anything_3,", "vlm: none, openai, qwen3vl", "ocr: none, rapidocr"):
         assert line in done.stdout
     assert min(cpu_seconds(lambda: command_line("run", "--help")) for _ in range(3)) < 1.5
 
@@ -216,7 +216,7 @@ BAD: Mapping[str, tuple[tuple[str, ...], str]] = {
     "empty question": (("run", "input=photo.png", "question=", *ANSWERED), "question"),
     "blank question": (("run", "input=photo.png", "question=  ", *ANSWERED), "question"),
     "no question": (("run", "input=photo.png", *ANSWERED), "no question"),
-    "unknown option": (("run", "depth=midass"), "Could not find 'depth/midass' Available options in 'depth': dpt_beit"),
+    "unknown option": (("run", "depth=midass"), "Could not find 'depth/midass' Available options in 'depth': depth_anything"),
     "unknown key": (("run", "depht=none"), "depht"),
     "unknown deep key": (("run", "verify.verifier.rsik=0.1"), "verify.verifier.rsik; known there are "),
     "added key": (("run", "+export.sound=true"), "no key 'sound'; known are max_points, overlay, ply"),
