@@ -216,7 +216,7 @@ BAD: Mapping[str, tuple[tuple[str, ...], str]] = {
     "empty question": (("run", "input=photo.png", "question=", *ANSWERED), "question"),
     "blank question": (("run", "input=photo.png", "question=  ", *ANSWERED), "question"),
     "no question": (("run", "input=photo.png", *ANSWERED), "no question"),
-    "unknown option": (("run", "depth=midass"), "Could not find 'depth/midass' Available options in 'depth': depth_anything"),
+    "unknown option": (("run", "depth=midass"), "Could not find 'depth/midass' Available options in 'depth': depth_"),
     "unknown key": (("run", "depht=none"), "depht"),
     "unknown deep key": (("run", "verify.verifier.rsik=0.1"), "verify.verifier.rsik; known there are "),
     "added key": (("run", "+export.sound=true"), "no key 'sound'; known are max_points, overlay, ply"),

@@ -28,8 +28,7 @@ import numpy as np
 
 from pipeline.camera import CameraSource
 from pipeline.depth.checkpoint import nearest_multiple
-from pipeline.depth.depth_pro import known_focal_share
-from pipeline.depth.network import NetworkDepth, Prediction
+from pipeline.depth.network import NetworkDepth, Prediction, known_focal_share
 from pipeline.depth.optional import import_optional, is_installed, load_complete, require_installed
 from pipeline.depth.weight_files import read_weights
 from pipeline.errors import ConfigError, DependencyError, DepthError, ModelUnavailableError
@@ -214,6 +213,7 @@ class DepthAnything3Depth(NetworkDepth):
     """
 
     backend = "depth_anything_3"
+    usual_kind = DepthKind.SCALE_INVARIANT
     masks_pixels = True
     package: ClassVar[str] = "depth_anything_3"
     """The package that it needs besides the dependencies."""

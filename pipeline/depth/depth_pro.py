@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.camera import CameraSource
 from pipeline.depth.checkpoint import CheckpointDepth, keep_in_float32, run
-from pipeline.depth.network import Prediction
+from pipeline.depth.network import Prediction, known_focal_share
 from pipeline.errors import ConfigError, DepthError
 from pipeline.records import DepthKind, Frame
 
@@ -26,17 +25,11 @@ if TYPE_CHECKING:
 
 # Inverse depth [1/m] is clamped to 0.1 mm to 10 km before it is inverted.
 _LEAST_INVERSE, _LARGEST_INVERSE = 1e-4, 1e4
-_KNOWN = frozenset({CameraSource.GIVEN, CameraSource.EXIF})
 
 
 def depth_of(inverse_depth: np.ndarray) -> np.ndarray:
     """Depth z [m] of 1/z [1/m], float32, within 0.1 mm and 10 km."""
     return np.float32(1) / np.clip(inverse_depth, np.float32(_LEAST_INVERSE), np.float32(_LARGEST_INVERSE))
-
-
-def known_focal_share(frame: Frame) -> float | None:
-    """Focal length along x as a share of the frame's width, where the camera is given or told by EXIF."""
-    return frame.camera.fx / frame.width if frame.camera.source in _KNOWN else None
 
 
 @dataclass(frozen=True)
@@ -92,6 +85,7 @@ class DepthProDepth(CheckpointDepth):
     """
 
     backend = "depth_pro"
+    usual_kind = DepthKind.METRIC
     model_type = "depth_pro"
     kinds = (DepthKind.METRIC,)
     takes_input_scales = False

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from pipeline.depth.depth_pro import known_focal_share
-from pipeline.depth.network import NetworkDepth, Prediction
+from pipeline.depth.network import NetworkDepth, Prediction, known_focal_share
 from pipeline.depth.optional import import_optional, is_installed, load_complete, require_installed
 from pipeline.depth.weight_files import HubFile, hub_file_status, locate_hub_file, read_file
 from pipeline.device import choose_device, choose_dtype
@@ -123,6 +122,7 @@ class MogeDepth(NetworkDepth):
     """
 
     backend = "moge"
+    usual_kind = DepthKind.METRIC
     masks_pixels = True
     package: ClassVar[str] = "moge"
     """The package that it needs besides the dependencies."""

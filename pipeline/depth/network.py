@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
+from pipeline.camera import CameraSource
 from pipeline.depth.augment import combine, flipped, unflipped
 from pipeline.depth.tiling import Tiling, crop, merge, tiles_of
 from pipeline.depth.upsampling import METHODS, upsample
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
+_KNOWN_CAMERA = frozenset({CameraSource.GIVEN, CameraSource.EXIF})
 _LEAST_SCALE, _LARGEST_SCALE = 0.25, 4.0
 
 
@@ -58,6 +60,11 @@ class Network(Protocol):
             input_scale: Side of the network's input as a share of its usual one.
         """
         ...
+
+
+def known_focal_share(frame: Frame) -> float | None:
+    """Focal length along x as a share of the frame's width, where the camera is given or told by EXIF."""
+    return frame.camera.fx / frame.width if frame.camera.source in _KNOWN_CAMERA else None
 
 
 def batches(frames: Sequence[Frame], batch_size: int) -> Iterator[list[int]]:
@@ -96,7 +103,9 @@ class NetworkDepth(ABC):
     """
 
     backend: ClassVar[str]
-    """Name of the architecture; chooses the noise model."""
+    """Name of the architecture."""
+    usual_kind: ClassVar[DepthKind] = DepthKind.DISPARITY_AFFINE
+    """Kind of most of its checkpoints; maps of another kind have a noise model of their own."""
     takes_input_scales: ClassVar[bool] = True
     """Whether the network takes inputs of another size than its usual one."""
     masks_pixels: ClassVar[bool] = False
@@ -164,6 +173,11 @@ class NetworkDepth(ABC):
     def frame_key(self, frame: Frame) -> str:
         """Everything of a frame that its depth depends on, as a text for the cache."""
         return frame.digest
+
+    @property
+    def map_name(self) -> str:
+        """Name that its maps bear, and that chooses their noise model: the backend's, and the kind if it is unusual."""
+        return self.backend if self.kind is self.usual_kind else f"{self.backend}_{self.kind}"
 
     @property
     def identity(self) -> str:
@@ -265,7 +279,7 @@ class NetworkDepth(ABC):
             raise DepthError(f"The model {self.model} gave no finite depth for {frame.name}{remedy}.")
         if not self.masks_pixels and not finite.all():
             logger.warning("%s: %d pixels without finite depth.", frame.name, finite.size - int(finite.sum()))
-        return DepthMap(values, finite, self.kind, self._scale_source(frame), self.backend, focal_px=focal_px)
+        return DepthMap(values, finite, self.kind, self._scale_source(frame), self.map_name, focal_px=focal_px)
 
     def _scale_source(self, frame: Frame) -> ScaleSource:
         """Where the scale of the frame's depth comes from."""

@@ -102,6 +102,7 @@ class PromptDepthAnythingDepth(CheckpointDepth):
     """
 
     backend = "prompt_depth_anything"
+    usual_kind = DepthKind.METRIC
     model_type = "prompt_depth_anything"
     kinds = (DepthKind.METRIC,)
     stride_px = 14

@@ -81,6 +81,7 @@ class ZoeDepthDepth(CheckpointDepth):
     """
 
     backend = "zoedepth"
+    usual_kind = DepthKind.METRIC
     model_type = "zoedepth"
     kinds = (DepthKind.METRIC,)
 
