@@ -21,6 +21,9 @@ class CountingDepth:
     kind: DepthKind | None = DepthKind.METRIC
     asked: list[list[str]] = field(default_factory=list)
 
+    def frame_key(self, frame: Frame) -> str:
+        return frame.digest
+
     def estimate(self, frames: Sequence[Frame]) -> list[DepthMap]:
         self.asked.append([frame.digest for frame in frames])
         return [depth_of(frame, self.focal_px) for frame in frames]

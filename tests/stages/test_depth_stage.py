@@ -50,6 +50,18 @@ def test_equal_frames_of_one_scene_are_estimated_once(tmp_path: Path) -> None:
     assert nearest(found) == [1.1, 1.2, 1.1]
 
 
+def test_a_frame_whose_further_input_changed_is_estimated_again(tmp_path: Path) -> None:
+    class Prompted(CountingDepth):
+        def frame_key(self, frame: Frame) -> str:
+            return f"{frame.digest} {frame.camera.fx}"
+
+    backend, cache = Prompted(), StageCache(tmp_path)
+    for fov_deg in (60, 60, 80):
+        other = replace(frame(10), camera=Camera.from_fov(16, 12, fov_deg))
+        DepthStage(backend, cache)(Scene("item", (other,)))
+    assert len(backend.asked) == 2
+
+
 @pytest.mark.parametrize("identity", ["counting 2", None])
 def test_another_identity_and_none_at_all_are_estimated_again(tmp_path: Path, identity: str | None) -> None:
     cache = StageCache(tmp_path)
