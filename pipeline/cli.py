@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _refuse(error: Exception, verbose: bool) -> int:
-    from pipeline.summary import one_line
+    from pipeline.export.text import one_line
 
     if verbose:
         errors.print_exception()
@@ -213,8 +213,8 @@ def _shows_prompts(arguments: Sequence[str]) -> bool:
 def _show_prompts(config: DictConfig) -> int:
     """Print the prompts that a run would send."""
     from pipeline.build import build_source, build_stages
+    from pipeline.export.text import one_line
     from pipeline.stages.show_prompt import shown_items
-    from pipeline.summary import one_line
 
     shown = failed = 0
     for item_id, outcome in shown_items(build_source(config), build_stages(config)):
@@ -237,8 +237,9 @@ def _run_job(config: DictConfig) -> int:
     from hydra.core.hydra_config import HydraConfig
 
     from pipeline.build import build_source, build_stages, check_types
+    from pipeline.export.text import one_line
     from pipeline.stages.compose import run
-    from pipeline.summary import one_line, print_summary
+    from pipeline.summary import print_summary
 
     check_types(config)
     if config.vlm.get("show_prompt"):

@@ -28,6 +28,8 @@ _FREE_TEXT = frozenset({"question"})
 _TEXTS = frozenset({"path", "depth", "claims", "output_dir", "cache_dir", "model", "revision"})
 # Flags of Hydra, and those of them that take a value.
 _FLAGS = frozenset({"-h", "--help", "--hydra-help", "-m", "--multirun", "-r", "--run", "--resolve", "--version"})
+# Options that an error names.
+_MOST_NAMED = 5
 _VALUE_FLAGS = frozenset({"-c", "--cfg", "-i", "--info", "-p", "--package", "--config-dir", "-cd"})
 
 
@@ -62,7 +64,27 @@ def translate(overrides: Iterable[str], *, sweep: bool = False) -> list[str]:
             raise ConfigError(f"{argument!r} is not KEY=VALUE; a path is given as input={argument}.")
         else:
             translated += _override(match["key"], match["value"], sweep)
-    return [*flags, *translated]
+    return [*flags, *(_with_options(translated) if sweep else translated)]
+
+
+def _with_options(overrides: list[str]) -> list[str]:
+    """Let keys of a group whose options are swept wait for the option, which alone may have them.
+
+    Hydra sets what is not swept before it chooses an option; a choice of one value is swept too.
+    """
+    pairs = [override.partition("=") for override in overrides]
+    groups = {key for key, _, value in pairs if "." not in key and _is_sweep(key, value)}
+    return [
+        f"{key}=choice({value})"
+        if "." in key and key.partition(".")[0] in groups and not _is_sweep(key, value)
+        else f"{key}{equals}{value}"
+        for key, equals, value in pairs
+    ]
+
+
+def _is_sweep(key: str, value: str) -> bool:
+    parsed = _parsed(key, value)
+    return parsed is not None and parsed.is_sweep_override()
 
 
 def _flag(argument: str, following: Iterator[str]) -> list[str]:
@@ -157,6 +179,11 @@ def _unknown_key(group: str, key: str) -> str:
         named = map(str, node) if isinstance(node, DictConfig) else ()
         keys[option] = [key for key in named if key[0] != "_" and key != "defaults"]
     having = [f"{group}=PATH" if option == "auto" else f"{group}={option}" for option in keys if name in keys[option]]
+    if len(having) > _MOST_NAMED:
+        return (
+            f"{group}.{key} is no key of the {group}= that was chosen, but of {len(having)} others such as "
+            f"{', '.join(having[:_MOST_NAMED])}; choose one of them, or leave the key out."
+        )
     if having:
         return f"{group}.{key} is a key of {' or '.join(having)} only; choose it, or leave the key out."
     known = sorted({key for names in keys.values() for key in names})

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from pipeline.claims.markup import shorten, without_code
+from pipeline.export.text import one_line
 from pipeline.records import Status
 from pipeline.stages.run_summary import MOST_SHOWN, Summary
 
@@ -22,11 +23,6 @@ def print_summary(console: Console, summary: Summary) -> None:
     """
     for title, text in _lines(summary):
         console.print(f"[bold]{title:<8}[/bold] {escape(one_line(text))}", soft_wrap=True)
-
-
-def one_line(text: str) -> str:
-    """The text on one line, without characters that a terminal would obey."""
-    return " ".join("".join(part if part.isprintable() else " " for part in text).split())
 
 
 def _lines(summary: Summary) -> list[tuple[str, str]]:

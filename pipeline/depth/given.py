@@ -37,7 +37,7 @@ class GivenDepth:
 def _given_depth(frame: Frame) -> DepthMap:
     if frame.given_depth is None:
         raise DepthError(
-            f"The frame {frame.name} came without depth: give input.depth=PATH, the depth key of a manifest line or a "
-            "data set's predictions, or estimate it with depth=midas."
+            f"The frame {frame.name} came without depth: give input.depth=PATH or the depth key of a manifest line (in "
+            "eval-depth, a data set's predictions), or estimate it with depth=midas."
         )
     return frame.given_depth

@@ -30,6 +30,8 @@ _LEAST_CELL = 0.3
 _FEWEST_CELLS = 20
 # The level that the widening by few frames holds for: the verifier's usual one.
 _LEVEL = 0.95
+# Values whose range is a smaller share of their size are constant.
+_LEAST_SPREAD = 1e-6
 # Distances of the variogram, as shares of the longer side.
 _LAGS = np.linspace(0.05, 0.7, 14)
 _VARIOGRAM_PAIRS = 20_000
@@ -49,6 +51,8 @@ class NoiseSummary:
         blur_px: Pixels over which steps are smeared out.
         lag_sums: Sums of squared differences of cells by their distance, in units of twice the variance.
         lag_counts: How many differences each sum holds.
+        is_reversed: Whether the map falls where the truth rises, or is constant, so that nothing of it can be
+            believed; only its spread, 1, counts then.
     """
 
     spread: float
@@ -57,6 +61,10 @@ class NoiseSummary:
     blur_px: float
     lag_sums: tuple[float, ...]
     lag_counts: tuple[int, ...]
+    is_reversed: bool = False
+
+
+_REVERSED = NoiseSummary(1.0, 0.0, 0.0, 0.0, (), (), is_reversed=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +95,8 @@ def fit_noise(pairs: Sequence[tuple[DepthMap, DepthMap]]) -> NoiseModel:
 def summarise_noise(prediction: DepthMap, truth: DepthMap) -> NoiseSummary | None:
     """What one pair of ``fit_noise`` says; None where it has too little depth in common."""
     residuals = _residuals(prediction, truth)
-    if residuals is None:
-        return None
+    if residuals is None or isinstance(residuals, NoiseSummary):
+        return residuals
     values, places = _cells(residuals.errors)
     if len(values) < _FEWEST_CELLS:
         return None
@@ -107,6 +115,10 @@ def noise_of(summaries: Sequence[NoiseSummary]) -> NoiseModel:
     if not summaries:
         raise InputError("No map has enough depth in common with its truth; a noise model needs at least one.")
     spreads = np.array([item.spread for item in summaries])
+    # What is not the smooth error is read from maps of which something can be believed.
+    summaries = [item for item in summaries if not item.is_reversed]
+    if not summaries:
+        return NoiseModel(relative=1.0)
     mean_square = float(np.mean(spreads**2))
     # The next frame's spread is as uncertain as these vary among each other.
     widening = student.ppf(_LEVEL, len(spreads) - 1) / student.ppf(_LEVEL, 1e6) if len(spreads) > 1 else 2.0
@@ -137,8 +149,8 @@ def write_noise(path: Path, name: str, model: NoiseModel, origin: str) -> None:
     )
 
 
-def _residuals(prediction: DepthMap, truth: DepthMap) -> _Residuals | None:
-    """Relative errors of a map after alignment, or None where too little is common."""
+def _residuals(prediction: DepthMap, truth: DepthMap) -> _Residuals | NoiseSummary | None:
+    """Relative errors of a map after alignment; None where too little is common, and what a reversed map says."""
     known = prediction.valid & truth.valid
     if np.count_nonzero(known) < _FEWEST_CELLS:
         return None
@@ -152,7 +164,7 @@ def _residuals(prediction: DepthMap, truth: DepthMap) -> _Residuals | None:
     aim = 1 / true if prediction.kind.larger_is_nearer else true
     scale, shift = _robust_line(values, aim)
     if scale <= 0:
-        return None
+        return _REVERSED
     aligned = scale * values + shift
     low, high = np.percentile(aim, (2, 98))
     # What lies below the far end (of disparity) or the near end (of depth) belongs to the level of an error too.
@@ -165,8 +177,10 @@ def _residuals(prediction: DepthMap, truth: DepthMap) -> _Residuals | None:
 def _robust_line(values: np.ndarray, aim: np.ndarray) -> tuple[float, float]:
     """Scale and shift of the line through most pairs: least squares, refitted without the worst fifth."""
     kept = np.ones(len(values), dtype=bool)
-    scale, shift = 1.0, 0.0
+    scale, shift = 0.0, float(np.mean(aim))
     for _ in range(3):
+        if np.ptp(values[kept]) <= _LEAST_SPREAD * np.abs(values[kept]).max():
+            return 0.0, float(np.mean(aim))
         scale, shift = (float(number) for number in np.polyfit(values[kept], aim[kept], 1))
         errors = np.abs(scale * values + shift - aim)
         kept = errors <= np.quantile(errors, 0.8)

@@ -52,7 +52,7 @@ def rendered_page(template: str, report: dict[str, Any], **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=percent, between=between, words=words, number=number)
+    environment.filters.update(percent=percent, between=between, words=words, number=number, counted=counted)
     return environment.get_template(template).render(report=report, settings=_flat(report["configuration"]), **values)
 
 
@@ -98,6 +98,15 @@ def number(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "image"), counted(2, "image")
+    ('1 image', '2 images')
+    """
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def words(name: str) -> str:

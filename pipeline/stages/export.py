@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from pipeline.errors import DependencyError
 from pipeline.export.overlay import write_overlay
 from pipeline.export.ply import write_ply
+from pipeline.export.text import file_stem
 from pipeline.records import Result, Scene
 
 logger = logging.getLogger(__name__)
@@ -56,7 +56,5 @@ class ExportStage:
 
 def file_name(item_id: str, question: str | None) -> str:
     """A file name that is safe everywhere and differs for every item and question."""
-    # Names are limited in bytes.
-    safe = re.sub(r"[^\w.-]+", "_", item_id).encode()[:80].decode(errors="ignore").strip("._-") or "item"
     unique = sha256(f"{item_id}\0{question or ''}".encode()).hexdigest()[:8]
-    return f"{safe}-{unique}"
+    return f"{file_stem(item_id)}-{unique}"

@@ -13,19 +13,24 @@ from rich.table import Table
 from pipeline.evaluate.depth.compare import COMPARISON_NAME
 from pipeline.evaluate.depth.metrics import METRICS
 from pipeline.evaluate.depth.table import FEWEST_GROUPS
-from pipeline.evaluate.page import number, words
+from pipeline.evaluate.page import counted, number, words
+from pipeline.export.text import file_stem, one_line
 
 _MOST_PROBLEMS = 5
+_LONGEST_NAME, _MOST_NAMED = 16, 4
+_LEAST_DIFFERENCE = 1e-9
 
 
 def print_report(console: Console, report: Mapping[str, Any], folder: Path) -> None:
     """Print the figures of a report, what could not be used, and the paths of what was written."""
     counts, protocol = report["dataset"], report["protocol"]
     console.print(
-        f"[bold]{escape(counts['name'])}[/bold]: {counts['scored']} of {counts['images']} images, "
-        f"{counts['groups']} places; alignment {protocol['alignment']}, {words(protocol['aggregate'])}; "
-        + escape("; ".join(report["sources"]))
+        f"[bold]{escape(counts['name'])}[/bold]: {counts['scored']} of {counted(counts['images'], 'image')}, "
+        f"{counted(counts['groups'], 'place')}; alignment {protocol['alignment']}, {words(protocol['aggregate'])}; "
+        + escape(one_line("; ".join(report["sources"])))
     )
+    for note, count in report["notes"].items():
+        console.print(f"[bold]Note[/bold]     {counted(count, 'image')}: {escape(note)}")
     table = _table("Figure", "Value", "95 %", "Unit", "Images")
     for name, figure in report["metrics"].items():
         row = (_label(name), number(figure["value"]), _between(figure), METRICS[name].unit, str(figure["images"]))
@@ -38,16 +43,18 @@ def print_report(console: Console, report: Mapping[str, Any], folder: Path) -> N
             f"Scale: truth / prediction {number(report['scale']['median'])} in the median, "
             f"spread {number(report['scale']['spread'])}"
         )
-    for note, count in report["notes"].items():
-        console.print(f"[bold]Note[/bold]     {count} images: {escape(note)}")
     for problem in report["problems"]["first"][:_MOST_PROBLEMS]:
         line = f"{problem['name']}: {problem['reason']}"
-        console.print(f"[bold]{problem['outcome'].capitalize()}[/bold] " + escape(" ".join(line.split())))
+        console.print(f"[bold]{problem['outcome'].capitalize()}[/bold] " + escape(one_line(line)))
     more = report["problems"]["count"] - _MOST_PROBLEMS
     if more > 0:
         console.print(f"         and {more} more in report.json")
-    for name in report["noise"]:
-        use = f"noise={name} 'hydra.searchpath=[{folder.absolute()}]' lets the verifier use what was measured"
+    for name, found in report["noise"].items():
+        use = (
+            f"noise={file_stem(name)} 'hydra.searchpath=[{folder.absolute()}]' lets the verifier use what was measured"
+        )
+        if found["reversed"]:
+            use += f"; in {found['reversed']} of {counted(found['images'], 'image')} nothing can be believed"
         console.print("[bold]Noise[/bold]    " + escape(use))
     for name in ("report.html", "report.json", "summary.csv", "images.csv"):
         console.print(f"[bold]{'Written' if name == 'report.html' else '':<8}[/bold] {escape(str(folder / name))}")
@@ -57,7 +64,13 @@ def print_comparison(console: Console, comparison: Mapping[str, Any], folder: Pa
     """Print one table of all runs, their paired differences to the first, and where they are written."""
     runs, baseline = comparison["runs"], comparison["baseline"]
     console.print(f"\n[bold]{len(runs)} runs[/bold] on the {comparison['images']} images that all of them scored")
-    table = _table("Figure", *map(escape, runs))
+    # Long names would leave no room for numbers.
+    keys = {name: name for name in runs}
+    if max(map(len, runs)) > _LONGEST_NAME or len(runs) > _MOST_NAMED:
+        keys = {name: f"[{number_of}]" for number_of, name in enumerate(runs, start=1)}
+        for name, key in keys.items():
+            console.print(escape(f"{key} {name}"))
+    table = _table("Figure", *(escape(key) for key in keys.values()))
     names = [name for name in METRICS if any(name in run["figures"] for run in runs.values())]
     for name in names:
         values = (run["figures"].get(name, {}).get("value") for run in runs.values())
@@ -66,7 +79,7 @@ def print_comparison(console: Console, comparison: Mapping[str, Any], folder: Pa
     for title, run in runs.items():
         if title == baseline:
             continue
-        console.print(f"\n[bold]{escape(title)}[/bold] less {escape(baseline)}, image by image")
+        console.print(f"\n[bold]{escape(keys[title])}[/bold] less {escape(keys[baseline])}, image by image")
         table = _table("Figure", "Difference", "95 %", "")
         for name, difference in run["differences"].items():
             table.add_row(escape(_label(name)), *_difference(name, difference))
@@ -77,9 +90,14 @@ def print_comparison(console: Console, comparison: Mapping[str, Any], folder: Pa
 
 def _difference(name: str, difference: Mapping[str, float | None]) -> tuple[str, str, str]:
     """A difference, its interval, and whether it is better or worse where the interval leaves out zero."""
-    value, low, high = difference["value"], difference["low"], difference["high"]
-    if value is None:
+    if difference["value"] is None:
         return "–", "", ""
+    # What rounding leaves of equal figures is no difference.
+    value, low, high = (
+        0.0 if number_of is not None and abs(number_of) < _LEAST_DIFFERENCE else number_of
+        for number_of in (difference["value"], difference["low"], difference["high"])
+    )
+    assert value is not None
     if low is None or high is None:
         return f"{value:+.4g}", "", ""
     verdict = ""

@@ -12,8 +12,8 @@ from pipeline.export.files import replacing
 _LONGEST_SIDE_PX = 640
 _PANEL_IN = 3.6
 _DPI = 110
-# Errors beyond this share of the true depth look alike.
-_LARGEST_ERROR = 0.5
+# Errors beyond this share of the true depth look alike; the second where many of a picture do.
+_LARGEST_ERRORS = (0.5, 2.0)
 _NOTHING = "#d9d9d9"
 _ROOM_IN = 0.95
 
@@ -47,7 +47,7 @@ def save_comparison(path: Path, rgb: np.ndarray, prediction_m: np.ndarray, truth
         ("Input", rgb, None),
         ("Prediction, aligned [m]", prediction_m, depths),
         ("Truth [m]", truth_m, depths),
-        ("Error / true depth", error, Normalize(0, _LARGEST_ERROR)),
+        ("Error / true depth", error, Normalize(0, _largest_error(error))),
     )
     height_in = _PANEL_IN * rgb.shape[0] / rgb.shape[1] + _ROOM_IN
     figure = Figure(figsize=(_PANEL_IN * len(panels), height_in), dpi=_DPI, layout="constrained")
@@ -82,6 +82,11 @@ def _map(figure: Any, axes: Any, values: np.ndarray, scale: Any, *, is_error: bo
         bar.ax.xaxis.set_minor_formatter(NullFormatter())
     else:
         bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
+
+
+def _largest_error(error: np.ndarray) -> float:
+    known = error[np.isfinite(error)]
+    return _LARGEST_ERRORS[bool(len(known)) and float(np.percentile(known, 75)) > _LARGEST_ERRORS[0]]
 
 
 def _range_m(truth_m: np.ndarray) -> tuple[float, float]:

@@ -18,6 +18,7 @@ from pipeline.evaluate.depth.protocol import EvaluationProtocol
 from pipeline.evaluate.depth.score import ImageScore
 from pipeline.evaluate.depth.table import ScoreTable, interval
 from pipeline.evaluate.noise_fit import NoiseSummary, noise_of
+from pipeline.records import ScaleSource
 from pipeline.versions import versions
 
 SCHEMA_VERSION = "1.0"
@@ -63,7 +64,7 @@ def report_of(
         "schema_version": SCHEMA_VERSION,
         "dataset": {
             "name": dataset,
-            "images": outcomes.total(),
+            "images": outcomes.total() + len(unreadable),
             "scored": outcomes[Outcome.SCORED],
             "unreadable": outcomes[Outcome.UNREADABLE] + len(unreadable),
             "failed": outcomes[Outcome.FAILED],
@@ -75,13 +76,19 @@ def report_of(
         "by_depth": _by_depth(gathered.bins),
         "scale": _scale(gathered.scale_ratios),
         "notes": dict(gathered.notes),
-        "noise": {name: dict(vars(noise_of(found))) for name, found in gathered.noise.items()},
+        "noise": {name: _noise(found) for name, found in gathered.noise.items()},
         "seconds": {"depth_per_image": float(np.median(gathered.seconds))},
         "problems": {"count": gathered.problem_count, "first": gathered.problems},
         "worst": [],
         "configuration": dict(configuration),
         "versions": versions(),
     }
+
+
+def _noise(summaries: Sequence[NoiseSummary]) -> dict[str, Any]:
+    """A backend's noise model, how many images it rests on, and in how many of these depth is upside down."""
+    is_reversed = sum(item.is_reversed for item in summaries)
+    return {"model": vars(noise_of(summaries)), "images": len(summaries), "reversed": is_reversed}
 
 
 class _Gathered:
@@ -111,15 +118,17 @@ class _Gathered:
             yield line
 
     def _scored(self, line: ImageLine, source: tuple[str, str, str], score: ImageScore) -> None:
-        self.sources[", ".join(source)] += 1
+        kind, scale_source, backend = source
+        scale = "" if scale_source == ScaleSource.NONE else f", scale of the {scale_source}"
+        self.sources[f"{backend}: {kind}{scale}"] += 1
         self.seconds.append(line.seconds)
         self.bins = self.bins + score.bins
         if score.note:
             self.notes[score.note] += 1
         if line.scale_ratio is not None:
             self.scale_ratios.append(line.scale_ratio)
-        if line.noise is not None and len(self.noise.setdefault(source[2], [])) < _MOST_NOISE:
-            self.noise[source[2]].append(line.noise)
+        if line.noise is not None and len(self.noise.setdefault(backend, [])) < _MOST_NOISE:
+            self.noise[backend].append(line.noise)
 
     def _problem(self, name: str, outcome: Outcome, reason: str) -> None:
         self.problem_count += 1

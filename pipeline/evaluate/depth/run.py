@@ -21,6 +21,7 @@ from pipeline.evaluate.depth.image_lines import ImageLine, Outcome
 from pipeline.evaluate.depth.protocol import EvaluationProtocol
 from pipeline.evaluate.depth.score import score
 from pipeline.evaluate.noise_fit import summarise_noise
+from pipeline.export.text import one_line
 from pipeline.records import DepthKind, DepthMap, Frame, Scene
 
 logger = logging.getLogger(__name__)
@@ -141,14 +142,16 @@ def _scored(index: int, sample: DepthSample, estimate: Estimated, protocol: Eval
     depth, seconds = estimate
     line = partial(ImageLine, index, sample.name, group=sample.group, seconds=round(seconds, 6))
     if isinstance(depth, TheodoliteError):
-        return line(outcome=Outcome.FAILED, reason=_one_line(depth))
+        return line(outcome=Outcome.FAILED, reason=one_line(str(depth)))
     source = (str(depth.kind), str(depth.scale_source), depth.backend)
     try:
         found = score(sample, depth, protocol)
     except FATAL:
         raise
     except TheodoliteError as error:
-        return line(outcome=Outcome.FAILED, reason=_one_line(error), source=source)
+        return line(outcome=Outcome.FAILED, reason=one_line(str(error)), source=source)
+    if not found.moments.get("pixels"):
+        return line(outcome=Outcome.FAILED, reason=found.note, source=source)
     noise = summarise_noise(depth, sample.truth)
     ratio = _scale_ratio(depth, sample.truth) if depth.kind is DepthKind.METRIC else None
     return line(outcome=Outcome.SCORED, source=source, scale_ratio=ratio, score=found, noise=noise)
@@ -158,10 +161,6 @@ def _scale_ratio(depth: DepthMap, truth: DepthMap) -> float | None:
     """Median of true over predicted depth; None where they have no pixel in common."""
     known = depth.valid & truth.valid
     return float(np.median(truth.values[known] / depth.values[known])) if known.any() else None
-
-
-def _one_line(error: TheodoliteError) -> str:
-    return " ".join(str(error).split())
 
 
 def _batched(items: Iterable[Value], size: int) -> Iterator[list[Value]]:

@@ -1,0 +1,109 @@
+"""What an evaluation of depth writes beside its report: pictures of the worst images, tables, noise models."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import TheodoliteError
+from pipeline.evaluate.depth.alignment import align
+from pipeline.evaluate.depth.datasets.base import DepthDataset, DepthSample, Skipped
+from pipeline.evaluate.depth.image_lines import ImageLine, Outcome
+from pipeline.evaluate.depth.metrics import METRICS
+from pipeline.evaluate.depth.pictures import save_comparison
+from pipeline.evaluate.depth.pixels import compared_pixels
+from pipeline.evaluate.depth.protocol import EvaluationProtocol
+from pipeline.evaluate.depth.run import DepthSubject, estimated_depth
+from pipeline.evaluate.noise_fit import write_noise
+from pipeline.export.files import make_folder, replacing
+from pipeline.export.text import csv_text, file_stem
+from pipeline.noise import NoiseModel
+from pipeline.records import DepthMap
+
+
+def draw_worst(
+    found: Sequence[tuple[ImageLine, float]],
+    dataset: DepthDataset,
+    subject: DepthSubject,
+    protocol: EvaluationProtocol,
+    folder: Path,
+    metric: str,
+) -> list[dict[str, Any]]:
+    """Pictures of the worst images; they are read and estimated again, so that none had to be kept."""
+    drawn = []
+    pictures = folder / "worst"
+    make_folder(pictures)
+    for old in pictures.glob("*.png"):
+        old.unlink()
+    for rank, (line, value) in enumerate(found, start=1):
+        sample = dataset.read(line.index)
+        if isinstance(sample, Skipped):  # What was there a while ago may be gone.
+            continue
+        try:
+            depth = estimated_depth([sample.frame], subject.depth, protocol)[0]
+        except TheodoliteError:
+            continue
+        path = pictures / f"{rank:02d}_{file_stem(line.name)}.png"
+        truth = np.where(sample.truth.valid, sample.truth.values, np.nan)
+        label = METRICS[metric].label
+        save_comparison(
+            path, sample.frame.rgb, _aligned_m(sample, depth, protocol), truth, f"{line.name}: {label} {value:.4g}"
+        )
+        drawn.append({"name": line.name, "value": value, "metric": metric, "picture": f"{pictures.name}/{path.name}"})
+    return drawn
+
+
+def _aligned_m(sample: DepthSample, depth: DepthMap, protocol: EvaluationProtocol) -> np.ndarray:
+    """The whole prediction in metres, aligned as for the figures, float64 (H, W); NaN where there is none."""
+    pixels = compared_pixels(depth, sample.truth, protocol)
+    mask = np.zeros(sample.truth.shape, dtype=bool)
+    mask[pixels.window] = pixels.known
+    return align(
+        depth,
+        sample.truth,
+        mask,
+        protocol.alignment,
+        least_m=protocol.min_depth_m,
+        most_m=protocol.max_depth_m,
+        seed=protocol.seed,
+    ).depth_m
+
+
+def write_noise_models(folder: Path, report: Mapping[str, Any]) -> None:
+    """A configuration per backend, that ``noise=NAME`` takes with ``hydra.searchpath``."""
+    make_folder(folder / "noise")
+    for old in (folder / "noise").glob("*.yaml"):
+        old.unlink()
+    for name, found in report["noise"].items():
+        origin = f"{found['images']} images of {report['dataset']['name']}"
+        if found["reversed"]:
+            origin += f", in {found['reversed']} of which nothing can be believed"
+        with replacing(folder / "noise" / f"{file_stem(name, 'backend')}.yaml") as temporary:
+            write_noise(temporary, name, NoiseModel(**found["model"]), origin)
+
+
+def write_tables(
+    folder: Path, lines: Iterable[ImageLine], unreadable: Mapping[str, str], report: Mapping[str, Any]
+) -> None:
+    """``summary.csv``, a line per figure, and ``images.csv``, a line per image or other part of the data set."""
+    with replacing(folder / "summary.csv") as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("figure", "label", "unit", "value", "low", "high", "images"))
+        for name, found in report["metrics"].items():
+            numbers = ("" if found[key] is None else repr(found[key]) for key in ("value", "low", "high"))
+            writer.writerow((name, METRICS[name].label, METRICS[name].unit, *numbers, found["images"]))
+    names = list(report["metrics"])
+    with replacing(folder / "images.csv") as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("index", "name", "group", "outcome", "reason", "seconds", *names))
+        for line in lines:
+            figures = line.score.metrics if line.outcome is Outcome.SCORED and line.score is not None else {}
+            numbers = (repr(figures[name]) if name in figures else "" for name in names)
+            texts = map(csv_text, (line.name, line.group, line.outcome, line.reason))
+            writer.writerow((line.index, *texts, line.seconds, *numbers))
+        for name, reason in unreadable.items():
+            writer.writerow(("", csv_text(name), "", Outcome.UNREADABLE, csv_text(reason), "", *("" for _ in names)))
