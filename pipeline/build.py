@@ -35,6 +35,7 @@ from pipeline.vlm.none import NoModel
 DEPTH_DATASETS = "pipeline.evaluate.depth.datasets."
 """Where the classes of data sets with true depth are."""
 
+_MOST_WORKERS = 256
 # Keys of a group that the program reads itself.
 _PROGRAM_KEYS = ("show_prompt",)
 
@@ -93,7 +94,7 @@ def build_stages(config: DictConfig) -> Stages:
     Raises:
         ConfigError: If a stage cannot be built, or a question is asked of no model.
     """
-    cache = StageCache(Path(config.cache_dir) if config.cache_dir else None)
+    cache = _cache(config)
     model = build(config.vlm)
     if isinstance(model, NoModel) and config.question is not None:
         raise ConfigError("The question needs a model: choose one with vlm=qwen3vl, vlm=openai or vlm=recorded.")
@@ -170,11 +171,19 @@ def build_depth_subject(config: DictConfig) -> DepthSubject:
     Raises:
         ConfigError: If it cannot be built.
     """
-    if isinstance(config.num_workers, bool) or not isinstance(config.num_workers, int) or config.num_workers < 0:
-        raise ConfigError(f"num_workers must be a whole number from 0, not {config.num_workers!r}.")
-    cache = StageCache(Path(config.cache_dir) if config.cache_dir else None)
+    workers = config.num_workers
+    if isinstance(workers, bool) or not isinstance(workers, int) or not 0 <= workers <= _MOST_WORKERS:
+        raise ConfigError(f"num_workers must be a whole number from 0 to {_MOST_WORKERS}, not {workers!r}.")
+    cache = _cache(config)
     backend = build(config.depth)
-    return DepthSubject(DepthStage(backend, cache), getattr(backend, "batch_size", 1), config.num_workers)
+    return DepthSubject(DepthStage(backend, cache), getattr(backend, "batch_size", 1), workers)
+
+
+def _cache(config: DictConfig) -> StageCache:
+    folder = config.cache_dir
+    if folder is not None and not isinstance(folder, str):
+        raise ConfigError(f"cache_dir must be a folder or null, not {folder!r}.")
+    return StageCache(Path(folder) if folder else None)
 
 
 def _gives_depth(node: Mapping[Any, Any]) -> bool:
@@ -196,7 +205,7 @@ def build_subjects(config: DictConfig) -> Subjects:
     Raises:
         ConfigError: If a part cannot be built.
     """
-    cache = StageCache(Path(config.cache_dir) if config.cache_dir else None)
+    cache = _cache(config)
     model = build(config.vlm)
     verify = _verify_stage(config, cache)
     askers: dict[str, Asker] = {}

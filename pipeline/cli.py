@@ -153,6 +153,7 @@ def _eval_depth(arguments: Sequence[str]) -> int:
 def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig], int]) -> int:
     """Compose the configuration as Hydra does, sweeps and ``--help`` included, and run the job."""
     import hydra
+    import yaml
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
@@ -193,6 +194,8 @@ def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig
         )()
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(describe(error)) from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"A file of the configuration is no YAML: {' '.join(str(error).split())}.") from error
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             raise

@@ -28,7 +28,7 @@ class ErrorBudget:
         stray_box: The same of what is found in a box.
 
     Raises:
-        ConfigError: If a number is negative or a source is not listed.
+        ConfigError: If a number is negative, a source is not listed, or there are no noise models.
     """
 
     noise: NoiseModels = field(default_factory=NoiseModels)
@@ -45,6 +45,11 @@ class ErrorBudget:
 
     def __post_init__(self) -> None:
         """Check that all numbers can be standard deviations."""
+        if not isinstance(self.noise, NoiseModels):
+            raise ConfigError(
+                "The noise models are incomplete: a file of the group noise begins with 'defaults: [default]' and adds "
+                "models to those."
+            )
         singles = {name: getattr(self, name) for name in _SINGLE}
         tables = {f"{name}.{key}": value for name in _TABLES for key, value in getattr(self, name).items()}
         for name, value in {**singles, **tables}.items():

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -75,6 +76,9 @@ def measure_depth(config: DictConfig, console: Console, progress_of: ProgressOf)
     check_types(config, "eval_depth")
     subject = build_depth_subject(config)
     folder = Path(HydraConfig.get().runtime.output_dir)
+    path = config.dataset.get("path")
+    if isinstance(path, str) and Path(path).resolve() == folder.resolve():
+        raise ConfigError(f"The data set lies in {folder}, where the results go; choose another output_dir.")
     configuration = OmegaConf.to_container(config, resolve=True)
     assert isinstance(configuration, dict)
     total = min(len(dataset), config.limit) if isinstance(config.limit, int) else len(dataset)
@@ -108,6 +112,10 @@ def compare_depth(folders: Sequence[Path], console: Console) -> None:
     overrides = [list(map(str, OmegaConf.load(folder / ".hydra" / "overrides.yaml"))) for folder in folders]
     config = OmegaConf.load(folders[0] / ".hydra" / "config.yaml")
     runs = dict(zip(run_names(overrides), folders, strict=True))
-    comparison = compare_runs(runs, draws=config.draws, seed=config.seed)
+    try:
+        comparison = compare_runs(runs, draws=config.draws, seed=config.seed)
+    except InputError as error:
+        console.print(f"\nNo comparison: {escape(str(error))}")
+        return
     write_comparison(folders[0].parent, comparison)
     print_comparison(console, comparison, folders[0].parent)

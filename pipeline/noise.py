@@ -81,6 +81,8 @@ class NoiseModels:
     """
 
     def __init__(self, models: Mapping[str, NoiseModel] | None = None) -> None:
+        if models is not None and not isinstance(models, Mapping):
+            raise ConfigError(f"noise.models must hold one noise model per name, not {models!r}.")
         self.models = dict(DEFAULTS if models is None else models)
         missing = {"sensor", "shape", "affine"} - set(self.models)
         if missing:

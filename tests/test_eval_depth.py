@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from commands import CommandLine
+from omegaconf import OmegaConf
 
 from pipeline.api import load_config
 from pipeline.build import build_depth_dataset, build_depth_subject, build_protocol
@@ -47,7 +48,7 @@ def test_rendered_scenes_are_measured_and_the_figures_shown(command_line: Comman
 def test_the_verifier_takes_the_noise_model_that_was_measured(command_line: CommandLine, tmp_path: Path) -> None:
     done = command_line(*SMALL, "output_dir=out")
     assert "noise=simulated_disparity 'hydra.searchpath=[" in done.stdout
-    measured = report_in(tmp_path / "out")["noise"]["simulated_disparity"]
+    measured = report_in(tmp_path / "out")["noise"]["simulated_disparity"]["model"]
     config = load_config(["noise=simulated_disparity", f"hydra.searchpath=[{tmp_path / 'out'}]"])
     model = config.noise.models.simulated_disparity
     assert (model.relative, model.far_share) == (measured["relative"], measured["far_share"])
@@ -119,6 +120,39 @@ def test_a_configuration_that_cannot_be_built_is_refused(overrides: list[str], w
         build_protocol(config)
         build_depth_dataset(config)
         build_depth_subject(config)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("{{{", "is no YAML"),
+        ("models: 5", "a file of the group noise begins with"),
+        ("defaults: [default]\nmodels: {file: 5}", "noise.models.file must be a noise model"),
+    ],
+)
+def test_a_damaged_noise_file_is_refused_plainly(
+    command_line: CommandLine, tmp_path: Path, body: str, words: str
+) -> None:
+    (tmp_path / "noise").mkdir()
+    (tmp_path / "noise" / "bad.yaml").write_text(body)
+    done = command_line("run", "noise=bad", f"hydra.searchpath=[{tmp_path}]", "output_dir=out")
+    assert done.returncode == 2
+    assert words in done.stderr and "Unexpected" not in done.stderr
+
+
+def test_keys_of_a_swept_group_wait_for_its_options(command_line: CommandLine, tmp_path: Path) -> None:
+    arguments = ("-m", "depth=midas,dpt_large", "depth.flip=true", "depth.input_scales=[1.0,1.5]", "output_dir=out")
+    done = command_line("eval-depth", *arguments, "limit=1")
+    assert "Intel/dpt-hybrid-midas" in done.stderr and "Intel/dpt-large" in done.stderr, "both were tried"
+    for number in (0, 1):
+        config = OmegaConf.load(tmp_path / "out" / str(number) / ".hydra" / "config.yaml")
+        assert (config.depth.flip, list(config.depth.input_scales)) == (True, [1.0, 1.5])
+
+
+def test_results_do_not_go_where_the_data_are(command_line: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    done = command_line("eval-depth", "dataset=rgbd_depth", "dataset.path=data", "output_dir=data")
+    assert done.returncode == 2
 
 
 def test_claims_are_not_measured_on_a_data_set_of_depth(command_line: CommandLine) -> None:

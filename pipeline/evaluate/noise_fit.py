@@ -32,6 +32,8 @@ _FEWEST_CELLS = 20
 _LEVEL = 0.95
 # Values whose range is a smaller share of their size are constant.
 _LEAST_SPREAD = 1e-6
+# A truth whose range is a smaller share of it is flat.
+_LEAST_RANGE = 1e-3
 # Distances of the variogram, as shares of the longer side.
 _LAGS = np.linspace(0.05, 0.7, 14)
 _VARIOGRAM_PAIRS = 20_000
@@ -62,6 +64,13 @@ class NoiseSummary:
     lag_sums: tuple[float, ...]
     lag_counts: tuple[int, ...]
     is_reversed: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its numbers are finite and its sums complete."""
+        numbers = (self.spread, self.pixel, self.far_share, self.blur_px, *self.lag_sums)
+        lags = 0 if self.is_reversed else len(_LAGS)
+        return all(map(math.isfinite, numbers)) and len(self.lag_sums) == len(self.lag_counts) == lags
 
 
 _REVERSED = NoiseSummary(1.0, 0.0, 0.0, 0.0, (), (), is_reversed=True)
@@ -100,10 +109,11 @@ def summarise_noise(prediction: DepthMap, truth: DepthMap) -> NoiseSummary | Non
     values, places = _cells(residuals.errors)
     if len(values) < _FEWEST_CELLS:
         return None
-    sums, counts = _variogram(values, places)
-    return NoiseSummary(
-        _spread(values), _roughness(residuals.errors), residuals.far_share, _blur_px(prediction, truth), sums, counts
-    )
+    spread, pixel = _spread(values), _roughness(residuals.errors)
+    # Errors as large as the depth itself say no more than that nothing can be believed.
+    if not (spread < 1 and pixel < 1):
+        return _REVERSED
+    return NoiseSummary(spread, pixel, residuals.far_share, _blur_px(prediction, truth), *_variogram(values, places))
 
 
 def noise_of(summaries: Sequence[NoiseSummary]) -> NoiseModel:
@@ -162,11 +172,14 @@ def _residuals(prediction: DepthMap, truth: DepthMap) -> _Residuals | NoiseSumma
         errors[known] = logs - np.median(logs)
         return _Residuals(errors, 0.0)
     aim = 1 / true if prediction.kind.larger_is_nearer else true
+    low, high = np.percentile(aim, (2, 98))
+    if high - low <= _LEAST_RANGE * abs(high):
+        # A flat truth fits any scale.
+        return None
     scale, shift = _robust_line(values, aim)
     if scale <= 0:
         return _REVERSED
     aligned = scale * values + shift
-    low, high = np.percentile(aim, (2, 98))
     # What lies below the far end (of disparity) or the near end (of depth) belongs to the level of an error too.
     far_share = float(low / max(high - low, 1e-12))
     level = np.maximum(aligned - np.percentile(aligned, 2), 0) + far_share * (high - low)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import InputError
-from pipeline.evaluate.depth.image_lines import IMAGES_NAME, read_lines
+from pipeline.evaluate.depth.image_lines import IMAGES_NAME, ImageLine, read_lines
 from pipeline.evaluate.depth.protocol import Aggregate
 from pipeline.evaluate.depth.report import REPORT_NAME, finite
 from pipeline.evaluate.depth.table import ScoreTable, interval
@@ -43,11 +43,13 @@ def compare_runs(runs: Mapping[str, Path], *, draws: int = 1000, seed: int = 0) 
     if len(aggregates) > 1:
         raise InputError("Runs with different protocol.aggregate cannot be compared; set it to one value.")
     aggregate = aggregates.pop()
-    tables = {name: ScoreTable.of(read_lines(folder / IMAGES_NAME), aggregate) for name, folder in runs.items()}
+    tables = {name: ScoreTable.of(_lines(folder), aggregate) for name, folder in runs.items()}
     first = next(iter(tables.values()))
-    common = [name for name in first.names if all(name in set(table.names) for table in tables.values())]
+    images = [set(zip(table.names, table.truths, strict=True)) for table in tables.values()]
+    shared = set.intersection(*images)
+    common = [name for name, truth in zip(first.names, first.truths, strict=True) if (name, truth) in shared]
     if not common:
-        raise InputError("No image was scored by all runs; compare runs on one data set.")
+        raise InputError("No image was scored by all runs against the same truth; compare runs on one data set.")
     tables = {name: table.selected(common) for name, table in tables.items()}
     baseline = next(iter(tables))
     figures = {name: table.figures() for name, table in tables.items()}
@@ -115,6 +117,15 @@ def run_names(overrides: Sequence[Sequence[str]]) -> list[str]:
 def _aggregate(folder: Path) -> Aggregate:
     report = json.loads((folder / REPORT_NAME).read_text(encoding="utf-8"))
     return Aggregate(report["protocol"]["aggregate"])
+
+
+def _lines(folder: Path) -> Iterator[ImageLine]:
+    """The lines of a run, one per image."""
+    seen: set[str] = set()
+    for line in read_lines(folder / IMAGES_NAME):
+        if line.name not in seen:
+            seen.add(line.name)
+            yield line
 
 
 def _difference(drawn: Mapping[str, Any], baseline: Mapping[str, Any], key: str) -> Any:

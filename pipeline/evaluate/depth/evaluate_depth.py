@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ConfigError
 from pipeline.evaluate.depth.datasets.base import DepthDataset
-from pipeline.evaluate.depth.files import draw_worst, write_noise_models, write_tables
-from pipeline.evaluate.depth.image_lines import IMAGES_NAME, ImageLine, read_lines
+from pipeline.evaluate.depth.files import draw_worst, remove_files, write_noise_models, write_tables
+from pipeline.evaluate.depth.image_lines import IMAGES_NAME, kept_lines
 from pipeline.evaluate.depth.metrics import METRICS
 from pipeline.evaluate.depth.page import page_of
 from pipeline.evaluate.depth.protocol import EvaluationProtocol
@@ -21,7 +24,8 @@ from pipeline.export.files import only_writer, replacing
 from pipeline.export.line_file import LineFile
 from pipeline.records import to_json
 
-_FEWEST_DRAWS = 40
+_FEWEST_DRAWS, _MOST_DRAWS = 40, 100_000
+_MOST_WORST = 1000
 SETTINGS_NAME = "settings.json"
 # What may change between a run and its continuation.
 _FREE_KEYS = frozenset(
@@ -72,25 +76,27 @@ def evaluate_depth(
         InputError: If no image could be scored.
         TheodoliteError: An error that concerns all images alike.
     """
-    for name, value, least in (("limit", limit, 1), ("worst", worst, 0), ("draws", draws, 0), ("seed", seed, 0)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
-            raise ConfigError(f"{name} must be a whole number from {least}, not {value!r}.")
+    _check_numbers({"worst": (worst, 0, _MOST_WORST), "draws": (draws, 0, _MOST_DRAWS), "seed": (seed, 0, None)})
+    if limit is not None:
+        _check_numbers({"limit": (limit, 1, None)})
     if 0 < draws < _FEWEST_DRAWS:
         raise ConfigError(f"draws must be 0 or at least {_FEWEST_DRAWS}, not {draws}: fewer give no 95 % interval.")
     if worst_by not in METRICS:
         raise ConfigError(f"worst_by must be one of {', '.join(METRICS)}, not {worst_by!r}.")
     with only_writer(folder):
-        _check_settings(folder, configuration, resume)
+        run = _check_settings(folder, configuration, resume)
+        indices = {name: index for index, name in enumerate(dataset.names()[:limit])}
+        lines = partial(kept_lines, folder / IMAGES_NAME, indices, run)
         with closing(LineFile(folder / IMAGES_NAME, resume)) as file:
-            done = {line.name for line in read_lines(folder / IMAGES_NAME)}
+            done = {line.name for line in lines()}
             for name in done:
                 on_image(name)
             for line in run_depth(dataset, subject, protocol, done=done, limit=limit):
-                file.append(to_json(line))
+                file.append(to_json(replace(line, run=run)))
                 on_image(line.name)
-        names = frozenset(dataset.names()[:limit])
+        before = _report_before(folder)
         report = report_of(
-            _lines(folder, names),
+            lines(),
             dataset=dataset.name,
             unreadable=dataset.unreadable,
             protocol=protocol,
@@ -98,11 +104,12 @@ def evaluate_depth(
             draws=draws,
             seed=seed,
         )
+        remove_files(folder, before)
         report["worst"] = draw_worst(
-            worst_images(_lines(folder, names), worst_by, worst), dataset, subject, protocol, folder, worst_by
+            worst_images(lines(), worst_by, worst), dataset, subject, protocol, folder, worst_by
         )
         write_noise_models(folder, report)
-        write_tables(folder, _lines(folder, names), dataset.unreadable, report)
+        write_tables(folder, lines(), dataset.unreadable, report)
         with replacing(folder / REPORT_NAME) as temporary:
             temporary.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         with replacing(folder / "report.html") as temporary:
@@ -110,9 +117,10 @@ def evaluate_depth(
     return report
 
 
-def _check_settings(folder: Path, configuration: Mapping[str, Any], resume: bool) -> None:
-    """Refuse to go on with a run of other settings; keep those of a new one."""
+def _check_settings(folder: Path, configuration: Mapping[str, Any], resume: bool) -> str:
+    """Refuse to go on with a run of other settings, keep those of a new one, and give their digest."""
     settings = json.loads(json.dumps({key: configuration[key] for key in configuration if key not in _FREE_KEYS}))
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
     path = folder / SETTINGS_NAME
     if resume and path.is_file():
         try:
@@ -127,11 +135,25 @@ def _check_settings(folder: Path, configuration: Mapping[str, Any], resume: bool
                 f"The run in {folder} had another {' and '.join(changed) or 'configuration'}; "
                 "set resume=false, or choose another output_dir."
             )
-        return
+        return digest
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return digest
 
 
-def _lines(folder: Path, names: frozenset[str]) -> Iterator[ImageLine]:
-    """The lines of these images, one by one, so that their number does not matter."""
-    return (line for line in read_lines(folder / IMAGES_NAME) if line.name in names)
+def _report_before(folder: Path) -> Mapping[str, Any]:
+    """The report of an earlier run in the folder, which says what that run wrote; empty where there is none."""
+    try:
+        report = json.loads((folder / REPORT_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return report if isinstance(report, dict) else {}
+
+
+def _check_numbers(numbers: Mapping[str, tuple[Any, int, int | None]]) -> None:
+    """Refuse what is no whole number between its least and its largest value."""
+    for name, (value, least, most) in numbers.items():
+        fits = isinstance(value, int) and not isinstance(value, bool) and least <= value <= (most or value)
+        if not fits:
+            upper = "" if most is None else f" to {most}"
+            raise ConfigError(f"{name} must be a whole number from {least}{upper}, not {value!r}.")

@@ -25,6 +25,25 @@ from pipeline.noise import NoiseModel
 from pipeline.records import DepthMap
 
 
+def remove_files(folder: Path, report: Mapping[str, Any]) -> None:
+    """Remove the pictures and noise models that an earlier run says it wrote, and nothing else.
+
+    Args:
+        folder: Where that run wrote.
+        report: Its report; one that is damaged, or of another program, removes nothing.
+    """
+    worst, noise = report.get("worst"), report.get("noise")
+    pictures = [str(item.get("picture")) for item in worst if isinstance(item, dict)] if isinstance(worst, list) else []
+    models = [f"noise/{file_stem(str(name))}.yaml" for name in noise] if isinstance(noise, dict) else []
+    for name in (*pictures, *models):
+        path = folder / name
+        is_own = (
+            path.parent.parent == folder and path.parent.name in ("worst", "noise") and not path.parent.is_symlink()
+        )
+        if is_own and path.suffix in (".png", ".yaml"):
+            path.unlink(missing_ok=True)
+
+
 def draw_worst(
     found: Sequence[tuple[ImageLine, float]],
     dataset: DepthDataset,
@@ -37,8 +56,6 @@ def draw_worst(
     drawn = []
     pictures = folder / "worst"
     make_folder(pictures)
-    for old in pictures.glob("*.png"):
-        old.unlink()
     for rank, (line, value) in enumerate(found, start=1):
         sample = dataset.read(line.index)
         if isinstance(sample, Skipped):  # What was there a while ago may be gone.
@@ -76,8 +93,6 @@ def _aligned_m(sample: DepthSample, depth: DepthMap, protocol: EvaluationProtoco
 def write_noise_models(folder: Path, report: Mapping[str, Any]) -> None:
     """A configuration per backend, that ``noise=NAME`` takes with ``hydra.searchpath``."""
     make_folder(folder / "noise")
-    for old in (folder / "noise").glob("*.yaml"):
-        old.unlink()
     for name, found in report["noise"].items():
         origin = f"{found['images']} images of {report['dataset']['name']}"
         if found["reversed"]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pipeline.errors import RecordError
 from pipeline.evaluate.depth.score import ImageScore
 from pipeline.evaluate.noise_fit import NoiseSummary
 from pipeline.records import from_json
+from pipeline.records.checks import require
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +47,11 @@ class ImageLine:
         scale_ratio: Median of true over predicted depth, where the prediction is metric.
         score: Its figures, where it was scored.
         noise: What it says about the backend's noise, where it says anything.
+        truth: Short digest of the true depth, by which two runs know that they mean the same image.
+        run: Short digest of the settings of the run.
+
+    Raises:
+        RecordError: If it is scored without figures or with some that are no numbers, or its sums are not whole.
     """
 
     index: int
@@ -57,6 +64,32 @@ class ImageLine:
     scale_ratio: float | None = None
     score: ImageScore | None = None
     noise: NoiseSummary | None = None
+    truth: str = ""
+    run: str = ""
+
+    def __post_init__(self) -> None:
+        """Check that the line holds what its outcome promises."""
+        require((self.score is not None) == (self.outcome is Outcome.SCORED), f"The line of {self.name} is not whole.")
+        if self.score is not None:
+            figures = self.score.metrics.values()
+            require(all(map(math.isfinite, figures)), f"A figure of {self.name} is no number.")
+            require(self.score.bins.is_whole, f"The bins of {self.name} are not whole.")
+        require(self.noise is None or self.noise.is_whole, f"The noise of {self.name} is not whole.")
+
+
+def kept_lines(path: Path, indices: Mapping[str, int], run: str) -> Iterator[ImageLine]:
+    """The lines of a run's images, one per image, with their present numbers; others are left out.
+
+    Args:
+        path: The file.
+        indices: Number of every image by its name.
+        run: Digest of the settings.
+    """
+    seen: set[str] = set()
+    for line in read_lines(path):
+        if line.run == run and line.name in indices and line.name not in seen:
+            seen.add(line.name)
+            yield replace(line, index=indices[line.name])
 
 
 def read_lines(path: Path) -> Iterator[ImageLine]:

@@ -49,6 +49,11 @@ class DepthBins:
     abs_rel: tuple[float, ...] = (0.0,) * _BINS
     abs_m: tuple[float, ...] = (0.0,) * _BINS
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether every sum has all its bins."""
+        return all(len(sums) == _BINS for sums in vars(self).values())
+
     def __add__(self, other: DepthBins) -> DepthBins:
         """The bins of both."""
         pairs = zip(vars(self).values(), vars(other).values(), strict=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipeline.export.files import replacing
+from pipeline.export.text import one_line
 
 _LONGEST_SIDE_PX = 640
 _PANEL_IN = 3.6
@@ -16,6 +18,8 @@ _DPI = 110
 _LARGEST_ERRORS = (0.5, 2.0)
 _NOTHING = "#d9d9d9"
 _ROOM_IN = 0.95
+# A panel of a very high picture is narrower instead.
+_HIGHEST_IN = 9.0
 
 
 def save_comparison(path: Path, rgb: np.ndarray, prediction_m: np.ndarray, truth_m: np.ndarray, title: str) -> None:
@@ -49,7 +53,7 @@ def save_comparison(path: Path, rgb: np.ndarray, prediction_m: np.ndarray, truth
         ("Truth [m]", truth_m, depths),
         ("Error / true depth", error, Normalize(0, _largest_error(error))),
     )
-    height_in = _PANEL_IN * rgb.shape[0] / rgb.shape[1] + _ROOM_IN
+    height_in = min(_PANEL_IN * rgb.shape[0] / rgb.shape[1], _HIGHEST_IN) + _ROOM_IN
     figure = Figure(figsize=(_PANEL_IN * len(panels), height_in), dpi=_DPI, layout="constrained")
     for number, (name, values, scale) in enumerate(panels):
         axes = figure.add_subplot(1, len(panels), number + 1)
@@ -62,7 +66,9 @@ def save_comparison(path: Path, rgb: np.ndarray, prediction_m: np.ndarray, truth
             continue
         _map(figure, axes, values, scale, is_error=number == len(panels) - 1)
     figure.suptitle(_shown(title), fontsize=10)
-    with replacing(path) as temporary, temporary.open("wb") as file:
+    with replacing(path) as temporary, temporary.open("wb") as file, warnings.catch_warnings():
+        # Letters that the font lacks are shown as boxes.
+        warnings.simplefilter("ignore", UserWarning)
         FigureCanvasAgg(figure).print_png(file)
 
 
@@ -100,4 +106,4 @@ def _range_m(truth_m: np.ndarray) -> tuple[float, float]:
 
 def _shown(title: str) -> str:
     """The title without what matplotlib would take for mathematics."""
-    return title.replace("$", r"\$")
+    return one_line(title).replace("$", r"\$")

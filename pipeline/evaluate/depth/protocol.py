@@ -12,6 +12,9 @@ from typing import Any, TypeVar
 from pipeline.errors import ConfigError
 from pipeline.evaluate.depth.alignment import LEAST_DEPTH_M, Alignment
 
+# Far more than any figure needs; keeps what is drawn within memory.
+_MOST_DRAWN = 10_000_000
+
 EnumType = TypeVar("EnumType", bound=StrEnum)
 
 
@@ -121,8 +124,10 @@ class EvaluationProtocol:
             raise ConfigError(f"protocol.flip_average must be true or false, not {self.flip_average!r}.")
         for name, least in (("seed", 0), ("pair_count", 1), ("cloud_points", 1)):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ConfigError(f"protocol.{name} must be a whole number from {least}, not {value!r}.")
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _MOST_DRAWN:
+                raise ConfigError(
+                    f"protocol.{name} must be a whole number from {least} to {_MOST_DRAWN}, not {value!r}."
+                )
         for name in ("min_depth_m", "cloud_share"):
             self._check_number(name, 0)
         if self.max_depth_m is not None:

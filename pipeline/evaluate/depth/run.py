@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -140,7 +141,8 @@ def estimated_depth(frames: Sequence[Frame], depth: Stage, protocol: EvaluationP
 
 def _scored(index: int, sample: DepthSample, estimate: Estimated, protocol: EvaluationProtocol) -> ImageLine:
     depth, seconds = estimate
-    line = partial(ImageLine, index, sample.name, group=sample.group, seconds=round(seconds, 6))
+    truth = sample.truth.digest[:16]
+    line = partial(ImageLine, index, sample.name, group=sample.group, seconds=round(seconds, 6), truth=truth)
     if isinstance(depth, TheodoliteError):
         return line(outcome=Outcome.FAILED, reason=one_line(str(depth)))
     source = (str(depth.kind), str(depth.scale_source), depth.backend)
@@ -158,9 +160,13 @@ def _scored(index: int, sample: DepthSample, estimate: Estimated, protocol: Eval
 
 
 def _scale_ratio(depth: DepthMap, truth: DepthMap) -> float | None:
-    """Median of true over predicted depth; None where they have no pixel in common."""
+    """Median of true over predicted depth; None where they have no pixel in common, or it is no number."""
     known = depth.valid & truth.valid
-    return float(np.median(truth.values[known] / depth.values[known])) if known.any() else None
+    if not known.any():
+        return None
+    with np.errstate(over="ignore", under="ignore"):
+        ratio = float(np.median(truth.values[known].astype(np.float64) / depth.values[known]))
+    return ratio if math.isfinite(ratio) and ratio > 0 else None
 
 
 def _batched(items: Iterable[Value], size: int) -> Iterator[list[Value]]:

@@ -27,6 +27,7 @@ class ScoreTable:
     Args:
         names: Names of the images (N).
         groups: Group of each image (N).
+        truths: Digest of each image's true depth (N).
         values: Each image's own figures by name, float64 (N,); NaN where an image has none.
         moments: Sums by name, float64 (N, K); K is 1 where there is no threshold. Empty where nothing is pooled.
         widths: How many thresholds each sum has; 0 where it is a single number.
@@ -35,6 +36,7 @@ class ScoreTable:
 
     names: tuple[str, ...]
     groups: tuple[str, ...]
+    truths: tuple[str, ...]
     values: Mapping[str, np.ndarray]
     moments: Mapping[str, np.ndarray]
     widths: Mapping[str, int]
@@ -45,11 +47,13 @@ class ScoreTable:
         """The table of the lines that were scored; they are read once, one by one."""
         names: list[str] = []
         groups: list[str] = []
+        truths: list[str] = []
         values, moments = _Columns(math.nan), _Columns(0.0)
         for line in lines:
             if line.score is not None:
                 names.append(line.name)
                 groups.append(line.group)
+                truths.append(line.truth)
                 values.append(line.score.metrics)
                 # Only pooled figures are made of the sums.
                 moments.append(line.score.moments if aggregate is Aggregate.POOLED else {})
@@ -57,6 +61,7 @@ class ScoreTable:
         return cls(
             tuple(names),
             tuple(groups),
+            tuple(truths),
             {name: np.array(found) for name, found in measured.items()},
             {name: np.array(found).reshape(len(names), -1) for name, found in moments.arrays.items()},
             moments.widths,
@@ -73,7 +78,7 @@ class ScoreTable:
 
     def drawn(self, draws: int, seed: int) -> dict[str, np.ndarray]:
         """Figures when whole groups are drawn again, float64 (draws,); without those that too few groups have."""
-        places = {name: index for index, name in enumerate(dict.fromkeys(self.groups))}
+        places = {name: index for index, name in enumerate(sorted(set(self.groups)))}
         if len(places) < FEWEST_GROUPS or not draws:
             return {}
         rng = np.random.default_rng(seed)
@@ -98,6 +103,7 @@ class ScoreTable:
         return ScoreTable(
             tuple(names),
             tuple(self.groups[row] for row in rows),
+            tuple(self.truths[row] for row in rows),
             {name: found[rows] for name, found in self.values.items()},
             {name: found[rows] for name, found in self.moments.items()},
             self.widths,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from depth_data import MadeDataset, given
 
 from pipeline.errors import ConfigError, ExportError, InputError
 from pipeline.evaluate.depth.compare import compare_runs, run_names, write_comparison
+from pipeline.evaluate.depth.datasets.base import DepthSample
 from pipeline.evaluate.depth.evaluate_depth import evaluate_depth
 from pipeline.evaluate.depth.metrics import METRICS, aggregated
 from pipeline.evaluate.depth.protocol import Aggregate, EvaluationProtocol
@@ -48,7 +50,7 @@ def test_intervals_hold_the_figure_and_narrow_with_more_places(aggregate: Aggreg
         dataset = MadeDataset(count, error=errors.tolist())
         table = ScoreTable.of(lines_of(dataset), aggregate)
         # Every picture is a place of its own here.
-        table = ScoreTable(table.names, table.names, table.values, table.moments, table.widths, aggregate)
+        table = replace(table, groups=table.names)
         drawn = table.drawn(500, seed=0)["abs_rel"]
         low, high = np.quantile(drawn, (0.025, 0.975))
         assert low < table.figures()["abs_rel"] < high
@@ -59,7 +61,7 @@ def test_intervals_hold_the_figure_and_narrow_with_more_places(aggregate: Aggreg
 def test_the_interval_of_a_mean_is_that_of_theory() -> None:
     errors = np.random.default_rng(1).uniform(0.02, 0.3, 80)
     table = ScoreTable.of(lines_of(MadeDataset(80, error=errors.tolist())), Aggregate.PER_IMAGE)
-    table = ScoreTable(table.names, table.names, table.values, table.moments, table.widths, table.aggregate)
+    table = replace(table, groups=table.names)
     drawn = table.drawn(3000, seed=0)["abs_rel"]
     assert drawn.std() == pytest.approx(table.values["abs_rel"].std() / math.sqrt(80), rel=0.06)
 
@@ -105,6 +107,67 @@ def test_a_resumed_run_ends_like_one_that_was_not_stopped(tmp_path: Path) -> Non
         assert resumed[key] == whole[key]
 
 
+def test_lines_of_another_run_damaged_lines_and_repeated_ones_do_not_count(tmp_path: Path) -> None:
+    whole = evaluated(tmp_path / "whole", MadeDataset(4))
+    folder = tmp_path / "part"
+    evaluated(folder, MadeDataset(4))
+    lines = (folder / "images.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    records[1]["run"] = "another"
+    records[2]["score"] = None
+    records[3]["index"] = 99
+    damaged = [records[0], records[0], *records[1:]]
+    (folder / "images.jsonl").write_text("".join(json.dumps(record) + "\n" for record in damaged))
+    dataset = MadeDataset(4)
+    resumed = evaluated(folder, dataset, resume=True, worst=4)
+    assert sorted(set(dataset.reads[:2])) == [1, 2], "only these have to be measured again"
+    for name, figure in whole["metrics"].items():
+        assert resumed["metrics"][name] == pytest.approx(figure), name
+    assert len(resumed["worst"]) == 4
+
+
+def test_pictures_and_files_of_others_are_left_alone(tmp_path: Path) -> None:
+    for name in ("worst/01_mine.png", "noise/mine.yaml", "images.csv.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("mine")
+    evaluated(tmp_path, MadeDataset(4), worst=2)
+    evaluated(tmp_path, MadeDataset(4), worst=1)
+    assert (tmp_path / "worst" / "01_mine.png").read_text() == (tmp_path / "noise" / "mine.yaml").read_text() == "mine"
+    assert len(list((tmp_path / "worst").glob("*.png"))) == 2
+
+
+def test_one_reversed_or_empty_prediction_does_not_end_a_run_and_is_told(tmp_path: Path) -> None:
+    class Moody(MadeDataset):
+        def sample(self, entry: int) -> DepthSample:
+            sample = super().sample(entry)
+            depth = sample.frame.given_depth
+            assert depth is not None
+            factor = {0: 0.0, 1: -1.0}.get(entry, 1.0)
+            return replace(
+                sample, frame=replace(sample.frame, given_depth=replace(depth, values=factor * depth.values))
+            )
+
+    report = evaluated(tmp_path, Moody(6))
+    assert report["dataset"]["scored"] == 6
+    assert sum(report["notes"].values()) == 2
+    found = report["noise"]["simulated"]
+    assert (found["images"], found["reversed"]) == (6, 2)
+    assert found["model"]["relative"] > 0.5, "a third of the maps cannot be believed"
+    text = (tmp_path / "noise" / "simulated.yaml").read_text()
+    assert "fitted to 6 images of made, in 2 of which nothing can be believed" in text
+
+
+def test_texts_in_tables_are_no_formulas_for_spreadsheets(tmp_path: Path) -> None:
+    class Named(MadeDataset):
+        def __init__(self) -> None:
+            super().__init__(3)
+            self.unreadable = {"=1+1": "@SUM(1)"}
+
+    report = evaluated(tmp_path, Named())
+    assert "\n,'=1+1,,unreadable,'@SUM(1)," in (tmp_path / "images.csv").read_text()
+    assert (report["dataset"]["images"], report["dataset"]["scored"]) == (4, 3)
+
+
 def test_a_run_of_other_settings_is_not_resumed(tmp_path: Path) -> None:
     evaluated(tmp_path, MadeDataset(3))
     with pytest.raises(ConfigError, match="another depth; set resume=false"):
@@ -129,7 +192,9 @@ def test_two_runs_do_not_write_to_one_folder(tmp_path: Path) -> None:
     [
         ({"limit": 0}, "limit must be a whole number from 1, not 0"),
         ({"worst": -1}, "worst must be a whole number from 0"),
+        ({"worst": None}, "worst must be a whole number from 0"),
         ({"draws": 1.5}, "draws must be a whole number from 0"),
+        ({"draws": 2}, "draws must be 0 or at least 40"),
         ({"worst_by": "absrel"}, "worst_by must be one of abs_rel"),
     ],
 )
@@ -169,6 +234,18 @@ def test_runs_are_compared_on_the_images_that_all_scored(tmp_path: Path) -> None
     evaluated(tmp_path / "a", MadeDataset(6, broken=[0]))
     evaluated(tmp_path / "b", MadeDataset(6, broken=[3]))
     assert compare_runs({"a": tmp_path / "a", "b": tmp_path / "b"}, draws=0)["images"] == 4
+
+
+def test_equal_names_of_different_images_are_not_compared(tmp_path: Path) -> None:
+    class Other(MadeDataset):
+        def sample(self, entry: int) -> DepthSample:
+            sample = super().sample(entry)
+            return replace(sample, truth=replace(sample.truth, values=2 * sample.truth.values))
+
+    evaluated(tmp_path / "a", MadeDataset(3))
+    evaluated(tmp_path / "b", Other(3))
+    with pytest.raises(InputError, match="against the same truth"):
+        compare_runs({"a": tmp_path / "a", "b": tmp_path / "b"})
 
 
 def test_runs_that_cannot_be_compared_are_refused(tmp_path: Path) -> None:
