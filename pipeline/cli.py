@@ -118,6 +118,10 @@ def _set_up_logging(verbose: bool) -> None:
     if not errors.is_terminal:
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     logging.getLogger("pipeline").setLevel(logging.DEBUG if verbose else logging.WARNING)
+    if not verbose:
+        # What these miss concerns kernels for GPUs and their own developers.
+        for name in ("torchao", "torch.utils._pytree"):
+            logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def _run(arguments: Sequence[str]) -> int:
