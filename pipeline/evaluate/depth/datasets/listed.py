@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.errors import InputError
+from pipeline.errors import ConfigError, InputError
 from pipeline.evaluate.depth.datasets.base import DepthDataset
 from pipeline.ingest.resampling import bounded_size, resize_depth, resize_rgb
 from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
@@ -94,3 +94,19 @@ def shrunk(frame: Frame, truth: DepthMap, max_side_px: int) -> tuple[Frame, Dept
     values, valid = resize_depth(truth.values, truth.valid, size, nearest=True)
     smaller = replace(frame, rgb=resize_rgb(frame.rgb, size), camera=frame.camera.resized(*size))
     return smaller, replace(truth, values=values, valid=valid)
+
+
+def checked_kind(kind: str | None, is_needed: bool) -> DepthKind | None:
+    """What the numbers of stored predictions mean, which no file says.
+
+    Raises:
+        ConfigError: If it is needed and not given, or unknown.
+    """
+    known = ", ".join(DepthKind)
+    if kind is None:
+        if is_needed:
+            raise ConfigError(f"Say what the predictions are: set dataset.prediction_kind to one of {known}.")
+        return None
+    if kind not in list(DepthKind):
+        raise ConfigError(f"dataset.prediction_kind must be one of {known}, not {kind!r}.")
+    return DepthKind(kind)

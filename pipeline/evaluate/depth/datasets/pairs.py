@@ -8,6 +8,7 @@ pair ``garden/rgb/7.jpg`` with ``garden/depth/7.png`` as ``garden/7``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +17,14 @@ from pipeline.camera import Camera, CameraSource
 from pipeline.errors import ConfigError, InputError
 from pipeline.evaluate.datasets.reading import existing_folder
 from pipeline.evaluate.depth.datasets.base import DepthDataset, DepthSample
-from pipeline.evaluate.depth.datasets.listed import metric_truth
+from pipeline.evaluate.depth.datasets.listed import checked_kind, metric_truth
 from pipeline.evaluate.depth.datasets.pairs_match import check_pattern, list_reasons, matched_files, without_partner
 from pipeline.ingest.depth_files import read_depth
 from pipeline.ingest.pictures import camera_for, check_camera, exif_focal_35mm, has_quarter_turn, read_image
 from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
 
 _ASSUMED_FOV_DEG = 60.0
+_DEPTH_KEY = re.compile(r"\bdepth_(?=(?:scale|key|invalid|kind)\b)")
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Pairs(DepthDataset[Pair]):
         depth_invalid: Stored numbers that mean "no depth"; None is 0 for whole numbers.
         depth_key: Name of the array in an npz or of the channel in an EXR.
         predictions: Pattern of predicted depth, or None; depth of another size is enlarged linearly.
-        prediction_kind: What its numbers mean once they are multiplied by ``prediction_scale``.
+        prediction_kind: What its numbers mean once they are multiplied by ``prediction_scale``; needed with them.
         prediction_source: Where metric predictions have their scale from: ``model``, or ``sensor`` for what a
             sensor measured as a prompt.
         prediction_scale: Metres, or units, per stored number.
@@ -84,7 +86,7 @@ class Pairs(DepthDataset[Pair]):
         depth_invalid: float | Iterable[float] | None = None,
         depth_key: str | None = None,
         predictions: str | None = None,
-        prediction_kind: str = "disparity_affine",
+        prediction_kind: str | None = None,
         prediction_source: str = "model",
         prediction_scale: float | None = None,
         prediction_invalid: float | Iterable[float] | None = None,
@@ -99,10 +101,6 @@ class Pairs(DepthDataset[Pair]):
             raise ConfigError("dataset.camera and dataset.fov_deg exclude each other; give one, the other null.")
         if prediction_source not in (ScaleSource.MODEL, ScaleSource.SENSOR):
             raise ConfigError(f"dataset.prediction_source must be model or sensor, not {prediction_source!r}.")
-        if prediction_kind not in list(DepthKind):
-            raise ConfigError(
-                f"dataset.prediction_kind must be one of {', '.join(DepthKind)}, not {prediction_kind!r}."
-            )
         if camera is not None:
             check_camera(camera)
         if fov_deg is not None:
@@ -110,7 +108,7 @@ class Pairs(DepthDataset[Pair]):
         self.camera = None if camera is None else dict(camera)
         self.fov_deg = fov_deg
         self.depth_scale, self.depth_invalid, self.depth_key = depth_scale, _numbers(depth_invalid), depth_key
-        self.prediction_kind = DepthKind(prediction_kind)
+        self.prediction_kind = checked_kind(prediction_kind, predictions is not None)
         self.prediction_source = ScaleSource(prediction_source)
         self.prediction_scale, self.prediction_key = prediction_scale, prediction_key
         self.prediction_invalid = _numbers(prediction_invalid)
@@ -170,17 +168,24 @@ class Pairs(DepthDataset[Pair]):
         return DepthSample(entry.name, frame, metric_truth(truth.values, truth.valid, entry.depth), group=group)
 
     def _prediction(self, file: Path, size: tuple[int, int], turned: bool) -> DepthMap:
+        assert self.prediction_kind is not None
         metric = self.prediction_kind is DepthKind.METRIC
-        return read_depth(
-            file,
-            kind=self.prediction_kind,
-            scale_source=self.prediction_source if metric else ScaleSource.NONE,
-            scale=self.prediction_scale,
-            key=self.prediction_key,
-            invalid=self.prediction_invalid,
-            size=size,
-            quarter_turn=turned,
-        )
+        try:
+            return read_depth(
+                file,
+                kind=self.prediction_kind,
+                scale_source=self.prediction_source if metric else ScaleSource.NONE,
+                scale=self.prediction_scale,
+                key=self.prediction_key,
+                invalid=self.prediction_invalid,
+                size=size,
+                quarter_turn=turned,
+            )
+        except InputError as error:
+            # The reader knows the keys of the true depth only; a path keeps its words.
+            path = str(file.absolute())
+            said = [_DEPTH_KEY.sub("prediction_", part) for part in str(error).split(path)]
+            raise InputError(path.join(said)) from error
 
     def _camera(self, picture: Path, size: tuple[int, int]) -> Camera:
         if self.fov_deg is not None:

@@ -17,10 +17,9 @@ from pipeline.evaluate.datasets.reading import check_count, existing_folder
 from pipeline.evaluate.datasets.rgbd_files import FrameFiles, find_frames, read_frame
 from pipeline.evaluate.datasets.rgbd_frames import predicted_depth
 from pipeline.evaluate.depth.datasets.base import DepthDataset, DepthSample
-from pipeline.evaluate.depth.datasets.listed import metric_truth
+from pipeline.evaluate.depth.datasets.listed import checked_kind, metric_truth
 from pipeline.evaluate.depth.datasets.registration import every
-from pipeline.records import DepthKind, Region
-from pipeline.records.checks import member
+from pipeline.records import Region
 
 
 class RgbdDepth(DepthDataset[FrameFiles]):
@@ -31,7 +30,7 @@ class RgbdDepth(DepthDataset[FrameFiles]):
         descriptions: How the files of a subfolder are read, by its name; ``frame.json`` may say the same.
         prediction: Name of a file beside a frame, as ``predicted_depth_m.npy``, that becomes its given depth, for
             ``depth=file``; frames without it are left out then. None gives no depth.
-        prediction_kind: Kind of the predicted depth.
+        prediction_kind: Kind of the predicted depth; needed with it.
         step: Every so manieth frame of a place is taken.
         limit: Most samples; None takes all.
 
@@ -48,7 +47,7 @@ class RgbdDepth(DepthDataset[FrameFiles]):
         *,
         descriptions: Mapping[str, Mapping[str, Any]] | None = None,
         prediction: str | None = None,
-        prediction_kind: str = "scale_invariant",
+        prediction_kind: str | None = None,
         step: int = 1,
         limit: int | None = None,
     ) -> None:
@@ -57,7 +56,7 @@ class RgbdDepth(DepthDataset[FrameFiles]):
             raise ConfigError(f"dataset.prediction must be the name of a file, or null, not {prediction!r}.")
         check_count("step", step, 1)
         self.prediction = prediction
-        self.prediction_kind = member(DepthKind, prediction_kind, "dataset.prediction_kind")
+        self.prediction_kind = checked_kind(prediction_kind, prediction is not None)
         folder = existing_folder(path, "RGB-D frames", "give a folder with one described subfolder per place")
         found = find_frames(folder, descriptions or {}, self.unreadable)
         places = {files.folder: [each for each in found if each.folder == files.folder] for files in found}
@@ -94,7 +93,7 @@ class RgbdDepth(DepthDataset[FrameFiles]):
         assert depth is not None
         truth = metric_truth(depth.values, depth.valid, entry.depth)
         predicted = None
-        if self.prediction is not None:
+        if self.prediction is not None and self.prediction_kind is not None:
             predicted = predicted_depth(entry.folder / self.prediction, frame, self.prediction_kind)
         regions: tuple[Region, ...] = ()
         if entry.description.get("objects") == "arc2017":

@@ -131,7 +131,32 @@ def test_predictions_go_in_beside_the_picture(tmp_path: Path, kind: str, source:
     assert given.values == pytest.approx(14) and given.shape == SIZE[::-1]
     (tmp_path / "out" / "1.npy").rename(tmp_path / "out" / "2.npy")
     with pytest.raises(InputError, match=r"has no partner out/\*\.npy"):
-        Pairs(tmp_path, predictions="out/*.npy", **MILLIMETRES)
+        Pairs(tmp_path, predictions="out/*.npy", prediction_kind=kind, **MILLIMETRES)
+
+
+@pytest.mark.parametrize(
+    "name, values, arguments, words",
+    [
+        ("1.png", np.full((HEIGHT, WIDTH), 7, np.uint16), {}, "; give prediction_scale in metres"),
+        ("1.npy", np.ones((HEIGHT, WIDTH), np.float32), {"prediction_scale": -1.0}, "The prediction_scale of"),
+        ("1.npy", np.ones((HEIGHT, WIDTH), np.float32), {"prediction_invalid": 1}, "and prediction_invalid."),
+    ],
+)
+def test_what_is_wrong_with_predictions_names_their_own_keys(
+    tmp_path: Path, name: str, values: np.ndarray, arguments: dict[str, Any], words: str
+) -> None:
+    save(tmp_path)
+    file = tmp_path / "depth_scale" / name
+    file.parent.mkdir()
+    if file.suffix == ".png":
+        cv2.imwrite(str(file), values)
+    else:
+        np.save(file, values)
+    data = Pairs(
+        tmp_path, predictions=f"depth_scale/*{file.suffix}", prediction_kind="metric", **MILLIMETRES, **arguments
+    )
+    said = reason(data)
+    assert words in said and str(file) in said, "the path keeps its own words"
 
 
 def test_smaller_depth_is_enlarged_by_the_nearest_pixel(tmp_path: Path) -> None:
@@ -202,6 +227,7 @@ def test_a_damaged_pair_is_skipped(
         ({"camera": {"fx": 1, "fy": 1, "cx": 0, "cy": 0}, "fov_deg": 60}, ConfigError, "exclude each other"),
         ({"fov_deg": 180}, RecordError, "field of view"),
         ({"prediction_kind": "inverse"}, ConfigError, "prediction_kind"),
+        ({"predictions": "images/*.png"}, ConfigError, "Say what the predictions are: set dataset.prediction_kind"),
         ({"prediction_source": "anchor"}, ConfigError, "model or sensor"),
         ({"depth_invalid": ["far"]}, ConfigError, "must be numbers"),
         ({"limit": 0}, ConfigError, "limit"),

@@ -13,7 +13,7 @@ from evaluate.depth.datasets.true_depth_files import HEIGHT, SIZE, WIDTH, depth_
 
 from pipeline.api import load_config
 from pipeline.build import build
-from pipeline.errors import ConfigError, InputError, RecordError
+from pipeline.errors import ConfigError, InputError
 from pipeline.evaluate.depth.datasets.base import DepthSample
 from pipeline.evaluate.depth.datasets.rgbd import RgbdDepth
 
@@ -74,7 +74,7 @@ def test_places_are_groups_in_the_order_of_their_names(tmp_path: Path) -> None:
 def test_one_prediction_for_several_frames_is_refused_and_named(tmp_path: Path) -> None:
     save(tmp_path / "a", frames=2, predicted=True)
     save(tmp_path / "b", predicted=True)
-    data = RgbdDepth(tmp_path, prediction=PREDICTED)
+    data = RgbdDepth(tmp_path, prediction=PREDICTED, prediction_kind="scale_invariant")
     assert data.names() == ["b"]
     assert "2 frames for one predicted_depth_m.npy" in data.unreadable["a"]
 
@@ -93,16 +93,21 @@ def test_a_damaged_frame_is_skipped_with_a_plain_reason(
     tmp_path: Path, damage: Callable[[Path], Any], words: str
 ) -> None:
     damage(save(tmp_path / "hall", predicted=True))
-    assert words in reason(RgbdDepth(tmp_path, prediction=PREDICTED))
+    assert words in reason(RgbdDepth(tmp_path, prediction=PREDICTED, prediction_kind="scale_invariant"))
 
 
 @pytest.mark.parametrize(
     "arguments, error, words",
     [
         ({"path": "nowhere"}, InputError, "There is no folder nowhere"),
-        ({"prediction": PREDICTED}, InputError, "No frame of .* has a predicted_depth_m.npy"),
+        (
+            {"prediction": PREDICTED, "prediction_kind": "metric"},
+            InputError,
+            "No frame of .* has a pred",
+        ),
         ({"prediction": True}, ConfigError, "the name of a file"),
-        ({"prediction_kind": "blurred"}, RecordError, "prediction_kind"),
+        ({"prediction": PREDICTED}, ConfigError, "Say what the predictions are: set dataset.prediction_kind"),
+        ({"prediction_kind": "blurred"}, ConfigError, "prediction_kind"),
         ({"step": 0}, ConfigError, "step"),
         ({"limit": 0}, ConfigError, "limit"),
         ({"descriptions": {"hall": {"color": "*.jpg"}}}, InputError, "0 pictures"),
@@ -125,7 +130,11 @@ def test_the_shared_frames_have_truth_and_predictions(shared_dir: Path) -> None:
     assert all(sample.frame.given_depth is None for sample in samples.values())
     objects = samples["arc2017"].regions
     assert len(objects) == 8 and all(region.mask is not None for region in objects)
-    predicted = build(load_config([*overrides, f"dataset.prediction={PREDICTED}"], "eval_claims").dataset)
+    predicted = build(
+        load_config(
+            [*overrides, f"dataset.prediction={PREDICTED}", "dataset.prediction_kind=scale_invariant"], "eval_claims"
+        ).dataset
+    )
     assert len(predicted) == 6
     sample = predicted.read(0)
     assert isinstance(sample, DepthSample) and sample.frame.given_depth is not None
