@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import logging
 import struct
 import zipfile
@@ -21,7 +22,7 @@ Entry = TypeVar("Entry")
 
 UNREADABLE = (
     TheodoliteError, OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, zipfile.BadZipFile,
-    struct.error,
+    struct.error, ArithmeticError, MemoryError, RecursionError, csv.Error,
 )  # fmt: skip
 """What readers of damaged files raise."""
 
@@ -99,6 +100,8 @@ def plain_reason(error: Exception) -> str:
         return f"The file {error.filename} is missing."
     if isinstance(error, OSError) and error.filename:
         return f"The file {error.filename} cannot be opened ({error.strerror})."
+    if isinstance(error, MemoryError):
+        return "A file of it holds more than fits into memory; copy it again."
     if isinstance(error, EOFError | struct.error | zipfile.BadZipFile):
         return "A file of it is cut short; copy it again."
     return "A file of it does not hold what the format asks for; copy it again or mend it."
@@ -113,8 +116,11 @@ def existing_folder(path: str | Path, what: str, how: str) -> Path:
         how: How to get it, as a sentence without its full stop.
 
     Raises:
+        ConfigError: If the path is no text.
         InputError: If there is no such folder.
     """
+    if not isinstance(path, str | Path) or not str(path):
+        raise ConfigError(f"dataset.path must be the path of {what}, not {path!r}.")
     folder = Path(path).expanduser()
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder} with {what}; {how}.")

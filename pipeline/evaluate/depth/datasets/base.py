@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from typing import Generic, TypeVar
 
 from pipeline.errors import FATAL, ConfigError
-from pipeline.evaluate.datasets.reading import UNREADABLE, plain_reason
+from pipeline.evaluate.datasets.reading import plain_reason
 from pipeline.records import DepthKind, DepthMap, Frame, Region
 from pipeline.records.checks import require, text
 
@@ -43,7 +45,8 @@ class DepthSample:
 
     def __post_init__(self) -> None:
         """Check that truth and picture belong together."""
-        object.__setattr__(self, "name", text(self.name, "The name of a depth sample"))
+        # Not stripped: it must be that of its entry, and names of files may begin or end with blanks.
+        text(self.name, "The name of a depth sample")
         object.__setattr__(self, "group", self.group or self.name)
         require(self.truth.kind is DepthKind.METRIC, f"The true depth of {self.name} must be metric.")
         size = (self.frame.height, self.frame.width)
@@ -78,6 +81,7 @@ class DepthDataset(ABC, Generic[Entry]):
             raise ConfigError(f"dataset.limit must be a whole number from 1, or null for all, not {limit!r}.")
         self.limit = limit
         self.unreadable: dict[str, str] = {}
+        self._unique: tuple[str, ...] | None = None
 
     @abstractmethod
     def entries(self) -> Sequence[Entry]:
@@ -85,7 +89,7 @@ class DepthDataset(ABC, Generic[Entry]):
 
     @abstractmethod
     def entry_name(self, entry: Entry) -> str:
-        """Unique name of an entry, the same as its sample's."""
+        """Name of an entry, the same as its sample's; ``names`` makes it unique."""
 
     @abstractmethod
     def sample(self, entry: Entry) -> DepthSample:
@@ -97,11 +101,21 @@ class DepthDataset(ABC, Generic[Entry]):
 
     def __len__(self) -> int:
         """How many entries there are, at most the limit; those that cannot be read count."""
-        return len(self.names())
+        return len(self.entries()[: self.limit])
 
     def names(self) -> list[str]:
-        """Names of the entries in their order, at most the limit."""
-        return [self.entry_name(entry) for entry in self.entries()[: self.limit]]
+        """Unique names of the entries in their order, at most the limit.
+
+        Where entries have the same name, as pictures that differ by their suffix alone, all but the first of them are
+        numbered: ``7``, ``7 (2)``.
+        """
+        return list(self._names()[: self.limit])
+
+    def _names(self) -> tuple[str, ...]:
+        # Of all entries: a limit must not change the name of what it keeps.
+        if self._unique is None:
+            self._unique = _unique([self.entry_name(entry) for entry in self.entries()], self.name)
+        return self._unique
 
     def read(self, index: int) -> DepthSample | Skipped:
         """Read the entry of that number; what is damaged is skipped with the reason.
@@ -109,12 +123,37 @@ class DepthDataset(ABC, Generic[Entry]):
         Raises:
             ConfigError, DependencyError, ModelUnavailableError: What concerns all entries alike.
         """
-        entry = self.entries()[index]
+        entry, name = self.entries()[index], self._names()[index]
         try:
-            return self.sample(entry)
+            sample = self.sample(entry)
+            return sample if sample.name == name else _renamed(sample, name)
         except FATAL:
             raise
-        except UNREADABLE as error:
-            skipped = Skipped(self.entry_name(entry), plain_reason(error))
-            logger.debug("%s of data set %s cannot be read.", skipped.name, self.name, exc_info=error)
-            return skipped
+        except Exception as error:
+            # Decoders of damaged files raise almost any type, and one file must not end a run.
+            logger.debug("%s of data set %s cannot be read.", name, self.name, exc_info=error)
+            return Skipped(name, plain_reason(error))
+
+
+def _renamed(sample: DepthSample, name: str) -> DepthSample:
+    group = "" if sample.group == sample.name else sample.group
+    return replace(sample, name=name, frame=replace(sample.frame, name=name), group=group)
+
+
+def _unique(names: Sequence[str], dataset: str) -> tuple[str, ...]:
+    taken, seen = set(names), Counter[str]()
+    if len(taken) == len(names):
+        return tuple(names)
+    unique = []
+    for name in names:
+        seen[name] += 1
+        found = name
+        if seen[name] > 1:
+            found = next(new for new in (f"{name} ({number})" for number in count(seen[name])) if new not in taken)
+            taken.add(found)
+        unique.append(found)
+    logger.warning(
+        "%d entries of data set %s have the name of another, as %s; they are numbered.",
+        *(len(names) - len(seen), dataset, seen.most_common(1)[0][0]),
+    )
+    return tuple(unique)

@@ -12,6 +12,7 @@ from pathlib import Path
 from pipeline.camera import Camera
 from pipeline.errors import ConfigError, InputError
 from pipeline.evaluate.datasets.reading import existing_folder
+from pipeline.evaluate.depth.datasets.arguments import check_text
 from pipeline.evaluate.depth.datasets.base import DepthSample
 from pipeline.evaluate.depth.datasets.listed import ListedDataset, PictureFiles, metric_truth
 from pipeline.ingest.depth_files import read_depth
@@ -47,6 +48,7 @@ class Diode(ListedDataset):
     ) -> None:
         if places is not None and places not in PLACES:
             raise ConfigError(f"dataset.places must be one of {', '.join(PLACES)}, or null for both, not {places!r}.")
+        check_text("split", split)
         folder = existing_folder(path, "the DIODE data set", _HOW)
         folder = folder / split if (folder / split).is_dir() else folder
         wanted = PLACES if places is None else (places,)

@@ -13,6 +13,7 @@ and of which split; frames with render faults are excluded there.
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,9 @@ import numpy as np
 from pipeline.camera import Camera
 from pipeline.errors import ConfigError, InputError
 from pipeline.evaluate.datasets.reading import existing_folder
+from pipeline.evaluate.depth.datasets.arguments import check_text
 from pipeline.evaluate.depth.datasets.base import DepthSample
+from pipeline.evaluate.depth.datasets.hdf5 import check_size
 from pipeline.evaluate.depth.datasets.listed import ListedDataset, PictureFiles, metric_truth
 from pipeline.ingest.files import decoding, existing_file
 from pipeline.ingest.pictures import read_image
@@ -64,6 +67,7 @@ class Hypersim(ListedDataset):
             raise ConfigError(f"dataset.split must be one of {', '.join(SPLITS)}, or null for all, not {split!r}.")
         if (split is None) != (split_file is None):
             raise ConfigError("dataset.split and dataset.split_file go together; give both, or neither for all frames.")
+        check_text("split_file", split_file, optional=True)
         folder = existing_folder(path, "the Hypersim data set", _HOW)
         files = [_files(depth) for depth in sorted(folder.glob(f"*/images/scene_*{_GEOMETRY}/*{_DEPTH}"))]
         missing = f"{folder} holds no SCENE/images/scene_cam_XX{_GEOMETRY}/*{_DEPTH}; {_HOW}."
@@ -125,6 +129,7 @@ def read_distance(file: Path) -> np.ndarray:
         stored = content["dataset"]
         if not isinstance(stored, h5py.Dataset) or stored.ndim != 2 or stored.dtype.kind != "f":
             raise InputError(f"{path} holds no distance per pixel, float (H, W); copy it again.")
+        check_size(path, stored, stored.shape)
         values: np.ndarray = stored[()]
     return values
 
@@ -135,7 +140,8 @@ def read_split(file: Path, split: str) -> set[str]:
     Raises:
         InputError: If the list is missing or lacks a column.
     """
-    with existing_file(file, "list of splits").open(encoding="utf-8", errors="replace", newline="") as stream:
+    path = existing_file(file, "list of splits")
+    with decoding(path, "list of splits"), path.open(encoding="utf-8", errors="replace", newline="") as stream:
         rows = csv.DictReader(stream)
         lacking = sorted(_COLUMNS - set(rows.fieldnames or ()))
         if lacking:
@@ -145,7 +151,7 @@ def read_split(file: Path, split: str) -> set[str]:
             for row in rows
             if row["included_in_public_release"] == "True"
             and row["split_partition_name"] == split
-            and str(row["frame_id"]).isdecimal()
+            and re.fullmatch(r"[0-9]{1,9}", str(row["frame_id"]))
         }
 
 

@@ -22,8 +22,10 @@ import numpy as np
 from pipeline.camera import Camera
 from pipeline.errors import ConfigError, InputError
 from pipeline.evaluate.datasets.reading import existing_folder
+from pipeline.evaluate.depth.datasets.arguments import check_flag
 from pipeline.evaluate.depth.datasets.base import DepthSample
 from pipeline.evaluate.depth.datasets.listed import ListedDataset, PictureFiles, metric_truth
+from pipeline.evaluate.depth.datasets.mat5 import read_mat5
 from pipeline.ingest.depth_files import read_depth
 from pipeline.ingest.files import existing_file
 from pipeline.ingest.pictures import read_image
@@ -31,6 +33,7 @@ from pipeline.records import DepthKind, Frame, ScaleSource
 
 METRES_PER_NUMBER = 50 / 65535
 FORMATS = ("raw", "mat")
+_FIELDS = ("rgb", "depth", "mask_invalid", "mask_transp", "calib")
 _LIST = "imagelist.txt"
 _HOW = "unpack ibims1_core_raw.zip or ibims1_core_mat.zip from https://www.asg.ed.tum.de/lmf/ibims1/"
 
@@ -63,6 +66,7 @@ class Ibims(ListedDataset):
             raise ConfigError(
                 f"dataset.file_format must be one of {', '.join(FORMATS)}, or null for either, not {file_format!r}."
             )
+        check_flag("transparent", transparent)
         self.transparent = transparent
         root = existing_folder(path, "the iBims-1 data set", _HOW)
         formats = FORMATS if file_format is None else (file_format,)
@@ -124,16 +128,12 @@ def _read_raw(entry: PictureFiles) -> _Read:
 
 
 def _read_mat(entry: PictureFiles) -> _Read:
-    from scipy.io import loadmat
-
-    file = existing_file(entry.depth, "MATLAB file")
-    try:
-        data = loadmat(file, struct_as_record=False, squeeze_me=True)["data"]
-        rgb, depth_m = np.ascontiguousarray(data.rgb), np.nan_to_num(np.asarray(data.depth, dtype=np.float64))
-        masks = (np.asarray(data.mask_invalid) > 0, np.asarray(data.mask_transp) > 0)
-        matrix = np.asarray(data.calib, dtype=np.float64)
-        fx, fy, cx, cy = matrix[0, 0], matrix[1, 1], matrix[2, 0], matrix[2, 1]
-    except Exception as error:
-        # The reader raises almost any type, in the words of Python.
-        raise InputError(f"{file} cannot be read as a MATLAB file of iBims-1; copy it again.") from error
-    return rgb, depth_m, masks, (float(fx), float(fy), float(cx), float(cy))
+    data = read_mat5(entry.depth, "data", _FIELDS)
+    lacking = [name for name in _FIELDS if name not in data]
+    if lacking or data["calib"].shape != (3, 3):
+        what = ", ".join(lacking) or "the 3 x 3 matrix calib"
+        raise InputError(f"{entry.depth} lacks {what}, so it is no file of iBims-1; copy it again.")
+    rgb, depth_m = np.ascontiguousarray(data["rgb"]), np.nan_to_num(data["depth"].astype(np.float64))
+    masks = (data["mask_invalid"] > 0, data["mask_transp"] > 0)
+    matrix = data["calib"].astype(np.float64)
+    return rgb, depth_m, masks, (matrix[0, 0], matrix[1, 1], matrix[2, 0], matrix[2, 1])

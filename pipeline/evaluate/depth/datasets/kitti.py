@@ -13,6 +13,7 @@ Lists of the Eigen split have lines ``DATE/DRIVE/image_02/data/NUMBER.png DRIVE/
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
@@ -24,6 +25,7 @@ from pipeline.camera import Camera
 from pipeline.errors import ConfigError, InputError
 from pipeline.evaluate.datasets.points import split_projection
 from pipeline.evaluate.datasets.reading import existing_folder
+from pipeline.evaluate.depth.datasets.arguments import check_text
 from pipeline.evaluate.depth.datasets.base import DepthSample
 from pipeline.evaluate.depth.datasets.listed import ListedDataset, PictureFiles
 from pipeline.evaluate.depth.datasets.registration import stored_truth, table
@@ -77,6 +79,8 @@ class KittiDepth(ListedDataset):
                 raise ConfigError(f"dataset.{key} must be one of {', '.join(known)}, not {value!r}.")
         if split == "selection" and split_file is not None:
             raise ConfigError("dataset.split_file lists pictures of the raw recordings: set dataset.split to val.")
+        check_text("raw", raw, optional=True)
+        check_text("split_file", split_file, optional=True)
         self.prompt = prompt
         self.folder = existing_folder(path, "KITTI's annotated depth", _HOW)
         cameras = CAMERAS if camera is None else (camera,)
@@ -136,12 +140,14 @@ def _listed(file: Path, truths: dict[str, Path]) -> Iterator[Path]:
         lines = file.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise InputError(f"The list of pictures {file} cannot be opened ({error.strerror}).") from None
+    except ValueError:
+        raise InputError(f"The list of pictures {file} is no text; copy it again.") from None
     for number, line in enumerate(lines, start=1):
         words = line.split()
         if not words or "None" in words:
             continue
         picture = Path(words[0].lstrip("/"))
-        if len(words) == 3 and words[1].isdigit() and words[2] in ("l", "r"):
+        if len(words) == 3 and re.fullmatch(r"[0-9]{1,10}", words[1]) and words[2] in ("l", "r"):
             picture = picture / CAMERAS[words[2] == "r"] / "data" / f"{int(words[1]):010d}.png"
         if len(picture.parts) < 4 or picture.parts[-2] != "data":
             raise InputError(

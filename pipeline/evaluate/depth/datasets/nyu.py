@@ -18,11 +18,14 @@ from typing import Any
 import numpy as np
 
 from pipeline.camera import Camera
-from pipeline.errors import ConfigError, InputError
+from pipeline.errors import InputError
 from pipeline.evaluate.datasets.reading import check_count
 from pipeline.evaluate.datasets.things import unique_labels
+from pipeline.evaluate.depth.datasets.arguments import check_choice, check_flag, check_text
 from pipeline.evaluate.depth.datasets.base import DepthDataset, DepthSample
+from pipeline.evaluate.depth.datasets.hdf5 import check_size
 from pipeline.evaluate.depth.datasets.listed import metric_truth
+from pipeline.evaluate.depth.datasets.mat5 import read_mat5
 from pipeline.geometry.regions import mask_box
 from pipeline.ingest.files import decoding
 from pipeline.records import Frame, Origin, Region
@@ -36,6 +39,8 @@ _FILE = "nyu_depth_v2_labeled.mat"
 _PAGE = "https://cs.nyu.edu/~silberman/datasets/nyu_depth_v2.html"
 # More than the instances of one label in one picture.
 _INSTANCES = 256
+# More than the file has pictures, or a text letters: it may claim any number of them.
+_MOST_PICTURES, _MOST_LETTERS = 100_000, 1000
 
 
 @dataclass(frozen=True)
@@ -79,8 +84,10 @@ class NyuLabelled(DepthDataset[int]):
     ) -> None:
         super().__init__(limit)
         for key, value, known in (("split", split, SPLITS), ("depth", depth, DEPTHS)):
-            if value not in known:
-                raise ConfigError(f"dataset.{key} must be one of {', '.join(known)}, not {value!r}.")
+            check_choice(key, value, known)
+        check_flag("objects", objects)
+        check_text("splits", splits)
+        check_text("path", path)
         self.depth = depth
         self.objects = objects
         self.least_object_px = check_count("least_object_px", least_object_px, 1)
@@ -135,6 +142,10 @@ def _read_contents(file: Path) -> _Contents:
         shapes = {stored[key].shape for key in (*DEPTHS.values(), "labels", "instances")}
         if len(images) != 4 or images[1] != 3 or shapes != {(count, *size)}:
             raise InputError(f"{file} holds pictures of shape {images}, and depth or labels of other sizes.")
+        if max(count, stored["scenes"].size, stored["names"].size) > _MOST_PICTURES:
+            raise InputError(f"{file} claims to hold more than {_MOST_PICTURES} pictures or names; download it again.")
+        for key in ("images", *DEPTHS.values(), "labels", "instances"):
+            check_size(file, stored[key], stored[key].shape[1:])
         scenes, names = _texts(stored, "scenes"), _texts(stored, "names")
     if len(scenes) != count:
         raise InputError(f"{file} holds {count} pictures but names {len(scenes)} scenes; download it again.")
@@ -143,16 +154,17 @@ def _read_contents(file: Path) -> _Contents:
 
 def _texts(stored: Any, key: str) -> tuple[str, ...]:
     """Texts of a MATLAB cell array: references to arrays of letters."""
-    return tuple("".join(map(chr, stored[reference][()].ravel())) for reference in stored[key][()].ravel())
+    texts = [stored[reference] for reference in stored[key][()].ravel()]
+    if any(text.size > _MOST_LETTERS for text in texts):
+        raise InputError(f"The file of NYU Depth v2 claims to hold {key} of more than {_MOST_LETTERS} letters.")
+    return tuple("".join(map(chr, text[()].ravel())) for text in texts)
 
 
 def _split(file: Path, key: str, count: int) -> list[int]:
-    from scipy.io import loadmat
-
     if not file.is_file():
         raise InputError(f"There is no {file}, which names the split; download it from {_PAGE}, or set split=all.")
     with decoding(file, "file of splits"):
-        found = loadmat(file, variable_names=[key])
+        found = read_mat5(file, None, (key,))
         numbers = sorted(int(number) for number in found[key].ravel()) if key in found else []
     if not numbers or numbers[0] < 1 or numbers[-1] > count or len(set(numbers)) < len(numbers):
         raise InputError(f"{file} must name different pictures from 1 to {count} as {key}; download it again.")

@@ -19,10 +19,11 @@ import cv2
 import numpy as np
 
 from pipeline.camera import Camera
-from pipeline.errors import ConfigError, InputError
+from pipeline.errors import InputError
 from pipeline.evaluate.datasets.points import rasterised
 from pipeline.evaluate.datasets.reading import check_count, existing_folder
 from pipeline.evaluate.datasets.rgbd_files import FrameFiles, read_frame
+from pipeline.evaluate.depth.datasets.arguments import check_number
 from pipeline.evaluate.depth.datasets.base import DepthSample
 from pipeline.evaluate.depth.datasets.listed import ListedDataset, PictureFiles, metric_truth
 from pipeline.evaluate.depth.datasets.nyu import COLOR_CAMERA
@@ -85,8 +86,7 @@ class NyuRaw(ListedDataset):
         limit: int | None = None,
     ) -> None:
         for key, value in (("most_apart_s", most_apart_s), ("farthest_m", farthest_m)):
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-                raise ConfigError(f"dataset.{key} must be a positive number, not {value!r}.")
+            check_number(key, value)
         check_count("step", step, 1)
         self.farthest_m = float(farthest_m)
         folder = existing_folder(path, "raw recordings of NYU Depth v2", _HOW)

@@ -16,11 +16,12 @@ from pathlib import Path
 from pipeline.camera import Camera, CameraSource
 from pipeline.errors import ConfigError, InputError
 from pipeline.evaluate.datasets.reading import existing_folder
+from pipeline.evaluate.depth.datasets.arguments import check_flag, check_number, check_optional_camera, check_text
 from pipeline.evaluate.depth.datasets.base import DepthDataset, DepthSample
 from pipeline.evaluate.depth.datasets.listed import checked_kind, metric_truth
 from pipeline.evaluate.depth.datasets.pairs_match import check_pattern, list_reasons, matched_files, without_partner
 from pipeline.ingest.depth_files import read_depth
-from pipeline.ingest.pictures import camera_for, check_camera, exif_focal_35mm, has_quarter_turn, read_image
+from pipeline.ingest.pictures import camera_for, exif_focal_35mm, has_quarter_turn, read_image
 from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
 
 _ASSUMED_FOV_DEG = 60.0
@@ -97,26 +98,31 @@ class Pairs(DepthDataset[Pair]):
         limit: int | None = None,
     ) -> None:
         super().__init__(limit)
+        patterns = {"images": images, "depths": depths}
+        if predictions is not None:
+            patterns["predictions"] = predictions
+        for key, pattern in patterns.items():
+            check_pattern(pattern, key)
         if camera is not None and fov_deg is not None:
             raise ConfigError("dataset.camera and dataset.fov_deg exclude each other; give one, the other null.")
         if prediction_source not in (ScaleSource.MODEL, ScaleSource.SENSOR):
             raise ConfigError(f"dataset.prediction_source must be model or sensor, not {prediction_source!r}.")
-        if camera is not None:
-            check_camera(camera)
+        for key, number in (("depth_scale", depth_scale), ("prediction_scale", prediction_scale), ("fov_deg", fov_deg)):
+            check_number(key, number, optional=True)
+        for key, text in (("depth_key", depth_key), ("prediction_key", prediction_key)):
+            check_text(key, text, optional=True)
+        check_flag("group_by_folder", group_by_folder)
+        check_optional_camera(camera)
         if fov_deg is not None:
             Camera.from_fov(1, 1, fov_deg)
         self.camera = None if camera is None else dict(camera)
         self.fov_deg = fov_deg
-        self.depth_scale, self.depth_invalid, self.depth_key = depth_scale, _numbers(depth_invalid), depth_key
+        self.depth_scale, self.depth_invalid, self.depth_key = depth_scale, _numbers("depth", depth_invalid), depth_key
         self.prediction_kind = checked_kind(prediction_kind, predictions is not None)
         self.prediction_source = ScaleSource(prediction_source)
         self.prediction_scale, self.prediction_key = prediction_scale, prediction_key
-        self.prediction_invalid = _numbers(prediction_invalid)
+        self.prediction_invalid = _numbers("prediction", prediction_invalid)
         self.group_by_folder = group_by_folder
-        given = {"images": images, "depths": depths, "predictions": predictions}
-        patterns = {key: pattern for key, pattern in given.items() if pattern is not None}
-        for key, pattern in patterns.items():
-            check_pattern(pattern, key)
         self.folder = existing_folder(path, "pairs of pictures and depth", "give the folder that holds both")
         self._pairs = self._matched(patterns)
 
@@ -194,12 +200,12 @@ class Pairs(DepthDataset[Pair]):
         return camera_for(*size, self.camera, focal_35mm, _ASSUMED_FOV_DEG)
 
 
-def _numbers(given: float | Iterable[float] | None) -> tuple[float, ...] | None:
+def _numbers(what: str, given: float | Iterable[float] | None) -> tuple[float, ...] | None:
     """Numbers that mean "no depth", of one, several or none that were given."""
     if given is None:
         return None
     numbers = given if isinstance(given, Iterable) else (given,)
     try:
         return tuple(float(number) for number in numbers)
-    except (TypeError, ValueError):
-        raise ConfigError(f"Numbers that mean no depth must be numbers, not {given!r}.") from None
+    except (TypeError, ValueError, OverflowError):
+        raise ConfigError(f"dataset.{what}_invalid must be numbers, or null, not {given!r}.") from None

@@ -23,11 +23,12 @@ from pipeline.camera import Camera
 from pipeline.errors import InputError
 from pipeline.evaluate.datasets.reading import check_count, existing_folder
 from pipeline.evaluate.datasets.rgbd_files import read_poses
+from pipeline.evaluate.depth.datasets.arguments import check_optional_camera, check_text
 from pipeline.evaluate.depth.datasets.base import DepthDataset, DepthSample
 from pipeline.evaluate.depth.datasets.registration import MILLIMETRE_M, associate, every, sequences, stored_truth
 from pipeline.evaluate.depth.datasets.tum import NOMINAL
 from pipeline.ingest.files import natural_key
-from pipeline.ingest.pictures import camera_for, check_camera, read_image
+from pipeline.ingest.pictures import camera_for, read_image
 from pipeline.records import Frame
 
 COLORS = tuple(f"{place}.{suffix}" for place in ("color/*", "image/*", "rgb/*", "rgb_*") for suffix in ("jpg", "png"))
@@ -93,8 +94,9 @@ class Redwood(DepthDataset[RedwoodFrame]):
     ) -> None:
         super().__init__(limit)
         check_count("step", step, 1)
-        if camera is not None:
-            check_camera(camera)
+        check_optional_camera(camera)
+        for key, value in (("color", color), ("depth", depth), ("trajectory", trajectory)):
+            check_text(key, value, optional=True)
         patterns = ((color,) if color else COLORS), ((depth,) if depth else DEPTHS)
         folder = existing_folder(path, "Redwood's sequences", _HOW)
         self._frames: list[RedwoodFrame] = []
@@ -196,7 +198,7 @@ def _camera(sequence: Path) -> Camera:
         return Camera(
             matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2], int(stored["width"]), int(stored["height"])
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise InputError(
             f"{file} does not hold width, height and the nine numbers of intrinsic_matrix; write it again."
         ) from None

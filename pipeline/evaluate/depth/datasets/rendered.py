@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pipeline.errors import ConfigError
 from pipeline.evaluate.datasets.reading import check_count
 from pipeline.evaluate.datasets.rendered import SOURCES, depth_of
+from pipeline.evaluate.depth.datasets.arguments import check_choice
 from pipeline.evaluate.depth.datasets.base import DepthDataset, DepthSample
 from pipeline.evaluate.rendered.scenes import rendered_scene
 from pipeline.records import Frame
@@ -38,8 +38,7 @@ class RenderedDepth(DepthDataset[int]):
         self, count: int = 50, *, seed: int = 0, depth: str | None = "disparity", limit: int | None = None
     ) -> None:
         super().__init__(limit)
-        if depth is not None and depth not in SOURCES:
-            raise ConfigError(f"dataset.depth must be one of {', '.join(SOURCES)}, or null for none, not {depth!r}.")
+        check_choice("depth", depth, SOURCES, optional=True)
         self.count = check_count("count", count, 1)
         self.seed = check_count("seed", seed)
         self.depth = depth

@@ -55,6 +55,11 @@ class RgbdDepth(DepthDataset[FrameFiles]):
         if prediction is not None and (not isinstance(prediction, str) or not prediction):
             raise ConfigError(f"dataset.prediction must be the name of a file, or null, not {prediction!r}.")
         check_count("step", step, 1)
+        if descriptions is not None and not (
+            isinstance(descriptions, Mapping)
+            and all(isinstance(each, Mapping | None) for each in descriptions.values())
+        ):
+            raise ConfigError(f"dataset.descriptions must be a description for each folder, not {descriptions!r}.")
         self.prediction = prediction
         self.prediction_kind = checked_kind(prediction_kind, prediction is not None)
         folder = existing_folder(path, "RGB-D frames", "give a folder with one described subfolder per place")

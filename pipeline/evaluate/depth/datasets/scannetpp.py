@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.errors import ConfigError, InputError
+from pipeline.errors import InputError
 from pipeline.evaluate.datasets.reading import check_count, existing_folder
+from pipeline.evaluate.depth.datasets.arguments import check_choice
 from pipeline.evaluate.depth.datasets.base import DepthSample
 from pipeline.evaluate.depth.datasets.listed import ListedDataset, PictureFiles
 from pipeline.evaluate.depth.datasets.registration import MILLIMETRE_M, every, sequences, stored_truth
@@ -47,8 +48,7 @@ class ScanNetPP(ListedDataset):
     name = "scannetpp"
 
     def __init__(self, path: str | Path, *, depth: str = "sensor", step: int = 1, limit: int | None = None) -> None:
-        if depth not in DEPTHS:
-            raise ConfigError(f"dataset.depth must be one of {', '.join(DEPTHS)}, not {depth!r}.")
+        check_choice("depth", depth, DEPTHS)
         check_count("step", step, 1)
         folder = existing_folder(path, "exported scenes of ScanNet++", _HOW)
         folder = folder / "data" if (folder / "data").is_dir() else folder
@@ -95,5 +95,5 @@ def intrinsics(file: Path) -> dict[str, np.ndarray]:
         }
     except OSError as error:
         raise InputError(f"The calibration {file} cannot be opened ({error.strerror}); {_HOW}.") from None
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         raise InputError(f"The calibration {file} is damaged; download it again.") from None

@@ -18,8 +18,10 @@ import numpy as np
 from pipeline.camera import Camera
 from pipeline.errors import ConfigError, InputError
 from pipeline.evaluate.datasets.reading import existing_folder, existing_parts
+from pipeline.evaluate.depth.datasets.arguments import check_number
 from pipeline.evaluate.depth.datasets.base import DepthSample
 from pipeline.evaluate.depth.datasets.listed import ListedDataset, PictureFiles, metric_truth
+from pipeline.ingest.depth_files import MAX_VALUES
 from pipeline.ingest.files import existing_file
 from pipeline.ingest.pictures import read_image
 from pipeline.records import Frame
@@ -56,8 +58,7 @@ class Sintel(ListedDataset):
     ) -> None:
         if render_pass not in PASSES:
             raise ConfigError(f"dataset.render_pass must be one of {', '.join(PASSES)}, not {render_pass!r}.")
-        if farthest_m is not None and not farthest_m > 0:
-            raise ConfigError(f"dataset.farthest_m must be positive, or null for no limit, not {farthest_m!r}.")
+        check_number("farthest_m", farthest_m, optional=True)
         self.farthest_m = farthest_m
         folder = existing_folder(path, "the MPI Sintel data set", _HOW)
         folder = folder / "training" if (folder / "training").is_dir() else folder
@@ -95,13 +96,14 @@ def read_dpt(file: Path) -> np.ndarray:
     Raises:
         InputError: If it is missing, cut short or no such file.
     """
-    content = _tagged(file)
-    if len(content) < 12:
+    header, size = _tagged(file, 12), file.stat().st_size
+    if len(header) < 12:
         raise InputError(f"{file} is cut short; copy it again.")
-    width, height = struct.unpack_from("<ii", content, 4)
-    if width < 1 or height < 1 or len(content) != 12 + 4 * width * height:
-        raise InputError(f"{file} names {width} x {height} px but holds {len(content)} bytes; copy it again.")
-    return np.frombuffer(content, "<f4", offset=12).reshape(height, width)
+    width, height = struct.unpack_from("<ii", header, 4)
+    # The size first: a file of no content may claim to hold any number of values.
+    if width < 1 or height < 1 or width * height > MAX_VALUES or size != 12 + 4 * width * height:
+        raise InputError(f"{file} names {width} x {height} px but holds {size} bytes; copy it again.")
+    return np.fromfile(file, "<f4", offset=12).reshape(height, width)
 
 
 def read_cam(file: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -110,9 +112,9 @@ def read_cam(file: Path) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         InputError: If it is missing, cut short or no such file.
     """
-    content = _tagged(file)
-    if len(content) != _CAMERA_BYTES:
-        raise InputError(f"{file} holds {len(content)} bytes, not the {_CAMERA_BYTES} of a camera; copy it again.")
+    content, size = _tagged(file, _CAMERA_BYTES), file.stat().st_size
+    if size != _CAMERA_BYTES:
+        raise InputError(f"{file} holds {size} bytes, not the {_CAMERA_BYTES} of a camera; copy it again.")
     numbers = np.frombuffer(content, "<f8", offset=4)
     pose = np.eye(4)
     rotation, translation = numbers[9:].reshape(3, 4)[:, :3], numbers[9:].reshape(3, 4)[:, 3]
@@ -120,8 +122,9 @@ def read_cam(file: Path) -> tuple[np.ndarray, np.ndarray]:
     return numbers[:9].reshape(3, 3), pose
 
 
-def _tagged(file: Path) -> bytes:
-    content = existing_file(file, "file of MPI Sintel").read_bytes()
+def _tagged(file: Path, most_bytes: int) -> bytes:
+    with existing_file(file, "file of MPI Sintel").open("rb") as stream:
+        content = stream.read(most_bytes)
     if content[:4] != struct.pack("<f", TAG):
         raise InputError(f"{file} does not begin with {TAG} as files of MPI Sintel do; copy it again.")
     return content

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.errors import ConfigError, InputError
+from pipeline.errors import InputError
 from pipeline.evaluate.datasets.points import split_projection
 from pipeline.evaluate.datasets.reading import existing_folder
 from pipeline.evaluate.datasets.rgbd_files import FrameFiles, read_frame
+from pipeline.evaluate.depth.datasets.arguments import check_choice
 from pipeline.evaluate.depth.datasets.base import DepthSample
 from pipeline.evaluate.depth.datasets.listed import ListedDataset, PictureFiles, metric_truth
 from pipeline.evaluate.depth.datasets.registration import table
@@ -46,10 +47,8 @@ class SunRgbdDepth(ListedDataset):
     def __init__(
         self, path: str | Path, *, depth: str = "raw", sensor: str | None = None, limit: int | None = None
     ) -> None:
-        if depth not in DEPTHS:
-            raise ConfigError(f"dataset.depth must be one of {', '.join(DEPTHS)}, not {depth!r}.")
-        if sensor is not None and sensor not in SENSORS:
-            raise ConfigError(f"dataset.sensor must be one of {', '.join(SENSORS)}, or null, not {sensor!r}.")
+        check_choice("depth", depth, DEPTHS)
+        check_choice("sensor", sensor, SENSORS, optional=True)
         folder = existing_folder(path, "SUN RGB-D in its original folders", _HOW)
         folder = folder / "SUNRGBD" if (folder / "SUNRGBD").is_dir() else folder
         found = [

@@ -9,6 +9,7 @@ lenses of Freiburg 1 and 2 are not undone: neither in the picture nor in the dep
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +18,12 @@ from typing import Any
 import numpy as np
 
 from pipeline.camera import Camera, CameraSource
-from pipeline.errors import ConfigError, InputError
+from pipeline.errors import InputError
 from pipeline.evaluate.datasets.reading import check_count, existing_folder
+from pipeline.evaluate.depth.datasets.arguments import check_number, check_optional_camera
 from pipeline.evaluate.depth.datasets.base import DepthDataset, DepthSample
 from pipeline.evaluate.depth.datasets.registration import associate, every, sequences, stored_truth, table
-from pipeline.ingest.pictures import camera_for, check_camera, read_image
+from pipeline.ingest.pictures import camera_for, read_image
 from pipeline.records import Frame
 
 UNIT_M = 1 / 5000
@@ -83,11 +85,9 @@ class TumRgbd(DepthDataset[TumFrame]):
         limit: int | None = None,
     ) -> None:
         super().__init__(limit)
-        if isinstance(most_apart_s, bool) or not isinstance(most_apart_s, int | float) or not most_apart_s > 0:
-            raise ConfigError(f"dataset.most_apart_s must be a positive number, not {most_apart_s!r}.")
+        check_number("most_apart_s", most_apart_s)
         check_count("step", step, 1)
-        if camera is not None:
-            check_camera(camera)
+        check_optional_camera(camera)
         self.camera = camera
         folder = existing_folder(path, "sequences of TUM RGB-D", _HOW)
         self._frames: list[TumFrame] = []
@@ -124,8 +124,8 @@ class TumRgbd(DepthDataset[TumFrame]):
         known = next((camera for key, camera in CAMERAS.items() if key in entry.sequence.name), NOMINAL)
         camera = camera_for(rgb.shape[1], rgb.shape[0], self.camera or known)
         times, poses = self._poses[entry.sequence]
-        near = associate([entry.time_s], times.tolist(), self.most_apart_s)
-        pose = poses[near[0][1]] if near else None
+        gaps_s = np.abs(times - entry.time_s)
+        pose = poses[gaps_s.argmin()] if len(gaps_s) and gaps_s.min() <= self.most_apart_s else None
         frame = Frame(rgb, camera, timestamp_s=entry.time_s, pose=pose, name=entry.name)
         return DepthSample(entry.name, frame, stored_truth(entry.depth, UNIT_M), entry.sequence.name)
 
@@ -151,9 +151,13 @@ def _stream(file: Path) -> list[tuple[float, str, Path]]:
         if not time or time.startswith("#"):
             continue
         try:
-            found.append((float(time), time, file.parent / name.strip()))
+            time_s = float(time)
         except ValueError:
-            raise InputError(f"Line {number} of {file} does not begin with a time [s]: {line[:60]!r}.") from None
+            time_s = math.nan
+        if math.isfinite(time_s):
+            found.append((time_s, time, file.parent / name.strip()))
+        else:
+            raise InputError(f"Line {number} of {file} does not begin with a time [s]: {line[:60]!r}.")
     return found
 
 

@@ -138,7 +138,6 @@ def test_predictions_go_in_beside_the_picture(tmp_path: Path, kind: str, source:
     "name, values, arguments, words",
     [
         ("1.png", np.full((HEIGHT, WIDTH), 7, np.uint16), {}, "; give prediction_scale in metres"),
-        ("1.npy", np.ones((HEIGHT, WIDTH), np.float32), {"prediction_scale": -1.0}, "The prediction_scale of"),
         ("1.npy", np.ones((HEIGHT, WIDTH), np.float32), {"prediction_invalid": 1}, "and prediction_invalid."),
     ],
 )
