@@ -22,6 +22,7 @@ from pipeline.evaluate.depth.report import REPORT_NAME, report_of, worst_images
 from pipeline.evaluate.depth.run import DepthSubject, run_depth
 from pipeline.export.files import only_writer, replacing
 from pipeline.export.line_file import LineFile
+from pipeline.export.text import one_line
 from pipeline.records import to_json
 
 _FEWEST_DRAWS, _MOST_DRAWS = 40, 100_000
@@ -94,11 +95,12 @@ def evaluate_depth(
             for line in run_depth(dataset, subject, protocol, done=done, limit=limit):
                 file.append(to_json(replace(line, run=run)))
                 on_image(line.name)
+        unreadable = {one_line(name): one_line(reason) for name, reason in dataset.unreadable.items()}
         before = _report_before(folder)
         report = report_of(
             lines(),
             dataset=dataset.name,
-            unreadable=dataset.unreadable,
+            unreadable=unreadable,
             protocol=protocol,
             configuration=configuration,
             draws=draws,
@@ -109,7 +111,7 @@ def evaluate_depth(
             worst_images(lines(), worst_by, worst), dataset, subject, protocol, folder, worst_by
         )
         write_noise_models(folder, report)
-        write_tables(folder, lines(), dataset.unreadable, report)
+        write_tables(folder, lines(), unreadable, report)
         with replacing(folder / REPORT_NAME) as temporary:
             temporary.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         with replacing(folder / "report.html") as temporary:

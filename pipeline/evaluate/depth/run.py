@@ -99,7 +99,9 @@ def _scorings(
         estimates = iter(_estimated([sample.frame for sample in samples], subject, protocol))
         for item in batch:
             if isinstance(item.content, Skipped):
-                skipped = ImageLine(item.index, item.content.name, Outcome.UNREADABLE, reason=item.content.reason)
+                skipped = ImageLine(
+                    item.index, item.content.name, Outcome.UNREADABLE, reason=one_line(item.content.reason)
+                )
                 yield lambda line=skipped: line  # type: ignore[misc]
             else:
                 yield partial(_scored, item.index, item.content, next(estimates), protocol)
@@ -142,7 +144,7 @@ def estimated_depth(frames: Sequence[Frame], depth: Stage, protocol: EvaluationP
 def _scored(index: int, sample: DepthSample, estimate: Estimated, protocol: EvaluationProtocol) -> ImageLine:
     depth, seconds = estimate
     truth = sample.truth.digest[:16]
-    line = partial(ImageLine, index, sample.name, group=sample.group, seconds=round(seconds, 6), truth=truth)
+    line = partial(ImageLine, index, sample.name, group=one_line(sample.group), seconds=round(seconds, 6), truth=truth)
     if isinstance(depth, TheodoliteError):
         return line(outcome=Outcome.FAILED, reason=one_line(str(depth)))
     source = (str(depth.kind), str(depth.scale_source), depth.backend)

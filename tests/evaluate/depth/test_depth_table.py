@@ -157,6 +157,18 @@ def test_one_reversed_or_empty_prediction_does_not_end_a_run_and_is_told(tmp_pat
     assert "fitted to 6 images of made, in 2 of which nothing can be believed" in text
 
 
+def test_names_that_are_no_utf_8_are_shown_with_question_marks(tmp_path: Path) -> None:
+    class Odd(MadeDataset):
+        def entry_name(self, entry: int) -> str:
+            return f"bad\udcff {entry}"
+
+    data = Odd(3, broken=[1])
+    data.unreadable = {"odd\udcfe": "The file odd\udcfe has no partner."}
+    evaluated(tmp_path, data, worst=1)
+    assert "bad? 0" in (tmp_path / "images.csv").read_text(encoding="utf-8")
+    assert "bad? 1" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
 def test_texts_in_tables_are_no_formulas_for_spreadsheets(tmp_path: Path) -> None:
     class Named(MadeDataset):
         def __init__(self) -> None:

@@ -114,7 +114,7 @@ class DepthDataset(ABC, Generic[Entry]):
     def _names(self) -> tuple[str, ...]:
         # Of all entries: a limit must not change the name of what it keeps.
         if self._unique is None:
-            self._unique = _unique([self.entry_name(entry) for entry in self.entries()], self.name)
+            self._unique = _unique([_encodable(self.entry_name(entry)) for entry in self.entries()], self.name)
         return self._unique
 
     def read(self, index: int) -> DepthSample | Skipped:
@@ -135,8 +135,13 @@ class DepthDataset(ABC, Generic[Entry]):
             return Skipped(name, plain_reason(error))
 
 
+def _encodable(name: str) -> str:
+    """The name with question marks for what no file of text can hold, as file names that are not UTF-8 can."""
+    return name.encode("utf-8", "replace").decode()
+
+
 def _renamed(sample: DepthSample, name: str) -> DepthSample:
-    group = "" if sample.group == sample.name else sample.group
+    group = "" if sample.group == sample.name else _encodable(sample.group)
     return replace(sample, name=name, frame=replace(sample.frame, name=name), group=group)
 
 
