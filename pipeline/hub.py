@@ -61,8 +61,8 @@ def locate_model(
     Raises:
         ModelUnavailableError: If the folder is no model, or the model is neither on disk nor reachable.
     """
-    folder = Path(name_or_path).expanduser()
-    if folder.is_dir():
+    folder = _folder_of(name_or_path)
+    if folder is not None:
         return _local_folder(folder, name_or_path)
     snapshot = _cached_snapshot(name_or_path, revision)
     if snapshot is not None:
@@ -84,8 +84,8 @@ def locate_model(
 
 def model_status(name_or_path: str, revision: str | None = None) -> str:
     """``on disk`` or ``not downloaded``; never asks the network."""
-    folder = Path(name_or_path).expanduser()
-    on_disk = _is_model_folder(folder) if folder.is_dir() else _cached_snapshot(name_or_path, revision) is not None
+    folder = _folder_of(name_or_path)
+    on_disk = _is_model_folder(folder) if folder is not None else _cached_snapshot(name_or_path, revision) is not None
     return "on disk" if on_disk else "not downloaded"
 
 
@@ -116,7 +116,10 @@ def _local_folder(folder: Path, name: str) -> ModelLocation:
         raise ModelUnavailableError(f"The folder {folder} is no model: it has no config.json.")
     if not _is_model_folder(folder):
         raise ModelUnavailableError(f"The folder {folder} is no complete model: weight files are missing.")
-    return ModelLocation(str(folder), True, folder_digest(folder), name)
+    try:
+        return ModelLocation(str(folder), True, folder_digest(folder), name)
+    except OSError as error:
+        raise ModelUnavailableError(f"The folder {folder} cannot be read: {error.strerror}.") from None
 
 
 def _is_model_folder(folder: Path) -> bool:
@@ -128,10 +131,27 @@ def _is_model_folder(folder: Path) -> bool:
             return True
         index = folder / f"{name}.index.json"
         if index.is_file():
-            shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-            if all((folder / shard).is_file() for shard in shards):
+            shards = _shards(index)
+            if shards and all((folder / shard).is_file() for shard in shards):
                 return True
     return False
+
+
+def _folder_of(name_or_path: str) -> Path | None:
+    """The folder of this path, if there is one."""
+    try:
+        folder = Path(name_or_path).expanduser()
+        return folder if folder.is_dir() else None
+    except (OSError, ValueError, RuntimeError):  # Too long, or of a user who does not exist.
+        return None
+
+
+def _shards(index: Path) -> set[str]:
+    """The files that an index of weights names; none where it is damaged."""
+    try:
+        return {str(shard) for shard in json.loads(index.read_bytes())["weight_map"].values()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError):
+        return set()
 
 
 def _is_hub_name(name: str) -> bool:

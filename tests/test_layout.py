@@ -15,13 +15,16 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # From the lowest to the highest; a part imports its own layer and lower ones only.
 LAYERS = (
-    {"errors", "relations", "camera", "records", "resources", "versions", "device", "hub", "torchvision_fix"},
+    {
+        "checkpoint_errors", "errors", "relations", "camera", "records", "resources", "versions", "device", "hub",
+        "torchvision_fix",
+    },
     {"geometry", "claims", "noise", "error_budget"},
     {"rules"},
     {"ingest", "depth", "ocr", "segment", "vlm", "verify", "fusion", "anchors", "export", "evaluate"},
     {"stages"},
     {"api", "batch", "serve", "build", "overrides", "summary", "doctor", "evaluation_jobs", "cli", "__main__"},
-)
+)  # fmt: skip
 LEVELS = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 
 # Beyond the layers: geometry knows neither claims nor models, depth knows no claim.

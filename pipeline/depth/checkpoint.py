@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from pipeline.checkpoint_errors import BAD_CONFIG, BAD_PROCESSOR, BAD_WEIGHTS, loading, quiet_reports
 from pipeline.depth.network import Network, NetworkDepth, Prediction
+from pipeline.depth.setting_checks import checked_multiple, checked_size_gb, checked_text
 from pipeline.errors import ConfigError, ModelUnavailableError
 from pipeline.hub import ModelLocation, locate_model
 from pipeline.records import DepthKind, Frame
@@ -20,6 +22,9 @@ from pipeline.torchvision_fix import ensure_torchvision
 if TYPE_CHECKING:
     import torch
 
+_PURPOSE = "a depth model"
+_CHANNELS = 3
+_TRIAL_PX = 64  # Side of the picture that tries out an image processor [px].
 _LONGEST_SIDE_RATIO = 4  # Bounds the memory that a panorama takes: attention is quadratic in its area.
 # The first fusion layer has no second input, so checkpoints leave out the weights that would treat it. Mask tokens
 # serve pre-training alone.
@@ -169,16 +174,14 @@ class CheckpointDepth(NetworkDepth):
         licence: str | None = None,
         **settings: Any,
     ) -> None:
-        if input_size_px is not None and (input_size_px < 1 or input_size_px % self.stride_px):
-            raise ConfigError(f"depth.input_size_px must be a multiple of {self.stride_px}, not {input_size_px}.")
         super().__init__(model, kind, **settings)
         if self.kind not in self.kinds:
             raise ConfigError(
                 f"{self.model} cannot give {self.kind} depth: set depth.kind={' or depth.kind='.join(self.kinds)}."
             )
-        self.revision = revision
-        self.input_size_px = input_size_px
-        self.size_gb = size_gb
+        self.revision = checked_text("revision", revision)
+        self.input_size_px = checked_multiple("input_size_px", input_size_px, self.stride_px)
+        self.size_gb = checked_size_gb(size_gb)
         self.licence = licence
 
     @abstractmethod
@@ -203,7 +206,9 @@ class CheckpointDepth(NetworkDepth):
             raise ConfigError(
                 f"{self.model} is a checkpoint of the type {found}, not {self.model_type}: {_remedy(found)}."
             )
-        return self._network_of(model.to(device), processor, device, dtype)
+        model = model.to(device)
+        with loading(self._location, _PURPOSE, f"its config.json does not describe a whole {self.model_type}"):
+            return self._network_of(model, processor, device, dtype)
 
 
 def _remedy(model_type: str) -> str:
@@ -220,17 +225,21 @@ def read_checkpoint(location: ModelLocation, dtype: torch.dtype) -> tuple[Any, A
         ModelUnavailableError: If the files are no complete depth model.
     """
     ensure_torchvision()
-    from transformers import AutoImageProcessor, AutoModelForDepthEstimation
+    from transformers import AutoConfig, AutoImageProcessor, AutoModelForDepthEstimation
 
-    source, revision = location.path_or_name, location.hub_revision or "main"
-    try:
-        processor = AutoImageProcessor.from_pretrained(source, revision=revision)
+    source = location.path_or_name
+    # Code that lies beside the weights is never run, and nobody is asked whether it may be.
+    common = {"revision": location.hub_revision or "main", "trust_remote_code": False}
+    with loading(location, _PURPOSE, BAD_CONFIG):
+        config = AutoConfig.from_pretrained(source, **common)
+        _check_config(config, location.name)
+    with loading(location, _PURPOSE, BAD_PROCESSOR):
+        processor = AutoImageProcessor.from_pretrained(source, **common)
+        _check_processor(processor)
+    with loading(location, _PURPOSE, BAD_WEIGHTS), quiet_reports():
         model, report = AutoModelForDepthEstimation.from_pretrained(
-            source, revision=revision, dtype=dtype, output_loading_info=True
+            source, config=config, dtype=dtype, output_loading_info=True, **common
         )
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".:")
-        raise ModelUnavailableError(f"{location.name} cannot be loaded as a depth model: {reason}.") from error
     learned = {name for name, _ in model.named_parameters() if not any(part in name for part in _UNUSED_WEIGHTS)}
     missing = sorted(learned & set(report["missing_keys"]))
     if missing:
@@ -238,6 +247,32 @@ def read_checkpoint(location: ModelLocation, dtype: torch.dtype) -> tuple[Any, A
             f"{location.name} is no complete depth model: {len(missing)} weights are missing, such as {missing[0]}."
         )
     return model.eval().requires_grad_(False), processor
+
+
+def _check_config(config: Any, name: str) -> None:
+    from transformers.models.auto.modeling_auto import MODEL_FOR_DEPTH_ESTIMATION_MAPPING_NAMES as KNOWN
+
+    if config.model_type not in KNOWN:
+        raise ModelUnavailableError(
+            f"{name} cannot be loaded as {_PURPOSE}: its type is {config.model_type}; {_remedy(config.model_type)}."
+        )
+    for part in (config, getattr(config, "backbone_config", None)):
+        channels = getattr(part, "num_channels", _CHANNELS)
+        if channels != _CHANNELS:
+            raise ValueError(f"num_channels is {channels!r}")
+
+
+def _check_processor(processor: Any) -> None:
+    """Make sure that it makes input of a picture: its settings are not checked before."""
+    if min(int(side) for side in (processor.size["height"], processor.size["width"])) < 1:
+        raise ValueError("the size is not positive")
+    pictures = [np.zeros((_TRIAL_PX, _TRIAL_PX, _CHANNELS), np.uint8)]
+    size = {"height": _TRIAL_PX, "width": _TRIAL_PX}
+    values = processor(images=pictures, size=size, input_data_format="channels_last", return_tensors="pt")[
+        "pixel_values"
+    ]
+    if tuple(values.shape[:2]) != (1, _CHANNELS) or not np.isfinite(values.numpy()).all():
+        raise ValueError("the input is not finite, or of another shape")
 
 
 def keep_in_float32(module: Any) -> None:

@@ -30,6 +30,7 @@ from pipeline.camera import CameraSource
 from pipeline.depth.checkpoint import nearest_multiple
 from pipeline.depth.network import NetworkDepth, Prediction, known_focal_share
 from pipeline.depth.optional import import_optional, is_installed, load_complete, require_installed
+from pipeline.depth.setting_checks import checked_multiple, checked_size_gb, checked_text
 from pipeline.depth.weight_files import read_weights
 from pipeline.errors import ConfigError, DependencyError, DepthError, ModelUnavailableError
 from pipeline.hub import ModelLocation, locate_model, model_status
@@ -193,6 +194,17 @@ class _Network:
             hook.remove()
 
 
+def _network_name(path: Path, model: str) -> str:
+    """The name of the network in a ``config.json``."""
+    try:
+        name = json.loads(path.read_bytes()).get("model_name", _DEFAULT_NAME)
+    except (OSError, ValueError, AttributeError, RecursionError):
+        raise ModelUnavailableError(f"{model} is damaged: its {path.name} is no JSON object; copy it again.") from None
+    if not isinstance(name, str):
+        raise ModelUnavailableError(f"{model} is damaged: the model_name in its {path.name} is no text; copy it again.")
+    return name
+
+
 class DepthAnything3Depth(NetworkDepth):
     """Depth of single frames from a checkpoint of Depth Anything 3.
 
@@ -229,12 +241,10 @@ class DepthAnything3Depth(NetworkDepth):
         licence: str | None = None,
         **settings: Any,
     ) -> None:
-        if input_size_px is not None and (input_size_px < 1 or input_size_px % _PATCH_PX):
-            raise ConfigError(f"depth.input_size_px must be a multiple of {_PATCH_PX}, not {input_size_px}.")
         super().__init__(model, kind, **settings)
-        self.revision = revision
-        self.input_size_px = input_size_px
-        self.size_gb = size_gb
+        self.revision = checked_text("revision", revision)
+        self.input_size_px = checked_multiple("input_size_px", input_size_px, _PATCH_PX)
+        self.size_gb = checked_size_gb(size_gb)
         self.licence = licence
 
     @classmethod
@@ -277,7 +287,7 @@ class DepthAnything3Depth(NetworkDepth):
         registry = import_optional("depth_anything_3.registry", _PURPOSE, INSTALL)
         factory = import_optional("depth_anything_3.cfg", _PURPOSE, INSTALL)
         folder = self._folder()
-        name = json.loads((folder / _FILES[0]).read_text(encoding="utf-8")).get("model_name", _DEFAULT_NAME)
+        name = _network_name(folder / _FILES[0], self.model)
         if name not in registry.MODEL_REGISTRY:
             known = ", ".join(registry.MODEL_REGISTRY)
             raise ModelUnavailableError(f"{self.model} names the network {name!r}: the package knows {known}.")

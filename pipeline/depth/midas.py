@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.depth.checkpoint import CheckpointDepth, CheckpointNetwork, keep_in_float32
+from pipeline.depth.setting_checks import refused
 from pipeline.errors import ConfigError
 from pipeline.records import DepthKind
 
@@ -41,8 +42,8 @@ class MidasDepth(CheckpointDepth):
     def __init__(
         self, model: str, kind: DepthKind | str, *, keep_aspect_ratio: bool | str = "auto", **settings: Any
     ) -> None:
-        if keep_aspect_ratio not in (True, False, "auto"):
-            raise ConfigError(f"depth.keep_aspect_ratio must be auto, true or false, not {keep_aspect_ratio!r}.")
+        if not isinstance(keep_aspect_ratio, bool) and keep_aspect_ratio != "auto":
+            raise refused("keep_aspect_ratio", "auto, true or false", keep_aspect_ratio)
         super().__init__(model, kind, **settings)
         self.keep_aspect_ratio = keep_aspect_ratio
 

@@ -20,8 +20,9 @@ import numpy as np
 from pipeline.depth.checkpoint import nearest_multiple
 from pipeline.depth.midas_v21_network import LARGE, SMALL, Architecture, architecture_of, disparity, with_weights
 from pipeline.depth.network import NetworkDepth, Prediction
+from pipeline.depth.setting_checks import checked_multiple, checked_size_gb
 from pipeline.depth.weight_files import RemoteFile, content_digest, fetch, read_weights
-from pipeline.errors import ConfigError, ModelUnavailableError
+from pipeline.errors import ModelUnavailableError
 from pipeline.records import DepthKind, Frame
 
 if TYPE_CHECKING:
@@ -142,11 +143,9 @@ class MidasV21Depth(NetworkDepth):
         licence: str | None = None,
         **settings: Any,
     ) -> None:
-        if input_size_px is not None and (input_size_px < 1 or input_size_px % _STRIDE_PX):
-            raise ConfigError(f"depth.input_size_px must be a multiple of {_STRIDE_PX}, not {input_size_px}.")
         super().__init__(model, kind, **settings)
-        self.input_size_px = input_size_px
-        self.size_gb = size_gb
+        self.input_size_px = checked_multiple("input_size_px", input_size_px, _STRIDE_PX)
+        self.size_gb = checked_size_gb(size_gb)
         self.licence = licence
 
     @classmethod
@@ -203,9 +202,10 @@ def read_network(path: Path) -> tuple[Any, Architecture]:
     try:
         return with_weights(architecture, weights), architecture
     except ValueError as error:
-        raise ModelUnavailableError(
-            f"The file {path} is no complete checkpoint of {architecture.name}: {error}."
-        ) from None
+        reason = str(error)
+    except Exception:  # What torch raises for weights of another number format.
+        reason = "its weights are of another kind"
+    raise ModelUnavailableError(f"The file {path} is no complete checkpoint of {architecture.name}: {reason}.")
 
 
 def _on_disk(model: str) -> Path | None:

@@ -20,6 +20,7 @@ import numpy as np
 
 from pipeline.depth.network import NetworkDepth, Prediction, known_focal_share
 from pipeline.depth.optional import import_optional, is_installed, load_complete, require_installed
+from pipeline.depth.setting_checks import checked_size_gb, checked_text, checked_whole
 from pipeline.depth.weight_files import HubFile, hub_file_status, locate_hub_file, read_file
 from pipeline.device import choose_device, choose_dtype
 from pipeline.errors import ConfigError, DepthError, ModelUnavailableError
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 INSTALL = "pip install --no-deps dlr-moge dlr-utils3d"
 _FILE = "model.pt"
 _PURPOSE = "depth=moge_2"
+_MOST_TOKENS = 1 << 20
 
 
 def prediction_of(output: Mapping[str, torch.Tensor]) -> Prediction:
@@ -138,12 +140,10 @@ class MogeDepth(NetworkDepth):
         licence: str | None = None,
         **settings: Any,
     ) -> None:
-        if num_tokens is not None and num_tokens < 1:
-            raise ConfigError(f"depth.num_tokens must be at least 1, not {num_tokens}.")
         super().__init__(model, kind, **settings)
-        self.revision = revision
-        self.num_tokens = num_tokens
-        self.size_gb = size_gb
+        self.revision = checked_text("revision", revision)
+        self.num_tokens = None if num_tokens is None else checked_whole("num_tokens", num_tokens, _MOST_TOKENS)
+        self.size_gb = checked_size_gb(size_gb)
         self.licence = licence
 
     @classmethod
@@ -190,7 +190,14 @@ class MogeDepth(NetworkDepth):
         if not isinstance(config, Mapping) or not isinstance(checkpoint.get("model"), Mapping):
             raise ModelUnavailableError(f"{self.model} is no checkpoint of MoGe: it has no model_config.")
         version = "v2" if isinstance(config.get("encoder"), Mapping) else "v1"
-        model = versions.import_model_class_by_version(version)(**config)
+        try:
+            model = versions.import_model_class_by_version(version)(**config)
+        except (ImportError, MemoryError):
+            raise
+        except Exception as error:  # The package does not check the settings.
+            raise ModelUnavailableError(
+                f"{self.model} is no checkpoint of MoGe: its model_config does not fit the package; copy it again."
+            ) from error
         load_complete(model, checkpoint["model"], self.model)
         gives = DepthKind.METRIC if hasattr(model, "scale_head") else DepthKind.SCALE_INVARIANT
         if self.kind is not gives:

@@ -14,6 +14,15 @@ import numpy as np
 
 from pipeline.camera import CameraSource
 from pipeline.depth.augment import combine, flipped, unflipped
+from pipeline.depth.setting_checks import (
+    checked_choice,
+    checked_device,
+    checked_dtype,
+    checked_name,
+    checked_scales,
+    checked_truth,
+    checked_whole,
+)
 from pipeline.depth.tiling import Tiling, crop, merge, tiles_of
 from pipeline.depth.upsampling import METHODS, upsample
 from pipeline.device import choose_device, choose_dtype
@@ -27,7 +36,6 @@ logger = logging.getLogger(__name__)
 
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
 _KNOWN_CAMERA = frozenset({CameraSource.GIVEN, CameraSource.EXIF})
-_LEAST_SCALE, _LARGEST_SCALE = 0.25, 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,36 +133,19 @@ class NetworkDepth(ABC):
         tile_px: int | None = None,
         tile_overlap: float = 0.25,
     ) -> None:
-        if kind not in list(DepthKind):
-            raise ConfigError(f"depth.kind must be one of {', '.join(DepthKind)}, not {kind!r}.")
-        if batch_size < 1:
-            raise ConfigError(f"depth.batch_size must be at least 1, not {batch_size}.")
-        if upsampling not in METHODS:
-            raise ConfigError(f"depth.upsampling must be one of {', '.join(METHODS)}, not {upsampling!r}.")
-        self.model = model
-        self.kind = DepthKind(kind)
-        self.device = device
-        self.dtype = dtype
-        self.batch_size = batch_size
-        self.upsampling = upsampling
-        self.flip = flip
-        self.input_scales = self._checked_scales(input_scales)
+        self.model = checked_name("model", model)
+        self.kind = DepthKind(checked_choice("kind", kind, list(DepthKind)))
+        self.device = checked_device(device)
+        self.dtype = checked_dtype(dtype)
+        self.batch_size = checked_whole("batch_size", batch_size)
+        self.upsampling = checked_choice("upsampling", upsampling, list(METHODS))
+        self.flip = checked_truth("flip", flip)
+        self.input_scales = checked_scales(input_scales)
+        if not self.takes_input_scales and set(self.input_scales) != {1.0}:
+            raise ConfigError(f"{self.model} takes input of one size only: set depth.input_scales=[1.0].")
         self.tiling = None if tile_px is None else Tiling(tile_px, tile_overlap)
         self._network: Network | None = None
         self._lock = threading.Lock()
-
-    def _checked_scales(self, scales: Sequence[float]) -> tuple[float, ...]:
-        known = [
-            isinstance(scale, int | float) and not isinstance(scale, bool) and _LEAST_SCALE <= scale <= _LARGEST_SCALE
-            for scale in scales
-        ]
-        if not known or not all(known):
-            raise ConfigError(
-                f"depth.input_scales must list numbers from {_LEAST_SCALE:g} to {_LARGEST_SCALE:g}, not {list(scales)}."
-            )
-        if not self.takes_input_scales and set(scales) != {1.0}:
-            raise ConfigError(f"{self.model} takes input of one size only: set depth.input_scales=[1.0].")
-        return tuple(float(scale) for scale in scales)
 
     @abstractmethod
     def _load(self, device: torch.device, dtype: torch.dtype) -> Network:

@@ -67,7 +67,9 @@ def load_complete(model: Any, weights: Mapping[str, Any], name: str) -> None:
         missing = model.load_state_dict(weights, strict=False).missing_keys
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1].strip().rstrip(".")
-        raise ModelUnavailableError(f"{name} holds weights of another network: {reason}.") from None
+        raise ModelUnavailableError(f"{name} holds weights of another network: {reason:.200}.") from None
+    except Exception as error:  # What torch raises for things that are no weights.
+        raise ModelUnavailableError(f"{name} is no complete model: it holds other things than weights.") from error
     if missing:
         raise ModelUnavailableError(
             f"{name} is no complete model: {len(missing)} weights are missing, such as {missing[0]}."

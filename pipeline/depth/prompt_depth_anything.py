@@ -16,7 +16,8 @@ import numpy as np
 
 from pipeline.depth.checkpoint import CheckpointDepth, CheckpointNetwork, keep_in_float32, run
 from pipeline.depth.network import Prediction
-from pipeline.errors import ConfigError, DepthError
+from pipeline.depth.setting_checks import checked_side
+from pipeline.errors import DepthError
 from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
 
 if TYPE_CHECKING:
@@ -109,9 +110,7 @@ class PromptDepthAnythingDepth(CheckpointDepth):
 
     def __init__(self, model: str, kind: DepthKind | str, *, prompt_side_px: int = 256, **settings: Any) -> None:
         super().__init__(model, kind, **settings)
-        if prompt_side_px < 1:
-            raise ConfigError(f"depth.prompt_side_px must be at least 1, not {prompt_side_px}.")
-        self.prompt_side_px = prompt_side_px
+        self.prompt_side_px = checked_side("prompt_side_px", prompt_side_px)
 
     def frame_key(self, frame: Frame) -> str:
         """The picture and the depth that came with it."""
@@ -126,7 +125,8 @@ class PromptDepthAnythingDepth(CheckpointDepth):
             if given is None or given.kind is not DepthKind.METRIC or not given.valid.any():
                 raise DepthError(
                     f"The frame {frame.name} came without metric depth, which {self.model} refines: give it with "
-                    "input.depth=PATH input.depth_scale=METRES_PER_NUMBER, or choose another depth=."
+                    "input.depth=PATH input.depth_scale=METRES_PER_NUMBER (in eval-depth, dataset=pairs with "
+                    "dataset.prediction_source=sensor), or choose another depth=."
                 )
 
     def _scale_source(self, frame: Frame) -> ScaleSource:

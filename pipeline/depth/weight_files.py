@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import pickle
 import threading
 import urllib.request
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,9 +120,20 @@ def read_weights(path: Path) -> Mapping[str, Any]:
     content = read_file(path)
     if isinstance(content, Mapping) and isinstance(content.get("model"), Mapping):
         content = content["model"]
-    if not isinstance(content, Mapping) or not all(isinstance(value, torch.Tensor) for value in content.values()):
+    if not isinstance(content, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in content.items()
+    ):
         raise ModelUnavailableError(f"The file {path} holds no weights: it must map names to tensors.")
+    if not all(map(_is_plain, content.values())):
+        raise ModelUnavailableError(f"The file {path} holds tensors that are no weights: they must be dense and real.")
     return content
+
+
+def _is_plain(tensor: Any) -> bool:
+    import torch
+
+    is_dense = tensor.layout is torch.strided and tensor.device.type == "cpu"
+    return bool(is_dense and not tensor.is_quantized and not tensor.is_complex())
 
 
 def read_file(path: Path) -> Any:
@@ -138,14 +149,21 @@ def read_file(path: Path) -> Any:
             from safetensors.torch import load_file
 
             return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".:")
-        raise ModelUnavailableError(f"The file {path} cannot be read as weights: {reason:.200}.") from None
-    except Exception as error:
-        if type(error).__name__ != "SafetensorError":
-            raise
-        raise ModelUnavailableError(f"The file {path} cannot be read as weights: {error}.") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # Of damaged files; the error says what to do.
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # Damaged files raise anything, with advice that must not be followed.
+        raise ModelUnavailableError(
+            f"The file {path} cannot be read as weights: {_reason(path, error)}; fetch or copy it again."
+        ) from error
+
+
+def _reason(path: Path, error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    if isinstance(error, MemoryError):
+        return "the memory does not suffice, or it is damaged"
+    return "it is damaged, or holds other things than weights" if path.stat().st_size else "it is empty"
 
 
 def fetch(remote: RemoteFile, folder: Path, model: str) -> Path:

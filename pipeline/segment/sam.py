@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline.checkpoint_errors import BAD_CONFIG, BAD_PROCESSOR, BAD_WEIGHTS, OUT_OF_MEMORY, loading, quiet_reports
 from pipeline.device import choose_device, choose_dtype
 from pipeline.errors import ConfigError, ModelUnavailableError
 from pipeline.geometry.regions import box_window
@@ -36,7 +37,7 @@ _CLASSES = {
     "sam2": ("Sam2Model", "Sam2Processor"),
     "sam2_video": ("Sam2Model", "Sam2Processor"),
 }
-_OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
+_PURPOSE = "SAM or SAM 2"
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ class SamSegmenter:
         try:
             yield
         except RuntimeError as error:  # torch.OutOfMemoryError is one; MPS and the CPU raise the plain type.
-            if not any(words in str(error).lower() for words in _OUT_OF_MEMORY):
+            if not any(words in str(error).lower() for words in OUT_OF_MEMORY):
                 raise
             raise ConfigError(
                 f"The memory of {self._device_and_dtype[0]} does not suffice for {self.model}: lower "
@@ -241,18 +242,24 @@ def _read_checkpoint(location: ModelLocation) -> tuple[Any, Any]:
     import transformers
 
     source, revision = location.path_or_name, location.hub_revision or "main"
-    try:
-        config = transformers.AutoConfig.from_pretrained(source, revision=revision)
-        if config.model_type not in _CLASSES:
-            raise ValueError(f"its type is {config.model_type}, not one of {', '.join(_CLASSES)}")
-        model_class, processor_class = (getattr(transformers, name) for name in _CLASSES[config.model_type])
-        processor = processor_class.from_pretrained(source, revision=revision)
-        model, report = model_class.from_pretrained(
-            source, config=_of_pictures(config), revision=revision, dtype="float32", output_loading_info=True
+    # Code that lies beside the weights is never run, and nobody is asked whether it may be.
+    common = {"revision": revision, "trust_remote_code": False}
+    with loading(location, _PURPOSE, BAD_CONFIG):
+        config = transformers.AutoConfig.from_pretrained(source, **common)
+    if config.model_type not in _CLASSES:
+        raise ModelUnavailableError(
+            f"{location.name} cannot be loaded as {_PURPOSE}: its type is {config.model_type}, not one of "
+            f"{', '.join(_CLASSES)}; choose another segment.model."
         )
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".:")
-        raise ModelUnavailableError(f"{location.name} cannot be loaded as SAM or SAM 2: {reason}.") from error
+    model_class, processor_class = (getattr(transformers, name) for name in _CLASSES[config.model_type])
+    with loading(location, _PURPOSE, BAD_PROCESSOR):
+        processor = processor_class.from_pretrained(source, **common)
+        black = np.zeros((32, 32, 3), np.uint8)
+        processor(images=black, input_boxes=[[[0.0, 0.0, 9.0, 9.0]]], return_tensors="pt")
+    with loading(location, _PURPOSE, BAD_WEIGHTS), quiet_reports():
+        model, report = model_class.from_pretrained(
+            source, config=_of_pictures(config), dtype="float32", output_loading_info=True, **common
+        )
     missing = sorted(report["missing_keys"])
     if missing:
         raise ModelUnavailableError(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import ConfigError, DependencyError, ModelUnavailableError, TheodoliteError
+from pipeline.checkpoint_errors import BAD_CONFIG, BAD_WEIGHTS, loading
+from pipeline.errors import ConfigError, DependencyError, ModelUnavailableError
 from pipeline.hub import ModelLocation
 from pipeline.torchvision_fix import ensure_torchvision
 
@@ -21,6 +22,7 @@ QUANTIZATIONS = {
 }
 """Ways to store the weights in fewer bits, and the package that does it."""
 
+_PURPOSE = "a vision-language model"
 _MODEL_TYPES = ("qwen3_vl", "qwen3_vl_moe")
 
 
@@ -58,30 +60,27 @@ def load(
     from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
     name, revision = location.path_or_name, location.hub_revision
-    try:
-        config = AutoConfig.from_pretrained(name, revision=revision)
+    # Code that lies beside the weights is never run, and nobody is asked whether it may be.
+    common = {"revision": revision, "trust_remote_code": False}
+    with loading(location, _PURPOSE, BAD_CONFIG):
+        config = AutoConfig.from_pretrained(name, **common)
         if config.model_type not in _MODEL_TYPES:
             raise ModelUnavailableError(
                 f"The model {location.name} cannot be loaded as Qwen3-VL, because its type is {config.model_type!r}; "
                 "choose a Qwen3-VL checkpoint, or serve this one and ask it with vlm=openai."
             )
-        processor = AutoProcessor.from_pretrained(name, revision=revision)
+    with loading(location, _PURPOSE, "the files of its tokenizer or image processor are incomplete"):
+        processor = AutoProcessor.from_pretrained(name, **common)
         _check_processor(processor, config.image_token_id)
+    with loading(location, _PURPOSE, BAD_WEIGHTS, quote=True):
         model = AutoModelForImageTextToText.from_pretrained(
             name,
-            revision=revision,
+            **common,
             dtype=dtype,
             attn_implementation=attn_implementation,
             device_map=str(device),
             quantization_config=None if quantization is None else _quantization_config(quantization, dtype),
         ).eval()
-    except TheodoliteError:
-        raise
-    except Exception as error:  # Files that are broken raise whatever their readers do.
-        reason = " ".join(str(error).split())
-        raise ModelUnavailableError(
-            f"The model {location.name} cannot be loaded as a vision-language model: {reason[:300]}"
-        ) from error
     _flatten_patch_convolution(model)
     logger.info("Loaded %s (%s) on %s.", location.name, location.revision, device)
     return model, processor
