@@ -113,7 +113,7 @@ _ALL = (
     Metric(
         "si_log",
         "SILog",
-        "x 100",
+        "×100",
         False,
         _PIXELS,
         "100 times the standard deviation of ln p - ln t; KITTI depth benchmark, Uhrig et al. 2017",
