@@ -13,13 +13,6 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.errors import ConfigError, TheodoliteError
-from pipeline.evaluate.baselines import default_judges
-from pipeline.evaluate.datasets.base import ClaimDataset
-from pipeline.evaluate.depth.alignment import Alignment
-from pipeline.evaluate.depth.datasets.base import DepthDataset
-from pipeline.evaluate.depth.protocol import EvaluationProtocol
-from pipeline.evaluate.depth.run import DepthSubject
-from pipeline.evaluate.run_claims import Asker, Subjects
 from pipeline.overrides import describe
 from pipeline.resources import resource_dir
 from pipeline.stages.cache import StageCache
@@ -32,10 +25,6 @@ from pipeline.stages.verify import VerifyStage
 from pipeline.vlm.base import VisionLanguageModel
 from pipeline.vlm.none import NoModel
 
-DEPTH_DATASETS = "pipeline.evaluate.depth.datasets."
-"""Where the classes of data sets with true depth are."""
-
-_MOST_WORKERS = 256
 # Keys of a group that the program reads itself.
 _PROGRAM_KEYS = ("show_prompt",)
 
@@ -94,26 +83,27 @@ def build_stages(config: DictConfig) -> Stages:
     Raises:
         ConfigError: If a stage cannot be built, or a question is asked of no model.
     """
-    cache = _cache(config)
+    cache = stage_cache(config)
     model = build(config.vlm)
     if isinstance(model, NoModel) and config.question is not None:
         raise ConfigError("The question needs a model: choose one with vlm=qwen3vl, vlm=openai or vlm=recorded.")
-    verify = _verify_stage(config, cache)
+    verify = verify_stage(config, cache)
     return Stages(
         depth=DepthStage(build(config.depth), cache),
         ocr=OcrStage(build(config.ocr), cache),
-        query=None if isinstance(model, NoModel) else _query_stage(config, model, verify, cache),
+        query=None if isinstance(model, NoModel) else query_stage(config, model, verify, cache),
         verify=verify,
         export=build(config.export),
     )
 
 
-def _verify_stage(config: DictConfig, cache: StageCache) -> VerifyStage:
+def verify_stage(config: DictConfig, cache: StageCache) -> VerifyStage:
+    """What judges claims, with the segmenter of the configuration."""
     stage: VerifyStage = build(config.verify, {"segmenter": build(config.segment), "cache": cache})
     return stage
 
 
-def _query_stage(
+def query_stage(
     config: DictConfig, model: VisionLanguageModel, verify: VerifyStage, cache: StageCache, **changes: Any
 ) -> QueryStage:
     """The query stage; it measures the prompt's depth as the verifier measures it."""
@@ -129,99 +119,16 @@ def build_source(config: DictConfig) -> Source:
     return source
 
 
-def build_dataset(config: DictConfig) -> ClaimDataset:
-    """Claims and questions with known truth, of the configuration of ``eval-claims``.
+def stage_cache(config: DictConfig) -> StageCache:
+    """Where outputs of stages are kept.
 
     Raises:
-        ConfigError: If the data set has none, or cannot be built.
+        ConfigError: If ``cache_dir`` is neither a folder nor null.
     """
-    if _gives_depth(config.dataset):
-        raise _wrong_dataset("eval-claims", depth=False)
-    dataset: ClaimDataset = build(config.dataset)
-    return dataset
-
-
-def build_depth_dataset(config: DictConfig) -> DepthDataset:
-    """Pictures with true depth, of the configuration of ``eval-depth``.
-
-    Raises:
-        ConfigError: If the data set has none, or cannot be built.
-    """
-    if not _gives_depth(config.dataset):
-        raise _wrong_dataset("eval-depth", depth=True)
-    dataset: DepthDataset = build(config.dataset)
-    return dataset
-
-
-def build_protocol(config: DictConfig) -> EvaluationProtocol:
-    """How ``eval-depth`` measures.
-
-    Raises:
-        ConfigError: If a value is not allowed, or the alignment is not chosen.
-    """
-    if OmegaConf.is_missing(config.protocol, "alignment"):
-        raise ConfigError(f"Choose protocol.alignment: {', '.join(Alignment)}; it is never chosen silently.")
-    protocol: EvaluationProtocol = build(config.protocol)
-    return protocol
-
-
-def build_depth_subject(config: DictConfig) -> DepthSubject:
-    """What ``eval-depth`` measures.
-
-    Raises:
-        ConfigError: If it cannot be built.
-    """
-    workers = config.num_workers
-    if isinstance(workers, bool) or not isinstance(workers, int) or not 0 <= workers <= _MOST_WORKERS:
-        raise ConfigError(f"num_workers must be a whole number from 0 to {_MOST_WORKERS}, not {workers!r}.")
-    cache = _cache(config)
-    backend = build(config.depth)
-    return DepthSubject(DepthStage(backend, cache), getattr(backend, "batch_size", 1), workers)
-
-
-def _cache(config: DictConfig) -> StageCache:
     folder = config.cache_dir
     if folder is not None and not isinstance(folder, str):
         raise ConfigError(f"cache_dir must be a folder or null, not {folder!r}.")
     return StageCache(Path(folder) if folder else None)
-
-
-def _gives_depth(node: Mapping[Any, Any]) -> bool:
-    return str(node.get("_target_", "")).startswith(DEPTH_DATASETS)
-
-
-def _wrong_dataset(command: str, *, depth: bool) -> ConfigError:
-    known = [
-        path.stem
-        for path in sorted((resource_dir("conf") / "dataset").glob("*.yaml"))
-        if _gives_depth(OmegaConf.to_container(OmegaConf.load(path))) is depth  # type: ignore[arg-type]
-    ]
-    return ConfigError(f"{command} cannot measure on this data set; set dataset to one of {', '.join(known)}.")
-
-
-def build_subjects(config: DictConfig) -> Subjects:
-    """What ``eval-claims`` measures: depth, verifier, plain judges, and a model where there is one.
-
-    Raises:
-        ConfigError: If a part cannot be built.
-    """
-    cache = _cache(config)
-    model = build(config.vlm)
-    verify = _verify_stage(config, cache)
-    askers: dict[str, Asker] = {}
-    if not isinstance(model, NoModel):
-        if config.compare_hints:
-            raw = {"hints": "none", "steps": "one", "second_look": "off"}
-            askers["raw"] = _query_stage(config, model, verify, cache, **raw)
-        askers["with_hints"] = _query_stage(config, model, verify, cache)
-    return Subjects(
-        depth=DepthStage(build(config.depth), cache),
-        ocr=OcrStage(build(config.ocr), cache),
-        judge=verify,
-        baselines=default_judges(verify.verifier.settings.tolerance) if config.baselines else (),
-        askers=askers,
-        batch_size=config.query.batch_size,
-    )
 
 
 def check_types(config: DictConfig, config_name: str = "run") -> None:

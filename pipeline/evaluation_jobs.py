@@ -31,7 +31,8 @@ def measure_claims(config: DictConfig, console: Console, progress_of: ProgressOf
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 
-    from pipeline.build import build_dataset, build_subjects, check_types
+    from pipeline.build import check_types
+    from pipeline.build_evaluation import build_dataset, build_subjects
     from pipeline.evaluate.console import print_report
     from pipeline.evaluate.evaluate_claims import evaluate_claims
 
@@ -68,7 +69,8 @@ def measure_depth(config: DictConfig, console: Console, progress_of: ProgressOf)
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 
-    from pipeline.build import build_depth_dataset, build_depth_subject, build_protocol, check_types
+    from pipeline.build import check_types
+    from pipeline.build_evaluation import build_depth_dataset, build_depth_subject, build_protocol
     from pipeline.evaluate.depth.console import print_report
     from pipeline.evaluate.depth.evaluate_depth import evaluate_depth
 

@@ -7,7 +7,8 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline.api import load_config
-from pipeline.build import DEPTH_DATASETS, build, build_source, build_stages, check_types
+from pipeline.build import build, build_source, build_stages, check_types
+from pipeline.build_evaluation import DEPTH_DATASETS
 from pipeline.errors import ConfigError, InputError
 from pipeline.resources import resource_dir
 from pipeline.segment.grabcut import GrabCutSegmenter

@@ -18,7 +18,7 @@ from commands import CommandLine
 from omegaconf import OmegaConf
 
 from pipeline.api import load_config
-from pipeline.build import build_depth_dataset, build_depth_subject, build_protocol
+from pipeline.build_evaluation import build_depth_dataset, build_depth_subject, build_protocol
 from pipeline.errors import TheodoliteError
 
 SMALL = ("eval-depth", "dataset.count=4", "draws=50", "worst=0", "num_workers=0")

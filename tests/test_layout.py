@@ -23,7 +23,10 @@ LAYERS = (
     {"rules"},
     {"ingest", "depth", "ocr", "segment", "vlm", "verify", "fusion", "anchors", "export", "evaluate"},
     {"stages"},
-    {"api", "batch", "serve", "build", "overrides", "summary", "doctor", "evaluation_jobs", "cli", "__main__"},
+    {
+        "api", "batch", "serve", "build", "build_evaluation", "evaluation_jobs", "overrides", "summary", "doctor",
+        "cli", "__main__",
+    },
 )  # fmt: skip
 LEVELS = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 

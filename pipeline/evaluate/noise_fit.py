@@ -15,7 +15,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import ndtri, stdtrit
 
 from pipeline.errors import InputError
 from pipeline.noise import NoiseModel
@@ -131,7 +131,7 @@ def noise_of(summaries: Sequence[NoiseSummary]) -> NoiseModel:
         return NoiseModel(relative=1.0)
     mean_square = float(np.mean(spreads**2))
     # The next frame's spread is as uncertain as these vary among each other.
-    widening = student.ppf(_LEVEL, len(spreads) - 1) / student.ppf(_LEVEL, 1e6) if len(spreads) > 1 else 2.0
+    widening = stdtrit(len(spreads) - 1, _LEVEL) / ndtri(_LEVEL) if len(spreads) > 1 else 2.0
     relative = math.sqrt(mean_square) * max(float(widening), 1.0)
     return NoiseModel(
         relative=round(relative, 4),

@@ -176,7 +176,7 @@ def _variant(case: Any, depth: Any, masks: bool, most: int) -> Any:
 def _frames(depth: str) -> Iterator[Any]:
     """Cases of the real frames."""
     from pipeline.api import load_config
-    from pipeline.build import build_dataset
+    from pipeline.build_evaluation import build_dataset
 
     overrides = ["dataset=rgbd_frames", f"dataset.path={_SHARED}", f"dataset.depth={depth}"]
     yield from build_dataset(load_config(overrides, "eval_claims"))
@@ -223,7 +223,7 @@ def _subjects(noise: Any) -> Any:
 @cache
 def _configured() -> Any:
     from pipeline.api import load_config
-    from pipeline.build import build_subjects
+    from pipeline.build_evaluation import build_subjects
 
     return build_subjects(load_config(["cache_dir=null"], "eval_claims"))
 

@@ -14,7 +14,7 @@ from evaluate.claim_data import CLAIMS, EXPECTED, SmallDataset, case, without_de
 from rich.console import Console
 
 from pipeline.api import load_config
-from pipeline.build import build_subjects
+from pipeline.build_evaluation import build_subjects
 from pipeline.errors import ConfigError, ExportError
 from pipeline.evaluate.answers import Scored
 from pipeline.evaluate.baselines import PlainScore

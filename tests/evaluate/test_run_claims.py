@@ -13,7 +13,7 @@ import scenes
 from evaluate.claim_data import CLAIMS, EXPECTED, SmallDataset, case, picture, without_depth
 
 from pipeline.api import load_config
-from pipeline.build import build_subjects
+from pipeline.build_evaluation import build_subjects
 from pipeline.errors import ConfigError, DepthError, InputError
 from pipeline.evaluate.datasets.base import AnswerKind, Expected
 from pipeline.evaluate.run_claims import ClaimRun, JudgedClaim, Subjects, relation_of, run_claims, source_of
