@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,6 @@ def measure_claims(config: DictConfig, console: Console, progress_of: ProgressOf
         The exit code.
     """
     from hydra.core.hydra_config import HydraConfig
-    from omegaconf import OmegaConf
 
     from pipeline.build import check_types
     from pipeline.build_evaluation import build_dataset, build_subjects
@@ -41,16 +40,13 @@ def measure_claims(config: DictConfig, console: Console, progress_of: ProgressOf
         raise ConfigError("eval-claims shows no prompts; leave out vlm.show_prompt, or use the command run.")
     dataset, subjects = build_dataset(config), build_subjects(config)
     folder = Path(HydraConfig.get().runtime.output_dir)
-    configuration = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(configuration, dict)
-    total = min(len(dataset), config.limit) if isinstance(config.limit, int) else len(dataset)
-    progress, on_case = progress_of(total)
+    progress, on_case = progress_of(_count(dataset, config.limit))
     with progress:
         report = evaluate_claims(
             dataset,
             subjects,
             folder,
-            configuration={str(key): value for key, value in configuration.items()},
+            configuration=_plain(config),
             limit=config.limit,
             draws=config.draws,
             seed=config.seed,
@@ -67,7 +63,6 @@ def measure_depth(config: DictConfig, console: Console, progress_of: ProgressOf)
         The folder that was written, and the exit code; the arguments are those of ``measure_claims``.
     """
     from hydra.core.hydra_config import HydraConfig
-    from omegaconf import OmegaConf
 
     from pipeline.build import check_types
     from pipeline.build_evaluation import build_depth_dataset, build_depth_subject, build_protocol
@@ -81,17 +76,14 @@ def measure_depth(config: DictConfig, console: Console, progress_of: ProgressOf)
     path = config.dataset.get("path")
     if isinstance(path, str) and Path(path).resolve() == folder.resolve():
         raise ConfigError(f"The data set lies in {folder}, where the results go; choose another output_dir.")
-    configuration = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(configuration, dict)
-    total = min(len(dataset), config.limit) if isinstance(config.limit, int) else len(dataset)
-    progress, on_image = progress_of(total)
+    progress, on_image = progress_of(_count(dataset, config.limit))
     with progress:
         report = evaluate_depth(
             dataset,
             subject,
             protocol,
             folder,
-            configuration={str(key): value for key, value in configuration.items()},
+            configuration=_plain(config),
             resume=config.resume,
             limit=config.limit,
             worst=config.worst,
@@ -121,3 +113,17 @@ def compare_depth(folders: Sequence[Path], console: Console) -> None:
         return
     write_comparison(folders[0].parent, comparison)
     print_comparison(console, comparison, folders[0].parent)
+
+
+def _count(dataset: Sized, limit: Any) -> int:
+    """How many parts of a data set are measured at most; a limit that is no number is refused later."""
+    return min(len(dataset), limit) if isinstance(limit, int) else len(dataset)
+
+
+def _plain(config: DictConfig) -> dict[str, Any]:
+    """The whole configuration as dicts, lists, texts and numbers."""
+    from omegaconf import OmegaConf
+
+    plain = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}

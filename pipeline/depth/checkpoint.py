@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.checkpoint_errors import BAD_CONFIG, BAD_PROCESSOR, BAD_WEIGHTS, loading, quiet_reports
 from pipeline.depth.network import Network, NetworkDepth, Prediction
-from pipeline.depth.setting_checks import checked_multiple, checked_size_gb, checked_text
+from pipeline.depth.setting_checks import checked_multiple, checked_text
 from pipeline.errors import ConfigError, ModelUnavailableError
 from pipeline.hub import ModelLocation, locate_model
 from pipeline.records import DepthKind, Frame
@@ -148,8 +148,6 @@ class CheckpointDepth(NetworkDepth):
         kind: What the checkpoint's output means.
         revision: Branch, tag or commit on the hub; None takes the main branch.
         input_size_px: Side of the network's input [px], a multiple of its stride; None takes the checkpoint's own.
-        size_gb: Size of the download [GB], for messages.
-        licence: Licence of the weights, for lists.
         **settings: Those of ``NetworkDepth``.
 
     Raises:
@@ -170,8 +168,6 @@ class CheckpointDepth(NetworkDepth):
         *,
         revision: str | None = None,
         input_size_px: int | None = None,
-        size_gb: float | None = None,
-        licence: str | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(model, kind, **settings)
@@ -181,8 +177,6 @@ class CheckpointDepth(NetworkDepth):
             )
         self.revision = checked_text("revision", revision)
         self.input_size_px = checked_multiple("input_size_px", input_size_px, self.stride_px)
-        self.size_gb = checked_size_gb(size_gb)
-        self.licence = licence
 
     @abstractmethod
     def _network_of(self, model: Any, processor: Any, device: torch.device, dtype: torch.dtype) -> Network:

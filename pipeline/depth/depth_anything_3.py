@@ -30,7 +30,7 @@ from pipeline.camera import CameraSource
 from pipeline.depth.checkpoint import nearest_multiple
 from pipeline.depth.network import NetworkDepth, Prediction, known_focal_share
 from pipeline.depth.optional import import_optional, is_installed, load_complete, require_installed
-from pipeline.depth.setting_checks import checked_multiple, checked_size_gb, checked_text
+from pipeline.depth.setting_checks import checked_multiple, checked_text
 from pipeline.depth.weight_files import read_weights
 from pipeline.errors import ConfigError, DependencyError, DepthError, ModelUnavailableError
 from pipeline.hub import ModelLocation, locate_model, model_status
@@ -216,8 +216,6 @@ class DepthAnything3Depth(NetworkDepth):
         kind: ``scale_invariant`` for any view, ``depth_affine`` for mono, ``metric`` for metric and nested.
         revision: Branch, tag or commit on the hub; None takes the main branch.
         input_size_px: Length of the longer side of the network's input [px], a multiple of 14; None takes 504.
-        size_gb: Size of the download [GB], for messages.
-        licence: Licence of the weights, for lists.
         **settings: Those of ``NetworkDepth``; frames go through the network one by one, whatever ``batch_size`` is.
 
     Raises:
@@ -237,15 +235,11 @@ class DepthAnything3Depth(NetworkDepth):
         *,
         revision: str | None = None,
         input_size_px: int | None = None,
-        size_gb: float | None = None,
-        licence: str | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(model, kind, **settings)
         self.revision = checked_text("revision", revision)
         self.input_size_px = checked_multiple("input_size_px", input_size_px, _PATCH_PX)
-        self.size_gb = checked_size_gb(size_gb)
-        self.licence = licence
 
     @classmethod
     def model_status(cls, model: str, revision: str | None = None) -> str:

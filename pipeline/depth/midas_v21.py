@@ -20,7 +20,7 @@ import numpy as np
 from pipeline.depth.checkpoint import nearest_multiple
 from pipeline.depth.midas_v21_network import LARGE, SMALL, Architecture, architecture_of, disparity, with_weights
 from pipeline.depth.network import NetworkDepth, Prediction
-from pipeline.depth.setting_checks import checked_multiple, checked_size_gb
+from pipeline.depth.setting_checks import checked_multiple
 from pipeline.depth.weight_files import RemoteFile, content_digest, fetch, read_weights
 from pipeline.errors import ModelUnavailableError
 from pipeline.records import DepthKind, Frame
@@ -123,8 +123,6 @@ class MidasV21Depth(NetworkDepth):
         kind: What the output means; ``disparity_affine`` for the published weights.
         input_size_px: Length of the longer side of the network's input [px], a multiple of 32; None takes the one it
             was trained on.
-        size_gb: Size of the download [GB], for lists.
-        licence: Licence of the weights, for lists.
         **settings: Those of ``NetworkDepth``.
 
     Raises:
@@ -139,14 +137,10 @@ class MidasV21Depth(NetworkDepth):
         kind: DepthKind | str,
         *,
         input_size_px: int | None = None,
-        size_gb: float | None = None,
-        licence: str | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(model, kind, **settings)
         self.input_size_px = checked_multiple("input_size_px", input_size_px, _STRIDE_PX)
-        self.size_gb = checked_size_gb(size_gb)
-        self.licence = licence
 
     @classmethod
     def model_status(cls, model: str, revision: str | None = None) -> str:

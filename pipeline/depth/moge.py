@@ -20,7 +20,7 @@ import numpy as np
 
 from pipeline.depth.network import NetworkDepth, Prediction, known_focal_share
 from pipeline.depth.optional import import_optional, is_installed, load_complete, require_installed
-from pipeline.depth.setting_checks import checked_size_gb, checked_text, checked_whole
+from pipeline.depth.setting_checks import checked_text, checked_whole
 from pipeline.depth.weight_files import HubFile, hub_file_status, locate_hub_file, read_file
 from pipeline.device import choose_device, choose_dtype
 from pipeline.errors import ConfigError, DepthError, ModelUnavailableError
@@ -115,8 +115,6 @@ class MogeDepth(NetworkDepth):
         kind: ``metric`` for MoGe-2, ``scale_invariant`` for MoGe.
         revision: Branch, tag or commit on the hub; None takes the main branch.
         num_tokens: Tokens of 14 x 14 px that a frame becomes; None takes the most that the checkpoint was trained on.
-        size_gb: Size of the download [GB], for messages.
-        licence: Licence of the weights, for lists.
         **settings: Those of ``NetworkDepth``.
 
     Raises:
@@ -136,15 +134,11 @@ class MogeDepth(NetworkDepth):
         *,
         revision: str | None = None,
         num_tokens: int | None = None,
-        size_gb: float | None = None,
-        licence: str | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(model, kind, **settings)
         self.revision = checked_text("revision", revision)
         self.num_tokens = None if num_tokens is None else checked_whole("num_tokens", num_tokens, _MOST_TOKENS)
-        self.size_gb = checked_size_gb(size_gb)
-        self.licence = licence
 
     @classmethod
     def model_status(cls, model: str, revision: str | None = None) -> str:

@@ -20,6 +20,7 @@ from pipeline.depth.setting_checks import (
     checked_dtype,
     checked_name,
     checked_scales,
+    checked_size_gb,
     checked_truth,
     checked_whole,
 )
@@ -105,6 +106,8 @@ class NetworkDepth(ABC):
         input_scales: Sides of the network's input as shares of its usual one; the maps of all are averaged.
         tile_px: Side of tiles in which larger frames are estimated besides the whole [px]; None estimates no tiles.
         tile_overlap: Least share of a tile that its neighbour covers too, in [0, 0.9].
+        size_gb: Size of the download [GB], for messages and lists.
+        licence: Licence of the weights, for lists.
 
     Raises:
         ConfigError: If a setting is out of its range.
@@ -132,6 +135,8 @@ class NetworkDepth(ABC):
         input_scales: Sequence[float] = (1.0,),
         tile_px: int | None = None,
         tile_overlap: float = 0.25,
+        size_gb: float | None = None,
+        licence: str | None = None,
     ) -> None:
         self.model = checked_name("model", model)
         self.kind = DepthKind(checked_choice("kind", kind, list(DepthKind)))
@@ -144,6 +149,8 @@ class NetworkDepth(ABC):
         if not self.takes_input_scales and set(self.input_scales) != {1.0}:
             raise ConfigError(f"{self.model} takes input of one size only: set depth.input_scales=[1.0].")
         self.tiling = None if tile_px is None else Tiling(tile_px, tile_overlap)
+        self.size_gb = checked_size_gb(size_gb)
+        self.licence = licence
         self._network: Network | None = None
         self._lock = threading.Lock()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -58,24 +57,6 @@ class DepthBins:
         """The bins of both."""
         pairs = zip(vars(self).values(), vars(other).values(), strict=True)
         return DepthBins(*(tuple(map(sum, zip(first, second, strict=True))) for first, second in pairs))
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON form: the number of the first bin that is not empty, and the sums from there to the last such bin."""
-        filled = [index for index, count in enumerate(self.pixels) if count]
-        first, last = (filled[0], filled[-1] + 1) if filled else (0, 0)
-        return {"first": first} | {name: list(sums[first:last]) for name, sums in vars(self).items()}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> DepthBins:
-        """The bins of their JSON form."""
-        first = int(data["first"])
-        before = (0.0,) * first
-
-        def whole(sums: Iterable[float]) -> tuple[float, ...]:
-            known = before + tuple(float(number) for number in sums)
-            return known + (0.0,) * (_BINS - len(known))
-
-        return cls(whole(data["pixels"]), whole(data["abs_rel"]), whole(data["abs_m"]))
 
 
 def pixel_moments(predicted_m: np.ndarray, true_m: np.ndarray) -> tuple[Moments, DepthBins]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -46,30 +44,6 @@ class ImageScore:
     scale: float | None = None
     shift: float | None = None
     note: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON form, of numbers, texts, lists and dictionaries; floats keep all digits."""
-        moments = {name: list(value) if isinstance(value, tuple) else value for name, value in self.moments.items()}
-        return vars(self) | {
-            "metrics": dict(self.metrics),
-            "moments": moments,
-            "bins": self.bins.to_dict(),
-            "alignment": str(self.alignment),
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> ImageScore:
-        """The score of its JSON form."""
-        moments = {name: tuple(value) if isinstance(value, list) else value for name, value in data["moments"].items()}
-        return cls(
-            **dict(data)
-            | {
-                "metrics": dict(data["metrics"]),
-                "moments": moments,
-                "bins": DepthBins.from_dict(data["bins"]),
-                "alignment": Alignment(data["alignment"]),
-            }
-        )
 
 
 def score(sample: DepthSample, prediction: DepthMap, protocol: EvaluationProtocol) -> ImageScore:

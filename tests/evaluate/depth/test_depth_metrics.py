@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import replace
 
@@ -19,7 +18,7 @@ from pipeline.evaluate.depth.metrics import METRICS, aggregated, means, metrics_
 from pipeline.evaluate.depth.moments import BIN_EDGES_M, DepthBins, add_moments, pixel_moments
 from pipeline.evaluate.depth.protocol import Aggregate, EvaluationProtocol, MetricGroup
 from pipeline.evaluate.depth.score import ImageScore, score
-from pipeline.records import DepthKind, DepthMap, Frame, Region, ScaleSource
+from pipeline.records import DepthKind, DepthMap, Frame, Region, ScaleSource, from_json, to_json
 
 TRUE = np.array([1.0, 2.0, 4.0, 5.0])
 PREDICTED = np.array([1.5, 2.0, 3.0, 10.0])
@@ -137,7 +136,7 @@ def test_bins_add_up_and_come_back_from_json() -> None:
     assert total.pixels == whole.pixels
     np.testing.assert_allclose(total.abs_rel, whole.abs_rel)
     for bins in (total, DepthBins()):
-        assert DepthBins.from_dict(json.loads(json.dumps(bins.to_dict()))) == bins
+        assert from_json(DepthBins, to_json(bins)) == bins
 
 
 def test_a_perfect_prediction_is_perfect_in_every_metric() -> None:
@@ -203,7 +202,7 @@ def test_a_score_comes_back_from_json(kind: str) -> None:
     if kind == "nothing":
         prediction = replace(prediction, valid=np.zeros((30, 40), bool))
     made = score(sample_of(stepped(), group="place"), prediction, plan(alignment="huber_depth"))
-    assert ImageScore.from_dict(json.loads(json.dumps(made.to_dict(), allow_nan=False))) == made
+    assert from_json(ImageScore, to_json(made)) == made
     assert made == score(sample_of(stepped(), group="place"), prediction, plan(alignment="huber_depth"))
 
 
