@@ -26,6 +26,11 @@ COLOURS: dict[str, tuple[str, Colour]] = {
 }
 """Colours by English name: Chinese name and RGB."""
 
+# Least and greatest largest side of a solid on a table and on a floor [m], and the least ratio of its sides.
+_VARIED = (0.05, 0.3), (0.2, 1.5), 0.35
+_TIDY = (0.13, 0.26), (0.45, 0.9), 0.55
+# Least and greatest half side of the area in which tidy solids stand, by the greatest largest side.
+_TIDY_HALF = 0.85, 1.35
 _WOOD: Colour = (165, 120, 75)
 _FLOORS: tuple[Colour, ...] = ((190, 170, 140), (150, 150, 155), (205, 200, 190), (140, 105, 75))
 _WALLS: tuple[Colour, ...] = ((225, 220, 205), (200, 215, 220), (215, 200, 200), (180, 190, 170))
@@ -38,13 +43,19 @@ _TOUCHING_M = 0.001
 _ADVANCES = 25
 
 
-def random_world(rng: np.random.Generator) -> tuple[World, np.ndarray, float]:
+def random_world(rng: np.random.Generator, *, tidy: bool = False) -> tuple[World, np.ndarray, float]:
     """A world with 2 to 7 solids, and a table in every world of table size and some rooms.
+
+    Args:
+        rng: Draws everything.
+        tidy: Whether the solids are of like size and close together, so that one picture shows all of them well.
 
     Returns:
         The world, the middle of what to look at, float64 (3,) [m], and its radius [m].
     """
     on_table = rng.random() < 0.5
+    on_tables_m, on_floors_m, least_ratio = _TIDY if tidy else _VARIED
+    largest_m = on_tables_m if on_table else on_floors_m
     pieces: list[Piece] = []
     if on_table:
         size = (rng.uniform(0.9, 1.6), rng.uniform(0.6, 1.0), rng.uniform(0.65, 0.8))
@@ -52,16 +63,19 @@ def random_world(rng: np.random.Generator) -> tuple[World, np.ndarray, float]:
         base_m, half = size[2], (size[0] / 2 * rng.uniform(0.4, 1.0), size[1] / 2 * rng.uniform(0.6, 1.0))
     else:
         base_m, half = 0.0, (rng.uniform(0.7, 1.6), rng.uniform(0.7, 1.6))
-        if rng.random() < 0.3:
+        if rng.random() < 0.3 and not tidy:
             size = (rng.uniform(0.6, 1.2), rng.uniform(0.5, 0.8), rng.uniform(0.4, 0.75))
             place = (rng.uniform(-0.5, 0.5), rng.uniform(0, 0.8), 0.0)
             pieces.append(Piece("table", "桌子", "table", _WOOD, place, size, rng.uniform(-0.5, 0.5)))
+    if tidy:
+        most = half if on_table else (math.inf, math.inf)
+        half = tuple(min(largest_m[1] * rng.uniform(*_TIDY_HALF), side) for side in most)
     wanted = int(rng.integers(2, 8))
     furniture = len(pieces)
     for _ in range(_TRIES):
         if len(pieces) - furniture == wanted:
             break
-        draft = _random_solid(rng, on_table, {piece.label for piece in pieces})
+        draft = _random_solid(rng, largest_m, least_ratio, {piece.label for piece in pieces})
         placed = _placed(draft, rng, pieces, base_m, half)
         if placed is not None:
             pieces.append(placed)
@@ -76,15 +90,17 @@ def random_world(rng: np.random.Generator) -> tuple[World, np.ndarray, float]:
     return World(tuple(pieces), _surroundings(rng, reach, base_m), light), middle, radius
 
 
-def _random_solid(rng: np.random.Generator, on_table: bool, taken: set[str]) -> Piece:
+def _random_solid(
+    rng: np.random.Generator, largest_m: tuple[float, float], least_ratio: float, taken: set[str]
+) -> Piece:
     """A solid at the origin, with a name that is not taken."""
     while True:
         colour, shape = str(rng.choice(list(COLOURS))), str(rng.choice(_SOLIDS))
         if f"{colour} {shape}" not in taken:
             break
-    low, high = (0.05, 0.3) if on_table else (0.2, 1.5)
+    low, high = largest_m
     largest = math.exp(rng.uniform(math.log(low), math.log(high)))
-    sides = np.maximum(largest * rng.uniform(0.35, 1.0, 3), low * 0.8)
+    sides = np.maximum(largest * rng.uniform(least_ratio, 1.0, 3), low * 0.8)
     if shape == "ball":
         sides[:] = min(largest, 0.8)
     elif shape == "ring":

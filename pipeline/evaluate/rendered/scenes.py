@@ -11,12 +11,16 @@ from pipeline.camera import Camera, CameraSource
 from pipeline.evaluate.rendered.layout import random_world
 from pipeline.evaluate.rendered.view import RenderedView, render
 from pipeline.evaluate.rendered.world import World
+from pipeline.geometry.backprojection import project
 from pipeline.records import Scene
 
 _SIDES_PX = ((320, 240), (400, 300), (480, 360), (640, 480), (240, 320))
 _TRIES = 20
 # A free space around the camera [m].
 _CLEAR_M = 0.15
+_PITCH_DEG, _TIDY_PITCH_DEG = (5, 45), (12, 50)
+# A camera that does not see everything steps back by this factor.
+_STEP_BACK = 1.08
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,33 +64,38 @@ def look_at(eye_m: np.ndarray, target_m: np.ndarray, roll_rad: float = 0.0) -> n
     return pose
 
 
-def rendered_scene(seed: int, *, size_px: tuple[int, int] | None = None) -> RenderedScene:
+def rendered_scene(seed: int, *, size_px: tuple[int, int] | None = None, tidy: bool = False) -> RenderedScene:
     """A random scene of one picture; the same seed gives the same one.
 
     Args:
         seed: Seed of everything that is drawn.
         size_px: (width, height) of the picture, or None to draw one from 320 x 240 to 640 x 480.
+        tidy: As in ``rendered_sequence``.
     """
-    return rendered_sequence(seed, 1, size_px=size_px)
+    return rendered_sequence(seed, 1, size_px=size_px, tidy=tidy)
 
 
 def rendered_sequence(
-    seed: int, count: int, *, size_px: tuple[int, int] | None = None, turn_deg: float = 12.0
+    seed: int, count: int, *, size_px: tuple[int, int] | None = None, turn_deg: float = 12.0, tidy: bool = False
 ) -> RenderedScene:
     """A random world from several places on an arc around it; the first is that of ``rendered_scene``.
+
+    A tidy one has solids of like size, none of them cut off by the picture's edge. The others have difficulties of
+    every kind: tiny and huge solids, cut off, far away.
 
     Args:
         seed: Seed of everything that is drawn.
         count: Number of pictures.
         size_px: (width, height) of every picture, or None to draw one.
         turn_deg: Angle on the arc between two pictures [deg].
+        tidy: Whether it is a tidy one.
     """
     rng = np.random.default_rng(seed)
     views: list[RenderedView] = []
     for _ in range(_TRIES):
-        world, middle_m, radius_m = random_world(rng)
+        world, middle_m, radius_m = random_world(rng, tidy=tidy)
         camera = _random_camera(rng, size_px)
-        poses = _random_poses(rng, world, camera, middle_m, radius_m, count, math.radians(turn_deg))
+        poses = _random_poses(rng, world, camera, middle_m, radius_m, count, math.radians(turn_deg), tidy=tidy)
         name = f"rendered {seed}"
         names = [name] if count == 1 else [f"{name}.{k}" for k in range(count)]
         views = [render(world, camera, pose, index=k, name=names[k]) for k, pose in enumerate(poses)]
@@ -115,22 +124,34 @@ def _random_poses(
     radius_m: float,
     count: int,
     turn_rad: float,
+    *,
+    tidy: bool,
 ) -> list[np.ndarray]:
-    """Poses around the middle, from the open side, outside of all solids."""
+    """Poses around the middle, from the open side, outside of all solids; tidy ones show all solids."""
     half_angle = math.atan(min(camera.width, camera.height) / 2 / camera.fx)
     distance = max(radius_m, 0.15) / math.tan(half_angle) * rng.uniform(0.6, 1.1)
-    azimuth, pitch = rng.uniform(-0.6, 0.6), math.radians(rng.uniform(5, 45))
+    azimuth, pitch = rng.uniform(-0.6, 0.6), math.radians(rng.uniform(*(_TIDY_PITCH_DEG if tidy else _PITCH_DEG)))
     target = middle_m + rng.normal(0, 0.1, 3) * radius_m * (1, 1, 0.3)
     roll = math.radians(float(np.clip(rng.normal(0, 3), -8, 8)))
-    poses = []
-    for k in range(count):
-        angle = azimuth + k * turn_rad
-        eye = target + distance * np.array(
-            [math.sin(angle) * math.cos(pitch), -math.cos(angle) * math.cos(pitch), math.sin(pitch)]
-        )
-        eye = _cleared(eye, target, world)
-        poses.append(look_at(eye, target, roll))
+    for _ in range(_TRIES):
+        poses = []
+        for k in range(count):
+            angle = azimuth + k * turn_rad
+            eye = target + distance * np.array(
+                [math.sin(angle) * math.cos(pitch), -math.cos(angle) * math.cos(pitch), math.sin(pitch)]
+            )
+            poses.append(look_at(_cleared(eye, target, world), target, roll))
+        if not tidy or all(_shows_all(world, camera, pose) for pose in poses):
+            break
+        distance *= _STEP_BACK
     return poses
+
+
+def _shows_all(world: World, camera: Camera, pose: np.ndarray) -> bool:
+    """Whether no solid but the table is cut off by the picture's edge."""
+    solids = [piece.mesh.vertices_m for piece in world.pieces if piece.shape != "table"]
+    pixels = project((np.concatenate(solids) - pose[:3, 3]) @ pose[:3, :3], camera)
+    return bool(np.all((pixels >= 0) & (pixels <= (camera.width - 1, camera.height - 1))))
 
 
 def _cleared(eye_m: np.ndarray, target_m: np.ndarray, world: World) -> np.ndarray:
