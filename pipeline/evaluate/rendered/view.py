@@ -7,23 +7,27 @@ of the top-left pixel. Rays start in the camera with direction z = 1, so that a 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from pipeline.camera import Camera
+from pipeline.evaluate.rendered.appearance import Layers, compose, ink_for, palette_of
 from pipeline.evaluate.rendered.shapes import Mesh
 from pipeline.evaluate.rendered.world import World, cast, hit_distances, is_shadowed, ray_caster
 from pipeline.geometry.backprojection import project
 from pipeline.geometry.regions import Window, mask_box
 from pipeline.records import Box, Box3D, DepthMap, Frame, Origin, Region
 
+if TYPE_CHECKING:
+    from open3d.t.geometry import RaycastingScene
+
 # An object with fewer visible pixels is spoken of by nobody.
 LEAST_VISIBLE_PX = 60
 _POINTS = 2000
 _AMBIENT = 0.4
 _SHADOW = 0.45
-_SKY = (205, 222, 240)
 _NO_PIECE = -1
 
 
@@ -82,6 +86,7 @@ class RenderedView:
         ids: int16 (H, W), index of the piece that a pixel shows; -1 for the surroundings.
         objects: The pieces with at least ``LEAST_VISIBLE_PX`` visible pixels.
         up: float64 (3,), unit vector against gravity.
+        layers: What the picture is composed of.
         index: Index of the frame in its scene.
     """
 
@@ -90,6 +95,7 @@ class RenderedView:
     ids: np.ndarray
     objects: tuple[RenderedObject, ...]
     up: np.ndarray
+    layers: Layers = field(repr=False)
     index: int = 0
 
     def regions(self, *, masks: bool = True) -> tuple[Region, ...]:
@@ -106,7 +112,9 @@ def pixel_rays(camera: Camera, window: Window | None = None) -> np.ndarray:
     return rays
 
 
-def render(world: World, camera: Camera, pose: np.ndarray, *, index: int = 0, name: str = "rendered") -> RenderedView:
+def render(
+    world: World, camera: Camera, pose: np.ndarray, *, index: int = 0, name: str = "rendered", objects: bool = True
+) -> RenderedView:
     """Look at a world.
 
     Args:
@@ -115,6 +123,7 @@ def render(world: World, camera: Camera, pose: np.ndarray, *, index: int = 0, na
         pose: Camera to world, float64 (4, 4) [m].
         index: Index of the frame in its scene.
         name: Name of the frame.
+        objects: Whether to describe the objects, which takes most of the time; without, there are none in the view.
 
     Returns:
         The picture; its depth is valid wherever a ray hits something.
@@ -128,24 +137,24 @@ def render(world: World, camera: Camera, pose: np.ndarray, *, index: int = 0, na
     z = hits["t_hit"]
     hit = np.isfinite(z)
     depth = DepthMap(np.where(hit, z, 0), hit, "metric", "sensor", backend="rendered")  # type: ignore[arg-type]
-    ids = np.where(hit & (hits["geometry_ids"] < len(meshes)), hits["geometry_ids"], _NO_PIECE).astype(np.int16)
+    sky = len(meshes) + len(world.surfaces)
+    parts = np.where(hit, hits["geometry_ids"], sky).astype(np.int16)
+    ids = np.where(parts < len(meshes), parts, _NO_PIECE).astype(np.int16)
+    directions = directions.astype(np.float32)
     points = directions * depth.values[..., None]
-    facing = _facing(hits["primitive_normals"], directions)
-    light = turn @ (np.array(world.light) / np.linalg.norm(world.light))
-    starts = points + 1e-3 * facing * np.maximum(depth.values, 1)[..., None]
-    shadowed = is_shadowed(everything, np.concatenate((starts, np.broadcast_to(light, starts.shape)), axis=-1))
-    lambert = np.clip(facing @ light, 0, 1) * np.where(shadowed, _SHADOW, 1)
-    colours = _colours(world, hits["geometry_ids"], points @ pose[:3, :3].T + pose[:3, 3])
-    shaded = colours * (_AMBIENT + (1 - _AMBIENT) * lambert)[..., None]
-    rgb = np.where(hit[..., None], shaded, _SKY).clip(0, 255).astype(np.uint8)
-    objects = [
-        found
-        for piece, mesh in enumerate(meshes)
+    light = (turn @ (np.array(world.light) / np.linalg.norm(world.light))).astype(np.float32)
+    shade = np.where(hit, _shade(everything, points, hits["primitive_normals"], directions, light), np.float32(1))
+    texture = _texture(world, parts, points @ pose[:3, :3].T.astype(np.float32) + pose[:3, 3].astype(np.float32))
+    layers = Layers(parts, shade, texture, np.zeros_like(shade))
+    palette = palette_of(world)
+    found = [
+        _object(world, piece, meshes[piece], visible, camera, turn, shift, depth.values)
+        for piece in range(len(meshes) if objects else 0)
         if np.count_nonzero(visible := ids == piece) >= LEAST_VISIBLE_PX
-        and (found := _object(world, piece, mesh, visible, camera, turn, shift, depth.values))
     ]
+    rgb = compose(layers, palette, ink_for(palette))
     frame = Frame(rgb, camera, pose=pose, given_depth=depth, name=name)
-    return RenderedView(world, frame, ids, tuple(objects), turn @ (0.0, 0.0, 1.0), index)
+    return RenderedView(world, frame, ids, tuple(found), turn @ (0.0, 0.0, 1.0), layers, index)
 
 
 def _object(
@@ -204,23 +213,31 @@ def _from_camera(directions: np.ndarray) -> np.ndarray:
     return np.concatenate((np.zeros_like(directions), directions), axis=-1)
 
 
-def _facing(normals: np.ndarray, directions: np.ndarray) -> np.ndarray:
-    """Normals turned towards the camera."""
+def _shade(
+    caster: RaycastingScene, points_m: np.ndarray, normals: np.ndarray, directions: np.ndarray, light: np.ndarray
+) -> np.ndarray:
+    """Light that arrives at what rays hit, float32 (H, W) in [0, 1]: ambient and Lambert's, less in shadow."""
     away = np.einsum("hwc,hwc->hw", normals, directions) > 0
-    facing: np.ndarray = np.where(away[..., None], -normals, normals)
-    return facing
+    facing = np.where(away[..., None], -normals, normals)
+    lambert = np.clip(facing @ light, 0, 1)
+    lit = lambert > 0
+    starts = points_m[lit]
+    starts += np.float32(1e-3) * facing[lit] * np.maximum(starts[:, 2:], 1)
+    rays = np.concatenate((starts, np.broadcast_to(light, starts.shape)), axis=-1)
+    lambert[lit] *= np.where(is_shadowed(caster, rays), np.float32(_SHADOW), np.float32(1))
+    shade: np.ndarray = _AMBIENT + (1 - _AMBIENT) * lambert
+    return shade
 
 
-def _colours(world: World, ids: np.ndarray, points_m: np.ndarray) -> np.ndarray:
-    """Colour of every pixel before shading, float64 (H, W, 3); squares on surfaces that have a pattern."""
-    parts = [*(piece.rgb for piece in world.pieces), *(surface.rgb for surface in world.surfaces), _SKY]
-    palette = np.array(parts, dtype=float)
-    colours = palette[np.minimum(ids, len(palette) - 1)]
+def _texture(world: World, parts: np.ndarray, points_m: np.ndarray) -> np.ndarray:
+    """Factor of the colour of every pixel, float32 (H, W); squares on surfaces that have a pattern."""
+    texture = np.ones(parts.shape, dtype=np.float32)
     for number, surface in enumerate(world.surfaces, start=len(world.pieces)):
         if surface.tile_m > 0:
-            here = ids == number
+            here = parts == number
+            points = points_m[here]
             # Half a tile of shift keeps the pattern away from the planes at zero.
-            squares = np.floor(points_m[here] / surface.tile_m + 0.5).sum(axis=1).astype(int)
-            grain = 0.04 * np.sin(points_m[here] @ np.array([61.0, 17.0, 43.0]) / surface.tile_m)
-            colours[here] *= (np.where(squares % 2 == 0, 1.0, 0.82) + grain)[:, None]
-    return colours
+            squares = np.floor(points / surface.tile_m + 0.5).sum(axis=1).astype(int)
+            grain = 0.04 * np.sin(points @ (np.array([61.0, 17.0, 43.0], dtype=np.float32) / surface.tile_m))
+            texture[here] = np.where(squares % 2 == 0, 1.0, 0.82) + grain
+    return texture
