@@ -89,7 +89,7 @@ def _candidates(relation: Relation, view: RenderedView, rng: np.random.Generator
     groups = list(permutations(asked, relation.objects + 1))
     for position in rng.permutation(len(groups))[: _TRIPLES if relation.objects == 2 else None]:
         group = groups[int(position)]
-        if relation.rule == "occlusion" and not _meet(*group):
+        if relation.rule == "occlusion" and not meet(*group):
             # Nobody asks whether one hides another that is somewhere else in the picture.
             continue
         names = dict(zip(("subject", "object", "other_object"), (item.label for item in group), strict=False))
@@ -113,7 +113,7 @@ def visible_share(item: RenderedObject) -> float:
     return float(np.count_nonzero(item.visible) / np.count_nonzero(item.amodal))
 
 
-def _meet(first: RenderedObject, second: RenderedObject) -> bool:
+def meet(first: RenderedObject, second: RenderedObject) -> bool:
     """Whether the visible parts of the two come within three pixels of each other in the picture."""
     kernel = np.ones((2 * _MEETING_PX + 1, 2 * _MEETING_PX + 1), np.uint8)
     grown = cv2.dilate(first.visible.astype(np.uint8), kernel).astype(bool)
