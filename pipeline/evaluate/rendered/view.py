@@ -15,6 +15,8 @@ from scipy.spatial.transform import Rotation
 from pipeline.camera import Camera
 from pipeline.evaluate.rendered.appearance import Layers, compose, ink_for, palette_of
 from pipeline.evaluate.rendered.shapes import Mesh
+from pipeline.evaluate.rendered.textures import texture_of
+from pipeline.evaluate.rendered.words import PrintedWord, printed
 from pipeline.evaluate.rendered.world import World, cast, hit_distances, is_shadowed, ray_caster
 from pipeline.geometry.backprojection import project
 from pipeline.geometry.regions import Window, mask_box
@@ -87,6 +89,7 @@ class RenderedView:
         objects: The pieces with at least ``LEAST_VISIBLE_PX`` visible pixels.
         up: float64 (3,), unit vector against gravity.
         layers: What the picture is composed of.
+        words: Printed words that can be read.
         index: Index of the frame in its scene.
     """
 
@@ -96,6 +99,7 @@ class RenderedView:
     objects: tuple[RenderedObject, ...]
     up: np.ndarray
     layers: Layers = field(repr=False)
+    words: tuple[PrintedWord, ...] = ()
     index: int = 0
 
     def regions(self, *, masks: bool = True) -> tuple[Region, ...]:
@@ -144,8 +148,9 @@ def render(
     points = directions * depth.values[..., None]
     light = (turn @ (np.array(world.light) / np.linalg.norm(world.light))).astype(np.float32)
     shade = np.where(hit, _shade(everything, points, hits["primitive_normals"], directions, light), np.float32(1))
-    texture = _texture(world, parts, points @ pose[:3, :3].T.astype(np.float32) + pose[:3, 3].astype(np.float32))
-    layers = Layers(parts, shade, texture, np.zeros_like(shade))
+    in_world = points @ pose[:3, :3].T.astype(np.float32) + pose[:3, 3].astype(np.float32)
+    ink, words = printed(world, parts, in_world, camera, pose)
+    layers = Layers(parts, shade, texture_of(world, parts, in_world), ink)
     palette = palette_of(world)
     found = [
         _object(world, piece, meshes[piece], visible, camera, turn, shift, depth.values)
@@ -154,7 +159,7 @@ def render(
     ]
     rgb = compose(layers, palette, ink_for(palette))
     frame = Frame(rgb, camera, pose=pose, given_depth=depth, name=name)
-    return RenderedView(world, frame, ids, tuple(found), turn @ (0.0, 0.0, 1.0), layers, index)
+    return RenderedView(world, frame, ids, tuple(found), turn @ (0.0, 0.0, 1.0), layers, words, index)
 
 
 def _object(
@@ -227,17 +232,3 @@ def _shade(
     lambert[lit] *= np.where(is_shadowed(caster, rays), np.float32(_SHADOW), np.float32(1))
     shade: np.ndarray = _AMBIENT + (1 - _AMBIENT) * lambert
     return shade
-
-
-def _texture(world: World, parts: np.ndarray, points_m: np.ndarray) -> np.ndarray:
-    """Factor of the colour of every pixel, float32 (H, W); squares on surfaces that have a pattern."""
-    texture = np.ones(parts.shape, dtype=np.float32)
-    for number, surface in enumerate(world.surfaces, start=len(world.pieces)):
-        if surface.tile_m > 0:
-            here = parts == number
-            points = points_m[here]
-            # Half a tile of shift keeps the pattern away from the planes at zero.
-            squares = np.floor(points / surface.tile_m + 0.5).sum(axis=1).astype(int)
-            grain = 0.04 * np.sin(points @ (np.array([61.0, 17.0, 43.0], dtype=np.float32) / surface.tile_m))
-            texture[here] = np.where(squares % 2 == 0, 1.0, 0.82) + grain
-    return texture

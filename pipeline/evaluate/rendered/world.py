@@ -42,6 +42,8 @@ class Piece:
         position_m: Middle of its base (x, y, z).
         size_m: Sides of its box along its own x, y, z.
         yaw_rad: Turn about the vertical, counter-clockwise from above.
+        texture: A name of ``TEXTURES``, or None for a plain one.
+        word: What is printed around it, a box or a cylinder.
     """
 
     label: str
@@ -51,6 +53,8 @@ class Piece:
     position_m: tuple[float, float, float]
     size_m: Size
     yaw_rad: float = 0.0
+    texture: str | None = None
+    word: str | None = None
 
     @property
     def rotation(self) -> np.ndarray:
@@ -63,6 +67,11 @@ class Piece:
         """Middle of its box in the world, float64 (3,)."""
         x, y, z = self.position_m
         return np.array((x, y, z + self.size_m[2] / 2))
+
+    def own_m(self, points_m: np.ndarray) -> np.ndarray:
+        """Points of the world, float32 (N, 3), in its own axes from the middle of its box, float32 (N, 3) [m]."""
+        own: np.ndarray = (points_m - self.centre_m.astype(np.float32)) @ self.rotation.astype(np.float32)
+        return own
 
     @property
     def top_m(self) -> float:
@@ -93,11 +102,13 @@ class Surface:
         corners_m: Four corners in the world, in order around it.
         rgb: Its colour.
         tile_m: Side of the squares of its pattern; 0 for none.
+        texture: A name of ``TEXTURES``, or None for a plain one.
     """
 
     corners_m: tuple[tuple[float, float, float], ...]
     rgb: Colour
     tile_m: float = 0.0
+    texture: str | None = None
 
     @property
     def mesh(self) -> Mesh:
