@@ -93,7 +93,7 @@ def build_answer_request(
         parts += _depth_pictures(scene, shown, language)
     # After everything that all questions about the scene share.
     parts += crop_parts(scene, crops, language, budget)
-    blocks = [_text_lines(scene, language), _answer_instruction(language)]
+    blocks = [_text_lines(scene, language), answer_instruction(language)]
     if HintMode(hints).has_table:
         blocks.append(depth_table(depth_hints, language, scene.frames))
     return _request(scene, question, Step.ANSWER, parts, blocks, language)
@@ -217,7 +217,8 @@ def _text_lines(scene: Scene, language: Language) -> str:
 
 
 @cache
-def _answer_instruction(language: Language) -> str:
+def answer_instruction(language: Language) -> str:
+    """What every answer's prompt says before the question, the relations of the registry included."""
     return render(language, "answer", relations=_relation_list(language), units=", ".join(Unit))
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pipeline.camera import Camera, CameraSource
+from pipeline.evaluate.rendered.camera_noise import sensor_noise
+from pipeline.evaluate.rendered.decoration import decorated
 from pipeline.evaluate.rendered.layout import random_world
 from pipeline.evaluate.rendered.view import RenderedView, render
 from pipeline.evaluate.rendered.world import World
@@ -80,8 +82,9 @@ def rendered_sequence(
 ) -> RenderedScene:
     """A random world from several places on an arc around it; the first is that of ``rendered_scene``.
 
-    A tidy one has solids of like size, none of them cut off by the picture's edge. The others have difficulties of
-    every kind: tiny and huge solids, cut off, far away.
+    A tidy one has solids of like size, none of them cut off by the picture's edge, with textures, printed words and
+    the noise of a camera. The others are plain, with difficulties of every kind: tiny and huge solids, cut off, far
+    away.
 
     Args:
         seed: Seed of everything that is drawn.
@@ -90,10 +93,12 @@ def rendered_sequence(
         turn_deg: Angle on the arc between two pictures [deg].
         tidy: Whether it is a tidy one.
     """
-    rng = np.random.default_rng(seed)
+    rng, decoration_rng = np.random.default_rng(seed), np.random.default_rng((seed, 1))
     views: list[RenderedView] = []
     for _ in range(_TRIES):
         world, middle_m, radius_m = random_world(rng, tidy=tidy)
+        if tidy:
+            world = decorated(world, decoration_rng)
         camera = _random_camera(rng, size_px)
         poses = _random_poses(rng, world, camera, middle_m, radius_m, count, math.radians(turn_deg), tidy=tidy)
         name = f"rendered {seed}"
@@ -101,9 +106,16 @@ def rendered_sequence(
         views = [render(world, camera, pose, index=k, name=names[k]) for k, pose in enumerate(poses)]
         if min(len(view.objects) for view in views) >= 2:
             break
+    if tidy:
+        views = [_photographed(view, decoration_rng) for view in views]
     regions = tuple(region for view in views for region in view.regions())
     scene = Scene(f"rendered-{seed}", tuple(view.frame for view in views), regions=regions)
     return RenderedScene(scene, tuple(views))
+
+
+def _photographed(view: RenderedView, rng: np.random.Generator) -> RenderedView:
+    """The view with the picture that a camera would take; its layers stay without noise."""
+    return replace(view, frame=replace(view.frame, rgb=sensor_noise(view.frame.rgb, rng)))
 
 
 def _random_camera(rng: np.random.Generator, size_px: tuple[int, int] | None) -> Camera:
