@@ -1,0 +1,195 @@
+"""What theodolite-vl-nano is trained to say: the pipeline's own prompts, and the answers that they ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from nano.pictures import View
+from nano.rendering import SIDE_PX, TrainingScene
+from nano.vl_model import IMAGE_TOKENS
+from nano.vocabulary import LANGUAGES, WHERE
+
+from pipeline.camera import Camera
+from pipeline.evaluate.rendered.layout import COLOURS
+from pipeline.evaluate.rendered.questions import Statement, answer_text, fenced, located, named, question_text
+from pipeline.evaluate.rendered.shapes import SHAPES
+from pipeline.records import Box, Frame, Region, Scene
+from pipeline.stages.query import QueryStage
+from pipeline.vlm.base import ImagePart, Request
+from pipeline.vlm.hints import DepthHint
+from pipeline.vlm.none import NoModel
+from pipeline.vlm.templates import Language
+
+_MIRRORED = {"left_of": "right_of", "right_of": "left_of"}
+_BOX_ERROR = 0.03
+_UNRELATED_HINTS = 0.1
+
+
+class Kind(StrEnum):
+    """What one turn is about."""
+
+    LOCATE = "locate"
+    GROUND = "ground"
+    ANSWER = "answer"
+    ANSWER_WITH_DEPTH = "answer_with_depth"
+
+
+@dataclass(frozen=True, eq=False)
+class Turn:
+    """A question after the pictures, and its answer.
+
+    Args:
+        prompt: Tokens from the pictures' end to the answer's beginning.
+        answer: Tokens of the answer, its end included.
+    """
+
+    prompt: list[int]
+    answer: list[int]
+
+
+class Dialogues:
+    """Makes turns about scenes.
+
+    Args:
+        processor: The model's processor.
+    """
+
+    def __init__(self, processor: Any) -> None:
+        self._processor = processor
+        self._tokenizer = processor.tokenizer
+        self._end: int = processor.tokenizer.convert_tokens_to_ids("<|im_end|>")
+        self._seen_end: int = processor.tokenizer.convert_tokens_to_ids("<|vision_end|>")
+        self._picture: int = processor.tokenizer.convert_tokens_to_ids("<|image_pad|>")
+        self._stages = {kind: QueryStage(NoModel(), hints=hints) for kind, hints in
+                        ((Kind.ANSWER, "none"), (Kind.ANSWER_WITH_DEPTH, "table"))}  # fmt: skip
+        frame = Frame(np.zeros((SIDE_PX, SIDE_PX, 3), np.uint8), Camera.from_fov(SIDE_PX, SIDE_PX, 60))
+        self._scenes = {count: Scene("training", (frame,) * count) for count in (1, 3)}
+
+    def prefix(self, language: Language, frames: int) -> list[int]:
+        """Tokens of every prompt up to the last picture's end."""
+        request = self._stages[Kind.ANSWER].grounding_request(self._scenes[frames], WHERE[language])
+        return self._split(request)[0]
+
+    def turn(
+        self, kind: Kind, scene: TrainingScene, view: View, language: Language, rng: np.random.Generator
+    ) -> Turn | None:
+        """A random turn of a kind; None where the scene has nothing to ask."""
+        names = {language: [_name(c, s, language) for c, s in zip(view.colours, scene.shapes, strict=True)]
+                 for language in LANGUAGES}  # fmt: skip
+        everywhere = set.intersection(*(set(picture.boxes) for picture in view.pictures))
+        frames = self._scenes[len(view.pictures)]
+        if kind is Kind.LOCATE:
+            pieces = sorted(set.union(*(set(picture.boxes) for picture in view.pictures)))
+            if not pieces:
+                return None
+            piece = pieces[int(rng.integers(len(pieces)))]
+            question = WHERE[language].format(a=names[language][piece])
+            request = self._stages[Kind.ANSWER].grounding_request(frames, question)
+            return self._finished(request, fenced(_grounding(view, names[language], (piece,))))
+        drawn = _drawn(scene, everywhere, rng)
+        if drawn is None:
+            return None
+        relation, first, second, holds = drawn
+        if view.mirrored:
+            relation = _MIRRORED.get(relation, relation)
+        statement = Statement(relation, names["en"][first], names["en"][second], holds)
+        names_zh = dict(zip(names["en"], names["zh"], strict=True))
+        question = question_text(statement, language, names_zh, rng)
+        pieces = (first, second)
+        if kind is Kind.GROUND:
+            request = self._stages[Kind.ANSWER].grounding_request(frames, question)
+            return self._finished(request, fenced(_grounding(view, names[language], pieces)))
+        hints: list[DepthHint] = []
+        if kind is Kind.ANSWER_WITH_DEPTH:
+            hints = _hints(scene, view, names[language], pieces, everywhere, rng)
+        told = {(hint.region.frame, hint.region.label): hint.region.box_px for hint in hints}
+        objects = _grounding(view, names[language], pieces, told)
+        a, b = named(statement, language, names_zh)
+        claim: dict[str, object] = {"relation": relation, "subject": a, "object": b}
+        if not holds:
+            claim["negated"] = True
+        said = fenced({"objects": objects, "claims": [claim]})
+        request = self._stages[kind].answer_request(frames, question, hints)
+        return self._finished(request, f"{answer_text(statement, language, names_zh)}\n\n{said}")
+
+    def _finished(self, request: Request, answer: str) -> Turn:
+        return Turn(self._split(request)[1], [*self._tokenizer(answer)["input_ids"], self._end])
+
+    def _split(self, request: Request) -> tuple[list[int], list[int]]:
+        """Tokens of a prompt up to the end of its last picture, pictures at full length, and the others."""
+        content = [
+            {"type": "image"} if isinstance(part, ImagePart) else {"type": "text", "text": part.text}
+            for part in request.parts
+        ]
+        text = self._processor.apply_chat_template(
+            [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
+        )
+        tokens = self._tokenizer(text)["input_ids"]
+        cut = len(tokens) - tokens[::-1].index(self._seen_end)
+        repeated = [[token] * (IMAGE_TOKENS if token == self._picture else 1) for token in tokens[:cut]]
+        return sum(repeated, []), tokens[cut:]
+
+
+def _name(colour: str, shape: str, language: Language) -> str:
+    if language == "en":
+        return f"{colour} {shape}"
+    return COLOURS[colour][0] + SHAPES[shape].name_zh if colour in COLOURS else SHAPES[shape].name_zh
+
+
+def _drawn(
+    scene: TrainingScene, pieces: set[int], rng: np.random.Generator
+) -> tuple[str, int, int, bool] | None:
+    """A statement about well visible pieces: every relation, and yes and no, equally often where the scene has them."""
+    known = [entry for entry in scene.statements if entry[1] in pieces and entry[2] in pieces]
+    if not known:
+        return None
+    relations = sorted({entry[0] for entry in known})
+    relation = relations[int(rng.integers(len(relations)))]
+    wanted = bool(rng.random() < 0.5)
+    of_relation = [entry for entry in known if entry[0] == relation]
+    pool = [entry for entry in of_relation if entry[3] == wanted] or of_relation
+    return pool[int(rng.integers(len(pool)))]
+
+
+def _grounding(
+    view: View, names: Sequence[str], pieces: Sequence[int], told: dict[tuple[int, str], Box] | None = None
+) -> list[dict[str, object]]:
+    """The objects in every picture that shows them; boxes that the prompt told are repeated."""
+    return [
+        located(names[piece], thousandths_of((told or {}).get((index, names[piece]), picture.boxes[piece])), index + 1)
+        for index, picture in enumerate(view.pictures)
+        for piece in pieces
+        if piece in picture.boxes
+    ]
+
+
+def thousandths_of(box: Box) -> list[int]:
+    """A box of the picture in thousandths."""
+    return [min(max(round(1000 * edge / SIDE_PX), 0), 1000) for edge in box]
+
+
+def _hints(
+    scene: TrainingScene,
+    view: View,
+    names: Sequence[str],
+    pieces: Sequence[int],
+    everywhere: set[int],
+    rng: np.random.Generator,
+) -> list[DepthHint]:
+    """Depth of the pieces in every picture, in boxes that are off by what a grounding is off."""
+    more = [piece for piece in sorted(everywhere - set(pieces)) if rng.random() < _UNRELATED_HINTS]
+    hints = []
+    for index, (frame, picture) in enumerate(zip(scene.frames, view.pictures, strict=True)):
+        for piece in (*pieces, *more):
+            if piece not in picture.boxes or piece not in frame.hints:
+                continue
+            box = np.array(picture.boxes[piece])
+            sides = np.tile(box[2:] - box[:2], 2)
+            off = np.clip(box + rng.normal(0, _BOX_ERROR, 4) * sides, 0, SIDE_PX)
+            region = Region(names[piece], tuple(float(edge) for edge in off), index)
+            hints.append(replace(frame.hints[piece], region=region, reference=names[piece]))
+    return hints

@@ -1,0 +1,156 @@
+"""What both trainings share: a budget of time, a learning rate over it, a log, and state to go on from."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import torch
+from rich.console import Console
+from torch import nn
+
+Batch = TypeVar("Batch")
+
+_WARM_UP = 0.02
+_LEAST_RATE = 0.02
+_CLIP = 1.0
+
+
+class Prefetch(Generic[Batch]):
+    """Makes batches in a thread ahead of the training.
+
+    Args:
+        make: Makes the next batch.
+        ahead: How many lie ready.
+    """
+
+    def __init__(self, make: Callable[[], Batch], ahead: int = 3) -> None:
+        self._ready: queue.Queue[Batch | BaseException] = queue.Queue(ahead)
+        self._make = make
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._ready.put(self._make())
+            except Exception as error:
+                self._ready.put(error)
+                return
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Batches without end."""
+        while True:
+            batch = self._ready.get()
+            if isinstance(batch, BaseException):
+                raise batch
+            yield batch
+
+
+class Training:
+    """The clock, the optimizers, the log and the saved state of one training.
+
+    Args:
+        folder: Where state and log are kept; what is there is gone on from.
+        modules: Everything that is trained.
+        minutes: Length of the training, over all its parts.
+        rate: Largest learning rate.
+        weight_decay: Of matrices.
+    """
+
+    def __init__(
+        self, folder: Path, modules: nn.ModuleDict, minutes: float, rate: float, weight_decay: float
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.modules, self.minutes, self.rate = folder, modules, minutes, rate
+        matrices = [p for name, p in modules.named_parameters() if p.ndim == 2 and _is_hidden(name)]
+        chosen = set(map(id, matrices))
+        others = [p for p in modules.parameters() if id(p) not in chosen]
+        # Orthogonal steps for hidden matrices (Jordan et al. 2024), the usual ones for everything else.
+        self.optimizers: list[torch.optim.Optimizer] = [
+            torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.98), weight_decay=0.0)
+        ]
+        if matrices:
+            self.optimizers.append(
+                torch.optim.Muon(
+                    matrices, lr=rate, weight_decay=weight_decay, momentum=0.95, adjust_lr_fn="match_rms_adamw"
+                )
+            )
+        self.seconds = 0.0
+        self.steps = self.images = 0
+        self._console = Console()
+        self._state = folder / "state.pt"
+        if self._state.is_file():
+            self._load()
+        self._started = time.monotonic() - self.seconds
+
+    @property
+    def progress(self) -> float:
+        """From 0 to 1."""
+        self.seconds = time.monotonic() - self._started
+        return min(self.seconds / (60 * self.minutes), 1.0)
+
+    def step(self, loss: torch.Tensor, images: int) -> None:
+        """One step down."""
+        progress = self.progress
+        decayed = _LEAST_RATE + (1 - _LEAST_RATE) * (1 + math.cos(math.pi * progress)) / 2
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = self.rate * min(1.0, progress / _WARM_UP) * decayed
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.modules.parameters(), _CLIP)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        self.steps += 1
+        self.images += images
+
+    def log(self, **figures: float | int | str) -> None:
+        """One line to the log and to the screen."""
+        line = {"minutes": round(self.seconds / 60, 2), "steps": self.steps, "images": self.images}
+        line |= {name: round(value, 4) if isinstance(value, float) else value for name, value in figures.items()}
+        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        self._console.print(" ".join(f"{name}={value}" for name, value in line.items()), highlight=False)
+
+    def save(self) -> None:
+        """Keep the state; a stop while it is written loses nothing."""
+        state = {
+            "modules": self.modules.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "seconds": self.seconds,
+            "steps": self.steps,
+            "images": self.images,
+        }
+        part = self._state.with_suffix(".part")
+        torch.save(state, part)
+        part.rename(self._state)
+
+    def _load(self) -> None:
+        state = torch.load(self._state, weights_only=True)
+        self.modules.load_state_dict(state["modules"])
+        for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
+        self.seconds, self.steps, self.images = state["seconds"], state["steps"], state["images"]
+
+    def summary(self, **more: Any) -> dict[str, Any]:
+        """What the model's card tells about the training."""
+        return {
+            "hours": round(self.seconds / 3600, 2),
+            "steps": self.steps,
+            "images": self.images,
+            "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+            "torch": torch.__version__,
+            **more,
+        }
+
+
+def _is_hidden(name: str) -> bool:
+    return not any(part in name for part in ("embed", "lm_head", "heads."))

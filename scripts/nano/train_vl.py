@@ -1,0 +1,310 @@
+"""Trains theodolite-vl-nano."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from nano.dialogues import Dialogues, Kind, Turn
+from nano.loop import Prefetch, Training
+from nano.pictures import COLOUR_NAMES, patch_owners, shown
+from nano.rendering import SIDE_PX, TrainingScene, load_shards
+from nano.vl_model import GRID, IMAGE_TOKENS, MERGE, PATCH_PX, BatchedForward, build, number_tokens, save
+from nano.vocabulary import LANGUAGES, NUMBERS
+from torch import nn
+from torch.nn import functional
+
+from pipeline.evaluate.rendered.shapes import SHAPES
+from pipeline.vlm.qwen3vl.encoding import multimodal_positions
+
+_SHAPE_NAMES = tuple(SHAPES)
+_NOTHING = -1
+_AUXILIARY = {"colour": 0.3, "shape": 0.3, "box": 2.0}
+# Coordinates within this of the true one are nearly right too [1/1000 of the picture]: first and last.
+_SPREAD = (16.0, 4.0)
+_SAVE_MINUTES, _LOG_STEPS = 5.0, 50
+
+
+@dataclass(frozen=True)
+class Mix:
+    """A layout of a batch, and how often it is drawn.
+
+    Args:
+        frames: Pictures per item.
+        items: Items in the batch.
+        kinds: Turns of each item.
+        share: How often it is drawn, at the beginning and at the end.
+    """
+
+    frames: int
+    items: int
+    kinds: tuple[Kind, ...]
+    share: tuple[float, float]
+
+
+MIXES = (
+    Mix(1, 24, (Kind.LOCATE, Kind.LOCATE, Kind.GROUND, Kind.GROUND), (0.92, 0.45)),
+    Mix(1, 24, (Kind.GROUND, Kind.ANSWER_WITH_DEPTH, Kind.ANSWER_WITH_DEPTH), (0.04, 0.35)),
+    Mix(1, 24, (Kind.GROUND, Kind.ANSWER), (0.0, 0.05)),
+    Mix(3, 8, (Kind.LOCATE, Kind.GROUND, Kind.ANSWER_WITH_DEPTH), (0.04, 0.15)),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Items of one layout: the pictures once, then turns that see them and not each other.
+
+    Args:
+        pictures: uint8 (B * F, 256, 256, 3).
+        tokens: int64 (B, L).
+        positions: int64 (3, L).
+        mask: bool (L, L).
+        places: int64 (F * 64,), where the pictures' tokens stand.
+        asked: int64 (N,), flat indices of the tokens after which the answers' tokens come.
+        answers: int64 (N,), these tokens.
+        is_coordinate: bool (N,), whether one is an edge of a box.
+        owners: int64 (B * F, 64, 4, 2), colour and shape of every patch of every token; -1 for none.
+        boxes: float32 (B * F, 64, 4, 4), their boxes, 0 to 1.
+    """
+
+    pictures: torch.Tensor
+    tokens: torch.Tensor
+    positions: torch.Tensor
+    mask: torch.Tensor
+    places: torch.Tensor
+    asked: torch.Tensor
+    answers: torch.Tensor
+    is_coordinate: torch.Tensor
+    owners: torch.Tensor
+    boxes: torch.Tensor
+
+
+class Batches:
+    """Draws batches.
+
+    Args:
+        scenes: Training scenes.
+        processor: The model's processor.
+        seed: Seed of everything.
+    """
+
+    def __init__(self, scenes: list[TrainingScene], processor: Any, seed: int) -> None:
+        self._by_frames = {count: [s for s in scenes if len(s.frames) == count] for count in (1, 3)}
+        # The pictures of a sequence serve as single ones too.
+        self._dialogues = Dialogues(processor)
+        self._rng = np.random.default_rng(seed)
+        tokenizer = processor.tokenizer
+        self._pad: int = tokenizer.convert_tokens_to_ids("<|endoftext|>")
+        self._picture: int = tokenizer.convert_tokens_to_ids("<|image_pad|>")
+        self._numbers = set(number_tokens(tokenizer))
+        self._after = set(tokenizer.convert_tokens_to_ids([", ", '], "label": "']))
+        self.progress = 0.0
+
+    def draw(self) -> Batch:
+        """The next batch."""
+        shares = np.array([a + (b - a) * min(1.0, 1.6 * self.progress) for a, b in (mix.share for mix in MIXES)])
+        mix = MIXES[int(self._rng.choice(len(MIXES), p=shares / shares.sum()))]
+        items = [self._item(mix) for _ in range(mix.items)]
+        return self._collated(mix, items)
+
+    def _item(self, mix: Mix) -> tuple[Any, TrainingScene, list[int], list[Turn]]:
+        scenes = self._by_frames[mix.frames]
+        while True:
+            scene = scenes[int(self._rng.integers(len(scenes)))]
+            view = shown(scene, self._rng)
+            language = LANGUAGES[int(self._rng.integers(len(LANGUAGES)))]
+            turns = [
+                self._dialogues.turn(kind, scene, view, language, self._rng)
+                or self._dialogues.turn(Kind.LOCATE, scene, view, language, self._rng)
+                for kind in mix.kinds
+            ]
+            if all(turns):
+                return view, scene, self._dialogues.prefix(language, mix.frames), turns  # type: ignore[return-value]
+
+    def _collated(self, mix: Mix, items: list[tuple[Any, TrainingScene, list[int], list[Turn]]]) -> Batch:
+        start = len(items[0][2])
+        sizes = [max(len(turns[k].prompt) + len(turns[k].answer) for *_, turns in items) for k in range(len(mix.kinds))]
+        length = start + sum(sizes)
+        tokens = np.full((len(items), length), self._pad)
+        asked, answers = [], []
+        for row, (_, _, prefix, turns) in enumerate(items):
+            tokens[row, :start] = prefix
+            at = start
+            for turn, size in zip(turns, sizes, strict=True):
+                said = turn.prompt + turn.answer
+                tokens[row, at : at + len(said)] = said
+                first = row * length + at + len(turn.prompt) - 1
+                asked += range(first, first + len(turn.answer))
+                answers += turn.answer
+                at += size
+        is_picture = tokens[0] == self._picture
+        grids = [(GRID // MERGE, GRID // MERGE)] * mix.frames
+        prefix_positions = multimodal_positions(is_picture[:start], grids)
+        after = prefix_positions.max() + 1
+        turn_positions = [np.broadcast_to(np.arange(after, after + size), (3, size)) for size in sizes]
+        positions = np.concatenate((prefix_positions, *turn_positions), axis=1)
+        part = np.repeat(np.arange(len(sizes) + 1), [start, *sizes])
+        mask = np.tri(length, dtype=bool) & ((part[:, None] == part) | (part == 0))
+        answer_tokens = np.array(answers)
+        following = np.append(answer_tokens[1:], self._pad)
+        is_coordinate = np.isin(answer_tokens, list(self._numbers)) & np.isin(following, list(self._after))
+        seen = [_targets(view, scene) for view, scene, *_ in items]
+        return Batch(
+            torch.from_numpy(np.stack([picture.rgb for view, *_ in items for picture in view.pictures])),
+            torch.from_numpy(tokens),
+            torch.from_numpy(positions),
+            torch.from_numpy(mask),
+            torch.from_numpy(np.flatnonzero(is_picture)),
+            torch.tensor(asked),
+            torch.from_numpy(answer_tokens),
+            torch.from_numpy(is_coordinate),
+            torch.from_numpy(np.concatenate([owners for owners, _ in seen])),
+            torch.from_numpy(np.concatenate([boxes for _, boxes in seen])),
+        )
+
+
+def _targets(view: Any, scene: TrainingScene) -> tuple[np.ndarray, np.ndarray]:
+    """Colour, shape and box of what covers every patch: int64 (F, 64, 4, 2) and float32 (F, 64, 4, 4)."""
+    pieces = len(scene.shapes)
+    kinds = np.full((pieces + 1, 2), _NOTHING)
+    for piece, (colour, shape) in enumerate(zip(view.colours, scene.shapes, strict=True)):
+        if colour in COLOUR_NAMES:
+            kinds[piece] = COLOUR_NAMES.index(colour), _SHAPE_NAMES.index(shape)
+    owners, boxes = [], []
+    for picture in view.pictures:
+        places = np.full((pieces + 1, 4), np.nan, dtype=np.float32)
+        for piece, box in picture.boxes.items():
+            places[piece] = np.array(box) / SIDE_PX
+        rows = GRID // MERGE
+        found = patch_owners(picture.ids, pieces, PATCH_PX)
+        found = found.reshape(rows, MERGE, rows, MERGE).transpose(0, 2, 1, 3).reshape(IMAGE_TOKENS, MERGE**2)
+        owners.append(kinds[found])
+        boxes.append(places[found])
+    return np.stack(owners), np.stack(boxes)
+
+
+class Losses(nn.Module):
+    """The losses, and the heads that only training needs.
+
+    Args:
+        forward: The model.
+        numbers: Token of every number.
+    """
+
+    def __init__(self, forward: BatchedForward, numbers: list[int]) -> None:
+        super().__init__()
+        hidden = forward.model.config.text_config.hidden_size
+        self._forward = [forward]
+        self.heads = nn.ModuleDict(
+            {
+                "colour": nn.Linear(hidden, MERGE**2 * (len(COLOUR_NAMES) + 1)),
+                "shape": nn.Linear(hidden, MERGE**2 * (len(_SHAPE_NAMES) + 1)),
+                "box": nn.Linear(hidden, MERGE**2 * 4),
+            }
+        )
+        self.register_buffer("numbers", torch.tensor(numbers), persistent=False)
+
+    def forward(self, batch: Batch, spread: float) -> dict[str, torch.Tensor]:
+        """Losses by name; ``spread`` is how far off a coordinate is nearly right [1/1000 of the picture]."""
+        model = self._forward[0]
+        device = self.numbers.device
+        seen, deep = model.see(batch.pictures.to(device))
+        items = len(batch.tokens)
+
+        def by_item(values: torch.Tensor) -> torch.Tensor:
+            return values.reshape(items, -1, values.shape[-1])
+
+        hidden = model.read(
+            batch.tokens.to(device),
+            batch.positions.to(device),
+            batch.mask.to(device),
+            batch.places.to(device),
+            by_item(seen),
+            [by_item(layer) for layer in deep],
+        )
+        logits = model.logits(hidden.flatten(0, 1)[batch.asked.to(device)]).float()
+        scores = logits.log_softmax(dim=-1)
+        answers, is_coordinate = batch.answers.to(device), batch.is_coordinate.to(device)
+        words = -scores[~is_coordinate].gather(1, answers[~is_coordinate, None]).mean()
+        near = scores[is_coordinate][:, self.numbers]
+        values = torch.searchsorted(*self._sorted(answers[is_coordinate]))
+        offsets = torch.arange(NUMBERS, device=device) - values[:, None]
+        weights = torch.exp(-((offsets / spread) ** 2) / 2)
+        weights = weights / weights.sum(dim=1, keepdim=True)
+        coordinates = -(weights * near).sum(dim=1).mean()
+        off = ((near.softmax(dim=1) * torch.arange(NUMBERS, device=device)).sum(1) - values).abs().median()
+        losses = {"words": words, "coordinates": coordinates, **self._auxiliary(seen.float(), batch)}
+        return {**losses, "off": off.detach()}
+
+    def _sorted(self, answers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        # The tokens of the numbers ascend, but for those that other words took first.
+        return self.numbers, answers
+
+    def _auxiliary(self, seen: torch.Tensor, batch: Batch) -> dict[str, torch.Tensor]:
+        owners, boxes = batch.owners.to(seen.device), batch.boxes.to(seen.device)
+        shape = (*seen.shape[:2], MERGE**2, -1)
+        found = {}
+        for place, name in enumerate(("colour", "shape")):
+            scores = self.heads[name](seen).view(shape)
+            wanted = owners[..., place]
+            wanted = torch.where(wanted < 0, scores.shape[-1] - 1, wanted)
+            found[name] = functional.cross_entropy(scores.flatten(0, 2), wanted.flatten())
+        known = ~boxes[..., 0].isnan()
+        found["box"] = (self.heads["box"](seen).view(shape)[known] - boxes[known]).abs().mean()
+        return found
+
+
+def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, start: Path | None) -> None:
+    """Train, or go on with it, and write the model's folder every few minutes.
+
+    Args:
+        work: Holds ``scenes``; state and log go to ``vl``.
+        output: The model's folder.
+        scenes: Number of training scenes.
+        minutes: Length of the training.
+        seed: Seed of weights and batches.
+        start: A model's folder to start from, instead of random weights.
+    """
+    torch.manual_seed(seed)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model, processor = build()
+    if start is not None:
+        from safetensors.torch import load_file
+
+        model.load_state_dict({k: v.float() for k, v in load_file(start / "model.safetensors").items()}, strict=False)
+    forward = BatchedForward(model.to(device))
+    losses = Losses(forward, number_tokens(processor.tokenizer)).to(device)
+    training = Training(work / "vl", nn.ModuleDict({"model": model, "losses": losses}), minutes, 1.5e-3, 0.03)
+    batches = Batches(load_shards(work / "scenes", scenes), processor, seed + training.steps)
+    batches.progress = training.progress
+    saved = training.seconds
+    recent: dict[str, list[float]] = {}
+    for batch in Prefetch(batches.draw):
+        progress = batches.progress = training.progress
+        if progress >= 1:
+            break
+        spread = _SPREAD[0] * (_SPREAD[1] / _SPREAD[0]) ** min(1.0, 2 * progress)
+        with torch.autocast(device.type, dtype=torch.bfloat16):
+            found = losses(batch, spread)
+        loss = found["words"] + found["coordinates"]
+        loss = loss + sum(weight * found[name] for name, weight in _AUXILIARY.items())
+        training.step(loss, len(batch.pictures))
+        for name, value in found.items():
+            recent.setdefault(name, []).append(float(value))
+        if training.steps % _LOG_STEPS == 0:
+            training.log(**{name: float(np.mean(values)) for name, values in recent.items()})
+            recent.clear()
+        if training.seconds - saved > 60 * _SAVE_MINUTES:
+            saved = training.seconds
+            _save(training, model, processor, output, scenes, seed)
+    _save(training, model, processor, output, scenes, seed)
+
+
+def _save(training: Training, model: Any, processor: Any, output: Path, scenes: int, seed: int) -> None:
+    training.save()
+    save(model, processor, output)
+    (output / "training.json").write_text(json.dumps(training.summary(scenes=scenes, seed=seed), indent=2) + "\n")

@@ -1,0 +1,219 @@
+"""theodolite-vl-nano: a Qwen3-VL of six million parameters, and its forward pass over whole batches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from nano.vocabulary import CHAT_TEMPLATE, NUMBERS, SPECIAL_TOKENS, build_tokenizer, synonyms
+from torch import nn
+from torch.nn import functional
+
+PATCH_PX, MERGE = 16, 2
+GRID = 256 // PATCH_PX
+IMAGE_TOKENS = (GRID // MERGE) ** 2
+TEXT = {
+    "hidden_size": 192,
+    "intermediate_size": 512,
+    "num_hidden_layers": 6,
+    "num_attention_heads": 3,
+    "num_key_value_heads": 3,
+    "head_dim": 64,
+    "max_position_embeddings": 4096,
+}
+VISION = {
+    "depth": 6,
+    "hidden_size": 160,
+    "intermediate_size": 480,
+    "num_heads": 5,
+    "num_position_embeddings": GRID**2,
+    "deepstack_visual_indexes": [1, 3],
+}
+_MROPE_SECTION = [12, 10, 10]
+_SLOWEST, _FASTEST = 0.25, 80.0
+
+
+def build() -> tuple[Any, Any]:
+    """A new model with its processor."""
+    from pipeline.torchvision_fix import ensure_torchvision
+
+    ensure_torchvision()
+    from transformers import (
+        Qwen2VLImageProcessor,
+        Qwen3VLConfig,
+        Qwen3VLForConditionalGeneration,
+        Qwen3VLProcessor,
+        Qwen3VLVideoProcessor,
+    )
+
+    tokenizer = build_tokenizer()
+    ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL_TOKENS}
+    rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": _MROPE_SECTION, "mrope_interleaved": True}
+    config = Qwen3VLConfig(
+        text_config={"vocab_size": -(-len(tokenizer) // 64) * 64, **TEXT, "rope_parameters": rope},
+        vision_config={
+            **VISION,
+            "patch_size": PATCH_PX,
+            "spatial_merge_size": MERGE,
+            "out_hidden_size": TEXT["hidden_size"],
+        },
+        image_token_id=ids["<|image_pad|>"],
+        video_token_id=ids["<|video_pad|>"],
+        vision_start_token_id=ids["<|vision_start|>"],
+        vision_end_token_id=ids["<|vision_end|>"],
+        tie_word_embeddings=True,
+        dtype="float32",
+    )
+    model = Qwen3VLForConditionalGeneration(config)
+    model.generation_config.eos_token_id = [ids["<|im_end|>"], ids["<|endoftext|>"]]
+    model.generation_config.pad_token_id = ids["<|endoftext|>"]
+    _start_embeddings(model.get_input_embeddings().weight, tokenizer)
+    sizing = {"patch_size": PATCH_PX, "merge_size": MERGE, "temporal_patch_size": 2}
+    statistics = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    processor = Qwen3VLProcessor(
+        image_processor=Qwen2VLImageProcessor(**sizing, **statistics),
+        tokenizer=tokenizer,
+        video_processor=Qwen3VLVideoProcessor(**sizing, **statistics),
+        chat_template=CHAT_TEMPLATE,
+    )
+    return model, processor
+
+
+def save(model: Any, processor: Any, folder: Path) -> None:
+    """Write both as an ordinary transformers folder, the weights in bfloat16."""
+    import copy
+
+    copied = copy.deepcopy(model).to(torch.bfloat16)
+    copied.config.dtype = "bfloat16"
+    copied.save_pretrained(folder)
+    processor.save_pretrained(folder)
+
+
+def number_tokens(tokenizer: Any) -> list[int]:
+    """Token of every number from 0 to 1000."""
+    tokens: list[int] = tokenizer.convert_tokens_to_ids([str(number) for number in range(NUMBERS)])
+    return tokens
+
+
+@torch.no_grad()
+def _start_embeddings(weight: torch.Tensor, tokenizer: Any) -> None:
+    """Start numbers as waves of their value, so that near numbers are alike, and synonyms as equal."""
+    scale = float(weight.std())
+    size = weight.shape[1]
+    cycles = np.geomspace(_SLOWEST, _FASTEST, size // 3)
+    angles = 2 * np.pi * np.outer(np.arange(NUMBERS) / (NUMBERS - 1), cycles)
+    waves = torch.tensor(np.concatenate((np.cos(angles), np.sin(angles)), axis=1), dtype=weight.dtype)
+    turn = torch.linalg.qr(torch.randn(size, size)).Q[: waves.shape[1]]
+    common = torch.randn(size) * scale
+    weight[number_tokens(tokenizer)] = waves @ turn * (scale * (size / waves.shape[1] * 2) ** 0.5) + common
+    for english, chinese in synonyms():
+        weight[tokenizer.convert_tokens_to_ids(chinese)] = weight[tokenizer.convert_tokens_to_ids(english)]
+
+
+class BatchedForward(nn.Module):
+    """The model's own layers, run over batches whose items share their layout.
+
+    transformers goes through pictures one by one and builds masks and positions anew for every item. Here every item
+    has the same number of pictures and of tokens, so that all of that is done once. A test holds that both agree.
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+        visual = model.model.visual
+        rows, columns = np.divmod(np.arange(GRID**2), GRID)
+        order = np.arange(GRID**2).reshape(GRID // MERGE, MERGE, GRID // MERGE, MERGE).transpose(0, 2, 1, 3).reshape(-1)
+        self.register_buffer("order", torch.from_numpy(order.copy()), persistent=False)
+        places = torch.from_numpy(np.stack((rows[order], columns[order]), axis=1))
+        cos, sin = visual.rotary_pos_emb(torch.zeros(1), places)
+        self.register_buffer("cos", cos[None, None], persistent=False)
+        self.register_buffer("sin", sin[None, None], persistent=False)
+
+    def see(self, pictures: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """Tokens of pictures.
+
+        Args:
+            pictures: uint8 (N, 256, 256, 3).
+
+        Returns:
+            (N, 64, hidden size of the text), and the same for every layer of DeepStack.
+        """
+        visual, config = self.model.model.visual, self.model.config.vision_config
+        count = len(pictures)
+        pixels = pictures.view(count, GRID, PATCH_PX, GRID, PATCH_PX, 3).permute(0, 1, 3, 5, 2, 4)
+        pixels = pixels.reshape(count, GRID**2, -1)[:, self.order]
+        # A still picture fills both times of a patch alike.
+        weight = visual.patch_embed.proj.weight.sum(dim=2).flatten(1)
+        hidden = functional.linear(pixels.to(torch.float32) / 127.5 - 1, weight, visual.patch_embed.proj.bias)
+        hidden = hidden.float() + visual.pos_embed.weight[self.order]
+        deep = []
+        for number, block in enumerate(visual.blocks):
+            attention = block.attn
+            qkv = attention.qkv(block.norm1(hidden)).view(count, GRID**2, 3, attention.num_heads, -1)
+            query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+            query, key = _rotated(query, self.cos, self.sin), _rotated(key, self.cos, self.sin)
+            mixed = functional.scaled_dot_product_attention(query, key, value)
+            hidden = hidden + attention.proj(mixed.transpose(1, 2).reshape(count, GRID**2, -1))
+            hidden = hidden + block.mlp(block.norm2(hidden))
+            if number in config.deepstack_visual_indexes:
+                merger = visual.deepstack_merger_list[config.deepstack_visual_indexes.index(number)]
+                deep.append(merger(hidden).view(count, IMAGE_TOKENS, -1))
+        return visual.merger(hidden).view(count, IMAGE_TOKENS, -1), deep
+
+    def read(
+        self,
+        tokens: torch.Tensor,
+        positions: torch.Tensor,
+        mask: torch.Tensor,
+        places: torch.Tensor,
+        seen: torch.Tensor,
+        deep: list[torch.Tensor],
+    ) -> torch.Tensor:
+        """Last hidden states of sequences with pictures.
+
+        Args:
+            tokens: int64 (B, L).
+            positions: int64 (3, L) of M-RoPE, the same for all.
+            mask: bool (L, L), which tokens (columns) a token (row) sees.
+            places: int64 (I,), where the pictures' tokens stand, the same for all.
+            seen: (B, I, hidden), what stands there.
+            deep: The same for every layer of DeepStack.
+
+        Returns:
+            (B, L, hidden), after the last norm.
+        """
+        text = self.model.model.language_model
+        hidden = text.embed_tokens(tokens).index_copy(1, places, seen.float())
+        cos, sin = text.rotary_emb(hidden, positions[:, None])
+        cos, sin = cos[:, None], sin[:, None]
+        batch, length = tokens.shape
+        for number, layer in enumerate(text.layers):
+            attention = layer.self_attn
+            normed = _rms(hidden, layer.input_layernorm)
+            shape = (batch, length, -1, attention.head_dim)
+            query = _rms(attention.q_proj(normed).view(shape), attention.q_norm).transpose(1, 2)
+            key = _rms(attention.k_proj(normed).view(shape), attention.k_norm).transpose(1, 2)
+            value = attention.v_proj(normed).view(shape).transpose(1, 2)
+            query, key = _rotated(query, cos, sin), _rotated(key, cos, sin)
+            mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+            hidden = hidden + attention.o_proj(mixed.transpose(1, 2).reshape(batch, length, -1))
+            hidden = hidden + layer.mlp(_rms(hidden, layer.post_attention_layernorm))
+            if number < len(deep):
+                hidden = hidden.index_add(1, places, deep[number].float())
+        return _rms(hidden, text.norm)
+
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Scores of all tokens."""
+        return self.model.lm_head(hidden)
+
+
+def _rms(values: torch.Tensor, norm: nn.Module) -> torch.Tensor:
+    return functional.rms_norm(values, norm.weight.shape, norm.weight.to(values.dtype), norm.variance_epsilon)
+
+
+def _rotated(values: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    first, second = values.chunk(2, dim=-1)
+    turned = torch.cat((-second, first), dim=-1)
+    return values * cos.to(values.dtype) + turned * sin.to(values.dtype)

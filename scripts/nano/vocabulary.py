@@ -1,0 +1,128 @@
+"""The tokenizer of theodolite-vl-nano: whole prompts, names and numbers are one token each.
+
+So small a language model has no room for spelling. The fixed blocks of the pipeline's prompts, the wordings of
+``questions``, the parts of the JSON and the numbers from 0 to 1000 are single tokens; everything else is byte pairs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from pipeline.evaluate.rendered.layout import COLOURS
+from pipeline.evaluate.rendered.questions import WORDINGS
+from pipeline.evaluate.rendered.shapes import SHAPES
+from pipeline.records import Unit
+from pipeline.vlm.prompt import answer_instruction
+from pipeline.vlm.templates import Language, render
+
+LANGUAGES: tuple[Language, ...] = ("en", "zh")
+NUMBERS = 1001
+SPECIAL_TOKENS = (
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+)
+CHAT_TEMPLATE = """
+{%- for message in messages -%}
+<|im_start|>{{ message.role }}
+{% if message.content is string -%}
+{{ message.content }}
+{%- else -%}
+{%- for part in message.content -%}
+{%- if part.type == 'image' -%}<|vision_start|><|image_pad|><|vision_end|>{%- else -%}{{ part.text }}{%- endif -%}
+{%- endfor -%}
+{%- endif -%}
+<|im_end|>
+{% endfor -%}
+{%- if add_generation_prompt -%}
+{{- '<|im_start|>assistant\\n' -}}
+{%- endif -%}
+""".strip()
+_JSON = (
+    "```json\n[", "```json\n{\"objects\": [", "{\"bbox_2d\": [", "}, {\"bbox_2d\": [", "], \"label\": \"",
+    "\", \"picture\": ", "}]\n```", "}], \"claims\": [{\"relation\": \"", "], \"claims\": [{\"relation\": \"",
+    "\", \"subject\": \"", "\", \"object\": \"", "\"}]}\n```", "\", \"negated\": true}]}\n```", ", ", "\n\n", "\n", "]\n```",
+    "| ", " | ", " | [", "] | 0.", "] | 1.", " |\n", " |\n\n", "user\n", "assistant\n", "table",
+)  # fmt: skip
+_CORPUS_REPEATS = 3
+_BYTE_PAIRS = 700
+
+
+def phrases() -> list[str]:
+    """Everything but numbers that is one token, the same each time."""
+    found: list[str] = list(_JSON)
+    for language in LANGUAGES:
+        found += [render(language, "ground"), answer_instruction(language)]
+        found += [render(language, "depth_affine", tables=""), render(language, "ocr", lines="")]
+        for template in ("picture", "depth_affine_table", "ocr_line", "question"):
+            found += _fixed_parts(language, template)
+        for wordings in WORDINGS.values():
+            wording = wordings[language]
+            for sentence in (*wording.questions, wording.yes, wording.no, WHERE[language]):
+                found += re.split(r"\{[ab]\}", sentence)
+    found += [name for name in WORDINGS]
+    for colour, (chinese, _) in COLOURS.items():
+        found += [colour, chinese]
+    for shape in SHAPES.values():
+        found += [f" {shape.name}", shape.name_zh]
+    return [phrase for phrase in dict.fromkeys(found) if phrase]
+
+
+WHERE: dict[Language, str] = {"en": "Where is the {a}?", "zh": "{a}在哪里？"}
+"""A question that only asks where one object is."""
+
+
+def synonyms() -> list[tuple[str, str]]:
+    """Tokens of one meaning in English and Chinese."""
+    colours = [(english, chinese) for english, (chinese, _) in COLOURS.items()]
+    return colours + [(f" {shape.name}", shape.name_zh) for shape in SHAPES.values()]
+
+
+def _fixed_parts(language: Language, template: str) -> list[str]:
+    """What stands between the numbers and names of a template."""
+    mark = "\x00"
+    names = ("number", "picture", "rows", "box", "line", "question")
+    return render(language, template, **dict.fromkeys(names, mark)).split(mark)
+
+
+def build_tokenizer() -> Any:
+    """A ``Qwen2Tokenizer`` of transformers."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import AddedToken, Qwen2Tokenizer
+
+    trained = Tokenizer(models.BPE())
+    trained.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trained.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=_BYTE_PAIRS,
+        special_tokens=list(SPECIAL_TOKENS),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    trained.train_from_iterator(_corpus(), trainer)
+    merges = [tuple(merge) for merge in json.loads(trained.to_str())["model"]["merges"]]
+    tokenizer = Qwen2Tokenizer(
+        vocab=trained.get_vocab(),
+        merges=merges,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        extra_special_tokens=list(SPECIAL_TOKENS[1:]),
+    )
+    known = set(tokenizer.get_vocab())
+    whole = [text for text in (*phrases(), *map(str, range(NUMBERS))) if text not in known or not text.isascii()]
+    tokenizer.add_tokens([AddedToken(text, normalized=False, special=False) for text in whole])
+    return tokenizer
+
+
+def _corpus() -> list[str]:
+    """Words that a question may be asked in."""
+    texts = [*phrases(), *(str(unit) for unit in Unit)]
+    for language in LANGUAGES:
+        texts += [render(language, name) for name in ("ground", "depth_affine_table", "crops", "recheck_small")[:1]]
+    return texts * _CORPUS_REPEATS
