@@ -1,0 +1,196 @@
+"""The two small models that ship, on held-out rendered scenes, through the stages of the pipeline.
+
+Training takes seeds from 1 000 000 on; seeds below are held out. Intervals hold 95 % of draws of whole scenes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import resource
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import cv2
+from benchmarks.figures import Figure
+from benchmarks.nano_cases import LANGUAGES, SEQUENCE_FRAMES, nano_case
+from benchmarks.nano_figures import Measured, error_figure, mean_figure, measured, median_figure
+from benchmarks.nano_measures import Answered, Located, Measures, Subjects, measure
+from rich.console import Console
+from rich.progress import track
+
+from pipeline.api import load_config
+from pipeline.build import build, query_stage, stage_cache, verify_stage
+from pipeline.evaluate.intervals import figure_intervals
+from pipeline.evaluate.rendered.questions import WORDINGS
+from pipeline.evaluate.scores import scores
+from pipeline.stages.depth import DepthStage
+
+MODELS = Path(__file__).parents[2] / "data" / "models"
+VLM, DEPTH = MODELS / "theodolite-vl-nano", MODELS / "theodolite-depth-nano"
+# One sequence for so many scenes.
+_SCENES_PER_SEQUENCE = 10
+# Scenes whose questions are asked together; pictures and masks of no more are in memory.
+_BLOCK = 16
+_CORNER_PX, _IOU, _ONE_STEP, _TWO_STEPS = 3.0, 0.80, 0.75, 0.93
+_ABS_REL, _ORDER, _RIGHT, _COVERAGE = 0.06, 0.97, 0.97, 0.75
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of this benchmark."""
+    parser.add_argument("--scenes", type=int, default=500, help="scenes of one picture; a tenth as many of three")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first scene")
+    parser.add_argument("--vlm", type=Path, default=VLM, help="folder of the vision-language model")
+    parser.add_argument("--depth", type=Path, default=DEPTH, help="folder of the depth network")
+    parser.add_argument("--output", type=Path, help="JSON file for the figures, for the model cards")
+
+
+def figures(scenes: int, seed: int, vlm: Path, depth: Path, output: Path | None = None) -> Iterator[Figure]:
+    """All figures, and then what they took."""
+    start = time.perf_counter()
+    found = measures_of(shipped_subjects(vlm, depth), range(seed, seed + scenes))
+    done: list[Figure] = [*figures_of(found), *_cost(found, time.perf_counter() - start)]
+    yield from done
+    if output is not None:
+        report = {
+            "scenes": scenes,
+            "sequences": len(_sequence_seeds(range(seed, seed + scenes))),
+            "seed": seed,
+            "weights": {folder.name: weights_digest(folder) for folder in (vlm, depth)},
+            "figures": [asdict(figure) for figure in done],
+        }
+        output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+def weights_digest(folder: Path) -> str:
+    """SHA-256 of a model's weights."""
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+
+
+def shipped_subjects(vlm: Path = VLM, depth: Path = DEPTH) -> Subjects:
+    """Everything that is measured, as ``vlm=nano depth=nano noise=nano`` build it, with other folders if given."""
+    chosen = ["vlm=nano", f"vlm.model='{vlm}'", "depth=nano", f"depth.model='{depth}'", "noise=nano", "cache_dir=null"]
+    config = load_config(chosen)
+    cache, model = stage_cache(config), build(config.vlm)
+    verify = verify_stage(config, cache)
+
+    def asker(hints: str, steps: str) -> object:
+        return query_stage(config, model, verify, cache, hints=hints, steps=steps, second_look="off")
+
+    return Subjects(
+        DepthStage(build(config.depth), cache),
+        verify,
+        asker("none", "one"),
+        asker("table", "two"),
+        asker("table", "one"),
+    )
+
+
+def measures_of(subjects: Subjects, seeds: Sequence[int]) -> Measures:
+    """Measure the scenes of some seeds, and sequences of the first tenth of them."""
+    cv2.setNumThreads(1)
+    wanted = [*((seed, 1) for seed in seeds), *((seed, SEQUENCE_FRAMES) for seed in _sequence_seeds(seeds))]
+    found = Measures()
+    starts = range(0, len(wanted), _BLOCK)
+    for start in track(starts, "Measuring", console=Console(file=sys.stderr), transient=True):
+        with found.timed("render"):
+            cases = [nano_case(seed, frames) for seed, frames in wanted[start : start + _BLOCK]]
+        measure(subjects, cases, found)
+    return found
+
+
+def _sequence_seeds(seeds: Sequence[int]) -> Sequence[int]:
+    return seeds[: len(seeds) // _SCENES_PER_SEQUENCE]
+
+
+def figures_of(found: Measures) -> Iterator[Measured]:
+    """What the measures say; figures of nothing are left out."""
+    parts = (_grounding(found.located), _answers(found.answered), _depth(found), _claims(found))
+    return (figure for part in parts for figure in part if figure.count)
+
+
+def _grounding(everything: Sequence[Located]) -> Iterator[Measured]:
+    single = [item for item in everything if item.frames == 1]
+    yield from _boxes("", "one picture", single, _CORNER_PX, _IOU)
+    for language in LANGUAGES:
+        yield from _boxes(f".{language}", f"one picture, asked in {language}", _of(single, language))
+    yield from _boxes(".three_frames", "three pictures", [item for item in everything if item.frames > 1])
+
+
+def _of(items: Sequence[Located], language: str) -> list[Located]:
+    return [item for item in items if item.language == language]
+
+
+def _boxes(
+    suffix: str, name: str, items: Sequence[Located], corner_px: float | None = None, iou: float | None = None
+) -> Iterator[Measured]:
+    groups = [item.case for item in items]
+    errors, ious = [item.corner_error_px for item in items], [item.iou for item in items]
+    key, name = f"vl.grounding{suffix}", f"grounding, {name}"
+    yield median_figure(f"{key}.corner_error_px", f"{name}: median corner error", errors, groups, corner_px)
+    yield mean_figure(f"{key}.iou", f"{name}: mean IoU over asked objects", ious, groups, iou, unit="IoU")
+    above = [float(value > 0.5) for value in ious]
+    yield mean_figure(f"{key}.iou_above_half", f"{name}: IoU above 0.5", above, groups)
+
+
+def _answers(everything: Sequence[Answered]) -> Iterator[Measured]:
+    single = [item for item in everything if item.frames == 1]
+    ways = {
+        "one_step": ("one step, no hints", _ONE_STEP),
+        "two_steps": ("two steps, table of depths", _TWO_STEPS),
+        "told": ("one step, table of the true boxes and depths", None),
+    }
+    for way, (name, reach) in ways.items():
+        yield _right(f"vl.answers.{way}", f"yes or no, {name}", single, way, reach)
+    gains = [float(item.right["two_steps"]) - float(item.right["one_step"]) for item in single]
+    gain = mean_figure(
+        "vl.answers.gain", "yes or no: two steps better than one by", gains, [one.case for one in single]
+    )
+    # The interval, not the mean alone, has to be above zero.
+    yield replace(gain, reach=0.0, ok=gain.low is not None and gain.low > 0)
+    for way in ("one_step", "two_steps"):
+        for language in LANGUAGES:
+            chosen = [item for item in single if item.language == language]
+            yield _right(f"vl.answers.{way}.{language}", f"yes or no, {ways[way][0]}, asked in {language}", chosen, way)
+        for relation in WORDINGS:
+            chosen = [item for item in single if item.relation == relation]
+            yield _right(f"vl.answers.{way}.{relation}", f"yes or no, {ways[way][0]}, {relation}", chosen, way)
+        several = [item for item in everything if item.frames > 1]
+        yield _right(f"vl.answers.{way}.three_frames", f"yes or no, {ways[way][0]}, three pictures", several, way)
+
+
+def _right(key: str, name: str, items: Sequence[Answered], way: str, reach: float | None = None) -> Measured:
+    return mean_figure(key, name, [float(item.right[way]) for item in items], [item.case for item in items], reach)
+
+
+def _depth(found: Measures) -> Iterator[Measured]:
+    names, values = [name for name, _ in found.abs_rel], [value for _, value in found.abs_rel]
+    yield error_figure("depth.abs_rel", "depth: AbsRel, aligned in disparity", values, names, _ABS_REL)
+    names, right = [name for name, _ in found.ordered], [float(value) for _, value in found.ordered]
+    yield mean_figure("depth.object_order", "depth: pairs of objects in the right order", right, names, _ORDER)
+
+
+def _claims(found: Measures) -> Iterator[Measured]:
+    own, intervals = scores(found.judgements), figure_intervals(found.judgements)
+    shown: tuple[tuple[str, str, float, float | None, bool], ...] = (
+        ("accuracy", "decided ones right", own.accuracy, _RIGHT, True),
+        ("coverage", "decided", own.coverage, _COVERAGE, True),
+        ("calibration_error", "expected calibration error", own.calibration_error, None, False),
+    )
+    for key, name, value, reach, larger in shown:
+        yield measured(
+            f"depth.claims.{key}", f"claims judged with this depth: {name}", value, intervals[key], own.claims, reach,
+            larger_is_better=larger,
+        )  # fmt: skip
+
+
+def _cost(found: Measures, seconds: float) -> Iterator[Figure]:
+    yield Figure("time", seconds, "s")
+    for part, taken in found.seconds.items():
+        yield Figure(f"time: {part}", taken, "s")
+    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    yield Figure("peak memory", peak_kib / 2**20, "GiB")

@@ -1,0 +1,109 @@
+"""Figures with their 95 % intervals, in which whole scenes are drawn again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from benchmarks.figures import Figure
+
+from pipeline.evaluate.intervals import mean_interval
+
+_DRAWS = 1000
+_FEWEST_GROUPS = 3
+
+
+@dataclass(frozen=True)
+class Measured(Figure):
+    """A figure of a sample.
+
+    Args:
+        key: Its name for programs.
+        low: Lower end of its 95 % interval; None where there is none.
+        high: Upper end.
+        count: How many it is a mean or median of.
+        larger_is_better: Whether it should be at least, or at most, its reach.
+    """
+
+    key: str = ""
+    low: float | None = None
+    high: float | None = None
+    count: int = 0
+    larger_is_better: bool = True
+
+    @property
+    def may_reach(self) -> bool:
+        """Whether the interval holds a value that reaches it: what a small sample can tell."""
+        end = self.high if self.larger_is_better else self.low
+        return self.reach is None or end is None or (end >= self.reach if self.larger_is_better else end <= self.reach)
+
+
+def mean_figure(
+    key: str,
+    name: str,
+    values: Sequence[float],
+    groups: Sequence[str],
+    reach: float | None = None,
+    *,
+    unit: str = "share",
+) -> Measured:
+    """The mean of one value per item, which should be at least its reach."""
+    mean = float(np.mean(values)) if len(values) else math.nan
+    return measured(key, name, mean, mean_interval(values, groups, draws=_DRAWS), len(values), reach, unit=unit)
+
+
+def error_figure(
+    key: str, name: str, values: Sequence[float], groups: Sequence[str], reach: float | None = None, *, unit: str = ""
+) -> Measured:
+    """The mean of one error per item, which should be at most its reach."""
+    mean = float(np.mean(values)) if len(values) else math.nan
+    interval = mean_interval(values, groups, draws=_DRAWS)
+    return measured(key, name, mean, interval, len(values), reach, unit=unit, larger_is_better=False)
+
+
+def median_figure(
+    key: str, name: str, values: Sequence[float], groups: Sequence[str], reach: float | None = None, *, unit: str = "px"
+) -> Measured:
+    """The median of one error per item, which should be at most its reach."""
+    median = float(np.median(values)) if len(values) else math.nan
+    interval = median_interval(values, groups)
+    return measured(key, name, median, interval, len(values), reach, unit=unit, larger_is_better=False)
+
+
+def measured(
+    key: str,
+    name: str,
+    value: float,
+    interval: tuple[float, float],
+    count: int,
+    reach: float | None = None,
+    *,
+    unit: str = "share",
+    larger_is_better: bool = True,
+) -> Measured:
+    """A figure, and whether it reaches what it should; without a value it does not."""
+    low, high = (None if math.isnan(end) else end for end in interval)
+    ok = reach is None or (value >= reach if larger_is_better else value <= reach)
+    return Measured(
+        name, value, unit, reach=reach, ok=ok, key=key, low=low, high=high, count=count,
+        larger_is_better=larger_is_better,
+    )  # fmt: skip
+
+
+def median_interval(values: Sequence[float], groups: Sequence[str], *, seed: int = 0) -> tuple[float, float]:
+    """As ``mean_interval``, of the median."""
+    members: dict[str, list[float]] = {}
+    for value, group in zip(values, groups, strict=True):
+        members.setdefault(group, []).append(value)
+    if len(members) < _FEWEST_GROUPS:
+        return math.nan, math.nan
+    arrays = [np.array(found) for found in members.values()]
+    rng = np.random.default_rng(seed)
+    medians = [
+        float(np.median(np.concatenate([arrays[index] for index in rng.integers(len(arrays), size=len(arrays))])))
+        for _ in range(_DRAWS)
+    ]
+    low, high = np.quantile(medians, (0.025, 0.975))
+    return float(low), float(high)

@@ -1,0 +1,146 @@
+"""The measures of the models that ship, on answers and depth whose quality is known."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from benchmarks.nano_cases import NanoCase, nano_case
+from benchmarks.nano_figures import error_figure, mean_figure, median_figure
+from benchmarks.nano_measures import abs_rel, is_right, judged, located, pairs_in_order, told_scene
+
+from pipeline.evaluate.rendered.questions import SceneQuestion, answer_text, askable, fenced, named
+from pipeline.evaluate.rendered.questions import located as entry
+from pipeline.records import Answer, DepthMap
+from pipeline.stages.hints import read_depth
+from pipeline.stages.verify import VerifyStage
+
+SEED = 4
+
+
+@pytest.fixture(scope="module")
+def case() -> NanoCase:
+    return nano_case(SEED, 2)
+
+
+@pytest.fixture(scope="module")
+def single() -> NanoCase:
+    return nano_case(SEED)
+
+
+def names_zh(case: NanoCase) -> dict[str, str]:
+    return {item.label: item.label_zh for item in case.views[0].objects}
+
+
+def grounding(case: NanoCase, question: SceneQuestion, shift_px: float = 0.0, missing: int = 0) -> str:
+    """What a model says that puts all boxes so far to the right, and leaves out so many."""
+    names = dict(
+        zip(
+            (question.statement.subject, question.statement.other),
+            named(question.statement, question.language, names_zh(case)),
+            strict=True,
+        )
+    )
+    entries = []
+    for view in case.views:
+        for item in view.objects:
+            if item.label in names:
+                left, top, right, bottom = item.box_px
+                box = [1000 * edge / 256 for edge in (left + shift_px, top, right + shift_px, bottom)]
+                entries.append(entry(names[item.label], [round(number) for number in box], view.index + 1))
+    return fenced(entries[missing:])
+
+
+@pytest.mark.parametrize("position", [0, 1])
+def test_true_boxes_are_located_exactly_in_both_languages(case: NanoCase, position: int) -> None:
+    question = case.questions[position]
+    found = located(case, question, grounding(case, question))
+    assert len(found) == 4, "two objects in two pictures"
+    assert {one.language for one in found} == {"en" if position == 0 else "zh"}
+    assert all(one.iou > 0.95 and one.corner_error_px < 0.13 for one in found), "off by half a thousandth"
+
+
+def test_shifted_boxes_have_half_of_their_shift_as_error(case: NanoCase) -> None:
+    question = case.questions[0]
+    found = located(case, question, grounding(case, question, shift_px=8.0))
+    # Two of four edges are off.
+    assert all(one.corner_error_px == pytest.approx(4.0, abs=0.13) and one.iou < 0.9 for one in found)
+
+
+@pytest.mark.parametrize("said", ["", None, "[{"])
+def test_what_is_not_located_counts_as_far_off(case: NanoCase, said: str | None) -> None:
+    found = located(case, case.questions[0], said)
+    assert [(one.iou, one.corner_error_px) for one in found] == [(0.0, 256.0)] * 4
+
+
+def test_one_missing_box_costs_that_object_alone(case: NanoCase) -> None:
+    question = case.questions[0]
+    found = located(case, question, grounding(case, question, missing=1))
+    assert sum(one.iou == 0 for one in found) == 1
+
+
+def test_each_language_asks_where_every_object_is(single: NanoCase) -> None:
+    labels = {item.label for item in askable(single.views[0])}
+    for language in ("en", "zh"):
+        asked = [one.statement for one in (*single.questions, *single.further) if one.language == language]
+        assert {label for one in asked for label in (one.subject, one.other)} == labels
+
+
+def test_the_scene_holds_no_truth(single: NanoCase) -> None:
+    assert single.scene.regions == single.scene.depth == ()
+    assert all(frame.given_depth is None and frame.pose is None for frame in single.scene.frames)
+
+
+def test_right_and_wrong_sentences_are_told_apart(case: NanoCase) -> None:
+    for question in case.questions:
+        other = replace(question.statement, holds=not question.statement.holds)
+        said = [answer_text(one, question.language, names_zh(case)) for one in (question.statement, other)]
+        assert [is_right(question, Answer(text)) for text in said] == [True, False]
+
+
+def test_the_told_scene_has_one_row_for_each_object_and_picture(case: NanoCase) -> None:
+    question = case.questions[1]
+    scene = told_scene(case, question)
+    rows = [(hint.region.frame, hint.reference) for hint in read_depth(scene, scene.regions)]
+    names = named(question.statement, "zh", names_zh(case))
+    assert sorted(rows) == sorted((frame, name) for name in names for frame in range(2))
+
+
+def disparity(case: NanoCase, sign: float = 1.0) -> DepthMap:
+    exact = case.views[0].frame.given_depth
+    assert exact is not None
+    values = np.where(exact.valid, 1 / np.where(exact.valid, exact.values, 1), 0)
+    return DepthMap(3 * sign * values + 7, exact.valid, "disparity_affine")  # type: ignore[arg-type]
+
+
+def test_exact_disparity_has_no_error_and_the_right_order(single: NanoCase) -> None:
+    assert abs_rel(disparity(single), single.views[0]) < 1e-3
+    ordered = list(pairs_in_order(disparity(single), single.views[0]))
+    assert ordered and all(ordered)
+
+
+def test_reversed_disparity_has_the_wrong_order(single: NanoCase) -> None:
+    assert abs_rel(disparity(single, -1), single.views[0]) > 0.1
+    assert not any(pairs_in_order(disparity(single, -1), single.views[0]))
+
+
+def test_exact_disparity_gives_right_verdicts_and_reversed_depth_wrong_ones(single: NanoCase) -> None:
+    right, wrong = (
+        judged(VerifyStage(), single.scene.with_depth((disparity(single, sign),)), single.views[0]) for sign in (1, -1)
+    )
+    assert len(right) == len(wrong) > 4
+    assert sum(one.error for one in right if one.is_decided) == 0 < sum(one.error for one in wrong if one.is_decided)
+
+
+def test_intervals_hold_the_figure_and_what_a_small_sample_may_reach() -> None:
+    groups = [str(k) for k in range(40)]
+    share = mean_figure("key", "name", [1.0] * 36 + [0.0] * 4, groups, 0.93)
+    assert share.low is not None and share.high is not None and share.low < 0.9 < share.high
+    assert not share.ok and share.may_reach
+    assert not mean_figure("key", "name", [1.0] * 20 + [0.0] * 20, groups, 0.93).may_reach
+    error = median_figure("key", "name", [1.0] * 30 + [256.0] * 10, groups, 3.0)
+    assert error.ok and error.value == 1.0
+    assert not error_figure("key", "name", [0.2] * 40, groups, 0.06).may_reach
+    assert math.isnan(mean_figure("key", "name", [], []).value)
