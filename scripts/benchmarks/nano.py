@@ -17,7 +17,7 @@ from pathlib import Path
 
 import cv2
 from benchmarks.figures import Figure
-from benchmarks.nano_cases import LANGUAGES, SEQUENCE_FRAMES, nano_case
+from benchmarks.nano_cases import SEQUENCE_FRAMES, nano_case
 from benchmarks.nano_figures import Measured, error_figure, mean_figure, measured, median_figure
 from benchmarks.nano_measures import Answered, Located, Measures, Subjects, measure
 from rich.console import Console
@@ -29,9 +29,12 @@ from pipeline.evaluate.intervals import figure_intervals
 from pipeline.evaluate.rendered.questions import WORDINGS
 from pipeline.evaluate.scores import scores
 from pipeline.stages.depth import DepthStage
+from pipeline.stages.query import QueryStage
+from pipeline.vlm.templates import Language
 
 MODELS = Path(__file__).parents[2] / "data" / "models"
 VLM, DEPTH = MODELS / "theodolite-vl-nano", MODELS / "theodolite-depth-nano"
+_LANGUAGE_NAMES: dict[Language, str] = {"en": "English", "zh": "Chinese"}
 # One sequence for so many scenes.
 _SCENES_PER_SEQUENCE = 10
 # Scenes whose questions are asked together; pictures and masks of no more are in memory.
@@ -78,7 +81,7 @@ def shipped_subjects(vlm: Path = VLM, depth: Path = DEPTH) -> Subjects:
     cache, model = stage_cache(config), build(config.vlm)
     verify = verify_stage(config, cache)
 
-    def asker(hints: str, steps: str) -> object:
+    def asker(hints: str, steps: str) -> QueryStage:
         return query_stage(config, model, verify, cache, hints=hints, steps=steps, second_look="off")
 
     return Subjects(
@@ -116,13 +119,9 @@ def figures_of(found: Measures) -> Iterator[Measured]:
 def _grounding(everything: Sequence[Located]) -> Iterator[Measured]:
     single = [item for item in everything if item.frames == 1]
     yield from _boxes("", "one picture", single, _CORNER_PX, _IOU)
-    for language in LANGUAGES:
-        yield from _boxes(f".{language}", f"one picture, asked in {language}", _of(single, language))
+    for language, name in _LANGUAGE_NAMES.items():
+        yield from _boxes(f".{language}", f"in {name}", [item for item in single if item.language == language])
     yield from _boxes(".three_frames", "three pictures", [item for item in everything if item.frames > 1])
-
-
-def _of(items: Sequence[Located], language: str) -> list[Located]:
-    return [item for item in items if item.language == language]
 
 
 def _boxes(
@@ -153,9 +152,9 @@ def _answers(everything: Sequence[Answered]) -> Iterator[Measured]:
     # The interval, not the mean alone, has to be above zero.
     yield replace(gain, reach=0.0, ok=gain.low is not None and gain.low > 0)
     for way in ("one_step", "two_steps"):
-        for language in LANGUAGES:
+        for language, name in _LANGUAGE_NAMES.items():
             chosen = [item for item in single if item.language == language]
-            yield _right(f"vl.answers.{way}.{language}", f"yes or no, {ways[way][0]}, asked in {language}", chosen, way)
+            yield _right(f"vl.answers.{way}.{language}", f"yes or no, {ways[way][0]}, in {name}", chosen, way)
         for relation in WORDINGS:
             chosen = [item for item in single if item.relation == relation]
             yield _right(f"vl.answers.{way}.{relation}", f"yes or no, {ways[way][0]}, {relation}", chosen, way)

@@ -1,0 +1,271 @@
+"""Writes the cards of the two models that ship, from what was measured and from what training noted.
+
+Usage: python scripts/bench.py nano --output figures.json
+       python scripts/nano/model_cards.py figures.json [--models data/models]
+
+Figures of other weights than those in the folders are refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+import struct
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.relations import RELATIONS
+
+_MODELS = Path(__file__).parents[2] / "data" / "models"
+_WEIGHTS = "model.safetensors"
+_ONE_STEP, _TWO_STEPS = "vl.answers.one_step.", "vl.answers.two_steps."
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is particular to one model.
+
+    Args:
+        name: Name of its folder.
+        prefix: Beginning of the keys of its figures.
+        metadata: Header, as YAML without the licence.
+        what: What it is.
+        training: How it was trained.
+        limits: What it is not for.
+        theodolite: How Theodolite loads it, as shell.
+        plain: How transformers loads it, as Python.
+        step: Name of its step in the training program.
+    """
+
+    name: str
+    prefix: str
+    metadata: str
+    what: str
+    training: str
+    limits: str
+    theodolite: str
+    plain: str
+    step: str
+
+
+VL = Card(
+    name="theodolite-vl-nano",
+    prefix="vl.",
+    metadata="""pipeline_tag: image-text-to-text
+language: [en, zh]
+tags: [qwen3_vl, spatial-reasoning, visual-grounding, synthetic, tiny]""",
+    what="""A vision-language model of Qwen3-VL's architecture (`Qwen3VLForConditionalGeneration`), small enough to
+ship. It shows and tests Theodolite from question to verdict without a download: it says where named objects are, as
+boxes in thousandths of the picture, and answers yes or no to questions about two of them, in English and Chinese, on
+one picture or three. It answers best in two steps, where the prompt of the second holds a table of the objects'
+boxes and depths. The fixed parts of Theodolite's prompts are single tokens of its vocabulary, so that it knows these
+prompts and hardly any other.""",
+    training="""Rendered scenes alone, from weights drawn at random: tidy rooms and table tops with two to seven
+solids, on pictures of 256 x 256 px, coloured anew each time they were seen. The prompts are those that Theodolite
+builds, the answers are written from the exact geometry, and the depths in the tables are off as a network's are.
+Beside the answers, the vision tower was taught colour, shape and box of what each token shows.""",
+    limits="""Photos, and anything else that is no rendered scene of Theodolite: it knows nothing but twelve colours
+(red, orange, yellow, green, blue, purple, pink, brown, white, black, grey, cyan) and eight shapes (box, cylinder,
+ball, cone, ring, wedge, pyramid, capsule), and it will name boxes in any picture without a doubt. It has no general
+language; other questions, several objects of one name, numbers and distances are beyond it. Pictures are seen at
+256 x 256 px. Use it to try out, teach and test, and take a real checkpoint for everything else.""",
+    theodolite="""python -m pipeline run                                  # the quickstart, which uses it
+python -m pipeline run input=PATH question="..." depth=nano noise=nano vlm=nano query.second_look=off""",
+    plain="""from transformers import AutoModelForImageTextToText, AutoProcessor
+
+model = AutoModelForImageTextToText.from_pretrained("data/models/theodolite-vl-nano")
+processor = AutoProcessor.from_pretrained("data/models/theodolite-vl-nano")""",
+    step="vl",
+)
+DEPTH = Card(
+    name="theodolite-depth-nano",
+    prefix="depth.",
+    metadata="""pipeline_tag: depth-estimation
+tags: [dpt, midas, relative-depth, synthetic, tiny]""",
+    what="""A depth network of MiDaS' architecture (`DPTForDepthEstimation`), small enough to ship. It shows and tests
+Theodolite without a download. Its output is what MiDaS gives: disparity, 1/z up to an unknown scale and an unknown
+shift, larger is nearer, for one picture at a time. It carries order and occlusion, no distance and no size.""",
+    training="""Rendered scenes alone: tidy rooms and table tops with two to seven solids, on pictures of 256 x 256 px,
+coloured anew each time they were seen, with the scale- and shift-invariant loss in disparity (Ranftl et al., PAMI
+2020).""",
+    limits="""Photos, and anything else that is no rendered scene of Theodolite: it has seen nothing but rooms and table
+tops with simple solids. On other pictures its maps look plausible and mean nothing. It gives no metres. Use it to try
+out, teach and test, and take `depth=midas` or another network for everything else.""",
+    theodolite="""python -m pipeline run                                  # the quickstart, which uses it
+python -m pipeline run input=PATH question="..." depth=nano noise=nano vlm=nano query.second_look=off""",
+    plain="""from transformers import AutoImageProcessor, AutoModelForDepthEstimation
+
+model = AutoModelForDepthEstimation.from_pretrained("data/models/theodolite-depth-nano")
+processor = AutoImageProcessor.from_pretrained("data/models/theodolite-depth-nano")""",
+    step="depth",
+)
+
+_TEMPLATE = """---
+license: apache-2.0
+library_name: transformers
+{metadata}
+---
+
+# {name}
+
+{what}
+
+{parameters} million parameters, {megabytes} MB. SHA-256 of `model.safetensors`: `{digest}`.
+
+## What it was trained on, and for how long
+
+{training}
+
+{log}
+
+## Held-out figures
+
+Measured by `python scripts/bench.py nano` on {scenes} rendered scenes of one picture and {sequences} of three, seeds
+from {seed}; training took seeds from 1 000 000 on. Everything is free-running, through Theodolite's own stages.
+Intervals hold 95 % of draws of whole scenes.
+
+{figures}
+
+## What it is not for
+
+{limits}
+
+## How to load it
+
+```bash
+{theodolite}
+```
+
+```python
+{plain}
+```
+
+## How to train it anew
+
+```bash
+python scripts/train_nano.py render          # the scenes, once
+python scripts/train_nano.py {step} --minutes 120
+python scripts/nano/noise_model.py           # after the depth network
+python scripts/bench.py nano --output figures.json
+python scripts/nano/model_cards.py figures.json
+```
+
+On a CPU this takes hours; an accelerator is used where there is one. `--help` lists the options.
+
+## Licence
+
+Apache-2.0, as Theodolite. The scenes are made by Theodolite; no other data and no other weights went in.
+"""
+
+
+def write_card(card: Card, folder: Path, report: Mapping[str, Any]) -> None:
+    """Write the card of a model.
+
+    Args:
+        card: What is particular to it.
+        folder: Its folder, with ``model.safetensors`` and ``training.json``.
+        report: What ``scripts/bench.py nano --output`` wrote.
+
+    Raises:
+        ValueError: If the figures are those of other weights.
+    """
+    weights = (folder / _WEIGHTS).read_bytes()
+    digest = hashlib.sha256(weights).hexdigest()
+    if report["weights"].get(folder.name) != digest:
+        raise ValueError(f"The figures are not those of {folder}; measure them anew with scripts/bench.py nano.")
+    log = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+    text = _TEMPLATE.format(
+        **vars(card),
+        parameters=f"{_parameters(weights) / 1e6:.1f}",
+        megabytes=f"{len(weights) / 1e6:.1f}",
+        digest=digest,
+        log=_table(
+            ("training", ""), ((key, _shown(value)) for key, value in log.items() if not isinstance(value, dict | list))
+        ),
+        scenes=report["scenes"],
+        sequences=report["sequences"],
+        seed=report["seed"],
+        figures=_figures([one for one in report["figures"] if str(one.get("key", "")).startswith(card.prefix)]),
+    )
+    (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def _figures(figures: list[Mapping[str, Any]]) -> str:
+    """All figures: those of single relations in a table of their own."""
+    by_key = {figure["key"]: figure for figure in figures}
+    relations = [key.removeprefix(_ONE_STEP) for key in by_key if key.removeprefix(_ONE_STEP) in RELATIONS]
+    of_relations = {f"{way}{relation}" for way in (_ONE_STEP, _TWO_STEPS) for relation in relations}
+    table = figure_table(figure for key, figure in by_key.items() if key not in of_relations)
+    if not relations:
+        return table
+    rows = []
+    for relation in relations:
+        one, two = by_key[f"{_ONE_STEP}{relation}"], by_key[f"{_TWO_STEPS}{relation}"]
+        rows.append((f"`{relation}`", *_with_interval(one), *_with_interval(two), str(one["count"])))
+    heads = ("yes or no, by relation", "one step", "95 % interval", "two steps", "95 % interval", "of")
+    return f"{table}\n\n{_table(heads, rows)}"
+
+
+def figure_table(figures: Iterable[Mapping[str, Any]]) -> str:
+    """Figures as a table: value, interval, of how many, and what it should reach."""
+    rows = []
+    for figure in figures:
+        reach = _number(figure["reach"], figure["unit"])
+        bound = ("at least " if figure["larger_is_better"] else "at most ") + reach if reach else ""
+        rows.append((figure["figure"], *_with_interval(figure), str(figure["count"]), bound))
+    return _table(("figure", "value", "95 % interval", "of", "should be"), rows)
+
+
+def _with_interval(figure: Mapping[str, Any]) -> tuple[str, str]:
+    value, low, high = (_number(figure[key], figure["unit"]) for key in ("value", "low", "high"))
+    return value, f"{low} to {high}" if low else ""
+
+
+def _number(value: float | None, unit: str) -> str:
+    """A figure in its unit; empty where there is none."""
+    if value is None or not math.isfinite(value):
+        return ""
+    if unit == "share":
+        return f"{100 * value:.1f} %"
+    return f"{value:.2f} px" if unit == "px" else f"{value:.3f}"
+
+
+def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = (heads, ("---",) * len(heads), *rows)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _shown(value: object) -> str:
+    return f"{value:,}".replace(",", " ") if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _parameters(weights: bytes) -> int:
+    """Number of parameters in a safetensors file, whose header of JSON is led by its length in eight bytes."""
+    (length,) = struct.unpack("<Q", weights[:8])
+    entries = json.loads(weights[8 : 8 + length])
+    return sum(math.prod(entry["shape"]) for name, entry in entries.items() if name != "__metadata__")
+
+
+def main() -> int:
+    """Write both cards."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("figures", type=Path, help="JSON file of scripts/bench.py nano --output")
+    parser.add_argument("--models", type=Path, default=_MODELS, help="folder that holds both models")
+    arguments = parser.parse_args()
+    report = json.loads(arguments.figures.read_text(encoding="utf-8"))
+    for card in (VL, DEPTH):
+        try:
+            write_card(card, arguments.models / card.name, report)
+        except (ValueError, OSError) as error:
+            print(error, file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
