@@ -7,15 +7,28 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from benchmarks.nano import figures_of
 from benchmarks.nano_cases import NanoCase, nano_case
 from benchmarks.nano_figures import error_figure, mean_figure, median_figure
-from benchmarks.nano_measures import abs_rel, is_right, judged, located, pairs_in_order, told_scene
+from benchmarks.nano_measures import (
+    Measures,
+    Subjects,
+    abs_rel,
+    is_right,
+    judged,
+    located,
+    measure,
+    pairs_in_order,
+    told_scene,
+)
 
 from pipeline.evaluate.rendered.questions import SceneQuestion, answer_text, askable, fenced, named
 from pipeline.evaluate.rendered.questions import located as entry
-from pipeline.records import Answer, DepthMap
+from pipeline.records import Answer, DepthMap, Scene
 from pipeline.stages.hints import read_depth
+from pipeline.stages.query import QueryStage
 from pipeline.stages.verify import VerifyStage
+from pipeline.vlm.base import Generation, Request, Step, VisionLanguageModel
 
 SEED = 4
 
@@ -108,8 +121,54 @@ def test_the_told_scene_has_one_row_for_each_object_and_picture(case: NanoCase) 
     assert sorted(rows) == sorted((frame, name) for name in names for frame in range(2))
 
 
-def disparity(case: NanoCase, sign: float = 1.0) -> DepthMap:
-    exact = case.views[0].frame.given_depth
+class Knowing(VisionLanguageModel):
+    """Knows where everything is, and answers rightly only where the prompt holds a table with both objects."""
+
+    identity = None
+    can_ground = True
+
+    def __init__(self, cases: list[NanoCase]) -> None:
+        self.known = {
+            (case.name, question.text): (case, question)
+            for case in cases
+            for question in (*case.questions, *case.further)
+        }
+
+    def generate(self, request: Request) -> Generation:
+        case, question = self.known[request.item_id, request.question]
+        if request.step is Step.GROUND:
+            return Generation(grounding(case, question), "knowing")
+        names = named(question.statement, question.language, names_zh(case))
+        tables = [line for line in request.prompt_text.splitlines() if line.startswith(("| 1 |", "| 2 |"))]
+        is_told = len(tables) == 2 * len(case.views) and all(any(name in line for line in tables) for name in names)
+        statement = replace(question.statement, holds=question.statement.holds is is_told)
+        return Generation(answer_text(statement, question.language, names_zh(case)), "knowing")
+
+
+def test_a_model_that_needs_the_table_is_right_in_two_steps_alone(case: NanoCase, single: NanoCase) -> None:
+    cases = [single, case]
+    exact = {one.name: tuple(disparity(one, view=view) for view in range(len(one.views))) for one in cases}
+
+    def depth(scene: Scene) -> Scene:
+        return scene.with_depth(exact[scene.id])
+
+    def asker(hints: str, steps: str) -> QueryStage:
+        return QueryStage(Knowing(cases), hints=hints, steps=steps, second_look="off")
+
+    found = Measures()
+    subjects = Subjects(depth, VerifyStage(), asker("none", "one"), asker("table", "two"), asker("table", "one"))
+    measure(subjects, cases, found)
+    figures = {figure.key: figure.value for figure in figures_of(found)}
+    assert figures["vl.grounding.iou"] > 0.95 and figures["vl.grounding.three_frames.iou"] > 0.95
+    assert figures["vl.answers.one_step"] == figures["vl.answers.one_step.three_frames"] == 0
+    assert figures["vl.answers.two_steps"] == figures["vl.answers.two_steps.three_frames"] == 1
+    assert figures["vl.answers.told"] == figures["vl.answers.gain"] == 1
+    assert figures["depth.object_order"] == figures["depth.claims.accuracy"] == 1
+    assert figures["depth.abs_rel"] < 1e-3
+
+
+def disparity(case: NanoCase, sign: float = 1.0, view: int = 0) -> DepthMap:
+    exact = case.views[view].frame.given_depth
     assert exact is not None
     values = np.where(exact.valid, 1 / np.where(exact.valid, exact.values, 1), 0)
     return DepthMap(3 * sign * values + 7, exact.valid, "disparity_affine")  # type: ignore[arg-type]
