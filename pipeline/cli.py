@@ -125,7 +125,9 @@ def _set_up_logging(verbose: bool) -> None:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    return _hydra(arguments, "run", _run_job)
+    from pipeline.overrides import with_quickstart
+
+    return _hydra(with_quickstart(arguments), "run", _run_job)
 
 
 def _verify(arguments: Sequence[str]) -> int:
@@ -246,7 +248,7 @@ def _run_job(config: DictConfig) -> int:
     from pipeline.build import build_source, build_stages, check_types
     from pipeline.export.text import one_line
     from pipeline.stages.compose import run
-    from pipeline.summary import print_summary
+    from pipeline.summary import print_shipped_models, print_summary
 
     check_types(config)
     if config.vlm.get("show_prompt"):
@@ -260,6 +262,7 @@ def _run_job(config: DictConfig) -> int:
     with progress:
         summary = run(source, stages, folder, resume=config.resume, on_item=on_item)
     print_summary(console, summary)
+    print_shipped_models(console, [config[group].get("model") for group in ("vlm", "depth")])
     if summary.failures and not summary.results and not summary.skipped and len(summary.failures) == 1:
         item, stage, reason = summary.failures[0]
         errors.print("[red]Error:[/red] " + escape(one_line(f"{reason} (item {item}, stage {stage})")))

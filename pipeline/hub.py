@@ -1,4 +1,4 @@
-"""Where a model lies: in a local folder, in the local Hugging Face cache, or on the hub.
+"""Where a model lies: in a local folder, among those that ship, in the local Hugging Face cache, or on the hub.
 
 Everything on disk is found without the network. The hub is asked at most once per model, for at most
 :data:`HUB_TIMEOUT_S` seconds.
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import ModelUnavailableError
+from pipeline.resources import resource_dir
 
 HUB_TIMEOUT_S = 3.0
 
@@ -50,10 +51,11 @@ def locate_model(
     size_gb: float | None = None,
     group: str | None = None,
 ) -> ModelLocation:
-    """Find a model: a local folder, else the local cache, else the hub if it answers at once.
+    """Find a model: a local folder, else one that ships, else the local cache, else the hub if it answers at once.
 
     Args:
-        name_or_path: Path of a folder with ``config.json`` and weights, or ``organisation/name`` on the hub.
+        name_or_path: Path of a folder with ``config.json`` and weights, name of a model that ships, or
+            ``organisation/name`` on the hub.
         revision: Branch, tag or commit on the hub; None takes the main branch.
         size_gb: Size of the download [GB], for the error.
         group: Configuration group whose ``model`` key names the model, for the error.
@@ -87,6 +89,11 @@ def model_status(name_or_path: str, revision: str | None = None) -> str:
     folder = _folder_of(name_or_path)
     on_disk = _is_model_folder(folder) if folder is not None else _cached_snapshot(name_or_path, revision) is not None
     return "on disk" if on_disk else "not downloaded"
+
+
+def ships(name: str) -> bool:
+    """Whether a model of this name ships with Theodolite."""
+    return _shipped_folder(name) is not None
 
 
 def folder_digest(path: str | Path) -> str:
@@ -138,12 +145,18 @@ def _is_model_folder(folder: Path) -> bool:
 
 
 def _folder_of(name_or_path: str) -> Path | None:
-    """The folder of this path, if there is one."""
+    """The folder of this path, or of the model of this name that ships, if there is one."""
     try:
         folder = Path(name_or_path).expanduser()
-        return folder if folder.is_dir() else None
+        return folder if folder.is_dir() else _shipped_folder(name_or_path)
     except (OSError, ValueError, RuntimeError):  # Too long, or of a user who does not exist.
         return None
+
+
+def _shipped_folder(name: str) -> Path | None:
+    """Folder of the model of this name in ``data/models``."""
+    folders = (resource_dir("data") / "models").glob("*/config.json")
+    return next((file.parent for file in folders if file.parent.name == name), None)
 
 
 def _shards(index: Path) -> set[str]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 
@@ -65,6 +66,27 @@ def translate(overrides: Iterable[str], *, sweep: bool = False) -> list[str]:
         else:
             translated += _override(match["key"], match["value"], sweep)
     return [*flags, *(_with_options(translated) if sweep else translated)]
+
+
+def with_quickstart(overrides: Sequence[str]) -> list[str]:
+    """The overrides of ``run``, with the choices of the quickstart before them where no input is named.
+
+    Args:
+        overrides: ``key=value`` as typed, and flags of Hydra.
+
+    Raises:
+        ConfigError: If something is asked or claimed about no picture.
+    """
+    given = {argument.lstrip("+~").partition("=")[0].partition("@")[0] for argument in overrides}
+    if given & {"input", "experiment"}:
+        return list(overrides)
+    for key in ("question", "claims"):
+        if key in given:
+            raise ConfigError(f"{key}= is given without a picture; add input=PATH.")
+    chosen = ["experiment=quickstart"]
+    if "ocr" not in given and find_spec("rapidocr") is None:
+        chosen.append("ocr=none")
+    return [*chosen, *overrides]
 
 
 def _with_options(overrides: list[str]) -> list[str]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.markup import escape
 
 from pipeline.claims.markup import shorten, without_code
+from pipeline.export.page import PAGE_NAME
 from pipeline.export.text import one_line
+from pipeline.hub import ships
 from pipeline.records import Status
 from pipeline.stages.run_summary import MOST_SHOWN, Summary
 
@@ -14,6 +18,7 @@ _MOST_FAILURES = 5
 _MOST_MODELS = 3
 _MOST_VERDICTS = 8
 _LONGEST = 400
+_OWN_PHOTO = 'bash scripts/run.sh input=photo.jpg question="Is the mug in front of the laptop?" depth=midas vlm=qwen3vl'
 
 
 def print_summary(console: Console, summary: Summary) -> None:
@@ -25,6 +30,23 @@ def print_summary(console: Console, summary: Summary) -> None:
         console.print(f"[bold]{title:<8}[/bold] {escape(one_line(text))}", soft_wrap=True)
 
 
+def print_shipped_models(console: Console, models: Sequence[str | None]) -> None:
+    """Say of small models that ship what they are not for, and how real ones are asked about a photo.
+
+    Args:
+        console: Where to print.
+        models: The models of a run; where none of them ships, nothing is printed.
+    """
+    names = [name for name in models if name is not None and ships(name)]
+    if not names:
+        return
+    console.print()
+    several = "are two small models that ship" if len(names) > 1 else "is a small model that ships"
+    console.print(f"{' and '.join(names)} {several} with Theodolite, trained on rendered scenes; not for photos.")
+    console.print("Real models and your own photo (5 GB are downloaded once):")
+    console.print(f"  {_OWN_PHOTO}", markup=False)
+
+
 def _lines(summary: Summary) -> list[tuple[str, str]]:
     lines = _answers(summary)
     lines += [("Results", str(summary.results) + (f" (and {summary.skipped} kept)" if summary.skipped else ""))]
@@ -33,9 +55,8 @@ def _lines(summary: Summary) -> list[tuple[str, str]]:
     total = sum(summary.verdicts.values())
     counts = ", ".join(f"{summary.verdicts[status]} {status}" for status in Status)
     lines.append(("Claims", f"{total}: {counts}" if total else "0"))
-    if summary.rightly["decided"]:
-        right, decided = summary.rightly["right"], summary.rightly["decided"]
-        lines.append(("Right", f"{right} of {decided} decided claims, by their known truth"))
+    if right := _right(summary):
+        lines.append(("Right", f"{right}, by their known truth"))
     if summary.models:
         lines.append(("Model", _models(summary)))
     if summary.rechecks["questions"] or summary.rechecks["failed"]:
@@ -46,10 +67,21 @@ def _lines(summary: Summary) -> list[tuple[str, str]]:
     if len(summary.failures) > _MOST_FAILURES:
         lines.append(("", f"and {len(summary.failures) - _MOST_FAILURES} more in failures.jsonl"))
     lines.append(("Written", str(summary.folder / "results.jsonl")))
-    for name, description in (("overlays", "pictures"), ("clouds", "point clouds")):
-        if (summary.folder / name).is_dir():
+    for name, description in ((PAGE_NAME, "page"), ("overlays", "pictures"), ("clouds", "point clouds")):
+        if (summary.folder / name).exists():
             lines.append(("", f"{summary.folder / name} ({description})"))
     return lines
+
+
+def _right(summary: Summary) -> str:
+    """How many answers and decided claims are right, where that is known."""
+    counts = summary.rightly
+    parts = []
+    if counts["questions"]:
+        parts.append(f"{counts['answers']} of {counts['questions']} answers")
+    if counts["decided"]:
+        parts.append(f"{counts['right']} of {counts['decided']} decided claims")
+    return ", ".join(parts)
 
 
 def _answers(summary: Summary) -> list[tuple[str, str]]:

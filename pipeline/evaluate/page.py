@@ -35,18 +35,19 @@ def page_of(report: dict[str, Any]) -> str:
     )
 
 
-def rendered_page(template: str, report: dict[str, Any], **values: Any) -> str:
+def rendered_page(template: str, report: dict[str, Any], *, folder: Path = _TEMPLATES, **values: Any) -> str:
     """A whole HTML document, with everything escaped.
 
     Args:
-        template: Name of a file in ``templates/``.
+        template: Name of a file in ``folder``, which may extend those of this package's ``templates/``.
         report: A report with ``configuration``, ``versions`` and ``seconds``.
+        folder: Where the template lies.
         **values: What else the template names.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=FileSystemLoader([folder, _TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

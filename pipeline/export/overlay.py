@@ -80,6 +80,20 @@ def draw_overlay(scene: Scene, result: Result) -> np.ndarray:
     return canvas
 
 
+def draw_pictures(scene: Scene, result: Result) -> np.ndarray:
+    """Draw the frames with their regions, and their depth, without any text but their captions.
+
+    Args:
+        scene: As for ``draw_overlay``.
+        result: The regions and the verdicts, whose objects get their names.
+
+    Returns:
+        uint8 RGB (H, W, 3), at most 1920 px wide.
+    """
+    grid = _Grid.of(scene)
+    return _draw_frames(scene, result, grid, grid.width)
+
+
 @dataclass(frozen=True)
 class _Grid:
     """Where the pictures go: columns of photo and depth, all cells of one size [px].

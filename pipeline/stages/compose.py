@@ -13,6 +13,7 @@ from pipeline.export.jsonl import ResultWriter
 from pipeline.ingest.item import BadItem, Item
 from pipeline.records import Result, Scene
 from pipeline.stages.group import Asked, Stages, finish, grouped
+from pipeline.stages.known_truth import KnowsTruth, with_truth
 from pipeline.stages.run_summary import Summary
 from pipeline.stages.timing import StageError, timed
 
@@ -70,7 +71,7 @@ def run(
     """Take every item of a source through all stages and write what comes out, in the order of the items.
 
     An item or a question that fails is written to ``failures.jsonl`` and the run goes on; a missing model or
-    package and a wrong configuration stop it.
+    package and a wrong configuration stop it. What a source knows to be true is added to each result at its end.
 
     Args:
         source: Where items come from.
@@ -93,11 +94,14 @@ def run(
         try:
             for group in grouped(items, batch_size):
                 for asked, outcome in zip(group, finish(group, stages, folder), strict=True):
+                    if isinstance(outcome, Result) and isinstance(source, KnowsTruth):
+                        outcome = with_truth(outcome, source)
                     _write(asked, outcome, writer, summary)
                     if asked.ends_item:
                         on_item(asked.item_id)
         except StageError as error:
             raise error.cause from error
+        stages.export.finish(folder)
     return summary
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipeline.errors import DependencyError
 from pipeline.export.overlay import write_overlay
+from pipeline.export.page import PAGE_NAME, write_page, write_picture
 from pipeline.export.ply import write_ply
 from pipeline.export.text import file_stem
 from pipeline.records import Result, Scene
@@ -22,12 +23,14 @@ class ExportStage:
     Args:
         overlay: Whether to write the picture.
         ply: Whether to write the point cloud, where the depth has shape.
+        page: Whether to write the page of all results, and a small picture of each for it.
         max_points: Most points of a cloud.
     """
 
-    def __init__(self, overlay: bool = True, ply: bool = True, max_points: int = 200_000) -> None:
+    def __init__(self, overlay: bool = True, ply: bool = True, page: bool = True, max_points: int = 200_000) -> None:
         self.overlay = overlay
         self.ply = ply
+        self.page = page
         self.max_points = max_points
 
     def __call__(self, scene: Scene, result: Result, folder: Path) -> Result:
@@ -44,6 +47,9 @@ class ExportStage:
         if self.overlay:
             artefacts["overlay"] = f"overlays/{name}.png"
             write_overlay(folder / artefacts["overlay"], scene, result)
+        if self.page:
+            artefacts["picture"] = f"pictures/{name}.jpg"
+            write_picture(folder / artefacts["picture"], scene, result)
         if self.ply and scene.depth:
             try:
                 if write_ply(folder / f"clouds/{name}.ply", scene, result, self.max_points) is not None:
@@ -52,6 +58,15 @@ class ExportStage:
                 logger.warning("%s", error)
                 errors.append(str(error))
         return replace(result, artefacts=artefacts, errors=tuple(errors))
+
+    def finish(self, folder: Path) -> None:
+        """Write the page of all results of the folder, once they are there.
+
+        Raises:
+            ExportError: If it cannot be written.
+        """
+        if self.page:
+            write_page(folder / PAGE_NAME)
 
 
 def file_name(item_id: str, question: str | None) -> str:

@@ -23,7 +23,8 @@ class Summary:
         skipped: Number of results that an earlier run had written.
         failures: (item id, stage, reason) of each item or question that failed.
         verdicts: Number of verdicts by status.
-        rightly: Number of decided verdicts that agree with a known truth, and number of all with one.
+        rightly: Of claims whose truth is known, how many are ``decided``, and how many of these ``right``; of
+            ``questions`` whose right answer is known, how many ``answers`` are right.
         models: Number of answers by model, revision, device and precision.
         tokens: Tokens of all answers: ``prompt``, ``cached`` of them, and ``completion``.
         rechecks: ``questions`` that were asked again, and ``failed`` ones that could not be; ``refuted`` claims of
@@ -49,9 +50,12 @@ class Summary:
         self.results += 1
         for verdict in result.verdicts:
             self.verdicts[verdict.status] += 1
-            if verdict.claim.truth is not None and verdict.status is not Status.UNDECIDED:
+            if verdict.is_right is not None:
                 self.rightly["decided"] += 1
-                self.rightly["right"] += (verdict.status is Status.SUPPORTED) == verdict.claim.truth
+                self.rightly["right"] += verdict.is_right
+        if result.is_right is not None:
+            self.rightly["questions"] += 1
+            self.rightly["answers"] += result.is_right
         self.seconds.update(result.seconds)
         if result.answer is not None:
             if len(self.answered) <= MOST_SHOWN:

@@ -54,7 +54,7 @@ def test_ids_and_questions_never_share_a_name() -> None:
 
 def test_the_result_names_the_files_that_were_written(tmp_path: Path) -> None:
     result = ExportStage(max_points=100)(scenes.scene(), RESULT, tmp_path)
-    assert set(result.artefacts) == {"overlay", "ply"}
+    assert set(result.artefacts) == {"overlay", "ply", "picture"}
     for path in result.artefacts.values():
         assert (tmp_path / path).stat().st_size > 0
     assert result.errors == ()
@@ -63,10 +63,11 @@ def test_the_result_names_the_files_that_were_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "stage, kind, expected",
     [
-        (ExportStage(overlay=False, ply=False), DepthKind.METRIC, set()),
-        (ExportStage(overlay=True, ply=False), DepthKind.METRIC, {"overlay"}),
-        (ExportStage(overlay=False, ply=True), DepthKind.SCALE_INVARIANT, {"ply"}),
-        (ExportStage(overlay=False, ply=True), DepthKind.DISPARITY_AFFINE, set()),
+        (ExportStage(overlay=False, ply=False, page=False), DepthKind.METRIC, set()),
+        (ExportStage(overlay=True, ply=False, page=False), DepthKind.METRIC, {"overlay"}),
+        (ExportStage(overlay=False, ply=True, page=False), DepthKind.SCALE_INVARIANT, {"ply"}),
+        (ExportStage(overlay=False, ply=True, page=False), DepthKind.DISPARITY_AFFINE, set()),
+        (ExportStage(overlay=False, ply=False, page=True), DepthKind.DISPARITY_AFFINE, {"picture"}),
     ],
 )
 def test_only_what_is_wanted_and_possible_is_written(
@@ -74,7 +75,8 @@ def test_only_what_is_wanted_and_possible_is_written(
 ) -> None:
     scene = scenes.scene(scenes.as_kind(scenes.depth_m(), kind))
     assert set(stage(scene, RESULT, tmp_path).artefacts) == expected
-    assert {path.name for path in tmp_path.iterdir()} == {{"overlay": "overlays", "ply": "clouds"}[e] for e in expected}
+    folders = {"overlay": "overlays", "ply": "clouds", "picture": "pictures"}
+    assert {path.name for path in tmp_path.iterdir()} == {folders[name] for name in expected}
 
 
 def test_a_missing_library_costs_the_cloud_and_not_the_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +84,7 @@ def test_a_missing_library_costs_the_cloud_and_not_the_result(tmp_path: Path, mo
         raise DependencyError("Open3D cannot be loaded.")
 
     monkeypatch.setattr("pipeline.stages.export.write_ply", missing)
-    result = ExportStage()(scenes.scene(), RESULT, tmp_path)
+    result = ExportStage(page=False)(scenes.scene(), RESULT, tmp_path)
     assert set(result.artefacts) == {"overlay"}
     assert result.errors == ("Open3D cannot be loaded.",)
 

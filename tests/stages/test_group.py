@@ -16,6 +16,7 @@ from stages.runs import failures_in, item, make_stages, manifest, results_in, sa
 from pipeline.errors import ExportError, GenerationError, ModelUnavailableError
 from pipeline.records import Frame, Result, Scene
 from pipeline.stages.compose import process, run
+from pipeline.stages.export import ExportStage
 from pipeline.stages.group import MOST_FRAMES, Asked, Stages, grouped
 from pipeline.stages.query import QueryStage
 from pipeline.stages.timing import StageError
@@ -90,10 +91,11 @@ def test_questions_of_several_items_are_asked_together_and_written_in_order(
 
 
 def test_a_question_that_fails_costs_no_other_of_its_item(tmp_path: Path) -> None:
-    def export(scene: Scene, result: Result, folder: Path) -> Result:
-        if result.question == "unwritable":
-            raise ExportError("It cannot be written.")
-        return result
+    class Export(ExportStage):
+        def __call__(self, scene: Scene, result: Result, folder: Path) -> Result:
+            if result.question == "unwritable":
+                raise ExportError("It cannot be written.")
+            return result
 
     class Judge(VerifyStage):
         def __call__(self, scene: Scene, answer: Any) -> Any:
@@ -108,7 +110,7 @@ def test_a_question_that_fails_costs_no_other_of_its_item(tmp_path: Path) -> Non
         item("c", questions=["3", "silent too"]),
     )
     done: list[str] = []
-    stages = with_batches(ScriptedModel(about), 8, export=export, verify=Judge())
+    stages = with_batches(ScriptedModel(about), 8, export=Export(), verify=Judge())
     summary = run(source, stages, tmp_path / "out", on_item=done.append)
     assert [result.question for result in results_in(tmp_path / "out")] == ["1", "2", "3"]
     assert [(failure["item_id"], failure["stage"]) for failure in failures_in(tmp_path / "out")] == [

@@ -1,0 +1,169 @@
+"""All results of a run on one HTML page that needs nothing else: no network, no script, no other file."""
+
+from __future__ import annotations
+
+import base64
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from pipeline.claims.markup import without_code
+from pipeline.errors import ExportError, RecordError
+from pipeline.evaluate.page import rendered_page
+from pipeline.export.files import replacing
+from pipeline.export.jsonl import RESULTS_NAME
+from pipeline.export.overlay import draw_pictures
+from pipeline.hub import ships
+from pipeline.records import Origin, Result, Scene, Verdict, from_json
+
+logger = logging.getLogger(__name__)
+
+PAGE_NAME = "report.html"
+SMALL_MODELS = (
+    "The models named theodolite-...-nano are small ones that ship with Theodolite, trained on rendered scenes; they "
+    "are not for photos."
+)
+_TEMPLATES = Path(__file__).parent / "templates"
+# What a browser shows without getting slow, of which each has a picture of about 100 kB.
+MOST_RESULTS = 200
+_MOST_VERDICTS = 24
+_WIDEST_PX = 1088
+_JPEG_QUALITY = 85
+
+
+def write_picture(path: Path, scene: Scene, result: Result) -> Path:
+    """Write frames, regions and depth as a JPEG small enough for the page.
+
+    Raises:
+        ExportError: If the file cannot be written.
+    """
+    picture = draw_pictures(scene, result)
+    height, width = picture.shape[:2]
+    if width > _WIDEST_PX:
+        size = (_WIDEST_PX, max(1, round(height * _WIDEST_PX / width)))
+        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    done, data = cv2.imencode(".jpg", bgr, (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY))
+    if not done:
+        raise ExportError(f"The picture of item {result.item_id} cannot be stored as JPEG.")
+    with replacing(path) as temporary:
+        temporary.write_bytes(data.tobytes())
+    return path
+
+
+def write_page(path: Path) -> Path | None:
+    """Write the page of the results that lie beside it.
+
+    Args:
+        path: Where to write; ``results.jsonl`` and the pictures that it names are in the same folder.
+
+    Returns:
+        The path; None where there is no result.
+
+    Raises:
+        ExportError: If it cannot be written.
+    """
+    counts: Counter[str] = Counter()
+    seconds: Counter[str] = Counter()
+    models: dict[str, None] = {}
+    shown: list[dict[str, Any]] = []
+    versions: dict[str, str] = {}
+    for result in _results(path.parent / RESULTS_NAME):
+        counts.update(_counts(result))
+        seconds.update(result.seconds)
+        if result.answer is not None:
+            models[result.answer.model] = None
+        versions = result.versions
+        if len(shown) < MOST_RESULTS:
+            shown.append(_row(result, path.parent))
+    if not counts["results"]:
+        path.unlink(missing_ok=True)
+        return None
+    page = rendered_page(
+        "run_report.html",
+        {"configuration": {"models": "; ".join(models)}, "versions": versions, "seconds": dict(seconds)},
+        folder=_TEMPLATES,
+        results=shown,
+        counts=counts,
+        hidden=counts["results"] - len(shown),
+        small_models=SMALL_MODELS if any(ships(name) for name in models) else "",
+    )
+    with replacing(path) as temporary:
+        temporary.write_text(page, encoding="utf-8", errors="replace")
+    return path
+
+
+def _results(path: Path) -> Iterator[Result]:
+    try:
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                try:
+                    yield from_json(Result, line)
+                except RecordError as error:
+                    logger.warning("Line %d of %s is not on the page: %s", number, path, error)
+    except OSError as error:
+        raise ExportError(f"Cannot read {path}: {error.strerror or error}.") from error
+
+
+def _counts(result: Result) -> Counter[str]:
+    counts = Counter(verdict.status for verdict in result.verdicts)
+    judged = [right for verdict in result.verdicts if (right := verdict.is_right) is not None]
+    return Counter(counts) + Counter(
+        results=1,
+        claims=len(result.verdicts),
+        decided=len(judged),
+        rightly=sum(judged),
+        known=int(result.is_right is not None),
+        right=int(result.is_right or False),
+    )
+
+
+def _row(result: Result, folder: Path) -> dict[str, Any]:
+    """What the page shows of a result."""
+    answer = result.answer
+    said = [] if answer is None else [("What the model said", answer.text)]
+    if answer is not None and answer.grounding:
+        said.insert(0, ("Where it located the objects", answer.grounding))
+    return {
+        "item_id": result.item_id,
+        "question": result.question,
+        "answer": None if answer is None else without_code(answer.text),
+        "is_right": result.is_right,
+        "right_answer": result.right_answer,
+        "picture": _embedded(folder / result.artefacts["picture"]) if "picture" in result.artefacts else None,
+        "verdicts": [_verdict(verdict) for verdict in result.verdicts[:_MOST_VERDICTS]],
+        "more": max(0, len(result.verdicts) - _MOST_VERDICTS),
+        "text_lines": list(dict.fromkeys(region.label for region in result.regions if region.origin is Origin.OCR)),
+        "notes": result.errors,
+        "said": said,
+        "footer": _footer(result),
+    }
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "status": str(verdict.status),
+        "claim": verdict.claim.in_words(),
+        "probability": verdict.probability,
+        "reason": verdict.reason,
+        "needs": verdict.needs,
+        "is_right": verdict.is_right,
+    }
+
+
+def _footer(result: Result) -> str:
+    backends = dict.fromkeys(frame.depth_backend for frame in result.frames if frame.depth_backend)
+    parts = [] if result.answer is None else [f"answer by {result.answer.model}"]
+    return "; ".join([*parts, *(f"depth by {name}" for name in backends)])
+
+
+def _embedded(path: Path) -> str | None:
+    """The picture as a data URI; None where it is not there any more."""
+    try:
+        return f"data:image/jpeg;base64,{base64.b64encode(path.read_bytes()).decode()}"
+    except OSError:
+        return None

@@ -1,0 +1,53 @@
+"""What is true of scenes that somebody made or measured, beside what was said and judged of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Protocol, runtime_checkable
+
+from pipeline.evaluate.answers import is_right, value_of
+from pipeline.evaluate.datasets.base import Expected
+from pipeline.records import Answer, Claim, Result
+
+
+@runtime_checkable
+class KnowsTruth(Protocol):
+    """A source that knows what is true of its scenes."""
+
+    def expected(self, item_id: str, question: str) -> Expected | None:
+        """The right answer to a question about an item; None where it is not known."""
+        ...
+
+    def holds(self, item_id: str, claim: Claim) -> bool | None:
+        """Whether a claim about an item is true; None where that is not known."""
+        ...
+
+
+def with_truth(result: Result, source: KnowsTruth) -> Result:
+    """The result with the truth of its claims and the right answer, as far as the source knows them.
+
+    It is added after everything else is done, so that no answer and no verdict can depend on it.
+
+    Args:
+        result: A finished result.
+        source: Where its item comes from.
+    """
+
+    def known(claim: Claim) -> Claim:
+        truth = claim.truth if claim.truth is not None else source.holds(result.item_id, claim)
+        return replace(claim, truth=truth)
+
+    answer = result.answer
+    expected = None if answer is None or result.question is None else source.expected(result.item_id, result.question)
+    return replace(
+        result,
+        answer=None if answer is None else replace(answer, claims=tuple(map(known, answer.claims))),
+        verdicts=tuple(replace(verdict, claim=known(verdict.claim)) for verdict in result.verdicts),
+        right_answer=None if expected is None else expected.answer,
+        is_right=None if expected is None or answer is None else _says(expected, answer),
+    )
+
+
+def _says(expected: Expected, answer: Answer) -> bool:
+    value = value_of(expected, answer)
+    return value is not None and is_right(expected, value)

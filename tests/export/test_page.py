@@ -1,0 +1,150 @@
+"""The page of a run shows every result and needs nothing from elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+import scenes
+
+from pipeline.errors import ExportError
+from pipeline.export.jsonl import ResultWriter
+from pipeline.export.page import MOST_RESULTS, PAGE_NAME, write_page, write_picture
+from pipeline.records import Answer, Claim, Origin, Region, Result, Status, Verdict
+
+HOSTILE = "<script>alert('{{ 7 * 7 }}')</script> & \"quoted\""
+
+
+class Reader(HTMLParser):
+    """Text that is shown, and everything that points elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.links: list[str] = []
+        self.tags: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name in ("src", "href")]
+
+    def handle_data(self, data: str) -> None:
+        if self.tags[-1:] != ["style"]:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.words).split())
+
+
+def read(path: Path) -> Reader:
+    reader = Reader()
+    reader.feed(path.read_text(encoding="utf-8"))
+    return reader
+
+
+def verdict(status: str, truth: bool | None, reason: str = "Seen.") -> Verdict:
+    claim = Claim("left_of", "cup", "lamp", truth=truth)
+    needs = "metric depth" if status == "undecided" else None
+    return Verdict(claim, Status(status), reason, probability=0.97, needs=needs)
+
+
+def result(name: str = "item", **others: Any) -> Result:
+    answer = Answer("The cup is left of the lamp.\n```json\n{}\n```", model="m", grounding="[...]")
+    return replace(Result(name, "Is the cup left of the lamp?", (), answer), **others)
+
+
+def page_of(folder: Path, *results: Result) -> Reader:
+    with ResultWriter(folder) as writer:
+        for one in results:
+            writer.append(one)
+    path = write_page(folder / PAGE_NAME)
+    assert path is not None
+    return read(path)
+
+
+def test_answers_verdicts_reasons_and_what_is_right_are_shown(tmp_path: Path) -> None:
+    right = result(
+        right_answer="yes",
+        is_right=True,
+        verdicts=(verdict("supported", True, "Its centre lies to the left."), verdict("refuted", True)),
+    )
+    wrong = result("other", right_answer="no", is_right=False, verdicts=(verdict("undecided", True),))
+    text = page_of(tmp_path, right, wrong).text
+    for words in (
+        "2 results, 1 of 2 answers right; 3 claims: 1 supported, 1 refuted, 1 undecided; 1 of 2 decided ones rightly",
+        "Is the cup left of the lamp? The cup is left of the lamp. right",
+        "The cup is left of the lamp. wrong the right answer is no",
+        "supported rightly cup is left of lamp 97.0 % Its centre lies to the left.",
+        "refuted wrongly",
+        "needs: metric depth",
+    ):
+        assert words in text, text
+
+
+def test_of_what_nobody_knows_nothing_is_told(tmp_path: Path) -> None:
+    text = page_of(tmp_path, result(verdicts=(verdict("supported", None),)), result("b")).text
+    assert "right" not in text and "wrong" not in text
+    assert "No claim was made that could be checked." in text
+
+
+def test_pictures_are_on_the_page_itself_and_nothing_else_is_loaded(tmp_path: Path) -> None:
+    picture = write_picture(tmp_path / "pictures" / "a.jpg", scenes.scene(), result(regions=scenes.regions()))
+    height, width = cv2.imread(str(picture)).shape[:2]
+    assert 400 < width <= 1088 and height > 100
+    page = page_of(
+        tmp_path, result(artefacts={"picture": "pictures/a.jpg"}), result("b", artefacts={"picture": "gone.jpg"})
+    )
+    (link,) = page.links
+    assert link.startswith("data:image/jpeg;base64,")
+    assert not {"script", "link", "iframe", "object"} & set(page.tags)
+
+
+def test_nothing_that_a_model_or_a_user_writes_becomes_markup(tmp_path: Path) -> None:
+    said = Answer(HOSTILE, model=HOSTILE, grounding=HOSTILE)
+    hostile = Result(
+        HOSTILE,
+        HOSTILE,
+        (),
+        said,
+        (replace(verdict("supported", True, HOSTILE), claim=Claim("above", HOSTILE, HOSTILE, truth=True)),),
+        (Region(HOSTILE, (0, 0, 9, 9), origin=Origin.OCR),),
+        errors=(HOSTILE,),
+        right_answer=HOSTILE,
+        is_right=False,
+    )
+    page = page_of(tmp_path, hostile)
+    assert "script" not in page.tags
+    assert page.text.count("alert('{{ 7 * 7 }}')") >= 9 and "49" not in page.text
+
+
+def test_of_very_many_results_the_first_are_shown_and_all_are_counted(tmp_path: Path) -> None:
+    page = page_of(tmp_path, *(result(f"item {number}", is_right=True) for number in range(MOST_RESULTS + 2)))
+    assert page.tags.count("article") == MOST_RESULTS
+    assert "202 of 202 answers right" in page.text and "and 2 further results in results.jsonl" in page.text
+
+
+def test_a_line_that_is_no_result_costs_no_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    page_of(tmp_path, result())
+    with (tmp_path / "results.jsonl").open("a") as file:
+        file.write("half a l\n")
+    assert write_page(tmp_path / PAGE_NAME) is not None
+    assert read(tmp_path / PAGE_NAME).tags.count("article") == 1
+    assert "Line 2" in caplog.text
+
+
+def test_without_results_there_is_no_page(tmp_path: Path) -> None:
+    page_of(tmp_path, result())
+    with ResultWriter(tmp_path):
+        pass
+    assert write_page(tmp_path / PAGE_NAME) is None
+    assert not (tmp_path / PAGE_NAME).exists()
+
+
+def test_a_page_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match=r"results\.jsonl"):
+        write_page(tmp_path / PAGE_NAME)
