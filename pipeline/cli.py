@@ -44,7 +44,7 @@ errors = _Console(stderr=True, soft_wrap=True, highlight=False)
 USAGE = """\
 Theodolite: ask a vision-language model about space, and check its answer against geometry.
 
-  python -m pipeline run [KEY=VALUE ...]      ask, verify, write results; without arguments the quickstart
+  python -m pipeline run [KEY=VALUE ...]      ask, verify, write results; without input= the quickstart
   python -m pipeline verify input=PATH claims=claims.json [KEY=VALUE ...]
                                               judge claims that somebody else made; no model is asked
   python -m pipeline eval-claims [dataset=NAME] [KEY=VALUE ...]

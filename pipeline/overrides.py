@@ -7,6 +7,7 @@ them. Paths and questions are quoted here, so that they can be typed as they are
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
@@ -21,6 +22,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from pipeline.errors import ConfigError
 from pipeline.resources import resource_dir
+
+logger = logging.getLogger(__name__)
 
 _OVERRIDE = re.compile(r"(?s)^(?P<key>(?:\+\+|\+)?[\w./@-]+)=(?P<value>.*)$")
 # Free text: never Hydra's grammar, and commas never separate the values of a sweep.
@@ -85,6 +88,7 @@ def with_quickstart(overrides: Sequence[str]) -> list[str]:
             raise ConfigError(f"{key}= is given without a picture; add input=PATH.")
     chosen = ["experiment=quickstart"]
     if "ocr" not in given and find_spec("rapidocr") is None:
+        logger.warning("No text is read in the pictures, because rapidocr is not installed: bash scripts/setup.sh ocr.")
         chosen.append("ocr=none")
     return [*chosen, *overrides]
 

@@ -8,7 +8,8 @@
 set -euo pipefail
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
-bash "$root/scripts/setup.sh"
+# The quickstart reads the words in its pictures.
+bash "$root/scripts/setup.sh" ocr
 
 # Waiting threads that spin starve other processes on small machines.
 export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-PASSIVE}"

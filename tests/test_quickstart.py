@@ -174,10 +174,13 @@ def test_flags_stay_and_the_quickstart_comes_first() -> None:
     assert with_quickstart(["--help"])[-1] == "--help"
 
 
-def test_where_no_ocr_is_installed_no_text_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_no_ocr_is_installed_no_text_is_read_and_that_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     assert load_config([*EXPERIMENT]).ocr._target_.endswith("RapidOcr")
     monkeypatch.setattr("pipeline.overrides.find_spec", lambda name: None)
     assert load_config(with_quickstart([])).ocr._target_.endswith("NoOcr")
+    assert "rapidocr is not installed" in caplog.text
     assert load_config(with_quickstart(["ocr=rapidocr"])).ocr._target_.endswith("RapidOcr")
 
 

@@ -118,7 +118,7 @@ def test_the_shipped_photo_has_true_and_false_occlusions() -> None:
         if claim.relation in ("occludes", "occluded_by")
     }
     assert set(occlusions.values()) == {True, False}
-    # What the annotation of the quickstart says of the same photo.
+    # What the claims of input=arc2017 say of the same photo.
     known = {("mouse traps", "hanes socks"), ("mouse traps", "ice cube tray"), ("hanes socks", "ice cube tray")}
     for (subject, other, relation), holds in occlusions.items():
         pair = (subject, other) if relation == "occludes" else (other, subject)
