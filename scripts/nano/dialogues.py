@@ -130,8 +130,8 @@ class Dialogues:
         )
         tokens = self._tokenizer(text)["input_ids"]
         cut = len(tokens) - tokens[::-1].index(self._seen_end)
-        repeated = [[token] * (IMAGE_TOKENS if token == self._picture else 1) for token in tokens[:cut]]
-        return sum(repeated, []), tokens[cut:]
+        counts = [IMAGE_TOKENS if token == self._picture else 1 for token in tokens[:cut]]
+        return np.repeat(tokens[:cut], counts).tolist(), tokens[cut:]
 
 
 def _name(colour: str, shape: str, language: Language) -> str:
@@ -140,9 +140,7 @@ def _name(colour: str, shape: str, language: Language) -> str:
     return COLOURS[colour][0] + SHAPES[shape].name_zh if colour in COLOURS else SHAPES[shape].name_zh
 
 
-def _drawn(
-    scene: TrainingScene, pieces: set[int], rng: np.random.Generator
-) -> tuple[str, int, int, bool] | None:
+def _drawn(scene: TrainingScene, pieces: set[int], rng: np.random.Generator) -> tuple[str, int, int, bool] | None:
     """A statement about well visible pieces: every relation, and yes and no, equally often where the scene has them."""
     known = [entry for entry in scene.statements if entry[1] in pieces and entry[2] in pieces]
     if not known:

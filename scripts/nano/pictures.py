@@ -1,4 +1,4 @@
-"""Training pictures out of stored layers: coloured anew, mirrored, moved, lit and photographed differently each time."""
+"""Training pictures out of stored layers: coloured anew, mirrored, moved and photographed differently each time."""
 
 from __future__ import annotations
 
@@ -60,22 +60,21 @@ def shown(scene: TrainingScene, rng: np.random.Generator, *, plain: bool = False
         rng: Draws everything.
         plain: Whether the scene is shown as it was rendered.
     """
-    colours = scene.colours if plain else _recoloured(scene, rng)
+    colours, palette = (scene.colours, scene.palette) if plain else _recoloured(scene, rng)
     mirrored = not plain and bool(rng.random() < 0.5)
-    palette = scene.palette.copy()
-    if not plain:
-        palette[len(colours) :] *= 1 + rng.normal(0, 0.06, (len(palette) - len(colours), 1))
-        palette[len(colours) :] += rng.normal(0, _SURFACE_NOISE, (len(palette) - len(colours), 3))
-        for piece, colour in enumerate(colours):
-            if scene.shapes[piece] not in _SURFACE_SHAPES:
-                palette[piece] = np.array(COLOURS[colour][1]) + rng.normal(0, _COLOUR_NOISE, 3)
     inks = ink_for(palette)
     pictures = tuple(_picture(frame, palette, inks, mirrored, rng, plain, len(colours)) for frame in scene.frames)
     return View(colours, mirrored, pictures)
 
 
-def _recoloured(scene: TrainingScene, rng: np.random.Generator) -> tuple[str, ...]:
-    """New colours under which no two pieces have one name."""
+def coloured(scene: TrainingScene, frame: TrainingFrame, rng: np.random.Generator) -> np.ndarray:
+    """A picture of a scene in other colours, uint8 (256, 256, 3)."""
+    palette = _recoloured(scene, rng)[1]
+    return compose(frame.layers(), palette, ink_for(palette))
+
+
+def _recoloured(scene: TrainingScene, rng: np.random.Generator) -> tuple[tuple[str, ...], np.ndarray]:
+    """New names of colours under which no two pieces have one name, and a palette of them, float (P, 3)."""
     taken: set[tuple[str, str]] = set()
     colours = []
     for old, shape in zip(scene.colours, scene.shapes, strict=True):
@@ -87,7 +86,14 @@ def _recoloured(scene: TrainingScene, rng: np.random.Generator) -> tuple[str, ..
             colour = COLOUR_NAMES[rng.integers(len(COLOUR_NAMES))]
         taken.add((colour, shape))
         colours.append(colour)
-    return tuple(colours)
+    palette = scene.palette.copy()
+    around = palette[len(colours) :]
+    around *= 1 + rng.normal(0, 0.06, (len(around), 1))
+    around += rng.normal(0, _SURFACE_NOISE, (len(around), 3))
+    for piece, colour in enumerate(colours):
+        if scene.shapes[piece] not in _SURFACE_SHAPES:
+            palette[piece] = np.array(COLOURS[colour][1]) + rng.normal(0, _COLOUR_NOISE, 3)
+    return tuple(colours), palette.clip(0, 255)
 
 
 def _picture(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from nano.dialogues import Dialogues, Kind, Turn
-from nano.loop import Prefetch, Training
+from nano.loop import Prefetch, Training, join_processes
 from nano.pictures import COLOUR_NAMES, patch_owners, shown
 from nano.rendering import SIDE_PX, TrainingScene, load_shards
 from nano.vl_model import GRID, IMAGE_TOKENS, MERGE, PATCH_PX, BatchedForward, build, number_tokens, save
@@ -47,10 +47,10 @@ class Mix:
 
 
 MIXES = (
-    Mix(1, 24, (Kind.LOCATE, Kind.LOCATE, Kind.GROUND, Kind.GROUND), (0.92, 0.45)),
-    Mix(1, 24, (Kind.GROUND, Kind.ANSWER_WITH_DEPTH, Kind.ANSWER_WITH_DEPTH), (0.04, 0.35)),
-    Mix(1, 24, (Kind.GROUND, Kind.ANSWER), (0.0, 0.05)),
-    Mix(3, 8, (Kind.LOCATE, Kind.GROUND, Kind.ANSWER_WITH_DEPTH), (0.04, 0.15)),
+    Mix(1, 32, (Kind.LOCATE, Kind.LOCATE, Kind.GROUND, Kind.GROUND), (0.92, 0.45)),
+    Mix(1, 32, (Kind.GROUND, Kind.ANSWER_WITH_DEPTH, Kind.ANSWER_WITH_DEPTH), (0.04, 0.35)),
+    Mix(1, 32, (Kind.GROUND, Kind.ANSWER), (0.0, 0.05)),
+    Mix(3, 12, (Kind.LOCATE, Kind.GROUND, Kind.ANSWER_WITH_DEPTH), (0.04, 0.15)),
 )
 
 
@@ -89,14 +89,14 @@ class Batches:
     Args:
         scenes: Training scenes.
         processor: The model's processor.
-        seed: Seed of everything.
+        seed: Seed of the layouts, which all processes draw alike.
+        rank: Number of this process; each draws other scenes.
     """
 
-    def __init__(self, scenes: list[TrainingScene], processor: Any, seed: int) -> None:
+    def __init__(self, scenes: list[TrainingScene], processor: Any, seed: int, rank: int = 0) -> None:
         self._by_frames = {count: [s for s in scenes if len(s.frames) == count] for count in (1, 3)}
-        # The pictures of a sequence serve as single ones too.
         self._dialogues = Dialogues(processor)
-        self._rng = np.random.default_rng(seed)
+        self._rng, self._layout_rng = np.random.default_rng((seed, rank)), np.random.default_rng(seed)
         tokenizer = processor.tokenizer
         self._pad: int = tokenizer.convert_tokens_to_ids("<|endoftext|>")
         self._picture: int = tokenizer.convert_tokens_to_ids("<|image_pad|>")
@@ -107,7 +107,7 @@ class Batches:
     def draw(self) -> Batch:
         """The next batch."""
         shares = np.array([a + (b - a) * min(1.0, 1.6 * self.progress) for a, b in (mix.share for mix in MIXES)])
-        mix = MIXES[int(self._rng.choice(len(MIXES), p=shares / shares.sum()))]
+        mix = MIXES[int(self._layout_rng.choice(len(MIXES), p=shares / shares.sum()))]
         items = [self._item(mix) for _ in range(mix.items)]
         return self._collated(mix, items)
 
@@ -269,6 +269,7 @@ def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, star
         seed: Seed of weights and batches.
         start: A model's folder to start from, instead of random weights.
     """
+    rank, _ = join_processes()
     torch.manual_seed(seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model, processor = build()
@@ -279,7 +280,7 @@ def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, star
     forward = BatchedForward(model.to(device))
     losses = Losses(forward, number_tokens(processor.tokenizer)).to(device)
     training = Training(work / "vl", nn.ModuleDict({"model": model, "losses": losses}), minutes, 1.5e-3, 0.03)
-    batches = Batches(load_shards(work / "scenes", scenes), processor, seed + training.steps)
+    batches = Batches(load_shards(work / "scenes", scenes), processor, seed + training.steps, rank)
     batches.progress = training.progress
     saved = training.seconds
     recent: dict[str, list[float]] = {}
@@ -287,6 +288,9 @@ def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, star
         progress = batches.progress = training.progress
         if progress >= 1:
             break
+        if training.seconds - saved > 60 * _SAVE_MINUTES and training.is_first:
+            saved = training.seconds
+            _save(training, model, processor, output, scenes, seed)
         spread = _SPREAD[0] * (_SPREAD[1] / _SPREAD[0]) ** min(1.0, 2 * progress)
         with torch.autocast(device.type, dtype=torch.bfloat16):
             found = losses(batch, spread)
@@ -294,14 +298,12 @@ def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, star
         loss = loss + sum(weight * found[name] for name, weight in _AUXILIARY.items())
         training.step(loss, len(batch.pictures))
         for name, value in found.items():
-            recent.setdefault(name, []).append(float(value))
+            recent.setdefault(name, []).append(float(value.detach()))
         if training.steps % _LOG_STEPS == 0:
             training.log(**{name: float(np.mean(values)) for name, values in recent.items()})
             recent.clear()
-        if training.seconds - saved > 60 * _SAVE_MINUTES:
-            saved = training.seconds
-            _save(training, model, processor, output, scenes, seed)
-    _save(training, model, processor, output, scenes, seed)
+    if training.is_first:
+        _save(training, model, processor, output, scenes, seed)
 
 
 def _save(training: Training, model: Any, processor: Any, output: Path, scenes: int, seed: int) -> None:

@@ -47,8 +47,8 @@ CHAT_TEMPLATE = """
 _JSON = (
     "```json\n[", "```json\n{\"objects\": [", "{\"bbox_2d\": [", "}, {\"bbox_2d\": [", "], \"label\": \"",
     "\", \"picture\": ", "}]\n```", "}], \"claims\": [{\"relation\": \"", "], \"claims\": [{\"relation\": \"",
-    "\", \"subject\": \"", "\", \"object\": \"", "\"}]}\n```", "\", \"negated\": true}]}\n```", ", ", "\n\n", "\n", "]\n```",
-    "| ", " | ", " | [", "] | 0.", "] | 1.", " |\n", " |\n\n", "user\n", "assistant\n", "table",
+    "\", \"subject\": \"", "\", \"object\": \"", "\"}]}\n```", "\", \"negated\": true}]}\n```", ", ", "\n\n", "\n",
+    "]\n```", "| ", " | ", " | [", "] | 0.", "] | 1.", " |\n", " |\n\n", "user\n", "assistant\n", "table",
 )  # fmt: skip
 _CORPUS_REPEATS = 3
 _BYTE_PAIRS = 700

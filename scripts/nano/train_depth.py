@@ -1,0 +1,121 @@
+"""Trains theodolite-depth-nano as MiDaS was trained: disparity, whatever its scale and shift."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from nano.depth_model import INPUT_PX, build, save
+from nano.loop import Prefetch, Training
+from nano.pictures import coloured, photographed
+from nano.rendering import SIDE_PX, TrainingScene, load_shards
+from torch import nn
+from torch.nn import functional
+
+_BATCH = 16
+_LEAST_CROP_PX = 192
+_GRADIENT_WEIGHT, _GRADIENT_SCALES = 0.5, 4
+_RATE, _WEIGHT_DECAY = 1.5e-3, 0.03
+_SAVE_MINUTES, _LOG_STEPS = 5.0, 50
+
+
+def scale_shift_invariant_loss(predicted: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
+    """Difference of two maps, each less its median and over its mean deviation, and of their gradients.
+
+    Ranftl et al., Towards Robust Monocular Depth Estimation, 2020, equations 5 to 7 and 11,
+    https://arxiv.org/abs/1907.01341.
+
+    Args:
+        predicted: (B, H, W), disparity up to scale and shift.
+        true: (B, H, W), disparity.
+    """
+    off = _normalised(predicted) - _normalised(true)
+    loss = off.abs().mean()
+    for scale in range(_GRADIENT_SCALES):
+        part = off[:, :: 2**scale, :: 2**scale]
+        steps = part.diff(dim=2).abs().mean() + part.diff(dim=1).abs().mean()
+        loss = loss + _GRADIENT_WEIGHT * steps
+    return loss
+
+
+def _normalised(disparity: torch.Tensor) -> torch.Tensor:
+    flat = disparity.flatten(1)
+    shift = flat.median(dim=1, keepdim=True).values
+    scale = (flat - shift).abs().mean(dim=1, keepdim=True).clamp_min(1e-6)
+    return ((flat - shift) / scale).view_as(disparity)
+
+
+def drawn_pair(scene: TrainingScene, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """A crop of a picture in other colours, uint8 (192, 192, 3), and its disparity, float32 (192, 192) [1/m]."""
+    frame = scene.frames[int(rng.integers(len(scene.frames)))]
+    rgb = photographed(coloured(scene, frame, rng), rng)
+    disparity = 1 / frame.depth_m.astype(np.float32)
+    side = int(rng.integers(_LEAST_CROP_PX, SIDE_PX + 1))
+    left, top = rng.integers(0, SIDE_PX - side + 1, 2)
+    window = slice(top, top + side), slice(left, left + side)
+    size = (INPUT_PX, INPUT_PX)
+    rgb = cv2.resize(rgb[window], size, interpolation=cv2.INTER_AREA)
+    disparity = cv2.resize(disparity[window], size, interpolation=cv2.INTER_NEAREST)
+    if rng.random() < 0.5:
+        rgb, disparity = rgb[:, ::-1], disparity[:, ::-1]
+    return rgb, disparity
+
+
+def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, start: Path | None) -> None:
+    """Train, or go on with it, and write the network's folder every few minutes.
+
+    Args:
+        work: Holds ``scenes``; state and log go to ``depth``.
+        output: The network's folder.
+        scenes: Number of training scenes.
+        minutes: Length of the training.
+        seed: Seed of weights and batches.
+        start: A network's folder to start from, instead of random weights.
+    """
+    torch.manual_seed(seed)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model, processor = build()
+    if start is not None:
+        from safetensors.torch import load_file
+
+        model.load_state_dict(load_file(start / "model.safetensors"))
+    # Plain products, because the backward pass of the fused kernel is slow on a CPU.
+    model.set_attn_implementation("eager")
+    model.to(device, memory_format=torch.channels_last)
+    training = Training(work / "depth", nn.ModuleDict({"model": model}), minutes, _RATE, _WEIGHT_DECAY)
+    stored = load_shards(work / "scenes", scenes)
+    rng = np.random.default_rng(seed + training.steps)
+
+    def draw() -> tuple[torch.Tensor, torch.Tensor]:
+        pairs = [drawn_pair(stored[int(rng.integers(len(stored)))], rng) for _ in range(_BATCH)]
+        pictures, disparities = (np.stack(part) for part in zip(*pairs, strict=True))
+        return torch.from_numpy(pictures).permute(0, 3, 1, 2), torch.from_numpy(disparities)
+
+    saved, recent = training.seconds, []
+    for pictures, disparities in Prefetch(draw):
+        if training.progress >= 1:
+            break
+        pixels = (pictures.to(device) / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, dtype=torch.bfloat16):
+            predicted = model(pixel_values=pixels).predicted_depth
+        predicted = functional.interpolate(predicted.float()[:, None], INPUT_PX, mode="bilinear")[:, 0]
+        loss = scale_shift_invariant_loss(predicted, disparities.to(device))
+        training.step(loss, len(pictures))
+        recent.append(float(loss.detach()))
+        if training.steps % _LOG_STEPS == 0:
+            training.log(loss=float(np.mean(recent)))
+            recent.clear()
+        if training.seconds - saved > 60 * _SAVE_MINUTES:
+            saved = training.seconds
+            _save(training, model, processor, output, scenes, seed)
+    _save(training, model, processor, output, scenes, seed)
+
+
+def _save(training: Training, model: Any, processor: Any, output: Path, scenes: int, seed: int) -> None:
+    training.save()
+    save(model, processor, output)
+    (output / "training.json").write_text(json.dumps(training.summary(scenes=scenes, seed=seed), indent=2) + "\n")
