@@ -1,0 +1,236 @@
+"""The programs that train the small models: pictures, prompts, answers, forward pass, losses and resuming."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from nano.depth_model import build as build_depth
+from nano.dialogues import Dialogues, Kind
+from nano.loop import Training
+from nano.pictures import patch_owners, shown
+from nano.rendering import FIRST_SEED, TrainingScene, load_shards, training_scene
+from nano.train_depth import drawn_pair, scale_shift_invariant_loss
+from nano.train_vl import MIXES, Batches, Losses
+from nano.vl_model import BatchedForward, build, number_tokens
+from nano.vocabulary import LANGUAGES, phrases
+
+from pipeline.camera import Camera
+from pipeline.claims.answer import parse_answer
+from pipeline.evaluate.rendered.scenes import rendered_sequence
+from pipeline.stages.query import QueryStage
+from pipeline.vlm.none import NoModel
+from pipeline.vlm.qwen3vl.encoding import PromptEncoder
+
+CAMERA = Camera.from_fov(256, 256, 60)
+
+
+@pytest.fixture(scope="module")
+def scenes() -> list[TrainingScene]:
+    """One scene of one picture and one of three."""
+    found: dict[int, TrainingScene] = {}
+    seed = FIRST_SEED
+    while len(found) < 2:
+        scene = training_scene(seed)
+        if len(scene.statements) > 20:
+            found.setdefault(len(scene.frames), scene)
+        seed += 1
+    return [found[1], found[3]]
+
+
+@pytest.fixture(scope="module")
+def model_and_processor() -> tuple[Any, Any]:
+    torch.manual_seed(0)
+    return build()
+
+
+def test_a_scene_shown_plainly_is_the_rendered_one(scenes: list[TrainingScene]) -> None:
+    scene = scenes[0]
+    view = shown(scene, np.random.default_rng(0), plain=True)
+    exact = rendered_sequence(scene.seed, 1, size_px=(256, 256), tidy=True)
+    noiseless = exact.view.layers
+    assert np.array_equal(view.pictures[0].ids, noiseless.ids)
+    names = [f"{colour} {shape}" for colour, shape in zip(view.colours, scene.shapes, strict=True)]
+    boxes = {item.label: item.box_px for item in exact.view.objects}
+    assert view.pictures[0].boxes
+    for piece, box in view.pictures[0].boxes.items():
+        assert box == boxes[names[piece]]
+    # The rendered picture has the noise of a camera, exposure and vignetting besides.
+    off = view.pictures[0].rgb.astype(float) - exact.view.frame.rgb
+    assert abs(off.mean()) < 25 and off.std() < 25
+
+
+def test_boxes_stay_tight_and_names_different_however_a_scene_is_shown(scenes: list[TrainingScene]) -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(10):
+        view = shown(scenes[0], rng)
+        names = [pair for pair in zip(view.colours, scenes[0].shapes, strict=True) if pair[1] != "table"]
+        assert len(set(names)) == len(names)
+        for piece, (left, top, right, bottom) in view.pictures[0].boxes.items():
+            rows, columns = np.nonzero(view.pictures[0].ids == piece)
+            assert (left, top, right, bottom) == (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+
+
+def test_patches_belong_to_what_covers_most_of_them() -> None:
+    ids = np.full((256, 256), 9, np.uint8)
+    ids[:16, :16] = 1
+    ids[16:32, :5] = 2
+    ids[16:32, 16:18] = 2
+    owners = patch_owners(ids, 3, 16)
+    assert (owners[0, 0], owners[1, 0], owners[1, 1], owners[5, 5]) == (1, 2, -1, -1)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("frames", [1, 3])
+@pytest.mark.parametrize("kind", list(Kind))
+def test_trained_prompts_are_those_of_the_pipeline(
+    scenes: list[TrainingScene], model_and_processor: tuple[Any, Any], kind: Kind, frames: int, language: Any
+) -> None:
+    model, processor = model_and_processor
+    scene = scenes[0 if frames == 1 else 1]
+    dialogues = Dialogues(processor)
+    view = shown(scene, np.random.default_rng(2))
+    turn = dialogues.turn(kind, scene, view, language, np.random.default_rng(3))
+    assert turn is not None
+    prompt = processor.tokenizer.decode(turn.prompt)
+    question = prompt.split("Question: " if language == "en" else "问题：")[-1].split("<|im_end|>")[0]
+    stage = QueryStage(NoModel(), hints="table" if kind is Kind.ANSWER_WITH_DEPTH else "none")
+    rendered = rendered_sequence(scene.seed, frames, size_px=(256, 256), tidy=True).scene
+    if kind in (Kind.LOCATE, Kind.GROUND):
+        request = stage.grounding_request(rendered, question)
+    else:
+        request = stage.answer_request(rendered, question, ())
+    encoder = PromptEncoder(processor, model.config.image_token_id, 65_536)
+    tokens = encoder.encode(request, 65_536).tokens.tolist()
+    trained = dialogues.prefix(language, frames) + turn.prompt
+    if kind is Kind.ANSWER_WITH_DEPTH:
+        # The table stands between the instruction and the question.
+        parts = processor.tokenizer.decode(tokens).rsplit("\n\n", 1)
+        whole = processor.tokenizer.decode(trained)
+        assert whole.startswith(parts[0]) and whole.endswith(parts[1])
+        assert "| 1 |" in whole
+    else:
+        assert trained == tokens
+    assert len(turn.prompt) < 40 + 70 * frames * (kind is Kind.ANSWER_WITH_DEPTH)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("frames", [1, 3])
+def test_trained_answers_say_what_the_pipeline_reads(
+    scenes: list[TrainingScene], model_and_processor: tuple[Any, Any], frames: int, language: Any
+) -> None:
+    processor = model_and_processor[1]
+    scene = scenes[0 if frames == 1 else 1]
+    dialogues, rng = Dialogues(processor), np.random.default_rng(4)
+    for _ in range(5):
+        view = shown(scene, rng)
+        turn = dialogues.turn(Kind.ANSWER, scene, view, language, rng)
+        assert turn is not None and turn.answer[-1] == processor.tokenizer.eos_token_id
+        text = processor.tokenizer.decode(turn.answer[:-1])
+        parsed = parse_answer(text, [CAMERA] * frames)
+        (claim,) = parsed.claims
+        assert not parsed.problems
+        assert claim.negated == text.startswith(("No", "不是"))
+        located = {region.label for region in parsed.regions}
+        assert {claim.subject, claim.object} == located
+        boxes = [box for picture in view.pictures for box in picture.boxes.values()]
+        for region in parsed.regions:
+            off = min(np.abs(np.array(region.box_px) - box).max() for box in boxes)
+            assert off <= 0.13  # half of a thousandth
+
+
+def test_every_fixed_phrase_is_one_token(model_and_processor: tuple[Any, Any]) -> None:
+    tokenizer = model_and_processor[1].tokenizer
+    several = [phrase for phrase in phrases() if len(tokenizer(phrase)["input_ids"]) != 1]
+    assert not several
+    assert tokenizer.decode(tokenizer("Any 文字, 3.14!")["input_ids"]) == "Any 文字, 3.14!"
+
+
+def test_numbers_have_ascending_tokens_and_near_ones_are_alike(model_and_processor: tuple[Any, Any]) -> None:
+    model, processor = model_and_processor
+    tokens = number_tokens(processor.tokenizer)
+    assert tokens == sorted(set(tokens))
+    vectors = torch.nn.functional.normalize(model.get_input_embeddings().weight[tokens].detach(), dim=1)
+    near, far = (vectors[:-1] * vectors[1:]).sum(1), (vectors[:-300] * vectors[300:]).sum(1)
+    assert near.min() > 0.9 and far.mean() < 0.6
+
+
+@pytest.mark.parametrize("mix", range(len(MIXES)))
+def test_the_batched_forward_pass_is_that_of_transformers(
+    scenes: list[TrainingScene], model_and_processor: tuple[Any, Any], mix: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, processor = model_and_processor
+    monkeypatch.setattr("nano.train_vl.MIXES", (replace(MIXES[mix], items=2, share=(1.0, 1.0)),))
+    batches = Batches(scenes, processor, 0)
+    batch = batches.draw()
+    length = int(batch.mask[-1].sum())
+    picture = model.config.image_token_id
+    seen_by_last = torch.nonzero(batch.mask[-1])[:, 0]
+    tokens = batch.tokens[:1, seen_by_last]
+    frames = MIXES[mix].frames
+    forward = BatchedForward(model)
+    with torch.no_grad():
+        seen, deep = forward.see(batch.pictures[:frames])
+        hidden = forward.read(
+            batch.tokens[:1],
+            batch.positions,
+            batch.mask,
+            batch.places,
+            seen.flatten(0, 1)[None],
+            [layer.flatten(0, 1)[None] for layer in deep],
+        )
+        images = [picture.permute(2, 0, 1) for picture in batch.pictures[:frames]]
+        pixels = processor.image_processor(images=images, do_resize=False, return_tensors="pt")
+        reference = model(input_ids=tokens, mm_token_type_ids=(tokens == picture).long(), **pixels).logits
+    ours = forward.logits(hidden)[:, seen_by_last]
+    assert length == tokens.shape[1]
+    assert torch.allclose(ours, reference, atol=2e-4)
+
+
+def test_losses_are_taken_at_the_answers_and_fall(
+    scenes: list[TrainingScene], model_and_processor: tuple[Any, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, processor = model_and_processor
+    torch.manual_seed(0)
+    model, _ = build()
+    monkeypatch.setattr("nano.train_vl.MIXES", tuple(replace(mix, items=2) for mix in MIXES))
+    batch = Batches(scenes[:1] + scenes[1:], processor, 0).draw()
+    assert torch.equal(batch.tokens.flatten()[batch.asked + 1], batch.answers)
+    edges = int(batch.is_coordinate.sum())
+    assert edges > 0 and edges % 4 == 0
+    losses = Losses(BatchedForward(model), number_tokens(processor.tokenizer))
+    training = Training(tmp_path, torch.nn.ModuleDict({"model": model, "losses": losses}), 1e-3, 3e-3, 0.03)
+    values = []
+    for _ in range(4):
+        found = losses(batch, 8.0)
+        loss = sum(value for name, value in found.items() if name != "off")
+        values.append(float(loss.detach()))
+        training._started -= 1
+        training.step(loss, 2)
+    assert values[-1] < values[0]
+    training.save()
+    again = Training(tmp_path, torch.nn.ModuleDict({"model": model, "losses": losses}), 60, 3e-3, 0.03)
+    assert (again.steps, again.images) == (4, 8)
+
+
+def test_the_depth_loss_ignores_scale_and_shift_and_sees_order() -> None:
+    rng = np.random.default_rng(0)
+    true = torch.from_numpy(rng.uniform(0.2, 2, (2, 32, 32)).astype(np.float32))
+    assert scale_shift_invariant_loss(3 * true + 5, true) < 1e-5
+    assert scale_shift_invariant_loss(-true, true) > 1
+
+
+def test_depth_pairs_show_one_scene(scenes: list[TrainingScene]) -> None:
+    rgb, disparity = drawn_pair(scenes[0], np.random.default_rng(0))
+    side = build_depth()[0].config.image_size
+    assert rgb.shape == (side, side, 3) and disparity.shape == (side, side)
+    assert np.isfinite(disparity).all() and disparity.min() >= 0 and disparity.max() > 0.1
+
+
+def test_missing_scenes_are_told(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="render them first"):
+        load_shards(tmp_path, 3)
