@@ -1,0 +1,115 @@
+"""Writes the samples that ship: rendered scenes with exact depth, masks, claims, questions and answers.
+
+Usage: python scripts/make_samples.py [FOLDER]
+
+The folder is data/samples unless it is named. ``manifest.jsonl`` in it is an input like any other, and
+``answers.jsonl`` holds right answers to its questions:
+python -m pipeline run input=data/samples/manifest.jsonl vlm=recorded vlm.path=data/samples/answers.jsonl
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pipeline.evaluate.rendered.claims import claims_of
+from pipeline.evaluate.rendered.questions import answer_text, questions_about
+from pipeline.evaluate.rendered.scenes import rendered_sequence
+from pipeline.evaluate.rendered.view import RenderedView
+from pipeline.records import Claim, to_plain
+
+SIDE_PX = 256
+# Seeds of the scenes and their numbers of pictures; none is a training seed of the models that ship.
+SAMPLES = ((2001, 1), (2002, 1), (2003, 1), (2005, 1), (2008, 3))
+_CLAIMS, _QUESTIONS = 12, 4
+_DEPTH_SCALE = 0.001
+# What a claim of a manifest need not say.
+_DEFAULTS = {"origin": "given", "comparison": "about", "perspective": "camera", "negated": False}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One scene's line in the manifest, and its answers."""
+
+    line: dict[str, Any]
+    answers: list[dict[str, Any]] = field(default_factory=list)
+
+
+def write_samples(folder: Path) -> None:
+    """Write every sample and the manifest."""
+    for name in ("pictures", "depth", "masks"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    samples = [_written(folder, seed, count) for seed, count in SAMPLES]
+    _write_lines(folder / "manifest.jsonl", [sample.line for sample in samples])
+    _write_lines(folder / "answers.jsonl", [answer for sample in samples for answer in sample.answers])
+
+
+def _write_lines(path: Path, lines: list[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
+
+
+def _written(folder: Path, seed: int, count: int) -> Sample:
+    """Write one scene's files."""
+    made = rendered_sequence(seed, count, size_px=(SIDE_PX, SIDE_PX), tidy=True)
+    rng = np.random.default_rng(seed)
+    names = {item.label: item.label_zh for view in made.views for item in view.objects}
+    asked = questions_about(made.views, rng, _QUESTIONS)
+    claims = [claim for view in made.views for claim in claims_of(view, rng, _CLAIMS // count)]
+    paths = [_pictures(folder, seed, view) for view in made.views]
+    camera, name = made.view.frame.camera, f"sample-{seed}"
+    line = {
+        "id": name,
+        "frames": [picture for picture, _ in paths],
+        "depth": [depth for _, depth in paths],
+        "depth_scale": _DEPTH_SCALE,
+        "camera": {key: getattr(camera, key) for key in ("fx", "fy", "cx", "cy", "width", "height")},
+        "poses": [view.frame.pose.tolist() for view in made.views if view.frame.pose is not None],
+        "regions": [region for view in made.views for region in _regions(folder, seed, view)],
+        "claims": [_claim(claim) for claim in claims],
+        "questions": [question.text for question in asked],
+    }
+    answers = [
+        {
+            "id": name,
+            "question": question.text,
+            "response": answer_text(question.statement, question.language, names),
+            **asdict(question.statement),
+        }
+        for question in asked
+    ]
+    return Sample(line, answers)
+
+
+def _pictures(folder: Path, seed: int, view: RenderedView) -> tuple[str, str]:
+    """Paths of the picture and of its depth in millimetres."""
+    name = f"{seed}-{view.index}.png"
+    Image.fromarray(view.frame.rgb).save(folder / "pictures" / name, optimize=True)
+    depth = view.frame.given_depth
+    assert depth is not None
+    stored = np.where(depth.valid, np.round(depth.values / _DEPTH_SCALE), 0).clip(0, 65_535)
+    Image.fromarray(stored.astype(np.uint16)).save(folder / "depth" / name, optimize=True)
+    return f"pictures/{name}", f"depth/{name}"
+
+
+def _regions(folder: Path, seed: int, view: RenderedView) -> list[dict[str, Any]]:
+    regions = []
+    for number, item in enumerate(view.objects):
+        path = f"masks/{seed}-{view.index}-{number}.png"
+        Image.fromarray(item.visible).save(folder / path, optimize=True)
+        regions.append({"label": item.label, "frame": view.index, "box_px": list(item.box_px), "mask": path})
+    return regions
+
+
+def _claim(claim: Claim) -> dict[str, Any]:
+    told = to_plain(claim).items()
+    return {key: value for key, value in told if value not in (None, []) and value != _DEFAULTS.get(key)}
+
+
+if __name__ == "__main__":
+    write_samples(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("data/samples"))
