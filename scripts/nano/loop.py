@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import torch
-from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import distributed, nn
 
 Batch = TypeVar("Batch")
@@ -94,13 +94,18 @@ class Training:
             )
         self.seconds = 0.0
         self.steps = self.images = 0
-        self._console = Console()
+        self._bar = Progress(
+            TextColumn("Training"), BarColumn(), TextColumn("{task.percentage:.1f} %"), TimeRemainingColumn()
+        )
+        self._task = self._bar.add_task("training", total=1.0)
         self._state = folder / "state.pt"
         if self._state.is_file():
             self._load()
         self._started = time.monotonic() - self.seconds
         self.is_first = not distributed.is_initialized() or distributed.get_rank() == 0
         self.progress = min(self.seconds / (60 * self.minutes), 1.0)
+        if self.is_first:
+            self._bar.start()
 
     def _tick(self) -> None:
         self.seconds = time.monotonic() - self._started
@@ -135,6 +140,7 @@ class Training:
             optimizer.zero_grad(set_to_none=True)
         self.steps += 1
         self.images += images
+        self._bar.update(self._task, completed=self.progress)
 
     def log(self, **figures: float | int | str) -> None:
         """One line to the log and to the screen."""
@@ -144,7 +150,11 @@ class Training:
         line |= {name: round(value, 4) if isinstance(value, float) else value for name, value in figures.items()}
         with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-        self._console.print(" ".join(f"{name}={value}" for name, value in line.items()), highlight=False)
+        self._bar.console.print(" ".join(f"{name}={value}" for name, value in line.items()), highlight=False)
+
+    def close(self) -> None:
+        """End the bar."""
+        self._bar.stop()
 
     def save(self) -> None:
         """Keep the state; a stop while it is written loses nothing."""

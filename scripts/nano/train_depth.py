@@ -113,6 +113,7 @@ def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, star
             saved = training.seconds
             _save(training, model, processor, output, scenes, seed)
     _save(training, model, processor, output, scenes, seed)
+    training.close()
 
 
 def _save(training: Training, model: Any, processor: Any, output: Path, scenes: int, seed: int) -> None:

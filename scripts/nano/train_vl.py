@@ -304,6 +304,7 @@ def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, star
             recent.clear()
     if training.is_first:
         _save(training, model, processor, output, scenes, seed)
+    training.close()
 
 
 def _save(training: Training, model: Any, processor: Any, output: Path, scenes: int, seed: int) -> None:
