@@ -99,14 +99,14 @@ class Subjects:
         judge: Judges claims.
         one_step: Asks without hints, in one step.
         two_steps: Asks where the objects are, and then the question with the table of their depths.
-        told: Asks in one step with the table of what the scene itself holds.
+        told: Asks in one step with the table of what the scene itself holds; None leaves that out.
     """
 
     depth: Callable[[Scene], Scene]
     judge: Judge
     one_step: QueryStage
     two_steps: QueryStage
-    told: QueryStage
+    told: QueryStage | None = None
 
 
 def measure(subjects: Subjects, cases: Sequence[NanoCase], found: Measures) -> None:
@@ -129,8 +129,11 @@ def _ask(subjects: Subjects, cases: Sequence[NanoCase], scenes: Sequence[Scene],
     ways = {
         "one_step": subjects.one_step.ask_all([(case.scene, question.text) for case, _, question in asked]),
         "two_steps": subjects.two_steps.ask_all([(scene, question.text) for _, scene, question in asked]),
-        "told": subjects.told.ask_all([(told_scene(case, question), question.text) for case, _, question in asked]),
     }
+    if subjects.told is not None:
+        ways["told"] = subjects.told.ask_all(
+            [(told_scene(case, question), question.text) for case, _, question in asked]
+        )
     for position, (case, _, question) in enumerate(asked):
         right = {name: is_right(question, outcomes[position]) for name, outcomes in ways.items()}
         relation = question.statement.relation
