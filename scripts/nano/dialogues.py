@@ -45,10 +45,12 @@ class Turn:
     Args:
         prompt: Tokens from the pictures' end to the answer's beginning.
         answer: Tokens of the answer, its end included.
+        located: Frame and piece of every box of the answer, in order.
     """
 
     prompt: list[int]
     answer: list[int]
+    located: list[tuple[int, int]]
 
 
 class Dialogues:
@@ -89,7 +91,7 @@ class Dialogues:
             piece = pieces[int(rng.integers(len(pieces)))]
             question = WHERE[language].format(a=names[language][piece])
             request = self._stages[Kind.ANSWER].grounding_request(frames, question)
-            return self._finished(request, fenced(_grounding(view, names[language], (piece,))))
+            return self._finished(request, fenced(_grounding(view, names[language], (piece,))), view, (piece,))
         drawn = _drawn(scene, everywhere, rng)
         if drawn is None:
             return None
@@ -102,7 +104,7 @@ class Dialogues:
         pieces = (first, second)
         if kind is Kind.GROUND:
             request = self._stages[Kind.ANSWER].grounding_request(frames, question)
-            return self._finished(request, fenced(_grounding(view, names[language], pieces)))
+            return self._finished(request, fenced(_grounding(view, names[language], pieces)), view, pieces)
         hints: list[DepthHint] = []
         if kind is Kind.ANSWER_WITH_DEPTH:
             hints = _hints(scene, view, names[language], pieces, everywhere, rng)
@@ -114,10 +116,11 @@ class Dialogues:
             claim["negated"] = True
         said = fenced({"objects": objects, "claims": [claim]})
         request = self._stages[kind].answer_request(frames, question, hints)
-        return self._finished(request, f"{answer_text(statement, language, names_zh)}\n\n{said}")
+        return self._finished(request, f"{answer_text(statement, language, names_zh)}\n\n{said}", view, pieces)
 
-    def _finished(self, request: Request, answer: str) -> Turn:
-        return Turn(self._split(request)[1], [*self._tokenizer(answer)["input_ids"], self._end])
+    def _finished(self, request: Request, answer: str, view: View, pieces: Sequence[int]) -> Turn:
+        tokens = [*self._tokenizer(answer)["input_ids"], self._end]
+        return Turn(self._split(request)[1], tokens, _places(view, pieces))
 
     def _split(self, request: Request) -> tuple[list[int], list[int]]:
         """Tokens of a prompt up to the end of its last picture, pictures at full length, and the others."""
@@ -153,15 +156,19 @@ def _drawn(scene: TrainingScene, pieces: set[int], rng: np.random.Generator) -> 
     return pool[int(rng.integers(len(pool)))]
 
 
+def _places(view: View, pieces: Sequence[int]) -> list[tuple[int, int]]:
+    """Frame and piece of every object that a grounding lists, in its order."""
+    return [(k, piece) for k, picture in enumerate(view.pictures) for piece in pieces if piece in picture.boxes]
+
+
 def _grounding(
     view: View, names: Sequence[str], pieces: Sequence[int], told: dict[tuple[int, str], Box] | None = None
 ) -> list[dict[str, object]]:
     """The objects in every picture that shows them; boxes that the prompt told are repeated."""
+    boxes = [(told or {}).get((k, names[piece]), view.pictures[k].boxes[piece]) for k, piece in _places(view, pieces)]
     return [
-        located(names[piece], thousandths_of((told or {}).get((index, names[piece]), picture.boxes[piece])), index + 1)
-        for index, picture in enumerate(view.pictures)
-        for piece in pieces
-        if piece in picture.boxes
+        located(names[piece], thousandths_of(box), index + 1)
+        for (index, piece), box in zip(_places(view, pieces), boxes, strict=True)
     ]
 
 

@@ -23,7 +23,7 @@ from pipeline.vlm.qwen3vl.encoding import multimodal_positions
 
 _SHAPE_NAMES = tuple(SHAPES)
 _NOTHING = -1
-_AUXILIARY = {"colour": 0.3, "shape": 0.3, "box": 2.0}
+_AUXILIARY = {"colour": 0.3, "shape": 0.3, "box": 4.0, "pointing": 0.3}
 # Coordinates within this of the true one are nearly right too [1/1000 of the picture]: first and last.
 _SPREAD = (16.0, 4.0)
 _SAVE_MINUTES, _LOG_STEPS = 5.0, 50
@@ -36,7 +36,7 @@ class Mix:
     Args:
         frames: Pictures per item.
         items: Items in the batch.
-        kinds: Turns of each item.
+        kinds: Turns of each item; without any, only the vision model is trained.
         share: How often it is drawn, at the beginning and at the end.
     """
 
@@ -47,6 +47,7 @@ class Mix:
 
 
 MIXES = (
+    Mix(1, 64, (), (0.8, 0.0)),
     Mix(1, 32, (Kind.LOCATE, Kind.LOCATE, Kind.GROUND, Kind.GROUND), (0.92, 0.45)),
     Mix(1, 32, (Kind.GROUND, Kind.ANSWER_WITH_DEPTH, Kind.ANSWER_WITH_DEPTH), (0.04, 0.35)),
     Mix(1, 32, (Kind.GROUND, Kind.ANSWER), (0.0, 0.05)),
@@ -67,6 +68,7 @@ class Batch:
         asked: int64 (N,), flat indices of the tokens after which the answers' tokens come.
         answers: int64 (N,), these tokens.
         is_coordinate: bool (N,), whether one is an edge of a box.
+        spots: float32 (C, F * 64), the share of every token of the pictures that the object of each edge covers.
         owners: int64 (B * F, 64, 4, 2), colour and shape of every patch of every token; -1 for none.
         boxes: float32 (B * F, 64, 4, 4), their boxes, 0 to 1.
     """
@@ -79,6 +81,7 @@ class Batch:
     asked: torch.Tensor
     answers: torch.Tensor
     is_coordinate: torch.Tensor
+    spots: torch.Tensor
     owners: torch.Tensor
     boxes: torch.Tensor
 
@@ -130,7 +133,8 @@ class Batches:
         sizes = [max(len(turns[k].prompt) + len(turns[k].answer) for *_, turns in items) for k in range(len(mix.kinds))]
         length = start + sum(sizes)
         tokens = np.full((len(items), length), self._pad)
-        asked, answers = [], []
+        asked: list[int] = []
+        answers: list[int] = []
         for row, (_, _, prefix, turns) in enumerate(items):
             tokens[row, :start] = prefix
             at = start
@@ -149,32 +153,50 @@ class Batches:
         positions = np.concatenate((prefix_positions, *turn_positions), axis=1)
         part = np.repeat(np.arange(len(sizes) + 1), [start, *sizes])
         mask = np.tri(length, dtype=bool) & ((part[:, None] == part) | (part == 0))
-        answer_tokens = np.array(answers)
+        answer_tokens = np.array(answers, dtype=np.int64)
         following = np.append(answer_tokens[1:], self._pad)
         is_coordinate = np.isin(answer_tokens, list(self._numbers)) & np.isin(following, list(self._after))
         seen = [_targets(view, scene) for view, scene, *_ in items]
+        spots = [
+            _spot(pieces, frame, piece)
+            for (*_, turns), (_, _, pieces) in zip(items, seen, strict=True)
+            for turn in turns
+            for frame, piece in turn.located
+        ]
         return Batch(
             torch.from_numpy(np.stack([picture.rgb for view, *_ in items for picture in view.pictures])),
             torch.from_numpy(tokens),
             torch.from_numpy(positions),
             torch.from_numpy(mask),
             torch.from_numpy(np.flatnonzero(is_picture)),
-            torch.tensor(asked),
+            torch.tensor(asked, dtype=torch.int64),
             torch.from_numpy(answer_tokens),
             torch.from_numpy(is_coordinate),
-            torch.from_numpy(np.concatenate([owners for owners, _ in seen])),
-            torch.from_numpy(np.concatenate([boxes for _, boxes in seen])),
+            torch.from_numpy(np.repeat(np.array(spots, dtype=np.float32).reshape(len(spots), -1), 4, axis=0)),
+            torch.from_numpy(np.concatenate([owners for owners, _, _ in seen])),
+            torch.from_numpy(np.concatenate([boxes for _, boxes, _ in seen])),
         )
 
 
-def _targets(view: Any, scene: TrainingScene) -> tuple[np.ndarray, np.ndarray]:
-    """Colour, shape and box of what covers every patch: int64 (F, 64, 4, 2) and float32 (F, 64, 4, 4)."""
+def _spot(pieces: np.ndarray, frame: int, piece: int) -> np.ndarray:
+    """Share of the tokens of all pictures that a piece covers in one of them, (F * 64,)."""
+    covered = np.zeros(pieces.shape[:2])
+    covered[frame] = (pieces[frame] == piece).mean(axis=1)
+    return covered.ravel()
+
+
+def _targets(view: Any, scene: TrainingScene) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What covers every patch: colour and shape, box, and piece.
+
+    Returns:
+        int64 (F, 64, 4, 2), float32 (F, 64, 4, 4) and int64 (F, 64, 4).
+    """
     pieces = len(scene.shapes)
     kinds = np.full((pieces + 1, 2), _NOTHING)
     for piece, (colour, shape) in enumerate(zip(view.colours, scene.shapes, strict=True)):
         if colour in COLOUR_NAMES:
             kinds[piece] = COLOUR_NAMES.index(colour), _SHAPE_NAMES.index(shape)
-    owners, boxes = [], []
+    owners, boxes, all_pieces = [], [], []
     for picture in view.pictures:
         places = np.full((pieces + 1, 4), np.nan, dtype=np.float32)
         for piece, box in picture.boxes.items():
@@ -184,7 +206,8 @@ def _targets(view: Any, scene: TrainingScene) -> tuple[np.ndarray, np.ndarray]:
         found = found.reshape(rows, MERGE, rows, MERGE).transpose(0, 2, 1, 3).reshape(IMAGE_TOKENS, MERGE**2)
         owners.append(kinds[found])
         boxes.append(places[found])
-    return np.stack(owners), np.stack(boxes)
+        all_pieces.append(found)
+    return np.stack(owners), np.stack(boxes), np.stack(all_pieces)
 
 
 class Losses(nn.Module):
@@ -213,12 +236,15 @@ class Losses(nn.Module):
         model = self._forward[0]
         device = self.numbers.device
         seen, deep = model.see(batch.pictures.to(device))
+        auxiliary = self._auxiliary(seen.float(), batch)
+        if len(batch.asked) == 0:
+            return auxiliary
         items = len(batch.tokens)
 
         def by_item(values: torch.Tensor) -> torch.Tensor:
             return values.reshape(items, -1, values.shape[-1])
 
-        hidden = model.read(
+        hidden, pointing = model.read(
             batch.tokens.to(device),
             batch.positions.to(device),
             batch.mask.to(device),
@@ -237,8 +263,11 @@ class Losses(nn.Module):
         weights = weights / weights.sum(dim=1, keepdim=True)
         coordinates = -(weights * near).sum(dim=1).mean()
         off = ((near.softmax(dim=1) * torch.arange(NUMBERS, device=device)).sum(1) - values).abs().median()
-        losses = {"words": words, "coordinates": coordinates, **self._auxiliary(seen.float(), batch)}
-        return {**losses, "off": off.detach()}
+        pointed = pointing.flatten(0, 1)[batch.asked.to(device)[is_coordinate]].float()
+        spots = batch.spots.to(device)
+        on_object = (pointed * (spots > 0)).sum(dim=1)[spots.sum(dim=1) > 0]
+        auxiliary["pointing"] = -(on_object + 1e-4).log().mean()
+        return {"words": words, "coordinates": coordinates, **auxiliary, "off": off.detach()}
 
     def _sorted(self, answers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         # The tokens of the numbers ascend, but for those that other words took first.
@@ -294,8 +323,7 @@ def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, star
         spread = _SPREAD[0] * (_SPREAD[1] / _SPREAD[0]) ** min(1.0, 2 * progress)
         with torch.autocast(device.type, dtype=torch.bfloat16):
             found = losses(batch, spread)
-        loss = found["words"] + found["coordinates"]
-        loss = loss + sum(weight * found[name] for name, weight in _AUXILIARY.items())
+        loss = sum(_AUXILIARY.get(name, 1.0) * value for name, value in found.items() if name != "off")
         training.step(loss, len(batch.pictures))
         for name, value in found.items():
             recent.setdefault(name, []).append(float(value.detach()))

@@ -31,6 +31,8 @@ VISION: dict[str, Any] = {
     "num_position_embeddings": GRID**2,
     "deepstack_visual_indexes": [1, 3],
 }
+POINTING_LAYER = 3
+"""A head of this layer of the text model is taught to look at the object of which it will tell the box."""
 _MROPE_SECTION = [12, 10, 10]
 _SLOWEST, _FASTEST = 0.25, 80.0
 
@@ -154,7 +156,7 @@ class BatchedForward(nn.Module):
             qkv = attention.qkv(block.norm1(hidden)).view(count, GRID**2, 3, attention.num_heads, -1)
             query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
             query, key = _rotated(query, self.cos, self.sin), _rotated(key, self.cos, self.sin)
-            mixed = _attention(query, key, value)
+            mixed = torch.matmul(_attention(query, key), value)
             hidden = hidden + attention.proj(mixed.transpose(1, 2).reshape(count, GRID**2, -1))
             hidden = hidden + block.mlp(block.norm2(hidden))
             if number in config.deepstack_visual_indexes:
@@ -170,8 +172,8 @@ class BatchedForward(nn.Module):
         places: torch.Tensor,
         seen: torch.Tensor,
         deep: list[torch.Tensor],
-    ) -> torch.Tensor:
-        """Last hidden states of sequences with pictures.
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Last hidden states of sequences with pictures, and what one head looks at.
 
         Args:
             tokens: int64 (B, L).
@@ -182,7 +184,8 @@ class BatchedForward(nn.Module):
             deep: The same for every layer of DeepStack.
 
         Returns:
-            (B, L, hidden), after the last norm.
+            (B, L, hidden), after the last norm; and (B, L, I), the shares of its attention that the first head of layer
+            ``POINTING_LAYER`` gives to the pictures' tokens.
         """
         text = self.model.model.language_model
         hidden = text.embed_tokens(tokens).index_copy(1, places, seen.float())
@@ -198,26 +201,27 @@ class BatchedForward(nn.Module):
             key = _rms(attention.k_proj(normed).view(shape), attention.k_norm).transpose(1, 2)
             value = attention.v_proj(normed).view(shape).transpose(1, 2)
             query, key = _rotated(query, cos, sin), _rotated(key, cos, sin)
-            mixed = _attention(query, key, value, unseen)
+            shares = _attention(query, key, unseen)
+            if number == POINTING_LAYER:
+                pointing = shares[:, 0][:, :, places]
+            mixed = torch.matmul(shares, value)
             hidden = hidden + attention.o_proj(mixed.transpose(1, 2).reshape(batch, length, -1))
             hidden = hidden + layer.mlp(_rms(hidden, layer.post_attention_layernorm))
             if number < len(deep):
                 hidden = hidden.index_add(1, places, deep[number].float())
-        return _rms(hidden, text.norm)
+        return _rms(hidden, text.norm), pointing
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Scores of all tokens."""
         return self.model.lm_head(hidden)
 
 
-def _attention(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, unseen: torch.Tensor | None = None
-) -> torch.Tensor:
-    """Attention as plain products, whose backward pass takes a third of the fused kernel's time on a CPU."""
+def _attention(query: torch.Tensor, key: torch.Tensor, unseen: torch.Tensor | None = None) -> torch.Tensor:
+    """Shares of attention by plain products, whose backward pass takes a third of the fused kernel's time on a CPU."""
     scores = torch.matmul(query * query.shape[-1] ** -0.5, key.transpose(-1, -2))
     if unseen is not None:
         scores = scores + unseen.to(scores.dtype)
-    return torch.matmul(scores.softmax(dim=-1).to(value.dtype), value)
+    return scores.softmax(dim=-1).to(key.dtype)
 
 
 def _rms(values: torch.Tensor, norm: nn.Module) -> torch.Tensor:
