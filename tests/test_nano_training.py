@@ -192,6 +192,16 @@ def test_the_batched_forward_pass_is_that_of_transformers(
     assert pointing.shape == (1, batch.tokens.shape[1], 64 * frames) and float(pointing.sum(dim=-1).max()) <= 1
 
 
+def test_batches_without_turns_train_the_vision_model_alone(
+    scenes: list[TrainingScene], model_and_processor: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, processor = model_and_processor
+    monkeypatch.setattr("nano.train_vl.MIXES", (replace(MIXES[0], items=2),))
+    batch = Batches(scenes, processor, 0).draw()
+    found = Losses(BatchedForward(model), number_tokens(processor.tokenizer))(batch, 8.0)
+    assert set(found) == {"colour", "shape", "box"}
+
+
 def test_losses_are_taken_at_the_answers_and_fall(
     scenes: list[TrainingScene], model_and_processor: tuple[Any, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,7 @@ _NOTHING = -1
 _AUXILIARY = {"colour": 0.3, "shape": 0.3, "box": 4.0, "pointing": 0.3}
 # Coordinates within this of the true one are nearly right too [1/1000 of the picture]: first and last.
 _SPREAD = (16.0, 4.0)
+_RATE, _WEIGHT_DECAY = 2.5e-3, 0.03
 _SAVE_MINUTES, _LOG_STEPS = 5.0, 50
 
 
@@ -172,7 +173,9 @@ class Batches:
             torch.tensor(asked, dtype=torch.int64),
             torch.from_numpy(answer_tokens),
             torch.from_numpy(is_coordinate),
-            torch.from_numpy(np.repeat(np.array(spots, dtype=np.float32).reshape(len(spots), -1), 4, axis=0)),
+            torch.from_numpy(
+                np.repeat(np.array(spots, dtype=np.float32).reshape(-1, mix.frames * IMAGE_TOKENS), 4, axis=0)
+            ),
             torch.from_numpy(np.concatenate([owners for owners, _, _ in seen])),
             torch.from_numpy(np.concatenate([boxes for _, boxes, _ in seen])),
         )
@@ -308,7 +311,7 @@ def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, star
         model.load_state_dict({k: v.float() for k, v in load_file(start / "model.safetensors").items()}, strict=False)
     forward = BatchedForward(model.to(device))
     losses = Losses(forward, number_tokens(processor.tokenizer)).to(device)
-    training = Training(work / "vl", nn.ModuleDict({"model": model, "losses": losses}), minutes, 1.5e-3, 0.03)
+    training = Training(work / "vl", nn.ModuleDict({"model": model, "losses": losses}), minutes, _RATE, _WEIGHT_DECAY)
     batches = Batches(load_shards(work / "scenes", scenes), processor, seed + training.steps, rank)
     batches.progress = training.progress
     saved = training.seconds
