@@ -88,11 +88,17 @@ def test_patches_belong_to_what_covers_most_of_them() -> None:
 @pytest.mark.parametrize("frames", [1, 3])
 @pytest.mark.parametrize("kind", list(Kind))
 def test_trained_prompts_are_those_of_the_pipeline(
-    scenes: list[TrainingScene], model_and_processor: tuple[Any, Any], kind: Kind, frames: int, language: Any
+    scenes: list[TrainingScene],
+    model_and_processor: tuple[Any, Any],
+    kind: Kind,
+    frames: int,
+    language: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     model, processor = model_and_processor
     scene = scenes[0 if frames == 1 else 1]
     dialogues = Dialogues(processor)
+    monkeypatch.setattr("nano.dialogues._WITH_TEXT", 0.0)
     view = shown(scene, np.random.default_rng(2))
     turn = dialogues.turn(kind, scene, view, language, np.random.default_rng(3))
     assert turn is not None
@@ -116,6 +122,16 @@ def test_trained_prompts_are_those_of_the_pipeline(
     else:
         assert trained == tokens
     assert len(turn.prompt) < 40 + 70 * frames * (kind is Kind.ANSWER_WITH_DEPTH)
+
+
+def test_some_prompts_hold_lines_of_text(
+    scenes: list[TrainingScene], model_and_processor: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer, rng = model_and_processor[1].tokenizer, np.random.default_rng(5)
+    monkeypatch.setattr("nano.dialogues._WITH_TEXT", 1.0)
+    turn = Dialogues(model_and_processor[1]).turn(Kind.ANSWER, scenes[1], shown(scenes[1], rng), "en", rng)
+    assert turn is not None
+    assert "Text that was read in the pictures" in tokenizer.decode(turn.prompt) and len(turn.prompt) < 140
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

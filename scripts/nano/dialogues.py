@@ -17,6 +17,7 @@ from pipeline.camera import Camera
 from pipeline.evaluate.rendered.layout import COLOURS
 from pipeline.evaluate.rendered.questions import Statement, answer_text, fenced, located, named, question_text
 from pipeline.evaluate.rendered.shapes import SHAPES
+from pipeline.evaluate.rendered.words import WORDS
 from pipeline.records import Box, Frame, Region, Scene
 from pipeline.stages.query import QueryStage
 from pipeline.vlm.base import ImagePart, Request
@@ -27,6 +28,8 @@ from pipeline.vlm.templates import Language
 _MIRRORED = {"left_of": "right_of", "right_of": "left_of"}
 _BOX_ERROR = 0.03
 _UNRELATED_HINTS = 0.1
+_WITH_TEXT, _MOST_LINES = 0.25, 3
+_FALSE_LINES = ("0", "1", "I", "一", "O")
 
 
 class Kind(StrEnum):
@@ -115,7 +118,7 @@ class Dialogues:
         if not holds:
             claim["negated"] = True
         said = fenced({"objects": objects, "claims": [claim]})
-        request = self._stages[kind].answer_request(frames, question, hints)
+        request = self._stages[kind].answer_request(_with_text(frames, rng), question, hints)
         return self._finished(request, f"{answer_text(statement, language, names_zh)}\n\n{said}", view, pieces)
 
     def _finished(self, request: Request, answer: str, view: View, pieces: Sequence[int]) -> Turn:
@@ -141,6 +144,21 @@ def _name(colour: str, shape: str, language: Language) -> str:
     if language == "en":
         return f"{colour} {shape}"
     return COLOURS[colour][0] + SHAPES[shape].name_zh if colour in COLOURS else SHAPES[shape].name_zh
+
+
+def _with_text(scene: Scene, rng: np.random.Generator) -> Scene:
+    """The scene, sometimes with lines of text that OCR found in it, right ones or not."""
+    if rng.random() >= _WITH_TEXT:
+        return scene
+    lines = []
+    for _ in range(int(rng.integers(1, _MOST_LINES + 1))):
+        left, top = rng.integers(0, SIDE_PX - 60, 2)
+        width, height = rng.integers(10, 60, 2)
+        words = WORDS if rng.random() < 0.8 else _FALSE_LINES
+        box = (float(left), float(top), float(left + width), float(top + height))
+        frame = int(rng.integers(len(scene.frames)))
+        lines.append(Region(words[int(rng.integers(len(words)))], box, frame))
+    return replace(scene, text_regions=tuple(sorted(lines, key=lambda line: line.frame)))
 
 
 def _drawn(scene: TrainingScene, pieces: set[int], rng: np.random.Generator) -> tuple[str, int, int, bool] | None:
