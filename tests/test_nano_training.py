@@ -245,11 +245,18 @@ def test_losses_are_taken_at_the_answers_and_fall(
     assert (again.steps, again.images) == (4, 8)
 
 
-def test_the_depth_loss_ignores_scale_and_shift_and_sees_order() -> None:
+def test_the_depth_loss_ignores_scale_and_shift_sees_order_and_holds_the_scale(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     true = torch.from_numpy(rng.uniform(0.2, 2, (2, 32, 32)).astype(np.float32))
-    assert scale_shift_invariant_loss(3 * true + 5, true) < 1e-5
-    assert scale_shift_invariant_loss(-true, true) > 1
+
+    def loss(predicted: torch.Tensor) -> float:
+        return float(scale_shift_invariant_loss(predicted, true))
+
+    monkeypatch.setattr("nano.train_depth._ANCHOR", 0.0)
+    assert loss(3 * true + 5) < 1e-5
+    assert loss(-true) > 1
+    monkeypatch.setattr("nano.train_depth._ANCHOR", 1.0)
+    assert loss(300 * true + 5) > loss(3 * true + 5)
 
 
 def test_depth_pairs_show_one_scene(scenes: list[TrainingScene]) -> None:

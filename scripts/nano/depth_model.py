@@ -53,7 +53,7 @@ def build() -> tuple[Any, Any]:
     model = DPTForDepthEstimation(config)
     # The network ends in a rectifier: begin where it lets everything through.
     last: Any = model.head.head[-2]
-    torch.nn.init.ones_(last.bias)
+    torch.nn.init.constant_(last.bias, 4.0)
     processor = DPTImageProcessor(
         size={"height": INPUT_PX, "width": INPUT_PX},
         keep_aspect_ratio=False,

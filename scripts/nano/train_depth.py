@@ -16,15 +16,19 @@ from nano.rendering import SIDE_PX, TrainingScene, load_shards
 from torch import nn
 from torch.nn import functional
 
-_BATCH = 16
+_BATCH = 8
 _LEAST_CROP_PX = 192
 _GRADIENT_WEIGHT, _GRADIENT_SCALES = 0.5, 4
+_ANCHOR, _SHIFT, _SCALE = 0.05, 4.0, 1.0
 _RATE, _WEIGHT_DECAY = 1.5e-3, 0.03
 _SAVE_MINUTES, _LOG_STEPS = 5.0, 50
 
 
 def scale_shift_invariant_loss(predicted: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
     """Difference of two maps, each less its median and over its mean deviation, and of their gradients.
+
+    The network's own median and deviation are held near 4 and 1: nothing else keeps them from growing without end, and
+    its last rectifier would cut off what is far.
 
     Ranftl et al., Towards Robust Monocular Depth Estimation, 2020, equations 5 to 7 and 11,
     https://arxiv.org/abs/1907.01341.
@@ -33,8 +37,9 @@ def scale_shift_invariant_loss(predicted: torch.Tensor, true: torch.Tensor) -> t
         predicted: (B, H, W), disparity up to scale and shift.
         true: (B, H, W), disparity.
     """
-    off = _normalised(predicted) - _normalised(true)
-    loss = off.abs().mean()
+    (normal, shift, scale), true_normal = _normalised(predicted), _normalised(true)[0]
+    off = normal - true_normal
+    loss = off.abs().mean() + _ANCHOR * ((shift - _SHIFT).square() + (scale - _SCALE).square()).mean()
     for scale in range(_GRADIENT_SCALES):
         part = off[:, :: 2**scale, :: 2**scale]
         steps = part.diff(dim=2).abs().mean() + part.diff(dim=1).abs().mean()
@@ -42,11 +47,12 @@ def scale_shift_invariant_loss(predicted: torch.Tensor, true: torch.Tensor) -> t
     return loss
 
 
-def _normalised(disparity: torch.Tensor) -> torch.Tensor:
+def _normalised(disparity: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Maps less their medians and over their mean deviations, with both of them."""
     flat = disparity.flatten(1)
     shift = flat.median(dim=1, keepdim=True).values
     scale = (flat - shift).abs().mean(dim=1, keepdim=True).clamp_min(1e-6)
-    return ((flat - shift) / scale).view_as(disparity)
+    return ((flat - shift) / scale).view_as(disparity), shift, scale
 
 
 def drawn_pair(scene: TrainingScene, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
