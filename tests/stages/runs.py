@@ -26,7 +26,11 @@ from pipeline.stages.verify import VerifyStage
 def make_stages(model: ScriptedModel | None = None, **others: Any) -> Stages:
     query = None if model is None else QueryStage(model, "none")
     stages = Stages(
-        DepthStage(NoDepth()), OcrStage(NoOcr()), query, VerifyStage(), ExportStage(overlay=False, ply=False, page=False)
+        DepthStage(NoDepth()),
+        OcrStage(NoOcr()),
+        query,
+        VerifyStage(),
+        ExportStage(overlay=False, ply=False, page=False),
     )
     return replace(stages, **others)
 

@@ -68,8 +68,8 @@ def random_world(rng: np.random.Generator, *, tidy: bool = False) -> tuple[World
             place = (rng.uniform(-0.5, 0.5), rng.uniform(0, 0.8), 0.0)
             pieces.append(Piece("table", "桌子", "table", _WOOD, place, size, rng.uniform(-0.5, 0.5)))
     if tidy:
-        most = half if on_table else (math.inf, math.inf)
-        half = tuple(min(largest_m[1] * rng.uniform(*_TIDY_HALF), side) for side in most)
+        width, depth = (largest_m[1] * rng.uniform(*_TIDY_HALF) for _ in range(2))
+        half = (min(width, half[0]), min(depth, half[1])) if on_table else (width, depth)
     wanted = int(rng.integers(2, 8))
     furniture = len(pieces)
     for _ in range(_TRIES):
