@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from nano.depth_model import INPUT_PX, build, save
+from nano.depth_model import DEVIATION, INPUT_PX, MEAN, build, save, start_encoder
 from nano.loop import Prefetch, Training
 from nano.pictures import coloured, photographed
 from nano.rendering import SIDE_PX, TrainingScene, load_shards
@@ -80,15 +80,17 @@ def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, star
         scenes: Number of training scenes.
         minutes: Length of the training.
         seed: Seed of weights and batches.
-        start: A network's folder to start from, instead of random weights.
+        start: A network's folder to start from, instead of random weights and an encoder of ImageNet.
     """
     torch.manual_seed(seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model, processor = build()
-    if start is not None:
+    if start is None:
+        start_encoder(model)
+    else:
         from safetensors.torch import load_file
 
-        model.load_state_dict(load_file(start / "model.safetensors"))
+        model.load_state_dict({k: v.float() for k, v in load_file(start / "model.safetensors").items()})
     # Plain products, because the backward pass of the fused kernel is slow on a CPU.
     model.set_attn_implementation("eager")
     model.to(device, memory_format=torch.channels_last)
@@ -105,7 +107,7 @@ def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, star
     for pictures, disparities in Prefetch(draw):
         if training.progress >= 1:
             break
-        pixels = (pictures.to(device) / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+        pixels = ((pictures.to(device) / 255 - MEAN) / DEVIATION).contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, dtype=torch.bfloat16):
             predicted = model(pixel_values=pixels).predicted_depth
         predicted = functional.interpolate(predicted.float()[:, None], INPUT_PX, mode="bilinear")[:, 0]

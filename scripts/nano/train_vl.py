@@ -49,10 +49,10 @@ class Mix:
 
 MIXES = (
     Mix(1, 24, (), (0.8, 0.0)),
-    Mix(1, 12, (Kind.LOCATE, Kind.LOCATE, Kind.GROUND, Kind.GROUND), (0.92, 0.45)),
-    Mix(1, 12, (Kind.GROUND, Kind.ANSWER_WITH_DEPTH, Kind.ANSWER_WITH_DEPTH), (0.04, 0.35)),
-    Mix(1, 12, (Kind.GROUND, Kind.ANSWER), (0.0, 0.05)),
-    Mix(3, 4, (Kind.LOCATE, Kind.GROUND, Kind.ANSWER_WITH_DEPTH), (0.04, 0.15)),
+    Mix(1, 12, (Kind.LOCATE, Kind.LOCATE, Kind.GROUND, Kind.GROUND), (0.92, 0.35)),
+    Mix(1, 12, (Kind.GROUND, *[Kind.ANSWER_WITH_DEPTH] * 4), (0.04, 0.4)),
+    Mix(1, 12, (Kind.GROUND, Kind.ANSWER, Kind.ANSWER), (0.0, 0.1)),
+    Mix(3, 4, (Kind.LOCATE, Kind.GROUND, Kind.ANSWER_WITH_DEPTH, Kind.ANSWER_WITH_DEPTH), (0.04, 0.15)),
 )
 
 
@@ -69,6 +69,7 @@ class Batch:
         asked: int64 (N,), flat indices of the tokens after which the answers' tokens come.
         answers: int64 (N,), these tokens.
         is_coordinate: bool (N,), whether one is an edge of a box.
+        is_decision: bool (N,), whether one is the yes or no of an answer.
         spots: float32 (C, F * 64), the share of every token of the pictures that the object of each edge covers.
         owners: int64 (B * F, 64, 4, 2), colour and shape of every patch of every token; -1 for none.
         boxes: float32 (B * F, 64, 4, 4), their boxes, 0 to 1.
@@ -82,6 +83,7 @@ class Batch:
     asked: torch.Tensor
     answers: torch.Tensor
     is_coordinate: torch.Tensor
+    is_decision: torch.Tensor
     spots: torch.Tensor
     owners: torch.Tensor
     boxes: torch.Tensor
@@ -106,6 +108,7 @@ class Batches:
         self._picture: int = tokenizer.convert_tokens_to_ids("<|image_pad|>")
         self._numbers = set(number_tokens(tokenizer))
         self._after = set(tokenizer.convert_tokens_to_ids([", ", '], "label": "']))
+        self._decisions = set(tokenizer.convert_tokens_to_ids(["Yes, the ", "No, the ", "是的，", "不是，"]))
         self.progress = 0.0
 
     def draw(self) -> Batch:
@@ -136,15 +139,18 @@ class Batches:
         tokens = np.full((len(items), length), self._pad)
         asked: list[int] = []
         answers: list[int] = []
+        is_decision: list[bool] = []
         for row, (_, _, prefix, turns) in enumerate(items):
             tokens[row, :start] = prefix
             at = start
-            for turn, size in zip(turns, sizes, strict=True):
+            for kind, turn, size in zip(mix.kinds, turns, sizes, strict=True):
                 said = turn.prompt + turn.answer
                 tokens[row, at : at + len(said)] = said
                 first = row * length + at + len(turn.prompt) - 1
                 asked += range(first, first + len(turn.answer))
                 answers += turn.answer
+                decides = kind in (Kind.ANSWER, Kind.ANSWER_WITH_DEPTH) and turn.answer[0] in self._decisions
+                is_decision += [decides, *[False] * (len(turn.answer) - 1)]
                 at += size
         is_picture = tokens[0] == self._picture
         grids = [(GRID // MERGE, GRID // MERGE)] * mix.frames
@@ -173,6 +179,7 @@ class Batches:
             torch.tensor(asked, dtype=torch.int64),
             torch.from_numpy(answer_tokens),
             torch.from_numpy(is_coordinate),
+            torch.tensor(is_decision, dtype=torch.bool),
             torch.from_numpy(
                 np.repeat(np.array(spots, dtype=np.float32).reshape(-1, mix.frames * IMAGE_TOKENS), 4, axis=0)
             ),
@@ -259,6 +266,9 @@ class Losses(nn.Module):
         scores = logits.log_softmax(dim=-1)
         answers, is_coordinate = batch.answers.to(device), batch.is_coordinate.to(device)
         words = -scores[~is_coordinate].gather(1, answers[~is_coordinate, None]).mean()
+        decisions = batch.is_decision.to(device)
+        if decisions.any():
+            auxiliary["decision"] = -scores[decisions].gather(1, answers[decisions, None]).mean()
         near = scores[is_coordinate][:, self.numbers]
         values = torch.searchsorted(*self._sorted(answers[is_coordinate]))
         offsets = torch.arange(NUMBERS, device=device) - values[:, None]
