@@ -255,14 +255,19 @@ def test_the_depth_loss_ignores_scale_and_shift_sees_order_and_holds_the_scale(m
     monkeypatch.setattr("nano.train_depth._ANCHOR", 0.0)
     assert loss(3 * true + 5) < 1e-5
     assert loss(-true) > 1
+    wrong, weights = true.clone(), torch.ones_like(true)
+    wrong[:, :8, :8] += 0.5
+    weights[:, :8, :8] = 4
+    assert float(scale_shift_invariant_loss(wrong, true, weights)) > loss(wrong)
     monkeypatch.setattr("nano.train_depth._ANCHOR", 1.0)
     assert loss(300 * true + 5) > loss(3 * true + 5)
 
 
 def test_depth_pairs_show_one_scene(scenes: list[TrainingScene]) -> None:
-    rgb, disparity = drawn_pair(scenes[0], np.random.default_rng(0))
+    rgb, disparity, weights = drawn_pair(scenes[0], np.random.default_rng(0))
     side = build_depth()[0].config.image_size
     assert rgb.shape == (side, side, 3) and disparity.shape == (side, side)
+    assert set(np.unique(weights)) == {1.0, 4.0}
     assert np.isfinite(disparity).all() and disparity.min() >= 0 and disparity.max() > 0.1
 
 

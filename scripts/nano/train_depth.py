@@ -19,12 +19,15 @@ from torch.nn import functional
 _BATCH = 8
 _LEAST_CROP_PX = 192
 _GRADIENT_WEIGHT, _GRADIENT_SCALES = 0.5, 4
+_SOLID_WEIGHT = 4.0
 _ANCHOR, _SHIFT, _SCALE = 0.05, 4.0, 1.0
 _RATE, _WEIGHT_DECAY = 1.5e-3, 0.03
 _SAVE_MINUTES, _LOG_STEPS = 5.0, 50
 
 
-def scale_shift_invariant_loss(predicted: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
+def scale_shift_invariant_loss(
+    predicted: torch.Tensor, true: torch.Tensor, weights: torch.Tensor | None = None
+) -> torch.Tensor:
     """Difference of two maps, each less its median and over its mean deviation, and of their gradients.
 
     The network's own median and deviation are held near 4 and 1: nothing else keeps them from growing without end, and
@@ -36,10 +39,12 @@ def scale_shift_invariant_loss(predicted: torch.Tensor, true: torch.Tensor) -> t
     Args:
         predicted: (B, H, W), disparity up to scale and shift.
         true: (B, H, W), disparity.
+        weights: (B, H, W), how much each pixel's own difference counts; None counts all alike.
     """
     (normal, shift, scale), true_normal = _normalised(predicted), _normalised(true)[0]
     off = normal - true_normal
-    loss = off.abs().mean() + _ANCHOR * ((shift - _SHIFT).square() + (scale - _SCALE).square()).mean()
+    weights = torch.ones_like(off) if weights is None else weights / weights.mean()
+    loss = (weights * off.abs()).mean() + _ANCHOR * ((shift - _SHIFT).square() + (scale - _SCALE).square()).mean()
     for scale in range(_GRADIENT_SCALES):
         part = off[:, :: 2**scale, :: 2**scale]
         steps = part.diff(dim=2).abs().mean() + part.diff(dim=1).abs().mean()
@@ -55,20 +60,28 @@ def _normalised(disparity: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, to
     return ((flat - shift) / scale).view_as(disparity), shift, scale
 
 
-def drawn_pair(scene: TrainingScene, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """A crop of a picture in other colours, uint8 (192, 192, 3), and its disparity, float32 (192, 192) [1/m]."""
+def drawn_pair(scene: TrainingScene, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A crop of a picture in other colours.
+
+    Returns:
+        The picture, uint8 (192, 192, 3); its disparity, float32 (192, 192) [1/m]; and weights, float32 (192, 192):
+        the solids, of which questions are asked, count more than their surroundings.
+    """
     frame = scene.frames[int(rng.integers(len(scene.frames)))]
     rgb = photographed(coloured(scene, frame, rng), rng)
     disparity = 1 / frame.depth_m.astype(np.float32)
+    solids = [piece for piece, shape in enumerate(scene.shapes) if shape != "table"]
+    weights = np.where(np.isin(frame.ids, solids), np.float32(_SOLID_WEIGHT), np.float32(1))
     side = int(rng.integers(_LEAST_CROP_PX, SIDE_PX + 1))
     left, top = rng.integers(0, SIDE_PX - side + 1, 2)
     window = slice(top, top + side), slice(left, left + side)
     size = (INPUT_PX, INPUT_PX)
     rgb = cv2.resize(rgb[window], size, interpolation=cv2.INTER_AREA)
     disparity = cv2.resize(disparity[window], size, interpolation=cv2.INTER_NEAREST)
+    weights = cv2.resize(weights[window], size, interpolation=cv2.INTER_NEAREST)
     if rng.random() < 0.5:
-        rgb, disparity = rgb[:, ::-1], disparity[:, ::-1]
-    return rgb, disparity
+        rgb, disparity, weights = rgb[:, ::-1], disparity[:, ::-1], weights[:, ::-1]
+    return rgb, disparity, weights
 
 
 def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, start: Path | None) -> None:
@@ -98,20 +111,20 @@ def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, star
     stored = load_shards(work / "scenes", scenes)
     rng = np.random.default_rng(seed + training.steps)
 
-    def draw() -> tuple[torch.Tensor, torch.Tensor]:
+    def draw() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         pairs = [drawn_pair(stored[int(rng.integers(len(stored)))], rng) for _ in range(_BATCH)]
-        pictures, disparities = (np.stack(part) for part in zip(*pairs, strict=True))
-        return torch.from_numpy(pictures).permute(0, 3, 1, 2), torch.from_numpy(disparities)
+        pictures, *others = (torch.from_numpy(np.stack(part)) for part in zip(*pairs, strict=True))
+        return pictures.permute(0, 3, 1, 2), *others
 
     saved, recent = training.seconds, []
-    for pictures, disparities in Prefetch(draw):
+    for pictures, disparities, weights in Prefetch(draw):
         if training.progress >= 1:
             break
         pixels = ((pictures.to(device) / 255 - MEAN) / DEVIATION).contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, dtype=torch.bfloat16):
             predicted = model(pixel_values=pixels).predicted_depth
         predicted = functional.interpolate(predicted.float()[:, None], INPUT_PX, mode="bilinear")[:, 0]
-        loss = scale_shift_invariant_loss(predicted, disparities.to(device))
+        loss = scale_shift_invariant_loss(predicted, disparities.to(device), weights.to(device))
         training.step(loss, len(pictures))
         recent.append(float(loss.detach()))
         if training.steps % _LOG_STEPS == 0:
