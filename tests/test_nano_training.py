@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -150,7 +151,13 @@ def test_trained_answers_say_what_the_pipeline_reads(
         parsed = parse_answer(text, [CAMERA] * frames)
         (claim,) = parsed.claims
         assert not parsed.problems
-        assert claim.negated == text.startswith(("No", "不是"))
+        evidence, said = text.replace("。", ". ", 1).split(". ", 1)
+        first, second = (int(number) for number in re.findall(r"\d+", evidence))
+        assert claim.negated == said.startswith(("No", "不是"))
+        if claim.relation in ("left_of", "above", "right_of", "below"):
+            assert (first < second) is (claim.negated is (claim.relation in ("right_of", "below")))
+        else:
+            assert {first, second} == {1, 2}
         located = {region.label for region in parsed.regions}
         assert {claim.subject, claim.object} == located
         boxes = [box for picture in view.pictures for box in picture.boxes.values()]

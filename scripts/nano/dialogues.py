@@ -11,7 +11,7 @@ import numpy as np
 from nano.pictures import View
 from nano.rendering import SIDE_PX, TrainingScene
 from nano.vl_model import IMAGE_TOKENS
-from nano.vocabulary import LANGUAGES, WHERE
+from nano.vocabulary import EVIDENCE, LANGUAGES, WHERE
 
 from pipeline.camera import Camera
 from pipeline.evaluate.rendered.layout import COLOURS
@@ -26,6 +26,8 @@ from pipeline.vlm.none import NoModel
 from pipeline.vlm.templates import Language
 
 _MIRRORED = {"left_of": "right_of", "right_of": "left_of"}
+# What a relation compares; the others compare the order in depth.
+_AXES = {"left_of": "x", "right_of": "x", "above": "y", "below": "y"}
 _BOX_ERROR = 0.03
 _UNRELATED_HINTS = 0.1
 _WITH_TEXT, _MOST_LINES = 0.25, 3
@@ -49,11 +51,13 @@ class Turn:
         prompt: Tokens from the pictures' end to the answer's beginning.
         answer: Tokens of the answer, its end included.
         located: Frame and piece of every box of the answer, in order.
+        is_measured: Whether the numbers before yes or no are places in the picture.
     """
 
     prompt: list[int]
     answer: list[int]
     located: list[tuple[int, int]]
+    is_measured: bool = False
 
 
 class Dialogues:
@@ -119,7 +123,10 @@ class Dialogues:
             claim["negated"] = True
         said = fenced({"objects": objects, "claims": [claim]})
         request = self._stages[kind].answer_request(_with_text(frames, rng), question, hints)
-        return self._finished(request, f"{answer_text(statement, language, names_zh)}\n\n{said}", view, pieces)
+        axis = _AXES.get(relation, "order")
+        told_first = EVIDENCE[axis][language].format(a=a, b=b, **_evidence(scene, view, pieces, axis, hints))
+        answer = f"{told_first}{answer_text(statement, language, names_zh)}\n\n{said}"
+        return replace(self._finished(request, answer, view, pieces), is_measured=axis != "order")
 
     def _finished(self, request: Request, answer: str, view: View, pieces: Sequence[int]) -> Turn:
         tokens = [*self._tokenizer(answer)["input_ids"], self._end]
@@ -172,6 +179,24 @@ def _drawn(scene: TrainingScene, pieces: set[int], rng: np.random.Generator) -> 
     of_relation = [entry for entry in known if entry[0] == relation]
     pool = [entry for entry in of_relation if entry[3] == wanted] or of_relation
     return pool[int(rng.integers(len(pool)))]
+
+
+def _evidence(
+    scene: TrainingScene, view: View, pieces: tuple[int, int], axis: str, hints: Sequence[DepthHint]
+) -> dict[str, int]:
+    """Middles of two objects along an axis of the first picture in thousandths, or their places in its order."""
+    told = {hint.region.label: hint for hint in hints if hint.region.frame == 0}
+    if axis == "order":
+        # As the table has them, or by what is true where there is none.
+        listed = list(told.values()) or [scene.frames[0].hints[piece] for piece in pieces]
+        near_first = sorted(listed, key=lambda hint: (-hint.nearness, -hint.median, hint.reference))
+        wanted = listed[:2]
+        return {name: near_first.index(hint) + 1 for name, hint in zip("pq", wanted, strict=True)}
+    boxes = [hint.region.box_px for hint in list(told.values())[:2]]
+    boxes = boxes or [view.pictures[0].boxes[piece] for piece in pieces]
+    first = 0 if axis == "x" else 1
+    ends = [thousandths_of(box) for box in boxes]
+    return {name: round((end[first] + end[first + 2]) / 2) for name, end in zip("pq", ends, strict=True)}
 
 
 def _places(view: View, pieces: Sequence[int]) -> list[tuple[int, int]]:

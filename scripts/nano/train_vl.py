@@ -70,6 +70,7 @@ class Batch:
         answers: int64 (N,), these tokens.
         is_coordinate: bool (N,), whether one is an edge of a box.
         is_decision: bool (N,), whether one is the yes or no of an answer.
+        is_measure: bool (N,), whether one is a place in the picture that is told before it.
         spots: float32 (C, F * 64), the share of every token of the pictures that the object of each edge covers.
         owners: int64 (B * F, 64, 4, 2), colour and shape of every patch of every token; -1 for none.
         boxes: float32 (B * F, 64, 4, 4), their boxes, 0 to 1.
@@ -84,6 +85,7 @@ class Batch:
     answers: torch.Tensor
     is_coordinate: torch.Tensor
     is_decision: torch.Tensor
+    is_measure: torch.Tensor
     spots: torch.Tensor
     owners: torch.Tensor
     boxes: torch.Tensor
@@ -140,17 +142,20 @@ class Batches:
         asked: list[int] = []
         answers: list[int] = []
         is_decision: list[bool] = []
+        is_measure: list[bool] = []
         for row, (_, _, prefix, turns) in enumerate(items):
             tokens[row, :start] = prefix
             at = start
-            for kind, turn, size in zip(mix.kinds, turns, sizes, strict=True):
+            for turn, size in zip(turns, sizes, strict=True):
                 said = turn.prompt + turn.answer
                 tokens[row, at : at + len(said)] = said
                 first = row * length + at + len(turn.prompt) - 1
                 asked += range(first, first + len(turn.answer))
                 answers += turn.answer
-                decides = kind in (Kind.ANSWER, Kind.ANSWER_WITH_DEPTH) and turn.answer[0] in self._decisions
-                is_decision += [decides, *[False] * (len(turn.answer) - 1)]
+                decides = [token in self._decisions for token in turn.answer]
+                is_decision += decides
+                before = decides.index(True) if turn.is_measured else 0
+                is_measure += [k < before and token in self._numbers for k, token in enumerate(turn.answer)]
                 at += size
         is_picture = tokens[0] == self._picture
         grids = [(GRID // MERGE, GRID // MERGE)] * mix.frames
@@ -180,6 +185,7 @@ class Batches:
             torch.from_numpy(answer_tokens),
             torch.from_numpy(is_coordinate),
             torch.tensor(is_decision, dtype=torch.bool),
+            torch.tensor(is_measure, dtype=torch.bool),
             torch.from_numpy(
                 np.repeat(np.array(spots, dtype=np.float32).reshape(-1, mix.frames * IMAGE_TOKENS), 4, axis=0)
             ),
@@ -265,26 +271,33 @@ class Losses(nn.Module):
         logits = model.logits(hidden.flatten(0, 1)[batch.asked.to(device)]).float()
         scores = logits.log_softmax(dim=-1)
         answers, is_coordinate = batch.answers.to(device), batch.is_coordinate.to(device)
-        words = -scores[~is_coordinate].gather(1, answers[~is_coordinate, None]).mean()
+        is_measure = batch.is_measure.to(device)
+        is_word = ~(is_coordinate | is_measure)
+        words = -scores[is_word].gather(1, answers[is_word, None]).mean()
         decisions = batch.is_decision.to(device)
         if decisions.any():
             auxiliary["decision"] = -scores[decisions].gather(1, answers[decisions, None]).mean()
-        near = scores[is_coordinate][:, self.numbers]
-        values = torch.searchsorted(*self._sorted(answers[is_coordinate]))
-        offsets = torch.arange(NUMBERS, device=device) - values[:, None]
-        weights = torch.exp(-((offsets / spread) ** 2) / 2)
-        weights = weights / weights.sum(dim=1, keepdim=True)
-        coordinates = -(weights * near).sum(dim=1).mean()
-        off = ((near.softmax(dim=1) * torch.arange(NUMBERS, device=device)).sum(1) - values).abs().median()
+        if is_measure.any():
+            auxiliary["measure"], _ = self._numbers_loss(scores[is_measure], answers[is_measure], spread)
+        coordinates, off = self._numbers_loss(scores[is_coordinate], answers[is_coordinate], spread)
         pointed = pointing.flatten(0, 1)[batch.asked.to(device)[is_coordinate]].float()
         spots = batch.spots.to(device)
         on_object = (pointed * (spots > 0)).sum(dim=1)[spots.sum(dim=1) > 0]
         auxiliary["pointing"] = -(on_object + 1e-4).log().mean()
-        return {"words": words, "coordinates": coordinates, **auxiliary, "off": off.detach()}
+        return {"words": words, "coordinates": coordinates, **auxiliary, "off": off}
 
-    def _sorted(self, answers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        # The tokens of the numbers ascend, but for those that other words took first.
-        return self.numbers, answers
+    def _numbers_loss(
+        self, scores: torch.Tensor, answers: torch.Tensor, spread: float
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Loss of numbers of which near ones are nearly right, and how far off their expectations are (median)."""
+        near = scores[:, self.numbers]
+        # The tokens of the numbers ascend.
+        values = torch.searchsorted(self.numbers, answers)
+        every = torch.arange(NUMBERS, device=scores.device)
+        weights = torch.exp(-(((every - values[:, None]) / spread) ** 2) / 2)
+        weights = weights / weights.sum(dim=1, keepdim=True)
+        off = ((near.softmax(dim=1) * every).sum(dim=1) - values).abs().median()
+        return -(weights * near).sum(dim=1).mean(), off.detach()
 
     def _auxiliary(self, seen: torch.Tensor, batch: Batch) -> dict[str, torch.Tensor]:
         owners, boxes = batch.owners.to(seen.device), batch.boxes.to(seen.device)

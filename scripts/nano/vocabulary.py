@@ -64,8 +64,10 @@ def phrases() -> list[str]:
             found += _fixed_parts(language, template)
         for wordings in WORDINGS.values():
             wording = wordings[language]
-            for sentence in (*wording.questions, wording.yes, wording.no, WHERE[language]):
+            for sentence in (*wording.questions, wording.yes, wording.no):
                 found += re.split(r"\{[ab]\}", sentence)
+        for sentence in (WHERE[language], *(evidence[language] for evidence in EVIDENCE.values())):
+            found += re.split(r"\{[abpq]\}", sentence)
     found += [name for name in WORDINGS]
     for colour, (chinese, _) in COLOURS.items():
         found += [colour, chinese]
@@ -76,6 +78,21 @@ def phrases() -> list[str]:
 
 WHERE: dict[Language, str] = {"en": "Where is the {a}?", "zh": "{a}在哪里？"}
 """A question that only asks where one object is."""
+EVIDENCE: dict[str, dict[Language, str]] = {
+    "x": {
+        "en": "From the left, the middle of the {a} is at {p} and that of the {b} at {q}. ",
+        "zh": "从左起，{a}的中心在{p}，{b}的中心在{q}。",
+    },
+    "y": {
+        "en": "From the top, the middle of the {a} is at {p} and that of the {b} at {q}. ",
+        "zh": "从上起，{a}的中心在{p}，{b}的中心在{q}。",
+    },
+    "order": {
+        "en": "Counted from the camera, the {a} is number {p} and the {b} number {q}. ",
+        "zh": "由近到远，{a}排第{p}，{b}排第{q}。",
+    },
+}
+"""What is told before yes or no: two numbers, of which the answer is a comparison."""
 
 
 def synonyms() -> list[tuple[str, str]]:
