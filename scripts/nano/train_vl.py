@@ -69,7 +69,7 @@ class Batch:
         asked: int64 (N,), flat indices of the tokens after which the answers' tokens come.
         answers: int64 (N,), these tokens.
         is_coordinate: bool (N,), whether one is an edge of a box.
-        is_decision: bool (N,), whether one is the yes or no of an answer.
+        is_decision: bool (N,), whether one is the yes or no of an answer, or an order in depth that is told before it.
         is_measure: bool (N,), whether one is a place in the picture that is told before it.
         spots: float32 (C, F * 64), the share of every token of the pictures that the object of each edge covers.
         owners: int64 (B * F, 64, 4, 2), colour and shape of every patch of every token; -1 for none.
@@ -153,9 +153,12 @@ class Batches:
                 asked += range(first, first + len(turn.answer))
                 answers += turn.answer
                 decides = [token in self._decisions for token in turn.answer]
-                is_decision += decides
-                before = decides.index(True) if turn.is_measured else 0
-                is_measure += [k < before and token in self._numbers for k, token in enumerate(turn.answer)]
+                before = decides.index(True) if any(decides) else 0
+                told = [k < before and token in self._numbers for k, token in enumerate(turn.answer)]
+                is_measure += [turn.is_measured and number for number in told]
+                is_decision += [
+                    decided or (number and not turn.is_measured) for decided, number in zip(decides, told, strict=True)
+                ]
                 at += size
         is_picture = tokens[0] == self._picture
         grids = [(GRID // MERGE, GRID // MERGE)] * mix.frames
