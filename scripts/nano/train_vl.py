@@ -26,8 +26,8 @@ _NOTHING = -1
 _AUXILIARY = {"colour": 0.3, "shape": 0.3, "box": 4.0, "pointing": 0.3}
 # Coordinates within this of the true one are nearly right too [1/1000 of the picture]: first and last.
 _SPREAD = (16.0, 4.0)
-_RATE, _WEIGHT_DECAY = 2.5e-3, 0.03
-_SAVE_MINUTES, _LOG_STEPS = 5.0, 100
+_RATE, _WEIGHT_DECAY = 2e-3, 0.03
+_SAVE_MINUTES, _LOG_STEPS = 4.0, 50
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ class Mix:
 
 
 MIXES = (
-    Mix(1, 24, (), (0.8, 0.0)),
-    Mix(1, 12, (Kind.LOCATE, Kind.LOCATE, Kind.GROUND, Kind.GROUND), (0.92, 0.35)),
-    Mix(1, 12, (Kind.GROUND, *[Kind.ANSWER_WITH_DEPTH] * 4), (0.04, 0.4)),
-    Mix(1, 12, (Kind.GROUND, Kind.ANSWER, Kind.ANSWER), (0.0, 0.1)),
-    Mix(3, 4, (Kind.LOCATE, Kind.GROUND, Kind.ANSWER_WITH_DEPTH, Kind.ANSWER_WITH_DEPTH), (0.04, 0.15)),
+    Mix(1, 24, (), (0.0, 0.0)),
+    Mix(1, 12, (Kind.LOCATE, Kind.LOCATE, Kind.GROUND, Kind.GROUND), (0.15, 0.2)),
+    Mix(1, 6, (Kind.GROUND, *[Kind.ANSWER_WITH_DEPTH] * 6), (0.7, 0.6)),
+    Mix(1, 6, (Kind.GROUND, *[Kind.ANSWER] * 4), (0.05, 0.1)),
+    Mix(3, 3, (Kind.GROUND, Kind.ANSWER_WITH_DEPTH, Kind.ANSWER_WITH_DEPTH), (0.1, 0.1)),
 )
 
 
