@@ -219,7 +219,7 @@ def test_batches_without_turns_train_the_vision_model_alone(
     scenes: list[TrainingScene], model_and_processor: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, processor = model_and_processor
-    monkeypatch.setattr("nano.train_vl.MIXES", (replace(MIXES[0], items=2),))
+    monkeypatch.setattr("nano.train_vl.MIXES", (replace(MIXES[0], items=2, share=(1.0, 1.0)),))
     batch = Batches(scenes, processor, 0).draw()
     found = Losses(BatchedForward(model), number_tokens(processor.tokenizer))(batch, 8.0)
     assert set(found) == {"colour", "shape", "box"}

@@ -154,8 +154,8 @@ def write_noise(path: Path, name: str, model: NoiseModel, origin: str) -> None:
     numbers = "\n".join(f"    {key}: {value}" for key, value in vars(model).items() if value)
     path.write_text(
         f"# Errors of {name}, fitted to {origin}.\n"
-        f"defaults:\n  - default\n\nmodels:\n  # Keys as in conf/noise/default.yaml.\n"
-        f"  {name}:\n    _target_: pipeline.noise.NoiseModel\n{numbers}\n",
+        f"defaults:\n  - default\n\n# By the name of the depth map.\nmodels:\n"
+        f"  # Keys as in conf/noise/default.yaml.\n  {name}:\n    _target_: pipeline.noise.NoiseModel\n{numbers}\n",
         encoding="utf-8",
     )
 
