@@ -6,13 +6,14 @@ What they say is noise, but they say it as the real ones do, and take the time t
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
 PATCH_SIZE_PX = 16
 MERGE_SIZE = 2
 
-_SPECIAL_TOKENS = (
+SPECIAL_TOKENS = (
     "<|endoftext|>",
     "<|im_start|>",
     "<|im_end|>",
@@ -85,32 +86,51 @@ def build_random_qwen3vl(
     """
     import torch
 
+    tokenizer = byte_pair_tokenizer(_CORPUS, 600)
+    tokenizer.add_tokens(["<think>", "</think>"])
+    text = {"vocab_size": len(tokenizer), **_TEXT[size]}
+    config = build_config(
+        tokenizer, text, _VISION[size], _MROPE_SECTIONS[size], tie_word_embeddings=size == "2b", dtype=dtype
+    )
+    from transformers import Qwen3VLForConditionalGeneration
+
+    with torch.random.fork_rng(), torch.device(device):
+        torch.manual_seed(0)
+        model = Qwen3VLForConditionalGeneration(config).to(getattr(torch, dtype))
+        for parameter in model.parameters():
+            # The usual tiny deviations would let the picture's share vanish and every answer repeat one token.
+            if parameter.ndim > 1:
+                torch.nn.init.xavier_normal_(parameter.flatten(1), gain=2)
+    set_end_tokens(model, tokenizer)
+    # What the real checkpoints recommend, and what greedy decoding has to overrule.
+    model.generation_config.update(do_sample=True, temperature=0.7, top_p=0.8, top_k=20)
+    model.save_pretrained(folder)
+
+    build_processor(tokenizer, thinking=thinking).save_pretrained(folder)
+    return folder
+
+
+def build_config(
+    tokenizer: Any,
+    text: dict[str, Any],
+    vision: dict[str, Any],
+    mrope_section: list[int],
+    *,
+    tie_word_embeddings: bool,
+    dtype: str = "float32",
+) -> Any:
+    """A ``Qwen3VLConfig`` of transformers, of patches of 16 px of which four are one token."""
     from pipeline.torchvision_fix import ensure_torchvision
 
     ensure_torchvision()
-    from transformers import (
-        Qwen2VLImageProcessor,
-        Qwen3VLConfig,
-        Qwen3VLForConditionalGeneration,
-        Qwen3VLProcessor,
-        Qwen3VLVideoProcessor,
-    )
+    from transformers import Qwen3VLConfig
 
-    tokenizer = _tokenizer()
-    ids = {token: tokenizer.convert_tokens_to_ids(token) for token in _SPECIAL_TOKENS}
-    text = {"vocab_size": len(tokenizer), **_TEXT[size]}
-    config = Qwen3VLConfig(
-        text_config={
-            **text,
-            "rope_parameters": {
-                "rope_type": "default",
-                "rope_theta": 10000.0,
-                "mrope_section": _MROPE_SECTIONS[size],
-                "mrope_interleaved": True,
-            },
-        },
+    ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL_TOKENS}
+    rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": mrope_section, "mrope_interleaved": True}
+    return Qwen3VLConfig(
+        text_config={**text, "rope_parameters": rope},
         vision_config={
-            **_VISION[size],
+            **vision,
             "patch_size": PATCH_SIZE_PX,
             "spatial_merge_size": MERGE_SIZE,
             "out_hidden_size": text["hidden_size"],
@@ -119,34 +139,34 @@ def build_random_qwen3vl(
         video_token_id=ids["<|video_pad|>"],
         vision_start_token_id=ids["<|vision_start|>"],
         vision_end_token_id=ids["<|vision_end|>"],
-        tie_word_embeddings=size == "2b",
+        tie_word_embeddings=tie_word_embeddings,
         dtype=dtype,
     )
-    with torch.random.fork_rng(), torch.device(device):
-        torch.manual_seed(0)
-        model = Qwen3VLForConditionalGeneration(config).to(getattr(torch, dtype))
-        for parameter in model.parameters():
-            # The usual tiny deviations would let the picture's share vanish and every answer repeat one token.
-            if parameter.ndim > 1:
-                torch.nn.init.xavier_normal_(parameter.flatten(1), gain=2)
-    model.generation_config.eos_token_id = [ids["<|im_end|>"], ids["<|endoftext|>"]]
-    model.generation_config.pad_token_id = ids["<|endoftext|>"]
-    # What the real checkpoints recommend, and what greedy decoding has to overrule.
-    model.generation_config.update(do_sample=True, temperature=0.7, top_p=0.8, top_k=20)
-    model.save_pretrained(folder)
+
+
+def set_end_tokens(model: Any, tokenizer: Any) -> None:
+    """Tell a model which tokens end an output and fill up a batch."""
+    end, pad = tokenizer.convert_tokens_to_ids(["<|im_end|>", "<|endoftext|>"])
+    model.generation_config.eos_token_id = [end, pad]
+    model.generation_config.pad_token_id = pad
+
+
+def build_processor(tokenizer: Any, *, thinking: bool = False) -> Any:
+    """A ``Qwen3VLProcessor`` of transformers; one for thinking opens the ``<think>`` block."""
+    from transformers import Qwen2VLImageProcessor, Qwen3VLProcessor, Qwen3VLVideoProcessor
 
     sizing = {"patch_size": PATCH_SIZE_PX, "merge_size": MERGE_SIZE, "temporal_patch_size": 2}
     statistics = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
-    Qwen3VLProcessor(
+    return Qwen3VLProcessor(
         image_processor=Qwen2VLImageProcessor(**sizing, **statistics),
         tokenizer=tokenizer,
         video_processor=Qwen3VLVideoProcessor(**sizing, **statistics),
         chat_template=_CHAT_TEMPLATE.replace("THOUGHT", r"<think>\n" if thinking else "").strip(),
-    ).save_pretrained(folder)
-    return folder
+    )
 
 
-def _tokenizer() -> Any:
+def byte_pair_tokenizer(corpus: Iterable[str], size: int) -> Any:
+    """A ``Qwen2Tokenizer`` of transformers with Qwen's special tokens and byte pairs of a corpus."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import Qwen2Tokenizer
 
@@ -154,19 +174,17 @@ def _tokenizer() -> Any:
     trained.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     trained.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=600,
-        special_tokens=list(_SPECIAL_TOKENS),
+        vocab_size=size,
+        special_tokens=list(SPECIAL_TOKENS),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    trained.train_from_iterator(_CORPUS, trainer)
+    trained.train_from_iterator(corpus, trainer)
     merges = [tuple(merge) for merge in json.loads(trained.to_str())["model"]["merges"]]
-    tokenizer = Qwen2Tokenizer(
+    return Qwen2Tokenizer(
         vocab=trained.get_vocab(),
         merges=merges,
         eos_token="<|im_end|>",
         pad_token="<|endoftext|>",
-        extra_special_tokens=list(_SPECIAL_TOKENS[1:]),
+        extra_special_tokens=list(SPECIAL_TOKENS[1:]),
     )
-    tokenizer.add_tokens(["<think>", "</think>"])
-    return tokenizer

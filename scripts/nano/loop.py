@@ -22,6 +22,7 @@ Batch = TypeVar("Batch")
 _WARM_UP = 0.02
 _LEAST_RATE = 0.02
 _CLIP = 1.0
+_SAVE_MINUTES, _LOG_STEPS = 4.0, 50
 
 
 class Prefetch(Generic[Batch]):
@@ -54,15 +55,22 @@ class Prefetch(Generic[Batch]):
             yield batch
 
 
-def join_processes() -> tuple[int, int]:
-    """Number of this process and of all, under torchrun; (0, 1) without it.
+def join_processes() -> int:
+    """Number of this process under torchrun; 0 without it.
 
     Two processes of one thread train faster on two cores than one process of two threads.
     """
     if "WORLD_SIZE" not in os.environ:
-        return 0, 1
+        return 0
     distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-    return distributed.get_rank(), distributed.get_world_size()
+    return distributed.get_rank()
+
+
+def stored_weights(folder: Path) -> dict[str, torch.Tensor]:
+    """Weights of a model's folder to start from, in float32."""
+    from safetensors.torch import load_file
+
+    return {name: value.float() for name, value in load_file(folder / "model.safetensors").items()}
 
 
 class Training:
@@ -102,6 +110,8 @@ class Training:
         if self._state.is_file():
             self._load()
         self._started = time.monotonic() - self.seconds
+        self._saved = self.seconds
+        self._recent: dict[str, list[float]] = {}
         self.is_first = not distributed.is_initialized() or distributed.get_rank() == 0
         self.progress = min(self.seconds / (60 * self.minutes), 1.0)
         if self.is_first:
@@ -142,19 +152,37 @@ class Training:
         self.images += images
         self._bar.update(self._task, completed=self.progress)
 
-    def log(self, **figures: float | int | str) -> None:
-        """One line to the log and to the screen."""
+    def log(self, **figures: torch.Tensor) -> None:
+        """Take figures of a step; every 50 steps, their means become one line of the log and of the screen."""
         if not self.is_first:
             return
-        line = {"minutes": round(self.seconds / 60, 2), "steps": self.steps, "images": self.images}
-        line |= {name: round(value, 4) if isinstance(value, float) else value for name, value in figures.items()}
+        for name, value in figures.items():
+            self._recent.setdefault(name, []).append(float(value.detach()))
+        if self.steps % _LOG_STEPS:
+            return
+        line: dict[str, float] = {"minutes": round(self.seconds / 60, 2), "steps": self.steps, "images": self.images}
+        line |= {name: round(sum(values) / len(values), 4) for name, values in self._recent.items()}
+        self._recent.clear()
         with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         self._bar.console.print(" ".join(f"{name}={value}" for name, value in line.items()), highlight=False)
 
-    def close(self) -> None:
-        """End the bar."""
-        self._bar.stop()
+    def write(self, output: Path, save_model: Callable[[Path], None], **facts: Any) -> None:
+        """Keep the state and write the model's folder, every few minutes and at the end.
+
+        Args:
+            output: The model's folder.
+            save_model: Writes the model into it.
+            **facts: What the model's card tells besides.
+        """
+        is_due = self.progress >= 1 or self.seconds - self._saved > 60 * _SAVE_MINUTES
+        if self.is_first and is_due:
+            self._saved = self.seconds
+            self.save()
+            save_model(output)
+            (output / "training.json").write_text(json.dumps(self.summary(**facts), indent=2) + "\n")
+        if self.progress >= 1:
+            self._bar.stop()
 
     def save(self) -> None:
         """Keep the state; a stop while it is written loses nothing."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from nano.depth_model import DEVIATION, INPUT_PX, MEAN, build, save, start_encoder
-from nano.loop import Prefetch, Training
+from nano.loop import Prefetch, Training, stored_weights
 from nano.pictures import coloured, photographed
 from nano.rendering import SIDE_PX, TrainingScene, load_shards
 from torch import nn
@@ -22,7 +21,6 @@ _GRADIENT_WEIGHT, _GRADIENT_SCALES = 0.5, 4
 _SOLID_WEIGHT = 4.0
 _ANCHOR, _SHIFT, _SCALE = 0.05, 4.0, 1.0
 _RATE, _WEIGHT_DECAY = 1.5e-3, 0.03
-_SAVE_MINUTES, _LOG_STEPS = 5.0, 50
 
 
 def scale_shift_invariant_loss(
@@ -101,9 +99,7 @@ def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, star
     if start is None:
         start_encoder(model)
     else:
-        from safetensors.torch import load_file
-
-        model.load_state_dict({k: v.float() for k, v in load_file(start / "model.safetensors").items()})
+        model.load_state_dict(stored_weights(start))
     # Plain products, because the backward pass of the fused kernel is slow on a CPU.
     model.set_attn_implementation("eager")
     model.to(device, memory_format=torch.channels_last)
@@ -116,8 +112,8 @@ def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, star
         pictures, *others = (torch.from_numpy(np.stack(part)) for part in zip(*pairs, strict=True))
         return pictures.permute(0, 3, 1, 2), *others
 
-    saved, recent = training.seconds, []
     for pictures, disparities, weights in Prefetch(draw):
+        training.write(output, partial(save, model, processor), scenes=scenes, seed=seed)
         if training.progress >= 1:
             break
         pixels = ((pictures.to(device) / 255 - MEAN) / DEVIATION).contiguous(memory_format=torch.channels_last)
@@ -126,18 +122,4 @@ def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, star
         predicted = functional.interpolate(predicted.float()[:, None], INPUT_PX, mode="bilinear")[:, 0]
         loss = scale_shift_invariant_loss(predicted, disparities.to(device), weights.to(device))
         training.step(loss, len(pictures))
-        recent.append(float(loss.detach()))
-        if training.steps % _LOG_STEPS == 0:
-            training.log(loss=float(np.mean(recent)))
-            recent.clear()
-        if training.seconds - saved > 60 * _SAVE_MINUTES:
-            saved = training.seconds
-            _save(training, model, processor, output, scenes, seed)
-    _save(training, model, processor, output, scenes, seed)
-    training.close()
-
-
-def _save(training: Training, model: Any, processor: Any, output: Path, scenes: int, seed: int) -> None:
-    training.save()
-    save(model, processor, output)
-    (output / "training.json").write_text(json.dumps(training.summary(scenes=scenes, seed=seed), indent=2) + "\n")
+        training.log(loss=loss)

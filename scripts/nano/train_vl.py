@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from nano.dialogues import Dialogues, Kind, Turn
-from nano.loop import Prefetch, Training, join_processes
+from nano.loop import Prefetch, Training, join_processes, stored_weights
 from nano.pictures import COLOUR_NAMES, patch_owners, shown
 from nano.rendering import SIDE_PX, TrainingScene, load_shards
 from nano.vl_model import GRID, IMAGE_TOKENS, MERGE, PATCH_PX, BatchedForward, build, number_tokens, save
@@ -27,7 +27,6 @@ _AUXILIARY = {"colour": 0.3, "shape": 0.3, "box": 4.0, "pointing": 0.3}
 # Coordinates within this of the true one are nearly right too [1/1000 of the picture]: first and last.
 _SPREAD = (16.0, 4.0)
 _RATE, _WEIGHT_DECAY = 2e-3, 0.03
-_SAVE_MINUTES, _LOG_STEPS = 4.0, 50
 
 
 @dataclass(frozen=True)
@@ -327,44 +326,26 @@ def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, star
         seed: Seed of weights and batches.
         start: A model's folder to start from, instead of random weights.
     """
-    rank, _ = join_processes()
+    rank = join_processes()
     torch.manual_seed(seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model, processor = build()
     if start is not None:
-        from safetensors.torch import load_file
-
-        model.load_state_dict({k: v.float() for k, v in load_file(start / "model.safetensors").items()}, strict=False)
+        # The tied head is not stored.
+        model.load_state_dict(stored_weights(start), strict=False)
     forward = BatchedForward(model.to(device))
     losses = Losses(forward, number_tokens(processor.tokenizer)).to(device)
     training = Training(work / "vl", nn.ModuleDict({"model": model, "losses": losses}), minutes, _RATE, _WEIGHT_DECAY)
     batches = Batches(load_shards(work / "scenes", scenes), processor, seed + training.steps, rank)
     batches.progress = training.progress
-    saved = training.seconds
-    recent: dict[str, list[float]] = {}
     for batch in Prefetch(batches.draw):
         progress = batches.progress = training.progress
+        training.write(output, partial(save, model, processor), scenes=scenes, seed=seed)
         if progress >= 1:
             break
-        if training.seconds - saved > 60 * _SAVE_MINUTES and training.is_first:
-            saved = training.seconds
-            _save(training, model, processor, output, scenes, seed)
         spread = _SPREAD[0] * (_SPREAD[1] / _SPREAD[0]) ** min(1.0, 2 * progress)
         with torch.autocast(device.type, dtype=torch.bfloat16):
             found = losses(batch, spread)
         loss = sum(_AUXILIARY.get(name, 1.0) * value for name, value in found.items() if name != "off")
         training.step(loss, len(batch.pictures))
-        for name, value in found.items():
-            recent.setdefault(name, []).append(float(value.detach()))
-        if training.steps % _LOG_STEPS == 0:
-            training.log(**{name: float(np.mean(values)) for name, values in recent.items()})
-            recent.clear()
-    if training.is_first:
-        _save(training, model, processor, output, scenes, seed)
-    training.close()
-
-
-def _save(training: Training, model: Any, processor: Any, output: Path, scenes: int, seed: int) -> None:
-    training.save()
-    save(model, processor, output)
-    (output / "training.json").write_text(json.dumps(training.summary(scenes=scenes, seed=seed), indent=2) + "\n")
+        training.log(**found)

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from nano.vocabulary import CHAT_TEMPLATE, NUMBERS, SPECIAL_TOKENS, build_tokenizer, synonyms
+from nano.vocabulary import NUMBERS, build_tokenizer, synonyms
+from random_qwen3vl import MERGE_SIZE, PATCH_SIZE_PX, build_config, build_processor, set_end_tokens
 from torch import nn
 from torch.nn import functional
 
-PATCH_PX, MERGE = 16, 2
+PATCH_PX, MERGE = PATCH_SIZE_PX, MERGE_SIZE
 GRID = 256 // PATCH_PX
 IMAGE_TOKENS = (GRID // MERGE) ** 2
 TEXT: dict[str, Any] = {
@@ -39,48 +40,15 @@ _SLOWEST, _FASTEST = 0.25, 80.0
 
 def build() -> tuple[Any, Any]:
     """A new model with its processor."""
-    from pipeline.torchvision_fix import ensure_torchvision
-
-    ensure_torchvision()
-    from transformers import (
-        Qwen2VLImageProcessor,
-        Qwen3VLConfig,
-        Qwen3VLForConditionalGeneration,
-        Qwen3VLProcessor,
-        Qwen3VLVideoProcessor,
-    )
-
     tokenizer = build_tokenizer()
-    ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL_TOKENS}
-    rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": _MROPE_SECTION, "mrope_interleaved": True}
-    config = Qwen3VLConfig(
-        text_config={"vocab_size": -(-len(tokenizer) // 64) * 64, **TEXT, "rope_parameters": rope},
-        vision_config={
-            **VISION,
-            "patch_size": PATCH_PX,
-            "spatial_merge_size": MERGE,
-            "out_hidden_size": TEXT["hidden_size"],
-        },
-        image_token_id=ids["<|image_pad|>"],
-        video_token_id=ids["<|video_pad|>"],
-        vision_start_token_id=ids["<|vision_start|>"],
-        vision_end_token_id=ids["<|vision_end|>"],
-        tie_word_embeddings=True,
-        dtype="float32",
-    )
+    text = {"vocab_size": -(-len(tokenizer) // 64) * 64, **TEXT}
+    config = build_config(tokenizer, text, VISION, _MROPE_SECTION, tie_word_embeddings=True)
+    from transformers import Qwen3VLForConditionalGeneration
+
     model = Qwen3VLForConditionalGeneration(config)
-    model.generation_config.eos_token_id = [ids["<|im_end|>"], ids["<|endoftext|>"]]
-    model.generation_config.pad_token_id = ids["<|endoftext|>"]
+    set_end_tokens(model, tokenizer)
     _start_embeddings(model.get_input_embeddings().weight, tokenizer)
-    sizing = {"patch_size": PATCH_PX, "merge_size": MERGE, "temporal_patch_size": 2}
-    statistics = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
-    processor = Qwen3VLProcessor(
-        image_processor=Qwen2VLImageProcessor(**sizing, **statistics),
-        tokenizer=tokenizer,
-        video_processor=Qwen3VLVideoProcessor(**sizing, **statistics),
-        chat_template=CHAT_TEMPLATE,
-    )
-    return model, processor
+    return model, build_processor(tokenizer)
 
 
 def save(model: Any, processor: Any, folder: Path) -> None:

@@ -6,9 +6,10 @@ So small a language model has no room for spelling. The fixed blocks of the pipe
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
+
+from random_qwen3vl import byte_pair_tokenizer
 
 from pipeline.evaluate.rendered.layout import COLOURS
 from pipeline.evaluate.rendered.questions import WORDINGS
@@ -19,31 +20,6 @@ from pipeline.vlm.templates import Language, render
 
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 NUMBERS = 1001
-SPECIAL_TOKENS = (
-    "<|endoftext|>",
-    "<|im_start|>",
-    "<|im_end|>",
-    "<|vision_start|>",
-    "<|vision_end|>",
-    "<|image_pad|>",
-    "<|video_pad|>",
-)
-CHAT_TEMPLATE = """
-{%- for message in messages -%}
-<|im_start|>{{ message.role }}
-{% if message.content is string -%}
-{{ message.content }}
-{%- else -%}
-{%- for part in message.content -%}
-{%- if part.type == 'image' -%}<|vision_start|><|image_pad|><|vision_end|>{%- else -%}{{ part.text }}{%- endif -%}
-{%- endfor -%}
-{%- endif -%}
-<|im_end|>
-{% endfor -%}
-{%- if add_generation_prompt -%}
-{{- '<|im_start|>assistant\\n' -}}
-{%- endif -%}
-""".strip()
 _JSON = (
     "```json\n[", "```json\n{\"objects\": [", "{\"bbox_2d\": [", "}, {\"bbox_2d\": [", "], \"label\": \"",
     "\", \"picture\": ", "}]\n```", "}], \"claims\": [{\"relation\": \"", "], \"claims\": [{\"relation\": \"",
@@ -110,27 +86,9 @@ def _fixed_parts(language: Language, template: str) -> list[str]:
 
 def build_tokenizer() -> Any:
     """A ``Qwen2Tokenizer`` of transformers."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import AddedToken, Qwen2Tokenizer
+    from transformers import AddedToken
 
-    trained = Tokenizer(models.BPE())
-    trained.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    trained.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=_BYTE_PAIRS,
-        special_tokens=list(SPECIAL_TOKENS),
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    trained.train_from_iterator(_corpus(), trainer)
-    merges = [tuple(merge) for merge in json.loads(trained.to_str())["model"]["merges"]]
-    tokenizer = Qwen2Tokenizer(
-        vocab=trained.get_vocab(),
-        merges=merges,
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-        extra_special_tokens=list(SPECIAL_TOKENS[1:]),
-    )
+    tokenizer = byte_pair_tokenizer(_corpus(), _BYTE_PAIRS)
     known = set(tokenizer.get_vocab())
     whole = [text for text in (*phrases(), *map(str, range(NUMBERS))) if text not in known or not text.isascii()]
     tokenizer.add_tokens([AddedToken(text, normalized=False, special=False) for text in whole])
@@ -141,5 +99,5 @@ def _corpus() -> list[str]:
     """Words that a question may be asked in."""
     texts = [*phrases(), *(str(unit) for unit in Unit)]
     for language in LANGUAGES:
-        texts += [render(language, name) for name in ("ground", "depth_affine_table", "crops", "recheck_small")[:1]]
+        texts.append(render(language, "ground"))
     return texts * _CORPUS_REPEATS
