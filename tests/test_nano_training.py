@@ -154,10 +154,8 @@ def test_trained_answers_say_what_the_pipeline_reads(
         evidence, said = text.replace("。", ". ", 1).split(". ", 1)
         first, second = (int(number) for number in re.findall(r"\d+", evidence))
         assert claim.negated == said.startswith(("No", "不是"))
-        if claim.relation in ("left_of", "above", "right_of", "below"):
-            assert (first < second) is (claim.negated is (claim.relation in ("right_of", "below")))
-        else:
-            assert {first, second} == {1, 2}
+        assert (first < second) is not claim.negated
+        assert claim.relation in ("left_of", "above", "right_of", "below") or {first, second} == {1, 2}
         located = {region.label for region in parsed.regions}
         assert {claim.subject, claim.object} == located
         boxes = [box for picture in view.pictures for box in picture.boxes.values()]
@@ -190,9 +188,9 @@ def test_the_batched_forward_pass_is_that_of_transformers(
     monkeypatch.setattr("nano.train_vl.MIXES", (replace(MIXES[mix], items=2, share=(1.0, 1.0)),))
     batches = Batches(scenes, processor, 0)
     batch = batches.draw()
-    length = int(batch.mask[-1].sum())
     picture = model.config.image_token_id
-    seen_by_last = torch.nonzero(batch.mask[-1])[:, 0]
+    prefix, *_, last_turn = batch.parts
+    seen_by_last = torch.cat((torch.arange(prefix), torch.arange(sum(batch.parts) - last_turn, sum(batch.parts))))
     tokens = batch.tokens[:1, seen_by_last]
     frames = MIXES[mix].frames
     forward = BatchedForward(model)
@@ -201,7 +199,7 @@ def test_the_batched_forward_pass_is_that_of_transformers(
         hidden, pointing = forward.read(
             batch.tokens[:1],
             batch.positions,
-            batch.mask,
+            batch.parts,
             batch.places,
             seen.flatten(0, 1)[None],
             [layer.flatten(0, 1)[None] for layer in deep],
@@ -210,7 +208,6 @@ def test_the_batched_forward_pass_is_that_of_transformers(
         pixels = processor.image_processor(images=images, do_resize=False, return_tensors="pt")
         reference = model(input_ids=tokens, mm_token_type_ids=(tokens == picture).long(), **pixels).logits
     ours = forward.logits(hidden)[:, seen_by_last]
-    assert length == tokens.shape[1]
     assert torch.allclose(ours, reference, atol=2e-4)
     assert pointing.shape == (1, batch.tokens.shape[1], 64 * frames) and float(pointing.sum(dim=-1).max()) <= 1
 
@@ -262,19 +259,19 @@ def test_the_depth_loss_ignores_scale_and_shift_sees_order_and_holds_the_scale(m
     monkeypatch.setattr("nano.train_depth._ANCHOR", 0.0)
     assert loss(3 * true + 5) < 1e-5
     assert loss(-true) > 1
-    wrong, weights = true.clone(), torch.ones_like(true)
+    wrong, pieces = true.clone(), torch.zeros(true.shape, dtype=torch.int64)
     wrong[:, :8, :8] += 0.5
-    weights[:, :8, :8] = 4
-    assert float(scale_shift_invariant_loss(wrong, true, weights)) > loss(wrong)
+    pieces[:, :8, :8] = 1
+    assert float(scale_shift_invariant_loss(wrong, true, pieces)) > loss(wrong)
     monkeypatch.setattr("nano.train_depth._ANCHOR", 1.0)
     assert loss(300 * true + 5) > loss(3 * true + 5)
 
 
 def test_depth_pairs_show_one_scene(scenes: list[TrainingScene]) -> None:
-    rgb, disparity, weights = drawn_pair(scenes[0], np.random.default_rng(0))
+    rgb, disparity, pieces = drawn_pair(scenes[0], np.random.default_rng(0))
     side = build_depth()[0].config.image_size
     assert rgb.shape == (side, side, 3) and disparity.shape == (side, side)
-    assert set(np.unique(weights)) == {1.0, 4.0}
+    assert 0 in pieces and set(np.unique(pieces)) <= set(range(len(scenes[0].shapes) + 1))
     assert np.isfinite(disparity).all() and disparity.min() >= 0 and disparity.max() > 0.1
 
 

@@ -26,6 +26,8 @@ from pipeline.vlm.none import NoModel
 from pipeline.vlm.templates import Language
 
 _MIRRORED = {"left_of": "right_of", "right_of": "left_of"}
+# The evidence for these is told about their converse, so that the lesser of two numbers comes first wherever one holds.
+_TOLD_CONVERSELY = ("right_of", "below", "behind", "farther", "occluded_by")
 # What a relation compares; the others compare the order in depth.
 _AXES = {"left_of": "x", "right_of": "x", "above": "y", "below": "y"}
 _BOX_ERROR = 0.03
@@ -52,12 +54,14 @@ class Turn:
         answer: Tokens of the answer, its end included.
         located: Frame and piece of every box of the answer, in order.
         is_measured: Whether the numbers before yes or no are places in the picture.
+        prose: How many tokens of the answer come before its JSON.
     """
 
     prompt: list[int]
     answer: list[int]
     located: list[tuple[int, int]]
     is_measured: bool = False
+    prose: int = 0
 
 
 class Dialogues:
@@ -124,9 +128,17 @@ class Dialogues:
         said = fenced({"objects": objects, "claims": [claim]})
         request = self._stages[kind].answer_request(_with_text(frames, rng), question, hints)
         axis = _AXES.get(relation, "order")
-        told_first = EVIDENCE[axis][language].format(a=a, b=b, **_evidence(scene, view, pieces, axis, hints))
-        answer = f"{told_first}{answer_text(statement, language, names_zh)}\n\n{said}"
-        return replace(self._finished(request, answer, view, pieces), is_measured=axis != "order")
+        numbers = _evidence(scene, view, pieces, axis, hints)
+        if axis == "order":
+            # The table may be wrong, the answer is not.
+            numbers = sorted(numbers, reverse=holds is (relation in _TOLD_CONVERSELY))
+        evidence = list(zip((a, b), numbers, strict=True))
+        if relation in _TOLD_CONVERSELY:
+            evidence.reverse()
+        (a, p), (b, q) = evidence
+        prose = EVIDENCE[axis][language].format(a=a, b=b, p=p, q=q) + answer_text(statement, language, names_zh)
+        turn = self._finished(request, f"{prose}\n\n{said}", view, pieces)
+        return replace(turn, is_measured=axis != "order", prose=len(self._tokenizer(prose)["input_ids"]))
 
     def _finished(self, request: Request, answer: str, view: View, pieces: Sequence[int]) -> Turn:
         tokens = [*self._tokenizer(answer)["input_ids"], self._end]
@@ -183,20 +195,19 @@ def _drawn(scene: TrainingScene, pieces: set[int], rng: np.random.Generator) -> 
 
 def _evidence(
     scene: TrainingScene, view: View, pieces: tuple[int, int], axis: str, hints: Sequence[DepthHint]
-) -> dict[str, int]:
+) -> list[int]:
     """Middles of two objects along an axis of the first picture in thousandths, or their places in its order."""
     told = {hint.region.label: hint for hint in hints if hint.region.frame == 0}
     if axis == "order":
         # As the table has them, or by what is true where there is none.
         listed = list(told.values()) or [scene.frames[0].hints[piece] for piece in pieces]
         near_first = sorted(listed, key=lambda hint: (-hint.nearness, -hint.median, hint.reference))
-        wanted = listed[:2]
-        return {name: near_first.index(hint) + 1 for name, hint in zip("pq", wanted, strict=True)}
+        return [near_first.index(hint) + 1 for hint in listed[:2]]
     boxes = [hint.region.box_px for hint in list(told.values())[:2]]
     boxes = boxes or [view.pictures[0].boxes[piece] for piece in pieces]
     first = 0 if axis == "x" else 1
     ends = [thousandths_of(box) for box in boxes]
-    return {name: round((end[first] + end[first + 2]) / 2) for name, end in zip("pq", ends, strict=True)}
+    return [round((end[first] + end[first + 2]) / 2) for end in ends]
 
 
 def _places(view: View, pieces: Sequence[int]) -> list[tuple[int, int]]:

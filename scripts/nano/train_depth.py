@@ -18,15 +18,18 @@ from torch.nn import functional
 _BATCH = 8
 _LEAST_CROP_PX = 192
 _GRADIENT_WEIGHT, _GRADIENT_SCALES = 0.5, 4
-_SOLID_WEIGHT = 4.0
+_SOLID_WEIGHT, _SOLID_MEAN_WEIGHT = 4.0, 1.0
+_LEAST_SOLID_PX = 30
 _ANCHOR, _SHIFT, _SCALE = 0.05, 4.0, 1.0
 _RATE, _WEIGHT_DECAY = 1.5e-3, 0.03
 
 
 def scale_shift_invariant_loss(
-    predicted: torch.Tensor, true: torch.Tensor, weights: torch.Tensor | None = None
+    predicted: torch.Tensor, true: torch.Tensor, pieces: torch.Tensor | None = None
 ) -> torch.Tensor:
     """Difference of two maps, each less its median and over its mean deviation, and of their gradients.
+
+    Solids, of which questions are asked, count more than their surroundings, and so does the mean of each.
 
     The network's own median and deviation are held near 4 and 1: nothing else keeps them from growing without end, and
     its last rectifier would cut off what is far.
@@ -37,17 +40,28 @@ def scale_shift_invariant_loss(
     Args:
         predicted: (B, H, W), disparity up to scale and shift.
         true: (B, H, W), disparity.
-        weights: (B, H, W), how much each pixel's own difference counts; None counts all alike.
+        pieces: int64 (B, H, W), the solid of each pixel from 1; 0 for the surroundings. None for surroundings alone.
     """
     (normal, shift, scale), true_normal = _normalised(predicted), _normalised(true)[0]
     off = normal - true_normal
-    weights = torch.ones_like(off) if weights is None else weights / weights.mean()
-    loss = (weights * off.abs()).mean() + _ANCHOR * ((shift - _SHIFT).square() + (scale - _SCALE).square()).mean()
+    pieces = torch.zeros_like(off, dtype=torch.int64) if pieces is None else pieces
+    weights = torch.where(pieces > 0, _SOLID_WEIGHT, 1.0)
+    loss = (weights * off.abs()).mean() / weights.mean() + _ANCHOR * ((shift - _SHIFT).square() + (scale - _SCALE).square()).mean()
     for scale in range(_GRADIENT_SCALES):
         part = off[:, :: 2**scale, :: 2**scale]
         steps = part.diff(dim=2).abs().mean() + part.diff(dim=1).abs().mean()
         loss = loss + _GRADIENT_WEIGHT * steps
-    return loss
+    return loss + _SOLID_MEAN_WEIGHT * _means(off, pieces).abs().mean()
+
+
+def _means(off: torch.Tensor, pieces: torch.Tensor) -> torch.Tensor:
+    """Mean difference of every solid, (S,); of a map without any, 0."""
+    count = int(pieces.max()) + 1
+    places = (pieces + count * torch.arange(len(pieces), device=pieces.device)[:, None, None]).flatten()
+    sizes = torch.bincount(places, minlength=count * len(pieces))
+    sums = off.new_zeros(len(sizes)).index_add(0, places, off.flatten())
+    is_solid = (sizes >= _LEAST_SOLID_PX) & (torch.arange(len(sizes), device=pieces.device) % count > 0)
+    return sums[is_solid] / sizes[is_solid] if is_solid.any() else off.new_zeros(1)
 
 
 def _normalised(disparity: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -62,24 +76,25 @@ def drawn_pair(scene: TrainingScene, rng: np.random.Generator) -> tuple[np.ndarr
     """A crop of a picture in other colours.
 
     Returns:
-        The picture, uint8 (192, 192, 3); its disparity, float32 (192, 192) [1/m]; and weights, float32 (192, 192):
-        the solids, of which questions are asked, count more than their surroundings.
+        The picture, uint8 (192, 192, 3); its disparity, float32 (192, 192) [1/m]; and the solid of each pixel from 1,
+        int64 (192, 192), 0 for the surroundings.
     """
     frame = scene.frames[int(rng.integers(len(scene.frames)))]
     rgb = photographed(coloured(scene, frame, rng), rng)
     disparity = 1 / frame.depth_m.astype(np.float32)
-    solids = [piece for piece, shape in enumerate(scene.shapes) if shape != "table"]
-    weights = np.where(np.isin(frame.ids, solids), np.float32(_SOLID_WEIGHT), np.float32(1))
+    solids = np.zeros(256, np.uint8)
+    solids[: len(scene.shapes)] = [0 if shape == "table" else k + 1 for k, shape in enumerate(scene.shapes)]
+    pieces = solids[frame.ids]
     side = int(rng.integers(_LEAST_CROP_PX, SIDE_PX + 1))
     left, top = rng.integers(0, SIDE_PX - side + 1, 2)
     window = slice(top, top + side), slice(left, left + side)
     size = (INPUT_PX, INPUT_PX)
     rgb = cv2.resize(rgb[window], size, interpolation=cv2.INTER_AREA)
     disparity = cv2.resize(disparity[window], size, interpolation=cv2.INTER_NEAREST)
-    weights = cv2.resize(weights[window], size, interpolation=cv2.INTER_NEAREST)
+    pieces = cv2.resize(pieces[window], size, interpolation=cv2.INTER_NEAREST).astype(np.int64)
     if rng.random() < 0.5:
-        rgb, disparity, weights = rgb[:, ::-1], disparity[:, ::-1], weights[:, ::-1]
-    return rgb, disparity, weights
+        rgb, disparity, pieces = rgb[:, ::-1], disparity[:, ::-1], pieces[:, ::-1]
+    return rgb, disparity, pieces
 
 
 def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, start: Path | None) -> None:
@@ -112,7 +127,7 @@ def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, star
         pictures, *others = (torch.from_numpy(np.stack(part)) for part in zip(*pairs, strict=True))
         return pictures.permute(0, 3, 1, 2), *others
 
-    for pictures, disparities, weights in Prefetch(draw):
+    for pictures, disparities, pieces in Prefetch(draw):
         training.write(output, partial(save, model, processor), scenes=scenes, seed=seed)
         if training.progress >= 1:
             break
@@ -120,6 +135,6 @@ def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, star
         with torch.autocast(device.type, dtype=torch.bfloat16):
             predicted = model(pixel_values=pixels).predicted_depth
         predicted = functional.interpolate(predicted.float()[:, None], INPUT_PX, mode="bilinear")[:, 0]
-        loss = scale_shift_invariant_loss(predicted, disparities.to(device), weights.to(device))
+        loss = scale_shift_invariant_loss(predicted, disparities.to(device), pieces.to(device))
         training.step(loss, len(pictures))
         training.log(loss=loss)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,8 @@ class Mix:
     Args:
         frames: Pictures per item.
         items: Items in the batch.
-        kinds: Turns of each item; without any, only the vision model is trained.
+        kinds: Turns of each item; without any, only the vision model is trained. All answers but the first stop before
+            their JSON.
         share: How often it is drawn, at the beginning and at the end.
     """
 
@@ -49,9 +50,9 @@ class Mix:
 MIXES = (
     Mix(1, 24, (), (0.0, 0.0)),
     Mix(1, 12, (Kind.LOCATE, Kind.LOCATE, Kind.GROUND, Kind.GROUND), (0.15, 0.2)),
-    Mix(1, 6, (Kind.GROUND, *[Kind.ANSWER_WITH_DEPTH] * 6), (0.7, 0.6)),
-    Mix(1, 6, (Kind.GROUND, *[Kind.ANSWER] * 4), (0.05, 0.1)),
-    Mix(3, 3, (Kind.GROUND, Kind.ANSWER_WITH_DEPTH, Kind.ANSWER_WITH_DEPTH), (0.1, 0.1)),
+    Mix(1, 6, (Kind.GROUND, *[Kind.ANSWER_WITH_DEPTH] * 8), (0.55, 0.4)),
+    Mix(1, 6, (Kind.GROUND, *[Kind.ANSWER] * 8), (0.2, 0.3)),
+    Mix(3, 3, (Kind.GROUND, *[Kind.ANSWER_WITH_DEPTH] * 4), (0.1, 0.1)),
 )
 
 
@@ -63,7 +64,7 @@ class Batch:
         pictures: uint8 (B * F, 256, 256, 3).
         tokens: int64 (B, L).
         positions: int64 (3, L).
-        mask: bool (L, L).
+        parts: Numbers of tokens of the pictures' prefix and of each turn, which add up to L.
         places: int64 (F * 64,), where the pictures' tokens stand.
         asked: int64 (N,), flat indices of the tokens after which the answers' tokens come.
         answers: int64 (N,), these tokens.
@@ -78,7 +79,7 @@ class Batch:
     pictures: torch.Tensor
     tokens: torch.Tensor
     positions: torch.Tensor
-    mask: torch.Tensor
+    parts: list[int]
     places: torch.Tensor
     asked: torch.Tensor
     answers: torch.Tensor
@@ -130,6 +131,7 @@ class Batches:
                 or self._dialogues.turn(Kind.LOCATE, scene, view, language, self._rng)
                 for kind in mix.kinds
             ]
+            turns = [_shortened(turn) if k > 1 else turn for k, turn in enumerate(turns)]
             if all(turns):
                 return view, scene, self._dialogues.prefix(language, mix.frames), turns  # type: ignore[return-value]
 
@@ -165,8 +167,6 @@ class Batches:
         after = prefix_positions.max() + 1
         turn_positions = [np.broadcast_to(np.arange(after, after + size), (3, size)) for size in sizes]
         positions = np.concatenate((prefix_positions, *turn_positions), axis=1)
-        part = np.repeat(np.arange(len(sizes) + 1), [start, *sizes])
-        mask = np.tri(length, dtype=bool) & ((part[:, None] == part) | (part == 0))
         answer_tokens = np.array(answers, dtype=np.int64)
         following = np.append(answer_tokens[1:], self._pad)
         is_coordinate = np.isin(answer_tokens, list(self._numbers)) & np.isin(following, list(self._after))
@@ -181,7 +181,7 @@ class Batches:
             torch.from_numpy(np.stack([picture.rgb for view, *_ in items for picture in view.pictures])),
             torch.from_numpy(tokens),
             torch.from_numpy(positions),
-            torch.from_numpy(mask),
+            [start, *sizes],
             torch.from_numpy(np.flatnonzero(is_picture)),
             torch.tensor(asked, dtype=torch.int64),
             torch.from_numpy(answer_tokens),
@@ -194,6 +194,13 @@ class Batches:
             torch.from_numpy(np.concatenate([owners for owners, _, _ in seen])),
             torch.from_numpy(np.concatenate([boxes for _, boxes, _ in seen])),
         )
+
+
+def _shortened(turn: Turn | None) -> Turn | None:
+    """The turn up to its answer's JSON, if it has prose."""
+    if turn is None or not turn.prose:
+        return turn
+    return replace(turn, answer=turn.answer[: turn.prose], located=[])
 
 
 def _spot(pieces: np.ndarray, frame: int, piece: int) -> np.ndarray:
@@ -265,7 +272,7 @@ class Losses(nn.Module):
         hidden, pointing = model.read(
             batch.tokens.to(device),
             batch.positions.to(device),
-            batch.mask.to(device),
+            batch.parts,
             batch.places.to(device),
             by_item(seen),
             [by_item(layer) for layer in deep],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +137,7 @@ class BatchedForward(nn.Module):
         self,
         tokens: torch.Tensor,
         positions: torch.Tensor,
-        mask: torch.Tensor,
+        parts: Sequence[int],
         places: torch.Tensor,
         seen: torch.Tensor,
         deep: list[torch.Tensor],
@@ -146,7 +147,8 @@ class BatchedForward(nn.Module):
         Args:
             tokens: int64 (B, L).
             positions: int64 (3, L) of M-RoPE, the same for all.
-            mask: bool (L, L), which tokens (columns) a token (row) sees.
+            parts: Numbers of tokens of the prefix, which holds the pictures, and of each turn: a turn sees the prefix and
+                itself. They add up to L.
             places: int64 (I,), where the pictures' tokens stand, the same for all.
             seen: (B, I, hidden), what stands there.
             deep: The same for every layer of DeepStack.
@@ -160,7 +162,7 @@ class BatchedForward(nn.Module):
         cos, sin = text.rotary_emb(hidden, positions[:, None])
         cos, sin = cos[:, None], sin[:, None]
         batch, length = tokens.shape
-        unseen = torch.zeros(mask.shape, device=mask.device).masked_fill(~mask, -1e4)
+        unseen = [_unseen(parts[0], size, tokens.device) for size in (0, *parts[1:])]
         for number, layer in enumerate(text.layers):
             attention = layer.self_attn
             normed = _rms(hidden, layer.input_layernorm)
@@ -169,10 +171,19 @@ class BatchedForward(nn.Module):
             key = _rms(attention.k_proj(normed).view(shape), attention.k_norm).transpose(1, 2)
             value = attention.v_proj(normed).view(shape).transpose(1, 2)
             query, key = _rotated(query, cos, sin), _rotated(key, cos, sin)
-            shares = _attention(query, key, unseen)
+            queries, keys, values = (part.split(list(parts), dim=2) for part in (query, key, value))
+            mixed_parts, pointing_parts = [], []
+            for turn in range(len(parts)):
+                seen_keys, seen_values = keys[0], values[0]
+                if turn > 0:
+                    seen_keys = torch.cat((seen_keys, keys[turn]), dim=2)
+                    seen_values = torch.cat((seen_values, values[turn]), dim=2)
+                shares = _attention(queries[turn], seen_keys, unseen[turn])
+                mixed_parts.append(torch.matmul(shares, seen_values))
+                pointing_parts.append(shares[:, 0, :, places])
+            mixed = torch.cat(mixed_parts, dim=2)
             if number == POINTING_LAYER:
-                pointing = shares[:, 0][:, :, places]
-            mixed = torch.matmul(shares, value)
+                pointing = torch.cat(pointing_parts, dim=1)
             hidden = hidden + attention.o_proj(mixed.transpose(1, 2).reshape(batch, length, -1))
             hidden = hidden + layer.mlp(_rms(hidden, layer.post_attention_layernorm))
             if number < len(deep):
@@ -182,6 +193,12 @@ class BatchedForward(nn.Module):
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Scores of all tokens."""
         return self.model.lm_head(hidden)
+
+
+def _unseen(prefix: int, turn: int, device: torch.device) -> torch.Tensor:
+    """What to add to scores so that tokens do not see later ones: of a turn behind the prefix, or of the prefix."""
+    whole = torch.full((prefix + turn, prefix + turn), -1e4, device=device).triu(1)
+    return whole[prefix:] if turn else whole
 
 
 def _attention(query: torch.Tensor, key: torch.Tensor, unseen: torch.Tensor | None = None) -> torch.Tensor:
