@@ -45,7 +45,11 @@ def figures() -> dict[str, Measured]:
     [
         "vl.grounding.corner_error_px",
         "vl.grounding.iou",
+        "vl.answers.one_step",
+        "vl.answers.two_steps",
+        "vl.answers.gain",
         "depth.abs_rel",
+        "depth.object_order",
         "depth.claims.accuracy",
         "depth.claims.coverage",
     ],
@@ -59,6 +63,7 @@ def test_the_models_reach_their_figures_on_new_scenes(figures: dict[str, Measure
 def test_both_languages_and_sequences_work(figures: dict[str, Measured]) -> None:
     for kind in ("en", "zh", "three_frames"):
         assert figures[f"vl.grounding.{kind}.iou"].value > 0.6
+        assert figures[f"vl.answers.two_steps.{kind}"].value > 0.75
 
 
 def files() -> Iterator[Path]:

@@ -196,7 +196,7 @@ def test_the_batched_forward_pass_is_that_of_transformers(
     forward = BatchedForward(model)
     with torch.no_grad():
         seen, deep = forward.see(batch.pictures[:frames])
-        hidden, pointing = forward.read(
+        hidden, pointing, reading = forward.read(
             batch.tokens[:1],
             batch.positions,
             batch.parts,
@@ -210,6 +210,7 @@ def test_the_batched_forward_pass_is_that_of_transformers(
     ours = forward.logits(hidden)[:, seen_by_last]
     assert torch.allclose(ours, reference, atol=2e-4)
     assert pointing.shape == (1, batch.tokens.shape[1], 64 * frames) and float(pointing.sum(dim=-1).max()) <= 1
+    assert [own.shape for own in reading] == [(1, size, size) for size in batch.parts[1:]]
 
 
 def test_batches_without_turns_train_the_vision_model_alone(

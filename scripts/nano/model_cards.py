@@ -71,7 +71,8 @@ prompts and hardly any other.""",
 solids, on pictures of 256 x 256 px, coloured anew each time they were seen. The prompts are those that Theodolite
 builds, the answers are written from the exact geometry, and the depths in the tables are off as a network's are.
 Beside the answers, the vision tower was taught colour, shape and box of what each token shows, and one attention head
-to look at the object of which the next box is. Answers tell what they compare before they say yes or no.""",
+to look at the object of which the next number is. Answers tell what they compare before they say yes or no. These
+weights were trained in several parts, boxes first and answers later; the figures below add them up.""",
     limits="""Photos, and anything else that is no rendered scene of Theodolite: it knows nothing but twelve colours
 (red, orange, yellow, green, blue, purple, pink, brown, white, black, grey, cyan) and eight shapes (box, cylinder,
 ball, cone, ring, wedge, pyramid, capsule), and it will name boxes in any picture without a doubt. It has no general
@@ -96,7 +97,7 @@ Theodolite without a download. Its output is what MiDaS gives: disparity, 1/z up
 shift, larger is nearer, for one picture at a time. It carries order and occlusion, no distance and no size.""",
     training="""Rendered scenes alone: tidy rooms and table tops with two to seven solids, on pictures of 256 x 256 px,
 coloured anew each time they were seen, with the scale- and shift-invariant loss in disparity (Ranftl et al., PAMI
-2020), in which solids count more than their surroundings. Its convolutions are those of EfficientNet-Lite0 and started
+2020), in which solids, and the mean of each, count more than their surroundings. Its convolutions are those of EfficientNet-Lite0 and started
 from ImageNet weights; everything else started at random.""",
     limits="""Photos, and anything else that is no rendered scene of Theodolite: it has seen nothing but rooms and table
 tops with simple solids. On other pictures its maps look plausible and mean nothing. It gives no metres. Use it to try

@@ -23,10 +23,12 @@ from pipeline.vlm.qwen3vl.encoding import multimodal_positions
 
 _SHAPE_NAMES = tuple(SHAPES)
 _NOTHING = -1
-_AUXILIARY = {"colour": 0.3, "shape": 0.3, "box": 4.0, "pointing": 0.3}
-# Coordinates within this of the true one are nearly right too [1/1000 of the picture]: first and last.
-_SPREAD = (16.0, 4.0)
-_RATE, _WEIGHT_DECAY = 2e-3, 0.03
+_AUXILIARY = {"decision": 2.0, "colour": 0.3, "shape": 0.3, "box": 4.0, "pointing": 0.3, "reading": 0.3}
+# Coordinates as far off as the model's usually are count as nearly right, within these bounds [1/1000 of the picture].
+_LEAST_SPREAD, _LARGEST_SPREAD = 4.0, 16.0
+_SPREAD_MEMORY = 0.97
+# The largest learning rates, from random weights and from a model's.
+_RATE, _RATE_GOING_ON, _WEIGHT_DECAY = 2e-3, 1.2e-3, 0.03
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,7 @@ class Mix:
     Args:
         frames: Pictures per item.
         items: Items in the batch.
-        kinds: Turns of each item; without any, only the vision model is trained. All answers but the first stop before
-            their JSON.
+        kinds: Turns of each item; without any, only the vision model is trained. All answers but one stop before their JSON.
         share: How often it is drawn, at the beginning and at the end.
     """
 
@@ -47,12 +48,13 @@ class Mix:
     share: tuple[float, float]
 
 
+# First what is seen, then where it is, then answers: they need both.
 MIXES = (
-    Mix(1, 24, (), (0.0, 0.0)),
-    Mix(1, 12, (Kind.LOCATE, Kind.LOCATE, Kind.GROUND, Kind.GROUND), (0.15, 0.2)),
-    Mix(1, 6, (Kind.GROUND, *[Kind.ANSWER_WITH_DEPTH] * 8), (0.55, 0.4)),
-    Mix(1, 6, (Kind.GROUND, *[Kind.ANSWER] * 8), (0.2, 0.3)),
-    Mix(3, 3, (Kind.GROUND, *[Kind.ANSWER_WITH_DEPTH] * 4), (0.1, 0.1)),
+    Mix(1, 24, (), (0.35, 0.0)),
+    Mix(1, 12, (Kind.LOCATE, Kind.LOCATE, Kind.GROUND, Kind.GROUND), (0.4, 0.3)),
+    Mix(1, 6, (Kind.GROUND, *[Kind.ANSWER_WITH_DEPTH] * 8), (0.15, 0.2)),
+    Mix(1, 8, (Kind.GROUND, *[Kind.ANSWER] * 6), (0.05, 0.4)),
+    Mix(3, 3, (Kind.GROUND, Kind.ANSWER, *[Kind.ANSWER_WITH_DEPTH] * 3), (0.05, 0.1)),
 )
 
 
@@ -71,7 +73,10 @@ class Batch:
         is_coordinate: bool (N,), whether one is an edge of a box.
         is_decision: bool (N,), whether one is the yes or no of an answer, or an order in depth that is told before it.
         is_measure: bool (N,), whether one is a place in the picture that is told before it.
-        spots: float32 (C, F * 64), the share of every token of the pictures that the object of each edge covers.
+        is_pointed: bool (N,), whether one is about a certain object: an edge of its box, or its place or order.
+        spots: float32 (P, F * 64), the share of every token of the pictures that the object of each of these covers.
+        rows: int64 (R, 5), for numbers of which a table tells: turn, item, place in the turn of the token before, and from
+            where to where in the turn the table does.
         owners: int64 (B * F, 64, 4, 2), colour and shape of every patch of every token; -1 for none.
         boxes: float32 (B * F, 64, 4, 4), their boxes, 0 to 1.
     """
@@ -86,7 +91,9 @@ class Batch:
     is_coordinate: torch.Tensor
     is_decision: torch.Tensor
     is_measure: torch.Tensor
+    is_pointed: torch.Tensor
     spots: torch.Tensor
+    rows: torch.Tensor
     owners: torch.Tensor
     boxes: torch.Tensor
 
@@ -117,10 +124,11 @@ class Batches:
         """The next batch."""
         shares = np.array([a + (b - a) * min(1.0, 1.6 * self.progress) for a, b in (mix.share for mix in MIXES)])
         mix = MIXES[int(self._layout_rng.choice(len(MIXES), p=shares / shares.sum()))]
-        items = [self._item(mix) for _ in range(mix.items)]
+        whole = int(self._layout_rng.integers(1, max(len(mix.kinds), 2)))
+        items = [self._item(mix, whole) for _ in range(mix.items)]
         return self._collated(mix, items)
 
-    def _item(self, mix: Mix) -> tuple[Any, TrainingScene, list[int], list[Turn]]:
+    def _item(self, mix: Mix, whole: int) -> tuple[Any, TrainingScene, list[int], list[Turn]]:
         scenes = self._by_frames[mix.frames]
         while True:
             scene = scenes[int(self._rng.integers(len(scenes)))]
@@ -131,7 +139,7 @@ class Batches:
                 or self._dialogues.turn(Kind.LOCATE, scene, view, language, self._rng)
                 for kind in mix.kinds
             ]
-            turns = [_shortened(turn) if k > 1 else turn for k, turn in enumerate(turns)]
+            turns = [turn if k == whole else _shortened(turn) for k, turn in enumerate(turns)]
             if all(turns):
                 return view, scene, self._dialogues.prefix(language, mix.frames), turns  # type: ignore[return-value]
 
@@ -144,10 +152,12 @@ class Batches:
         answers: list[int] = []
         is_decision: list[bool] = []
         is_measure: list[bool] = []
+        is_told: list[bool] = []
+        rows: list[tuple[int, ...]] = []
         for row, (_, _, prefix, turns) in enumerate(items):
             tokens[row, :start] = prefix
             at = start
-            for turn, size in zip(turns, sizes, strict=True):
+            for number, (turn, size) in enumerate(zip(turns, sizes, strict=True)):
                 said = turn.prompt + turn.answer
                 tokens[row, at : at + len(said)] = said
                 first = row * length + at + len(turn.prompt) - 1
@@ -156,9 +166,13 @@ class Batches:
                 decides = [token in self._decisions for token in turn.answer]
                 before = decides.index(True) if any(decides) else 0
                 told = [k < before and token in self._numbers for k, token in enumerate(turn.answer)]
-                is_measure += [turn.is_measured and number for number in told]
+                is_told += told
+                places = (len(turn.prompt) - 1 + k for k, is_number in enumerate(told) if is_number)
+                rows += [(number, row, place, *span) for place, span in zip(places, turn.rows, strict=False)]
+                is_measure += [turn.is_measured and is_number for is_number in told]
                 is_decision += [
-                    decided or (number and not turn.is_measured) for decided, number in zip(decides, told, strict=True)
+                    decided or (is_number and not turn.is_measured)
+                    for decided, is_number in zip(decides, told, strict=True)
                 ]
                 at += size
         is_picture = tokens[0] == self._picture
@@ -175,7 +189,7 @@ class Batches:
             _spot(pieces, frame, piece)
             for (*_, turns), (_, _, pieces) in zip(items, seen, strict=True)
             for turn in turns
-            for frame, piece in turn.located
+            for frame, piece in (*turn.told, *(place for place in turn.located for _ in range(4)))
         ]
         return Batch(
             torch.from_numpy(np.stack([picture.rgb for view, *_ in items for picture in view.pictures])),
@@ -188,9 +202,9 @@ class Batches:
             torch.from_numpy(is_coordinate),
             torch.tensor(is_decision, dtype=torch.bool),
             torch.tensor(is_measure, dtype=torch.bool),
-            torch.from_numpy(
-                np.repeat(np.array(spots, dtype=np.float32).reshape(-1, mix.frames * IMAGE_TOKENS), 4, axis=0)
-            ),
+            torch.from_numpy(is_coordinate | np.array(is_told, dtype=bool)),
+            torch.from_numpy(np.array(spots, dtype=np.float32).reshape(-1, mix.frames * IMAGE_TOKENS)),
+            torch.tensor(rows, dtype=torch.int64).reshape(-1, 5),
             torch.from_numpy(np.concatenate([owners for owners, _, _ in seen])),
             torch.from_numpy(np.concatenate([boxes for _, boxes, _ in seen])),
         )
@@ -269,7 +283,7 @@ class Losses(nn.Module):
         def by_item(values: torch.Tensor) -> torch.Tensor:
             return values.reshape(items, -1, values.shape[-1])
 
-        hidden, pointing = model.read(
+        hidden, pointing, reading = model.read(
             batch.tokens.to(device),
             batch.positions.to(device),
             batch.parts,
@@ -289,10 +303,12 @@ class Losses(nn.Module):
         if is_measure.any():
             auxiliary["measure"], _ = self._numbers_loss(scores[is_measure], answers[is_measure], spread)
         coordinates, off = self._numbers_loss(scores[is_coordinate], answers[is_coordinate], spread)
-        pointed = pointing.flatten(0, 1)[batch.asked.to(device)[is_coordinate]].float()
+        pointed = pointing.flatten(0, 1)[batch.asked[batch.is_pointed].to(device)].float()
         spots = batch.spots.to(device)
         on_object = (pointed * (spots > 0)).sum(dim=1)[spots.sum(dim=1) > 0]
         auxiliary["pointing"] = -(on_object + 1e-4).log().mean()
+        if len(batch.rows):
+            auxiliary["reading"] = _reading_loss(reading, batch.rows.to(device))
         return {"words": words, "coordinates": coordinates, **auxiliary, "off": off}
 
     def _numbers_loss(
@@ -322,6 +338,17 @@ class Losses(nn.Module):
         return found
 
 
+def _reading_loss(shares: list[torch.Tensor], rows: torch.Tensor) -> torch.Tensor:
+    """How little attention goes to the rows of a table that tell of the next number, see ``Batch``."""
+    found = []
+    for turn, own in enumerate(shares):
+        item, place, first, end = rows[rows[:, 0] == turn, 1:].T[:, :, None]
+        at = torch.arange(own.shape[-1], device=own.device)
+        inside = (at >= first) & (at < end)
+        found.append((own[item[:, 0], place[:, 0]].float() * inside).sum(dim=1))
+    return -(torch.cat(found) + 1e-4).log().mean()
+
+
 def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, start: Path | None) -> None:
     """Train, or go on with it, and write the model's folder every few minutes.
 
@@ -342,17 +369,21 @@ def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, star
         model.load_state_dict(stored_weights(start), strict=False)
     forward = BatchedForward(model.to(device))
     losses = Losses(forward, number_tokens(processor.tokenizer)).to(device)
-    training = Training(work / "vl", nn.ModuleDict({"model": model, "losses": losses}), minutes, _RATE, _WEIGHT_DECAY)
+    rate = _RATE if start is None else _RATE_GOING_ON
+    training = Training(work / "vl", nn.ModuleDict({"model": model, "losses": losses}), minutes, rate, _WEIGHT_DECAY)
     batches = Batches(load_shards(work / "scenes", scenes), processor, seed + training.steps, rank)
     batches.progress = training.progress
+    spread = _LARGEST_SPREAD if start is None else _LEAST_SPREAD
     for batch in Prefetch(batches.draw):
         progress = batches.progress = training.progress
         training.write(output, partial(save, model, processor), scenes=scenes, seed=seed)
         if progress >= 1:
             break
-        spread = _SPREAD[0] * (_SPREAD[1] / _SPREAD[0]) ** min(1.0, 2 * progress)
         with torch.autocast(device.type, dtype=torch.bfloat16):
             found = losses(batch, spread)
         loss = sum(_AUXILIARY.get(name, 1.0) * value for name, value in found.items() if name != "off")
         training.step(loss, len(batch.pictures))
         training.log(**found)
+        if "off" in found:
+            spread = _SPREAD_MEMORY * spread + (1 - _SPREAD_MEMORY) * float(found["off"])
+            spread = min(max(spread, _LEAST_SPREAD), _LARGEST_SPREAD)

@@ -34,7 +34,8 @@ VISION: dict[str, Any] = {
     "deepstack_visual_indexes": [1, 3],
 }
 POINTING_LAYER = 3
-"""A head of this layer of the text model is taught to look at the object of which it will tell the box."""
+"""The first head of this layer of the text model is taught to look at the object of which the next number is, the second
+at what a table tells of it."""
 _MROPE_SECTION = [12, 10, 10]
 _SLOWEST, _FASTEST = 0.25, 80.0
 
@@ -141,8 +142,8 @@ class BatchedForward(nn.Module):
         places: torch.Tensor,
         seen: torch.Tensor,
         deep: list[torch.Tensor],
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Last hidden states of sequences with pictures, and what one head looks at.
+    ) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
+        """Last hidden states of sequences with pictures, and what two heads look at.
 
         Args:
             tokens: int64 (B, L).
@@ -154,8 +155,9 @@ class BatchedForward(nn.Module):
             deep: The same for every layer of DeepStack.
 
         Returns:
-            (B, L, hidden), after the last norm; and (B, L, I), the shares of its attention that the first head of layer
-            ``POINTING_LAYER`` gives to the pictures' tokens.
+            (B, L, hidden), after the last norm; (B, L, I), the shares of its attention that the first head of layer
+            ``POINTING_LAYER`` gives to the pictures' tokens; and (B, T, T) for every turn of T tokens, the shares that
+            the second head gives to those of its own turn.
         """
         text = self.model.model.language_model
         hidden = text.embed_tokens(tokens).index_copy(1, places, seen.float())
@@ -172,7 +174,7 @@ class BatchedForward(nn.Module):
             value = attention.v_proj(normed).view(shape).transpose(1, 2)
             query, key = _rotated(query, cos, sin), _rotated(key, cos, sin)
             queries, keys, values = (part.split(list(parts), dim=2) for part in (query, key, value))
-            mixed_parts, pointing_parts = [], []
+            mixed_parts, pointing_parts, own_parts = [], [], []
             for turn in range(len(parts)):
                 seen_keys, seen_values = keys[0], values[0]
                 if turn > 0:
@@ -181,14 +183,15 @@ class BatchedForward(nn.Module):
                 shares = _attention(queries[turn], seen_keys, unseen[turn])
                 mixed_parts.append(torch.matmul(shares, seen_values))
                 pointing_parts.append(shares[:, 0, :, places])
+                own_parts.append(shares[:, 1, :, parts[0] :])
             mixed = torch.cat(mixed_parts, dim=2)
             if number == POINTING_LAYER:
-                pointing = torch.cat(pointing_parts, dim=1)
+                pointing, reading = torch.cat(pointing_parts, dim=1), own_parts[1:]
             hidden = hidden + attention.o_proj(mixed.transpose(1, 2).reshape(batch, length, -1))
             hidden = hidden + layer.mlp(_rms(hidden, layer.post_attention_layernorm))
             if number < len(deep):
                 hidden = hidden.index_add(1, places, deep[number].float())
-        return _rms(hidden, text.norm), pointing
+        return _rms(hidden, text.norm), pointing, reading
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Scores of all tokens."""
