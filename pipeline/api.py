@@ -15,13 +15,15 @@ from PIL import Image
 
 from pipeline.build import build_stages, check_types
 from pipeline.errors import ConfigError, InputError
-from pipeline.overrides import describe, translate
+from pipeline.overrides import describe, translate, with_companions
 from pipeline.records import Anchor, Camera, Claim, DepthMap, Frame, Region, Result, Scene
 from pipeline.resources import resource_dir
 from pipeline.stages.compose import process
 from pipeline.stages.group import Stages
 from pipeline.stages.timing import StageError
 
+# Configurations that ask models and judge.
+_WITH_COMPANIONS = ("run", "eval_claims")
 Picture = str | Path | np.ndarray | Image.Image | Frame
 
 
@@ -33,7 +35,8 @@ def load_config(overrides: Sequence[str] = (), config_name: str = "run") -> Dict
     """
     try:
         with initialize_config_dir(str(resource_dir("conf").resolve()), version_base="1.3"):
-            return compose(config_name, overrides=translate(overrides))
+            chosen = with_companions(overrides) if config_name in _WITH_COMPANIONS else overrides
+            return compose(config_name, overrides=translate(chosen))
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(describe(error)) from error
 

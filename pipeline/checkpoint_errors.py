@@ -10,7 +10,7 @@ import json
 import logging
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -65,6 +65,23 @@ def loading(location: ModelLocation, purpose: str, reason: str, *, quote: bool =
             said = _first_sentence(error)
             reason = reason if _ADVICE.search(said) else said
         raise ModelUnavailableError(f"{prefix}{damaged or reason}; copy it again.") from error
+
+
+def check_complete(name: str, purpose: str, missing: Iterable[str]) -> None:
+    """Refuse a checkpoint of which weights are missing: random ones would take their place.
+
+    Args:
+        name: Its name.
+        purpose: What it should be, such as ``depth model``.
+        missing: Names of the missing weights.
+
+    Raises:
+        ModelUnavailableError: If there are any.
+    """
+    if names := sorted(missing):
+        raise ModelUnavailableError(
+            f"{name} is no complete {purpose}: {len(names)} weights are missing, such as {names[0]}."
+        )
 
 
 @contextmanager

@@ -125,19 +125,22 @@ def _set_up_logging(verbose: bool) -> None:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    from pipeline.overrides import with_quickstart
+    from pipeline.overrides import with_companions, with_quickstart
 
-    return _hydra(with_quickstart(arguments), "run", _run_job)
+    return _hydra(with_companions(with_quickstart(arguments)), "run", _run_job)
 
 
 def _verify(arguments: Sequence[str]) -> int:
-    return _hydra(["vlm=none", *arguments], "run", _run_job)
+    from pipeline.overrides import with_companions
+
+    return _hydra(["vlm=none", *with_companions(arguments)], "run", _run_job)
 
 
 def _eval_claims(arguments: Sequence[str]) -> int:
     from pipeline.evaluation_jobs import measure_claims
+    from pipeline.overrides import with_companions
 
-    return _hydra(arguments, "eval_claims", lambda config: measure_claims(config, console, _progress))
+    return _hydra(with_companions(arguments), "eval_claims", lambda config: measure_claims(config, console, _progress))
 
 
 def _eval_depth(arguments: Sequence[str]) -> int:

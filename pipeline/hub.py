@@ -17,6 +17,9 @@ from pipeline.resources import resource_dir
 
 HUB_TIMEOUT_S = 3.0
 
+SHIPPED = ("theodolite-vl-nano", "theodolite-depth-nano")
+"""Models that come with Theodolite, which no hub has."""
+
 _MIB = 1 << 20
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 _DIGEST_SUFFIXES = frozenset({".json", ".jinja", ".txt", ".model", ".safetensors", ".bin"})
@@ -69,6 +72,11 @@ def locate_model(
     snapshot = _cached_snapshot(name_or_path, revision)
     if snapshot is not None:
         return ModelLocation(str(snapshot), True, snapshot.name, name_or_path)
+    if name_or_path in SHIPPED:
+        raise ModelUnavailableError(
+            f"The model {name_or_path} ships with Theodolite, but {resource_dir('data') / 'models'} does not hold it; "
+            "install Theodolite again."
+        )
     if not _is_hub_name(name_or_path):
         raise ModelUnavailableError(f"There is no model folder {name_or_path}: give a folder, or organisation/name.")
     try:

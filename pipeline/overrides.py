@@ -32,6 +32,8 @@ _FREE_TEXT = frozenset({"question"})
 _TEXTS = frozenset({"path", "depth", "claims", "output_dir", "cache_dir", "model", "revision"})
 # Flags of Hydra, and those of them that take a value.
 _FLAGS = frozenset({"-h", "--help", "--hydra-help", "-m", "--multirun", "-r", "--run", "--resolve", "--version"})
+# The small model has learned no prompts with crops, and the small depth network has errors of its own.
+_COMPANIONS = {"vlm=nano": "query.second_look=off", "depth=nano": "noise=nano"}
 # Options that an error names.
 _MOST_NAMED = 5
 _VALUE_FLAGS = frozenset({"-c", "--cfg", "-i", "--info", "-p", "--package", "--config-dir", "-cd"})
@@ -53,7 +55,7 @@ def translate(overrides: Iterable[str], *, sweep: bool = False) -> list[str]:
         Flags, then overrides in Hydra's grammar, each in the order given.
 
     Raises:
-        ConfigError: If an argument is neither a flag of Hydra nor ``key=value``.
+        ConfigError: If an argument is neither a flag of Hydra nor ``key=value``, or takes away what is needed.
     """
     flags: list[str] = []
     translated: list[str] = []
@@ -63,6 +65,8 @@ def translate(overrides: Iterable[str], *, sweep: bool = False) -> list[str]:
         if argument.startswith("-"):
             flags += _flag(argument, arguments)
         elif argument.startswith("~"):
+            if options_of(argument[1:].partition("=")[0]):
+                raise ConfigError(f"{argument} leaves out a group that is needed; choose one of its options.")
             translated.append(argument)
         elif match is None:
             raise ConfigError(f"{argument!r} is not KEY=VALUE; a path is given as input={argument}.")
@@ -91,6 +95,17 @@ def with_quickstart(overrides: Sequence[str]) -> list[str]:
         logger.warning("No text is read in the pictures, because rapidocr is not installed: bash scripts/setup.sh ocr.")
         chosen.append("ocr=none")
     return [*chosen, *overrides]
+
+
+def with_companions(overrides: Sequence[str]) -> list[str]:
+    """The overrides of ``run`` and ``eval-claims``, with what the small models that ship need besides.
+
+    Args:
+        overrides: ``key=value`` as typed, and flags of Hydra; what is among them wins.
+    """
+    given = {argument.lstrip("+~").partition("=")[0] for argument in overrides}
+    needed = (companion for choice, companion in _COMPANIONS.items() if choice in overrides)
+    return [*(companion for companion in needed if companion.partition("=")[0] not in given), *overrides]
 
 
 def _with_options(overrides: list[str]) -> list[str]:
@@ -127,6 +142,10 @@ def _override(key: str, value: str, sweep: bool) -> list[str]:
     values = value.split(",") if sweep else [value]
     if key == "input" and not all(name in options_of("input") for name in values):
         return ["input=auto", f"input.path={_quoted(value, sweep, 'input.path')}"]
+    if value == "null" and (options := options_of(key)):
+        raise ConfigError(f"{key}=null is no option; choose {' or '.join(options[:_MOST_NAMED])}, or leave {key}= out.")
+    if key == "output_dir" and not value.strip("'\" "):
+        raise ConfigError("output_dir= is empty; name a folder, or leave it out.")
     if key.lstrip("+") in _FREE_TEXT and value != "null":
         return [f"{key}={_quote(value)}"]
     return [f"{key}={_quoted(value, sweep, key)}"]

@@ -9,8 +9,8 @@ python -m pipeline run input=data/samples/manifest.jsonl vlm=recorded vlm.path=d
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,16 @@ from PIL import Image
 from pipeline.evaluate.rendered.claims import claims_of
 from pipeline.evaluate.rendered.questions import answer_text, questions_about
 from pipeline.evaluate.rendered.scenes import rendered_sequence
+from pipeline.evaluate.rendered.shapes import SHAPES
 from pipeline.evaluate.rendered.view import RenderedView
 from pipeline.records import Claim, to_plain
+from pipeline.vlm.templates import Language
 
 SIDE_PX = 256
-# Seeds of the scenes and their numbers of pictures; none is a training seed of the models that ship.
-SAMPLES = ((2001, 1), (2002, 1), (2003, 1), (2005, 1), (2008, 3))
+# Seeds of the scenes, their numbers of pictures and their languages; none is a training seed of the models that ship.
+SAMPLES: tuple[tuple[int, int, Language], ...] = (
+    (2001, 1, "en"), (2002, 1, "zh"), (2003, 1, "en"), (2005, 1, "zh"), (2008, 3, "en"),
+)  # fmt: skip
 _CLAIMS, _QUESTIONS = 12, 4
 _DEPTH_SCALE = 0.001
 # What a claim of a manifest need not say.
@@ -45,7 +49,7 @@ def write_samples(folder: Path) -> None:
     """Write every sample and the manifest."""
     for name in ("pictures", "depth", "masks"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    samples = [_written(folder, seed, count) for seed, count in SAMPLES]
+    samples = [_written(folder, *sample) for sample in SAMPLES]
     _write_lines(folder / "manifest.jsonl", [sample.line for sample in samples])
     _write_lines(folder / "answers.jsonl", [answer for sample in samples for answer in sample.answers])
 
@@ -54,12 +58,15 @@ def _write_lines(path: Path, lines: list[dict[str, Any]]) -> None:
     path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
 
 
-def _written(folder: Path, seed: int, count: int) -> Sample:
-    """Write one scene's files."""
+def _written(folder: Path, seed: int, count: int, language: Language) -> Sample:
+    """Write one scene's files; its regions, claims, questions and answers are in one language."""
     made = rendered_sequence(seed, count, size_px=(SIDE_PX, SIDE_PX), tidy=True)
     rng = np.random.default_rng(seed)
     names = {item.label: item.label_zh for view in made.views for item in view.objects}
-    asked = questions_about(made.views, rng, _QUESTIONS)
+    # Claims of counts name a shape alone.
+    every = names | {shape.name: shape.name_zh for shape in SHAPES.values()}
+    names_in = {name: name if language == "en" else name_zh for name, name_zh in every.items()}
+    asked = questions_about(made.views, rng, _QUESTIONS, (language,))
     claims = [claim for view in made.views for claim in claims_of(view, rng, _CLAIMS // count)]
     paths = [_pictures(folder, seed, view) for view in made.views]
     camera, name = made.view.frame.camera, f"sample-{seed}"
@@ -70,8 +77,8 @@ def _written(folder: Path, seed: int, count: int) -> Sample:
         "depth_scale": _DEPTH_SCALE,
         "camera": {key: getattr(camera, key) for key in ("fx", "fy", "cx", "cy", "width", "height")},
         "poses": [view.frame.pose.tolist() for view in made.views if view.frame.pose is not None],
-        "regions": [region for view in made.views for region in _regions(folder, seed, view)],
-        "claims": [_claim(claim) for claim in claims],
+        "regions": [region for view in made.views for region in _regions(folder, seed, view, names_in)],
+        "claims": [_claim(claim, names_in) for claim in claims],
         "questions": [question.text for question in asked],
     }
     answers = [
@@ -97,19 +104,21 @@ def _pictures(folder: Path, seed: int, view: RenderedView) -> tuple[str, str]:
     return f"pictures/{name}", f"depth/{name}"
 
 
-def _regions(folder: Path, seed: int, view: RenderedView) -> list[dict[str, Any]]:
+def _regions(folder: Path, seed: int, view: RenderedView, names: dict[str, str]) -> list[dict[str, Any]]:
     regions = []
     for number, item in enumerate(view.objects):
         path = f"masks/{seed}-{view.index}-{number}.png"
         Image.fromarray(item.visible).save(folder / path, optimize=True)
-        regions.append({"label": item.label, "frame": view.index, "box_px": list(item.box_px), "mask": path})
+        regions.append({"label": names[item.label], "frame": view.index, "box_px": list(item.box_px), "mask": path})
     return regions
 
 
-def _claim(claim: Claim) -> dict[str, Any]:
-    told = to_plain(claim).items()
-    return {key: value for key, value in told if value not in (None, []) and value != _DEFAULTS.get(key)}
+def _claim(claim: Claim, names: dict[str, str]) -> dict[str, Any]:
+    told = {key: names.get(value, value) if isinstance(value, str) else value for key, value in to_plain(claim).items()}
+    return {key: value for key, value in told.items() if value not in (None, []) and value != _DEFAULTS.get(key)}
 
 
 if __name__ == "__main__":
-    write_samples(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("data/samples"))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("data/samples"), help="where to write them")
+    write_samples(parser.parse_args().folder)

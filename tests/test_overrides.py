@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from pipeline.api import load_config
 from pipeline.errors import ConfigError
-from pipeline.overrides import describe, options_of, translate
+from pipeline.overrides import describe, options_of, translate, with_companions
 
 QUESTIONS = [
     "Is the cup's handle left of the box?",
@@ -238,6 +238,26 @@ def test_flags_may_stand_anywhere(arguments: list[str], expected: list[str]) -> 
 
 
 @pytest.mark.parametrize(
+    "typed, added",
+    [
+        (["vlm=nano"], ["query.second_look=off"]),
+        (["depth=nano", "vlm=nano"], ["query.second_look=off", "noise=nano"]),
+        (["depth=nano", "noise=default"], []),
+        (["vlm=nano", "query.second_look=small"], []),
+        (["depth=midas"], []),
+    ],
+)
+def test_small_models_bring_what_they_need_unless_it_is_chosen(typed: list[str], added: list[str]) -> None:
+    assert with_companions(typed) == [*added, *typed]
+
+
+@pytest.mark.parametrize("config_name", ["run", "eval_claims", "eval_depth"])
+def test_small_models_can_be_chosen_in_every_configuration(config_name: str) -> None:
+    config = load_config(["depth=nano"], config_name)
+    assert "noise" not in config or config.noise.models.nano.relative > 0
+
+
+@pytest.mark.parametrize(
     "argument, words",
     [
         ("photo.jpg", "input=photo.jpg"),
@@ -247,9 +267,13 @@ def test_flags_may_stand_anywhere(arguments: list[str], expected: list[str]) -> 
         ("ques tion=x", "not KEY=VALUE"),
         ("-z", "no option -z"),
         ("--verbos", "no option --verbos"),
+        ("~input", "needed"),
+        ("experiment=null", "no option"),
+        ("output_dir=", "name a folder"),
+        ('output_dir=""', "name a folder"),
     ],
 )
-def test_what_is_neither_a_flag_nor_an_override_is_refused(argument: str, words: str) -> None:
+def test_what_is_no_override_or_takes_away_what_is_needed_is_refused(argument: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         translate([argument])
 

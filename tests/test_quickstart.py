@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from stages.runs import make_stages, results_in
 
 from pipeline.api import load_config
 from pipeline.build import build, build_source
-from pipeline.errors import ConfigError, DependencyError
+from pipeline.errors import ConfigError, DependencyError, InputError
 from pipeline.evaluate.datasets.base import AnswerKind
 from pipeline.hub import locate_model, model_status, ships
 from pipeline.ingest.quickstart import QuickstartSource
@@ -95,6 +96,12 @@ def test_of_several_pictures_all_that_a_claim_is_about_must_agree(
         assert source.holds(scenes[2].id, claim) is (alone.pop() if len(alone) == 1 else None)
 
 
+def test_where_nothing_can_be_asked_it_says_so(source: QuickstartSource) -> None:
+    item = replace(next(iter(source.items())), questions=())
+    with pytest.raises(InputError, match="Nothing can be asked"):
+        source.scene(item)
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
@@ -102,6 +109,10 @@ def test_of_several_pictures_all_that_a_claim_is_about_must_agree(
         ({"seeds": [1, 1]}, "twice"),
         ({"seeds": [-1]}, "-1"),
         ({"seeds": ["a"]}, "'a'"),
+        ({"seeds": None}, "input.seeds must be a list"),
+        ({"seeds": "12"}, "input.seeds must be a list"),
+        ({"seeds": [1], "sequence_seeds": 5}, "input.sequence_seeds must be a list"),
+        ({"seeds": []}, "name a scene"),
         ({"seeds": [1], "frames": 0}, "input.frames"),
         ({"seeds": [1], "questions": True}, "input.questions"),
     ],

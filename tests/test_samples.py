@@ -41,8 +41,15 @@ def test_every_question_has_its_answer_in_its_language(lines: list[dict[str, Any
         assert answer["response"].startswith(yes if answer["holds"] else no)
 
 
+def test_every_name_in_a_scene_is_in_the_language_of_its_questions(lines: list[dict[str, Any]]) -> None:
+    for line, (_, _, language) in zip(lines, make_samples.SAMPLES, strict=True):
+        names = [region["label"] for region in line["regions"]]
+        names += [claim[key] for claim in line["claims"] for key in ("subject", "object") if key in claim]
+        assert {name.isascii() for name in (*names, *line["questions"])} == {language == "en"}
+
+
 def test_they_are_what_their_program_writes(lines: list[dict[str, Any]], tmp_path: Path) -> None:
-    seed, count = make_samples.SAMPLES[0]
+    seed, count, _ = make_samples.SAMPLES[0]
     view = rendered_sequence(seed, count, size_px=(make_samples.SIDE_PX,) * 2, tidy=True).view
     assert np.array_equal(view.frame.rgb, np.array(Image.open(FOLDER / lines[0]["frames"][0])))
     stored = np.array(Image.open(FOLDER / lines[0]["depth"][0])) * lines[0]["depth_scale"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from pipeline.checkpoint_errors import BAD_CONFIG, BAD_PROCESSOR, BAD_WEIGHTS, loading, quiet_reports
+from pipeline.checkpoint_errors import BAD_CONFIG, BAD_PROCESSOR, BAD_WEIGHTS, check_complete, loading, quiet_reports
 from pipeline.depth.network import Network, NetworkDepth, Prediction
 from pipeline.depth.setting_checks import checked_multiple, checked_text
 from pipeline.errors import ConfigError, ModelUnavailableError
@@ -235,11 +235,7 @@ def read_checkpoint(location: ModelLocation, dtype: torch.dtype) -> tuple[Any, A
             source, config=config, dtype=dtype, output_loading_info=True, **common
         )
     learned = {name for name, _ in model.named_parameters() if not any(part in name for part in _UNUSED_WEIGHTS)}
-    missing = sorted(learned & set(report["missing_keys"]))
-    if missing:
-        raise ModelUnavailableError(
-            f"{location.name} is no complete depth model: {len(missing)} weights are missing, such as {missing[0]}."
-        )
+    check_complete(location.name, "depth model", learned & set(report["missing_keys"]))
     return model.eval().requires_grad_(False), processor
 
 

@@ -130,6 +130,7 @@ class NetworkDepth(ABC):
         device: str = "auto",
         dtype: str = "auto",
         batch_size: int = 1,
+        map_name: str | None = None,
         upsampling: str = "bicubic",
         flip: bool = False,
         input_scales: Sequence[float] = (1.0,),
@@ -143,6 +144,7 @@ class NetworkDepth(ABC):
         self.device = checked_device(device)
         self.dtype = checked_dtype(dtype)
         self.batch_size = checked_whole("batch_size", batch_size)
+        self._map_name = None if map_name is None else checked_name("map_name", map_name)
         self.upsampling = checked_choice("upsampling", upsampling, list(METHODS))
         self.flip = checked_truth("flip", flip)
         self.input_scales = checked_scales(input_scales)
@@ -174,7 +176,12 @@ class NetworkDepth(ABC):
 
     @property
     def map_name(self) -> str:
-        """Name that its maps bear, and that chooses their noise model: the backend's, and the kind if it is unusual."""
+        """Name that its maps bear, and that chooses their noise model.
+
+        If not the configured one, then the backend's, and the kind if that is unusual.
+        """
+        if self._map_name is not None:
+            return self._map_name
         return self.backend if self.kind is self.usual_kind else f"{self.backend}_{self.kind}"
 
     @property
@@ -187,8 +194,8 @@ class NetworkDepth(ABC):
         dtype = str(self._device_and_dtype[1]).removeprefix("torch.")
         tiles = "none" if self.tiling is None else f"{self.tiling.side_px}/{self.tiling.overlap:g}"
         return (
-            f"{self.backend} {self.model} {dtype} {self.kind} {self._settings()} upsampling={self.upsampling} "
-            f"flip={self.flip} input_scales={list(self.input_scales)} tiles={tiles}"
+            f"{self.backend} {self.map_name} {self.model} {dtype} {self.kind} {self._settings()} "
+            f"upsampling={self.upsampling} flip={self.flip} input_scales={list(self.input_scales)} tiles={tiles}"
         )
 
     def estimate(self, frames: Sequence[Frame]) -> list[DepthMap]:

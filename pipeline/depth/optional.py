@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
+from pipeline.checkpoint_errors import check_complete
 from pipeline.errors import DependencyError, ModelUnavailableError
 
 
@@ -70,7 +71,4 @@ def load_complete(model: Any, weights: Mapping[str, Any], name: str) -> None:
         raise ModelUnavailableError(f"{name} holds weights of another network: {reason:.200}.") from None
     except Exception as error:  # What torch raises for things that are no weights.
         raise ModelUnavailableError(f"{name} is no complete model: it holds other things than weights.") from error
-    if missing:
-        raise ModelUnavailableError(
-            f"{name} is no complete model: {len(missing)} weights are missing, such as {missing[0]}."
-        )
+    check_complete(name, "model", missing)

@@ -134,7 +134,7 @@ def _row(result: Result, folder: Path) -> dict[str, Any]:
         "answer": None if answer is None else without_code(answer.text),
         "is_right": result.is_right,
         "right_answer": result.right_answer,
-        "picture": _embedded(folder / result.artefacts["picture"]) if "picture" in result.artefacts else None,
+        "picture": _embedded(folder, result.artefacts["picture"]) if "picture" in result.artefacts else None,
         "verdicts": [_verdict(verdict) for verdict in result.verdicts[:_MOST_VERDICTS]],
         "more": max(0, len(result.verdicts) - _MOST_VERDICTS),
         "text_lines": list(dict.fromkeys(region.label for region in result.regions if region.origin is Origin.OCR)),
@@ -161,9 +161,12 @@ def _footer(result: Result) -> str:
     return "; ".join([*parts, *(f"depth by {name}" for name in backends)])
 
 
-def _embedded(path: Path) -> str | None:
-    """The picture as a data URI; None where it is not there any more."""
+def _embedded(folder: Path, name: str) -> str | None:
+    """A picture of the folder as a data URI; None where it is not there any more, or not in the folder."""
     try:
+        path = (folder / name).resolve()
+        if not (path.is_relative_to(folder.resolve()) and path.is_file()):
+            return None
         return f"data:image/jpeg;base64,{base64.b64encode(path.read_bytes()).decode()}"
-    except OSError:
+    except (OSError, ValueError):  # A name that no file can have.
         return None

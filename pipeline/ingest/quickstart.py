@@ -60,7 +60,11 @@ class QuickstartSource:
         question: str | None = None,
         claims: str | Path | None = None,
     ) -> None:
-        self.frames = dict.fromkeys(_checked(seeds), 1) | dict.fromkeys(_checked(sequence_seeds), frames)
+        self.frames = dict.fromkeys(_checked("seeds", seeds), 1) | dict.fromkeys(
+            _checked("sequence_seeds", sequence_seeds), frames
+        )
+        if not self.frames:
+            raise ConfigError("input.seeds and input.sequence_seeds are empty: name a scene.")
         if len(self.frames) < len(seeds) + len(sequence_seeds):
             raise ConfigError("input.seeds and input.sequence_seeds name a scene twice.")
         for name, number in (("frames", frames), ("questions", questions)):
@@ -99,8 +103,17 @@ class QuickstartSource:
         return len(self.frames)
 
     def scene(self, item: Item) -> Scene:
-        """The pictures of an item that ``items`` gave."""
+        """The pictures of an item that ``items`` gave.
+
+        Raises:
+            InputError: If there is nothing to ask about them.
+        """
         made = self._known[item.id].made.scene
+        if not item.questions:
+            raise InputError(
+                f"Nothing can be asked about scene {item.id} that is clear in all of its {len(made.frames)} pictures: "
+                "choose another seed, fewer input.frames, or give a question."
+            )
         given = self.annotations.of(item.id)
         regions = tuple(make_region(region, [_SIZE_PX] * len(made.frames)) for region in given.regions)
         return replace(made, questions=item.questions, regions=regions, claims=given.claims)
@@ -164,8 +177,10 @@ def _with_labels(claim: Claim, labels: dict[str, str]) -> Claim:
     return replace(claim, subject=subject, object=label(claim.object), other_object=label(claim.other_object))
 
 
-def _checked(seeds: Sequence[int]) -> Sequence[int]:
+def _checked(name: str, seeds: Sequence[int]) -> Sequence[int]:
+    if isinstance(seeds, str) or not isinstance(seeds, Sequence):
+        raise ConfigError(f"input.{name} must be a list of whole numbers >= 0, not {seeds!r}.")
     for seed in seeds:
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-            raise ConfigError(f"The seeds of the quickstart must be whole numbers >= 0, not {seed!r}.")
+            raise ConfigError(f"input.{name} must be a list of whole numbers >= 0; {seed!r} is none.")
     return seeds

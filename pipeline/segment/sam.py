@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.checkpoint_errors import BAD_CONFIG, BAD_PROCESSOR, BAD_WEIGHTS, OUT_OF_MEMORY, loading, quiet_reports
+from pipeline.checkpoint_errors import (
+    BAD_CONFIG,
+    BAD_PROCESSOR,
+    BAD_WEIGHTS,
+    OUT_OF_MEMORY,
+    check_complete,
+    loading,
+    quiet_reports,
+)
 from pipeline.device import choose_device, choose_dtype
 from pipeline.errors import ConfigError, ModelUnavailableError
 from pipeline.geometry.regions import box_window
@@ -260,12 +268,7 @@ def _read_checkpoint(location: ModelLocation) -> tuple[Any, Any]:
         model, report = model_class.from_pretrained(
             source, config=_of_pictures(config), dtype="float32", output_loading_info=True, **common
         )
-    missing = sorted(report["missing_keys"])
-    if missing:
-        raise ModelUnavailableError(
-            f"{location.name} is no complete checkpoint of SAM: {len(missing)} weights are missing, such as "
-            f"{missing[0]}."
-        )
+    check_complete(location.name, "checkpoint of SAM", report["missing_keys"])
     return model.eval().requires_grad_(False), processor
 
 

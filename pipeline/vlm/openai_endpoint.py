@@ -177,7 +177,7 @@ class OpenAIEndpoint(VisionLanguageModel):
             sleep(pause_s)
         generation = self._generation(answer, perf_counter() - started, timings)
         if answer.is_cut:
-            logger.warning("The answer for item %s repeated itself and was cut.", request.item_id)
+            logger.warning("The answer for %s repeated itself and was cut.", request.item_id)
         return generation
 
     def _body(self, request: Request) -> dict[str, Any]:

@@ -39,6 +39,8 @@ _LANGUAGE_NAMES: dict[Language, str] = {"en": "English", "zh": "Chinese"}
 _SCENES_PER_SEQUENCE = 10
 # Scenes whose questions are asked together; pictures and masks of no more are in memory.
 _BLOCK = 16
+# Scenes from here on belong to the noise model and to training.
+_FIRST_TAKEN_SEED = 900_000
 _CORNER_PX, _IOU, _ONE_STEP, _TWO_STEPS = 3.0, 0.80, 0.75, 0.93
 _ABS_REL, _ORDER, _RIGHT, _COVERAGE = 0.06, 0.97, 0.97, 0.75
 
@@ -54,6 +56,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def figures(scenes: int, seed: int, vlm: Path, depth: Path, output: Path | None = None) -> Iterator[Figure]:
     """All figures, and then what they took."""
+    if scenes < 1 or seed < 0 or seed + scenes > _FIRST_TAKEN_SEED:
+        raise SystemExit(f"Give at least one scene, with seeds below {_FIRST_TAKEN_SEED}: others are trained on.")
+    if output is not None and not output.parent.is_dir():
+        raise SystemExit(f"There is no folder {output.parent} to write {output.name} into.")
     start = time.perf_counter()
     found = measures_of(shipped_subjects(vlm, depth), range(seed, seed + scenes))
     done: list[Figure] = [*figures_of(found), *_cost(found, time.perf_counter() - start)]

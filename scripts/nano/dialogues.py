@@ -56,7 +56,8 @@ class Turn:
         answer: Tokens of the answer, its end included.
         located: Frame and piece of every box of the answer, in order.
         told: Frame and piece of every number before yes or no.
-        rows: Where in the prompt the table tells of each of these: from its name to the row's end; none without a table.
+        rows: Where in the prompt the table tells of each of these, from its name to the row's end; none without a
+            table.
         is_measured: Whether these numbers are places in the picture.
         prose: How many tokens of the answer come before its JSON.
     """
@@ -277,7 +278,7 @@ def _hints(
 
 
 def _set_right(hints: Sequence[DepthHint], is_first_nearer: bool) -> list[DepthHint]:
-    """The hints, of which those of the first two objects exchange their depths in every picture where they are wrong."""
+    """The hints, of which those of the first two objects exchange their depths wherever these are in wrong order."""
     found = list(hints)
     labels = [hint.region.label for hint in hints[:2]]
     for frame in {hint.region.frame for hint in hints}:
@@ -289,7 +290,5 @@ def _set_right(hints: Sequence[DepthHint], is_first_nearer: bool) -> list[DepthH
             continue
         for one, other in ((first, second), (second, first)):
             told = hints[other]
-            found[one] = replace(
-                hints[one], near=told.near, median=told.median, far=told.far, nearness=told.nearness
-            )
+            found[one] = replace(hints[one], near=told.near, median=told.median, far=told.far, nearness=told.nearness)
     return found

@@ -200,11 +200,16 @@ class Training:
         part.rename(self._state)
 
     def _load(self) -> None:
-        state = torch.load(self._state, weights_only=True)
-        self.modules.load_state_dict(state["modules"])
-        for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(kept)
-        self.seconds, self.steps, self.images = state["seconds"], state["steps"], state["images"]
+        try:
+            state = torch.load(self._state, weights_only=True)
+            self.modules.load_state_dict(state["modules"])
+            for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(kept)
+            self.seconds, self.steps, self.images = state["seconds"], state["steps"], state["images"]
+        except Exception as error:  # Damaged files raise almost anything.
+            raise ValueError(
+                f"{self._state} is damaged, or the state of another model; delete it to begin anew."
+            ) from error
 
     def summary(self, **more: Any) -> dict[str, Any]:
         """What the model's card tells about the training."""

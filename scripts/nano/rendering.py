@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -93,11 +94,16 @@ def load_shards(folder: Path, count: int) -> list[TrainingScene]:
 
     Raises:
         FileNotFoundError: If there are fewer.
+        ValueError: If a file is damaged.
     """
     scenes: list[TrainingScene] = []
     for path in sorted(folder.glob("*.pickle")):
-        if len(scenes) < count:
+        if len(scenes) >= count:
+            break
+        try:
             scenes += pickle.loads(path.read_bytes())
+        except (pickle.UnpicklingError, EOFError):
+            raise ValueError(f"{path} is damaged; delete it and render it again.") from None
     if len(scenes) < count:
         raise FileNotFoundError(f"{folder} holds {len(scenes)} of {count} scenes; render them first.")
     return scenes[:count]
@@ -106,7 +112,7 @@ def load_shards(folder: Path, count: int) -> list[TrainingScene]:
 def _render_shard(folder: Path, shard: int) -> None:
     first = FIRST_SEED + shard * _SHARD
     scenes = [training_scene(seed) for seed in range(first, first + _SHARD)]
-    part = folder / f"{shard:04d}.part"
+    part = folder / f"{shard:04d}.{os.getpid()}.part"
     part.write_bytes(pickle.dumps(scenes, protocol=pickle.HIGHEST_PROTOCOL))
     part.rename(folder / f"{shard:04d}.pickle")
 

@@ -46,7 +46,8 @@ def scale_shift_invariant_loss(
     off = normal - true_normal
     pieces = torch.zeros_like(off, dtype=torch.int64) if pieces is None else pieces
     weights = torch.where(pieces > 0, _SOLID_WEIGHT, 1.0)
-    loss = (weights * off.abs()).mean() / weights.mean() + _ANCHOR * ((shift - _SHIFT).square() + (scale - _SCALE).square()).mean()
+    loss = (weights * off.abs()).mean() / weights.mean()
+    loss = loss + _ANCHOR * ((shift - _SHIFT).square() + (scale - _SCALE).square()).mean()
     for scale in range(_GRADIENT_SCALES):
         part = off[:, :: 2**scale, :: 2**scale]
         steps = part.diff(dim=2).abs().mean() + part.diff(dim=1).abs().mean()
@@ -114,7 +115,10 @@ def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, star
     if start is None:
         start_encoder(model)
     else:
-        model.load_state_dict(stored_weights(start))
+        try:
+            model.load_state_dict(stored_weights(start))
+        except RuntimeError:
+            raise ValueError(f"{start} holds another model than theodolite-depth-nano.") from None
     # Plain products, because the backward pass of the fused kernel is slow on a CPU.
     model.set_attn_implementation("eager")
     model.to(device, memory_format=torch.channels_last)

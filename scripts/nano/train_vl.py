@@ -38,7 +38,8 @@ class Mix:
     Args:
         frames: Pictures per item.
         items: Items in the batch.
-        kinds: Turns of each item; without any, only the vision model is trained. All answers but one stop before their JSON.
+        kinds: Turns of each item; without any, only the vision model is trained. All answers but one stop before their
+            JSON.
         share: How often it is drawn, at the beginning and at the end.
     """
 
@@ -75,8 +76,8 @@ class Batch:
         is_measure: bool (N,), whether one is a place in the picture that is told before it.
         is_pointed: bool (N,), whether one is about a certain object: an edge of its box, or its place or order.
         spots: float32 (P, F * 64), the share of every token of the pictures that the object of each of these covers.
-        rows: int64 (R, 5), for numbers of which a table tells: turn, item, place in the turn of the token before, and from
-            where to where in the turn the table does.
+        rows: int64 (R, 5), for numbers of which a table tells: turn, item, place in the turn of the token before, and
+            from where to where in the turn the table does.
         owners: int64 (B * F, 64, 4, 2), colour and shape of every patch of every token; -1 for none.
         boxes: float32 (B * F, 64, 4, 4), their boxes, 0 to 1.
     """
@@ -366,7 +367,9 @@ def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, star
     model, processor = build()
     if start is not None:
         # The tied head is not stored.
-        model.load_state_dict(stored_weights(start), strict=False)
+        fit = model.load_state_dict(stored_weights(start), strict=False)
+        if fit.unexpected_keys or set(fit.missing_keys) - {"lm_head.weight"}:
+            raise ValueError(f"{start} holds another model than theodolite-vl-nano.")
     forward = BatchedForward(model.to(device))
     losses = Losses(forward, number_tokens(processor.tokenizer)).to(device)
     rate = _RATE if start is None else _RATE_GOING_ON

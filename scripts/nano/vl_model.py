@@ -34,8 +34,8 @@ VISION: dict[str, Any] = {
     "deepstack_visual_indexes": [1, 3],
 }
 POINTING_LAYER = 3
-"""The first head of this layer of the text model is taught to look at the object of which the next number is, the second
-at what a table tells of it."""
+"""Two heads of this layer of the text model are taught where to look: the first at the object of which the next number
+is, the second at what a table tells of it."""
 _MROPE_SECTION = [12, 10, 10]
 _SLOWEST, _FASTEST = 0.25, 80.0
 
@@ -148,8 +148,8 @@ class BatchedForward(nn.Module):
         Args:
             tokens: int64 (B, L).
             positions: int64 (3, L) of M-RoPE, the same for all.
-            parts: Numbers of tokens of the prefix, which holds the pictures, and of each turn: a turn sees the prefix and
-                itself. They add up to L.
+            parts: Numbers of tokens of the prefix, which holds the pictures, and of each turn, which sees the prefix
+                and itself. They add up to L.
             places: int64 (I,), where the pictures' tokens stand, the same for all.
             seen: (B, I, hidden), what stands there.
             deep: The same for every layer of DeepStack.

@@ -104,6 +104,13 @@ def test_pictures_are_on_the_page_itself_and_nothing_else_is_loaded(tmp_path: Pa
     assert not {"script", "link", "iframe", "object"} & set(page.tags)
 
 
+@pytest.mark.parametrize("name", ["../secret.jpg", "/etc/hosts", "a\0b", "folder"])
+def test_no_file_but_a_picture_of_the_run_gets_on_the_page(tmp_path: Path, name: str) -> None:
+    (tmp_path / "secret.jpg").write_bytes(b"secret")
+    (tmp_path / "run" / "folder").mkdir(parents=True)
+    assert not page_of(tmp_path / "run", result(artefacts={"picture": name})).links
+
+
 def test_nothing_that_a_model_or_a_user_writes_becomes_markup(tmp_path: Path) -> None:
     said = Answer(HOSTILE, model=HOSTILE, grounding=HOSTILE)
     hostile = Result(

@@ -208,7 +208,7 @@ class Qwen3VL(VisionLanguageModel):
             return outcomes | self._answer_with_less(again, max_pixels)
         for (index, prompt), output in zip(prompts.items(), outputs, strict=True):
             if output.looping:
-                logger.warning("The answer for item %s repeated itself and was cut.", requests[index].item_id)
+                logger.warning("The answer for %s repeated itself and was cut.", requests[index].item_id)
             outcomes[index] = self._generation(prompt, output, prepare_s, max_pixels)
         return outcomes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from pipeline.checkpoint_errors import BAD_CONFIG, BAD_WEIGHTS, loading
+from pipeline.checkpoint_errors import BAD_CONFIG, BAD_WEIGHTS, check_complete, loading, quiet_reports
 from pipeline.errors import ConfigError, DependencyError, ModelUnavailableError
 from pipeline.hub import ModelLocation
 from pipeline.torchvision_fix import ensure_torchvision
@@ -72,16 +72,19 @@ def load(
     with loading(location, _PURPOSE, "the files of its tokenizer or image processor are incomplete"):
         processor = AutoProcessor.from_pretrained(name, **common)
         _check_processor(processor, config.image_token_id)
-    with loading(location, _PURPOSE, BAD_WEIGHTS, quote=True):
-        model = AutoModelForImageTextToText.from_pretrained(
+    with loading(location, _PURPOSE, BAD_WEIGHTS, quote=True), quiet_reports():
+        loaded: Any = AutoModelForImageTextToText.from_pretrained(
             name,
             **common,
             dtype=dtype,
             attn_implementation=attn_implementation,
             device_map=str(device),
             quantization_config=None if quantization is None else _quantization_config(quantization, dtype),
-        ).eval()
-    _flatten_patch_convolution(model)
+            output_loading_info=True,
+        )
+    model, report = loaded
+    check_complete(location.name, "Qwen3-VL", report["missing_keys"])
+    _flatten_patch_convolution(model.eval())
     logger.info("Loaded %s (%s) on %s.", location.name, location.revision, device)
     return model, processor
 

@@ -59,6 +59,18 @@ def test_damaged_weights_are_named(tiny_qwen3vl: Path, tmp_path: Path) -> None:
     assert_plain(caught.value)
 
 
+def test_missing_weights_are_refused_and_not_drawn_at_random(tiny_qwen3vl: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = shutil.copytree(tiny_qwen3vl, tmp_path / "model")
+    weights = load_file(folder / "model.safetensors")
+    kept = {name: value for name, value in weights.items() if "layers.0" not in name}
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelUnavailableError, match=r"no complete Qwen3-VL: .* weights are missing") as caught:
+        ask(folder)
+    assert_plain(caught.value)
+
+
 def test_an_attention_kernel_that_does_not_exist_is_named(tiny_qwen3vl: Path) -> None:
     with pytest.raises(ModelUnavailableError, match="nonsense"):
         ask(tiny_qwen3vl, attn_implementation="nonsense")
