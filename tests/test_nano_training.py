@@ -164,6 +164,25 @@ def test_trained_answers_say_what_the_pipeline_reads(
             assert off <= 0.13  # half of a thousandth
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_table_that_is_set_right_tells_the_numbers_of_the_answer_in_the_rows_that_it_is_read_in(
+    scenes: list[TrainingScene], model_and_processor: tuple[Any, Any], language: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer, rng = model_and_processor[1].tokenizer, np.random.default_rng(6)
+    monkeypatch.setattr("nano.dialogues._SET_RIGHT", 1.0)
+    for _ in range(12):
+        view = shown(scenes[0], rng)
+        turn = Dialogues(model_and_processor[1]).turn(Kind.ANSWER_WITH_DEPTH, scenes[0], view, language, rng)
+        assert turn is not None and len(turn.rows) == len(turn.told) == 2
+        rows = [tokenizer.decode(turn.prompt[first:end]) for first, end in turn.rows]
+        names = [row.split(" | [")[0] for row in rows]
+        prose = tokenizer.decode(turn.answer[: turn.prose])
+        assert prose.index(names[0]) < prose.index(names[1])
+        if not turn.is_measured:
+            told = re.findall(r"\d+", prose)[:2]
+            assert [tokenizer.decode(turn.prompt[first - 2]) for first, _ in turn.rows] == told
+
+
 def test_every_fixed_phrase_is_one_token(model_and_processor: tuple[Any, Any]) -> None:
     tokenizer = model_and_processor[1].tokenizer
     several = [phrase for phrase in phrases() if len(tokenizer(phrase)["input_ids"]) != 1]

@@ -95,7 +95,7 @@ tags: [dpt, midas, relative-depth, synthetic, tiny]""",
     what="""A depth network of MiDaS' architecture (`DPTForDepthEstimation`), small enough to ship. It shows and tests
 Theodolite without a download. Its output is what MiDaS gives: disparity, 1/z up to an unknown scale and an unknown
 shift, larger is nearer, for one picture at a time. It carries order and occlusion, no distance and no size.
-`depth=nano`, of which the figures are, averages the maps of the picture and of its mirror image.""",
+`depth=nano`, of which the figures are, adds detail from tiles and averages with the mirrored picture.""",
     training="""Rendered scenes alone: tidy rooms and table tops with two to seven solids, on pictures of 256 x 256 px,
 coloured anew each time they were seen, with the scale- and shift-invariant loss in disparity (Ranftl et al., PAMI
 2020), in which solids, and the mean of each, count more than their surroundings. Its convolutions are those of
