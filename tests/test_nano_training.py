@@ -253,7 +253,9 @@ def test_losses_are_taken_at_the_answers_and_fall(
     assert torch.equal(batch.tokens.flatten()[batch.asked + 1], batch.answers)
     edges = int(batch.is_coordinate.sum())
     assert edges > 0 and edges % 4 == 0
-    assert batch.spots.shape == (edges, len(batch.places)) and bool((batch.spots.sum(dim=1) > 0).all())
+    pointed = int(batch.is_pointed.sum())
+    assert pointed > edges and bool((batch.is_pointed >= batch.is_coordinate).all())
+    assert batch.spots.shape == (pointed, len(batch.places)) and bool((batch.spots.sum(dim=1) > 0).all())
     losses = Losses(BatchedForward(model), number_tokens(processor.tokenizer))
     training = Training(tmp_path, torch.nn.ModuleDict({"model": model, "losses": losses}), 1e-3, 3e-3, 0.03)
     values = []

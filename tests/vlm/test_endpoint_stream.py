@@ -210,7 +210,7 @@ def test_an_endless_repetition_is_cut_as_it_comes(server: RecordingServer, caplo
     assert generation.text.startswith(opening + BOX)
     assert len(generation.text) < 20 * len(BOX)
     assert (generation.prompt_tokens, generation.completion_tokens) == (None, None)
-    assert "The answer for item item repeated itself and was cut." in caplog.text
+    assert "The answer for item repeated itself and was cut." in caplog.text
     assert len(server.bodies) == 1
     wait_for(lambda: server.hung_up == 1)
 
