@@ -22,8 +22,6 @@ from pipeline.stages.compose import process
 from pipeline.stages.group import Stages
 from pipeline.stages.timing import StageError
 
-# Configurations that ask models and judge.
-_WITH_COMPANIONS = ("run", "eval_claims")
 Picture = str | Path | np.ndarray | Image.Image | Frame
 
 
@@ -35,8 +33,7 @@ def load_config(overrides: Sequence[str] = (), config_name: str = "run") -> Dict
     """
     try:
         with initialize_config_dir(str(resource_dir("conf").resolve()), version_base="1.3"):
-            chosen = with_companions(overrides) if config_name in _WITH_COMPANIONS else overrides
-            return compose(config_name, overrides=translate(chosen))
+            return compose(config_name, overrides=translate(with_companions(overrides, config_name)))
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(describe(error)) from error
 

@@ -125,22 +125,19 @@ def _set_up_logging(verbose: bool) -> None:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    from pipeline.overrides import with_companions, with_quickstart
+    from pipeline.overrides import with_quickstart
 
-    return _hydra(with_companions(with_quickstart(arguments)), "run", _run_job)
+    return _hydra(with_quickstart(arguments), "run", _run_job)
 
 
 def _verify(arguments: Sequence[str]) -> int:
-    from pipeline.overrides import with_companions
-
-    return _hydra(["vlm=none", *with_companions(arguments)], "run", _run_job)
+    return _hydra(["vlm=none", *arguments], "run", _run_job)
 
 
 def _eval_claims(arguments: Sequence[str]) -> int:
     from pipeline.evaluation_jobs import measure_claims
-    from pipeline.overrides import with_companions
 
-    return _hydra(with_companions(arguments), "eval_claims", lambda config: measure_claims(config, console, _progress))
+    return _hydra(arguments, "eval_claims", lambda config: measure_claims(config, console, _progress))
 
 
 def _eval_depth(arguments: Sequence[str]) -> int:
@@ -167,7 +164,7 @@ def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig
     from omegaconf.errors import OmegaConfBaseException
 
     from pipeline.export.files import write_error
-    from pipeline.overrides import describe, translate
+    from pipeline.overrides import describe, translate, with_companions
     from pipeline.resources import resource_dir
 
     sweep = any(argument in ("-m", "--multirun") for argument in arguments)
@@ -196,7 +193,7 @@ def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig
         arguments = [*arguments, *_NO_FOLDER]
     # Hydra then raises what it otherwise prints over many lines.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    program, sys.argv = sys.argv, ["theodolite", *translate(arguments, sweep=sweep)]
+    program, sys.argv = sys.argv, ["theodolite", *translate(with_companions(arguments, config_name), sweep=sweep)]
     try:
         hydra.main(version_base="1.3", config_path=str(resource_dir("conf").resolve()), config_name=config_name)(
             guarded

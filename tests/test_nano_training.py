@@ -289,6 +289,26 @@ def test_the_depth_loss_ignores_scale_and_shift_sees_order_and_holds_the_scale(m
     assert loss(300 * true + 5) > loss(3 * true + 5)
 
 
+def test_the_depth_loss_pulls_solids_into_their_order_and_bears_maps_without_any() -> None:
+    true = torch.linspace(1, 2, 32).expand(2, 32, 32).clone()
+    pieces = torch.zeros(true.shape, dtype=torch.int64)
+    pieces[0, 4:12, 4:12], pieces[0, 16:24, 4:12] = 1, 3
+    true[0, 4:12, 4:12], true[0, 16:24, 4:12] = 1.4, 1.5
+
+    def told(nearer: int) -> float:
+        predicted = torch.where(pieces == nearer, 1.5, torch.where(pieces > 0, 1.4, true)).requires_grad_()
+        loss = scale_shift_invariant_loss(predicted, true, pieces)
+        loss.backward()
+        assert predicted.grad is not None and bool(predicted.grad.isfinite().all())
+        return float(loss.detach())
+
+    without_order = float(scale_shift_invariant_loss(true, true, torch.where(pieces == 3, 0, pieces)))
+    assert told(3) < told(1)
+    assert 0 < float(scale_shift_invariant_loss(true, true, pieces)) - without_order < 0.2
+    surroundings = torch.zeros_like(pieces)
+    assert np.isfinite(float(scale_shift_invariant_loss(true, true, surroundings)))
+
+
 def test_depth_pairs_show_one_scene(scenes: list[TrainingScene]) -> None:
     rgb, disparity, pieces = drawn_pair(scenes[0], np.random.default_rng(0))
     side = build_depth()[0].config.image_size

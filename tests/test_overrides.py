@@ -248,7 +248,8 @@ def test_flags_may_stand_anywhere(arguments: list[str], expected: list[str]) -> 
     ],
 )
 def test_small_models_bring_what_they_need_unless_it_is_chosen(typed: list[str], added: list[str]) -> None:
-    assert with_companions(typed) == [*added, *typed]
+    assert with_companions(typed, "run") == [*added, *typed]
+    assert with_companions(typed, "eval_depth") == typed
 
 
 @pytest.mark.parametrize("config_name", ["run", "eval_claims", "eval_depth"])

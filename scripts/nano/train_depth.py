@@ -20,8 +20,11 @@ _LEAST_CROP_PX = 192
 _GRADIENT_WEIGHT, _GRADIENT_SCALES = 0.5, 4
 _SOLID_WEIGHT, _SOLID_MEAN_WEIGHT = 4.0, 1.0
 _LEAST_SOLID_PX = 30
+# Weight and softness of the order of solids, and the difference from which it is clear [mean deviations of disparity].
+_ORDER_WEIGHT, _ORDER_SOFTNESS, _CLEARLY = 4.0, 0.06, 0.01
 _ANCHOR, _SHIFT, _SCALE = 0.05, 4.0, 1.0
-_RATE, _WEIGHT_DECAY = 1.5e-3, 0.03
+# The largest learning rates, from random weights and from a model's.
+_RATE, _RATE_GOING_ON, _WEIGHT_DECAY = 1.5e-3, 5e-4, 0.03
 
 
 def scale_shift_invariant_loss(
@@ -29,7 +32,8 @@ def scale_shift_invariant_loss(
 ) -> torch.Tensor:
     """Difference of two maps, each less its median and over its mean deviation, and of their gradients.
 
-    Solids, of which questions are asked, count more than their surroundings, and so does the mean of each.
+    Solids, of which questions are asked, count more than their surroundings; so do the mean of each, and the order of
+    these means.
 
     The network's own median and deviation are held near 4 and 1: nothing else keeps them from growing without end, and
     its last rectifier would cut off what is far.
@@ -52,17 +56,30 @@ def scale_shift_invariant_loss(
         part = off[:, :: 2**scale, :: 2**scale]
         steps = part.diff(dim=2).abs().mean() + part.diff(dim=1).abs().mean()
         loss = loss + _GRADIENT_WEIGHT * steps
-    return loss + _SOLID_MEAN_WEIGHT * _means(off, pieces).abs().mean()
+    means, true_means = _means(normal, pieces), _means(true_normal, pieces)
+    off_means = (means - true_means).abs()
+    if not off_means.isnan().all():
+        loss = loss + _SOLID_MEAN_WEIGHT * off_means.nanmean()
+    return loss + _ORDER_WEIGHT * _order_loss(means, true_means)
 
 
-def _means(off: torch.Tensor, pieces: torch.Tensor) -> torch.Tensor:
-    """Mean difference of every solid, (S,); of a map without any, 0."""
+def _order_loss(means: torch.Tensor, true_means: torch.Tensor) -> torch.Tensor:
+    """How far pairs of solids of one map are from being clearly in their true order: a soft hinge."""
+    ahead = means[:, :, None] - means[:, None]
+    is_pair = true_means[:, :, None] - true_means[:, None] > _CLEARLY
+    if not is_pair.any():
+        return means.new_zeros(())
+    return _ORDER_SOFTNESS * functional.softplus(-ahead[is_pair] / _ORDER_SOFTNESS).mean()
+
+
+def _means(values: torch.Tensor, pieces: torch.Tensor) -> torch.Tensor:
+    """Mean of every solid, (B, S); NaN where a map does not show it."""
     count = int(pieces.max()) + 1
     places = (pieces + count * torch.arange(len(pieces), device=pieces.device)[:, None, None]).flatten()
     sizes = torch.bincount(places, minlength=count * len(pieces))
-    sums = off.new_zeros(len(sizes)).index_add(0, places, off.flatten())
-    is_solid = (sizes >= _LEAST_SOLID_PX) & (torch.arange(len(sizes), device=pieces.device) % count > 0)
-    return sums[is_solid] / sizes[is_solid] if is_solid.any() else off.new_zeros(1)
+    sums = values.new_zeros(len(sizes)).index_add(0, places, values.flatten())
+    means = torch.where(sizes >= _LEAST_SOLID_PX, sums / sizes.clamp_min(1), torch.nan)
+    return means.view(len(pieces), count)[:, 1:]
 
 
 def _normalised(disparity: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -122,7 +139,8 @@ def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, star
     # Plain products, because the backward pass of the fused kernel is slow on a CPU.
     model.set_attn_implementation("eager")
     model.to(device, memory_format=torch.channels_last)
-    training = Training(work / "depth", nn.ModuleDict({"model": model}), minutes, _RATE, _WEIGHT_DECAY)
+    rate = _RATE if start is None else _RATE_GOING_ON
+    training = Training(work / "depth", nn.ModuleDict({"model": model}), minutes, rate, _WEIGHT_DECAY)
     stored = load_shards(work / "scenes", scenes)
     rng = np.random.default_rng(seed + training.steps)
 
