@@ -111,7 +111,7 @@ def test_trained_prompts_are_those_of_the_pipeline(
         request = stage.grounding_request(rendered, question)
     else:
         request = stage.answer_request(rendered, question, ())
-    encoder = PromptEncoder(processor, model.config.image_token_id, 65_536)
+    encoder = PromptEncoder(processor, model.config.image_token_id, 65_536, 4096)
     tokens = encoder.encode(request, 65_536).tokens.tolist()
     trained = dialogues.prefix(language, frames) + turn.prompt
     if kind is Kind.ANSWER_WITH_DEPTH:

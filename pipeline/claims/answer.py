@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pipeline.camera import Camera
 from pipeline.claims.choice import find_choice
 from pipeline.claims.claims_json import claims_from_json
+from pipeline.claims.conflicts import conflicts
 from pipeline.claims.implied import chosen_extreme, order_of_boxes, places_of_boxes
 from pipeline.claims.json_blocks import find_json
 from pipeline.claims.markup import blank, code_fences, first_of
@@ -33,7 +34,7 @@ class ParsedAnswer:
             boxes and its choice imply.
         spatial_tags: Spatial words of its prose.
         choice: Letter that it chose from the question's options.
-        problems: What could not be understood, one sentence each.
+        problems: What could not be understood, and where prose and JSON contradict each other, one sentence each.
     """
 
     text: str
@@ -70,8 +71,10 @@ def parse_answer(raw: str, cameras: Sequence[Camera], question: str = "") -> Par
     more_regions, more_problems = regions_from_text(prose, cameras)
     regions += more_regions
     from_json = claims_from_json(blocks, len(cameras))
-    claims, claim_problems = from_json if from_json is not None else parse_prose(prose, _names(regions))
-    for part in (broken, region_problems, more_problems, claim_problems):
+    from_prose = parse_prose(prose, _names(regions))
+    claims, claim_problems = from_prose if from_json is None else from_json
+    contradictions = () if from_json is None else conflicts(from_prose[0], claims)
+    for part in (broken, region_problems, more_problems, claim_problems, contradictions):
         problems += first_of(part)
     choice = find_choice(text, question)
     claims = (*claims, *order_of_boxes(regions), *places_of_boxes(regions), *chosen_extreme(question, choice))

@@ -154,7 +154,7 @@ class Qwen3VL(VisionLanguageModel):
             ``truncated`` is also set where the output was cut because it repeated itself.
 
         Raises:
-            GenerationError: If a picture is too long, or the memory does not suffice.
+            GenerationError: If a picture or the prompt is too long, or the memory does not suffice.
             ModelUnavailableError: If the model is neither on disk nor reachable, or cannot be loaded.
             DependencyError: If the package of the quantization is missing.
         """
@@ -289,7 +289,8 @@ class Qwen3VL(VisionLanguageModel):
         model, processor = load(
             self._location, self._device, self._settings["dtype"], self._attn_implementation, self._quantization
         )
-        encoder = PromptEncoder(processor, model.config.image_token_id, self._min_pixels)
+        positions = model.config.get_text_config().max_position_embeddings
+        encoder = PromptEncoder(processor, model.config.image_token_id, self._min_pixels, positions)
         engine = Engine(
             model,
             encoder,

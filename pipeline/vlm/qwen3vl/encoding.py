@@ -84,12 +84,14 @@ class PromptEncoder:
         processor: The checkpoint's processor.
         picture_token: The token that stands for a piece of a picture.
         min_pixels: Smaller pictures are enlarged to it [px].
+        position_count: Number of positions that the model knows.
     """
 
-    def __init__(self, processor: Any, picture_token: int, min_pixels: int) -> None:
+    def __init__(self, processor: Any, picture_token: int, min_pixels: int, position_count: int) -> None:
         self._processor = processor
         self._picture_token = picture_token
         self._min_pixels = min_pixels
+        self._position_count = position_count
         sizing = processor.image_processor
         self._factor = sizing.patch_size * sizing.merge_size
 
@@ -101,7 +103,7 @@ class PromptEncoder:
             max_pixels: Larger pictures are reduced to it [px].
 
         Raises:
-            GenerationError: If a text holds a picture's placeholder.
+            GenerationError: If a text holds a picture's placeholder, or the prompt is longer than the model can read.
         """
         text = self._chat_prompt(request)
         pictures = tuple(self._sized(part, max_pixels) for part in request.pictures)
@@ -117,7 +119,13 @@ class PromptEncoder:
             (height // self._factor, width // self._factor) for width, height in (part.size_px for part in pictures)
         ]
         positions = multimodal_positions(keys < 0, grids)
-        return EncodedPrompt(tokens, keys, positions, pictures, counts, text.endswith(OPEN_THOUGHT))
+        prompt = EncodedPrompt(tokens, keys, positions, pictures, counts, text.endswith(OPEN_THOUGHT))
+        if prompt.next_position >= self._position_count:
+            raise GenerationError(
+                f"The prompt of item {request.item_id} takes {prompt.next_position} positions, and the model knows "
+                f"{self._position_count}: ask a shorter question, or give fewer frames, regions or lines of text."
+            )
+        return prompt
 
     def pixels_of(self, pictures: Sequence[SizedPicture]) -> Any:
         """What the vision tower takes of the pictures: ``pixel_values`` and ``image_grid_thw``."""

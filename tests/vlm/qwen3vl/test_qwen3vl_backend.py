@@ -249,6 +249,19 @@ def test_a_place_for_a_picture_in_a_text_is_refused(model: Qwen3VL) -> None:
         model.generate(ask("<|image_pad|>", (64, 64)))
 
 
+def test_a_prompt_beyond_the_models_positions_is_refused_and_the_others_are_answered(
+    tiny_qwen3vl: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(tiny_qwen3vl, tmp_path / "short")
+    config = json.loads((folder / "config.json").read_text())
+    config["text_config"]["max_position_embeddings"] = 200
+    (folder / "config.json").write_text(json.dumps(config))
+    model = Qwen3VL(str(folder), max_new_tokens=4, **SMALL)  # type: ignore[arg-type]
+    short, long = model.generate_all([ask("Where?", (64, 64)), ask("Where? " * 200, (64, 64))])
+    assert isinstance(short, Generation)
+    assert isinstance(long, GenerationError) and "the model knows 200" in str(long)
+
+
 class ShortOfMemory:
     """Lets the real engine answer only batches that are small enough, and counts what was tried."""
 

@@ -1,0 +1,65 @@
+"""Finds where an answer's words contradict its JSON; only the JSON is judged, so a reader must be told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pipeline.records import Claim
+from pipeline.relations import RELATIONS
+
+# Two things cannot both be ahead of each other in these; both may hide a part of each other.
+_ORDERS = ("image_order", "depth_order", "size_order")
+
+
+class _Statement(NamedTuple):
+    """What a claim states, told alike for a relation and its converse."""
+
+    what: tuple[object, ...]
+    subject: str
+    other: str
+    negated: bool
+    has_number: bool
+
+
+def conflicts(said: Sequence[Claim], listed: Sequence[Claim]) -> tuple[str, ...]:
+    """Where claims of an answer's prose contradict those of its JSON.
+
+    Two claims do where one denies what the other states of the same things, frames and view, or where they state
+    opposite orders of them. Numbers are not compared.
+
+    Args:
+        said: The claims of the prose.
+        listed: The claims of the JSON.
+
+    Returns:
+        A sentence for each claim of the prose that contradicts one of the JSON, in their order.
+    """
+    others = [(claim, _statement(claim)) for claim in listed]
+    found = []
+    for claim in said:
+        statement = _statement(claim)
+        against = next((other for other, stated in others if _contradict(statement, stated)), None)
+        if against is not None:
+            found.append(f'Its words say "{claim.in_words()}", its JSON "{against.in_words()}"; the JSON is judged.')
+    return tuple(found)
+
+
+def _statement(claim: Claim) -> _Statement:
+    relation = RELATIONS[claim.relation]
+    options = {key: value for key, value in relation.options.items() if key != "sign"}
+    subject, other = claim.subject.casefold(), (claim.object or "").casefold()
+    if relation.options.get("sign") == -1 or (relation.symmetric and other < subject):
+        subject, other = other, subject
+    view = (claim.frames, claim.perspective, claim.measure, (claim.other_object or "").casefold())
+    what = (relation.rule, *sorted(options.items()), *view)
+    return _Statement(what, subject, other, claim.negated, claim.value is not None)
+
+
+def _contradict(first: _Statement, second: _Statement) -> bool:
+    if first.what != second.what:
+        return False
+    if (first.subject, first.other) == (second.subject, second.other):
+        return first.negated != second.negated and not (first.has_number or second.has_number)
+    is_opposite = (first.subject, first.other) == (second.other, second.subject)
+    return is_opposite and first.what[0] in _ORDERS and not (first.negated or second.negated)
