@@ -289,7 +289,9 @@ def test_the_depth_loss_ignores_scale_and_shift_sees_order_and_holds_the_scale(m
     assert loss(300 * true + 5) > loss(3 * true + 5)
 
 
-def test_the_depth_loss_pulls_solids_into_their_order_and_bears_maps_without_any() -> None:
+def test_the_depth_loss_pulls_solids_into_their_order_and_bears_maps_without_any(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     true = torch.linspace(1, 2, 32).expand(2, 32, 32).clone()
     pieces = torch.zeros(true.shape, dtype=torch.int64)
     pieces[0, 4:12, 4:12], pieces[0, 16:24, 4:12] = 1, 3
@@ -302,9 +304,13 @@ def test_the_depth_loss_pulls_solids_into_their_order_and_bears_maps_without_any
         assert predicted.grad is not None and bool(predicted.grad.isfinite().all())
         return float(loss.detach())
 
-    without_order = float(scale_shift_invariant_loss(true, true, torch.where(pieces == 3, 0, pieces)))
-    assert told(3) < told(1)
-    assert 0 < float(scale_shift_invariant_loss(true, true, pieces)) - without_order < 0.2
+    right, wrong = told(3), told(1)
+    with monkeypatch.context() as patch:
+        patch.setattr("nano.train_depth._ORDER_WEIGHT", 0.0)
+        assert told(3) == pytest.approx(right)
+        assert told(1) < wrong - 0.1
+    without_any = float(scale_shift_invariant_loss(true, true))
+    assert float(scale_shift_invariant_loss(true, true, pieces)) == pytest.approx(without_any)
     surroundings = torch.zeros_like(pieces)
     assert np.isfinite(float(scale_shift_invariant_loss(true, true, surroundings)))
 
