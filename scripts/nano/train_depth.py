@@ -20,11 +20,11 @@ _LEAST_CROP_PX = 192
 _GRADIENT_WEIGHT, _GRADIENT_SCALES = 0.5, 4
 _SOLID_WEIGHT, _SOLID_MEAN_WEIGHT = 4.0, 1.0
 _LEAST_SOLID_PX = 30
-# Weight of the order of solids, and the difference from which it is clear [mean deviations of disparity].
-_ORDER_WEIGHT, _CLEARLY = 4.0, 0.06
+# Weight and softness of the order of solids, and the difference from which it is clear [mean deviations of disparity].
+_ORDER_WEIGHT, _ORDER_SOFTNESS, _CLEARLY = 4.0, 0.06, 0.01
 _ANCHOR, _SHIFT, _SCALE = 0.05, 4.0, 1.0
 # The largest learning rates, from random weights and from a model's.
-_RATE, _RATE_GOING_ON, _WEIGHT_DECAY = 1.5e-3, 4e-4, 0.03
+_RATE, _RATE_GOING_ON, _WEIGHT_DECAY = 1.5e-3, 5e-4, 0.03
 
 
 def scale_shift_invariant_loss(
@@ -64,13 +64,12 @@ def scale_shift_invariant_loss(
 
 
 def _order_loss(means: torch.Tensor, true_means: torch.Tensor) -> torch.Tensor:
-    """What the nearer of two solids of one map lacks to be ahead as it truly is, or clearly."""
+    """How far pairs of solids of one map are from being clearly in their true order: a soft hinge."""
     ahead = means[:, :, None] - means[:, None]
-    true_ahead = true_means[:, :, None] - true_means[:, None]
-    is_pair = true_ahead > 0
+    is_pair = true_means[:, :, None] - true_means[:, None] > _CLEARLY
     if not is_pair.any():
         return means.new_zeros(())
-    return (true_ahead[is_pair].clamp_max(_CLEARLY) - ahead[is_pair]).relu().mean()
+    return _ORDER_SOFTNESS * functional.softplus(-ahead[is_pair] / _ORDER_SOFTNESS).mean()
 
 
 def _means(values: torch.Tensor, pieces: torch.Tensor) -> torch.Tensor:

@@ -28,7 +28,7 @@ _AUXILIARY = {"decision": 2.0, "colour": 0.3, "shape": 0.3, "box": 4.0, "pointin
 _LEAST_SPREAD, _LARGEST_SPREAD = 4.0, 16.0
 _SPREAD_MEMORY = 0.97
 # The largest learning rates, from random weights and from a model's.
-_RATE, _RATE_GOING_ON, _WEIGHT_DECAY = 2e-3, 1.2e-3, 0.03
+_RATE, _RATE_GOING_ON, _WEIGHT_DECAY = 2e-3, 8e-4, 0.03
 
 
 @dataclass(frozen=True)
