@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from nano.average_weights import average_weights
+from average_nano import average_weights
 from nano.depth_model import build as build_depth
 from nano.dialogues import Dialogues, Kind
 from nano.loop import Training
@@ -113,7 +113,9 @@ def test_trained_prompts_are_those_of_the_pipeline(
         request = stage.grounding_request(rendered, question)
     else:
         request = stage.answer_request(rendered, question, ())
-    encoder = PromptEncoder(processor, model.config.image_token_id, 65_536, 4096)
+    encoder = PromptEncoder(
+        processor, model.config.image_token_id, 65_536, model.config.text_config.max_position_embeddings
+    )
     tokens = encoder.encode(request, 65_536).tokens.tolist()
     trained = dialogues.prefix(language, frames) + turn.prompt
     if kind is Kind.ANSWER_WITH_DEPTH:

@@ -19,6 +19,7 @@ from torch import distributed, nn
 
 Batch = TypeVar("Batch")
 
+WEIGHTS = "model.safetensors"
 _WARM_UP = 0.02
 _LEAST_RATE = 0.02
 _CLIP = 1.0
@@ -67,10 +68,19 @@ def join_processes() -> int:
 
 
 def stored_weights(folder: Path) -> dict[str, torch.Tensor]:
-    """Weights of a model's folder to start from, in float32."""
+    """Weights of a model's folder, in the number formats in which they are stored.
+
+    Raises:
+        ValueError: If they are damaged.
+        OSError: If they cannot be read.
+    """
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    return {name: value.float() for name, value in load_file(folder / "model.safetensors").items()}
+    try:
+        return load_file(folder / WEIGHTS)
+    except SafetensorError:
+        raise ValueError(f"{folder / WEIGHTS} is damaged.") from None
 
 
 class Training:

@@ -100,7 +100,7 @@ shift, larger is nearer, for one picture at a time. It carries order and occlusi
 coloured anew each time they were seen, with the scale- and shift-invariant loss in disparity (Ranftl et al., PAMI
 2020), in which solids, the mean of each and the order of these means count more than their surroundings. Its
 convolutions are those of EfficientNet-Lite0 and started from ImageNet weights; everything else started at random. These
-weights were trained in several parts and are the average, by `scripts/nano/average_weights.py`, of those before and
+weights were trained in several parts and are the average, by `scripts/average_nano.py`, of those before and
 after the last ones, which alone taught the order; the figures below add all parts up.""",
     limits="""Photos, and anything else that is no rendered scene of Theodolite: it has seen nothing but rooms and table
 tops with simple solids. On other pictures its maps look plausible and mean nothing. It gives no metres. Use it to try
