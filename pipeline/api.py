@@ -13,16 +13,16 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from PIL import Image
 
-from pipeline.build import build_stages, check_types
-from pipeline.errors import ConfigError, InputError
-from pipeline.overrides import describe, translate, with_companions
+from pipeline.config.build import build_stages, check_types
+from pipeline.config.overrides import describe, translate, with_companions
 from pipeline.records import Anchor, Camera, Claim, DepthMap, Frame, Region, Result, Scene
-from pipeline.resources import resource_dir
+from pipeline.records.errors import ConfigError, InputError
+from pipeline.records.resources import resource_dir
 from pipeline.stages.compose import process
 from pipeline.stages.group import Stages
 from pipeline.stages.timing import StageError
 
-Picture = str | Path | np.ndarray | Image.Image | Frame
+ImageLike = str | Path | np.ndarray | Image.Image | Frame
 
 
 def load_config(overrides: Sequence[str] = (), config_name: str = "run") -> DictConfig:
@@ -86,7 +86,7 @@ class Pipeline:
 
     def ask(
         self,
-        frames: Picture | Sequence[Picture],
+        frames: ImageLike | Sequence[ImageLike],
         question: str,
         *,
         camera: Camera | Mapping[str, float] | None = None,
@@ -118,7 +118,7 @@ class Pipeline:
 
     def ask_all(
         self,
-        frames: Picture | Sequence[Picture],
+        frames: ImageLike | Sequence[ImageLike],
         questions: Sequence[str],
         *,
         camera: Camera | Mapping[str, float] | None = None,
@@ -159,7 +159,7 @@ class Pipeline:
 
     def judge(
         self,
-        frames: Picture | Sequence[Picture],
+        frames: ImageLike | Sequence[ImageLike],
         claims: Sequence[Claim],
         regions: Sequence[Region],
         *,
@@ -199,7 +199,7 @@ class Pipeline:
 
     def _scene(
         self,
-        frames: Picture | Sequence[Picture],
+        frames: ImageLike | Sequence[ImageLike],
         camera: Camera | Mapping[str, float] | None,
         depth: np.ndarray | DepthMap | Sequence[DepthMap] | None,
         item_id: str,
@@ -231,7 +231,7 @@ class Pipeline:
 
 
 def spatial_query(
-    image: Picture | Sequence[Picture], question: str, overrides: Sequence[str] = ("vlm=qwen3vl", "depth=midas")
+    image: ImageLike | Sequence[ImageLike], question: str, overrides: Sequence[str] = ("vlm=qwen3vl", "depth=midas")
 ) -> dict[str, Any]:
     """Ask one question about a picture and get the answer with its verdicts.
 

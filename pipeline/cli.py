@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
 
-from pipeline.errors import ConfigError, TheodoliteError
+from pipeline.records.errors import ConfigError, TheodoliteError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -125,7 +125,7 @@ def _set_up_logging(verbose: bool) -> None:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    from pipeline.overrides import with_quickstart
+    from pipeline.config.overrides import with_quickstart
 
     return _hydra(with_quickstart(arguments), "run", _run_job)
 
@@ -135,13 +135,13 @@ def _verify(arguments: Sequence[str]) -> int:
 
 
 def _eval_claims(arguments: Sequence[str]) -> int:
-    from pipeline.evaluation_jobs import measure_claims
+    from pipeline.console.evaluation import measure_claims
 
     return _hydra(arguments, "eval_claims", lambda config: measure_claims(config, console, _progress))
 
 
 def _eval_depth(arguments: Sequence[str]) -> int:
-    from pipeline.evaluation_jobs import compare_depth, measure_depth
+    from pipeline.console.evaluation import compare_depth, measure_depth
 
     folders: list[Path] = []
 
@@ -163,9 +163,9 @@ def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
+    from pipeline.config.overrides import describe, translate, with_companions
     from pipeline.export.files import write_error
-    from pipeline.overrides import describe, translate, with_companions
-    from pipeline.resources import resource_dir
+    from pipeline.records.resources import resource_dir
 
     sweep = any(argument in ("-m", "--multirun") for argument in arguments)
     codes: list[int] = []
@@ -183,7 +183,7 @@ def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig
         key, _, value = argument.partition("=")
         if key.lstrip("+") == "vlm.base_url":
             # Hydra writes the configuration to disk before a backend can refuse a login in it.
-            from pipeline.vlm.openai_endpoint import check_address
+            from pipeline.models.vlm.openai_endpoint import check_address
 
             for address in value.split(",") if sweep else [value]:
                 check_address(address.strip("'\""))
@@ -221,7 +221,7 @@ def _shows_prompts(arguments: Sequence[str]) -> bool:
 
 def _show_prompts(config: DictConfig) -> int:
     """Print the prompts that a run would send."""
-    from pipeline.build import build_source, build_stages
+    from pipeline.config.build import build_source, build_stages
     from pipeline.export.text import one_line
     from pipeline.stages.show_prompt import shown_items
 
@@ -245,10 +245,10 @@ def _run_job(config: DictConfig) -> int:
     """Run the stages over the input and print what came out."""
     from hydra.core.hydra_config import HydraConfig
 
-    from pipeline.build import build_source, build_stages, check_types
+    from pipeline.config.build import build_source, build_stages, check_types
+    from pipeline.console.summary import print_shipped_models, print_summary
     from pipeline.export.text import one_line
     from pipeline.stages.compose import run
-    from pipeline.summary import print_shipped_models, print_summary
 
     check_types(config)
     if config.vlm.get("show_prompt"):
@@ -304,7 +304,7 @@ def _schema(arguments: Sequence[str]) -> int:
 
 
 def _doctor(arguments: Sequence[str]) -> int:
-    from pipeline.doctor import print_report
+    from pipeline.console.doctor import print_report
 
     if arguments:
         errors.print("doctor takes no arguments.")

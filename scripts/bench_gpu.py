@@ -40,8 +40,8 @@ def figures(device: str, new_tokens: int) -> Iterator[Figure]:
     """Measure on a device, ``cuda``, ``mps`` or ``cpu``."""
     import torch
 
-    from pipeline.device import choose_dtype
-    from pipeline.vlm.qwen3vl import Qwen3VL
+    from pipeline.models.device import choose_dtype
+    from pipeline.models.vlm.qwen3vl import Qwen3VL
 
     on_gpu = device != "cpu"
     dtype = str(choose_dtype(torch.device(device))).removeprefix("torch.")
@@ -109,7 +109,7 @@ def main() -> int:
     os.environ["HF_HUB_OFFLINE"] = "1"
     logging.basicConfig(level=logging.ERROR, format="%(message)s")
 
-    from pipeline.device import choose_device
+    from pipeline.models.device import choose_device
 
     device = choose_device().type
     if device == "cpu":

@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pipeline.evaluate.rendered.claims import claims_of
-from pipeline.evaluate.rendered.questions import answer_text, questions_about
-from pipeline.evaluate.rendered.scenes import rendered_sequence
-from pipeline.evaluate.rendered.shapes import SHAPES
-from pipeline.evaluate.rendered.view import RenderedView
+from pipeline.models.vlm.templates import Language
 from pipeline.records import Claim, to_plain
-from pipeline.vlm.templates import Language
+from pipeline.synthetic.claims import claims_of
+from pipeline.synthetic.questions import answer_text, questions_about
+from pipeline.synthetic.scenes import rendered_sequence
+from pipeline.synthetic.shapes import SHAPES
+from pipeline.synthetic.view import RenderedView
 
 SIDE_PX = 256
 # Seeds of the scenes, their numbers of pictures and their languages; none is a training seed of the models that ship.

@@ -120,7 +120,7 @@ def build_config(
     dtype: str = "float32",
 ) -> Any:
     """A ``Qwen3VLConfig`` of transformers, of patches of 16 px of which four are one token."""
-    from pipeline.torchvision_fix import ensure_torchvision
+    from pipeline.models.torchvision_fix import ensure_torchvision
 
     ensure_torchvision()
     from transformers import Qwen3VLConfig

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.camera import Camera
 from pipeline.records import DepthKind, DepthMap, Frame, Region, Scene
+from pipeline.records.camera import Camera
 
 WIDTH, HEIGHT = 160, 120
 CAMERA = Camera(150.0, 150.0, 79.5, 59.5, WIDTH, HEIGHT)

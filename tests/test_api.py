@@ -12,9 +12,16 @@ from PIL import Image
 
 import pipeline
 from pipeline import Pipeline, spatial_query
-from pipeline.camera import CameraSource
-from pipeline.errors import ConfigError, DepthError, GenerationError, InputError, ModelUnavailableError, RecordError
 from pipeline.records import Camera, Claim, DepthMap, Frame, Region, Result
+from pipeline.records.camera import CameraSource
+from pipeline.records.errors import (
+    ConfigError,
+    DepthError,
+    GenerationError,
+    InputError,
+    ModelUnavailableError,
+    RecordError,
+)
 
 BLOCK = json.dumps(
     {

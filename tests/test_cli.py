@@ -147,7 +147,7 @@ def test_the_whole_configuration_can_be_printed(command_line: CommandLine) -> No
     done = command_line("run", "depth=none", "--cfg", "job", "verify.verifier.risk=0.2")
     assert (done.returncode, done.stderr) == (0, "")
     assert "risk: 0.2" in done.stdout
-    assert "pipeline.depth.none.NoDepth" in done.stdout
+    assert "pipeline.models.depth.none.NoDepth" in done.stdout
 
 
 @pytest.mark.parametrize("flag_first", [True, False])

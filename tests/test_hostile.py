@@ -13,14 +13,14 @@ from commands import CommandLine
 from PIL import Image
 
 from pipeline.api import load_config
-from pipeline.build import build_source
-from pipeline.errors import ConfigError, ExportError, RecordError
+from pipeline.config.build import build_source
 from pipeline.export.files import only_writer
-from pipeline.noise import NoiseModel, NoiseModels
 from pipeline.records import Claim, Region, Status, from_json
-from pipeline.rules.base import Settings
+from pipeline.records.errors import ConfigError, ExportError, RecordError
+from pipeline.records.noise import NoiseModel, NoiseModels
 from pipeline.stages.compose import run
-from pipeline.verify import ErrorBudget, Verifier
+from pipeline.verify.rules.base import Settings
+from pipeline.verify.verifier import ErrorBudget, Verifier
 
 
 @pytest.mark.parametrize(

@@ -22,13 +22,13 @@ from benchmarks.nano_measures import (
     told_scene,
 )
 
-from pipeline.evaluate.rendered.questions import SceneQuestion, answer_text, askable, fenced, named
-from pipeline.evaluate.rendered.questions import located as entry
+from pipeline.models.vlm.base import Generation, Request, Step, VisionLanguageModel
 from pipeline.records import Answer, DepthMap, Scene
 from pipeline.stages.hints import read_depth
 from pipeline.stages.query import QueryStage
 from pipeline.stages.verify import VerifyStage
-from pipeline.vlm.base import Generation, Request, Step, VisionLanguageModel
+from pipeline.synthetic.questions import SceneQuestion, answer_text, askable, fenced, named
+from pipeline.synthetic.questions import located as entry
 
 SEED = 4
 

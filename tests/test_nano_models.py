@@ -15,9 +15,9 @@ import pytest
 from benchmarks.nano import DEPTH, VLM, figures_of, measures_of, shipped_subjects, weights_digest
 from benchmarks.nano_figures import Measured
 
-from pipeline.resources import resource_dir
-from pipeline.vlm.prompt import answer_instruction
-from pipeline.vlm.templates import Language, render
+from pipeline.models.vlm.prompt import answer_instruction
+from pipeline.models.vlm.templates import Language, render
+from pipeline.records.resources import resource_dir
 
 # Neither seeds of training, nor of the benchmark, nor of the noise model.
 SEEDS = range(800_000, 800_012)

@@ -22,12 +22,12 @@ from nano.vl_model import BatchedForward, build, number_tokens
 from nano.vocabulary import LANGUAGES, phrases
 from safetensors.torch import load_file, save_file
 
-from pipeline.camera import Camera
 from pipeline.claims.answer import parse_answer
-from pipeline.evaluate.rendered.scenes import rendered_sequence
+from pipeline.models.vlm.none import NoModel
+from pipeline.models.vlm.qwen3vl.encoding import PromptEncoder
+from pipeline.records.camera import Camera
 from pipeline.stages.query import QueryStage
-from pipeline.vlm.none import NoModel
-from pipeline.vlm.qwen3vl.encoding import PromptEncoder
+from pipeline.synthetic.scenes import rendered_sequence
 
 CAMERA = Camera.from_fov(256, 256, 60)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.evaluate.rendered.scenes import rendered_sequence
+from pipeline.synthetic.scenes import rendered_sequence
 
 FOLDER = Path("data/samples")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.camera import Camera
 from pipeline.claims.choice import find_choice
 from pipeline.claims.claims_json import claims_from_json
 from pipeline.claims.conflicts import conflicts
@@ -17,6 +16,7 @@ from pipeline.claims.reasoning import is_cut_off, split_reasoning
 from pipeline.claims.regions import regions_from_json, regions_from_text
 from pipeline.claims.spatial_words import words_of
 from pipeline.records import Claim, Region, SpatialTag
+from pipeline.records.camera import Camera
 
 # Far beyond any token limit; keeps the time bounded for a server that never stops.
 _LONGEST = 200_000

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.claims.phrases import CAMERA_NAMES
 from pipeline.claims.quantities import Quantity
 from pipeline.records import Claim, Unit
-from pipeline.relations import RelationName
+from pipeline.records.relations import RelationName
 
 _PLACED = ("left_of", "right_of", "above", "below")
 _COMPARED_TO_CAMERA = ("distance_between", "distance_to_camera")

@@ -12,9 +12,9 @@ from pipeline.claims.markup import listed, shorten
 from pipeline.claims.phrases import relation_named
 from pipeline.claims.quantities import Quantity, parse_quantity, unit_named
 from pipeline.claims.region_entries import frame_index
-from pipeline.errors import RecordError
 from pipeline.records import Claim, Comparison
-from pipeline.relations import RELATIONS
+from pipeline.records.errors import RecordError
+from pipeline.records.relations import RELATIONS
 
 _LIST_KEYS = ("claims", "relations", "relationships")
 _FRAME_KEYS = {"pictures": 1, "picture": 1, "images": 1, "image": 1, "frames": 0, "frame": 0}

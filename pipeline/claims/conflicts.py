@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pipeline.records import Claim
-from pipeline.relations import RELATIONS
+from pipeline.records.relations import RELATIONS
 
 # Two things cannot both be ahead of each other in these; both may hide a part of each other.
 _ORDERS = ("image_order", "depth_order", "size_order")

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pipeline.claims.choice import options_of
 from pipeline.claims.resolve import unique_names
 from pipeline.records import Claim, Origin, Region
-from pipeline.relations import RelationName
+from pipeline.records.relations import RelationName
 
 # Centres of 3D boxes whose depths differ by less state no order.
 _LEAST_RATIO = 1.05

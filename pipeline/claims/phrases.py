@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from pipeline.claims.markup import listed
-from pipeline.relations import RELATIONS, RelationName
+from pipeline.records.relations import RELATIONS, RelationName
 
 _CAMERA = r"(?:the (?:camera|viewer|observer|photographer|lens)|the camera lens|us|you|me)"
 _LINKING = re.compile(r"(?: than| of| to| as| by| from| the camera)+$")

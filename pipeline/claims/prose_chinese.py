@@ -16,9 +16,9 @@ from pipeline.claims.phrases import CAMERA_NAMES
 from pipeline.claims.prose_english import Reading
 from pipeline.claims.quantities import MEASURE, Quantity, parse_count, parse_quantity
 from pipeline.claims.sentences import NAME, QUOTED, Sentence
-from pipeline.errors import RecordError
 from pipeline.records import Claim, Origin, Unit
-from pipeline.relations import RELATIONS
+from pipeline.records.errors import RecordError
+from pipeline.records.relations import RELATIONS
 
 CHINESE = re.compile(r"[\u3400-\u9fff]")
 """A Chinese character."""

@@ -17,9 +17,9 @@ from pipeline.claims.markup import Span
 from pipeline.claims.phrases import AFTER_BE, BASE_VERBS, CAMERA_NAMES, VERBS, pattern_relation
 from pipeline.claims.quantities import Quantity, parse_count, parse_quantity
 from pipeline.claims.sentences import NAME, Sentence
-from pipeline.errors import RecordError
 from pipeline.records import Claim, Origin, Unit
-from pipeline.relations import RELATIONS
+from pipeline.records.errors import RecordError
+from pipeline.records.relations import RELATIONS
 
 
 @dataclass

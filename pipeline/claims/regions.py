@@ -13,11 +13,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.camera import Camera
 from pipeline.claims.json_blocks import JsonBlock
 from pipeline.claims.region_entries import Entry, entries
-from pipeline.errors import RecordError
 from pipeline.records import Box, Box3D, Region
+from pipeline.records.camera import Camera
+from pipeline.records.errors import RecordError
 
 _GRID = 1000.0
 _NEAR_M = 0.01

@@ -8,7 +8,7 @@ from pipeline.claims.json_blocks import find_json
 from pipeline.claims.markup import blank, code_fences, listed
 from pipeline.claims.phrases import CHINESE, ENGLISH
 from pipeline.records import SpatialTag
-from pipeline.relations import RelationName
+from pipeline.records.relations import RelationName
 
 _NOT_SPATIAL_ALONE = frozenset(
     listed("from|away|tall|high|wide|long|deep|in number|个|只|把|张|台|辆|高|宽|长|深|大于|小于|放在|摆在")

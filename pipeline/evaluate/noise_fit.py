@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
-from pipeline.errors import InputError
-from pipeline.noise import NoiseModel
 from pipeline.records import DepthMap
+from pipeline.records.errors import InputError
+from pipeline.records.noise import NoiseModel
 
 logger = logging.getLogger(__name__)
 
@@ -155,7 +155,7 @@ def write_noise(path: Path, name: str, model: NoiseModel, origin: str) -> None:
     path.write_text(
         f"# Errors of {name}, fitted to {origin}.\n"
         f"defaults:\n  - default\n\n# By the name of the depth map.\nmodels:\n"
-        f"  # Keys as in conf/noise/default.yaml.\n  {name}:\n    _target_: pipeline.noise.NoiseModel\n{numbers}\n",
+        f"  # Keys as in conf/noise/default.yaml.\n  {name}:\n    _target_: pipeline.records.noise.NoiseModel\n{numbers}\n",
         encoding="utf-8",
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from pipeline.errors import ExportError
+from pipeline.records.errors import ExportError
 
 try:
     import fcntl

@@ -7,10 +7,10 @@ import logging
 from pathlib import Path
 from types import TracebackType
 
-from pipeline.errors import ExportError
 from pipeline.export.files import make_folder
 from pipeline.export.line_file import LineFile
 from pipeline.records import Result, to_json
+from pipeline.records.errors import ExportError
 
 logger = logging.getLogger(__name__)
 

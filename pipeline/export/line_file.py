@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.errors import ExportError
 from pipeline.export.files import locked, write_error
+from pipeline.records.errors import ExportError
 
 logger = logging.getLogger(__name__)
 

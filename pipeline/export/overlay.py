@@ -9,7 +9,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline.errors import ExportError
 from pipeline.export.drawing import GREY, draw_text, line_height, printable, shorten, text_width
 from pipeline.export.files import replacing
 from pipeline.export.palette import region_colours, region_names
@@ -24,6 +23,7 @@ from pipeline.export.pictures import (
     nearness,
 )
 from pipeline.records import DepthKind, DepthMap, Frame, Origin, Result, Scene
+from pipeline.records.errors import ExportError
 
 MOST_FRAMES = 32
 _MARGIN = 40

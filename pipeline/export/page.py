@@ -12,13 +12,13 @@ from typing import Any
 import cv2
 
 from pipeline.claims.markup import without_code
-from pipeline.errors import ExportError, RecordError
-from pipeline.evaluate.page import rendered_page
 from pipeline.export.files import replacing
+from pipeline.export.html import rendered_page
 from pipeline.export.jsonl import RESULTS_NAME
 from pipeline.export.overlay import draw_pictures
-from pipeline.hub import ships
+from pipeline.models.hub import ships
 from pipeline.records import Origin, Result, Scene, Verdict, from_json
+from pipeline.records.errors import ExportError, RecordError
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,6 @@ SMALL_MODELS = (
     "The models named theodolite-...-nano are small ones that ship with Theodolite, trained on rendered scenes; they "
     "are not for photos."
 )
-_TEMPLATES = Path(__file__).parent / "templates"
 # What a browser shows without getting slow, of which each has a picture of about 100 kB.
 MOST_RESULTS = 200
 _MOST_VERDICTS = 24
@@ -86,7 +85,6 @@ def write_page(path: Path) -> Path | None:
     page = rendered_page(
         "run_report.html",
         {"configuration": {"models": "; ".join(models)}, "versions": versions, "seconds": dict(seconds)},
-        folder=_TEMPLATES,
         results=shown,
         counts=counts,
         hidden=counts["results"] - len(shown),

@@ -13,11 +13,11 @@ from types import ModuleType
 
 import numpy as np
 
-from pipeline.errors import DependencyError, ExportError
 from pipeline.export.files import replacing
 from pipeline.export.palette import region_colours
 from pipeline.geometry.backprojection import back_project
 from pipeline.records import DepthKind, DepthMap, Origin, Region, Result, Scene
+from pipeline.records.errors import DependencyError, ExportError
 
 _FARTHEST = 2.0
 """Points beyond this multiple of the 98th percentile of a frame's depth are left out as errors of the sensor."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import DTypeLike
 
-from pipeline.camera import Camera
+from pipeline.records.camera import Camera
 
 
 def back_project(

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
-from pipeline.camera import Camera
 from pipeline.geometry.backprojection import project
 from pipeline.geometry.extents import thin
 from pipeline.records import Box, Box3D
+from pipeline.records.camera import Camera
 
 _TRIM_PERCENT = 0.5
 _TRIMS = 2

@@ -13,9 +13,9 @@ from enum import StrEnum
 import numpy as np
 from scipy.spatial import cKDTree
 
-from pipeline.camera import Camera
 from pipeline.geometry.backprojection import project
 from pipeline.geometry.extents import thin
+from pipeline.records.camera import Camera
 
 # Points of each cloud that are compared.
 _MOST = 600

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from pipeline.camera import Camera
+from pipeline.records.camera import Camera
 
 _SAMPLES = 1900
 _LEAST_SAMPLES = 40

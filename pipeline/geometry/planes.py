@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.camera import Camera
 from pipeline.geometry.plane_samples import Samples, SurfacePlane, sampled, surface_planes
+from pipeline.records.camera import Camera
 
 Direction = tuple[float, float, float]
 

@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from pipeline.errors import InputError, RecordError
 from pipeline.geometry.regions import box_window
 from pipeline.ingest.files import check_keys, existing_file, one_line
 from pipeline.ingest.pictures import open_picture
 from pipeline.ingest.resampling import Size, size_of
 from pipeline.records import Claim, Origin, Region, from_plain
 from pipeline.records.claim import decode_mask
+from pipeline.records.errors import InputError, RecordError
 
 Value = TypeVar("Value")
 

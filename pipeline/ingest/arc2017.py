@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.errors import DependencyError
 from pipeline.ingest.annotations import read_claims
 from pipeline.ingest.item import Item
 from pipeline.records import Camera, DepthMap, Frame, Origin, Region, Scene
-from pipeline.resources import resource_dir
+from pipeline.records.errors import DependencyError
+from pipeline.records.resources import resource_dir
 
 # The photo's depth lies this far left of and above its objects [px: right, down]: the shift under which the depth
 # within the visible masks spreads least.

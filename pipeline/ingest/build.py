@@ -11,8 +11,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipeline.camera import Camera
-from pipeline.errors import ConfigError, InputError, RecordError
 from pipeline.ingest.annotations import Annotations, make_region, read_claims
 from pipeline.ingest.depth_files import read_depth
 from pipeline.ingest.files import printable
@@ -28,6 +26,8 @@ from pipeline.ingest.pictures import (
 from pipeline.ingest.resampling import Size, bounded_size, resize_nearest, resize_rgb, size_of
 from pipeline.ingest.video import read_video
 from pipeline.records import Anchor, Claim, DepthMap, Frame, Region, ScaleSource, Scene
+from pipeline.records.camera import Camera
+from pipeline.records.errors import ConfigError, InputError, RecordError
 
 logger = logging.getLogger(__name__)
 

@@ -13,12 +13,12 @@ from typing import IO, Any
 import numpy as np
 from numpy.lib import format as npy_format
 
-from pipeline.errors import InputError
 from pipeline.ingest.files import decoding, existing_file, suggestion
 from pipeline.ingest.pictures import open_picture
 from pipeline.ingest.resampling import Size, resize_depth, same_aspect, size_of
 from pipeline.records import DepthKind, DepthMap, ScaleSource
 from pipeline.records.checks import member
+from pipeline.records.errors import InputError
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,6 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import InputError
 from pipeline.ingest.depth_files import DEPTH_SUFFIXES
 from pipeline.ingest.files import (
     IMAGE_SUFFIXES,
@@ -24,6 +23,7 @@ from pipeline.ingest.files import (
 )
 from pipeline.ingest.item import BadItem, Item
 from pipeline.ingest.manifest import read_manifest, with_defaults
+from pipeline.records.errors import InputError
 
 Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
 

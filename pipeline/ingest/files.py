@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
 
-from pipeline.errors import DependencyError, InputError, TheodoliteError
+from pipeline.records.errors import DependencyError, InputError, TheodoliteError
 
 IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".gif"))
 VIDEO_SUFFIXES = frozenset(

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.errors import InputError, RecordError
 from pipeline.ingest.annotations import parse_claims, parse_regions
 from pipeline.ingest.files import check_keys, is_video
 from pipeline.ingest.pictures import check_camera
 from pipeline.records import Anchor, Claim, DepthKind, ScaleSource
 from pipeline.records.checks import finite_tuple, member, text
+from pipeline.records.errors import InputError, RecordError
 
 CameraSpec = Mapping[str, float]
 Matrix = tuple[tuple[float, ...], ...]

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import InputError
 from pipeline.ingest.files import MANIFEST_SUFFIXES, check_keys, decoding, existing_file, one_line
 from pipeline.ingest.item import ITEM_KEYS, BadItem, Item
+from pipeline.records.errors import InputError
 
 Row = tuple[str, Mapping[str, Any] | InputError]
 """Where a row stands, and what it holds or why it cannot be read."""

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from pipeline.camera import Camera, CameraSource
-from pipeline.errors import InputError
 from pipeline.ingest.files import check_keys, decoding, existing_file
 from pipeline.ingest.resampling import same_aspect
+from pipeline.records.camera import Camera, CameraSource
+from pipeline.records.errors import InputError
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import ConfigError, InputError
 from pipeline.ingest.annotations import Annotations, parse_annotations, read_claims
 from pipeline.ingest.build import IngestSettings, build_scene
 from pipeline.ingest.expand import FramesAre, Paths, as_paths, expand_input, holds_many, is_manifest, pictures_of
@@ -17,6 +16,7 @@ from pipeline.ingest.files import existing_path, suggestion
 from pipeline.ingest.item import BadItem, Item
 from pipeline.ingest.manifest import count_items
 from pipeline.records import Scene
+from pipeline.records.errors import ConfigError, InputError
 
 
 class FileSource:

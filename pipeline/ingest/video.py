@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.errors import InputError
 from pipeline.ingest.files import decoding, existing_file
+from pipeline.records.errors import InputError
 
 logger = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """The records that everything speaks: frozen dataclasses, checked when made."""
 
-from pipeline.camera import Camera, CameraSource
 from pipeline.records.anchor import Anchor, AnchorKind
+from pipeline.records.camera import Camera, CameraSource
 from pipeline.records.claim import Box, Box3D, Claim, Comparison, Mask, Origin, Point, Region, Unit
 from pipeline.records.json_form import from_json, from_plain, json_schema, to_json, to_plain
 from pipeline.records.result import (

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from pipeline.errors import RecordError
 from pipeline.records.checks import finite_tuple, member, require, text
 from pipeline.records.claim import Unit
+from pipeline.records.errors import RecordError
 
 # Standard deviation where none is given, as a share of the value: a tape held by hand, a figure from memory.
 DEFAULT_ERROR_SHARE = 0.03

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from pipeline.errors import RecordError
+from pipeline.records.errors import RecordError
 
 EnumType = TypeVar("EnumType", bound=StrEnum)
 

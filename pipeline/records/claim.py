@@ -11,9 +11,9 @@ import numpy as np
 from pydantic import GetPydanticSchema
 from pydantic_core import core_schema
 
-from pipeline.errors import RecordError
 from pipeline.records.checks import finite_tuple, member, require, text
-from pipeline.relations import RELATIONS, RelationName, ValueUse
+from pipeline.records.errors import RecordError
+from pipeline.records.relations import RELATIONS, RelationName, ValueUse
 
 Box = tuple[float, float, float, float]
 Point = tuple[float, float, float]
@@ -215,7 +215,7 @@ class Claim:
     """One typed statement about space.
 
     Args:
-        relation: A name of ``pipeline.relations.RELATIONS``.
+        relation: A name of ``pipeline.records.relations.RELATIONS``.
         subject: Label of a region; ``label#2`` is the second region of that label.
         object: What the subject is related to; needed unless the relation takes none.
         other_object: The second one, for ``between``.

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline.errors import RecordError
+from pipeline.records.errors import RecordError
 from pipeline.records.result import SCHEMA_VERSION, Result
 
 RecordType = TypeVar("RecordType")

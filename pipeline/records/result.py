@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from pipeline.camera import Camera
+from pipeline.records.camera import Camera
 from pipeline.records.checks import finite_tuple, member, require, text
 from pipeline.records.claim import Claim, Point, Region
+from pipeline.records.relations import RelationName
 from pipeline.records.scene import DepthKind, ScaleSource
-from pipeline.relations import RelationName
 
 SCHEMA_VERSION = "1.3"
 

@@ -10,11 +10,11 @@ from functools import cached_property
 
 import numpy as np
 
-from pipeline.camera import Camera
-from pipeline.errors import RecordError
 from pipeline.records.anchor import Anchor
+from pipeline.records.camera import Camera
 from pipeline.records.checks import member, require, text
 from pipeline.records.claim import Claim, Region
+from pipeline.records.errors import RecordError
 
 
 class DepthKind(StrEnum):

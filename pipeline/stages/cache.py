@@ -10,9 +10,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from pipeline.errors import ExportError
 from pipeline.export.files import replacing
 from pipeline.records import DepthMap, from_json, to_json
+from pipeline.records.errors import ExportError
 
 logger = logging.getLogger(__name__)
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import Protocol
 
-from pipeline.errors import InputError
 from pipeline.export.files import only_writer
 from pipeline.export.jsonl import ResultWriter
 from pipeline.ingest.item import BadItem, Item
 from pipeline.records import Result, Scene
+from pipeline.records.errors import InputError
 from pipeline.stages.group import Asked, Stages, finish, grouped
 from pipeline.stages.known_truth import KnowsTruth, with_truth
 from pipeline.stages.run_summary import Summary

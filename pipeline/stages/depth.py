@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pipeline.camera import CameraSource
-from pipeline.depth.base import DepthBackend
+from pipeline.models.depth.base import DepthBackend
 from pipeline.records import Camera, DepthMap, Frame, Scene
+from pipeline.records.camera import CameraSource
 from pipeline.stages.cache import StageCache
 
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from pipeline.errors import DependencyError
 from pipeline.export.overlay import write_overlay
 from pipeline.export.page import PAGE_NAME, write_page, write_picture
 from pipeline.export.ply import write_ply
 from pipeline.export.text import file_stem
 from pipeline.records import Result, Scene
+from pipeline.records.errors import DependencyError
 
 logger = logging.getLogger(__name__)
 

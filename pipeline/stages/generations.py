@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from pipeline.errors import FATAL, TheodoliteError
+from pipeline.models.vlm.base import Generation, Request, VisionLanguageModel
+from pipeline.records.errors import FATAL, TheodoliteError
 from pipeline.stages.cache import StageCache
 from pipeline.stages.outcomes import attempt
-from pipeline.vlm.base import Generation, Request, VisionLanguageModel
 
 logger = logging.getLogger(__name__)
 

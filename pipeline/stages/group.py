@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pipeline.anchors import with_anchors
-from pipeline.errors import TheodoliteError
 from pipeline.records import Answer, Attempt, FrameSummary, Region, Result, Scene, Verdict
+from pipeline.records.errors import TheodoliteError
+from pipeline.records.versions import versions
 from pipeline.stages.depth import DepthStage
 from pipeline.stages.export import ExportStage
 from pipeline.stages.ocr import OcrStage
@@ -17,7 +17,7 @@ from pipeline.stages.query import QueryStage
 from pipeline.stages.recheck import Judged, Reason
 from pipeline.stages.timing import StageError, timed
 from pipeline.stages.verify import VerifyStage
-from pipeline.versions import versions
+from pipeline.verify.anchors import with_anchors
 
 # Bounds the memory that the pictures of a group take; a single item may have more.
 MOST_FRAMES = 32

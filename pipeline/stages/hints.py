@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.claims.resolve import unique_names
-from pipeline.error_budget import ErrorBudget
 from pipeline.geometry.objects import depth_of_coordinate, order_coordinate
+from pipeline.models.vlm.hints import DepthHint
 from pipeline.records import DepthKind, DepthMap, Region, Scene
-from pipeline.rules.base import CannotMeasure, Settings
-from pipeline.rules.view import FrameView
-from pipeline.vlm.hints import DepthHint
+from pipeline.records.error_budget import ErrorBudget
+from pipeline.verify.rules.base import CannotMeasure, Settings
+from pipeline.verify.rules.view import FrameView
 
 
 def read_depth(

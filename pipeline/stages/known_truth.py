@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
-from pipeline.evaluate.answers import is_right, value_of
-from pipeline.evaluate.datasets.base import Expected
+from pipeline.claims.compare_answers import is_right, value_of
 from pipeline.records import Answer, Claim, Result
+from pipeline.records.expected import Expected
 
 
 @runtime_checkable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from pipeline.ocr.base import OcrBackend
+from pipeline.models.ocr.base import OcrBackend
 from pipeline.records import Frame, Region, Scene
 from pipeline.stages.cache import StageCache
 

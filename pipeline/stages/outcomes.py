@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from pipeline.errors import FATAL, GenerationError, TheodoliteError
+from pipeline.records.errors import FATAL, GenerationError, TheodoliteError
 
 Value = TypeVar("Value")
 

@@ -7,30 +7,30 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any, Literal, TypeVar
 
-from pipeline.error_budget import ErrorBudget
-from pipeline.errors import ConfigError, TheodoliteError
-from pipeline.records import Answer, Region, Scene
-from pipeline.rules.base import Settings
-from pipeline.stages.cache import StageCache
-from pipeline.stages.generations import generate_all
-from pipeline.stages.hints import read_depth
-from pipeline.stages.outcomes import for_each
-from pipeline.stages.reading import grounded_regions, read_answer
-from pipeline.stages.recheck import Judged, Reason, refuted_claims, small_regions
-from pipeline.vlm.base import Generation, Request, VisionLanguageModel
-from pipeline.vlm.budget import DEFAULT_BUDGET, PictureBudget
-from pipeline.vlm.crops import Crop, SecondLook, choose_crops
-from pipeline.vlm.hints import DepthHint, HintMode
-from pipeline.vlm.prompt import (
+from pipeline.models.vlm.base import Generation, Request, VisionLanguageModel
+from pipeline.models.vlm.budget import DEFAULT_BUDGET, PictureBudget
+from pipeline.models.vlm.crops import Crop, SecondLook, choose_crops
+from pipeline.models.vlm.hints import DepthHint, HintMode
+from pipeline.models.vlm.prompt import (
     build_answer_request,
     build_grounding_request,
     crop_parts,
     detect_language,
     shown_frames,
 )
-from pipeline.vlm.ranges import check_whole
-from pipeline.vlm.recheck import build_recheck_request
-from pipeline.vlm.templates import Language
+from pipeline.models.vlm.ranges import check_whole
+from pipeline.models.vlm.recheck import build_recheck_request
+from pipeline.models.vlm.templates import Language
+from pipeline.records import Answer, Region, Scene
+from pipeline.records.error_budget import ErrorBudget
+from pipeline.records.errors import ConfigError, TheodoliteError
+from pipeline.stages.cache import StageCache
+from pipeline.stages.generations import generate_all
+from pipeline.stages.hints import read_depth
+from pipeline.stages.outcomes import for_each
+from pipeline.stages.reading import grounded_regions, read_answer
+from pipeline.stages.recheck import Judged, Reason, refuted_claims, small_regions
+from pipeline.verify.rules.base import Settings
 
 Option = TypeVar("Option", bound=StrEnum)
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from pipeline.claims.answer import parse_answer
 from pipeline.claims.resolve import merge
+from pipeline.models.vlm.base import Generation
+from pipeline.models.vlm.crops import Crop, claims_in_frames, regions_in_frames
 from pipeline.records import Answer, Region, Scene
-from pipeline.vlm.base import Generation
-from pipeline.vlm.crops import Crop, claims_in_frames, regions_in_frames
 
 
 def grounded_regions(scene: Scene, grounding: str | None) -> tuple[Region, ...]:

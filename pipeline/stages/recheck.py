@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pipeline.claims.markup import shorten
 from pipeline.claims.resolve import unique_names
 from pipeline.geometry.regions import boxes_gap
+from pipeline.models.vlm.budget import PictureBudget
+from pipeline.models.vlm.crops import Crop, SecondLook, choose_crops
 from pipeline.records import Answer, Origin, Region, Scene, Status, Verdict
-from pipeline.vlm.budget import PictureBudget
-from pipeline.vlm.crops import Crop, SecondLook, choose_crops
 
 
 @dataclass(frozen=True)

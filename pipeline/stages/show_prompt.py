@@ -7,16 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.errors import ConfigError, InputError, TheodoliteError
 from pipeline.ingest.item import BadItem, Item
-from pipeline.ocr.none import NoOcr
+from pipeline.models.ocr.none import NoOcr
+from pipeline.models.vlm.base import ImagePart, Request, TextPart
+from pipeline.models.vlm.budget import PictureBudget, token_count
+from pipeline.models.vlm.hints import DepthHint
 from pipeline.records import DepthKind, DepthMap, Frame, Origin, Region, ScaleSource, Scene
+from pipeline.records.errors import ConfigError, InputError, TheodoliteError
 from pipeline.stages.compose import Source, check_work
 from pipeline.stages.group import Stages
 from pipeline.stages.query import QueryStage
-from pipeline.vlm.base import ImagePart, Request, TextPart
-from pipeline.vlm.budget import PictureBudget, token_count
-from pipeline.vlm.hints import DepthHint
 
 UNKNOWN = "…"
 # A table is sorted from near to far, so that what is not known stands last.

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pipeline.errors import FATAL, TheodoliteError
+from pipeline.records.errors import FATAL, TheodoliteError
 
 
 class StageError(TheodoliteError):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.anchors import judge_anchored
 from pipeline.claims.resolve import merge
+from pipeline.models.segment.base import Segmenter
+from pipeline.models.segment.masks import confused
+from pipeline.models.segment.none import NoSegmenter
 from pipeline.records import Answer, Frame, Mask, Origin, Region, Scene, Verdict
-from pipeline.segment.base import Segmenter
-from pipeline.segment.masks import confused
-from pipeline.segment.none import NoSegmenter
 from pipeline.stages.cache import StageCache
-from pipeline.verify import Verifier
+from pipeline.verify.anchors import judge_anchored
+from pipeline.verify.verifier import Verifier
 
 
 @dataclass(frozen=True, eq=False)

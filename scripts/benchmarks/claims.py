@@ -69,7 +69,7 @@ def figures() -> Iterator[Figure]:
 
 def _chosen_risk(reach: Reach, run: Any) -> float:
     """The default risk where it reaches the coverage; otherwise the largest one at which verdicts are right enough."""
-    from pipeline.evaluate.scores import scores
+    from pipeline.evaluate.claims.scores import scores
 
     if scores(_at(_RISKS[0], run.judgements)).coverage >= reach.coverage:
         return _RISKS[0]
@@ -84,8 +84,8 @@ def _at(risk: float, judgements: list[Any]) -> list[Any]:
 
 def _row(name: str, reach: Reach, run: Any, risk: float = 0.05) -> Iterator[Figure]:
     """The figures of one row of the table, at the default risk and at the one chosen on the calibration half."""
-    from pipeline.evaluate.baselines import judgements_of
-    from pipeline.evaluate.scores import balanced_accuracy, scores
+    from pipeline.evaluate.claims.baselines import judgements_of
+    from pipeline.evaluate.claims.scores import balanced_accuracy, scores
 
     own = scores(run.judgements)
     plain = {judge: scores(judgements_of(found)) for judge, found in run.plain.items()}
@@ -131,9 +131,9 @@ def _row(name: str, reach: Reach, run: Any, risk: float = 0.05) -> Iterator[Figu
 
 def _rendered(first_seed: int, claims: int) -> Iterator[tuple[str, Reach, Any]]:
     """Rows of rendered scenes; all are made of the same scenes, each of which is rendered once."""
-    from pipeline.evaluate.datasets.rendered import Rendered
-    from pipeline.evaluate.rendered.depth_errors import monocular_disparity
-    from pipeline.evaluate.run_claims import ClaimRun
+    from pipeline.datasets.rendered import Rendered
+    from pipeline.evaluate.claims.run import ClaimRun
+    from pipeline.synthetic.depth_errors import monocular_disparity
 
     def exact(case: Any, seed: int) -> Any:
         return case.scene.frames[0].given_depth
@@ -162,7 +162,7 @@ def _rendered(first_seed: int, claims: int) -> Iterator[tuple[str, Reach, Any]]:
 
 def _variant(case: Any, depth: Any, masks: bool, most: int) -> Any:
     """The case with other depth, with or without masks, and the claims that this depth can carry."""
-    from pipeline.evaluate.datasets.reading import can_carry
+    from pipeline.datasets.reading import can_carry
 
     scene = case.scene
     pairs = zip(scene.claims[::2], scene.claims[1::2], strict=True)
@@ -176,7 +176,7 @@ def _variant(case: Any, depth: Any, masks: bool, most: int) -> Any:
 def _frames(depth: str) -> Iterator[Any]:
     """Cases of the real frames."""
     from pipeline.api import load_config
-    from pipeline.build_evaluation import build_dataset
+    from pipeline.config.build_evaluation import build_dataset
 
     overrides = ["dataset=rgbd_frames", f"dataset.path={_SHARED}", f"dataset.depth={depth}"]
     yield from build_dataset(load_config(overrides, "eval_claims"))
@@ -188,7 +188,7 @@ def _judged(cases: list[Any], noise_of: Callable[[Any], Any], run: Any = None) -
     Returns:
         All of them as one run, added to the given one; and their number.
     """
-    from pipeline.evaluate.run_claims import ClaimRun, run_claims
+    from pipeline.evaluate.claims.run import ClaimRun, run_claims
 
     run = ClaimRun() if run is None else run
     for case in cases:
@@ -206,9 +206,9 @@ def _judged(cases: list[Any], noise_of: Callable[[Any], Any], run: Any = None) -
 
 def _subjects(noise: Any) -> Any:
     """What is measured, as the configuration builds it; with another noise model of predicted depth if one is given."""
-    from pipeline.noise import NoiseModels
+    from pipeline.records.noise import NoiseModels
     from pipeline.stages.verify import VerifyStage
-    from pipeline.verify import Verifier
+    from pipeline.verify.verifier import Verifier
 
     subjects = _configured()
     if noise is None:
@@ -223,7 +223,7 @@ def _subjects(noise: Any) -> Any:
 @cache
 def _configured() -> Any:
     from pipeline.api import load_config
-    from pipeline.build_evaluation import build_subjects
+    from pipeline.config.build_evaluation import build_subjects
 
     return build_subjects(load_config(["cache_dir=null"], "eval_claims"))
 

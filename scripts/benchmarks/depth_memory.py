@@ -46,10 +46,10 @@ def _growth(figure: str, value_mb: float, baseline_mb: float) -> Figure:
 
 def _evaluated(count: int) -> list[float]:
     """Resident memory after each picture [MiB]."""
-    from pipeline.depth.given import GivenDepth
-    from pipeline.evaluate.depth.evaluate_depth import evaluate_depth
+    from pipeline.evaluate.depth.evaluate import evaluate_depth
     from pipeline.evaluate.depth.protocol import EvaluationProtocol
     from pipeline.evaluate.depth.run import DepthSubject
+    from pipeline.models.depth.given import GivenDepth
     from pipeline.stages.depth import DepthStage
 
     resident_mb: list[float] = []
@@ -69,7 +69,7 @@ def _evaluated(count: int) -> list[float]:
 
 def _pictures(count: int) -> Any:
     """A data set whose pictures are made when they are read, with their prediction."""
-    from pipeline.evaluate.depth.datasets.base import DepthDataset
+    from pipeline.datasets.depth_base import DepthDataset
 
     class Made(DepthDataset[int]):
         name = "made"

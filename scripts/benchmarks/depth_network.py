@@ -29,7 +29,7 @@ def network_figures() -> Iterator[Figure]:
 
 def _around_the_network(folder: Path, width: int, height: int) -> Figure:
     """Median share over runs, each run's own forward pass taken from its own whole."""
-    from pipeline.depth.midas import MidasDepth
+    from pipeline.models.depth.midas import MidasDepth
 
     backend = MidasDepth(str(folder), "disparity_affine", device="cpu", dtype="float32")
     frames = _frames(_HYBRID_RUNS + 1, width, height)
@@ -55,7 +55,7 @@ def _around_the_network(folder: Path, width: int, height: int) -> Figure:
 @contextmanager
 def _timed_forward() -> Iterator[list[float]]:
     """Times of the model's forward passes [ms], measured where transformers defines them."""
-    from pipeline.torchvision_fix import ensure_torchvision
+    from pipeline.models.torchvision_fix import ensure_torchvision
 
     ensure_torchvision()
     from transformers import DPTForDepthEstimation
@@ -79,7 +79,7 @@ def _batch(folder: Path, width: int, height: int) -> Figure:
     """Eight frames together against one by one; their maps are compared as well."""
     import numpy as np
 
-    from pipeline.depth.midas import MidasDepth
+    from pipeline.models.depth.midas import MidasDepth
 
     single, together = (
         MidasDepth(str(folder), "disparity_affine", device="cpu", dtype="float32", batch_size=size)
@@ -100,8 +100,8 @@ def _frames(count: int, width: int, height: int) -> list[Any]:
     import cv2
     import numpy as np
 
-    from pipeline.camera import Camera
     from pipeline.records import Frame
+    from pipeline.records.camera import Camera
 
     camera, generator = Camera.from_fov(width, height, 60.0), np.random.default_rng(0)
     colours = generator.integers(0, 256, (count, 12, 16, 3), dtype=np.uint8)
@@ -125,7 +125,7 @@ def _saved(folder: Path, config: Any, side_px: int) -> Path:
 
 def _hybrid() -> Any:
     """The architecture of dpt-hybrid-midas: ViT-B/16 on the features of a ResNetV2-50 (123 million weights)."""
-    from pipeline.torchvision_fix import ensure_torchvision
+    from pipeline.models.torchvision_fix import ensure_torchvision
 
     ensure_torchvision()
     from transformers import BitConfig, DPTConfig
@@ -150,7 +150,7 @@ def _hybrid() -> Any:
 
 
 def _tiny() -> Any:
-    from pipeline.torchvision_fix import ensure_torchvision
+    from pipeline.models.torchvision_fix import ensure_torchvision
 
     ensure_torchvision()
     from transformers import DPTConfig

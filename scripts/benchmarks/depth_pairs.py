@@ -23,9 +23,9 @@ def random_pair(seed: int, width: int | None = None, height: int | None = None, 
     import cv2
     import numpy as np
 
-    from pipeline.camera import Camera
-    from pipeline.evaluate.depth.datasets.base import DepthSample
+    from pipeline.datasets.depth_base import DepthSample
     from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
+    from pipeline.records.camera import Camera
 
     generator = np.random.default_rng(seed)
     width = width or int(generator.integers(24, 90))

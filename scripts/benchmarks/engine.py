@@ -32,7 +32,7 @@ def figures() -> Iterator[Figure]:
 
 
 def _engine(folder: str, **settings: Any) -> Any:
-    from pipeline.vlm.qwen3vl import Qwen3VL
+    from pipeline.models.vlm.qwen3vl import Qwen3VL
 
     model = Qwen3VL(folder, device="cpu", dtype="float32", max_new_tokens=NEW_TOKENS, min_pixels=1024, **settings)
     model.generate(request([], "Ready?"))

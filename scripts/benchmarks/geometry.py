@@ -12,8 +12,8 @@ def figures() -> Iterator[Figure]:
     import numpy as np
     import open3d
 
-    from pipeline.camera import Camera
     from pipeline.geometry.backprojection import back_project
+    from pipeline.records.camera import Camera
 
     for width, height, reach in ((640, 480, 0.5), (1920, 1080, 4.6)):
         camera = Camera.from_fov(width, height, 60)

@@ -24,13 +24,13 @@ from rich.console import Console
 from rich.progress import track
 
 from pipeline.api import load_config
-from pipeline.build import build, query_stage, stage_cache, verify_stage
-from pipeline.evaluate.intervals import figure_intervals
-from pipeline.evaluate.rendered.questions import WORDINGS
-from pipeline.evaluate.scores import scores
+from pipeline.config.build import build, query_stage, stage_cache, verify_stage
+from pipeline.evaluate.claims.intervals import figure_intervals
+from pipeline.evaluate.claims.scores import scores
+from pipeline.models.vlm.templates import Language
 from pipeline.stages.depth import DepthStage
 from pipeline.stages.query import QueryStage
-from pipeline.vlm.templates import Language
+from pipeline.synthetic.questions import WORDINGS
 
 MODELS = Path(__file__).parents[2] / "data" / "models"
 VLM, DEPTH = MODELS / "theodolite-vl-nano", MODELS / "theodolite-depth-nano"

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipeline.evaluate.rendered.questions import SceneQuestion, Statement, askable, question_text, questions_about
-from pipeline.evaluate.rendered.scenes import rendered_sequence
-from pipeline.evaluate.rendered.view import RenderedObject, RenderedView
+from pipeline.models.vlm.templates import Language
 from pipeline.records import Scene
-from pipeline.vlm.templates import Language
+from pipeline.synthetic.questions import SceneQuestion, Statement, askable, question_text, questions_about
+from pipeline.synthetic.scenes import rendered_sequence
+from pipeline.synthetic.view import RenderedObject, RenderedView
 
 SIDE_PX = 256
 LANGUAGES: tuple[Language, ...] = ("en", "zh")

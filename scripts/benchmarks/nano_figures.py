@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from benchmarks.figures import Figure
 
-from pipeline.evaluate.intervals import mean_interval
+from pipeline.evaluate.claims.intervals import mean_interval
 
 _DRAWS = 1000
 _FEWEST_GROUPS = 3

@@ -15,23 +15,23 @@ from itertools import combinations
 import numpy as np
 from benchmarks.nano_cases import SIDE_PX, NanoCase, shared_objects
 
+from pipeline.claims.compare_answers import value_of
 from pipeline.claims.names import normal_name
-from pipeline.errors import TheodoliteError
-from pipeline.evaluate.answers import value_of
-from pipeline.evaluate.datasets.base import AnswerKind, Expected
-from pipeline.evaluate.datasets.reading import can_carry
+from pipeline.datasets.reading import can_carry
+from pipeline.evaluate.claims.run import Judge
+from pipeline.evaluate.claims.scores import Judgement
 from pipeline.evaluate.depth.alignment import Alignment, align
-from pipeline.evaluate.rendered.claims import claims_of
-from pipeline.evaluate.rendered.questions import SceneQuestion, askable, named
-from pipeline.evaluate.rendered.view import RenderedView
-from pipeline.evaluate.run_claims import Judge
-from pipeline.evaluate.scores import Judgement
-from pipeline.evaluate.truth import truth_of
 from pipeline.geometry.regions import boxes_iou
 from pipeline.records import Answer, Claim, DepthKind, DepthMap, Origin, Region, Scene, Status
+from pipeline.records.errors import TheodoliteError
+from pipeline.records.expected import AnswerKind, Expected
 from pipeline.stages.generations import generate_all
 from pipeline.stages.query import QueryStage
 from pipeline.stages.reading import grounded_regions
+from pipeline.synthetic.claims import claims_of
+from pipeline.synthetic.ground_truth import truth_of
+from pipeline.synthetic.questions import SceneQuestion, askable, named
+from pipeline.synthetic.view import RenderedView
 
 CLAIMS_PER_SCENE = 10
 # More claims than any scene has.
@@ -215,7 +215,7 @@ def abs_rel(depth: DepthMap, view: RenderedView) -> float:
 def pairs_in_order(depth: DepthMap, view: RenderedView) -> Iterator[bool]:
     """Whether predicted disparity orders the askable objects, by the medians over their visible pixels.
 
-    Only pairs of which one is clearly closer, see ``pipeline.evaluate.truth``.
+    Only pairs of which one is clearly closer, see ``pipeline.synthetic.ground_truth``.
     """
     medians = {item.label: float(np.median(depth.values[item.visible])) for item in askable(view)}
     for first, second in combinations(medians, 2):

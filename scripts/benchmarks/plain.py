@@ -12,14 +12,14 @@ INSTRUCTION = "Answer the question about the pictures above, in a few words. "
 
 def noise(seed: int, width: int, height: int) -> Any:
     """A picture of random pixels, as an ``ImagePart``."""
-    from pipeline.vlm.base import ImagePart
+    from pipeline.models.vlm.base import ImagePart
 
     return ImagePart(np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8))
 
 
 def request(pictures: Sequence[Any], question: str) -> Any:
     """A request as the pipeline builds them: pictures (``ImagePart``), instruction, question."""
-    from pipeline.vlm.base import Request, TextPart
+    from pipeline.models.vlm.base import Request, TextPart
 
     parts: list[Any] = []
     for number, picture in enumerate(pictures, 1):
@@ -38,7 +38,7 @@ class PlainQwen3VL:
     """
 
     def __init__(self, folder: str, new_tokens: int, device: str = "cpu", dtype: str = "float32") -> None:
-        from pipeline.torchvision_fix import ensure_torchvision
+        from pipeline.models.torchvision_fix import ensure_torchvision
 
         ensure_torchvision()
         from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig
@@ -58,7 +58,7 @@ class PlainQwen3VL:
         content = [{"type": "text", "text": part.text} if hasattr(part, "text") else {"type": "image"}
                    for part in asked.parts]  # fmt: skip
         prompt = self.processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
-        pictures = [Image.fromarray(rgb) for rgb in asked.images]
+        pictures = [Image.fromarray(rgb) for rgb in asked.pixels]
         inputs = self.processor(text=[prompt], images=pictures, do_resize=False, return_tensors="pt")
         inputs = inputs.to(self.model.device, dtype=self.model.dtype)
         with torch.inference_mode():

@@ -18,7 +18,7 @@ def figures() -> Iterator[Figure]:
     """Time with masks and with boxes alone, then how it grows with claims and with pixels."""
     import cv2
 
-    from pipeline.verify import Verifier
+    from pipeline.verify.verifier import Verifier
 
     cv2.setNumThreads(1)
     verifier = Verifier()
@@ -55,14 +55,14 @@ def _scene(width: int, height: int) -> tuple[Any, tuple[Any, ...]]:
     """Ten solids in two rows on a table, with simulated sensor depth, and claims of every relation about them."""
     import numpy as np
 
-    from pipeline.camera import Camera
-    from pipeline.evaluate.rendered.claims import claims_of
-    from pipeline.evaluate.rendered.depth_errors import sensor_depth
-    from pipeline.evaluate.rendered.layout import COLOURS
-    from pipeline.evaluate.rendered.scenes import look_at
-    from pipeline.evaluate.rendered.view import render
-    from pipeline.evaluate.rendered.world import Piece, Surface, World
     from pipeline.records import Scene
+    from pipeline.records.camera import Camera
+    from pipeline.synthetic.claims import claims_of
+    from pipeline.synthetic.depth_errors import sensor_depth
+    from pipeline.synthetic.layout import COLOURS
+    from pipeline.synthetic.scenes import look_at
+    from pipeline.synthetic.view import render
+    from pipeline.synthetic.world import Piece, Surface, World
 
     shapes = ("box", "cylinder", "ball", "cone", "pyramid")
     pieces = tuple(

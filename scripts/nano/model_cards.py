@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.relations import RELATIONS
+from pipeline.records.relations import RELATIONS
 
 _MODELS = Path(__file__).parents[2] / "data" / "models"
 _WEIGHTS = "model.safetensors"

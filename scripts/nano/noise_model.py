@@ -18,10 +18,10 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 from rich.progress import track
 
 from pipeline.api import load_config
-from pipeline.build import build
-from pipeline.depth.network import NetworkDepth
+from pipeline.config.build import build
 from pipeline.evaluate.noise_fit import noise_of, summarise_noise, write_noise
-from pipeline.evaluate.rendered.scenes import rendered_scene
+from pipeline.models.depth.network import NetworkDepth
+from pipeline.synthetic.scenes import rendered_scene
 
 _ROOT = Path(__file__).parents[2]
 _SIDE_PX = 256

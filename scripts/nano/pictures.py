@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from nano.rendering import SIDE_PX, TrainingFrame, TrainingScene
 
-from pipeline.evaluate.rendered.appearance import compose, ink_for
-from pipeline.evaluate.rendered.layout import COLOURS
-from pipeline.evaluate.rendered.questions import LEAST_SIDE_PX
 from pipeline.records import Box
+from pipeline.synthetic.appearance import compose, ink_for
+from pipeline.synthetic.layout import COLOURS
+from pipeline.synthetic.questions import LEAST_SIDE_PX
 
 COLOUR_NAMES = tuple(COLOURS)
 _ZOOM = (0.8, 1.2)

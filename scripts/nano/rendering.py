@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
-from pipeline.evaluate.rendered.appearance import Layers, palette_of
-from pipeline.evaluate.rendered.depth_errors import monocular_disparity
-from pipeline.evaluate.rendered.questions import Statement, askable, statements
-from pipeline.evaluate.rendered.scenes import rendered_sequence
+from pipeline.models.vlm.hints import DepthHint
 from pipeline.stages.hints import read_depth
-from pipeline.vlm.hints import DepthHint
+from pipeline.synthetic.appearance import Layers, palette_of
+from pipeline.synthetic.depth_errors import monocular_disparity
+from pipeline.synthetic.questions import Statement, askable, statements
+from pipeline.synthetic.scenes import rendered_sequence
 
 SIDE_PX = 256
 FIRST_SEED = 1_000_000

@@ -18,8 +18,8 @@ from nano.vocabulary import LANGUAGES, NUMBERS
 from torch import nn
 from torch.nn import functional
 
-from pipeline.evaluate.rendered.shapes import SHAPES
-from pipeline.vlm.qwen3vl.encoding import multimodal_positions
+from pipeline.models.vlm.qwen3vl.encoding import multimodal_positions
+from pipeline.synthetic.shapes import SHAPES
 
 _SHAPE_NAMES = tuple(SHAPES)
 _NOTHING = -1

@@ -11,12 +11,12 @@ from typing import Any
 
 from random_qwen3vl import byte_pair_tokenizer
 
-from pipeline.evaluate.rendered.layout import COLOURS
-from pipeline.evaluate.rendered.questions import WORDINGS
-from pipeline.evaluate.rendered.shapes import SHAPES
+from pipeline.models.vlm.prompt import answer_instruction
+from pipeline.models.vlm.templates import Language, render
 from pipeline.records import Unit
-from pipeline.vlm.prompt import answer_instruction
-from pipeline.vlm.templates import Language, render
+from pipeline.synthetic.layout import COLOURS
+from pipeline.synthetic.questions import WORDINGS
+from pipeline.synthetic.shapes import SHAPES
 
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 NUMBERS = 1001

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from in_brief import in_brief
 
-from pipeline.camera import Camera
 from pipeline.claims.answer import ParsedAnswer, parse_answer
+from pipeline.records.camera import Camera
 
 CAMERA = Camera.from_fov(1000, 500, 60)
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.camera import Camera
 from pipeline.claims.json_blocks import JsonBlock
 from pipeline.claims.regions import box_3d_from_qwen, projected_box_px, regions_from_json, regions_from_text
-from pipeline.errors import RecordError
 from pipeline.records import Box3D, Region
+from pipeline.records.camera import Camera
+from pipeline.records.errors import RecordError
 
 CAMERA = Camera.from_fov(2000, 1000, 60)
 SMALL = Camera.from_fov(100, 100, 60)

@@ -8,7 +8,7 @@ from in_brief import in_brief
 from pipeline.claims.claims_json import claims_from_json
 from pipeline.claims.json_blocks import JsonBlock
 from pipeline.records import Claim, Comparison, Origin
-from pipeline.relations import RELATIONS
+from pipeline.records.relations import RELATIONS
 
 
 def read(entry: Any, frames: int = 2) -> tuple[tuple[Claim, ...], tuple[str, ...]]:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.camera import Camera
 from pipeline.claims.answer import parse_answer
 from pipeline.claims.conflicts import conflicts
 from pipeline.records import Claim, Unit
+from pipeline.records.camera import Camera
 
 CUP_BOX = {"subject": "cup", "object": "box"}
 BOX_CUP = {"subject": "box", "object": "cup"}

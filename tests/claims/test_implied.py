@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.camera import Camera
 from pipeline.claims.answer import parse_answer
 from pipeline.claims.implied import chosen_extreme, order_of_boxes, places_of_boxes
 from pipeline.records import Box3D, Region
+from pipeline.records.camera import Camera
 
 
 def box(label: str, z_m: float, frame: int = 0) -> Region:

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from pipeline.errors import InputError
 from pipeline.evaluate.noise_fit import fit_noise, write_noise
-from pipeline.evaluate.rendered.depth_errors import monocular_disparity, monocular_metric
-from pipeline.evaluate.rendered.scenes import rendered_scene
-from pipeline.noise import NoiseModel
 from pipeline.records import DepthMap
+from pipeline.records.errors import InputError
+from pipeline.records.noise import NoiseModel
+from pipeline.synthetic.depth_errors import monocular_disparity, monocular_metric
+from pipeline.synthetic.scenes import rendered_scene
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.camera import Camera
-from pipeline.errors import ExportError
 from pipeline.export.jsonl import ResultWriter
 from pipeline.records import Answer, FrameSummary, Result, from_json
+from pipeline.records.camera import Camera
+from pipeline.records.errors import ExportError
 
 
 def result(item_id: str = "a", question: str | None = "Where?", text: str = "Here.") -> Result:
@@ -143,7 +143,7 @@ import resource, signal, sys
 from pathlib import Path
 sys.path.insert(0, str(Path({tests!r})))
 from test_jsonl import result
-from pipeline.errors import ExportError
+from pipeline.records.errors import ExportError
 from pipeline.export.jsonl import ResultWriter
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 writer = ResultWriter({folder!r})

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.camera import Camera
-from pipeline.errors import ExportError
 from pipeline.export.drawing import line_height
 from pipeline.export.overlay import draw_overlay, write_overlay
 from pipeline.export.palette import STATUS_COLOURS, region_colour
 from pipeline.export.panel import TEXT_PX, draw_verdicts, probability_text
 from pipeline.export.pictures import Mark, colour_range, draw_depth, draw_hatch, draw_photo, nearness
 from pipeline.records import Answer, Claim, DepthKind, DepthMap, Frame, Region, Result, Scene, Status, Verdict
+from pipeline.records.camera import Camera
+from pipeline.records.errors import ExportError
 
 RED = (255, 0, 0)
 

@@ -11,10 +11,10 @@ import cv2
 import pytest
 import scenes
 
-from pipeline.errors import ExportError
 from pipeline.export.jsonl import ResultWriter
 from pipeline.export.page import MOST_RESULTS, PAGE_NAME, write_page, write_picture
 from pipeline.records import Answer, Claim, Origin, Region, Result, Status, Verdict
+from pipeline.records.errors import ExportError
 
 HOSTILE = "<script>alert('{{ 7 * 7 }}')</script> & \"quoted\""
 

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.camera import Camera
-from pipeline.errors import DependencyError, ExportError
 from pipeline.export.palette import region_colours
 from pipeline.export.ply import coloured_points, region_map, write_ply
 from pipeline.geometry.backprojection import back_project
 from pipeline.records import DepthMap, Frame, Region, Result, Scene
+from pipeline.records.camera import Camera
+from pipeline.records.errors import DependencyError, ExportError
 
 WIDTH, HEIGHT = 40, 30
 CAMERA = Camera(35, 36, 19.2, 14.1, WIDTH, HEIGHT)

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.camera import Camera
 from pipeline.geometry.backprojection import back_project, project
+from pipeline.records.camera import Camera
 
 CAMERA = Camera(525.0, 520.0, 319.5, 239.25, 640, 480)
 

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from pipeline.camera import Camera
 from pipeline.geometry.boxes_3d import (
     box_iou_3d,
     box_rotation,
@@ -20,6 +19,7 @@ from pipeline.geometry.boxes_3d import (
     rotation_angles,
 )
 from pipeline.records import Box3D
+from pipeline.records.camera import Camera
 
 UNIT = Box3D((0, 0, 3), (1, 1, 1))
 angles = st.tuples(*(st.floats(-3, 3),) * 3)

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from pipeline.camera import Camera
 from pipeline.geometry.merge import (
     Accord,
     Agreement,
@@ -19,6 +18,7 @@ from pipeline.geometry.merge import (
     relative_pose,
     seen_through,
 )
+from pipeline.records.camera import Camera
 
 
 def pose(angles: tuple[float, float, float], shift: tuple[float, float, float]) -> np.ndarray:

@@ -6,11 +6,11 @@ import time
 import numpy as np
 import pytest
 
-from pipeline.camera import Camera
-from pipeline.evaluate.rendered.depth_errors import monocular_metric, sensor_depth
-from pipeline.evaluate.rendered.scenes import rendered_scene
 from pipeline.geometry.planes import Up, estimate_up, fit_plane, support_plane
 from pipeline.records import DepthMap
+from pipeline.records.camera import Camera
+from pipeline.synthetic.depth_errors import monocular_metric, sensor_depth
+from pipeline.synthetic.scenes import rendered_scene
 
 CAMERA = Camera(250.0, 250.0, 159.5, 119.5, 320, 240)
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.errors import InputError, RecordError
 from pipeline.ingest.annotations import make_region, parse_region, read_claims
 from pipeline.records import Origin
 from pipeline.records.claim import encode_mask
+from pipeline.records.errors import InputError, RecordError
 
 CLAIM = {"relation": "behind", "subject": "cup", "object": "plate"}
 BOX = {"label": "cup", "box_px": [1, 2, 3, 4]}

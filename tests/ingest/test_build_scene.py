@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from pipeline.camera import Camera, CameraSource
-from pipeline.errors import ConfigError, InputError
 from pipeline.ingest.annotations import parse_annotations
 from pipeline.ingest.build import IngestSettings, build_scene, frame_from
 from pipeline.ingest.item import Item
 from pipeline.ingest.manifest import read_manifest
 from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
+from pipeline.records.camera import Camera, CameraSource
 from pipeline.records.claim import encode_mask
+from pipeline.records.errors import ConfigError, InputError
 
 CAMERA = {"fx": 40, "fy": 40, "cx": 15.5, "cy": 11.5}
 CLAIM = {"relation": "behind", "subject": "cup", "object": "plate"}

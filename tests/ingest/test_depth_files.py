@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.errors import InputError
 from pipeline.ingest.depth_files import read_depth
 from pipeline.records import DepthKind, ScaleSource
+from pipeline.records.errors import InputError
 
 MILLIMETRES = np.array([[1000, 0, 2500], [65535, 1, 700]], dtype=np.uint16)
 METRES = np.array([[1.0, np.nan, 2.5], [np.inf, 0.25, 0.7]], dtype=np.float32)

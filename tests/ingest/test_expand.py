@@ -5,9 +5,9 @@ import os
 import numpy as np
 import pytest
 
-from pipeline.errors import InputError
 from pipeline.ingest.expand import expand_input
 from pipeline.ingest.item import BadItem
+from pipeline.records.errors import InputError
 
 
 @pytest.fixture

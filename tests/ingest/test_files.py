@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import DependencyError, InputError
 from pipeline.ingest.files import check_keys, decoding, existing_file, existing_path, natural_key, one_line, printable
+from pipeline.records.errors import DependencyError, InputError
 
 
 def test_numbers_in_names_are_sorted_by_value():

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import InputError
 from pipeline.ingest.item import ITEM_KEYS, Item
 from pipeline.records import Anchor, Claim, DepthKind, Origin, ScaleSource
+from pipeline.records.errors import InputError
 
 CAMERA = {"fx": 500, "fy": 500, "cx": 320, "cy": 240}
 CLAIM = {"relation": "behind", "subject": "cup", "object": "plate"}

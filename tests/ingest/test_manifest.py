@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import InputError
 from pipeline.ingest.item import BadItem, Item
 from pipeline.ingest.manifest import count_items, read_manifest, with_defaults
+from pipeline.records.errors import InputError
 
 ROWS = [
     {

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from pipeline.camera import CameraSource
-from pipeline.errors import InputError, RecordError
 from pipeline.ingest.pictures import camera_for, check_camera, exif_focal_35mm, has_quarter_turn, read_image
+from pipeline.records.camera import CameraSource
+from pipeline.records.errors import InputError, RecordError
 
 UPRIGHT = np.array([[10, 60, 110], [160, 210, 250]], dtype=np.uint8).repeat(16, axis=0).repeat(16, axis=1)
 # How a camera stores the upright picture under each EXIF orientation (EXIF 2.32, tag 0x0112).

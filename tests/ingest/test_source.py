@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from pipeline.build import build_source
-from pipeline.errors import ConfigError, InputError
+from pipeline.config.build import build_source
 from pipeline.ingest.item import BadItem
 from pipeline.ingest.source import FileSource
+from pipeline.records.errors import ConfigError, InputError
 
 CLAIM = {"relation": "behind", "subject": "cup", "object": "plate"}
 

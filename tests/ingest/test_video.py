@@ -5,8 +5,8 @@ import logging
 import numpy as np
 import pytest
 
-from pipeline.errors import InputError
 from pipeline.ingest.video import read_video
+from pipeline.records.errors import InputError
 
 
 def indices(sampled, step=20):

@@ -10,8 +10,8 @@ import scenes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import RecordError
 from pipeline.records import Anchor, AnchorKind, DepthKind, DepthMap, Scene, Unit
+from pipeline.records.errors import RecordError
 
 GOOD: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import RecordError
 from pipeline.records import (
     Answer,
     Attempt,
@@ -32,7 +31,8 @@ from pipeline.records import (
     to_plain,
 )
 from pipeline.records.claim import decode_mask, encode_mask
-from pipeline.relations import RELATIONS, ValueUse
+from pipeline.records.errors import RecordError
+from pipeline.records.relations import RELATIONS, ValueUse
 
 CAMERA = Camera(10.0, 10.0, 2.0, 1.5, 5, 4)
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipeline.errors import TheodoliteError
+from pipeline.models.vlm.base import Generation, Request, VisionLanguageModel
 from pipeline.records import DepthKind, DepthMap, Frame, Region
-from pipeline.vlm.base import Generation, Request, VisionLanguageModel
+from pipeline.records.errors import TheodoliteError
 
 
 @dataclass

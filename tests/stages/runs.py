@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image
 from stages.doubles import ScriptedModel
 
-from pipeline.depth.none import NoDepth
 from pipeline.ingest.source import FileSource
-from pipeline.ocr.none import NoOcr
+from pipeline.models.depth.none import NoDepth
+from pipeline.models.ocr.none import NoOcr
 from pipeline.records import Result, from_json
 from pipeline.stages.depth import DepthStage
 from pipeline.stages.export import ExportStage

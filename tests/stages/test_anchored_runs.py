@@ -10,13 +10,13 @@ import scenes
 from stages.doubles import ScriptedModel
 from stages.runs import make_stages
 
-from pipeline.depth.given import GivenDepth
+from pipeline.models.depth.given import GivenDepth
+from pipeline.models.vlm.base import Request, TextPart
 from pipeline.records import Anchor, DepthKind, Region, Result, Scene, Status
 from pipeline.stages.compose import process
 from pipeline.stages.depth import DepthStage
 from pipeline.stages.export import ExportStage
 from pipeline.stages.query import QueryStage
-from pipeline.vlm.base import Request, TextPart
 
 ANCHOR = Anchor.from_plain({"to_camera": "lamp", "measure": "z", "value": 1.5, "unit": "m"})
 LOCATED = [

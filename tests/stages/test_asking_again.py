@@ -15,15 +15,15 @@ from PIL import Image
 from stages.doubles import ScriptedModel
 from stages.runs import make_stages, manifest, results_in
 
-from pipeline.depth.given import GivenDepth
-from pipeline.errors import DependencyError, GenerationError
+from pipeline.models.depth.given import GivenDepth
+from pipeline.models.vlm.base import Request, Step
+from pipeline.models.vlm.recorded import Recorded
 from pipeline.records import Claim, Scene
+from pipeline.records.errors import DependencyError, GenerationError
 from pipeline.stages.compose import process, run
 from pipeline.stages.depth import DepthStage
 from pipeline.stages.query import QueryStage
 from pipeline.stages.verify import VerifyStage
-from pipeline.vlm.base import Request, Step
-from pipeline.vlm.recorded import Recorded
 
 # The screen is 1.2 m away and the cabinet 2 m.
 OBJECTS = [

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.models.vlm.base import Generation
 from pipeline.records import DepthMap
 from pipeline.stages.cache import StageCache
-from pipeline.vlm.base import Generation
 
 PARTS = ("model 1", "digest")
 
@@ -153,7 +153,7 @@ def test_two_processes_share_the_folder(tmp_path: Path, repository: Path) -> Non
     program = """
 import sys
 from pipeline.stages.cache import StageCache
-from pipeline.vlm.base import Generation
+from pipeline.models.vlm.base import Generation
 cache = StageCache(sys.argv[1])
 texts = [cache.record(Generation, "vlm", ("m", str(n % 25)), lambda: Generation(str(n % 25) * 2000, "m")).text
          for n in range(200)]

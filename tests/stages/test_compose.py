@@ -12,8 +12,11 @@ from PIL import Image
 from stages.doubles import CountingOcr, ScriptedModel
 from stages.runs import failures_in, item, make_stages, manifest, results_in, saying
 
-from pipeline.depth.given import GivenDepth
-from pipeline.errors import (
+from pipeline.ingest.source import FileSource
+from pipeline.models.depth.given import GivenDepth
+from pipeline.models.vlm.base import Request
+from pipeline.records import Claim, DepthMap, Frame, Origin, Scene
+from pipeline.records.errors import (
     ConfigError,
     DependencyError,
     DepthError,
@@ -22,14 +25,11 @@ from pipeline.errors import (
     ModelUnavailableError,
     TheodoliteError,
 )
-from pipeline.ingest.source import FileSource
-from pipeline.records import Claim, DepthMap, Frame, Origin, Scene
 from pipeline.stages.compose import process, run
 from pipeline.stages.depth import DepthStage
 from pipeline.stages.ocr import OcrStage
 from pipeline.stages.query import QueryStage
 from pipeline.stages.timing import StageError
-from pipeline.vlm.base import Request
 
 CUP = {"label": "cup", "box_px": [2, 2, 10, 10]}
 BOX = {"label": "box", "box_px": [14, 2, 22, 10]}

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import scenes
 
-from pipeline.error_budget import ErrorBudget
+from pipeline.models.vlm.hints import depth_table
 from pipeline.records import DepthKind, DepthMap, Region, Scene
-from pipeline.rules.base import Settings
+from pipeline.records.error_budget import ErrorBudget
 from pipeline.stages.hints import read_depth
-from pipeline.vlm.hints import depth_table
+from pipeline.verify.rules.base import Settings
 
 
 def test_metric_depth_is_read_in_metres() -> None:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from stages.doubles import CountingDepth, depth_of
 
-from pipeline.camera import CameraSource
-from pipeline.depth.given import GivenDepth
-from pipeline.depth.none import NoDepth
-from pipeline.errors import DepthError
+from pipeline.models.depth.given import GivenDepth
+from pipeline.models.depth.none import NoDepth
 from pipeline.records import Camera, DepthMap, Frame, Scene
+from pipeline.records.camera import CameraSource
+from pipeline.records.errors import DepthError
 from pipeline.stages.cache import StageCache
 from pipeline.stages.depth import DepthStage
 

@@ -7,8 +7,8 @@ import scenes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import DependencyError, ExportError
 from pipeline.records import DepthKind, Result
+from pipeline.records.errors import DependencyError, ExportError
 from pipeline.stages.export import ExportStage, file_name
 
 RESULT = Result("a/b", "Where?", (), None, regions=scenes.regions())

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from stages.doubles import ScriptedModel
 
-from pipeline.errors import ConfigError, DepthError, GenerationError, TheodoliteError
+from pipeline.models.vlm.base import Generation, Request, TextPart
+from pipeline.records.errors import ConfigError, DepthError, GenerationError, TheodoliteError
 from pipeline.stages.cache import StageCache
 from pipeline.stages.generations import Outcome, generate_all
-from pipeline.vlm.base import Generation, Request, TextPart
 
 
 def request(text: str, item: str = "item") -> Request:

@@ -13,15 +13,15 @@ import scenes
 from stages.doubles import ScriptedModel
 from stages.runs import failures_in, item, make_stages, manifest, results_in, saying
 
-from pipeline.errors import ExportError, GenerationError, ModelUnavailableError
+from pipeline.models.vlm.base import Request
 from pipeline.records import Frame, Result, Scene
+from pipeline.records.errors import ExportError, GenerationError, ModelUnavailableError
 from pipeline.stages.compose import process, run
 from pipeline.stages.export import ExportStage
 from pipeline.stages.group import MOST_FRAMES, Asked, Stages, grouped
 from pipeline.stages.query import QueryStage
 from pipeline.stages.timing import StageError
 from pipeline.stages.verify import VerifyStage
-from pipeline.vlm.base import Request
 
 PICTURE = np.zeros((2, 2, 3), np.uint8)
 

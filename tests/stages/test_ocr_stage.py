@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from stages.doubles import CountingOcr
 
-from pipeline.ocr.none import NoOcr
+from pipeline.models.ocr.none import NoOcr
 from pipeline.records import Camera, Frame, Origin, Scene
 from pipeline.stages.cache import StageCache
 from pipeline.stages.ocr import OcrStage

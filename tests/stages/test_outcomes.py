@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.errors import ConfigError, DepthError, GenerationError, ModelUnavailableError
+from pipeline.records.errors import ConfigError, DepthError, GenerationError, ModelUnavailableError
 from pipeline.stages.outcomes import attempt, for_each
 
 

@@ -9,17 +9,17 @@ import pytest
 import scenes
 from stages.doubles import ScriptedModel
 
-from pipeline.error_budget import ErrorBudget
-from pipeline.errors import ConfigError, GenerationError, InputError, ModelUnavailableError
+from pipeline.models.vlm.base import Request, Step
+from pipeline.models.vlm.budget import DEFAULT_BUDGET, PictureBudget
+from pipeline.models.vlm.crops import Crop
 from pipeline.records import Answer, Camera, Claim, DepthKind, DepthMap, Frame, Origin, Region, Scene, Status, Verdict
-from pipeline.rules.base import Settings
+from pipeline.records.error_budget import ErrorBudget
+from pipeline.records.errors import ConfigError, GenerationError, InputError, ModelUnavailableError
 from pipeline.stages.cache import StageCache
 from pipeline.stages.query import QueryStage, Steps
 from pipeline.stages.recheck import Judged, small_regions
-from pipeline.verify import Verifier
-from pipeline.vlm.base import Request, Step
-from pipeline.vlm.budget import DEFAULT_BUDGET, PictureBudget
-from pipeline.vlm.crops import Crop
+from pipeline.verify.rules.base import Settings
+from pipeline.verify.verifier import Verifier
 
 QUESTION = "Is the screen in front of the cabinet?"
 
@@ -403,7 +403,7 @@ def test_many_frames_share_the_budget_and_keep_their_numbers() -> None:
     model = ScriptedModel(answering)
     QueryStage(model, "table", budget=PictureBudget(max_frames=3))(scene, QUESTION)
     for request in model.requests:
-        assert len(request.images) == 3
+        assert len(request.pixels) == 3
         assert "Picture 40: " in request.prompt_text
 
 

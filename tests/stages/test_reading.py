@@ -5,8 +5,8 @@ import json
 import pytest
 import scenes
 
+from pipeline.models.vlm.base import Generation
 from pipeline.stages.reading import grounded_regions, read_answer
-from pipeline.vlm.base import Generation
 
 BOXES = json.dumps([{"label": "cup", "bbox_2d": [60, 80, 160, 250]}])
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scenes
-from segment.pictures import around, disc, iou, painted, textured
+from models.segment.pictures import around, disc, iou, painted, textured
 
-from pipeline.errors import ModelUnavailableError
+from pipeline.models.segment.grabcut import GrabCutSegmenter
+from pipeline.models.segment.sam import SamSegmenter
 from pipeline.records import (
     Answer,
     Camera,
@@ -24,8 +25,7 @@ from pipeline.records import (
     from_json,
     to_json,
 )
-from pipeline.segment.grabcut import GrabCutSegmenter
-from pipeline.segment.sam import SamSegmenter
+from pipeline.records.errors import ModelUnavailableError
 from pipeline.stages.cache import StageCache
 from pipeline.stages.verify import VerifyStage
 

@@ -12,14 +12,14 @@ import numpy as np
 import tiny.depth_networks as networks
 from tiny.dpt import build_tiny_dpt
 
-from pipeline.camera import Camera
-from pipeline.depth.checkpoint import CheckpointDepth
-from pipeline.depth.depth_anything import DepthAnythingDepth
-from pipeline.depth.depth_pro import DepthProDepth
-from pipeline.depth.midas import MidasDepth
-from pipeline.depth.prompt_depth_anything import PromptDepthAnythingDepth
-from pipeline.depth.zoedepth import ZoeDepthDepth
+from pipeline.models.depth.checkpoint import CheckpointDepth
+from pipeline.models.depth.depth_anything import DepthAnythingDepth
+from pipeline.models.depth.depth_pro import DepthProDepth
+from pipeline.models.depth.midas import MidasDepth
+from pipeline.models.depth.prompt_depth_anything import PromptDepthAnythingDepth
+from pipeline.models.depth.zoedepth import ZoeDepthDepth
 from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
+from pipeline.records.camera import Camera
 
 PROMPT_RANGE_M = (1.0, 5.0)
 

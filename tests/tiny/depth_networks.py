@@ -132,7 +132,7 @@ def build_tiny_depth_pro(folder: Path, has_field_of_view: bool = True) -> Path:
 
 
 def _transformers() -> Any:
-    from pipeline.torchvision_fix import ensure_torchvision
+    from pipeline.models.torchvision_fix import ensure_torchvision
 
     ensure_torchvision()
     import transformers

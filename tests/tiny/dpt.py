@@ -31,7 +31,7 @@ def build_tiny_dpt(folder: Path, backbone: str) -> Path:
     """
     import torch
 
-    from pipeline.torchvision_fix import ensure_torchvision
+    from pipeline.models.torchvision_fix import ensure_torchvision
 
     ensure_torchvision()
     from transformers import DPTForDepthEstimation, DPTImageProcessor

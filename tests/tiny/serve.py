@@ -32,7 +32,7 @@ def serving(model: Path, folder: Path) -> Iterator[str]:
         port = free.getsockname()[1]
     (folder / "hub").mkdir()
     options = ["--host", "127.0.0.1", "--port", str(port), "--device", "cpu", "--dtype", "float32"]
-    program = ["-m", "pipeline.torchvision_fix", "transformers.cli.transformers", "serve", str(model), *options]
+    program = ["-m", "pipeline.models.torchvision_fix", "transformers.cli.transformers", "serve", str(model), *options]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(folder), "HF_HUB_CACHE": str(folder / "hub")}
     with (folder / "log").open("w") as log:
         process = subprocess.Popen([sys.executable, *program], env=environment, stdout=log, stderr=log)

@@ -11,10 +11,10 @@ from enum import StrEnum
 
 import numpy as np
 
-from pipeline.errors import ConfigError, InputError
 from pipeline.evaluate.depth.alignment_lines import Line, constant_line, least_squares_line
 from pipeline.evaluate.depth.alignment_robust import huber_line, ransac_line
 from pipeline.records import DepthKind, DepthMap
+from pipeline.records.errors import ConfigError, InputError
 
 LEAST_DEPTH_M = 1e-3
 """Aligned depth is at least this unless a protocol says otherwise, so that its logarithm exists [m]."""

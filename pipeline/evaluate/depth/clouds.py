@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.camera import Camera
 from pipeline.evaluate.depth.moments import Moments
 from pipeline.geometry.backprojection import back_project_pixels
+from pipeline.records.camera import Camera
 
 
 def sampled_points(pixels: int, count: int, seed: int) -> np.ndarray:

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import InputError
 from pipeline.evaluate.depth.image_lines import IMAGES_NAME, ImageLine, read_lines
 from pipeline.evaluate.depth.protocol import Aggregate
 from pipeline.evaluate.depth.report import REPORT_NAME, finite
 from pipeline.evaluate.depth.table import ScoreTable, interval
 from pipeline.export.files import replacing
+from pipeline.records.errors import InputError
 
 COMPARISON_NAME = "comparison"
 

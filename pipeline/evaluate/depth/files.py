@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.errors import TheodoliteError
+from pipeline.datasets.depth_base import DepthDataset, DepthSample, Skipped
 from pipeline.evaluate.depth.alignment import align
-from pipeline.evaluate.depth.datasets.base import DepthDataset, DepthSample, Skipped
 from pipeline.evaluate.depth.image_lines import ImageLine, Outcome
 from pipeline.evaluate.depth.metrics import METRICS
 from pipeline.evaluate.depth.pictures import save_comparison
@@ -21,8 +20,9 @@ from pipeline.evaluate.depth.run import DepthSubject, estimated_depth
 from pipeline.evaluate.noise_fit import write_noise
 from pipeline.export.files import make_folder, replacing
 from pipeline.export.text import csv_text, file_stem
-from pipeline.noise import NoiseModel
 from pipeline.records import DepthMap
+from pipeline.records.errors import TheodoliteError
+from pipeline.records.noise import NoiseModel
 
 
 def remove_files(folder: Path, report: Mapping[str, Any]) -> None:

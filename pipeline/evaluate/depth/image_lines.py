@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from pipeline.errors import RecordError
 from pipeline.evaluate.depth.score import ImageScore
 from pipeline.evaluate.noise_fit import NoiseSummary
 from pipeline.records import from_json
 from pipeline.records.checks import require
+from pipeline.records.errors import RecordError
 
 logger = logging.getLogger(__name__)
 

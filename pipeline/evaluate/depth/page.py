@@ -6,8 +6,8 @@ from typing import Any
 
 from pipeline.evaluate.depth.metrics import METRICS
 from pipeline.evaluate.depth.table import FEWEST_GROUPS
-from pipeline.evaluate.page import rendered_page
 from pipeline.evaluate.plots import error_by_depth_plot
+from pipeline.export.html import rendered_page
 
 
 def page_of(report: dict[str, Any]) -> str:

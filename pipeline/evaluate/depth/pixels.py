@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.errors import InputError
 from pipeline.evaluate.depth.protocol import EvaluationProtocol
 from pipeline.records import DepthMap
+from pipeline.records.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)

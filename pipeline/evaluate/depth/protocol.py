@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from pipeline.errors import ConfigError
 from pipeline.evaluate.depth.alignment import LEAST_DEPTH_M, Alignment
+from pipeline.records.errors import ConfigError
 
 # Far more than any figure needs; keeps what is drawn within memory.
 _MOST_DRAWN = 10_000_000

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.errors import InputError
 from pipeline.evaluate.depth.image_lines import ImageLine, Outcome
 from pipeline.evaluate.depth.metrics import METRICS
 from pipeline.evaluate.depth.moments import BIN_EDGES_M, DepthBins
@@ -19,7 +18,8 @@ from pipeline.evaluate.depth.score import ImageScore
 from pipeline.evaluate.depth.table import ScoreTable, interval
 from pipeline.evaluate.noise_fit import NoiseSummary, noise_of
 from pipeline.records import ScaleSource
-from pipeline.versions import versions
+from pipeline.records.errors import InputError
+from pipeline.records.versions import versions
 
 SCHEMA_VERSION = "1.0"
 """Version of ``report.json``; a key is never renamed or removed within a major version."""

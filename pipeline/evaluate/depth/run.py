@@ -15,15 +15,15 @@ from typing import TypeVar
 
 import numpy as np
 
-from pipeline.depth.augment import flip_averaged
-from pipeline.errors import FATAL, ConfigError, TheodoliteError
-from pipeline.evaluate.depth.datasets.base import DepthDataset, DepthSample, Skipped
+from pipeline.datasets.depth_base import DepthDataset, DepthSample, Skipped
 from pipeline.evaluate.depth.image_lines import ImageLine, Outcome
 from pipeline.evaluate.depth.protocol import EvaluationProtocol
 from pipeline.evaluate.depth.score import score
 from pipeline.evaluate.noise_fit import summarise_noise
 from pipeline.export.text import one_line
+from pipeline.models.depth.augment import flip_averaged
 from pipeline.records import DepthKind, DepthMap, Frame, Scene
+from pipeline.records.errors import FATAL, ConfigError, TheodoliteError
 
 logger = logging.getLogger(__name__)
 

@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipeline.camera import CameraSource
+from pipeline.datasets.depth_base import DepthSample
 from pipeline.evaluate.depth.alignment import Alignment, Fit, check_alignment, fit_alignment
 from pipeline.evaluate.depth.boundaries import boundary_moments, is_dense
 from pipeline.evaluate.depth.clouds import cloud_moments, pixel_clouds, sampled_points
-from pipeline.evaluate.depth.datasets.base import DepthSample
 from pipeline.evaluate.depth.metrics import metrics_of
 from pipeline.evaluate.depth.moments import DepthBins, Moments, pixel_moments
 from pipeline.evaluate.depth.order import object_moments, order_moments, sampled_pairs
 from pipeline.evaluate.depth.pixels import Pixels, compared_pixels
 from pipeline.evaluate.depth.protocol import EvaluationProtocol, MetricGroup
 from pipeline.records import DepthMap
+from pipeline.records.camera import CameraSource
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.camera import Camera, CameraSource
-from pipeline.errors import InputError
-from pipeline.evaluate.depth.datasets.base import DepthDataset, DepthSample
+from pipeline.datasets.depth_base import DepthDataset, DepthSample
 from pipeline.records import DepthMap, Frame, Scene
+from pipeline.records.camera import Camera, CameraSource
+from pipeline.records.errors import InputError
 
 SIZE_PX = (48, 64)
 

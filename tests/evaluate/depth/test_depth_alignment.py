@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import ConfigError, InputError
 from pipeline.evaluate.depth.alignment import ALLOWED, Alignment, align, check_alignment, fit_alignment
 from pipeline.evaluate.depth.alignment_robust import MOST_PIXELS, huber_line, ransac_line, sampled_pixels
 from pipeline.records import DepthKind, DepthMap, ScaleSource
+from pipeline.records.errors import ConfigError, InputError
 
 AFFINE = {DepthKind.DEPTH_AFFINE: "depth", DepthKind.DISPARITY_AFFINE: "disparity"}
 SHIFTED = [item for item in Alignment if item.value.endswith(("depth", "disparity"))]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.camera import Camera
 from pipeline.evaluate.depth.clouds import cloud_moments, pixel_clouds, sampled_points
 from pipeline.evaluate.depth.metrics import metrics_of
+from pipeline.records.camera import Camera
 
 LATTICE = np.stack(np.meshgrid(np.arange(5.0), np.arange(4.0), [3.0]), axis=-1).reshape(-1, 3)
 

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.camera import Camera, CameraSource
-from pipeline.errors import ConfigError, InputError
+from pipeline.datasets.depth_base import DepthSample
 from pipeline.evaluate.depth.alignment import Alignment
-from pipeline.evaluate.depth.datasets.base import DepthSample
 from pipeline.evaluate.depth.metrics import METRICS, aggregated, means, metrics_of
 from pipeline.evaluate.depth.moments import BIN_EDGES_M, DepthBins, add_moments, pixel_moments
 from pipeline.evaluate.depth.protocol import Aggregate, EvaluationProtocol, MetricGroup
 from pipeline.evaluate.depth.score import ImageScore, score
 from pipeline.records import DepthKind, DepthMap, Frame, Region, ScaleSource, from_json, to_json
+from pipeline.records.camera import Camera, CameraSource
+from pipeline.records.errors import ConfigError, InputError
 
 TRUE = np.array([1.0, 2.0, 4.0, 5.0])
 PREDICTED = np.array([1.5, 2.0, 3.0, 10.0])

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from pipeline.build import build
-from pipeline.errors import ConfigError
+from pipeline.config.build import build
 from pipeline.evaluate.depth.pixels import compared_pixels
 from pipeline.evaluate.depth.protocol import Crop, EvaluationProtocol, MetricGroup
 from pipeline.records import DepthKind, DepthMap, ScaleSource
-from pipeline.resources import resource_dir
+from pipeline.records.errors import ConfigError
+from pipeline.records.resources import resource_dir
 
 PRESETS = sorted(path.stem for path in (resource_dir("conf") / "protocol").glob("*.yaml"))
 

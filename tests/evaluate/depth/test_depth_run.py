@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from depth_data import MadeDataset, given
 
-from pipeline.errors import ConfigError, DepthError
 from pipeline.evaluate.depth.image_lines import ImageLine, Outcome
 from pipeline.evaluate.depth.protocol import EvaluationProtocol
 from pipeline.evaluate.depth.run import DepthSubject, run_depth
 from pipeline.records import Scene, from_json, to_json
+from pipeline.records.errors import ConfigError, DepthError
 
 PROTOCOL = EvaluationProtocol("scale_shift_disparity")
 

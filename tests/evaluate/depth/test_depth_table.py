@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from depth_data import MadeDataset, given
 
-from pipeline.errors import ConfigError, ExportError, InputError
+from pipeline.datasets.depth_base import DepthSample
 from pipeline.evaluate.depth.compare import compare_runs, run_names, write_comparison
-from pipeline.evaluate.depth.datasets.base import DepthSample
-from pipeline.evaluate.depth.evaluate_depth import evaluate_depth
+from pipeline.evaluate.depth.evaluate import evaluate_depth
 from pipeline.evaluate.depth.metrics import METRICS, aggregated
 from pipeline.evaluate.depth.protocol import Aggregate, EvaluationProtocol
 from pipeline.evaluate.depth.report import worst_images
 from pipeline.evaluate.depth.run import DepthSubject, run_depth
 from pipeline.evaluate.depth.table import ScoreTable
 from pipeline.export.files import only_writer
+from pipeline.records.errors import ConfigError, ExportError, InputError
 
 PROTOCOL = EvaluationProtocol("scale_shift_disparity")
 CONFIGURATION = {"dataset": {"name": "made"}, "depth": {"name": "simulated"}, "protocol": {}, "limit": None}

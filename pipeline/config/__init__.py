@@ -1,0 +1,1 @@
+"""Overrides, and building objects from a composed configuration."""

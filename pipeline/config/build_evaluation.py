@@ -1,0 +1,115 @@
+"""From a composed configuration of ``eval-claims`` or ``eval-depth`` to what is measured, on what, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from pipeline.config.build import build, query_stage, stage_cache, verify_stage
+from pipeline.datasets.base import ClaimDataset
+from pipeline.datasets.depth_base import DepthDataset
+from pipeline.evaluate.claims.baselines import default_judges
+from pipeline.evaluate.claims.run import Asker, Subjects
+from pipeline.evaluate.depth.alignment import Alignment
+from pipeline.evaluate.depth.protocol import EvaluationProtocol
+from pipeline.evaluate.depth.run import DepthSubject
+from pipeline.models.vlm.none import NoModel
+from pipeline.records.errors import ConfigError
+from pipeline.records.resources import resource_dir
+from pipeline.stages.depth import DepthStage
+from pipeline.stages.ocr import OcrStage
+
+DEPTH_DATASETS = "pipeline.datasets."
+"""Where the classes of data sets with true depth are."""
+
+_MOST_WORKERS = 256
+
+
+def build_dataset(config: DictConfig) -> ClaimDataset:
+    """Claims and questions with known truth, of the configuration of ``eval-claims``.
+
+    Raises:
+        ConfigError: If the data set has none, or cannot be built.
+    """
+    if _gives_depth(config.dataset):
+        raise _wrong_dataset("eval-claims", depth=False)
+    dataset: ClaimDataset = build(config.dataset)
+    return dataset
+
+
+def build_depth_dataset(config: DictConfig) -> DepthDataset:
+    """Pictures with true depth, of the configuration of ``eval-depth``.
+
+    Raises:
+        ConfigError: If the data set has none, or cannot be built.
+    """
+    if not _gives_depth(config.dataset):
+        raise _wrong_dataset("eval-depth", depth=True)
+    dataset: DepthDataset = build(config.dataset)
+    return dataset
+
+
+def build_protocol(config: DictConfig) -> EvaluationProtocol:
+    """How ``eval-depth`` measures.
+
+    Raises:
+        ConfigError: If a value is not allowed, or the alignment is not chosen.
+    """
+    if OmegaConf.is_missing(config.protocol, "alignment"):
+        raise ConfigError(f"Choose protocol.alignment: {', '.join(Alignment)}; it is never chosen silently.")
+    protocol: EvaluationProtocol = build(config.protocol)
+    return protocol
+
+
+def build_depth_subject(config: DictConfig) -> DepthSubject:
+    """What ``eval-depth`` measures.
+
+    Raises:
+        ConfigError: If it cannot be built.
+    """
+    workers = config.num_workers
+    if isinstance(workers, bool) or not isinstance(workers, int) or not 0 <= workers <= _MOST_WORKERS:
+        raise ConfigError(f"num_workers must be a whole number from 0 to {_MOST_WORKERS}, not {workers!r}.")
+    cache = stage_cache(config)
+    backend = build(config.depth)
+    return DepthSubject(DepthStage(backend, cache), getattr(backend, "batch_size", 1), workers)
+
+
+def _gives_depth(node: Mapping[Any, Any]) -> bool:
+    return str(node.get("_target_", "")).startswith(DEPTH_DATASETS)
+
+
+def _wrong_dataset(command: str, *, depth: bool) -> ConfigError:
+    known = [
+        path.stem
+        for path in sorted((resource_dir("conf") / "dataset").glob("*.yaml"))
+        if _gives_depth(OmegaConf.to_container(OmegaConf.load(path))) is depth  # type: ignore[arg-type]
+    ]
+    return ConfigError(f"{command} cannot measure on this data set; set dataset to one of {', '.join(known)}.")
+
+
+def build_subjects(config: DictConfig) -> Subjects:
+    """What ``eval-claims`` measures: depth, verifier, plain judges, and a model where there is one.
+
+    Raises:
+        ConfigError: If a part cannot be built.
+    """
+    cache = stage_cache(config)
+    model = build(config.vlm)
+    verify = verify_stage(config, cache)
+    askers: dict[str, Asker] = {}
+    if not isinstance(model, NoModel):
+        if config.compare_hints:
+            raw = {"hints": "none", "steps": "one", "second_look": "off"}
+            askers["raw"] = query_stage(config, model, verify, cache, **raw)
+        askers["with_hints"] = query_stage(config, model, verify, cache)
+    return Subjects(
+        depth=DepthStage(build(config.depth), cache),
+        ocr=OcrStage(build(config.ocr), cache),
+        judge=verify,
+        baselines=default_judges(verify.verifier.settings.tolerance) if config.baselines else (),
+        askers=askers,
+        batch_size=config.query.batch_size,
+    )

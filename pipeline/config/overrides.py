@@ -1,0 +1,242 @@
+"""What a user types, turned into what Hydra reads.
+
+Hydra's override grammar gives commas, quotes, question marks and Chinese letters a meaning or refuses
+them. Paths and questions are quoted here, so that they can be typed as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
+from importlib.util import find_spec
+from itertools import islice
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from pipeline.records.errors import ConfigError
+from pipeline.records.resources import resource_dir
+
+logger = logging.getLogger(__name__)
+
+_OVERRIDE = re.compile(r"(?s)^(?P<key>(?:\+\+|\+)?[\w./@-]+)=(?P<value>.*)$")
+# Free text: never Hydra's grammar, and commas never separate the values of a sweep.
+_FREE_TEXT = frozenset({"question"})
+# Paths and names: texts even where they look like a number.
+_TEXTS = frozenset({"path", "depth", "claims", "output_dir", "cache_dir", "model", "revision"})
+# Flags of Hydra, and those of them that take a value.
+_FLAGS = frozenset({"-h", "--help", "--hydra-help", "-m", "--multirun", "-r", "--run", "--resolve", "--version"})
+# The small model has learned no prompts with crops, and the small depth network has errors of its own.
+_COMPANIONS = {"vlm=nano": "query.second_look=off", "depth=nano": "noise=nano"}
+# The configurations that ask models and judge, and so have the groups of these.
+_WITH_COMPANIONS = ("run", "eval_claims")
+# Options that an error names.
+_MOST_NAMED = 5
+_VALUE_FLAGS = frozenset({"-c", "--cfg", "-i", "--info", "-p", "--package", "--config-dir", "-cd"})
+
+
+def options_of(group: str) -> list[str]:
+    """Names of the options of a config group."""
+    return sorted(path.stem for path in (resource_dir("conf") / group).glob("*.yaml"))
+
+
+def translate(overrides: Iterable[str], *, sweep: bool = False) -> list[str]:
+    """Quote what needs quoting, and let ``input=PATH`` mean ``input=auto input.path=PATH``.
+
+    Args:
+        overrides: ``key=value`` as typed, and flags of Hydra.
+        sweep: Whether commas separate the values of a sweep.
+
+    Returns:
+        Flags, then overrides in Hydra's grammar, each in the order given.
+
+    Raises:
+        ConfigError: If an argument is neither a flag of Hydra nor ``key=value``, or takes away what is needed.
+    """
+    flags: list[str] = []
+    translated: list[str] = []
+    arguments = iter(overrides)
+    for argument in arguments:
+        match = _OVERRIDE.match(argument)
+        if argument.startswith("-"):
+            flags += _flag(argument, arguments)
+        elif argument.startswith("~"):
+            if options_of(argument[1:].partition("=")[0]):
+                raise ConfigError(f"{argument} leaves out a group that is needed; choose one of its options.")
+            translated.append(argument)
+        elif match is None:
+            raise ConfigError(f"{argument!r} is not KEY=VALUE; a path is given as input={argument}.")
+        else:
+            translated += _override(match["key"], match["value"], sweep)
+    return [*flags, *(_with_options(translated) if sweep else translated)]
+
+
+def with_quickstart(overrides: Sequence[str]) -> list[str]:
+    """The overrides of ``run``, with the choices of the quickstart before them where no input is named.
+
+    Args:
+        overrides: ``key=value`` as typed, and flags of Hydra.
+
+    Raises:
+        ConfigError: If something is asked or claimed about no picture.
+    """
+    given = {argument.lstrip("+~").partition("=")[0].partition("@")[0] for argument in overrides}
+    if given & {"input", "experiment"}:
+        return list(overrides)
+    for key in ("question", "claims"):
+        if key in given:
+            raise ConfigError(f"{key}= is given without a picture; add input=PATH.")
+    chosen = ["experiment=quickstart"]
+    if "ocr" not in given and find_spec("rapidocr") is None:
+        logger.warning("No text is read in the pictures, because rapidocr is not installed: bash scripts/setup.sh ocr.")
+        chosen.append("ocr=none")
+    return [*chosen, *overrides]
+
+
+def with_companions(overrides: Sequence[str], config_name: str) -> list[str]:
+    """The overrides with what the small models that ship need besides, in the configurations that have it.
+
+    Args:
+        overrides: ``key=value`` as typed, and flags of Hydra; what is among them wins.
+        config_name: Name of the configuration.
+    """
+    if config_name not in _WITH_COMPANIONS:
+        return list(overrides)
+    given = {argument.lstrip("+~").partition("=")[0] for argument in overrides}
+    needed = (companion for choice, companion in _COMPANIONS.items() if choice in overrides)
+    return [*(companion for companion in needed if companion.partition("=")[0] not in given), *overrides]
+
+
+def _with_options(overrides: list[str]) -> list[str]:
+    """Let keys of a group whose options are swept wait for the option, which alone may have them.
+
+    Hydra sets what is not swept before it chooses an option; a choice of one value is swept too.
+    """
+    pairs = [override.partition("=") for override in overrides]
+    groups = {key for key, _, value in pairs if "." not in key and _is_sweep(key, value)}
+    return [
+        f"{key}=choice({value})"
+        if "." in key and key.partition(".")[0] in groups and not _is_sweep(key, value)
+        else f"{key}{equals}{value}"
+        for key, equals, value in pairs
+    ]
+
+
+def _is_sweep(key: str, value: str) -> bool:
+    parsed = _parsed(key, value)
+    return parsed is not None and parsed.is_sweep_override()
+
+
+def _flag(argument: str, following: Iterator[str]) -> list[str]:
+    """The flag with its value."""
+    name, equals, _ = argument.partition("=")
+    if name in _VALUE_FLAGS:
+        return [argument] if equals else [argument, *islice(following, 1)]
+    if argument not in _FLAGS:
+        raise ConfigError(f"There is no option {argument}; --help shows what there is.")
+    return [argument]
+
+
+def _override(key: str, value: str, sweep: bool) -> list[str]:
+    values = value.split(",") if sweep else [value]
+    if key == "input" and not all(name in options_of("input") for name in values):
+        return ["input=auto", f"input.path={_quoted(value, sweep, 'input.path')}"]
+    if value == "null" and (options := options_of(key)):
+        raise ConfigError(f"{key}=null is no option; choose {' or '.join(options[:_MOST_NAMED])}, or leave {key}= out.")
+    if key == "output_dir" and not value.strip("'\" "):
+        raise ConfigError("output_dir= is empty; name a folder, or leave it out.")
+    if key.lstrip("+") in _FREE_TEXT and value != "null":
+        return [f"{key}={_quote(value)}"]
+    return [f"{key}={_quoted(value, sweep, key)}"]
+
+
+def _quoted(value: str, sweep: bool, key: str) -> str:
+    """The value as it is where Hydra reads what was typed, otherwise in quotes."""
+    if value == "":
+        return value
+    parsed = _parsed(key, value)
+    if parsed is not None and parsed.is_sweep_override():
+        if sweep:
+            return value
+        parsed = None
+    if parsed is not None:
+        is_text = isinstance(parsed.value(), int | float) and key.rpartition(".")[2] in _TEXTS
+        return _quote(value) if is_text or value != value.strip() else value
+    if value.startswith("[") and value.endswith("]"):
+        items = [item.strip() for item in value[1:-1].split(",") if item.strip()]
+        return "[" + ",".join(item if _is_quoted(item) else _quote(item) for item in items) + "]"
+    if sweep:
+        return ",".join(_quote(part) for part in value.split(","))
+    return _quote(value)
+
+
+def _parsed(key: str, value: str) -> Override | None:
+    try:
+        return OverridesParser.create().parse_override(f"{key.lstrip('+')}={value}")
+    except HydraException:
+        return None
+
+
+def _is_quoted(value: str) -> bool:
+    return len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"" and value[0] not in value[1:-1]
+
+
+def _quote(value: str) -> str:
+    """Hydra's double-quoted form: backslashes count only before a quote."""
+    escaped = re.sub(r'(\\*)(")', lambda match: match[1] * 2 + '\\"', value)
+    escaped = re.sub(r"(\\+)$", lambda match: match[1] * 2, escaped)
+    # OmegaConf would resolve ${...} within a text.
+    escaped = re.sub(r"(\\*)\$\{", lambda match: match[1] * 2 + "\\${", escaped)
+    return f'"{escaped}"'
+
+
+def describe(error: Exception) -> str:
+    """One line for an error of Hydra or OmegaConf."""
+    message = str(error).partition("Config search path:")[0]
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    kept = [line for line in lines if not line.startswith(("full_key:", "object_type=", "reference_type="))]
+    text = " ".join(kept) or json.dumps(type(error).__name__)
+    unknown = re.match(r"Could not override '(\w+)\.([\w.]+)'", text)
+    if unknown and options_of(unknown[1]):
+        return _unknown_key(unknown[1], unknown[2])
+    return re.sub(r"\s+", " ", text)
+
+
+def _with_shared(path: Path) -> DictConfig:
+    """An option's own file, with the files of its folder that its defaults put in the same place."""
+    config = OmegaConf.load(path)
+    assert isinstance(config, DictConfig)
+    shared = [str(name).partition("@")[0] for name in config.get("defaults", ()) if "@_here_" in str(name)]
+    parts = [_with_shared(path.parent / f"{name}.yaml") for name in shared]
+    merged = OmegaConf.merge(*parts, config)
+    assert isinstance(merged, DictConfig)
+    return merged
+
+
+def _unknown_key(group: str, key: str) -> str:
+    """Which options of the group have the key; else which keys there are beside it."""
+    parent, _, name = key.rpartition(".")
+    keys: dict[str, list[str]] = {}
+    for option in options_of(group):
+        config = _with_shared(resource_dir("conf") / group / f"{option}.yaml")
+        node = OmegaConf.select(config, parent) if parent else config
+        named = map(str, node) if isinstance(node, DictConfig) else ()
+        keys[option] = [key for key in named if key[0] != "_" and key != "defaults"]
+    having = [f"{group}=PATH" if option == "auto" else f"{group}={option}" for option in keys if name in keys[option]]
+    if len(having) > _MOST_NAMED:
+        return (
+            f"{group}.{key} is no key of the {group}= that was chosen, but of {len(having)} others such as "
+            f"{', '.join(having[:_MOST_NAMED])}; choose one of them, or leave the key out."
+        )
+    if having:
+        return f"{group}.{key} is a key of {' or '.join(having)} only; choose it, or leave the key out."
+    known = sorted({key for names in keys.values() for key in names})
+    close = get_close_matches(name, known, n=1)
+    ending = f"; did you mean {close[0]!r}?" if close else "."
+    return f"There is no key {group}.{key}; known there are {', '.join(known)}{ending}"

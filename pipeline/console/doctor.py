@@ -1,0 +1,138 @@
+"""What is installed, which device there is, which models are on disk."""
+
+from __future__ import annotations
+
+import importlib
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from omegaconf import OmegaConf
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from pipeline.records.resources import resource_dir
+
+_PACKAGES = (
+    # distribution, module, what it is for
+    ("torch", "torch", "models"),
+    ("torchvision", "torchvision", "image processors"),
+    ("transformers", "transformers", "depth networks, SAM and Qwen3-VL"),
+    ("timm", "timm", "backbone of the hybrid DPT"),
+    ("qwen-vl-utils", "qwen_vl_utils", "picture sizes"),
+    ("open3d", "open3d", "point clouds"),
+    ("opencv-python-headless", "cv2", "pictures"),
+    ("av", "av", "video"),
+    ("OpenEXR", "OpenEXR", "EXR depth files"),
+    ("openai", "openai", "remote models"),
+    ("rapidocr", "rapidocr", "text in pictures: bash scripts/setup.sh ocr"),
+    ("hydra-core", "hydra", "configuration"),
+)
+
+_FILE_WIDTH = 250  # Characters.
+
+
+def print_report(console: Console) -> None:
+    """Print versions, whether each package can be imported, the device, and the state of every model."""
+    from pipeline import __version__
+
+    console.print(f"Theodolite {__version__}, Python {platform.python_version()}, {platform.platform()}", markup=False)
+    packages = Table("Package", "Version", "State", "For", box=None, pad_edge=False)
+    for distribution, module, purpose in _PACKAGES:
+        version, state = package_state(distribution, module)
+        packages.add_row(distribution, version, escape(state), escape(purpose))
+    console.print(packages)
+    console.print()
+    console.print(device_line(), markup=False)
+    console.print()
+    models = Table(box=None, pad_edge=False)
+    for title in ("Choice", "Model", "Size", "Licence", "State"):
+        models.add_column(title, overflow="fold")  # A name that is cut could not be copied.
+    for row in model_rows():
+        models.add_row(*(escape(cell) for cell in row))
+    if not console.is_terminal:  # In a file, each model stays on one line.
+        console = Console(file=console.file, width=_FILE_WIDTH)
+    console.print(models)
+
+
+def package_state(distribution: str, module: str) -> tuple[str, str]:
+    """Version of a package, and whether it can be imported here."""
+    from pipeline.models.torchvision_fix import ensure_torchvision
+
+    version = "-"
+    for name in (distribution, f"{distribution}-cpu"):
+        try:
+            version = metadata.version(name)
+            break
+        except metadata.PackageNotFoundError:
+            continue
+    else:
+        return "-", "not installed"
+    try:
+        if module in ("torchvision", "timm", "qwen_vl_utils"):
+            ensure_torchvision()
+        importlib.import_module(module)
+    except Exception as error:
+        return version, f"cannot be imported: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+    return version, "ok"
+
+
+def device_line() -> str:
+    """The device and precision that ``auto`` takes."""
+    try:
+        from pipeline.models.device import choose_device, choose_dtype
+
+        device = choose_device("auto")
+        return f"Device: {device}, {str(choose_dtype(device)).removeprefix('torch.')}"
+    except Exception as error:
+        return f"Device: cannot be told ({error})"
+
+
+class ModelRow(NamedTuple):
+    """A configuration that names a model."""
+
+    choice: str
+    model: str
+    size: str
+    licence: str
+    state: str
+
+
+def model_rows(conf: Path | None = None) -> list[ModelRow]:
+    """Every configuration that names a model to download, without asking the network.
+
+    Args:
+        conf: The folder of configurations; None takes the package's own.
+    """
+    conf = resource_dir("conf") if conf is None else conf
+    rows = []
+    for group in ("depth", "segment", "vlm"):
+        for path in sorted((conf / group).glob("*.yaml")):
+            config = _merged(path)
+            model, size_gb = config.get("model"), config.get("size_gb")
+            if isinstance(model, str) and isinstance(size_gb, int | float):
+                licence = str(config.get("licence") or "-")
+                rows.append(ModelRow(f"{group}={path.stem}", model, f"{size_gb:g} GB", licence, _state(config)))
+    return rows
+
+
+def _merged(path: Path) -> dict[str, Any]:
+    """The plain keys of a configuration, with those of the files of its group that it builds on."""
+    own = OmegaConf.to_container(OmegaConf.load(path))
+    assert isinstance(own, dict)
+    merged: dict[str, Any] = {}
+    for entry in own.pop("defaults", ["_self_"]):
+        part = own if entry == "_self_" else _merged(path.parent / f"{entry.partition('@')[0]}.yaml")
+        merged.update({str(key): value for key, value in part.items()})
+    return merged
+
+
+def _state(config: dict[str, Any]) -> str:
+    """Whether the model is on disk: as its class tells it, or else by the hub's own layout."""
+    from pipeline.models.hub import model_status
+
+    module, _, name = str(config["_target_"]).rpartition(".")
+    status = getattr(getattr(importlib.import_module(module), name), "model_status", model_status)
+    return str(status(config["model"], config.get("revision")))

@@ -1,0 +1,129 @@
+"""What ``eval-claims`` and ``eval-depth`` do with a composed configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence, Sized
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from pipeline.records.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+ProgressOf = Callable[[int | None], tuple[Any, Callable[[str], None]]]
+
+
+def measure_claims(config: DictConfig, console: Console, progress_of: ProgressOf) -> int:
+    """Judge a data set of claims, write the report and print its figures.
+
+    Args:
+        config: The configuration of ``eval-claims``.
+        console: Where the figures go.
+        progress_of: Makes a progress bar of so many steps, and what moves it.
+
+    Returns:
+        The exit code.
+    """
+    from hydra.core.hydra_config import HydraConfig
+
+    from pipeline.config.build import check_types
+    from pipeline.config.build_evaluation import build_dataset, build_subjects
+    from pipeline.console.claims_report import print_report
+    from pipeline.evaluate.claims.evaluate import evaluate_claims
+
+    check_types(config, "eval_claims")
+    if config.vlm.get("show_prompt"):
+        raise ConfigError("eval-claims shows no prompts; leave out vlm.show_prompt, or use the command run.")
+    dataset, subjects = build_dataset(config), build_subjects(config)
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    progress, on_case = progress_of(_count(dataset, config.limit))
+    with progress:
+        report = evaluate_claims(
+            dataset,
+            subjects,
+            folder,
+            configuration=_plain(config),
+            limit=config.limit,
+            draws=config.draws,
+            seed=config.seed,
+            on_case=on_case,
+        )
+    print_report(console, report, folder)
+    return 1 if report["failures"]["count"] else 0
+
+
+def measure_depth(config: DictConfig, console: Console, progress_of: ProgressOf) -> tuple[Path, int]:
+    """Measure depth on a data set, write the report and print its figures.
+
+    Returns:
+        The folder that was written, and the exit code; the arguments are those of ``measure_claims``.
+    """
+    from hydra.core.hydra_config import HydraConfig
+
+    from pipeline.config.build import check_types
+    from pipeline.config.build_evaluation import build_depth_dataset, build_depth_subject, build_protocol
+    from pipeline.console.depth_report import print_report
+    from pipeline.evaluate.depth.evaluate import evaluate_depth
+
+    protocol, dataset = build_protocol(config), build_depth_dataset(config)
+    check_types(config, "eval_depth")
+    subject = build_depth_subject(config)
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    path = config.dataset.get("path")
+    if isinstance(path, str) and Path(path).resolve() == folder.resolve():
+        raise ConfigError(f"The data set lies in {folder}, where the results go; choose another output_dir.")
+    progress, on_image = progress_of(_count(dataset, config.limit))
+    with progress:
+        report = evaluate_depth(
+            dataset,
+            subject,
+            protocol,
+            folder,
+            configuration=_plain(config),
+            resume=config.resume,
+            limit=config.limit,
+            worst=config.worst,
+            worst_by=config.worst_by,
+            draws=config.draws,
+            seed=config.seed,
+            on_image=on_image,
+        )
+    print_report(console, report, folder)
+    return folder, 1 if report["problems"]["count"] else 0
+
+
+def compare_depth(folders: Sequence[Path], console: Console) -> None:
+    """Write and print one table of the runs of a sweep, and their paired differences."""
+    from omegaconf import OmegaConf
+
+    from pipeline.console.depth_report import print_comparison
+    from pipeline.evaluate.depth.compare import compare_runs, run_names, write_comparison
+
+    overrides = [list(map(str, OmegaConf.load(folder / ".hydra" / "overrides.yaml"))) for folder in folders]
+    config = OmegaConf.load(folders[0] / ".hydra" / "config.yaml")
+    runs = dict(zip(run_names(overrides), folders, strict=True))
+    try:
+        comparison = compare_runs(runs, draws=config.draws, seed=config.seed)
+    except InputError as error:
+        console.print(f"\nNo comparison: {escape(str(error))}")
+        return
+    write_comparison(folders[0].parent, comparison)
+    print_comparison(console, comparison, folders[0].parent)
+
+
+def _count(dataset: Sized, limit: Any) -> int:
+    """How many parts of a data set are measured at most; a limit that is no number is refused later."""
+    return min(len(dataset), limit) if isinstance(limit, int) else len(dataset)
+
+
+def _plain(config: DictConfig) -> dict[str, Any]:
+    """The whole configuration as dicts, lists, texts and numbers."""
+    from omegaconf import OmegaConf
+
+    plain = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}

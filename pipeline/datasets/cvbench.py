@@ -1,0 +1,107 @@
+"""CV-Bench: questions of count, relation, depth and distance; two or three boxes in those of relation and depth.
+
+Format: https://huggingface.co/datasets/nyu-visionx/CV-Bench (Tong et al. 2024, Apache-2.0): ``test_2d.parquet`` and
+``test_3d.parquet`` with idx, type, task, image, question, choices, answer as ``(A)``, source, target_class, bbox and
+others. Boxes are in the order in which the question names the things.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.datasets.base import Case
+from pipeline.datasets.formats.tables import Row, picture_of, tables_in
+from pipeline.datasets.questions import (
+    QuestionDataset,
+    both_ways,
+    case_of_question,
+    choice_question,
+    regions_of,
+)
+from pipeline.datasets.reading import existing_folder
+from pipeline.datasets.things import unique_labels
+from pipeline.records import Claim, Region
+from pipeline.records.errors import ConfigError
+from pipeline.records.expected import Expected
+
+TASKS = ("Count", "Relation", "Depth", "Distance")
+_HOW = "download test_2d.parquet and test_3d.parquet of nyu-visionx/CV-Bench there"
+_SIDES = {"left": "left_of", "right": "right_of", "above": "above", "below": "below"}
+
+
+class CvBench(QuestionDataset):
+    """CV-Bench.
+
+    Args:
+        path: Folder with the Parquet files.
+        tasks: Which of ``TASKS`` to read.
+        box_format: ``xyxy`` if boxes are two corners, ``xywh`` if they are a corner and sides.
+        fov_deg: Field of view to assume [deg].
+        limit: Most cases.
+
+    Raises:
+        InputError: If the folder or its files are missing.
+        ConfigError: If a task is unknown.
+    """
+
+    name = "cv-bench"
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        tasks: Sequence[str] = TASKS,
+        box_format: str = "xyxy",
+        fov_deg: float = 60.0,
+        limit: int | None = None,
+    ) -> None:
+        unknown = [task for task in tasks if task not in TASKS]
+        if unknown or box_format not in ("xyxy", "xywh"):
+            raise ConfigError(
+                f"dataset.tasks are of {', '.join(TASKS)} and dataset.box_format is xyxy or xywh, "
+                f"not {', '.join([*unknown, box_format])}."
+            )
+        folder = existing_folder(path, "CV-Bench", _HOW)
+        super().__init__(
+            tables_in(folder, ("test_*.parquet", "**/*.parquet"), "CV-Bench", _HOW), folder, fov_deg, limit
+        )
+        self.tasks = tuple(tasks)
+        self.box_format = box_format
+
+    def case_of(self, row: Row, case_id: str) -> Case | None:
+        """AnnotatedImage, question, and for relation and depth the boxes with a true and a false claim."""
+        if row["task"] not in self.tasks:
+            return None
+        frame = self.frame(picture_of(row["image"], self.folder), f"{row['task']} {row.get('idx', '')}".strip())
+        expected = choice_question(row["question"], row["choices"], row["answer"], row["task"])
+        regions: list[Region] = []
+        claims: tuple[Claim, ...] = ()
+        boxes, names = _list(row.get("bbox")), _names(row, expected)
+        if len(boxes) >= 2 and len(boxes) == len(names):
+            regions = regions_of(boxes, unique_labels(names), frame.width, frame.height, self.box_format)
+            claims = _claims(row["task"], expected, regions)
+        return case_of_question(case_id, (frame,), expected, regions=regions, claims=claims)
+
+
+def _list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else []
+
+
+def _names(row: Row, expected: Expected) -> list[str]:
+    """Names of the boxes: the row's classes, or for depth the options."""
+    given = [str(name) for name in _list(row.get("target_class")) if str(name).strip()]
+    if not given and row["task"] == "Depth":
+        return list(expected.choices)
+    return given
+
+
+def _claims(task: str, expected: Expected, regions: Sequence[Region]) -> tuple[Claim, ...]:
+    """Claims of the right answer and its reverse; no relation says which of two is nearer to a third."""
+    chosen = ord(expected.answer) - ord("A")
+    first, second = regions[0].label, regions[1].label
+    if task == "Depth" and len(regions) == 2 and len(expected.choices) == 2:
+        return both_ways("closer", first, second, chosen == 0)
+    side = _SIDES.get(expected.choices[chosen].lower())
+    return both_ways(side, first, second, True) if task == "Relation" and side and len(regions) == 2 else ()

@@ -1,0 +1,82 @@
+"""DIODE: indoor and outdoor places scanned by a laser (Vasiljevic et al. 2019). MIT licence.
+
+Format, of ``val.tar.gz`` from https://diode-dataset.org: ``val/indoors/scene_00019/scan_00183/NAME.png`` with
+``NAME_depth.npy`` (float32 (H, W, 1), z [m]) and ``NAME_depth_mask.npy`` ((H, W), 1 where the laser measured);
+``outdoor`` beside ``indoors``. All pictures have 1024 x 768 px and the intrinsics of the authors' development kit.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.datasets.arguments import check_text
+from pipeline.datasets.depth_base import DepthSample
+from pipeline.datasets.listed import ListedDataset, PictureFiles, metric_truth
+from pipeline.datasets.reading import existing_folder
+from pipeline.ingest.depth_files import read_depth
+from pipeline.ingest.pictures import read_image
+from pipeline.records import DepthKind, Frame, ScaleSource
+from pipeline.records.camera import Camera
+from pipeline.records.errors import ConfigError, InputError
+
+PLACES = ("indoors", "outdoor")
+CAMERA = Camera(fx=886.81, fy=927.06, cx=512, cy=384, width=1024, height=768)
+"""Intrinsics that the authors publish for all pictures (intrinsics.txt of the development kit)."""
+
+_DEPTH, _MASK = "_depth.npy", "_depth_mask.npy"
+_HOW = "unpack val.tar.gz from https://diode-dataset.org and name the folder val"
+
+
+class Diode(ListedDataset):
+    """DIODE, one group per scene.
+
+    Args:
+        path: The folder of a split with ``indoors`` and ``outdoor``, or the one that holds it.
+        split: ``val`` or ``train``; used where ``path`` holds both.
+        places: ``indoors``, ``outdoor``, or None for both.
+        limit: Most samples; None takes all.
+
+    Raises:
+        InputError: If the folder is missing or holds no scan.
+        ConfigError: If an argument is not usable.
+    """
+
+    name = "diode"
+
+    def __init__(
+        self, path: str | Path, *, split: str = "val", places: str | None = None, limit: int | None = None
+    ) -> None:
+        if places is not None and places not in PLACES:
+            raise ConfigError(f"dataset.places must be one of {', '.join(PLACES)}, or null for both, not {places!r}.")
+        check_text("split", split)
+        folder = existing_folder(path, "the DIODE data set", _HOW)
+        folder = folder / split if (folder / split).is_dir() else folder
+        wanted = PLACES if places is None else (places,)
+        files = [
+            _files(depth) for place in wanted for depth in sorted((folder / place).glob(f"scene_*/scan_*/*{_DEPTH}"))
+        ]
+        missing = f"{folder} holds no {' or '.join(wanted)}/scene_*/scan_*/*{_DEPTH}; {_HOW}."
+        super().__init__(files, missing, limit)
+
+    def sample(self, entry: PictureFiles) -> DepthSample:
+        """Read a picture and its scan.
+
+        Raises:
+            InputError: If a file is missing or damaged.
+        """
+        rgb = read_image(entry.picture)
+        depth = read_depth(entry.depth, kind=DepthKind.METRIC, scale_source=ScaleSource.SENSOR)
+        mask_file = entry.depth.with_name(entry.depth.name.removesuffix(_DEPTH) + _MASK)
+        mask = read_depth(mask_file, kind=DepthKind.DEPTH_AFFINE, scale_source=ScaleSource.NONE, invalid=(0,))
+        if mask.shape != depth.shape:
+            raise InputError(f"{mask_file} is {mask.shape}, its depth {depth.shape}; copy both again.")
+        frame = Frame(rgb, CAMERA.resized(rgb.shape[1], rgb.shape[0]), name=entry.name)
+        truth = metric_truth(depth.values, depth.valid & mask.valid, entry.depth)
+        return DepthSample(entry.name, frame, truth, group=entry.group)
+
+
+def _files(depth: Path) -> PictureFiles:
+    # The name of a file holds its scene, scan and place already.
+    name = depth.name.removesuffix(_DEPTH)
+    scene = depth.parents[1].name
+    return PictureFiles(name, f"{depth.parents[2].name}/{scene}", depth.with_name(f"{name}.png"), depth)

@@ -1,0 +1,139 @@
+"""iBims-1: 100 pictures of rooms with the depth of a laser scanner (Koch et al. 2018). Free for research.
+
+Formats, both from https://www.asg.ed.tum.de/lmf/ibims1/:
+
+- ``ibims1_core_raw``: ``rgb/NAME.png``, ``depth/NAME.png`` (uint16, z = number * 50 / 65535 m, 0 unknown),
+  ``mask_invalid/NAME.png`` and ``mask_transp/NAME.png`` (0 where depth is wrong, or where something is transparent),
+  ``calib/NAME.txt`` (fx, fy, cx, cy separated by commas).
+- ``ibims1_core_mat``: ``NAME.mat`` (MATLAB 5) with one struct ``data`` of rgb, depth [m], mask_invalid, mask_transp,
+  calib (the 3 x 3 matrix of intrinsics, transposed), and edges and planes that are not read here.
+
+``imagelist.txt``, in the folder or beside it, names the pictures in their order. Principal points count pixels
+from 1, as the authors' evaluation does. Names say the kind of a room, not which room, so that every picture is a
+group of its own.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.datasets.arguments import check_flag
+from pipeline.datasets.depth_base import DepthSample
+from pipeline.datasets.formats.mat5 import read_mat5
+from pipeline.datasets.listed import ListedDataset, PictureFiles, metric_truth
+from pipeline.datasets.reading import existing_folder
+from pipeline.ingest.depth_files import read_depth
+from pipeline.ingest.files import existing_file
+from pipeline.ingest.pictures import read_image
+from pipeline.records import DepthKind, Frame, ScaleSource
+from pipeline.records.camera import Camera
+from pipeline.records.errors import ConfigError, InputError
+
+METRES_PER_NUMBER = 50 / 65535
+FORMATS = ("raw", "mat")
+_FIELDS = ("rgb", "depth", "mask_invalid", "mask_transp", "calib")
+_LIST = "imagelist.txt"
+_HOW = "unpack ibims1_core_raw.zip or ibims1_core_mat.zip from https://www.asg.ed.tum.de/lmf/ibims1/"
+
+
+class Ibims(ListedDataset):
+    """iBims-1.
+
+    Args:
+        path: The folder ``ibims1_core_raw`` or ``ibims1_core_mat``, or the one that holds them.
+        file_format: ``raw`` or ``mat``; None takes the one that is there, ``raw`` first.
+        transparent: Whether pixels of glass and other transparent things count.
+        limit: Most samples; None takes all.
+
+    Raises:
+        InputError: If the folder is missing or holds neither format.
+        ConfigError: If an argument is not usable.
+    """
+
+    name = "ibims1"
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        file_format: str | None = None,
+        transparent: bool = False,
+        limit: int | None = None,
+    ) -> None:
+        if file_format is not None and file_format not in FORMATS:
+            raise ConfigError(
+                f"dataset.file_format must be one of {', '.join(FORMATS)}, or null for either, not {file_format!r}."
+            )
+        check_flag("transparent", transparent)
+        self.transparent = transparent
+        root = existing_folder(path, "the iBims-1 data set", _HOW)
+        formats = FORMATS if file_format is None else (file_format,)
+        files: list[PictureFiles] = []
+        for each in formats:
+            files = files or _listed(root, each)
+        patterns = {"raw": "depth/*.png", "mat": "*.mat"}
+        missing = f"{root} holds no {' or '.join(patterns[each] for each in formats)} of iBims-1; {_HOW}."
+        super().__init__(files, missing, limit)
+
+    def sample(self, entry: PictureFiles) -> DepthSample:
+        """Read a picture, its scan and its masks.
+
+        Raises:
+            InputError: If a file is missing or damaged.
+        """
+        read = _read_mat if entry.depth.suffix == ".mat" else _read_raw
+        rgb, depth_m, masks, (fx, fy, cx, cy) = read(entry)
+        if {mask.shape for mask in masks} != {depth_m.shape}:
+            raise InputError(f"The masks of {entry.depth} are not of the size of its depth; copy them again.")
+        known = (depth_m > 0) & masks[0]
+        if not self.transparent:
+            known = known & masks[1]
+        camera = Camera(fx, fy, cx - 1, cy - 1, rgb.shape[1], rgb.shape[0])
+        truth = metric_truth(depth_m, known, entry.depth)
+        return DepthSample(entry.name, Frame(rgb, camera, name=entry.name), truth, group=entry.group)
+
+
+_Read = tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray], tuple[float, float, float, float]]
+
+
+def _listed(root: Path, file_format: str) -> list[PictureFiles]:
+    inner = root / f"ibims1_core_{file_format}"
+    folder = inner if inner.is_dir() else root
+    found = folder.glob("*.mat") if file_format == "mat" else (folder / "depth").glob("*.png")
+    names = sorted(path.stem for path in found)
+    if not names:
+        return []
+    lists = [file for file in (folder / _LIST, folder.parent / _LIST) if file.is_file()]
+    if lists:
+        # A picture that is listed and not there is told when it is read.
+        lines = lists[0].read_text(encoding="utf-8", errors="replace").split()
+        names = list(dict.fromkeys(line.removesuffix(".png") for line in lines))
+    if file_format == "mat":
+        return [PictureFiles(name, "", folder / f"{name}.mat", folder / f"{name}.mat") for name in names]
+    return [PictureFiles(name, "", folder / "rgb" / f"{name}.png", folder / "depth" / f"{name}.png") for name in names]
+
+
+def _read_raw(entry: PictureFiles) -> _Read:
+    depth = read_depth(entry.depth, kind=DepthKind.METRIC, scale_source=ScaleSource.SENSOR, scale=METRES_PER_NUMBER)
+    folder = entry.depth.parents[1]
+    masks = [read_image(folder / part / f"{entry.name}.png")[..., 0] > 0 for part in ("mask_invalid", "mask_transp")]
+    file = existing_file(folder / "calib" / f"{entry.name}.txt", "calibration")
+    try:
+        fx, fy, cx, cy = (float(number) for number in file.read_text(encoding="utf-8").replace(",", " ").split())
+    except ValueError:
+        raise InputError(f"{file} must hold four numbers, fx, fy, cx and cy [px]; copy it again.") from None
+    return read_image(entry.picture), np.where(depth.valid, depth.values, 0), (masks[0], masks[1]), (fx, fy, cx, cy)
+
+
+def _read_mat(entry: PictureFiles) -> _Read:
+    data = read_mat5(entry.depth, "data", _FIELDS)
+    lacking = [name for name in _FIELDS if name not in data]
+    if lacking or data["calib"].shape != (3, 3):
+        what = ", ".join(lacking) or "the 3 x 3 matrix calib"
+        raise InputError(f"{entry.depth} lacks {what}, so it is no file of iBims-1; copy it again.")
+    rgb, depth_m = np.ascontiguousarray(data["rgb"]), np.nan_to_num(data["depth"].astype(np.float64))
+    masks = (data["mask_invalid"] > 0, data["mask_transp"] > 0)
+    matrix = data["calib"].astype(np.float64)
+    return rgb, depth_m, masks, (matrix[0, 0], matrix[1, 1], matrix[2, 0], matrix[2, 1])

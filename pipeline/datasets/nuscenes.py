@@ -1,0 +1,224 @@
+"""nuScenes: six cameras, a LiDAR, boxes in space.
+
+Format: https://www.nuscenes.org/nuscenes#data-format (Caesar et al. 2020, CC BY-NC-SA 4.0). Tables of a version are
+JSON lists whose entries refer to each other by ``token``; ``sample_annotation`` has centre, (width, length, height) and
+a quaternion (w, x, y, z) in the global frame, with x along the length; ``LIDAR_TOP/*.pcd.bin`` is float32 x, y, z,
+intensity, ring.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from pipeline.datasets.base import Case
+from pipeline.datasets.formats.points import moved, rasterised
+from pipeline.datasets.from_boxes import box_in_camera, picture_of_boxes, projected_box
+from pipeline.datasets.kitti import read_lidar
+from pipeline.datasets.reading import (
+    FileDataset,
+    check_count,
+    check_relations,
+    existing_folder,
+    existing_parts,
+)
+from pipeline.datasets.things import Thing, thing_of_box, unique_labels
+from pipeline.datasets.writing import claims_of
+from pipeline.ingest.pictures import read_image
+from pipeline.records import Camera, DepthMap, Frame, Scene
+from pipeline.records.errors import InputError
+
+Row = Mapping[str, Any]
+TABLES = (
+    "sample", "sample_data", "calibrated_sensor", "ego_pose", "sample_annotation", "instance", "category", "sensor",
+)  # fmt: skip
+_WHAT = "nuScenes"
+_HOW = "download a version of nuscenes.org, such as v1.0-mini, and unpack it there"
+_LIDAR = "LIDAR_TOP"
+_LIDAR_VALUES = 5
+# Visibility of an annotation over all six pictures: 1 is up to 40 %, 4 is 80 % and more.
+_MOSTLY_HIDDEN, _HIDDEN, _VISIBLE = ("1",), ("2", "3"), ("4",)
+_FARTHEST_M = 60.0
+
+
+class NuScenes(FileDataset[tuple[str, str]]):
+    """nuScenes key frames, one case per camera.
+
+    Args:
+        path: Folder that holds the version's tables and ``samples``.
+        version: Name of the folder of tables.
+        cameras: Channels of the cameras to read.
+        radius_px: Half side of the square that a LiDAR point covers in the depth map [px].
+        claims_per_scene: Claims per picture.
+        relations: Names of relations to draw from; None takes all.
+        seed: Seed of what is drawn.
+        limit: Most cases.
+
+    Raises:
+        InputError: If the folder or a table is missing.
+    """
+
+    name = "nuscenes"
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        version: str = "v1.0-mini",
+        cameras: Sequence[str] = ("CAM_FRONT",),
+        radius_px: int = 3,
+        claims_per_scene: int = 20,
+        relations: Sequence[str] | None = None,
+        seed: int = 0,
+        limit: int | None = None,
+    ) -> None:
+        super().__init__(limit)
+        self.folder = existing_folder(path, _WHAT, _HOW)
+        existing_parts(self.folder, [f"{version}/{table}.json" for table in TABLES], _WHAT, _HOW)
+        self.version = version
+        self.cameras = tuple(cameras)
+        self.radius_px = check_count("radius_px", radius_px)
+        self.claims_per_scene = check_count("claims_per_scene", claims_per_scene, 2)
+        self.relations = check_relations(relations)
+        self.seed = seed
+
+    @cached_property
+    def _tables(self) -> dict[str, dict[str, Row]]:
+        """Rows of every table by token, read when first needed."""
+        return {table: read_table(self.folder / self.version / f"{table}.json") for table in TABLES}
+
+    @cached_property
+    def _key_frames(self) -> dict[str, dict[str, Row]]:
+        """For each sample, its key frames by channel."""
+        found: dict[str, dict[str, Row]] = defaultdict(dict)
+        for row in self._tables["sample_data"].values():
+            if row["is_key_frame"]:
+                sensor = self._tables["calibrated_sensor"][row["calibrated_sensor_token"]]["sensor_token"]
+                found[row["sample_token"]][self._tables["sensor"][sensor]["channel"]] = row
+        return found
+
+    @cached_property
+    def _annotations(self) -> dict[str, list[Row]]:
+        found: dict[str, list[Row]] = defaultdict(list)
+        for row in self._tables["sample_annotation"].values():
+            found[row["sample_token"]].append(row)
+        return found
+
+    def entries(self) -> Sequence[tuple[str, str]]:
+        """Tokens of samples in the order of time, each with a camera's channel."""
+        samples = sorted(self._tables["sample"].values(), key=lambda row: (row["timestamp"], row["token"]))
+        return [
+            (row["token"], channel)
+            for row in samples
+            for channel in self.cameras
+            if channel in self._key_frames[row["token"]]
+        ]
+
+    def entry_name(self, entry: tuple[str, str]) -> str:
+        """File of the picture."""
+        return str(self._key_frames[entry[0]][entry[1]]["filename"])
+
+    def case(self, entry: tuple[str, str], index: int) -> Case | None:
+        """Read one picture with the points and boxes of its sample."""
+        token, channel = entry
+        data = self._key_frames[token][channel]
+        rgb = read_image(self.folder / data["filename"])
+        height, width = rgb.shape[:2]
+        (fx, _, cx), (_, fy, cy), _ = self._tables["calibrated_sensor"][data["calibrated_sensor_token"]][
+            "camera_intrinsic"
+        ]
+        camera = Camera(fx, fy, cx, cy, width, height)
+        to_camera = np.linalg.inv(self._to_global(data))
+        scanner = self._key_frames[token].get(_LIDAR)
+        if scanner is None:
+            raise InputError(f"Sample {token} has no {_LIDAR}; unpack all parts of the version.")
+        points = moved(
+            read_lidar(self.folder / scanner["filename"], _LIDAR_VALUES), to_camera @ self._to_global(scanner)
+        )
+        values, valid = rasterised(points, camera, radius_px=self.radius_px)
+        things, hidden = self._things(token, camera, to_camera, points)
+        if not things:
+            return None
+        picture = picture_of_boxes(things, camera, hidden=hidden)
+        claims = claims_of(
+            picture, np.random.default_rng([self.seed, index]), self.claims_per_scene, relations=self.relations
+        )
+        depth = DepthMap(values, valid, "metric", "sensor", backend="lidar")  # type: ignore[arg-type]
+        return Case(
+            Scene(
+                f"nuscenes-{token}-{channel}",
+                (Frame(rgb, camera, given_depth=depth, name=Path(data["filename"]).stem),),
+                regions=tuple(thing.region(mask=False, box_3d=True) for thing in things),
+                claims=claims,
+            ),
+            group=str(self._tables["sample"][token]["scene_token"]),
+            tags={"objects": str(len(things)), "camera": channel},
+        )
+
+    def _to_global(self, data: Row) -> np.ndarray:
+        """Motion, float64 (4, 4), from a sensor's frame to the global one, at the time of its data."""
+        sensor = self._tables["calibrated_sensor"][data["calibrated_sensor_token"]]
+        matrix: np.ndarray = pose_matrix(self._tables["ego_pose"][data["ego_pose_token"]]) @ pose_matrix(sensor)
+        return matrix
+
+    def _things(
+        self, token: str, camera: Camera, to_camera: np.ndarray, points_m: np.ndarray
+    ) -> tuple[list[Thing], dict[str, bool]]:
+        up = tuple(float(value) for value in to_camera[:3, 2])
+        boxes = []
+        for row in self._annotations[token]:
+            wide, long, tall = row["size"]
+            pose = to_camera @ pose_matrix(row)
+            box = box_in_camera(pose[:3, 3], np.array((long, wide, tall)), pose[:3, :3])
+            box_px = projected_box(box, camera)
+            visibility = str(row.get("visibility_token", ""))
+            if box_px is None or box.center_m[2] > _FARTHEST_M or visibility in _MOSTLY_HIDDEN:
+                continue
+            boxes.append((self._name(row), box_px, box, visibility))
+        labels = unique_labels(name for name, *_ in boxes)
+        things = [
+            thing_of_box(label, box_px, box, points_m=points_m, up=up)  # type: ignore[arg-type]
+            for label, (_, box_px, box, _) in zip(labels, boxes, strict=True)
+        ]
+        hidden = {
+            label: visibility in _HIDDEN
+            for label, (*_, visibility) in zip(labels, boxes, strict=True)
+            if visibility in (*_HIDDEN, *_VISIBLE)
+        }
+        return things, hidden
+
+    def _name(self, annotation: Row) -> str:
+        """Noun of a category: ``car`` of ``vehicle.car``, ``pedestrian`` of ``human.pedestrian.adult``."""
+        instance = self._tables["instance"][annotation["instance_token"]]
+        parts = str(self._tables["category"][instance["category_token"]]["name"]).split(".")
+        noun = parts[1] if len(parts) > 1 else parts[0]
+        return "traffic cone" if noun == "trafficcone" else noun.replace("_", " ")
+
+
+def pose_matrix(row: Row) -> np.ndarray:
+    """Motion, float64 (4, 4), of a row's ``rotation`` (w, x, y, z) and ``translation`` [m]."""
+    w, x, y, z = row["rotation"]
+    matrix = np.eye(4)
+    matrix[:3, :3] = Rotation.from_quat((x, y, z, w)).as_matrix()
+    matrix[:3, 3] = row["translation"]
+    return matrix
+
+
+def read_table(file: Path) -> dict[str, Row]:
+    """Rows of a table by token.
+
+    Raises:
+        InputError: If the file is no such table.
+    """
+    try:
+        rows = json.loads(file.read_text(encoding="utf-8"))
+        return {row["token"]: row for row in rows}
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{file} is no table of nuScenes ({error!r}); {_HOW}.") from None

@@ -1,0 +1,211 @@
+"""A plain folder of pairs: a picture and its true depth, matched by their names.
+
+Format: any pictures, and depth as PNG, PGM, TIFF, npy, npz, PFM or EXR (``pipeline.ingest.depth_files``). Patterns
+below one folder say which files they are; what the wildcards stand for is the name of the pair: ``rgb/*.jpg`` and
+``depth/*_depth.png`` pair ``rgb/7.jpg`` with ``depth/7_depth.png`` as ``7``; ``*/rgb/*.jpg`` and ``*/depth/*.png``
+pair ``garden/rgb/7.jpg`` with ``garden/depth/7.png`` as ``garden/7``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.datasets.arguments import check_flag, check_number, check_optional_camera, check_text
+from pipeline.datasets.depth_base import DepthDataset, DepthSample
+from pipeline.datasets.listed import checked_kind, metric_truth
+from pipeline.datasets.pairs_match import check_pattern, list_reasons, matched_files, without_partner
+from pipeline.datasets.reading import existing_folder
+from pipeline.ingest.depth_files import read_depth
+from pipeline.ingest.pictures import camera_for, exif_focal_35mm, has_quarter_turn, read_image
+from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
+from pipeline.records.camera import Camera, CameraSource
+from pipeline.records.errors import ConfigError, InputError
+
+_ASSUMED_FOV_DEG = 60.0
+_DEPTH_KEY = re.compile(r"\bdepth_(?=(?:scale|key|invalid|kind)\b)")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Files of one sample.
+
+    Args:
+        name: What the wildcards stand for.
+        picture: The picture.
+        depth: Its true depth.
+        prediction: Depth that goes in beside the picture, or None.
+    """
+
+    name: str
+    picture: Path
+    depth: Path
+    prediction: Path | None
+
+
+class Pairs(DepthDataset[Pair]):
+    """A folder of pictures with true depth in metres, and optionally with depth that was predicted for them.
+
+    Args:
+        path: The folder.
+        images: Pattern of the pictures.
+        depths: Pattern of the true depth; depth of another size is resampled by the nearest pixel.
+        depth_scale: Metres per stored number; needed where whole numbers are stored.
+        depth_invalid: Stored numbers that mean "no depth"; None is 0 for whole numbers.
+        depth_key: Name of the array in an npz or of the channel in an EXR.
+        predictions: Pattern of predicted depth, or None; depth of another size is enlarged linearly.
+        prediction_kind: What its numbers mean once they are multiplied by ``prediction_scale``; needed with them.
+        prediction_source: Where metric predictions have their scale from: ``model``, or ``sensor`` for what a
+            sensor measured as a prompt.
+        prediction_scale: Metres, or units, per stored number.
+        prediction_invalid: Stored numbers that mean "no depth"; None is 0 for whole numbers.
+        prediction_key: Name of the array or channel.
+        camera: fx, fy, cx and cy [px] of all pictures, with width and height where meant for another size; None reads
+            EXIF, else assumes a field of view.
+        fov_deg: Known field of view of all pictures along the longer side [deg], instead of ``camera``.
+        group_by_folder: Whether the pictures of one folder stand for one place or sequence.
+        limit: Most samples; None takes all.
+
+    Raises:
+        InputError: If the folder is missing or holds no pair, naming files without a partner, or the camera lacks
+            a number.
+        RecordError: If a number of the camera or the field of view is not usable.
+        ConfigError: If another argument is not usable.
+    """
+
+    name = "pairs"
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        images: str = "images/*.png",
+        depths: str = "depths/*.png",
+        depth_scale: float | None = None,
+        depth_invalid: float | Iterable[float] | None = None,
+        depth_key: str | None = None,
+        predictions: str | None = None,
+        prediction_kind: str | None = None,
+        prediction_source: str = "model",
+        prediction_scale: float | None = None,
+        prediction_invalid: float | Iterable[float] | None = None,
+        prediction_key: str | None = None,
+        camera: Mapping[str, float] | None = None,
+        fov_deg: float | None = None,
+        group_by_folder: bool = False,
+        limit: int | None = None,
+    ) -> None:
+        super().__init__(limit)
+        patterns = {"images": images, "depths": depths}
+        if predictions is not None:
+            patterns["predictions"] = predictions
+        for key, pattern in patterns.items():
+            check_pattern(pattern, key)
+        if camera is not None and fov_deg is not None:
+            raise ConfigError("dataset.camera and dataset.fov_deg exclude each other; give one, the other null.")
+        if prediction_source not in (ScaleSource.MODEL, ScaleSource.SENSOR):
+            raise ConfigError(f"dataset.prediction_source must be model or sensor, not {prediction_source!r}.")
+        for key, number in (("depth_scale", depth_scale), ("prediction_scale", prediction_scale), ("fov_deg", fov_deg)):
+            check_number(key, number, optional=True)
+        for key, text in (("depth_key", depth_key), ("prediction_key", prediction_key)):
+            check_text(key, text, optional=True)
+        check_flag("group_by_folder", group_by_folder)
+        check_optional_camera(camera)
+        if fov_deg is not None:
+            Camera.from_fov(1, 1, fov_deg)
+        self.camera = None if camera is None else dict(camera)
+        self.fov_deg = fov_deg
+        self.depth_scale, self.depth_invalid, self.depth_key = depth_scale, _numbers("depth", depth_invalid), depth_key
+        self.prediction_kind = checked_kind(prediction_kind, predictions is not None)
+        self.prediction_source = ScaleSource(prediction_source)
+        self.prediction_scale, self.prediction_key = prediction_scale, prediction_key
+        self.prediction_invalid = _numbers("prediction", prediction_invalid)
+        self.group_by_folder = group_by_folder
+        self.folder = existing_folder(path, "pairs of pictures and depth", "give the folder that holds both")
+        self._pairs = self._matched(patterns)
+
+    def _matched(self, patterns: Mapping[str, str]) -> tuple[Pair, ...]:
+        matches = {key: matched_files(self.folder, pattern, key) for key, pattern in patterns.items()}
+        self.unreadable = without_partner(matches, patterns)
+        names = [name for name in matches["images"] if name not in self.unreadable]
+        if not names:
+            reasons = list(self.unreadable.values()) or ["no file matches"]
+            raise InputError(
+                f"{self.folder} holds no pair of {' and '.join(patterns.values())}: {list_reasons(reasons)}; "
+                "what the wildcards stand for must be the same text."
+            )
+        predictions = matches.get("predictions", {})
+        return tuple(
+            Pair(name, matches["images"][name], matches["depths"][name], predictions.get(name)) for name in names
+        )
+
+    def entries(self) -> tuple[Pair, ...]:
+        """The pairs in the natural order of the pictures' names."""
+        return self._pairs
+
+    def entry_name(self, entry: Pair) -> str:
+        """What the wildcards stand for."""
+        return entry.name
+
+    def sample(self, entry: Pair) -> DepthSample:
+        """Read a pair.
+
+        Raises:
+            InputError: If a file is damaged or needs a scale or a key.
+        """
+        rgb = read_image(entry.picture)
+        size = (rgb.shape[1], rgb.shape[0])
+        turned = has_quarter_turn(entry.picture)
+        truth = read_depth(
+            entry.depth,
+            kind=DepthKind.METRIC,
+            scale_source=ScaleSource.SENSOR,
+            scale=self.depth_scale,
+            key=self.depth_key,
+            invalid=self.depth_invalid,
+            size=size,
+            quarter_turn=turned,
+        )
+        prediction = None if entry.prediction is None else self._prediction(entry.prediction, size, turned)
+        frame = Frame(rgb, self._camera(entry.picture, size), given_depth=prediction, name=entry.name)
+        group = entry.picture.parent.relative_to(self.folder).as_posix() if self.group_by_folder else ""
+        return DepthSample(entry.name, frame, metric_truth(truth.values, truth.valid, entry.depth), group=group)
+
+    def _prediction(self, file: Path, size: tuple[int, int], turned: bool) -> DepthMap:
+        assert self.prediction_kind is not None
+        metric = self.prediction_kind is DepthKind.METRIC
+        try:
+            return read_depth(
+                file,
+                kind=self.prediction_kind,
+                scale_source=self.prediction_source if metric else ScaleSource.NONE,
+                scale=self.prediction_scale,
+                key=self.prediction_key,
+                invalid=self.prediction_invalid,
+                size=size,
+                quarter_turn=turned,
+            )
+        except InputError as error:
+            # The reader knows the keys of the true depth only; a path keeps its words.
+            path = str(file.absolute())
+            said = [_DEPTH_KEY.sub("prediction_", part) for part in str(error).split(path)]
+            raise InputError(path.join(said)) from error
+
+    def _camera(self, picture: Path, size: tuple[int, int]) -> Camera:
+        if self.fov_deg is not None:
+            return Camera.from_fov(*size, self.fov_deg, CameraSource.GIVEN)
+        focal_35mm = None if self.camera is not None else exif_focal_35mm(picture)
+        return camera_for(*size, self.camera, focal_35mm, _ASSUMED_FOV_DEG)
+
+
+def _numbers(what: str, given: float | Iterable[float] | None) -> tuple[float, ...] | None:
+    """Numbers that mean "no depth", of one, several or none that were given."""
+    if given is None:
+        return None
+    numbers = given if isinstance(given, Iterable) else (given,)
+    try:
+        return tuple(float(number) for number in numbers)
+    except (TypeError, ValueError, OverflowError):
+        raise ConfigError(f"dataset.{what}_invalid must be numbers, or null, not {given!r}.") from None

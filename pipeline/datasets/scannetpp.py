@@ -1,0 +1,99 @@
+"""ScanNet++, as its toolkit exports the phone's recordings: rooms that a laser scanned too (Yeshwanth et al. 2023).
+
+Format, of https://kaldir.vc.in.tum.de/scannetpp, under the ScanNet++ Terms of Use, for research: ``data/SCENE/iphone``
+has ``rgb/frame_NUMBER.jpg`` (1920 x 1440 px), ``depth/frame_NUMBER.png`` (256 x 192 px, the phone's own depth) and
+``pose_intrinsic_imu.json`` with ``intrinsic`` (3 x 3 [px of the picture]) by the frame's name; the toolkit's
+``iphone.prepare_iphone_data`` writes the first two. Its ``common.render`` writes ``render_depth/frame_NUMBER.png``, the
+laser's mesh as the phone saw it. Depth is uint16, z [mm], 0 where nothing is known. The picture is shrunk to the depth,
+so that every true depth is one that was measured. Pictures of the DSLR are not read: theirs is a fisheye lens.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.datasets.arguments import check_choice
+from pipeline.datasets.depth_base import DepthSample
+from pipeline.datasets.listed import ListedDataset, PictureFiles
+from pipeline.datasets.reading import check_count, existing_folder
+from pipeline.datasets.registration import MILLIMETRE_M, every, sequences, stored_truth
+from pipeline.datasets.scannet import camera_of_matrix, frame_of_depth
+from pipeline.ingest.pictures import read_image
+from pipeline.ingest.resampling import size_of
+from pipeline.records.errors import InputError
+
+DEPTHS = {"sensor": "depth", "rendered": "render_depth"}
+_CALIBRATION = "pose_intrinsic_imu.json"
+_HOW = "extract pictures and depth with the toolkit's iphone.prepare_iphone_data, or render depth with common.render"
+
+
+class ScanNetPP(ListedDataset):
+    """The phone's frames of ScanNet++, one group per scene.
+
+    Args:
+        path: The folder ``data`` with one folder per scene, the one that holds it, or one scene's.
+        depth: ``sensor`` for the phone's own depth, or ``rendered`` for that of the laser's mesh.
+        step: Every so manieth frame that has depth is taken; neighbours show nearly the same.
+        limit: Most samples; None takes all.
+
+    Raises:
+        InputError: If the folder is missing or holds no exported scene.
+        ConfigError: If an argument is not usable.
+    """
+
+    name = "scannetpp"
+
+    def __init__(self, path: str | Path, *, depth: str = "sensor", step: int = 1, limit: int | None = None) -> None:
+        check_choice("depth", depth, DEPTHS)
+        check_count("step", step, 1)
+        folder = existing_folder(path, "exported scenes of ScanNet++", _HOW)
+        folder = folder / "data" if (folder / "data").is_dir() else folder
+        scenes = sequences(folder, lambda place: (place / "iphone" / DEPTHS[depth]).is_dir())
+        files = [
+            PictureFiles(
+                f"{scene.name} {truth.stem}", scene.name, scene / "iphone" / "rgb" / f"{truth.stem}.jpg", truth
+            )
+            for scene in scenes
+            for truth in every(sorted((scene / "iphone" / DEPTHS[depth]).glob("frame_*.png")), step)
+        ]
+        super().__init__(files, f"{folder} holds no SCENE/iphone/{DEPTHS[depth]}/frame_*.png; {_HOW}.", limit)
+
+    def sample(self, entry: PictureFiles) -> DepthSample:
+        """Read a picture, shrunk to its depth.
+
+        Raises:
+            InputError: If a file is missing or damaged.
+        """
+        truth = stored_truth(entry.depth, MILLIMETRE_M)
+        rgb = read_image(entry.picture)
+        file = entry.depth.parents[1] / _CALIBRATION
+        matrix = intrinsics(file).get(entry.depth.stem)
+        if matrix is None:
+            raise InputError(f"{file} has no intrinsics of {entry.depth.stem}; download it again.")
+        camera = camera_of_matrix(matrix, size_of(rgb), file)
+        return DepthSample(entry.name, frame_of_depth(rgb, camera, truth, entry.name), truth, entry.group)
+
+
+# The file of a scene has tens of megabytes, most of them measurements of motion.
+@lru_cache(maxsize=8)
+def intrinsics(file: Path) -> dict[str, np.ndarray]:
+    """Intrinsic matrices, float64 (3, 3), of the phone's frames by their names.
+
+    Raises:
+        InputError: If the file is missing or damaged.
+    """
+    try:
+        stored = json.loads(file.read_text(encoding="utf-8"))
+        return {
+            name: np.array(entry["intrinsic"], dtype=float).reshape(3, 3)
+            for name, entry in stored.items()
+            if "intrinsic" in entry
+        }
+    except OSError as error:
+        raise InputError(f"The calibration {file} cannot be opened ({error.strerror}); {_HOW}.") from None
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        raise InputError(f"The calibration {file} is damaged; download it again.") from None

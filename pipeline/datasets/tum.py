@@ -1,0 +1,183 @@
+"""TUM RGB-D: sequences of Kinect frames with poses of a motion-capture system (Sturm et al. 2012). CC BY 4.0.
+
+Format, of https://cvg.cit.tum.de/data/datasets/rgbd-dataset/file_formats: a sequence's folder has ``rgb.txt`` and
+``depth.txt`` with lines ``TIME FILE`` [s, path within the folder], the files they name, and mostly ``groundtruth.txt``
+with lines ``TIME tx ty tz qx qy qz qw`` (camera to world, metres, unit quaternion). Depth is PNG, uint16, registered to
+the picture; ``number / 5000`` is z [m], 0 where nothing is known. Pictures and depth are joined by their times. The
+lenses of Freiburg 1 and 2 are not undone: neither in the picture nor in the depth that lies over it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.datasets.arguments import check_number, check_optional_camera
+from pipeline.datasets.depth_base import DepthDataset, DepthSample
+from pipeline.datasets.reading import check_count, existing_folder
+from pipeline.datasets.registration import associate, every, sequences, stored_truth, table
+from pipeline.ingest.pictures import camera_for, read_image
+from pipeline.records import Frame
+from pipeline.records.camera import Camera, CameraSource
+from pipeline.records.errors import InputError
+
+UNIT_M = 1 / 5000
+CAMERAS = {
+    "freiburg1": Camera(517.3, 516.5, 318.6, 255.3, 640, 480),
+    "freiburg2": Camera(520.9, 521.0, 325.1, 249.7, 640, 480),
+    "freiburg3": Camera(535.4, 539.2, 320.1, 247.6, 640, 480),
+}
+"""Calibrated colour cameras, by what the name of a sequence holds [px]."""
+NOMINAL = Camera(525.0, 525.0, 319.5, 239.5, 640, 480, CameraSource.ASSUMED)
+"""What the drivers of the first Kinect assume [px]."""
+_HOW = "unpack sequences of https://cvg.cit.tum.de/data/datasets/rgbd-dataset/download there"
+
+
+@dataclass(frozen=True)
+class TumFrame:
+    """One pair of a sequence.
+
+    Args:
+        name: Sequence and time of the picture.
+        sequence: Folder of the sequence.
+        time_s: Time of the picture [s].
+        picture: Its file.
+        depth: File of the depth that is closest in time.
+    """
+
+    name: str
+    sequence: Path
+    time_s: float
+    picture: Path
+    depth: Path
+
+
+class TumRgbd(DepthDataset[TumFrame]):
+    """Sequences of TUM RGB-D, one group each.
+
+    Args:
+        path: A sequence's folder, or one that holds several.
+        most_apart_s: Longest time between a picture and its depth or its pose [s].
+        camera: fx, fy, cx, cy of the colour camera [px], with width and height where they are of another size; None
+            takes the calibrated one of the Freiburg that the folder's name holds, else the nominal one.
+        step: Every so manieth pair of a sequence is taken.
+        limit: Most samples; None takes all.
+
+    Raises:
+        InputError: If the folder is missing or holds no sequence that can be used.
+        ConfigError: If an argument is not usable.
+    """
+
+    name = "tum"
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        most_apart_s: float = 0.02,
+        camera: Mapping[str, Any] | None = None,
+        step: int = 1,
+        limit: int | None = None,
+    ) -> None:
+        super().__init__(limit)
+        check_number("most_apart_s", most_apart_s)
+        check_count("step", step, 1)
+        check_optional_camera(camera)
+        self.camera = camera
+        folder = existing_folder(path, "sequences of TUM RGB-D", _HOW)
+        self._frames: list[TumFrame] = []
+        self._poses: dict[Path, tuple[np.ndarray, np.ndarray]] = {}
+        self.most_apart_s = float(most_apart_s)
+        for sequence in sequences(folder, lambda place: (place / "rgb.txt").is_file()):
+            try:
+                frames = every(_pairs(sequence, self.most_apart_s), step)
+                self._poses[sequence] = _poses(sequence / "groundtruth.txt")
+            except InputError as error:
+                self.unreadable[sequence.name] = str(error)
+                continue
+            self._frames += frames
+        if not self._frames and self.unreadable:
+            raise InputError(next(iter(self.unreadable.values())))
+        if not self._frames:
+            raise InputError(f"{folder} holds no sequence with rgb.txt, depth.txt and files of equal times; {_HOW}.")
+
+    def entries(self) -> list[TumFrame]:
+        """The pairs, by sequence and time."""
+        return self._frames
+
+    def entry_name(self, entry: TumFrame) -> str:
+        """Sequence and time of the picture."""
+        return entry.name
+
+    def sample(self, entry: TumFrame) -> DepthSample:
+        """Read a picture, its depth and its pose.
+
+        Raises:
+            InputError: If a file is missing or damaged, or the given camera has another shape than the picture.
+        """
+        rgb = read_image(entry.picture)
+        known = next((camera for key, camera in CAMERAS.items() if key in entry.sequence.name), NOMINAL)
+        camera = camera_for(rgb.shape[1], rgb.shape[0], self.camera or known)
+        times, poses = self._poses[entry.sequence]
+        gaps_s = np.abs(times - entry.time_s)
+        pose = poses[gaps_s.argmin()] if len(gaps_s) and gaps_s.min() <= self.most_apart_s else None
+        frame = Frame(rgb, camera, timestamp_s=entry.time_s, pose=pose, name=entry.name)
+        return DepthSample(entry.name, frame, stored_truth(entry.depth, UNIT_M), entry.sequence.name)
+
+
+def _pairs(sequence: Path, most_apart_s: float) -> list[TumFrame]:
+    colors, depths = _stream(sequence / "rgb.txt"), _stream(sequence / "depth.txt")
+    pairs = associate([time for time, _, _ in colors], [time for time, _, _ in depths], most_apart_s)
+    return [
+        TumFrame(f"{sequence.name} {colors[at][1]}", sequence, colors[at][0], colors[at][2], depths[other][2])
+        for at, other in pairs
+    ]
+
+
+def _stream(file: Path) -> list[tuple[float, str, Path]]:
+    """Times, as numbers and as they are written, and files of a list."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"The list {file} cannot be read ({error}); {_HOW}.") from None
+    found = []
+    for number, line in enumerate(lines, start=1):
+        time, _, name = line.strip().partition(" ")
+        if not time or time.startswith("#"):
+            continue
+        try:
+            time_s = float(time)
+        except ValueError:
+            time_s = math.nan
+        if math.isfinite(time_s):
+            found.append((time_s, time, file.parent / name.strip()))
+        else:
+            raise InputError(f"Line {number} of {file} does not begin with a time [s]: {line[:60]!r}.")
+    return found
+
+
+def _poses(file: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Times (N,) [s] and poses (N, 4, 4); none where there is no file."""
+    if not file.is_file():
+        return np.empty(0), np.empty((0, 4, 4))
+    rows = table(file, 8, "trajectory")
+    lengths = np.linalg.norm(rows[:, 4:], axis=1, keepdims=True)
+    if not np.isfinite(rows).all() or (lengths < 0.5).any():
+        raise InputError(f"The trajectory {file} holds a quaternion that is no rotation; copy it again.")
+    poses = np.tile(np.eye(4), (len(rows), 1, 1))
+    poses[:, :3, :3] = rotations(rows[:, 4:] / lengths)
+    poses[:, :3, 3] = rows[:, 1:4]
+    return rows[:, 0], poses
+
+
+def rotations(quaternions: np.ndarray) -> np.ndarray:
+    """Rotation matrices (N, 3, 3) of unit quaternions (N, 4) in the order x, y, z, w."""
+    from scipy.spatial.transform import Rotation
+
+    matrices: np.ndarray = Rotation.from_quat(quaternions).as_matrix()
+    return matrices

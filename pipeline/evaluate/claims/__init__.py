@@ -1,0 +1,1 @@
+"""Accuracy of verdicts and answers on data sets with ground truth."""

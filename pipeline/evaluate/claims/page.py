@@ -1,0 +1,48 @@
+"""A report as one HTML page that needs nothing else: no network, no script, light and dark."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.evaluate.claims.report import VERIFIER
+from pipeline.evaluate.plots import reliability_plot, risk_coverage_plot
+from pipeline.export.html import rendered_page
+
+_MOST_MISTAKES = 25
+_MOST_FAILURES = 20
+
+
+def page_of(report: dict[str, Any]) -> str:
+    """The page of a report.
+
+    Args:
+        report: What ``report_of`` gave, or ``report.json`` holds.
+
+    Returns:
+        A whole HTML document.
+    """
+    has_claims = report["dataset"]["claims"] > 0
+    return rendered_page(
+        "claims_report.html",
+        report,
+        verifier=VERIFIER,
+        gain=area_gain(report),
+        curves=risk_coverage_plot(report["risk_coverage"]) if has_claims else "",
+        reliability=reliability_plot(report["reliability"]) if report["reliability"] else "",
+        mistakes=report["mistakes"][:_MOST_MISTAKES],
+        failures=report["failures"]["first"][:_MOST_FAILURES],
+    )
+
+
+def area_gain(report: dict[str, Any]) -> tuple[str, float] | None:
+    """The baseline with the least area under its risk-coverage curve, and the verifier's area as a share of it.
+
+    None where there is no baseline, or one without errors.
+    """
+    areas = {name: item["risk_coverage_area"]["value"] for name, item in report["judges"].items()}
+    own = areas.pop(VERIFIER)
+    known = {name: area for name, area in areas.items() if area}
+    if own is None or not known:
+        return None
+    best = min(known, key=lambda name: known[name])
+    return best, own / known[best]

@@ -1,1 +1,0 @@
-"""Data sets with true depth, in their formats on disk."""

@@ -1,0 +1,161 @@
+"""One evaluation of depth from its parts to its files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pipeline.datasets.depth_base import DepthDataset
+from pipeline.evaluate.depth.files import draw_worst, remove_files, write_noise_models, write_tables
+from pipeline.evaluate.depth.image_lines import IMAGES_NAME, kept_lines
+from pipeline.evaluate.depth.metrics import METRICS
+from pipeline.evaluate.depth.page import page_of
+from pipeline.evaluate.depth.protocol import EvaluationProtocol
+from pipeline.evaluate.depth.report import REPORT_NAME, report_of, worst_images
+from pipeline.evaluate.depth.run import DepthSubject, run_depth
+from pipeline.export.files import only_writer, replacing
+from pipeline.export.line_file import LineFile
+from pipeline.export.text import one_line
+from pipeline.records import to_json
+from pipeline.records.errors import ConfigError
+
+_FEWEST_DRAWS, _MOST_DRAWS = 40, 100_000
+_MOST_WORST = 1000
+SETTINGS_NAME = "settings.json"
+# What may change between a run and its continuation.
+_FREE_KEYS = frozenset(
+    {"output_dir", "resume", "cache_dir", "limit", "num_workers", "worst", "worst_by", "draws", "seed"}
+)
+
+
+def evaluate_depth(
+    dataset: DepthDataset,
+    subject: DepthSubject,
+    protocol: EvaluationProtocol,
+    folder: Path,
+    *,
+    configuration: Mapping[str, Any],
+    resume: bool = False,
+    limit: int | None = None,
+    worst: int = 0,
+    worst_by: str = "abs_rel",
+    draws: int = 1000,
+    seed: int = 0,
+    on_image: Callable[[str], None] = lambda name: None,
+) -> dict[str, Any]:
+    """Measure a data set and write what came out.
+
+    ``images.jsonl`` gets a line as soon as an image is done, so that a killed run can go on; the other files are
+    written at the end.
+
+    Args:
+        dataset: The data set.
+        subject: What is evaluated.
+        protocol: How.
+        folder: Where the files go; older ones are replaced.
+        configuration: The whole configuration, for the report and to see whether a run may be resumed.
+        resume: Whether images that have their line in the folder are left as they are.
+        limit: Most images; None takes all.
+        worst: How many of the worst images are drawn.
+        worst_by: Figure that they are worst by.
+        draws: Bootstrap draws of every interval; 0 gives none.
+        seed: Seed of the draws.
+        on_image: Called with the name of each image that is done.
+
+    Returns:
+        The report, as ``report.json`` holds it.
+
+    Raises:
+        ConfigError: If a number is out of range, or a run of another configuration would be resumed.
+        ExportError: If the folder cannot be written, or another run writes there.
+        InputError: If no image could be scored.
+        TheodoliteError: An error that concerns all images alike.
+    """
+    _check_numbers({"worst": (worst, 0, _MOST_WORST), "draws": (draws, 0, _MOST_DRAWS), "seed": (seed, 0, None)})
+    if limit is not None:
+        _check_numbers({"limit": (limit, 1, None)})
+    if 0 < draws < _FEWEST_DRAWS:
+        raise ConfigError(f"draws must be 0 or at least {_FEWEST_DRAWS}, not {draws}: fewer give no 95 % interval.")
+    if worst_by not in METRICS:
+        raise ConfigError(f"worst_by must be one of {', '.join(METRICS)}, not {worst_by!r}.")
+    with only_writer(folder):
+        run = _check_settings(folder, configuration, resume)
+        indices = {name: index for index, name in enumerate(dataset.names()[:limit])}
+        lines = partial(kept_lines, folder / IMAGES_NAME, indices, run)
+        with closing(LineFile(folder / IMAGES_NAME, resume)) as file:
+            done = {line.name for line in lines()}
+            for name in done:
+                on_image(name)
+            for line in run_depth(dataset, subject, protocol, done=done, limit=limit):
+                file.append(to_json(replace(line, run=run)))
+                on_image(line.name)
+        unreadable = {one_line(name): one_line(reason) for name, reason in dataset.unreadable.items()}
+        before = _report_before(folder)
+        report = report_of(
+            lines(),
+            dataset=dataset.name,
+            unreadable=unreadable,
+            protocol=protocol,
+            configuration=configuration,
+            draws=draws,
+            seed=seed,
+        )
+        remove_files(folder, before)
+        report["worst"] = draw_worst(
+            worst_images(lines(), worst_by, worst), dataset, subject, protocol, folder, worst_by
+        )
+        write_noise_models(folder, report)
+        write_tables(folder, lines(), unreadable, report)
+        with replacing(folder / REPORT_NAME) as temporary:
+            temporary.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        with replacing(folder / "report.html") as temporary:
+            temporary.write_text(page_of(report) + "\n", encoding="utf-8")
+    return report
+
+
+def _check_settings(folder: Path, configuration: Mapping[str, Any], resume: bool) -> str:
+    """Refuse to go on with a run of other settings, keep those of a new one, and give their digest."""
+    settings = json.loads(json.dumps({key: configuration[key] for key in configuration if key not in _FREE_KEYS}))
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+    path = folder / SETTINGS_NAME
+    if resume and path.is_file():
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            before = None
+        if before != settings:
+            changed = sorted(
+                key for key in settings if not isinstance(before, dict) or before.get(key) != settings[key]
+            )
+            raise ConfigError(
+                f"The run in {folder} had another {' and '.join(changed) or 'configuration'}; "
+                "set resume=false, or choose another output_dir."
+            )
+        return digest
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return digest
+
+
+def _report_before(folder: Path) -> Mapping[str, Any]:
+    """The report of an earlier run in the folder, which says what that run wrote; empty where there is none."""
+    try:
+        report = json.loads((folder / REPORT_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return report if isinstance(report, dict) else {}
+
+
+def _check_numbers(numbers: Mapping[str, tuple[Any, int, int | None]]) -> None:
+    """Refuse what is no whole number between its least and its largest value."""
+    for name, (value, least, most) in numbers.items():
+        fits = isinstance(value, int) and not isinstance(value, bool) and least <= value <= (most or value)
+        if not fits:
+            upper = "" if most is None else f" to {most}"
+            raise ConfigError(f"{name} must be a whole number from {least}{upper}, not {value!r}.")

@@ -1,0 +1,80 @@
+"""HTML pages that need nothing else: no network, no script, light and dark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def rendered_page(template: str, report: dict[str, Any], **values: Any) -> str:
+    """A whole HTML document, with everything escaped.
+
+    Args:
+        template: Name of a file in ``templates/``.
+        report: A report with ``configuration``, ``versions`` and ``seconds``.
+        **values: What else the template names.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(percent=percent, between=between, words=words, number=number, counted=counted)
+    return environment.get_template(template).render(report=report, settings=_flat(report["configuration"]), **values)
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """A share as people read it; a dash where there is none.
+
+    >>> percent(0.9731), percent(None)
+    ('97.3 %', '–')
+    """
+    return "–" if value is None else f"{100 * value:.{digits}f} %"
+
+
+def between(figure: dict[str, float | None], digits: int = 1) -> str:
+    """The interval of a figure in per cent; the empty text where there is none.
+
+    >>> between({"value": 0.5, "low": 0.412, "high": 0.6})
+    '41.2 – 60.0'
+    """
+    low, high = figure["low"], figure["high"]
+    return "" if low is None or high is None else f"{100 * low:.{digits}f} – {100 * high:.{digits}f}"
+
+
+def number(value: float | None) -> str:
+    """A number with four significant digits; a dash where there is none.
+
+    >>> number(0.123456), number(12345.6), number(None)
+    ('0.1235', '12346', '–')
+    """
+    if value is None:
+        return "–"
+    return f"{value:.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "image"), counted(2, "image")
+    ('1 image', '2 images')
+    """
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def words(name: str) -> str:
+    """A name of the code as words."""
+    return name.replace("_", " ")
+
+
+def _flat(node: Any, prefix: str = "") -> list[tuple[str, str]]:
+    """Keys and values of a nested configuration, one line each."""
+    if isinstance(node, dict) and node:
+        return [line for key, value in node.items() for line in _flat(value, f"{prefix}{key}.")]
+    return [(prefix.rstrip("."), "null" if node is None else str(node))]

@@ -1,0 +1,1 @@
+"""Depth, text, segmentation and vision-language models, one protocol each."""

@@ -1,0 +1,312 @@
+"""Depth networks that are checkpoints of transformers."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from pipeline.models.depth.network import Network, NetworkDepth, Prediction
+from pipeline.models.depth.setting_checks import checked_multiple, checked_text
+from pipeline.models.hub import ModelLocation, locate_model
+from pipeline.models.loading_errors import (
+    BAD_CONFIG,
+    BAD_PROCESSOR,
+    BAD_WEIGHTS,
+    check_complete,
+    loading,
+    quiet_reports,
+)
+from pipeline.models.torchvision_fix import ensure_torchvision
+from pipeline.records import DepthKind, Frame
+from pipeline.records.errors import ConfigError, ModelUnavailableError
+
+if TYPE_CHECKING:
+    import torch
+
+_PURPOSE = "a depth model"
+_CHANNELS = 3
+_TRIAL_PX = 64  # Side of the picture that tries out an image processor [px].
+_LONGEST_SIDE_RATIO = 4  # Bounds the memory that a panorama takes: attention is quadratic in its area.
+# The first fusion layer has no second input, so checkpoints leave out the weights that would treat it. Mask tokens
+# serve pre-training alone.
+_UNUSED_WEIGHTS = (
+    "fusion_stage.layers.0.residual_layer1.",
+    "fusion_stage.intermediate.0.residual_layer1.",
+    ".mask_token",
+)
+# What to choose for a checkpoint, by its type in transformers.
+_CHOICES = {
+    "depth_anything": "depth_anything_v2_small",
+    "depth_pro": "depth_pro",
+    "dpt": "midas",
+    "prompt_depth_anything": "prompt_depth_anything_small",
+    "zoedepth": "zoedepth_nyu_kitti",
+}
+
+
+def network_size(
+    height: int, width: int, side: int | tuple[int, int], keep_aspect_ratio: bool, multiple: int = 32
+) -> tuple[int, int]:
+    """Size to which a frame is resized for the network.
+
+    With the aspect ratio kept, the side that changes least becomes as long as that of the network (MiDaS' method
+    "minimal"), and the other follows, up to four times as long.
+
+    Args:
+        height: Height of the frame [px].
+        width: Width of the frame [px].
+        side: Side of the squares, or (height, width) of the pictures, that the network was trained on [px].
+        keep_aspect_ratio: Whether the network takes other shapes than squares.
+        multiple: What both sides are multiples of: the stride of the network's coarsest features [px].
+
+    Returns:
+        (height, width) [px].
+
+    >>> network_size(480, 640, 512, keep_aspect_ratio=True)
+    (512, 672)
+    >>> network_size(480, 640, 518, keep_aspect_ratio=True, multiple=14)
+    (518, 686)
+    >>> network_size(480, 640, 384, keep_aspect_ratio=False)
+    (384, 384)
+    """
+    sides = (side, side) if isinstance(side, int) else side
+    if not keep_aspect_ratio:
+        return sides
+    scale = min(sides[0] / height, sides[1] / width, key=lambda candidate: abs(1 - candidate))
+    limit = _LONGEST_SIDE_RATIO * max(sides)
+    return nearest_multiple(height * scale, multiple, limit), nearest_multiple(width * scale, multiple, limit)
+
+
+def nearest_multiple(length_px: float, multiple: int, limit_px: float = np.inf) -> int:
+    """The nearest multiple, at least one and at most the limit."""
+    largest = limit_px // multiple * multiple
+    return int(min(max(round(length_px / multiple) * multiple, multiple), largest))
+
+
+@dataclass(frozen=True)
+class CheckpointNetwork:
+    """A loaded checkpoint that takes pictures of about one size and gives one map each.
+
+    Args:
+        model: The model, in evaluation mode on its device.
+        processor: Its image processor.
+        device: Where the model is.
+        dtype: In which number format it computes.
+        side: Side of its usual input [px].
+        stride_px: What the sides of its input are multiples of [px].
+        keep_aspect_ratio: Whether it takes other shapes than squares.
+        takes_other_sides: Whether it takes input of another size than its usual one.
+    """
+
+    model: Any
+    processor: Any
+    device: torch.device
+    dtype: torch.dtype
+    side: int
+    stride_px: int
+    keep_aspect_ratio: bool = True
+    takes_other_sides: bool = True
+
+    def predict(self, frames: Sequence[Frame], input_scale: float) -> Prediction:
+        """See ``Network``."""
+        return Prediction(run(self.model, pixel_values=self._input(frames, input_scale)).predicted_depth.numpy())
+
+    def _input(self, frames: Sequence[Frame], input_scale: float) -> torch.Tensor:
+        if input_scale != 1 and not self.takes_other_sides:
+            raise ConfigError("This checkpoint takes input of one size only: set depth.input_scales=[1.0].")
+        side = nearest_multiple(self.side * input_scale, self.stride_px)
+        size = network_size(frames[0].height, frames[0].width, side, self.keep_aspect_ratio, self.stride_px)
+        return pixel_values(self.processor, [frame.rgb for frame in frames], size).to(self.device, self.dtype)
+
+
+def run(model: Any, **inputs: torch.Tensor) -> Any:
+    """The outputs of a model, as float32 tensors on the CPU.
+
+    Args:
+        model: The model.
+        **inputs: Its inputs.
+
+    Returns:
+        An object with the attributes ``predicted_depth`` (N, h, w) and ``field_of_view`` (N,), which is None where the
+        model has none.
+    """
+    import torch
+
+    with torch.inference_mode():
+        output = model(**inputs)
+    field_of_view = getattr(output, "field_of_view", None)
+    return SimpleNamespace(
+        predicted_depth=output.predicted_depth.float().cpu(),
+        field_of_view=None if field_of_view is None else field_of_view.float().cpu(),
+    )
+
+
+class CheckpointDepth(NetworkDepth):
+    """Depth from a checkpoint of transformers, found on disk or on the hub.
+
+    Args:
+        model: Name on the hub or local folder.
+        kind: What the checkpoint's output means.
+        revision: Branch, tag or commit on the hub; None takes the main branch.
+        input_size_px: Side of the network's input [px], a multiple of its stride; None takes the checkpoint's own.
+        **settings: Those of ``NetworkDepth``.
+
+    Raises:
+        ConfigError: If a setting is out of its range.
+    """
+
+    model_type: ClassVar[str]
+    """Type of the checkpoints in transformers."""
+    kinds: ClassVar[tuple[DepthKind, ...]] = tuple(DepthKind)
+    """What the output of such checkpoints can mean."""
+    stride_px: ClassVar[int] = 32
+    """Sides of the network's input are multiples of it [px]."""
+
+    def __init__(
+        self,
+        model: str,
+        kind: DepthKind | str,
+        *,
+        revision: str | None = None,
+        input_size_px: int | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(model, kind, **settings)
+        if self.kind not in self.kinds:
+            raise ConfigError(
+                f"{self.model} cannot give {self.kind} depth: set depth.kind={' or depth.kind='.join(self.kinds)}."
+            )
+        self.revision = checked_text("revision", revision)
+        self.input_size_px = checked_multiple("input_size_px", input_size_px, self.stride_px)
+
+    @abstractmethod
+    def _network_of(self, model: Any, processor: Any, device: torch.device, dtype: torch.dtype) -> Network:
+        """The network of a loaded model in evaluation mode on its device, and its image processor.
+
+        Raises:
+            ConfigError: If it does not take the configured input, or its output is of another kind.
+        """
+
+    def _settings(self) -> str:
+        return f"revision={self._location.revision} input_size_px={self.input_size_px}"
+
+    @cached_property
+    def _location(self) -> ModelLocation:
+        return locate_model(self.model, revision=self.revision, size_gb=self.size_gb, group="depth")
+
+    def _load(self, device: torch.device, dtype: torch.dtype) -> Network:
+        model, processor = read_checkpoint(self._location, dtype)
+        found = str(model.config.model_type)
+        if found != self.model_type:
+            raise ConfigError(
+                f"{self.model} is a checkpoint of the type {found}, not {self.model_type}: {_remedy(found)}."
+            )
+        model = model.to(device)
+        with loading(self._location, _PURPOSE, f"its config.json does not describe a whole {self.model_type}"):
+            return self._network_of(model, processor, device, dtype)
+
+
+def _remedy(model_type: str) -> str:
+    choice = _CHOICES.get(model_type)
+    if choice is None:
+        return f"choose a checkpoint of {', '.join(sorted(_CHOICES))}"
+    return f"choose depth={choice} and set depth.model to it"
+
+
+def read_checkpoint(location: ModelLocation, dtype: torch.dtype) -> tuple[Any, Any]:
+    """Model in evaluation mode, and its image processor.
+
+    Raises:
+        ModelUnavailableError: If the files are no complete depth model.
+    """
+    ensure_torchvision()
+    from transformers import AutoConfig, AutoImageProcessor, AutoModelForDepthEstimation
+
+    source = location.path_or_name
+    # Code that lies beside the weights is never run, and nobody is asked whether it may be.
+    common = {"revision": location.hub_revision or "main", "trust_remote_code": False}
+    with loading(location, _PURPOSE, BAD_CONFIG):
+        config = AutoConfig.from_pretrained(source, **common)
+        _check_config(config, location.name)
+    with loading(location, _PURPOSE, BAD_PROCESSOR):
+        processor = AutoImageProcessor.from_pretrained(source, **common)
+        _check_processor(processor)
+    with loading(location, _PURPOSE, BAD_WEIGHTS), quiet_reports():
+        model, report = AutoModelForDepthEstimation.from_pretrained(
+            source, config=config, dtype=dtype, output_loading_info=True, **common
+        )
+    learned = {name for name, _ in model.named_parameters() if not any(part in name for part in _UNUSED_WEIGHTS)}
+    check_complete(location.name, "depth model", learned & set(report["missing_keys"]))
+    return model.eval().requires_grad_(False), processor
+
+
+def _check_config(config: Any, name: str) -> None:
+    from transformers.models.auto.modeling_auto import MODEL_FOR_DEPTH_ESTIMATION_MAPPING_NAMES as KNOWN
+
+    if config.model_type not in KNOWN:
+        raise ModelUnavailableError(
+            f"{name} cannot be loaded as {_PURPOSE}: its type is {config.model_type}; {_remedy(config.model_type)}."
+        )
+    for part in (config, getattr(config, "backbone_config", None)):
+        channels = getattr(part, "num_channels", _CHANNELS)
+        if channels != _CHANNELS:
+            raise ValueError(f"num_channels is {channels!r}")
+
+
+def _check_processor(processor: Any) -> None:
+    """Make sure that it makes input of a picture: its settings are not checked before."""
+    if min(int(side) for side in (processor.size["height"], processor.size["width"])) < 1:
+        raise ValueError("the size is not positive")
+    pictures = [np.zeros((_TRIAL_PX, _TRIAL_PX, _CHANNELS), np.uint8)]
+    size = {"height": _TRIAL_PX, "width": _TRIAL_PX}
+    values = processor(images=pictures, size=size, input_data_format="channels_last", return_tensors="pt")[
+        "pixel_values"
+    ]
+    if tuple(values.shape[:2]) != (1, _CHANNELS) or not np.isfinite(values.numpy()).all():
+        raise ValueError("the input is not finite, or of another shape")
+
+
+def keep_in_float32(module: Any) -> None:
+    """Compute a module in float32: bfloat16 would round its output to eight bits, in visible steps."""
+    import torch
+
+    def to_float(value: Any) -> Any:
+        if isinstance(value, torch.Tensor):
+            return value.float() if value.is_floating_point() else value
+        return [to_float(item) for item in value] if isinstance(value, list | tuple) else value
+
+    module.float()
+    module.register_forward_pre_hook(
+        lambda _module, args, kwargs: (
+            tuple(to_float(arg) for arg in args),
+            {key: to_float(value) for key, value in kwargs.items()},
+        ),
+        with_kwargs=True,
+    )
+
+
+def pixel_values(processor: Any, pictures: Sequence[np.ndarray], size: tuple[int, int]) -> torch.Tensor:
+    """The network's input for pictures of one size, float32 (N, 3, h, w), as its image processor makes it.
+
+    Args:
+        processor: An image processor of the family of DPT.
+        pictures: uint8 (H, W, 3).
+        size: (height, width) of the input [px].
+    """
+    inputs = processor(
+        images=list(pictures),
+        size={"height": size[0], "width": size[1]},
+        keep_aspect_ratio=False,
+        ensure_multiple_of=1,
+        do_pad=False,
+        input_data_format="channels_last",
+        return_tensors="pt",
+    )
+    values: torch.Tensor = inputs["pixel_values"]
+    return values

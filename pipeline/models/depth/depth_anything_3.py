@@ -1,0 +1,310 @@
+"""Depth Anything 3, through its authors' package, one frame at a time.
+
+Source: H. Lin, S. Chen, J. H. Liew, D. Y. Chen, Z. Li, G. Shi, J. Feng, B. Kang, "Depth Anything 3: Recovering the
+Visual Space from Any Views", 2025; github.com/ByteDance-Seed/Depth-Anything-3. Four series of checkpoints:
+
+- any view (DA3-SMALL to -GIANT): depth up to scale, and intrinsics;
+- mono (DA3MONO-LARGE): depth up to scale and shift, and the sky; trained with pseudo-labels of such depth;
+- metric (DA3METRIC-LARGE): the output times f / 300 is metres, with f the focal length in pixels of the network's
+  input; and the sky;
+- nested (DA3NESTED-GIANT-LARGE): any view, brought to metres by metric with the intrinsics that it estimates itself.
+
+The package cannot be an extra: it demands numpy < 2, xformers and much that inference does not need. Without its
+dependencies, and with the two small ones below, its networks work.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import cv2
+import numpy as np
+
+from pipeline.models.depth.checkpoint import nearest_multiple
+from pipeline.models.depth.network import NetworkDepth, Prediction, known_focal_share
+from pipeline.models.depth.optional import import_optional, is_installed, load_complete, require_installed
+from pipeline.models.depth.setting_checks import checked_multiple, checked_text
+from pipeline.models.depth.weight_files import read_weights
+from pipeline.models.hub import ModelLocation, locate_model, model_status
+from pipeline.records import DepthKind, Frame
+from pipeline.records.camera import CameraSource
+from pipeline.records.errors import ConfigError, DependencyError, DepthError, ModelUnavailableError
+
+if TYPE_CHECKING:
+    import torch
+    from omegaconf import DictConfig
+
+INSTALL = "pip install --no-deps depth-anything-3 addict einops"
+
+_PURPOSE = "depth=depth_anything_3"
+_PATCH_PX = 14
+_SIDE_PX = 504  # Longer side of the input, as the package has it.
+_CANONICAL_FOCAL_PX = 300.0
+_SKY = 0.3  # The package overwrites the depth of what is sky to this degree.
+_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+_DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
+_FILES = ("config.json", "model.safetensors")
+_DEFAULT_NAME = "da3-large"  # Of the package, for a config.json that names none.
+
+
+class Series(StrEnum):
+    """What a checkpoint was trained for."""
+
+    ANY_VIEW = "any view"
+    MONO = "mono"
+    METRIC = "metric"
+    NESTED = "nested"
+
+    @classmethod
+    def of(cls, name: str) -> Series:
+        """The series of a network's name in the package, such as ``da3metric-large``."""
+        prefixes = {"da3mono": cls.MONO, "da3metric": cls.METRIC, "da3nested": cls.NESTED}
+        return prefixes.get(name.split("-")[0], cls.ANY_VIEW)
+
+    @property
+    def kind(self) -> DepthKind:
+        """What its depth means."""
+        if self is Series.MONO:
+            return DepthKind.DEPTH_AFFINE
+        return DepthKind.SCALE_INVARIANT if self is Series.ANY_VIEW else DepthKind.METRIC
+
+
+def network_size(height: int, width: int, side: int) -> tuple[int, int]:
+    """Size to which a frame is resized: its longer side becomes ``side``, both sides multiples of 14.
+
+    Args:
+        height: Height of the frame [px].
+        width: Width of the frame [px].
+        side: Length of the longer side [px], a multiple of 14.
+
+    Returns:
+        (height, width) [px].
+
+    >>> network_size(480, 640, 504)
+    (378, 504)
+    """
+    scale = side / max(height, width)
+    return nearest_multiple(height * scale, _PATCH_PX, side), nearest_multiple(width * scale, _PATCH_PX, side)
+
+
+def pixel_values(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A picture as the network's input, float32 (3, h, w): averaged over areas where it shrinks, cubic where it grows.
+
+    Args:
+        rgb: uint8 (H, W, 3).
+        size: (h, w) [px].
+    """
+    shrinks = size[0] < rgb.shape[0] or size[1] < rgb.shape[1]
+    resized = cv2.resize(rgb, size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+    return np.ascontiguousarray(((resized.astype(np.float32) / 255 - _MEAN) / _DEVIATION).transpose(2, 0, 1))
+
+
+def without_gaussians(config: DictConfig) -> DictConfig:
+    """A network's configuration without its parts for Gaussian splatting, which need further packages."""
+    kept = config.copy()
+    for part in (kept, kept.get("anyview")):
+        for name in ("gs_head", "gs_adapter"):
+            if part is not None and name in part:
+                del part[name]
+    return kept
+
+
+def prediction_of(output: Mapping[str, Any], series: Series, frame: Frame) -> Prediction:
+    """Depth and focal length of what the package's network returns for one frame.
+
+    Args:
+        output: ``depth`` (1, 1, h, w); ``sky`` of the same shape but for any view; ``intrinsics`` (1, 1, 3, 3)
+            [px of the network's input] for any view and nested.
+        series: Which network.
+        frame: The frame; its focal length fixes the scale of metric, and of nested where it is known.
+
+    Returns:
+        Values of the series' kind, NaN in the sky.
+    """
+    values = _array(output["depth"])[0, 0]
+    height, width = values.shape
+    scale_y, scale_x = height / frame.height, width / frame.width
+    focal_px = (frame.camera.fx * scale_x + frame.camera.fy * scale_y) / 2
+    estimated = None
+    if output.get("intrinsics") is not None:
+        matrix = _array(output["intrinsics"])[0, 0]
+        estimated = np.array([matrix[0, 0] / width], np.float32)
+        if series is Series.NESTED and known_focal_share(frame) is not None:
+            values = values * np.float32(focal_px / ((matrix[0, 0] + matrix[1, 1]) / 2))
+    if series is Series.METRIC:
+        values = values * np.float32(focal_px / _CANONICAL_FOCAL_PX)
+    if output.get("sky") is not None:
+        values = np.where(_array(output["sky"])[0, 0] < _SKY, values, np.float32(np.nan))
+    return Prediction(values[None], estimated)
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.detach().float().cpu().numpy()
+
+
+@dataclass(frozen=True)
+class _Network:
+    """A loaded checkpoint."""
+
+    model: Any
+    series: Series
+    device: torch.device
+    dtype: torch.dtype
+    side: int
+
+    def predict(self, frames: Sequence[Frame], input_scale: float) -> Prediction:
+        side = nearest_multiple(self.side * input_scale, _PATCH_PX)
+        # Several pictures in one call would be views of one scene.
+        parts = [self._predict_one(frame, side) for frame in frames]
+        shares = [part.focal_share for part in parts if part.focal_share is not None]
+        return Prediction(np.concatenate([part.values for part in parts]), np.concatenate(shares) if shares else None)
+
+    def _predict_one(self, frame: Frame, side: int) -> Prediction:
+        import torch
+
+        values = pixel_values(frame.rgb, network_size(frame.height, frame.width, side))
+        picture = torch.from_numpy(values).to(self.device)[None, None]
+        half = self.dtype is not torch.float32
+        devices = [self.device] if self.device.type == "cuda" else []
+        # The network samples pixels at random where it brings one depth to the scale of another.
+        with torch.random.fork_rng(devices), torch.inference_mode():
+            torch.manual_seed(0)
+            with torch.autocast(self.device.type, self.dtype if half else torch.bfloat16, enabled=half):
+                output = self._output(picture, frame)
+        return prediction_of(output, self.series, frame)
+
+    def _output(self, picture: torch.Tensor, frame: Frame) -> Mapping[str, Any]:
+        if self.series is not Series.NESTED:
+            whole: Mapping[str, Any] = self.model(picture)
+            return whole
+        # Nested does not hand on the sky that its metric part finds.
+        metric: dict[str, Any] = {}
+        hook = self.model.da3_metric.register_forward_hook(lambda _module, _inputs, output: metric.update(output))
+        try:
+            return {**self.model(picture), "sky": metric["sky"]}
+        except AssertionError as error:  # A picture that is all sky.
+            raise DepthError(f"Depth Anything 3 gives no depth for {frame.name}: {error}.") from None
+        finally:
+            hook.remove()
+
+
+def _network_name(path: Path, model: str) -> str:
+    """The name of the network in a ``config.json``."""
+    try:
+        name = json.loads(path.read_bytes()).get("model_name", _DEFAULT_NAME)
+    except (OSError, ValueError, AttributeError, RecursionError):
+        raise ModelUnavailableError(f"{model} is damaged: its {path.name} is no JSON object; copy it again.") from None
+    if not isinstance(name, str):
+        raise ModelUnavailableError(f"{model} is damaged: the model_name in its {path.name} is no text; copy it again.")
+    return name
+
+
+class DepthAnything3Depth(NetworkDepth):
+    """Depth of single frames from a checkpoint of Depth Anything 3.
+
+    Each frame is a scene of its own, so that its depth does not depend on the others. What the network takes for sky
+    is invalid, where the checkpoint knows the sky.
+
+    Args:
+        model: Name on the hub or local folder, with ``config.json`` and ``model.safetensors``.
+        kind: ``scale_invariant`` for any view, ``depth_affine`` for mono, ``metric`` for metric and nested.
+        revision: Branch, tag or commit on the hub; None takes the main branch.
+        input_size_px: Length of the longer side of the network's input [px], a multiple of 14; None takes 504.
+        **settings: Those of ``NetworkDepth``; frames go through the network one by one, whatever ``batch_size`` is.
+
+    Raises:
+        ConfigError: If a setting is out of its range.
+    """
+
+    backend = "depth_anything_3"
+    usual_kind = DepthKind.SCALE_INVARIANT
+    masks_pixels = True
+    package: ClassVar[str] = "depth_anything_3"
+    """The package that it needs besides the dependencies."""
+
+    def __init__(
+        self,
+        model: str,
+        kind: DepthKind | str,
+        *,
+        revision: str | None = None,
+        input_size_px: int | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(model, kind, **settings)
+        self.revision = checked_text("revision", revision)
+        self.input_size_px = checked_multiple("input_size_px", input_size_px, _PATCH_PX)
+
+    @classmethod
+    def model_status(cls, model: str, revision: str | None = None) -> str:
+        """``on disk``, ``not downloaded`` or ``package not installed``; never asks the network."""
+        return model_status(model, revision) if is_installed(cls.package) else "package not installed"
+
+    def frame_key(self, frame: Frame) -> str:
+        """The picture, and for metric depth the focal lengths and whether they are known."""
+        if self.kind is not DepthKind.METRIC:
+            return frame.digest
+        camera = frame.camera
+        return f"{frame.digest} focal_px={camera.fx!r},{camera.fy!r} {camera.source}"
+
+    def _settings(self) -> str:
+        return f"revision={self._location.revision} input_size_px={self.input_size_px}"
+
+    @cached_property
+    def _location(self) -> ModelLocation:
+        try:
+            return locate_model(self.model, revision=self.revision, size_gb=self.size_gb, group="depth")
+        except ModelUnavailableError:
+            require_installed(self.package, _PURPOSE, INSTALL)  # Nobody should fetch a model that cannot run then.
+            raise
+
+    def _check(self, frames: Sequence[Frame]) -> None:
+        network = self._loaded()
+        if not isinstance(network, _Network) or network.series is not Series.METRIC:
+            return
+        for frame in frames:
+            if frame.camera.source is CameraSource.ASSUMED:
+                raise DepthError(
+                    f"{self.model} needs the focal length, and the camera of {frame.name} is not known: give it with "
+                    "input.camera={fx: ..., fy: ..., cx: ..., cy: ...}, or choose depth=depth_anything_3_nested."
+                )
+
+    def _load(self, device: torch.device, dtype: torch.dtype) -> _Network:
+        # Its messages go to the standard output, where answers belong.
+        import_optional("depth_anything_3.utils.logger", _PURPOSE, INSTALL).logger.level = 0
+        registry = import_optional("depth_anything_3.registry", _PURPOSE, INSTALL)
+        factory = import_optional("depth_anything_3.cfg", _PURPOSE, INSTALL)
+        folder = self._folder()
+        name = _network_name(folder / _FILES[0], self.model)
+        if name not in registry.MODEL_REGISTRY:
+            known = ", ".join(registry.MODEL_REGISTRY)
+            raise ModelUnavailableError(f"{self.model} names the network {name!r}: the package knows {known}.")
+        series = Series.of(name)
+        if self.kind is not series.kind:
+            raise ConfigError(f"{self.model} gives {series.kind} depth: set depth.kind={series.kind}, not {self.kind}.")
+        config = without_gaussians(factory.load_config(registry.MODEL_REGISTRY[name]))
+        try:
+            model = factory.create_object(config)
+        except ImportError as error:
+            raise DependencyError(
+                f"{self.model} needs a package that is missing ({error}): run '{INSTALL}'."
+            ) from error
+        weights = read_weights(folder / _FILES[1])
+        # The package saves its network as the attribute ``model`` of another module.
+        load_complete(model, {key.removeprefix("model."): value for key, value in weights.items()}, self.model)
+        model = model.to(device).eval().requires_grad_(False)
+        return _Network(model, series, device, dtype, self.input_size_px or _SIDE_PX)
+
+    def _folder(self) -> Path:
+        """The folder with the files, fetched first if they must be."""
+        if self._location.local:
+            return Path(self._location.path_or_name)
+        from huggingface_hub import snapshot_download
+
+        return Path(snapshot_download(self.model, revision=self._location.revision, allow_patterns=list(_FILES)))

@@ -1,0 +1,212 @@
+"""MiDaS v2.1, the convolutional networks, from checkpoint files.
+
+Source: R. Ranftl, K. Lasinger, D. Hafner, K. Schindler, V. Koltun, "Towards Robust Monocular Depth Estimation: Mixing
+Datasets for Zero-shot Cross-dataset Transfer", TPAMI 2020. The output is disparity up to scale and shift: larger is
+nearer. There is no model folder on the hub: the weights are one file of github.com/isl-org/MiDaS, which torch.hub
+keeps in its folder of checkpoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from pipeline.models.depth.checkpoint import nearest_multiple
+from pipeline.models.depth.midas_v21_network import LARGE, SMALL, Architecture, architecture_of, disparity, with_weights
+from pipeline.models.depth.network import NetworkDepth, Prediction
+from pipeline.models.depth.setting_checks import checked_multiple
+from pipeline.models.depth.weight_files import RemoteFile, content_digest, fetch, read_weights
+from pipeline.records import DepthKind, Frame
+from pipeline.records.errors import ModelUnavailableError
+
+if TYPE_CHECKING:
+    import torch
+
+_STRIDE_PX = 32
+_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+_DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
+_RELEASE = "https://github.com/isl-org/MiDaS/releases/download/v2_1"
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published checkpoint.
+
+    Args:
+        names: Names under which its file was published over the years; the content is the same.
+        remote: Where to fetch it.
+    """
+
+    names: tuple[str, ...]
+    remote: RemoteFile
+
+
+PUBLISHED: Mapping[str, Published] = {
+    LARGE.name: Published(
+        ("midas_v21_384.pt", "midas_v21-f6b98070.pt", "model-f6b98070.pt"),
+        RemoteFile(f"{_RELEASE}/midas_v21-f6b98070.pt", "f6b98070", 0.42),
+    ),
+    SMALL.name: Published(
+        ("midas_v21_small_256.pt", "midas_v21_small-70d6b9c8.pt", "model-small-70d6b9c8.pt"),
+        RemoteFile(f"{_RELEASE}/midas_v21_small-70d6b9c8.pt", "70d6b9c8", 0.086),
+    ),
+}
+
+
+def network_size(height: int, width: int, side: int) -> tuple[int, int]:
+    """Size to which a frame is resized for the network: MiDaS' method "upper_bound".
+
+    The longer side becomes ``side`` and the other follows, both rounded to multiples of 32.
+
+    Args:
+        height: Height of the frame [px].
+        width: Width of the frame [px].
+        side: Side of the squares that the network was trained on, a multiple of 32 [px].
+
+    Returns:
+        (height, width) [px].
+
+    >>> network_size(480, 640, 384)
+    (288, 384)
+    >>> network_size(1920, 1080, 256)
+    (256, 128)
+    """
+    scale = side / max(height, width)
+    return nearest_multiple(height * scale, _STRIDE_PX, side), nearest_multiple(width * scale, _STRIDE_PX, side)
+
+
+def pixel_values(frames: Sequence[Frame], size: tuple[int, int]) -> np.ndarray:
+    """The network's input for frames of one size, float32 (N, 3, h, w): cubic resizing, mean and deviation of ImageNet.
+
+    Args:
+        frames: The frames.
+        size: (h, w) of the input [px].
+    """
+    resized = [
+        cv2.resize(frame.rgb.astype(np.float32) / 255, size[::-1], interpolation=cv2.INTER_CUBIC) for frame in frames
+    ]
+    return np.ascontiguousarray(((np.stack(resized) - _MEAN) / _DEVIATION).transpose(0, 3, 1, 2))
+
+
+@dataclass(frozen=True)
+class _Network:
+    """A loaded checkpoint, and the input that it takes."""
+
+    model: Any
+    device: torch.device
+    dtype: torch.dtype
+    side: int
+
+    def predict(self, frames: Sequence[Frame], input_scale: float) -> Prediction:
+        import torch
+
+        side = nearest_multiple(self.side * input_scale, _STRIDE_PX)
+        values = pixel_values(frames, network_size(frames[0].height, frames[0].width, side))
+        with torch.inference_mode():
+            output = disparity(self.model, torch.from_numpy(values).to(self.device, self.dtype))
+        return Prediction(output.cpu().numpy())
+
+
+class MidasV21Depth(NetworkDepth):
+    """Relative depth of single frames from a MiDaS v2.1 checkpoint file.
+
+    Args:
+        model: Path of a ``.pt``, ``.pth`` or ``.safetensors`` file, or a published name: ``midas_v21_384``
+            (ResNeXt-101) or ``midas_v21_small_256`` (EfficientNet-Lite3). Which network a file holds is told by its
+            weights. A published file is looked for in the folder of checkpoints of torch.hub, and fetched there.
+        kind: What the output means; ``disparity_affine`` for the published weights.
+        input_size_px: Length of the longer side of the network's input [px], a multiple of 32; None takes the one it
+            was trained on.
+        **settings: Those of ``NetworkDepth``.
+
+    Raises:
+        ConfigError: If a setting is out of its range.
+    """
+
+    backend = "midas_v21"
+
+    def __init__(
+        self,
+        model: str,
+        kind: DepthKind | str,
+        *,
+        input_size_px: int | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(model, kind, **settings)
+        self.input_size_px = checked_multiple("input_size_px", input_size_px, _STRIDE_PX)
+
+    @classmethod
+    def model_status(cls, model: str, revision: str | None = None) -> str:
+        """``on disk`` or ``not downloaded``; never asks the network."""
+        return "on disk" if _on_disk(model) is not None else "not downloaded"
+
+    def _settings(self) -> str:
+        return f"revision={self._revision} input_size_px={self.input_size_px}"
+
+    @cached_property
+    def _file(self) -> Path:
+        found = _on_disk(self.model)
+        if found is not None:
+            return found
+        if self.model not in PUBLISHED:
+            raise ModelUnavailableError(
+                f"There is no checkpoint file {self.model}: give depth.model the path of a file, or one of "
+                f"{', '.join(PUBLISHED)}."
+            )
+        return fetch(PUBLISHED[self.model].remote, checkpoints_folder(), self.model)
+
+    @cached_property
+    def _revision(self) -> str:
+        return content_digest(self._file)
+
+    def _load(self, device: torch.device, dtype: torch.dtype) -> _Network:
+        model, architecture = read_network(self._file)
+        model = model.to(device, dtype)
+        model.scratch.output_conv.float()
+        return _Network(model, device, dtype, self.input_size_px or architecture.side_px)
+
+
+def checkpoints_folder() -> Path:
+    """Where torch.hub keeps checkpoint files."""
+    import torch
+
+    return Path(torch.hub.get_dir()) / "checkpoints"
+
+
+def read_network(path: Path) -> tuple[Any, Architecture]:
+    """The network that a checkpoint file holds, in evaluation mode on the CPU, and which one it is.
+
+    Raises:
+        ModelUnavailableError: If the file holds no complete network of MiDaS v2.1.
+    """
+    weights = read_weights(path)
+    architecture = architecture_of(weights)
+    if architecture is None:
+        hint = ""
+        if "pretrained.model.cls_token" in weights or "pretrained.model.patch_embed.proj.weight" in weights:
+            hint = ", but of a later MiDaS: choose one of depth=dpt_..."
+        raise ModelUnavailableError(f"The file {path} is no checkpoint of MiDaS v2.1{hint}.")
+    try:
+        return with_weights(architecture, weights), architecture
+    except ValueError as error:
+        reason = str(error)
+    except Exception:  # What torch raises for weights of another number format.
+        reason = "its weights are of another kind"
+    raise ModelUnavailableError(f"The file {path} is no complete checkpoint of {architecture.name}: {reason}.")
+
+
+def _on_disk(model: str) -> Path | None:
+    """The checkpoint file of a path or published name, if it is there."""
+    path = Path(model).expanduser()
+    if path.is_file():
+        return path
+    published = PUBLISHED.get(model)
+    candidates = [] if published is None else [checkpoints_folder() / name for name in published.names]
+    return next((candidate for candidate in candidates if candidate.is_file()), None)

@@ -1,0 +1,303 @@
+"""What all depth networks share: batches of one size, views that are averaged, tiles, upsampling, memory, results."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+import numpy as np
+
+from pipeline.models.depth.augment import combine, flipped, unflipped
+from pipeline.models.depth.setting_checks import (
+    checked_choice,
+    checked_device,
+    checked_dtype,
+    checked_name,
+    checked_scales,
+    checked_size_gb,
+    checked_truth,
+    checked_whole,
+)
+from pipeline.models.depth.tiling import Tiling, crop, merge, tiles_of
+from pipeline.models.depth.upsampling import METHODS, upsample
+from pipeline.models.device import choose_device, choose_dtype
+from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
+from pipeline.records.camera import CameraSource
+from pipeline.records.errors import ConfigError, DepthError
+
+if TYPE_CHECKING:
+    import torch
+
+logger = logging.getLogger(__name__)
+
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
+_KNOWN_CAMERA = frozenset({CameraSource.GIVEN, CameraSource.EXIF})
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a network says about frames of one size.
+
+    Args:
+        values: float32 (N, h, w) at the network's own resolution, whose outer edges are those of the frames; of the
+            backend's kind; NaN where there is no depth.
+        focal_share: float (N,), the estimated focal length as a share of the frame's width, where the network
+            estimates one; NaN where it does not.
+        margin_px: Rows and columns of reflected picture around the frame that the values cover too [px of the frame].
+        finish: What makes values of the backend's kind of those at the frame's size, where the values are of another.
+    """
+
+    values: np.ndarray
+    focal_share: np.ndarray | None = None
+    margin_px: tuple[int, int] = (0, 0)
+    finish: Callable[[np.ndarray], np.ndarray] | None = None
+
+
+class Network(Protocol):
+    """A loaded network."""
+
+    def predict(self, frames: Sequence[Frame], input_scale: float) -> Prediction:
+        """Depth of frames of one size.
+
+        Args:
+            frames: The frames.
+            input_scale: Side of the network's input as a share of its usual one.
+        """
+        ...
+
+
+def known_focal_share(frame: Frame) -> float | None:
+    """Focal length along x as a share of the frame's width, where the camera is given or told by EXIF."""
+    return frame.camera.fx / frame.width if frame.camera.source in _KNOWN_CAMERA else None
+
+
+def batches(frames: Sequence[Frame], batch_size: int) -> Iterator[list[int]]:
+    """Indices of frames that share one size, at most ``batch_size`` at a time."""
+    by_size: dict[tuple[int, int], list[int]] = {}
+    for index, frame in enumerate(frames):
+        by_size.setdefault((frame.height, frame.width), []).append(index)
+    for indices in by_size.values():
+        for start in range(0, len(indices), batch_size):
+            yield indices[start : start + batch_size]
+
+
+def reflected(picture: np.ndarray, margin_px: tuple[int, int]) -> np.ndarray:
+    """A picture (H, W, 3) continued by its reflection, by so many rows and columns at each side, of any number."""
+    rows, columns = margin_px
+    return np.pad(picture, ((rows, rows), (columns, columns), (0, 0)), mode="reflect") if any(margin_px) else picture
+
+
+class NetworkDepth(ABC):
+    """Depth of single frames from a network; each architecture is a subclass.
+
+    Args:
+        model: Name of the model, for messages.
+        kind: What the network's output means.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:INDEX`` or ``mps``.
+        dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
+        batch_size: Frames of equal size that go through the network together.
+        upsampling: How the map comes to the frame's size: ``bilinear``, ``bicubic`` or ``edge_aware``.
+        flip: Whether the mirrored frame is estimated too, and both are averaged.
+        input_scales: Sides of the network's input as shares of its usual one; the maps of all are averaged.
+        tile_px: Side of tiles in which larger frames are estimated besides the whole [px]; None estimates no tiles.
+        tile_overlap: Least share of a tile that its neighbour covers too, in [0, 0.9].
+        size_gb: Size of the download [GB], for messages and lists.
+        licence: Licence of the weights, for lists.
+
+    Raises:
+        ConfigError: If a setting is out of its range.
+    """
+
+    backend: ClassVar[str]
+    """Name of the architecture."""
+    usual_kind: ClassVar[DepthKind] = DepthKind.DISPARITY_AFFINE
+    """Kind of most of its checkpoints; maps of another kind have a noise model of their own."""
+    takes_input_scales: ClassVar[bool] = True
+    """Whether the network takes inputs of another size than its usual one."""
+    masks_pixels: ClassVar[bool] = False
+    """Whether the network itself says where there is no depth, as in the sky."""
+
+    def __init__(
+        self,
+        model: str,
+        kind: DepthKind | str,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        batch_size: int = 1,
+        map_name: str | None = None,
+        upsampling: str = "bicubic",
+        flip: bool = False,
+        input_scales: Sequence[float] = (1.0,),
+        tile_px: int | None = None,
+        tile_overlap: float = 0.25,
+        size_gb: float | None = None,
+        licence: str | None = None,
+    ) -> None:
+        self.model = checked_name("model", model)
+        self.kind = DepthKind(checked_choice("kind", kind, list(DepthKind)))
+        self.device = checked_device(device)
+        self.dtype = checked_dtype(dtype)
+        self.batch_size = checked_whole("batch_size", batch_size)
+        self._map_name = None if map_name is None else checked_name("map_name", map_name)
+        self.upsampling = checked_choice("upsampling", upsampling, list(METHODS))
+        self.flip = checked_truth("flip", flip)
+        self.input_scales = checked_scales(input_scales)
+        if not self.takes_input_scales and set(self.input_scales) != {1.0}:
+            raise ConfigError(f"{self.model} takes input of one size only: set depth.input_scales=[1.0].")
+        self.tiling = None if tile_px is None else Tiling(tile_px, tile_overlap)
+        self.size_gb = checked_size_gb(size_gb)
+        self.licence = licence
+        self._network: Network | None = None
+        self._lock = threading.Lock()
+
+    @abstractmethod
+    def _load(self, device: torch.device, dtype: torch.dtype) -> Network:
+        """Load the network.
+
+        Raises:
+            ModelUnavailableError: If it is neither on disk nor reachable.
+            DependencyError: If its package is missing.
+            ConfigError: If it does not take the configured input.
+        """
+
+    @abstractmethod
+    def _settings(self) -> str:
+        """Revision of the model and the subclass's settings that the output depends on, as ``name=value`` parts."""
+
+    def frame_key(self, frame: Frame) -> str:
+        """Everything of a frame that its depth depends on, as a text for the cache."""
+        return frame.digest
+
+    @property
+    def map_name(self) -> str:
+        """Name that its maps bear, and that chooses their noise model.
+
+        If not the configured one, then the backend's, and the kind if that is unusual.
+        """
+        if self._map_name is not None:
+            return self._map_name
+        return self.backend if self.kind is self.usual_kind else f"{self.backend}_{self.kind}"
+
+    @property
+    def identity(self) -> str:
+        """Backend, model, revision, number format, kind and all settings that change the output.
+
+        Raises:
+            ModelUnavailableError: If the model is neither on disk nor reachable.
+        """
+        dtype = str(self._device_and_dtype[1]).removeprefix("torch.")
+        tiles = "none" if self.tiling is None else f"{self.tiling.side_px}/{self.tiling.overlap:g}"
+        return (
+            f"{self.backend} {self.map_name} {self.model} {dtype} {self.kind} {self._settings()} "
+            f"upsampling={self.upsampling} flip={self.flip} input_scales={list(self.input_scales)} tiles={tiles}"
+        )
+
+    def estimate(self, frames: Sequence[Frame]) -> list[DepthMap]:
+        """One depth map per frame, of the frame's size, in the same order.
+
+        Raises:
+            DepthError: If memory does not suffice, or the network gives no finite value for a frame.
+            ModelUnavailableError: If the model is neither on disk nor reachable.
+            DependencyError: If its package is missing.
+            ConfigError: If the model does not take the configured input.
+        """
+        if not frames:
+            return []
+        self._check(frames)
+        network = self._loaded()
+        maps: dict[int, DepthMap] = {}
+        for indices in batches(frames, self.batch_size):
+            batch = [frames[index] for index in indices]
+            values, focal_px = self._predicted(network, batch)
+            for position, index in enumerate(indices):
+                focal = None if focal_px is None or np.isnan(focal_px[position]) else float(focal_px[position])
+                maps[index] = self._depth_map(values[position], focal, frames[index])
+        return [maps[index] for index in range(len(frames))]
+
+    def _check(self, frames: Sequence[Frame]) -> None:  # noqa: B027 (most networks take every frame)
+        """Refuse frames that the network cannot take."""
+
+    def _predicted(self, network: Network, frames: Sequence[Frame]) -> tuple[np.ndarray, np.ndarray | None]:
+        """Values float32 (N, H, W) and focal lengths (N,) [px] of frames of one size."""
+        try:
+            whole, focal_px = self._averaged(network, frames)
+            if self.tiling is None:
+                return whole, focal_px
+            tiles = tiles_of(frames[0].height, frames[0].width, self.tiling)
+            if len(tiles) < 2:
+                return whole, focal_px
+            parts = [self._averaged(network, [crop(frame, tile) for frame in frames])[0] for tile in tiles]
+        except RuntimeError as error:  # torch.OutOfMemoryError is one; MPS and the CPU raise the plain type.
+            if not any(words in str(error).lower() for words in _OUT_OF_MEMORY):
+                raise
+            raise self._memory_error() from None
+        merged = [
+            merge(whole[position], tiles, [part[position] for part in parts], self.kind)
+            for position in range(len(frames))
+        ]
+        return np.stack(merged), focal_px
+
+    def _averaged(self, network: Network, frames: Sequence[Frame]) -> tuple[np.ndarray, np.ndarray | None]:
+        """The average over all views of the frames; the focal length is that of the first view."""
+        size = (frames[0].height, frames[0].width)
+        views: list[np.ndarray] = []
+        focal_px = None
+        for scale in self.input_scales:
+            for mirrored in (False, True) if self.flip else (False,):
+                seen = [flipped(frame) for frame in frames] if mirrored else frames
+                prediction = network.predict(seen, scale)
+                values = self._at_frame_size(prediction, seen)
+                if not views and prediction.focal_share is not None:
+                    focal_px = np.asarray(prediction.focal_share) * size[1]
+                views.append(unflipped(values) if mirrored else values)
+        if len(views) == 1:
+            return views[0], focal_px
+        averages = [combine([view[position] for view in views], self.kind) for position in range(len(frames))]
+        return np.stack(averages), focal_px
+
+    def _at_frame_size(self, prediction: Prediction, frames: Sequence[Frame]) -> np.ndarray:
+        """Values of the backend's kind, float32 (N, H, W)."""
+        pictures = [reflected(frame.rgb, prediction.margin_px) for frame in frames]
+        height, width = pictures[0].shape[:2]
+        rows, columns = prediction.margin_px
+        values = upsample(prediction.values, pictures, (height, width), self.upsampling)
+        values = values[:, rows : height - rows, columns : width - columns]
+        return values if prediction.finish is None else prediction.finish(values)
+
+    def _memory_error(self) -> DepthError:
+        remedy = f"lower depth.batch_size (now {self.batch_size})" if self.batch_size > 1 else "set depth.device=cpu"
+        return DepthError(
+            f"The memory of {self._device_and_dtype[0]} does not suffice for {self.model}: {remedy}, or take a smaller "
+            "model such as depth=dpt_swinv2_tiny_256."
+        )
+
+    def _depth_map(self, values: np.ndarray, focal_px: float | None, frame: Frame) -> DepthMap:
+        finite = np.isfinite(values)
+        if not finite.any():
+            remedy = "" if self.masks_pixels else ": set depth.dtype=float32"
+            raise DepthError(f"The model {self.model} gave no finite depth for {frame.name}{remedy}.")
+        if not self.masks_pixels and not finite.all():
+            logger.warning("%s: %d pixels without finite depth.", frame.name, finite.size - int(finite.sum()))
+        return DepthMap(values, finite, self.kind, self._scale_source(frame), self.map_name, focal_px=focal_px)
+
+    def _scale_source(self, frame: Frame) -> ScaleSource:
+        """Where the scale of the frame's depth comes from."""
+        return ScaleSource.MODEL if self.kind is DepthKind.METRIC else ScaleSource.NONE
+
+    @cached_property
+    def _device_and_dtype(self) -> tuple[torch.device, torch.dtype]:
+        device = choose_device(self.device)
+        return device, choose_dtype(device, self.dtype)
+
+    def _loaded(self) -> Network:
+        """The network, loaded at the first call."""
+        with self._lock:
+            if self._network is None:
+                self._network = self._load(*self._device_and_dtype)
+            return self._network

@@ -1,0 +1,235 @@
+"""Weights that are one file: read, told apart by content, found on the hub, fetched from a plain address."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import threading
+import urllib.request
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.models.hub import HUB_TIMEOUT_S, locate_model
+from pipeline.records.errors import ModelUnavailableError
+
+logger = logging.getLogger(__name__)
+
+_STALL_S = 30.0  # A download is given up after this long without a byte [s].
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file at a plain address.
+
+    Args:
+        url: Its address; the last part is its name.
+        sha256: First hexadecimal digits of the SHA-256 of its content.
+        size_gb: Its size [GB], for messages.
+    """
+
+    url: str
+    sha256: str
+    size_gb: float
+
+
+@dataclass(frozen=True)
+class HubFile:
+    """A file of a model that is on disk, or can be fetched from the hub.
+
+    Args:
+        model: Name of the model on the hub, or path of the file or of its folder.
+        name: Name of the file.
+        path: Where it is on disk; None where it must be fetched.
+        revision: Commit on the hub, or digest of the content of a local file.
+    """
+
+    model: str
+    name: str
+    path: Path | None
+    revision: str
+
+    def fetched(self) -> Path:
+        """Where it is on disk, fetched first if it must be."""
+        if self.path is not None:
+            return self.path
+        from huggingface_hub import hf_hub_download
+
+        return Path(hf_hub_download(self.model, self.name, revision=self.revision))
+
+
+def locate_hub_file(model: str, name: str, *, revision: str | None = None, size_gb: float | None = None) -> HubFile:
+    """Find a model that is one file: a local path, else the local cache, else the hub if it answers at once.
+
+    Args:
+        model: Path of the file or of a folder with it, or ``organisation/name`` on the hub.
+        name: Name of the file.
+        revision: Branch, tag or commit on the hub; None takes the main branch.
+        size_gb: Size of the download [GB], for the error.
+
+    Raises:
+        ModelUnavailableError: If the folder lacks the file, or the model is neither on disk nor reachable.
+    """
+    found = _hub_file_on_disk(model, name, revision)
+    if found is not None:
+        return found
+    if Path(model).expanduser().is_dir():
+        raise ModelUnavailableError(f"The folder {model} is no model: it has no {name}.")
+    commit = locate_model(model, revision=revision, size_gb=size_gb, group="depth").revision
+    return HubFile(model, name, None, commit)
+
+
+def hub_file_status(model: str, name: str, revision: str | None = None) -> str:
+    """``on disk`` or ``not downloaded``; never asks the network."""
+    return "not downloaded" if _hub_file_on_disk(model, name, revision) is None else "on disk"
+
+
+def _hub_file_on_disk(model: str, name: str, revision: str | None) -> HubFile | None:
+    path = Path(model).expanduser()
+    path = path / name if path.is_dir() else path
+    if path.is_file():
+        return HubFile(model, name, path, content_digest(path))
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        cached = try_to_load_from_cache(model, name, revision=revision)
+    except HFValidationError:
+        return None
+    return HubFile(model, name, Path(cached), Path(cached).parent.name) if isinstance(cached, str) else None
+
+
+def content_digest(path: Path) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+
+
+def read_weights(path: Path) -> Mapping[str, Any]:
+    """Tensors by name, from a file of torch or safetensors; of a checkpoint of a training run those of the model.
+
+    Raises:
+        ModelUnavailableError: If the file holds no weights.
+    """
+    import torch
+
+    content = read_file(path)
+    if isinstance(content, Mapping) and isinstance(content.get("model"), Mapping):
+        content = content["model"]
+    if not isinstance(content, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in content.items()
+    ):
+        raise ModelUnavailableError(f"The file {path} holds no weights: it must map names to tensors.")
+    if not all(map(_is_plain, content.values())):
+        raise ModelUnavailableError(f"The file {path} holds tensors that are no weights: they must be dense and real.")
+    return content
+
+
+def _is_plain(tensor: Any) -> bool:
+    import torch
+
+    is_dense = tensor.layout is torch.strided and tensor.device.type == "cpu"
+    return bool(is_dense and not tensor.is_quantized and not tensor.is_complex())
+
+
+def read_file(path: Path) -> Any:
+    """What a file of torch or safetensors holds, on the CPU; nothing in it is executed.
+
+    Raises:
+        ModelUnavailableError: If it is no such file.
+    """
+    import torch
+
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # Of damaged files; the error says what to do.
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # Damaged files raise anything, with advice that must not be followed.
+        raise ModelUnavailableError(
+            f"The file {path} cannot be read as weights: {_reason(path, error)}; fetch or copy it again."
+        ) from error
+
+
+def _reason(path: Path, error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    if isinstance(error, MemoryError):
+        return "the memory does not suffice, or it is damaged"
+    return "it is damaged, or holds other things than weights" if path.stat().st_size else "it is empty"
+
+
+def fetch(remote: RemoteFile, folder: Path, model: str) -> Path:
+    """Download a file, whole and with the expected content, or not at all.
+
+    Args:
+        remote: The file.
+        folder: Where to keep it; made if it is not there.
+        model: Name of the model, for the error.
+
+    Raises:
+        ModelUnavailableError: If offline mode is set, the address does not answer at once, the download stalls, or its
+            content is another.
+    """
+    from huggingface_hub import constants
+
+    if constants.is_offline_mode():
+        raise _unavailable(remote, folder, model, "HF_HUB_OFFLINE forbids to fetch it")
+    if not _answers(remote.url):
+        raise _unavailable(remote, folder, model, f"{remote.url} cannot be reached")
+    logger.info("Fetching %s (%g GB).", remote.url, remote.size_gb)
+    path = folder / remote.url.rsplit("/", 1)[-1]
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        digest = _download(remote.url, part)
+        if not digest.startswith(remote.sha256):
+            raise _unavailable(remote, folder, model, f"{remote.url} has other content than was published")
+        os.replace(part, path)
+    except OSError as error:
+        raise _unavailable(remote, folder, model, f"fetching {remote.url} failed ({error})") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def _unavailable(remote: RemoteFile, folder: Path, model: str, reason: str) -> ModelUnavailableError:
+    return ModelUnavailableError(
+        f"The model {model} (about {remote.size_gb:g} GB) is not on disk and {reason}: download {remote.url} where "
+        f"there is a network and put it into {folder}, set depth.model=/path/to/file.pt, or choose another depth=."
+    )
+
+
+def _answers(url: str) -> bool:
+    """Whether the address answers within a few seconds."""
+    outcome: list[bool] = []
+
+    def ask() -> None:
+        try:
+            with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=HUB_TIMEOUT_S):
+                outcome.append(True)
+        except OSError:
+            outcome.append(False)
+
+    # A time-out of the request does not bound the look-up of the host's address: a thread does.
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(2 * HUB_TIMEOUT_S)
+    return outcome == [True]
+
+
+def _download(url: str, part: Path) -> str:
+    """SHA-256 of what was written to the file."""
+    digest = hashlib.sha256()
+    with urllib.request.urlopen(url, timeout=_STALL_S) as response, part.open("wb") as stream:
+        while chunk := response.read(_CHUNK):
+            digest.update(chunk)
+            stream.write(chunk)
+    return digest.hexdigest()

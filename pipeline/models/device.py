@@ -1,0 +1,74 @@
+"""On which device a model runs, and in which number format."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from pipeline.records.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
+
+logger = logging.getLogger(__name__)
+
+_DTYPES = ("float32", "bfloat16", "float16")
+_BFLOAT16_CAPABILITY = 8  # CUDA compute capability (Ampere) from which bfloat16 runs in hardware.
+
+
+def choose_device(requested: str = "auto") -> torch.device:
+    """The device to run on: the one asked for, or the first there is of CUDA, MPS and CPU.
+
+    Args:
+        requested: ``auto``, ``cpu``, ``cuda``, ``cuda:INDEX`` or ``mps``.
+
+    Raises:
+        ConfigError: If the name is none of these, or this machine has no such device.
+    """
+    import torch
+
+    cuda_count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    counts = {"cuda": cuda_count, "mps": int(torch.backends.mps.is_available()), "cpu": 1}
+    if requested == "auto":
+        device = torch.device(next(kind for kind, count in counts.items() if count))
+    else:
+        try:
+            device = torch.device(requested)
+        except (RuntimeError, TypeError):
+            device = torch.device("meta")
+        if device.type not in counts:
+            raise ConfigError(f"The device must be auto, cpu, cuda, cuda:INDEX or mps, not {requested!r}.")
+        if (device.index or 0) >= counts[device.type]:
+            present = ", ".join(kind for kind, count in counts.items() if count)
+            raise ConfigError(f"The device {requested} is not available here: set device to auto or one of {present}.")
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    logger.info("Device: %s (%s).", device, name)
+    return device
+
+
+def choose_dtype(device: torch.device, requested: str = "auto") -> torch.dtype:
+    """The number format of weights and activations.
+
+    ``auto`` takes bfloat16 on CUDA from compute capability 8, float16 on older CUDA devices and on MPS, and
+    float32 on the CPU.
+
+    Args:
+        device: Where the model runs.
+        requested: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
+
+    Raises:
+        ConfigError: If the name is none of these.
+    """
+    import torch
+
+    if requested != "auto":
+        if requested not in _DTYPES:
+            raise ConfigError(f"The dtype must be auto, {', '.join(_DTYPES[:-1])} or {_DTYPES[-1]}, not {requested!r}.")
+        dtype: torch.dtype = getattr(torch, requested)
+    elif device.type == "cuda":
+        major, _minor = torch.cuda.get_device_capability(device)
+        dtype = torch.bfloat16 if major >= _BFLOAT16_CAPABILITY else torch.float16
+    else:
+        dtype = torch.float16 if device.type == "mps" else torch.float32
+    logger.info("Number format: %s.", str(dtype).removeprefix("torch."))
+    return dtype

@@ -1,0 +1,113 @@
+"""PP-OCR through rapidocr: English and Chinese, with the models that its package carries."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from pipeline.records import Frame, Origin, Region
+from pipeline.records.errors import ConfigError, DependencyError
+
+_MISSING = (
+    "Reading text needs rapidocr and onnxruntime: install them with bash scripts/setup.sh ocr, or with "
+    "pip install rapidocr onnxruntime where Theodolite is used as a library."
+)
+_LONGEST_ASPECT = 4
+
+
+class RapidOcr:
+    """Lines of text with their boxes.
+
+    Args:
+        min_score: Lines that are recognised with less confidence than this are left out, in [0, 1].
+
+    Raises:
+        ConfigError: If the score is out of its range.
+    """
+
+    def __init__(self, min_score: float = 0.5) -> None:
+        if not 0 <= min_score <= 1:
+            raise ConfigError(f"ocr.min_score must lie between 0 and 1, not {min_score:g}.")
+        self.min_score = min_score
+        self._engine: Any = None
+        self._lock = threading.Lock()
+
+    @property
+    def identity(self) -> str:
+        """Package version, which fixes the models, and the smallest score.
+
+        Raises:
+            DependencyError: If the OCR package is not installed.
+        """
+        try:
+            version = metadata.version("rapidocr")
+        except metadata.PackageNotFoundError:
+            raise DependencyError(_MISSING) from None
+        return f"rapidocr {version} min_score={self.min_score:g}"
+
+    def read(self, frame: Frame, frame_index: int) -> list[Region]:
+        """Text lines from top to bottom, then from left to right; a box encloses the line's quadrilateral.
+
+        Raises:
+            DependencyError: If the OCR package is not installed.
+        """
+        bgr = _not_too_thin(np.ascontiguousarray(frame.rgb[:, :, ::-1]))  # rapidocr takes arrays as OpenCV reads them.
+        with self._lock:  # The engine keeps the settings of a call in itself.
+            output = self._load()(bgr)
+        if getattr(output, "boxes", None) is None or getattr(output, "txts", None) is None:
+            return []
+        lines = (
+            Region(text, _enclosing_box(corners, frame), frame_index, score=float(score), origin=Origin.OCR)
+            for corners, text, score in zip(output.boxes, output.txts, output.scores, strict=True)
+            if text.strip()
+        )
+        return reading_order(line for line in lines if not line.is_point)  # A box beyond the frame has no area.
+
+    def _load(self) -> Any:
+        """The engine, made at the first call."""
+        if self._engine is None:
+            try:
+                import onnxruntime  # noqa: F401
+                from rapidocr import RapidOCR
+            except ImportError:
+                raise DependencyError(_MISSING) from None
+            self._engine = RapidOCR(params={"Global.log_level": "error", "Global.text_score": self.min_score})
+        return self._engine
+
+
+def reading_order(lines: Iterable[Region]) -> list[Region]:
+    """Lines from top to bottom, and those of one row from left to right.
+
+    A line belongs to a row while its centre lies above the lower edge of the row's highest line.
+    """
+    rows: list[list[Region]] = []
+    for line in sorted(lines, key=lambda line: line.box_px[1]):
+        _, top, _, bottom = line.box_px
+        if rows and (top + bottom) / 2 < rows[-1][0].box_px[3]:
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    return [line for row in rows for line in sorted(row, key=lambda line: line.box_px[0])]
+
+
+def _not_too_thin(picture: np.ndarray) -> np.ndarray:
+    """The picture, continued at its right or bottom edge until its short side is a quarter of the long one.
+
+    The text detector enlarges the short side to 736 px, which takes minutes for a picture three pixels wide.
+    """
+    height, width = picture.shape[:2]
+    shortest = max(height, width) // _LONGEST_ASPECT
+    padding = ((0, max(shortest - height, 0)), (0, max(shortest - width, 0)), (0, 0))
+    return np.pad(picture, padding, mode="edge")
+
+
+def _enclosing_box(corners: np.ndarray, frame: Frame) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom edge [px] of a quadrilateral (4, 2), within the frame."""
+    points = np.clip(np.asarray(corners, dtype=np.float64), 0, (frame.width, frame.height))
+    left, top = points.min(axis=0)
+    right, bottom = points.max(axis=0)
+    return float(left), float(top), float(right), float(bottom)

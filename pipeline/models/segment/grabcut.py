@@ -1,0 +1,138 @@
+"""GrabCut through OpenCV: needs no model, and works where object and surroundings differ in colour.
+
+Source: C. Rother, V. Kolmogorov, A. Blake, "GrabCut: Interactive Foreground Extraction using Iterated Graph Cuts",
+SIGGRAPH 2004.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from pipeline.geometry.regions import Window, box_window
+from pipeline.models.segment.masks import MaskLimits, grown
+from pipeline.records import Box, Frame, Region
+from pipeline.records.errors import ConfigError
+
+logger = logging.getLogger(__name__)
+
+# Below this a colour model of object and surroundings has too few pixels.
+_LEAST_SIDE_PX = 8
+_LEAST_SURROUNDINGS = 50
+# Surroundings that are seen, at least, around the smallest boxes.
+_LEAST_MARGIN_PX = 8
+# A mask that leaves out less than this of its box has found no background, and says no more than the box.
+_FULL_SHARE = 0.98
+_SEED = 0
+_NO_RECTANGLE = (0, 0, 1, 1)  # Not looked at where the labels are given.
+
+
+class GrabCutSegmenter:
+    """Masks by colour: the box against what surrounds it, cut along edges of the picture.
+
+    Args:
+        iterations: How often colour models and cut are refined, from 1.
+        max_side_px: Longest side of the picture that is cut [px]; larger crops are made smaller.
+        margin_share: Width of the surroundings that teach what the background looks like, as a share of the box's
+            longer side.
+        grow_px: How far a mask may reach beyond each edge of its box [px].
+        least_share: Least share of the box's area that a mask must fill, in [0, 1].
+
+    Raises:
+        ConfigError: If a setting is out of its range.
+    """
+
+    def __init__(
+        self,
+        iterations: int = 5,
+        max_side_px: int = 160,
+        margin_share: float = 0.25,
+        grow_px: float = 3.0,
+        least_share: float = 0.05,
+    ) -> None:
+        if iterations < 1:
+            raise ConfigError(f"segment.iterations must be at least 1, not {iterations!r}.")
+        if max_side_px < 4 * _LEAST_SIDE_PX:
+            raise ConfigError(f"segment.max_side_px must be at least {4 * _LEAST_SIDE_PX}, not {max_side_px!r}.")
+        if not 0 < margin_share <= 4:
+            raise ConfigError(f"segment.margin_share must be above 0 and at most 4, not {margin_share!r}.")
+        self.iterations = int(iterations)
+        self.max_side_px = int(max_side_px)
+        self.margin_share = margin_share
+        self.limits = MaskLimits(grow_px, least_share)
+
+    @property
+    def identity(self) -> str:
+        """Version of OpenCV, and all settings."""
+        return (
+            f"grabcut {cv2.__version__} iterations={self.iterations} max_side_px={self.max_side_px} "
+            f"margin_share={self.margin_share:g} grow_px={self.limits.grow_px:g} "
+            f"least_share={self.limits.least_share:g}"
+        )
+
+    def masks(self, frame: Frame, regions: Sequence[Region]) -> list[np.ndarray | None]:
+        """One mask per region; None for boxes that are tiny, fill the frame, or look like their surroundings."""
+        return [self._mask(frame.rgb, region.box_px) for region in regions]
+
+    def _mask(self, rgb: np.ndarray, box_px: Box) -> np.ndarray | None:
+        shape = rgb.shape[0], rgb.shape[1]
+        box = box_window(box_px, shape)
+        if min(box.shape) < _LEAST_SIDE_PX:
+            return None
+        margin_px = max(_LEAST_MARGIN_PX, self.margin_share * max(box.shape)) + self.limits.grow_px
+        crop = box_window(grown(box_px, margin_px), shape)
+        cut = self._cut(rgb[crop.slices], box_px, crop)
+        if cut is None:
+            return None
+        mask = np.zeros(shape, dtype=bool)
+        mask[crop.slices] = cut
+        if np.count_nonzero(mask[box.slices]) > _FULL_SHARE * box.shape[0] * box.shape[1]:
+            return None
+        return self.limits.apply(mask, box_px)
+
+    def _cut(self, rgb: np.ndarray, box_px: Box, crop: Window) -> np.ndarray | None:
+        """The object in a crop, bool (h, w), or None where there are no surroundings to compare with."""
+        height, width = rgb.shape[:2]
+        scale = min(1.0, self.max_side_px / max(height, width))
+        size = max(round(width * scale), 1), max(round(height * scale), 1)
+        picture = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA) if scale < 1 else np.ascontiguousarray(rgb)
+        labels = self._labels(picture.shape[:2], box_px, crop)
+        if np.count_nonzero(labels == cv2.GC_BGD) < _LEAST_SURROUNDINGS:
+            return None
+        # The first colour models come from a random clustering; OpenCV's generator belongs to the thread.
+        cv2.setRNGSeed(_SEED)
+        models = np.zeros((2, 1, 65))
+        try:
+            cv2.grabCut(picture, labels, _NO_RECTANGLE, models[0], models[1], self.iterations, cv2.GC_INIT_WITH_MASK)
+        except cv2.error as error:
+            logger.debug("GrabCut gives no mask for the box %s: %s", box_px, error)
+            return None
+        object_pixels = (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
+        if scale == 1:
+            return object_pixels
+        share = cv2.resize(object_pixels.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+        cut: np.ndarray = share > 0.5
+        return cut
+
+    def _labels(self, shape: tuple[int, int], box_px: Box, crop: Window) -> np.ndarray:
+        """What is known beforehand, uint8 (h, w): background beyond the grown box, perhaps object within the box."""
+        labels = np.full(shape, cv2.GC_BGD, dtype=np.uint8)
+        for grow_px, label in ((self.limits.grow_px, cv2.GC_PR_BGD), (0.0, cv2.GC_PR_FGD)):
+            labels[_within(grown(box_px, grow_px), crop, shape).slices] = label
+        return labels
+
+
+def _within(box_px: Box, crop: Window, shape: tuple[int, int]) -> Window:
+    """The pixels of a resized crop that lie in a box of the frame."""
+    scale_y, scale_x = shape[0] / crop.shape[0], shape[1] / crop.shape[1]
+    left, top, right, bottom = box_px
+    scaled = (
+        (left - crop.left) * scale_x,
+        (top - crop.top) * scale_y,
+        (right - crop.left) * scale_x,
+        (bottom - crop.top) * scale_y,
+    )
+    return box_window(scaled, shape)

@@ -1,0 +1,182 @@
+"""What goes to a vision-language model and what comes back, and the protocol of its backends."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+
+from pipeline.records.errors import FATAL, TheodoliteError
+
+
+class Step(StrEnum):
+    """What a request asks: where the objects are, the user's question, or the question again after a check."""
+
+    GROUND = "ground"
+    ANSWER = "answer"
+    RECHECK = "recheck"
+
+
+@dataclass(frozen=True, eq=False)
+class ImagePart:
+    """A picture within a prompt.
+
+    Args:
+        rgb: uint8 (H, W, 3), upright.
+        max_pixels: The model shall see at most this many pixels of it [px]; None leaves it to the backend.
+        known_digest: Its ``digest``, where it was computed before; that of a frame is the frame's.
+    """
+
+    rgb: np.ndarray
+    max_pixels: int | None = None
+    known_digest: str | None = None
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over size and pixels."""
+        if self.known_digest is not None:
+            return self.known_digest
+        digest = hashlib.sha256(repr(self.rgb.shape).encode())
+        digest.update(np.ascontiguousarray(self.rgb).data)
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class TextPart:
+    """A text within a prompt."""
+
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """One prompt: pictures and texts in the order in which the model reads them.
+
+    Args:
+        parts: The user's turn.
+        item_id: Id of the item, for backends that look answers up.
+        question: The question as the user asked it.
+        step: Which of the two steps this is.
+        frame_digests: SHA-256 of each frame, for backends that look answers up.
+    """
+
+    parts: tuple[ImagePart | TextPart, ...]
+    item_id: str
+    question: str
+    step: Step = Step.ANSWER
+    frame_digests: tuple[str, ...] = ()
+
+    @property
+    def pictures(self) -> list[ImagePart]:
+        """The pictures, in order."""
+        return [part for part in self.parts if isinstance(part, ImagePart)]
+
+    @property
+    def pixels(self) -> list[np.ndarray]:
+        """The pixels of the pictures, in order."""
+        return [picture.rgb for picture in self.pictures]
+
+    @property
+    def prompt_text(self) -> str:
+        """The texts, with ``<image>`` where a picture stands."""
+        return "".join(part.text if isinstance(part, TextPart) else "<image>" for part in self.parts)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over everything that the model reads."""
+        digest = hashlib.sha256(self.prompt_text.encode())
+        for picture in self.pictures:
+            digest.update(f"{picture.digest}:{picture.max_pixels}".encode())
+        return digest.hexdigest()
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 over the frames and the question: the same content gives the same hash on every machine."""
+        digest = hashlib.sha256("|".join(self.frame_digests).encode())
+        digest.update(self.question.strip().encode())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What a model said to one request.
+
+    Args:
+        text: The output, verbatim.
+        model: Name or path of the model.
+        revision: Its revision or content hash, where known.
+        settings: Settings of the generation.
+        seed: Seed of the generation, where it has one.
+        prompt_tokens: Tokens of the prompt, where known.
+        completion_tokens: Tokens of the output, where known.
+        seconds: Time from request to answer [s]; of requests that were answered together, a share of their time.
+        truncated: Whether the output ended because of the token limit, or because it repeated itself.
+        cached_tokens: Tokens of the prompt whose computation was reused, where known.
+        timings: Where the time and the memory went, by name; a name ends in its unit.
+    """
+
+    text: str
+    model: str
+    revision: str | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    seconds: float = 0.0
+    truncated: bool = False
+    cached_tokens: int | None = None
+    timings: dict[str, float] = field(default_factory=dict)
+
+
+class VisionLanguageModel(Protocol):
+    """Answers requests."""
+
+    @property
+    def identity(self) -> str | None:
+        """Name, model, revision and settings: everything besides the request that the output depends on.
+
+        None where keeping the output gains nothing, because it is only looked up or drawn at random.
+        """
+        ...
+
+    @property
+    def can_ground(self) -> bool:
+        """Whether it can be asked first where the objects are; recorded answers cannot."""
+        ...
+
+    @property
+    def max_pixels(self) -> int | None:
+        """The most pixels that it sees of one picture [px]; None where it has no limit of its own, or tells none."""
+        return None
+
+    def generate(self, request: Request) -> Generation:
+        """Answer one request.
+
+        Raises:
+            GenerationError: If the model could not answer.
+            ModelUnavailableError: If the model is neither on disk nor reachable.
+        """
+        ...
+
+    def generate_all(self, requests: Sequence[Request]) -> list[Generation | TheodoliteError]:
+        """Answer several requests, in the order asked; the error where one could not be answered.
+
+        By default one after the other. A missing model is raised, because it concerns all.
+
+        Raises:
+            ModelUnavailableError: If the model is neither on disk nor reachable.
+        """
+        outcomes: list[Generation | TheodoliteError] = []
+        for request in requests:
+            try:
+                outcomes.append(self.generate(request))
+            except FATAL:
+                raise
+            except TheodoliteError as error:
+                outcomes.append(error)
+        return outcomes

@@ -1,0 +1,181 @@
+"""How many frames of a scene a model is shown, and how many pixels of each.
+
+Convention: Qwen3-VL makes one token of 32 x 32 px, after both sides were rounded to multiples of 32 px. The shares
+depend on the frames alone, never on the question, so that the prompts of all questions about a scene begin alike.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from pipeline.models.vlm.ranges import check_number, check_whole
+from pipeline.records.errors import ConfigError
+
+TOKEN_SIDE_PX = 32
+TOKEN_PIXELS = TOKEN_SIDE_PX**2
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class PictureBudget:
+    """How many tokens the pictures of one question may take, and which of them are shown once more as crops.
+
+    Args:
+        max_frames: Most frames in one question.
+        tokens: Tokens that all frames of one question may take together; crops come on top.
+        min_frame_tokens: A frame's share never falls below this [tokens]; where the frames do not fit at that size,
+            fewer are shown. It is also taken for the size to which the model enlarges smaller pictures.
+        crop_tokens: Tokens that one crop may take.
+        max_crops: Most crops in one question.
+        crop_below_tokens: Regions that the model sees smaller than this [tokens] deserve a crop.
+        crop_margin: What a crop shows on every side of its region, in sides of the region.
+
+    Raises:
+        ConfigError: If a number is out of its range.
+    """
+
+    max_frames: int = 32
+    tokens: int = 8192
+    min_frame_tokens: int = 64
+    crop_tokens: int = 256
+    max_crops: int = 4
+    crop_below_tokens: float = 6.0
+    crop_margin: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        for name in ("max_frames", "tokens", "min_frame_tokens", "crop_tokens", "max_crops"):
+            check_whole(f"query.budget.{name}", getattr(self, name), 1)
+        for name in ("crop_below_tokens", "crop_margin"):
+            check_number(f"query.budget.{name}", getattr(self, name))
+        if self.tokens < 2 * self.min_frame_tokens:
+            raise ConfigError(
+                f"query.budget.tokens must be at least twice query.budget.min_frame_tokens, so that a frame and its "
+                f"depth picture fit, but they are {self.tokens} and {self.min_frame_tokens}."
+            )
+
+    @property
+    def min_pixels(self) -> int:
+        """The size to which the model enlarges smaller pictures [px]."""
+        return self.min_frame_tokens * TOKEN_PIXELS
+
+
+DEFAULT_BUDGET = PictureBudget()
+
+
+def select_frames(
+    count: int, budget: PictureBudget, keep: Collection[int] = (), pictures_per_frame: int = 1
+) -> tuple[int, ...]:
+    """Indices of the frames that fit into a budget at its smallest size, evenly over the sequence.
+
+    The first and the last frame are among them wherever the frames to keep leave two places.
+
+    Args:
+        count: Number of frames.
+        budget: The budget.
+        keep: Frames that are taken first, such as those that hold given regions.
+        pictures_per_frame: Pictures that share a frame's tokens: 2 where its depth is a picture too.
+
+    Returns:
+        Ascending indices from 0, at least one; equal for equal arguments.
+    """
+    most = min(budget.max_frames, budget.tokens // pictures_per_frame // budget.min_frame_tokens)
+    if count <= most:
+        return tuple(range(count))
+    kept = sorted({index for index in keep if 0 <= index < count})
+    if len(kept) >= most:
+        return tuple(_spread(kept, most))
+    others = sorted(set(range(count)) - set(kept))
+    return tuple(sorted([*kept, *_spread(others, most - len(kept))]))
+
+
+def frame_pixels(sizes_px: Sequence[Size], budget: PictureBudget, pictures_per_frame: int = 1) -> list[int | None]:
+    """How many pixels the model may see of each frame of one question.
+
+    All frames have the same share of the tokens, except that a frame which needs less leaves the rest to the others.
+
+    Args:
+        sizes_px: (width, height) of each frame that is shown [px]; no more frames than ``select_frames`` gives.
+        budget: The budget.
+        pictures_per_frame: As in ``select_frames``.
+
+    Returns:
+        For each frame the largest number of pixels with which it keeps to its share, after Qwen's rounding; None
+        where it fits as it is.
+    """
+    tokens = budget.tokens // pictures_per_frame
+    sizes = Counter(sizes_px)
+    least = budget.min_frame_tokens
+
+    def total(share: int) -> int:
+        return sum(
+            number * token_count(size, pixels_within(size, share, budget), budget) for size, number in sizes.items()
+        )
+
+    # The largest share that fits: the totals grow with the share.
+    share = max(least - 1 + bisect_right(range(least, tokens + 1), tokens, key=total), least)
+    within = {size: pixels_within(size, share, budget) for size in sizes}
+    return [within[size] for size in sizes_px]
+
+
+def pixels_within(size_px: Size, tokens: int, budget: PictureBudget) -> int | None:
+    """The most pixels that a picture may be shown with in order to take no more than so many tokens.
+
+    Args:
+        size_px: (width, height) of the picture [px].
+        tokens: What it may take.
+        budget: Tells to which size the model enlarges smaller pictures.
+
+    Returns:
+        The ``max_pixels`` of the picture; None where it fits as it is.
+    """
+    if token_count(size_px, None, budget) <= tokens:
+        return None
+    # The count grows with the limit. Below tokens * 1024 px lie those of pictures that are thinner than a token.
+    limits = range(1, tokens * TOKEN_PIXELS + 1)
+    return bisect_right(limits, tokens, key=lambda limit: token_count(size_px, limit, budget))
+
+
+def token_count(size_px: Size, max_pixels: int | None, budget: PictureBudget) -> int:
+    """Tokens that Qwen3-VL makes of a picture.
+
+    Args:
+        size_px: (width, height) of the picture [px].
+        max_pixels: It is reduced to this [px], down to one row or column of tokens; None leaves it as it is.
+        budget: Tells to which size the model enlarges smaller pictures.
+    """
+    width, height = size_px
+    columns, rows = (max(round(side / TOKEN_SIDE_PX), 1) for side in size_px)
+    pixels = columns * rows * TOKEN_PIXELS
+    min_pixels = budget.min_pixels if max_pixels is None else min(budget.min_pixels, max_pixels)
+    if max_pixels is not None and pixels > max_pixels:
+        scale = math.sqrt(width * height / max_pixels)
+        columns, rows = (max(math.floor(side / scale / TOKEN_SIDE_PX), 1) for side in size_px)
+    elif pixels < min_pixels:
+        scale = math.sqrt(min_pixels / (width * height))
+        columns, rows = (math.ceil(side * scale / TOKEN_SIDE_PX) for side in size_px)
+    return columns * rows
+
+
+def shown_scale(size_px: Size, max_pixels: int | None, budget: PictureBudget) -> float:
+    """Length of one pixel of a picture as the model sees it [px], the geometric mean of both directions.
+
+    Args:
+        size_px: (width, height) of the picture [px].
+        max_pixels: As in ``token_count``.
+        budget: As in ``token_count``.
+    """
+    return math.sqrt(token_count(size_px, max_pixels, budget) * TOKEN_PIXELS / (size_px[0] * size_px[1]))
+
+
+def _spread(indices: Sequence[int], count: int) -> list[int]:
+    """So many of the indices, evenly; the first and the last among them where there are two places."""
+    if count == 1:
+        return [indices[0]]
+    steps, last = count - 1, len(indices) - 1
+    return [indices[(2 * step * last + steps) // (2 * steps)] for step in range(count)]

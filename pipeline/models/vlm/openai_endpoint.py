@@ -1,0 +1,285 @@
+"""Any server that speaks the OpenAI protocol: vLLM, SGLang, ``transformers serve``, Ollama, or a paid service."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from time import perf_counter, sleep
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pipeline.models.vlm.base import Generation, Request, TextPart, VisionLanguageModel
+from pipeline.models.vlm.concurrency import Outcome, answer_concurrently
+from pipeline.models.vlm.endpoint_answers import Answer, NotTextError, ReportedError, read_whole
+from pipeline.models.vlm.endpoint_errors import ErrorExplainer, retry_pause_s
+from pipeline.models.vlm.endpoint_pictures import ImageFormat, PictureEncoder
+from pipeline.models.vlm.endpoint_stream import read_stream
+from pipeline.models.vlm.limits import BrokenAnswerError, OversizedAnswerError, limited_client
+from pipeline.models.vlm.received import received_text, token_count
+from pipeline.records.errors import ConfigError, GenerationError
+
+if TYPE_CHECKING:
+    import openai
+
+logger = logging.getLogger(__name__)
+
+_NO_KEY = "none"  # Local servers ask for no key, but the client refuses to start without one.
+_UNREADABLE = (ValueError, AttributeError, LookupError, TypeError, RecursionError)
+
+
+class OpenAIEndpoint(VisionLanguageModel):
+    """A model behind an OpenAI-compatible address; safe to use from several threads.
+
+    The API key is read from the environment for each client and kept nowhere else: not in the identity, the
+    settings, the log, an error, or an answer that repeats it.
+
+    Args:
+        model: Name under which the server knows the model.
+        base_url: Address of the API, up to and with ``/v1``, without login and query, because it is written to disk.
+        api_key_env: Environment variable that holds the API key; it may be unset for local servers.
+        timeout_s: Time that one attempt may take, to the last byte of the answer [s].
+        max_retries: Further attempts, with growing pauses, after 429, a server error or a lost connection.
+        max_concurrency: Most requests at a time, where several are asked together.
+        stream: Whether the answer is read as it is made, which tells the time to the first token and ends an answer
+            that repeats itself.
+        max_new_tokens: Limit of the answer's length [tokens]; None leaves it to the server.
+        temperature: Sampling temperature, 0 is greedy; None leaves it to the server.
+        top_p: Probability mass that tokens are drawn from; None leaves it to the server.
+        presence_penalty: Taken off the score of every token that occurred; None leaves it to the server.
+        seed: Seed of the generation; None leaves it to the server.
+        image_format: ``png`` sends the exact pixels, ``jpeg`` fewer bytes.
+        max_side_px: Larger pictures are reduced to this longer side [px]; None reduces those alone of which the
+            request wants fewer pixels.
+        extra_body: Further fields of the request, as the server documents them.
+
+    Raises:
+        ConfigError: If a setting is out of its range.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        base_url: str,
+        api_key_env: str = "OPENAI_API_KEY",
+        timeout_s: float = 120.0,
+        max_retries: int = 3,
+        max_concurrency: int = 4,
+        stream: bool = True,
+        max_new_tokens: int | None = 1024,
+        temperature: float | None = 0.0,
+        top_p: float | None = None,
+        presence_penalty: float | None = None,
+        seed: int | None = 0,
+        image_format: ImageFormat = "png",
+        max_side_px: int | None = 2048,
+        extra_body: dict[str, Any] | None = None,
+    ) -> None:
+        check_address(base_url)
+        if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", str(api_key_env)):
+            raise ConfigError(
+                "vlm.api_key_env must be the name of an environment variable (letters, digits and underscores), not "
+                "the API key itself."
+            )
+        if image_format not in ("png", "jpeg"):
+            raise ConfigError(f"vlm.image_format must be png or jpeg, not {image_format!r}.")
+        if timeout_s <= 0 or max_retries < 0 or max_concurrency < 1:
+            raise ConfigError(
+                "vlm.timeout_s must be positive, vlm.max_retries must not be negative, and vlm.max_concurrency must be "
+                "at least 1."
+            )
+        if top_p is not None and not 0 < top_p <= 1:
+            raise ConfigError(f"vlm.top_p must lie between 0 and 1, not {top_p:g}; null leaves it to the server.")
+        self._address = base_url
+        self._model = model
+        self._api_key_env = api_key_env
+        self._timeout_s = timeout_s
+        self._max_retries = max_retries
+        self._max_concurrency = max_concurrency
+        self._stream = stream
+        sampling = {
+            "max_tokens": max_new_tokens,
+            "temperature": temperature,
+            "top_p": top_p,
+            "presence_penalty": presence_penalty,
+            "seed": seed,
+        }
+        self._sampling: dict[str, Any] = {name: value for name, value in sampling.items() if value is not None}
+        self._extra_body = dict(extra_body or {})
+        # What an answer depends on. Whether it is streamed is not among it: only one that repeats itself, and is of
+        # no use either way, is then cut.
+        self._answer_settings = {
+            **self._sampling,
+            "image_format": image_format,
+            "max_side_px": max_side_px,
+            "extra_body": self._extra_body,
+        }
+        self._pictures = PictureEncoder(image_format, max_side_px)
+        self._explainer = ErrorExplainer(base_url, model, timeout_s, api_key_env)
+
+    @property
+    def identity(self) -> str | None:
+        """Model, address and settings; None where every answer is drawn anew."""
+        if "seed" not in self._sampling and self._sampling.get("temperature") != 0:
+            return None
+        return f"openai:{self._model}@{self._address}:{json.dumps(self._answer_settings, sort_keys=True)}"
+
+    @property
+    def can_ground(self) -> bool:
+        """It can."""
+        return True
+
+    def generate(self, request: Request) -> Generation:
+        """Answer one request.
+
+        Returns:
+            The output verbatim; reasoning that the server gives apart is put in front, within ``<think>``.
+            ``truncated`` is also set where a streamed output was cut because it repeated itself.
+
+        Raises:
+            GenerationError: If the server cannot be reached, refuses, or answers with no text.
+        """
+        return self._generate(request, lambda: None, threading.Event())
+
+    def generate_all(self, requests: Sequence[Request]) -> list[Outcome]:
+        """Answer several requests at a time, in the order asked; the error where one could not be answered."""
+        return answer_concurrently(requests, self._generate, self._max_concurrency)
+
+    def _generate(self, request: Request, on_read: Callable[[], None], stopped: threading.Event) -> Generation:
+        """Answer one request; ``on_read`` is called when the server has read it, ``stopped`` ends it."""
+        import openai
+
+        started = perf_counter()
+        body = self._body(request)
+        timings = {"prepare_s": perf_counter() - started}
+
+        def on_text() -> None:
+            timings["first_token_s"] = perf_counter() - started
+            on_read()
+
+        for attempt in range(1, self._max_retries + 2):
+            try:
+                answer = self._ask(body, on_text, stopped)
+                break
+            except (openai.OpenAIError, BrokenAnswerError, OversizedAnswerError) as error:
+                message = self._explainer.explain(error, attempt, self._key)
+                pause_s = retry_pause_s(error, attempt) if attempt <= self._max_retries else None
+            except (ReportedError, NotTextError, *_UNREADABLE) as error:
+                logger.debug("Unreadable answer: %s", type(error).__name__)
+                message, pause_s = self._explainer.explain(error, attempt, self._key), None
+            if pause_s is None:
+                # Outside of the handlers, so that the client's error with its request headers is not attached.
+                raise GenerationError(message)
+            sleep(pause_s)
+        generation = self._generation(answer, perf_counter() - started, timings)
+        if answer.is_cut:
+            logger.warning("The answer for %s repeated itself and was cut.", request.item_id)
+        return generation
+
+    def _body(self, request: Request) -> dict[str, Any]:
+        content: list[dict[str, Any]] = [
+            {"type": "text", "text": part.text}
+            if isinstance(part, TextPart)
+            else {"type": "image_url", "image_url": {"url": self._pictures.data_url(part)}}
+            for part in request.parts
+        ]
+        body = {
+            "model": self._model,
+            "messages": [{"role": "user", "content": content}],
+            "extra_body": self._extra_body or None,
+            **self._sampling,
+        }
+        return {**body, "stream": True, "stream_options": {"include_usage": True}} if self._stream else body
+
+    def _ask(self, body: dict[str, Any], on_text: Callable[[], None], stopped: threading.Event) -> Answer:
+        # The bytes as they come: the client would take any type for any field, and keeps the end of a stream to itself.
+        _check(stopped)
+        with self._client.chat.completions.with_streaming_response.create(**body) as response:
+            chunks = _until(stopped, response.iter_bytes())
+            # Servers that know no streams answer at once.
+            if response.headers.get("content-type", "").startswith("text/event-stream"):
+                return read_stream(chunks, on_text)
+            return read_whole(b"".join(chunks))
+
+    @cached_property
+    def _client(self) -> openai.OpenAI:
+        from openai import OpenAI
+
+        return OpenAI(
+            api_key=self._key or _NO_KEY,
+            base_url=self._address,
+            timeout=self._timeout_s,
+            max_retries=0,
+            http_client=limited_client(self._timeout_s),
+        )
+
+    @property
+    def _key(self) -> str:
+        return os.environ.get(self._api_key_env, "").strip()
+
+    def _generation(self, answer: Answer, seconds: float, timings: dict[str, float]) -> Generation:
+        text, reasoning = self._received(answer.text) or "", self._received(answer.reasoning)
+        if reasoning:
+            text = f"<think>\n{reasoning}\n</think>\n\n{text}" if text else f"<think>\n{reasoning}"
+        if not text:
+            reason = " ".join((self._received(answer.finish_reason) or "unknown").split())[:50]
+            raise GenerationError(
+                f"The model {self._model} at {self._address} answered with no text (finish reason: {reason}); raise "
+                "vlm.max_new_tokens, or choose another model."
+            )
+        return Generation(
+            text=text,
+            model=self._model,
+            revision=self._received(answer.fingerprint),
+            settings={
+                **self._answer_settings,
+                "stream": self._stream,
+                "timeout_s": self._timeout_s,
+                "max_retries": self._max_retries,
+                "max_concurrency": self._max_concurrency,
+            },
+            seed=self._sampling.get("seed"),
+            prompt_tokens=token_count(answer.count("prompt_tokens")),
+            completion_tokens=token_count(answer.count("completion_tokens")),
+            seconds=seconds,
+            truncated=answer.is_cut or answer.finish_reason == "length",
+            cached_tokens=token_count(answer.count("prompt_tokens_details", "cached_tokens")),
+            timings=timings,
+        )
+
+    def _received(self, text: Any) -> str | None:
+        return received_text(text, self._key) or None
+
+
+def _until(stopped: threading.Event, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        _check(stopped)
+        yield chunk
+
+
+def _check(stopped: threading.Event) -> None:
+    if stopped.is_set():
+        raise GenerationError("The program was interrupted before the answer was complete.")
+
+
+def check_address(url: str) -> None:
+    """Refuse what is no address, or holds a secret, without repeating it."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # Raises if it is none.
+    except ValueError:
+        raise ConfigError("vlm.base_url is not an address such as http://127.0.0.1:8000/v1.") from None
+    if "@" in parts.netloc:
+        raise ConfigError(
+            "vlm.base_url must hold no login, because it is written to disk: put the key into the environment variable "
+            "that vlm.api_key_env names."
+        )
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        raise ConfigError(
+            "vlm.base_url must start with http:// or https:// and hold no query; a key belongs into the environment "
+            "variable that vlm.api_key_env names."
+        )

@@ -1,0 +1,261 @@
+"""Builds the two prompts: where the objects are, and the user's own question.
+
+Pictures stand first and the question last, so that questions about one scene share the longest prefix.
+Equal input gives byte-identical prompts. A picture keeps its number of the scene, whichever others are shown.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from itertools import groupby
+from typing import Literal
+
+from pipeline.models.vlm.base import ImagePart, Request, Step, TextPart
+from pipeline.models.vlm.budget import DEFAULT_BUDGET, PictureBudget, frame_pixels, pixels_within, select_frames
+from pipeline.models.vlm.crops import Crop
+from pipeline.models.vlm.hints import DepthHint, HintMode, depth_picture, depth_table
+from pipeline.models.vlm.templates import Language, defuse, one_line, render, thousandths
+from pipeline.records import Region, Scene, Unit
+from pipeline.records.errors import ConfigError, InputError
+from pipeline.records.relations import RELATIONS, Relation, ValueUse
+
+logger = logging.getLogger(__name__)
+
+_CHINESE = re.compile(r"[㐀-䶿一-鿿豈-﫿]")
+_LATIN_WORD = re.compile(r"[A-Za-zÀ-ɏ]+")
+
+
+def detect_language(question: str) -> Language:
+    """``zh`` if the question has more Chinese characters than Latin words, else ``en``.
+
+    >>> detect_language("椅子在桌子左边吗？"), detect_language("What does 出口 mean?")
+    ('zh', 'en')
+    """
+    return "zh" if len(_CHINESE.findall(question)) > len(_LATIN_WORD.findall(question)) else "en"
+
+
+def shown_frames(
+    scene: Scene, budget: PictureBudget = DEFAULT_BUDGET, hints: HintMode = HintMode.NONE
+) -> dict[int, int | None]:
+    """The frames that the model is shown, by index, and the most pixels that it sees of each [px]; None for all.
+
+    Frames that hold the scene's own regions are taken first. Where pictures of the depth are shown, each takes as much
+    as its frame, so that the frames share half of the tokens.
+
+    Args:
+        scene: Its frames and regions.
+        budget: What the frames may take.
+        hints: How depth is told.
+    """
+    pictures_per_frame = 2 if HintMode(hints).has_picture else 1
+    with_regions = {region.frame for region in scene.regions}
+    indices = select_frames(len(scene.frames), budget, with_regions, pictures_per_frame)
+    sizes_px = [(scene.frames[index].width, scene.frames[index].height) for index in indices]
+    return dict(zip(indices, frame_pixels(sizes_px, budget, pictures_per_frame), strict=True))
+
+
+def build_answer_request(
+    scene: Scene,
+    question: str,
+    *,
+    hints: HintMode,
+    depth_hints: Sequence[DepthHint] = (),
+    language: Literal["auto"] | Language = "auto",
+    budget: PictureBudget = DEFAULT_BUDGET,
+    crops: Sequence[Crop] = (),
+) -> Request:
+    """The prompt that asks the user's question, with depth and text of the pictures as hints.
+
+    Text and depth of frames that are not shown are told all the same.
+
+    Args:
+        scene: Frames, their depth where ``hints`` wants pictures of it, and lines of text.
+        question: The question as the user asked it.
+        hints: How depth is told. Pictures of it count into the budget, so that the frames share half of its tokens.
+        depth_hints: Depths of objects for the table; unused where ``hints`` wants no table.
+        language: Language of the prompt; ``auto`` takes the question's.
+        budget: How many frames are shown, and how large.
+        crops: Parts of frames that are shown once more, numbered on from the scene's last frame.
+
+    Raises:
+        InputError: If the question is empty.
+        ConfigError: If ``hints`` wants pictures of the depth and the scene has no depth.
+        RecordError: If a crop does not fit its frame.
+    """
+    language = _language(question, language, scene)
+    shown = shown_frames(scene, budget, hints)
+    _log_frames(scene, shown, budget)
+    parts = _frames(scene, shown, language)
+    if HintMode(hints).has_picture:
+        parts += _depth_pictures(scene, shown, language)
+    # After everything that all questions about the scene share.
+    parts += crop_parts(scene, crops, language, budget)
+    blocks = [_text_lines(scene, language), answer_instruction(language)]
+    if HintMode(hints).has_table:
+        blocks.append(depth_table(depth_hints, language, scene.frames))
+    return _request(scene, question, Step.ANSWER, parts, blocks, language)
+
+
+def build_grounding_request(
+    scene: Scene,
+    question: str,
+    *,
+    language: Literal["auto"] | Language = "auto",
+    budget: PictureBudget = DEFAULT_BUDGET,
+    hints: HintMode = HintMode.NONE,
+) -> Request:
+    """The prompt that asks only where the objects are that the question speaks of.
+
+    Args:
+        scene: Frames to look at.
+        question: The question as the user asked it.
+        language: Language of the prompt; ``auto`` takes the question's.
+        budget: How many frames are shown, and how large.
+        hints: How the answer's prompt will tell depth; it then shows the frames just as large, and begins alike.
+
+    Raises:
+        InputError: If the question is empty.
+    """
+    language = _language(question, language, scene)
+    parts = _frames(scene, shown_frames(scene, budget, hints), language)
+    return _request(scene, question, Step.GROUND, parts, [render(language, "ground")], language)
+
+
+def crop_parts(
+    scene: Scene,
+    crops: Sequence[Crop],
+    language: Language,
+    budget: PictureBudget = DEFAULT_BUDGET,
+    already_shown: int = 0,
+) -> list[ImagePart | TextPart]:
+    """Crops with their captions, and how to give boxes in them; nothing where there are none.
+
+    Args:
+        scene: The scene whose frames were cropped.
+        crops: The crops.
+        language: Language of the captions.
+        budget: How large a crop is shown.
+        already_shown: Number of crops that the model was shown before; the numbers go on after them.
+
+    Raises:
+        RecordError: If a crop does not fit its frame.
+    """
+    parts: list[ImagePart | TextPart] = []
+    for number, crop in enumerate(crops, len(scene.frames) + already_shown + 1):
+        frame = scene.frames[crop.frame]
+        box = thousandths(Region("crop", crop.box_px, crop.frame), frame)
+        caption = render(language, "crop", number=number, frame=crop.frame + 1, box=box, picture="")
+        max_pixels = pixels_within(crop.size_px, budget.crop_tokens, budget)
+        parts += [TextPart(f"\n{caption}"), ImagePart(crop.picture(frame), max_pixels)]
+    return [*parts, TextPart(f"\n{render(language, 'crops')}")] if crops else []
+
+
+def _language(question: str, language: Literal["auto"] | Language, scene: Scene) -> Language:
+    if not question.strip():
+        raise InputError(f"A question of item {scene.id} is empty; give it a text, or no question at all.")
+    return detect_language(question) if language == "auto" else language
+
+
+def _log_frames(scene: Scene, shown: Mapping[int, int | None], budget: PictureBudget) -> None:
+    if len(shown) == len(scene.frames):
+        logger.info("%d of %d frames of item %s are shown to the model.", len(shown), len(shown), scene.id)
+        return
+    logger.warning(
+        "%d of %d frames of item %s are shown to the model, evenly: %s.",
+        len(shown),
+        len(scene.frames),
+        scene.id,
+        f"query.budget.max_frames is {budget.max_frames}; raise it to show more"
+        if len(shown) == budget.max_frames
+        else f"the token budget of {budget.tokens} holds no more; raise query.budget.tokens or lower "
+        "query.budget.min_frame_tokens to show more",
+    )
+
+
+def _frames(scene: Scene, shown: Mapping[int, int | None], language: Language) -> list[ImagePart | TextPart]:
+    parts: list[ImagePart | TextPart] = []
+    for index, max_pixels in shown.items():
+        frame = scene.frames[index]
+        if frame.timestamp_s is None:
+            caption = render(language, "picture", number=index + 1, picture="")
+        else:
+            caption = render(language, "picture_at", number=index + 1, seconds=f"{frame.timestamp_s:.1f}", picture="")
+        parts += [
+            TextPart(f"\n{caption}" if parts else caption),
+            ImagePart(frame.rgb, max_pixels, known_digest=frame.digest),
+        ]
+    return parts
+
+
+def _depth_pictures(scene: Scene, shown: Mapping[int, int | None], language: Language) -> list[ImagePart | TextPart]:
+    if not scene.depth:
+        raise ConfigError(
+            f"Item {scene.id} has no depth to show to the model; choose a depth backend, or query.hints=none."
+        )
+    parts: list[ImagePart | TextPart] = []
+    for index, max_pixels in shown.items():
+        caption = render(language, "depth_picture", number=index + 1, picture="")
+        parts += [TextPart(f"\n{caption}"), ImagePart(depth_picture(scene.depth[index]), max_pixels)]
+    return parts
+
+
+def _text_lines(scene: Scene, language: Language) -> str:
+    lines = [
+        render(
+            language,
+            "ocr_line",
+            number=region.frame + 1,
+            box=thousandths(region, scene.frames[region.frame]),
+            line=one_line(region.label),
+        )
+        for region in scene.text_regions
+    ]
+    return render(language, "ocr", lines="\n".join(lines)) if lines else ""
+
+
+@cache
+def answer_instruction(language: Language) -> str:
+    """What every answer's prompt says before the question, the relations of the registry included."""
+    return render(language, "answer", relations=_relation_list(language), units=", ".join(Unit))
+
+
+def _relation_list(language: Language) -> str:
+    """The registry, grouped by the fields that a claim of the relation takes."""
+    lines = []
+    offered = [entry for entry in RELATIONS.values() if not entry.implied]
+    for fields, entries in groupby(sorted(offered, key=_group_key), key=_fields):
+        names = [render(language, "relation", name=entry.name, chinese=entry.chinese[0]) for entry in entries]
+        lines.append(render(language, "relations", fields=fields, names=", ".join(names)))
+    return "\n".join(lines)
+
+
+def _group_key(entry: Relation) -> tuple[bool, int, str]:
+    return entry.value is not ValueUse.NONE, -entry.objects, entry.value
+
+
+def _fields(entry: Relation) -> str:
+    fields = ["subject", "object", "other_object"][: 1 + entry.objects]
+    number = {ValueUse.NONE: [], ValueUse.OPTIONAL: ["(value)", "(unit)"], ValueUse.REQUIRED: ["value", "unit"]}
+    return ", ".join(fields + number[entry.value])
+
+
+def _request(
+    scene: Scene,
+    question: str,
+    step: Step,
+    parts: Iterable[ImagePart | TextPart],
+    blocks: Iterable[str],
+    language: Language,
+) -> Request:
+    asked = render(language, "question", question=defuse(question.strip()))
+    text = "\n\n".join(block for block in (*blocks, asked) if block)
+    return Request(
+        parts=(*parts, TextPart(f"\n\n{text}")),
+        item_id=scene.id,
+        question=question,
+        step=step,
+        frame_digests=tuple(frame.digest for frame in scene.frames),
+    )

@@ -1,0 +1,322 @@
+"""Qwen3-VL in this process, through transformers."""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.models.device import choose_device, choose_dtype
+from pipeline.models.hub import ModelLocation, locate_model
+from pipeline.models.vlm.base import Generation, ImagePart, Request, VisionLanguageModel
+from pipeline.models.vlm.qwen3vl.encoding import OPEN_THOUGHT, EncodedPrompt, PromptEncoder, check_pictures
+from pipeline.models.vlm.qwen3vl.engine import Engine, Output
+from pipeline.models.vlm.qwen3vl.loading import check_quantization, close_thought, end_tokens, load
+from pipeline.models.vlm.qwen3vl.sampling import Sampling
+from pipeline.models.vlm.ranges import check_number, check_whole
+from pipeline.records.errors import ConfigError, GenerationError, TheodoliteError
+
+if TYPE_CHECKING:
+    import torch
+
+logger = logging.getLogger(__name__)
+
+_MEBIBYTE = 2**20
+
+
+class Qwen3VL(VisionLanguageModel):
+    """A Qwen3-VL checkpoint, loaded when first asked; safe to use from several threads, which take turns.
+
+    Beginnings of prompts are remembered, so that the frames of a scene are read once for all its questions; several
+    requests are answered in one batch. Neither changes an answer.
+
+    Args:
+        model: Name on the Hugging Face hub, or path of a local folder.
+        revision: Branch, tag or commit on the hub; None takes the main branch.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:INDEX`` or ``mps``.
+        dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
+        max_new_tokens: See ``Sampling``, as are the next until ``seed``.
+        max_thinking_tokens: As there.
+        temperature: As there.
+        top_p: As there.
+        top_k: As there.
+        repetition_penalty: As there.
+        presence_penalty: As there.
+        seed: As there.
+        min_pixels: Pictures with fewer pixels are enlarged to it [px].
+        max_pixels: Pictures with more pixels are reduced to it [px]; 1024 of them become one token.
+        lower_resolution: Whether to show the pictures of a request that does not fit into the memory once more, with
+            half of the pixels that the largest of them has.
+        cache_mb: Most memory for beginnings of prompts [MiB]; 0 remembers nothing.
+        batch_tokens: Tokens that one batch of requests may hold, padding and outputs included.
+        attn_implementation: Attention kernel of transformers, such as ``sdpa``; None takes its default.
+        quantization: How weights are stored: None, ``bnb_8bit``, ``bnb_4bit`` or ``torchao_int8``.
+        size_gb: Size of the download [GB], for the error where the model is missing.
+
+    Raises:
+        ConfigError: If a setting is out of its range.
+    """
+
+    def __init__(
+        self,
+        model: str = "Qwen/Qwen3-VL-2B-Instruct",
+        revision: str | None = None,
+        device: str = "auto",
+        dtype: str = "auto",
+        max_new_tokens: int = 1024,
+        max_thinking_tokens: int | None = None,
+        temperature: float = 0.0,
+        top_p: float = 0.8,
+        top_k: int = 20,
+        repetition_penalty: float = 1.0,
+        presence_penalty: float = 0.0,
+        seed: int = 0,
+        min_pixels: int = 65_536,
+        max_pixels: int = 1_048_576,
+        lower_resolution: bool = True,
+        cache_mb: float = 2048,
+        batch_tokens: int = 8192,
+        attn_implementation: str | None = None,
+        quantization: str | None = None,
+        size_gb: float | None = None,
+    ) -> None:
+        if not model:
+            raise ConfigError("vlm.model must be a name on the Hugging Face hub, or the path of a folder.")
+        check_whole("vlm.min_pixels", min_pixels, 1)
+        check_whole("vlm.max_pixels", max_pixels, 1)
+        if min_pixels > max_pixels:
+            raise ConfigError(
+                f"vlm.min_pixels must not be above vlm.max_pixels, but they are {min_pixels} and {max_pixels}."
+            )
+        check_number("vlm.cache_mb", cache_mb)
+        check_whole("vlm.batch_tokens", batch_tokens, 1)
+        if not isinstance(attn_implementation, str | None):
+            raise ConfigError(f"vlm.attn_implementation must be a name or null, not {attn_implementation!r}.")
+        check_quantization(quantization)
+        self._sampling = Sampling(
+            max_new_tokens,
+            max_thinking_tokens,
+            temperature,
+            top_p,
+            top_k,
+            repetition_penalty,
+            presence_penalty,
+            seed,
+        )
+        self._model = model
+        self._revision = revision
+        self._device_name = device
+        self._dtype_name = dtype
+        self._min_pixels = min_pixels
+        self._max_pixels = max_pixels
+        self._lower_resolution = lower_resolution
+        self._cache_bytes = int(cache_mb * _MEBIBYTE)
+        self._batch_tokens = batch_tokens
+        # What changes no answer, and so is no part of the identity.
+        self._economy = {
+            "cache_mb": cache_mb,
+            "batch_tokens": batch_tokens,
+            "lower_resolution": lower_resolution,
+        }
+        self._attn_implementation = attn_implementation
+        self._quantization = quantization
+        self._size_gb = size_gb
+        self._lock = threading.Lock()
+
+    @property
+    def identity(self) -> str:
+        """Model, revision, number format, settings and seed; the same wherever the model's folder lies."""
+        name = Path(self._location.name).name
+        settings = json.dumps(self._settings, sort_keys=True)
+        return f"qwen3vl:{name}@{self._location.revision}:{settings}:seed={self._sampling.seed}"
+
+    @property
+    def can_ground(self) -> bool:
+        """It can."""
+        return True
+
+    @property
+    def max_pixels(self) -> int:
+        """Larger pictures are reduced to it [px]."""
+        return self._max_pixels
+
+    def generate(self, request: Request) -> Generation:
+        """Answer one request.
+
+        Returns:
+            The output verbatim, with the ``<think>`` that a thinking model's prompt opens put in front.
+            ``truncated`` is also set where the output was cut because it repeated itself.
+
+        Raises:
+            GenerationError: If a picture or the prompt is too long, or the memory does not suffice.
+            ModelUnavailableError: If the model is neither on disk nor reachable, or cannot be loaded.
+            DependencyError: If the package of the quantization is missing.
+        """
+        (outcome,) = self.generate_all([request])
+        if isinstance(outcome, TheodoliteError):
+            raise outcome
+        return outcome
+
+    def generate_all(self, requests: Sequence[Request]) -> list[Generation | TheodoliteError]:
+        """Answer several requests in batches; see ``generate``. Each answer is what it would be alone."""
+        outcomes: dict[int, Generation | TheodoliteError] = {}
+        fit = []
+        for index, request in enumerate(requests):
+            try:
+                check_pictures(request)
+                fit.append(index)
+            except GenerationError as error:
+                outcomes[index] = error
+        with self._lock:
+            outcomes.update(self._answer({index: requests[index] for index in fit}, self._max_pixels))
+        return [outcomes[index] for index in range(len(requests))]
+
+    def _answer(self, requests: dict[int, Request], max_pixels: int) -> dict[int, Generation | TheodoliteError]:
+        """Answer requests together; where the memory does not suffice, in halves, and smaller in the end."""
+        if not requests:
+            return {}
+        engine, encoder = self._loaded
+        started = time.perf_counter()
+        outcomes: dict[int, Generation | TheodoliteError] = {}
+        prompts: dict[int, EncodedPrompt] = {}
+        for index, request in requests.items():
+            try:
+                prompts[index] = encoder.encode(request, max_pixels)
+            except GenerationError as error:
+                outcomes[index] = error
+        prepare_s = (time.perf_counter() - started) / len(requests)
+        remembered = engine.cache_bytes > 0
+        try:
+            outputs = engine.answer(list(prompts.values()))
+        except (RuntimeError, MemoryError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            outputs = None
+        if outputs is None:
+            # Outside of the handler, whose error holds on to the tensors.
+            self._free_memory()
+            again = {index: requests[index] for index in prompts}
+            if remembered and len(again) == 1:
+                logger.warning("The memory does not suffice; trying again without remembered beginnings.")
+                return outcomes | self._answer(again, max_pixels)
+            return outcomes | self._answer_with_less(again, max_pixels)
+        for (index, prompt), output in zip(prompts.items(), outputs, strict=True):
+            if output.looping:
+                logger.warning("The answer for %s repeated itself and was cut.", requests[index].item_id)
+            outcomes[index] = self._generation(prompt, output, prepare_s, max_pixels)
+        return outcomes
+
+    def _answer_with_less(
+        self, requests: dict[int, Request], max_pixels: int
+    ) -> dict[int, Generation | TheodoliteError]:
+        if len(requests) > 1:
+            logger.warning("The memory does not suffice for %d requests at once; halving the batch.", len(requests))
+            entries = list(requests.items())
+            middle = len(entries) // 2
+            first, second = dict(entries[:middle]), dict(entries[middle:])
+            return self._answer(first, max_pixels) | self._answer(second, max_pixels)
+        ((index, request),) = requests.items()
+        largest = max((_shown_pixels(picture, self._max_pixels) for picture in request.pictures), default=0)
+        lower = max(largest // 2, self._min_pixels)
+        if self._lower_resolution and lower < min(largest, max_pixels):
+            logger.warning(
+                "The memory does not suffice for item %s; trying again with vlm.max_pixels=%d.", request.item_id, lower
+            )
+            return self._answer(requests, lower)
+        tried = "one request at a time, without remembered beginnings"
+        if max_pixels < self._max_pixels:
+            tried += f", and with max_pixels={max_pixels}"
+        return {
+            index: GenerationError(
+                f"The memory does not suffice for item {request.item_id} and its {len(request.pictures)} picture(s) "
+                f"(tried: {tried}): lower vlm.max_pixels (now {self._max_pixels}), query.budget.tokens or "
+                f"vlm.max_new_tokens (now {self._sampling.max_new_tokens}), or give fewer frames or a smaller model."
+            )
+        }
+
+    def _generation(self, prompt: EncodedPrompt, output: Output, prepare_s: float, max_pixels: int) -> Generation:
+        engine, encoder = self._loaded
+        text = encoder.text_of(output.tokens)
+        return Generation(
+            text=OPEN_THOUGHT + text if prompt.opens_thought else text,
+            model=self._location.name,
+            revision=self._location.revision,
+            settings={**self._settings, **self._economy, "max_pixels": max_pixels},
+            seed=self._sampling.seed,
+            prompt_tokens=len(prompt),
+            completion_tokens=len(output.tokens),
+            seconds=prepare_s + output.prefill_s + output.decode_s,
+            truncated=not output.finished,
+            cached_tokens=output.cached_tokens,
+            timings={
+                "prepare_s": prepare_s,
+                "prefill_s": output.prefill_s,
+                "decode_s": output.decode_s,
+                "first_token_s": prepare_s + output.first_token_s,
+                "prefix_cache_mb": engine.cache_bytes / _MEBIBYTE,
+            },
+        )
+
+    @cached_property
+    def _location(self) -> ModelLocation:
+        return locate_model(self._model, revision=self._revision, size_gb=self._size_gb, group="vlm")
+
+    @cached_property
+    def _device(self) -> torch.device:
+        return choose_device(self._device_name)
+
+    @cached_property
+    def _settings(self) -> dict[str, Any]:
+        """What an output depends on besides the prompt and the seed."""
+        return {
+            **self._sampling.as_dict(),
+            "min_pixels": self._min_pixels,
+            "max_pixels": self._max_pixels,
+            "device": self._device.type,
+            "dtype": str(choose_dtype(self._device, self._dtype_name)).removeprefix("torch."),
+            "attn_implementation": self._attn_implementation,
+            "quantization": self._quantization,
+        }
+
+    @cached_property
+    def _loaded(self) -> tuple[Engine, PromptEncoder]:
+        model, processor = load(
+            self._location, self._device, self._settings["dtype"], self._attn_implementation, self._quantization
+        )
+        positions = model.config.get_text_config().max_position_embeddings
+        encoder = PromptEncoder(processor, model.config.image_token_id, self._min_pixels, positions)
+        engine = Engine(
+            model,
+            encoder,
+            self._sampling,
+            end_tokens(model, processor),
+            close_thought(processor),
+            self._cache_bytes,
+            self._batch_tokens,
+        )
+        return engine, encoder
+
+    def _free_memory(self) -> None:
+        import torch
+
+        self._loaded[0].forget()
+        gc.collect()
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def _shown_pixels(picture: ImagePart, max_pixels: int) -> int:
+    height, width = picture.rgb.shape[:2]
+    return min(height * width, max_pixels if picture.max_pixels is None else min(picture.max_pixels, max_pixels))
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    message = str(error).lower()
+    signs = ("out of memory", "allocate memory", "alloc_failed")
+    return isinstance(error, MemoryError) or any(sign in message for sign in signs)

@@ -1,0 +1,144 @@
+"""How the next token is chosen: settings, their checks, and the choice itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline.models.vlm.ranges import check_number, check_whole
+from pipeline.records.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
+
+_LARGEST_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How an output is generated.
+
+    Args:
+        max_new_tokens: Limit of the output's length, reasoning included [tokens].
+        max_thinking_tokens: Limit of the reasoning's length [tokens]; the reasoning is then closed and the answer
+            begins. None lets it take all.
+        temperature: 0 takes the likeliest token each time; above 0 tokens are drawn.
+        top_p: Probability mass that tokens are drawn from.
+        top_k: Number of tokens that are drawn from; 0 for all.
+        repetition_penalty: 1 for none; above 1 lowers tokens that occurred in prompt or output.
+        presence_penalty: Taken off the score of every token that occurred in the output.
+        seed: Seed of the drawing.
+
+    Raises:
+        ConfigError: If a number is out of its range.
+    """
+
+    max_new_tokens: int = 1024
+    max_thinking_tokens: int | None = None
+    temperature: float = 0.0
+    top_p: float = 0.8
+    top_k: int = 20
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        check_whole("vlm.max_new_tokens", self.max_new_tokens, 1)
+        if self.max_thinking_tokens is not None:
+            check_whole("vlm.max_thinking_tokens", self.max_thinking_tokens, 0)
+            if self.max_thinking_tokens >= self.max_new_tokens:
+                raise ConfigError(
+                    f"vlm.max_thinking_tokens must be below vlm.max_new_tokens ({self.max_new_tokens}), not "
+                    f"{self.max_thinking_tokens}: the answer needs room after the reasoning."
+                )
+        check_number("vlm.temperature", self.temperature)
+        check_number("vlm.top_p", self.top_p)
+        if not 0 < self.top_p <= 1:
+            raise ConfigError(f"vlm.top_p must be above 0 and at most 1, not {self.top_p:g}.")
+        check_whole("vlm.top_k", self.top_k, 0)
+        check_number("vlm.repetition_penalty", self.repetition_penalty)
+        if self.repetition_penalty == 0:
+            raise ConfigError("vlm.repetition_penalty must be above 0; 1 is none.")
+        check_number("vlm.presence_penalty", self.presence_penalty, None)
+        check_whole("vlm.seed", self.seed, 0, _LARGEST_SEED)
+
+    @property
+    def is_greedy(self) -> bool:
+        """Whether the likeliest token is taken each time."""
+        return self.temperature == 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """The settings that the output depends on, without the seed."""
+        settings = {**asdict(self), "do_sample": not self.is_greedy}
+        unused = ("seed", "temperature", "top_p", "top_k") if self.is_greedy else ("seed",)
+        return {name: value for name, value in settings.items() if name not in unused}
+
+
+class TokenChooser:
+    """Chooses the next tokens of several outputs, each as if it were alone.
+
+    Args:
+        sampling: The settings.
+        rows: Number of outputs; each draws from its own generator, so that its neighbours do not matter.
+        device: Where the scores lie.
+    """
+
+    def __init__(self, sampling: Sampling, rows: int, device: torch.device) -> None:
+        import torch
+
+        self._sampling = sampling
+        self._is_plain = sampling.is_greedy and sampling.repetition_penalty == 1 and sampling.presence_penalty == 0
+        self._generators = [torch.Generator(device).manual_seed(sampling.seed) for _ in range(rows)]
+        self._warpers = _warpers(sampling)
+
+    def choose(self, scores: torch.Tensor, rows: Sequence[int], texts: Sequence[tuple[Any, list[int]]]) -> list[int]:
+        """The next token of each output.
+
+        Args:
+            scores: Logits, (rows, vocabulary).
+            rows: Number of each output, which names its generator.
+            texts: Prompt (int64, (N,)) and output so far of each.
+        """
+        if self._is_plain:
+            tokens: list[int] = scores.argmax(-1).tolist()
+            return tokens
+        return [
+            self._choose_one(score, self._generators[row], *text)
+            for score, row, text in zip(scores, rows, texts, strict=True)
+        ]
+
+    def _choose_one(self, score: torch.Tensor, generator: torch.Generator, prompt: Any, output: list[int]) -> int:
+        import torch
+
+        # As transformers does it: penalties first, in float32.
+        score = score.to(torch.float32, copy=True)[None]
+        seen = torch.cat((torch.as_tensor(prompt), torch.tensor(output, dtype=torch.int64)))[None].to(score.device)
+        if self._sampling.presence_penalty and output:
+            score[0, torch.tensor(sorted(set(output)), device=score.device)] -= self._sampling.presence_penalty
+        score = self._warpers(seen, score)
+        if self._sampling.is_greedy:
+            return int(score.argmax())
+        return int(torch.multinomial(score.softmax(-1)[0], 1, generator=generator))
+
+
+def _warpers(sampling: Sampling) -> Any:
+    from transformers import (
+        LogitsProcessorList,
+        RepetitionPenaltyLogitsProcessor,
+        TemperatureLogitsWarper,
+        TopKLogitsWarper,
+        TopPLogitsWarper,
+    )
+
+    warpers = LogitsProcessorList()
+    if sampling.repetition_penalty != 1:
+        warpers.append(RepetitionPenaltyLogitsProcessor(sampling.repetition_penalty))
+    if not sampling.is_greedy:
+        warpers.append(TemperatureLogitsWarper(sampling.temperature))
+        if sampling.top_k:
+            warpers.append(TopKLogitsWarper(sampling.top_k))
+        if sampling.top_p < 1:
+            warpers.append(TopPLogitsWarper(sampling.top_p))
+    return warpers

@@ -1,0 +1,76 @@
+"""What the vision tower makes of pictures, remembered by their content."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.models.vlm.qwen3vl.encoding import PromptEncoder, SizedPicture
+
+if TYPE_CHECKING:
+    import torch
+
+
+class VisionTower:
+    """The model's vision tower; of what it computed, the features that were not used for longest are dropped first.
+
+    Args:
+        model: A Qwen3-VL model.
+        encoder: Encodes its pictures.
+        pass_tokens: Pictures' tokens that one pass computes at most; one picture may exceed it.
+        cache_bytes: Most memory of what is remembered [bytes].
+
+    Attributes:
+        bytes: Memory of what is remembered [bytes].
+    """
+
+    def __init__(self, model: Any, encoder: PromptEncoder, pass_tokens: int, cache_bytes: int) -> None:
+        self._model = model
+        self._encoder = encoder
+        self._pass_tokens = pass_tokens
+        self._cache_bytes = cache_bytes
+        self._known: OrderedDict[str, torch.Tensor] = OrderedDict()
+        self.bytes = 0
+
+    def features(self, pictures: Sequence[SizedPicture]) -> torch.Tensor:
+        """Embeddings of the pictures' tokens and what the first layers add to them, (1 + depth, tokens, width)."""
+        import torch
+
+        found = {picture.name: self._known[picture.name] for picture in pictures if picture.name in self._known}
+        for name in found:
+            self._known.move_to_end(name)
+        missing = {picture.name: picture for picture in pictures if picture.name not in found}
+        for name, features in zip(missing, self._computed(list(missing.values())), strict=True):
+            found[name] = features
+            self._keep(name, features)
+        return torch.cat([found[picture.name] for picture in pictures], dim=1)
+
+    def forget(self) -> None:
+        """Free what is remembered."""
+        self._known.clear()
+        self.bytes = 0
+
+    def _computed(self, pictures: Sequence[SizedPicture]) -> Iterator[torch.Tensor]:
+        """The features of each picture, as many at a time as one pass should compute."""
+        import torch
+
+        start = 0
+        while start < len(pictures):
+            tokens = np.cumsum([self._encoder.tokens_of(picture) for picture in pictures[start:]])
+            stop = start + max(int(np.searchsorted(tokens, self._pass_tokens, side="right")), 1)
+            pixels = self._encoder.pixels_of(pictures[start:stop]).to(self._model.device)
+            seen = self._model.model.get_image_features(
+                pixels["pixel_values"], pixels["image_grid_thw"], return_dict=True
+            )
+            for parts in zip(seen.pooler_output, *seen.deepstack_features, strict=True):
+                yield torch.stack(parts)
+            start = stop
+
+    def _keep(self, name: str, features: torch.Tensor) -> None:
+        self._known[name] = features
+        self.bytes += features.nbytes
+        while self.bytes > self._cache_bytes:
+            self.bytes -= self._known.popitem(last=False)[1].nbytes

@@ -1,0 +1,82 @@
+"""Builds the prompt that asks a question once more, with what was measured about the first answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pipeline.claims.markup import shorten
+from pipeline.models.vlm.base import ImagePart, Request, Step, TextPart
+from pipeline.models.vlm.templates import Language, defuse, one_line, render
+from pipeline.records import Status, Verdict
+
+# A few times what an answer needs; an output that never ended would crowd out everything else.
+_LONGEST_ANSWER = 4000
+_LONGEST_SENTENCE = 300
+_MOST_CLAIMS = 20
+
+
+def build_recheck_request(
+    first: Request,
+    answer_text: str,
+    verdicts: Sequence[Verdict],
+    language: Language,
+    small: Sequence[str] = (),
+    more: Sequence[ImagePart | TextPart] = (),
+) -> Request:
+    """The prompt that asks the model to think again.
+
+    The whole first prompt is the beginning of this one, so that a backend can reuse what it computed for it.
+
+    Args:
+        first: The prompt of the first answer.
+        answer_text: The first answer.
+        verdicts: Verdicts on the claims of that answer. Refuted ones are told with what was measured, supported ones
+            by their claims alone, undecided ones not at all.
+        language: Language of the prompt.
+        small: Names of objects that were too small to be measured.
+        more: Pictures that show them enlarged, with their captions; they follow the first prompt.
+    """
+    refuted = [verdict for verdict in verdicts if verdict.status is Status.REFUTED]
+    supported = [verdict.claim.in_words() for verdict in verdicts if verdict.status is Status.SUPPORTED]
+    cut = answer_text if len(answer_text) <= _LONGEST_ANSWER else f"{answer_text[:_LONGEST_ANSWER]}…"
+    claims = "; ".join(_safe(words) for words in supported[:_MOST_CLAIMS])
+    findings = []
+    if refuted:
+        findings.append(
+            render(
+                language,
+                "recheck_refuted",
+                refuted="\n".join(_refuted(verdict, language) for verdict in refuted[:_MOST_CLAIMS]),
+                supported=render(language, "recheck_supported", claims=claims) if claims else "",
+            )
+        )
+    if small:
+        names = "; ".join(_safe(name) for name in small[:_MOST_CLAIMS])
+        findings.append(render(language, "recheck_small", names=names))
+    text = render(language, "recheck", answer=defuse(cut.strip()), findings="\n\n".join(findings))
+    asked = render(language, "question", question=defuse(first.question.strip()))
+    return replace(first, parts=(*first.parts, *more, TextPart(f"\n\n{text}\n\n{asked}")), step=Step.RECHECK)
+
+
+def _refuted(verdict: Verdict, language: Language) -> str:
+    measured = [
+        render(language, "recheck_measured", number=evidence.frame + 1, numbers=_safe(_listed(evidence.numbers)))
+        for evidence in verdict.evidence
+        if evidence.numbers
+    ]
+    return render(
+        language,
+        "recheck_claim",
+        claim=_safe(verdict.claim.in_words()),
+        reason=_safe(verdict.reason),
+        measured="".join(measured),
+    )
+
+
+def _listed(numbers: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
+
+
+def _safe(words: str) -> str:
+    return one_line(shorten(words, _LONGEST_SENTENCE))

@@ -1,0 +1,143 @@
+"""Answers that a model gave earlier, read from a file."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pipeline.models.vlm.base import Generation, Request, Step, VisionLanguageModel
+from pipeline.models.vlm.received import clean_text, is_token_count
+from pipeline.records.errors import GenerationError, InputError
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    generation: Generation
+    question: str | None
+
+
+@dataclass(frozen=True)
+class _Recording:
+    by_content: dict[tuple[Step, str], _Entry]
+    by_id: dict[tuple[Step, str], list[_Entry]]
+
+
+class Recorded(VisionLanguageModel):
+    """Looks answers up in a JSONL file with one answer a line.
+
+    A line has ``response``, and ``id`` (of the item), ``content_hash`` (of frames and question) or both.
+    Optional are ``prompt`` or ``question``, ``step`` (``answer`` or ``ground``), ``model``, ``revision``,
+    ``prompt_tokens`` and ``completion_tokens``; other fields are ignored. An answer is found by its content
+    hash, else by the item's id; among several of one id by the question, else the first without one.
+
+    Args:
+        path: The file, a regular one; it is read when the first answer is wanted.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = Path(path).expanduser()
+
+    @property
+    def identity(self) -> None:
+        """The answers are kept already."""
+        return None
+
+    @property
+    def can_ground(self) -> bool:
+        """Whether the file has answers to the grounding step."""
+        recording = self._recording
+        return any(step is Step.GROUND for step, _ in (*recording.by_content, *recording.by_id))
+
+    def generate(self, request: Request) -> Generation:
+        """The recorded answer, verbatim.
+
+        Raises:
+            GenerationError: If the file has no answer for the item.
+            InputError: If the file cannot be read.
+        """
+        started = time.perf_counter()
+        entry = self._recording.by_content.get((request.step, request.content_hash)) or self._by_id(request)
+        seconds = time.perf_counter() - started
+        return replace(entry.generation, seconds=seconds)
+
+    def _by_id(self, request: Request) -> _Entry:
+        entries = self._recording.by_id.get((request.step, request.item_id), [])
+        if not entries:
+            raise GenerationError(
+                f"{self._path} has no recorded answer ({request.step}) for item {request.item_id!r}: add one, or "
+                "choose a model with vlm=qwen3vl or vlm=openai."
+            )
+        asked = _normalised(request.question)
+        same_question = [entry for entry in entries if entry.question == asked]
+        any_question = [entry for entry in entries if entry.question is None]
+        if not same_question and not any_question:
+            if len(entries) > 1:
+                raise GenerationError(
+                    f"{self._path} has {len(entries)} answers for item {request.item_id!r}, but none to the question "
+                    f"{request.question!r}."
+                )
+            logger.warning("The recorded answer of item %s was given to another question.", request.item_id)
+        return (same_question or any_question or entries)[0]
+
+    @cached_property
+    def _recording(self) -> _Recording:
+        recording = _Recording({}, {})
+        try:
+            # Opening a pipe would wait without end.
+            if self._path.exists() and not self._path.is_file():
+                raise InputError(f"The recorded answers {self._path} are not a regular file.")
+            with self._path.open("rb") as lines:
+                for number, line in enumerate(lines, 1):
+                    if line.strip():
+                        self._add(recording, line, number)
+        except OSError as error:
+            raise InputError(f"The recorded answers {self._path} cannot be read: {error.strerror}.") from None
+        return recording
+
+    def _add(self, recording: _Recording, line: bytes, number: int) -> None:
+        where = f"{self._path}, line {number}"
+        try:
+            fields = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{where} is not JSON: {error}.") from None
+        if not isinstance(fields, dict) or not isinstance(fields.get("response"), str):
+            raise InputError(f"{where} must be an object with a text 'response'.")
+        if fields.get("id") is None and fields.get("content_hash") is None:
+            raise InputError(f"{where} needs an 'id' or a 'content_hash'.")
+        for name in ("model", "revision"):
+            if not isinstance(fields.get(name), str | None):
+                raise InputError(f"{where}: {name!r} must be a text.")
+        for name in ("prompt_tokens", "completion_tokens"):
+            if fields.get(name) is not None and not is_token_count(fields[name]):
+                raise InputError(f"{where}: {name!r} must be a whole number that is not negative.")
+        try:
+            step = Step(fields.get("step", Step.ANSWER))
+        except ValueError:
+            raise InputError(f"{where}: 'step' must be one of {', '.join(Step)}, not {fields['step']!r}.") from None
+        question = fields.get("question") or fields.get("prompt")
+        entry = _Entry(self._generation(fields), _normalised(question) if isinstance(question, str) else None)
+        if fields.get("content_hash") is not None:
+            recording.by_content.setdefault((step, str(fields["content_hash"])), entry)
+        if fields.get("id") is not None:
+            recording.by_id.setdefault((step, str(fields["id"])), []).append(entry)
+
+    def _generation(self, fields: dict[str, Any]) -> Generation:
+        return Generation(
+            text=clean_text(fields["response"]),
+            model=clean_text(fields.get("model") or "unknown"),
+            revision=clean_text(fields["revision"]) if fields.get("revision") else None,
+            settings={"recorded": self._path.name},
+            prompt_tokens=fields.get("prompt_tokens"),
+            completion_tokens=fields.get("completion_tokens"),
+        )
+
+
+def _normalised(question: str) -> str:
+    return " ".join(question.split())

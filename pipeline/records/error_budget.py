@@ -1,0 +1,87 @@
+"""How wrong each measurement may be: the numbers from which every probability follows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pipeline.records import DepthKind, DepthMap, Origin, Region, ScaleSource
+from pipeline.records.camera import CameraSource
+from pipeline.records.errors import ConfigError
+from pipeline.records.noise import NoiseModels
+
+
+@dataclass(frozen=True)
+class ErrorBudget:
+    """Standard deviations of everything that a verdict rests on.
+
+    Args:
+        noise: Errors of depth, by backend.
+        scale: Error of the metric scale by its source, as a fraction.
+        focal: Error of the focal length by the camera's source, as a fraction.
+        mask_px: Error of the edge of a mask [px].
+        given_px: Error of the edge of a box that a person or a data set gave [px].
+        box_px: Error of the edge of a model's box that does not depend on its size [px].
+        box_share: Error of the edge of a model's box as a share of the box's side.
+        stray_mask: Share of the pixels of a mask that may belong to something else.
+        stray_box: The same of what is found in a box.
+
+    Raises:
+        ConfigError: If a number is negative, a source is not listed, or there are no noise models.
+    """
+
+    noise: NoiseModels = field(default_factory=NoiseModels)
+    scale: Mapping[str, float] = field(default_factory=lambda: {"sensor": 0.005, "model": 0.15, "anchor": 0.05})
+    focal: Mapping[str, float] = field(
+        default_factory=lambda: {"given": 0.005, "exif": 0.03, "model": 0.06, "assumed": 0.25}
+    )
+    mask_px: float = 0.5
+    given_px: float = 1.0
+    box_px: float = 1.5
+    box_share: float = 0.02
+    stray_mask: float = 0.01
+    stray_box: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Check that all numbers can be standard deviations."""
+        if not isinstance(self.noise, NoiseModels):
+            raise ConfigError(
+                "The noise models are incomplete: a file of the group noise begins with 'defaults: [default]' and adds "
+                "models to those."
+            )
+        singles = {name: getattr(self, name) for name in _SINGLE}
+        tables = {f"{name}.{key}": value for name in _TABLES for key, value in getattr(self, name).items()}
+        for name, value in {**singles, **tables}.items():
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+                raise ConfigError(f"verify.verifier.budget.{name} must be a number >= 0, not {value!r}.")
+        for name, needed in (("scale", set(ScaleSource) - {ScaleSource.NONE}), ("focal", set(CameraSource))):
+            missing = sorted(set(needed) - set(getattr(self, name)))
+            if missing:
+                raise ConfigError(f"verify.verifier.budget.{name} lacks {', '.join(missing)}.")
+
+    def scale_error(self, depth: DepthMap) -> float:
+        """Error of the metric scale of a map, as a fraction: its own where anchors gave it; 0 without metres."""
+        if depth.kind is not DepthKind.METRIC:
+            return 0.0
+        return self.scale[depth.scale_source] if depth.scale_error is None else depth.scale_error
+
+    def length(self, depth: DepthMap, source: CameraSource) -> float:
+        """Error of the scale of a length across the image, as a fraction."""
+        return math.hypot(self.scale_error(depth), self.focal[source])
+
+    def edge_px(self, region: Region, side_px: float) -> float:
+        """Error of one edge of a region whose side along that axis is so long [px]."""
+        if region.mask is not None:
+            return self.mask_px
+        if region.origin is Origin.GIVEN:
+            return self.given_px
+        return self.box_px + self.box_share * side_px
+
+    def stray_share(self, region: Region) -> float:
+        """Share of a region's pixels that may belong to something else."""
+        return self.stray_box if region.mask is None else self.stray_mask
+
+
+_SINGLE = ("mask_px", "given_px", "box_px", "box_share", "stray_mask", "stray_box")
+_TABLES = ("scale", "focal")

@@ -1,0 +1,186 @@
+"""The quickstart's input: rendered scenes with questions, and what is true of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.claims.names import normal_name
+from pipeline.ingest.annotations import Annotations, make_region, read_claims
+from pipeline.ingest.item import Item
+from pipeline.records import Claim, Scene
+from pipeline.records.errors import ConfigError, DependencyError, InputError
+from pipeline.records.expected import AnswerKind, Expected
+from pipeline.records.relations import RELATIONS
+from pipeline.synthetic.ground_truth import truth_of
+from pipeline.synthetic.questions import questions_about
+from pipeline.synthetic.scenes import RenderedScene, rendered_sequence
+
+# What the models that ship were trained on.
+_SIZE_PX = (256, 256)
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """A rendered scene, the questions about it, and the labels of its objects by their normal names."""
+
+    made: RenderedScene
+    expected: tuple[Expected, ...]
+    labels: dict[str, str]
+
+
+class QuickstartSource:
+    """Tidy rendered scenes with questions of yes or no, in English and Chinese in turn.
+
+    The scenes come without regions: finding the objects is up to the model. Their exact depth comes along, which only
+    ``depth=file`` looks at. What is true is told by ``expected`` and ``holds``, for counting alone.
+
+    Args:
+        seeds: Seeds of the scenes of one picture.
+        sequence_seeds: Seeds of the scenes of several pictures.
+        frames: Pictures of such a scene.
+        questions: Questions about each scene.
+        question: Asked about every scene instead; its right answer is not known.
+        claims: Path of a JSON file of claims, see ``read_claims``, which are judged along.
+
+    Raises:
+        ConfigError: If a seed occurs twice, or a number is out of range.
+    """
+
+    def __init__(
+        self,
+        seeds: Sequence[int],
+        sequence_seeds: Sequence[int] = (),
+        frames: int = 3,
+        questions: int = 2,
+        question: str | None = None,
+        claims: str | Path | None = None,
+    ) -> None:
+        self.frames = dict.fromkeys(_checked("seeds", seeds), 1) | dict.fromkeys(
+            _checked("sequence_seeds", sequence_seeds), frames
+        )
+        if not self.frames:
+            raise ConfigError("input.seeds and input.sequence_seeds are empty: name a scene.")
+        if len(self.frames) < len(seeds) + len(sequence_seeds):
+            raise ConfigError("input.seeds and input.sequence_seeds name a scene twice.")
+        for name, number in (("frames", frames), ("questions", questions)):
+            if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+                raise ConfigError(f"input.{name} must be a whole number >= 1, not {number!r}.")
+        self.questions = questions
+        self.question = question
+        self.claims = claims
+        self._known: dict[str, _Asked] = {}
+
+    @cached_property
+    def annotations(self) -> Annotations:
+        """Regions and claims of ``claims``, read once.
+
+        Raises:
+            InputError: If they cannot be used.
+        """
+        return Annotations() if self.claims is None else read_claims(self.claims)
+
+    def items(self) -> Iterator[Item]:
+        """One item per scene.
+
+        Raises:
+            DependencyError: If Open3D cannot be imported.
+        """
+        _check_renderer()
+        for seed, frames in self.frames.items():
+            asked = _asked(seed, frames, self.questions)
+            name = asked.made.scene.id
+            self._known[name] = asked
+            questions = tuple(item.question for item in asked.expected) if self.question is None else (self.question,)
+            yield Item(name, (Path(name),), questions=questions)
+
+    def count(self) -> int:
+        """Number of scenes."""
+        return len(self.frames)
+
+    def scene(self, item: Item) -> Scene:
+        """The pictures of an item that ``items`` gave.
+
+        Raises:
+            InputError: If there is nothing to ask about them.
+        """
+        made = self._known[item.id].made.scene
+        if not item.questions:
+            raise InputError(
+                f"Nothing can be asked about scene {item.id} that is clear in all of its {len(made.frames)} pictures: "
+                "choose another seed, fewer input.frames, or give a question."
+            )
+        given = self.annotations.of(item.id)
+        regions = tuple(make_region(region, [_SIZE_PX] * len(made.frames)) for region in given.regions)
+        return replace(made, questions=item.questions, regions=regions, claims=given.claims)
+
+    def expected(self, item_id: str, question: str) -> Expected | None:
+        """The right answer to one of the questions about an item."""
+        return next((known for known in self._known[item_id].expected if known.question == question), None)
+
+    def holds(self, item_id: str, claim: Claim) -> bool | None:
+        """Whether a claim about named objects is true, wherever the model may have located them.
+
+        Of several pictures, all that show the objects must agree. A 3D box is not part of the claim that names it.
+        """
+        if RELATIONS[claim.relation].rule == "box_3d":
+            return None
+        asked = self._known[item_id]
+        named = _with_labels(claim, asked.labels)
+        truths = set()
+        for view in asked.made.views:
+            if claim.frames and view.index not in claim.frames:
+                continue
+            try:
+                truths.add(truth_of(named, view).holds)
+            except InputError:  # The picture does not show one of the objects.
+                continue
+        return truths.pop() if len(truths) == 1 else None
+
+
+def _asked(seed: int, frames: int, questions: int) -> _Asked:
+    made = rendered_sequence(seed, frames, size_px=_SIZE_PX, tidy=True)
+    asked = questions_about(made.views, np.random.default_rng(seed), questions)
+    expected = (
+        Expected(
+            item.text, "yes" if item.statement.holds else "no", AnswerKind.YES_NO, category=item.statement.relation
+        )
+        for item in asked
+    )
+    objects = [item for view in made.views for item in view.objects]
+    labels = {normal_name(name): item.label for item in objects for name in (item.label, item.label_zh)}
+    return _Asked(made, tuple(expected), labels)
+
+
+def _check_renderer() -> None:
+    try:
+        import open3d  # noqa: F401
+    except (ImportError, OSError) as error:
+        raise DependencyError(
+            f"The scenes of the quickstart are rendered with Open3D, which cannot be imported ({error}): install it "
+            "with pip, and on Linux the system libraries libusb-1.0-0 libegl1 libgl1 libx11-6 libgomp1; or give a "
+            "picture of your own with input=PATH."
+        ) from error
+
+
+def _with_labels(claim: Claim, labels: dict[str, str]) -> Claim:
+    """The claim with the labels of the objects that it names in other letters or in Chinese."""
+
+    def label(name: str | None) -> str | None:
+        return None if name is None else labels.get(normal_name(name), name)
+
+    subject = label(claim.subject) or claim.subject
+    return replace(claim, subject=subject, object=label(claim.object), other_object=label(claim.other_object))
+
+
+def _checked(name: str, seeds: Sequence[int]) -> Sequence[int]:
+    if isinstance(seeds, str) or not isinstance(seeds, Sequence):
+        raise ConfigError(f"input.{name} must be a list of whole numbers >= 0, not {seeds!r}.")
+    for seed in seeds:
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            raise ConfigError(f"input.{name} must be a list of whole numbers >= 0; {seed!r} is none.")
+    return seeds

@@ -1,0 +1,287 @@
+"""Anchors and depth in; metric depth with the error of its scale out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pipeline.claims.resolve import resolve
+from pipeline.geometry.known_lengths import KnownLength, Pixels, shape_of
+from pipeline.geometry.scale import CannotScale, Solution, solve_affine, solve_scale
+from pipeline.records import (
+    Anchor,
+    AnchorKind,
+    Claim,
+    DepthKind,
+    DepthMap,
+    Region,
+    ScaleSource,
+    Scene,
+    Status,
+    Verdict,
+)
+from pipeline.records.error_budget import ErrorBudget
+from pipeline.records.relations import RELATIONS, Need
+from pipeline.verify.rules.anchor_reading import pixels, read
+from pipeline.verify.rules.base import CannotMeasure, Settings
+from pipeline.verify.rules.view import FrameView
+from pipeline.verify.verifier import Verifier
+
+# Anchors that differ by more standard deviations are said to disagree.
+_DISAGREEMENT = 2.0
+# Pixels whose z is less sure than this have none, and fewer than this share of a frame with z are too few.
+_MOST_ERROR, _LEAST_KEPT = 0.4, 0.3
+# The error of a frame's scale holds for this share of its pixels.
+_COVERED = 0.95
+# A larger error than this is no scale.
+_MOST_SCALE_ERROR = 0.5
+# Kinds of anchors that belong to one place of the camera.
+_OF_ONE_VIEW = (AnchorKind.TO_CAMERA,)
+
+
+@dataclass(frozen=True)
+class _Readings:
+    """What one frame shows of the anchors."""
+
+    anchors: tuple[Anchor, ...]
+    known: tuple[KnownLength, ...]
+    flat: tuple[Pixels, ...]
+
+
+def with_anchors(
+    scene: Scene, regions: Sequence[Region], budget: ErrorBudget | None = None, settings: Settings | None = None
+) -> Scene:
+    """Give a scene's depth the scale of its anchors.
+
+    Every frame is solved by itself, from the depth as it came; so a scene may be anchored again when more regions are
+    known.
+
+    Args:
+        scene: A scene with depth.
+        regions: What anchors may name.
+        budget: Error of every measurement; the verifier's.
+        settings: How objects are cut out; the verifier's.
+
+    Returns:
+        The scene with metric depth of scale source ``anchor`` wherever the anchors fix it, the depth as it was
+        elsewhere, the unchanged maps as ``unanchored_depth``, and as ``problems`` what could not be used or disagrees.
+        The same scene where it has no anchors.
+    """
+    if not scene.anchors:
+        return scene
+    depths = scene.unanchored_depth or scene.depth
+    if not depths:
+        return replace(scene, problems=("The anchors need depth to give it a scale; choose it with depth=...",))
+    regions = tuple(regions)
+    places, problems = _places(scene, regions)
+    maps = []
+    for number, (frame, depth) in enumerate(zip(scene.frames, depths, strict=True)):
+        view = FrameView(frame, depth, regions, budget or ErrorBudget(), settings or Settings())
+        anchored, found = _anchored(view, [(anchor, at[number]) for anchor, at in places if number in at])
+        maps.append(anchored)
+        picture = f"Picture {number + 1}: " if len(depths) > 1 else ""
+        problems += [picture + problem for problem in found]
+    return replace(scene, depth=tuple(maps), unanchored_depth=depths, problems=tuple(dict.fromkeys(problems)))
+
+
+def judge_anchored(
+    verifier: Verifier, scene: Scene, regions: Sequence[Region], claims: Sequence[Claim]
+) -> tuple[Verdict, ...]:
+    """Judge claims on a scene whose anchors count.
+
+    Order and occlusion are judged on affine depth as it came, because its errors are known in its own unit. A verdict
+    that lacks metres, or a shape, says what the anchors lack.
+
+    Returns:
+        One verdict per claim, in the same order, as ``Verifier.judge``.
+    """
+    scene = with_anchors(scene, regions, verifier.budget, verifier.settings)
+    verdicts = list(verifier.judge(scene, regions, claims))
+    if any(not depth.kind.has_shape for depth in scene.unanchored_depth):
+        plain = replace(scene, depth=scene.unanchored_depth)
+        at = [index for index, claim in enumerate(claims) if _need(claim) in (Need.NOTHING, Need.ORDER)]
+        for index, verdict in zip(at, verifier.judge(plain, regions, [claims[index] for index in at]), strict=True):
+            verdicts[index] = verdict
+    return tuple(_with_need(verdict, scene) for verdict in verdicts)
+
+
+def _need(claim: Claim) -> Need:
+    relation = RELATIONS[claim.relation]
+    return relation.value_need if claim.value is not None and relation.need is not Need.NOTHING else relation.need
+
+
+def _with_need(verdict: Verdict, scene: Scene) -> Verdict:
+    """The verdict; where it is open because its frames lack metres or shape, with what the anchors lack."""
+    if verdict.status is not Status.UNDECIDED or not verdict.evidence or not scene.problems or not scene.depth:
+        return verdict
+    need = _need(verdict.claim)
+    kinds = {scene.depth[item.frame].kind for item in verdict.evidence}
+    lacks_metres = need is Need.METRIC and DepthKind.METRIC not in kinds
+    lacks_shape = need is Need.SHAPE and not any(kind.has_shape for kind in kinds)
+    if not (lacks_metres or lacks_shape):
+        return verdict
+    return replace(verdict, needs=f"{verdict.needs}. {' '.join(scene.problems)}")
+
+
+def _places(
+    scene: Scene, regions: tuple[Region, ...]
+) -> tuple[list[tuple[Anchor, dict[int, tuple[int, ...]]]], list[str]]:
+    """Each anchor with the regions that it names, by frame in which it holds; and why some hold in none."""
+    places: list[tuple[Anchor, dict[int, tuple[int, ...]]]] = []
+    problems = []
+    for anchor in scene.anchors:
+        found = [resolve(name, regions, anchor.frame) for name in anchor.names]
+        missing = next((resolution.reason for resolution in found if not resolution.found), None)
+        frames: list[int]
+        if anchor.names:
+            frames = [at for at in range(len(scene.frames)) if all(at in resolution.by_frame for resolution in found)]
+        elif anchor.points_px:
+            frames = [anchor.frame or 0]
+        else:
+            frames = list(range(len(scene.frames))) if anchor.frame is None else [anchor.frame]
+        if missing is None and not frames:
+            missing = "No picture shows both of its regions."
+        if anchor.kind in _OF_ONE_VIEW and len(frames) > 1:
+            missing = 'The distance to the camera differs from picture to picture; say which one is meant with "frame".'
+        if missing is not None:
+            problems.append(_unusable(anchor, missing))
+        else:
+            places.append((anchor, {at: tuple(part.by_frame[at] for part in found) for at in frames}))
+    return places, problems
+
+
+def _unusable(anchor: Anchor, reason: str, needs: str | None = None) -> str:
+    ending = f" It needs {needs}." if needs else ""
+    return f'The anchor "{anchor.in_words()}" cannot be used: {reason}{ending}'
+
+
+def _anchored(view: FrameView, anchors: list[tuple[Anchor, tuple[int, ...]]]) -> tuple[DepthMap, list[str]]:
+    """The depth of one frame with the scale of its anchors, or as it is; and what is wrong with them."""
+    depth = view.depth
+    readings, problems = _read(view, anchors)
+    if not readings.known:
+        if readings.flat and depth.kind is not DepthKind.METRIC and not problems:
+            problems.append("A flat region gives no scale; give a known length or distance too.")
+        return depth, problems
+    try:
+        if not depth.kind.has_shape:
+            anchored, solution = _solved_affine(view, readings)
+        else:
+            solution = solve_scale(readings.known, depth.kind)
+            if depth.kind is DepthKind.METRIC and depth.scale_source is not ScaleSource.ANCHOR:
+                kept = _kept_scale(view, solution)
+                if kept is not None:
+                    return depth, [*problems, *([kept] if kept else [])]
+            anchored = _rescaled(depth, solution)
+    except CannotScale as refusal:
+        sentence = str(refusal)
+        return depth, [*problems, f"{sentence[0].upper()}{sentence[1:]}."]
+    if solution.misfit > _DISAGREEMENT:
+        problems.append(_disagreement(readings.anchors, solution, anchored.scale_error or 0.0))
+    return anchored, problems
+
+
+def _read(view: FrameView, anchors: list[tuple[Anchor, tuple[int, ...]]]) -> tuple[_Readings, list[str]]:
+    lengths: list[tuple[Anchor, KnownLength]] = []
+    flat: list[Pixels] = []
+    problems = []
+    for anchor, indices in anchors:
+        try:
+            if not anchor.kind.has_length:
+                flat.append(pixels(view, indices[0]))
+                continue
+            known = read(anchor, view, indices)
+        except CannotMeasure as refusal:
+            problems.append(_unusable(anchor, refusal.reason, refusal.needs))
+            continue
+        lengths.append((anchor, known))
+        if anchor.kind is AnchorKind.CAMERA_HEIGHT:
+            flat += known.things
+    readings = _Readings(tuple(anchor for anchor, _ in lengths), tuple(known for _, known in lengths), tuple(flat))
+    return readings, problems
+
+
+def _kept_scale(view: FrameView, solution: Solution) -> str | None:
+    """Why a metric map keeps its own scale, empty where the anchors agree; None where they are surer than it."""
+    depth = view.depth
+    own = view.budget.scale_error(depth)
+    is_sensor = depth.scale_source is ScaleSource.SENSOR
+    if not is_sensor and solution.error < own:
+        return None
+    off = abs(math.log(solution.scale))
+    if is_sensor and off <= _DISAGREEMENT * math.hypot(own, solution.error):
+        return ""
+    return (
+        f"The anchors ask for {solution.scale:.2f} times the depth's own scale (+/- {solution.error:.0%}), which errs "
+        f"by {own:.1%} and is kept."
+    )
+
+
+def _rescaled(depth: DepthMap, solution: Solution) -> DepthMap:
+    if solution.error > _MOST_SCALE_ERROR:
+        raise CannotScale(f"the anchors fix the scale only to {solution.error:.0%}; give a surer one")
+    return _metric(depth, depth.values * np.float64(solution.scale), depth.valid, solution.error, depth.backend)
+
+
+def _solved_affine(view: FrameView, readings: _Readings) -> tuple[DepthMap, Solution]:
+    depth = view.depth
+    if depth.kind is DepthKind.DISPARITY_AFFINE and [a.kind for a in readings.anchors] == [AnchorKind.CAMERA_HEIGHT]:
+        raise CannotScale(
+            "the camera's height alone fixes the scale but not the shift of disparity; give a known length or distance "
+            "too"
+        )
+    values = depth.values[depth.valid][:: max(1, depth.values.size // 20_000)].astype(np.float64)
+    solution = solve_affine(readings.known, depth.kind, values, readings.flat)
+    z = shape_of(depth.values, depth.kind, solution.shift) * solution.scale
+    backend = f"{depth.backend} anchored"
+    errors = np.interp(depth.values, solution.levels, _errors_at(view, solution, backend))
+    valid = depth.valid & np.isfinite(z) & (errors <= _MOST_ERROR)
+    if np.count_nonzero(valid) < _LEAST_KEPT * np.count_nonzero(depth.valid):
+        raise CannotScale(
+            f"the anchors leave most of the depth open by more than {_MOST_ERROR:.0%}; give surer ones, or one that is "
+            "clearly nearer or farther"
+        )
+    error = float(np.quantile(errors[valid], _COVERED))
+    return _metric(depth, np.where(valid, z, np.nan), valid, error, backend), solution
+
+
+def _errors_at(view: FrameView, solution: Solution, backend: str) -> np.ndarray:
+    """Error of z at the levels of a solution, as a fraction.
+
+    That of scale and shift, and how much the affine noise exceeds what the budget takes for the anchored map.
+    """
+    levels = solution.levels
+    z = shape_of(levels, view.depth.kind, solution.shift)
+    per_value = z if view.depth.kind is DepthKind.DISPARITY_AFFINE else 1 / z
+    far = float(np.percentile(view.depth.values[view.depth.valid], 2))
+    noise = view.noise.relative * (np.abs(levels - far) + view.noise.far_share * view.spread) * per_value
+    metric = _metric(view.depth, np.ones(view.depth.shape), view.depth.valid, 0.0, backend)
+    taken = view.budget.noise.of(metric).relative
+    beyond = np.sqrt(np.maximum(noise**2 - taken**2, 0.0))
+    return np.nan_to_num(np.hypot(solution.error_at(levels), beyond), nan=np.inf)
+
+
+def _metric(depth: DepthMap, z_m: np.ndarray, valid: np.ndarray, scale_error: float, backend: str) -> DepthMap:
+    return replace(
+        depth,
+        values=z_m,
+        valid=valid,
+        kind=DepthKind.METRIC,
+        scale_source=ScaleSource.ANCHOR,
+        scale_error=scale_error,
+        backend=backend,
+    )
+
+
+def _disagreement(anchors: tuple[Anchor, ...], solution: Solution, error: float) -> str:
+    said = ", ".join(
+        f'"{anchor.in_words()}" asks for {factor:.2f} times the common scale'
+        for anchor, factor in zip(anchors, solution.factors, strict=True)
+    )
+    return (
+        f"The anchors disagree by {solution.misfit:.1f} times their errors: {said}; the error of the scale is widened "
+        f"to {error:.0%}."
+    )

@@ -1,0 +1,214 @@
+"""Judges claims on what several posed frames see together.
+
+Frames with camera poses and metric depth share one space: their points of one object show more of its sides than
+one frame does, and objects that no frame shows together can be measured against each other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from pipeline.geometry.extents import nearest_points
+from pipeline.geometry.order import probability_positive
+from pipeline.records import Claim, Comparison
+from pipeline.records.relations import RELATIONS
+from pipeline.verify.rules.base import CannotMeasure, Finding, Settings, in_words, number_probability, point
+from pipeline.verify.rules.merged import (
+    AROUND_RAD,
+    MergedObject,
+    PoseError,
+    centre_and_size,
+    extents_of,
+    merge_object,
+    posed_frames,
+    shared_up,
+)
+from pipeline.verify.rules.view import FrameView
+
+JUDGED = frozenset({"distance_between", "size", "touching", "larger", "smaller", "taller", "wider"})
+"""Relations that merged points can judge: those that do not depend on where the camera stands."""
+
+# Two surfaces closer than this share of their distance to the camera may touch.
+_TOUCH_SHARE = 0.02
+# Log ratios of sizes are told apart no finer than this.
+_SIZE_ERROR = 0.03
+# What an object may be larger than its points, in widths of its edge.
+_LOST_EDGES = 3.0
+
+
+def judge(
+    claim: Claim, views: Sequence[FrameView], located: Sequence[Mapping[int, int]], pose_error: PoseError | None = None
+) -> Finding:
+    """Judge a claim on merged points.
+
+    Args:
+        claim: A claim that is not negated, of a relation in ``JUDGED``.
+        views: All frames.
+        located: For subject and object: index of the region by frame. They need no frame in common.
+        pose_error: Error of the poses.
+
+    Returns:
+        What all frames together show; points are those of the first posed frame that shows the subject.
+
+    Raises:
+        CannotMeasure: If there are no poses, frames contradict each other, or what decides is hidden in all frames.
+    """
+    frames = [frame for frame in posed_frames(views) if frame in located[0]]
+    if claim.relation not in JUDGED or not frames:
+        raise CannotMeasure(
+            f"The frames have no common space in which {claim.subject!r} could be measured.",
+            "camera poses and metric depth of the frames",
+        )
+    reference = frames[0]
+    things = [merge_object(views, by_frame, reference, pose_error) for by_frame in located]
+    length_error = max(view.budget.length(view.depth, view.camera.source) for view in (views[k] for k in _used(things)))
+    up = shared_up(views, reference)
+    if claim.relation == "size":
+        return _size(claim, views[reference].settings, things[0], up, length_error)
+    if claim.relation == "distance_between":
+        return _distance(claim, views[reference].settings, things, up, length_error)
+    if claim.relation == "touching":
+        return _touching(claim, views, located, things)
+    return _order(claim, things, up, length_error)
+
+
+def _size(claim: Claim, settings: Settings, thing: MergedObject, up: np.ndarray, length_error: float) -> Finding:
+    """Height along gravity; width and depth as the reference camera sees them."""
+    extents = extents_of(thing, up)
+    sides = (claim.measure,) if claim.measure else ("width", "height")
+    low, high = min(extents[side] for side in sides), max(extents[side] for side in sides)
+    sigma_m = math.hypot(length_error * high, thing.error_m, thing.edge_m)
+    # Surfaces that bend away from all cameras end before the object does.
+    most = high + _LOST_EDGES * thing.edge_m
+    sigma = sigma_m / max(high, 1e-6)
+    found = [number_probability(claim, *ends, sigma, settings.tolerance) for ends in ((low, high), (most, most))]
+    (probability, margin_m), (at_most, _) = found
+    described = ", ".join(f"{side} {in_words(extents[side])}" for side in sides)
+    note = f"{_shown(thing.frames)} {claim.subject!r} with {described} (+/- {in_words(sigma_m)})."
+    value_m = claim.value_m or 0.0
+    is_bound = not thing.is_whole or (claim.measure == "depth" and thing.turn_rad < AROUND_RAD / 2)
+    is_settled = probability > 0.5 if claim.comparison is Comparison.AT_LEAST else low > value_m and probability < 0.5
+    if is_bound and not is_settled:
+        raise CannotMeasure(f"{note} A part of it is hidden in all of them.", "a view of the whole object")
+    if not is_settled and (at_most - 0.5) * (probability - 0.5) <= 0:
+        raise CannotMeasure(f"{note} Its edge is not measured finely enough.", "a larger or closer view")
+    numbers = {f"{side}_m": extents[side] for side in sides} | {"sigma_m": sigma_m, "frames": float(len(thing.frames))}
+    return Finding(probability, margin_m, "m", note, numbers)
+
+
+def _distance(
+    claim: Claim, settings: Settings, things: Sequence[MergedObject], up: np.ndarray, length_error: float
+) -> Finding:
+    """Between the nearest points, which is an upper bound, and between the centres."""
+    first, second = nearest_points(things[0].points, things[1].points)
+    nearest_m = float(np.linalg.norm(first - second))
+    boxes = [centre_and_size(thing, up) for thing in things]
+    centres_m = float(np.linalg.norm(boxes[0][0] - boxes[1][0]))
+    doubts = [thing.centre_share * float(size.max()) for thing, (_, size) in zip(things, boxes, strict=True)]
+    own = 0.0 if claim.measure == "nearest" else math.hypot(*doubts)
+    sigma_m = math.hypot(length_error * centres_m, things[0].error_m, things[1].error_m, own)
+    low, high = {"nearest": (nearest_m, nearest_m), "centre": (centres_m, centres_m)}.get(
+        claim.measure or "", (nearest_m, max(nearest_m, centres_m))
+    )
+    probability, margin_m = number_probability(claim, low, high, sigma_m / max(high, 1e-6), settings.tolerance)
+    frames = _used(things)
+    if claim.measure != "nearest" and not all(thing.is_whole for thing in things):
+        raise CannotMeasure(
+            f"No picture shows all of {claim.subject!r} and {claim.object!r}, so their centres are not known.",
+            "views of both whole objects, or a claim about the nearest points",
+        )
+    if claim.measure == "nearest":
+        least_m = _least_gap(things, [size for _, size in boxes], nearest_m)
+        at_least, _ = number_probability(claim, least_m, least_m, sigma_m / max(least_m, 1e-6), settings.tolerance)
+        is_between = least_m < (claim.value_m or 0.0) < nearest_m and claim.comparison is Comparison.ABOUT
+        if (at_least - 0.5) * (probability - 0.5) <= 0 or (is_between and probability < 0.5):
+            raise CannotMeasure(
+                f"The nearest visible points are {in_words(nearest_m)} apart; hidden ones may be as close as "
+                f"{in_words(least_m)}.",
+                "views of the sides that face each other",
+            )
+    return Finding(
+        probability,
+        margin_m,
+        "m",
+        f"{_shown(frames)} {in_words(nearest_m)} between the nearest points and "
+        f"{in_words(centres_m)} between the centres (+/- {in_words(sigma_m)}).",
+        {"nearest_m": nearest_m, "centres_m": centres_m, "sigma_m": sigma_m, "frames": float(len(frames))},
+        {
+            "nearest_subject": point(first),
+            "nearest_object": point(second),
+            "centre_subject": point(boxes[0][0]),
+            "centre_object": point(boxes[1][0]),
+        },
+    )
+
+
+def _least_gap(things: Sequence[MergedObject], sizes: Sequence[np.ndarray], nearest_m: float) -> float:
+    """Least distance that hidden sides allow [m]: each object may reach out by what frames do not go around it."""
+    if not all(thing.is_whole for thing in things):
+        return 0.0
+    pairs = zip(things, sizes, strict=True)
+    return max(0.0, nearest_m - sum((1 - thing.turn_rad / math.pi) * float(size.min()) for thing, size in pairs))
+
+
+def _touching(
+    claim: Claim, views: Sequence[FrameView], located: Sequence[Mapping[int, int]], things: Sequence[MergedObject]
+) -> Finding:
+    """Points that come close prove contact; a gap disproves it where its place is seen from around."""
+    first, second = nearest_points(things[0].points, things[1].points)
+    gap_m = float(np.linalg.norm(first - second))
+    pairs = zip(located, things, strict=True)
+    z = min(views[frame].z(by_frame[frame]) for by_frame, thing in pairs for frame in thing.frames)
+    limit_m = _TOUCH_SHARE * z + things[0].edge_m + things[1].edge_m
+    sigma_m = math.hypot(*(thing.error_m for thing in things))
+    note = f"{_shown(_used(things))} a gap of {in_words(gap_m)} (+/- {in_words(sigma_m)})."
+    is_around = all(thing.is_whole and thing.turn_rad >= AROUND_RAD for thing in things)
+    if sigma_m > limit_m or (gap_m > limit_m and not is_around):
+        raise CannotMeasure(f"{note} The place where the two come closest may be hidden.", "a view of where they meet")
+    return Finding(
+        probability_positive(limit_m - gap_m, sigma_m),
+        limit_m - gap_m,
+        "m",
+        note,
+        {"gap_m": gap_m, "limit_m": limit_m, "sigma_m": sigma_m},
+        {"nearest_subject": point(first), "nearest_object": point(second)},
+    )
+
+
+def _order(claim: Claim, things: Sequence[MergedObject], up: np.ndarray, length_error: float) -> Finding:
+    """Larger, smaller, taller, wider: the log ratio of sizes."""
+    options = RELATIONS[claim.relation].options
+    sizes = []
+    for thing in things:
+        extents = extents_of(thing, up)
+        whole = math.sqrt(extents["width"] * extents["height"])
+        sizes.append(max(1e-6, {"size": whole}.get(str(options["extent"])) or extents[str(options["extent"])]))
+    if not all(thing.is_whole for thing in things):
+        raise CannotMeasure(
+            f"No picture shows all of {claim.subject!r} and {claim.object!r}.", "views of both whole objects"
+        )
+    ratio = float(options["sign"]) * math.log(sizes[0] / sizes[1])
+    relative = [math.hypot(thing.error_m, thing.edge_m) / size for thing, size in zip(things, sizes, strict=True)]
+    # A wrong scale is common to both.
+    sigma = math.hypot(*relative, _SIZE_ERROR, 0.2 * length_error)
+    return Finding(
+        probability_positive(ratio, sigma),
+        ratio,
+        "relative",
+        f"{_shown(_used(things))} {in_words(sizes[0])} and {in_words(sizes[1])}.",
+        {"subject_m": sizes[0], "object_m": sizes[1], "sigma": sigma},
+    )
+
+
+def _used(things: Sequence[MergedObject]) -> tuple[int, ...]:
+    return tuple(sorted({frame for thing in things for frame in thing.frames}))
+
+
+def _shown(frames: Sequence[int]) -> str:
+    numbers = [str(frame + 1) for frame in frames]
+    if len(numbers) == 1:
+        return f"Picture {numbers[0]} shows"
+    return f"Pictures {', '.join(numbers[:-1])} and {numbers[-1]} together show"

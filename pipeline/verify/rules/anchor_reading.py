@@ -1,0 +1,253 @@
+"""What one frame's depth shows of an anchor, on any kind of depth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from pipeline.geometry.extents import thin
+from pipeline.geometry.floor import MOST_BELOW, floor_pixels
+from pipeline.geometry.known_lengths import (
+    KnownLength,
+    Pixels,
+    centre_distance,
+    floor_distance,
+    lateral_length,
+    nearest_distance,
+    plane_distance,
+    straight_distance,
+    z_distance,
+)
+from pipeline.geometry.planes import support_plane
+from pipeline.geometry.visibility import reach
+from pipeline.records import Anchor, AnchorKind, DepthMap, Frame, Origin, Region
+from pipeline.verify.rules.base import CannotMeasure
+from pipeline.verify.rules.extents import extents, is_cut_off, open_pixels
+from pipeline.verify.rules.view import FrameView
+
+# Most points of a thing; a nearest distance is searched anew for every shift.
+_MOST_POINTS, _MOST_NEAREST = 600, 250
+# How far a centre may lie behind the visible surface, as a share of the visible width.
+_BEHIND_SURFACE = 0.15
+# How far the visible extent of solids is from their own, as standard deviations [fraction]; without gravity a height
+# may be foreshortened, or hold a visible top.
+_SIZE_ERRORS = {"width": 0.08, "height": 0.06, "depth": 0.1}
+_TILTED_ERROR = 0.2
+# Pixels of a frame among which a floor is searched.
+_MOST_SEARCHED = 6000
+# Pixels this far from the level surface still belong to it: in its own residuals, and as a share of its distance.
+_FLOOR_RESIDUALS, _FLOOR_SHARE = 3.0, 0.01
+# Level surfaces that are looked at; how far one must be below another as a factor; and its least share of the depth.
+_MOST_SURFACES, _LOWER, _LEAST_SURFACE = 3, 1.25, 0.05
+# A smooth error of depth also tilts a plane, which moves it by so much of that error.
+_TILT = 1.5
+# How much of the smooth error of affine kinds bends a floor, as its errors are smaller far away.
+_FLOOR_NOISE = 0.15
+# Errors of depth from place to place for which level surfaces are searched [fraction of z].
+_LEVEL_NOISE = (0.003, 0.06)
+
+
+def read(anchor: Anchor, view: FrameView, indices: tuple[int, ...]) -> KnownLength:
+    """The length of an anchor, and the pixels that it is measured on.
+
+    Args:
+        anchor: An anchor with a length.
+        view: The frame.
+        indices: Regions of the frame that the anchor names; none for pixels and for a floor that must be found.
+
+    Raises:
+        CannotMeasure: If the depth or the visible part of a region cannot show it.
+    """
+    error, focal = anchor.relative_error, view.budget.focal[view.camera.source]
+
+    def known(
+        things: tuple[Pixels, ...], measure: Callable[..., float], further: float = 0.0, focal_error: float = focal
+    ) -> KnownLength:
+        return KnownLength(anchor.value_m, things, measure, math.hypot(error, further), focal_error)
+
+    match anchor.kind:
+        case AnchorKind.SIZE:
+            return known(*_size(view, indices[0], anchor.measure or "height"))
+        case AnchorKind.BETWEEN:
+            nearest = anchor.measure == "nearest"
+            if not nearest:
+                for index in indices:
+                    if any(_is_open(view, index)):
+                        raise CannotMeasure(
+                            f"{view.label(index)!r} is seen only in part, so its centre is not known.",
+                            'views of both whole objects, or "measure": "nearest"',
+                        )
+            things = tuple(pixels(view, index, _MOST_NEAREST, _behind(view, index)) for index in indices)
+            return known(things, nearest_distance if nearest else centre_distance)
+        case AnchorKind.BETWEEN_PX:
+            return known(_at_pixels(anchor, view), _point_distance)
+        case AnchorKind.TO_CAMERA | AnchorKind.TO_CAMERA_PX:
+            things = tuple(pixels(view, index) for index in indices) or _at_pixels(anchor, view)
+            return known(things, z_distance, 0.0, 0.0) if anchor.measure == "z" else known(things, straight_distance)
+        case AnchorKind.CAMERA_HEIGHT:
+            tilted = _TILT * view.noise.relative
+            if indices:
+                return known((pixels(view, indices[0]),), plane_distance, tilted)
+            return known((floor(view),), floor_distance, tilted)
+    raise AssertionError(anchor.kind)
+
+
+def pixels(view: FrameView, index: int, most: int = _MOST_POINTS, z_noise: float = 0.0) -> Pixels:
+    """The pixels of a region's object.
+
+    Raises:
+        CannotMeasure: If too few of them have depth.
+    """
+    found = view.object(index)
+    rows, columns = thin(np.argwhere(found.core), most).T
+    rows, columns = rows + found.window.top, columns + found.window.left
+    values = view.depth.values[rows, columns].astype(np.float64)
+    return Pixels(_rays(view, rows, columns), values, view.depth_noise(index), z_noise)
+
+
+def floor(view: FrameView) -> Pixels:
+    """The pixels of the floor below the camera: the lowest level surface of some size.
+
+    Raises:
+        CannotMeasure: If the depth shows none.
+    """
+    depth = view.depth
+    step = max(1, math.ceil(math.sqrt(depth.valid.size / _MOST_SEARCHED)))
+    rows, columns = (axis[::step, ::step].ravel() for axis in np.mgrid[: depth.shape[0], : depth.shape[1]])
+    kept = depth.valid[rows, columns]
+    rows, columns = rows[kept], columns[kept]
+    rays, values = _rays(view, rows, columns), depth.values[rows, columns].astype(np.float64)
+    on_floor = _level(view, rays, values) if depth.kind.has_shape else None
+    if not depth.kind.has_shape:
+        noise = (view.noise.pixel + _FLOOR_NOISE * view.noise.relative) * view.spread
+        on_floor = floor_pixels(rays, values, depth.kind, noise)
+    if on_floor is None or np.count_nonzero(on_floor) < view.settings.min_pixels:
+        raise CannotMeasure("No floor is found in the depth.", 'the region of the plane, as "above": LABEL')
+    mask = np.zeros(depth.shape, dtype=bool)
+    mask[rows[on_floor], columns[on_floor]] = True
+    return pixels(_alone(view, Region("floor", (0, 0, view.frame.width, view.frame.height), mask=mask)), 0)
+
+
+def _level_noise(view: FrameView) -> float:
+    return min(max(view.noise.relative, _LEVEL_NOISE[0]), _LEVEL_NOISE[1])
+
+
+def _level(view: FrameView, rays: np.ndarray, values: np.ndarray) -> np.ndarray | None:
+    """Which points lie on the lowest of the larger level surfaces below the camera, bool (N,)."""
+    depth = view.depth
+    if view.up is None:
+        return None
+    up = view.up.direction
+    height, width = depth.shape
+    rows, columns = np.arange(height)[:, None], np.arange(width)
+    x, y = (columns - view.camera.cx) / view.camera.fx, (rows - view.camera.cy) / view.camera.fy
+    below = -(x * up[0] + y * up[1] + up[2]) * depth.values
+    valid, lowest = depth.valid, None
+    for _ in range(_MOST_SURFACES):
+        plane = support_plane(depth.values, valid, view.camera, up, relative_noise=_level_noise(view))
+        if plane is None or plane.offset <= 0:
+            break
+        if lowest is not None and plane.inlier_share * valid.sum() < _LEAST_SURFACE * depth.valid.sum():
+            break
+        lowest = plane
+        valid = depth.valid & (below > _LOWER * plane.offset)
+    if (
+        lowest is None
+        or np.count_nonzero(depth.valid & (below > _LOWER * lowest.offset)) > MOST_BELOW * depth.valid.sum()
+    ):
+        return None
+    tolerance = max(_FLOOR_RESIDUALS * lowest.residual, _FLOOR_SHARE * lowest.offset)
+    near: np.ndarray = np.abs(lowest.distances(rays * values[:, None])) <= tolerance
+    return near
+
+
+def _size(view: FrameView, index: int, side: str) -> tuple[tuple[Pixels, ...], Callable[[np.ndarray], float], float]:
+    """Pixels, measure and error of an object's side: what the verifier measures, or without a shape its box's side."""
+    z, error = view.z(index), _SIZE_ERRORS[side]
+    if view.depth.kind.has_shape:
+        found = extents(view, index)
+        part = found.of(side)
+        is_open, length = part.low_open or part.high_open, part.length
+        if side == "height" and not found.is_upright:
+            error = _TILTED_ERROR
+        if side != "width" and length > 0:
+            error = math.hypot(error, _bent(view, index, side, found.along.length) / length)
+    elif side == "depth":
+        raise CannotMeasure(f"Depth of kind {view.depth.kind} has no shape.", "a height, a width or a distance")
+    else:
+        axis = 0 if side == "width" else 1
+        box = view.box_px(index)
+        focal_px = view.camera.fx if axis == 0 else view.camera.fy
+        is_open, length = _is_open(view, index)[axis], (box[axis + 2] - box[axis]) / focal_px * z
+        error = _TILTED_ERROR if axis == 1 else error
+    if is_open:
+        raise CannotMeasure(f"{view.label(index)!r} is seen only in part, so its {side} is not.", "a view of all of it")
+    if length <= 0:
+        raise CannotMeasure(f"{view.label(index)!r} is a point without a {side}.", "a box or a mask")
+    edges = math.sqrt(2) * view.edge_error_px(index, 0 if side == "width" else 1) * z / view.camera.fx / length
+    thing = Pixels(np.array([[length / z, 0.0, 1.0]]), np.array([z]), _point_noise(view, index))
+    return (thing,), lateral_length, math.hypot(edges, error)
+
+
+def _bent(view: FrameView, index: int, side: str, along: float) -> float:
+    """Error of an extent up or along the view because the depth errs differently at its ends, in the depth's unit."""
+    left, top, right, bottom = view.box_px(index)
+    apart = math.hypot(right - left, bottom - top) / max(view.depth.shape)
+    noise = view.depth_noise(index) * math.sqrt(2 * (1 - view.noise.correlation(apart)))
+    lean, turned = 1.0, 0.0
+    if side == "height" and view.up is not None:
+        middle = _rays(view, np.array([(top + bottom) / 2]), np.array([(left + right) / 2]))[0]
+        lean, turned = abs(float(middle @ view.up.direction)), view.up.error_rad * along
+    return math.hypot(noise * view.z(index) * lean, turned)
+
+
+def _is_open(view: FrameView, index: int) -> tuple[bool, bool]:
+    """Whether an object may go on beyond what is visible, along x and along y of the picture."""
+    if is_cut_off(view, index):
+        return True, True
+    rows, columns = np.nonzero(view.object(index).mask)
+    hidden = open_pixels(view, index)[rows, columns]
+    across, down = (reach(axis.astype(np.float64), hidden) for axis in (columns, rows))
+    return across.low_open or across.high_open, down.low_open or down.high_open
+
+
+def _point_noise(view: FrameView, index: int) -> float:
+    """Error of one depth for a whole object: it may be that of any of its parts."""
+    quantiles = view.object(index).quantiles
+    quarter = len(quantiles) // 4
+    return math.hypot(view.depth_noise(index), float(quantiles[-quarter - 1] - quantiles[quarter]) / 2)
+
+
+def _behind(view: FrameView, index: int) -> float:
+    left, _, right, _ = view.box_px(index)
+    return _BEHIND_SURFACE * (right - left) / view.camera.fx
+
+
+def _at_pixels(anchor: Anchor, view: FrameView) -> tuple[Pixels, ...]:
+    """One point for each pixel of an anchor: its ray, and the median depth around it."""
+    things = []
+    for u, v in anchor.points_px:
+        # Boxes count from the outer edge of the first pixel, cameras from its centre.
+        point = (u + 0.5, v + 0.5)
+        around = _alone(view, Region(f"pixel ({u:g}, {v:g})", (*point, *point), origin=Origin.GIVEN))
+        ray = _rays(view, np.array([v]), np.array([u]))
+        things.append(Pixels(ray, np.array([around.z(0)]), _point_noise(around, 0)))
+    return tuple(things)
+
+
+def _point_distance(first: np.ndarray, second: np.ndarray) -> float:
+    return float(np.linalg.norm(first[0] - second[0]))
+
+
+def _alone(view: FrameView, region: Region) -> FrameView:
+    """The frame with one region, which competes with no other."""
+    frame: Frame = view.frame
+    depth: DepthMap = view.depth
+    return FrameView(frame, depth, (region,), view.budget, view.settings)
+
+
+def _rays(view: FrameView, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    camera = view.camera
+    return np.stack(((columns - camera.cx) / camera.fx, (rows - camera.cy) / camera.fy, np.ones(len(rows))), axis=1)

@@ -1,0 +1,214 @@
+"""What every rule is given and what it returns.
+
+A rule is a module with ``judge(claim, view, subject, objects, **options) -> Finding``; the registry of
+relations names it and gives its options. It looks at one frame, never at the claim's truth, and says
+what it cannot know.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pipeline.geometry.lengths import length_probability, share_probability
+from pipeline.records import Claim, Comparison, Point
+from pipeline.records.errors import ConfigError
+
+
+class CannotMeasure(Exception):
+    """This frame cannot say anything about the claim.
+
+    Args:
+        reason: One sentence on why.
+        needs: What would change that.
+        regions: Indices of the regions that would need more pixels, where that is the reason.
+    """
+
+    def __init__(self, reason: str, needs: str, regions: tuple[int, ...] = ()) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.needs = needs
+        self.regions = regions
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one frame shows about a claim that is not negated.
+
+    Args:
+        probability: Probability that the relation holds.
+        margin: How clearly, in ``unit``; negative where it fails.
+        unit: Unit of the margin.
+        note: What was measured, as a sentence.
+        numbers: Named measurements.
+        points: Named points of the camera frame.
+        needs: What would decide it if the probability does not.
+    """
+
+    probability: float
+    margin: float | None
+    unit: str | None
+    note: str
+    numbers: dict[str, float] = field(default_factory=dict)
+    points: dict[str, Point] = field(default_factory=dict)
+    needs: str = "more precise depth or boxes"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the rules let a user choose.
+
+    Args:
+        edge_px: Edge of an object whose depth is not trusted [px].
+        min_pixels: Fewest valid pixels of an object.
+        foreground_share: Share of a box's centre-weighted pixels that its object must hold.
+        box_doubt: How much of what another box's object claims of a box's object counts as doubt about the latter.
+        point_radius_px: Half side of the window around a point [px].
+        tolerance: Accepted relative deviation of a claim's number.
+        max_points: Most points of one object that distances are measured on.
+    """
+
+    edge_px: int = 2
+    min_pixels: int = 20
+    foreground_share: float = 0.3
+    box_doubt: float = 0.5
+    point_radius_px: float = 4.0
+    tolerance: float = 0.15
+    max_points: int = 1500
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ConfigError: If a number is outside its range.
+        """
+        ranges = {
+            "edge_px": (0, 50),
+            "min_pixels": (1, math.inf),
+            "foreground_share": (0, 1),
+            "box_doubt": (0, 1),
+            "point_radius_px": (0, math.inf),
+            "tolerance": (0, math.inf),
+            "max_points": (10, math.inf),
+        }
+        for name, (low, high) in ranges.items():
+            value = getattr(self, name)
+            whole = not isinstance(getattr(type(self), name), int) or isinstance(value, int)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not whole or not low <= value <= high:
+                kind = "a whole number" if isinstance(getattr(type(self), name), int) else "a number"
+                raise ConfigError(
+                    f"verify.verifier.settings.{name} must be {kind} from {low} to {high}, not {value!r}."
+                )
+
+
+def require_camera_view(claim: Claim) -> None:
+    """Make sure that a claim is meant as the camera sees it.
+
+    Raises:
+        CannotMeasure: If it takes the view of an object, whose orientation is unknown.
+    """
+    if claim.perspective != "camera":
+        raise CannotMeasure(
+            f"The claim takes the view of {claim.perspective!r}, whose orientation is not known.",
+            f"the orientation of {claim.perspective!r}",
+        )
+
+
+def in_words(length_m: float) -> str:
+    """A length as people write it.
+
+    >>> in_words(1.234), in_words(0.0621), in_words(0.0042)
+    ('1.23 m', '6.2 cm', '4.2 mm')
+    """
+    size = abs(length_m)
+    if size >= 0.995:
+        return f"{length_m:.2f} m"
+    return f"{100 * length_m:.1f} cm" if size >= 0.00995 else f"{1000 * length_m:.1f} mm"
+
+
+def point(values: np.ndarray) -> Point:
+    """Three floats of an array."""
+    x, y, z = (float(value) for value in values)
+    return x, y, z
+
+
+def allowed(claim: Claim, value: float, unit: float, tolerance: float) -> tuple[float, float]:
+    """Least and largest number that a claim allows.
+
+    Args:
+        claim: A claim with a number.
+        value: The number in the unit of the result.
+        unit: What one unit of the claim's tolerance is in that unit.
+        tolerance: Relative tolerance where the claim names none; it holds for "about" alone.
+    """
+    slack = claim.tolerance * unit if claim.tolerance is not None else tolerance * value
+    if claim.comparison is not Comparison.ABOUT and claim.tolerance is None:
+        slack = 0.0
+    least = 0.0 if claim.comparison is Comparison.AT_MOST else max(value - slack, 0.0)
+    most = math.inf if claim.comparison is Comparison.AT_LEAST else value + slack
+    return least, most
+
+
+def number_probability(
+    claim: Claim,
+    low: float,
+    high: float,
+    sigma: float | tuple[float, float],
+    tolerance: float,
+    *,
+    hidden: tuple[float, float] = (0.0, 0.0),
+    covered: tuple[float, float] = (0.0, 0.0),
+) -> tuple[float, float]:
+    """Probability that a claim's length is right, and by how much it fits.
+
+    Args:
+        claim: A claim with a length.
+        low: Smallest measured value that the claim's words may mean [m].
+        high: Largest one [m]; equal to ``low`` where the words are clear.
+        sigma: Standard deviation of the measurement, as a fraction; or one of either value.
+        tolerance: Relative tolerance where the claim names none.
+        hidden: See ``length_probability``; how much longer the true lengths of both may be.
+        covered: How much shorter they may be.
+
+    Returns:
+        (probability, margin [m]); the margin is what is left of the tolerance, negative outside.
+    """
+    value = claim.value_m
+    assert value is not None and claim.unit is not None
+    least, most = allowed(claim, value, claim.unit.metres, tolerance)
+    sigmas = sigma if isinstance(sigma, tuple) else (sigma, sigma)
+    ends = [
+        length_probability(least, most, max(end, 1e-6), error, hidden=more, covered=less)
+        for end, error, more, less in zip((low, high), sigmas, hidden, covered, strict=True)
+    ]
+    if claim.comparison is Comparison.ABOUT:
+        inside = low < value < high
+        nearest = min(max(value, low), high)
+        probability = max(ends)
+        if inside:
+            # The lower reading may in truth lie beyond the value where a part is hidden.
+            stays = 1 - (low / most) ** (1 / hidden[0]) if hidden[0] > 0 else 1.0
+            probability = length_probability(least, most, max(nearest, 1e-6), min(sigmas)) * stays
+        return probability, most - value - abs(value - nearest)
+    # Every reading must hold for a bound to be right, and none for it to be wrong.
+    margin = low - least if claim.comparison is Comparison.AT_LEAST else most - high
+    return sum(ends) / 2, margin
+
+
+def fraction_probability(claim: Claim, low: float, high: float, sigma: float, tolerance: float) -> tuple[float, float]:
+    """Probability that a claimed share is right when the true one lies between two bounds, and by how much it fits.
+
+    Args:
+        claim: A claim whose value is a share.
+        low: Least share.
+        high: Largest share.
+        sigma: Error of both bounds.
+        tolerance: Relative tolerance where the claim names none.
+    """
+    assert claim.value is not None
+    least, most = allowed(claim, claim.value, 1.0, tolerance)
+    most = min(most, 1.0 + sigma)
+    middle = (low + high) / 2
+    return share_probability(least - 1e-9, most, low, high, sigma), min(middle - least, most - middle)

@@ -1,0 +1,41 @@
+"""Between two objects, as the camera sees it."""
+
+from __future__ import annotations
+
+import math
+
+from pipeline.geometry.order import probability_positive
+from pipeline.records import Box, Claim
+from pipeline.verify.rules.base import Finding
+from pipeline.verify.rules.view import FrameView
+
+
+def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...]) -> Finding:
+    """The subject's centre, projected on the line from one object's centre to the other's, lies inside.
+
+    Only the picture is looked at: an object that lies between two others in space also does so in the
+    picture, so this refutes with certainty and supports what the picture shows.
+    """
+    boxes = [view.box_px(index) for index in (subject, *objects)]
+    middle, first, second = (_centre(box) for box in boxes)
+    line = (second[0] - first[0], second[1] - first[1])
+    length = math.hypot(*line)
+    errors = [max(view.edge_error_px(index, axis) for axis in (0, 1)) / math.sqrt(2) for index in (subject, *objects)]
+    sigma = math.hypot(*errors) / max(length, 1e-9)
+    share = ((middle[0] - first[0]) * line[0] + (middle[1] - first[1]) * line[1]) / max(length**2, 1e-9)
+    off_line = abs((middle[0] - first[0]) * line[1] - (middle[1] - first[1]) * line[0]) / max(length**2, 1e-9)
+    probability = math.prod(probability_positive(part, sigma) for part in (share, 1 - share, 0.5 - off_line))
+    return Finding(
+        probability,
+        min(share, 1 - share, 0.5 - off_line),
+        "of the distance between the two",
+        f"In the picture {claim.subject!r} lies at {share:.0%} of the way from {claim.object!r} to "
+        f"{claim.other_object!r} and {off_line:.0%} beside it.",
+        {"share_of_way": share, "share_beside": off_line},
+        needs="regions that lie clearly inside or outside",
+    )
+
+
+def _centre(box_px: Box) -> tuple[float, float]:
+    left, top, right, bottom = box_px
+    return (left + right) / 2, (top + bottom) / 2

@@ -1,0 +1,244 @@
+"""Whether an object is where, and as large as, the 3D box of its region says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pipeline.geometry.boxes_3d import box_iou_3d, box_rotation, oriented_box, points_in_box, project_box, ray_intervals
+from pipeline.geometry.extents import thin
+from pipeline.geometry.order import normal_cdf, probability_about, probability_within
+from pipeline.geometry.regions import boxes_iou
+from pipeline.records import Box, Box3D, Claim, DepthKind, Point
+from pipeline.verify.rules.base import CannotMeasure, Finding, in_words, point
+from pipeline.verify.rules.view import FrameView
+from pipeline.verify.rules.whole import is_whole
+
+# So much of an object's pixels within the box's projection is a coin toss; the second number is its softness.
+_COVERED, _COVERED_ERROR = 0.65, 0.12
+# The exact box of a ball, turned by 45 degrees and seen from above, still overlaps the ball's own box by 0.4.
+_IOU, _IOU_ERROR = 0.25, 0.05
+# Boxes in space hold their objects, so their projections hold most of the objects' own boxes.
+_HELD, _HELD_ERROR = 0.62, 0.1
+# What is visible of a hidden object lies off the middle of its box by more than this share of a side.
+_OFF_MIDDLE = 0.2
+# Where this share of a side is visible along no axis, the size is not known.
+_SEEN_SHARE = 0.45
+# How far a box may lie beside its object, as a share of its half diagonal, before that counts as farther or nearer.
+_BESIDE_SHARE = 0.1
+# A 2D box that differs from the projection by less than this was not drawn by itself: a length and a share of a side.
+_SAME_PX, _SAME_SHARE = 2.0, 0.02
+# Rays that are compared.
+_MOST_RAYS = 800
+# Beyond which many of its own errors does noise widen what is visible.
+_NOISE_RANGE = 2.0
+
+
+@dataclass(frozen=True)
+class _Check:
+    """One thing that the box says: how probably it is right, by how much it fits, and what was seen."""
+
+    probability: float
+    margin: float
+    note: str
+    unit: str = "m"
+    numbers: dict[str, float] = field(default_factory=dict)
+
+
+def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...]) -> Finding:
+    """Compare a region's 3D box with its 2D box, its pixels and its points; the worst of all decides.
+
+    Without metres only the projection can be compared, which may refute the box and never supports it.
+    What is visible may be smaller than the box, but not larger. The box's distance and sides are numbers like any
+    other, and are accepted within the relative tolerance.
+
+    Raises:
+        CannotMeasure: If the region has no 3D box, or nothing contradicts it and its distance cannot be measured.
+    """
+    box = view.regions[subject].box_3d
+    if box is None:
+        raise CannotMeasure(f"{claim.subject!r} has no 3D box.", "a 3D box of the model")
+    if box.center_m[2] <= 0:
+        raise CannotMeasure(f"The centre of the 3D box of {claim.subject!r} lies behind the camera.", "another 3D box")
+    checks = list(_projection(view, subject, box))
+    numbers: dict[str, float] = {}
+    points: dict[str, Point] = {"box_centre": box.center_m}
+    try:
+        is_metric = view.depth.kind is DepthKind.METRIC
+        if is_metric:
+            measured = view.points(subject)
+            checks.append(_distance(view, subject, box, measured))
+            if view.regions[subject].mask is not None:
+                checks += _sizes(view, subject, box, measured)
+            numbers, points = _compared(view, subject, box, measured, points)
+    except CannotMeasure as refusal:
+        if not checks or min(check.probability for check in checks) > 0.5:
+            raise refusal from None
+        is_metric = False
+    worst = min(checks, key=lambda check: check.probability, default=None)
+    if worst is None or (not is_metric and worst.probability > 0.5):
+        raise CannotMeasure(
+            f"The 3D box of {claim.subject!r} {worst.note if worst else 'could not be compared'}; "
+            "its distance and size have nothing to be compared with.",
+            "metric depth",
+        )
+    stated = [check.note for check in checks if check.probability <= 0.5] or [check.note for check in checks[-4:]]
+    numbers |= {name: value for check in checks for name, value in check.numbers.items()}
+    return Finding(
+        worst.probability,
+        worst.margin,
+        worst.unit,
+        f"The 3D box of {claim.subject!r} {' and '.join(stated)}.",
+        numbers,
+        points,
+        "more precise depth, scale or focal length, or a mask",
+    )
+
+
+def _projection(view: FrameView, index: int, box: Box3D) -> Iterator[_Check]:
+    """Whether the box covers the object in the picture, and is not far larger; needs no metres."""
+    region, projected = view.regions[index], project_box(box, view.camera)
+    own_px = view.box_px(index)
+    is_separate = region.mask is not None or projected is None or not _is_same(own_px, projected)
+    try:
+        found = view.object(index)
+    except CannotMeasure:
+        found = None
+    if found is not None:
+        covered = float(np.isfinite(ray_intervals(_rays(view, index), box, _edge_m(view, index, box))[0]).mean())
+        yield _Check(
+            normal_cdf((covered - _COVERED) / _COVERED_ERROR),
+            covered - _COVERED,
+            f"covers {covered:.0%} of its pixels",
+            "of its pixels",
+            {"covered_share": covered},
+        )
+    if projected is None:
+        yield _Check(0.5, 0.0, "reaches behind the camera or out of the picture", "of the picture")
+        return
+    if region.is_point or (found is None and not is_separate):
+        return
+    if is_separate:
+        held = _held_share(own_px, projected)
+        note, numbers = f"projects onto {held:.0%} of its 2D box", {"held_share": held}
+        yield _Check(normal_cdf((held - _HELD) / _HELD_ERROR), held - _HELD, note, "of its 2D box", numbers)
+    if not is_separate and found is not None:
+        rows, columns = np.flatnonzero(found.mask.any(axis=1)), np.flatnonzero(found.mask.any(axis=0))
+        left, top = found.window.left, found.window.top
+        own_px = (left + columns[0], top + rows[0], left + columns[-1] + 1.0, top + rows[-1] + 1.0)
+    iou = boxes_iou(own_px, projected)
+    probability = normal_cdf((iou - _IOU) / _IOU_ERROR)
+    if not is_separate or _off_middle(own_px, projected) or (found is not None and not is_whole(view, index)):
+        # The box is of the whole object, of which the picture or the depth may show a part.
+        probability = max(probability, 0.5)
+    note = f"overlaps its 2D box by {iou:.0%} of both"
+    yield _Check(probability, iou - _IOU, note, "of both boxes", {"projected_iou": iou})
+
+
+def _off_middle(inner: Box, outer: Box) -> bool:
+    """Whether a box lies off the middle of a larger one around it."""
+    offsets = (abs(inner[k] + inner[k + 2] - outer[k] - outer[k + 2]) / 2 / (outer[k + 2] - outer[k]) for k in (0, 1))
+    return max(offsets) > _OFF_MIDDLE
+
+
+def _held_share(inner: Box, outer: Box) -> float:
+    """Share of a box's area that lies within another."""
+    width, height = (max(0.0, min(inner[k + 2], outer[k + 2]) - max(inner[k], outer[k])) for k in (0, 1))
+    return width * height / max((inner[2] - inner[0]) * (inner[3] - inner[1]), 1e-9)
+
+
+def _is_same(first: Box, second: Box) -> bool:
+    sides = (second[2] - second[0], second[3] - second[1]) * 2
+    return all(
+        abs(one - other) <= _SAME_PX + _SAME_SHARE * side for one, other, side in zip(first, second, sides, strict=True)
+    )
+
+
+def _rays(view: FrameView, index: int) -> np.ndarray:
+    """Directions with z = 1 through an object's pixels, float64 (N, 3)."""
+    found = view.object(index)
+    rows, columns = thin(np.argwhere(found.core), _MOST_RAYS).T
+    camera = view.camera
+    u, v = columns + found.window.left, rows + found.window.top
+    return np.stack(((u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, np.ones(len(u))), axis=1)
+
+
+def _edge_m(view: FrameView, index: int, box: Box3D) -> float:
+    """What the edge of a region, left out of its core, is at the box's distance [m]."""
+    return (view.settings.edge_px + 1) * box.center_m[2] / view.camera.fx
+
+
+def _distance(view: FrameView, index: int, box: Box3D, points: np.ndarray) -> _Check:
+    """Whether the visible surface lies in the near half of the box, along the rays, within the tolerance."""
+    half_m = float(np.linalg.norm(box.size_m)) / 2
+    enter, leave = ray_intervals(points, box, max(_edge_m(view, index, box), _BESIDE_SHARE * half_m))
+    hits = np.isfinite(enter)
+    ranges = np.linalg.norm(points, axis=1)
+    middle_m = float(np.median(ranges))
+    if hits.any():
+        # 1 is where the surface is.
+        early, late = enter[hits] - 1, (enter[hits] + leave[hits]) / 2 - 1
+        gap = float(np.median(np.where(early > 0, early, np.minimum(late, 0))))
+    else:
+        gap = float(np.linalg.norm(box.center_m)) / middle_m - 1
+    gap_m = gap * middle_m
+    sigma_m = math.hypot(view.depth_noise(index), view.budget.scale_error(view.depth)) * middle_m
+    slack_m = view.settings.tolerance * max(middle_m, float(np.linalg.norm(box.center_m)))
+    if abs(gap_m) < sigma_m:
+        note = f"agrees with the measured distance of {in_words(middle_m)}"
+    else:
+        way = "farther" if gap > 0 else "nearer"
+        note = f"lies {in_words(abs(gap_m))} ({abs(gap):.0%}) {way} than the measured depth"
+    return _Check(
+        probability_about(gap_m, sigma_m, -slack_m, slack_m),
+        slack_m - abs(gap_m),
+        note,
+        numbers={"depth_gap_m": gap_m, "depth_gap_share": gap, "measured_m": middle_m, "sigma_m": sigma_m},
+    )
+
+
+def _sizes(view: FrameView, index: int, box: Box3D, points: np.ndarray) -> Iterator[_Check]:
+    """Whether each side of the box is at least what is visible along it, and what is visible enough to tell.
+
+    Without a mask, parts of the floor are taken for the object, which would then be too large.
+    """
+    own = (points - box.center_m) @ box_rotation(box)
+    low, high = np.percentile(own, (2, 98), axis=0)
+    rays = points / np.linalg.norm(points, axis=1, keepdims=True)
+    along = np.abs(rays @ box_rotation(box)).mean(axis=0)
+    noise = view.depth_noise(index)
+    blur_m = noise * float(np.linalg.norm(np.median(points, axis=0))) * along
+    relative = math.hypot(view.budget.length(view.depth, view.camera.source), noise)
+    for axis, name in enumerate("xyz"):
+        extent_m, side_m = float(high[axis] - low[axis]), box.size_m[axis]
+        sigma_m = math.hypot(relative * extent_m, float(blur_m[axis]))
+        slack_m = view.settings.tolerance * side_m + _NOISE_RANGE * float(blur_m[axis])
+        yield _Check(
+            probability_within(extent_m, sigma_m, -math.inf, side_m + slack_m),
+            side_m + slack_m - extent_m,
+            f"is {in_words(side_m)} along its {name} axis, where {in_words(extent_m)} are visible",
+            numbers={f"visible_{name}_m": extent_m},
+        )
+    seen = float(np.max((high - low) / np.maximum(box.size_m, 1e-9)))
+    if seen < _SEEN_SHARE:
+        yield _Check(0.5, seen - _SEEN_SHARE, f"is seen over {seen:.0%} of its sides at most", "of a side")
+
+
+def _compared(
+    view: FrameView, index: int, box: Box3D, points: np.ndarray, named: dict[str, Point]
+) -> tuple[dict[str, float], dict[str, Point]]:
+    """Share of the points in the box grown by their error, and its overlap with the upright box around them."""
+    distance_m = float(np.linalg.norm(np.median(points, axis=0)))
+    grow_m = math.hypot(view.depth_noise(index), view.budget.scale_error(view.depth)) * distance_m
+    numbers = {"inside_share": float(points_in_box(points, box, grow_m).mean())}
+    rotation = box_rotation(box)
+    # Boxes stand upright, so of their own axes the one nearest the picture's vertical is the vertical.
+    up = rotation[:, int(np.argmax(np.abs(rotation[1])))]
+    around = oriented_box(points, up * -np.sign(up[1] or 1.0))
+    if around is not None:
+        numbers["iou_3d"] = box_iou_3d(box, around)
+        named = {**named, "measured_centre": point(np.array(around.center_m))}
+    return numbers, named

@@ -1,0 +1,48 @@
+"""How many there are, as far as the located regions tell."""
+
+from __future__ import annotations
+
+from pipeline.geometry.regions import boxes_iou
+from pipeline.records import Claim, Comparison, Origin, Region
+from pipeline.verify.rules.base import CannotMeasure, Finding
+from pipeline.verify.rules.view import FrameView
+
+# Two boxes of one label that overlap more than this are one thing seen twice.
+_SAME_IOU = 0.7
+
+
+def judge(claim: Claim, view: FrameView, *located: int | tuple[int, ...]) -> Finding:
+    """Compare the number with that of the distinct regions.
+
+    A model's boxes show that there are at least so many; that there are no more is only known where the
+    regions were given by a person or a data set.
+
+    Raises:
+        CannotMeasure: If the model's own boxes are too few to refute and cannot prove the number.
+    """
+    first, rest = located
+    assert isinstance(rest, tuple) and isinstance(first, int)
+    regions = [view.regions[index] for index in (first, *rest)]
+    count = len(_distinct(regions))
+    assert claim.value is not None
+    complete = all(region.origin is Origin.GIVEN for region in regions)
+    note = f"{count} distinct regions are called {claim.subject!r} in {view.frame.name}."
+    holds = {
+        Comparison.ABOUT: count == claim.value,
+        Comparison.AT_LEAST: count >= claim.value,
+        Comparison.AT_MOST: count <= claim.value,
+    }[claim.comparison]
+    enough = claim.comparison is Comparison.AT_LEAST and holds
+    too_many = claim.comparison is not Comparison.AT_LEAST and count > claim.value
+    if not (complete or enough or too_many):
+        raise CannotMeasure(f"{note} There may be more that the model did not locate.", "regions that are complete")
+    margin = count - claim.value if claim.comparison is Comparison.AT_LEAST else -abs(count - claim.value)
+    return Finding(0.99 if holds else 0.01, margin, "count", note, {"count": float(count)})
+
+
+def _distinct(regions: list[Region]) -> list[Region]:
+    kept: list[Region] = []
+    for region in regions:
+        if all(boxes_iou(region.box_px, other.box_px) <= _SAME_IOU for other in kept):
+            kept.append(region)
+    return kept

@@ -1,0 +1,115 @@
+"""In front of, behind, closer, farther: order along the optical axis."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from pipeline.geometry.objects import ObjectPixels
+from pipeline.geometry.order import probability_positive
+from pipeline.records import Claim, DepthKind
+from pipeline.records.relations import Need
+from pipeline.verify.rules.base import CannotMeasure, Finding, in_words, number_probability, point, require_camera_view
+from pipeline.verify.rules.extents import centre
+from pipeline.verify.rules.view import FrameView
+
+_OWN_FRONT = ("in_front_of", "behind")
+# By how much the middles of two objects may differ more than their surfaces: a share of the middles' errors.
+_MIDDLE_ERROR = 0.25
+# How much a contradiction of the nearest parts counts.
+_CONTRADICTION = 0.35
+# The nearest part of an object: this one of its evenly spaced quantiles, about 6 % of its pixels.
+_NEAREST = 2
+
+
+def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...], *, sign: int) -> Finding:
+    """Compare the medians of two objects' depths; nearest parts that say the opposite count as doubt.
+
+    Args:
+        claim: The claim; with a value it also says by how much [length].
+        view: The frame.
+        subject: Index of the subject's region.
+        objects: Index of the object's region.
+        sign: 1 where the subject should be nearer, -1 where it should be farther.
+
+    Raises:
+        CannotMeasure: If an object has no depth, or a claimed difference meets depth without metres.
+    """
+    if claim.relation in _OWN_FRONT:
+        require_camera_view(claim)
+    first, second = view.object(subject), view.object(objects[0])
+    if view.spread <= 0:
+        raise CannotMeasure("The depth map is constant.", "a depth map with content")
+    gap = second.median - first.median
+    sigma = math.hypot(view.pair_noise(subject, objects[0]), _contradiction(first, second))
+    probability = probability_positive(sign * gap, sigma)
+    word = "nearer" if gap > 0 else "farther"
+    note = f"{claim.subject!r} is {word} than {claim.object!r}"
+    numbers, points = {}, {}
+    if view.depth.kind.has_shape:
+        z_subject, z_object = view.z(subject), view.z(objects[0])
+        unit = "m" if view.depth.kind is DepthKind.METRIC else "relative"
+        suffix = "_m" if unit == "m" else "_relative"
+        numbers = {f"z_subject{suffix}": z_subject, f"z_object{suffix}": z_object}
+        points = {
+            "subject": point(np.median(view.points(subject), axis=0)),
+            "object": point(np.median(view.points(objects[0]), axis=0)),
+        }
+        if unit == "m":
+            margin = z_object - z_subject
+            note += f" by {in_words(abs(margin))} ({in_words(z_subject)} against {in_words(z_object)})"
+        else:
+            margin = gap
+            note += f": its depth is {math.exp(-gap):.2f} times the other's"
+    else:
+        margin, unit = gap / view.spread, "of the frame's depth range"
+        numbers = {"gap_of_depth_range": margin}
+        note += f" by {abs(margin):.0%} of the frame's depth range"
+    if claim.value is not None and sign * gap > 0:
+        return _with_value(claim, view, subject, objects[0], probability, note, numbers)
+    return Finding(
+        probability,
+        sign * margin,
+        unit,
+        f"{note}.",
+        numbers,
+        points,
+        "depth that is more precise than the difference between the two",
+    )
+
+
+def _contradiction(first: ObjectPixels, second: ObjectPixels) -> float:
+    """By how much the order of the nearest parts contradicts that of the medians, in the coordinate's unit.
+
+    People may mean either, so this counts as doubt.
+    """
+    gap, nearest = second.median - first.median, float(second.quantiles[_NEAREST] - first.quantiles[_NEAREST])
+    return _CONTRADICTION * max(0.0, -math.copysign(1.0, gap) * nearest)
+
+
+def _with_value(
+    claim: Claim, view: FrameView, subject: int, other: int, probability: float, note: str, numbers: dict[str, float]
+) -> Finding:
+    """Judge order and difference together."""
+    view.require(Need.METRIC)
+    z_subject, z_other = view.z(subject), view.z(other)
+    # "10 cm closer" may be meant from the nearest parts or from the middles of what is visible.
+    first, second = (np.exp(view.object(index).quantiles) for index in (subject, other))
+    near_m, gap_m = (abs(float(second[at] - first[at])) for at in (_NEAREST, len(first) // 2))
+    low_m, high_m = min(near_m, gap_m), max(near_m, gap_m)
+    scale = view.budget.scale_error(view.depth)
+    own_m = math.hypot(*(centre(view, index).sigmas[2] for index in (subject, other))) * _MIDDLE_ERROR
+    sigma_m = math.hypot(view.pair_noise(subject, other) * (z_subject + z_other) / 2, scale * gap_m, own_m)
+    value_probability, margin_m = number_probability(
+        claim, low_m, high_m, sigma_m / max(gap_m, 1e-6), view.settings.tolerance
+    )
+    return Finding(
+        min(probability, value_probability),
+        margin_m,
+        "m",
+        f"{note}, and by {in_words(near_m)} from nearest part to nearest part; the claim says {claim.value:g} "
+        f"{claim.unit}.",
+        {**numbers, "difference_m": gap_m, "sigma_m": sigma_m},
+        needs="depth that is more precise than the claim's tolerance",
+    )

@@ -1,0 +1,83 @@
+"""Left, right, above, below: order within the picture, as the camera sees it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from pipeline.geometry.order import probability_positive
+from pipeline.records import Claim, DepthKind
+from pipeline.records.relations import Need
+from pipeline.verify.rules.base import CannotMeasure, Finding, in_words, point, require_camera_view
+from pipeline.verify.rules.extents import centre
+from pipeline.verify.rules.view import FrameView
+
+
+def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...], *, axis: str, sign: int) -> Finding:
+    """Compare the centres of two regions along an image axis.
+
+    Args:
+        claim: The claim.
+        view: The frame.
+        subject: Index of the subject's region.
+        objects: Index of the object's region.
+        axis: ``x`` or ``y``.
+        sign: 1 where the subject should have the smaller coordinate, -1 for the larger.
+
+    Raises:
+        CannotMeasure: If the claim takes the view of an object, whose orientation is unknown, or means the world
+            and depth does not tell which way is up.
+    """
+    require_camera_view(claim)
+    if claim.measure == "world":
+        return _in_the_world(claim, view, subject, objects[0], sign)
+    first, first_error = _centre(view, subject, axis)
+    second, second_error = _centre(view, objects[0], axis)
+    gap_px = sign * (second - first)
+    probability = probability_positive(gap_px, math.hypot(first_error, second_error))
+    words = {"x": ("to the left of", "to the right of"), "y": ("above", "below")}[axis]
+    direction = words[0] if second > first else words[1]
+    return Finding(
+        probability,
+        gap_px,
+        "px",
+        f"The centre of {claim.subject!r} lies {abs(second - first):.0f} px {direction} that of {claim.object!r}.",
+        {f"centre_{axis}_subject_px": first, f"centre_{axis}_object_px": second},
+        needs="boxes whose centres lie further apart along this axis",
+    )
+
+
+def _in_the_world(claim: Claim, view: FrameView, subject: int, other: int, sign: int) -> Finding:
+    """Compare the heights of two objects' middles along gravity."""
+    view.require(Need.SHAPE)
+    if view.up is None:
+        raise CannotMeasure(
+            f"The depth of {view.frame.name} does not tell which way is up.", "the direction of gravity"
+        )
+    first, second = centre(view, subject), centre(view, other)
+    between = first.position - second.position
+    rise = sign * float(between @ view.up.direction)
+    # A tilted up turns what lies beside into what lies above.
+    beside = float(np.linalg.norm(between - (between @ view.up.direction) * view.up.direction))
+    along = abs(float(view.up.direction[2])) * view.pair_noise(subject, other) * (view.z(subject) + view.z(other)) / 2
+    sigma = math.hypot(first.sigmas[1], second.sigmas[1], view.up.error_rad * beside, along)
+    is_metric = view.depth.kind is DepthKind.METRIC
+    length = in_words(abs(rise)) if is_metric else f"{abs(rise):.3g} of the depth's unit"
+    direction = "above" if rise * sign > 0 else "below"
+    return Finding(
+        probability_positive(rise, sigma),
+        rise,
+        "m" if is_metric else "of the depth's unit",
+        f"Along gravity the middle of {claim.subject!r} lies {length} {direction} that of {claim.object!r}.",
+        {"rise": rise * sign, "sigma": sigma},
+        {"subject": point(first.position), "object": point(second.position)},
+        needs="more precise depth, or a view that shows more level and upright surfaces",
+    )
+
+
+def _centre(view: FrameView, index: int, axis: str) -> tuple[float, float]:
+    """Centre of a region along an axis and its error [px]."""
+    box = view.box_px(index)
+    at = 0 if axis == "x" else 1
+    return (box[at] + box[at + 2]) / 2, view.edge_error_px(index, at) / math.sqrt(2)

@@ -1,0 +1,227 @@
+"""One object as several posed frames see it together.
+
+Frames with camera poses and metric depth share one space, in which their points of an object show more of its sides
+than one frame does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from pipeline.geometry.boxes_3d import oriented_box
+from pipeline.geometry.merge import agreement, contradicts, merged, moved, relative_pose, seen_through
+from pipeline.records import DepthKind
+from pipeline.verify.rules.base import CannotMeasure, in_words
+from pipeline.verify.rules.view import FrameView
+from pipeline.verify.rules.whole import is_whole
+
+# How far a centre may lie from where points of one frame put it, as a share of the size; less from around.
+_CENTRE_SHARE, _CENTRE_SHARE_AROUND = 0.15, 0.04
+AROUND_RAD = math.radians(80.0)
+"""Two views from directions so far apart show an object from around."""
+
+
+@dataclass(frozen=True)
+class PoseError:
+    """How wrong camera poses may be against each other.
+
+    Args:
+        shift_m: Error of the place [m].
+        turn_rad: Error of the direction [rad].
+    """
+
+    shift_m: float = 0.005
+    turn_rad: float = 0.003
+
+
+@dataclass(frozen=True, eq=False)
+class MergedObject:
+    """One object as several frames see it together.
+
+    Args:
+        label: What it is called.
+        points: float64 (N, 3) in the camera frame of the reference frame [m].
+        frames: The frames that gave points.
+        error_m: Standard deviation of a point's place, without what is common to all frames [m].
+        edge_m: Width of the object's edge, which its points leave out [m].
+        is_whole: Whether a frame shows it neither cut off nor hidden in part.
+        turn_rad: Largest angle between the directions from which two frames see it [rad].
+    """
+
+    label: str
+    points: np.ndarray
+    frames: tuple[int, ...]
+    error_m: float
+    edge_m: float
+    is_whole: bool
+    turn_rad: float
+
+    @property
+    def around(self) -> float:
+        """How far around it the frames stand: 0 for one direction, 1 for ``AROUND_RAD`` and more."""
+        return min(1.0, self.turn_rad / AROUND_RAD)
+
+    @property
+    def centre_share(self) -> float:
+        """Doubt about its centre as a share of its size: its back may be unseen."""
+        return (1 - self.around) * _CENTRE_SHARE + self.around * _CENTRE_SHARE_AROUND
+
+    @property
+    def missing_m(self) -> np.ndarray:
+        """What its points lack of its sides (level, level, upright) [m], float64 (3,).
+
+        The edge that one frame leaves out another sees from the side; but where it stands, all leave it out.
+        """
+        return self.edge_m * (2 - self.around * np.array((2.0, 2.0, 1.0)))
+
+
+def posed_frames(views: Sequence[FrameView]) -> tuple[int, ...]:
+    """Frames whose points can be moved into one space: those with a pose and metric depth."""
+    kept = []
+    for index, view in enumerate(views):
+        try:
+            if view.frame.pose is not None and view.depth.kind is DepthKind.METRIC:
+                kept.append(index)
+        except CannotMeasure:
+            continue
+    return tuple(kept)
+
+
+def merge_object(
+    views: Sequence[FrameView], by_frame: Mapping[int, int], reference: int, pose_error: PoseError | None = None
+) -> MergedObject:
+    """Points of one object from all posed frames that show it.
+
+    Args:
+        views: All frames.
+        by_frame: Index of the object's region by frame.
+        reference: The frame in whose camera frame the points are; it must have a pose.
+        pose_error: Error of the poses.
+
+    Raises:
+        CannotMeasure: If no posed frame can measure it, or two frames contradict each other about where it is.
+    """
+    pose_error = pose_error or PoseError()
+    base = _pose(views[reference])
+    refusals: list[CannotMeasure] = []
+    parts: dict[int, np.ndarray] = {}
+    for frame in posed_frames(views):
+        if frame in by_frame:
+            try:
+                parts[frame] = views[frame].points(by_frame[frame])
+            except CannotMeasure as refusal:
+                refusals.append(refusal)
+    label = views[reference].regions[next(iter(by_frame.values()))].label
+    if not parts:
+        raise (
+            refusals[0]
+            if refusals
+            else CannotMeasure(
+                f"No frame with a pose and metric depth shows {label!r}.", "poses and metric depth of its frames"
+            )
+        )
+    errors = {frame: _error_m(views[frame], by_frame[frame], pose_error) for frame in parts}
+    _require_accord(views, parts, errors, label)
+    poses = [_pose(views[frame]) for frame in parts]
+    points, _ = merged(list(parts.values()), poses, base)
+    centre = np.median(points, axis=0)
+    rays = [centre - relative_pose(pose, base)[:3, 3] for pose in poses]
+    cosines = [float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b))) for a, b in combinations(rays, 2)]
+    edges = [views[frame].z(by_frame[frame]) / views[frame].camera.fx for frame in parts]
+    return MergedObject(
+        label,
+        points,
+        tuple(parts),
+        math.sqrt(float(np.mean(np.square(list(errors.values()))))),
+        (views[reference].settings.edge_px + 0.5) * min(edges),
+        any(is_whole(views[frame], by_frame[frame]) for frame in parts),
+        max((math.acos(max(-1.0, min(1.0, cosine))) for cosine in cosines), default=0.0),
+    )
+
+
+def centre_and_size(thing: MergedObject, up: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Centre and sides of the upright box around an object's points, float64 (3,) each [m]; the last side is upright.
+
+    The object's edge, which its points leave out, is added to the sides.
+
+    Raises:
+        CannotMeasure: If it has too few points.
+    """
+    box = oriented_box(thing.points, up)
+    if box is None:
+        raise CannotMeasure(f"{thing.label!r} has too few points.", "a larger or closer view")
+    return np.array(box.center_m), np.array(box.size_m) + thing.missing_m
+
+
+def extents_of(thing: MergedObject, up: np.ndarray) -> dict[str, float]:
+    """Width and depth level, height along up, as the reference camera sees them [m]."""
+    across = np.cross(up, (0.0, 0.0, 1.0))
+    across /= np.linalg.norm(across)
+    coordinates = thing.points @ np.stack((across, up, np.cross(up, across)), axis=1)
+    low, high = np.percentile(coordinates, (0.5, 99.5), axis=0)
+    width, height, depth = high - low + thing.missing_m[[0, 2, 1]]
+    return {"width": float(width), "height": float(height), "depth": float(depth)}
+
+
+def shared_up(views: Sequence[FrameView], reference: int) -> np.ndarray:
+    """Up in the reference camera's frame, of the frame that knows it best; up in its picture where none does."""
+    best = min(
+        (frame for frame in posed_frames(views) if views[frame].up is not None),
+        key=lambda frame: views[frame].up.error_rad,  # type: ignore[union-attr]
+        default=None,
+    )
+    if best is None:
+        return np.array((0.0, -1.0, 0.0))
+    found = views[best].up
+    assert found is not None
+    direction: np.ndarray = relative_pose(_pose(views[best]), _pose(views[reference]))[:3, :3] @ found.direction
+    return direction
+
+
+def _require_accord(
+    views: Sequence[FrameView], parts: Mapping[int, np.ndarray], errors: Mapping[int, float], label: str
+) -> None:
+    """Make sure that no two frames contradict each other about where an object is."""
+    for first, second in combinations(parts, 2):
+        error = math.hypot(
+            errors[first], errors[second], *(_scale_error_m(views[k], parts[k]) for k in (first, second))
+        )
+        there = moved(parts[second], relative_pose(_pose(views[second]), _pose(views[first])))
+        back = moved(parts[first], relative_pose(_pose(views[first]), _pose(views[second])))
+        fit = agreement(parts[first], there, error, spread=_spacing(parts[first]))
+        through = [
+            seen_through(points, views[frame].depth.values, views[frame].depth.valid, views[frame].camera, error)
+            for points, frame in ((there, first), (back, second))
+        ]
+        if contradicts(fit, through):
+            raise CannotMeasure(
+                f"Pictures {first + 1} and {second + 1} contradict each other about where {label!r} is: by their poses "
+                f"they place it {in_words(fit.offset)} apart.",
+                "poses and depth of the two pictures that agree, or regions of the same object",
+            )
+
+
+def _spacing(points: np.ndarray) -> float:
+    """Rough distance between neighbouring points of a surface [m]."""
+    sides = np.sort(np.ptp(points, axis=0))
+    return math.sqrt(float(sides[1] * sides[2]) / len(points))
+
+
+def _scale_error_m(view: FrameView, points: np.ndarray) -> float:
+    return view.budget.scale_error(view.depth) * float(np.median(points[:, 2]))
+
+
+def _error_m(view: FrameView, index: int, pose_error: PoseError) -> float:
+    z = view.z(index)
+    return math.hypot(view.depth_noise(index) * z, pose_error.shift_m, pose_error.turn_rad * z)
+
+
+def _pose(view: FrameView) -> np.ndarray:
+    if view.frame.pose is None:
+        raise CannotMeasure(f"{view.frame.name} has no camera pose.", "camera poses of the frames")
+    return view.frame.pose

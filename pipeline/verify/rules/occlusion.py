@@ -1,0 +1,137 @@
+"""Occludes, occluded by: who owns the contour that the two regions share."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from pipeline.geometry.occlusion import Contour, hidden_share_bounds
+from pipeline.records import Claim
+from pipeline.verify.rules.base import CannotMeasure, Finding, fraction_probability
+from pipeline.verify.rules.contours import meeting
+from pipeline.verify.rules.extents import stacked
+from pipeline.verify.rules.view import FrameView
+
+# The log-odds that one hides the other, by the difference of the shares that the two own; fitted to rendered scenes.
+_STEEPNESS, _OFFSET = 10.0, -0.5
+# Steps that are not clear count so much.
+_LEANING = 0.3
+# A contour of so many pixels counts half, one much longer in full [px].
+_HALF_PX = 4.0
+# The same as a share of the side of the smaller of the two.
+_HALF_SHARE = 0.15
+# Nothing about a contour is surer than this: a third thing may lie between the two.
+_SUREST = 0.985
+# What hides another is nearer on this share of the pairs of pixels around the contour at least.
+_REGISTERED = 0.2
+# Both own more than this: two parts of the contour contradict each other.
+_CONTRADICTION = 0.35
+# Error of a hidden share's bounds: a share, and a part of the share.
+_SHARE_ERROR, _SHARE_PART = 0.004, 0.05
+
+
+def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...], *, sign: int) -> Finding:
+    """Read the step in depth across the shared boundary.
+
+    One hides the other where it is nearer along the boundary. Where it stands on the other there is no step; it then
+    hides the part of the other's surface that lies behind it.
+
+    Args:
+        claim: The claim; with a value it also says how much is hidden.
+        view: The frame.
+        subject: Index of the subject's region.
+        objects: Index of the object's region.
+        sign: 1 where the subject should hide the object, -1 where it should be hidden by it.
+
+    Raises:
+        CannotMeasure: If the regions do not touch in the picture, or no step can be read.
+    """
+    other = objects[0]
+    apart = CannotMeasure(
+        f"{claim.subject!r} and {claim.object!r} share no contour in {view.frame.name}.",
+        "a view in which the two touch, with their masks",
+    )
+    met = meeting(view, subject, other)
+    if met is None:
+        raise apart
+    contour = _without_set_back(met.contour, view, subject, other)
+    front, back = (met.first, met.second) if sign > 0 else (met.second, met.first)
+    owned = replace(met, contour=contour).ownership()
+    own, opposed = owned.first + owned.standing, owned.second + owned.carrying
+    if sign < 0:
+        own, opposed = opposed, own
+    size_px = math.sqrt(min(np.count_nonzero(front), np.count_nonzero(back)))
+    leaning = owned.leaning if sign > 0 else -owned.leaning
+    lead = own - opposed + _LEANING * leaning
+    probability = _probability(lead, max(own, opposed), contour.length_px, size_px)
+    note = (
+        f"Along {contour.length_px:.0f} px of shared contour, {claim.subject!r} is nearer on {owned.first:.0%} and "
+        f"{claim.object!r} on {owned.second:.0%}"
+    )
+    if owned.standing + owned.carrying > 0.05:
+        note += f"; on {owned.standing + owned.carrying:.0%} one stands on the other"
+    note += "."
+    nearer = met.first_nearer if sign > 0 else 1 - met.first_nearer
+    if (lead > 0 and nearer < _REGISTERED) or (lead < 0 and nearer > 1 - _REGISTERED):
+        probability = 0.5
+        note += " The surfaces around it say the opposite, as where depth and picture are out of register."
+    if min(own, opposed) > _CONTRADICTION:
+        probability = 0.5
+        note += " The two parts of the contour contradict each other."
+    numbers = {
+        "contour_px": contour.length_px,
+        "contour_owned_by_subject": owned.first,
+        "contour_owned_by_object": owned.second,
+        "contour_subject_stands_on_object": owned.standing,
+        "contour_object_stands_on_subject": owned.carrying,
+    }
+    if claim.value is not None and probability > 0.5:
+        return _with_share(claim, front, back, probability, note, numbers, view.settings.tolerance)
+    return Finding(
+        probability,
+        own - opposed,
+        "of the shared contour",
+        note,
+        numbers,
+        needs="a clearer step in depth along the contour that the two share",
+    )
+
+
+def _without_set_back(contour: Contour, view: FrameView, subject: int, other: int) -> Contour:
+    """The contour without steps at the foot of what stands on the other, set back from the other's nearer edge."""
+    carried = stacked(view, subject, other)
+    if carried == 0:
+        return contour
+    # The upper one is above; the lower one is nearer there.
+    set_back = (contour.rises * carried > 0.3) & (contour.steps * carried < 0)
+    return replace(contour, steps=np.where(set_back, 0.0, contour.steps), folds=np.where(set_back, 0.0, contour.folds))
+
+
+def _probability(lead: float, clear: float, length_px: float, size_px: float) -> float:
+    """Probability that one hides the other, by how much more of the contour it owns."""
+    log_odds = (_STEEPNESS * lead + _OFFSET * clear) * length_px / (length_px + _HALF_PX + _HALF_SHARE * size_px)
+    return (1 - _SUREST) + (2 * _SUREST - 1) / (1 + math.exp(-log_odds))
+
+
+def _with_share(
+    claim: Claim,
+    front: np.ndarray,
+    back: np.ndarray,
+    probability: float,
+    note: str,
+    numbers: dict[str, float],
+    tolerance: float,
+) -> Finding:
+    """Judge occlusion and hidden share together."""
+    low, high = hidden_share_bounds(front, back)
+    fits, margin = fraction_probability(claim, low, high, _SHARE_ERROR + _SHARE_PART * low, tolerance)
+    return Finding(
+        min(probability, fits),
+        margin,
+        "of the hidden object",
+        f"{note} Between {low:.0%} and {high:.0%} of it may be hidden; the claim says {claim.value:.0%}.",
+        {**numbers, "hidden_least": low, "hidden_most": high},
+        needs="the full extent of the hidden object",
+    )

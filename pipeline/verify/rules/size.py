@@ -1,0 +1,124 @@
+"""Size of one object: height, width or depth of what is visible."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.records import Claim
+from pipeline.verify.rules.base import Finding, in_words, number_probability
+from pipeline.verify.rules.extents import AXES, extents
+from pipeline.verify.rules.view import FrameView
+
+# How far the visible extent of a whole object is from the true one, as a share: corners turned away, round sides.
+_SHAPE_ERROR = {"width": 0.022, "height": 0.02, "depth": 0.08}
+# A box cut out by depth takes in or leaves out a little more.
+_BOX_ERROR = 0.03
+# How much of a disagreement between the box's width and that of what was found in it counts.
+_UNFILLED = 0.5
+# The outermost points of a noisy surface lie this many deviations too far out.
+_ENDS_NOISE = 2.0
+# Where up is not known, a top face counts as height: up to so much of the visible depth, and of the height.
+_SLANT_SHARE, _MOST_SLANT = 0.5, 0.5
+# What is hidden of an object adds so much of its other visible extents to one, on average.
+_HIDDEN_SHARE = 0.4
+# The back of an object adds so much to its depth even where its top is seen, on average: logarithm.
+_BACK = 0.22
+
+
+@dataclass(frozen=True)
+class Extent:
+    """One extent of an object, in metres or in the depth's own unit.
+
+    Args:
+        length: Visible length.
+        sigma: Standard deviation, as a fraction.
+        hidden: Mean of the logarithm by which the true length exceeds it; 0 where all is seen.
+    """
+
+    length: float
+    sigma: float
+    hidden: float
+
+
+def measured(view: FrameView, index: int, extent: str) -> Extent:
+    """One extent of an object, level across the view, along gravity, or level along the view.
+
+    Args:
+        view: The frame.
+        index: Index of the region.
+        extent: ``height``, ``width`` or ``depth``.
+
+    Raises:
+        CannotMeasure: If the depth has no shape or too few of its pixels have depth.
+    """
+    found = extents(view, index)
+    part = found.of(extent)
+    axes, _ = view.axes
+    z, length = view.z(index), max(part.length, 1e-9)
+    left, top, right, bottom = view.box_px(index)
+    axis = AXES.index(extent)
+    # A smooth error of depth that changes over the object turns into length as far as the axis points at the camera.
+    share = math.hypot(right - left, bottom - top) / max(view.depth.shape)
+    uneven = math.sqrt(max(2 - 2 * view.noise.correlation(share), 0.0)) * view.depth_noise(index)
+    rough = _ENDS_NOISE * view.pixel_noise(index)
+    leaked = abs(float(axes[2, axis])) * math.hypot(uneven, rough) * z / length
+    side_px = (right - left) if axis == 0 else (bottom - top)
+    edge = math.sqrt(2) * view.edge_error_px(index, 0 if axis == 0 else 1) / max(side_px, 1.0)
+    parts = [
+        view.depth_noise(index),
+        leaked,
+        edge,
+        view.budget.length(view.depth, view.camera.source),
+        _SHAPE_ERROR[extent],
+        _BOX_ERROR if view.regions[index].mask is None else 0.0,
+    ]
+    if extent == "width" and view.regions[index].mask is None:
+        # What was found in the box should fill it from side to side.
+        across = max(side_px * z / view.camera.fx, 1e-9)
+        parts.append(_UNFILLED * abs(math.log(length / across)))
+    if not found.is_upright and extent != "width":
+        parts.append(min(_MOST_SLANT, _SLANT_SHARE * found.along.length / length))
+    elif view.up is not None and extent == "height":
+        parts.append(view.up.error_rad * found.along.length / length)
+    hidden = _BACK if extent == "depth" else 0.0
+    if part.is_open:
+        # Of a table seen from above hardly any height is visible, which tells little about its legs.
+        others = max(found.of(name).length for name in AXES if name != extent)
+        hidden = math.log1p(_HIDDEN_SHARE * others / length)
+    return Extent(length, float(np.hypot.reduce(parts)), hidden)
+
+
+def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...]) -> Finding:
+    """Compare the claimed size with the measured one; without a named side, anything from height to width fits.
+
+    Of an object that is hidden in part the visible extent is a lower bound.
+    """
+    sides = (claim.measure,) if claim.measure else ("height", "width")
+    found = {side: measured(view, subject, side) for side in sides}
+    low, high = (pick(found.values(), key=lambda part: part.length) for pick in (min, max))
+    sigma = max(low.sigma, high.sigma)
+    probability, margin_m = number_probability(
+        claim, low.length, high.length, sigma, view.settings.tolerance, hidden=(low.hidden, high.hidden)
+    )
+    hidden = any(part.hidden > (_BACK if side == "depth" else 0.0) for side, part in found.items())
+    described = ", ".join(f"{side} {in_words(part.length)}" for side, part in found.items())
+    least = "at least " if hidden else ""
+    note = (
+        f"{claim.subject!r} has {least}{described} (+/- {sigma:.0%}){' as far as it is visible' if hidden else ''}; "
+        f"the claim says {claim.value:g} {claim.unit}."
+    )
+    return Finding(
+        probability,
+        margin_m,
+        "m",
+        note,
+        {
+            **{f"{side}_m": part.length for side, part in found.items()},
+            "sigma_relative": sigma,
+            "is_lower_bound": float(hidden),
+        },
+        needs="a view of the whole object" if hidden else "more precise depth, scale or focal length",
+    )

@@ -1,0 +1,305 @@
+"""Claims, regions and depth in; verdicts out."""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+from pipeline.claims.resolve import resolve, resolve_all
+from pipeline.geometry.regions import boxes_iou
+from pipeline.records import Claim, Evidence, Region, Scene, Status, Verdict
+from pipeline.records.error_budget import ErrorBudget
+from pipeline.records.errors import ConfigError
+from pipeline.records.relations import RELATIONS, Need, Relation
+from pipeline.verify.rules.base import CannotMeasure, Finding, Settings
+from pipeline.verify.rules.merged import posed_frames
+from pipeline.verify.rules.view import FrameView
+from pipeline.verify import fusion
+
+_MOST_CERTAIN = 1e-6
+# Boxes that overlap more than this hold the same pixels.
+_SAME_IOU = 0.95
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What one frame gave: a finding, or why there is none."""
+
+    frame: int
+    regions: tuple[int, ...]
+    finding: Finding | None = None
+    refusal: CannotMeasure | None = None
+
+
+class Verifier:
+    """Judges claims by geometry.
+
+    Args:
+        risk: Accepted probability of a wrong decided verdict, in (0, 0.5): a claim is supported where its
+            probability is at least 1 - risk, refuted where it is at most risk, and undecided in between.
+        budget: Error of every measurement.
+        settings: How objects are cut out and numbers compared.
+        frame_correlation: How much of the error is common to all frames, in [0, 1]: 0 lets each frame vote
+            for itself, 1 takes their mean.
+
+    Raises:
+        ConfigError: If the risk is not in (0, 0.5), or the correlation not in [0, 1].
+    """
+
+    def __init__(
+        self,
+        risk: float = 0.05,
+        budget: ErrorBudget | None = None,
+        settings: Settings | None = None,
+        frame_correlation: float = 0.7,
+    ) -> None:
+        if not isinstance(risk, int | float) or not 0 < risk < 0.5:
+            raise ConfigError(f"verify.verifier.risk must lie between 0 and 0.5, not {risk!r}.")
+        if not isinstance(frame_correlation, int | float) or not 0 <= frame_correlation <= 1:
+            raise ConfigError(f"verify.verifier.frame_correlation must lie in [0, 1], not {frame_correlation!r}.")
+        self.risk = risk
+        self.frame_correlation = frame_correlation
+        self.budget = budget or ErrorBudget()
+        self.settings = settings or Settings()
+
+    def judge(self, scene: Scene, regions: Sequence[Region], claims: Sequence[Claim]) -> tuple[Verdict, ...]:
+        """Judge each claim.
+
+        Args:
+            scene: Frames, with depth where there is any.
+            regions: What the claims may speak of; indices of the evidence point into it.
+            claims: The claims.
+
+        Returns:
+            One verdict per claim, in the same order. The same input gives the same verdicts.
+        """
+        regions = tuple(regions)
+        depths = scene.depth or (None,) * len(scene.frames)
+        views = [
+            FrameView(frame, depth, regions, self.budget, self.settings)
+            for frame, depth in zip(scene.frames, depths, strict=True)
+        ]
+        return tuple(self._judge_claim(claim, views, regions) for claim in claims)
+
+    def _judge_claim(self, claim: Claim, views: list[FrameView], regions: tuple[Region, ...]) -> Verdict:
+        relation = RELATIONS[claim.relation]
+        named = _named(claim, relation, regions, len(views))
+        if isinstance(named, CannotMeasure):
+            return Verdict(claim, Status.UNDECIDED, named.reason, needs=named.needs)
+        found = _together(named)
+        if not found:
+            refusal = _apart(claim, regions)
+            undecided = Verdict(claim, Status.UNDECIDED, refusal.reason, needs=refusal.needs)
+            return self._merged(claim, views, named, undecided)
+        rule: Callable[..., Finding] = importlib.import_module(f"pipeline.verify.rules.{relation.rule}").judge
+        judged = []
+        for frame, indices in found.items():
+            try:
+                views[frame].require(_need(claim, relation))
+                if relation.objects and _coincide([regions[index] for index in indices]):
+                    raise CannotMeasure(
+                        "Subject and object are the same region.", "regions that differ, or masks that tell them apart"
+                    )
+                finding = rule(claim, views[frame], indices[0], indices[1:], **relation.options)
+                if relation.need is not Need.NOTHING:
+                    finding = _doubted(finding, views[frame], indices)
+                judged.append(_Judged(frame, indices, finding=finding))
+            except CannotMeasure as refusal:
+                judged.append(_Judged(frame, indices, refusal=_with_all_small(refusal, views[frame], indices)))
+        verdict = self._fuse(claim, judged)
+        return verdict if verdict.status is not Status.UNDECIDED else self._merged(claim, views, named, verdict)
+
+    def _merged(
+        self, claim: Claim, views: list[FrameView], named: Sequence[Mapping[int, int]], undecided: Verdict
+    ) -> Verdict:
+        """Let the points of all posed frames decide in one space what no single frame does, where there are several."""
+        contradicts = any(item.probability is not None for item in undecided.evidence) and undecided.probability == 0.5
+        if claim.relation not in fusion.JUDGED or len(views) < 2 or contradicts:
+            return undecided
+        posed = [frame for frame in posed_frames(views) if any(frame in by_frame for by_frame in named)]
+        if len(posed) < 2:
+            return undecided
+        try:
+            finding = fusion.judge(claim, views, named)
+        except CannotMeasure as refusal:
+            note = Evidence(posed[0], note=f"All posed frames together: {refusal.reason}")
+            return replace(undecided, evidence=(*undecided.evidence, note))
+        probability = _probability(finding, claim.negated)
+        status = self._status(probability)
+        indices = tuple(next(iter(by_frame.values())) for by_frame in named)
+        evidence = (*undecided.evidence, _evidence(_Judged(posed[0], indices, finding=finding), claim.negated))
+        if status is Status.UNDECIDED:
+            return replace(undecided, evidence=evidence)
+        margin = None if finding.margin is None else (-finding.margin if claim.negated else finding.margin)
+        return Verdict(
+            claim,
+            status,
+            finding.note,
+            probability=probability,
+            margin=margin,
+            unit=None if margin is None else finding.unit,
+            evidence=evidence,
+        )
+
+    def _fuse(self, claim: Claim, judged: list[_Judged]) -> Verdict:
+        """Let the frames vote in log-odds; frames that contradict each other decide nothing."""
+        evidence = tuple(_evidence(item, claim.negated) for item in judged)
+        found = [
+            (item.frame, item.finding, _probability(item.finding, claim.negated))
+            for item in judged
+            if item.finding is not None
+        ]
+        if not found:
+            refusals = [item.refusal for item in judged if item.refusal is not None]
+            return Verdict(
+                claim,
+                Status.UNDECIDED,
+                refusals[0].reason,
+                needs=refusals[0].needs,
+                evidence=evidence,
+                small_regions=tuple(dict.fromkeys(index for refusal in refusals for index in refusal.regions)),
+            )
+        for_it = [frame for frame, _, probability in found if self._status(probability) is Status.SUPPORTED]
+        against = [frame for frame, _, probability in found if self._status(probability) is Status.REFUTED]
+        # Frames of one scene share most of their errors, so n of them count for less than n.
+        shared = 1 + (len(found) - 1) * self.frame_correlation
+        log_odds = sum(_log_odds(probability) for _, _, probability in found) / shared
+        probability = 1 / (1 + math.exp(-log_odds))
+        _, strongest, _ = max(found, key=lambda item: abs(_log_odds(item[2])))
+        margin = None if strongest.margin is None else (-strongest.margin if claim.negated else strongest.margin)
+        status, reason, needs = self._status(probability), strongest.note, None
+        if for_it and against:
+            status, probability = Status.UNDECIDED, 0.5
+            reason = f"{_pictures(for_it)} supports it and {_pictures(against)} refutes it.".capitalize()
+            needs = "the frame that is meant, or more precise depth in both"
+        elif status is Status.UNDECIDED:
+            # A half says in its note why nothing can be said.
+            reason = (
+                strongest.note
+                if probability == 0.5
+                else f"{strongest.note} That is within the error of the measurement."
+            )
+            needs = strongest.needs
+        return Verdict(
+            claim,
+            status,
+            reason,
+            probability=probability,
+            margin=margin,
+            unit=None if margin is None else strongest.unit,
+            needs=needs,
+            evidence=evidence,
+        )
+
+    def _status(self, probability: float) -> Status:
+        if probability >= 1 - self.risk:
+            return Status.SUPPORTED
+        return Status.REFUTED if probability <= self.risk else Status.UNDECIDED
+
+
+def _doubted(finding: Finding, view: FrameView, indices: tuple[int, ...]) -> Finding:
+    """The finding, drawn towards one half as far as the boxes may hold something else than their objects."""
+    sure = math.prod(1 - view.doubt(index) for index in indices)
+    return replace(finding, probability=0.5 + sure * (finding.probability - 0.5))
+
+
+def _coincide(regions: Sequence[Region]) -> bool:
+    """Whether two of the regions cannot be told apart."""
+    return any(
+        first is second
+        or (first.mask is None and second.mask is None and boxes_iou(first.box_px, second.box_px) > _SAME_IOU)
+        for first, second in combinations(regions, 2)
+    )
+
+
+def _with_all_small(refusal: CannotMeasure, view: FrameView, indices: tuple[int, ...]) -> CannotMeasure:
+    """A refusal because of a region's few pixels, with all of the claim's regions that have too few."""
+    if not refusal.regions:
+        return refusal
+    small: list[int] = []
+    for index in indices:
+        try:
+            view.object(index)
+        except CannotMeasure as other:
+            small += other.regions
+    return CannotMeasure(refusal.reason, refusal.needs, tuple(small))
+
+
+def _need(claim: Claim, relation: Relation) -> Need:
+    return relation.value_need if claim.value is not None and relation.need is not Need.NOTHING else relation.need
+
+
+def _named(
+    claim: Claim, relation: Relation, regions: tuple[Region, ...], count: int
+) -> list[dict[int, Any]] | CannotMeasure:
+    """Index of the region that each part of the claim names, subject first, by frame; or why there is none."""
+    missing = [frame for frame in claim.frames if frame >= count]
+    if missing:
+        return CannotMeasure(f"The claim names {_pictures(missing)}, but there are {count}.", "a frame that exists")
+    wanted = [frame for frame in range(count) if not claim.frames or frame in claim.frames]
+    if relation.counts:
+        counted = {frame: resolve_all(claim.subject, regions, frame) for frame in wanted}
+        located = {frame: indices for frame, indices in counted.items() if indices}
+        if not located:
+            return CannotMeasure(resolve(claim.subject, regions).reason, "regions of what is counted")
+        return [located]
+    resolutions = [resolve(part, regions) for part in _parts(claim)]
+    for resolution in resolutions:
+        if not resolution.found:
+            return CannotMeasure(resolution.reason, "one located region for everything that the claim names")
+    return [
+        {frame: index for frame, index in resolution.by_frame.items() if frame in wanted} for resolution in resolutions
+    ]
+
+
+def _parts(claim: Claim) -> list[str]:
+    return [part for part in (claim.subject, claim.object, claim.other_object) if part is not None]
+
+
+def _together(named: Sequence[Mapping[int, Any]]) -> dict[int, tuple[int, ...]]:
+    """Indices of the regions of all parts, by the frames that show all of them."""
+    frames = sorted(set.intersection(*(set(by_frame) for by_frame in named)))
+    if len(named) == 1:
+        return {frame: index if isinstance(index, tuple) else (index,) for frame, index in sorted(named[0].items())}
+    return {frame: tuple(by_frame[frame] for by_frame in named) for frame in frames}
+
+
+def _apart(claim: Claim, regions: tuple[Region, ...]) -> CannotMeasure:
+    """Why no frame shows everything that the claim names."""
+    doubts = " ".join(found.reason for found in (resolve(part, regions) for part in _parts(claim)) if found.reason)
+    return CannotMeasure(
+        doubts or "No frame that the claim speaks of shows everything that it names.",
+        "a frame in which all of it is located, or camera poses that put the frames into one space",
+    )
+
+
+def _pictures(frames: Sequence[int]) -> str:
+    return "picture " + " and ".join(str(frame + 1) for frame in frames)
+
+
+def _probability(finding: Finding, negated: bool) -> float:
+    probability = min(max(finding.probability, 0.0), 1.0)
+    return 1 - probability if negated else probability
+
+
+def _log_odds(probability: float) -> float:
+    clipped = min(max(probability, _MOST_CERTAIN), 1 - _MOST_CERTAIN)
+    return math.log(clipped / (1 - clipped))
+
+
+def _evidence(item: _Judged, negated: bool) -> Evidence:
+    if item.finding is None:
+        assert item.refusal is not None
+        return Evidence(item.frame, item.regions, note=item.refusal.reason)
+    return Evidence(
+        item.frame,
+        item.regions,
+        item.finding.numbers,
+        item.finding.points,
+        _probability(item.finding, negated),
+        item.finding.note,
+    )

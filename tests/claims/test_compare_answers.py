@@ -1,0 +1,144 @@
+"""Answers are read, held against the right ones, and settled with their verdicts."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.claims.answer import parse_answer
+from pipeline.claims.compare_answers import asked_claims, is_right, scored, value_of, with_asked_claim
+from pipeline.records import Answer, Claim, Status, Verdict
+from pipeline.records.expected import AnswerKind, Expected
+
+YES_NO = Expected("Is the cup in front of the book?", "yes", AnswerKind.YES_NO)
+CHOICE = Expected(
+    "Which is nearest?\nA. cup\nB. book\nC. lamp\nD. chair", "B", AnswerKind.CHOICE, ("cup", "book", "lamp", "chair")
+)
+POLAR = Expected("Is the cat under the car?\n(A) yes\n(B) no", "B", AnswerKind.CHOICE, ("yes", "no"))
+LENGTH = Expected("How far is the cup from the book?", "0.5", AnswerKind.NUMBER, unit="m")
+COUNT = Expected("How many cups are there?", "3", AnswerKind.NUMBER)
+TEXT = Expected("What is on the table?", "red cup", AnswerKind.TEXT)
+
+
+def answer(text: str, expected: Expected) -> Answer:
+    parsed = parse_answer(text, [], expected.question)
+    return Answer(parsed.text, claims=parsed.claims, choice=parsed.choice)
+
+
+def verdict(status: Status) -> Verdict:
+    needs = "more" if status is Status.UNDECIDED else None
+    return Verdict(Claim("closer", "cup", "book"), status, f"It is {status}.", probability=0.5, needs=needs)
+
+
+@pytest.mark.parametrize(
+    "expected, text, value",
+    [
+        (YES_NO, "Yes, it is.", "yes"),
+        (YES_NO, "No.", "no"),
+        (YES_NO, "**Yes**", "yes"),
+        (YES_NO, "The cup is small. No, the book is nearer. Yes!", "no"),
+        (YES_NO, "Yes and no.", None),
+        (YES_NO, "I cannot tell.", None),
+        (YES_NO, "是的，杯子在前面。", "yes"),
+        (YES_NO, "不是。", "no"),
+        (YES_NO, 'Yes.\n```json\n{"objects": [], "claims": [{"note": "no"}]}\n```', "yes"),
+        (CHOICE, "B. book", "B"),
+        (CHOICE, "The answer is C.", "C"),
+        (CHOICE, "It is hard to say.", None),
+        (CHOICE, "E", None),
+        (LENGTH, "About 45 cm.", 0.45),
+        (LENGTH, "They are 1.5 feet apart.", pytest.approx(0.4572)),
+        (LENGTH, "0.6", 0.6),
+        (LENGTH, "I cannot tell.", None),
+        (COUNT, "There are three cups.", 3),
+        (COUNT, "3", 3),
+        (COUNT, "many", None),
+        (TEXT, "A red cup.", "A red cup."),
+        (TEXT, "  ", None),
+    ],
+)
+def test_what_an_answer_says(expected: Expected, text: str, value: object) -> None:
+    assert value_of(expected, answer(text, expected)) == value
+
+
+@pytest.mark.parametrize(
+    "expected, value, right",
+    [
+        (YES_NO, "yes", True),
+        (YES_NO, "no", False),
+        (CHOICE, "B", True),
+        (CHOICE, "A", False),
+        (LENGTH, 0.6, True),
+        (LENGTH, 0.64, False),
+        (LENGTH, 0.37, False),
+        (COUNT, 3.0, True),
+        (COUNT, 4.0, False),
+        (TEXT, "It is a red cup.", True),
+        (TEXT, "Red cups", True),
+        (TEXT, "scarred cup", False),
+    ],
+)
+def test_whether_it_is_right(expected: Expected, value: str | float, right: bool) -> None:
+    assert is_right(expected, value) is right
+
+
+@pytest.mark.parametrize(
+    "expected, text, statuses, score, after, status",
+    [
+        (YES_NO, "Yes.", [Status.SUPPORTED], 1, 1, Status.SUPPORTED),
+        (YES_NO, "No.", [Status.REFUTED], 0, 1, Status.REFUTED),
+        (YES_NO, "Yes.", [Status.SUPPORTED, Status.REFUTED], 1, 0, Status.REFUTED),
+        (YES_NO, "Yes.", [Status.UNDECIDED], 1, 1, Status.UNDECIDED),
+        (YES_NO, "Perhaps.", [Status.REFUTED], 0, 0, Status.REFUTED),
+        (YES_NO, "Yes.", [], 1, 1, Status.UNDECIDED),
+        (CHOICE, "A", [Status.REFUTED], 0, 1 / 3, Status.REFUTED),
+        (CHOICE, "B", [Status.REFUTED], 1, 0, Status.REFUTED),
+        (POLAR, "A", [Status.REFUTED], 0, 1, Status.REFUTED),
+        (LENGTH, "2 m", [Status.REFUTED], 0, 0, Status.REFUTED),
+    ],
+)
+def test_a_refuted_answer_is_turned_round_or_dropped(
+    expected: Expected, text: str, statuses: list[Status], score: float, after: float, status: Status
+) -> None:
+    found = scored(expected, answer(text, expected), [verdict(item) for item in statuses])
+    assert (found.score, found.status) == (score, status)
+    assert found.score_after == pytest.approx(after)
+    assert found.reason == (f"It is {status}." if statuses else "")
+
+
+@pytest.mark.parametrize(
+    "question, stated",
+    [
+        ("Is the cup in front of the book?", "cup is in front of book"),
+        ("Are the red cups to the left of the book?", "red cups is left of book"),
+        ("Does the cup occlude the book?", "cup occludes book"),
+        ("Is the book closer to the camera than the cup?", "book is closer than cup"),
+        ("Where is the cup?", None),
+        ("Is it raining?", None),
+        ("Is the cup?", None),
+    ],
+)
+def test_the_claim_that_a_question_asks_about(question: str, stated: str | None) -> None:
+    found = asked_claims(question, ["cup", "red cups", "book"])
+    assert [claim.in_words() for claim in found] == ([] if stated is None else [stated])
+
+
+def test_a_mere_yes_or_no_makes_the_asked_claim() -> None:
+    names = ["cup", "book", "cat", "car"]
+    for text, negated in (("Yes.", False), ("No.", True)):
+        (claim,) = with_asked_claim(YES_NO, answer(text, YES_NO), names).claims
+        assert (claim.relation, claim.subject, claim.object, claim.negated) == ("in_front_of", "cup", "book", negated)
+    for text, negated in (("A", False), ("(B) no", True)):
+        (claim,) = with_asked_claim(POLAR, answer(text, POLAR), names).claims
+        assert (claim.relation, claim.negated) == ("below", negated)
+
+
+def test_an_answer_with_claims_of_its_own_keeps_them() -> None:
+    said = answer("No, the book is in front of the cup.", YES_NO)
+    assert len(said.claims) == 1
+    assert with_asked_claim(YES_NO, said, ["cup", "book"]) is said
+
+
+@pytest.mark.parametrize("expected, text", [(YES_NO, "Perhaps."), (CHOICE, "B"), (COUNT, "3")])
+def test_other_answers_make_no_claim_without_words(expected: Expected, text: str) -> None:
+    said = Answer(text, choice="B" if expected is CHOICE else None)
+    assert with_asked_claim(expected, said, ["cup", "book"]).claims == ()

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from pipeline.api import load_config
+from pipeline.config.build import build, build_source, build_stages, check_types
+from pipeline.config.build_evaluation import DEPTH_DATASETS
+from pipeline.models.segment.grabcut import GrabCutSegmenter
+from pipeline.models.segment.none import NoSegmenter
+from pipeline.records.errors import ConfigError, InputError
+from pipeline.records.resources import resource_dir
+from pipeline.stages.group import Stages
+
+CONF = resource_dir("conf")
+# An experiment chooses options of other groups, and is none itself: see test_quickstart.py.
+GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "experiment")
+OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
+FILES = sorted(CONF.rglob("*.yaml"))
+# Keys without a default, and a value for each.
+MANDATORY = {
+    ("input", "auto"): ["input.path=photo.jpg"],
+    ("vlm", "recorded"): ["vlm.path=answers.jsonl"],
+    ("protocol", "plain"): ["protocol.alignment=none"],
+}
+SELF_EXPLAINING = {"_target_", "_convert_", "defaults", "hydra", "verifier", "settings", "budget"}
+
+
+def root_of(group: str, option: str) -> str:
+    """Which file of conf/ an option belongs to."""
+    if group == "dataset":
+        target = str(OmegaConf.load(CONF / group / f"{option}.yaml")["_target_"])
+        return "eval_depth" if target.startswith(DEPTH_DATASETS) else "eval_claims"
+    return "eval_depth" if group == "protocol" else "run"
+
+
+def mandatory(group: str, option: str) -> list[str]:
+    """Overrides that an option cannot do without; data sets in files get a folder that does not exist."""
+    if group == "dataset" and OmegaConf.is_missing(OmegaConf.load(CONF / group / f"{option}.yaml"), "path"):
+        return ["dataset.path=nowhere"]
+    return MANDATORY.get((group, option), [])
+
+
+def named(path: Path) -> str:
+    return path.relative_to(CONF).as_posix()
+
+
+@pytest.mark.parametrize("group, option", OPTIONS)
+def test_every_option_composes_and_becomes_its_object(group: str, option: str) -> None:
+    root = root_of(group, option)
+    config = load_config([f"{group}={option}", *mandatory(group, option)], root)
+    check_types(config, root)
+    if mandatory(group, option) == ["dataset.path=nowhere"]:
+        # What it makes of real files is tested beside its class.
+        with pytest.raises(InputError, match="nowhere"):
+            build(config[group])
+        return
+    arguments = {"model": None} if group == "query" else {}
+    made = build(config[group], **arguments)
+    assert f"{type(made).__module__}.{type(made).__name__}" == config[group]["_target_"]
+
+
+def test_every_option_is_found() -> None:
+    assert {"dataset", "depth", "export", "input", "noise", "ocr", "query", "segment", "verify", "vlm"} <= set(GROUPS)
+    assert ("depth", "midas") in OPTIONS
+
+
+def test_the_default_configuration_becomes_a_source_and_stages() -> None:
+    config = load_config()
+    assert build_source(config).count() == 1
+    stages = build_stages(config)
+    assert isinstance(stages, Stages)
+    assert stages.query is None, "without a model nothing is asked"
+
+
+@pytest.mark.parametrize("cache_dir, kept", [("null", None), ("kept here", Path("kept here"))])
+def test_the_cache_is_where_the_configuration_says(cache_dir: str, kept: Path | None) -> None:
+    stages = build_stages(load_config([f"cache_dir={cache_dir}", "vlm=recorded", "vlm.path=a"]))
+    assert stages.query is not None
+    caches = (stages.depth.cache, stages.ocr.cache, stages.query.cache, stages.verify.cache)
+    assert {cache.folder for cache in caches} == {kept}
+
+
+def test_the_verifier_gets_the_segmenter_of_the_configuration() -> None:
+    assert isinstance(build_stages(load_config()).verify.segmenter, NoSegmenter)
+    segmenter = build_stages(load_config(["segment=grabcut", "segment.iterations=2"])).verify.segmenter
+    assert isinstance(segmenter, GrabCutSegmenter)
+    assert segmenter.iterations == 2
+
+
+def test_the_prompt_is_measured_with_the_numbers_of_the_verifier() -> None:
+    overrides = ["verify.verifier.settings.min_pixels=7", "verify.verifier.budget.box_px=3", "vlm=openai"]
+    stages = build_stages(load_config(overrides))
+    assert stages.query is not None
+    assert stages.query.settings is stages.verify.verifier.settings
+    assert stages.query.error_budget is stages.verify.verifier.budget
+    assert (stages.query.settings.min_pixels, stages.query.error_budget.box_px) == (7, 3)
+
+
+@pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "vlm"])
+def test_every_model_can_show_its_prompts_and_is_built_without_that_key(option: str) -> None:
+    config = load_config([f"vlm={option}", "vlm.show_prompt=true", *MANDATORY.get(("vlm", option), [])])
+    assert config.vlm.show_prompt is True
+    build(config.vlm)
+    assert config.vlm.show_prompt is True, "the configuration stays as it was"
+    with pytest.raises(ConfigError, match=r"vlm\.show_prompt must be true or false"):
+        check_types(load_config([f"vlm={option}", "vlm.show_prompt=1", *MANDATORY.get(("vlm", option), [])]))
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_every_key_is_explained_in_a_comment_above_it(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("# "), "the file says what it is"
+    bare = []
+    inside_hydra = False
+    for above, line in zip(["", *lines], lines, strict=False):
+        match = re.match(r"( *)(\w+):", line)
+        if match is None:
+            continue
+        if not match[1]:
+            inside_hydra = match[2] == "hydra"
+        # A comment may speak of the keys below it until the next blank line or comment.
+        explained = above.lstrip().startswith("#") or re.match(r" *\w+: \S", above)
+        if match[2] not in SELF_EXPLAINING and not inside_hydra and not explained:
+            bare.append(line.strip())
+    assert bare == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_a_file_is_tidy(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.endswith("\n") and not text.endswith("\n\n")
+    assert all(len(line) <= 120 and line == line.rstrip() for line in text.splitlines())
+
+
+@pytest.mark.parametrize("group, option", OPTIONS)
+def test_no_unknown_key_is_accepted(group: str, option: str) -> None:
+    before = [f"{group}={option}", *mandatory(group, option)]
+    with pytest.raises(ConfigError, match="no_such_key"):
+        load_config([*before, f"{group}.no_such_key=1"], root_of(group, option))
+    added = load_config([*before, f"+{group}.no_such_key=1"], root_of(group, option))
+    with pytest.raises(ConfigError, match=r"no_such_key|takes no arguments"):
+        build(added[group], **({"model": None} if group == "query" else {}))
+
+
+@pytest.mark.parametrize("place", ["verify.verifier", "verify.verifier.settings", "verify.verifier.budget"])
+def test_no_unknown_key_is_accepted_further_down(place: str) -> None:
+    with pytest.raises(ConfigError, match="no_such_key"):
+        build_stages(load_config([f"+{place}.no_such_key=1"]))
+
+
+@pytest.mark.parametrize(
+    "overrides, key",
+    [(["vlm=recorded"], "vlm.path"), (["input=auto"], "input.path")],
+)
+def test_a_key_that_must_be_given_is_named(overrides: list[str], key: str) -> None:
+    with pytest.raises(ConfigError, match=key) as caught:
+        config = load_config(overrides)
+        build_source(config)
+        build_stages(config)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "overrides, message",
+    [
+        (["resume=perhaps"], "resume must be true or false, not 'perhaps'"),
+        (["resume=1"], "resume must be true or false, not 1"),
+        (["verify.verifier.risk=low"], "verify.verifier.risk must be a number, not 'low'"),
+        (["verify.verifier.risk=true"], "verify.verifier.risk must be a number, not True"),
+        (["verify.verifier.settings.edge_px=[1]"], "verify.verifier.settings.edge_px must be a number"),
+        (["verify.verifier.budget.scale={sensor: x}"], "verify.verifier.budget.scale.sensor must be a number"),
+        (["input=a.jpg", "input.max_side_px=big"], "input.max_side_px must be a number, not 'big'"),
+        (["export.overlay=1"], "export.overlay must be true or false"),
+        (["depth=dpt_large", "depth.batch_size=two"], "depth.batch_size must be a number, not 'two'"),
+        (["vlm=openai", "vlm.timeout_s=long"], "vlm.timeout_s must be a number, not 'long'"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_named(overrides: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        check_types(load_config(overrides))
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["resume=true"],
+        ["verify.verifier.risk=0.2"],
+        ["input=a.jpg", "input.depth_scale=0.001", "input.video_rate_hz=2"],
+        ["vlm=openai", "vlm.temperature=null", "vlm.seed=null", "vlm.max_new_tokens=null"],
+        ["depth=midas", "depth.keep_aspect_ratio=true", "depth.input_size_px=384"],
+        ["cache_dir=null", "claims=[]"],
+    ],
+)
+def test_a_value_of_the_right_type_or_null_is_taken(overrides: list[str]) -> None:
+    check_types(load_config(overrides))
+
+
+@pytest.mark.parametrize(
+    "overrides, words",
+    [
+        (["verify.verifier.risk=0.7"], "0.7"),
+        (["query.hints=maybe", "vlm=recorded", "vlm.path=a"], "query.hints"),
+        (["query.batch_size=0", "vlm=recorded", "vlm.path=a"], "query.batch_size"),
+        (["query.recheck=2", "vlm=recorded", "vlm.path=a"], "query.recheck"),
+        (["query.second_look=perhaps", "vlm=recorded", "vlm.path=a"], "query.second_look"),
+        (["query.budget.tokens=3", "vlm=recorded", "vlm.path=a"], "query.budget.tokens"),
+        (["+query.sound=1", "vlm=recorded", "vlm.path=a"], "no key 'sound'; known are batch_size, budget, hints"),
+        (["ocr=rapidocr", "ocr.min_score=7"], "min_score"),
+        (["segment=grabcut", "segment.iterations=0"], "segment.iterations"),
+        (["segment=sam2", "segment.least_share=2"], "segment.least_share"),
+        (["input=a.jpg", "input.fov_deg=200"], "fov_deg"),
+        (["input=a.jpg", "input.frames_are=things"], "frames_are"),
+    ],
+)
+def test_what_the_object_refuses_is_told_in_its_own_words(overrides: list[str], words: str) -> None:
+    config = load_config(overrides)
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        build_source(config)
+        build_stages(config)
+
+
+def test_a_target_that_does_not_exist_is_a_configuration_error() -> None:
+    node = OmegaConf.create({"_target_": "pipeline.no_such.Thing"})
+    assert isinstance(node, DictConfig)
+    with pytest.raises(ConfigError, match=r"pipeline\.no_such"):
+        build(node)

@@ -1,0 +1,317 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+
+from pipeline.api import load_config
+from pipeline.config.overrides import describe, options_of, translate, with_companions
+from pipeline.records.errors import ConfigError
+
+QUESTIONS = [
+    "Is the cup's handle left of the box?",
+    "cup, box, or lamp?",
+    "a=b",
+    "question=twice",
+    'Where does it say "EXIT"?',
+    "'quoted'",
+    '"quoted"',
+    "it's \"both\" of 'em",
+    "杯子在盒子的左边吗？",
+    "?",
+    "??",
+    "${x}",
+    "${oc.env:HOME}",
+    r"\${x}",
+    "$",
+    "${",
+    "a}",
+    "a\\b",
+    "C:\\data\\",
+    "\\",
+    '\\"',
+    "'",
+    '"',
+    "one\ntwo",
+    "\ttab",
+    "[a] first",
+    "[a, b]",
+    "{a: b}",
+    "(a)",
+    "  spaced  ",
+    "true",
+    "42",
+    "-1.5",
+    "~nothing",
+    "# hash",
+    "a # hash",
+    "choice(a, b)",
+    "range(1, 3)",
+    "int(3)",
+    "@ % ! ; | & < > * ^ `",
+    "<image>",
+    "🙂",
+    "",
+]
+
+PATHS = [
+    "photo.jpg",
+    "my photo.jpg",
+    "a,b.jpg",
+    "it's.jpg",
+    'a"b.jpg',
+    "photo (1).jpg",
+    "photo [1].jpg",
+    "[1].jpg",
+    "{a}.jpg",
+    "图片/杯子.png",
+    "naïve é.png",
+    "C:\\data\\photo.jpg",
+    "folder\\",
+    "folder/",
+    "./quickstart",
+    "../photo.jpg",
+    "/data/my photo, (1)'s.jpg",
+    "/data/photo.jpg",
+    "a=b.jpg",
+    "a:b.jpg",
+    "a;b&c.jpg",
+    "a#b.jpg",
+    "~/photo.jpg",
+    "-photo.jpg",
+    "$HOME/photo.jpg",
+    "*.jpg",
+    "%20.jpg",
+    "2024",
+    "007",
+    "1e3",
+    "true",
+    " photo.jpg ",
+]
+
+
+def composed(*overrides: str) -> Any:
+    return OmegaConf.to_container(load_config(overrides), resolve=True)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_question_arrives_as_it_was_typed(question: str) -> None:
+    config = composed(f"question={question}", "input=photo.jpg")
+    assert config["question"] == question
+
+
+@settings(max_examples=25)
+@given(st.text(st.characters(codec="utf-8")).filter(lambda text: text not in ("null", "???")))
+@example("\x00")
+@example("\\\\${x}\\")
+@example('\\\\"${')
+@example("\r\n")
+@example(" ")
+@example("\u2028")
+def test_any_question_arrives_as_it_was_typed(question: str) -> None:
+    assert load_config([f"question={question}"]).question == question
+
+
+@given(st.text(st.sampled_from("\\\"'${}[](),=?:#~ a1左\n"), max_size=12))
+def test_any_mixture_of_special_characters_arrives_as_it_was_typed(question: str) -> None:
+    # What composition does with one override, without the files of the configuration.
+    (override,) = OverridesParser.create().parse_overrides(translate([f"question={question}"]))
+    if question != "???":
+        assert OmegaConf.create({"question": override.value()}).question == question
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_path_arrives_as_it_was_typed(path: str) -> None:
+    assert composed(f"input={path}")["input"]["path"] == path
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_path_of_any_key_arrives_as_it_was_typed(path: str) -> None:
+    keys = ("input.depth", "claims", "output_dir", "cache_dir", "vlm.path", "depth.model", "depth.revision")
+    config = load_config(["input=photo.jpg", "vlm=recorded", "depth=midas", *(f"{key}={path}" for key in keys)])
+    assert {key: OmegaConf.select(config, key) for key in keys} == dict.fromkeys(keys, path)
+
+
+@pytest.mark.parametrize(
+    "typed, expected",
+    [
+        ("[a.jpg,b.jpg]", ["a.jpg", "b.jpg"]),
+        ("[a.jpg, b.jpg]", ["a.jpg", "b.jpg"]),
+        ("[a b.jpg]", ["a b.jpg"]),
+        ("[left (1).jpg, it's.jpg, 右.jpg]", ["left (1).jpg", "it's.jpg", "右.jpg"]),
+        ("[/data/a b.jpg,C:\\b.jpg]", ["/data/a b.jpg", "C:\\b.jpg"]),
+        # A comma ends a name in a list, unless the name is quoted.
+        ("[a b.jpg, c,d.jpg]", ["a b.jpg", "c", "d.jpg"]),
+        ("['a b.jpg', \"c,d.jpg\"]", ["a b.jpg", "c,d.jpg"]),
+        ("[]", []),
+    ],
+)
+def test_a_list_of_pictures_arrives_as_a_list(typed: str, expected: list[str]) -> None:
+    assert composed(f"input={typed}")["input"]["path"] == expected
+
+
+@pytest.mark.parametrize("name", options_of("input"))
+def test_the_name_of_an_option_stays_an_option(name: str) -> None:
+    assert translate([f"input={name}"]) == [f"input={name}"]
+
+
+@pytest.mark.parametrize(
+    "before, typed, key, expected",
+    [
+        ([], "question=null", "question", None),
+        ([], "claims=null", "claims", None),
+        ([], "cache_dir=null", "cache_dir", None),
+        ([], "resume=true", "resume", True),
+        ([], "verify.verifier.risk=0.01", "verify.verifier.risk", 0.01),
+        ([], "verify.verifier.risk=1e-3", "verify.verifier.risk", 0.001),
+        ([], "export.max_points=7", "export.max_points", 7),
+        ([], "verify.verifier.budget.scale={sensor: 0.01}", "verify.verifier.budget.scale.sensor", 0.01),
+        ([], "+verify.verifier.budget.backends.zoedepth=0.08", "verify.verifier.budget.backends.zoedepth", 0.08),
+        (["input=a.jpg"], "input.depth_scale=0.001", "input.depth_scale", 0.001),
+        (["input=a.jpg"], "input.camera={fx: 5, fy: 5.5, cx: 3, cy: 2}", "input.camera.fy", 5.5),
+        (["input=a.jpg"], "input.depth=[a.npy, b.npy]", "input.depth", ["a.npy", "b.npy"]),
+        (["input=a.jpg"], "input.depth_invalid=[0,65535]", "input.depth_invalid", [0, 65535]),
+        (["vlm=openai"], "vlm.extra_body={top_p: 0.8}", "vlm.extra_body.top_p", 0.8),
+        (["vlm=openai"], "vlm.base_url=http://127.0.0.1:8000/v1", "vlm.base_url", "http://127.0.0.1:8000/v1"),
+        (["vlm=openai"], "vlm.model=Qwen/Qwen3-VL-8B-Instruct", "vlm.model", "Qwen/Qwen3-VL-8B-Instruct"),
+        (["depth=midas"], "depth.model=null", "depth.model", None),
+        ([], "output_dir=out/${export.max_points}", "output_dir", "out/200000"),
+        ([], "output_dir=/out/${export.max_points}", "output_dir", "/out/200000"),
+    ],
+)
+def test_other_values_keep_the_meaning_that_hydra_gives_them(
+    before: list[str], typed: str, key: str, expected: object
+) -> None:
+    config = load_config([*before, typed])
+    found = OmegaConf.select(config, key)
+    assert (OmegaConf.to_container(found) if OmegaConf.is_config(found) else found) == expected
+
+
+def swept(key: str, *arguments: str) -> list[str]:
+    """The values over which Hydra sweeps, each as it would arrive."""
+    parser = OverridesParser.create()
+    for override in parser.parse_overrides(translate(arguments, sweep=True)):
+        if override.key_or_group == key:
+            assert override.is_sweep_override()
+            return [parser.parse_override(f"k={part}").value() for part in override.sweep_string_iterator()]
+    pytest.fail(f"{key} is not among the overrides")
+
+
+@pytest.mark.parametrize(
+    "key, typed, expected",
+    [
+        ("verify.verifier.risk", "verify.verifier.risk=0.01,0.1", [0.01, 0.1]),
+        ("depth", "depth=none,file", ["none", "file"]),
+        ("input.path", "input=a.jpg,b.jpg", ["a.jpg", "b.jpg"]),
+        ("input.path", "input=/data/a.jpg,/data/b c.jpg", ["/data/a.jpg", "/data/b c.jpg"]),
+        ("input.path", "input=a (1).jpg,it's.jpg", ["a (1).jpg", "it's.jpg"]),
+        ("query.hints", "query.hints=none,table,both", ["none", "table", "both"]),
+    ],
+)
+def test_in_a_sweep_commas_separate_values(key: str, typed: str, expected: list[object]) -> None:
+    assert swept(key, typed) == expected
+
+
+@pytest.mark.parametrize("question", ["cup, box?", "a,b", "choice(a,b)"])
+def test_a_question_is_never_swept_over(question: str) -> None:
+    (override,) = OverridesParser.create().parse_overrides(translate([f"question={question}"], sweep=True))
+    assert not override.is_sweep_override()
+    assert override.value() == question
+
+
+@pytest.mark.parametrize(
+    "arguments, expected",
+    [
+        (["depth=none", "-m"], ["-m", "depth=none"]),
+        (["depth=none", "--cfg", "job", "resume=true"], ["--cfg", "job", "depth=none", "resume=true"]),
+        (["--cfg=job"], ["--cfg=job"]),
+        (["~claims", "--help"], ["--help", "~claims"]),
+        (["-i", "config"], ["-i", "config"]),
+    ],
+)
+def test_flags_may_stand_anywhere(arguments: list[str], expected: list[str]) -> None:
+    assert translate(arguments) == expected
+
+
+@pytest.mark.parametrize(
+    "typed, added",
+    [
+        (["vlm=nano"], ["query.second_look=off"]),
+        (["depth=nano", "vlm=nano"], ["query.second_look=off", "noise=nano"]),
+        (["depth=nano", "noise=default"], []),
+        (["vlm=nano", "query.second_look=small"], []),
+        (["depth=midas"], []),
+    ],
+)
+def test_small_models_bring_what_they_need_unless_it_is_chosen(typed: list[str], added: list[str]) -> None:
+    assert with_companions(typed, "run") == [*added, *typed]
+    assert with_companions(typed, "eval_depth") == typed
+
+
+@pytest.mark.parametrize("config_name", ["run", "eval_claims", "eval_depth"])
+def test_small_models_can_be_chosen_in_every_configuration(config_name: str) -> None:
+    config = load_config(["depth=nano"], config_name)
+    assert "noise" not in config or config.noise.models.nano.relative > 0
+
+
+@pytest.mark.parametrize(
+    "argument, words",
+    [
+        ("photo.jpg", "input=photo.jpg"),
+        ("depth", "not KEY=VALUE"),
+        ("=x", "not KEY=VALUE"),
+        ("", "not KEY=VALUE"),
+        ("ques tion=x", "not KEY=VALUE"),
+        ("-z", "no option -z"),
+        ("--verbos", "no option --verbos"),
+        ("~input", "needed"),
+        ("experiment=null", "no option"),
+        ("output_dir=", "name a folder"),
+        ('output_dir=""', "name a folder"),
+    ],
+)
+def test_what_is_no_override_or_takes_away_what_is_needed_is_refused(argument: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        translate([argument])
+
+
+@pytest.mark.parametrize(
+    "override, words",
+    [
+        ("nope=1", "nope"),
+        ("depth.nope=1", "depth.nope"),
+        ("verify.verifier.settings.nope=1", "nope"),
+        ("nope/x=1", "nope"),
+        ("depth=nope", "midas"),
+        ("vlm=", "recorded"),
+    ],
+)
+def test_an_unknown_key_or_option_is_named_on_one_line(override: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words) as caught:
+        load_config([override])
+    assert "\n" not in str(caught.value)
+    assert "provider=" not in str(caught.value)
+
+
+def test_an_error_without_words_is_called_by_its_type() -> None:
+    assert describe(ValueError()) == '"ValueError"'
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("input.foo=1", "There is no key input.foo; known there are anchors, camera, "),
+        ("input.camra=1", "did you mean 'camera'?"),
+        ("input.depth=d.png", "input.depth is a key of input=PATH only"),
+        ("vlm.base_url=x", "vlm.base_url is a key of vlm=openai only"),
+        ("verify.verifier.settings.edge=1", "did you mean 'edge_px'?"),
+    ],
+)
+def test_an_unknown_key_is_answered_with_the_known_ones(override: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config([override])
+    assert words in str(caught.value) and "\n" not in str(caught.value)

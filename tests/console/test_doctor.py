@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from huggingface_hub import constants
+from omegaconf import OmegaConf
+from rich.console import Console
+from tiny.depth_networks import build_tiny_depth_anything
+
+from pipeline.api import load_config
+from pipeline.console.doctor import ModelRow, model_rows, print_report
+from pipeline.records.resources import resource_dir
+
+STATES = {"on disk", "not downloaded", "package not installed"}
+
+
+@pytest.fixture
+def empty_cache(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+
+
+def write(path: Path, **keys: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    OmegaConf.save(OmegaConf.create(keys), path)
+
+
+def test_every_depth_configuration_that_names_a_model_is_listed_with_its_licence(empty_cache):
+    rows = {row.choice: row for row in model_rows()}
+    names = {path.stem for path in (resource_dir("conf") / "depth").glob("*.yaml")} - {"file", "none"}
+    assert {f"depth={name}" for name in names} == {choice for choice in rows if choice.startswith("depth=")}
+    for choice, row in rows.items():
+        assert row.state in STATES
+        assert row.size.endswith(" GB")
+        assert row.licence != "-" or not choice.startswith("depth=")
+
+
+@pytest.mark.parametrize(
+    "choice", ["depth_anything_v2_metric_outdoor_large", "dpt_large", "zoedepth_kitti", "prompt_depth_anything_large"]
+)
+def test_a_row_says_what_the_composed_configuration_says(choice):
+    config = load_config([f"depth={choice}"]).depth
+    (row,) = [row for row in model_rows() if row.choice == f"depth={choice}"]
+    assert (row.model, row.size, row.licence) == (config.model, f"{config.size_gb:g} GB", config.licence)
+
+
+def test_the_documentation_lists_every_depth_configuration_with_its_kind_licence_and_size(repository, empty_cache):
+    lines = (repository / "docs" / "models.md").read_text(encoding="utf-8").splitlines()
+    table = [[cell.strip() for cell in line.split("|")] for line in lines if line.startswith("| `")]
+    documented = {name: cells[2:5] for cells in table for name in cells[1].replace("`", "").split(", ")}
+    for row in model_rows():
+        group, _, name = row.choice.partition("=")
+        if group == "depth":
+            kind = load_config([row.choice]).depth.kind
+            assert documented.get(name) == [f"`{kind}`", row.licence, row.size], name
+
+
+def test_keys_come_from_the_files_that_a_configuration_builds_on(tmp_path, empty_cache):
+    target = "pipeline.models.depth.depth_anything.DepthAnythingDepth"
+    write(tmp_path / "depth/common/all.yaml", revision=None, licence="none")
+    write(
+        tmp_path / "depth/first.yaml",
+        defaults=["common/all@_here_", "_self_"],
+        _target_=target,
+        model="a/b",
+        size_gb=0.5,
+        licence="MIT",
+    )
+    folder = build_tiny_depth_anything(tmp_path / "tiny")
+    write(tmp_path / "depth/second.yaml", defaults=["first", "_self_"], model=str(folder))
+    write(tmp_path / "depth/third.yaml", _target_=target, model="a/b")
+    assert model_rows(tmp_path) == [
+        ModelRow("depth=first", "a/b", "0.5 GB", "MIT", "not downloaded"),
+        ModelRow("depth=second", str(folder), "0.5 GB", "MIT", "on disk"),
+    ]
+
+
+class PackagedModel:
+    """A backend that tells itself whether its model is there."""
+
+    @classmethod
+    def model_status(cls, model: str, revision: str | None = None) -> str:
+        return f"{model} at {revision} is elsewhere"
+
+
+def test_a_class_may_tell_the_state_of_its_model_itself(tmp_path):
+    target = f"{__name__}.PackagedModel"
+    write(tmp_path / "depth/own.yaml", _target_=target, model="weights.pt", size_gb=1, revision="v1")
+    assert [row.state for row in model_rows(tmp_path)] == ["weights.pt at v1 is elsewhere"]
+
+
+def test_in_a_file_each_model_stays_on_one_line(empty_cache):
+    file = io.StringIO()
+    print_report(Console(file=file))
+    lines = file.getvalue().splitlines()
+    for row in model_rows():
+        assert [line for line in lines if all(cell in line for cell in row)], row

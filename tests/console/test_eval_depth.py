@@ -1,0 +1,168 @@
+"""``python -m pipeline eval-depth`` as a user calls it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import CommandLine
+from omegaconf import OmegaConf
+
+from pipeline.api import load_config
+from pipeline.config.build_evaluation import build_depth_dataset, build_depth_subject, build_protocol
+from pipeline.records.errors import TheodoliteError
+
+SMALL = ("eval-depth", "dataset.count=4", "draws=50", "worst=0", "num_workers=0")
+
+
+def report_in(folder: Path) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    return report
+
+
+def test_rendered_scenes_are_measured_and_the_figures_shown(command_line: CommandLine, tmp_path: Path) -> None:
+    done = command_line(*SMALL, "worst=1", "output_dir=out", COLUMNS="160")
+    assert (done.returncode, done.stderr) == (0, "")
+    report = report_in(tmp_path / "out")
+    assert (report["dataset"]["name"], report["dataset"]["scored"]) == ("rendered_depth", 4)
+    assert report["protocol"]["alignment"] == "scale_shift_disparity"
+    assert "alignment scale_shift_disparity" in done.stdout
+    for words in ("AbsRel", "Object order", "95 %", "report.html", "images.csv"):
+        assert words in done.stdout
+    with (tmp_path / "out" / "summary.csv").open() as file:
+        figures = {row["figure"]: row for row in csv.DictReader(file)}
+    assert 0 < float(figures["abs_rel"]["low"]) < float(figures["abs_rel"]["value"]) < 0.3
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "<svg" in page and report["worst"][0]["picture"] in page
+
+
+def test_the_verifier_takes_the_noise_model_that_was_measured(command_line: CommandLine, tmp_path: Path) -> None:
+    done = command_line(*SMALL, "output_dir=out")
+    assert "noise=simulated_disparity 'hydra.searchpath=[" in done.stdout
+    measured = report_in(tmp_path / "out")["noise"]["simulated_disparity"]["model"]
+    config = load_config(["noise=simulated_disparity", f"hydra.searchpath=[{tmp_path / 'out'}]"])
+    model = config.noise.models.simulated_disparity
+    assert (model.relative, model.far_share) == (measured["relative"], measured["far_share"])
+    assert "sensor" in config.noise.models, "the defaults are still there"
+
+
+@pytest.mark.slow
+def test_a_sweep_ends_in_one_table_and_paired_differences(command_line: CommandLine, tmp_path: Path) -> None:
+    done = command_line(*SMALL, "-m", "dataset.depth=metric,disparity", "output_dir=sweep", COLUMNS="160")
+    assert (done.returncode, done.stderr) == (0, "")
+    comparison = json.loads((tmp_path / "sweep" / "comparison.json").read_text())
+    assert (comparison["baseline"], comparison["images"]) == ("metric", 4)
+    difference = comparison["runs"]["disparity"]["differences"]["abs_rel"]
+    assert 0 < difference["low"] < difference["value"]
+    assert "disparity less metric, image by image" in done.stdout and "worse" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_where_it_stopped(command_line: CommandLine, repository: Path, tmp_path: Path) -> None:
+    arguments = ("eval-depth", "dataset.count=40", "draws=50", "worst=0", "output_dir=out")
+    lines = tmp_path / "out" / "images.jsonl"
+    environment = {**os.environ, "PYTHONPATH": str(repository)}
+    process = subprocess.Popen([sys.executable, "-m", "pipeline", *arguments], cwd=tmp_path, env=environment)
+    end = time.monotonic() + 60
+    while time.monotonic() < end and not (lines.is_file() and lines.read_bytes().count(b"\n") >= 3):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    kept = lines.read_bytes().splitlines()[:3]
+    assert not (tmp_path / "out" / "report.json").exists()
+    done = command_line(*arguments, "resume=true")
+    assert done.returncode == 0, done.stderr
+    assert lines.read_bytes().splitlines()[:3] == kept, "what was done is not done again"
+    assert report_in(tmp_path / "out")["dataset"]["scored"] == 40
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("dataset=rendered",), "eval-depth cannot measure on this data set; set dataset to one of diode"),
+        (("dataset=tum",), "dataset.path"),
+        (("protocol=plain", "protocol.alignment=scale"), "disparity_affine"),
+        (("depth=none",), "choose depth=NAME"),
+        (("dataset.depth=null",), "No image of rendered_depth could be scored"),
+        (("resume=perhaps",), "resume must be true or false"),
+        (("vlm=recorded",), "vlm"),
+    ],
+)
+def test_a_mistake_is_one_clear_line(command_line: CommandLine, arguments: tuple[str, ...], words: str) -> None:
+    done = command_line("eval-depth", "limit=2", "output_dir=out", *arguments)
+    assert done.returncode == 2
+    assert words in done.stderr and done.stderr.startswith("Error:")
+    assert done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["dataset.count=0"], "dataset.count must be a whole number from 1"),
+        (["dataset=nyu_v2", "dataset.path=nowhere"], "nowhere"),
+        (["protocol=plain"], "Choose protocol.alignment: none, median_scale"),
+        (["protocol.alignment=affine"], "protocol.alignment must be one of none"),
+        (["num_workers=-1"], "num_workers must be a whole number from 0"),
+    ],
+)
+def test_a_configuration_that_cannot_be_built_is_refused(overrides: list[str], words: str) -> None:
+    config = load_config(overrides, "eval_depth")
+    with pytest.raises(TheodoliteError, match=re.escape(words)):
+        build_protocol(config)
+        build_depth_dataset(config)
+        build_depth_subject(config)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("{{{", "is no YAML"),
+        ("models: 5", "a file of the group noise begins with"),
+        ("defaults: [default]\nmodels: {file: 5}", "noise.models.file must be a noise model"),
+    ],
+)
+def test_a_damaged_noise_file_is_refused_plainly(
+    command_line: CommandLine, tmp_path: Path, body: str, words: str
+) -> None:
+    (tmp_path / "noise").mkdir()
+    (tmp_path / "noise" / "bad.yaml").write_text(body)
+    done = command_line("run", "noise=bad", f"hydra.searchpath=[{tmp_path}]", "output_dir=out")
+    assert done.returncode == 2
+    assert words in done.stderr and "Unexpected" not in done.stderr
+
+
+def test_keys_of_a_swept_group_wait_for_its_options(command_line: CommandLine, tmp_path: Path) -> None:
+    arguments = ("-m", "depth=midas,dpt_large", "depth.flip=true", "depth.input_scales=[1.0,1.5]", "output_dir=out")
+    done = command_line("eval-depth", *arguments, "limit=1")
+    assert "Intel/dpt-hybrid-midas" in done.stderr and "Intel/dpt-large" in done.stderr, "both were tried"
+    for number in (0, 1):
+        config = OmegaConf.load(tmp_path / "out" / str(number) / ".hydra" / "config.yaml")
+        assert (config.depth.flip, list(config.depth.input_scales)) == (True, [1.0, 1.5])
+
+
+def test_results_do_not_go_where_the_data_are(command_line: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    done = command_line("eval-depth", "dataset=rgbd_depth", "dataset.path=data", "output_dir=data")
+    assert done.returncode == 2
+
+
+def test_claims_are_not_measured_on_a_data_set_of_depth(command_line: CommandLine) -> None:
+    done = command_line("eval-claims", "dataset=rendered_depth")
+    assert done.returncode == 2
+    assert "eval-claims cannot measure on this data set; set dataset to one of arc2017" in done.stderr
+
+
+def test_the_options_are_shown(command_line: CommandLine) -> None:
+    done = command_line("eval-depth", "--help")
+    assert done.returncode == 0
+    assert "protocol: " in done.stdout and "midas_zero_shot" in done.stdout
+    assert "python -m pipeline eval-depth" in command_line().stdout

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from files_of_sets import save_picture
+
+from pipeline.datasets.arc2017 import HIDDEN, SHIFT_PX, VISIBLE, Arc2017, picture_of_masks
+from pipeline.datasets.truths import AnnotatedImage, truth_of
+from pipeline.records import Camera, Claim, DepthMap
+from pipeline.records.errors import InputError
+
+SIZE = (160, 120)
+CAMERA = Camera(100, 100, 79.5, 59.5, *SIZE)
+
+
+def masks_and_depth() -> tuple[np.ndarray, np.ndarray]:
+    """A book that hides a part of a box, and a cup beside them."""
+    masks = np.zeros((3, *SIZE[::-1]), np.int32)
+    masks[0, 40:90, 30:80] = VISIBLE
+    masks[1, 50:100, 80:120] = VISIBLE
+    masks[1, 50:90, 60:80] = HIDDEN
+    masks[2, 10:30, 130:150] = VISIBLE
+    depth = np.full(SIZE[::-1], 1.2)
+    for mask, z_m in zip(masks, (0.5, 0.7, 0.9), strict=True):
+        depth[mask == VISIBLE] = z_m
+    return masks, depth
+
+
+def save(folder: Path) -> None:
+    masks, depth = masks_and_depth()
+    # The files hold the depth where the sensor saw it.
+    raw = np.full(depth.shape, np.nan)
+    right, down = SHIFT_PX
+    raw[:-down, :-right] = depth[down:, right:]
+    save_picture(folder / "rgb.png", size=SIZE)
+    boxes = [(40, 30, 90, 80), (50, 60, 100, 120), (10, 130, 30, 150)]
+    np.savez(
+        folder / "frame.npz",
+        depth=raw.astype(np.float32),
+        bboxes=np.array(boxes, np.float32),
+        labels=np.array([1, 2, 3], np.int32),
+        masks=masks,
+    )
+    (folder / "class_names.txt").write_text("_background_\nbook\nbox\ntea_cup\n")
+    camera = {"fx": 100, "fy": 100, "cx": 79.5, "cy": 59.5}
+    (folder / "frame.json").write_text(json.dumps({"camera": camera}))
+
+
+def picture() -> AnnotatedImage:
+    masks, depth = masks_and_depth()
+    boxes = [(30, 40, 80, 90), (60, 50, 120, 100), (130, 10, 150, 30)]
+    given = DepthMap.from_values(depth, "metric", "sensor")
+    return picture_of_masks(masks, boxes, ["book", "box", "tea cup"], given, CAMERA)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "relation, subject, other, holds",
+    [
+        ("occludes", "book", "box", True),
+        ("occluded_by", "box", "book", True),
+        ("occludes", "box", "book", False),
+        # Nobody would ask about things so far apart.
+        ("occludes", "tea cup", "book", None),
+        ("closer", "book", "box", True),
+        ("farther", "box", "tea cup", False),
+        ("left_of", "book", "tea cup", True),
+    ],
+)
+def test_hidden_pixels_tell_who_hides_whom(relation: str, subject: str, other: str, holds: bool | None) -> None:
+    assert truth_of(Claim(relation, subject, other), picture()).holds is holds  # type: ignore[arg-type]
+
+
+def test_depth_is_read_where_the_photo_shows_it() -> None:
+    things = picture().things
+    assert [thing.z_m for thing in things] == pytest.approx([0.5, 0.7, 0.9])
+    assert [thing.is_whole for thing in things] == [True, False, True]
+
+
+@pytest.mark.parametrize("masks", [True, False])
+def test_a_folder_of_the_format_is_read(tmp_path: Path, masks: bool) -> None:
+    save(tmp_path)
+    (case,) = Arc2017(tmp_path, masks=masks)
+    assert [region.label for region in case.scene.regions] == ["book", "box", "tea cup"]
+    assert [region.mask is not None for region in case.scene.regions] == [masks] * 3
+    assert case.scene.regions[0].box_px == (30, 40, 80, 90)
+    depth = case.scene.frames[0].given_depth
+    assert depth is not None and depth.values[60, 60] == pytest.approx(0.5) and not depth.valid[:12].any()
+    assert sum(bool(claim.truth) for claim in case.scene.claims) * 2 == len(case.scene.claims) > 20
+    for claim in case.scene.claims:
+        holds = truth_of(claim, picture()).holds
+        assert claim.truth is (holds is not claim.negated)
+
+
+def test_a_damaged_photo_is_skipped(tmp_path: Path) -> None:
+    for name in ("damaged", "fine"):
+        (tmp_path / name).mkdir()
+        save(tmp_path / name)
+    (tmp_path / "damaged" / "frame.npz").write_bytes(b"PK nothing")
+    data = Arc2017(tmp_path)
+    assert [case.scene.id for case in data] == ["arc2017-fine"]
+    assert len(data) == 2 and data.skipped == [str(tmp_path / "damaged")]
+
+
+@pytest.mark.parametrize("name, words", [("nowhere", "There is no folder"), ("", r"frame\.npz")])
+def test_a_folder_without_files_is_refused(tmp_path: Path, name: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        Arc2017(tmp_path / name)
+
+
+def test_the_shipped_photo_has_true_and_false_occlusions() -> None:
+    (case,) = Arc2017()
+    occlusions = {
+        (claim.subject, claim.object, str(claim.relation)): claim.truth is not claim.negated
+        for claim in case.scene.claims
+        if claim.relation in ("occludes", "occluded_by")
+    }
+    assert set(occlusions.values()) == {True, False}
+    # What the claims of input=arc2017 say of the same photo.
+    known = {("mouse traps", "hanes socks"), ("mouse traps", "ice cube tray"), ("hanes socks", "ice cube tray")}
+    for (subject, other, relation), holds in occlusions.items():
+        pair = (subject, other) if relation == "occludes" else (other, subject)
+        if pair in known or pair[::-1] in known:
+            assert holds is (pair in known)

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.datasets.rendered import Rendered
+from pipeline.records.errors import ConfigError
+from pipeline.synthetic.ground_truth import truth_of
+from pipeline.synthetic.scenes import rendered_scene
+
+
+@pytest.mark.parametrize(
+    "depth, kind, source",
+    [
+        ("exact", "metric", "sensor"),
+        ("sensor", "metric", "sensor"),
+        ("metric", "metric", "model"),
+        ("disparity", "disparity_affine", "none"),
+    ],
+)
+def test_scenes_have_the_depth_and_the_claims_it_carries(depth: str, kind: str, source: str) -> None:
+    data = Rendered(2, seed=5, depth=depth, claims_per_scene=8)
+    cases = list(data)
+    assert len(cases) == len(data) == 2
+    for seed, case in enumerate(cases, start=5):
+        view = rendered_scene(seed).view
+        given = case.scene.frames[0].given_depth
+        assert given is not None and (given.kind, given.scale_source) == (kind, source)
+        assert np.array_equal(case.scene.frames[0].rgb, view.frame.rgb)
+        assert all(region.mask is None for region in case.scene.regions)
+        assert len(case.scene.claims) == 8 and sum(bool(claim.truth) for claim in case.scene.claims) == 4
+        for claim in case.scene.claims:
+            assert truth_of(claim, view).holds is claim.truth
+            if kind == "disparity_affine":
+                assert claim.value is None or claim.relation in ("count", "occludes", "occluded_by")
+                assert claim.relation not in ("size", "same_depth", "taller", "touching")
+
+
+def test_relations_can_be_chosen_and_masks_given() -> None:
+    (case,) = Rendered(9, limit=1, relations=("left_of", "closer"), masks=True, claims_per_scene=4)
+    assert {str(claim.relation) for claim in case.scene.claims} <= {"left_of", "closer"}
+    assert len(case.scene.claims) % 2 == 0 and case.scene.claims
+    assert all(region.mask is not None for region in case.scene.regions)
+
+
+def test_the_same_seed_gives_the_same_cases() -> None:
+    first, second = (next(iter(Rendered(1, depth="sensor"))) for _ in range(2))
+    assert first.scene.claims == second.scene.claims
+    depths = [case.scene.frames[0].given_depth for case in (first, second)]
+    assert depths[0] is not None and depths[1] is not None and depths[0].digest == depths[1].digest
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"depth": "guessed"}, "exact, sensor"),
+        ({"count": 0}, "count"),
+        ({"seed": -1}, "seed"),
+        ({"relations": ["near"]}, "near"),
+        ({"limit": True}, "limit"),
+    ],
+)
+def test_arguments_that_mean_nothing_are_refused(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        Rendered(**changes)

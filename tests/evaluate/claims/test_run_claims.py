@@ -1,0 +1,230 @@
+"""A data set goes through the real stages; what fails is counted, what is asked is scored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scenes
+from evaluate.claims.claim_data import CLAIMS, EXPECTED, SmallDataset, case, picture, without_depth
+
+from pipeline.api import load_config
+from pipeline.config.build_evaluation import build_subjects
+from pipeline.evaluate.claims.run import ClaimRun, JudgedClaim, Subjects, relation_of, run_claims, source_of
+from pipeline.records import Claim, DepthKind, Scene, Status
+from pipeline.records.errors import ConfigError, DepthError, InputError
+from pipeline.records.expected import AnswerKind, Expected
+
+
+def subjects(*overrides: str) -> Subjects:
+    return build_subjects(load_config(["cache_dir=null", *overrides], "eval_claims"))
+
+
+def run_of(cases: Sequence[object], *overrides: str) -> ClaimRun:
+    return run_claims(SmallDataset(cases), subjects(*overrides))  # type: ignore[arg-type]
+
+
+def recorded(folder: Path, *answers: tuple[str, str, str]) -> str:
+    """A file of recorded answers, as an override."""
+    lines = [{"id": name, "question": question, "response": text} for name, question, text in answers]
+    (folder / "answers.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    return f"vlm.path={folder / 'answers.jsonl'}"
+
+
+def test_every_claim_is_judged_once_by_everybody() -> None:
+    seen: list[JudgedClaim] = []
+    done: list[str] = []
+    dataset = SmallDataset([case("a"), case("b")])
+    run = run_claims(dataset, subjects(), on_claim=seen.append, on_case=done.append)
+    assert (run.cases, run.failures, done) == (2, [], ["a", "b"])
+    assert len(run.judgements) == len(seen) == 2 * len(CLAIMS)
+    assert [item.truth for item in run.judgements] == [claim.truth for claim in CLAIMS] * 2
+    assert {item.group for item in run.judgements} == {"a", "b"}
+    assert set(run.plain) == {"box_mean", "box_centre", "nearest_mode"}
+    assert all(len(scores) == len(run.judgements) for scores in run.plain.values())
+    assert [item.judgement for item in seen] == run.judgements
+    decided = [item for item in run.judgements if item.is_decided]
+    assert len(decided) >= 6 and all(item.error == 0 for item in decided)
+    assert set(run.sources) == {"metric, sensor, unknown"}
+
+
+def test_a_limit_ends_the_run_early_and_baselines_can_be_left_out() -> None:
+    run = run_claims(SmallDataset([case(name) for name in "abc"]), subjects("baselines=false"), limit=2)
+    assert (run.cases, len(run.judgements), run.plain) == (2, 2 * len(CLAIMS), {})
+
+
+def test_a_failing_case_is_named_and_the_others_go_on() -> None:
+    run = run_of([case("a"), without_depth("broken"), case("c")])
+    assert {item.group for item in run.judgements} == {"a", "c"}
+    ((name, part, reason),) = run.failures
+    assert (name, part) == ("broken", "depth") and "depth" in reason
+    assert run.cases == 3
+
+
+def test_what_is_not_foreseen_is_said_without_words_of_python() -> None:
+    def broken(scene: Scene) -> Scene:
+        raise ValueError("cannot reshape array of size 3 into shape (4,)")
+
+    with pytest.raises(InputError, match=r"failed for a reason not foreseen .* try -v") as caught:
+        run_claims(SmallDataset([case("a")]), replace(subjects(), depth=broken))
+    assert "reshape" not in str(caught.value)
+
+
+def test_entries_that_a_data_set_skipped_are_failures() -> None:
+    dataset = SmallDataset([case("a")])
+    dataset.skipped = ["torn.png"]  # type: ignore[attr-defined]
+    assert run_claims(dataset, subjects()).failures[0][0] == "torn.png"
+    dataset.reasons = {"torn.png": "The picture torn.png is damaged."}  # type: ignore[attr-defined]
+    assert run_claims(dataset, subjects()).failures == [("torn.png", "reading", "The picture torn.png is damaged.")]
+
+
+def test_where_everything_fails_the_first_reason_is_told() -> None:
+    with pytest.raises(InputError, match=r"Nothing of data set small could be judged: .*broken, depth"):
+        run_of([without_depth("broken")])
+
+
+@pytest.mark.parametrize(
+    "cases, words",
+    [
+        ([], "holds no claims"),
+        ([case("a", claims=())], "hold no claims; it has questions only, which need a model"),
+    ],
+)
+def test_nothing_to_judge_is_said_in_one_sentence(cases: list[object], words: str) -> None:
+    with pytest.raises(InputError, match=words) as caught:
+        run_of(cases)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_error_that_concerns_all_cases_ends_the_run() -> None:
+    def fails(scene: Scene) -> Scene:
+        raise ConfigError("No such model.")
+
+    with pytest.raises(ConfigError, match="No such model"):
+        run_claims(SmallDataset([case("a")]), replace(subjects(), depth=fails))
+
+
+def test_an_error_of_one_judge_leaves_the_others() -> None:
+    class Broken:
+        name = "broken"
+
+        def judge(self, scene: Scene, claim: Claim) -> float | None:
+            raise DepthError("out of order")
+
+    made = subjects()
+    run = run_claims(SmallDataset([case("a")]), replace(made, baselines=(*made.baselines, Broken())))
+    assert [score.score for score in run.plain["broken"]] == [None] * len(CLAIMS)
+    assert all(score.score is not None for score in run.plain["box_centre"])
+    assert run.failures == [("a", "broken", "out of order")]
+
+
+def test_mistakes_are_the_decided_and_wrong_ones_the_surest_first() -> None:
+    wrong = tuple(replace(claim, truth=not claim.truth) for claim in CLAIMS)
+    run = run_of([case("a", claims=wrong)])
+    assert len(run.mistakes) == sum(item.is_decided for item in run.judgements) > 3
+    sureness = [abs((item.probability or 0.5) - 0.5) for item in run.mistakes]
+    assert sureness == sorted(sureness, reverse=True)
+    assert all(item.reason and item.is_mistake for item in run.mistakes)
+
+
+def test_only_the_worst_mistakes_are_kept() -> None:
+    wrong = tuple(replace(claim, truth=not claim.truth) for claim in CLAIMS)
+    run = run_of([case(f"case {k}", claims=wrong) for k in range(30)], "baselines=false")
+    assert len(run.mistakes) == 50
+    assert sum(item.error for item in run.judgements) > 50
+
+
+@pytest.mark.parametrize(
+    "claim, name",
+    [
+        (Claim("closer", "a", "b"), "closer"),
+        (Claim("closer", "a", "b", value=1, unit="m"), "closer, with a number"),
+        (Claim("size", "a", value=1, unit="m"), "size"),
+    ],
+)
+def test_claims_that_say_by_how_much_are_counted_apart(claim: Claim, name: str) -> None:
+    assert relation_of(claim) == name
+
+
+def test_the_source_of_depth_is_that_of_the_claims_frames() -> None:
+    metric = scenes.as_kind(scenes.depth_m(), DepthKind.METRIC)
+    affine = scenes.as_kind(scenes.depth_m(), DepthKind.DISPARITY_AFFINE)
+    scene = replace(scenes.scene(frames=2), depth=(metric, affine))
+    assert source_of(scene, (1,)) == "disparity_affine, unknown"
+    assert source_of(scene) == "metric, sensor, unknown / disparity_affine, unknown"
+    assert source_of(replace(scene, depth=())) == "no depth"
+
+
+def test_answers_are_scored_raw_with_hints_and_after_their_verdicts(tmp_path: Path) -> None:
+    nearer, nearest = (item.question for item in EXPECTED)
+    path = recorded(
+        tmp_path, ("a", nearer, "No."), ("a", nearest, "A. cup"), ("b", nearer, "Yes."), ("b", nearest, "C. cabinet")
+    )
+    cases = [case(name, claims=(), expected=EXPECTED) for name in ("a", "b", "c")]
+    run = run_of(cases, "vlm=recorded", path)
+    assert [(item.case, item.category) for item in run.questions] == [
+        (name, category) for name in ("a", "b", "c") for category in ("order", "")
+    ]
+    assert run.judgements == []
+    found = [item.answers["with_hints"] for item in run.questions]
+    assert [None if item is None else item.score for item in found] == [0, 1, 1, 0, None, None]
+    # "No" denies that the screen is in front of the cabinet, and "cabinet" that the cup is nearer: both are refuted.
+    assert [item.status for item in found if item is not None] == [
+        Status.REFUTED, Status.SUPPORTED, Status.SUPPORTED, Status.REFUTED,
+    ]  # fmt: skip
+    assert [item.score_after for item in found if item is not None] == [1, 1, 1, 0.5]
+    assert [item.answers["raw"] for item in run.questions] == found, "recorded answers do not depend on the prompt"
+    assert {(name, part) for name, part, _ in run.failures} == {("c", "query")}
+
+
+def test_a_right_answer_that_is_no_number_fails_alone(tmp_path: Path) -> None:
+    broken = Expected("How far is the cup?", "near", AnswerKind.NUMBER, unit="m")
+    path = recorded(tmp_path, ("a", broken.question, "1 m"), ("b", EXPECTED[0].question, "Yes."))
+    cases = [case("a", claims=(), expected=(broken,)), case("b", claims=(), expected=EXPECTED[:1])]
+    run = run_of(cases, "vlm=recorded", path, "compare_hints=false")
+    assert [item.answers["with_hints"] is None for item in run.questions] == [True, False]
+    assert [(name, part) for name, part, _ in run.failures] == [("a", "score")]
+
+
+def test_without_comparison_the_model_is_asked_once(tmp_path: Path) -> None:
+    path = recorded(tmp_path, ("a", EXPECTED[0].question, "Yes."), ("a", EXPECTED[1].question, "A"))
+    run = run_of([case("a", expected=EXPECTED)], "vlm=recorded", path, "compare_hints=false")
+    assert all(list(item.answers) == ["with_hints"] for item in run.questions)
+    assert len(run.judgements) == len(CLAIMS), "the claims of the data set are judged beside the answers"
+
+
+def test_a_real_model_is_asked_with_and_without_hints(tiny_qwen3vl: Path, tmp_path: Path) -> None:
+    made = case("a", claims=(), expected=EXPECTED)
+    frame = replace(made.scene.frames[0], rgb=picture())
+    run = run_of(
+        [replace(made, scene=replace(made.scene, frames=(frame,)))],
+        "vlm=qwen3vl", f"vlm.model={tiny_qwen3vl}", "vlm.device=cpu", "vlm.max_new_tokens=8",
+    )  # fmt: skip
+    assert not run.failures
+    assert [set(item.answers) for item in run.questions] == [{"raw", "with_hints"}] * 2
+    assert all(
+        answer is not None and 0 <= answer.score <= 1 for item in run.questions for answer in item.answers.values()
+    )
+
+
+def test_the_raw_prompt_has_no_depth_and_the_other_has(tmp_path: Path) -> None:
+    made = subjects("vlm=recorded", recorded(tmp_path, ("a", EXPECTED[0].question, "Yes.")))
+    raw, hinted = made.askers["raw"], made.askers["with_hints"]
+    assert (raw.hints, raw.steps, raw.second_look) == ("none", "one", "off")  # type: ignore[attr-defined]
+    assert hinted.hints == "table"  # type: ignore[attr-defined]
+    scene = made.depth(case("a", expected=EXPECTED).scene)
+    prompts = [
+        asker.answer_request(scene, EXPECTED[0].question, asker.read_depth(scene)).prompt_text  # type: ignore[attr-defined]
+        for asker in (raw, hinted)
+    ]
+    assert "0.80" in prompts[1] and "0.80" not in prompts[0]
+
+
+def test_the_plain_judges_take_the_tolerance_of_the_verifier() -> None:
+    made = subjects("verify.verifier.settings.tolerance=0.5")
+    assert {judge.tolerance for judge in made.baselines} == {0.5}  # type: ignore[attr-defined]
+    assert np.isclose(made.judge.verifier.settings.tolerance, 0.5)  # type: ignore[attr-defined]

@@ -1,0 +1,131 @@
+"""Figures of judgements, on cases that can be counted by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from pipeline.evaluate.claims.scores import (
+    Judgement,
+    balanced_accuracy,
+    bootstrap_interval,
+    calibration_error,
+    reliability,
+    risk_coverage_area,
+    risk_coverage_curve,
+    scores,
+)
+
+
+def judgement(truth: bool, probability: float | None, decided: bool = True, group: str = "g") -> Judgement:
+    return Judgement("closer", truth, probability, decided and probability is not None, group)
+
+
+@pytest.mark.parametrize(
+    "probability, truth, confidence, error",
+    [
+        (0.9, True, 0.9, 0),
+        (0.9, False, 0.9, 1),
+        (0.1, False, 0.9, 0),
+        (0.1, True, 0.9, 1),
+        (0.5, True, 0.5, 0.5),
+        (None, False, 0.5, 0.5),
+    ],
+)
+def test_a_judgement_answers_by_its_likelier_side(
+    probability: float | None, truth: bool, confidence: float, error: float
+) -> None:
+    made = judgement(truth, probability)
+    assert (made.confidence, made.error) == (confidence, error)
+
+
+def test_accuracy_counts_decided_claims_and_coverage_all() -> None:
+    made = [judgement(True, 0.99), judgement(True, 0.02), judgement(False, 0.7, decided=False), judgement(True, None)]
+    found = scores(made)
+    assert (found.claims, found.coverage, found.accuracy) == (4, 0.5, 0.5)
+    assert found.forced_accuracy == (1 + 0 + 0 + 0.5) / 4
+
+
+def test_the_empty_set_has_no_figures() -> None:
+    found = scores([])
+    assert found.claims == 0
+    assert all(math.isnan(value) for value in (found.coverage, found.accuracy, found.risk_coverage_area))
+
+
+def test_risk_falls_where_the_surest_claims_are_right() -> None:
+    made = [judgement(True, 0.6), judgement(True, 0.95), judgement(True, 0.2), judgement(False, 0.1)]
+    coverage, risk = risk_coverage_curve(made)
+    # In order of confidence: 0.95 right, 0.9 right, 0.8 wrong, 0.6 right.
+    assert coverage.tolist() == [0.25, 0.5, 0.75, 1]
+    assert risk == pytest.approx([0, 0, 1 / 3, 1 / 4])
+    assert risk_coverage_area(made) == pytest.approx((1 / 3 + 1 / 4) / 4)
+
+
+def test_equal_confidence_enters_together_whatever_the_order() -> None:
+    right, wrong = judgement(True, 0.8), judgement(False, 0.8)
+    for made in ([right, wrong], [wrong, right]):
+        assert risk_coverage_curve(made)[1] == pytest.approx([0.5, 0.5])
+
+
+def test_a_better_ranking_has_a_smaller_area_at_equal_accuracy() -> None:
+    rng = np.random.default_rng(0)
+    right = [judgement(True, 0.5 + 0.5 * rng.random()) for _ in range(80)]
+    unsure_wrong = [judgement(False, 0.51) for _ in range(20)]
+    sure_wrong = [judgement(False, 0.999) for _ in range(20)]
+    assert scores(right + unsure_wrong).forced_accuracy == scores(right + sure_wrong).forced_accuracy
+    assert risk_coverage_area(right + unsure_wrong) < risk_coverage_area(right + sure_wrong)
+
+
+def test_reliability_bins_hold_all_measured_claims() -> None:
+    made = [
+        judgement(True, 1.0),
+        judgement(True, 0.95),
+        judgement(False, 0.0),
+        judgement(True, 0.55),
+        judgement(True, None),
+    ]
+    bins = reliability(made)
+    assert [(item.count, item.true_share) for item in bins] == [(1, 0), (1, 1), (2, 1)]
+    assert bins[-1].probability == pytest.approx(0.975)
+
+
+def test_calibration_error_is_the_mean_gap() -> None:
+    # Ten claims of probability 0.8, six of them true; ten of 0.1, one true.
+    made = [judgement(k < 6, 0.8) for k in range(10)] + [judgement(k < 1, 0.1) for k in range(10)]
+    assert calibration_error(made) == pytest.approx((0.2 + 0.0) / 2)
+    assert math.isnan(calibration_error([judgement(True, None)]))
+
+
+@pytest.mark.parametrize(
+    "made, all_claims, decided",
+    [
+        ([judgement(True, 0.9), judgement(False, 0.1)], 1, 1),
+        ([judgement(True, None), judgement(False, None)], 0.5, math.nan),
+        ([judgement(True, 0.9), judgement(True, 0.1), judgement(False, 0.1)], 0.75, 0.75),
+        ([judgement(True, 0.9), judgement(True, 0.4, decided=False), judgement(False, 0.1)], 0.75, 1),
+        ([judgement(True, 0.9)], math.nan, math.nan),
+    ],
+)
+def test_balanced_accuracy_weighs_true_and_false_claims_alike(
+    made: list[Judgement], all_claims: float, decided: float
+) -> None:
+    assert balanced_accuracy(made) == pytest.approx(all_claims, nan_ok=True)
+    assert balanced_accuracy(made, decided_only=True) == pytest.approx(decided, nan_ok=True)
+
+
+def test_an_interval_holds_the_figure_and_narrows_with_more_scenes() -> None:
+    rng = np.random.default_rng(1)
+
+    def drawn(groups: int) -> list[Judgement]:
+        return [judgement(True, 0.9 if rng.random() < 0.8 else 0.1, group=f"g{k // 5}") for k in range(5 * groups)]
+
+    few, many = drawn(8), drawn(200)
+    widths = []
+    for made in (few, many):
+        low, high = bootstrap_interval(made, lambda items: scores(items).accuracy, draws=200)
+        assert low <= scores(made).accuracy <= high
+        widths.append(high - low)
+    assert widths[1] < widths[0] / 2
+    assert math.isnan(bootstrap_interval(few[:10], lambda items: 1.0)[0]), "two scenes give no interval"

@@ -1,0 +1,199 @@
+"""Where the scale of metric backends comes from: a known or estimated focal length, the depth of a sensor."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny.depth_cases import CASES, blocks, frame_of, make_frame
+from tiny.depth_networks import DEPTH_PRO_FOV_DEG, build_tiny_depth_pro
+
+from pipeline.models.depth.depth_pro import DepthProDepth, depth_of
+from pipeline.models.depth.prompt_depth_anything import prompt_of
+from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource, Scene
+from pipeline.records.camera import Camera, CameraSource
+from pipeline.records.errors import DepthError
+from pipeline.stages.cache import StageCache
+from pipeline.stages.depth import DepthStage
+
+
+@pytest.fixture(scope="module")
+def depth_pro(tmp_path_factory) -> Path:
+    """A tiny Depth Pro."""
+    return build_tiny_depth_pro(tmp_path_factory.mktemp("depth_pro"))
+
+
+@pytest.fixture(scope="module")
+def prompted(tmp_path_factory) -> Path:
+    """A tiny Prompt Depth Anything."""
+    return CASES["prompt_depth_anything"].save(tmp_path_factory.mktemp("prompt"))
+
+
+def with_focal(frame: Frame, focal_px: float, source: CameraSource) -> Frame:
+    return replace(frame, camera=replace(frame.camera, fx=focal_px, fy=focal_px, source=source))
+
+
+@pytest.mark.parametrize("source", [CameraSource.GIVEN, CameraSource.EXIF])
+def test_depth_pros_depth_is_proportional_to_a_known_focal_length(depth_pro, source):
+    backend = DepthProDepth(str(depth_pro), "metric", device="cpu", batch_size=3, upsampling="bilinear")
+    frames = [with_focal(make_frame(60, 90), focal_px, source) for focal_px in (50.0, 100.0)]
+    short, long = backend.estimate(frames)
+    np.testing.assert_allclose(long.values, 2 * short.values, rtol=1e-5)
+    assert (short.focal_px, long.focal_px) == (None, None)
+    assert backend.frame_key(frames[0]) != backend.frame_key(frames[1])
+
+
+@pytest.mark.parametrize("source", [CameraSource.ASSUMED, CameraSource.MODEL])
+def test_depth_pros_depth_does_not_depend_on_a_focal_length_that_nobody_knows(depth_pro, source):
+    backend = DepthProDepth(str(depth_pro), "metric", device="cpu")
+    frames = [with_focal(make_frame(60, 90), focal_px, source) for focal_px in (50.0, 100.0)]
+    first, second = backend.estimate(frames)
+    assert first.digest == second.digest
+    assert backend.frame_key(frames[0]) == backend.frame_key(frames[1])
+
+
+@pytest.mark.parametrize("size", [(60, 90), (90, 60)])
+def test_depth_pro_estimates_the_focal_length_that_belongs_to_its_depth(depth_pro, size):
+    """The field of view is that along the width, also of a frame that is higher than wide."""
+    backend = DepthProDepth(str(depth_pro), "metric", device="cpu", batch_size=2)
+    frame = make_frame(*size)
+    estimated = backend.estimate([frame])[0]
+    expected_px = frame.width / 2 / math.tan(math.radians(DEPTH_PRO_FOV_DEG) / 2)
+    assert estimated.focal_px == pytest.approx(expected_px, rel=0.05)
+    known = with_focal(frame, estimated.focal_px, CameraSource.GIVEN)
+    both = backend.estimate([known, frame])
+    for depth in both:
+        np.testing.assert_allclose(depth.values, estimated.values, rtol=1e-5)
+    assert [depth.focal_px for depth in both] == [None, pytest.approx(estimated.focal_px)]
+
+
+def test_inverse_depth_becomes_depth_within_its_limits():
+    inverse = np.array([[2.0, 0.0, -1.0, 1e9, np.nan]], np.float32)
+    np.testing.assert_allclose(depth_of(inverse), [[0.5, 1e4, 1e4, 1e-4, np.nan]], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("camera", "source"),
+    [
+        (Camera.from_fov(90, 60, 60), CameraSource.MODEL),
+        (Camera.from_fov(90, 60, 60, CameraSource.GIVEN), CameraSource.GIVEN),
+        (Camera.from_focal_35mm(90, 60, 28), CameraSource.EXIF),
+    ],
+)
+def test_the_scenes_camera_becomes_that_of_depth_pro_only_where_it_was_assumed(depth_pro, tmp_path, camera, source):
+    backend = DepthProDepth(str(depth_pro), "metric", device="cpu")
+    scene = Scene("item", (Frame(blocks(60, 90), camera),))
+    for _ in range(2):  # Estimated, then from the cache.
+        done = DepthStage(backend, StageCache(tmp_path))(scene)
+        (found,) = (frame.camera for frame in done.frames)
+        assert found.source is source
+        assert (found == camera) == (source is not CameraSource.MODEL)
+        if source is CameraSource.MODEL:
+            assert found.fx == found.fy == pytest.approx(done.depth[0].focal_px)
+            assert (found.cx, found.cy) == (camera.cx, camera.cy)
+
+
+def test_cached_depth_of_one_focal_length_is_not_used_for_another(depth_pro, tmp_path):
+    stage = DepthStage(DepthProDepth(str(depth_pro), "metric", device="cpu"), StageCache(tmp_path))
+    first, second = (
+        stage(Scene("item", (with_focal(make_frame(60, 90), focal_px, CameraSource.GIVEN),))).depth[0]
+        for focal_px in (50.0, 100.0)
+    )
+    assert np.median(second.values / first.values) == pytest.approx(2, rel=1e-3)
+
+
+def test_without_a_field_of_view_an_unknown_camera_is_refused_and_a_known_one_taken(tmp_path):
+    backend = DepthProDepth(str(build_tiny_depth_pro(tmp_path, has_field_of_view=False)), "metric", device="cpu")
+    frame = make_frame(60, 90)
+    with pytest.raises(DepthError, match=r"no field of view for 90x60.*input\.camera"):
+        backend.estimate([frame])
+    assert backend.estimate([with_focal(frame, 80.0, CameraSource.GIVEN)])[0].valid.all()
+
+
+def given(values: np.ndarray, source: str = "sensor", valid: np.ndarray | None = None) -> DepthMap:
+    values = np.asarray(values, np.float32)
+    return DepthMap(values, np.ones(values.shape, bool) if valid is None else valid, "metric", source, "sensor")
+
+
+def test_a_prompt_is_the_mean_of_valid_pixels_and_holes_take_the_nearest_value():
+    values = np.repeat(np.repeat(np.array([[1.0, 2.0], [3.0, 4.0]]), 4, 0), 4, 1)
+    valid = np.ones_like(values, bool)
+    valid[0, 0] = False
+    valid[4:, 4:] = False
+    np.testing.assert_allclose(prompt_of(given(values, valid=valid), 2)[0], [1, 2])
+    assert prompt_of(given(values, valid=valid), 2)[1, 1] in (2, 3)
+    assert prompt_of(given(values), 1000).shape == (8, 8)
+    assert prompt_of(given(np.ones((120, 640))), 256).shape == (48, 256)
+
+
+def test_what_a_hole_holds_does_not_reach_the_depth(prompted):
+    backend = CASES["prompt_depth_anything"].build(prompted)
+    frame = make_frame(60, 90)
+    valid = np.ones((60, 90), bool)
+    valid[20:40, 30:60] = False
+    outcomes = set()
+    for nonsense in (0.0, 1000.0, np.nan):
+        values = np.where(valid, frame.given_depth.values, np.float32(nonsense))
+        outcomes.add(backend.estimate([replace(frame, given_depth=given(values, valid=valid))])[0].values.tobytes())
+    assert len(outcomes) == 1
+
+
+@pytest.mark.parametrize("factor", [0.5, 3.0])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_depth_scales_with_the_prompt(prompted, factor, dtype):
+    backend = CASES["prompt_depth_anything"].build(prompted, dtype=dtype)
+    frame = make_frame(60, 90)
+    scaled = replace(frame, given_depth=given(frame.given_depth.values * factor))
+    one, other = backend.estimate([frame, scaled])
+    np.testing.assert_allclose(other.values, factor * one.values, rtol=2e-4)
+    assert backend.frame_key(frame) != backend.frame_key(scaled)
+
+
+def test_a_prompt_of_one_value_gives_that_value(prompted):
+    frame = replace(make_frame(60, 90), given_depth=given(np.full((60, 90), 2.5)))
+    np.testing.assert_allclose(
+        CASES["prompt_depth_anything"].build(prompted).estimate([frame])[0].values, 2.5, rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("source", list(ScaleSource)[:3])
+def test_the_scales_source_is_that_of_the_prompt(prompted, source):
+    frame = replace(make_frame(60, 90), given_depth=given(np.ones((60, 90)), source))
+    assert CASES["prompt_depth_anything"].build(prompted).estimate([frame])[0].scale_source is source
+
+
+def test_a_part_of_the_frame_without_any_given_depth_is_estimated_from_the_rest(prompted):
+    valid = np.zeros((96, 160), bool)
+    valid[:, :60] = True
+    frame = frame_of(blocks(96, 160))
+    frame = replace(frame, given_depth=given(frame.given_depth.values, valid=valid))
+    for changes in ({}, {"tile_px": 64}, {"flip": True}):
+        assert CASES["prompt_depth_anything"].build(prompted, **changes).estimate([frame])[0].valid.all()
+
+
+@pytest.mark.parametrize(
+    "depth",
+    [
+        None,
+        DepthMap.from_values(np.ones((60, 90)), DepthKind.DISPARITY_AFFINE),
+        given(np.ones((60, 90)), valid=np.zeros((60, 90), bool)),
+    ],
+    ids=["none", "relative", "without a valid pixel"],
+)
+def test_a_frame_without_metric_depth_is_refused_saying_how_to_give_it(depth):
+    backend = CASES["prompt_depth_anything"].build(Path("/nowhere"))
+    frames = [make_frame(60, 90), replace(make_frame(60, 90), given_depth=depth)]
+    with pytest.raises(DepthError, match=r"90x60 came without metric depth.*input\.depth=PATH input\.depth_scale="):
+        backend.estimate(frames)
+
+
+def test_the_stage_puts_the_refined_depth_in_place_of_the_given(prompted, tmp_path):
+    backend = CASES["prompt_depth_anything"].build(prompted)
+    frame = make_frame(60, 90)
+    done = DepthStage(backend, StageCache(tmp_path))(Scene("item", (frame,)))
+    assert done.depth[0].backend == "prompt_depth_anything"
+    assert done.depth[0].digest != frame.given_depth.digest
+    assert done.frames[0].given_depth is frame.given_depth, "the prompt stays what it was"

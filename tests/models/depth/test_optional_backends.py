@@ -1,0 +1,554 @@
+"""Backends whose packages are no dependencies: against small packages of the same interface, and the real ones if
+they are installed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from safetensors.torch import save_file
+
+from pipeline.api import load_config
+from pipeline.models.depth import depth_anything_3, moge
+from pipeline.models.depth.depth_anything_3 import DepthAnything3Depth, Series, without_gaussians
+from pipeline.models.depth.moge import MogeDepth
+from pipeline.models.depth.network import NetworkDepth
+from pipeline.models.depth.weight_files import hub_file_status, locate_hub_file
+from pipeline.records import DepthKind, Frame, ScaleSource
+from pipeline.records.camera import Camera, CameraSource
+from pipeline.records.errors import FATAL, ConfigError, DependencyError, DepthError, ModelUnavailableError
+
+KNOWN = CameraSource.GIVEN
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+# Packages of the interface that the real ones have, with brightness in place of the networks.
+MOGE = """
+import torch
+
+class MoGeModel(torch.nn.Module):
+    def __init__(self, encoder, num_tokens_range=(4, 400), scale_head=None):
+        super().__init__()
+        self.num_tokens_range = num_tokens_range
+        self.bias = torch.nn.Parameter(torch.zeros(1))
+        if scale_head is not None:
+            self.scale_head = torch.nn.Identity()
+        self.calls = []
+
+    def infer(self, image, num_tokens, fov_x, force_projection, use_fp16):
+        self.calls.append((len(image), num_tokens, fov_x, use_fp16))
+        depth = 1 + image.mean(1)
+        share = 0.9 if fov_x is None else 0.5 / torch.tan(torch.deg2rad(fov_x) / 2)
+        intrinsics = torch.eye(3).repeat(len(image), 1, 1)
+        intrinsics[:, 0, 0] = share
+        intrinsics[:, 1, 1] = share * image.shape[3] / image.shape[2]
+        return {"depth": torch.where(image.amin(1) > 0.99, torch.inf, depth), "intrinsics": intrinsics}
+
+def import_model_class_by_version(version):
+    return MoGeModel
+"""
+DA3_CFG = """
+import torch
+
+class Part(torch.nn.Module):
+    def __init__(self, has_sky, has_camera):
+        super().__init__()
+        self.bias = torch.nn.Parameter(torch.zeros(1))
+        self.has_sky, self.has_camera = has_sky, has_camera
+
+    def forward(self, image):
+        assert image.shape[:2] == (1, 1), "one view of one scene"
+        brightness = image.mean(2) * 0.2255 + 0.4493
+        output = {"depth": 1 + brightness}
+        if self.has_sky:
+            output["sky"] = (brightness > 0.95).float()
+        if self.has_camera:
+            focal_px = 0.8 * image.shape[4]
+            output["intrinsics"] = torch.diag(torch.tensor([focal_px, focal_px, 1]))[None, None]
+        return output
+
+class Nested(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.da3, self.da3_metric = Part(False, True), Part(True, False)
+
+    def forward(self, image):
+        assert (self.da3_metric(image)["sky"] < 0.3).sum() > 10, "Insufficient non-sky pixels for alignment"
+        return self.da3(image)
+
+def load_config(path):
+    from omegaconf import OmegaConf
+    return OmegaConf.create({"name": path})
+
+def create_object(config):
+    name = config.name
+    if "nested" in name:
+        return Nested()
+    return Part("mono" in name or "metric" in name, not ("mono" in name or "metric" in name))
+"""
+DA3_NAMES = ("da3-small", "da3-large", "da3mono-large", "da3metric-large", "da3nested-giant-large")
+DA3_KINDS = dict(
+    zip(DA3_NAMES, ["scale_invariant", "scale_invariant", "depth_affine", "metric", "metric"], strict=True)
+)
+
+
+def write_package(folder: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        (path.parent / "__init__.py").touch()
+
+
+@pytest.fixture
+def packages(tmp_path, monkeypatch) -> None:
+    """Both packages, in place of installed ones."""
+    for name in loaded():
+        monkeypatch.delitem(sys.modules, name)
+    registry = f"MODEL_REGISTRY = {dict(zip(DA3_NAMES, DA3_NAMES, strict=True))}"
+    files = {"cfg.py": DA3_CFG, "registry.py": registry, "utils/logger.py": "class logger: level = 2"}
+    write_package(tmp_path / "site" / "moge", {"model/__init__.py": MOGE, "__init__.py": ""})
+    write_package(tmp_path / "site" / "depth_anything_3", {**files, "__init__.py": ""})
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    yield
+    for name in loaded():
+        del sys.modules[name]
+
+
+def loaded() -> list[str]:
+    return [name for name in sys.modules if name.split(".")[0] in ("moge", "depth_anything_3")]
+
+
+@pytest.fixture
+def absent(monkeypatch) -> None:
+    """Neither package can be found."""
+    for name in ("moge", "depth_anything_3"):
+        monkeypatch.setitem(sys.modules, name, None)
+
+
+def make_frame(height: int, width: int, seed: int = 0, source: CameraSource = CameraSource.ASSUMED) -> Frame:
+    rgb = np.random.default_rng(seed).integers(0, 200, (height, width, 3), dtype=np.uint8)
+    return Frame(rgb, Camera.from_fov(width, height, 70, source), name=f"{width}x{height}")
+
+
+def moge_file(folder: Path, scale_head: bool = True, **changes) -> Path:
+    config = {"encoder": {"backbone": "tiny"}, "scale_head": {} if scale_head else None}
+    content = {"model_config": config, "model": {"bias": torch.zeros(1)}, **changes}
+    folder.mkdir(exist_ok=True)
+    torch.save(content, folder / "model.pt")
+    return folder / "model.pt"
+
+
+def da3_folder(folder: Path, name: str, weights: dict[str, torch.Tensor] | None = None) -> Path:
+    parts = ("da3.", "da3_metric.") if "nested" in name else ("",)
+    folder.mkdir(exist_ok=True)
+    save_file(weights or {f"model.{part}bias": torch.zeros(1) for part in parts}, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps({"model_name": name}))
+    return folder
+
+
+def moge_backend(folder: Path, **settings) -> MogeDepth:
+    return MogeDepth(str(moge_file(folder)), settings.pop("kind", "metric"), device="cpu", **settings)
+
+
+def da3_backend(folder: Path, name: str = "da3-small", **settings) -> DepthAnything3Depth:
+    model, kind = str(da3_folder(folder, name)), settings.pop("kind", DA3_KINDS[name])
+    return DepthAnything3Depth(model, kind, device="cpu", **settings)
+
+
+Make = Callable[..., NetworkDepth]
+BACKENDS = pytest.mark.parametrize("make", [moge_backend, da3_backend])
+
+
+@pytest.mark.parametrize(
+    "option, command",
+    [
+        ("moge_2", "pip install --no-deps dlr-moge dlr-utils3d"),
+        ("depth_anything_3", "pip install --no-deps depth-anything-3 addict einops"),
+    ],
+)
+def test_without_the_package_the_error_says_how_to_install_it(absent, option, command, tmp_path):
+    backend = instantiate(load_config([f"depth={option}"]).depth)
+    for call in (lambda: backend.identity, lambda: backend.estimate([make_frame(8, 8)])):
+        with pytest.raises(DependencyError) as caught:
+            call()
+        assert command in str(caught.value) and "\n" not in str(caught.value)
+    assert isinstance(caught.value, FATAL)
+    assert type(backend).model_status(backend.model) == "package not installed"
+
+
+@BACKENDS
+def test_with_the_package_alone_the_model_is_what_is_missing(packages, make, tmp_path):
+    backend = make(tmp_path / "there")
+    other = type(backend)("organisation/missing", backend.kind, device="cpu", size_gb=1.5)
+    with pytest.raises(ModelUnavailableError, match=r"organisation/missing \(about 1\.5 GB\)") as caught:
+        other.estimate([make_frame(8, 8)])
+    assert "\n" not in str(caught.value)
+    assert type(backend).model_status("organisation/missing") == "not downloaded"
+    assert type(backend).model_status(backend.model) == "on disk"
+
+
+@pytest.mark.parametrize("module", ["moge.model", "depth_anything_3.cfg"])
+def test_a_package_that_cannot_be_imported_is_said_with_what_it_lacks(packages, tmp_path, module):
+    (tmp_path / "site" / f"{module.replace('.', '/')}").with_suffix(".py").write_text("import no_such_module")
+    (tmp_path / "site" / "moge" / "model" / "__init__.py").write_text("import no_such_module")
+    backend = (moge_backend if module == "moge.model" else da3_backend)(tmp_path / "model")
+    with pytest.raises(DependencyError, match=r"cannot be imported \(No module named 'no_such_module'\)"):
+        backend.estimate([make_frame(8, 8)])
+
+
+@BACKENDS
+def test_maps_have_the_frames_size_and_batches_give_what_single_frames_give(packages, tmp_path, make: Make):
+    frames = [make_frame(40, 60), make_frame(60, 40, 1), make_frame(40, 60, 2, KNOWN), make_frame(40, 60, 3)]
+    together = make(tmp_path / "model", batch_size=4).estimate(frames)
+    single = make(tmp_path / "model")
+    for depth, frame in zip(together, frames, strict=True):
+        assert depth.shape == (frame.height, frame.width)
+        assert depth.valid.all() and depth.values.dtype == np.float32
+        alone = single.estimate([frame])[0]
+        np.testing.assert_allclose(depth.values, alone.values, rtol=1e-6)
+        assert depth.focal_px == alone.focal_px
+    assert len({depth.digest for depth in together}) == 4
+
+
+@BACKENDS
+@pytest.mark.parametrize("size", [(60, 100), (100, 60), (300, 500), (30, 150)])
+def test_every_point_comes_back_in_its_place(packages, tmp_path, make: Make, size):
+    height, width = size
+    rgb = np.zeros((height, width, 3), np.uint8)
+    row, column = round(0.3 * height), round(0.7 * width)
+    half_height, half_width = height // 10, width // 10
+    rgb[row - half_height : row + half_height + 1, column - half_width : column + half_width + 1] = 200
+    depth = make(tmp_path / "model").estimate([Frame(rgb, Camera.from_fov(width, height, 60))])[0]
+    brightness = np.clip(depth.values - 1, 0, None)
+    assert brightness[row, column] == pytest.approx(200 / 255, abs=0.03)
+    rows, columns = np.indices(brightness.shape)
+    near = (abs(rows - row) < 2 * half_height) & (abs(columns - column) < 2 * half_width)
+    shares = np.where(near, brightness, 0) / brightness[near].sum()
+    assert (rows * shares).sum() == pytest.approx(row, abs=0.5)
+    assert (columns * shares).sum() == pytest.approx(column, abs=0.5)
+    assert brightness[~near].max() < 0.05
+
+
+@pytest.mark.parametrize("name", ["moge", *DA3_NAMES[2:]])
+def test_the_sky_has_no_depth(packages, tmp_path, name):
+    frame = make_frame(60, 80, source=KNOWN)
+    rgb = frame.rgb.copy()
+    rgb[:30] = 255
+    make = moge_backend if name == "moge" else lambda folder: da3_backend(folder, name)
+    depth = make(tmp_path / "model").estimate([replace(frame, rgb=rgb)])[0]
+    assert not depth.valid[:28].any()
+    assert depth.valid[32:].all()
+
+
+@pytest.mark.parametrize("source", list(CameraSource))
+@pytest.mark.parametrize("size", [(40, 60), (60, 40)])
+def test_moge_gets_the_known_focal_length_and_gives_one_otherwise(packages, tmp_path, source, size):
+    frame = make_frame(*size, source=source)
+    depth = moge_backend(tmp_path / "model").estimate([frame])[0]
+    known = source in (CameraSource.GIVEN, CameraSource.EXIF)
+    assert depth.focal_px == pytest.approx(frame.camera.fx if known else 0.9 * frame.width, rel=1e-5)
+
+
+def test_moge_batches_known_and_unknown_cameras_apart(packages, tmp_path):
+    backend = moge_backend(tmp_path / "model", batch_size=4)
+    sources = [CameraSource.ASSUMED, KNOWN, CameraSource.ASSUMED, CameraSource.EXIF]
+    maps = backend.estimate([make_frame(20, 30, seed, source) for seed, source in enumerate(sources)])
+    assert [count for count, *_ in backend._network.model.calls] == [2, 2]
+    assert [depth.focal_px == pytest.approx(27) for depth in maps] == [True, False, True, False]
+
+
+@pytest.mark.parametrize("settings, tokens", [({}, 400), ({"num_tokens": 100}, 100), ({"input_scales": [0.5]}, 100)])
+def test_moge_takes_as_many_tokens_as_it_is_told(packages, tmp_path, settings, tokens):
+    backend = moge_backend(tmp_path / "model", **settings)
+    backend.estimate([make_frame(20, 30)])
+    assert backend._network.model.calls[0][1] == tokens
+
+
+def test_moge_computes_in_formats_that_its_package_has(packages, tmp_path):
+    for dtype, half in (("auto", False), ("float32", False), ("float16", True)):
+        backend = moge_backend(tmp_path / "model", dtype=dtype)
+        backend.estimate([make_frame(20, 30)])
+        assert backend._network.model.calls[0][3] is half
+    with pytest.raises(ConfigError, match="float32 or float16"):
+        moge_backend(tmp_path / "model", dtype="bfloat16").estimate([make_frame(20, 30)])
+
+
+def test_moge_refuses_frames_narrower_than_a_token(packages, tmp_path):
+    with pytest.raises(DepthError, match="1x900 is too narrow"):
+        moge_backend(tmp_path / "model").estimate([make_frame(900, 1)])
+
+
+@pytest.mark.parametrize(
+    "scale_head, given, right", [(True, "scale_invariant", "metric"), (False, "metric", "scale_in")]
+)
+def test_moge_refuses_a_kind_that_the_checkpoint_does_not_give(packages, tmp_path, scale_head, given, right):
+    backend = MogeDepth(str(moge_file(tmp_path / "model", scale_head)), given, device="cpu")
+    with pytest.raises(ConfigError, match=rf"set depth\.kind={right}"):
+        backend.estimate([make_frame(8, 8)])
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"model": {}}, "1 weights are missing, such as bias"),
+        ({"model": {"bias": torch.zeros(2)}}, "weights of another network: size mismatch for bias"),
+        ({"model_config": None}, "no model_config"),
+    ],
+)
+def test_moge_refuses_wrong_files_in_one_line(packages, tmp_path, changes, message):
+    backend = MogeDepth(str(moge_file(tmp_path / "model", **changes)), "metric", device="cpu")
+    with pytest.raises(ModelUnavailableError, match=message) as caught:
+        backend.estimate([make_frame(8, 8)])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("size", [(40, 60), (60, 40), (504, 252)])
+def test_da3_metric_is_the_output_times_the_focal_length_of_the_networks_input(packages, tmp_path, size):
+    frame = make_frame(*size, source=KNOWN)
+    frame = replace(frame, rgb=np.full_like(frame.rgb, 51))
+    depth = da3_backend(tmp_path / "model", "da3metric-large").estimate([frame])[0]
+    on_input = frame.camera.fx * 504 / max(size)
+    assert depth.values == pytest.approx(1.2 * on_input / 300, rel=0.01)
+    assert (depth.kind, depth.scale_source) == (DepthKind.METRIC, ScaleSource.MODEL)
+
+
+def test_da3_metric_refuses_an_assumed_camera(packages, tmp_path):
+    backend = da3_backend(tmp_path / "model", "da3metric-large")
+    with pytest.raises(DepthError, match=r"the camera of 60x40 is not known: .*depth=depth_anything_3_nested"):
+        backend.estimate([make_frame(40, 60)])
+
+
+@pytest.mark.parametrize("source, factor", [(CameraSource.ASSUMED, 1.0), (KNOWN, 1.5)])
+def test_da3_nested_takes_a_known_focal_length_in_place_of_its_own(packages, tmp_path, source, factor):
+    """The network's own focal length is 0.8 of the width, and metres grow with it."""
+    camera = Camera(1.2 * 80, 1.2 * 80, 39.5, 29.5, 80, 60, source)
+    frame = Frame(np.full((60, 80, 3), 51, np.uint8), camera)
+    depth = da3_backend(tmp_path / "model", "da3nested-giant-large").estimate([frame])[0]
+    assert depth.values == pytest.approx(1.2 * factor, rel=0.01)
+    assert depth.focal_px == pytest.approx(0.8 * 80)
+
+
+def test_da3_nested_says_when_there_is_nothing_but_sky(packages, tmp_path):
+    frame = make_frame(40, 60)
+    backend = da3_backend(tmp_path / "model", "da3nested-giant-large")
+    with pytest.raises(DepthError, match="no depth for 60x40: Insufficient non-sky"):
+        backend.estimate([replace(frame, rgb=np.full_like(frame.rgb, 255))])
+
+
+@pytest.mark.parametrize("name", DA3_NAMES)
+def test_da3_depth_is_of_the_kind_of_its_series_and_no_other(packages, tmp_path, name):
+    depth = da3_backend(tmp_path / "model", name).estimate([make_frame(40, 60, source=KNOWN)])[0]
+    assert depth.kind == DA3_KINDS[name] == Series.of(name).kind
+    wrong = next(kind for kind in DA3_KINDS.values() if kind != depth.kind)
+    with pytest.raises(ConfigError, match=rf"set depth\.kind={depth.kind}, not {wrong}"):
+        da3_backend(tmp_path / "model", name, kind=wrong).estimate([make_frame(8, 8, source=KNOWN)])
+
+
+@pytest.mark.parametrize(
+    "name, weights, message",
+    [
+        ("da3-small", {"model.other": torch.zeros(1)}, "1 weights are missing, such as bias"),
+        ("da3-small", {"model.bias": torch.zeros(2)}, "weights of another network: size mismatch"),
+        ("da4", None, "names the network 'da4': the package knows da3-small"),
+    ],
+)
+def test_da3_refuses_wrong_folders_in_one_line(packages, tmp_path, name, weights, message):
+    model = da3_folder(tmp_path / "model", name, weights)
+    with pytest.raises(ModelUnavailableError, match=message) as caught:
+        DepthAnything3Depth(str(model), "scale_invariant", device="cpu").estimate([make_frame(8, 8)])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "expected"),
+    [(480, 640, (378, 504)), (1920, 1080, (504, 280)), (5, 4000, (14, 504)), (1, 1, (504, 504))],
+)
+def test_da3_input_sizes(height, width, expected):
+    assert depth_anything_3.network_size(height, width, 504) == expected
+
+
+def test_da3_networks_are_built_without_their_gaussians():
+    part = {"net": 1, "gs_head": 2, "gs_adapter": 3}
+    assert without_gaussians(OmegaConf.create(part)) == {"net": 1}
+    nested = OmegaConf.create({"anyview": part, "metric": {"net": 1}})
+    assert without_gaussians(nested) == {"anyview": {"net": 1}, "metric": {"net": 1}}
+    assert nested.anyview.gs_head == 2
+
+
+@pytest.mark.parametrize("height, width, tokens, expected", [(480, 640, 1200, (30, 40)), (640, 480, 48, (8, 6))])
+def test_moge_token_grids_have_the_shape_of_the_picture(height, width, tokens, expected):
+    assert moge.token_grid(height, width, tokens) == expected
+
+
+def test_the_key_of_a_frame_names_the_focal_length_that_its_depth_depends_on(packages, tmp_path):
+    frames = [make_frame(8, 12, source=source) for source in (CameraSource.ASSUMED, KNOWN)]
+    longer = replace(frames[1].camera, fx=99)
+    frames.append(replace(frames[1], camera=longer))
+    makes = [
+        (moge_backend(tmp_path / "a"), 3),
+        (da3_backend(tmp_path / "b", "da3metric-large"), 3),
+        (da3_backend(tmp_path / "c", "da3mono-large"), 1),
+    ]
+    for backend, count in makes:
+        assert len({backend.frame_key(frame) for frame in frames}) == count
+
+
+@BACKENDS
+def test_the_identity_names_all_that_the_output_depends_on(packages, tmp_path, make: Make):
+    size = {"num_tokens": 50} if make is moge_backend else {"input_size_px": 140}
+    settings = [{}, {"dtype": "float16"}, size, {"flip": True}, {"batch_size": 3}]
+    assert len({make(tmp_path / "model", **changes).identity for changes in settings}) == 4
+
+
+@pytest.mark.parametrize(
+    "make, settings, message",
+    [
+        (moge_backend, {"num_tokens": 0}, "num_tokens"),
+        (da3_backend, {"input_size_px": 100}, "multiple of 14"),
+        (da3_backend, {"input_size_px": 0}, "multiple of 14"),
+    ],
+)
+def test_settings_out_of_range_are_refused(make, settings, message, tmp_path):
+    with pytest.raises(ConfigError, match=message):
+        make(tmp_path / "model", **settings)
+
+
+@pytest.mark.parametrize(
+    "option, kind, licence",
+    [
+        ("moge", "scale_invariant", "Apache-2.0"),
+        ("moge_2", "metric", "MIT"),
+        ("moge_2_base", "metric", "MIT"),
+        ("moge_2_small", "metric", "MIT"),
+        ("depth_anything_3", "scale_invariant", "Apache-2.0"),
+        ("depth_anything_3_small", "scale_invariant", "Apache-2.0"),
+        ("depth_anything_3_large", "scale_invariant", "CC-BY-NC-4.0"),
+        ("depth_anything_3_giant", "scale_invariant", "CC-BY-NC-4.0"),
+        ("depth_anything_3_mono", "depth_affine", "Apache-2.0"),
+        ("depth_anything_3_metric", "metric", "Apache-2.0"),
+        ("depth_anything_3_nested", "metric", "CC-BY-NC-4.0"),
+    ],
+)
+def test_configurations_build_without_the_packages(absent, option, kind, licence):
+    backend = instantiate(load_config([f"depth={option}"]).depth)
+    assert (backend.kind, backend.licence) == (kind, licence)
+    assert backend.size_gb > 0
+    if isinstance(backend, DepthAnything3Depth):
+        assert Series.of(backend.model.split("/")[1].lower()).kind == backend.kind
+
+
+def test_a_model_of_one_file_is_found_by_path_by_folder_and_in_the_cache(tmp_path, monkeypatch):
+    path = moge_file(tmp_path / "model")
+    by_path, by_folder = locate_hub_file(str(path), "model.pt"), locate_hub_file(str(path.parent), "model.pt")
+    assert by_path.path == by_folder.path == by_path.fetched() == path
+    assert by_path.revision == by_folder.revision
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    assert hub_file_status("organisation/name", "model.pt") == "not downloaded"
+    repository = tmp_path / "hub" / "models--organisation--name"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text(COMMIT)
+    (repository / "snapshots").mkdir()
+    moge_file(repository / "snapshots" / COMMIT)
+    found = locate_hub_file("organisation/name", "model.pt")
+    assert (found.fetched().parent.name, found.revision) == (COMMIT, COMMIT)
+    (tmp_path / "empty").mkdir()
+    for wrong, message in (
+        (str(tmp_path / "empty"), r"has no model\.pt"),
+        ("no such/name!", "There is no model folder"),
+    ):
+        with pytest.raises(ModelUnavailableError, match=message):
+            locate_hub_file(wrong, "model.pt")
+
+
+@pytest.fixture
+def real_moge(tmp_path):
+    """A checkpoint of the real MoGe-2 with a small backbone and random weights."""
+    from pipeline.models.torchvision_fix import ensure_torchvision
+
+    ensure_torchvision()
+    network = pytest.importorskip("moge.model.v2")
+
+    def stack(entering: list[int], leaving: list[int | None]) -> dict:
+        norms = {"res_block_in_norm": "none", "res_block_hidden_norm": "none"}
+        return {
+            "dim_in": entering,
+            "dim_res_blocks": [8] * 5,
+            "dim_out": leaving,
+            "resamplers": ["bilinear"] * 4,
+            **norms,
+        }
+
+    config = {
+        "encoder": {"backbone": "dinov2_vits14", "intermediate_layers": 2, "dim_out": 6},
+        "neck": stack([8, 2, 2, 2, 2], [8] * 5),
+        "points_head": stack([8] * 5, [None] * 4 + [3]),
+        "mask_head": stack([8] * 5, [None] * 4 + [1]),
+        "scale_head": {"dims": [384, 8, 1]},
+        "remap_output": "exp",
+        "num_tokens_range": [12, 60],
+    }
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = network.MoGeModel(**config)
+    torch.save({"model_config": config, "model": model.state_dict()}, tmp_path / "model.pt")
+    return tmp_path / "model.pt"
+
+
+@pytest.mark.parametrize("source", [CameraSource.ASSUMED, KNOWN])
+@pytest.mark.parametrize("size", [(60, 90), (90, 50)])
+def test_the_real_moge_gives_back_the_depth_and_focal_length_of_planted_points(real_moge, size, source):
+    """Points of a slanted plane without their shift and scale, as the network would give them."""
+    height, width = size
+    v, u = np.mgrid[:height, :width] + 0.5
+    z, focal_px = (2 + 3 * u / width + v / height).astype(np.float32), 0.8 * width
+    points = np.stack([(u - width / 2) * z / focal_px, (v - height / 2) * z / focal_px, z - 1.2], axis=-1) / 3
+    mask = np.ones(size, np.float32)
+    mask[:5] = 0
+
+    def planted(image: torch.Tensor, num_tokens: int) -> dict[str, torch.Tensor]:
+        tensors = {"points": points, "mask": mask, "metric_scale": np.float32(3)}
+        return {name: torch.from_numpy(np.asarray(value, np.float32))[None] for name, value in tensors.items()}
+
+    backend = MogeDepth(str(real_moge), "metric", device="cpu")
+    backend._loaded().model.forward = planted
+    camera = Camera(focal_px, focal_px, (width - 1) / 2, (height - 1) / 2, width, height, source)
+    depth = backend.estimate([Frame(np.zeros((*size, 3), np.uint8), camera)])[0]
+    np.testing.assert_allclose(depth.values[5:], z[5:], rtol=1e-5)
+    assert not depth.valid[:5].any() and depth.valid[5:].all()
+    assert depth.focal_px == pytest.approx(focal_px, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["da3-small", "da3metric-large", "da3mono-large", "da3nested-giant-large"])
+def test_the_real_depth_anything_3_runs_and_repeats_itself(tmp_path, monkeypatch, name):
+    """Its own code with its smallest backbone and random weights."""
+    registry, factory = (pytest.importorskip(f"depth_anything_3.{part}") for part in ("registry", "cfg"))
+    small = OmegaConf.load(registry.MODEL_REGISTRY["da3-small"])
+    metric = OmegaConf.load(registry.MODEL_REGISTRY["da3metric-large"])
+    metric.net.update(name="vits", out_layers=[2, 5, 8, 11])
+    metric.head.update(dim_in=384, features=64, out_channels=[48, 96, 192, 384])
+    nested = OmegaConf.load(registry.MODEL_REGISTRY["da3nested-giant-large"])
+    nested.update(anyview=small, metric=metric)
+    config = {"da3-small": small, "da3nested-giant-large": nested}.get(name, metric)
+    OmegaConf.save(config, tmp_path / "network.yaml")
+    monkeypatch.setitem(registry.MODEL_REGISTRY, name, str(tmp_path / "network.yaml"))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = factory.create_object(factory.load_config(registry.MODEL_REGISTRY[name]))
+    weights = {f"model.{key}": value.clone() for key, value in model.state_dict().items()}
+    folder = da3_folder(tmp_path / "model", name, weights)
+    for dtype in ("float32", "bfloat16"):
+        backend = DepthAnything3Depth(str(folder), DA3_KINDS[name], device="cpu", input_size_px=70, dtype=dtype)
+        frames = [make_frame(40, 60, source=KNOWN), make_frame(90, 40, 1, KNOWN)]
+        maps = backend.estimate(frames)
+        assert [depth.shape for depth in maps] == [(40, 60), (90, 40)]
+        assert all(depth.valid.all() and depth.values.std() > 0 for depth in maps)
+        assert (maps[0].focal_px is not None) == (name in ("da3-small", "da3nested-giant-large"))
+        assert backend.estimate(frames[1:])[0].digest == maps[1].digest

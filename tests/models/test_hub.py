@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from huggingface_hub import constants
+
+from pipeline.models.hub import folder_digest, locate_model, model_status
+from pipeline.records.errors import ModelUnavailableError
+
+NAME = "organisation/model"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def make_folder(folder: Path, weights: bytes = b"weights", config: str = "{}") -> Path:
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(config)
+    (folder / "model.safetensors").write_bytes(weights)
+    return folder
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    """An empty Hugging Face cache."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path / "hub"
+
+
+@pytest.fixture
+def online(monkeypatch):
+    """Lets the hub be asked, at an address of this machine."""
+
+    def at(address: str) -> None:
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "ENDPOINT", address)
+        monkeypatch.setenv("NO_PROXY", "*")
+
+    return at
+
+
+def fill_cache(cache: Path) -> Path:
+    repository = cache / "models--organisation--model"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text(COMMIT)
+    return make_folder(repository / "snapshots" / COMMIT)
+
+
+def test_a_local_folder_is_found_with_its_digest(tmp_path):
+    folder = make_folder(tmp_path / "model")
+    location = locate_model(str(folder))
+    assert (location.path_or_name, location.local, location.hub_revision) == (str(folder), True, None)
+    assert location.revision == folder_digest(folder)
+    assert model_status(str(folder)) == "on disk"
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"), [("config.json", "no config.json"), ("model.safetensors", "weight files are missing")]
+)
+def test_an_incomplete_folder_is_refused(tmp_path, missing, message):
+    folder = make_folder(tmp_path / "model")
+    (folder / missing).unlink()
+    with pytest.raises(ModelUnavailableError, match=message):
+        locate_model(str(folder))
+    assert model_status(str(folder)) == "not downloaded"
+
+
+def test_a_sharded_model_is_complete_only_with_every_shard(tmp_path):
+    folder = make_folder(tmp_path / "model")
+    (folder / "model.safetensors").rename(folder / "model-1-of-2.safetensors")
+    index = {"weight_map": {"a": "model-1-of-2.safetensors", "b": "model-2-of-2.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    assert model_status(str(folder)) == "not downloaded"
+    (folder / "model-2-of-2.safetensors").write_bytes(b"more")
+    assert model_status(str(folder)) == "on disk"
+
+
+def test_a_path_that_does_not_exist_is_refused_without_asking_the_hub(tmp_path, online):
+    online("http://127.0.0.1:1")
+    with pytest.raises(ModelUnavailableError, match="There is no model folder"):
+        locate_model(str(tmp_path / "nowhere"))
+
+
+def test_a_cached_model_is_found_without_the_network(cache):
+    snapshot = fill_cache(cache)
+    location = locate_model(NAME)
+    assert (location.path_or_name, location.local, location.revision) == (str(snapshot), True, COMMIT)
+    assert model_status(NAME) == "on disk"
+
+
+def test_a_model_whose_weights_are_not_in_the_cache_counts_as_not_downloaded(cache):
+    (fill_cache(cache) / "model.safetensors").unlink()
+    assert model_status(NAME) == "not downloaded"
+    with pytest.raises(ModelUnavailableError):
+        locate_model(NAME)
+
+
+def test_offline_the_error_is_one_line_with_name_size_and_ways_out_and_comes_at_once(cache):
+    start = time.perf_counter()
+    with pytest.raises(ModelUnavailableError) as caught:
+        locate_model(NAME, size_gb=0.49, group="depth")
+    assert time.perf_counter() - start < 5
+    message = str(caught.value)
+    assert "\n" not in message
+    for part in (NAME, "0.49 GB", f"hf download {NAME}", "depth.model=/path/to/folder", "another depth="):
+        assert part in message
+
+
+def test_a_hub_that_does_not_answer_is_given_up_after_seconds(cache, online):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        online(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        start = time.perf_counter()
+        with pytest.raises(ModelUnavailableError, match="cannot be reached"):
+            locate_model(NAME)
+        assert time.perf_counter() - start < 5
+
+
+def test_a_closed_port_is_given_up_at_once(cache, online):
+    online("http://127.0.0.1:1")
+    with pytest.raises(ModelUnavailableError, match="cannot be reached"):
+        locate_model(NAME)
+
+
+@pytest.fixture
+def hub(online):
+    """A hub on this machine that knows one model."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            known = self.path.startswith(f"/api/models/{NAME}")
+            body = json.dumps({"id": NAME, "modelId": NAME, "sha": COMMIT} if known else {}).encode()
+            self.send_response(200 if known else 404)
+            if not known:
+                self.send_header("X-Error-Code", "RepoNotFound")
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    online(f"http://127.0.0.1:{server.server_port}")
+    yield
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_reachable_model_is_pinned_to_its_commit(cache, hub):
+    location = locate_model(NAME)
+    assert (location.path_or_name, location.local, location.hub_revision) == (NAME, False, COMMIT)
+
+
+def test_a_model_that_the_hub_does_not_have_is_named(cache, hub):
+    with pytest.raises(ModelUnavailableError, match="has no such model"):
+        locate_model("organisation/another")
+
+
+def test_the_digest_depends_on_content_and_not_on_the_place(tmp_path):
+    weights = bytes(3 << 20)
+    original = folder_digest(make_folder(tmp_path / "a", weights))
+    assert folder_digest(make_folder(tmp_path / "b" / "c", weights)) == original
+    (tmp_path / "b" / "c" / ".gitattributes").write_text("not part of the model")
+    assert folder_digest(tmp_path / "b" / "c") == original
+    changes = {
+        "config": make_folder(tmp_path / "d", weights, config='{"a": 1}'),
+        "size": make_folder(tmp_path / "e", weights + b"\0"),
+        "first": make_folder(tmp_path / "f", b"\1" + weights[1:]),
+        "last": make_folder(tmp_path / "g", weights[:-1] + b"\1"),
+    }
+    digests = {change: folder_digest(folder) for change, folder in changes.items()}
+    assert original not in digests.values()
+    assert len(set(digests.values())) == len(digests)

@@ -1,0 +1,46 @@
+"""The plain path of transformers, which the engine must equal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+
+from pipeline.models.vlm.base import ImagePart, Request
+
+NEW_TOKENS = 16
+
+Plain = Callable[..., str]
+
+
+def loaded(folder: Path) -> tuple[Any, Any]:
+    """Model and processor as transformers loads them, set to greedy decoding."""
+    from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig
+
+    model = AutoModelForImageTextToText.from_pretrained(folder, dtype="float32").eval()
+    given = model.generation_config
+    model.generation_config = GenerationConfig(eos_token_id=given.eos_token_id, pad_token_id=given.pad_token_id)
+    return model, AutoProcessor.from_pretrained(folder)
+
+
+def plain_path(model: Any, processor: Any) -> Plain:
+    """The answer of transformers' own ``generate`` to one request alone, as text."""
+
+    def generate(request: Request, **settings: Any) -> str:
+        content = [
+            {"type": "image"} if isinstance(part, ImagePart) else {"type": "text", "text": part.text}
+            for part in request.parts
+        ]
+        text = processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
+        pictures = [Image.fromarray(rgb) for rgb in request.pixels]
+        inputs = processor(text=[text], images=pictures or None, do_resize=False, return_tensors="pt")
+        options = {"max_new_tokens": NEW_TOKENS, "do_sample": False, **settings}
+        with torch.inference_mode():
+            output = model.generate(**inputs, **options)
+        answer: str = processor.tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+        return answer
+
+    return generate

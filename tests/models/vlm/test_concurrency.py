@@ -1,0 +1,276 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from models.vlm.asking import about, noise
+from models.vlm.recording_server import (
+    EVENT_STREAM,
+    QUESTION,
+    RecordingServer,
+    Reply,
+    answer,
+    chunk,
+    completion,
+    endpoint,
+    events,
+    record_pauses,
+    recording_server,
+    stream,
+    use_key,
+    wait_for,
+)
+
+from pipeline.models.vlm.base import Generation, ImagePart, Request, TextPart
+from pipeline.models.vlm.concurrency import answer_concurrently
+from pipeline.records.errors import GenerationError, ModelUnavailableError
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordingServer]:
+    use_key(monkeypatch)
+    with recording_server() as record:
+        yield record
+
+
+def asked(text: str, *seeds: int) -> Request:
+    """A question about pictures, which is all of its text."""
+    return Request((*(ImagePart(noise(seed)) for seed in seeds), TextPart(text)), text, text)
+
+
+def asks(body: dict[str, Any]) -> str:
+    """The question of what a server was sent."""
+    text: str = body["messages"][0]["content"][-1]["text"]
+    return text
+
+
+def echo(body: dict[str, Any], **settings: Any) -> Reply:
+    return stream(asks(body), **settings)
+
+
+def texts(outcomes: list[Any]) -> list[str]:
+    return [outcome.text if isinstance(outcome, Generation) else str(outcome) for outcome in outcomes]
+
+
+def test_answers_come_in_the_order_asked(server: RecordingServer) -> None:
+    requests = [asked(f"question {number}") for number in range(20)]
+    server.answer = lambda body: echo(body, delay_s=0.002 * (int(asks(body)[9:]) * 7 % 20))
+    assert texts(endpoint(server).generate_all(requests)) == [request.question for request in requests]
+    assert len(server.bodies) == 20
+
+
+def test_no_requests_are_no_answers(server: RecordingServer) -> None:
+    assert endpoint(server).generate_all([]) == []
+
+
+@pytest.mark.parametrize("most", [1, 3, 50])
+def test_no_more_requests_run_at_a_time_than_allowed(server: RecordingServer, most: int) -> None:
+    def reply(body: dict[str, Any]) -> Reply:
+        wait_for(lambda: server.most_simultaneous >= min(most, 8))
+        return echo(body, delay_s=0.05)
+
+    server.answer = reply
+    endpoint(server, max_concurrency=most).generate_all([asked(str(number)) for number in range(8)])
+    assert server.most_simultaneous == min(most, 8)
+    assert len(server.bodies) == 8
+
+
+def test_a_failing_request_stays_alone(server: RecordingServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    record_pauses(monkeypatch)
+    replies = {
+        "bad": Reply({"error": {"message": "too long"}}, 400),
+        "down": Reply({"error": {"message": "busy"}}, 503),
+        "lost": events(chunk("le"), lost="closed"),
+        "mad": Reply(b"{"),
+    }
+    server.answer = lambda body: replies.get(asks(body)) or echo(body)
+    names = ["one", "bad", "two", "down", "lost", "mad", "three"]
+    outcomes = endpoint(server).generate_all([asked(name) for name in names])
+    for name, outcome in zip(names, outcomes, strict=True):
+        assert isinstance(outcome, GenerationError if name in replies else Generation)
+        assert name in replies or texts([outcome]) == [name]
+    assert "too long" in str(outcomes[1])
+    assert "status 503" in str(outcomes[3])
+
+
+def test_a_request_that_waits_to_be_tried_again_stops_no_other(server: RecordingServer) -> None:
+    refused = threading.Event()
+
+    def reply(body: dict[str, Any]) -> Reply:
+        if asks(body) == "slow" and not refused.is_set():
+            refused.set()
+            return Reply({}, 429, headers={"Retry-After": "1"})
+        return echo(body)
+
+    server.answer = reply
+    outcomes = endpoint(server, max_concurrency=2).generate_all([asked("slow"), *(asked(str(n)) for n in range(5))])
+    assert texts(outcomes) == ["slow", "0", "1", "2", "3", "4"]
+    assert server.texts()[-1] == "slow", "all others came while it waited"
+
+
+SCENES = [asked("a0", 1), asked("a1", 1, 2), asked("a2", 1), asked("b0", 2, 1), asked("none"), asked("a3", 1, 3)]
+FIRST, OTHERS = {"a0", "b0", "none"}, {"a1", "a2", "a3"}
+
+
+def test_those_that_begin_alike_wait_for_the_first_token_of_the_first(server: RecordingServer) -> None:
+    came_before_text: list[str] = []
+    came_before_end: list[str] = []
+
+    def slowly() -> Iterator[bytes]:
+        wait_for(lambda: len(server.bodies) == len(FIRST))
+        time.sleep(0.1)
+        came_before_text.extend(server.texts())
+        yield chunk("a0")
+        wait_for(lambda: len(server.bodies) == len(SCENES))
+        came_before_end.extend(server.texts())
+        yield chunk(finish="stop")
+
+    def reply(body: dict[str, Any]) -> Reply:
+        return Reply(slowly(), content_type=EVENT_STREAM) if asks(body) == "a0" else echo(body)
+
+    server.answer = reply
+    outcomes = endpoint(server, max_concurrency=8, max_retries=0).generate_all(SCENES)
+    assert texts(outcomes) == [request.question for request in SCENES]
+    assert set(came_before_text) == FIRST
+    assert set(came_before_end) == FIRST | OTHERS
+
+
+def test_those_that_begin_alike_wait_for_the_end_of_the_first_where_nothing_is_streamed(
+    server: RecordingServer,
+) -> None:
+    came_before_end: list[str] = []
+
+    def slowly() -> Iterator[bytes]:
+        wait_for(lambda: len(server.bodies) == len(FIRST))
+        time.sleep(0.1)
+        came_before_end.extend(server.texts())
+        yield json.dumps(completion("a0")).encode()
+
+    def reply(body: dict[str, Any]) -> Reply:
+        return Reply(slowly()) if asks(body) == "a0" else answer(False, asks(body))
+
+    server.answer = reply
+    outcomes = endpoint(server, max_concurrency=8, max_retries=0, stream=False).generate_all(SCENES)
+    assert texts(outcomes) == [request.question for request in SCENES]
+    assert set(came_before_end) == FIRST
+
+
+def test_those_that_begin_alike_go_on_where_the_first_fails(server: RecordingServer) -> None:
+    server.answer = lambda body: Reply({}, 400) if asks(body) == "0" else echo(body)
+    first, *others = endpoint(server).generate_all([asked(str(number), 1) for number in range(4)])
+    assert isinstance(first, GenerationError)
+    assert texts(others) == ["1", "2", "3"]
+
+
+def test_questions_about_one_scene_stay_together(server: RecordingServer) -> None:
+    server.answer = echo
+    requests = [asked(f"{scene}{number}", scene) for scene in range(5) for number in range(3)]
+    endpoint(server, max_concurrency=1).generate_all(requests)
+    assert server.texts() == [request.question for request in requests]
+
+
+@pytest.mark.parametrize(
+    ("other", "waits"),
+    [
+        (Request((TextPart("Picture 1: "), ImagePart(noise(1)), TextPart("other")), "i", "?"), True),
+        (Request((TextPart("Bild 1: "), ImagePart(noise(1)), TextPart("first")), "i", "?"), False),
+        (Request((TextPart("Picture 1: "), ImagePart(noise(1), max_pixels=2048), TextPart("first")), "i", "?"), False),
+        (Request((TextPart("Picture 1: "), ImagePart(noise(2)), TextPart("first")), "i", "?"), False),
+        (Request((TextPart("Picture 1: first"),), "i", "?"), False),
+    ],
+)
+def test_what_begins_alike(other: Request, waits: bool) -> None:
+    first = Request((TextPart("Picture 1: "), ImagePart(noise(1)), TextPart("first")), "i", "?")
+    together = threading.Barrier(2)
+
+    def meet(request: Request, on_read: Any, stopped: threading.Event) -> Generation:
+        try:
+            together.wait(0.5)
+        except threading.BrokenBarrierError:
+            return Generation("alone", "m")
+        return Generation("together", "m")
+
+    assert texts(answer_concurrently([first, other], meet, 2)) == ["alone" if waits else "together"] * 2
+
+
+@pytest.mark.parametrize("error", [ModelUnavailableError("no model"), RuntimeError("a mistake")])
+def test_an_error_that_concerns_all_is_raised_and_stops_those_that_wait(error: Exception) -> None:
+    asked_for: list[Request] = []
+
+    def fail(request: Request, on_read: Any, stopped: threading.Event) -> Generation:
+        asked_for.append(request)
+        stopped.wait(0.05)
+        raise error
+
+    with pytest.raises(type(error), match=str(error)):
+        answer_concurrently([QUESTION] * 10, fail, 2)
+    time.sleep(0.2)
+    assert len(asked_for) <= 4
+
+
+def test_equal_pictures_are_equal_bytes_in_every_request(server: RecordingServer) -> None:
+    server.answer = echo
+    pictures = [noise(seed) for seed in (1, 2)]
+    endpoint(server).generate_all([about(pictures, question) for question in ("one", "two", "three")])
+    beginnings = [body["messages"][0]["content"][:-1] for body in server.bodies]
+    assert beginnings[0] == beginnings[1] == beginnings[2]
+    assert [len(body["messages"]) for body in server.bodies] == [1, 1, 1]
+
+
+PROGRAM = """
+import sys
+from pipeline.models.vlm.base import Request, TextPart
+from pipeline.models.vlm.openai_endpoint import OpenAIEndpoint
+
+model = OpenAIEndpoint("qwen", sys.argv[1], max_concurrency=2, stream=sys.argv[2] == "stream")
+model.generate_all([Request((TextPart(str(number)),), "item", "?") for number in range(6)])
+"""
+
+
+@pytest.mark.parametrize("kind", ["stream", "whole"])
+def test_an_interrupt_ends_the_program_at_once(server: RecordingServer, kind: str) -> None:
+    server.replies = [Reply((chunk("left") for _ in range(100)), content_type=EVENT_STREAM, drip_s=0.2)]
+    if kind == "whole":
+        server.replies = [answer(False)]
+        server.replies[0].delay_s = 20
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    arguments = [sys.executable, "-c", PROGRAM, server.url, kind]
+    with subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE, text=True) as program:
+        wait_for(lambda: len(server.bodies) == 2, limit_s=60)
+        started = time.monotonic()
+        program.send_signal(signal.SIGINT)
+        _, said = program.communicate(timeout=15)
+    assert time.monotonic() - started < 3
+    assert "KeyboardInterrupt" in said
+    assert len(server.bodies) == 2, "those that waited are not asked"
+
+
+def test_an_interrupt_ends_the_streams_of_a_program_that_goes_on(server: RecordingServer) -> None:
+    def drip() -> Iterator[bytes]:
+        for number in range(200):
+            yield chunk(f"{number} ")
+            time.sleep(0.05)
+
+    server.answer = lambda _: Reply(drip(), content_type=EVENT_STREAM)
+    main = threading.main_thread().ident
+    assert main is not None
+
+    def interrupt() -> None:
+        wait_for(lambda: len(server.bodies) == 2)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        endpoint(server, timeout_s=60, max_concurrency=2).generate_all([asked(str(number)) for number in range(6)])
+    wait_for(lambda: server.hung_up == 2)
+    assert time.monotonic() - started < 3
+    assert len(server.bodies) == 2

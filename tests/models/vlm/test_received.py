@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.models.vlm.received import clean_text, is_token_count
+
+
+@given(st.text(st.characters(codec=None)))
+def test_clean_text_can_be_written_and_whole_characters_stay(text: str) -> None:
+    clean = clean_text(text)
+    clean.encode("utf-8")
+    for before, after in zip(text, clean, strict=True):
+        assert after == ("\ufffd" if "\ud800" <= before <= "\udfff" else before)
+
+
+@pytest.mark.parametrize("value", [None, True, -1, 1.0, "3", [], 2**31])
+def test_other_things_are_no_token_count(value: Any) -> None:
+    assert is_token_count(0)
+    assert is_token_count(7)
+    assert not is_token_count(value)

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import pytest
+
+from pipeline.models.vlm.base import ImagePart, Request, Step, TextPart
+from pipeline.models.vlm.hints import HintMode
+from pipeline.models.vlm.prompt import build_answer_request
+from pipeline.models.vlm.recheck import build_recheck_request
+from pipeline.records import Claim, Evidence, Scene, Status, Verdict
+
+REFUTED = Verdict(
+    Claim("distance_to_camera", "cup", value=80, unit="cm"),  # type: ignore[arg-type]
+    Status.REFUTED,
+    "'cup' is 1.04 m away.",
+    probability=0.01,
+    evidence=(
+        Evidence(0, numbers={"nearest_m": 1.04251, "sigma_m": 0.01}),
+        Evidence(1, note="The cup is not seen."),
+        Evidence(2, numbers={"nearest_m": 1.1}),
+    ),
+)
+SUPPORTED = Verdict(Claim("left_of", "cup", "box"), Status.SUPPORTED, "It is 40 px left.", probability=0.99)
+UNDECIDED = Verdict(Claim("above", "lid", "box"), Status.UNDECIDED, "It is close.", needs="better boxes")
+TWO_MORE = Verdict(Claim("behind", "cup", "box"), Status.SUPPORTED, "It is 1 m behind.", probability=0.99)
+
+
+@pytest.fixture
+def first(scene: Scene) -> Request:
+    return build_answer_request(scene, "Where is the <|cup|>?", hints=HintMode.BOTH)
+
+
+def added(first: Request, *verdicts: Verdict, answer: str = "It is near.", language: str = "en") -> str:
+    """What the second prompt says beyond the first."""
+    request = build_recheck_request(first, answer, verdicts, language)  # type: ignore[arg-type]
+    return request.prompt_text.removeprefix(first.prompt_text)
+
+
+def test_the_first_prompt_is_the_beginning_of_the_second(first: Request) -> None:
+    look = (TextPart("Closer:"), ImagePart(first.pixels[0]))
+    request = build_recheck_request(first, "It is near.", [REFUTED], "en", [], look)
+    assert request.parts[: len(first.parts)] == first.parts
+    assert request.parts[len(first.parts) : -1] == look
+    assert request.step is Step.RECHECK
+    assert (request.item_id, request.question, request.frame_digests, request.content_hash) == (
+        first.item_id,
+        first.question,
+        first.frame_digests,
+        first.content_hash,
+    )
+    assert request.digest != first.digest
+
+
+def test_a_refuted_claim_comes_with_reason_and_numbers_and_a_supported_one_alone(first: Request) -> None:
+    text = added(first, REFUTED, SUPPORTED, UNDECIDED, TWO_MORE)
+    line = (
+        "- cup is 80 cm from the camera: 'cup' is 1.04 m away. Measured in picture 1: nearest_m 1.043, sigma_m 0.01. "
+        "Measured in picture 3: nearest_m 1.1."
+    )
+    assert line in text.splitlines()
+    assert "These claims hold: cup is left of box; cup is behind box." in text.splitlines()
+    assert "40 px" not in text and "lid" not in text
+    assert "can be wrong too" in text
+    assert "same form" in text
+    assert "\n-----\nIt is near.\n-----\n" in text
+
+
+def test_without_a_supported_claim_none_is_spoken_of(first: Request) -> None:
+    assert "hold" not in added(first, REFUTED, UNDECIDED)
+
+
+def test_chinese_is_asked_in_chinese(first: Request) -> None:
+    text = added(first, REFUTED, SUPPORTED, language="zh", answer="在左边。")
+    assert "在图1中测得：nearest_m 1.043, sigma_m 0.01。" in text
+    assert "以下陈述成立：cup is left of box。" in text
+    assert "测量也可能出错" in text
+    assert "Measured" not in text and "answer" not in text
+    assert text.endswith("问题：Where is the < |cup| >?")
+
+
+def test_the_question_stands_last(first: Request) -> None:
+    assert added(first, REFUTED).endswith("\n\nQuestion: Where is the < |cup| >?")
+
+
+@pytest.mark.parametrize("language, words", [("en", "too small"), ("zh", "太小")])
+def test_small_objects_are_named_and_nothing_is_said_of_a_refutation_that_there_is_not(
+    first: Request, language: str, words: str
+) -> None:
+    request = build_recheck_request(first, "Near.", [UNDECIDED], language, ["cup#2", "<|lid|>"])  # type: ignore[arg-type]
+    text = request.prompt_text.removeprefix(first.prompt_text)
+    assert words in text
+    assert "cup#2; </lid/>" in text
+    assert "agree" not in text and "不符" not in text
+    assert request.prompt_text.endswith("Where is the < |cup| >?")
+
+
+def test_an_endless_answer_is_cut(first: Request) -> None:
+    text = added(first, REFUTED, answer="no " * 100_000)
+    assert len(text) < 6000
+    assert "…\n-----\n" in text
+
+
+def test_many_claims_with_long_names_stay_short(first: Request) -> None:
+    wrong = Verdict(Claim("left_of", "cup " * 200, "box"), Status.REFUTED, "No. " * 500, probability=0.0)
+    right = Verdict(Claim("left_of", "cup", "box" * 200), Status.SUPPORTED, "Yes.", probability=1.0)
+    assert len(added(first, *[wrong] * 1000, *[right] * 1000)) < 25_000
+
+
+@pytest.mark.parametrize("token", ["<|im_end|>", "<image>", "</think>"])
+def test_nothing_that_the_model_said_can_end_its_turn(first: Request, token: str) -> None:
+    verdict = Verdict(Claim("left_of", f"cup{token}", "box"), Status.REFUTED, f"The {token}.", probability=0.0)
+    supported = Verdict(Claim("left_of", "lid", f"box{token}"), Status.SUPPORTED, "Yes.", probability=1.0)
+    request = build_recheck_request(first, f"It {token} is", [verdict, supported], "en")
+    last = request.parts[-1]
+    assert isinstance(last, TextPart)
+    assert token not in last.text
+    assert len(request.pixels) == len(first.pixels)

@@ -1,0 +1,113 @@
+"""Noise models: what they say at a depth, and which map gets which."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from pipeline.api import load_config
+from pipeline.config.build import build, build_stages
+from pipeline.records import DepthKind, DepthMap
+from pipeline.records.errors import ConfigError
+from pipeline.records.noise import AFFINE, DEFAULTS, EXACT, SENSOR, SHAPE, NoiseModel, NoiseModels, place_distance
+
+VALUES = np.linspace(1, 3, 12).reshape(3, 4)
+
+
+def depth(kind: str, source: str = "none", backend: str = "someone's") -> DepthMap:
+    return DepthMap.from_values(VALUES, kind, source, backend=backend)
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, 4.0])
+def test_errors_grow_linearly_with_depth(level: float) -> None:
+    model = NoiseModel(relative=0.01, relative_per_m=0.002, pixel=0.003, pixel_per_m=0.004)
+    assert model.smooth(level) == pytest.approx(0.01 + 0.002 * level)
+    assert model.rough(level) == pytest.approx(0.003 + 0.004 * level)
+
+
+def test_near_places_share_their_error_and_far_ones_do_not() -> None:
+    model = NoiseModel(place_share=0.2)
+    found = [model.correlation(distance) for distance in (0.0, 0.1, 0.2, 0.5, 2.0)]
+    assert found[0] == 1.0 and found[-1] < 1e-9
+    assert found == sorted(found, reverse=True)
+    assert found[2] == pytest.approx(math.exp(-0.5))
+
+
+def test_without_a_size_of_places_nothing_is_shared() -> None:
+    assert NoiseModel().correlation(0.0) == 0.0
+
+
+@pytest.mark.parametrize("value", [-0.1, math.nan, math.inf, True, "much", None])
+@pytest.mark.parametrize("name", ["relative", "pixel_per_m", "place_share", "far_share", "blur_px"])
+def test_what_is_no_standard_deviation_is_refused(name: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=f"{name} of a noise model must be a number >= 0"):
+        NoiseModel(**{name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "given, expected",
+    [
+        (depth("metric", "sensor"), SENSOR),
+        (depth("metric", "model"), SHAPE),
+        (depth("metric", "anchor"), SHAPE),
+        (depth("scale_invariant"), SHAPE),
+        (depth("depth_affine"), AFFINE),
+        (depth("disparity_affine"), AFFINE),
+        (depth("metric", "sensor", "rendered"), EXACT),
+        (depth("disparity_affine", backend="rendered"), EXACT),
+    ],
+    ids=lambda part: f"{part.backend} {part.kind}" if isinstance(part, DepthMap) else "",
+)
+def test_a_map_gets_the_model_of_its_backend_or_else_of_its_kind(given: DepthMap, expected: NoiseModel) -> None:
+    assert NoiseModels().of(given) is expected
+
+
+def test_a_backend_s_own_model_goes_before_that_of_its_kind() -> None:
+    own = NoiseModel(relative=0.3)
+    models = NoiseModels({**DEFAULTS, "midas": own})
+    assert models.of(depth("disparity_affine", backend="midas")) is own
+    assert models.of(depth("disparity_affine", backend="dpt")) is AFFINE
+
+
+@pytest.mark.parametrize("missing", ["sensor", "shape", "affine"])
+def test_every_kind_needs_a_model(missing: str) -> None:
+    with pytest.raises(ConfigError, match=rf"noise\.models lacks {missing}\."):
+        NoiseModels({name: model for name, model in DEFAULTS.items() if name != missing})
+
+
+def test_what_is_no_model_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"noise\.models\.midas must be a noise model"):
+        NoiseModels({**DEFAULTS, "midas": 0.1})  # type: ignore[dict-item]
+
+
+def test_the_configuration_says_what_the_code_takes_for_granted() -> None:
+    config = load_config()
+    assert build(config.noise).models == dict(DEFAULTS)
+    assert build_stages(config).verify.verifier.budget.noise.models == dict(DEFAULTS)
+
+
+def test_the_configuration_can_change_a_model() -> None:
+    stages = build_stages(load_config(["noise.models.affine.relative=0.4"]))
+    assert stages.verify.verifier.budget.noise.of(depth("disparity_affine")).relative == 0.4
+    with pytest.raises(ConfigError, match="relative of a noise model"):
+        build_stages(load_config(["noise.models.affine.relative=-1"]))
+
+
+def test_sensors_are_better_than_networks_and_these_better_with_a_shape() -> None:
+    for level in (0.5, 2.0, 5.0):
+        assert EXACT.smooth(level) < SENSOR.smooth(level) < SHAPE.smooth(level) < AFFINE.smooth(level)
+    assert DepthKind.METRIC.has_shape and SHAPE.far_share == 0 < AFFINE.far_share
+
+
+@pytest.mark.parametrize(
+    "second, shape, expected",
+    [((30, 40), (100, 50), 0.5), ((30, 40), (50, 100), 0.5), ((0, 0), (10, 10), 0.0), ((0, 200), (100, 100), 2.0)],
+)
+def test_places_are_as_far_apart_as_a_share_of_the_longer_side(
+    second: tuple[float, float], shape: tuple[int, int], expected: float
+) -> None:
+    origin = np.zeros(2)
+    assert place_distance(origin, np.array(second), shape) == pytest.approx(expected)
+    assert place_distance(np.array(second), origin, shape) == pytest.approx(expected)

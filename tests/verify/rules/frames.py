@@ -1,0 +1,134 @@
+"""Frames of known geometry as the rules see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from synthetic.worlds import CAMERA, FLOOR, piece
+
+from pipeline.records import Claim, DepthKind, DepthMap, Region, Scene, Status, Verdict
+from pipeline.records.error_budget import ErrorBudget
+from pipeline.synthetic.scenes import look_at
+from pipeline.synthetic.view import RenderedView, render
+from pipeline.synthetic.world import Piece, Surface, World
+from pipeline.verify.rules.base import Settings
+from pipeline.verify.rules.view import FrameView
+from pipeline.verify.verifier import Verifier
+
+WALL = Surface(((-9, 3, 0), (9, 3, 0), (9, 3, 9), (-9, 3, 9)), (150, 150, 150))
+
+
+def seen(
+    *pieces: Piece, height_m: float = 1.0, distance_m: float = 2.0, target_m: tuple[float, float, float] = (0, 0, 0.2)
+) -> RenderedView:
+    """Pieces on a floor before a wall, looked at from so high and so far."""
+    pose = look_at(np.array((0, -distance_m, height_m)), np.array(target_m))
+    return render(World(pieces, (FLOOR, WALL)), CAMERA, pose)
+
+
+def exact_depth(view: RenderedView) -> DepthMap:
+    """The view's depth without error."""
+    depth = view.frame.given_depth
+    assert depth is not None
+    return depth
+
+
+def disparity(view: RenderedView, scale: float = 1.0, shift: float = 0.0) -> DepthMap:
+    """The same as affine disparity."""
+    depth = exact_depth(view)
+    values = scale / np.where(depth.valid, depth.values, 100.0).astype(np.float64) + shift
+    return DepthMap(values.astype(np.float32), depth.valid, DepthKind.DISPARITY_AFFINE, "none", backend="rendered")  # type: ignore[arg-type]
+
+
+def rescaled(view: RenderedView, scale: float) -> DepthMap:
+    """The same, known up to its scale alone."""
+    depth = exact_depth(view)
+    return DepthMap(
+        depth.values * np.float32(scale), depth.valid, DepthKind.SCALE_INVARIANT, "none", backend="rendered"
+    )  # type: ignore[arg-type]
+
+
+def frame_view(
+    view: RenderedView,
+    depth: DepthMap | None = None,
+    *,
+    masks: bool = True,
+    regions: Sequence[Region] | None = None,
+    budget: ErrorBudget | None = None,
+) -> FrameView:
+    """The view as the rules see it; an object's region has the object's index."""
+    return FrameView(
+        view.frame,
+        depth or exact_depth(view),
+        tuple(view.regions(masks=masks) if regions is None else regions),
+        budget or ErrorBudget(),
+        Settings(),
+    )
+
+
+def judged(
+    view: RenderedView,
+    claims: Sequence[Claim],
+    depth: DepthMap | None = None,
+    *,
+    masks: bool = True,
+    regions: Sequence[Region] | None = None,
+    verifier: Verifier | None = None,
+) -> tuple[Verdict, ...]:
+    """Verdicts on claims about the view."""
+    scene = Scene("rendered", (view.frame,), depth=(depth or exact_depth(view),))
+    return (verifier or Verifier()).judge(scene, view.regions(masks=masks) if regions is None else regions, claims)
+
+
+def leans(verdict: Verdict, status: Status) -> bool:
+    """Whether a verdict is that one, or undecided but nearer to it than to its opposite.
+
+    A box leaves open what it holds, so that how sure its verdicts are is a matter of taste.
+    """
+    if verdict.status is Status.UNDECIDED and verdict.probability is not None:
+        return (verdict.probability > 0.5) is (status is Status.SUPPORTED)
+    return verdict.status is status
+
+
+def negated(claim: Claim) -> Claim:
+    """The claim's opposite."""
+    return replace(claim, negated=not claim.negated)
+
+
+# The red box stands before the blue one and hides a part of it; the cone is far to the right.
+HIDING = (
+    piece("red box", (-0.15, -0.4, 0.0), (0.4, 0.3, 0.3)),
+    piece("blue box", (0.0, 0.4, 0.0), (0.6, 0.3, 0.6)),
+    piece("green cone", (0.85, 0.0, 0.0), (0.2, 0.2, 0.3)),
+)
+RED, BLUE, GREEN = (item.label for item in HIDING)
+# The blue box stands on the red one.
+STACK = (
+    piece("red box", (0.0, 0.0, 0.0), (0.6, 0.6, 0.3)),
+    piece("blue box", (0.0, -0.05, 0.3), (0.25, 0.25, 0.25)),
+)
+
+
+def index(view: RenderedView, label: str) -> int:
+    """Index of an object, and so of its region."""
+    return [item.label for item in view.objects].index(label)
+
+
+# Width, depth and height of each [m]; nothing hides anything.
+SIZES_M = {"red box": (0.4, 0.3, 0.5), "green ball": (0.3, 0.3, 0.3), "blue cylinder": (0.2, 0.2, 0.7)}
+SIZED = tuple(
+    piece(label, (x, 0.0, 0.0), size) for (label, size), x in zip(SIZES_M.items(), (-0.6, 0.0, 0.55), strict=True)
+)
+POLE, BOARD = "grey pole box", "red board box"
+
+
+def half_hidden_pole() -> RenderedView:
+    """A board of 0.35 m before the lower part of a pole of 0.8 m."""
+    return seen(
+        piece(POLE, (0.0, 0.5, 0.0), (0.1, 0.1, 0.8)),
+        piece(BOARD, (0.0, -0.2, 0.0), (0.6, 0.05, 0.35)),
+        height_m=0.5,
+        target_m=(0.0, 0.0, 0.35),
+    )

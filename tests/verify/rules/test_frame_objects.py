@@ -1,0 +1,205 @@
+"""Objects of boxes and masks against the exact pixels of rendered worlds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scenes
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from synthetic.worlds import piece
+from verify.rules.frames import disparity, exact_depth, frame_view, rescaled, seen
+
+from pipeline.geometry.objects import ObjectPixels
+from pipeline.records import Claim, DepthKind, DepthMap, Origin, Region
+from pipeline.records.error_budget import ErrorBudget
+from pipeline.synthetic.depth_errors import monocular_disparity, sensor_depth
+from pipeline.synthetic.view import RenderedView
+from pipeline.verify.rules.base import CannotMeasure, Settings
+from pipeline.verify.rules.errors_of_depth import DepthErrors
+from pipeline.verify.rules.objects import FrameObjects, box_within
+from pipeline.verify.verifier import Verifier
+
+BOX = piece("red box", (-0.5, 0.0, 0.0), (0.4, 0.3, 0.4))
+BALL = piece("green ball", (0.45, 0.2, 0.0), (0.4, 0.4, 0.4))
+CONE = piece("blue cone", (0.0, -0.4, 0.0), (0.25, 0.25, 0.35))
+
+
+@pytest.fixture(scope="module")
+def view() -> RenderedView:
+    return seen(BOX, BALL, CONE, height_m=1.1)
+
+
+def frame_objects(view: RenderedView, depth: DepthMap, *regions: Region) -> FrameObjects:
+    errors = DepthErrors(depth, ErrorBudget().noise.of(depth))
+    return FrameObjects(errors, regions or view.regions(masks=False), Settings())
+
+
+def in_frame(found: ObjectPixels, shape: tuple[int, int]) -> np.ndarray:
+    mask = np.zeros(shape, bool)
+    mask[found.window.slices] = found.mask
+    return mask
+
+
+def overlaps(objects: FrameObjects, view: RenderedView) -> list[float]:
+    """Intersection over union of every object found and its true pixels."""
+    shares = []
+    for index, item in enumerate(view.objects):
+        mask = in_frame(objects.object(index), view.ids.shape)
+        shares.append(float((mask & item.visible).sum() / (mask | item.visible).sum()))
+    return shares
+
+
+def test_floor_and_wall_are_taken_out_of_boxes(view: RenderedView) -> None:
+    assert min(overlaps(frame_objects(view, exact_depth(view)), view)) > 0.85
+
+
+@settings(max_examples=25)
+@given(scale=st.floats(0.01, 1000), shift=st.floats(-5, 5))
+def test_they_are_taken_out_of_disparity_of_any_scale_and_shift(view: RenderedView, scale: float, shift: float) -> None:
+    plain, changed = (
+        frame_objects(view, disparity(view, *numbers)) for numbers in ((1.0, 0.0), (scale, scale * shift))
+    )
+    assert min(overlaps(plain, view)) > 0.85
+    for index in range(3):
+        first, second = plain.object(index).mask, changed.object(index).mask
+        assert (first != second).mean() < 0.01
+
+
+@pytest.mark.parametrize("scale", [0.01, 1000.0])
+def test_they_are_taken_out_whatever_the_unit(view: RenderedView, scale: float) -> None:
+    assert min(overlaps(frame_objects(view, rescaled(view, scale)), view)) > 0.85
+
+
+def test_they_are_taken_out_of_noisy_depth(view: RenderedView) -> None:
+    z = exact_depth(view).values
+    sensor = overlaps(frame_objects(view, sensor_depth(z, view.frame.camera, 0)), view)
+    network = overlaps(frame_objects(view, monocular_disparity(z, 0)), view)
+    # A sensor leaves holes beside steps, and a network blurs them.
+    assert min(sensor) > 0.7
+    assert min(network) > 0.6
+
+
+def test_a_box_around_nothing_but_the_wall_keeps_its_pixels(view: RenderedView) -> None:
+    picture = Region("picture", (20.0, 5.0, 80.0, 30.0))
+    found = frame_objects(view, exact_depth(view), picture).object(0)
+    assert found.mask.mean() > 0.9
+
+
+def test_a_mask_is_the_object(view: RenderedView) -> None:
+    objects = FrameObjects(
+        DepthErrors(exact_depth(view), ErrorBudget().noise.of(exact_depth(view))), view.regions(), Settings()
+    )
+    for index, item in enumerate(view.objects):
+        found = in_frame(objects.object(index), view.ids.shape)
+        np.testing.assert_array_equal(found, item.visible & exact_depth(view).valid)
+        assert objects.object(index).core.sum() <= item.visible.sum()
+
+
+@pytest.mark.parametrize(
+    "backend, masked, expected", [("rendered", True, 0), ("rendered", False, 2), ("someone's", True, 1)]
+)
+def test_only_edges_that_depth_mixes_are_eroded(backend: str, masked: bool, expected: int) -> None:
+    depth = DepthMap.from_values(scenes.depth_m(), "metric", "sensor", backend=backend)
+    mask = scenes.depth_m() == scenes.OBJECTS["cup"][1]
+    region = Region("cup", scenes.OBJECTS["cup"][0], mask=mask if masked else None)
+    objects = FrameObjects(DepthErrors(depth, ErrorBudget().noise.of(depth)), (region,), Settings())
+    assert objects.eroded_px(0) == expected
+    assert objects.object(0).core.sum() == (16 - 2 * expected) * (20 - 2 * expected)
+
+
+def test_an_object_is_cut_out_once(view: RenderedView) -> None:
+    objects = frame_objects(view, exact_depth(view))
+    assert objects.object(0) is objects.object(0)
+
+
+def test_a_refusal_is_repeated() -> None:
+    depth = DepthMap.from_values(scenes.depth_m(), "metric", "sensor")
+    objects = FrameObjects(
+        DepthErrors(depth, ErrorBudget().noise.of(depth)), (Region("crumb", (10, 10, 12, 12)),), Settings()
+    )
+    for _ in range(2):
+        with pytest.raises(CannotMeasure, match="'crumb' has") as caught:
+            objects.object(0)
+        assert caught.value.regions == (0,)
+
+
+def test_text_on_an_object_does_not_take_its_pixels() -> None:
+    depth = DepthMap.from_values(scenes.depth_m(), "metric", "sensor")
+    box = scenes.OBJECTS["lamp"][0]
+    word = Region("40 W", (128, 30, 142, 40), origin=Origin.OCR)
+    errors = DepthErrors(depth, ErrorBudget().noise.of(depth))
+    alone, labelled = (
+        FrameObjects(errors, regions, Settings()) for regions in ((Region("lamp", box),), (Region("lamp", box), word))
+    )
+    np.testing.assert_array_equal(alone.object(0).mask, labelled.object(0).mask)
+    assert labelled.object(1).median == pytest.approx(np.log(1.5), abs=1e-3)
+
+
+def test_views_hand_on_what_was_cut_out(view: RenderedView) -> None:
+    frame = frame_view(view, masks=False)
+    for index, item in enumerate(view.objects):
+        assert frame.z(index) == pytest.approx(float(np.median(item.visible_z_m)), rel=0.03)
+
+
+@pytest.mark.parametrize(
+    "box, expected",
+    [
+        ((10, 10, 20, 20), (10, 10, 20, 20)),
+        ((-5, -5, 20, 20), (0, 0, 20, 20)),
+        ((100, 50, 300, 300), (100, 50, 160, 120)),
+        ((200, 10, 220, 20), None),
+        ((-20, 10, -5, 20), None),
+    ],
+)
+def test_boxes_end_at_the_frame(box: tuple[float, ...], expected: tuple[float, ...] | None) -> None:
+    assert box_within(Region("x", box), (scenes.HEIGHT, scenes.WIDTH)) == expected  # type: ignore[arg-type]
+
+
+def test_a_mask_has_the_box_of_its_pixels() -> None:
+    mask = np.zeros((scenes.HEIGHT, scenes.WIDTH), bool)
+    mask[30:40, 50:70] = True
+    assert box_within(Region("x", (0, 0, 100, 100), mask=mask), mask.shape) == (50, 30, 70, 40)
+
+
+def contested(values: np.ndarray, *regions: Region) -> list[float]:
+    depth = DepthMap.from_values(values, "metric", "sensor", backend="rendered")
+    objects = FrameObjects(DepthErrors(depth, ErrorBudget().noise.of(depth)), regions, Settings())
+    return [objects.contested_share(index) for index in range(len(regions))]
+
+
+def test_boxes_of_their_own_pixels_are_not_contested() -> None:
+    boxes = tuple(Region(label, box) for label, (box, _) in scenes.OBJECTS.items() if label != "cabinet")
+    assert contested(scenes.depth_m(), *boxes) == [0.0, 0.0, 0.0]
+
+
+def cards(*, masks: bool) -> tuple[np.ndarray, Region, Region]:
+    """Two cards of one depth, whose boxes overlap so much that depth cannot tell whose the pixels are."""
+    values = np.full((scenes.HEIGHT, scenes.WIDTH), 3.0)
+    values[30:90, 30:110] = 1.0
+    left, right = (
+        Region(label, box, mask=np.isin(np.arange(scenes.WIDTH), columns)[None] & (values == 1.0) if masks else None)
+        for label, box, columns in (
+            ("left card", (30, 30, 80, 90), range(30, 56)),
+            ("right card", (45, 30, 110, 90), range(56, 110)),
+        )
+    )
+    return values, left, right
+
+
+def test_what_another_box_claims_too_is_doubt_about_a_box_but_not_about_a_mask() -> None:
+    # 35 of its 50 columns lie in the other box.
+    assert 0.2 < contested(*cards(masks=False))[0] < 0.7
+    assert contested(*cards(masks=True)) == [0.0, 0.0]
+
+
+def test_doubt_about_a_box_draws_its_verdicts_towards_one_half() -> None:
+    values, left, right = cards(masks=False)
+    scene = scenes.scene(scenes.as_kind(values, DepthKind.METRIC))
+    # A third thing that nobody doubts.
+    regions = (left, right, Region("wall", (125, 20, 155, 110)))
+    claims = [Claim("closer", "left card", "wall"), Claim("left_of", "left card", "wall")]
+    found = [Verifier(settings=Settings(box_doubt=doubt)).judge(scene, regions, claims) for doubt in (0.0, 0.5, 1.0)]
+    probabilities = [closer.probability or 0.0 for closer, _ in found]
+    assert 1 > probabilities[0] > probabilities[1] > probabilities[2] > 0.5
+    assert len({order.probability for _, order in found}) == 1, "order in the picture asks for boxes alone"

@@ -1,0 +1,87 @@
+"""Left, right, above and below: in the picture, and along gravity where a claim means the world."""
+
+from __future__ import annotations
+
+import pytest
+from synthetic.worlds import piece
+from verify.rules.frames import disparity, exact_depth, judged, negated, rescaled, seen
+
+from pipeline.records import Claim, DepthMap, Scene, Status
+from pipeline.synthetic.view import RenderedView
+from pipeline.verify.verifier import Verifier
+
+S, R, U = Status.SUPPORTED, Status.REFUTED, Status.UNDECIDED
+LOW, HIGH = "red box", "blue cylinder"
+MIRRORED = {"left_of": "right_of", "right_of": "left_of", "above": "below", "below": "above"}
+
+
+@pytest.fixture(scope="module")
+def view() -> RenderedView:
+    """Seen from above: what is far off appears higher in the picture, though it is lower."""
+    return seen(
+        piece(LOW, (0.4, 1.2, 0.0), (0.3, 0.3, 0.2)),
+        piece(HIGH, (-0.4, -0.3, 0.0), (0.3, 0.3, 0.7)),
+        height_m=1.8,
+    )
+
+
+@pytest.mark.parametrize(
+    "claim, status",
+    [
+        (Claim("left_of", HIGH, LOW), S),
+        (Claim("right_of", HIGH, LOW), R),
+        (Claim("above", LOW, HIGH), S),
+        (Claim("below", LOW, HIGH), R),
+        (Claim("above", LOW, HIGH, measure="image"), S),
+    ],
+    ids=lambda part: getattr(part, "in_words", str)(),
+)
+def test_order_in_the_picture_needs_no_depth(view: RenderedView, claim: Claim, status: Status) -> None:
+    without = Scene("rendered", (view.frame,))
+    for masks in (True, False):
+        found = (
+            judged(view, [claim, negated(claim)], masks=masks),
+            judged(view, [claim, negated(claim)], disparity(view), masks=masks),
+            Verifier().judge(without, view.regions(masks=masks), [claim, negated(claim)]),
+        )
+        for verdict, opposite in found:
+            assert verdict.status is status, verdict.reason
+            assert opposite.status is {S: R, R: S}[status]
+
+
+@pytest.mark.parametrize("relation", MIRRORED)
+def test_swapping_the_two_mirrors_the_verdict(view: RenderedView, relation: str) -> None:
+    first, second = judged(view, [Claim(relation, LOW, HIGH), Claim(MIRRORED[relation], HIGH, LOW)])
+    assert first.status is second.status is not U
+    assert first.probability == pytest.approx(second.probability, abs=1e-9)
+
+
+def test_along_gravity_the_higher_one_is_above(view: RenderedView) -> None:
+    for depth in (None, rescaled(view, 0.01)):
+        below, above = judged(
+            view, [Claim("above", LOW, HIGH, measure="world"), Claim("above", HIGH, LOW, measure="world")], depth
+        )
+        assert (below.status, above.status) == (R, S)
+        assert below.probability + above.probability == pytest.approx(1)  # type: ignore[operator]
+        assert (above.margin or 0) > 0 > (below.margin or 0)
+    (metric,) = judged(view, [Claim("above", HIGH, LOW, measure="world")])
+    # The middles are 0.35 m and 0.1 m above the floor.
+    assert metric.margin == pytest.approx(0.25, abs=0.04)
+    assert metric.unit == "m"
+
+
+def test_gravity_needs_depth_with_a_shape(view: RenderedView) -> None:
+    (verdict,) = judged(view, [Claim("above", HIGH, LOW, measure="world")], disparity(view))
+    assert verdict.status is U
+    assert "up to its scale" in (verdict.needs or "")
+
+
+def test_where_up_is_not_known_nothing_is_above_along_it() -> None:
+    balls = seen(piece("red ball", (-0.4, 0, 0), (0.3, 0.3, 0.3)), piece("blue ball", (0.4, 0, 0.5), (0.3, 0.3, 0.3)))
+    depth = exact_depth(balls)
+    without_floor = DepthMap(depth.values, depth.valid & (balls.ids >= 0), "metric", "sensor", backend="rendered")  # type: ignore[arg-type]
+    claim = Claim("above", "blue ball", "red ball", measure="world")
+    assert judged(balls, [claim])[0].status is S
+    (verdict,) = judged(balls, [claim], without_floor)
+    assert verdict.status is U
+    assert "which way is up" in verdict.reason and "gravity" in (verdict.needs or "")

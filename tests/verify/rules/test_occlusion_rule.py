@@ -1,0 +1,129 @@
+"""What hides what, by who owns the contour that the two share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scenes
+from verify.rules.frames import BLUE, GREEN, HIDING, RED, STACK, disparity, index, judged, leans, rescaled, seen
+
+from pipeline.records import Claim, DepthKind, Region, Status
+from pipeline.synthetic.depth_errors import sensor_depth
+from pipeline.synthetic.view import RenderedView
+from pipeline.verify.verifier import Verifier
+
+S, R, U = Status.SUPPORTED, Status.REFUTED, Status.UNDECIDED
+
+
+@pytest.fixture(scope="module")
+def view() -> RenderedView:
+    return seen(*HIDING, height_m=0.8)
+
+
+@pytest.fixture(scope="module")
+def stack() -> RenderedView:
+    return seen(*STACK, height_m=1.1)
+
+
+OCCLUSIONS = [
+    (Claim("occludes", RED, BLUE), S),
+    (Claim("occludes", BLUE, RED), R),
+    (Claim("occluded_by", BLUE, RED), S),
+    (Claim("occluded_by", RED, BLUE), R),
+    (Claim("occludes", RED, GREEN), U),
+    (Claim("occluded_by", GREEN, BLUE), U),
+]
+
+
+@pytest.mark.parametrize("masks", [True, False])
+@pytest.mark.parametrize("claim, status", OCCLUSIONS, ids=lambda part: getattr(part, "in_words", str)())
+def test_who_hides_whom(view: RenderedView, claim: Claim, status: Status, masks: bool) -> None:
+    for depth in (None, rescaled(view, 0.1), disparity(view), disparity(view, 300.0, -2.0)):
+        (verdict,) = judged(view, [claim], depth, masks=masks)
+        assert verdict.status is status if masks or status is U else leans(verdict, status), verdict.reason
+    if status is U:
+        assert "share no contour" in verdict.reason and "touch" in (verdict.needs or "")
+
+
+def test_a_sensor_s_holes_do_not_change_who_hides_whom(view: RenderedView) -> None:
+    given = view.frame.given_depth
+    assert given is not None
+    depth = sensor_depth(given.values, view.frame.camera, 0)
+    for claim, status in OCCLUSIONS:
+        assert judged(view, [claim], depth)[0].status is status
+
+
+def test_both_directions_of_a_claim_have_the_same_probability(view: RenderedView) -> None:
+    first, second = judged(view, [Claim("occludes", RED, BLUE), Claim("occluded_by", BLUE, RED)])
+    assert first.probability == second.probability
+    assert first.margin == second.margin
+
+
+def test_how_much_is_hidden_is_bounded_by_the_pixels(view: RenderedView) -> None:
+    red, blue = (view.objects[index(view, label)] for label in (RED, BLUE))
+    hidden = float((red.visible & blue.amodal).sum() / blue.amodal.sum())
+    claim = Claim("occludes", RED, BLUE, value=round(hidden, 2), unit="fraction")
+    fits, too_much = judged(view, [claim, replace(claim, value=0.97, comparison="at_least")])
+    assert fits.status is not R
+    assert too_much.status is R
+    numbers = fits.evidence[0].numbers
+    assert numbers["hidden_least"] - 0.02 <= hidden <= numbers["hidden_most"] + 0.02
+
+
+def test_a_floor_does_not_hide_the_foot_that_stands_on_it(view: RenderedView) -> None:
+    rows = np.indices(view.ids.shape)[0]
+    floor = (view.ids < 0) & (rows > 130)
+    regions = (*view.regions(), Region("floor", (0, 130, 320, 240), mask=floor))
+    for depth in (None, disparity(view)):
+        (verdict,) = judged(view, [Claim("occludes", "floor", RED)], depth, regions=regions)
+        assert verdict.status is R
+        (verdict,) = judged(view, [Claim("occludes", RED, "floor")], depth, regions=regions)
+        assert verdict.status is not R
+
+
+def test_the_upper_of_two_boxes_hides_the_lower_and_not_the_other_way_round(stack: RenderedView) -> None:
+    for depth in (None, disparity(stack)):
+        upper, lower = judged(
+            stack, [Claim("occludes", "blue box", "red box"), Claim("occludes", "red box", "blue box")], depth
+        )
+        assert upper.status is not R
+        assert lower.status is R, lower.reason
+
+
+def test_a_contour_that_contradicts_itself_decides_nothing() -> None:
+    # The right one leans: above it is nearer than the left one, below farther.
+    rows = np.indices((scenes.HEIGHT, scenes.WIDTH))[0].astype(float)
+    values = np.full((scenes.HEIGHT, scenes.WIDTH), 4.0)
+    values[20:100, 30:80] = 2.0
+    values[20:100, 80:130] = 1 / (0.5 + 0.003 * (60 - rows[20:100, 80:130]))
+    masks = np.zeros((2, scenes.HEIGHT, scenes.WIDTH), bool)
+    masks[0, 20:100, 30:80], masks[1, 20:100, 80:130] = True, True
+    regions = (Region("left", (30, 20, 80, 100), mask=masks[0]), Region("right", (80, 20, 130, 100), mask=masks[1]))
+    for kind in (DepthKind.METRIC, DepthKind.DISPARITY_AFFINE):
+        scene = scenes.scene(scenes.as_kind(values, kind))
+        for claim in (Claim("occludes", "left", "right"), Claim("occludes", "right", "left")):
+            (verdict,) = Verifier().judge(scene, regions, [claim])
+            assert verdict.status is U
+            assert "contradict" in verdict.reason
+            assert verdict.probability == 0.5
+
+
+@pytest.mark.parametrize("gap_px, meets", [(0, True), (1, False)])
+def test_masks_must_touch_and_boxes_nearly(gap_px: int, meets: bool) -> None:
+    values = np.full((scenes.HEIGHT, scenes.WIDTH), 2.0)
+    values[20:100, 80:130] = 1.0
+    masks = np.zeros((2, scenes.HEIGHT, scenes.WIDTH), bool)
+    masks[0, 20:100, 30 : 80 - gap_px], masks[1, 20:100, 80:130] = True, True
+    boxes = ((30, 20, 80 - gap_px, 100), (80, 20, 130, 100))
+    for masked in (True, False):
+        regions = tuple(
+            Region(label, box, mask=mask if masked else None)
+            for label, box, mask in zip(("left", "right"), boxes, masks, strict=True)
+        )
+        (verdict,) = Verifier().judge(
+            scenes.scene(scenes.as_kind(values, DepthKind.METRIC)), regions, [Claim("occludes", "right", "left")]
+        )
+        expected = S if meets or not masked else U
+        assert verdict.status is expected if masked else leans(verdict, expected), verdict.reason

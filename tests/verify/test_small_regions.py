@@ -1,0 +1,94 @@
+"""Which verdicts are undecided because regions have too few pixels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scenes
+
+from pipeline.records import Claim, DepthMap, Region, Scene, Status
+from pipeline.verify.rules.base import Settings
+from pipeline.verify.verifier import Verifier
+
+# Within the lamp, which is 20 x 40 px of one depth.
+LEFT, TOP = 130.0, 30.0
+CLOSER = Claim("closer", "bulb", "cup")
+
+
+def bulb(side_px: float, **rest: object) -> Region:
+    return replace(Region("bulb", (LEFT, TOP, LEFT + side_px, TOP + side_px)), **rest)  # type: ignore[arg-type]
+
+
+def with_holes(holes: np.ndarray) -> Scene:
+    values = scenes.depth_m()
+    values[holes] = np.nan
+    return scenes.scene(DepthMap.from_values(values, "metric", "sensor"))
+
+
+def holes_in_bulb(keep: int) -> np.ndarray:
+    """Holes all over the bulb but for some pixels of its first row."""
+    holes = np.zeros((scenes.HEIGHT, scenes.WIDTH), bool)
+    holes[30:60, 130:145] = True
+    holes[30, 130 : 130 + keep] = False
+    return holes
+
+
+@pytest.mark.parametrize(
+    "region, scene, small",
+    [
+        (bulb(4), scenes.scene(), True),
+        (bulb(0.2), scenes.scene(), True),
+        (bulb(4, mask=np.pad(np.ones((4, 4), bool), ((30, 86), (130, 26)))), scenes.scene(), True),
+        (bulb(4), with_holes(holes_in_bulb(0)), True),
+        (bulb(12), with_holes(holes_in_bulb(0)), False),
+        (bulb(12), with_holes(holes_in_bulb(10)), False),
+        (bulb(4, box_px=(500.0, 500.0, 504.0, 504.0)), scenes.scene(), False),
+        (bulb(12, mask=np.zeros((3, 3), bool)), scenes.scene(), False),
+        (bulb(12), replace(scenes.scene(), depth=()), False),
+    ],
+    ids=[
+        "few",
+        "none",
+        "few of a mask",
+        "few holes",
+        "all holes",
+        "mostly holes",
+        "outside",
+        "odd mask",
+        "no depth",
+    ],
+)
+def test_a_region_is_small_because_of_its_area_not_because_of_holes(region: Region, scene: Scene, small: bool) -> None:
+    (verdict,) = Verifier().judge(scene, (*scenes.regions(), region), [CLOSER])
+    assert verdict.status is Status.UNDECIDED
+    assert verdict.small_regions == ((4,) if small else ())
+
+
+def test_a_decided_verdict_names_no_small_region() -> None:
+    (verdict,) = Verifier().judge(scenes.scene(), (*scenes.regions(), bulb(12)), [CLOSER])
+    assert verdict.status is Status.REFUTED
+    assert verdict.small_regions == ()
+
+
+def test_all_small_regions_of_a_claim_are_named_once() -> None:
+    regions = (bulb(4), Region("cup", (12, 12, 15, 15)), bulb(4, frame=1), Region("cup", (12, 12, 22, 22), 1))
+    (verdict,) = Verifier().judge(scenes.scene(frames=2), regions, [CLOSER])
+    assert verdict.small_regions == (0, 1, 2)
+    (both,) = Verifier().judge(scenes.scene(), regions[:2], [Claim("closer", "bulb", "bulb")])
+    assert both.small_regions == (), "one region is no pair, however small"
+
+
+def test_a_frame_that_shows_it_large_enough_decides() -> None:
+    regions = (bulb(4), bulb(12, frame=1), *(replace(scenes.regions()[3], frame=frame) for frame in (0, 1)))
+    (verdict,) = Verifier().judge(scenes.scene(frames=2), regions, [CLOSER])
+    assert verdict.status is Status.REFUTED
+    assert [item.probability is None for item in verdict.evidence] == [True, False]
+
+
+@pytest.mark.parametrize("min_pixels, small", [(16, ()), (17, (4,))])
+def test_the_setting_says_how_many_pixels_are_enough(min_pixels: int, small: tuple[int, ...]) -> None:
+    settings = Settings(min_pixels=min_pixels, edge_px=0)
+    (verdict,) = Verifier(settings=settings).judge(scenes.scene(), (*scenes.regions(), bulb(4)), [CLOSER])
+    assert verdict.small_regions == small
