@@ -46,7 +46,7 @@ class Pipeline:
         config: The configuration that they were built from.
 
     Example:
-        Judge claims about a picture with known depth, without any model:
+        Judge claims about an image with known depth, without any model:
 
         >>> import numpy as np
         >>> from pipeline import Pipeline
@@ -95,19 +95,19 @@ class Pipeline:
         item_id: str = "item",
         output_dir: Path | str | None = None,
     ) -> Result:
-        """Ask one question about one or several pictures and check the answer.
+        """Ask one question about one or several images and check the answer.
 
         Args:
-            frames: Paths, uint8 (H, W, 3) arrays, PIL pictures or Frames: views of one scene.
+            frames: Paths, uint8 (H, W, 3) arrays, PIL images or Frames: views of one scene.
             question: The question.
-            camera: Intrinsics for all pictures; otherwise from EXIF or assumed.
-            depth: Depth of each picture for ``depth=file``: DepthMaps, or one array in metres.
+            camera: Intrinsics for all images; otherwise from EXIF or assumed.
+            depth: Depth of each image for ``depth=file``: DepthMaps, or one array in metres.
             anchors: Known lengths and distances that turn depth without metres into metric depth.
             item_id: Id of the result.
-            output_dir: Where pictures and point clouds go; None writes none.
+            output_dir: Where images and point clouds go; None writes none.
 
         Raises:
-            InputError: If a picture cannot be read or the question is empty.
+            InputError: If an image cannot be read or the question is empty.
             ConfigError: If no model is configured.
             TheodoliteError: Whatever else a stage raises.
         """
@@ -127,7 +127,7 @@ class Pipeline:
         item_id: str = "item",
         output_dir: Path | str | None = None,
     ) -> list[Result]:
-        """Ask several questions about the same pictures, together, which is faster than one by one.
+        """Ask several questions about the same images, together, which is faster than one by one.
 
         Args:
             frames: As for ``ask``.
@@ -142,7 +142,7 @@ class Pipeline:
             One result per question, in their order.
 
         Raises:
-            InputError: If a picture cannot be read or a question is empty.
+            InputError: If an image cannot be read or a question is empty.
             ConfigError: If no model is configured.
             TheodoliteError: Whatever else a stage raises.
         """
@@ -151,7 +151,7 @@ class Pipeline:
         if isinstance(questions, str):
             raise InputError("Several questions are given as a list of texts; ask() takes a single one.")
         if not all(isinstance(question, str) and question.strip() for question in questions):
-            raise InputError("The question is empty; say what to ask about the pictures.")
+            raise InputError("The question is empty; say what to ask about the images.")
         if not questions:
             return []
         scene = self._scene(frames, camera, depth, item_id, questions=tuple(questions), anchors=tuple(anchors))
@@ -182,7 +182,7 @@ class Pipeline:
             output_dir: As for ``ask``.
 
         Raises:
-            InputError: If a picture cannot be read.
+            InputError: If an image cannot be read.
             TheodoliteError: Whatever else a stage raises.
         """
         scene = self._scene(
@@ -207,24 +207,24 @@ class Pipeline:
     ) -> Scene:
         from pipeline.ingest.build import frame_from
 
-        pictures = [frames] if isinstance(frames, str | Path | np.ndarray | Image.Image | Frame) else list(frames)
+        images = [frames] if isinstance(frames, str | Path | np.ndarray | Image.Image | Frame) else list(frames)
         maps: list[DepthMap | None]
         if depth is None:
-            maps = [None] * len(pictures)
+            maps = [None] * len(images)
         elif isinstance(depth, DepthMap):
             maps = [depth]
         elif isinstance(depth, np.ndarray):
             maps = [DepthMap.from_values(depth, "metric", "sensor", "file")]
         else:
             maps = list(depth)
-        if len(maps) != len(pictures):
-            raise InputError(f"There are {len(pictures)} pictures but {len(maps)} depth maps; give one for each.")
+        if len(maps) != len(images):
+            raise InputError(f"There are {len(images)} images but {len(maps)} depth maps; give one for each.")
         fov_deg = float(OmegaConf.select(self.config, "input.fov_deg", default=60.0))
         return Scene(
             item_id,
             tuple(
-                frame_from(picture, camera=camera, depth=given, fov_deg=fov_deg)
-                for picture, given in zip(pictures, maps, strict=True)
+                frame_from(image, camera=camera, depth=given, fov_deg=fov_deg)
+                for image, given in zip(images, maps, strict=True)
             ),
             **rest,
         )
@@ -233,12 +233,12 @@ class Pipeline:
 def spatial_query(
     image: ImageLike | Sequence[ImageLike], question: str, overrides: Sequence[str] = ("vlm=qwen3vl", "depth=midas")
 ) -> dict[str, Any]:
-    """Ask one question about a picture and get the answer with its verdicts.
+    """Ask one question about an image and get the answer with its verdicts.
 
     The models are loaded anew with every call; for many questions build a ``Pipeline`` once.
 
     Args:
-        image: A path, array or PIL picture, or several of one scene.
+        image: A path, array or PIL image, or several of one scene.
         question: The question.
         overrides: Configuration, as on the command line.
 

@@ -50,7 +50,7 @@ Theodolite: ask a vision-language model about space, and check its answer agains
   python -m pipeline eval-claims [dataset=NAME] [KEY=VALUE ...]
                                               measure verdicts and answers on claims whose truth is known
   python -m pipeline eval-depth [dataset=NAME] [depth=NAME] [KEY=VALUE ...]
-                                              measure the error of depth on pictures whose true depth is known
+                                              measure the error of depth on images whose true depth is known
   python -m pipeline schema                   JSON Schema of results.jsonl
   python -m pipeline doctor                   what is installed, which device, which models are on disk
 

@@ -68,14 +68,14 @@ def _one_size(model: Any, frames: int, new_tokens: int, on_gpu: bool) -> Iterato
     cold, warm, speeds, together = [], [], [], []
     tokens = 0
     for index in range(ROUNDS):
-        pictures = [_frame(100 * frames + 10 * index + number) for number in range(frames)]
-        first = model.generate(request(pictures, "Where is the cup?"))
-        second = model.generate(request(pictures, "Is the lamp behind it?"))
+        images = [_frame(100 * frames + 10 * index + number) for number in range(frames)]
+        first = model.generate(request(images, "Where is the cup?"))
+        second = model.generate(request(images, "Is the lamp behind it?"))
         cold.append(first.timings["first_token_s"] * 1e3)
         warm.append(second.timings["first_token_s"] * 1e3)
         speeds.append((second.completion_tokens - 1) / second.timings["decode_s"])
         tokens = first.prompt_tokens
-        asked = [request(pictures, f"Is the cup number {number} left of the box?") for number in range(8)]
+        asked = [request(images, f"Is the cup number {number} left of the box?") for number in range(8)]
         start = time.perf_counter()
         answers = model.generate_all(asked)
         together.append(sum(answer.completion_tokens for answer in answers) / (time.perf_counter() - start))

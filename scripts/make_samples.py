@@ -27,7 +27,7 @@ from pipeline.synthetic.shapes import SHAPES
 from pipeline.synthetic.view import RenderedView
 
 SIDE_PX = 256
-# Seeds of the scenes, their numbers of pictures and their languages; none is a training seed of the models that ship.
+# Seeds of the scenes, their numbers of images and their languages; none is a training seed of the models that ship.
 SAMPLES: tuple[tuple[int, int, Language], ...] = (
     (2001, 1, "en"), (2002, 1, "zh"), (2003, 1, "en"), (2005, 1, "zh"), (2008, 3, "en"),
 )  # fmt: skip
@@ -47,7 +47,7 @@ class Sample:
 
 def write_samples(folder: Path) -> None:
     """Write every sample and the manifest."""
-    for name in ("pictures", "depth", "masks"):
+    for name in ("images", "depth", "masks"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     samples = [_written(folder, *sample) for sample in SAMPLES]
     _write_lines(folder / "manifest.jsonl", [sample.line for sample in samples])
@@ -68,11 +68,11 @@ def _written(folder: Path, seed: int, count: int, language: Language) -> Sample:
     names_in = {name: name if language == "en" else name_zh for name, name_zh in every.items()}
     asked = questions_about(made.views, rng, _QUESTIONS, (language,))
     claims = [claim for view in made.views for claim in claims_of(view, rng, _CLAIMS // count)]
-    paths = [_pictures(folder, seed, view) for view in made.views]
+    paths = [_images(folder, seed, view) for view in made.views]
     camera, name = made.view.frame.camera, f"sample-{seed}"
     line = {
         "id": name,
-        "frames": [picture for picture, _ in paths],
+        "frames": [image for image, _ in paths],
         "depth": [depth for _, depth in paths],
         "depth_scale": _DEPTH_SCALE,
         "camera": {key: getattr(camera, key) for key in ("fx", "fy", "cx", "cy", "width", "height")},
@@ -93,15 +93,15 @@ def _written(folder: Path, seed: int, count: int, language: Language) -> Sample:
     return Sample(line, answers)
 
 
-def _pictures(folder: Path, seed: int, view: RenderedView) -> tuple[str, str]:
-    """Paths of the picture and of its depth in millimetres."""
+def _images(folder: Path, seed: int, view: RenderedView) -> tuple[str, str]:
+    """Paths of the image and of its depth in millimetres."""
     name = f"{seed}-{view.index}.png"
-    Image.fromarray(view.frame.rgb).save(folder / "pictures" / name, optimize=True)
+    Image.fromarray(view.frame.rgb).save(folder / "images" / name, optimize=True)
     depth = view.frame.given_depth
     assert depth is not None
     stored = np.where(depth.valid, np.round(depth.values / _DEPTH_SCALE), 0).clip(0, 65_535)
     Image.fromarray(stored.astype(np.uint16)).save(folder / "depth" / name, optimize=True)
-    return f"pictures/{name}", f"depth/{name}"
+    return f"images/{name}", f"depth/{name}"
 
 
 def _regions(folder: Path, seed: int, view: RenderedView, names: dict[str, str]) -> list[dict[str, Any]]:

@@ -49,7 +49,7 @@ _CHAT_TEMPLATE = """
 Size = Literal["tiny", "small", "2b"]
 
 # Sizes of the text model and of the vision model; "2b" is that of Qwen3-VL-2B, and "small" has its proportions: a
-# picture costs the vision model about as much as the text model.
+# image costs the vision model about as much as the text model.
 _TEXT: dict[str, dict[str, Any]] = {
     "tiny": {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2,
              "num_key_value_heads": 1, "head_dim": 32},
@@ -98,7 +98,7 @@ def build_random_qwen3vl(
         torch.manual_seed(0)
         model = Qwen3VLForConditionalGeneration(config).to(getattr(torch, dtype))
         for parameter in model.parameters():
-            # The usual tiny deviations would let the picture's share vanish and every answer repeat one token.
+            # The usual tiny deviations would let the image's share vanish and every answer repeat one token.
             if parameter.ndim > 1:
                 torch.nn.init.xavier_normal_(parameter.flatten(1), gain=2)
     set_end_tokens(model, tokenizer)

@@ -8,7 +8,7 @@
 set -euo pipefail
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
-# The quickstart reads the words in its pictures.
+# The quickstart reads the words in its images.
 bash "$root/scripts/setup.sh" ocr
 
 # Waiting threads that spin starve other processes on small machines.

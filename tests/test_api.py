@@ -51,7 +51,7 @@ def asking(recorded: list[str]) -> Pipeline:
     return Pipeline.from_config(recorded)
 
 
-def picture(kind: str, folder: Path) -> object:
+def image(kind: str, folder: Path) -> object:
     path = folder / "photo.png"
     Image.fromarray(RGB).save(path)
     return {
@@ -68,8 +68,8 @@ def status(result: Result) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", ["array", "PIL", "path", "name", "frame"])
-def test_a_picture_may_come_in_any_form(asking: Pipeline, kind: str, tmp_path: Path) -> None:
-    result = asking.ask(picture(kind, tmp_path), "Where?", depth=scenes.depth_m(), camera=CAMERA)  # type: ignore[arg-type]
+def test_a_image_may_come_in_any_form(asking: Pipeline, kind: str, tmp_path: Path) -> None:
+    result = asking.ask(image(kind, tmp_path), "Where?", depth=scenes.depth_m(), camera=CAMERA)  # type: ignore[arg-type]
     assert status(result) == ["supported"]
     assert result.answer is not None
     assert (result.answer.text, result.answer.model) == (ANSWER, "demo")
@@ -91,7 +91,7 @@ def test_files_are_written_where_they_are_wanted(asking: Pipeline, tmp_path: Pat
     assert (tmp_path / "out" / result.artefacts["overlay"]).is_file()
 
 
-def test_without_depth_only_the_picture_is_judged(recorded: list[str]) -> None:
+def test_without_depth_only_the_image_is_judged(recorded: list[str]) -> None:
     result = Pipeline.from_config([*recorded, "depth=none"]).ask(RGB, "Where?")
     assert status(result) == ["undecided"]
     assert result.verdicts[0].needs
@@ -134,7 +134,7 @@ def test_one_pipeline_serves_many_questions(asking: Pipeline) -> None:
         (RGB, None, {}, InputError, "empty"),
         (RGB, "Where?", {}, DepthError, "depth"),
         (RGB, "Where?", {"depth": np.ones((4, 4))}, RecordError, "depth"),
-        ([RGB, RGB], "Where?", {"depth": scenes.depth_m()}, InputError, "2 pictures but 1 depth"),
+        ([RGB, RGB], "Where?", {"depth": scenes.depth_m()}, InputError, "2 images but 1 depth"),
         (RGB, "Where?", {"camera": {"fx": 1.0}}, InputError, "camera lacks"),
         ("none.jpg", "Where?", {}, InputError, "none.jpg"),
         (RGB[..., 0], "Where?", {}, InputError, r"\(H, W, 3\)"),

@@ -42,7 +42,7 @@ def files(tmp_path: Path) -> None:
     millimetres = np.round(scenes.depth_m() * 1000).astype(np.uint16)
     Image.fromarray(millimetres).save(tmp_path / "depth.png")
     (tmp_path / "torn.png").write_bytes((tmp_path / "photo.png").read_bytes()[:60])
-    (tmp_path / "text.jpg").write_text("I am no picture.")
+    (tmp_path / "text.jpg").write_text("I am no image.")
     (tmp_path / "empty").mkdir()
     (tmp_path / "claims.json").write_text(json.dumps(CLAIMS))
     (tmp_path / "half.json").write_text('{"claims": [')
@@ -109,7 +109,7 @@ def test_a_real_photo_with_given_claims_is_judged_and_no_decided_verdict_is_wron
     assert len(decided) >= 15
     assert all((verdict.status is Status.SUPPORTED) == truth for verdict, truth in decided)
     assert f"{len(decided)} of {len(decided)} decided" in done.stdout
-    assert set(result.artefacts) == {"overlay", "ply", "picture"}
+    assert set(result.artefacts) == {"overlay", "ply", "image"}
     assert all((folder / path).stat().st_size > 10_000 for path in result.artefacts.values())
     assert (folder / "failures.jsonl").read_text() == ""
 
@@ -209,10 +209,10 @@ def test_any_file_name_may_be_typed(command_line: CommandLine, tmp_path: Path, n
 Q = "question=Where?"
 BAD: Mapping[str, tuple[tuple[str, ...], str]] = {
     "missing file": (("run", "input=nofile.png", Q, *ANSWERED), "nofile.png does not exist"),
-    "corrupt picture": (("run", "input=torn.png", Q, *ANSWERED), "torn.png cannot be read as a picture"),
-    "empty folder": (("run", "input=empty", Q, *ANSWERED), "empty holds no pictures"),
-    "text as picture": (("run", "input=text.jpg", Q, *ANSWERED), "text.jpg is not a picture"),
-    "unknown suffix": (("run", "input=file", Q, *ANSWERED), "file is neither a picture"),
+    "corrupt image": (("run", "input=torn.png", Q, *ANSWERED), "torn.png cannot be read as an image"),
+    "empty folder": (("run", "input=empty", Q, *ANSWERED), "empty holds no images"),
+    "text as image": (("run", "input=text.jpg", Q, *ANSWERED), "text.jpg is not an image"),
+    "unknown suffix": (("run", "input=file", Q, *ANSWERED), "file is neither an image"),
     "empty question": (("run", "input=photo.png", "question=", *ANSWERED), "question"),
     "blank question": (("run", "input=photo.png", "question=  ", *ANSWERED), "question"),
     "no question": (("run", "input=photo.png", *ANSWERED), "no question"),

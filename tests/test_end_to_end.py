@@ -21,7 +21,7 @@ TINY_QWEN3VL = ("vlm.max_new_tokens=16", "vlm.min_pixels=1024", "vlm.max_pixels=
 
 
 def sign(*lines: str) -> np.ndarray:
-    """A picture (240, 420) with lines of text from top to bottom."""
+    """An image (240, 420) with lines of text from top to bottom."""
     rgb = np.full((240, 420, 3), (20, 90, 40), np.uint8)
     for number, line in enumerate(lines):
         cv2.putText(rgb, line, (40, 80 + 110 * number), (255, 255, 255), cv2.FontFace("uni"), 40)

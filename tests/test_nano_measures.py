@@ -14,7 +14,7 @@ from benchmarks.nano_measures import (
     Measures,
     Subjects,
     abs_rel,
-    is_right,
+    is_correct,
     judged,
     located,
     measure,
@@ -70,7 +70,7 @@ def grounding(case: NanoCase, question: SceneQuestion, shift_px: float = 0.0, mi
 def test_true_boxes_are_located_exactly_in_both_languages(case: NanoCase, position: int) -> None:
     question = case.questions[position]
     found = located(case, question, grounding(case, question))
-    assert len(found) == 4, "two objects in two pictures"
+    assert len(found) == 4, "two objects in two images"
     assert {one.language for one in found} == {"en" if position == 0 else "zh"}
     assert all(one.iou > 0.95 and one.corner_error_px < 0.13 for one in found), "off by half a thousandth"
 
@@ -110,10 +110,10 @@ def test_right_and_wrong_sentences_are_told_apart(case: NanoCase) -> None:
     for question in case.questions:
         other = replace(question.statement, holds=not question.statement.holds)
         said = [answer_text(one, question.language, names_zh(case)) for one in (question.statement, other)]
-        assert [is_right(question, Answer(text)) for text in said] == [True, False]
+        assert [is_correct(question, Answer(text)) for text in said] == [True, False]
 
 
-def test_the_told_scene_has_one_row_for_each_object_and_picture(case: NanoCase) -> None:
+def test_the_told_scene_has_one_row_for_each_object_and_image(case: NanoCase) -> None:
     question = case.questions[1]
     scene = told_scene(case, question)
     rows = [(hint.region.frame, hint.reference) for hint in read_depth(scene, scene.regions)]

@@ -1,4 +1,4 @@
-"""The programs that train the small models: pictures, prompts, answers, forward pass, losses and resuming."""
+"""The programs that train the small models: images, prompts, answers, forward pass, losses and resuming."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import torch
 from average_nano import average_weights
 from nano.depth_model import build as build_depth
 from nano.dialogues import Dialogues, Kind
+from nano.images import patch_owners, shown
 from nano.loop import Training
-from nano.pictures import patch_owners, shown
 from nano.rendering import FIRST_SEED, TrainingScene, load_shards, training_scene
 from nano.train_depth import drawn_pair, scale_shift_invariant_loss
 from nano.train_vl import MIXES, Batches, Losses
@@ -34,7 +34,7 @@ CAMERA = Camera.from_fov(256, 256, 60)
 
 @pytest.fixture(scope="module")
 def scenes() -> list[TrainingScene]:
-    """One scene of one picture and one of three."""
+    """One scene of one image and one of three."""
     found: dict[int, TrainingScene] = {}
     seed = FIRST_SEED
     while len(found) < 2:
@@ -56,14 +56,14 @@ def test_a_scene_shown_plainly_is_the_rendered_one(scenes: list[TrainingScene]) 
     view = shown(scene, np.random.default_rng(0), plain=True)
     exact = rendered_sequence(scene.seed, 1, size_px=(256, 256), tidy=True)
     noiseless = exact.view.layers
-    assert np.array_equal(view.pictures[0].ids, noiseless.ids)
+    assert np.array_equal(view.images[0].ids, noiseless.ids)
     names = [f"{colour} {shape}" for colour, shape in zip(view.colours, scene.shapes, strict=True)]
     boxes = {item.label: item.box_px for item in exact.view.objects}
-    assert view.pictures[0].boxes
-    for piece, box in view.pictures[0].boxes.items():
+    assert view.images[0].boxes
+    for piece, box in view.images[0].boxes.items():
         assert box == boxes[names[piece]]
-    # The rendered picture has the noise of a camera, exposure and vignetting besides.
-    off = view.pictures[0].rgb.astype(float) - exact.view.frame.rgb
+    # The rendered image has the noise of a camera, exposure and vignetting besides.
+    off = view.images[0].rgb.astype(float) - exact.view.frame.rgb
     assert abs(off.mean()) < 25 and off.std() < 25
 
 
@@ -73,8 +73,8 @@ def test_boxes_stay_tight_and_names_different_however_a_scene_is_shown(scenes: l
         view = shown(scenes[0], rng)
         names = [pair for pair in zip(view.colours, scenes[0].shapes, strict=True) if pair[1] != "table"]
         assert len(set(names)) == len(names)
-        for piece, (left, top, right, bottom) in view.pictures[0].boxes.items():
-            rows, columns = np.nonzero(view.pictures[0].ids == piece)
+        for piece, (left, top, right, bottom) in view.images[0].boxes.items():
+            rows, columns = np.nonzero(view.images[0].ids == piece)
             assert (left, top, right, bottom) == (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
 
 
@@ -162,7 +162,7 @@ def test_trained_answers_say_what_the_pipeline_reads(
         assert claim.relation in ("left_of", "above", "right_of", "below") or {first, second} == {1, 2}
         located = {region.label for region in parsed.regions}
         assert {claim.subject, claim.object} == located
-        boxes = [box for picture in view.pictures for box in picture.boxes.values()]
+        boxes = [box for image in view.images for box in image.boxes.values()]
         for region in parsed.regions:
             off = min(np.abs(np.array(region.box_px) - box).max() for box in boxes)
             assert off <= 0.13  # half of a thousandth
@@ -211,14 +211,14 @@ def test_the_batched_forward_pass_is_that_of_transformers(
     monkeypatch.setattr("nano.train_vl.MIXES", (replace(MIXES[mix], items=2, share=(1.0, 1.0)),))
     batches = Batches(scenes, processor, 0)
     batch = batches.draw()
-    picture = model.config.image_token_id
+    image = model.config.image_token_id
     prefix, *_, last_turn = batch.parts
     seen_by_last = torch.cat((torch.arange(prefix), torch.arange(sum(batch.parts) - last_turn, sum(batch.parts))))
     tokens = batch.tokens[:1, seen_by_last]
     frames = MIXES[mix].frames
     forward = BatchedForward(model)
     with torch.no_grad():
-        seen, deep = forward.see(batch.pictures[:frames])
+        seen, deep = forward.see(batch.images[:frames])
         hidden, pointing, reading = forward.read(
             batch.tokens[:1],
             batch.positions,
@@ -227,9 +227,9 @@ def test_the_batched_forward_pass_is_that_of_transformers(
             seen.flatten(0, 1)[None],
             [layer.flatten(0, 1)[None] for layer in deep],
         )
-        images = [picture.permute(2, 0, 1) for picture in batch.pictures[:frames]]
+        images = [image.permute(2, 0, 1) for image in batch.images[:frames]]
         pixels = processor.image_processor(images=images, do_resize=False, return_tensors="pt")
-        reference = model(input_ids=tokens, mm_token_type_ids=(tokens == picture).long(), **pixels).logits
+        reference = model(input_ids=tokens, mm_token_type_ids=(tokens == image).long(), **pixels).logits
     ours = forward.logits(hidden)[:, seen_by_last]
     assert torch.allclose(ours, reference, atol=2e-4)
     assert pointing.shape == (1, batch.tokens.shape[1], 64 * frames) and float(pointing.sum(dim=-1).max()) <= 1

@@ -28,7 +28,7 @@ _TRUE_WORDS = frozenset(listed("true|yes|1"))
 def claims_from_json(blocks: Iterable[JsonBlock], frames: int = 1) -> tuple[tuple[Claim, ...], tuple[str, ...]] | None:
     """Read the claims of JSON values.
 
-    ``pictures`` count from 1, as prompts count "Picture 1"; ``frames`` count from 0. Relations, units and numbers
+    ``images`` count from 1, as prompts count "Image 1"; ``frames`` count from 0. Relations, units and numbers
     may be written as words in English or Chinese.
 
     Args:

@@ -61,7 +61,7 @@ def scored(expected: Expected, answer: Answer, verdicts: Sequence[Verdict]) -> S
         verdicts: Verdicts on the claims that the answer makes.
     """
     value = value_of(expected, answer)
-    score = float(value is not None and is_right(expected, value))
+    score = float(value is not None and is_correct(expected, value))
     statuses = {verdict.status for verdict in verdicts}
     status = next((known for known in (Status.REFUTED, Status.SUPPORTED) if known in statuses), Status.UNDECIDED)
     reason = next((verdict.reason for verdict in verdicts if verdict.status is status), "")
@@ -87,7 +87,7 @@ def value_of(expected: Expected, answer: Answer) -> Value | None:
     return words or None
 
 
-def is_right(expected: Expected, value: Value) -> bool:
+def is_correct(expected: Expected, value: Value) -> bool:
     """Whether a value of ``value_of`` is the right one.
 
     Letters, yes and no must be equal; words must be, or hold, the right ones; whole numbers without a unit must be

@@ -52,7 +52,7 @@ _WIDE_THINGS = frozenset(
 def noun_phrase(sentence: Sentence, start: int, end: int) -> str | None:
     """The name of a thing that a span of a sentence is, without its article; None if it is not surely one.
 
-    Pronouns, quantities, parts of the picture ("the background") and phrases with another relation in them are
+    Pronouns, quantities, parts of the image ("the background") and phrases with another relation in them are
     refused. A known name at the end of the phrase stands for all of it.
     """
     start, end = _without_article(sentence, start, end)

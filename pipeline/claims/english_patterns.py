@@ -16,7 +16,7 @@ HEDGE = re.compile(
     r"incorrect|false|wrong|untrue|not true|estimate[ds]?|was|were|had been|except|without)\b|n't know",
     re.IGNORECASE,
 )
-"""Words that make a sentence something else than a plain statement about the picture."""
+"""Words that make a sentence something else than a plain statement about the image."""
 
 _I = re.IGNORECASE
 LEAD = re.compile(
@@ -67,7 +67,7 @@ _HERE = (
     r"(?:image|picture|photo|scene|frame|view|room)\b"
 )
 HERE = re.compile(rf"\b{_HERE}", _I)
-"""Words that say that a number of things is meant in the picture."""
+"""Words that say that a number of things is meant in the image."""
 COUNTING = re.compile(r"\bthere\s+(?:is|are)\s+(?:exactly\s+)?(\w+)\s|\bnumber\s+of\b.+\sis\s+(\w+)", _I)
 """A sentence that states a number of things, if one of the groups is a number."""
 RESTRICTED = re.compile(r"\s(?:on|in|at|with|without|for)\s", _I)

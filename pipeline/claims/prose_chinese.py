@@ -28,7 +28,7 @@ CHINESE_HEDGE = re.compile(
     r"可以(?!看到|看出|看见)|能够|不能|无法|难以|不确定|不清楚|需要|必须|才能|将会|(?<![机智])会(?!议)|除非|不一定|未必|吗|呢|或者|还是|想要|请|"
     r"不是(?![，,:：])|并非|错误|大概(?!\d|[一二两三四五六七八九十半])|几乎"
 )
-"""Words that make a sentence something else than a plain statement about the picture."""
+"""Words that make a sentence something else than a plain statement about the image."""
 
 _LEAD = re.compile(
     r"\s*(?:(?:从|在)?(?:这张|该|本)?(?:图片|图像|图|画面|照片)(?:中|里|上)?(?:可以)?(?:看到|看出|可见)?|因此|所以|但是?|而且?|并且?|且|"

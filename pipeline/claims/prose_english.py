@@ -232,7 +232,7 @@ class _Reader:
         return self._name(start, end)
 
     def _without_context(self) -> Span:
-        """Cut off "In picture 2," and "from the driver's perspective", and keep what they say."""
+        """Cut off "In image 2," and "from the driver's perspective", and keep what they say."""
         start, end = 0, len(self.sentence.mask)
         while match := patterns.LEAD.match(self.sentence.mask, start) or patterns.FRAME_LEAD.match(
             self.sentence.mask, start

@@ -114,7 +114,7 @@ def frame_index(value: Any, first: int) -> int:
     """Index of a frame from 0; -1 if the value names none.
 
     Args:
-        value: A number, or a text such as "Picture 2" (pictures and images count from 1, frames from 0).
+        value: A number, or a text such as "Image 2" (images and images count from 1, frames from 0).
         first: Number of the first frame, where the value itself does not tell.
     """
     if isinstance(value, str):

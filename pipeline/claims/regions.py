@@ -1,7 +1,7 @@
 """Turns what a model located, in JSON or in grounding tags, into regions in pixels.
 
 Qwen3-VL gives 2D boxes and points as numbers from 0 to 1000, relative to the width and height of the original
-picture, and 3D boxes in metres in the camera frame with angles in units of pi about x, y and z.
+image, and 3D boxes in metres in the camera frame with angles in units of pi about x, y and z.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def regions_from_json(
 ) -> tuple[tuple[Region, ...], tuple[str, ...]]:
     """Read the regions of JSON values.
 
-    A field ``picture`` or ``image`` counts from 1, as prompts count "Picture 1"; ``frame`` and the fields that
-    end in ``index`` count from 0. Boxes are clipped to the picture. An entry that cannot be used is left
+    A field ``image`` or ``image`` counts from 1, as prompts count "Image 1"; ``frame`` and the fields that
+    end in ``index`` count from 0. Boxes are clipped to the image. An entry that cannot be used is left
     out with a sentence; so are exact repeats, into which greedy decoding can fall.
 
     Args:
@@ -92,7 +92,7 @@ def _regions(found: Iterable[Entry], cameras: Sequence[Camera]) -> tuple[tuple[R
     if repeats:
         problems.append(f"{repeats} entries repeat an earlier one with the same label and place; they were left out.")
     if unplaced:
-        problems.append(f"{unplaced} of the located objects do not say in which picture they are; the first was taken.")
+        problems.append(f"{unplaced} of the located objects do not say in which image they are; the first was taken.")
     if unnamed:
         problems.append(f"{unnamed} of the located objects have no label; they are called 'object'.")
     return tuple(regions.values()), tuple(problems)
@@ -105,8 +105,8 @@ def _region(entry: Entry, cameras: Sequence[Camera]) -> tuple[Region, list[str]]
     frame = entry.frame or 0
     if not 0 <= frame < len(cameras):
         if len(cameras) != 1:
-            raise RecordError(f"{label!r} is in a picture that was not given; there are {len(cameras)}.")
-        remarks.append(f"{label!r} names a picture that was not given; the only one was taken.")
+            raise RecordError(f"{label!r} is in an image that was not given; there are {len(cameras)}.")
+        remarks.append(f"{label!r} names an image that was not given; the only one was taken.")
         frame = 0
     camera = cameras[frame]
     wanted = {"box": (4,), "point": (2,), "box_3d": (9, 7)}[entry.kind]
@@ -128,18 +128,18 @@ def _region(entry: Entry, cameras: Sequence[Camera]) -> tuple[Region, list[str]]
 
 
 def _box_px(numbers: Sequence[float], label: str, camera: Camera, remarks: list[str]) -> Box:
-    """Box in pixels from two or four numbers of the 0-1000 grid, clipped to the picture."""
+    """Box in pixels from two or four numbers of the 0-1000 grid, clipped to the image."""
     x1, y1, x2, y2 = numbers if len(numbers) == 4 else (*numbers, *numbers)
     shown = f"{label!r} at {[*numbers]}"
     if x1 > x2 or y1 > y2:
         remarks.append(f"The corners of {shown} were turned around.")
         x1, x2, y1, y2 = min(x1, x2), max(x1, x2), min(y1, y2), max(y1, y2)
     if x2 < 0 or y2 < 0 or x1 > _GRID or y1 > _GRID:
-        raise RecordError(f"{shown} lies outside of the picture, which reaches from 0 to 1000; it was left out.")
+        raise RecordError(f"{shown} lies outside of the image, which reaches from 0 to 1000; it was left out.")
     if len(numbers) == 4 and (x1 == x2 or y1 == y2):
         remarks.append(f"The box of {shown} has no area; it was taken as a point.")
     if min(x1, y1) < 0 or max(x2, y2) > _GRID:
-        remarks.append(f"{shown} reaches beyond the picture, which reaches from 0 to 1000; it was clipped.")
+        remarks.append(f"{shown} reaches beyond the image, which reaches from 0 to 1000; it was clipped.")
     x1, y1, x2, y2 = (min(max(number, 0.0), _GRID) / _GRID for number in (x1, y1, x2, y2))
     return x1 * camera.width, y1 * camera.height, x2 * camera.width, y2 * camera.height
 
@@ -159,9 +159,9 @@ def box_3d_from_qwen(numbers: Sequence[float]) -> Box3D:
 
 
 def projected_box_px(box: Box3D, camera: Camera, label: str = "object") -> Box:
-    """The rectangle around a 3D box seen by a camera, clipped to the picture.
+    """The rectangle around a 3D box seen by a camera, clipped to the image.
 
-    Convention: the result is in continuous coordinates whose (0, 0) is the top-left corner of the picture, half a
+    Convention: the result is in continuous coordinates whose (0, 0) is the top-left corner of the image, half a
     pixel from the centre of the first pixel. What lies behind a plane 1 cm in front of the camera is cut off.
 
     Args:
@@ -173,7 +173,7 @@ def projected_box_px(box: Box3D, camera: Camera, label: str = "object") -> Box:
         (left, top, right, bottom) [px].
 
     Raises:
-        RecordError: If the box lies behind the camera or outside of the picture.
+        RecordError: If the box lies behind the camera or outside of the image.
     """
     corners = box.corners_m
     points = [corner for corner in corners if corner[2] >= _NEAR_M]
@@ -187,7 +187,7 @@ def projected_box_px(box: Box3D, camera: Camera, label: str = "object") -> Box:
     u = np.clip(camera.fx * x / z + camera.cx + 0.5, -1e9, 1e9)
     v = np.clip(camera.fy * y / z + camera.cy + 0.5, -1e9, 1e9)
     if u.max() <= 0 or v.max() <= 0 or u.min() >= camera.width or v.min() >= camera.height:
-        raise RecordError(f"The 3D box of {label!r} lies outside of the picture; it was left out.")
+        raise RecordError(f"The 3D box of {label!r} lies outside of the image; it was left out.")
     left, right = np.clip((u.min(), u.max()), 0, camera.width)
     top, bottom = np.clip((v.min(), v.max()), 0, camera.height)
     return float(left), float(top), float(right), float(bottom)

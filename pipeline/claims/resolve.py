@@ -77,7 +77,7 @@ def resolve(reference: str, regions: Sequence[Region], frame: int | None = None)
             candidates, position = _candidates(name, regions, index), number
         if position is not None and candidates:
             if not 1 <= position <= len(candidates):
-                reasons.append(f"There is no {reference!r} in picture {index + 1}, only {len(candidates)} {name!r}.")
+                reasons.append(f"There is no {reference!r} in image {index + 1}, only {len(candidates)} {name!r}.")
             else:
                 by_frame[index] = candidates[position - 1]
         elif len(candidates) == 1:
@@ -186,13 +186,13 @@ def _ambiguous(name: str, regions: list[Region], frame: int) -> str:
     labels = list(dict.fromkeys(region.label for region in regions))
     if len(labels) == 1:
         numbers = " or ".join(f"{labels[0]}#{k + 1}" for k in range(min(len(regions), 3)))
-        return f"{len(regions)} regions are called {labels[0]!r} in picture {frame + 1}; say {numbers}."
-    return f"{name!r} may be {' or '.join(map(repr, labels[:4]))} in picture {frame + 1}; say which."
+        return f"{len(regions)} regions are called {labels[0]!r} in image {frame + 1}; say {numbers}."
+    return f"{name!r} may be {' or '.join(map(repr, labels[:4]))} in image {frame + 1}; say which."
 
 
 def _not_found(name: str, regions: Sequence[Region], frame: int | None) -> str:
     labels = list(dict.fromkeys(region.label for region in regions if frame in (None, region.frame)))
-    where = "" if frame is None else f" in picture {frame + 1}"
+    where = "" if frame is None else f" in image {frame + 1}"
     if not labels:
         return f"No region is called {shorten(name, 60)!r}, because there are no regions{where}."
     more = f" and {len(labels) - 12} more" if len(labels) > 12 else ""

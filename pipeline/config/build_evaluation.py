@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline.config.build import build, query_stage, stage_cache, verify_stage
@@ -21,14 +22,11 @@ from pipeline.records.resources import resource_dir
 from pipeline.stages.depth import DepthStage
 from pipeline.stages.ocr import OcrStage
 
-DEPTH_DATASETS = "pipeline.datasets."
-"""Where the classes of data sets with true depth are."""
-
 _MOST_WORKERS = 256
 
 
 def build_dataset(config: DictConfig) -> ClaimDataset:
-    """Claims and questions with known truth, of the configuration of ``eval-claims``.
+    """Claims and questions with ground truth, of the configuration of ``eval-claims``.
 
     Raises:
         ConfigError: If the data set has none, or cannot be built.
@@ -40,7 +38,7 @@ def build_dataset(config: DictConfig) -> ClaimDataset:
 
 
 def build_depth_dataset(config: DictConfig) -> DepthDataset:
-    """Pictures with true depth, of the configuration of ``eval-depth``.
+    """Images with true depth, of the configuration of ``eval-depth``.
 
     Raises:
         ConfigError: If the data set has none, or cannot be built.
@@ -78,7 +76,7 @@ def build_depth_subject(config: DictConfig) -> DepthSubject:
 
 
 def _gives_depth(node: Mapping[Any, Any]) -> bool:
-    return str(node.get("_target_", "")).startswith(DEPTH_DATASETS)
+    return issubclass(get_class(node["_target_"]), DepthDataset)
 
 
 def _wrong_dataset(command: str, *, depth: bool) -> ConfigError:
@@ -91,7 +89,7 @@ def _wrong_dataset(command: str, *, depth: bool) -> ConfigError:
 
 
 def build_subjects(config: DictConfig) -> Subjects:
-    """What ``eval-claims`` measures: depth, verifier, plain judges, and a model where there is one.
+    """What ``eval-claims`` measures: depth, verifier, baselines, and a model where there is one.
 
     Raises:
         ConfigError: If a part cannot be built.

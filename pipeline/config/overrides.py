@@ -84,17 +84,17 @@ def with_quickstart(overrides: Sequence[str]) -> list[str]:
         overrides: ``key=value`` as typed, and flags of Hydra.
 
     Raises:
-        ConfigError: If something is asked or claimed about no picture.
+        ConfigError: If something is asked or claimed about no image.
     """
     given = {argument.lstrip("+~").partition("=")[0].partition("@")[0] for argument in overrides}
     if given & {"input", "experiment"}:
         return list(overrides)
     for key in ("question", "claims"):
         if key in given:
-            raise ConfigError(f"{key}= is given without a picture; add input=PATH.")
+            raise ConfigError(f"{key}= is given without an image; add input=PATH.")
     chosen = ["experiment=quickstart"]
     if "ocr" not in given and find_spec("rapidocr") is None:
-        logger.warning("No text is read in the pictures, because rapidocr is not installed: bash scripts/setup.sh ocr.")
+        logger.warning("No text is read in the images, because rapidocr is not installed: bash scripts/setup.sh ocr.")
         chosen.append("ocr=none")
     return [*chosen, *overrides]
 

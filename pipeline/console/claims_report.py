@@ -41,7 +41,7 @@ def print_report(console: Console, report: dict[str, Any], folder: Path) -> None
         gain = area_gain(report)
         if gain is not None:
             console.print(
-                f"The verifier's area is {percent(gain[1], 0)} of that of {words(gain[0])}, the best plain judge."
+                f"The verifier's area is {percent(gain[1], 0)} of that of {words(gain[0])}, the best baseline."
             )
         hides = report["occlusion"][VERIFIER]
         if hides["claims"]:

@@ -21,13 +21,13 @@ _PACKAGES = (
     ("torchvision", "torchvision", "image processors"),
     ("transformers", "transformers", "depth networks, SAM and Qwen3-VL"),
     ("timm", "timm", "backbone of the hybrid DPT"),
-    ("qwen-vl-utils", "qwen_vl_utils", "picture sizes"),
+    ("qwen-vl-utils", "qwen_vl_utils", "image sizes"),
     ("open3d", "open3d", "point clouds"),
-    ("opencv-python-headless", "cv2", "pictures"),
+    ("opencv-python-headless", "cv2", "images"),
     ("av", "av", "video"),
     ("OpenEXR", "OpenEXR", "EXR depth files"),
     ("openai", "openai", "remote models"),
-    ("rapidocr", "rapidocr", "text in pictures: bash scripts/setup.sh ocr"),
+    ("rapidocr", "rapidocr", "text in images: bash scripts/setup.sh ocr"),
     ("hydra-core", "hydra", "configuration"),
 )
 

@@ -56,7 +56,7 @@ def _lines(summary: Summary) -> list[tuple[str, str]]:
     counts = ", ".join(f"{summary.verdicts[status]} {status}" for status in Status)
     lines.append(("Claims", f"{total}: {counts}" if total else "0"))
     if right := _right(summary):
-        lines.append(("Right", f"{right}, by their known truth"))
+        lines.append(("Right", f"{right}, by their ground truth"))
     if summary.models:
         lines.append(("Model", _models(summary)))
     if summary.rechecks["questions"] or summary.rechecks["failed"]:
@@ -67,7 +67,7 @@ def _lines(summary: Summary) -> list[tuple[str, str]]:
     if len(summary.failures) > _MOST_FAILURES:
         lines.append(("", f"and {len(summary.failures) - _MOST_FAILURES} more in failures.jsonl"))
     lines.append(("Written", str(summary.folder / "results.jsonl")))
-    for name, description in ((PAGE_NAME, "page"), ("overlays", "pictures"), ("clouds", "point clouds")):
+    for name, description in ((PAGE_NAME, "page"), ("overlays", "images"), ("clouds", "point clouds")):
         if (summary.folder / name).exists():
             lines.append(("", f"{summary.folder / name} ({description})"))
     return lines

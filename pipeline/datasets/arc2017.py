@@ -20,7 +20,7 @@ from pipeline.datasets.things import Thing, thing_of_pixels, unique_labels
 from pipeline.datasets.truths import AnnotatedImage
 from pipeline.datasets.writing import claims_of
 from pipeline.geometry.regions import boxes_gap
-from pipeline.ingest.pictures import read_image
+from pipeline.ingest.images import read_image
 from pipeline.records import Box, Camera, DepthMap, Frame, Scene
 from pipeline.records.errors import DependencyError, InputError
 
@@ -39,10 +39,10 @@ _NEAR_PX = 15.0
 _FILES = "frame.npz with depth, bboxes, labels and masks; rgb.png; class_names.txt; and frame.json with the camera"
 
 
-def picture_of_masks(
+def image_of_masks(
     masks: np.ndarray, boxes_px: Sequence[Box], names: Sequence[str], depth: DepthMap, camera: Camera
 ) -> AnnotatedImage:
-    """What is known of a picture whose objects' visible and hidden pixels are annotated.
+    """What is known of an image whose objects' visible and hidden pixels are annotated.
 
     Args:
         masks: int (N, H, W): 1 visible, 2 hidden, 0 elsewhere.
@@ -148,18 +148,18 @@ class Arc2017(FileDataset[Path | None]):
     def case(self, entry: Path | None, index: int) -> Case:
         """Read one photo."""
         data = _shipped() if entry is None else read_folder(entry)
-        frame, picture = frame_and_picture(data, "arc2017" if entry is None else entry.name)
+        frame, image = frame_and_image(data, "arc2017" if entry is None else entry.name)
         claims = claims_of(
-            picture, np.random.default_rng([self.seed, index]), self.claims_per_scene, relations=self.relations
+            image, np.random.default_rng([self.seed, index]), self.claims_per_scene, relations=self.relations
         )
-        regions = tuple(thing.region(mask=self.masks) for thing in picture.things)
+        regions = tuple(thing.region(mask=self.masks) for thing in image.things)
         return Case(
             Scene(f"arc2017-{frame.name}", (frame,), regions=regions, claims=claims),
             tags={"objects": str(len(regions)), "regions": "masks" if self.masks else "boxes"},
         )
 
 
-def frame_and_picture(data: Mapping[str, Any], name: str) -> tuple[Frame, AnnotatedImage]:
+def frame_and_image(data: Mapping[str, Any], name: str) -> tuple[Frame, AnnotatedImage]:
     """Frame with registered depth, and what is known of it, from the arrays of the format."""
     rgb = np.ascontiguousarray(data["rgb"])
     height, width = rgb.shape[:2]
@@ -169,14 +169,14 @@ def frame_and_picture(data: Mapping[str, Any], name: str) -> tuple[Frame, Annota
     depth_m = shifted(np.where(known, data["depth"], 0), *SHIFT_PX)
     depth = DepthMap(depth_m, shifted(known, *SHIFT_PX), "metric", "sensor", backend="file")  # type: ignore[arg-type]
     frame = Frame(rgb, camera, given_depth=depth, name=name)
-    return frame, picture_of_data(data, depth, camera)
+    return frame, image_of_data(data, depth, camera)
 
 
-def picture_of_data(data: Mapping[str, Any], depth: DepthMap, camera: Camera) -> AnnotatedImage:
-    """What is known of a picture from the format's boxes, labels and masks."""
+def image_of_data(data: Mapping[str, Any], depth: DepthMap, camera: Camera) -> AnnotatedImage:
+    """What is known of an image from the format's boxes, labels and masks."""
     boxes_px = [(left, top, right, bottom) for top, left, bottom, right in np.asarray(data["bboxes"]).tolist()]
     names = [str(data["class_names"][label]).replace("_", " ") for label in np.asarray(data["labels"]).tolist()]
-    return picture_of_masks(np.asarray(data["masks"]), boxes_px, names, depth, camera)
+    return image_of_masks(np.asarray(data["masks"]), boxes_px, names, depth, camera)
 
 
 def _shipped() -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.ingest.pictures import check_camera
+from pipeline.ingest.images import check_camera
 from pipeline.records.errors import ConfigError, InputError, RecordError
 
 

@@ -54,5 +54,5 @@ class ClaimDataset(Protocol):
         ...
 
     def __len__(self) -> int:
-        """How many cases there are, without reading their pictures."""
+        """How many cases there are, without reading their images."""
         ...

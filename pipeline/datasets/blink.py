@@ -1,8 +1,8 @@
-"""BLINK: questions of several options about one to four pictures, one folder per subtask.
+"""BLINK: questions of several options about one to four images, one folder per subtask.
 
 Format: https://huggingface.co/datasets/BLINK-Benchmark/BLINK (Fu et al. 2024, Apache-2.0): ``SUBTASK/val-*.parquet``
 with idx, question, sub_task, image_1 to image_4, choices, answer as ``(A)``, prompt and explanation. The answers of
-``test-*.parquet`` are hidden. Points and boxes of a question are drawn into its pictures, so there are no regions.
+``test-*.parquet`` are hidden. Points and boxes of a question are drawn into its images, so there are no regions.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.datasets.base import Case
-from pipeline.datasets.formats.tables import Row, picture_of, tables_in
+from pipeline.datasets.formats.tables import Row, image_of, tables_in
 from pipeline.datasets.questions import Entry, QuestionDataset, case_of_question, choice_question
 from pipeline.datasets.reading import existing_folder
 
@@ -59,11 +59,11 @@ class Blink(QuestionDataset):
         return f"row {entry[1] + 1} of {entry[0].file.parent.name}"
 
     def case_of(self, row: Row, case_id: str) -> Case | None:
-        """The pictures and the question; None where its answer is hidden."""
+        """The images and the question; None where its answer is hidden."""
         if str(row["answer"]).strip().lower() == _HIDDEN:
             return None
         frames = [
-            self.frame(picture_of(row[f"image_{number}"], self.folder), f"{row['idx']} {number}")
+            self.frame(image_of(row[f"image_{number}"], self.folder), f"{row['idx']} {number}")
             for number in range(1, 5)
             if row.get(f"image_{number}") is not None
         ]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.datasets.base import Case
-from pipeline.datasets.formats.tables import Row, picture_of, tables_in
+from pipeline.datasets.formats.tables import Row, image_of, tables_in
 from pipeline.datasets.questions import (
     QuestionDataset,
     both_ways,
@@ -74,7 +74,7 @@ class CvBench(QuestionDataset):
         """AnnotatedImage, question, and for relation and depth the boxes with a true and a false claim."""
         if row["task"] not in self.tasks:
             return None
-        frame = self.frame(picture_of(row["image"], self.folder), f"{row['task']} {row.get('idx', '')}".strip())
+        frame = self.frame(image_of(row["image"], self.folder), f"{row['task']} {row.get('idx', '')}".strip())
         expected = choice_question(row["question"], row["choices"], row["answer"], row["task"])
         regions: list[Region] = []
         claims: tuple[Claim, ...] = ()

@@ -1,4 +1,4 @@
-"""What every data set of true depth gives: pictures with the depth that a network should have predicted."""
+"""What every data set of true depth gives: images with the depth that a network should have predicted."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ Entry = TypeVar("Entry")
 
 @dataclass(frozen=True, eq=False)
 class DepthSample:
-    """One picture with its true depth.
+    """One image with its true depth.
 
     Args:
         name: Name within the data set, unique; files and reports use it.
-        frame: The picture. Its camera's source is ``given`` where the data set has a calibration, else ``assumed``.
-            Its given depth is what goes in beside the picture: a stored prediction, or a sensor's prompt. It is never
+        frame: The image. Its camera's source is ``given`` where the data set has a calibration, else ``assumed``.
+            Its given depth is what goes in beside the image: a stored prediction, or a sensor's prompt. It is never
             the truth itself.
         truth: True z-depth of the frame's size, kind ``metric``; valid only where the data set knows it.
         group: What is drawn again as a whole for intervals: the place or sequence; the sample's own name where empty.
@@ -44,13 +44,13 @@ class DepthSample:
     regions: tuple[Region, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check that truth and picture belong together."""
+        """Check that truth and image belong together."""
         # Not stripped: it must be that of its entry, and names of files may begin or end with blanks.
         text(self.name, "The name of a depth sample")
         object.__setattr__(self, "group", self.group or self.name)
         require(self.truth.kind is DepthKind.METRIC, f"The true depth of {self.name} must be metric.")
         size = (self.frame.height, self.frame.width)
-        require(self.truth.shape == size, f"The true depth of {self.name} is {self.truth.shape}, its picture {size}.")
+        require(self.truth.shape == size, f"The true depth of {self.name} is {self.truth.shape}, its image {size}.")
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class DepthDataset(ABC, Generic[Entry]):
 
     @abstractmethod
     def entries(self) -> Sequence[Entry]:
-        """What there is to read, in a fixed order; pictures are not opened for it."""
+        """What there is to read, in a fixed order; images are not opened for it."""
 
     @abstractmethod
     def entry_name(self, entry: Entry) -> str:
@@ -106,7 +106,7 @@ class DepthDataset(ABC, Generic[Entry]):
     def names(self) -> list[str]:
         """Unique names of the entries in their order, at most the limit.
 
-        Where entries have the same name, as pictures that differ by their suffix alone, all but the first of them are
+        Where entries have the same name, as images that differ by their suffix alone, all but the first of them are
         numbered: ``7``, ``7 (2)``.
         """
         return list(self._names()[: self.limit])

@@ -2,7 +2,7 @@
 
 Format, of ``val.tar.gz`` from https://diode-dataset.org: ``val/indoors/scene_00019/scan_00183/NAME.png`` with
 ``NAME_depth.npy`` (float32 (H, W, 1), z [m]) and ``NAME_depth_mask.npy`` ((H, W), 1 where the laser measured);
-``outdoor`` beside ``indoors``. All pictures have 1024 x 768 px and the intrinsics of the authors' development kit.
+``outdoor`` beside ``indoors``. All images have 1024 x 768 px and the intrinsics of the authors' development kit.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from pathlib import Path
 
 from pipeline.datasets.arguments import check_text
 from pipeline.datasets.depth_base import DepthSample
-from pipeline.datasets.listed import ListedDataset, PictureFiles, metric_truth
+from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth
 from pipeline.datasets.reading import existing_folder
 from pipeline.ingest.depth_files import read_depth
-from pipeline.ingest.pictures import read_image
+from pipeline.ingest.images import read_image
 from pipeline.records import DepthKind, Frame, ScaleSource
 from pipeline.records.camera import Camera
 from pipeline.records.errors import ConfigError, InputError
 
 PLACES = ("indoors", "outdoor")
 CAMERA = Camera(fx=886.81, fy=927.06, cx=512, cy=384, width=1024, height=768)
-"""Intrinsics that the authors publish for all pictures (intrinsics.txt of the development kit)."""
+"""Intrinsics that the authors publish for all images (intrinsics.txt of the development kit)."""
 
 _DEPTH, _MASK = "_depth.npy", "_depth_mask.npy"
 _HOW = "unpack val.tar.gz from https://diode-dataset.org and name the folder val"
@@ -58,13 +58,13 @@ class Diode(ListedDataset):
         missing = f"{folder} holds no {' or '.join(wanted)}/scene_*/scan_*/*{_DEPTH}; {_HOW}."
         super().__init__(files, missing, limit)
 
-    def sample(self, entry: PictureFiles) -> DepthSample:
-        """Read a picture and its scan.
+    def sample(self, entry: ImageFiles) -> DepthSample:
+        """Read an image and its scan.
 
         Raises:
             InputError: If a file is missing or damaged.
         """
-        rgb = read_image(entry.picture)
+        rgb = read_image(entry.image)
         depth = read_depth(entry.depth, kind=DepthKind.METRIC, scale_source=ScaleSource.SENSOR)
         mask_file = entry.depth.with_name(entry.depth.name.removesuffix(_DEPTH) + _MASK)
         mask = read_depth(mask_file, kind=DepthKind.DEPTH_AFFINE, scale_source=ScaleSource.NONE, invalid=(0,))
@@ -75,8 +75,8 @@ class Diode(ListedDataset):
         return DepthSample(entry.name, frame, truth, group=entry.group)
 
 
-def _files(depth: Path) -> PictureFiles:
+def _files(depth: Path) -> ImageFiles:
     # The name of a file holds its scene, scan and place already.
     name = depth.name.removesuffix(_DEPTH)
     scene = depth.parents[1].name
-    return PictureFiles(name, f"{depth.parents[2].name}/{scene}", depth.with_name(f"{name}.png"), depth)
+    return ImageFiles(name, f"{depth.parents[2].name}/{scene}", depth.with_name(f"{name}.png"), depth)

@@ -5,10 +5,10 @@ from https://www.eth3d.net/datasets, unpacked into one folder: ``SCENE/images/ds
 ``SCENE/ground_truth_depth/dslr_images/DSC_0001.JPG`` (no JPEG, but float32 z [m] of every pixel, little-endian, rows
 from the top, infinite where unknown) and ``SCENE/dslr_calibration_jpg`` with ``cameras.txt`` and ``images.txt``.
 
-The depth belongs to the *original* pictures, which a lens has distorted (model THIN_PRISM_FISHEYE); the camera of a
-sample is the linear part of that model. It is right in the middle of a picture and wrong by some pixels towards its
+The depth belongs to the *original* images, which a lens has distorted (model THIN_PRISM_FISHEYE); the camera of a
+sample is the linear part of that model. It is right in the middle of an image and wrong by some pixels towards its
 corners; order and error of depth do not use it, points in space do. At full size (24 million pixels) the laser knows
-about a tenth of all pixels; ``max_side_px`` shrinks the picture and takes the depth of the nearest pixel.
+about a tenth of all pixels; ``max_side_px`` shrinks the image and takes the depth of the nearest pixel.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import numpy as np
 
 from pipeline.datasets.depth_base import DepthSample
 from pipeline.datasets.formats.colmap import Calibration, read_calibration
-from pipeline.datasets.listed import ListedDataset, PictureFiles, metric_truth, shrunk
+from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth, shrunk
 from pipeline.datasets.reading import check_count, existing_folder
 from pipeline.ingest.files import existing_file
-from pipeline.ingest.pictures import read_image
+from pipeline.ingest.images import read_image
 from pipeline.records import Frame
 from pipeline.records.camera import Camera, CameraSource
 from pipeline.records.errors import InputError
@@ -40,7 +40,7 @@ class Eth3d(ListedDataset):
 
     Args:
         path: Folder with one subfolder per scene.
-        max_side_px: Longer side to which pictures are shrunk [px]; 0 keeps every pixel.
+        max_side_px: Longer side to which images are shrunk [px]; 0 keeps every pixel.
         limit: Most samples; None takes all.
 
     Raises:
@@ -54,23 +54,23 @@ class Eth3d(ListedDataset):
         self.max_side_px = check_count("max_side_px", max_side_px)
         folder = existing_folder(path, "the ETH3D data set", _HOW)
         files = [
-            PictureFiles(f"{scene.name}/{depth.stem}", scene.name, scene / "images" / CAMERA_FOLDER / depth.name, depth)
+            ImageFiles(f"{scene.name}/{depth.stem}", scene.name, scene / "images" / CAMERA_FOLDER / depth.name, depth)
             for scene in sorted(folder.iterdir())
             for depth in sorted((scene / "ground_truth_depth" / CAMERA_FOLDER).glob("*.JPG"))
         ]
         super().__init__(files, f"{folder} holds no SCENE/ground_truth_depth/{CAMERA_FOLDER}/*.JPG; {_HOW}.", limit)
 
-    def sample(self, entry: PictureFiles) -> DepthSample:
-        """Read a picture, its depth, its camera and its pose.
+    def sample(self, entry: ImageFiles) -> DepthSample:
+        """Read an image, its depth, its camera and its pose.
 
         Raises:
             InputError: If a file is missing, damaged or of another size.
         """
-        rgb = read_image(entry.picture)
+        rgb = read_image(entry.image)
         height, width = rgb.shape[:2]
         depth = read_raw_depth(entry.depth, width, height)
-        folder = entry.picture.parents[2] / "dslr_calibration_jpg"
-        camera, pose = _taken(folder, f"{CAMERA_FOLDER}/{entry.picture.name}", width, height)
+        folder = entry.image.parents[2] / "dslr_calibration_jpg"
+        camera, pose = _taken(folder, f"{CAMERA_FOLDER}/{entry.image.name}", width, height)
         frame, truth = shrunk(
             Frame(rgb, camera, pose=pose, name=entry.name),
             metric_truth(depth, np.isfinite(depth), entry.depth),
@@ -82,16 +82,16 @@ class Eth3d(ListedDataset):
 
 
 def read_raw_depth(file: Path, width: int, height: int) -> np.ndarray:
-    """Depth of a picture of that size [px], float32 (H, W).
+    """Depth of an image of that size [px], float32 (H, W).
 
     Raises:
         InputError: If the file is missing or of another size.
     """
-    size = existing_file(file, "depth file").stat().st_size
+    size = existing_file(file, "a depth file").stat().st_size
     if size != 4 * width * height:
         raise InputError(
-            f"{file} holds {size} bytes, but its picture of {width} x {height} px needs {4 * width * height}; "
-            "take the original pictures, not the undistorted ones."
+            f"{file} holds {size} bytes, but its image of {width} x {height} px needs {4 * width * height}; "
+            "take the original images, not the undistorted ones."
         )
     return np.fromfile(file, dtype="<f4").reshape(height, width)
 
@@ -101,19 +101,19 @@ def _calibration(folder: Path, _changed_ns: tuple[int, ...]) -> Calibration:
     return read_calibration(folder)
 
 
-def _taken(folder: Path, picture: str, width: int, height: int) -> tuple[Camera, np.ndarray | None]:
-    """Camera and pose of a picture; a scene without calibration gets an assumed camera."""
+def _taken(folder: Path, image: str, width: int, height: int) -> tuple[Camera, np.ndarray | None]:
+    """Camera and pose of an image; a scene without calibration gets an assumed camera."""
     if not folder.is_dir():
         return Camera.from_fov(width, height, 60.0, CameraSource.ASSUMED), None
     changed = tuple(file.stat().st_mtime_ns for file in sorted(folder.glob("*.txt")))
     calibration = _calibration(folder, changed)
-    if picture not in calibration.pictures:
-        raise InputError(f"{folder / 'images.txt'} does not name {picture}; take the calibration of the same archive.")
-    number, pose = calibration.pictures[picture]
+    if image not in calibration.images:
+        raise InputError(f"{folder / 'images.txt'} does not name {image}; take the calibration of the same archive.")
+    number, pose = calibration.images[image]
     camera = calibration.cameras.get(number)
     if camera is None or (camera.width, camera.height) != (width, height):
         raise InputError(
-            f"{folder / 'cameras.txt'} has no camera {number} of {width} x {height} px for {picture}; "
-            "take pictures and calibration of the same archive."
+            f"{folder / 'cameras.txt'} has no camera {number} of {width} x {height} px for {image}; "
+            "take images and calibration of the same archive."
         )
     return camera, pose

@@ -1,4 +1,4 @@
-"""What boxes in space tell of a picture: things with their geometry, and who clearly hides whom."""
+"""What boxes in space tell of an image: things with their geometry, and who clearly hides whom."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _triple(values: np.ndarray) -> tuple[float, float, float]:
 
 
 def projected_box(box: Box3D, camera: Camera) -> Box | None:
-    """The 2D box around a box in space, cut off at the picture's edges.
+    """The 2D box around a box in space, cut off at the image's edges.
 
     Returns:
         (left, top, right, bottom) [px], or None where it lies outside, or a corner of it is not in front.
@@ -77,8 +77,10 @@ def projected_box(box: Box3D, camera: Camera) -> Box | None:
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
-def picture_of_boxes(things: Sequence[Thing], camera: Camera, *, hidden: Mapping[str, bool] | None = None) -> AnnotatedImage:
-    """What is known of a picture whose things have boxes in space.
+def image_of_boxes(
+    things: Sequence[Thing], camera: Camera, *, hidden: Mapping[str, bool] | None = None
+) -> AnnotatedImage:
+    """What is known of an image whose things have boxes in space.
 
     Args:
         things: Things with boxes.
@@ -123,7 +125,7 @@ def occlusions_of_boxes(
 
 
 def _outline(thing: Thing, camera: Camera) -> np.ndarray | None:
-    """Convex outline of a box in the picture, float32 (N, 1, 2), or None where it is not all in front."""
+    """Convex outline of a box in the image, float32 (N, 1, 2), or None where it is not all in front."""
     assert thing.box_3d is not None
     corners = thing.box_3d.corners_m
     if corners[:, 2].min() < _NEAREST_M:

@@ -21,16 +21,16 @@ import numpy as np
 from pipeline.datasets.arguments import check_text
 from pipeline.datasets.depth_base import DepthSample
 from pipeline.datasets.formats.hdf5 import check_size
-from pipeline.datasets.listed import ListedDataset, PictureFiles, metric_truth
+from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth
 from pipeline.datasets.reading import existing_folder
 from pipeline.ingest.files import decoding, existing_file
-from pipeline.ingest.pictures import read_image
+from pipeline.ingest.images import read_image
 from pipeline.records import Frame
 from pipeline.records.camera import Camera
 from pipeline.records.errors import ConfigError, InputError
 
 FOCAL_PX, FOCAL_WIDTH_PX = 886.81, 1024
-"""Published focal length [px], and the width [px] of the picture that it is for."""
+"""Published focal length [px], and the width [px] of the image that it is for."""
 
 SPLITS = ("train", "val", "test")
 _DEPTH = ".depth_meters.hdf5"
@@ -77,19 +77,19 @@ class Hypersim(ListedDataset):
             missing = f"{split_file} names no frame of {folder} in the split {split}; download scenes of that split."
         super().__init__(files, missing, limit)
 
-    def sample(self, entry: PictureFiles) -> DepthSample:
-        """Read a picture, and turn distance into depth.
+    def sample(self, entry: ImageFiles) -> DepthSample:
+        """Read an image, and turn distance into depth.
 
         Raises:
             InputError: If a file is missing or damaged.
         """
-        rgb = read_image(entry.picture)
+        rgb = read_image(entry.image)
         distance_m = read_distance(entry.depth)
         height, width = rgb.shape[:2]
         focal_px = FOCAL_PX * width / FOCAL_WIDTH_PX
         camera = Camera(focal_px, focal_px, (width - 1) / 2, (height - 1) / 2, width, height)
         if distance_m.shape != (height, width):
-            raise InputError(f"{entry.depth} is {distance_m.shape}, its picture {(height, width)}; copy both again.")
+            raise InputError(f"{entry.depth} is {distance_m.shape}, its image {(height, width)}; copy both again.")
         depth_m = z_of_distance(distance_m, camera)
         truth = metric_truth(depth_m, np.isfinite(depth_m), entry.depth)
         return DepthSample(entry.name, Frame(rgb, camera, name=entry.name), truth, group=entry.group)
@@ -100,7 +100,7 @@ def z_of_distance(distance: np.ndarray, camera: Camera) -> np.ndarray:
 
     Args:
         distance: (H, W), length of the ray to each point, in any unit.
-        camera: Intrinsics of a picture of that size.
+        camera: Intrinsics of an image of that size.
 
     Returns:
         float64 (H, W), z in the unit of ``distance``.
@@ -124,8 +124,8 @@ def read_distance(file: Path) -> np.ndarray:
     """
     import h5py
 
-    path = existing_file(file, "HDF5 file")
-    with decoding(path, "HDF5 file"), h5py.File(path, "r") as content:
+    path = existing_file(file, "an HDF5 file")
+    with decoding(path, "an HDF5 file"), h5py.File(path, "r") as content:
         stored = content["dataset"]
         if not isinstance(stored, h5py.Dataset) or stored.ndim != 2 or stored.dtype.kind != "f":
             raise InputError(f"{path} holds no distance per pixel, float (H, W); copy it again.")
@@ -140,8 +140,8 @@ def read_split(file: Path, split: str) -> set[str]:
     Raises:
         InputError: If the list is missing or lacks a column.
     """
-    path = existing_file(file, "list of splits")
-    with decoding(path, "list of splits"), path.open(encoding="utf-8", errors="replace", newline="") as stream:
+    path = existing_file(file, "a list of splits")
+    with decoding(path, "a list of splits"), path.open(encoding="utf-8", errors="replace", newline="") as stream:
         rows = csv.DictReader(stream)
         lacking = sorted(_COLUMNS - set(rows.fieldnames or ()))
         if lacking:
@@ -155,8 +155,8 @@ def read_split(file: Path, split: str) -> set[str]:
         }
 
 
-def _files(depth: Path) -> PictureFiles:
+def _files(depth: Path) -> ImageFiles:
     frame = depth.name.removesuffix(_DEPTH)
     scene, camera = depth.parents[2].name, depth.parent.name.removeprefix("scene_").removesuffix(_GEOMETRY)
-    picture = depth.parents[1] / f"scene_{camera}_final_preview" / f"{frame}.tonemap.jpg"
-    return PictureFiles(f"{scene}/{camera}/{frame.removeprefix('frame.')}", scene, picture, depth)
+    image = depth.parents[1] / f"scene_{camera}_final_preview" / f"{frame}.tonemap.jpg"
+    return ImageFiles(f"{scene}/{camera}/{frame.removeprefix('frame.')}", scene, image, depth)

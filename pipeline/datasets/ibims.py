@@ -1,4 +1,4 @@
-"""iBims-1: 100 pictures of rooms with the depth of a laser scanner (Koch et al. 2018). Free for research.
+"""iBims-1: 100 images of rooms with the depth of a laser scanner (Koch et al. 2018). Free for research.
 
 Formats, both from https://www.asg.ed.tum.de/lmf/ibims1/:
 
@@ -8,8 +8,8 @@ Formats, both from https://www.asg.ed.tum.de/lmf/ibims1/:
 - ``ibims1_core_mat``: ``NAME.mat`` (MATLAB 5) with one struct ``data`` of rgb, depth [m], mask_invalid, mask_transp,
   calib (the 3 x 3 matrix of intrinsics, transposed), and edges and planes that are not read here.
 
-``imagelist.txt``, in the folder or beside it, names the pictures in their order. Principal points count pixels
-from 1, as the authors' evaluation does. Names say the kind of a room, not which room, so that every picture is a
+``imagelist.txt``, in the folder or beside it, names the images in their order. Principal points count pixels
+from 1, as the authors' evaluation does. Names say the kind of a room, not which room, so that every image is a
 group of its own.
 """
 
@@ -22,11 +22,11 @@ import numpy as np
 from pipeline.datasets.arguments import check_flag
 from pipeline.datasets.depth_base import DepthSample
 from pipeline.datasets.formats.mat5 import read_mat5
-from pipeline.datasets.listed import ListedDataset, PictureFiles, metric_truth
+from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth
 from pipeline.datasets.reading import existing_folder
 from pipeline.ingest.depth_files import read_depth
 from pipeline.ingest.files import existing_file
-from pipeline.ingest.pictures import read_image
+from pipeline.ingest.images import read_image
 from pipeline.records import DepthKind, Frame, ScaleSource
 from pipeline.records.camera import Camera
 from pipeline.records.errors import ConfigError, InputError
@@ -70,15 +70,15 @@ class Ibims(ListedDataset):
         self.transparent = transparent
         root = existing_folder(path, "the iBims-1 data set", _HOW)
         formats = FORMATS if file_format is None else (file_format,)
-        files: list[PictureFiles] = []
+        files: list[ImageFiles] = []
         for each in formats:
             files = files or _listed(root, each)
         patterns = {"raw": "depth/*.png", "mat": "*.mat"}
         missing = f"{root} holds no {' or '.join(patterns[each] for each in formats)} of iBims-1; {_HOW}."
         super().__init__(files, missing, limit)
 
-    def sample(self, entry: PictureFiles) -> DepthSample:
-        """Read a picture, its scan and its masks.
+    def sample(self, entry: ImageFiles) -> DepthSample:
+        """Read an image, its scan and its masks.
 
         Raises:
             InputError: If a file is missing or damaged.
@@ -98,7 +98,7 @@ class Ibims(ListedDataset):
 _Read = tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray], tuple[float, float, float, float]]
 
 
-def _listed(root: Path, file_format: str) -> list[PictureFiles]:
+def _listed(root: Path, file_format: str) -> list[ImageFiles]:
     inner = root / f"ibims1_core_{file_format}"
     folder = inner if inner.is_dir() else root
     found = folder.glob("*.mat") if file_format == "mat" else (folder / "depth").glob("*.png")
@@ -107,27 +107,27 @@ def _listed(root: Path, file_format: str) -> list[PictureFiles]:
         return []
     lists = [file for file in (folder / _LIST, folder.parent / _LIST) if file.is_file()]
     if lists:
-        # A picture that is listed and not there is told when it is read.
+        # An image that is listed and not there is told when it is read.
         lines = lists[0].read_text(encoding="utf-8", errors="replace").split()
         names = list(dict.fromkeys(line.removesuffix(".png") for line in lines))
     if file_format == "mat":
-        return [PictureFiles(name, "", folder / f"{name}.mat", folder / f"{name}.mat") for name in names]
-    return [PictureFiles(name, "", folder / "rgb" / f"{name}.png", folder / "depth" / f"{name}.png") for name in names]
+        return [ImageFiles(name, "", folder / f"{name}.mat", folder / f"{name}.mat") for name in names]
+    return [ImageFiles(name, "", folder / "rgb" / f"{name}.png", folder / "depth" / f"{name}.png") for name in names]
 
 
-def _read_raw(entry: PictureFiles) -> _Read:
+def _read_raw(entry: ImageFiles) -> _Read:
     depth = read_depth(entry.depth, kind=DepthKind.METRIC, scale_source=ScaleSource.SENSOR, scale=METRES_PER_NUMBER)
     folder = entry.depth.parents[1]
     masks = [read_image(folder / part / f"{entry.name}.png")[..., 0] > 0 for part in ("mask_invalid", "mask_transp")]
-    file = existing_file(folder / "calib" / f"{entry.name}.txt", "calibration")
+    file = existing_file(folder / "calib" / f"{entry.name}.txt", "a calibration")
     try:
         fx, fy, cx, cy = (float(number) for number in file.read_text(encoding="utf-8").replace(",", " ").split())
     except ValueError:
         raise InputError(f"{file} must hold four numbers, fx, fy, cx and cy [px]; copy it again.") from None
-    return read_image(entry.picture), np.where(depth.valid, depth.values, 0), (masks[0], masks[1]), (fx, fy, cx, cy)
+    return read_image(entry.image), np.where(depth.valid, depth.values, 0), (masks[0], masks[1]), (fx, fy, cx, cy)
 
 
-def _read_mat(entry: PictureFiles) -> _Read:
+def _read_mat(entry: ImageFiles) -> _Read:
     data = read_mat5(entry.depth, "data", _FIELDS)
     lacking = [name for name in _FIELDS if name not in data]
     if lacking or data["calib"].shape != (3, 3):

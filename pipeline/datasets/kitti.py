@@ -1,4 +1,4 @@
-"""KITTI's object data set: pictures, LiDAR, boxes in 2D and 3D.
+"""KITTI's object data set: images, LiDAR, boxes in 2D and 3D.
 
 Format: the readme of the development kit, https://www.cvlibs.net/datasets/kitti/eval_object.php (Geiger et al. 2012,
 CC BY-NC-SA 3.0). ``label_2/*.txt`` has one object a line: type, truncated, occluded, alpha, box (left, top, right,
@@ -17,7 +17,7 @@ import numpy as np
 
 from pipeline.datasets.base import Case
 from pipeline.datasets.formats.points import moved, rasterised, split_projection
-from pipeline.datasets.from_boxes import box_in_camera, picture_of_boxes, turn_about_y
+from pipeline.datasets.from_boxes import box_in_camera, image_of_boxes, turn_about_y
 from pipeline.datasets.reading import (
     FileDataset,
     check_count,
@@ -27,7 +27,7 @@ from pipeline.datasets.reading import (
 )
 from pipeline.datasets.things import thing_of_box, unique_labels
 from pipeline.datasets.writing import claims_of
-from pipeline.ingest.pictures import read_image
+from pipeline.ingest.images import read_image
 from pipeline.records import Box, DepthMap, Frame, Scene
 from pipeline.records.errors import InputError
 
@@ -36,7 +36,7 @@ _HOW = "download the left colour images, labels, calibration and Velodyne points
 _PARTS = ("image_2", "label_2", "calib", "velodyne")
 _FIELDS = 15
 _NOT_CARED_FOR = "DontCare"
-# More of an object outside of the picture than this, and its box there says little about it.
+# More of an object outside of the image than this, and its box there says little about it.
 _MOST_TRUNCATED = 0.5
 _FULLY_VISIBLE, _HIDDEN = 0, (1, 2)
 
@@ -47,7 +47,7 @@ class KittiObject:
 
     Args:
         kind: Type, as ``Car``.
-        truncated: Share outside of the picture, in [0, 1].
+        truncated: Share outside of the image, in [0, 1].
         occluded: 0 visible, 1 partly hidden, 2 largely hidden, 3 unknown.
         box_px: (left, top, right, bottom) [px].
         size_m: (height, width, length) [m].
@@ -70,7 +70,7 @@ class Kitti(FileDataset[str]):
     Args:
         path: The folder ``training``, or the one that holds it.
         radius_px: Half side of the square that a LiDAR point covers in the depth map [px].
-        claims_per_scene: Claims per picture.
+        claims_per_scene: Claims per image.
         relations: Names of relations to draw from; None takes all.
         seed: Seed of what is drawn.
         limit: Most cases.
@@ -102,17 +102,17 @@ class Kitti(FileDataset[str]):
         self._stems: list[str] | None = None
 
     def entries(self) -> Sequence[str]:
-        """Numbers of the pictures, as ``000042``."""
+        """Numbers of the images, as ``000042``."""
         if self._stems is None:
             self._stems = sorted(file.stem for file in (self.folder / "label_2").glob("*.txt"))
         return self._stems
 
     def entry_name(self, entry: str) -> str:
-        """The picture's number."""
+        """The image's number."""
         return entry
 
     def case(self, entry: str, index: int) -> Case | None:
-        """Read one picture with its points and objects."""
+        """Read one image with its points and objects."""
         rgb = read_image(self.folder / "image_2" / f"{entry}.png")
         height, width = rgb.shape[:2]
         calibration = read_calibration(self.folder / "calib" / f"{entry}.txt")
@@ -142,9 +142,9 @@ class Kitti(FileDataset[str]):
             for label, item in zip(labels, objects, strict=True)
             if item.occluded in (_FULLY_VISIBLE, *_HIDDEN)
         }
-        picture = picture_of_boxes(things, camera, hidden=hidden)
+        image = image_of_boxes(things, camera, hidden=hidden)
         claims = claims_of(
-            picture, np.random.default_rng([self.seed, index]), self.claims_per_scene, relations=self.relations
+            image, np.random.default_rng([self.seed, index]), self.claims_per_scene, relations=self.relations
         )
         depth = DepthMap(values, valid, "metric", "sensor", backend="lidar")  # type: ignore[arg-type]
         return Case(

@@ -2,9 +2,9 @@
 
 Format, of https://www.cvlibs.net/datasets/kitti/eval_depth.php and its development kit: depth is PNG, uint16,
 ``number / 256`` is z [m], 0 where nothing is known. ``data_depth_annotated`` holds
-``train|val/DRIVE/proj_depth/groundtruth/image_02|image_03/NUMBER.png``; the pictures come with the raw recordings,
+``train|val/DRIVE/proj_depth/groundtruth/image_02|image_03/NUMBER.png``; the images come with the raw recordings,
 ``DATE/DRIVE/image_02/data/NUMBER.png`` (or .jpg, as some keep them), whose ``DATE/calib_cam_to_cam.txt`` has
-``P_rect_02`` and ``P_rect_03`` (3 x 4). ``val_selection_cropped`` of ``data_depth_selection`` holds 1000 pictures of
+``P_rect_02`` and ``P_rect_03`` (3 x 4). ``val_selection_cropped`` of ``data_depth_selection`` holds 1000 images of
 1216 x 352 px: ``image/DRIVE_image_NUMBER_CAMERA.png``, ``groundtruth_depth/DRIVE_groundtruth_depth_NUMBER_CAMERA.png``
 and ``intrinsics/DRIVE_image_NUMBER_CAMERA.txt`` (3 x 3). A single scan lies beside each truth as ``velodyne_raw``.
 Lists of the Eigen split have lines ``DATE/DRIVE/image_02/data/NUMBER.png DRIVE/.../NUMBER.png FOCAL``, in which
@@ -24,10 +24,10 @@ import numpy as np
 from pipeline.datasets.arguments import check_text
 from pipeline.datasets.depth_base import DepthSample
 from pipeline.datasets.formats.points import split_projection
-from pipeline.datasets.listed import ListedDataset, PictureFiles
+from pipeline.datasets.listed import ImageFiles, ListedDataset
 from pipeline.datasets.reading import existing_folder
 from pipeline.datasets.registration import stored_truth, table
-from pipeline.ingest.pictures import read_image
+from pipeline.ingest.images import read_image
 from pipeline.records import Frame
 from pipeline.records.camera import Camera
 from pipeline.records.errors import ConfigError, InputError
@@ -44,15 +44,15 @@ _HOW = "unpack data_depth_annotated.zip and the raw recordings, or data_depth_se
 
 
 class KittiDepth(ListedDataset):
-    """KITTI pictures with annotated depth, one group per drive.
+    """KITTI images with annotated depth, one group per drive.
 
     Args:
         path: Folder with ``train`` and ``val``, or with ``data_depth_annotated`` that holds them; for the selection
             the folder ``val_selection_cropped``, or one that holds it.
         raw: Folder of the raw recordings, relative to ``path`` unless absolute; None takes ``path``.
-        split: ``val``, ``train``, ``all`` of both, or ``selection`` for the 1000 cropped pictures.
+        split: ``val``, ``train``, ``all`` of both, or ``selection`` for the 1000 cropped images.
         camera: ``image_02`` (left), ``image_03`` (right), or None for both.
-        split_file: List of pictures, relative to ``path`` unless absolute; None takes all that have a truth.
+        split_file: List of images, relative to ``path`` unless absolute; None takes all that have a truth.
         prompt: ``velodyne`` gives the single scan as the frame's depth, for networks that take one; None gives none.
         limit: Most samples; None takes all.
 
@@ -78,7 +78,7 @@ class KittiDepth(ListedDataset):
             if value not in known and (key == "split" or value is not None):
                 raise ConfigError(f"dataset.{key} must be one of {', '.join(known)}, not {value!r}.")
         if split == "selection" and split_file is not None:
-            raise ConfigError("dataset.split_file lists pictures of the raw recordings: set dataset.split to val.")
+            raise ConfigError("dataset.split_file lists images of the raw recordings: set dataset.split to val.")
         check_text("raw", raw, optional=True)
         check_text("split_file", split_file, optional=True)
         self.prompt = prompt
@@ -89,7 +89,7 @@ class KittiDepth(ListedDataset):
         else:
             recordings = existing_folder(self.folder / (raw or ""), "KITTI's raw recordings", _HOW)
             parts = ("val", "train") if split == "all" else (split,)
-            # A list names pictures of any part: Eigen's test pictures lie in both.
+            # A list names images of any part: Eigen's test images lie in both.
             truths = _truths(self.folder, ("val", "train") if split_file else parts)
             found = _listed(self.folder / split_file, truths) if split_file else _all(truths, cameras)
             files = [_raw_files(recordings, truth) for truth in dict.fromkeys(found)]
@@ -97,19 +97,19 @@ class KittiDepth(ListedDataset):
             files, f"{self.folder} holds no annotated depth of {split} {' or '.join(cameras)}; {_HOW}.", limit
         )
 
-    def sample(self, entry: PictureFiles) -> DepthSample:
-        """Read a picture and its depth.
+    def sample(self, entry: ImageFiles) -> DepthSample:
+        """Read an image and its depth.
 
         Raises:
             InputError: If a file is missing or damaged.
         """
-        rgb = read_image(entry.picture)
+        rgb = read_image(entry.image)
         height, width = rgb.shape[:2]
         truth = stored_truth(entry.depth, UNIT_M)
         given = None
         if self.prompt is not None:
             given = replace(stored_truth(self._scan(entry.depth), UNIT_M), backend="lidar")
-        frame = Frame(rgb, _camera(entry.picture, width, height), given_depth=given, name=entry.name)
+        frame = Frame(rgb, _camera(entry.image, width, height), given_depth=given, name=entry.name)
         return DepthSample(entry.name, frame, truth, entry.group)
 
     def _scan(self, truth: Path) -> Path:
@@ -135,53 +135,53 @@ def _all(truths: dict[str, Path], cameras: tuple[str, ...]) -> Iterator[Path]:
 
 
 def _listed(file: Path, truths: dict[str, Path]) -> Iterator[Path]:
-    """Truth of the pictures of a list, in its order, without those that the list says have none."""
+    """Truth of the images of a list, in its order, without those that the list says have none."""
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        raise InputError(f"The list of pictures {file} cannot be opened ({error.strerror}).") from None
+        raise InputError(f"The list of images {file} cannot be opened ({error.strerror}).") from None
     except ValueError:
-        raise InputError(f"The list of pictures {file} is no text; copy it again.") from None
+        raise InputError(f"The list of images {file} is no text; copy it again.") from None
     for number, line in enumerate(lines, start=1):
         words = line.split()
         if not words or "None" in words:
             continue
-        picture = Path(words[0].lstrip("/"))
+        image = Path(words[0].lstrip("/"))
         if len(words) == 3 and re.fullmatch(r"[0-9]{1,10}", words[1]) and words[2] in ("l", "r"):
-            picture = picture / CAMERAS[words[2] == "r"] / "data" / f"{int(words[1]):010d}.png"
-        if len(picture.parts) < 4 or picture.parts[-2] != "data":
+            image = image / CAMERAS[words[2] == "r"] / "data" / f"{int(words[1]):010d}.png"
+        if len(image.parts) < 4 or image.parts[-2] != "data":
             raise InputError(
                 f"Line {number} of {file} names no DATE/DRIVE/image_02/data/NUMBER.png: {line.strip()[:80]!r}."
             )
-        drive, camera = picture.parts[-4], picture.parts[-3]
-        # Pictures without annotated truth remain in the count, as files that are missing.
-        yield truths.get(drive, file.parent / drive / "proj_depth" / _TRUTH) / camera / f"{picture.stem}.png"
+        drive, camera = image.parts[-4], image.parts[-3]
+        # Images without annotated truth remain in the count, as files that are missing.
+        yield truths.get(drive, file.parent / drive / "proj_depth" / _TRUTH) / camera / f"{image.stem}.png"
 
 
-def _raw_files(recordings: Path, truth: Path) -> PictureFiles:
+def _raw_files(recordings: Path, truth: Path) -> ImageFiles:
     drive, camera = truth.parents[3].name, truth.parent.name
-    picture = recordings / drive[:10] / drive / camera / "data" / truth.name
-    if not picture.is_file() and picture.with_suffix(".jpg").is_file():
-        picture = picture.with_suffix(".jpg")
-    return PictureFiles(f"{drive} {camera} {truth.stem}", drive, picture, truth)
+    image = recordings / drive[:10] / drive / camera / "data" / truth.name
+    if not image.is_file() and image.with_suffix(".jpg").is_file():
+        image = image.with_suffix(".jpg")
+    return ImageFiles(f"{drive} {camera} {truth.stem}", drive, image, truth)
 
 
-def _selection(folder: Path, cameras: tuple[str, ...]) -> Iterator[PictureFiles]:
+def _selection(folder: Path, cameras: tuple[str, ...]) -> Iterator[ImageFiles]:
     root = next((folder / part for part in _SELECTION if (folder / part).is_dir()), folder)
     for truth in sorted((root / "groundtruth_depth").glob("*_groundtruth_depth_*.png")):
         drive, _, rest = truth.stem.partition("_groundtruth_depth_")
         number, _, camera = rest.partition("_")
         if camera in cameras:
-            picture = root / "image" / f"{drive}_image_{rest}.png"
-            yield PictureFiles(f"{drive} {camera} {number}", drive, picture, truth)
+            image = root / "image" / f"{drive}_image_{rest}.png"
+            yield ImageFiles(f"{drive} {camera} {number}", drive, image, truth)
 
 
-def _camera(picture: Path, width: int, height: int) -> Camera:
-    if picture.parent.name == "image":
-        matrix = table(picture.parents[1] / "intrinsics" / f"{picture.stem}.txt", 3, "file of intrinsics")
+def _camera(image: Path, width: int, height: int) -> Camera:
+    if image.parent.name == "image":
+        matrix = table(image.parents[1] / "intrinsics" / f"{image.stem}.txt", 3, "file of intrinsics")
     else:
-        camera = picture.parents[1].name
-        matrix = rectified_projection(picture.parents[3] / "calib_cam_to_cam.txt", f"P_rect_{camera[-2:]}")
+        camera = image.parents[1].name
+        matrix = rectified_projection(image.parents[3] / "calib_cam_to_cam.txt", f"P_rect_{camera[-2:]}")
     return split_projection(matrix, width, height)[0]
 
 

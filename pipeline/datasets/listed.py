@@ -1,4 +1,4 @@
-"""Data sets whose pictures and depth files are listed when they are opened, and what their readers share."""
+"""Data sets whose images and depth files are listed when they are opened, and what their readers share."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ BACKEND = "truth"
 
 
 @dataclass(frozen=True)
-class PictureFiles:
-    """Where one picture and its true depth are.
+class ImageFiles:
+    """Where one image and its true depth are.
 
     Args:
         name: Unique name within the data set.
-        group: Place or sequence; empty where every picture stands for itself.
-        picture: File of the picture.
+        group: Place or sequence; empty where every image stands for itself.
+        image: File of the image.
         depth: File of its true depth.
     """
 
     name: str
     group: str
-    picture: Path
+    image: Path
     depth: Path
 
 
-class ListedDataset(DepthDataset[PictureFiles]):
+class ListedDataset(DepthDataset[ImageFiles]):
     """A data set in files, one entry for each file of true depth.
 
     Args:
@@ -47,23 +47,23 @@ class ListedDataset(DepthDataset[PictureFiles]):
         ConfigError: If the limit is not usable.
     """
 
-    def __init__(self, files: Iterable[PictureFiles], missing: str, limit: int | None) -> None:
+    def __init__(self, files: Iterable[ImageFiles], missing: str, limit: int | None) -> None:
         super().__init__(limit)
         self._files = tuple(files)
         if not self._files:
             raise InputError(missing)
 
-    def entries(self) -> Sequence[PictureFiles]:
-        """One entry per file of true depth; its picture may be missing, which reading it tells."""
+    def entries(self) -> Sequence[ImageFiles]:
+        """One entry per file of true depth; its image may be missing, which reading it tells."""
         return self._files
 
-    def entry_name(self, entry: PictureFiles) -> str:
+    def entry_name(self, entry: ImageFiles) -> str:
         """Unique name of the entry."""
         return entry.name
 
 
 def metric_truth(values_m: np.ndarray, known: np.ndarray, file: Path) -> DepthMap:
-    """True depth of a picture.
+    """True depth of an image.
 
     Args:
         values_m: (H, W), z [m]; may hold anything where it is not known.
@@ -75,16 +75,16 @@ def metric_truth(values_m: np.ndarray, known: np.ndarray, file: Path) -> DepthMa
     """
     truth = DepthMap(values_m, known, DepthKind.METRIC, ScaleSource.SENSOR, backend=BACKEND)
     if not truth.valid.any():
-        raise InputError(f"{file} knows the depth of no pixel of its picture; copy it again or leave it out.")
+        raise InputError(f"{file} knows the depth of no pixel of its image; copy it again or leave it out.")
     # Numbers that mean nothing would spoil sums and limits of a colour scale.
     return replace(truth, values=np.where(truth.valid, truth.values, 0))
 
 
 def shrunk(frame: Frame, truth: DepthMap, max_side_px: int) -> tuple[Frame, DepthMap]:
-    """A picture made smaller with its camera and its true depth, which is taken from the nearest pixel, not averaged.
+    """An image made smaller with its camera and its true depth, which is taken from the nearest pixel, not averaged.
 
     Args:
-        frame: The picture.
+        frame: The image.
         truth: Its true depth, of the same size.
         max_side_px: Longest side [px]; 0 keeps the size.
     """

@@ -1,7 +1,7 @@
 """Middlebury stereo of 2014 and 2021: indoor scenes with disparity of structured light (Scharstein et al. 2014).
 
 Format, of https://vision.middlebury.edu/stereo/data/: ``SCENE/im0.png``, ``SCENE/disp0.pfm`` (``disp0GT.pfm`` in the
-evaluation of 2014; float disparity [px] of the left picture, infinite where unknown) and ``SCENE/calib.txt`` with
+evaluation of 2014; float disparity [px] of the left image, infinite where unknown) and ``SCENE/calib.txt`` with
 ``cam0=[f 0 cx; 0 f cy; 0 0 1]``, ``doffs`` [px], ``baseline`` [mm], ``width`` and ``height`` [px]. Depth is
 z = baseline * f / (disparity + doffs), as the authors' page says. Free for research.
 """
@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.datasets.depth_base import DepthSample
-from pipeline.datasets.listed import ListedDataset, PictureFiles, metric_truth, shrunk
+from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth, shrunk
 from pipeline.datasets.reading import check_count, existing_folder
 from pipeline.ingest.depth_files import read_depth
 from pipeline.ingest.files import existing_file
-from pipeline.ingest.pictures import read_image
+from pipeline.ingest.images import read_image
 from pipeline.records import DepthKind, Frame, ScaleSource
 from pipeline.records.camera import Camera
 from pipeline.records.errors import InputError
@@ -34,7 +34,7 @@ class Middlebury(ListedDataset):
 
     Args:
         path: Folder with one subfolder per scene.
-        max_side_px: Longer side to which pictures are shrunk [px]; 0 keeps all of up to 6 million pixels.
+        max_side_px: Longer side to which images are shrunk [px]; 0 keeps all of up to 6 million pixels.
         limit: Most samples; None takes all.
 
     Raises:
@@ -49,7 +49,7 @@ class Middlebury(ListedDataset):
         folder = existing_folder(path, "scenes of Middlebury stereo", _HOW)
         scenes = sorted(scene for scene in folder.iterdir() if scene.is_dir())
         files = [
-            PictureFiles(scene.name, _place(scene.name), scene / "im0.png", scene / disparity)
+            ImageFiles(scene.name, _place(scene.name), scene / "im0.png", scene / disparity)
             for scene in scenes
             for disparity in _DISPARITIES
             if (scene / disparity).is_file()
@@ -58,13 +58,13 @@ class Middlebury(ListedDataset):
         files = list({entry.name: entry for entry in reversed(files)}.values())[::-1]
         super().__init__(files, f"{folder} holds no SCENE/{' or SCENE/'.join(_DISPARITIES)}; {_HOW}.", limit)
 
-    def sample(self, entry: PictureFiles) -> DepthSample:
-        """Read the left picture and turn its disparity into depth.
+    def sample(self, entry: ImageFiles) -> DepthSample:
+        """Read the left image and turn its disparity into depth.
 
         Raises:
             InputError: If a file is missing, damaged or of another size than the calibration.
         """
-        rgb = read_image(entry.picture)
+        rgb = read_image(entry.image)
         camera, baseline_m, offset_px = read_calibration(entry.depth.with_name("calib.txt"), rgb.shape[1], rgb.shape[0])
         disparity = read_depth(entry.depth, kind=DepthKind.DEPTH_AFFINE, scale_source=ScaleSource.NONE)
         sums = np.where(disparity.valid, disparity.values, 0).astype(np.float64) + offset_px
@@ -80,9 +80,9 @@ def read_calibration(file: Path, width: int, height: int) -> tuple[Camera, float
     """Left camera, baseline [m] and offset of the disparity [px] of a ``calib.txt``.
 
     Raises:
-        InputError: If it is missing, lacks a number, or is for a picture of another size.
+        InputError: If it is missing, lacks a number, or is for an image of another size.
     """
-    text = existing_file(file, "calibration").read_text(encoding="utf-8", errors="replace")
+    text = existing_file(file, "a calibration").read_text(encoding="utf-8", errors="replace")
     lines = dict(re.findall(r"^\s*(\w+)\s*=\s*(.*?)\s*$", text, re.MULTILINE))
     try:
         matrix = [float(number) for number in re.split(r"[\s;]+", lines["cam0"].strip("[] "))]
@@ -92,7 +92,7 @@ def read_calibration(file: Path, width: int, height: int) -> tuple[Camera, float
     except (KeyError, ValueError):
         raise InputError(f"{file} lacks cam0, baseline or doffs as numbers; copy it again.") from None
     if size != (width, height):
-        raise InputError(f"{file} is for {size[0]} x {size[1]} px, its picture has {width} x {height}; take one size.")
+        raise InputError(f"{file} is for {size[0]} x {size[1]} px, its image has {width} x {height}; take one size.")
     if baseline_mm <= 0:
         raise InputError(f"{file} has a baseline of {baseline_mm:g} mm, which must be positive; copy it again.")
     return Camera(fx, fy, cx, cy, width, height), baseline_mm / 1000, offset_px

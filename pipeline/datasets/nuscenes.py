@@ -20,7 +20,7 @@ from scipy.spatial.transform import Rotation
 
 from pipeline.datasets.base import Case
 from pipeline.datasets.formats.points import moved, rasterised
-from pipeline.datasets.from_boxes import box_in_camera, picture_of_boxes, projected_box
+from pipeline.datasets.from_boxes import box_in_camera, image_of_boxes, projected_box
 from pipeline.datasets.kitti import read_lidar
 from pipeline.datasets.reading import (
     FileDataset,
@@ -31,7 +31,7 @@ from pipeline.datasets.reading import (
 )
 from pipeline.datasets.things import Thing, thing_of_box, unique_labels
 from pipeline.datasets.writing import claims_of
-from pipeline.ingest.pictures import read_image
+from pipeline.ingest.images import read_image
 from pipeline.records import Camera, DepthMap, Frame, Scene
 from pipeline.records.errors import InputError
 
@@ -43,7 +43,7 @@ _WHAT = "nuScenes"
 _HOW = "download a version of nuscenes.org, such as v1.0-mini, and unpack it there"
 _LIDAR = "LIDAR_TOP"
 _LIDAR_VALUES = 5
-# Visibility of an annotation over all six pictures: 1 is up to 40 %, 4 is 80 % and more.
+# Visibility of an annotation over all six images: 1 is up to 40 %, 4 is 80 % and more.
 _MOSTLY_HIDDEN, _HIDDEN, _VISIBLE = ("1",), ("2", "3"), ("4",)
 _FARTHEST_M = 60.0
 
@@ -56,7 +56,7 @@ class NuScenes(FileDataset[tuple[str, str]]):
         version: Name of the folder of tables.
         cameras: Channels of the cameras to read.
         radius_px: Half side of the square that a LiDAR point covers in the depth map [px].
-        claims_per_scene: Claims per picture.
+        claims_per_scene: Claims per image.
         relations: Names of relations to draw from; None takes all.
         seed: Seed of what is drawn.
         limit: Most cases.
@@ -122,11 +122,11 @@ class NuScenes(FileDataset[tuple[str, str]]):
         ]
 
     def entry_name(self, entry: tuple[str, str]) -> str:
-        """File of the picture."""
+        """File of the image."""
         return str(self._key_frames[entry[0]][entry[1]]["filename"])
 
     def case(self, entry: tuple[str, str], index: int) -> Case | None:
-        """Read one picture with the points and boxes of its sample."""
+        """Read one image with the points and boxes of its sample."""
         token, channel = entry
         data = self._key_frames[token][channel]
         rgb = read_image(self.folder / data["filename"])
@@ -146,9 +146,9 @@ class NuScenes(FileDataset[tuple[str, str]]):
         things, hidden = self._things(token, camera, to_camera, points)
         if not things:
             return None
-        picture = picture_of_boxes(things, camera, hidden=hidden)
+        image = image_of_boxes(things, camera, hidden=hidden)
         claims = claims_of(
-            picture, np.random.default_rng([self.seed, index]), self.claims_per_scene, relations=self.relations
+            image, np.random.default_rng([self.seed, index]), self.claims_per_scene, relations=self.relations
         )
         depth = DepthMap(values, valid, "metric", "sensor", backend="lidar")  # type: ignore[arg-type]
         return Case(

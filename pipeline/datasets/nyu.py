@@ -1,11 +1,11 @@
-"""NYU Depth v2, the 1449 labelled pictures of rooms (Silberman et al. 2012). Free for research.
+"""NYU Depth v2, the 1449 labelled images of rooms (Silberman et al. 2012). Free for research.
 
 Format, of ``nyu_depth_v2_labeled.mat`` (MATLAB 7.3, which is HDF5 with its dimensions turned around), from
 https://cs.nyu.edu/~silberman/datasets/nyu_depth_v2.html: ``images`` uint8 (N, 3, W, H); ``rawDepths`` float32
 (N, W, H), the sensor's z [m] as the colour camera sees it, 0 where nothing was measured; ``depths``, the same filled in
 by colour; ``labels`` uint16 and ``instances`` uint8 (N, W, H), which together number the objects, 0 where there is
 none; ``names`` of the labels, from 1; ``scenes``. ``splits.mat`` (MATLAB 5; from the same page) has ``testNdxs``, the
-654 pictures that Eigen et al. 2014 and all later ones test with, and ``trainNdxs``, counted from 1.
+654 images that Eigen et al. 2014 and all later ones test with, and ``trainNdxs``, counted from 1.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ DEPTHS = {"raw": "rawDepths", "filled": "depths"}
 SPLITS = {"test": "testNdxs", "train": "trainNdxs", "all": None}
 _FILE = "nyu_depth_v2_labeled.mat"
 _PAGE = "https://cs.nyu.edu/~silberman/datasets/nyu_depth_v2.html"
-# More than the instances of one label in one picture.
+# More than the instances of one label in one image.
 _INSTANCES = 256
-# More than the file has pictures, or a text letters: it may claim any number of them.
-_MOST_PICTURES, _MOST_LETTERS = 100_000, 1000
+# More than the file has images, or a text letters: it may claim any number of them.
+_MOST_IMAGES, _MOST_LETTERS = 100_000, 1000
 
 
 @dataclass(frozen=True)
 class _Contents:
-    """What is known of the pictures without reading them: how many, each one's scene, the names of the labels."""
+    """What is known of the images without reading them: how many, each one's scene, the names of the labels."""
 
     count: int
     scenes: tuple[str, ...]
@@ -53,11 +53,11 @@ class _Contents:
 
 
 class NyuLabelled(DepthDataset[int]):
-    """Labelled pictures of NYU Depth v2, one group per scene; a sample is called by its number, from 1.
+    """Labelled images of NYU Depth v2, one group per scene; a sample is called by its number, from 1.
 
     Args:
         path: The file, or the folder that holds it under its name.
-        split: ``test`` for the 654 pictures of the Eigen split, ``train`` for the 795 others, or ``all``.
+        split: ``test`` for the 654 images of the Eigen split, ``train`` for the 795 others, or ``all``.
         splits: Name of the file of splits beside it; not needed for ``all``.
         depth: ``raw`` for what the sensor measured, or ``filled`` for the depth without gaps.
         objects: Whether the annotated objects are given as regions.
@@ -103,7 +103,7 @@ class NyuLabelled(DepthDataset[int]):
         )
 
     def entries(self) -> Sequence[int]:
-        """Numbers of the pictures, from 1."""
+        """Numbers of the images, from 1."""
         return self._numbers
 
     def entry_name(self, entry: int) -> str:
@@ -111,14 +111,14 @@ class NyuLabelled(DepthDataset[int]):
         return f"{entry:04d}"
 
     def sample(self, entry: int) -> DepthSample:
-        """Read one picture with its depth and objects.
+        """Read one image with its depth and objects.
 
         Raises:
             InputError: If the file is damaged there.
         """
         import h5py
 
-        with decoding(self.file, "file of NYU Depth v2"), h5py.File(self.file, "r") as stored:
+        with decoding(self.file, "a file of NYU Depth v2"), h5py.File(self.file, "r") as stored:
             rgb = np.ascontiguousarray(stored["images"][entry - 1].T)
             depth_m = np.ascontiguousarray(stored[DEPTHS[self.depth]][entry - 1].T)
             parts = [stored[key][entry - 1].T for key in ("labels", "instances")] if self.objects else []
@@ -132,7 +132,7 @@ class NyuLabelled(DepthDataset[int]):
 def _read_contents(file: Path) -> _Contents:
     import h5py
 
-    with decoding(file, "file of NYU Depth v2"), h5py.File(file, "r") as stored:
+    with decoding(file, "a file of NYU Depth v2"), h5py.File(file, "r") as stored:
         wanted = ("images", *DEPTHS.values(), "labels", "instances", "scenes", "names")
         missing = [key for key in wanted if key not in stored]
         if missing:
@@ -141,14 +141,14 @@ def _read_contents(file: Path) -> _Contents:
         count, size = images[0], images[2:]
         shapes = {stored[key].shape for key in (*DEPTHS.values(), "labels", "instances")}
         if len(images) != 4 or images[1] != 3 or shapes != {(count, *size)}:
-            raise InputError(f"{file} holds pictures of shape {images}, and depth or labels of other sizes.")
-        if max(count, stored["scenes"].size, stored["names"].size) > _MOST_PICTURES:
-            raise InputError(f"{file} claims to hold more than {_MOST_PICTURES} pictures or names; download it again.")
+            raise InputError(f"{file} holds images of shape {images}, and depth or labels of other sizes.")
+        if max(count, stored["scenes"].size, stored["names"].size) > _MOST_IMAGES:
+            raise InputError(f"{file} claims to hold more than {_MOST_IMAGES} images or names; download it again.")
         for key in ("images", *DEPTHS.values(), "labels", "instances"):
             check_size(file, stored[key], stored[key].shape[1:])
         scenes, names = _texts(stored, "scenes"), _texts(stored, "names")
     if len(scenes) != count:
-        raise InputError(f"{file} holds {count} pictures but names {len(scenes)} scenes; download it again.")
+        raise InputError(f"{file} holds {count} images but names {len(scenes)} scenes; download it again.")
     return _Contents(count, scenes, names)
 
 
@@ -163,11 +163,11 @@ def _texts(stored: Any, key: str) -> tuple[str, ...]:
 def _split(file: Path, key: str, count: int) -> list[int]:
     if not file.is_file():
         raise InputError(f"There is no {file}, which names the split; download it from {_PAGE}, or set split=all.")
-    with decoding(file, "file of splits"):
+    with decoding(file, "a file of splits"):
         found = read_mat5(file, None, (key,))
         numbers = sorted(int(number) for number in found[key].ravel()) if key in found else []
     if not numbers or numbers[0] < 1 or numbers[-1] > count or len(set(numbers)) < len(numbers):
-        raise InputError(f"{file} must name different pictures from 1 to {count} as {key}; download it again.")
+        raise InputError(f"{file} must name different images from 1 to {count} as {key}; download it again.")
     return numbers
 
 

@@ -1,6 +1,6 @@
 """NYU Depth v2, the raw recordings of the first Kinect (Silberman et al. 2012). Free for research.
 
-Format, from https://cs.nyu.edu/~silberman/datasets/nyu_depth_v2.html: one folder per scene with pictures
+Format, from https://cs.nyu.edu/~silberman/datasets/nyu_depth_v2.html: one folder per scene with images
 ``r-TIME-TICKS.ppm`` and depth ``d-TIME-TICKS.pgm``, which were not taken at the same moments: TIME [s] joins them.
 Depth is uint16 of the infrared camera, low byte first in a format that has the high byte first;
 ``351.3 / (1092.5 - number)`` is z [m]. As the authors' toolbox does (camera_params.m, project_depth_map.m), both lenses
@@ -22,7 +22,7 @@ from pipeline.datasets.arguments import check_number
 from pipeline.datasets.depth_base import DepthSample
 from pipeline.datasets.formats.points import rasterised
 from pipeline.datasets.formats.rgbd_files import FrameFiles, read_frame
-from pipeline.datasets.listed import ListedDataset, PictureFiles, metric_truth
+from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth
 from pipeline.datasets.nyu import COLOR_CAMERA
 from pipeline.datasets.reading import check_count, existing_folder
 from pipeline.datasets.registration import associate, every
@@ -64,7 +64,7 @@ class NyuRaw(ListedDataset):
 
     Args:
         path: A scene's folder, or one that holds scenes at any depth.
-        most_apart_s: Longest time between a picture and its depth [s].
+        most_apart_s: Longest time between an image and its depth [s].
         farthest_m: Depth beyond this is not believed [m]; the toolbox's limit is 10.
         step: Every so manieth pair of a scene is taken.
         limit: Most samples; None takes all.
@@ -96,8 +96,8 @@ class NyuRaw(ListedDataset):
             files, f"{folder} holds no r-TIME-*.ppm with a d-TIME-*.pgm of the same moment; {_HOW}.", limit
         )
 
-    def sample(self, entry: PictureFiles) -> DepthSample:
-        """Read a picture and its depth, and bring the latter into the former.
+    def sample(self, entry: ImageFiles) -> DepthSample:
+        """Read an image and its depth, and bring the latter into the former.
 
         Raises:
             InputError: If a file is damaged.
@@ -106,14 +106,14 @@ class NyuRaw(ListedDataset):
             "camera": {key: getattr(COLOR_CAMERA, key) for key in ("fx", "fy", "cx", "cy")},
             "depth": {"encoding": "kinect", "farthest_m": self.farthest_m},
         }
-        stored = read_frame(FrameFiles(entry.depth.parent, entry.name, entry.picture, entry.depth, described))
+        stored = read_frame(FrameFiles(entry.depth.parent, entry.name, entry.image, entry.depth, described))
         depth = stored.given_depth
         assert depth is not None
         camera = COLOR_CAMERA.resized(stored.width, stored.height)
         rgb = cv2.undistort(stored.rgb, camera.matrix, _COLOR_LENS)
         values, known = rasterised(points_of_depth(depth), camera)
         frame = Frame(np.asarray(rgb, dtype=np.uint8), camera, name=entry.name)
-        # Where the lens saw nothing, the picture is black.
+        # Where the lens saw nothing, the image is black.
         seen = cv2.undistort(np.ones(depth.shape, np.float32), camera.matrix, _COLOR_LENS) > 0.999
         return DepthSample(entry.name, frame, metric_truth(values, known & seen, entry.depth), entry.group)
 
@@ -143,12 +143,12 @@ def _rays(height: int, width: int) -> np.ndarray:
     return np.asarray(straight).reshape(height, width, 2)
 
 
-def _pairs(scene: Path, root: Path, most_apart_s: float) -> Sequence[PictureFiles]:
+def _pairs(scene: Path, root: Path, most_apart_s: float) -> Sequence[ImageFiles]:
     colors, depths = _moments(scene, "r-*.ppm"), _moments(scene, "d-*.pgm")
     group = scene.relative_to(root).as_posix() if scene != root else scene.name
     pairs = associate([moment.time_s for moment in depths], [moment.time_s for moment in colors], most_apart_s)
     return [
-        PictureFiles(f"{group} {depths[at].file.stem[2:]}", group, colors[other].file, depths[at].file)
+        ImageFiles(f"{group} {depths[at].file.stem[2:]}", group, colors[other].file, depths[at].file)
         for at, other in pairs
     ]
 

@@ -1,6 +1,6 @@
-"""A plain folder of pairs: a picture and its true depth, matched by their names.
+"""A plain folder of pairs: an image and its true depth, matched by their names.
 
-Format: any pictures, and depth as PNG, PGM, TIFF, npy, npz, PFM or EXR (``pipeline.ingest.depth_files``). Patterns
+Format: any images, and depth as PNG, PGM, TIFF, npy, npz, PFM or EXR (``pipeline.ingest.depth_files``). Patterns
 below one folder say which files they are; what the wildcards stand for is the name of the pair: ``rgb/*.jpg`` and
 ``depth/*_depth.png`` pair ``rgb/7.jpg`` with ``depth/7_depth.png`` as ``7``; ``*/rgb/*.jpg`` and ``*/depth/*.png``
 pair ``garden/rgb/7.jpg`` with ``garden/depth/7.png`` as ``garden/7``.
@@ -19,7 +19,7 @@ from pipeline.datasets.listed import checked_kind, metric_truth
 from pipeline.datasets.pairs_match import check_pattern, list_reasons, matched_files, without_partner
 from pipeline.datasets.reading import existing_folder
 from pipeline.ingest.depth_files import read_depth
-from pipeline.ingest.pictures import camera_for, exif_focal_35mm, has_quarter_turn, read_image
+from pipeline.ingest.images import camera_for, exif_focal_35mm, has_quarter_turn, read_image
 from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.camera import Camera, CameraSource
 from pipeline.records.errors import ConfigError, InputError
@@ -34,23 +34,23 @@ class Pair:
 
     Args:
         name: What the wildcards stand for.
-        picture: The picture.
+        image: The image.
         depth: Its true depth.
-        prediction: Depth that goes in beside the picture, or None.
+        prediction: Depth that goes in beside the image, or None.
     """
 
     name: str
-    picture: Path
+    image: Path
     depth: Path
     prediction: Path | None
 
 
 class Pairs(DepthDataset[Pair]):
-    """A folder of pictures with true depth in metres, and optionally with depth that was predicted for them.
+    """A folder of images with true depth in metres, and optionally with depth that was predicted for them.
 
     Args:
         path: The folder.
-        images: Pattern of the pictures.
+        images: Pattern of the images.
         depths: Pattern of the true depth; depth of another size is resampled by the nearest pixel.
         depth_scale: Metres per stored number; needed where whole numbers are stored.
         depth_invalid: Stored numbers that mean "no depth"; None is 0 for whole numbers.
@@ -62,10 +62,10 @@ class Pairs(DepthDataset[Pair]):
         prediction_scale: Metres, or units, per stored number.
         prediction_invalid: Stored numbers that mean "no depth"; None is 0 for whole numbers.
         prediction_key: Name of the array or channel.
-        camera: fx, fy, cx and cy [px] of all pictures, with width and height where meant for another size; None reads
+        camera: fx, fy, cx and cy [px] of all images, with width and height where meant for another size; None reads
             EXIF, else assumes a field of view.
-        fov_deg: Known field of view of all pictures along the longer side [deg], instead of ``camera``.
-        group_by_folder: Whether the pictures of one folder stand for one place or sequence.
+        fov_deg: Known field of view of all images along the longer side [deg], instead of ``camera``.
+        group_by_folder: Whether the images of one folder stand for one place or sequence.
         limit: Most samples; None takes all.
 
     Raises:
@@ -123,7 +123,7 @@ class Pairs(DepthDataset[Pair]):
         self.prediction_scale, self.prediction_key = prediction_scale, prediction_key
         self.prediction_invalid = _numbers("prediction", prediction_invalid)
         self.group_by_folder = group_by_folder
-        self.folder = existing_folder(path, "pairs of pictures and depth", "give the folder that holds both")
+        self.folder = existing_folder(path, "pairs of images and depth", "give the folder that holds both")
         self._pairs = self._matched(patterns)
 
     def _matched(self, patterns: Mapping[str, str]) -> tuple[Pair, ...]:
@@ -142,7 +142,7 @@ class Pairs(DepthDataset[Pair]):
         )
 
     def entries(self) -> tuple[Pair, ...]:
-        """The pairs in the natural order of the pictures' names."""
+        """The pairs in the natural order of the images' names."""
         return self._pairs
 
     def entry_name(self, entry: Pair) -> str:
@@ -155,9 +155,9 @@ class Pairs(DepthDataset[Pair]):
         Raises:
             InputError: If a file is damaged or needs a scale or a key.
         """
-        rgb = read_image(entry.picture)
+        rgb = read_image(entry.image)
         size = (rgb.shape[1], rgb.shape[0])
-        turned = has_quarter_turn(entry.picture)
+        turned = has_quarter_turn(entry.image)
         truth = read_depth(
             entry.depth,
             kind=DepthKind.METRIC,
@@ -169,8 +169,8 @@ class Pairs(DepthDataset[Pair]):
             quarter_turn=turned,
         )
         prediction = None if entry.prediction is None else self._prediction(entry.prediction, size, turned)
-        frame = Frame(rgb, self._camera(entry.picture, size), given_depth=prediction, name=entry.name)
-        group = entry.picture.parent.relative_to(self.folder).as_posix() if self.group_by_folder else ""
+        frame = Frame(rgb, self._camera(entry.image, size), given_depth=prediction, name=entry.name)
+        group = entry.image.parent.relative_to(self.folder).as_posix() if self.group_by_folder else ""
         return DepthSample(entry.name, frame, metric_truth(truth.values, truth.valid, entry.depth), group=group)
 
     def _prediction(self, file: Path, size: tuple[int, int], turned: bool) -> DepthMap:
@@ -193,10 +193,10 @@ class Pairs(DepthDataset[Pair]):
             said = [_DEPTH_KEY.sub("prediction_", part) for part in str(error).split(path)]
             raise InputError(path.join(said)) from error
 
-    def _camera(self, picture: Path, size: tuple[int, int]) -> Camera:
+    def _camera(self, image: Path, size: tuple[int, int]) -> Camera:
         if self.fov_deg is not None:
             return Camera.from_fov(*size, self.fov_deg, CameraSource.GIVEN)
-        focal_35mm = None if self.camera is not None else exif_focal_35mm(picture)
+        focal_35mm = None if self.camera is not None else exif_focal_35mm(image)
         return camera_for(*size, self.camera, focal_35mm, _ASSUMED_FOV_DEG)
 
 

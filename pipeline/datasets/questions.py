@@ -1,4 +1,4 @@
-"""What benchmarks of questions share: rows become cases with pictures, questions, and claims where boxes are given."""
+"""What benchmarks of questions share: rows become cases with images, questions, and claims where boxes are given."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class QuestionDataset(FileDataset[Entry]):
 
     Args:
         tables: The files of rows.
-        folder: Where paths of pictures start.
-        fov_deg: Field of view of pictures whose camera is not known [deg].
+        folder: Where paths of images start.
+        fov_deg: Field of view of images whose camera is not known [deg].
         limit: Most cases.
     """
 
@@ -82,7 +82,7 @@ class QuestionDataset(FileDataset[Entry]):
         """The case of a row; None where the row has no answer or is not wanted."""
 
     def frame(self, rgb: np.ndarray, name: str, timestamp_s: float | None = None) -> Frame:
-        """A picture with an assumed camera and without depth."""
+        """An image with an assumed camera and without depth."""
         height, width = rgb.shape[:2]
         return Frame(rgb, Camera.from_fov(width, height, self.fov_deg), timestamp_s=timestamp_s, name=name)
 
@@ -129,17 +129,17 @@ def number_with_unit(text: str) -> tuple[float, str] | None:
 
 
 def regions_of(boxes: Sequence[Any], labels: Sequence[str], width: int, height: int, box_format: str) -> list[Region]:
-    """Regions of boxes as a benchmark gives them, cut off at the picture's edges.
+    """Regions of boxes as a benchmark gives them, cut off at the image's edges.
 
     Args:
         boxes: Four numbers each [px].
         labels: Unique names.
-        width: Width of the picture [px].
-        height: Height of the picture [px].
+        width: Width of the image [px].
+        height: Height of the image [px].
         box_format: ``xyxy`` for corners, ``xywh`` for a corner and sides.
 
     Raises:
-        InputError: If a box has no area within the picture.
+        InputError: If a box has no area within the image.
     """
     regions = []
     for label, numbers in zip(labels, boxes, strict=True):
@@ -148,9 +148,7 @@ def regions_of(boxes: Sequence[Any], labels: Sequence[str], width: int, height: 
             right, bottom = left + right, top + bottom
         box_px: Box = (max(left, 0.0), max(top, 0.0), min(right, float(width)), min(bottom, float(height)))
         if box_px[2] <= box_px[0] or box_px[3] <= box_px[1] or not all(map(math.isfinite, box_px)):
-            raise InputError(
-                f"The box {list(numbers)} of {label} lies outside of the picture of {width} x {height} px."
-            )
+            raise InputError(f"The box {list(numbers)} of {label} lies outside of the image of {width} x {height} px.")
         regions.append(Region(label, box_px, origin=Origin.GIVEN))
     return regions
 

@@ -49,7 +49,7 @@ class FileDataset(ABC, Generic[Entry]):
 
     @abstractmethod
     def entries(self) -> Sequence[Entry]:
-        """What there is to read, in a fixed order; pictures are not opened for it."""
+        """What there is to read, in a fixed order; images are not opened for it."""
 
     @abstractmethod
     def case(self, entry: Entry, index: int) -> Case | None:

@@ -1,7 +1,7 @@
 """Redwood's RGB-D sequences, and others in the form that Open3D's reconstruction takes (Choi et al. 2015).
 
 Format, of http://redwood-data.org/indoor/fileformat.html and https://redwood-data.org/3dscan (each set's licence is on
-its page; the object scans are public domain): pictures in ``color``, ``image`` or ``rgb``, depth in ``depth``, or both
+its page; the object scans are public domain): images in ``color``, ``image`` or ``rgb``, depth in ``depth``, or both
 side by side as ``rgb_NUMBER.jpg`` and ``depth_NUMBER.png``. Depth is PNG, uint16, ``number / 1000`` is z [m], 0 where
 nothing is known. Names are numbers, or ``NUMBER-MICROSECONDS`` of two streams that time joins. ``trajectory.log`` has
 five lines for each frame: three numbers, then its camera-to-world matrix (4 x 4). ``camera_intrinsic.json`` of Open3D
@@ -26,13 +26,13 @@ from pipeline.datasets.reading import check_count, existing_folder
 from pipeline.datasets.registration import MILLIMETRE_M, associate, every, sequences, stored_truth
 from pipeline.datasets.tum import NOMINAL
 from pipeline.ingest.files import natural_key
-from pipeline.ingest.pictures import camera_for, read_image
+from pipeline.ingest.images import camera_for, read_image
 from pipeline.records import Frame
 from pipeline.records.camera import Camera
 from pipeline.records.errors import InputError
 
 COLORS = tuple(f"{place}.{suffix}" for place in ("color/*", "image/*", "rgb/*", "rgb_*") for suffix in ("jpg", "png"))
-"""Patterns of pictures, of which the first that finds any is taken."""
+"""Patterns of images, of which the first that finds any is taken."""
 DEPTHS = ("depth/*.png", "depth_*.png")
 _INTRINSICS = "camera_intrinsic.json"
 _TIMED = re.compile(r"(\d+)-(\d{9,})\Z")
@@ -46,16 +46,16 @@ class RedwoodFrame:
     """One pair of a sequence.
 
     Args:
-        name: Sequence and the picture's name.
+        name: Sequence and the image's name.
         sequence: Folder of the sequence.
-        picture: File of the picture.
+        image: File of the image.
         depth: File of its depth.
         pose: Optional camera-to-world matrix, float64 (4, 4).
     """
 
     name: str
     sequence: Path
-    picture: Path
+    image: Path
     depth: Path
     pose: np.ndarray | None = None
 
@@ -65,7 +65,7 @@ class Redwood(DepthDataset[RedwoodFrame]):
 
     Args:
         path: A sequence's folder, or one that holds several.
-        color: Pattern of the pictures within a sequence's folder; None takes the usual ones.
+        color: Pattern of the images within a sequence's folder; None takes the usual ones.
         depth: Pattern of the depth files; None takes the usual ones.
         trajectory: Name of the trajectory within it; None takes ``trajectory.log`` or the only ``.log``, if there is
             one.
@@ -113,23 +113,23 @@ class Redwood(DepthDataset[RedwoodFrame]):
         if not self._frames and self.unreadable:
             raise InputError(next(iter(self.unreadable.values())))
         if not self._frames:
-            raise InputError(f"{folder} holds no sequence of pictures with depth; {_HOW}.")
+            raise InputError(f"{folder} holds no sequence of images with depth; {_HOW}.")
 
     def entries(self) -> list[RedwoodFrame]:
         """The pairs, by sequence and number."""
         return self._frames
 
     def entry_name(self, entry: RedwoodFrame) -> str:
-        """Sequence and the picture's name."""
+        """Sequence and the image's name."""
         return entry.name
 
     def sample(self, entry: RedwoodFrame) -> DepthSample:
-        """Read a picture and its depth.
+        """Read an image and its depth.
 
         Raises:
             InputError: If a file is missing or damaged.
         """
-        rgb = read_image(entry.picture)
+        rgb = read_image(entry.image)
         camera = camera_for(rgb.shape[1], rgb.shape[0], self._cameras[entry.sequence])
         frame = Frame(rgb, camera, pose=entry.pose, name=entry.name)
         return DepthSample(entry.name, frame, stored_truth(entry.depth, MILLIMETRE_M), entry.sequence.name)
@@ -160,7 +160,7 @@ def _frames(sequence: Path, colors: list[Path], depths: list[Path], trajectory: 
 
 
 def _pairs(sequence: Path, colors: list[Path], depths: list[Path]) -> list[tuple[int, int]]:
-    """Positions of pictures and depth files that belong together: by time where names have it, else by number."""
+    """Positions of images and depth files that belong together: by time where names have it, else by number."""
     timed = [[_TIMED.search(file.stem) for file in files] for files in (colors, depths)]
     if all(all(stream) for stream in timed):
         first_s, second_s = ([int(match[2]) * 1e-6 for match in stream if match] for stream in timed)
@@ -170,7 +170,7 @@ def _pairs(sequence: Path, colors: list[Path], depths: list[Path]) -> list[tuple
     lonely = [color.name for color, number in zip(colors, numbers[0], strict=True) if number not in positions]
     if lonely or len(positions) < len(depths) or len(set(numbers[0])) < len(colors):
         what = f"no depth belongs to {lonely[0]}" if lonely else "two files have the same number"
-        raise InputError(f"The pictures and depth files of {sequence} cannot be joined by their numbers: {what}.")
+        raise InputError(f"The images and depth files of {sequence} cannot be joined by their numbers: {what}.")
     return [(position, positions[number]) for position, number in enumerate(numbers[0])]
 
 

@@ -1,4 +1,4 @@
-"""What data sets of RGB-D sequences share: pairs by time, tables of numbers, pictures of the size of their depth."""
+"""What data sets of RGB-D sequences share: pairs by time, tables of numbers, images of the size of their depth."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _ALL = 1_000_000
 
 
 class Rendered:
-    """Random scenes of one picture each; the same seed gives the same ones.
+    """Random scenes of one image each; the same seed gives the same ones.
 
     Args:
         count: How many scenes.

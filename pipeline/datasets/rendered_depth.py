@@ -19,12 +19,12 @@ NAME = "rendered-{seed}"
 
 
 class RenderedDepth(DepthDataset[int]):
-    """Random scenes of one picture each, whose regions come with masks; the same seed gives the same ones.
+    """Random scenes of one image each, whose regions come with masks; the same seed gives the same ones.
 
     Args:
         count: How many scenes.
         seed: Seed of the first scene; the next ones count up.
-        depth: Where the depth beside a picture comes from: ``exact``, ``sensor`` (structured light), ``disparity``
+        depth: Where the depth beside an image comes from: ``exact``, ``sensor`` (structured light), ``disparity``
             (a network like MiDaS), ``metric`` (a network of metric depth), or None for no depth.
         limit: Most samples; None takes all.
 

@@ -1,7 +1,7 @@
 """Any folder of described RGB-D frames: what the sensor measured is the truth, a network's depth may lie beside it.
 
 Format: that of ``evaluate.datasets.rgbd_files``, one subfolder per place, described in ``frame.json`` or in the
-configuration. A npy file in it, float (H, W) of any size, may hold what a network predicted for its one picture.
+configuration. A npy file in it, float (H, W) of any size, may hold what a network predicted for its one image.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.datasets.arc2017 import picture_of_data, read_folder
+from pipeline.datasets.arc2017 import image_of_data, read_folder
 from pipeline.datasets.depth_base import DepthDataset, DepthSample
 from pipeline.datasets.formats.rgbd_files import FrameFiles, find_frames, read_frame
 from pipeline.datasets.listed import checked_kind, metric_truth
@@ -102,6 +102,6 @@ class RgbdDepth(DepthDataset[FrameFiles]):
             predicted = predicted_depth(entry.folder / self.prediction, frame, self.prediction_kind)
         regions: tuple[Region, ...] = ()
         if entry.description.get("objects") == "arc2017":
-            things = picture_of_data(read_folder(entry.folder), depth, frame.camera).things
+            things = image_of_data(read_folder(entry.folder), depth, frame.camera).things
             regions = tuple(thing.region(mask=True) for thing in things)
         return DepthSample(entry.name, replace(frame, given_depth=predicted), truth, entry.folder.name, regions)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.datasets.arc2017 import picture_of_data, read_folder
+from pipeline.datasets.arc2017 import image_of_data, read_folder
 from pipeline.datasets.base import Case
 from pipeline.datasets.formats.rgbd_files import PREDICTED, FrameFiles, find_frames, read_frame
 from pipeline.datasets.reading import (
@@ -24,7 +24,7 @@ from pipeline.datasets.reading import (
     existing_folder,
 )
 from pipeline.datasets.segments import border_shares, occlusion_between, segments_of
-from pipeline.datasets.sunrgbd import picture_of_instances
+from pipeline.datasets.sunrgbd import image_of_instances
 from pipeline.datasets.things import Thing, thing_of_pixels
 from pipeline.datasets.truths import AnnotatedImage
 from pipeline.datasets.writing import claims_of
@@ -111,12 +111,12 @@ class RgbdFrames(FileDataset[FrameFiles]):
     def case(self, entry: FrameFiles, index: int) -> Case | None:
         """Read one frame, find its things and write claims about them."""
         frame = read_frame(entry)
-        picture = _picture(entry, frame)
-        if len(picture.things) < _FEWEST_THINGS:
+        image = _image(entry, frame)
+        if len(image.things) < _FEWEST_THINGS:
             return None
         kind = DepthKind.METRIC if self.depth == "sensor" else self.predicted_kind
         claims = claims_of(
-            picture,
+            image,
             np.random.default_rng([self.seed, index]),
             self.claims_per_scene,
             relations=self.relations,
@@ -124,7 +124,7 @@ class RgbdFrames(FileDataset[FrameFiles]):
         )
         if self.depth == "predicted":
             frame = replace(frame, given_depth=predicted_depth(entry.predicted, frame, self.predicted_kind))
-        regions = tuple(thing.region(mask=self.masks) for thing in picture.things)
+        regions = tuple(thing.region(mask=self.masks) for thing in image.things)
         return Case(
             Scene(f"rgbd-{entry.name}", (frame,), regions=regions, claims=claims),
             group=entry.folder.name,
@@ -164,23 +164,23 @@ def predicted_depth(file: Path, frame: Frame, kind: DepthKind) -> DepthMap:
     return DepthMap(enlarged, valid, kind, source, backend="predicted")
 
 
-def _picture(files: FrameFiles, frame: Frame) -> AnnotatedImage:
+def _image(files: FrameFiles, frame: Frame) -> AnnotatedImage:
     depth = frame.given_depth
     assert depth is not None
     objects = files.description.get("objects")
     if objects == "arc2017":
-        return picture_of_data(read_folder(files.folder), depth, frame.camera)
+        return image_of_data(read_folder(files.folder), depth, frame.camera)
     segments = segments_of(depth.values, depth.valid, frame.camera)
-    picture = picture_of_segments(segments, frame)
+    image = image_of_segments(segments, frame)
     if objects == "sunrgbd":
         info = files.description["info"]
         points = back_project(depth.values, frame.camera, depth.valid)
-        annotated = picture_of_instances(info["data_list"][0], info["metainfo"], frame.camera, points)
-        return replace(picture, things=(*annotated.things, *picture.things))
-    return picture
+        annotated = image_of_instances(info["data_list"][0], info["metainfo"], frame.camera, points)
+        return replace(image, things=(*annotated.things, *image.things))
+    return image
 
 
-def picture_of_segments(segments: Sequence[np.ndarray], frame: Frame) -> AnnotatedImage:
+def image_of_segments(segments: Sequence[np.ndarray], frame: Frame) -> AnnotatedImage:
     """What is known of segments of a frame's metric depth; they are called segment 1, segment 2, ...
 
     Args:

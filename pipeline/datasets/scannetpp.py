@@ -2,10 +2,10 @@
 
 Format, of https://kaldir.vc.in.tum.de/scannetpp, under the ScanNet++ Terms of Use, for research: ``data/SCENE/iphone``
 has ``rgb/frame_NUMBER.jpg`` (1920 x 1440 px), ``depth/frame_NUMBER.png`` (256 x 192 px, the phone's own depth) and
-``pose_intrinsic_imu.json`` with ``intrinsic`` (3 x 3 [px of the picture]) by the frame's name; the toolkit's
+``pose_intrinsic_imu.json`` with ``intrinsic`` (3 x 3 [px of the image]) by the frame's name; the toolkit's
 ``iphone.prepare_iphone_data`` writes the first two. Its ``common.render`` writes ``render_depth/frame_NUMBER.png``, the
-laser's mesh as the phone saw it. Depth is uint16, z [mm], 0 where nothing is known. The picture is shrunk to the depth,
-so that every true depth is one that was measured. Pictures of the DSLR are not read: theirs is a fisheye lens.
+laser's mesh as the phone saw it. Depth is uint16, z [mm], 0 where nothing is known. The image is shrunk to the depth,
+so that every true depth is one that was measured. Images of the DSLR are not read: theirs is a fisheye lens.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ import numpy as np
 
 from pipeline.datasets.arguments import check_choice
 from pipeline.datasets.depth_base import DepthSample
-from pipeline.datasets.listed import ListedDataset, PictureFiles
+from pipeline.datasets.listed import ImageFiles, ListedDataset
 from pipeline.datasets.reading import check_count, existing_folder
 from pipeline.datasets.registration import MILLIMETRE_M, every, sequences, stored_truth
 from pipeline.datasets.scannet import camera_of_matrix, frame_of_depth
-from pipeline.ingest.pictures import read_image
+from pipeline.ingest.images import read_image
 from pipeline.ingest.resampling import size_of
 from pipeline.records.errors import InputError
 
 DEPTHS = {"sensor": "depth", "rendered": "render_depth"}
 _CALIBRATION = "pose_intrinsic_imu.json"
-_HOW = "extract pictures and depth with the toolkit's iphone.prepare_iphone_data, or render depth with common.render"
+_HOW = "extract images and depth with the toolkit's iphone.prepare_iphone_data, or render depth with common.render"
 
 
 class ScanNetPP(ListedDataset):
@@ -54,22 +54,20 @@ class ScanNetPP(ListedDataset):
         folder = folder / "data" if (folder / "data").is_dir() else folder
         scenes = sequences(folder, lambda place: (place / "iphone" / DEPTHS[depth]).is_dir())
         files = [
-            PictureFiles(
-                f"{scene.name} {truth.stem}", scene.name, scene / "iphone" / "rgb" / f"{truth.stem}.jpg", truth
-            )
+            ImageFiles(f"{scene.name} {truth.stem}", scene.name, scene / "iphone" / "rgb" / f"{truth.stem}.jpg", truth)
             for scene in scenes
             for truth in every(sorted((scene / "iphone" / DEPTHS[depth]).glob("frame_*.png")), step)
         ]
         super().__init__(files, f"{folder} holds no SCENE/iphone/{DEPTHS[depth]}/frame_*.png; {_HOW}.", limit)
 
-    def sample(self, entry: PictureFiles) -> DepthSample:
-        """Read a picture, shrunk to its depth.
+    def sample(self, entry: ImageFiles) -> DepthSample:
+        """Read an image, shrunk to its depth.
 
         Raises:
             InputError: If a file is missing or damaged.
         """
         truth = stored_truth(entry.depth, MILLIMETRE_M)
-        rgb = read_image(entry.picture)
+        rgb = read_image(entry.image)
         file = entry.depth.parents[1] / _CALIBRATION
         matrix = intrinsics(file).get(entry.depth.stem)
         if matrix is None:

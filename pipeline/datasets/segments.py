@@ -21,7 +21,7 @@ _CUTS = ((1, 0.02, 25.0), (2, 0.02, 35.0), (2, 0.01, 25.0), (1, 0.015, 60.0), (2
 _SMOOTH_PX, _SMOOTH_RANGE, _SMOOTH_RADIUS_PX = 11, 0.015, 4.0
 # Bends are measured over some pixels, normals averaged over some [px].
 _BEND_PX, _NORMALS_PX = 5, 7
-# Shares of the picture's area of the least and the largest segment.
+# Shares of the image's area of the least and the largest segment.
 _LEAST_SHARE, _MOST_SHARE = 0.005, 0.20
 # Share of its convex hull, and of its box, that a compact segment fills.
 _SOLIDITY, _BOX_FILL = 0.72, 0.4
@@ -49,7 +49,7 @@ def segments_of(depth_m: np.ndarray, valid: np.ndarray, camera: Camera, *, most:
     Args:
         depth_m: float (H, W), z [m].
         valid: bool (H, W), where depth is known.
-        camera: Intrinsics of the picture.
+        camera: Intrinsics of the image.
         most: How many segments at most; the largest are kept.
 
     Returns:
@@ -102,7 +102,7 @@ def border_shares(mask: np.ndarray, depth_m: np.ndarray, valid: np.ndarray) -> t
 
     Returns:
         Shares in [0, 1] of its border: beyond which everything is clearly farther; beyond which something clearly
-        nearer begins, or the picture ends.
+        nearer begins, or the image ends.
     """
     border, steps = _border_steps(mask, ~mask, depth_m, valid)
     edge = np.zeros(mask.shape, dtype=bool)

@@ -17,11 +17,11 @@ import numpy as np
 
 from pipeline.datasets.arguments import check_number
 from pipeline.datasets.depth_base import DepthSample
-from pipeline.datasets.listed import ListedDataset, PictureFiles, metric_truth
+from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth
 from pipeline.datasets.reading import existing_folder, existing_parts
 from pipeline.ingest.depth_files import MAX_VALUES
 from pipeline.ingest.files import existing_file
-from pipeline.ingest.pictures import read_image
+from pipeline.ingest.images import read_image
 from pipeline.records import Frame
 from pipeline.records.camera import Camera
 from pipeline.records.errors import ConfigError, InputError
@@ -64,7 +64,7 @@ class Sintel(ListedDataset):
         folder = folder / "training" if (folder / "training").is_dir() else folder
         existing_parts(folder, (render_pass, "depth", "camdata_left"), "the training part of MPI Sintel", _HOW)
         files = [
-            PictureFiles(
+            ImageFiles(
                 f"{depth.parent.name}/{depth.stem}",
                 depth.parent.name,
                 folder / render_pass / depth.parent.name / f"{depth.stem}.png",
@@ -74,13 +74,13 @@ class Sintel(ListedDataset):
         ]
         super().__init__(files, f"{folder} holds no depth/*/*.dpt; {_HOW}.", limit)
 
-    def sample(self, entry: PictureFiles) -> DepthSample:
+    def sample(self, entry: ImageFiles) -> DepthSample:
         """Read a frame, its depth and its camera.
 
         Raises:
             InputError: If a file is missing or damaged.
         """
-        rgb = read_image(entry.picture)
+        rgb = read_image(entry.image)
         depth = read_dpt(entry.depth)
         file = entry.depth.parents[2] / "camdata_left" / entry.group / f"{entry.depth.stem}.cam"
         matrix, pose = read_cam(file)
@@ -123,7 +123,7 @@ def read_cam(file: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _tagged(file: Path, most_bytes: int) -> bytes:
-    with existing_file(file, "file of MPI Sintel").open("rb") as stream:
+    with existing_file(file, "a file of MPI Sintel").open("rb") as stream:
         content = stream.read(most_bytes)
     if content[:4] != struct.pack("<f", TAG):
         raise InputError(f"{file} does not begin with {TAG} as files of MPI Sintel do; copy it again.")

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.datasets.base import Case
-from pipeline.datasets.formats.tables import Row, picture_of, tables_in
+from pipeline.datasets.formats.tables import Row, image_of, tables_in
 from pipeline.datasets.questions import (
     QuestionDataset,
     both_ways,
@@ -35,7 +35,7 @@ from pipeline.records.claim import decode_mask
 from pipeline.records.errors import InputError
 from pipeline.records.expected import AnswerKind, Expected
 
-_HOW = "download the Parquet files of a8cheng/SpatialRGPT-Bench there, or its JSON lines with the pictures"
+_HOW = "download the Parquet files of a8cheng/SpatialRGPT-Bench there, or its JSON lines with the images"
 # First word of a category: relation, and whether subject and object change places.
 _ORDERS = {
     "left": ("left_of", False),
@@ -58,7 +58,7 @@ class SpatialRgptBench(QuestionDataset):
 
     Args:
         path: Folder with the tables.
-        images: Folder where the paths of pictures start; None is ``path``.
+        images: Folder where the paths of images start; None is ``path``.
         masks: Whether regions come with their masks, or with boxes alone.
         fov_deg: Field of view to assume [deg].
         limit: Most cases.
@@ -86,7 +86,7 @@ class SpatialRgptBench(QuestionDataset):
     def case_of(self, row: Row, case_id: str) -> Case:
         """AnnotatedImage, regions, question, and a true and a false claim where a relation says what is asked."""
         image = row.get("image")
-        rgb = picture_of(_parsed(row["image_info"])["file_path"] if image is None else image, self.folder)
+        rgb = image_of(_parsed(row["image_info"])["file_path"] if image is None else image, self.folder)
         frame = self.frame(rgb, case_id)
         boxes, masks = _parsed(row["bbox"]), _parsed(row.get("rle")) or []
         labels = [f"Region [{number}]" for number in range(len(boxes))]
@@ -172,7 +172,7 @@ def _mask(run_lengths: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
         counts = decompressed(counts if isinstance(counts, bytes) else counts.encode("ascii"))
     mask = decode_mask({"size": run_lengths["size"], "counts": counts})
     if mask.shape != tuple(size):
-        raise InputError(f"A mask is of {mask.shape}, its picture of {tuple(size)}.")
+        raise InputError(f"A mask is of {mask.shape}, its image of {tuple(size)}.")
     return mask
 
 

@@ -1,7 +1,7 @@
-"""SUN RGB-D in the form of mmdetection3d's infos: pictures, points in the upright depth frame, boxes in 2D and 3D.
+"""SUN RGB-D in the form of mmdetection3d's infos: images, points in the upright depth frame, boxes in 2D and 3D.
 
-Format: https://mmdetection3d.readthedocs.io/en/latest/advanced_guides/datasets/sunrgbd.html (Apache-2.0); the pictures
-(Song et al. 2015, https://rgbd.cs.princeton.edu) are free for research. ``data_list`` has one entry per picture:
+Format: https://mmdetection3d.readthedocs.io/en/latest/advanced_guides/datasets/sunrgbd.html (Apache-2.0); the images
+(Song et al. 2015, https://rgbd.cs.princeton.edu) are free for research. ``data_list`` has one entry per image:
 ``images.CAM0`` with ``img_path`` and ``depth2img`` (3 x 3, ``(u, v, 1) ~ depth2img @ xyz``), ``lidar_points`` with
 ``lidar_path`` (float32 x, y, z, r, g, b), and ``instances`` with ``bbox`` (left, top, right, bottom) and ``bbox_3d``
 (centre, full sides, yaw about z; x right, y forward, z up).
@@ -21,7 +21,7 @@ import numpy as np
 from pipeline.datasets.base import Case
 from pipeline.datasets.formats.points import moved, rasterised, split_projection
 from pipeline.datasets.formats.rgbd_files import read_points
-from pipeline.datasets.from_boxes import box_in_camera, picture_of_boxes, turn_about_z
+from pipeline.datasets.from_boxes import box_in_camera, image_of_boxes, turn_about_z
 from pipeline.datasets.reading import (
     FileDataset,
     check_count,
@@ -32,7 +32,7 @@ from pipeline.datasets.reading import (
 from pipeline.datasets.things import Thing, thing_of_box, unique_labels
 from pipeline.datasets.truths import AnnotatedImage
 from pipeline.datasets.writing import claims_of
-from pipeline.ingest.pictures import read_image
+from pipeline.ingest.images import read_image
 from pipeline.records import Camera, DepthMap, Frame, Scene
 from pipeline.records.errors import InputError
 
@@ -44,15 +44,15 @@ _HOW = "make it with mmdetection3d's create_data.py sunrgbd, or write the info f
 
 
 class SunRgbd(FileDataset[Mapping[str, Any]]):
-    """SUN RGB-D pictures with boxes in space.
+    """SUN RGB-D images with boxes in space.
 
     Args:
-        path: Folder with the info file, the pictures and the points.
+        path: Folder with the info file, the images and the points.
         info: Name of the info file, JSON or the pickle that mmdetection3d writes (only plain data is read from it).
-        images: Folder of the pictures below ``path``.
+        images: Folder of the images below ``path``.
         points: Folder of the points below ``path``.
         radius_px: Half side of the square that a point covers in the depth map [px].
-        claims_per_scene: Claims per picture.
+        claims_per_scene: Claims per image.
         relations: Names of relations to draw from; None takes all.
         seed: Seed of what is drawn.
         limit: Most cases.
@@ -94,14 +94,14 @@ class SunRgbd(FileDataset[Mapping[str, Any]]):
         return listed
 
     def entry_name(self, entry: Mapping[str, Any]) -> str:
-        """The picture's name, or that of the info file where it has none."""
+        """The image's name, or that of the info file where it has none."""
         try:
             return str(entry["images"]["CAM0"]["img_path"])
         except (KeyError, TypeError):
             return f"an entry of {self.info}"
 
     def case(self, entry: Mapping[str, Any], index: int) -> Case:
-        """Read one picture with its points and boxes."""
+        """Read one image with its points and boxes."""
         camera_entry = entry["images"]["CAM0"]
         file = self.folder / self.images / camera_entry["img_path"]
         rgb = read_image(file)
@@ -112,30 +112,30 @@ class SunRgbd(FileDataset[Mapping[str, Any]]):
         values, valid = rasterised(cloud, camera, radius_px=self.radius_px)
         depth = DepthMap(values, valid, "metric", "sensor", backend="file")  # type: ignore[arg-type]
         assert self._infos is not None
-        picture = picture_of_instances(entry, self._infos.get("metainfo", {}), camera, cloud)
+        image = image_of_instances(entry, self._infos.get("metainfo", {}), camera, cloud)
         claims = claims_of(
-            picture, np.random.default_rng([self.seed, index]), self.claims_per_scene, relations=self.relations
+            image, np.random.default_rng([self.seed, index]), self.claims_per_scene, relations=self.relations
         )
         return Case(
             Scene(
                 f"sunrgbd-{file.stem}",
                 (Frame(rgb, camera, given_depth=depth, name=file.stem),),
-                regions=tuple(thing.region(mask=False, box_3d=True) for thing in picture.things),
+                regions=tuple(thing.region(mask=False, box_3d=True) for thing in image.things),
                 claims=claims,
             ),
-            tags={"objects": str(len(picture.things))},
+            tags={"objects": str(len(image.things))},
         )
 
 
-def picture_of_instances(
+def image_of_instances(
     entry: Mapping[str, Any], metainfo: Mapping[str, Any], camera: Camera, points_m: np.ndarray
 ) -> AnnotatedImage:
-    """What an entry's annotated instances tell of its picture.
+    """What an entry's annotated instances tell of its image.
 
     Args:
         entry: One entry of ``data_list``.
         metainfo: The info file's own; ``categories`` (name to number) names the classes where it is there.
-        camera: Intrinsics of the picture.
+        camera: Intrinsics of the image.
         points_m: Measured points, float (N, 3) in the camera frame.
 
     Raises:
@@ -160,7 +160,7 @@ def picture_of_instances(
             continue
         box = box_in_camera(center, numbers[3:6], pose[:3, :3] @ turn_about_z(numbers[6]))
         things.append(thing_of_box(label, (left, top, right, bottom), box, points_m=points_m, up=up))  # type: ignore[arg-type]
-    return picture_of_boxes(things, camera)
+    return image_of_boxes(things, camera)
 
 
 class _PlainData(pickle.Unpickler):

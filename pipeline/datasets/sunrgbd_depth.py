@@ -1,7 +1,7 @@
 """SUN RGB-D in its original folders: rooms seen by four kinds of sensor (Song et al. 2015). Free for research.
 
 Format, of ``SUNRGBD.zip`` from https://rgbd.cs.princeton.edu: ``SENSOR/SET/.../NAME/`` with ``image/*.jpg``, with
-``depth/*.png`` as it was measured and ``depth_bfx/*.png`` with its gaps filled, both registered to the picture, and
+``depth/*.png`` as it was measured and ``depth_bfx/*.png`` with its gaps filled, both registered to the image, and
 with ``intrinsics.txt`` (3 x 3). Depth is uint16, 0 where nothing is known; after its three lowest bits are moved to the
 top (read3dPoints.m of the toolbox), it is z [mm].
 """
@@ -14,7 +14,7 @@ from pipeline.datasets.arguments import check_choice
 from pipeline.datasets.depth_base import DepthSample
 from pipeline.datasets.formats.points import split_projection
 from pipeline.datasets.formats.rgbd_files import FrameFiles, read_frame
-from pipeline.datasets.listed import ListedDataset, PictureFiles, metric_truth
+from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth
 from pipeline.datasets.reading import existing_folder
 from pipeline.datasets.registration import table
 from pipeline.ingest.files import is_image
@@ -29,7 +29,7 @@ _HOW = "unpack SUNRGBD.zip of https://rgbd.cs.princeton.edu there"
 
 
 class SunRgbdDepth(ListedDataset):
-    """SUN RGB-D; the group is the recording where there is one, else the picture itself.
+    """SUN RGB-D; the group is the recording where there is one, else the image itself.
 
     Args:
         path: The folder ``SUNRGBD``, or the one that holds it.
@@ -38,7 +38,7 @@ class SunRgbdDepth(ListedDataset):
         limit: Most samples; None takes all.
 
     Raises:
-        InputError: If the folder is missing or holds no picture.
+        InputError: If the folder is missing or holds no image.
         ConfigError: If an argument is not usable.
     """
 
@@ -57,27 +57,27 @@ class SunRgbdDepth(ListedDataset):
             for file in (folder / part).rglob("intrinsics.txt")
         ]
         files = [
-            PictureFiles(_name(place, folder), _group(place, folder), place / "image", place / DEPTHS[depth])
+            ImageFiles(_name(place, folder), _group(place, folder), place / "image", place / DEPTHS[depth])
             for place in sorted(found)
             if (place / "image").is_dir()
         ]
         super().__init__(files, f"{folder} holds no {sensor or 'SENSOR'}/.../image with intrinsics.txt; {_HOW}.", limit)
 
-    def sample(self, entry: PictureFiles) -> DepthSample:
-        """Read a picture and its depth.
+    def sample(self, entry: ImageFiles) -> DepthSample:
+        """Read an image and its depth.
 
         Raises:
-            InputError: If a file is missing or damaged, or depth has another size than the picture.
+            InputError: If a file is missing or damaged, or depth has another size than the image.
         """
-        picture, depth = _only(entry.picture), _only(entry.depth)
-        matrix = table(entry.picture.parent / "intrinsics.txt", 3, "file of intrinsics")
-        # The size does not matter yet: the intrinsics are those of the picture as it is stored.
+        image, depth = _only(entry.image), _only(entry.depth)
+        matrix = table(entry.image.parent / "intrinsics.txt", 3, "file of intrinsics")
+        # The size does not matter yet: the intrinsics are those of the image as it is stored.
         camera = split_projection(matrix[:3], 1, 1)[0]
         described = {
             "camera": {key: getattr(camera, key) for key in ("fx", "fy", "cx", "cy")},
             "depth": {"encoding": "sun3d"},
         }
-        stored = read_frame(FrameFiles(entry.depth, entry.name, picture, depth, described))
+        stored = read_frame(FrameFiles(entry.depth, entry.name, image, depth, described))
         assert stored.given_depth is not None
         truth = metric_truth(stored.given_depth.values, stored.given_depth.valid, depth)
         return DepthSample(entry.name, Frame(stored.rgb, stored.camera, name=entry.name), truth, entry.group)
@@ -93,8 +93,8 @@ def _group(place: Path, root: Path) -> str:
 
 
 def _only(folder: Path) -> Path:
-    """The one picture of a folder."""
+    """The one image of a folder."""
     files = sorted(file for file in folder.iterdir() if is_image(file)) if folder.is_dir() else []
     if len(files) != 1:
-        raise InputError(f"{folder} holds {len(files)} pictures, not one; unpack SUNRGBD.zip again.")
+        raise InputError(f"{folder} holds {len(files)} images, not one; unpack SUNRGBD.zip again.")
     return files[0]

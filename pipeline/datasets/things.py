@@ -1,6 +1,6 @@
-"""What a data set knows of one thing in a picture, measured from its visible pixels or from its box in space.
+"""What a data set knows of one thing in an image, measured from its visible pixels or from its box in space.
 
-Convention: everything is in the camera frame of the picture: OpenCV axes, metres.
+Convention: everything is in the camera frame of the image: OpenCV axes, metres.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _UP = (0.0, -1.0, 0.0)
 
 @dataclass(frozen=True, eq=False)
 class Thing:
-    """One thing of one picture.
+    """One thing of one image.
 
     Args:
-        label: Unique name within the picture.
+        label: Unique name within the image.
         box_px: Box around its visible part [px].
         mask: Optional bool (H, W), its visible pixels.
         visible_z_m: Median, nearest and farthest z of its visible surface [m], where they were measured.
@@ -104,7 +104,7 @@ def thing_of_pixels(
         visible: bool (H, W), its visible pixels.
         depth_m: float (H, W), measured z [m].
         valid: bool (H, W), where depth is known.
-        camera: Intrinsics of the picture.
+        camera: Intrinsics of the image.
         box_px: Its box, or None for the tight one around its pixels [px].
         edge_px: Pixels along its edge whose depth is not read, as it may be that of something else [px].
         is_whole: Whether nothing hides a part of it.
@@ -149,9 +149,9 @@ def thing_of_box(
 
     Args:
         label: Its name.
-        box_px: Its box in the picture [px].
+        box_px: Its box in the image [px].
         box_3d: Its box in space.
-        points_m: Points of the whole picture, float (N, 3) in the camera frame; those inside of the box are its own.
+        points_m: Points of the whole image, float (N, 3) in the camera frame; those inside of the box are its own.
         up: Unit vector against gravity.
         attributes: Further facts for the region.
     """

@@ -1,7 +1,7 @@
 """3DSRBench: questions of height, location, orientation and several objects, of two to four options.
 
 Format: https://huggingface.co/datasets/ccvl/3DSRBench (Ma et al. 2024, CC BY 4.0): TSV for VLMEvalKit with index,
-question, A to D, answer (a letter), category and image in base64, or Parquet with image_url in place of the picture.
+question, A to D, answer (a letter), category and image in base64, or Parquet with image_url in place of the image.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.datasets.base import Case
-from pipeline.datasets.formats.tables import Row, picture_of, tables_in
+from pipeline.datasets.formats.tables import Row, image_of, tables_in
 from pipeline.datasets.questions import QuestionDataset, case_of_question, choice_question
 from pipeline.datasets.reading import existing_folder
 from pipeline.records.errors import InputError
@@ -25,7 +25,7 @@ class ThreeDsrBench(QuestionDataset):
     Args:
         path: Folder with the tables.
         files: Pattern of their names; None takes TSV files, else Parquet files.
-        images: Folder of the pictures that the table does not hold, by the names in their URLs; None is ``path``.
+        images: Folder of the images that the table does not hold, by the names in their URLs; None is ``path``.
         fov_deg: Field of view to assume [deg].
         limit: Most cases.
 
@@ -50,7 +50,7 @@ class ThreeDsrBench(QuestionDataset):
         super().__init__(tables, Path(images).expanduser() if images else folder, fov_deg, limit)
 
     def case_of(self, row: Row, case_id: str) -> Case:
-        """The picture and the question."""
+        """The image and the question."""
         choices = []
         for letter in _LETTERS:
             text = str(row.get(letter) or "").strip()
@@ -60,8 +60,8 @@ class ThreeDsrBench(QuestionDataset):
         value = next((row[key] for key in ("image", "image_path", "image_url") if row.get(key)), None)
         if value is None:
             raise InputError("The row has neither image nor image_path nor image_url.")
-        frame = self.frame(picture_of(value, self.folder), case_id)
+        frame = self.frame(image_of(value, self.folder), case_id)
         expected = choice_question(row["question"], choices, row["answer"], str(row.get("category") or ""))
-        # Questions about one picture, and the same one with its options turned, go together.
+        # Questions about one image, and the same one with its options turned, go together.
         source = row.get("image_url") or row.get("image_path") or str(row.get("qid") or "").split("-")[0]
         return case_of_question(case_id, (frame,), expected, group=str(source or case_id))

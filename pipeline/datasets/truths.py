@@ -1,8 +1,8 @@
 """Whether a claim about things that were measured or annotated holds.
 
 Measurements err, so that the band in which nothing is clearly true or false is wider than that of exact geometry
-(``pipeline.synthetic.ground_truth``); the definitions are the same. Where readings of a word disagree, a claim is neither
-true nor false.
+(``pipeline.synthetic.ground_truth``); the definitions are the same. Where readings of a word disagree, a claim is
+neither true nor false.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _MOST_POINTS = 1500
 
 @dataclass(frozen=True, eq=False)
 class AnnotatedImage:
-    """What is known of one picture.
+    """What is known of one image.
 
     Args:
         things: The things, with unique labels.
@@ -68,12 +68,12 @@ class AnnotatedImage:
         return self._distances[pair]
 
 
-def truth_of(claim: Claim, picture: AnnotatedImage) -> Truth:
-    """Judge a claim by what is known of a picture.
+def truth_of(claim: Claim, image: AnnotatedImage) -> Truth:
+    """Judge a claim by what is known of an image.
 
     Args:
         claim: A claim whose names are labels of things, not negated, as the camera sees it.
-        picture: What is known.
+        image: What is known.
 
     Returns:
         The truth with its margin; neither true nor false where it is not clear or not known.
@@ -83,14 +83,14 @@ def truth_of(claim: Claim, picture: AnnotatedImage) -> Truth:
     if judge is None:
         return _UNKNOWN
     names = [name for name in (claim.subject, claim.object, claim.other_object) if name is not None]
-    found = judge(claim, picture, *(picture.thing(name) for name in names), **relation.options)
+    found = judge(claim, image, *(image.thing(name) for name in names), **relation.options)
     return Truth(None if found.holds is None else bool(found.holds), float(found.margin), found.unit)
 
 
 _UNKNOWN = Truth(None, 0.0, "")
 
 
-def _image_order(claim: Claim, picture: AnnotatedImage, subject: Thing, other: Thing, *, axis: str, sign: int) -> Truth:
+def _image_order(claim: Claim, image: AnnotatedImage, subject: Thing, other: Thing, *, axis: str, sign: int) -> Truth:
     """Order of the boxes' centres; the centres of gravity of the visible pixels must not say the opposite [px]."""
     at = 0 if axis == "x" else 1
     gaps = [sign * (_box_centre(other.box_px)[at] - _box_centre(subject.box_px)[at])]
@@ -100,8 +100,8 @@ def _image_order(claim: Claim, picture: AnnotatedImage, subject: Thing, other: T
     return Truth(_agreed(gaps, _IMAGE_PX), gaps[0], "px")
 
 
-def _between(claim: Claim, picture: AnnotatedImage, subject: Thing, first: Thing, second: Thing) -> Truth:
-    """In the picture: beside the line between two centres, off it by less than half its length."""
+def _between(claim: Claim, image: AnnotatedImage, subject: Thing, first: Thing, second: Thing) -> Truth:
+    """In the image: beside the line between two centres, off it by less than half its length."""
     middle, start, end = (np.array(_box_centre(item.box_px)) for item in (subject, first, second))
     line = end - start
     squared = max(float(line @ line), 1e-9)
@@ -111,7 +111,7 @@ def _between(claim: Claim, picture: AnnotatedImage, subject: Thing, first: Thing
     return Truth(_clear(margin, _BETWEEN), margin, "of the distance between the two")
 
 
-def _depth_order(claim: Claim, picture: AnnotatedImage, subject: Thing, other: Thing, *, sign: int) -> Truth:
+def _depth_order(claim: Claim, image: AnnotatedImage, subject: Thing, other: Thing, *, sign: int) -> Truth:
     """Order of z; all readings must agree, and the first be clear [m]. With a value, the difference must fit too.
 
     Readings are medians and nearest points of the visible surfaces and centres of boxes in space, where both things
@@ -120,7 +120,7 @@ def _depth_order(claim: Claim, picture: AnnotatedImage, subject: Thing, other: T
     gaps = [sign * gap for gap in depth_gaps_m(subject, other)]
     if not gaps:
         return _UNKNOWN
-    band = _depth_band(picture, subject, other)
+    band = _depth_band(image, subject, other)
     order = Truth(_agreed(gaps, band), gaps[0], "m")
     if claim.value is None or order.holds is not True:
         return order
@@ -145,31 +145,31 @@ def depth_gaps_m(first: Thing, second: Thing) -> list[float]:
     return gaps
 
 
-def _depth_band(picture: AnnotatedImage, *things: Thing) -> float:
+def _depth_band(image: AnnotatedImage, *things: Thing) -> float:
     """Differences of depth within this are not clear [m]."""
-    return picture.depth_share * max(thing.z_m or 0.0 for thing in things) + _DEPTH_M
+    return image.depth_share * max(thing.z_m or 0.0 for thing in things) + _DEPTH_M
 
 
-def _same_depth(claim: Claim, picture: AnnotatedImage, subject: Thing, other: Thing) -> Truth:
+def _same_depth(claim: Claim, image: AnnotatedImage, subject: Thing, other: Thing) -> Truth:
     """The depths differ by less than the verifier's tolerance, relative."""
     gaps = depth_gaps_m(subject, other)
     if not gaps or subject.z_m is None or other.z_m is None or min(subject.z_m, other.z_m) <= 0:
         return _UNKNOWN
     base = min(subject.z_m, other.z_m)
     margin = TOLERANCE - math.log1p(abs(gaps[0]) / base)
-    return Truth(_clear(margin, _RELATIVE + picture.depth_share), margin, "relative")
+    return Truth(_clear(margin, _RELATIVE + image.depth_share), margin, "relative")
 
 
-def _occlusion(claim: Claim, picture: AnnotatedImage, subject: Thing, other: Thing, *, sign: int) -> Truth:
+def _occlusion(claim: Claim, image: AnnotatedImage, subject: Thing, other: Thing, *, sign: int) -> Truth:
     """As the data set knows of the pair."""
     front, back = (subject, other) if sign > 0 else (other, subject)
-    margin = picture.occlusions.get((front.label, back.label))
+    margin = image.occlusions.get((front.label, back.label))
     if margin is None or claim.value is not None:
         return _UNKNOWN
     return Truth(margin > 0, margin, "clearness")
 
 
-def _size_order(claim: Claim, picture: AnnotatedImage, subject: Thing, other: Thing, *, sign: int, extent: str) -> Truth:
+def _size_order(claim: Claim, image: AnnotatedImage, subject: Thing, other: Thing, *, sign: int, extent: str) -> Truth:
     """True sizes of the boxes in space, in every reading of the word; the margin is the smallest log ratio."""
     if subject.box_3d is None or other.box_3d is None:
         return _UNKNOWN
@@ -200,7 +200,7 @@ def _level_sides(thing: Thing) -> list[float]:
     return sorted(sides[1:])
 
 
-def _size(claim: Claim, picture: AnnotatedImage, subject: Thing) -> Truth:
+def _size(claim: Claim, image: AnnotatedImage, subject: Thing) -> Truth:
     """True extents [m]: height along gravity; width across the view and depth along it, or the box's level sides."""
     if subject.box_3d is None:
         return _UNKNOWN
@@ -210,18 +210,18 @@ def _size(claim: Claim, picture: AnnotatedImage, subject: Thing) -> Truth:
     return _number(claim, inner, 0.0, outer)
 
 
-def _distance_between(claim: Claim, picture: AnnotatedImage, subject: Thing, other: Thing) -> Truth:
+def _distance_between(claim: Claim, image: AnnotatedImage, subject: Thing, other: Thing) -> Truth:
     """Of the nearest points, or of the centres [m]; without a measure, anything from one to the other fits.
 
     What is visible bounds the distance of the nearest points from above only: the backs may come closer. So a length
     below it is not wrong, and nothing proves that it is at least so much.
     """
-    readings = picture.distances_m(subject, other)
+    readings = image.distances_m(subject, other)
     wanted = ("nearest", "centre") if claim.measure is None else (claim.measure,)
     if any(name not in readings for name in wanted):
         return _UNKNOWN
     inner = sorted(value for name in wanted for value in readings[name])
-    band = _depth_band(picture, subject, other)
+    band = _depth_band(image, subject, other)
     if claim.measure == "centre" or (subject.box_3d is not None and other.box_3d is not None):
         return _number(claim, inner, band)
     found = _number(claim, inner, band, [0.0, *inner])
@@ -245,11 +245,11 @@ def distances_m(first: Thing, second: Thing) -> dict[str, tuple[float, ...]]:
     return found
 
 
-def _distance_to_camera(claim: Claim, picture: AnnotatedImage, subject: Thing) -> Truth:
+def _distance_to_camera(claim: Claim, image: AnnotatedImage, subject: Thing) -> Truth:
     """Along the ray, from the nearest to the middle of the visible surface [m]; wrong only beyond the farthest."""
     if subject.range_m is None:
         return _UNKNOWN
-    return _number(claim, list(subject.range_m[:2]), picture.depth_share * subject.range_m[1], sorted(subject.range_m))
+    return _number(claim, list(subject.range_m[:2]), image.depth_share * subject.range_m[1], sorted(subject.range_m))
 
 
 _TRUTHS: dict[str, Callable[..., Truth]] = {

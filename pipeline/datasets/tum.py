@@ -3,8 +3,8 @@
 Format, of https://cvg.cit.tum.de/data/datasets/rgbd-dataset/file_formats: a sequence's folder has ``rgb.txt`` and
 ``depth.txt`` with lines ``TIME FILE`` [s, path within the folder], the files they name, and mostly ``groundtruth.txt``
 with lines ``TIME tx ty tz qx qy qz qw`` (camera to world, metres, unit quaternion). Depth is PNG, uint16, registered to
-the picture; ``number / 5000`` is z [m], 0 where nothing is known. Pictures and depth are joined by their times. The
-lenses of Freiburg 1 and 2 are not undone: neither in the picture nor in the depth that lies over it.
+the image; ``number / 5000`` is z [m], 0 where nothing is known. Images and depth are joined by their times. The
+lenses of Freiburg 1 and 2 are not undone: neither in the image nor in the depth that lies over it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pipeline.datasets.arguments import check_number, check_optional_camera
 from pipeline.datasets.depth_base import DepthDataset, DepthSample
 from pipeline.datasets.reading import check_count, existing_folder
 from pipeline.datasets.registration import associate, every, sequences, stored_truth, table
-from pipeline.ingest.pictures import camera_for, read_image
+from pipeline.ingest.images import camera_for, read_image
 from pipeline.records import Frame
 from pipeline.records.camera import Camera, CameraSource
 from pipeline.records.errors import InputError
@@ -43,17 +43,17 @@ class TumFrame:
     """One pair of a sequence.
 
     Args:
-        name: Sequence and time of the picture.
+        name: Sequence and time of the image.
         sequence: Folder of the sequence.
-        time_s: Time of the picture [s].
-        picture: Its file.
+        time_s: Time of the image [s].
+        image: Its file.
         depth: File of the depth that is closest in time.
     """
 
     name: str
     sequence: Path
     time_s: float
-    picture: Path
+    image: Path
     depth: Path
 
 
@@ -62,7 +62,7 @@ class TumRgbd(DepthDataset[TumFrame]):
 
     Args:
         path: A sequence's folder, or one that holds several.
-        most_apart_s: Longest time between a picture and its depth or its pose [s].
+        most_apart_s: Longest time between an image and its depth or its pose [s].
         camera: fx, fy, cx, cy of the colour camera [px], with width and height where they are of another size; None
             takes the calibrated one of the Freiburg that the folder's name holds, else the nominal one.
         step: Every so manieth pair of a sequence is taken.
@@ -111,16 +111,16 @@ class TumRgbd(DepthDataset[TumFrame]):
         return self._frames
 
     def entry_name(self, entry: TumFrame) -> str:
-        """Sequence and time of the picture."""
+        """Sequence and time of the image."""
         return entry.name
 
     def sample(self, entry: TumFrame) -> DepthSample:
-        """Read a picture, its depth and its pose.
+        """Read an image, its depth and its pose.
 
         Raises:
-            InputError: If a file is missing or damaged, or the given camera has another shape than the picture.
+            InputError: If a file is missing or damaged, or the given camera has another shape than the image.
         """
-        rgb = read_image(entry.picture)
+        rgb = read_image(entry.image)
         known = next((camera for key, camera in CAMERAS.items() if key in entry.sequence.name), NOMINAL)
         camera = camera_for(rgb.shape[1], rgb.shape[0], self.camera or known)
         times, poses = self._poses[entry.sequence]

@@ -1,4 +1,4 @@
-"""Claims about a picture of which something is known, true and false ones in equal numbers."""
+"""Claims about an image of which something is known, true and false ones in equal numbers."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ _Judged = tuple[Claim, Truth]
 
 
 def claims_of(
-    picture: AnnotatedImage,
+    image: AnnotatedImage,
     rng: np.random.Generator,
     count: int,
     *,
     relations: Sequence[str] | None = None,
     carried: Callable[[Claim], bool] | None = None,
 ) -> tuple[Claim, ...]:
-    """Claims about a picture whose truth is known.
+    """Claims about an image whose truth is known.
 
     Claims come in pairs of a true and a false one of the same relation, drawn from relation after relation in random
-    order until there are enough; a relation that has only true or only false claims in this picture has none. Half
+    order until there are enough; a relation that has only true or only false claims in this image has none. Half
     of them are drawn from those closest to the boundary. A tenth is negated.
 
     Args:
-        picture: What is known.
+        image: What is known.
         rng: Draws the claims.
         count: Most claims; one less where it is odd.
         relations: Names of the relations; None is all of which something may be known.
@@ -58,7 +58,7 @@ def claims_of(
         Claims with their ``truth``.
     """
     names = [name for name in RELATIONS if name not in _NEVER and (relations is None or name in relations)]
-    pools = {name: _pools(RELATIONS[name], picture, rng, carried) for name in names}
+    pools = {name: _pools(RELATIONS[name], image, rng, carried) for name in names}
     claims: list[Claim] = []
     while len(claims) + 2 <= count:
         ready = [name for name, pair in pools.items() if all(pair)]
@@ -79,28 +79,28 @@ def _draw(size: int, rng: np.random.Generator) -> int:
 
 
 def _pools(
-    relation: Relation, picture: AnnotatedImage, rng: np.random.Generator, carried: Callable[[Claim], bool] | None
+    relation: Relation, image: AnnotatedImage, rng: np.random.Generator, carried: Callable[[Claim], bool] | None
 ) -> tuple[list[_Judged], list[_Judged]]:
     """Clearly true and clearly false claims of a relation, the hardest first."""
-    candidates = [claim for claim in _candidates(relation, picture, rng) if carried is None or carried(claim)]
-    judged = [(claim, truth_of(claim, picture)) for claim in candidates]
+    candidates = [claim for claim in _candidates(relation, image, rng) if carried is None or carried(claim)]
+    judged = [(claim, truth_of(claim, image)) for claim in candidates]
     judged.sort(key=lambda item: abs(item[1].margin))
     true, false = ([item for item in judged if item[1].holds is holds] for holds in (True, False))
     return true, false
 
 
-def _candidates(relation: Relation, picture: AnnotatedImage, rng: np.random.Generator) -> Iterator[Claim]:
-    groups = list(permutations(picture.things, relation.objects + 1))
+def _candidates(relation: Relation, image: AnnotatedImage, rng: np.random.Generator) -> Iterator[Claim]:
+    groups = list(permutations(image.things, relation.objects + 1))
     for position in rng.permutation(len(groups))[:_MOST_GROUPS]:
         group = groups[int(position)]
         names = dict(zip(("subject", "object", "other_object"), (item.label for item in group), strict=False))
-        base: dict[str, Any] = {"relation": relation.name, **names, "frames": (picture.frame,), "origin": Origin.GIVEN}
+        base: dict[str, Any] = {"relation": relation.name, **names, "frames": (image.frame,), "origin": Origin.GIVEN}
         if relation.value is not ValueUse.REQUIRED:
             yield Claim(**base)
         if relation.value is ValueUse.REQUIRED or (
             relation.value is ValueUse.OPTIONAL and rng.random() < _WITH_VALUE_SHARE
         ):
-            measures = _readings(relation, picture, *group)
+            measures = _readings(relation, image, *group)
             if not measures:
                 continue
             measure = _picked(rng, list(measures))
@@ -110,7 +110,7 @@ def _candidates(relation: Relation, picture: AnnotatedImage, rng: np.random.Gene
                 yield Claim(**base, measure=measure, **_number(measures[measure], spread, rng))
 
 
-def _readings(relation: Relation, picture: AnnotatedImage, *group: Thing) -> dict[str | None, float]:
+def _readings(relation: Relation, image: AnnotatedImage, *group: Thing) -> dict[str | None, float]:
     """One reading of the length that a claim of this relation states [m], by what is measured; often none."""
     subject, other = group[0], group[-1]
     if relation.rule == "depth_order" and (gaps := depth_gaps_m(subject, other)):
@@ -122,7 +122,7 @@ def _readings(relation: Relation, picture: AnnotatedImage, *group: Thing) -> dic
         return {None: height, "height": height, "width": width, "depth": depth}
     if relation.rule == "distance_between":
         found: dict[str | None, float] = {
-            name: values[-1] for name, values in picture.distances_m(subject, other).items()
+            name: values[-1] for name, values in image.distances_m(subject, other).items()
         }
         return {**found, None: found["nearest"]} if "centre" in found else found
     return {}

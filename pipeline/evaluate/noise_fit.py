@@ -23,7 +23,7 @@ from pipeline.records.noise import NoiseModel
 
 logger = logging.getLogger(__name__)
 
-# Cells along the longer side of a picture.
+# Cells along the longer side of an image.
 _CELLS = 24
 # A cell counts where at least this share of it has both depths.
 _LEAST_CELL = 0.3
@@ -155,7 +155,8 @@ def write_noise(path: Path, name: str, model: NoiseModel, origin: str) -> None:
     path.write_text(
         f"# Errors of {name}, fitted to {origin}.\n"
         f"defaults:\n  - default\n\n# By the name of the depth map.\nmodels:\n"
-        f"  # Keys as in conf/noise/default.yaml.\n  {name}:\n    _target_: pipeline.records.noise.NoiseModel\n{numbers}\n",
+        f"  # Keys as in conf/noise/default.yaml.\n  {name}:\n    _target_: pipeline.records.noise.NoiseModel\n"
+        f"{numbers}\n",
         encoding="utf-8",
     )
 

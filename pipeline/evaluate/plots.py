@@ -74,13 +74,13 @@ def reliability_plot(bins: Sequence[Mapping[str, float]]) -> str:
     axes.scatter(probabilities, shares, areas, color=SERIES[0], zorder=3)
     for item in bins:
         # Labels stay inside the frame: left of the points on the right side, right of the others.
-        is_right = item["probability"] > 0.5
+        is_correct = item["probability"] > 0.5
         axes.annotate(
             f"{item['count']:.0f}",
             (item["probability"], item["true_share"]),
-            xytext=(-8 if is_right else 8, 6 if is_right else -12),
+            xytext=(-8 if is_correct else 8, 6 if is_correct else -12),
             textcoords="offset points",
-            ha="right" if is_right else "left",
+            ha="right" if is_correct else "left",
             fontsize=8,
             color=_INK,
         )

@@ -1,6 +1,6 @@
-"""Text and simple shapes on pictures: measured, shortened, wrapped, smooth.
+"""Text and simple shapes on images: measured, shortened, wrapped, smooth.
 
-Convention: pictures are uint8 (H, W, 3) RGB and are drawn into; positions are (x, y) [px] of the
+Convention: images are uint8 (H, W, 3) RGB and are drawn into; positions are (x, y) [px] of the
 top-left corner.
 """
 
@@ -57,12 +57,12 @@ def _ink_width(text: str, size_px: int) -> int:
     return int(x + width)
 
 
-def draw_text(picture: np.ndarray, text: str, x: int, y: int, size_px: int, colour: Colour = INK) -> None:
+def draw_text(image: np.ndarray, text: str, x: int, y: int, size_px: int, colour: Colour = INK) -> None:
     """Draw one line of text whose line box, 1.4 times as high as the letters' size, begins at (x, y)."""
     if text:
-        # Without an explicit range OpenCV would break the line at the picture's edge.
+        # Without an explicit range OpenCV would break the line at the image's edge.
         baseline = y + round(size_px * 1.08)
-        cv2.putText(picture, text, (int(x), int(baseline)), colour, _font(), size_px, 0, 0, (0, 1 << 20))
+        cv2.putText(image, text, (int(x), int(baseline)), colour, _font(), size_px, 0, 0, (0, 1 << 20))
 
 
 def line_height(size_px: int) -> int:
@@ -120,25 +120,23 @@ def wrap(text: str, size_px: int, width_px: int, most_lines: int) -> list[str]:
     return lines
 
 
-def rounded_rectangle(
-    picture: np.ndarray, x: int, y: int, width: int, height: int, radius: int, colour: Colour
-) -> None:
-    """Fill a rectangle with round corners; parts outside the picture are left out."""
+def rounded_rectangle(image: np.ndarray, x: int, y: int, width: int, height: int, radius: int, colour: Colour) -> None:
+    """Fill a rectangle with round corners; parts outside the image are left out."""
     radius = max(0, min(radius, width // 2, height // 2))
     left, top, right, bottom = x, y, x + width - 1, y + height - 1
-    cv2.rectangle(picture, (left + radius, top), (right - radius, bottom), colour, cv2.FILLED)
-    cv2.rectangle(picture, (left, top + radius), (right, bottom - radius), colour, cv2.FILLED)
+    cv2.rectangle(image, (left + radius, top), (right - radius, bottom), colour, cv2.FILLED)
+    cv2.rectangle(image, (left, top + radius), (right, bottom - radius), colour, cv2.FILLED)
     for corner_x in (left + radius, right - radius):
         for corner_y in (top + radius, bottom - radius):
-            cv2.circle(picture, (corner_x, corner_y), radius, colour, cv2.FILLED, cv2.LINE_AA)
+            cv2.circle(image, (corner_x, corner_y), radius, colour, cv2.FILLED, cv2.LINE_AA)
 
 
 def smooth_line(
-    picture: np.ndarray, points: list[tuple[float, float]], colour: Colour, thickness: int, closed: bool = False
+    image: np.ndarray, points: list[tuple[float, float]], colour: Colour, thickness: int, closed: bool = False
 ) -> None:
     """Draw a smooth line through points with fractions of a pixel."""
     scaled = np.round(np.array(points) * (1 << _SHIFT)).astype(np.int32)
-    cv2.polylines(picture, [scaled], closed, colour, thickness, cv2.LINE_AA, _SHIFT)
+    cv2.polylines(image, [scaled], closed, colour, thickness, cv2.LINE_AA, _SHIFT)
 
 
 def readable_on(colour: Colour) -> Colour:

@@ -1,4 +1,4 @@
-"""One picture per result: photos with regions, their depth beside or below, and the verdicts."""
+"""One image per result: photos with regions, their depth beside or below, and the verdicts."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ import numpy as np
 
 from pipeline.export.drawing import GREY, draw_text, line_height, printable, shorten, text_width
 from pipeline.export.files import replacing
-from pipeline.export.palette import region_colours, region_names
-from pipeline.export.panel import SMALL_PX, blank, draw_footer, draw_header, draw_verdicts
-from pipeline.export.pictures import (
+from pipeline.export.images import (
     Mark,
     colour_range,
     draw_depth,
@@ -22,6 +20,8 @@ from pipeline.export.pictures import (
     draw_photo,
     nearness,
 )
+from pipeline.export.palette import region_colours, region_names
+from pipeline.export.panel import SMALL_PX, blank, draw_footer, draw_header, draw_verdicts
 from pipeline.records import DepthKind, DepthMap, Frame, Origin, Result, Scene
 from pipeline.records.errors import ExportError
 
@@ -80,7 +80,7 @@ def draw_overlay(scene: Scene, result: Result) -> np.ndarray:
     return canvas
 
 
-def draw_pictures(scene: Scene, result: Result) -> np.ndarray:
+def draw_images(scene: Scene, result: Result) -> np.ndarray:
     """Draw the frames with their regions, and their depth, without any text but their captions.
 
     Args:
@@ -96,7 +96,7 @@ def draw_pictures(scene: Scene, result: Result) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Grid:
-    """Where the pictures go: columns of photo and depth, all cells of one size [px].
+    """Where the images go: columns of photo and depth, all cells of one size [px].
 
     Depth stands beside its photo (``across`` is 2), or below where photos are wide (``down`` is 2).
     """
@@ -169,8 +169,8 @@ def _label_px(width: int, height: int) -> int:
     return max(10, min(18, round(math.sqrt(width * height) / 40)))
 
 
-def _place(sheet: np.ndarray, picture: np.ndarray, x: int, y: int) -> None:
-    sheet[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
+def _place(sheet: np.ndarray, image: np.ndarray, x: int, y: int) -> None:
+    sheet[y : y + image.shape[0], x : x + image.shape[1]] = image
 
 
 def _marks(result: Result, frames: int) -> list[list[Mark]]:

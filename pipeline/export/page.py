@@ -15,7 +15,7 @@ from pipeline.claims.markup import without_code
 from pipeline.export.files import replacing
 from pipeline.export.html import rendered_page
 from pipeline.export.jsonl import RESULTS_NAME
-from pipeline.export.overlay import draw_pictures
+from pipeline.export.overlay import draw_images
 from pipeline.models.hub import ships
 from pipeline.records import Origin, Result, Scene, Verdict, from_json
 from pipeline.records.errors import ExportError, RecordError
@@ -27,28 +27,28 @@ SMALL_MODELS = (
     "The models named theodolite-...-nano are small ones that ship with Theodolite, trained on rendered scenes; they "
     "are not for photos."
 )
-# What a browser shows without getting slow, of which each has a picture of about 100 kB.
+# What a browser shows without getting slow, of which each has an image of about 100 kB.
 MOST_RESULTS = 200
 _MOST_VERDICTS = 24
 _WIDEST_PX = 1088
 _JPEG_QUALITY = 85
 
 
-def write_picture(path: Path, scene: Scene, result: Result) -> Path:
+def write_image(path: Path, scene: Scene, result: Result) -> Path:
     """Write frames, regions and depth as a JPEG small enough for the page.
 
     Raises:
         ExportError: If the file cannot be written.
     """
-    picture = draw_pictures(scene, result)
-    height, width = picture.shape[:2]
+    image = draw_images(scene, result)
+    height, width = image.shape[:2]
     if width > _WIDEST_PX:
         size = (_WIDEST_PX, max(1, round(height * _WIDEST_PX / width)))
-        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     done, data = cv2.imencode(".jpg", bgr, (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY))
     if not done:
-        raise ExportError(f"The picture of item {result.item_id} cannot be stored as JPEG.")
+        raise ExportError(f"The image of item {result.item_id} cannot be stored as JPEG.")
     with replacing(path) as temporary:
         temporary.write_bytes(data.tobytes())
     return path
@@ -58,7 +58,7 @@ def write_page(path: Path) -> Path | None:
     """Write the page of the results that lie beside it.
 
     Args:
-        path: Where to write; ``results.jsonl`` and the pictures that it names are in the same folder.
+        path: Where to write; ``results.jsonl`` and the images that it names are in the same folder.
 
     Returns:
         The path; None where there is no result.
@@ -109,14 +109,14 @@ def _results(path: Path) -> Iterator[Result]:
 
 def _counts(result: Result) -> Counter[str]:
     counts = Counter(verdict.status for verdict in result.verdicts)
-    judged = [right for verdict in result.verdicts if (right := verdict.is_right) is not None]
+    judged = [right for verdict in result.verdicts if (right := verdict.is_correct) is not None]
     return Counter(counts) + Counter(
         results=1,
         claims=len(result.verdicts),
         decided=len(judged),
         rightly=sum(judged),
-        known=int(result.is_right is not None),
-        right=int(result.is_right or False),
+        known=int(result.is_correct is not None),
+        right=int(result.is_correct or False),
     )
 
 
@@ -130,9 +130,9 @@ def _row(result: Result, folder: Path) -> dict[str, Any]:
         "item_id": result.item_id,
         "question": result.question,
         "answer": None if answer is None else without_code(answer.text),
-        "is_right": result.is_right,
-        "right_answer": result.right_answer,
-        "picture": _embedded(folder, result.artefacts["picture"]) if "picture" in result.artefacts else None,
+        "is_correct": result.is_correct,
+        "correct_answer": result.correct_answer,
+        "image": _embedded(folder, result.artefacts["image"]) if "image" in result.artefacts else None,
         "verdicts": [_verdict(verdict) for verdict in result.verdicts[:_MOST_VERDICTS]],
         "more": max(0, len(result.verdicts) - _MOST_VERDICTS),
         "text_lines": list(dict.fromkeys(region.label for region in result.regions if region.origin is Origin.OCR)),
@@ -149,7 +149,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "probability": verdict.probability,
         "reason": verdict.reason,
         "needs": verdict.needs,
-        "is_right": verdict.is_right,
+        "is_correct": verdict.is_correct,
     }
 
 
@@ -160,7 +160,7 @@ def _footer(result: Result) -> str:
 
 
 def _embedded(folder: Path, name: str) -> str | None:
-    """A picture of the folder as a data URI; None where it is not there any more, or not in the folder."""
+    """An image of the folder as a data URI; None where it is not there any more, or not in the folder."""
     try:
         path = (folder / name).resolve()
         if not (path.is_relative_to(folder.resolve()) and path.is_file()):

@@ -1,4 +1,4 @@
-"""The texts of an overlay: question and answer above the pictures, verdicts below."""
+"""The texts of an overlay: question and answer above the images, verdicts below."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from pipeline.export.drawing import (
     text_width,
     wrap,
 )
+from pipeline.export.images import status_mark
 from pipeline.export.palette import STATUS_COLOURS
-from pipeline.export.pictures import status_mark
 from pipeline.records import Result, Status, Verdict
 
 TEXT_PX = 18

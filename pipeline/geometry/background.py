@@ -23,7 +23,7 @@ _SEED = 0
 
 
 def ring_window(window: Window, shape: tuple[int, int]) -> Window:
-    """The window of a box with the ring around it, within a picture of that (height, width)."""
+    """The window of a box with the ring around it, within an image of that (height, width)."""
     ring = int(np.clip(_RING_SHARE * min(window.shape), *_RING_PX))
     return Window(
         max(window.top - ring, 0),

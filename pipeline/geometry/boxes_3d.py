@@ -1,4 +1,4 @@
-"""Oriented boxes in space: around points, over each other, and in the picture.
+"""Oriented boxes in space: around points, over each other, and in the image.
 
 Convention: boxes are ``Box3D`` records in the camera frame, OpenCV axes, turned by ``Rz @ Ry @ Rx``; lengths are
 metres, or the unit of the points where depth is known up to its scale only.
@@ -98,15 +98,15 @@ def ray_intervals(directions: np.ndarray, box: Box3D, grow: float = 0.0) -> tupl
 
 
 def project_box(box: Box3D, camera: Camera) -> Box | None:
-    """The smallest box of the picture around a box in space, clipped to the picture.
+    """The smallest box of the image around a box in space, clipped to the image.
 
     Args:
         box: The box.
         camera: Intrinsics.
 
     Returns:
-        (left, top, right, bottom) [px] with the top-left corner of the picture at (0, 0); None where the box reaches
-        behind the camera or lies outside the picture.
+        (left, top, right, bottom) [px] with the top-left corner of the image at (0, 0); None where the box reaches
+        behind the camera or lies outside the image.
     """
     pixels = project(box.corners_m, camera) + 0.5
     if not np.isfinite(pixels).all():

@@ -32,9 +32,9 @@ _SHIFTS = np.geomspace(0.02, 50.0, 18)
 def floor_pixels(
     rays: np.ndarray, values: np.ndarray, kind: DepthKind, noise: float, *, seed: int = 0
 ) -> np.ndarray | None:
-    """The pixels of the floor: the lowest of the larger planes that come nearer towards the bottom of the picture.
+    """The pixels of the floor: the lowest of the larger planes that come nearer towards the bottom of the image.
 
-    A plane in space is one in disparity over the picture, whatever the shift of the disparity (Labayrade, Aubert,
+    A plane in space is one in disparity over the image, whatever the shift of the disparity (Labayrade, Aubert,
     Tarel, "Real time obstacle detection in stereovision on non flat road geometry", 2002), and of parallel planes the
     lower one is less steep. Of affine depth several shifts are tried, and the one under which most pixels lie on a
     plane counts. Seeded RANSAC.
@@ -143,7 +143,7 @@ def _is_floor(normals: np.ndarray, range_per_slope: float) -> np.ndarray:
 
     Args:
         normals: float64 (M, 3).
-        range_per_slope: What a slope of one downwards is over the picture, as a share of the map's range.
+        range_per_slope: What a slope of one downwards is over the image, as a share of the map's range.
 
     Returns:
         bool (M,).

@@ -25,7 +25,7 @@ _SIGMAS = 3.0
 _SHARED = 0.15
 # Where the other frame looks through more than this share of the points, the thing is not there.
 _SEEN_THROUGH = 0.5
-# Fewer points in the other frame's picture tell nothing.
+# Fewer points in the other frame's image tell nothing.
 _FEWEST = 10
 
 
@@ -139,7 +139,7 @@ def seen_through(
         error: Standard deviation of the difference between a point's z and the depth.
 
     Returns:
-        A share in [0, 1], or None where fewer than ten points lie on valid depth of its picture.
+        A share in [0, 1], or None where fewer than ten points lie on valid depth of its image.
     """
     points = thin(np.asarray(points, dtype=np.float64), _MOST)
     pixels = project(points, camera)

@@ -28,7 +28,7 @@ _PLACE_PX = 2.5
 # The band around a boundary: a share of the smaller object's side, in these bounds [px].
 _BAND_SHARE, _BAND_PX = 0.3, (8, 60)
 _FEWEST_AROUND = 20
-# What is above its neighbour: the sine of the direction in the picture.
+# What is above its neighbour: the sine of the direction in the image.
 _RISE = 0.3
 # A hollow below something counts so much where nobody knows which way is up.
 _UNKNOWN_LEVEL = 0.3
@@ -45,7 +45,7 @@ class Contour:
         bends: float64 (N,), error of a step for each pixel that the boundary is out of place, same unit.
         folds: float64 (N,), how much the first surface falls behind the second's continuation per pixel away from
             the boundary; positive where the two form a hollow, as a cup and its table do.
-        rises: float64 (N,), sine of the direction from the second to the first in the picture, 1 where the first is
+        rises: float64 (N,), sine of the direction from the second to the first in the image, 1 where the first is
             above.
         first_planes: float64 (N, 3), nearness of the first's plane at the pixel and its slopes along x and y [1/px].
         second_planes: The same of the second.
@@ -250,7 +250,7 @@ def _near(mask: np.ndarray, radius_px: int) -> np.ndarray:
 def nearer_around(coordinate: np.ndarray, first: np.ndarray, second: np.ndarray, pixels: np.ndarray) -> float:
     """How often the first object is nearer than the second in a band around their boundary.
 
-    Where depth and picture are out of register, the step at the boundary belongs to another place, and the surfaces
+    Where depth and image are out of register, the step at the boundary belongs to another place, and the surfaces
     around it say the opposite.
 
     Args:

@@ -26,7 +26,7 @@ _SCORED = 1000
 _LEAST_SHARE = 0.02
 _TRIPLES = 80
 _LOCAL = 160
-# Places of the picture within which errors of depth may be common, along its longer side.
+# Places of the image within which errors of depth may be common, along its longer side.
 _PLACES = 8
 _REFITS = 3
 # Errors of neighbouring places go together, so that a plane absorbs more than it would of independent ones.
@@ -41,7 +41,7 @@ class Samples:
         points: float64 (N, 3), in the unit of the depth.
         scale: Median depth, in that unit.
         normals: float64 (N, 3), local normals that face the camera; zero where there is none.
-        places: intp (N,), the coarse place of the picture in which each lies.
+        places: intp (N,), the coarse place of the image in which each lies.
     """
 
     points: np.ndarray

@@ -1,12 +1,12 @@
-"""Turns what users give - pictures, videos, depth files, manifests - into scenes."""
+"""Turns what users give - images, videos, depth files, manifests - into scenes."""
 
 from pipeline.ingest.annotations import Annotations, read_claims
 from pipeline.ingest.build import IngestSettings, build_scene
 from pipeline.ingest.depth_files import read_depth
 from pipeline.ingest.expand import FramesAre, expand_input
+from pipeline.ingest.images import camera_for, exif_focal_35mm, read_image
 from pipeline.ingest.item import BadItem, Item
 from pipeline.ingest.manifest import read_manifest
-from pipeline.ingest.pictures import camera_for, exif_focal_35mm, read_image
 from pipeline.ingest.source import FileSource
 from pipeline.ingest.video import read_video
 

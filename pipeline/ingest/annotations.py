@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.geometry.regions import box_window
 from pipeline.ingest.files import check_keys, existing_file, one_line
-from pipeline.ingest.pictures import open_picture
+from pipeline.ingest.images import open_image
 from pipeline.ingest.resampling import Size, size_of
 from pipeline.records import Claim, Origin, Region, from_plain
 from pipeline.records.claim import decode_mask
@@ -55,7 +55,7 @@ def read_claims(path: str | Path) -> Annotations:
     Raises:
         InputError: If the file is missing, not JSON, or an entry breaks a rule; names the entry.
     """
-    file = existing_file(path, "claims file")
+    file = existing_file(path, "a claims file")
     try:
         content = json.loads(file.read_text(encoding="utf-8-sig"))
     except (ValueError, OSError, RecursionError) as error:
@@ -205,9 +205,9 @@ def _from_thousandths(box: Any, width: int, height: int, what: str) -> list[floa
 
 def _mask(value: Any, size: Size, what: str) -> np.ndarray:
     if isinstance(value, Path):
-        with open_picture(value) as image:
+        with open_image(value) as image:
             pixels = np.array(image)
-        # A picture of colours marks the inside by colour, not by its alpha channel.
+        # An image of colours marks the inside by colour, not by its alpha channel.
         colours = pixels[..., : 1 if pixels.shape[2] == 2 else 3].any(axis=2) if pixels.ndim == 3 else pixels
         mask = colours != 0
     else:

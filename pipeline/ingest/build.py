@@ -14,8 +14,7 @@ from PIL import Image
 from pipeline.ingest.annotations import Annotations, make_region, read_claims
 from pipeline.ingest.depth_files import read_depth
 from pipeline.ingest.files import printable
-from pipeline.ingest.item import Item
-from pipeline.ingest.pictures import (
+from pipeline.ingest.images import (
     camera_for,
     check_camera,
     exif_focal_35mm,
@@ -23,6 +22,7 @@ from pipeline.ingest.pictures import (
     read_image,
     upright_rgb,
 )
+from pipeline.ingest.item import Item
 from pipeline.ingest.resampling import Size, bounded_size, resize_nearest, resize_rgb, size_of
 from pipeline.ingest.video import read_video
 from pipeline.records import Anchor, Claim, DepthMap, Frame, Region, ScaleSource, Scene
@@ -41,7 +41,7 @@ class IngestSettings:
 
     Args:
         fov_deg: Field of view to assume along the longer side where no camera is known [deg].
-        max_side_px: Longer pictures are shrunk to this side with all that belongs to them; 0 keeps all.
+        max_side_px: Longer images are shrunk to this side with all that belongs to them; 0 keeps all.
         video_frames: Frames of a video, evenly over its span; not used with a rate.
         video_rate_hz: Frames per second of a video.
         video_max_frames: Most frames of a video.
@@ -78,8 +78,8 @@ class IngestSettings:
 
 
 @dataclass(frozen=True, eq=False)
-class _Picture:
-    """An upright picture as it is stored, and what is known of it."""
+class _Image:
+    """An upright image as it is stored, and what is known of it."""
 
     rgb: np.ndarray
     name: str
@@ -89,7 +89,7 @@ class _Picture:
 
 
 def build_scene(item: Item, settings: IngestSettings | None = None, annotations: Annotations | None = None) -> Scene:
-    """Read the pictures, cameras, depth, regions and claims of an item.
+    """Read the images, cameras, depth, regions and claims of an item.
 
     Args:
         item: What to read.
@@ -104,49 +104,49 @@ def build_scene(item: Item, settings: IngestSettings | None = None, annotations:
     """
     settings = settings or IngestSettings()
     try:
-        pictures = _read_pictures(item, settings)
-        frames = tuple(_frame(item, index, picture, settings) for index, picture in enumerate(pictures))
-        regions, claims = _regions_and_claims(item, annotations or Annotations(), pictures, frames)
-        anchors = tuple(_resized_anchor(anchor, item, pictures, frames) for anchor in item.anchors)
+        images = _read_images(item, settings)
+        frames = tuple(_frame(item, index, image, settings) for index, image in enumerate(images))
+        regions, claims = _regions_and_claims(item, annotations or Annotations(), images, frames)
+        anchors = tuple(_resized_anchor(anchor, item, images, frames) for anchor in item.anchors)
         return Scene(item.id, frames, item.questions, regions, claims, anchors=anchors)
     except RecordError as error:
         raise InputError(f"Item {item.id!r}: {error}") from error
 
 
 def frame_from(
-    picture: str | Path | np.ndarray | Image.Image | Frame,
+    image: str | Path | np.ndarray | Image.Image | Frame,
     *,
     camera: Camera | Mapping[str, float] | None = None,
     depth: DepthMap | None = None,
     fov_deg: float = 60.0,
 ) -> Frame:
-    """A frame of a picture that is at hand.
+    """A frame of an image that is at hand.
 
     Args:
-        picture: A path, a PIL picture (its EXIF orientation is applied), an upright array uint8
+        image: A path, a PIL image (its EXIF orientation is applied), an upright array uint8
             (H, W, 3), or a Frame, which is kept but for what is given here.
         camera: Its camera; None is EXIF or an assumed field of view.
         depth: Its depth, of its size.
         fov_deg: Field of view to assume along the longer side [deg].
 
     Raises:
-        InputError: If the picture or the camera cannot be used.
+        InputError: If the image or the camera cannot be used.
         RecordError: If the array or the depth has another shape.
     """
     if isinstance(camera, Mapping):
         check_camera(camera)
-    if isinstance(picture, Frame):
-        known = camera_for(picture.width, picture.height, camera) if camera is not None else picture.camera
-        return replace(picture, camera=known, given_depth=depth or picture.given_depth)
-    name, focal_35mm = "picture", None
-    if isinstance(picture, np.ndarray):
-        rgb = picture
-    elif isinstance(picture, Image.Image):
-        rgb, focal_35mm = upright_rgb(picture), exif_focal_35mm(picture)
+    if isinstance(image, Frame):
+        known = camera_for(image.width, image.height, camera) if camera is not None else image.camera
+        return replace(image, camera=known, given_depth=depth or image.given_depth)
+    name, focal_35mm = "image", None
+    if isinstance(image, np.ndarray):
+        rgb = image
+    elif isinstance(image, Image.Image):
+        rgb, focal_35mm = upright_rgb(image), exif_focal_35mm(image)
     else:
-        rgb, focal_35mm, name = read_image(picture), exif_focal_35mm(picture), printable(Path(picture).name)
+        rgb, focal_35mm, name = read_image(image), exif_focal_35mm(image), printable(Path(image).name)
     if rgb.ndim != 3 or rgb.size == 0:
-        raise InputError(f"A picture must be an array uint8 (H, W, 3), not of shape {rgb.shape}.")
+        raise InputError(f"An image must be an array uint8 (H, W, 3), not of shape {rgb.shape}.")
     return Frame(rgb, camera_for(*size_of(rgb), camera, focal_35mm, fov_deg), given_depth=depth, name=name)
 
 
@@ -154,11 +154,11 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _read_pictures(item: Item, settings: IngestSettings) -> list[_Picture]:
+def _read_images(item: Item, settings: IngestSettings) -> list[_Image]:
     if not item.is_video:
         times = item.timestamps_s or (None,) * len(item.frames)
         return [
-            _Picture(read_image(path), printable(path.name), time_s, exif_focal_35mm(path), path)
+            _Image(read_image(path), printable(path.name), time_s, exif_focal_35mm(path), path)
             for path, time_s in zip(item.frames, times, strict=True)
         ]
     path = item.frames[0]
@@ -177,25 +177,25 @@ def _read_pictures(item: Item, settings: IngestSettings) -> list[_Picture]:
                 f"Item {item.id!r}, {name}: {len(value)} given for {len(sampled)} frames sampled from "
                 f"{path.name}; give one per frame or set video_frames."
             )
-    return [_Picture(rgb, f"{printable(path.name)} at {time_s:.2f} s", time_s) for rgb, time_s in sampled]
+    return [_Image(rgb, f"{printable(path.name)} at {time_s:.2f} s", time_s) for rgb, time_s in sampled]
 
 
-def _frame(item: Item, index: int, picture: _Picture, settings: IngestSettings) -> Frame:
-    stored = size_of(picture.rgb)
+def _frame(item: Item, index: int, image: _Image, settings: IngestSettings) -> Frame:
+    stored = size_of(image.rgb)
     size = bounded_size(stored, settings.max_side_px)
-    camera = camera_for(*stored, item.camera_of(index), picture.focal_35mm, settings.fov_deg).resized(*size)
-    logger.debug("The camera of %s is %s, fx %.1f px.", picture.name, camera.source, camera.fx)
+    camera = camera_for(*stored, item.camera_of(index), image.focal_35mm, settings.fov_deg).resized(*size)
+    logger.debug("The camera of %s is %s, fx %.1f px.", image.name, camera.source, camera.fx)
     return Frame(
-        rgb=resize_rgb(picture.rgb, size),
+        rgb=resize_rgb(image.rgb, size),
         camera=camera,
-        timestamp_s=picture.timestamp_s,
+        timestamp_s=image.timestamp_s,
         pose=np.array(item.poses[index]) if item.poses else None,
-        given_depth=_depth(item, index, picture, size) if item.depth else None,
-        name=picture.name,
+        given_depth=_depth(item, index, image, size) if item.depth else None,
+        name=image.name,
     )
 
 
-def _depth(item: Item, index: int, picture: _Picture, size: Size) -> DepthMap:
+def _depth(item: Item, index: int, image: _Image, size: Size) -> DepthMap:
     return read_depth(
         item.depth[index],
         kind=item.depth_kind,
@@ -204,16 +204,16 @@ def _depth(item: Item, index: int, picture: _Picture, size: Size) -> DepthMap:
         key=item.depth_key,
         invalid=item.depth_invalid,
         size=size,
-        quarter_turn=picture.path is not None and has_quarter_turn(picture.path),
+        quarter_turn=image.path is not None and has_quarter_turn(image.path),
     )
 
 
 def _regions_and_claims(
-    item: Item, annotations: Annotations, pictures: Sequence[_Picture], frames: Sequence[Frame]
+    item: Item, annotations: Annotations, images: Sequence[_Image], frames: Sequence[Frame]
 ) -> tuple[tuple[Region, ...], tuple[Claim, ...]]:
     more = annotations.of(item.id)
     own = read_claims(item.claims).of(item.id) if isinstance(item.claims, Path) else Annotations(claims=item.claims)
-    stored = [size_of(picture.rgb) for picture in pictures]
+    stored = [size_of(image.rgb) for image in images]
     try:
         regions = [make_region(plain, stored) for plain in (*item.regions, *own.regions, *more.regions)]
     except InputError as error:
@@ -228,12 +228,12 @@ def _regions_and_claims(
     return tuple(_resized(region, stored[region.frame], frames[region.frame]) for region in regions), claims
 
 
-def _resized_anchor(anchor: Anchor, item: Item, pictures: Sequence[_Picture], frames: Sequence[Frame]) -> Anchor:
+def _resized_anchor(anchor: Anchor, item: Item, images: Sequence[_Image], frames: Sequence[Frame]) -> Anchor:
     """The anchor with its pixels where its frame shows them after it was resized."""
     at = anchor.frame or 0
     if not anchor.points_px or at >= len(frames):
         return anchor
-    (width, height), size = size_of(pictures[at].rgb), size_of(frames[at].rgb)
+    (width, height), size = size_of(images[at].rgb), size_of(frames[at].rgb)
     if not all(-0.5 <= u <= width - 0.5 and -0.5 <= v <= height - 0.5 for u, v in anchor.points_px):
         raise InputError(
             f"Item {item.id!r}: the anchor {anchor.in_words()!r} names a pixel outside its frame of "

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 
 from pipeline.ingest.files import decoding, existing_file, suggestion
-from pipeline.ingest.pictures import open_picture
+from pipeline.ingest.images import open_image
 from pipeline.ingest.resampling import Size, resize_depth, same_aspect, size_of
 from pipeline.records import DepthKind, DepthMap, ScaleSource
 from pipeline.records.checks import member
@@ -38,7 +38,7 @@ def read_depth(
     size: Size | None = None,
     quarter_turn: bool = False,
 ) -> DepthMap:
-    """Read the depth of one upright picture.
+    """Read the depth of one upright image.
 
     Args:
         path: PNG, PGM or TIFF of one channel, npy, npz, PFM or EXR; holds z-depth, not ray length.
@@ -48,9 +48,9 @@ def read_depth(
         key: Name of the array in an npz or of the channel in an EXR.
         invalid: Stored numbers that mean "no depth"; None is 0 for whole numbers, none for floats.
             Numbers that are not finite as float32, stored or scaled, never count.
-        size: (width, height) [px] of the upright picture; depth of another size is resampled, by the
+        size: (width, height) [px] of the upright image; depth of another size is resampled, by the
             nearest pixel where a sensor measured it and linearly between valid pixels elsewhere.
-        quarter_turn: Whether the picture's EXIF orientation exchanged its width and height.
+        quarter_turn: Whether the image's EXIF orientation exchanged its width and height.
 
     Returns:
         The depth map, of the given size, with backend ``file``.
@@ -61,11 +61,11 @@ def read_depth(
         RecordError: If kind or scale source is unknown, or they do not go together.
     """
     kind, scale_source = member(DepthKind, kind, "Depth kind"), member(ScaleSource, scale_source, "Scale source")
-    file = existing_file(path, "depth file")
+    file = existing_file(path, "a depth file")
     reader = _READERS.get(file.suffix.lower())
     if reader is None:
         raise InputError(f"{file} is no depth file that can be read; known are {', '.join(_READERS)}.")
-    with decoding(file, "depth file"):
+    with decoding(file, "a depth file"):
         stored = _two_dimensional(reader(file, key), file)
     whole = stored.dtype.kind in "iu"
     if scale is None and whole and kind is DepthKind.METRIC:
@@ -95,10 +95,10 @@ def _check_aspect(file: Path, stored: Size, size: Size, quarter_turn: bool, leve
     """Networks are often fed squares, so that another shape is worth a warning from sensors only."""
     if same_aspect(stored, size):
         return
-    text = f"{file} has {stored[0]} x {stored[1]} px, but the upright picture has {size[0]} x {size[1]} px"
+    text = f"{file} has {stored[0]} x {stored[1]} px, but the upright image has {size[0]} x {size[1]} px"
     if quarter_turn and same_aspect(stored, (size[1], size[0])):
         raise InputError(f"{text}, because its EXIF orientation turned it; turn the depth file in the same way.")
-    logger.log(level, "%s, another aspect ratio; the depth is stretched over the whole picture.", text)
+    logger.log(level, "%s, another aspect ratio; the depth is stretched over the whole image.", text)
 
 
 def _two_dimensional(stored: np.ndarray, file: Path) -> np.ndarray:
@@ -118,8 +118,8 @@ def _check_count(file: Path, count: int) -> None:
         raise InputError(f"{file} claims to hold {count} values, more than {MAX_VALUES}; save smaller depth.")
 
 
-def _read_picture(file: Path, _key: str | None) -> np.ndarray:
-    with open_picture(file) as image:
+def _read_image(file: Path, _key: str | None) -> np.ndarray:
+    with open_image(file) as image:
         if image.mode not in ("L", "I", "F") and not image.mode.startswith("I;16"):
             raise InputError(f"{file} is of mode {image.mode}, not one number per pixel; save it with one channel.")
         return np.array(image)
@@ -206,10 +206,10 @@ def _pixels(file: Path, data: bytes, dtype: np.dtype, width: int, height: int) -
 def _read_exr(file: Path, key: str | None) -> np.ndarray:
     import OpenEXR
 
-    with OpenEXR.File(str(file), header_only=True) as picture:
-        _check_count(file, sum(_values_of(part.header) for part in picture.parts))
-    with OpenEXR.File(str(file), separate_channels=True) as picture:
-        channels = picture.channels()
+    with OpenEXR.File(str(file), header_only=True) as image:
+        _check_count(file, sum(_values_of(part.header) for part in image.parts))
+    with OpenEXR.File(str(file), separate_channels=True) as image:
+        channels = image.channels()
         return np.array(channels[_choose(file, list(channels), key, ("Z",))].pixels)
 
 
@@ -220,9 +220,9 @@ def _values_of(header: Mapping[str, Any]) -> int:
 
 
 _READERS: dict[str, Callable[[Path, str | None], np.ndarray]] = {
-    ".png": _read_picture,
-    ".tif": _read_picture,
-    ".tiff": _read_picture,
+    ".png": _read_image,
+    ".tif": _read_image,
+    ".tiff": _read_image,
     ".pgm": _read_pgm,
     ".npy": _read_numpy,
     ".npz": _read_npz,

@@ -29,7 +29,7 @@ Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
 
 
 class FramesAre(StrEnum):
-    """What the pictures of a folder are: an item each, or the frames of one scene."""
+    """What the images of a folder are: an item each, or the frames of one scene."""
 
     ITEMS = "items"
     SCENE = "scene"
@@ -42,17 +42,17 @@ def expand_input(
     depth: Paths | None = None,
     defaults: Mapping[str, Any] | None = None,
 ) -> Iterator[Item | BadItem]:
-    """The items of a picture, of pictures that show one scene, of a folder, a video or a manifest.
+    """The items of an image, of images that show one scene, of a folder, a video or a manifest.
 
     Args:
-        path: One path, or the paths of several pictures of one scene.
-        frames_are: What the pictures of a folder are.
-        depth: Depth files of a single item, one per frame; or a folder, whose files go to the pictures
+        path: One path, or the paths of several images of one scene.
+        frames_are: What the images of a folder are.
+        depth: Depth files of a single item, one per frame; or a folder, whose files go to the images
             of the same name without suffix, where an item names no depth of its own.
         defaults: Values for the fields of ``Item`` that the input itself does not give.
 
     Returns:
-        Items in natural order of names, or in the order given; a line or a picture that cannot be used
+        Items in natural order of names, or in the order given; a line or an image that cannot be used
         becomes a BadItem.
 
     Raises:
@@ -92,16 +92,16 @@ def holds_many(paths: Sequence[Path], frames_are: FramesAre | str) -> bool:
     return len(paths) == 1 and (is_manifest(paths[0]) or (paths[0].is_dir() and frames_are == FramesAre.ITEMS))
 
 
-def pictures_of(folder: Path) -> list[Path]:
-    """The pictures of a folder in natural order of names; hidden files and all others are left out.
+def images_of(folder: Path) -> list[Path]:
+    """The images of a folder in natural order of names; hidden files and all others are left out.
 
     Raises:
         InputError: If there is none.
     """
-    pictures = [file for file in folder.iterdir() if is_image(file) and file.is_file() and file.name[0] != "."]
-    if not pictures:
-        raise InputError(f"{folder} holds no pictures; known are {', '.join(sorted(IMAGE_SUFFIXES))}.")
-    return sorted(pictures, key=lambda file: (natural_key(file), file.name))
+    images = [file for file in folder.iterdir() if is_image(file) and file.is_file() and file.name[0] != "."]
+    if not images:
+        raise InputError(f"{folder} holds no images; known are {', '.join(sorted(IMAGE_SUFFIXES))}.")
+    return sorted(images, key=lambda file: (natural_key(file), file.name))
 
 
 def _items(paths: list[Path], frames_are: FramesAre, defaults: Mapping[str, Any]) -> Iterator[Item | BadItem]:
@@ -109,21 +109,21 @@ def _items(paths: list[Path], frames_are: FramesAre, defaults: Mapping[str, Any]
     if len(paths) > 1:
         for path in paths:
             if path.is_dir() or not is_image(path):
-                raise InputError(f"{path} is no picture; a list must hold the pictures of one scene.")
+                raise InputError(f"{path} is no image; a list must hold the images of one scene.")
         return iter([_item(first.stem, paths, defaults)])
     if first.is_dir():
-        pictures = pictures_of(first)
+        images = images_of(first)
         if frames_are is FramesAre.SCENE:
-            return iter([_item(first.resolve().name or "scene", pictures, defaults)])
-        stems = Counter(picture.stem for picture in pictures)
-        names = (picture.stem if stems[picture.stem] == 1 else picture.name for picture in pictures)
-        return (_item(name, [picture], defaults) for name, picture in zip(names, pictures, strict=True))
+            return iter([_item(first.resolve().name or "scene", images, defaults)])
+        stems = Counter(image.stem for image in images)
+        names = (image.stem if stems[image.stem] == 1 else image.name for image in images)
+        return (_item(name, [image], defaults) for name, image in zip(names, images, strict=True))
     if is_manifest(first):
         return read_manifest(first, defaults)
     if is_image(first) or is_video(first):
         return iter([_item(first.stem, [first], defaults)])
     known = ", ".join(sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES | MANIFEST_SUFFIXES))
-    raise InputError(f"{first} is neither a picture nor a video nor a manifest by its name; known are {known}.")
+    raise InputError(f"{first} is neither an image nor a video nor a manifest by its name; known are {known}.")
 
 
 def _item(name: str, frames: list[Path], defaults: Mapping[str, Any]) -> Item:

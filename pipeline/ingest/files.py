@@ -19,7 +19,7 @@ MANIFEST_SUFFIXES = frozenset((".jsonl", ".csv", ".parquet"))
 
 
 def is_image(path: Path) -> bool:
-    """Whether the name is that of a picture."""
+    """Whether the name is that of an image."""
     return path.suffix.lower() in IMAGE_SUFFIXES
 
 
@@ -90,19 +90,19 @@ def existing_file(path: str | PathLike[str], what: str) -> Path:
 
     Args:
         path: The path as the user gave it.
-        what: What is expected, for the message: ``picture``, ``video``.
+        what: What is expected, for the message: ``image``, ``video``.
 
     Raises:
         InputError: If it is missing, empty or no regular file.
     """
     file = existing_path(path)
     if file.is_dir():
-        raise InputError(f"{file} is a folder, but a {what} is needed; name the file.")
+        raise InputError(f"{file} is a folder, but {what} is needed; name the file.")
     if not file.is_file():
         # Reading a pipe or a device may never end.
-        raise InputError(f"{file} is a pipe or a device, but a {what} is needed; save it as a file.")
+        raise InputError(f"{file} is a pipe or a device, but {what} is needed; save it as a file.")
     if file.stat().st_size == 0:
-        raise InputError(f"{file} is an empty file, not a {what}; write it again.")
+        raise InputError(f"{file} is an empty file, not {what}; write it again.")
     return file
 
 
@@ -120,6 +120,4 @@ def decoding(file: Path, what: str) -> Iterator[None]:
     except ImportError as error:
         raise DependencyError(f"A package for reading {file.name} is missing: {one_line(error)}.") from error
     except Exception as error:
-        raise InputError(
-            f"{file} cannot be read as a {what} ({one_line(error)}); check that it is complete."
-        ) from error
+        raise InputError(f"{file} cannot be read as {what} ({one_line(error)}); check that it is complete.") from error

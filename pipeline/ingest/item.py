@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.ingest.annotations import parse_claims, parse_regions
 from pipeline.ingest.files import check_keys, is_video
-from pipeline.ingest.pictures import check_camera
+from pipeline.ingest.images import check_camera
 from pipeline.records import Anchor, Claim, DepthKind, ScaleSource
 from pipeline.records.checks import finite_tuple, member, text
 from pipeline.records.errors import InputError, RecordError
@@ -45,9 +45,9 @@ class Item:
 
     Args:
         id: Names the item in results; one line.
-        frames: Paths of pictures, or the path of one video.
+        frames: Paths of images, or the path of one video.
         questions: Questions about the frames.
-        camera: fx, fy, cx, cy [px of the upright picture] and, where meant for another size, width and
+        camera: fx, fy, cx, cy [px of the upright image] and, where meant for another size, width and
             height; one for all frames or one per frame. None is EXIF or an assumed field of view.
         depth: Paths of depth files, one per frame, or none.
         depth_kind: What the numbers of the depth files mean.
@@ -56,7 +56,7 @@ class Item:
         depth_invalid: Stored numbers that mean "no depth"; None is 0 for whole numbers.
         depth_key: Name of the array in an npz or of the channel in an EXR.
         poses: Camera-to-world matrices 4 x 4 [m], one per frame, or none.
-        timestamps_s: Times of pictures [s], one per frame, or none; a video has its own.
+        timestamps_s: Times of images [s], one per frame, or none; a video has its own.
         regions: Regions in JSON form, see ``parse_region``.
         claims: Claims, or the path of a JSON file of claims.
         anchors: Known lengths and distances, as anchors or in their JSON form, see ``Anchor.from_plain``.
@@ -92,7 +92,7 @@ class Item:
         with self._naming("scale_source"):
             object.__setattr__(self, "scale_source", _scale_source(self.scale_source, self.depth_kind))
         if not self.frames:
-            raise InputError(f"Item {self.id!r}, frames: give at least one picture or a video.")
+            raise InputError(f"Item {self.id!r}, frames: give at least one image or a video.")
         self._check_video()
         for name in ("depth", "poses", "timestamps_s", "camera"):
             value = getattr(self, name)

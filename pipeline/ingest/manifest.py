@@ -37,7 +37,7 @@ def read_manifest(path: str | Path, defaults: Mapping[str, Any] | None = None) -
         InputError: At once if the file is missing or of another format; while reading if it is damaged,
             has an unknown column or no items.
     """
-    file = existing_file(path, "manifest")
+    file = existing_file(path, "a manifest")
     rows = _ROWS.get(file.suffix.lower())
     if rows is None:
         raise InputError(f"{file} is no manifest; its name must end in {', '.join(sorted(MANIFEST_SUFFIXES))}.")
@@ -50,8 +50,8 @@ def count_items(path: str | Path) -> int:
     Raises:
         InputError: If the file cannot be read.
     """
-    file = existing_file(path, "manifest")
-    with decoding(file, "manifest"):
+    file = existing_file(path, "a manifest")
+    with decoding(file, "a manifest"):
         if file.suffix.lower() == ".parquet":
             import pyarrow.parquet
 
@@ -87,7 +87,7 @@ def _items(file: Path, rows: Iterator[Row], defaults: Mapping[str, Any]) -> Iter
 
 
 def _guarded(file: Path, rows: Iterator[Row]) -> Iterator[Row]:
-    with decoding(file, "manifest"):
+    with decoding(file, "a manifest"):
         yield from rows
 
 

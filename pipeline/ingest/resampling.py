@@ -1,4 +1,4 @@
-"""Resampling of pictures, masks and depth.
+"""Resampling of images, masks and depth.
 
 Convention: the outer edges of the image stay where they are, as in ``Camera.resized``.
 Sizes are (width, height) [px], the order of OpenCV.
@@ -34,7 +34,7 @@ def same_aspect(size: Size, other: Size) -> bool:
 
 
 def resize_rgb(rgb: np.ndarray, size: Size) -> np.ndarray:
-    """Shrink a picture uint8 (H, W, 3) by averaging areas."""
+    """Shrink an image uint8 (H, W, 3) by averaging areas."""
     return rgb if size_of(rgb) == size else cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.ingest.annotations import Annotations, parse_annotations, read_claims
 from pipeline.ingest.build import IngestSettings, build_scene
-from pipeline.ingest.expand import FramesAre, Paths, as_paths, expand_input, holds_many, is_manifest, pictures_of
+from pipeline.ingest.expand import FramesAre, Paths, as_paths, expand_input, holds_many, images_of, is_manifest
 from pipeline.ingest.files import existing_path, suggestion
 from pipeline.ingest.item import BadItem, Item
 from pipeline.ingest.manifest import count_items
@@ -23,9 +23,9 @@ class FileSource:
     """Items from files, read lazily, one by one.
 
     Args:
-        path: A picture, a list of pictures of one scene, a folder, a video or a manifest.
+        path: An image, a list of images of one scene, a folder, a video or a manifest.
         question: Asked of items that bring none: one question or several.
-        depth: Depth files, one per frame, or a folder with files of the pictures' names.
+        depth: Depth files, one per frame, or a folder with files of the images' names.
         depth_kind: What the numbers of depth files mean.
         scale_source: Where their metric scale came from; None is ``sensor`` for metric depth.
         depth_scale: Metres (or units) per stored number.
@@ -34,7 +34,7 @@ class FileSource:
         camera: fx, fy, cx, cy [px] of items that bring no camera, with width and height if for another size.
         claims: Path of a JSON file of claims, see ``read_claims``, or its content.
         anchors: Known lengths and distances of items that bring none, see ``Anchor.from_plain``.
-        frames_are: What the pictures of a folder are: ``items`` or ``scene``.
+        frames_are: What the images of a folder are: ``items`` or ``scene``.
         **settings: Fields of ``IngestSettings``.
 
     Raises:
@@ -126,7 +126,7 @@ class FileSource:
             paths = [existing_path(one) for one in as_paths(self.path)]
             if not holds_many(paths, self.frames_are):
                 return 1
-            return count_items(paths[0]) if is_manifest(paths[0]) else len(pictures_of(paths[0]))
+            return count_items(paths[0]) if is_manifest(paths[0]) else len(images_of(paths[0]))
         except InputError:
             return None
 

@@ -43,7 +43,7 @@ def read_video(
         end_s: End of the span [s]; None is the last frame.
 
     Returns:
-        Pairs of an upright picture, uint8 (H, W, 3), and its presentation time [s] from the first frame.
+        Pairs of an upright image, uint8 (H, W, 3), and its presentation time [s] from the first frame.
 
     Raises:
         InputError: If the file is missing, damaged or without a frame in the span, or the arguments
@@ -54,7 +54,7 @@ def read_video(
     for name, value in (("frames", frames), ("rate_hz", rate_hz), ("max_frames", max_frames)):
         if value is not None and not (math.isfinite(value) and value > 0):
             raise InputError(f"The {name} of a video must be positive, not {value!r}.")
-    file = existing_file(path, "video")
+    file = existing_file(path, "a video")
     with _opened(file) as (container, stream):
         first_s, duration_s, count = _span(container, stream)
     if count == 0:
@@ -72,12 +72,12 @@ def read_video(
 
 @contextmanager
 def _opened(file: Path) -> Iterator[tuple[Any, Any]]:
-    with decoding(file, "video"):
+    with decoding(file, "a video"):
         import av
 
         with av.open(str(file)) as container:
             if not container.streams.video:
-                raise InputError(f"{file} has no video stream; give a file with pictures.")
+                raise InputError(f"{file} has no video stream; give a file with images.")
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             yield container, stream

@@ -18,7 +18,7 @@ from pipeline.models.hub import ModelLocation
 from pipeline.records.errors import DependencyError, ModelUnavailableError, TheodoliteError
 
 BAD_CONFIG = "its config.json describes no model that transformers knows"
-BAD_PROCESSOR = "its preprocessor_config.json is missing, or does not describe how pictures are prepared"
+BAD_PROCESSOR = "its preprocessor_config.json is missing, or does not describe how images are prepared"
 BAD_WEIGHTS = "its weights do not fit its config.json"
 
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory")

@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.records.errors import RecordError
 
-# Far beyond any picture; keeps products of sides within floating-point numbers.
+# Far beyond any image; keeps products of sides within floating-point numbers.
 MAX_SIDE_PX = 1_000_000_000
 
 

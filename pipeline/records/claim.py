@@ -62,7 +62,7 @@ _METRES = {
 }
 
 
-# Larger than any picture; run lengths could otherwise ask for any amount of memory.
+# Larger than any image; run lengths could otherwise ask for any amount of memory.
 _LARGEST_MASK = 2**30
 
 
@@ -306,7 +306,7 @@ class Claim:
         return None if self.value is None or self.unit is None else self.value * self.unit.metres
 
     def in_words(self) -> str:
-        """The claim as a short English sentence, for pictures and reports."""
+        """The claim as a short English sentence, for images and reports."""
         entry = RELATIONS[self.relation]
         number = self._number_in_words()
         verb = entry.wording.format(value=number)

@@ -23,7 +23,7 @@ class NoiseModel:
     Args:
         relative: Smooth error, as a fraction.
         relative_per_m: Growth of the smooth error with z [1/m]; only where depth is metric.
-        place_share: Reach of the smooth error in the picture, as a share of its longer side: two places that far apart
+        place_share: Reach of the smooth error in the image, as a share of its longer side: two places that far apart
             share exp(-1/2) = 61 % of it, twice as far 14 %.
         pixel: Error from pixel to pixel, as a fraction.
         pixel_per_m: Growth of it with z [1/m]; only where depth is metric.
@@ -58,7 +58,7 @@ class NoiseModel:
         return self.pixel + self.pixel_per_m * level
 
     def correlation(self, distance_share: float) -> float:
-        """Correlation of the smooth errors of two places so far apart, as a share of the picture's longer side."""
+        """Correlation of the smooth errors of two places so far apart, as a share of the image's longer side."""
         return math.exp(-0.5 * (distance_share / self.place_share) ** 2) if self.place_share > 0 else 0.0
 
 
@@ -101,5 +101,5 @@ class NoiseModels:
 
 
 def place_distance(first_px: np.ndarray, second_px: np.ndarray, shape: tuple[int, int]) -> float:
-    """Distance of two places (u, v) [px] as a share of the longer side of a picture of that (height, width)."""
+    """Distance of two places (u, v) [px] as a share of the longer side of an image of that (height, width)."""
     return float(np.hypot(*(np.asarray(first_px) - second_px))) / max(shape)

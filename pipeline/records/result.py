@@ -94,7 +94,7 @@ class Verdict:
             require(self.unit is not None, "The margin of a verdict needs a unit.")
 
     @property
-    def is_right(self) -> bool | None:
+    def is_correct(self) -> bool | None:
         """Whether it says of its claim what is true; None where it is undecided or the truth is not known."""
         if self.status is Status.UNDECIDED or self.claim.truth is None:
             return None
@@ -231,8 +231,8 @@ class Result:
         artefacts: Paths of the files written, relative to the folder of ``results.jsonl``.
         errors: What went wrong without stopping the item.
         attempts: Earlier answers with their verdicts, where the question was asked again, the first one first.
-        right_answer: The right answer, where it is known.
-        is_right: Whether the answer says the same; None where that is not known. It serves counting alone.
+        correct_answer: The right answer, where it is known.
+        is_correct: Whether the answer says the same; None where that is not known. It serves counting alone.
         schema_version: Version of this record's JSON form.
     """
 
@@ -247,8 +247,8 @@ class Result:
     artefacts: dict[str, str] = field(default_factory=dict)
     errors: tuple[str, ...] = ()
     attempts: tuple[Attempt, ...] = ()
-    right_answer: str | None = None
-    is_right: bool | None = None
+    correct_answer: str | None = None
+    is_correct: bool | None = None
     schema_version: str = SCHEMA_VERSION
 
     def count(self, status: Status) -> int:

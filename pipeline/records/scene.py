@@ -145,14 +145,14 @@ class DepthMap:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One upright picture.
+    """One upright image.
 
     Args:
         rgb: uint8 (H, W, 3), EXIF orientation already applied.
-        camera: Intrinsics of exactly this picture.
+        camera: Intrinsics of exactly this image.
         timestamp_s: Time within its video [s].
         pose: Optional camera-to-world matrix, float64 (4, 4), metres.
-        given_depth: Depth that came with the picture, of the same size.
+        given_depth: Depth that came with the image, of the same size.
         name: What to call the frame in reports: a file name, or a file name and a time.
 
     Raises:

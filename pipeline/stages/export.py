@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from pipeline.export.overlay import write_overlay
-from pipeline.export.page import PAGE_NAME, write_page, write_picture
+from pipeline.export.page import PAGE_NAME, write_image, write_page
 from pipeline.export.ply import write_ply
 from pipeline.export.text import file_stem
 from pipeline.records import Result, Scene
@@ -21,9 +21,9 @@ class ExportStage:
     """Writes the files of one result.
 
     Args:
-        overlay: Whether to write the picture.
+        overlay: Whether to write the image.
         ply: Whether to write the point cloud, where the depth has shape.
-        page: Whether to write the page of all results, and a small picture of each for it.
+        page: Whether to write the page of all results, and a small image of each for it.
         max_points: Most points of a cloud.
     """
 
@@ -48,8 +48,8 @@ class ExportStage:
             artefacts["overlay"] = f"overlays/{name}.png"
             write_overlay(folder / artefacts["overlay"], scene, result)
         if self.page:
-            artefacts["picture"] = f"pictures/{name}.jpg"
-            write_picture(folder / artefacts["picture"], scene, result)
+            artefacts["image"] = f"images/{name}.jpg"
+            write_image(folder / artefacts["image"], scene, result)
         if self.ply and scene.depth:
             try:
                 if write_ply(folder / f"clouds/{name}.ply", scene, result, self.max_points) is not None:

@@ -19,7 +19,7 @@ from pipeline.stages.timing import StageError, timed
 from pipeline.stages.verify import VerifyStage
 from pipeline.verify.anchors import with_anchors
 
-# Bounds the memory that the pictures of a group take; a single item may have more.
+# Bounds the memory that the images of a group take; a single item may have more.
 MOST_FRAMES = 32
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
-from pipeline.claims.compare_answers import is_right, value_of
+from pipeline.claims.compare_answers import is_correct, value_of
 from pipeline.records import Answer, Claim, Result
 from pipeline.records.expected import Expected
 
@@ -43,11 +43,11 @@ def with_truth(result: Result, source: KnowsTruth) -> Result:
         result,
         answer=None if answer is None else replace(answer, claims=tuple(map(known, answer.claims))),
         verdicts=tuple(replace(verdict, claim=known(verdict.claim)) for verdict in result.verdicts),
-        right_answer=None if expected is None else expected.answer,
-        is_right=None if expected is None or answer is None else _says(expected, answer),
+        correct_answer=None if expected is None else expected.answer,
+        is_correct=None if expected is None or answer is None else _says(expected, answer),
     )
 
 
 def _says(expected: Expected, answer: Answer) -> bool:
     value = value_of(expected, answer)
-    return value is not None and is_right(expected, value)
+    return value is not None and is_correct(expected, value)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Literal, TypeVar
 
 from pipeline.models.vlm.base import Generation, Request, VisionLanguageModel
-from pipeline.models.vlm.budget import DEFAULT_BUDGET, PictureBudget
+from pipeline.models.vlm.budget import DEFAULT_BUDGET, ImageBudget
 from pipeline.models.vlm.crops import Crop, SecondLook, choose_crops
 from pipeline.models.vlm.hints import DepthHint, HintMode
 from pipeline.models.vlm.prompt import (
@@ -75,7 +75,7 @@ class QueryStage:
         batch_size: int = 8,
         recheck: int = 0,
         second_look: str = "auto",
-        budget: PictureBudget = DEFAULT_BUDGET,
+        budget: ImageBudget = DEFAULT_BUDGET,
         cache: StageCache | None = None,
         error_budget: ErrorBudget | None = None,
         settings: Settings | None = None,
@@ -88,7 +88,7 @@ class QueryStage:
             raise ConfigError(f"query.language must be auto, en or zh, not {language!r}.")
         check_whole("query.batch_size", batch_size, 1)
         check_whole("query.recheck", recheck, 0, 1)
-        if not isinstance(budget, PictureBudget):
+        if not isinstance(budget, ImageBudget):
             raise ConfigError(f"query.budget must hold the keys of conf/query/default.yaml, and not be {budget!r}.")
         self.model = model
         self.language: Literal["auto"] | Language = language  # type: ignore[assignment]

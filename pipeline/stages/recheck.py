@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pipeline.claims.markup import shorten
 from pipeline.claims.resolve import unique_names
 from pipeline.geometry.regions import boxes_gap
-from pipeline.models.vlm.budget import PictureBudget
+from pipeline.models.vlm.budget import ImageBudget
 from pipeline.models.vlm.crops import Crop, SecondLook, choose_crops
 from pipeline.records import Answer, Origin, Region, Scene, Status, Verdict
 
@@ -53,7 +53,7 @@ def refuted_claims(judged: Judged) -> Reason | None:
     return _reason("refuted claims", claims) if claims else None
 
 
-def small_regions(judged: Judged, seen: Sequence[Crop], budget: PictureBudget) -> Reason | None:
+def small_regions(judged: Judged, seen: Sequence[Crop], budget: ImageBudget) -> Reason | None:
     """Objects that the model located with too few pixels to judge a claim of the answer, unless it saw them enlarged.
 
     Args:

@@ -50,12 +50,12 @@ class Summary:
         self.results += 1
         for verdict in result.verdicts:
             self.verdicts[verdict.status] += 1
-            if verdict.is_right is not None:
+            if verdict.is_correct is not None:
                 self.rightly["decided"] += 1
-                self.rightly["right"] += verdict.is_right
-        if result.is_right is not None:
+                self.rightly["right"] += verdict.is_correct
+        if result.is_correct is not None:
             self.rightly["questions"] += 1
-            self.rightly["answers"] += result.is_right
+            self.rightly["answers"] += result.is_correct
         self.seconds.update(result.seconds)
         if result.answer is not None:
             if len(self.answered) <= MOST_SHOWN:

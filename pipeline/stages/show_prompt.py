@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.ingest.item import BadItem, Item
 from pipeline.models.ocr.none import NoOcr
 from pipeline.models.vlm.base import ImagePart, Request, TextPart
-from pipeline.models.vlm.budget import PictureBudget, token_count
+from pipeline.models.vlm.budget import ImageBudget, token_count
 from pipeline.models.vlm.hints import DepthHint
 from pipeline.records import DepthKind, DepthMap, Frame, Origin, Region, ScaleSource, Scene
 from pipeline.records.errors import ConfigError, InputError, TheodoliteError
@@ -60,21 +60,20 @@ def _shown_item(item: Item | BadItem, source: Source, stages: Stages, query: Que
     return "\n\n".join(blocks)
 
 
-def in_words(request: Request, max_pixels: int | None, budget: PictureBudget) -> str:
-    """A prompt with ``<image WIDTHxHEIGHT px, N tokens>`` where a picture stands.
+def in_words(request: Request, max_pixels: int | None, budget: ImageBudget) -> str:
+    """A prompt with ``<image WIDTHxHEIGHT px, N tokens>`` where an image stands.
 
     Args:
         request: The prompt.
-        max_pixels: The model's own limit of a picture [px]; None where it has none.
-        budget: Tells how large the model is shown a picture.
+        max_pixels: The model's own limit of an image [px]; None where it has none.
+        budget: Tells how large the model is shown an image.
     """
     return "".join(
-        part.text if isinstance(part, TextPart) else _picture_in_words(part, max_pixels, budget)
-        for part in request.parts
+        part.text if isinstance(part, TextPart) else _image_in_words(part, max_pixels, budget) for part in request.parts
     )
 
 
-def _picture_in_words(part: ImagePart, max_pixels: int | None, budget: PictureBudget) -> str:
+def _image_in_words(part: ImagePart, max_pixels: int | None, budget: ImageBudget) -> str:
     height, width = part.rgb.shape[:2]
     limits = [limit for limit in (part.max_pixels, max_pixels) if limit is not None]
     tokens = token_count((width, height), min(limits, default=None), budget)
@@ -107,7 +106,7 @@ def _requests(scene: Scene, question: str, query: QueryStage, kind: DepthKind | 
 
 
 def _hints(scene: Scene, query: QueryStage, kind: DepthKind | None) -> list[DepthHint]:
-    """What is known of the table; one row for each picture stands for what only a network or a model could tell."""
+    """What is known of the table; one row for each image stands for what only a network or a model could tell."""
     known = query.read_depth(scene) if kind is None else ()
     unknown: Iterable[int] = range(len(scene.frames)) if query.grounds_first(scene) else ()
     if kind is not None and not query.grounds_first(scene):

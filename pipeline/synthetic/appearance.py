@@ -1,6 +1,6 @@
-"""What a rendered picture is made of: which part a pixel shows, its light, its texture and its print.
+"""What a rendered image is made of: which part a pixel shows, its light, its texture and its print.
 
-A picture kept in these layers is coloured anew at the price of one multiplication, without another ray.
+An image kept in these layers is coloured anew at the price of one multiplication, without another ray.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _DARK_LUMA = 110.0
 
 @dataclass(frozen=True, eq=False)
 class Layers:
-    """A picture in parts, each of shape (H, W).
+    """An image in parts, each of shape (H, W).
 
     Args:
         ids: int16, index into the palette: pieces first, then surfaces, then the sky as its last entry.
@@ -52,10 +52,10 @@ def ink_for(rgb: np.ndarray) -> np.ndarray:
 
 
 def compose(layers: Layers, palette: np.ndarray, inks: np.ndarray) -> np.ndarray:
-    """The picture that layers make in some colours.
+    """The image that layers make in some colours.
 
     Args:
-        layers: What the picture is made of.
+        layers: What the image is made of.
         palette: float (P, 3), RGB in [0, 255] of every entry that ``layers.ids`` names.
         inks: float (P, 3), RGB in [0, 255] of the print on each of them.
 

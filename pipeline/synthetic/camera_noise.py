@@ -1,4 +1,4 @@
-"""What a camera adds to a picture: exposure, white balance, vignetting, blur and noise, all of them mild."""
+"""What a camera adds to an image: exposure, white balance, vignetting, blur and noise, all of them mild."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _READ, _SHOT = (0.5, 2.5), (0.0, 0.06)
 
 
 def sensor_noise(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The picture as a camera might have taken it.
+    """The image as a camera might have taken it.
 
     Light first: exposure, white balance, and vignetting that grows with the squared distance from the centre. Then a
     Gaussian blur, and noise whose variance is that of reading plus that of counting light, which is proportional to it.

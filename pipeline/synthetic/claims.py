@@ -43,7 +43,7 @@ def claims_of(view: RenderedView, rng: np.random.Generator, count: int) -> tuple
     Claims come in pairs of a true and a false one of the same relation, drawn from relation after relation in
     random order until there are enough; a relation that has only true or only false claims in this view has none.
     Every fourth is drawn from those closest to the boundary. Nobody is asked about an object less than half of which
-    is visible, nor whether one hides another that is elsewhere in the picture.
+    is visible, nor whether one hides another that is elsewhere in the image.
 
     Args:
         view: The view; the claims name its frame.
@@ -90,7 +90,7 @@ def _candidates(relation: Relation, view: RenderedView, rng: np.random.Generator
     for position in rng.permutation(len(groups))[: _TRIPLES if relation.objects == 2 else None]:
         group = groups[int(position)]
         if relation.rule == "occlusion" and not meet(*group):
-            # Nobody asks whether one hides another that is somewhere else in the picture.
+            # Nobody asks whether one hides another that is somewhere else in the image.
             continue
         names = dict(zip(("subject", "object", "other_object"), (item.label for item in group), strict=False))
         base: dict[str, Any] = {"relation": relation.name, **names, "frames": (view.index,), "origin": Origin.GIVEN}
@@ -109,12 +109,12 @@ def _candidates(relation: Relation, view: RenderedView, rng: np.random.Generator
 
 
 def visible_share(item: RenderedObject) -> float:
-    """Share of the pixels that an object would have alone, within the picture, that is visible."""
+    """Share of the pixels that an object would have alone, within the image, that is visible."""
     return float(np.count_nonzero(item.visible) / np.count_nonzero(item.amodal))
 
 
 def meet(first: RenderedObject, second: RenderedObject) -> bool:
-    """Whether the visible parts of the two come within three pixels of each other in the picture."""
+    """Whether the visible parts of the two come within three pixels of each other in the image."""
     kernel = np.ones((2 * _MEETING_PX + 1, 2 * _MEETING_PX + 1), np.uint8)
     grown = cv2.dilate(first.visible.astype(np.uint8), kernel).astype(bool)
     return bool((grown & second.visible).any())

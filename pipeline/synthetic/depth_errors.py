@@ -27,7 +27,7 @@ _GRAZING_DEG = 10.0
 _LOST_SHARE = 0.003
 # Standard deviations of the logarithm of z: what a network errs from place to place, and in scale.
 _DISPARITY_ERROR, _METRIC_ERROR, _METRIC_SCALE = 0.11, 0.06, 0.12
-# Size of the places, as a share of the picture's longer side.
+# Size of the places, as a share of the image's longer side.
 _PLACE_SHARE = 0.12
 
 
@@ -39,7 +39,7 @@ def sensor_depth(depth_m: np.ndarray, camera: Camera, seed: int) -> DepthMap:
 
     Args:
         depth_m: Exact depth.
-        camera: Intrinsics of the same picture.
+        camera: Intrinsics of the same image.
         seed: Seed of the errors.
 
     Returns:

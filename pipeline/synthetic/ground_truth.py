@@ -95,7 +95,7 @@ def _object(label: str, view: RenderedView) -> RenderedObject:
 def _image_order(
     claim: Claim, view: RenderedView, subject: RenderedObject, other: RenderedObject, *, axis: str, sign: int
 ) -> Truth:
-    """Left of, right of, above, below: order of the centres of the visible boxes along an axis of the picture [px].
+    """Left of, right of, above, below: order of the centres of the visible boxes along an axis of the image [px].
 
     The centres of gravity of the visible pixels must not say the opposite. With the measure ``world``: order of the
     middles of the boxes along gravity [m].
@@ -113,7 +113,7 @@ def _image_order(
 def _between(
     claim: Claim, view: RenderedView, subject: RenderedObject, first: RenderedObject, second: RenderedObject
 ) -> Truth:
-    """Between: in the picture, the subject's centre lies beside the line between the other two centres.
+    """Between: in the image, the subject's centre lies beside the line between the other two centres.
 
     Its projection lies within the line, and off it by less than half its length; centres are those of the
     visible boxes. The margin is a share of that length.
@@ -154,7 +154,7 @@ def _same_depth(claim: Claim, view: RenderedView, subject: RenderedObject, other
 
 
 def _occlusion(claim: Claim, view: RenderedView, subject: RenderedObject, other: RenderedObject, *, sign: int) -> Truth:
-    """Occludes: the subject's visible pixels cover part of what the object would show alone, within the picture.
+    """Occludes: the subject's visible pixels cover part of what the object would show alone, within the image.
 
     Less than 1 % or 10 pixels is neither true nor false, and so is the lesser part where each hides some of the
     other. A value is the covered share of the object alone. The margin is that share, or, where nothing is

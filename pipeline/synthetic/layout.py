@@ -48,7 +48,7 @@ def random_world(rng: np.random.Generator, *, tidy: bool = False) -> tuple[World
 
     Args:
         rng: Draws everything.
-        tidy: Whether the solids are of like size and close together, so that one picture shows all of them well.
+        tidy: Whether the solids are of like size and close together, so that one image shows all of them well.
 
     Returns:
         The world, the middle of what to look at, float64 (3,) [m], and its radius [m].

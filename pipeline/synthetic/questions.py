@@ -140,7 +140,7 @@ def askable(view: RenderedView) -> list[RenderedObject]:
 def statements(views: Sequence[RenderedView]) -> list[Statement]:
     """Everything that is clearly true, or clearly false, in all of some views of one world.
 
-    Whether one hides the other is asked where the two meet in the first picture.
+    Whether one hides the other is asked where the two meet in the first image.
     """
     first, *others = views
     shared = [{item.label for item in askable(view)} for view in others]
@@ -214,6 +214,6 @@ def fenced(content: object) -> str:
     return f"```json\n{json.dumps(content, ensure_ascii=False)}\n```"
 
 
-def located(name: str, box: Sequence[int], picture: int) -> dict[str, object]:
-    """One object of a grounding, as the prompt asks for it; the box in thousandths of the picture."""
-    return {"bbox_2d": list(box), "label": name, "picture": picture}
+def located(name: str, box: Sequence[int], image: int) -> dict[str, object]:
+    """One object of a grounding, as the prompt asks for it; the box in thousandths of the image."""
+    return {"bbox_2d": list(box), "label": name, "picture": image}

@@ -40,9 +40,9 @@ class QuickstartSource:
     ``depth=file`` looks at. What is true is told by ``expected`` and ``holds``, for counting alone.
 
     Args:
-        seeds: Seeds of the scenes of one picture.
-        sequence_seeds: Seeds of the scenes of several pictures.
-        frames: Pictures of such a scene.
+        seeds: Seeds of the scenes of one image.
+        sequence_seeds: Seeds of the scenes of several images.
+        frames: Images of such a scene.
         questions: Questions about each scene.
         question: Asked about every scene instead; its right answer is not known.
         claims: Path of a JSON file of claims, see ``read_claims``, which are judged along.
@@ -103,7 +103,7 @@ class QuickstartSource:
         return len(self.frames)
 
     def scene(self, item: Item) -> Scene:
-        """The pictures of an item that ``items`` gave.
+        """The images of an item that ``items`` gave.
 
         Raises:
             InputError: If there is nothing to ask about them.
@@ -111,7 +111,7 @@ class QuickstartSource:
         made = self._known[item.id].made.scene
         if not item.questions:
             raise InputError(
-                f"Nothing can be asked about scene {item.id} that is clear in all of its {len(made.frames)} pictures: "
+                f"Nothing can be asked about scene {item.id} that is clear in all of its {len(made.frames)} images: "
                 "choose another seed, fewer input.frames, or give a question."
             )
         given = self.annotations.of(item.id)
@@ -125,7 +125,7 @@ class QuickstartSource:
     def holds(self, item_id: str, claim: Claim) -> bool | None:
         """Whether a claim about named objects is true, wherever the model may have located them.
 
-        Of several pictures, all that show the objects must agree. A 3D box is not part of the claim that names it.
+        Of several images, all that show the objects must agree. A 3D box is not part of the claim that names it.
         """
         if RELATIONS[claim.relation].rule == "box_3d":
             return None
@@ -137,7 +137,7 @@ class QuickstartSource:
                 continue
             try:
                 truths.add(truth_of(named, view).holds)
-            except InputError:  # The picture does not show one of the objects.
+            except InputError:  # The image does not show one of the objects.
                 continue
         return truths.pop() if len(truths) == 1 else None
 
@@ -163,7 +163,7 @@ def _check_renderer() -> None:
         raise DependencyError(
             f"The scenes of the quickstart are rendered with Open3D, which cannot be imported ({error}): install it "
             "with pip, and on Linux the system libraries libusb-1.0-0 libegl1 libgl1 libx11-6 libgomp1; or give a "
-            "picture of your own with input=PATH."
+            "image of your own with input=PATH."
         ) from error
 
 

@@ -27,7 +27,7 @@ _STEP_BACK = 1.08
 
 @dataclass(frozen=True, eq=False)
 class RenderedScene:
-    """Pictures of one world.
+    """Images of one world.
 
     Args:
         scene: One frame per view, with exact given depth, and the visible objects as regions with masks.
@@ -67,11 +67,11 @@ def look_at(eye_m: np.ndarray, target_m: np.ndarray, roll_rad: float = 0.0) -> n
 
 
 def rendered_scene(seed: int, *, size_px: tuple[int, int] | None = None, tidy: bool = False) -> RenderedScene:
-    """A random scene of one picture; the same seed gives the same one.
+    """A random scene of one image; the same seed gives the same one.
 
     Args:
         seed: Seed of everything that is drawn.
-        size_px: (width, height) of the picture, or None to draw one from 320 x 240 to 640 x 480.
+        size_px: (width, height) of the image, or None to draw one from 320 x 240 to 640 x 480.
         tidy: As in ``rendered_sequence``.
     """
     return rendered_sequence(seed, 1, size_px=size_px, tidy=tidy)
@@ -82,15 +82,15 @@ def rendered_sequence(
 ) -> RenderedScene:
     """A random world from several places on an arc around it; the first is that of ``rendered_scene``.
 
-    A tidy one has solids of like size, none of them cut off by the picture's edge, with textures, printed words and
+    A tidy one has solids of like size, none of them cut off by the image's edge, with textures, printed words and
     the noise of a camera. The others are plain, with difficulties of every kind: tiny and huge solids, cut off, far
     away.
 
     Args:
         seed: Seed of everything that is drawn.
-        count: Number of pictures.
-        size_px: (width, height) of every picture, or None to draw one.
-        turn_deg: Angle on the arc between two pictures [deg].
+        count: Number of images.
+        size_px: (width, height) of every image, or None to draw one.
+        turn_deg: Angle on the arc between two images [deg].
         tidy: Whether it is a tidy one.
     """
     rng, decoration_rng = np.random.default_rng(seed), np.random.default_rng((seed, 1))
@@ -114,7 +114,7 @@ def rendered_sequence(
 
 
 def _photographed(view: RenderedView, rng: np.random.Generator) -> RenderedView:
-    """The view with the picture that a camera would take; its layers stay without noise."""
+    """The view with the image that a camera would take; its layers stay without noise."""
     return replace(view, frame=replace(view.frame, rgb=sensor_noise(view.frame.rgb, rng)))
 
 
@@ -160,7 +160,7 @@ def _random_poses(
 
 
 def _shows_all(world: World, camera: Camera, pose: np.ndarray) -> bool:
-    """Whether no solid but the table is cut off by the picture's edge."""
+    """Whether no solid but the table is cut off by the image's edge."""
     solids = [piece.mesh.vertices_m for piece in world.pieces if piece.shape != "table"]
     pixels = project((np.concatenate(solids) - pose[:3, 3]) @ pose[:3, :3], camera)
     return bool(np.all((pixels >= 0) & (pixels <= (camera.width - 1, camera.height - 1))))

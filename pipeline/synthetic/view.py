@@ -1,4 +1,4 @@
-"""Pictures of a world, with exact depth, masks and geometry.
+"""Images of a world, with exact depth, masks and geometry.
 
 Convention: everything of a view is in its camera frame: OpenCV axes, metres; pixel (0, 0) is the centre
 of the top-left pixel. Rays start in the camera with direction z = 1, so that a hit's distance is its z.
@@ -45,7 +45,7 @@ class RenderedObject:
         amodal: bool (H, W), the pixels that it would have alone; holds ``visible``.
         box_px: Tight box of ``visible`` [px].
         amodal_box_px: Tight box of ``amodal`` [px].
-        is_cut_off: Whether it reaches beyond the picture.
+        is_cut_off: Whether it reaches beyond the image.
         box_3d: Its exact oriented box.
         points_m: float64 (N, 3), points of its whole surface.
         visible_z_m: float32 (P,), z of its visible pixels.
@@ -80,15 +80,15 @@ class RenderedObject:
 
 @dataclass(frozen=True, eq=False)
 class RenderedView:
-    """One picture of a world.
+    """One image of a world.
 
     Args:
         world: What it shows.
-        frame: Picture, camera, pose and exact metric depth.
+        frame: Image, camera, pose and exact metric depth.
         ids: int16 (H, W), index of the piece that a pixel shows; -1 for the surroundings.
         objects: The pieces with at least ``LEAST_VISIBLE_PX`` visible pixels.
         up: float64 (3,), unit vector against gravity.
-        layers: What the picture is composed of.
+        layers: What the image is composed of.
         words: Printed words that can be read.
         index: Index of the frame in its scene.
     """
@@ -130,7 +130,7 @@ def render(
         objects: Whether to describe the objects, which takes most of the time; without, there are none in the view.
 
     Returns:
-        The picture; its depth is valid wherever a ray hits something.
+        The image; its depth is valid wherever a ray hits something.
     """
     turn = pose[:3, :3].T
     shift = -turn @ pose[:3, 3]
@@ -198,7 +198,7 @@ def _object(
 
 
 def _window(mesh: Mesh, camera: Camera) -> tuple[Window, bool]:
-    """The pixels that a mesh may cover, and whether it reaches beyond the picture."""
+    """The pixels that a mesh may cover, and whether it reaches beyond the image."""
     pixels = project(mesh.vertices_m, camera)
     if not np.isfinite(pixels).all():
         return Window(0, camera.height, 0, camera.width), True

@@ -82,8 +82,8 @@ def with_anchors(
         view = FrameView(frame, depth, regions, budget or ErrorBudget(), settings or Settings())
         anchored, found = _anchored(view, [(anchor, at[number]) for anchor, at in places if number in at])
         maps.append(anchored)
-        picture = f"Picture {number + 1}: " if len(depths) > 1 else ""
-        problems += [picture + problem for problem in found]
+        image = f"Image {number + 1}: " if len(depths) > 1 else ""
+        problems += [image + problem for problem in found]
     return replace(scene, depth=tuple(maps), unanchored_depth=depths, problems=tuple(dict.fromkeys(problems)))
 
 
@@ -143,9 +143,9 @@ def _places(
         else:
             frames = list(range(len(scene.frames))) if anchor.frame is None else [anchor.frame]
         if missing is None and not frames:
-            missing = "No picture shows both of its regions."
+            missing = "No image shows both of its regions."
         if anchor.kind in _OF_ONE_VIEW and len(frames) > 1:
-            missing = 'The distance to the camera differs from picture to picture; say which one is meant with "frame".'
+            missing = 'The distance to the camera differs from image to image; say which one is meant with "frame".'
         if missing is not None:
             problems.append(_unusable(anchor, missing))
         else:

@@ -117,7 +117,7 @@ def _distance(
     frames = _used(things)
     if claim.measure != "nearest" and not all(thing.is_whole for thing in things):
         raise CannotMeasure(
-            f"No picture shows all of {claim.subject!r} and {claim.object!r}, so their centres are not known.",
+            f"No image shows all of {claim.subject!r} and {claim.object!r}, so their centres are not known.",
             "views of both whole objects, or a claim about the nearest points",
         )
     if claim.measure == "nearest":
@@ -188,7 +188,7 @@ def _order(claim: Claim, things: Sequence[MergedObject], up: np.ndarray, length_
         sizes.append(max(1e-6, {"size": whole}.get(str(options["extent"])) or extents[str(options["extent"])]))
     if not all(thing.is_whole for thing in things):
         raise CannotMeasure(
-            f"No picture shows all of {claim.subject!r} and {claim.object!r}.", "views of both whole objects"
+            f"No image shows all of {claim.subject!r} and {claim.object!r}.", "views of both whole objects"
         )
     ratio = float(options["sign"]) * math.log(sizes[0] / sizes[1])
     relative = [math.hypot(thing.error_m, thing.edge_m) / size for thing, size in zip(things, sizes, strict=True)]
@@ -210,5 +210,5 @@ def _used(things: Sequence[MergedObject]) -> tuple[int, ...]:
 def _shown(frames: Sequence[int]) -> str:
     numbers = [str(frame + 1) for frame in frames]
     if len(numbers) == 1:
-        return f"Picture {numbers[0]} shows"
-    return f"Pictures {', '.join(numbers[:-1])} and {numbers[-1]} together show"
+        return f"Image {numbers[0]} shows"
+    return f"Images {', '.join(numbers[:-1])} and {numbers[-1]} together show"

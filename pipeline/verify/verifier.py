@@ -15,10 +15,10 @@ from pipeline.records import Claim, Evidence, Region, Scene, Status, Verdict
 from pipeline.records.error_budget import ErrorBudget
 from pipeline.records.errors import ConfigError
 from pipeline.records.relations import RELATIONS, Need, Relation
+from pipeline.verify import fusion
 from pipeline.verify.rules.base import CannotMeasure, Finding, Settings
 from pipeline.verify.rules.merged import posed_frames
 from pipeline.verify.rules.view import FrameView
-from pipeline.verify import fusion
 
 _MOST_CERTAIN = 1e-6
 # Boxes that overlap more than this hold the same pixels.
@@ -174,7 +174,7 @@ class Verifier:
         status, reason, needs = self._status(probability), strongest.note, None
         if for_it and against:
             status, probability = Status.UNDECIDED, 0.5
-            reason = f"{_pictures(for_it)} supports it and {_pictures(against)} refutes it.".capitalize()
+            reason = f"{_images(for_it)} supports it and {_images(against)} refutes it.".capitalize()
             needs = "the frame that is meant, or more precise depth in both"
         elif status is Status.UNDECIDED:
             # A half says in its note why nothing can be said.
@@ -239,7 +239,7 @@ def _named(
     """Index of the region that each part of the claim names, subject first, by frame; or why there is none."""
     missing = [frame for frame in claim.frames if frame >= count]
     if missing:
-        return CannotMeasure(f"The claim names {_pictures(missing)}, but there are {count}.", "a frame that exists")
+        return CannotMeasure(f"The claim names {_images(missing)}, but there are {count}.", "a frame that exists")
     wanted = [frame for frame in range(count) if not claim.frames or frame in claim.frames]
     if relation.counts:
         counted = {frame: resolve_all(claim.subject, regions, frame) for frame in wanted}
@@ -277,8 +277,8 @@ def _apart(claim: Claim, regions: tuple[Region, ...]) -> CannotMeasure:
     )
 
 
-def _pictures(frames: Sequence[int]) -> str:
-    return "picture " + " and ".join(str(frame + 1) for frame in frames)
+def _images(frames: Sequence[int]) -> str:
+    return "image " + " and ".join(str(frame + 1) for frame in frames)
 
 
 def _probability(finding: Finding, negated: bool) -> float:

@@ -1,4 +1,4 @@
-"""How right verdicts are, how much is decided, and how the plain judges fare on the same claims.
+"""How right verdicts are, how much is decided, and how the baselines fare on the same claims.
 
 Rendered scenes: the constants of the verifier were chosen on seeds from 0 on, and so is the risk of a row that does not
 reach its coverage at the default one; reported are seeds from 100000 on. Real frames are those of ../shared/rgbd (or
@@ -32,7 +32,7 @@ _SHARED = Path(os.environ.get("THEODOLITE_SHARED", Path(__file__).parents[3] / "
 
 @dataclass(frozen=True)
 class Reach:
-    """What a row should reach, as shares; the area as a share of the best plain judge's."""
+    """What a row should reach, as shares; the area as a share of the best baseline's."""
 
     right: float
     coverage: float

@@ -1,4 +1,4 @@
-"""Whether memory grows with the number of pictures of an evaluation."""
+"""Whether memory grows with the number of images of an evaluation."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _REACH_PERCENT = 5.0
 
 
 def memory_figures() -> Iterator[Figure]:
-    """Memory while pictures stream by, and the peak of a whole evaluation, which makes the report as well.
+    """Memory while images stream by, and the peak of a whole evaluation, which makes the report as well.
 
     Peaks only ever rise within a process, so that these figures come first. The second and third evaluation raise the
-    peak whatever their number of pictures, as the allocator's pools fill up.
+    peak whatever their number of images, as the allocator's pools fill up.
     """
     for _ in range(_WARM_UP):
         _evaluated(_FEW)
@@ -33,8 +33,8 @@ def memory_figures() -> Iterator[Figure]:
     many_peak_mb = _peak_mb()
     early = statistics.median(resident_mb[_FEW - _SPAN : _FEW])
     late = statistics.median(resident_mb[-_SPAN:])
-    yield _growth(f"memory after {_MANY} pictures of an evaluation against {_FEW}", late, early)
-    yield _growth(f"peak of an evaluation of {_MANY} pictures against one of {_FEW}", many_peak_mb, few_peak_mb)
+    yield _growth(f"memory after {_MANY} images of an evaluation against {_FEW}", late, early)
+    yield _growth(f"peak of an evaluation of {_MANY} images against one of {_FEW}", many_peak_mb, few_peak_mb)
 
 
 def _growth(figure: str, value_mb: float, baseline_mb: float) -> Figure:
@@ -45,7 +45,7 @@ def _growth(figure: str, value_mb: float, baseline_mb: float) -> Figure:
 
 
 def _evaluated(count: int) -> list[float]:
-    """Resident memory after each picture [MiB]."""
+    """Resident memory after each image [MiB]."""
     from pipeline.evaluate.depth.evaluate import evaluate_depth
     from pipeline.evaluate.depth.protocol import EvaluationProtocol
     from pipeline.evaluate.depth.run import DepthSubject
@@ -55,7 +55,7 @@ def _evaluated(count: int) -> list[float]:
     resident_mb: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         evaluate_depth(
-            _pictures(count),
+            _images(count),
             DepthSubject(DepthStage(GivenDepth()), batch_size=4, num_workers=2),
             EvaluationProtocol(alignment="scale_shift_disparity"),
             Path(folder),
@@ -67,8 +67,8 @@ def _evaluated(count: int) -> list[float]:
     return resident_mb
 
 
-def _pictures(count: int) -> Any:
-    """A data set whose pictures are made when they are read, with their prediction."""
+def _images(count: int) -> Any:
+    """A data set whose images are made when they are read, with their prediction."""
     from pipeline.datasets.depth_base import DepthDataset
 
     class Made(DepthDataset[int]):

@@ -25,8 +25,8 @@ def figures() -> Iterator[Figure]:
         folder = str(build_random_qwen3vl(Path(name) / "small", "small"))
         plain = PlainQwen3VL(folder, NEW_TOKENS)
         yield from _follow_up(folder, plain)
-        yield from _one_picture(folder, plain)
-        yield from _eight_pictures(folder, plain)
+        yield from _one_image(folder, plain)
+        yield from _eight_images(folder, plain)
         yield _own_work(folder)
         yield _memory(str(build_random_qwen3vl(Path(name) / "tiny", "tiny")))
 
@@ -53,11 +53,11 @@ def _speed_up(figure: str, plain_ms: list[float], own_ms: list[float], reach: fl
 
 def _follow_up(folder: str, plain: PlainQwen3VL) -> Iterator[Figure]:
     model = _engine(folder)
-    pictures = [noise(seed, SIDE_PX, SIDE_PX) for seed in range(3)]
-    model.generate(request(pictures, "What is there?"))
+    images = [noise(seed, SIDE_PX, SIDE_PX) for seed in range(3)]
+    model.generate(request(images, "What is there?"))
     plain_ms, own_ms = [], []
     for question in QUESTIONS[:8]:
-        asked = request(pictures, question)
+        asked = request(images, question)
         theirs, expected = _timed(lambda asked=asked: plain.answer(asked))
         ours, found = _timed(lambda asked=asked: model.generate(asked).text)
         assert found == expected
@@ -67,11 +67,11 @@ def _follow_up(folder: str, plain: PlainQwen3VL) -> Iterator[Figure]:
 
 
 def _together(folder: str, scenes: list[list[Any]], reference: Callable[[list[Any]], list[str]]) -> Any:
-    """Times of both ways over several rounds, each with new pictures."""
+    """Times of both ways over several rounds, each with new images."""
     plain_ms, own_ms = [], []
     model = _engine(folder)
-    for pictures in scenes:
-        asked = [request([picture], question) for picture, question in zip(pictures, QUESTIONS, strict=False)]
+    for images in scenes:
+        asked = [request([image], question) for image, question in zip(images, QUESTIONS, strict=False)]
         theirs, expected = _timed(lambda asked=asked: reference(asked))
         ours, found = _timed(lambda asked=asked: [answer.text for answer in model.generate_all(asked)])
         assert found == expected
@@ -80,13 +80,13 @@ def _together(folder: str, scenes: list[list[Any]], reference: Callable[[list[An
     return plain_ms, own_ms
 
 
-def _one_picture(folder: str, plain: PlainQwen3VL) -> Iterator[Figure]:
+def _one_image(folder: str, plain: PlainQwen3VL) -> Iterator[Figure]:
     scenes = [[noise(100 + scene, SIDE_PX, SIDE_PX)] * 8 for scene in range(5)]
     times = _together(folder, scenes, lambda asked: [plain.answer(one) for one in asked])
     yield from _speed_up("8 questions on one image, in total", *times, 4.0)
 
 
-def _eight_pictures(folder: str, plain: PlainQwen3VL) -> Iterator[Figure]:
+def _eight_images(folder: str, plain: PlainQwen3VL) -> Iterator[Figure]:
     scenes = [[noise(200 + 8 * scene + index, SIDE_PX, SIDE_PX) for index in range(8)] for scene in range(5)]
     times = _together(folder, scenes, lambda asked: [plain.answer(one) for one in asked])
     yield from _speed_up("8 questions on 8 images, against the plain path", *times, 1.3)
@@ -116,10 +116,10 @@ def _own_work(folder: str) -> Figure:
         measure(module)
     shares = []
     for scene in range(5):
-        pictures = [noise(300 + 3 * scene + index, SIDE_PX, SIDE_PX) for index in range(3)]
+        images = [noise(300 + 3 * scene + index, SIDE_PX, SIDE_PX) for index in range(3)]
         inside_ms = total_ms = 0.0
         for question in QUESTIONS[:6]:
-            asked = request(pictures, question)
+            asked = request(images, question)
             total_ms += _timed(lambda asked=asked: model.generate(asked))[0]
         shares.append(100 * (total_ms - inside_ms) / total_ms)
     share = statistics.median(shares)

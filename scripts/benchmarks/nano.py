@@ -37,7 +37,7 @@ VLM, DEPTH = MODELS / "theodolite-vl-nano", MODELS / "theodolite-depth-nano"
 _LANGUAGE_NAMES: dict[Language, str] = {"en": "English", "zh": "Chinese"}
 # One sequence for so many scenes.
 _SCENES_PER_SEQUENCE = 10
-# Scenes whose questions are asked together; pictures and masks of no more are in memory.
+# Scenes whose questions are asked together; images and masks of no more are in memory.
 _BLOCK = 16
 # Scenes from here on belong to the noise model and to training.
 _FIRST_TAKEN_SEED = 900_000
@@ -47,7 +47,7 @@ _ABS_REL, _ORDER, _RIGHT, _COVERAGE = 0.06, 0.97, 0.97, 0.75
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of this benchmark."""
-    parser.add_argument("--scenes", type=int, default=500, help="scenes of one picture; a tenth as many of three")
+    parser.add_argument("--scenes", type=int, default=500, help="scenes of one image; a tenth as many of three")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first scene")
     parser.add_argument("--vlm", type=Path, default=VLM, help="folder of the vision-language model")
     parser.add_argument("--depth", type=Path, default=DEPTH, help="folder of the depth network")
@@ -125,10 +125,10 @@ def figures_of(found: Measures) -> Iterator[Measured]:
 
 def _grounding(everything: Sequence[Located]) -> Iterator[Measured]:
     single = [item for item in everything if item.frames == 1]
-    yield from _boxes("", "one picture", single, _CORNER_PX, _IOU)
+    yield from _boxes("", "one image", single, _CORNER_PX, _IOU)
     for language, name in _LANGUAGE_NAMES.items():
         yield from _boxes(f".{language}", f"in {name}", [item for item in single if item.language == language])
-    yield from _boxes(".three_frames", "three pictures", [item for item in everything if item.frames > 1])
+    yield from _boxes(".three_frames", "three images", [item for item in everything if item.frames > 1])
 
 
 def _boxes(
@@ -166,7 +166,7 @@ def _answers(everything: Sequence[Answered]) -> Iterator[Measured]:
             chosen = [item for item in single if item.relation == relation]
             yield _right(f"vl.answers.{way}.{relation}", f"yes or no, {ways[way][0]}, {relation}", chosen, way)
         several = [item for item in everything if item.frames > 1]
-        yield _right(f"vl.answers.{way}.three_frames", f"yes or no, {ways[way][0]}, three pictures", several, way)
+        yield _right(f"vl.answers.{way}.three_frames", f"yes or no, {ways[way][0]}, three images", several, way)
 
 
 def _right(key: str, name: str, items: Sequence[Answered], way: str, reach: float | None = None) -> Measured:

@@ -24,9 +24,9 @@ class NanoCase:
     """One scene.
 
     Args:
-        scene: Its pictures alone: no depth, no regions, no poses.
+        scene: Its images alone: no depth, no regions, no poses.
         views: What they show.
-        questions: Questions of yes or no with known truth, in English and Chinese in turn.
+        questions: Questions of yes or no with ground truth, in English and Chinese in turn.
         further: Questions whose truth is not used, so that each language asks where every askable object is.
     """
 
@@ -46,8 +46,8 @@ def nano_case(seed: int, frames: int = 1) -> NanoCase:
     made = rendered_sequence(seed, frames, size_px=(SIDE_PX, SIDE_PX), tidy=True)
     rng = np.random.default_rng((seed, frames))
     questions = questions_about(made.views, rng, _QUESTIONS, LANGUAGES)
-    pictures = tuple(replace(frame, given_depth=None, pose=None) for frame in made.scene.frames)
-    scene = Scene(made.scene.id if frames == 1 else f"{made.scene.id}-frames-{frames}", pictures)
+    images = tuple(replace(frame, given_depth=None, pose=None) for frame in made.scene.frames)
+    scene = Scene(made.scene.id if frames == 1 else f"{made.scene.id}-frames-{frames}", images)
     further = [one for language in LANGUAGES for one in _remaining(made.views, questions, language)]
     return NanoCase(scene, made.views, tuple(questions), tuple(further))
 

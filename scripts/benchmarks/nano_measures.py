@@ -40,7 +40,7 @@ _ALL = 1_000_000
 
 @dataclass(frozen=True)
 class Located:
-    """How well an asked object is located in one picture; with an IoU of 0 and 256 px off where it is not."""
+    """How well an asked object is located in one image; with an IoU of 0 and 256 px off where it is not."""
 
     case: str
     language: str
@@ -64,12 +64,12 @@ class Answered:
 class Measures:
     """Everything that was measured; the first of a pair is the case.
 
-    Depth and claims are those of scenes of one picture.
+    Depth and claims are those of scenes of one image.
 
     Args:
-        located: Per asked object, picture and question.
+        located: Per asked object, image and question.
         answered: Per question.
-        abs_rel: Per picture, AbsRel after alignment in disparity.
+        abs_rel: Per image, AbsRel after alignment in disparity.
         ordered: Per pair of objects, whether the medians of their disparity are in the right order.
         judgements: Per claim.
         seconds: Time by part.
@@ -135,7 +135,7 @@ def _ask(subjects: Subjects, cases: Sequence[NanoCase], scenes: Sequence[Scene],
             [(told_scene(case, question), question.text) for case, _, question in asked]
         )
     for position, (case, _, question) in enumerate(asked):
-        right = {name: is_right(question, outcomes[position]) for name, outcomes in ways.items()}
+        right = {name: is_correct(question, outcomes[position]) for name, outcomes in ways.items()}
         relation = question.statement.relation
         found.answered.append(Answered(case.name, question.language, len(case.views), relation, right))
         outcome = ways["two_steps"][position]
@@ -148,7 +148,7 @@ def _ask(subjects: Subjects, cases: Sequence[NanoCase], scenes: Sequence[Scene],
 
 
 def located(case: NanoCase, question: SceneQuestion, grounding: str | None) -> list[Located]:
-    """How well the two objects of a question are located in every picture; an object is known by its label."""
+    """How well the two objects of a question are located in every image; an object is known by its label."""
     regions = grounded_regions(case.scene, grounding)
     found = []
     for view in case.views:
@@ -165,7 +165,7 @@ def located(case: NanoCase, question: SceneQuestion, grounding: str | None) -> l
     return found
 
 
-def is_right(question: SceneQuestion, outcome: Answer | TheodoliteError) -> bool:
+def is_correct(question: SceneQuestion, outcome: Answer | TheodoliteError) -> bool:
     """Whether an answer says the right one of yes and no; what is missing or not understood is wrong."""
     expected = Expected(question.text, "yes" if question.statement.holds else "no", AnswerKind.YES_NO)
     return isinstance(outcome, Answer) and value_of(expected, outcome) == expected.answer
@@ -201,7 +201,7 @@ def _exact(view: RenderedView) -> DepthMap:
 
 
 def abs_rel(depth: DepthMap, view: RenderedView) -> float:
-    """AbsRel of a picture as MiDaS measures it: ``conf/protocol/midas_zero_shot.yaml``.
+    """AbsRel of an image as MiDaS measures it: ``conf/protocol/midas_zero_shot.yaml``.
 
     Scale and shift by least squares in disparity over all pixels with true depth; aligned depth is clamped to the
     largest true depth.

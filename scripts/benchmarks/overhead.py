@@ -11,7 +11,7 @@ from benchmarks.figures import Figure, in_turn
 
 
 def figures() -> Iterator[Figure]:
-    """What an item costs outside the models: ingest, verification and JSON; no pictures are written."""
+    """What an item costs outside the models: ingest, verification and JSON; no images are written."""
     import cv2
     import numpy as np
 
@@ -42,11 +42,11 @@ def figures() -> Iterator[Figure]:
     text = "```json\n" + json.dumps({"objects": objects, "claims": claims}) + "\n```"
     verify = VerifyStage()
     with tempfile.TemporaryDirectory() as folder:
-        picture, depth_file = Path(folder) / "photo.jpg", Path(folder) / "depth.png"
+        image, depth_file = Path(folder) / "photo.jpg", Path(folder) / "depth.png"
         noise = generator.integers(0, 60, (height // 8, width // 8, 3), dtype=np.uint8)
-        cv2.imwrite(str(picture), cv2.resize(noise, (width, height)))
+        cv2.imwrite(str(image), cv2.resize(noise, (width, height)))
         cv2.imwrite(str(depth_file), (depth * 1000 + generator.normal(0, 4, depth.shape)).astype(np.uint16))
-        source = FileSource(str(picture), depth=str(depth_file), depth_scale=0.001)
+        source = FileSource(str(image), depth=str(depth_file), depth_scale=0.001)
 
         def ingest() -> None:
             nonlocal scene

@@ -11,19 +11,19 @@ INSTRUCTION = "Answer the question about the pictures above, in a few words. "
 
 
 def noise(seed: int, width: int, height: int) -> Any:
-    """A picture of random pixels, as an ``ImagePart``."""
+    """An image of random pixels, as an ``ImagePart``."""
     from pipeline.models.vlm.base import ImagePart
 
     return ImagePart(np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8))
 
 
-def request(pictures: Sequence[Any], question: str) -> Any:
-    """A request as the pipeline builds them: pictures (``ImagePart``), instruction, question."""
+def request(images: Sequence[Any], question: str) -> Any:
+    """A request as the pipeline builds them: images (``ImagePart``), instruction, question."""
     from pipeline.models.vlm.base import Request, TextPart
 
     parts: list[Any] = []
-    for number, picture in enumerate(pictures, 1):
-        parts += [TextPart(f"\nPicture {number}: "), picture]
+    for number, image in enumerate(images, 1):
+        parts += [TextPart(f"\nPicture {number}: "), image]
     return Request((*parts, TextPart(f"\n\n{INSTRUCTION}{question}")), "item", question)
 
 
@@ -58,8 +58,8 @@ class PlainQwen3VL:
         content = [{"type": "text", "text": part.text} if hasattr(part, "text") else {"type": "image"}
                    for part in asked.parts]  # fmt: skip
         prompt = self.processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
-        pictures = [Image.fromarray(rgb) for rgb in asked.pixels]
-        inputs = self.processor(text=[prompt], images=pictures, do_resize=False, return_tensors="pt")
+        images = [Image.fromarray(rgb) for rgb in asked.pixels]
+        inputs = self.processor(text=[prompt], images=images, do_resize=False, return_tensors="pt")
         inputs = inputs.to(self.model.device, dtype=self.model.dtype)
         with torch.inference_mode():
             output = self.model.generate(**inputs)

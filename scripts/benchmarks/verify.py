@@ -1,4 +1,4 @@
-"""What judging costs: one picture of 640 x 480 with ten objects and forty claims of all relations, on one core."""
+"""What judging costs: one image of 640 x 480 with ten objects and forty claims of all relations, on one core."""
 
 from __future__ import annotations
 

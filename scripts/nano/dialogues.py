@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
-from nano.pictures import View
+from nano.images import View
 from nano.rendering import SIDE_PX, TrainingScene
 from nano.vl_model import IMAGE_TOKENS
 from nano.vocabulary import EVIDENCE, LANGUAGES, WHERE
@@ -49,16 +49,16 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Turn:
-    """A question after the pictures, and its answer.
+    """A question after the images, and its answer.
 
     Args:
-        prompt: Tokens from the pictures' end to the answer's beginning.
+        prompt: Tokens from the images' end to the answer's beginning.
         answer: Tokens of the answer, its end included.
         located: Frame and piece of every box of the answer, in order.
         told: Frame and piece of every number before yes or no.
         rows: Where in the prompt the table tells of each of these, from its name to the row's end; none without a
             table.
-        is_measured: Whether these numbers are places in the picture.
+        is_measured: Whether these numbers are places in the image.
         prose: How many tokens of the answer come before its JSON.
     """
 
@@ -83,7 +83,7 @@ class Dialogues:
         self._tokenizer = processor.tokenizer
         self._end: int = processor.tokenizer.convert_tokens_to_ids("<|im_end|>")
         self._seen_end: int = processor.tokenizer.convert_tokens_to_ids("<|vision_end|>")
-        self._picture: int = processor.tokenizer.convert_tokens_to_ids("<|image_pad|>")
+        self._image: int = processor.tokenizer.convert_tokens_to_ids("<|image_pad|>")
         self._box: int = processor.tokenizer.convert_tokens_to_ids(" | [")
         self._row_ends = set(processor.tokenizer.convert_tokens_to_ids([" |\n", " |\n\n"]))
         self._stages = {kind: QueryStage(NoModel(), hints=hints) for kind, hints in
@@ -92,7 +92,7 @@ class Dialogues:
         self._scenes = {count: Scene("training", (frame,) * count) for count in (1, 3)}
 
     def prefix(self, language: Language, frames: int) -> list[int]:
-        """Tokens of every prompt up to the last picture's end."""
+        """Tokens of every prompt up to the last image's end."""
         request = self._stages[Kind.ANSWER].grounding_request(self._scenes[frames], WHERE[language])
         return self._split(request)[0]
 
@@ -102,10 +102,10 @@ class Dialogues:
         """A random turn of a kind; None where the scene has nothing to ask."""
         names = {language: [_name(c, s, language) for c, s in zip(view.colours, scene.shapes, strict=True)]
                  for language in LANGUAGES}  # fmt: skip
-        everywhere = set.intersection(*(set(picture.boxes) for picture in view.pictures))
-        frames = self._scenes[len(view.pictures)]
+        everywhere = set.intersection(*(set(image.boxes) for image in view.images))
+        frames = self._scenes[len(view.images)]
         if kind is Kind.LOCATE:
-            pieces = sorted(set.union(*(set(picture.boxes) for picture in view.pictures)))
+            pieces = sorted(set.union(*(set(image.boxes) for image in view.images)))
             if not pieces:
                 return None
             piece = pieces[int(rng.integers(len(pieces)))]
@@ -168,7 +168,7 @@ class Dialogues:
         return Turn(self._split(request)[1], tokens, _places(view, pieces))
 
     def _split(self, request: Request) -> tuple[list[int], list[int]]:
-        """Tokens of a prompt up to the end of its last picture, pictures at full length, and the others."""
+        """Tokens of a prompt up to the end of its last image, images at full length, and the others."""
         content = [
             {"type": "image"} if isinstance(part, ImagePart) else {"type": "text", "text": part.text}
             for part in request.parts
@@ -178,7 +178,7 @@ class Dialogues:
         )
         tokens = self._tokenizer(text)["input_ids"]
         cut = len(tokens) - tokens[::-1].index(self._seen_end)
-        counts = [IMAGE_TOKENS if token == self._picture else 1 for token in tokens[:cut]]
+        counts = [IMAGE_TOKENS if token == self._image else 1 for token in tokens[:cut]]
         return np.repeat(tokens[:cut], counts).tolist(), tokens[cut:]
 
 
@@ -219,7 +219,7 @@ def _drawn(scene: TrainingScene, pieces: set[int], rng: np.random.Generator) -> 
 def _evidence(
     scene: TrainingScene, view: View, pieces: tuple[int, int], axis: str, hints: Sequence[DepthHint]
 ) -> list[int]:
-    """Middles of two objects along an axis of the first picture in thousandths, or their places in its order."""
+    """Middles of two objects along an axis of the first image in thousandths, or their places in its order."""
     told = {hint.region.label: hint for hint in hints if hint.region.frame == 0}
     if axis == "order":
         # As the table has them, or by what is true where there is none.
@@ -227,7 +227,7 @@ def _evidence(
         near_first = sorted(listed, key=lambda hint: (-hint.nearness, -hint.median, hint.reference))
         return [near_first.index(hint) + 1 for hint in listed[:2]]
     boxes = [hint.region.box_px for hint in list(told.values())[:2]]
-    boxes = boxes or [view.pictures[0].boxes[piece] for piece in pieces]
+    boxes = boxes or [view.images[0].boxes[piece] for piece in pieces]
     first = 0 if axis == "x" else 1
     ends = [thousandths_of(box) for box in boxes]
     return [round((end[first] + end[first + 2]) / 2) for end in ends]
@@ -235,14 +235,14 @@ def _evidence(
 
 def _places(view: View, pieces: Sequence[int]) -> list[tuple[int, int]]:
     """Frame and piece of every object that a grounding lists, in its order."""
-    return [(k, piece) for k, picture in enumerate(view.pictures) for piece in pieces if piece in picture.boxes]
+    return [(k, piece) for k, image in enumerate(view.images) for piece in pieces if piece in image.boxes]
 
 
 def _grounding(
     view: View, names: Sequence[str], pieces: Sequence[int], told: dict[tuple[int, str], Box] | None = None
 ) -> list[dict[str, object]]:
-    """The objects in every picture that shows them; boxes that the prompt told are repeated."""
-    boxes = [(told or {}).get((k, names[piece]), view.pictures[k].boxes[piece]) for k, piece in _places(view, pieces)]
+    """The objects in every image that shows them; boxes that the prompt told are repeated."""
+    boxes = [(told or {}).get((k, names[piece]), view.images[k].boxes[piece]) for k, piece in _places(view, pieces)]
     return [
         located(names[piece], thousandths_of(box), index + 1)
         for (index, piece), box in zip(_places(view, pieces), boxes, strict=True)
@@ -250,7 +250,7 @@ def _grounding(
 
 
 def thousandths_of(box: Box) -> list[int]:
-    """A box of the picture in thousandths."""
+    """A box of the image in thousandths."""
     return [min(max(round(1000 * edge / SIDE_PX), 0), 1000) for edge in box]
 
 
@@ -262,14 +262,14 @@ def _hints(
     everywhere: set[int],
     rng: np.random.Generator,
 ) -> list[DepthHint]:
-    """Depth of the pieces in every picture, in boxes that are off by what a grounding is off."""
+    """Depth of the pieces in every image, in boxes that are off by what a grounding is off."""
     more = [piece for piece in sorted(everywhere - set(pieces)) if rng.random() < _UNRELATED_HINTS]
     hints = []
-    for index, (frame, picture) in enumerate(zip(scene.frames, view.pictures, strict=True)):
+    for index, (frame, image) in enumerate(zip(scene.frames, view.images, strict=True)):
         for piece in (*pieces, *more):
-            if piece not in picture.boxes or piece not in frame.hints:
+            if piece not in image.boxes or piece not in frame.hints:
                 continue
-            box = np.array(picture.boxes[piece])
+            box = np.array(image.boxes[piece])
             sides = np.tile(box[2:] - box[:2], 2)
             off = np.clip(box + rng.normal(0, _BOX_ERROR, 4) * sides, 0, SIDE_PX)
             region = Region(names[piece], tuple(float(edge) for edge in off), index)

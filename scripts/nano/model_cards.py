@@ -63,20 +63,20 @@ language: [en, zh]
 tags: [qwen3_vl, spatial-reasoning, visual-grounding, synthetic, tiny]""",
     what="""A vision-language model of Qwen3-VL's architecture (`Qwen3VLForConditionalGeneration`), small enough to
 ship. It shows and tests Theodolite from question to verdict without a download: it says where named objects are, as
-boxes in thousandths of the picture, and answers yes or no to questions about two of them, in English and Chinese, on
-one picture or three. It answers best in two steps, where the prompt of the second holds a table of the objects'
+boxes in thousandths of the image, and answers yes or no to questions about two of them, in English and Chinese, on
+one image or three. It answers best in two steps, where the prompt of the second holds a table of the objects'
 boxes and depths. The fixed parts of Theodolite's prompts are single tokens of its vocabulary, so that it knows these
 prompts and hardly any other.""",
     training="""Rendered scenes alone, from weights drawn at random: tidy rooms and table tops with two to seven
-solids, on pictures of 256 x 256 px, coloured anew each time they were seen. The prompts are those that Theodolite
+solids, on images of 256 x 256 px, coloured anew each time they were seen. The prompts are those that Theodolite
 builds, the answers are written from the exact geometry, and the depths in the tables are off as a network's are.
 Beside the answers, the vision tower was taught colour, shape and box of what each token shows, and one attention head
 to look at the object of which the next number is. Answers tell what they compare before they say yes or no. These
 weights were trained in several parts, boxes first and answers later; the figures below add them up.""",
     limits="""Photos, and anything else that is no rendered scene of Theodolite: it knows nothing but twelve colours
 (red, orange, yellow, green, blue, purple, pink, brown, white, black, grey, cyan) and eight shapes (box, cylinder,
-ball, cone, ring, wedge, pyramid, capsule), and it will name boxes in any picture without a doubt. It has no general
-language; other questions, several objects of one name, numbers and distances are beyond it. Pictures are seen at
+ball, cone, ring, wedge, pyramid, capsule), and it will name boxes in any image without a doubt. It has no general
+language; other questions, several objects of one name, numbers and distances are beyond it. Images are seen at
 256 x 256 px. Use it to try out, teach and test, and take a real checkpoint for everything else.""",
     theodolite="""python -m pipeline run                                  # the quickstart, which uses it
 python -m pipeline run input=PATH question="..." depth=nano vlm=nano""",
@@ -94,16 +94,16 @@ DEPTH = Card(
 tags: [dpt, midas, relative-depth, synthetic, tiny]""",
     what="""A depth network of MiDaS' architecture (`DPTForDepthEstimation`), small enough to ship. It shows and tests
 Theodolite without a download. Its output is what MiDaS gives: disparity, 1/z up to an unknown scale and an unknown
-shift, larger is nearer, for one picture at a time. It carries order and occlusion, no distance and no size.
-`depth=nano`, of which the figures are, adds detail from tiles and averages with the mirrored picture.""",
-    training="""Rendered scenes alone: tidy rooms and table tops with two to seven solids, on pictures of 256 x 256 px,
+shift, larger is nearer, for one image at a time. It carries order and occlusion, no distance and no size.
+`depth=nano`, of which the figures are, adds detail from tiles and averages with the mirrored image.""",
+    training="""Rendered scenes alone: tidy rooms and table tops with two to seven solids, on images of 256 x 256 px,
 coloured anew each time they were seen, with the scale- and shift-invariant loss in disparity (Ranftl et al., PAMI
 2020), in which solids, the mean of each and the order of these means count more than their surroundings. Its
 convolutions are those of EfficientNet-Lite0 and started from ImageNet weights; everything else started at random. These
 weights were trained in several parts and are the average, by `scripts/average_nano.py`, of those before and
 after the last ones, which alone taught the order; the figures below add all parts up.""",
     limits="""Photos, and anything else that is no rendered scene of Theodolite: it has seen nothing but rooms and table
-tops with simple solids. On other pictures its maps look plausible and mean nothing. It gives no metres. Use it to try
+tops with simple solids. On other images its maps look plausible and mean nothing. It gives no metres. Use it to try
 out, teach and test, and take `depth=midas` or another network for everything else.""",
     theodolite="""python -m pipeline run                                  # the quickstart, which uses it
 python -m pipeline run input=PATH question="..." depth=nano vlm=nano""",
@@ -136,7 +136,7 @@ library_name: transformers
 
 ## Held-out figures
 
-Measured by `python scripts/bench.py nano` on {scenes} rendered scenes of one picture and {sequences} of three, seeds
+Measured by `python scripts/bench.py nano` on {scenes} rendered scenes of one image and {sequences} of three, seeds
 from {seed}; training took seeds from 1 000 000 on. Everything is free-running, through Theodolite's own stages.
 Intervals hold 95 % of draws of whole scenes.
 

@@ -30,7 +30,7 @@ _TEXTURE_STEPS, _SHADE_STEPS = 160, 255
 
 @dataclass(frozen=True, eq=False)
 class TrainingFrame:
-    """One picture in layers of uint8 (H, W), as ``Layers``, with exact depth.
+    """One image in layers of uint8 (H, W), as ``Layers``, with exact depth.
 
     Args:
         ids: Index into the palette.
@@ -49,7 +49,7 @@ class TrainingFrame:
     hints: dict[int, DepthHint]
 
     def layers(self) -> Layers:
-        """The layers that a picture is composed of."""
+        """The layers that an image is composed of."""
         return Layers(
             self.ids.astype(np.int16),
             self.shade.astype(np.float32) / _SHADE_STEPS,
@@ -60,14 +60,14 @@ class TrainingFrame:
 
 @dataclass(frozen=True, eq=False)
 class TrainingScene:
-    """A world, its pictures, and what is true in all of them.
+    """A world, its images, and what is true in all of them.
 
     Args:
         seed: Its seed.
         shapes: Noun of every piece, in order.
         colours: Colour of every piece.
         palette: float32 (P, 3), as ``palette_of`` gives it.
-        frames: Its pictures.
+        frames: Its images.
         statements: What is clearly true or false, of the pieces' indices.
     """
 
@@ -118,7 +118,7 @@ def _render_shard(folder: Path, shard: int) -> None:
 
 
 def training_scene(seed: int) -> TrainingScene:
-    """Render one scene; every eighth or so has three pictures."""
+    """Render one scene; every eighth or so has three images."""
     rng = np.random.default_rng((seed, 2))
     count = SEQUENCE_FRAMES if rng.random() < _SEQUENCE_SHARE else 1
     made = rendered_sequence(seed, count, size_px=(SIDE_PX, SIDE_PX), tidy=True)

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import torch
 from nano.depth_model import DEVIATION, INPUT_PX, MEAN, build, save, start_encoder
+from nano.images import coloured, photographed
 from nano.loop import Prefetch, Training, stored_weights
-from nano.pictures import coloured, photographed
 from nano.rendering import SIDE_PX, TrainingScene, load_shards
 from torch import nn
 from torch.nn import functional
@@ -91,10 +91,10 @@ def _normalised(disparity: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, to
 
 
 def drawn_pair(scene: TrainingScene, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A crop of a picture in other colours.
+    """A crop of an image in other colours.
 
     Returns:
-        The picture, uint8 (192, 192, 3); its disparity, float32 (192, 192) [1/m]; and the solid of each pixel from 1,
+        The image, uint8 (192, 192, 3); its disparity, float32 (192, 192) [1/m]; and the solid of each pixel from 1,
         int64 (192, 192), 0 for the surroundings.
     """
     frame = scene.frames[int(rng.integers(len(scene.frames)))]
@@ -146,17 +146,17 @@ def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, star
 
     def draw() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         pairs = [drawn_pair(stored[int(rng.integers(len(stored)))], rng) for _ in range(_BATCH)]
-        pictures, *others = (torch.from_numpy(np.stack(part)) for part in zip(*pairs, strict=True))
-        return pictures.permute(0, 3, 1, 2), *others
+        images, *others = (torch.from_numpy(np.stack(part)) for part in zip(*pairs, strict=True))
+        return images.permute(0, 3, 1, 2), *others
 
-    for pictures, disparities, pieces in Prefetch(draw):
+    for images, disparities, pieces in Prefetch(draw):
         training.write(output, partial(save, model, processor), scenes=scenes, seed=seed)
         if training.progress >= 1:
             break
-        pixels = ((pictures.to(device) / 255 - MEAN) / DEVIATION).contiguous(memory_format=torch.channels_last)
+        pixels = ((images.to(device) / 255 - MEAN) / DEVIATION).contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, dtype=torch.bfloat16):
             predicted = model(pixel_values=pixels).predicted_depth
         predicted = functional.interpolate(predicted.float()[:, None], INPUT_PX, mode="bilinear")[:, 0]
         loss = scale_shift_invariant_loss(predicted, disparities.to(device), pieces.to(device))
-        training.step(loss, len(pictures))
+        training.step(loss, len(images))
         training.log(loss=loss)

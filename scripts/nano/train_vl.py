@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 from nano.dialogues import Dialogues, Kind, Turn
+from nano.images import COLOUR_NAMES, patch_owners, shown
 from nano.loop import Prefetch, Training, join_processes, stored_weights
-from nano.pictures import COLOUR_NAMES, patch_owners, shown
 from nano.rendering import SIDE_PX, TrainingScene, load_shards
 from nano.vl_model import GRID, IMAGE_TOKENS, MERGE, PATCH_PX, BatchedForward, build, number_tokens, save
 from nano.vocabulary import LANGUAGES, NUMBERS
@@ -24,7 +24,7 @@ from pipeline.synthetic.shapes import SHAPES
 _SHAPE_NAMES = tuple(SHAPES)
 _NOTHING = -1
 _AUXILIARY = {"decision": 2.0, "colour": 0.3, "shape": 0.3, "box": 4.0, "pointing": 0.3, "reading": 0.3}
-# Coordinates as far off as the model's usually are count as nearly right, within these bounds [1/1000 of the picture].
+# Coordinates as far off as the model's usually are count as nearly right, within these bounds [1/1000 of the image].
 _LEAST_SPREAD, _LARGEST_SPREAD = 4.0, 16.0
 _SPREAD_MEMORY = 0.97
 # The largest learning rates, from random weights and from a model's.
@@ -36,7 +36,7 @@ class Mix:
     """A layout of a batch, and how often it is drawn.
 
     Args:
-        frames: Pictures per item.
+        frames: Images per item.
         items: Items in the batch.
         kinds: Turns of each item; without any, only the vision model is trained. All answers but one stop before their
             JSON.
@@ -61,28 +61,28 @@ MIXES = (
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Items of one layout: the pictures once, then turns that see them and not each other.
+    """Items of one layout: the images once, then turns that see them and not each other.
 
     Args:
-        pictures: uint8 (B * F, 256, 256, 3).
+        images: uint8 (B * F, 256, 256, 3).
         tokens: int64 (B, L).
         positions: int64 (3, L).
-        parts: Numbers of tokens of the pictures' prefix and of each turn, which add up to L.
-        places: int64 (F * 64,), where the pictures' tokens stand.
+        parts: Numbers of tokens of the images' prefix and of each turn, which add up to L.
+        places: int64 (F * 64,), where the images' tokens stand.
         asked: int64 (N,), flat indices of the tokens after which the answers' tokens come.
         answers: int64 (N,), these tokens.
         is_coordinate: bool (N,), whether one is an edge of a box.
         is_decision: bool (N,), whether one is the yes or no of an answer, or an order in depth that is told before it.
-        is_measure: bool (N,), whether one is a place in the picture that is told before it.
+        is_measure: bool (N,), whether one is a place in the image that is told before it.
         is_pointed: bool (N,), whether one is about a certain object: an edge of its box, or its place or order.
-        spots: float32 (P, F * 64), the share of every token of the pictures that the object of each of these covers.
+        spots: float32 (P, F * 64), the share of every token of the images that the object of each of these covers.
         rows: int64 (R, 5), for numbers of which a table tells: turn, item, place in the turn of the token before, and
             from where to where in the turn the table does.
         owners: int64 (B * F, 64, 4, 2), colour and shape of every patch of every token; -1 for none.
         boxes: float32 (B * F, 64, 4, 4), their boxes, 0 to 1.
     """
 
-    pictures: torch.Tensor
+    images: torch.Tensor
     tokens: torch.Tensor
     positions: torch.Tensor
     parts: list[int]
@@ -115,7 +115,7 @@ class Batches:
         self._rng, self._layout_rng = np.random.default_rng((seed, rank)), np.random.default_rng(seed)
         tokenizer = processor.tokenizer
         self._pad: int = tokenizer.convert_tokens_to_ids("<|endoftext|>")
-        self._picture: int = tokenizer.convert_tokens_to_ids("<|image_pad|>")
+        self._image: int = tokenizer.convert_tokens_to_ids("<|image_pad|>")
         self._numbers = set(number_tokens(tokenizer))
         self._after = set(tokenizer.convert_tokens_to_ids([", ", '], "label": "']))
         self._decisions = set(tokenizer.convert_tokens_to_ids(["Yes, the ", "No, the ", "是的，", "不是，"]))
@@ -176,9 +176,9 @@ class Batches:
                     for decided, is_number in zip(decides, told, strict=True)
                 ]
                 at += size
-        is_picture = tokens[0] == self._picture
+        is_image = tokens[0] == self._image
         grids = [(GRID // MERGE, GRID // MERGE)] * mix.frames
-        prefix_positions = multimodal_positions(is_picture[:start], grids)
+        prefix_positions = multimodal_positions(is_image[:start], grids)
         after = prefix_positions.max() + 1
         turn_positions = [np.broadcast_to(np.arange(after, after + size), (3, size)) for size in sizes]
         positions = np.concatenate((prefix_positions, *turn_positions), axis=1)
@@ -193,11 +193,11 @@ class Batches:
             for frame, piece in (*turn.told, *(place for place in turn.located for _ in range(4)))
         ]
         return Batch(
-            torch.from_numpy(np.stack([picture.rgb for view, *_ in items for picture in view.pictures])),
+            torch.from_numpy(np.stack([image.rgb for view, *_ in items for image in view.images])),
             torch.from_numpy(tokens),
             torch.from_numpy(positions),
             [start, *sizes],
-            torch.from_numpy(np.flatnonzero(is_picture)),
+            torch.from_numpy(np.flatnonzero(is_image)),
             torch.tensor(asked, dtype=torch.int64),
             torch.from_numpy(answer_tokens),
             torch.from_numpy(is_coordinate),
@@ -219,7 +219,7 @@ def _shortened(turn: Turn | None) -> Turn | None:
 
 
 def _spot(pieces: np.ndarray, frame: int, piece: int) -> np.ndarray:
-    """Share of the tokens of all pictures that a piece covers in one of them, (F * 64,)."""
+    """Share of the tokens of all images that a piece covers in one of them, (F * 64,)."""
     covered = np.zeros(pieces.shape[:2])
     covered[frame] = (pieces[frame] == piece).mean(axis=1)
     return covered.ravel()
@@ -237,12 +237,12 @@ def _targets(view: Any, scene: TrainingScene) -> tuple[np.ndarray, np.ndarray, n
         if colour in COLOUR_NAMES:
             kinds[piece] = COLOUR_NAMES.index(colour), _SHAPE_NAMES.index(shape)
     owners, boxes, all_pieces = [], [], []
-    for picture in view.pictures:
+    for image in view.images:
         places = np.full((pieces + 1, 4), np.nan, dtype=np.float32)
-        for piece, box in picture.boxes.items():
+        for piece, box in image.boxes.items():
             places[piece] = np.array(box) / SIDE_PX
         rows = GRID // MERGE
-        found = patch_owners(picture.ids, pieces, PATCH_PX)
+        found = patch_owners(image.ids, pieces, PATCH_PX)
         found = found.reshape(rows, MERGE, rows, MERGE).transpose(0, 2, 1, 3).reshape(IMAGE_TOKENS, MERGE**2)
         owners.append(kinds[found])
         boxes.append(places[found])
@@ -272,10 +272,10 @@ class Losses(nn.Module):
         self.register_buffer("numbers", torch.tensor(numbers), persistent=False)
 
     def forward(self, batch: Batch, spread: float) -> dict[str, torch.Tensor]:
-        """Losses by name; ``spread`` is how far off a coordinate is nearly right [1/1000 of the picture]."""
+        """Losses by name; ``spread`` is how far off a coordinate is nearly right [1/1000 of the image]."""
         model = self._forward[0]
         device = self.numbers.device
-        seen, deep = model.see(batch.pictures.to(device))
+        seen, deep = model.see(batch.images.to(device))
         auxiliary = self._auxiliary(seen.float(), batch)
         if len(batch.asked) == 0:
             return auxiliary
@@ -385,7 +385,7 @@ def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, star
         with torch.autocast(device.type, dtype=torch.bfloat16):
             found = losses(batch, spread)
         loss = sum(_AUXILIARY.get(name, 1.0) * value for name, value in found.items() if name != "off")
-        training.step(loss, len(batch.pictures))
+        training.step(loss, len(batch.images))
         training.log(**found)
         if "off" in found:
             spread = _SPREAD_MEMORY * spread + (1 - _SPREAD_MEMORY) * float(found["off"])

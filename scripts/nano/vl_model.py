@@ -87,8 +87,8 @@ def _start_embeddings(weight: torch.Tensor, tokenizer: Any) -> None:
 class BatchedForward(nn.Module):
     """The model's own layers, run over batches whose items share their layout.
 
-    transformers goes through pictures one by one and builds masks and positions anew for every item. Here every item
-    has the same number of pictures and of tokens, so that all of that is done once. A test holds that both agree.
+    transformers goes through images one by one and builds masks and positions anew for every item. Here every item
+    has the same number of images and of tokens, so that all of that is done once. A test holds that both agree.
     """
 
     def __init__(self, model: Any) -> None:
@@ -103,20 +103,20 @@ class BatchedForward(nn.Module):
         self.register_buffer("cos", cos[None, None], persistent=False)
         self.register_buffer("sin", sin[None, None], persistent=False)
 
-    def see(self, pictures: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        """Tokens of pictures.
+    def see(self, images: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """Tokens of images.
 
         Args:
-            pictures: uint8 (N, 256, 256, 3).
+            images: uint8 (N, 256, 256, 3).
 
         Returns:
             (N, 64, hidden size of the text), and the same for every layer of DeepStack.
         """
         visual, config = self.model.model.visual, self.model.config.vision_config
-        count = len(pictures)
-        pixels = pictures.view(count, GRID, PATCH_PX, GRID, PATCH_PX, 3).permute(0, 1, 3, 5, 2, 4)
+        count = len(images)
+        pixels = images.view(count, GRID, PATCH_PX, GRID, PATCH_PX, 3).permute(0, 1, 3, 5, 2, 4)
         pixels = pixels.reshape(count, GRID**2, -1)[:, self.order]
-        # A still picture fills both times of a patch alike.
+        # A still image fills both times of a patch alike.
         weight = visual.patch_embed.proj.weight.sum(dim=2).flatten(1)
         hidden = functional.linear(pixels.to(torch.float32) / 127.5 - 1, weight, visual.patch_embed.proj.bias)
         hidden = hidden.float() + visual.pos_embed.weight[self.order]
@@ -143,20 +143,20 @@ class BatchedForward(nn.Module):
         seen: torch.Tensor,
         deep: list[torch.Tensor],
     ) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
-        """Last hidden states of sequences with pictures, and what two heads look at.
+        """Last hidden states of sequences with images, and what two heads look at.
 
         Args:
             tokens: int64 (B, L).
             positions: int64 (3, L) of M-RoPE, the same for all.
-            parts: Numbers of tokens of the prefix, which holds the pictures, and of each turn, which sees the prefix
+            parts: Numbers of tokens of the prefix, which holds the images, and of each turn, which sees the prefix
                 and itself. They add up to L.
-            places: int64 (I,), where the pictures' tokens stand, the same for all.
+            places: int64 (I,), where the images' tokens stand, the same for all.
             seen: (B, I, hidden), what stands there.
             deep: The same for every layer of DeepStack.
 
         Returns:
             (B, L, hidden), after the last norm; (B, L, I), the shares of its attention that the first head of layer
-            ``POINTING_LAYER`` gives to the pictures' tokens; and (B, T, T) for every turn of T tokens, the shares that
+            ``POINTING_LAYER`` gives to the images' tokens; and (B, T, T) for every turn of T tokens, the shares that
             the second head gives to those of its own turn.
         """
         text = self.model.model.language_model

@@ -155,7 +155,7 @@ def test_the_recorded_hedges_yield_no_claim_and_are_reported(shared_dir: Path) -
 
 
 @pytest.mark.shared
-def test_the_recorded_3d_boxes_lie_mostly_within_their_pictures(shared_dir: Path) -> None:
+def test_the_recorded_3d_boxes_lie_mostly_within_their_images(shared_dir: Path) -> None:
     folder = shared_dir / "recorded"
     count = 0
     for record in recorded(shared_dir):

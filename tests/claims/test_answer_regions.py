@@ -86,23 +86,23 @@ def test_a_box_that_is_off_is_reported(numbers: Any, box: tuple[float, ...] | No
         ({"picture": 1}, 0),
     ],
 )
-def test_pictures_count_from_one_and_frames_from_zero(field: dict[str, Any], frame: int) -> None:
+def test_images_count_from_one_and_frames_from_zero(field: dict[str, Any], frame: int) -> None:
     regions, problems = read([{"bbox_2d": [0, 0, 1000, 1000], "label": "mug", **field}], [CAMERA, SMALL])
     assert [(region.frame, region.box_px[2]) for region in regions] == [(frame, (2000, 100)[frame])]
     assert not problems
 
 
 @pytest.mark.parametrize("field", [{"picture": 3}, {"picture": 0}, {"frame": 2}, {"picture": "left"}])
-def test_a_picture_that_was_not_given_is_reported(field: dict[str, Any]) -> None:
+def test_a_image_that_was_not_given_is_reported(field: dict[str, Any]) -> None:
     entry = {"bbox_2d": [0, 0, 9, 9], "label": "mug", **field}
-    assert read([entry], [CAMERA, SMALL]) == ((), ("'mug' is in a picture that was not given; there are 2.",))
+    assert read([entry], [CAMERA, SMALL]) == ((), ("'mug' is in an image that was not given; there are 2.",))
     regions, problems = read([entry], [CAMERA])
     assert regions[0].frame == 0 and len(problems) == 1
 
 
-def test_a_box_without_picture_among_several_is_reported() -> None:
+def test_a_box_without_image_among_several_is_reported() -> None:
     regions, problems = read([{"bbox_2d": [0, 0, 9, 9], "label": "mug"}], [CAMERA, SMALL])
-    assert regions[0].frame == 0 and "do not say in which picture" in problems[0]
+    assert regions[0].frame == 0 and "do not say in which image" in problems[0]
 
 
 def test_names_scores_and_further_fields_are_kept() -> None:
@@ -144,7 +144,7 @@ def test_a_3d_box_is_drawn_around_its_corners() -> None:
     assert not problems
 
 
-def test_a_3d_box_around_the_camera_fills_the_picture() -> None:
+def test_a_3d_box_around_the_camera_fills_the_image() -> None:
     assert projected_box_px(Box3D((0, 0, 0), (2, 2, 2)), SMALL) == (0, 0, 100, 100)
 
 
@@ -183,7 +183,7 @@ def test_boxes_in_prose_are_read(text: str, label: str) -> None:
 
 
 @given(st.lists(st.floats(-1e4, 1e4), min_size=4, max_size=4))
-def test_every_box_ends_within_its_picture(numbers: list[float]) -> None:
+def test_every_box_ends_within_its_image(numbers: list[float]) -> None:
     regions, problems = read(json.loads(json.dumps([{"bbox_2d": numbers, "label": "mug"}])))
     assert regions or problems
     for region in regions:

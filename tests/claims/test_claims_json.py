@@ -97,7 +97,7 @@ def test_an_entry_that_is_no_claim_is_reported(entry: Any, problem: str) -> None
     ("fields", "frames"),
     [({"pictures": [1, 2]}, (0, 1)), ({"picture": "Picture 2"}, (1,)), ({"frames": [0]}, (0,)), ({"pictures": []}, ())],
 )
-def test_pictures_become_frames(fields: dict[str, Any], frames: tuple[int, ...]) -> None:
+def test_images_become_frames(fields: dict[str, Any], frames: tuple[int, ...]) -> None:
     (claim,), _ = read({"relation": "left_of", "subject": "a", "object": "b", **fields})
     assert claim.frames == frames
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.claims.answer import parse_answer
-from pipeline.claims.compare_answers import asked_claims, is_right, scored, value_of, with_asked_claim
+from pipeline.claims.compare_answers import asked_claims, is_correct, scored, value_of, with_asked_claim
 from pipeline.records import Answer, Claim, Status, Verdict
 from pipeline.records.expected import AnswerKind, Expected
 
@@ -78,7 +78,7 @@ def test_what_an_answer_says(expected: Expected, text: str, value: object) -> No
     ],
 )
 def test_whether_it_is_right(expected: Expected, value: str | float, right: bool) -> None:
-    assert is_right(expected, value) is right
+    assert is_correct(expected, value) is right
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ ENGLISH = [
     ("To the left of the laptop is a mug.", ["mug left of laptop"]),
     ("There is a mug behind the laptop.", ["mug behind laptop"]),
     ("There are three mugs in the image.", ["mugs count 3"]),
-    ("In the picture, there are 3 mugs.", ["mugs count 3"]),
+    ("In the image, there are 3 mugs.", ["mugs count 3"]),
     ("The number of mugs in the image is 3.", ["mugs count 3"]),
     ("The total number of mugs is three in this photo.", ["mugs count 3"]),
     ("Yes, the **laptop** is *directly in front of* the router in the image.", ["laptop in front of router"]),
@@ -91,7 +91,7 @@ NO_CLAIM = [
     "It is behind the box.",
     "The lamp is on the left.",
     "There is a green can on the left.",
-    "The picture is on the wall.",
+    "The image is on the wall.",
     "The cup is on the left side of the table.",
     "The train is behind schedule.",
     "The dog is not as far away as the cat.",
@@ -204,7 +204,7 @@ def test_known_labels_are_preferred(text: str, labels: list[str], claims: list[s
 @pytest.mark.parametrize(
     ("text", "frames", "perspective"),
     [
-        ("In picture 2, the cup is above the plate.", (1,), "camera"),
+        ("In image 2, the cup is above the plate.", (1,), "camera"),
         ("In the first image, the cup is above the plate.", (0,), "camera"),
         ("From the driver's perspective, the cup is left of the plate.", (), "driver"),
         ("The cup is left of the plate from the viewer's point of view.", (), "camera"),
@@ -212,7 +212,7 @@ def test_known_labels_are_preferred(text: str, labels: list[str], claims: list[s
         ("从司机的角度看，杯子在盒子左边。", (), "司机"),
     ],
 )
-def test_the_picture_and_the_point_of_view_are_kept(text: str, frames: tuple[int, ...], perspective: str) -> None:
+def test_the_image_and_the_point_of_view_are_kept(text: str, frames: tuple[int, ...], perspective: str) -> None:
     (claim,), _ = parse_prose(text)
     assert (claim.frames, claim.perspective) == (frames, perspective)
 

@@ -65,7 +65,7 @@ def test_a_name_finds_its_region(reference: str, by_frame: dict[int, int]) -> No
 @pytest.mark.parametrize(
     ("reference", "reason"),
     [
-        ("car", "2 regions are called 'car' in picture 1; say car#1 or car#2."),
+        ("car", "2 regions are called 'car' in image 1; say car#1 or car#2."),
         ("car#3", "only 2 'car'"),
         ("cup", "No region is called 'cup'; there are: black laptop, car, EXIT"),
         ("white laptop", "No region is called"),
@@ -82,7 +82,7 @@ def test_a_name_without_region_has_a_reason(reference: str, reason: str) -> None
 
 def test_one_frame_may_be_asked_for() -> None:
     assert resolve("laptop", REGIONS, frame=1).by_frame == {1: 8}
-    assert "in picture 2" in resolve("car", REGIONS, frame=1).reason
+    assert "in image 2" in resolve("car", REGIONS, frame=1).reason
     assert "no regions" in resolve("car", [], frame=None).reason
 
 
@@ -93,7 +93,7 @@ def test_a_doubt_in_one_frame_leaves_the_other() -> None:
 
 def test_two_kinds_of_one_thing_are_ambiguous() -> None:
     resolution = resolve("laptop", [region("black laptop"), region("white laptop")])
-    assert resolution.reason == "'laptop' may be 'black laptop' or 'white laptop' in picture 1; say which."
+    assert resolution.reason == "'laptop' may be 'black laptop' or 'white laptop' in image 1; say which."
 
 
 def test_all_regions_of_a_name_are_found_for_counting() -> None:

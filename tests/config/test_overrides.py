@@ -150,7 +150,7 @@ def test_a_path_of_any_key_arrives_as_it_was_typed(path: str) -> None:
         ("[]", []),
     ],
 )
-def test_a_list_of_pictures_arrives_as_a_list(typed: str, expected: list[str]) -> None:
+def test_a_list_of_images_arrives_as_a_list(typed: str, expected: list[str]) -> None:
     assert composed(f"input={typed}")["input"]["path"] == expected
 
 

@@ -42,7 +42,7 @@ def test_rendered_scenes_are_measured_and_the_figures_shown(command_line: Comman
         figures = {row["figure"]: row for row in csv.DictReader(file)}
     assert 0 < float(figures["abs_rel"]["low"]) < float(figures["abs_rel"]["value"]) < 0.3
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    assert "<svg" in page and report["worst"][0]["picture"] in page
+    assert "<svg" in page and report["worst"][0]["image"] in page
 
 
 def test_the_verifier_takes_the_noise_model_that_was_measured(command_line: CommandLine, tmp_path: Path) -> None:

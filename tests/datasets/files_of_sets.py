@@ -13,26 +13,26 @@ from PIL import Image
 WIDTH, HEIGHT = 160, 120
 
 
-def picture(seed: int = 0, size: tuple[int, int] = (WIDTH, HEIGHT)) -> np.ndarray:
-    """A picture of smooth colours, uint8 (H, W, 3)."""
+def image(seed: int = 0, size: tuple[int, int] = (WIDTH, HEIGHT)) -> np.ndarray:
+    """An image of smooth colours, uint8 (H, W, 3)."""
     rows, columns = np.mgrid[: size[1], : size[0]]
     return np.stack(((rows + seed) % 256, columns % 256, (rows + columns) % 256), axis=2).astype(np.uint8)
 
 
-def save_picture(path: Path, seed: int = 0, size: tuple[int, int] = (WIDTH, HEIGHT)) -> Path:
+def save_image(path: Path, seed: int = 0, size: tuple[int, int] = (WIDTH, HEIGHT)) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture(seed, size)).save(path)
+    Image.fromarray(image(seed, size)).save(path)
     return path
 
 
 def png(seed: int = 0, size: tuple[int, int] = (WIDTH, HEIGHT)) -> bytes:
     stream = io.BytesIO()
-    Image.fromarray(picture(seed, size)).save(stream, "PNG")
+    Image.fromarray(image(seed, size)).save(stream, "PNG")
     return stream.getvalue()
 
 
 def stored(seed: int = 0) -> dict[str, Any]:
-    """A picture as the hub's Parquet files hold it."""
+    """An image as the hub's Parquet files hold it."""
     return {"bytes": png(seed), "path": f"{seed}.png"}
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from files_of_sets import save_picture
+from files_of_sets import save_image
 
-from pipeline.datasets.arc2017 import HIDDEN, SHIFT_PX, VISIBLE, Arc2017, picture_of_masks
+from pipeline.datasets.arc2017 import HIDDEN, SHIFT_PX, VISIBLE, Arc2017, image_of_masks
 from pipeline.datasets.truths import AnnotatedImage, truth_of
 from pipeline.records import Camera, Claim, DepthMap
 from pipeline.records.errors import InputError
@@ -35,7 +35,7 @@ def save(folder: Path) -> None:
     raw = np.full(depth.shape, np.nan)
     right, down = SHIFT_PX
     raw[:-down, :-right] = depth[down:, right:]
-    save_picture(folder / "rgb.png", size=SIZE)
+    save_image(folder / "rgb.png", size=SIZE)
     boxes = [(40, 30, 90, 80), (50, 60, 100, 120), (10, 130, 30, 150)]
     np.savez(
         folder / "frame.npz",
@@ -49,11 +49,11 @@ def save(folder: Path) -> None:
     (folder / "frame.json").write_text(json.dumps({"camera": camera}))
 
 
-def picture() -> AnnotatedImage:
+def image() -> AnnotatedImage:
     masks, depth = masks_and_depth()
     boxes = [(30, 40, 80, 90), (60, 50, 120, 100), (130, 10, 150, 30)]
     given = DepthMap.from_values(depth, "metric", "sensor")
-    return picture_of_masks(masks, boxes, ["book", "box", "tea cup"], given, CAMERA)  # type: ignore[arg-type]
+    return image_of_masks(masks, boxes, ["book", "box", "tea cup"], given, CAMERA)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -70,11 +70,11 @@ def picture() -> AnnotatedImage:
     ],
 )
 def test_hidden_pixels_tell_who_hides_whom(relation: str, subject: str, other: str, holds: bool | None) -> None:
-    assert truth_of(Claim(relation, subject, other), picture()).holds is holds  # type: ignore[arg-type]
+    assert truth_of(Claim(relation, subject, other), image()).holds is holds  # type: ignore[arg-type]
 
 
 def test_depth_is_read_where_the_photo_shows_it() -> None:
-    things = picture().things
+    things = image().things
     assert [thing.z_m for thing in things] == pytest.approx([0.5, 0.7, 0.9])
     assert [thing.is_whole for thing in things] == [True, False, True]
 
@@ -90,7 +90,7 @@ def test_a_folder_of_the_format_is_read(tmp_path: Path, masks: bool) -> None:
     assert depth is not None and depth.values[60, 60] == pytest.approx(0.5) and not depth.valid[:12].any()
     assert sum(bool(claim.truth) for claim in case.scene.claims) * 2 == len(case.scene.claims) > 20
     for claim in case.scene.claims:
-        holds = truth_of(claim, picture()).holds
+        holds = truth_of(claim, image()).holds
         assert claim.truth is (holds is not claim.negated)
 
 

@@ -12,7 +12,7 @@ import cv2
 import h5py
 import numpy as np
 import pytest
-from files_of_sets import save_picture
+from files_of_sets import save_image
 from true_depth_files import SIZE, depth_m, only, reason
 
 from pipeline.datasets.depth_base import DepthDataset, DepthSample, Skipped
@@ -109,21 +109,21 @@ def test_what_concerns_all_entries_ends_the_run(error: BaseException) -> None:
 
 
 @pytest.mark.parametrize("name", [" lead", "trail ", " both "])
-def test_pictures_keep_the_blanks_of_their_names(tmp_path: Path, name: str) -> None:
-    save_picture(tmp_path / "images" / f"{name}.png", size=SIZE)
+def test_images_keep_the_blanks_of_their_names(tmp_path: Path, name: str) -> None:
+    save_image(tmp_path / "images" / f"{name}.png", size=SIZE)
     save_depth(tmp_path / "depths" / f"{name}.png")
     assert only(Pairs(tmp_path, depth_scale=0.001)).name == name
 
 
-def test_scannet_pictures_that_differ_by_their_suffix_are_told_apart(tmp_path: Path) -> None:
+def test_scannet_images_that_differ_by_their_suffix_are_told_apart(tmp_path: Path) -> None:
     for suffix in ("jpg", "png"):
-        save_picture(tmp_path / "s" / "color" / f"1.{suffix}", size=SIZE)
+        save_image(tmp_path / "s" / "color" / f"1.{suffix}", size=SIZE)
     (tmp_path / "s" / "depth").mkdir()
     data = ScanNet(tmp_path)
     assert data.names() == ["s 1", "s 1 (2)"] and len({data.read(index).name for index in range(2)}) == 2
 
 
-def test_tum_pictures_of_one_time_are_told_apart(tmp_path: Path) -> None:
+def test_tum_images_of_one_time_are_told_apart(tmp_path: Path) -> None:
     for name in ("rgb", "depth"):
         (tmp_path / f"{name}.txt").write_text(f"1.0 {name}/1.png\n1.0 {name}/2.png\n")
     assert len(set(TumRgbd(tmp_path).names())) == 2
@@ -133,7 +133,7 @@ def test_tum_pictures_of_one_time_are_told_apart(tmp_path: Path) -> None:
     "text", ["[" * 100_000, '{"intrinsic_matrix": [1,0,0,0,1,0,0,0,1], "width": 1e999, "height": 1}']
 )
 def test_a_damaged_intrinsic_of_redwood_is_an_input_error(tmp_path: Path, text: str) -> None:
-    save_picture(tmp_path / "color" / "1.jpg", size=SIZE)
+    save_image(tmp_path / "color" / "1.jpg", size=SIZE)
     save_depth(tmp_path / "depth" / "1.png")
     (tmp_path / "camera_intrinsic.json").write_text(text)
     with pytest.raises(InputError, match=r"camera_intrinsic.json does not hold width"):
@@ -203,7 +203,7 @@ def test_hdf5_of_more_than_fits_is_refused(tmp_path: Path, arguments: dict[str, 
 
 @pytest.mark.parametrize(
     "count, side, letters, words",
-    [(1, 50_000, 3, "claims to hold"), (10**9, 4, 3, "100000 pictures"), (1, 4, 10**10, "1000 letters")],
+    [(1, 50_000, 3, "claims to hold"), (10**9, 4, 3, "100000 images"), (1, 4, 10**10, "1000 letters")],
 )
 def test_nyu_of_more_than_fits_is_refused(tmp_path: Path, count: int, side: int, letters: int, words: str) -> None:
     file = tmp_path / "nyu_depth_v2_labeled.mat"
@@ -347,7 +347,7 @@ def test_a_camera_without_numbers_is_refused(tmp_path: Path, dataset: Callable[.
 
 
 def test_descriptions_of_a_folder_may_be_null(tmp_path: Path) -> None:
-    save_picture(tmp_path / "a" / "rgb.png", size=SIZE)
+    save_image(tmp_path / "a" / "rgb.png", size=SIZE)
     save_depth(tmp_path / "a" / "depth.png")
     described = {"color": "rgb.png", "depth": {"file": "depth.png", "scale_m": 0.001}}
     (tmp_path / "a" / "frame.json").write_text(json.dumps({**described, "camera": dict(fx=9, fy=9, cx=8, cy=6)}))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from files_of_sets import save_picture
+from files_of_sets import save_image
 from true_depth_files import SIZE, depth_m, only, reason
 
 from pipeline.datasets.depth_base import DepthSample
@@ -15,10 +15,10 @@ from pipeline.records.errors import ConfigError, InputError
 
 
 def save(root: Path, place: str = "indoors", scene: str = "00019", view: str = "000_010") -> Path:
-    """One picture of a scan; a strip at the left was not measured, one pixel says zero."""
+    """One image of a scan; a strip at the left was not measured, one pixel says zero."""
     folder = root / "val" / place / f"scene_{scene}" / "scan_00183"
     name = f"{scene}_00183_{place}_{view}"
-    save_picture(folder / f"{name}.png", size=SIZE)
+    save_image(folder / f"{name}.png", size=SIZE)
     depth, mask = depth_m().astype(np.float32), np.ones(SIZE[::-1])
     depth[0, 9] = 0
     mask[:, :2] = 0
@@ -38,7 +38,7 @@ def test_depth_is_that_of_the_laser_where_it_measured(tmp_path: Path) -> None:
     assert sample.frame.given_depth is None
 
 
-def test_the_published_camera_is_scaled_to_the_picture(tmp_path: Path) -> None:
+def test_the_published_camera_is_scaled_to_the_image(tmp_path: Path) -> None:
     save(tmp_path)
     camera = only(Diode(tmp_path)).frame.camera
     assert (camera.fx, camera.fy) == pytest.approx((886.81 / 64, 927.06 / 64))
@@ -76,7 +76,7 @@ def test_scenes_are_groups_in_a_fixed_order(tmp_path: Path) -> None:
         (lambda file: np.save(file, np.ones((6, 8, 1), np.float32)), "copy both again"),
         (lambda file: file.with_name(file.name.replace("_depth", "_depth_mask")).unlink(), "does not exist"),
         (lambda file: file.with_name(file.name.replace("_depth.npy", ".png")).unlink(), "does not exist"),
-        (lambda file: save_picture(file.with_name(file.name.replace("_depth.npy", ".png"))), "its picture"),
+        (lambda file: save_image(file.with_name(file.name.replace("_depth.npy", ".png"))), "its image"),
     ],
 )
 def test_a_damaged_scan_is_skipped_with_a_plain_reason(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from files_of_sets import save_picture
+from files_of_sets import save_image
 from true_depth_files import HEIGHT, SIZE, WIDTH, depth_m, only, reason
 
 from pipeline.datasets.depth_base import DepthSample
@@ -18,7 +18,7 @@ CAMERAS = f"""# Camera list with one line of data per camera:
 # Number of cameras: 1
 3 THIN_PRISM_FISHEYE {WIDTH} {HEIGHT} 21.5 22.5 8.25 6.75 0.2 0.2 0.0005 0.0003 0.2 -0.1 0.0006 0.0002
 """
-# A quarter turn about z, (w, x, y, z), then a shift; the second picture has no points.
+# A quarter turn about z, (w, x, y, z), then a shift; the second image has no points.
 HALF = 0.5**0.5
 IMAGES = f"""# Image list with two lines of data per image:
 #   IMAGE_ID, QW, QX, QY, QZ, TX, TY, TZ, CAMERA_ID, NAME
@@ -31,7 +31,7 @@ IMAGES = f"""# Image list with two lines of data per image:
 
 def save(root: Path, scene: str = "courtyard", name: str = "DSC_0001.JPG") -> Path:
     folder = root / scene
-    save_picture(folder / "images" / "dslr_images" / name, size=SIZE)
+    save_image(folder / "images" / "dslr_images" / name, size=SIZE)
     depth = depth_m().astype("<f4")
     depth[::2, 1::2] = np.inf
     file = folder / "ground_truth_depth" / "dslr_images" / name
@@ -44,7 +44,7 @@ def save(root: Path, scene: str = "courtyard", name: str = "DSC_0001.JPG") -> Pa
     return file
 
 
-def test_raw_depth_has_the_shape_of_the_picture(tmp_path: Path) -> None:
+def test_raw_depth_has_the_shape_of_the_image(tmp_path: Path) -> None:
     save(tmp_path)
     sample = only(Eth3d(tmp_path))
     known = np.ones(SIZE[::-1], dtype=bool)
@@ -63,7 +63,7 @@ def test_the_camera_is_the_linear_part_of_the_calibration_and_the_pose_leads_to_
     assert frame.pose @ [1, 3, 3, 1] == pytest.approx([1, 0, 0, 1])
 
 
-def test_a_smaller_picture_takes_the_depth_of_pixels_and_no_mixture(tmp_path: Path) -> None:
+def test_a_smaller_image_takes_the_depth_of_pixels_and_no_mixture(tmp_path: Path) -> None:
     save(tmp_path)
     sample = only(Eth3d(tmp_path, max_side_px=8))
     assert sample.frame.rgb.shape == (6, 8, 3) and sample.frame.camera.fx == 10.75
@@ -98,7 +98,7 @@ def calibration(file: Path, name: str) -> Path:
 @pytest.mark.parametrize(
     "damage, words",
     [
-        (lambda file: file.write_bytes(file.read_bytes()[:-2]), "needs 768; take the original pictures"),
+        (lambda file: file.write_bytes(file.read_bytes()[:-2]), "needs 768; take the original images"),
         (lambda file: file.write_bytes(np.full(192, np.inf, "<f4").tobytes()), "no pixel"),
         (lambda file: (file.parents[2] / "images" / "dslr_images" / file.name).unlink(), "does not exist"),
         (lambda file: calibration(file, "cameras.txt").unlink(), "does not exist"),
@@ -109,7 +109,7 @@ def calibration(file: Path, name: str) -> Path:
         (lambda file: calibration(file, "images.txt").write_text("1 0 0 0 0 1 2 3 3 a.JPG\n\n"), "COLMAP's text"),
     ],
 )
-def test_a_damaged_picture_is_skipped(tmp_path: Path, damage: Callable[[Path], Any], words: str) -> None:
+def test_a_damaged_image_is_skipped(tmp_path: Path, damage: Callable[[Path], Any], words: str) -> None:
     file = save(tmp_path)
     data = Eth3d(tmp_path)
     damage(file)

@@ -7,7 +7,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from files_of_sets import save_picture
+from files_of_sets import save_image
 from true_depth_files import HEIGHT, SIZE, WIDTH, only, reason
 
 from pipeline.datasets.depth_base import DepthSample
@@ -31,7 +31,7 @@ def write_distance(file: Path, values: np.ndarray, key: str = "dataset") -> None
 def save(root: Path, scene: str = "ai_001_001", camera: str = "cam_00", frame: int = 0) -> Path:
     """A wall 3 m in front of the camera: its distance grows towards the corners. One pixel shows nothing."""
     images = root / scene / "images"
-    save_picture(images / f"scene_{camera}_final_preview" / f"frame.{frame:04d}.tonemap.jpg", size=SIZE)
+    save_image(images / f"scene_{camera}_final_preview" / f"frame.{frame:04d}.tonemap.jpg", size=SIZE)
     file = images / f"scene_{camera}_geometry_hdf5" / f"frame.{frame:04d}.depth_meters.hdf5"
     file.parent.mkdir(parents=True, exist_ok=True)
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]

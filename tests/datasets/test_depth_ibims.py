@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from files_of_sets import picture, save_picture
+from files_of_sets import image, save_image
 from PIL import Image
 from scipy.io import savemat
 from true_depth_files import SIZE, depth_m, only, reason
@@ -14,7 +14,7 @@ from true_depth_files import SIZE, depth_m, only, reason
 from pipeline.datasets.ibims import Ibims
 from pipeline.records.errors import ConfigError, InputError
 
-# 10 m are this number of the 16-bit pictures.
+# 10 m are this number of the 16-bit images.
 TEN_M = 13107
 
 
@@ -35,7 +35,7 @@ def stored() -> np.ndarray:
 def save_raw(root: Path, *names: str) -> Path:
     folder = root / "ibims1_core_raw"
     for name in names:
-        save_picture(folder / "rgb" / f"{name}.png", size=SIZE)
+        save_image(folder / "rgb" / f"{name}.png", size=SIZE)
         for part in ("depth", "calib", "mask_invalid", "mask_transp"):
             (folder / part).mkdir(exist_ok=True)
         Image.fromarray(stored()).save(folder / "depth" / f"{name}.png")
@@ -53,7 +53,7 @@ def save_mat(root: Path, name: str) -> Path:
     depth[5, 5] = np.nan
     matrix = np.array([[14.5, 0, 0], [0, 15.5, 0], [8.0, 6.5, 1]])
     flags = {part: mask.astype(np.uint8) for part, mask in masks().items()}
-    savemat(file, {"data": {"rgb": picture(size=SIZE), "depth": depth, "calib": matrix, **flags}})
+    savemat(file, {"data": {"rgb": image(size=SIZE), "depth": depth, "calib": matrix, **flags}})
     return file
 
 
@@ -71,7 +71,7 @@ def test_both_formats_give_the_same_depth_masks_and_camera(tmp_path: Path, file_
     assert sample.truth.values[8, 1] == pytest.approx(depth_m()[8, 1], abs=5e-4)
     camera = sample.frame.camera
     assert (camera.fx, camera.fy, camera.cx, camera.cy) == (14.5, 15.5, 7.0, 5.5), "pixels are counted from 1"
-    assert (sample.frame.rgb == picture(size=SIZE)).all()
+    assert (sample.frame.rgb == image(size=SIZE)).all()
     assert sample.name == sample.group == "office_01"
 
 
@@ -93,14 +93,14 @@ def test_the_list_gives_the_order_and_what_it_names_in_vain_is_skipped(tmp_path:
 @pytest.mark.parametrize(
     "damage, words",
     [
-        (lambda folder: (folder / "depth" / "a.png").write_bytes(b"no picture"), "a.png"),
+        (lambda folder: (folder / "depth" / "a.png").write_bytes(b"no image"), "a.png"),
         (lambda folder: (folder / "mask_transp" / "a.png").unlink(), "does not exist"),
         (lambda folder: (folder / "calib" / "a.txt").write_text("14.5, wide"), "fx, fy, cx and cy"),
-        (lambda folder: save_picture(folder / "rgb" / "a.png"), "its picture"),
-        (lambda folder: save_picture(folder / "mask_invalid" / "a.png"), "not of the size of its depth"),
+        (lambda folder: save_image(folder / "rgb" / "a.png"), "its image"),
+        (lambda folder: save_image(folder / "mask_invalid" / "a.png"), "not of the size of its depth"),
     ],
 )
-def test_a_damaged_picture_is_skipped(tmp_path: Path, damage: Callable[[Path], Any], words: str) -> None:
+def test_a_damaged_image_is_skipped(tmp_path: Path, damage: Callable[[Path], Any], words: str) -> None:
     folder = save_raw(tmp_path, "a")
     damage(folder)
     assert words in reason(Ibims(folder))
@@ -121,7 +121,7 @@ def test_a_damaged_mat_file_is_skipped(tmp_path: Path, content: str, words: str)
     elif content == "text":
         file.write_text("MATLAB, but not really")
     else:
-        savemat(file, {"data": {"rgb": picture(size=SIZE)}})
+        savemat(file, {"data": {"rgb": image(size=SIZE)}})
     assert words in reason(Ibims(tmp_path))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from files_of_sets import picture, save_picture
+from files_of_sets import image, save_image
 from true_depth_files import SIZE, depth_m, only, reason
 
 from pipeline.datasets.depth_base import DepthSample
@@ -37,8 +37,8 @@ def sparse_m() -> np.ndarray:
 
 
 def save(root: Path, number: int = 69, part: str = "val", drive: str = DRIVE, camera: str = "image_02") -> Path:
-    """One picture of the raw recordings with its truth and one scan."""
-    save_picture(root / drive[:10] / drive / camera / "data" / f"{number:010d}.png", number, SIZE)
+    """One image of the raw recordings with its truth and one scan."""
+    save_image(root / drive[:10] / drive / camera / "data" / f"{number:010d}.png", number, SIZE)
     (root / drive[:10] / "calib_cam_to_cam.txt").write_text(CALIBRATION)
     scan = Path(part) / drive / "proj_depth" / "velodyne_raw" / camera / f"{number:010d}.png"
     write_depth(root / scan, np.where(np.arange(SIZE[1])[:, None] == 1, sparse_m(), 0))
@@ -48,7 +48,7 @@ def save(root: Path, number: int = 69, part: str = "val", drive: str = DRIVE, ca
 def save_cropped(root: Path) -> Path:
     folder = root / "depth_selection" / "val_selection_cropped"
     names = f"{DRIVE}_{{}}_0000000008_image_02"
-    save_picture(folder / "image" / f"{names.format('image')}.png", size=SIZE)
+    save_image(folder / "image" / f"{names.format('image')}.png", size=SIZE)
     (folder / "intrinsics").mkdir()
     (folder / "intrinsics" / f"{names.format('image')}.txt").write_text("20.0 0.0 7.25 0.0 21.0 5.0 0.0 0.0 1.0")
     write_depth(folder / "velodyne_raw" / f"{names.format('velodyne_raw')}.png", sparse_m() / 2)
@@ -62,7 +62,7 @@ def test_annotated_depth_is_read_where_it_is_known(tmp_path: Path) -> None:
     assert (sample.truth.valid == (sparse_m() > 0)).all()
     assert sample.truth.values[3, 5] == pytest.approx(4.05, abs=1 / 512)
     assert np.allclose(sample.truth.values, sparse_m(), atol=1 / 512)
-    assert (sample.frame.rgb == picture(69, SIZE)).all()
+    assert (sample.frame.rgb == image(69, SIZE)).all()
     assert sample.frame.given_depth is None
 
 
@@ -92,13 +92,13 @@ def test_drives_are_groups_in_a_fixed_order_and_parts_are_chosen(tmp_path: Path)
     assert len(KittiDepth(tmp_path, limit=1)) == 1
 
 
-def test_archives_may_lie_in_folders_of_their_own_and_pictures_may_be_jpeg(tmp_path: Path) -> None:
+def test_archives_may_lie_in_folders_of_their_own_and_images_may_be_jpeg(tmp_path: Path) -> None:
     save(tmp_path / "raw")
     for part in ("train", "val"):
         (tmp_path / "data_depth_annotated" / part).mkdir(parents=True)
     (tmp_path / "raw" / "val" / DRIVE).rename(tmp_path / "data_depth_annotated" / "val" / DRIVE)
     file = next((tmp_path / "raw").rglob("data/*.png"))
-    save_picture(file.with_suffix(".jpg"), size=SIZE)
+    save_image(file.with_suffix(".jpg"), size=SIZE)
     file.unlink()
     assert only(KittiDepth(tmp_path, raw="raw")).truth.values[3, 5] == pytest.approx(4.05, abs=1 / 512)
 
@@ -131,7 +131,7 @@ def test_lists_of_a_split_are_followed_in_their_order(tmp_path: Path, content: s
     assert all(isinstance(data.read(index), DepthSample) for index in range(len(names)))
 
 
-def test_a_listed_picture_without_truth_counts_as_skipped(tmp_path: Path) -> None:
+def test_a_listed_image_without_truth_counts_as_skipped(tmp_path: Path) -> None:
     save(tmp_path)
     (tmp_path / "eigen.txt").write_text("2011_09_26/2011_09_26_drive_0009_sync 4 l\n")
     assert "does not exist" in reason(KittiDepth(tmp_path, split_file="eigen.txt"))
@@ -145,7 +145,7 @@ def test_the_scan_is_a_prompt_and_not_the_truth(tmp_path: Path) -> None:
     assert given.valid[1].all() and given.valid.sum() == SIZE[0] < sample.truth.valid.sum()
 
 
-def test_cropped_pictures_have_intrinsics_of_their_own(tmp_path: Path) -> None:
+def test_cropped_images_have_intrinsics_of_their_own(tmp_path: Path) -> None:
     save_cropped(tmp_path)
     sample = only(KittiDepth(tmp_path, split="selection", prompt="velodyne"))
     assert sample.name == f"{DRIVE} image_02 0000000008" and sample.group == DRIVE
@@ -161,13 +161,13 @@ def test_cropped_pictures_have_intrinsics_of_their_own(tmp_path: Path) -> None:
     [
         (lambda root, file: file.write_bytes(file.read_bytes()[:60]), "cannot be read as a"),
         (lambda root, file: write_depth(file, np.zeros((12, 16))), "no pixel with valid depth"),
-        (lambda root, file: write_depth(file, np.ones((6, 8))), "its picture"),
+        (lambda root, file: write_depth(file, np.ones((6, 8))), "its image"),
         (lambda root, file: next(root.rglob("data/*.png")).unlink(), "does not exist"),
         (lambda root, file: next(root.rglob("calib_*.txt")).unlink(), "calib_cam_to_cam.txt cannot be opened"),
         (lambda root, file: next(root.rglob("calib_*.txt")).write_text("P_rect_02: 1 2"), "12 numbers of P_rect_02"),
     ],
 )
-def test_a_damaged_picture_is_skipped_with_a_plain_reason(
+def test_a_damaged_image_is_skipped_with_a_plain_reason(
     tmp_path: Path, damage: Callable[[Path, Path], Any], words: str
 ) -> None:
     damage(tmp_path, save(tmp_path))

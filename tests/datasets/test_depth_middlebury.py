@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from files_of_sets import save_picture
+from files_of_sets import save_image
 from true_depth_files import HEIGHT, SIZE, WIDTH, depth_m, only, reason, write_pfm
 
 from pipeline.datasets.depth_base import DepthSample
@@ -35,7 +35,7 @@ NUMBERS = {"f": 20.0, "cx": 7.1, "cy": 5.2, "doffs": 0.25, "baseline": 193.001, 
 
 def save(root: Path, scene: str = "Motorcycle-perfect", disparity_name: str = "disp0.pfm", **changes: Any) -> Path:
     folder = root / scene
-    save_picture(folder / "im0.png", size=SIZE)
+    save_image(folder / "im0.png", size=SIZE)
     (folder / "calib.txt").write_text(CALIBRATION.format(**{**NUMBERS, **changes}))
     disparity = 0.193001 * 20 / depth_m() - 0.25
     disparity[:, :3] = np.inf
@@ -62,7 +62,7 @@ def test_disparity_at_or_beyond_infinity_is_not_known(tmp_path: Path) -> None:
     assert not truth.valid[0].any() and truth.values[1:] == pytest.approx(0.193001 * 20 / 1.25)
 
 
-def test_a_smaller_picture_keeps_depth_and_the_field_of_view(tmp_path: Path) -> None:
+def test_a_smaller_image_keeps_depth_and_the_field_of_view(tmp_path: Path) -> None:
     save(tmp_path)
     sample = only(Middlebury(tmp_path, max_side_px=8))
     assert sample.frame.rgb.shape == (6, 8, 3) and sample.truth.shape == (6, 8)

@@ -8,7 +8,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from files_of_sets import picture
+from files_of_sets import image
 from scipy.io import savemat
 from true_depth_files import HEIGHT, SIZE, WIDTH, depth_m, only, reason
 
@@ -21,7 +21,7 @@ NAMES = ("book", "wall")
 
 
 def save(folder: Path, test: tuple[int, ...] = (2, 3), **changes: Any) -> Path:
-    """Three pictures as MATLAB stores them: dimensions turned around, texts as references. The first knows no depth."""
+    """Three images as MATLAB stores them: dimensions turned around, texts as references. The first knows no depth."""
     folder.mkdir(parents=True, exist_ok=True)
     depth = depth_m()
     raw = np.stack((np.zeros_like(depth), depth, depth + 1)).astype(np.float32)
@@ -34,7 +34,7 @@ def save(folder: Path, test: tuple[int, ...] = (2, 3), **changes: Any) -> Path:
     labels[1, 0, :2], instances[1, 0, :2] = 2, 2
     labels[1, 0, 4:12] = 2
     arrays = {
-        "images": np.stack([picture(seed, SIZE).T for seed in range(3)]),
+        "images": np.stack([image(seed, SIZE).T for seed in range(3)]),
         "rawDepths": raw.transpose(0, 2, 1),
         "depths": (raw + 0.5).transpose(0, 2, 1),
         "labels": labels.transpose(0, 2, 1),
@@ -60,7 +60,7 @@ def test_depth_and_colours_are_turned_upright(tmp_path: Path) -> None:
     data = NyuLabelled(save(tmp_path, test=(2,)))
     sample = only(data)
     assert sample.name == "0002" and sample.group == "kitchen_0001"
-    assert (sample.frame.rgb == picture(1, SIZE)).all()
+    assert (sample.frame.rgb == image(1, SIZE)).all()
     assert sample.truth.values[3, 5] == pytest.approx(4.05)
     assert not sample.truth.valid[0, 0] and sample.truth.valid.sum() == HEIGHT * WIDTH - 1
     assert np.allclose(sample.truth.values[sample.truth.valid], depth_m()[sample.truth.valid])
@@ -102,7 +102,7 @@ def test_splits_count_from_one(tmp_path: Path, arguments: dict[str, Any], names:
     assert NyuLabelled(tmp_path, **arguments).names() == names
 
 
-def test_scenes_are_groups_and_pictures_without_depth_are_skipped(tmp_path: Path) -> None:
+def test_scenes_are_groups_and_images_without_depth_are_skipped(tmp_path: Path) -> None:
     data = NyuLabelled(save(tmp_path), split="all")
     assert "knows the depth of no pixel" in reason(data)
     samples = [data.read(index) for index in (1, 2)]

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from files_of_sets import save_picture
+from files_of_sets import save_image
 from true_depth_files import only, reason
 
 from pipeline.datasets.depth_base import DepthSample
@@ -33,8 +33,8 @@ def raw(z_m: float) -> int:
 
 
 def save(scene: Path, color_s: float, depth_s: float, numbers: np.ndarray | None = None) -> Path:
-    """A picture, and depth taken at another moment; a wall at 2 m unless other numbers are given."""
-    save_picture(scene / f"r-{color_s:.6f}-31.ppm", size=SIZE)
+    """An image, and depth taken at another moment; a wall at 2 m unless other numbers are given."""
+    save_image(scene / f"r-{color_s:.6f}-31.ppm", size=SIZE)
     numbers = np.full(SIZE[::-1], raw(2.0)) if numbers is None else numbers
     file = scene / f"d-{depth_s:.6f}-32.pgm"
     file.write_bytes(f"P5 {numbers.shape[1]} {numbers.shape[0]} 65535\n".encode() + numbers.astype("<u2").tobytes())
@@ -129,7 +129,7 @@ def test_a_file_without_a_time_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.shared
-def test_steps_of_registered_depth_lie_on_edges_of_the_picture(shared_dir: Path, tmp_path: Path) -> None:
+def test_steps_of_registered_depth_lie_on_edges_of_the_image(shared_dir: Path, tmp_path: Path) -> None:
     for ours, theirs in (("r-1.000000-1.ppm", "rgb.ppm"), ("d-1.000000-1.pgm", "depth.pgm")):
         (tmp_path / ours).symlink_to((shared_dir / "rgbd" / "nyu_raw" / theirs).resolve())
     sample = only(NyuRaw(tmp_path))

@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from files_of_sets import save_picture
+from files_of_sets import save_image
 from PIL import Image
 from true_depth_files import HEIGHT, SIZE, WIDTH, depth_m, only, reason, write_pfm
 
@@ -19,8 +19,8 @@ from pipeline.records.errors import ConfigError, InputError, RecordError
 MILLIMETRES: dict[str, Any] = {"depth_scale": 0.001}
 
 
-def save(root: Path, name: str = "1", picture: str = "images/{}.png", depth: str = "depths/{}.png") -> Path:
-    save_picture(root / picture.format(name), size=SIZE)
+def save(root: Path, name: str = "1", image: str = "images/{}.png", depth: str = "depths/{}.png") -> Path:
+    save_image(root / image.format(name), size=SIZE)
     file = root / depth.format(name)
     file.parent.mkdir(parents=True, exist_ok=True)
     numbers = np.round(depth_m() * 1000).astype(np.uint16)
@@ -83,8 +83,8 @@ def test_every_depth_format_gives_metres(tmp_path: Path, suffix: str) -> None:
 def test_what_the_wildcards_stand_for_is_the_name(
     tmp_path: Path, images: str, depths: str, files: list[tuple[str, str]], names: list[str], groups: list[str]
 ) -> None:
-    for picture, depth in files:
-        save(tmp_path, "", picture, depth)
+    for image, depth in files:
+        save(tmp_path, "", image, depth)
     data = Pairs(tmp_path, images=images, depths=depths, group_by_folder=True, **MILLIMETRES)
     assert data.names() == names and data.unreadable == {}
     samples = [data.read(index) for index in range(len(data))]
@@ -114,7 +114,7 @@ def test_files_without_a_partner_are_named_and_the_others_read(tmp_path: Path) -
         ("metric", "sensor", "sensor"),
     ],
 )
-def test_predictions_go_in_beside_the_picture(tmp_path: Path, kind: str, source: str, scale_source: str) -> None:
+def test_predictions_go_in_beside_the_image(tmp_path: Path, kind: str, source: str, scale_source: str) -> None:
     save(tmp_path)
     (tmp_path / "out").mkdir()
     np.save(tmp_path / "out" / "1.npy", np.full((HEIGHT // 2, WIDTH // 2), 7, np.float32))
@@ -168,7 +168,7 @@ def test_smaller_depth_is_enlarged_by_the_nearest_pixel(tmp_path: Path) -> None:
 
 
 def test_a_turned_photo_is_upright_as_its_depth(tmp_path: Path) -> None:
-    file = save(tmp_path, picture="images/{}.jpg")
+    file = save(tmp_path, image="images/{}.jpg")
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(np.zeros((WIDTH, HEIGHT, 3), np.uint8)).save(tmp_path / "images" / "1.jpg", exif=exif)
@@ -187,7 +187,7 @@ def test_a_turned_photo_is_upright_as_its_depth(tmp_path: Path) -> None:
         ({"camera": {"fx": 40, "fy": 42, "cx": 14.5, "cy": 10.5, "width": 32, "height": 24}}, 20.0, 7.0, "given"),
     ],
 )
-def test_one_camera_serves_all_pictures(
+def test_one_camera_serves_all_images(
     tmp_path: Path, arguments: dict[str, Any], fx: float, cx: float, source: str
 ) -> None:
     save(tmp_path)
@@ -198,7 +198,7 @@ def test_one_camera_serves_all_pictures(
 @pytest.mark.parametrize(
     "damage, arguments, words",
     [
-        (lambda file: file.write_bytes(b"no picture"), MILLIMETRES, "1.png"),
+        (lambda file: file.write_bytes(b"no image"), MILLIMETRES, "1.png"),
         (lambda file: cv2.imwrite(str(file), np.zeros((HEIGHT, WIDTH), np.uint16)), MILLIMETRES, "no pixel"),
         (lambda file: None, {}, "give depth_scale in metres"),
         (lambda file: shutil.copy(file.parents[1] / "images" / "1.png", file), MILLIMETRES, "not one number per pixel"),
@@ -242,7 +242,7 @@ def test_what_cannot_be_used_is_said(
 
 
 def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
-    save_picture(tmp_path / "a" / "1.png")
-    save_picture(tmp_path / "a1.png")
+    save_image(tmp_path / "a" / "1.png")
+    save_image(tmp_path / "a1.png")
     with pytest.raises(InputError, match="both match"):
         Pairs(tmp_path, images="**/*?.png")

@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from files_of_sets import save_picture
+from files_of_sets import save_image
 from true_depth_files import SIZE, depth_m, only, reason
 
 from pipeline.datasets.depth_base import DepthSample
@@ -31,7 +31,7 @@ def save(
 ) -> Path:
     """A sequence; depth of the n-th depth file is n metres more."""
     for index, name in enumerate(colors):
-        save_picture(folder / name, index, SIZE)
+        save_image(folder / name, index, SIZE)
     for index, name in enumerate(depths):
         write_depth(folder / name, index)
     return folder
@@ -59,7 +59,7 @@ def test_depth_is_in_millimetres(tmp_path: Path) -> None:
     [
         (("image/000002.png", "image/000010.png"), ("depth/000002.png", "depth/000010.png"), {}, [4.05, 5.05]),
         (("rgb_2.jpg", "rgb_10.jpg"), ("depth_2.png", "depth_10.png"), {}, [4.05, 5.05]),
-        # Depth without a picture is left out.
+        # Depth without an image is left out.
         (("rgb/2.jpg",), ("depth/1.png", "depth/2.png"), {}, [5.05]),
         # Two streams, each with its own numbers: only time joins them.
         (
@@ -71,7 +71,7 @@ def test_depth_is_in_millimetres(tmp_path: Path) -> None:
         (("a-color/7.jpg",), ("a-clean/7.png",), {"color": "a-color/*.jpg", "depth": "a-clean/*.png"}, [4.05]),
     ],
 )
-def test_pictures_and_depth_are_joined(
+def test_images_and_depth_are_joined(
     tmp_path: Path, colors: tuple[str, ...], depths: tuple[str, ...], patterns: dict[str, str], expected: list[float]
 ) -> None:
     data = Redwood(save(tmp_path / "scene", colors, depths), **patterns)
@@ -126,9 +126,9 @@ def test_sequences_are_groups_and_damaged_ones_are_named(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "damage, words",
     [
-        (lambda folder: (folder / "depth/00000.png").write_bytes(b"no picture"), "not a picture that can be read"),
+        (lambda folder: (folder / "depth/00000.png").write_bytes(b"no image"), "not an image that can be read"),
         (lambda folder: (folder / "color/00000.jpg").write_bytes(b""), "empty file"),
-        (lambda folder: save_picture(folder / "color/00000.jpg"), "its picture"),
+        (lambda folder: save_image(folder / "color/00000.jpg"), "its image"),
     ],
 )
 def test_a_damaged_frame_is_skipped_with_a_plain_reason(

@@ -33,7 +33,7 @@ def test_truth_is_exact_and_objects_come_with_masks() -> None:
     "depth, kind",
     [("exact", "metric"), ("sensor", "metric"), ("disparity", "disparity_affine"), ("metric", "metric")],
 )
-def test_the_depth_beside_the_picture_is_of_its_kind_and_repeats(depth: str, kind: str) -> None:
+def test_the_depth_beside_the_image_is_of_its_kind_and_repeats(depth: str, kind: str) -> None:
     given, again = first(depth=depth).frame.given_depth, first(depth=depth).frame.given_depth
     truth = first(depth=depth).truth
     assert given is not None and again is not None

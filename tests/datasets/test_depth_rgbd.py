@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from files_of_sets import save_picture
+from files_of_sets import save_image
 from true_depth_files import HEIGHT, SIZE, WIDTH, depth_m, only, reason
 
 from pipeline.api import load_config
@@ -24,7 +24,7 @@ CAMERA = {"fx": 20.0, "fy": 20.0, "cx": 7.5, "cy": 5.5}
 def save(folder: Path, frames: int = 1, predicted: bool = False) -> Path:
     """A place; depth of the n-th frame is n metres more."""
     for index in range(frames):
-        save_picture(folder / f"rgb_{index}.png", index, SIZE)
+        save_image(folder / f"rgb_{index}.png", index, SIZE)
         values = depth_m() + index
         values[:2] = 0
         cv2.imwrite(str(folder / f"depth_{index}.png"), np.round(values * 1000).astype(np.uint16))
@@ -82,7 +82,7 @@ def test_one_prediction_for_several_frames_is_refused_and_named(tmp_path: Path) 
 @pytest.mark.parametrize(
     "damage, words",
     [
-        (lambda file: file.write_bytes(b"no picture"), "not a picture that can be read"),
+        (lambda file: file.write_bytes(b"no image"), "not an image that can be read"),
         (lambda file: cv2.imwrite(str(file), np.zeros((HEIGHT, WIDTH), np.uint16)), "the depth of no pixel"),
         (lambda file: cv2.imwrite(str(file), np.ones((6, 8), np.uint16)), "they must agree"),
         (lambda file: np.save(file.with_name(PREDICTED), np.ones((3, 4, 5), np.float32)), "not float depth"),
@@ -110,7 +110,7 @@ def test_a_damaged_frame_is_skipped_with_a_plain_reason(
         ({"prediction_kind": "blurred"}, ConfigError, "prediction_kind"),
         ({"step": 0}, ConfigError, "step"),
         ({"limit": 0}, ConfigError, "limit"),
-        ({"descriptions": {"hall": {"color": "*.jpg"}}}, InputError, "0 pictures"),
+        ({"descriptions": {"hall": {"color": "*.jpg"}}}, InputError, "0 images"),
     ],
 )
 def test_what_cannot_be_used_is_said(

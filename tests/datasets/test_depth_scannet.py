@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from files_of_sets import save_picture
+from files_of_sets import save_image
 from true_depth_files import SIZE, depth_m, only, reason
 
 from pipeline.datasets.depth_base import DepthSample
@@ -17,7 +17,7 @@ from pipeline.datasets.scannet import ScanNet
 from pipeline.datasets.scannetpp import ScanNetPP
 from pipeline.records.errors import ConfigError, InputError
 
-# Pictures are twice as large as their depth.
+# Images are twice as large as their depth.
 COLOR = (SIZE[0] * 2, SIZE[1] * 2)
 MATRIX = [[30.0, 0, 15.5], [0, 32.0, 11.5], [0, 0, 1]]
 
@@ -38,7 +38,7 @@ def save(scene: Path, *numbers: int) -> Path:
     (scene / "pose").mkdir()
     np.savetxt(scene / "intrinsic" / "intrinsic_color.txt", padded, fmt="%f")
     for number in numbers or (0,):
-        save_picture(scene / "color" / f"{number}.jpg", number, COLOR)
+        save_image(scene / "color" / f"{number}.jpg", number, COLOR)
         pose = np.full((4, 4), -np.inf) if number == 7 else np.eye(4)
         pose[0, 3] = -np.inf if number == 7 else number
         np.savetxt(scene / "pose" / f"{number}.txt", pose, fmt="%f")
@@ -50,7 +50,7 @@ def save_phone(scene: Path, *numbers: int, depth: str = "depth") -> Path:
     """A scene of ScanNet++, as its toolkit exports it."""
     names = [f"frame_{number:06d}" for number in numbers or (0,)]
     for name in names:
-        save_picture(scene / "iphone" / "rgb" / f"{name}.jpg", size=COLOR)
+        save_image(scene / "iphone" / "rgb" / f"{name}.jpg", size=COLOR)
         write_depth(scene / "iphone" / depth / f"{name}.png")
     stored = {name: {"timestamp": 0.1, "pose": np.eye(4).tolist(), "intrinsic": MATRIX, "imu": {}} for name in names}
     (scene / "iphone" / "pose_intrinsic_imu.json").write_text(json.dumps(stored))
@@ -62,7 +62,7 @@ def save_phone(scene: Path, *numbers: int, depth: str = "depth") -> Path:
     [(save, ScanNet, "scene0000_00 0"), (save_phone, ScanNetPP, "scene0000_00 frame_000000")],
     ids=["scannet", "scannetpp"],
 )
-def test_the_picture_is_shrunk_to_its_depth_in_millimetres(
+def test_the_image_is_shrunk_to_its_depth_in_millimetres(
     tmp_path: Path, write: Callable[..., Path], read: Callable[..., Any], name: str
 ) -> None:
     write(tmp_path / "scene0000_00")
@@ -101,11 +101,11 @@ def test_frames_of_the_phone_are_those_with_depth(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "damage, words",
     [
-        (lambda scene: (scene / "depth/0.png").write_bytes(b"no picture"), "not a picture that can be read"),
+        (lambda scene: (scene / "depth/0.png").write_bytes(b"no image"), "not an image that can be read"),
         (lambda scene: (scene / "depth/0.png").unlink(), "does not exist"),
         (lambda scene: write_depth(scene / "depth/0.png", (12, 12)), "export both again"),
         (lambda scene: write_depth(scene / "depth/0.png", (64, 48)), "export both again"),
-        (lambda scene: save_picture(scene / "color/0.jpg", size=SIZE), "export the pictures in their own size"),
+        (lambda scene: save_image(scene / "color/0.jpg", size=SIZE), "export the images in their own size"),
         (lambda scene: (scene / "pose/0.txt").unlink(), "The pose .* cannot be opened"),
         (lambda scene: (scene / "pose/0.txt").write_text("1 0 0 0"), "has 1 rows, not 4"),
         (lambda scene: (scene / "intrinsic/intrinsic_color.txt").write_text("1 0 0 0"), "a matrix of"),
@@ -123,7 +123,7 @@ def test_a_damaged_frame_is_skipped_with_a_plain_reason(
 @pytest.mark.parametrize(
     "damage, words",
     [
-        (lambda phone: (phone / "depth/frame_000000.png").write_bytes(b"no picture"), "not a picture"),
+        (lambda phone: (phone / "depth/frame_000000.png").write_bytes(b"no image"), "not an image"),
         (lambda phone: (phone / "rgb/frame_000000.jpg").unlink(), "does not exist"),
         (lambda phone: (phone / "pose_intrinsic_imu.json").unlink(), "cannot be opened"),
         (lambda phone: (phone / "pose_intrinsic_imu.json").write_text('{"frame'), "is damaged"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from files_of_sets import picture, save_picture
+from files_of_sets import image, save_image
 from true_depth_files import HEIGHT, SIZE, WIDTH, depth_m, only, reason
 
 from pipeline.datasets.depth_base import DepthSample
@@ -21,8 +21,8 @@ EXTRINSICS = np.array([[0.0, -1, 0, 1], [1, 0, 0, 2], [0, 0, 1, 3]])
 
 def save(root: Path, scene: str = "alley_1", number: int = 1) -> Path:
     frame = f"frame_{number:04d}"
-    save_picture(root / "training" / "final" / scene / f"{frame}.png", seed=1, size=SIZE)
-    save_picture(root / "training" / "clean" / scene / f"{frame}.png", seed=2, size=SIZE)
+    save_image(root / "training" / "final" / scene / f"{frame}.png", seed=1, size=SIZE)
+    save_image(root / "training" / "clean" / scene / f"{frame}.png", seed=2, size=SIZE)
     depth = depth_m().astype("<f4")
     depth[0, :] = 1e10
     file = root / "training" / "depth" / scene / f"{frame}.dpt"
@@ -50,9 +50,9 @@ def test_depth_camera_and_pose_are_read_and_the_sky_does_not_count(tmp_path: Pat
 
 
 @pytest.mark.parametrize("render_pass, seed", [("final", 1), ("clean", 2)])
-def test_the_picture_is_of_the_wanted_pass(tmp_path: Path, render_pass: str, seed: int) -> None:
+def test_the_image_is_of_the_wanted_pass(tmp_path: Path, render_pass: str, seed: int) -> None:
     save(tmp_path)
-    assert (only(Sintel(tmp_path, render_pass=render_pass)).frame.rgb == picture(seed, SIZE)).all()
+    assert (only(Sintel(tmp_path, render_pass=render_pass)).frame.rgb == image(seed, SIZE)).all()
 
 
 def test_sequences_are_groups_in_a_fixed_order(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def camera_of(file: Path) -> Path:
         (lambda file: file.write_bytes(b""), "empty"),
         (lambda file: camera_of(file).write_bytes(TAG), "not the 172 of a camera"),
         (lambda file: camera_of(file).unlink(), "does not exist"),
-        (lambda file: save_picture(file.parents[2] / "final" / "alley_1" / "frame_0001.png"), "its picture"),
+        (lambda file: save_image(file.parents[2] / "final" / "alley_1" / "frame_0001.png"), "its image"),
     ],
 )
 def test_a_damaged_frame_is_skipped(tmp_path: Path, damage: Callable[[Path], Any], words: str) -> None:

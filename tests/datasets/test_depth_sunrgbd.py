@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from files_of_sets import save_picture
+from files_of_sets import save_image
 from true_depth_files import SIZE, depth_m, only, reason
 
 from pipeline.datasets.depth_base import DepthSample
@@ -25,7 +25,7 @@ def write_depth(file: Path, values_m: np.ndarray) -> Path:
 
 def save(root: Path, place: str = "kv1/NYUdata/NYU0034") -> Path:
     folder = root / place
-    save_picture(folder / "image" / "NYU0034.jpg", size=SIZE)
+    save_image(folder / "image" / "NYU0034.jpg", size=SIZE)
     (folder / "intrinsics.txt").write_text("20.0 0 7.25 \n0 21.0 5.0 \n0 0 1 ")
     measured = depth_m()
     measured[:2] = 0
@@ -44,7 +44,7 @@ def test_bits_are_turned_back_into_millimetres(tmp_path: Path) -> None:
     assert sample.frame.given_depth is None
 
 
-def test_the_camera_is_that_of_the_picture(tmp_path: Path) -> None:
+def test_the_camera_is_that_of_the_image(tmp_path: Path) -> None:
     save(tmp_path)
     camera = only(SunRgbdDepth(tmp_path)).frame.camera
     assert (camera.fx, camera.fy, camera.cx, camera.cy) == pytest.approx((20, 21, 7.25, 5))
@@ -56,7 +56,7 @@ def test_filled_depth_has_no_gaps(tmp_path: Path) -> None:
     assert only(SunRgbdDepth(tmp_path, depth="filled")).truth.valid.all()
 
 
-def test_recordings_are_groups_and_other_pictures_stand_for_themselves(tmp_path: Path) -> None:
+def test_recordings_are_groups_and_other_images_stand_for_themselves(tmp_path: Path) -> None:
     recording = "xtion/sun3ddata/brown_bm_1/brown_bm_1"
     places = [
         "kv2/kinect2data/000002_2014",
@@ -66,7 +66,7 @@ def test_recordings_are_groups_and_other_pictures_stand_for_themselves(tmp_path:
     ]
     for place in reversed(places):
         save(tmp_path, place)
-    # Folders of full resolution have intrinsics too, but no folder of pictures.
+    # Folders of full resolution have intrinsics too, but no folder of images.
     (tmp_path / places[0] / "fullres").mkdir()
     (tmp_path / places[0] / "fullres" / "intrinsics.txt").write_text("1 0 0 0 1 0 0 0 1")
     data = SunRgbdDepth(tmp_path)
@@ -80,15 +80,15 @@ def test_recordings_are_groups_and_other_pictures_stand_for_themselves(tmp_path:
 @pytest.mark.parametrize(
     "damage, words",
     [
-        (lambda file: file.write_bytes(b"no picture"), "not a picture that can be read"),
-        (lambda file: file.unlink(), "holds 0 pictures, not one"),
+        (lambda file: file.write_bytes(b"no image"), "not an image that can be read"),
+        (lambda file: file.unlink(), "holds 0 images, not one"),
         (lambda file: write_depth(file, np.zeros((12, 16))), "the depth of no pixel"),
         (lambda file: write_depth(file, np.ones((6, 8))), "they must agree"),
-        (lambda file: save_picture(file.parents[1] / "image" / "second.jpg"), "holds 2 pictures, not one"),
+        (lambda file: save_image(file.parents[1] / "image" / "second.jpg"), "holds 2 images, not one"),
         (lambda file: (file.parents[1] / "intrinsics.txt").write_text("1 2"), "holds 2 numbers, not rows of 3"),
     ],
 )
-def test_a_damaged_picture_is_skipped_with_a_plain_reason(
+def test_a_damaged_image_is_skipped_with_a_plain_reason(
     tmp_path: Path, damage: Callable[[Path], Any], words: str
 ) -> None:
     damage(save(tmp_path))

@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from files_of_sets import picture, save_picture
+from files_of_sets import image, save_image
 from true_depth_files import SIZE, depth_m, only, reason
 
 from pipeline.datasets.depth_base import DepthSample
@@ -28,7 +28,7 @@ def save(folder: Path, colors_s: tuple[float, ...] = (10.0,), depths_s: tuple[fl
             file = folder / name / f"{time_s:.6f}.png"
             lines.append(f"{time_s:.6f} {name}/{file.name}")
             if name == "rgb":
-                save_picture(file, index, SIZE)
+                save_image(file, index, SIZE)
             else:
                 values = depth_m() / 2 + index
                 values[:2] = 0
@@ -47,7 +47,7 @@ def test_depth_is_in_fifth_millimetres(tmp_path: Path) -> None:
     assert sample.frame.given_depth is None and sample.frame.timestamp_s == 10.0
 
 
-def test_pictures_and_depth_are_joined_by_time(tmp_path: Path) -> None:
+def test_images_and_depth_are_joined_by_time(tmp_path: Path) -> None:
     save(tmp_path / NAME, (10.00, 10.03, 10.06, 10.50), (10.062, 10.005, 10.09))
     data = TumRgbd(tmp_path)
     assert data.names() == [f"{NAME} 10.000000", f"{NAME} 10.060000"]
@@ -55,18 +55,18 @@ def test_pictures_and_depth_are_joined_by_time(tmp_path: Path) -> None:
     assert isinstance(first, DepthSample) and isinstance(second, DepthSample)
     assert first.truth.values[3, 5] == pytest.approx(3.025, abs=1e-4)
     assert second.truth.values[3, 5] == pytest.approx(2.025, abs=1e-4)
-    assert (second.frame.rgb == picture(2, SIZE)).all()
+    assert (second.frame.rgb == image(2, SIZE)).all()
     assert len(TumRgbd(tmp_path, most_apart_s=0.07)) == 3
     assert TumRgbd(tmp_path, most_apart_s=0.07, step=2).names() == data.names()
 
 
-def test_poses_are_those_of_the_picture_s_time(tmp_path: Path) -> None:
+def test_poses_are_those_of_the_image_s_time(tmp_path: Path) -> None:
     save(tmp_path / NAME, (10.0, 10.03, 10.5), (10.0, 10.03, 10.5))
     data = TumRgbd(tmp_path)
     poses = [sample.frame.pose for sample in map(data.read, range(3)) if isinstance(sample, DepthSample)]
     assert poses[0] is not None and poses[0][:3, 3].tolist() == [1, 2, 3]
     assert np.allclose(poses[0][:3, :3] @ (1, 0, 0), (0, 1, 0))
-    assert poses[1] is not None and poses[1][:3, 3].tolist() == [1, 2, 3], "a pose may serve two pictures"
+    assert poses[1] is not None and poses[1][:3, 3].tolist() == [1, 2, 3], "a pose may serve two images"
     assert poses[2] is None
     (tmp_path / NAME / "groundtruth.txt").unlink()
     assert only(TumRgbd(tmp_path, limit=1)).frame.pose is None
@@ -101,10 +101,10 @@ def test_sequences_are_groups_in_the_order_of_their_names(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "damage, words",
     [
-        (lambda folder: next(folder.glob("depth/*")).write_bytes(b"no picture"), "not a picture that can be read"),
+        (lambda folder: next(folder.glob("depth/*")).write_bytes(b"no image"), "not an image that can be read"),
         (lambda folder: next(folder.glob("depth/*")).unlink(), "does not exist"),
         (lambda folder: next(folder.glob("rgb/*")).unlink(), "does not exist"),
-        (lambda folder: save_picture(next(folder.glob("rgb/*"))), "its picture"),
+        (lambda folder: save_image(next(folder.glob("rgb/*"))), "its image"),
     ],
 )
 def test_a_damaged_frame_is_skipped_with_a_plain_reason(

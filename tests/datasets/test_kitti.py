@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from files_of_sets import save_picture
+from files_of_sets import save_image
 
 from pipeline.datasets.kitti import Kitti, read_labels
 from pipeline.datasets.things import points_in_box
@@ -37,7 +37,7 @@ def save(folder: Path, *names: str) -> Path:
     y, z = np.meshgrid(np.linspace(-0.2, 1.2, 40), np.linspace(-1.5, -0.2, 20))
     points = np.stack((np.full(y.size, 10.27), y.ravel(), z.ravel(), np.ones(y.size)), axis=1)
     for name in names:
-        save_picture(folder / "image_2" / f"{name}.png", size=SIZE)
+        save_image(folder / "image_2" / f"{name}.png", size=SIZE)
         (folder / "label_2" / f"{name}.txt").write_text(LABELS)
         calibration = [line(f"P{k}", P2) for k in range(4)] + [line("R0_rect", np.eye(3)), line("Tr_velo_to_cam", TR)]
         (folder / "calib" / f"{name}.txt").write_text("".join(calibration) + "\n")

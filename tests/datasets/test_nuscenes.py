@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from files_of_sets import save_picture
+from files_of_sets import save_image
 
 from pipeline.datasets.nuscenes import TABLES, NuScenes, pose_matrix
 from pipeline.records.errors import InputError
@@ -17,7 +17,7 @@ INTRINSIC = [[600, 0, 400], [0, 600, 225], [0, 0, 1]]
 HALF = math.sqrt(0.5)
 # Quaternions (w, x, y, z): a quarter turn to the left about z; the camera's axes in those of a car.
 LEFT, CAMERA_AXES = [HALF, 0, 0, HALF], [0.5, -0.5, 0.5, -0.5]
-PICTURE, CLOUD = "samples/CAM_FRONT/a.jpg", "samples/LIDAR_TOP/a.pcd.bin"
+IMAGE, CLOUD = "samples/CAM_FRONT/a.jpg", "samples/LIDAR_TOP/a.pcd.bin"
 
 
 def annotation(name: str, place: list[float], size: list[float], visibility: str = "4") -> dict[str, Any]:
@@ -69,7 +69,7 @@ def tables() -> dict[str, list[dict[str, Any]]]:
             {"token": f"{s} {file}", "sample_token": s, "calibrated_sensor_token": k, "ego_pose_token": pose,
              "filename": file, "is_key_frame": key}
             for s, k, pose, file, key in (
-                ("s1", "c", "e", PICTURE, True),
+                ("s1", "c", "e", IMAGE, True),
                 ("s1", "l", "el", CLOUD, True),
                 ("s1", "c", "e", "sweeps/CAM_FRONT/b.jpg", False),
                 ("s2", "c", "e", "samples/CAM_FRONT/lost.jpg", True),
@@ -93,7 +93,7 @@ def save(folder: Path) -> Path:
     (folder / "v1.0-mini").mkdir(parents=True)
     for name, rows in tables().items():
         (folder / "v1.0-mini" / f"{name}.json").write_text(json.dumps(rows))
-    save_picture(folder / PICTURE, size=SIZE)
+    save_image(folder / IMAGE, size=SIZE)
     # The back of the first car in the scanner's frame: 8.5 m + 0.5 m before it, seen from 2 m height.
     y, z = np.meshgrid(np.linspace(-0.85, 0.85, 20), np.linspace(-1.7, -0.3, 20))
     points = np.stack((np.full(y.size, 9.0), y.ravel(), z.ravel(), *np.zeros((2, y.size))), axis=1)
@@ -127,14 +127,14 @@ def test_boxes_and_points_end_in_the_frame_of_the_camera(tmp_path: Path) -> None
     for claim in occluding:
         front, back = (claim.subject, claim.object)[:: 1 if claim.relation == "occludes" else -1]
         assert claim.truth is (((front, back) == ("car 1", "car 2")) is not claim.negated)
-    # The second sample's picture is missing.
+    # The second sample's image is missing.
     assert data.skipped == ["samples/CAM_FRONT/lost.jpg"] and len(data) == 2
 
 
 def test_a_damaged_cloud_is_skipped(tmp_path: Path) -> None:
     data = NuScenes(save(tmp_path), limit=1)
     (tmp_path / CLOUD).write_bytes(b"1234")
-    assert list(data) == [] and data.skipped == [PICTURE]
+    assert list(data) == [] and data.skipped == [IMAGE]
 
 
 @pytest.mark.parametrize("table", TABLES)

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from files_of_sets import HEIGHT, WIDTH, picture, png, save_parquet, save_picture, stored
+from files_of_sets import HEIGHT, WIDTH, image, png, save_image, save_parquet, stored
 
 from pipeline.datasets.blink import Blink
 from pipeline.datasets.cvbench import CvBench
-from pipeline.datasets.formats.tables import Table, picture_of
+from pipeline.datasets.formats.tables import Table, image_of
 from pipeline.datasets.qspatial import QSpatial
 from pipeline.datasets.questions import QuestionDataset, number_with_unit
 from pipeline.datasets.spatialrgpt import SpatialRgptBench, decompressed
@@ -83,7 +83,7 @@ def test_cvbench_gives_questions_and_claims_of_boxes(tmp_path: Path) -> None:
     assert expected.question == "How many cups are there?\n(A) 1\n(B) 0\n(C) 2" and expected.category == "Count"
     assert count.scene.regions == () and count.scene.claims == ()
     frame = count.scene.frames[0]
-    assert np.array_equal(frame.rgb, picture()) and frame.given_depth is None and frame.camera.source == "assumed"
+    assert np.array_equal(frame.rgb, image()) and frame.given_depth is None and frame.camera.source == "assumed"
     assert [(str(claim.relation), claim.subject, claim.object, claim.truth) for claim in depth.scene.claims] == [
         ("closer", "table", "lamp", False),
         ("closer", "lamp", "table", True),
@@ -107,7 +107,7 @@ def test_cvbench_reads_chosen_tasks_and_boxes_of_corner_and_sides(tmp_path: Path
         CvBench(tmp_path, fov_deg=0)
 
 
-def test_blink_reads_every_picture_of_a_question_and_leaves_hidden_answers_out(tmp_path: Path) -> None:
+def test_blink_reads_every_image_of_a_question_and_leaves_hidden_answers_out(tmp_path: Path) -> None:
     row = {
         "idx": "val_Multi-view_Reasoning_1",
         "question": "Is the camera moving left or right?",
@@ -128,7 +128,7 @@ def test_blink_reads_every_picture_of_a_question_and_leaves_hidden_answers_out(t
     data = Blink(tmp_path, subtasks=["Multi-view_Reasoning"])
     (case,) = data
     assert len(data) == 3 and data.skipped == ["row 3 of Multi-view_Reasoning"]
-    assert [np.array_equal(frame.rgb, picture(k)) for k, frame in enumerate(case.scene.frames, 1)] == [True, True]
+    assert [np.array_equal(frame.rgb, image(k)) for k, frame in enumerate(case.scene.frames, 1)] == [True, True]
     assert case.expected[0].answer == "A" and case.expected[0].category == "Multi-view_Reasoning"
     with pytest.raises(InputError, match="Relative_Depth"):
         Blink(tmp_path)
@@ -204,7 +204,7 @@ def test_spatialrgpt_questions_become_claims_about_regions(
     if texts:
         save_parquet(tmp_path / "data" / "val.parquet", [{**row, "image": stored()}])
     else:
-        save_picture(tmp_path / "a.png")
+        save_image(tmp_path / "a.png")
         (tmp_path / "SpatialRGPT-Bench.jsonl").write_text(json.dumps(row) + "\n")
     (case,) = SpatialRgptBench(tmp_path, masks=True)
     (expected,) = case.expected
@@ -228,7 +228,7 @@ def test_spatialrgpt_skips_what_is_damaged(tmp_path: Path) -> None:
         json.dumps({**fine, "text_q": "Is Region [0] behind Region [5]?"}),
         json.dumps(fine),
     ]
-    save_picture(tmp_path / "a.png")
+    save_image(tmp_path / "a.png")
     (tmp_path / "bench.jsonl").write_text("\n".join(rows))
     data = SpatialRgptBench(tmp_path)
     (case,) = data
@@ -252,7 +252,7 @@ def test_qspatial_answers_are_lengths_in_units(tmp_path: Path) -> None:
         "image_path": "images/a.png",
         "image": stored(),
     }
-    save_picture(tmp_path / "scannet" / "images" / "a.png", seed=3)
+    save_image(tmp_path / "scannet" / "images" / "a.png", seed=3)
     save_parquet(tmp_path / "data" / "QSpatial_plus-0.parquet", [row, {**row, "answer_unit": "parsec"}])
     save_parquet(tmp_path / "data" / "QSpatial_scannet-0.parquet", [{**row, "image": None}])
     data = QSpatial(tmp_path)
@@ -262,16 +262,16 @@ def test_qspatial_answers_are_lengths_in_units(tmp_path: Path) -> None:
     assert (expected.answer, expected.unit, expected.kind) == ("12.5", "cm", AnswerKind.NUMBER)
     assert case.group == "images/a.png"
     (other,) = QSpatial(tmp_path, split="QSpatial_scannet", images=tmp_path / "scannet")
-    assert np.array_equal(other.scene.frames[0].rgb, picture(3))
+    assert np.array_equal(other.scene.frames[0].rgb, image(3))
 
 
-def test_3dsrbench_reads_base64_and_pictures_by_the_names_of_their_urls(tmp_path: Path) -> None:
+def test_3dsrbench_reads_base64_and_images_by_the_names_of_their_urls(tmp_path: Path) -> None:
     header = "index\tqid\tquestion\tA\tB\tC\tD\tanswer\tcategory\timage"
-    image = base64.b64encode(png(5)).decode()
+    encoded = base64.b64encode(png(5)).decode()
     lines = [
         header,
-        f"0\tq1-0\tWhich is higher?\tthe lamp\tthe bed\t\t\tB\theight_higher\t{image}",
-        f"1\tq2-0\tWhich is higher?\tthe lamp\tthe bed\t\t\tE\theight_higher\t{image}",
+        f"0\tq1-0\tWhich is higher?\tthe lamp\tthe bed\t\t\tB\theight_higher\t{encoded}",
+        f"1\tq2-0\tWhich is higher?\tthe lamp\tthe bed\t\t\tE\theight_higher\t{encoded}",
         "2\tq3-0\tWhich is higher?\tthe lamp\tthe bed\t\t\tA\theight_higher\tlost.png",
     ]
     (tmp_path / "3dsrbench_v1_vlmevalkit_circular.tsv").write_text("\n".join(lines))
@@ -280,7 +280,7 @@ def test_3dsrbench_reads_base64_and_pictures_by_the_names_of_their_urls(tmp_path
     (case,) = data
     assert csv.field_size_limit() == limit, "the limit holds for the whole process"
     assert len(data) == 3 and len(data.skipped) == 2
-    assert np.array_equal(case.scene.frames[0].rgb, picture(5))
+    assert np.array_equal(case.scene.frames[0].rgb, image(5))
     assert (case.expected[0].answer, case.expected[0].choices) == ("B", ("the lamp", "the bed"))
     assert case.group == "q1"
     row = {
@@ -288,9 +288,9 @@ def test_3dsrbench_reads_base64_and_pictures_by_the_names_of_their_urls(tmp_path
         "category": "location_above", "image_url": "http://images.cocodataset.org/val2017/000000000001.png",
     }  # fmt: skip
     save_parquet(tmp_path / "data" / "test.parquet", [row])
-    save_picture(tmp_path / "coco" / "000000000001.png", seed=9)
+    save_image(tmp_path / "coco" / "000000000001.png", seed=9)
     (other,) = ThreeDsrBench(tmp_path, files="**/*.parquet", images=tmp_path / "coco")
-    assert np.array_equal(other.scene.frames[0].rgb, picture(9))
+    assert np.array_equal(other.scene.frames[0].rgb, image(9))
     assert other.expected[0].choices == ("x", "y", "z")
 
 
@@ -362,9 +362,9 @@ def test_every_kind_of_table_gives_the_same_rows(tmp_path: Path, name: str) -> N
 
 
 @pytest.mark.parametrize("value", [None, "", b"", {"bytes": None, "path": None}, "not base64!", 7])
-def test_a_field_without_a_picture_is_refused(tmp_path: Path, value: Any) -> None:
+def test_a_field_without_a_image_is_refused(tmp_path: Path, value: Any) -> None:
     with pytest.raises(InputError):
-        picture_of(value, tmp_path)
+        image_of(value, tmp_path)
 
 
 @pytest.mark.parametrize(

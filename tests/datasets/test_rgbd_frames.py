@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from files_of_sets import save_picture
+from files_of_sets import save_image
 
 from pipeline.api import load_config
 from pipeline.config.build import build
@@ -38,7 +38,7 @@ def save(folder: Path, encoding: str) -> None:
     depth, known = depth_m(), depth_m() > 0
     description: dict[str, Any] = {"color": "rgb.png", "camera": CAMERA, "depth": {"file": "depth.png"}}
     millimetres = np.round(depth * 1000).astype(np.uint16)
-    save_picture(folder / "rgb.png", size=SIZE)
+    save_image(folder / "rgb.png", size=SIZE)
     if encoding == "scaled":
         cv2.imwrite(str(folder / "depth.png"), millimetres)
         description["depth"]["scale_m"] = 0.001
@@ -91,7 +91,7 @@ def test_every_encoding_gives_metres(tmp_path: Path, encoding: str) -> None:
     assert (frame.camera.fx, frame.camera.cx, frame.camera.cy) == pytest.approx((300, 159.5, 119.5))
 
 
-def test_depth_of_a_second_camera_is_moved_into_the_picture(tmp_path: Path) -> None:
+def test_depth_of_a_second_camera_is_moved_into_the_image(tmp_path: Path) -> None:
     save(tmp_path, "scaled")
     description = json.loads((tmp_path / "frame.json").read_text())
     description["depth"] |= {"camera": {**CAMERA, "fx": 400.0, "fy": 400.0}, "translation_m": [0.05, 0, -0.25]}
@@ -142,7 +142,7 @@ def test_predicted_depth_is_enlarged_and_only_asked_what_it_carries(tmp_path: Pa
 
 def test_sequences_have_poses_and_one_case_per_frame(tmp_path: Path) -> None:
     for index in range(2):
-        save_picture(tmp_path / f"rgb_{index}.png", size=SIZE)
+        save_image(tmp_path / f"rgb_{index}.png", size=SIZE)
         cv2.imwrite(str(tmp_path / f"depth_{index}.png"), (depth_m() * 1000).astype(np.uint16))
     (tmp_path / "walk.log").write_text(POSES)
     description = {
@@ -162,7 +162,7 @@ def test_sequences_have_poses_and_one_case_per_frame(tmp_path: Path) -> None:
 def test_what_is_damaged_is_skipped_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     for name in ("broken", "fine", "lost"):
         save(tmp_path / name, "scaled")
-    (tmp_path / "broken" / "depth.png").write_bytes(b"no picture")
+    (tmp_path / "broken" / "depth.png").write_bytes(b"no image")
     data = RgbdFrames(tmp_path)
     (tmp_path / "lost" / "rgb.png").unlink()
     with caplog.at_level(logging.WARNING):
@@ -224,7 +224,7 @@ def test_a_bad_folder_is_named_with_its_reason_and_the_others_are_read(
         ({"claims_per_scene": 1}, "claims_per_scene"),
         ({"relations": ["beside"]}, "beside"),
         ({"descriptions": {"place": {"depth": {"file": "depth.png", "encoding": "secret"}}}}, "encoding"),
-        ({"descriptions": {"place": {"color": "*.jpg"}}}, "0 pictures"),
+        ({"descriptions": {"place": {"color": "*.jpg"}}}, "0 images"),
     ],
 )
 def test_what_cannot_be_used_is_said_in_one_sentence(tmp_path: Path, changes: dict[str, Any], words: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from files_of_sets import HEIGHT, WIDTH, save_picture
+from files_of_sets import HEIGHT, WIDTH, save_image
 
 from pipeline.datasets.from_boxes import box_in_camera, occlusions_of_boxes, projected_box
 from pipeline.datasets.sunrgbd import SunRgbd, read_infos
@@ -40,7 +40,7 @@ def save(folder: Path, *names: str) -> Path:
     x, z = np.meshgrid(np.linspace(-0.75, -0.25, 30), np.linspace(-0.45, 0.25, 30))
     front = np.stack((x.ravel(), np.full(x.size, 1.85), z.ravel(), *np.zeros((3, x.size))), axis=1).astype("<f4")
     for name in names:
-        save_picture(folder / "image" / f"{name}.jpg")
+        save_image(folder / "image" / f"{name}.jpg")
         (folder / "points").mkdir(exist_ok=True)
         front.tofile(folder / "points" / f"{name}.bin")
     infos = {"metainfo": {"DATASET": "SUNRGBD"}, "data_list": [entry(name) for name in names]}
@@ -154,7 +154,7 @@ def test_a_turned_box_keeps_its_corners(rotation: np.ndarray) -> None:
 
 
 @pytest.mark.shared
-def test_the_shared_picture_agrees_with_its_boxes(shared_dir: Path, tmp_path: Path) -> None:
+def test_the_shared_image_agrees_with_its_boxes(shared_dir: Path, tmp_path: Path) -> None:
     source = shared_dir / "rgbd" / "sunrgbd_000017"
     info = json.loads((source / "frame.json").read_text())["info"]
     (tmp_path / "infos.json").write_text(json.dumps(info))

@@ -1,4 +1,4 @@
-"""Small pictures with true depth that tests write, and what every data set must do with them."""
+"""Small images with true depth that tests write, and what every data set must do with them."""
 
 from __future__ import annotations
 

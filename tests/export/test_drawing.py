@@ -24,8 +24,8 @@ def test_wrapped_text_fits_and_keeps_its_order(text: str, size_px: int, width_px
 
 @given(TEXTS)
 def test_any_text_can_be_drawn(text: str) -> None:
-    picture = np.full((40, 200, 3), 255, dtype=np.uint8)
-    draw_text(picture, printable(text), 4, 4, 18)
+    image = np.full((40, 200, 3), 255, dtype=np.uint8)
+    draw_text(image, printable(text), 4, 4, 18)
 
 
 @pytest.mark.parametrize(
@@ -57,18 +57,18 @@ def test_words_stay_whole_where_they_fit() -> None:
 @pytest.mark.parametrize("text", ["chair gjpqy", "桌子出口", "ÀÉ|"])
 def test_text_stays_inside_its_line(text: str) -> None:
     size_px = 20
-    picture = np.full((line_height(size_px) + 40, text_width(text, size_px) + 40, 3), 255, dtype=np.uint8)
-    draw_text(picture, text, 20, 20, size_px)
-    rows, columns = np.nonzero((picture < 200).any(axis=2))
+    image = np.full((line_height(size_px) + 40, text_width(text, size_px) + 40, 3), 255, dtype=np.uint8)
+    draw_text(image, text, 20, 20, size_px)
+    rows, columns = np.nonzero((image < 200).any(axis=2))
     assert rows.min() >= 20 and rows.max() < 20 + line_height(size_px)
     assert columns.min() >= 19 and columns.max() <= 20 + text_width(text, size_px)
 
 
 def test_chinese_is_drawn_as_itself() -> None:
     def drawn(text: str) -> np.ndarray:
-        picture = np.full((40, 60, 3), 255, dtype=np.uint8)
-        draw_text(picture, text, 4, 4, 20)
-        return picture
+        image = np.full((40, 60, 3), 255, dtype=np.uint8)
+        draw_text(image, text, 4, 4, 20)
+        return image
 
     assert not np.array_equal(drawn("左"), drawn("右"))
     assert not np.array_equal(drawn("左"), drawn("?"))

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.export.drawing import line_height
+from pipeline.export.images import Mark, colour_range, draw_depth, draw_hatch, draw_photo, nearness
 from pipeline.export.overlay import draw_overlay, write_overlay
 from pipeline.export.palette import STATUS_COLOURS, region_colour
 from pipeline.export.panel import TEXT_PX, draw_verdicts, probability_text
-from pipeline.export.pictures import Mark, colour_range, draw_depth, draw_hatch, draw_photo, nearness
 from pipeline.records import Answer, Claim, DepthKind, DepthMap, Frame, Region, Result, Scene, Status, Verdict
 from pipeline.records.camera import Camera
 from pipeline.records.errors import ExportError
@@ -36,14 +36,14 @@ def result(**fields: object) -> Result:
     return replace(Result("item", "Where is the cup?", (), Answer("Left of the book.")), **fields)
 
 
-def count_pixels(picture: np.ndarray, colour: tuple[int, int, int]) -> int:
-    return int((picture == colour).all(axis=2).sum())
+def count_pixels(image: np.ndarray, colour: tuple[int, int, int]) -> int:
+    return int((image == colour).all(axis=2).sum())
 
 
 def test_box_edges_lie_where_the_box_is() -> None:
     mark = Mark(Region("cup", (20, 10, 60, 40)), "", RED)
-    picture = draw_photo(frame(100, 50).rgb, [mark], 200, 100, 16, 3)
-    red = (picture == RED).all(axis=2)
+    image = draw_photo(frame(100, 50).rgb, [mark], 200, 100, 16, 3)
+    red = (image == RED).all(axis=2)
     rows, columns = np.nonzero(red)
     assert (columns.min(), rows.min(), columns.max(), rows.max()) == (40, 20, 119, 79)
     assert red[20, 40:120].all() and red[20:80, 40].all() and not red[30:70, 50:110].any()
@@ -59,11 +59,11 @@ def test_box_edges_lie_where_the_box_is() -> None:
         ((-30, 0, -10, 20), None),
     ],
 )
-def test_boxes_off_the_picture_are_clipped(
+def test_boxes_off_the_image_are_clipped(
     box: tuple[float, float, float, float], expected: tuple[int, int, int, int] | None
 ) -> None:
-    picture = draw_photo(frame(100, 50).rgb, [Mark(Region("cup", box), "", RED)], 100, 50, 16, 1)
-    rows, columns = np.nonzero((picture == RED).all(axis=2))
+    image = draw_photo(frame(100, 50).rgb, [Mark(Region("cup", box), "", RED)], 100, 50, 16, 1)
+    rows, columns = np.nonzero((image == RED).all(axis=2))
     found = (columns.min(), rows.min(), columns.max(), rows.max()) if len(rows) else None
     assert found == expected
 
@@ -72,21 +72,21 @@ def test_masks_are_outlined_and_tinted() -> None:
     mask = np.zeros((50, 100), dtype=bool)
     mask[10:40, 20:60] = True
     mark = Mark(Region("cup", (20, 10, 60, 40), mask=mask), "", RED)
-    picture = draw_photo(frame(100, 50).rgb, [mark], 100, 50, 16, 1)
-    assert (picture[25, 20] == RED).all()
-    assert picture[25, 40, 0] > 90 > picture[25, 40, 1]
-    assert (picture[25, 70] == 90).all()
+    image = draw_photo(frame(100, 50).rgb, [mark], 100, 50, 16, 1)
+    assert (image[25, 20] == RED).all()
+    assert image[25, 40, 0] > 90 > image[25, 40, 1]
+    assert (image[25, 70] == 90).all()
 
 
 def test_labels_do_not_hide_each_other_while_there_is_room() -> None:
     regions = [Region(f"cup number {index}", (100, 100, 300, 200)) for index in range(4)]
     marks = [Mark(region, region.label, region_colour(index)) for index, region in enumerate(regions)]
-    picture = draw_photo(frame(640, 480).rgb, marks, 640, 480, 16, 2)
+    image = draw_photo(frame(640, 480).rgb, marks, 640, 480, 16, 2)
     alone = [draw_photo(frame(640, 480).rgb, [mark], 640, 480, 16, 2) for mark in marks]
     chip_px = [count_pixels(one, mark.colour) for one, mark in zip(alone, marks, strict=True)]
     for mark, pixels in zip(marks, chip_px, strict=True):
         # The boxes' edges lie on top of each other, the chips must not.
-        assert count_pixels(picture, mark.colour) > 0.6 * (pixels - 2 * 600)
+        assert count_pixels(image, mark.colour) > 0.6 * (pixels - 2 * 600)
 
 
 @pytest.mark.parametrize("kind", list(DepthKind))
@@ -98,9 +98,9 @@ def test_nearer_is_warmer_and_invalid_is_hatched(kind: DepthKind) -> None:
     source = "model" if kind is DepthKind.METRIC else "none"
     depth = DepthMap(np.tile(values, (20, 1)), valid, kind, source)
     near = nearness(depth, 50, 20)
-    picture = draw_depth(near, colour_range([near])).astype(int)
-    assert (picture[0] == draw_hatch(50, 20)[0]).all()
-    redness = picture[10, :, 0] - picture[10, :, 2]
+    image = draw_depth(near, colour_range([near])).astype(int)
+    assert (image[0] == draw_hatch(50, 20)[0]).all()
+    redness = image[10, :, 0] - image[10, :, 2]
     assert redness[0] > redness[25] > redness[-1]
 
 
@@ -119,9 +119,9 @@ def test_the_panel_grows_with_the_claims_until_it_counts_the_rest() -> None:
 
 @pytest.mark.parametrize("status", list(Status))
 def test_every_status_is_drawn_in_its_colour_and_no_other(status: Status) -> None:
-    picture = draw_overlay(Scene("item", (frame(64, 48),)), result(verdicts=(verdict(status),)))
+    image = draw_overlay(Scene("item", (frame(64, 48),)), result(verdicts=(verdict(status),)))
     for other, colour in STATUS_COLOURS.items():
-        assert (count_pixels(picture, colour) > 50) == (other is status)
+        assert (count_pixels(image, colour) > 50) == (other is status)
 
 
 def test_undecided_verdicts_say_what_they_need() -> None:
@@ -187,26 +187,26 @@ def test_labels_shrink_with_the_photo_and_are_cut_in_the_middle() -> None:
             (frame(640, 480),) * frames,
             depth=(DepthMap.from_values(np.ones((480, 640)), "metric", "sensor"),) * frames,
         )
-        picture = draw_overlay(scene, result(regions=(region,)))
-        chip_px.append(count_pixels(picture, region_colour(0)))
+        image = draw_overlay(scene, result(regions=(region,)))
+        chip_px.append(count_pixels(image, region_colour(0)))
     assert chip_px[0] > 2 * chip_px[1] > 2 * chip_px[2] > 0
 
 
 def test_a_label_avoids_a_small_object_above_its_box() -> None:
     small, large = Region("pin", (110, 80, 130, 98)), Region("cup", (100, 100, 300, 300))
     marks = [Mark(large, "cup", RED), Mark(small, "", (0, 0, 255))]
-    picture = draw_photo(frame(640, 480).rgb, marks, 640, 480, 16, 1)
-    assert not (picture[80:98, 110:130] == RED).all(axis=2).any()
+    image = draw_photo(frame(640, 480).rgb, marks, 640, 480, 16, 1)
+    assert not (image[80:98, 110:130] == RED).all(axis=2).any()
 
 
 @pytest.mark.parametrize("count, with_depth", [(1, False), (1, True), (2, True), (7, True), (16, False), (40, True)])
-def test_many_frames_fit_on_a_bounded_picture(count: int, with_depth: bool) -> None:
+def test_many_frames_fit_on_a_bounded_image(count: int, with_depth: bool) -> None:
     frames = (frame(32, 24),) * count
     depth = tuple(DepthMap.from_values(np.full((24, 32), 2.0), "metric", "model") for _ in frames) if with_depth else ()
-    picture = draw_overlay(Scene("item", frames, depth=depth), result())
-    assert picture.dtype == np.uint8 and picture.shape[2] == 3
-    assert picture.shape[0] <= 3000 and picture.shape[1] <= 2100
-    assert count_pixels(picture, (90, 90, 90)) > 1000
+    image = draw_overlay(Scene("item", frames, depth=depth), result())
+    assert image.dtype == np.uint8 and image.shape[2] == 3
+    assert image.shape[0] <= 3000 and image.shape[1] <= 2100
+    assert count_pixels(image, (90, 90, 90)) > 1000
 
 
 @pytest.mark.parametrize("width, height", [(1, 1), (1, 4000), (4000, 1), (7680, 4320), (3, 2)])
@@ -218,8 +218,8 @@ def test_tiny_and_huge_frames_are_scaled(width: int, height: int) -> None:
     )
     mask = np.ones((height, width), dtype=bool)
     regions = (Region("all", (0, 0, width, height), mask=mask), Region("point", (0, 0, 0, 0)))
-    picture = draw_overlay(scene, result(regions=regions))
-    assert picture.shape[0] <= 1500 and picture.shape[1] <= 2100
+    image = draw_overlay(scene, result(regions=regions))
+    assert image.shape[0] <= 1500 and image.shape[1] <= 2100
 
 
 NUMBERS = st.one_of(st.floats(-50, 150), st.floats(allow_nan=False, allow_infinity=False))
@@ -254,10 +254,10 @@ def test_nothing_that_the_records_allow_breaks_the_drawing(
     depth = DepthMap.from_values(values, kind, "model" if kind is DepthKind.METRIC else "none")
     scene = Scene("item", (frame(width, height),) * 2, depth=(depth,) * 2)
     verdicts = tuple(verdict(status, Claim("left_of", subject, thing)) for subject, thing, status in claims)
-    picture = draw_overlay(
+    image = draw_overlay(
         scene, result(question=text or None, answer=Answer(text), regions=tuple(marked), verdicts=verdicts)
     )
-    assert picture.shape[1] <= 2100
+    assert image.shape[1] <= 2100
 
 
 def test_the_file_is_the_drawing_on_a_real_photo(tmp_path: Path) -> None:

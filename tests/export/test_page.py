@@ -12,7 +12,7 @@ import pytest
 import scenes
 
 from pipeline.export.jsonl import ResultWriter
-from pipeline.export.page import MOST_RESULTS, PAGE_NAME, write_page, write_picture
+from pipeline.export.page import MOST_RESULTS, PAGE_NAME, write_image, write_page
 from pipeline.records import Answer, Claim, Origin, Region, Result, Status, Verdict
 from pipeline.records.errors import ExportError
 
@@ -69,11 +69,11 @@ def page_of(folder: Path, *results: Result) -> Reader:
 
 def test_answers_verdicts_reasons_and_what_is_right_are_shown(tmp_path: Path) -> None:
     right = result(
-        right_answer="yes",
-        is_right=True,
+        correct_answer="yes",
+        is_correct=True,
         verdicts=(verdict("supported", True, "Its centre lies to the left."), verdict("refuted", True)),
     )
-    wrong = result("other", right_answer="no", is_right=False, verdicts=(verdict("undecided", True),))
+    wrong = result("other", correct_answer="no", is_correct=False, verdicts=(verdict("undecided", True),))
     text = page_of(tmp_path, right, wrong).text
     for words in (
         "2 results, 1 of 2 answers right; 3 claims: 1 supported, 1 refuted, 1 undecided; 1 of 2 decided ones rightly",
@@ -92,23 +92,21 @@ def test_of_what_nobody_knows_nothing_is_told(tmp_path: Path) -> None:
     assert "No claim was made that could be checked." in text
 
 
-def test_pictures_are_on_the_page_itself_and_nothing_else_is_loaded(tmp_path: Path) -> None:
-    picture = write_picture(tmp_path / "pictures" / "a.jpg", scenes.scene(), result(regions=scenes.regions()))
-    height, width = cv2.imread(str(picture)).shape[:2]
+def test_images_are_on_the_page_itself_and_nothing_else_is_loaded(tmp_path: Path) -> None:
+    image = write_image(tmp_path / "images" / "a.jpg", scenes.scene(), result(regions=scenes.regions()))
+    height, width = cv2.imread(str(image)).shape[:2]
     assert 400 < width <= 1088 and height > 100
-    page = page_of(
-        tmp_path, result(artefacts={"picture": "pictures/a.jpg"}), result("b", artefacts={"picture": "gone.jpg"})
-    )
+    page = page_of(tmp_path, result(artefacts={"image": "images/a.jpg"}), result("b", artefacts={"image": "gone.jpg"}))
     (link,) = page.links
     assert link.startswith("data:image/jpeg;base64,")
     assert not {"script", "link", "iframe", "object"} & set(page.tags)
 
 
 @pytest.mark.parametrize("name", ["../secret.jpg", "/etc/hosts", "a\0b", "folder"])
-def test_no_file_but_a_picture_of_the_run_gets_on_the_page(tmp_path: Path, name: str) -> None:
+def test_no_file_but_a_image_of_the_run_gets_on_the_page(tmp_path: Path, name: str) -> None:
     (tmp_path / "secret.jpg").write_bytes(b"secret")
     (tmp_path / "run" / "folder").mkdir(parents=True)
-    assert not page_of(tmp_path / "run", result(artefacts={"picture": name})).links
+    assert not page_of(tmp_path / "run", result(artefacts={"image": name})).links
 
 
 def test_nothing_that_a_model_or_a_user_writes_becomes_markup(tmp_path: Path) -> None:
@@ -121,8 +119,8 @@ def test_nothing_that_a_model_or_a_user_writes_becomes_markup(tmp_path: Path) ->
         (replace(verdict("supported", True, HOSTILE), claim=Claim("above", HOSTILE, HOSTILE, truth=True)),),
         (Region(HOSTILE, (0, 0, 9, 9), origin=Origin.OCR),),
         errors=(HOSTILE,),
-        right_answer=HOSTILE,
-        is_right=False,
+        correct_answer=HOSTILE,
+        is_correct=False,
     )
     page = page_of(tmp_path, hostile)
     assert "script" not in page.tags
@@ -130,7 +128,7 @@ def test_nothing_that_a_model_or_a_user_writes_becomes_markup(tmp_path: Path) ->
 
 
 def test_of_very_many_results_the_first_are_shown_and_all_are_counted(tmp_path: Path) -> None:
-    page = page_of(tmp_path, *(result(f"item {number}", is_right=True) for number in range(MOST_RESULTS + 2)))
+    page = page_of(tmp_path, *(result(f"item {number}", is_correct=True) for number in range(MOST_RESULTS + 2)))
     assert page.tags.count("article") == MOST_RESULTS
     assert "202 of 202 answers right" in page.text and "and 2 further results in results.jsonl" in page.text
 

@@ -75,7 +75,7 @@ def test_a_box_that_shows_nothing_but_its_surroundings_is_all_background() -> No
     assert removed(room()).mean() > 0.98
 
 
-def test_a_box_around_the_whole_picture_has_no_surroundings() -> None:
+def test_a_box_around_the_whole_image_has_no_surroundings() -> None:
     near, _ = with_object()
     assert not removed(near, box=Window(0, *SHAPE[:1], 0, SHAPE[1])).any()
 
@@ -115,7 +115,7 @@ def test_the_same_input_gives_the_same_pixels() -> None:
         (Window(40, 44, 40, 44), Window(37, 47, 37, 47)),
     ],
 )
-def test_the_ring_is_a_share_of_the_box_within_the_picture(window: Window, expected: Window) -> None:
+def test_the_ring_is_a_share_of_the_box_within_the_image(window: Window, expected: Window) -> None:
     assert ring_window(window, SHAPE) == expected
 
 

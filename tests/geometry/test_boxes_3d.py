@@ -161,7 +161,7 @@ def test_a_ray_s_entry_lies_on_the_box(angle: tuple, size: tuple) -> None:
         (Box3D((0, 0, -2), (1, 1, 1)), None),
     ],
 )
-def test_the_box_of_the_picture_around_a_box_in_space(box: Box3D, expected: tuple | None) -> None:
+def test_the_box_of_the_image_around_a_box_in_space(box: Box3D, expected: tuple | None) -> None:
     camera = Camera(100, 100, 99.5, 74.5, 200, 150)
     found = project_box(box, camera)
     assert found == (None if expected is None else pytest.approx(expected))

@@ -105,7 +105,7 @@ def test_it_is_always_a_probability(
 
 
 @pytest.mark.parametrize(
-    "allowed, measured, is_right",
+    "allowed, measured, is_correct",
     [
         ((0.45, 0.55), (0.48, 0.52), True),
         ((0.45, 0.55), (0.05, 0.08), False),
@@ -118,10 +118,10 @@ def test_it_is_always_a_probability(
     ],
 )
 def test_a_narrow_bound_of_a_share_decides(
-    allowed: tuple[float, float], measured: tuple[float, float], is_right: bool
+    allowed: tuple[float, float], measured: tuple[float, float], is_correct: bool
 ) -> None:
     found = share_probability(*allowed, *measured, 0.02)
-    assert found > 0.9 if is_right else found < 0.1
+    assert found > 0.9 if is_correct else found < 0.1
 
 
 def test_a_share_known_only_to_be_anything_is_open() -> None:

@@ -97,7 +97,7 @@ def test_a_frame_looks_through_points_before_its_depth(point_z: float, error: fl
     assert seen_through(points, depth, valid, camera, error) == share
 
 
-def test_points_outside_the_picture_or_its_depth_tell_nothing() -> None:
+def test_points_outside_the_image_or_its_depth_tell_nothing() -> None:
     camera = Camera(50, 50, 19.5, 14.5, 40, 30)
     depth, valid = np.full((30, 40), 2.0, np.float32), np.ones((30, 40), bool)
     beside = np.tile((50.0, 0, 1), (40, 1))

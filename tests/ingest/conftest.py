@@ -1,4 +1,4 @@
-"""Pictures, depth and videos that the tests of ingest write themselves."""
+"""Images, depth and videos that the tests of ingest write themselves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image
 
 
 @pytest.fixture
-def picture(tmp_path: Path) -> Callable[..., Path]:
+def image(tmp_path: Path) -> Callable[..., Path]:
     """Writes a PNG of one colour (relative name, width, height) and returns its path."""
 
     def write(name: str = "photo.png", width: int = 32, height: int = 24, colour: object = (200, 100, 50)) -> Path:

@@ -115,7 +115,7 @@ def test_the_truth_of_every_distance_to_the_camera_follows_from_the_depth(
         assert off < 0.1 or off > 0.3, f"{claim.in_words()} is too close to call"
 
 
-def test_the_truth_of_every_order_in_the_picture_follows_from_the_masks(
+def test_the_truth_of_every_order_in_the_image_follows_from_the_masks(
     scene: Scene, masks: dict[str, np.ndarray]
 ) -> None:
     centres = {name: np.argwhere(mask == SEEN).mean(axis=0) for name, mask in masks.items()}

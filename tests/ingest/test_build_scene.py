@@ -29,12 +29,12 @@ def depth(tmp_path):
     return path
 
 
-def test_everything_that_an_item_names_is_in_the_scene(picture, depth):
+def test_everything_that_an_item_names_is_in_the_scene(image, depth):
     mask = np.zeros((24, 32), dtype=bool)
     mask[4:8, 6:10] = True
     item = Item(
         "a",
-        [picture("1.png"), picture("2.png", colour=(1, 2, 3))],
+        [image("1.png"), image("2.png", colour=(1, 2, 3))],
         "Which is nearer?",
         CAMERA,
         [depth, depth],
@@ -54,12 +54,12 @@ def test_everything_that_an_item_names_is_in_the_scene(picture, depth):
     assert [region.box_px for region in scene.regions] == [(0, 0, 16, 12), (6, 4, 10, 8)]
 
 
-def test_a_bound_on_the_size_shrinks_everything_alike(picture, depth):
+def test_a_bound_on_the_size_shrinks_everything_alike(image, depth):
     mask = np.zeros((24, 32), dtype=bool)
     mask[4:8, 6:10] = True
     region = {"label": "cup", "box_px": [6, 4, 10, 8], "mask": encode_mask(mask)}
     scene = build_scene(
-        Item("a", picture(), camera=CAMERA, depth=depth, regions=[region]), IngestSettings(max_side_px=16)
+        Item("a", image(), camera=CAMERA, depth=depth, regions=[region]), IngestSettings(max_side_px=16)
     )
     frame = scene.frames[0]
     assert frame.rgb.shape == (12, 16, 3)
@@ -69,20 +69,20 @@ def test_a_bound_on_the_size_shrinks_everything_alike(picture, depth):
     assert np.argwhere(scene.regions[0].mask).tolist() == [[2, 3], [2, 4], [3, 3], [3, 4]]
 
 
-def test_annotations_of_all_items_and_of_this_one_are_added(picture, tmp_path):
+def test_annotations_of_all_items_and_of_this_one_are_added(image, tmp_path):
     (tmp_path / "own.json").write_text(json.dumps({"items": {"a": {"claims": [CLAIM]}}}))
     shared = parse_annotations(
         {"regions": [{"label": "cup", "box_px": [0, 0, 1, 1]}], "items": {"b": {"claims": [CLAIM]}}}, tmp_path, "x"
     )
-    scene = build_scene(Item("a", picture(), claims=tmp_path / "own.json"), annotations=shared)
+    scene = build_scene(Item("a", image(), claims=tmp_path / "own.json"), annotations=shared)
     assert len(scene.regions) == len(scene.claims) == 1
 
 
-def test_a_picture_turned_by_exif_wants_its_depth_turned_too(tmp_path):
-    image = Image.new("RGB", (32, 24))
-    exif = image.getexif()
+def test_a_image_turned_by_exif_wants_its_depth_turned_too(tmp_path):
+    made = Image.new("RGB", (32, 24))
+    exif = made.getexif()
     exif[ExifTags.Base.Orientation] = 6
-    image.save(tmp_path / "photo.jpg", exif=exif)
+    made.save(tmp_path / "photo.jpg", exif=exif)
     np.save(tmp_path / "stored.npy", np.ones((24, 32)))
     np.save(tmp_path / "upright.npy", np.ones((32, 24)))
     with pytest.raises(InputError, match="EXIF orientation turned it"):
@@ -118,25 +118,25 @@ def test_a_video_wants_as_many_depth_files_as_frames(video, depth):
         ({"regions": [{"label": "cup", "box_px": [9, 0, 1, 9]}]}, "'a'.* box of 'cup' must be"),
     ],
 )
-def test_parts_that_do_not_fit_are_named_with_their_item(picture, values, words):
+def test_parts_that_do_not_fit_are_named_with_their_item(image, values, words):
     with pytest.raises(InputError, match=words) as caught:
-        build_scene(Item("a", picture(), **values))
+        build_scene(Item("a", image(), **values))
     assert "\n" not in str(caught.value)
 
 
-def test_a_frame_is_made_of_what_is_at_hand(picture, tmp_path):
+def test_a_frame_is_made_of_what_is_at_hand(image, tmp_path):
     rgb = np.zeros((24, 32, 3), np.uint8)
-    image = Image.new("RGB", (32, 24))
-    exif = image.getexif()
+    made = Image.new("RGB", (32, 24))
+    exif = made.getexif()
     exif[ExifTags.Base.Orientation] = 8
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.FocalLengthIn35mmFilm] = 26
-    image.save(tmp_path / "photo.jpg", exif=exif)
+    made.save(tmp_path / "photo.jpg", exif=exif)
     with Image.open(tmp_path / "photo.jpg") as photo:
         turned = frame_from(photo)
     assert turned.rgb.shape == (32, 24, 3)
     assert turned.camera.source is CameraSource.EXIF
     assert frame_from(tmp_path / "photo.jpg").camera == turned.camera
-    assert frame_from(str(picture())).name == "photo.png"
+    assert frame_from(str(image())).name == "photo.png"
     assert frame_from(rgb, fov_deg=90).camera.fx == pytest.approx(16)
     assert frame_from(rgb, camera=CAMERA).camera.fx == 40
     assert frame_from(rgb, camera=Camera(80, 80, 31.5, 23.5, 64, 48)).camera == Camera(40, 40, 15.5, 11.5, 32, 24)
@@ -148,16 +148,16 @@ def test_a_frame_is_made_of_what_is_at_hand(picture, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("picture_given", "camera", "words"),
+    ("image_given", "camera", "words"),
     [
         (np.zeros((24, 32), np.uint8), None, r"\(H, W, 3\), not of shape \(24, 32\)"),
         (np.zeros((0, 32, 3), np.uint8), None, "not of shape"),
         (np.zeros((24, 32, 3), np.uint8), {"fx": 5}, "lacks fy"),
     ],
 )
-def test_what_makes_no_frame_is_refused(picture_given, camera, words):
+def test_what_makes_no_frame_is_refused(image_given, camera, words):
     with pytest.raises(InputError, match=words):
-        frame_from(picture_given, camera=camera)
+        frame_from(image_given, camera=camera)
 
 
 @pytest.mark.shared
@@ -207,18 +207,18 @@ def test_a_setting_out_of_range_is_named_by_its_key(key, value):
     assert repr(value) in str(caught.value)
 
 
-def test_names_of_frames_are_valid_text(picture):
-    path = picture(os.fsdecode(b"caf\xe9\n.png"))
+def test_names_of_frames_are_valid_text(image):
+    path = image(os.fsdecode(b"caf\xe9\n.png"))
     (frame,) = build_scene(Item("a", path)).frames
     assert frame.name == frame_from(path).name == r"caf\udce9\n.png"
 
 
-def test_the_pixels_of_anchors_follow_a_picture_that_is_shrunk(picture, tmp_path):
+def test_the_pixels_of_anchors_follow_a_image_that_is_shrunk(image, tmp_path):
     anchors = [
         {"between_px": [[0, 0], [31, 23]], "value": 1, "unit": "m"},
         {"size": "cup", "measure": "width", "value": 8, "unit": "cm"},
     ]
-    item = Item("a", picture(), anchors=anchors)
+    item = Item("a", image(), anchors=anchors)
     assert build_scene(item).anchors == item.anchors
     shrunk = build_scene(item, IngestSettings(max_side_px=16)).anchors
     assert shrunk[0].points_px == ((-0.25, -0.25), (15.25, 11.25))
@@ -232,6 +232,6 @@ def test_the_pixels_of_anchors_follow_a_picture_that_is_shrunk(picture, tmp_path
         ({"plane": "floor", "frame": 1}, "names frame 1, but item a has 1"),
     ],
 )
-def test_anchors_that_do_not_fit_the_frames_are_refused(picture, anchor, words):
+def test_anchors_that_do_not_fit_the_frames_are_refused(image, anchor, words):
     with pytest.raises(InputError, match=words):
-        build_scene(Item("a", picture(), anchors=[anchor]))
+        build_scene(Item("a", image(), anchors=[anchor]))

@@ -28,8 +28,8 @@ def write_exr(path, **channels):
     import OpenEXR
 
     header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
-    with OpenEXR.File(header, channels) as picture:
-        picture.write(str(path))
+    with OpenEXR.File(header, channels) as image:
+        image.write(str(path))
 
 
 def write_pgm(path, values, highest=65535):
@@ -121,7 +121,7 @@ def test_another_size_is_logged_and_another_aspect_ratio_is_warned_about(tmp_pat
     assert "another aspect ratio" in caplog.text
 
 
-def test_depth_that_was_not_turned_with_its_picture_is_refused(tmp_path):
+def test_depth_that_was_not_turned_with_its_image_is_refused(tmp_path):
     np.save(tmp_path / "depth.npy", np.ones((48, 64)))
     with pytest.raises(InputError, match="EXIF orientation turned it; turn the depth file"):
         read_depth(tmp_path / "depth.npy", **SENSOR, size=(480, 640), quarter_turn=True)

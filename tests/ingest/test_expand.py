@@ -11,9 +11,9 @@ from pipeline.records.errors import InputError
 
 
 @pytest.fixture
-def folder(tmp_path, picture):
+def folder(tmp_path, image):
     for name in ("shot_10.png", "shot_9.JPG", "shot_1.png", "._shot_2.png"):
-        picture(f"photos/{name}")
+        image(f"photos/{name}")
     (tmp_path / "photos" / "notes.txt").write_text("x")
     (tmp_path / "photos" / "more.png").mkdir()
     return tmp_path / "photos"
@@ -23,34 +23,34 @@ def ids(items):
     return [item.id for item in items]
 
 
-def test_a_picture_is_an_item(picture):
-    (item,) = expand_input(picture("kitchen.png"), defaults={"questions": ["What?"]})
+def test_a_image_is_an_item(image):
+    (item,) = expand_input(image("kitchen.png"), defaults={"questions": ["What?"]})
     assert (item.id, item.frames[0].name, item.questions) == ("kitchen", "kitchen.png", ("What?",))
 
 
-def test_a_list_of_pictures_is_one_scene_in_the_given_order(picture):
-    paths = [str(picture("b.png")), picture("a.png")]
+def test_a_list_of_images_is_one_scene_in_the_given_order(image):
+    paths = [str(image("b.png")), image("a.png")]
     (item,) = expand_input(paths)
     assert [frame.name for frame in item.frames] == ["b.png", "a.png"]
 
 
-def test_the_pictures_of_a_folder_are_items_in_natural_order(folder):
+def test_the_images_of_a_folder_are_items_in_natural_order(folder):
     assert ids(expand_input(folder)) == ["shot_1", "shot_9", "shot_10"]
 
 
-def test_pictures_of_the_same_stem_keep_their_suffix_in_the_id(folder, picture):
-    picture("photos/shot_1.bmp")
+def test_images_of_the_same_stem_keep_their_suffix_in_the_id(folder, image):
+    image("photos/shot_1.bmp")
     assert ids(expand_input(folder)) == ["shot_1.bmp", "shot_1.png", "shot_9", "shot_10"]
 
 
-def test_the_pictures_of_a_folder_may_be_the_frames_of_one_scene(folder):
+def test_the_images_of_a_folder_may_be_the_frames_of_one_scene(folder):
     (item,) = expand_input(folder, frames_are="scene")
     assert item.id == "photos"
     assert [frame.name for frame in item.frames] == ["shot_1.png", "shot_9.JPG", "shot_10.png"]
 
 
-def test_a_file_name_that_is_no_text_still_gives_an_id(tmp_path, picture):
-    picture("photos/plain.png")
+def test_a_file_name_that_is_no_text_still_gives_an_id(tmp_path, image):
+    image("photos/plain.png")
     (tmp_path / "photos" / os.fsdecode(b"a\xff\n.png")).write_bytes(b"x")
     assert sorted(ids(expand_input(tmp_path / "photos"))) == [r"a\udcff\n", "plain"]
 
@@ -111,18 +111,18 @@ def test_a_folder_of_depth_serves_the_lines_of_a_manifest_that_name_none(tmp_pat
     [
         ("kitchne.png", r"kitchne\.png does not exist; did you mean 'kitchen\.png'"),
         ("zzzzz.png", r"zzzzz\.png does not exist\.$"),
-        ("note.txt", "neither a picture nor a video nor a manifest"),
-        ("empty", "holds no pictures"),
-        (["kitchen.png", "note.txt"], "is no picture; a list must hold"),
-        (["kitchen.png", "empty"], "is no picture; a list must hold"),
+        ("note.txt", "neither an image nor a video nor a manifest"),
+        ("empty", "holds no images"),
+        (["kitchen.png", "note.txt"], "is no image; a list must hold"),
+        (["kitchen.png", "empty"], "is no image; a list must hold"),
         ([], "must be a path or a list of paths"),
         ("", "must be a path"),
         (None, None),
     ],
 )
-def test_an_input_that_cannot_be_expanded_is_refused_at_once(tmp_path, picture, monkeypatch, path, words):
+def test_an_input_that_cannot_be_expanded_is_refused_at_once(tmp_path, image, monkeypatch, path, words):
     monkeypatch.chdir(tmp_path)
-    picture("kitchen.png")
+    image("kitchen.png")
     (tmp_path / "note.txt").write_text("x")
     (tmp_path / "empty").mkdir()
     if words is None:
@@ -135,10 +135,10 @@ def test_an_input_that_cannot_be_expanded_is_refused_at_once(tmp_path, picture, 
         assert str(tmp_path) in str(caught.value)
 
 
-def test_a_path_object_of_any_kind_is_taken(picture):
+def test_a_path_object_of_any_kind_is_taken(image):
     class Entry(os.PathLike):
         def __fspath__(self):
-            return str(picture("kitchen.png"))
+            return str(image("kitchen.png"))
 
         __str__ = __fspath__
 

@@ -35,14 +35,14 @@ def test_an_unknown_key_is_answered_with_the_known_ones():
 
 def test_whatever_a_decoder_raises_becomes_an_input_error():
     with (
-        pytest.raises(InputError, match=r"a\.png cannot be read as a picture \(bad chunk\)"),
-        decoding(Path("a.png"), "picture"),
+        pytest.raises(InputError, match=r"a\.png cannot be read as an image \(bad chunk\)"),
+        decoding(Path("a.png"), "an image"),
     ):
         raise SyntaxError("bad\nchunk")
 
 
 def test_a_missing_package_is_not_taken_for_a_damaged_file():
-    with pytest.raises(DependencyError, match="missing"), decoding(Path("a.exr"), "depth file"):
+    with pytest.raises(DependencyError, match="missing"), decoding(Path("a.exr"), "a depth file"):
         raise ImportError("No module named 'OpenEXR'")
 
 
@@ -60,14 +60,14 @@ def test_a_missing_file_is_answered_with_a_name_that_is_like_it(tmp_path):
 def test_paths_are_made_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.txt").write_text("x")
-    assert existing_file("a.txt", "file") == tmp_path / "a.txt"
+    assert existing_file("a.txt", "a file") == tmp_path / "a.txt"
 
 
 def test_a_pipe_or_a_device_is_no_file(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     for path in (tmp_path / "pipe.png", "/dev/zero"):
-        with pytest.raises(InputError, match="is a pipe or a device, but a picture is needed"):
-            existing_file(path, "picture")
+        with pytest.raises(InputError, match="is a pipe or a device, but an image is needed"):
+            existing_file(path, "an image")
 
 
 def test_a_name_becomes_one_line_of_valid_text():

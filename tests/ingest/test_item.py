@@ -87,8 +87,8 @@ def test_anchors_may_be_json_as_typed_or_split_at_its_commas():
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"frames": None}, "'a', frames: give at least one picture"),
-        ({"frames": []}, "'a', frames: give at least one picture"),
+        ({"frames": None}, "'a', frames: give at least one image"),
+        ({"frames": []}, "'a', frames: give at least one image"),
         ({"frames": [7]}, "'a': a path must be a text"),
         ({"frames": ["a.mp4", "b.mp4"]}, "'a', frames: a video must be the only one"),
         ({"frames": ["a.mp4"], "timestamps_s": [0]}, "'a', timestamps_s: a video has its own"),

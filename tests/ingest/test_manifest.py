@@ -93,7 +93,7 @@ BAD_LINES = [
     (b"{not json", "line-2", "line 2: it is not JSON"),
     (b"[1, 2]", "line-2", "line 2: it must be an object {...}, not list"),
     (b'{"id": "\xff"}', "line-2", "not encoded as UTF-8"),
-    (b'{"id": "b"}', "b", "line 2: Item 'b', frames: give at least one picture"),
+    (b'{"id": "b"}', "b", "line 2: Item 'b', frames: give at least one image"),
     (b'{"frames": "x.jpg", "camera": 5}', "line-2", "Item 'line-2', camera"),
     (b'{"id": "first", "frames": "y.jpg"}', "line-2", "the id 'first' is taken by line 1"),
     (b'{"id": "b", "frames": "x.jpg", "qestion": "?"}', "b", "did you mean 'question'"),
@@ -121,7 +121,7 @@ def test_a_bad_line_of_jsonl_leaves_the_others_alone(tmp_path, line, bad_id, wor
         (b"b,x.jpg,{bad,", "line 3: camera must be JSON"),
         (b"b,x.jpg,,too,many", "line 3: it has 5 cells, the header has 4"),
         (b"b,\xff.jpg,,", "not encoded as UTF-8"),
-        (b"b,,,", "give at least one picture"),
+        (b"b,,,", "give at least one image"),
         (b"b," + b"x" * 140_000 + b",,", "not CSV: field larger than field limit"),
     ],
 )

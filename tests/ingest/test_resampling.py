@@ -12,7 +12,7 @@ from pipeline.ingest.resampling import bounded_size, resize_depth, resize_neares
     ("size", "max_side_px", "expected"),
     [((400, 300), 0, (400, 300)), ((400, 300), 200, (200, 150)), ((3, 1000), 100, (1, 100)), ((80, 60), 100, (80, 60))],
 )
-def test_only_longer_pictures_are_bounded(size, max_side_px, expected):
+def test_only_longer_images_are_bounded(size, max_side_px, expected):
     assert bounded_size(size, max_side_px) == expected
 
 

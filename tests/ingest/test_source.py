@@ -14,13 +14,13 @@ from pipeline.records.errors import ConfigError, InputError
 CLAIM = {"relation": "behind", "subject": "cup", "object": "plate"}
 
 
-def test_a_picture_with_depth_and_claims_becomes_a_scene(picture, tmp_path):
+def test_a_image_with_depth_and_claims_becomes_a_scene(image, tmp_path):
     np.save(tmp_path / "depth.npy", np.full((24, 32), 2000, np.uint16))
     (tmp_path / "claims.json").write_text(
         json.dumps({"regions": [{"label": "cup", "box_px": [0, 0, 5, 5]}], "claims": [CLAIM]})
     )
     source = FileSource(
-        str(picture()),
+        str(image()),
         question="Where?",
         depth=str(tmp_path / "depth.npy"),
         depth_scale=0.001,
@@ -37,15 +37,15 @@ def test_a_picture_with_depth_and_claims_becomes_a_scene(picture, tmp_path):
     assert (scene.frames[0].given_depth.values == 2).all()
 
 
-def test_claims_may_be_given_directly(picture):
-    source = FileSource(picture(), claims=[CLAIM])
+def test_claims_may_be_given_directly(image):
+    source = FileSource(image(), claims=[CLAIM])
     assert len(source.scene(next(source.items())).claims) == 1
 
 
 @pytest.mark.parametrize(("frames_are", "expected"), [("items", 3), ("scene", 1)])
-def test_the_pictures_of_a_folder_are_counted(picture, tmp_path, frames_are, expected):
+def test_the_images_of_a_folder_are_counted(image, tmp_path, frames_are, expected):
     for name in "abc":
-        picture(f"photos/{name}.png")
+        image(f"photos/{name}.png")
     source = FileSource(tmp_path / "photos", frames_are=frames_are)
     assert source.count() == len(list(source.items())) == expected
 
@@ -66,13 +66,13 @@ def test_a_missing_path_has_no_count_and_fails_at_once(tmp_path):
         source.items()
 
 
-def test_wrong_claims_fail_before_the_first_item(picture, tmp_path):
+def test_wrong_claims_fail_before_the_first_item(image, tmp_path):
     with pytest.raises(InputError, match="does not exist"):
-        FileSource(picture(), claims=str(tmp_path / "none.json")).items()
+        FileSource(image(), claims=str(tmp_path / "none.json")).items()
 
 
-def test_one_bad_line_is_handed_on_as_such(tmp_path, picture):
-    picture("x.png")
+def test_one_bad_line_is_handed_on_as_such(tmp_path, image):
+    image("x.png")
     (tmp_path / "m.jsonl").write_text('{"frames": "x.png"}\n{"frames": 5}\n{"frames": "missing.png"}\n')
     source = FileSource(tmp_path / "m.jsonl")
     good, bad, missing = source.items()
@@ -95,9 +95,9 @@ def test_a_wrong_setting_is_refused(arguments, words):
         FileSource("x.jpg", **arguments)
 
 
-def test_the_configuration_makes_a_source(repository, picture):
+def test_the_configuration_makes_a_source(repository, image):
     config = OmegaConf.load(repository / "conf" / "input" / "auto.yaml")
-    config.path = [str(picture("a.png")), str(picture("b.png"))]
+    config.path = [str(image("a.png")), str(image("b.png"))]
     source = build_source(OmegaConf.create({"input": config, "question": "Where?", "claims": None}))
     assert isinstance(source, FileSource)
     (item,) = source.items()
@@ -105,16 +105,16 @@ def test_the_configuration_makes_a_source(repository, picture):
     assert len(source.scene(item).frames) == 2
 
 
-def test_claims_by_item_must_name_an_item_of_the_input(picture):
+def test_claims_by_item_must_name_an_item_of_the_input(image):
     claims = {"items": {"other": {"claims": [CLAIM]}}}
     with pytest.raises(InputError, match=r"items of the claims \('other'\) are none of the input's \('photo'\)"):
-        FileSource(picture(), claims=claims).items()
-    (item,) = FileSource(picture("other.png"), claims=claims).items()
+        FileSource(image(), claims=claims).items()
+    (item,) = FileSource(image("other.png"), claims=claims).items()
     assert item.id == "other"
 
 
-def test_an_unknown_key_is_answered_with_the_known_ones(picture):
+def test_an_unknown_key_is_answered_with_the_known_ones(image):
     with pytest.raises(
         ConfigError, match=r"no key 'video_framez'; known are anchors, camera, .*did you mean 'video_frames'"
     ):
-        FileSource(picture(), video_framez=3)
+        FileSource(image(), video_framez=3)

@@ -27,7 +27,7 @@ def test_focal_length_of_a_known_field_of_view() -> None:
 
 
 def test_focal_length_from_35mm_equivalent_by_equal_diagonals() -> None:
-    # A 4000 x 3000 picture has a diagonal of 5000 px; a 36 x 24 frame one of 43.267 mm.
+    # A 4000 x 3000 image has a diagonal of 5000 px; a 36 x 24 frame one of 43.267 mm.
     camera = Camera.from_focal_35mm(4000, 3000, 26.0)
     assert camera.fx == pytest.approx(26.0 * 5000 / 43.2666, rel=1e-5)
     assert camera.source is CameraSource.EXIF
@@ -94,12 +94,12 @@ def test_a_resized_camera_sees_a_point_at_the_resized_place(camera: Camera) -> N
 
 
 @given(cameras(), st.integers(0, 3))
-def test_a_turned_camera_agrees_with_the_turned_picture(camera: Camera, turns: int) -> None:
+def test_a_turned_camera_agrees_with_the_turned_image(camera: Camera, turns: int) -> None:
     camera = Camera(camera.fx, camera.fy, 2.25, 1.5, 6, 4)
     depth = np.linspace(1, 2, 24).reshape(4, 6)
     points = back_project(depth, camera)
     turned_points = back_project(np.rot90(depth, turns), camera.rotated(turns))
-    # Ranges do not change when camera and picture turn together.
+    # Ranges do not change when camera and image turn together.
     ranges = np.sort(np.linalg.norm(points, axis=1))
     np.testing.assert_allclose(np.sort(np.linalg.norm(turned_points, axis=1)), ranges, rtol=1e-9)
 

@@ -159,7 +159,7 @@ def test_the_answers_claims_come_before_the_given_ones(tmp_path: Path) -> None:
         ("left_of", Origin.GIVEN),
     ]
     assert result.verdicts[1].status == "supported"
-    assert summary.rightly == {"decided": 1, "right": 1}, "only a claim with a known truth counts"
+    assert summary.rightly == {"decided": 1, "right": 1}, "only a claim with a ground truth counts"
 
 
 def test_a_false_claim_that_is_supported_counts_as_wrong(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_ids_and_questions_never_share_a_name() -> None:
 
 def test_the_result_names_the_files_that_were_written(tmp_path: Path) -> None:
     result = ExportStage(max_points=100)(scenes.scene(), RESULT, tmp_path)
-    assert set(result.artefacts) == {"overlay", "ply", "picture"}
+    assert set(result.artefacts) == {"overlay", "ply", "image"}
     for path in result.artefacts.values():
         assert (tmp_path / path).stat().st_size > 0
     assert result.errors == ()
@@ -67,7 +67,7 @@ def test_the_result_names_the_files_that_were_written(tmp_path: Path) -> None:
         (ExportStage(overlay=True, ply=False, page=False), DepthKind.METRIC, {"overlay"}),
         (ExportStage(overlay=False, ply=True, page=False), DepthKind.SCALE_INVARIANT, {"ply"}),
         (ExportStage(overlay=False, ply=True, page=False), DepthKind.DISPARITY_AFFINE, set()),
-        (ExportStage(overlay=False, ply=False, page=True), DepthKind.DISPARITY_AFFINE, {"picture"}),
+        (ExportStage(overlay=False, ply=False, page=True), DepthKind.DISPARITY_AFFINE, {"image"}),
     ],
 )
 def test_only_what_is_wanted_and_possible_is_written(
@@ -75,7 +75,7 @@ def test_only_what_is_wanted_and_possible_is_written(
 ) -> None:
     scene = scenes.scene(scenes.as_kind(scenes.depth_m(), kind))
     assert set(stage(scene, RESULT, tmp_path).artefacts) == expected
-    folders = {"overlay": "overlays", "ply": "clouds", "picture": "pictures"}
+    folders = {"overlay": "overlays", "ply": "clouds", "image": "images"}
     assert {path.name for path in tmp_path.iterdir()} == {folders[name] for name in expected}
 
 

@@ -23,11 +23,11 @@ from pipeline.stages.query import QueryStage
 from pipeline.stages.timing import StageError
 from pipeline.stages.verify import VerifyStage
 
-PICTURE = np.zeros((2, 2, 3), np.uint8)
+IMAGE = np.zeros((2, 2, 3), np.uint8)
 
 
 def asked(name: str, frames: int = 1, questions: int = 1) -> list[Asked]:
-    frame = Frame(PICTURE, scenes.CAMERA.resized(2, 2))
+    frame = Frame(IMAGE, scenes.CAMERA.resized(2, 2))
     scene = Scene(name, (frame,) * frames)
     return [Asked(name, scene, f"{name}{number}") for number in range(questions)]
 

@@ -10,7 +10,7 @@ import scenes
 from stages.doubles import ScriptedModel
 
 from pipeline.models.vlm.base import Request, Step
-from pipeline.models.vlm.budget import DEFAULT_BUDGET, PictureBudget
+from pipeline.models.vlm.budget import DEFAULT_BUDGET, ImageBudget
 from pipeline.models.vlm.crops import Crop
 from pipeline.records import Answer, Camera, Claim, DepthKind, DepthMap, Frame, Origin, Region, Scene, Status, Verdict
 from pipeline.records.error_budget import ErrorBudget
@@ -31,7 +31,7 @@ def thousandths(label: str) -> list[int]:
 
 
 def photo() -> Scene:
-    """A large picture without content, metric depth 2 m throughout."""
+    """A large image without content, metric depth 2 m throughout."""
     rgb = np.random.default_rng(0).integers(0, 256, (2048, 2048, 3), dtype=np.uint8)
     depth = DepthMap.from_values(np.full((2048, 2048), 2.0), "metric", "sensor")
     return Scene("photo", (Frame(rgb, Camera.from_fov(2048, 2048, 60)),), depth=(depth,))
@@ -99,11 +99,11 @@ def test_given_regions_are_measured_without_a_grounding_step() -> None:
     assert all(f"| {label} |" in request.prompt_text for label in scenes.OBJECTS)
 
 
-@pytest.mark.parametrize("hints, pictures", [("none", 1), ("table", 1), ("image", 2), ("both", 2)])
-def test_only_picture_hints_show_the_depth(hints: str, pictures: int) -> None:
+@pytest.mark.parametrize("hints, images", [("none", 1), ("table", 1), ("image", 2), ("both", 2)])
+def test_only_image_hints_show_the_depth(hints: str, images: int) -> None:
     model = ScriptedModel(answering)
     QueryStage(model, hints)(scenes.scene(), QUESTION)
-    assert len(model.requests[-1].images) == pictures
+    assert len(model.requests[-1].images) == images
 
 
 def test_the_answer_keeps_what_both_steps_gave() -> None:
@@ -170,7 +170,7 @@ def test_an_empty_question_is_refused_before_the_model_is_asked() -> None:
     assert model.requests == []
 
 
-def test_picture_hints_without_depth_are_refused() -> None:
+def test_image_hints_without_depth_are_refused() -> None:
     with pytest.raises(ConfigError, match="no depth"):
         QueryStage(ScriptedModel(answering), "image")(replace(scenes.scene(), depth=()), QUESTION)
 
@@ -311,7 +311,7 @@ def test_asking_again_goes_on_where_the_first_prompt_ended() -> None:
     assert second.prompt_text.startswith(first.prompt_text + "\nPicture 2, an enlarged part of picture 1 ")
     assert "too small in the pictures to be measured: screen." in second.prompt_text
     assert "- cup is left of lamp 1: Seen." in second.prompt_text
-    assert [picture.digest for picture in second.pictures][:1] == [picture.digest for picture in first.pictures]
+    assert [image.digest for image in second.images][:1] == [image.digest for image in first.images]
     assert (answer.prompt_tokens, answer.grounding) == (10, located("screen", "cabinet"))
     assert [region.label for region in answer.regions] == ["Screen", "lamp", "cabinet"]
 
@@ -357,8 +357,8 @@ def test_small_objects_are_shown_enlarged_and_boxes_in_them_are_mapped_back(
         half_step_px = max(found["dot"].size_px) / 2000
         np.testing.assert_allclose(region.box_px, dot.box_px, atol=half_step_px + 1e-6)
         assert answer.claims[0].frames == (0,)
-        assert np.array_equal(model.requests[-1].images[1], found[sorted(found, key=lambda name: found[name].box_px)[0]]
-                              .picture(scene.frames[0]))  # fmt: skip
+        assert np.array_equal(model.requests[-1].pixels[1], found[sorted(found, key=lambda name: found[name].box_px)[0]]
+                              .image(scene.frames[0]))  # fmt: skip
 
 
 def test_the_distance_in_the_table_is_the_one_that_claims_are_judged_by() -> None:
@@ -401,7 +401,7 @@ def test_many_frames_share_the_budget_and_keep_their_numbers() -> None:
     one = scenes.scene()
     scene = replace(one, frames=one.frames * 40, depth=one.depth * 40)
     model = ScriptedModel(answering)
-    QueryStage(model, "table", budget=PictureBudget(max_frames=3))(scene, QUESTION)
+    QueryStage(model, "table", budget=ImageBudget(max_frames=3))(scene, QUESTION)
     for request in model.requests:
         assert len(request.pixels) == 3
         assert "Picture 40: " in request.prompt_text

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scenes
-from models.segment.pictures import around, disc, iou, painted, textured
+from models.segment.images import around, disc, iou, painted, textured
 
 from pipeline.models.segment.grabcut import GrabCutSegmenter
 from pipeline.models.segment.sam import SamSegmenter
@@ -125,7 +125,7 @@ def test_what_is_known_is_not_segmented_again(tmp_path: Path, refused):
 
 
 @pytest.mark.parametrize("change", ["identity", "picture", "box"])
-def test_another_segmenter_picture_or_box_is_segmented_anew(tmp_path: Path, change: str):
+def test_another_segmenter_image_or_box_is_segmented_anew(tmp_path: Path, change: str):
     cache = StageCache(tmp_path)
     VerifyStage(segmenter=BoxFilling(), cache=cache)(with_regions(CUP), None)
     segmenter = BoxFilling(identity="filling 2" if change == "identity" else "filling 1")

@@ -229,7 +229,7 @@ class TestDecorated:
 
 
 class TestSensorNoise:
-    def test_the_same_seed_gives_the_same_picture_and_another_one_another(self):
+    def test_the_same_seed_gives_the_same_image_and_another_one_another(self):
         rgb = look(solid()).frame.rgb
         first, second, third = (sensor_noise(rgb, np.random.default_rng(seed)) for seed in (3, 3, 4))
         assert first.dtype == np.uint8 and first.shape == rgb.shape
@@ -238,11 +238,9 @@ class TestSensorNoise:
     def test_it_is_mild_and_noisier_in_the_light(self):
         halves = np.full((120, 160, 3), 40, dtype=np.uint8)
         halves[:, 80:] = 200
-        pictures = [sensor_noise(halves, np.random.default_rng(seed)).astype(float) for seed in range(20)]
-        assert np.abs(np.mean(pictures, axis=0)[:, 90:].mean() - 200) < 20
-        spreads = [
-            [np.diff(picture[:, part], axis=1).std() for part in (np.s_[:70], np.s_[90:])] for picture in pictures
-        ]
+        images = [sensor_noise(halves, np.random.default_rng(seed)).astype(float) for seed in range(20)]
+        assert np.abs(np.mean(images, axis=0)[:, 90:].mean() - 200) < 20
+        spreads = [[np.diff(image[:, part], axis=1).std() for part in (np.s_[:70], np.s_[90:])] for image in images]
         dark, light = np.mean(spreads, axis=0)
         assert 0.3 < dark < light < 6
 

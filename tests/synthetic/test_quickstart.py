@@ -52,7 +52,7 @@ def test_the_scenes_have_a_question_in_each_language_and_nothing_that_gives_the_
     assert source.expected(scenes[0].id, "Is it late?") is None
 
 
-def test_the_same_seeds_give_the_same_pictures_and_questions(scenes: list[Scene]) -> None:
+def test_the_same_seeds_give_the_same_images_and_questions(scenes: list[Scene]) -> None:
     again = QuickstartSource([1])
     (scene,) = [again.scene(item) for item in again.items()]
     assert scene.questions == scenes[1].questions
@@ -86,9 +86,7 @@ def test_the_truth_of_other_claims_is_not_known(source: QuickstartSource, scenes
         assert source.holds(scenes[0].id, claim) is None, claim
 
 
-def test_of_several_pictures_all_that_a_claim_is_about_must_agree(
-    source: QuickstartSource, scenes: list[Scene]
-) -> None:
+def test_of_several_images_all_that_a_claim_is_about_must_agree(source: QuickstartSource, scenes: list[Scene]) -> None:
     first, second = two_labels(source, scenes[2])
     for relation in ("closer", "farther", "left_of", "right_of"):
         claim = Claim(relation, first, second)  # type: ignore[arg-type]
@@ -131,19 +129,19 @@ def test_what_is_known_is_counted_and_written_but_no_verdict_depends_on_it(
     assert isinstance(source, KnowsTruth)
     summary = run(source, make_stages(model), tmp_path)
     first, second = results_in(tmp_path)
-    assert first.right_answer is not None
-    assert [result.is_right for result in (first, second)] == [
-        result.right_answer == "yes" for result in (first, second)
+    assert first.correct_answer is not None
+    assert [result.is_correct for result in (first, second)] == [
+        result.correct_answer == "yes" for result in (first, second)
     ]
     (verdict,) = first.verdicts
     assert verdict.claim.truth is source.holds(first.item_id, verdict.claim) is not None
     assert first.answer is not None and first.answer.claims == (verdict.claim,)
     assert verdict.status == "undecided", "there is no depth, and the truth decides nothing"
     assert summary.rightly["questions"] == 2
-    assert summary.rightly["answers"] == sum(bool(result.is_right) for result in (first, second))
+    assert summary.rightly["answers"] == sum(bool(result.is_correct) for result in (first, second))
     out = io.StringIO()
     print_summary(Console(file=out), summary)
-    assert f"{summary.rightly['answers']} of 2 answers, by their known truth" in out.getvalue()
+    assert f"{summary.rightly['answers']} of 2 answers, by their ground truth" in out.getvalue()
 
 
 def test_without_an_input_the_quickstart_is_chosen_and_everything_typed_wins() -> None:
@@ -169,13 +167,13 @@ def test_with_an_input_nothing_is_chosen(overrides: list[str]) -> None:
     assert with_quickstart(overrides) == overrides
 
 
-def test_with_a_picture_of_ones_own_no_small_model_is_asked() -> None:
+def test_with_a_image_of_ones_own_no_small_model_is_asked() -> None:
     config = load_config(with_quickstart(["input=photo.jpg"]))
     assert [config[group].get("model") for group in ("depth", "vlm")] == [None, None]
 
 
 @pytest.mark.parametrize("typed", ["question=Where?", "claims=claims.json"])
-def test_nothing_is_asked_or_claimed_about_no_picture(typed: str) -> None:
+def test_nothing_is_asked_or_claimed_about_no_image(typed: str) -> None:
     with pytest.raises(ConfigError, match="input=PATH"):
         with_quickstart([typed])
 

@@ -150,7 +150,7 @@ def test_a_sequence_shows_one_world_from_several_poses() -> None:
     first, last = sequence.views[0], sequence.views[2]
     assert first.world is last.world
     assert np.linalg.norm(first.frame.pose[:3, 3] - last.frame.pose[:3, 3]) > 0.05
-    # Points of one picture project into another onto the same object, unless something hides them there.
+    # Points of one image project into another onto the same object, unless something hides them there.
     item = max(first.objects, key=lambda item: item.visible.sum())
     world_points = to_world(
         back_project(first.frame.given_depth.values, first.frame.camera, item.visible), first.frame.pose

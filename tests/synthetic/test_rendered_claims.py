@@ -83,7 +83,7 @@ def test_nobody_is_asked_about_what_is_mostly_hidden(
     assert hidden > 0, "some objects are mostly hidden"
 
 
-def test_occlusion_is_asked_of_what_meets_in_the_picture(
+def test_occlusion_is_asked_of_what_meets_in_the_image(
     claimed: list[tuple[RenderedScene, tuple[Claim, ...]]],
 ) -> None:
     asked = 0

@@ -107,7 +107,7 @@ CASES = {
 
 
 def blocks(height: int, width: int, seed: int = 0) -> np.ndarray:
-    """A picture of 4 x 4 coloured blocks, uint8 (H, W, 3)."""
+    """An image of 4 x 4 coloured blocks, uint8 (H, W, 3)."""
     coarse = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
     rows, columns = np.arange(height) * 4 // height, np.arange(width) * 4 // width
     return coarse[rows[:, None], columns]

@@ -303,7 +303,7 @@ def test_every_frame_has_a_scale_of_its_own() -> None:
     assert [depth.kind for depth in first.depth] == [METRIC, SHAPE]
 
 
-def test_a_distance_to_the_camera_is_that_of_one_picture() -> None:
+def test_a_distance_to_the_camera_is_that_of_one_image() -> None:
     both = tuple(replace(region, frame=frame) for frame in (0, 1) for region in scenes.regions())
     (problem,) = with_anchors(scene_with(LAMP_Z, frames=2), both).problems
     assert "say which one is meant" in problem
@@ -312,10 +312,10 @@ def test_a_distance_to_the_camera_is_that_of_one_picture() -> None:
     assert [depth.kind for depth in found.depth] == [SHAPE, METRIC]
 
 
-def test_the_problems_of_several_pictures_name_them() -> None:
+def test_the_problems_of_several_images_name_them() -> None:
     both = tuple(replace(region, frame=frame) for frame in (0, 1) for region in scenes.regions())
     problems = with_anchors(scene_with(LAMP_WIDTH, kind=DISPARITY, frames=2), both).problems
-    assert [problem[:11] for problem in problems] == ["Picture 1: ", "Picture 2: "]
+    assert [problem[:9] for problem in problems] == ["Image 1: ", "Image 2: "]
 
 
 DISTANCE = Claim("distance_to_camera", "cup", value=2.2, unit="m")

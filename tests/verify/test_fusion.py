@@ -16,11 +16,11 @@ from pipeline.synthetic.depth_errors import sensor_depth
 from pipeline.synthetic.scenes import look_at, rendered_sequence
 from pipeline.synthetic.view import RenderedView, render
 from pipeline.synthetic.world import World
+from pipeline.verify import fusion
 from pipeline.verify.rules.base import CannotMeasure, Finding, Settings
 from pipeline.verify.rules.merged import centre_and_size, merge_object, posed_frames, shared_up
 from pipeline.verify.rules.view import FrameView
 from pipeline.verify.rules.whole import is_whole
-from pipeline.verify import fusion
 
 BOXES = (
     piece("red box", (-0.5, 0.0, 0.0), (0.4, 0.3, 0.3)),
@@ -142,7 +142,7 @@ def test_claims_on_what_all_frames_show(claim: Claim, is_true: bool) -> None:
     views, regions = frames_of(seen_from(0, 60, -60, 180))
     finding = judged(claim, views, regions)
     assert (finding.probability > 0.95) if is_true else (finding.probability < 0.05)
-    assert "ictures 1, 2, 3 and 4" in finding.note
+    assert "mages 1, 2, 3 and 4" in finding.note
     assert (finding.margin is not None) and (finding.margin > 0) is is_true
 
 
@@ -207,9 +207,7 @@ def test_frames_that_contradict_each_other_are_named() -> None:
     views[1] = FrameView(
         replace(views[1].frame, pose=wrong), views[1].depth, regions, views[1].budget, views[1].settings
     )
-    with pytest.raises(
-        CannotMeasure, match=r"Pictures 1 and 2 contradict each other about where 'red box' is"
-    ) as caught:
+    with pytest.raises(CannotMeasure, match=r"Images 1 and 2 contradict each other about where 'red box' is") as caught:
         judged(distance_claim(1.0), views, regions)
     assert "poses" in caught.value.needs
 

@@ -193,7 +193,7 @@ def test_holes_in_the_depth_are_undecided_not_wrong() -> None:
     assert "0 pixels" in verdict.reason
 
 
-def test_without_depth_only_the_picture_is_judged() -> None:
+def test_without_depth_only_the_image_is_judged() -> None:
     scene = replace(scenes.scene(), depth=())
     assert judge(Claim("left_of", "screen", "cabinet"), scene).status is S
     verdict = judge(Claim("closer", "screen", "cabinet"), scene)
@@ -256,7 +256,7 @@ def test_frames_that_contradict_each_other_are_undecided_and_named() -> None:
     scene, regions = two_views(turned)
     verdict = judge(Claim("closer", "cup", "lamp"), scene, regions)
     assert verdict.status is U
-    assert "icture 1 supports" in verdict.reason and "picture 2 refutes" in verdict.reason
+    assert "mage 1 supports" in verdict.reason and "image 2 refutes" in verdict.reason
 
 
 def test_depth_of_two_frames_is_never_compared() -> None:
@@ -267,7 +267,7 @@ def test_depth_of_two_frames_is_never_compared() -> None:
     assert "No frame" in verdict.reason
 
 
-@pytest.mark.parametrize(("frames", "words"), [((7,), "picture 8"), ((1,), "No region|located|No frame")])
+@pytest.mark.parametrize(("frames", "words"), [((7,), "image 8"), ((1,), "No region|located|No frame")])
 def test_frames_that_a_claim_names_must_show_it(frames: tuple[int, ...], words: str) -> None:
     verdict = judge(Claim("left_of", "cup", "lamp", frames=frames), scenes.scene(frames=2))
     assert verdict.status is U

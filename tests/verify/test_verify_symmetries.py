@@ -165,7 +165,7 @@ def test_the_same_input_gives_the_same_verdicts() -> None:
             assert judge(seed, claims_about(seed), depth) == judge(seed, claims_about(seed), depth)
 
 
-def test_affine_disparity_decides_nothing_but_order_and_the_picture() -> None:
+def test_affine_disparity_decides_nothing_but_order_and_the_image() -> None:
     decided = set()
     for seed in SEEDS:
         for verdict in judge(seed, claims_about(seed), monocular_disparity(exact(seed).values, seed)):

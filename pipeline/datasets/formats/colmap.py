@@ -1,6 +1,6 @@
 """Cameras and poses of ETH3D, in the text format of COLMAP.
 
-``cameras.txt`` has one line ``ID MODEL WIDTH HEIGHT PARAMETERS`` per camera, ``images.txt`` two lines per picture, the
+``cameras.txt`` has one line ``ID MODEL WIDTH HEIGHT PARAMETERS`` per camera, ``images.txt`` two lines per image, the
 first of them ``ID QW QX QY QZ TX TY TZ CAMERA_ID NAME`` (world to camera); lines that begin with # are comments.
 https://colmap.github.io/format.html
 """
@@ -23,15 +23,15 @@ MODELS = ("THIN_PRISM_FISHEYE", "PINHOLE", "OPENCV", "OPENCV_FISHEYE", "FULL_OPE
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Cameras of a scene, and who took which picture from where.
+    """Cameras of a scene, and who took which image from where.
 
     Args:
         cameras: The linear part of each camera, by its number.
-        pictures: Number of the camera and camera-to-world pose, float64 (4, 4) [m], by the picture's name.
+        images: Number of the camera and camera-to-world pose, float64 (4, 4) [m], by the image's name.
     """
 
     cameras: dict[int, Camera]
-    pictures: dict[str, tuple[int, np.ndarray]]
+    images: dict[str, tuple[int, np.ndarray]]
 
 
 def read_calibration(folder: Path) -> Calibration:
@@ -42,7 +42,9 @@ def read_calibration(folder: Path) -> Calibration:
     Raises:
         InputError: If a file is missing, damaged or names a camera model that is not known.
     """
-    cameras_file, images_file = (existing_file(folder / name, "calibration") for name in ("cameras.txt", "images.txt"))
+    cameras_file, images_file = (
+        existing_file(folder / name, "a calibration") for name in ("cameras.txt", "images.txt")
+    )
     cameras = {}
     for line in filter(str.strip, _lines(cameras_file)):
         fields = line.split()
@@ -53,7 +55,7 @@ def read_calibration(folder: Path) -> Calibration:
             cameras[int(fields[0])] = Camera(fx, fy, cx - 0.5, cy - 0.5, int(fields[2]), int(fields[3]))
         except (ValueError, IndexError):
             raise _damaged(cameras_file) from None
-    pictures = {}
+    images = {}
     for line in _lines(images_file)[::2]:
         if not line.strip():
             continue
@@ -66,12 +68,12 @@ def read_calibration(folder: Path) -> Calibration:
             raise _damaged(images_file) from None
         pose = np.eye(4)
         pose[:3, :3], pose[:3, 3] = to_world, -to_world @ np.array(shift)
-        pictures[name] = (camera, pose)
-    return Calibration(cameras, pictures)
+        images[name] = (camera, pose)
+    return Calibration(cameras, images)
 
 
 def _lines(file: Path) -> list[str]:
-    """Lines without comments; an empty one counts, as a picture may have no points."""
+    """Lines without comments; an empty one counts, as an image may have no points."""
     text = file.read_text(encoding="utf-8", errors="replace")
     return [line for line in text.splitlines() if not line.startswith("#")]
 

@@ -23,6 +23,4 @@ def check_size(file: Path, stored: Any, shape: tuple[int, ...]) -> None:
     """
     values = max(math.prod(shape), math.prod(stored.chunks or ()))
     if values > MAX_VALUES:
-        raise InputError(
-            f"{file} claims to hold {values} values in one picture, more than {MAX_VALUES}; copy it again."
-        )
+        raise InputError(f"{file} claims to hold {values} values in one image, more than {MAX_VALUES}; copy it again.")

@@ -57,7 +57,7 @@ def read_mat5(path: Path, fields_of: str | None, names: tuple[str, ...]) -> dict
     Raises:
         InputError: If the file is missing, damaged, too large, or what is wanted is no array of real numbers.
     """
-    file = existing_file(path, "MATLAB file")
+    file = existing_file(path, "a MATLAB file")
     if file.stat().st_size > MOST_BYTES:
         raise _too_large(file)
     try:

@@ -1,4 +1,4 @@
-"""Points of a scanner in the picture of a camera.
+"""Points of a scanner in the image of a camera.
 
 Convention: a 3 x 4 or 3 x 3 projection P maps points to ``(u, v, 1) ~ P @ point``; it is split into intrinsics and a
 pose (Hartley & Zisserman, "Multiple View Geometry", 2nd ed., 6.2.4), so that everything else is in the camera frame.
@@ -22,8 +22,8 @@ def split_projection(projection: np.ndarray, width: int, height: int) -> tuple[C
 
     Args:
         projection: float (3, 3) or (3, 4).
-        width: Width of the picture [px].
-        height: Height of the picture [px].
+        width: Width of the image [px].
+        height: Height of the image [px].
 
     Returns:
         The camera, and float64 (4, 4) that takes points into its frame.

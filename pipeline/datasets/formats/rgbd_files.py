@@ -18,7 +18,7 @@ import numpy as np
 from pipeline.datasets.formats.points import moved, rasterised, split_projection
 from pipeline.geometry.backprojection import back_project
 from pipeline.ingest.depth_files import read_depth
-from pipeline.ingest.pictures import read_image
+from pipeline.ingest.images import read_image
 from pipeline.records import DepthMap, Frame
 from pipeline.records.camera import Camera
 from pipeline.records.errors import InputError
@@ -41,7 +41,7 @@ class FrameFiles:
     Args:
         folder: Folder of its description.
         name: Its name.
-        color: The picture.
+        color: The image.
         depth: File of its depth.
         description: The whole description.
         pose: Number of its pose in the file of poses, or None.
@@ -56,7 +56,7 @@ class FrameFiles:
 
     @property
     def predicted(self) -> Path:
-        """File of the depth that a network predicted for the picture; need not exist."""
+        """File of the depth that a network predicted for the image; need not exist."""
         return self.folder / PREDICTED
 
 
@@ -125,7 +125,7 @@ def _frames_of(folder: Path, described: Mapping[str, Any]) -> list[FrameFiles]:
     colors, depths = _found(folder, color), _found(folder, depth["file"])
     if not colors or len(colors) != len(depths):
         raise InputError(
-            f"{folder} has {len(colors)} pictures {described['color']} and {len(depths)} depth files {depth['file']}; "
+            f"{folder} has {len(colors)} images {described['color']} and {len(depths)} depth files {depth['file']}; "
             "there must be one of each per frame."
         )
     several = len(colors) > 1
@@ -164,7 +164,7 @@ def read_frame(files: FrameFiles) -> Frame:
         if "camera" in files.description["depth"]:
             depth_m, valid = _registered(files, depth_m, valid, camera)
         if depth_m.shape != (height, width):
-            raise InputError(f"{files.depth} has {depth_m.shape} px, its picture {(height, width)}; they must agree.")
+            raise InputError(f"{files.depth} has {depth_m.shape} px, its image {(height, width)}; they must agree.")
     depth = DepthMap(depth_m, valid, "metric", "sensor", backend="file")  # type: ignore[arg-type]
     pose = None if files.pose is None else _pose(files.folder / str(files.description["poses"]), files.pose)
     return Frame(rgb, camera, pose=pose, given_depth=depth, name=files.name)
@@ -190,7 +190,7 @@ def _camera(given: Any, files: FrameFiles, width: int, height: int) -> Camera:
 def _registered(
     files: FrameFiles, depth_m: np.ndarray, valid: np.ndarray, camera: Camera
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Depth of a camera beside that of the picture, as the latter sees it."""
+    """Depth of a camera beside that of the image, as the latter sees it."""
     described = files.description["depth"]
     own = _camera(described["camera"], files, depth_m.shape[1], depth_m.shape[0])
     points = back_project(depth_m, own, valid) + np.array(described.get("translation_m", (0.0, 0.0, 0.0)), dtype=float)

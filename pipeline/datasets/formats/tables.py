@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pipeline.ingest.pictures import read_image, upright_rgb
+from pipeline.ingest.images import read_image, upright_rgb
 from pipeline.records.errors import InputError
 
 SUFFIXES = (".parquet", ".jsonl", ".json", ".tsv", ".csv")
@@ -26,7 +26,7 @@ Row = dict[str, Any]
 
 
 class Table:
-    """A file of rows; pictures in it are not decoded before their row is asked for.
+    """A file of rows; images in it are not decoded before their row is asked for.
 
     Args:
         file: A file with one of ``SUFFIXES``.
@@ -80,7 +80,7 @@ class Table:
             if not isinstance(rows, list):
                 raise InputError(f"{self.file} must hold a list of questions.")
             return rows
-        # Pictures in base64 are longer than the limit of a field, which is one for the whole process.
+        # Images in base64 are longer than the limit of a field, which is one for the whole process.
         limit = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
         try:
             return list(csv.DictReader(io.StringIO(text), delimiter="\t" if self.file.suffix == ".tsv" else ","))
@@ -113,16 +113,16 @@ class Table:
         return row
 
 
-def picture_of(value: Any, folder: Path) -> np.ndarray:
-    """The picture in a table's field, uint8 (H, W, 3), upright.
+def image_of(value: Any, folder: Path) -> np.ndarray:
+    """The image in a table's field, uint8 (H, W, 3), upright.
 
     Args:
-        value: ``{bytes, path}`` as the hub's data sets store pictures, bytes, base64, or a path; of a URL the file's
+        value: ``{bytes, path}`` as the hub's data sets store images, bytes, base64, or a path; of a URL the file's
             name is looked for.
         folder: Where paths start.
 
     Raises:
-        InputError: If there is no picture, or it is damaged.
+        InputError: If there is no image, or it is damaged.
     """
     if isinstance(value, Mapping):
         value = value.get("bytes") or value.get("path")
@@ -133,18 +133,18 @@ def picture_of(value: Any, folder: Path) -> np.ndarray:
         try:
             value = base64.b64decode(value, validate=True)
         except (binascii.Error, ValueError):
-            raise InputError(f"There is no picture {file!s:.200}; put the data set's pictures there.") from None
+            raise InputError(f"There is no image {file!s:.200}; put the data set's images there.") from None
     if not isinstance(value, bytes) or not value:
-        raise InputError("The row has no picture.")
+        raise InputError("The row has no image.")
     try:
         with Image.open(io.BytesIO(value)) as image:
             return upright_rgb(image)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f"The picture in the row is damaged: {error}.") from None
+        raise InputError(f"The image in the row is damaged: {error}.") from None
 
 
 def _is_file(path: Path) -> bool:
-    """Whether there is such a file; a picture in base64 is no name that a file could have."""
+    """Whether there is such a file; an image in base64 is no name that a file could have."""
     try:
         return path.is_file()
     except (OSError, ValueError):

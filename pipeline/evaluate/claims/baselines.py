@@ -40,7 +40,7 @@ class PlainJudge(Protocol):
 
 @dataclass(frozen=True)
 class PlainScore:
-    """Score that a plain judge gave to one claim.
+    """Score that a baseline gave to one claim.
 
     Args:
         relation: What is compared with each other when scores are ranked.
@@ -123,7 +123,7 @@ class BoxJudge:
 
 
 def default_judges(tolerance: float = Settings().tolerance) -> tuple[PlainJudge, ...]:
-    """The plain judges of every report, by how they read the depth of a box."""
+    """The baselines of every report, by how they read the depth of a box."""
     return tuple(BoxJudge(reading, tolerance) for reading in Reading)
 
 

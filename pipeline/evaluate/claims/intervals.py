@@ -1,7 +1,7 @@
 """Intervals of all figures of a set of judgements from one set of bootstrap draws.
 
-The figures and the draws are those of ``pipeline.evaluate.claims.scores``; here a draw is a weight per judgement, so that
-nothing is sorted again and hundreds of draws of thousands of claims take a second.
+The figures and the draws are those of ``pipeline.evaluate.claims.scores``; here a draw is a weight per judgement, so
+that nothing is sorted again and hundreds of draws of thousands of claims take a second.
 """
 
 from __future__ import annotations

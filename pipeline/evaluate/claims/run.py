@@ -1,4 +1,4 @@
-"""Runs a data set of claims through depth, verifier and plain judges, and keeps what is needed to score them."""
+"""Runs a data set of claims through depth, verifier and baselines, and keeps what is needed to score them."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def run_claims(
 ) -> ClaimRun:
     """Judge and ask all that a data set holds.
 
-    A case whose depth, text or claims fail is counted and named; pictures are dropped as soon as a case is done.
+    A case whose depth, text or claims fail is counted and named; images are dropped as soon as a case is done.
 
     Args:
         dataset: The data set.
@@ -243,7 +243,7 @@ def _timed(run: ClaimRun, part: str, case: Case, work: Callable[[], Value]) -> V
 def _judge_claims(
     run: ClaimRun, case: Case, scene: Scene, subjects: Subjects, on_claim: Callable[[JudgedClaim], None]
 ) -> None:
-    """Judge the case's own claims, by the verifier and by the plain judges."""
+    """Judge the case's own claims, by the verifier and by the baselines."""
     if not scene.claims:
         return
     judged = _timed(run, "verify", case, lambda: subjects.judge(scene, None))

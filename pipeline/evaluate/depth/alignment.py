@@ -201,7 +201,7 @@ def align(
     most_m: float | None = None,
     seed: int = 0,
 ) -> Aligned:
-    """Align a whole map with the truth of the same picture.
+    """Align a whole map with the truth of the same image.
 
     Args:
         prediction: Of any kind.

@@ -1,4 +1,4 @@
-"""What an evaluation of depth writes beside its report: pictures of the worst images, tables, noise models."""
+"""What an evaluation of depth writes beside its report: images of the worst images, tables, noise models."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 from pipeline.datasets.depth_base import DepthDataset, DepthSample, Skipped
 from pipeline.evaluate.depth.alignment import align
 from pipeline.evaluate.depth.image_lines import ImageLine, Outcome
+from pipeline.evaluate.depth.images import save_comparison
 from pipeline.evaluate.depth.metrics import METRICS
-from pipeline.evaluate.depth.pictures import save_comparison
 from pipeline.evaluate.depth.pixels import compared_pixels
 from pipeline.evaluate.depth.protocol import EvaluationProtocol
 from pipeline.evaluate.depth.run import DepthSubject, estimated_depth
@@ -26,16 +26,16 @@ from pipeline.records.noise import NoiseModel
 
 
 def remove_files(folder: Path, report: Mapping[str, Any]) -> None:
-    """Remove the pictures and noise models that an earlier run says it wrote, and nothing else.
+    """Remove the images and noise models that an earlier run says it wrote, and nothing else.
 
     Args:
         folder: Where that run wrote.
         report: Its report; one that is damaged, or of another program, removes nothing.
     """
     worst, noise = report.get("worst"), report.get("noise")
-    pictures = [str(item.get("picture")) for item in worst if isinstance(item, dict)] if isinstance(worst, list) else []
+    images = [str(item.get("image")) for item in worst if isinstance(item, dict)] if isinstance(worst, list) else []
     models = [f"noise/{file_stem(str(name))}.yaml" for name in noise] if isinstance(noise, dict) else []
-    for name in (*pictures, *models):
+    for name in (*images, *models):
         path = folder / name
         is_own = (
             path.parent.parent == folder and path.parent.name in ("worst", "noise") and not path.parent.is_symlink()
@@ -52,10 +52,10 @@ def draw_worst(
     folder: Path,
     metric: str,
 ) -> list[dict[str, Any]]:
-    """Pictures of the worst images; they are read and estimated again, so that none had to be kept."""
+    """Images of the worst images; they are read and estimated again, so that none had to be kept."""
     drawn = []
-    pictures = folder / "worst"
-    make_folder(pictures)
+    images = folder / "worst"
+    make_folder(images)
     for rank, (line, value) in enumerate(found, start=1):
         sample = dataset.read(line.index)
         if isinstance(sample, Skipped):  # What was there a while ago may be gone.
@@ -64,13 +64,13 @@ def draw_worst(
             depth = estimated_depth([sample.frame], subject.depth, protocol)[0]
         except TheodoliteError:
             continue
-        path = pictures / f"{rank:02d}_{file_stem(line.name)}.png"
+        path = images / f"{rank:02d}_{file_stem(line.name)}.png"
         truth = np.where(sample.truth.valid, sample.truth.values, np.nan)
         label = METRICS[metric].label
         save_comparison(
             path, sample.frame.rgb, _aligned_m(sample, depth, protocol), truth, f"{line.name}: {label} {value:.4g}"
         )
-        drawn.append({"name": line.name, "value": value, "metric": metric, "picture": f"{pictures.name}/{path.name}"})
+        drawn.append({"name": line.name, "value": value, "metric": metric, "image": f"{images.name}/{path.name}"})
     return drawn
 
 

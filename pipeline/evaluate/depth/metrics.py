@@ -1,6 +1,6 @@
 """The metrics of depth: what each is called, and how it follows from moments.
 
-``metrics_of`` turns the moments of one picture into that picture's numbers, and the sum of the moments of many into
+``metrics_of`` turns the moments of one image into that image's numbers, and the sum of the moments of many into
 pooled ones. A metric that the moments do not hold is absent, not zero.
 """
 
@@ -56,7 +56,7 @@ def _share(part: str, whole: str = "pixels", change: Callable[[float], float] = 
 
 
 def _si_log(moments: Moments) -> float | None:
-    """From squared deviations within pictures and between their means, which lose no digits to a common factor."""
+    """From squared deviations within images and between their means, which lose no digits to a common factor."""
     pixels = _number(moments, "pixels")
     if not pixels or "log_within" not in moments:
         return None
@@ -218,17 +218,17 @@ METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
 
 
 def metrics_of(moments: Moments) -> dict[str, float]:
-    """The metrics that the moments of one picture, or the sum of many, hold, in the order of ``METRICS``."""
+    """The metrics that the moments of one image, or the sum of many, hold, in the order of ``METRICS``."""
     found = {name: metric.figure(moments) for name, metric in METRICS.items()}
     return {name: value for name, value in found.items() if value is not None}
 
 
 def aggregated(moments: Iterable[Moments], aggregate: Aggregate) -> dict[str, float]:
-    """The metrics of many pictures.
+    """The metrics of many images.
 
     Args:
-        moments: Those of each picture; they are read once, one by one.
-        aggregate: ``per_image`` means each metric over the pictures that have it, ``pooled`` adds the moments up.
+        moments: Those of each image; they are read once, one by one.
+        aggregate: ``per_image`` means each metric over the images that have it, ``pooled`` adds the moments up.
     """
     if aggregate is Aggregate.POOLED:
         return metrics_of(add_moments(moments))
@@ -236,7 +236,7 @@ def aggregated(moments: Iterable[Moments], aggregate: Aggregate) -> dict[str, fl
 
 
 def means(numbers: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """Mean of each metric over the pictures that have it, in the order of ``METRICS``."""
+    """Mean of each metric over the images that have it, in the order of ``METRICS``."""
     sums: dict[str, tuple[float, int]] = {}
     for part in numbers:
         for name, value in part.items():

@@ -1,4 +1,4 @@
-"""Sums and counts of one picture from which every metric follows, for the picture alone or for many together."""
+"""Sums and counts of one image from which every metric follows, for the image alone or for many together."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 Moments = dict[str, float | tuple[float, ...]]
-"""Sums by name; a tuple holds one sum per threshold. All of them add up over pictures."""
+"""Sums by name; a tuple holds one sum per threshold. All of them add up over images."""
 
 BIN_EDGES_M: tuple[float, ...] = tuple(float(2 ** (quarter / 4)) for quarter in range(-12, 41))
 """Edges of the bins of true depth [m]: four per octave from 0.125 to 1024 m; the outermost bins take what lies beyond.
@@ -20,7 +20,7 @@ _LOG = _SUMS.index("log")
 
 
 def add_moments(parts: Iterable[Mapping[str, float | tuple[float, ...]]]) -> Moments:
-    """Sum of the moments of many pictures; what a picture lacks it adds nothing to."""
+    """Sum of the moments of many images; what an image lacks it adds nothing to."""
     total: Moments = {}
     for part in parts:
         for name, value in part.items():
@@ -69,13 +69,13 @@ def pixel_moments(predicted_m: np.ndarray, true_m: np.ndarray) -> tuple[Moments,
     Returns:
         ``pixels`` and the sums of: ``abs`` |p - t|, ``sq`` its square, ``abs_rel`` |p - t| / t, ``sq_rel`` (p - t)^2 /
         t; ``log`` ln p - ln t, ``abs_log`` and ``sq_log`` of it; ``log_within``, its squared deviations from the
-        picture's mean, and ``log_between``, N times that mean squared; ``delta1`` to ``delta3``, where max(p / t, t /
+        image's mean, and ``log_between``, N times that mean squared; ``delta1`` to ``delta3``, where max(p / t, t /
         p) < 1.25^k, and ``above1``, where it is > 1.25. Beside them the sums by true depth.
     """
     sums = np.zeros(len(_SUMS))
     bins = np.zeros((3, _BINS))
     pixels, within = 0, 0.0
-    # Blocks that fit into the cache: whole pictures take three times as long.
+    # Blocks that fit into the cache: whole images take three times as long.
     for start in range(0, len(true_m), _BLOCK):
         p, t = predicted_m[start : start + _BLOCK], true_m[start : start + _BLOCK]
         found, deviations = _block(p, t, bins)

@@ -1,4 +1,4 @@
-"""Order in depth: of sampled pairs of pixels, and of the objects of a picture."""
+"""Order in depth: of sampled pairs of pixels, and of the objects of an image."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def object_moments(
         farness: float (H, W), the prediction itself, with disparity negated.
         true_m: float (H, W), true depth [m].
         known: bool (H, W), where both are known and count.
-        regions: Objects of that picture.
+        regions: Objects of that image.
         clear_ratio: True medians whose ratio is above this have a clear order.
 
     Returns:
@@ -109,7 +109,7 @@ def object_moments(
 
 
 def _has_mask(region: Region, shape: tuple[int, int]) -> bool:
-    """Whether it has a mask that speaks of this picture; one of another size belongs to another."""
+    """Whether it has a mask that speaks of this image; one of another size belongs to another."""
     return region.mask is not None and region.mask.shape == shape
 
 

@@ -1,4 +1,4 @@
-"""A report on depth as one HTML page; its only companions are the pictures of the worst images."""
+"""A report on depth as one HTML page; its only companions are the images of the worst images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which pixels of a picture are compared."""
+"""Which pixels of an image are compared."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pipeline.records.errors import InputError
 
 @dataclass(frozen=True, eq=False)
 class Pixels:
-    """The pixels of one picture that count.
+    """The pixels of one image that count.
 
     Args:
-        window: Rows and columns of the crop in the picture.
+        window: Rows and columns of the crop in the image.
         wanted: bool (H, W) of the crop: the truth is known there and within the caps.
         known: bool (H, W) of the crop: wanted, and the prediction is valid.
         values: float64 (N,), the prediction at the known pixels, row by row.
@@ -38,7 +38,7 @@ class Pixels:
         return whole
 
     def places(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Rows and columns in the whole picture of the known pixels with these indices."""
+        """Rows and columns in the whole image of the known pixels with these indices."""
         flat = chosen if len(self.values) == self.known.size else np.flatnonzero(self.known)[chosen]
         rows, columns = np.divmod(flat, self.known.shape[1])
         return rows + self.window[0].start, columns + self.window[1].start
@@ -53,7 +53,7 @@ def compared_pixels(prediction: DepthMap, truth: DepthMap, protocol: EvaluationP
     if prediction.shape != truth.shape:
         raise InputError(
             f"The predicted depth is {prediction.shape} but the true depth {truth.shape}; "
-            "resize the prediction to the picture."
+            "resize the prediction to the image."
         )
     window = protocol.crop.window(*truth.shape)
     true, values = truth.values[window], prediction.values[window]

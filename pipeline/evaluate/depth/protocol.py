@@ -19,7 +19,7 @@ EnumType = TypeVar("EnumType", bound=StrEnum)
 
 
 class Crop(StrEnum):
-    """Which part of a picture counts, as rows and columns of its size.
+    """Which part of an image counts, as rows and columns of its size.
 
     ``none``: all of it.
     ``eigen_nyu``: rows 45 to 471, columns 41 to 601 of 640 x 480, in proportion for other sizes (Eigen et al. 2014; the
@@ -35,7 +35,7 @@ class Crop(StrEnum):
     GARG = "garg"
 
     def window(self, height: int, width: int) -> tuple[slice, slice]:
-        """Rows and columns that count in a picture of that size; fractions are cut off as in the programs named."""
+        """Rows and columns that count in an image of that size; fractions are cut off as in the programs named."""
         if self is Crop.NONE:
             return slice(0, height), slice(0, width)
         if self is Crop.EIGEN_NYU:
@@ -51,10 +51,10 @@ class Crop(StrEnum):
 
 
 class Aggregate(StrEnum):
-    """How numbers of many pictures become one.
+    """How numbers of many images become one.
 
-    ``per_image``: mean over the pictures of each picture's number.
-    ``pooled``: the number of all pixels (pairs, points) together, so that pictures with more of them count more.
+    ``per_image``: mean over the images of each image's number.
+    ``pooled``: the number of all pixels (pairs, points) together, so that images with more of them count more.
     """
 
     PER_IMAGE = "per_image"
@@ -83,13 +83,13 @@ class EvaluationProtocol:
         alignment: How a prediction becomes metres; there is no default.
         min_depth_m: Only pixels with a larger true depth count, and aligned depth is clamped to it [m], positive.
         max_depth_m: Only pixels with a smaller true depth count, and aligned depth is clamped to it [m]; None sets no
-            cap, save that alignment in disparity clamps to the largest true depth of the picture.
-        crop: Which part of the picture counts, in the alignment too.
-        aggregate: How numbers of many pictures become one.
-        flip_average: Whether a backend's prediction is averaged with that of the mirrored picture, mirrored back.
+            cap, save that alignment in disparity clamps to the largest true depth of the image.
+        crop: Which part of the image counts, in the alignment too.
+        aggregate: How numbers of many images become one.
+        flip_average: Whether a backend's prediction is averaged with that of the mirrored image, mirrored back.
         groups: Metrics to measure.
-        seed: Seed of all that is drawn, the same for each picture.
-        pair_count: Pairs of pixels drawn per picture for the metrics of order.
+        seed: Seed of all that is drawn, the same for each image.
+        pair_count: Pairs of pixels drawn per image for the metrics of order.
         equal_ratio: Two depths whose ratio is at most this are equal in WHDR, above 1.
         clear_ratio: Two true depths whose ratio is above this have a clear order, of pixels and of objects, above 1.
         edge_ratio: Neighbours whose true depths have a ratio above this are an edge where points may fly, above 1.

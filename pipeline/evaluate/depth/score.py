@@ -21,7 +21,7 @@ from pipeline.records.camera import CameraSource
 
 @dataclass(frozen=True)
 class ImageScore:
-    """What one picture's comparison gave.
+    """What one image's comparison gave.
 
     Args:
         name: Name of the sample.
@@ -54,12 +54,12 @@ def score(sample: DepthSample, prediction: DepthMap, protocol: EvaluationProtoco
     where the camera has no given calibration, everything but the coverage where no pixel can be compared.
 
     Args:
-        sample: The picture with its truth.
-        prediction: Depth of the picture's size, of any kind.
+        sample: The image with its truth.
+        prediction: Depth of the image's size, of any kind.
         protocol: How to compare.
 
     Returns:
-        The picture's numbers; equal arguments give equal ones.
+        The image's numbers; equal arguments give equal ones.
 
     Raises:
         ConfigError: If the kind of the prediction does not allow the protocol's alignment.
@@ -124,7 +124,7 @@ def _fit(pixels: Pixels, prediction: DepthMap, protocol: EvaluationProtocol) -> 
 
 
 def _objects(pixels: Pixels, farness: np.ndarray, sample: DepthSample, protocol: EvaluationProtocol) -> Moments:
-    """Order of the sample's regions, which speak of the whole picture."""
+    """Order of the sample's regions, which speak of the whole image."""
     shape = sample.truth.shape
     known = np.zeros(shape, dtype=bool)
     known[pixels.window] = pixels.known

@@ -1,4 +1,4 @@
-"""Several predictions of one frame, made comparable and averaged: mirrored pictures, inputs of several sizes.
+"""Several predictions of one frame, made comparable and averaged: mirrored images, inputs of several sizes.
 
 Predictions are compared and averaged in one space per kind. Affine kinds stay as they are. Depth with a shape is
 averaged in its logarithm, that is as a geometric mean: the errors of depth networks grow in proportion to depth, the
@@ -160,7 +160,7 @@ def changed(depth: DepthMap, change: Callable[[np.ndarray], np.ndarray]) -> Dept
 
 
 def flip_averaged(estimate: Callable[[Sequence[Frame]], list[DepthMap]], frames: Sequence[Frame]) -> list[DepthMap]:
-    """Depth averaged over each frame and its mirror picture.
+    """Depth averaged over each frame and its mirror image.
 
     Kind, scale source, backend and focal length are those of the frame itself. Confidences are averaged where both
     are given.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _PURPOSE = "a depth model"
 _CHANNELS = 3
-_TRIAL_PX = 64  # Side of the picture that tries out an image processor [px].
+_TRIAL_PX = 64  # Side of the image that tries out an image processor [px].
 _LONGEST_SIDE_RATIO = 4  # Bounds the memory that a panorama takes: attention is quadratic in its area.
 # The first fusion layer has no second input, so checkpoints leave out the weights that would treat it. Mask tokens
 # serve pre-training alone.
@@ -61,7 +61,7 @@ def network_size(
     Args:
         height: Height of the frame [px].
         width: Width of the frame [px].
-        side: Side of the squares, or (height, width) of the pictures, that the network was trained on [px].
+        side: Side of the squares, or (height, width) of the images, that the network was trained on [px].
         keep_aspect_ratio: Whether the network takes other shapes than squares.
         multiple: What both sides are multiples of: the stride of the network's coarsest features [px].
 
@@ -91,7 +91,7 @@ def nearest_multiple(length_px: float, multiple: int, limit_px: float = np.inf) 
 
 @dataclass(frozen=True)
 class CheckpointNetwork:
-    """A loaded checkpoint that takes pictures of about one size and gives one map each.
+    """A loaded checkpoint that takes images of about one size and gives one map each.
 
     Args:
         model: The model, in evaluation mode on its device.
@@ -260,14 +260,12 @@ def _check_config(config: Any, name: str) -> None:
 
 
 def _check_processor(processor: Any) -> None:
-    """Make sure that it makes input of a picture: its settings are not checked before."""
+    """Make sure that it makes input of an image: its settings are not checked before."""
     if min(int(side) for side in (processor.size["height"], processor.size["width"])) < 1:
         raise ValueError("the size is not positive")
-    pictures = [np.zeros((_TRIAL_PX, _TRIAL_PX, _CHANNELS), np.uint8)]
+    images = [np.zeros((_TRIAL_PX, _TRIAL_PX, _CHANNELS), np.uint8)]
     size = {"height": _TRIAL_PX, "width": _TRIAL_PX}
-    values = processor(images=pictures, size=size, input_data_format="channels_last", return_tensors="pt")[
-        "pixel_values"
-    ]
+    values = processor(images=images, size=size, input_data_format="channels_last", return_tensors="pt")["pixel_values"]
     if tuple(values.shape[:2]) != (1, _CHANNELS) or not np.isfinite(values.numpy()).all():
         raise ValueError("the input is not finite, or of another shape")
 
@@ -291,16 +289,16 @@ def keep_in_float32(module: Any) -> None:
     )
 
 
-def pixel_values(processor: Any, pictures: Sequence[np.ndarray], size: tuple[int, int]) -> torch.Tensor:
-    """The network's input for pictures of one size, float32 (N, 3, h, w), as its image processor makes it.
+def pixel_values(processor: Any, images: Sequence[np.ndarray], size: tuple[int, int]) -> torch.Tensor:
+    """The network's input for images of one size, float32 (N, 3, h, w), as its image processor makes it.
 
     Args:
         processor: An image processor of the family of DPT.
-        pictures: uint8 (H, W, 3).
+        images: uint8 (H, W, 3).
         size: (height, width) of the input [px].
     """
     inputs = processor(
-        images=list(pictures),
+        images=list(images),
         size={"height": size[0], "width": size[1]},
         keep_aspect_ratio=False,
         ensure_multiple_of=1,

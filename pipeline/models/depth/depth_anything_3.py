@@ -94,7 +94,7 @@ def network_size(height: int, width: int, side: int) -> tuple[int, int]:
 
 
 def pixel_values(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A picture as the network's input, float32 (3, h, w): averaged over areas where it shrinks, cubic where it grows.
+    """An image as the network's input, float32 (3, h, w): averaged over areas where it shrinks, cubic where it grows.
 
     Args:
         rgb: uint8 (H, W, 3).
@@ -160,7 +160,7 @@ class _Network:
 
     def predict(self, frames: Sequence[Frame], input_scale: float) -> Prediction:
         side = nearest_multiple(self.side * input_scale, _PATCH_PX)
-        # Several pictures in one call would be views of one scene.
+        # Several images in one call would be views of one scene.
         parts = [self._predict_one(frame, side) for frame in frames]
         shares = [part.focal_share for part in parts if part.focal_share is not None]
         return Prediction(np.concatenate([part.values for part in parts]), np.concatenate(shares) if shares else None)
@@ -169,26 +169,26 @@ class _Network:
         import torch
 
         values = pixel_values(frame.rgb, network_size(frame.height, frame.width, side))
-        picture = torch.from_numpy(values).to(self.device)[None, None]
+        image = torch.from_numpy(values).to(self.device)[None, None]
         half = self.dtype is not torch.float32
         devices = [self.device] if self.device.type == "cuda" else []
         # The network samples pixels at random where it brings one depth to the scale of another.
         with torch.random.fork_rng(devices), torch.inference_mode():
             torch.manual_seed(0)
             with torch.autocast(self.device.type, self.dtype if half else torch.bfloat16, enabled=half):
-                output = self._output(picture, frame)
+                output = self._output(image, frame)
         return prediction_of(output, self.series, frame)
 
-    def _output(self, picture: torch.Tensor, frame: Frame) -> Mapping[str, Any]:
+    def _output(self, image: torch.Tensor, frame: Frame) -> Mapping[str, Any]:
         if self.series is not Series.NESTED:
-            whole: Mapping[str, Any] = self.model(picture)
+            whole: Mapping[str, Any] = self.model(image)
             return whole
         # Nested does not hand on the sky that its metric part finds.
         metric: dict[str, Any] = {}
         hook = self.model.da3_metric.register_forward_hook(lambda _module, _inputs, output: metric.update(output))
         try:
-            return {**self.model(picture), "sky": metric["sky"]}
-        except AssertionError as error:  # A picture that is all sky.
+            return {**self.model(image), "sky": metric["sky"]}
+        except AssertionError as error:  # An image that is all sky.
             raise DepthError(f"Depth Anything 3 gives no depth for {frame.name}: {error}.") from None
         finally:
             hook.remove()
@@ -247,7 +247,7 @@ class DepthAnything3Depth(NetworkDepth):
         return model_status(model, revision) if is_installed(cls.package) else "package not installed"
 
     def frame_key(self, frame: Frame) -> str:
-        """The picture, and for metric depth the focal lengths and whether they are known."""
+        """The image, and for metric depth the focal lengths and whether they are known."""
         if self.kind is not DepthKind.METRIC:
             return frame.digest
         camera = frame.camera

@@ -91,7 +91,7 @@ class DepthProDepth(CheckpointDepth):
     takes_input_scales = False
 
     def frame_key(self, frame: Frame) -> str:
-        """The picture, and the focal length where it is known."""
+        """The image, and the focal length where it is known."""
         share = known_focal_share(frame)
         return frame.digest if share is None else f"{frame.digest} focal_share={share!r}"
 

@@ -148,7 +148,7 @@ def disparity(network: Any, values: torch.Tensor) -> torch.Tensor:
 
     Args:
         network: From ``build`` or ``with_weights``; ``network.scratch.output_conv`` computes in float32.
-        values: Normalised pictures, (N, 3, h, w), with h and w multiples of 32.
+        values: Normalised images, (N, 3, h, w), with h and w multiples of 32.
 
     Returns:
         float32 (N, h, w), not negative; larger is nearer.

@@ -41,7 +41,7 @@ def prediction_of(output: Mapping[str, torch.Tensor]) -> Prediction:
 
     Args:
         output: ``depth`` (N, H, W), z with infinity where there is none, and ``intrinsics`` (N, 3, 3) in shares of the
-            picture's width and height.
+            image's width and height.
 
     Returns:
         NaN where there is no depth.
@@ -52,7 +52,7 @@ def prediction_of(output: Mapping[str, torch.Tensor]) -> Prediction:
 
 
 def token_grid(height: int, width: int, num_tokens: int) -> tuple[int, int]:
-    """Rows and columns of square tokens that cover a picture, about ``num_tokens`` of them.
+    """Rows and columns of square tokens that cover an image, about ``num_tokens`` of them.
 
     >>> token_grid(480, 640, 1200)
     (30, 40)
@@ -89,12 +89,12 @@ class _Network:
     def _infer(self, frames: Sequence[Frame], num_tokens: int, fov_deg: list[float] | None) -> Prediction:
         import torch
 
-        pictures = torch.from_numpy(np.stack([frame.rgb for frame in frames])).to(self.device)
+        images = torch.from_numpy(np.stack([frame.rgb for frame in frames])).to(self.device)
         with warnings.catch_warnings():
             # The package asks the CPU for an autocast to float32, which is what it computes in anyway.
             warnings.filterwarnings("ignore", message="In CPU autocast")
             output = self.model.infer(
-                pictures.permute(0, 3, 1, 2).float() / 255,
+                images.permute(0, 3, 1, 2).float() / 255,
                 num_tokens=num_tokens,
                 fov_x=None if fov_deg is None else torch.tensor(fov_deg, dtype=torch.float32, device=self.device),
                 force_projection=False,
@@ -146,7 +146,7 @@ class MogeDepth(NetworkDepth):
         return hub_file_status(model, _FILE, revision) if is_installed(cls.package) else "package not installed"
 
     def frame_key(self, frame: Frame) -> str:
-        """The picture, and the focal length where it is known."""
+        """The image, and the focal length where it is known."""
         share = known_focal_share(frame)
         return frame.digest if share is None else f"{frame.digest} focal_share={share!r}"
 

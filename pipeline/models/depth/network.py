@@ -48,7 +48,7 @@ class Prediction:
             backend's kind; NaN where there is no depth.
         focal_share: float (N,), the estimated focal length as a share of the frame's width, where the network
             estimates one; NaN where it does not.
-        margin_px: Rows and columns of reflected picture around the frame that the values cover too [px of the frame].
+        margin_px: Rows and columns of reflected image around the frame that the values cover too [px of the frame].
         finish: What makes values of the backend's kind of those at the frame's size, where the values are of another.
     """
 
@@ -86,10 +86,10 @@ def batches(frames: Sequence[Frame], batch_size: int) -> Iterator[list[int]]:
             yield indices[start : start + batch_size]
 
 
-def reflected(picture: np.ndarray, margin_px: tuple[int, int]) -> np.ndarray:
-    """A picture (H, W, 3) continued by its reflection, by so many rows and columns at each side, of any number."""
+def reflected(image: np.ndarray, margin_px: tuple[int, int]) -> np.ndarray:
+    """An image (H, W, 3) continued by its reflection, by so many rows and columns at each side, of any number."""
     rows, columns = margin_px
-    return np.pad(picture, ((rows, rows), (columns, columns), (0, 0)), mode="reflect") if any(margin_px) else picture
+    return np.pad(image, ((rows, rows), (columns, columns), (0, 0)), mode="reflect") if any(margin_px) else image
 
 
 class NetworkDepth(ABC):
@@ -263,10 +263,10 @@ class NetworkDepth(ABC):
 
     def _at_frame_size(self, prediction: Prediction, frames: Sequence[Frame]) -> np.ndarray:
         """Values of the backend's kind, float32 (N, H, W)."""
-        pictures = [reflected(frame.rgb, prediction.margin_px) for frame in frames]
-        height, width = pictures[0].shape[:2]
+        images = [reflected(frame.rgb, prediction.margin_px) for frame in frames]
+        height, width = images[0].shape[:2]
         rows, columns = prediction.margin_px
-        values = upsample(prediction.values, pictures, (height, width), self.upsampling)
+        values = upsample(prediction.values, images, (height, width), self.upsampling)
         values = values[:, rows : height - rows, columns : width - columns]
         return values if prediction.finish is None else prediction.finish(values)
 

@@ -21,7 +21,7 @@ class NoDepth:
         return None
 
     def frame_key(self, frame: Frame) -> str:
-        """The picture; nothing is kept under it."""
+        """The image; nothing is kept under it."""
         return frame.digest
 
     def estimate(self, frames: Sequence[Frame]) -> list[DepthMap]:

@@ -1,4 +1,4 @@
-"""Prompt Depth Anything through transformers: a sensor's depth made sharp and dense by the picture.
+"""Prompt Depth Anything through transformers: a sensor's depth made sharp and dense by the image.
 
 Source: H. Lin, S. Peng, J. Chen, S. Peng, J. Sun, M. Liu, H. Bao, J. Feng, X. Zhou, B. Kang, "Prompting Depth Anything
 for 4K Resolution Accurate Metric Depth Estimation", CVPR 2025. The output is z in metres, within about the range of
@@ -82,7 +82,7 @@ class _Network(CheckpointNetwork):
         return Prediction(values * span + least)
 
     def _prompt(self, frame: Frame) -> np.ndarray:
-        """The prompt; NaN, which gives no depth, for a part of a picture that has no valid pixel."""
+        """The prompt; NaN, which gives no depth, for a part of an image that has no valid pixel."""
         assert frame.given_depth is not None
         if frame.given_depth.valid.any():
             return prompt_of(frame.given_depth, self.prompt_side_px)
@@ -113,7 +113,7 @@ class PromptDepthAnythingDepth(CheckpointDepth):
         self.prompt_side_px = checked_side("prompt_side_px", prompt_side_px)
 
     def frame_key(self, frame: Frame) -> str:
-        """The picture and the depth that came with it."""
+        """The image and the depth that came with it."""
         return frame.digest if frame.given_depth is None else f"{frame.digest} prompt={frame.given_depth.digest}"
 
     def _settings(self) -> str:

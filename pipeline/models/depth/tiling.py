@@ -1,6 +1,6 @@
-"""Depth of large pictures in overlapping tiles, which show finer detail than one look at the whole.
+"""Depth of large images in overlapping tiles, which show finer detail than one look at the whole.
 
-A network sees the whole picture at a low resolution and gets the layout right; on tiles it sees detail, but lacks the
+A network sees the whole image at a low resolution and gets the layout right; on tiles it sees detail, but lacks the
 context. So low frequencies are taken from the whole and high ones from the tiles. The idea is that of S. M. H.
 Miangoleh, S. Dille, L. Mai, S. Paris, Y. Aksoy, "Boosting Monocular Depth Estimation Models to High-Resolution via
 Content-Adaptive Multi-Resolution Merging", CVPR 2021, who merge with a network; here a Gaussian splits the two bands,
@@ -30,10 +30,10 @@ _CELLS_PER_SIGMA = 4
 
 @dataclass(frozen=True)
 class Tiling:
-    """How pictures are cut into tiles.
+    """How images are cut into tiles.
 
     Args:
-        side_px: Side of the square tiles [px of the picture], at least 32.
+        side_px: Side of the square tiles [px of the image], at least 32.
         overlap: Least share of a tile that its neighbour covers too, in [0, 0.9]; at 0 seams can show.
 
     Raises:
@@ -54,7 +54,7 @@ class Tiling:
 
 @dataclass(frozen=True)
 class Tile:
-    """A part of a picture.
+    """A part of an image.
 
     Args:
         x: Column of its left pixels.
@@ -70,14 +70,14 @@ class Tile:
 
     @property
     def window(self) -> tuple[slice, slice]:
-        """Its rows and columns in the picture."""
+        """Its rows and columns in the image."""
         return slice(self.y, self.y + self.height), slice(self.x, self.x + self.width)
 
 
 def tiles_of(height: int, width: int, tiling: Tiling) -> list[Tile]:
-    """Tiles of equal size that cover a picture, evenly spread, row by row.
+    """Tiles of equal size that cover an image, evenly spread, row by row.
 
-    A tile is no larger than the picture, so a small picture is one tile.
+    A tile is no larger than the image, so a small image is one tile.
 
     >>> [(tile.x, tile.y, tile.width, tile.height) for tile in tiles_of(60, 100, Tiling(64))]
     [(0, 0, 64, 60), (36, 0, 64, 60)]
@@ -108,12 +108,12 @@ def crop(frame: Frame, tile: Tile) -> Frame:
 
 
 def blending_weights(tiles: Sequence[Tile]) -> list[np.ndarray]:
-    """Weights of the tiles' pixels, float32 (h, w) each, that sum to one at every pixel of the picture.
+    """Weights of the tiles' pixels, float32 (h, w) each, that sum to one at every pixel of the image.
 
-    They are raised cosines, so they end smoothly at the borders of tiles, except at those of the picture.
+    They are raised cosines, so they end smoothly at the borders of tiles, except at those of the image.
 
     Args:
-        tiles: All tiles of a picture, from ``tiles_of``.
+        tiles: All tiles of an image, from ``tiles_of``.
     """
     rows = _axis_weights({tile.y for tile in tiles}, tiles[0].height)
     columns = _axis_weights({tile.x for tile in tiles}, tiles[0].width)
@@ -129,7 +129,7 @@ def _axis_weights(starts: set[int], side: int) -> dict[int, np.ndarray]:
 
 
 def merge(whole: np.ndarray, tiles: Sequence[Tile], values: Sequence[np.ndarray], kind: DepthKind) -> np.ndarray:
-    """Detail of the tiles on the layout of the whole picture.
+    """Detail of the tiles on the layout of the whole image.
 
     Each tile is aligned to the whole as in ``augment.fit``, by means over cells, so that detail that only the tile has
     does not flatten the fit. Tiles of metric depth are aligned in scale too: a network guesses the scale of a part
@@ -138,7 +138,7 @@ def merge(whole: np.ndarray, tiles: Sequence[Tile], values: Sequence[np.ndarray]
     its logarithm.
 
     Args:
-        whole: float32 (H, W), prediction for the whole picture.
+        whole: float32 (H, W), prediction for the whole image.
         tiles: Its tiles, from ``tiles_of``.
         values: Prediction for each tile, float32 (h, w).
         kind: What all of them mean.

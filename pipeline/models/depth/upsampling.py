@@ -1,6 +1,6 @@
-"""From the network's resolution to the picture's.
+"""From the network's resolution to the image's.
 
-Convention: the outer edges of the picture stay where they are, ``u' = (u + 0.5) * width' / width - 0.5``, as in
+Convention: the outer edges of the image stay where they are, ``u' = (u + 0.5) * width' / width - 0.5``, as in
 OpenCV and in torch with ``align_corners=False``. Values that are not finite stay among their neighbours: they reach
 one pixel of the network's map far, with bicubic two.
 """
@@ -18,17 +18,17 @@ METHODS = ("bilinear", "bicubic", "edge_aware")
 # without a blur. Against bilinear, errors at edges fall by 7 to 15 %, and the mean error changes by -4 to +2 %. A grey
 # guide, larger windows and a larger ridge gain less at edges; a smaller ridge copies texture.
 _RADIUS_PX = 1  # Of the windows, in pixels of the network's map.
-_RIDGE = 3e-3  # Variance of the picture (0 to 1) below which it says nothing of edges.
+_RIDGE = 3e-3  # Variance of the image (0 to 1) below which it says nothing of edges.
 
 
-def upsample(values: np.ndarray, pictures: Sequence[np.ndarray], size: tuple[int, int], method: str) -> np.ndarray:
-    """Bring maps to the size of their pictures.
+def upsample(values: np.ndarray, images: Sequence[np.ndarray], size: tuple[int, int], method: str) -> np.ndarray:
+    """Bring maps to the size of their images.
 
     ``bilinear`` and ``bicubic`` are those of torch's ``interpolate`` (cubic with a = -0.75), which MiDaS' own
     ``run.py`` uses. ``edge_aware`` is guided upsampling: K. He, J. Sun, "Fast Guided Filter", 2015. Around each pixel
-    the map is explained as a linear function of the picture's colours at the map's resolution; the gains and what the
-    colours do not explain are upsampled bilinearly and meet the full picture. Keeping what is not explained, which the
-    filter smoothes away, makes a picture without edges give exactly the bilinear result. All methods commute with
+    the map is explained as a linear function of the image's colours at the map's resolution; the gains and what the
+    colours do not explain are upsampled bilinearly and meet the full image. Keeping what is not explained, which the
+    filter smoothes away, makes an image without edges give exactly the bilinear result. All methods commute with
     ``s * values + t``.
 
     Along a side on which the map is larger than the size, it is first averaged over areas. Interpolating there would
@@ -36,7 +36,7 @@ def upsample(values: np.ndarray, pictures: Sequence[np.ndarray], size: tuple[int
 
     Args:
         values: float32 (N, h, w).
-        pictures: N pictures, uint8 (H, W, 3); only ``edge_aware`` looks at them.
+        images: N images, uint8 (H, W, 3); only ``edge_aware`` looks at them.
         size: (H, W) [px].
         method: One of ``METHODS``.
 
@@ -57,7 +57,7 @@ def upsample(values: np.ndarray, pictures: Sequence[np.ndarray], size: tuple[int
         if low.shape == size:
             resized[index] = low
         elif method == "edge_aware":
-            resized[index] = _guided(low, pictures[index])
+            resized[index] = _guided(low, images[index])
         else:
             interpolation = cv2.INTER_CUBIC if method == "bicubic" else cv2.INTER_LINEAR
             resized[index] = cv2.resize(low, size[::-1], interpolation=interpolation)
@@ -72,10 +72,10 @@ def _shrunk(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     )
 
 
-def _guided(values: np.ndarray, picture: np.ndarray) -> np.ndarray:
-    """Upsample float32 (h, w) along the edges of a picture that is nowhere smaller."""
-    guide = picture.astype(np.float32) / 255
-    size = picture.shape[1::-1]
+def _guided(values: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """Upsample float32 (h, w) along the edges of an image that is nowhere smaller."""
+    guide = image.astype(np.float32) / 255
+    size = image.shape[1::-1]
     low_guide = cv2.resize(guide, values.shape[::-1], interpolation=cv2.INTER_AREA)
     gains = _gains(values, low_guide)
     left_over = values - _weighted(gains, low_guide)

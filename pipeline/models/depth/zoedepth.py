@@ -33,7 +33,7 @@ _MARGIN_FACTOR = 3.0
 def margin_px(height: int, width: int) -> tuple[int, int]:
     """Rows and columns by which a frame is continued at each side: ``3 * sqrt(side / 2)``, rounded down.
 
-    The network was trained on pictures with a border and is poor at the edges of those without.
+    The network was trained on images with a border and is poor at the edges of those without.
     """
     return int(math.sqrt(height / 2) * _MARGIN_FACTOR), int(math.sqrt(width / 2) * _MARGIN_FACTOR)
 
@@ -51,12 +51,12 @@ class _Network:
 
     def predict(self, frames: Sequence[Frame], input_scale: float) -> Prediction:
         margin = margin_px(frames[0].height, frames[0].width)
-        pictures = [reflected(frame.rgb, margin) for frame in frames]
-        height, width = pictures[0].shape[:2]
+        images = [reflected(frame.rgb, margin) for frame in frames]
+        height, width = images[0].shape[:2]
         stride = ZoeDepthDepth.stride_px
         sides = tuple(nearest_multiple(side * input_scale, stride) for side in self.sides)
         size = network_size(height, width, (sides[0], sides[1]), keep_aspect_ratio=True, multiple=stride)
-        values = pixel_values(self.processor, pictures, size).to(self.device, self.dtype)
+        values = pixel_values(self.processor, images, size).to(self.device, self.dtype)
         # transformers lets a whole batch vote for one domain; a frame's depth must not depend on its neighbours.
         parts = values.split(1 if self.has_domains else len(values))
         maps = [run(self.model, pixel_values=part).predicted_depth.numpy() for part in parts]

@@ -94,15 +94,15 @@ def reading_order(lines: Iterable[Region]) -> list[Region]:
     return [line for row in rows for line in sorted(row, key=lambda line: line.box_px[0])]
 
 
-def _not_too_thin(picture: np.ndarray) -> np.ndarray:
-    """The picture, continued at its right or bottom edge until its short side is a quarter of the long one.
+def _not_too_thin(image: np.ndarray) -> np.ndarray:
+    """The image, continued at its right or bottom edge until its short side is a quarter of the long one.
 
-    The text detector enlarges the short side to 736 px, which takes minutes for a picture three pixels wide.
+    The text detector enlarges the short side to 736 px, which takes minutes for an image three pixels wide.
     """
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     shortest = max(height, width) // _LONGEST_ASPECT
     padding = ((0, max(shortest - height, 0)), (0, max(shortest - width, 0)), (0, 0))
-    return np.pad(picture, padding, mode="edge")
+    return np.pad(image, padding, mode="edge")
 
 
 def _enclosing_box(corners: np.ndarray, frame: Frame) -> tuple[float, float, float, float]:

@@ -31,11 +31,11 @@ _NO_RECTANGLE = (0, 0, 1, 1)  # Not looked at where the labels are given.
 
 
 class GrabCutSegmenter:
-    """Masks by colour: the box against what surrounds it, cut along edges of the picture.
+    """Masks by colour: the box against what surrounds it, cut along edges of the image.
 
     Args:
         iterations: How often colour models and cut are refined, from 1.
-        max_side_px: Longest side of the picture that is cut [px]; larger crops are made smaller.
+        max_side_px: Longest side of the image that is cut [px]; larger crops are made smaller.
         margin_share: Width of the surroundings that teach what the background looks like, as a share of the box's
             longer side.
         grow_px: How far a mask may reach beyond each edge of its box [px].
@@ -98,15 +98,15 @@ class GrabCutSegmenter:
         height, width = rgb.shape[:2]
         scale = min(1.0, self.max_side_px / max(height, width))
         size = max(round(width * scale), 1), max(round(height * scale), 1)
-        picture = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA) if scale < 1 else np.ascontiguousarray(rgb)
-        labels = self._labels(picture.shape[:2], box_px, crop)
+        image = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA) if scale < 1 else np.ascontiguousarray(rgb)
+        labels = self._labels(image.shape[:2], box_px, crop)
         if np.count_nonzero(labels == cv2.GC_BGD) < _LEAST_SURROUNDINGS:
             return None
         # The first colour models come from a random clustering; OpenCV's generator belongs to the thread.
         cv2.setRNGSeed(_SEED)
         models = np.zeros((2, 1, 65))
         try:
-            cv2.grabCut(picture, labels, _NO_RECTANGLE, models[0], models[1], self.iterations, cv2.GC_INIT_WITH_MASK)
+            cv2.grabCut(image, labels, _NO_RECTANGLE, models[0], models[1], self.iterations, cv2.GC_INIT_WITH_MASK)
         except cv2.error as error:
             logger.debug("GrabCut gives no mask for the box %s: %s", box_px, error)
             return None

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # Names of model and processor in transformers by the type that a checkpoint's configuration gives. The published
-# checkpoints of SAM 2 are those of its video model, which holds the picture model.
+# checkpoints of SAM 2 are those of its video model, which holds the image model.
 _CLASSES = {
     "sam": ("SamModel", "SamProcessor"),
     "sam2": ("Sam2Model", "Sam2Processor"),
@@ -266,14 +266,14 @@ def _read_checkpoint(location: ModelLocation) -> tuple[Any, Any]:
         processor(images=black, input_boxes=[[[0.0, 0.0, 9.0, 9.0]]], return_tensors="pt")
     with loading(location, _PURPOSE, BAD_WEIGHTS), quiet_reports():
         model, report = model_class.from_pretrained(
-            source, config=_of_pictures(config), dtype="float32", output_loading_info=True, **common
+            source, config=_of_images(config), dtype="float32", output_loading_info=True, **common
         )
     check_complete(location.name, "checkpoint of SAM", report["missing_keys"])
     return model.eval().requires_grad_(False), processor
 
 
-def _of_pictures(config: Any) -> Any:
-    """The configuration of the picture model that a video model of SAM 2 holds; others stay as they are."""
+def _of_images(config: Any) -> Any:
+    """The configuration of the image model that a video model of SAM 2 holds; others stay as they are."""
     if config.model_type != "sam2_video":
         return config
     from transformers import Sam2Config

@@ -24,7 +24,7 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class ImagePart:
-    """A picture within a prompt.
+    """An image within a prompt.
 
     Args:
         rgb: uint8 (H, W, 3), upright.
@@ -55,7 +55,7 @@ class TextPart:
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """One prompt: pictures and texts in the order in which the model reads them.
+    """One prompt: images and texts in the order in which the model reads them.
 
     Args:
         parts: The user's turn.
@@ -72,26 +72,26 @@ class Request:
     frame_digests: tuple[str, ...] = ()
 
     @property
-    def pictures(self) -> list[ImagePart]:
-        """The pictures, in order."""
+    def images(self) -> list[ImagePart]:
+        """The images, in order."""
         return [part for part in self.parts if isinstance(part, ImagePart)]
 
     @property
     def pixels(self) -> list[np.ndarray]:
-        """The pixels of the pictures, in order."""
-        return [picture.rgb for picture in self.pictures]
+        """The pixels of the images, in order."""
+        return [image.rgb for image in self.images]
 
     @property
     def prompt_text(self) -> str:
-        """The texts, with ``<image>`` where a picture stands."""
+        """The texts, with ``<image>`` where an image stands."""
         return "".join(part.text if isinstance(part, TextPart) else "<image>" for part in self.parts)
 
     @property
     def digest(self) -> str:
         """SHA-256 over everything that the model reads."""
         digest = hashlib.sha256(self.prompt_text.encode())
-        for picture in self.pictures:
-            digest.update(f"{picture.digest}:{picture.max_pixels}".encode())
+        for image in self.images:
+            digest.update(f"{image.digest}:{image.max_pixels}".encode())
         return digest.hexdigest()
 
     @property
@@ -151,7 +151,7 @@ class VisionLanguageModel(Protocol):
 
     @property
     def max_pixels(self) -> int | None:
-        """The most pixels that it sees of one picture [px]; None where it has no limit of its own, or tells none."""
+        """The most pixels that it sees of one image [px]; None where it has no limit of its own, or tells none."""
         return None
 
     def generate(self, request: Request) -> Generation:

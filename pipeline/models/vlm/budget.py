@@ -22,14 +22,14 @@ Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class PictureBudget:
-    """How many tokens the pictures of one question may take, and which of them are shown once more as crops.
+class ImageBudget:
+    """How many tokens the images of one question may take, and which of them are shown once more as crops.
 
     Args:
         max_frames: Most frames in one question.
         tokens: Tokens that all frames of one question may take together; crops come on top.
         min_frame_tokens: A frame's share never falls below this [tokens]; where the frames do not fit at that size,
-            fewer are shown. It is also taken for the size to which the model enlarges smaller pictures.
+            fewer are shown. It is also taken for the size to which the model enlarges smaller images.
         crop_tokens: Tokens that one crop may take.
         max_crops: Most crops in one question.
         crop_below_tokens: Regions that the model sees smaller than this [tokens] deserve a crop.
@@ -56,20 +56,20 @@ class PictureBudget:
         if self.tokens < 2 * self.min_frame_tokens:
             raise ConfigError(
                 f"query.budget.tokens must be at least twice query.budget.min_frame_tokens, so that a frame and its "
-                f"depth picture fit, but they are {self.tokens} and {self.min_frame_tokens}."
+                f"depth image fit, but they are {self.tokens} and {self.min_frame_tokens}."
             )
 
     @property
     def min_pixels(self) -> int:
-        """The size to which the model enlarges smaller pictures [px]."""
+        """The size to which the model enlarges smaller images [px]."""
         return self.min_frame_tokens * TOKEN_PIXELS
 
 
-DEFAULT_BUDGET = PictureBudget()
+DEFAULT_BUDGET = ImageBudget()
 
 
 def select_frames(
-    count: int, budget: PictureBudget, keep: Collection[int] = (), pictures_per_frame: int = 1
+    count: int, budget: ImageBudget, keep: Collection[int] = (), images_per_frame: int = 1
 ) -> tuple[int, ...]:
     """Indices of the frames that fit into a budget at its smallest size, evenly over the sequence.
 
@@ -79,12 +79,12 @@ def select_frames(
         count: Number of frames.
         budget: The budget.
         keep: Frames that are taken first, such as those that hold given regions.
-        pictures_per_frame: Pictures that share a frame's tokens: 2 where its depth is a picture too.
+        images_per_frame: Images that share a frame's tokens: 2 where its depth is an image too.
 
     Returns:
         Ascending indices from 0, at least one; equal for equal arguments.
     """
-    most = min(budget.max_frames, budget.tokens // pictures_per_frame // budget.min_frame_tokens)
+    most = min(budget.max_frames, budget.tokens // images_per_frame // budget.min_frame_tokens)
     if count <= most:
         return tuple(range(count))
     kept = sorted({index for index in keep if 0 <= index < count})
@@ -94,7 +94,7 @@ def select_frames(
     return tuple(sorted([*kept, *_spread(others, most - len(kept))]))
 
 
-def frame_pixels(sizes_px: Sequence[Size], budget: PictureBudget, pictures_per_frame: int = 1) -> list[int | None]:
+def frame_pixels(sizes_px: Sequence[Size], budget: ImageBudget, images_per_frame: int = 1) -> list[int | None]:
     """How many pixels the model may see of each frame of one question.
 
     All frames have the same share of the tokens, except that a frame which needs less leaves the rest to the others.
@@ -102,13 +102,13 @@ def frame_pixels(sizes_px: Sequence[Size], budget: PictureBudget, pictures_per_f
     Args:
         sizes_px: (width, height) of each frame that is shown [px]; no more frames than ``select_frames`` gives.
         budget: The budget.
-        pictures_per_frame: As in ``select_frames``.
+        images_per_frame: As in ``select_frames``.
 
     Returns:
         For each frame the largest number of pixels with which it keeps to its share, after Qwen's rounding; None
         where it fits as it is.
     """
-    tokens = budget.tokens // pictures_per_frame
+    tokens = budget.tokens // images_per_frame
     sizes = Counter(sizes_px)
     least = budget.min_frame_tokens
 
@@ -123,31 +123,31 @@ def frame_pixels(sizes_px: Sequence[Size], budget: PictureBudget, pictures_per_f
     return [within[size] for size in sizes_px]
 
 
-def pixels_within(size_px: Size, tokens: int, budget: PictureBudget) -> int | None:
-    """The most pixels that a picture may be shown with in order to take no more than so many tokens.
+def pixels_within(size_px: Size, tokens: int, budget: ImageBudget) -> int | None:
+    """The most pixels that an image may be shown with in order to take no more than so many tokens.
 
     Args:
-        size_px: (width, height) of the picture [px].
+        size_px: (width, height) of the image [px].
         tokens: What it may take.
-        budget: Tells to which size the model enlarges smaller pictures.
+        budget: Tells to which size the model enlarges smaller images.
 
     Returns:
-        The ``max_pixels`` of the picture; None where it fits as it is.
+        The ``max_pixels`` of the image; None where it fits as it is.
     """
     if token_count(size_px, None, budget) <= tokens:
         return None
-    # The count grows with the limit. Below tokens * 1024 px lie those of pictures that are thinner than a token.
+    # The count grows with the limit. Below tokens * 1024 px lie those of images that are thinner than a token.
     limits = range(1, tokens * TOKEN_PIXELS + 1)
     return bisect_right(limits, tokens, key=lambda limit: token_count(size_px, limit, budget))
 
 
-def token_count(size_px: Size, max_pixels: int | None, budget: PictureBudget) -> int:
-    """Tokens that Qwen3-VL makes of a picture.
+def token_count(size_px: Size, max_pixels: int | None, budget: ImageBudget) -> int:
+    """Tokens that Qwen3-VL makes of an image.
 
     Args:
-        size_px: (width, height) of the picture [px].
+        size_px: (width, height) of the image [px].
         max_pixels: It is reduced to this [px], down to one row or column of tokens; None leaves it as it is.
-        budget: Tells to which size the model enlarges smaller pictures.
+        budget: Tells to which size the model enlarges smaller images.
     """
     width, height = size_px
     columns, rows = (max(round(side / TOKEN_SIDE_PX), 1) for side in size_px)
@@ -162,11 +162,11 @@ def token_count(size_px: Size, max_pixels: int | None, budget: PictureBudget) ->
     return columns * rows
 
 
-def shown_scale(size_px: Size, max_pixels: int | None, budget: PictureBudget) -> float:
-    """Length of one pixel of a picture as the model sees it [px], the geometric mean of both directions.
+def shown_scale(size_px: Size, max_pixels: int | None, budget: ImageBudget) -> float:
+    """Length of one pixel of an image as the model sees it [px], the geometric mean of both directions.
 
     Args:
-        size_px: (width, height) of the picture [px].
+        size_px: (width, height) of the image [px].
         max_pixels: As in ``token_count``.
         budget: As in ``token_count``.
     """

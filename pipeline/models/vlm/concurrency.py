@@ -24,7 +24,7 @@ def answer_concurrently(
 ) -> list[Outcome]:
     """Answer requests with several threads.
 
-    Of those that begin alike, up to and with their first picture, the first goes alone until the server has read it:
+    Of those that begin alike, up to and with their first image, the first goes alone until the server has read it:
     a server remembers beginnings, but those that arrive together would each read the frames anew.
 
     Args:
@@ -88,7 +88,7 @@ def answer_concurrently(
 
 
 def _followers(requests: Sequence[Request]) -> dict[int, list[int]]:
-    """The first request of each beginning, and the others that begin alike; those without pictures stand alone."""
+    """The first request of each beginning, and the others that begin alike; those without images stand alone."""
     groups: dict[tuple[object, ...], list[int]] = defaultdict(list)
     for index, request in enumerate(requests):
         beginning = _beginning(request)

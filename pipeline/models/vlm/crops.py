@@ -1,6 +1,6 @@
 """A second look at small or far objects, through crops of the original pixels.
 
-Convention: a crop is a further picture of the prompt. Its number follows the last frame's of the scene, and boxes in
+Convention: a crop is a further image of the prompt. Its number follows the last frame's of the scene, and boxes in
 it are relative to it, until ``regions_in_frames`` maps them back.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from pipeline.claims.names import normal_name
 from pipeline.geometry.regions import boxes_iou
-from pipeline.models.vlm.budget import TOKEN_PIXELS, PictureBudget, Size, pixels_within, shown_scale
+from pipeline.models.vlm.budget import TOKEN_PIXELS, ImageBudget, Size, pixels_within, shown_scale
 from pipeline.records import Box, Claim, Frame, Origin, Region
 from pipeline.records.camera import Camera
 from pipeline.records.checks import finite_tuple, require
@@ -72,7 +72,7 @@ class Crop:
         left, top, right, bottom = self.box_px
         return int(right - left), int(bottom - top)
 
-    def picture(self, frame: Frame) -> np.ndarray:
+    def image(self, frame: Frame) -> np.ndarray:
         """The original pixels, uint8 (height, width, 3), copied.
 
         Raises:
@@ -88,7 +88,7 @@ class Crop:
     def to_frame(self, region: Region, frame_size_px: Size | None = None) -> Region:
         """The region of the frame that a region of the crop shows.
 
-        Its 3D box is dropped: a model measures it along the axis of a picture's centre, which is not the frame's.
+        Its 3D box is dropped: a model measures it along the axis of an image's centre, which is not the frame's.
 
         Args:
             region: A region in pixels of the crop.
@@ -110,14 +110,14 @@ class Crop:
             mask[self._slices] = region.mask
         return self._moved(region, 1, self.frame, mask)
 
-    def to_crop(self, region: Region, picture: int) -> Region:
+    def to_crop(self, region: Region, image: int) -> Region:
         """The region of the crop that shows a region of the frame; it is not clipped, and loses its 3D box.
 
         Args:
             region: A region in pixels of the frame.
-            picture: Index of the crop among all pictures, which becomes the region's ``frame``.
+            image: Index of the crop among all images, which becomes the region's ``frame``.
         """
-        return self._moved(region, -1, picture, None if region.mask is None else region.mask[self._slices])
+        return self._moved(region, -1, image, None if region.mask is None else region.mask[self._slices])
 
     @property
     def _slices(self) -> tuple[slice, slice]:
@@ -142,7 +142,7 @@ def choose_crops(
     frames: Sequence[Frame],
     shown_pixels: Mapping[int, int | None],
     mode: SecondLook,
-    budget: PictureBudget,
+    budget: ImageBudget,
 ) -> tuple[Crop, ...]:
     """The crops that show regions once more, in their frames' original pixels.
 
@@ -222,8 +222,8 @@ def regions_in_frames(regions: Sequence[Region], crops: Sequence[Crop], frame_co
         Regions of frames only.
     """
     found = [region for region in regions if region.frame < frame_count]
-    for picture, crop in enumerate(crops, frame_count):
-        finer = [crop.to_frame(region) for region in regions if region.frame == picture]
+    for image, crop in enumerate(crops, frame_count):
+        finer = [crop.to_frame(region) for region in regions if region.frame == image]
         overlaps = sorted(
             (-overlap, new, old)
             for new, region in enumerate(finer)

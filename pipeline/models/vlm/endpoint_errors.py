@@ -95,7 +95,7 @@ class ErrorExplainer:
         if isinstance(error, openai.APITimeoutError):
             return (
                 f"{self.address} did not answer within {self.timeout_s:g} s {after}: raise vlm.timeout_s, lower "
-                "vlm.max_new_tokens, or send fewer or smaller pictures."
+                "vlm.max_new_tokens, or send fewer or smaller images."
             )
         if isinstance(error, openai.APIConnectionError):
             return (

@@ -1,4 +1,4 @@
-"""Depth told to a vision-language model: as a table of its objects, or as a picture."""
+"""Depth told to a vision-language model: as a table of its objects, or as an image."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class HintMode(StrEnum):
         return self in (HintMode.TABLE, HintMode.BOTH)
 
     @property
-    def has_picture(self) -> bool:
-        """Whether the prompt holds one picture of the depth per frame."""
+    def has_image(self) -> bool:
+        """Whether the prompt holds one image of the depth per frame."""
         return self in (HintMode.IMAGE, HintMode.BOTH)
 
 
@@ -123,8 +123,8 @@ def _nearness(values: np.ndarray, kind: DepthKind) -> np.ndarray:
     return values if kind.larger_is_nearer else -values
 
 
-def depth_picture(depth: DepthMap) -> np.ndarray:
-    """The depth as a picture: bright yellow is near, dark violet is far, black is unknown.
+def depth_image(depth: DepthMap) -> np.ndarray:
+    """The depth as an image: bright yellow is near, dark violet is far, black is unknown.
 
     The colours run evenly over the nearness between its 2nd and 98th percentile. The nearness is ``1/z``
     where z is known up to scale, ``-z`` where a shift is unknown, and the disparity itself; so an unknown
@@ -136,9 +136,9 @@ def depth_picture(depth: DepthMap) -> np.ndarray:
     Returns:
         uint8 (H, W, 3), RGB.
     """
-    picture = np.zeros((*depth.shape, 3), dtype=np.uint8)
+    image = np.zeros((*depth.shape, 3), dtype=np.uint8)
     if not depth.valid.any():
-        return picture
+        return image
     values = depth.values[depth.valid].astype(np.float64)
     nearness = _nearness(values, depth.kind)
     low, high = np.percentile(nearness, (2, 98))
@@ -146,5 +146,5 @@ def depth_picture(depth: DepthMap) -> np.ndarray:
     # The darkest fifth of the colour map is left out, so that far never looks like unknown.
     levels = np.round(51 + 204 * np.clip(unit, 0, 1)).astype(np.uint8)
     colours = cv2.applyColorMap(levels.reshape(-1, 1), cv2.COLORMAP_INFERNO).reshape(-1, 3)
-    picture[depth.valid] = colours[:, ::-1]
-    return picture
+    image[depth.valid] = colours[:, ::-1]
+    return image

@@ -17,7 +17,7 @@ from pipeline.models.vlm.base import Generation, Request, TextPart, VisionLangua
 from pipeline.models.vlm.concurrency import Outcome, answer_concurrently
 from pipeline.models.vlm.endpoint_answers import Answer, NotTextError, ReportedError, read_whole
 from pipeline.models.vlm.endpoint_errors import ErrorExplainer, retry_pause_s
-from pipeline.models.vlm.endpoint_pictures import ImageFormat, PictureEncoder
+from pipeline.models.vlm.endpoint_images import ImageEncoder, ImageFormat
 from pipeline.models.vlm.endpoint_stream import read_stream
 from pipeline.models.vlm.limits import BrokenAnswerError, OversizedAnswerError, limited_client
 from pipeline.models.vlm.received import received_text, token_count
@@ -53,7 +53,7 @@ class OpenAIEndpoint(VisionLanguageModel):
         presence_penalty: Taken off the score of every token that occurred; None leaves it to the server.
         seed: Seed of the generation; None leaves it to the server.
         image_format: ``png`` sends the exact pixels, ``jpeg`` fewer bytes.
-        max_side_px: Larger pictures are reduced to this longer side [px]; None reduces those alone of which the
+        max_side_px: Larger images are reduced to this longer side [px]; None reduces those alone of which the
             request wants fewer pixels.
         extra_body: Further fields of the request, as the server documents them.
 
@@ -118,7 +118,7 @@ class OpenAIEndpoint(VisionLanguageModel):
             "max_side_px": max_side_px,
             "extra_body": self._extra_body,
         }
-        self._pictures = PictureEncoder(image_format, max_side_px)
+        self._images = ImageEncoder(image_format, max_side_px)
         self._explainer = ErrorExplainer(base_url, model, timeout_s, api_key_env)
 
     @property
@@ -184,7 +184,7 @@ class OpenAIEndpoint(VisionLanguageModel):
         content: list[dict[str, Any]] = [
             {"type": "text", "text": part.text}
             if isinstance(part, TextPart)
-            else {"type": "image_url", "image_url": {"url": self._pictures.data_url(part)}}
+            else {"type": "image_url", "image_url": {"url": self._images.data_url(part)}}
             for part in request.parts
         ]
         body = {

@@ -1,7 +1,7 @@
 """Builds the two prompts: where the objects are, and the user's own question.
 
-Pictures stand first and the question last, so that questions about one scene share the longest prefix.
-Equal input gives byte-identical prompts. A picture keeps its number of the scene, whichever others are shown.
+Images stand first and the question last, so that questions about one scene share the longest prefix.
+Equal input gives byte-identical prompts. An image keeps its number of the scene, whichever others are shown.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from itertools import groupby
 from typing import Literal
 
 from pipeline.models.vlm.base import ImagePart, Request, Step, TextPart
-from pipeline.models.vlm.budget import DEFAULT_BUDGET, PictureBudget, frame_pixels, pixels_within, select_frames
+from pipeline.models.vlm.budget import DEFAULT_BUDGET, ImageBudget, frame_pixels, pixels_within, select_frames
 from pipeline.models.vlm.crops import Crop
-from pipeline.models.vlm.hints import DepthHint, HintMode, depth_picture, depth_table
+from pipeline.models.vlm.hints import DepthHint, HintMode, depth_image, depth_table
 from pipeline.models.vlm.templates import Language, defuse, one_line, render, thousandths
 from pipeline.records import Region, Scene, Unit
 from pipeline.records.errors import ConfigError, InputError
@@ -38,11 +38,11 @@ def detect_language(question: str) -> Language:
 
 
 def shown_frames(
-    scene: Scene, budget: PictureBudget = DEFAULT_BUDGET, hints: HintMode = HintMode.NONE
+    scene: Scene, budget: ImageBudget = DEFAULT_BUDGET, hints: HintMode = HintMode.NONE
 ) -> dict[int, int | None]:
     """The frames that the model is shown, by index, and the most pixels that it sees of each [px]; None for all.
 
-    Frames that hold the scene's own regions are taken first. Where pictures of the depth are shown, each takes as much
+    Frames that hold the scene's own regions are taken first. Where images of the depth are shown, each takes as much
     as its frame, so that the frames share half of the tokens.
 
     Args:
@@ -50,11 +50,11 @@ def shown_frames(
         budget: What the frames may take.
         hints: How depth is told.
     """
-    pictures_per_frame = 2 if HintMode(hints).has_picture else 1
+    images_per_frame = 2 if HintMode(hints).has_image else 1
     with_regions = {region.frame for region in scene.regions}
-    indices = select_frames(len(scene.frames), budget, with_regions, pictures_per_frame)
+    indices = select_frames(len(scene.frames), budget, with_regions, images_per_frame)
     sizes_px = [(scene.frames[index].width, scene.frames[index].height) for index in indices]
-    return dict(zip(indices, frame_pixels(sizes_px, budget, pictures_per_frame), strict=True))
+    return dict(zip(indices, frame_pixels(sizes_px, budget, images_per_frame), strict=True))
 
 
 def build_answer_request(
@@ -64,17 +64,17 @@ def build_answer_request(
     hints: HintMode,
     depth_hints: Sequence[DepthHint] = (),
     language: Literal["auto"] | Language = "auto",
-    budget: PictureBudget = DEFAULT_BUDGET,
+    budget: ImageBudget = DEFAULT_BUDGET,
     crops: Sequence[Crop] = (),
 ) -> Request:
-    """The prompt that asks the user's question, with depth and text of the pictures as hints.
+    """The prompt that asks the user's question, with depth and text of the images as hints.
 
     Text and depth of frames that are not shown are told all the same.
 
     Args:
-        scene: Frames, their depth where ``hints`` wants pictures of it, and lines of text.
+        scene: Frames, their depth where ``hints`` wants images of it, and lines of text.
         question: The question as the user asked it.
-        hints: How depth is told. Pictures of it count into the budget, so that the frames share half of its tokens.
+        hints: How depth is told. Images of it count into the budget, so that the frames share half of its tokens.
         depth_hints: Depths of objects for the table; unused where ``hints`` wants no table.
         language: Language of the prompt; ``auto`` takes the question's.
         budget: How many frames are shown, and how large.
@@ -82,15 +82,15 @@ def build_answer_request(
 
     Raises:
         InputError: If the question is empty.
-        ConfigError: If ``hints`` wants pictures of the depth and the scene has no depth.
+        ConfigError: If ``hints`` wants images of the depth and the scene has no depth.
         RecordError: If a crop does not fit its frame.
     """
     language = _language(question, language, scene)
     shown = shown_frames(scene, budget, hints)
     _log_frames(scene, shown, budget)
     parts = _frames(scene, shown, language)
-    if HintMode(hints).has_picture:
-        parts += _depth_pictures(scene, shown, language)
+    if HintMode(hints).has_image:
+        parts += _depth_images(scene, shown, language)
     # After everything that all questions about the scene share.
     parts += crop_parts(scene, crops, language, budget)
     blocks = [_text_lines(scene, language), answer_instruction(language)]
@@ -104,7 +104,7 @@ def build_grounding_request(
     question: str,
     *,
     language: Literal["auto"] | Language = "auto",
-    budget: PictureBudget = DEFAULT_BUDGET,
+    budget: ImageBudget = DEFAULT_BUDGET,
     hints: HintMode = HintMode.NONE,
 ) -> Request:
     """The prompt that asks only where the objects are that the question speaks of.
@@ -128,7 +128,7 @@ def crop_parts(
     scene: Scene,
     crops: Sequence[Crop],
     language: Language,
-    budget: PictureBudget = DEFAULT_BUDGET,
+    budget: ImageBudget = DEFAULT_BUDGET,
     already_shown: int = 0,
 ) -> list[ImagePart | TextPart]:
     """Crops with their captions, and how to give boxes in them; nothing where there are none.
@@ -149,7 +149,7 @@ def crop_parts(
         box = thousandths(Region("crop", crop.box_px, crop.frame), frame)
         caption = render(language, "crop", number=number, frame=crop.frame + 1, box=box, picture="")
         max_pixels = pixels_within(crop.size_px, budget.crop_tokens, budget)
-        parts += [TextPart(f"\n{caption}"), ImagePart(crop.picture(frame), max_pixels)]
+        parts += [TextPart(f"\n{caption}"), ImagePart(crop.image(frame), max_pixels)]
     return [*parts, TextPart(f"\n{render(language, 'crops')}")] if crops else []
 
 
@@ -159,7 +159,7 @@ def _language(question: str, language: Literal["auto"] | Language, scene: Scene)
     return detect_language(question) if language == "auto" else language
 
 
-def _log_frames(scene: Scene, shown: Mapping[int, int | None], budget: PictureBudget) -> None:
+def _log_frames(scene: Scene, shown: Mapping[int, int | None], budget: ImageBudget) -> None:
     if len(shown) == len(scene.frames):
         logger.info("%d of %d frames of item %s are shown to the model.", len(shown), len(shown), scene.id)
         return
@@ -190,7 +190,7 @@ def _frames(scene: Scene, shown: Mapping[int, int | None], language: Language) -
     return parts
 
 
-def _depth_pictures(scene: Scene, shown: Mapping[int, int | None], language: Language) -> list[ImagePart | TextPart]:
+def _depth_images(scene: Scene, shown: Mapping[int, int | None], language: Language) -> list[ImagePart | TextPart]:
     if not scene.depth:
         raise ConfigError(
             f"Item {scene.id} has no depth to show to the model; choose a depth backend, or query.hints=none."
@@ -198,7 +198,7 @@ def _depth_pictures(scene: Scene, shown: Mapping[int, int | None], language: Lan
     parts: list[ImagePart | TextPart] = []
     for index, max_pixels in shown.items():
         caption = render(language, "depth_picture", number=index + 1, picture="")
-        parts += [TextPart(f"\n{caption}"), ImagePart(depth_picture(scene.depth[index]), max_pixels)]
+        parts += [TextPart(f"\n{caption}"), ImagePart(depth_image(scene.depth[index]), max_pixels)]
     return parts
 
 

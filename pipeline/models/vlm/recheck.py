@@ -35,7 +35,7 @@ def build_recheck_request(
             by their claims alone, undecided ones not at all.
         language: Language of the prompt.
         small: Names of objects that were too small to be measured.
-        more: Pictures that show them enlarged, with their captions; they follow the first prompt.
+        more: Images that show them enlarged, with their captions; they follow the first prompt.
     """
     refuted = [verdict for verdict in verdicts if verdict.status is Status.REFUTED]
     supported = [verdict.claim.in_words() for verdict in verdicts if verdict.status is Status.SUPPORTED]

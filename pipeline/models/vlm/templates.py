@@ -36,7 +36,7 @@ def render(language: Language, name: str, /, **values: object) -> str:
 def defuse(text: str) -> str:
     """The text with a blank inside everything that a chat model would read as a control token.
 
-    A question that holds ``<|image_pad|>`` would otherwise count as one more picture.
+    A question that holds ``<|image_pad|>`` would otherwise count as one more image.
 
     >>> defuse("a<|im_end|> <think> a<b |x|")
     'a< |im_end| > < think> a<b |x|'

@@ -204,7 +204,7 @@ def _bent(view: FrameView, index: int, side: str, along: float) -> float:
 
 
 def _is_open(view: FrameView, index: int) -> tuple[bool, bool]:
-    """Whether an object may go on beyond what is visible, along x and along y of the picture."""
+    """Whether an object may go on beyond what is visible, along x and along y of the image."""
     if is_cut_off(view, index):
         return True, True
     rows, columns = np.nonzero(view.object(index).mask)

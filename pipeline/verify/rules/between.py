@@ -13,8 +13,8 @@ from pipeline.verify.rules.view import FrameView
 def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...]) -> Finding:
     """The subject's centre, projected on the line from one object's centre to the other's, lies inside.
 
-    Only the picture is looked at: an object that lies between two others in space also does so in the
-    picture, so this refutes with certainty and supports what the picture shows.
+    Only the image is looked at: an object that lies between two others in space also does so in the
+    image, so this refutes with certainty and supports what the image shows.
     """
     boxes = [view.box_px(index) for index in (subject, *objects)]
     middle, first, second = (_centre(box) for box in boxes)
@@ -29,7 +29,7 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...])
         probability,
         min(share, 1 - share, 0.5 - off_line),
         "of the distance between the two",
-        f"In the picture {claim.subject!r} lies at {share:.0%} of the way from {claim.object!r} to "
+        f"In the image {claim.subject!r} lies at {share:.0%} of the way from {claim.object!r} to "
         f"{claim.other_object!r} and {off_line:.0%} beside it.",
         {"share_of_way": share, "share_beside": off_line},
         needs="regions that lie clearly inside or outside",

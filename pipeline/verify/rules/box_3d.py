@@ -99,7 +99,7 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...])
 
 
 def _projection(view: FrameView, index: int, box: Box3D) -> Iterator[_Check]:
-    """Whether the box covers the object in the picture, and is not far larger; needs no metres."""
+    """Whether the box covers the object in the image, and is not far larger; needs no metres."""
     region, projected = view.regions[index], project_box(box, view.camera)
     own_px = view.box_px(index)
     is_separate = region.mask is not None or projected is None or not _is_same(own_px, projected)
@@ -117,7 +117,7 @@ def _projection(view: FrameView, index: int, box: Box3D) -> Iterator[_Check]:
             {"covered_share": covered},
         )
     if projected is None:
-        yield _Check(0.5, 0.0, "reaches behind the camera or out of the picture", "of the picture")
+        yield _Check(0.5, 0.0, "reaches behind the camera or out of the image", "of the image")
         return
     if region.is_point or (found is None and not is_separate):
         return
@@ -132,7 +132,7 @@ def _projection(view: FrameView, index: int, box: Box3D) -> Iterator[_Check]:
     iou = boxes_iou(own_px, projected)
     probability = normal_cdf((iou - _IOU) / _IOU_ERROR)
     if not is_separate or _off_middle(own_px, projected) or (found is not None and not is_whole(view, index)):
-        # The box is of the whole object, of which the picture or the depth may show a part.
+        # The box is of the whole object, of which the image or the depth may show a part.
         probability = max(probability, 0.5)
     note = f"overlaps its 2D box by {iou:.0%} of both"
     yield _Check(probability, iou - _IOU, note, "of both boxes", {"projected_iou": iou})
@@ -235,7 +235,7 @@ def _compared(
     grow_m = math.hypot(view.depth_noise(index), view.budget.scale_error(view.depth)) * distance_m
     numbers = {"inside_share": float(points_in_box(points, box, grow_m).mean())}
     rotation = box_rotation(box)
-    # Boxes stand upright, so of their own axes the one nearest the picture's vertical is the vertical.
+    # Boxes stand upright, so of their own axes the one nearest the image's vertical is the vertical.
     up = rotation[:, int(np.argmax(np.abs(rotation[1])))]
     around = oriented_box(points, up * -np.sign(up[1] or 1.0))
     if around is not None:

@@ -15,7 +15,7 @@ from pipeline.verify.rules.view import FrameView
 
 # Shares found on 150 rendered scenes with exact depth. Of pairs that touch, this share shows it on their contour,
 _SHOWN = 0.73
-# and this share does not meet in the picture at all; of the others so many do.
+# and this share does not meet in the image at all; of the others so many do.
 _HIDDEN, _APART_MEET = 0.012, 0.12
 # A contour shows contact where at least this share of it has no step.
 _FLAT_SHARE = 0.03
@@ -25,7 +25,7 @@ _DEVIATIONS = 3.0
 _MEAN_STEP = 0.8
 # The foot of what stands on another lies on it along this share at least.
 _FOOT_SHARE = 0.12
-# Pairs that meet in the picture, do not touch, and show it by no larger step than those that do.
+# Pairs that meet in the image, do not touch, and show it by no larger step than those that do.
 _UNSEEN_APART = 0.06
 _SUREST, _LEAST_SURE = 0.985, 0.015
 
@@ -54,7 +54,7 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
         numbers["contour_without_step"] = flat
     points = {"nearest_subject": point(gap.first), "nearest_object": point(gap.second)}
     if met is None:
-        note = f"{claim.subject!r} and {claim.object!r} do not meet in the picture"
+        note = f"{claim.subject!r} and {claim.object!r} do not meet in the image"
     else:
         note = f"Along {met.contour.length_px:.0f} px of shared contour, {flat:.0%} shows no step in depth"
     note += f"; their nearest visible points are {gap.visible:.3f} {unit} apart."
@@ -74,7 +74,7 @@ def _touching(view: FrameView, met: Meeting | None, subject: int, other: int, z:
     """Probability that the two touch, and the share of their contour without a step."""
     cut = is_cut_off(view, subject) or is_cut_off(view, other)
     if met is None:
-        # They may meet outside the picture or behind a third thing.
+        # They may meet outside the image or behind a third thing.
         hidden = _HIDDEN * (2 if cut else 1)
         return hidden / (hidden + 1 - _APART_MEET), 0.0
     noise = _DEVIATIONS * met.noise * np.sqrt(met.contour.gains)

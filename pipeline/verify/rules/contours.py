@@ -21,7 +21,7 @@ _READ_APART = 2.0
 
 @dataclass(frozen=True, eq=False)
 class Meeting:
-    """Where two objects meet in the picture.
+    """Where two objects meet in the image.
 
     Args:
         contour: Their shared boundary, the first object first.
@@ -69,7 +69,7 @@ class Meeting:
 
 
 def meeting(view: FrameView, first: int, second: int) -> Meeting | None:
-    """Where two regions' objects meet in the picture; None where they do not, or nothing can be read there.
+    """Where two regions' objects meet in the image; None where they do not, or nothing can be read there.
 
     Raises:
         CannotMeasure: If an object has too few pixels with depth.

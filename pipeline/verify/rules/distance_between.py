@@ -37,7 +37,7 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...])
     nearest_sigma = math.hypot(scale, _depth_error(view, subject, other, between))
     centre_sigma = math.hypot(scale, _centre_error(view, subject, other, first, second))
     tolerance = view.settings.tolerance
-    # A surface is never nearer than the gap that the picture shows between the two.
+    # A surface is never nearer than the gap that the image shows between the two.
     if gap.visible - gap.least < 1e-9:
         covered = 0.0
     if claim.measure == "nearest":

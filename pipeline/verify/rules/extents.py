@@ -53,7 +53,7 @@ class Extents:
 
     Args:
         across: Level, across the view, to the right.
-        up: Against gravity where it is known, otherwise up in the picture.
+        up: Against gravity where it is known, otherwise up in the image.
         along: Level, away from the camera.
         is_upright: Whether gravity is known.
     """
@@ -245,7 +245,7 @@ class Support:
 
 
 def support(view: FrameView, index: int) -> Support | None:
-    """The level surface right below an object in the picture; None where none is seen or up is not known."""
+    """The level surface right below an object in the image; None where none is seen or up is not known."""
     if view.up is None:
         return None
     if index not in view.supports:

@@ -21,7 +21,7 @@ class Gap:
     """Distance between the nearest points of two objects, in metres or in the depth's own unit.
 
     Args:
-        least: Lower bound: the gap in the picture, and the visible gap less what the nearer object's hidden
+        least: Lower bound: the gap in the image, and the visible gap less what the nearer object's hidden
             back can fill, which is taken to be at most as deep as the object's larger visible side.
         visible: Upper bound: distance of the nearest visible points.
         first: Nearest visible point of the first, float64 (3,).

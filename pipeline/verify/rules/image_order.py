@@ -1,4 +1,4 @@
-"""Left, right, above, below: order within the picture, as the camera sees it."""
+"""Left, right, above, below: order within the image, as the camera sees it."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ def extents_of(thing: MergedObject, up: np.ndarray) -> dict[str, float]:
 
 
 def shared_up(views: Sequence[FrameView], reference: int) -> np.ndarray:
-    """Up in the reference camera's frame, of the frame that knows it best; up in its picture where none does."""
+    """Up in the reference camera's frame, of the frame that knows it best; up in its image where none does."""
     best = min(
         (frame for frame in posed_frames(views) if views[frame].up is not None),
         key=lambda frame: views[frame].up.error_rad,  # type: ignore[union-attr]
@@ -200,9 +200,9 @@ def _require_accord(
         ]
         if contradicts(fit, through):
             raise CannotMeasure(
-                f"Pictures {first + 1} and {second + 1} contradict each other about where {label!r} is: by their poses "
+                f"Images {first + 1} and {second + 1} contradict each other about where {label!r} is: by their poses "
                 f"they place it {in_words(fit.offset)} apart.",
-                "poses and depth of the two pictures that agree, or regions of the same object",
+                "poses and depth of the two images that agree, or regions of the same object",
             )
 
 

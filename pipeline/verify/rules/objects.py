@@ -289,7 +289,7 @@ def _large_parts(mask: np.ndarray) -> np.ndarray:
 
 
 def box_within(region: Region, shape: tuple[int, int]) -> Box | None:
-    """Tight box of a region, that of its mask where it has one, within a picture of that (height, width) [px].
+    """Tight box of a region, that of its mask where it has one, within an image of that (height, width) [px].
 
     None where the region lies outside.
     """

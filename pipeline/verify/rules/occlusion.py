@@ -46,7 +46,7 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
         sign: 1 where the subject should hide the object, -1 where it should be hidden by it.
 
     Raises:
-        CannotMeasure: If the regions do not touch in the picture, or no step can be read.
+        CannotMeasure: If the regions do not touch in the image, or no step can be read.
     """
     other = objects[0]
     apart = CannotMeasure(
@@ -76,7 +76,7 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
     nearer = met.first_nearer if sign > 0 else 1 - met.first_nearer
     if (lead > 0 and nearer < _REGISTERED) or (lead < 0 and nearer > 1 - _REGISTERED):
         probability = 0.5
-        note += " The surfaces around it say the opposite, as where depth and picture are out of register."
+        note += " The surfaces around it say the opposite, as where depth and image are out of register."
     if min(own, opposed) > _CONTRADICTION:
         probability = 0.5
         note += " The two parts of the contour contradict each other."

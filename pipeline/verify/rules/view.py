@@ -174,7 +174,7 @@ class FrameView:
     def pair_noise(self, first: int, second: int) -> float:
         """Error of the difference of two objects' order coordinates, in its unit.
 
-        Places close to each other in the picture share most of their error.
+        Places close to each other in the image share most of their error.
         """
         sigma_first, sigma_second = self.depth_noise(first), self.depth_noise(second)
         distance = place_distance(self._place(first), self._place(second), self.depth.shape)
@@ -195,7 +195,7 @@ class FrameView:
         return float(high - low) / 2
 
     def _place(self, index: int) -> np.ndarray:
-        """Middle of an object in the picture, float64 (2,) as (u, v) [px]."""
+        """Middle of an object in the image, float64 (2,) as (u, v) [px]."""
         found = self.object(index)
         rows, columns = np.flatnonzero(found.core.any(axis=1)), np.flatnonzero(found.core.any(axis=0))
         return np.array(

@@ -67,7 +67,7 @@ def without_depth(name: str) -> Case:
     return replace(made, scene=replace(made.scene, frames=(replace(made.scene.frames[0], given_depth=None),)))
 
 
-def picture() -> np.ndarray:
-    """The scene as a picture, its depth as grey."""
+def image() -> np.ndarray:
+    """The scene as an image, its depth as grey."""
     grey = np.clip(255 - 70 * scenes.depth_m(), 0, 255).astype(np.uint8)
     return np.repeat(grey[..., None], 3, axis=2)

@@ -1,4 +1,4 @@
-"""The plain judges do what they are said to do, no more."""
+"""The baselines do what they are said to do, no more."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_pixels_without_depth_are_never_read() -> None:
     depth = box_depth(values)
     assert farness(depth, (0, 0, 9, 9), Reading.BOX_MEAN) == 2.5
     assert farness(depth, (0, 0, 9, 9), Reading.BOX_CENTRE) == 3, "the valid pixel nearest to the centre"
-    assert farness(depth, (20, 20, 30, 30), Reading.BOX_MEAN) is None, "a box outside the picture"
+    assert farness(depth, (20, 20, 30, 30), Reading.BOX_MEAN) is None, "a box outside the image"
 
 
 @pytest.mark.parametrize("reading", list(Reading))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scenes
-from evaluate.claims.claim_data import CLAIMS, EXPECTED, SmallDataset, case, picture, without_depth
+from evaluate.claims.claim_data import CLAIMS, EXPECTED, SmallDataset, case, image, without_depth
 
 from pipeline.api import load_config
 from pipeline.config.build_evaluation import build_subjects
@@ -78,8 +78,8 @@ def test_entries_that_a_data_set_skipped_are_failures() -> None:
     dataset = SmallDataset([case("a")])
     dataset.skipped = ["torn.png"]  # type: ignore[attr-defined]
     assert run_claims(dataset, subjects()).failures[0][0] == "torn.png"
-    dataset.reasons = {"torn.png": "The picture torn.png is damaged."}  # type: ignore[attr-defined]
-    assert run_claims(dataset, subjects()).failures == [("torn.png", "reading", "The picture torn.png is damaged.")]
+    dataset.reasons = {"torn.png": "The image torn.png is damaged."}  # type: ignore[attr-defined]
+    assert run_claims(dataset, subjects()).failures == [("torn.png", "reading", "The image torn.png is damaged.")]
 
 
 def test_where_everything_fails_the_first_reason_is_told() -> None:
@@ -199,7 +199,7 @@ def test_without_comparison_the_model_is_asked_once(tmp_path: Path) -> None:
 
 def test_a_real_model_is_asked_with_and_without_hints(tiny_qwen3vl: Path, tmp_path: Path) -> None:
     made = case("a", claims=(), expected=EXPECTED)
-    frame = replace(made.scene.frames[0], rgb=picture())
+    frame = replace(made.scene.frames[0], rgb=image())
     run = run_of(
         [replace(made, scene=replace(made.scene, frames=(frame,)))],
         "vlm=qwen3vl", f"vlm.model={tiny_qwen3vl}", "vlm.device=cpu", "vlm.max_new_tokens=8",

@@ -29,19 +29,19 @@ def sample_of(number: int, *, error: float = 0.1, groups: int = 4, kind: str = "
         rng.integers(0, 255, (height, width, 3), dtype=np.uint8),
         Camera.from_fov(width, height, 60, CameraSource.GIVEN),
         given_depth=DepthMap.from_values(values, kind, scale_source, "simulated"),
-        name=f"picture {number}",
+        name=f"image {number}",
     )
     truth = DepthMap.from_values(truth_m, "metric", "sensor", "truth")
-    return DepthSample(f"picture {number}", frame, truth, group=f"place {number % groups}")
+    return DepthSample(f"image {number}", frame, truth, group=f"place {number % groups}")
 
 
 class MadeDataset(DepthDataset[int]):
-    """Numbered pictures, some of which cannot be read.
+    """Numbered images, some of which cannot be read.
 
     Args:
         count: How many.
         broken: Numbers of those that cannot be read.
-        error: Relative error of the predictions; a number, or one per picture.
+        error: Relative error of the predictions; a number, or one per image.
         kind: Kind of the predictions.
     """
 
@@ -63,11 +63,11 @@ class MadeDataset(DepthDataset[int]):
         return range(self.count)
 
     def entry_name(self, entry: int) -> str:
-        """The picture's name."""
-        return f"picture {entry}"
+        """The image's name."""
+        return f"image {entry}"
 
     def sample(self, entry: int) -> DepthSample:
-        """Make one picture."""
+        """Make one image."""
         self.reads.append(entry)
         if entry in self.broken:
             raise InputError(f"Picture {entry} is cut short; copy it again.")

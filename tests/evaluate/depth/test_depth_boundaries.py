@@ -85,7 +85,7 @@ def test_a_truth_without_edges_has_neither_number() -> None:
     assert boundary_f1({"pixels": 3.0}) is None
 
 
-def test_pooled_f1_is_that_of_both_pictures_side_by_side() -> None:
+def test_pooled_f1_is_that_of_both_images_side_by_side() -> None:
     rng = np.random.default_rng(0)
     first, second = (np.exp(rng.normal(0, 0.2, (2, 12, 15))) for _ in range(2))
     gap = np.full((2, 12, 1), np.nan)
@@ -135,7 +135,7 @@ def test_truth_is_dense_where_neighbours_are_known_together(mask: np.ndarray, de
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5), (5, 1)])
-def test_pictures_of_one_row_or_column_are_counted(shape: tuple[int, int]) -> None:
+def test_images_of_one_row_or_column_are_counted(shape: tuple[int, int]) -> None:
     true = np.arange(1.0, 1 + shape[0] * shape[1]).reshape(shape)
     moments = boundary_moments(true, true, edge_ratio=1.25)
     assert sum(moments["boundary_true"]) == sum(moments["boundary_hits"])

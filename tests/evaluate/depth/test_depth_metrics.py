@@ -1,4 +1,4 @@
-"""Errors of pixels by hand-worked cases, sums that add up over pictures, and scores of whole pictures."""
+"""Errors of pixels by hand-worked cases, sums that add up over images, and scores of whole images."""
 
 from __future__ import annotations
 
@@ -98,17 +98,17 @@ def test_sums_over_blocks_are_those_over_all_pixels(pixels: int) -> None:
     assert sum(bins.abs_m) == pytest.approx(np.abs(predicted_m - true_m).sum())
 
 
-def test_pooled_numbers_are_those_of_all_pixels_and_means_those_of_pictures() -> None:
+def test_pooled_numbers_are_those_of_all_pixels_and_means_those_of_images() -> None:
     rng = np.random.default_rng(1)
-    pictures = [(rng.uniform(1, 9, count), rng.uniform(1, 9, count)) for count in (10, 1000, 37)]
-    moments = [pixel_moments(*picture)[0] for picture in pictures]
-    whole = metrics_of(pixel_moments(*(np.concatenate(part) for part in zip(*pictures, strict=True)))[0])
+    images = [(rng.uniform(1, 9, count), rng.uniform(1, 9, count)) for count in (10, 1000, 37)]
+    moments = [pixel_moments(*image)[0] for image in images]
+    whole = metrics_of(pixel_moments(*(np.concatenate(part) for part in zip(*images, strict=True)))[0])
     assert aggregated(moments, Aggregate.POOLED) == pytest.approx(whole, rel=1e-12)
     for name, value in aggregated(moments, Aggregate.PER_IMAGE).items():
         assert value == pytest.approx(np.mean([metrics_of(part)[name] for part in moments]), rel=1e-12)
 
 
-def test_a_picture_without_a_metric_does_not_count_in_its_mean() -> None:
+def test_a_image_without_a_metric_does_not_count_in_its_mean() -> None:
     assert means([{"abs_rel": 1.0, "whdr": 0.5}, {"abs_rel": 3.0}, {}]) == {"abs_rel": 2.0, "whdr": 0.5}
     assert add_moments([{"pixels": 2.0, "b": (1.0, 2.0)}, {"pixels": 3.0}, {"b": (1.0, 1.0)}]) == {
         "pixels": 5.0,
@@ -185,7 +185,7 @@ def test_pixels_without_a_prediction_lower_the_coverage_only() -> None:
 
 
 @pytest.mark.parametrize("is_known", [True, False])
-def test_a_picture_without_a_comparable_pixel_has_a_note_and_at_most_a_coverage(is_known: bool) -> None:
+def test_a_image_without_a_comparable_pixel_has_a_note_and_at_most_a_coverage(is_known: bool) -> None:
     sample = sample_of(stepped())
     nothing = replace(metric_map(stepped()), valid=np.zeros((30, 40), bool))
     if not is_known:

@@ -41,13 +41,13 @@ def test_what_cannot_be_read_is_named_with_its_reason_and_the_rest_goes_on() -> 
 
 def test_a_frame_whose_depth_fails_is_named_and_its_batch_goes_on() -> None:
     def moody(scene: Scene) -> Scene:
-        if any(frame.name == "picture 2" for frame in scene.frames):
-            raise DepthError("No depth for picture 2.")
+        if any(frame.name == "image 2" for frame in scene.frames):
+            raise DepthError("No depth for image 2.")
         return given(scene)
 
     lines = list(run_depth(MadeDataset(5), DepthSubject(moody, batch_size=4), PROTOCOL))
     assert [line.outcome for line in lines] == ["scored", "scored", "failed", "scored", "scored"]
-    assert lines[2].reason == "No depth for picture 2."
+    assert lines[2].reason == "No depth for image 2."
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -64,19 +64,19 @@ def test_no_depth_is_said_so() -> None:
 
 def test_images_that_are_done_are_not_read_again() -> None:
     dataset = MadeDataset(5)
-    lines = list(run_depth(dataset, DepthSubject(given), PROTOCOL, done=["picture 0", "picture 3"]))
+    lines = list(run_depth(dataset, DepthSubject(given), PROTOCOL, done=["image 0", "image 3"]))
     assert dataset.reads == [1, 2, 4]
-    assert [line.name for line in lines] == ["picture 1", "picture 2", "picture 4"]
+    assert [line.name for line in lines] == ["image 1", "image 2", "image 4"]
 
 
 def test_a_limit_counts_the_images_that_are_done() -> None:
-    lines = list(run_depth(MadeDataset(5), DepthSubject(given), PROTOCOL, done=["picture 0"], limit=2))
-    assert [line.name for line in lines] == ["picture 1"]
+    lines = list(run_depth(MadeDataset(5), DepthSubject(given), PROTOCOL, done=["image 0"], limit=2))
+    assert [line.name for line in lines] == ["image 1"]
 
 
 def test_a_mirrored_average_is_taken_where_the_protocol_says_so() -> None:
     def leaning(scene: Scene) -> Scene:
-        """Too far on the right side, whatever the picture shows; the mirror image cancels it."""
+        """Too far on the right side, whatever the image shows; the mirror image cancels it."""
         maps = given(scene).depth
         ramp = np.exp(np.linspace(-0.3, 0.3, maps[0].shape[1], dtype=np.float32))
         return replace(scene, depth=tuple(replace(depth, values=depth.values * ramp) for depth in maps))

@@ -49,7 +49,7 @@ def test_intervals_hold_the_figure_and_narrow_with_more_places(aggregate: Aggreg
     for count in (12, 60):
         dataset = MadeDataset(count, error=errors.tolist())
         table = ScoreTable.of(lines_of(dataset), aggregate)
-        # Every picture is a place of its own here.
+        # Every image is a place of its own here.
         table = replace(table, groups=table.names)
         drawn = table.drawn(500, seed=0)["abs_rel"]
         low, high = np.quantile(drawn, (0.025, 0.975))
@@ -87,8 +87,8 @@ def test_a_run_writes_all_that_its_documentation_names(tmp_path: Path) -> None:
     assert 0 < report["metrics"]["abs_rel"]["low"] < report["metrics"]["abs_rel"]["value"]
     assert len(report["worst"]) == 2
     for item in report["worst"]:
-        assert (tmp_path / item["picture"]).read_bytes().startswith(b"\x89PNG")
-        assert item["picture"] in (tmp_path / "report.html").read_text(encoding="utf-8")
+        assert (tmp_path / item["image"]).read_bytes().startswith(b"\x89PNG")
+        assert item["image"] in (tmp_path / "report.html").read_text(encoding="utf-8")
     rows = (tmp_path / "images.csv").read_text().splitlines()
     assert len(rows) == 7 and rows[0].startswith("index,name,group,outcome,reason,seconds,abs_rel")
     assert sum(bin_["pixels"] for bin_ in report["by_depth"]) == 5 * 48 * 64
@@ -126,7 +126,7 @@ def test_lines_of_another_run_damaged_lines_and_repeated_ones_do_not_count(tmp_p
     assert len(resumed["worst"]) == 4
 
 
-def test_pictures_and_files_of_others_are_left_alone(tmp_path: Path) -> None:
+def test_images_and_files_of_others_are_left_alone(tmp_path: Path) -> None:
     for name in ("worst/01_mine.png", "noise/mine.yaml", "images.csv.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("mine")
@@ -216,7 +216,7 @@ def test_settings_out_of_range_are_refused(tmp_path: Path, settings, words: str)
 
 
 def test_nothing_scored_is_an_error_that_says_why(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"No image of made could be scored; the first: picture 0: Picture 0 is cut"):
+    with pytest.raises(InputError, match=r"No image of made could be scored; the first: image 0: Picture 0 is cut"):
         evaluated(tmp_path, MadeDataset(2, broken=[0, 1]))
 
 

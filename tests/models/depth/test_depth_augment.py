@@ -169,7 +169,7 @@ def test_maps_and_their_pixels_stay_as_they_were():
 
 
 def columns_as_depth(frames: Sequence[Frame]) -> list[DepthMap]:
-    """A biased estimate: what it says grows by the column of the picture it sees."""
+    """A biased estimate: what it says grows by the column of the image it sees."""
     return [
         DepthMap(
             np.broadcast_to(np.exp(np.linspace(0, 1, frame.width)), frame.rgb.shape[:2]),

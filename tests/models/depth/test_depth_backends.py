@@ -77,7 +77,7 @@ def test_the_domain_of_a_frame_does_not_depend_on_its_batch(checkpoints):
 
 
 @every_backend
-def test_the_same_frame_gives_the_same_depth_again_and_another_picture_another(checkpoints, name):
+def test_the_same_frame_gives_the_same_depth_again_and_another_image_another(checkpoints, name):
     case = CASES[name]
     first, second = (case.build(checkpoints[name]).estimate([make_frame(50, 70)])[0] for _ in range(2))
     assert first.digest == second.digest

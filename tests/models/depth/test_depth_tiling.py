@@ -29,7 +29,7 @@ def detail(wave_px: int) -> np.ndarray:
 
 
 def with_detail(kind: DepthKind, wave_px: int) -> np.ndarray:
-    """The layout with detail that the whole picture does not show."""
+    """The layout with detail that the whole image does not show."""
     if kind.has_shape:
         return layout() * np.exp(detail(wave_px))
     return layout() + detail(wave_px)
@@ -62,7 +62,7 @@ def test_the_overlap_of_tiles_is_checked(overlap: Any):
     "height, width", [(64, 64), (65, 64), (480, 640), (37, 1000), (1000, 37), (10, 20), (127, 129)]
 )
 @pytest.mark.parametrize("overlap", [0, 0.25, 0.5, 0.9])
-def test_tiles_cover_the_picture_evenly(height: int, width: int, overlap: float):
+def test_tiles_cover_the_image_evenly(height: int, width: int, overlap: float):
     tiles = tiles_of(height, width, Tiling(64, overlap))
     assert {(tile.height, tile.width) for tile in tiles} == {(min(64, height), min(64, width))}
     covered = np.zeros((height, width), int)
@@ -109,7 +109,7 @@ def test_weights_sum_to_one(height: int, width: int, overlap: float):
     np.testing.assert_allclose(total, 1, atol=1e-6)
 
 
-def test_weights_end_smoothly_within_the_picture():
+def test_weights_end_smoothly_within_the_image():
     for tile, weights in zip(TILES, blending_weights(TILES), strict=True):
         assert np.abs(np.diff(weights, axis=0)).max() < 0.12
         assert np.abs(np.diff(weights, axis=1)).max() < 0.12

@@ -104,7 +104,7 @@ def published_small() -> Shapes:
 
 
 def random_weights(shapes: Shapes) -> dict[str, torch.Tensor]:
-    """Seeded weights of these shapes that let the picture's share through to the output."""
+    """Seeded weights of these shapes that let the image's share through to the output."""
     generator = torch.Generator().manual_seed(0)
     weights = {}
     for name, shape in shapes.items():
@@ -191,8 +191,8 @@ def test_the_decoder_is_that_of_the_published_code(projects):
         for parameter in network.scratch.parameters():
             nn.init.normal_(parameter, std=0.1)
         nn.init.constant_(network.scratch.output_conv["4"].bias, 1.0)
-        pictures = torch.randn(2, 3, 64, 96)
-    maps, x = [], pictures
+        images = torch.randn(2, 3, 64, 96)
+    maps, x = [], images
     for level in range(1, 5):
         x = network.pretrained[f"layer{level}"](x)
         maps.append(getattr(network.scratch, f"layer{level}_rn")(x))
@@ -209,7 +209,7 @@ def test_the_decoder_is_that_of_the_published_code(projects):
     sequence = [ends["0"], nn.Upsample(scale_factor=2, mode="bilinear"), ends["2"], nn.ReLU(), ends["4"], nn.ReLU()]
     expected = nn.Sequential(*sequence)(path)[:, 0]
     assert expected.std() > 0
-    torch.testing.assert_close(disparity(network, pictures), expected)
+    torch.testing.assert_close(disparity(network, images), expected)
 
 
 def test_maps_are_finite_and_of_the_frames_size_and_kind(checkpoint):
@@ -295,10 +295,10 @@ def test_files_of_every_form_give_the_same_network(weights, checkpoint, tmp_path
     old = {name: weight for name, weight in weights.items() if not name.endswith("num_batches_tracked")}
     torch.save({"optimizer": {"state": {}}, "model": old}, tmp_path / "training.pth")
     save_file(weights, tmp_path / "small.safetensors")
-    picture = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    expected = disparity(read_network(checkpoint)[0], picture)
+    image = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    expected = disparity(read_network(checkpoint)[0], image)
     for name in ("training.pth", "small.safetensors"):
-        torch.testing.assert_close(disparity(read_network(tmp_path / name)[0], picture), expected, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(disparity(read_network(tmp_path / name)[0], image), expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(

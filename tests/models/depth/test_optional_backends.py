@@ -384,7 +384,7 @@ def test_da3_networks_are_built_without_their_gaussians():
 
 
 @pytest.mark.parametrize("height, width, tokens, expected", [(480, 640, 1200, (30, 40)), (640, 480, 48, (8, 6))])
-def test_moge_token_grids_have_the_shape_of_the_picture(height, width, tokens, expected):
+def test_moge_token_grids_have_the_shape_of_the_image(height, width, tokens, expected):
     assert moge.token_grid(height, width, tokens) == expected
 
 

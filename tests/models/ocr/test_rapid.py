@@ -52,7 +52,7 @@ def test_english_and_chinese_are_read_from_top_to_bottom_where_they_stand(ocr):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 200), (200, 3), (64, 64)], ids=["one pixel", "low", "narrow", "small"])
-def test_pictures_without_text_give_nothing_whatever_their_size(ocr, shape):
+def test_images_without_text_give_nothing_whatever_their_size(ocr, shape):
     assert ocr.read(make_frame(np.full((*shape, 3), 127, np.uint8)), 0) == []
 
 

@@ -5,7 +5,7 @@ import time
 import cv2
 import numpy as np
 import pytest
-from models.segment.pictures import around, disc, frame, iou, painted, textured
+from models.segment.images import around, disc, frame, iou, painted, textured
 
 from pipeline.models.segment.grabcut import GrabCutSegmenter
 from pipeline.records import Region
@@ -30,8 +30,8 @@ SHAPE = (240, 320)
 )
 def test_a_disc_on_texture_is_found(shape, centre, radius_px, grow_px):
     truth = disc(shape, centre, radius_px)
-    picture = frame(painted(textured(shape), truth, RED))
-    (mask,) = GrabCutSegmenter().masks(picture, [around(truth, grow_px=grow_px)])
+    image = frame(painted(textured(shape), truth, RED))
+    (mask,) = GrabCutSegmenter().masks(image, [around(truth, grow_px=grow_px)])
     assert mask.shape == shape
     assert mask.dtype == bool
     assert iou(mask, truth) > 0.9
@@ -57,9 +57,9 @@ def test_a_hole_stays_a_hole_and_parts_beside_an_occluder_stay():
 
 def test_the_mask_keeps_within_its_box_grown_by_the_given_pixels():
     truth = disc(SHAPE, (120, 160), 60)
-    picture = frame(painted(textured(SHAPE), truth, RED))
+    image = frame(painted(textured(SHAPE), truth, RED))
     too_narrow = Region("most of it", (100, 60, 212, 180))
-    (mask,) = GrabCutSegmenter(grow_px=2).masks(picture, [too_narrow])
+    (mask,) = GrabCutSegmenter(grow_px=2).masks(image, [too_narrow])
     assert mask[:, :214].sum() == mask.sum()
     assert iou(mask, truth & (np.arange(320) < 214)) > 0.9
 
@@ -77,14 +77,14 @@ def test_the_mask_keeps_within_its_box_grown_by_the_given_pixels():
 )
 def test_a_box_that_cannot_be_cut_gives_none_and_the_others_their_masks(box):
     truth = disc(SHAPE, (120, 160), 50)
-    picture = frame(painted(textured(SHAPE), truth, RED))
-    refused, found = GrabCutSegmenter().masks(picture, [Region("bad", box), around(truth)])
+    image = frame(painted(textured(SHAPE), truth, RED))
+    refused, found = GrabCutSegmenter().masks(image, [Region("bad", box), around(truth)])
     assert refused is None
     assert iou(found, truth) > 0.9
 
 
 @pytest.mark.parametrize("rgb", [np.full((*SHAPE, 3), 90, np.uint8), np.zeros((*SHAPE, 3), np.uint8)])
-def test_a_box_in_an_even_picture_gives_none(rgb):
+def test_a_box_in_an_even_image_gives_none(rgb):
     assert GrabCutSegmenter().masks(frame(rgb), [Region("nothing", (100, 80, 200, 160))]) == [None]
 
 
@@ -122,9 +122,9 @@ def test_on_rendered_scenes_most_masks_are_nearly_exact():
 
 def test_a_large_box_costs_hardly_more_than_a_small_one():
     truth = disc((1200, 1600), (600, 800), 400)
-    picture, region = frame(painted(textured((1200, 1600)), truth, RED)), around(truth)
+    image, region = frame(painted(textured((1200, 1600)), truth, RED)), around(truth)
     start = time.perf_counter()
-    (mask,) = GrabCutSegmenter(max_side_px=96).masks(picture, [region])
+    (mask,) = GrabCutSegmenter(max_side_px=96).masks(image, [region])
     assert time.perf_counter() - start < 2
     assert iou(mask, truth) > 0.9
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from models.segment.pictures import disc
+from models.segment.images import disc
 
 from pipeline.models.segment.masks import MaskLimits, confused, without_specks
 from pipeline.records import Region

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from models.segment.pictures import frame, textured
+from models.segment.images import frame, textured
 from models.segment.tiny_sam import FAMILIES, MASK_SIDE_PX, SIDE_PX, build_tiny_sam
 
 from pipeline.api import load_config
@@ -60,7 +60,7 @@ def test_every_family_gives_one_mask_of_the_frames_size_per_box(checkpoints, fam
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_mask_depends_on_its_box_and_on_the_picture(checkpoints, family):
+def test_a_mask_depends_on_its_box_and_on_the_image(checkpoints, family):
     segmenter = sam(checkpoints[family], grow_px=100)
     one, other = segmenter.masks(noise(40, 90), regions(BOXES[0], BOXES[2]))
     (elsewhere,) = segmenter.masks(noise(40, 90, seed=1), regions(BOXES[0]))
@@ -70,11 +70,11 @@ def test_a_mask_depends_on_its_box_and_on_the_picture(checkpoints, family):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_boxes_together_give_what_they_give_one_by_one_in_any_order(checkpoints, family):
-    picture = noise(40, 90)
-    together = sam(checkpoints[family]).masks(picture, regions(*BOXES))
-    alone = [sam(checkpoints[family]).masks(picture, regions(box))[0] for box in BOXES]
-    in_parts = sam(checkpoints[family], batch_size=2).masks(picture, regions(*BOXES))
-    turned = sam(checkpoints[family]).masks(picture, regions(*BOXES[::-1]))[::-1]
+    image = noise(40, 90)
+    together = sam(checkpoints[family]).masks(image, regions(*BOXES))
+    alone = [sam(checkpoints[family]).masks(image, regions(box))[0] for box in BOXES]
+    in_parts = sam(checkpoints[family], batch_size=2).masks(image, regions(*BOXES))
+    turned = sam(checkpoints[family]).masks(image, regions(*BOXES[::-1]))[::-1]
     for others in (alone, in_parts, turned):
         assert_equal(together, others)
 
@@ -140,12 +140,12 @@ def test_a_box_goes_to_its_place_in_the_networks_input_and_its_mask_comes_back_t
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_what_lies_outside_the_frame_gets_none_and_costs_the_others_nothing(checkpoints, family):
-    picture, inside = noise(40, 90), regions(*BOXES)
+    image, inside = noise(40, 90), regions(*BOXES)
     outside = regions((-30, -30, -5, -5), (95, 5, 120, 20), (10, 10, 10, 10))
     segmenter = sam(checkpoints[family])
-    masks = segmenter.masks(picture, [outside[0], *inside, *outside[1:]])
+    masks = segmenter.masks(image, [outside[0], *inside, *outside[1:]])
     assert [masks[0], *masks[4:]] == [None, None, None]
-    assert_equal(masks[1:4], segmenter.masks(picture, inside))
+    assert_equal(masks[1:4], segmenter.masks(image, inside))
 
 
 def test_only_boxes_outside_the_frame_load_nothing():
@@ -163,22 +163,22 @@ def test_a_box_that_leaves_the_frame_means_its_part_within_it(checkpoints, famil
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_masks_keep_within_their_boxes_and_are_refused_where_they_fill_too_little(checkpoints, family):
-    picture = noise(40, 90)
-    (mask,) = sam(checkpoints[family], grow_px=0).masks(picture, regions(BOXES[0]))
+    image = noise(40, 90)
+    (mask,) = sam(checkpoints[family], grow_px=0).masks(image, regions(BOXES[0]))
     assert mask[5:35, 10:50].sum() == mask.sum() > 0
     share = mask.sum() / (30 * 40)
     for least_share, kept in ((share, True), (share + 0.001, False)):
-        (again,) = sam(checkpoints[family], grow_px=0, least_share=least_share).masks(picture, regions(BOXES[0]))
+        (again,) = sam(checkpoints[family], grow_px=0, least_share=least_share).masks(image, regions(BOXES[0]))
         assert (again is not None) == kept
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_other_number_formats_give_nearly_the_same_masks(checkpoints, family, dtype):
-    picture = noise(40, 90)
-    exact = sam(checkpoints[family]).masks(picture, regions(*BOXES))
+    image = noise(40, 90)
+    exact = sam(checkpoints[family]).masks(image, regions(*BOXES))
     coarse = sam(checkpoints[family], dtype=dtype)
-    for one, other in zip(exact, coarse.masks(picture, regions(*BOXES)), strict=True):
+    for one, other in zip(exact, coarse.masks(image, regions(*BOXES)), strict=True):
         assert np.count_nonzero(one != other) < 0.03 * one.size
     assert coarse._network.dtype == getattr(torch, dtype)
 
@@ -302,7 +302,7 @@ def test_every_configuration_builds_a_segmenter_without_loading_it(option, model
     assert (segmenter.model, segmenter._network) == (model, None)
 
 
-def test_a_picture_of_real_size_goes_through(checkpoints):
-    picture = frame(textured((480, 640)))
-    (mask,) = sam(checkpoints["sam2"]).masks(picture, regions((100, 100, 500, 400)))
+def test_a_image_of_real_size_goes_through(checkpoints):
+    image = frame(textured((480, 640)))
+    (mask,) = sam(checkpoints["sam2"]).masks(image, regions((100, 100, 500, 400)))
     assert mask.shape == (480, 640)

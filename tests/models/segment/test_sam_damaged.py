@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 from hostile_folders import assert_plain, edited, say_yes, with_code
-from models.segment.pictures import frame, textured
+from models.segment.images import frame, textured
 from models.segment.tiny_sam import build_tiny_sam
 
 from pipeline.models.segment.sam import SamSegmenter

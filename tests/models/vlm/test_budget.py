@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipeline.models.torchvision_fix import ensure_torchvision
 from pipeline.models.vlm.budget import (
     DEFAULT_BUDGET,
-    PictureBudget,
+    ImageBudget,
     frame_pixels,
     pixels_within,
     select_frames,
@@ -24,14 +24,14 @@ SIDE = st.integers(1, 12_000)
 SIZE = st.tuples(SIDE, SIDE).filter(lambda size: max(size) <= 200 * min(size))
 LIMIT = st.none() | st.integers(1, 20_000_000)
 BUDGET = st.builds(
-    lambda least, factor, frames: PictureBudget(frames, tokens=least * factor, min_frame_tokens=least),
+    lambda least, factor, frames: ImageBudget(frames, tokens=least * factor, min_frame_tokens=least),
     st.integers(1, 200),
     st.integers(2, 80),
     st.integers(1, 40),
 )
 
 
-def tokens_of_qwen(size_px: tuple[int, int], max_pixels: int | None, budget: PictureBudget) -> int:
+def tokens_of_qwen(size_px: tuple[int, int], max_pixels: int | None, budget: ImageBudget) -> int:
     """Tokens by Qwen's own rounding, with the limits that the backend gives it."""
     ensure_torchvision()
     from qwen_vl_utils import smart_resize
@@ -52,12 +52,12 @@ def tokens_of_qwen(size_px: tuple[int, int], max_pixels: int | None, budget: Pic
 )
 def test_a_number_out_of_its_range_is_refused_by_its_full_name(key: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=rf"query\.budget\.{key} must be"):
-        PictureBudget(**{key: value})
+        ImageBudget(**{key: value})
 
 
-def test_the_least_budget_holds_a_frame_with_its_depth_picture() -> None:
-    budget = PictureBudget(tokens=128, min_frame_tokens=64)
-    assert select_frames(5, budget, pictures_per_frame=2) == (0,)
+def test_the_least_budget_holds_a_frame_with_its_depth_image() -> None:
+    budget = ImageBudget(tokens=128, min_frame_tokens=64)
+    assert select_frames(5, budget, images_per_frame=2) == (0,)
 
 
 @pytest.mark.parametrize(
@@ -81,28 +81,28 @@ def test_the_least_budget_holds_a_frame_with_its_depth_picture() -> None:
 def test_frames_are_taken_evenly_after_those_to_keep(
     count: int, settings: dict[str, int], keep: tuple[int, ...], chosen: tuple[int, ...]
 ) -> None:
-    assert select_frames(count, PictureBudget(**settings), keep) == chosen  # type: ignore[arg-type]
+    assert select_frames(count, ImageBudget(**settings), keep) == chosen  # type: ignore[arg-type]
 
 
-def test_depth_pictures_halve_the_frames_that_fit() -> None:
-    budget = PictureBudget(tokens=640)
+def test_depth_images_halve_the_frames_that_fit() -> None:
+    budget = ImageBudget(tokens=640)
     assert len(select_frames(40, budget)) == 10
-    assert len(select_frames(40, budget, pictures_per_frame=2)) == 5
+    assert len(select_frames(40, budget, images_per_frame=2)) == 5
 
 
 @given(st.integers(1, 300), BUDGET, st.integers(1, 2))
-def test_gaps_between_chosen_frames_differ_by_one_at_most(count: int, budget: PictureBudget, pictures: int) -> None:
-    chosen = select_frames(count, budget, pictures_per_frame=pictures)
+def test_gaps_between_chosen_frames_differ_by_one_at_most(count: int, budget: ImageBudget, images: int) -> None:
+    chosen = select_frames(count, budget, images_per_frame=images)
     gaps = {after - before for before, after in pairwise(chosen)}
     assert min(gaps, default=1) >= 1
     assert max(gaps, default=1) - min(gaps, default=1) <= 1
-    assert len(chosen) == min(count, budget.max_frames, budget.tokens // pictures // budget.min_frame_tokens)
+    assert len(chosen) == min(count, budget.max_frames, budget.tokens // images // budget.min_frame_tokens)
     assert chosen[0] == 0
     assert len(chosen) == 1 or chosen[-1] == count - 1
 
 
 @given(st.integers(1, 300), BUDGET, st.sets(st.integers(0, 299), max_size=50))
-def test_frames_to_keep_are_taken_first(count: int, budget: PictureBudget, keep: set[int]) -> None:
+def test_frames_to_keep_are_taken_first(count: int, budget: ImageBudget, keep: set[int]) -> None:
     chosen, kept = select_frames(count, budget, keep), {index for index in keep if index < count}
     assert len(chosen) == len(select_frames(count, budget)) == len(set(chosen))
     assert list(chosen) == sorted(chosen)
@@ -112,14 +112,14 @@ def test_frames_to_keep_are_taken_first(count: int, budget: PictureBudget, keep:
 
 @given(SIZE, LIMIT, BUDGET)
 def test_tokens_are_counted_as_qwen_counts_them(
-    size_px: tuple[int, int], max_pixels: int | None, budget: PictureBudget
+    size_px: tuple[int, int], max_pixels: int | None, budget: ImageBudget
 ) -> None:
     assert token_count(size_px, max_pixels, budget) == tokens_of_qwen(size_px, max_pixels, budget)
 
 
 @given(SIZE, st.integers(1, 3000), BUDGET)
-def test_a_picture_is_reduced_no_more_than_its_tokens_demand(
-    size_px: tuple[int, int], tokens: int, budget: PictureBudget
+def test_a_image_is_reduced_no_more_than_its_tokens_demand(
+    size_px: tuple[int, int], tokens: int, budget: ImageBudget
 ) -> None:
     limit = pixels_within(size_px, tokens, budget)
     assert token_count(size_px, limit, budget) <= tokens
@@ -129,18 +129,16 @@ def test_a_picture_is_reduced_no_more_than_its_tokens_demand(
 
 @given(st.lists(SIZE, min_size=1, max_size=40), BUDGET, st.integers(1, 2))
 def test_all_frames_together_never_exceed_the_budget(
-    sizes_px: list[tuple[int, int]], budget: PictureBudget, pictures: int
+    sizes_px: list[tuple[int, int]], budget: ImageBudget, images: int
 ) -> None:
-    chosen = [sizes_px[index] for index in select_frames(len(sizes_px), budget, pictures_per_frame=pictures)]
-    limits = frame_pixels(chosen, budget, pictures)
+    chosen = [sizes_px[index] for index in select_frames(len(sizes_px), budget, images_per_frame=images)]
+    limits = frame_pixels(chosen, budget, images)
     taken = [tokens_of_qwen(size, limit, budget) for size, limit in zip(chosen, limits, strict=True)]
-    assert pictures * sum(taken) <= budget.tokens
+    assert images * sum(taken) <= budget.tokens
 
 
 @given(st.lists(SIZE, min_size=1, max_size=12), BUDGET, st.randoms())
-def test_a_share_depends_on_the_frames_alone(
-    sizes_px: list[tuple[int, int]], budget: PictureBudget, random: Any
-) -> None:
+def test_a_share_depends_on_the_frames_alone(sizes_px: list[tuple[int, int]], budget: ImageBudget, random: Any) -> None:
     sizes_px = [sizes_px[index] for index in select_frames(len(sizes_px), budget)]
     order = random.sample(range(len(sizes_px)), len(sizes_px))
     limits = frame_pixels(sizes_px, budget)
@@ -159,7 +157,7 @@ def test_more_frames_are_smaller_each(count: int, tokens: int) -> None:
 
 
 def test_a_frame_that_needs_less_leaves_the_rest_to_the_others() -> None:
-    budget = PictureBudget(tokens=1000)
+    budget = ImageBudget(tokens=1000)
     small, large = (320, 320), (4000, 3000)
     *limits, limit = frame_pixels([small] * 3 + [large], budget)
     assert limits == [None] * 3
@@ -171,7 +169,7 @@ def test_a_frame_that_needs_less_leaves_the_rest_to_the_others() -> None:
 
 @pytest.mark.parametrize("size_px", [(4000, 3000), (1920, 1080), (1080, 1920), (5000, 400)])
 def test_no_frame_is_reduced_below_the_least_size(size_px: tuple[int, int]) -> None:
-    budget = PictureBudget(tokens=64 * 32)
+    budget = ImageBudget(tokens=64 * 32)
     limits = frame_pixels([size_px] * len(select_frames(500, budget)), budget)
     assert len(limits) == 32
     assert all(limit is not None and limit >= budget.min_pixels for limit in limits)

@@ -42,7 +42,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordingServer]:
 
 
 def asked(text: str, *seeds: int) -> Request:
-    """A question about pictures, which is all of its text."""
+    """A question about images, which is all of its text."""
     return Request((*(ImagePart(noise(seed)) for seed in seeds), TextPart(text)), text, text)
 
 
@@ -216,10 +216,10 @@ def test_an_error_that_concerns_all_is_raised_and_stops_those_that_wait(error: E
     assert len(asked_for) <= 4
 
 
-def test_equal_pictures_are_equal_bytes_in_every_request(server: RecordingServer) -> None:
+def test_equal_images_are_equal_bytes_in_every_request(server: RecordingServer) -> None:
     server.answer = echo
-    pictures = [noise(seed) for seed in (1, 2)]
-    endpoint(server).generate_all([about(pictures, question) for question in ("one", "two", "three")])
+    images = [noise(seed) for seed in (1, 2)]
+    endpoint(server).generate_all([about(images, question) for question in ("one", "two", "three")])
     beginnings = [body["messages"][0]["content"][:-1] for body in server.bodies]
     assert beginnings[0] == beginnings[1] == beginnings[2]
     assert [len(body["messages"]) for body in server.bodies] == [1, 1, 1]

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from pipeline.claims.answer import ParsedAnswer, parse_answer
 from pipeline.geometry.regions import boxes_iou
-from pipeline.models.vlm.budget import PictureBudget, pixels_within, shown_scale
+from pipeline.models.vlm.budget import ImageBudget, pixels_within, shown_scale
 from pipeline.models.vlm.crops import Crop, SecondLook, choose_crops, claims_in_frames, regions_in_frames
 from pipeline.records import Box, Box3D, Camera, Claim, Frame, Origin, Region
 from pipeline.records.errors import RecordError
 from pipeline.records.relations import RelationName
 
-BUDGET = PictureBudget()
+BUDGET = ImageBudget()
 AUTO, ALWAYS, OFF = SecondLook.AUTO, SecondLook.ALWAYS, SecondLook.OFF
 LABELS = ("cup", "the cup", "Cups", "table", "杯子")
 
@@ -68,9 +68,9 @@ def test_a_crop_shows_the_original_pixels() -> None:
     whole = Frame(rgb, Camera.from_fov(8, 6, 60))
     crop = Crop(0, (2, 1, 7, 5))
     assert crop.size_px == (5, 4)
-    np.testing.assert_array_equal(crop.picture(whole), rgb[1:5, 2:7])
+    np.testing.assert_array_equal(crop.image(whole), rgb[1:5, 2:7])
     with pytest.raises(RecordError, match="beyond its frame of 4 x 4"):
-        crop.picture(frame(4, 4))
+        crop.image(frame(4, 4))
 
 
 def test_the_camera_of_a_crop_sees_the_same_points() -> None:
@@ -84,7 +84,7 @@ def test_the_camera_of_a_crop_sees_the_same_points() -> None:
 
 @given(crops(), regions(frames=1))
 def test_a_region_comes_back_from_a_crop_where_it_was(crop: Crop, region: Region) -> None:
-    there = crop.to_crop(region, picture=9)
+    there = crop.to_crop(region, image=9)
     back = crop.to_frame(there)
     assert (there.frame, back.frame, back.label) == (9, crop.frame, region.label)
     np.testing.assert_allclose(back.box_px, region.box_px, rtol=0, atol=1e-9)
@@ -175,7 +175,7 @@ def test_the_least_side_keeps_some_of_the_surroundings() -> None:
     ("margin", "expected"), [(0, (300, 200, 500, 400)), (0.5, (200, 100, 600, 500)), (1, (100, 0, 700, 600))]
 )
 def test_the_margin_is_counted_in_sides_of_the_region(margin: float, expected: Box) -> None:
-    budget = PictureBudget(crop_margin=margin)
+    budget = ImageBudget(crop_margin=margin)
     assert boxes(choose_crops([square((400, 300), 200)], [frame(800, 600)], {0: None}, ALWAYS, budget)) == [
         (0, expected)
     ]
@@ -296,7 +296,7 @@ def test_crops_hold_their_regions_magnify_and_are_few(
     assert choose_crops(shuffled, frames, shown, mode, BUDGET) == chosen
     for crop in chosen:
         whole = frames[crop.frame]
-        assert crop.picture(whole).shape == (*crop.size_px[::-1], 3)
+        assert crop.image(whole).shape == (*crop.size_px[::-1], 3)
         assert all(side >= min(128, full) for side, full in zip(crop.size_px, (whole.width, whole.height), strict=True))
         assert any(boxes_iou(crop.box_px, region.box_px) > 0 and region.frame == crop.frame for region in found)
         if mode is AUTO and crop.frame in shown:
@@ -310,7 +310,7 @@ def test_crops_hold_their_regions_magnify_and_are_few(
 
 def answer(*objects: tuple[str, list[int], int], claims: Sequence[dict[str, object]] = ()) -> ParsedAnswer:
     """A parsed answer about two frames of 1000 x 1000 px and two crops of the second, of 200 x 100 px each."""
-    entries = [{"label": label, "bbox_2d": box, "picture": picture} for label, box, picture in objects]
+    entries = [{"label": label, "bbox_2d": box, "picture": image} for label, box, image in objects]
     raw = f"It is there.\n```json\n{json.dumps({'objects': entries, 'claims': claims})}\n```"
     camera = Camera.from_fov(1000, 1000, 60)
     return parse_answer(raw, [camera, camera, *(crop.camera(camera) for crop in CROPS)])
@@ -404,7 +404,7 @@ def test_claims_about_crops_are_claims_about_their_frames() -> None:
     assert list(mapped) == expected
 
 
-def test_a_picture_beyond_the_crops_is_a_problem_of_the_answer() -> None:
+def test_a_image_beyond_the_crops_is_a_problem_of_the_answer() -> None:
     claim = {"relation": "left_of", "subject": "box", "object": "cup", "pictures": [5]}
     parsed = answer(("cup", [490, 540, 560, 590], 5), claims=[claim])
     assert (parsed.regions, parsed.claims) == ((), ())

@@ -14,12 +14,12 @@ from pipeline.models.vlm.qwen3vl import Qwen3VL
 from pipeline.records.errors import TheodoliteError
 
 NEW_TOKENS = 12
-# Sides that are multiples of a token's, and more pixels than the smallest picture: neither side resizes them.
+# Sides that are multiples of a token's, and more pixels than the smallest image: neither side resizes them.
 ONE = [noise(1, 128, 96)]
 THREE = [noise(2, 96, 64), noise(3, 64, 128), noise(4, 160, 96)]
 REQUESTS = [
-    about(pictures, question)
-    for pictures in (ONE, THREE)
+    about(images, question)
+    for images in (ONE, THREE)
     for question in ("Where is the cup?", "Is the box behind the cup?", "杯子在盒子的左侧吗?", "How far is it?")
 ]  # fmt: skip
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.models.vlm.hints import DepthHint, HintMode, depth_picture, depth_table
+from pipeline.models.vlm.hints import DepthHint, HintMode, depth_image, depth_table
 from pipeline.records import Camera, DepthKind, DepthMap, Frame, Region
 from pipeline.records.errors import RecordError
 
@@ -24,16 +24,16 @@ def depth_map(values: np.ndarray, kind: str) -> DepthMap:
     return DepthMap.from_values(values, kind, SCALES.get(DepthKind(kind), "none"))
 
 
-def brightness(picture: np.ndarray) -> np.ndarray:
-    return picture.astype(int) @ np.array([299, 587, 114])
+def brightness(image: np.ndarray) -> np.ndarray:
+    return image.astype(int) @ np.array([299, 587, 114])
 
 
 @pytest.mark.parametrize(
     ("mode", "table", "picture"),
     [("none", False, False), ("table", True, False), ("image", False, True), ("both", True, True)],
 )
-def test_a_mode_says_what_the_prompt_holds(mode: str, table: bool, picture: bool) -> None:
-    assert (HintMode(mode).has_table, HintMode(mode).has_picture) == (table, picture)
+def test_a_mode_says_what_the_prompt_holds(mode: str, table: bool, image: bool) -> None:
+    assert (HintMode(mode).has_table, HintMode(mode).has_image) == (table, image)
 
 
 def test_no_hints_make_no_table() -> None:
@@ -113,7 +113,7 @@ def test_a_hint_of_impossible_numbers_is_refused(numbers: dict[str, float]) -> N
 @pytest.mark.parametrize("kind", list(DepthKind))
 def test_nearer_is_brighter_for_every_kind(kind: DepthKind) -> None:
     steps = np.linspace(1, 5, 40)  # Towards larger values.
-    light = brightness(depth_picture(depth_map(np.tile(steps, (30, 1)), kind)))[0]
+    light = brightness(depth_image(depth_map(np.tile(steps, (30, 1)), kind)))[0]
     changes = np.diff(light if kind.larger_is_nearer else light[::-1])
     assert (changes >= -2000).all()
     assert changes.sum() > 150_000
@@ -128,35 +128,35 @@ def test_nearer_is_brighter_for_every_kind(kind: DepthKind) -> None:
         ("disparity_affine", 5.0, 2.0),
     ],
 )
-def test_what_the_kind_leaves_open_does_not_show_in_the_picture(kind: str, factor: float, shift: float) -> None:
+def test_what_the_kind_leaves_open_does_not_show_in_the_image(kind: str, factor: float, shift: float) -> None:
     values = np.random.default_rng(1).uniform(1, 9, (20, 30))
-    picture = depth_picture(depth_map(values, kind)).astype(int)
-    other = depth_picture(depth_map(factor * values + shift, kind)).astype(int)
-    assert np.abs(picture - other).max() <= 8
+    image = depth_image(depth_map(values, kind)).astype(int)
+    other = depth_image(depth_map(factor * values + shift, kind)).astype(int)
+    assert np.abs(image - other).max() <= 8
 
 
 @pytest.mark.parametrize("kind", list(DepthKind))
 def test_a_constant_map_has_one_visible_colour(kind: DepthKind) -> None:
-    picture = depth_picture(depth_map(np.full((8, 9), 2.0), kind))
-    assert picture.shape == (8, 9, 3)
-    assert picture.dtype == np.uint8
-    assert len(np.unique(picture.reshape(-1, 3), axis=0)) == 1
-    assert picture.max() > 50
+    image = depth_image(depth_map(np.full((8, 9), 2.0), kind))
+    assert image.shape == (8, 9, 3)
+    assert image.dtype == np.uint8
+    assert len(np.unique(image.reshape(-1, 3), axis=0)) == 1
+    assert image.max() > 50
 
 
 def test_only_unknown_pixels_are_black() -> None:
     values = np.random.default_rng(2).uniform(0.5, 80, (40, 40))
     values[:10] = np.nan
-    picture = depth_picture(depth_map(values, "metric"))
-    assert (picture[:10] == 0).all()
-    assert picture[10:].max(axis=2).min() > 40
+    image = depth_image(depth_map(values, "metric"))
+    assert (image[:10] == 0).all()
+    assert image[10:].max(axis=2).min() > 40
 
 
 def test_a_map_without_valid_pixels_is_black() -> None:
-    assert depth_picture(depth_map(np.full((4, 5), np.nan), "metric")).sum() == 0
+    assert depth_image(depth_map(np.full((4, 5), np.nan), "metric")).sum() == 0
 
 
 def test_single_outliers_do_not_eat_the_colours() -> None:
     values = np.linspace(1, 2, 400).reshape(20, 20)
     values[0, 0] = 1e-4
-    assert np.ptp(brightness(depth_picture(depth_map(values, "metric")))) > 150_000
+    assert np.ptp(brightness(depth_image(depth_map(values, "metric")))) > 150_000

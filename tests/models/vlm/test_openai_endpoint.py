@@ -53,12 +53,12 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def pixels(url: str) -> np.ndarray:
     kind, _, data = url.partition(";base64,")
-    picture = Image.open(io.BytesIO(base64.b64decode(data)))
-    assert kind == f"data:image/{picture.format.lower()}"  # type: ignore[union-attr]
-    return np.asarray(picture)
+    image = Image.open(io.BytesIO(base64.b64decode(data)))
+    assert kind == f"data:image/{image.format.lower()}"  # type: ignore[union-attr]
+    return np.asarray(image)
 
 
-def test_pictures_and_texts_arrive_exactly_and_in_order(server: RecordingServer, scene: Scene) -> None:
+def test_images_and_texts_arrive_exactly_and_in_order(server: RecordingServer, scene: Scene) -> None:
     request = build_answer_request(scene, "Where is the cup?", hints=HintMode.IMAGE)
     endpoint(server).generate(request)
     (message,) = server.bodies[0]["messages"]
@@ -93,7 +93,7 @@ def test_settings_of_none_are_left_to_the_server(server: RecordingServer) -> Non
     assert set(server.bodies[0]) == {"model", "messages"}
 
 
-def test_large_pictures_are_reduced_and_jpeg_is_close(server: RecordingServer) -> None:
+def test_large_images_are_reduced_and_jpeg_is_close(server: RecordingServer) -> None:
     ramp = np.repeat(np.linspace(0, 255, 300).astype(np.uint8)[None, :, None], 150, 0).repeat(3, 2)
     ramp[:, :, 2] = 0  # Red and blue must not be exchanged.
     request = Request((ImagePart(ramp),), "item", "?")
@@ -386,7 +386,7 @@ def test_a_setting_out_of_range_is_refused(settings: dict[str, Any]) -> None:
         OpenAIEndpoint("qwen", **{"base_url": "http://127.0.0.1/v1", **settings})
 
 
-def test_a_real_server_answers_about_pictures(transformers_serve: str, tiny_qwen3vl: Path, scene: Scene) -> None:
+def test_a_real_server_answers_about_images(transformers_serve: str, tiny_qwen3vl: Path, scene: Scene) -> None:
     model = OpenAIEndpoint(str(tiny_qwen3vl), transformers_serve, timeout_s=60, max_new_tokens=16)
     request = build_answer_request(scene, "Where is the cup?", hints=HintMode.NONE)
     first, second = model.generate(request), model.generate(request)
@@ -396,7 +396,7 @@ def test_a_real_server_answers_about_pictures(transformers_serve: str, tiny_qwen
     plain = model.generate(Request((TextPart(request.prompt_text.replace("<image>", "")),), "item", "?"))
     assert first.prompt_tokens is not None
     assert plain.prompt_tokens is not None
-    assert first.prompt_tokens - plain.prompt_tokens >= 2 * 3, "the pictures must have reached the model"
+    assert first.prompt_tokens - plain.prompt_tokens >= 2 * 3, "the images must have reached the model"
 
 
 def test_a_real_server_refuses_an_unknown_model(transformers_serve: str) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pipeline.claims.claims_json import claims_from_json
 from pipeline.claims.json_blocks import find_json
 from pipeline.models.vlm.base import ImagePart, Request, Step, TextPart
-from pipeline.models.vlm.budget import PictureBudget, token_count
+from pipeline.models.vlm.budget import ImageBudget, token_count
 from pipeline.models.vlm.crops import Crop
 from pipeline.models.vlm.hints import DepthHint, HintMode
 from pipeline.models.vlm.prompt import (
@@ -45,7 +45,7 @@ def sequence(count: int, size_px: tuple[int, int] = (64, 48), **rest: object) ->
 
 
 def pixel_limits(request: Request) -> list[int | None]:
-    return [picture.max_pixels for picture in request.pictures]
+    return [image.max_pixels for image in request.images]
 
 
 def prompt(scene: Scene, question: str = "Where is the cup?", **rest: object) -> str:
@@ -112,7 +112,7 @@ def test_the_mode_may_come_as_text_from_a_configuration(scene: Scene) -> None:
     assert len(build_answer_request(scene, "Where?", hints="image").images) == 4  # type: ignore[arg-type]
 
 
-def test_pictures_of_depth_need_depth(scene: Scene) -> None:
+def test_images_of_depth_need_depth(scene: Scene) -> None:
     with pytest.raises(ConfigError, match=r"query\.hints"):
         prompt(replace(scene, depth=()), hints=HintMode.IMAGE)
 
@@ -130,7 +130,7 @@ def test_32_frames_with_their_depths_and_numbers_fit_into_one_prompt(language: s
         rf"^{name}(\d+), .+: ?\n.+\n.+\n\| cup \| \[0, 0, 100, 100\] \| 0.90 \| (\d+).00 \|", text, re.M
     )
     assert tables == [(str(number), str(number)) for number in range(1, 33)]
-    taken = sum(token_count((640, 480), limit, PictureBudget()) for limit in pixel_limits(request))
+    taken = sum(token_count((640, 480), limit, ImageBudget()) for limit in pixel_limits(request))
     assert 7000 < taken <= 8192
 
 
@@ -139,7 +139,7 @@ def test_frames_that_are_left_out_keep_their_numbers_and_their_depths() -> None:
     lines = (Region("EXIT", (0, 0, 9, 9), 1),)
     scene = sequence(5, text_regions=lines)
     request = build_answer_request(
-        scene, "Where?", hints=HintMode.BOTH, depth_hints=hints, budget=PictureBudget(max_frames=3)
+        scene, "Where?", hints=HintMode.BOTH, depth_hints=hints, budget=ImageBudget(max_frames=3)
     )
     captions = re.findall(r"^(Picture \d+(?:, depth)?).*<image>$", request.prompt_text, re.M)
     assert captions == [f"Picture {number}{kind}" for kind in ("", ", depth") for number in (1, 3, 5)]
@@ -151,30 +151,29 @@ def test_frames_that_are_left_out_keep_their_numbers_and_their_depths() -> None:
 
 def test_frames_with_regions_of_the_item_are_shown_first() -> None:
     scene = sequence(9, regions=(Region("cup", (0, 0, 9, 9), 1), Region("cup", (0, 0, 9, 9), 5)))
-    assert list(shown_frames(scene, PictureBudget(max_frames=3))) == [0, 1, 5]
+    assert list(shown_frames(scene, ImageBudget(max_frames=3))) == [0, 1, 5]
 
 
-def test_depth_pictures_take_half_of_the_tokens() -> None:
-    scene, budget = sequence(4, (640, 480)), PictureBudget(tokens=1200)
+def test_depth_images_take_half_of_the_tokens() -> None:
+    scene, budget = sequence(4, (640, 480)), ImageBudget(tokens=1200)
     without = build_answer_request(scene, "Where?", hints=HintMode.TABLE, budget=budget)
     beside = build_answer_request(scene, "Where?", hints=HintMode.IMAGE, budget=budget)
     assert pixel_limits(without) == [None] * 4
-    assert len(beside.pictures) == 8
+    assert len(beside.images) == 8
     (limit,) = set(pixel_limits(beside))
     assert 8 * token_count((640, 480), limit, budget) <= 1200 < 8 * token_count((640, 480), None, budget)
 
 
 @pytest.mark.parametrize("hints", list(HintMode))
 def test_all_prompts_about_one_scene_begin_alike(hints: HintMode) -> None:
-    scene, budget = sequence(6, (320, 240)), PictureBudget(tokens=512, max_frames=5)
+    scene, budget = sequence(6, (320, 240)), ImageBudget(tokens=512, max_frames=5)
     answers = [
-        build_answer_request(scene, question, hints=hints, budget=budget)
-        for question in ("Where?", "What is picture 2?")
+        build_answer_request(scene, question, hints=hints, budget=budget) for question in ("Where?", "What is image 2?")
     ]
     ground = build_grounding_request(scene, "Where?", budget=budget, hints=hints)
     shown = shown_frames(scene, budget, hints)
     for request in (*answers, ground):
-        assert [picture.digest for picture in request.pictures[: len(shown)]] == [
+        assert [image.digest for image in request.images[: len(shown)]] == [
             scene.frames[index].digest for index in shown
         ]
         assert pixel_limits(request)[: len(shown)] == list(shown.values())
@@ -193,7 +192,7 @@ def test_the_log_says_how_many_frames_are_shown(
     settings: dict[str, int], level: int, message: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, "pipeline.models.vlm.prompt"):
-        build_answer_request(sequence(6), "Where?", hints=HintMode.TABLE, budget=PictureBudget(**settings))  # type: ignore[arg-type]
+        build_answer_request(sequence(6), "Where?", hints=HintMode.TABLE, budget=ImageBudget(**settings))  # type: ignore[arg-type]
     (record,) = caplog.records
     assert record.levelno == level
     assert re.match(message, record.getMessage())
@@ -219,7 +218,7 @@ def test_crops_follow_the_frames_with_numbers_of_their_own(language: str, captio
         hints=HintMode.BOTH,
         language=language,  # type: ignore[arg-type]
         crops=crops,
-        budget=PictureBudget(max_frames=2),
+        budget=ImageBudget(max_frames=2),
     )
     lines = request.prompt_text.splitlines()
     assert lines[4] == caption
@@ -238,7 +237,7 @@ def test_further_crops_are_numbered_on() -> None:
 
 
 def test_a_crop_is_shown_with_the_tokens_of_a_crop() -> None:
-    budget = PictureBudget(crop_tokens=100)
+    budget = ImageBudget(crop_tokens=100)
     request = build_answer_request(
         sequence(1, (1280, 960)), "Where?", hints=HintMode.NONE, budget=budget, crops=[Crop(0, (0, 0, 640, 640))]
     )
@@ -250,7 +249,7 @@ def test_a_crop_beyond_its_frame_is_refused() -> None:
         prompt(sequence(1), crops=[Crop(0, (0, 0, 65, 48))])
 
 
-def test_lines_of_text_are_told_with_picture_and_box(scene: Scene) -> None:
+def test_lines_of_text_are_told_with_image_and_box(scene: Scene) -> None:
     lines = (Region("EXIT", (0, 0, 64, 48), 0), Region("出口", (32, 32, 65, 64), 1))
     text = prompt(replace(scene, text_regions=lines))
     assert '- Picture 1, box [0, 0, 500, 500]: "EXIT"\n- Picture 2, box [500, 500, 1000, 1000]: "出口"' in text

@@ -52,7 +52,7 @@ def shifted(along: float = 0.0, across_m: float = 0.0, size: float = 1.0) -> Box
         (shifted(size=3.0), R, "overlaps its 2D box by"),
     ],
 )
-def test_a_box_is_compared_with_the_depth_and_the_picture(box: Box3D, status: Status, words: str, masked: bool) -> None:
+def test_a_box_is_compared_with_the_depth_and_the_image(box: Box3D, status: Status, words: str, masked: bool) -> None:
     verdict = judge(lamp(box, masked=masked))
     assert verdict.status is status, verdict.reason
     assert words in verdict.reason

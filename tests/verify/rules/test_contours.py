@@ -1,4 +1,4 @@
-"""Where objects meet in the picture."""
+"""Where objects meet in the image."""
 
 from __future__ import annotations
 

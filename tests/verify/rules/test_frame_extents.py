@@ -37,7 +37,7 @@ def test_axes_point_right_up_and_away(height_m: float) -> None:
     np.testing.assert_allclose(axes[:, 1], view.up, atol=0.02)
 
 
-def test_without_gravity_axes_are_those_of_the_picture() -> None:
+def test_without_gravity_axes_are_those_of_the_image() -> None:
     axes, is_upright = flat_view(seen(BALL)).axes
     assert not is_upright
     np.testing.assert_allclose(axes, [[1, 0, 0], [0, -1, 0], [0, 0, 1]], atol=1e-12)

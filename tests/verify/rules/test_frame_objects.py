@@ -81,8 +81,8 @@ def test_they_are_taken_out_of_noisy_depth(view: RenderedView) -> None:
 
 
 def test_a_box_around_nothing_but_the_wall_keeps_its_pixels(view: RenderedView) -> None:
-    picture = Region("picture", (20.0, 5.0, 80.0, 30.0))
-    found = frame_objects(view, exact_depth(view), picture).object(0)
+    image = Region("picture", (20.0, 5.0, 80.0, 30.0))
+    found = frame_objects(view, exact_depth(view), image).object(0)
     assert found.mask.mean() > 0.9
 
 
@@ -202,4 +202,4 @@ def test_doubt_about_a_box_draws_its_verdicts_towards_one_half() -> None:
     found = [Verifier(settings=Settings(box_doubt=doubt)).judge(scene, regions, claims) for doubt in (0.0, 0.5, 1.0)]
     probabilities = [closer.probability or 0.0 for closer, _ in found]
     assert 1 > probabilities[0] > probabilities[1] > probabilities[2] > 0.5
-    assert len({order.probability for _, order in found}) == 1, "order in the picture asks for boxes alone"
+    assert len({order.probability for _, order in found}) == 1, "order in the image asks for boxes alone"

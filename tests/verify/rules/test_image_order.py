@@ -1,4 +1,4 @@
-"""Left, right, above and below: in the picture, and along gravity where a claim means the world."""
+"""Left, right, above and below: in the image, and along gravity where a claim means the world."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MIRRORED = {"left_of": "right_of", "right_of": "left_of", "above": "below", "bel
 
 @pytest.fixture(scope="module")
 def view() -> RenderedView:
-    """Seen from above: what is far off appears higher in the picture, though it is lower."""
+    """Seen from above: what is far off appears higher in the image, though it is lower."""
     return seen(
         piece(LOW, (0.4, 1.2, 0.0), (0.3, 0.3, 0.2)),
         piece(HIGH, (-0.4, -0.3, 0.0), (0.3, 0.3, 0.7)),
@@ -36,7 +36,7 @@ def view() -> RenderedView:
     ],
     ids=lambda part: getattr(part, "in_words", str)(),
 )
-def test_order_in_the_picture_needs_no_depth(view: RenderedView, claim: Claim, status: Status) -> None:
+def test_order_in_the_image_needs_no_depth(view: RenderedView, claim: Claim, status: Status) -> None:
     without = Scene("rendered", (view.frame,))
     for masks in (True, False):
         found = (

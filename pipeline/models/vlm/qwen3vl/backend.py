@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.models.device import choose_device, choose_dtype
 from pipeline.models.hub import ModelLocation, locate_model
 from pipeline.models.vlm.base import Generation, ImagePart, Request, VisionLanguageModel
-from pipeline.models.vlm.qwen3vl.encoding import OPEN_THOUGHT, EncodedPrompt, PromptEncoder, check_pictures
+from pipeline.models.vlm.qwen3vl.encoding import OPEN_THOUGHT, EncodedPrompt, PromptEncoder, check_images
 from pipeline.models.vlm.qwen3vl.engine import Engine, Output
 from pipeline.models.vlm.qwen3vl.loading import check_quantization, close_thought, end_tokens, load
 from pipeline.models.vlm.qwen3vl.sampling import Sampling
@@ -49,9 +49,9 @@ class Qwen3VL(VisionLanguageModel):
         repetition_penalty: As there.
         presence_penalty: As there.
         seed: As there.
-        min_pixels: Pictures with fewer pixels are enlarged to it [px].
-        max_pixels: Pictures with more pixels are reduced to it [px]; 1024 of them become one token.
-        lower_resolution: Whether to show the pictures of a request that does not fit into the memory once more, with
+        min_pixels: Images with fewer pixels are enlarged to it [px].
+        max_pixels: Images with more pixels are reduced to it [px]; 1024 of them become one token.
+        lower_resolution: Whether to show the images of a request that does not fit into the memory once more, with
             half of the pixels that the largest of them has.
         cache_mb: Most memory for beginnings of prompts [MiB]; 0 remembers nothing.
         batch_tokens: Tokens that one batch of requests may hold, padding and outputs included.
@@ -143,7 +143,7 @@ class Qwen3VL(VisionLanguageModel):
 
     @property
     def max_pixels(self) -> int:
-        """Larger pictures are reduced to it [px]."""
+        """Larger images are reduced to it [px]."""
         return self._max_pixels
 
     def generate(self, request: Request) -> Generation:
@@ -154,7 +154,7 @@ class Qwen3VL(VisionLanguageModel):
             ``truncated`` is also set where the output was cut because it repeated itself.
 
         Raises:
-            GenerationError: If a picture or the prompt is too long, or the memory does not suffice.
+            GenerationError: If an image or the prompt is too long, or the memory does not suffice.
             ModelUnavailableError: If the model is neither on disk nor reachable, or cannot be loaded.
             DependencyError: If the package of the quantization is missing.
         """
@@ -169,7 +169,7 @@ class Qwen3VL(VisionLanguageModel):
         fit = []
         for index, request in enumerate(requests):
             try:
-                check_pictures(request)
+                check_images(request)
                 fit.append(index)
             except GenerationError as error:
                 outcomes[index] = error
@@ -222,7 +222,7 @@ class Qwen3VL(VisionLanguageModel):
             first, second = dict(entries[:middle]), dict(entries[middle:])
             return self._answer(first, max_pixels) | self._answer(second, max_pixels)
         ((index, request),) = requests.items()
-        largest = max((_shown_pixels(picture, self._max_pixels) for picture in request.pictures), default=0)
+        largest = max((_shown_pixels(image, self._max_pixels) for image in request.images), default=0)
         lower = max(largest // 2, self._min_pixels)
         if self._lower_resolution and lower < min(largest, max_pixels):
             logger.warning(
@@ -234,7 +234,7 @@ class Qwen3VL(VisionLanguageModel):
             tried += f", and with max_pixels={max_pixels}"
         return {
             index: GenerationError(
-                f"The memory does not suffice for item {request.item_id} and its {len(request.pictures)} picture(s) "
+                f"The memory does not suffice for item {request.item_id} and its {len(request.images)} image(s) "
                 f"(tried: {tried}): lower vlm.max_pixels (now {self._max_pixels}), query.budget.tokens or "
                 f"vlm.max_new_tokens (now {self._sampling.max_new_tokens}), or give fewer frames or a smaller model."
             )
@@ -311,9 +311,9 @@ class Qwen3VL(VisionLanguageModel):
             torch.cuda.empty_cache()
 
 
-def _shown_pixels(picture: ImagePart, max_pixels: int) -> int:
-    height, width = picture.rgb.shape[:2]
-    return min(height * width, max_pixels if picture.max_pixels is None else min(picture.max_pixels, max_pixels))
+def _shown_pixels(image: ImagePart, max_pixels: int) -> int:
+    height, width = image.rgb.shape[:2]
+    return min(height * width, max_pixels if image.max_pixels is None else min(image.max_pixels, max_pixels))
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.models.vlm.qwen3vl.encoding import EncodedPrompt, PromptEncoder, SizedPicture
+from pipeline.models.vlm.qwen3vl.encoding import EncodedPrompt, PromptEncoder, SizedImage
 from pipeline.models.vlm.qwen3vl.key_values import GROWTH, KeyValues
 from pipeline.models.vlm.qwen3vl.planning import Round, make_plan
 from pipeline.models.vlm.qwen3vl.prefix_cache import PrefixCache
@@ -22,10 +22,10 @@ from pipeline.models.vlm.qwen3vl.vision import VisionTower
 if TYPE_CHECKING:
     import torch
 
-# Most tokens, and pictures' tokens, that one pass computes. A CPU is fastest while they fit into its caches.
+# Most tokens, and images' tokens, that one pass computes. A CPU is fastest while they fit into its caches.
 _PASS_TOKENS = {"cpu": 512}
 _MOST_PASS_TOKENS = 8192
-_FEATURE_SHARE = 0.125  # Features of a picture take about an eighth of the memory of its keys and values.
+_FEATURE_SHARE = 0.125  # Features of an image take about an eighth of the memory of its keys and values.
 
 
 @dataclass(frozen=True)
@@ -281,20 +281,20 @@ class Engine:
         ids = np.zeros((len(prompts), new), np.int64)
         positions = np.zeros((3, len(prompts), new), np.int64)
         attended = np.zeros((len(prompts), store.length + new), bool)
-        pictured = np.zeros((len(prompts), new), bool)
-        pictures: list[SizedPicture] = []
+        imaged = np.zeros((len(prompts), new), bool)
+        images: list[SizedImage] = []
         for row, (prompt, length, count) in enumerate(zip(prompts, known, own, strict=True)):
             ids[row, new - count :] = prompt.tokens[length:end]
             positions[:, row, new - count :] = prompt.positions[:, length:end]
             attended[row, store.length - length : store.length] = True
             attended[row, store.length + new - count :] = True
-            pictured[row, new - count :] = prompt.keys[length:end] < 0
-            pictures += prompt.pictures_between(length, length + count)
+            imaged[row, new - count :] = prompt.keys[length:end] < 0
+            images += prompt.images_between(length, length + count)
         embedded = self._embed(torch.from_numpy(ids).to(device))
         visual = {}
-        if pictures:
-            place = torch.from_numpy(pictured).to(device)
-            features = self._vision.features(pictures)
+        if images:
+            place = torch.from_numpy(imaged).to(device)
+            features = self._vision.features(images)
             embedded[place] = features[0].to(embedded.dtype)
             visual = {"visual_pos_masks": place, "deepstack_visual_embeds": list(features[1:])}
         mask = None if attended.all() else torch.from_numpy(attended).to(device)

@@ -105,14 +105,14 @@ def close_thought(processor: Any) -> list[int]:
     return [*tokenizer.encode("\n", add_special_tokens=False), close]
 
 
-def _check_processor(processor: Any, picture_token: int) -> None:
-    """Make sure that pictures and texts become tokens that the model knows; without all its files they do not."""
+def _check_processor(processor: Any, image_token: int) -> None:
+    """Make sure that images and texts become tokens that the model knows; without all its files they do not."""
     content = [{"type": "image"}, {"type": "text", "text": "Where?"}]
     prompt = processor.apply_chat_template(
         [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
     )
     tokens = processor.tokenizer(prompt)["input_ids"]
-    if tokens.count(picture_token) != 1 or "Where?" not in processor.tokenizer.decode(tokens):
+    if tokens.count(image_token) != 1 or "Where?" not in processor.tokenizer.decode(tokens):
         raise ValueError("Its tokenizer or chat template is incomplete, or belongs to another model.")
 
 

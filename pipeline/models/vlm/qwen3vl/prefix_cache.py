@@ -45,7 +45,7 @@ class PrefixCache:
     Zheng et al., SGLang, https://arxiv.org/abs/2312.07104.
 
     A token is a whole number; the caller makes sure that equal numbers mean equal content. Consecutive numbers below
-    zero are one piece, such as a picture, of which no part is kept without the rest. Not safe for several threads at
+    zero are one piece, such as an image, of which no part is kept without the rest. Not safe for several threads at
     once.
 
     Args:

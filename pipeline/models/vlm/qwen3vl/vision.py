@@ -1,4 +1,4 @@
-"""What the vision tower makes of pictures, remembered by their content."""
+"""What the vision tower makes of images, remembered by their content."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.models.vlm.qwen3vl.encoding import PromptEncoder, SizedPicture
+from pipeline.models.vlm.qwen3vl.encoding import PromptEncoder, SizedImage
 
 if TYPE_CHECKING:
     import torch
@@ -19,8 +19,8 @@ class VisionTower:
 
     Args:
         model: A Qwen3-VL model.
-        encoder: Encodes its pictures.
-        pass_tokens: Pictures' tokens that one pass computes at most; one picture may exceed it.
+        encoder: Encodes its images.
+        pass_tokens: Images' tokens that one pass computes at most; one image may exceed it.
         cache_bytes: Most memory of what is remembered [bytes].
 
     Attributes:
@@ -35,33 +35,33 @@ class VisionTower:
         self._known: OrderedDict[str, torch.Tensor] = OrderedDict()
         self.bytes = 0
 
-    def features(self, pictures: Sequence[SizedPicture]) -> torch.Tensor:
-        """Embeddings of the pictures' tokens and what the first layers add to them, (1 + depth, tokens, width)."""
+    def features(self, images: Sequence[SizedImage]) -> torch.Tensor:
+        """Embeddings of the images' tokens and what the first layers add to them, (1 + depth, tokens, width)."""
         import torch
 
-        found = {picture.name: self._known[picture.name] for picture in pictures if picture.name in self._known}
+        found = {image.name: self._known[image.name] for image in images if image.name in self._known}
         for name in found:
             self._known.move_to_end(name)
-        missing = {picture.name: picture for picture in pictures if picture.name not in found}
+        missing = {image.name: image for image in images if image.name not in found}
         for name, features in zip(missing, self._computed(list(missing.values())), strict=True):
             found[name] = features
             self._keep(name, features)
-        return torch.cat([found[picture.name] for picture in pictures], dim=1)
+        return torch.cat([found[image.name] for image in images], dim=1)
 
     def forget(self) -> None:
         """Free what is remembered."""
         self._known.clear()
         self.bytes = 0
 
-    def _computed(self, pictures: Sequence[SizedPicture]) -> Iterator[torch.Tensor]:
-        """The features of each picture, as many at a time as one pass should compute."""
+    def _computed(self, images: Sequence[SizedImage]) -> Iterator[torch.Tensor]:
+        """The features of each image, as many at a time as one pass should compute."""
         import torch
 
         start = 0
-        while start < len(pictures):
-            tokens = np.cumsum([self._encoder.tokens_of(picture) for picture in pictures[start:]])
+        while start < len(images):
+            tokens = np.cumsum([self._encoder.tokens_of(image) for image in images[start:]])
             stop = start + max(int(np.searchsorted(tokens, self._pass_tokens, side="right")), 1)
-            pixels = self._encoder.pixels_of(pictures[start:stop]).to(self._model.device)
+            pixels = self._encoder.pixels_of(images[start:stop]).to(self._model.device)
             seen = self._model.model.get_image_features(
                 pixels["pixel_values"], pixels["image_grid_thw"], return_dict=True
             )

@@ -35,8 +35,8 @@ def plain_path(model: Any, processor: Any) -> Plain:
             for part in request.parts
         ]
         text = processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
-        pictures = [Image.fromarray(rgb) for rgb in request.pixels]
-        inputs = processor(text=[text], images=pictures or None, do_resize=False, return_tensors="pt")
+        images = [Image.fromarray(rgb) for rgb in request.pixels]
+        inputs = processor(text=[text], images=images or None, do_resize=False, return_tensors="pt")
         options = {"max_new_tokens": NEW_TOKENS, "do_sample": False, **settings}
         with torch.inference_mode():
             output = model.generate(**inputs, **options)

@@ -53,12 +53,12 @@ def test_the_second_question_about_the_same_frames_is_answered_as_by_the_plain_p
     answers = set()
     for number, (first, second) in enumerate(zip(QUESTIONS, QUESTIONS[1:] + QUESTIONS[:1], strict=True)):
         model = engine(tiny_qwen3vl)
-        pictures = [noise(100 * number + index) for index in range(frames)]
-        model.generate(about(pictures, first))
-        generation = model.generate(about(pictures, second))
-        assert generation.text == plain(about(pictures, second))
+        images = [noise(100 * number + index) for index in range(frames)]
+        model.generate(about(images, first))
+        generation = model.generate(about(images, second))
+        assert generation.text == plain(about(images, second))
         assert generation.cached_tokens is not None
-        assert generation.cached_tokens > 6 * frames, "the pictures and the instruction are reused"
+        assert generation.cached_tokens > 6 * frames, "the images and the instruction are reused"
         answers.add(generation.text)
     assert len(answers) > 8, "the reference must tell the questions apart"
 
@@ -67,19 +67,19 @@ def test_switching_between_scenes_and_back_keeps_every_answer(model: Qwen3VL, pl
     # Their widths and heights differ, so that positions of one scene are wrong for the other.
     wide, tall, text = [noise(1, 256, 32)], [noise(2, 32, 96), noise(3, 64, 64)], []
     order = [wide, tall, wide, text, tall, text, wide, wide, tall]
-    for number, pictures in enumerate(order):
-        request = about(pictures, QUESTIONS[number])
+    for number, images in enumerate(order):
+        request = about(images, QUESTIONS[number])
         assert model.generate(request).text == plain(request), number
 
 
-def test_the_same_picture_at_another_place_is_not_taken_for_the_same_beginning(model: Qwen3VL, plain: Plain) -> None:
+def test_the_same_image_at_another_place_is_not_taken_for_the_same_beginning(model: Qwen3VL, plain: Plain) -> None:
     first, second = noise(4), noise(5)
-    for pictures in ([first, second], [second, first], [first, first], [first], [second, second, first]):
-        request = about(pictures, QUESTIONS[0])
+    for images in ([first, second], [second, first], [first, first], [first], [second, second, first]):
+        request = about(images, QUESTIONS[0])
         assert model.generate(request).text == plain(request)
 
 
-def test_a_picture_of_equal_pixels_in_another_size_is_another_picture(tiny_qwen3vl: Path) -> None:
+def test_a_image_of_equal_pixels_in_another_size_is_another_image(tiny_qwen3vl: Path) -> None:
     model = engine(tiny_qwen3vl)
     rgb = noise(6, 128, 128)
     full, reduced = ImagePart(rgb), ImagePart(rgb, max_pixels=64 * 64)
@@ -198,10 +198,10 @@ def test_memory_of_remembered_beginnings_is_bounded_and_told(tiny_qwen3vl: Path,
     assert engine(tiny_qwen3vl, cache_mb=0).generate(request).timings["prefix_cache_mb"] == 0
 
 
-def test_of_a_scene_that_is_too_large_to_be_remembered_the_first_pictures_are(tiny_qwen3vl: Path, plain: Plain) -> None:
-    pictures = [noise(300 + number) for number in range(8)]
-    requests = [about(pictures, question) for question in QUESTIONS[:4]]
-    # 512 bytes a token: 60 tokens, which are the first pictures.
+def test_of_a_scene_that_is_too_large_to_be_remembered_the_first_images_are(tiny_qwen3vl: Path, plain: Plain) -> None:
+    images = [noise(300 + number) for number in range(8)]
+    requests = [about(images, question) for question in QUESTIONS[:4]]
+    # 512 bytes a token: 60 tokens, which are the first images.
     model = engine(tiny_qwen3vl, cache_mb=0.034)
     outcomes = [model.generate(requests[0]), *model.generate_all(requests[1:])]
     assert texts(outcomes) == [plain(request) for request in requests]
@@ -294,8 +294,8 @@ def test_no_state_stays_in_the_model(tiny_qwen3vl: Path, model: Qwen3VL, plain: 
 )
 def test_positions_are_those_of_the_model(model: Qwen3VL, checkpoint: tuple[Any, Any], sizes: list[Any]) -> None:
     _, encoder = model._loaded
-    pictures = [noise(50 + index, width, height) for index, (width, height) in enumerate(sizes)]
-    prompt = encoder.encode(about(pictures, "Where?"), 65_536)
+    images = [noise(50 + index, width, height) for index, (width, height) in enumerate(sizes)]
+    prompt = encoder.encode(about(images, "Where?"), 65_536)
     grids = [[1, height // 16, width // 16] for width, height in sizes]
     ids = torch.from_numpy(prompt.tokens)[None]
     positions, delta = checkpoint[0].model.get_rope_index(

@@ -43,7 +43,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
         ("processor_config.json", None),
         ("chat_template.jinja", None),
         ("chat_template.jinja", b"{% if %}"),
-        ("chat_template.jinja", b"no pictures"),
+        ("chat_template.jinja", b"no images"),
         ("config.json", b"{}"),
     ],
 )

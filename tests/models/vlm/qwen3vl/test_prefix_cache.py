@@ -96,7 +96,7 @@ def test_values_without_their_beginning_are_not_kept() -> None:
 
 
 @pytest.mark.parametrize("capacity, kept", [(1, 1), (2, 1), (3, 1), (4, 4), (5, 5), (6, 5), (7, 7), (9, 8)])
-def test_of_a_prompt_that_is_too_long_the_beginning_is_kept_up_to_a_whole_picture(capacity: int, kept: int) -> None:
+def test_of_a_prompt_that_is_too_long_the_beginning_is_kept_up_to_a_whole_image(capacity: int, kept: int) -> None:
     cache = PrefixCache(capacity)
     keys = tokens(1, -7, -7, -7, 2, -8, -8, 3)
     assert cache.fitting(keys) == kept

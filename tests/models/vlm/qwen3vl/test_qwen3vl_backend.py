@@ -24,9 +24,9 @@ SMALL = {"device": "cpu", "min_pixels": 1024, "max_pixels": 65_536}
 
 
 def ask(text: str = "Where?", *sizes: tuple[int, int]) -> Request:
-    """A request with one grey picture per (width, height)."""
-    pictures = [ImagePart(np.full((height, width, 3), 90, np.uint8)) for width, height in sizes]
-    return Request((*pictures, TextPart(text)), "item", text)
+    """A request with one grey image per (width, height)."""
+    images = [ImagePart(np.full((height, width, 3), 90, np.uint8)) for width, height in sizes]
+    return Request((*images, TextPart(text)), "item", text)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def say_only_token_0(checkpoint: Any) -> None:
     checkpoint.model.language_model.norm.weight.zero_()
 
 
-def test_frames_and_depth_pictures_reach_the_model_in_order(model: Qwen3VL, scene: Scene, tiny_qwen3vl: Path) -> None:
+def test_frames_and_depth_images_reach_the_model_in_order(model: Qwen3VL, scene: Scene, tiny_qwen3vl: Path) -> None:
     request = build_answer_request(scene, "Where is the cup?", hints=HintMode.IMAGE)
     _, encoder = model._loaded
     encoded = encoder.encode(request, 65_536)
@@ -67,15 +67,15 @@ def test_frames_and_depth_pictures_reach_the_model_in_order(model: Qwen3VL, scen
     prompt = decoded(tiny_qwen3vl, torch.from_numpy(encoded.tokens))
     assert prompt == f"<|im_start|>user\n{expected}<|im_end|>\n<|im_start|>assistant\n"
     assert f"Picture 1: {places[0]}\nPicture 2: {places[1]}\nPicture 1, depth" in prompt
-    assert [picture.size_px for picture in encoded.pictures] == [(128, 96), (64, 64), (128, 96), (64, 64)]
-    assert encoder.pixels_of(encoded.pictures)["image_grid_thw"].tolist() == [[1, 6, 8], [1, 4, 4]] * 2
+    assert [image.size_px for image in encoded.images] == [(128, 96), (64, 64), (128, 96), (64, 64)]
+    assert encoder.pixels_of(encoded.images)["image_grid_thw"].tolist() == [[1, 6, 8], [1, 4, 4]] * 2
     assert model.generate(request).prompt_tokens == len(encoded)
 
 
 def test_the_pixels_reach_the_model_unchanged(model: Qwen3VL, scene: Scene) -> None:
     _, encoder = model._loaded
     encoded = encoder.encode(Request((ImagePart(scene.frames[1].rgb), TextPart("?")), "item", "?"), 65_536)
-    patches = encoder.pixels_of(encoded.pictures)["pixel_values"]
+    patches = encoder.pixels_of(encoded.images)["pixel_values"]
     # 16 patches in 2 x 2 blocks, each channel first, two equal moments.
     first = patches[0].reshape(3, 2, 16, 16)[:, 0].permute(1, 2, 0).numpy()
     np.testing.assert_allclose(first, scene.frames[1].rgb[:16, :16] / 127.5 - 1, atol=1e-5)
@@ -88,7 +88,7 @@ def test_the_same_request_gives_the_same_answer(model: Qwen3VL, scene: Scene) ->
     assert (first.prompt_tokens, first.completion_tokens) == (second.prompt_tokens, second.completion_tokens)
 
 
-def test_another_picture_gives_another_answer(model: Qwen3VL, scene: Scene) -> None:
+def test_another_image_gives_another_answer(model: Qwen3VL, scene: Scene) -> None:
     frame = scene.frames[0].rgb
     texts = {
         model.generate(Request((ImagePart(rgb), TextPart("Where?")), "item", "Where?")).text
@@ -110,12 +110,12 @@ def test_another_picture_gives_another_answer(model: Qwen3VL, scene: Scene) -> N
         ((4000, 20), 113),  # One row of tokens is the least.
     ],
 )
-def test_a_picture_takes_one_token_per_32_by_32_pixels(model: Qwen3VL, size: tuple[int, int], tokens: int) -> None:
-    with_picture = model.generate(ask("Where?", size)).prompt_tokens
+def test_a_image_takes_one_token_per_32_by_32_pixels(model: Qwen3VL, size: tuple[int, int], tokens: int) -> None:
+    with_image = model.generate(ask("Where?", size)).prompt_tokens
     without = model.generate(ask("Where?")).prompt_tokens
-    assert with_picture is not None
+    assert with_image is not None
     assert without is not None
-    assert with_picture - without == tokens + 2  # And one token each for its start and end.
+    assert with_image - without == tokens + 2  # And one token each for its start and end.
 
 
 def test_the_generation_is_fully_described(model: Qwen3VL, tiny_qwen3vl: Path) -> None:
@@ -239,13 +239,13 @@ def test_the_identity_follows_content_and_settings_but_not_the_place(tiny_qwen3v
 
 
 @pytest.mark.parametrize(("width", "height"), [(2010, 10), (1, 201)])
-def test_a_picture_that_is_too_long_is_refused_before_any_model_is_looked_for(width: int, height: int) -> None:
+def test_a_image_that_is_too_long_is_refused_before_any_model_is_looked_for(width: int, height: int) -> None:
     with pytest.raises(GenerationError, match=f"{width} x {height}"):
         Qwen3VL("no/such-model").generate(ask("Where?", (width, height)))
 
 
-def test_a_place_for_a_picture_in_a_text_is_refused(model: Qwen3VL) -> None:
-    with pytest.raises(GenerationError, match="2 places for 1 pictures"):
+def test_a_place_for_a_image_in_a_text_is_refused(model: Qwen3VL) -> None:
+    with pytest.raises(GenerationError, match="2 places for 1 images"):
         model.generate(ask("<|image_pad|>", (64, 64)))
 
 
@@ -312,13 +312,13 @@ def test_the_resolution_is_lowered_by_itself_and_the_result_says_so(
         kept.generate(ask("Where?", (256, 256)))
 
 
-def test_pictures_that_a_budget_reduced_already_are_reduced_further(
+def test_images_that_a_budget_reduced_already_are_reduced_further(
     tiny_qwen3vl: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = Qwen3VL(str(tiny_qwen3vl), max_new_tokens=4, **SMALL)  # type: ignore[arg-type]
     tried = ShortOfMemory(monkeypatch, 35, OUT_OF_MEMORY[0]).tried
-    picture = ImagePart(np.full((256, 256, 3), 90, np.uint8), max_pixels=32 * 1024)
-    generation = model.generate(Request((picture, TextPart("Where?")), "item", "Where?"))
+    image = ImagePart(np.full((256, 256, 3), 90, np.uint8), max_pixels=32 * 1024)
+    generation = model.generate(Request((image, TextPart("Where?")), "item", "Where?"))
     assert tried[0][0] - tried[1][0] == 25 - 16
     assert generation.settings["max_pixels"] == 16 * 1024
 

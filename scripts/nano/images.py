@@ -1,4 +1,4 @@
-"""Training pictures out of stored layers: coloured anew, mirrored, moved and photographed differently each time."""
+"""Training images out of stored layers: coloured anew, mirrored, moved and photographed differently each time."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ COLOUR_NAMES = tuple(COLOURS)
 _ZOOM = (0.8, 1.2)
 _SHIFT_PX = 24.0
 _COLOUR_NOISE, _SURFACE_NOISE = 5.0, 18.0
-# An object that moved out of the picture by more than this share is not asked about.
+# An object that moved out of the image by more than this share is not asked about.
 _LEAST_LEFT = 0.7
 _SURFACE_SHAPES = ("table",)
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
-    """One augmented picture.
+class Image:
+    """One augmented image.
 
     Args:
         rgb: uint8 (256, 256, 3).
         ids: uint8 (256, 256), index of the piece; beyond the pieces for the surroundings.
-        boxes: Tight visible box of every piece that is still well in the picture [px].
+        boxes: Tight visible box of every piece that is still well in the image [px].
     """
 
     rgb: np.ndarray
@@ -39,17 +39,17 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """How a scene is shown this time: the same for all of its pictures.
+    """How a scene is shown this time: the same for all of its images.
 
     Args:
         colours: Name of the colour of every piece.
         mirrored: Whether left and right are exchanged.
-        pictures: One per frame.
+        images: One per frame.
     """
 
     colours: tuple[str, ...]
     mirrored: bool
-    pictures: tuple[Picture, ...]
+    images: tuple[Image, ...]
 
 
 def shown(scene: TrainingScene, rng: np.random.Generator, *, plain: bool = False) -> View:
@@ -63,12 +63,12 @@ def shown(scene: TrainingScene, rng: np.random.Generator, *, plain: bool = False
     colours, palette = (scene.colours, scene.palette) if plain else _recoloured(scene, rng)
     mirrored = not plain and bool(rng.random() < 0.5)
     inks = ink_for(palette)
-    pictures = tuple(_picture(frame, palette, inks, mirrored, rng, plain, len(colours)) for frame in scene.frames)
-    return View(colours, mirrored, pictures)
+    images = tuple(_image(frame, palette, inks, mirrored, rng, plain, len(colours)) for frame in scene.frames)
+    return View(colours, mirrored, images)
 
 
 def coloured(scene: TrainingScene, frame: TrainingFrame, rng: np.random.Generator) -> np.ndarray:
-    """A picture of a scene in other colours, uint8 (256, 256, 3)."""
+    """An image of a scene in other colours, uint8 (256, 256, 3)."""
     palette = _recoloured(scene, rng)[1]
     return compose(frame.layers(), palette, ink_for(palette))
 
@@ -96,7 +96,7 @@ def _recoloured(scene: TrainingScene, rng: np.random.Generator) -> tuple[tuple[s
     return tuple(colours), palette.clip(0, 255)
 
 
-def _picture(
+def _image(
     frame: TrainingFrame,
     palette: np.ndarray,
     inks: np.ndarray,
@@ -104,7 +104,7 @@ def _picture(
     rng: np.random.Generator,
     plain: bool,
     pieces: int,
-) -> Picture:
+) -> Image:
     rgb, ids = compose(frame.layers(), palette, inks), frame.ids
     before = _areas(ids, pieces)
     if not plain:
@@ -124,7 +124,7 @@ def _picture(
     for piece in frame.hints:
         if after[piece] >= _LEAST_LEFT * before[piece] and (box := _box(ids == piece)) is not None:
             boxes[piece] = box
-    return Picture(rgb, ids, boxes)
+    return Image(rgb, ids, boxes)
 
 
 def photographed(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:

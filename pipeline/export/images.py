@@ -1,4 +1,4 @@
-"""The two pictures of a frame: the photo with its regions, and its depth in colour."""
+"""The two images of a frame: the photo with its regions, and its depth in colour."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ INVALID: Colour = (214, 217, 221)
 HATCH: Colour = (160, 164, 170)
 _HATCH_PX = 8
 _CHIP_CHARACTERS = 24
-_MOST_NAMES = 80  # More names than this hide the picture, and take long to place.
+_MOST_NAMES = 80  # More names than this hide the image, and take long to place.
 _MASK_OPACITY = 0.28
 _RIM: Colour = (20, 20, 20)
 
@@ -49,13 +49,13 @@ class Mark:
     colour: Colour
 
 
-def fit(picture: np.ndarray, width: int, height: int, smooth: bool = True) -> np.ndarray:
-    """The picture resampled to the size; small ones keep their pixels visible."""
-    if not smooth or width >= 4 * picture.shape[1]:
+def fit(image: np.ndarray, width: int, height: int, smooth: bool = True) -> np.ndarray:
+    """The image resampled to the size; small ones keep their pixels visible."""
+    if not smooth or width >= 4 * image.shape[1]:
         method = cv2.INTER_NEAREST
     else:
-        method = cv2.INTER_AREA if width < picture.shape[1] else cv2.INTER_CUBIC
-    resized: np.ndarray = cv2.resize(picture, (width, height), interpolation=method)
+        method = cv2.INTER_AREA if width < image.shape[1] else cv2.INTER_CUBIC
+    resized: np.ndarray = cv2.resize(image, (width, height), interpolation=method)
     return resized
 
 
@@ -75,62 +75,63 @@ def draw_photo(
     Returns:
         uint8 (height, width, 3).
     """
-    picture = np.ascontiguousarray(fit(rgb, width, height))
+    image = np.ascontiguousarray(fit(rgb, width, height))
     scale = (width / rgb.shape[1], height / rgb.shape[0])
     corners = []
     for mark in marks:
         if mark.region.mask is not None:
-            _draw_mask(picture, mark, line_px)
+            _draw_mask(image, mark, line_px)
     for mark in marks:
-        corners.append(_draw_box(picture, mark, scale, line_px))
+        corners.append(_draw_box(image, mark, scale, line_px))
     chips: list[_Rectangle] = []
     boxes = [(x1, y1, x2 - x1, y2 - y1) for x1, y1, x2, y2 in filter(None, corners)][:_MOST_NAMES]
     for mark, corner in zip(marks, corners, strict=True):
         if corner is not None and mark.name and len(chips) < _MOST_NAMES:
-            chips.append(_draw_chip(picture, mark, corner, chips, boxes, text_px))
-    return picture
+            chips.append(_draw_chip(image, mark, corner, chips, boxes, text_px))
+    return image
 
 
-def _draw_mask(picture: np.ndarray, mark: Mark, line_px: int) -> None:
-    height, width = picture.shape[:2]
+def _draw_mask(image: np.ndarray, mark: Mark, line_px: int) -> None:
+    height, width = image.shape[:2]
     mask = fit(np.asarray(mark.region.mask, dtype=np.uint8), width, height, smooth=False)
     inside = mask.astype(bool)
-    tinted = picture[inside] * (1 - _MASK_OPACITY) + np.array(mark.colour) * _MASK_OPACITY
-    picture[inside] = np.round(tinted).astype(np.uint8)
+    tinted = image[inside] * (1 - _MASK_OPACITY) + np.array(mark.colour) * _MASK_OPACITY
+    image[inside] = np.round(tinted).astype(np.uint8)
     contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(picture, contours, -1, mark.colour, line_px, cv2.LINE_AA)
+    cv2.drawContours(image, contours, -1, mark.colour, line_px, cv2.LINE_AA)
 
 
 def _draw_box(
-    picture: np.ndarray, mark: Mark, scale: tuple[float, float], line_px: int
+    image: np.ndarray, mark: Mark, scale: tuple[float, float], line_px: int
 ) -> tuple[int, int, int, int] | None:
-    """Draw the part of the box that is in the picture; return its edges, or None if there is none."""
-    height, width = picture.shape[:2]
+    """Draw the part of the box that is in the image; return its edges, or None if there is none."""
+    height, width = image.shape[:2]
     left, top, right, bottom = (
         edge * factor for edge, factor in zip(mark.region.box_px, (*scale, *scale), strict=True)
     )
+    right, bottom = min(right, width), min(bottom, height)
     if right < 0 or bottom < 0 or left > width or top > height:
         return None
     if mark.region.is_point:
         centre = (round(min(left, width - 1)), round(min(top, height - 1)))
-        cv2.circle(picture, centre, 3 * line_px + 1, (255, 255, 255), -1, cv2.LINE_AA)
-        cv2.circle(picture, centre, 3 * line_px, mark.colour, -1, cv2.LINE_AA)
+        cv2.circle(image, centre, 3 * line_px + 1, (255, 255, 255), -1, cv2.LINE_AA)
+        cv2.circle(image, centre, 3 * line_px, mark.colour, -1, cv2.LINE_AA)
         reach = 4 * line_px
         return centre[0] - reach, centre[1] - reach, centre[0] + reach, centre[1] + reach
     x1, y1 = max(0, round(left)), max(0, round(top))
     x2, y2 = min(width, max(round(right), x1 + 1)), min(height, max(round(bottom), y1 + 1))
     thickness = line_px if mark.name and mark.region.mask is None else 1
     for step in range(min(thickness, (min(x2 - x1, y2 - y1) + 1) // 2)):
-        cv2.rectangle(picture, (x1 + step, y1 + step), (x2 - 1 - step, y2 - 1 - step), mark.colour, 1)
+        cv2.rectangle(image, (x1 + step, y1 + step), (x2 - 1 - step, y2 - 1 - step), mark.colour, 1)
     if thickness > 1 and min(x2 - x1, y2 - y1) > 4 * thickness:
         # A dark rim on the inside keeps light colours visible on light ground.
         corner, opposite = (x1 + thickness, y1 + thickness), (x2 - 1 - thickness, y2 - 1 - thickness)
-        cv2.rectangle(picture, corner, opposite, _RIM, 1)
+        cv2.rectangle(image, corner, opposite, _RIM, 1)
     return x1, y1, x2, y2
 
 
 def _draw_chip(
-    picture: np.ndarray,
+    image: np.ndarray,
     mark: Mark,
     box: tuple[int, int, int, int],
     taken: Sequence[_Rectangle],
@@ -138,17 +139,16 @@ def _draw_chip(
     text_px: int,
 ) -> _Rectangle:
     """Write the name where it hides no other name, and as little of the boxes as it can; return where."""
-    picture_height, picture_width = picture.shape[:2]
+    image_height, image_width = image.shape[:2]
     padding = max(2, text_px // 3)
     name = shorten_middle(printable(mark.name, 400), _CHIP_CHARACTERS)
-    name = shorten(name, text_px, picture_width - 2 * padding)
+    name = shorten(name, text_px, image_width - 2 * padding)
     width, height = text_width(name, text_px) + 2 * padding, line_height(text_px) + padding // 2
     x1, y1, x2, y2 = box
     wishes = [(x, y) for y in (y1 - height, y1, y2 - height, y2) for x in (x1, x2 - width)]
     wishes += [(x, y) for y in range(y1 + height, y2 - 2 * height, height) for x in (x1, x2 - width)]
     places = [
-        (max(0, min(x, picture_width - width)), max(0, min(y, picture_height - height)), width, height)
-        for x, y in wishes
+        (max(0, min(x, image_width - width)), max(0, min(y, image_height - height)), width, height) for x, y in wishes
     ]
 
     def cost(place: _Rectangle) -> tuple[int, float]:
@@ -156,8 +156,8 @@ def _draw_chip(
         return sum(_overlap(place, other) for other in taken), round(sum(hidden), 1)
 
     place = min(places, key=cost)
-    rounded_rectangle(picture, *place, max(2, text_px // 4), mark.colour)
-    draw_text(picture, name, place[0] + padding, place[1] + padding // 4, text_px, readable_on(mark.colour))
+    rounded_rectangle(image, *place, max(2, text_px // 4), mark.colour)
+    draw_text(image, name, place[0] + padding, place[1] + padding // 4, text_px, readable_on(mark.colour))
     return place
 
 
@@ -218,8 +218,8 @@ def draw_depth(nearness_map: np.ndarray, ends: tuple[float, float] | None) -> np
     far, near = ends
     share = (nearness_map - far) / (near - far) if near > far else np.full(nearness_map.shape, 0.5)
     level = np.round(np.clip(np.nan_to_num(share), 0, 1) * 255).astype(np.uint8)
-    picture = colours(level)
-    return np.where(np.isfinite(nearness_map)[..., None], picture, hatched)
+    image = colours(level)
+    return np.where(np.isfinite(nearness_map)[..., None], image, hatched)
 
 
 def draw_hatch(width: int, height: int) -> np.ndarray:
@@ -231,8 +231,8 @@ def draw_hatch(width: int, height: int) -> np.ndarray:
 
 def colours(level: np.ndarray) -> np.ndarray:
     """Colours of depth, uint8 (H, W, 3), for levels from 0 (far) to 255 (near), uint8 (H, W)."""
-    picture: np.ndarray = cv2.applyColorMap(level, cv2.COLORMAP_PLASMA)[..., ::-1]
-    return np.ascontiguousarray(picture)
+    image: np.ndarray = cv2.applyColorMap(level, cv2.COLORMAP_PLASMA)[..., ::-1]
+    return np.ascontiguousarray(image)
 
 
 def draw_legend_bar(width: int, height: int) -> np.ndarray:
@@ -241,11 +241,11 @@ def draw_legend_bar(width: int, height: int) -> np.ndarray:
     return colours(np.repeat(level[None], height, axis=0))
 
 
-def status_mark(picture: np.ndarray, kind: str, x: int, y: int, size_px: int, colour: Colour) -> None:
+def status_mark(image: np.ndarray, kind: str, x: int, y: int, size_px: int, colour: Colour) -> None:
     """Draw a filled disc with a tick, a cross or a dash in it: the status without its colour.
 
     Args:
-        picture: Picture to draw into.
+        image: Image to draw into.
         kind: ``supported``, ``refuted`` or another word.
         x: Left edge [px].
         y: Top edge [px].
@@ -255,7 +255,7 @@ def status_mark(picture: np.ndarray, kind: str, x: int, y: int, size_px: int, co
     radius = size_px / 2
     centre_x, centre_y = x + radius, y + radius
     cv2.circle(
-        picture, (round(centre_x * 16), round(centre_y * 16)), round(radius * 16), colour, cv2.FILLED, cv2.LINE_AA, 4
+        image, (round(centre_x * 16), round(centre_y * 16)), round(radius * 16), colour, cv2.FILLED, cv2.LINE_AA, 4
     )
     strokes = {
         "supported": [[(-0.45, 0.05), (-0.12, 0.38), (0.48, -0.32)]],
@@ -263,4 +263,4 @@ def status_mark(picture: np.ndarray, kind: str, x: int, y: int, size_px: int, co
     }.get(kind, [[(-0.42, 0.0), (0.42, 0.0)]])
     for stroke in strokes:
         points = [(centre_x + dx * radius, centre_y + dy * radius) for dx, dy in stroke]
-        smooth_line(picture, points, readable_on(colour), max(1, size_px // 10))
+        smooth_line(image, points, readable_on(colour), max(1, size_px // 10))

@@ -1,4 +1,4 @@
-"""Pictures with shapes whose pixels are known, and boxes around them."""
+"""Images with shapes whose pixels are known, and boxes around them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def disc(shape: tuple[int, int], centre: tuple[float, float], radius_px: float) 
 
 
 def textured(shape: tuple[int, int], seed: int = 0) -> np.ndarray:
-    """A noisy green picture, uint8 (H, W, 3)."""
+    """A noisy green image, uint8 (H, W, 3)."""
     noise = np.random.default_rng(seed).normal(0, 18, (*shape, 3))
     return np.clip(noise + np.array((70, 120, 60)), 0, 255).astype(np.uint8)
 
 
 def painted(rgb: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int], seed: int = 1) -> np.ndarray:
-    """The picture with noisy colour where the mask is."""
+    """The image with noisy colour where the mask is."""
     noise = np.random.default_rng(seed).normal(0, 18, rgb.shape)
     return np.where(mask[..., None], np.clip(noise + colour, 0, 255), rgb).astype(np.uint8)
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from pipeline.ingest.pictures import camera_for, check_camera, exif_focal_35mm, has_quarter_turn, read_image
+from pipeline.ingest.images import camera_for, check_camera, exif_focal_35mm, has_quarter_turn, read_image
 from pipeline.records.camera import CameraSource
 from pipeline.records.errors import InputError, RecordError
 
 UPRIGHT = np.array([[10, 60, 110], [160, 210, 250]], dtype=np.uint8).repeat(16, axis=0).repeat(16, axis=1)
-# How a camera stores the upright picture under each EXIF orientation (EXIF 2.32, tag 0x0112).
+# How a camera stores the upright image under each EXIF orientation (EXIF 2.32, tag 0x0112).
 STORED = {
     1: UPRIGHT,
     2: UPRIGHT[:, ::-1],
@@ -105,7 +105,7 @@ def _bomb(folder):
 
 def _text(folder):
     path = folder / "note.jpg"
-    path.write_text("not a picture")
+    path.write_text("not an image")
     return path
 
 
@@ -133,8 +133,8 @@ def _floating(folder):
         (_truncated, "half.jpg cannot be read"),
         (_broken_png, "broken.png cannot be read"),
         (_bomb, "more pixels"),
-        (_text, "not a picture"),
-        (_postscript, "not a picture"),
+        (_text, "not an image"),
+        (_postscript, "not an image"),
         (_empty, "empty file"),
         (_floating, "float.tif holds no colours"),
         (lambda folder: folder, "is a folder"),
@@ -143,14 +143,14 @@ def _floating(folder):
         (lambda folder: folder / "a\0b.jpg", "a"),
     ],
 )
-def test_an_unusable_picture_is_an_input_error_of_one_line(tmp_path, make, words):
+def test_an_unusable_image_is_an_input_error_of_one_line(tmp_path, make, words):
     with pytest.raises(InputError, match=words) as caught:
         read_image(make(tmp_path))
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_picture_is_named_with_its_neighbour(tmp_path, picture):
-    picture("kitchen.png")
+def test_a_missing_image_is_named_with_its_neighbour(tmp_path, image):
+    image("kitchen.png")
     with pytest.raises(InputError, match=r"kitchne\.png does not exist; did you mean 'kitchen\.png'"):
         read_image(tmp_path / "kitchne.png")
 
@@ -172,7 +172,7 @@ def _with_exif(folder, size=(4000, 3000), **tags):
         ({"FocalLength": 10.0, "FocalPlaneXResolution": 1000.0, "FocalPlaneResolutionUnit": 3}, 8.65333),
         # 2540 px/inch is 100 px/mm, and inch is the unit where none is named.
         ({"FocalLength": 10.0, "FocalPlaneXResolution": 2540.0}, 8.65333),
-        # The stored picture is a copy of half the size.
+        # The stored image is a copy of half the size.
         (
             {"FocalLength": 20.0, "FocalPlaneXResolution": 2540.0, "ExifImageWidth": 8000, "ExifImageHeight": 6000},
             8.65333,
@@ -187,7 +187,7 @@ def test_exif_gives_the_equivalent_focal_length(tmp_path, tags, expected):
 
 
 def test_the_35_mm_formula_compares_diagonals():
-    # 26 mm on a diagonal of 43.2666 mm; the picture's diagonal is 5000 px: 26 * 5000 / 43.2666 = 3004.63 px.
+    # 26 mm on a diagonal of 43.2666 mm; the image's diagonal is 5000 px: 26 * 5000 / 43.2666 = 3004.63 px.
     camera = camera_for(3000, 4000, focal_35mm=26.0)
     assert camera.fx == camera.fy == pytest.approx(3004.63, abs=0.01)
     assert (camera.cx, camera.cy, camera.source) == (1499.5, 1999.5, CameraSource.EXIF)
@@ -208,16 +208,16 @@ def test_a_camera_for_another_size_is_resized():
     assert (camera.fx, camera.fy, camera.cx, camera.cy) == (500, 500, 319.5, 239.5)
 
 
-def test_a_camera_of_the_picture_before_its_turn_is_refused():
+def test_a_camera_of_the_image_before_its_turn_is_refused():
     spec = {"fx": 500, "fy": 500, "cx": 320, "cy": 240, "width": 640, "height": 480}
-    with pytest.raises(InputError, match="480 x 640 px; give the camera of the picture turned upright"):
+    with pytest.raises(InputError, match="480 x 640 px; give the camera of the image turned upright"):
         camera_for(480, 640, spec)
 
 
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ({"fx": 500, "fy": 500, "cx": 3000, "cy": 240}, "outside the picture"),
+        ({"fx": 500, "fy": 500, "cx": 3000, "cy": 240}, "outside the image"),
         ({"fx": 500, "fy": 500, "cx": 320, "cy": 240, "width": 640, "height": 640}, "another aspect ratio"),
     ],
 )

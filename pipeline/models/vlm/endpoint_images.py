@@ -1,4 +1,4 @@
-"""Pictures as a server takes them: reduced, encoded, and kept, because many questions show the same frames."""
+"""Images as a server takes them: reduced, encoded, and kept, because many questions show the same frames."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _JPEG_QUALITY = 95
 _MAX_KEPT_BYTES = 128 * 2**20  # About a hundred frames of full HD as PNG.
 
 
-class PictureEncoder:
-    """Turns pictures into ``data:`` addresses, each one once; safe to use from several threads.
+class ImageEncoder:
+    """Turns images into ``data:`` addresses, each one once; safe to use from several threads.
 
-    Equal pictures give equal bytes, which is what a server knows pictures by.
+    Equal images give equal bytes, which is what a server knows images by.
 
     Args:
         image_format: ``png`` sends the exact pixels, ``jpeg`` fewer bytes.
-        max_side_px: Larger pictures are reduced to this longer side [px]; None reduces none.
+        max_side_px: Larger images are reduced to this longer side [px]; None reduces none.
         max_kept_bytes: Most memory for addresses that are kept [bytes].
     """
 
@@ -41,15 +41,15 @@ class PictureEncoder:
         self._kept_bytes = 0
         self._lock = threading.Lock()
 
-    def data_url(self, picture: ImagePart) -> str:
-        """The picture as a ``data:`` address."""
-        height, width = picture.rgb.shape[:2]
-        size_px = sent_size_px((width, height), self._max_side_px, picture.max_pixels)
-        key = (picture.digest, size_px, self._image_format)
-        # Held while a picture is encoded, so that nobody encodes the same one beside; it takes milliseconds.
+    def data_url(self, image: ImagePart) -> str:
+        """The image as a ``data:`` address."""
+        height, width = image.rgb.shape[:2]
+        size_px = sent_size_px((width, height), self._max_side_px, image.max_pixels)
+        key = (image.digest, size_px, self._image_format)
+        # Held while an image is encoded, so that nobody encodes the same one beside; it takes milliseconds.
         with self._lock:
             if key not in self._kept:
-                self._keep(key, encode(picture.rgb, size_px, self._image_format))
+                self._keep(key, encode(image.rgb, size_px, self._image_format))
             self._kept.move_to_end(key)
             url = self._kept[key]
             while self._kept_bytes > self._max_kept_bytes:
@@ -62,10 +62,10 @@ class PictureEncoder:
 
 
 def sent_size_px(size_px: tuple[int, int], max_side_px: int | None, max_pixels: int | None) -> tuple[int, int]:
-    """Size in which a picture is sent; never larger than it is.
+    """Size in which an image is sent; never larger than it is.
 
     Args:
-        size_px: (width, height) of the picture [px].
+        size_px: (width, height) of the image [px].
         max_side_px: Longest side [px]; None for any.
         max_pixels: The model shall see at most this many pixels [px]; None for any. It is obeyed as Qwen3-VL does it,
             with sides that are multiples of a token's, which a server would otherwise round up beyond it.
@@ -94,11 +94,11 @@ def _reduced(side_px: int, scale: float) -> int:
 
 
 def encode(rgb: np.ndarray, size_px: tuple[int, int], image_format: ImageFormat) -> str:
-    """A picture as a ``data:`` address; equal arguments give equal bytes.
+    """An image as a ``data:`` address; equal arguments give equal bytes.
 
     Args:
         rgb: uint8 (H, W, 3).
-        size_px: (width, height) that is sent [px], not larger than the picture.
+        size_px: (width, height) that is sent [px], not larger than the image.
         image_format: ``png`` keeps every pixel of that size.
     """
     if size_px != (rgb.shape[1], rgb.shape[0]):

@@ -9,9 +9,9 @@ import pytest
 from models.vlm.asking import noise
 
 from pipeline.models.torchvision_fix import ensure_torchvision
-from pipeline.models.vlm import endpoint_pictures
+from pipeline.models.vlm import endpoint_images
 from pipeline.models.vlm.base import ImagePart
-from pipeline.models.vlm.endpoint_pictures import PictureEncoder, sent_size_px
+from pipeline.models.vlm.endpoint_images import ImageEncoder, sent_size_px
 
 
 def pixels(url: str) -> np.ndarray:
@@ -21,15 +21,15 @@ def pixels(url: str) -> np.ndarray:
 
 @pytest.fixture
 def encoded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
-    """The size of each picture that is really encoded, in order."""
+    """The size of each image that is really encoded, in order."""
     sizes: list[tuple[int, int]] = []
-    encode = endpoint_pictures.encode
+    encode = endpoint_images.encode
 
-    def count(rgb: np.ndarray, size_px: tuple[int, int], image_format: endpoint_pictures.ImageFormat) -> str:
+    def count(rgb: np.ndarray, size_px: tuple[int, int], image_format: endpoint_images.ImageFormat) -> str:
         sizes.append(size_px)
         return encode(rgb, size_px, image_format)
 
-    monkeypatch.setattr(endpoint_pictures, "encode", count)
+    monkeypatch.setattr(endpoint_images, "encode", count)
     return sizes
 
 
@@ -52,13 +52,13 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
         ((96, 64), None, 1, (32, 32)),
     ],
 )
-def test_a_picture_is_sent_as_large_as_it_may_be(
+def test_a_image_is_sent_as_large_as_it_may_be(
     size_px: tuple[int, int], max_side_px: int | None, max_pixels: int | None, sent_px: tuple[int, int]
 ) -> None:
     assert sent_size_px(size_px, max_side_px, max_pixels) == sent_px
 
 
-def test_a_server_of_qwen_sees_no_more_of_a_picture_than_it_shall() -> None:
+def test_a_server_of_qwen_sees_no_more_of_a_image_than_it_shall() -> None:
     ensure_torchvision()
     from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
 
@@ -74,53 +74,53 @@ def test_a_server_of_qwen_sees_no_more_of_a_picture_than_it_shall() -> None:
             assert (seen_width, seen_height) == (here_width, here_height), "as it is seen in this process"
 
 
-def test_a_reduced_picture_is_the_mean_of_what_it_shows() -> None:
+def test_a_reduced_image_is_the_mean_of_what_it_shows() -> None:
     blocks = np.arange(64, dtype=np.uint8).reshape(8, 8).repeat(8, 0).repeat(8, 1)[..., None].repeat(3, 2)
     stripes = blocks.copy()
     stripes[:, ::2] += 10
     stripes[:, 1::2] += 20
-    (url,) = {PictureEncoder("png", 32).data_url(ImagePart(stripes)) for _ in range(2)}
+    (url,) = {ImageEncoder("png", 32).data_url(ImagePart(stripes)) for _ in range(2)}
     assert pixels(url).shape == (32, 32, 3)
     np.testing.assert_array_equal(pixels(url)[::4, ::4], stripes[::8, ::8] + 5)
 
 
 @pytest.mark.parametrize("image_format", ["png", "jpeg"])
-def test_equal_pictures_give_equal_bytes_and_are_encoded_once(
-    image_format: endpoint_pictures.ImageFormat, encoded: list[tuple[int, int]]
+def test_equal_images_give_equal_bytes_and_are_encoded_once(
+    image_format: endpoint_images.ImageFormat, encoded: list[tuple[int, int]]
 ) -> None:
-    encoder = PictureEncoder(image_format, None)
+    encoder = ImageEncoder(image_format, None)
     urls = {encoder.data_url(ImagePart(noise(seed=1))) for _ in range(3)}
     assert len(urls) == len(encoded) == 1
-    assert urls == {PictureEncoder(image_format, None).data_url(ImagePart(noise(seed=1)))}
+    assert urls == {ImageEncoder(image_format, None).data_url(ImagePart(noise(seed=1)))}
     assert next(iter(urls)).startswith(f"data:image/{image_format};base64,")
 
 
-def test_other_pictures_and_other_sizes_are_kept_apart(encoded: list[tuple[int, int]]) -> None:
-    encoder = PictureEncoder("png", None)
-    pictures = [ImagePart(noise(seed=1)), ImagePart(noise(seed=2)), ImagePart(noise(seed=1), max_pixels=2048)]
-    urls = [encoder.data_url(picture) for picture in pictures * 2]
+def test_other_images_and_other_sizes_are_kept_apart(encoded: list[tuple[int, int]]) -> None:
+    encoder = ImageEncoder("png", None)
+    images = [ImagePart(noise(seed=1)), ImagePart(noise(seed=2)), ImagePart(noise(seed=1), max_pixels=2048)]
+    urls = [encoder.data_url(image) for image in images * 2]
     assert len(set(urls)) == len(encoded) == 3
-    for picture, url in zip(pictures[:2], urls, strict=False):
-        np.testing.assert_array_equal(pixels(url), picture.rgb)
+    for image, url in zip(images[:2], urls, strict=False):
+        np.testing.assert_array_equal(pixels(url), image.rgb)
     assert pixels(urls[2]).shape == (32, 32, 3)
 
 
-def test_pictures_that_were_not_used_for_long_are_dropped_first(encoded: list[tuple[int, int]]) -> None:
-    pictures = [ImagePart(noise(seed)) for seed in range(3)]
-    one = len(PictureEncoder("png", None).data_url(pictures[0]))
-    encoder = PictureEncoder("png", None, max_kept_bytes=int(2.5 * one))
+def test_images_that_were_not_used_for_long_are_dropped_first(encoded: list[tuple[int, int]]) -> None:
+    images = [ImagePart(noise(seed)) for seed in range(3)]
+    one = len(ImageEncoder("png", None).data_url(images[0]))
+    encoder = ImageEncoder("png", None, max_kept_bytes=int(2.5 * one))
     encoded.clear()
     for number, encodings in ((0, 1), (1, 2), (0, 2), (2, 3), (0, 3), (1, 4)):
-        encoder.data_url(pictures[number])
+        encoder.data_url(images[number])
         assert len(encoded) == encodings
-    small = PictureEncoder("png", None, max_kept_bytes=0)
-    assert small.data_url(pictures[0]) == small.data_url(pictures[0]) == encoder.data_url(pictures[0])
+    small = ImageEncoder("png", None, max_kept_bytes=0)
+    assert small.data_url(images[0]) == small.data_url(images[0]) == encoder.data_url(images[0])
 
 
-def test_threads_encode_a_picture_once(encoded: list[tuple[int, int]]) -> None:
-    encoder = PictureEncoder("png", None)
-    pictures = [ImagePart(noise(seed, 640, 480)) for seed in (1, 2)] * 8
+def test_threads_encode_a_image_once(encoded: list[tuple[int, int]]) -> None:
+    encoder = ImageEncoder("png", None)
+    images = [ImagePart(noise(seed, 640, 480)) for seed in (1, 2)] * 8
     with ThreadPoolExecutor(8) as threads:
-        urls = list(threads.map(encoder.data_url, pictures))
+        urls = list(threads.map(encoder.data_url, images))
     assert len(encoded) == len(set(urls)) == 2
     assert urls == urls[:2] * 8

@@ -1,4 +1,4 @@
-"""One picture per image: input, prediction, truth and error map, with their scales."""
+"""One image per image: input, prediction, truth and error map, with their scales."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pipeline.export.text import one_line
 _LONGEST_SIDE_PX = 640
 _PANEL_IN = 3.6
 _DPI = 110
-# Errors beyond this share of the true depth look alike; the second where many of a picture do.
+# Errors beyond this share of the true depth look alike; the second where many of an image do.
 _LARGEST_ERRORS = (0.5, 2.0)
 _NOTHING = "#d9d9d9"
 _ROOM_IN = 0.95
-# A panel of a very high picture is narrower instead.
+# A panel of a very high image is narrower instead.
 _HIGHEST_IN = 9.0
 
 

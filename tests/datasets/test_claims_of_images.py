@@ -15,7 +15,7 @@ from pipeline.records import Box3D, Claim, DepthKind
 NEAR = thing_of_box("near", (10, 40, 50, 80), Box3D((-1, 0, 4), (1, 2, 1)))
 FAR = thing_of_box("far", (70, 30, 110, 70), Box3D((1, 0, 8), (1, 1, 1)))
 LONG = thing_of_box("long", (40, 20, 90, 60), Box3D((0, 0, 6), (1, 1.5, 8)))
-PICTURE = AnnotatedImage((NEAR, FAR, LONG), {("near", "far"): 0.4, ("far", "near"): -0.4})
+IMAGE = AnnotatedImage((NEAR, FAR, LONG), {("near", "far"): 0.4, ("far", "near"): -0.4})
 
 
 def points(z_m: float) -> np.ndarray:
@@ -70,7 +70,7 @@ def test_boxes_in_space_decide_what_is_clear(
     relation: str, subject: str, other: str | None, fields: dict[str, Any], holds: bool | None
 ) -> None:
     claim = Claim(relation, subject, other, **fields)  # type: ignore[arg-type]
-    assert truth_of(claim, PICTURE).holds is holds
+    assert truth_of(claim, IMAGE).holds is holds
 
 
 @pytest.mark.parametrize("gap_m, holds", [(0.5, True), (0.02, None), (-0.02, None), (-0.5, False)])
@@ -124,20 +124,20 @@ def test_visible_surfaces_bound_a_distance_from_above_only(value: float, compari
 
 
 def test_claims_are_balanced_judged_and_repeatable() -> None:
-    claims = claims_of(PICTURE, np.random.default_rng(3), 30)
-    assert claims == claims_of(PICTURE, np.random.default_rng(3), 30)
-    assert claims != claims_of(PICTURE, np.random.default_rng(4), 30)
+    claims = claims_of(IMAGE, np.random.default_rng(3), 30)
+    assert claims == claims_of(IMAGE, np.random.default_rng(3), 30)
+    assert claims != claims_of(IMAGE, np.random.default_rng(4), 30)
     assert len(claims) == 30 and len(set(claims)) == 30
     assert sum(bool(claim.truth) for claim in claims) == 15
     pairs = Counter((claim.relation, claim.truth) for claim in claims)
     assert all(pairs[relation, True] == pairs[relation, False] for relation, _ in pairs)
     for claim in claims:
-        holds = truth_of(claim, PICTURE).holds
+        holds = truth_of(claim, IMAGE).holds
         assert holds is not None and claim.truth is (holds is not claim.negated)
 
 
 def test_only_wanted_relations_are_drawn() -> None:
-    claims = claims_of(PICTURE, np.random.default_rng(0), 20, relations=("left_of", "closer"))
+    claims = claims_of(IMAGE, np.random.default_rng(0), 20, relations=("left_of", "closer"))
     assert {str(claim.relation) for claim in claims} == {"left_of", "closer"}
 
 
@@ -150,7 +150,7 @@ def test_only_wanted_relations_are_drawn() -> None:
     ],
 )
 def test_claims_that_a_depth_cannot_carry_are_left_out(kind: str, absent: set[str]) -> None:
-    drawn = claims_of(PICTURE, np.random.default_rng(1), 200, carried=lambda claim: can_carry(claim, DepthKind(kind)))
+    drawn = claims_of(IMAGE, np.random.default_rng(1), 200, carried=lambda claim: can_carry(claim, DepthKind(kind)))
     named = {str(claim.relation) for claim in drawn}
     assert named.isdisjoint(absent) and {"closer", "left_of", "occludes"} <= named
     if kind != "metric":

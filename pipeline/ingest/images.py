@@ -1,4 +1,4 @@
-"""Pictures, upright, and the cameras that took them."""
+"""Images, upright, and the cameras that took them."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _PLAUSIBLE_FOCAL_35MM = (4.0, 5000.0)
 
 
 @contextmanager
-def open_picture(path: str | Path) -> Iterator[Image.Image]:
-    """Open a picture lazily with PIL; errors of the block are InputErrors of one line."""
-    file = existing_file(path, "picture")
-    with warnings.catch_warnings(), decoding(file, "picture"):
+def open_image(path: str | Path) -> Iterator[Image.Image]:
+    """Open an image lazily with PIL; errors of the block are InputErrors of one line."""
+    file = existing_file(path, "an image")
+    with warnings.catch_warnings(), decoding(file, "an image"):
         # PIL warns about size and odd metadata; what it cannot bear it raises.
         warnings.simplefilter("ignore")
         try:
@@ -41,34 +41,34 @@ def open_picture(path: str | Path) -> Iterator[Image.Image]:
             with file.open("rb") as stream, Image.open(stream, formats=_FORMATS) as image:
                 yield image
         except UnidentifiedImageError:
-            raise InputError(f"{file} is not a picture that can be read; convert it to JPEG or PNG.") from None
+            raise InputError(f"{file} is not an image that can be read; convert it to JPEG or PNG.") from None
         except Image.DecompressionBombError:
             raise InputError(f"{file} has more pixels than {2 * (Image.MAX_IMAGE_PIXELS or 0)}; shrink it.") from None
 
 
 def read_image(path: str | Path) -> np.ndarray:
-    """Read a picture with its EXIF orientation applied; see ``upright_rgb``.
+    """Read an image with its EXIF orientation applied; see ``upright_rgb``.
 
     Args:
-        path: JPEG, PNG, WebP, TIFF, BMP, GIF, PPM or PGM; of several pictures in it the first is read.
+        path: JPEG, PNG, WebP, TIFF, BMP, GIF, PPM or PGM; of several images in it the first is read.
 
     Returns:
         uint8 (H, W, 3), RGB, upright.
 
     Raises:
-        InputError: If the file is missing, empty, no picture, damaged or too large.
+        InputError: If the file is missing, empty, no image, damaged or too large.
     """
-    with open_picture(path) as image:
+    with open_image(path) as image:
         return upright_rgb(image, str(path))
 
 
-def upright_rgb(image: Image.Image, name: str = "The picture") -> np.ndarray:
-    """The pixels of a picture with its EXIF orientation applied, exactly once.
+def upright_rgb(image: Image.Image, name: str = "The image") -> np.ndarray:
+    """The pixels of an image with its EXIF orientation applied, exactly once.
 
     Transparent parts are laid over white; 16-bit grey keeps its upper 8 bits.
 
     Args:
-        image: A picture of any mode but floating-point numbers.
+        image: An image of any mode but floating-point numbers.
         name: What to call it in an error.
 
     Returns:
@@ -95,36 +95,36 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 def has_quarter_turn(path: str | Path) -> bool:
     """Whether the EXIF orientation exchanges width and height."""
-    with open_picture(path) as image:
+    with open_image(path) as image:
         return image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
 
 
-def exif_focal_35mm(picture: str | Path | Image.Image) -> float | None:
+def exif_focal_35mm(image: str | Path | Image.Image) -> float | None:
     """Focal length that the EXIF data give, as the equivalent on a 36 x 24 mm frame [mm].
 
     FocalLengthIn35mmFilm where it is present; else from FocalLength and FocalPlaneXResolution:
     ``f[px] = f[mm] * resolution``, scaled by equal diagonals (EXIF 2.32, CIPA DC-008).
 
     Args:
-        picture: A path, or a picture as PIL opened it.
+        image: A path, or an image as PIL opened it.
 
     Returns:
-        The focal length, or None where the picture does not say or what it says is implausible.
+        The focal length, or None where the image does not say or what it says is implausible.
 
     Raises:
-        InputError: If the file is no picture.
+        InputError: If the file is no image.
     """
-    if not isinstance(picture, Image.Image):
-        with open_picture(picture) as image:
+    if not isinstance(image, Image.Image):
+        with open_image(image) as image:
             return exif_focal_35mm(image)
-    tags = picture.getexif().get_ifd(ExifTags.IFD.Exif)
+    tags = image.getexif().get_ifd(ExifTags.IFD.Exif)
     focal_35mm = _number(tags, ExifTags.Base.FocalLengthIn35mmFilm)
     if focal_35mm == 0:
         unit_mm = _PLANE_UNIT_MM.get(int(_number(tags, ExifTags.Base.FocalPlaneResolutionUnit)) or 2, math.inf)
         pixels_per_mm = _number(tags, ExifTags.Base.FocalPlaneXResolution) / unit_mm
-        # The resolution is that of the picture as it was taken; a smaller copy keeps the tags.
-        width = _number(tags, ExifTags.Base.ExifImageWidth) or picture.width
-        height = _number(tags, ExifTags.Base.ExifImageHeight) or picture.height
+        # The resolution is that of the image as it was taken; a smaller copy keeps the tags.
+        width = _number(tags, ExifTags.Base.ExifImageWidth) or image.width
+        height = _number(tags, ExifTags.Base.ExifImageHeight) or image.height
         focal_px = _number(tags, ExifTags.Base.FocalLength) * pixels_per_mm
         focal_35mm = focal_px * math.hypot(36, 24) / math.hypot(width, height)
     lowest, highest = _PLAUSIBLE_FOCAL_35MM
@@ -164,12 +164,12 @@ def camera_for(
     focal_35mm: float | None = None,
     fov_deg: float = 60.0,
 ) -> Camera:
-    """The camera of an upright picture: as given, else from EXIF, else assumed.
+    """The camera of an upright image: as given, else from EXIF, else assumed.
 
     Args:
-        width: Width of the upright picture [px].
-        height: Height of the upright picture [px].
-        spec: Optional camera, or fx, fy, cx, cy [px of the upright picture] with the width and height
+        width: Width of the upright image [px].
+        height: Height of the upright image [px].
+        spec: Optional camera, or fx, fy, cx, cy [px of the upright image] with the width and height
             that they are meant for; a camera for another size is resized.
         focal_35mm: Optional equivalent focal length from EXIF [mm].
         fov_deg: Field of view to assume along the longer side [deg].
@@ -178,7 +178,7 @@ def camera_for(
         The camera; its source says which of the three it was.
 
     Raises:
-        InputError: If the given camera is meant for the picture before it was turned upright.
+        InputError: If the given camera is meant for the image before it was turned upright.
         RecordError: If its numbers are not usable.
     """
     if spec is None:
@@ -188,14 +188,14 @@ def camera_for(
     camera = spec if isinstance(spec, Camera) else Camera(**{"width": width, "height": height, **spec})
     given, size = (camera.width, camera.height), (width, height)
     if not same_aspect(given, size):
-        text = f"The camera is for {given[0]} x {given[1]} px, but the upright picture has {width} x {height} px"
+        text = f"The camera is for {given[0]} x {given[1]} px, but the upright image has {width} x {height} px"
         if same_aspect(given, (height, width)):
-            raise InputError(f"{text}; give the camera of the picture turned upright.")
+            raise InputError(f"{text}; give the camera of the image turned upright.")
         logger.warning("%s, another aspect ratio; its focal lengths are scaled per axis.", text)
     camera = camera.resized(width, height)
     if not (0 <= camera.cx <= width and 0 <= camera.cy <= height):
         logger.warning(
-            "The principal point (%.1f, %.1f) lies outside the picture of %d x %d px; "
+            "The principal point (%.1f, %.1f) lies outside the image of %d x %d px; "
             "if the camera is for another size, give its width and height.",
             *(camera.cx, camera.cy, width, height),
         )
