@@ -13,5 +13,7 @@ bash "$root/scripts/setup.sh" ocr dev
 
 export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-PASSIVE}"
 export HF_HUB_OFFLINE=1
+# One test process a core: threads of their own would starve them.
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 cd "$root"
-exec .venv/bin/python -m pytest "$@"
+exec .venv/bin/python -m pytest --numprocesses auto "$@"
