@@ -7,9 +7,9 @@ from typing import Any
 
 import cv2
 import pytest
+from claims.in_brief import in_brief
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from in_brief import in_brief
 
 from pipeline.claims.answer import ParsedAnswer, parse_answer
 from pipeline.records.camera import Camera

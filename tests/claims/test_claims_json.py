@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from in_brief import in_brief
+from claims.in_brief import in_brief
 
 from pipeline.claims.claims_json import claims_from_json
 from pipeline.claims.json_blocks import JsonBlock

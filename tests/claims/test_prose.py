@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from in_brief import in_brief
+from claims.in_brief import in_brief
 
 from pipeline.claims.prose import parse_prose
 from pipeline.records import Origin

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from worlds import CAMERA, FLOOR, PIECES, level_pose
-from worlds import view as plain_view
+from synthetic.worlds import CAMERA, FLOOR, PIECES, level_pose
+from synthetic.worlds import view as plain_view
 
 from pipeline.models.ocr.rapid import RapidOcr
 from pipeline.records.camera import Camera

@@ -29,7 +29,7 @@ def brightness(image: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("mode", "table", "picture"),
+    ("mode", "table", "image"),
     [("none", False, False), ("table", True, False), ("image", False, True), ("both", True, True)],
 )
 def test_a_mode_says_what_the_prompt_holds(mode: str, table: bool, image: bool) -> None:

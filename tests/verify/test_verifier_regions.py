@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import scenes
-from test_verify import R, S, U, judge
+from verify.test_verifier import R, S, U, judge
 
 from pipeline.records import Claim, DepthMap, Region
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from depth_data import MadeDataset, given
+from evaluate.depth.depth_data import MadeDataset, given
 
 from pipeline.datasets.depth_base import DepthSample
 from pipeline.evaluate.depth.compare import compare_runs, run_names, write_comparison

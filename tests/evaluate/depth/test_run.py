@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from depth_data import MadeDataset, given
+from evaluate.depth.depth_data import MadeDataset, given
 
 from pipeline.evaluate.depth.image_lines import ImageLine, Outcome
 from pipeline.evaluate.depth.protocol import EvaluationProtocol
