@@ -62,7 +62,7 @@ def parse_answer(raw: str, cameras: Sequence[Camera], question: str = "") -> Par
         problems.append(f"The answer has {len(raw)} characters; only the first {_LONGEST} were read.")
     text, reasoning = split_reasoning(raw[:_LONGEST])
     if is_cut_off(raw[:_LONGEST]):
-        problems.append("The reasoning was never closed; what follows it could not be told apart for sure.")
+        problems.append("The reasoning has no end mark, so it is uncertain where the answer begins.")
     if not text.strip():
         problems.append("The answer is empty.")
     blocks, broken = find_json(text)

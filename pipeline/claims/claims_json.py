@@ -69,7 +69,7 @@ def _claims(entry: Any, frames: int) -> list[Claim]:
     words = _first(entry, _RELATION_KEYS)
     relation = relation_named(words) if isinstance(words, str) else None
     if relation is None:
-        raise RecordError(f"{shorten(str(words), 40)!r} is no relation; there are {', '.join(RELATIONS)}.")
+        raise RecordError(f"{shorten(str(words), 40)!r} is not a relation; known relations are {', '.join(RELATIONS)}.")
     name, denied = relation
     objects = _objects(entry)
     if name == "distance_between" and not objects:
@@ -130,12 +130,12 @@ def _quantity(entry: dict[str, Any], name: str) -> Quantity | None:
     else:
         quantity = parse_quantity(str(value))
     if quantity is None:
-        raise RecordError(f"{shorten(str(value), 30)!r} is no number with a unit.")
+        raise RecordError(f"{shorten(str(value), 30)!r} is not a number with a unit.")
     unit, factor, tolerance = quantity.unit, 1.0, quantity.tolerance
     if unit is None and isinstance(words, str) and words.strip() and name != "count":
         named = unit_named(words)
         if named is None:
-            raise RecordError(f"{words[:20]!r} is no unit; there are m, cm, mm, ft, in, fraction and count.")
+            raise RecordError(f"{words[:20]!r} is not a unit; use m, cm, mm, ft, in, fraction and count.")
         unit, factor = named
     given = entry.get("tolerance")
     if isinstance(given, int | float) and not isinstance(given, bool):

@@ -146,7 +146,7 @@ def frame_from(
     else:
         rgb, focal_35mm, name = read_image(image), exif_focal_35mm(image), printable(Path(image).name)
     if rgb.ndim != 3 or rgb.size == 0:
-        raise InputError(f"An image must be an array uint8 (H, W, 3), not of shape {rgb.shape}.")
+        raise InputError(f"An image must be a uint8 array of shape (H, W, 3), not {rgb.shape}.")
     return Frame(rgb, camera_for(*size_of(rgb), camera, focal_35mm, fov_deg), given_depth=depth, name=name)
 
 

@@ -64,12 +64,12 @@ def read_depth(
     file = existing_file(path, "a depth file")
     reader = _READERS.get(file.suffix.lower())
     if reader is None:
-        raise InputError(f"{file} is no depth file that can be read; known are {', '.join(_READERS)}.")
+        raise InputError(f"{file} is not a readable depth file; supported formats are {', '.join(_READERS)}.")
     with decoding(file, "a depth file"):
         stored = _two_dimensional(reader(file, key), file)
     whole = stored.dtype.kind in "iu"
     if scale is None and whole and kind is DepthKind.METRIC:
-        raise InputError(f"{file} holds whole numbers whose unit is unknown; {_SCALE_HINT}.")
+        raise InputError(f"{file} stores integers without a unit; {_SCALE_HINT}.")
     if scale is not None and not (math.isfinite(scale) and scale > 0):
         raise InputError(f"The depth_scale of {file} must be a positive number, not {scale!r}.")
     invalid = ((0,) if whole else ()) if invalid is None else tuple(invalid)
@@ -115,7 +115,7 @@ def _no_depth(file: Path, shape: Sequence[int], dtype: np.dtype) -> InputError:
 
 def _check_count(file: Path, count: int) -> None:
     if count > MAX_VALUES:
-        raise InputError(f"{file} claims to hold {count} values, more than {MAX_VALUES}; save smaller depth.")
+        raise InputError(f"{file} declares {count} values, more than {MAX_VALUES}; save smaller depth.")
 
 
 def _read_image(file: Path, _key: str | None) -> np.ndarray:
@@ -142,7 +142,9 @@ def _read_array(file: Path, stream: IO[bytes]) -> np.ndarray:
     readers = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
     version = npy_format.read_magic(stream)
     if version not in readers:
-        raise InputError(f"{file} holds an array of npy version {version}, not of 1.0 or 2.0; save it with numpy.save.")
+        raise InputError(
+            f"{file} contains an array of npy version {version}, not of 1.0 or 2.0; save it with numpy.save."
+        )
     shape, _, dtype = readers[version](stream)
     if dtype.kind not in "fiu":
         raise _no_depth(file, shape, dtype)
@@ -171,7 +173,7 @@ def _read_pgm(file: Path, _key: str | None) -> np.ndarray:
     data = _read_bytes(file)
     header = re.match(rb"P5\s+(?:#[^\n]*\n\s*)*(\d+)\s+(\d+)\s+(\d+)\s", data)
     if header is None:
-        raise InputError(f"{file} does not begin as a binary PGM (P5) does; save it as PNG.")
+        raise InputError(f"{file} has no binary PGM header (P5); save it as PNG.")
     width, height, highest = (int(number) for number in header.groups())
     return _pixels(file, data[header.end() :], np.dtype(">u2" if highest > 255 else "u1"), width, height)
 
@@ -181,7 +183,7 @@ def _read_pfm(file: Path, _key: str | None) -> np.ndarray:
     data = _read_bytes(file)
     header = re.match(rb"(P[Ff])\s+(\d+)\s+(\d+)\s+([-+]?[\d.]+(?:[eE][-+]?\d+)?)[ \t]*\r?\n", data)
     if header is None:
-        raise InputError(f"{file} does not begin as a PFM does (Pf, width height, scale); write it again.")
+        raise InputError(f"{file} has no PFM header (Pf, width height, scale); write it again.")
     if header[1] == b"PF":
         raise InputError(f"{file} is a PFM of three channels; save the depth with one channel (Pf).")
     order = "<" if header[4].startswith(b"-") else ">"

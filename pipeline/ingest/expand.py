@@ -64,7 +64,9 @@ def expand_input(
     depth_folder = depth_paths[0] if len(depth_paths) == 1 and depth_paths[0].is_dir() else None
     if depth_paths and depth_folder is None:
         if holds_many(paths, frames_are):
-            raise InputError(f"{paths[0]} holds many items; give their depth as a folder with files of the same names.")
+            raise InputError(
+                f"{paths[0]} contains many items; give their depth as a folder with files of the same names."
+            )
         defaults["depth"] = depth_paths
     items = _items(paths, FramesAre(frames_are), defaults)
     return items if depth_folder is None else _with_depth_of(items, _by_stem(depth_folder))
@@ -100,7 +102,7 @@ def images_of(folder: Path) -> list[Path]:
     """
     images = [file for file in folder.iterdir() if is_image(file) and file.is_file() and file.name[0] != "."]
     if not images:
-        raise InputError(f"{folder} holds no images; known are {', '.join(sorted(IMAGE_SUFFIXES))}.")
+        raise InputError(f"{folder} contains no images; supported formats are {', '.join(sorted(IMAGE_SUFFIXES))}.")
     return sorted(images, key=lambda file: (natural_key(file), file.name))
 
 
@@ -109,7 +111,7 @@ def _items(paths: list[Path], frames_are: FramesAre, defaults: Mapping[str, Any]
     if len(paths) > 1:
         for path in paths:
             if path.is_dir() or not is_image(path):
-                raise InputError(f"{path} is no image; a list must hold the images of one scene.")
+                raise InputError(f"{path} is not an image; a list must contain the images of one scene.")
         return iter([_item(first.stem, paths, defaults)])
     if first.is_dir():
         images = images_of(first)
@@ -123,7 +125,7 @@ def _items(paths: list[Path], frames_are: FramesAre, defaults: Mapping[str, Any]
     if is_image(first) or is_video(first):
         return iter([_item(first.stem, [first], defaults)])
     known = ", ".join(sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES | MANIFEST_SUFFIXES))
-    raise InputError(f"{first} is neither an image nor a video nor a manifest by its name; known are {known}.")
+    raise InputError(f"{first} is not named like an image, a video or a manifest; supported are {known}.")
 
 
 def _item(name: str, frames: list[Path], defaults: Mapping[str, Any]) -> Item:
@@ -137,7 +139,9 @@ def _by_stem(folder: Path) -> dict[str, list[Path]]:
         if file.suffix.lower() in DEPTH_SUFFIXES:
             by_stem.setdefault(file.stem, []).append(file)
     if not by_stem:
-        raise InputError(f"{folder} holds no depth files; known are {', '.join(sorted(DEPTH_SUFFIXES))}.")
+        raise InputError(
+            f"{folder} contains no depth files; supported formats are {', '.join(sorted(DEPTH_SUFFIXES))}."
+        )
     return by_stem
 
 

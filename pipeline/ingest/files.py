@@ -72,7 +72,7 @@ def existing_path(path: str | PathLike[str]) -> Path:
     """
     text = str(path)
     if re.match(r"[a-z][a-z0-9+.-]+://", text, re.IGNORECASE):
-        raise InputError(f"{text} is an address; download it and give the path of the file.")
+        raise InputError(f"{text} is a URL; download the file and give its path.")
     file = Path(text).absolute()
     try:
         if file.exists():

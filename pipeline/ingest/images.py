@@ -78,7 +78,7 @@ def upright_rgb(image: Image.Image, name: str = "The image") -> np.ndarray:
         InputError: If it has no pixels or no colours.
     """
     if image.mode == "F" or 0 in image.size:
-        raise InputError(f"{name} holds no colours (mode {image.mode}, {image.size} px); convert it to 8 bits.")
+        raise InputError(f"{name} has no colour channels (mode {image.mode}, {image.size} px); convert it to 8 bits.")
     return np.array(_to_rgb(ImageOps.exif_transpose(image)))
 
 

@@ -40,7 +40,7 @@ def read_manifest(path: str | Path, defaults: Mapping[str, Any] | None = None) -
     file = existing_file(path, "a manifest")
     rows = _ROWS.get(file.suffix.lower())
     if rows is None:
-        raise InputError(f"{file} is no manifest; its name must end in {', '.join(sorted(MANIFEST_SUFFIXES))}.")
+        raise InputError(f"{file} is not a manifest; its name must end in {', '.join(sorted(MANIFEST_SUFFIXES))}.")
     return _items(file, rows(file), defaults or {})
 
 

@@ -91,7 +91,7 @@ def _sample_times(
         frames = math.floor((finish_s - begin_s) * rate_hz + 1e-6) + 1
         if frames <= max_frames:
             return [begin_s + index / rate_hz for index in range(frames)]
-        logger.warning("%g Hz would give %d frames; %d are taken, evenly.", rate_hz, frames, max_frames)
+        logger.warning("%g Hz would give %d frames; using %d, evenly spaced.", rate_hz, frames, max_frames)
     return np.linspace(begin_s, finish_s, min(frames or max_frames, max_frames)).tolist()
 
 

@@ -64,7 +64,7 @@ def test_a_choice_needs_the_options_of_the_question() -> None:
     [
         ("", "The answer is empty."),
         (" \n", "The answer is empty."),
-        ("<think>The mug", "never closed"),
+        ("<think>The mug", "no end mark"),
         (BOXES[:60], "was cut off"),
         ("The mug is next to the bowl.", "Not understood"),
     ],

@@ -143,14 +143,14 @@ UNUSABLE = {
     "many.npz": (lambda path: np.savez(path, near=METRES, far=METRES), "near, far; name the one"),
     "junk.npz": (lambda path: path.write_bytes(b"PK\x03\x04junk"), "cannot be read"),
     "junk.npy": (lambda path: path.write_bytes(b"\x93NUMPYjunk"), "npy version"),
-    "junk.pfm": (lambda path: path.write_bytes(b"P7\n1 1\n1\n"), "does not begin as a PFM"),
+    "junk.pfm": (lambda path: path.write_bytes(b"P7\n1 1\n1\n"), "has no PFM header"),
     "short.pfm": (lambda path: path.write_bytes(b"Pf\n4 4\n-1.0\n1234"), "cut off: 4 x 4 px need 64 bytes, it has 4"),
     "colour.pfm": (lambda path: write_pfm(path, METRES, "<", magic=b"PF"), "three channels"),
     "ascii.pgm": (lambda path: path.write_text("P2\n1 1\n255\n7\n"), "binary PGM"),
     "short.pgm": (lambda path: path.write_bytes(b"P5 9 9 255 x"), "cut off"),
     "junk.exr": (lambda path: path.write_bytes(b"v/1\x01junk"), "cannot be read"),
     "rgb.exr": (lambda path: write_exr(path, R=METRES, G=METRES, B=METRES), "name the one with the depth"),
-    "depth.jpg": (lambda path: path.write_bytes(b"x"), "no depth file"),
+    "depth.jpg": (lambda path: path.write_bytes(b"x"), "not a readable depth file"),
     "empty.png": (lambda path: path.touch(), "empty file"),
     "missing.png": (lambda path: None, "does not exist"),
 }
@@ -221,7 +221,7 @@ HUGE = {
 @pytest.mark.parametrize("name", HUGE)
 def test_a_file_that_claims_too_many_values_is_refused_by_its_header(tmp_path, name):
     HUGE[name](tmp_path / name)
-    with pytest.raises(InputError, match=r"claims to hold 1600000000 values, more than 200000000"):
+    with pytest.raises(InputError, match=r"declares 1600000000 values, more than 200000000"):
         read_depth(tmp_path / name, **SENSOR, scale=1.0)
 
 

@@ -136,10 +136,10 @@ def _floating(folder):
         (_text, "not an image"),
         (_postscript, "not an image"),
         (_empty, "empty file"),
-        (_floating, "float.tif holds no colours"),
+        (_floating, "float.tif has no colour channels"),
         (lambda folder: folder, "is a folder"),
         (lambda folder: folder / "none.jpg", "does not exist"),
-        (lambda folder: "https://example.org/a.jpg", "is an address"),
+        (lambda folder: "https://example.org/a.jpg", "is a URL"),
         (lambda folder: folder / "a\0b.jpg", "a"),
     ],
 )

@@ -141,7 +141,7 @@ def test_a_bad_line_of_csv_leaves_the_others_alone(tmp_path, line, words):
         ("a.csv", b"id,frames\n", "has no items"),
         ("a.csv", b"id,frmaes\na,x.jpg\n", "header of .*unknown key 'frmaes'.*did you mean 'frames'"),
         ("a.parquet", b"PAR1junk", "cannot be read as a manifest"),
-        ("a.txt", b"x", "is no manifest"),
+        ("a.txt", b"x", "is not a manifest"),
     ],
 )
 def test_an_unreadable_manifest_is_an_input_error(tmp_path, name, content, words):

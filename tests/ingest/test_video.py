@@ -59,7 +59,7 @@ def test_a_rate_that_gives_too_many_frames_is_lowered_over_the_whole_video(video
     with caplog.at_level(logging.WARNING):
         sampled = read_video(video(), rate_hz=10, max_frames=4)
     assert times(sampled) == [0.0, 0.3, 0.6, 0.9]
-    assert "would give 10 frames; 4 are taken" in caplog.text
+    assert "would give 10 frames; using 4" in caplog.text
 
 
 def test_distant_frames_are_reached_by_jumps_and_are_the_right_ones(video):
