@@ -1,21 +1,28 @@
-"""The records that everything speaks: frozen dataclasses, checked when made."""
+"""The records that everything speaks: frozen dataclasses, checked when made.
 
-from pipeline.records.anchor import Anchor, AnchorKind
-from pipeline.records.camera import Camera, CameraSource
-from pipeline.records.claim import Box, Box3D, Claim, Comparison, Mask, Origin, Point, Region, Unit
-from pipeline.records.json_form import from_json, from_plain, json_schema, to_json, to_plain
-from pipeline.records.result import (
-    SCHEMA_VERSION,
-    Answer,
-    Attempt,
-    Evidence,
-    FrameSummary,
-    Result,
-    SpatialTag,
-    Status,
-    Verdict,
-)
-from pipeline.records.scene import DepthKind, DepthMap, Frame, ScaleSource, Scene
+They are imported on first use: whoever needs only the errors starts without NumPy and pydantic.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.records.anchor import Anchor, AnchorKind
+    from pipeline.records.camera import Camera, CameraSource
+    from pipeline.records.claim import Box, Box3D, Claim, Comparison, Mask, Origin, Point, Region, Unit
+    from pipeline.records.json_form import from_json, from_plain, json_schema, to_json, to_plain
+    from pipeline.records.result import (
+        SCHEMA_VERSION,
+        Answer,
+        Attempt,
+        Evidence,
+        FrameSummary,
+        Result,
+        SpatialTag,
+        Status,
+        Verdict,
+    )
+    from pipeline.records.scene import DepthKind, DepthMap, Frame, ScaleSource, Scene
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -51,3 +58,14 @@ __all__ = [
     "to_json",
     "to_plain",
 ]
+
+_MODULES = ("anchor", "camera", "claim", "json_form", "result", "scene")
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Import a record from the module that defines it."""
+        for module in _MODULES if name in __all__ else ():
+            if hasattr(defined := import_module(f"{__name__}.{module}"), name):
+                return globals().setdefault(name, getattr(defined, name))
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
