@@ -113,7 +113,7 @@ install_libraries() {
       return 0
     fi
   fi
-  say "Open3D lacks the system libraries$missing. The quickstart and the 3D export need them; to have both, install"
+  say "Open3D lacks the system libraries$missing. The quickstart needs them; install"
   say "the packages $library_packages (Debian and Ubuntu: sudo apt-get install $library_packages)."
 }
 

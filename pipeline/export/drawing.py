@@ -1,4 +1,4 @@
-"""Text and simple shapes on images: measured, shortened, wrapped, smooth.
+"""Text and simple shapes on images: measured, shortened, smooth.
 
 Convention: images are uint8 (H, W, 3) RGB and are drawn into; positions are (x, y) [px] of the
 top-left corner.
@@ -6,8 +6,8 @@ top-left corner.
 
 from __future__ import annotations
 
-import re
 import unicodedata
+from bisect import bisect_right
 from functools import cache, lru_cache
 
 import cv2
@@ -17,12 +17,9 @@ from pipeline.export.palette import Colour
 
 INK: Colour = (33, 37, 41)
 GREY: Colour = (108, 117, 125)
-HAIRLINE: Colour = (222, 226, 230)
 PAPER: Colour = (255, 255, 255)
 ELLIPSIS = "..."
 
-# Latin words stay whole; Chinese, Japanese and Korean text may break after any character.
-_WORDS = re.compile(r"[⺀-鿿가-힯豈-﫿＀-￯]|[^\s⺀-鿿가-힯豈-﫿＀-￯]+|\s+")
 _SHIFT = 4
 
 
@@ -74,8 +71,12 @@ def shorten(text: str, size_px: int, width_px: int) -> str:
     """The text, or as much of it as fits into the width with an ellipsis."""
     if text_width(text, size_px) <= width_px:
         return text
-    count = _fitting(text, size_px, width_px, ELLIPSIS)
-    return text[:count].rstrip() + ELLIPSIS if count else ""
+    count = bisect_right(range(1, len(text)), width_px, key=lambda end: text_width(_cut(text, end), size_px))
+    return _cut(text, count) if count else ""
+
+
+def _cut(text: str, end: int) -> str:
+    return text[:end].rstrip() + ELLIPSIS
 
 
 def shorten_middle(text: str, most_characters: int) -> str:
@@ -84,40 +85,6 @@ def shorten_middle(text: str, most_characters: int) -> str:
         return text
     kept = most_characters - len(ELLIPSIS)
     return text[: kept - kept // 2].rstrip() + ELLIPSIS + text[len(text) - kept // 2 :].lstrip()
-
-
-def _fitting(text: str, size_px: int, width_px: int, ending: str) -> int:
-    """How many characters of the text fit into the width together with the ending."""
-    low, high = 0, len(text)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if text_width(text[:middle].rstrip() + ending, size_px) <= width_px:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-def wrap(text: str, size_px: int, width_px: int, most_lines: int) -> list[str]:
-    """The text in lines that fit into the width; what does not fit into the last one is shortened."""
-    lines: list[str] = []
-    line, rest = "", text
-    while rest and len(lines) < most_lines - 1:
-        match = _WORDS.match(rest)
-        word = match.group() if match else rest[0]
-        if text_width((line + word).rstrip(), size_px) <= width_px:
-            line, rest = line + word, rest[len(word) :]
-        elif line.strip():
-            lines.append(line.rstrip())
-            line, rest = "", rest.lstrip()
-        else:
-            count = max(1, _fitting(word, size_px, width_px, ""))
-            lines.append(word[:count])
-            line, rest = "", rest[count:]
-    last = (line + rest).strip()
-    if last:
-        lines.append(shorten(last, size_px, width_px))
-    return lines
 
 
 def rounded_rectangle(image: np.ndarray, x: int, y: int, width: int, height: int, radius: int, colour: Colour) -> None:

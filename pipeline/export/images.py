@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
 from pipeline.export.drawing import (
+    PAPER,
     draw_text,
     line_height,
     printable,
@@ -16,11 +17,11 @@ from pipeline.export.drawing import (
     rounded_rectangle,
     shorten,
     shorten_middle,
-    smooth_line,
     text_width,
 )
 from pipeline.export.palette import Colour
-from pipeline.records import DepthMap, Region
+from pipeline.export.signs import draw_signs, placed_signs
+from pipeline.records import DepthMap, Region, Status
 
 INVALID: Colour = (214, 217, 221)
 HATCH: Colour = (160, 164, 170)
@@ -36,17 +37,19 @@ _Rectangle = tuple[int, int, int, int]
 
 @dataclass(frozen=True, eq=False)
 class Mark:
-    """A region to draw: what it is called, and in which colour.
+    """A region to draw: what it is called, in which colour, and what became of the claims about it.
 
     Args:
         region: The region.
         name: Its name; an empty one draws a thin box without a label.
         colour: Its colour.
+        verdicts: How many claims about it have each status; their signs stand beside its name.
     """
 
     region: Region
     name: str
     colour: Colour
+    verdicts: Mapping[Status, int] = field(default_factory=dict)
 
 
 def fit(image: np.ndarray, width: int, height: int, smooth: bool = True) -> np.ndarray:
@@ -138,12 +141,15 @@ def _draw_chip(
     boxes: Sequence[_Rectangle],
     text_px: int,
 ) -> _Rectangle:
-    """Write the name where it hides no other name, and as little of the boxes as it can; return where."""
+    """Write the name and the signs where they hide no other name, and as little of the boxes as they can."""
     image_height, image_width = image.shape[:2]
     padding = max(2, text_px // 3)
+    signs, signs_width = placed_signs(mark.verdicts, text_px)
+    signs_width = signs_width + 2 * padding if signs and 2 * signs_width < image_width else 0
     name = shorten_middle(printable(mark.name, 400), _CHIP_CHARACTERS)
-    name = shorten(name, text_px, image_width - 2 * padding)
-    width, height = text_width(name, text_px) + 2 * padding, line_height(text_px) + padding // 2
+    name = shorten(name, text_px, image_width - signs_width - 2 * padding)
+    name_width = text_width(name, text_px) + 2 * padding
+    width, height = name_width + signs_width, line_height(text_px) + padding // 2
     x1, y1, x2, y2 = box
     wishes = [(x, y) for y in (y1 - height, y1, y2 - height, y2) for x in (x1, x2 - width)]
     wishes += [(x, y) for y in range(y1 + height, y2 - 2 * height, height) for x in (x1, x2 - width)]
@@ -156,8 +162,13 @@ def _draw_chip(
         return sum(_overlap(place, other) for other in taken), round(sum(hidden), 1)
 
     place = min(places, key=cost)
-    rounded_rectangle(image, *place, max(2, text_px // 4), mark.colour)
-    draw_text(image, name, place[0] + padding, place[1] + padding // 4, text_px, readable_on(mark.colour))
+    x, y = place[:2]
+    if signs_width:
+        # On white, whatever the region's colour.
+        rounded_rectangle(image, *place, max(2, text_px // 4), PAPER)
+        draw_signs(image, signs, x + name_width + padding, y + padding // 4, text_px)
+    rounded_rectangle(image, x, y, name_width, height, max(2, text_px // 4), mark.colour)
+    draw_text(image, name, x + padding, y + padding // 4, text_px, readable_on(mark.colour))
     return place
 
 
@@ -239,28 +250,3 @@ def draw_legend_bar(width: int, height: int) -> np.ndarray:
     """The colours from near to far, uint8 (height, width, 3)."""
     level = np.linspace(255, 0, width).round().astype(np.uint8)
     return colours(np.repeat(level[None], height, axis=0))
-
-
-def status_mark(image: np.ndarray, kind: str, x: int, y: int, size_px: int, colour: Colour) -> None:
-    """Draw a filled disc with a tick, a cross or a dash in it: the status without its colour.
-
-    Args:
-        image: Image to draw into.
-        kind: ``supported``, ``refuted`` or another word.
-        x: Left edge [px].
-        y: Top edge [px].
-        size_px: Diameter [px].
-        colour: Colour of the disc.
-    """
-    radius = size_px / 2
-    centre_x, centre_y = x + radius, y + radius
-    cv2.circle(
-        image, (round(centre_x * 16), round(centre_y * 16)), round(radius * 16), colour, cv2.FILLED, cv2.LINE_AA, 4
-    )
-    strokes = {
-        "supported": [[(-0.45, 0.05), (-0.12, 0.38), (0.48, -0.32)]],
-        "refuted": [[(-0.35, -0.35), (0.35, 0.35)], [(-0.35, 0.35), (0.35, -0.35)]],
-    }.get(kind, [[(-0.42, 0.0), (0.42, 0.0)]])
-    for stroke in strokes:
-        points = [(centre_x + dx * radius, centre_y + dy * radius) for dx, dy in stroke]
-        smooth_line(image, points, readable_on(colour), max(1, size_px // 10))

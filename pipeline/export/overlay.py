@@ -1,15 +1,16 @@
-"""One image per result: photos with regions, their depth beside or below, and the verdicts."""
+"""One image per result: frames with regions and the signs of their verdicts, and depth beside or below."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from pipeline.export.drawing import GREY, draw_text, line_height, printable, shorten, text_width
+from pipeline.export.drawing import GREY, PAPER, draw_text, line_height, printable, shorten, text_width
 from pipeline.export.files import replacing
 from pipeline.export.images import (
     Mark,
@@ -21,25 +22,26 @@ from pipeline.export.images import (
     nearness,
 )
 from pipeline.export.palette import region_colours, region_names
-from pipeline.export.panel import SMALL_PX, blank, draw_footer, draw_header, draw_verdicts
+from pipeline.export.signs import draw_signs, placed_signs
 from pipeline.records import DepthKind, DepthMap, Frame, Origin, Result, Scene
 from pipeline.records.errors import ExportError
 
 MOST_FRAMES = 32
-_MARGIN = 40
+SMALL_PX = 15
+_TEXT_PX = 18
 _GAP = 16
-_NARROWEST = 1120
 _PANORAMA = 2.2
 _TEXT_REGION_COLOUR = (235, 235, 235)
+_JPEG_QUALITY = 85
 
 
-def write_overlay(path: Path, scene: Scene, result: Result) -> Path:
-    """Write ``draw_overlay`` as PNG.
+def write_image(path: Path, image: np.ndarray, widest_px: int | None = None) -> Path:
+    """Write an image in the format of the path's suffix.
 
     Args:
         path: Where to write.
-        scene: Frames and depth.
-        result: Regions, answer and verdicts.
+        image: uint8 RGB (H, W, 3).
+        widest_px: A wider image is made smaller; None leaves it as it is.
 
     Returns:
         The path.
@@ -47,51 +49,45 @@ def write_overlay(path: Path, scene: Scene, result: Result) -> Path:
     Raises:
         ExportError: If the file cannot be written.
     """
-    done, data = cv2.imencode(".png", cv2.cvtColor(draw_overlay(scene, result), cv2.COLOR_RGB2BGR))
+    height, width = image.shape[:2]
+    if widest_px is not None and width > widest_px:
+        size = (widest_px, max(1, round(height * widest_px / width)))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    settings = (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY) if path.suffix == ".jpg" else ()
+    done, data = cv2.imencode(path.suffix, bgr, settings)
     if not done:
-        raise ExportError(f"The overlay of item {result.item_id} cannot be stored as PNG.")
+        raise ExportError(f"The image {path} cannot be stored as {path.suffix}.")
     with replacing(path) as temporary:
         temporary.write_bytes(data.tobytes())
     return path
 
 
 def draw_overlay(scene: Scene, result: Result) -> np.ndarray:
-    """Draw what was asked, seen and judged.
+    """Draw the frames with their regions and verdict signs, their depth, and how many claims hold.
 
     Args:
         scene: Frames and depth; of many frames the first 32 are drawn.
-        result: Regions, answer and verdicts.
-
-    Returns:
-        uint8 RGB (H, W, 3), at most about 2000 px wide.
-    """
-    grid = _Grid.of(scene)
-    width = max(_NARROWEST, grid.width)
-    header = draw_header(result, width)
-    parts = [] if header is None else [header]
-    parts += [_draw_frames(scene, result, grid, width), draw_verdicts(result, width)]
-    parts.append(draw_footer(_footer(scene, result), width))
-    height = sum(len(part) for part in parts) + 28 * (len(parts) - 1) + 2 * _MARGIN
-    canvas = blank(width + 2 * _MARGIN, height)
-    y = _MARGIN
-    for part in parts:
-        canvas[y : y + len(part), _MARGIN : _MARGIN + width] = part
-        y += len(part) + 28
-    return canvas
-
-
-def draw_images(scene: Scene, result: Result) -> np.ndarray:
-    """Draw the frames with their regions, and their depth, without any text but their captions.
-
-    Args:
-        scene: As for ``draw_overlay``.
-        result: The regions and the verdicts, whose objects get their names.
+        result: Regions and verdicts. Beside the name of a region stand the signs of the claims whose subject it is.
 
     Returns:
         uint8 RGB (H, W, 3), at most 1920 px wide.
     """
     grid = _Grid.of(scene)
-    return _draw_frames(scene, result, grid, grid.width)
+    frames = _draw_frames(scene, result, grid)
+    counts = Counter(verdict.status for verdict in result.verdicts)
+    signs, width = placed_signs(counts, _TEXT_PX, with_words=True)
+    if not signs:
+        return frames
+    top, below = len(frames) + _GAP, _GAP + line_height(_TEXT_PX)
+    sheet = _blank(max(width, frames.shape[1]), len(frames) + below)
+    _place(sheet, frames, 0, 0)
+    draw_signs(sheet, signs, 0, top, _TEXT_PX)
+    return sheet
+
+
+def _blank(width: int, height: int) -> np.ndarray:
+    return np.full((height, width, 3), PAPER, dtype=np.uint8)
 
 
 @dataclass(frozen=True)
@@ -131,14 +127,14 @@ def _fitted(frame: Frame, widest: int, highest: int) -> tuple[int, int]:
     return max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
 
 
-def _draw_frames(scene: Scene, result: Result, grid: _Grid, width: int) -> np.ndarray:
+def _draw_frames(scene: Scene, result: Result, grid: _Grid) -> np.ndarray:
     cell_width, cell_height = grid.cell
     caption = line_height(SMALL_PX) + 8
     cell_step = cell_height + caption + _GAP
     step = cell_step * grid.down
     rows = -(-len(grid.sizes) // grid.columns)
     hidden = len(scene.frames) - len(grid.sizes)
-    sheet = blank(width, rows * step - _GAP + (caption if hidden else 0))
+    sheet = _blank(grid.width, rows * step - _GAP + (caption if hidden else 0))
     marks = _marks(result, len(scene.frames))
     near = [nearness(depth, *size) for depth, size in zip(scene.depth, grid.sizes, strict=False)]
     # Metres compare across frames, so they share their colours; other depth has a scale per frame.
@@ -175,12 +171,7 @@ def _place(sheet: np.ndarray, image: np.ndarray, x: int, y: int) -> None:
 
 def _marks(result: Result, frames: int) -> list[list[Mark]]:
     """The regions of each frame; text that no verdict speaks of stays in the background."""
-    named = {
-        name
-        for verdict in result.verdicts
-        for name in (verdict.claim.subject, verdict.claim.object)
-        if name is not None
-    }
+    named = {name for verdict in result.verdicts for name in (verdict.claim.subject, verdict.claim.object)}
     marks: list[list[Mark]] = [[] for _ in range(frames)]
     for region, name, colour in zip(
         result.regions, region_names(result.regions), region_colours(result.regions), strict=True
@@ -189,8 +180,13 @@ def _marks(result: Result, frames: int) -> list[list[Mark]]:
             continue
         if region.origin is Origin.OCR and name not in named:
             marks[region.frame].insert(0, Mark(region, "", _TEXT_REGION_COLOUR))
-        else:
-            marks[region.frame].append(Mark(region, name, colour))
+            continue
+        verdicts = Counter(
+            verdict.status
+            for verdict in result.verdicts
+            if verdict.claim.subject == name and region.frame in (verdict.claim.frames or (region.frame,))
+        )
+        marks[region.frame].append(Mark(region, name, colour, verdicts))
     return marks
 
 
@@ -222,22 +218,8 @@ def _draw_legend(
     draw_text(sheet, far, left + bar_width + 8, y, SMALL_PX, GREY)
     if bar_width:
         _place(sheet, draw_legend_bar(bar_width, 10), left, middle_y - 5)
-    kind = f"depth: {_kind(depth)}"
+    kind = f"depth: {depth.kind.replace('_', ' ')}"
     if depth.kind is DepthKind.METRIC:
         kind += f", scale from {depth.scale_source}"
     if text_width(kind, SMALL_PX) <= start - x - 16:
         draw_text(sheet, kind, x, y, SMALL_PX, GREY)
-
-
-def _footer(scene: Scene, result: Result) -> str:
-    parts = [f"item {result.item_id}"]
-    if result.answer is not None:
-        parts.append(f"answer by {result.answer.model}")
-    sources = dict.fromkeys(f"{depth.backend} ({_kind(depth)})" for depth in scene.depth)
-    if sources:
-        parts.append(f"depth by {', '.join(sources)}")
-    return "  ·  ".join(parts)
-
-
-def _kind(depth: DepthMap) -> str:
-    return depth.kind.replace("_", " ")

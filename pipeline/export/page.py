@@ -9,15 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import cv2
-
 from pipeline.claims.markup import without_code
 from pipeline.export.files import replacing
 from pipeline.export.html import rendered_page
 from pipeline.export.jsonl import RESULTS_NAME
-from pipeline.export.overlay import draw_images
 from pipeline.models.hub import ships
-from pipeline.records import Origin, Result, Scene, Verdict, from_json
+from pipeline.records import Origin, Result, Verdict, from_json
 from pipeline.records.errors import ExportError, RecordError
 
 logger = logging.getLogger(__name__)
@@ -30,28 +27,8 @@ SMALL_MODELS = (
 # What a browser shows without getting slow, of which each has an image of about 100 kB.
 MOST_RESULTS = 200
 _MOST_VERDICTS = 24
-_WIDEST_PX = 1088
-_JPEG_QUALITY = 85
-
-
-def write_image(path: Path, scene: Scene, result: Result) -> Path:
-    """Write frames, regions and depth as a JPEG small enough for the page.
-
-    Raises:
-        ExportError: If the file cannot be written.
-    """
-    image = draw_images(scene, result)
-    height, width = image.shape[:2]
-    if width > _WIDEST_PX:
-        size = (_WIDEST_PX, max(1, round(height * _WIDEST_PX / width)))
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    done, data = cv2.imencode(".jpg", bgr, (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY))
-    if not done:
-        raise ExportError(f"The image of item {result.item_id} cannot be stored as JPEG.")
-    with replacing(path) as temporary:
-        temporary.write_bytes(data.tobytes())
-    return path
+WIDEST_PX = 1088
+"""Widest image that the page shows at its full size."""
 
 
 def write_page(path: Path) -> Path | None:

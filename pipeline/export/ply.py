@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 
@@ -17,10 +16,16 @@ from pipeline.export.files import replacing
 from pipeline.export.palette import region_colours
 from pipeline.geometry.backprojection import back_project
 from pipeline.records import DepthKind, DepthMap, Origin, Region, Result, Scene
-from pipeline.records.errors import DependencyError, ExportError
 
 _FARTHEST = 2.0
 """Points beyond this multiple of the 98th percentile of a frame's depth are left out as errors of the sensor."""
+
+_PROPERTIES = {
+    **dict.fromkeys(("x", "y", "z"), ("float", "<f4")),
+    **dict.fromkeys(("red", "green", "blue"), ("uchar", "u1")),
+    "region": ("int", "<i4"),
+}
+"""Type of each property, as PLY and as NumPy call it."""
 
 logger = logging.getLogger(__name__)
 
@@ -53,21 +58,17 @@ def write_ply(path: Path, scene: Scene, result: Result, max_points: int = 200_00
         The path, or None where the depth has no shape or no valid pixel; the reason is logged.
 
     Raises:
-        DependencyError: If Open3D cannot be imported.
         ExportError: If the file cannot be written.
     """
     cloud = coloured_points(scene, result, max_points)
     if cloud is None:
         return None
-    open3d = _open3d()
-    tensors = open3d.t.geometry.PointCloud()
-    tensors.point.positions = open3d.core.Tensor(cloud.positions.astype(np.float32))
-    tensors.point.colors = open3d.core.Tensor(cloud.colours)
-    tensors.point["region"] = open3d.core.Tensor(np.ascontiguousarray(cloud.regions[:, None]))
+    vertex = np.dtype([(name, dtype) for name, (_, dtype) in _PROPERTIES.items()])
+    vertices = np.rec.fromarrays([*cloud.positions.T, *cloud.colours.T, cloud.regions], dtype=vertex)
+    properties = "".join(f"property {kind} {name}\n" for name, (kind, _) in _PROPERTIES.items())
+    head = f"ply\nformat binary_little_endian 1.0\nelement vertex {len(vertices)}\n{properties}end_header\n"
     with replacing(path) as temporary:
-        temporary.touch()
-        if not open3d.t.io.write_point_cloud(str(temporary), tensors):
-            raise ExportError(f"Open3D cannot write {path}; choose another output_dir or free some space.")
+        temporary.write_bytes(head.encode("ascii") + vertices.tobytes())
     return path
 
 
@@ -111,15 +112,12 @@ def coloured_points(scene: Scene, result: Result, max_points: int) -> ColouredPo
         colours = np.where((owners >= 0)[:, None], palette[owners], frame.rgb[mask])
         # The file holds float32; a point that does not fit has no place in it.
         fits = (np.abs(positions) <= np.finfo(np.float32).max).all(axis=1)
-        parts.append(ColouredPoints(positions[fits], colours[fits], owners[fits]))
-    if not any(len(part.positions) for part in parts):
+        parts.append((positions[fits], colours[fits], owners[fits]))
+    cloud = ColouredPoints(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    if not len(cloud.positions):
         logger.info("No point cloud of item %s: its depth is too large for a file of points.", scene.id)
         return None
-    return ColouredPoints(
-        np.concatenate([part.positions for part in parts]),
-        np.concatenate([part.colours for part in parts]),
-        np.concatenate([part.regions for part in parts]),
-    )
+    return cloud
 
 
 def _without_outliers(depth: DepthMap) -> np.ndarray:
@@ -175,14 +173,3 @@ def _placeable(scene: Scene) -> list[int]:
     posed = [index for index, depth in enumerate(scene.depth) if is_posed(index, depth)]
     shaped = [index for index, depth in enumerate(scene.depth) if depth.kind.has_shape]
     return posed or shaped[:1]
-
-
-def _open3d() -> ModuleType:
-    try:
-        import open3d
-    except (ImportError, OSError) as error:
-        raise DependencyError(
-            f"Open3D cannot be imported ({error}); install it with pip, and on Linux the system libraries "
-            "libusb-1.0-0 libegl1 libgl1 libx11-6 libgomp1, or set export.ply=false."
-        ) from error
-    return open3d

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from pipeline.export.overlay import write_overlay
-from pipeline.export.page import PAGE_NAME, write_image, write_page
+from pipeline.export.overlay import draw_overlay, write_image
+from pipeline.export.page import PAGE_NAME, WIDEST_PX, write_page
 from pipeline.export.ply import write_ply
 from pipeline.export.text import file_stem
 from pipeline.records import Result, Scene
-from pipeline.records.errors import DependencyError
-
-logger = logging.getLogger(__name__)
 
 
 class ExportStage:
@@ -36,28 +32,24 @@ class ExportStage:
     def __call__(self, scene: Scene, result: Result, folder: Path) -> Result:
         """Write the files below the folder and return the result that names them.
 
-        A missing system library costs the point cloud, not the result: it is noted in ``errors``.
-
         Raises:
             ExportError: If a file cannot be written.
         """
         name = file_name(result.item_id, result.question)
         artefacts = dict(result.artefacts)
-        errors = list(result.errors)
-        if self.overlay:
-            artefacts["overlay"] = f"overlays/{name}.png"
-            write_overlay(folder / artefacts["overlay"], scene, result)
-        if self.page:
-            artefacts["image"] = f"images/{name}.jpg"
-            write_image(folder / artefacts["image"], scene, result)
+        if self.overlay or self.page:
+            image = draw_overlay(scene, result)
+            if self.overlay:
+                artefacts["overlay"] = f"overlays/{name}.png"
+                write_image(folder / artefacts["overlay"], image)
+            if self.page:
+                artefacts["image"] = f"images/{name}.jpg"
+                write_image(folder / artefacts["image"], image, WIDEST_PX)
         if self.ply and scene.depth:
-            try:
-                if write_ply(folder / f"clouds/{name}.ply", scene, result, self.max_points) is not None:
-                    artefacts["ply"] = f"clouds/{name}.ply"
-            except DependencyError as error:
-                logger.warning("%s", error)
-                errors.append(str(error))
-        return replace(result, artefacts=artefacts, errors=tuple(errors))
+            path = f"clouds/{name}.ply"
+            if write_ply(folder / path, scene, result, self.max_points) is not None:
+                artefacts["ply"] = path
+        return replace(result, artefacts=artefacts)
 
     def finish(self, folder: Path) -> None:
         """Write the page of all results of the folder, once they are there.

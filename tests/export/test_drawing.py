@@ -5,21 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.export.drawing import draw_text, line_height, printable, shorten, shorten_middle, text_width, wrap
+from pipeline.export.drawing import draw_text, line_height, printable, shorten, shorten_middle, text_width
 
 TEXTS = st.text(alphabet=st.characters(), max_size=80)
 
 
-@given(TEXTS, st.integers(8, 30), st.integers(10, 600), st.integers(1, 5))
-def test_wrapped_text_fits_and_keeps_its_order(text: str, size_px: int, width_px: int, most_lines: int) -> None:
+@given(TEXTS, st.integers(8, 30), st.integers(10, 600))
+def test_shortened_text_fits_and_keeps_its_beginning(text: str, size_px: int, width_px: int) -> None:
     text = printable(text)
-    lines = wrap(text, size_px, width_px, most_lines)
-    assert len(lines) <= most_lines
-    # A single character may be wider than the line; nothing narrower may stick out.
-    assert all(text_width(line, size_px) <= width_px or len(line) == 1 for line in lines)
-    joined = "".join(lines).replace(" ", "")
-    whole = text.replace(" ", "")
-    assert whole.startswith(joined.removesuffix("..."))
+    short = shorten(text, size_px, width_px)
+    assert text_width(short, size_px) <= width_px
+    assert text.startswith(short.removesuffix("..."))
 
 
 @given(TEXTS)
@@ -39,7 +35,6 @@ def test_printable_removes_what_cannot_be_drawn(text: str, expected: str) -> Non
 def test_short_text_is_not_shortened() -> None:
     assert shorten("cup", 18, 500) == "cup"
     assert shorten("a cup and a book", 18, 60).endswith("...")
-    assert wrap("", 18, 100, 3) == []
 
 
 @pytest.mark.parametrize(
@@ -48,10 +43,6 @@ def test_short_text_is_not_shortened() -> None:
 )
 def test_long_names_keep_their_beginning_and_end(text: str, shortened: str) -> None:
     assert shorten_middle(text, 24) == shortened
-
-
-def test_words_stay_whole_where_they_fit() -> None:
-    assert wrap("alpha beta gamma", 18, text_width("alpha beta", 18) + 2, 3) == ["alpha beta", "gamma"]
 
 
 @pytest.mark.parametrize("text", ["chair gjpqy", "桌子出口", "ÀÉ|"])

@@ -10,11 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.export.drawing import line_height
 from pipeline.export.images import Mark, colour_range, draw_depth, draw_hatch, draw_photo, nearness
-from pipeline.export.overlay import draw_overlay, write_overlay
+from pipeline.export.overlay import draw_overlay, write_image
 from pipeline.export.palette import STATUS_COLOURS, region_colour
-from pipeline.export.panel import TEXT_PX, draw_verdicts, probability_text
 from pipeline.records import Answer, Claim, DepthKind, DepthMap, Frame, Region, Result, Scene, Status, Verdict
 from pipeline.records.camera import Camera
 from pipeline.records.errors import ExportError
@@ -110,13 +108,6 @@ def test_depth_without_a_valid_pixel_is_hatched() -> None:
     assert (draw_depth(near, colour_range([near])) == draw_hatch(10, 8)).all()
 
 
-def test_the_panel_grows_with_the_claims_until_it_counts_the_rest() -> None:
-    scene = Scene("item", (frame(64, 48),))
-    heights = [draw_overlay(scene, result(verdicts=(verdict(),) * count)).shape[0] for count in (0, 1, 2, 24, 25, 900)]
-    assert heights == sorted(heights)
-    assert heights[1] < heights[2] < heights[3] < heights[4] == heights[5]
-
-
 @pytest.mark.parametrize("status", list(Status))
 def test_every_status_is_drawn_in_its_colour_and_no_other(status: Status) -> None:
     image = draw_overlay(Scene("item", (frame(64, 48),)), result(verdicts=(verdict(status),)))
@@ -124,46 +115,22 @@ def test_every_status_is_drawn_in_its_colour_and_no_other(status: Status) -> Non
         assert (count_pixels(image, colour) > 50) == (other is status)
 
 
-def test_undecided_verdicts_say_what_they_need() -> None:
-    claim = Claim("left_of", "cup", "book")
-    unsure = Verdict(claim, "undecided", "No scale. " * 90, needs="metric depth")
-    sure = Verdict(claim, "supported", "No scale. " * 90, 0.99)
-    said, unsaid = (draw_verdicts(result(verdicts=(one,)), 1120) for one in (unsure, sure))
-    assert len(said) == len(unsaid) + line_height(TEXT_PX)
+def test_signs_stand_at_the_subject_in_the_frames_of_its_claims() -> None:
+    regions = tuple(Region(name, (10, 20, 30, 40), frame=index) for name in ("cup", "book") for index in range(2))
+    colour = STATUS_COLOURS[Status.REFUTED]
 
+    def drawn(*claims: Claim) -> list[int]:
+        verdicts = tuple(verdict("refuted", claim) for claim in claims)
+        image = draw_overlay(Scene("item", (frame(64, 48),) * 2), result(regions=regions, verdicts=verdicts))
+        halves = np.hsplit(image[:-50], [image.shape[1] // 2])
+        return [count_pixels(half, colour) for half in halves]
 
-def test_long_claims_are_wrapped_until_the_second_name_is_shown() -> None:
-    claim = Claim("left_of", "the first of many cups " * 3, "the last of many books")
-    texts: list[str] = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pipeline.export.panel.draw_text", lambda _sheet, text, *_rest: texts.append(text))
-        draw_verdicts(result(verdicts=(verdict(claim=claim),)), 1120)
-    assert claim.in_words().replace(" ", "") in "".join(texts).replace(" ", "")
-
-
-def test_what_the_table_leaves_out_is_counted_by_status() -> None:
-    verdicts = (verdict(),) * 25 + (verdict("refuted"), verdict("undecided"), verdict("undecided"))
-    texts: list[str] = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pipeline.export.panel.draw_text", lambda _sheet, text, *_rest: texts.append(text))
-        draw_verdicts(result(verdicts=verdicts), 1120)
-    assert "and 4 more in results.jsonl: 1 supported, 1 refuted, 2 undecided" in texts
-
-
-@pytest.mark.parametrize(
-    "probability, text",
-    [
-        (0.9, "0.90"),
-        (0.9501, "0.950"),
-        (0.9499, "0.950"),
-        (0.931, "0.931"),
-        (0.048, "0.048"),
-        (0.5, "0.50"),
-        (1, "1.00"),
-    ],
-)
-def test_probabilities_close_to_the_thresholds_have_three_digits(probability: float, text: str) -> None:
-    assert probability_text(probability) == text
+    first, second = drawn(Claim("left_of", "cup", "book"))
+    assert first == second > 50
+    assert drawn(Claim("left_of", "cup", "book", frames=(1,))) == [0, second]
+    assert drawn(Claim("left_of", "lamp", "book")) == [0, 0]
+    both = drawn(Claim("left_of", "cup", "book"), Claim("left_of", "book", "cup"))
+    assert both == [2 * first, 2 * second]
 
 
 def test_depth_of_a_panorama_stands_below_the_photo() -> None:
@@ -271,14 +238,17 @@ def test_the_file_is_the_drawing_on_a_real_photo(tmp_path: Path) -> None:
         for label, (y1, x1, y2, x2) in zip(data["labels"], data["bboxes"].tolist(), strict=True)
     )
     outcome = result(regions=boxes, verdicts=(verdict(),))
-    path = write_overlay(tmp_path / "new" / "桌子.png", scene, outcome)
+    drawn = draw_overlay(scene, outcome)
+    path = write_image(tmp_path / "new" / "桌子.png", drawn)
     # OpenCV cannot open such a name on every system, so the bytes are decoded.
     read = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
-    assert np.array_equal(cv2.cvtColor(read, cv2.COLOR_BGR2RGB), draw_overlay(scene, outcome))
+    assert np.array_equal(cv2.cvtColor(read, cv2.COLOR_BGR2RGB), drawn)
     assert [file.name for file in path.parent.iterdir()] == [path.name]
+    small = cv2.imread(str(write_image(tmp_path / "small.jpg", drawn, 300)))
+    assert small.shape == (round(drawn.shape[0] * 300 / drawn.shape[1]), 300, 3)
 
 
 def test_a_path_that_cannot_be_written_is_one_clear_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ExportError, match="Cannot write"):
-        write_overlay(tmp_path / "file" / "overlay.png", Scene("item", (frame(4, 3),)), result())
+        write_image(tmp_path / "file" / "overlay.png", frame(4, 3).rgb)

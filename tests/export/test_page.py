@@ -7,12 +7,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import cv2
+import numpy as np
 import pytest
-import scenes
 
 from pipeline.export.jsonl import ResultWriter
-from pipeline.export.page import MOST_RESULTS, PAGE_NAME, write_image, write_page
+from pipeline.export.overlay import write_image
+from pipeline.export.page import MOST_RESULTS, PAGE_NAME, write_page
 from pipeline.records import Answer, Claim, Origin, Region, Result, Status, Verdict
 from pipeline.records.errors import ExportError
 
@@ -93,9 +93,7 @@ def test_of_what_nobody_knows_nothing_is_told(tmp_path: Path) -> None:
 
 
 def test_images_are_on_the_page_itself_and_nothing_else_is_loaded(tmp_path: Path) -> None:
-    image = write_image(tmp_path / "images" / "a.jpg", scenes.scene(), result(regions=scenes.regions()))
-    height, width = cv2.imread(str(image)).shape[:2]
-    assert 400 < width <= 1088 and height > 100
+    write_image(tmp_path / "images" / "a.jpg", np.zeros((9, 9, 3), np.uint8))
     page = page_of(tmp_path, result(artefacts={"image": "images/a.jpg"}), result("b", artefacts={"image": "gone.jpg"}))
     (link,) = page.links
     assert link.startswith("data:image/jpeg;base64,")

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import scenes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.records import DepthKind, Result
-from pipeline.records.errors import DependencyError, ExportError
+from pipeline.export.overlay import draw_overlay
+from pipeline.records import DepthKind, Result, Scene
+from pipeline.records.errors import ExportError
 from pipeline.stages.export import ExportStage, file_name
 
 RESULT = Result("a/b", "Where?", (), None, regions=scenes.regions())
@@ -52,12 +54,19 @@ def test_ids_and_questions_never_share_a_name() -> None:
     assert len({file_name(*pair).casefold() for pair in pairs}) == len(pairs)
 
 
-def test_the_result_names_the_files_that_were_written(tmp_path: Path) -> None:
+def test_the_result_names_the_files_of_one_drawing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Scene] = []
+
+    def drawing(scene: Scene, result: Result) -> np.ndarray:
+        drawn.append(scene)
+        return draw_overlay(scene, result)
+
+    monkeypatch.setattr("pipeline.stages.export.draw_overlay", drawing)
     result = ExportStage(max_points=100)(scenes.scene(), RESULT, tmp_path)
     assert set(result.artefacts) == {"overlay", "ply", "image"}
     for path in result.artefacts.values():
         assert (tmp_path / path).stat().st_size > 0
-    assert result.errors == ()
+    assert result.errors == () and len(drawn) == 1
 
 
 @pytest.mark.parametrize(
@@ -77,16 +86,6 @@ def test_only_what_is_wanted_and_possible_is_written(
     assert set(stage(scene, RESULT, tmp_path).artefacts) == expected
     folders = {"overlay": "overlays", "ply": "clouds", "image": "images"}
     assert {path.name for path in tmp_path.iterdir()} == {folders[name] for name in expected}
-
-
-def test_a_missing_library_costs_the_cloud_and_not_the_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(*_arguments: object) -> None:
-        raise DependencyError("Open3D cannot be loaded.")
-
-    monkeypatch.setattr("pipeline.stages.export.write_ply", missing)
-    result = ExportStage(page=False)(scenes.scene(), RESULT, tmp_path)
-    assert set(result.artefacts) == {"overlay"}
-    assert result.errors == ("Open3D cannot be loaded.",)
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
