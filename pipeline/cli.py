@@ -163,7 +163,7 @@ def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from pipeline.config.overrides import describe, translate, with_companions
+    from pipeline.config.overrides import describe, translate
     from pipeline.export.files import write_error
     from pipeline.records.resources import resource_dir
 
@@ -193,7 +193,7 @@ def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig
         arguments = [*arguments, *_NO_FOLDER]
     # Hydra then raises what it otherwise prints over many lines.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    program, sys.argv = sys.argv, ["theodolite", *translate(with_companions(arguments, config_name), sweep=sweep)]
+    program, sys.argv = sys.argv, ["theodolite", *translate(arguments, sweep=sweep)]
     try:
         hydra.main(version_base="1.3", config_path=str(resource_dir("conf").resolve()), config_name=config_name)(
             guarded

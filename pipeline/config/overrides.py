@@ -32,10 +32,6 @@ _FREE_TEXT = frozenset({"question"})
 _TEXTS = frozenset({"path", "depth", "claims", "output_dir", "cache_dir", "model", "revision"})
 # Flags of Hydra, and those of them that take a value.
 _FLAGS = frozenset({"-h", "--help", "--hydra-help", "-m", "--multirun", "-r", "--run", "--resolve", "--version"})
-# The small model has learned no prompts with crops, and the small depth network has errors of its own.
-_COMPANIONS = {"vlm=nano": "query.second_look=off", "depth=nano": "noise=nano"}
-# The configurations that ask models and judge, and so have the groups of these.
-_WITH_COMPANIONS = ("run", "eval_claims")
 # Options that an error names.
 _MOST_NAMED = 5
 _VALUE_FLAGS = frozenset({"-c", "--cfg", "-i", "--info", "-p", "--package", "--config-dir", "-cd"})
@@ -97,20 +93,6 @@ def with_quickstart(overrides: Sequence[str]) -> list[str]:
         logger.warning("No text is read in the images, because rapidocr is not installed: bash scripts/setup.sh ocr.")
         chosen.append("ocr=none")
     return [*chosen, *overrides]
-
-
-def with_companions(overrides: Sequence[str], config_name: str) -> list[str]:
-    """The overrides with what the small models that ship need besides, in the configurations that have it.
-
-    Args:
-        overrides: ``key=value`` as typed, and flags of Hydra; what is among them wins.
-        config_name: Name of the configuration.
-    """
-    if config_name not in _WITH_COMPANIONS:
-        return list(overrides)
-    given = {argument.lstrip("+~").partition("=")[0] for argument in overrides}
-    needed = (companion for choice, companion in _COMPANIONS.items() if choice in overrides)
-    return [*(companion for companion in needed if companion.partition("=")[0] not in given), *overrides]
 
 
 def _with_options(overrides: list[str]) -> list[str]:

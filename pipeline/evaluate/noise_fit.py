@@ -151,12 +151,11 @@ def write_noise(path: Path, name: str, model: NoiseModel, origin: str) -> None:
         model: The model.
         origin: What it was fitted to, in words; becomes the comment at its head.
     """
-    numbers = "\n".join(f"    {key}: {value}" for key, value in vars(model).items() if value)
+    numbers = "\n".join(f"    {key}: {value}" for key, value in vars(model).items())
     path.write_text(
         f"# Errors of {name}, fitted to {origin}.\n"
         f"defaults:\n  - default\n\n# By the name of the depth map.\nmodels:\n"
-        f"  # Keys as in conf/noise/default.yaml.\n  {name}:\n    _target_: pipeline.records.noise.NoiseModel\n"
-        f"{numbers}\n",
+        f"  # Keys as in conf/noise/default.yaml.\n  {name}:\n{numbers}\n",
         encoding="utf-8",
     )
 

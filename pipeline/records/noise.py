@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -66,7 +66,14 @@ EXACT = NoiseModel(relative=0.0005, place_share=0.1, pixel=0.0005)
 SENSOR = NoiseModel(relative=0.002, relative_per_m=0.001, place_share=0.2, pixel=0.001, pixel_per_m=0.0015, blur_px=1.0)
 SHAPE = NoiseModel(relative=0.08, place_share=0.15, pixel=0.002, blur_px=2.0)
 AFFINE = NoiseModel(relative=0.12, place_share=0.15, pixel=0.002, far_share=0.15, blur_px=2.0)
-DEFAULTS: Mapping[str, NoiseModel] = {"sensor": SENSOR, "shape": SHAPE, "affine": AFFINE, "rendered": EXACT}
+NANO = NoiseModel(relative=0.0645, place_share=0.09, pixel=0.0007, far_share=0.267, blur_px=2.0)
+DEFAULTS: Mapping[str, NoiseModel] = {
+    "sensor": SENSOR,
+    "shape": SHAPE,
+    "affine": AFFINE,
+    "rendered": EXACT,
+    "nano": NANO,
+}
 
 
 class NoiseModels:
@@ -74,30 +81,39 @@ class NoiseModels:
 
     Args:
         models: By name of the backend; ``sensor``, ``shape`` (a network's depth, known at least up to scale) and
-            ``affine`` stand for all others of their kind.
+            ``affine`` stand for all others of their kind. In place of a model, a mapping names the numbers in which a
+            backend differs from its kind; None leaves a number as it is.
 
     Raises:
-        ConfigError: If one of these three is missing.
+        ConfigError: If one of these three is missing, or a number is out of range.
     """
 
-    def __init__(self, models: Mapping[str, NoiseModel] | None = None) -> None:
+    def __init__(self, models: Mapping[str, NoiseModel | Mapping[str, float | None]] | None = None) -> None:
         if models is not None and not isinstance(models, Mapping):
             raise ConfigError(f"noise.models must hold one noise model per name, not {models!r}.")
-        self.models = dict(DEFAULTS if models is None else models)
+        self.models: dict[str, NoiseModel] = {}
+        self.changes: dict[str, dict[str, float]] = {}
+        known = [field.name for field in fields(NoiseModel)]
+        for name, model in (DEFAULTS if models is None else models).items():
+            if isinstance(model, NoiseModel):
+                self.models[name] = model
+            elif isinstance(model, Mapping) and set(model) <= set(known):
+                self.changes[name] = {key: value for key, value in model.items() if value is not None}
+                NoiseModel(**self.changes[name])
+            else:
+                raise ConfigError(f"noise.models.{name} must hold {', '.join(known)}, not {model!r}.")
         missing = {"sensor", "shape", "affine"} - set(self.models)
         if missing:
             raise ConfigError(f"noise.models lacks {', '.join(sorted(missing))}.")
-        for name, model in self.models.items():
-            if not isinstance(model, NoiseModel):
-                raise ConfigError(f"noise.models.{name} must be a noise model, not {model!r}.")
 
     def of(self, depth: DepthMap) -> NoiseModel:
-        """The model of a map: its backend's own, or else that of its kind."""
+        """The model of a map: its backend's own, or else that of its kind with the numbers of its backend."""
         if depth.backend in self.models:
             return self.models[depth.backend]
-        if depth.scale_source is ScaleSource.SENSOR:
-            return self.models["sensor"]
-        return self.models["shape" if depth.kind.has_shape else "affine"]
+        is_sensor = depth.scale_source is ScaleSource.SENSOR
+        model = self.models["sensor" if is_sensor else "shape" if depth.kind.has_shape else "affine"]
+        changes = self.changes.get(depth.backend)
+        return replace(model, **changes) if changes else model
 
 
 def place_distance(first_px: np.ndarray, second_px: np.ndarray, shape: tuple[int, int]) -> float:

@@ -55,8 +55,8 @@ class QueryStage:
         batch_size: Most questions that are asked together.
         recheck: How often a question is asked again where a claim of the answer is refuted: 0 or 1.
         second_look: Which objects the model sees once more, enlarged: ``off`` none; ``auto`` those that it sees too
-            small, with the question; and, by asking again, those that are too small to judge a claim; ``always``
-            every object that is located before the question is asked.
+            small, with the question; and, by asking again, those that are too small to judge a claim, if the model
+            takes crops; ``always`` every object that is located before the question is asked.
         budget: How many frames and crops the model is shown, and how large.
         cache: Where generations are kept.
         error_budget: Error of every measurement; the verifier's.
@@ -90,6 +90,8 @@ class QueryStage:
         check_whole("query.recheck", recheck, 0, 1)
         if not isinstance(budget, ImageBudget):
             raise ConfigError(f"query.budget must hold the keys of conf/query/default.yaml, and not be {budget!r}.")
+        if self.second_look is SecondLook.AUTO and not model.takes_crops:
+            self.second_look = SecondLook.OFF
         self.model = model
         self.language: Literal["auto"] | Language = language  # type: ignore[assignment]
         self.batch_size = batch_size

@@ -81,15 +81,15 @@ def weights_digest(folder: Path) -> str:
 
 
 def shipped_subjects(vlm: Path = VLM, depth: Path = DEPTH) -> Subjects:
-    """Everything that is measured, as ``vlm=nano depth=nano noise=nano`` build it, with other folders if given."""
-    chosen = ["vlm=nano", f"vlm.model='{vlm}'", "depth=nano", f"depth.model='{depth}'", "noise=nano", "cache_dir=null"]
+    """Everything that is measured, as ``vlm=nano depth=nano`` build it, with other folders if given."""
+    chosen = ["vlm=nano", f"vlm.model='{vlm}'", "depth=nano", f"depth.model='{depth}'", "cache_dir=null"]
     # Larger batches change no answer and are quicker for so small a model.
     config = load_config([*chosen, "vlm.batch_tokens=32768"])
     cache, model = stage_cache(config), build(config.vlm)
     verify = verify_stage(config, cache)
 
     def asker(hints: str, steps: str) -> QueryStage:
-        return query_stage(config, model, verify, cache, hints=hints, steps=steps, second_look="off")
+        return query_stage(config, model, verify, cache, hints=hints, steps=steps)
 
     return Subjects(
         DepthStage(build(config.depth), cache),

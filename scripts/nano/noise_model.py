@@ -1,4 +1,4 @@
-"""Fits the noise model of theodolite-depth-nano to held-out scenes and writes it to conf/noise/nano.yaml.
+"""Fits the noise model of theodolite-depth-nano to held-out scenes, and prints it for conf/noise/default.yaml.
 
 Usage: python scripts/nano/noise_model.py [--scenes 300] [--seed 900000] [--depth FOLDER]
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import os
 from dataclasses import replace
-from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -19,16 +18,15 @@ from rich.progress import track
 
 from pipeline.api import load_config
 from pipeline.config.build import build
-from pipeline.evaluate.noise_fit import noise_of, summarise_noise, write_noise
+from pipeline.evaluate.noise_fit import noise_of, summarise_noise
 from pipeline.models.depth.network import NetworkDepth
 from pipeline.synthetic.scenes import rendered_scene
 
-_ROOT = Path(__file__).parents[2]
 _SIDE_PX = 256
 
 
 def main() -> None:
-    """Fit and write."""
+    """Fit and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scenes", type=int, default=300)
     parser.add_argument("--seed", type=int, default=900_000, help="seed of the first scene")
@@ -41,10 +39,7 @@ def main() -> None:
         assert frame.given_depth is not None
         (predicted,) = backend.estimate([replace(frame, given_depth=None)])
         summaries.append(summarise_noise(predicted, frame.given_depth))
-    model = noise_of([one for one in summaries if one is not None])
-    origin = f"theodolite-depth-nano on {arguments.scenes} held-out rendered scenes; no other network"
-    write_noise(_ROOT / "conf" / "noise" / "nano.yaml", backend.map_name, model, origin)
-    print(model)
+    print(noise_of([one for one in summaries if one is not None]))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from pipeline.config.build import build, build_source, build_stages, check_types
 from pipeline.datasets.depth_base import DepthDataset
 from pipeline.models.segment.grabcut import GrabCutSegmenter
 from pipeline.models.segment.none import NoSegmenter
+from pipeline.models.vlm.none import NoModel
 from pipeline.records.errors import ConfigError, InputError
 from pipeline.records.resources import resource_dir
 from pipeline.stages.group import Stages
@@ -59,7 +60,7 @@ def test_every_option_composes_and_becomes_its_object(group: str, option: str) -
         with pytest.raises(InputError, match="nowhere"):
             build(config[group])
         return
-    arguments = {"model": None} if group == "query" else {}
+    arguments = {"model": NoModel()} if group == "query" else {}
     made = build(config[group], **arguments)
     assert f"{type(made).__module__}.{type(made).__name__}" == config[group]["_target_"]
 
@@ -99,6 +100,23 @@ def test_the_prompt_is_measured_with_the_numbers_of_the_verifier() -> None:
     assert stages.query.settings is stages.verify.verifier.settings
     assert stages.query.error_budget is stages.verify.verifier.budget
     assert (stages.query.settings.min_pixels, stages.query.error_budget.box_px) == (7, 3)
+
+
+@pytest.mark.parametrize(
+    "overrides, second_look",
+    [
+        (["vlm=nano"], "off"),
+        (["vlm='nano'"], "off"),
+        (["experiment=quickstart"], "off"),
+        (["vlm=qwen3vl", "vlm.takes_crops=false"], "off"),
+        (["vlm=nano", "query.second_look=always"], "always"),
+        (["vlm=qwen3vl"], "auto"),
+        (["vlm=openai"], "auto"),
+    ],
+)
+def test_a_model_that_takes_no_crops_gets_none_however_it_is_chosen(overrides: list[str], second_look: str) -> None:
+    query = build_stages(load_config(overrides)).query
+    assert query is not None and query.second_look == second_look
 
 
 @pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "vlm"])
@@ -144,7 +162,7 @@ def test_no_unknown_key_is_accepted(group: str, option: str) -> None:
         load_config([*before, f"{group}.no_such_key=1"], root_of(group, option))
     added = load_config([*before, f"+{group}.no_such_key=1"], root_of(group, option))
     with pytest.raises(ConfigError, match=r"no_such_key|takes (no|exactly one) argument"):
-        build(added[group], **({"model": None} if group == "query" else {}))
+        build(added[group], **({"model": NoModel()} if group == "query" else {}))
 
 
 @pytest.mark.parametrize("place", ["verify.verifier", "verify.verifier.settings", "verify.verifier.budget"])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from pipeline.api import load_config
-from pipeline.config.overrides import describe, options_of, translate, with_companions
+from pipeline.config.overrides import describe, options_of, translate
 from pipeline.records.errors import ConfigError
 
 QUESTIONS = [
@@ -235,27 +235,6 @@ def test_a_question_is_never_swept_over(question: str) -> None:
 )
 def test_flags_may_stand_anywhere(arguments: list[str], expected: list[str]) -> None:
     assert translate(arguments) == expected
-
-
-@pytest.mark.parametrize(
-    "typed, added",
-    [
-        (["vlm=nano"], ["query.second_look=off"]),
-        (["depth=nano", "vlm=nano"], ["query.second_look=off", "noise=nano"]),
-        (["depth=nano", "noise=default"], []),
-        (["vlm=nano", "query.second_look=small"], []),
-        (["depth=midas"], []),
-    ],
-)
-def test_small_models_bring_what_they_need_unless_it_is_chosen(typed: list[str], added: list[str]) -> None:
-    assert with_companions(typed, "run") == [*added, *typed]
-    assert with_companions(typed, "eval_depth") == typed
-
-
-@pytest.mark.parametrize("config_name", ["run", "eval_claims", "eval_depth"])
-def test_small_models_can_be_chosen_in_every_configuration(config_name: str) -> None:
-    config = load_config(["depth=nano"], config_name)
-    assert "noise" not in config or config.noise.models.nano.relative > 0
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hydra.utils import instantiate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
@@ -101,4 +100,4 @@ def test_a_written_model_is_the_model_of_its_backend(tmp_path: Path) -> None:
     assert path.read_text().startswith("# Errors of midas, fitted to ten frames.")
     config = OmegaConf.load(path)
     assert config.defaults == ["default"]
-    assert instantiate(config.models.midas) == model
+    assert NoiseModel(**config.models.midas) == model

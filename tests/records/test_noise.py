@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from pipeline.api import load_config
 from pipeline.config.build import build, build_stages
 from pipeline.records import DepthKind, DepthMap
 from pipeline.records.errors import ConfigError
-from pipeline.records.noise import AFFINE, DEFAULTS, EXACT, SENSOR, SHAPE, NoiseModel, NoiseModels, place_distance
+from pipeline.records.noise import AFFINE, DEFAULTS, EXACT, NANO, SENSOR, SHAPE, NoiseModel, NoiseModels, place_distance
+from pipeline.records.resources import resource_dir
 
 VALUES = np.linspace(1, 3, 12).reshape(3, 4)
 
@@ -57,6 +59,7 @@ def test_what_is_no_standard_deviation_is_refused(name: str, value: object) -> N
         (depth("disparity_affine"), AFFINE),
         (depth("metric", "sensor", "rendered"), EXACT),
         (depth("disparity_affine", backend="rendered"), EXACT),
+        (depth("disparity_affine", backend="nano"), NANO),
     ],
     ids=lambda part: f"{part.backend} {part.kind}" if isinstance(part, DepthMap) else "",
 )
@@ -71,6 +74,13 @@ def test_a_backend_s_own_model_goes_before_that_of_its_kind() -> None:
     assert models.of(depth("disparity_affine", backend="dpt")) is AFFINE
 
 
+@pytest.mark.parametrize("kind, base", [("disparity_affine", AFFINE), ("scale_invariant", SHAPE)])
+def test_a_backend_s_numbers_replace_those_of_its_kind(kind: str, base: NoiseModel) -> None:
+    models = NoiseModels({**DEFAULTS, "midas": {"pixel": 0.01, "relative": None}})
+    assert models.of(depth(kind, backend="midas")) == replace(base, pixel=0.01)
+    assert models.of(depth(kind, backend="dpt")) is base
+
+
 @pytest.mark.parametrize("missing", ["sensor", "shape", "affine"])
 def test_every_kind_needs_a_model(missing: str) -> None:
     with pytest.raises(ConfigError, match=rf"noise\.models lacks {missing}\."):
@@ -78,8 +88,9 @@ def test_every_kind_needs_a_model(missing: str) -> None:
 
 
 def test_what_is_no_model_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"noise\.models\.midas must be a noise model"):
-        NoiseModels({**DEFAULTS, "midas": 0.1})  # type: ignore[dict-item]
+    for wrong in (0.1, {"size": 1.0}):
+        with pytest.raises(ConfigError, match=r"noise\.models\.midas must hold relative, relative_per_m, .* not "):
+            NoiseModels({**DEFAULTS, "midas": wrong})  # type: ignore[dict-item]
 
 
 def test_the_configuration_says_what_the_code_takes_for_granted() -> None:
@@ -90,9 +101,20 @@ def test_the_configuration_says_what_the_code_takes_for_granted() -> None:
 
 def test_the_configuration_can_change_a_model() -> None:
     stages = build_stages(load_config(["noise.models.affine.relative=0.4"]))
-    assert stages.verify.verifier.budget.noise.of(depth("disparity_affine")).relative == 0.4
+    for backend in ("someone's", "midas"):
+        assert stages.verify.verifier.budget.noise.of(depth("disparity_affine", backend=backend)).relative == 0.4
     with pytest.raises(ConfigError, match="relative of a noise model"):
         build_stages(load_config(["noise.models.affine.relative=-1"]))
+
+
+def test_the_numbers_of_every_depth_backend_can_be_changed() -> None:
+    options = [path.stem for path in (resource_dir("conf") / "depth").glob("*.yaml")]
+    names = {build(load_config([f"depth={option}"]).depth).map_name for option in set(options) - {"file", "none"}}
+    assert {"midas", "nano", "moge"} < names
+    for name in [*names, "file", "lidar", "predicted", "simulated_sensor"]:
+        noise = build(load_config([f"noise.models.{name}.pixel=0.25"]).noise)
+        assert noise.of(depth("disparity_affine", backend=name)).pixel == 0.25
+        assert noise.of(depth("disparity_affine")).pixel == AFFINE.pixel
 
 
 def test_sensors_are_better_than_networks_and_these_better_with_a_shape() -> None:

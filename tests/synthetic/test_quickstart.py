@@ -12,7 +12,7 @@ from stages.doubles import ScriptedModel
 from stages.runs import make_stages, results_in
 
 from pipeline.api import load_config
-from pipeline.config.build import build, build_source
+from pipeline.config.build import build, build_source, build_stages
 from pipeline.config.overrides import with_quickstart
 from pipeline.console.summary import print_shipped_models, print_summary
 from pipeline.models.hub import locate_model, model_status, ships
@@ -20,6 +20,7 @@ from pipeline.models.vlm.prompt import detect_language
 from pipeline.records import Claim, Origin, Scene
 from pipeline.records.errors import ConfigError, DependencyError, InputError
 from pipeline.records.expected import AnswerKind
+from pipeline.records.noise import NANO
 from pipeline.stages.compose import run
 from pipeline.stages.known_truth import KnowsTruth
 from pipeline.synthetic.quickstart import QuickstartSource
@@ -149,7 +150,9 @@ def test_without_an_input_the_quickstart_is_chosen_and_everything_typed_wins() -
     assert build_source(config).count() == 12
     assert config.depth._target_.endswith("NoDepth")
     assert (config.verify.verifier.risk, config.vlm.seed, config.vlm.model) == (0.2, 7, "theodolite-vl-nano")
-    assert config.query.second_look == "off"
+    stages = build_stages(config)
+    assert stages.query is not None and stages.query.second_look == "off"
+    assert stages.verify.verifier.budget.noise.models["nano"] == NANO
 
 
 @pytest.mark.parametrize(

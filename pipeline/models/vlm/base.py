@@ -154,6 +154,11 @@ class VisionLanguageModel(Protocol):
         """The most pixels that it sees of one image [px]; None where it has no limit of its own, or tells none."""
         return None
 
+    @property
+    def takes_crops(self) -> bool:
+        """Whether it understands prompts with crops of their images."""
+        return True
+
     def generate(self, request: Request) -> Generation:
         """Answer one request.
 

@@ -51,6 +51,7 @@ class Qwen3VL(VisionLanguageModel):
         seed: As there.
         min_pixels: Images with fewer pixels are enlarged to it [px].
         max_pixels: Images with more pixels are reduced to it [px]; 1024 of them become one token.
+        takes_crops: Whether the checkpoint understands prompts with crops of their images.
         lower_resolution: Whether to show the images of a request that does not fit into the memory once more, with
             half of the pixels that the largest of them has.
         cache_mb: Most memory for beginnings of prompts [MiB]; 0 remembers nothing.
@@ -79,6 +80,7 @@ class Qwen3VL(VisionLanguageModel):
         seed: int = 0,
         min_pixels: int = 65_536,
         max_pixels: int = 1_048_576,
+        takes_crops: bool = True,
         lower_resolution: bool = True,
         cache_mb: float = 2048,
         batch_tokens: int = 8192,
@@ -115,6 +117,7 @@ class Qwen3VL(VisionLanguageModel):
         self._dtype_name = dtype
         self._min_pixels = min_pixels
         self._max_pixels = max_pixels
+        self._takes_crops = takes_crops
         self._lower_resolution = lower_resolution
         self._cache_bytes = int(cache_mb * _MEBIBYTE)
         self._batch_tokens = batch_tokens
@@ -145,6 +148,11 @@ class Qwen3VL(VisionLanguageModel):
     def max_pixels(self) -> int:
         """Larger images are reduced to it [px]."""
         return self._max_pixels
+
+    @property
+    def takes_crops(self) -> bool:
+        """As configured: the checkpoint does not say it."""
+        return self._takes_crops
 
     def generate(self, request: Request) -> Generation:
         """Answer one request.
