@@ -5,15 +5,12 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline.records.errors import ExportError
 
-try:
-    import fcntl
-except ImportError:  # Windows has no advisory locks.
-    fcntl = None  # type: ignore[assignment]
+_POLL_S = 0.002  # A lock is held for as long as one line takes to write.
 
 logger = logging.getLogger(__name__)
 
@@ -67,34 +64,35 @@ def only_writer(folder: Path) -> Iterator[None]:
         file = path.open("w")
     except OSError as error:
         raise write_error(path, error) from error
-    with file, ExitStack() as stack:
-        try:
-            stack.enter_context(locked(file.fileno(), wait=False))
-        except BlockingIOError:
-            raise ExportError(f"Another run writes to {folder}; wait for it, or choose another output_dir.") from None
+    with file, locked(file.fileno(), wait=False) as is_ours:
+        if not is_ours:
+            raise ExportError(f"Another run writes to {folder}; wait for it, or choose another output_dir.")
         yield
 
 
 @contextmanager
-def locked(descriptor: int, *, wait: bool = True) -> Iterator[None]:
-    """Keep other processes from locking a file; some network file systems know no locks and go without.
+def locked(descriptor: int, *, wait: bool = True) -> Iterator[bool]:
+    """Keep other processes from locking an open file; network file systems without locks go without.
 
-    Raises:
-        BlockingIOError: If another process holds the lock and the caller does not wait.
+    Args:
+        descriptor: The file's descriptor.
+        wait: Whether to wait until no other process holds the lock.
+
+    Yields:
+        Whether the lock is held, or the file system has none.
     """
-    if fcntl is not None:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise
-        except OSError:
-            logger.debug("This file system knows no locks.")
+    from filelock import lock_descriptor, unlock_descriptor
+
+    is_ours = True
     try:
-        yield
+        is_ours = lock_descriptor(descriptor, blocking=wait, poll_interval=_POLL_S)
+    except OSError:
+        logger.debug("This file system has no locks.")
+    try:
+        yield is_ours
     finally:
-        if fcntl is not None:
-            with suppress(OSError):
-                fcntl.flock(descriptor, fcntl.LOCK_UN)
+        with suppress(OSError):
+            unlock_descriptor(descriptor)
 
 
 def write_error(path: Path, error: OSError) -> ExportError:
