@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
@@ -22,8 +22,10 @@ from pipeline.stages.compose import Source
 from pipeline.stages.depth import DepthStage
 from pipeline.stages.group import Stages
 from pipeline.stages.ocr import OcrStage
-from pipeline.stages.query import QueryStage
 from pipeline.stages.verify import VerifyStage
+
+if TYPE_CHECKING:
+    from pipeline.stages.query import QueryStage
 
 # Keys of a group that the program reads itself.
 _PROGRAM_KEYS = ("show_prompt",)

@@ -24,7 +24,6 @@ from pipeline.ingest.images import (
 )
 from pipeline.ingest.item import Item
 from pipeline.ingest.resampling import Size, bounded_size, resize_nearest, resize_rgb, size_of
-from pipeline.ingest.video import read_video
 from pipeline.records import Anchor, Claim, DepthMap, Frame, Region, ScaleSource, Scene
 from pipeline.records.camera import Camera
 from pipeline.records.errors import ConfigError, InputError, RecordError
@@ -162,6 +161,8 @@ def _read_images(item: Item, settings: IngestSettings) -> list[_Image]:
             for path, time_s in zip(item.frames, times, strict=True)
         ]
     path = item.frames[0]
+    from pipeline.ingest.video import read_video
+
     sampled = read_video(
         path,
         frames=settings.video_frames if settings.video_rate_hz is None else None,

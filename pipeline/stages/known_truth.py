@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
-from pipeline.claims.compare_answers import is_correct, value_of
 from pipeline.records import Answer, Claim, Result
 from pipeline.records.expected import Expected
 
@@ -49,5 +48,7 @@ def with_truth(result: Result, source: KnowsTruth) -> Result:
 
 
 def _says(expected: Expected, answer: Answer) -> bool:
+    from pipeline.claims.compare_answers import is_correct, value_of
+
     value = value_of(expected, answer)
     return value is not None and is_correct(expected, value)
