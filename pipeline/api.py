@@ -14,7 +14,8 @@ from omegaconf.errors import OmegaConfBaseException
 from PIL import Image
 
 from pipeline.config.build import build_stages, check_types
-from pipeline.config.overrides import describe, translate
+from pipeline.config.mistakes import describe
+from pipeline.config.overrides import translate
 from pipeline.records import Anchor, Camera, Claim, DepthMap, Frame, Region, Result, Scene
 from pipeline.records.errors import ConfigError, InputError
 from pipeline.records.resources import resource_dir
@@ -35,7 +36,7 @@ def load_config(overrides: Sequence[str] = (), config_name: str = "run") -> Dict
         with initialize_config_dir(str(resource_dir("conf").resolve()), version_base="1.3"):
             return compose(config_name, overrides=translate(overrides))
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(describe(error)) from error
+        raise ConfigError(describe(error, config_name)) from error
 
 
 class Pipeline:

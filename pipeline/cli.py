@@ -163,7 +163,8 @@ def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from pipeline.config.overrides import describe, translate
+    from pipeline.config.mistakes import describe
+    from pipeline.config.overrides import translate
     from pipeline.export.files import write_error
     from pipeline.records.resources import resource_dir
 
@@ -199,7 +200,7 @@ def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig
             guarded
         )()
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(describe(error)) from error
+        raise ConfigError(describe(error, config_name)) from error
     except yaml.YAMLError as error:
         raise ConfigError(f"A file of the configuration is no YAML: {' '.join(str(error).split())}.") from error
     except OSError as error:

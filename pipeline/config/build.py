@@ -12,7 +12,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from pipeline.config.overrides import describe
+from pipeline.config.mistakes import describe
 from pipeline.models.vlm.base import VisionLanguageModel
 from pipeline.models.vlm.none import NoModel
 from pipeline.records.errors import ConfigError, TheodoliteError
@@ -149,11 +149,11 @@ def check_types(config: DictConfig, config_name: str = "run") -> None:
     except OmegaConfBaseException as error:
         raise ConfigError(f"{describe(error)}.") from error
     assert isinstance(given, dict)
-    for path in (root / f"{config_name}.yaml", *root.glob("*/*.yaml"), *root.glob("*/common/*.yaml")):
+    for path in (root / f"{config_name}.yaml", *root.glob("*/**/*.yaml")):
         defaults = OmegaConf.to_container(OmegaConf.load(path))
         assert isinstance(defaults, dict)
-        is_shared = path.parent.name == "common"
         group = path.relative_to(root).parts[0] if path.parent != root else ""
+        is_shared = bool(group) and "_target_" not in defaults
         node = given.get(group) if group else given
         if not node:
             continue

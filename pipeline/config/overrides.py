@@ -6,22 +6,18 @@ them. Paths and questions are quoted here, so that they can be typed as they are
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from difflib import get_close_matches
 from importlib.util import find_spec
 from itertools import islice
-from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
 
+from pipeline.config.options import options_of
 from pipeline.records.errors import ConfigError
-from pipeline.records.resources import resource_dir
 
 logger = logging.getLogger(__name__)
 
@@ -35,11 +31,6 @@ _FLAGS = frozenset({"-h", "--help", "--hydra-help", "-m", "--multirun", "-r", "-
 # Options that an error names.
 _MOST_NAMED = 5
 _VALUE_FLAGS = frozenset({"-c", "--cfg", "-i", "--info", "-p", "--package", "--config-dir", "-cd"})
-
-
-def options_of(group: str) -> list[str]:
-    """Names of the options of a config group."""
-    return sorted(path.stem for path in (resource_dir("conf") / group).glob("*.yaml"))
 
 
 def translate(overrides: Iterable[str], *, sweep: bool = False) -> list[str]:
@@ -176,49 +167,3 @@ def _quote(value: str) -> str:
     # OmegaConf would resolve ${...} within a text.
     escaped = re.sub(r"(\\*)\$\{", lambda match: match[1] * 2 + "\\${", escaped)
     return f'"{escaped}"'
-
-
-def describe(error: Exception) -> str:
-    """One line for an error of Hydra or OmegaConf."""
-    message = str(error).partition("Config search path:")[0]
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
-    kept = [line for line in lines if not line.startswith(("full_key:", "object_type=", "reference_type="))]
-    text = " ".join(kept) or json.dumps(type(error).__name__)
-    unknown = re.match(r"Could not override '(\w+)\.([\w.]+)'", text)
-    if unknown and options_of(unknown[1]):
-        return _unknown_key(unknown[1], unknown[2])
-    return re.sub(r"\s+", " ", text)
-
-
-def _with_shared(path: Path) -> DictConfig:
-    """An option's own file, with the files of its folder that its defaults put in the same place."""
-    config = OmegaConf.load(path)
-    assert isinstance(config, DictConfig)
-    shared = [str(name).partition("@")[0] for name in config.get("defaults", ()) if "@_here_" in str(name)]
-    parts = [_with_shared(path.parent / f"{name}.yaml") for name in shared]
-    merged = OmegaConf.merge(*parts, config)
-    assert isinstance(merged, DictConfig)
-    return merged
-
-
-def _unknown_key(group: str, key: str) -> str:
-    """Which options of the group have the key; else which keys there are beside it."""
-    parent, _, name = key.rpartition(".")
-    keys: dict[str, list[str]] = {}
-    for option in options_of(group):
-        config = _with_shared(resource_dir("conf") / group / f"{option}.yaml")
-        node = OmegaConf.select(config, parent) if parent else config
-        named = map(str, node) if isinstance(node, DictConfig) else ()
-        keys[option] = [key for key in named if key[0] != "_" and key != "defaults"]
-    having = [f"{group}=PATH" if option == "auto" else f"{group}={option}" for option in keys if name in keys[option]]
-    if len(having) > _MOST_NAMED:
-        return (
-            f"{group}.{key} is no key of the {group}= that was chosen, but of {len(having)} others such as "
-            f"{', '.join(having[:_MOST_NAMED])}; choose one of them, or leave the key out."
-        )
-    if having:
-        return f"{group}.{key} is a key of {' or '.join(having)} only; choose it, or leave the key out."
-    known = sorted({key for names in keys.values() for key in names})
-    close = get_close_matches(name, known, n=1)
-    ending = f"; did you mean {close[0]!r}?" if close else "."
-    return f"There is no key {group}.{key}; known there are {', '.join(known)}{ending}"

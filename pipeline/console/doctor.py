@@ -6,14 +6,14 @@ import importlib
 import platform
 from importlib import metadata
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipeline.records.resources import resource_dir
+from pipeline.config.options import option, options_of
 
 _PACKAGES = (
     # distribution, module, what it is for
@@ -106,30 +106,18 @@ def model_rows(conf: Path | None = None) -> list[ModelRow]:
     Args:
         conf: The folder of configurations; None takes the package's own.
     """
-    conf = resource_dir("conf") if conf is None else conf
     rows = []
     for group in ("depth", "segment", "vlm"):
-        for path in sorted((conf / group).glob("*.yaml")):
-            config = _merged(path)
+        for name in options_of(group, conf):
+            config = option(group, name, conf)
             model, size_gb = config.get("model"), config.get("size_gb")
             if isinstance(model, str) and isinstance(size_gb, int | float):
                 licence = str(config.get("licence") or "-")
-                rows.append(ModelRow(f"{group}={path.stem}", model, f"{size_gb:g} GB", licence, _state(config)))
+                rows.append(ModelRow(f"{group}={name}", model, f"{size_gb:g} GB", licence, _state(config)))
     return rows
 
 
-def _merged(path: Path) -> dict[str, Any]:
-    """The plain keys of a configuration, with those of the files of its group that it builds on."""
-    own = OmegaConf.to_container(OmegaConf.load(path))
-    assert isinstance(own, dict)
-    merged: dict[str, Any] = {}
-    for entry in own.pop("defaults", ["_self_"]):
-        part = own if entry == "_self_" else _merged(path.parent / f"{entry.partition('@')[0]}.yaml")
-        merged.update({str(key): value for key, value in part.items()})
-    return merged
-
-
-def _state(config: dict[str, Any]) -> str:
+def _state(config: DictConfig) -> str:
     """Whether the model is on disk: as its class tells it, or else by the hub's own layout."""
     from pipeline.models.hub import model_status
 

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from pipeline.api import load_config
 from pipeline.config.build import build, build_source, build_stages, check_types
+from pipeline.config.options import options_of
 from pipeline.datasets.depth_base import DepthDataset
 from pipeline.models.segment.grabcut import GrabCutSegmenter
 from pipeline.models.segment.none import NoSegmenter
@@ -20,8 +21,7 @@ from pipeline.stages.group import Stages
 CONF = resource_dir("conf")
 # An experiment chooses options of other groups, and is none itself: see test_quickstart.py.
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "experiment")
-OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
-FILES = sorted(CONF.rglob("*.yaml"))
+OPTIONS = [(group, option) for group in GROUPS for option in options_of(group)]
 # Keys without a default, and a value for each.
 MANDATORY = {
     ("input", "auto"): ["input.path=photo.jpg"],
@@ -46,10 +46,6 @@ def mandatory(group: str, option: str) -> list[str]:
     return MANDATORY.get((group, option), [])
 
 
-def named(path: Path) -> str:
-    return path.relative_to(CONF).as_posix()
-
-
 @pytest.mark.parametrize("group, option", OPTIONS)
 def test_every_option_composes_and_becomes_its_object(group: str, option: str) -> None:
     root = root_of(group, option)
@@ -67,7 +63,8 @@ def test_every_option_composes_and_becomes_its_object(group: str, option: str) -
 
 def test_every_option_is_found() -> None:
     assert {"dataset", "depth", "export", "input", "noise", "ocr", "query", "segment", "verify", "vlm"} <= set(GROUPS)
-    assert ("depth", "midas") in OPTIONS
+    assert {("depth", "midas"), ("depth", "midas/dpt_large"), ("depth", "none")} <= set(OPTIONS)
+    assert not [option for _, option in OPTIONS if "common" in option], "what options share is no option"
 
 
 def test_the_default_configuration_becomes_a_source_and_stages() -> None:
@@ -129,11 +126,12 @@ def test_every_model_can_show_its_prompts_and_is_built_without_that_key(option: 
         check_types(load_config([f"vlm={option}", "vlm.show_prompt=1", *MANDATORY.get(("vlm", option), [])]))
 
 
-@pytest.mark.parametrize("path", FILES, ids=named)
-def test_every_key_is_explained_in_a_comment_above_it(path: Path) -> None:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    assert lines[0].startswith("# "), "the file says what it is"
-    bare = []
+def faults(text: str) -> list[str]:
+    """Keys that no comment explains, and lines that are not tidy."""
+    lines = text.splitlines()
+    found = [line for line in lines if len(line) > 120 or line != line.rstrip()]
+    if not lines[0].startswith("# ") or not text.endswith("\n") or text.endswith("\n\n"):
+        found.append("the first or last line")
     inside_hydra = False
     for above, line in zip(["", *lines], lines, strict=False):
         match = re.match(r"( *)(\w+):", line)
@@ -144,15 +142,18 @@ def test_every_key_is_explained_in_a_comment_above_it(path: Path) -> None:
         # A comment may speak of the keys below it until the next blank line or comment.
         explained = above.lstrip().startswith("#") or re.match(r" *\w+: \S", above)
         if match[2] not in SELF_EXPLAINING and not inside_hydra and not explained:
-            bare.append(line.strip())
-    assert bare == []
+            found.append(line.strip())
+    return found
 
 
-@pytest.mark.parametrize("path", FILES, ids=named)
-def test_a_file_is_tidy(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert text.endswith("\n") and not text.endswith("\n\n")
-    assert all(len(line) <= 120 and line == line.rstrip() for line in text.splitlines())
+def test_every_file_is_tidy_and_explains_its_keys() -> None:
+    found = {str(path): faults(path.read_text(encoding="utf-8")) for path in CONF.rglob("*.yaml")}
+    assert {path: lines for path, lines in found.items() if lines} == {}
+    assert faults("# What.\n\nkey: 1\n# Why.\nother: 2\nthird: 3 \n\n") == [
+        "third: 3 ",
+        "the first or last line",
+        "key: 1",
+    ]
 
 
 @pytest.mark.parametrize("group, option", OPTIONS)
@@ -194,7 +195,7 @@ def test_a_key_that_must_be_given_is_named(overrides: list[str], key: str) -> No
         (["verify.verifier.budget.scale={sensor: x}"], "verify.verifier.budget.scale.sensor must be a number"),
         (["input=a.jpg", "input.max_side_px=big"], "input.max_side_px must be a number, not 'big'"),
         (["export.overlay=1"], "export.overlay must be true or false"),
-        (["depth=dpt_large", "depth.batch_size=two"], "depth.batch_size must be a number, not 'two'"),
+        (["depth=midas/dpt_large", "depth.batch_size=two"], "depth.batch_size must be a number, not 'two'"),
         (["vlm=openai", "vlm.timeout_s=long"], "vlm.timeout_s must be a number, not 'long'"),
     ],
 )

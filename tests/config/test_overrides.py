@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from pipeline.api import load_config
-from pipeline.config.overrides import describe, options_of, translate
+from pipeline.config.options import options_of
+from pipeline.config.overrides import translate
 from pipeline.records.errors import ConfigError
 
 QUESTIONS = [
@@ -256,41 +257,3 @@ def test_flags_may_stand_anywhere(arguments: list[str], expected: list[str]) -> 
 def test_what_is_no_override_or_takes_away_what_is_needed_is_refused(argument: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         translate([argument])
-
-
-@pytest.mark.parametrize(
-    "override, words",
-    [
-        ("nope=1", "nope"),
-        ("depth.nope=1", "depth.nope"),
-        ("verify.verifier.settings.nope=1", "nope"),
-        ("nope/x=1", "nope"),
-        ("depth=nope", "midas"),
-        ("vlm=", "recorded"),
-    ],
-)
-def test_an_unknown_key_or_option_is_named_on_one_line(override: str, words: str) -> None:
-    with pytest.raises(ConfigError, match=words) as caught:
-        load_config([override])
-    assert "\n" not in str(caught.value)
-    assert "provider=" not in str(caught.value)
-
-
-def test_an_error_without_words_is_called_by_its_type() -> None:
-    assert describe(ValueError()) == '"ValueError"'
-
-
-@pytest.mark.parametrize(
-    ("override", "words"),
-    [
-        ("input.foo=1", "There is no key input.foo; known there are anchors, camera, "),
-        ("input.camra=1", "did you mean 'camera'?"),
-        ("input.depth=d.png", "input.depth is a key of input=PATH only"),
-        ("vlm.base_url=x", "vlm.base_url is a key of vlm=openai only"),
-        ("verify.verifier.settings.edge=1", "did you mean 'edge_px'?"),
-    ],
-)
-def test_an_unknown_key_is_answered_with_the_known_ones(override: str, words: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        load_config([override])
-    assert words in str(caught.value) and "\n" not in str(caught.value)

@@ -10,8 +10,8 @@ from rich.console import Console
 from tiny.depth_networks import build_tiny_depth_anything
 
 from pipeline.api import load_config
+from pipeline.config.options import options_of
 from pipeline.console.doctor import ModelRow, model_rows, print_report
-from pipeline.records.resources import resource_dir
 
 STATES = {"on disk", "not downloaded", "package not installed"}
 
@@ -28,7 +28,7 @@ def write(path: Path, **keys: object) -> None:
 
 def test_every_depth_configuration_that_names_a_model_is_listed_with_its_licence(empty_cache):
     rows = {row.choice: row for row in model_rows()}
-    names = {path.stem for path in (resource_dir("conf") / "depth").glob("*.yaml")} - {"file", "none"}
+    names = set(options_of("depth")) - {"file", "none"}
     assert {f"depth={name}" for name in names} == {choice for choice in rows if choice.startswith("depth=")}
     for choice, row in rows.items():
         assert row.state in STATES
@@ -37,7 +37,8 @@ def test_every_depth_configuration_that_names_a_model_is_listed_with_its_licence
 
 
 @pytest.mark.parametrize(
-    "choice", ["depth_anything_v2_metric_outdoor_large", "dpt_large", "zoedepth_kitti", "prompt_depth_anything_large"]
+    "choice",
+    ["depth_anything_v2/metric_outdoor_large", "midas/dpt_large", "zoedepth/kitti", "prompt_depth_anything/large"],
 )
 def test_a_row_says_what_the_composed_configuration_says(choice):
     config = load_config([f"depth={choice}"]).depth

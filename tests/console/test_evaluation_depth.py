@@ -141,7 +141,13 @@ def test_a_damaged_noise_file_is_refused_plainly(
 
 
 def test_keys_of_a_swept_group_wait_for_its_options(command_line: CommandLine, tmp_path: Path) -> None:
-    arguments = ("-m", "depth=midas,dpt_large", "depth.flip=true", "depth.input_scales=[1.0,1.5]", "output_dir=out")
+    arguments = (
+        "-m",
+        "depth=midas,midas/dpt_large",
+        "depth.flip=true",
+        "depth.input_scales=[1.0,1.5]",
+        "output_dir=out",
+    )
     done = command_line("eval-depth", *arguments, "limit=1")
     assert "Intel/dpt-hybrid-midas" in done.stderr and "Intel/dpt-large" in done.stderr, "both were tried"
     for number in (0, 1):

@@ -63,7 +63,7 @@ def _dpt(backbone: str) -> Callable[[Path], Path]:
 _RELATIVE = (DepthKind.DISPARITY_AFFINE, ScaleSource.NONE)
 _METRIC = (DepthKind.METRIC, ScaleSource.MODEL)
 _PROMPTED = (DepthKind.METRIC, ScaleSource.SENSOR)
-_ZOE = (*_METRIC, max(networks.ZOEDEPTH_SIZE_PX), "zoedepth_nyu_kitti")
+_ZOE = (*_METRIC, max(networks.ZOEDEPTH_SIZE_PX), "zoedepth/nyu_kitti")
 _SIDE = networks.DEPTH_ANYTHING_SIDE_PX
 
 CASES = {
@@ -74,7 +74,7 @@ CASES = {
         DepthAnythingDepth,
         *_RELATIVE,
         _SIDE,
-        "depth_anything_v2_small",
+        "depth_anything_v2/small",
         disparity_like=True,
     ),
     "depth_anything_metric": DepthCase(
@@ -82,7 +82,7 @@ CASES = {
         DepthAnythingDepth,
         *_METRIC,
         _SIDE,
-        "depth_anything_v2_small",
+        "depth_anything_v2/small",
     ),
     "zoedepth": DepthCase(networks.build_tiny_zoedepth, ZoeDepthDepth, *_ZOE),
     "zoedepth_domains": DepthCase(partial(networks.build_tiny_zoedepth, domains=2), ZoeDepthDepth, *_ZOE),
@@ -101,7 +101,7 @@ CASES = {
         PromptDepthAnythingDepth,
         *_PROMPTED,
         _SIDE,
-        "prompt_depth_anything_small",
+        "prompt_depth_anything/small",
     ),
 }
 

@@ -42,11 +42,11 @@ _UNUSED_WEIGHTS = (
 )
 # What to choose for a checkpoint, by its type in transformers.
 _CHOICES = {
-    "depth_anything": "depth_anything_v2_small",
+    "depth_anything": "depth_anything_v2/small",
     "depth_pro": "depth_pro",
     "dpt": "midas",
-    "prompt_depth_anything": "prompt_depth_anything_small",
-    "zoedepth": "zoedepth_nyu_kitti",
+    "prompt_depth_anything": "prompt_depth_anything/small",
+    "zoedepth": "zoedepth/nyu_kitti",
 }
 
 

@@ -272,7 +272,7 @@ class DepthAnything3Depth(NetworkDepth):
             if frame.camera.source is CameraSource.ASSUMED:
                 raise DepthError(
                     f"{self.model} needs the focal length, and the camera of {frame.name} is not known: give it with "
-                    "input.camera={fx: ..., fy: ..., cx: ..., cy: ...}, or choose depth=depth_anything_3_nested."
+                    "input.camera={fx: ..., fy: ..., cx: ..., cy: ...}, or choose depth=depth_anything_3/nested."
                 )
 
     def _load(self, device: torch.device, dtype: torch.dtype) -> _Network:

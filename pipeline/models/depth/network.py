@@ -274,7 +274,7 @@ class NetworkDepth(ABC):
         remedy = f"lower depth.batch_size (now {self.batch_size})" if self.batch_size > 1 else "set depth.device=cpu"
         return DepthError(
             f"The memory of {self._device_and_dtype[0]} does not suffice for {self.model}: {remedy}, or take a smaller "
-            "model such as depth=dpt_swinv2_tiny_256."
+            "model such as depth=midas/dpt_swinv2_tiny_256."
         )
 
     def _depth_map(self, values: np.ndarray, focal_px: float | None, frame: Frame) -> DepthMap:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ from tiny.depth_cases import CASES, PROMPT_RANGE_M, DepthCase, frame_of, make_fr
 
 from pipeline.api import load_config
 from pipeline.config.build import build
+from pipeline.config.options import options_of
 from pipeline.models.depth.checkpoint import CheckpointDepth
 from pipeline.models.depth.depth_anything import DepthAnythingDepth
 from pipeline.models.depth.depth_pro import DepthProDepth
@@ -275,21 +277,21 @@ def test_zoedepths_input_keeps_its_proportion_at_another_size(checkpoints):
 
 
 CONFIGURATIONS = {
-    "depth_anything_v2_small": (DepthAnythingDepth, "disparity_affine", "Apache-2.0"),
-    "depth_anything_v2_base": (DepthAnythingDepth, "disparity_affine", "CC-BY-NC-4.0"),
-    "depth_anything_v2_large": (DepthAnythingDepth, "disparity_affine", "CC-BY-NC-4.0"),
-    "depth_anything_v2_metric_indoor_small": (DepthAnythingDepth, "metric", "Apache-2.0"),
-    "depth_anything_v2_metric_indoor_base": (DepthAnythingDepth, "metric", "CC-BY-NC-4.0"),
-    "depth_anything_v2_metric_indoor_large": (DepthAnythingDepth, "metric", "CC-BY-NC-4.0"),
-    "depth_anything_v2_metric_outdoor_small": (DepthAnythingDepth, "metric", "Apache-2.0"),
-    "depth_anything_v2_metric_outdoor_base": (DepthAnythingDepth, "metric", "CC-BY-NC-4.0"),
-    "depth_anything_v2_metric_outdoor_large": (DepthAnythingDepth, "metric", "CC-BY-NC-4.0"),
-    "zoedepth_nyu_kitti": (ZoeDepthDepth, "metric", "MIT"),
-    "zoedepth_nyu": (ZoeDepthDepth, "metric", "MIT"),
-    "zoedepth_kitti": (ZoeDepthDepth, "metric", "MIT"),
+    "depth_anything_v2/small": (DepthAnythingDepth, "disparity_affine", "Apache-2.0"),
+    "depth_anything_v2/base": (DepthAnythingDepth, "disparity_affine", "CC-BY-NC-4.0"),
+    "depth_anything_v2/large": (DepthAnythingDepth, "disparity_affine", "CC-BY-NC-4.0"),
+    "depth_anything_v2/metric_indoor_small": (DepthAnythingDepth, "metric", "Apache-2.0"),
+    "depth_anything_v2/metric_indoor_base": (DepthAnythingDepth, "metric", "CC-BY-NC-4.0"),
+    "depth_anything_v2/metric_indoor_large": (DepthAnythingDepth, "metric", "CC-BY-NC-4.0"),
+    "depth_anything_v2/metric_outdoor_small": (DepthAnythingDepth, "metric", "Apache-2.0"),
+    "depth_anything_v2/metric_outdoor_base": (DepthAnythingDepth, "metric", "CC-BY-NC-4.0"),
+    "depth_anything_v2/metric_outdoor_large": (DepthAnythingDepth, "metric", "CC-BY-NC-4.0"),
+    "zoedepth/nyu_kitti": (ZoeDepthDepth, "metric", "MIT"),
+    "zoedepth/nyu": (ZoeDepthDepth, "metric", "MIT"),
+    "zoedepth/kitti": (ZoeDepthDepth, "metric", "MIT"),
     "depth_pro": (DepthProDepth, "metric", "apple-amlr"),
-    "prompt_depth_anything_small": (PromptDepthAnythingDepth, "metric", "Apache-2.0"),
-    "prompt_depth_anything_large": (PromptDepthAnythingDepth, "metric", "Apache-2.0"),
+    "prompt_depth_anything/small": (PromptDepthAnythingDepth, "metric", "Apache-2.0"),
+    "prompt_depth_anything/large": (PromptDepthAnythingDepth, "metric", "Apache-2.0"),
 }
 
 
@@ -303,19 +305,22 @@ def test_every_configuration_names_its_checkpoint_and_builds_without_loading_it(
     assert 0 < backend.size_gb < 5
     assert backend._network is None
     sizes = {"small": ("small", "vits"), "base": ("base",), "large": ("large", "vitl")}
-    words = [sizes.get(word, (word,)) for word in name.split("_") if word not in ("depth", "anything", "pro", "prompt")]
+    words = [
+        sizes.get(word, (word,))
+        for word in re.split("[_/]", name)
+        if word not in ("depth", "anything", "pro", "prompt")
+    ]
     model = backend.model.lower()
     assert all(any(each in model for each in alternatives) for alternatives in words), model
 
 
-def test_every_choice_of_these_backends_is_tested_here(repository):
-    families = ("depth_anything_v2", "depth_pro", "prompt_depth_anything", "zoedepth")
-    files = {path.stem for path in (repository / "conf" / "depth").glob("*.yaml") if path.stem.startswith(families)}
-    assert files == set(CONFIGURATIONS)
+def test_every_choice_of_these_backends_is_tested_here():
+    families = ("depth_anything_v2/", "depth_pro", "prompt_depth_anything/", "zoedepth/")
+    assert {name for name in options_of("depth") if name.startswith(families)} == set(CONFIGURATIONS)
 
 
 def test_models_are_told_apart(repository):
-    files = [path for path in (repository / "conf" / "depth").glob("*.yaml") if path.stem != "midas"]
+    files = (repository / "conf" / "depth").rglob("*.yaml")
     models = [model for path in files if (model := OmegaConf.select(OmegaConf.load(path), "model"))]
     assert len(models) == len(set(models))
 

@@ -262,14 +262,14 @@ def test_a_missing_model_is_one_line_at_once():
     "name",
     [
         "midas",
-        "dpt_large",
-        "dpt_hybrid_midas",
-        "dpt_beit_large_512",
-        "dpt_beit_large_384",
-        "dpt_beit_base_384",
-        "dpt_swinv2_large_384",
-        "dpt_swinv2_base_384",
-        "dpt_swinv2_tiny_256",
+        "midas/dpt_large",
+        "midas/dpt_hybrid",
+        "midas/dpt_beit_large_512",
+        "midas/dpt_beit_large_384",
+        "midas/dpt_beit_base_384",
+        "midas/dpt_swinv2_large_384",
+        "midas/dpt_swinv2_base_384",
+        "midas/dpt_swinv2_tiny_256",
     ],
 )
 def test_every_configuration_names_its_checkpoint_and_builds_without_loading_it(name):

@@ -447,7 +447,7 @@ def test_an_input_that_the_network_cannot_take_is_refused(side):
         midas("model", input_size_px=side)
 
 
-@pytest.mark.parametrize("option, model", [("midas_v21", "midas_v21_384"), ("midas_v21_small", "midas_v21_small_256")])
+@pytest.mark.parametrize("option, model", [("midas/v21", "midas_v21_384"), ("midas/v21_small", "midas_v21_small_256")])
 def test_configurations_build_without_loading_and_name_their_size(option, model):
     backend = instantiate(load_config([f"depth={option}"]).depth)
     assert isinstance(backend, MidasV21Depth)

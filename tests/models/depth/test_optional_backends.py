@@ -322,7 +322,7 @@ def test_da3_metric_is_the_output_times_the_focal_length_of_the_networks_input(p
 
 def test_da3_metric_refuses_an_assumed_camera(packages, tmp_path):
     backend = da3_backend(tmp_path / "model", "da3metric-large")
-    with pytest.raises(DepthError, match=r"the camera of 60x40 is not known: .*depth=depth_anything_3_nested"):
+    with pytest.raises(DepthError, match=r"the camera of 60x40 is not known: .*depth=depth_anything_3/nested"):
         backend.estimate([make_frame(40, 60)])
 
 
@@ -426,15 +426,15 @@ def test_settings_out_of_range_are_refused(make, settings, message, tmp_path):
     [
         ("moge", "scale_invariant", "Apache-2.0"),
         ("moge_2", "metric", "MIT"),
-        ("moge_2_base", "metric", "MIT"),
-        ("moge_2_small", "metric", "MIT"),
+        ("moge_2/base", "metric", "MIT"),
+        ("moge_2/small", "metric", "MIT"),
         ("depth_anything_3", "scale_invariant", "Apache-2.0"),
-        ("depth_anything_3_small", "scale_invariant", "Apache-2.0"),
-        ("depth_anything_3_large", "scale_invariant", "CC-BY-NC-4.0"),
-        ("depth_anything_3_giant", "scale_invariant", "CC-BY-NC-4.0"),
-        ("depth_anything_3_mono", "depth_affine", "Apache-2.0"),
-        ("depth_anything_3_metric", "metric", "Apache-2.0"),
-        ("depth_anything_3_nested", "metric", "CC-BY-NC-4.0"),
+        ("depth_anything_3/small", "scale_invariant", "Apache-2.0"),
+        ("depth_anything_3/large", "scale_invariant", "CC-BY-NC-4.0"),
+        ("depth_anything_3/giant", "scale_invariant", "CC-BY-NC-4.0"),
+        ("depth_anything_3/mono", "depth_affine", "Apache-2.0"),
+        ("depth_anything_3/metric", "metric", "Apache-2.0"),
+        ("depth_anything_3/nested", "metric", "CC-BY-NC-4.0"),
     ],
 )
 def test_configurations_build_without_the_packages(absent, option, kind, licence):
