@@ -191,7 +191,7 @@ def read_network(path: Path) -> tuple[Any, Architecture]:
     if architecture is None:
         hint = ""
         if "pretrained.model.cls_token" in weights or "pretrained.model.patch_embed.proj.weight" in weights:
-            hint = ", but of a later MiDaS: choose one of depth=dpt_..."
+            hint = ", but of a later MiDaS: choose one of depth=midas/dpt_..."
         raise ModelUnavailableError(f"The file {path} is no checkpoint of MiDaS v2.1{hint}.")
     try:
         return with_weights(architecture, weights), architecture

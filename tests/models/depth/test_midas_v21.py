@@ -309,7 +309,7 @@ def test_files_of_every_form_give_the_same_network(weights, checkpoint, tmp_path
         ([1, 2], "holds no weights"),
         ({"name": "value"}, "holds no weights"),
         ({"weight": torch.zeros(2)}, r"is no checkpoint of MiDaS v2\.1\."),
-        ({"pretrained.model.cls_token": torch.zeros(1)}, "choose one of depth=dpt_"),
+        ({"pretrained.model.cls_token": torch.zeros(1)}, "choose one of depth=midas/dpt_"),
         (
             {SMALL.mark: torch.zeros(32, 1, 3, 3)},
             r"no complete checkpoint of midas_v21_small_256: the weight .* is missing",
