@@ -38,7 +38,7 @@ OF_RUN = {
 OF_OTHERS = {
     ("eval_depth", "vlm=none"): "There is no key vlm; the configuration has the keys cache_dir, dataset, ",
     ("eval_depth", "protocol=nyu"): "There is no protocol=nyu; ",
-    ("eval_claims", "datset.count=1"): "did you mean dataset.count?",
+    ("eval_claims", "datset.count=1"): "did you mean dataset.count or ",
 }
 
 
