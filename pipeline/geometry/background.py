@@ -25,12 +25,7 @@ _SEED = 0
 def ring_window(window: Window, shape: tuple[int, int]) -> Window:
     """The window of a box with the ring around it, within an image of that (height, width)."""
     ring = int(np.clip(_RING_SHARE * min(window.shape), *_RING_PX))
-    return Window(
-        max(window.top - ring, 0),
-        min(window.bottom + ring, shape[0]),
-        max(window.left - ring, 0),
-        min(window.right + ring, shape[1]),
-    )
+    return window.grown(ring, shape)
 
 
 def surroundings(
@@ -50,10 +45,7 @@ def surroundings(
         bool (h, w) of the box. The same input gives the same pixels.
     """
     inside = np.zeros(around.shape, dtype=bool)
-    box = (
-        slice(window.top - around.top, window.bottom - around.top),
-        slice(window.left - around.left, window.right - around.left),
-    )
+    box = window.within(around)
     inside[box] = True
     rows, columns = np.nonzero(valid & ~inside)
     found = np.zeros(window.shape, dtype=bool)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from pipeline.geometry.extents import thin
 from pipeline.geometry.regions import Window
 from pipeline.records import DepthKind
 
@@ -47,6 +48,11 @@ class ObjectPixels:
     def median(self) -> float:
         """Median order coordinate of the core."""
         return float(self.quantiles[len(self.quantiles) // 2])
+
+    def core_px(self, most: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and columns of at most so many pixels of the core, evenly spaced, int (N,) each [px of the frame]."""
+        rows, columns = thin(np.argwhere(self.core), most).T
+        return rows + self.window.top, columns + self.window.left
 
 
 def shared_pixels(first: ObjectPixels, second: ObjectPixels) -> int:

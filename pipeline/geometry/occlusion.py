@@ -94,11 +94,10 @@ def separate(first: ObjectPixels, second: ObjectPixels) -> tuple[np.ndarray, np.
     coordinate = np.zeros(window.shape, dtype=np.float32)
     masks = []
     for item in (first, second):
-        rows = slice(item.window.top - window.top, item.window.bottom - window.top)
-        columns = slice(item.window.left - window.left, item.window.right - window.left)
+        place = item.window.within(window)
         mask = np.zeros(window.shape, dtype=bool)
-        mask[rows, columns] = item.mask
-        coordinate[rows, columns] = item.coordinate
+        mask[place] = item.mask
+        coordinate[place] = item.coordinate
         masks.append(mask)
     both = masks[0] & masks[1]
     if both.any():

@@ -39,6 +39,22 @@ class Window(NamedTuple):
             max(self.right, other.right),
         )
 
+    def grown(self, margin_px: int, shape: tuple[int, int]) -> Window:
+        """The window with a margin to every side, within an image of that (height, width) [px]."""
+        return Window(
+            max(self.top - margin_px, 0),
+            min(self.bottom + margin_px, shape[0]),
+            max(self.left - margin_px, 0),
+            min(self.right + margin_px, shape[1]),
+        )
+
+    def within(self, outer: Window) -> tuple[slice, slice]:
+        """Index of the block in an array of another window, as far as it lies there."""
+        return (
+            slice(max(self.top - outer.top, 0), max(self.bottom - outer.top, 0)),
+            slice(max(self.left - outer.left, 0), max(self.right - outer.left, 0)),
+        )
+
 
 def box_window(
     box_px: tuple[float, float, float, float], shape: tuple[int, int], point_radius_px: float = 0.0

@@ -12,6 +12,7 @@ from pipeline.models.vlm.hints import DepthHint
 from pipeline.records import DepthKind, DepthMap, Region, Scene
 from pipeline.records.error_budget import ErrorBudget
 from pipeline.verify.rules.base import CannotMeasure, Settings
+from pipeline.verify.rules.object_view import object_views
 from pipeline.verify.rules.view import FrameView
 
 
@@ -32,23 +33,21 @@ def read_depth(
     if not scene.depth:
         return ()
     regions = tuple(regions)
-    views = [
-        FrameView(frame, depth, regions, budget or ErrorBudget(), settings or Settings())
-        for frame, depth in zip(scene.frames, scene.depth, strict=True)
-    ]
+    views = [FrameView(*pair, budget, settings) for pair in zip(scene.frames, scene.depth, strict=True)]
     ranges = [_coordinate_range(depth) for depth in scene.depth]
     hints = []
-    for index, (region, name) in enumerate(zip(regions, unique_names(regions), strict=True)):
+    for item, name in zip(object_views(views, regions), unique_names(regions), strict=True):
         try:
-            quantiles = views[region.frame].object(index).quantiles
+            quantiles = item.pixels.quantiles
         except CannotMeasure:
             continue
+        region = item.region
         near, median, far = (float(quantiles[int(share * (len(quantiles) - 1))]) for share in (0.1, 0.5, 0.9))
         low, high = ranges[region.frame]
         kind = scene.depth[region.frame].kind
         distance_m = None
         if kind is DepthKind.METRIC:
-            distance_m = float(np.median(np.linalg.norm(views[region.frame].points(index), axis=1)))
+            distance_m = float(np.median(np.linalg.norm(item.points, axis=1)))
         hints.append(
             DepthHint(
                 region=region,

@@ -27,6 +27,7 @@ from pipeline.records.error_budget import ErrorBudget
 from pipeline.records.relations import RELATIONS, Need
 from pipeline.verify.rules.anchor_reading import pixels, read
 from pipeline.verify.rules.base import CannotMeasure, Settings
+from pipeline.verify.rules.object_view import ObjectView, object_views
 from pipeline.verify.rules.view import FrameView
 from pipeline.verify.verifier import Verifier
 
@@ -77,10 +78,12 @@ def with_anchors(
         return replace(scene, problems=("The anchors need depth to give it a scale; choose it with depth=...",))
     regions = tuple(regions)
     places, problems = _places(scene, regions)
+    views = [FrameView(*pair, budget, settings) for pair in zip(scene.frames, depths, strict=True)]
+    objects = object_views(views, regions)
     maps = []
-    for number, (frame, depth) in enumerate(zip(scene.frames, depths, strict=True)):
-        view = FrameView(frame, depth, regions, budget or ErrorBudget(), settings or Settings())
-        anchored, found = _anchored(view, [(anchor, at[number]) for anchor, at in places if number in at])
+    for number, view in enumerate(views):
+        here = [(anchor, [objects[index] for index in at[number]]) for anchor, at in places if number in at]
+        anchored, found = _anchored(view, here)
         maps.append(anchored)
         image = f"Image {number + 1}: " if len(depths) > 1 else ""
         problems += [image + problem for problem in found]
@@ -158,7 +161,7 @@ def _unusable(anchor: Anchor, reason: str, needs: str | None = None) -> str:
     return f'The anchor "{anchor.in_words()}" cannot be used: {reason}{ending}'
 
 
-def _anchored(view: FrameView, anchors: list[tuple[Anchor, tuple[int, ...]]]) -> tuple[DepthMap, list[str]]:
+def _anchored(view: FrameView, anchors: list[tuple[Anchor, list[ObjectView]]]) -> tuple[DepthMap, list[str]]:
     """The depth of one frame with the scale of its anchors, or as it is; and what is wrong with them."""
     depth = view.depth
     readings, problems = _read(view, anchors)
@@ -184,16 +187,16 @@ def _anchored(view: FrameView, anchors: list[tuple[Anchor, tuple[int, ...]]]) ->
     return anchored, problems
 
 
-def _read(view: FrameView, anchors: list[tuple[Anchor, tuple[int, ...]]]) -> tuple[_Readings, list[str]]:
+def _read(view: FrameView, anchors: list[tuple[Anchor, list[ObjectView]]]) -> tuple[_Readings, list[str]]:
     lengths: list[tuple[Anchor, KnownLength]] = []
     flat: list[Pixels] = []
     problems = []
-    for anchor, indices in anchors:
+    for anchor, named in anchors:
         try:
             if not anchor.kind.has_length:
-                flat.append(pixels(view, indices[0]))
+                flat.append(pixels(named[0]))
                 continue
-            known = read(anchor, view, indices)
+            known = read(anchor, view, named)
         except CannotMeasure as refusal:
             problems.append(_unusable(anchor, refusal.reason, refusal.needs))
             continue

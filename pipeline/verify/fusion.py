@@ -26,6 +26,7 @@ from pipeline.verify.rules.merged import (
     posed_frames,
     shared_up,
 )
+from pipeline.verify.rules.object_view import ObjectView
 from pipeline.verify.rules.view import FrameView
 
 JUDGED = frozenset({"distance_between", "size", "touching", "larger", "smaller", "taller", "wider"})
@@ -40,14 +41,17 @@ _LOST_EDGES = 3.0
 
 
 def judge(
-    claim: Claim, views: Sequence[FrameView], located: Sequence[Mapping[int, int]], pose_error: PoseError | None = None
+    claim: Claim,
+    views: Sequence[FrameView],
+    located: Sequence[Mapping[int, ObjectView]],
+    pose_error: PoseError | None = None,
 ) -> Finding:
     """Judge a claim on merged points.
 
     Args:
         claim: A claim that is not negated, of a relation in ``JUDGED``.
         views: All frames.
-        located: For subject and object: index of the region by frame. They need no frame in common.
+        located: Subject and object, each by frame. They need no frame in common.
         pose_error: Error of the poses.
 
     Returns:
@@ -71,7 +75,7 @@ def judge(
     if claim.relation == "distance_between":
         return _distance(claim, views[reference].settings, things, up, length_error)
     if claim.relation == "touching":
-        return _touching(claim, views, located, things)
+        return _touching(located, things)
     return _order(claim, things, up, length_error)
 
 
@@ -154,14 +158,12 @@ def _least_gap(things: Sequence[MergedObject], sizes: Sequence[np.ndarray], near
     return max(0.0, nearest_m - sum((1 - thing.turn_rad / math.pi) * float(size.min()) for thing, size in pairs))
 
 
-def _touching(
-    claim: Claim, views: Sequence[FrameView], located: Sequence[Mapping[int, int]], things: Sequence[MergedObject]
-) -> Finding:
+def _touching(located: Sequence[Mapping[int, ObjectView]], things: Sequence[MergedObject]) -> Finding:
     """Points that come close prove contact; a gap disproves it where its place is seen from around."""
     first, second = nearest_points(things[0].points, things[1].points)
     gap_m = float(np.linalg.norm(first - second))
     pairs = zip(located, things, strict=True)
-    z = min(views[frame].z(by_frame[frame]) for by_frame, thing in pairs for frame in thing.frames)
+    z = min(by_frame[frame].z for by_frame, thing in pairs for frame in thing.frames)
     limit_m = _TOUCH_SHARE * z + things[0].edge_m + things[1].edge_m
     sigma_m = math.hypot(*(thing.error_m for thing in things))
     note = f"{_shown(_used(things))} a gap of {in_words(gap_m)} (+/- {in_words(sigma_m)})."

@@ -18,6 +18,7 @@ from pipeline.records.relations import RELATIONS, Need, Relation
 from pipeline.verify import fusion
 from pipeline.verify.rules.base import CannotMeasure, Finding, Settings
 from pipeline.verify.rules.merged import posed_frames
+from pipeline.verify.rules.object_view import ObjectView, object_views
 from pipeline.verify.rules.view import FrameView
 
 _MOST_CERTAIN = 1e-6
@@ -80,12 +81,15 @@ class Verifier:
         regions = tuple(regions)
         depths = scene.depth or (None,) * len(scene.frames)
         views = [
-            FrameView(frame, depth, regions, self.budget, self.settings)
+            FrameView(frame, depth, self.budget, self.settings)
             for frame, depth in zip(scene.frames, depths, strict=True)
         ]
-        return tuple(self._judge_claim(claim, views, regions) for claim in claims)
+        objects = object_views(views, regions)
+        return tuple(self._judge_claim(claim, views, objects, regions) for claim in claims)
 
-    def _judge_claim(self, claim: Claim, views: list[FrameView], regions: tuple[Region, ...]) -> Verdict:
+    def _judge_claim(
+        self, claim: Claim, views: list[FrameView], objects: Sequence[ObjectView], regions: tuple[Region, ...]
+    ) -> Verdict:
         relation = RELATIONS[claim.relation]
         named = _named(claim, relation, regions, len(views))
         if isinstance(named, CannotMeasure):
@@ -94,27 +98,35 @@ class Verifier:
         if not found:
             refusal = _apart(claim, regions)
             undecided = Verdict(claim, Status.UNDECIDED, refusal.reason, needs=refusal.needs)
-            return self._merged(claim, views, named, undecided)
+            return self._merged(claim, views, objects, named, undecided)
         rule: Callable[..., Finding] = importlib.import_module(f"pipeline.verify.rules.{relation.rule}").judge
         judged = []
         for frame, indices in found.items():
+            located = [objects[index] for index in indices]
             try:
                 views[frame].require(_need(claim, relation))
-                if relation.objects and _coincide([regions[index] for index in indices]):
+                if relation.objects and _coincide([item.region for item in located]):
                     raise CannotMeasure(
                         "Subject and object are the same region.", "regions that differ, or masks that tell them apart"
                     )
-                finding = rule(claim, views[frame], indices[0], indices[1:], **relation.options)
+                finding = rule(claim, *located, **relation.options)
                 if relation.need is not Need.NOTHING:
-                    finding = _doubted(finding, views[frame], indices)
+                    finding = _doubted(finding, located)
                 judged.append(_Judged(frame, indices, finding=finding))
             except CannotMeasure as refusal:
-                judged.append(_Judged(frame, indices, refusal=_with_all_small(refusal, views[frame], indices)))
+                judged.append(_Judged(frame, indices, refusal=_with_all_small(refusal, located)))
         verdict = self._fuse(claim, judged)
-        return verdict if verdict.status is not Status.UNDECIDED else self._merged(claim, views, named, verdict)
+        return (
+            verdict if verdict.status is not Status.UNDECIDED else self._merged(claim, views, objects, named, verdict)
+        )
 
     def _merged(
-        self, claim: Claim, views: list[FrameView], named: Sequence[Mapping[int, int]], undecided: Verdict
+        self,
+        claim: Claim,
+        views: list[FrameView],
+        objects: Sequence[ObjectView],
+        named: Sequence[Mapping[int, int]],
+        undecided: Verdict,
     ) -> Verdict:
         """Let the points of all posed frames decide in one space what no single frame does, where there are several."""
         contradicts = any(item.probability is not None for item in undecided.evidence) and undecided.probability == 0.5
@@ -124,7 +136,8 @@ class Verifier:
         if len(posed) < 2:
             return undecided
         try:
-            finding = fusion.judge(claim, views, named)
+            located = [{frame: objects[index] for frame, index in by_frame.items()} for by_frame in named]
+            finding = fusion.judge(claim, views, located)
         except CannotMeasure as refusal:
             note = Evidence(posed[0], note=f"All posed frames together: {refusal.reason}")
             return replace(undecided, evidence=(*undecided.evidence, note))
@@ -201,9 +214,9 @@ class Verifier:
         return Status.REFUTED if probability <= self.risk else Status.UNDECIDED
 
 
-def _doubted(finding: Finding, view: FrameView, indices: tuple[int, ...]) -> Finding:
+def _doubted(finding: Finding, located: Sequence[ObjectView]) -> Finding:
     """The finding, drawn towards one half as far as the boxes may hold something else than their objects."""
-    sure = math.prod(1 - view.doubt(index) for index in indices)
+    sure = math.prod(1 - item.doubt for item in located)
     return replace(finding, probability=0.5 + sure * (finding.probability - 0.5))
 
 
@@ -216,14 +229,14 @@ def _coincide(regions: Sequence[Region]) -> bool:
     )
 
 
-def _with_all_small(refusal: CannotMeasure, view: FrameView, indices: tuple[int, ...]) -> CannotMeasure:
+def _with_all_small(refusal: CannotMeasure, located: Sequence[ObjectView]) -> CannotMeasure:
     """A refusal because of a region's few pixels, with all of the claim's regions that have too few."""
     if not refusal.regions:
         return refusal
     small: list[int] = []
-    for index in indices:
+    for item in located:
         try:
-            view.object(index)
+            item.pixels  # noqa: B018
         except CannotMeasure as other:
             small += other.regions
     return CannotMeasure(refusal.reason, refusal.needs, tuple(small))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -10,17 +11,16 @@ import numpy as np
 import pytest
 from synthetic.worlds import CAMERA, FLOOR, piece
 
-from pipeline.records import Claim, DepthMap, Region
-from pipeline.records.error_budget import ErrorBudget
+from pipeline.records import Claim, DepthMap
 from pipeline.synthetic.depth_errors import sensor_depth
 from pipeline.synthetic.scenes import look_at, rendered_sequence
 from pipeline.synthetic.view import RenderedView, render
 from pipeline.synthetic.world import World
 from pipeline.verify import fusion
-from pipeline.verify.rules.base import CannotMeasure, Finding, Settings
+from pipeline.verify.rules.base import CannotMeasure, Finding
 from pipeline.verify.rules.merged import centre_and_size, merge_object, posed_frames, shared_up
+from pipeline.verify.rules.object_view import ObjectView, object_views
 from pipeline.verify.rules.view import FrameView
-from pipeline.verify.rules.whole import is_whole
 
 BOXES = (
     piece("red box", (-0.5, 0.0, 0.0), (0.4, 0.3, 0.3)),
@@ -43,7 +43,9 @@ def seen_from(*angles_deg: float, height_m: float = 1.2) -> tuple[RenderedView, 
     return tuple(views)
 
 
-def frames_of(views: tuple[RenderedView, ...], *, sensor: bool = False) -> tuple[list[FrameView], tuple[Region, ...]]:
+def frames_of(
+    views: tuple[RenderedView, ...], *, sensor: bool = False
+) -> tuple[list[FrameView], tuple[ObjectView, ...]]:
     regions = tuple(region for view in views for region in view.regions())
     made = []
     for view in views:
@@ -51,23 +53,23 @@ def frames_of(views: tuple[RenderedView, ...], *, sensor: bool = False) -> tuple
         assert depth is not None
         if sensor:
             depth = sensor_depth(np.where(depth.valid, depth.values, 0), view.frame.camera, view.index)
-        made.append(FrameView(view.frame, depth, regions, ErrorBudget(), Settings()))
-    return made, regions
+        made.append(FrameView(view.frame, depth))
+    return made, object_views(made, regions)
 
 
-def located(regions: tuple[Region, ...], label: str, frames: tuple[int, ...] | None = None) -> dict[int, int]:
+def located(objects: Sequence[ObjectView], label: str, frames: tuple[int, ...] | None = None) -> dict[int, ObjectView]:
     return {
-        region.frame: index
-        for index, region in enumerate(regions)
-        if region.label == label and (frames is None or region.frame in frames)
+        item.region.frame: item
+        for item in objects
+        if item.label == label and (frames is None or item.region.frame in frames)
     }
 
 
-def judged(claim: Claim, views: list[FrameView], regions: tuple[Region, ...], **frames: tuple[int, ...]) -> Finding:
+def judged(claim: Claim, views: list[FrameView], objects: Sequence[ObjectView], **frames: tuple[int, ...]) -> Finding:
     names = [name for name in (claim.subject, claim.object) if name is not None]
     keys = ("subject", "object")
     return fusion.judge(
-        claim, views, [located(regions, name, frames.get(key)) for key, name in zip(keys, names, strict=False)]
+        claim, views, [located(objects, name, frames.get(key)) for key, name in zip(keys, names, strict=False)]
     )
 
 
@@ -76,9 +78,9 @@ def distance_claim(value: float, measure: str | None = "centre") -> Claim:
 
 
 def test_the_centre_distance_from_around_is_exact_but_for_pixels() -> None:
-    views, regions = frames_of(seen_from(0, 70, -70))
+    views, objects = frames_of(seen_from(0, 70, -70))
     up = shared_up(views, 0)
-    centres = [centre_and_size(merge_object(views, located(regions, name), 0), up)[0] for name in (RED, BLUE)]
+    centres = [centre_and_size(merge_object(views, located(objects, name), 0), up)[0] for name in (RED, BLUE)]
     assert float(np.linalg.norm(centres[0] - centres[1])) == pytest.approx(CENTRES_M, abs=0.015)
 
 
@@ -88,13 +90,13 @@ def test_centre_distances_of_random_worlds_are_better_from_three_frames_than_fro
     errors = []
     for seed in range(20):
         made = rendered_sequence(seed, 3, turn_deg=40, size_px=(320, 240))
-        views, regions = frames_of(made.views, sensor=sensor)
+        views, objects = frames_of(made.views, sensor=sensor)
         up = shared_up(views, 0)
         centres = {}
         for item in made.views[0].objects:
-            frames = located(regions, item.label)
-            large = all(np.count_nonzero(regions[index].mask) > 300 for index in frames.values())
-            if len(frames) == 3 and large and all(is_whole(views[frame], index) for frame, index in frames.items()):
+            frames = located(objects, item.label)
+            large = all(np.count_nonzero(found.region.mask) > 300 for found in frames.values())
+            if len(frames) == 3 and large and all(found.is_whole for found in frames.values()):
                 alone, together = (merge_object(views, some, 0) for some in ({0: frames[0]}, frames))
                 places = [centre_and_size(thing, up)[0] for thing in (alone, together)]
                 centres[item.label] = (*places, np.array(item.box_3d.center_m))
@@ -108,9 +110,9 @@ def test_centre_distances_of_random_worlds_are_better_from_three_frames_than_fro
 
 
 def test_sizes_from_around_are_those_of_the_objects() -> None:
-    views, regions = frames_of(seen_from(0, 90, 180, 270))
+    views, objects = frames_of(seen_from(0, 90, 180, 270))
     for label, size in ((RED, (0.4, 0.3, 0.3)), (BLUE, (0.3, 0.5, 0.5))):
-        thing = merge_object(views, located(regions, label), 0)
+        thing = merge_object(views, located(objects, label), 0)
         _, sides = centre_and_size(thing, shared_up(views, 0))
         np.testing.assert_allclose(np.sort(sides), np.sort(size), atol=0.025)
         assert thing.frames == (0, 1, 2, 3)
@@ -139,24 +141,24 @@ def test_sizes_from_around_are_those_of_the_objects() -> None:
     ids=lambda part: getattr(part, "in_words", str)(),
 )
 def test_claims_on_what_all_frames_show(claim: Claim, is_true: bool) -> None:
-    views, regions = frames_of(seen_from(0, 60, -60, 180))
-    finding = judged(claim, views, regions)
+    views, objects = frames_of(seen_from(0, 60, -60, 180))
+    finding = judged(claim, views, objects)
     assert (finding.probability > 0.95) if is_true else (finding.probability < 0.05)
     assert "mages 1, 2, 3 and 4" in finding.note
     assert (finding.margin is not None) and (finding.margin > 0) is is_true
 
 
 def test_sides_that_no_frame_sees_leave_the_nearest_points_open() -> None:
-    views, regions = frames_of(seen_from(0, 60, -60))
+    views, objects = frames_of(seen_from(0, 60, -60))
     with pytest.raises(CannotMeasure, match="hidden ones may be as close as"):
-        judged(distance_claim(NEAREST_M, "nearest"), views, regions)
+        judged(distance_claim(NEAREST_M, "nearest"), views, objects)
 
 
 def test_objects_that_no_frame_shows_together_are_measured_by_poses() -> None:
-    views, regions = frames_of(seen_from(0, 60, -60, 180))
+    views, objects = frames_of(seen_from(0, 60, -60, 180))
     claim = distance_claim(1.0)
-    assert judged(claim, views, regions, subject=(0, 1), object=(2, 3)).probability > 0.9
-    assert judged(replace(claim, value=2.0), views, regions, subject=(0,), object=(3,)).probability < 0.05
+    assert judged(claim, views, objects, subject=(0, 1), object=(2, 3)).probability > 0.9
+    assert judged(replace(claim, value=2.0), views, objects, subject=(0,), object=(3,)).probability < 0.05
 
 
 def test_contact_is_seen_only_when_the_depth_resolves_it() -> None:
@@ -169,51 +171,42 @@ def test_contact_is_seen_only_when_the_depth_resolves_it() -> None:
         )
         for k, a in enumerate((-0.7, 0.0, 0.7))
     )
-    views, regions = frames_of(shown)
-    assert judged(Claim("touching", "red box", "blue box"), views, regions).probability > 0.9
+    views, objects = frames_of(shown)
+    assert judged(Claim("touching", "red box", "blue box"), views, objects).probability > 0.9
 
 
 def test_without_poses_or_metres_nothing_is_merged() -> None:
-    views, regions = frames_of(seen_from(0, 60))
-    bare = [
-        FrameView(replace(view.frame, pose=None), view.depth, regions, view.budget, view.settings) for view in views
-    ]
-    scaleless = [
-        FrameView(
-            view.frame, DepthMap.from_values(view.depth.values, "scale_invariant"), regions, view.budget, view.settings
-        )
-        for view in views
-    ]
+    views, objects = frames_of(seen_from(0, 60))
+    bare = [FrameView(replace(view.frame, pose=None), view.depth) for view in views]
+    scaleless = [FrameView(view.frame, DepthMap.from_values(view.depth.values, "scale_invariant")) for view in views]
     assert posed_frames(views) == (0, 1)
     for useless in (bare, scaleless):
         assert posed_frames(useless) == ()
         with pytest.raises(CannotMeasure) as caught:
-            judged(distance_claim(1.0), useless, regions)
+            judged(distance_claim(1.0), useless, objects)
         assert "poses" in caught.value.needs
 
 
 def test_relations_that_depend_on_the_camera_are_not_judged() -> None:
-    views, regions = frames_of(seen_from(0, 60))
+    views, objects = frames_of(seen_from(0, 60))
     with pytest.raises(CannotMeasure):
-        judged(Claim("left_of", RED, BLUE), views, regions)
+        judged(Claim("left_of", RED, BLUE), views, objects)
 
 
 def test_frames_that_contradict_each_other_are_named() -> None:
-    views, regions = frames_of(seen_from(0, 40))
+    views, objects = frames_of(seen_from(0, 40))
     pose = views[1].frame.pose
     assert pose is not None
     wrong = pose.copy()
     wrong[:3, 3] += (0.0, -1.2, 0.6)
-    views[1] = FrameView(
-        replace(views[1].frame, pose=wrong), views[1].depth, regions, views[1].budget, views[1].settings
-    )
+    views[1] = FrameView(replace(views[1].frame, pose=wrong), views[1].depth)
     with pytest.raises(CannotMeasure, match=r"Images 1 and 2 contradict each other about where 'red box' is") as caught:
-        judged(distance_claim(1.0), views, regions)
+        judged(distance_claim(1.0), views, objects)
     assert "poses" in caught.value.needs
 
 
 def test_hidden_parts_leave_centres_open() -> None:
     # From the front, the green and the grey box hide a part of the blue one.
-    views, regions = frames_of(seen_from(-15, height_m=0.3))
+    views, objects = frames_of(seen_from(-15, height_m=0.3))
     with pytest.raises(CannotMeasure, match="centres are not known"):
-        judged(distance_claim(1.0), views, regions)
+        judged(distance_claim(1.0), views, objects)

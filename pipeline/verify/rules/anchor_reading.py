@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from pipeline.geometry.extents import thin
+from pipeline.geometry.backprojection import back_project_pixels
 from pipeline.geometry.floor import MOST_BELOW, floor_pixels
 from pipeline.geometry.known_lengths import (
     KnownLength,
@@ -22,9 +22,9 @@ from pipeline.geometry.known_lengths import (
 )
 from pipeline.geometry.planes import support_plane
 from pipeline.geometry.visibility import reach
-from pipeline.records import Anchor, AnchorKind, DepthMap, Frame, Origin, Region
+from pipeline.records import Anchor, AnchorKind, Origin, Region
 from pipeline.verify.rules.base import CannotMeasure
-from pipeline.verify.rules.extents import extents, is_cut_off, open_pixels
+from pipeline.verify.rules.object_view import ObjectView, object_views
 from pipeline.verify.rules.view import FrameView
 
 # Most points of a thing; a nearest distance is searched anew for every shift.
@@ -49,13 +49,13 @@ _FLOOR_NOISE = 0.15
 _LEVEL_NOISE = (0.003, 0.06)
 
 
-def read(anchor: Anchor, view: FrameView, indices: tuple[int, ...]) -> KnownLength:
+def read(anchor: Anchor, view: FrameView, named: Sequence[ObjectView]) -> KnownLength:
     """The length of an anchor, and the pixels that it is measured on.
 
     Args:
         anchor: An anchor with a length.
         view: The frame.
-        indices: Regions of the frame that the anchor names; none for pixels and for a floor that must be found.
+        named: Objects of the frame that the anchor names; none for pixels and for a floor that must be found.
 
     Raises:
         CannotMeasure: If the depth or the visible part of a region cannot show it.
@@ -69,42 +69,40 @@ def read(anchor: Anchor, view: FrameView, indices: tuple[int, ...]) -> KnownLeng
 
     match anchor.kind:
         case AnchorKind.SIZE:
-            return known(*_size(view, indices[0], anchor.measure or "height"))
+            return known(*_size(named[0], anchor.measure or "height"))
         case AnchorKind.BETWEEN:
             nearest = anchor.measure == "nearest"
             if not nearest:
-                for index in indices:
-                    if any(_is_open(view, index)):
+                for item in named:
+                    if any(_is_open(item)):
                         raise CannotMeasure(
-                            f"{view.label(index)!r} is seen only in part, so its centre is not known.",
+                            f"{item.label!r} is seen only in part, so its centre is not known.",
                             'views of both whole objects, or "measure": "nearest"',
                         )
-            things = tuple(pixels(view, index, _MOST_NEAREST, _behind(view, index)) for index in indices)
+            things = tuple(pixels(item, _MOST_NEAREST, _behind(item)) for item in named)
             return known(things, nearest_distance if nearest else centre_distance)
         case AnchorKind.BETWEEN_PX:
             return known(_at_pixels(anchor, view), _point_distance)
         case AnchorKind.TO_CAMERA | AnchorKind.TO_CAMERA_PX:
-            things = tuple(pixels(view, index) for index in indices) or _at_pixels(anchor, view)
+            things = tuple(pixels(item) for item in named) or _at_pixels(anchor, view)
             return known(things, z_distance, 0.0, 0.0) if anchor.measure == "z" else known(things, straight_distance)
         case AnchorKind.CAMERA_HEIGHT:
             tilted = _TILT * view.noise.relative
-            if indices:
-                return known((pixels(view, indices[0]),), plane_distance, tilted)
+            if named:
+                return known((pixels(named[0]),), plane_distance, tilted)
             return known((floor(view),), floor_distance, tilted)
     raise AssertionError(anchor.kind)
 
 
-def pixels(view: FrameView, index: int, most: int = _MOST_POINTS, z_noise: float = 0.0) -> Pixels:
-    """The pixels of a region's object.
+def pixels(item: ObjectView, most: int = _MOST_POINTS, z_noise: float = 0.0) -> Pixels:
+    """The pixels of an object.
 
     Raises:
         CannotMeasure: If too few of them have depth.
     """
-    found = view.object(index)
-    rows, columns = thin(np.argwhere(found.core), most).T
-    rows, columns = rows + found.window.top, columns + found.window.left
-    values = view.depth.values[rows, columns].astype(np.float64)
-    return Pixels(_rays(view, rows, columns), values, view.depth_noise(index), z_noise)
+    rows, columns = item.pixels.core_px(most)
+    values = item.view.depth.values[rows, columns].astype(np.float64)
+    return Pixels(_rays(item.view, rows, columns), values, item.depth_noise, z_noise)
 
 
 def floor(view: FrameView) -> Pixels:
@@ -127,7 +125,7 @@ def floor(view: FrameView) -> Pixels:
         raise CannotMeasure("No floor is found in the depth.", 'the region of the plane, as "above": LABEL')
     mask = np.zeros(depth.shape, dtype=bool)
     mask[rows[on_floor], columns[on_floor]] = True
-    return pixels(_alone(view, Region("floor", (0, 0, view.frame.width, view.frame.height), mask=mask)), 0)
+    return pixels(_alone(view, Region("floor", (0, 0, view.frame.width, view.frame.height), mask=mask)))
 
 
 def _level_noise(view: FrameView) -> float:
@@ -163,66 +161,66 @@ def _level(view: FrameView, rays: np.ndarray, values: np.ndarray) -> np.ndarray 
     return near
 
 
-def _size(view: FrameView, index: int, side: str) -> tuple[tuple[Pixels, ...], Callable[[np.ndarray], float], float]:
+def _size(item: ObjectView, side: str) -> tuple[tuple[Pixels, ...], Callable[[np.ndarray], float], float]:
     """Pixels, measure and error of an object's side: what the verifier measures, or without a shape its box's side."""
-    z, error = view.z(index), _SIZE_ERRORS[side]
+    view, z, error = item.view, item.z, _SIZE_ERRORS[side]
     if view.depth.kind.has_shape:
-        found = extents(view, index)
+        found = item.extents
         part = found.of(side)
         is_open, length = part.low_open or part.high_open, part.length
         if side == "height" and not found.is_upright:
             error = _TILTED_ERROR
         if side != "width" and length > 0:
-            error = math.hypot(error, _bent(view, index, side, found.along.length) / length)
+            error = math.hypot(error, _bent(item, side, found.along.length) / length)
     elif side == "depth":
         raise CannotMeasure(f"Depth of kind {view.depth.kind} has no shape.", "a height, a width or a distance")
     else:
         axis = 0 if side == "width" else 1
-        box = view.box_px(index)
+        box = item.box_px
         focal_px = view.camera.fx if axis == 0 else view.camera.fy
-        is_open, length = _is_open(view, index)[axis], (box[axis + 2] - box[axis]) / focal_px * z
+        is_open, length = _is_open(item)[axis], (box[axis + 2] - box[axis]) / focal_px * z
         error = _TILTED_ERROR if axis == 1 else error
     if is_open:
-        raise CannotMeasure(f"{view.label(index)!r} is seen only in part, so its {side} is not.", "a view of all of it")
+        raise CannotMeasure(f"{item.label!r} is seen only in part, so its {side} is not.", "a view of all of it")
     if length <= 0:
-        raise CannotMeasure(f"{view.label(index)!r} is a point without a {side}.", "a box or a mask")
-    edges = math.sqrt(2) * view.edge_error_px(index, 0 if side == "width" else 1) * z / view.camera.fx / length
-    thing = Pixels(np.array([[length / z, 0.0, 1.0]]), np.array([z]), _point_noise(view, index))
+        raise CannotMeasure(f"{item.label!r} is a point without a {side}.", "a box or a mask")
+    edges = math.sqrt(2) * item.edge_error_px(0 if side == "width" else 1) * z / view.camera.fx / length
+    thing = Pixels(np.array([[length / z, 0.0, 1.0]]), np.array([z]), _point_noise(item))
     return (thing,), lateral_length, math.hypot(edges, error)
 
 
-def _bent(view: FrameView, index: int, side: str, along: float) -> float:
+def _bent(item: ObjectView, side: str, along: float) -> float:
     """Error of an extent up or along the view because the depth errs differently at its ends, in the depth's unit."""
-    left, top, right, bottom = view.box_px(index)
+    view, (left, top, right, bottom) = item.view, item.box_px
     apart = math.hypot(right - left, bottom - top) / max(view.depth.shape)
-    noise = view.depth_noise(index) * math.sqrt(2 * (1 - view.noise.correlation(apart)))
+    noise = item.depth_noise * math.sqrt(2 * (1 - view.noise.correlation(apart)))
     lean, turned = 1.0, 0.0
     if side == "height" and view.up is not None:
         middle = _rays(view, np.array([(top + bottom) / 2]), np.array([(left + right) / 2]))[0]
         lean, turned = abs(float(middle @ view.up.direction)), view.up.error_rad * along
-    return math.hypot(noise * view.z(index) * lean, turned)
+    return math.hypot(noise * item.z * lean, turned)
 
 
-def _is_open(view: FrameView, index: int) -> tuple[bool, bool]:
+def _is_open(item: ObjectView) -> tuple[bool, bool]:
     """Whether an object may go on beyond what is visible, along x and along y of the image."""
-    if is_cut_off(view, index):
+    if item.is_cut_off:
         return True, True
-    rows, columns = np.nonzero(view.object(index).mask)
-    hidden = open_pixels(view, index)[rows, columns]
+    rows, columns = np.nonzero(item.pixels.mask)
+    hidden = item.open_pixels[rows, columns]
     across, down = (reach(axis.astype(np.float64), hidden) for axis in (columns, rows))
     return across.low_open or across.high_open, down.low_open or down.high_open
 
 
-def _point_noise(view: FrameView, index: int) -> float:
+def _point_noise(item: ObjectView) -> float:
     """Error of one depth for a whole object: it may be that of any of its parts."""
-    quantiles = view.object(index).quantiles
+    quantiles = item.pixels.quantiles
     quarter = len(quantiles) // 4
-    return math.hypot(view.depth_noise(index), float(quantiles[-quarter - 1] - quantiles[quarter]) / 2)
+    return math.hypot(item.depth_noise, float(quantiles[-quarter - 1] - quantiles[quarter]) / 2)
 
 
-def _behind(view: FrameView, index: int) -> float:
-    left, _, right, _ = view.box_px(index)
-    return _BEHIND_SURFACE * (right - left) / view.camera.fx
+def _behind(item: ObjectView) -> float:
+    left, _, right, _ = item.box_px
+    return _BEHIND_SURFACE * (right - left) / item.view.camera.fx
 
 
 def _at_pixels(anchor: Anchor, view: FrameView) -> tuple[Pixels, ...]:
@@ -233,7 +231,7 @@ def _at_pixels(anchor: Anchor, view: FrameView) -> tuple[Pixels, ...]:
         point = (u + 0.5, v + 0.5)
         around = _alone(view, Region(f"pixel ({u:g}, {v:g})", (*point, *point), origin=Origin.GIVEN))
         ray = _rays(view, np.array([v]), np.array([u]))
-        things.append(Pixels(ray, np.array([around.z(0)]), _point_noise(around, 0)))
+        things.append(Pixels(ray, np.array([around.z]), _point_noise(around)))
     return tuple(things)
 
 
@@ -241,13 +239,10 @@ def _point_distance(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.linalg.norm(first[0] - second[0]))
 
 
-def _alone(view: FrameView, region: Region) -> FrameView:
-    """The frame with one region, which competes with no other."""
-    frame: Frame = view.frame
-    depth: DepthMap = view.depth
-    return FrameView(frame, depth, (region,), view.budget, view.settings)
+def _alone(view: FrameView, region: Region) -> ObjectView:
+    """A region of the frame that competes with no other."""
+    return object_views((view,), (region,))[0]
 
 
 def _rays(view: FrameView, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    camera = view.camera
-    return np.stack(((columns - camera.cx) / camera.fx, (rows - camera.cy) / camera.fy, np.ones(len(rows))), axis=1)
+    return back_project_pixels(columns, rows, np.ones(len(rows)), view.camera)

@@ -1,6 +1,6 @@
 """What every rule is given and what it returns.
 
-A rule is a module with ``judge(claim, view, subject, objects, **options) -> Finding``; the registry of
+A rule is a module with ``judge(claim, *objects, **options) -> Finding``, the subject first; the registry of
 relations names it and gives its options. It looks at one frame, never at the claim's truth, and says
 what it cannot know.
 """

@@ -7,20 +7,19 @@ import math
 from pipeline.geometry.order import probability_positive
 from pipeline.records import Box, Claim
 from pipeline.verify.rules.base import Finding
-from pipeline.verify.rules.view import FrameView
+from pipeline.verify.rules.object_view import ObjectView
 
 
-def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...]) -> Finding:
+def judge(claim: Claim, subject: ObjectView, *ends: ObjectView) -> Finding:
     """The subject's centre, projected on the line from one object's centre to the other's, lies inside.
 
     Only the image is looked at: an object that lies between two others in space also does so in the
     image, so this refutes with certainty and supports what the image shows.
     """
-    boxes = [view.box_px(index) for index in (subject, *objects)]
-    middle, first, second = (_centre(box) for box in boxes)
+    middle, first, second = (_centre(item.box_px) for item in (subject, *ends))
     line = (second[0] - first[0], second[1] - first[1])
     length = math.hypot(*line)
-    errors = [max(view.edge_error_px(index, axis) for axis in (0, 1)) / math.sqrt(2) for index in (subject, *objects)]
+    errors = [max(item.edge_error_px(axis) for axis in (0, 1)) / math.sqrt(2) for item in (subject, *ends)]
     sigma = math.hypot(*errors) / max(length, 1e-9)
     share = ((middle[0] - first[0]) * line[0] + (middle[1] - first[1]) * line[1]) / max(length**2, 1e-9)
     off_line = abs((middle[0] - first[0]) * line[1] - (middle[1] - first[1]) * line[0]) / max(length**2, 1e-9)

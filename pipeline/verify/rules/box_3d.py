@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pipeline.geometry.backprojection import back_project_pixels
 from pipeline.geometry.boxes_3d import box_iou_3d, box_rotation, oriented_box, points_in_box, project_box, ray_intervals
-from pipeline.geometry.extents import thin
 from pipeline.geometry.order import normal_cdf, probability_about, probability_within
 from pipeline.geometry.regions import boxes_iou
 from pipeline.records import Box, Box3D, Claim, DepthKind, Point
 from pipeline.verify.rules.base import CannotMeasure, Finding, in_words, point
-from pipeline.verify.rules.view import FrameView
-from pipeline.verify.rules.whole import is_whole
+from pipeline.verify.rules.object_view import ObjectView
 
 # So much of an object's pixels within the box's projection is a coin toss; the second number is its softness.
 _COVERED, _COVERED_ERROR = 0.65, 0.12
@@ -48,7 +47,7 @@ class _Check:
     numbers: dict[str, float] = field(default_factory=dict)
 
 
-def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...]) -> Finding:
+def judge(claim: Claim, subject: ObjectView) -> Finding:
     """Compare a region's 3D box with its 2D box, its pixels and its points; the worst of all decides.
 
     Without metres only the projection can be compared, which may refute the box and never supports it.
@@ -58,22 +57,22 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...])
     Raises:
         CannotMeasure: If the region has no 3D box, or nothing contradicts it and its distance cannot be measured.
     """
-    box = view.regions[subject].box_3d
+    box = subject.region.box_3d
     if box is None:
         raise CannotMeasure(f"{claim.subject!r} has no 3D box.", "a 3D box of the model")
     if box.center_m[2] <= 0:
         raise CannotMeasure(f"The centre of the 3D box of {claim.subject!r} lies behind the camera.", "another 3D box")
-    checks = list(_projection(view, subject, box))
+    checks = list(_projection(subject, box))
     numbers: dict[str, float] = {}
     points: dict[str, Point] = {"box_centre": box.center_m}
     try:
-        is_metric = view.depth.kind is DepthKind.METRIC
+        is_metric = subject.view.depth.kind is DepthKind.METRIC
         if is_metric:
-            measured = view.points(subject)
-            checks.append(_distance(view, subject, box, measured))
-            if view.regions[subject].mask is not None:
-                checks += _sizes(view, subject, box, measured)
-            numbers, points = _compared(view, subject, box, measured, points)
+            measured = subject.points
+            checks.append(_distance(subject, box, measured))
+            if subject.region.mask is not None:
+                checks += _sizes(subject, box, measured)
+            numbers, points = _compared(subject, box, measured, points)
     except CannotMeasure as refusal:
         if not checks or min(check.probability for check in checks) > 0.5:
             raise refusal from None
@@ -98,17 +97,17 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...])
     )
 
 
-def _projection(view: FrameView, index: int, box: Box3D) -> Iterator[_Check]:
+def _projection(item: ObjectView, box: Box3D) -> Iterator[_Check]:
     """Whether the box covers the object in the image, and is not far larger; needs no metres."""
-    region, projected = view.regions[index], project_box(box, view.camera)
-    own_px = view.box_px(index)
+    region, projected = item.region, project_box(box, item.view.camera)
+    own_px = item.box_px
     is_separate = region.mask is not None or projected is None or not _is_same(own_px, projected)
     try:
-        found = view.object(index)
+        found = item.pixels
     except CannotMeasure:
         found = None
     if found is not None:
-        covered = float(np.isfinite(ray_intervals(_rays(view, index), box, _edge_m(view, index, box))[0]).mean())
+        covered = float(np.isfinite(ray_intervals(_rays(item), box, _edge_m(item, box))[0]).mean())
         yield _Check(
             normal_cdf((covered - _COVERED) / _COVERED_ERROR),
             covered - _COVERED,
@@ -131,7 +130,7 @@ def _projection(view: FrameView, index: int, box: Box3D) -> Iterator[_Check]:
         own_px = (left + columns[0], top + rows[0], left + columns[-1] + 1.0, top + rows[-1] + 1.0)
     iou = boxes_iou(own_px, projected)
     probability = normal_cdf((iou - _IOU) / _IOU_ERROR)
-    if not is_separate or _off_middle(own_px, projected) or (found is not None and not is_whole(view, index)):
+    if not is_separate or _off_middle(own_px, projected) or (found is not None and not item.is_whole):
         # The box is of the whole object, of which the image or the depth may show a part.
         probability = max(probability, 0.5)
     note = f"overlaps its 2D box by {iou:.0%} of both"
@@ -157,24 +156,22 @@ def _is_same(first: Box, second: Box) -> bool:
     )
 
 
-def _rays(view: FrameView, index: int) -> np.ndarray:
+def _rays(item: ObjectView) -> np.ndarray:
     """Directions with z = 1 through an object's pixels, float64 (N, 3)."""
-    found = view.object(index)
-    rows, columns = thin(np.argwhere(found.core), _MOST_RAYS).T
-    camera = view.camera
-    u, v = columns + found.window.left, rows + found.window.top
-    return np.stack(((u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, np.ones(len(u))), axis=1)
+    rows, columns = item.pixels.core_px(_MOST_RAYS)
+    return back_project_pixels(columns, rows, np.ones(len(rows)), item.view.camera)
 
 
-def _edge_m(view: FrameView, index: int, box: Box3D) -> float:
+def _edge_m(item: ObjectView, box: Box3D) -> float:
     """What the edge of a region, left out of its core, is at the box's distance [m]."""
-    return (view.settings.edge_px + 1) * box.center_m[2] / view.camera.fx
+    return (item.view.settings.edge_px + 1) * box.center_m[2] / item.view.camera.fx
 
 
-def _distance(view: FrameView, index: int, box: Box3D, points: np.ndarray) -> _Check:
+def _distance(item: ObjectView, box: Box3D, points: np.ndarray) -> _Check:
     """Whether the visible surface lies in the near half of the box, along the rays, within the tolerance."""
+    view = item.view
     half_m = float(np.linalg.norm(box.size_m)) / 2
-    enter, leave = ray_intervals(points, box, max(_edge_m(view, index, box), _BESIDE_SHARE * half_m))
+    enter, leave = ray_intervals(points, box, max(_edge_m(item, box), _BESIDE_SHARE * half_m))
     hits = np.isfinite(enter)
     ranges = np.linalg.norm(points, axis=1)
     middle_m = float(np.median(ranges))
@@ -185,7 +182,7 @@ def _distance(view: FrameView, index: int, box: Box3D, points: np.ndarray) -> _C
     else:
         gap = float(np.linalg.norm(box.center_m)) / middle_m - 1
     gap_m = gap * middle_m
-    sigma_m = math.hypot(view.depth_noise(index), view.budget.scale_error(view.depth)) * middle_m
+    sigma_m = math.hypot(item.depth_noise, view.budget.scale_error(view.depth)) * middle_m
     slack_m = view.settings.tolerance * max(middle_m, float(np.linalg.norm(box.center_m)))
     if abs(gap_m) < sigma_m:
         note = f"agrees with the measured distance of {in_words(middle_m)}"
@@ -200,7 +197,7 @@ def _distance(view: FrameView, index: int, box: Box3D, points: np.ndarray) -> _C
     )
 
 
-def _sizes(view: FrameView, index: int, box: Box3D, points: np.ndarray) -> Iterator[_Check]:
+def _sizes(item: ObjectView, box: Box3D, points: np.ndarray) -> Iterator[_Check]:
     """Whether each side of the box is at least what is visible along it, and what is visible enough to tell.
 
     Without a mask, parts of the floor are taken for the object, which would then be too large.
@@ -209,7 +206,7 @@ def _sizes(view: FrameView, index: int, box: Box3D, points: np.ndarray) -> Itera
     low, high = np.percentile(own, (2, 98), axis=0)
     rays = points / np.linalg.norm(points, axis=1, keepdims=True)
     along = np.abs(rays @ box_rotation(box)).mean(axis=0)
-    noise = view.depth_noise(index)
+    view, noise = item.view, item.depth_noise
     blur_m = noise * float(np.linalg.norm(np.median(points, axis=0))) * along
     relative = math.hypot(view.budget.length(view.depth, view.camera.source), noise)
     for axis, name in enumerate("xyz"):
@@ -228,11 +225,11 @@ def _sizes(view: FrameView, index: int, box: Box3D, points: np.ndarray) -> Itera
 
 
 def _compared(
-    view: FrameView, index: int, box: Box3D, points: np.ndarray, named: dict[str, Point]
+    item: ObjectView, box: Box3D, points: np.ndarray, named: dict[str, Point]
 ) -> tuple[dict[str, float], dict[str, Point]]:
     """Share of the points in the box grown by their error, and its overlap with the upright box around them."""
-    distance_m = float(np.linalg.norm(np.median(points, axis=0)))
-    grow_m = math.hypot(view.depth_noise(index), view.budget.scale_error(view.depth)) * distance_m
+    view, distance_m = item.view, float(np.linalg.norm(np.median(points, axis=0)))
+    grow_m = math.hypot(item.depth_noise, view.budget.scale_error(view.depth)) * distance_m
     numbers = {"inside_share": float(points_in_box(points, box, grow_m).mean())}
     rotation = box_rotation(box)
     # Boxes stand upright, so of their own axes the one nearest the image's vertical is the vertical.

@@ -8,10 +8,10 @@ import numpy as np
 
 from pipeline.records import Claim, DepthKind
 from pipeline.verify.rules.base import Finding, point
-from pipeline.verify.rules.contours import Meeting, meeting
-from pipeline.verify.rules.extents import extents, is_cut_off, stacked, support
+from pipeline.verify.rules.contours import Meeting
 from pipeline.verify.rules.gaps import gap_between
-from pipeline.verify.rules.view import FrameView
+from pipeline.verify.rules.object_view import ObjectView
+from pipeline.verify.rules.support import stacked
 
 # Shares found on 150 rendered scenes with exact depth. Of pairs that touch, this share shows it on their contour,
 _SHOWN = 0.73
@@ -30,25 +30,22 @@ _UNSEEN_APART = 0.06
 _SUREST, _LEAST_SURE = 0.985, 0.015
 
 
-def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...], *, axis: str | None = None) -> Finding:
+def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, axis: str | None = None) -> Finding:
     """Two surfaces that meet in space show no step along the contour between them; what stands shows its foot.
 
     Args:
         claim: The claim.
-        view: The frame.
-        subject: Index of the subject's region.
-        objects: Index of the object's region.
+        subject: What the claim is about.
+        other: Its object.
         axis: ``y`` where the subject must stand on the object.
 
     Raises:
         CannotMeasure: If the depth has no shape, or an object has too few pixels.
     """
-    other = objects[0]
-    met = meeting(view, subject, other)
-    unit = "m" if view.depth.kind is DepthKind.METRIC else "of the depth's unit"
-    gap = gap_between(view, subject, other)
-    z = min(view.z(subject), view.z(other))
-    touching, flat = _touching(view, met, subject, other, z)
+    met = subject.meeting(other)
+    unit = "m" if subject.view.depth.kind is DepthKind.METRIC else "of the depth's unit"
+    gap = gap_between(subject, other)
+    touching, flat = _touching(met, subject, other)
     numbers = {"visible_gap": gap.visible, "contour_px": 0.0 if met is None else met.contour.length_px}
     if met is not None:
         numbers["contour_without_step"] = flat
@@ -61,26 +58,25 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
     needs = "a view of the place where the two meet, and precise depth there"
     if axis is None:
         return Finding(touching, gap.visible, unit, note, numbers, points, needs)
-    on, foot = _standing(view, subject, other, touching)
+    on, foot = _standing(subject, other, touching)
     if foot is not None:
         numbers["foot_on_object"] = foot
         note += f" The foot of {claim.subject!r} lies on {claim.object!r} along {foot:.0%} of what is seen of it."
-    elif view.up is None:
+    elif subject.view.up is None:
         needs = "the direction of gravity"
     return Finding(on, gap.visible, unit, note, numbers, points, needs)
 
 
-def _touching(view: FrameView, met: Meeting | None, subject: int, other: int, z: float) -> tuple[float, float]:
+def _touching(met: Meeting | None, subject: ObjectView, other: ObjectView) -> tuple[float, float]:
     """Probability that the two touch, and the share of their contour without a step."""
-    cut = is_cut_off(view, subject) or is_cut_off(view, other)
     if met is None:
         # They may meet outside the image or behind a third thing.
-        hidden = _HIDDEN * (2 if cut else 1)
+        hidden = _HIDDEN * (2 if subject.is_cut_off or other.is_cut_off else 1)
         return hidden / (hidden + 1 - _APART_MEET), 0.0
     noise = _DEVIATIONS * met.noise * np.sqrt(met.contour.gains)
     flat = float((np.abs(met.contour.steps) < noise + met.contour.bends).mean())
-    nearer = subject if view.z(subject) < view.z(other) else other
-    width = max(extents(view, nearer).across.length, 1e-9)
+    nearer = subject if subject.z < other.z else other
+    z, width = nearer.z, max(nearer.extents.across.length, 1e-9)
     # How often the step of two that do not touch is too small to be seen.
     unseen = 1 - math.exp(-float(np.median(noise)) * z / (_MEAN_STEP * width))
     if flat >= _FLAT_SHARE:
@@ -92,21 +88,19 @@ def _touching(view: FrameView, met: Meeting | None, subject: int, other: int, z:
     return min(behind / (behind + apart + _UNSEEN_APART), 0.9), flat
 
 
-def _standing(view: FrameView, subject: int, other: int, touching: float) -> tuple[float, float | None]:
+def _standing(subject: ObjectView, other: ObjectView, touching: float) -> tuple[float, float | None]:
     """Probability that the subject stands on the object, and the share of its foot that lies on it, where seen."""
-    if view.up is None:
+    first, second = subject.heights, other.heights
+    if first is None or second is None:
         return min(touching, 0.5), None
-    first, second = view.heights(subject), view.heights(other)
-    assert first is not None and second is not None
-    carried = stacked(view, subject, other)
+    carried = stacked(subject, other)
     if carried < 0 or (carried == 0 and _middle(first) < _middle(second)):
         # What stands on another is the higher of the two.
         return _LEAST_SURE, None
-    foot = support(view, subject)
+    foot = subject.support
     if foot is None:
         return (max(touching, 0.5) if carried > 0 else min(touching, 0.5)), None
-    region = view.regions[other].mask
-    found = view.object(other)
+    region, found = other.region.mask, other.pixels
     if region is not None:
         on_other = region[foot.pixels[:, 0], foot.pixels[:, 1]]
     else:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.geometry.occlusion import Contour, Ownership, nearer_around, ownership, separate, shared_contour
 from pipeline.geometry.regions import boxes_gap
 from pipeline.verify.rules.view import FrameView
+
+if TYPE_CHECKING:
+    from pipeline.verify.rules.object_view import ObjectView
 
 # Widest gap between the pixels of two boxes' objects, and of two masks, that still touch [px].
 _GAP_PX, _MASK_GAP_PX = 2, 0
@@ -68,29 +72,21 @@ class Meeting:
         )
 
 
-def meeting(view: FrameView, first: int, second: int) -> Meeting | None:
+def find_meeting(first: ObjectView, second: ObjectView) -> Meeting | None:
     """Where two regions' objects meet in the image; None where they do not, or nothing can be read there.
 
     Raises:
         CannotMeasure: If an object has too few pixels with depth.
     """
-    # The order of the two is fixed, so that "a hides b" and "b is hidden by a" get the same answer.
-    low, high = sorted((first, second))
-    if (low, high) not in view.meetings:
-        view.meetings[low, high] = _meeting(view, low, high)
-    found: Meeting | None = view.meetings[low, high]
-    return found if found is None or first == low else found.swapped()
-
-
-def _meeting(view: FrameView, first: int, second: int) -> Meeting | None:
-    both_masks = all(view.regions[index].mask is not None for index in (first, second))
+    view, masks = first.view, [item.region.mask for item in (first, second) if item.region.mask is not None]
+    both_masks = len(masks) == 2
     gap_px = _MASK_GAP_PX if both_masks else _GAP_PX
-    objects = view.object(first), view.object(second)
-    reach = 2 * view.edge_px + gap_px
-    if boxes_gap(view.regions[first].box_px, view.regions[second].box_px) > reach:
+    objects = first.pixels, second.pixels
+    if boxes_gap(first.region.box_px, second.region.box_px) > 2 * view.edge_px + gap_px:
         return None
     coordinate, own, others = separate(*objects)
     window = objects[0].window.union(objects[1].window)
+    outlines = [mask[window.slices] for mask in masks]
     contour = shared_contour(
         coordinate,
         own,
@@ -98,7 +94,7 @@ def _meeting(view: FrameView, first: int, second: int) -> Meeting | None:
         view.depth.kind,
         edge_px=view.edge_px,
         gap_px=gap_px,
-        outlines=_outlines(view, first, second, window.slices) if both_masks else None,
+        outlines=(outlines[0], outlines[1] & ~outlines[0]) if both_masks else None,
     )
     if contour.steps.size == 0:
         return None
@@ -107,25 +103,18 @@ def _meeting(view: FrameView, first: int, second: int) -> Meeting | None:
         contour,
         own,
         others,
-        max(view.pixel_noise(first), view.pixel_noise(second)),
-        _drift(view, first, second),
+        max(first.pixel_noise, second.pixel_noise),
+        _drift(view) * max(first.depth_noise, second.depth_noise),
         _level(contour.first_planes, contour.pixels + origin, view),
         _level(contour.second_planes, contour.pixels + origin, view),
         nearer_around(coordinate, own, others, contour.pixels),
     )
 
 
-def _drift(view: FrameView, first: int, second: int) -> float:
+def _drift(view: FrameView) -> float:
+    """How much the smooth error changes between the places that are read on both sides, as a share of itself."""
     apart = _READ_APART * (view.edge_px + 1) / max(view.depth.shape)
-    changes = math.sqrt(max(2 - 2 * view.noise.correlation(apart), 0.0)) if view.noise.place_share > 0 else 0.0
-    return changes * max(view.depth_noise(first), view.depth_noise(second))
-
-
-def _outlines(view: FrameView, first: int, second: int, window: tuple[slice, slice]) -> tuple[np.ndarray, np.ndarray]:
-    """The masks of two regions within a window, each bool (h, w), disjoint."""
-    whole_first, whole_second = (view.regions[index].mask for index in (first, second))
-    assert whole_first is not None and whole_second is not None
-    return whole_first[window], whole_second[window] & ~whole_first[window]
+    return math.sqrt(max(2 - 2 * view.noise.correlation(apart), 0.0)) if view.noise.place_share > 0 else 0.0
 
 
 def _level(planes: np.ndarray, pixels: np.ndarray, view: FrameView) -> np.ndarray | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pipeline.geometry.regions import boxes_iou
 from pipeline.records import Claim, Comparison, Origin, Region
 from pipeline.verify.rules.base import CannotMeasure, Finding
-from pipeline.verify.rules.view import FrameView
+from pipeline.verify.rules.object_view import ObjectView
 
 # Two boxes of one label that overlap more than this are one thing seen twice.
 _SAME_IOU = 0.7
 
 
-def judge(claim: Claim, view: FrameView, *located: int | tuple[int, ...]) -> Finding:
+def judge(claim: Claim, *located: ObjectView) -> Finding:
     """Compare the number with that of the distinct regions.
 
     A model's boxes show that there are at least so many; that there are no more is only known where the
@@ -20,13 +20,11 @@ def judge(claim: Claim, view: FrameView, *located: int | tuple[int, ...]) -> Fin
     Raises:
         CannotMeasure: If the model's own boxes are too few to refute and cannot prove the number.
     """
-    first, rest = located
-    assert isinstance(rest, tuple) and isinstance(first, int)
-    regions = [view.regions[index] for index in (first, *rest)]
+    regions = [item.region for item in located]
     count = len(_distinct(regions))
     assert claim.value is not None
     complete = all(region.origin is Origin.GIVEN for region in regions)
-    note = f"{count} distinct regions are called {claim.subject!r} in {view.frame.name}."
+    note = f"{count} distinct regions are called {claim.subject!r} in {located[0].view.frame.name}."
     holds = {
         Comparison.ABOUT: count == claim.value,
         Comparison.AT_LEAST: count >= claim.value,

@@ -11,8 +11,7 @@ from pipeline.geometry.order import probability_positive
 from pipeline.records import Claim, DepthKind
 from pipeline.records.relations import Need
 from pipeline.verify.rules.base import CannotMeasure, Finding, in_words, number_probability, point, require_camera_view
-from pipeline.verify.rules.extents import centre
-from pipeline.verify.rules.view import FrameView
+from pipeline.verify.rules.object_view import ObjectView
 
 _OWN_FRONT = ("in_front_of", "behind")
 # By how much the middles of two objects may differ more than their surfaces: a share of the middles' errors.
@@ -23,14 +22,13 @@ _CONTRADICTION = 0.35
 _NEAREST = 2
 
 
-def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...], *, sign: int) -> Finding:
+def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, sign: int) -> Finding:
     """Compare the medians of two objects' depths; nearest parts that say the opposite count as doubt.
 
     Args:
         claim: The claim; with a value it also says by how much [length].
-        view: The frame.
-        subject: Index of the subject's region.
-        objects: Index of the object's region.
+        subject: What the claim is about.
+        other: Its object.
         sign: 1 where the subject should be nearer, -1 where it should be farther.
 
     Raises:
@@ -38,23 +36,23 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
     """
     if claim.relation in _OWN_FRONT:
         require_camera_view(claim)
-    first, second = view.object(subject), view.object(objects[0])
+    view, first, second = subject.view, subject.pixels, other.pixels
     if view.spread <= 0:
         raise CannotMeasure("The depth map is constant.", "a depth map with content")
     gap = second.median - first.median
-    sigma = math.hypot(view.pair_noise(subject, objects[0]), _contradiction(first, second))
+    sigma = math.hypot(subject.pair_noise(other), _contradiction(first, second))
     probability = probability_positive(sign * gap, sigma)
     word = "nearer" if gap > 0 else "farther"
     note = f"{claim.subject!r} is {word} than {claim.object!r}"
     numbers, points = {}, {}
     if view.depth.kind.has_shape:
-        z_subject, z_object = view.z(subject), view.z(objects[0])
+        z_subject, z_object = subject.z, other.z
         unit = "m" if view.depth.kind is DepthKind.METRIC else "relative"
         suffix = "_m" if unit == "m" else "_relative"
         numbers = {f"z_subject{suffix}": z_subject, f"z_object{suffix}": z_object}
         points = {
-            "subject": point(np.median(view.points(subject), axis=0)),
-            "object": point(np.median(view.points(objects[0]), axis=0)),
+            "subject": point(np.median(subject.points, axis=0)),
+            "object": point(np.median(other.points, axis=0)),
         }
         if unit == "m":
             margin = z_object - z_subject
@@ -67,7 +65,7 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
         numbers = {"gap_of_depth_range": margin}
         note += f" by {abs(margin):.0%} of the frame's depth range"
     if claim.value is not None and sign * gap > 0:
-        return _with_value(claim, view, subject, objects[0], probability, note, numbers)
+        return _with_value(claim, subject, other, probability, note, numbers)
     return Finding(
         probability,
         sign * margin,
@@ -89,18 +87,18 @@ def _contradiction(first: ObjectPixels, second: ObjectPixels) -> float:
 
 
 def _with_value(
-    claim: Claim, view: FrameView, subject: int, other: int, probability: float, note: str, numbers: dict[str, float]
+    claim: Claim, subject: ObjectView, other: ObjectView, probability: float, note: str, numbers: dict[str, float]
 ) -> Finding:
     """Judge order and difference together."""
+    view = subject.view
     view.require(Need.METRIC)
-    z_subject, z_other = view.z(subject), view.z(other)
     # "10 cm closer" may be meant from the nearest parts or from the middles of what is visible.
-    first, second = (np.exp(view.object(index).quantiles) for index in (subject, other))
+    first, second = (np.exp(item.pixels.quantiles) for item in (subject, other))
     near_m, gap_m = (abs(float(second[at] - first[at])) for at in (_NEAREST, len(first) // 2))
     low_m, high_m = min(near_m, gap_m), max(near_m, gap_m)
     scale = view.budget.scale_error(view.depth)
-    own_m = math.hypot(*(centre(view, index).sigmas[2] for index in (subject, other))) * _MIDDLE_ERROR
-    sigma_m = math.hypot(view.pair_noise(subject, other) * (z_subject + z_other) / 2, scale * gap_m, own_m)
+    own_m = math.hypot(subject.centre.sigmas[2], other.centre.sigmas[2]) * _MIDDLE_ERROR
+    sigma_m = math.hypot(subject.pair_noise(other) * (subject.z + other.z) / 2, scale * gap_m, own_m)
     value_probability, margin_m = number_probability(
         claim, low_m, high_m, sigma_m / max(gap_m, 1e-6), view.settings.tolerance
     )

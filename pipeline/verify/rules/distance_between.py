@@ -8,9 +8,9 @@ import numpy as np
 
 from pipeline.records import Claim
 from pipeline.verify.rules.base import Finding, in_words, number_probability, point
-from pipeline.verify.rules.extents import Centre, box_gap, centre
+from pipeline.verify.rules.extents import box_gap
 from pipeline.verify.rules.gaps import gap_between
-from pipeline.verify.rules.view import FrameView
+from pipeline.verify.rules.object_view import ObjectView
 
 # The true gap is smaller than the visible one by this share of the logarithm that hidden parts could add, on average.
 _COVERED_SHARE, _LEAST_COVERED = 0.6, 0.12
@@ -20,22 +20,22 @@ _SHAPE_ERROR = 0.015
 _LEAST_GAP = 0.3
 
 
-def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...]) -> Finding:
+def judge(claim: Claim, subject: ObjectView, other: ObjectView) -> Finding:
     """Measure between the nearest visible points and between the centres of the two.
 
     Where the claim does not say which of the two it means, any value between them fits.
     """
-    other = objects[0]
-    gap = gap_between(view, subject, other)
-    first, second = centre(view, subject), centre(view, other)
+    view = subject.view
+    gap = gap_between(subject, other)
+    first, second = subject.centre, other.centre
     centres_m = float(np.linalg.norm(first.position - second.position))
     scale = view.budget.length(view.depth, view.camera.source)
     between = gap.second - gap.first
     # Hidden backs and sides bring the two nearer, at most to the distance of their boxes.
-    boxes_m = max(box_gap(view, subject, other), _LEAST_GAP * gap.visible)
+    boxes_m = max(box_gap(subject, other), _LEAST_GAP * gap.visible)
     covered = _COVERED_SHARE * max(math.log(max(gap.visible, 1e-6) / boxes_m), _LEAST_COVERED)
-    nearest_sigma = math.hypot(scale, _depth_error(view, subject, other, between))
-    centre_sigma = math.hypot(scale, _centre_error(view, subject, other, first, second))
+    nearest_sigma = math.hypot(scale, _depth_error(subject, other, between))
+    centre_sigma = math.hypot(scale, _centre_error(subject, other))
     tolerance = view.settings.tolerance
     # A surface is never nearer than the gap that the image shows between the two.
     if gap.visible - gap.least < 1e-9:
@@ -75,21 +75,22 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...])
     )
 
 
-def _depth_error(view: FrameView, first: int, second: int, between: np.ndarray) -> float:
+def _depth_error(first: ObjectView, second: ObjectView, between: np.ndarray) -> float:
     """Error of a distance because of the two depths, as a fraction: the part of it that lies along the view."""
     length = max(float(np.linalg.norm(between)), 1e-9)
-    z = (view.z(first) + view.z(second)) / 2
+    z = (first.z + second.z) / 2
     along = abs(float(between[2])) / length
-    pair, common = view.pair_noise(first, second), min(view.depth_noise(first), view.depth_noise(second))
-    edge_m = math.hypot(*(view.edge_error_px(index, 0) for index in (first, second))) * z / view.camera.fx
+    pair, common = first.pair_noise(second), min(first.depth_noise, second.depth_noise)
+    edge_m = math.hypot(first.edge_error_px(0), second.edge_error_px(0)) * z / first.view.camera.fx
     return math.hypot(_SHAPE_ERROR, max(along, 0.1) * pair * z / length, common, edge_m / length)
 
 
-def _centre_error(view: FrameView, subject: int, other: int, first: Centre, second: Centre) -> float:
+def _centre_error(subject: ObjectView, other: ObjectView) -> float:
     """Error of the distance of two centres, as a fraction."""
+    first, second = subject.centre, other.centre
     between = second.position - first.position
     length = max(float(np.linalg.norm(between)), 1e-9)
-    parts = [_depth_error(view, subject, other, between)]
+    parts = [_depth_error(subject, other, between)]
     for item in (first, second):
         parts.append(float(np.linalg.norm(item.sigmas * (item.axes.T @ between) / length)) / length)
         # Errors across the line lengthen it a little.

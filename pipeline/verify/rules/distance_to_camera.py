@@ -8,16 +8,16 @@ import numpy as np
 
 from pipeline.records import Claim
 from pipeline.verify.rules.base import Finding, in_words, number_probability, point
-from pipeline.verify.rules.view import FrameView
+from pipeline.verify.rules.object_view import ObjectView
 
 
-def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...]) -> Finding:
+def judge(claim: Claim, subject: ObjectView) -> Finding:
     """Measure to the nearest and to the middle of the visible surface; a value between them fits."""
-    points = view.points(subject)
+    view, points = subject.view, subject.points
     ranges = np.linalg.norm(points, axis=1)
     near_m, middle_m = (float(value) for value in np.percentile(ranges, (5, 50)))
     scale = view.budget.scale_error(view.depth)
-    sigma = math.hypot(view.depth_noise(subject), scale)
+    sigma = math.hypot(subject.depth_noise, scale)
     probability, margin_m = number_probability(claim, near_m, middle_m, sigma, view.settings.tolerance)
     return Finding(
         probability,

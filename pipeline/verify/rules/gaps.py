@@ -10,7 +10,7 @@ from pipeline.geometry.extents import nearest_points
 from pipeline.geometry.objects import shared_pixels
 from pipeline.geometry.regions import boxes_gap
 from pipeline.verify.rules.base import CannotMeasure
-from pipeline.verify.rules.view import FrameView
+from pipeline.verify.rules.object_view import ObjectView
 
 # Two objects that share more of the smaller one's pixels are not told apart by depth.
 _SHARED = 0.05
@@ -34,28 +34,25 @@ class Gap:
     second: np.ndarray
 
 
-def gap_between(view: FrameView, first: int, second: int) -> Gap:
+def gap_between(first: ObjectView, second: ObjectView) -> Gap:
     """Bound the gap between two regions' objects.
 
     Raises:
         CannotMeasure: If the depth has no shape, an object too few pixels, or depth does not separate them.
     """
-    objects = view.object(first), view.object(second)
+    objects = first.pixels, second.pixels
     smaller = min(int(np.count_nonzero(item.mask)) for item in objects)
     if shared_pixels(*objects) > _SHARED * smaller:
-        raise CannotMeasure(
-            f"Depth does not separate {view.label(first)!r} from {view.label(second)!r}.", "masks of the two"
-        )
-    near_first, near_second = nearest_points(view.points(first), view.points(second))
+        raise CannotMeasure(f"Depth does not separate {first.label!r} from {second.label!r}.", "masks of the two")
+    near_first, near_second = nearest_points(first.points, second.points)
     visible = float(np.linalg.norm(near_first - near_second))
-    z_first, z_second = view.z(first), view.z(second)
-    nearer = first if z_first < z_second else second
-    beside_px = boxes_gap(view.box_px(first), view.box_px(second))
-    beside = beside_px * min(z_first, z_second) / view.camera.fx
-    return Gap(max(0.0, beside, visible - _larger_side(view, nearer)), visible, near_first, near_second)
+    nearer = first if first.z < second.z else second
+    beside = boxes_gap(first.box_px, second.box_px) * nearer.z / first.view.camera.fx
+    return Gap(max(0.0, beside, visible - _larger_side(nearer)), visible, near_first, near_second)
 
 
-def _larger_side(view: FrameView, index: int) -> float:
+def _larger_side(item: ObjectView) -> float:
     """Larger visible side of an object, in the depth's unit."""
-    left, top, right, bottom = view.box_px(index)
-    return max((right - left) / view.camera.fx, (bottom - top) / view.camera.fy) * view.z(index)
+    left, top, right, bottom = item.box_px
+    camera = item.view.camera
+    return max((right - left) / camera.fx, (bottom - top) / camera.fy) * item.z

@@ -10,18 +10,16 @@ from pipeline.geometry.order import probability_positive
 from pipeline.records import Claim, DepthKind
 from pipeline.records.relations import Need
 from pipeline.verify.rules.base import CannotMeasure, Finding, in_words, point, require_camera_view
-from pipeline.verify.rules.extents import centre
-from pipeline.verify.rules.view import FrameView
+from pipeline.verify.rules.object_view import ObjectView
 
 
-def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...], *, axis: str, sign: int) -> Finding:
+def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, axis: str, sign: int) -> Finding:
     """Compare the centres of two regions along an image axis.
 
     Args:
         claim: The claim.
-        view: The frame.
-        subject: Index of the subject's region.
-        objects: Index of the object's region.
+        subject: What the claim is about.
+        other: Its object.
         axis: ``x`` or ``y``.
         sign: 1 where the subject should have the smaller coordinate, -1 for the larger.
 
@@ -31,9 +29,9 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
     """
     require_camera_view(claim)
     if claim.measure == "world":
-        return _in_the_world(claim, view, subject, objects[0], sign)
-    first, first_error = _centre(view, subject, axis)
-    second, second_error = _centre(view, objects[0], axis)
+        return _in_the_world(claim, subject, other, sign)
+    first, first_error = _centre(subject, axis)
+    second, second_error = _centre(other, axis)
     gap_px = sign * (second - first)
     probability = probability_positive(gap_px, math.hypot(first_error, second_error))
     words = {"x": ("to the left of", "to the right of"), "y": ("above", "below")}[axis]
@@ -48,19 +46,20 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
     )
 
 
-def _in_the_world(claim: Claim, view: FrameView, subject: int, other: int, sign: int) -> Finding:
+def _in_the_world(claim: Claim, subject: ObjectView, other: ObjectView, sign: int) -> Finding:
     """Compare the heights of two objects' middles along gravity."""
+    view = subject.view
     view.require(Need.SHAPE)
     if view.up is None:
         raise CannotMeasure(
             f"The depth of {view.frame.name} does not tell which way is up.", "the direction of gravity"
         )
-    first, second = centre(view, subject), centre(view, other)
+    first, second = subject.centre, other.centre
     between = first.position - second.position
     rise = sign * float(between @ view.up.direction)
     # A tilted up turns what lies beside into what lies above.
     beside = float(np.linalg.norm(between - (between @ view.up.direction) * view.up.direction))
-    along = abs(float(view.up.direction[2])) * view.pair_noise(subject, other) * (view.z(subject) + view.z(other)) / 2
+    along = abs(float(view.up.direction[2])) * subject.pair_noise(other) * (subject.z + other.z) / 2
     sigma = math.hypot(first.sigmas[1], second.sigmas[1], view.up.error_rad * beside, along)
     is_metric = view.depth.kind is DepthKind.METRIC
     length = in_words(abs(rise)) if is_metric else f"{abs(rise):.3g} of the depth's unit"
@@ -76,8 +75,7 @@ def _in_the_world(claim: Claim, view: FrameView, subject: int, other: int, sign:
     )
 
 
-def _centre(view: FrameView, index: int, axis: str) -> tuple[float, float]:
+def _centre(item: ObjectView, axis: str) -> tuple[float, float]:
     """Centre of a region along an axis and its error [px]."""
-    box = view.box_px(index)
     at = 0 if axis == "x" else 1
-    return (box[at] + box[at + 2]) / 2, view.edge_error_px(index, at) / math.sqrt(2)
+    return (item.box_px[at] + item.box_px[at + 2]) / 2, item.edge_error_px(at) / math.sqrt(2)

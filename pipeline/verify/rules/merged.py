@@ -17,8 +17,8 @@ from pipeline.geometry.boxes_3d import oriented_box
 from pipeline.geometry.merge import agreement, contradicts, merged, moved, relative_pose, seen_through
 from pipeline.records import DepthKind
 from pipeline.verify.rules.base import CannotMeasure, in_words
+from pipeline.verify.rules.object_view import ObjectView
 from pipeline.verify.rules.view import FrameView
-from pipeline.verify.rules.whole import is_whole
 
 # How far a centre may lie from where points of one frame put it, as a share of the size; less from around.
 _CENTRE_SHARE, _CENTRE_SHARE_AROUND = 0.15, 0.04
@@ -93,13 +93,13 @@ def posed_frames(views: Sequence[FrameView]) -> tuple[int, ...]:
 
 
 def merge_object(
-    views: Sequence[FrameView], by_frame: Mapping[int, int], reference: int, pose_error: PoseError | None = None
+    views: Sequence[FrameView], by_frame: Mapping[int, ObjectView], reference: int, pose_error: PoseError | None = None
 ) -> MergedObject:
     """Points of one object from all posed frames that show it.
 
     Args:
         views: All frames.
-        by_frame: Index of the object's region by frame.
+        by_frame: The object by frame.
         reference: The frame in whose camera frame the points are; it must have a pose.
         pose_error: Error of the poses.
 
@@ -113,10 +113,10 @@ def merge_object(
     for frame in posed_frames(views):
         if frame in by_frame:
             try:
-                parts[frame] = views[frame].points(by_frame[frame])
+                parts[frame] = by_frame[frame].points
             except CannotMeasure as refusal:
                 refusals.append(refusal)
-    label = views[reference].regions[next(iter(by_frame.values()))].label
+    label = next(iter(by_frame.values())).label
     if not parts:
         raise (
             refusals[0]
@@ -125,21 +125,21 @@ def merge_object(
                 f"No frame with a pose and metric depth shows {label!r}.", "poses and metric depth of its frames"
             )
         )
-    errors = {frame: _error_m(views[frame], by_frame[frame], pose_error) for frame in parts}
+    errors = {frame: _error_m(by_frame[frame], pose_error) for frame in parts}
     _require_accord(views, parts, errors, label)
     poses = [_pose(views[frame]) for frame in parts]
     points, _ = merged(list(parts.values()), poses, base)
     centre = np.median(points, axis=0)
     rays = [centre - relative_pose(pose, base)[:3, 3] for pose in poses]
     cosines = [float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b))) for a, b in combinations(rays, 2)]
-    edges = [views[frame].z(by_frame[frame]) / views[frame].camera.fx for frame in parts]
+    edges = [by_frame[frame].z / views[frame].camera.fx for frame in parts]
     return MergedObject(
         label,
         points,
         tuple(parts),
         math.sqrt(float(np.mean(np.square(list(errors.values()))))),
         (views[reference].settings.edge_px + 0.5) * min(edges),
-        any(is_whole(views[frame], by_frame[frame]) for frame in parts),
+        any(by_frame[frame].is_whole for frame in parts),
         max((math.acos(max(-1.0, min(1.0, cosine))) for cosine in cosines), default=0.0),
     )
 
@@ -216,9 +216,8 @@ def _scale_error_m(view: FrameView, points: np.ndarray) -> float:
     return view.budget.scale_error(view.depth) * float(np.median(points[:, 2]))
 
 
-def _error_m(view: FrameView, index: int, pose_error: PoseError) -> float:
-    z = view.z(index)
-    return math.hypot(view.depth_noise(index) * z, pose_error.shift_m, pose_error.turn_rad * z)
+def _error_m(item: ObjectView, pose_error: PoseError) -> float:
+    return math.hypot(item.depth_noise * item.z, pose_error.shift_m, pose_error.turn_rad * item.z)
 
 
 def _pose(view: FrameView) -> np.ndarray:

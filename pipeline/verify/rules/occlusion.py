@@ -10,9 +10,8 @@ import numpy as np
 from pipeline.geometry.occlusion import Contour, hidden_share_bounds
 from pipeline.records import Claim
 from pipeline.verify.rules.base import CannotMeasure, Finding, fraction_probability
-from pipeline.verify.rules.contours import meeting
-from pipeline.verify.rules.extents import stacked
-from pipeline.verify.rules.view import FrameView
+from pipeline.verify.rules.object_view import ObjectView
+from pipeline.verify.rules.support import stacked
 
 # The log-odds that one hides the other, by the difference of the shares that the two own; fitted to rendered scenes.
 _STEEPNESS, _OFFSET = 10.0, -0.5
@@ -32,7 +31,7 @@ _CONTRADICTION = 0.35
 _SHARE_ERROR, _SHARE_PART = 0.004, 0.05
 
 
-def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...], *, sign: int) -> Finding:
+def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, sign: int) -> Finding:
     """Read the step in depth across the shared boundary.
 
     One hides the other where it is nearer along the boundary. Where it stands on the other there is no step; it then
@@ -40,23 +39,21 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
 
     Args:
         claim: The claim; with a value it also says how much is hidden.
-        view: The frame.
-        subject: Index of the subject's region.
-        objects: Index of the object's region.
+        subject: What the claim is about.
+        other: Its object.
         sign: 1 where the subject should hide the object, -1 where it should be hidden by it.
 
     Raises:
         CannotMeasure: If the regions do not touch in the image, or no step can be read.
     """
-    other = objects[0]
     apart = CannotMeasure(
-        f"{claim.subject!r} and {claim.object!r} share no contour in {view.frame.name}.",
+        f"{claim.subject!r} and {claim.object!r} share no contour in {subject.view.frame.name}.",
         "a view in which the two touch, with their masks",
     )
-    met = meeting(view, subject, other)
+    met = subject.meeting(other)
     if met is None:
         raise apart
-    contour = _without_set_back(met.contour, view, subject, other)
+    contour = _without_set_back(met.contour, subject, other)
     front, back = (met.first, met.second) if sign > 0 else (met.second, met.first)
     owned = replace(met, contour=contour).ownership()
     own, opposed = owned.first + owned.standing, owned.second + owned.carrying
@@ -88,7 +85,7 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
         "contour_object_stands_on_subject": owned.carrying,
     }
     if claim.value is not None and probability > 0.5:
-        return _with_share(claim, front, back, probability, note, numbers, view.settings.tolerance)
+        return _with_share(claim, front, back, probability, note, numbers, subject.view.settings.tolerance)
     return Finding(
         probability,
         own - opposed,
@@ -99,9 +96,9 @@ def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...],
     )
 
 
-def _without_set_back(contour: Contour, view: FrameView, subject: int, other: int) -> Contour:
+def _without_set_back(contour: Contour, subject: ObjectView, other: ObjectView) -> Contour:
     """The contour without steps at the foot of what stands on the other, set back from the other's nearer edge."""
-    carried = stacked(view, subject, other)
+    carried = stacked(subject, other)
     if carried == 0:
         return contour
     # The upper one is above; the lower one is nearer there.

@@ -7,14 +7,14 @@ import math
 from pipeline.geometry.order import probability_about
 from pipeline.records import Claim
 from pipeline.verify.rules.base import Finding
-from pipeline.verify.rules.view import FrameView
+from pipeline.verify.rules.object_view import ObjectView
 
 
-def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...]) -> Finding:
+def judge(claim: Claim, subject: ObjectView, other: ObjectView) -> Finding:
     """Compare the relative difference of two depths with the tolerance."""
-    gap = view.object(objects[0]).median - view.object(subject).median
-    sigma = view.pair_noise(subject, objects[0])
-    tolerance = view.settings.tolerance
+    gap = other.pixels.median - subject.pixels.median
+    sigma = subject.pair_noise(other)
+    tolerance = subject.view.settings.tolerance
     return Finding(
         probability_about(gap, sigma, -tolerance, tolerance),
         tolerance - abs(gap),

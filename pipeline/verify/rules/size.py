@@ -9,8 +9,8 @@ import numpy as np
 
 from pipeline.records import Claim
 from pipeline.verify.rules.base import Finding, in_words, number_probability
-from pipeline.verify.rules.extents import AXES, extents
-from pipeline.verify.rules.view import FrameView
+from pipeline.verify.rules.extents import AXES
+from pipeline.verify.rules.object_view import ObjectView
 
 # How far the visible extent of a whole object is from the true one, as a share: corners turned away, round sides.
 _SHAPE_ERROR = {"width": 0.022, "height": 0.02, "depth": 0.08}
@@ -43,39 +43,38 @@ class Extent:
     hidden: float
 
 
-def measured(view: FrameView, index: int, extent: str) -> Extent:
+def measured(item: ObjectView, extent: str) -> Extent:
     """One extent of an object, level across the view, along gravity, or level along the view.
 
     Args:
-        view: The frame.
-        index: Index of the region.
+        item: The object.
         extent: ``height``, ``width`` or ``depth``.
 
     Raises:
         CannotMeasure: If the depth has no shape or too few of its pixels have depth.
     """
-    found = extents(view, index)
+    view, found = item.view, item.extents
     part = found.of(extent)
     axes, _ = view.axes
-    z, length = view.z(index), max(part.length, 1e-9)
-    left, top, right, bottom = view.box_px(index)
+    z, length = item.z, max(part.length, 1e-9)
+    left, top, right, bottom = item.box_px
     axis = AXES.index(extent)
     # A smooth error of depth that changes over the object turns into length as far as the axis points at the camera.
     share = math.hypot(right - left, bottom - top) / max(view.depth.shape)
-    uneven = math.sqrt(max(2 - 2 * view.noise.correlation(share), 0.0)) * view.depth_noise(index)
-    rough = _ENDS_NOISE * view.pixel_noise(index)
+    uneven = math.sqrt(max(2 - 2 * view.noise.correlation(share), 0.0)) * item.depth_noise
+    rough = _ENDS_NOISE * item.pixel_noise
     leaked = abs(float(axes[2, axis])) * math.hypot(uneven, rough) * z / length
     side_px = (right - left) if axis == 0 else (bottom - top)
-    edge = math.sqrt(2) * view.edge_error_px(index, 0 if axis == 0 else 1) / max(side_px, 1.0)
+    edge = math.sqrt(2) * item.edge_error_px(0 if axis == 0 else 1) / max(side_px, 1.0)
     parts = [
-        view.depth_noise(index),
+        item.depth_noise,
         leaked,
         edge,
         view.budget.length(view.depth, view.camera.source),
         _SHAPE_ERROR[extent],
-        _BOX_ERROR if view.regions[index].mask is None else 0.0,
+        _BOX_ERROR if item.region.mask is None else 0.0,
     ]
-    if extent == "width" and view.regions[index].mask is None:
+    if extent == "width" and item.region.mask is None:
         # What was found in the box should fill it from side to side.
         across = max(side_px * z / view.camera.fx, 1e-9)
         parts.append(_UNFILLED * abs(math.log(length / across)))
@@ -91,17 +90,17 @@ def measured(view: FrameView, index: int, extent: str) -> Extent:
     return Extent(length, float(np.hypot.reduce(parts)), hidden)
 
 
-def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...]) -> Finding:
+def judge(claim: Claim, subject: ObjectView) -> Finding:
     """Compare the claimed size with the measured one; without a named side, anything from height to width fits.
 
     Of an object that is hidden in part the visible extent is a lower bound.
     """
     sides = (claim.measure,) if claim.measure else ("height", "width")
-    found = {side: measured(view, subject, side) for side in sides}
+    found = {side: measured(subject, side) for side in sides}
     low, high = (pick(found.values(), key=lambda part: part.length) for pick in (min, max))
     sigma = max(low.sigma, high.sigma)
     probability, margin_m = number_probability(
-        claim, low.length, high.length, sigma, view.settings.tolerance, hidden=(low.hidden, high.hidden)
+        claim, low.length, high.length, sigma, subject.view.settings.tolerance, hidden=(low.hidden, high.hidden)
     )
     hidden = any(part.hidden > (_BACK if side == "depth" else 0.0) for side, part in found.items())
     described = ", ".join(f"{side} {in_words(part.length)}" for side, part in found.items())

@@ -10,17 +10,17 @@ from scipy.special import ndtr
 
 from pipeline.records import Claim
 from pipeline.verify.rules.base import Finding
+from pipeline.verify.rules.object_view import ObjectView
 from pipeline.verify.rules.size import measured
-from pipeline.verify.rules.view import FrameView
 
 
-def judge(claim: Claim, view: FrameView, subject: int, objects: tuple[int, ...], *, sign: int, extent: str) -> Finding:
+def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, sign: int, extent: str) -> Finding:
     """Compare heights, widths, or for ``size`` the geometric mean of both.
 
     Raises:
         CannotMeasure: If the depth has no shape or an object too few pixels.
     """
-    first, second = (_log_size(view, index, extent) for index in (subject, objects[0]))
+    first, second = (_log_size(item, extent) for item in (subject, other))
     gap = first.log - second.log
     # Visible extents of what is hidden in part are lower bounds: the true ones are longer by an unknown factor.
     probability = _larger(first, second)
@@ -45,10 +45,10 @@ class _LogSize:
     hidden: float
 
 
-def _log_size(view: FrameView, index: int, extent: str) -> _LogSize:
+def _log_size(item: ObjectView, extent: str) -> _LogSize:
     """Logarithm of a size with its error, and the mean of what hidden parts add to it."""
     sides = ("height", "width") if extent == "size" else (extent,)
-    found = [measured(view, index, side) for side in sides]
+    found = [measured(item, side) for side in sides]
     return _LogSize(
         sum(math.log(part.length) for part in found) / len(found),
         max(part.sigma for part in found),

@@ -13,7 +13,7 @@ from pipeline.records.error_budget import ErrorBudget
 from pipeline.synthetic.scenes import look_at
 from pipeline.synthetic.view import RenderedView, render
 from pipeline.synthetic.world import Piece, Surface, World
-from pipeline.verify.rules.base import Settings
+from pipeline.verify.rules.object_view import ObjectView, object_views
 from pipeline.verify.rules.view import FrameView
 from pipeline.verify.verifier import Verifier
 
@@ -50,22 +50,17 @@ def rescaled(view: RenderedView, scale: float) -> DepthMap:
     )  # type: ignore[arg-type]
 
 
-def frame_view(
+def objects(
     view: RenderedView,
     depth: DepthMap | None = None,
     *,
     masks: bool = True,
     regions: Sequence[Region] | None = None,
     budget: ErrorBudget | None = None,
-) -> FrameView:
-    """The view as the rules see it; an object's region has the object's index."""
-    return FrameView(
-        view.frame,
-        depth or exact_depth(view),
-        tuple(view.regions(masks=masks) if regions is None else regions),
-        budget or ErrorBudget(),
-        Settings(),
-    )
+) -> tuple[ObjectView, ...]:
+    """The view's objects as the rules see them, in their own order."""
+    frame = FrameView(view.frame, depth or exact_depth(view), budget)
+    return object_views((frame,), view.regions(masks=masks) if regions is None else regions)
 
 
 def judged(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from verify.rules.frames import BLUE, GREEN, HIDING, RED, STACK, disparity, frame_view, index, seen
+from verify.rules.frames import BLUE, GREEN, HIDING, RED, STACK, disparity, index, objects, seen
 
 from pipeline.synthetic.view import RenderedView
-from pipeline.verify.rules.contours import meeting
 
 
 @pytest.fixture(scope="module")
@@ -21,19 +20,19 @@ def stack() -> RenderedView:
 
 
 def test_a_meeting_is_the_same_from_both_sides(view: RenderedView) -> None:
-    frame = frame_view(view)
-    red, blue, green = (index(view, label) for label in (RED, BLUE, GREEN))
-    first, second = meeting(frame, red, blue), meeting(frame, blue, red)
+    frame = objects(view)
+    red, blue, green = (frame[index(view, label)] for label in (RED, BLUE, GREEN))
+    first, second = red.meeting(blue), blue.meeting(red)
     assert first is not None and second is not None
     np.testing.assert_allclose(first.contour.steps, -second.contour.steps)
     np.testing.assert_array_equal(first.first, second.second)
     assert first.ownership().first == second.ownership().second > 0.5
-    assert meeting(frame, red, green) is None and meeting(frame, green, red) is None
+    assert red.meeting(green) is None and green.meeting(red) is None
 
 
 def test_surfaces_along_a_contour_are_level_or_not(stack: RenderedView) -> None:
-    frame = frame_view(stack)
-    found = meeting(frame, index(stack, "blue box"), index(stack, "red box"))
+    frame = objects(stack)
+    found = frame[index(stack, BLUE)].meeting(frame[index(stack, RED)])
     assert found is not None and found.first_level is not None and found.second_level is not None
     pixels = found.contour.pixels
     foot = pixels[:, 1] >= np.quantile(pixels[:, 1], 0.8)
@@ -44,6 +43,7 @@ def test_surfaces_along_a_contour_are_level_or_not(stack: RenderedView) -> None:
 
 
 def test_without_shape_nobody_knows_what_is_level(stack: RenderedView) -> None:
-    found = meeting(frame_view(stack, disparity(stack)), 0, 1)
+    first, second = objects(stack, disparity(stack))
+    found = first.meeting(second)
     assert found is not None
     assert found.first_level is None and found.second_level is None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from synthetic.worlds import piece
-from verify.rules.frames import disparity, exact_depth, frame_view, judged, leans, negated, rescaled, seen
+from verify.rules.frames import disparity, exact_depth, judged, leans, negated, objects, rescaled, seen
 
 from pipeline.records import Claim, DepthMap, Status
 from pipeline.synthetic.depth_errors import sensor_depth
@@ -91,7 +91,7 @@ def test_it_does_not_matter_who_is_named_first(view: RenderedView) -> None:
 def test_a_hidden_back_makes_a_gap_an_upper_bound() -> None:
     view = seen(*BEHIND, height_m=0.5)
     true_m = view.world.surface_distance_m(0, 1)
-    finding = judge(claim(1.0, "nearest"), frame_view(view), 0, (1,))
+    finding = judge(claim(1.0, "nearest"), *objects(view))
     assert finding.numbers["least_m"] - 0.02 <= true_m <= finding.numbers["nearest_visible_m"] + 0.02
     near, far = judged(view, [claim(true_m, "nearest"), claim(2 * finding.numbers["nearest_visible_m"], "nearest")])
     assert near.status is not R, near.reason
@@ -101,7 +101,7 @@ def test_a_hidden_back_makes_a_gap_an_upper_bound() -> None:
 @pytest.mark.parametrize("height_m", [0.5, 0.9])
 def test_centres_lie_behind_the_fronts_that_are_seen(height_m: float) -> None:
     view = seen(*BEHIND, height_m=height_m)
-    finding = judge(claim(1.0, "centre"), frame_view(view), 0, (1,))
+    finding = judge(claim(1.0, "centre"), *objects(view))
     true_m = float(np.linalg.norm(np.subtract(*(item.box_3d.center_m for item in view.objects))))
     assert finding.numbers["centres_m"] == pytest.approx(true_m, rel=0.1)
     for item, name in zip(view.objects, ("subject", "object"), strict=True):
@@ -109,7 +109,7 @@ def test_centres_lie_behind_the_fronts_that_are_seen(height_m: float) -> None:
 
 
 def test_the_points_that_were_measured_are_told(view: RenderedView) -> None:
-    finding = judge(claim(0.5, "nearest"), frame_view(view), 0, (1,))
+    finding = judge(claim(0.5, "nearest"), *objects(view))
     first, second = (np.array(finding.points[f"nearest_{name}"]) for name in ("subject", "object"))
     assert np.linalg.norm(first - second) == pytest.approx(finding.numbers["nearest_visible_m"], rel=1e-6)
     assert first[0] < 0 < second[0]

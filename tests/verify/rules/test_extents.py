@@ -7,30 +7,31 @@ import math
 import numpy as np
 import pytest
 from synthetic.worlds import piece
-from verify.rules.frames import disparity, exact_depth, frame_view, index, rescaled, seen
+from verify.rules.frames import disparity, exact_depth, index, objects, rescaled, seen
 
 from pipeline.synthetic.depth_errors import sensor_depth
 from pipeline.synthetic.view import RenderedView
 from pipeline.verify.rules.base import CannotMeasure
-from pipeline.verify.rules.extents import box_gap, centre, extents, is_cut_off, stacked, support
-from pipeline.verify.rules.view import FrameView
+from pipeline.verify.rules.extents import box_gap
+from pipeline.verify.rules.object_view import ObjectView
+from pipeline.verify.rules.support import stacked
 
 BOX_M = (0.4, 0.3, 0.5)
 BOX = piece("red box", (0.0, 0.0, 0.0), BOX_M)
 BALL = piece("green ball", (0.0, 0.0, 0.0), (0.4, 0.4, 0.4))
 
 
-def flat_view(view: RenderedView) -> FrameView:
+def flat_objects(view: RenderedView) -> tuple[ObjectView, ...]:
     """The view with depth of the objects alone, so that nothing tells which way is up."""
     depth = exact_depth(view)
     values = np.where(view.ids >= 0, depth.values, np.nan)
-    return frame_view(view, type(depth).from_values(values, "metric", "sensor", backend="rendered"))
+    return objects(view, type(depth).from_values(values, "metric", "sensor", backend="rendered"))
 
 
 @pytest.mark.parametrize("height_m", [0.5, 1.2, 1.8])
 def test_axes_point_right_up_and_away(height_m: float) -> None:
     view = seen(BOX, height_m=height_m)
-    axes, is_upright = frame_view(view).axes
+    axes, is_upright = objects(view)[0].view.axes
     assert is_upright
     np.testing.assert_allclose(axes.T @ axes, np.eye(3), atol=1e-9)
     assert axes[0, 0] > 0.99 and axes[2, 2] > 0.3
@@ -38,7 +39,7 @@ def test_axes_point_right_up_and_away(height_m: float) -> None:
 
 
 def test_without_gravity_axes_are_those_of_the_image() -> None:
-    axes, is_upright = flat_view(seen(BALL)).axes
+    axes, is_upright = flat_objects(seen(BALL))[0].view.axes
     assert not is_upright
     np.testing.assert_allclose(axes, [[1, 0, 0], [0, -1, 0], [0, 0, 1]], atol=1e-12)
 
@@ -46,7 +47,7 @@ def test_without_gravity_axes_are_those_of_the_image() -> None:
 @pytest.mark.parametrize("height_m", [0.3, 0.8, 1.3, 1.8])
 @pytest.mark.parametrize("masks", [True, False])
 def test_the_height_of_a_box_is_along_gravity_however_the_camera_is_pitched(height_m: float, masks: bool) -> None:
-    found = extents(frame_view(seen(BOX, height_m=height_m), masks=masks), 0)
+    found = objects(seen(BOX, height_m=height_m), masks=masks)[0].extents
     assert found.is_upright
     assert found.up.length == pytest.approx(BOX_M[2], rel=0.05)
     assert not found.up.is_open
@@ -55,19 +56,19 @@ def test_the_height_of_a_box_is_along_gravity_however_the_camera_is_pitched(heig
 
 @pytest.mark.parametrize("height_m", [1.0, 1.3, 1.8])
 def test_a_box_seen_from_above_shows_its_depth(height_m: float) -> None:
-    found = extents(frame_view(seen(BOX, height_m=height_m)), 0)
+    found = objects(seen(BOX, height_m=height_m))[0].extents
     assert found.along.length == pytest.approx(BOX_M[1], rel=0.08)
     assert not found.along.is_open
 
 
 def test_the_back_of_what_is_seen_from_the_front_is_open() -> None:
-    found = extents(frame_view(seen(BOX, height_m=0.45)), 0)
+    found = objects(seen(BOX, height_m=0.45))[0].extents
     assert found.along.high_open and not found.along.low_open
 
 
 @pytest.mark.parametrize("height_m", [0.6, 1.0, 1.5])
 def test_the_height_of_a_ball_reaches_down_to_what_it_stands_on(height_m: float) -> None:
-    found = extents(frame_view(seen(BALL, height_m=height_m)), 0)
+    found = objects(seen(BALL, height_m=height_m))[0].extents
     assert found.up.length == pytest.approx(0.4, rel=0.06)
     assert found.across.length == pytest.approx(0.4, rel=0.06)
 
@@ -75,7 +76,7 @@ def test_the_height_of_a_ball_reaches_down_to_what_it_stands_on(height_m: float)
 def test_sensor_noise_changes_extents_little() -> None:
     view = seen(BOX)
     depth = sensor_depth(exact_depth(view).values, view.frame.camera, 0)
-    found = extents(frame_view(view, depth), 0)
+    found = objects(view, depth)[0].extents
     assert found.up.length == pytest.approx(BOX_M[2], rel=0.06)
     assert found.across.length == pytest.approx(BOX_M[0], rel=0.08)
 
@@ -83,7 +84,7 @@ def test_sensor_noise_changes_extents_little() -> None:
 @pytest.mark.parametrize("scale", [0.01, 3.0, 500.0])
 def test_extents_grow_with_the_depth_s_unit(scale: float) -> None:
     view = seen(BOX, piece("blue box", (0.5, 0.2, 0.0), (0.3, 0.3, 0.2)))
-    plain, scaled = (extents(frame_view(view, depth), 0) for depth in (exact_depth(view), rescaled(view, scale)))
+    plain, scaled = (objects(view, depth)[0].extents for depth in (exact_depth(view), rescaled(view, scale)))
     for first, second in ((plain.across, scaled.across), (plain.up, scaled.up), (plain.along, scaled.along)):
         assert second.length == pytest.approx(scale * first.length, rel=0.01)
         assert (second.low_open, second.high_open) == (first.low_open, first.high_open)
@@ -92,7 +93,7 @@ def test_extents_grow_with_the_depth_s_unit(scale: float) -> None:
 def test_affine_depth_has_no_extents() -> None:
     view = seen(BOX)
     with pytest.raises(CannotMeasure) as caught:
-        extents(frame_view(view, disparity(view)), 0)
+        objects(view, disparity(view))[0].extents  # noqa: B018
     assert "up to its scale" in caught.value.needs
 
 
@@ -100,24 +101,24 @@ def test_affine_depth_has_no_extents() -> None:
     "position_m, is_cut", [((0.0, 0.0, 0.0), False), ((1.15, 0.0, 0.0), True), ((-1.15, 0.0, 0.0), True)]
 )
 def test_what_the_border_cuts_off_is_open(position_m: tuple[float, float, float], is_cut: bool) -> None:
-    frame = frame_view(seen(piece("red box", position_m, BOX_M)))
-    assert is_cut_off(frame, 0) is is_cut
-    assert extents(frame, 0).across.is_open is is_cut
+    item = objects(seen(piece("red box", position_m, BOX_M)))[0]
+    assert item.is_cut_off is is_cut
+    assert item.extents.across.is_open is is_cut
 
 
 @pytest.mark.parametrize("side, low_open, high_open", [(-1, True, False), (1, False, True)])
 def test_what_another_hides_is_open_on_that_side_alone(side: int, low_open: bool, high_open: bool) -> None:
     board = piece("blue box", (side * 0.3, -0.5, 0.0), (0.4, 0.05, 0.6))
     view = seen(BOX, board, height_m=0.6)
-    found = extents(frame_view(view), index(view, "red box"))
-    assert (found.across.low_open, found.across.high_open) == (low_open, high_open)
-    assert not extents(frame_view(view), index(view, "blue box")).across.is_open
+    red, blue = (objects(view)[index(view, label)].extents.across for label in ("red box", "blue box"))
+    assert (red.low_open, red.high_open) == (low_open, high_open)
+    assert not blue.is_open
 
 
 @pytest.mark.parametrize("height_m, error_m", [(0.45, 0.08), (1.0, 0.05), (1.6, 0.05)])
 def test_the_middle_of_a_box_is_that_of_the_whole_box(height_m: float, error_m: float) -> None:
     view = seen(BOX, height_m=height_m)
-    found = centre(frame_view(view), 0)
+    found = objects(view)[0].centre
     miss_m = found.position - np.array(view.objects[0].box_3d.center_m)
     assert np.linalg.norm(miss_m) < error_m
     assert (np.abs(found.axes.T @ miss_m) < 3 * found.sigmas + 0.01).all(), "within the error that it tells"
@@ -126,24 +127,24 @@ def test_the_middle_of_a_box_is_that_of_the_whole_box(height_m: float, error_m: 
 
 def test_the_middle_of_a_front_lies_behind_it() -> None:
     view = seen(BOX, height_m=0.45)
-    frame = frame_view(view)
-    assert centre(frame, 0).position[2] > frame.z(0) + 0.05
+    (item,) = objects(view)
+    assert item.centre.position[2] > item.z + 0.05
 
 
 @pytest.mark.parametrize("gap_m", [0.1, 0.4, 0.8])
 def test_the_gap_of_two_boxes_side_by_side_is_that_between_their_sides(gap_m: float) -> None:
     first = piece("red box", (-gap_m / 2 - 0.15, 0.0, 0.0), (0.3, 0.3, 0.3))
     second = piece("blue box", (gap_m / 2 + 0.15, 0.0, 0.0), (0.3, 0.3, 0.3))
-    assert box_gap(frame_view(seen(first, second)), 0, 1) == pytest.approx(gap_m, abs=0.03)
+    assert box_gap(*objects(seen(first, second))) == pytest.approx(gap_m, abs=0.03)
 
 
 @pytest.mark.parametrize("height_m", [0.5, 0.7])
 def test_the_gap_of_two_boxes_behind_each_other_counts_the_hidden_back(height_m: float) -> None:
     front = piece("red box", (-0.35, 0.0, 0.0), (0.3, 0.3, 0.3))
     rear = piece("blue box", (0.35, 0.8, 0.0), (0.3, 0.3, 0.3))
-    frame = frame_view(seen(front, rear, height_m=height_m))
+    both = objects(seen(front, rear, height_m=height_m))
     # 0.4 m between their sides, 0.5 m from the one's back to the other's front.
-    assert box_gap(frame, 0, 1) == pytest.approx(math.hypot(0.4, 0.5), abs=0.08)
+    assert box_gap(*both) == pytest.approx(math.hypot(0.4, 0.5), abs=0.08)
 
 
 def test_the_support_of_a_box_is_the_floor_and_of_the_upper_box_the_lower() -> None:
@@ -152,9 +153,9 @@ def test_the_support_of_a_box_is_the_floor_and_of_the_upper_box_the_lower() -> N
         piece("green box", (0, 0.1, 0.5), (0.2, 0.2, 0.2)),
     )
     view = seen(lower, upper, height_m=1.4)
-    frame = frame_view(view)
+    frame = objects(view)
     for label, height_m in (("red box", 0.0), ("green box", 0.5)):
-        found = support(frame, index(view, label))
+        found = frame[index(view, label)].support
         assert found is not None
         # The camera is 1.4 m above the floor.
         assert found.height == pytest.approx(height_m - 1.4, abs=0.02)
@@ -162,14 +163,14 @@ def test_the_support_of_a_box_is_the_floor_and_of_the_upper_box_the_lower() -> N
 
 
 def test_without_gravity_there_is_no_support() -> None:
-    assert support(flat_view(seen(BALL)), 0) is None
+    assert flat_objects(seen(BALL))[0].support is None
 
 
 def test_the_upper_of_two_stacked_boxes_is_told() -> None:
     upper = piece("green box", (0.0, 0.0, 0.5), (0.3, 0.2, 0.3))
     beside = piece("blue box", (0.7, 0.0, 0.0), (0.3, 0.3, 0.3))
     view = seen(BOX, upper, beside, height_m=1.2)
-    frame = frame_view(view)
-    red, green, blue = (index(view, label) for label in ("red box", "green box", "blue box"))
-    assert (stacked(frame, green, red), stacked(frame, red, green)) == (1, -1)
-    assert (stacked(frame, red, blue), stacked(frame, blue, red)) == (0, 0)
+    frame = objects(view)
+    red, green, blue = (frame[index(view, label)] for label in ("red box", "green box", "blue box"))
+    assert (stacked(green, red), stacked(red, green)) == (1, -1)
+    assert (stacked(red, blue), stacked(blue, red)) == (0, 0)

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import scenes
 from synthetic.worlds import piece
-from verify.rules.frames import frame_view, rescaled, seen
+from verify.rules.frames import objects, rescaled, seen
 
 from pipeline.records import DepthKind, Region
-from pipeline.records.error_budget import ErrorBudget
 from pipeline.synthetic.view import RenderedView
-from pipeline.verify.rules.base import CannotMeasure, Settings
+from pipeline.verify.rules.base import CannotMeasure
 from pipeline.verify.rules.gaps import gap_between
+from pipeline.verify.rules.object_view import object_views
 from pipeline.verify.rules.view import FrameView
 
 
@@ -28,7 +28,7 @@ def two_boxes(gap_m: float, *, farther_m: float = 0.0) -> RenderedView:
 @pytest.mark.parametrize("gap_m", [0.1, 0.4, 0.8])
 @pytest.mark.parametrize("masks", [True, False])
 def test_the_visible_gap_is_that_between_the_sides(gap_m: float, masks: bool) -> None:
-    found = gap_between(frame_view(two_boxes(gap_m), masks=masks), 0, 1)
+    found = gap_between(*objects(two_boxes(gap_m), masks=masks))
     assert found.visible == pytest.approx(gap_m, abs=0.03)
     assert np.linalg.norm(found.first - found.second) == pytest.approx(found.visible)
 
@@ -37,13 +37,13 @@ def test_the_visible_gap_is_that_between_the_sides(gap_m: float, masks: bool) ->
 @pytest.mark.parametrize("farther_m", [0.0, 0.4, 0.8, 1.5])
 def test_the_true_gap_lies_between_the_bounds(gap_m: float, farther_m: float) -> None:
     view = two_boxes(gap_m, farther_m=farther_m)
-    found = gap_between(frame_view(view), 0, 1)
+    found = gap_between(*objects(view))
     assert found.least - 0.02 <= view.world.surface_distance_m(0, 1) <= found.visible + 0.02
 
 
 def test_the_gap_does_not_depend_on_who_is_named_first() -> None:
-    frame = frame_view(two_boxes(0.3, farther_m=0.3))
-    first, second = gap_between(frame, 0, 1), gap_between(frame, 1, 0)
+    red, blue = objects(two_boxes(0.3, farther_m=0.3))
+    first, second = gap_between(red, blue), gap_between(blue, red)
     assert first.visible == pytest.approx(second.visible, rel=0.05)
     assert first.least == pytest.approx(second.least, rel=0.05)
 
@@ -51,7 +51,7 @@ def test_the_gap_does_not_depend_on_who_is_named_first() -> None:
 @pytest.mark.parametrize("scale", [0.01, 100.0])
 def test_gaps_grow_with_the_depth_s_unit(scale: float) -> None:
     view = two_boxes(0.3, farther_m=0.3)
-    plain, scaled = gap_between(frame_view(view), 0, 1), gap_between(frame_view(view, rescaled(view, scale)), 0, 1)
+    plain, scaled = gap_between(*objects(view)), gap_between(*objects(view, rescaled(view, scale)))
     assert scaled.visible == pytest.approx(scale * plain.visible, rel=1e-3)
     assert scaled.least == pytest.approx(scale * plain.least, rel=1e-3)
 
@@ -61,7 +61,7 @@ def test_masks_that_share_pixels_do_not_tell_two_objects_apart() -> None:
     masks = np.zeros((2, scenes.HEIGHT, scenes.WIDTH), bool)
     masks[0, 20:60, 125:140], masks[1, 20:60, 130:145] = True, True
     regions = tuple(Region(name, (125, 20, 145, 60), mask=mask) for name, mask in zip("ab", masks, strict=True))
-    view = FrameView(frame, scenes.as_kind(scenes.depth_m(), DepthKind.METRIC), regions, ErrorBudget(), Settings())
+    view = FrameView(frame, scenes.as_kind(scenes.depth_m(), DepthKind.METRIC))
     with pytest.raises(CannotMeasure, match="does not separate 'a' from 'b'") as caught:
-        gap_between(view, 0, 1)
+        gap_between(*object_views((view,), regions))
     assert "masks" in caught.value.needs

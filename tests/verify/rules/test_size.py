@@ -14,12 +14,12 @@ from verify.rules.frames import (
     SIZED,
     SIZES_M,
     exact_depth,
-    frame_view,
     half_hidden_pole,
     index,
     judged,
     leans,
     negated,
+    objects,
     seen,
 )
 
@@ -54,8 +54,8 @@ def test_sizes_are_measured_along_gravity_and_across_the_view(
     view: RenderedView, label: str, measure: str, axis: int, masks: bool
 ) -> None:
     true_m = SIZES_M[label][axis]
-    frame = frame_view(view, masks=masks)
-    assert measured(frame, index(view, label), measure).length == pytest.approx(true_m, rel=0.08)
+    frame = objects(view, masks=masks)
+    assert measured(frame[index(view, label)], measure).length == pytest.approx(true_m, rel=0.08)
     claims = [size(label, factor * true_m, measure) for factor in (1.0, 0.5, 2.0)]
     right, *wrong = judged(view, claims, masks=masks)
     assert right.status is not R
@@ -99,8 +99,8 @@ def test_a_coarse_scale_leaves_fine_sizes_open(view: RenderedView) -> None:
 
 
 def test_a_hidden_part_makes_a_size_a_lower_bound(hiding: RenderedView) -> None:
-    assert measured(frame_view(hiding), index(hiding, POLE), "height").hidden > 0
-    visible = measured(frame_view(hiding), index(hiding, POLE), "height").length
+    assert measured(objects(hiding)[index(hiding, POLE)], "height").hidden > 0
+    visible = measured(objects(hiding)[index(hiding, POLE)], "height").length
     assert visible < 0.7
     less, true, more = judged(hiding, [size(POLE, value, "height") for value in (0.5 * visible, 0.8, 1.2)])
     assert less.status is R
@@ -110,7 +110,7 @@ def test_a_hidden_part_makes_a_size_a_lower_bound(hiding: RenderedView) -> None:
 
 
 def test_what_is_seen_whole_is_no_lower_bound(hiding: RenderedView) -> None:
-    found = measured(frame_view(hiding), index(hiding, BOARD), "height")
+    found = measured(objects(hiding)[index(hiding, BOARD)], "height")
     assert found.hidden == 0.0
     assert found.length == pytest.approx(0.35, rel=0.05)
 
@@ -119,5 +119,5 @@ def test_sizes_are_right_whatever_the_distance() -> None:
     lengths = []
     for distance_m in (1.5, 2.5, 3.5):
         view = seen(piece("red box", (0.0, 0.0, 0.0), (0.4, 0.3, 0.5)), distance_m=distance_m)
-        lengths.append(measured(frame_view(view), 0, "height").length)
+        lengths.append(measured(objects(view)[0], "height").length)
     np.testing.assert_allclose(lengths, 0.5, rtol=0.06)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import scenes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic.worlds import piece
-from verify.rules.frames import disparity, exact_depth, frame_view, rescaled, seen
+from verify.rules.frames import disparity, exact_depth, objects, rescaled, seen
 
 from pipeline.geometry.objects import ObjectPixels
 from pipeline.records import Claim, DepthKind, DepthMap, Origin, Region
-from pipeline.records.error_budget import ErrorBudget
 from pipeline.synthetic.depth_errors import monocular_disparity, sensor_depth
 from pipeline.synthetic.view import RenderedView
 from pipeline.verify.rules.base import CannotMeasure, Settings
-from pipeline.verify.rules.errors_of_depth import DepthErrors
-from pipeline.verify.rules.objects import FrameObjects, box_within
+from pipeline.verify.rules.cut_out import box_within
+from pipeline.verify.rules.object_view import ObjectView, object_views
+from pipeline.verify.rules.view import FrameView
 from pipeline.verify.verifier import Verifier
 
 BOX = piece("red box", (-0.5, 0.0, 0.0), (0.4, 0.3, 0.4))
@@ -30,9 +32,12 @@ def view() -> RenderedView:
     return seen(BOX, BALL, CONE, height_m=1.1)
 
 
-def frame_objects(view: RenderedView, depth: DepthMap, *regions: Region) -> FrameObjects:
-    errors = DepthErrors(depth, ErrorBudget().noise.of(depth))
-    return FrameObjects(errors, regions or view.regions(masks=False), Settings())
+def boxed(view: RenderedView, depth: DepthMap | None = None) -> tuple[ObjectView, ...]:
+    return objects(view, depth, masks=False)
+
+
+def in_scene(depth: DepthMap, *regions: Region) -> tuple[ObjectView, ...]:
+    return object_views((FrameView(scenes.scene().frames[0], depth),), regions)
 
 
 def in_frame(found: ObjectPixels, shape: tuple[int, int]) -> np.ndarray:
@@ -41,40 +46,37 @@ def in_frame(found: ObjectPixels, shape: tuple[int, int]) -> np.ndarray:
     return mask
 
 
-def overlaps(objects: FrameObjects, view: RenderedView) -> list[float]:
+def overlaps(found: Sequence[ObjectView], view: RenderedView) -> list[float]:
     """Intersection over union of every object found and its true pixels."""
     shares = []
-    for index, item in enumerate(view.objects):
-        mask = in_frame(objects.object(index), view.ids.shape)
+    for own, item in zip(found, view.objects, strict=True):
+        mask = in_frame(own.pixels, view.ids.shape)
         shares.append(float((mask & item.visible).sum() / (mask | item.visible).sum()))
     return shares
 
 
 def test_floor_and_wall_are_taken_out_of_boxes(view: RenderedView) -> None:
-    assert min(overlaps(frame_objects(view, exact_depth(view)), view)) > 0.85
+    assert min(overlaps(boxed(view), view)) > 0.85
 
 
 @settings(max_examples=25)
 @given(scale=st.floats(0.01, 1000), shift=st.floats(-5, 5))
 def test_they_are_taken_out_of_disparity_of_any_scale_and_shift(view: RenderedView, scale: float, shift: float) -> None:
-    plain, changed = (
-        frame_objects(view, disparity(view, *numbers)) for numbers in ((1.0, 0.0), (scale, scale * shift))
-    )
+    plain, changed = (boxed(view, disparity(view, *numbers)) for numbers in ((1.0, 0.0), (scale, scale * shift)))
     assert min(overlaps(plain, view)) > 0.85
-    for index in range(3):
-        first, second = plain.object(index).mask, changed.object(index).mask
-        assert (first != second).mean() < 0.01
+    for first, second in zip(plain, changed, strict=True):
+        assert (first.pixels.mask != second.pixels.mask).mean() < 0.01
 
 
 @pytest.mark.parametrize("scale", [0.01, 1000.0])
 def test_they_are_taken_out_whatever_the_unit(view: RenderedView, scale: float) -> None:
-    assert min(overlaps(frame_objects(view, rescaled(view, scale)), view)) > 0.85
+    assert min(overlaps(boxed(view, rescaled(view, scale)), view)) > 0.85
 
 
 def test_they_are_taken_out_of_noisy_depth(view: RenderedView) -> None:
     z = exact_depth(view).values
-    sensor = overlaps(frame_objects(view, sensor_depth(z, view.frame.camera, 0)), view)
-    network = overlaps(frame_objects(view, monocular_disparity(z, 0)), view)
+    sensor = overlaps(boxed(view, sensor_depth(z, view.frame.camera, 0)), view)
+    network = overlaps(boxed(view, monocular_disparity(z, 0)), view)
     # A sensor leaves holes beside steps, and a network blurs them.
     assert min(sensor) > 0.7
     assert min(network) > 0.6
@@ -82,18 +84,14 @@ def test_they_are_taken_out_of_noisy_depth(view: RenderedView) -> None:
 
 def test_a_box_around_nothing_but_the_wall_keeps_its_pixels(view: RenderedView) -> None:
     image = Region("picture", (20.0, 5.0, 80.0, 30.0))
-    found = frame_objects(view, exact_depth(view), image).object(0)
-    assert found.mask.mean() > 0.9
+    (found,) = objects(view, regions=[image])
+    assert found.pixels.mask.mean() > 0.9
 
 
 def test_a_mask_is_the_object(view: RenderedView) -> None:
-    objects = FrameObjects(
-        DepthErrors(exact_depth(view), ErrorBudget().noise.of(exact_depth(view))), view.regions(), Settings()
-    )
-    for index, item in enumerate(view.objects):
-        found = in_frame(objects.object(index), view.ids.shape)
-        np.testing.assert_array_equal(found, item.visible & exact_depth(view).valid)
-        assert objects.object(index).core.sum() <= item.visible.sum()
+    for own, item in zip(objects(view), view.objects, strict=True):
+        np.testing.assert_array_equal(in_frame(own.pixels, view.ids.shape), item.visible & exact_depth(view).valid)
+        assert own.pixels.core.sum() <= item.visible.sum()
 
 
 @pytest.mark.parametrize(
@@ -103,24 +101,22 @@ def test_only_edges_that_depth_mixes_are_eroded(backend: str, masked: bool, expe
     depth = DepthMap.from_values(scenes.depth_m(), "metric", "sensor", backend=backend)
     mask = scenes.depth_m() == scenes.OBJECTS["cup"][1]
     region = Region("cup", scenes.OBJECTS["cup"][0], mask=mask if masked else None)
-    objects = FrameObjects(DepthErrors(depth, ErrorBudget().noise.of(depth)), (region,), Settings())
-    assert objects.eroded_px(0) == expected
-    assert objects.object(0).core.sum() == (16 - 2 * expected) * (20 - 2 * expected)
+    (found,) = in_scene(depth, region)
+    assert found.eroded_px == expected
+    assert found.pixels.core.sum() == (16 - 2 * expected) * (20 - 2 * expected)
 
 
 def test_an_object_is_cut_out_once(view: RenderedView) -> None:
-    objects = frame_objects(view, exact_depth(view))
-    assert objects.object(0) is objects.object(0)
+    first, *_ = boxed(view)
+    assert first.pixels is first.pixels
 
 
 def test_a_refusal_is_repeated() -> None:
     depth = DepthMap.from_values(scenes.depth_m(), "metric", "sensor")
-    objects = FrameObjects(
-        DepthErrors(depth, ErrorBudget().noise.of(depth)), (Region("crumb", (10, 10, 12, 12)),), Settings()
-    )
+    (crumb,) = in_scene(depth, Region("crumb", (10, 10, 12, 12)))
     for _ in range(2):
         with pytest.raises(CannotMeasure, match="'crumb' has") as caught:
-            objects.object(0)
+            crumb.pixels  # noqa: B018
         assert caught.value.regions == (0,)
 
 
@@ -128,18 +124,14 @@ def test_text_on_an_object_does_not_take_its_pixels() -> None:
     depth = DepthMap.from_values(scenes.depth_m(), "metric", "sensor")
     box = scenes.OBJECTS["lamp"][0]
     word = Region("40 W", (128, 30, 142, 40), origin=Origin.OCR)
-    errors = DepthErrors(depth, ErrorBudget().noise.of(depth))
-    alone, labelled = (
-        FrameObjects(errors, regions, Settings()) for regions in ((Region("lamp", box),), (Region("lamp", box), word))
-    )
-    np.testing.assert_array_equal(alone.object(0).mask, labelled.object(0).mask)
-    assert labelled.object(1).median == pytest.approx(np.log(1.5), abs=1e-3)
+    (alone,), (labelled, text) = in_scene(depth, Region("lamp", box)), in_scene(depth, Region("lamp", box), word)
+    np.testing.assert_array_equal(alone.pixels.mask, labelled.pixels.mask)
+    assert text.pixels.median == pytest.approx(np.log(1.5), abs=1e-3)
 
 
 def test_views_hand_on_what_was_cut_out(view: RenderedView) -> None:
-    frame = frame_view(view, masks=False)
-    for index, item in enumerate(view.objects):
-        assert frame.z(index) == pytest.approx(float(np.median(item.visible_z_m)), rel=0.03)
+    for own, item in zip(boxed(view), view.objects, strict=True):
+        assert own.z == pytest.approx(float(np.median(item.visible_z_m)), rel=0.03)
 
 
 @pytest.mark.parametrize(
@@ -164,8 +156,7 @@ def test_a_mask_has_the_box_of_its_pixels() -> None:
 
 def contested(values: np.ndarray, *regions: Region) -> list[float]:
     depth = DepthMap.from_values(values, "metric", "sensor", backend="rendered")
-    objects = FrameObjects(DepthErrors(depth, ErrorBudget().noise.of(depth)), regions, Settings())
-    return [objects.contested_share(index) for index in range(len(regions))]
+    return [item.doubt / Settings().box_doubt for item in in_scene(depth, *regions)]
 
 
 def test_boxes_of_their_own_pixels_are_not_contested() -> None:

@@ -1,0 +1,284 @@
+"""What the box or mask of a region holds: background, neighbours and edges removed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cached_property
+
+import cv2
+import numpy as np
+
+from pipeline.geometry.background import ring_window, surroundings
+from pipeline.geometry.objects import ObjectPixels, object_pixels, order_coordinate, shared_pixels, without
+from pipeline.geometry.occlusion import nearness
+from pipeline.geometry.regions import Window, box_window, boxes_gap, boxes_iou, mask_box
+from pipeline.records import Box, Origin, Region
+from pipeline.verify.rules.base import CannotMeasure
+from pipeline.verify.rules.view import FrameView
+
+# Two boxes of one label that overlap more than this are one thing seen twice.
+_SAME_IOU = 0.7
+# A region owns what was found in another's box if it claims more than this share of it.
+_OWNED_SHARE = 0.8
+# A pixel lies on a plane around its box within so many deviations of the pixels, and this share of z or of the range.
+_ON_PLANE, _LEAST_ON_PLANE = 2.0, 0.002
+# Where less of a box than this lies off the planes around it, the object is one of them.
+_LEAST_OBJECT = 0.08
+# Parts of what is left that are so much smaller than the largest one are remains of the planes.
+_SMALL_PART = 0.15
+# Depth so far beyond the rest of an object is not its own: a share of z, or of the frame's range.
+_STRAY = 0.03
+# Neighbouring pixels that differ by more than this share of z, or of the range, in the median show no surface.
+_NOISE = 0.08
+# Boxes that overlap less than this stand beside each other.
+_BESIDE_IOU = 0.05
+# A ring of which neighbours leave less than this is taken whole.
+_LEAST_RING = 0.15
+# So much of an object may lie within what another box holds without doubt.
+_UNCONTESTED = 0.4
+# A box holds another that is so many times smaller and this share of which lies within.
+_MUCH_LARGER, _WITHIN = 2.5, 0.85
+
+
+class CutOut:
+    """What one region's box or mask holds by itself, found when first asked for.
+
+    Args:
+        view: The region's frame.
+        regions: All regions of the result.
+        index: Which of them.
+    """
+
+    def __init__(self, view: FrameView, regions: tuple[Region, ...], index: int) -> None:
+        self.view = view
+        self.regions = regions
+        self.index = index
+        self.region = regions[index]
+        self.area_px = _area(self.region)
+
+    @property
+    def eroded_px(self) -> int:
+        """Width of the edge whose depth is not trusted [px]: none of a mask of exact depth."""
+        blur_px = self.view.noise.blur_px
+        if self.region.mask is not None and blur_px < self.view.settings.edge_px:
+            return math.ceil(blur_px)
+        return self.view.edge_px
+
+    @cached_property
+    def _others(self) -> tuple[int, ...]:
+        """Other regions of the same frame that are things: points have no extent, text is a part of a thing."""
+        return tuple(
+            index
+            for index, other in enumerate(self.regions)
+            if index != self.index
+            and other.frame == self.region.frame
+            and not other.is_point
+            and other.origin is not Origin.OCR
+        )
+
+    @cached_property
+    def rivals(self) -> tuple[int, ...]:
+        """Other regions of the same frame whose boxes overlap this one.
+
+        Text on an object and a second box around the same thing do not compete with it.
+        """
+        own_px = self.region.box_px
+        return tuple(
+            index
+            for index in self._others
+            for other in (self.regions[index],)
+            if boxes_gap(own_px, other.box_px) < 0
+            and not (other.label == self.region.label and boxes_iou(own_px, other.box_px) > _SAME_IOU)
+        )
+
+    @cached_property
+    def found(self) -> ObjectPixels | CannotMeasure:
+        """What the box or mask holds, or why that cannot be told."""
+        try:
+            return self._cut_out()
+        except CannotMeasure as refusal:
+            return refusal
+
+    def _cut_out(self) -> ObjectPixels:
+        region, depth, settings = self.region, self.view.depth, self.view.settings
+        window = box_window(region.box_px, depth.shape, settings.point_radius_px)
+        mask = None
+        if region.mask is not None:
+            if region.mask.shape != depth.shape:
+                raise CannotMeasure(
+                    f"The mask of {region.label!r} is not of the frame's size.", "a mask of the frame's size"
+                )
+            mask = region.mask[window.slices]
+        valid = depth.valid[window.slices]
+        coordinate = order_coordinate(depth.values[window.slices], depth.kind)
+        found = None
+        if valid.size:
+            found = object_pixels(
+                coordinate,
+                valid if mask is not None else self._without_surroundings(window, valid),
+                window,
+                mask,
+                exclusive=self._exclusive(window) if mask is None else None,
+                edge_px=self.eroded_px,
+                min_share=settings.foreground_share,
+                stray=_STRAY * self.view.spread,
+            )
+        if found is not None and self._is_noise(found):
+            raise CannotMeasure(
+                f"The depth of {region.label!r} changes too much from pixel to pixel to show a surface.",
+                "depth with less noise",
+            )
+        count = 0 if found is None else int(found.core.sum())
+        if found is None or count < settings.min_pixels:
+            raise CannotMeasure(
+                f"{region.label!r} has {count} pixels with valid depth, fewer than {settings.min_pixels}.",
+                "a larger or closer view, or depth without holes",
+                (self.index,) if self._is_small(valid if mask is None else valid[mask], count) else (),
+            )
+        return found
+
+    def _without_surroundings(self, window: Window, valid: np.ndarray) -> np.ndarray:
+        """The pixels of a box that do not lie on the planes around it; all where hardly any would be left."""
+        depth, errors = self.view.depth, self.view.errors
+        around = ring_window(window, depth.shape)
+        if errors.spread <= 0 or not valid.any():
+            return valid
+        near = nearness(order_coordinate(depth.values[around.slices], depth.kind), depth.kind)
+        inside = depth.values[window.slices][valid]
+        level = float(np.median(order_coordinate(inside[:: max(1, len(inside) // 500)], depth.kind)))
+        rough = errors.rough(level)
+        tolerance = _ON_PLANE * rough + _LEAST_ON_PLANE * errors.spread
+        background = surroundings(
+            near, self._ring_valid(around), around, window, tolerance=tolerance, relative=depth.kind.has_shape
+        )
+        left = valid & ~background
+        if rough > 0.5 * _LEAST_ON_PLANE * errors.spread:
+            # Noise leaves specks of the planes, and makes holes in the object.
+            left = valid & (cv2.boxFilter(left.astype(np.float32), -1, (5, 5)) > 0.5)
+        left = _large_parts(left)
+        return left if np.count_nonzero(left) >= _LEAST_OBJECT * np.count_nonzero(valid) else valid
+
+    def _ring_valid(self, around: Window) -> np.ndarray:
+        """Where depth is known around a box and no neighbour of similar size stands, whose front may be in line."""
+        valid = self.view.depth.valid
+        known = valid[around.slices].copy()
+        for other in (self.regions[index] for index in self._others):
+            is_similar = _area(other) <= _MUCH_LARGER * self.area_px
+            if is_similar and boxes_iou(other.box_px, self.region.box_px) < _BESIDE_IOU:
+                known[box_window(other.box_px, valid.shape).within(around)] = False
+        return known if np.count_nonzero(known) >= _LEAST_RING * known.size else valid[around.slices]
+
+    def _exclusive(self, window: Window) -> np.ndarray:
+        """Pixels of the window that lie in no rival's box, bool (h, w)."""
+        own = np.ones(window.shape, dtype=bool)
+        for index in self.rivals:
+            own[box_window(self.regions[index].box_px, self.view.depth.shape).within(window)] = False
+        return own
+
+    def _is_noise(self, found: ObjectPixels) -> bool:
+        """Whether neighbouring pixels of an object differ so much that there is no surface."""
+        both = found.core[:, 1:] & found.core[:, :-1]
+        steps = np.abs(found.coordinate[:, 1:][both] - found.coordinate[:, :-1][both])
+        return steps.size > 0 and float(np.median(steps[:: max(1, len(steps) // 500)])) > _NOISE * self.view.spread
+
+    def _is_small(self, valid: np.ndarray, count: int) -> bool:
+        """Whether the region has too few pixels because of its area, rather than because of holes in its depth.
+
+        Args:
+            valid: bool (N,) or (h, w); which of its pixels have depth.
+            count: Number of pixels of its object.
+        """
+        if box_within(self.region, self.view.depth.shape) is None:
+            return False
+        # Without holes the object would fill the same share of the region.
+        without_holes = count * valid.size / np.count_nonzero(valid) if count else valid.size
+        return bool(without_holes < self.view.settings.min_pixels)
+
+
+def own_pixels(cut_outs: Sequence[CutOut], index: int) -> ObjectPixels | CannotMeasure:
+    """What is left of a cut-out without the objects of others: the object of a region, or why there is none."""
+    cut = cut_outs[index]
+    found = cut.found
+    if cut.region.mask is not None or isinstance(found, CannotMeasure):
+        return found
+    rivals = [cut_outs[other] for other in cut.rivals]
+    owner = next((rival for rival in rivals if _owns(rival, cut, found)), None)
+    if owner is not None:
+        return CannotMeasure(
+            f"The depth in the box of {cut.region.label!r} is mostly that of {owner.region.label!r}.",
+            "a mask, or a box around what is visible of it",
+        )
+    # A table is left without its cups.
+    smaller = [rival.found for rival in rivals if rival.area_px < cut.area_px]
+    parts = [part for part in smaller if isinstance(part, ObjectPixels) and shared_pixels(found, part)]
+    if not parts:
+        return found
+    left = without(found, parts, cut.eroded_px)
+    if left is None or np.count_nonzero(left.core) < cut.view.settings.min_pixels:
+        return CannotMeasure(f"The depth in the box of {cut.region.label!r} is all that of smaller regions.", "a mask")
+    return left
+
+
+def contested_share(cut_outs: Sequence[CutOut], index: int, found: ObjectPixels) -> float:
+    """How far another overlapping box's object claims a box's object too, in [0, 1]; 0 for masks.
+
+    What the other claims of it counts from 40 % on.
+    """
+    cut = cut_outs[index]
+    if cut.region.mask is not None:
+        return 0.0
+    # What stands on a table, or shows before a wardrobe, is not theirs.
+    rivals = [cut_outs[other] for other in cut.rivals if cut_outs[other].area_px <= _MUCH_LARGER * cut.area_px]
+    shared = [shared_pixels(found, rival.found) for rival in rivals if isinstance(rival.found, ObjectPixels)]
+    share = max(shared, default=0) / max(int(np.count_nonzero(found.mask)), 1)
+    return max(0.0, share - _UNCONTESTED) / (1 - _UNCONTESTED)
+
+
+def _owns(rival: CutOut, cut: CutOut, found: ObjectPixels) -> bool:
+    """Whether another region owns nearly all pixels found in a box: same depth, and they fill its box better."""
+    # What stands on a table is not the table's.
+    if _holds(rival.region, cut.region) or isinstance(rival.found, CannotMeasure):
+        return False
+    if shared_pixels(found, rival.found) <= _OWNED_SHARE * np.count_nonzero(found.mask):
+        return False
+    same_depth = rival.found.quantiles[1] <= found.median <= rival.found.quantiles[-2]
+    return bool(same_depth and (rival.region.mask is not None or rival.found.mask.mean() > found.mask.mean()))
+
+
+def _large_parts(mask: np.ndarray) -> np.ndarray:
+    """A mask without the parts that are much smaller than its largest one."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    if count <= 2:
+        return mask
+    areas = stats[:, cv2.CC_STAT_AREA]
+    areas[0] = 0
+    kept: np.ndarray = (areas >= _SMALL_PART * areas.max())[labels] & mask
+    return kept
+
+
+def box_within(region: Region, shape: tuple[int, int]) -> Box | None:
+    """Tight box of a region, that of its mask where it has one, within an image of that (height, width) [px].
+
+    None where the region lies outside.
+    """
+    left, top, right, bottom = (None if region.mask is None else mask_box(region.mask)) or region.box_px
+    height, width = shape
+    outside = left >= width or top >= height or right < 0 or bottom < 0
+    if outside or (not region.is_point and min(right, bottom) <= 0):
+        return None
+    return max(left, 0.0), max(top, 0.0), min(right, float(width)), min(bottom, float(height))
+
+
+def _holds(outer: Region, inner: Region) -> bool:
+    """Whether a box is much larger than another and holds it."""
+    left, top, right, bottom = outer.box_px
+    width = min(right, inner.box_px[2]) - max(left, inner.box_px[0])
+    height = min(bottom, inner.box_px[3]) - max(top, inner.box_px[1])
+    area = _area(inner)
+    return _area(outer) > _MUCH_LARGER * area and max(width, 0.0) * max(height, 0.0) > _WITHIN * area
+
+
+def _area(region: Region) -> float:
+    left, top, right, bottom = region.box_px
+    return (right - left) * (bottom - top)
