@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pipeline.evaluate.bootstrap import FEWEST_GROUPS
 from pipeline.evaluate.depth.compare import COMPARISON_NAME
 from pipeline.evaluate.depth.metrics import METRICS
-from pipeline.evaluate.depth.table import FEWEST_GROUPS
 from pipeline.export.html import counted, number, words
 from pipeline.export.text import file_stem, one_line
 

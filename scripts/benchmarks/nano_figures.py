@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from benchmarks.figures import Figure
 
-from pipeline.evaluate.claims.intervals import mean_interval
+from pipeline.evaluate.bootstrap import mean_interval, median_interval
 
 _DRAWS = 1000
-_FEWEST_GROUPS = 3
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def median_figure(
 ) -> Measured:
     """The median of one error per item, which should be at most its reach."""
     median = float(np.median(values)) if len(values) else math.nan
-    interval = median_interval(values, groups)
+    interval = median_interval(values, groups, draws=_DRAWS)
     return measured(key, name, median, interval, len(values), reach, unit=unit, larger_is_better=False)
 
 
@@ -90,20 +89,3 @@ def measured(
         name, value, unit, reach=reach, ok=ok, key=key, low=low, high=high, count=count,
         larger_is_better=larger_is_better,
     )  # fmt: skip
-
-
-def median_interval(values: Sequence[float], groups: Sequence[str], *, seed: int = 0) -> tuple[float, float]:
-    """As ``mean_interval``, of the median."""
-    members: dict[str, list[float]] = {}
-    for value, group in zip(values, groups, strict=True):
-        members.setdefault(group, []).append(value)
-    if len(members) < _FEWEST_GROUPS:
-        return math.nan, math.nan
-    arrays = [np.array(found) for found in members.values()]
-    rng = np.random.default_rng(seed)
-    medians = [
-        float(np.median(np.concatenate([arrays[index] for index in rng.integers(len(arrays), size=len(arrays))])))
-        for _ in range(_DRAWS)
-    ]
-    low, high = np.quantile(medians, (0.025, 0.975))
-    return float(low), float(high)

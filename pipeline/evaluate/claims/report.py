@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.evaluate.bootstrap import mean_interval, plain, with_interval
 from pipeline.evaluate.claims.baselines import judgements_of
-from pipeline.evaluate.claims.intervals import figure_intervals, mean_interval
+from pipeline.evaluate.claims.intervals import figure_intervals
 from pipeline.evaluate.claims.run import AnsweredQuestion, ClaimRun, JudgedClaim
 from pipeline.evaluate.claims.scores import Judgement, balanced_accuracy, reliability, risk_coverage_curve, scores
 from pipeline.records import Status
@@ -73,8 +74,8 @@ def report_of(
         "configuration": configuration,
         "versions": versions(),
     }
-    plain: dict[str, Any] = _plain(report)
-    return plain
+    found: dict[str, Any] = plain(report)
+    return found
 
 
 def claim_line(claim: JudgedClaim) -> dict[str, Any]:
@@ -139,7 +140,7 @@ def _answers(questions: Sequence[AnsweredQuestion], name: str, draws: int, seed:
     return {
         "questions": len(questions),
         **{
-            column: {"value": _mean(values), **_ends(mean_interval(values, groups, draws=draws, seed=seed))}
+            column: with_interval(_mean(values), mean_interval(values, groups, draws=draws, seed=seed))
             for column, values in columns.items()
         },
     }
@@ -151,7 +152,7 @@ def _figures(judgements: Sequence[Judgement], draws: int, seed: int) -> dict[str
     return {
         "claims": figures.claims,
         "decided": sum(item.is_decided for item in judgements),
-        **{name: {"value": getattr(figures, name), **_ends(interval)} for name, interval in intervals.items()},
+        **{name: with_interval(getattr(figures, name), interval) for name, interval in intervals.items()},
     }
 
 
@@ -179,19 +180,6 @@ def _parts(
     }
 
 
-def _ends(interval: tuple[float, float]) -> dict[str, float]:
-    return {"low": interval[0], "high": interval[1]}
-
-
 def _mean(values: Iterable[float]) -> float:
     known = [value for value in values if not math.isnan(value)]
     return sum(known) / len(known) if known else math.nan
-
-
-def _plain(value: Any) -> Any:
-    """The value with nulls in place of numbers that are not finite."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,4 +1,4 @@
-"""How good judgements are: accuracy, coverage, risk against coverage, calibration, with intervals.
+"""How good judgements are: accuracy, coverage, risk against coverage, calibration.
 
 Everything works on one judgement per claim: the probability that the claim holds, or None where nothing could be
 measured, and whether a verdict was given.
@@ -7,13 +7,10 @@ measured, and whether a verdict was given.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
-# Fewer groups than this give no interval worth its name.
-_FEWEST_GROUPS = 3
 
 
 @dataclass(frozen=True)
@@ -156,43 +153,6 @@ def balanced_accuracy(judgements: Sequence[Judgement], *, decided_only: bool = F
 
 def _denied(item: Judgement) -> float:
     return float((item.probability or 0.0) <= 0.5)
-
-
-def bootstrap_interval(
-    judgements: Sequence[Judgement],
-    figure: Callable[[Sequence[Judgement]], float],
-    *,
-    level: float = 0.95,
-    draws: int = 300,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """Percentile interval of a figure when whole groups are drawn again (Efron 1979).
-
-    Claims of one scene share its errors, so scenes are drawn rather than claims.
-
-    Args:
-        judgements: The judgements.
-        figure: What is computed of them.
-        level: Share of the draws inside, in (0, 1).
-        draws: How often the groups are drawn.
-        seed: Seed of the draws.
-
-    Returns:
-        (low, high); NaN where there are fewer than three groups.
-    """
-    groups: dict[str, list[Judgement]] = {}
-    for item in judgements:
-        groups.setdefault(item.group, []).append(item)
-    members = list(groups.values())
-    if len(members) < _FEWEST_GROUPS:
-        return math.nan, math.nan
-    rng = np.random.default_rng(seed)
-    figures = [
-        figure([item for index in rng.integers(len(members), size=len(members)) for item in members[index]])
-        for _ in range(draws)
-    ]
-    low, high = np.nanquantile(figures, ((1 - level) / 2, (1 + level) / 2))
-    return float(low), float(high)
 
 
 def _mean(values: Sequence[float]) -> float:

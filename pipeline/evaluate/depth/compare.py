@@ -8,10 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from pipeline.evaluate.bootstrap import Interval, interval_of, with_interval
 from pipeline.evaluate.depth.image_lines import IMAGES_NAME, ImageLine, read_lines
 from pipeline.evaluate.depth.protocol import Aggregate
-from pipeline.evaluate.depth.report import REPORT_NAME, finite
-from pipeline.evaluate.depth.table import ScoreTable, interval
+from pipeline.evaluate.depth.report import REPORT_NAME
+from pipeline.evaluate.depth.table import ScoreTable
 from pipeline.export.files import replacing
 from pipeline.records.errors import InputError
 
@@ -57,11 +60,13 @@ def compare_runs(runs: Mapping[str, Path], *, draws: int = 1000, seed: int = 0) 
     compared: dict[str, Any] = {}
     for name in tables:
         compared[name] = {
-            "figures": {key: _figure(value, drawn[name].get(key)) for key, value in figures[name].items()}
+            "figures": {
+                key: with_interval(value, interval_of(drawn[name].get(key, []))) for key, value in figures[name].items()
+            }
         }
         if name != baseline:
             compared[name]["differences"] = {
-                key: _figure(value - figures[baseline][key], _difference(drawn[name], drawn[baseline], key))
+                key: with_interval(value - figures[baseline][key], _interval(drawn[name], drawn[baseline], key))
                 for key, value in figures[name].items()
                 if key in figures[baseline]
             }
@@ -128,13 +133,9 @@ def _lines(folder: Path) -> Iterator[ImageLine]:
             yield line
 
 
-def _difference(drawn: Mapping[str, Any], baseline: Mapping[str, Any], key: str) -> Any:
-    return drawn[key] - baseline[key] if key in drawn and key in baseline else None
-
-
-def _figure(value: float, drawn: Any) -> dict[str, float | None]:
-    low, high = interval(drawn) if drawn is not None else (None, None)
-    return {"value": finite(value), "low": finite(low), "high": finite(high)}
+def _interval(drawn: Mapping[str, np.ndarray], baseline: Mapping[str, np.ndarray], key: str) -> Interval:
+    """Interval of the difference of a figure."""
+    return interval_of(drawn[key] - baseline[key] if key in drawn and key in baseline else [])
 
 
 def _cell(figure: Mapping[str, float | None], name: str) -> str:

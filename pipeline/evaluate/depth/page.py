@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.evaluate.bootstrap import FEWEST_GROUPS
 from pipeline.evaluate.depth.metrics import METRICS
-from pipeline.evaluate.depth.table import FEWEST_GROUPS
 from pipeline.evaluate.plots import error_by_depth_plot
 from pipeline.export.html import rendered_page
 

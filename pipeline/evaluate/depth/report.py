@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import heapq
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from pipeline.evaluate.bootstrap import interval_of, with_interval
 from pipeline.evaluate.depth.image_lines import ImageLine, Outcome
 from pipeline.evaluate.depth.metrics import METRICS
 from pipeline.evaluate.depth.moments import BIN_EDGES_M, DepthBins
 from pipeline.evaluate.depth.protocol import EvaluationProtocol
 from pipeline.evaluate.depth.score import ImageScore
-from pipeline.evaluate.depth.table import ScoreTable, interval
+from pipeline.evaluate.depth.table import ScoreTable
 from pipeline.evaluate.noise_fit import NoiseSummary, noise_of
 from pipeline.records import ScaleSource
 from pipeline.records.errors import InputError
@@ -145,18 +145,12 @@ def worst_images(lines: Iterable[ImageLine], metric: str, count: int) -> list[tu
     return heapq.nsmallest(count, found, key=lambda item: sign * item[1])
 
 
-def finite(value: float | None) -> float | None:
-    """The number, or None where it is none."""
-    return None if value is None or not math.isfinite(value) else float(value)
-
-
 def _metrics(table: ScoreTable, draws: int, seed: int) -> dict[str, dict[str, Any]]:
     counts, drawn = table.counts(), table.drawn(draws, seed)
-    found = {}
-    for name, value in table.figures().items():
-        low, high = interval(drawn[name]) if name in drawn else (math.nan, math.nan)
-        found[name] = {"value": finite(value), "low": finite(low), "high": finite(high), "images": counts[name]}
-    return found
+    return {
+        name: {**with_interval(value, interval_of(drawn.get(name, []))), "images": counts[name]}
+        for name, value in table.figures().items()
+    }
 
 
 def _by_depth(total: DepthBins) -> list[dict[str, float]]:

@@ -6,16 +6,15 @@ import math
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
+from pipeline.evaluate.bootstrap import FEWEST_GROUPS, drawn_weights
 from pipeline.evaluate.depth.image_lines import ImageLine
 from pipeline.evaluate.depth.metrics import METRICS, metrics_of
 from pipeline.evaluate.depth.protocol import Aggregate
 
-Interval = tuple[float, float]
-FEWEST_GROUPS = 3
-"""With fewer groups to draw from there is no interval."""
 # Draws at a time, so that their weights take little memory however many images there are.
 _BLOCK = 50
 
@@ -78,22 +77,16 @@ class ScoreTable:
 
     def drawn(self, draws: int, seed: int) -> dict[str, np.ndarray]:
         """Figures when whole groups are drawn again, float64 (draws,); without those that too few groups have."""
-        places = {name: index for index, name in enumerate(sorted(set(self.groups)))}
-        if len(places) < FEWEST_GROUPS or not draws:
-            return {}
-        rng = np.random.default_rng(seed)
-        where = np.array([places[name] for name in self.groups])
+        names = sorted(set(self.groups))
+        weights = drawn_weights(self.groups, draws, seed, names)
         blocks = []
-        for start in range(0, draws, _BLOCK):
-            counts = [
-                np.bincount(rng.integers(len(places), size=len(places)), minlength=len(places))
-                for _ in range(min(_BLOCK, draws - start))
-            ]
-            blocks.append(self._drawn(np.array(counts)[:, where].astype(float)))
+        while block := list(islice(weights, _BLOCK)):
+            blocks.append(self._drawn(np.array(block, dtype=float)))
+        where = np.searchsorted(names, self.groups)
         return {
             name: np.concatenate([block[name] for block in blocks])
             for name, found in self.values.items()
-            if len(np.unique(where[~np.isnan(found)])) >= FEWEST_GROUPS
+            if blocks and len(np.unique(where[~np.isnan(found)])) >= FEWEST_GROUPS
         }
 
     def selected(self, names: Sequence[str]) -> ScoreTable:
@@ -123,14 +116,6 @@ class ScoreTable:
             name: tuple(found[draw].tolist()) if self.widths[name] else float(found[draw, 0])
             for name, found in sums.items()
         }
-
-
-def interval(drawn: np.ndarray, level: float = 0.95) -> Interval:
-    """Percentile interval of a drawn figure; NaN where it could never be told."""
-    if len(drawn) == 0 or np.isnan(drawn).all():
-        return math.nan, math.nan
-    low, high = np.nanquantile(drawn, ((1 - level) / 2, (1 + level) / 2))
-    return float(low), float(high)
 
 
 def _means(values: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -10,7 +10,6 @@ import pytest
 from pipeline.evaluate.claims.scores import (
     Judgement,
     balanced_accuracy,
-    bootstrap_interval,
     calibration_error,
     reliability,
     risk_coverage_area,
@@ -113,19 +112,3 @@ def test_balanced_accuracy_weighs_true_and_false_claims_alike(
 ) -> None:
     assert balanced_accuracy(made) == pytest.approx(all_claims, nan_ok=True)
     assert balanced_accuracy(made, decided_only=True) == pytest.approx(decided, nan_ok=True)
-
-
-def test_an_interval_holds_the_figure_and_narrows_with_more_scenes() -> None:
-    rng = np.random.default_rng(1)
-
-    def drawn(groups: int) -> list[Judgement]:
-        return [judgement(True, 0.9 if rng.random() < 0.8 else 0.1, group=f"g{k // 5}") for k in range(5 * groups)]
-
-    few, many = drawn(8), drawn(200)
-    widths = []
-    for made in (few, many):
-        low, high = bootstrap_interval(made, lambda items: scores(items).accuracy, draws=200)
-        assert low <= scores(made).accuracy <= high
-        widths.append(high - low)
-    assert widths[1] < widths[0] / 2
-    assert math.isnan(bootstrap_interval(few[:10], lambda items: 1.0)[0]), "two scenes give no interval"
