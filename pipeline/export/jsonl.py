@@ -29,19 +29,17 @@ class ResultWriter:
         resume: Whether to keep what an earlier run wrote and to add to it. Otherwise the earlier files
             become ``results.previous.jsonl`` and ``failures.previous.jsonl`` and new ones begin.
             Processes that write to one folder at the same time must resume.
-        fsync: Whether to wait after each line until it is on the disk. A killed process loses nothing
-            without it; a power cut may lose the last seconds.
 
     Raises:
         ExportError: If the folder or its files cannot be written.
     """
 
-    def __init__(self, folder: Path | str, resume: bool = False, fsync: bool = False) -> None:
+    def __init__(self, folder: Path | str, resume: bool = False) -> None:
         self.folder = Path(folder)
         make_folder(self.folder)
-        self._results = LineFile(self.folder / RESULTS_NAME, resume, fsync)
+        self._results = LineFile(self.folder / RESULTS_NAME, resume)
         try:
-            self._failures = LineFile(self.folder / FAILURES_NAME, resume, fsync)
+            self._failures = LineFile(self.folder / FAILURES_NAME, resume)
         except ExportError:
             self._results.close()
             raise

@@ -19,15 +19,13 @@ class LineFile:
     Args:
         path: The file; made if needed.
         resume: Whether to keep what is there; otherwise it becomes ``NAME.previous.SUFFIX`` and a new file begins.
-        fsync: Whether to wait after each line until it is on the disk.
 
     Raises:
         ExportError: If the file cannot be written.
     """
 
-    def __init__(self, path: Path, resume: bool = False, fsync: bool = False) -> None:
+    def __init__(self, path: Path, resume: bool = False) -> None:
         self.path = path
-        self._fsync = fsync
         self._descriptor = -1
         try:
             if not resume and path.is_file() and path.stat().st_size > 0:
@@ -52,8 +50,6 @@ class LineFile:
                 if written < len(data):
                     os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
                     raise OSError("no space for a whole line")
-                if self._fsync:
-                    os.fsync(self._descriptor)
         except OSError as error:
             raise write_error(self.path, error) from error
 

@@ -62,7 +62,7 @@ def plain_aligned(prediction: Any, truth: Any, mask: np.ndarray, alignment: str,
 
 def plain_score(sample: Any, prediction: Any, protocol: Any) -> dict[str, float]:
     """All metrics of a prediction, and the ``scale`` of its alignment; NaN for those that have nothing to measure."""
-    from pipeline.evaluate.depth.clouds import sampled_points
+    from pipeline.evaluate.depth.alignment_robust import sampled_pixels
     from pipeline.evaluate.depth.order import sampled_pairs
 
     true = sample.truth.values.astype(np.float64)
@@ -76,7 +76,7 @@ def plain_score(sample: Any, prediction: Any, protocol: Any) -> dict[str, float]
     )  # fmt: skip
     farness = -prediction.values if prediction.kind == "disparity_affine" else prediction.values
     pairs = sampled_pairs(np.count_nonzero(valid), protocol.pair_count, protocol.seed)
-    points = sampled_points(np.count_nonzero(valid), protocol.cloud_points, protocol.seed)
+    points = sampled_pixels(np.count_nonzero(valid), protocol.seed, protocol.cloud_points)
     camera = sample.frame.camera
     predicted_m, true_m = (
         plain_depth.points(depth, camera.fx, camera.fy, camera.cx, camera.cy)[valid.ravel()][points]

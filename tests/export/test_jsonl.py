@@ -190,10 +190,3 @@ def test_text_that_is_not_unicode_is_refused_and_leaves_the_file_whole(tmp_path:
         writer.fail("a", "export", "\ud83d")
         writer.append(result("b"))
         assert writer.finished_ids() == {("b", "Where?")}
-
-
-def test_fsync_writes_the_same(tmp_path: Path) -> None:
-    for fsync in (True, False):
-        with ResultWriter(tmp_path / str(fsync), fsync=fsync) as writer:
-            writer.append(result())
-    assert (tmp_path / "True/results.jsonl").read_bytes() == (tmp_path / "False/results.jsonl").read_bytes()

@@ -23,7 +23,7 @@ _REFITS = 2
 
 
 def sampled_pixels(pixels: int, seed: int, most: int = MOST_PIXELS) -> np.ndarray:
-    """Increasing indices, int64, of the pixels that a robust line is fitted to: all, or ``most`` drawn ones."""
+    """Increasing indices, int64, of the pixels that are used: all, or ``most`` drawn ones."""
     if pixels <= most:
         return np.arange(pixels)
     return np.sort(np.random.default_rng(seed).choice(pixels, most, replace=False, shuffle=False))

@@ -9,13 +9,6 @@ from pipeline.geometry.backprojection import back_project_pixels
 from pipeline.records.camera import Camera
 
 
-def sampled_points(pixels: int, count: int, seed: int) -> np.ndarray:
-    """Increasing indices, int64, of the pixels whose points are compared: all, or ``count`` drawn ones."""
-    if pixels <= count:
-        return np.arange(pixels)
-    return np.sort(np.random.default_rng(seed).choice(pixels, count, replace=False, shuffle=False))
-
-
 def pixel_clouds(
     columns: np.ndarray, rows: np.ndarray, predicted_m: np.ndarray, true_m: np.ndarray, camera: Camera
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -7,12 +7,12 @@ pooled ones. A metric that the moments do not hold is absent, not zero.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline.evaluate.depth.boundaries import boundary_f1
-from pipeline.evaluate.depth.moments import Moments, add_moments
-from pipeline.evaluate.depth.protocol import Aggregate, MetricGroup
+from pipeline.evaluate.depth.moments import Moments
+from pipeline.evaluate.depth.protocol import MetricGroup
 
 Figure = Callable[[Moments], float | None]
 
@@ -24,20 +24,20 @@ class Metric:
     Args:
         name: Key in tables and files.
         label: Heading of its column.
-        unit: Unit; empty for ratios and shares.
-        higher_is_better: Whether a larger number is a better one.
-        group: What it is measured with.
         meaning: What it is, in half a sentence, with its source.
         figure: The number of moments, None where they do not hold it.
+        unit: Unit; empty for ratios and shares.
+        group: What it is measured with.
+        higher_is_better: Whether a larger number is a better one.
     """
 
     name: str
     label: str
-    unit: str
-    higher_is_better: bool
-    group: MetricGroup
     meaning: str
     figure: Figure
+    unit: str = ""
+    group: MetricGroup = MetricGroup.PIXELS
+    higher_is_better: bool = False
 
 
 def _number(moments: Moments, name: str) -> float:
@@ -78,138 +78,107 @@ def _f_score(moments: Moments) -> float | None:
     return 2 * precise * recalled / (points * (precise + recalled)) if precise + recalled else 0.0
 
 
-_PIXELS, _ORDER = MetricGroup.PIXELS, MetricGroup.ORDER
 _ALL = (
-    Metric("abs_rel", "AbsRel", "", False, _PIXELS, "mean of |p - t| / t; Eigen et al. 2014", _share("abs_rel")),
-    Metric("sq_rel", "SqRel", "m", False, _PIXELS, "mean of (p - t)^2 / t; Eigen et al. 2014", _share("sq_rel")),
+    Metric("abs_rel", "AbsRel", "mean of |p - t| / t; Eigen et al. 2014", _share("abs_rel")),
+    Metric("sq_rel", "SqRel", "mean of (p - t)^2 / t; Eigen et al. 2014", _share("sq_rel"), unit="m"),
     Metric(
-        "rmse",
-        "RMSE",
-        "m",
-        False,
-        _PIXELS,
-        "root of the mean of (p - t)^2; Eigen et al. 2014",
-        _share("sq", change=math.sqrt),
+        "rmse", "RMSE", "root of the mean of (p - t)^2; Eigen et al. 2014", _share("sq", change=math.sqrt), unit="m"
     ),
-    Metric("mae", "MAE", "m", False, _PIXELS, "mean of |p - t|", _share("abs")),
+    Metric("mae", "MAE", "mean of |p - t|", _share("abs"), unit="m"),
     Metric(
         "rmse_log",
         "RMSE log",
-        "",
-        False,
-        _PIXELS,
         "root of the mean of (ln p - ln t)^2; Eigen et al. 2014",
         _share("sq_log", change=math.sqrt),
     ),
     Metric(
         "log10",
         "log10",
-        "",
-        False,
-        _PIXELS,
         "mean of |log10 p - log10 t|; Saxena et al. 2009",
         _share("abs_log", change=lambda mean: mean / math.log(10)),
     ),
     Metric(
         "si_log",
         "SILog",
-        "×100",
-        False,
-        _PIXELS,
         "100 times the standard deviation of ln p - ln t; KITTI depth benchmark, Uhrig et al. 2017",
         _si_log,
+        unit="×100",
     ),
     Metric(
         "delta1",
         "δ < 1.25",
-        "",
-        True,
-        _PIXELS,
         "share of max(p / t, t / p) < 1.25; Ladicky et al. 2014",
         _share("delta1"),
+        higher_is_better=True,
     ),
-    Metric("delta2", "δ < 1.25²", "", True, _PIXELS, "share of max(p / t, t / p) < 1.25^2", _share("delta2")),
-    Metric("delta3", "δ < 1.25³", "", True, _PIXELS, "share of max(p / t, t / p) < 1.25^3", _share("delta3")),
+    Metric("delta2", "δ < 1.25²", "share of max(p / t, t / p) < 1.25^2", _share("delta2"), higher_is_better=True),
+    Metric("delta3", "δ < 1.25³", "share of max(p / t, t / p) < 1.25^3", _share("delta3"), higher_is_better=True),
     Metric(
         "midas_error_rate",
         "δ > 1.25",
-        "",
-        False,
-        _PIXELS,
         "share of max(p / t, t / p) > 1.25, which MiDaS publishes in per cent as its delta; Ranftl et al. 2020",
         _share("above1"),
     ),
     Metric(
         "whdr",
         "WHDR",
-        "",
-        False,
-        _ORDER,
         "share of sampled pairs whose relation (farther, nearer, equal) is wrong; Chen et al. 2016",
         _share("whdr", "pairs"),
+        group=MetricGroup.ORDER,
     ),
     Metric(
         "pair_order",
         "Pair order",
-        "",
-        True,
-        _ORDER,
         "share of sampled pairs of clearly different true depth in the right order",
         _share("clear_right", "clear_pairs"),
+        group=MetricGroup.ORDER,
+        higher_is_better=True,
     ),
     Metric(
         "object_order",
         "Object order",
-        "",
-        True,
-        MetricGroup.OBJECTS,
         "share of pairs of objects of clearly different true depth in the right order, by medians",
         _share("objects_right", "objects_clear"),
+        group=MetricGroup.OBJECTS,
+        higher_is_better=True,
     ),
     Metric(
         "boundary_f1",
         "Boundary F1",
-        "",
-        True,
-        MetricGroup.BOUNDARIES,
         "weighted F1 of steps of depth between neighbours; Bochkovskii et al. 2024",
         boundary_f1,
+        group=MetricGroup.BOUNDARIES,
+        higher_is_better=True,
     ),
     Metric(
         "edge_fly",
         "Flying points",
-        "",
-        False,
-        MetricGroup.BOUNDARIES,
         "share of points at true edges that lie between the two surfaces and away from both",
         _share("edge_flying", "edge_points"),
+        group=MetricGroup.BOUNDARIES,
     ),
     Metric(
         "chamfer",
         "Chamfer",
-        "m",
-        False,
-        MetricGroup.CLOUDS,
         "mean distance of sampled points to the other cloud, both ways; Fan et al. 2017",
         _chamfer,
+        unit="m",
+        group=MetricGroup.CLOUDS,
     ),
     Metric(
         "cloud_f",
         "Cloud F",
-        "",
-        True,
-        MetricGroup.CLOUDS,
         "F-score of sampled points at a share of the median true depth; Knapitsch et al. 2017",
         _f_score,
+        group=MetricGroup.CLOUDS,
+        higher_is_better=True,
     ),
     Metric(
         "coverage",
         "Coverage",
-        "",
-        True,
-        _PIXELS,
         "share of the true pixels that count which have a prediction; the other metrics leave the rest out",
         _share("pixels", "true_pixels"),
+        higher_is_better=True,
     ),
 )
 
@@ -221,25 +190,3 @@ def metrics_of(moments: Moments) -> dict[str, float]:
     """The metrics that the moments of one image, or the sum of many, hold, in the order of ``METRICS``."""
     found = {name: metric.figure(moments) for name, metric in METRICS.items()}
     return {name: value for name, value in found.items() if value is not None}
-
-
-def aggregated(moments: Iterable[Moments], aggregate: Aggregate) -> dict[str, float]:
-    """The metrics of many images.
-
-    Args:
-        moments: Those of each image; they are read once, one by one.
-        aggregate: ``per_image`` means each metric over the images that have it, ``pooled`` adds the moments up.
-    """
-    if aggregate is Aggregate.POOLED:
-        return metrics_of(add_moments(moments))
-    return means(metrics_of(part) for part in moments)
-
-
-def means(numbers: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """Mean of each metric over the images that have it, in the order of ``METRICS``."""
-    sums: dict[str, tuple[float, int]] = {}
-    for part in numbers:
-        for name, value in part.items():
-            total, count = sums.get(name, (0.0, 0))
-            sums[name] = (total + value, count + 1)
-    return {name: sums[name][0] / sums[name][1] for name in METRICS if name in sums}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,21 +16,6 @@ _BINS = len(BIN_EDGES_M) - 1
 _BLOCK = 16_384
 _SUMS = ("abs", "sq", "abs_rel", "sq_rel", "log", "abs_log", "sq_log", "delta1", "delta2", "delta3", "above1")
 _LOG = _SUMS.index("log")
-
-
-def add_moments(parts: Iterable[Mapping[str, float | tuple[float, ...]]]) -> Moments:
-    """Sum of the moments of many images; what an image lacks it adds nothing to."""
-    total: Moments = {}
-    for part in parts:
-        for name, value in part.items():
-            before = total.get(name)
-            if isinstance(value, tuple):
-                total[name] = (
-                    value if not isinstance(before, tuple) else tuple(map(sum, zip(before, value, strict=True)))
-                )
-            else:
-                total[name] = value + (before if isinstance(before, float | int) else 0)
-    return total
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ import numpy as np
 
 from pipeline.datasets.depth_base import DepthSample
 from pipeline.evaluate.depth.alignment import Alignment, Fit, check_alignment, fit_alignment
+from pipeline.evaluate.depth.alignment_robust import sampled_pixels
 from pipeline.evaluate.depth.boundaries import boundary_moments, is_dense
-from pipeline.evaluate.depth.clouds import cloud_moments, pixel_clouds, sampled_points
+from pipeline.evaluate.depth.clouds import cloud_moments, pixel_clouds
 from pipeline.evaluate.depth.metrics import metrics_of
 from pipeline.evaluate.depth.moments import DepthBins, Moments, pixel_moments
 from pipeline.evaluate.depth.order import object_moments, order_moments, sampled_pairs
@@ -134,7 +135,7 @@ def _objects(pixels: Pixels, farness: np.ndarray, sample: DepthSample, protocol:
 
 
 def _clouds(pixels: Pixels, predicted_m: np.ndarray, sample: DepthSample, protocol: EvaluationProtocol) -> Moments:
-    chosen = sampled_points(len(predicted_m), protocol.cloud_points, protocol.seed)
+    chosen = sampled_pixels(len(predicted_m), protocol.seed, protocol.cloud_points)
     rows, columns = pixels.places(chosen)
     true_m = pixels.true_m[chosen]
     predicted, true = pixel_clouds(columns, rows, predicted_m[chosen], true_m, sample.frame.camera)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.datasets.depth_base import DepthDataset, DepthSample
+from pipeline.evaluate.depth.moments import Moments
 from pipeline.records import DepthMap, Frame, Scene
 from pipeline.records.camera import Camera, CameraSource
 from pipeline.records.errors import InputError
@@ -78,3 +79,13 @@ class MadeDataset(DepthDataset[int]):
 def given(scene: Scene) -> Scene:
     """A depth stage that hands on what came with the frames."""
     return replace(scene, depth=tuple(frame.given_depth for frame in scene.frames if frame.given_depth is not None))
+
+
+def pooled(parts: Sequence[Moments]) -> Moments:
+    """Sum of the moments of images that all have the same ones."""
+    return {
+        name: tuple(map(sum, zip(*(part[name] for part in parts), strict=True)))
+        if isinstance(parts[0][name], tuple)
+        else sum(part[name] for part in parts)
+        for name in parts[0]
+    }

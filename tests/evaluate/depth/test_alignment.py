@@ -178,6 +178,8 @@ def test_pixels_are_drawn_once_each_in_order(pixels: int, most: int, expected: i
     chosen = sampled_pixels(pixels, 0, most)
     assert len(chosen) == expected
     assert (np.diff(chosen) > 0).all() and chosen[0] >= 0 and chosen[-1] < pixels
+    assert np.array_equal(chosen, sampled_pixels(pixels, 0, most))
+    assert pixels <= most or not np.array_equal(chosen, sampled_pixels(pixels, 1, most))
 
 
 def test_a_whole_map_is_aligned_by_the_pixels_of_the_mask() -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from evaluate.depth.depth_data import pooled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.evaluate.depth.boundaries import THRESHOLDS, boundary_f1, boundary_moments, is_dense
 from pipeline.evaluate.depth.metrics import metrics_of
-from pipeline.evaluate.depth.moments import add_moments
 
 STEP = np.repeat([1.0, 2.0], 4)[None].repeat(6, axis=0)
 
@@ -91,7 +91,7 @@ def test_pooled_f1_is_that_of_both_images_side_by_side() -> None:
     gap = np.full((2, 12, 1), np.nan)
     whole = boundary_moments(*np.concatenate((first, gap, second), axis=2), edge_ratio=1.25)
     parts = [boundary_moments(*pair, edge_ratio=1.25) for pair in (first, second)]
-    assert metrics_of(add_moments(parts)) == pytest.approx(metrics_of(whole))
+    assert metrics_of(pooled(parts)) == pytest.approx(metrics_of(whole))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.evaluate.depth.clouds import cloud_moments, pixel_clouds, sampled_points
+from pipeline.evaluate.depth.clouds import cloud_moments, pixel_clouds
 from pipeline.evaluate.depth.metrics import metrics_of
 from pipeline.records.camera import Camera
 
@@ -42,11 +42,3 @@ def test_points_are_those_of_the_camera() -> None:
     predicted, true = pixel_clouds(columns, rows, np.array([5.0, 2.0]), np.array([4.0, 3.0]), camera)
     np.testing.assert_allclose(predicted, [[0, 0, 5], [0.4, 0.2, 2]])
     np.testing.assert_allclose(true, [[0, 0, 4], [0.6, 0.3, 3]])
-
-
-@pytest.mark.parametrize("pixels, count, expected", [(3, 5, 3), (5, 5, 5), (500, 5, 5)])
-def test_points_are_drawn_once_each_by_their_seed(pixels: int, count: int, expected: int) -> None:
-    chosen = sampled_points(pixels, count, 7)
-    assert len(set(chosen.tolist())) == expected and chosen.max() < pixels
-    assert np.array_equal(chosen, sampled_points(pixels, count, 7))
-    assert pixels <= count or not np.array_equal(chosen, sampled_points(pixels, count, 8))

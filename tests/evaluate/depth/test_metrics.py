@@ -7,14 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from evaluate.depth.depth_data import pooled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.datasets.depth_base import DepthSample
 from pipeline.evaluate.depth.alignment import Alignment
-from pipeline.evaluate.depth.metrics import METRICS, aggregated, means, metrics_of
-from pipeline.evaluate.depth.moments import BIN_EDGES_M, DepthBins, add_moments, pixel_moments
-from pipeline.evaluate.depth.protocol import Aggregate, EvaluationProtocol, MetricGroup
+from pipeline.evaluate.depth.metrics import METRICS, metrics_of
+from pipeline.evaluate.depth.moments import BIN_EDGES_M, DepthBins, pixel_moments
+from pipeline.evaluate.depth.protocol import EvaluationProtocol, MetricGroup
 from pipeline.evaluate.depth.score import ImageScore, score
 from pipeline.records import DepthKind, DepthMap, Frame, Region, ScaleSource, from_json, to_json
 from pipeline.records.camera import Camera, CameraSource
@@ -98,22 +99,12 @@ def test_sums_over_blocks_are_those_over_all_pixels(pixels: int) -> None:
     assert sum(bins.abs_m) == pytest.approx(np.abs(predicted_m - true_m).sum())
 
 
-def test_pooled_numbers_are_those_of_all_pixels_and_means_those_of_images() -> None:
+def test_pooled_numbers_are_those_of_all_pixels() -> None:
     rng = np.random.default_rng(1)
     images = [(rng.uniform(1, 9, count), rng.uniform(1, 9, count)) for count in (10, 1000, 37)]
     moments = [pixel_moments(*image)[0] for image in images]
     whole = metrics_of(pixel_moments(*(np.concatenate(part) for part in zip(*images, strict=True)))[0])
-    assert aggregated(moments, Aggregate.POOLED) == pytest.approx(whole, rel=1e-12)
-    for name, value in aggregated(moments, Aggregate.PER_IMAGE).items():
-        assert value == pytest.approx(np.mean([metrics_of(part)[name] for part in moments]), rel=1e-12)
-
-
-def test_a_image_without_a_metric_does_not_count_in_its_mean() -> None:
-    assert means([{"abs_rel": 1.0, "whdr": 0.5}, {"abs_rel": 3.0}, {}]) == {"abs_rel": 2.0, "whdr": 0.5}
-    assert add_moments([{"pixels": 2.0, "b": (1.0, 2.0)}, {"pixels": 3.0}, {"b": (1.0, 1.0)}]) == {
-        "pixels": 5.0,
-        "b": (2.0, 3.0),
-    }
+    assert metrics_of(pooled(moments)) == pytest.approx(whole, rel=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from evaluate.depth.depth_data import MadeDataset, given
+from evaluate.depth.depth_data import MadeDataset, given, pooled
 
 from pipeline.datasets.depth_base import DepthSample
 from pipeline.evaluate.depth.compare import compare_runs, run_names, write_comparison
 from pipeline.evaluate.depth.evaluate import evaluate_depth
-from pipeline.evaluate.depth.metrics import METRICS, aggregated
+from pipeline.evaluate.depth.metrics import METRICS, metrics_of
 from pipeline.evaluate.depth.protocol import Aggregate, EvaluationProtocol
 from pipeline.evaluate.depth.report import worst_images
 from pipeline.evaluate.depth.run import DepthSubject, run_depth
@@ -36,10 +36,24 @@ def lines_of(dataset: MadeDataset, protocol: EvaluationProtocol = PROTOCOL):
 @pytest.mark.parametrize("aggregate", list(Aggregate))
 def test_figures_are_those_of_the_aggregate(aggregate: Aggregate) -> None:
     lines = lines_of(MadeDataset(6, broken=[2]))
-    expected = aggregated([line.score.moments for line in lines if line.score is not None], aggregate)
+    scores = [line.score for line in lines if line.score is not None]
+    means = {name: np.mean([score.metrics[name] for score in scores]) for name in scores[0].metrics}
+    expected = metrics_of(pooled([score.moments for score in scores])) if aggregate is Aggregate.POOLED else means
     found = ScoreTable.of(lines, aggregate).figures()
     assert found == pytest.approx(expected)
     assert list(found) == [name for name in METRICS if name in expected]
+
+
+def test_an_image_without_a_metric_does_not_count_in_its_mean() -> None:
+    lines = lines_of(MadeDataset(2, error=[0.1, 0.3]))
+    assert lines[0].score is not None and lines[1].score is not None
+    first = dict(lines[0].score.metrics)
+    del first["whdr"]
+    found = ScoreTable.of(
+        [replace(lines[0], score=replace(lines[0].score, metrics=first)), lines[1]], Aggregate.PER_IMAGE
+    )
+    assert found.figures()["whdr"] == lines[1].score.metrics["whdr"]
+    assert found.counts() == {name: 1 if name == "whdr" else 2 for name in METRICS if name in lines[1].score.metrics}
 
 
 @pytest.mark.parametrize("aggregate", list(Aggregate))
