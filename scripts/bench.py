@@ -17,7 +17,7 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-NAMES = ("overhead", "geometry", "engine", "verify", "claims", "depth", "nano")
+NAMES = ("overhead", "geometry", "engine", "verify", "claims", "depth", "nano", "mutants")
 
 
 def main() -> int:
