@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.claims.markup import without_code
-from pipeline.export.files import replacing
+from pipeline.export.files import write_text
 from pipeline.export.html import rendered_page
 from pipeline.export.jsonl import RESULTS_NAME
 from pipeline.models.hub import ships
@@ -67,8 +67,7 @@ def write_page(path: Path) -> Path | None:
         hidden=counts["results"] - len(shown),
         small_models=SMALL_MODELS if any(ships(name) for name in models) else "",
     )
-    with replacing(path) as temporary:
-        temporary.write_text(page, encoding="utf-8", errors="replace")
+    write_text(path, page)
     return path
 
 

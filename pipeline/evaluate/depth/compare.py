@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from pipeline.evaluate.depth.image_lines import IMAGES_NAME, ImageLine, read_lin
 from pipeline.evaluate.depth.protocol import Aggregate
 from pipeline.evaluate.depth.report import REPORT_NAME
 from pipeline.evaluate.depth.table import ScoreTable
-from pipeline.export.files import replacing
+from pipeline.export.files import write_csv, write_json
 from pipeline.records.errors import InputError
 
 COMPARISON_NAME = "comparison"
@@ -85,21 +84,18 @@ def write_comparison(folder: Path, comparison: Mapping[str, Any]) -> None:
     Raises:
         ExportError: If they cannot be written.
     """
-    with replacing(folder / f"{COMPARISON_NAME}.json") as temporary:
-        temporary.write_text(json.dumps(comparison, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    with (
-        replacing(folder / f"{COMPARISON_NAME}.csv") as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as file,
-    ):
-        writer = csv.writer(file)
-        head = ("value", "low", "high")
-        writer.writerow(("run", "figure", *head, *(f"difference_{name}" for name in head)))
-        for run, compared in comparison["runs"].items():
-            for key, found in compared["figures"].items():
-                difference = compared.get("differences", {}).get(key, {})
-                writer.writerow(
-                    (run, key, *(_cell(found, name) for name in head), *(_cell(difference, name) for name in head))
-                )
+    write_json(folder / f"{COMPARISON_NAME}.json", comparison)
+    write_csv(folder / f"{COMPARISON_NAME}.csv", _rows(comparison))
+
+
+def _rows(comparison: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
+    head = ("value", "low", "high")
+    yield ("run", "figure", *head, *(f"difference_{name}" for name in head))
+    for run, compared in comparison["runs"].items():
+        for key, found in compared["figures"].items():
+            difference = compared.get("differences", {}).get(key, {})
+            # The writer leaves a place empty for None.
+            yield (run, key, *(figure.get(name) for figure in (found, difference) for name in head))
 
 
 def run_names(overrides: Sequence[Sequence[str]]) -> list[str]:
@@ -136,8 +132,3 @@ def _lines(folder: Path) -> Iterator[ImageLine]:
 def _interval(drawn: Mapping[str, np.ndarray], baseline: Mapping[str, np.ndarray], key: str) -> Interval:
     """Interval of the difference of a figure."""
     return interval_of(drawn[key] - baseline[key] if key in drawn and key in baseline else [])
-
-
-def _cell(figure: Mapping[str, float | None], name: str) -> str:
-    value = figure.get(name)
-    return "" if value is None else repr(value)

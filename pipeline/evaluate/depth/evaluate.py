@@ -19,7 +19,7 @@ from pipeline.evaluate.depth.page import page_of
 from pipeline.evaluate.depth.protocol import EvaluationProtocol
 from pipeline.evaluate.depth.report import REPORT_NAME, report_of, worst_images
 from pipeline.evaluate.depth.run import DepthSubject, run_depth
-from pipeline.export.files import only_writer, replacing
+from pipeline.export.files import only_writer, write_json, write_text
 from pipeline.export.line_file import LineFile
 from pipeline.export.text import one_line
 from pipeline.records import to_json
@@ -112,10 +112,8 @@ def evaluate_depth(
         )
         write_noise_models(folder, report)
         write_tables(folder, lines(), unreadable, report)
-        with replacing(folder / REPORT_NAME) as temporary:
-            temporary.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        with replacing(folder / "report.html") as temporary:
-            temporary.write_text(page_of(report) + "\n", encoding="utf-8")
+        write_json(folder / REPORT_NAME, report)
+        write_text(folder / "report.html", page_of(report) + "\n")
     return report
 
 
@@ -138,8 +136,7 @@ def _check_settings(folder: Path, configuration: Mapping[str, Any], resume: bool
                 "set resume=false, or choose another output_dir."
             )
         return digest
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(path, settings)
     return digest
 
 

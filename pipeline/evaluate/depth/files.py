@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from pipeline.evaluate.depth.pixels import compared_pixels
 from pipeline.evaluate.depth.protocol import EvaluationProtocol
 from pipeline.evaluate.depth.run import DepthSubject, estimated_depth
 from pipeline.evaluate.noise_fit import write_noise
-from pipeline.export.files import make_folder, replacing
+from pipeline.export.files import make_folder, replacing, write_csv
 from pipeline.export.text import csv_text, file_stem
 from pipeline.records import DepthMap
 from pipeline.records.errors import TheodoliteError
@@ -105,20 +104,22 @@ def write_tables(
     folder: Path, lines: Iterable[ImageLine], unreadable: Mapping[str, str], report: Mapping[str, Any]
 ) -> None:
     """``summary.csv``, a line per figure, and ``images.csv``, a line per image or other part of the data set."""
-    with replacing(folder / "summary.csv") as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("figure", "label", "unit", "value", "low", "high", "images"))
-        for name, found in report["metrics"].items():
-            numbers = ("" if found[key] is None else repr(found[key]) for key in ("value", "low", "high"))
-            writer.writerow((name, METRICS[name].label, METRICS[name].unit, *numbers, found["images"]))
-    names = list(report["metrics"])
-    with replacing(folder / "images.csv") as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("index", "name", "group", "outcome", "reason", "seconds", *names))
-        for line in lines:
-            figures = line.score.metrics if line.outcome is Outcome.SCORED and line.score is not None else {}
-            numbers = (repr(figures[name]) if name in figures else "" for name in names)
-            texts = map(csv_text, (line.name, line.group, line.outcome, line.reason))
-            writer.writerow((line.index, *texts, line.seconds, *numbers))
-        for name, reason in unreadable.items():
-            writer.writerow(("", csv_text(name), "", Outcome.UNREADABLE, csv_text(reason), "", *("" for _ in names)))
+    figures = report["metrics"]
+    summary = (
+        (name, METRICS[name].label, METRICS[name].unit, found["value"], found["low"], found["high"], found["images"])
+        for name, found in figures.items()
+    )
+    write_csv(folder / "summary.csv", [("figure", "label", "unit", "value", "low", "high", "images"), *summary])
+    write_csv(folder / "images.csv", _image_rows(lines, unreadable, list(figures)))
+
+
+def _image_rows(
+    lines: Iterable[ImageLine], unreadable: Mapping[str, str], names: Sequence[str]
+) -> Iterator[tuple[object, ...]]:
+    yield ("index", "name", "group", "outcome", "reason", "seconds", *names)
+    for line in lines:
+        figures = line.score.metrics if line.score is not None else {}
+        texts = map(csv_text, (line.name, line.group, line.outcome, line.reason))
+        yield (line.index, *texts, line.seconds, *map(figures.get, names))
+    for name, reason in unreadable.items():
+        yield ("", csv_text(name), "", Outcome.UNREADABLE, csv_text(reason), "", *("" for _ in names))
