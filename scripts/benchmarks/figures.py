@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured figure, with what it is compared to and what it should reach."""
+    """One measured figure, with what it is compared to and what it, or the ratio of times, should reach."""
 
     figure: str
     value: float
@@ -19,6 +19,12 @@ class Figure:
     ratio: float | None = None
     reach: float | None = None
     ok: bool = True
+
+
+def against(name: str, value_ms: float, baseline_ms: float, most: float) -> Figure:
+    """A time, judged by its ratio to that of a baseline in the same run: a busy machine slows down both."""
+    ratio = value_ms / baseline_ms
+    return Figure(name, value_ms, "ms", baseline_ms, ratio, most, ratio <= most)
 
 
 def in_turn(runs: int, *tasks: Callable[[], object], repeats: int = 1) -> list[float]:
