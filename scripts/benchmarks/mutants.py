@@ -48,8 +48,6 @@ def figures(seeds: str, count: int, processes: int) -> Iterator[Figure]:
             drawn = sample(root, places, seed, count)
             planted = [mutant for mutant in drawn if _key(mutant) not in equivalent]
             survived = _survivors(planted, benches, choice)
-            for mutant in survived:
-                print(f"{mutant.file}:{mutant.line}\n- {mutant.before}\n+ {mutant.after}", file=sys.stderr, flush=True)
             share = 1 - len(survived) / len(planted)
             yield Figure(f"mutants killed, seed {seed}, {len(drawn) - len(planted)} equivalent", share, "share")
             killed, counted = killed + len(planted) - len(survived), counted + len(planted)
@@ -57,7 +55,7 @@ def figures(seeds: str, count: int, processes: int) -> Iterator[Figure]:
 
 
 def _survivors(mutants: list[Mutant], benches: list[Bench], choice: Choice) -> list[Mutant]:
-    """Those that no test notices."""
+    """Those that no test notices; each is shown when it is found."""
     free, lock = list(benches), threading.Lock()
 
     def survives(mutant: Mutant) -> bool:
@@ -65,10 +63,13 @@ def _survivors(mutants: list[Mutant], benches: list[Bench], choice: Choice) -> l
             bench = free.pop()
         try:
             tests = choice.tests(mutant.file, mutant.line)
-            return not bench.kills(mutant, tests, sum(choice.seconds[test] for test in tests))
+            killed = bench.kills(mutant, tests, sum(choice.seconds[test] for test in tests))
         finally:
             with lock:
                 free.append(bench)
+        if not killed:
+            print(f"{mutant.file}:{mutant.line}\n- {mutant.before}\n+ {mutant.after}", file=sys.stderr, flush=True)
+        return not killed
 
     with ThreadPoolExecutor(len(benches)) as pool:
         return [mutant for mutant, alive in zip(mutants, pool.map(survives, mutants), strict=True) if alive]
