@@ -11,9 +11,15 @@ import numpy as np
 
 from pipeline.evaluate.bootstrap import mean_interval, plain, with_interval
 from pipeline.evaluate.claims.baselines import judgements_of
-from pipeline.evaluate.claims.intervals import figure_intervals
 from pipeline.evaluate.claims.run import AnsweredQuestion, ClaimRun, JudgedClaim
-from pipeline.evaluate.claims.scores import Judgement, balanced_accuracy, reliability, risk_coverage_curve, scores
+from pipeline.evaluate.claims.scores import (
+    Judgement,
+    balanced_accuracy,
+    figure_intervals,
+    reliability,
+    risk_coverage_curve,
+    scores,
+)
 from pipeline.records import Status
 from pipeline.records.versions import versions
 

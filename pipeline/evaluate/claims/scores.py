@@ -1,4 +1,4 @@
-"""How good judgements are: accuracy, coverage, risk against coverage, calibration.
+"""How good judgements are: accuracy, coverage, risk against coverage, calibration, with intervals.
 
 Everything works on one judgement per claim: the probability that the claim holds, or None where nothing could be
 measured, and whether a verdict was given.
@@ -11,6 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from pipeline.evaluate.bootstrap import Interval, drawn_weights, interval_of, ratio
+
+_BINS = 10
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,9 @@ class Scores:
         coverage: Share of decided ones.
         accuracy: Share of right ones among the decided; NaN where nothing is decided.
         forced_accuracy: Share of right ones if every claim is answered by its likelier side; none counts one half.
-        risk_coverage_area: Area under the risk-coverage curve.
-        calibration_error: Expected calibration error of the measured probabilities; NaN where there are none.
+        risk_coverage_area: Area under the risk-coverage curve: the mean of its risks.
+        calibration_error: Expected calibration error of the measured probabilities (Naeini et al. 2015): mean gap of
+            the reliability diagram, weighted by claims; NaN where there are none.
     """
 
     claims: int
@@ -65,17 +70,30 @@ class Scores:
     calibration_error: float
 
 
+FIGURES = ("coverage", "accuracy", "forced_accuracy", "risk_coverage_area", "calibration_error")
+"""Names of the figures of ``Scores`` that have an interval."""
+
+
 def scores(judgements: Sequence[Judgement]) -> Scores:
     """All figures of a set of judgements; those that an empty set does not have are NaN."""
-    decided = [item for item in judgements if item.is_decided]
-    return Scores(
-        len(judgements),
-        len(decided) / len(judgements) if judgements else math.nan,
-        1 - _mean([item.error for item in decided]),
-        1 - _mean([item.error for item in judgements]),
-        risk_coverage_area(judgements),
-        calibration_error(judgements),
-    )
+    return Scores(len(judgements), *_Table.of(judgements).figures(np.ones(len(judgements), dtype=int)))
+
+
+def figure_intervals(judgements: Sequence[Judgement], *, draws: int = 300, seed: int = 0) -> dict[str, Interval]:
+    """95 % intervals of all figures when whole groups are drawn again.
+
+    Args:
+        judgements: The judgements.
+        draws: How often the groups are drawn; 0 gives no interval.
+        seed: Seed of the draws.
+
+    Returns:
+        (low, high) by the name of the figure; NaN where there are fewer than three groups, or no draws.
+    """
+    table = _Table.of(judgements)
+    groups = [item.group for item in judgements]
+    drawn = [table.figures(weights) for weights in drawn_weights(groups, draws, seed)]
+    return {name: interval_of([figures[column] for figures in drawn]) for column, name in enumerate(FIGURES)}
 
 
 def risk_coverage_curve(judgements: Sequence[Judgement]) -> tuple[np.ndarray, np.ndarray]:
@@ -99,11 +117,6 @@ def risk_coverage_curve(judgements: Sequence[Judgement]) -> tuple[np.ndarray, np
     return answered / len(errors), np.cumsum(tied) / answered
 
 
-def risk_coverage_area(judgements: Sequence[Judgement]) -> float:
-    """Area under the risk-coverage curve: the mean of its risks; NaN for the empty set."""
-    return float(risk_coverage_curve(judgements)[1].mean()) if judgements else math.nan
-
-
 @dataclass(frozen=True)
 class ReliabilityBin:
     """Claims of similar probability: their number, mean probability, and the share that is true."""
@@ -113,29 +126,92 @@ class ReliabilityBin:
     true_share: float
 
 
-def reliability(judgements: Sequence[Judgement], bins: int = 10) -> tuple[ReliabilityBin, ...]:
-    """The points of a reliability diagram: bins of equal width over [0, 1], the empty ones left out."""
+def reliability(judgements: Sequence[Judgement]) -> tuple[ReliabilityBin, ...]:
+    """The points of a reliability diagram: ten bins of equal width, the empty ones left out."""
     measured = [item for item in judgements if item.probability is not None]
     probabilities = np.array([item.probability for item in measured], dtype=float)
     truths = np.array([item.truth for item in measured], dtype=float)
-    which = np.minimum((probabilities * bins).astype(int), bins - 1)
+    which = _bin_of(probabilities)
     return tuple(
         ReliabilityBin(int(here.sum()), float(probabilities[here].mean()), float(truths[here].mean()))
-        for here in (which == index for index in range(bins))
+        for here in (which == index for index in range(_BINS))
         if here.any()
     )
 
 
-def calibration_error(judgements: Sequence[Judgement], bins: int = 10) -> float:
-    """Expected calibration error (Naeini et al. 2015): mean gap of the reliability diagram, weighted by claims.
+@dataclass(frozen=True, eq=False)
+class _Table:
+    """Judgements as arrays (N,), the most confident first.
 
-    Only claims with a probability count; NaN where there are none.
+    Each may count several times, so that nothing is sorted again for a draw.
     """
-    points = reliability(judgements, bins)
-    total = sum(point.count for point in points)
+
+    order: np.ndarray
+    error: np.ndarray
+    is_decided: np.ndarray
+    # First judgement of every run of equal confidence.
+    starts: np.ndarray
+    # Bin of the reliability diagram, and its gap; both only of judgements with a probability.
+    measured: np.ndarray
+    bin: np.ndarray
+    gap: np.ndarray
+
+    @classmethod
+    def of(cls, judgements: Sequence[Judgement]) -> _Table:
+        order = np.argsort([-item.confidence for item in judgements], kind="stable")
+        ordered = [judgements[index] for index in order]
+        confidence = np.array([item.confidence for item in ordered])
+        probability = np.array([math.nan if item.probability is None else item.probability for item in ordered])
+        measured = ~np.isnan(probability)
+        known = probability[measured]
+        truth = np.array([item.truth for item in ordered], dtype=float)[measured]
+        return cls(
+            order,
+            np.array([item.error for item in ordered], dtype=float),
+            np.array([item.is_decided for item in ordered], dtype=bool),
+            np.flatnonzero(np.diff(confidence, prepend=math.nan) != 0),
+            measured,
+            _bin_of(known),
+            known - truth,
+        )
+
+    def figures(self, weights: np.ndarray) -> list[float]:
+        """The figures in the order of ``FIGURES`` where each judgement counts as often as its weight says."""
+        weight = weights[self.order]
+        total, wrong = float(weight.sum()), weight * self.error
+        decided = float(weight[self.is_decided].sum())
+        gaps = np.bincount(self.bin, weight[self.measured] * self.gap, _BINS)
+        return [
+            ratio(decided, total),
+            1 - ratio(float(wrong[self.is_decided].sum()), decided),
+            1 - ratio(float(wrong.sum()), total),
+            _area(np.add.reduceat(weight, self.starts), np.add.reduceat(wrong, self.starts)),
+            ratio(float(np.abs(gaps).sum()), float(weight[self.measured].sum())),
+        ]
+
+
+def _area(counts: np.ndarray, errors: np.ndarray) -> float:
+    """Area under the risk-coverage curve of runs of equal confidence, the most confident first.
+
+    Within a run of mean error e that begins after n claims with E errors, the risk of the j-th is
+    (E + j e) / (n + j) = e + (E - n e) / (n + j), whose sum is one of harmonic numbers.
+    """
+    counts, errors = counts[counts > 0], errors[counts > 0]
+    total = int(counts.sum())
     if not total:
         return math.nan
-    return sum(point.count * abs(point.probability - point.true_share) for point in points) / total
+    harmonic = np.concatenate(([0.0], np.cumsum(1 / np.arange(1, total + 1))))
+    after = np.cumsum(counts)
+    before = after - counts
+    errors_before = np.cumsum(errors) - errors
+    mean = errors / counts
+    sums = counts * mean + (errors_before - before * mean) * (harmonic[after] - harmonic[before])
+    return float(sums.sum()) / total
+
+
+def _bin_of(probabilities: np.ndarray) -> np.ndarray:
+    """Bin of the reliability diagram, of ``_BINS`` of equal width over [0, 1]."""
+    return np.minimum((probabilities * _BINS).astype(int), _BINS - 1)
 
 
 def balanced_accuracy(judgements: Sequence[Judgement], *, decided_only: bool = False) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipeline.datasets.depth_base import DepthSample
-from pipeline.evaluate.depth.alignment import Alignment, Fit, check_alignment, fit_alignment
+from pipeline.evaluate.depth.alignment import Fit, check_alignment, fit_alignment
 from pipeline.evaluate.depth.alignment_robust import sampled_pixels
 from pipeline.evaluate.depth.boundaries import boundary_moments, is_dense
 from pipeline.evaluate.depth.clouds import cloud_moments, pixel_clouds
@@ -25,23 +25,17 @@ class ImageScore:
     """What one image's comparison gave.
 
     Args:
-        name: Name of the sample.
-        group: What is drawn again as a whole for intervals.
         metrics: Numbers by name, in the order of ``METRICS``; what cannot be measured is absent.
         moments: Sums from which pooled numbers follow, see ``pipeline.evaluate.depth.moments``.
         bins: Error by true depth.
-        alignment: How the prediction became metres.
         scale: Factor of the prediction; of its inverse where depth was aligned in disparity. None without pixels.
         shift: What was added [m, or 1/m in disparity]; None without pixels.
         note: What was wrong with the alignment, in one sentence; empty where nothing was.
     """
 
-    name: str
-    group: str
     metrics: dict[str, float]
     moments: Moments
     bins: DepthBins = field(default_factory=DepthBins)
-    alignment: Alignment = Alignment.NONE
     scale: float | None = None
     shift: float | None = None
     note: str = ""
@@ -71,9 +65,7 @@ def score(sample: DepthSample, prediction: DepthMap, protocol: EvaluationProtoco
     moments: Moments = {"true_pixels": float(np.count_nonzero(pixels.wanted)), "pixels": float(len(pixels.values))}
     if not len(pixels.values):
         note = "No pixel has both a predicted and a true depth inside the caps and the crop."
-        return ImageScore(
-            sample.name, sample.group, metrics_of(moments), moments, alignment=protocol.alignment, note=note
-        )
+        return ImageScore(metrics_of(moments), moments, note=note)
     fit = _fit(pixels, prediction, protocol)
     predicted_m = fit.depth_m(pixels.values)
     bins = DepthBins()
@@ -99,17 +91,7 @@ def score(sample: DepthSample, prediction: DepthMap, protocol: EvaluationProtoco
         )
     if MetricGroup.CLOUDS in groups and sample.frame.camera.source is CameraSource.GIVEN:
         moments |= _clouds(pixels, predicted_m, sample, protocol)
-    return ImageScore(
-        sample.name,
-        sample.group,
-        metrics_of(moments),
-        moments,
-        bins,
-        protocol.alignment,
-        fit.line.scale,
-        fit.line.shift,
-        fit.note,
-    )
+    return ImageScore(metrics_of(moments), moments, bins, fit.line.scale, fit.line.shift, fit.note)
 
 
 def _fit(pixels: Pixels, prediction: DepthMap, protocol: EvaluationProtocol) -> Fit:

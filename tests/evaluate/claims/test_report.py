@@ -22,7 +22,7 @@ from pipeline.evaluate.claims.evaluate import evaluate_claims
 from pipeline.evaluate.claims.page import area_gain, page_of
 from pipeline.evaluate.claims.report import SCHEMA_VERSION, answer_figures, report_of, thinned_curve
 from pipeline.evaluate.claims.run import AnsweredQuestion, ClaimRun, JudgedClaim
-from pipeline.evaluate.claims.scores import Judgement, risk_coverage_area, scores
+from pipeline.evaluate.claims.scores import Judgement, scores
 from pipeline.evaluate.plots import reliability_plot, risk_coverage_plot
 from pipeline.records import Status
 from pipeline.records.errors import ConfigError, ExportError
@@ -140,7 +140,7 @@ def test_a_long_curve_is_thinned_but_keeps_its_ends_and_its_area() -> None:
     assert len(curve["coverage"]) == len(curve["risk"]) == 200
     assert (curve["coverage"][0], curve["coverage"][-1]) == (1 / 5000, 1)
     area = sum(curve["risk"]) / len(curve["risk"])
-    assert area == pytest.approx(risk_coverage_area(made), abs=0.01)
+    assert area == pytest.approx(scores(made).risk_coverage_area, abs=0.01)
     assert len(thinned_curve(made[:7])["risk"]) == 7
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from pipeline.evaluate.claims.scores import (
+    FIGURES,
     Judgement,
     balanced_accuracy,
-    calibration_error,
+    figure_intervals,
     reliability,
-    risk_coverage_area,
     risk_coverage_curve,
     scores,
 )
@@ -59,7 +59,7 @@ def test_risk_falls_where_the_surest_claims_are_right() -> None:
     # In order of confidence: 0.95 right, 0.9 right, 0.8 wrong, 0.6 right.
     assert coverage.tolist() == [0.25, 0.5, 0.75, 1]
     assert risk == pytest.approx([0, 0, 1 / 3, 1 / 4])
-    assert risk_coverage_area(made) == pytest.approx((1 / 3 + 1 / 4) / 4)
+    assert scores(made).risk_coverage_area == pytest.approx((1 / 3 + 1 / 4) / 4)
 
 
 def test_equal_confidence_enters_together_whatever_the_order() -> None:
@@ -74,7 +74,7 @@ def test_a_better_ranking_has_a_smaller_area_at_equal_accuracy() -> None:
     unsure_wrong = [judgement(False, 0.51) for _ in range(20)]
     sure_wrong = [judgement(False, 0.999) for _ in range(20)]
     assert scores(right + unsure_wrong).forced_accuracy == scores(right + sure_wrong).forced_accuracy
-    assert risk_coverage_area(right + unsure_wrong) < risk_coverage_area(right + sure_wrong)
+    assert scores(right + unsure_wrong).risk_coverage_area < scores(right + sure_wrong).risk_coverage_area
 
 
 def test_reliability_bins_hold_all_measured_claims() -> None:
@@ -93,8 +93,8 @@ def test_reliability_bins_hold_all_measured_claims() -> None:
 def test_calibration_error_is_the_mean_gap() -> None:
     # Ten claims of probability 0.8, six of them true; ten of 0.1, one true.
     made = [judgement(k < 6, 0.8) for k in range(10)] + [judgement(k < 1, 0.1) for k in range(10)]
-    assert calibration_error(made) == pytest.approx((0.2 + 0.0) / 2)
-    assert math.isnan(calibration_error([judgement(True, None)]))
+    assert scores(made).calibration_error == pytest.approx((0.2 + 0.0) / 2)
+    assert math.isnan(scores([judgement(True, None)]).calibration_error)
 
 
 @pytest.mark.parametrize(
@@ -112,3 +112,53 @@ def test_balanced_accuracy_weighs_true_and_false_claims_alike(
 ) -> None:
     assert balanced_accuracy(made) == pytest.approx(all_claims, nan_ok=True)
     assert balanced_accuracy(made, decided_only=True) == pytest.approx(decided, nan_ok=True)
+
+
+def judgements(seed: int, count: int = 120, groups: int = 9) -> list[Judgement]:
+    rng = np.random.default_rng(seed)
+    made = []
+    for _ in range(count):
+        # Rounded, so that confidences are often equal.
+        probability = round(float(rng.random()), 1) if rng.random() < 0.9 else None
+        decided = probability is not None and abs(probability - 0.5) > 0.3
+        made.append(Judgement("closer", bool(rng.random() < 0.5), probability, decided, f"g{rng.integers(groups)}"))
+    return made
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_figures_are_those_of_the_curve_and_of_the_diagram(seed: int) -> None:
+    made = judgements(seed)
+    found, bins = scores(made), reliability(made)
+    assert found.risk_coverage_area == pytest.approx(risk_coverage_curve(made)[1].mean())
+    gaps = [item.count * abs(item.probability - item.true_share) for item in bins]
+    assert found.calibration_error == pytest.approx(sum(gaps) / sum(item.count for item in bins))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_an_interval_is_that_of_judgements_drawn_one_by_one(seed: int) -> None:
+    made = judgements(seed)
+    members: dict[str, list[Judgement]] = {}
+    for item in made:
+        members.setdefault(item.group, []).append(item)
+    groups, rng = list(members.values()), np.random.default_rng(seed)
+    drawn = [
+        scores([item for index in rng.integers(len(groups), size=len(groups)) for item in groups[index]])
+        for _ in range(40)
+    ]
+    found = figure_intervals(made, draws=40, seed=seed)
+    for figure in FIGURES:
+        expected = np.nanquantile([getattr(one, figure) for one in drawn], (0.025, 0.975))
+        assert found[figure] == pytest.approx(expected, abs=1e-9), figure
+
+
+@pytest.mark.parametrize("made", [[], judgements(0, count=2), judgements(1, groups=2)])
+def test_fewer_than_three_groups_have_no_interval(made: list[Judgement]) -> None:
+    assert all(math.isnan(end) for interval in figure_intervals(made).values() for end in interval)
+
+
+def test_figures_that_do_not_exist_are_nan_and_the_others_are_there() -> None:
+    undecided = [Judgement("closer", True, None, False, f"g{index}") for index in range(5)]
+    found = figure_intervals(undecided)
+    assert found["coverage"] == (0, 0)
+    assert found["risk_coverage_area"] == (0.5, 0.5)
+    assert math.isnan(found["accuracy"][0]) and math.isnan(found["calibration_error"][0])
