@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from PIL import Image
 
-from pipeline.config.build import build_stages, check_types
+from pipeline.config.build import build_stages, check_flags
 from pipeline.config.mistakes import describe
 from pipeline.config.overrides import translate
 from pipeline.records import Anchor, Camera, Claim, DepthMap, Frame, Region, Result, Scene
@@ -82,7 +82,7 @@ class Pipeline:
             ConfigError: If an override names something that does not exist.
         """
         config = load_config(overrides, config_name)
-        check_types(config)
+        check_flags(config)
         return cls(build_stages(config), config)
 
     def ask(

@@ -246,12 +246,12 @@ def _run_job(config: DictConfig) -> int:
     """Run the stages over the input and print what came out."""
     from hydra.core.hydra_config import HydraConfig
 
-    from pipeline.config.build import build_source, build_stages, check_types
+    from pipeline.config.build import build_source, build_stages, check_flags
     from pipeline.console.summary import print_shipped_models, print_summary
     from pipeline.export.text import one_line
     from pipeline.stages.compose import run
 
-    check_types(config)
+    check_flags(config)
     if config.vlm.get("show_prompt"):
         return _show_prompts(config)
     folder = Path(HydraConfig.get().runtime.output_dir)

@@ -16,7 +16,7 @@ from pipeline.config.mistakes import describe
 from pipeline.models.vlm.base import VisionLanguageModel
 from pipeline.models.vlm.none import NoModel
 from pipeline.records.errors import ConfigError, TheodoliteError
-from pipeline.records.resources import resource_dir
+from pipeline.records.settings import SettingError, check_value
 from pipeline.stages.cache import StageCache
 from pipeline.stages.compose import Source
 from pipeline.stages.depth import DepthStage
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 # Keys of a group that the program reads itself.
 _PROGRAM_KEYS = ("show_prompt",)
+# Keys that are true or false and belong to no object.
+_FLAGS = ("resume", "baselines", "compare_hints", "vlm.show_prompt")
 
 
 def build(node: DictConfig, plain: Mapping[str, Any] | None = None, **arguments: Any) -> Any:
@@ -53,8 +55,13 @@ def build(node: DictConfig, plain: Mapping[str, Any] | None = None, **arguments:
         return instantiate(node, _partial_=True, **arguments)(**plain)
     except OmegaConfBaseException as error:
         raise ConfigError(f"{describe(error)}.") from error
+    except SettingError as error:
+        raise error.below(node._get_full_key(None)) from None
     except (InstantiationException, TypeError) as error:
         cause = error.__cause__
+        if isinstance(cause, SettingError):
+            place = re.search(r"^full_key: (\S+)$", str(error), re.MULTILINE)
+            raise cause.below(place[1] if place else "") from None
         while cause is not None:
             if isinstance(cause, TheodoliteError):
                 raise cause from error
@@ -127,55 +134,16 @@ def stage_cache(config: DictConfig) -> StageCache:
     Raises:
         ConfigError: If ``cache_dir`` is neither a folder nor null.
     """
-    folder = config.cache_dir
-    if folder is not None and not isinstance(folder, str):
-        raise ConfigError(f"cache_dir must be a folder or null, not {folder!r}.")
+    folder = check_value("cache_dir", config.cache_dir, str | None)
     return StageCache(Path(folder) if folder else None)
 
 
-def check_types(config: DictConfig, config_name: str = "run") -> None:
-    """Check that numbers and truth values of ``conf/`` were replaced by their like, or by null.
-
-    Args:
-        config: A composed configuration.
-        config_name: File in ``conf/`` that it was composed from, without its suffix.
+def check_flags(config: DictConfig) -> None:
+    """Check the keys of a composed configuration that are true or false and belong to no object.
 
     Raises:
-        ConfigError: If one was not; names the key.
+        SettingError: If one is something else.
     """
-    root = resource_dir("conf")
-    try:
-        given = OmegaConf.to_container(config, resolve=True)
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"{describe(error)}.") from error
-    assert isinstance(given, dict)
-    for path in (root / f"{config_name}.yaml", *root.glob("*/**/*.yaml")):
-        defaults = OmegaConf.to_container(OmegaConf.load(path))
-        assert isinstance(defaults, dict)
-        group = path.relative_to(root).parts[0] if path.parent != root else ""
-        is_shared = bool(group) and "_target_" not in defaults
-        node = given.get(group) if group else given
-        if not node:
-            continue
-        # What several options share has no target; an option has it where it has all its keys.
-        applies = defaults.keys() - {"defaults"} <= node.keys() if is_shared else _same_target(node, defaults)
-        if applies:
-            _check_like(node, defaults, group)
-
-
-def _same_target(node: Mapping[Any, Any], defaults: Mapping[Any, Any]) -> bool:
-    return bool(node.get("_target_") == defaults.get("_target_"))
-
-
-def _check_like(values: Mapping[Any, Any], defaults: Mapping[Any, Any], place: str) -> None:
-    for key in values.keys() & defaults.keys():
-        name, value, default = f"{place}.{key}".lstrip("."), values[key], defaults[key]
-        if isinstance(value, dict) and isinstance(default, dict):
-            _check_like(value, default, name)
-        elif isinstance(default, bool):
-            if not isinstance(value, bool | None):
-                raise ConfigError(f"{name} must be true or false, not {value!r}.")
-        elif isinstance(default, int | float) and (
-            isinstance(value, bool) or not isinstance(value, int | float | None)
-        ):
-            raise ConfigError(f"{name} must be a number, not {value!r}.")
+    for key in _FLAGS:
+        if (flag := OmegaConf.select(config, key)) is not None:
+            check_value(key, flag, bool)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
+from annotated_types import Interval
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
@@ -19,10 +20,9 @@ from pipeline.evaluate.depth.run import DepthSubject
 from pipeline.models.vlm.none import NoModel
 from pipeline.records.errors import ConfigError
 from pipeline.records.resources import resource_dir
+from pipeline.records.settings import check_value
 from pipeline.stages.depth import DepthStage
 from pipeline.stages.ocr import OcrStage
-
-_MOST_WORKERS = 256
 
 
 def build_dataset(config: DictConfig) -> ClaimDataset:
@@ -67,9 +67,7 @@ def build_depth_subject(config: DictConfig) -> DepthSubject:
     Raises:
         ConfigError: If it cannot be built.
     """
-    workers = config.num_workers
-    if isinstance(workers, bool) or not isinstance(workers, int) or not 0 <= workers <= _MOST_WORKERS:
-        raise ConfigError(f"num_workers must be a whole number from 0 to {_MOST_WORKERS}, not {workers!r}.")
+    workers = check_value("num_workers", config.num_workers, Annotated[int, Interval(ge=0, le=256)])
     cache = stage_cache(config)
     backend = build(config.depth)
     return DepthSubject(DepthStage(backend, cache), getattr(backend, "batch_size", 1), workers)

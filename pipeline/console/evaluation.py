@@ -30,12 +30,12 @@ def measure_claims(config: DictConfig, console: Console, progress_of: ProgressOf
     """
     from hydra.core.hydra_config import HydraConfig
 
-    from pipeline.config.build import check_types
+    from pipeline.config.build import check_flags
     from pipeline.config.build_evaluation import build_dataset, build_subjects
     from pipeline.console.claims_report import print_report
     from pipeline.evaluate.claims.evaluate import evaluate_claims
 
-    check_types(config, "eval_claims")
+    check_flags(config)
     if config.vlm.get("show_prompt"):
         raise ConfigError("eval-claims shows no prompts; leave out vlm.show_prompt, or use the command run.")
     dataset, subjects = build_dataset(config), build_subjects(config)
@@ -64,13 +64,13 @@ def measure_depth(config: DictConfig, console: Console, progress_of: ProgressOf)
     """
     from hydra.core.hydra_config import HydraConfig
 
-    from pipeline.config.build import check_types
+    from pipeline.config.build import check_flags
     from pipeline.config.build_evaluation import build_depth_dataset, build_depth_subject, build_protocol
     from pipeline.console.depth_report import print_report
     from pipeline.evaluate.depth.evaluate import evaluate_depth
 
     protocol, dataset = build_protocol(config), build_depth_dataset(config)
-    check_types(config, "eval_depth")
+    check_flags(config)
     subject = build_depth_subject(config)
     folder = Path(HydraConfig.get().runtime.output_dir)
     path = config.dataset.get("path")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Interval
 from PIL import Image
 
 from pipeline.ingest.annotations import Annotations, make_region, read_claims
@@ -26,7 +27,8 @@ from pipeline.ingest.item import Item
 from pipeline.ingest.resampling import Size, bounded_size, resize_nearest, resize_rgb, size_of
 from pipeline.records import Anchor, Claim, DepthMap, Frame, Region, ScaleSource, Scene
 from pipeline.records.camera import Camera
-from pipeline.records.errors import ConfigError, InputError, RecordError
+from pipeline.records.errors import InputError, RecordError
+from pipeline.records.settings import Count, FieldOfView, Natural, checked
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +36,7 @@ logger = logging.getLogger(__name__)
 _MAX_RATE_HZ = 10_000.0
 
 
+@checked
 @dataclass(frozen=True)
 class IngestSettings:
     """How items are read.
@@ -51,29 +54,13 @@ class IngestSettings:
         ConfigError: If a number is out of range.
     """
 
-    fov_deg: float = 60.0
-    max_side_px: int = 0
-    video_frames: int = 8
-    video_rate_hz: float | None = None
-    video_max_frames: int = 64
+    fov_deg: FieldOfView = 60.0
+    max_side_px: Natural = 0
+    video_frames: Count = 8
+    video_rate_hz: Annotated[float, Interval(gt=0, le=_MAX_RATE_HZ)] | None = None
+    video_max_frames: Count = 64
     video_start_s: float | None = None
     video_end_s: float | None = None
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        if not (_is_number(self.fov_deg) and 0 < self.fov_deg < 180):
-            raise ConfigError(f"input.fov_deg must lie between 0 and 180 degrees, not {self.fov_deg!r}.")
-        for name, lowest in (("max_side_px", 0), ("video_frames", 1), ("video_max_frames", 1)):
-            value = getattr(self, name)
-            if not (_is_number(value) and isinstance(value, int) and value >= lowest):
-                raise ConfigError(f"input.{name} must be a whole number >= {lowest}, not {value!r}.")
-        rate_hz = self.video_rate_hz
-        if rate_hz is not None and not (_is_number(rate_hz) and 0 < rate_hz <= _MAX_RATE_HZ):
-            raise ConfigError(f"input.video_rate_hz must lie between 0 and {_MAX_RATE_HZ:g} Hz, not {rate_hz!r}.")
-        for name in ("video_start_s", "video_end_s"):
-            value = getattr(self, name)
-            if value is not None and not (_is_number(value) and abs(value) < math.inf):
-                raise ConfigError(f"input.{name} must be a finite number of seconds or null, not {value!r}.")
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ from pipeline.ingest.item import BadItem, Item
 from pipeline.ingest.manifest import count_items
 from pipeline.records import Scene
 from pipeline.records.errors import ConfigError, InputError
+from pipeline.records.settings import checked
 
 
 class FileSource:
@@ -41,6 +42,7 @@ class FileSource:
         ConfigError: If a setting is unknown or out of range.
     """
 
+    @checked
     def __init__(
         self,
         path: Paths,
@@ -54,15 +56,13 @@ class FileSource:
         camera: Mapping[str, float] | None = None,
         claims: str | Path | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         anchors: Sequence[Mapping[str, Any]] | None = None,
-        frames_are: str = FramesAre.ITEMS,
+        frames_are: FramesAre = FramesAre.ITEMS,
         **settings: Any,
     ) -> None:
-        if frames_are not in list(FramesAre):
-            raise ConfigError(f"frames_are must be one of {', '.join(FramesAre)}, not {frames_are!r}.")
         self.path = path
         self.depth = depth
         self.claims = claims
-        self.frames_are = FramesAre(frames_are)
+        self.frames_are = frames_are
         defaults = {
             "question": question,
             "depth_kind": depth_kind,

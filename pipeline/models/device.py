@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import StringConstraints
 
 from pipeline.records.errors import ConfigError
+from pipeline.records.settings import Words
 
 if TYPE_CHECKING:
     import torch
 
 logger = logging.getLogger(__name__)
+
+DeviceName = Annotated[
+    str,
+    StringConstraints(pattern=r"^(auto|(cpu|cuda|mps)(:[0-9]{1,3})?)$"),
+    Words("auto, cpu, cuda, cuda:INDEX or mps"),
+]
+"""A device, which need not exist on this machine."""
+
+DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
+"""A number format, or what suits the device."""
 
 _DTYPES = ("float32", "bfloat16", "float16")
 _BFLOAT16_CAPABILITY = 8  # CUDA compute capability (Ampere) from which bfloat16 runs in hardware.

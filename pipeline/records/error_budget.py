@@ -10,8 +10,10 @@ from pipeline.records import DepthKind, DepthMap, Origin, Region, ScaleSource
 from pipeline.records.camera import CameraSource
 from pipeline.records.errors import ConfigError
 from pipeline.records.noise import NoiseModels
+from pipeline.records.settings import NonNegative, SettingError, checked
 
 
+@checked
 @dataclass(frozen=True)
 class ErrorBudget:
     """Standard deviations of everything that a verdict rests on.
@@ -32,33 +34,28 @@ class ErrorBudget:
     """
 
     noise: NoiseModels = field(default_factory=NoiseModels)
-    scale: Mapping[str, float] = field(default_factory=lambda: {"sensor": 0.005, "model": 0.15, "anchor": 0.05})
-    focal: Mapping[str, float] = field(
+    scale: Mapping[str, NonNegative] = field(default_factory=lambda: {"sensor": 0.005, "model": 0.15, "anchor": 0.05})
+    focal: Mapping[str, NonNegative] = field(
         default_factory=lambda: {"given": 0.005, "exif": 0.03, "model": 0.06, "assumed": 0.25}
     )
-    mask_px: float = 0.5
-    given_px: float = 1.0
-    box_px: float = 1.5
-    box_share: float = 0.02
-    stray_mask: float = 0.01
-    stray_box: float = 0.1
+    mask_px: NonNegative = 0.5
+    given_px: NonNegative = 1.0
+    box_px: NonNegative = 1.5
+    box_share: NonNegative = 0.02
+    stray_mask: NonNegative = 0.01
+    stray_box: NonNegative = 0.1
 
     def __post_init__(self) -> None:
-        """Check that all numbers can be standard deviations."""
+        """Check that the noise models and the tables are complete."""
         if not isinstance(self.noise, NoiseModels):
             raise ConfigError(
                 "The noise models are incomplete: a file of the group noise begins with 'defaults: [default]' and adds "
                 "models to those."
             )
-        singles = {name: getattr(self, name) for name in _SINGLE}
-        tables = {f"{name}.{key}": value for name in _TABLES for key, value in getattr(self, name).items()}
-        for name, value in {**singles, **tables}.items():
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-                raise ConfigError(f"verify.verifier.budget.{name} must be a number >= 0, not {value!r}.")
         for name, needed in (("scale", set(ScaleSource) - {ScaleSource.NONE}), ("focal", set(CameraSource))):
             missing = sorted(set(needed) - set(getattr(self, name)))
             if missing:
-                raise ConfigError(f"verify.verifier.budget.{name} lacks {', '.join(missing)}.")
+                raise SettingError(name, f"lacks {', '.join(missing)}.")
 
     def scale_error(self, depth: DepthMap) -> float:
         """Error of the metric scale of a map, as a fraction: its own where anchors gave it; 0 without metres."""
@@ -81,7 +78,3 @@ class ErrorBudget:
     def stray_share(self, region: Region) -> float:
         """Share of a region's pixels that may belong to something else."""
         return self.stray_box if region.mask is None else self.stray_mask
-
-
-_SINGLE = ("mask_px", "given_px", "box_px", "box_share", "stray_mask", "stray_box")
-_TABLES = ("scale", "focal")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pipeline.records import DepthMap, ScaleSource
 from pipeline.records.errors import ConfigError
+from pipeline.records.settings import NonNegative, checked
 
 
+@checked
 @dataclass(frozen=True)
 class NoiseModel:
     """Errors of one depth backend, as standard deviations.
@@ -34,20 +36,13 @@ class NoiseModel:
         ConfigError: If a number is negative or not finite.
     """
 
-    relative: float = 0.0
-    relative_per_m: float = 0.0
-    place_share: float = 0.0
-    pixel: float = 0.0
-    pixel_per_m: float = 0.0
-    far_share: float = 0.0
-    blur_px: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Check that all numbers can be standard deviations."""
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-                raise ConfigError(f"{field.name} of a noise model must be a number >= 0, not {value!r}.")
+    relative: NonNegative = 0.0
+    relative_per_m: NonNegative = 0.0
+    place_share: NonNegative = 0.0
+    pixel: NonNegative = 0.0
+    pixel_per_m: NonNegative = 0.0
+    far_share: NonNegative = 0.0
+    blur_px: NonNegative = 0.0
 
     def smooth(self, level: float) -> float:
         """Smooth error at a level: z [m] of metric depth, otherwise anything, as a fraction."""

@@ -11,6 +11,7 @@ from pipeline.export.page import PAGE_NAME, WIDEST_PX, write_page
 from pipeline.export.ply import write_ply
 from pipeline.export.text import file_stem
 from pipeline.records import Result, Scene
+from pipeline.records.settings import Count, checked
 
 
 class ExportStage:
@@ -23,7 +24,8 @@ class ExportStage:
         max_points: Most points of a cloud.
     """
 
-    def __init__(self, overlay: bool = True, ply: bool = True, page: bool = True, max_points: int = 200_000) -> None:
+    @checked
+    def __init__(self, overlay: bool = True, ply: bool = True, page: bool = True, max_points: Count = 200_000) -> None:
         self.overlay = overlay
         self.ply = ply
         self.page = page

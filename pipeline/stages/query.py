@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
+
+from annotated_types import Interval
 
 from pipeline.models.vlm.base import Generation, Request, VisionLanguageModel
 from pipeline.models.vlm.budget import DEFAULT_BUDGET, ImageBudget
@@ -18,12 +20,12 @@ from pipeline.models.vlm.prompt import (
     detect_language,
     shown_frames,
 )
-from pipeline.models.vlm.ranges import check_whole
 from pipeline.models.vlm.recheck import build_recheck_request
 from pipeline.models.vlm.templates import Language
 from pipeline.records import Answer, Region, Scene
 from pipeline.records.error_budget import ErrorBudget
 from pipeline.records.errors import ConfigError, TheodoliteError
+from pipeline.records.settings import Count, Words, checked
 from pipeline.stages.cache import StageCache
 from pipeline.stages.generations import generate_all
 from pipeline.stages.hints import read_depth
@@ -66,34 +68,31 @@ class QueryStage:
         ConfigError: If an option does not exist, or a number is out of range.
     """
 
+    @checked
     def __init__(
         self,
         model: VisionLanguageModel,
-        hints: str = "table",
-        steps: str = "auto",
-        language: str = "auto",
-        batch_size: int = 8,
-        recheck: int = 0,
-        second_look: str = "auto",
+        hints: HintMode = HintMode.TABLE,
+        steps: Steps = Steps.AUTO,
+        language: Literal["auto"] | Language = "auto",
+        batch_size: Count = 8,
+        recheck: Annotated[int, Interval(ge=0, le=1)] = 0,
+        second_look: Annotated[SecondLook | Literal[False], Words("off, auto or always")] = SecondLook.AUTO,
         budget: ImageBudget = DEFAULT_BUDGET,
         cache: StageCache | None = None,
         error_budget: ErrorBudget | None = None,
         settings: Settings | None = None,
     ) -> None:
-        self.hints = _option(HintMode, hints, "query.hints")
-        self.steps = _option(Steps, steps, "query.steps")
+        self.hints = hints
+        self.steps = steps
         # YAML reads a bare off as false.
-        self.second_look = _option(SecondLook, "off" if second_look is False else second_look, "query.second_look")
-        if language not in ("auto", "en", "zh"):
-            raise ConfigError(f"query.language must be auto, en or zh, not {language!r}.")
-        check_whole("query.batch_size", batch_size, 1)
-        check_whole("query.recheck", recheck, 0, 1)
+        self.second_look = SecondLook.OFF if second_look is False else second_look
         if not isinstance(budget, ImageBudget):
             raise ConfigError(f"query.budget must hold the keys of conf/query/default.yaml, and not be {budget!r}.")
         if self.second_look is SecondLook.AUTO and not model.takes_crops:
             self.second_look = SecondLook.OFF
         self.model = model
-        self.language: Literal["auto"] | Language = language  # type: ignore[assignment]
+        self.language = language
         self.batch_size = batch_size
         self.recheck = recheck
         self.budget = budget
@@ -243,10 +242,3 @@ class QueryStage:
 
 def _text(generation: Generation | None) -> str | None:
     return None if generation is None else generation.text
-
-
-def _option(options: type[Option], value: str, key: str) -> Option:
-    try:
-        return options(value)
-    except ValueError:
-        raise ConfigError(f"{key} must be one of {', '.join(options)}, not {value!r}.") from None

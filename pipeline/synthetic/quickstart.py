@@ -16,6 +16,7 @@ from pipeline.records import Claim, Scene
 from pipeline.records.errors import ConfigError, DependencyError, InputError
 from pipeline.records.expected import AnswerKind, Expected
 from pipeline.records.relations import RELATIONS
+from pipeline.records.settings import Count, Natural, checked
 from pipeline.synthetic.ground_truth import truth_of
 from pipeline.synthetic.questions import questions_about
 from pipeline.synthetic.scenes import RenderedScene, rendered_sequence
@@ -51,25 +52,21 @@ class QuickstartSource:
         ConfigError: If a seed occurs twice, or a number is out of range.
     """
 
+    @checked
     def __init__(
         self,
-        seeds: Sequence[int],
-        sequence_seeds: Sequence[int] = (),
-        frames: int = 3,
-        questions: int = 2,
+        seeds: Sequence[Natural],
+        sequence_seeds: Sequence[Natural] = (),
+        frames: Count = 3,
+        questions: Count = 2,
         question: str | None = None,
         claims: str | Path | None = None,
     ) -> None:
-        self.frames = dict.fromkeys(_checked("seeds", seeds), 1) | dict.fromkeys(
-            _checked("sequence_seeds", sequence_seeds), frames
-        )
+        self.frames = dict.fromkeys(seeds, 1) | dict.fromkeys(sequence_seeds, frames)
         if not self.frames:
             raise ConfigError("input.seeds and input.sequence_seeds are empty: name a scene.")
         if len(self.frames) < len(seeds) + len(sequence_seeds):
             raise ConfigError("input.seeds and input.sequence_seeds name a scene twice.")
-        for name, number in (("frames", frames), ("questions", questions)):
-            if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-                raise ConfigError(f"input.{name} must be a whole number >= 1, not {number!r}.")
         self.questions = questions
         self.question = question
         self.claims = claims
@@ -175,12 +172,3 @@ def _with_labels(claim: Claim, labels: dict[str, str]) -> Claim:
 
     subject = label(claim.subject) or claim.subject
     return replace(claim, subject=subject, object=label(claim.object), other_object=label(claim.other_object))
-
-
-def _checked(name: str, seeds: Sequence[int]) -> Sequence[int]:
-    if isinstance(seeds, str) or not isinstance(seeds, Sequence):
-        raise ConfigError(f"input.{name} must be a list of whole numbers >= 0, not {seeds!r}.")
-    for seed in seeds:
-        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-            raise ConfigError(f"input.{name} must be a list of whole numbers >= 0; {seed!r} is none.")
-    return seeds

@@ -7,14 +7,16 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any
+from typing import Annotated, Any
+
+from annotated_types import Interval
 
 from pipeline.claims.resolve import resolve, resolve_all
 from pipeline.geometry.regions import boxes_iou
 from pipeline.records import Claim, Evidence, Region, Scene, Status, Verdict
 from pipeline.records.error_budget import ErrorBudget
-from pipeline.records.errors import ConfigError
 from pipeline.records.relations import RELATIONS, Need, Relation
+from pipeline.records.settings import Share, checked
 from pipeline.verify import fusion
 from pipeline.verify.rules.base import CannotMeasure, Finding, Settings
 from pipeline.verify.rules.merged import posed_frames
@@ -51,17 +53,14 @@ class Verifier:
         ConfigError: If the risk is not in (0, 0.5), or the correlation not in [0, 1].
     """
 
+    @checked
     def __init__(
         self,
-        risk: float = 0.05,
+        risk: Annotated[float, Interval(gt=0, lt=0.5)] = 0.05,
         budget: ErrorBudget | None = None,
         settings: Settings | None = None,
-        frame_correlation: float = 0.7,
+        frame_correlation: Share = 0.7,
     ) -> None:
-        if not isinstance(risk, int | float) or not 0 < risk < 0.5:
-            raise ConfigError(f"verify.verifier.risk must lie between 0 and 0.5, not {risk!r}.")
-        if not isinstance(frame_correlation, int | float) or not 0 <= frame_correlation <= 1:
-            raise ConfigError(f"verify.verifier.frame_correlation must lie in [0, 1], not {frame_correlation!r}.")
         self.risk = risk
         self.frame_correlation = frame_correlation
         self.budget = budget or ErrorBudget()

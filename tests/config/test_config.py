@@ -8,7 +8,7 @@ from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline.api import load_config
-from pipeline.config.build import build, build_source, build_stages, check_types
+from pipeline.config.build import build, build_source, build_stages, check_flags
 from pipeline.config.options import options_of
 from pipeline.datasets.depth_base import DepthDataset
 from pipeline.models.segment.grabcut import GrabCutSegmenter
@@ -50,7 +50,7 @@ def mandatory(group: str, option: str) -> list[str]:
 def test_every_option_composes_and_becomes_its_object(group: str, option: str) -> None:
     root = root_of(group, option)
     config = load_config([f"{group}={option}", *mandatory(group, option)], root)
-    check_types(config, root)
+    check_flags(config)
     if mandatory(group, option) == ["dataset.path=nowhere"]:
         # What it makes of real files is tested beside its class.
         with pytest.raises(InputError, match="nowhere"):
@@ -123,7 +123,7 @@ def test_every_model_can_show_its_prompts_and_is_built_without_that_key(option: 
     build(config.vlm)
     assert config.vlm.show_prompt is True, "the configuration stays as it was"
     with pytest.raises(ConfigError, match=r"vlm\.show_prompt must be true or false"):
-        check_types(load_config([f"vlm={option}", "vlm.show_prompt=1", *MANDATORY.get(("vlm", option), [])]))
+        check_flags(load_config([f"vlm={option}", "vlm.show_prompt=1", *MANDATORY.get(("vlm", option), [])]))
 
 
 def faults(text: str) -> list[str]:
@@ -187,21 +187,42 @@ def test_a_key_that_must_be_given_is_named(overrides: list[str], key: str) -> No
 @pytest.mark.parametrize(
     "overrides, message",
     [
-        (["resume=perhaps"], "resume must be true or false, not 'perhaps'"),
-        (["resume=1"], "resume must be true or false, not 1"),
-        (["verify.verifier.risk=low"], "verify.verifier.risk must be a number, not 'low'"),
-        (["verify.verifier.risk=true"], "verify.verifier.risk must be a number, not True"),
-        (["verify.verifier.settings.edge_px=[1]"], "verify.verifier.settings.edge_px must be a number"),
-        (["verify.verifier.budget.scale={sensor: x}"], "verify.verifier.budget.scale.sensor must be a number"),
-        (["input=a.jpg", "input.max_side_px=big"], "input.max_side_px must be a number, not 'big'"),
-        (["export.overlay=1"], "export.overlay must be true or false"),
-        (["depth=midas/dpt_large", "depth.batch_size=two"], "depth.batch_size must be a number, not 'two'"),
-        (["vlm=openai", "vlm.timeout_s=long"], "vlm.timeout_s must be a number, not 'long'"),
+        (["resume=perhaps"], "resume must be true or false, not 'perhaps'."),
+        (["resume=1"], "resume must be true or false, not 1."),
+        (["vlm.show_prompt=1"], "vlm.show_prompt must be true or false, not 1."),
+        (["cache_dir=3"], "cache_dir must be a text, or null, not 3."),
+        (["verify.verifier.risk=low"], "verify.verifier.risk must be a number above 0 and below 0.5, not 'low'."),
+        (["verify.verifier.risk=true"], "verify.verifier.risk must be a number above 0 and below 0.5, not true."),
+        (["verify.verifier.risk=0.5"], "verify.verifier.risk must be a number above 0 and below 0.5, not 0.5."),
+        (
+            ["verify.verifier.settings.edge_px=3.5"],
+            "verify.verifier.settings.edge_px must be a whole number from 0 to 50, not 3.5.",
+        ),
+        (
+            ["verify.verifier.budget.scale={sensor: x}"],
+            "verify.verifier.budget.scale.sensor must be a number of at least 0, not 'x'.",
+        ),
+        (["verify.verifier.budget.scale={sensor: 1}"], "verify.verifier.budget.scale lacks anchor, model."),
+        (["noise.models.sensor.pixel=-1"], "noise.models.sensor.pixel must be a number of at least 0, not -1."),
+        (
+            ["input=a.jpg", "input.max_side_px=big"],
+            "input.max_side_px must be a whole number of at least 0, not 'big'.",
+        ),
+        (["export.overlay=1"], "export.overlay must be true or false, not 1."),
+        (
+            ["depth=dpt_large", "depth.batch_size=two"],
+            "depth.batch_size must be a whole number of at least 1, not 'two'.",
+        ),
+        (["vlm=openai", "vlm.timeout_s=long"], "vlm.timeout_s must be a number above 0, not 'long'."),
+        (["segment=grabcut", "segment.grow_px=-1"], "segment.grow_px must be a number of at least 0, not -1."),
     ],
 )
 def test_a_value_of_the_wrong_type_is_named(overrides: list[str], message: str) -> None:
-    with pytest.raises(ConfigError, match=re.escape(message)):
-        check_types(load_config(overrides))
+    config = load_config(overrides)
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
+        check_flags(config)
+        build_source(config)
+        build_stages(config)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +237,10 @@ def test_a_value_of_the_wrong_type_is_named(overrides: list[str], message: str) 
     ],
 )
 def test_a_value_of_the_right_type_or_null_is_taken(overrides: list[str]) -> None:
-    check_types(load_config(overrides))
+    config = load_config(overrides)
+    check_flags(config)
+    build_source(config)
+    build_stages(config)
 
 
 @pytest.mark.parametrize(

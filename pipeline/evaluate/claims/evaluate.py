@@ -13,18 +13,19 @@ from pipeline.evaluate.claims.page import page_of
 from pipeline.evaluate.claims.report import claim_line, report_of
 from pipeline.evaluate.claims.run import JudgedClaim, Subjects, run_claims
 from pipeline.export.files import only_writer, replacing, write_error
-from pipeline.records.errors import ConfigError
+from pipeline.records.settings import Count, Natural, checked
 
 
+@checked
 def evaluate_claims(
     dataset: ClaimDataset,
     subjects: Subjects,
     folder: Path,
     *,
     configuration: dict[str, Any],
-    limit: int | None = None,
-    draws: int = 300,
-    seed: int = 0,
+    limit: Count | None = None,
+    draws: Natural = 300,
+    seed: Natural = 0,
     on_case: Callable[[str], None] = lambda case_id: None,
 ) -> dict[str, Any]:
     """Judge a data set and write what came out.
@@ -48,9 +49,6 @@ def evaluate_claims(
         InputError: If the data set holds nothing to judge.
         TheodoliteError: An error that concerns all cases alike.
     """
-    _check_whole("limit", limit if limit is not None else 1, 1)
-    _check_whole("draws", draws, 0)
-    _check_whole("seed", seed, 0)
     with only_writer(folder):
         with _lines(folder / "claims.jsonl") as write:
             run = run_claims(dataset, subjects, limit=limit, on_case=on_case, on_claim=write)
@@ -78,8 +76,3 @@ def _lines(path: Path) -> Iterator[Callable[[JudgedClaim], None]]:
 
     with file:
         yield write
-
-
-def _check_whole(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigError(f"{name} must be a whole number from {least}, not {value!r}.")

@@ -9,7 +9,9 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from annotated_types import Interval
 
 from pipeline.datasets.depth_base import DepthDataset
 from pipeline.evaluate.depth.files import draw_worst, remove_files, write_noise_models, write_tables
@@ -24,6 +26,7 @@ from pipeline.export.line_file import LineFile
 from pipeline.export.text import one_line
 from pipeline.records import to_json
 from pipeline.records.errors import ConfigError
+from pipeline.records.settings import Count, Natural, checked
 
 _FEWEST_DRAWS, _MOST_DRAWS = 40, 100_000
 _MOST_WORST = 1000
@@ -34,6 +37,7 @@ _FREE_KEYS = frozenset(
 )
 
 
+@checked
 def evaluate_depth(
     dataset: DepthDataset,
     subject: DepthSubject,
@@ -42,11 +46,11 @@ def evaluate_depth(
     *,
     configuration: Mapping[str, Any],
     resume: bool = False,
-    limit: int | None = None,
-    worst: int = 0,
+    limit: Count | None = None,
+    worst: Annotated[int, Interval(ge=0, le=_MOST_WORST)] = 0,
     worst_by: str = "abs_rel",
-    draws: int = 1000,
-    seed: int = 0,
+    draws: Annotated[int, Interval(ge=0, le=_MOST_DRAWS)] = 1000,
+    seed: Natural = 0,
     on_image: Callable[[str], None] = lambda name: None,
 ) -> dict[str, Any]:
     """Measure a data set and write what came out.
@@ -77,9 +81,6 @@ def evaluate_depth(
         InputError: If no image could be scored.
         TheodoliteError: An error that concerns all images alike.
     """
-    _check_numbers({"worst": (worst, 0, _MOST_WORST), "draws": (draws, 0, _MOST_DRAWS), "seed": (seed, 0, None)})
-    if limit is not None:
-        _check_numbers({"limit": (limit, 1, None)})
     if 0 < draws < _FEWEST_DRAWS:
         raise ConfigError(f"draws must be 0 or at least {_FEWEST_DRAWS}, not {draws}: fewer give no 95 % interval.")
     if worst_by not in METRICS:
@@ -147,12 +148,3 @@ def _report_before(folder: Path) -> Mapping[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return report if isinstance(report, dict) else {}
-
-
-def _check_numbers(numbers: Mapping[str, tuple[Any, int, int | None]]) -> None:
-    """Refuse what is no whole number between its least and its largest value."""
-    for name, (value, least, most) in numbers.items():
-        fits = isinstance(value, int) and not isinstance(value, bool) and least <= value <= (most or value)
-        if not fits:
-            upper = "" if most is None else f" to {most}"
-            raise ConfigError(f"{name} must be a whole number from {least}{upper}, not {value!r}.")

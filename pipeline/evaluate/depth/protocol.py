@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Annotated, Any
+
+from annotated_types import Interval, MinLen
 
 from pipeline.evaluate.depth.alignment import LEAST_DEPTH_M, Alignment
-from pipeline.records.errors import ConfigError
+from pipeline.records.settings import Positive, SettingError, checked
 
 # Far more than any figure needs; keeps what is drawn within memory.
 _MOST_DRAWN = 10_000_000
 
-EnumType = TypeVar("EnumType", bound=StrEnum)
+_Drawn = Annotated[int, Interval(ge=1, le=_MOST_DRAWN)]
+_Ratio = Annotated[float, Interval(gt=1)]
 
 
 class Crop(StrEnum):
@@ -75,6 +76,7 @@ class MetricGroup(StrEnum):
     CLOUDS = "clouds"
 
 
+@checked
 @dataclass(frozen=True)
 class EvaluationProtocol:
     """How predictions are compared with the truth.
@@ -101,63 +103,26 @@ class EvaluationProtocol:
     """
 
     alignment: Alignment
-    min_depth_m: float = LEAST_DEPTH_M
+    min_depth_m: Positive = LEAST_DEPTH_M
     max_depth_m: float | None = None
     crop: Crop = Crop.NONE
     aggregate: Aggregate = Aggregate.PER_IMAGE
     flip_average: bool = False
-    groups: tuple[MetricGroup, ...] = tuple(MetricGroup)
-    seed: int = 0
-    pair_count: int = 20_000
-    equal_ratio: float = 1.02
-    clear_ratio: float = 1.1
-    edge_ratio: float = 1.25
-    cloud_points: int = 2000
-    cloud_share: float = 0.05
+    groups: Annotated[tuple[MetricGroup, ...], MinLen(1)] = tuple(MetricGroup)
+    seed: Annotated[int, Interval(ge=0, le=_MOST_DRAWN)] = 0
+    pair_count: _Drawn = 20_000
+    equal_ratio: _Ratio = 1.02
+    clear_ratio: _Ratio = 1.1
+    edge_ratio: _Ratio = 1.25
+    cloud_points: _Drawn = 2000
+    cloud_share: Positive = 0.05
 
     def __post_init__(self) -> None:
-        """Check the values and turn names into members."""
-        for name, kind in (("alignment", Alignment), ("crop", Crop), ("aggregate", Aggregate)):
-            object.__setattr__(self, name, _member(kind, getattr(self, name), name))
-        object.__setattr__(self, "groups", _groups(self.groups))
-        if not isinstance(self.flip_average, bool):
-            raise ConfigError(f"protocol.flip_average must be true or false, not {self.flip_average!r}.")
-        for name, least in (("seed", 0), ("pair_count", 1), ("cloud_points", 1)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _MOST_DRAWN:
-                raise ConfigError(
-                    f"protocol.{name} must be a whole number from {least} to {_MOST_DRAWN}, not {value!r}."
-                )
-        for name in ("min_depth_m", "cloud_share"):
-            self._check_number(name, 0)
-        if self.max_depth_m is not None:
-            self._check_number("max_depth_m", self.min_depth_m)
-        for name in ("equal_ratio", "clear_ratio", "edge_ratio"):
-            self._check_number(name, 1)
-
-    def _check_number(self, name: str, above: float) -> None:
-        value = getattr(self, name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not above < value < math.inf:
-            raise ConfigError(f"protocol.{name} must be a number above {above:g}, not {value!r}.")
-        object.__setattr__(self, name, float(value))
+        """Check the cap, and bring the groups into their own order."""
+        object.__setattr__(self, "groups", tuple(group for group in MetricGroup if group in self.groups))
+        if self.max_depth_m is not None and self.max_depth_m <= self.min_depth_m:
+            raise SettingError("max_depth_m", f"must be a number above {self.min_depth_m:g}, not {self.max_depth_m:g}.")
 
     def to_dict(self) -> dict[str, Any]:
         """All values as JSON holds them; equal protocols give equal dictionaries."""
         return dataclasses.asdict(self) | {"groups": [str(group) for group in self.groups]}
-
-
-def _member(kind: type[EnumType], value: Any, name: str) -> EnumType:
-    try:
-        return kind(value)
-    except ValueError:
-        raise ConfigError(f"protocol.{name} must be one of {', '.join(kind)}, not {value!r}.") from None
-
-
-def _groups(values: Any) -> tuple[MetricGroup, ...]:
-    """The groups in their own order, each once."""
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise ConfigError(f"protocol.groups must be a list of {', '.join(MetricGroup)}, not {values!r}.")
-    found = {_member(MetricGroup, value, "groups") for value in values}
-    if not found:
-        raise ConfigError(f"protocol.groups names no metrics; choose some of {', '.join(MetricGroup)}.")
-    return tuple(group for group in MetricGroup if group in found)

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from pipeline.models.depth.network import Network, NetworkDepth, Prediction
-from pipeline.models.depth.setting_checks import checked_multiple, checked_text
+from pipeline.models.depth.network import Network, NetworkDepth, Prediction, Side, multiple_of
 from pipeline.models.hub import ModelLocation, locate_model
 from pipeline.models.loading_errors import (
     BAD_CONFIG,
@@ -25,6 +24,7 @@ from pipeline.models.loading_errors import (
 from pipeline.models.torchvision_fix import ensure_torchvision
 from pipeline.records import DepthKind, Frame
 from pipeline.records.errors import ConfigError, ModelUnavailableError
+from pipeline.records.settings import Text, checked
 
 if TYPE_CHECKING:
     import torch
@@ -168,13 +168,14 @@ class CheckpointDepth(NetworkDepth):
     stride_px: ClassVar[int] = 32
     """Sides of the network's input are multiples of it [px]."""
 
+    @checked
     def __init__(
         self,
-        model: str,
-        kind: DepthKind | str,
+        model: Text,
+        kind: DepthKind,
         *,
-        revision: str | None = None,
-        input_size_px: int | None = None,
+        revision: Text | None = None,
+        input_size_px: Side | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(model, kind, **settings)
@@ -182,8 +183,8 @@ class CheckpointDepth(NetworkDepth):
             raise ConfigError(
                 f"{self.model} cannot give {self.kind} depth: set depth.kind={' or depth.kind='.join(self.kinds)}."
             )
-        self.revision = checked_text("revision", revision)
-        self.input_size_px = checked_multiple("input_size_px", input_size_px, self.stride_px)
+        self.revision = revision
+        self.input_size_px = multiple_of("input_size_px", input_size_px, self.stride_px)
 
     @abstractmethod
     def _network_of(self, model: Any, processor: Any, device: torch.device, dtype: torch.dtype) -> Network:

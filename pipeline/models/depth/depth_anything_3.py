@@ -27,14 +27,14 @@ import cv2
 import numpy as np
 
 from pipeline.models.depth.checkpoint import nearest_multiple
-from pipeline.models.depth.network import NetworkDepth, Prediction, known_focal_share
+from pipeline.models.depth.network import NetworkDepth, Prediction, Side, known_focal_share, multiple_of
 from pipeline.models.depth.optional import import_optional, is_installed, load_complete, require_installed
-from pipeline.models.depth.setting_checks import checked_multiple, checked_text
 from pipeline.models.depth.weight_files import read_weights
 from pipeline.models.hub import ModelLocation, locate_model, model_status
 from pipeline.records import DepthKind, Frame
 from pipeline.records.camera import CameraSource
 from pipeline.records.errors import ConfigError, DependencyError, DepthError, ModelUnavailableError
+from pipeline.records.settings import Text, checked
 
 if TYPE_CHECKING:
     import torch
@@ -228,18 +228,19 @@ class DepthAnything3Depth(NetworkDepth):
     package: ClassVar[str] = "depth_anything_3"
     """The package that it needs besides the dependencies."""
 
+    @checked
     def __init__(
         self,
-        model: str,
-        kind: DepthKind | str,
+        model: Text,
+        kind: DepthKind,
         *,
-        revision: str | None = None,
-        input_size_px: int | None = None,
+        revision: Text | None = None,
+        input_size_px: Side | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(model, kind, **settings)
-        self.revision = checked_text("revision", revision)
-        self.input_size_px = checked_multiple("input_size_px", input_size_px, _PATCH_PX)
+        self.revision = revision
+        self.input_size_px = multiple_of("input_size_px", input_size_px, _PATCH_PX)
 
     @classmethod
     def model_status(cls, model: str, revision: str | None = None) -> str:

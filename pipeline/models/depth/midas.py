@@ -6,12 +6,12 @@ D. Wofk, M. Müller, "MiDaS v3.1", 2023. The output of MiDaS is disparity up to 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.models.depth.checkpoint import CheckpointDepth, CheckpointNetwork, keep_in_float32
-from pipeline.models.depth.setting_checks import refused
 from pipeline.records import DepthKind
 from pipeline.records.errors import ConfigError
+from pipeline.records.settings import Text, checked
 
 if TYPE_CHECKING:
     import torch
@@ -39,11 +39,10 @@ class MidasDepth(CheckpointDepth):
     backend = "midas"
     model_type = "dpt"
 
+    @checked
     def __init__(
-        self, model: str, kind: DepthKind | str, *, keep_aspect_ratio: bool | str = "auto", **settings: Any
+        self, model: Text, kind: DepthKind, *, keep_aspect_ratio: Literal["auto"] | bool = "auto", **settings: Any
     ) -> None:
-        if not isinstance(keep_aspect_ratio, bool) and keep_aspect_ratio != "auto":
-            raise refused("keep_aspect_ratio", "auto, true or false", keep_aspect_ratio)
         super().__init__(model, kind, **settings)
         self.keep_aspect_ratio = keep_aspect_ratio
 

@@ -19,11 +19,11 @@ import numpy as np
 
 from pipeline.models.depth.checkpoint import nearest_multiple
 from pipeline.models.depth.midas_v21_network import LARGE, SMALL, Architecture, architecture_of, disparity, with_weights
-from pipeline.models.depth.network import NetworkDepth, Prediction
-from pipeline.models.depth.setting_checks import checked_multiple
+from pipeline.models.depth.network import NetworkDepth, Prediction, Side, multiple_of
 from pipeline.models.depth.weight_files import RemoteFile, content_digest, fetch, read_weights
 from pipeline.records import DepthKind, Frame
 from pipeline.records.errors import ModelUnavailableError
+from pipeline.records.settings import Text, checked
 
 if TYPE_CHECKING:
     import torch
@@ -131,16 +131,17 @@ class MidasV21Depth(NetworkDepth):
 
     backend = "midas_v21"
 
+    @checked
     def __init__(
         self,
-        model: str,
-        kind: DepthKind | str,
+        model: Text,
+        kind: DepthKind,
         *,
-        input_size_px: int | None = None,
+        input_size_px: Side | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(model, kind, **settings)
-        self.input_size_px = checked_multiple("input_size_px", input_size_px, _STRIDE_PX)
+        self.input_size_px = multiple_of("input_size_px", input_size_px, _STRIDE_PX)
 
     @classmethod
     def model_status(cls, model: str, revision: str | None = None) -> str:

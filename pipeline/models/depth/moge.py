@@ -14,18 +14,19 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
+from annotated_types import Interval
 
 from pipeline.models.depth.network import NetworkDepth, Prediction, known_focal_share
 from pipeline.models.depth.optional import import_optional, is_installed, load_complete, require_installed
-from pipeline.models.depth.setting_checks import checked_text, checked_whole
 from pipeline.models.depth.weight_files import HubFile, hub_file_status, locate_hub_file, read_file
 from pipeline.models.device import choose_device, choose_dtype
 from pipeline.models.torchvision_fix import ensure_torchvision
 from pipeline.records import DepthKind, Frame
 from pipeline.records.errors import ConfigError, DepthError, ModelUnavailableError
+from pipeline.records.settings import Text, checked
 
 if TYPE_CHECKING:
     import torch
@@ -127,18 +128,19 @@ class MogeDepth(NetworkDepth):
     package: ClassVar[str] = "moge"
     """The package that it needs besides the dependencies."""
 
+    @checked
     def __init__(
         self,
-        model: str,
-        kind: DepthKind | str,
+        model: Text,
+        kind: DepthKind,
         *,
-        revision: str | None = None,
-        num_tokens: int | None = None,
+        revision: Text | None = None,
+        num_tokens: Annotated[int, Interval(ge=1, le=_MOST_TOKENS)] | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(model, kind, **settings)
-        self.revision = checked_text("revision", revision)
-        self.num_tokens = None if num_tokens is None else checked_whole("num_tokens", num_tokens, _MOST_TOKENS)
+        self.revision = revision
+        self.num_tokens = num_tokens
 
     @classmethod
     def model_status(cls, model: str, revision: str | None = None) -> str:

@@ -8,33 +8,29 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol
 
 import numpy as np
+from annotated_types import Interval, MinLen
 
 from pipeline.models.depth.augment import combine, flipped, unflipped
-from pipeline.models.depth.setting_checks import (
-    checked_choice,
-    checked_device,
-    checked_dtype,
-    checked_name,
-    checked_scales,
-    checked_size_gb,
-    checked_truth,
-    checked_whole,
-)
-from pipeline.models.depth.tiling import Tiling, crop, merge, tiles_of
-from pipeline.models.depth.upsampling import METHODS, upsample
-from pipeline.models.device import choose_device, choose_dtype
+from pipeline.models.depth.tiling import TileOverlap, TileSide, Tiling, crop, merge, tiles_of
+from pipeline.models.depth.upsampling import UpsamplingMethod, upsample
+from pipeline.models.device import DeviceName, DtypeName, choose_device, choose_dtype
 from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.camera import CameraSource
 from pipeline.records.errors import ConfigError, DepthError
+from pipeline.records.settings import Count, NonNegative, SettingError, Text, checked
 
 if TYPE_CHECKING:
     import torch
 
 logger = logging.getLogger(__name__)
 
+Side = Annotated[int, Interval(ge=1, le=65536)]
+"""Side of an image [px]."""
+
+_InputScale = Annotated[float, Interval(ge=0.25, le=4.0)]
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
 _KNOWN_CAMERA = frozenset({CameraSource.GIVEN, CameraSource.EXIF})
 
@@ -92,6 +88,17 @@ def reflected(image: np.ndarray, margin_px: tuple[int, int]) -> np.ndarray:
     return np.pad(image, ((rows, rows), (columns, columns), (0, 0)), mode="reflect") if any(margin_px) else image
 
 
+def multiple_of(key: str, side_px: int | None, stride_px: int) -> int | None:
+    """The side of a network's input [px], or None for its usual one.
+
+    Raises:
+        SettingError: If the side is not a multiple of the stride.
+    """
+    if side_px is not None and side_px % stride_px:
+        raise SettingError(key, f"must be a multiple of {stride_px}, or null, not {side_px}.")
+    return side_px
+
+
 class NetworkDepth(ABC):
     """Depth of single frames from a network; each architecture is a subclass.
 
@@ -122,36 +129,37 @@ class NetworkDepth(ABC):
     masks_pixels: ClassVar[bool] = False
     """Whether the network itself says where there is no depth, as in the sky."""
 
+    @checked
     def __init__(
         self,
-        model: str,
-        kind: DepthKind | str,
+        model: Text,
+        kind: DepthKind,
         *,
-        device: str = "auto",
-        dtype: str = "auto",
-        batch_size: int = 1,
-        map_name: str | None = None,
-        upsampling: str = "bicubic",
+        device: DeviceName = "auto",
+        dtype: DtypeName = "auto",
+        batch_size: Count = 1,
+        map_name: Text | None = None,
+        upsampling: UpsamplingMethod = "bicubic",
         flip: bool = False,
-        input_scales: Sequence[float] = (1.0,),
-        tile_px: int | None = None,
-        tile_overlap: float = 0.25,
-        size_gb: float | None = None,
+        input_scales: Annotated[Sequence[_InputScale], MinLen(1)] = (1.0,),
+        tile_px: TileSide | None = None,
+        tile_overlap: TileOverlap = 0.25,
+        size_gb: NonNegative | None = None,
         licence: str | None = None,
     ) -> None:
-        self.model = checked_name("model", model)
-        self.kind = DepthKind(checked_choice("kind", kind, list(DepthKind)))
-        self.device = checked_device(device)
-        self.dtype = checked_dtype(dtype)
-        self.batch_size = checked_whole("batch_size", batch_size)
-        self._map_name = None if map_name is None else checked_name("map_name", map_name)
-        self.upsampling = checked_choice("upsampling", upsampling, list(METHODS))
-        self.flip = checked_truth("flip", flip)
-        self.input_scales = checked_scales(input_scales)
+        self.model = model
+        self.kind = kind
+        self.device = device
+        self.dtype = dtype
+        self.batch_size = batch_size
+        self._map_name = map_name
+        self.upsampling = upsampling
+        self.flip = flip
+        self.input_scales = input_scales
         if not self.takes_input_scales and set(self.input_scales) != {1.0}:
             raise ConfigError(f"{self.model} takes input of one size only: set depth.input_scales=[1.0].")
         self.tiling = None if tile_px is None else Tiling(tile_px, tile_overlap)
-        self.size_gb = checked_size_gb(size_gb)
+        self.size_gb = size_gb
         self.licence = licence
         self._network: Network | None = None
         self._lock = threading.Lock()

@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 
 from pipeline.models.depth.checkpoint import CheckpointDepth, CheckpointNetwork, keep_in_float32, run
-from pipeline.models.depth.network import Prediction
-from pipeline.models.depth.setting_checks import checked_side
+from pipeline.models.depth.network import Prediction, Side
 from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.errors import DepthError
+from pipeline.records.settings import Text, checked
 
 if TYPE_CHECKING:
     import torch
@@ -108,9 +108,10 @@ class PromptDepthAnythingDepth(CheckpointDepth):
     kinds = (DepthKind.METRIC,)
     stride_px = 14
 
-    def __init__(self, model: str, kind: DepthKind | str, *, prompt_side_px: int = 256, **settings: Any) -> None:
+    @checked
+    def __init__(self, model: Text, kind: DepthKind, *, prompt_side_px: Side = 256, **settings: Any) -> None:
         super().__init__(model, kind, **settings)
-        self.prompt_side_px = checked_side("prompt_side_px", prompt_side_px)
+        self.prompt_side_px = prompt_side_px
 
     def frame_key(self, frame: Frame) -> str:
         """The image and the depth that came with it."""

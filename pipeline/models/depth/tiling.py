@@ -11,16 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import cv2
 import numpy as np
+from annotated_types import Interval
 
 from pipeline.models.depth.augment import Fit, changed, comparable, fit, is_constant, restored
 from pipeline.records import DepthKind, Frame
-from pipeline.records.errors import ConfigError
+from pipeline.records.settings import checked
 
-_LEAST_SIDE_PX = 32
-_MOST_OVERLAP = 0.9
+TileSide = Annotated[int, Interval(ge=32)]
+"""Side of a tile [px]."""
+TileOverlap = Annotated[float, Interval(ge=0, le=0.9)]
+"""Share of a tile."""
+
 # Standard deviation of the Gaussian between the two bands, as a share of a tile's side: of a wave two thirds as long
 # as the side, half is taken from the whole.
 _BAND_SHARE = 1 / 8
@@ -28,6 +33,7 @@ _CELLS_PER_SIDE = 16  # A tile is aligned by the means of that many cells along 
 _CELLS_PER_SIGMA = 4
 
 
+@checked
 @dataclass(frozen=True)
 class Tiling:
     """How images are cut into tiles.
@@ -40,16 +46,8 @@ class Tiling:
         ConfigError: If a number is out of its range.
     """
 
-    side_px: int
-    overlap: float = 0.25
-
-    def __post_init__(self) -> None:
-        """Check the numbers."""
-        side, overlap = self.side_px, self.overlap
-        if isinstance(side, bool) or not isinstance(side, int) or side < _LEAST_SIDE_PX:
-            raise ConfigError(f"depth.tile_px must be a whole number of at least {_LEAST_SIDE_PX} px, not {side!r}.")
-        if isinstance(overlap, bool) or not isinstance(overlap, int | float) or not 0 <= overlap <= _MOST_OVERLAP:
-            raise ConfigError(f"depth.tile_overlap must be a share from 0 to {_MOST_OVERLAP}, not {overlap!r}.")
+    side_px: TileSide
+    overlap: TileOverlap = 0.25
 
 
 @dataclass(frozen=True)

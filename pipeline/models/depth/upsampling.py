@@ -8,11 +8,12 @@ one pixel of the network's map far, with bicubic two.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import cv2
 import numpy as np
 
-METHODS = ("bilinear", "bicubic", "edge_aware")
+UpsamplingMethod = Literal["bilinear", "bicubic", "edge_aware"]
 
 # Chosen by measurement: true inverse depth of Middlebury, TUM, Redwood and ARC frames, shrunk by 4 and 8, with and
 # without a blur. Against bilinear, errors at edges fall by 7 to 15 %, and the mean error changes by -4 to +2 %. A grey
@@ -21,7 +22,9 @@ _RADIUS_PX = 1  # Of the windows, in pixels of the network's map.
 _RIDGE = 3e-3  # Variance of the image (0 to 1) below which it says nothing of edges.
 
 
-def upsample(values: np.ndarray, images: Sequence[np.ndarray], size: tuple[int, int], method: str) -> np.ndarray:
+def upsample(
+    values: np.ndarray, images: Sequence[np.ndarray], size: tuple[int, int], method: UpsamplingMethod
+) -> np.ndarray:
     """Bring maps to the size of their images.
 
     ``bilinear`` and ``bicubic`` are those of torch's ``interpolate`` (cubic with a = -0.75), which MiDaS' own
@@ -38,19 +41,14 @@ def upsample(values: np.ndarray, images: Sequence[np.ndarray], size: tuple[int, 
         values: float32 (N, h, w).
         images: N images, uint8 (H, W, 3); only ``edge_aware`` looks at them.
         size: (H, W) [px].
-        method: One of ``METHODS``.
+        method: How.
 
     Returns:
         float32 (N, H, W).
 
-    Raises:
-        ValueError: If the method is unknown.
-
     >>> upsample(np.array([[[0.0, 4.0]]], np.float32), [], (1, 4), "bilinear").tolist()
     [[[0.0, 1.0, 3.0, 4.0]]]
     """
-    if method not in METHODS:
-        raise ValueError(f"The method of upsampling must be one of {', '.join(METHODS)}, not {method!r}.")
     resized = np.empty((len(values), *size), np.float32)
     for index, low in enumerate(values):
         low = _shrunk(np.ascontiguousarray(low, np.float32), size)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.records import Frame, Origin, Region
-from pipeline.records.errors import ConfigError, DependencyError
+from pipeline.records.errors import DependencyError
+from pipeline.records.settings import Share, checked
 
 _MISSING = (
     "Reading text needs rapidocr and onnxruntime: install them with bash scripts/setup.sh ocr, or with "
@@ -29,9 +30,8 @@ class RapidOcr:
         ConfigError: If the score is out of its range.
     """
 
-    def __init__(self, min_score: float = 0.5) -> None:
-        if not 0 <= min_score <= 1:
-            raise ConfigError(f"ocr.min_score must lie between 0 and 1, not {min_score:g}.")
+    @checked
+    def __init__(self, min_score: Share = 0.5) -> None:
         self.min_score = min_score
         self._engine: Any = None
         self._lock = threading.Lock()

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import Annotated
 
 import cv2
 import numpy as np
+from annotated_types import Interval
 
 from pipeline.geometry.regions import Window, box_window
 from pipeline.models.segment.masks import MaskLimits, grown
 from pipeline.records import Box, Frame, Region
-from pipeline.records.errors import ConfigError
+from pipeline.records.settings import Count, NonNegative, Share, checked
 
 logger = logging.getLogger(__name__)
 
@@ -45,22 +47,17 @@ class GrabCutSegmenter:
         ConfigError: If a setting is out of its range.
     """
 
+    @checked
     def __init__(
         self,
-        iterations: int = 5,
-        max_side_px: int = 160,
-        margin_share: float = 0.25,
-        grow_px: float = 3.0,
-        least_share: float = 0.05,
+        iterations: Count = 5,
+        max_side_px: Annotated[int, Interval(ge=4 * _LEAST_SIDE_PX)] = 160,
+        margin_share: Annotated[float, Interval(gt=0, le=4)] = 0.25,
+        grow_px: NonNegative = 3.0,
+        least_share: Share = 0.05,
     ) -> None:
-        if iterations < 1:
-            raise ConfigError(f"segment.iterations must be at least 1, not {iterations!r}.")
-        if max_side_px < 4 * _LEAST_SIDE_PX:
-            raise ConfigError(f"segment.max_side_px must be at least {4 * _LEAST_SIDE_PX}, not {max_side_px!r}.")
-        if not 0 < margin_share <= 4:
-            raise ConfigError(f"segment.margin_share must be above 0 and at most 4, not {margin_share!r}.")
-        self.iterations = int(iterations)
-        self.max_side_px = int(max_side_px)
+        self.iterations = iterations
+        self.max_side_px = max_side_px
         self.margin_share = margin_share
         self.limits = MaskLimits(grow_px, least_share)
 

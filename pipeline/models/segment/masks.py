@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.geometry.regions import Window, box_window, mask_box
 from pipeline.records import Box, Origin, Region
-from pipeline.records.errors import ConfigError
+from pipeline.records.settings import NonNegative, Share, checked
 
 # Smaller pieces than this share of the largest one are specks, not parts of an object behind an occluder.
 _SPECK_SHARE = 0.1
@@ -25,6 +25,7 @@ _SAME_IOU = 0.7
 _BETTER_FILL = 0.1
 
 
+@checked
 @dataclass(frozen=True)
 class MaskLimits:
     """How far a mask may leave its box, and how little of it a mask may fill.
@@ -37,15 +38,8 @@ class MaskLimits:
         ConfigError: If a number is out of its range.
     """
 
-    grow_px: float
-    least_share: float
-
-    def __post_init__(self) -> None:
-        """Check the numbers."""
-        if not 0 <= self.grow_px < float("inf"):
-            raise ConfigError(f"segment.grow_px must be a number of pixels from 0, not {self.grow_px!r}.")
-        if not 0 <= self.least_share <= 1:
-            raise ConfigError(f"segment.least_share must lie between 0 and 1, not {self.least_share!r}.")
+    grow_px: NonNegative
+    least_share: Share
 
     def apply(self, mask: np.ndarray, box_px: Box) -> np.ndarray | None:
         """The mask within the grown box and without specks, or None where too little is left.

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.geometry.regions import box_window
-from pipeline.models.device import choose_device, choose_dtype
+from pipeline.models.device import DeviceName, DtypeName, choose_device, choose_dtype
 from pipeline.models.hub import ModelLocation, locate_model
 from pipeline.models.loading_errors import (
     BAD_CONFIG,
@@ -32,6 +32,7 @@ from pipeline.models.segment.masks import MaskLimits
 from pipeline.models.torchvision_fix import ensure_torchvision
 from pipeline.records import Box, Frame, Region
 from pipeline.records.errors import ConfigError, ModelUnavailableError
+from pipeline.records.settings import Count, NonNegative, Share, Text, checked
 
 if TYPE_CHECKING:
     import torch
@@ -100,24 +101,23 @@ class SamSegmenter:
         ConfigError: If a setting is out of its range.
     """
 
+    @checked
     def __init__(
         self,
-        model: str,
-        revision: str | None = None,
-        device: str = "auto",
-        dtype: str = "auto",
-        batch_size: int = 64,
-        grow_px: float = 3.0,
-        least_share: float = 0.05,
-        size_gb: float | None = None,
+        model: Text,
+        revision: Text | None = None,
+        device: DeviceName = "auto",
+        dtype: DtypeName = "auto",
+        batch_size: Count = 64,
+        grow_px: NonNegative = 3.0,
+        least_share: Share = 0.05,
+        size_gb: NonNegative | None = None,
     ) -> None:
-        if batch_size < 1:
-            raise ConfigError(f"segment.batch_size must be at least 1, not {batch_size!r}.")
         self.model = model
         self.revision = revision
         self.device = device
         self.dtype = dtype
-        self.batch_size = int(batch_size)
+        self.batch_size = batch_size
         self.limits = MaskLimits(grow_px, least_share)
         self.size_gb = size_gb
         self._network: _Network | None = None

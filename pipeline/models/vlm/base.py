@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
+from annotated_types import Interval
 
 from pipeline.records.errors import FATAL, TheodoliteError
+
+TopP = Annotated[float, Interval(gt=0, le=1)]
+"""Probability mass that tokens are drawn from."""
 
 
 class Step(StrEnum):

@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from pipeline.models.vlm.ranges import check_number, check_whole
 from pipeline.records.errors import ConfigError
+from pipeline.records.settings import Count, NonNegative, checked
 
 TOKEN_SIDE_PX = 32
 TOKEN_PIXELS = TOKEN_SIDE_PX**2
@@ -21,6 +21,7 @@ TOKEN_PIXELS = TOKEN_SIDE_PX**2
 Size = tuple[int, int]
 
 
+@checked
 @dataclass(frozen=True)
 class ImageBudget:
     """How many tokens the images of one question may take, and which of them are shown once more as crops.
@@ -39,20 +40,16 @@ class ImageBudget:
         ConfigError: If a number is out of its range.
     """
 
-    max_frames: int = 32
-    tokens: int = 8192
-    min_frame_tokens: int = 64
-    crop_tokens: int = 256
-    max_crops: int = 4
-    crop_below_tokens: float = 6.0
-    crop_margin: float = 1.0
+    max_frames: Count = 32
+    tokens: Count = 8192
+    min_frame_tokens: Count = 64
+    crop_tokens: Count = 256
+    max_crops: Count = 4
+    crop_below_tokens: NonNegative = 6.0
+    crop_margin: NonNegative = 1.0
 
     def __post_init__(self) -> None:
-        """Check the ranges."""
-        for name in ("max_frames", "tokens", "min_frame_tokens", "crop_tokens", "max_crops"):
-            check_whole(f"query.budget.{name}", getattr(self, name), 1)
-        for name in ("crop_below_tokens", "crop_margin"):
-            check_number(f"query.budget.{name}", getattr(self, name))
+        """Check that a frame and its depth image fit."""
         if self.tokens < 2 * self.min_frame_tokens:
             raise ConfigError(
                 f"query.budget.tokens must be at least twice query.budget.min_frame_tokens, so that a frame and its "

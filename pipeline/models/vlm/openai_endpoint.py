@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from time import perf_counter, sleep
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
-from pipeline.models.vlm.base import Generation, Request, TextPart, VisionLanguageModel
+from pydantic import StringConstraints
+
+from pipeline.models.vlm.base import Generation, Request, TextPart, TopP, VisionLanguageModel
 from pipeline.models.vlm.concurrency import Outcome, answer_concurrently
 from pipeline.models.vlm.endpoint_answers import Answer, NotTextError, ReportedError, read_whole
 from pipeline.models.vlm.endpoint_errors import ErrorExplainer, retry_pause_s
@@ -22,6 +23,7 @@ from pipeline.models.vlm.endpoint_stream import read_stream
 from pipeline.models.vlm.limits import BrokenAnswerError, OversizedAnswerError, limited_client
 from pipeline.models.vlm.received import received_text, token_count
 from pipeline.records.errors import ConfigError, GenerationError
+from pipeline.records.settings import Count, Natural, NonNegative, Positive, Text, Words, checked
 
 if TYPE_CHECKING:
     import openai
@@ -29,6 +31,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _NO_KEY = "none"  # Local servers ask for no key, but the client refuses to start without one.
+_VariableName = Annotated[
+    str,
+    StringConstraints(pattern="^[A-Za-z_][A-Za-z0-9_]*$"),
+    Words(
+        "the name of an environment variable (letters, digits and underscores), not the API key itself",
+        repeats_value=False,
+    ),
+]
 _UNREADABLE = (ValueError, AttributeError, LookupError, TypeError, RecursionError)
 
 
@@ -61,39 +71,26 @@ class OpenAIEndpoint(VisionLanguageModel):
         ConfigError: If a setting is out of its range.
     """
 
+    @checked
     def __init__(
         self,
-        model: str,
+        model: Text,
         base_url: str,
-        api_key_env: str = "OPENAI_API_KEY",
-        timeout_s: float = 120.0,
-        max_retries: int = 3,
-        max_concurrency: int = 4,
+        api_key_env: _VariableName = "OPENAI_API_KEY",
+        timeout_s: Positive = 120.0,
+        max_retries: Natural = 3,
+        max_concurrency: Count = 4,
         stream: bool = True,
-        max_new_tokens: int | None = 1024,
-        temperature: float | None = 0.0,
-        top_p: float | None = None,
+        max_new_tokens: Count | None = 1024,
+        temperature: NonNegative | None = 0.0,
+        top_p: TopP | None = None,
         presence_penalty: float | None = None,
         seed: int | None = 0,
         image_format: ImageFormat = "png",
-        max_side_px: int | None = 2048,
+        max_side_px: Count | None = 2048,
         extra_body: dict[str, Any] | None = None,
     ) -> None:
         check_address(base_url)
-        if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", str(api_key_env)):
-            raise ConfigError(
-                "vlm.api_key_env must be the name of an environment variable (letters, digits and underscores), not "
-                "the API key itself."
-            )
-        if image_format not in ("png", "jpeg"):
-            raise ConfigError(f"vlm.image_format must be png or jpeg, not {image_format!r}.")
-        if timeout_s <= 0 or max_retries < 0 or max_concurrency < 1:
-            raise ConfigError(
-                "vlm.timeout_s must be positive, vlm.max_retries must not be negative, and vlm.max_concurrency must be "
-                "at least 1."
-            )
-        if top_p is not None and not 0 < top_p <= 1:
-            raise ConfigError(f"vlm.top_p must lie between 0 and 1, not {top_p:g}; null leaves it to the server.")
         self._address = base_url
         self._model = model
         self._api_key_env = api_key_env

@@ -13,6 +13,7 @@ from typing import Any
 from pipeline.models.vlm.base import Generation, Request, Step, VisionLanguageModel
 from pipeline.models.vlm.received import clean_text, is_token_count
 from pipeline.records.errors import GenerationError, InputError
+from pipeline.records.settings import Text, checked
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +42,8 @@ class Recorded(VisionLanguageModel):
         path: The file, a regular one; it is read when the first answer is wanted.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    @checked
+    def __init__(self, path: Text | Path) -> None:
         self._path = Path(path).expanduser()
 
     @property

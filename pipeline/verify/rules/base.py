@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Interval
 
 from pipeline.geometry.lengths import length_probability, share_probability
 from pipeline.records import Claim, Comparison, Point
-from pipeline.records.errors import ConfigError
+from pipeline.records.settings import Count, NonNegative, Share, checked
 
 
 class CannotMeasure(Exception):
@@ -56,6 +58,7 @@ class Finding:
     needs: str = "more precise depth or boxes"
 
 
+@checked
 @dataclass(frozen=True)
 class Settings:
     """What the rules let a user choose.
@@ -68,39 +71,18 @@ class Settings:
         point_radius_px: Half side of the window around a point [px].
         tolerance: Accepted relative deviation of a claim's number.
         max_points: Most points of one object that distances are measured on.
+
+    Raises:
+        SettingError: If a number is out of its range.
     """
 
-    edge_px: int = 2
-    min_pixels: int = 20
-    foreground_share: float = 0.3
-    box_doubt: float = 0.5
-    point_radius_px: float = 4.0
-    tolerance: float = 0.15
-    max_points: int = 1500
-
-    def __post_init__(self) -> None:
-        """Check the ranges.
-
-        Raises:
-            ConfigError: If a number is outside its range.
-        """
-        ranges = {
-            "edge_px": (0, 50),
-            "min_pixels": (1, math.inf),
-            "foreground_share": (0, 1),
-            "box_doubt": (0, 1),
-            "point_radius_px": (0, math.inf),
-            "tolerance": (0, math.inf),
-            "max_points": (10, math.inf),
-        }
-        for name, (low, high) in ranges.items():
-            value = getattr(self, name)
-            whole = not isinstance(getattr(type(self), name), int) or isinstance(value, int)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not whole or not low <= value <= high:
-                kind = "a whole number" if isinstance(getattr(type(self), name), int) else "a number"
-                raise ConfigError(
-                    f"verify.verifier.settings.{name} must be {kind} from {low} to {high}, not {value!r}."
-                )
+    edge_px: Annotated[int, Interval(ge=0, le=50)] = 2
+    min_pixels: Count = 20
+    foreground_share: Share = 0.3
+    box_doubt: Share = 0.5
+    point_radius_px: NonNegative = 4.0
+    tolerance: NonNegative = 0.15
+    max_points: Annotated[int, Interval(ge=10)] = 1500
 
 
 def require_camera_view(claim: Claim) -> None:

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from pipeline.api import load_config
-from pipeline.config.build import build, check_types
+from pipeline.config.build import build, check_flags
 from pipeline.models.depth.depth_anything_3 import DepthAnything3Depth
 from pipeline.models.depth.midas import MidasDepth
 from pipeline.models.depth.midas_v21 import MidasV21Depth
@@ -80,5 +80,5 @@ def test_a_depth_setting_of_a_wrong_type_is_refused_naming_its_key(backend, key,
 def test_an_override_of_a_wrong_type_is_refused_naming_its_key(override):
     with pytest.raises(ConfigError, match=rf"^depth\.{override.split('=')[0]} must be .+, not "):
         config = load_config(["depth=midas", f"depth.{override}"])
-        check_types(config)
+        check_flags(config)
         build(config.depth)

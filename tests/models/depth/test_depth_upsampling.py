@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from typing import get_args
+
 import cv2
 import numpy as np
 import pytest
 
-from pipeline.models.depth.upsampling import METHODS, upsample
+from pipeline.models.depth.upsampling import UpsamplingMethod, upsample
+
+METHODS = get_args(UpsamplingMethod)
 
 
 def random_maps(*shape: int) -> np.ndarray:

@@ -12,15 +12,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.models.device import choose_device, choose_dtype
+from pipeline.models.device import DeviceName, DtypeName, choose_device, choose_dtype
 from pipeline.models.hub import ModelLocation, locate_model
 from pipeline.models.vlm.base import Generation, ImagePart, Request, VisionLanguageModel
 from pipeline.models.vlm.qwen3vl.encoding import OPEN_THOUGHT, EncodedPrompt, PromptEncoder, check_images
 from pipeline.models.vlm.qwen3vl.engine import Engine, Output
 from pipeline.models.vlm.qwen3vl.loading import check_quantization, close_thought, end_tokens, load
 from pipeline.models.vlm.qwen3vl.sampling import Sampling
-from pipeline.models.vlm.ranges import check_number, check_whole
 from pipeline.records.errors import ConfigError, GenerationError, TheodoliteError
+from pipeline.records.settings import Count, NonNegative, Text, checked
 
 if TYPE_CHECKING:
     import torch
@@ -64,12 +64,13 @@ class Qwen3VL(VisionLanguageModel):
         ConfigError: If a setting is out of its range.
     """
 
+    @checked
     def __init__(
         self,
-        model: str = "Qwen/Qwen3-VL-2B-Instruct",
-        revision: str | None = None,
-        device: str = "auto",
-        dtype: str = "auto",
+        model: Text = "Qwen/Qwen3-VL-2B-Instruct",
+        revision: Text | None = None,
+        device: DeviceName = "auto",
+        dtype: DtypeName = "auto",
         max_new_tokens: int = 1024,
         max_thinking_tokens: int | None = None,
         temperature: float = 0.0,
@@ -78,28 +79,20 @@ class Qwen3VL(VisionLanguageModel):
         repetition_penalty: float = 1.0,
         presence_penalty: float = 0.0,
         seed: int = 0,
-        min_pixels: int = 65_536,
-        max_pixels: int = 1_048_576,
+        min_pixels: Count = 65_536,
+        max_pixels: Count = 1_048_576,
         takes_crops: bool = True,
         lower_resolution: bool = True,
-        cache_mb: float = 2048,
-        batch_tokens: int = 8192,
-        attn_implementation: str | None = None,
+        cache_mb: NonNegative = 2048,
+        batch_tokens: Count = 8192,
+        attn_implementation: Text | None = None,
         quantization: str | None = None,
-        size_gb: float | None = None,
+        size_gb: NonNegative | None = None,
     ) -> None:
-        if not model:
-            raise ConfigError("vlm.model must be a name on the Hugging Face hub, or the path of a folder.")
-        check_whole("vlm.min_pixels", min_pixels, 1)
-        check_whole("vlm.max_pixels", max_pixels, 1)
         if min_pixels > max_pixels:
             raise ConfigError(
                 f"vlm.min_pixels must not be above vlm.max_pixels, but they are {min_pixels} and {max_pixels}."
             )
-        check_number("vlm.cache_mb", cache_mb)
-        check_whole("vlm.batch_tokens", batch_tokens, 1)
-        if not isinstance(attn_implementation, str | None):
-            raise ConfigError(f"vlm.attn_implementation must be a name or null, not {attn_implementation!r}.")
         check_quantization(quantization)
         self._sampling = Sampling(
             max_new_tokens,

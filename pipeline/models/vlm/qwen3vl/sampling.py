@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pipeline.models.vlm.ranges import check_number, check_whole
-from pipeline.records.errors import ConfigError
+from annotated_types import Interval
+
+from pipeline.models.vlm.base import TopP
+from pipeline.records.settings import Count, Natural, NonNegative, Positive, SettingError, checked
 
 if TYPE_CHECKING:
     import torch
 
-_LARGEST_SEED = 2**63 - 1
 
-
+@checked
 @dataclass(frozen=True)
 class Sampling:
     """How an output is generated.
@@ -34,35 +35,23 @@ class Sampling:
         ConfigError: If a number is out of its range.
     """
 
-    max_new_tokens: int = 1024
-    max_thinking_tokens: int | None = None
-    temperature: float = 0.0
-    top_p: float = 0.8
-    top_k: int = 20
-    repetition_penalty: float = 1.0
+    max_new_tokens: Count = 1024
+    max_thinking_tokens: Natural | None = None
+    temperature: NonNegative = 0.0
+    top_p: TopP = 0.8
+    top_k: Natural = 20
+    repetition_penalty: Positive = 1.0
     presence_penalty: float = 0.0
-    seed: int = 0
+    seed: Annotated[int, Interval(ge=0, lt=2**63)] = 0
 
     def __post_init__(self) -> None:
-        """Check the ranges."""
-        check_whole("vlm.max_new_tokens", self.max_new_tokens, 1)
-        if self.max_thinking_tokens is not None:
-            check_whole("vlm.max_thinking_tokens", self.max_thinking_tokens, 0)
-            if self.max_thinking_tokens >= self.max_new_tokens:
-                raise ConfigError(
-                    f"vlm.max_thinking_tokens must be below vlm.max_new_tokens ({self.max_new_tokens}), not "
-                    f"{self.max_thinking_tokens}: the answer needs room after the reasoning."
-                )
-        check_number("vlm.temperature", self.temperature)
-        check_number("vlm.top_p", self.top_p)
-        if not 0 < self.top_p <= 1:
-            raise ConfigError(f"vlm.top_p must be above 0 and at most 1, not {self.top_p:g}.")
-        check_whole("vlm.top_k", self.top_k, 0)
-        check_number("vlm.repetition_penalty", self.repetition_penalty)
-        if self.repetition_penalty == 0:
-            raise ConfigError("vlm.repetition_penalty must be above 0; 1 is none.")
-        check_number("vlm.presence_penalty", self.presence_penalty, None)
-        check_whole("vlm.seed", self.seed, 0, _LARGEST_SEED)
+        """Check that the answer has room."""
+        if self.max_thinking_tokens is not None and self.max_thinking_tokens >= self.max_new_tokens:
+            raise SettingError(
+                "max_thinking_tokens",
+                f"must be below max_new_tokens ({self.max_new_tokens}), not {self.max_thinking_tokens}: the answer "
+                "needs room after the reasoning.",
+            )
 
     @property
     def is_greedy(self) -> bool:
