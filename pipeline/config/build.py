@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 # Keys of a group that the program reads itself.
 _PROGRAM_KEYS = ("show_prompt",)
+# The verifier refers to the group noise from here.
+_NOISE_PLACE = "verify.verifier.budget.noise"
 # Keys that are true or false and belong to no object.
 _FLAGS = ("resume", "baselines", "compare_hints", "vlm.show_prompt")
 
@@ -56,12 +58,12 @@ def build(node: DictConfig, plain: Mapping[str, Any] | None = None, **arguments:
     except OmegaConfBaseException as error:
         raise ConfigError(f"{describe(error)}.") from error
     except SettingError as error:
-        raise error.below(node._get_full_key(None)) from None
+        raise error.below(_typed(node._get_full_key(None))) from None
     except (InstantiationException, TypeError) as error:
         cause = error.__cause__
         if isinstance(cause, SettingError):
             place = re.search(r"^full_key: (\S+)$", str(error), re.MULTILINE)
-            raise cause.below(place[1] if place else "") from None
+            raise cause.below(_typed(place[1]) if place else "") from None
         while cause is not None:
             if isinstance(cause, TheodoliteError):
                 raise cause from error
@@ -73,6 +75,11 @@ def build(node: DictConfig, plain: Mapping[str, Any] | None = None, **arguments:
             known = sorted(key for key in map(str, node) if key[0] != "_" and key != unknown[1])
             raise ConfigError(f"{target} has no key {unknown[1]!r}; known are {', '.join(known) or 'none'}.") from error
         raise ConfigError(f"The configuration of {target} does not fit: {reason}") from error
+
+
+def _typed(place: str) -> str:
+    """Where a user sets what stands at a place of the configuration."""
+    return re.sub(rf"^{re.escape(_NOISE_PLACE)}\b", "noise", place)
 
 
 def _without_program_keys(node: DictConfig) -> DictConfig:

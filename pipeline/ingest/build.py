@@ -33,7 +33,7 @@ from pipeline.records.settings import Count, FieldOfView, Natural, checked
 logger = logging.getLogger(__name__)
 
 # No video has more frames per second; a rate beyond it is a slip.
-_MAX_RATE_HZ = 10_000.0
+_MAX_RATE_HZ = 10_000
 
 
 @checked

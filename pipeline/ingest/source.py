@@ -17,7 +17,7 @@ from pipeline.ingest.item import BadItem, Item
 from pipeline.ingest.manifest import count_items
 from pipeline.records import Scene
 from pipeline.records.errors import ConfigError, InputError
-from pipeline.records.settings import checked
+from pipeline.records.settings import check_value
 
 
 class FileSource:
@@ -42,7 +42,6 @@ class FileSource:
         ConfigError: If a setting is unknown or out of range.
     """
 
-    @checked
     def __init__(
         self,
         path: Paths,
@@ -56,13 +55,13 @@ class FileSource:
         camera: Mapping[str, float] | None = None,
         claims: str | Path | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         anchors: Sequence[Mapping[str, Any]] | None = None,
-        frames_are: FramesAre = FramesAre.ITEMS,
+        frames_are: FramesAre | str = FramesAre.ITEMS,
         **settings: Any,
     ) -> None:
         self.path = path
         self.depth = depth
         self.claims = claims
-        self.frames_are = frames_are
+        self.frames_are: FramesAre = check_value("frames_are", frames_are, FramesAre)
         defaults = {
             "question": question,
             "depth_kind": depth_kind,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from pipeline.records import DepthMap, ScaleSource
 from pipeline.records.errors import ConfigError
-from pipeline.records.settings import NonNegative, checked
+from pipeline.records.settings import NonNegative, SettingError, checked
 
 
 @checked
@@ -94,7 +94,10 @@ class NoiseModels:
                 self.models[name] = model
             elif isinstance(model, Mapping) and set(model) <= set(known):
                 self.changes[name] = {key: value for key, value in model.items() if value is not None}
-                NoiseModel(**self.changes[name])
+                try:
+                    NoiseModel(**self.changes[name])
+                except SettingError as error:
+                    raise error.below(f"models.{name}") from None
             else:
                 raise ConfigError(f"noise.models.{name} must hold {', '.join(known)}, not {model!r}.")
         missing = {"sensor", "shape", "affine"} - set(self.models)

@@ -204,5 +204,6 @@ def _words(annotation: Any) -> Words:
 def _span(span: Interval) -> str:
     if span.ge is not None and span.le is not None:
         return f" from {span.ge} to {span.le}"
-    bounds = {"of at least": span.ge, "above": span.gt, "of at most": span.le, "below": span.lt}
-    return " and".join(f" {name} {bound}" for name, bound in bounds.items() if bound is not None)
+    bounds = {"above": span.gt, "at least": span.ge, "at most": span.le, "below": span.lt}
+    words = " and ".join(f"{name} {bound}" for name, bound in bounds.items() if bound is not None)
+    return f" of {words}" if words.startswith("at") else f" {words}"

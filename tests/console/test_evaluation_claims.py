@@ -62,7 +62,7 @@ def test_a_sweep_makes_one_report_per_combination(command_line: CommandLine, tmp
         (("dataset=rgbd_frames", "dataset.path=nowhere"), "nowhere"),
         (("dataset=no_such",), "no_such"),
         (("dataset.relations=[leftish]",), "leftish"),
-        (("limit=some",), "limit must be a whole number from 1, not 'some'"),
+        (("limit=some",), "limit must be a whole number of at least 1, or null, not 'some'"),
         (("baselines=perhaps",), "baselines must be true or false"),
         (("question=Where?",), "question"),
         (("vlm=recorded",), "vlm.path"),

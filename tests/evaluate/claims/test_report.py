@@ -249,11 +249,11 @@ def test_files_are_written_and_replaced(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "numbers, words",
     [
-        ({"limit": 0}, "limit must be a whole number from 1, not 0"),
+        ({"limit": 0}, "limit must be a whole number of at least 1, or null, not 0"),
         ({"limit": "all"}, "limit must be a whole number"),
-        ({"draws": -1}, "draws must be a whole number from 0"),
-        ({"draws": 2.5}, "draws must be a whole number from 0"),
-        ({"seed": None}, "seed must be a whole number from 0"),
+        ({"draws": -1}, "draws must be a whole number of at least 0"),
+        ({"draws": 2.5}, "draws must be a whole number of at least 0"),
+        ({"seed": None}, "seed must be a whole number of at least 0"),
     ],
 )
 def test_numbers_out_of_range_are_refused(tmp_path: Path, numbers: dict[str, Any], words: str) -> None:

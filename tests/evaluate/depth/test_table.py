@@ -216,9 +216,9 @@ def test_two_runs_do_not_write_to_one_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"limit": 0}, "limit must be a whole number from 1, not 0"),
+        ({"limit": 0}, "limit must be a whole number of at least 1, or null, not 0"),
         ({"worst": -1}, "worst must be a whole number from 0"),
-        ({"worst": None}, "worst must be a whole number from 0"),
+        ({"worst": 1001}, "worst must be a whole number from 0 to 1000"),
         ({"draws": 1.5}, "draws must be a whole number from 0"),
         ({"draws": 2}, "draws must be 0 or at least 40"),
         ({"worst_by": "absrel"}, "worst_by must be one of abs_rel"),

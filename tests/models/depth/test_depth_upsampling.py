@@ -147,8 +147,3 @@ def test_texture_on_a_plane_leaves_little_trace():
     image = cv2.resize(random_image(24, 32), (64, 48), interpolation=cv2.INTER_NEAREST)
     trace = upsample(plane, [image], (48, 64), "edge_aware") - upsample(plane, [], (48, 64), "bilinear")
     assert trace.std() < 0.05  # The plane spans 1, and 0.07 from one pixel of the map to the next.
-
-
-def test_an_unknown_method_is_named():
-    with pytest.raises(ValueError, match=r"bilinear, bicubic, edge_aware, not 'nearest'"):
-        upsample(random_maps(1, 4, 4), [], (8, 8), "nearest")

@@ -413,7 +413,6 @@ def test_the_identity_names_all_that_the_output_depends_on(packages, tmp_path, m
     [
         (moge_backend, {"num_tokens": 0}, "num_tokens"),
         (da3_backend, {"input_size_px": 100}, "multiple of 14"),
-        (da3_backend, {"input_size_px": 0}, "multiple of 14"),
     ],
 )
 def test_settings_out_of_range_are_refused(make, settings, message, tmp_path):

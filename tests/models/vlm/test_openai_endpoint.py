@@ -348,7 +348,7 @@ def test_an_answer_without_usage_has_no_token_counts(server: RecordingServer) ->
     ],
 )
 def test_a_secret_in_the_configuration_is_refused_and_not_repeated(settings: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match=f"vlm.{next(iter(settings))}") as refused:
+    with pytest.raises(ConfigError, match=f"^(vlm.)?{next(iter(settings))} ") as refused:
         OpenAIEndpoint("qwen", **{"base_url": "http://host/v1", **settings})
     assert "hidden" not in "".join(traceback.format_exception(refused.value))
 
