@@ -208,7 +208,7 @@ def test_a_key_that_must_be_given_is_named(overrides: list[str], key: str) -> No
         ),
         (["export.overlay=1"], "export.overlay must be true or false, not 1."),
         (
-            ["depth=dpt_large", "depth.batch_size=two"],
+            ["depth=midas/dpt_large", "depth.batch_size=two"],
             "depth.batch_size must be a whole number of at least 1, not 'two'.",
         ),
         (["vlm=openai", "vlm.timeout_s=long"], "vlm.timeout_s must be a number above 0, not 'long'."),

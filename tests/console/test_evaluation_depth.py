@@ -127,7 +127,7 @@ def test_a_configuration_that_cannot_be_built_is_refused(overrides: list[str], w
     [
         ("{{{", "is no YAML"),
         ("models: 5", "a file of the group noise begins with"),
-        ("defaults: [default]\nmodels: {file: 5}", "noise.models.file must be a noise model"),
+        ("defaults: [default]\nmodels: {file: 5}", "noise.models.file must hold"),
     ],
 )
 def test_a_damaged_noise_file_is_refused_plainly(

@@ -89,7 +89,7 @@ def test_a_missing_package_is_named_with_its_remedy(monkeypatch):
 
 
 def test_a_score_out_of_range_is_refused():
-    with pytest.raises(ConfigError, match=r"ocr\.min_score"):
+    with pytest.raises(ConfigError, match=r"^min_score"):
         RapidOcr(min_score=1.5)
 
 

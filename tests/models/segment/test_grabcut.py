@@ -136,11 +136,11 @@ def test_no_regions_give_no_masks():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"iterations": 0}, "segment.iterations"),
-        ({"max_side_px": 8}, "segment.max_side_px"),
-        ({"margin_share": 0}, "segment.margin_share"),
-        ({"grow_px": -1}, "segment.grow_px"),
-        ({"least_share": 2}, "segment.least_share"),
+        ({"iterations": 0}, "^iterations must be"),
+        ({"max_side_px": 8}, "^max_side_px must be"),
+        ({"margin_share": 0}, "^margin_share must be"),
+        ({"grow_px": -1}, "^grow_px must be"),
+        ({"least_share": 2}, "^least_share must be"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings, message):
