@@ -17,6 +17,7 @@ from pipeline.geometry.extents import thin
 from pipeline.records import Box, Box3D
 from pipeline.records.camera import Camera
 
+# Share of the points beyond each face that are taken for outliers [%].
 _TRIM_PERCENT = 0.5
 _TRIMS = 2
 # Angles that are compared, and how many points they are compared on.
@@ -169,7 +170,7 @@ def _common_corners(first: Box3D, second: Box3D) -> np.ndarray:
     return common
 
 
-def oriented_box(points: np.ndarray, up: np.ndarray, *, trim_percent: float = _TRIM_PERCENT) -> Box3D | None:
+def oriented_box(points: np.ndarray, up: np.ndarray) -> Box3D | None:
     """The smallest upright box around points, but for outliers.
 
     Its own z axis points up; seen from above it is the rectangle of least area, and where others are hardly larger,
@@ -179,7 +180,6 @@ def oriented_box(points: np.ndarray, up: np.ndarray, *, trim_percent: float = _T
     Args:
         points: float (N, 3) in the camera frame, in any unit.
         up: float (3,), direction against gravity, of any length.
-        trim_percent: Share of the points beyond each face that are taken for outliers [%].
 
     Returns:
         The box in the points' unit; None for fewer than three points.
@@ -191,22 +191,22 @@ def oriented_box(points: np.ndarray, up: np.ndarray, *, trim_percent: float = _T
     first = np.cross(vertical, np.eye(3)[int(np.argmin(np.abs(vertical)))])
     first /= np.linalg.norm(first)
     level = points @ np.stack((first, np.cross(vertical, first)), axis=1)
-    angle = _rectangle_angle(level, trim_percent)
+    angle = _rectangle_angle(level)
     side = math.cos(angle) * first + math.sin(angle) * np.cross(vertical, first)
     rotation = np.stack((side, np.cross(vertical, side), vertical), axis=1)
-    low, high = np.percentile(points @ rotation, (trim_percent, 100 - trim_percent), axis=0)
+    low, high = np.percentile(points @ rotation, (_TRIM_PERCENT, 100 - _TRIM_PERCENT), axis=0)
     centre = rotation @ ((low + high) / 2)
     return Box3D(tuple(centre), tuple(high - low), rotation_angles(rotation))
 
 
-def _rectangle_angle(level: np.ndarray, trim_percent: float) -> float:
+def _rectangle_angle(level: np.ndarray) -> float:
     """Angle of a side of the best rectangle around points (N, 2) [rad], in [0, pi/2)."""
     kept = level
     smallest = 0.0
     for _ in range(_TRIMS):
         smallest = _least_area_angle(kept)
         own = level @ _turn(smallest)
-        low, high = np.percentile(own, (trim_percent, 100 - trim_percent), axis=0)
+        low, high = np.percentile(own, (_TRIM_PERCENT, 100 - _TRIM_PERCENT), axis=0)
         within = ((own >= low) & (own <= high)).all(axis=1)
         if np.count_nonzero(within) < 3:
             break

@@ -43,14 +43,10 @@ class Agreement:
 
     Args:
         accord: Whether they agree.
-        shared: Share of the points of the frame with the smaller share that have one of the other within the error.
-        distance: The distance that 10 % of the points' nearest distances stay below, in the points' unit.
-        offset: Distance of the medians, in that unit.
+        offset: Distance of the medians, in the points' unit.
     """
 
     accord: Accord
-    shared: float
-    distance: float
     offset: float
 
 
@@ -75,23 +71,20 @@ def moved(points: np.ndarray, pose: np.ndarray) -> np.ndarray:
     return there
 
 
-def merged(
-    clouds: Sequence[np.ndarray], poses: Sequence[np.ndarray], reference: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def merged(clouds: Sequence[np.ndarray], poses: Sequence[np.ndarray], reference: np.ndarray) -> np.ndarray:
     """Clouds of several frames in one frame.
 
     Args:
         clouds: One (N_k, 3) per frame, in its camera frame.
         poses: One per frame.
-        reference: Pose of the camera in whose frame the result is; None leaves it in the world.
+        reference: Pose of the camera in whose frame the result is.
 
     Returns:
-        (points, sources): float64 (N, 3), and the index of the cloud of each, intp (N,).
+        float64 (N, 3), one cloud after the other.
     """
-    poses = [pose if reference is None else relative_pose(pose, reference) for pose in poses]
-    points = [moved(cloud, pose) for cloud, pose in zip(clouds, poses, strict=True)]
-    sources = np.repeat(np.arange(len(points)), [len(part) for part in points])
-    return np.concatenate([np.empty((0, 3)), *points]), sources
+    return np.concatenate(
+        [moved(cloud, relative_pose(pose, reference)) for cloud, pose in zip(clouds, poses, strict=True)]
+    )
 
 
 def agreement(first: np.ndarray, second: np.ndarray, error: float, *, spread: float = 0.0) -> Agreement:
@@ -111,7 +104,7 @@ def agreement(first: np.ndarray, second: np.ndarray, error: float, *, spread: fl
         The agreement; unknown where a cloud has fewer than ten points or the two lie side by side.
     """
     if min(len(first), len(second)) < _FEWEST:
-        return Agreement(Accord.UNKNOWN, 0.0, float("inf"), float("inf"))
+        return Agreement(Accord.UNKNOWN, float("inf"))
     first, second = thin(first, _MOST), thin(second, _MOST)
     distances = [cKDTree(two).query(one)[0] for one, two in ((first, second), (second, first))]
     within = _SIGMAS * error + spread
@@ -123,7 +116,7 @@ def agreement(first: np.ndarray, second: np.ndarray, error: float, *, spread: fl
         accord = Accord.AGREE
     else:
         accord = Accord.CONTRADICT if nearest > within and offset > within + size else Accord.UNKNOWN
-    return Agreement(accord, shared, nearest, offset)
+    return Agreement(accord, offset)
 
 
 def seen_through(

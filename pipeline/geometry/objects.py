@@ -18,6 +18,10 @@ from pipeline.geometry.regions import Window
 from pipeline.records import DepthKind
 
 _BINS = 64
+# Quantiles that are kept of an object.
+_QUANTILES = 33
+# The edge that is left out shrinks until at least this share of an object is left.
+_LEAST_CORE = 0.3
 # Most pixels of an object that quantiles are read from.
 _SAMPLED = 4000
 # Depths beyond so many ranges of the middle 80 % are not the object's.
@@ -188,13 +192,12 @@ def _valleys(histogram: np.ndarray) -> np.ndarray:
     return np.array([*edges, len(histogram)])
 
 
-def erode(mask: np.ndarray, radius_px: int, keep_share: float = 0.3) -> np.ndarray:
+def erode(mask: np.ndarray, radius_px: int) -> np.ndarray:
     """Remove the edge of a mask; less of it where little would remain.
 
     Args:
         mask: bool (h, w); outside the array counts as outside the mask.
         radius_px: Width of the edge [px].
-        keep_share: The radius shrinks until at least this share of the mask is left.
 
     Returns:
         bool (h, w).
@@ -204,7 +207,7 @@ def erode(mask: np.ndarray, radius_px: int, keep_share: float = 0.3) -> np.ndarr
     for radius in range(radius_px, 0, -1):
         kernel = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
         core = cv2.erode(source, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0).astype(bool)
-        if core.sum() >= keep_share * area:
+        if core.sum() >= _LEAST_CORE * area:
             return core
     return mask
 
@@ -218,8 +221,7 @@ def object_pixels(
     exclusive: np.ndarray | None = None,
     edge_px: int,
     min_share: float,
-    stray: float = 0.03,
-    quantiles: int = 33,
+    stray: float,
 ) -> ObjectPixels | None:
     """The object of a region.
 
@@ -232,14 +234,13 @@ def object_pixels(
         edge_px: Width of the edge to leave out [px].
         min_share: See ``foreground``.
         stray: See ``without_strays``.
-        quantiles: How many quantiles to keep.
 
     Returns:
         The object, or None where no valid pixel is left.
     """
     mask = foreground(coordinate, valid, min_share, exclusive) if region_mask is None else valid & region_mask
     mask = without_strays(coordinate, mask, stray)
-    return _with_core(window, mask, coordinate, edge_px, quantiles)
+    return _with_core(window, mask, coordinate, edge_px)
 
 
 def without_strays(coordinate: np.ndarray, mask: np.ndarray, slack: float) -> np.ndarray:
@@ -270,17 +271,15 @@ def without(item: ObjectPixels, others: Iterable[ObjectPixels], edge_px: int) ->
         overlap = _overlap(item.window, other.window)
         if overlap is not None:
             mask[overlap[0]] &= ~other.mask[overlap[1]]
-    return _with_core(item.window, mask, item.coordinate, edge_px, len(item.quantiles))
+    return _with_core(item.window, mask, item.coordinate, edge_px)
 
 
-def _with_core(
-    window: Window, mask: np.ndarray, coordinate: np.ndarray, edge_px: int, quantiles: int
-) -> ObjectPixels | None:
+def _with_core(window: Window, mask: np.ndarray, coordinate: np.ndarray, edge_px: int) -> ObjectPixels | None:
     if not mask.any():
         return None
     core = erode(mask, edge_px)
     values = coordinate[core]
     # Evenly spaced pixels have nearly the same quantiles as all of them.
     values = np.sort(values[:: max(1, len(values) // _SAMPLED)])
-    levels = np.interp(np.linspace(0, len(values) - 1, quantiles), np.arange(len(values)), values).astype(np.float64)
+    levels = np.interp(np.linspace(0, len(values) - 1, _QUANTILES), np.arange(len(values)), values).astype(np.float64)
     return ObjectPixels(window, mask, core, coordinate, levels)

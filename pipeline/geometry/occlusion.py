@@ -30,6 +30,8 @@ _BAND_SHARE, _BAND_PX = 0.3, (8, 60)
 _FEWEST_AROUND = 20
 # What is above its neighbour: the sine of the direction in the image.
 _RISE = 0.3
+# A step is clear beyond so many standard deviations.
+_DEVIATIONS = 3.0
 # A hollow below something counts so much where nobody knows which way is up.
 _UNKNOWN_LEVEL = 0.3
 
@@ -300,7 +302,6 @@ def ownership(
     noise: float,
     *,
     drift: float = 0.0,
-    deviations: float = 3.0,
     first_level: np.ndarray | None = None,
     second_level: np.ndarray | None = None,
 ) -> Ownership:
@@ -310,13 +311,12 @@ def ownership(
         contour: The shared boundary.
         noise: Standard deviation of the coordinate from pixel to pixel, in its unit.
         drift: Standard deviation of the smooth error's change between the places that are read on both sides.
-        deviations: A step is clear beyond so many standard deviations.
         first_level: bool (N,), where the first surface is level, so that the second can stand on it; None if unknown.
         second_level: The same of the second surface.
     """
     if contour.steps.size == 0:
         return Ownership(0.0, 0.0, 0.0, 0.0)
-    least = deviations * np.hypot(noise * np.sqrt(contour.gains), drift) + contour.bends
+    least = _DEVIATIONS * np.hypot(noise * np.sqrt(contour.gains), drift) + contour.bends
     first, second = contour.steps > least, contour.steps < -least
     hollow = ~first & ~second & (contour.folds > 0)
     return Ownership(

@@ -14,11 +14,9 @@ import numpy as np
 from pipeline.geometry.plane_samples import Samples, SurfacePlane, sampled, surface_planes
 from pipeline.records.camera import Camera
 
-Direction = tuple[float, float, float]
-
-# Most points that hypotheses are scored on.
-_SCORED = 2000
 _REFITS = 3
+# Where up is for a camera that is held upright.
+_HELD_UP = np.array((0.0, -1.0, 0.0))
 # Angles below this are not told apart, whatever the fit's own error says [rad].
 _LEAST_ANGLE_RAD = math.radians(1.0)
 _LEAST_ERROR_RAD = math.radians(0.05)
@@ -45,9 +43,9 @@ class Plane:
     """All x with ``normal @ x + offset = 0``.
 
     Args:
-        normal: Unit vector, float64 (3,); its side is the one on which the origin lies, unless told otherwise.
+        normal: Unit vector, float64 (3,).
         offset: Signed distance of the origin, in the unit of the points.
-        inlier_share: Share of the points, by weight, that lie within the tolerance.
+        inlier_share: Share of the points that lie on it.
         residual: Root mean square distance of those, in the unit of the points.
     """
 
@@ -70,84 +68,11 @@ class Up:
         direction: Unit vector against gravity in the camera frame, float64 (3,).
         error_rad: Standard deviation of its angle to the true one [rad].
         support: Share of the visible surface that is level or upright as it says.
-        level_share: Share that is level.
     """
 
     direction: np.ndarray
     error_rad: float
     support: float
-    level_share: float
-
-
-def fit_plane(
-    points: np.ndarray,
-    *,
-    tolerance: float,
-    seed: int = 0,
-    iterations: int = 200,
-    weights: np.ndarray | None = None,
-) -> Plane | None:
-    """The plane with most points: seeded RANSAC, then least squares on the points within the tolerance.
-
-    Fischler & Bolles, "Random sample consensus", 1981. All hypotheses are scored at once on at most 2000 points.
-
-    Args:
-        points: float (N, 3), in any unit.
-        tolerance: Largest distance of a point that counts as lying on the plane, same unit, positive.
-        seed: Seed of the samples.
-        iterations: Number of hypotheses.
-        weights: Optional float (N,), not negative; how much each point counts.
-
-    Returns:
-        The plane, its normal turned towards the origin; None for fewer than three points or points on a line.
-
-    Example:
-        >>> corners = np.array([[0, 0, 2], [1, 0, 2], [0, 1, 2], [1, 1, 2.0]])
-        >>> plane = fit_plane(corners, tolerance=0.01)
-        >>> round(float(plane.normal[2]), 6), round(plane.offset, 6), plane.inlier_share
-        (-1.0, 2.0, 1.0)
-    """
-    points = np.asarray(points, dtype=np.float64)
-    weights = np.ones(len(points)) if weights is None else np.asarray(weights, dtype=np.float64)
-    if len(points) < 3 or weights.sum() <= 0:
-        return None
-    rng = np.random.default_rng(seed)
-    chosen = rng.permutation(len(points))[:_SCORED]
-    sample, sample_weights = points[chosen], weights[chosen]
-    corners = sample[rng.integers(len(sample), size=(iterations, 3))]
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    lengths = np.linalg.norm(normals, axis=1)
-    spread = np.ptp(sample, axis=0).max()
-    usable = lengths > 1e-9 * spread**2
-    if not usable.any():
-        return None
-    normals = normals[usable] / lengths[usable, None]
-    offsets = -np.einsum("ij,ij->i", normals, corners[usable, 0])
-    scores = (np.abs(normals @ sample.T + offsets[:, None]) <= tolerance) @ sample_weights
-    best = int(np.argmax(scores))
-    normal, offset = normals[best], float(offsets[best])
-    for _ in range(_REFITS):
-        within = np.abs(points @ normal + offset) <= tolerance
-        if weights[within].sum() <= 0 or np.count_nonzero(within) < 3:
-            break
-        normal, offset = _least_squares(points[within], weights[within])
-    distances = points @ normal + offset
-    within = np.abs(distances) <= tolerance
-    inlier_weight = weights[within].sum()
-    if inlier_weight <= 0:
-        return None
-    if offset < 0:
-        normal, offset = -normal, -offset
-    residual = math.sqrt(float(weights[within] @ distances[within] ** 2 / inlier_weight))
-    return Plane(normal, offset, float(inlier_weight / weights.sum()), residual)
-
-
-def _least_squares(points: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, float]:
-    """Normal and offset of the plane with least squared distances."""
-    middle = weights @ points / weights.sum()
-    centred = points - middle
-    normal = np.linalg.eigh((centred * weights[:, None]).T @ centred)[1][:, 0]
-    return normal, -float(normal @ middle)
 
 
 def estimate_up(
@@ -155,14 +80,13 @@ def estimate_up(
     valid: np.ndarray,
     camera: Camera,
     *,
-    prior_up: Direction = (0.0, -1.0, 0.0),
     max_tilt_deg: float = 60.0,
     relative_noise: float = 0.01,
 ) -> Up | None:
     """Which way is up, from the level and upright surfaces of one depth map.
 
     Floors, table tops and the tops of boxes are level; walls and the sides of boxes are upright. The depth map is
-    cut into planes; each normal near the prior is a candidate, scored by the shares of the surface that would
+    cut into planes; each normal near the image's own up is a candidate, scored by the shares of the surface that would
     be level and upright, and by how people hold cameras; the best one is refined by weighted least squares
     over all planes that agree with it.
 
@@ -170,8 +94,7 @@ def estimate_up(
         depth_values: float (H, W), z in metres or in any unit; its shape must be right (no unknown shift).
         valid: bool (H, W), where it means something.
         camera: Intrinsics of a frame of that size.
-        prior_up: Where up is for a camera that is held upright.
-        max_tilt_deg: Largest angle to the prior [deg].
+        max_tilt_deg: Largest angle to the up of a camera that is held upright [deg].
         relative_noise: Error of depth from place to place as a share of z: about 0.005 for sensors, 0.06 for
             networks.
 
@@ -182,12 +105,11 @@ def estimate_up(
     if samples is None:
         return None
     planes = surface_planes(samples, relative_noise)
-    prior = np.asarray(prior_up, dtype=np.float64) / np.linalg.norm(prior_up)
-    candidates = _candidates(planes, prior, math.radians(max_tilt_deg))
+    candidates = _candidates(planes, math.radians(max_tilt_deg))
     if not len(candidates):
         return None
     shares = np.array([_shares(candidate, planes) for candidate in candidates])
-    scores = shares.sum(axis=1) * [_plausibility(candidate, prior) for candidate in candidates]
+    scores = shares.sum(axis=1) * [_plausibility(candidate) for candidate in candidates]
     best = int(np.argmax(scores))
     rivals = np.arccos(np.clip(candidates @ candidates[best], -1, 1)) > _RIVAL_RAD
     is_confirmed = shares[best, 1] >= _UPRIGHT_SHARE
@@ -199,10 +121,10 @@ def estimate_up(
     error_rad *= sum(plane.share for plane in planes) / max(level + upright, 1e-9)
     if level < _LEVEL_SHARE or level + upright < _SUPPORT_SHARE or error_rad > _WORST_ERROR_RAD:
         return None
-    pitch, roll = _pitch_and_roll(direction, prior)
+    pitch, roll = _pitch_and_roll(direction)
     if upright < _UPRIGHT_SHARE and (level < _ALONE_SHARE or abs(roll) > _ALONE_ROLL_RAD or pitch > _DOWN_RAD):
         return None
-    return Up(direction, float(error_rad), float(level + upright), float(level))
+    return Up(direction, float(error_rad), float(level + upright))
 
 
 def support_plane(
@@ -257,18 +179,18 @@ def _may_be_level(samples: Samples, up: np.ndarray, relative_noise: float) -> np
     return kept
 
 
-def _candidates(planes: tuple[SurfacePlane, ...], prior: np.ndarray, max_tilt_rad: float) -> np.ndarray:
+def _candidates(planes: tuple[SurfacePlane, ...], max_tilt_rad: float) -> np.ndarray:
     """Directions that may be up, float64 (C, 3): normals of planes, and what two upright planes have in common."""
     found = []
     for index, plane in enumerate(planes):
         for sign, limit in ((1.0, max_tilt_rad), (-1.0, min(max_tilt_rad, _CEILING_RAD))):
-            if sign * plane.normal @ prior > math.cos(limit):
+            if sign * plane.normal @ _HELD_UP > math.cos(limit):
                 found.append(sign * plane.normal)
         for other in planes[:index]:
             edge = np.cross(plane.normal, other.normal)
             length = float(np.linalg.norm(edge))
-            if length > 0.5 and abs(edge @ prior) > length * math.cos(min(max_tilt_rad, _CEILING_RAD)):
-                found.append(edge * np.sign(edge @ prior) / length)
+            if length > 0.5 and abs(edge @ _HELD_UP) > length * math.cos(min(max_tilt_rad, _CEILING_RAD)):
+                found.append(edge * np.sign(edge @ _HELD_UP) / length)
     return np.array(found).reshape(-1, 3)
 
 
@@ -287,17 +209,17 @@ def _fit(angle_rad: float, sigma_rad: float) -> float:
     return math.exp(-0.5 * (angle_rad / sigma_rad) ** 2)
 
 
-def _pitch_and_roll(up: np.ndarray, prior: np.ndarray) -> tuple[float, float]:
+def _pitch_and_roll(up: np.ndarray) -> tuple[float, float]:
     """How far a camera is tilted down, and turned about its view [rad]."""
     forward = np.array((0.0, 0.0, 1.0))
     return math.asin(float(np.clip(-up @ forward, -1, 1))), math.asin(
-        float(np.clip(up @ np.cross(prior, forward), -1, 1))
+        float(np.clip(up @ np.cross(_HELD_UP, forward), -1, 1))
     )
 
 
-def _plausibility(up: np.ndarray, prior: np.ndarray) -> float:
+def _plausibility(up: np.ndarray) -> float:
     """How well a direction agrees with how cameras are held, in (0, 1]."""
-    pitch, roll = _pitch_and_roll(up, prior)
+    pitch, roll = _pitch_and_roll(up)
     beyond = max(0.0, pitch - _DOWN_RAD, -_RAISED_RAD - pitch)
     return _fit(roll, 2 * _ROLL_RAD) * _fit(beyond, _ROLL_RAD)
 

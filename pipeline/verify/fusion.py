@@ -19,7 +19,6 @@ from pipeline.verify.rules.base import CannotMeasure, Finding, Settings, in_word
 from pipeline.verify.rules.merged import (
     AROUND_RAD,
     MergedObject,
-    PoseError,
     centre_and_size,
     extents_of,
     merge_object,
@@ -44,7 +43,6 @@ def judge(
     claim: Claim,
     views: Sequence[FrameView],
     located: Sequence[Mapping[int, ObjectView]],
-    pose_error: PoseError | None = None,
 ) -> Finding:
     """Judge a claim on merged points.
 
@@ -52,7 +50,6 @@ def judge(
         claim: A claim that is not negated, of a relation in ``JUDGED``.
         views: All frames.
         located: Subject and object, each by frame. They need no frame in common.
-        pose_error: Error of the poses.
 
     Returns:
         What all frames together show; points are those of the first posed frame that shows the subject.
@@ -67,7 +64,7 @@ def judge(
             "camera poses and metric depth of the frames",
         )
     reference = frames[0]
-    things = [merge_object(views, by_frame, reference, pose_error) for by_frame in located]
+    things = [merge_object(views, by_frame, reference) for by_frame in located]
     length_error = max(view.budget.length(view.depth, view.camera.source) for view in (views[k] for k in _used(things)))
     up = shared_up(views, reference)
     if claim.relation == "size":

@@ -211,8 +211,8 @@ def test_outliers_do_not_move_the_oriented_box() -> None:
     up = np.array((0, -1.0, 0))
     truth = Box3D((0, 0, 2.5), (0.8, 0.4, 0.5), upright(0.4, up))
     points = surface(truth, ((2, 1), (0, 1), (1, -1)))
-    outliers = truth.center_m + np.random.default_rng(0).uniform(-2, 2, (8, 3))
-    box = oriented_box(np.concatenate((points, outliers)), up, trim_percent=1.0)
+    outliers = truth.center_m + np.random.default_rng(0).uniform(-2, 2, (4, 3))
+    box = oriented_box(np.concatenate((points, outliers)), up)
     assert box is not None
     assert box_iou_3d(box, truth) > 0.85
 

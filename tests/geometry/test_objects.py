@@ -125,8 +125,8 @@ def test_the_spread_of_a_constant_map_is_zero_unless_it_is_a_logarithm(kind: Dep
 def test_an_object_without_valid_pixels_is_none() -> None:
     empty = np.zeros((5, 5), bool)
     window = Window(0, 5, 0, 5)
-    assert object_pixels(np.ones((5, 5)), empty, window, None, edge_px=2, min_share=0.3) is None
-    assert object_pixels(np.ones((5, 5)), ~empty, window, empty, edge_px=2, min_share=0.3) is None
+    assert object_pixels(np.ones((5, 5)), empty, window, None, edge_px=2, min_share=0.3, stray=0.0) is None
+    assert object_pixels(np.ones((5, 5)), ~empty, window, empty, edge_px=2, min_share=0.3, stray=0.0) is None
 
 
 @pytest.mark.parametrize("stray", [1.4, 0.2, 4.0])

@@ -215,7 +215,7 @@ def test_a_drift_of_the_depth_hides_small_steps() -> None:
 def cut_out(z: np.ndarray, window: Window) -> ObjectPixels:
     """All pixels of a window as an object."""
     crop, everything = order_coordinate(z[window.slices].astype(np.float32), SHAPE_KIND), np.ones(window.shape, bool)
-    found = object_pixels(crop, everything, window, everything, edge_px=1, min_share=0.3)
+    found = object_pixels(crop, everything, window, everything, edge_px=1, min_share=0.3, stray=0.03)
     assert found is not None
     return found
 

@@ -22,21 +22,10 @@ from pipeline.verify.rules.view import FrameView
 
 # How far a centre may lie from where points of one frame put it, as a share of the size; less from around.
 _CENTRE_SHARE, _CENTRE_SHARE_AROUND = 0.15, 0.04
+# How wrong camera poses may be against each other: place [m] and direction [rad].
+_POSE_SHIFT_M, _POSE_TURN_RAD = 0.005, 0.003
 AROUND_RAD = math.radians(80.0)
 """Two views from directions so far apart show an object from around."""
-
-
-@dataclass(frozen=True)
-class PoseError:
-    """How wrong camera poses may be against each other.
-
-    Args:
-        shift_m: Error of the place [m].
-        turn_rad: Error of the direction [rad].
-    """
-
-    shift_m: float = 0.005
-    turn_rad: float = 0.003
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,21 +81,17 @@ def posed_frames(views: Sequence[FrameView]) -> tuple[int, ...]:
     return tuple(kept)
 
 
-def merge_object(
-    views: Sequence[FrameView], by_frame: Mapping[int, ObjectView], reference: int, pose_error: PoseError | None = None
-) -> MergedObject:
+def merge_object(views: Sequence[FrameView], by_frame: Mapping[int, ObjectView], reference: int) -> MergedObject:
     """Points of one object from all posed frames that show it.
 
     Args:
         views: All frames.
         by_frame: The object by frame.
         reference: The frame in whose camera frame the points are; it must have a pose.
-        pose_error: Error of the poses.
 
     Raises:
         CannotMeasure: If no posed frame can measure it, or two frames contradict each other about where it is.
     """
-    pose_error = pose_error or PoseError()
     base = _pose(views[reference])
     refusals: list[CannotMeasure] = []
     parts: dict[int, np.ndarray] = {}
@@ -125,10 +110,10 @@ def merge_object(
                 f"No frame with a pose and metric depth shows {label!r}.", "poses and metric depth of its frames"
             )
         )
-    errors = {frame: _error_m(by_frame[frame], pose_error) for frame in parts}
+    errors = {frame: _error_m(by_frame[frame]) for frame in parts}
     _require_accord(views, parts, errors, label)
     poses = [_pose(views[frame]) for frame in parts]
-    points, _ = merged(list(parts.values()), poses, base)
+    points = merged(list(parts.values()), poses, base)
     centre = np.median(points, axis=0)
     rays = [centre - relative_pose(pose, base)[:3, 3] for pose in poses]
     cosines = [float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b))) for a, b in combinations(rays, 2)]
@@ -216,8 +201,8 @@ def _scale_error_m(view: FrameView, points: np.ndarray) -> float:
     return view.budget.scale_error(view.depth) * float(np.median(points[:, 2]))
 
 
-def _error_m(item: ObjectView, pose_error: PoseError) -> float:
-    return math.hypot(item.depth_noise * item.z, pose_error.shift_m, pose_error.turn_rad * item.z)
+def _error_m(item: ObjectView) -> float:
+    return math.hypot(item.depth_noise * item.z, _POSE_SHIFT_M, _POSE_TURN_RAD * item.z)
 
 
 def _pose(view: FrameView) -> np.ndarray:
