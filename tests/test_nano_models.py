@@ -24,11 +24,11 @@ SEEDS = range(800_000, 800_012)
 MOST_BYTES = 30_000_000
 FOLDERS = (VLM, DEPTH)
 SECTIONS = (
-    "What it was trained on, and for how long",
+    "Training",
     "Held-out figures",
-    "What it is not for",
-    "How to load it",
-    "How to train it anew",
+    "Limits",
+    "Loading",
+    "Training it again",
     "Licence",
 )
 RETRAIN = "the model has learned other prompts: train it anew with scripts/train_nano.py, or take the change back"

@@ -177,7 +177,7 @@ def _depth(found: Measures) -> Iterator[Measured]:
     names, values = [name for name, _ in found.abs_rel], [value for _, value in found.abs_rel]
     yield error_figure("depth.abs_rel", "depth: AbsRel, aligned in disparity", values, names, _ABS_REL)
     names, right = [name for name, _ in found.ordered], [float(value) for _, value in found.ordered]
-    yield mean_figure("depth.object_order", "depth: pairs of objects in the right order", right, names, _ORDER)
+    yield mean_figure("depth.object_order", "depth: pairs of objects in the correct order", right, names, _ORDER)
 
 
 def _claims(found: Measures) -> Iterator[Measured]:

