@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 from annotated_types import Interval
@@ -10,43 +9,56 @@ from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline.config.build import build, query_stage, stage_cache, verify_stage
-from pipeline.datasets.base import ClaimDataset
-from pipeline.datasets.depth_base import DepthDataset
+from pipeline.datasets.base import ClaimDataset, DepthDataset
 from pipeline.evaluate.claims.baselines import default_judges
 from pipeline.evaluate.claims.run import Asker, Subjects
 from pipeline.evaluate.depth.alignment import Alignment
 from pipeline.evaluate.depth.protocol import EvaluationProtocol
 from pipeline.evaluate.depth.run import DepthSubject
 from pipeline.models.vlm.none import NoModel
-from pipeline.records.errors import ConfigError
+from pipeline.records.errors import ConfigError, InputError
 from pipeline.records.resources import resource_dir
 from pipeline.records.settings import check_value
 from pipeline.stages.depth import DepthStage
 from pipeline.stages.ocr import OcrStage
 
 
-def build_dataset(config: DictConfig) -> ClaimDataset:
+def build_dataset(config: DictConfig) -> ClaimDataset[Any]:
     """Claims and questions with ground truth, of the configuration of ``eval-claims``.
 
     Raises:
-        ConfigError: If the data set has none, or cannot be built.
+        ConfigError: If the data set yields none, or cannot be built.
+        InputError: If its files are missing, or hold none.
     """
-    if _gives_depth(config.dataset):
-        raise _wrong_dataset("eval-claims", depth=False)
-    dataset: ClaimDataset = build(config.dataset)
+    dataset: ClaimDataset[Any] = _built(config, ClaimDataset, "claims with ground truth")
+    if dataset.lacks_claims:
+        raise InputError(dataset.lacks_claims)
     return dataset
 
 
-def build_depth_dataset(config: DictConfig) -> DepthDataset:
+def build_depth_dataset(config: DictConfig) -> DepthDataset[Any]:
     """Images with true depth, of the configuration of ``eval-depth``.
 
     Raises:
-        ConfigError: If the data set has none, or cannot be built.
+        ConfigError: If the data set yields none, or cannot be built.
+        InputError: If its files are missing.
     """
-    if not _gives_depth(config.dataset):
-        raise _wrong_dataset("eval-depth", depth=True)
-    dataset: DepthDataset = build(config.dataset)
+    dataset: DepthDataset[Any] = _built(config, DepthDataset, "images with true depth")
     return dataset
+
+
+def datasets_that_yield(wanted: type) -> list[str]:
+    """Options of ``dataset`` whose readers are of a class: ``ClaimDataset`` or ``DepthDataset``."""
+    options = sorted((resource_dir("conf") / "dataset").glob("*.yaml"))
+    targets = {path.stem: OmegaConf.select(OmegaConf.load(path), "_target_") for path in options}
+    return [name for name, target in targets.items() if issubclass(get_class(target), wanted)]
+
+
+def _built(config: DictConfig, wanted: type, what: str) -> Any:
+    if not issubclass(get_class(config.dataset["_target_"]), wanted):
+        known = ", ".join(datasets_that_yield(wanted))
+        raise ConfigError(f"This data set yields no {what}; set dataset to one of {known}.")
+    return build(config.dataset)
 
 
 def build_protocol(config: DictConfig) -> EvaluationProtocol:
@@ -71,19 +83,6 @@ def build_depth_subject(config: DictConfig) -> DepthSubject:
     cache = stage_cache(config)
     backend = build(config.depth)
     return DepthSubject(DepthStage(backend, cache), getattr(backend, "batch_size", 1), workers)
-
-
-def _gives_depth(node: Mapping[Any, Any]) -> bool:
-    return issubclass(get_class(node["_target_"]), DepthDataset)
-
-
-def _wrong_dataset(command: str, *, depth: bool) -> ConfigError:
-    known = [
-        path.stem
-        for path in sorted((resource_dir("conf") / "dataset").glob("*.yaml"))
-        if _gives_depth(OmegaConf.to_container(OmegaConf.load(path))) is depth  # type: ignore[arg-type]
-    ]
-    return ConfigError(f"{command} cannot measure on this data set; set dataset to one of {', '.join(known)}.")
 
 
 def build_subjects(config: DictConfig) -> Subjects:

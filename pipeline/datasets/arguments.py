@@ -1,14 +1,18 @@
-"""Arguments of data sets as users write them: what is of another type is named by its key."""
+"""Arguments of data sets as users write them: what is not usable is named by its key."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from pipeline.ingest.images import check_camera
+from pipeline.records import DepthKind
 from pipeline.records.errors import ConfigError, InputError, RecordError
+from pipeline.records.relations import RELATIONS
+
+_LARGEST = math.nextafter(math.inf, 0)
 
 
 def check_text(key: str, value: Any, optional: bool = False) -> None:
@@ -63,6 +67,57 @@ def check_choice(key: str, value: Any, known: Iterable[str], optional: bool = Fa
         raise ConfigError(f"dataset.{key} must be one of {', '.join(words)}{_or_null(optional)}, not {value!r}.")
 
 
+@overload
+def check_count(key: str, value: Any, least: int = 0) -> int: ...
+@overload
+def check_count(key: str, value: Any, least: int = 0, *, optional: bool) -> int | None: ...
+def check_count(key: str, value: Any, least: int = 0, *, optional: bool = False) -> int | None:
+    """The number, if it is a whole one that is large enough.
+
+    Args:
+        key: Its key below ``dataset``.
+        value: What was given.
+        least: Smallest number allowed.
+        optional: Whether None may stand for nothing.
+
+    Raises:
+        ConfigError: If it is not.
+    """
+    if value is None and optional:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ConfigError(f"dataset.{key} must be a whole number from {least}{_or_null(optional)}, not {value!r}.")
+    return value
+
+
+def check_relations(relations: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Names of relations, or None for all.
+
+    Raises:
+        ConfigError: If one is unknown.
+    """
+    if relations is None:
+        return None
+    unknown = [name for name in relations if name not in RELATIONS]
+    if unknown:
+        raise ConfigError(f"dataset.relations names {', '.join(map(str, unknown))}; known are {', '.join(RELATIONS)}.")
+    return tuple(relations)
+
+
+def check_prediction_kind(kind: str | None, is_needed: bool) -> DepthKind | None:
+    """What the numbers of stored predictions mean, which no file says.
+
+    Raises:
+        ConfigError: If it is needed and not given, or unknown.
+    """
+    if kind is None and is_needed:
+        raise ConfigError(
+            f"Say what the predictions are: set dataset.prediction_kind to one of {', '.join(DepthKind)}."
+        )
+    check_choice("prediction_kind", kind, DepthKind, optional=not is_needed)
+    return None if kind is None else DepthKind(kind)
+
+
 def check_optional_camera(camera: Any) -> None:
     """Make sure that an argument ``camera`` is None, or fx, fy, cx and cy with or without a size.
 
@@ -83,7 +138,35 @@ def check_optional_camera(camera: Any) -> None:
         raise ConfigError(f"dataset.camera must hold numbers, not {dict(camera)!r}.") from None
 
 
-_LARGEST = math.nextafter(math.inf, 0)
+def existing_folder(path: str | Path, what: str, how: str) -> Path:
+    """The folder of a data set.
+
+    Args:
+        path: Where it should be.
+        what: What it is, as ``the KITTI object data set``.
+        how: How to get it, as a sentence without its full stop.
+
+    Raises:
+        ConfigError: If the path is no text.
+        InputError: If there is no such folder.
+    """
+    if not isinstance(path, str | Path) or not str(path):
+        raise ConfigError(f"dataset.path must be the path of {what}, not {path!r}.")
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {folder} with {what}; {how}.")
+    return folder
+
+
+def existing_parts(folder: Path, parts: Sequence[str], what: str, how: str) -> None:
+    """Make sure that a folder holds what its format asks for.
+
+    Raises:
+        InputError: If a part is missing; all that are missing are named.
+    """
+    missing = [part for part in parts if not (folder / part).exists()]
+    if missing:
+        raise InputError(f"{folder} is not {what}, as it lacks {', '.join(missing)}; {how}.")
 
 
 def _or_null(optional: bool) -> str:

@@ -1,14 +1,30 @@
-"""What every data set gives: scenes, with claims whose truth is known and questions whose answer is."""
+"""What a data set yields: claims and questions with ground truth, images with true depth, or both.
+
+A reader is a ``ClaimDataset``, a ``DepthDataset``, or a subclass of both; nothing else says what it yields.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Protocol
+import logging
+import struct
+import zipfile
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Generic, TypeVar
 
-from pipeline.records import Scene
-from pipeline.records.checks import require
+from pipeline.datasets.arguments import check_count
+from pipeline.records import DepthKind, DepthMap, Frame, Region, Scene
+from pipeline.records.checks import require, text
+from pipeline.records.errors import FATAL, InputError, TheodoliteError
 from pipeline.records.expected import Expected
+
+logger = logging.getLogger(__name__)
+
+Entry = TypeVar("Entry")
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +34,7 @@ class Case:
     Args:
         scene: Its frames, with given depth where the set has any; its regions; its claims, each with its ``truth``;
             and the questions of ``expected``.
-        expected: The right answers, one per question of the scene.
+        expected: The correct answers, one per question of the scene.
         group: What is resampled as a whole for intervals: cases of one place, or the scene's own id.
         tags: Further facts to report by, as ``{"objects": "4"}``.
 
@@ -44,15 +60,229 @@ class Case:
         )
 
 
-class ClaimDataset(Protocol):
-    """A data set, read case by case."""
+@dataclass(frozen=True, eq=False)
+class DepthSample:
+    """One image with its true depth.
+
+    Args:
+        name: Name within the data set, unique; files and reports use it.
+        frame: The image. Its camera's source is ``given`` where the data set has a calibration, else ``assumed``.
+            Its given depth is what goes in beside the image: a stored prediction, or a sensor's prompt. It is never
+            the truth itself.
+        truth: True z-depth of the frame's size, kind ``metric``; valid only where the data set knows it.
+        group: What is resampled as a whole for intervals: the place or sequence; the sample's own name where empty.
+        regions: Objects of the frame, for the order of objects.
+
+    Raises:
+        RecordError: If the truth is not metric or not of the frame's size.
+    """
 
     name: str
+    frame: Frame
+    truth: DepthMap
+    group: str = ""
+    regions: tuple[Region, ...] = ()
 
-    def __iter__(self) -> Iterator[Case]:
-        """The cases in a fixed order; files are read when they are needed."""
-        ...
+    def __post_init__(self) -> None:
+        """Check that truth and image belong together."""
+        # Not stripped: it must be that of its entry, and names of files may begin or end with blanks.
+        text(self.name, "The name of a depth sample")
+        object.__setattr__(self, "group", self.group or self.name)
+        require(self.truth.kind is DepthKind.METRIC, f"The true depth of {self.name} must be metric.")
+        size = (self.frame.height, self.frame.width)
+        require(self.truth.shape == size, f"The true depth of {self.name} is {self.truth.shape}, its image {size}.")
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A part of a data set that cannot be read.
+
+    Args:
+        name: Name of the entry.
+        reason: Why, in one sentence.
+    """
+
+    name: str
+    reason: str
+
+
+class Dataset(ABC, Generic[Entry]):
+    """Entries that are counted without opening their images, and read one by one.
+
+    Args:
+        limit: Most entries; None takes all.
+
+    Attributes:
+        name: What to call it.
+        unreadable: Whole files or folders that could not be used when the entries were counted, with the reason.
+
+    Raises:
+        ConfigError: If the limit is not a whole number from 1.
+    """
+
+    name: str = ""
+
+    def __init__(self, limit: int | None = None) -> None:
+        self.limit = check_count("limit", limit, 1, optional=True)
+        self.unreadable: dict[str, str] = {}
+        self._unique: tuple[str, ...] | None = None
+
+    @abstractmethod
+    def entries(self) -> Sequence[Entry]:
+        """What there is to read, in a fixed order; images are not opened for it."""
+
+    @abstractmethod
+    def entry_name(self, entry: Entry) -> str:
+        """Name of an entry; ``names`` makes it unique."""
 
     def __len__(self) -> int:
-        """How many cases there are, without reading their images."""
-        ...
+        """How many entries there are, at most the limit; those that cannot be read count."""
+        return len(self.entries()[: self.limit])
+
+    def names(self) -> list[str]:
+        """Unique names of the entries in their order, at most the limit.
+
+        Where entries have the same name, as images that differ by their suffix alone, all but the first of them are
+        numbered: ``7``, ``7 (2)``.
+        """
+        return list(self._names()[: self.limit])
+
+    def _names(self) -> tuple[str, ...]:
+        # Of all entries: a limit must not change the name of what it keeps.
+        if self._unique is None:
+            self._unique = _unique([_encodable(self.entry_name(entry)) for entry in self.entries()], self.name)
+        return self._unique
+
+    def _read(self, name: str, read: Callable[[], Read]) -> Read | Skipped:
+        try:
+            return read()
+        except FATAL:
+            raise
+        except Exception as error:
+            # Decoders of damaged files raise almost any type, and one file must not end a run.
+            logger.debug("%s of data set %s cannot be read.", name, self.name, exc_info=error)
+            return Skipped(name, plain_reason(error))
+
+
+class ClaimDataset(Dataset[Entry]):
+    """A data set of claims and questions with ground truth; what cannot be read is skipped, counted and logged.
+
+    Attributes:
+        lacks_claims: Why the files that are there hold no claims, where the data set has other files that do.
+        reasons: What the last pass could not read, and why, one sentence by name.
+    """
+
+    lacks_claims: str = ""
+
+    def __init__(self, limit: int | None = None) -> None:
+        super().__init__(limit)
+        self.reasons: dict[str, str] = {}
+
+    @abstractmethod
+    def case(self, entry: Entry, index: int) -> Case | None:
+        """Read one entry; None where it holds nothing to judge.
+
+        Args:
+            entry: The entry.
+            index: Its number, for the seed of what is drawn.
+
+        Raises:
+            TheodoliteError: If it cannot be used; other errors of damaged files are put in plain words.
+        """
+
+    @property
+    def skipped(self) -> list[str]:
+        """Names of what the last pass could not read."""
+        return list(self.reasons)
+
+    def __iter__(self) -> Iterator[Case]:
+        """The cases in a fixed order; files are read when they are needed.
+
+        Raises:
+            InputError: If the files that are there hold no claims.
+            ConfigError, DependencyError, ModelUnavailableError: What concerns all entries alike.
+        """
+        if self.lacks_claims:
+            raise InputError(self.lacks_claims)
+        names = self.names()
+        self.reasons = dict(self.unreadable)
+        for index, (entry, name) in enumerate(zip(self.entries(), names, strict=False)):
+            case = self._read(name, lambda entry=entry, index=index: self.case(entry, index))  # type: ignore[misc]
+            if isinstance(case, Skipped):
+                self.reasons[name] = case.reason
+                logger.warning("%s of data set %s is skipped: %s", name, self.name, case.reason)
+            elif case is not None:
+                yield case
+        if self.reasons:
+            logger.warning("%d parts of data set %s were skipped.", len(self.reasons), self.name)
+
+
+class DepthDataset(Dataset[Entry]):
+    """A data set of images with true depth, which are read in any order and from several threads."""
+
+    @abstractmethod
+    def sample(self, entry: Entry) -> DepthSample:
+        """Read one entry; may be called from several threads.
+
+        Raises:
+            TheodoliteError: If it cannot be used; other errors of damaged files are put in plain words by ``read``.
+        """
+
+    def read(self, index: int) -> DepthSample | Skipped:
+        """Read the entry of that number; what is damaged is skipped with the reason.
+
+        Raises:
+            ConfigError, DependencyError, ModelUnavailableError: What concerns all entries alike.
+        """
+        entry, name = self.entries()[index], self._names()[index]
+        return self._read(name, lambda: _renamed(self.sample(entry), name))
+
+
+def plain_reason(error: Exception) -> str:
+    """Why something cannot be read, in one sentence without the words of Python.
+
+    >>> plain_reason(ValueError("could not convert string to float: 'a'"))
+    'A file of it does not hold what the format asks for; copy it again or mend it.'
+    """
+    if isinstance(error, TheodoliteError):
+        return " ".join(str(error).split())
+    if isinstance(error, FileNotFoundError) and error.filename:
+        return f"The file {error.filename} is missing."
+    if isinstance(error, OSError) and error.filename:
+        return f"The file {error.filename} cannot be opened ({error.strerror})."
+    if isinstance(error, MemoryError):
+        return "A file of it holds more than fits into memory; copy it again."
+    if isinstance(error, EOFError | struct.error | zipfile.BadZipFile):
+        return "A file of it is cut short; copy it again."
+    return "A file of it does not hold what the format asks for; copy it again or mend it."
+
+
+def _encodable(name: str) -> str:
+    """The name with question marks for what no file of text can hold, as file names that are not UTF-8 can."""
+    return name.encode("utf-8", "replace").decode()
+
+
+def _renamed(sample: DepthSample, name: str) -> DepthSample:
+    if sample.name == name:
+        return sample
+    group = "" if sample.group == sample.name else _encodable(sample.group)
+    return replace(sample, name=name, frame=replace(sample.frame, name=name), group=group)
+
+
+def _unique(names: Sequence[str], dataset: str) -> tuple[str, ...]:
+    taken, seen = set(names), Counter[str]()
+    if len(taken) == len(names):
+        return tuple(names)
+    unique = []
+    for name in names:
+        seen[name] += 1
+        found = name
+        if seen[name] > 1:
+            found = next(new for new in (f"{name} ({number})" for number in count(seen[name])) if new not in taken)
+            taken.add(found)
+        unique.append(found)
+    logger.warning(
+        "%d entries of data set %s have the name of another, as %s; they are numbered.",
+        *(len(names) - len(seen), dataset, seen.most_common(1)[0][0]),
+    )
+    return tuple(unique)

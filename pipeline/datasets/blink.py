@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.datasets.arguments import existing_folder
 from pipeline.datasets.base import Case
 from pipeline.datasets.formats.tables import Row, image_of, tables_in
 from pipeline.datasets.questions import Entry, QuestionDataset, case_of_question, choice_question
-from pipeline.datasets.reading import existing_folder
 
 SPATIAL = ("Relative_Depth", "Spatial_Relation", "Counting", "Multi-view_Reasoning")
 """Subtasks about space."""

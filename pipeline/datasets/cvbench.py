@@ -2,7 +2,7 @@
 
 Format: https://huggingface.co/datasets/nyu-visionx/CV-Bench (Tong et al. 2024, Apache-2.0): ``test_2d.parquet`` and
 ``test_3d.parquet`` with idx, type, task, image, question, choices, answer as ``(A)``, source, target_class, bbox and
-others. Boxes are in the order in which the question names the things.
+others. Boxes are in the order in which the question names the objects.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.datasets.annotated.objects import unique_labels
+from pipeline.datasets.arguments import existing_folder
 from pipeline.datasets.base import Case
 from pipeline.datasets.formats.tables import Row, image_of, tables_in
 from pipeline.datasets.questions import (
@@ -20,8 +22,6 @@ from pipeline.datasets.questions import (
     choice_question,
     regions_of,
 )
-from pipeline.datasets.reading import existing_folder
-from pipeline.datasets.things import unique_labels
 from pipeline.records import Claim, Region
 from pipeline.records.errors import ConfigError
 from pipeline.records.expected import Expected

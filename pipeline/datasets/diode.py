@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.datasets.arguments import check_text
-from pipeline.datasets.depth_base import DepthSample
+from pipeline.datasets.arguments import check_choice, check_text, existing_folder
+from pipeline.datasets.base import DepthSample
 from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth
-from pipeline.datasets.reading import existing_folder
 from pipeline.ingest.depth_files import read_depth
 from pipeline.ingest.images import read_image
-from pipeline.records import DepthKind, Frame, ScaleSource
+from pipeline.records import DepthKind, ScaleSource
 from pipeline.records.camera import Camera
-from pipeline.records.errors import ConfigError, InputError
+from pipeline.records.errors import InputError
 
 PLACES = ("indoors", "outdoor")
 CAMERA = Camera(fx=886.81, fy=927.06, cx=512, cy=384, width=1024, height=768)
@@ -46,8 +45,7 @@ class Diode(ListedDataset):
     def __init__(
         self, path: str | Path, *, split: str = "val", places: str | None = None, limit: int | None = None
     ) -> None:
-        if places is not None and places not in PLACES:
-            raise ConfigError(f"dataset.places must be one of {', '.join(PLACES)}, or null for both, not {places!r}.")
+        check_choice("places", places, PLACES, optional=True)
         check_text("split", split)
         folder = existing_folder(path, "the DIODE data set", _HOW)
         folder = folder / split if (folder / split).is_dir() else folder
@@ -70,9 +68,8 @@ class Diode(ListedDataset):
         mask = read_depth(mask_file, kind=DepthKind.DEPTH_AFFINE, scale_source=ScaleSource.NONE, invalid=(0,))
         if mask.shape != depth.shape:
             raise InputError(f"{mask_file} is {mask.shape}, its depth {depth.shape}; copy both again.")
-        frame = Frame(rgb, CAMERA.resized(rgb.shape[1], rgb.shape[0]), name=entry.name)
         truth = metric_truth(depth.values, depth.valid & mask.valid, entry.depth)
-        return DepthSample(entry.name, frame, truth, group=entry.group)
+        return entry.sample(rgb, CAMERA.resized(rgb.shape[1], rgb.shape[0]), truth)
 
 
 def _files(depth: Path) -> ImageFiles:

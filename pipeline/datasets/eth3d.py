@@ -18,10 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.datasets.depth_base import DepthSample
+from pipeline.datasets.arguments import check_count, existing_folder
+from pipeline.datasets.base import DepthSample
 from pipeline.datasets.formats.colmap import Calibration, read_calibration
 from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth, shrunk
-from pipeline.datasets.reading import check_count, existing_folder
 from pipeline.ingest.files import existing_file
 from pipeline.ingest.images import read_image
 from pipeline.records import Frame
@@ -78,7 +78,7 @@ class Eth3d(ListedDataset):
         )
         if not truth.valid.any():
             raise InputError(f"{entry.depth} knows too few pixels for {self.max_side_px} px; raise max_side_px.")
-        return DepthSample(entry.name, frame, truth, group=entry.group)
+        return DepthSample(entry.name, frame, truth, entry.group)
 
 
 def read_raw_depth(file: Path, width: int, height: int) -> np.ndarray:

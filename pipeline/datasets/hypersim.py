@@ -18,14 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.datasets.arguments import check_text
-from pipeline.datasets.depth_base import DepthSample
+from pipeline.datasets.arguments import check_choice, check_text, existing_folder
+from pipeline.datasets.base import DepthSample
 from pipeline.datasets.formats.hdf5 import check_size
 from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth
-from pipeline.datasets.reading import existing_folder
 from pipeline.ingest.files import decoding, existing_file
 from pipeline.ingest.images import read_image
-from pipeline.records import Frame
 from pipeline.records.camera import Camera
 from pipeline.records.errors import ConfigError, InputError
 
@@ -63,8 +61,7 @@ class Hypersim(ListedDataset):
         split_file: str | Path | None = None,
         limit: int | None = None,
     ) -> None:
-        if split is not None and split not in SPLITS:
-            raise ConfigError(f"dataset.split must be one of {', '.join(SPLITS)}, or null for all, not {split!r}.")
+        check_choice("split", split, SPLITS, optional=True)
         if (split is None) != (split_file is None):
             raise ConfigError("dataset.split and dataset.split_file go together; give both, or neither for all frames.")
         check_text("split_file", split_file, optional=True)
@@ -92,7 +89,7 @@ class Hypersim(ListedDataset):
             raise InputError(f"{entry.depth} is {distance_m.shape}, its image {(height, width)}; copy both again.")
         depth_m = z_of_distance(distance_m, camera)
         truth = metric_truth(depth_m, np.isfinite(depth_m), entry.depth)
-        return DepthSample(entry.name, Frame(rgb, camera, name=entry.name), truth, group=entry.group)
+        return entry.sample(rgb, camera, truth)
 
 
 def z_of_distance(distance: np.ndarray, camera: Camera) -> np.ndarray:

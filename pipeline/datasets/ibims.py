@@ -19,17 +19,16 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.datasets.arguments import check_flag
-from pipeline.datasets.depth_base import DepthSample
-from pipeline.datasets.formats.mat5 import read_mat5
+from pipeline.datasets.arguments import check_choice, check_flag, existing_folder
+from pipeline.datasets.base import DepthSample
+from pipeline.datasets.formats.matlab import read_matlab
 from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth
-from pipeline.datasets.reading import existing_folder
 from pipeline.ingest.depth_files import read_depth
 from pipeline.ingest.files import existing_file
 from pipeline.ingest.images import read_image
-from pipeline.records import DepthKind, Frame, ScaleSource
+from pipeline.records import DepthKind, ScaleSource
 from pipeline.records.camera import Camera
-from pipeline.records.errors import ConfigError, InputError
+from pipeline.records.errors import InputError
 
 METRES_PER_NUMBER = 50 / 65535
 FORMATS = ("raw", "mat")
@@ -62,10 +61,7 @@ class Ibims(ListedDataset):
         transparent: bool = False,
         limit: int | None = None,
     ) -> None:
-        if file_format is not None and file_format not in FORMATS:
-            raise ConfigError(
-                f"dataset.file_format must be one of {', '.join(FORMATS)}, or null for either, not {file_format!r}."
-            )
+        check_choice("file_format", file_format, FORMATS, optional=True)
         check_flag("transparent", transparent)
         self.transparent = transparent
         root = existing_folder(path, "the iBims-1 data set", _HOW)
@@ -92,7 +88,7 @@ class Ibims(ListedDataset):
             known = known & masks[1]
         camera = Camera(fx, fy, cx - 1, cy - 1, rgb.shape[1], rgb.shape[0])
         truth = metric_truth(depth_m, known, entry.depth)
-        return DepthSample(entry.name, Frame(rgb, camera, name=entry.name), truth, group=entry.group)
+        return entry.sample(rgb, camera, truth)
 
 
 _Read = tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray], tuple[float, float, float, float]]
@@ -128,7 +124,7 @@ def _read_raw(entry: ImageFiles) -> _Read:
 
 
 def _read_mat(entry: ImageFiles) -> _Read:
-    data = read_mat5(entry.depth, "data", _FIELDS)
+    data = read_matlab(entry.depth, "data", _FIELDS)
     lacking = [name for name in _FIELDS if name not in data]
     if lacking or data["calib"].shape != (3, 3):
         what = ", ".join(lacking) or "the 3 x 3 matrix calib"

@@ -1,82 +1,92 @@
-"""KITTI's object data set: images, LiDAR, boxes in 2D and 3D.
+"""KITTI: streets with LiDAR; claims from the boxes of its object data set, true depth from either of its two forms.
 
-Format: the readme of the development kit, https://www.cvlibs.net/datasets/kitti/eval_object.php (Geiger et al. 2012,
-CC BY-NC-SA 3.0). ``label_2/*.txt`` has one object a line: type, truncated, occluded, alpha, box (left, top, right,
-bottom), height, width, length, location of the bottom's centre in the rectified frame of camera 0, rotation about its
-y axis. ``calib/*.txt`` has ``P2``, ``R0_rect`` and ``Tr_velo_to_cam``; ``velodyne/*.bin`` float32 x, y, z, reflectance.
+Format, of https://www.cvlibs.net/datasets/kitti (CC BY-NC-SA 3.0), in either of two forms:
+
+- the object data set (Geiger et al. 2012): ``image_2/NUMBER.png``, ``label_2/NUMBER.txt``, ``calib/NUMBER.txt`` with
+  ``P2``, ``R0_rect`` and ``Tr_velo_to_cam``, and ``velodyne/NUMBER.bin`` (float32 x, y, z, reflectance). It yields
+  claims about its boxes, and the depth of the single scan, through which some of the background shows.
+- annotated depth (Uhrig et al. 2017), eleven scans checked by stereo: PNG, uint16, ``number / 256`` is z [m], 0 where
+  nothing is known. ``data_depth_annotated`` holds
+  ``train|val/DRIVE/proj_depth/groundtruth/image_02|image_03/NUMBER.png``; the images come with the raw recordings,
+  ``DATE/DRIVE/image_02/data/NUMBER.png`` (or .jpg, as some keep them), whose ``DATE/calib_cam_to_cam.txt`` has
+  ``P_rect_02`` and ``P_rect_03`` (3 x 4). ``val_selection_cropped`` of ``data_depth_selection`` holds 1000 images of
+  1216 x 352 px: ``image/DRIVE_image_NUMBER_CAMERA.png``,
+  ``groundtruth_depth/DRIVE_groundtruth_depth_NUMBER_CAMERA.png`` and ``intrinsics/DRIVE_image_NUMBER_CAMERA.txt``
+  (3 x 3). A single scan lies beside each truth as ``velodyne_raw``. Lists of the Eigen split have lines
+  ``DATE/DRIVE/image_02/data/NUMBER.png DRIVE/.../NUMBER.png FOCAL``, in which ``None`` stands for truth that does not
+  exist, or ``DATE/DRIVE NUMBER l``.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from pipeline.datasets.base import Case
-from pipeline.datasets.formats.points import moved, rasterised, split_projection
-from pipeline.datasets.from_boxes import box_in_camera, image_of_boxes, turn_about_y
-from pipeline.datasets.reading import (
-    FileDataset,
-    check_count,
-    check_relations,
-    existing_folder,
-    existing_parts,
+from pipeline.datasets.annotated.boxes import box_in_camera, image_of_boxes, turn_about_y
+from pipeline.datasets.annotated.claims import ClaimWriter
+from pipeline.datasets.annotated.objects import object_of_box, unique_labels
+from pipeline.datasets.arguments import check_choice, check_count, check_text, existing_folder, existing_parts
+from pipeline.datasets.base import Case, ClaimDataset, DepthSample
+from pipeline.datasets.formats.kitti_files import (
+    read_calibration,
+    read_labels,
+    read_projection,
+    velodyne_to_rectified,
 )
-from pipeline.datasets.things import thing_of_box, unique_labels
-from pipeline.datasets.writing import claims_of
+from pipeline.datasets.formats.points import moved, rasterised, read_points, split_projection
+from pipeline.datasets.formats.sequences import number_table
+from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth, stored_truth
 from pipeline.ingest.images import read_image
-from pipeline.records import Box, DepthMap, Frame, Scene
-from pipeline.records.errors import InputError
+from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
+from pipeline.records.camera import Camera
+from pipeline.records.errors import ConfigError, InputError
 
-_WHAT = "the KITTI object data set"
-_HOW = "download the left colour images, labels, calibration and Velodyne points of cvlibs.net and unpack them there"
-_PARTS = ("image_2", "label_2", "calib", "velodyne")
-_FIELDS = 15
+SPLITS = ("val", "train", "all", "selection")
+CAMERAS = ("image_02", "image_03")
+PROMPTS = ("velodyne",)
+UNIT_M = 1 / 256
+_OBJECTS = "the KITTI object data set"
+_OBJECT_PARTS = ("image_2", "label_2", "calib", "velodyne")
+_SELECTION = ("val_selection_cropped", "depth_selection/val_selection_cropped")
+_TRUTH, _SCAN = "groundtruth", "velodyne_raw"
+# Folders of the three archives, where they were unpacked side by side, or into one.
+_TRUTH_ROOTS, _SCAN_ROOTS = (".", "data_depth_annotated"), (".", "data_depth_velodyne")
+_HOW_OBJECTS = (
+    "unpack the left colour images, labels, calibration and Velodyne points of the object data set of cvlibs.net there"
+)
+_HOW_DEPTH = "unpack data_depth_annotated.zip and the raw recordings, or data_depth_selection.zip, of cvlibs.net there"
+_HOW = f"{_HOW_OBJECTS}, or {_HOW_DEPTH}"
 _NOT_CARED_FOR = "DontCare"
 # More of an object outside of the image than this, and its box there says little about it.
 _MOST_TRUNCATED = 0.5
 _FULLY_VISIBLE, _HIDDEN = 0, (1, 2)
 
 
-@dataclass(frozen=True)
-class KittiObject:
-    """One line of a label file.
+class Kitti(ListedDataset, ClaimDataset[ImageFiles]):
+    """KITTI, in the form that the folder has; the group of annotated depth is the drive.
 
     Args:
-        kind: Type, as ``Car``.
-        truncated: Share outside of the image, in [0, 1].
-        occluded: 0 visible, 1 partly hidden, 2 largely hidden, 3 unknown.
-        box_px: (left, top, right, bottom) [px].
-        size_m: (height, width, length) [m].
-        location_m: Centre of its bottom in the rectified frame of camera 0 [m].
-        rotation_y_rad: Rotation about that frame's y axis [rad].
-    """
-
-    kind: str
-    truncated: float
-    occluded: int
-    box_px: Box
-    size_m: tuple[float, float, float]
-    location_m: tuple[float, float, float]
-    rotation_y_rad: float
-
-
-class Kitti(FileDataset[str]):
-    """KITTI object frames with LiDAR depth.
-
-    Args:
-        path: The folder ``training``, or the one that holds it.
-        radius_px: Half side of the square that a LiDAR point covers in the depth map [px].
+        path: The folder ``training`` of the object data set, or the one that holds it. Else the folder with ``train``
+            and ``val`` of the annotated depth, or with ``data_depth_annotated`` that holds them; for the selection the
+            folder ``val_selection_cropped``, or one that holds it.
+        radius_px: Half side of the square that a LiDAR point covers in the depth that the verifier gets [px].
         claims_per_scene: Claims per image.
         relations: Names of relations to draw from; None takes all.
         seed: Seed of what is drawn.
-        limit: Most cases.
+        raw: Folder of the raw recordings, relative to ``path`` unless absolute; None takes ``path``.
+        split: ``val``, ``train``, ``all`` of both, or ``selection`` for the 1000 cropped images.
+        camera: ``image_02`` (left), ``image_03`` (right), or None for both.
+        split_file: List of images, relative to ``path`` unless absolute; None takes all that have a truth.
+        prompt: ``velodyne`` gives the single scan as the frame's depth, for networks that take one; None gives none.
+        limit: Most entries; None takes all.
 
     Raises:
-        InputError: If the folder or a part of it is missing.
+        InputError: If a folder or a list is missing, or the folder has neither form.
+        ConfigError: If an argument is not usable.
     """
 
     name = "kitti"
@@ -89,163 +99,183 @@ class Kitti(FileDataset[str]):
         claims_per_scene: int = 20,
         relations: Sequence[str] | None = None,
         seed: int = 0,
+        raw: str | Path | None = None,
+        split: str = "val",
+        camera: str | None = "image_02",
+        split_file: str | Path | None = None,
+        prompt: str | None = None,
         limit: int | None = None,
     ) -> None:
-        super().__init__(limit)
-        folder = existing_folder(path, _WHAT, _HOW)
-        self.folder = folder / "training" if (folder / "training").is_dir() else folder
-        existing_parts(self.folder, _PARTS, _WHAT, _HOW)
+        check_choice("split", split, SPLITS)
+        check_choice("camera", camera, CAMERAS, optional=True)
+        check_choice("prompt", prompt, PROMPTS, optional=True)
+        check_text("raw", raw, optional=True)
+        check_text("split_file", split_file, optional=True)
+        if split == "selection" and split_file is not None:
+            raise ConfigError("dataset.split_file lists images of the raw recordings: set dataset.split to val.")
         self.radius_px = check_count("radius_px", radius_px)
-        self.claims_per_scene = check_count("claims_per_scene", claims_per_scene, 2)
-        self.relations = check_relations(relations)
-        self.seed = seed
-        self._stems: list[str] | None = None
-
-    def entries(self) -> Sequence[str]:
-        """Numbers of the images, as ``000042``."""
-        if self._stems is None:
-            self._stems = sorted(file.stem for file in (self.folder / "label_2").glob("*.txt"))
-        return self._stems
-
-    def entry_name(self, entry: str) -> str:
-        """The image's number."""
-        return entry
-
-    def case(self, entry: str, index: int) -> Case | None:
-        """Read one image with its points and objects."""
-        rgb = read_image(self.folder / "image_2" / f"{entry}.png")
-        height, width = rgb.shape[:2]
-        calibration = read_calibration(self.folder / "calib" / f"{entry}.txt")
-        # Rectified frame of camera 0 to camera 2.
-        camera, to_camera = split_projection(calibration["P2"], width, height)
-        points = moved(
-            read_lidar(self.folder / "velodyne" / f"{entry}.bin"), to_camera @ velodyne_to_rectified(calibration)
+        self.writer = ClaimWriter(claims_per_scene, relations, seed)
+        self.prompt = prompt
+        self.folder = existing_folder(path, "KITTI", _HOW)
+        objects = self.folder / "training" if (self.folder / "training").is_dir() else self.folder
+        self.has_objects = any((objects / part).is_dir() for part in _OBJECT_PARTS[:2])
+        cameras = CAMERAS if camera is None else (camera,)
+        if self.has_objects:
+            existing_parts(objects, _OBJECT_PARTS, _OBJECTS, _HOW_OBJECTS)
+            if prompt is not None:
+                raise ConfigError("dataset.prompt must be null for the object data set, whose scan is the true depth.")
+            files = _objects(objects)
+        elif split == "selection":
+            files = list(_selection(self.folder, cameras))
+        else:
+            recordings = existing_folder(self.folder / (raw or ""), "KITTI's raw recordings", _HOW_DEPTH)
+            parts = ("val", "train") if split == "all" else (split,)
+            # A list names images of any part: Eigen's test images lie in both.
+            truths = _truths(self.folder, ("val", "train") if split_file else parts)
+            found = _listed(self.folder / split_file, truths) if split_file else _all(truths, cameras)
+            files = [_raw_files(recordings, truth) for truth in dict.fromkeys(found)]
+        missing = (
+            f"{objects} holds no label_2/*.txt; {_HOW_OBJECTS}."
+            if self.has_objects
+            else f"{self.folder} holds no annotated depth of {split} {' or '.join(cameras)}, and no image_2 and "
+            f"label_2 of the object data set; {_HOW}."
         )
-        values, valid = rasterised(points, camera, radius_px=self.radius_px)
-        objects = [
+        super().__init__(files, missing, limit)
+        if not self.has_objects:
+            self.lacks_claims = (
+                f"{self.folder} holds the annotated depth of KITTI, which has no boxes to make claims of; set "
+                f"dataset.path to the object data set, with {', '.join(_OBJECT_PARTS)}."
+            )
+
+    def case(self, entry: ImageFiles, index: int) -> Case | None:
+        """Read one image of the object data set with its points and objects."""
+        rgb, camera, points, to_camera = _scanned(entry)
+        labelled = [
             item
-            for item in read_labels(self.folder / "label_2" / f"{entry}.txt")
+            for item in read_labels(entry.image.parents[1] / "label_2" / f"{entry.name}.txt")
             if item.kind != _NOT_CARED_FOR and item.truncated <= _MOST_TRUNCATED
         ]
-        labels = unique_labels(item.kind.replace("_", " ").lower() for item in objects)
-        things = []
-        for label, item in zip(labels, objects, strict=True):
+        labels = unique_labels(item.kind.replace("_", " ").lower() for item in labelled)
+        objects, hidden = [], {}
+        for label, item in zip(labels, labelled, strict=True):
             tall, wide, long = item.size_m
             centre = moved(np.array([item.location_m]) - (0, tall / 2, 0), to_camera)[0]
             rotation = to_camera[:3, :3] @ turn_about_y(item.rotation_y_rad)
             box = box_in_camera(centre, np.array((long, tall, wide)), rotation)
-            things.append(thing_of_box(label, item.box_px, box, points_m=points))
-        if not things:
+            objects.append(object_of_box(label, item.box_px, box, points_m=points))
+            if item.occluded in (_FULLY_VISIBLE, *_HIDDEN):
+                hidden[label] = item.occluded in _HIDDEN
+        if not objects:
             return None
-        hidden = {
-            label: item.occluded in _HIDDEN
-            for label, item in zip(labels, objects, strict=True)
-            if item.occluded in (_FULLY_VISIBLE, *_HIDDEN)
-        }
-        image = image_of_boxes(things, camera, hidden=hidden)
-        claims = claims_of(
-            image, np.random.default_rng([self.seed, index]), self.claims_per_scene, relations=self.relations
-        )
-        depth = DepthMap(values, valid, "metric", "sensor", backend="lidar")  # type: ignore[arg-type]
-        return Case(
-            Scene(
-                f"kitti-{entry}",
-                (Frame(rgb, camera, given_depth=depth, name=entry),),
-                regions=tuple(thing.region(mask=False, box_3d=True) for thing in things),
-                claims=claims,
-            ),
-            tags={"objects": str(len(things))},
-        )
+        values, valid = rasterised(points, camera, radius_px=self.radius_px)
+        depth = DepthMap(values, valid, DepthKind.METRIC, ScaleSource.SENSOR, backend="lidar")
+        frame = Frame(rgb, camera, given_depth=depth, name=entry.name)
+        image = image_of_boxes(objects, camera, hidden=hidden)
+        return self.writer.case(f"kitti-{entry.name}", index, frame, image, boxes_3d=True)
+
+    def sample(self, entry: ImageFiles) -> DepthSample:
+        """Read an image and its depth.
+
+        Raises:
+            InputError: If a file is missing or damaged.
+        """
+        if self.has_objects:
+            rgb, camera, points, _ = _scanned(entry)
+            truth = metric_truth(*rasterised(points, camera), entry.depth)
+            return entry.sample(rgb, camera, truth)
+        rgb = read_image(entry.image)
+        truth = stored_truth(entry.depth, UNIT_M)
+        given = None
+        if self.prompt is not None:
+            given = replace(stored_truth(self._scan_file(entry.depth), UNIT_M), backend="lidar")
+        camera = _annotated_camera(entry.image, rgb.shape[1], rgb.shape[0])
+        return entry.sample(rgb, camera, truth, given=given)
+
+    def _scan_file(self, truth: Path) -> Path:
+        """File of the single scan of the same moment."""
+        if truth.parent.name == "groundtruth_depth":
+            return truth.parents[1] / _SCAN / truth.name.replace("groundtruth_depth", _SCAN)
+        below = Path(truth.parents[4].name, truth.parents[3].name, "proj_depth", _SCAN, truth.parent.name, truth.name)
+        places = [self.folder / root / below for root in _SCAN_ROOTS]
+        return next((place for place in places if place.is_file()), places[0])
 
 
-def read_labels(file: Path) -> list[KittiObject]:
-    """Objects of a label file.
-
-    Raises:
-        InputError: If a line has too few or wrong fields.
-    """
-    objects = []
-    for line in _lines(file, "label"):
-        fields = line.split()
-        if not fields:
-            continue
-        if len(fields) < _FIELDS:
-            raise InputError(f"The label file {file} has a line with {len(fields)} fields; {_FIELDS} are needed.")
-        numbers = _numbers(fields[1:_FIELDS])
-        if numbers is None:
-            raise InputError(f"The label file {file} has a line whose fields after the type are not all numbers.")
-        truncated, occluded, _, left, top, right, bottom, tall, wide, long, x, y, z, rotation_y_rad = numbers
-        objects.append(
-            KittiObject(
-                fields[0],
-                truncated,
-                int(occluded),
-                (left, top, right, bottom),
-                (tall, wide, long),
-                (x, y, z),
-                rotation_y_rad,
-            )
-        )
-    return objects
+def _objects(folder: Path) -> list[ImageFiles]:
+    stems = sorted(file.stem for file in (folder / "label_2").glob("*.txt"))
+    return [
+        ImageFiles(stem, "", folder / "image_2" / f"{stem}.png", folder / "velodyne" / f"{stem}.bin") for stem in stems
+    ]
 
 
-def read_calibration(file: Path) -> dict[str, np.ndarray]:
-    """Matrices of a calibration file: 3 x 4, ``R0_rect`` 3 x 3.
-
-    Raises:
-        InputError: If one that is needed is missing.
-    """
-    matrices = {}
-    for line in _lines(file, "calibration"):
-        name, _, written = line.partition(":")
-        numbers = _numbers(written.split())
-        if numbers and len(numbers) % 3 == 0:
-            matrices[name.strip()] = np.array(numbers).reshape(3, -1)
-    shapes = {"P2": (3, 4), "R0_rect": (3, 3), "Tr_velo_to_cam": (3, 4)}
-    wrong = [name for name, shape in shapes.items() if name not in matrices or matrices[name].shape != shape]
-    if wrong:
-        raise InputError(f"The calibration file {file} lacks {', '.join(wrong)}, or holds too few numbers of it.")
-    return matrices
+def _scanned(entry: ImageFiles) -> tuple[np.ndarray, Camera, np.ndarray, np.ndarray]:
+    """Image, camera, points in its frame (N, 3), and the motion from the rectified frame of camera 0 into it."""
+    rgb = read_image(entry.image)
+    calibration = read_calibration(entry.image.parents[1] / "calib" / f"{entry.name}.txt")
+    # The image is that of camera 2.
+    camera, to_camera = split_projection(calibration["P2"], rgb.shape[1], rgb.shape[0])
+    points = read_points(entry.depth, 4, "velodyne file")[:, :3]
+    return rgb, camera, moved(points, to_camera @ velodyne_to_rectified(calibration)), to_camera
 
 
-def _lines(file: Path, what: str) -> list[str]:
+def _truths(folder: Path, parts: tuple[str, ...]) -> dict[str, Path]:
+    """Folders of truth by the drive."""
+    places = [folder / root / part for root in _TRUTH_ROOTS for part in parts]
+    drives = [drive for place in places for drive in sorted(place.glob(f"*/proj_depth/{_TRUTH}"))]
+    return {drive.parents[1].name: drive for drive in drives}
+
+
+def _all(truths: dict[str, Path], cameras: tuple[str, ...]) -> Iterator[Path]:
+    for drive in sorted(truths):
+        for camera in cameras:
+            yield from sorted((truths[drive] / camera).glob("*.png"))
+
+
+def _listed(file: Path, truths: dict[str, Path]) -> Iterator[Path]:
+    """Truth of the images of a list, in its order, without those that the list says have none."""
     try:
-        return file.read_text(encoding="ascii").splitlines()
-    except UnicodeDecodeError:
-        raise InputError(f"The {what} file {file} is damaged, as it is no plain text; copy it again.") from None
-
-
-def _numbers(fields: Sequence[str]) -> list[float] | None:
-    """Finite numbers of fields of text, or None where one is none."""
-    try:
-        numbers = [float(field) for field in fields]
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise InputError(f"The list of images {file} cannot be opened ({error.strerror}).") from None
     except ValueError:
-        return None
-    return numbers if all(map(math.isfinite, numbers)) else None
+        raise InputError(f"The list of images {file} is no text; copy it again.") from None
+    for number, line in enumerate(lines, start=1):
+        words = line.split()
+        if not words or "None" in words:
+            continue
+        image = Path(words[0].lstrip("/"))
+        if len(words) == 3 and re.fullmatch(r"[0-9]{1,10}", words[1]) and words[2] in ("l", "r"):
+            image = image / CAMERAS[words[2] == "r"] / "data" / f"{int(words[1]):010d}.png"
+        if len(image.parts) < 4 or image.parts[-2] != "data":
+            raise InputError(
+                f"Line {number} of {file} names no DATE/DRIVE/image_02/data/NUMBER.png: {line.strip()[:80]!r}."
+            )
+        drive, camera = image.parts[-4], image.parts[-3]
+        # Images without annotated truth remain in the count, as files that are missing.
+        yield truths.get(drive, file.parent / drive / "proj_depth" / _TRUTH) / camera / f"{image.stem}.png"
 
 
-def velodyne_to_rectified(calibration: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Motion, float64 (4, 4), from the scanner's frame to the rectified frame of camera 0."""
-    rectify, to_camera = np.eye(4), np.eye(4)
-    rectify[:3, :3] = calibration["R0_rect"]
-    to_camera[:3] = calibration["Tr_velo_to_cam"]
-    motion: np.ndarray = rectify @ to_camera
-    return motion
+def _raw_files(recordings: Path, truth: Path) -> ImageFiles:
+    drive, camera = truth.parents[3].name, truth.parent.name
+    image = recordings / drive[:10] / drive / camera / "data" / truth.name
+    if not image.is_file() and image.with_suffix(".jpg").is_file():
+        image = image.with_suffix(".jpg")
+    return ImageFiles(f"{drive} {camera} {truth.stem}", drive, image, truth)
 
 
-def read_lidar(file: Path, values: int = 4) -> np.ndarray:
-    """Points of a binary file of float32, float32 (N, 3).
+def _selection(folder: Path, cameras: tuple[str, ...]) -> Iterator[ImageFiles]:
+    root = next((folder / part for part in _SELECTION if (folder / part).is_dir()), folder)
+    for truth in sorted((root / "groundtruth_depth").glob("*_groundtruth_depth_*.png")):
+        drive, _, rest = truth.stem.partition("_groundtruth_depth_")
+        number, _, camera = rest.partition("_")
+        if camera in cameras:
+            image = root / "image" / f"{drive}_image_{rest}.png"
+            yield ImageFiles(f"{drive} {camera} {number}", drive, image, truth)
 
-    Args:
-        file: The file.
-        values: Numbers per point, of which the first three are x, y and z.
 
-    Raises:
-        InputError: If it is empty or ends within a point.
-    """
-    content = file.read_bytes()
-    if not content or len(content) % (4 * values):
-        raise InputError(f"The velodyne file {file} is {'cut short' if content else 'empty'}; copy it again.")
-    numbers = np.frombuffer(content, dtype="<f4")
-    points: np.ndarray = numbers.reshape(-1, values)[:, :3]
-    return points
+def _annotated_camera(image: Path, width: int, height: int) -> Camera:
+    if image.parent.name == "image":
+        matrix = number_table(image.parents[1] / "intrinsics" / f"{image.stem}.txt", 3, "file of intrinsics")
+    else:
+        camera = image.parents[1].name
+        matrix = read_projection(image.parents[3] / "calib_cam_to_cam.txt", f"P_rect_{camera[-2:]}")
+    return split_projection(matrix, width, height)[0]

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.datasets.depth_base import DepthSample
+from pipeline.datasets.arguments import check_count, existing_folder
+from pipeline.datasets.base import DepthSample
 from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth, shrunk
-from pipeline.datasets.reading import check_count, existing_folder
 from pipeline.ingest.depth_files import read_depth
 from pipeline.ingest.files import existing_file
 from pipeline.ingest.images import read_image
@@ -73,7 +73,7 @@ class Middlebury(ListedDataset):
         frame, truth = shrunk(
             Frame(rgb, camera, name=entry.name), metric_truth(depth_m, known, entry.depth), self.max_side_px
         )
-        return DepthSample(entry.name, frame, truth, group=entry.group)
+        return DepthSample(entry.name, frame, truth, entry.group)
 
 
 def read_calibration(file: Path, width: int, height: int) -> tuple[Camera, float, float]:

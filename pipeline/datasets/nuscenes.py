@@ -18,21 +18,14 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from pipeline.datasets.base import Case
-from pipeline.datasets.formats.points import moved, rasterised
-from pipeline.datasets.from_boxes import box_in_camera, image_of_boxes, projected_box
-from pipeline.datasets.kitti import read_lidar
-from pipeline.datasets.reading import (
-    FileDataset,
-    check_count,
-    check_relations,
-    existing_folder,
-    existing_parts,
-)
-from pipeline.datasets.things import Thing, thing_of_box, unique_labels
-from pipeline.datasets.writing import claims_of
+from pipeline.datasets.annotated.boxes import box_in_camera, image_of_boxes, projected_box
+from pipeline.datasets.annotated.claims import ClaimWriter
+from pipeline.datasets.annotated.objects import AnnotatedObject, object_of_box, unique_labels
+from pipeline.datasets.arguments import check_count, existing_folder, existing_parts
+from pipeline.datasets.base import Case, ClaimDataset
+from pipeline.datasets.formats.points import moved, rasterised, read_points
 from pipeline.ingest.images import read_image
-from pipeline.records import Camera, DepthMap, Frame, Scene
+from pipeline.records import Camera, DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.errors import InputError
 
 Row = Mapping[str, Any]
@@ -48,7 +41,7 @@ _MOSTLY_HIDDEN, _HIDDEN, _VISIBLE = ("1",), ("2", "3"), ("4",)
 _FARTHEST_M = 60.0
 
 
-class NuScenes(FileDataset[tuple[str, str]]):
+class NuScenes(ClaimDataset[tuple[str, str]]):
     """nuScenes key frames, one case per camera.
 
     Args:
@@ -85,9 +78,7 @@ class NuScenes(FileDataset[tuple[str, str]]):
         self.version = version
         self.cameras = tuple(cameras)
         self.radius_px = check_count("radius_px", radius_px)
-        self.claims_per_scene = check_count("claims_per_scene", claims_per_scene, 2)
-        self.relations = check_relations(relations)
-        self.seed = seed
+        self.writer = ClaimWriter(claims_per_scene, relations, seed)
 
     @cached_property
     def _tables(self) -> dict[str, dict[str, Row]]:
@@ -139,27 +130,21 @@ class NuScenes(FileDataset[tuple[str, str]]):
         scanner = self._key_frames[token].get(_LIDAR)
         if scanner is None:
             raise InputError(f"Sample {token} has no {_LIDAR}; unpack all parts of the version.")
-        points = moved(
-            read_lidar(self.folder / scanner["filename"], _LIDAR_VALUES), to_camera @ self._to_global(scanner)
-        )
-        values, valid = rasterised(points, camera, radius_px=self.radius_px)
-        things, hidden = self._things(token, camera, to_camera, points)
-        if not things:
+        points = read_points(self.folder / scanner["filename"], _LIDAR_VALUES, "file of LiDAR points")[:, :3]
+        points = moved(points, to_camera @ self._to_global(scanner))
+        objects, hidden = self._objects(token, camera, to_camera, points)
+        if not objects:
             return None
-        image = image_of_boxes(things, camera, hidden=hidden)
-        claims = claims_of(
-            image, np.random.default_rng([self.seed, index]), self.claims_per_scene, relations=self.relations
-        )
-        depth = DepthMap(values, valid, "metric", "sensor", backend="lidar")  # type: ignore[arg-type]
-        return Case(
-            Scene(
-                f"nuscenes-{token}-{channel}",
-                (Frame(rgb, camera, given_depth=depth, name=Path(data["filename"]).stem),),
-                regions=tuple(thing.region(mask=False, box_3d=True) for thing in things),
-                claims=claims,
-            ),
+        values, valid = rasterised(points, camera, radius_px=self.radius_px)
+        depth = DepthMap(values, valid, DepthKind.METRIC, ScaleSource.SENSOR, backend="lidar")
+        return self.writer.case(
+            f"nuscenes-{token}-{channel}",
+            index,
+            Frame(rgb, camera, given_depth=depth, name=Path(data["filename"]).stem),
+            image_of_boxes(objects, camera, hidden=hidden),
+            boxes_3d=True,
             group=str(self._tables["sample"][token]["scene_token"]),
-            tags={"objects": str(len(things)), "camera": channel},
+            tags={"camera": channel},
         )
 
     def _to_global(self, data: Row) -> np.ndarray:
@@ -168,9 +153,9 @@ class NuScenes(FileDataset[tuple[str, str]]):
         matrix: np.ndarray = pose_matrix(self._tables["ego_pose"][data["ego_pose_token"]]) @ pose_matrix(sensor)
         return matrix
 
-    def _things(
+    def _objects(
         self, token: str, camera: Camera, to_camera: np.ndarray, points_m: np.ndarray
-    ) -> tuple[list[Thing], dict[str, bool]]:
+    ) -> tuple[list[AnnotatedObject], dict[str, bool]]:
         up = tuple(float(value) for value in to_camera[:3, 2])
         boxes = []
         for row in self._annotations[token]:
@@ -183,8 +168,8 @@ class NuScenes(FileDataset[tuple[str, str]]):
                 continue
             boxes.append((self._name(row), box_px, box, visibility))
         labels = unique_labels(name for name, *_ in boxes)
-        things = [
-            thing_of_box(label, box_px, box, points_m=points_m, up=up)  # type: ignore[arg-type]
+        objects = [
+            object_of_box(label, box_px, box, points_m=points_m, up=up)  # type: ignore[arg-type]
             for label, (_, box_px, box, _) in zip(labels, boxes, strict=True)
         ]
         hidden = {
@@ -192,7 +177,7 @@ class NuScenes(FileDataset[tuple[str, str]]):
             for label, (*_, visibility) in zip(labels, boxes, strict=True)
             if visibility in (*_HIDDEN, *_VISIBLE)
         }
-        return things, hidden
+        return objects, hidden
 
     def _name(self, annotation: Row) -> str:
         """Noun of a category: ``car`` of ``vehicle.car``, ``pedestrian`` of ``human.pedestrian.adult``."""

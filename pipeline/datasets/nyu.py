@@ -1,15 +1,21 @@
-"""NYU Depth v2, the 1449 labelled images of rooms (Silberman et al. 2012). Free for research.
+"""NYU Depth v2: rooms seen by the first Kinect (Silberman et al. 2012). Free for research.
 
-Format, of ``nyu_depth_v2_labeled.mat`` (MATLAB 7.3, which is HDF5 with its dimensions turned around), from
-https://cs.nyu.edu/~silberman/datasets/nyu_depth_v2.html: ``images`` uint8 (N, 3, W, H); ``rawDepths`` float32
-(N, W, H), the sensor's z [m] as the colour camera sees it, 0 where nothing was measured; ``depths``, the same filled in
-by colour; ``labels`` uint16 and ``instances`` uint8 (N, W, H), which together number the objects, 0 where there is
-none; ``names`` of the labels, from 1; ``scenes``. ``splits.mat`` (MATLAB 5; from the same page) has ``testNdxs``, the
-654 images that Eigen et al. 2014 and all later ones test with, and ``trainNdxs``, counted from 1.
+Format, of https://cs.nyu.edu/~silberman/datasets/nyu_depth_v2.html, in either of two forms:
+
+- the 1449 labelled images, ``nyu_depth_v2_labeled.mat`` (MATLAB 7.3, which is HDF5 with its dimensions turned around):
+  ``images`` uint8 (N, 3, W, H); ``rawDepths`` float32 (N, W, H), the sensor's z [m] as the colour camera sees it, 0
+  where nothing was measured; ``depths``, the same filled in by colour; ``labels`` uint16 and ``instances`` uint8
+  (N, W, H), which together number the objects, 0 where there is none; ``names`` of the labels, from 1; ``scenes``.
+  ``splits.mat`` (MATLAB 5) has ``testNdxs``, the 654 images that Eigen et al. 2014 and all later ones test with, and
+  ``trainNdxs``, counted from 1.
+- raw recordings: one folder per scene with images ``r-TIME-TICKS.ppm`` and depth ``d-TIME-TICKS.pgm``, which were not
+  taken at the same moments: TIME [s] joins them. Depth is uint16 of the infrared camera, low byte first in a format
+  that has the high byte first; ``351.3 / (1092.5 - number)`` is z [m]. It is registered to the image here.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,26 +23,24 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.datasets.arguments import check_choice, check_flag, check_text
-from pipeline.datasets.depth_base import DepthDataset, DepthSample
+from pipeline.datasets.annotated.objects import unique_labels
+from pipeline.datasets.arguments import check_choice, check_count, check_flag, check_number, check_text
+from pipeline.datasets.base import DepthDataset, DepthSample
 from pipeline.datasets.formats.hdf5 import check_size
-from pipeline.datasets.formats.mat5 import read_mat5
-from pipeline.datasets.listed import metric_truth
-from pipeline.datasets.reading import check_count
-from pipeline.datasets.things import unique_labels
+from pipeline.datasets.formats.matlab import read_matlab
+from pipeline.datasets.formats.nyu_toolbox import COLOR_CAMERA, read_registered
+from pipeline.datasets.formats.sequences import associate
+from pipeline.datasets.listed import ImageFiles, metric_truth
 from pipeline.geometry.regions import mask_box
 from pipeline.ingest.files import decoding
 from pipeline.records import Frame, Origin, Region
-from pipeline.records.camera import Camera
 from pipeline.records.errors import InputError
-
-COLOR_CAMERA = Camera(518.857901, 519.469611, 325.582449, 253.736166, 640, 480)
-"""Intrinsics of the colour camera, of the authors' toolbox (camera_params.m) [px]."""
 
 DEPTHS = {"raw": "rawDepths", "filled": "depths"}
 SPLITS = {"test": "testNdxs", "train": "trainNdxs", "all": None}
 _FILE = "nyu_depth_v2_labeled.mat"
 _PAGE = "https://cs.nyu.edu/~silberman/datasets/nyu_depth_v2.html"
+_TIME = re.compile(r"[rd]-(\d+\.\d+)-\d+\Z")
 # More than the instances of one label in one image.
 _INSTANCES = 256
 # More than the file has images, or a text letters: it may claim any number of them.
@@ -52,20 +56,25 @@ class _Contents:
     names: tuple[str, ...]
 
 
-class NyuLabelled(DepthDataset[int]):
-    """Labelled images of NYU Depth v2, one group per scene; a sample is called by its number, from 1.
+class NyuDepth(DepthDataset[int | ImageFiles]):
+    """NYU Depth v2, one group per scene; a labelled image is called by its number, from 1.
 
     Args:
-        path: The file, or the folder that holds it under its name.
-        split: ``test`` for the 654 images of the Eigen split, ``train`` for the 795 others, or ``all``.
-        splits: Name of the file of splits beside it; not needed for ``all``.
-        depth: ``raw`` for what the sensor measured, or ``filled`` for the depth without gaps.
-        objects: Whether the annotated objects are given as regions.
+        path: The file of labelled images, or the folder that holds it under its name; else the folder of one scene's
+            raw recording, or one that holds such folders at any depth.
+        split: Of labelled images, ``test`` for the 654 images of the Eigen split, ``train`` for the 795 others, or
+            ``all``.
+        splits: Name of the file of splits beside them; not needed for ``all``.
+        depth: Of labelled images, ``raw`` for what the sensor measured, or ``filled`` for the depth without gaps.
+        objects: Whether the annotated objects of labelled images are given as regions.
         least_object_px: Smallest object that counts [px].
+        most_apart_s: Longest time between an image and its depth, of raw recordings [s].
+        farthest_m: Depth of raw recordings beyond this is not believed [m]; the toolbox's limit is 10.
+        step: Every so manieth pair of a raw recording is taken.
         limit: Most samples; None takes all.
 
     Raises:
-        InputError: If a file is missing or damaged.
+        InputError: If files are missing or damaged.
         ConfigError: If an argument is not usable.
     """
 
@@ -80,6 +89,9 @@ class NyuLabelled(DepthDataset[int]):
         depth: str = "raw",
         objects: bool = True,
         least_object_px: int = 500,
+        most_apart_s: float = 0.05,
+        farthest_m: float = 10.0,
+        step: int = 1,
         limit: int | None = None,
     ) -> None:
         super().__init__(limit)
@@ -88,34 +100,48 @@ class NyuLabelled(DepthDataset[int]):
         check_flag("objects", objects)
         check_text("splits", splits)
         check_text("path", path)
+        for key, number in (("most_apart_s", most_apart_s), ("farthest_m", farthest_m)):
+            check_number(key, number)
+        check_count("step", step, 1)
         self.depth = depth
         self.objects = objects
         self.least_object_px = check_count("least_object_px", least_object_px, 1)
+        self.farthest_m = float(farthest_m)
         place = Path(path).expanduser()
         self.file = place / _FILE if place.is_dir() else place
-        if not self.file.is_file():
-            raise InputError(f"There is no file {self.file} with labelled NYU Depth v2; download it from {_PAGE}.")
-        self._contents = _read_contents(self.file)
-        numbers = range(1, self._contents.count + 1)
-        listed = SPLITS[split]
-        self._numbers = (
-            list(numbers) if listed is None else _split(self.file.with_name(splits), listed, self._contents.count)
-        )
+        self._entries: Sequence[int | ImageFiles]
+        if self.file.is_file():
+            self._contents = _read_contents(self.file)
+            listed = SPLITS[split]
+            count = self._contents.count
+            self._entries = (
+                range(1, count + 1) if listed is None else _split(self.file.with_name(splits), listed, count)
+            )
+            return
+        self._entries = _recordings(place, most_apart_s, step)
+        if not self._entries:
+            raise InputError(
+                f"There is neither a file {self.file} with labelled images of NYU Depth v2 nor a raw recording, "
+                f"r-TIME-*.ppm with a d-TIME-*.pgm of the same moment; download one of them from {_PAGE}."
+            )
 
-    def entries(self) -> Sequence[int]:
-        """Numbers of the images, from 1."""
-        return self._numbers
+    def entries(self) -> Sequence[int | ImageFiles]:
+        """Numbers of the labelled images, from 1; or pairs of raw recordings, by scene and time."""
+        return self._entries
 
-    def entry_name(self, entry: int) -> str:
-        """The number, with four digits."""
-        return f"{entry:04d}"
+    def entry_name(self, entry: int | ImageFiles) -> str:
+        """The number, with four digits; or scene, time and ticks."""
+        return entry.name if isinstance(entry, ImageFiles) else f"{entry:04d}"
 
-    def sample(self, entry: int) -> DepthSample:
-        """Read one image with its depth and objects.
+    def sample(self, entry: int | ImageFiles) -> DepthSample:
+        """Read one image with its depth, and objects where they are labelled.
 
         Raises:
-            InputError: If the file is damaged there.
+            InputError: If a file is damaged.
         """
+        if isinstance(entry, ImageFiles):
+            frame, values, known = read_registered(entry.image, entry.depth, entry.name, self.farthest_m)
+            return DepthSample(entry.name, frame, metric_truth(values, known, entry.depth), entry.group)
         import h5py
 
         with decoding(self.file, "a file of NYU Depth v2"), h5py.File(self.file, "r") as stored:
@@ -164,7 +190,7 @@ def _split(file: Path, key: str, count: int) -> list[int]:
     if not file.is_file():
         raise InputError(f"There is no {file}, which names the split; download it from {_PAGE}, or set split=all.")
     with decoding(file, "a file of splits"):
-        found = read_mat5(file, None, (key,))
+        found = read_matlab(file, None, (key,))
         numbers = sorted(int(number) for number in found[key].ravel()) if key in found else []
     if not numbers or numbers[0] < 1 or numbers[-1] > count or len(set(numbers)) < len(numbers):
         raise InputError(f"{file} must name different images from 1 to {count} as {key}; download it again.")
@@ -188,3 +214,28 @@ def _regions(labels: np.ndarray, instances: np.ndarray, names: Sequence[str], le
 
 def _label(number: int, names: Sequence[str]) -> str:
     return names[number - 1] if number <= len(names) else f"class {number}"
+
+
+def _recordings(root: Path, most_apart_s: float, step: int) -> list[ImageFiles]:
+    scenes = sorted({file.parent for file in root.rglob("d-*.pgm")}) if root.is_dir() else []
+    return [pair for scene in scenes for pair in _pairs(scene, root, most_apart_s)[::step]]
+
+
+def _pairs(scene: Path, root: Path, most_apart_s: float) -> list[ImageFiles]:
+    colors, depths = _moments(scene, "r-*.ppm"), _moments(scene, "d-*.pgm")
+    group = scene.relative_to(root).as_posix() if scene != root else scene.name
+    pairs = associate([time_s for time_s, _ in depths], [time_s for time_s, _ in colors], most_apart_s)
+    return [
+        ImageFiles(f"{group} {depths[at][1].stem[2:]}", group, colors[other][1], depths[at][1]) for at, other in pairs
+    ]
+
+
+def _moments(scene: Path, pattern: str) -> list[tuple[float, Path]]:
+    """Times [s] and files of a stream."""
+    found = []
+    for file in sorted(scene.glob(pattern)):
+        time = _TIME.match(file.stem)
+        if time is None:
+            raise InputError(f"{file} is not named {pattern[0]}-TIME-TICKS{file.suffix}; give it its name back.")
+        found.append((float(time[1]), file))
+    return found

@@ -13,11 +13,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.datasets.arguments import check_flag, check_number, check_optional_camera, check_text
-from pipeline.datasets.depth_base import DepthDataset, DepthSample
-from pipeline.datasets.listed import checked_kind, metric_truth
+from pipeline.datasets.arguments import (
+    check_choice,
+    check_flag,
+    check_number,
+    check_optional_camera,
+    check_prediction_kind,
+    check_text,
+    existing_folder,
+)
+from pipeline.datasets.base import DepthDataset, DepthSample
+from pipeline.datasets.listed import metric_truth
 from pipeline.datasets.pairs_match import check_pattern, list_reasons, matched_files, without_partner
-from pipeline.datasets.reading import existing_folder
 from pipeline.ingest.depth_files import read_depth
 from pipeline.ingest.images import camera_for, exif_focal_35mm, has_quarter_turn, read_image
 from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
@@ -105,8 +112,7 @@ class Pairs(DepthDataset[Pair]):
             check_pattern(pattern, key)
         if camera is not None and fov_deg is not None:
             raise ConfigError("dataset.camera and dataset.fov_deg exclude each other; give one, the other null.")
-        if prediction_source not in (ScaleSource.MODEL, ScaleSource.SENSOR):
-            raise ConfigError(f"dataset.prediction_source must be model or sensor, not {prediction_source!r}.")
+        check_choice("prediction_source", prediction_source, (ScaleSource.MODEL, ScaleSource.SENSOR))
         for key, number in (("depth_scale", depth_scale), ("prediction_scale", prediction_scale), ("fov_deg", fov_deg)):
             check_number(key, number, optional=True)
         for key, text in (("depth_key", depth_key), ("prediction_key", prediction_key)):
@@ -118,7 +124,7 @@ class Pairs(DepthDataset[Pair]):
         self.camera = None if camera is None else dict(camera)
         self.fov_deg = fov_deg
         self.depth_scale, self.depth_invalid, self.depth_key = depth_scale, _numbers("depth", depth_invalid), depth_key
-        self.prediction_kind = checked_kind(prediction_kind, predictions is not None)
+        self.prediction_kind = check_prediction_kind(prediction_kind, predictions is not None)
         self.prediction_source = ScaleSource(prediction_source)
         self.prediction_scale, self.prediction_key = prediction_scale, prediction_key
         self.prediction_invalid = _numbers("prediction", prediction_invalid)

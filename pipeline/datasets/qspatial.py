@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipeline.datasets.arguments import existing_folder
 from pipeline.datasets.base import Case
 from pipeline.datasets.formats.tables import Row, image_of, tables_in
 from pipeline.datasets.questions import UNITS, QuestionDataset, case_of_question
-from pipeline.datasets.reading import existing_folder
 from pipeline.records.errors import InputError
 from pipeline.records.expected import AnswerKind, Expected
 

@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.datasets.base import Case
+from pipeline.datasets.base import Case, ClaimDataset, plain_reason
 from pipeline.datasets.formats.tables import Row, Table
-from pipeline.datasets.reading import FileDataset, plain_reason
 from pipeline.records import Box, Claim, Frame, Origin, Region, Scene
 from pipeline.records.camera import Camera
 from pipeline.records.errors import ConfigError, InputError
@@ -35,7 +34,7 @@ UNITS = {
 """Names of units as benchmarks write them, and the records' own."""
 
 
-class QuestionDataset(FileDataset[Entry]):
+class QuestionDataset(ClaimDataset[Entry]):
     """Questions with answers, one case per row.
 
     Args:

@@ -13,21 +13,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.datasets.arguments import check_optional_camera, check_text
-from pipeline.datasets.depth_base import DepthDataset, DepthSample
+from pipeline.datasets.arguments import check_count, check_optional_camera, check_text, existing_folder
+from pipeline.datasets.base import DepthSample
 from pipeline.datasets.formats.rgbd_files import read_poses
-from pipeline.datasets.reading import check_count, existing_folder
-from pipeline.datasets.registration import MILLIMETRE_M, associate, every, sequences, stored_truth
+from pipeline.datasets.formats.sequences import associate, sequences
+from pipeline.datasets.listed import MILLIMETRE_M, ImageFiles, ListedDataset, files_of_sequences, stored_truth
 from pipeline.datasets.tum import NOMINAL
 from pipeline.ingest.files import natural_key
 from pipeline.ingest.images import camera_for, read_image
-from pipeline.records import Frame
 from pipeline.records.camera import Camera
 from pipeline.records.errors import InputError
 
@@ -41,26 +39,7 @@ _MOST_APART_S = 1 / 60
 _HOW = "unpack a sequence with color, image or rgb beside depth there, or give dataset.color and dataset.depth"
 
 
-@dataclass(frozen=True)
-class RedwoodFrame:
-    """One pair of a sequence.
-
-    Args:
-        name: Sequence and the image's name.
-        sequence: Folder of the sequence.
-        image: File of the image.
-        depth: File of its depth.
-        pose: Optional camera-to-world matrix, float64 (4, 4).
-    """
-
-    name: str
-    sequence: Path
-    image: Path
-    depth: Path
-    pose: np.ndarray | None = None
-
-
-class Redwood(DepthDataset[RedwoodFrame]):
+class Redwood(ListedDataset):
     """Sequences in Redwood's form, one group each.
 
     Args:
@@ -92,47 +71,34 @@ class Redwood(DepthDataset[RedwoodFrame]):
         step: int = 1,
         limit: int | None = None,
     ) -> None:
-        super().__init__(limit)
         check_count("step", step, 1)
         check_optional_camera(camera)
         for key, value in (("color", color), ("depth", depth), ("trajectory", trajectory)):
             check_text(key, value, optional=True)
         patterns = ((color,) if color else COLORS), ((depth,) if depth else DEPTHS)
         folder = existing_folder(path, "Redwood's sequences", _HOW)
-        self._frames: list[RedwoodFrame] = []
-        self._cameras: dict[Path, Mapping[str, Any] | Camera] = {}
-        for sequence in sequences(folder, lambda place: all(_found(place, each) for each in patterns)):
-            try:
-                colors, depths = (_found(sequence, each) for each in patterns)
-                frames = _frames(sequence, colors, depths, trajectory)
-                self._cameras[sequence] = camera or _camera(sequence)
-            except InputError as error:
-                self.unreadable[sequence.name] = str(error)
-                continue
-            self._frames += every(frames, step)
-        if not self._frames and self.unreadable:
-            raise InputError(next(iter(self.unreadable.values())))
-        if not self._frames:
-            raise InputError(f"{folder} holds no sequence of images with depth; {_HOW}.")
+        unreadable: dict[str, str] = {}
+        self._cameras: dict[str, Mapping[str, Any] | Camera] = {}
 
-    def entries(self) -> list[RedwoodFrame]:
-        """The pairs, by sequence and number."""
-        return self._frames
+        def read(sequence: Path) -> list[ImageFiles]:
+            colors, depths = (_found(sequence, each) for each in patterns)
+            frames = _frames(sequence, colors, depths, trajectory)
+            self._cameras[sequence.name] = camera or _camera(sequence)
+            return frames[::step]
 
-    def entry_name(self, entry: RedwoodFrame) -> str:
-        """Sequence and the image's name."""
-        return entry.name
+        found = sequences(folder, lambda place: all(_found(place, each) for each in patterns))
+        files = files_of_sequences(found, read, unreadable)
+        super().__init__(files, f"{folder} holds no sequence of images with depth; {_HOW}.", limit, unreadable)
 
-    def sample(self, entry: RedwoodFrame) -> DepthSample:
+    def sample(self, entry: ImageFiles) -> DepthSample:
         """Read an image and its depth.
 
         Raises:
             InputError: If a file is missing or damaged.
         """
         rgb = read_image(entry.image)
-        camera = camera_for(rgb.shape[1], rgb.shape[0], self._cameras[entry.sequence])
-        frame = Frame(rgb, camera, pose=entry.pose, name=entry.name)
-        return DepthSample(entry.name, frame, stored_truth(entry.depth, MILLIMETRE_M), entry.sequence.name)
+        camera = camera_for(rgb.shape[1], rgb.shape[0], self._cameras[entry.group])
+        return entry.sample(rgb, camera, stored_truth(entry.depth, MILLIMETRE_M))
 
 
 def _found(sequence: Path, patterns: tuple[str, ...]) -> list[Path]:
@@ -146,14 +112,18 @@ def _found(sequence: Path, patterns: tuple[str, ...]) -> list[Path]:
     return []
 
 
-def _frames(sequence: Path, colors: list[Path], depths: list[Path], trajectory: str | None) -> list[RedwoodFrame]:
+def _frames(sequence: Path, colors: list[Path], depths: list[Path], trajectory: str | None) -> list[ImageFiles]:
     poses = _poses(sequence, trajectory)
     pairs = _pairs(sequence, colors, depths)
     if poses and len(poses) < len(depths):
         raise InputError(f"{sequence} has {len(depths)} depth files but only {len(poses)} poses; copy its .log again.")
     return [
-        RedwoodFrame(
-            f"{sequence.name} {colors[at].stem}", sequence, colors[at], depths[to], poses[to] if poses else None
+        ImageFiles(
+            f"{sequence.name} {colors[at].stem}",
+            sequence.name,
+            colors[at],
+            depths[to],
+            pose=poses[to] if poses else None,
         )
         for at, to in pairs
     ]

@@ -1,16 +1,19 @@
-"""Rendered scenes, whose truth is exact, with depth as it comes from a renderer, a sensor or a network."""
+"""Rendered scenes, whose truth is exact, with depth as it comes from a renderer, a sensor or a network.
+
+They need no download: for trying an evaluation, and for tests of what it says of errors that are known.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from pipeline.datasets.base import Case
-from pipeline.datasets.reading import can_carry, check_count, check_relations
+from pipeline.datasets.annotated.claims import can_carry
+from pipeline.datasets.arguments import check_choice, check_count, check_relations
+from pipeline.datasets.base import Case, ClaimDataset, DepthDataset, DepthSample
 from pipeline.records import Claim, DepthKind, DepthMap
-from pipeline.records.errors import ConfigError
 from pipeline.synthetic.claims import claims_of
 from pipeline.synthetic.depth_errors import monocular_disparity, monocular_metric, sensor_depth
 from pipeline.synthetic.scenes import rendered_scene
@@ -21,18 +24,20 @@ SOURCES = ("exact", "sensor", "disparity", "metric")
 _ALL = 1_000_000
 
 
-class Rendered:
+class Rendered(ClaimDataset[int], DepthDataset[int]):
     """Random scenes of one image each; the same seed gives the same ones.
 
     Args:
         count: How many scenes.
         seed: Seed of the first scene; the next ones count up.
         claims_per_scene: Most claims per scene, true and false ones in equal numbers.
-        depth: Where depth comes from: ``exact``, ``sensor`` (structured light), ``disparity`` (a network like MiDaS)
-            or ``metric`` (a network of metric depth).
-        masks: Whether regions come with their masks, or with boxes alone.
+        depth: Depth that the verifier gets: ``exact``, ``sensor`` (structured light), ``disparity`` (a network like
+            MiDaS) or ``metric`` (a network of metric depth).
+        prediction: The same of the depth beside an image whose true depth is known, for ``depth=file``; None gives
+            none.
+        masks: Whether regions of claims come with their masks, or with boxes alone; those of true depth always do.
         relations: Names of relations; None takes those that the depth can carry.
-        limit: Most cases; null takes all.
+        limit: Most scenes; None takes all.
 
     Raises:
         ConfigError: If an argument is not usable.
@@ -47,35 +52,39 @@ class Rendered:
         seed: int = 0,
         claims_per_scene: int = 10,
         depth: str = "exact",
+        prediction: str | None = "disparity",
         masks: bool = False,
         relations: Sequence[str] | None = None,
         limit: int | None = None,
     ) -> None:
-        if depth not in SOURCES:
-            raise ConfigError(f"dataset.depth must be one of {', '.join(SOURCES)}, not {depth!r}.")
+        super().__init__(limit)
+        check_choice("depth", depth, SOURCES)
+        check_choice("prediction", prediction, SOURCES, optional=True)
         self.count = check_count("count", count, 1)
         self.seed = check_count("seed", seed)
         self.claims_per_scene = check_count("claims_per_scene", claims_per_scene, 2)
-        self.depth = depth
+        self.depth, self.prediction = depth, prediction
         self.masks = masks
         self.relations = check_relations(relations)
-        self.limit = None if limit is None else check_count("limit", limit, 1)
 
-    def __len__(self) -> int:
-        """Number of scenes."""
-        return self.count if self.limit is None else min(self.count, self.limit)
+    def entries(self) -> Sequence[int]:
+        """Seeds of the scenes."""
+        return range(self.seed, self.seed + self.count)
 
-    def __iter__(self) -> Iterator[Case]:
-        """The scenes in the order of their seeds."""
-        return (self._case(self.seed + index) for index in range(len(self)))
+    def entry_name(self, entry: int) -> str:
+        """Name of the scene of a seed."""
+        return f"rendered-{entry}"
 
-    def _case(self, seed: int) -> Case:
-        made = rendered_scene(seed)
+    def case(self, entry: int, index: int) -> Case:
+        """Render the scene of a seed and write claims about it."""
+        made = rendered_scene(entry)
         view = made.view
-        depth = depth_of(view, self.depth, seed)
-        frame = replace(view.frame, given_depth=depth)
+        depth = depth_of(view, self.depth, entry)
         scene = replace(
-            made.scene, frames=(frame,), regions=view.regions(masks=self.masks), claims=self._claims(view, depth, seed)
+            made.scene,
+            frames=(replace(view.frame, given_depth=depth),),
+            regions=view.regions(masks=self.masks),
+            claims=self._claims(view, depth, entry),
         )
         tags = {
             "objects": str(len(view.objects)),
@@ -83,6 +92,16 @@ class Rendered:
             "regions": "masks" if self.masks else "boxes",
         }
         return Case(scene, tags=tags)
+
+    def sample(self, entry: int) -> DepthSample:
+        """Render the scene of a seed."""
+        view = rendered_scene(entry).view
+        truth = view.frame.given_depth
+        assert truth is not None
+        given = None if self.prediction is None else depth_of(view, self.prediction, entry)
+        name = self.entry_name(entry)
+        frame = replace(view.frame, given_depth=given, name=name)
+        return DepthSample(name, frame, truth, regions=view.regions())
 
     def _claims(self, view: RenderedView, depth: DepthMap, seed: int) -> tuple[Claim, ...]:
         rng = np.random.default_rng(seed)

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.datasets.depth_base import DepthSample
-from pipeline.datasets.listed import ImageFiles, ListedDataset
-from pipeline.datasets.reading import check_count, existing_folder
-from pipeline.datasets.registration import MILLIMETRE_M, every, sequences, stored_truth, table
+from pipeline.datasets.arguments import check_count, existing_folder
+from pipeline.datasets.base import DepthSample
+from pipeline.datasets.formats.sequences import number_table, sequences
+from pipeline.datasets.listed import MILLIMETRE_M, ImageFiles, ListedDataset, stored_truth
 from pipeline.ingest.files import is_image, natural_key
 from pipeline.ingest.images import read_image
 from pipeline.ingest.resampling import resize_rgb, same_aspect, size_of
@@ -51,7 +51,7 @@ class ScanNet(ListedDataset):
         files = [
             ImageFiles(f"{scene.name} {color.stem}", scene.name, color, scene / "depth" / f"{color.stem}.png")
             for scene in scenes
-            for color in every(sorted(filter(is_image, (scene / "color").iterdir()), key=natural_key), step)
+            for color in sorted(filter(is_image, (scene / "color").iterdir()), key=natural_key)[::step]
         ]
         super().__init__(files, f"{folder} holds no scene with color and depth; {_HOW}.", limit)
 
@@ -64,9 +64,9 @@ class ScanNet(ListedDataset):
         scene = entry.image.parents[1]
         truth = stored_truth(entry.depth, MILLIMETRE_M)
         rgb = read_image(entry.image)
-        matrix = table(scene / "intrinsic" / "intrinsic_color.txt", 4, "file of intrinsics")
+        matrix = number_table(scene / "intrinsic" / "intrinsic_color.txt", 4, "file of intrinsics")
         camera = camera_of_matrix(matrix, size_of(rgb), scene / "intrinsic")
-        pose = table(scene / "pose" / f"{entry.image.stem}.txt", 4, "pose")
+        pose = number_table(scene / "pose" / f"{entry.image.stem}.txt", 4, "pose")
         if pose.shape != (4, 4):
             raise InputError(f"The pose of {entry.name} has {len(pose)} rows, not 4; export it again.")
         frame = frame_of_depth(rgb, camera, truth, entry.name, pose if np.isfinite(pose).all() else None)

@@ -16,11 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.datasets.arguments import check_choice
-from pipeline.datasets.depth_base import DepthSample
-from pipeline.datasets.listed import ImageFiles, ListedDataset
-from pipeline.datasets.reading import check_count, existing_folder
-from pipeline.datasets.registration import MILLIMETRE_M, every, sequences, stored_truth
+from pipeline.datasets.arguments import check_choice, check_count, existing_folder
+from pipeline.datasets.base import DepthSample
+from pipeline.datasets.formats.sequences import sequences
+from pipeline.datasets.listed import MILLIMETRE_M, ImageFiles, ListedDataset, stored_truth
 from pipeline.datasets.scannet import camera_of_matrix, frame_of_depth
 from pipeline.ingest.images import read_image
 from pipeline.ingest.resampling import size_of
@@ -56,7 +55,7 @@ class ScanNetPP(ListedDataset):
         files = [
             ImageFiles(f"{scene.name} {truth.stem}", scene.name, scene / "iphone" / "rgb" / f"{truth.stem}.jpg", truth)
             for scene in scenes
-            for truth in every(sorted((scene / "iphone" / DEPTHS[depth]).glob("frame_*.png")), step)
+            for truth in sorted((scene / "iphone" / DEPTHS[depth]).glob("frame_*.png"))[::step]
         ]
         super().__init__(files, f"{folder} holds no SCENE/iphone/{DEPTHS[depth]}/frame_*.png; {_HOW}.", limit)
 

@@ -15,16 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.datasets.arguments import check_number
-from pipeline.datasets.depth_base import DepthSample
+from pipeline.datasets.arguments import check_choice, check_number, existing_folder, existing_parts
+from pipeline.datasets.base import DepthSample
 from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth
-from pipeline.datasets.reading import existing_folder, existing_parts
 from pipeline.ingest.depth_files import MAX_VALUES
 from pipeline.ingest.files import existing_file
 from pipeline.ingest.images import read_image
-from pipeline.records import Frame
 from pipeline.records.camera import Camera
-from pipeline.records.errors import ConfigError, InputError
+from pipeline.records.errors import InputError
 
 PASSES = ("final", "clean")
 TAG = 202021.25
@@ -56,8 +54,7 @@ class Sintel(ListedDataset):
         farthest_m: float | None = 1000.0,
         limit: int | None = None,
     ) -> None:
-        if render_pass not in PASSES:
-            raise ConfigError(f"dataset.render_pass must be one of {', '.join(PASSES)}, not {render_pass!r}.")
+        check_choice("render_pass", render_pass, PASSES)
         check_number("farthest_m", farthest_m, optional=True)
         self.farthest_m = farthest_m
         folder = existing_folder(path, "the MPI Sintel data set", _HOW)
@@ -87,7 +84,7 @@ class Sintel(ListedDataset):
         camera = Camera(matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2], rgb.shape[1], rgb.shape[0])
         known = depth <= (np.inf if self.farthest_m is None else self.farthest_m)
         truth = metric_truth(depth, known, entry.depth)
-        return DepthSample(entry.name, Frame(rgb, camera, pose=pose, name=entry.name), truth, group=entry.group)
+        return entry.sample(rgb, camera, truth, pose=pose)
 
 
 def read_dpt(file: Path) -> np.ndarray:

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.datasets.arguments import existing_folder
 from pipeline.datasets.base import Case
 from pipeline.datasets.formats.tables import Row, image_of, tables_in
 from pipeline.datasets.questions import (
@@ -29,7 +30,6 @@ from pipeline.datasets.questions import (
     regions_of,
     right_and_wrong,
 )
-from pipeline.datasets.reading import existing_folder
 from pipeline.records import Claim
 from pipeline.records.claim import decode_mask
 from pipeline.records.errors import InputError

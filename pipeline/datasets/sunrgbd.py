@@ -1,10 +1,16 @@
-"""SUN RGB-D in the form of mmdetection3d's infos: images, points in the upright depth frame, boxes in 2D and 3D.
+"""SUN RGB-D: rooms seen by four kinds of sensor; claims from its boxes, true depth from either of its two forms.
 
-Format: https://mmdetection3d.readthedocs.io/en/latest/advanced_guides/datasets/sunrgbd.html (Apache-2.0); the images
-(Song et al. 2015, https://rgbd.cs.princeton.edu) are free for research. ``data_list`` has one entry per image:
-``images.CAM0`` with ``img_path`` and ``depth2img`` (3 x 3, ``(u, v, 1) ~ depth2img @ xyz``), ``lidar_points`` with
-``lidar_path`` (float32 x, y, z, r, g, b), and ``instances`` with ``bbox`` (left, top, right, bottom) and ``bbox_3d``
-(centre, full sides, yaw about z; x right, y forward, z up).
+Format (Song et al. 2015, https://rgbd.cs.princeton.edu, free for research), in either of two forms:
+
+- mmdetection3d's infos, https://mmdetection3d.readthedocs.io/en/latest/advanced_guides/datasets/sunrgbd.html
+  (Apache-2.0). ``data_list`` has one entry per image: ``images.CAM0`` with ``img_path`` and ``depth2img`` (3 x 3,
+  ``(u, v, 1) ~ depth2img @ xyz``), ``lidar_points`` with ``lidar_path`` (float32 x, y, z, r, g, b), and ``instances``
+  with ``bbox`` (left, top, right, bottom) and ``bbox_3d`` (centre, full sides, yaw about z; x right, y forward, z up).
+  It yields claims about its boxes, and the depth of its points.
+- the original folders of ``SUNRGBD.zip``, which yield true depth: ``SENSOR/SET/.../NAME/`` with ``image/*.jpg``, with
+  ``depth/*.png`` as it was measured and ``depth_bfx/*.png`` with its gaps filled, both registered to the image, and
+  with ``intrinsics.txt`` (3 x 3). Depth is uint16, 0 where nothing is known; after its three lowest bits are moved to
+  the top (read3dPoints.m of the toolbox), it is z [mm].
 """
 
 from __future__ import annotations
@@ -18,47 +24,55 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.datasets.base import Case
-from pipeline.datasets.formats.points import moved, rasterised, split_projection
-from pipeline.datasets.formats.rgbd_files import read_points
-from pipeline.datasets.from_boxes import box_in_camera, image_of_boxes, turn_about_z
-from pipeline.datasets.reading import (
-    FileDataset,
-    check_count,
-    check_relations,
-    existing_folder,
-    existing_parts,
-)
-from pipeline.datasets.things import Thing, thing_of_box, unique_labels
-from pipeline.datasets.truths import AnnotatedImage
-from pipeline.datasets.writing import claims_of
+from pipeline.datasets.annotated.boxes import box_in_camera, image_of_boxes, turn_about_z
+from pipeline.datasets.annotated.claims import ClaimWriter
+from pipeline.datasets.annotated.ground_truth import AnnotatedImage
+from pipeline.datasets.annotated.objects import AnnotatedObject, object_of_box, unique_labels
+from pipeline.datasets.arguments import check_choice, check_count, existing_folder, existing_parts
+from pipeline.datasets.base import Case, ClaimDataset, DepthDataset, DepthSample
+from pipeline.datasets.formats.points import moved, rasterised, read_points, split_projection
+from pipeline.datasets.formats.rgbd_files import POINT_VALUES, FrameFiles, read_frame
+from pipeline.datasets.formats.sequences import number_table
+from pipeline.datasets.listed import ImageFiles, metric_truth
+from pipeline.ingest.files import is_image
 from pipeline.ingest.images import read_image
-from pipeline.records import Camera, DepthMap, Frame, Scene
+from pipeline.records import Camera, DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.errors import InputError
 
 CLASSES = (
     "bed", "table", "sofa", "chair", "toilet", "desk", "dresser", "night_stand", "bookshelf", "bathtub",
 )  # fmt: skip
 """Names of the ten classes in the order of their numbers."""
-_HOW = "make it with mmdetection3d's create_data.py sunrgbd, or write the info file as JSON; dataset.info names it"
+DEPTHS = {"raw": "depth", "filled": "depth_bfx"}
+SENSORS = ("kv1", "kv2", "realsense", "xtion")
+# Frames of one recording lie side by side in this part alone; everywhere else each folder is another view.
+_RECORDINGS = "sun3ddata"
+_INFOS = "SUN RGB-D in the form of mmdetection3d"
+_HOW_INFOS = "make it with mmdetection3d's create_data.py sunrgbd, or write the info as JSON; dataset.info names it"
+_HOW = f"unpack SUNRGBD.zip of https://rgbd.cs.princeton.edu there, or {_HOW_INFOS}"
+Info = Mapping[str, Any]
 
 
-class SunRgbd(FileDataset[Mapping[str, Any]]):
-    """SUN RGB-D images with boxes in space.
+class SunRgbd(ClaimDataset[Info | ImageFiles], DepthDataset[Info | ImageFiles]):
+    """SUN RGB-D, in the form that the folder has; the group of an original folder is the recording where there is one.
 
     Args:
-        path: Folder with the info file, the images and the points.
+        path: Folder with the info file, the images and the points; else the folder ``SUNRGBD``, or the one that holds
+            it.
         info: Name of the info file, JSON or the pickle that mmdetection3d writes (only plain data is read from it).
         images: Folder of the images below ``path``.
         points: Folder of the points below ``path``.
-        radius_px: Half side of the square that a point covers in the depth map [px].
+        radius_px: Half side of the square that a point covers in the depth that the verifier gets [px].
         claims_per_scene: Claims per image.
         relations: Names of relations to draw from; None takes all.
         seed: Seed of what is drawn.
-        limit: Most cases.
+        depth: In original folders, ``raw`` for what the sensor measured, or ``filled`` for the depth without gaps.
+        sensor: In original folders, ``kv1``, ``kv2``, ``realsense``, ``xtion``, or None for all.
+        limit: Most entries; None takes all.
 
     Raises:
-        InputError: If the folder or a part of it is missing.
+        InputError: If the folder or a part of it is missing, or has neither form.
+        ConfigError: If an argument is not usable.
     """
 
     name = "sunrgbd"
@@ -74,57 +88,79 @@ class SunRgbd(FileDataset[Mapping[str, Any]]):
         claims_per_scene: int = 30,
         relations: Sequence[str] | None = None,
         seed: int = 0,
+        depth: str = "raw",
+        sensor: str | None = None,
         limit: int | None = None,
     ) -> None:
         super().__init__(limit)
-        self.folder = existing_folder(path, "SUN RGB-D in the form of mmdetection3d", _HOW)
-        existing_parts(self.folder, (info, images, points), "SUN RGB-D in the form of mmdetection3d", _HOW)
-        self.info, self.images, self.points = info, images, points
+        check_choice("depth", depth, DEPTHS)
+        check_choice("sensor", sensor, SENSORS, optional=True)
         self.radius_px = check_count("radius_px", radius_px)
-        self.claims_per_scene = check_count("claims_per_scene", claims_per_scene, 2)
-        self.relations = check_relations(relations)
-        self.seed = seed
+        self.writer = ClaimWriter(claims_per_scene, relations, seed)
+        self.folder = existing_folder(path, "SUN RGB-D", _HOW)
+        self.info, self.images, self.points = info, images, points
         self._infos: dict[str, Any] | None = None
+        self._files = [] if (self.folder / info).is_file() else _files(self.folder, DEPTHS[depth], sensor)
+        if self._files:
+            self.lacks_claims = (
+                f"{self.folder} holds the original folders of SUN RGB-D, whose boxes are not read; "
+                f"give {_INFOS} for claims: {_HOW_INFOS}."
+            )
+        else:
+            existing_parts(self.folder, (info, images, points), _INFOS, _HOW)
 
-    def entries(self) -> Sequence[Mapping[str, Any]]:
-        """The entries of the info file, which is read when first asked for."""
+    def entries(self) -> Sequence[Info | ImageFiles]:
+        """The images of original folders, or the entries of the info file, which is read when first asked for."""
+        if self._files:
+            return self._files
         if self._infos is None:
             self._infos = read_infos(self.folder / self.info)
-        listed: Sequence[Mapping[str, Any]] = self._infos["data_list"]
+        listed: Sequence[Info] = self._infos["data_list"]
         return listed
 
-    def entry_name(self, entry: Mapping[str, Any]) -> str:
+    def entry_name(self, entry: Info | ImageFiles) -> str:
         """The image's name, or that of the info file where it has none."""
+        if isinstance(entry, ImageFiles):
+            return entry.name
         try:
-            return str(entry["images"]["CAM0"]["img_path"])
+            return Path(entry["images"]["CAM0"]["img_path"]).stem
         except (KeyError, TypeError):
             return f"an entry of {self.info}"
 
-    def case(self, entry: Mapping[str, Any], index: int) -> Case:
-        """Read one image with its points and boxes."""
+    def case(self, entry: Info | ImageFiles, index: int) -> Case:
+        """Read one image of the info file with its points and boxes."""
+        assert not isinstance(entry, ImageFiles) and self._infos is not None
+        rgb, camera, points = self._measured(entry)
+        values, valid = rasterised(points, camera, radius_px=self.radius_px)
+        depth = DepthMap(values, valid, DepthKind.METRIC, ScaleSource.SENSOR, backend="file")
+        name = self.entry_name(entry)
+        frame = Frame(rgb, camera, given_depth=depth, name=name)
+        image = image_of_instances(entry, self._infos.get("metainfo", {}), camera, points)
+        return self.writer.case(f"sunrgbd-{name}", index, frame, image, boxes_3d=True)
+
+    def sample(self, entry: Info | ImageFiles) -> DepthSample:
+        """Read an image and its depth.
+
+        Raises:
+            InputError: If a file is missing or damaged, or depth has another size than the image.
+        """
+        name = self.entry_name(entry)
+        if isinstance(entry, ImageFiles):
+            return _original(entry)
+        rgb, camera, points = self._measured(entry)
+        truth = metric_truth(
+            *rasterised(points, camera), self.folder / self.points / entry["lidar_points"]["lidar_path"]
+        )
+        return DepthSample(name, Frame(rgb, camera, name=name), truth)
+
+    def _measured(self, entry: Info) -> tuple[np.ndarray, Camera, np.ndarray]:
+        """Image, camera, and points in its frame (N, 3)."""
         camera_entry = entry["images"]["CAM0"]
-        file = self.folder / self.images / camera_entry["img_path"]
-        rgb = read_image(file)
-        height, width = rgb.shape[:2]
-        camera, pose = split_projection(np.array(camera_entry["depth2img"], dtype=float), width, height)
-        points = read_points(self.folder / self.points / entry["lidar_points"]["lidar_path"])
-        cloud = moved(points[:, :3], pose)
-        values, valid = rasterised(cloud, camera, radius_px=self.radius_px)
-        depth = DepthMap(values, valid, "metric", "sensor", backend="file")  # type: ignore[arg-type]
-        assert self._infos is not None
-        image = image_of_instances(entry, self._infos.get("metainfo", {}), camera, cloud)
-        claims = claims_of(
-            image, np.random.default_rng([self.seed, index]), self.claims_per_scene, relations=self.relations
-        )
-        return Case(
-            Scene(
-                f"sunrgbd-{file.stem}",
-                (Frame(rgb, camera, given_depth=depth, name=file.stem),),
-                regions=tuple(thing.region(mask=False, box_3d=True) for thing in image.things),
-                claims=claims,
-            ),
-            tags={"objects": str(len(image.things))},
-        )
+        rgb = read_image(self.folder / self.images / camera_entry["img_path"])
+        matrix = np.array(camera_entry["depth2img"], dtype=float)
+        camera, pose = split_projection(matrix, rgb.shape[1], rgb.shape[0])
+        points = read_points(self.folder / self.points / entry["lidar_points"]["lidar_path"], POINT_VALUES)
+        return rgb, camera, moved(points[:, :3], pose)
 
 
 def image_of_instances(
@@ -144,7 +180,7 @@ def image_of_instances(
     _, pose = split_projection(np.array(entry["images"]["CAM0"]["depth2img"], dtype=float), camera.width, camera.height)
     names = {number: name for name, number in metainfo.get("categories", {}).items()} or dict(enumerate(CLASSES))
     up = tuple(float(value) for value in pose[:3, 2])
-    things: list[Thing] = []
+    objects: list[AnnotatedObject] = []
     instances = entry["instances"]
     labels = unique_labels(
         str(names.get(item.get("bbox_label_3d"), f"class {item.get('bbox_label_3d')}")).replace("_", " ")
@@ -159,8 +195,8 @@ def image_of_instances(
         if center[2] <= 0 or right <= left or bottom <= top:
             continue
         box = box_in_camera(center, numbers[3:6], pose[:3, :3] @ turn_about_z(numbers[6]))
-        things.append(thing_of_box(label, (left, top, right, bottom), box, points_m=points_m, up=up))  # type: ignore[arg-type]
-    return image_of_boxes(things, camera)
+        objects.append(object_of_box(label, (left, top, right, bottom), box, points_m=points_m, up=up))  # type: ignore[arg-type]
+    return image_of_boxes(objects, camera)
 
 
 class _PlainData(pickle.Unpickler):
@@ -197,7 +233,48 @@ def read_infos(file: Path) -> dict[str, Any]:
     except InputError:
         raise
     except Exception as error:
-        raise InputError(f"{file} cannot be read ({error}); {_HOW}.") from None
+        raise InputError(f"{file} cannot be read ({error}); {_HOW_INFOS}.") from None
     if not isinstance(found, dict) or not isinstance(found.get("data_list"), list):
-        raise InputError(f"{file} has no data_list, as infos before mmdetection3d 1.1 have none; {_HOW}.")
+        raise InputError(f"{file} has no data_list, as infos before mmdetection3d 1.1 have none; {_HOW_INFOS}.")
     return found
+
+
+def _files(folder: Path, depth: str, sensor: str | None) -> list[ImageFiles]:
+    """Images of the original folders; their image and depth are the folders that hold them."""
+    root = folder / "SUNRGBD" if (folder / "SUNRGBD").is_dir() else folder
+    found = [
+        file.parent for part in ((sensor,) if sensor else SENSORS) for file in (root / part).rglob("intrinsics.txt")
+    ]
+    return [
+        ImageFiles(place.relative_to(root).as_posix(), _group(place, root), place / "image", place / depth)
+        for place in sorted(found)
+        if (place / "image").is_dir()
+    ]
+
+
+def _original(entry: ImageFiles) -> DepthSample:
+    image, depth = _only(entry.image), _only(entry.depth)
+    matrix = number_table(entry.image.parent / "intrinsics.txt", 3, "file of intrinsics")
+    # The size does not matter yet: the intrinsics are those of the image as it is stored.
+    camera = split_projection(matrix[:3], 1, 1)[0]
+    described = {
+        "camera": {key: getattr(camera, key) for key in ("fx", "fy", "cx", "cy")},
+        "depth": {"encoding": "sun3d"},
+    }
+    stored = read_frame(FrameFiles(entry.depth, entry.name, image, depth, described))
+    assert stored.given_depth is not None
+    truth = metric_truth(stored.given_depth.values, stored.given_depth.valid, depth)
+    return entry.sample(stored.rgb, stored.camera, truth)
+
+
+def _group(place: Path, root: Path) -> str:
+    parts = place.relative_to(root).parts
+    return "/".join(parts[:-1]) if _RECORDINGS in parts[:-1] else ""
+
+
+def _only(folder: Path) -> Path:
+    """The one image of a folder."""
+    files = sorted(file for file in folder.iterdir() if is_image(file)) if folder.is_dir() else []
+    if len(files) != 1:
+        raise InputError(f"{folder} holds {len(files)} images, not one; unpack SUNRGBD.zip again.")
+    return files[0]

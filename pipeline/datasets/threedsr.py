@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipeline.datasets.arguments import existing_folder
 from pipeline.datasets.base import Case
 from pipeline.datasets.formats.tables import Row, image_of, tables_in
 from pipeline.datasets.questions import QuestionDataset, case_of_question, choice_question
-from pipeline.datasets.reading import existing_folder
 from pipeline.records.errors import InputError
 
 _HOW = "download 3dsrbench_v1_vlmevalkit_circular.tsv of ccvl/3DSRBench there"

@@ -11,18 +11,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
-from pipeline.datasets.arguments import check_number, check_optional_camera
-from pipeline.datasets.depth_base import DepthDataset, DepthSample
-from pipeline.datasets.reading import check_count, existing_folder
-from pipeline.datasets.registration import associate, every, sequences, stored_truth, table
+from pipeline.datasets.arguments import check_count, check_number, check_optional_camera, existing_folder
+from pipeline.datasets.base import DepthSample
+from pipeline.datasets.formats.sequences import associate, number_table, sequences
+from pipeline.datasets.listed import ImageFiles, ListedDataset, files_of_sequences, stored_truth
 from pipeline.ingest.images import camera_for, read_image
-from pipeline.records import Frame
 from pipeline.records.camera import Camera, CameraSource
 from pipeline.records.errors import InputError
 
@@ -38,26 +37,7 @@ NOMINAL = Camera(525.0, 525.0, 319.5, 239.5, 640, 480, CameraSource.ASSUMED)
 _HOW = "unpack sequences of https://cvg.cit.tum.de/data/datasets/rgbd-dataset/download there"
 
 
-@dataclass(frozen=True)
-class TumFrame:
-    """One pair of a sequence.
-
-    Args:
-        name: Sequence and time of the image.
-        sequence: Folder of the sequence.
-        time_s: Time of the image [s].
-        image: Its file.
-        depth: File of the depth that is closest in time.
-    """
-
-    name: str
-    sequence: Path
-    time_s: float
-    image: Path
-    depth: Path
-
-
-class TumRgbd(DepthDataset[TumFrame]):
+class TumRgbd(ListedDataset):
     """Sequences of TUM RGB-D, one group each.
 
     Args:
@@ -84,59 +64,44 @@ class TumRgbd(DepthDataset[TumFrame]):
         step: int = 1,
         limit: int | None = None,
     ) -> None:
-        super().__init__(limit)
         check_number("most_apart_s", most_apart_s)
         check_count("step", step, 1)
         check_optional_camera(camera)
         self.camera = camera
         folder = existing_folder(path, "sequences of TUM RGB-D", _HOW)
-        self._frames: list[TumFrame] = []
-        self._poses: dict[Path, tuple[np.ndarray, np.ndarray]] = {}
-        self.most_apart_s = float(most_apart_s)
-        for sequence in sequences(folder, lambda place: (place / "rgb.txt").is_file()):
-            try:
-                frames = every(_pairs(sequence, self.most_apart_s), step)
-                self._poses[sequence] = _poses(sequence / "groundtruth.txt")
-            except InputError as error:
-                self.unreadable[sequence.name] = str(error)
-                continue
-            self._frames += frames
-        if not self._frames and self.unreadable:
-            raise InputError(next(iter(self.unreadable.values())))
-        if not self._frames:
-            raise InputError(f"{folder} holds no sequence with rgb.txt, depth.txt and files of equal times; {_HOW}.")
+        unreadable: dict[str, str] = {}
+        files = files_of_sequences(
+            sequences(folder, lambda place: (place / "rgb.txt").is_file()),
+            lambda sequence: _frames(sequence, float(most_apart_s))[::step],
+            unreadable,
+        )
+        missing = f"{folder} holds no sequence with rgb.txt, depth.txt and files of equal times; {_HOW}."
+        super().__init__(files, missing, limit, unreadable)
 
-    def entries(self) -> list[TumFrame]:
-        """The pairs, by sequence and time."""
-        return self._frames
-
-    def entry_name(self, entry: TumFrame) -> str:
-        """Sequence and time of the image."""
-        return entry.name
-
-    def sample(self, entry: TumFrame) -> DepthSample:
-        """Read an image, its depth and its pose.
+    def sample(self, entry: ImageFiles) -> DepthSample:
+        """Read an image and its depth.
 
         Raises:
             InputError: If a file is missing or damaged, or the given camera has another shape than the image.
         """
         rgb = read_image(entry.image)
-        known = next((camera for key, camera in CAMERAS.items() if key in entry.sequence.name), NOMINAL)
+        known = next((camera for key, camera in CAMERAS.items() if key in entry.group), NOMINAL)
         camera = camera_for(rgb.shape[1], rgb.shape[0], self.camera or known)
-        times, poses = self._poses[entry.sequence]
-        gaps_s = np.abs(times - entry.time_s)
-        pose = poses[gaps_s.argmin()] if len(gaps_s) and gaps_s.min() <= self.most_apart_s else None
-        frame = Frame(rgb, camera, timestamp_s=entry.time_s, pose=pose, name=entry.name)
-        return DepthSample(entry.name, frame, stored_truth(entry.depth, UNIT_M), entry.sequence.name)
+        return entry.sample(rgb, camera, stored_truth(entry.depth, UNIT_M))
 
 
-def _pairs(sequence: Path, most_apart_s: float) -> list[TumFrame]:
+def _frames(sequence: Path, most_apart_s: float) -> list[ImageFiles]:
+    """Pairs of a sequence, each with the pose that is closest in time."""
     colors, depths = _stream(sequence / "rgb.txt"), _stream(sequence / "depth.txt")
-    pairs = associate([time for time, _, _ in colors], [time for time, _, _ in depths], most_apart_s)
-    return [
-        TumFrame(f"{sequence.name} {colors[at][1]}", sequence, colors[at][0], colors[at][2], depths[other][2])
-        for at, other in pairs
-    ]
+    times, poses = _poses(sequence / "groundtruth.txt")
+    files = []
+    for at, other in associate([time for time, _, _ in colors], [time for time, _, _ in depths], most_apart_s):
+        time_s, written, image = colors[at]
+        gaps_s = np.abs(times - time_s)
+        pose = poses[gaps_s.argmin()] if len(gaps_s) and gaps_s.min() <= most_apart_s else None
+        name = f"{sequence.name} {written}"
+        files.append(ImageFiles(name, sequence.name, image, depths[other][2], time_s, pose))
+    return files
 
 
 def _stream(file: Path) -> list[tuple[float, str, Path]]:
@@ -165,19 +130,10 @@ def _poses(file: Path) -> tuple[np.ndarray, np.ndarray]:
     """Times (N,) [s] and poses (N, 4, 4); none where there is no file."""
     if not file.is_file():
         return np.empty(0), np.empty((0, 4, 4))
-    rows = table(file, 8, "trajectory")
-    lengths = np.linalg.norm(rows[:, 4:], axis=1, keepdims=True)
-    if not np.isfinite(rows).all() or (lengths < 0.5).any():
+    rows = number_table(file, 8, "trajectory")
+    if not np.isfinite(rows).all() or (np.linalg.norm(rows[:, 4:], axis=1) < 0.5).any():
         raise InputError(f"The trajectory {file} holds a quaternion that is no rotation; copy it again.")
     poses = np.tile(np.eye(4), (len(rows), 1, 1))
-    poses[:, :3, :3] = rotations(rows[:, 4:] / lengths)
+    poses[:, :3, :3] = Rotation.from_quat(rows[:, 4:]).as_matrix()
     poses[:, :3, 3] = rows[:, 1:4]
     return rows[:, 0], poses
-
-
-def rotations(quaternions: np.ndarray) -> np.ndarray:
-    """Rotation matrices (N, 3, 3) of unit quaternions (N, 4) in the order x, y, z, w."""
-    from scipy.spatial.transform import Rotation
-
-    matrices: np.ndarray = Rotation.from_quat(quaternions).as_matrix()
-    return matrices

@@ -11,10 +11,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.datasets.arguments import check_count, existing_folder
 from pipeline.datasets.base import Case
 from pipeline.datasets.formats.tables import Row, tables_in
 from pipeline.datasets.questions import QuestionDataset, case_of_question, choice_question
-from pipeline.datasets.reading import check_count, existing_folder
 from pipeline.ingest.video import read_video
 from pipeline.records import Frame
 from pipeline.records.expected import AnswerKind, Expected

@@ -162,7 +162,7 @@ def _rendered(first_seed: int, claims: int) -> Iterator[tuple[str, Reach, Any]]:
 
 def _variant(case: Any, depth: Any, masks: bool, most: int) -> Any:
     """The case with other depth, with or without masks, and the claims that this depth can carry."""
-    from pipeline.datasets.reading import can_carry
+    from pipeline.datasets.annotated.claims import can_carry
 
     scene = case.scene
     pairs = zip(scene.claims[::2], scene.claims[1::2], strict=True)
@@ -178,7 +178,9 @@ def _frames(depth: str) -> Iterator[Any]:
     from pipeline.api import load_config
     from pipeline.config.build_evaluation import build_dataset
 
-    overrides = ["dataset=rgbd_frames", f"dataset.path={_SHARED}", f"dataset.depth={depth}"]
+    overrides = ["dataset=rgbd", f"dataset.path={_SHARED}"]
+    if depth == "predicted":
+        overrides += ["dataset.prediction=predicted_depth_m.npy", "dataset.prediction_kind=scale_invariant"]
     yield from build_dataset(load_config(overrides, "eval_claims"))
 
 

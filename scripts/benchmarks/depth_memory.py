@@ -69,7 +69,7 @@ def _evaluated(count: int) -> list[float]:
 
 def _images(count: int) -> Any:
     """A data set whose images are made when they are read, with their prediction."""
-    from pipeline.datasets.depth_base import DepthDataset
+    from pipeline.datasets.base import DepthDataset
 
     class Made(DepthDataset[int]):
         name = "made"

@@ -23,7 +23,7 @@ def random_pair(seed: int, width: int | None = None, height: int | None = None, 
     import cv2
     import numpy as np
 
-    from pipeline.datasets.depth_base import DepthSample
+    from pipeline.datasets.base import DepthSample
     from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
     from pipeline.records.camera import Camera
 

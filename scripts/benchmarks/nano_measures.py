@@ -17,7 +17,7 @@ from benchmarks.nano_cases import SIDE_PX, NanoCase, shared_objects
 
 from pipeline.claims.compare_answers import value_of
 from pipeline.claims.names import normal_name
-from pipeline.datasets.reading import can_carry
+from pipeline.datasets.annotated.claims import can_carry
 from pipeline.evaluate.claims.run import Judge
 from pipeline.evaluate.claims.scores import Judgement
 from pipeline.evaluate.depth.alignment import Alignment, align

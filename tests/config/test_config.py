@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from pipeline.api import load_config
 from pipeline.config.build import build, build_source, build_stages, check_flags
 from pipeline.config.options import options_of
-from pipeline.datasets.depth_base import DepthDataset
+from pipeline.datasets.base import DepthDataset
 from pipeline.models.segment.grabcut import GrabCutSegmenter
 from pipeline.models.segment.none import NoSegmenter
 from pipeline.models.vlm.none import NoModel

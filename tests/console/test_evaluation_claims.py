@@ -58,8 +58,8 @@ def test_a_sweep_makes_one_report_per_combination(command_line: CommandLine, tmp
     "arguments, words",
     [
         (("dataset.count=0",), "dataset.count must be a whole number from 1, not 0"),
-        (("dataset=rgbd_frames",), "dataset.path"),
-        (("dataset=rgbd_frames", "dataset.path=nowhere"), "nowhere"),
+        (("dataset=rgbd",), "dataset.path"),
+        (("dataset=rgbd", "dataset.path=nowhere"), "nowhere"),
         (("dataset=no_such",), "no_such"),
         (("dataset.relations=[leftish]",), "leftish"),
         (("limit=some",), "limit must be a whole number of at least 1, or null, not 'some'"),

@@ -33,7 +33,7 @@ def test_rendered_scenes_are_measured_and_the_figures_shown(command_line: Comman
     done = command_line(*SMALL, "worst=1", "output_dir=out", COLUMNS="160")
     assert (done.returncode, done.stderr) == (0, "")
     report = report_in(tmp_path / "out")
-    assert (report["dataset"]["name"], report["dataset"]["scored"]) == ("rendered_depth", 4)
+    assert (report["dataset"]["name"], report["dataset"]["scored"]) == ("rendered", 4)
     assert report["protocol"]["alignment"] == "scale_shift_disparity"
     assert "alignment scale_shift_disparity" in done.stdout
     for words in ("AbsRel", "Object order", "95 %", "report.html", "images.csv"):
@@ -57,7 +57,7 @@ def test_the_verifier_takes_the_noise_model_that_was_measured(command_line: Comm
 
 @pytest.mark.slow
 def test_a_sweep_ends_in_one_table_and_paired_differences(command_line: CommandLine, tmp_path: Path) -> None:
-    done = command_line(*SMALL, "-m", "dataset.depth=metric,disparity", "output_dir=sweep", COLUMNS="160")
+    done = command_line(*SMALL, "-m", "dataset.prediction=metric,disparity", "output_dir=sweep", COLUMNS="160")
     assert (done.returncode, done.stderr) == (0, "")
     comparison = json.loads((tmp_path / "sweep" / "comparison.json").read_text())
     assert (comparison["baseline"], comparison["images"]) == ("metric", 4)
@@ -92,7 +92,7 @@ def test_a_killed_run_goes_on_where_it_stopped(command_line: CommandLine, reposi
         (("dataset=tum",), "dataset.path"),
         (("protocol=plain", "protocol.alignment=scale"), "disparity_affine"),
         (("depth=none",), "choose depth=NAME"),
-        (("dataset.depth=null",), "No image of rendered_depth could be scored"),
+        (("dataset.prediction=null",), "No image of rendered could be scored"),
         (("resume=perhaps",), "resume must be true or false"),
         (("vlm=recorded",), "vlm"),
     ],
@@ -157,7 +157,7 @@ def test_keys_of_a_swept_group_wait_for_its_options(command_line: CommandLine, t
 
 def test_results_do_not_go_where_the_data_are(command_line: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
-    done = command_line("eval-depth", "dataset=rgbd_depth", "dataset.path=data", "output_dir=data")
+    done = command_line("eval-depth", "dataset=rgbd", "dataset.path=data", "output_dir=data")
     assert done.returncode == 2
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from files_of_sets import save_image
 
+from pipeline.datasets.annotated.ground_truth import AnnotatedImage, truth_of
 from pipeline.datasets.arc2017 import HIDDEN, SHIFT_PX, VISIBLE, Arc2017, image_of_masks
-from pipeline.datasets.truths import AnnotatedImage, truth_of
 from pipeline.records import Camera, Claim, DepthMap
 from pipeline.records.errors import InputError
 
@@ -62,7 +62,7 @@ def image() -> AnnotatedImage:
         ("occludes", "book", "box", True),
         ("occluded_by", "box", "book", True),
         ("occludes", "box", "book", False),
-        # Nobody would ask about things so far apart.
+        # Nobody would ask about objects so far apart.
         ("occludes", "tea cup", "book", None),
         ("closer", "book", "box", True),
         ("farther", "box", "tea cup", False),
@@ -74,9 +74,9 @@ def test_hidden_pixels_tell_who_hides_whom(relation: str, subject: str, other: s
 
 
 def test_depth_is_read_where_the_photo_shows_it() -> None:
-    things = image().things
-    assert [thing.z_m for thing in things] == pytest.approx([0.5, 0.7, 0.9])
-    assert [thing.is_whole for thing in things] == [True, False, True]
+    objects = image().objects
+    assert [item.z_m for item in objects] == pytest.approx([0.5, 0.7, 0.9])
+    assert [item.is_whole for item in objects] == [True, False, True]
 
 
 @pytest.mark.parametrize("masks", [True, False])
@@ -101,7 +101,7 @@ def test_a_damaged_photo_is_skipped(tmp_path: Path) -> None:
     (tmp_path / "damaged" / "frame.npz").write_bytes(b"PK nothing")
     data = Arc2017(tmp_path)
     assert [case.scene.id for case in data] == ["arc2017-fine"]
-    assert len(data) == 2 and data.skipped == [str(tmp_path / "damaged")]
+    assert len(data) == 2 and data.skipped == ["damaged"]
 
 
 @pytest.mark.parametrize("name, words", [("nowhere", "There is no folder"), ("", r"frame\.npz")])

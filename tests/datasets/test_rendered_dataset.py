@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.datasets.base import DepthSample
 from pipeline.datasets.rendered import Rendered
 from pipeline.records.errors import ConfigError
 from pipeline.synthetic.ground_truth import truth_of
@@ -52,14 +53,63 @@ def test_the_same_seed_gives_the_same_cases() -> None:
     assert depths[0] is not None and depths[1] is not None and depths[0].digest == depths[1].digest
 
 
+def first(**arguments: Any) -> DepthSample:
+    sample = Rendered(1, seed=3, **arguments).read(0)
+    assert isinstance(sample, DepthSample)
+    return sample
+
+
+def test_truth_is_exact_and_objects_come_with_masks() -> None:
+    sample = first()
+    view = rendered_scene(3).view
+    assert view.frame.given_depth is not None
+    assert sample.truth.digest == view.frame.given_depth.digest
+    assert (sample.frame.rgb == view.frame.rgb).all() and sample.frame.camera == view.frame.camera
+    assert len(sample.regions) == len(view.objects) > 0
+    for region, item in zip(sample.regions, view.objects, strict=True):
+        assert region.mask is not None and (region.mask == item.visible).all()
+    assert sample.name == sample.group == "rendered-3"
+
+
+@pytest.mark.parametrize(
+    "depth, kind",
+    [("exact", "metric"), ("sensor", "metric"), ("disparity", "disparity_affine"), ("metric", "metric")],
+)
+def test_the_depth_beside_the_image_is_of_its_kind_and_repeats(depth: str, kind: str) -> None:
+    given, again = first(prediction=depth).frame.given_depth, first(prediction=depth).frame.given_depth
+    truth = first(prediction=depth).truth
+    assert given is not None and again is not None
+    assert given.kind == kind and given.digest == again.digest
+    both = given.valid & truth.valid
+    correlation = np.corrcoef(
+        given.values[both], (1 / truth.values if given.kind.larger_is_nearer else truth.values)[both]
+    )
+    assert correlation[0, 1] > 0.7
+    assert (given.digest == truth.digest) is (depth == "exact")
+
+
+def test_no_depth_goes_in_where_none_is_wanted() -> None:
+    assert first(prediction=None).frame.given_depth is None
+
+
+def test_seeds_count_up_to_the_limit() -> None:
+    data = Rendered(5, seed=7, limit=3)
+    assert data.names() == ["rendered-7", "rendered-8", "rendered-9"] and len(data) == 3
+    digests = {sample.frame.digest for sample in map(data.read, range(3)) if isinstance(sample, DepthSample)}
+    assert len(digests) == 3
+
+
 @pytest.mark.parametrize(
     "changes, words",
     [
         ({"depth": "guessed"}, "exact, sensor"),
+        ({"prediction": "radar"}, "exact, sensor"),
+        ({"claims_per_scene": 1}, "claims_per_scene"),
         ({"count": 0}, "count"),
         ({"seed": -1}, "seed"),
         ({"relations": ["near"]}, "near"),
         ({"limit": True}, "limit"),
+        ({"limit": 0}, "limit"),
     ],
 )
 def test_arguments_that_mean_nothing_are_refused(changes: dict[str, Any], words: str) -> None:

@@ -6,15 +6,15 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from files_of_sets import HEIGHT, WIDTH, save_image
+from true_depth_files import SIZE, depth_m, only, refusing, samples, skipping
 
-from pipeline.datasets.from_boxes import box_in_camera, occlusions_of_boxes, projected_box
+from pipeline.datasets.annotated.boxes import projected_box
 from pipeline.datasets.sunrgbd import SunRgbd, read_infos
-from pipeline.datasets.things import thing_of_box
-from pipeline.records import Box3D, Camera
-from pipeline.records.errors import InputError
+from pipeline.records.errors import ConfigError, InputError
 
 # Level, looking along y: x right, depth forward, z up.
 DEPTH2IMG = np.array([[200, 0, 79.5], [0, 200, 59.5], [0, 0, 1]]) @ [[1, 0, 0], [0, 0, -1], [0, 1, 0]]
@@ -70,12 +70,19 @@ def test_boxes_and_points_end_in_the_camera_frame(tmp_path: Path) -> None:
             assert claim.truth is ((claim.subject == "bed") is not claim.negated)
 
 
+def test_true_depth_of_infos_is_that_of_their_points(tmp_path: Path) -> None:
+    sample = only(SunRgbd(save(tmp_path, "000001"), **FOLDERS))  # type: ignore[arg-type]
+    values = sample.truth.values[sample.truth.valid]
+    assert 0 < len(values) <= 900 and values == pytest.approx(1.85)
+    assert sample.name == "000001" and sample.frame.given_depth is None
+
+
 def test_what_is_damaged_is_skipped(tmp_path: Path) -> None:
     data = SunRgbd(save(tmp_path, "000001", "000002", "000003"), **FOLDERS)  # type: ignore[arg-type]
     (tmp_path / "points" / "000001.bin").write_bytes(b"12345678")
     (tmp_path / "image" / "000003.jpg").unlink()
     assert [case.scene.id for case in data] == ["sunrgbd-000002"]
-    assert data.skipped == ["000001.jpg", "000003.jpg"] and len(data) == 3
+    assert data.skipped == ["000001", "000003"] and len(data) == 3
 
 
 def test_pickled_infos_are_read_and_code_in_them_is_not_run(tmp_path: Path) -> None:
@@ -100,57 +107,94 @@ def test_a_missing_part_is_named(tmp_path: Path, missing: str, words: str) -> No
         SunRgbd(tmp_path, **FOLDERS)  # type: ignore[arg-type]
 
 
-CAMERA = Camera(200, 200, 79.5, 59.5, WIDTH, HEIGHT)
+def write_depth(file: Path, values_m: np.ndarray) -> Path:
+    """PNG whose bits are turned left by three, as the data set's reader turns them back."""
+    millimetres = np.round(values_m * 1000).astype(np.uint16)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(file), (millimetres << 3) | (millimetres >> 13))
+    return file
 
 
-def test_a_box_is_projected_and_cut_off() -> None:
-    # The near face of the box decides: x from -1 to 1 at z = 4 is 79.5 -+ 50, plus half a pixel.
-    assert projected_box(Box3D((0, 0, 5), (2, 1, 2)), CAMERA) == pytest.approx((30, 35, 130, 85))
-    # It ends at x = -1, seen farthest right on its far face at z = 6.
-    cut = projected_box(Box3D((-2, 0, 5), (2, 1, 2)), CAMERA)
-    assert cut == pytest.approx((0, 35, 80 - 200 / 6, 85))
-    assert projected_box(Box3D((0, 0, 0.5), (2, 1, 2)), CAMERA) is None
-    assert projected_box(Box3D((50, 0, 5), (2, 1, 2)), CAMERA) is None
+def save_original(root: Path, place: str = "kv1/NYUdata/NYU0034") -> Path:
+    folder = root / place
+    save_image(folder / "image" / "NYU0034.jpg", size=SIZE)
+    (folder / "intrinsics.txt").write_text("20.0 0 7.25 \n0 21.0 5.0 \n0 0 1 ")
+    measured = depth_m()
+    measured[:2] = 0
+    write_depth(folder / "depth_bfx" / "NYU0034.png", depth_m())
+    return write_depth(folder / "depth" / "NYU0034.png", measured)
 
 
-@pytest.mark.parametrize(
-    "back_x_m, back_z_m, hidden, expected",
+def test_bits_are_turned_back_into_millimetres(tmp_path: Path) -> None:
+    save_original(tmp_path)
+    sample = only(SunRgbd(tmp_path))
+    assert sample.name == sample.group == "kv1/NYUdata/NYU0034"
+    assert sample.truth.values[3, 5] == pytest.approx(4.05)
+    # 12.15 m has set bits that the turn moves from one end to the other.
+    assert sample.truth.values[11, 15] == pytest.approx(12.15)
+    assert not sample.truth.valid[:2].any() and sample.truth.valid[2:].all()
+    assert sample.frame.given_depth is None
+
+
+def test_the_camera_is_that_of_the_image(tmp_path: Path) -> None:
+    save_original(tmp_path)
+    camera = only(SunRgbd(tmp_path)).frame.camera
+    assert (camera.fx, camera.fy, camera.cx, camera.cy) == pytest.approx((20, 21, 7.25, 5))
+    assert (camera.width, camera.height, camera.source) == (*SIZE, "given")
+
+
+def test_filled_depth_has_no_gaps(tmp_path: Path) -> None:
+    save_original(tmp_path / "SUNRGBD")
+    assert only(SunRgbd(tmp_path, depth="filled")).truth.valid.all()
+
+
+def test_recordings_are_groups_and_other_images_stand_for_themselves(tmp_path: Path) -> None:
+    recording = "xtion/sun3ddata/brown_bm_1/brown_bm_1"
+    places = [
+        "kv2/kinect2data/000002_2014",
+        "kv2/kinect2data/000003_2014",
+        f"{recording}/0001-1",
+        f"{recording}/0002-9",
+    ]
+    for place in reversed(places):
+        save_original(tmp_path, place)
+    # Folders of full resolution have intrinsics too, but no folder of images.
+    (tmp_path / places[0] / "fullres").mkdir()
+    (tmp_path / places[0] / "fullres" / "intrinsics.txt").write_text("1 0 0 0 1 0 0 0 1")
+    data = SunRgbd(tmp_path)
+    assert data.names() == places
+    assert [sample.group for sample in samples(data)] == [places[0], places[1], recording, recording]
+    assert SunRgbd(tmp_path, sensor="kv2", limit=1).names() == places[:1]
+
+
+test_a_damaged_image_is_skipped_with_a_plain_reason = skipping(
+    SunRgbd,
+    save_original,
     [
-        (0.0, 8.0, None, True),
-        (0.0, 8.0, True, True),
-        # The annotation says that nothing of it is hidden.
-        (0.0, 8.0, False, None),
-        # Not behind with all of it.
-        (0.0, 4.5, None, None),
-        # Only a small part of its outline is covered.
-        (1.7, 8.0, None, None),
+        (lambda file: file.write_bytes(b"no image"), "not an image that can be read"),
+        (lambda file: file.unlink(), "holds 0 images, not one"),
+        (lambda file: write_depth(file, np.zeros((12, 16))), "the depth of no pixel"),
+        (lambda file: write_depth(file, np.ones((6, 8))), "they must agree"),
+        (lambda file: save_image(file.parents[1] / "image" / "second.jpg"), "holds 2 images, not one"),
+        (lambda file: (file.parents[1] / "intrinsics.txt").write_text("1 2"), "holds 2 numbers, not rows of 3"),
     ],
 )
-def test_only_clear_geometry_tells_who_hides_whom(
-    back_x_m: float, back_z_m: float, hidden: bool | None, expected: bool | None
-) -> None:
-    boxes = {"front": Box3D((0, 0, 4), (1, 1, 1)), "back": Box3D((back_x_m, 0, back_z_m), (2, 2, 2))}
-    things = [thing_of_box(label, projected_box(box, CAMERA) or (0, 0, 1, 1), box) for label, box in boxes.items()]
-    found = occlusions_of_boxes(things, CAMERA, {} if hidden is None else {"back": hidden})
-    margin = found.get(("front", "back"))
-    assert (None if margin is None else margin > 0) is expected
-    if expected:
-        assert found["back", "front"] == -margin  # type: ignore[operator]
 
 
-@pytest.mark.parametrize(
-    "rotation",
+test_what_cannot_be_used_is_said = refusing(
+    SunRgbd,
     [
-        np.array([[0.36, 0.48, -0.8], [-0.8, 0.6, 0], [0.48, 0.64, 0.6]]),
-        # The angle about y is a right one, to either side.
-        np.array([[0, 0, 1], [0.6, 0.8, 0], [-0.8, 0.6, 0]]),
-        np.array([[0, 0, -1], [-0.6, 0.8, 0], [0.8, 0.6, 0]]),
+        ({}, InputError, "lacks sunrgbd_infos_val.pkl, .*; unpack SUNRGBD.zip .* or make it with mmdetection3d"),
+        ({"depth": "both"}, ConfigError, "raw, filled"),
+        ({"sensor": "kv3"}, ConfigError, "kv1, kv2, realsense, xtion"),
     ],
 )
-def test_a_turned_box_keeps_its_corners(rotation: np.ndarray) -> None:
-    box = box_in_camera(np.array([1.0, 2, 3]), np.array([2.0, 4, 6]), rotation)
-    signs = np.array([[x, y, z] for x in (-1, 1) for y in (-2, 2) for z in (-3, 3)])
-    assert np.allclose(box.corners_m, signs @ rotation.T + (1, 2, 3))
+
+
+def test_original_folders_have_no_claims_and_say_where_they_are(tmp_path: Path) -> None:
+    save_original(tmp_path)
+    with pytest.raises(InputError, match="whose boxes are not read; give SUN RGB-D in the form of mmdetection3d"):
+        next(iter(SunRgbd(tmp_path)))
 
 
 @pytest.mark.shared

@@ -1,10 +1,12 @@
-"""Points of a scanner in the image of a camera.
+"""Points of a scanner: their files, and where they are seen in the image of a camera.
 
 Convention: a 3 x 4 or 3 x 3 projection P maps points to ``(u, v, 1) ~ P @ point``; it is split into intrinsics and a
 pose (Hartley & Zisserman, "Multiple View Geometry", 2nd ed., 6.2.4), so that everything else is in the camera frame.
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 from scipy.linalg import rq
@@ -15,6 +17,23 @@ from pipeline.records.errors import InputError
 
 # Off-diagonal share of the focal length beyond which a projection is not that of square pixels.
 _MOST_SKEW = 0.01
+
+
+def read_points(file: Path, values: int, what: str = "file of points") -> np.ndarray:
+    """Points of a binary file of little-endian float32, float32 (N, ``values``).
+
+    Args:
+        file: The file.
+        values: Numbers per point, of which the first three are x, y and z.
+        what: What the file is, for the message.
+
+    Raises:
+        InputError: If it is empty or ends within a point.
+    """
+    content = file.read_bytes()
+    if not content or len(content) % (4 * values):
+        raise InputError(f"The {what} {file} is {'cut short' if content else 'empty'}; copy it again.")
+    return np.frombuffer(content, dtype="<f4").reshape(-1, values)
 
 
 def split_projection(projection: np.ndarray, width: int, height: int) -> tuple[Camera, np.ndarray]:

@@ -1,6 +1,6 @@
 """Folders of RGB-D frames, each with a description of how its files are to be read.
 
-A description is ``frame.json`` in the folder, or given beside it; see ``conf/dataset/rgbd_frames.yaml``.
+A description is ``frame.json`` in the folder, or given beside it; see ``conf/dataset/rgbd.yaml``.
 """
 
 from __future__ import annotations
@@ -15,23 +15,22 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.datasets.formats.points import moved, rasterised, split_projection
+from pipeline.datasets.formats.points import moved, rasterised, read_points, split_projection
 from pipeline.geometry.backprojection import back_project
 from pipeline.ingest.depth_files import read_depth
 from pipeline.ingest.images import read_image
-from pipeline.records import DepthMap, Frame
+from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.camera import Camera
 from pipeline.records.errors import InputError
 
 logger = logging.getLogger(__name__)
 
 DESCRIPTION = "frame.json"
-PREDICTED = "predicted_depth_m.npy"
 ENCODINGS = ("scaled", "sun3d", "kinect", "disparity", "points")
 # Raw numbers of the first Kinect from here on mean that nothing was measured.
 _KINECT_INVALID = 1084
-# Values of a point in a binary file: x, y, z and a colour.
-_POINT_VALUES = 6
+POINT_VALUES = 6
+"""Numbers of a point in a binary file: x, y, z and a colour."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +52,6 @@ class FrameFiles:
     depth: Path
     description: Mapping[str, Any] = field(repr=False)
     pose: int | None = None
-
-    @property
-    def predicted(self) -> Path:
-        """File of the depth that a network predicted for the image; need not exist."""
-        return self.folder / PREDICTED
 
 
 def find_frames(
@@ -165,7 +159,7 @@ def read_frame(files: FrameFiles) -> Frame:
             depth_m, valid = _registered(files, depth_m, valid, camera)
         if depth_m.shape != (height, width):
             raise InputError(f"{files.depth} has {depth_m.shape} px, its image {(height, width)}; they must agree.")
-    depth = DepthMap(depth_m, valid, "metric", "sensor", backend="file")  # type: ignore[arg-type]
+    depth = DepthMap(depth_m, valid, DepthKind.METRIC, ScaleSource.SENSOR, backend="file")
     pose = None if files.pose is None else _pose(files.folder / str(files.description["poses"]), files.pose)
     return Frame(rgb, camera, pose=pose, given_depth=depth, name=files.name)
 
@@ -243,25 +237,12 @@ def _number(files: FrameFiles, key: str) -> float:
         raise InputError(f"The depth of {files.folder} lacks the number {key}, which disparity needs.") from None
 
 
-def read_points(file: Path) -> np.ndarray:
-    """Points of a binary file of float32 x, y, z, r, g, b; float32 (N, 6).
-
-    Raises:
-        InputError: If it holds another number of values.
-    """
-    content = file.read_bytes()
-    if not content or len(content) % (4 * _POINT_VALUES):
-        raise InputError(f"The file of points {file} is {'cut short' if content else 'empty'}; copy it again.")
-    values = np.frombuffer(content, dtype="<f4")
-    return values.reshape(-1, _POINT_VALUES)
-
-
 def _read_points(files: FrameFiles, width: int, height: int) -> tuple[Camera, np.ndarray, np.ndarray]:
     described = files.description
     matrix = described["depth"].get("projection") or described["info"]["data_list"][0]["images"]["CAM0"]["depth2img"]
     camera, pose = split_projection(np.array(matrix), width, height)
     radius_px = int(described["depth"].get("radius_px", 1))
-    return camera, *rasterised(moved(read_points(files.depth)[:, :3], pose), camera, radius_px=radius_px)
+    return camera, *rasterised(moved(read_points(files.depth, POINT_VALUES)[:, :3], pose), camera, radius_px=radius_px)
 
 
 def read_poses(file: Path) -> list[np.ndarray]:

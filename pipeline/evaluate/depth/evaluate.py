@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from annotated_types import Interval
 
-from pipeline.datasets.depth_base import DepthDataset
+from pipeline.datasets.base import DepthDataset
 from pipeline.evaluate.depth.files import draw_worst, remove_files, write_noise_models, write_tables
 from pipeline.evaluate.depth.image_lines import IMAGES_NAME, kept_lines
 from pipeline.evaluate.depth.metrics import METRICS

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.datasets.depth_base import DepthDataset, DepthSample, Skipped
+from pipeline.datasets.base import DepthDataset, DepthSample, Skipped
 from pipeline.evaluate.depth.alignment import align
 from pipeline.evaluate.depth.image_lines import ImageLine, Outcome
 from pipeline.evaluate.depth.images import save_comparison

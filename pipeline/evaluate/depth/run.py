@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from pipeline.datasets.depth_base import DepthDataset, DepthSample, Skipped
+from pipeline.datasets.base import DepthDataset, DepthSample, Skipped
 from pipeline.evaluate.depth.image_lines import ImageLine, Outcome
 from pipeline.evaluate.depth.protocol import EvaluationProtocol
 from pipeline.evaluate.depth.score import score

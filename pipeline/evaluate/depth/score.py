@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipeline.datasets.depth_base import DepthSample
+from pipeline.datasets.base import DepthSample
 from pipeline.evaluate.depth.alignment import Fit, check_alignment, fit_alignment
 from pipeline.evaluate.depth.alignment_robust import sampled_pixels
 from pipeline.evaluate.depth.boundaries import boundary_moments, is_dense

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.datasets.depth_base import DepthDataset, DepthSample
+from pipeline.datasets.base import DepthDataset, DepthSample
 from pipeline.evaluate.depth.moments import Moments
 from pipeline.records import DepthMap, Frame, Scene
 from pipeline.records.camera import Camera, CameraSource

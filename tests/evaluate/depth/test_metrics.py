@@ -11,7 +11,7 @@ from evaluate.depth.depth_data import pooled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.datasets.depth_base import DepthSample
+from pipeline.datasets.base import DepthSample
 from pipeline.evaluate.depth.alignment import Alignment
 from pipeline.evaluate.depth.metrics import METRICS, metrics_of
 from pipeline.evaluate.depth.moments import BIN_EDGES_M, DepthBins, pixel_moments

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from evaluate.depth.depth_data import MadeDataset, given, pooled
 
-from pipeline.datasets.depth_base import DepthSample
+from pipeline.datasets.base import DepthSample
 from pipeline.evaluate.depth.compare import compare_runs, run_names, write_comparison
 from pipeline.evaluate.depth.evaluate import evaluate_depth
 from pipeline.evaluate.depth.metrics import METRICS, metrics_of

@@ -1,0 +1,140 @@
+"""Text files of KITTI: labels of objects, and calibrations of its object data set and its raw recordings.
+
+Format: the readmes of the development kits, https://www.cvlibs.net/datasets/kitti (Geiger et al. 2012). A label file
+has one object a line: type, truncated, occluded, alpha, box (left, top, right, bottom), height, width, length, location
+of the bottom's centre in the rectified frame of camera 0, rotation about its y axis. A calibration file has one matrix
+a line, as ``P2: 7.2e+02 0 ...``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.records import Box
+from pipeline.records.errors import InputError
+
+_FIELDS = 15
+
+
+@dataclass(frozen=True)
+class KittiObject:
+    """One line of a label file.
+
+    Args:
+        kind: Type, as ``Car``.
+        truncated: Share outside of the image, in [0, 1].
+        occluded: 0 visible, 1 partly hidden, 2 largely hidden, 3 unknown.
+        box_px: (left, top, right, bottom) [px].
+        size_m: (height, width, length) [m].
+        location_m: Centre of its bottom in the rectified frame of camera 0 [m].
+        rotation_y_rad: Rotation about that frame's y axis [rad].
+    """
+
+    kind: str
+    truncated: float
+    occluded: int
+    box_px: Box
+    size_m: tuple[float, float, float]
+    location_m: tuple[float, float, float]
+    rotation_y_rad: float
+
+
+def read_labels(file: Path) -> list[KittiObject]:
+    """Objects of a label file.
+
+    Raises:
+        InputError: If a line has too few or wrong fields.
+    """
+    objects = []
+    for line in _lines(file, "label"):
+        fields = line.split()
+        if not fields:
+            continue
+        if len(fields) < _FIELDS:
+            raise InputError(f"The label file {file} has a line with {len(fields)} fields; {_FIELDS} are needed.")
+        numbers = _numbers(fields[1:_FIELDS])
+        if numbers is None:
+            raise InputError(f"The label file {file} has a line whose fields after the type are not all numbers.")
+        truncated, occluded, _, left, top, right, bottom, tall, wide, long, x, y, z, rotation_y_rad = numbers
+        objects.append(
+            KittiObject(
+                fields[0],
+                truncated,
+                int(occluded),
+                (left, top, right, bottom),
+                (tall, wide, long),
+                (x, y, z),
+                rotation_y_rad,
+            )
+        )
+    return objects
+
+
+def read_calibration(file: Path) -> dict[str, np.ndarray]:
+    """Matrices of a calibration file: 3 x 4, ``R0_rect`` 3 x 3.
+
+    Raises:
+        InputError: If one that is needed is missing.
+    """
+    matrices = {}
+    for line in _lines(file, "calibration"):
+        name, _, written = line.partition(":")
+        numbers = _numbers(written.split())
+        if numbers and len(numbers) % 3 == 0:
+            matrices[name.strip()] = np.array(numbers).reshape(3, -1)
+    shapes = {"P2": (3, 4), "R0_rect": (3, 3), "Tr_velo_to_cam": (3, 4)}
+    wrong = [name for name, shape in shapes.items() if name not in matrices or matrices[name].shape != shape]
+    if wrong:
+        raise InputError(f"The calibration file {file} lacks {', '.join(wrong)}, or holds too few numbers of it.")
+    return matrices
+
+
+def velodyne_to_rectified(calibration: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Motion, float64 (4, 4), from the scanner's frame to the rectified frame of camera 0."""
+    rectify, to_camera = np.eye(4), np.eye(4)
+    rectify[:3, :3] = calibration["R0_rect"]
+    to_camera[:3] = calibration["Tr_velo_to_cam"]
+    motion: np.ndarray = rectify @ to_camera
+    return motion
+
+
+@lru_cache(maxsize=16)
+def read_projection(file: Path, key: str) -> np.ndarray:
+    """Projection of a camera, float64 (3, 4), of a calibration file of the raw recordings.
+
+    Raises:
+        InputError: If the file is missing or lacks it.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise InputError(
+            f"The calibration {file} cannot be opened ({error.strerror}); unpack the raw recordings of cvlibs.net."
+        ) from None
+    written = next((line.partition(":")[2] for line in lines if line.partition(":")[0].strip() == key), "")
+    numbers = _numbers(written.split())
+    if numbers is None or len(numbers) != 12:
+        raise InputError(f"The calibration {file} lacks the 12 numbers of {key}; copy it again.")
+    return np.array(numbers).reshape(3, 4)
+
+
+def _lines(file: Path, what: str) -> list[str]:
+    try:
+        return file.read_text(encoding="ascii").splitlines()
+    except UnicodeDecodeError:
+        raise InputError(f"The {what} file {file} is damaged, as it is no plain text; copy it again.") from None
+
+
+def _numbers(fields: Sequence[str]) -> list[float] | None:
+    """Finite numbers of fields of text, or None where one is none."""
+    try:
+        numbers = [float(field) for field in fields]
+    except ValueError:
+        return None
+    return numbers if all(map(math.isfinite, numbers)) else None

@@ -1,0 +1,265 @@
+"""Described RGB-D frames: the sensor's depth is the truth, and claims are about smooth surfaces of it.
+
+The verifier gets the boxes of the surfaces, and the sensor's depth or what a network predicted. Where a frame has
+annotated objects, they are used instead.
+
+Format: that of ``pipeline.datasets.formats.rgbd_files``, one subfolder per place, described in ``frame.json`` or in the
+configuration. A npy file in it, float (H, W) of any size, may hold what a network predicted for its one image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.datasets.annotated.claims import ClaimWriter
+from pipeline.datasets.annotated.ground_truth import AnnotatedImage
+from pipeline.datasets.annotated.objects import AnnotatedObject, object_of_pixels
+from pipeline.datasets.annotated.surfaces import border_shares, occlusion_between, segments_of
+from pipeline.datasets.arc2017 import image_of_data, read_folder
+from pipeline.datasets.arguments import check_count, check_prediction_kind, check_text, existing_folder
+from pipeline.datasets.base import Case, ClaimDataset, DepthDataset, DepthSample
+from pipeline.datasets.formats.rgbd_files import FrameFiles, find_frames, read_frame
+from pipeline.datasets.listed import metric_truth
+from pipeline.datasets.sunrgbd import image_of_instances
+from pipeline.geometry.backprojection import back_project
+from pipeline.geometry.regions import boxes_gap
+from pipeline.ingest.resampling import resize_depth
+from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
+from pipeline.records.errors import ConfigError, InputError
+
+_FEWEST_OBJECTS = 2
+# Pixels along a segment's edge that its depth is not read from.
+_EDGE_PX = 2
+# An object of whose border less than this is hidden or cut off shows all of its near side.
+_WHOLE_SHARE = 0.1
+# Relative gap of depths beyond which the farther of two objects cannot hide the nearer.
+_BEHIND_SHARE = 0.05
+
+
+class Rgbd(ClaimDataset[FrameFiles], DepthDataset[FrameFiles]):
+    """Any folder of described RGB-D frames, one group per place.
+
+    Args:
+        path: Folder with one subfolder per place, or one such folder.
+        descriptions: How the files of a subfolder are read, by its name; ``frame.json`` may say the same.
+        prediction: Name of a file beside a frame, as ``predicted_depth_m.npy``, that becomes its given depth: what the
+            verifier gets, and what ``depth=file`` measures. Frames without it are left out. None gives the verifier
+            the sensor's depth, and a network that is measured nothing.
+        prediction_kind: Kind of the predicted depth; needed with it.
+        masks: Whether regions of claims come with their masks, or with boxes alone.
+        claims_per_scene: Claims per frame.
+        relations: Names of relations to draw from; None takes those that the depth can carry.
+        seed: Seed of what is drawn.
+        step: Every so manieth frame of a place is taken.
+        frames_per_place: Most frames of one place, evenly over its sequence; None takes all.
+        limit: Most frames; None takes all.
+
+    Raises:
+        InputError: If the folder is missing or holds no frame that can be used.
+        ConfigError: If an argument is not usable.
+    """
+
+    name = "rgbd"
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        descriptions: Mapping[str, Mapping[str, Any]] | None = None,
+        prediction: str | None = None,
+        prediction_kind: str | None = None,
+        masks: bool = False,
+        claims_per_scene: int = 40,
+        relations: Sequence[str] | None = None,
+        seed: int = 0,
+        step: int = 1,
+        frames_per_place: int | None = None,
+        limit: int | None = None,
+    ) -> None:
+        super().__init__(limit)
+        check_text("prediction", prediction, optional=True)
+        check_count("step", step, 1)
+        check_count("frames_per_place", frames_per_place, 1, optional=True)
+        if descriptions is not None and not (
+            isinstance(descriptions, Mapping)
+            and all(isinstance(each, Mapping | None) for each in descriptions.values())
+        ):
+            raise ConfigError(f"dataset.descriptions must be a description for each folder, not {descriptions!r}.")
+        self.prediction = prediction
+        self.prediction_kind = check_prediction_kind(prediction_kind, prediction is not None)
+        self.masks = masks
+        self.writer = ClaimWriter(claims_per_scene, relations, seed)
+        folder = existing_folder(path, "RGB-D frames", "give a folder with one described subfolder per place")
+        found = find_frames(folder, descriptions or {}, self.unreadable)
+        places = {files.folder: [each for each in found if each.folder == files.folder] for files in found}
+        if prediction is not None:
+            self._keep_predicted(places, prediction)
+            if not places:
+                raise InputError(
+                    f"No frame of {folder} has a {prediction} of its own; save one, or set dataset.prediction=null."
+                )
+        self._frames = [files for frames in places.values() for files in _spread(frames[::step], frames_per_place)]
+        if len({files.name for files in self._frames}) < len(self._frames):
+            raise InputError(f"Two folders of frames in {folder} have the same name; rename one.")
+
+    def _keep_predicted(self, places: dict[Path, list[FrameFiles]], prediction: str) -> None:
+        for place, frames in list(places.items()):
+            if not (place / prediction).is_file():
+                del places[place]
+            elif len(frames) > 1:
+                del places[place]
+                self.unreadable[place.name] = (
+                    f"{place} has {len(frames)} frames for one {prediction}; give each its own folder."
+                )
+
+    def entries(self) -> Sequence[FrameFiles]:
+        """The frames, by place and number."""
+        return self._frames
+
+    def entry_name(self, entry: FrameFiles) -> str:
+        """The frame's name: its place, and its number where there are several."""
+        return entry.name
+
+    def case(self, entry: FrameFiles, index: int) -> Case | None:
+        """Read one frame, find its objects and write claims about them."""
+        frame = read_frame(entry)
+        image = _image(entry, frame)
+        if len(image.objects) < _FEWEST_OBJECTS:
+            return None
+        place = entry.folder.name
+        tags = {
+            "regions": "masks" if self.masks else "boxes",
+            "depth": "sensor" if self.prediction is None else "predicted",
+            "place": place,
+        }
+        if self.prediction is not None:
+            frame = replace(frame, given_depth=self._predicted(entry, frame))
+        return self.writer.case(f"rgbd-{entry.name}", index, frame, image, masks=self.masks, group=place, tags=tags)
+
+    def sample(self, entry: FrameFiles) -> DepthSample:
+        """Read one frame; objects are those that someone annotated, with their masks.
+
+        Raises:
+            InputError: If a file is missing or damaged.
+        """
+        frame = read_frame(entry)
+        depth = frame.given_depth
+        assert depth is not None
+        truth = metric_truth(depth.values, depth.valid, entry.depth)
+        annotated = _annotated(entry, frame) if entry.description.get("objects") == "arc2017" else None
+        regions = tuple(item.region(mask=True) for item in annotated.objects) if annotated else ()
+        frame = replace(frame, given_depth=self._predicted(entry, frame))
+        return DepthSample(entry.name, frame, truth, entry.folder.name, regions)
+
+    def _predicted(self, entry: FrameFiles, frame: Frame) -> DepthMap | None:
+        if self.prediction is None or self.prediction_kind is None:
+            return None
+        return predicted_depth(entry.folder / self.prediction, frame, self.prediction_kind)
+
+
+def _spread(frames: Sequence[FrameFiles], most: int | None) -> Sequence[FrameFiles]:
+    """At most so many frames, the first and the last among them."""
+    if most is None or len(frames) <= most:
+        return frames
+    return [frames[round(at)] for at in np.linspace(0, len(frames) - 1, most)]
+
+
+def predicted_depth(file: Path, frame: Frame, kind: DepthKind) -> DepthMap:
+    """Depth that a network predicted for a frame, enlarged to its size linearly.
+
+    Raises:
+        InputError: If the file holds no depth.
+    """
+    try:
+        values = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{file} is no array that can be read: {error}.") from None
+    if values.ndim != 2 or values.dtype.kind != "f":
+        raise InputError(f"{file} holds {values.dtype} of shape {values.shape}, not float depth (H, W).")
+    size = (frame.width, frame.height)
+    enlarged, valid = resize_depth(values.astype(np.float32), np.isfinite(values), size, nearest=False)
+    source = ScaleSource.MODEL if kind is DepthKind.METRIC else ScaleSource.NONE
+    return DepthMap(enlarged, valid, kind, source, backend="predicted")
+
+
+def _image(files: FrameFiles, frame: Frame) -> AnnotatedImage:
+    """Annotated objects where there are any, and the surfaces of the depth unless all objects are annotated."""
+    depth = frame.given_depth
+    assert depth is not None
+    annotation = files.description.get("objects")
+    if annotation == "arc2017":
+        return _annotated(files, frame)
+    image = image_of_segments(segments_of(depth.values, depth.valid, frame.camera), frame)
+    if annotation == "sunrgbd":
+        info = files.description["info"]
+        points = back_project(depth.values, frame.camera, depth.valid)
+        annotated = image_of_instances(info["data_list"][0], info["metainfo"], frame.camera, points)
+        return replace(image, objects=(*annotated.objects, *image.objects))
+    return image
+
+
+def _annotated(files: FrameFiles, frame: Frame) -> AnnotatedImage:
+    assert frame.given_depth is not None
+    return image_of_data(read_folder(files.folder), frame.given_depth, frame.camera)
+
+
+def image_of_segments(segments: Sequence[np.ndarray], frame: Frame) -> AnnotatedImage:
+    """What is known of segments of a frame's metric depth; they are called segment 1, segment 2, ...
+
+    Args:
+        segments: bool (H, W) masks, disjoint.
+        frame: The frame with its given depth.
+    """
+    depth = frame.given_depth
+    assert depth is not None
+    objects: list[AnnotatedObject] = []
+    for number, mask in enumerate(segments, start=1):
+        hidden = border_shares(mask, depth.values, depth.valid)[1]
+        item = object_of_pixels(
+            f"segment {number}",
+            mask,
+            depth.values,
+            depth.valid,
+            frame.camera,
+            edge_px=_EDGE_PX,
+            is_whole=hidden < _WHOLE_SHARE,
+        )
+        if item is not None:
+            objects.append(item)
+    return AnnotatedImage(tuple(objects), _occlusions(objects, depth))
+
+
+def _occlusions(objects: Sequence[AnnotatedObject], depth: DepthMap) -> dict[tuple[str, str], float]:
+    found: dict[tuple[str, str], float] = {}
+    for position, first in enumerate(objects):
+        for second in objects[:position]:
+            assert first.mask is not None and second.mask is not None
+            pair, reverse = (first.label, second.label), (second.label, first.label)
+            step = occlusion_between(first.mask, second.mask, depth.values, depth.valid)
+            if step is None:
+                # What lies behind in all of its parts hides nothing before it, however much their boxes overlap.
+                if boxes_gap(first.box_px, second.box_px) < 0:
+                    gap = _gap_behind(first, second)
+                    if gap is not None:
+                        found[reverse if gap > 0 else pair] = -abs(gap)
+            elif step == 0.0:
+                found[pair] = found[reverse] = -0.001
+            else:
+                found[pair], found[reverse] = step, -step
+    return found
+
+
+def _gap_behind(first: AnnotatedObject, second: AnnotatedObject) -> float | None:
+    """Relative gap in depth between all of two objects, positive where the second lies behind; None where they mix."""
+    assert first.points_m is not None and second.points_m is not None
+    ends = [np.quantile(points[:, 2], (0.05, 0.95)) for points in (first.points_m, second.points_m)]
+    for sign, (nearer, farther) in ((1, ends), (-1, ends[::-1])):
+        gap = float(farther[0] / nearer[1] - 1)
+        if gap > _BEHIND_SHARE:
+            return sign * gap
+    return None

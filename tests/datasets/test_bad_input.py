@@ -1,0 +1,337 @@
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import h5py
+import numpy as np
+import pytest
+from files_of_sets import save_image
+from true_depth_files import SIZE, depth_m, only, reason
+
+from pipeline.datasets.base import DepthDataset, DepthSample, Skipped
+from pipeline.datasets.diode import Diode
+from pipeline.datasets.eth3d import Eth3d, read_raw_depth
+from pipeline.datasets.formats.sequences import associate
+from pipeline.datasets.hypersim import Hypersim, read_distance, read_split
+from pipeline.datasets.ibims import Ibims
+from pipeline.datasets.kitti import Kitti
+from pipeline.datasets.listed import metric_truth
+from pipeline.datasets.middlebury import Middlebury
+from pipeline.datasets.nyu import NyuDepth
+from pipeline.datasets.pairs import Pairs
+from pipeline.datasets.redwood import Redwood
+from pipeline.datasets.rendered import Rendered
+from pipeline.datasets.rgbd import Rgbd
+from pipeline.datasets.scannet import ScanNet
+from pipeline.datasets.scannetpp import ScanNetPP, intrinsics
+from pipeline.datasets.sintel import Sintel, read_cam, read_dpt
+from pipeline.datasets.sunrgbd import SunRgbd
+from pipeline.datasets.tum import TumRgbd
+from pipeline.records import Frame
+from pipeline.records.camera import Camera
+from pipeline.records.errors import ConfigError, InputError, RecordError
+
+TAG = np.float32(202021.25).tobytes()
+
+
+def save_depth(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(file), np.round(depth_m() * 1000).astype(np.uint16))
+
+
+class Named(DepthDataset[str]):
+    """Entries whose name is given, the error of those that cannot be read with it."""
+
+    name = "named"
+
+    def __init__(self, *names: str, error: BaseException | None = None, limit: int | None = None) -> None:
+        super().__init__(limit)
+        self.given, self.error = names, error
+
+    def entries(self) -> tuple[str, ...]:
+        return self.given
+
+    def entry_name(self, entry: str) -> str:
+        return entry
+
+    def sample(self, entry: str) -> DepthSample:
+        if self.error is not None:
+            raise self.error
+        frame = Frame(np.zeros((2, 2, 3), np.uint8), Camera.from_fov(2, 2, 60), name=entry)
+        return DepthSample(entry, frame, metric_truth(np.ones((2, 2)), np.ones((2, 2), bool), Path(entry)))
+
+
+@pytest.mark.parametrize(
+    "names, unique",
+    [
+        (["a", "b"], ["a", "b"]),
+        (["a", "a", "b", "a"], ["a", "a (2)", "b", "a (3)"]),
+        (["a", "a", "a (2)"], ["a", "a (3)", "a (2)"]),
+        (["a (2)", "a (2)", "a", "a"], ["a (2)", "a (2) (2)", "a", "a (3)"]),
+        ([" a", "a", "a "], [" a", "a", "a "]),
+    ],
+)
+def test_names_are_unique_and_those_of_the_samples(names: list[str], unique: list[str]) -> None:
+    data = Named(*names)
+    samples = [data.read(index) for index in range(len(data))]
+    assert data.names() == [sample.name for sample in samples] == unique
+    assert [sample.group for sample in samples if isinstance(sample, DepthSample)] == unique
+    assert Named(*names, limit=2).names() == unique[:2]
+    skipping = Named(*names, error=ValueError("no"))
+    assert [skipping.read(index).name for index in range(len(names))] == unique
+
+
+def test_a_blank_name_is_refused() -> None:
+    assert isinstance(Named(" ").read(0), Skipped)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RecursionError(), OverflowError(), RuntimeError("no"), SyntaxError("no"), cv2.error("no")],
+    ids=lambda error: type(error).__name__,
+)
+def test_whatever_a_reader_raises_one_entry_is_skipped(error: Exception) -> None:
+    assert "no" not in reason(Named("a", error=error)).split()
+
+
+@pytest.mark.parametrize("error", [ConfigError("no"), KeyboardInterrupt()])
+def test_what_concerns_all_entries_ends_the_run(error: BaseException) -> None:
+    with pytest.raises(type(error)):
+        Named("a", error=error).read(0)
+
+
+@pytest.mark.parametrize("name", [" lead", "trail ", " both "])
+def test_images_keep_the_blanks_of_their_names(tmp_path: Path, name: str) -> None:
+    save_image(tmp_path / "images" / f"{name}.png", size=SIZE)
+    save_depth(tmp_path / "depths" / f"{name}.png")
+    assert only(Pairs(tmp_path, depth_scale=0.001)).name == name
+
+
+def test_scannet_images_that_differ_by_their_suffix_are_told_apart(tmp_path: Path) -> None:
+    for suffix in ("jpg", "png"):
+        save_image(tmp_path / "s" / "color" / f"1.{suffix}", size=SIZE)
+    (tmp_path / "s" / "depth").mkdir()
+    data = ScanNet(tmp_path)
+    assert data.names() == ["s 1", "s 1 (2)"] and len({data.read(index).name for index in range(2)}) == 2
+
+
+def test_tum_images_of_one_time_are_told_apart(tmp_path: Path) -> None:
+    for name in ("rgb", "depth"):
+        (tmp_path / f"{name}.txt").write_text(f"1.0 {name}/1.png\n1.0 {name}/2.png\n")
+    assert len(set(TumRgbd(tmp_path).names())) == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, '{"intrinsic_matrix": [1,0,0,0,1,0,0,0,1], "width": 1e999, "height": 1}']
+)
+def test_a_damaged_intrinsic_of_redwood_is_an_input_error(tmp_path: Path, text: str) -> None:
+    save_image(tmp_path / "color" / "1.jpg", size=SIZE)
+    save_depth(tmp_path / "depth" / "1.png")
+    (tmp_path / "camera_intrinsic.json").write_text(text)
+    with pytest.raises(InputError, match=r"camera_intrinsic.json does not hold width"):
+        Redwood(tmp_path)
+
+
+def test_a_deeply_nested_calibration_is_an_input_error(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("[" * 100_000)
+    with pytest.raises(InputError, match="is damaged"):
+        intrinsics(tmp_path / "a.json")
+
+
+def _split(frame: str, more: str = "") -> str:
+    return (
+        "scene_name,camera_name,frame_id,included_in_public_release,split_partition_name,other\n"
+        f"s,c,{frame},True,test,{more}\ns,c,3,True,test,\n"
+    )
+
+
+def test_a_damaged_list_of_splits_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "split.csv"
+    for frame in ("9" * 5000, "\u00b2", "1.5", ""):
+        file.write_text(_split(frame), encoding="utf-8")
+        assert read_split(file, "test") == {"s/c/0003"}
+    file.write_text(_split("1", "x" * 200_000))
+    with pytest.raises(InputError, match="cannot be read as a list of splits"):
+        read_split(file, "test")
+
+
+@pytest.mark.parametrize(
+    "header, size",
+    [
+        (TAG + np.array([50_000, 50_000], "<i4").tobytes(), 12 + 4 * 50_000 * 50_000),
+        (TAG + np.array([16, 12], "<i4").tobytes(), 100 * 10**9),
+        (TAG + np.array([-1, -1], "<i4").tobytes(), 16),
+        (TAG + b"\1", 5),
+        (b"none" + np.array([16, 12], "<i4").tobytes(), 5 * 10**9),
+    ],
+)
+@pytest.mark.parametrize("reader", [read_dpt, read_cam, partial(read_raw_depth, width=16, height=12)])
+def test_a_sparse_file_is_refused_before_it_is_read(
+    tmp_path: Path, header: bytes, size: int, reader: Callable[[Path], Any]
+) -> None:
+    file = tmp_path / "a.dpt"
+    file.write_bytes(header)
+    os.truncate(file, size)
+    with pytest.raises(InputError, match=r"copy it again|begin|take the original"):
+        reader(file)
+
+
+@pytest.mark.parametrize("arguments", [{"shape": (50_000, 50_000)}, {"shape": (4, 4), "maxshape": (None, None)}])
+def test_hdf5_of_more_than_fits_is_refused(tmp_path: Path, arguments: dict[str, Any]) -> None:
+    chunks = (16_000, 16_000) if "maxshape" in arguments else None
+    with h5py.File(tmp_path / "a.hdf5", "w") as stored:
+        stored.create_dataset("dataset", dtype="f2", chunks=chunks, **arguments)
+    assert (tmp_path / "a.hdf5").stat().st_size < 10_000
+    with pytest.raises(InputError, match="claims to hold"):
+        read_distance(tmp_path / "a.hdf5")
+
+
+@pytest.mark.parametrize(
+    "count, side, letters, words",
+    [(1, 50_000, 3, "claims to hold"), (10**9, 4, 3, "100000 images"), (1, 4, 10**10, "1000 letters")],
+)
+def test_nyu_of_more_than_fits_is_refused(tmp_path: Path, count: int, side: int, letters: int, words: str) -> None:
+    file = tmp_path / "nyu_depth_v2_labeled.mat"
+    with h5py.File(file, "w") as stored:
+        stored.create_dataset("images", (count, 3, side, side), "u1")
+        for key in ("rawDepths", "depths", "labels", "instances"):
+            stored.create_dataset(key, (count, side, side), "u1")
+        text = stored.create_dataset("text", (letters,), "u2")
+        for key in ("scenes", "names"):
+            stored.create_dataset(key, data=np.array([[text.ref]], dtype=h5py.ref_dtype))
+    with pytest.raises(InputError, match=words):
+        NyuDepth(tmp_path, split="all")
+
+
+@pytest.mark.parametrize(
+    "first_s, second_s, most_s",
+    [
+        (np.zeros(4000), np.zeros(4000), 0.02),
+        (np.arange(4000) / 30, np.arange(4000) / 30 + 0.01, 1e9),
+        (np.arange(4000) / 30, np.zeros(4000), 1e9),
+    ],
+    ids=["equal times", "no bound", "one moment"],
+)
+def test_thousands_of_times_are_joined_at_once(first_s: np.ndarray, second_s: np.ndarray, most_s: float) -> None:
+    start = time.process_time()
+    pairs = associate(first_s.tolist(), second_s.tolist(), most_s)
+    assert time.process_time() - start < 2
+    assert len({at for at, _ in pairs}) == len({to for _, to in pairs}) == len(pairs) == 4000
+    if (second_s > 0).all() or (first_s == 0).all():
+        assert pairs == [(at, at) for at in range(4000)]
+
+
+def _all_pairs_sorted(first_s: list[float], second_s: list[float], most_s: float) -> list[tuple[int, int]]:
+    """The rule of associate.py, word for word."""
+    candidates = [
+        (abs(one - other), at, to)
+        for at, one in enumerate(first_s)
+        for to, other in enumerate(second_s)
+        if abs(one - other) <= most_s
+    ]
+    found: dict[int, int] = {}
+    for _, at, to in sorted(candidates):
+        if at not in found and to not in found.values():
+            found[at] = to
+    return sorted(found.items(), key=lambda pair: (first_s[pair[0]], pair))
+
+
+@pytest.mark.parametrize("most_s", [0, 1, 3, 100])
+@pytest.mark.parametrize("moments", [3, 12, 60, 1000])
+def test_joining_is_that_of_associate_py_also_for_equal_times(moments: int, most_s: int) -> None:
+    generator = np.random.default_rng(moments)
+    for _ in range(40):
+        first, second = ([float(each) for each in generator.integers(0, moments, size)] for size in (14, 11))
+        assert associate(first, second, most_s) == _all_pairs_sorted(first, second, most_s)
+
+
+def test_times_that_are_no_numbers_are_not_joined() -> None:
+    assert associate([np.nan, np.inf, 1.0], [1.0, np.inf, np.nan], np.inf) == [(2, 0)]
+
+
+@pytest.mark.parametrize("time_s", ["nan", "inf", "1e999"])
+def test_tum_times_that_are_no_numbers_are_named(tmp_path: Path, time_s: str) -> None:
+    for name in ("rgb", "depth"):
+        (tmp_path / f"{name}.txt").write_text(f"{time_s} {name}/1.png\n")
+    with pytest.raises(InputError, match=r"Line 1 of .* does not begin with a time"):
+        TumRgbd(tmp_path)
+
+
+FOLDERS = (
+    Diode, Eth3d, Hypersim, Ibims, Kitti, Middlebury, NyuDepth, Pairs, Redwood, Rgbd, ScanNet,
+    ScanNetPP, Sintel, SunRgbd, TumRgbd,
+)  # fmt: skip
+TYPES: list[tuple[type[DepthDataset], str, list[Any]]] = [
+    (Diode, "split", [None, 5]),
+    (Diode, "places", [5, []]),
+    (Eth3d, "max_side_px", [None, "far", 1.5]),
+    (Hypersim, "split", [5, ["test"]]),
+    (Ibims, "file_format", [5, {}]),
+    (Ibims, "transparent", [None, "yes", 1]),
+    (Kitti, "raw", [5, []]),
+    (Kitti, "split_file", [5, {}]),
+    (Kitti, "split", [None, []]),
+    (Middlebury, "max_side_px", [None]),
+    (NyuDepth, "split", [None, [], 5]),
+    (NyuDepth, "splits", [None, 5]),
+    (NyuDepth, "depth", [{}, 5]),
+    (NyuDepth, "objects", [None, "yes"]),
+    (NyuDepth, "most_apart_s", [None, "soon", 0, float("nan"), 10**400]),
+    (NyuDepth, "farthest_m", [None, []]),
+    (Pairs, "images", [None, 5, ""]),
+    (Pairs, "depths", [None, ["a/*"]]),
+    (Pairs, "predictions", [5]),
+    (Pairs, "fov_deg", ["abc", [], True]),
+    (Pairs, "depth_scale", ["abc", 0, -1, float("inf")]),
+    (Pairs, "depth_key", [5, ""]),
+    (Pairs, "depth_invalid", ["abc", {"a": "b"}, 10**400]),
+    (Pairs, "prediction_invalid", ["abc"]),
+    (Pairs, "prediction_scale", ["abc", -1.0]),
+    (Pairs, "prediction_key", [5]),
+    (Pairs, "prediction_source", [5, []]),
+    (Pairs, "prediction_kind", [5, []]),
+    (Pairs, "camera", [5, "abc", []]),
+    (Pairs, "group_by_folder", [None, "yes"]),
+    (Pairs, "limit", [1.5, "abc", True]),
+    (Redwood, "color", [5, []]),
+    (Redwood, "depth", [5, ""]),
+    (Redwood, "trajectory", [5]),
+    (Redwood, "camera", [5]),
+    (Rendered, "depth", [5, []]),
+    (Rendered, "count", [None, 1.5]),
+    (Rgbd, "descriptions", [5, {"a": 5}]),
+    (Rgbd, "prediction", [5, ""]),
+    (ScanNet, "step", [None, 1.5]),
+    (ScanNetPP, "depth", [None, []]),
+    (Sintel, "render_pass", [None, []]),
+    (Sintel, "farthest_m", ["abc", [], 0]),
+    (SunRgbd, "depth", [None, []]),
+    (SunRgbd, "sensor", [5, []]),
+    (TumRgbd, "most_apart_s", [None, "abc"]),
+    (TumRgbd, "camera", [5]),
+    *((each, "path", [None, 5, [], ""]) for each in FOLDERS),
+]
+
+
+@pytest.mark.parametrize("dataset, key, values", TYPES, ids=lambda each: getattr(each, "name", None))
+def test_an_argument_of_another_type_is_named_by_its_key(
+    tmp_path: Path, dataset: type[DepthDataset], key: str, values: list[Any]
+) -> None:
+    path = {} if dataset is Rendered else {"path": tmp_path}
+    for value in values:
+        with pytest.raises(ConfigError, match=rf"^dataset\.{key} must be .*, not ") as caught:
+            dataset(**{**path, key: value})
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("number", ["abc", None, [], 10**400, float("nan"), -1])
+@pytest.mark.parametrize("dataset", [Pairs, Redwood, TumRgbd])
+def test_a_camera_without_numbers_is_refused(tmp_path: Path, dataset: Callable[..., Any], number: Any) -> None:
+    with pytest.raises((ConfigError, RecordError), match=r"[cC]amera|fx"):
+        dataset(tmp_path, camera={"fx": number, "fy": 1, "cx": 1, "cy": 1})

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from files_of_sets import save_image
+from true_depth_files import SIZE, depth_m, only, refusing, samples, skipping
+
+from pipeline.datasets.diode import Diode
+from pipeline.records.errors import ConfigError, InputError
+
+
+def save(root: Path, place: str = "indoors", scene: str = "00019", view: str = "000_010") -> Path:
+    """One image of a scan; a strip at the left was not measured, one pixel says zero."""
+    folder = root / "val" / place / f"scene_{scene}" / "scan_00183"
+    name = f"{scene}_00183_{place}_{view}"
+    save_image(folder / f"{name}.png", size=SIZE)
+    depth, mask = depth_m().astype(np.float32), np.ones(SIZE[::-1])
+    depth[0, 9] = 0
+    mask[:, :2] = 0
+    np.save(folder / f"{name}_depth.npy", depth[..., None])
+    np.save(folder / f"{name}_depth_mask.npy", mask)
+    return folder / f"{name}_depth.npy"
+
+
+def test_depth_is_that_of_the_laser_where_it_measured(tmp_path: Path) -> None:
+    save(tmp_path)
+    sample = only(Diode(tmp_path))
+    known = np.ones(SIZE[::-1], dtype=bool)
+    known[:, :2] = known[0, 9] = False
+    assert (sample.truth.valid == known).all()
+    assert np.allclose(sample.truth.values, np.where(known, depth_m(), 0))
+    assert sample.truth.values[3, 5] == pytest.approx(4.05)
+    assert sample.frame.given_depth is None
+
+
+def test_the_published_camera_is_scaled_to_the_image(tmp_path: Path) -> None:
+    save(tmp_path)
+    camera = only(Diode(tmp_path)).frame.camera
+    assert (camera.fx, camera.fy) == pytest.approx((886.81 / 64, 927.06 / 64))
+    assert (camera.cx, camera.cy) == pytest.approx((512.5 / 64 - 0.5, 384.5 / 64 - 0.5))
+    assert camera.source == "given"
+
+
+def test_scenes_are_groups_in_a_fixed_order(tmp_path: Path) -> None:
+    for place, scene, view in [
+        ("outdoor", "00022", "000_000"),
+        ("indoors", "00020", "000_000"),
+        ("indoors", "00019", "020_010"),
+        ("indoors", "00019", "010_010"),
+    ]:
+        save(tmp_path, place, scene, view)
+    data = Diode(tmp_path)
+    assert data.names() == [
+        "00019_00183_indoors_010_010",
+        "00019_00183_indoors_020_010",
+        "00020_00183_indoors_000_000",
+        "00022_00183_outdoor_000_000",
+    ]
+    assert [sample.group for sample in samples(data)] == ["indoors/scene_00019"] * 2 + [
+        "indoors/scene_00020",
+        "outdoor/scene_00022",
+    ]
+    assert len(Diode(tmp_path / "val", places="outdoor")) == 1
+    assert Diode(tmp_path, limit=2).names() == data.names()[:2]
+
+
+test_a_damaged_scan_is_skipped_with_a_plain_reason = skipping(
+    Diode,
+    save,
+    [
+        (lambda file: file.write_bytes(file.read_bytes()[:200]), "_depth.npy"),
+        (lambda file: np.save(file, np.zeros((12, 16, 1), np.float32)), "no pixel with valid depth"),
+        (lambda file: np.save(file, np.ones((6, 8, 1), np.float32)), "copy both again"),
+        (lambda file: file.with_name(file.name.replace("_depth", "_depth_mask")).unlink(), "does not exist"),
+        (lambda file: file.with_name(file.name.replace("_depth.npy", ".png")).unlink(), "does not exist"),
+        (lambda file: save_image(file.with_name(file.name.replace("_depth.npy", ".png"))), "its image"),
+    ],
+)
+
+
+test_what_cannot_be_used_is_said = refusing(
+    Diode,
+    [
+        ({}, InputError, "holds no indoors or outdoor"),
+        ({"places": "garden"}, ConfigError, "places"),
+        ({"limit": 0}, ConfigError, "limit"),
+    ],
+)
