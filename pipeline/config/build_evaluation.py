@@ -9,6 +9,7 @@ from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline.config.build import build, query_stage, stage_cache, verify_stage
+from pipeline.config.options import option, options_of
 from pipeline.datasets.base import ClaimDataset, DepthDataset
 from pipeline.evaluate.claims.baselines import default_judges
 from pipeline.evaluate.claims.run import Asker, Subjects
@@ -17,7 +18,6 @@ from pipeline.evaluate.depth.protocol import EvaluationProtocol
 from pipeline.evaluate.depth.run import DepthSubject
 from pipeline.models.vlm.none import NoModel
 from pipeline.records.errors import ConfigError, InputError
-from pipeline.records.resources import resource_dir
 from pipeline.records.settings import check_value
 from pipeline.stages.depth import DepthStage
 from pipeline.stages.ocr import OcrStage
@@ -49,9 +49,8 @@ def build_depth_dataset(config: DictConfig) -> DepthDataset[Any]:
 
 def datasets_that_yield(wanted: type) -> list[str]:
     """Options of ``dataset`` whose readers are of a class: ``ClaimDataset`` or ``DepthDataset``."""
-    options = sorted((resource_dir("conf") / "dataset").glob("*.yaml"))
-    targets = {path.stem: OmegaConf.select(OmegaConf.load(path), "_target_") for path in options}
-    return [name for name, target in targets.items() if issubclass(get_class(target), wanted)]
+    names = options_of("dataset")
+    return [name for name in names if issubclass(get_class(option("dataset", name)["_target_"]), wanted)]
 
 
 def _built(config: DictConfig, wanted: type, what: str) -> Any:

@@ -88,7 +88,7 @@ def test_a_killed_run_goes_on_where_it_stopped(command_line: CommandLine, reposi
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("dataset=rendered",), "eval-depth cannot measure on this data set; set dataset to one of diode"),
+        (("dataset=cvbench",), "yields no images with true depth; set dataset to one of arc2017, diode"),
         (("dataset=tum",), "dataset.path"),
         (("protocol=plain", "protocol.alignment=scale"), "disparity_affine"),
         (("depth=none",), "choose depth=NAME"),
@@ -162,9 +162,9 @@ def test_results_do_not_go_where_the_data_are(command_line: CommandLine, tmp_pat
 
 
 def test_claims_are_not_measured_on_a_data_set_of_depth(command_line: CommandLine) -> None:
-    done = command_line("eval-claims", "dataset=rendered_depth")
+    done = command_line("eval-claims", "dataset=tum", "dataset.path=.")
     assert done.returncode == 2
-    assert "eval-claims cannot measure on this data set; set dataset to one of arc2017" in done.stderr
+    assert "yields no claims with ground truth; set dataset to one of arc2017, blink" in done.stderr
 
 
 def test_the_options_are_shown(command_line: CommandLine) -> None:
