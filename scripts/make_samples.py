@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pipeline.models.vlm.templates import Language
 from pipeline.records import Claim, to_plain
+from pipeline.records.message import Language
 from pipeline.synthetic.claims import claims_of
 from pipeline.synthetic.questions import answer_text, questions_about
 from pipeline.synthetic.scenes import rendered_sequence

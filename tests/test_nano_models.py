@@ -16,7 +16,8 @@ from benchmarks.nano import DEPTH, VLM, figures_of, measures_of, shipped_subject
 from benchmarks.nano_figures import Measured
 
 from pipeline.models.vlm.prompt import answer_instruction
-from pipeline.models.vlm.templates import Language, render
+from pipeline.models.vlm.templates import render
+from pipeline.records.message import Language
 from pipeline.records.resources import resource_dir
 
 # Neither seeds of training, nor of the benchmark, nor of the noise model.

@@ -11,6 +11,7 @@ from typing import Any
 from pipeline.records.checks import finite_tuple, member, require, text
 from pipeline.records.claim import Unit
 from pipeline.records.errors import RecordError
+from pipeline.records.message import Language, Message, message
 
 # Standard deviation where none is given, as a share of the value: a tape held by hand, a figure from memory.
 DEFAULT_ERROR_SHARE = 0.03
@@ -208,28 +209,26 @@ class Anchor:
             return 0.0
         return DEFAULT_ERROR_SHARE if self.error is None else self.error / self.value
 
-    def in_words(self) -> str:
-        """The anchor as a short English sentence without full stop.
+    @property
+    def wording(self) -> Message:
+        """The anchor as a short sentence without full stop, for people."""
+        names = [message("label", name=name) for name in self.names]
+        pixels = [message("pixel", u=u, v=v) for u, v in self.points_px]
+        measure = "centre" if self.kind is AnchorKind.BETWEEN_PX else self.measure
+        side = f"_{measure}" if measure else ""
+        return message(
+            f"anchor_{self.kind.removesuffix('_px')}{side}",
+            names=(*names, *pixels) or (message("the_floor"),),
+            number=None if self.value is None else message("number_length", value=self.value, unit=self.unit),
+        )
+
+    def in_words(self, language: Language = "en") -> str:
+        """The anchor as a short sentence without full stop.
 
         >>> Anchor(AnchorKind.TO_CAMERA, ("mug",), value=1.2).in_words()
         "'mug' is 1.2 m from the camera"
         """
-        number = "" if self.value is None else f"{self.value:g} {self.unit}"
-        names = [repr(name) for name in self.names]
-        pixels = [f"pixel ({u:g}, {v:g})" for u, v in self.points_px]
-        along = " along z" if self.measure == "z" else ""
-        match self.kind:
-            case AnchorKind.SIZE:
-                side = {"height": "tall", "width": "wide", "depth": "deep"}[self.measure or "height"]
-                return f"{names[0]} is {number} {side}"
-            case AnchorKind.BETWEEN | AnchorKind.BETWEEN_PX:
-                nearest = ", nearest points" if self.measure == "nearest" else ""
-                return f"{' and '.join(names or pixels)} are {number} apart{nearest}"
-            case AnchorKind.TO_CAMERA | AnchorKind.TO_CAMERA_PX:
-                return f"{(names or pixels)[0]} is {number} from the camera{along}"
-            case AnchorKind.CAMERA_HEIGHT:
-                return f"the camera is {number} above {names[0] if names else 'the floor'}"
-        return f"{names[0]} is flat"
+        return self.wording.text(language)
 
 
 def _counts(kind: AnchorKind) -> str:

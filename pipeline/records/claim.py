@@ -13,6 +13,7 @@ from pydantic_core import core_schema
 
 from pipeline.records.checks import finite_tuple, member, require, text
 from pipeline.records.errors import RecordError
+from pipeline.records.message import Language, Message, message
 from pipeline.records.relations import RELATIONS, RelationName, ValueUse
 
 Box = tuple[float, float, float, float]
@@ -305,36 +306,32 @@ class Claim:
         """The number as a length [m]."""
         return None if self.value is None or self.unit is None else self.value * self.unit.metres
 
-    def in_words(self) -> str:
-        """The claim as a short English sentence, for images and reports."""
-        entry = RELATIONS[self.relation]
-        number = self._number_in_words()
-        verb = entry.wording.format(value=number)
-        if self.negated:
-            start, _, rest = verb.partition(" ")
-            verb = f"{start} not {rest}" if start in ("is", "are") else f"does not {verb.removesuffix('s')}"
-        if self.unit is Unit.FRACTION:
-            verb, number = f"{verb} {number} of", ""
-        words = [self.subject, verb]
-        if self.object is not None:
-            words.append(self.object)
-        if self.other_object is not None:
-            words += ["and", self.other_object]
-        if number and "{value}" not in entry.wording:
-            words += ["by", number]
-        return " ".join(words)
+    @property
+    def wording(self) -> Message:
+        """The claim as a short sentence without full stop, for people."""
+        side = f"_{self.measure}" if self.relation == "size" and self.measure else ""
+        is_share, number = self.unit is Unit.FRACTION, self.number or ""
+        return message(
+            f"{'denial' if self.negated else 'claim'}_{self.relation}{side}",
+            subject=self.subject,
+            object=self.object,
+            other_object=self.other_object,
+            number=number,
+            by=message("by", number=number) if number and not is_share else "",
+            share=message("share_of", number=number) if number and is_share else "",
+        )
 
-    def _number_in_words(self) -> str:
+    @property
+    def number(self) -> Message | None:
+        """The number with its unit, and whether it is a bound."""
         if self.value is None:
-            return ""
-        start = {Comparison.ABOUT: "", Comparison.AT_LEAST: "at least ", Comparison.AT_MOST: "at most "}[
-            self.comparison
-        ]
-        if self.unit is Unit.FRACTION:
-            return f"{start}{self.value:.0%}"
-        unit = "" if self.unit is Unit.COUNT else f" {self.unit}"
-        side = {"height": " tall", "width": " wide", "depth": " deep"}.get(self.measure or "", "")
-        return f"{start}{self.value:g}{unit}{side}"
+            return None
+        form = {Unit.FRACTION: "share", Unit.COUNT: "count"}.get(self.unit or Unit.COUNT, "length")
+        return message(f"number_{self.comparison}", number=message(f"number_{form}", value=self.value, unit=self.unit))
+
+    def in_words(self, language: Language = "en") -> str:
+        """The claim as a short sentence without full stop."""
+        return self.wording.text(language)
 
 
 _MEASURES: dict[str, tuple[str, ...]] = {

@@ -1,6 +1,7 @@
 """The closed registry of spatial relations: names, words, what each needs, which rule judges it.
 
-Adding a relation means adding one entry here; the parsers, the JSON Schema and the verifier read it.
+Adding a relation means adding one entry here, and its claim and denial to ``wording/``; the parsers, the JSON Schema
+and the verifier read them.
 """
 
 from __future__ import annotations
@@ -35,7 +36,6 @@ class Relation:
 
     Args:
         name: The name used in code, JSON and configuration.
-        wording: What stands between subject and object when a claim is written out.
         english: Phrases that state it, longest first.
         chinese: The same in Chinese.
         objects: How many objects the subject is related to: 0, 1 or 2.
@@ -50,7 +50,6 @@ class Relation:
     """
 
     name: str
-    wording: str
     english: tuple[str, ...]
     chinese: tuple[str, ...]
     objects: int
@@ -64,153 +63,153 @@ class Relation:
     implied: bool = False
 
 
-def _relation(name: str, wording: str, english: str, chinese: str, **rest: Any) -> Relation:
+def _relation(name: str, english: str, chinese: str, **rest: Any) -> Relation:
     options: dict[str, Any] = {key: rest.pop(key) for key in ("axis", "sign", "extent") if key in rest}
     return Relation(
-        name, wording, tuple(english.split("|")), tuple(chinese.split("|")), options=MappingProxyType(options), **rest
+        name, tuple(english.split("|")), tuple(chinese.split("|")), options=MappingProxyType(options), **rest
     )
 
 
 # fmt: off
 _ENTRIES = (
     _relation(
-        "left_of", "is left of",
+        "left_of",
         "to the left of|on the left side of|on the left of|left of",
         "左侧|左边|左方|左面|左",
         objects=1, need=Need.NOTHING, rule="image_order", axis="x", sign=1,
     ),
     _relation(
-        "right_of", "is right of",
+        "right_of",
         "to the right of|on the right side of|on the right of|right of",
         "右侧|右边|右方|右面|右",
         objects=1, need=Need.NOTHING, rule="image_order", axis="x", sign=-1,
     ),
     _relation(
-        "above", "is above",
+        "above",
         "above|higher than|over",
         "上方|上面|上边|之上|高于",
         objects=1, need=Need.NOTHING, rule="image_order", axis="y", sign=1,
     ),
     _relation(
-        "below", "is below",
+        "below",
         "below|lower than|beneath|underneath|under",
         "下方|下面|下边|之下|底下|低于",
         objects=1, need=Need.NOTHING, rule="image_order", axis="y", sign=-1,
     ),
     _relation(
-        "in_front_of", "is in front of",
+        "in_front_of",
         "in front of|ahead of",
         "前方|前面|前边|之前|前",
         objects=1, need=Need.ORDER, rule="depth_order", sign=1, value=ValueUse.OPTIONAL,
     ),
     _relation(
-        "behind", "is behind",
+        "behind",
         "behind|at the back of|in back of",
         "后方|后面|后边|之后|背后|后",
         objects=1, need=Need.ORDER, rule="depth_order", sign=-1, value=ValueUse.OPTIONAL,
     ),
     _relation(
-        "closer", "is closer than",
+        "closer",
         "closer to the camera than|nearer to the camera than|closer to the viewer than"
         "|nearer to the viewer than|closer than|nearer than",
         "更靠近相机|离相机更近|距离相机更近|更靠近镜头|离镜头更近|离我们更近|更近|较近",
         objects=1, need=Need.ORDER, rule="depth_order", sign=1, value=ValueUse.OPTIONAL,
     ),
     _relation(
-        "farther", "is farther than",
+        "farther",
         "farther from the camera than|further from the camera than|farther away than|further away than"
         "|farther than|further than",
         "离相机更远|距离相机更远|离镜头更远|离我们更远|更远|较远",
         objects=1, need=Need.ORDER, rule="depth_order", sign=-1, value=ValueUse.OPTIONAL,
     ),
     _relation(
-        "same_depth", "is at the same depth as",
+        "same_depth",
         "at the same depth as|at the same distance as|as far away as|as far as|as close as",
         "同样远|一样远|同一深度|相同深度|深度相同",
         objects=1, need=Need.SHAPE, rule="same_depth", symmetric=True,
     ),
     _relation(
-        "between", "is between",
+        "between",
         "in between|between",
         "之间|中间",
         objects=2, need=Need.NOTHING, rule="between",
     ),
     _relation(
-        "occludes", "occludes",
+        "occludes",
         "partially occludes|partly occludes|partially hides|partly hides|partially covers|occludes|hides"
         "|covers|blocks|obscures|overlaps in front of",
         "部分遮挡|遮挡|遮住|挡住|盖住",
         objects=1, need=Need.ORDER, rule="occlusion", sign=1, value=ValueUse.OPTIONAL, value_need=Need.ORDER,
     ),
     _relation(
-        "occluded_by", "is occluded by",
+        "occluded_by",
         "partially occluded by|partly occluded by|partially hidden by|partly hidden by|occluded by"
         "|hidden by|hidden behind|covered by|blocked by|obscured by",
         "被部分遮挡|被遮挡|被挡住|被遮住|被盖住",
         objects=1, need=Need.ORDER, rule="occlusion", sign=-1, value=ValueUse.OPTIONAL, value_need=Need.ORDER,
     ),
     _relation(
-        "touching", "is touching",
+        "touching",
         "touching|touches|in contact with|leaning against",
         "接触|紧贴|靠着|碰到",
         objects=1, need=Need.SHAPE, rule="contact", symmetric=True,
     ),
     _relation(
-        "on", "is on",
+        "on",
         "on top of|resting on|sitting on|lying on|placed on|supported by|on",
         "放在|摆在|位于顶部",
         objects=1, need=Need.SHAPE, rule="contact", axis="y",
     ),
     _relation(
-        "larger", "is larger than",
+        "larger",
         "larger than|bigger than",
         "更大|大于|比较大",
         objects=1, need=Need.SHAPE, rule="size_order", sign=1, extent="size",
     ),
     _relation(
-        "smaller", "is smaller than",
+        "smaller",
         "smaller than",
         "更小|小于|比较小",
         objects=1, need=Need.SHAPE, rule="size_order", sign=-1, extent="size",
     ),
     _relation(
-        "taller", "is taller than",
+        "taller",
         "taller than",
         "更高|高过",
         objects=1, need=Need.SHAPE, rule="size_order", sign=1, extent="height",
     ),
     _relation(
-        "wider", "is wider than",
+        "wider",
         "wider than",
         "更宽|宽于",
         objects=1, need=Need.SHAPE, rule="size_order", sign=1, extent="width",
     ),
     _relation(
-        "distance_between", "is {value} from",
+        "distance_between",
         "away from|apart from|from",
         "距离|相距",
         objects=1, need=Need.METRIC, rule="distance_between", value=ValueUse.REQUIRED, symmetric=True,
     ),
     _relation(
-        "distance_to_camera", "is {value} from the camera",
+        "distance_to_camera",
         "away from the camera|from the camera|from the viewer|away",
         "离相机|距相机|距离相机",
         objects=0, need=Need.METRIC, rule="distance_to_camera", value=ValueUse.REQUIRED,
     ),
     _relation(
-        "size", "is {value}",
+        "size",
         "tall|high|wide|long|deep",
         "高|宽|长|深",
         objects=0, need=Need.METRIC, rule="size", value=ValueUse.REQUIRED,
     ),
     _relation(
-        "count", "are {value}",
+        "count",
         "in number",
         "个|只|把|张|台|辆",
         objects=0, need=Need.NOTHING, rule="count", value=ValueUse.REQUIRED, counts=True,
     ),
     _relation(
-        "box_3d", "is where its 3D box says",
+        "box_3d",
         "where its 3d box says|inside its 3d box",
         "在其三维框处|在三维框内",
         objects=0, need=Need.NOTHING, rule="box_3d", implied=True,

@@ -9,10 +9,11 @@ from typing import Any
 from pipeline.records.camera import Camera
 from pipeline.records.checks import finite_tuple, member, require, text
 from pipeline.records.claim import Claim, Point, Region
+from pipeline.records.message import Language
 from pipeline.records.relations import RelationName
 from pipeline.records.scene import DepthKind, ScaleSource
 
-SCHEMA_VERSION = "1.3"
+SCHEMA_VERSION = "1.4"
 
 
 class Status(StrEnum):
@@ -34,7 +35,8 @@ class Evidence:
         points: Named points of the camera frame (x, y, z), in metres where the depth is metric and in
             the depth's own unit where only its shape is known; empty on other depth.
         probability: Probability that the claim holds, from this frame alone; None if it cannot tell.
-        note: What this frame shows, in words.
+        note: What this frame shows, in the language of the result.
+        note_code: What it says, for programs: a key of ``records/wording/``.
     """
 
     frame: int
@@ -43,6 +45,7 @@ class Evidence:
     points: dict[str, Point] = field(default_factory=dict)
     probability: float | None = None
     note: str = ""
+    note_code: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,13 +55,16 @@ class Verdict:
     Args:
         claim: The claim as it was made.
         status: Supported, refuted or undecided.
-        reason: One sentence for people.
+        reason: Why, for people, in the language of the result.
         probability: Probability that the claim holds; None where nothing could be measured.
         margin: How clearly it holds (positive) or fails (negative), in ``unit``; None where unmeasured.
         unit: Unit of the margin.
-        needs: What would decide it; given exactly when undecided.
+        needs: What would decide it, in the same language; given exactly when undecided.
         evidence: One entry per frame that was looked at.
         small_regions: Indices of those of the result's ``regions`` whose few pixels leave the claim undecided.
+        claim_text: The claim in words, in the same language; by default in English.
+        reason_code: What the reason says, for programs: a key of ``records/wording/``.
+        needs_code: The same of ``needs``.
 
     Raises:
         RecordError: If an undecided verdict does not say what would decide it, or a number is off.
@@ -73,9 +79,13 @@ class Verdict:
     needs: str | None = None
     evidence: tuple[Evidence, ...] = ()
     small_regions: tuple[int, ...] = ()
+    claim_text: str = ""
+    reason_code: str = ""
+    needs_code: str | None = None
 
     def __post_init__(self) -> None:
         """Check the rules above."""
+        object.__setattr__(self, "claim_text", self.claim_text or self.claim.in_words())
         status = member(Status, self.status, "The status of a verdict")
         object.__setattr__(self, "status", status)
         text(self.reason, "The reason of a verdict")
@@ -233,6 +243,7 @@ class Result:
         attempts: Earlier answers with their verdicts, where the question was asked again, the first one first.
         correct_answer: The right answer, where it is known.
         is_correct: Whether the answer says the same; None where that is not known. It serves counting alone.
+        language: Language of all its sentences but the model's own: ``en`` or ``zh``, that of the question.
         schema_version: Version of this record's JSON form.
     """
 
@@ -249,6 +260,7 @@ class Result:
     attempts: tuple[Attempt, ...] = ()
     correct_answer: str | None = None
     is_correct: bool | None = None
+    language: Language = "en"
     schema_version: str = SCHEMA_VERSION
 
     def count(self, status: Status) -> int:

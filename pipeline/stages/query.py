@@ -17,14 +17,13 @@ from pipeline.models.vlm.prompt import (
     build_answer_request,
     build_grounding_request,
     crop_parts,
-    detect_language,
     shown_frames,
 )
 from pipeline.models.vlm.recheck import build_recheck_request
-from pipeline.models.vlm.templates import Language
 from pipeline.records import Answer, Region, Scene
 from pipeline.records.error_budget import ErrorBudget
 from pipeline.records.errors import ConfigError, TheodoliteError
+from pipeline.records.message import Language, detect_language
 from pipeline.records.settings import Count, Words, checked
 from pipeline.stages.cache import StageCache
 from pipeline.stages.generations import generate_all

@@ -9,8 +9,8 @@ from itertools import permutations
 
 import numpy as np
 
-from pipeline.models.vlm.templates import Language
 from pipeline.records import Claim, Origin
+from pipeline.records.message import Language
 from pipeline.synthetic.claims import LEAST_VISIBLE_SHARE, meet, visible_share
 from pipeline.synthetic.ground_truth import truth_of
 from pipeline.synthetic.view import RenderedObject, RenderedView

@@ -26,7 +26,7 @@ from rich.progress import track
 from pipeline.api import load_config
 from pipeline.config.build import build, query_stage, stage_cache, verify_stage
 from pipeline.evaluate.claims.scores import figure_intervals, scores
-from pipeline.models.vlm.templates import Language
+from pipeline.records.message import Language
 from pipeline.stages.depth import DepthStage
 from pipeline.stages.query import QueryStage
 from pipeline.synthetic.questions import WORDINGS

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipeline.models.vlm.templates import Language
 from pipeline.records import Scene
+from pipeline.records.message import Language
 from pipeline.synthetic.questions import SceneQuestion, Statement, askable, question_text, questions_about
 from pipeline.synthetic.scenes import rendered_sequence
 from pipeline.synthetic.view import RenderedObject, RenderedView

@@ -16,9 +16,9 @@ from nano.vocabulary import EVIDENCE, LANGUAGES, WHERE
 from pipeline.models.vlm.base import ImagePart, Request
 from pipeline.models.vlm.hints import DepthHint
 from pipeline.models.vlm.none import NoModel
-from pipeline.models.vlm.templates import Language
 from pipeline.records import Box, Frame, Region, Scene
 from pipeline.records.camera import Camera
+from pipeline.records.message import Language
 from pipeline.stages.query import QueryStage
 from pipeline.synthetic.layout import COLOURS
 from pipeline.synthetic.questions import Statement, answer_text, fenced, located, named, question_text

@@ -12,8 +12,9 @@ from typing import Any
 from random_qwen3vl import byte_pair_tokenizer
 
 from pipeline.models.vlm.prompt import answer_instruction
-from pipeline.models.vlm.templates import Language, render
+from pipeline.models.vlm.templates import render
 from pipeline.records import Unit
+from pipeline.records.message import Language
 from pipeline.synthetic.layout import COLOURS
 from pipeline.synthetic.questions import WORDINGS
 from pipeline.synthetic.shapes import SHAPES

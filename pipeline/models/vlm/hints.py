@@ -10,9 +10,10 @@ from itertools import groupby
 import cv2
 import numpy as np
 
-from pipeline.models.vlm.templates import Language, one_line, render, thousandths
+from pipeline.models.vlm.templates import one_line, render, thousandths
 from pipeline.records import DepthKind, DepthMap, Frame, Region
 from pipeline.records.checks import finite_tuple, require
+from pipeline.records.message import Language
 
 
 class HintMode(StrEnum):

@@ -7,7 +7,6 @@ Equal input gives byte-identical prompts. An image keeps its number of the scene
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import groupby
@@ -17,24 +16,13 @@ from pipeline.models.vlm.base import ImagePart, Request, Step, TextPart
 from pipeline.models.vlm.budget import DEFAULT_BUDGET, ImageBudget, frame_pixels, pixels_within, select_frames
 from pipeline.models.vlm.crops import Crop
 from pipeline.models.vlm.hints import DepthHint, HintMode, depth_image, depth_table
-from pipeline.models.vlm.templates import Language, defuse, one_line, render, thousandths
+from pipeline.models.vlm.templates import defuse, one_line, render, thousandths
 from pipeline.records import Region, Scene, Unit
 from pipeline.records.errors import ConfigError, InputError
+from pipeline.records.message import Language, detect_language
 from pipeline.records.relations import RELATIONS, Relation, ValueUse
 
 logger = logging.getLogger(__name__)
-
-_CHINESE = re.compile(r"[㐀-䶿一-鿿豈-﫿]")
-_LATIN_WORD = re.compile(r"[A-Za-zÀ-ɏ]+")
-
-
-def detect_language(question: str) -> Language:
-    """``zh`` if the question has more Chinese characters than Latin words, else ``en``.
-
-    >>> detect_language("椅子在桌子左边吗？"), detect_language("What does 出口 mean?")
-    ('zh', 'en')
-    """
-    return "zh" if len(_CHINESE.findall(question)) > len(_LATIN_WORD.findall(question)) else "en"
 
 
 def shown_frames(

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from pipeline.claims.markup import shorten
 from pipeline.models.vlm.base import ImagePart, Request, Step, TextPart
-from pipeline.models.vlm.templates import Language, defuse, one_line, render
+from pipeline.models.vlm.templates import defuse, one_line, render
 from pipeline.records import Status, Verdict
+from pipeline.records.message import Language
 
 # A few times what an answer needs; an output that never ended would crowd out everything else.
 _LONGEST_ANSWER = 4000

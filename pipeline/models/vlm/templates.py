@@ -6,11 +6,9 @@ import re
 from functools import cache
 from pathlib import Path
 from string import Template
-from typing import Literal
 
 from pipeline.records import Frame, Region
-
-Language = Literal["en", "zh"]
+from pipeline.records.message import Language
 
 PROMPTS = Path(__file__).parent / "prompts"
 """One folder of templates per language."""

@@ -21,12 +21,12 @@ from pipeline.models.vlm.prompt import (
     build_answer_request,
     build_grounding_request,
     crop_parts,
-    detect_language,
     shown_frames,
 )
 from pipeline.models.vlm.templates import PROMPTS, defuse
 from pipeline.records import Camera, Claim, DepthKind, DepthMap, Frame, Region, Scene, Unit
 from pipeline.records.errors import ConfigError, InputError, RecordError
+from pipeline.records.message import detect_language
 from pipeline.records.relations import RELATIONS
 
 HINT = DepthHint(Region("cup", (0, 0, 64, 48)), DepthKind.METRIC, 0.9, 1.0, 1.1, 0.5, "cup")
