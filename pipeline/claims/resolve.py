@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+from functools import reduce
 
 from pipeline.claims.markup import shorten
 from pipeline.claims.names import names_match, normal_name
 from pipeline.geometry.regions import boxes_iou
 from pipeline.records import Origin, Region
+from pipeline.records.message import Message, message
 
 _LEAST_SIMILARITY = 0.8
 _SAME_IOU = 0.5
@@ -36,12 +38,11 @@ class Resolution:
 
     Args:
         by_frame: Index of the region, in the sequence that was searched, by index of its frame.
-        reason: One sentence that says why a frame that has a candidate, or every frame, has no region; empty
-            where nothing is in doubt.
+        reason: Why a frame that has a candidate, or every frame, has no region; None where nothing is in doubt.
     """
 
     by_frame: dict[int, int] = field(default_factory=dict)
-    reason: str = ""
+    reason: Message | None = None
 
     @property
     def found(self) -> bool:
@@ -69,7 +70,7 @@ def resolve(reference: str, regions: Sequence[Region], frame: int | None = None)
     numbered = _NUMBERED.fullmatch(reference)
     name, number = (numbered[1], int(numbered[2])) if numbered else (reference, None)
     by_frame: dict[int, int] = {}
-    reasons: list[str] = []
+    reasons: list[Message] = []
     for index in frames:
         candidates = _candidates(reference, regions, index) if number else []
         position = None
@@ -77,7 +78,9 @@ def resolve(reference: str, regions: Sequence[Region], frame: int | None = None)
             candidates, position = _candidates(name, regions, index), number
         if position is not None and candidates:
             if not 1 <= position <= len(candidates):
-                reasons.append(f"There is no {reference!r} in image {index + 1}, only {len(candidates)} {name!r}.")
+                reasons.append(
+                    message("only_so_many", reference=reference, frames=(index,), count=len(candidates), name=name)
+                )
             else:
                 by_frame[index] = candidates[position - 1]
         elif len(candidates) == 1:
@@ -86,7 +89,7 @@ def resolve(reference: str, regions: Sequence[Region], frame: int | None = None)
             reasons.append(_ambiguous(name, [regions[candidate] for candidate in candidates], index))
     if not by_frame and not reasons:
         reasons.append(_not_found(reference, regions, frame))
-    return Resolution(by_frame, " ".join(reasons))
+    return Resolution(by_frame, reduce(Message.__add__, reasons) if reasons else None)
 
 
 def resolve_all(reference: str, regions: Sequence[Region], frame: int | None = None) -> tuple[int, ...]:
@@ -182,19 +185,20 @@ def _most_similar(texts: list[str], lines: dict[int, Region], least: float) -> l
     return [index for index, score in scores.items() if score == best] if best >= least else []
 
 
-def _ambiguous(name: str, regions: list[Region], frame: int) -> str:
+def _ambiguous(name: str, regions: list[Region], frame: int) -> Message:
     labels = list(dict.fromkeys(region.label for region in regions))
     if len(labels) == 1:
-        numbers = " or ".join(f"{labels[0]}#{k + 1}" for k in range(min(len(regions), 3)))
-        return f"{len(regions)} regions are called {labels[0]!r} in image {frame + 1}; say {numbers}."
-    return f"{name!r} may be {' or '.join(map(repr, labels[:4]))} in image {frame + 1}; say which."
+        numbered = tuple(f"{labels[0]}#{k + 1}" for k in range(min(len(regions), 3)))
+        return message("several_of_name", count=len(regions), name=labels[0], frames=(frame,), labels=numbered)
+    named = tuple(message("label", name=label) for label in labels[:4])
+    return message("ambiguous", name=name, labels=named, frames=(frame,))
 
 
-def _not_found(name: str, regions: Sequence[Region], frame: int | None) -> str:
+def _not_found(name: str, regions: Sequence[Region], frame: int | None) -> Message:
     labels = list(dict.fromkeys(region.label for region in regions if frame in (None, region.frame)))
-    where = "" if frame is None else f" in image {frame + 1}"
+    where = "" if frame is None else message("in_frame", frames=(frame,))
     if not labels:
-        return f"No region is called {shorten(name, 60)!r}, because there are no regions{where}."
-    more = f" and {len(labels) - 12} more" if len(labels) > 12 else ""
-    shown = ", ".join(shorten(label, 30) for label in labels[:12])
-    return f"No region is called {shorten(name, 60)!r}{where}; there are: {shown}{more}."
+        return message("no_regions", name=shorten(name, 60), where=where)
+    more = (message("and_more", count=len(labels) - 12),) if len(labels) > 12 else ()
+    shown = tuple(shorten(label, 30) for label in labels[:12])
+    return message("not_found", name=shorten(name, 60), where=where, labels=(*shown, *more))

@@ -121,7 +121,7 @@ def _row(result: Result, folder: Path) -> dict[str, Any]:
 def _verdict(verdict: Verdict) -> dict[str, Any]:
     return {
         "status": str(verdict.status),
-        "claim": verdict.claim.in_words(),
+        "claim": verdict.claim_text,
         "probability": verdict.probability,
         "reason": verdict.reason,
         "needs": verdict.needs,

@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from pipeline.geometry.known_lengths import KnownLength, Pixels, bend, length_errors, measured_length, shape_of
 from pipeline.records import DepthKind
+from pipeline.records.message import message
 
 # Least error of a known length; keeps weights finite [fraction].
 _LEAST_ERROR = 1e-6
@@ -32,7 +34,16 @@ _LEVELS = 129
 
 
 class CannotScale(Exception):
-    """Known lengths that do not fix the scale and shift; the text is a clause that says what is missing."""
+    """Known lengths that do not fix the scale and shift.
+
+    Args:
+        code: Code of the message that says what is missing.
+        **values: What it names.
+    """
+
+    def __init__(self, code: str, **values: Any) -> None:
+        self.reason = message(code, **values)
+        super().__init__(self.reason.text())
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +113,7 @@ def solve_scale(known: Sequence[KnownLength], kind: DepthKind) -> Solution:
     """
     logs, errors = _logs(known, kind, 0.0), _errors(known, kind, 0.0)
     if not np.isfinite(logs).all() or errors is None:
-        raise CannotScale("the depth shows nothing of the known length; give another")
+        raise CannotScale("unseen_length")
     log_scale, misfit = errors.log_scale(logs), _misfit(errors.residuals(logs), len(known) - 1)
     error = errors.scale_error * max(1.0, misfit)
     return Solution(math.exp(log_scale), 0.0, error, _factors(logs, log_scale), misfit, np.empty(0), np.empty(0))
@@ -124,17 +135,14 @@ def solve_affine(
         CannotScale: If they do not fix both, or no shift fits.
     """
     flat = tuple(flat) if kind is DepthKind.DEPTH_AFFINE else ()
-    noun = "disparity" if kind is DepthKind.DISPARITY_AFFINE else "depth"
+    noun = "disparity" if kind is DepthKind.DISPARITY_AFFINE else "depth_itself"
     if not known:
-        raise CannotScale("no known length fixes the scale; give one")
+        raise CannotScale("no_length")
     if len(known) + len(flat) < 2:
-        needs = "the camera's height" if noun == "disparity" else "name a flat region"
-        raise CannotScale(
-            f"one anchor fixes the scale but not the shift of {noun}; give a second known distance or {needs}"
-        )
+        raise CannotScale("shift_of_disparity_open" if noun == "disparity" else "shift_of_depth_open")
     levels = np.unique(np.quantile(values, np.linspace(0, 1, _LEVELS)))
     if len(levels) < 2:
-        raise CannotScale("the depth map is constant; give one with content")
+        raise CannotScale("constant_map")
     search = _Search(tuple(known), kind, flat, levels)
     shift, errors = search.solve(noun)
     return search.solution(shift, errors, noun)
@@ -168,7 +176,7 @@ class _Search:
 
     def solve(self, noun: str) -> tuple[float, _Errors]:
         """The step with the least misfit, and the errors there."""
-        no_fit = CannotScale(f"no scale and shift of {noun} fit the anchors; check what they name and their values")
+        no_fit = CannotScale("no_fit", noun=noun)
         if not self.usable.any():
             raise no_fit
         errors = _Errors.of(np.array([max(item.error, 0.05) for item in self.known]), np.zeros(len(self.known)))
@@ -177,10 +185,7 @@ class _Search:
         if found is None:
             if not _GRID[0] < at_first < _GRID[-1]:
                 raise no_fit
-            raise CannotScale(
-                f"the error of {noun} leaves open what the anchors say, or no shift fits them; check their values, or "
-                "give lengths of nearer or larger things"
-            )
+            raise CannotScale("no_fit_within_error", noun=noun)
         errors = found
         minima = self._minima(errors)
         (cost, step), rivals = minima[0], minima[1:]
@@ -194,22 +199,19 @@ class _Search:
             between = costs[(min(step, other) < _GRID) & (max(step, other) > _GRID)]
             is_rival = other_cost < cost + _RIVAL_MISFIT < between.max(initial=0.0)
             if is_rival and self._difference(step, other, errors, compared) > _RIVAL_DIFFERENCE:
-                raise CannotScale(f"two different shifts of {noun} fit the anchors; give one more known distance")
+                raise CannotScale("two_shifts", noun=noun)
         return step, errors
 
     def solution(self, step: float, errors: _Errors, noun: str) -> Solution:
         logs = self._logs(step)
         misfit = _misfit(errors.residuals(logs), len(self.known) + len(self.flat) - 2)
         if misfit > _MOST_MISFIT:
-            raise CannotScale(f"no scale and shift of {noun} fit the anchors; check what they name and their values")
+            raise CannotScale("no_fit", noun=noun)
         widening = max(1.0, misfit)
         least = float(np.sum(self._residuals(step, errors) ** 2))
         ends = [self._end(step, side, least + widening**2, errors) for side in (-1, 1)]
         if any(end is None for end in ends):
-            raise CannotScale(
-                f"the anchors do not fix the shift of {noun}, as they lie at nearly the same depth or are too rough; "
-                "give one that is clearly nearer or farther"
-            )
+            raise CannotScale("anchors_at_one_depth", noun=noun)
         at_best = self._log_z(step, errors, self.levels)
         off = [np.abs(self._log_z(end, errors, self.levels) - at_best) for end in ends if end is not None]
         level_errors = np.nan_to_num(np.maximum(*off), nan=np.inf)

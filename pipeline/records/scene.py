@@ -15,6 +15,7 @@ from pipeline.records.camera import Camera
 from pipeline.records.checks import member, require, text
 from pipeline.records.claim import Claim, Region
 from pipeline.records.errors import RecordError
+from pipeline.records.message import Message
 
 
 class DepthKind(StrEnum):
@@ -230,7 +231,7 @@ class Scene:
         text_regions: Lines of text that OCR read.
         anchors: Known lengths and distances that came with the item.
         unanchored_depth: Depth maps as they came, where ``depth`` holds what the anchors made of them; else empty.
-        problems: What could not be used of what came with the item, one sentence each.
+        problems: What could not be used of what came with the item.
 
     Raises:
         RecordError: If there is no frame, or depth, regions or anchors do not fit the frames.
@@ -245,7 +246,7 @@ class Scene:
     text_regions: tuple[Region, ...] = field(default=())
     anchors: tuple[Anchor, ...] = ()
     unanchored_depth: tuple[DepthMap, ...] = ()
-    problems: tuple[str, ...] = ()
+    problems: tuple[Message, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.records import Answer, Attempt, FrameSummary, Region, Result, Scene, Verdict
 from pipeline.records.errors import TheodoliteError
+from pipeline.records.message import Language, detect_language, message
 from pipeline.records.versions import versions
 from pipeline.stages.depth import DepthStage
 from pipeline.stages.export import ExportStage
@@ -32,6 +33,12 @@ class Stages:
     query: QueryStage | None
     verify: VerifyStage
     export: ExportStage
+
+    def language(self, question: str | None) -> Language:
+        """Language of a result's sentences: that of the question, unless the prompt's is set; English without one."""
+        if question is None:
+            return "en"
+        return detect_language(question) if self.query is None else self.query.language_of(question)
 
     def anchored(self, scene: Scene, regions: Sequence[Region]) -> Scene:
         """The scene with the scale of its anchors, see ``with_anchors``, measured as the verifier measures."""
@@ -169,7 +176,7 @@ def _share(seconds: dict[str, float], group: Sequence[Asked]) -> None:
 
 def _judge(asked: Asked, answer: Answer | None, stages: Stages) -> tuple[tuple[Region, ...], tuple[Verdict, ...]]:
     with timed("verify", asked.seconds):
-        regions, verdicts = stages.verify(asked.known_scene, answer)
+        regions, verdicts = stages.verify(asked.known_scene, answer, stages.language(asked.question))
         asked.measured = stages.anchored(asked.known_scene, regions)
         return regions, verdicts
 
@@ -219,7 +226,7 @@ def _take(
 
 
 def _exported(asked: Asked, stages: Stages, folder: Path | None) -> Result | StageError:
-    result = _result(asked)
+    result = _result(asked, stages.language(asked.question))
     if folder is not None:
         try:
             with timed("export", asked.seconds):
@@ -231,12 +238,13 @@ def _exported(asked: Asked, stages: Stages, folder: Path | None) -> Result | Sta
     return replace(result, seconds={name: round(value, 6) for name, value in seconds.items()})
 
 
-def _result(asked: Asked) -> Result:
-    errors = (*(asked.answer.problems if asked.answer is not None else ()), *asked.judged_scene.problems)
+def _result(asked: Asked, language: Language) -> Result:
+    notes = list(asked.judged_scene.problems)
     if asked.recheck_error is not None:
-        errors = (*errors, f"The first answer stays, because asking again failed: {asked.recheck_error}")
+        notes.append(message("asking_again_failed", error=asked.recheck_error))
     if asked.attempts and asked.answer is not None and not asked.answer.claims:
-        errors = (*errors, "The second answer makes no claim that could be checked.")
+        notes.append(message("second_answer_without_claim"))
+    problems = asked.answer.problems if asked.answer is not None else ()
     return Result(
         item_id=asked.item_id,
         question=asked.question,
@@ -246,7 +254,8 @@ def _result(asked: Asked) -> Result:
         regions=asked.regions,
         attempts=asked.attempts,
         versions=versions(),
-        errors=errors,
+        errors=(*problems, *(note.text(language) for note in notes)),
+        language=language,
     )
 
 

@@ -132,10 +132,11 @@ class QueryStage:
 
     def reasons_to_ask_again(self, judged: Judged) -> tuple[Reason, ...]:
         """Why a question should be asked once more; none where the answer may stand."""
-        found = [refuted_claims(judged) if self.recheck else None]
+        language = self.language_of(judged.question)
+        found = [refuted_claims(judged, language) if self.recheck else None]
         if self.second_look is not SecondLook.OFF:
             seen = self.crops(judged.scene, judged.answer.grounding)
-            found.append(small_regions(judged, seen, self.budget))
+            found.append(small_regions(judged, seen, self.budget, language))
         return tuple(reason for reason in found if reason is not None)
 
     def ask_again(self, asked: Sequence[tuple[Judged, tuple[Reason, ...]]]) -> list[Answer | TheodoliteError]:
@@ -150,6 +151,10 @@ class QueryStage:
         first, reasons = [judged for judged, _ in asked], [reasons for _, reasons in asked]
         generations = self._generate(for_each(self._recheck_request, first, reasons))
         return for_each(self._read_again, first, reasons, generations)
+
+    def language_of(self, question: str) -> Language:
+        """Language of a question's prompt, and of what is said about its answer."""
+        return detect_language(question) if self.language == "auto" else self.language
 
     def grounds_first(self, scene: Scene) -> bool:
         """Whether questions about a scene are asked in two steps."""
@@ -195,7 +200,7 @@ class QueryStage:
     def _recheck_request(self, judged: Judged, reasons: tuple[Reason, ...]) -> Request:
         grounding = judged.answer.grounding
         first = self._answer_request(judged.scene, judged.question, grounding)
-        language = detect_language(judged.question) if self.language == "auto" else self.language
+        language = self.language_of(judged.question)
         small = [name for reason in reasons if reason.crops for name in reason.names]
         more = crop_parts(
             judged.scene,

@@ -11,6 +11,7 @@ from pipeline.geometry.regions import boxes_gap
 from pipeline.models.vlm.budget import ImageBudget
 from pipeline.models.vlm.crops import Crop, SecondLook, choose_crops
 from pipeline.records import Answer, Origin, Region, Scene, Status, Verdict
+from pipeline.records.message import Language, message
 
 
 @dataclass(frozen=True)
@@ -47,19 +48,22 @@ class Reason:
     crops: tuple[Crop, ...] = ()
 
 
-def refuted_claims(judged: Judged) -> Reason | None:
+def refuted_claims(judged: Judged, language: Language = "en") -> Reason | None:
     """Claims of the answer that are refuted."""
-    claims = [verdict.claim.in_words() for verdict in judged.verdicts if verdict.status is Status.REFUTED]
-    return _reason("refuted claims", claims) if claims else None
+    claims = [verdict.claim.in_words(language) for verdict in judged.verdicts if verdict.status is Status.REFUTED]
+    return _reason("refuted_claims", language, claims) if claims else None
 
 
-def small_regions(judged: Judged, seen: Sequence[Crop], budget: ImageBudget) -> Reason | None:
+def small_regions(
+    judged: Judged, seen: Sequence[Crop], budget: ImageBudget, language: Language = "en"
+) -> Reason | None:
     """Objects that the model located with too few pixels to judge a claim of the answer, unless it saw them enlarged.
 
     Args:
         judged: The answer.
         seen: Crops that the model was shown already.
         budget: How large crops are, and how many.
+        language: Language of the reason.
     """
     names = unique_names(judged.regions)
     sought = [
@@ -69,12 +73,13 @@ def small_regions(judged: Judged, seen: Sequence[Crop], budget: ImageBudget) -> 
     ]
     regions = [judged.regions[index] for index in sought]
     crops = choose_crops(regions, judged.scene.frames, {}, SecondLook.ALWAYS, budget)
-    return _reason("small regions", [names[index] for index in sought], crops) if crops else None
+    return _reason("small_regions", language, [names[index] for index in sought], crops) if crops else None
 
 
 def _is_shown(region: Region, crops: Sequence[Crop]) -> bool:
     return any(crop.frame == region.frame and boxes_gap(crop.box_px, region.box_px) < 0 for crop in crops)
 
 
-def _reason(what: str, names: list[str], crops: tuple[Crop, ...] = ()) -> Reason:
-    return Reason(f"{what}: {'; '.join(shorten(name) for name in names)}", tuple(names), crops)
+def _reason(code: str, language: Language, names: list[str], crops: tuple[Crop, ...] = ()) -> Reason:
+    words = message(code, names=tuple(shorten(name) for name in names)).text(language)
+    return Reason(words, tuple(names), crops)

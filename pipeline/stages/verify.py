@@ -10,6 +10,7 @@ from pipeline.models.segment.base import Segmenter
 from pipeline.models.segment.masks import confused
 from pipeline.models.segment.none import NoSegmenter
 from pipeline.records import Answer, Frame, Mask, Origin, Region, Scene, Verdict
+from pipeline.records.message import Language
 from pipeline.stages.cache import StageCache
 from pipeline.verify.anchors import judge_anchored
 from pipeline.verify.verifier import Verifier
@@ -41,8 +42,10 @@ class VerifyStage:
         self.segmenter = segmenter or NoSegmenter()
         self.cache = cache or StageCache()
 
-    def __call__(self, scene: Scene, answer: Answer | None) -> tuple[tuple[Region, ...], tuple[Verdict, ...]]:
-        """Judge all claims.
+    def __call__(
+        self, scene: Scene, answer: Answer | None, language: Language = "en"
+    ) -> tuple[tuple[Region, ...], tuple[Verdict, ...]]:
+        """Judge all claims, with sentences in a language.
 
         Returns:
             All regions, given ones first, then what else the model located, then text, with the segmenter's masks;
@@ -56,7 +59,7 @@ class VerifyStage:
         regions = (*merge(scene.regions, said), *scene.text_regions)
         regions = self._with_masks(scene, regions)
         claims = (*(answer.claims if answer is not None else ()), *scene.claims)
-        return regions, judge_anchored(self.verifier, scene, regions, claims)
+        return regions, judge_anchored(self.verifier, scene, regions, claims, language)
 
     def _with_masks(self, scene: Scene, regions: tuple[Region, ...]) -> tuple[Region, ...]:
         """The regions, with masks for those boxes that the segmenter has one for; given masks stay."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 
 import numpy as np
 
@@ -24,6 +26,7 @@ from pipeline.records import (
     Verdict,
 )
 from pipeline.records.error_budget import ErrorBudget
+from pipeline.records.message import Language, Message, message
 from pipeline.records.relations import RELATIONS, Need
 from pipeline.verify.rules.anchor_reading import pixels, read
 from pipeline.verify.rules.base import CannotMeasure, Settings
@@ -75,7 +78,7 @@ def with_anchors(
         return scene
     depths = scene.unanchored_depth or scene.depth
     if not depths:
-        return replace(scene, problems=("The anchors need depth to give it a scale; choose it with depth=...",))
+        return replace(scene, problems=(message("anchors_without_depth"),))
     regions = tuple(regions)
     places, problems = _places(scene, regions)
     views = [FrameView(*pair, budget, settings) for pair in zip(scene.frames, depths, strict=True)]
@@ -85,13 +88,14 @@ def with_anchors(
         here = [(anchor, [objects[index] for index in at[number]]) for anchor, at in places if number in at]
         anchored, found = _anchored(view, here)
         maps.append(anchored)
-        image = f"Image {number + 1}: " if len(depths) > 1 else ""
-        problems += [image + problem for problem in found]
+        if len(depths) > 1:
+            found = [message("of_frame", number=number + 1, problem=problem) for problem in found]
+        problems += found
     return replace(scene, depth=tuple(maps), unanchored_depth=depths, problems=tuple(dict.fromkeys(problems)))
 
 
 def judge_anchored(
-    verifier: Verifier, scene: Scene, regions: Sequence[Region], claims: Sequence[Claim]
+    verifier: Verifier, scene: Scene, regions: Sequence[Region], claims: Sequence[Claim], language: Language = "en"
 ) -> tuple[Verdict, ...]:
     """Judge claims on a scene whose anchors count.
 
@@ -102,13 +106,14 @@ def judge_anchored(
         One verdict per claim, in the same order, as ``Verifier.judge``.
     """
     scene = with_anchors(scene, regions, verifier.budget, verifier.settings)
-    verdicts = list(verifier.judge(scene, regions, claims))
+    verdicts = list(verifier.judge(scene, regions, claims, language))
     if any(not depth.kind.has_shape for depth in scene.unanchored_depth):
         plain = replace(scene, depth=scene.unanchored_depth)
         at = [index for index, claim in enumerate(claims) if _need(claim) in (Need.NOTHING, Need.ORDER)]
-        for index, verdict in zip(at, verifier.judge(plain, regions, [claims[index] for index in at]), strict=True):
+        judged = verifier.judge(plain, regions, [claims[index] for index in at], language)
+        for index, verdict in zip(at, judged, strict=True):
             verdicts[index] = verdict
-    return tuple(_with_need(verdict, scene) for verdict in verdicts)
+    return tuple(_with_need(verdict, scene, language) for verdict in verdicts)
 
 
 def _need(claim: Claim) -> Need:
@@ -116,7 +121,7 @@ def _need(claim: Claim) -> Need:
     return relation.value_need if claim.value is not None and relation.need is not Need.NOTHING else relation.need
 
 
-def _with_need(verdict: Verdict, scene: Scene) -> Verdict:
+def _with_need(verdict: Verdict, scene: Scene, language: Language) -> Verdict:
     """The verdict; where it is open because its frames lack metres or shape, with what the anchors lack."""
     if verdict.status is not Status.UNDECIDED or not verdict.evidence or not scene.problems or not scene.depth:
         return verdict
@@ -126,12 +131,13 @@ def _with_need(verdict: Verdict, scene: Scene) -> Verdict:
     lacks_shape = need is Need.SHAPE and not any(kind.has_shape for kind in kinds)
     if not (lacks_metres or lacks_shape):
         return verdict
-    return replace(verdict, needs=f"{verdict.needs}. {' '.join(scene.problems)}")
+    more = message("needs_and_problems", needs=verdict.needs, problems=reduce(add, scene.problems))
+    return replace(verdict, needs=more.text(language))
 
 
 def _places(
     scene: Scene, regions: tuple[Region, ...]
-) -> tuple[list[tuple[Anchor, dict[int, tuple[int, ...]]]], list[str]]:
+) -> tuple[list[tuple[Anchor, dict[int, tuple[int, ...]]]], list[Message]]:
     """Each anchor with the regions that it names, by frame in which it holds; and why some hold in none."""
     places: list[tuple[Anchor, dict[int, tuple[int, ...]]]] = []
     problems = []
@@ -146,9 +152,9 @@ def _places(
         else:
             frames = list(range(len(scene.frames))) if anchor.frame is None else [anchor.frame]
         if missing is None and not frames:
-            missing = "No image shows both of its regions."
+            missing = message("anchor_never_together")
         if anchor.kind in _OF_ONE_VIEW and len(frames) > 1:
-            missing = 'The distance to the camera differs from image to image; say which one is meant with "frame".'
+            missing = message("anchor_of_one_frame")
         if missing is not None:
             problems.append(_unusable(anchor, missing))
         else:
@@ -156,18 +162,18 @@ def _places(
     return places, problems
 
 
-def _unusable(anchor: Anchor, reason: str, needs: str | None = None) -> str:
-    ending = f" It needs {needs}." if needs else ""
-    return f'The anchor "{anchor.in_words()}" cannot be used: {reason}{ending}'
+def _unusable(anchor: Anchor, reason: Message, needs: Message | None = None) -> Message:
+    unusable = message("anchor_unusable", anchor=anchor.wording, reason=reason)
+    return unusable if needs is None else unusable + message("anchor_needs", needs=needs)
 
 
-def _anchored(view: FrameView, anchors: list[tuple[Anchor, list[ObjectView]]]) -> tuple[DepthMap, list[str]]:
+def _anchored(view: FrameView, anchors: list[tuple[Anchor, list[ObjectView]]]) -> tuple[DepthMap, list[Message]]:
     """The depth of one frame with the scale of its anchors, or as it is; and what is wrong with them."""
     depth = view.depth
     readings, problems = _read(view, anchors)
     if not readings.known:
         if readings.flat and depth.kind is not DepthKind.METRIC and not problems:
-            problems.append("A flat region gives no scale; give a known length or distance too.")
+            problems.append(message("flat_without_length"))
         return depth, problems
     try:
         if not depth.kind.has_shape:
@@ -177,17 +183,16 @@ def _anchored(view: FrameView, anchors: list[tuple[Anchor, list[ObjectView]]]) -
             if depth.kind is DepthKind.METRIC and depth.scale_source is not ScaleSource.ANCHOR:
                 kept = _kept_scale(view, solution)
                 if kept is not None:
-                    return depth, [*problems, *([kept] if kept else [])]
+                    return depth, [*problems, *kept]
             anchored = _rescaled(depth, solution)
     except CannotScale as refusal:
-        sentence = str(refusal)
-        return depth, [*problems, f"{sentence[0].upper()}{sentence[1:]}."]
+        return depth, [*problems, refusal.reason]
     if solution.misfit > _DISAGREEMENT:
         problems.append(_disagreement(readings.anchors, solution, anchored.scale_error or 0.0))
     return anchored, problems
 
 
-def _read(view: FrameView, anchors: list[tuple[Anchor, list[ObjectView]]]) -> tuple[_Readings, list[str]]:
+def _read(view: FrameView, anchors: list[tuple[Anchor, list[ObjectView]]]) -> tuple[_Readings, list[Message]]:
     lengths: list[tuple[Anchor, KnownLength]] = []
     flat: list[Pixels] = []
     problems = []
@@ -207,7 +212,7 @@ def _read(view: FrameView, anchors: list[tuple[Anchor, list[ObjectView]]]) -> tu
     return readings, problems
 
 
-def _kept_scale(view: FrameView, solution: Solution) -> str | None:
+def _kept_scale(view: FrameView, solution: Solution) -> tuple[Message, ...] | None:
     """Why a metric map keeps its own scale, empty where the anchors agree; None where they are surer than it."""
     depth = view.depth
     own = view.budget.scale_error(depth)
@@ -216,26 +221,20 @@ def _kept_scale(view: FrameView, solution: Solution) -> str | None:
         return None
     off = abs(math.log(solution.scale))
     if is_sensor and off <= _DISAGREEMENT * math.hypot(own, solution.error):
-        return ""
-    return (
-        f"The anchors ask for {solution.scale:.2f} times the depth's own scale (+/- {solution.error:.0%}), which errs "
-        f"by {own:.1%} and is kept."
-    )
+        return ()
+    return (message("kept_scale", factor=solution.scale, error=solution.error, own=own),)
 
 
 def _rescaled(depth: DepthMap, solution: Solution) -> DepthMap:
     if solution.error > _MOST_SCALE_ERROR:
-        raise CannotScale(f"the anchors fix the scale only to {solution.error:.0%}; give a surer one")
+        raise CannotScale("rough_scale", error=solution.error)
     return _metric(depth, depth.values * np.float64(solution.scale), depth.valid, solution.error, depth.backend)
 
 
 def _solved_affine(view: FrameView, readings: _Readings) -> tuple[DepthMap, Solution]:
     depth = view.depth
     if depth.kind is DepthKind.DISPARITY_AFFINE and [a.kind for a in readings.anchors] == [AnchorKind.CAMERA_HEIGHT]:
-        raise CannotScale(
-            "the camera's height alone fixes the scale but not the shift of disparity; give a known length or distance "
-            "too"
-        )
+        raise CannotScale("camera_height_alone")
     values = depth.values[depth.valid][:: max(1, depth.values.size // 20_000)].astype(np.float64)
     solution = solve_affine(readings.known, depth.kind, values, readings.flat)
     z = shape_of(depth.values, depth.kind, solution.shift) * solution.scale
@@ -243,10 +242,7 @@ def _solved_affine(view: FrameView, readings: _Readings) -> tuple[DepthMap, Solu
     errors = np.interp(depth.values, solution.levels, _errors_at(view, solution, backend))
     valid = depth.valid & np.isfinite(z) & (errors <= _MOST_ERROR)
     if np.count_nonzero(valid) < _LEAST_KEPT * np.count_nonzero(depth.valid):
-        raise CannotScale(
-            f"the anchors leave most of the depth open by more than {_MOST_ERROR:.0%}; give surer ones, or one that is "
-            "clearly nearer or farther"
-        )
+        raise CannotScale("mostly_open", error=_MOST_ERROR)
     error = float(np.quantile(errors[valid], _COVERED))
     return _metric(depth, np.where(valid, z, np.nan), valid, error, backend), solution
 
@@ -279,12 +275,9 @@ def _metric(depth: DepthMap, z_m: np.ndarray, valid: np.ndarray, scale_error: fl
     )
 
 
-def _disagreement(anchors: tuple[Anchor, ...], solution: Solution, error: float) -> str:
-    said = ", ".join(
-        f'"{anchor.in_words()}" asks for {factor:.2f} times the common scale'
+def _disagreement(anchors: tuple[Anchor, ...], solution: Solution, error: float) -> Message:
+    factors = tuple(
+        message("anchor_factor", anchor=anchor.wording, factor=factor)
         for anchor, factor in zip(anchors, solution.factors, strict=True)
     )
-    return (
-        f"The anchors disagree by {solution.misfit:.1f} times their errors: {said}; the error of the scale is widened "
-        f"to {error:.0%}."
-    )
+    return message("anchors_disagree", misfit=solution.misfit, factors=factors, error=error)

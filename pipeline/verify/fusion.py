@@ -14,8 +14,9 @@ import numpy as np
 from pipeline.geometry.extents import nearest_points
 from pipeline.geometry.order import probability_positive
 from pipeline.records import Claim, Comparison
+from pipeline.records.message import message
 from pipeline.records.relations import RELATIONS
-from pipeline.verify.rules.base import CannotMeasure, Finding, Settings, in_words, number_probability, point
+from pipeline.verify.rules.base import CannotMeasure, Finding, Settings, number_probability, point
 from pipeline.verify.rules.merged import (
     AROUND_RAD,
     MergedObject,
@@ -59,10 +60,7 @@ def judge(
     """
     frames = [frame for frame in posed_frames(views) if frame in located[0]]
     if claim.relation not in JUDGED or not frames:
-        raise CannotMeasure(
-            f"The frames have no common space in which {claim.subject!r} could be measured.",
-            "camera poses and metric depth of the frames",
-        )
+        raise CannotMeasure("no_common_space", "needs_posed_depth", subject=claim.subject)
     reference = frames[0]
     things = [merge_object(views, by_frame, reference) for by_frame in located]
     length_error = max(view.budget.length(view.depth, view.camera.source) for view in (views[k] for k in _used(things)))
@@ -87,15 +85,20 @@ def _size(claim: Claim, settings: Settings, thing: MergedObject, up: np.ndarray,
     sigma = sigma_m / max(high, 1e-6)
     found = [number_probability(claim, *ends, sigma, settings.tolerance) for ends in ((low, high), (most, most))]
     (probability, margin_m), (at_most, _) = found
-    described = ", ".join(f"{side} {in_words(extents[side])}" for side in sides)
-    note = f"{_shown(thing.frames)} {claim.subject!r} with {described} (+/- {in_words(sigma_m)})."
+    note = message(
+        "merged_sizes",
+        frames=thing.frames,
+        subject=claim.subject,
+        sides=tuple(message("side", side=side, length=extents[side]) for side in sides),
+        sigma=sigma_m,
+    )
     value_m = claim.value_m or 0.0
     is_bound = not thing.is_whole or (claim.measure == "depth" and thing.turn_rad < AROUND_RAD / 2)
     is_settled = probability > 0.5 if claim.comparison is Comparison.AT_LEAST else low > value_m and probability < 0.5
     if is_bound and not is_settled:
-        raise CannotMeasure(f"{note} A part of it is hidden in all of them.", "a view of the whole object")
+        raise CannotMeasure(note + message("hidden_in_all"), "needs_whole_view")
     if not is_settled and (at_most - 0.5) * (probability - 0.5) <= 0:
-        raise CannotMeasure(f"{note} Its edge is not measured finely enough.", "a larger or closer view")
+        raise CannotMeasure(note + message("coarse_edge"), "needs_larger_view")
     numbers = {f"{side}_m": extents[side] for side in sides} | {"sigma_m": sigma_m, "frames": float(len(thing.frames))}
     return Finding(probability, margin_m, "m", note, numbers)
 
@@ -117,26 +120,18 @@ def _distance(
     probability, margin_m = number_probability(claim, low, high, sigma_m / max(high, 1e-6), settings.tolerance)
     frames = _used(things)
     if claim.measure != "nearest" and not all(thing.is_whole for thing in things):
-        raise CannotMeasure(
-            f"No image shows all of {claim.subject!r} and {claim.object!r}, so their centres are not known.",
-            "views of both whole objects, or a claim about the nearest points",
-        )
+        raise CannotMeasure("centres_unknown", "needs_whole_or_nearest", subject=claim.subject, object=claim.object)
     if claim.measure == "nearest":
         least_m = _least_gap(things, [size for _, size in boxes], nearest_m)
         at_least, _ = number_probability(claim, least_m, least_m, sigma_m / max(least_m, 1e-6), settings.tolerance)
         is_between = least_m < (claim.value_m or 0.0) < nearest_m and claim.comparison is Comparison.ABOUT
         if (at_least - 0.5) * (probability - 0.5) <= 0 or (is_between and probability < 0.5):
-            raise CannotMeasure(
-                f"The nearest visible points are {in_words(nearest_m)} apart; hidden ones may be as close as "
-                f"{in_words(least_m)}.",
-                "views of the sides that face each other",
-            )
+            raise CannotMeasure("nearest_hidden", "needs_facing_sides", nearest=nearest_m, least=least_m)
     return Finding(
         probability,
         margin_m,
         "m",
-        f"{_shown(frames)} {in_words(nearest_m)} between the nearest points and "
-        f"{in_words(centres_m)} between the centres (+/- {in_words(sigma_m)}).",
+        message("merged_distances", frames=frames, nearest=nearest_m, centres=centres_m, sigma=sigma_m),
         {"nearest_m": nearest_m, "centres_m": centres_m, "sigma_m": sigma_m, "frames": float(len(frames))},
         {
             "nearest_subject": point(first),
@@ -163,10 +158,10 @@ def _touching(located: Sequence[Mapping[int, ObjectView]], things: Sequence[Merg
     z = min(by_frame[frame].z for by_frame, thing in pairs for frame in thing.frames)
     limit_m = _TOUCH_SHARE * z + things[0].edge_m + things[1].edge_m
     sigma_m = math.hypot(*(thing.error_m for thing in things))
-    note = f"{_shown(_used(things))} a gap of {in_words(gap_m)} (+/- {in_words(sigma_m)})."
+    note = message("merged_gap", frames=_used(things), gap=gap_m, sigma=sigma_m)
     is_around = all(thing.is_whole and thing.turn_rad >= AROUND_RAD for thing in things)
     if sigma_m > limit_m or (gap_m > limit_m and not is_around):
-        raise CannotMeasure(f"{note} The place where the two come closest may be hidden.", "a view of where they meet")
+        raise CannotMeasure(note + message("closest_hidden"), "needs_meeting_view")
     return Finding(
         probability_positive(limit_m - gap_m, sigma_m),
         limit_m - gap_m,
@@ -186,9 +181,7 @@ def _order(claim: Claim, things: Sequence[MergedObject], up: np.ndarray, length_
         whole = math.sqrt(extents["width"] * extents["height"])
         sizes.append(max(1e-6, {"size": whole}.get(str(options["extent"])) or extents[str(options["extent"])]))
     if not all(thing.is_whole for thing in things):
-        raise CannotMeasure(
-            f"No image shows all of {claim.subject!r} and {claim.object!r}.", "views of both whole objects"
-        )
+        raise CannotMeasure("never_whole", "needs_whole_views", subject=claim.subject, object=claim.object)
     ratio = float(options["sign"]) * math.log(sizes[0] / sizes[1])
     relative = [math.hypot(thing.error_m, thing.edge_m) / size for thing, size in zip(things, sizes, strict=True)]
     # A wrong scale is common to both.
@@ -197,17 +190,17 @@ def _order(claim: Claim, things: Sequence[MergedObject], up: np.ndarray, length_
         probability_positive(ratio, sigma),
         ratio,
         "relative",
-        f"{_shown(_used(things))} {in_words(sizes[0])} and {in_words(sizes[1])}.",
+        message(
+            "merged_order",
+            frames=_used(things),
+            subject=claim.subject,
+            object=claim.object,
+            first=sizes[0],
+            second=sizes[1],
+        ),
         {"subject_m": sizes[0], "object_m": sizes[1], "sigma": sigma},
     )
 
 
 def _used(things: Sequence[MergedObject]) -> tuple[int, ...]:
     return tuple(sorted({frame for thing in things for frame in thing.frames}))
-
-
-def _shown(frames: Sequence[int]) -> str:
-    numbers = [str(frame + 1) for frame in frames]
-    if len(numbers) == 1:
-        return f"Image {numbers[0]} shows"
-    return f"Images {', '.join(numbers[:-1])} and {numbers[-1]} together show"

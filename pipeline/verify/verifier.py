@@ -6,7 +6,9 @@ import importlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import combinations
+from operator import add
 from typing import Annotated, Any
 
 from annotated_types import Interval
@@ -15,6 +17,7 @@ from pipeline.claims.resolve import resolve, resolve_all
 from pipeline.geometry.regions import boxes_iou
 from pipeline.records import Claim, Evidence, Region, Scene, Status, Verdict
 from pipeline.records.error_budget import ErrorBudget
+from pipeline.records.message import Language, Message, message
 from pipeline.records.relations import RELATIONS, Need, Relation
 from pipeline.records.settings import Share, checked
 from pipeline.verify import fusion
@@ -66,13 +69,16 @@ class Verifier:
         self.budget = budget or ErrorBudget()
         self.settings = settings or Settings()
 
-    def judge(self, scene: Scene, regions: Sequence[Region], claims: Sequence[Claim]) -> tuple[Verdict, ...]:
+    def judge(
+        self, scene: Scene, regions: Sequence[Region], claims: Sequence[Claim], language: Language = "en"
+    ) -> tuple[Verdict, ...]:
         """Judge each claim.
 
         Args:
             scene: Frames, with depth where there is any.
             regions: What the claims may speak of; indices of the evidence point into it.
             claims: The claims.
+            language: Language of the verdicts' sentences.
 
         Returns:
             One verdict per claim, in the same order. The same input gives the same verdicts.
@@ -84,20 +90,25 @@ class Verifier:
             for frame, depth in zip(scene.frames, depths, strict=True)
         ]
         objects = object_views(views, regions)
-        return tuple(self._judge_claim(claim, views, objects, regions) for claim in claims)
+        return tuple(self._judge_claim(claim, views, objects, regions, language) for claim in claims)
 
     def _judge_claim(
-        self, claim: Claim, views: list[FrameView], objects: Sequence[ObjectView], regions: tuple[Region, ...]
+        self,
+        claim: Claim,
+        views: list[FrameView],
+        objects: Sequence[ObjectView],
+        regions: tuple[Region, ...],
+        language: Language,
     ) -> Verdict:
         relation = RELATIONS[claim.relation]
         named = _named(claim, relation, regions, len(views))
         if isinstance(named, CannotMeasure):
-            return Verdict(claim, Status.UNDECIDED, named.reason, needs=named.needs)
+            return _verdict(claim, language, Status.UNDECIDED, named.reason, named.needs)
         found = _together(named)
         if not found:
             refusal = _apart(claim, regions)
-            undecided = Verdict(claim, Status.UNDECIDED, refusal.reason, needs=refusal.needs)
-            return self._merged(claim, views, objects, named, undecided)
+            undecided = _verdict(claim, language, Status.UNDECIDED, refusal.reason, refusal.needs)
+            return self._merged(claim, views, objects, named, undecided, language)
         rule: Callable[..., Finding] = importlib.import_module(f"pipeline.verify.rules.{relation.rule}").judge
         judged = []
         for frame, indices in found.items():
@@ -105,19 +116,17 @@ class Verifier:
             try:
                 views[frame].require(_need(claim, relation))
                 if relation.objects and _coincide([item.region for item in located]):
-                    raise CannotMeasure(
-                        "Subject and object are the same region.", "regions that differ, or masks that tell them apart"
-                    )
+                    raise CannotMeasure("same_region", "needs_distinct_regions")
                 finding = rule(claim, *located, **relation.options)
                 if relation.need is not Need.NOTHING:
                     finding = _doubted(finding, located)
                 judged.append(_Judged(frame, indices, finding=finding))
             except CannotMeasure as refusal:
                 judged.append(_Judged(frame, indices, refusal=_with_all_small(refusal, located)))
-        verdict = self._fuse(claim, judged)
-        return (
-            verdict if verdict.status is not Status.UNDECIDED else self._merged(claim, views, objects, named, verdict)
-        )
+        verdict = self._fuse(claim, judged, language)
+        if verdict.status is not Status.UNDECIDED:
+            return verdict
+        return self._merged(claim, views, objects, named, verdict, language)
 
     def _merged(
         self,
@@ -126,6 +135,7 @@ class Verifier:
         objects: Sequence[ObjectView],
         named: Sequence[Mapping[int, int]],
         undecided: Verdict,
+        language: Language,
     ) -> Verdict:
         """Let the points of all posed frames decide in one space what no single frame does, where there are several."""
         contradicts = any(item.probability is not None for item in undecided.evidence) and undecided.probability == 0.5
@@ -138,17 +148,20 @@ class Verifier:
             located = [{frame: objects[index] for frame, index in by_frame.items()} for by_frame in named]
             finding = fusion.judge(claim, views, located)
         except CannotMeasure as refusal:
-            note = Evidence(posed[0], note=f"All posed frames together: {refusal.reason}")
-            return replace(undecided, evidence=(*undecided.evidence, note))
+            note = message("posed_together", reason=refusal.reason)
+            more = Evidence(posed[0], note=note.text(language), note_code=refusal.reason.code)
+            return replace(undecided, evidence=(*undecided.evidence, more))
         probability = _probability(finding, claim.negated)
         status = self._status(probability)
         indices = tuple(next(iter(by_frame.values())) for by_frame in named)
-        evidence = (*undecided.evidence, _evidence(_Judged(posed[0], indices, finding=finding), claim.negated))
+        together = _Judged(posed[0], indices, finding=finding)
+        evidence = (*undecided.evidence, _evidence(together, claim.negated, language))
         if status is Status.UNDECIDED:
             return replace(undecided, evidence=evidence)
         margin = None if finding.margin is None else (-finding.margin if claim.negated else finding.margin)
-        return Verdict(
+        return _verdict(
             claim,
+            language,
             status,
             finding.note,
             probability=probability,
@@ -157,9 +170,9 @@ class Verifier:
             evidence=evidence,
         )
 
-    def _fuse(self, claim: Claim, judged: list[_Judged]) -> Verdict:
+    def _fuse(self, claim: Claim, judged: list[_Judged], language: Language) -> Verdict:
         """Let the frames vote in log-odds; frames that contradict each other decide nothing."""
-        evidence = tuple(_evidence(item, claim.negated) for item in judged)
+        evidence = tuple(_evidence(item, claim.negated, language) for item in judged)
         found = [
             (item.frame, item.finding, _probability(item.finding, claim.negated))
             for item in judged
@@ -167,11 +180,12 @@ class Verifier:
         ]
         if not found:
             refusals = [item.refusal for item in judged if item.refusal is not None]
-            return Verdict(
+            return _verdict(
                 claim,
+                language,
                 Status.UNDECIDED,
                 refusals[0].reason,
-                needs=refusals[0].needs,
+                refusals[0].needs,
                 evidence=evidence,
                 small_regions=tuple(dict.fromkeys(index for refusal in refusals for index in refusal.regions)),
             )
@@ -183,27 +197,25 @@ class Verifier:
         probability = 1 / (1 + math.exp(-log_odds))
         _, strongest, _ = max(found, key=lambda item: abs(_log_odds(item[2])))
         margin = None if strongest.margin is None else (-strongest.margin if claim.negated else strongest.margin)
-        status, reason, needs = self._status(probability), strongest.note, None
+        status, reason = self._status(probability), strongest.note
+        needs: Message | None = None
         if for_it and against:
             status, probability = Status.UNDECIDED, 0.5
-            reason = f"{_images(for_it)} supports it and {_images(against)} refutes it.".capitalize()
-            needs = "the frame that is meant, or more precise depth in both"
+            reason = message("frames_contradict", supporting=tuple(for_it), refuting=tuple(against))
+            needs = message("needs_meant_frame")
         elif status is Status.UNDECIDED:
             # A half says in its note why nothing can be said.
-            reason = (
-                strongest.note
-                if probability == 0.5
-                else f"{strongest.note} That is within the error of the measurement."
-            )
-            needs = strongest.needs
-        return Verdict(
+            reason = strongest.note if probability == 0.5 else strongest.note + message("within_error")
+            needs = message(strongest.needs)
+        return _verdict(
             claim,
+            language,
             status,
             reason,
+            needs,
             probability=probability,
             margin=margin,
             unit=None if margin is None else strongest.unit,
-            needs=needs,
             evidence=evidence,
         )
 
@@ -238,7 +250,7 @@ def _with_all_small(refusal: CannotMeasure, located: Sequence[ObjectView]) -> Ca
             item.pixels  # noqa: B018
         except CannotMeasure as other:
             small += other.regions
-    return CannotMeasure(refusal.reason, refusal.needs, tuple(small))
+    return CannotMeasure(refusal.reason, refusal.needs.code, tuple(small))
 
 
 def _need(claim: Claim, relation: Relation) -> Need:
@@ -251,18 +263,20 @@ def _named(
     """Index of the region that each part of the claim names, subject first, by frame; or why there is none."""
     missing = [frame for frame in claim.frames if frame >= count]
     if missing:
-        return CannotMeasure(f"The claim names {_images(missing)}, but there are {count}.", "a frame that exists")
+        return CannotMeasure("no_such_frame", "needs_existing_frame", frames=tuple(missing), count=count)
     wanted = [frame for frame in range(count) if not claim.frames or frame in claim.frames]
     if relation.counts:
         counted = {frame: resolve_all(claim.subject, regions, frame) for frame in wanted}
         located = {frame: indices for frame, indices in counted.items() if indices}
         if not located:
-            return CannotMeasure(resolve(claim.subject, regions).reason, "regions of what is counted")
+            return CannotMeasure(
+                resolve(claim.subject, regions).reason or message("never_together"), "needs_counted_regions"
+            )
         return [located]
     resolutions = [resolve(part, regions) for part in _parts(claim)]
     for resolution in resolutions:
-        if not resolution.found:
-            return CannotMeasure(resolution.reason, "one located region for everything that the claim names")
+        if not resolution.found and resolution.reason is not None:
+            return CannotMeasure(resolution.reason, "needs_located")
     return [
         {frame: index for frame, index in resolution.by_frame.items() if frame in wanted} for resolution in resolutions
     ]
@@ -282,15 +296,24 @@ def _together(named: Sequence[Mapping[int, Any]]) -> dict[int, tuple[int, ...]]:
 
 def _apart(claim: Claim, regions: tuple[Region, ...]) -> CannotMeasure:
     """Why no frame shows everything that the claim names."""
-    doubts = " ".join(found.reason for found in (resolve(part, regions) for part in _parts(claim)) if found.reason)
-    return CannotMeasure(
-        doubts or "No frame that the claim speaks of shows everything that it names.",
-        "a frame in which all of it is located, or camera poses that put the frames into one space",
+    doubts = [found.reason for part in _parts(claim) if (found := resolve(part, regions)).reason is not None]
+    return CannotMeasure(reduce(add, doubts) if doubts else message("never_together"), "needs_common_frame")
+
+
+def _verdict(
+    claim: Claim, language: Language, status: Status, reason: Message, needs: Message | None = None, **rest: Any
+) -> Verdict:
+    """The verdict with its sentences in a language."""
+    return Verdict(
+        claim,
+        status,
+        reason.text(language),
+        needs=None if needs is None else needs.text(language),
+        claim_text=claim.in_words(language),
+        reason_code=reason.code,
+        needs_code=None if needs is None else needs.code,
+        **rest,
     )
-
-
-def _images(frames: Sequence[int]) -> str:
-    return "image " + " and ".join(str(frame + 1) for frame in frames)
 
 
 def _probability(finding: Finding, negated: bool) -> float:
@@ -303,15 +326,17 @@ def _log_odds(probability: float) -> float:
     return math.log(clipped / (1 - clipped))
 
 
-def _evidence(item: _Judged, negated: bool) -> Evidence:
+def _evidence(item: _Judged, negated: bool, language: Language) -> Evidence:
     if item.finding is None:
         assert item.refusal is not None
-        return Evidence(item.frame, item.regions, note=item.refusal.reason)
+        reason = item.refusal.reason
+        return Evidence(item.frame, item.regions, note=reason.text(language), note_code=reason.code)
     return Evidence(
         item.frame,
         item.regions,
         item.finding.numbers,
         item.finding.points,
         _probability(item.finding, negated),
-        item.finding.note,
+        item.finding.note.text(language),
+        item.finding.note.code,
     )

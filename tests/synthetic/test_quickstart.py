@@ -19,11 +19,8 @@ from pipeline.models.hub import locate_model, model_status, ships
 from pipeline.records import Claim, Origin, Scene
 from pipeline.records.errors import ConfigError, DependencyError, InputError
 from pipeline.records.expected import AnswerKind
-<<<<<<< HEAD
-from pipeline.records.noise import NANO
-=======
 from pipeline.records.message import detect_language
->>>>>>> cd5fc5a (Claims and anchors put into words by catalogs, in English and Chinese)
+from pipeline.records.noise import NANO
 from pipeline.stages.compose import run
 from pipeline.stages.known_truth import KnowsTruth
 from pipeline.synthetic.quickstart import QuickstartSource

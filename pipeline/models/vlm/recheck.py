@@ -39,7 +39,7 @@ def build_recheck_request(
         more: Images that show them enlarged, with their captions; they follow the first prompt.
     """
     refuted = [verdict for verdict in verdicts if verdict.status is Status.REFUTED]
-    supported = [verdict.claim.in_words() for verdict in verdicts if verdict.status is Status.SUPPORTED]
+    supported = [verdict.claim.in_words(language) for verdict in verdicts if verdict.status is Status.SUPPORTED]
     cut = answer_text if len(answer_text) <= _LONGEST_ANSWER else f"{answer_text[:_LONGEST_ANSWER]}…"
     claims = "; ".join(_safe(words) for words in supported[:_MOST_CLAIMS])
     findings = []
@@ -69,7 +69,7 @@ def _refuted(verdict: Verdict, language: Language) -> str:
     return render(
         language,
         "recheck_claim",
-        claim=_safe(verdict.claim.in_words()),
+        claim=_safe(verdict.claim.in_words(language)),
         reason=_safe(verdict.reason),
         measured="".join(measured),
     )

@@ -76,8 +76,7 @@ def read(anchor: Anchor, view: FrameView, named: Sequence[ObjectView]) -> KnownL
                 for item in named:
                     if any(_is_open(item)):
                         raise CannotMeasure(
-                            f"{item.label!r} is seen only in part, so its centre is not known.",
-                            'views of both whole objects, or "measure": "nearest"',
+                            "partly_visible", "needs_whole_or_nearest_anchor", label=item.label, side="centre"
                         )
             things = tuple(pixels(item, _MOST_NEAREST, _behind(item)) for item in named)
             return known(things, nearest_distance if nearest else centre_distance)
@@ -122,7 +121,7 @@ def floor(view: FrameView) -> Pixels:
         noise = (view.noise.pixel + _FLOOR_NOISE * view.noise.relative) * view.spread
         on_floor = floor_pixels(rays, values, depth.kind, noise)
     if on_floor is None or np.count_nonzero(on_floor) < view.settings.min_pixels:
-        raise CannotMeasure("No floor is found in the depth.", 'the region of the plane, as "above": LABEL')
+        raise CannotMeasure("no_floor", "needs_plane_region")
     mask = np.zeros(depth.shape, dtype=bool)
     mask[rows[on_floor], columns[on_floor]] = True
     return pixels(_alone(view, Region("floor", (0, 0, view.frame.width, view.frame.height), mask=mask)))
@@ -173,7 +172,7 @@ def _size(item: ObjectView, side: str) -> tuple[tuple[Pixels, ...], Callable[[np
         if side != "width" and length > 0:
             error = math.hypot(error, _bent(item, side, found.along.length) / length)
     elif side == "depth":
-        raise CannotMeasure(f"Depth of kind {view.depth.kind} has no shape.", "a height, a width or a distance")
+        raise CannotMeasure("no_shape", "needs_extent_or_distance", kind=str(view.depth.kind))
     else:
         axis = 0 if side == "width" else 1
         box = item.box_px
@@ -181,9 +180,9 @@ def _size(item: ObjectView, side: str) -> tuple[tuple[Pixels, ...], Callable[[np
         is_open, length = _is_open(item)[axis], (box[axis + 2] - box[axis]) / focal_px * z
         error = _TILTED_ERROR if axis == 1 else error
     if is_open:
-        raise CannotMeasure(f"{item.label!r} is seen only in part, so its {side} is not.", "a view of all of it")
+        raise CannotMeasure("partly_visible", "needs_whole_view", label=item.label, side=side)
     if length <= 0:
-        raise CannotMeasure(f"{item.label!r} is a point without a {side}.", "a box or a mask")
+        raise CannotMeasure("side_of_point", "needs_box_or_mask", label=item.label, side=side)
     edges = math.sqrt(2) * item.edge_error_px(0 if side == "width" else 1) * z / view.camera.fx / length
     thing = Pixels(np.array([[length / z, 0.0, 1.0]]), np.array([z]), _point_noise(item))
     return (thing,), lateral_length, math.hypot(edges, error)

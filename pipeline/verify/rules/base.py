@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from annotated_types import Interval
 
 from pipeline.geometry.lengths import length_probability, share_probability
 from pipeline.records import Claim, Comparison, Point
+from pipeline.records.message import Message, message
 from pipeline.records.settings import Count, NonNegative, Share, checked
 
 
@@ -23,16 +24,17 @@ class CannotMeasure(Exception):
     """This frame cannot say anything about the claim.
 
     Args:
-        reason: One sentence on why.
-        needs: What would change that.
+        reason: Why, or the code of that message.
+        needs: Code of what would change that.
         regions: Indices of the regions that would need more pixels, where that is the reason.
+        **values: What the two messages name.
     """
 
-    def __init__(self, reason: str, needs: str, regions: tuple[int, ...] = ()) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.needs = needs
+    def __init__(self, reason: Message | str, needs: str, /, regions: tuple[int, ...] = (), **values: Any) -> None:
+        self.reason = message(reason, **values) if isinstance(reason, str) else reason
+        self.needs = message(needs, **values)
         self.regions = regions
+        super().__init__(self.reason.text())
 
 
 @dataclass(frozen=True)
@@ -43,19 +45,19 @@ class Finding:
         probability: Probability that the relation holds.
         margin: How clearly, in ``unit``; negative where it fails.
         unit: Unit of the margin.
-        note: What was measured, as a sentence.
+        note: What was measured.
         numbers: Named measurements.
         points: Named points of the camera frame.
-        needs: What would decide it if the probability does not.
+        needs: Code of what would decide it if the probability does not.
     """
 
     probability: float
     margin: float | None
     unit: str | None
-    note: str
+    note: Message
     numbers: dict[str, float] = field(default_factory=dict)
     points: dict[str, Point] = field(default_factory=dict)
-    needs: str = "more precise depth or boxes"
+    needs: str = "needs_precision"
 
 
 @checked
@@ -92,22 +94,7 @@ def require_camera_view(claim: Claim) -> None:
         CannotMeasure: If it takes the view of an object, whose orientation is unknown.
     """
     if claim.perspective != "camera":
-        raise CannotMeasure(
-            f"The claim takes the view of {claim.perspective!r}, whose orientation is not known.",
-            f"the orientation of {claim.perspective!r}",
-        )
-
-
-def in_words(length_m: float) -> str:
-    """A length as people write it.
-
-    >>> in_words(1.234), in_words(0.0621), in_words(0.0042)
-    ('1.23 m', '6.2 cm', '4.2 mm')
-    """
-    size = abs(length_m)
-    if size >= 0.995:
-        return f"{length_m:.2f} m"
-    return f"{100 * length_m:.1f} cm" if size >= 0.00995 else f"{1000 * length_m:.1f} mm"
+        raise CannotMeasure("own_perspective", "needs_orientation", perspective=claim.perspective)
 
 
 def point(values: np.ndarray) -> Point:

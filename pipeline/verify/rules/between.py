@@ -6,6 +6,7 @@ import math
 
 from pipeline.geometry.order import probability_positive
 from pipeline.records import Box, Claim
+from pipeline.records.message import message
 from pipeline.verify.rules.base import Finding
 from pipeline.verify.rules.object_view import ObjectView
 
@@ -28,10 +29,16 @@ def judge(claim: Claim, subject: ObjectView, *ends: ObjectView) -> Finding:
         probability,
         min(share, 1 - share, 0.5 - off_line),
         "of the distance between the two",
-        f"In the image {claim.subject!r} lies at {share:.0%} of the way from {claim.object!r} to "
-        f"{claim.other_object!r} and {off_line:.0%} beside it.",
+        message(
+            "between",
+            subject=claim.subject,
+            object=claim.object,
+            other_object=claim.other_object,
+            share=share,
+            beside=off_line,
+        ),
         {"share_of_way": share, "share_beside": off_line},
-        needs="regions that lie clearly inside or outside",
+        needs="needs_clear_regions",
     )
 
 

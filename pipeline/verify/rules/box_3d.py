@@ -13,7 +13,8 @@ from pipeline.geometry.boxes_3d import box_iou_3d, box_rotation, oriented_box, p
 from pipeline.geometry.order import normal_cdf, probability_about, probability_within
 from pipeline.geometry.regions import boxes_iou
 from pipeline.records import Box, Box3D, Claim, DepthKind, Point
-from pipeline.verify.rules.base import CannotMeasure, Finding, in_words, point
+from pipeline.records.message import Message, message
+from pipeline.verify.rules.base import CannotMeasure, Finding, point
 from pipeline.verify.rules.object_view import ObjectView
 
 # So much of an object's pixels within the box's projection is a coin toss; the second number is its softness.
@@ -42,7 +43,7 @@ class _Check:
 
     probability: float
     margin: float
-    note: str
+    note: Message
     unit: str = "m"
     numbers: dict[str, float] = field(default_factory=dict)
 
@@ -59,9 +60,9 @@ def judge(claim: Claim, subject: ObjectView) -> Finding:
     """
     box = subject.region.box_3d
     if box is None:
-        raise CannotMeasure(f"{claim.subject!r} has no 3D box.", "a 3D box of the model")
+        raise CannotMeasure("no_box_3d", "needs_box_3d", subject=claim.subject)
     if box.center_m[2] <= 0:
-        raise CannotMeasure(f"The centre of the 3D box of {claim.subject!r} lies behind the camera.", "another 3D box")
+        raise CannotMeasure("box_behind", "needs_other_box", subject=claim.subject)
     checks = list(_projection(subject, box))
     numbers: dict[str, float] = {}
     points: dict[str, Point] = {"box_centre": box.center_m}
@@ -80,9 +81,10 @@ def judge(claim: Claim, subject: ObjectView) -> Finding:
     worst = min(checks, key=lambda check: check.probability, default=None)
     if worst is None or (not is_metric and worst.probability > 0.5):
         raise CannotMeasure(
-            f"The 3D box of {claim.subject!r} {worst.note if worst else 'could not be compared'}; "
-            "its distance and size have nothing to be compared with.",
-            "metric depth",
+            "box_unmeasured",
+            "needs_metric_depth",
+            subject=claim.subject,
+            check=worst.note if worst else message("box_not_compared"),
         )
     stated = [check.note for check in checks if check.probability <= 0.5] or [check.note for check in checks[-4:]]
     numbers |= {name: value for check in checks for name, value in check.numbers.items()}
@@ -90,10 +92,10 @@ def judge(claim: Claim, subject: ObjectView) -> Finding:
         worst.probability,
         worst.margin,
         worst.unit,
-        f"The 3D box of {claim.subject!r} {' and '.join(stated)}.",
+        message("box_3d", subject=claim.subject, checks=tuple(stated)),
         numbers,
         points,
-        "more precise depth, scale or focal length, or a mask",
+        "needs_depth_scale_focal_mask",
     )
 
 
@@ -111,18 +113,18 @@ def _projection(item: ObjectView, box: Box3D) -> Iterator[_Check]:
         yield _Check(
             normal_cdf((covered - _COVERED) / _COVERED_ERROR),
             covered - _COVERED,
-            f"covers {covered:.0%} of its pixels",
+            message("box_covers", share=covered),
             "of its pixels",
             {"covered_share": covered},
         )
     if projected is None:
-        yield _Check(0.5, 0.0, "reaches behind the camera or out of the image", "of the image")
+        yield _Check(0.5, 0.0, message("box_out_of_image"), "of the image")
         return
     if region.is_point or (found is None and not is_separate):
         return
     if is_separate:
         held = _held_share(own_px, projected)
-        note, numbers = f"projects onto {held:.0%} of its 2D box", {"held_share": held}
+        note, numbers = message("box_holds", share=held), {"held_share": held}
         yield _Check(normal_cdf((held - _HELD) / _HELD_ERROR), held - _HELD, note, "of its 2D box", numbers)
     if not is_separate and found is not None:
         rows, columns = np.flatnonzero(found.mask.any(axis=1)), np.flatnonzero(found.mask.any(axis=0))
@@ -133,7 +135,7 @@ def _projection(item: ObjectView, box: Box3D) -> Iterator[_Check]:
     if not is_separate or _off_middle(own_px, projected) or (found is not None and not item.is_whole):
         # The box is of the whole object, of which the image or the depth may show a part.
         probability = max(probability, 0.5)
-    note = f"overlaps its 2D box by {iou:.0%} of both"
+    note = message("box_overlaps", iou=iou)
     yield _Check(probability, iou - _IOU, note, "of both boxes", {"projected_iou": iou})
 
 
@@ -185,10 +187,9 @@ def _distance(item: ObjectView, box: Box3D, points: np.ndarray) -> _Check:
     sigma_m = math.hypot(item.depth_noise, view.budget.scale_error(view.depth)) * middle_m
     slack_m = view.settings.tolerance * max(middle_m, float(np.linalg.norm(box.center_m)))
     if abs(gap_m) < sigma_m:
-        note = f"agrees with the measured distance of {in_words(middle_m)}"
+        note = message("box_agrees", distance=middle_m)
     else:
-        way = "farther" if gap > 0 else "nearer"
-        note = f"lies {in_words(abs(gap_m))} ({abs(gap):.0%}) {way} than the measured depth"
+        note = message("box_off", gap=abs(gap_m), share=abs(gap), order="farther" if gap > 0 else "nearer")
     return _Check(
         probability_about(gap_m, sigma_m, -slack_m, slack_m),
         slack_m - abs(gap_m),
@@ -216,12 +217,12 @@ def _sizes(item: ObjectView, box: Box3D, points: np.ndarray) -> Iterator[_Check]
         yield _Check(
             probability_within(extent_m, sigma_m, -math.inf, side_m + slack_m),
             side_m + slack_m - extent_m,
-            f"is {in_words(side_m)} along its {name} axis, where {in_words(extent_m)} are visible",
+            message("box_side", side=side_m, axis=name, visible=extent_m),
             numbers={f"visible_{name}_m": extent_m},
         )
     seen = float(np.max((high - low) / np.maximum(box.size_m, 1e-9)))
     if seen < _SEEN_SHARE:
-        yield _Check(0.5, seen - _SEEN_SHARE, f"is seen over {seen:.0%} of its sides at most", "of a side")
+        yield _Check(0.5, seen - _SEEN_SHARE, message("box_seen", share=seen), "of a side")
 
 
 def _compared(

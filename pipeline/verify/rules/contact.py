@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from pipeline.records import Claim, DepthKind
+from pipeline.records.message import message
 from pipeline.verify.rules.base import Finding, point
 from pipeline.verify.rules.contours import Meeting
 from pipeline.verify.rules.gaps import gap_between
@@ -50,20 +51,20 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, axis: str | N
     if met is not None:
         numbers["contour_without_step"] = flat
     points = {"nearest_subject": point(gap.first), "nearest_object": point(gap.second)}
+    apart = gap.visible if unit == "m" else message("depth_units", length=gap.visible)
     if met is None:
-        note = f"{claim.subject!r} and {claim.object!r} do not meet in the image"
+        note = message("apart_in_image", subject=claim.subject, object=claim.object, gap=apart)
     else:
-        note = f"Along {met.contour.length_px:.0f} px of shared contour, {flat:.0%} shows no step in depth"
-    note += f"; their nearest visible points are {gap.visible:.3f} {unit} apart."
-    needs = "a view of the place where the two meet, and precise depth there"
+        note = message("steps", length=met.contour.length_px, share=flat, gap=apart)
+    needs = "needs_meeting_depth"
     if axis is None:
         return Finding(touching, gap.visible, unit, note, numbers, points, needs)
     on, foot = _standing(subject, other, touching)
     if foot is not None:
         numbers["foot_on_object"] = foot
-        note += f" The foot of {claim.subject!r} lies on {claim.object!r} along {foot:.0%} of what is seen of it."
+        note += message("foot", subject=claim.subject, object=claim.object, share=foot)
     elif subject.view.up is None:
-        needs = "the direction of gravity"
+        needs = "needs_gravity"
     return Finding(on, gap.visible, unit, note, numbers, points, needs)
 
 

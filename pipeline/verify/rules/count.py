@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipeline.geometry.regions import boxes_iou
 from pipeline.records import Claim, Comparison, Origin, Region
+from pipeline.records.message import message
 from pipeline.verify.rules.base import CannotMeasure, Finding
 from pipeline.verify.rules.object_view import ObjectView
 
@@ -24,7 +25,7 @@ def judge(claim: Claim, *located: ObjectView) -> Finding:
     count = len(_distinct(regions))
     assert claim.value is not None
     complete = all(region.origin is Origin.GIVEN for region in regions)
-    note = f"{count} distinct regions are called {claim.subject!r} in {located[0].view.frame.name}."
+    note = message("counted", frame=located[0].view.frame.name, count=count, subject=claim.subject)
     holds = {
         Comparison.ABOUT: count == claim.value,
         Comparison.AT_LEAST: count >= claim.value,
@@ -33,7 +34,7 @@ def judge(claim: Claim, *located: ObjectView) -> Finding:
     enough = claim.comparison is Comparison.AT_LEAST and holds
     too_many = claim.comparison is not Comparison.AT_LEAST and count > claim.value
     if not (complete or enough or too_many):
-        raise CannotMeasure(f"{note} There may be more that the model did not locate.", "regions that are complete")
+        raise CannotMeasure(note + message("maybe_more"), "needs_all_regions")
     margin = count - claim.value if claim.comparison is Comparison.AT_LEAST else -abs(count - claim.value)
     return Finding(0.99 if holds else 0.01, margin, "count", note, {"count": float(count)})
 

@@ -106,9 +106,7 @@ class CutOut:
         mask = None
         if region.mask is not None:
             if region.mask.shape != depth.shape:
-                raise CannotMeasure(
-                    f"The mask of {region.label!r} is not of the frame's size.", "a mask of the frame's size"
-                )
+                raise CannotMeasure("mask_of_other_size", "needs_frame_mask", label=region.label)
             mask = region.mask[window.slices]
         valid = depth.valid[window.slices]
         coordinate = order_coordinate(depth.values[window.slices], depth.kind)
@@ -125,16 +123,16 @@ class CutOut:
                 stray=_STRAY * self.view.spread,
             )
         if found is not None and self._is_noise(found):
-            raise CannotMeasure(
-                f"The depth of {region.label!r} changes too much from pixel to pixel to show a surface.",
-                "depth with less noise",
-            )
+            raise CannotMeasure("noisy_depth", "needs_less_noise", label=region.label)
         count = 0 if found is None else int(found.core.sum())
         if found is None or count < settings.min_pixels:
             raise CannotMeasure(
-                f"{region.label!r} has {count} pixels with valid depth, fewer than {settings.min_pixels}.",
-                "a larger or closer view, or depth without holes",
+                "few_pixels",
+                "needs_larger_view_or_depth",
                 (self.index,) if self._is_small(valid if mask is None else valid[mask], count) else (),
+                label=region.label,
+                count=count,
+                least=settings.min_pixels,
             )
         return found
 
@@ -206,8 +204,7 @@ def own_pixels(cut_outs: Sequence[CutOut], index: int) -> ObjectPixels | CannotM
     owner = next((rival for rival in rivals if _owns(rival, cut, found)), None)
     if owner is not None:
         return CannotMeasure(
-            f"The depth in the box of {cut.region.label!r} is mostly that of {owner.region.label!r}.",
-            "a mask, or a box around what is visible of it",
+            "of_another", "needs_mask_or_visible_box", label=cut.region.label, other=owner.region.label
         )
     # A table is left without its cups.
     smaller = [rival.found for rival in rivals if rival.area_px < cut.area_px]
@@ -216,7 +213,7 @@ def own_pixels(cut_outs: Sequence[CutOut], index: int) -> ObjectPixels | CannotM
         return found
     left = without(found, parts, cut.eroded_px)
     if left is None or np.count_nonzero(left.core) < cut.view.settings.min_pixels:
-        return CannotMeasure(f"The depth in the box of {cut.region.label!r} is all that of smaller regions.", "a mask")
+        return CannotMeasure("of_smaller", "needs_mask", label=cut.region.label)
     return left
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from pipeline.geometry.objects import ObjectPixels
 from pipeline.geometry.order import probability_positive
 from pipeline.records import Claim, DepthKind
+from pipeline.records.message import Message, message
 from pipeline.records.relations import Need
-from pipeline.verify.rules.base import CannotMeasure, Finding, in_words, number_probability, point, require_camera_view
+from pipeline.verify.rules.base import CannotMeasure, Finding, number_probability, point, require_camera_view
 from pipeline.verify.rules.object_view import ObjectView
 
 _OWN_FRONT = ("in_front_of", "behind")
@@ -38,12 +39,11 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, sign: int) ->
         require_camera_view(claim)
     view, first, second = subject.view, subject.pixels, other.pixels
     if view.spread <= 0:
-        raise CannotMeasure("The depth map is constant.", "a depth map with content")
+        raise CannotMeasure("constant_depth", "needs_varied_depth")
     gap = second.median - first.median
     sigma = math.hypot(subject.pair_noise(other), _contradiction(first, second))
     probability = probability_positive(sign * gap, sigma)
-    word = "nearer" if gap > 0 else "farther"
-    note = f"{claim.subject!r} is {word} than {claim.object!r}"
+    said = {"subject": claim.subject, "object": claim.object, "order": "nearer" if gap > 0 else "farther"}
     numbers, points = {}, {}
     if view.depth.kind.has_shape:
         z_subject, z_object = subject.z, other.z
@@ -56,24 +56,24 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, sign: int) ->
         }
         if unit == "m":
             margin = z_object - z_subject
-            note += f" by {in_words(abs(margin))} ({in_words(z_subject)} against {in_words(z_object)})"
+            note = message("order_in_metres", **said, gap=abs(margin), z_subject=z_subject, z_object=z_object)
         else:
             margin = gap
-            note += f": its depth is {math.exp(-gap):.2f} times the other's"
+            note = message("order_up_to_scale", **said, ratio=math.exp(-gap))
     else:
         margin, unit = gap / view.spread, "of the frame's depth range"
         numbers = {"gap_of_depth_range": margin}
-        note += f" by {abs(margin):.0%} of the frame's depth range"
+        note = message("order_in_range", **said, share=abs(margin))
     if claim.value is not None and sign * gap > 0:
         return _with_value(claim, subject, other, probability, note, numbers)
     return Finding(
         probability,
         sign * margin,
         unit,
-        f"{note}.",
+        note,
         numbers,
         points,
-        "depth that is more precise than the difference between the two",
+        "needs_depth_for_difference",
     )
 
 
@@ -87,7 +87,7 @@ def _contradiction(first: ObjectPixels, second: ObjectPixels) -> float:
 
 
 def _with_value(
-    claim: Claim, subject: ObjectView, other: ObjectView, probability: float, note: str, numbers: dict[str, float]
+    claim: Claim, subject: ObjectView, other: ObjectView, probability: float, note: Message, numbers: dict[str, float]
 ) -> Finding:
     """Judge order and difference together."""
     view = subject.view
@@ -106,8 +106,7 @@ def _with_value(
         min(probability, value_probability),
         margin_m,
         "m",
-        f"{note}, and by {in_words(near_m)} from nearest part to nearest part; the claim says {claim.value:g} "
-        f"{claim.unit}.",
+        note + message("nearest_parts", near=near_m, claimed=claim.number),
         {**numbers, "difference_m": gap_m, "sigma_m": sigma_m},
-        needs="depth that is more precise than the claim's tolerance",
+        needs="needs_depth_for_tolerance",
     )

@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from pipeline.records import Claim
-from pipeline.verify.rules.base import Finding, in_words, number_probability, point
+from pipeline.records.message import message
+from pipeline.verify.rules.base import Finding, number_probability, point
 from pipeline.verify.rules.extents import box_gap
 from pipeline.verify.rules.gaps import gap_between
 from pipeline.verify.rules.object_view import ObjectView
@@ -56,8 +57,7 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView) -> Finding:
         probability,
         margin_m,
         "m",
-        f"{in_words(gap.visible)} between the nearest visible points, {in_words(centres_m)} between the centres "
-        f"(+/- {sigma:.0%}); the claim says {claim.value:g} {claim.unit}.",
+        message("distances", nearest=gap.visible, centres=centres_m, sigma=sigma, claimed=claim.number),
         {
             "nearest_visible_m": gap.visible,
             "least_m": gap.least,
@@ -71,7 +71,7 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView) -> Finding:
             "centre_subject": point(first.position),
             "centre_object": point(second.position),
         },
-        "more precise depth, scale or focal length, or a claim that says which points are meant",
+        "needs_meant_points",
     )
 
 

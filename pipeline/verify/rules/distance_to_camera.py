@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from pipeline.records import Claim
-from pipeline.verify.rules.base import Finding, in_words, number_probability, point
+from pipeline.records.message import message
+from pipeline.verify.rules.base import Finding, number_probability, point
 from pipeline.verify.rules.object_view import ObjectView
 
 
@@ -23,9 +24,15 @@ def judge(claim: Claim, subject: ObjectView) -> Finding:
         probability,
         margin_m,
         "m",
-        f"{claim.subject!r} is {in_words(near_m)} (nearest) to {in_words(middle_m)} (middle) away "
-        f"(+/- {sigma:.0%}); the claim says {claim.value:g} {claim.unit}.",
+        message(
+            "distance_to_camera",
+            subject=claim.subject,
+            nearest=near_m,
+            middle=middle_m,
+            sigma=sigma,
+            claimed=claim.number,
+        ),
         {"nearest_m": near_m, "middle_m": middle_m, "sigma_relative": sigma},
         {"subject": point(np.median(points, axis=0))},
-        "more precise depth or scale",
+        "needs_depth_or_scale",
     )

@@ -43,7 +43,7 @@ def gap_between(first: ObjectView, second: ObjectView) -> Gap:
     objects = first.pixels, second.pixels
     smaller = min(int(np.count_nonzero(item.mask)) for item in objects)
     if shared_pixels(*objects) > _SHARED * smaller:
-        raise CannotMeasure(f"Depth does not separate {first.label!r} from {second.label!r}.", "masks of the two")
+        raise CannotMeasure("not_separated", "needs_masks", first=first.label, second=second.label)
     near_first, near_second = nearest_points(first.points, second.points)
     visible = float(np.linalg.norm(near_first - near_second))
     nearer = first if first.z < second.z else second

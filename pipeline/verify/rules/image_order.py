@@ -8,8 +8,9 @@ import numpy as np
 
 from pipeline.geometry.order import probability_positive
 from pipeline.records import Claim, DepthKind
+from pipeline.records.message import message
 from pipeline.records.relations import Need
-from pipeline.verify.rules.base import CannotMeasure, Finding, in_words, point, require_camera_view
+from pipeline.verify.rules.base import CannotMeasure, Finding, point, require_camera_view
 from pipeline.verify.rules.object_view import ObjectView
 
 
@@ -34,15 +35,20 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, axis: str, si
     second, second_error = _centre(other, axis)
     gap_px = sign * (second - first)
     probability = probability_positive(gap_px, math.hypot(first_error, second_error))
-    words = {"x": ("to the left of", "to the right of"), "y": ("above", "below")}[axis]
-    direction = words[0] if second > first else words[1]
+    words = {"x": ("left", "right"), "y": ("above", "below")}[axis]
     return Finding(
         probability,
         gap_px,
         "px",
-        f"The centre of {claim.subject!r} lies {abs(second - first):.0f} px {direction} that of {claim.object!r}.",
+        message(
+            "image_order",
+            subject=claim.subject,
+            object=claim.object,
+            gap=abs(second - first),
+            direction=words[0] if second > first else words[1],
+        ),
         {f"centre_{axis}_subject_px": first, f"centre_{axis}_object_px": second},
-        needs="boxes whose centres lie further apart along this axis",
+        needs="needs_distant_centres",
     )
 
 
@@ -51,9 +57,7 @@ def _in_the_world(claim: Claim, subject: ObjectView, other: ObjectView, sign: in
     view = subject.view
     view.require(Need.SHAPE)
     if view.up is None:
-        raise CannotMeasure(
-            f"The depth of {view.frame.name} does not tell which way is up.", "the direction of gravity"
-        )
+        raise CannotMeasure("no_up", "needs_gravity", frame=view.frame.name)
     first, second = subject.centre, other.centre
     between = first.position - second.position
     rise = sign * float(between @ view.up.direction)
@@ -62,16 +66,20 @@ def _in_the_world(claim: Claim, subject: ObjectView, other: ObjectView, sign: in
     along = abs(float(view.up.direction[2])) * subject.pair_noise(other) * (subject.z + other.z) / 2
     sigma = math.hypot(first.sigmas[1], second.sigmas[1], view.up.error_rad * beside, along)
     is_metric = view.depth.kind is DepthKind.METRIC
-    length = in_words(abs(rise)) if is_metric else f"{abs(rise):.3g} of the depth's unit"
-    direction = "above" if rise * sign > 0 else "below"
     return Finding(
         probability_positive(rise, sigma),
         rise,
         "m" if is_metric else "of the depth's unit",
-        f"Along gravity the middle of {claim.subject!r} lies {length} {direction} that of {claim.object!r}.",
+        message(
+            "world_order",
+            subject=claim.subject,
+            object=claim.object,
+            rise=abs(rise) if is_metric else message("depth_units", length=abs(rise)),
+            direction="above" if rise * sign > 0 else "below",
+        ),
         {"rise": rise * sign, "sigma": sigma},
         {"subject": point(first.position), "object": point(second.position)},
-        needs="more precise depth, or a view that shows more level and upright surfaces",
+        needs="needs_level_surfaces",
     )
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from pipeline.geometry.boxes_3d import oriented_box
 from pipeline.geometry.merge import agreement, contradicts, merged, moved, relative_pose, seen_through
 from pipeline.records import DepthKind
-from pipeline.verify.rules.base import CannotMeasure, in_words
+from pipeline.verify.rules.base import CannotMeasure
 from pipeline.verify.rules.object_view import ObjectView
 from pipeline.verify.rules.view import FrameView
 
@@ -103,13 +103,7 @@ def merge_object(views: Sequence[FrameView], by_frame: Mapping[int, ObjectView],
                 refusals.append(refusal)
     label = next(iter(by_frame.values())).label
     if not parts:
-        raise (
-            refusals[0]
-            if refusals
-            else CannotMeasure(
-                f"No frame with a pose and metric depth shows {label!r}.", "poses and metric depth of its frames"
-            )
-        )
+        raise refusals[0] if refusals else CannotMeasure("unposed", "needs_posed_depth", label=label)
     errors = {frame: _error_m(by_frame[frame]) for frame in parts}
     _require_accord(views, parts, errors, label)
     poses = [_pose(views[frame]) for frame in parts]
@@ -139,7 +133,7 @@ def centre_and_size(thing: MergedObject, up: np.ndarray) -> tuple[np.ndarray, np
     """
     box = oriented_box(thing.points, up)
     if box is None:
-        raise CannotMeasure(f"{thing.label!r} has too few points.", "a larger or closer view")
+        raise CannotMeasure("few_points", "needs_larger_view", label=thing.label)
     return np.array(box.center_m), np.array(box.size_m) + thing.missing_m
 
 
@@ -185,9 +179,7 @@ def _require_accord(
         ]
         if contradicts(fit, through):
             raise CannotMeasure(
-                f"Images {first + 1} and {second + 1} contradict each other about where {label!r} is: by their poses "
-                f"they place it {in_words(fit.offset)} apart.",
-                "poses and depth of the two images that agree, or regions of the same object",
+                "poses_contradict", "needs_agreeing_poses", frames=(first, second), label=label, gap=fit.offset
             )
 
 
@@ -207,5 +199,5 @@ def _error_m(item: ObjectView) -> float:
 
 def _pose(view: FrameView) -> np.ndarray:
     if view.frame.pose is None:
-        raise CannotMeasure(f"{view.frame.name} has no camera pose.", "camera poses of the frames")
+        raise CannotMeasure("no_pose", "needs_poses", frame=view.frame.name)
     return view.frame.pose

@@ -84,7 +84,7 @@ class ObjectView:
         """
         found = box_within(self.region, (self.view.frame.height, self.view.frame.width))
         if found is None:
-            raise CannotMeasure(f"{self.label!r} lies outside the frame.", "a region within the frame")
+            raise CannotMeasure("outside_frame", "needs_region_in_frame", label=self.label)
         return found
 
     def edge_error_px(self, axis: int) -> float:

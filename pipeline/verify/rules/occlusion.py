@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.geometry.occlusion import Contour, hidden_share_bounds
 from pipeline.records import Claim
+from pipeline.records.message import Message, message
 from pipeline.verify.rules.base import CannotMeasure, Finding, fraction_probability
 from pipeline.verify.rules.object_view import ObjectView
 from pipeline.verify.rules.support import stacked
@@ -46,13 +47,15 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, sign: int) ->
     Raises:
         CannotMeasure: If the regions do not touch in the image, or no step can be read.
     """
-    apart = CannotMeasure(
-        f"{claim.subject!r} and {claim.object!r} share no contour in {subject.view.frame.name}.",
-        "a view in which the two touch, with their masks",
-    )
     met = subject.meeting(other)
     if met is None:
-        raise apart
+        raise CannotMeasure(
+            "no_contour",
+            "needs_touching_view",
+            subject=claim.subject,
+            object=claim.object,
+            frame=subject.view.frame.name,
+        )
     contour = _without_set_back(met.contour, subject, other)
     front, back = (met.first, met.second) if sign > 0 else (met.second, met.first)
     owned = replace(met, contour=contour).ownership()
@@ -63,20 +66,23 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, sign: int) ->
     leaning = owned.leaning if sign > 0 else -owned.leaning
     lead = own - opposed + _LEANING * leaning
     probability = _probability(lead, max(own, opposed), contour.length_px, size_px)
-    note = (
-        f"Along {contour.length_px:.0f} px of shared contour, {claim.subject!r} is nearer on {owned.first:.0%} and "
-        f"{claim.object!r} on {owned.second:.0%}"
+    note = message(
+        "contour",
+        length=contour.length_px,
+        subject=claim.subject,
+        object=claim.object,
+        first=owned.first,
+        second=owned.second,
     )
     if owned.standing + owned.carrying > 0.05:
-        note += f"; on {owned.standing + owned.carrying:.0%} one stands on the other"
-    note += "."
+        note += message("standing", share=owned.standing + owned.carrying)
     nearer = met.first_nearer if sign > 0 else 1 - met.first_nearer
     if (lead > 0 and nearer < _REGISTERED) or (lead < 0 and nearer > 1 - _REGISTERED):
         probability = 0.5
-        note += " The surfaces around it say the opposite, as where depth and image are out of register."
+        note += message("out_of_register")
     if min(own, opposed) > _CONTRADICTION:
         probability = 0.5
-        note += " The two parts of the contour contradict each other."
+        note += message("contour_contradicts")
     numbers = {
         "contour_px": contour.length_px,
         "contour_owned_by_subject": owned.first,
@@ -92,7 +98,7 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, sign: int) ->
         "of the shared contour",
         note,
         numbers,
-        needs="a clearer step in depth along the contour that the two share",
+        needs="needs_clear_step",
     )
 
 
@@ -117,7 +123,7 @@ def _with_share(
     front: np.ndarray,
     back: np.ndarray,
     probability: float,
-    note: str,
+    note: Message,
     numbers: dict[str, float],
     tolerance: float,
 ) -> Finding:
@@ -128,7 +134,7 @@ def _with_share(
         min(probability, fits),
         margin,
         "of the hidden object",
-        f"{note} Between {low:.0%} and {high:.0%} of it may be hidden; the claim says {claim.value:.0%}.",
+        note + message("hidden_share", low=low, high=high, claimed=claim.number),
         {**numbers, "hidden_least": low, "hidden_most": high},
-        needs="the full extent of the hidden object",
+        needs="needs_full_extent",
     )

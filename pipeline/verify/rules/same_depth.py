@@ -6,6 +6,7 @@ import math
 
 from pipeline.geometry.order import probability_about
 from pipeline.records import Claim
+from pipeline.records.message import message
 from pipeline.verify.rules.base import Finding
 from pipeline.verify.rules.object_view import ObjectView
 
@@ -19,7 +20,7 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView) -> Finding:
         probability_about(gap, sigma, -tolerance, tolerance),
         tolerance - abs(gap),
         "relative",
-        f"The depths of {claim.subject!r} and {claim.object!r} differ by {abs(math.expm1(gap)):.0%}.",
+        message("depth_difference", subject=claim.subject, object=claim.object, difference=abs(math.expm1(gap))),
         {"difference_relative": math.expm1(gap)},
-        needs="depth that is more precise than the tolerance",
+        needs="needs_depth_for_tolerance",
     )

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.records import Claim
-from pipeline.verify.rules.base import Finding, in_words, number_probability
+from pipeline.records.message import message
+from pipeline.verify.rules.base import Finding, number_probability
 from pipeline.verify.rules.extents import AXES
 from pipeline.verify.rules.object_view import ObjectView
 
@@ -103,21 +104,21 @@ def judge(claim: Claim, subject: ObjectView) -> Finding:
         claim, low.length, high.length, sigma, subject.view.settings.tolerance, hidden=(low.hidden, high.hidden)
     )
     hidden = any(part.hidden > (_BACK if side == "depth" else 0.0) for side, part in found.items())
-    described = ", ".join(f"{side} {in_words(part.length)}" for side, part in found.items())
-    least = "at least " if hidden else ""
-    note = (
-        f"{claim.subject!r} has {least}{described} (+/- {sigma:.0%}){' as far as it is visible' if hidden else ''}; "
-        f"the claim says {claim.value:g} {claim.unit}."
-    )
     return Finding(
         probability,
         margin_m,
         "m",
-        note,
+        message(
+            "visible_sizes" if hidden else "sizes",
+            subject=claim.subject,
+            sides=tuple(message("side", side=side, length=part.length) for side, part in found.items()),
+            sigma=sigma,
+            claimed=claim.number,
+        ),
         {
             **{f"{side}_m": part.length for side, part in found.items()},
             "sigma_relative": sigma,
             "is_lower_bound": float(hidden),
         },
-        needs="a view of the whole object" if hidden else "more precise depth, scale or focal length",
+        needs="needs_whole_view" if hidden else "needs_depth_scale_focal",
     )

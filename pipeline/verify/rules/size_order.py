@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from pipeline.records import Claim
+from pipeline.records.message import message
 from pipeline.verify.rules.base import Finding
 from pipeline.verify.rules.object_view import ObjectView
 from pipeline.verify.rules.size import measured
@@ -25,16 +26,20 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, sign: int, ex
     # Visible extents of what is hidden in part are lower bounds: the true ones are longer by an unknown factor.
     probability = _larger(first, second)
     probability = probability if sign > 0 else 1 - probability
-    note = f"{claim.subject!r} measures {math.exp(gap):.2f} times {claim.object!r} ({extent})"
     bound = first.hidden > 0 or second.hidden > 0
-    note += " as far as the two are visible." if bound else "."
     return Finding(
         probability,
         sign * gap,
         "relative",
-        note,
+        message(
+            "visible_size_ratio" if bound else "size_ratio",
+            subject=claim.subject,
+            object=claim.object,
+            ratio=math.exp(gap),
+            extent=extent,
+        ),
         {"ratio": math.exp(gap), "sigma_relative": math.hypot(first.sigma, second.sigma)},
-        needs="a view of both whole objects" if bound else "sizes that differ more, or more precise depth",
+        needs="needs_whole_views" if bound else "needs_different_sizes",
     )
 
 

@@ -58,7 +58,7 @@ class FrameView:
             CannotMeasure: If there is none.
         """
         if self._depth is None:
-            raise CannotMeasure(f"There is no depth for {self.frame.name}.", "a depth map")
+            raise CannotMeasure("no_depth", "needs_depth", frame=self.frame.name)
         return self._depth
 
     def require(self, need: Need) -> None:
@@ -71,11 +71,9 @@ class FrameView:
             return
         kind = self.depth.kind
         if need is Need.METRIC and kind is not DepthKind.METRIC:
-            raise CannotMeasure(f"Depth of kind {kind} has no metres.", "metric depth")
+            raise CannotMeasure("no_metres", "needs_metric_depth", kind=str(kind))
         if need is Need.SHAPE and not kind.has_shape:
-            raise CannotMeasure(
-                f"Depth of kind {kind} has no shape, only order.", "depth that is metric or known up to its scale"
-            )
+            raise CannotMeasure("no_shape", "needs_shape", kind=str(kind))
 
     @cached_property
     def errors(self) -> DepthErrors:
