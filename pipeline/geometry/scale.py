@@ -43,7 +43,10 @@ class CannotScale(Exception):
 
     def __init__(self, code: str, **values: Any) -> None:
         self.reason = message(code, **values)
-        super().__init__(self.reason.text())
+
+    def __str__(self) -> str:
+        """The reason in English."""
+        return self.reason.text()
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,7 +36,8 @@ def catalog(language: Language) -> Mapping[str, str]:
     import yaml
 
     with (_CATALOGS / f"{language}.yaml").open(encoding="utf-8") as patterns:
-        return yaml.load(patterns, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # type: ignore[no-any-return]
+        found: Mapping[str, str] = yaml.load(patterns, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return found
 
 
 @dataclass(frozen=True)

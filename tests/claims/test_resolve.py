@@ -65,8 +65,8 @@ def test_a_name_finds_its_region(reference: str, by_frame: dict[int, int]) -> No
 @pytest.mark.parametrize(
     ("reference", "reason"),
     [
-        ("car", "2 regions are called 'car' in image 1; say car#1 or car#2."),
-        ("car#3", "only 2 'car'"),
+        ("car", "2 regions are called 'car' in frame 1; say car#1 or car#2."),
+        ("car#3", "only 2 regions called 'car'"),
         ("cup", "No region is called 'cup'; there are: black laptop, car, EXIT"),
         ("white laptop", "No region is called"),
         ("phone bag", "No region is called"),
@@ -77,23 +77,23 @@ def test_a_name_finds_its_region(reference: str, by_frame: dict[int, int]) -> No
 )
 def test_a_name_without_region_has_a_reason(reference: str, reason: str) -> None:
     resolution = resolve(reference, REGIONS)
-    assert not resolution.found and reason in resolution.reason
+    assert not resolution.found and reason in resolution.reason.text()
 
 
 def test_one_frame_may_be_asked_for() -> None:
     assert resolve("laptop", REGIONS, frame=1).by_frame == {1: 8}
-    assert "in image 2" in resolve("car", REGIONS, frame=1).reason
-    assert "no regions" in resolve("car", [], frame=None).reason
+    assert "in frame 2" in resolve("car", REGIONS, frame=1).reason.text()
+    assert resolve("car", [], frame=None).reason.code == "no_regions"
 
 
 def test_a_doubt_in_one_frame_leaves_the_other() -> None:
     resolution = resolve("cat", [region("cat"), region("cat"), region("cat", frame=1)])
-    assert resolution.by_frame == {1: 2} and "2 regions" in resolution.reason
+    assert resolution.by_frame == {1: 2} and resolution.reason.code == "several_of_name"
 
 
 def test_two_kinds_of_one_thing_are_ambiguous() -> None:
     resolution = resolve("laptop", [region("black laptop"), region("white laptop")])
-    assert resolution.reason == "'laptop' may be 'black laptop' or 'white laptop' in image 1; say which."
+    assert resolution.reason.text() == "'laptop' may be 'black laptop' or 'white laptop' in frame 1; say which."
 
 
 def test_all_regions_of_a_name_are_found_for_counting() -> None:

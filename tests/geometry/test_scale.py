@@ -150,7 +150,7 @@ def test_a_flat_region_gives_the_shift_of_affine_depth(name: str, shift: float) 
 def test_one_length_is_not_enough_for_disparity_even_with_a_plane(flat: bool) -> None:
     with pytest.raises(
         CannotScale,
-        match="one anchor fixes the scale but not the shift of disparity; give a second known distance or the camera's",
+        match="One anchor fixes the scale but not the shift of disparity; give a second known distance or the camera's",
     ):
         solve(DISPARITY, values_of(DISPARITY, 1, 0), ["near z"], flat)
 
@@ -170,7 +170,7 @@ def test_lengths_at_one_depth_leave_the_shift_open(kind: DepthKind) -> None:
 def test_distances_against_the_order_of_the_depth_are_refused(kind: DepthKind) -> None:
     things = Things(values_of(kind, 1, 0.2))
     lengths = [known("near z", things, 2.0), known("far z", things, 0.5)]
-    with pytest.raises(CannotScale, match=r"no scale and shift of .* fit the anchors"):
+    with pytest.raises(CannotScale, match=r"No scale and shift of .* fit the anchors"):
         solve_affine(lengths, kind, things.values.ravel())
 
 
@@ -304,7 +304,7 @@ def test_a_second_shift_that_fits_nearly_as_well_is_not_passed_over(error: float
     if is_sure:
         assert solve_affine(lengths, DEPTH, things.values.ravel()[::7]).scale == pytest.approx(0.5, rel=1e-5)
         return
-    with pytest.raises(CannotScale, match="two different shifts of depth fit the anchors; give one more known"):
+    with pytest.raises(CannotScale, match="Two different shifts of depth fit the anchors; give one more known"):
         solve_affine(lengths, DEPTH, things.values.ravel()[::7])
 
 

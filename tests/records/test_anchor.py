@@ -27,7 +27,7 @@ GOOD: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (
         {"between": ["mug", "book"], "value": 1, "unit": "ft", "measure": "nearest"},
         {"measure": "nearest", "value_m": 0.3048},
-        "'mug' and 'book' are 1 ft apart, nearest points",
+        "'mug' and 'book' are 1 ft apart at their nearest points",
     ),
     (
         {"between_px": [[10, 20.5], [90, 20]], "value": 1, "unit": "m", "frame": 2},

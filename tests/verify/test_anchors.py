@@ -13,6 +13,7 @@ import scenes
 from pipeline.records import Anchor, Claim, DepthKind, DepthMap, Region, ScaleSource, Scene, Status
 from pipeline.records.camera import CameraSource
 from pipeline.records.error_budget import ErrorBudget
+from pipeline.records.message import message
 from pipeline.synthetic.depth_errors import monocular_metric
 from pipeline.synthetic.scenes import rendered_scene
 from pipeline.verify.anchors import judge_anchored, with_anchors
@@ -128,23 +129,23 @@ def test_two_anchors_give_metres_to_affine_kinds(kind: DepthKind, pair: tuple[di
         (DISPARITY, [{**LAMP_Z, "value": 0.5}, {**CUP_Z, "value": 300}], "No scale and shift of disparity fit"),
         (SHAPE, [{"plane": "cabinet"}], "A flat region gives no scale; give a known length or distance too."),
         (SHAPE, [{**LAMP_Z, "to_camera": "bed"}], "'bed' is 1.5 m from the camera along z\" cannot be used: No region"),
-        (SHAPE, [{"camera_height": 1.4, "unit": "m"}], "No floor is found in the depth. It needs the region of the"),
-        (DISPARITY, [{**LAMP_HEIGHT, "measure": "depth"}], "has no shape. It needs a height, a width or a distance"),
+        (SHAPE, [{"camera_height": 1.4, "unit": "m"}], "The depth shows no floor. It needs: the region of the"),
+        (DISPARITY, [{**LAMP_HEIGHT, "measure": "depth"}], "but no shape. It needs: a height, a width or a distance"),
     ],
 )
 def test_what_is_given_but_not_enough_is_said(kind: DepthKind, plain: list[dict[str, Any]], words: str) -> None:
     scene = scene_with(*plain, kind=kind)
     found = anchored(scene)
     assert len(found.problems) == 1
-    assert words in found.problems[0]
+    assert words in found.problems[0].text()
     assert found.depth == scene.depth
 
 
 @pytest.mark.parametrize(
     ("plain", "words"),
     [
-        ({**LAMP_HEIGHT, "size": "pole"}, "'pole' is seen only in part, so its height is not"),
-        ({"between": ["board", "pole"], "value": 1, "unit": "m"}, "its centre is not known"),
+        ({**LAMP_HEIGHT, "size": "pole"}, "'pole' is only partly visible, so its height is unknown"),
+        ({"between": ["board", "pole"], "value": 1, "unit": "m"}, "its centre is unknown"),
     ],
 )
 def test_what_is_hidden_in_part_has_no_known_size(plain: dict[str, Any], words: str) -> None:
@@ -153,13 +154,13 @@ def test_what_is_hidden_in_part_has_no_known_size(plain: dict[str, Any], words: 
     values[10:110, 70:85], values[50:118, 40:120] = 2.0, 1.0
     regions = (Region("pole", (70, 10, 85, 50)), Region("board", (40, 50, 120, 118)))
     (problem,) = anchored(scene_with(plain, depth=scenes.as_kind(values, SHAPE)), regions).problems
-    assert words in problem
+    assert words in problem.text()
 
 
 def test_the_height_of_the_camera_alone_leaves_the_shift_of_disparity_open() -> None:
     scene, regions = floor_scene(DISPARITY, {"camera_height": 1.4, "unit": "m"})
     (problem,) = with_anchors(scene, regions).problems
-    assert problem.startswith("The camera's height alone fixes the scale but not the shift of disparity; give a known")
+    assert problem == message("camera_height_alone")
 
 
 def floor_scene(kind: DepthKind, *plain: dict[str, Any]) -> tuple[Scene, tuple[Region, ...]]:
@@ -254,9 +255,9 @@ def test_the_error_of_the_scale_reaches_the_verdict() -> None:
 def test_anchors_that_contradict_each_other_are_named_and_widen_the_error() -> None:
     found = anchored(scene_with(LAMP_Z, {**CUP_Z, "value": 160}))
     (problem,) = found.problems
-    assert problem.startswith("The anchors disagree by ")
-    assert "'lamp' is 1.5 m from the camera along z\" asks for 0.71 times" in problem
-    assert "'cup' is 160 cm from the camera along z\" asks for 1.41 times" in problem
+    assert problem.text().startswith("The anchors disagree by ")
+    assert "'lamp' is 1.5 m from the camera along z\" asks for 0.71 times" in problem.text()
+    assert "'cup' is 160 cm from the camera along z\" asks for 1.41 times" in problem.text()
     assert found.depth[0].scale_error == pytest.approx(math.log(2) / 2, rel=1e-3)
 
 
@@ -273,20 +274,20 @@ def test_a_sensor_keeps_its_scale_and_anchors_that_disagree_are_told(factor: flo
     assert found.depth == (depth,)
     assert bool(found.problems) is is_told
     if is_told:
-        assert "ask for 1.30 times the depth's own scale (+/- 3%)" in found.problems[0]
+        assert "ask for 1.30 times the depth's own scale (± 3%)" in found.problems[0].text()
 
 
 def test_a_scene_without_anchors_is_the_same_and_without_depth_says_so() -> None:
     scene = scenes.scene(exact(SHAPE))
     assert with_anchors(scene, scenes.regions()) is scene
     without = replace(scene_with(LAMP_Z), depth=())
-    assert "need depth" in with_anchors(without, scenes.regions()).problems[0]
+    assert with_anchors(without, scenes.regions()).problems == (message("anchors_without_depth"),)
 
 
 def test_a_scene_can_be_anchored_again_when_more_regions_are_known() -> None:
     scene = scene_with(LAMP_Z)
     before = with_anchors(scene, ())
-    assert "No region is called 'lamp'" in before.problems[0]
+    assert "No region is called 'lamp'" in before.problems[0].text()
     assert anchored(before).depth[0].values == pytest.approx(anchored(scene).depth[0].values)
     again = anchored(anchored(scene))
     np.testing.assert_array_equal(again.depth[0].values, anchored(scene).depth[0].values)
@@ -306,7 +307,7 @@ def test_every_frame_has_a_scale_of_its_own() -> None:
 def test_a_distance_to_the_camera_is_that_of_one_image() -> None:
     both = tuple(replace(region, frame=frame) for frame in (0, 1) for region in scenes.regions())
     (problem,) = with_anchors(scene_with(LAMP_Z, frames=2), both).problems
-    assert "say which one is meant" in problem
+    assert problem.values["reason"] == message("anchor_of_one_frame")
     found = with_anchors(scene_with({**LAMP_Z, "frame": 1}, frames=2), both)
     assert found.problems == ()
     assert [depth.kind for depth in found.depth] == [SHAPE, METRIC]
@@ -315,7 +316,7 @@ def test_a_distance_to_the_camera_is_that_of_one_image() -> None:
 def test_the_problems_of_several_images_name_them() -> None:
     both = tuple(replace(region, frame=frame) for frame in (0, 1) for region in scenes.regions())
     problems = with_anchors(scene_with(LAMP_WIDTH, kind=DISPARITY, frames=2), both).problems
-    assert [problem[:9] for problem in problems] == ["Image 1: ", "Image 2: "]
+    assert [problem.text()[:9] for problem in problems] == ["Frame 1: ", "Frame 2: "]
 
 
 DISTANCE = Claim("distance_to_camera", "cup", value=2.2, unit="m")

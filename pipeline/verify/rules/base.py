@@ -34,7 +34,10 @@ class CannotMeasure(Exception):
         self.reason = message(reason, **values) if isinstance(reason, str) else reason
         self.needs = message(needs, **values)
         self.regions = regions
-        super().__init__(self.reason.text())
+
+    def __str__(self) -> str:
+        """The reason in English."""
+        return self.reason.text()
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def shifted(along: float = 0.0, across_m: float = 0.0, size: float = 1.0) -> Box
         (shifted(along=0.4), R, "farther than the measured depth"),
         (shifted(along=-0.4), R, "nearer than the measured depth"),
         (shifted(across_m=-0.3), R, "covers 0% of its pixels"),
-        (shifted(size=3.0), R, "overlaps its 2D box by"),
+        (shifted(size=3.0), R, "overlaps its 2D box with an IoU of"),
     ],
 )
 def test_a_box_is_compared_with_the_depth_and_the_image(box: Box3D, status: Status, words: str, masked: bool) -> None:
@@ -62,7 +62,7 @@ def test_a_turned_box_does_not_hold_its_object() -> None:
     turned = replace(LAMP, rotation_rad=(0, 0, np.pi / 2))
     verdict = judge(lamp(turned))
     assert verdict.status is R
-    assert "20.0 cm along its x axis, where 37.0 cm are visible" in verdict.reason
+    assert "20.0 cm long along its x axis, where 37.0 cm are visible" in verdict.reason
     assert judge(lamp(replace(LAMP, rotation_rad=(0, 0, np.pi)))).status is S
 
 
@@ -101,7 +101,7 @@ def test_without_metres_only_the_projection_can_refute(kind: DepthKind, box: Box
     verdict = judge(lamp(box), scenes.scene(scenes.as_kind(scenes.depth_m(), kind)))
     assert verdict.status is status, verdict.reason
     if status is U:
-        assert verdict.needs == "metric depth"
+        assert verdict.needs_code == "needs_metric_depth"
 
 
 @pytest.mark.parametrize("box, status", [(LAMP, U), (shifted(across_m=-0.3), R)])
@@ -130,8 +130,7 @@ def test_distance_within_the_scale_error_decides_nothing() -> None:
 def test_a_region_without_a_3d_box_says_so() -> None:
     verdict = judge(lamp(None))
     assert verdict.status is U
-    assert "no 3D box" in verdict.reason
-    assert verdict.needs
+    assert (verdict.reason_code, verdict.needs_code) == ("no_box_3d", "needs_box_3d")
 
 
 def test_a_box_behind_the_camera_is_not_judged() -> None:

@@ -64,4 +64,4 @@ def test_masks_that_share_pixels_do_not_tell_two_objects_apart() -> None:
     view = FrameView(frame, scenes.as_kind(scenes.depth_m(), DepthKind.METRIC))
     with pytest.raises(CannotMeasure, match="does not separate 'a' from 'b'") as caught:
         gap_between(*object_views((view,), regions))
-    assert "masks" in caught.value.needs
+    assert caught.value.needs.code == "needs_masks"

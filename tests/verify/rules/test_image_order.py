@@ -73,7 +73,7 @@ def test_along_gravity_the_higher_one_is_above(view: RenderedView) -> None:
 def test_gravity_needs_depth_with_a_shape(view: RenderedView) -> None:
     (verdict,) = judged(view, [Claim("above", HIGH, LOW, measure="world")], disparity(view))
     assert verdict.status is U
-    assert "up to its scale" in (verdict.needs or "")
+    assert verdict.needs_code == "needs_shape"
 
 
 def test_where_up_is_not_known_nothing_is_above_along_it() -> None:
@@ -84,4 +84,4 @@ def test_where_up_is_not_known_nothing_is_above_along_it() -> None:
     assert judged(balls, [claim])[0].status is S
     (verdict,) = judged(balls, [claim], without_floor)
     assert verdict.status is U
-    assert "which way is up" in verdict.reason and "gravity" in (verdict.needs or "")
+    assert (verdict.reason_code, verdict.needs_code) == ("no_up", "needs_gravity")

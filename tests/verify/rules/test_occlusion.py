@@ -44,7 +44,7 @@ def test_who_hides_whom(view: RenderedView, claim: Claim, status: Status, masks:
         (verdict,) = judged(view, [claim], depth, masks=masks)
         assert verdict.status is status if masks or status is U else leans(verdict, status), verdict.reason
     if status is U:
-        assert "share no contour" in verdict.reason and "touch" in (verdict.needs or "")
+        assert (verdict.reason_code, verdict.needs_code) == ("no_contour", "needs_touching_view")
 
 
 def test_a_sensor_s_holes_do_not_change_who_hides_whom(view: RenderedView) -> None:
