@@ -219,7 +219,9 @@ class Anchor:
         return message(
             f"anchor_{self.kind.removesuffix('_px')}{side}",
             names=(*names, *pixels) or (message("the_floor"),),
-            number=None if self.value is None else message("number_length", value=self.value, unit=self.unit),
+            number=None
+            if self.value is None
+            else message("number_about", number=message("number_length", value=self.value, unit=self.unit)),
         )
 
     def in_words(self, language: Language = "en") -> str:

@@ -105,7 +105,7 @@ class _Words(Formatter):
         if isinstance(value, Message):
             return value.text(self.language)
         if spec == "frames":
-            numbers = self._joined([str(frame + 1) for frame in value], "and")
+            numbers = self._joined([str(frame + 1) for frame in value], "frames")
             return self.patterns["one_frame" if len(value) == 1 else "several_frames"].format(numbers)
         if isinstance(value, tuple):
             return self._joined([self.format_field(part, "") for part in value], spec)
