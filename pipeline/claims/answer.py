@@ -17,6 +17,7 @@ from pipeline.claims.regions import regions_from_json, regions_from_text
 from pipeline.claims.spatial_words import words_of
 from pipeline.records import Claim, Region, SpatialTag
 from pipeline.records.camera import Camera
+from pipeline.records.message import Language, Message, message
 
 # Far beyond any token limit; keeps the time bounded for a server that never stops.
 _LONGEST = 200_000
@@ -46,25 +47,26 @@ class ParsedAnswer:
     problems: tuple[str, ...]
 
 
-def parse_answer(raw: str, cameras: Sequence[Camera], question: str = "") -> ParsedAnswer:
+def parse_answer(raw: str, cameras: Sequence[Camera], question: str = "", language: Language = "en") -> ParsedAnswer:
     """Read an answer; whatever it is, the result says what was understood and what was not.
 
     Args:
         raw: The model's output, verbatim.
         cameras: One camera per frame, which turn relative coordinates into pixels.
         question: The question, whose options make the answer a choice.
+        language: Language of the problems.
 
     Returns:
         The parts of the answer. It never raises because of the answer's text.
     """
-    problems: list[str] = []
+    problems: list[Message] = []
     if len(raw) > _LONGEST:
-        problems.append(f"The answer has {len(raw)} characters; only the first {_LONGEST} were read.")
+        problems.append(message("answer_too_long", count=len(raw), most=_LONGEST))
     text, reasoning = split_reasoning(raw[:_LONGEST])
     if is_cut_off(raw[:_LONGEST]):
-        problems.append("The reasoning has no end mark, so it is uncertain where the answer begins.")
+        problems.append(message("open_reasoning"))
     if not text.strip():
-        problems.append("The answer is empty.")
+        problems.append(message("empty_answer"))
     blocks, broken = find_json(text)
     regions, region_problems = regions_from_json(blocks, cameras)
     prose = blank(text, [*code_fences(text), *((block.start, block.end) for block in blocks)])
@@ -78,7 +80,8 @@ def parse_answer(raw: str, cameras: Sequence[Camera], question: str = "") -> Par
         problems += first_of(part)
     choice = find_choice(text, question)
     claims = (*claims, *order_of_boxes(regions), *places_of_boxes(regions), *chosen_extreme(question, choice))
-    return ParsedAnswer(text, reasoning, regions, claims, words_of(prose), choice, tuple(problems))
+    sentences = tuple(problem.text(language) for problem in problems)
+    return ParsedAnswer(text, reasoning, regions, claims, words_of(prose), choice, sentences)
 
 
 def _names(regions: Sequence[Region]) -> list[str]:

@@ -12,8 +12,9 @@ from pipeline.claims.markup import listed, shorten
 from pipeline.claims.phrases import relation_named
 from pipeline.claims.quantities import Quantity, parse_quantity, unit_named
 from pipeline.claims.region_entries import frame_index
-from pipeline.records import Claim, Comparison
-from pipeline.records.errors import RecordError
+from pipeline.records import Claim, Comparison, Unit
+from pipeline.records.errors import RecordError, UnreadableError
+from pipeline.records.message import Message, message
 from pipeline.records.relations import RELATIONS
 
 _LIST_KEYS = ("claims", "relations", "relationships")
@@ -25,7 +26,9 @@ _OTHER_OBJECT_KEYS = ("other_object", "object2", "second_object", "object_3")
 _TRUE_WORDS = frozenset(listed("true|yes|1"))
 
 
-def claims_from_json(blocks: Iterable[JsonBlock], frames: int = 1) -> tuple[tuple[Claim, ...], tuple[str, ...]] | None:
+def claims_from_json(
+    blocks: Iterable[JsonBlock], frames: int = 1
+) -> tuple[tuple[Claim, ...], tuple[Message, ...]] | None:
     """Read the claims of JSON values.
 
     ``images`` count from 1, as prompts count "Image 1"; ``frames`` count from 0. Relations, units and numbers
@@ -36,19 +39,20 @@ def claims_from_json(blocks: Iterable[JsonBlock], frames: int = 1) -> tuple[tupl
         frames: Number of frames that were given.
 
     Returns:
-        The claims and a sentence for each entry that could not be read; or None where no value has a list of
+        The claims and a message for each entry that could not be read; or None where no value has a list of
         claims, so that prose may be read instead.
     """
     lists = [entries for block in blocks for entries in _claim_lists(block.value)]
     if not lists:
         return None
     claims: list[Claim] = []
-    problems: list[str] = []
+    problems: list[Message] = []
     for entry in (entry for entries in lists for entry in entries):
         try:
             claims += _claims(entry, frames)
         except RecordError as error:
-            problems.append(f"A claim could not be read from {shorten(str(entry), 80)}: {error}")
+            reason = error.reason if isinstance(error, UnreadableError) else str(error)
+            problems.append(message("unread_claim", entry=shorten(str(entry), 80), reason=reason))
     return tuple(dict.fromkeys(claims)), tuple(problems)
 
 
@@ -65,15 +69,15 @@ def _is_claim(value: Any) -> bool:
 
 def _claims(entry: Any, frames: int) -> list[Claim]:
     if not isinstance(entry, dict):
-        raise RecordError("a claim is an object with a relation and a subject.")
+        raise UnreadableError("no_claim_object")
     words = _first(entry, _RELATION_KEYS)
     relation = relation_named(words) if isinstance(words, str) else None
     if relation is None:
-        raise RecordError(f"{shorten(str(words), 40)!r} is not a relation; known relations are {', '.join(RELATIONS)}.")
+        raise UnreadableError("no_relation", words=shorten(str(words), 40), relations=tuple(RELATIONS))
     name, denied = relation
     objects = _objects(entry)
     if name == "distance_between" and not objects:
-        raise RecordError("the relation distance_between needs an object.")
+        raise UnreadableError("distance_without_object")
     rest: dict[str, Any] = {"frames": _frames(entry, frames), "negated": _flag(entry) != denied}
     for key in ("measure", "perspective"):
         if isinstance(entry.get(key), str) and entry[key].strip():
@@ -116,7 +120,7 @@ def _frames(entry: dict[str, Any], count: int) -> tuple[int, ...]:
     values = entry[key] if isinstance(entry[key], list) else [entry[key]]
     indices = tuple(frame_index(value, _FRAME_KEYS[key]) for value in values)
     if not all(0 <= index < count for index in indices):
-        raise RecordError(f"its {key} {values} were not all given; there are {count}.")
+        raise UnreadableError("frames_not_given", key=key, values=str(values), count=count)
     return tuple(dict.fromkeys(indices))
 
 
@@ -130,12 +134,12 @@ def _quantity(entry: dict[str, Any], name: str) -> Quantity | None:
     else:
         quantity = parse_quantity(str(value))
     if quantity is None:
-        raise RecordError(f"{shorten(str(value), 30)!r} is not a number with a unit.")
+        raise UnreadableError("no_number", words=shorten(str(value), 30))
     unit, factor, tolerance = quantity.unit, 1.0, quantity.tolerance
     if unit is None and isinstance(words, str) and words.strip() and name != "count":
         named = unit_named(words)
         if named is None:
-            raise RecordError(f"{words[:20]!r} is not a unit; use m, cm, mm, ft, in, fraction and count.")
+            raise UnreadableError("no_unit", words=words[:20], units=tuple(Unit))
         unit, factor = named
     given = entry.get("tolerance")
     if isinstance(given, int | float) and not isinstance(given, bool):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pipeline.records import Claim
+from pipeline.records.message import Message, message
 from pipeline.records.relations import RELATIONS
 
 # Two things cannot both be ahead of each other in these; both may hide a part of each other.
@@ -22,7 +23,7 @@ class _Statement(NamedTuple):
     has_number: bool
 
 
-def conflicts(said: Sequence[Claim], listed: Sequence[Claim]) -> tuple[str, ...]:
+def conflicts(said: Sequence[Claim], listed: Sequence[Claim]) -> tuple[Message, ...]:
     """Where claims of an answer's prose contradict those of its JSON.
 
     Two claims do where one denies what the other states of the same things, frames and view, or where they state
@@ -33,7 +34,7 @@ def conflicts(said: Sequence[Claim], listed: Sequence[Claim]) -> tuple[str, ...]
         listed: The claims of the JSON.
 
     Returns:
-        A sentence for each claim of the prose that contradicts one of the JSON, in their order.
+        A message for each claim of the prose that contradicts one of the JSON, in their order.
     """
     others = [(claim, _statement(claim)) for claim in listed]
     found = []
@@ -41,7 +42,7 @@ def conflicts(said: Sequence[Claim], listed: Sequence[Claim]) -> tuple[str, ...]
         statement = _statement(claim)
         against = next((other for other, stated in others if _contradict(statement, stated)), None)
         if against is not None:
-            found.append(f'Its words say "{claim.in_words()}", its JSON "{against.in_words()}"; the JSON is judged.')
+            found.append(message("conflict", said=claim.wording, listed=against.wording))
     return tuple(found)
 
 

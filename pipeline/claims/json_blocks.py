@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.records.message import Message, message
+
 _MAX_DEPTH = 64
 _SPACE = re.compile(r"(?:\s+|//[^\n]*|#[^\n]*|/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z))*+")
 _NUMBER = re.compile(r"[+-]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?+")
@@ -46,28 +48,27 @@ class JsonBlock:
 class _Broken(Exception):
     """Reading stopped at ``at``; ``value`` is what was complete until then."""
 
-    def __init__(self, at: int, reason: str, value: Any = _NOTHING) -> None:
-        super().__init__(reason)
+    def __init__(self, at: int, reason: Message | str, value: Any = _NOTHING) -> None:
         self.at = at
-        self.reason = reason
+        self.reason = message(reason) if isinstance(reason, str) else reason
         self.value = value
 
 
-def find_json(text: str) -> tuple[tuple[JsonBlock, ...], tuple[str, ...]]:
+def find_json(text: str) -> tuple[tuple[JsonBlock, ...], tuple[Message, ...]]:
     """Find every JSON object, and every list of objects or lists, inside or outside of code fences.
 
     Args:
         text: An answer.
 
     Returns:
-        The values in the order of the text, and a sentence for each value that is broken. A list or an object
+        The values in the order of the text, and a message for each value that is broken. A list or an object
         that breaks off keeps its complete elements; an object that breaks off within a list is not complete.
 
     >>> find_json("It is here: [{'bbox_2d': (1, 2, 3, 4), 'label': 'mug',}]")[0][0].value
     [{'bbox_2d': [1, 2, 3, 4], 'label': 'mug'}]
     """
     blocks: list[JsonBlock] = []
-    problems: list[str] = []
+    problems: list[Message] = []
     position = 0
     for start in _openings(text):
         if start < position:
@@ -80,7 +81,7 @@ def find_json(text: str) -> tuple[tuple[JsonBlock, ...], tuple[str, ...]]:
             if kept is not _NOTHING:
                 blocks.append(JsonBlock(kept, start, position, complete=False))
             if kept is not _NOTHING or _LIKELY_JSON.match(text, start):
-                problems.append(_sentence(start, broken, kept))
+                problems.append(_problem(start, broken, kept))
         else:
             if _holds_object(value):
                 blocks.append(JsonBlock(value, start, position))
@@ -97,20 +98,20 @@ def _holds_object(value: Any) -> bool:
     return isinstance(value, list) and any(isinstance(element, dict | list) and element for element in value)
 
 
-def _sentence(start: int, broken: _Broken, kept: Any) -> str:
+def _problem(start: int, broken: _Broken, kept: Any) -> Message:
     if kept is _NOTHING:
-        rest = "nothing of it could be used"
+        rest = message("json_nothing")
     else:
         lists = [kept] if isinstance(kept, list) else [value for value in kept.values() if isinstance(value, list)]
-        rest = f"complete elements kept: {sum(map(len, lists))}"
-    return f"The JSON at character {start} {broken.reason} at character {broken.at}; {rest}."
+        rest = message("json_kept", count=sum(map(len, lists)))
+    return message("json_broken", start=start, reason=broken.reason, at=broken.at, kept=rest)
 
 
 def _value(text: str, at: int, depth: int) -> tuple[Any, int]:
     """The value that starts at a character, and one past its end."""
     at = _after_space(text, at)
     if depth > _MAX_DEPTH:
-        raise _Broken(at, f"is nested deeper than {_MAX_DEPTH} levels")
+        raise _Broken(at, message("json_too_deep", most=_MAX_DEPTH))
     character = text[at]
     if character == "{":
         return _object(text, at, depth)
@@ -123,8 +124,8 @@ def _value(text: str, at: int, depth: int) -> tuple[Any, int]:
     if word := _WORD.match(text, at):
         if word.group() in _CONSTANTS:
             return _CONSTANTS[word.group()], word.end()
-        raise _Broken(at, f"has the word {word.group()[:20]!r} in place of a value")
-    raise _Broken(at, "has no value where one belongs")
+        raise _Broken(at, message("json_word", word=word.group()[:20]))
+    raise _Broken(at, "json_no_value")
 
 
 def _object(text: str, start: int, depth: int) -> tuple[dict[str, Any], int]:
@@ -135,7 +136,7 @@ def _object(text: str, start: int, depth: int) -> tuple[dict[str, Any], int]:
             key, at = _key(text, at)
             at = _after_space(text, at)
             if text[at] not in ":：":
-                raise _Broken(at, "has no colon after a key")
+                raise _Broken(at, "json_no_colon")
             result[key], at = _value(text, at + 1, depth + 1)
         except _Broken as broken:
             if broken.value is not _NOTHING and broken.value:
@@ -168,7 +169,7 @@ def _key(text: str, at: int) -> tuple[str, int]:
         return _string(text, at)
     if word := _WORD.match(text, at):
         return word.group(), word.end()
-    raise _Broken(at, "has no key where one belongs")
+    raise _Broken(at, "json_no_key")
 
 
 def _separator(text: str, at: int, closing: str, so_far: Any) -> int:
@@ -177,7 +178,7 @@ def _separator(text: str, at: int, closing: str, so_far: Any) -> int:
     if text[at] == closing:
         return at
     if text[at] not in ",，":
-        raise _Broken(at, f"has no comma or {closing!r} after a value", so_far)
+        raise _Broken(at, message("json_no_comma", closing=closing), so_far)
     return _past(text, at + 1, so_far)
 
 
@@ -193,7 +194,7 @@ def _after_space(text: str, at: int) -> int:
     match = _SPACE.match(text, at)
     at = match.end() if match else at
     if at >= len(text):
-        raise _Broken(len(text), "was cut off")
+        raise _Broken(len(text), "json_cut_off")
     return at
 
 
@@ -208,25 +209,25 @@ def _string(text: str, start: int) -> tuple[str, int]:
         elif text[at] in closing:
             return "".join(parts), at + 1
         elif text[at] == "\n":
-            raise _Broken(at, "has a text without a closing quote")
+            raise _Broken(at, "json_open_text")
         elif text[at] == "\\":
             character, at = _escape(text, at)
             parts.append(character)
         else:
             parts.append(text[at])
             at += 1
-    raise _Broken(len(text), "was cut off")
+    raise _Broken(len(text), "json_cut_off")
 
 
 def _escape(text: str, at: int) -> tuple[str, int]:
     if at + 1 >= len(text):
-        raise _Broken(len(text), "was cut off")
+        raise _Broken(len(text), "json_cut_off")
     letter = text[at + 1]
     if letter != "u":
         return _ESCAPES.get(letter, letter), at + 2
     match = re.compile(r"[0-9a-fA-F]{4}").match(text, at + 2)
     if not match:
-        raise _Broken(at, "has a wrong escape")
+        raise _Broken(at, "json_wrong_escape")
     code = int(match.group(), 16)
     low = re.compile(r"\\u([dD][c-fC-F][0-9a-fA-F]{2})").match(text, match.end())
     if 0xD800 <= code < 0xDC00 and low:
@@ -240,5 +241,5 @@ def _number(match: re.Match[str]) -> int | float:
         return int(digits)
     number = float(digits)
     if not math.isfinite(number):
-        raise _Broken(match.start(), "has a number that is not finite")
+        raise _Broken(match.start(), "json_not_finite")
     return number

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pipeline.records.message import Message, message
+
 Span = tuple[int, int]
 
 _FENCE = re.compile(r"^[ \t]*```", re.MULTILINE)
@@ -90,12 +92,12 @@ def shorten(text: str, length: int = 100) -> str:
     return line if len(line) <= length else line[: length - 1].rstrip() + "…"
 
 
-def first_of(sentences: Iterable[str], most: int = 10) -> tuple[str, ...]:
+def first_of(sentences: Iterable[Message], most: int = 10) -> tuple[Message, ...]:
     """The first few different sentences, and one that says how many more there are."""
     distinct = list(dict.fromkeys(sentences))
     if len(distinct) <= most:
         return tuple(distinct)
-    return (*distinct[:most], f"{len(distinct) - most} more problems of this kind are not listed.")
+    return (*distinct[:most], message("more_problems", count=len(distinct) - most))
 
 
 def listed(words: str) -> list[str]:

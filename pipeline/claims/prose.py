@@ -18,12 +18,13 @@ from pipeline.claims.quantities import parse_count
 from pipeline.claims.sentences import Sentence, sentences
 from pipeline.claims.spatial_words import words_of
 from pipeline.records import Claim
+from pipeline.records.message import Message, message
 
 _MOST_CLAIMS = 500
 _LESS_THAN_A_STATEMENT = frozenset({"on", "over", "under", "depth", "distance", "around", "through", "top", "along"})
 
 
-def parse_prose(text: str, labels: Sequence[str] = ()) -> tuple[tuple[Claim, ...], tuple[str, ...]]:
+def parse_prose(text: str, labels: Sequence[str] = ()) -> tuple[tuple[Claim, ...], tuple[Message, ...]]:
     """Read the claims of an answer's prose, in English and Chinese.
 
     "A is 30 cm to the left of B" gives two claims: the side, and the distance between the two.
@@ -37,10 +38,10 @@ def parse_prose(text: str, labels: Sequence[str] = ()) -> tuple[tuple[Claim, ...
     """
     plain = plain_text(text)
     claims: list[Claim] = []
-    problems: list[str] = []
+    problems: list[Message] = []
     for sentence in sentences(plain.text, labels):
         if len(claims) >= _MOST_CLAIMS:
-            problems.append(f"Only the first {_MOST_CLAIMS} claims of the prose were read.")
+            problems.append(message("too_many_claims", most=_MOST_CLAIMS))
             break
         found, problem = _read(sentence, plain)
         claims += found
@@ -48,13 +49,13 @@ def parse_prose(text: str, labels: Sequence[str] = ()) -> tuple[tuple[Claim, ...
     return tuple(claims), first_of(problems)
 
 
-def _read(sentence: Sentence, plain: PlainText) -> tuple[list[Claim], list[str]]:
+def _read(sentence: Sentence, plain: PlainText) -> tuple[list[Claim], list[Message]]:
     chinese = bool(CHINESE.search(sentence.mask))
     hedge = CHINESE_HEDGE if chinese else HEDGE
     if sentence.is_too_long:
-        return [], [f'Not understood, being too long: "{shorten(sentence.text)}"'] * _states(sentence)
+        return [], [message("sentence_too_long", sentence=shorten(sentence.text))] * _states(sentence)
     if any(mark in sentence.end_mark for mark in "?？") or hedge.search(sentence.mask):
-        problem = f'Not taken as a claim, being hedged, a condition or a question: "{shorten(sentence.text)}"'
+        problem = message("hedged", sentence=shorten(sentence.text))
         return [], [problem] * _states(sentence)
     reading: Reading = read_chinese(sentence) if chinese else read_english(sentence)
     claims = []
@@ -63,8 +64,7 @@ def _read(sentence: Sentence, plain: PlainText) -> tuple[list[Claim], list[str]]
         claims.append(replace(claim, text_span=span))
     if reading.complete or not (claims or _states(sentence)):
         return claims, []
-    understood = "Not fully understood" if claims else "Not understood"
-    return claims, [f'{understood}: "{shorten(sentence.text)}"']
+    return claims, [message("partly_understood" if claims else "not_understood", sentence=shorten(sentence.text))]
 
 
 def _states(sentence: Sentence) -> bool:

@@ -17,7 +17,8 @@ from pipeline.claims.json_blocks import JsonBlock
 from pipeline.claims.region_entries import Entry, entries
 from pipeline.records import Box, Box3D, Region
 from pipeline.records.camera import Camera
-from pipeline.records.errors import RecordError
+from pipeline.records.errors import UnreadableError
+from pipeline.records.message import Message, message
 
 _GRID = 1000.0
 _NEAR_M = 0.01
@@ -37,24 +38,24 @@ _LABELLED = re.compile(
 
 def regions_from_json(
     blocks: Iterable[JsonBlock], cameras: Sequence[Camera]
-) -> tuple[tuple[Region, ...], tuple[str, ...]]:
+) -> tuple[tuple[Region, ...], tuple[Message, ...]]:
     """Read the regions of JSON values.
 
-    A field ``image`` or ``image`` counts from 1, as prompts count "Image 1"; ``frame`` and the fields that
+    A field ``image`` counts from 1, as prompts count "Image 1"; ``frame`` and the fields that
     end in ``index`` count from 0. Boxes are clipped to the image. An entry that cannot be used is left
-    out with a sentence; so are exact repeats, into which greedy decoding can fall.
+    out with a message; so are exact repeats, into which greedy decoding can fall.
 
     Args:
         blocks: JSON values, as ``find_json`` gives them.
         cameras: One camera per frame.
 
     Returns:
-        The regions in the order of the text, and what was wrong, one sentence each.
+        The regions in the order of the text, and what was wrong.
     """
     return _regions((entry for block in blocks for entry in entries(block.value)), cameras)
 
 
-def regions_from_text(text: str, cameras: Sequence[Camera]) -> tuple[tuple[Region, ...], tuple[str, ...]]:
+def regions_from_text(text: str, cameras: Sequence[Camera]) -> tuple[tuple[Region, ...], tuple[Message, ...]]:
     """Read boxes out of grounding tags, and out of lines like ``mug: [x1, y1, x2, y2]``.
 
     Args:
@@ -73,52 +74,57 @@ def regions_from_text(text: str, cameras: Sequence[Camera]) -> tuple[tuple[Regio
     return _regions(found, cameras)
 
 
-def _regions(found: Iterable[Entry], cameras: Sequence[Camera]) -> tuple[tuple[Region, ...], tuple[str, ...]]:
+def _regions(found: Iterable[Entry], cameras: Sequence[Camera]) -> tuple[tuple[Region, ...], tuple[Message, ...]]:
     regions: dict[tuple[object, ...], Region] = {}
-    problems: list[str] = []
+    problems: list[Message] = []
     repeats = unplaced = unnamed = 0
     for entry in found:
         unplaced += entry.frame is None and len(cameras) > 1
         unnamed += entry.label is None
         try:
             region, remarks = _region(entry, cameras)
-        except RecordError as error:
-            problems.append(str(error))
+        except UnreadableError as error:
+            problems.append(error.reason)
             continue
         problems += remarks
         key = (region.label, region.frame, region.box_px, region.box_3d)
         repeats += key in regions
         regions.setdefault(key, region)
     if repeats:
-        problems.append(f"{repeats} entries repeat an earlier one with the same label and place; they were left out.")
+        problems.append(message("repeated_entries", count=repeats))
     if unplaced:
-        problems.append(f"{unplaced} of the located objects do not say in which image they are; the first was taken.")
+        problems.append(message("unplaced_entries", count=unplaced))
     if unnamed:
-        problems.append(f"{unnamed} of the located objects have no label; they are called 'object'.")
+        problems.append(message("unnamed_entries", count=unnamed))
     return tuple(regions.values()), tuple(problems)
 
 
-def _region(entry: Entry, cameras: Sequence[Camera]) -> tuple[Region, list[str]]:
-    """The region of one entry and remarks about it; a RecordError says why there is none."""
-    remarks: list[str] = []
+def _region(entry: Entry, cameras: Sequence[Camera]) -> tuple[Region, list[Message]]:
+    """The region of one entry and remarks about it; an UnreadableError says why there is none."""
+    remarks: list[Message] = []
     label = entry.label or "object"
     frame = entry.frame or 0
     if not 0 <= frame < len(cameras):
         if len(cameras) != 1:
-            raise RecordError(f"{label!r} is in an image that was not given; there are {len(cameras)}.")
-        remarks.append(f"{label!r} names an image that was not given; the only one was taken.")
+            raise UnreadableError("in_no_frame", label=label, count=len(cameras))
+        remarks.append(message("only_frame_taken", label=label))
         frame = 0
     camera = cameras[frame]
     wanted = {"box": (4,), "point": (2,), "box_3d": (9, 7)}[entry.kind]
     if entry.numbers is None or len(entry.numbers) not in wanted:
-        raise RecordError(
-            f"The {entry.kind.replace('_3d', ' in 3D')} of {label!r} must be {wanted[0]} finite numbers, "
-            f"not {str(entry.raw)[:60]}."
+        raise UnreadableError(
+            "wrong_numbers",
+            kind="box_3d_noun" if entry.kind == "box_3d" else entry.kind,
+            label=label,
+            count=wanted[0],
+            raw=str(entry.raw)[:60],
         )
     region = Region(label, (0, 0, 0, 0), frame, None, None, entry.score, attributes=dict(entry.attributes))
     if entry.kind != "box_3d":
         box_px = _box_px(entry.numbers, label, camera, remarks)
         return replace(region, box_px=box_px), remarks
+    if min(entry.numbers[3:6]) < 0:
+        raise UnreadableError("negative_side", label=label)
     box_3d = box_3d_from_qwen(entry.numbers)
     if entry.box_2d is not None and len(entry.box_2d) == 4:
         box_px = _box_px(entry.box_2d, label, camera, remarks)
@@ -127,19 +133,19 @@ def _region(entry: Entry, cameras: Sequence[Camera]) -> tuple[Region, list[str]]
     return replace(region, box_px=box_px, box_3d=box_3d), remarks
 
 
-def _box_px(numbers: Sequence[float], label: str, camera: Camera, remarks: list[str]) -> Box:
+def _box_px(numbers: Sequence[float], label: str, camera: Camera, remarks: list[Message]) -> Box:
     """Box in pixels from two or four numbers of the 0-1000 grid, clipped to the image."""
     x1, y1, x2, y2 = numbers if len(numbers) == 4 else (*numbers, *numbers)
-    shown = f"{label!r} at {[*numbers]}"
+    shown = {"label": label, "numbers": str([*numbers])}
     if x1 > x2 or y1 > y2:
-        remarks.append(f"The corners of {shown} were turned around.")
+        remarks.append(message("corners_swapped", **shown))
         x1, x2, y1, y2 = min(x1, x2), max(x1, x2), min(y1, y2), max(y1, y2)
     if x2 < 0 or y2 < 0 or x1 > _GRID or y1 > _GRID:
-        raise RecordError(f"{shown} lies outside of the image, which reaches from 0 to 1000; it was left out.")
+        raise UnreadableError("outside_grid", **shown)
     if len(numbers) == 4 and (x1 == x2 or y1 == y2):
-        remarks.append(f"The box of {shown} has no area; it was taken as a point.")
+        remarks.append(message("box_without_area", **shown))
     if min(x1, y1) < 0 or max(x2, y2) > _GRID:
-        remarks.append(f"{shown} reaches beyond the image, which reaches from 0 to 1000; it was clipped.")
+        remarks.append(message("box_clipped", **shown))
     x1, y1, x2, y2 = (min(max(number, 0.0), _GRID) / _GRID for number in (x1, y1, x2, y2))
     return x1 * camera.width, y1 * camera.height, x2 * camera.width, y2 * camera.height
 
@@ -173,7 +179,7 @@ def projected_box_px(box: Box3D, camera: Camera, label: str = "object") -> Box:
         (left, top, right, bottom) [px].
 
     Raises:
-        RecordError: If the box lies behind the camera or outside of the image.
+        UnreadableError: If the box lies behind the camera or outside of the image.
     """
     corners = box.corners_m
     points = [corner for corner in corners if corner[2] >= _NEAR_M]
@@ -182,12 +188,12 @@ def projected_box_px(box: Box3D, camera: Camera, label: str = "object") -> Box:
         if (z_a < _NEAR_M) != (z_b < _NEAR_M):
             points.append(corners[a] + (corners[b] - corners[a]) * (_NEAR_M - z_a) / (z_b - z_a))
     if not points:
-        raise RecordError(f"The 3D box of {label!r} lies behind the camera; it was left out.")
+        raise UnreadableError("box_3d_behind", label=label)
     x, y, z = np.array(points).T
     u = np.clip(camera.fx * x / z + camera.cx + 0.5, -1e9, 1e9)
     v = np.clip(camera.fy * y / z + camera.cy + 0.5, -1e9, 1e9)
     if u.max() <= 0 or v.max() <= 0 or u.min() >= camera.width or v.min() >= camera.height:
-        raise RecordError(f"The 3D box of {label!r} lies outside of the image; it was left out.")
+        raise UnreadableError("box_3d_outside", label=label)
     left, right = np.clip((u.min(), u.max()), 0, camera.width)
     top, bottom = np.clip((v.min(), v.max()), 0, camera.height)
     return float(left), float(top), float(right), float(bottom)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import set_cell_size
 from rich.console import Console
 from rich.markup import escape
 
@@ -12,6 +13,7 @@ from pipeline.export.page import PAGE_NAME
 from pipeline.export.text import one_line
 from pipeline.models.hub import ships
 from pipeline.records import Status
+from pipeline.records.message import message
 from pipeline.stages.run_summary import MOST_SHOWN, Summary
 
 _MOST_FAILURES = 5
@@ -27,7 +29,7 @@ def print_summary(console: Console, summary: Summary) -> None:
     Every entry is one line, however long, so that paths can be copied.
     """
     for title, text in _lines(summary):
-        console.print(f"[bold]{title:<8}[/bold] {escape(one_line(text))}", soft_wrap=True)
+        console.print(f"[bold]{set_cell_size(title, 8)}[/bold] {escape(one_line(text))}", soft_wrap=True)
 
 
 def print_shipped_models(console: Console, models: Sequence[str | None]) -> None:
@@ -89,12 +91,17 @@ def _answers(summary: Summary) -> list[tuple[str, str]]:
     lines: list[tuple[str, str]] = []
     for result in summary.answered if len(summary.answered) <= MOST_SHOWN else ():
         assert result.answer is not None
-        lines.append(("Question", result.question or ""))
-        lines.append(("Answer", shorten(without_code(result.answer.text), _LONGEST) or "(empty)"))
-        lines += [("Verdict", f"{verdict.status}: {verdict.reason}") for verdict in result.verdicts[:_MOST_VERDICTS]]
-        if len(result.verdicts) > _MOST_VERDICTS:
-            lines.append(("", f"and {len(result.verdicts) - _MOST_VERDICTS} more verdicts"))
-        lines += [("Note", problem) for problem in result.errors]
+        question, answer, verdict, note, empty = (
+            message(f"page_{code}").text(result.language) for code in ("question", "answer", "verdict", "note", "empty")
+        )
+        lines.append((question, result.question or ""))
+        lines.append((answer, shorten(without_code(result.answer.text), _LONGEST) or empty))
+        for judged in result.verdicts[:_MOST_VERDICTS]:
+            line = message("verdict_line", status=str(judged.status), reason=judged.reason)
+            lines.append((verdict, line.text(result.language)))
+        if (more := len(result.verdicts) - _MOST_VERDICTS) > 0:
+            lines.append(("", message("page_more_verdicts", count=more).text(result.language)))
+        lines += [(note, problem) for problem in result.errors]
     return lines
 
 

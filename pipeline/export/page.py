@@ -16,6 +16,7 @@ from pipeline.export.jsonl import RESULTS_NAME
 from pipeline.models.hub import ships
 from pipeline.records import Origin, Result, Verdict, from_json
 from pipeline.records.errors import ExportError, RecordError
+from pipeline.records.message import message
 
 logger = logging.getLogger(__name__)
 
@@ -99,10 +100,12 @@ def _counts(result: Result) -> Counter[str]:
 def _row(result: Result, folder: Path) -> dict[str, Any]:
     """What the page shows of a result."""
     answer = result.answer
-    said = [] if answer is None else [("What the model said", answer.text)]
+    said = [] if answer is None else [("page_said", answer.text)]
     if answer is not None and answer.grounding:
-        said.insert(0, ("Where it located the objects", answer.grounding))
+        said.insert(0, ("page_located", answer.grounding))
     return {
+        "language": result.language,
+        "say": lambda code, **values: message(code, **values).text(result.language),
         "item_id": result.item_id,
         "question": result.question,
         "answer": None if answer is None else without_code(answer.text),
@@ -111,7 +114,7 @@ def _row(result: Result, folder: Path) -> dict[str, Any]:
         "image": _embedded(folder, result.artefacts["image"]) if "image" in result.artefacts else None,
         "verdicts": [_verdict(verdict) for verdict in result.verdicts[:_MOST_VERDICTS]],
         "more": max(0, len(result.verdicts) - _MOST_VERDICTS),
-        "text_lines": list(dict.fromkeys(region.label for region in result.regions if region.origin is Origin.OCR)),
+        "text_lines": tuple(dict.fromkeys(region.label for region in result.regions if region.origin is Origin.OCR)),
         "notes": result.errors,
         "said": said,
         "footer": _footer(result),
@@ -131,8 +134,9 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
 
 def _footer(result: Result) -> str:
     backends = dict.fromkeys(frame.depth_backend for frame in result.frames if frame.depth_backend)
-    parts = [] if result.answer is None else [f"answer by {result.answer.model}"]
-    return "; ".join([*parts, *(f"depth by {name}" for name in backends)])
+    parts = [] if result.answer is None else [message("answer_by", name=result.answer.model)]
+    parts += [message("depth_by", name=name) for name in backends]
+    return "; ".join(part.text(result.language) for part in parts)
 
 
 def _embedded(folder: Path, name: str) -> str | None:

@@ -4,6 +4,12 @@ Every message is one sentence that says what is wrong and how to mend it; the co
 as it stands.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.records.message import message
+
 
 class TheodoliteError(Exception):
     """Base of all errors raised on purpose by this package."""
@@ -11,6 +17,22 @@ class TheodoliteError(Exception):
 
 class RecordError(TheodoliteError, ValueError):
     """A record was built from values that break its rules."""
+
+
+class UnreadableError(RecordError):
+    """A part of an answer that cannot be read.
+
+    Args:
+        code: Code of the message that says why.
+        **values: What it names.
+    """
+
+    def __init__(self, code: str, **values: Any) -> None:
+        self.reason = message(code, **values)
+
+    def __str__(self) -> str:
+        """The reason in English."""
+        return self.reason.text()
 
 
 class InputError(TheodoliteError):

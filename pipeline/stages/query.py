@@ -214,13 +214,13 @@ class QueryStage:
     def _read(self, scene: Scene, question: str, grounding: Generation | None, generation: Generation) -> Answer:
         generations = [generation] if grounding is None else [grounding, generation]
         crops = self.crops(scene, _text(grounding))
-        answer = read_answer(scene, question, generations, _text(grounding), crops)
+        answer = read_answer(scene, question, generations, _text(grounding), crops, self.language_of(question))
         return replace(answer, prompting=self._prompting(scene, crops))
 
     def _read_again(self, judged: Judged, reasons: tuple[Reason, ...], generation: Generation) -> Answer:
         scene, grounding = judged.scene, judged.answer.grounding
         crops = [*self.crops(scene, grounding), *(crop for reason in reasons for crop in reason.crops)]
-        answer = read_answer(scene, judged.question, [generation], grounding, crops)
+        answer = read_answer(scene, judged.question, [generation], grounding, crops, self.language_of(judged.question))
         return replace(answer, prompting=self._prompting(scene, crops))
 
     def _prompting(self, scene: Scene, crops: Sequence[Crop]) -> dict[str, Any]:

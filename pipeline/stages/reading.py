@@ -9,6 +9,7 @@ from pipeline.claims.resolve import merge
 from pipeline.models.vlm.base import Generation
 from pipeline.models.vlm.crops import Crop, claims_in_frames, regions_in_frames
 from pipeline.records import Answer, Region, Scene
+from pipeline.records.message import Language, message
 
 
 def grounded_regions(scene: Scene, grounding: str | None) -> tuple[Region, ...]:
@@ -24,6 +25,7 @@ def read_answer(
     generations: Sequence[Generation],
     grounding: str | None,
     crops: Sequence[Crop] = (),
+    language: Language = "en",
 ) -> Answer:
     """Read an answer.
 
@@ -33,15 +35,16 @@ def read_answer(
         generations: What was generated for this answer, the answer itself last; its tokens and seconds are the sum.
         grounding: What the model said when it was asked where the objects are.
         crops: Parts of frames that the model was shown after them, in which it may have located objects too.
+        language: Language of the answer's problems.
     """
     said = generations[-1]
     cameras = [frame.camera for frame in scene.frames]
     enlarged = [crop.camera(cameras[crop.frame]) for crop in crops]
-    parsed = parse_answer(said.text, [*cameras, *enlarged], question)
+    parsed = parse_answer(said.text, [*cameras, *enlarged], question, language)
     regions = merge(parsed.regions, grounded_regions(scene, grounding))
     cut = [
-        f"{what} was cut off, because it repeated itself or reached vlm.max_new_tokens."
-        for what, step in zip(("The answer", "The list of objects"), reversed(generations), strict=False)
+        message(code).text(language)
+        for code, step in zip(("answer_cut_off", "objects_cut_off"), reversed(generations), strict=False)
         if step.truncated
     ]
     return Answer(

@@ -85,12 +85,12 @@ def test_numbers_and_units_are_read(fields: dict[str, Any], value: float, unit: 
         ({"relation": "size", "subject": "a", "value": -3, "unit": "m"}, "must not be negative"),
         ({"relation": "left_of", "subject": "a", "object": "b", "picture": 3}, "were not all given"),
         ({"relation": "left_of", "subject": "a", "object": "b", "pictures": [0]}, "were not all given"),
-        ("a left of b", "a claim is an object"),
+        ("a left of b", "A claim is an object"),
     ],
 )
 def test_an_entry_that_is_no_claim_is_reported(entry: Any, problem: str) -> None:
     claims, problems = read(entry)
-    assert claims == () and len(problems) == 1 and problem in problems[0]
+    assert claims == () and len(problems) == 1 and problem in problems[0].text()
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from claims.in_brief import in_brief
 
 from pipeline.claims.prose import parse_prose
 from pipeline.records import Origin
+from pipeline.records.message import message
 
 ENGLISH = [
     ("The laptop is in front of the router.", ["laptop in front of router"]),
@@ -171,12 +172,12 @@ def test_what_is_no_plain_statement_becomes_no_claim(text: str) -> None:
 def test_a_spatial_sentence_without_claim_is_reported(text: str, problem: str | None) -> None:
     _, problems = parse_prose(text)
     assert len(problems) == (problem is not None)
-    assert problem is None or problem in problems[0]
+    assert problem is None or problem in problems[0].text()
 
 
 def test_only_the_first_problems_are_listed() -> None:
     _, problems = parse_prose(" ".join(f"The mug is next to bowl {number}." for number in range(30)))
-    assert len(problems) == 11 and problems[-1].startswith("20 more")
+    assert len(problems) == 11 and problems[-1] == message("more_problems", count=20)
 
 
 @pytest.mark.parametrize(

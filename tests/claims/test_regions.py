@@ -14,6 +14,7 @@ from pipeline.claims.regions import box_3d_from_qwen, projected_box_px, regions_
 from pipeline.records import Box3D, Region
 from pipeline.records.camera import Camera
 from pipeline.records.errors import RecordError
+from pipeline.records.message import message
 
 CAMERA = Camera.from_fov(2000, 1000, 60)
 SMALL = Camera.from_fov(100, 100, 60)
@@ -58,7 +59,7 @@ def test_the_shape_around_an_entry_does_not_matter(value: Any) -> None:
 @pytest.mark.parametrize(
     ("numbers", "box", "problem"),
     [
-        ([500, 500, 0, 0], (0, 0, 1000, 500), "turned around"),
+        ([500, 500, 0, 0], (0, 0, 1000, 500), "swapped"),
         ([-10, 0, 500, 1010], (0, 0, 1000, 1000), "clipped"),
         ([5, 5, 5, 9], (10, 5, 10, 9), "no area"),
         ([1200, 0, 1300, 10], None, "outside"),
@@ -71,7 +72,7 @@ def test_the_shape_around_an_entry_does_not_matter(value: Any) -> None:
 def test_a_box_that_is_off_is_reported(numbers: Any, box: tuple[float, ...] | None, problem: str) -> None:
     regions, problems = read([{"bbox_2d": numbers, "label": "mug"}])
     assert [region.box_px for region in regions] == ([box] if box else [])
-    assert len(problems) == 1 and problem in problems[0] and "mug" in problems[0]
+    assert len(problems) == 1 and problem in problems[0].text() and "mug" in problems[0].text()
 
 
 @pytest.mark.parametrize(
@@ -95,14 +96,14 @@ def test_images_count_from_one_and_frames_from_zero(field: dict[str, Any], frame
 @pytest.mark.parametrize("field", [{"picture": 3}, {"picture": 0}, {"frame": 2}, {"picture": "left"}])
 def test_a_image_that_was_not_given_is_reported(field: dict[str, Any]) -> None:
     entry = {"bbox_2d": [0, 0, 9, 9], "label": "mug", **field}
-    assert read([entry], [CAMERA, SMALL]) == ((), ("'mug' is in an image that was not given; there are 2.",))
+    assert read([entry], [CAMERA, SMALL]) == ((), (message("in_no_frame", label="mug", count=2),))
     regions, problems = read([entry], [CAMERA])
     assert regions[0].frame == 0 and len(problems) == 1
 
 
 def test_a_box_without_image_among_several_is_reported() -> None:
     regions, problems = read([{"bbox_2d": [0, 0, 9, 9], "label": "mug"}], [CAMERA, SMALL])
-    assert regions[0].frame == 0 and "do not say in which image" in problems[0]
+    assert regions[0].frame == 0 and problems == (message("unplaced_entries", count=1),)
 
 
 def test_names_scores_and_further_fields_are_kept() -> None:
@@ -115,14 +116,14 @@ def test_names_scores_and_further_fields_are_kept() -> None:
 
 def test_an_entry_without_label_is_called_object() -> None:
     regions, problems = read([{"bbox_2d": [0, 0, 9, 9]}])
-    assert regions[0].label == "object" and "no label" in problems[0]
+    assert regions[0].label == "object" and problems == (message("unnamed_entries", count=1),)
 
 
 def test_repeats_are_left_out_and_counted() -> None:
     entry = {"bbox_2d": [0, 0, 9, 9], "label": "mug"}
     regions, problems = read([entry] * 5 + [{**entry, "label": "cup"}])
     assert [region.label for region in regions] == ["mug", "cup"]
-    assert problems == ("4 entries repeat an earlier one with the same label and place; they were left out.",)
+    assert problems == (message("repeated_entries", count=4),)
 
 
 def test_lists_of_claims_locate_nothing() -> None:
@@ -159,7 +160,7 @@ def test_a_3d_box_around_the_camera_fills_the_image() -> None:
 )
 def test_a_3d_box_that_cannot_be_seen_is_reported(numbers: list[float], problem: str) -> None:
     regions, problems = read([{"bbox_3d": numbers, "label": "cube"}])
-    assert not regions and problem in problems[0]
+    assert not regions and problem in problems[0].text()
 
 
 def test_a_2d_box_beside_a_3d_box_is_preferred() -> None:

@@ -76,11 +76,11 @@ def test_answers_verdicts_reasons_and_what_is_right_are_shown(tmp_path: Path) ->
     wrong = result("other", correct_answer="no", is_correct=False, verdicts=(verdict("undecided", True),))
     text = page_of(tmp_path, right, wrong).text
     for words in (
-        "2 results, 1 of 2 answers right; 3 claims: 1 supported, 1 refuted, 1 undecided; 1 of 2 decided ones rightly",
-        "Is the cup left of the lamp? The cup is left of the lamp. right",
-        "The cup is left of the lamp. wrong the right answer is no",
-        "supported rightly cup is left of lamp 97.0 % Its centre lies to the left.",
-        "refuted wrongly",
+        "2 results, 1 of 2 answers correct; 3 claims: 1 supported, 1 refuted, 1 undecided; 1 of 2 decided ones correctly",
+        "Is the cup left of the lamp? The cup is left of the lamp. correct",
+        "The cup is left of the lamp. wrong The correct answer is no.",
+        "supported correct cup is left of lamp 97.0 % Its centre lies to the left.",
+        "refuted wrong",
         "needs: metric depth",
     ):
         assert words in text, text
@@ -88,8 +88,8 @@ def test_answers_verdicts_reasons_and_what_is_right_are_shown(tmp_path: Path) ->
 
 def test_of_what_nobody_knows_nothing_is_told(tmp_path: Path) -> None:
     text = page_of(tmp_path, result(verdicts=(verdict("supported", None),)), result("b")).text
-    assert "right" not in text and "wrong" not in text
-    assert "No claim was made that could be checked." in text
+    assert "correct" not in text and "wrong" not in text
+    assert "The answer makes no claim that can be checked." in text
 
 
 def test_images_are_on_the_page_itself_and_nothing_else_is_loaded(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_nothing_that_a_model_or_a_user_writes_becomes_markup(tmp_path: Path) ->
 def test_of_very_many_results_the_first_are_shown_and_all_are_counted(tmp_path: Path) -> None:
     page = page_of(tmp_path, *(result(f"item {number}", is_correct=True) for number in range(MOST_RESULTS + 2)))
     assert page.tags.count("article") == MOST_RESULTS
-    assert "202 of 202 answers right" in page.text and "and 2 further results in results.jsonl" in page.text
+    assert "202 of 202 answers correct" in page.text and "and 2 further results in results.jsonl" in page.text
 
 
 def test_a_line_that_is_no_result_costs_no_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -14,7 +15,7 @@ from pipeline.records.relations import RELATIONS
 
 PACKAGE = Path(pipeline.__file__).parent
 # Codes that are put together from a relation, an anchor, a number, or the frames' and lists' forms.
-MADE = ("claim_", "denial_", "anchor_", "number_", "join_", "between_sentences", "one_frame", "several_frames")
+MADE = ("claim_", "denial_", "anchor_", "number_", "join_", "between_sentences", "one_frame", "several_frames", "page_")
 
 
 def names(code: str, language: Language = "en") -> set[str]:
@@ -51,6 +52,8 @@ def test_every_message_of_the_package_has_words_for_what_it_names() -> None:
             given = {keyword.arg for keyword in call.keywords} - {"regions"}
             if codes and None not in given:
                 assert set.union(*map(names, codes)) == given, f"{path.name}:{call.lineno}: {codes}"
+    for path in PACKAGE.rglob("*.html"):
+        used |= set(re.findall(r'"(\w+)"', path.read_text(encoding="utf-8")))
     unused = {code for code in catalog("en") if code not in used and not code.startswith(MADE)}
     assert not unused
 

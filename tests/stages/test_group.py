@@ -98,10 +98,10 @@ def test_a_question_that_fails_costs_no_other_of_its_item(tmp_path: Path) -> Non
             return result
 
     class Judge(VerifyStage):
-        def __call__(self, scene: Scene, answer: Any) -> Any:
+        def __call__(self, scene: Scene, answer: Any, language: Any) -> Any:
             if answer.text == "About odd":
                 raise ZeroDivisionError("division by zero")
-            return super().__call__(scene, answer)
+            return super().__call__(scene, answer, language)
 
     source = manifest(
         tmp_path,

@@ -73,7 +73,7 @@ def test_a_refuted_answer_is_asked_for_again_and_both_are_kept(tmp_path: Path) -
     assert first.reason == "refuted claims: screen is behind cabinet"
     assert result.errors == ()
     asked = model.requests[1].prompt_text
-    assert "screen is behind cabinet: 'screen' is nearer than 'cabinet' by 80.0 cm" in asked
+    assert "screen is behind cabinet: 'screen' is 80.0 cm nearer than 'cabinet'" in asked
     assert summary.rechecks == {"questions": 1, "refuted": 1, "gone": 1, "now": 0, "failed": 0}
     assert summary.verdicts == {"supported": 2}, "only the last answer counts"
     assert summary.tokens["prompt"] == 20, "both answers cost tokens"
@@ -133,10 +133,10 @@ def test_the_first_answer_stays_where_it_cannot_be_told_whether_to_ask_again(
 
 def test_the_first_answer_stays_where_the_second_cannot_be_judged(tmp_path: Path) -> None:
     class Judge(VerifyStage):
-        def __call__(self, scene: Scene, answer: Any) -> Any:
+        def __call__(self, scene: Scene, answer: Any, language: Any) -> Any:
             if answer.text == "Odd.":
                 raise ZeroDivisionError("division by zero")
-            return super().__call__(scene, answer)
+            return super().__call__(scene, answer, language)
 
     rechecked(tmp_path, lambda request: "Odd.", verify=Judge())
     (result,) = results_in(tmp_path / "out")
@@ -151,7 +151,7 @@ def test_a_second_answer_without_claims_is_kept_and_says_so(tmp_path: Path) -> N
     assert result.answer is not None
     assert (result.answer.text, result.verdicts) == ("I do not know.", ())
     assert len(result.attempts[0].verdicts) == 2
-    assert "The second answer makes no claim that could be checked." in result.errors
+    assert "The second answer makes no claim that can be checked." in result.errors
 
 
 def test_a_recording_without_second_answers_keeps_the_first(tmp_path: Path) -> None:
