@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,14 +14,18 @@ import numpy as np
 import pytest
 import scenes
 from PIL import Image
+from rich.console import Console
 from stages.doubles import ScriptedModel
 from stages.runs import make_stages, manifest, results_in
 
+from pipeline.console.summary import print_summary
+from pipeline.export.page import write_page
 from pipeline.models.depth.given import GivenDepth
 from pipeline.models.vlm.base import Request, Step
 from pipeline.models.vlm.recorded import Recorded
 from pipeline.records import Claim, Scene
 from pipeline.records.errors import DependencyError, GenerationError
+from pipeline.records.message import catalog
 from pipeline.stages.compose import process, run
 from pipeline.stages.depth import DepthStage
 from pipeline.stages.query import QueryStage
@@ -195,3 +201,52 @@ def test_asking_again_is_off_by_default() -> None:
     stages = make_stages(model, depth=lambda given: given)
     (result,) = process(scene, stages, None, {})
     assert (len(model.requests), result.attempts) == (1, ())
+
+
+CHINESE = {"screen": "屏风", "cabinet": "柜子", "cup": "杯子", "lamp": "台灯"}
+HANZI, LATIN_WORD = re.compile(r"[㐀-鿿]"), re.compile(r"[A-Za-z]{3,}")
+
+
+def translated(text: str) -> str:
+    for label, name in CHINESE.items():
+        text = text.replace(f'"{label}"', f'"{name}"')
+    return text
+
+
+@pytest.mark.parametrize(("question", "foreign"), [("屏风在柜子后面吗？", LATIN_WORD), ("Is it behind?", HANZI)])
+def test_all_that_is_said_of_an_answer_is_in_the_language_of_the_question(
+    tmp_path: Path, question: str, foreign: re.Pattern[str]
+) -> None:
+    is_chinese = foreign is LATIN_WORD
+
+    def script(request: Request) -> str:
+        ghost = {"relation": "left_of", "subject": "cup", "object": "X"}
+        answer = saying_that(FALSE, ALSO_TRUE, ghost)
+        return translated(answer).replace("See below.", "杯子可能在附近。") if is_chinese else answer
+
+    anchor = {"to_camera": "杯" if is_chinese else "mug", "value": 1, "unit": "m"}
+    line = {"id": "1", "question": question, "anchors": [anchor]}
+    model, summary = rechecked(tmp_path, script, line, model=ScriptedModel(script))
+    (result,) = results_in(tmp_path / "out")
+    assert result.language == ("zh" if is_chinese else "en")
+    said = [*result.errors, result.attempts[0].reason]
+    for verdict in (*result.verdicts, *result.attempts[0].verdicts):
+        said += [verdict.claim_text, verdict.reason, verdict.needs or "", *(found.note for found in verdict.evidence)]
+        assert verdict.reason_code in catalog("en")
+    assert result.errors and {str(verdict.status) for verdict in result.verdicts} == {
+        "supported",
+        "refuted",
+        "undecided",
+    }
+    assert not [sentence for sentence in said if foreign.search(sentence)]
+    console = Console(file=io.StringIO(), width=200)
+    print_summary(console, summary)
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert all(verdict.reason in shown for verdict in result.verdicts)
+    page = write_page(tmp_path / "out" / "report.html")
+    assert page is not None
+    (article,) = re.findall(r"<article.*?<details>", page.read_text(encoding="utf-8"), re.S)
+    words = re.sub(r"<[^>]*>", "", article)
+    assert not foreign.findall(words)
+    assert all(verdict.claim_text.split("“")[0] in words for verdict in result.verdicts)
+    assert result.attempts[0].verdicts[0].reason in model.requests[1].prompt_text
