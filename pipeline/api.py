@@ -279,6 +279,7 @@ def spatial_query(
         "verdicts": [
             {
                 "claim": to_plain(verdict.claim),
+                "claim_text": verdict.claim_text,
                 "status": str(verdict.status),
                 "probability": verdict.probability,
                 "reason": verdict.reason,

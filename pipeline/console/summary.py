@@ -91,9 +91,8 @@ def _answers(summary: Summary) -> list[tuple[str, str]]:
     lines: list[tuple[str, str]] = []
     for result in summary.answered if len(summary.answered) <= MOST_SHOWN else ():
         assert result.answer is not None
-        question, answer, verdict, note, empty = (
-            message(f"page_{code}").text(result.language) for code in ("question", "answer", "verdict", "note", "empty")
-        )
+        codes = ("page_question", "page_answer", "page_verdict", "page_note", "page_empty")
+        question, answer, verdict, note, empty = (message(code).text(result.language) for code in codes)
         lines.append((question, result.question or ""))
         lines.append((answer, shorten(without_code(result.answer.text), _LONGEST) or empty))
         for judged in result.verdicts[:_MOST_VERDICTS]:

@@ -25,6 +25,7 @@ from pipeline.export.palette import region_colours, region_names
 from pipeline.export.signs import draw_signs, placed_signs
 from pipeline.records import DepthKind, DepthMap, Frame, Origin, Result, Scene
 from pipeline.records.errors import ExportError
+from pipeline.records.message import Language, message
 
 MOST_FRAMES = 32
 SMALL_PX = 15
@@ -76,7 +77,7 @@ def draw_overlay(scene: Scene, result: Result) -> np.ndarray:
     grid = _Grid.of(scene)
     frames = _draw_frames(scene, result, grid)
     counts = Counter(verdict.status for verdict in result.verdicts)
-    signs, width = placed_signs(counts, _TEXT_PX, with_words=True)
+    signs, width = placed_signs(counts, _TEXT_PX, result.language)
     if not signs:
         return frames
     top, below = len(frames) + _GAP, _GAP + line_height(_TEXT_PX)
@@ -154,9 +155,12 @@ def _draw_frames(scene: Scene, result: Result, grid: _Grid) -> np.ndarray:
             ends = common or colour_range([near[index]])
             _place(sheet, draw_depth(near[index], ends), x, y)
             has_holes = not np.isfinite(near[index]).all()
-            _draw_legend(sheet, scene.depth[index], ends, has_holes, x, y + cell_height + 6, cell_width)
+            _draw_legend(
+                sheet, scene.depth[index], ends, has_holes, x, y + cell_height + 6, cell_width, result.language
+            )
     if hidden:
-        draw_text(sheet, f"and {hidden} more frames", 0, rows * step - _GAP + 6, SMALL_PX, GREY)
+        more = message("legend_more_frames", count=hidden).text(result.language)
+        draw_text(sheet, more, 0, rows * step - _GAP + 6, SMALL_PX, GREY)
     return sheet
 
 
@@ -198,19 +202,21 @@ def _draw_legend(
     x: int,
     y: int,
     width: int,
+    language: Language,
 ) -> None:
     """Write what the depth is on the left, and its range and the look of missing depth on the right."""
+    codes = ("legend_near", "legend_far", "legend_no_depth", "legend_no_valid_depth")
+    near, far, no_depth, no_valid_depth = (message(code).text(language) for code in codes)
     if ends is None:
-        draw_text(sheet, "no valid depth", x, y, SMALL_PX, GREY)
+        draw_text(sheet, no_valid_depth, x, y, SMALL_PX, GREY)
         return
-    near, far = "near", "far"
     if depth.kind is DepthKind.METRIC:
         near, far = (f"{float(np.exp(-end)):.3g} m" for end in (ends[1], ends[0]))
-    middle_y, hole_width = y + line_height(SMALL_PX) // 2, 16 + 6 + text_width("no depth", SMALL_PX) + 16
+    middle_y, hole_width = y + line_height(SMALL_PX) // 2, 16 + 6 + text_width(no_depth, SMALL_PX) + 16
     if has_holes and hole_width <= width // 2:
         width -= hole_width
         _place(sheet, draw_hatch(16, 12), x + width + 16, middle_y - 6)
-        draw_text(sheet, "no depth", x + width + 16 + 22, y, SMALL_PX, GREY)
+        draw_text(sheet, no_depth, x + width + 16 + 22, y, SMALL_PX, GREY)
     bar_width = min(140, max(0, width - text_width(near, SMALL_PX) - text_width(far, SMALL_PX) - 16))
     left = x + width - text_width(far, SMALL_PX) - bar_width - 8
     start = left - text_width(near, SMALL_PX) - 8
@@ -218,8 +224,7 @@ def _draw_legend(
     draw_text(sheet, far, left + bar_width + 8, y, SMALL_PX, GREY)
     if bar_width:
         _place(sheet, draw_legend_bar(bar_width, 10), left, middle_y - 5)
-    kind = f"depth: {depth.kind.replace('_', ' ')}"
-    if depth.kind is DepthKind.METRIC:
-        kind += f", scale from {depth.scale_source}"
+    scaled = "legend_metric" if depth.kind is DepthKind.METRIC else "legend_kind"
+    kind = message(scaled, kind=str(depth.kind), source=f"scale_{depth.scale_source}").text(language)
     if text_width(kind, SMALL_PX) <= start - x - 16:
         draw_text(sheet, kind, x, y, SMALL_PX, GREY)

@@ -10,6 +10,7 @@ import numpy as np
 from pipeline.export.drawing import draw_text, line_height, readable_on, smooth_line, text_width
 from pipeline.export.palette import STATUS_COLOURS
 from pipeline.records import Status
+from pipeline.records.message import Language, message
 
 # Strokes in a disc of radius 1 about the origin.
 _STROKES = {
@@ -20,22 +21,22 @@ _STROKES = {
 
 
 def placed_signs(
-    counts: Mapping[Status, int], text_px: int, with_words: bool = False
+    counts: Mapping[Status, int], text_px: int, language: Language | None = None
 ) -> tuple[list[tuple[Status, int, str]], int]:
     """Where the signs of verdicts stand in one line.
 
     Args:
         counts: How many verdicts have each status.
         text_px: Size of the text, and diameter of the signs [px].
-        with_words: Whether the statuses are named; without words a single verdict is a sign without a number.
+        language: Language in which the statuses are named; None leaves them out, and a single verdict without a number.
 
     Returns:
         Each status that occurs, its left edge [px] and the text beside its sign; and the width of the line [px].
     """
-    gap, places, x = text_px if with_words else text_px // 3, [], 0
+    gap, places, x = text_px if language else text_px // 3, [], 0
     for status in Status:
         if count := counts.get(status, 0):
-            text = f"{count} {status}" if with_words else str(count) if count > 1 else ""
+            text = f"{count} {message(status).text(language)}" if language else str(count) if count > 1 else ""
             places.append((status, x, text))
             x += _sign_step(text_px) + text_width(text, text_px) + gap
     return places, max(0, x - gap)

@@ -15,7 +15,17 @@ from pipeline.records.relations import RELATIONS
 
 PACKAGE = Path(pipeline.__file__).parent
 # Codes that are put together from a relation, an anchor, a number, or the frames' and lists' forms.
-MADE = ("claim_", "denial_", "anchor_", "number_", "join_", "between_sentences", "one_frame", "several_frames", "page_")
+MADE = (
+    "claim_",
+    "denial_",
+    "anchor_",
+    "number_",
+    "join_",
+    "between_sentences",
+    "one_frame",
+    "several_frames",
+    "scale_",
+)
 
 
 def names(code: str, language: Language = "en") -> set[str]:
