@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import time
+from functools import cache
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from pipeline.records import DepthMap
 from pipeline.records.camera import Camera
 from pipeline.synthetic.depth_errors import monocular_metric, sensor_depth
 from pipeline.synthetic.scenes import rendered_scene
+from pipeline.synthetic.view import RenderedView
 
 CAMERA = Camera(250.0, 250.0, 159.5, 119.5, 320, 240)
 
@@ -103,11 +105,15 @@ def test_the_camera_s_height_above_the_largest_level_surface(unit: float) -> Non
     np.testing.assert_allclose(plane.distances(np.array([up, -up])), (plane.offset + 1, plane.offset - 1))
 
 
-def _measured(kind: str, noise: float, count: int = 40) -> tuple[np.ndarray, np.ndarray]:
+@cache
+def _views() -> list[tuple[int, RenderedView]]:
+    return [(seed, rendered_scene(seed, size_px=(320, 240)).view) for seed in range(9000, 9040)]
+
+
+def _measured(kind: str, noise: float) -> tuple[np.ndarray, np.ndarray]:
     """Angles to the truth [deg] and their stated errors [deg] on rendered scenes that gave a direction."""
     pairs = []
-    for seed in range(9000, 9000 + count):
-        view = rendered_scene(seed).view
+    for seed, view in _views():
         exact = view.frame.given_depth
         assert exact is not None
         values = np.where(exact.valid, exact.values, 0)

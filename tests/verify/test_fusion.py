@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -13,7 +14,7 @@ from synthetic.worlds import CAMERA, FLOOR, piece
 
 from pipeline.records import Claim, DepthMap
 from pipeline.synthetic.depth_errors import sensor_depth
-from pipeline.synthetic.scenes import look_at, rendered_sequence
+from pipeline.synthetic.scenes import RenderedScene, look_at, rendered_sequence
 from pipeline.synthetic.view import RenderedView, render
 from pipeline.synthetic.world import World
 from pipeline.verify import fusion
@@ -84,12 +85,16 @@ def test_the_centre_distance_from_around_is_exact_but_for_pixels() -> None:
     assert float(np.linalg.norm(centres[0] - centres[1])) == pytest.approx(CENTRES_M, abs=0.015)
 
 
+@cache
+def random_worlds() -> list[RenderedScene]:
+    return [rendered_sequence(seed, 3, turn_deg=40, size_px=(320, 240)) for seed in range(20)]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("sensor", [False, True])
 def test_centre_distances_of_random_worlds_are_better_from_three_frames_than_from_one(sensor: bool) -> None:
     errors = []
-    for seed in range(20):
-        made = rendered_sequence(seed, 3, turn_deg=40, size_px=(320, 240))
+    for made in random_worlds():
         views, objects = frames_of(made.views, sensor=sensor)
         up = shared_up(views, 0)
         centres = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -144,6 +145,9 @@ def test_negation_exchanges_the_verdicts() -> None:
         assert [verdict.status for verdict in verdicts] == statuses
 
 
+scene_of = cache(partial(rendered_scene, size_px=(320, 240)))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "kind, least_right, least_coverage", [("exact", 0.98, 0.85), ("sensor", 0.98, 0.85), ("disparity", 0.95, 0.15)]
@@ -151,7 +155,7 @@ def test_negation_exchanges_the_verdicts() -> None:
 def test_verdicts_about_boxes_of_rendered_scenes(kind: str, least_right: float, least_coverage: float) -> None:
     counts: Counter[tuple[bool | None, Status]] = Counter()
     for seed in range(600, 630):
-        made = rendered_scene(seed)
+        made = scene_of(seed)
         depth = made.view.frame.given_depth
         assert depth is not None
         z_m = np.where(depth.valid, depth.values, 0)
