@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from pipeline.models.vlm.repetition import RepetitionWatch
+
+
+class BrokenAnswerError(Exception):
+    """The connection was lost within an answer."""
 
 
 class ReportedError(Exception):
@@ -40,49 +45,98 @@ class Answer:
         """The number below these names in ``usage``; None where there is none."""
         value = self.usage
         for name in names:
-            value = value.get(name) if isinstance(value, Mapping) else None
+            value = getattr(value, name, None)
         return value
 
 
-def read_whole(body: bytes) -> Answer:
+def read_whole(completion: Any) -> Answer:
     """Read an answer that came at once.
+
+    Args:
+        completion: A ``ChatCompletion`` of the openai package, whose values may be of any type.
 
     Raises:
         ReportedError: If it is an error.
         NotTextError: If it holds no text but another value.
+        LookupError, TypeError, AttributeError: If it is no answer of the protocol.
+    """
+    _check_reported(completion)
+    choice = completion.choices[0]
+    text, reasoning = _said(choice.message)
+    return Answer(text, reasoning, choice.finish_reason, completion.usage, completion.system_fingerprint)
+
+
+def read_stream(chunks: Iterable[Any], on_text: Callable[[], None]) -> Answer:
+    """Read an answer as it comes, to its end or until it repeats itself.
+
+    Args:
+        chunks: Each a ``ChatCompletionChunk`` of the openai package, whose values may be of any type.
+        on_text: Called once, at the first text or reasoning.
+
+    Raises:
+        BrokenAnswerError: If it ends before the answer does.
+        ReportedError: If the server reports an error in it.
+        NotTextError: If it holds another value in place of a text.
+        openai.OpenAIError: If the server reports an error in it, or is too slow.
         ValueError, LookupError, TypeError, AttributeError, RecursionError: If it is no answer of the protocol.
     """
-    answer = json.loads(body)
-    check_reported(answer)
-    choice = answer["choices"][0]
-    text, reasoning = said(choice["message"])
-    return Answer(text, reasoning, choice.get("finish_reason"), answer.get("usage"), answer.get("system_fingerprint"))
+    import openai
+
+    parts: list[tuple[str, str]] = []
+    watch = RepetitionWatch()
+    finish_reason = usage = fingerprint = None
+    is_cut = has_chunk = has_choice = False
+    try:
+        for chunk in chunks:
+            _check_reported(chunk)
+            has_chunk = True
+            choices = getattr(chunk, "choices", None)
+            usage = getattr(chunk, "usage", None) or usage
+            fingerprint = getattr(chunk, "system_fingerprint", None) or fingerprint
+            for choice in choices or ():
+                has_choice = True
+                finish_reason = choice.finish_reason or finish_reason
+                text, reasoning = _said(choice.delta) if choice.delta is not None else ("", "")
+                if text or reasoning:
+                    if not parts:
+                        on_text()
+                    parts.append((text, reasoning))
+                    is_cut = watch.sees(reasoning + text)
+            # The numbers of tokens come last; some servers keep the connection open after them.
+            if is_cut or (finish_reason is not None and usage and not choices):
+                break
+    except openai.APIConnectionError as error:
+        # What is missing after the answer's end is only the number of its tokens.
+        if finish_reason is None:
+            raise error if isinstance(error, openai.APITimeoutError) else BrokenAnswerError from None
+    if has_chunk and not has_choice:
+        raise LookupError("no event held a choice")
+    if finish_reason is None and not is_cut:
+        raise BrokenAnswerError
+    text, reasoning = ("".join(part[index] for part in parts) for index in (0, 1))
+    return Answer(text, reasoning, finish_reason, usage, fingerprint, is_cut)
 
 
-def said(message: Mapping[str, Any]) -> tuple[str, str]:
-    """Text and reasoning of a message, or of a part of one; a refusal is a text too.
+def reported(error: Any) -> str:
+    """What a server says in an error."""
+    message = error.get("message") if isinstance(error, Mapping) else None
+    return message if isinstance(message, str) else str(error)
 
-    Raises:
-        NotTextError: If the text is another value.
-    """
-    content = message.get("content")
+
+def _check_reported(answer: Any) -> None:
+    """Raise the error that an answer, or a part of one, reports."""
+    further = getattr(answer, "model_extra", None) or {}
+    error = further.get("error") or (further if getattr(answer, "object", None) == "error" else None)
+    if error:
+        raise ReportedError(reported(error))
+
+
+def _said(message: Any) -> tuple[str, str]:
+    """Text and reasoning of a message, or of a part of one; a refusal is a text too."""
+    further = message.model_extra or {}
+    content = message.content
     if not isinstance(content, str | None):
         raise NotTextError(type(content).__name__)
-    return content or _text(message, "refusal"), _text(message, "reasoning_content") or _text(message, "reasoning")
-
-
-def check_reported(answer: Mapping[str, Any]) -> None:
-    """Raise the error that an answer, or a part of one, reports.
-
-    Raises:
-        ReportedError: If it does.
-    """
-    error = answer.get("error") or (answer if answer.get("object") == "error" else None)
-    if error:
-        message = error.get("message") if isinstance(error, Mapping) else None
-        raise ReportedError(message if isinstance(message, str) else str(error))
-
-
-def _text(message: Mapping[str, Any], name: str) -> str:
-    value = message.get(name)
-    return value if isinstance(value, str) else ""
+    texts = (message.refusal, further.get("reasoning_content"), further.get("reasoning"))
+    refusal, *reasoning = (text if isinstance(text, str) else "" for text in texts)
+    return content or refusal, reasoning[0] or reasoning[1]

@@ -6,9 +6,9 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from time import perf_counter, sleep
+from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
@@ -16,11 +16,16 @@ from pydantic import StringConstraints
 
 from pipeline.models.vlm.base import Generation, Request, TextPart, TopP, VisionLanguageModel
 from pipeline.models.vlm.concurrency import Outcome, answer_concurrently
-from pipeline.models.vlm.endpoint_answers import Answer, NotTextError, ReportedError, read_whole
-from pipeline.models.vlm.endpoint_errors import ErrorExplainer, retry_pause_s
+from pipeline.models.vlm.endpoint_answers import (
+    Answer,
+    BrokenAnswerError,
+    NotTextError,
+    ReportedError,
+    read_stream,
+    read_whole,
+)
+from pipeline.models.vlm.endpoint_errors import ErrorExplainer
 from pipeline.models.vlm.endpoint_images import ImageEncoder, ImageFormat
-from pipeline.models.vlm.endpoint_stream import read_stream
-from pipeline.models.vlm.limits import BrokenAnswerError, OversizedAnswerError, limited_client
 from pipeline.models.vlm.received import received_text, token_count
 from pipeline.records.errors import ConfigError, GenerationError
 from pipeline.records.settings import Count, Natural, NonNegative, Positive, Text, Words, checked
@@ -52,8 +57,9 @@ class OpenAIEndpoint(VisionLanguageModel):
         model: Name under which the server knows the model.
         base_url: Address of the API, up to and with ``/v1``, without login and query, because it is written to disk.
         api_key_env: Environment variable that holds the API key; it may be unset for local servers.
-        timeout_s: Time that one attempt may take, to the last byte of the answer [s].
-        max_retries: Further attempts, with growing pauses, after 429, a server error or a lost connection.
+        timeout_s: Time that one attempt may take [s]: a stream to its end, a whole answer to its next byte.
+        max_retries: Further attempts, with growing pauses or those that the server asks for, after 408, 409, 429, a
+            server error, a time-out or a lost connection.
         max_concurrency: Most requests at a time, where several are asked together.
         stream: Whether the answer is read as it is made, which tells the time to the first token and ends an answer
             that repeats itself.
@@ -116,7 +122,7 @@ class OpenAIEndpoint(VisionLanguageModel):
             "extra_body": self._extra_body,
         }
         self._images = ImageEncoder(image_format, max_side_px)
-        self._explainer = ErrorExplainer(base_url, model, timeout_s, api_key_env)
+        self._explainer = ErrorExplainer(base_url, model, timeout_s, max_retries, api_key_env)
 
     @property
     def identity(self) -> str | None:
@@ -158,20 +164,21 @@ class OpenAIEndpoint(VisionLanguageModel):
             timings["first_token_s"] = perf_counter() - started
             on_read()
 
-        for attempt in range(1, self._max_retries + 2):
+        answer: Answer | None = None
+        # The client tries again by itself, except where an answer breaks off.
+        attempts = self._max_retries + 1
+        while attempts and answer is None:
+            attempts -= 1
             try:
                 answer = self._ask(body, on_text, stopped)
-                break
-            except (openai.OpenAIError, BrokenAnswerError, OversizedAnswerError) as error:
-                message = self._explainer.explain(error, attempt, self._key)
-                pause_s = retry_pause_s(error, attempt) if attempt <= self._max_retries else None
-            except (ReportedError, NotTextError, *_UNREADABLE) as error:
-                logger.debug("Unreadable answer: %s", type(error).__name__)
-                message, pause_s = self._explainer.explain(error, attempt, self._key), None
-            if pause_s is None:
-                # Outside of the handlers, so that the client's error with its request headers is not attached.
-                raise GenerationError(message)
-            sleep(pause_s)
+            except BrokenAnswerError as error:
+                message = self._explainer.explain(error, self._key)
+            except (openai.OpenAIError, ReportedError, NotTextError, *_UNREADABLE) as error:
+                logger.debug("No answer: %s", type(error).__name__)
+                message, attempts = self._explainer.explain(error, self._key), 0
+        if answer is None:
+            # Outside of the handlers, so that the client's error with its request headers is not attached.
+            raise GenerationError(message)
         generation = self._generation(answer, perf_counter() - started, timings)
         if answer.is_cut:
             logger.warning("The answer for %s repeated itself and was cut.", request.item_id)
@@ -193,25 +200,43 @@ class OpenAIEndpoint(VisionLanguageModel):
         return {**body, "stream": True, "stream_options": {"include_usage": True}} if self._stream else body
 
     def _ask(self, body: dict[str, Any], on_text: Callable[[], None], stopped: threading.Event) -> Answer:
-        # The bytes as they come: the client would take any type for any field, and keeps the end of a stream to itself.
+        from openai.types.chat import ChatCompletion
+
         _check(stopped)
-        with self._client.chat.completions.with_streaming_response.create(**body) as response:
-            chunks = _until(stopped, response.iter_bytes())
+        if not self._stream:
+            return read_whole(self._client.chat.completions.create(**body))
+        with self._client.chat.completions.create(**body) as stream:
             # Servers that know no streams answer at once.
-            if response.headers.get("content-type", "").startswith("text/event-stream"):
-                return read_stream(chunks, on_text)
-            return read_whole(b"".join(chunks))
+            if stream.response.headers.get("content-type", "").startswith("text/event-stream"):
+                return read_stream(self._until(stopped, stream), on_text)
+            try:
+                content = stream.response.read()
+            except Exception:  # The client's version decides of which package they are.
+                raise BrokenAnswerError from None
+            return read_whole(ChatCompletion.construct(**json.loads(content)))
+
+    def _until(self, stopped: threading.Event, stream: openai.Stream[Any]) -> Iterator[Any]:
+        """The parts of an answer; the client limits the time of each of them, and not of all."""
+        import openai
+
+        end = perf_counter() + self._timeout_s
+        for part in stream:
+            _check(stopped)
+            yield part
+            if perf_counter() > end:
+                raise openai.APITimeoutError(request=stream.response.request)
 
     @cached_property
     def _client(self) -> openai.OpenAI:
-        from openai import OpenAI
+        from openai import DefaultHttpxClient, OpenAI
 
         return OpenAI(
             api_key=self._key or _NO_KEY,
             base_url=self._address,
             timeout=self._timeout_s,
-            max_retries=0,
-            http_client=limited_client(self._timeout_s),
+            max_retries=self._max_retries,
+            # The key goes nowhere else.
+            http_client=DefaultHttpxClient(follow_redirects=False),
         )
 
     @property
@@ -250,12 +275,6 @@ class OpenAIEndpoint(VisionLanguageModel):
 
     def _received(self, text: Any) -> str | None:
         return received_text(text, self._key) or None
-
-
-def _until(stopped: threading.Event, chunks: Iterable[bytes]) -> Iterator[bytes]:
-    for chunk in chunks:
-        _check(stopped)
-        yield chunk
 
 
 def _check(stopped: threading.Event) -> None:

@@ -219,9 +219,17 @@ def use_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def record_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Let the backend not sleep before it tries again; the pauses that it would make [s] are kept here."""
+    """Let the client not sleep before it tries again; the pauses that it would make [s] are kept here."""
+    from openai import OpenAI
+
     pauses: list[float] = []
-    monkeypatch.setattr("pipeline.models.vlm.openai_endpoint.sleep", pauses.append)
+    pause_s = OpenAI._calculate_retry_timeout
+
+    def record(self: OpenAI, *arguments: Any) -> float:
+        pauses.append(pause_s(self, *arguments))
+        return 0.0
+
+    monkeypatch.setattr(OpenAI, "_calculate_retry_timeout", record)
     return pauses
 
 
