@@ -17,7 +17,7 @@ class DepthBackend(Protocol):
 
         None where keeping the output gains nothing, because it is only looked up.
         """
-        ...
+        return None
 
     @property
     def kind(self) -> DepthKind | None:
@@ -25,11 +25,11 @@ class DepthBackend(Protocol):
 
         None where ``estimate`` only looks depth up, so that each map says it, or where there is none.
         """
-        ...
+        return None
 
     def frame_key(self, frame: Frame) -> str:
         """Everything of a frame that its depth depends on, as a text for the cache; without an identity unused."""
-        ...
+        return frame.digest
 
     def estimate(self, frames: Sequence[Frame]) -> list[DepthMap]:
         """One depth map per frame, of the frame's size, in the same order; an empty list where there is none.

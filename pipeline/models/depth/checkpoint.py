@@ -90,24 +90,33 @@ def nearest_multiple(length_px: float, multiple: int, limit_px: float = np.inf) 
 
 
 @dataclass(frozen=True)
-class CheckpointNetwork:
-    """A loaded checkpoint that takes images of about one size and gives one map each.
+class LoadedCheckpoint:
+    """A loaded checkpoint.
 
     Args:
         model: The model, in evaluation mode on its device.
         processor: Its image processor.
         device: Where the model is.
         dtype: In which number format it computes.
-        side: Side of its usual input [px].
-        stride_px: What the sides of its input are multiples of [px].
-        keep_aspect_ratio: Whether it takes other shapes than squares.
-        takes_other_sides: Whether it takes input of another size than its usual one.
     """
 
     model: Any
     processor: Any
     device: torch.device
     dtype: torch.dtype
+
+
+@dataclass(frozen=True)
+class CheckpointNetwork(LoadedCheckpoint):
+    """A loaded checkpoint that takes images of about one size and gives one map each.
+
+    Args:
+        side: Side of its usual input [px].
+        stride_px: What the sides of its input are multiples of [px].
+        keep_aspect_ratio: Whether it takes other shapes than squares.
+        takes_other_sides: Whether it takes input of another size than its usual one.
+    """
+
     side: int
     stride_px: int
     keep_aspect_ratio: bool = True

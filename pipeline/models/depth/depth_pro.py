@@ -10,13 +10,12 @@ estimates: ``f / w = 0.5 / tan(fov / 2)``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.models.depth.checkpoint import CheckpointDepth, keep_in_float32, run
-from pipeline.models.depth.network import Prediction, known_focal_share
+from pipeline.models.depth.checkpoint import CheckpointDepth, LoadedCheckpoint, keep_in_float32, run
+from pipeline.models.depth.network import Prediction, focal_key, known_focal_share
 from pipeline.records import DepthKind, Frame
 from pipeline.records.errors import ConfigError, DepthError
 
@@ -32,14 +31,8 @@ def depth_of(inverse_depth: np.ndarray) -> np.ndarray:
     return np.float32(1) / np.clip(inverse_depth, np.float32(_LEAST_INVERSE), np.float32(_LARGEST_INVERSE))
 
 
-@dataclass(frozen=True)
-class _Network:
+class _Network(LoadedCheckpoint):
     """A loaded checkpoint."""
-
-    model: Any
-    processor: Any
-    device: torch.device
-    dtype: torch.dtype
 
     def predict(self, frames: Sequence[Frame], input_scale: float) -> Prediction:
         del input_scale
@@ -92,8 +85,7 @@ class DepthProDepth(CheckpointDepth):
 
     def frame_key(self, frame: Frame) -> str:
         """The image, and the focal length where it is known."""
-        share = known_focal_share(frame)
-        return frame.digest if share is None else f"{frame.digest} focal_share={share!r}"
+        return focal_key(frame)
 
     def _network_of(self, model: Any, processor: Any, device: torch.device, dtype: torch.dtype) -> _Network:
         side = int(processor.size["height"])

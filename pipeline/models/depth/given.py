@@ -4,26 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pipeline.models.depth.base import DepthBackend
 from pipeline.records import DepthMap, Frame
 from pipeline.records.errors import DepthError
 
 
-class GivenDepth:
+class GivenDepth(DepthBackend):
     """Hands on each frame's own depth."""
-
-    @property
-    def identity(self) -> None:
-        """There is nothing to keep: the depth is part of the frames."""
-        return None
-
-    @property
-    def kind(self) -> None:
-        """Each frame's depth says it."""
-        return None
-
-    def frame_key(self, frame: Frame) -> str:
-        """The image; nothing is kept under it."""
-        return frame.digest
 
     def estimate(self, frames: Sequence[Frame]) -> list[DepthMap]:
         """The depth that came with each frame, in the same order.

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import numpy as np
 from annotated_types import Interval
 
-from pipeline.models.depth.network import NetworkDepth, Prediction, known_focal_share
+from pipeline.models.depth.network import NetworkDepth, Prediction, focal_key, known_focal_share
 from pipeline.models.depth.optional import import_optional, is_installed, load_complete, require_installed
 from pipeline.models.depth.weight_files import HubFile, hub_file_status, locate_hub_file, read_file
 from pipeline.models.device import choose_device, choose_dtype
@@ -149,8 +149,7 @@ class MogeDepth(NetworkDepth):
 
     def frame_key(self, frame: Frame) -> str:
         """The image, and the focal length where it is known."""
-        share = known_focal_share(frame)
-        return frame.digest if share is None else f"{frame.digest} focal_share={share!r}"
+        return focal_key(frame)
 
     def _settings(self) -> str:
         return f"revision={self._location.revision} num_tokens={self.num_tokens}"

@@ -72,6 +72,12 @@ def known_focal_share(frame: Frame) -> float | None:
     return frame.camera.fx / frame.width if frame.camera.source in _KNOWN_CAMERA else None
 
 
+def focal_key(frame: Frame) -> str:
+    """The image, and the focal length where it is known, as a text for the cache."""
+    share = known_focal_share(frame)
+    return frame.digest if share is None else f"{frame.digest} focal_share={share!r}"
+
+
 def batches(frames: Sequence[Frame], batch_size: int) -> Iterator[list[int]]:
     """Indices of frames that share one size, at most ``batch_size`` at a time."""
     by_size: dict[tuple[int, int], list[int]] = {}

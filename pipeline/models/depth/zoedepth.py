@@ -15,6 +15,7 @@ import numpy as np
 
 from pipeline.models.depth.checkpoint import (
     CheckpointDepth,
+    LoadedCheckpoint,
     keep_in_float32,
     nearest_multiple,
     network_size,
@@ -39,13 +40,9 @@ def margin_px(height: int, width: int) -> tuple[int, int]:
 
 
 @dataclass(frozen=True)
-class _Network:
+class _Network(LoadedCheckpoint):
     """A loaded checkpoint, and the (height, width) of its usual input [px]."""
 
-    model: Any
-    processor: Any
-    device: torch.device
-    dtype: torch.dtype
     sides: tuple[int, int]
     has_domains: bool
 
