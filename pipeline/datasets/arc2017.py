@@ -25,6 +25,7 @@ from pipeline.geometry.regions import boxes_gap
 from pipeline.ingest.images import read_image
 from pipeline.records import Box, Camera, DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.errors import DependencyError, InputError
+from pipeline.records.settings import Count, Natural, Text, checked
 
 VISIBLE, HIDDEN = 1, 2
 # The depth lies this far left of and above what the photo shows [px: right, down].
@@ -117,15 +118,16 @@ class Arc2017(ClaimDataset[Path | None], DepthDataset[Path | None]):
 
     name = "arc2017"
 
+    @checked
     def __init__(
         self,
-        path: str | Path | None = None,
+        path: Text | Path | None = None,
         *,
         masks: bool = True,
         claims_per_scene: int = 60,
         relations: Sequence[str] | None = None,
-        seed: int = 0,
-        limit: int | None = None,
+        seed: Natural = 0,
+        limit: Count | None = None,
     ) -> None:
         super().__init__(limit)
         self.masks = masks

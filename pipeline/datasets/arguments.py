@@ -1,93 +1,16 @@
-"""Arguments of data sets as users write them: what is not usable is named by its key."""
+"""Arguments of data sets that need more than an annotation, and the folders that they name."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 from pipeline.ingest.images import check_camera
 from pipeline.records import DepthKind
 from pipeline.records.errors import ConfigError, InputError, RecordError
 from pipeline.records.relations import RELATIONS
-
-_LARGEST = math.nextafter(math.inf, 0)
-
-
-def check_text(key: str, value: Any, optional: bool = False) -> None:
-    """Make sure that an argument is a text, or a path.
-
-    Args:
-        key: Its key below ``dataset``.
-        value: What was given.
-        optional: Whether None may stand for nothing.
-
-    Raises:
-        ConfigError: If it is not.
-    """
-    if value is None and optional:
-        return
-    if not isinstance(value, str | Path) or not str(value).strip():
-        raise ConfigError(f"dataset.{key} must be a text that is not empty{_or_null(optional)}, not {value!r}.")
-
-
-def check_number(key: str, value: Any, optional: bool = False) -> None:
-    """Make sure that an argument is a positive, finite number.
-
-    Raises:
-        ConfigError: If it is not.
-    """
-    if value is None and optional:
-        return
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    # A whole number may be too large for a floating-point one.
-    if not is_number or not value > 0 or not value <= _LARGEST:
-        raise ConfigError(f"dataset.{key} must be a positive number{_or_null(optional)}, not {value!r}.")
-
-
-def check_flag(key: str, value: Any) -> None:
-    """Make sure that an argument is true or false.
-
-    Raises:
-        ConfigError: If it is not.
-    """
-    if not isinstance(value, bool):
-        raise ConfigError(f"dataset.{key} must be true or false, not {value!r}.")
-
-
-def check_choice(key: str, value: Any, known: Iterable[str], optional: bool = False) -> None:
-    """Make sure that an argument is one of some words.
-
-    Raises:
-        ConfigError: If it is not.
-    """
-    words = list(known)
-    if not (value is None and optional) and value not in words:
-        raise ConfigError(f"dataset.{key} must be one of {', '.join(words)}{_or_null(optional)}, not {value!r}.")
-
-
-@overload
-def check_count(key: str, value: Any, least: int = 0) -> int: ...
-@overload
-def check_count(key: str, value: Any, least: int = 0, *, optional: bool) -> int | None: ...
-def check_count(key: str, value: Any, least: int = 0, *, optional: bool = False) -> int | None:
-    """The number, if it is a whole one that is large enough.
-
-    Args:
-        key: Its key below ``dataset``.
-        value: What was given.
-        least: Smallest number allowed.
-        optional: Whether None may stand for nothing.
-
-    Raises:
-        ConfigError: If it is not.
-    """
-    if value is None and optional:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigError(f"dataset.{key} must be a whole number from {least}{_or_null(optional)}, not {value!r}.")
-    return value
+from pipeline.records.settings import check_value
 
 
 def check_relations(relations: Sequence[str] | None) -> tuple[str, ...] | None:
@@ -114,8 +37,8 @@ def check_prediction_kind(kind: str | None, is_needed: bool) -> DepthKind | None
         raise ConfigError(
             f"Say what the predictions are: set dataset.prediction_kind to one of {', '.join(DepthKind)}."
         )
-    check_choice("prediction_kind", kind, DepthKind, optional=not is_needed)
-    return None if kind is None else DepthKind(kind)
+    found: DepthKind | None = check_value("prediction_kind", kind, DepthKind | None)
+    return found
 
 
 def check_optional_camera(camera: Any) -> None:
@@ -147,11 +70,8 @@ def existing_folder(path: str | Path, what: str, how: str) -> Path:
         how: How to get it, as a sentence without its full stop.
 
     Raises:
-        ConfigError: If the path is no text.
         InputError: If there is no such folder.
     """
-    if not isinstance(path, str | Path) or not str(path):
-        raise ConfigError(f"dataset.path must be the path of {what}, not {path!r}.")
     folder = Path(path).expanduser()
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder} with {what}; {how}.")
@@ -167,7 +87,3 @@ def existing_parts(folder: Path, parts: Sequence[str], what: str, how: str) -> N
     missing = [part for part in parts if not (folder / part).exists()]
     if missing:
         raise InputError(f"{folder} is not {what}, as it lacks {', '.join(missing)}; {how}.")
-
-
-def _or_null(optional: bool) -> str:
-    return ", or null" if optional else ""

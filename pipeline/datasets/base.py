@@ -15,11 +15,11 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Generic, TypeVar
 
-from pipeline.datasets.arguments import check_count
 from pipeline.records import DepthKind, DepthMap, Frame, Region, Scene
 from pipeline.records.checks import require, text
 from pipeline.records.errors import FATAL, InputError, TheodoliteError
 from pipeline.records.expected import Expected
+from pipeline.records.settings import Count, checked
 
 logger = logging.getLogger(__name__)
 
@@ -122,8 +122,9 @@ class Dataset(ABC, Generic[Entry]):
 
     name: str = ""
 
-    def __init__(self, limit: int | None = None) -> None:
-        self.limit = check_count("limit", limit, 1, optional=True)
+    @checked
+    def __init__(self, limit: Count | None = None) -> None:
+        self.limit = limit
         self.unreadable: dict[str, str] = {}
         self._unique: tuple[str, ...] | None = None
 

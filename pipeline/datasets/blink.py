@@ -14,6 +14,7 @@ from pipeline.datasets.arguments import existing_folder
 from pipeline.datasets.base import Case
 from pipeline.datasets.formats.tables import Row, image_of, tables_in
 from pipeline.datasets.questions import Entry, QuestionDataset, case_of_question, choice_question
+from pipeline.records.settings import Count, FieldOfView, Text, checked
 
 SPATIAL = ("Relative_Depth", "Spatial_Relation", "Counting", "Multi-view_Reasoning")
 """Subtasks about space."""
@@ -36,13 +37,14 @@ class Blink(QuestionDataset):
 
     name = "blink"
 
+    @checked
     def __init__(
         self,
-        path: str | Path,
+        path: Text | Path,
         *,
         subtasks: Sequence[str] = SPATIAL,
-        fov_deg: float = 60.0,
-        limit: int | None = None,
+        fov_deg: FieldOfView = 60.0,
+        limit: Count | None = None,
     ) -> None:
         folder = existing_folder(path, "BLINK", _HOW)
         tables = [

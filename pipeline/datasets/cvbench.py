@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.datasets.annotated.objects import unique_labels
 from pipeline.datasets.arguments import existing_folder
@@ -23,10 +23,11 @@ from pipeline.datasets.questions import (
     regions_of,
 )
 from pipeline.records import Claim, Region
-from pipeline.records.errors import ConfigError
 from pipeline.records.expected import Expected
+from pipeline.records.settings import Count, FieldOfView, Text, checked
 
-TASKS = ("Count", "Relation", "Depth", "Distance")
+Task = Literal["Count", "Relation", "Depth", "Distance"]
+TASKS: tuple[Task, ...] = ("Count", "Relation", "Depth", "Distance")
 _HOW = "download test_2d.parquet and test_3d.parquet of nyu-visionx/CV-Bench there"
 _SIDES = {"left": "left_of", "right": "right_of", "above": "above", "below": "below"}
 
@@ -48,21 +49,16 @@ class CvBench(QuestionDataset):
 
     name = "cv-bench"
 
+    @checked
     def __init__(
         self,
-        path: str | Path,
+        path: Text | Path,
         *,
-        tasks: Sequence[str] = TASKS,
-        box_format: str = "xyxy",
-        fov_deg: float = 60.0,
-        limit: int | None = None,
+        tasks: Sequence[Task] = TASKS,
+        box_format: Literal["xyxy", "xywh"] = "xyxy",
+        fov_deg: FieldOfView = 60.0,
+        limit: Count | None = None,
     ) -> None:
-        unknown = [task for task in tasks if task not in TASKS]
-        if unknown or box_format not in ("xyxy", "xywh"):
-            raise ConfigError(
-                f"dataset.tasks are of {', '.join(TASKS)} and dataset.box_format is xyxy or xywh, "
-                f"not {', '.join([*unknown, box_format])}."
-            )
         folder = existing_folder(path, "CV-Bench", _HOW)
         super().__init__(
             tables_in(folder, ("test_*.parquet", "**/*.parquet"), "CV-Bench", _HOW), folder, fov_deg, limit

@@ -8,8 +8,9 @@ Format, of ``val.tar.gz`` from https://diode-dataset.org: ``val/indoors/scene_00
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
-from pipeline.datasets.arguments import check_choice, check_text, existing_folder
+from pipeline.datasets.arguments import existing_folder
 from pipeline.datasets.base import DepthSample
 from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth
 from pipeline.ingest.depth_files import read_depth
@@ -17,6 +18,7 @@ from pipeline.ingest.images import read_image
 from pipeline.records import DepthKind, ScaleSource
 from pipeline.records.camera import Camera
 from pipeline.records.errors import InputError
+from pipeline.records.settings import Count, Text, checked
 
 PLACES = ("indoors", "outdoor")
 CAMERA = Camera(fx=886.81, fy=927.06, cx=512, cy=384, width=1024, height=768)
@@ -42,11 +44,15 @@ class Diode(ListedDataset):
 
     name = "diode"
 
+    @checked
     def __init__(
-        self, path: str | Path, *, split: str = "val", places: str | None = None, limit: int | None = None
+        self,
+        path: Text | Path,
+        *,
+        split: Text = "val",
+        places: Literal["indoors", "outdoor"] | None = None,
+        limit: Count | None = None,
     ) -> None:
-        check_choice("places", places, PLACES, optional=True)
-        check_text("split", split)
         folder = existing_folder(path, "the DIODE data set", _HOW)
         folder = folder / split if (folder / split).is_dir() else folder
         wanted = PLACES if places is None else (places,)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.datasets.arguments import check_count, existing_folder
+from pipeline.datasets.arguments import existing_folder
 from pipeline.datasets.base import DepthSample
 from pipeline.datasets.formats.colmap import Calibration, read_calibration
 from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth, shrunk
@@ -27,6 +27,7 @@ from pipeline.ingest.images import read_image
 from pipeline.records import Frame
 from pipeline.records.camera import Camera, CameraSource
 from pipeline.records.errors import InputError
+from pipeline.records.settings import Count, Natural, Text, checked
 
 CAMERA_FOLDER = "dslr_images"
 _HOW = (
@@ -50,8 +51,9 @@ class Eth3d(ListedDataset):
 
     name = "eth3d"
 
-    def __init__(self, path: str | Path, *, max_side_px: int = 2048, limit: int | None = None) -> None:
-        self.max_side_px = check_count("max_side_px", max_side_px)
+    @checked
+    def __init__(self, path: Text | Path, *, max_side_px: Natural = 2048, limit: Count | None = None) -> None:
+        self.max_side_px = max_side_px
         folder = existing_folder(path, "the ETH3D data set", _HOW)
         files = [
             ImageFiles(f"{scene.name}/{depth.stem}", scene.name, scene / "images" / CAMERA_FOLDER / depth.name, depth)

@@ -15,10 +15,11 @@ from __future__ import annotations
 import csv
 import re
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from pipeline.datasets.arguments import check_choice, check_text, existing_folder
+from pipeline.datasets.arguments import existing_folder
 from pipeline.datasets.base import DepthSample
 from pipeline.datasets.formats.hdf5 import check_size
 from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth
@@ -26,11 +27,11 @@ from pipeline.ingest.files import decoding, existing_file
 from pipeline.ingest.images import read_image
 from pipeline.records.camera import Camera
 from pipeline.records.errors import ConfigError, InputError
+from pipeline.records.settings import Count, Text, checked
 
 FOCAL_PX, FOCAL_WIDTH_PX = 886.81, 1024
 """Published focal length [px], and the width [px] of the image that it is for."""
 
-SPLITS = ("train", "val", "test")
 _DEPTH = ".depth_meters.hdf5"
 _GEOMETRY = "_geometry_hdf5"
 _HOW = "download scenes with the scripts of https://github.com/apple/ml-hypersim into it"
@@ -53,18 +54,17 @@ class Hypersim(ListedDataset):
 
     name = "hypersim"
 
+    @checked
     def __init__(
         self,
-        path: str | Path,
+        path: Text | Path,
         *,
-        split: str | None = None,
-        split_file: str | Path | None = None,
-        limit: int | None = None,
+        split: Literal["train", "val", "test"] | None = None,
+        split_file: Text | Path | None = None,
+        limit: Count | None = None,
     ) -> None:
-        check_choice("split", split, SPLITS, optional=True)
         if (split is None) != (split_file is None):
             raise ConfigError("dataset.split and dataset.split_file go together; give both, or neither for all frames.")
-        check_text("split_file", split_file, optional=True)
         folder = existing_folder(path, "the Hypersim data set", _HOW)
         files = [_files(depth) for depth in sorted(folder.glob(f"*/images/scene_*{_GEOMETRY}/*{_DEPTH}"))]
         missing = f"{folder} holds no SCENE/images/scene_cam_XX{_GEOMETRY}/*{_DEPTH}; {_HOW}."

@@ -16,10 +16,11 @@ group of its own.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from pipeline.datasets.arguments import check_choice, check_flag, existing_folder
+from pipeline.datasets.arguments import existing_folder
 from pipeline.datasets.base import DepthSample
 from pipeline.datasets.formats.matlab import read_matlab
 from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth
@@ -29,6 +30,7 @@ from pipeline.ingest.images import read_image
 from pipeline.records import DepthKind, ScaleSource
 from pipeline.records.camera import Camera
 from pipeline.records.errors import InputError
+from pipeline.records.settings import Count, Text, checked
 
 METRES_PER_NUMBER = 50 / 65535
 FORMATS = ("raw", "mat")
@@ -53,16 +55,15 @@ class Ibims(ListedDataset):
 
     name = "ibims1"
 
+    @checked
     def __init__(
         self,
-        path: str | Path,
+        path: Text | Path,
         *,
-        file_format: str | None = None,
+        file_format: Literal["raw", "mat"] | None = None,
         transparent: bool = False,
-        limit: int | None = None,
+        limit: Count | None = None,
     ) -> None:
-        check_choice("file_format", file_format, FORMATS, optional=True)
-        check_flag("transparent", transparent)
         self.transparent = transparent
         root = existing_folder(path, "the iBims-1 data set", _HOW)
         formats = FORMATS if file_format is None else (file_format,)

@@ -23,13 +23,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from pipeline.datasets.annotated.boxes import box_in_camera, image_of_boxes, turn_about_y
 from pipeline.datasets.annotated.claims import ClaimWriter
 from pipeline.datasets.annotated.objects import object_of_box, unique_labels
-from pipeline.datasets.arguments import check_choice, check_count, check_text, existing_folder, existing_parts
+from pipeline.datasets.arguments import existing_folder, existing_parts
 from pipeline.datasets.base import Case, ClaimDataset, DepthSample
 from pipeline.datasets.formats.kitti_files import (
     read_calibration,
@@ -44,10 +45,9 @@ from pipeline.ingest.images import read_image
 from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.camera import Camera
 from pipeline.records.errors import ConfigError, InputError
+from pipeline.records.settings import Count, Natural, Text, checked
 
-SPLITS = ("val", "train", "all", "selection")
 CAMERAS = ("image_02", "image_03")
-PROMPTS = ("velodyne",)
 UNIT_M = 1 / 256
 _OBJECTS = "the KITTI object data set"
 _OBJECT_PARTS = ("image_2", "label_2", "calib", "velodyne")
@@ -91,29 +91,25 @@ class Kitti(ListedDataset, ClaimDataset[ImageFiles]):
 
     name = "kitti"
 
+    @checked
     def __init__(
         self,
-        path: str | Path,
+        path: Text | Path,
         *,
-        radius_px: int = 2,
+        radius_px: Natural = 2,
         claims_per_scene: int = 20,
         relations: Sequence[str] | None = None,
-        seed: int = 0,
-        raw: str | Path | None = None,
-        split: str = "val",
-        camera: str | None = "image_02",
-        split_file: str | Path | None = None,
-        prompt: str | None = None,
-        limit: int | None = None,
+        seed: Natural = 0,
+        raw: Text | Path | None = None,
+        split: Literal["val", "train", "all", "selection"] = "val",
+        camera: Literal["image_02", "image_03"] | None = "image_02",
+        split_file: Text | Path | None = None,
+        prompt: Literal["velodyne"] | None = None,
+        limit: Count | None = None,
     ) -> None:
-        check_choice("split", split, SPLITS)
-        check_choice("camera", camera, CAMERAS, optional=True)
-        check_choice("prompt", prompt, PROMPTS, optional=True)
-        check_text("raw", raw, optional=True)
-        check_text("split_file", split_file, optional=True)
         if split == "selection" and split_file is not None:
             raise ConfigError("dataset.split_file lists images of the raw recordings: set dataset.split to val.")
-        self.radius_px = check_count("radius_px", radius_px)
+        self.radius_px = radius_px
         self.writer = ClaimWriter(claims_per_scene, relations, seed)
         self.prompt = prompt
         self.folder = existing_folder(path, "KITTI", _HOW)

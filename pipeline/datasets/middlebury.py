@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.datasets.arguments import check_count, existing_folder
+from pipeline.datasets.arguments import existing_folder
 from pipeline.datasets.base import DepthSample
 from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth, shrunk
 from pipeline.ingest.depth_files import read_depth
@@ -22,6 +22,7 @@ from pipeline.ingest.images import read_image
 from pipeline.records import DepthKind, Frame, ScaleSource
 from pipeline.records.camera import Camera
 from pipeline.records.errors import InputError
+from pipeline.records.settings import Count, Natural, Text, checked
 
 _DISPARITIES = ("disp0.pfm", "disp0GT.pfm")
 _HOW = "unpack scenes of 2014 or 2021 from https://vision.middlebury.edu/stereo/data/ into it"
@@ -44,8 +45,9 @@ class Middlebury(ListedDataset):
 
     name = "middlebury"
 
-    def __init__(self, path: str | Path, *, max_side_px: int = 0, limit: int | None = None) -> None:
-        self.max_side_px = check_count("max_side_px", max_side_px)
+    @checked
+    def __init__(self, path: Text | Path, *, max_side_px: Natural = 0, limit: Count | None = None) -> None:
+        self.max_side_px = max_side_px
         folder = existing_folder(path, "scenes of Middlebury stereo", _HOW)
         scenes = sorted(scene for scene in folder.iterdir() if scene.is_dir())
         files = [

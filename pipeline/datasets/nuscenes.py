@@ -21,12 +21,13 @@ from scipy.spatial.transform import Rotation
 from pipeline.datasets.annotated.boxes import box_in_camera, image_of_boxes, projected_box
 from pipeline.datasets.annotated.claims import ClaimWriter
 from pipeline.datasets.annotated.objects import AnnotatedObject, object_of_box, unique_labels
-from pipeline.datasets.arguments import check_count, existing_folder, existing_parts
+from pipeline.datasets.arguments import existing_folder, existing_parts
 from pipeline.datasets.base import Case, ClaimDataset
 from pipeline.datasets.formats.points import moved, rasterised, read_points
 from pipeline.ingest.images import read_image
 from pipeline.records import Camera, DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.errors import InputError
+from pipeline.records.settings import Count, Natural, Text, checked
 
 Row = Mapping[str, Any]
 TABLES = (
@@ -60,24 +61,25 @@ class NuScenes(ClaimDataset[tuple[str, str]]):
 
     name = "nuscenes"
 
+    @checked
     def __init__(
         self,
-        path: str | Path,
+        path: Text | Path,
         *,
         version: str = "v1.0-mini",
         cameras: Sequence[str] = ("CAM_FRONT",),
-        radius_px: int = 3,
+        radius_px: Natural = 3,
         claims_per_scene: int = 20,
         relations: Sequence[str] | None = None,
-        seed: int = 0,
-        limit: int | None = None,
+        seed: Natural = 0,
+        limit: Count | None = None,
     ) -> None:
         super().__init__(limit)
         self.folder = existing_folder(path, _WHAT, _HOW)
         existing_parts(self.folder, [f"{version}/{table}.json" for table in TABLES], _WHAT, _HOW)
         self.version = version
         self.cameras = tuple(cameras)
-        self.radius_px = check_count("radius_px", radius_px)
+        self.radius_px = radius_px
         self.writer = ClaimWriter(claims_per_scene, relations, seed)
 
     @cached_property

@@ -19,12 +19,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from pipeline.datasets.annotated.objects import unique_labels
-from pipeline.datasets.arguments import check_choice, check_count, check_flag, check_number, check_text
 from pipeline.datasets.base import DepthDataset, DepthSample
 from pipeline.datasets.formats.hdf5 import check_size
 from pipeline.datasets.formats.matlab import read_matlab
@@ -35,6 +34,7 @@ from pipeline.geometry.regions import mask_box
 from pipeline.ingest.files import decoding
 from pipeline.records import Frame, Origin, Region
 from pipeline.records.errors import InputError
+from pipeline.records.settings import Count, Positive, Text, checked
 
 DEPTHS = {"raw": "rawDepths", "filled": "depths"}
 SPLITS = {"test": "testNdxs", "train": "trainNdxs", "all": None}
@@ -80,32 +80,25 @@ class NyuDepth(DepthDataset[int | ImageFiles]):
 
     name = "nyu_v2"
 
+    @checked
     def __init__(
         self,
-        path: str | Path,
+        path: Text | Path,
         *,
-        split: str = "test",
-        splits: str = "splits.mat",
-        depth: str = "raw",
+        split: Literal["test", "train", "all"] = "test",
+        splits: Text = "splits.mat",
+        depth: Literal["raw", "filled"] = "raw",
         objects: bool = True,
-        least_object_px: int = 500,
-        most_apart_s: float = 0.05,
-        farthest_m: float = 10.0,
-        step: int = 1,
-        limit: int | None = None,
+        least_object_px: Count = 500,
+        most_apart_s: Positive = 0.05,
+        farthest_m: Positive = 10.0,
+        step: Count = 1,
+        limit: Count | None = None,
     ) -> None:
         super().__init__(limit)
-        for key, value, known in (("split", split, SPLITS), ("depth", depth, DEPTHS)):
-            check_choice(key, value, known)
-        check_flag("objects", objects)
-        check_text("splits", splits)
-        check_text("path", path)
-        for key, number in (("most_apart_s", most_apart_s), ("farthest_m", farthest_m)):
-            check_number(key, number)
-        check_count("step", step, 1)
         self.depth = depth
         self.objects = objects
-        self.least_object_px = check_count("least_object_px", least_object_px, 1)
+        self.least_object_px = least_object_px
         self.farthest_m = float(farthest_m)
         place = Path(path).expanduser()
         self.file = place / _FILE if place.is_dir() else place

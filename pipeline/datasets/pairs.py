@@ -12,16 +12,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from pipeline.datasets.arguments import (
-    check_choice,
-    check_flag,
-    check_number,
-    check_optional_camera,
-    check_prediction_kind,
-    check_text,
-    existing_folder,
-)
+from pipeline.datasets.arguments import check_optional_camera, check_prediction_kind, existing_folder
 from pipeline.datasets.base import DepthDataset, DepthSample
 from pipeline.datasets.listed import metric_truth
 from pipeline.datasets.pairs_match import check_pattern, list_reasons, matched_files, without_partner
@@ -30,6 +23,7 @@ from pipeline.ingest.images import camera_for, exif_focal_35mm, has_quarter_turn
 from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.camera import Camera, CameraSource
 from pipeline.records.errors import ConfigError, InputError
+from pipeline.records.settings import Count, Positive, Text, checked
 
 _ASSUMED_FOV_DEG = 60.0
 _DEPTH_KEY = re.compile(r"\bdepth_(?=(?:scale|key|invalid|kind)\b)")
@@ -84,25 +78,26 @@ class Pairs(DepthDataset[Pair]):
 
     name = "pairs"
 
+    @checked
     def __init__(
         self,
-        path: str | Path,
+        path: Text | Path,
         *,
         images: str = "images/*.png",
         depths: str = "depths/*.png",
-        depth_scale: float | None = None,
+        depth_scale: Positive | None = None,
         depth_invalid: float | Iterable[float] | None = None,
-        depth_key: str | None = None,
+        depth_key: Text | None = None,
         predictions: str | None = None,
         prediction_kind: str | None = None,
-        prediction_source: str = "model",
-        prediction_scale: float | None = None,
+        prediction_source: Literal["model", "sensor"] = "model",
+        prediction_scale: Positive | None = None,
         prediction_invalid: float | Iterable[float] | None = None,
-        prediction_key: str | None = None,
+        prediction_key: Text | None = None,
         camera: Mapping[str, float] | None = None,
-        fov_deg: float | None = None,
+        fov_deg: Positive | None = None,
         group_by_folder: bool = False,
-        limit: int | None = None,
+        limit: Count | None = None,
     ) -> None:
         super().__init__(limit)
         patterns = {"images": images, "depths": depths}
@@ -112,12 +107,6 @@ class Pairs(DepthDataset[Pair]):
             check_pattern(pattern, key)
         if camera is not None and fov_deg is not None:
             raise ConfigError("dataset.camera and dataset.fov_deg exclude each other; give one, the other null.")
-        check_choice("prediction_source", prediction_source, (ScaleSource.MODEL, ScaleSource.SENSOR))
-        for key, number in (("depth_scale", depth_scale), ("prediction_scale", prediction_scale), ("fov_deg", fov_deg)):
-            check_number(key, number, optional=True)
-        for key, text in (("depth_key", depth_key), ("prediction_key", prediction_key)):
-            check_text(key, text, optional=True)
-        check_flag("group_by_folder", group_by_folder)
         check_optional_camera(camera)
         if fov_deg is not None:
             Camera.from_fov(1, 1, fov_deg)

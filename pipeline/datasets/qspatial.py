@@ -16,6 +16,7 @@ from pipeline.datasets.formats.tables import Row, image_of, tables_in
 from pipeline.datasets.questions import UNITS, QuestionDataset, case_of_question
 from pipeline.records.errors import InputError
 from pipeline.records.expected import AnswerKind, Expected
+from pipeline.records.settings import Count, FieldOfView, Text, checked
 
 _HOW = "download the Parquet files of andrewliao11/Q-Spatial-Bench there"
 
@@ -36,14 +37,15 @@ class QSpatial(QuestionDataset):
 
     name = "q-spatial"
 
+    @checked
     def __init__(
         self,
-        path: str | Path,
+        path: Text | Path,
         *,
         split: str = "QSpatial_plus",
-        images: str | Path | None = None,
-        fov_deg: float = 60.0,
-        limit: int | None = None,
+        images: Text | Path | None = None,
+        fov_deg: FieldOfView = 60.0,
+        limit: Count | None = None,
     ) -> None:
         folder = existing_folder(path, "Q-Spatial Bench", _HOW)
         tables = tables_in(folder, (f"**/{split}*",), f"Q-Spatial Bench ({split})", _HOW)

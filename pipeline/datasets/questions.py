@@ -16,7 +16,7 @@ from pipeline.datasets.base import Case, ClaimDataset, plain_reason
 from pipeline.datasets.formats.tables import Row, Table
 from pipeline.records import Box, Claim, Frame, Origin, Region, Scene
 from pipeline.records.camera import Camera
-from pipeline.records.errors import ConfigError, InputError
+from pipeline.records.errors import InputError
 from pipeline.records.expected import AnswerKind, Expected
 
 logger = logging.getLogger(__name__)
@@ -46,8 +46,6 @@ class QuestionDataset(ClaimDataset[Entry]):
 
     def __init__(self, tables: Sequence[Table], folder: Path, fov_deg: float, limit: int | None) -> None:
         super().__init__(limit)
-        if not 0 < fov_deg < 180:
-            raise ConfigError(f"dataset.fov_deg must lie between 0 and 180 degrees, not {fov_deg!r}.")
         self.tables = tuple(tables)
         self.folder = folder
         self.fov_deg = fov_deg

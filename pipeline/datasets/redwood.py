@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.datasets.arguments import check_count, check_optional_camera, check_text, existing_folder
+from pipeline.datasets.arguments import check_optional_camera, existing_folder
 from pipeline.datasets.base import DepthSample
 from pipeline.datasets.formats.rgbd_files import read_poses
 from pipeline.datasets.formats.sequences import associate, sequences
@@ -28,6 +28,7 @@ from pipeline.ingest.files import natural_key
 from pipeline.ingest.images import camera_for, read_image
 from pipeline.records.camera import Camera
 from pipeline.records.errors import InputError
+from pipeline.records.settings import Count, Text, checked
 
 COLORS = tuple(f"{place}.{suffix}" for place in ("color/*", "image/*", "rgb/*", "rgb_*") for suffix in ("jpg", "png"))
 """Patterns of images, of which the first that finds any is taken."""
@@ -60,21 +61,19 @@ class Redwood(ListedDataset):
 
     name = "redwood"
 
+    @checked
     def __init__(
         self,
-        path: str | Path,
+        path: Text | Path,
         *,
-        color: str | None = None,
-        depth: str | None = None,
-        trajectory: str | None = None,
+        color: Text | None = None,
+        depth: Text | None = None,
+        trajectory: Text | None = None,
         camera: Mapping[str, Any] | None = None,
-        step: int = 1,
-        limit: int | None = None,
+        step: Count = 1,
+        limit: Count | None = None,
     ) -> None:
-        check_count("step", step, 1)
         check_optional_camera(camera)
-        for key, value in (("color", color), ("depth", depth), ("trajectory", trajectory)):
-            check_text(key, value, optional=True)
         patterns = ((color,) if color else COLORS), ((depth,) if depth else DEPTHS)
         folder = existing_folder(path, "Redwood's sequences", _HOW)
         unreadable: dict[str, str] = {}

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
-from pipeline.datasets.annotated.claims import can_carry
-from pipeline.datasets.arguments import check_choice, check_count, check_relations
+from pipeline.datasets.annotated.claims import ClaimCount, can_carry
+from pipeline.datasets.arguments import check_relations
 from pipeline.datasets.base import Case, ClaimDataset, DepthDataset, DepthSample
 from pipeline.records import Claim, DepthKind, DepthMap
+from pipeline.records.settings import Count, Natural, checked
 from pipeline.synthetic.claims import claims_of
 from pipeline.synthetic.depth_errors import monocular_disparity, monocular_metric, sensor_depth
 from pipeline.synthetic.scenes import rendered_scene
 from pipeline.synthetic.view import RenderedView
 
-SOURCES = ("exact", "sensor", "disparity", "metric")
+Source = Literal["exact", "sensor", "disparity", "metric"]
 # More claims than any scene has.
 _ALL = 1_000_000
 
@@ -45,24 +47,23 @@ class Rendered(ClaimDataset[int], DepthDataset[int]):
 
     name = "rendered"
 
+    @checked
     def __init__(
         self,
-        count: int = 200,
+        count: Count = 200,
         *,
-        seed: int = 0,
-        claims_per_scene: int = 10,
-        depth: str = "exact",
-        prediction: str | None = "disparity",
+        seed: Natural = 0,
+        claims_per_scene: ClaimCount = 10,
+        depth: Source = "exact",
+        prediction: Source | None = "disparity",
         masks: bool = False,
         relations: Sequence[str] | None = None,
-        limit: int | None = None,
+        limit: Count | None = None,
     ) -> None:
         super().__init__(limit)
-        check_choice("depth", depth, SOURCES)
-        check_choice("prediction", prediction, SOURCES, optional=True)
-        self.count = check_count("count", count, 1)
-        self.seed = check_count("seed", seed)
-        self.claims_per_scene = check_count("claims_per_scene", claims_per_scene, 2)
+        self.count = count
+        self.seed = seed
+        self.claims_per_scene = claims_per_scene
         self.depth, self.prediction = depth, prediction
         self.masks = masks
         self.relations = check_relations(relations)
@@ -121,7 +122,7 @@ class Rendered(ClaimDataset[int], DepthDataset[int]):
 
 
 def depth_of(view: RenderedView, source: str, seed: int) -> DepthMap:
-    """Depth of a view from one of ``SOURCES``."""
+    """Depth of a view from one of the sources."""
     exact = view.frame.given_depth
     assert exact is not None
     if source == "sensor":

@@ -21,7 +21,7 @@ from pipeline.datasets.annotated.ground_truth import AnnotatedImage
 from pipeline.datasets.annotated.objects import AnnotatedObject, object_of_pixels
 from pipeline.datasets.annotated.surfaces import border_shares, occlusion_between, segments_of
 from pipeline.datasets.arc2017 import image_of_data, read_folder
-from pipeline.datasets.arguments import check_count, check_prediction_kind, check_text, existing_folder
+from pipeline.datasets.arguments import check_prediction_kind, existing_folder
 from pipeline.datasets.base import Case, ClaimDataset, DepthDataset, DepthSample
 from pipeline.datasets.formats.rgbd_files import FrameFiles, find_frames, read_frame
 from pipeline.datasets.listed import metric_truth
@@ -30,7 +30,8 @@ from pipeline.geometry.backprojection import back_project
 from pipeline.geometry.regions import boxes_gap
 from pipeline.ingest.resampling import resize_depth
 from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
-from pipeline.records.errors import ConfigError, InputError
+from pipeline.records.errors import InputError
+from pipeline.records.settings import Count, Natural, Text, checked
 
 _FEWEST_OBJECTS = 2
 # Pixels along a segment's edge that its depth is not read from.
@@ -66,30 +67,23 @@ class Rgbd(ClaimDataset[FrameFiles], DepthDataset[FrameFiles]):
 
     name = "rgbd"
 
+    @checked
     def __init__(
         self,
-        path: str | Path,
+        path: Text | Path,
         *,
-        descriptions: Mapping[str, Mapping[str, Any]] | None = None,
-        prediction: str | None = None,
+        descriptions: Mapping[str, Mapping[str, Any] | None] | None = None,
+        prediction: Text | None = None,
         prediction_kind: str | None = None,
         masks: bool = False,
         claims_per_scene: int = 40,
         relations: Sequence[str] | None = None,
-        seed: int = 0,
-        step: int = 1,
-        frames_per_place: int | None = None,
-        limit: int | None = None,
+        seed: Natural = 0,
+        step: Count = 1,
+        frames_per_place: Count | None = None,
+        limit: Count | None = None,
     ) -> None:
         super().__init__(limit)
-        check_text("prediction", prediction, optional=True)
-        check_count("step", step, 1)
-        check_count("frames_per_place", frames_per_place, 1, optional=True)
-        if descriptions is not None and not (
-            isinstance(descriptions, Mapping)
-            and all(isinstance(each, Mapping | None) for each in descriptions.values())
-        ):
-            raise ConfigError(f"dataset.descriptions must be a description for each folder, not {descriptions!r}.")
         self.prediction = prediction
         self.prediction_kind = check_prediction_kind(prediction_kind, prediction is not None)
         self.masks = masks

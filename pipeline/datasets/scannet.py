@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.datasets.arguments import check_count, existing_folder
+from pipeline.datasets.arguments import existing_folder
 from pipeline.datasets.base import DepthSample
 from pipeline.datasets.formats.sequences import number_table, sequences
 from pipeline.datasets.listed import MILLIMETRE_M, ImageFiles, ListedDataset, stored_truth
@@ -23,6 +23,7 @@ from pipeline.ingest.resampling import resize_rgb, same_aspect, size_of
 from pipeline.records import DepthMap, Frame
 from pipeline.records.camera import Camera
 from pipeline.records.errors import InputError
+from pipeline.records.settings import Count, Text, checked
 
 # The principal points of all sensors lie within this share of the sides around the middle.
 _MIDDLE_SHARE = 0.15
@@ -44,8 +45,8 @@ class ScanNet(ListedDataset):
 
     name = "scannet"
 
-    def __init__(self, path: str | Path, *, step: int = 1, limit: int | None = None) -> None:
-        check_count("step", step, 1)
+    @checked
+    def __init__(self, path: Text | Path, *, step: Count = 1, limit: Count | None = None) -> None:
         folder = existing_folder(path, "exported scenes of ScanNet", _HOW)
         scenes = sequences(folder, lambda place: (place / "color").is_dir() and (place / "depth").is_dir())
         files = [

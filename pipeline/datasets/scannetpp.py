@@ -13,10 +13,11 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from pipeline.datasets.arguments import check_choice, check_count, existing_folder
+from pipeline.datasets.arguments import existing_folder
 from pipeline.datasets.base import DepthSample
 from pipeline.datasets.formats.sequences import sequences
 from pipeline.datasets.listed import MILLIMETRE_M, ImageFiles, ListedDataset, stored_truth
@@ -24,6 +25,7 @@ from pipeline.datasets.scannet import camera_of_matrix, frame_of_depth
 from pipeline.ingest.images import read_image
 from pipeline.ingest.resampling import size_of
 from pipeline.records.errors import InputError
+from pipeline.records.settings import Count, Text, checked
 
 DEPTHS = {"sensor": "depth", "rendered": "render_depth"}
 _CALIBRATION = "pose_intrinsic_imu.json"
@@ -46,9 +48,15 @@ class ScanNetPP(ListedDataset):
 
     name = "scannetpp"
 
-    def __init__(self, path: str | Path, *, depth: str = "sensor", step: int = 1, limit: int | None = None) -> None:
-        check_choice("depth", depth, DEPTHS)
-        check_count("step", step, 1)
+    @checked
+    def __init__(
+        self,
+        path: Text | Path,
+        *,
+        depth: Literal["sensor", "rendered"] = "sensor",
+        step: Count = 1,
+        limit: Count | None = None,
+    ) -> None:
         folder = existing_folder(path, "exported scenes of ScanNet++", _HOW)
         folder = folder / "data" if (folder / "data").is_dir() else folder
         scenes = sequences(folder, lambda place: (place / "iphone" / DEPTHS[depth]).is_dir())

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from pipeline.datasets.arguments import check_choice, check_number, existing_folder, existing_parts
+from pipeline.datasets.arguments import existing_folder, existing_parts
 from pipeline.datasets.base import DepthSample
 from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth
 from pipeline.ingest.depth_files import MAX_VALUES
@@ -23,8 +24,8 @@ from pipeline.ingest.files import existing_file
 from pipeline.ingest.images import read_image
 from pipeline.records.camera import Camera
 from pipeline.records.errors import InputError
+from pipeline.records.settings import Count, Positive, Text, checked
 
-PASSES = ("final", "clean")
 TAG = 202021.25
 _CAMERA_BYTES = 4 + 8 * 9 + 8 * 12
 _HOW = "unpack MPI-Sintel-complete and MPI-Sintel-depth-training from http://sintel.is.tue.mpg.de into it"
@@ -46,16 +47,15 @@ class Sintel(ListedDataset):
 
     name = "sintel"
 
+    @checked
     def __init__(
         self,
-        path: str | Path,
+        path: Text | Path,
         *,
-        render_pass: str = "final",
-        farthest_m: float | None = 1000.0,
-        limit: int | None = None,
+        render_pass: Literal["final", "clean"] = "final",
+        farthest_m: Positive | None = 1000.0,
+        limit: Count | None = None,
     ) -> None:
-        check_choice("render_pass", render_pass, PASSES)
-        check_number("farthest_m", farthest_m, optional=True)
         self.farthest_m = farthest_m
         folder = existing_folder(path, "the MPI Sintel data set", _HOW)
         folder = folder / "training" if (folder / "training").is_dir() else folder

@@ -34,6 +34,7 @@ from pipeline.records import Claim
 from pipeline.records.claim import decode_mask
 from pipeline.records.errors import InputError
 from pipeline.records.expected import AnswerKind, Expected
+from pipeline.records.settings import Count, FieldOfView, Text, checked
 
 _HOW = "download the Parquet files of a8cheng/SpatialRGPT-Bench there, or its JSON lines with the images"
 # First word of a category: relation, and whether subject and object change places.
@@ -69,14 +70,15 @@ class SpatialRgptBench(QuestionDataset):
 
     name = "spatialrgpt-bench"
 
+    @checked
     def __init__(
         self,
-        path: str | Path,
+        path: Text | Path,
         *,
-        images: str | Path | None = None,
+        images: Text | Path | None = None,
         masks: bool = False,
-        fov_deg: float = 60.0,
-        limit: int | None = None,
+        fov_deg: FieldOfView = 60.0,
+        limit: Count | None = None,
     ) -> None:
         folder = existing_folder(path, "SpatialRGPT-Bench", _HOW)
         tables = tables_in(folder, ("**/*.parquet", "*.jsonl", "*.json"), "SpatialRGPT-Bench", _HOW)

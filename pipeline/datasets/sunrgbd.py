@@ -20,7 +20,7 @@ import json
 import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from pipeline.datasets.annotated.boxes import box_in_camera, image_of_boxes, tur
 from pipeline.datasets.annotated.claims import ClaimWriter
 from pipeline.datasets.annotated.ground_truth import AnnotatedImage
 from pipeline.datasets.annotated.objects import AnnotatedObject, object_of_box, unique_labels
-from pipeline.datasets.arguments import check_choice, check_count, existing_folder, existing_parts
+from pipeline.datasets.arguments import existing_folder, existing_parts
 from pipeline.datasets.base import Case, ClaimDataset, DepthDataset, DepthSample
 from pipeline.datasets.formats.points import moved, rasterised, read_points, split_projection
 from pipeline.datasets.formats.rgbd_files import POINT_VALUES, FrameFiles, read_frame
@@ -38,6 +38,7 @@ from pipeline.ingest.files import is_image
 from pipeline.ingest.images import read_image
 from pipeline.records import Camera, DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.errors import InputError
+from pipeline.records.settings import Count, Natural, Text, checked
 
 CLASSES = (
     "bed", "table", "sofa", "chair", "toilet", "desk", "dresser", "night_stand", "bookshelf", "bathtub",
@@ -77,25 +78,24 @@ class SunRgbd(ClaimDataset[Info | ImageFiles], DepthDataset[Info | ImageFiles]):
 
     name = "sunrgbd"
 
+    @checked
     def __init__(
         self,
-        path: str | Path,
+        path: Text | Path,
         *,
         info: str = "sunrgbd_infos_val.pkl",
         images: str = "sunrgbd_trainval/image",
         points: str = "points",
-        radius_px: int = 1,
+        radius_px: Natural = 1,
         claims_per_scene: int = 30,
         relations: Sequence[str] | None = None,
-        seed: int = 0,
-        depth: str = "raw",
-        sensor: str | None = None,
-        limit: int | None = None,
+        seed: Natural = 0,
+        depth: Literal["raw", "filled"] = "raw",
+        sensor: Literal["kv1", "kv2", "realsense", "xtion"] | None = None,
+        limit: Count | None = None,
     ) -> None:
         super().__init__(limit)
-        check_choice("depth", depth, DEPTHS)
-        check_choice("sensor", sensor, SENSORS, optional=True)
-        self.radius_px = check_count("radius_px", radius_px)
+        self.radius_px = radius_px
         self.writer = ClaimWriter(claims_per_scene, relations, seed)
         self.folder = existing_folder(path, "SUN RGB-D", _HOW)
         self.info, self.images, self.points = info, images, points

@@ -13,6 +13,7 @@ from pipeline.datasets.base import Case
 from pipeline.datasets.formats.tables import Row, image_of, tables_in
 from pipeline.datasets.questions import QuestionDataset, case_of_question, choice_question
 from pipeline.records.errors import InputError
+from pipeline.records.settings import Count, FieldOfView, Text, checked
 
 _HOW = "download 3dsrbench_v1_vlmevalkit_circular.tsv of ccvl/3DSRBench there"
 _LETTERS = "ABCD"
@@ -35,14 +36,15 @@ class ThreeDsrBench(QuestionDataset):
 
     name = "3dsrbench"
 
+    @checked
     def __init__(
         self,
-        path: str | Path,
+        path: Text | Path,
         *,
         files: str | None = None,
-        images: str | Path | None = None,
-        fov_deg: float = 60.0,
-        limit: int | None = None,
+        images: Text | Path | None = None,
+        fov_deg: FieldOfView = 60.0,
+        limit: Count | None = None,
     ) -> None:
         folder = existing_folder(path, "3DSRBench", _HOW)
         patterns = (files,) if files else ("*.tsv", "**/*.parquet")

@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from pipeline.datasets.arguments import check_count, check_number, check_optional_camera, existing_folder
+from pipeline.datasets.arguments import check_optional_camera, existing_folder
 from pipeline.datasets.base import DepthSample
 from pipeline.datasets.formats.sequences import associate, number_table, sequences
 from pipeline.datasets.listed import ImageFiles, ListedDataset, files_of_sequences, stored_truth
 from pipeline.ingest.images import camera_for, read_image
 from pipeline.records.camera import Camera, CameraSource
 from pipeline.records.errors import InputError
+from pipeline.records.settings import Count, Positive, Text, checked
 
 UNIT_M = 1 / 5000
 CAMERAS = {
@@ -55,17 +56,16 @@ class TumRgbd(ListedDataset):
 
     name = "tum"
 
+    @checked
     def __init__(
         self,
-        path: str | Path,
+        path: Text | Path,
         *,
-        most_apart_s: float = 0.02,
+        most_apart_s: Positive = 0.02,
         camera: Mapping[str, Any] | None = None,
-        step: int = 1,
-        limit: int | None = None,
+        step: Count = 1,
+        limit: Count | None = None,
     ) -> None:
-        check_number("most_apart_s", most_apart_s)
-        check_count("step", step, 1)
         check_optional_camera(camera)
         self.camera = camera
         folder = existing_folder(path, "sequences of TUM RGB-D", _HOW)

@@ -11,13 +11,14 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.datasets.arguments import check_count, existing_folder
+from pipeline.datasets.arguments import existing_folder
 from pipeline.datasets.base import Case
 from pipeline.datasets.formats.tables import Row, tables_in
 from pipeline.datasets.questions import QuestionDataset, case_of_question, choice_question
 from pipeline.ingest.video import read_video
 from pipeline.records import Frame
 from pipeline.records.expected import AnswerKind, Expected
+from pipeline.records.settings import Count, FieldOfView, Text, checked
 
 _HOW = "download test.jsonl of nyu-visionx/VSI-Bench and unpack its archives of videos there"
 # Units in which the questions ask for a number.
@@ -40,20 +41,21 @@ class VsiBench(QuestionDataset):
 
     name = "vsi-bench"
 
+    @checked
     def __init__(
         self,
-        path: str | Path,
+        path: Text | Path,
         *,
         question_types: Sequence[str] | None = None,
-        frames: int = 8,
-        fov_deg: float = 60.0,
-        limit: int | None = None,
+        frames: Count = 8,
+        fov_deg: FieldOfView = 60.0,
+        limit: Count | None = None,
     ) -> None:
         folder = existing_folder(path, "VSI-Bench", _HOW)
         tables = tables_in(folder, ("test.jsonl", "*.jsonl", "**/*.parquet"), "VSI-Bench", _HOW)
         super().__init__(tables, folder, fov_deg, limit)
         self.question_types = None if question_types is None else tuple(question_types)
-        self.frames = check_count("frames", frames, 1)
+        self.frames = frames
         # Questions about one video follow each other.
         self._last: tuple[Path, tuple[Frame, ...]] | None = None
 

@@ -6,16 +6,18 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import Interval
 
 from pipeline.datasets.annotated.ground_truth import AnnotatedImage, depth_gaps_m, truth_of
 from pipeline.datasets.annotated.objects import AnnotatedObject, extents_m
-from pipeline.datasets.arguments import check_count, check_relations
+from pipeline.datasets.arguments import check_relations
 from pipeline.datasets.base import Case
 from pipeline.records import Claim, Comparison, DepthKind, Frame, Origin, Scene, Unit
 from pipeline.records.relations import RELATIONS, Need, Relation, ValueUse
+from pipeline.records.settings import Natural, checked
 from pipeline.synthetic.ground_truth import Truth
 
 _NEGATED_SHARE = 0.1
@@ -33,8 +35,11 @@ _COMPARISONS = (Comparison.ABOUT, Comparison.ABOUT, Comparison.ABOUT, Comparison
 # Their truth needs more than what is visible, or than boxes say.
 _NEVER = frozenset({"count", "touching", "on", "box_3d"})
 _Judged = tuple[Claim, Truth]
+ClaimCount = Annotated[int, Interval(ge=2)]
+"""Number of claims, which come in pairs."""
 
 
+@checked
 @dataclass(frozen=True)
 class ClaimWriter:
     """Makes cases of annotated images, with claims that are the same for the same seed.
@@ -48,15 +53,13 @@ class ClaimWriter:
         ConfigError: If one of them is not usable.
     """
 
-    claims_per_scene: int
+    claims_per_scene: ClaimCount
     relations: Sequence[str] | None
-    seed: int
+    seed: Natural
 
     def __post_init__(self) -> None:
-        """Check the arguments."""
-        check_count("claims_per_scene", self.claims_per_scene, 2)
+        """Check the relations."""
         check_relations(self.relations)
-        check_count("seed", self.seed)
 
     def case(
         self,

@@ -55,7 +55,7 @@ class FrameFiles:
 
 
 def find_frames(
-    root: Path, descriptions: Mapping[str, Mapping[str, Any]], refused: dict[str, str] | None = None
+    root: Path, descriptions: Mapping[str, Mapping[str, Any] | None], refused: dict[str, str] | None = None
 ) -> list[FrameFiles]:
     """All frames of a folder's described subfolders, in the order of their names.
 
