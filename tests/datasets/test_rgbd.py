@@ -217,7 +217,7 @@ test_what_cannot_be_used_is_said = refusing(
             InputError,
             "No frame of .* has a pred",
         ),
-        ({"prediction": True}, ConfigError, r"dataset\.prediction must be a text"),
+        ({"prediction": True}, ConfigError, "prediction must be a text"),
         ({"prediction": PREDICTED}, ConfigError, "Say what the predictions are: set dataset.prediction_kind"),
         ({"prediction_kind": "blurred"}, ConfigError, "prediction_kind"),
         ({"step": 0}, ConfigError, "step"),
