@@ -57,7 +57,7 @@ def test_a_sweep_makes_one_report_per_combination(command_line: CommandLine, tmp
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        (("dataset.count=0",), "dataset.count must be a whole number from 1, not 0"),
+        (("dataset.count=0",), "dataset.count must be a whole number of at least 1, not 0"),
         (("dataset=rgbd",), "dataset.path"),
         (("dataset=rgbd", "dataset.path=nowhere"), "nowhere"),
         (("dataset=no_such",), "no_such"),

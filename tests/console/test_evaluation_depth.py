@@ -107,7 +107,7 @@ def test_a_mistake_is_one_clear_line(command_line: CommandLine, arguments: tuple
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        (["dataset.count=0"], "dataset.count must be a whole number from 1"),
+        (["dataset.count=0"], "dataset.count must be a whole number of at least 1"),
         (["dataset=nyu_v2", "dataset.path=nowhere"], "nowhere"),
         (["protocol=plain"], "Choose protocol.alignment: none, median_scale"),
         (["protocol.alignment=affine"], "protocol.alignment must be one of none"),
