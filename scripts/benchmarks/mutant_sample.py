@@ -99,6 +99,8 @@ def _sites(source: str) -> dict[tuple[object, ...], list[tuple[str, int]]]:
 
     tree = ast.parse(source)
     left_out = list(_left_out(tree))
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    headers = [((node.lineno, 0), (node.body[0].lineno, 0)) for node in functions]
     nodes = [node for node in ast_nodes(get_ast(source)) if node.type not in _FIXED]
     lines = source.splitlines()
     by_place: dict[tuple[Position, Position], list[tuple[str, int]]] = defaultdict(list)
@@ -115,7 +117,11 @@ def _sites(source: str) -> dict[tuple[object, ...], list[tuple[str, int]]]:
     for (start, end), changes in sorted(by_place.items()):
         if any(first <= start and end <= last for first, last in left_out):
             continue
-        text = (_function_at(tree, start[0]), lines[start[0] - 1].strip(), lines[start[0] - 1][start[1] : end[1]])
+        # The star that begins keyword-only arguments is no product.
+        token = lines[start[0] - 1][start[1] : end[1]]
+        if token == "*" and any(first <= start < last for first, last in headers):
+            continue
+        text = (_function_at(tree, start[0]), lines[start[0] - 1].strip(), token)
         seen[text] += 1
         found[(*text, seen[text])] = changes
     return found
