@@ -61,20 +61,8 @@ class ObjectPixels:
 
 def shared_pixels(first: ObjectPixels, second: ObjectPixels) -> int:
     """Number of pixels that two objects of one frame both claim."""
-    overlap = _overlap(first.window, second.window)
-    return 0 if overlap is None else int(np.count_nonzero(first.mask[overlap[0]] & second.mask[overlap[1]]))
-
-
-def _overlap(first: Window, second: Window) -> tuple[tuple[slice, slice], tuple[slice, slice]] | None:
-    """Where two windows overlap, as an index into the arrays of each; None where they do not."""
-    top, bottom = max(first.top, second.top), min(first.bottom, second.bottom)
-    left, right = max(first.left, second.left), min(first.right, second.right)
-    if top >= bottom or left >= right:
-        return None
-    return tuple(  # type: ignore[return-value]
-        (slice(top - item.top, bottom - item.top), slice(left - item.left, right - item.left))
-        for item in (first, second)
-    )
+    both = first.window.overlap(second.window)
+    return int(np.count_nonzero(first.mask[both.within(first.window)] & second.mask[both.within(second.window)]))
 
 
 def order_coordinate(values: np.ndarray, kind: DepthKind) -> np.ndarray:
@@ -268,9 +256,8 @@ def without(item: ObjectPixels, others: Iterable[ObjectPixels], edge_px: int) ->
     """The object without the pixels of others of the same frame, or None where nothing is left."""
     mask = item.mask.copy()
     for other in others:
-        overlap = _overlap(item.window, other.window)
-        if overlap is not None:
-            mask[overlap[0]] &= ~other.mask[overlap[1]]
+        both = item.window.overlap(other.window)
+        mask[both.within(item.window)] &= ~other.mask[both.within(other.window)]
     return _with_core(item.window, mask, item.coordinate, edge_px)
 
 

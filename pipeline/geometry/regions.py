@@ -39,6 +39,15 @@ class Window(NamedTuple):
             max(self.right, other.right),
         )
 
+    def overlap(self, other: Window) -> Window:
+        """The block that both hold; of a negative height or width where they lie apart."""
+        return Window(
+            max(self.top, other.top),
+            min(self.bottom, other.bottom),
+            max(self.left, other.left),
+            min(self.right, other.right),
+        )
+
     def grown(self, margin_px: int, shape: tuple[int, int]) -> Window:
         """The window with a margin to every side, within an image of that (height, width) [px]."""
         return Window(

@@ -89,13 +89,9 @@ def test_a_frame_looks_through_points_before_its_depth(point_z: float, error: fl
 def test_points_outside_the_image_or_its_depth_tell_nothing() -> None:
     camera = Camera(50, 50, 19.5, 14.5, 40, 30)
     depth, valid = np.full((30, 40), 2.0, np.float32), np.ones((30, 40), bool)
-    beside = np.tile((50.0, 0, 1), (40, 1))
-    behind = np.tile((0, 0, -1.0), (40, 1))
-    before = np.tile((0, 0, 1.0), (40, 1))
-    assert seen_through(beside, depth, valid, camera, 0.01) is None
-    assert seen_through(behind, depth, valid, camera, 0.01) is None
-    assert seen_through(before, depth, ~valid, camera, 0.01) is None
-    assert seen_through(before[:5], depth, valid, camera, 0.01) is None
+    beside, behind, before = (np.tile(point, (40, 1)) for point in ((50.0, 0, 1), (0, 0, -1.0), (0, 0, 1.0)))
+    for points, known in ((beside, valid), (behind, valid), (before, ~valid), (before[:5], valid)):
+        assert seen_through(points, depth, known, camera, 0.01) is None
 
 
 @pytest.mark.parametrize(

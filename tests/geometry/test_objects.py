@@ -54,23 +54,20 @@ def test_the_box_of_a_mask() -> None:
     assert mask_box(mask) == (2, 1, 6, 3)
 
 
+EVERYTHING = np.ones((40, 40), bool)
+
+
 def _scene(object_z: float, background_z: float) -> np.ndarray:
     """A disc before a background."""
     rows, columns = np.mgrid[:40, :40]
     return np.where((rows - 20) ** 2 + (columns - 20) ** 2 < 19**2, object_z, background_z)
 
 
-def test_the_background_in_the_corners_is_removed() -> None:
+@pytest.mark.parametrize("occluded_px", [0, 8])
+def test_the_background_in_the_corners_and_an_occluder_at_the_side_are_removed(occluded_px: int) -> None:
     coordinate = _scene(1.0, 3.0)
-    found = foreground(coordinate, np.ones((40, 40), bool), 0.3)
-    np.testing.assert_array_equal(found, coordinate == 1.0)
-
-
-def test_an_occluder_at_the_side_is_not_taken_for_the_object() -> None:
-    coordinate = _scene(1.0, 3.0)
-    coordinate[:, :8] = 0.5
-    found = foreground(coordinate, np.ones((40, 40), bool), 0.3)
-    np.testing.assert_array_equal(found, coordinate == 1.0)
+    coordinate[:, :occluded_px] = 0.5
+    np.testing.assert_array_equal(foreground(coordinate, EVERYTHING, 0.3), coordinate == 1.0)
 
 
 def test_pixels_that_no_other_box_claims_choose_the_mode() -> None:
@@ -79,19 +76,19 @@ def test_pixels_that_no_other_box_claims_choose_the_mode() -> None:
     exclusive = np.zeros((40, 40), bool)
     exclusive[:14], exclusive[:, :14] = True, True
     exclusive[8:40, 8:40] = False
-    np.testing.assert_array_equal(foreground(coordinate, np.ones((40, 40), bool), 0.3, exclusive), coordinate == 2.0)
+    np.testing.assert_array_equal(foreground(coordinate, EVERYTHING, 0.3, exclusive), coordinate == 2.0)
 
 
 def test_a_slanted_surface_stays_whole() -> None:
     coordinate = np.linspace(1, 2, 40)[:, None].repeat(40, axis=1)
-    assert foreground(coordinate, np.ones((40, 40), bool), 0.3).mean() > 0.97
+    assert foreground(coordinate, EVERYTHING, 0.3).mean() > 0.97
 
 
 @given(st.floats(0.01, 100), st.floats(-100, 100))
 def test_the_foreground_does_not_depend_on_scale_and_shift(scale: float, shift: float) -> None:
     coordinate = _scene(1.0, 3.0)
-    expected = foreground(coordinate, np.ones((40, 40), bool), 0.3)
-    np.testing.assert_array_equal(foreground(scale * coordinate + shift, np.ones((40, 40), bool), 0.3), expected)
+    expected = foreground(coordinate, EVERYTHING, 0.3)
+    np.testing.assert_array_equal(foreground(scale * coordinate + shift, EVERYTHING, 0.3), expected)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5), (3, 3), (2, 40)])
@@ -108,18 +105,13 @@ def test_erosion_removes_the_edge() -> None:
 
 
 @pytest.mark.parametrize("kind", list(DepthKind))
-def test_the_order_coordinate_grows_with_distance(kind: DepthKind) -> None:
+def test_the_order_coordinate_grows_with_distance_and_has_a_unit(kind: DepthKind) -> None:
     near, far = (2.0, 1.0) if kind.larger_is_nearer else (1.0, 2.0)
     coordinate = order_coordinate(np.array([near, far], np.float32), kind)
     assert coordinate[0] < coordinate[1]
-
-
-@pytest.mark.parametrize("kind", list(DepthKind))
-def test_the_spread_of_a_constant_map_is_zero_unless_it_is_a_logarithm(kind: DepthKind) -> None:
-    values = np.full((30, 30), 2.0, np.float32)
-    spread = coordinate_spread(values, np.ones((30, 30), bool), kind)
-    assert spread == (1.0 if kind.has_shape else 0.0)
-    assert coordinate_spread(values, np.zeros((30, 30), bool), kind) == (1.0 if kind.has_shape else 0.0)
+    # A constant map has no range, and a logarithm needs none.
+    for valid in (EVERYTHING, ~EVERYTHING):
+        assert coordinate_spread(np.full((40, 40), 2.0), valid, kind) == (1.0 if kind.has_shape else 0.0)
 
 
 def test_an_object_without_valid_pixels_is_none() -> None:
@@ -149,10 +141,9 @@ def test_what_reaches_far_as_a_whole_is_kept_whole() -> None:
 def test_strays_do_not_depend_on_scale_and_shift(scale: float, shift: float) -> None:
     rng = np.random.default_rng(0)
     coordinate = np.where(rng.random((40, 40)) < 0.05, 9.0, rng.uniform(1, 2, (40, 40)))
-    everything = np.ones((40, 40), bool)
-    plain = without_strays(coordinate, everything, 0.05)
+    plain = without_strays(coordinate, EVERYTHING, 0.05)
     assert 0.9 < plain.mean() < 0.99
-    np.testing.assert_array_equal(without_strays(scale * (coordinate + shift), everything, 0.05 * scale), plain)
+    np.testing.assert_array_equal(without_strays(scale * (coordinate + shift), EVERYTHING, 0.05 * scale), plain)
 
 
 @pytest.mark.parametrize("count", [0, 1])

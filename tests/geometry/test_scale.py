@@ -146,24 +146,19 @@ def test_a_flat_region_gives_the_shift_of_affine_depth(name: str, shift: float) 
     assert worst(solve(DEPTH, values, [name], flat=True), DEPTH, values) < 1e-6
 
 
-@pytest.mark.parametrize("flat", [False, True])
-def test_one_length_is_not_enough_for_disparity_even_with_a_plane(flat: bool) -> None:
-    with pytest.raises(
-        CannotScale,
-        match="One anchor fixes the scale but not the shift of disparity; give a second known distance or the camera's",
-    ):
-        solve(DISPARITY, values_of(DISPARITY, 1, 0), ["near z"], flat)
-
-
-def test_one_length_is_not_enough_for_affine_depth() -> None:
-    with pytest.raises(CannotScale, match="not the shift of depth; give a second known distance or name a flat region"):
-        solve(DEPTH, values_of(DEPTH, 1, 0), ["near z"])
-
-
-@pytest.mark.parametrize("kind", [DISPARITY, DEPTH])
-def test_lengths_at_one_depth_leave_the_shift_open(kind: DepthKind) -> None:
-    with pytest.raises(CannotScale, match=r"do not fix the shift .* clearly nearer or farther"):
-        solve(kind, values_of(kind, 1, 0.2), ["near z", "near side"])
+@pytest.mark.parametrize(
+    ("kind", "names", "flat", "words"),
+    [
+        (DISPARITY, ["near z"], False, "not the shift of disparity; give a second known distance or the camera's"),
+        (DISPARITY, ["near z"], True, "not the shift of disparity; give a second known distance or the camera's"),
+        (DEPTH, ["near z"], False, "not the shift of depth; give a second known distance or name a flat region"),
+        (DISPARITY, ["near z", "near side"], False, r"do not fix the shift .* clearly nearer or farther"),
+        (DEPTH, ["near z", "near side"], False, r"do not fix the shift .* clearly nearer or farther"),
+    ],
+)
+def test_what_leaves_the_shift_open_is_refused(kind: DepthKind, names: list[str], flat: bool, words: str) -> None:
+    with pytest.raises(CannotScale, match=words):
+        solve(kind, values_of(kind, 1, 0.2), names, flat)
 
 
 @pytest.mark.parametrize("kind", [DISPARITY, DEPTH])
@@ -219,13 +214,8 @@ def test_noise_of_the_depth_widens_the_error() -> None:
 
 def test_the_focal_length_counts_for_sides_but_not_for_depth() -> None:
     things = Things(values_of(SHAPE, 1, 0))
-    side, z = (
-        KnownLength(1.0, (thing,), measure, 0.0, 0.25)
-        for thing, measure in (
-            (things.near_side, lateral_length),
-            (things.near, z_distance),
-        )
-    )
+    side = KnownLength(1.0, (things.near_side,), lateral_length, 0.0, 0.25)
+    z = KnownLength(1.0, (things.near,), z_distance, 0.0, 0.25)
     assert abs(length_errors(side, SHAPE, 0.0)[1]) == pytest.approx(math.log(1.25))
     assert length_errors(z, SHAPE, 0.0) == (0.0, 0.0)
 
