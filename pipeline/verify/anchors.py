@@ -27,12 +27,12 @@ from pipeline.records import (
 )
 from pipeline.records.error_budget import ErrorBudget
 from pipeline.records.message import Language, Message, message
-from pipeline.records.relations import RELATIONS, Need
+from pipeline.records.relations import Need
 from pipeline.verify.rules.anchor_reading import pixels, read
 from pipeline.verify.rules.base import CannotMeasure, Settings
 from pipeline.verify.rules.object_view import ObjectView, object_views
 from pipeline.verify.rules.view import FrameView
-from pipeline.verify.verifier import Verifier
+from pipeline.verify.verifier import Verifier, need_of
 
 # Anchors that differ by more standard deviations are said to disagree.
 _DISAGREEMENT = 2.0
@@ -109,23 +109,18 @@ def judge_anchored(
     verdicts = list(verifier.judge(scene, regions, claims, language))
     if any(not depth.kind.has_shape for depth in scene.unanchored_depth):
         plain = replace(scene, depth=scene.unanchored_depth)
-        at = [index for index, claim in enumerate(claims) if _need(claim) in (Need.NOTHING, Need.ORDER)]
+        at = [index for index, claim in enumerate(claims) if need_of(claim) in (Need.NOTHING, Need.ORDER)]
         judged = verifier.judge(plain, regions, [claims[index] for index in at], language)
         for index, verdict in zip(at, judged, strict=True):
             verdicts[index] = verdict
     return tuple(_with_need(verdict, scene, language) for verdict in verdicts)
 
 
-def _need(claim: Claim) -> Need:
-    relation = RELATIONS[claim.relation]
-    return relation.value_need if claim.value is not None and relation.need is not Need.NOTHING else relation.need
-
-
 def _with_need(verdict: Verdict, scene: Scene, language: Language) -> Verdict:
     """The verdict; where it is open because its frames lack metres or shape, with what the anchors lack."""
     if verdict.status is not Status.UNDECIDED or not verdict.evidence or not scene.problems or not scene.depth:
         return verdict
-    need = _need(verdict.claim)
+    need = need_of(verdict.claim)
     kinds = {scene.depth[item.frame].kind for item in verdict.evidence}
     lacks_metres = need is Need.METRIC and DepthKind.METRIC not in kinds
     lacks_shape = need is Need.SHAPE and not any(kind.has_shape for kind in kinds)

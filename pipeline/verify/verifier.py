@@ -114,7 +114,7 @@ class Verifier:
         for frame, indices in found.items():
             located = [objects[index] for index in indices]
             try:
-                views[frame].require(_need(claim, relation))
+                views[frame].require(need_of(claim))
                 if relation.objects and _coincide([item.region for item in located]):
                     raise CannotMeasure("same_region", "needs_distinct_regions")
                 finding = rule(claim, *located, **relation.options)
@@ -253,7 +253,9 @@ def _with_all_small(refusal: CannotMeasure, located: Sequence[ObjectView]) -> Ca
     return CannotMeasure(refusal.reason, refusal.needs.code, tuple(small))
 
 
-def _need(claim: Claim, relation: Relation) -> Need:
+def need_of(claim: Claim) -> Need:
+    """What the depth must carry for a claim."""
+    relation = RELATIONS[claim.relation]
     return relation.value_need if claim.value is not None and relation.need is not Need.NOTHING else relation.need
 
 
