@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from annotated_types import Interval
@@ -12,7 +13,7 @@ from pipeline.config.build import build, query_stage, stage_cache, verify_stage
 from pipeline.config.options import option, options_of
 from pipeline.datasets.base import ClaimDataset, DepthDataset
 from pipeline.evaluate.claims.baselines import default_judges
-from pipeline.evaluate.claims.run import Asker, Subjects
+from pipeline.evaluate.claims.run import Subjects
 from pipeline.evaluate.depth.alignment import Alignment
 from pipeline.evaluate.depth.protocol import EvaluationProtocol
 from pipeline.evaluate.depth.run import DepthSubject
@@ -20,6 +21,7 @@ from pipeline.models.vlm.none import NoModel
 from pipeline.records.errors import ConfigError, InputError
 from pipeline.records.settings import check_value
 from pipeline.stages.depth import DepthStage
+from pipeline.stages.group import Stages
 from pipeline.stages.ocr import OcrStage
 
 
@@ -93,17 +95,12 @@ def build_subjects(config: DictConfig) -> Subjects:
     cache = stage_cache(config)
     model = build(config.vlm)
     verify = verify_stage(config, cache)
-    askers: dict[str, Asker] = {}
+    stages = Stages(DepthStage(build(config.depth), cache), OcrStage(build(config.ocr), cache), None, verify)
+    ways: dict[str, Stages] = {}
     if not isinstance(model, NoModel):
         if config.compare_hints:
-            raw = {"hints": "none", "steps": "one", "second_look": "off"}
-            askers["raw"] = query_stage(config, model, verify, cache, **raw)
-        askers["with_hints"] = query_stage(config, model, verify, cache)
-    return Subjects(
-        depth=DepthStage(build(config.depth), cache),
-        ocr=OcrStage(build(config.ocr), cache),
-        judge=verify,
-        baselines=default_judges(verify.verifier.settings.tolerance) if config.baselines else (),
-        askers=askers,
-        batch_size=config.query.batch_size,
-    )
+            raw = {"hints": "none", "steps": "one", "second_look": "off", "recheck": 0}
+            ways["raw"] = replace(stages, query=query_stage(config, model, verify, cache, **raw))
+        ways["with_hints"] = replace(stages, query=query_stage(config, model, verify, cache))
+    baselines = default_judges(verify.verifier.settings.tolerance) if config.baselines else ()
+    return Subjects(stages, baselines, ways)

@@ -21,6 +21,8 @@ _CLAIM_COLUMNS = {
 }
 _ANSWER_COLUMNS = {
     "right": "accuracy",
+    "asked again": "asked_again",
+    "right before": "accuracy_before",
     "refuted": "refuted",
     "refuted, wrong": "refuted_wrong",
     "not refuted, right": "accuracy_not_refuted",

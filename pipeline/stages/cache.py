@@ -22,8 +22,8 @@ RecordType = TypeVar("RecordType")
 class StageCache:
     """Files under one folder, named by a hash of everything that their content depends on.
 
-    Two processes may share the folder: a file is either whole or absent. A file that cannot be read is
-    computed again.
+    All that has one identity (the first part of a key: backend, model, revision, settings) lies in one folder. Two
+    processes may share the folder: a file is either whole or absent. A file that cannot be read is computed again.
 
     Args:
         folder: Where the files lie; None keeps nothing.
@@ -101,8 +101,16 @@ class StageCache:
         except ExportError as error:
             logger.warning("%s Nothing is kept for later; set cache_dir to another folder, or to null.", error)
 
+    def holds(self, stage: str, identity: str) -> bool:
+        """Whether any output of a stage with this identity is kept."""
+        return self.folder is not None and (self.folder / stage / _digest(identity)[:16]).is_dir()
+
     def _path(self, stage: str, parts: tuple[str, ...], suffix: str) -> Path | None:
         if self.folder is None:
             return None
-        key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
-        return self.folder / stage / key[:2] / f"{key}{suffix}"
+        identity, *others = parts
+        return self.folder / stage / _digest(identity)[:16] / f"{_digest(*others)}{suffix}"
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -52,12 +52,37 @@ def process(scene: Scene, stages: Stages, folder: Path | None, seconds: dict[str
         StageError: If a stage fails; it names the stage.
     """
     seconds = dict(seconds)
-    scene = _with_depth_and_text(scene, stages, seconds)
-    group = _asked(scene, _questions(scene, stages), seconds)
+    questions = _questions(scene, stages)
+    scene = with_depth_and_text(scene, stages, seconds, asks=questions != (None,))
+    group = _asked(scene, questions, seconds)
     for outcome in finish(group, stages, folder):
         if isinstance(outcome, StageError):
             raise outcome
         yield outcome
+
+
+def with_depth_and_text(scene: Scene, stages: Stages, seconds: dict[str, float], *, asks: bool) -> Scene:
+    """The scene with all that is known before a question is asked.
+
+    Args:
+        scene: The scene, as ingest made it.
+        stages: The stages.
+        seconds: Takes the time of each stage [s].
+        asks: Whether questions follow. Their prompts tell depth in metres, so that anchors count before; what only the
+            model locates counts when its answer is judged.
+
+    Raises:
+        StageError: If a stage fails; it names the stage.
+    """
+    stages.check(asks=asks)
+    with timed("depth", seconds):
+        scene = stages.depth(scene)
+    with timed("ocr", seconds):
+        scene = stages.ocr(scene)
+    if asks and scene.anchors:
+        with timed("depth", seconds):
+            scene = stages.verify.anchored(scene, (*scene.regions, *scene.text_regions))
+    return scene
 
 
 def run(
@@ -147,7 +172,8 @@ def _prepared(
             with timed("ingest", seconds):
                 scene = source.scene(item)
                 check_work(scene, asks=stages.query is not None)
-            asked = _asked(_with_depth_and_text(scene, stages, seconds), missing, seconds)
+            scene = with_depth_and_text(scene, stages, seconds, asks=missing != [None])
+            asked = _asked(scene, missing, seconds)
         except StageError as error:
             if error.is_fatal:
                 raise
@@ -158,16 +184,6 @@ def _prepared(
 def _questions(item: Item | Scene, stages: Stages) -> Sequence[str | None]:
     """The questions, or one None where only claims are judged."""
     return (item.questions if stages.query is not None else ()) or (None,)
-
-
-def _with_depth_and_text(scene: Scene, stages: Stages, seconds: dict[str, float]) -> Scene:
-    with timed("depth", seconds):
-        scene = stages.depth(scene)
-    with timed("ocr", seconds):
-        scene = stages.ocr(scene)
-    # Now, so that a prompt tells depth in metres; what only the model locates counts when its answer is judged.
-    with timed("depth", seconds):
-        return stages.anchored(scene, (*scene.regions, *scene.text_regions))
 
 
 def _asked(scene: Scene, questions: Sequence[str | None], seconds: dict[str, float]) -> list[Asked]:

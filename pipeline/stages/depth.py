@@ -22,6 +22,14 @@ class DepthStage:
         self.backend = backend
         self.cache = cache or StageCache()
 
+    def check(self) -> None:
+        """Check the backend.
+
+        Raises:
+            TheodoliteError: If it cannot give depth for any frame.
+        """
+        self.backend.check()
+
     def __call__(self, scene: Scene) -> Scene:
         """The scene with depth; a focal length that the network estimated replaces an assumed one.
 

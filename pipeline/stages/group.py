@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from pipeline.records import Answer, Attempt, FrameSummary, Region, Result, Scene, Verdict
 from pipeline.records.errors import TheodoliteError
@@ -13,12 +14,14 @@ from pipeline.records.versions import versions
 from pipeline.stages.depth import DepthStage
 from pipeline.stages.export import ExportStage
 from pipeline.stages.ocr import OcrStage
-from pipeline.stages.outcomes import attempt
+from pipeline.stages.outcomes import attempt, for_each
 from pipeline.stages.query import QueryStage
+from pipeline.stages.reading import Prompt
 from pipeline.stages.recheck import Judged, Reason
 from pipeline.stages.timing import StageError, timed
 from pipeline.stages.verify import VerifyStage
-from pipeline.verify.anchors import with_anchors
+
+Value = TypeVar("Value")
 
 # Bounds the memory that the images of a group take; a single item may have more.
 MOST_FRAMES = 32
@@ -32,7 +35,8 @@ class Stages:
     ocr: OcrStage
     query: QueryStage | None
     verify: VerifyStage
-    export: ExportStage
+    export: ExportStage = field(default_factory=ExportStage)
+    _checked: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 
     def language(self, question: str | None) -> Language:
         """Language of a result's sentences: that of the question, unless the prompt's is set; English without one."""
@@ -40,11 +44,24 @@ class Stages:
             return "en"
         return detect_language(question) if self.query is None else self.query.language_of(question)
 
-    def anchored(self, scene: Scene, regions: Sequence[Region]) -> Scene:
-        """The scene with the scale of its anchors, see ``with_anchors``, measured as the verifier measures."""
-        if not scene.anchors:
-            return scene
-        return with_anchors(scene, regions, self.verify.verifier.budget, self.verify.verifier.settings)
+    def check(self, *, asks: bool) -> None:
+        """Find what cannot work before anything is computed; each stage is checked once.
+
+        Args:
+            asks: Whether a question comes next, so that the model is needed.
+
+        Raises:
+            StageError: If a model, package, file or address of a stage cannot work; it names the stage.
+        """
+        for name in ("depth", "ocr", "verify", "query"):
+            stage = getattr(self, name)
+            if name in self._checked or stage is None or (name == "query" and not asks):
+                continue
+            try:
+                stage.check()
+            except TheodoliteError as error:
+                raise StageError(name, error, is_fatal=True) from error
+            self._checked.add(name)
 
 
 @dataclass
@@ -53,14 +70,15 @@ class Asked:
 
     Args:
         item_id: Id of the item.
-        scene: Its scene with depth and text; None where it could not be made.
+        scene: Its scene with depth and text; None where it could not be made. Once it is judged, with the scale of
+            anchors that name what the model located.
         question: The question; None where only the item's own claims are judged.
         shared_s: Seconds that the item cost before its questions, by stage; the first result takes them.
         ends_item: Whether it is the last of its item.
         failure: Why there is no result.
+        prompt: What the question was asked with.
         answer: What the model said last.
         regions: What the verdicts' indices point at.
-        measured: The scene as it was judged, with the scale of anchors that name what the model located.
         verdicts: The verifier's judgement of that answer.
         attempts: Earlier answers with theirs.
         recheck_error: Why the question could not be asked again.
@@ -73,9 +91,9 @@ class Asked:
     shared_s: dict[str, float] = field(default_factory=dict)
     ends_item: bool = True
     failure: StageError | None = None
+    prompt: Prompt | None = None
     answer: Answer | None = None
     regions: tuple[Region, ...] = ()
-    measured: Scene | None = None
     verdicts: tuple[Verdict, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     recheck_error: TheodoliteError | None = None
@@ -86,11 +104,6 @@ class Asked:
         """The scene of a question that did not fail."""
         assert self.scene is not None
         return self.scene
-
-    @property
-    def judged_scene(self) -> Scene:
-        """The same as it was judged."""
-        return self.measured or self.known_scene
 
 
 def grouped(items: Iterable[list[Asked]], batch_size: int) -> Iterator[list[Asked]]:
@@ -127,15 +140,28 @@ def finish(group: Sequence[Asked], stages: Stages, folder: Path | None) -> Itera
     Raises:
         StageError: If a stage fails for a reason that concerns every item alike.
     """
-    _ask(_going(group), stages)
-    for asked in _going(group):
-        try:
-            asked.regions, asked.verdicts = _judge(asked, asked.answer, stages)
-        except StageError as error:
-            asked.failure = _of_one(error)
-    _ask_again(_going(group), stages)
+    settle(group, stages)
     for asked in group:
         yield asked.failure or _exported(asked, stages, folder)
+
+
+def settle(group: Sequence[Asked], stages: Stages) -> None:
+    """Ask and judge a group of questions, and ask those again whose answers give a reason to.
+
+    Args:
+        group: The questions, which take what comes out; those that failed already stay failed.
+        stages: The stages.
+
+    Raises:
+        StageError: If a stage fails for a reason that concerns every item alike.
+    """
+    _ask([asked for asked in _going(group) if asked.question is not None], stages)
+    for asked in _going(group):
+        try:
+            _judge(asked, asked.answer, stages)
+        except StageError as error:
+            asked.failure = _of_one(error)
+    _ask_again([asked for asked in _going(group) if asked.prompt is not None], stages)
 
 
 def _going(group: Sequence[Asked]) -> list[Asked]:
@@ -149,80 +175,77 @@ def _of_one(error: StageError) -> StageError:
     return error
 
 
-def _ask(group: list[Asked], stages: Stages) -> None:
-    asking = [(asked, asked.known_scene, asked.question) for asked in group if asked.question is not None]
-    if stages.query is None or not asking:
-        return
+def _query(group: Sequence[Asked], query: Callable[[], Sequence[Value | TheodoliteError]]) -> list[Value | StageError]:
+    """What the model gives for each question; the time of those that it answered is shared, and sums up to its own."""
     seconds: dict[str, float] = {}
-    outcomes: Sequence[Answer | TheodoliteError]
+    outcomes: Sequence[Value | TheodoliteError]
     try:
         with timed("query", seconds):
-            outcomes = stages.query.ask_all([(scene, question) for _, scene, question in asking])
+            outcomes = query()
     except StageError as error:
-        outcomes = [_of_one(error)] * len(asking)
-    for (asked, _, _), outcome in zip(asking, outcomes, strict=True):
-        if isinstance(outcome, Answer):
-            asked.answer = outcome
+        outcomes = [_of_one(error)] * len(group)
+    answered = [not isinstance(outcome, TheodoliteError) for outcome in outcomes]
+    for asked, is_answered in zip(group, answered, strict=True):
+        if is_answered:
+            asked.seconds["query"] = asked.seconds.get("query", 0.0) + seconds["query"] / sum(answered)
+    return [
+        StageError("query", outcome)
+        if isinstance(outcome, TheodoliteError) and not isinstance(outcome, StageError)
+        else outcome
+        for outcome in outcomes
+    ]
+
+
+def _ask(group: list[Asked], stages: Stages) -> None:
+    if stages.query is None or not group:
+        return
+    query = stages.query
+
+    def answered() -> list[tuple[Prompt, Answer] | TheodoliteError]:
+        prompts = query.prompts([(asked.known_scene, asked.question or "") for asked in group])
+        return for_each(lambda *both: both, prompts, query.answers(prompts))
+
+    for asked, outcome in zip(group, _query(group, answered), strict=True):
+        if isinstance(outcome, StageError):
+            asked.failure = outcome
         else:
-            asked.failure = outcome if isinstance(outcome, StageError) else StageError("query", outcome)
-    _share(seconds, _going([asked for asked, _, _ in asking]))
+            asked.prompt, asked.answer = outcome
 
 
-def _share(seconds: dict[str, float], group: Sequence[Asked]) -> None:
-    """Add equal parts of what the model took to each question that it answered, so that they sum up to it."""
-    for asked in group:
-        asked.seconds["query"] = asked.seconds.get("query", 0.0) + seconds["query"] / len(group)
-
-
-def _judge(asked: Asked, answer: Answer | None, stages: Stages) -> tuple[tuple[Region, ...], tuple[Verdict, ...]]:
+def _judge(asked: Asked, answer: Answer | None, stages: Stages) -> None:
+    scene = asked.known_scene if asked.prompt is None else asked.prompt.scene
     with timed("verify", asked.seconds):
-        regions, verdicts = stages.verify(asked.known_scene, answer, stages.language(asked.question))
-        asked.measured = stages.anchored(asked.known_scene, regions)
-        return regions, verdicts
+        verified = stages.verify(scene, answer, stages.language(asked.question))
+    asked.scene, asked.regions, asked.verdicts = verified.scene, verified.regions, verified.verdicts
 
 
 def _ask_again(group: list[Asked], stages: Stages) -> None:
     """Ask those questions once more whose answers give a reason to."""
     if stages.query is None:
         return
-    again: list[tuple[Asked, Judged, tuple[Reason, ...]]] = []
+    query = stages.query
+    again: list[tuple[Asked, tuple[Judged, tuple[Reason, ...]]]] = []
     for asked in group:
-        if asked.question is not None and asked.answer is not None:
-            own = asked.verdicts[: len(asked.answer.claims)]
-            judged = Judged(asked.known_scene, asked.question, asked.answer, own, asked.regions)
-            reasons = attempt(stages.query.reasons_to_ask_again, judged)
+        if asked.prompt is not None and asked.answer is not None:
+            judged = Judged(asked.prompt, asked.answer, asked.verdicts[: len(asked.answer.claims)], asked.regions)
+            reasons = attempt(query.reasons_to_ask_again, judged)
             if isinstance(reasons, TheodoliteError):
                 asked.recheck_error = reasons
             elif reasons:
-                again.append((asked, judged, reasons))
+                again.append((asked, (judged, reasons)))
     if not again:
         return
-    seconds: dict[str, float] = {}
-    outcomes: Sequence[Answer | TheodoliteError]
-    try:
-        with timed("query", seconds):
-            outcomes = stages.query.ask_again([(judged, reasons) for _, judged, reasons in again])
-    except StageError as error:
-        outcomes = [_of_one(error)] * len(again)
-    _share(seconds, [asked for asked, _, _ in again])
-    for (asked, judged, reasons), outcome in zip(again, outcomes, strict=True):
-        _take(asked, judged, reasons, outcome, stages)
-
-
-def _take(
-    asked: Asked, judged: Judged, reasons: tuple[Reason, ...], outcome: Answer | TheodoliteError, stages: Stages
-) -> None:
-    """Let a second answer take the place of the first, which stays where there is none."""
-    if not isinstance(outcome, Answer):
-        asked.recheck_error = outcome
-        return
-    first = Attempt(judged.answer, asked.verdicts, asked.regions, "; ".join(reason.words for reason in reasons))
-    try:
-        asked.regions, asked.verdicts = _judge(asked, outcome, stages)
-    except StageError as error:
-        asked.recheck_error = _of_one(error)
-        return
-    asked.answer, asked.attempts = outcome, (first,)
+    outcomes = _query([asked for asked, _ in again], lambda: query.ask_again([judged for _, judged in again]))
+    for (asked, (judged, reasons)), outcome in zip(again, outcomes, strict=True):
+        try:
+            if isinstance(outcome, StageError):
+                raise outcome
+            first = Attempt(judged.answer, asked.verdicts, asked.regions, "; ".join(reason.words for reason in reasons))
+            _judge(asked, outcome, stages)
+        except StageError as error:
+            asked.recheck_error = _of_one(error)
+        else:
+            asked.answer, asked.attempts = outcome, (first,)
 
 
 def _exported(asked: Asked, stages: Stages, folder: Path | None) -> Result | StageError:
@@ -230,7 +253,7 @@ def _exported(asked: Asked, stages: Stages, folder: Path | None) -> Result | Sta
     if folder is not None:
         try:
             with timed("export", asked.seconds):
-                result = stages.export(asked.judged_scene, result, folder)
+                result = stages.export(asked.known_scene, result, folder)
         except StageError as error:
             return _of_one(error)
     seconds = {**asked.shared_s, **asked.seconds}
@@ -239,7 +262,7 @@ def _exported(asked: Asked, stages: Stages, folder: Path | None) -> Result | Sta
 
 
 def _result(asked: Asked, language: Language) -> Result:
-    notes = list(asked.judged_scene.problems)
+    notes = list(asked.known_scene.problems)
     if asked.recheck_error is not None:
         notes.append(message("asking_again_failed", error=asked.recheck_error))
     if asked.attempts and asked.answer is not None and not asked.answer.claims:
@@ -248,7 +271,7 @@ def _result(asked: Asked, language: Language) -> Result:
     return Result(
         item_id=asked.item_id,
         question=asked.question,
-        frames=_summaries(asked.judged_scene),
+        frames=_summaries(asked.known_scene),
         answer=asked.answer,
         verdicts=asked.verdicts,
         regions=asked.regions,

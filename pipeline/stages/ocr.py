@@ -28,6 +28,14 @@ class OcrStage:
         self.backend = backend
         self.cache = cache or StageCache()
 
+    def check(self) -> None:
+        """Check the backend.
+
+        Raises:
+            DependencyError: If the OCR package is not installed.
+        """
+        self.backend.check()
+
     def __call__(self, scene: Scene) -> Scene:
         """The scene with text regions, frame by frame.
 

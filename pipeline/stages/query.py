@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 
 from annotated_types import Interval
 
 from pipeline.models.vlm.base import Generation, Request, VisionLanguageModel
 from pipeline.models.vlm.budget import DEFAULT_BUDGET, ImageBudget
 from pipeline.models.vlm.crops import Crop, SecondLook, choose_crops
-from pipeline.models.vlm.hints import DepthHint, HintMode
+from pipeline.models.vlm.hints import HintMode
 from pipeline.models.vlm.prompt import (
     build_answer_request,
     build_grounding_request,
@@ -20,7 +20,7 @@ from pipeline.models.vlm.prompt import (
     shown_frames,
 )
 from pipeline.models.vlm.recheck import build_recheck_request
-from pipeline.records import Answer, Region, Scene
+from pipeline.records import Answer, Scene
 from pipeline.records.error_budget import ErrorBudget
 from pipeline.records.errors import ConfigError, TheodoliteError
 from pipeline.records.message import Language, detect_language
@@ -29,11 +29,9 @@ from pipeline.stages.cache import StageCache
 from pipeline.stages.generations import generate_all
 from pipeline.stages.hints import read_depth
 from pipeline.stages.outcomes import for_each
-from pipeline.stages.reading import grounded_regions, read_answer
+from pipeline.stages.reading import Prompt, grounded_regions, read_answer
 from pipeline.stages.recheck import Judged, Reason, refuted_claims, small_regions
 from pipeline.verify.rules.base import Settings
-
-Option = TypeVar("Option", bound=StrEnum)
 
 
 class Steps(StrEnum):
@@ -112,7 +110,45 @@ class QueryStage:
             raise outcome
         return outcome
 
+    def check(self) -> None:
+        """Check the model, unless answers of it are kept, which may be all that is needed.
+
+        Raises:
+            TheodoliteError: If the model cannot answer any question.
+        """
+        identity = self.model.identity
+        if identity is None or not self.cache.holds("vlm", identity):
+            self.model.check()
+
     def ask_all(self, asked: Sequence[tuple[Scene, str]]) -> list[Answer | TheodoliteError]:
+        """Ask several questions together and read the answers; see ``prompts`` and ``answers``."""
+        return self.answers(self.prompts(asked))
+
+    def prompts(self, asked: Sequence[tuple[Scene, str]]) -> list[Prompt | TheodoliteError]:
+        """What several questions are asked with; the model grounds their objects where the prompt needs that.
+
+        Returns:
+            In the order asked, the prompt; or the error, where there is none.
+
+        Raises:
+            TheodoliteError: An error that concerns all questions alike, such as a missing model.
+        """
+        groundings: list[Generation | TheodoliteError | None] = [None] * len(asked)
+        first = [index for index, (scene, _) in enumerate(asked) if self.grounds_first(scene)]
+        requests = for_each(self.grounding_request, *zip(*(asked[index] for index in first), strict=True))
+        for index, grounding in zip(first, self._generate(requests), strict=True):
+            groundings[index] = grounding
+        return for_each(self.prompt, [scene for scene, _ in asked], [question for _, question in asked], groundings)
+
+    def prompt(self, scene: Scene, question: str, grounding: Generation | None = None) -> Prompt:
+        """What a question is asked with, once its objects were grounded."""
+        located = () if grounding is None else grounded_regions(scene, grounding.text)
+        regions = (*scene.regions, *located)
+        hints = read_depth(scene, regions, self.error_budget, self.settings) if self.hints.has_table else ()
+        crops = choose_crops(regions, scene.frames, self._shown(scene), self.second_look, self.budget)
+        return Prompt(scene, question, grounding, located, hints, crops)
+
+    def answers(self, prompts: Sequence[Prompt | TheodoliteError]) -> list[Answer | TheodoliteError]:
         """Ask several questions together and read the answers.
 
         Returns:
@@ -121,36 +157,28 @@ class QueryStage:
         Raises:
             TheodoliteError: An error that concerns all questions alike, such as a missing model.
         """
-        scenes, questions = [scene for scene, _ in asked], [question for _, question in asked]
-        groundings: list[Generation | TheodoliteError | None] = [None] * len(asked)
-        first = [index for index, scene in enumerate(scenes) if self.grounds_first(scene)]
-        requests = for_each(self.grounding_request, [scenes[at] for at in first], [questions[at] for at in first])
-        for index, grounding in zip(first, self._generate(requests), strict=True):
-            groundings[index] = grounding
-        generations = self._generate(for_each(self._answer_request, scenes, questions, for_each(_text, groundings)))
-        return for_each(self._read, scenes, questions, groundings, generations)
+        return for_each(self._read, prompts, self._generate(for_each(self.answer_request, prompts)))
 
     def reasons_to_ask_again(self, judged: Judged) -> tuple[Reason, ...]:
         """Why a question should be asked once more; none where the answer may stand."""
-        language = self.language_of(judged.question)
+        language = self.language_of(judged.prompt.question)
         found = [refuted_claims(judged, language) if self.recheck else None]
         if self.second_look is not SecondLook.OFF:
-            seen = self.crops(judged.scene, judged.answer.grounding)
-            found.append(small_regions(judged, seen, self.budget, language))
+            found.append(small_regions(judged, self.budget, language))
         return tuple(reason for reason in found if reason is not None)
 
     def ask_again(self, asked: Sequence[tuple[Judged, tuple[Reason, ...]]]) -> list[Answer | TheodoliteError]:
         """Ask questions once more, with what was measured about their first answers.
 
         Returns:
-            As ``ask_all``. Tokens and seconds are those of the second answer alone.
+            As ``answers``. Tokens and seconds are those of the second answer alone.
 
         Raises:
-            TheodoliteError: As ``ask_all``.
+            TheodoliteError: As ``answers``.
         """
-        first, reasons = [judged for judged, _ in asked], [reasons for _, reasons in asked]
-        generations = self._generate(for_each(self._recheck_request, first, reasons))
-        return for_each(self._read_again, first, reasons, generations)
+        crops = [[crop for reason in reasons for crop in reason.crops] for _, reasons in asked]
+        generations = self._generate(for_each(self._recheck_request, asked, crops))
+        return for_each(self._read, [judged.prompt for judged, _ in asked], generations, crops)
 
     def language_of(self, question: str) -> Language:
         """Language of a question's prompt, and of what is said about its answer."""
@@ -166,71 +194,36 @@ class QueryStage:
         """The prompt that asks where the objects are."""
         return build_grounding_request(scene, question, language=self.language, budget=self.budget, hints=self.hints)
 
-    def answer_request(
-        self, scene: Scene, question: str, depth_hints: Sequence[DepthHint], crops: Sequence[Crop] = ()
-    ) -> Request:
+    def answer_request(self, prompt: Prompt) -> Request:
         """The prompt that asks the question."""
         return build_answer_request(
-            scene,
-            question,
+            prompt.scene,
+            prompt.question,
             hints=self.hints,
-            depth_hints=depth_hints,
+            depth_hints=prompt.hints,
             language=self.language,
             budget=self.budget,
-            crops=crops,
+            crops=prompt.crops,
         )
 
-    def read_depth(self, scene: Scene, grounding: str | None = None) -> tuple[DepthHint, ...]:
-        """Depth for the table: of the scene's own regions and of those that the first step located."""
-        if not self.hints.has_table:
-            return ()
-        return read_depth(scene, self._located(scene, grounding), self.error_budget, self.settings)
-
-    def crops(self, scene: Scene, grounding: str | None = None) -> tuple[Crop, ...]:
-        """What the model sees enlarged along with the question."""
-        located = self._located(scene, grounding)
-        return choose_crops(located, scene.frames, self._shown(scene), self.second_look, self.budget)
-
-    def _located(self, scene: Scene, grounding: str | None) -> tuple[Region, ...]:
-        return (*scene.regions, *grounded_regions(scene, grounding))
-
-    def _answer_request(self, scene: Scene, question: str, grounding: str | None) -> Request:
-        return self.answer_request(scene, question, self.read_depth(scene, grounding), self.crops(scene, grounding))
-
-    def _recheck_request(self, judged: Judged, reasons: tuple[Reason, ...]) -> Request:
-        grounding = judged.answer.grounding
-        first = self._answer_request(judged.scene, judged.question, grounding)
-        language = self.language_of(judged.question)
+    def _recheck_request(self, asked: tuple[Judged, tuple[Reason, ...]], crops: Sequence[Crop]) -> Request:
+        judged, reasons = asked
+        prompt = judged.prompt
+        language = self.language_of(prompt.question)
         small = [name for reason in reasons if reason.crops for name in reason.names]
-        more = crop_parts(
-            judged.scene,
-            [crop for reason in reasons for crop in reason.crops],
-            language,
-            self.budget,
-            already_shown=len(self.crops(judged.scene, grounding)),
-        )
+        more = crop_parts(prompt.scene, crops, language, self.budget, already_shown=len(prompt.crops))
+        first = self.answer_request(prompt)
         return build_recheck_request(first, judged.answer.text, judged.verdicts, language, small, more)
 
-    def _read(self, scene: Scene, question: str, grounding: Generation | None, generation: Generation) -> Answer:
-        generations = [generation] if grounding is None else [grounding, generation]
-        crops = self.crops(scene, _text(grounding))
-        answer = read_answer(scene, question, generations, _text(grounding), crops, self.language_of(question))
-        return replace(answer, prompting=self._prompting(scene, crops))
-
-    def _read_again(self, judged: Judged, reasons: tuple[Reason, ...], generation: Generation) -> Answer:
-        scene, grounding = judged.scene, judged.answer.grounding
-        crops = [*self.crops(scene, grounding), *(crop for reason in reasons for crop in reason.crops)]
-        answer = read_answer(scene, judged.question, [generation], grounding, crops, self.language_of(judged.question))
-        return replace(answer, prompting=self._prompting(scene, crops))
-
-    def _prompting(self, scene: Scene, crops: Sequence[Crop]) -> dict[str, Any]:
-        """How a question was asked, for the result."""
-        return {
+    def _read(self, prompt: Prompt, generation: Generation, again: Sequence[Crop] | None = None) -> Answer:
+        prompting = {
             "hints": str(self.hints),
-            "steps": 2 if self.grounds_first(scene) else 1,
-            "frames": {str(index): most for index, most in self._shown(scene).items()},
-            "crops": [{"frame": crop.frame, "box_px": list(crop.box_px)} for crop in crops],
+            "steps": 1 if prompt.grounding is None else 2,
+            "frames": {str(index): most for index, most in self._shown(prompt.scene).items()},
+            "crops": [{"frame": crop.frame, "box_px": list(crop.box_px)} for crop in (*prompt.crops, *(again or ()))],
         }
+        answer = read_answer(prompt, generation, again, self.language_of(prompt.question))
+        return replace(answer, prompting=prompting)
 
     def _shown(self, scene: Scene) -> dict[int, int | None]:
         """The frames that the model sees, by index, and the most pixels of each [px]; None for all."""
@@ -242,7 +235,3 @@ class QueryStage:
 
     def _generate(self, requests: Sequence[Request | TheodoliteError]) -> list[Generation | TheodoliteError]:
         return generate_all(self.model, self.cache, requests)
-
-
-def _text(generation: Generation | None) -> str | None:
-    return None if generation is None else generation.text

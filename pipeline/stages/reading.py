@@ -3,45 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from pipeline.claims.answer import parse_answer
 from pipeline.claims.resolve import merge
 from pipeline.models.vlm.base import Generation
 from pipeline.models.vlm.crops import Crop, claims_in_frames, regions_in_frames
+from pipeline.models.vlm.hints import DepthHint
 from pipeline.records import Answer, Region, Scene
 from pipeline.records.message import Language, message
 
 
-def grounded_regions(scene: Scene, grounding: str | None) -> tuple[Region, ...]:
-    """The objects that the first step located; none where there was no such step."""
-    if grounding is None:
-        return ()
-    return parse_answer(grounding, [frame.camera for frame in scene.frames]).regions
-
-
-def read_answer(
-    scene: Scene,
-    question: str,
-    generations: Sequence[Generation],
-    grounding: str | None,
-    crops: Sequence[Crop] = (),
-    language: Language = "en",
-) -> Answer:
-    """Read an answer.
+@dataclass(frozen=True)
+class Prompt:
+    """What a question is asked with.
 
     Args:
         scene: What the question is about.
         question: The question.
-        generations: What was generated for this answer, the answer itself last; its tokens and seconds are the sum.
-        grounding: What the model said when it was asked where the objects are.
-        crops: Parts of frames that the model was shown after them, in which it may have located objects too.
+        grounding: What the model said when it was asked where the objects are; None where it was not.
+        located: The objects that it located there.
+        hints: Depth of these and of the scene's own regions, for the table.
+        crops: Parts of frames that the model is shown enlarged.
+    """
+
+    scene: Scene
+    question: str
+    grounding: Generation | None = None
+    located: tuple[Region, ...] = ()
+    hints: tuple[DepthHint, ...] = ()
+    crops: tuple[Crop, ...] = ()
+
+
+def grounded_regions(scene: Scene, grounding: str) -> tuple[Region, ...]:
+    """The objects that the first step located."""
+    return parse_answer(grounding, [frame.camera for frame in scene.frames]).regions
+
+
+def read_answer(
+    prompt: Prompt, said: Generation, again: Sequence[Crop] | None = None, language: Language = "en"
+) -> Answer:
+    """Read an answer.
+
+    Args:
+        prompt: What was asked.
+        said: The answer as the model gave it.
+        again: Further crops that the model was shown when it was asked again; None where this is its first answer,
+            whose tokens and seconds include the grounding step.
         language: Language of the answer's problems.
     """
-    said = generations[-1]
-    cameras = [frame.camera for frame in scene.frames]
+    generations = [said] if again is not None or prompt.grounding is None else [prompt.grounding, said]
+    crops = (*prompt.crops, *(again or ()))
+    cameras = [frame.camera for frame in prompt.scene.frames]
     enlarged = [crop.camera(cameras[crop.frame]) for crop in crops]
-    parsed = parse_answer(said.text, [*cameras, *enlarged], question, language)
-    regions = merge(parsed.regions, grounded_regions(scene, grounding))
+    parsed = parse_answer(said.text, [*cameras, *enlarged], prompt.question, language)
+    regions = merge(parsed.regions, prompt.located)
     cut = [
         message(code).text(language)
         for code, step in zip(("answer_cut_off", "objects_cut_off"), reversed(generations), strict=False)
@@ -64,7 +80,7 @@ def read_answer(
         revision=said.revision,
         generation=said.settings,
         seed=said.seed,
-        grounding=grounding,
+        grounding=None if prompt.grounding is None else prompt.grounding.text,
     )
 
 

@@ -10,8 +10,9 @@ from pipeline.claims.resolve import unique_names
 from pipeline.geometry.regions import boxes_gap
 from pipeline.models.vlm.budget import ImageBudget
 from pipeline.models.vlm.crops import Crop, SecondLook, choose_crops
-from pipeline.records import Answer, Origin, Region, Scene, Status, Verdict
+from pipeline.records import Answer, Origin, Region, Status, Verdict
 from pipeline.records.message import Language, message
+from pipeline.stages.reading import Prompt
 
 
 @dataclass(frozen=True)
@@ -19,15 +20,13 @@ class Judged:
     """An answer and what the verifier says about its own claims.
 
     Args:
-        scene: What the question is about.
-        question: The question.
+        prompt: What the question was asked with.
         answer: The answer.
         verdicts: One per claim of the answer; none about claims that came with the item.
         regions: What the verdicts' indices point at.
     """
 
-    scene: Scene
-    question: str
+    prompt: Prompt
     answer: Answer
     verdicts: tuple[Verdict, ...]
     regions: tuple[Region, ...]
@@ -54,14 +53,11 @@ def refuted_claims(judged: Judged, language: Language = "en") -> Reason | None:
     return _reason("refuted_claims", language, claims) if claims else None
 
 
-def small_regions(
-    judged: Judged, seen: Sequence[Crop], budget: ImageBudget, language: Language = "en"
-) -> Reason | None:
+def small_regions(judged: Judged, budget: ImageBudget, language: Language = "en") -> Reason | None:
     """Objects that the model located with too few pixels to judge a claim of the answer, unless it saw them enlarged.
 
     Args:
         judged: The answer.
-        seen: Crops that the model was shown already.
         budget: How large crops are, and how many.
         language: Language of the reason.
     """
@@ -69,10 +65,10 @@ def small_regions(
     sought = [
         index
         for index in sorted({index for verdict in judged.verdicts for index in verdict.small_regions})
-        if judged.regions[index].origin is Origin.MODEL and not _is_shown(judged.regions[index], seen)
+        if judged.regions[index].origin is Origin.MODEL and not _is_shown(judged.regions[index], judged.prompt.crops)
     ]
     regions = [judged.regions[index] for index in sought]
-    crops = choose_crops(regions, judged.scene.frames, {}, SecondLook.ALWAYS, budget)
+    crops = choose_crops(regions, judged.prompt.scene.frames, {}, SecondLook.ALWAYS, budget)
     return _reason("small_regions", language, [names[index] for index in sought], crops) if crops else None
 
 

@@ -17,6 +17,7 @@ from pipeline.records.errors import ConfigError, InputError, TheodoliteError
 from pipeline.stages.compose import Source, check_work
 from pipeline.stages.group import Stages
 from pipeline.stages.query import QueryStage
+from pipeline.stages.reading import Prompt
 
 UNKNOWN = "…"
 # A table is sorted from near to far, so that what is not known stands last.
@@ -84,7 +85,7 @@ def _stand_in(scene: Scene, stages: Stages) -> tuple[Scene, DepthKind | None]:
     """The scene with depth and text, as far as that is known; and the kind of depth that a network would give."""
     kind = stages.depth.backend.kind
     if kind is None:
-        scene = stages.anchored(stages.depth(scene), scene.regions)
+        scene = stages.verify.anchored(stages.depth(scene), scene.regions)
     else:
         scale_source = ScaleSource.MODEL if kind is DepthKind.METRIC else ScaleSource.NONE
         scene = scene.with_depth(
@@ -100,18 +101,21 @@ def _stand_in(scene: Scene, stages: Stages) -> tuple[Scene, DepthKind | None]:
 
 def _requests(scene: Scene, question: str, query: QueryStage, kind: DepthKind | None) -> list[Request]:
     grounding = [query.grounding_request(scene, question)] if query.grounds_first(scene) else []
-    hints = _hints(scene, query, kind) if query.hints.has_table and scene.depth else []
     # Crops of what the first step will locate come on top.
-    return [*grounding, query.answer_request(scene, question, hints, query.crops(scene))]
+    prompt = query.prompt(scene, question)
+    if query.hints.has_table and scene.depth:
+        prompt = replace(prompt, hints=_hints(prompt, query, kind))
+    return [*grounding, query.answer_request(prompt)]
 
 
-def _hints(scene: Scene, query: QueryStage, kind: DepthKind | None) -> list[DepthHint]:
+def _hints(prompt: Prompt, query: QueryStage, kind: DepthKind | None) -> tuple[DepthHint, ...]:
     """What is known of the table; one row for each image stands for what only a network or a model could tell."""
-    known = query.read_depth(scene) if kind is None else ()
+    scene = prompt.scene
+    known = prompt.hints if kind is None else ()
     unknown: Iterable[int] = range(len(scene.frames)) if query.grounds_first(scene) else ()
     if kind is not None and not query.grounds_first(scene):
         unknown = sorted({region.frame for region in scene.regions})
-    return [*known, *(_placeholder(_anywhere(scene.frames[at], at), scene.depth[at].kind) for at in unknown)]
+    return (*known, *(_placeholder(_anywhere(scene.frames[at], at), scene.depth[at].kind) for at in unknown))
 
 
 def _anywhere(frame: Frame, index: int) -> Region:

@@ -15,18 +15,15 @@ class StageError(TheodoliteError):
     Args:
         stage: Name of the stage.
         cause: What it raised.
+        is_fatal: Whether it concerns every item alike, so that the run stops; by default that depends on the cause.
     """
 
-    def __init__(self, stage: str, cause: Exception) -> None:
+    def __init__(self, stage: str, cause: Exception, *, is_fatal: bool | None = None) -> None:
         known = isinstance(cause, TheodoliteError)
         super().__init__(str(cause) if known else f"Unexpected {type(cause).__name__}: {cause}")
         self.stage = stage
         self.cause = cause
-
-    @property
-    def is_fatal(self) -> bool:
-        """Whether it concerns every item alike, so that the run stops."""
-        return isinstance(self.cause, FATAL)
+        self.is_fatal = isinstance(cause, FATAL) if is_fatal is None else is_fatal
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -12,7 +13,7 @@ from pipeline.models.segment.none import NoSegmenter
 from pipeline.records import Answer, Frame, Mask, Origin, Region, Scene, Verdict
 from pipeline.records.message import Language
 from pipeline.stages.cache import StageCache
-from pipeline.verify.anchors import judge_anchored
+from pipeline.verify.anchors import judge_anchored, with_anchors
 from pipeline.verify.verifier import Verifier
 
 
@@ -21,6 +22,22 @@ class _Segmented:
     """Outcome for one box, as the cache keeps it."""
 
     mask: Mask | None
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was judged, and how.
+
+    Args:
+        scene: The scene with the scale of its anchors.
+        regions: All regions, given ones first, then what else the model located, then text, with the segmenter's
+            masks.
+        verdicts: One per claim, the answer's claims first.
+    """
+
+    scene: Scene
+    regions: tuple[Region, ...]
+    verdicts: tuple[Verdict, ...]
 
 
 class VerifyStage:
@@ -42,14 +59,26 @@ class VerifyStage:
         self.segmenter = segmenter or NoSegmenter()
         self.cache = cache or StageCache()
 
-    def __call__(
-        self, scene: Scene, answer: Answer | None, language: Language = "en"
-    ) -> tuple[tuple[Region, ...], tuple[Verdict, ...]]:
-        """Judge all claims, with sentences in a language.
+    def check(self) -> None:
+        """Check the segmenter.
 
-        Returns:
-            All regions, given ones first, then what else the model located, then text, with the segmenter's masks;
-            and one verdict per claim, the answer's claims first.
+        Raises:
+            TheodoliteError: If it cannot segment any image.
+        """
+        self.segmenter.check()
+
+    def anchored(self, scene: Scene, regions: Sequence[Region]) -> Scene:
+        """The scene with the scale of its anchors, see ``with_anchors``, measured as the verifier measures."""
+        return with_anchors(scene, regions, self.verifier.budget, self.verifier.settings)
+
+    def __call__(self, scene: Scene, answer: Answer | None, language: Language = "en") -> Verified:
+        """Judge all claims.
+
+        Args:
+            scene: The scene with depth and text. If it has the scale of its anchors already, that was measured with
+                its own regions and text, and is measured again only if the answer or the segmenter adds to them.
+            answer: What the model said; None judges the scene's own claims alone.
+            language: Language of the verdicts' sentences.
 
         Raises:
             ModelUnavailableError: If the segmenter's model is neither on disk nor reachable.
@@ -58,8 +87,12 @@ class VerifyStage:
         said = answer.regions if answer is not None else ()
         regions = (*merge(scene.regions, said), *scene.text_regions)
         regions = self._with_masks(scene, regions)
+        own = (*scene.regions, *scene.text_regions)
+        is_known = len(regions) == len(own) and all(map(operator.is_, regions, own))
+        if scene.anchors and not (scene.unanchored_depth and is_known):
+            scene = self.anchored(scene, regions)
         claims = (*(answer.claims if answer is not None else ()), *scene.claims)
-        return regions, judge_anchored(self.verifier, scene, regions, claims, language)
+        return Verified(scene, regions, judge_anchored(self.verifier, scene, regions, claims, language))
 
     def _with_masks(self, scene: Scene, regions: tuple[Region, ...]) -> tuple[Region, ...]:
         """The regions, with masks for those boxes that the segmenter has one for; given masks stay."""

@@ -97,7 +97,7 @@ def with_anchors(
 def judge_anchored(
     verifier: Verifier, scene: Scene, regions: Sequence[Region], claims: Sequence[Claim], language: Language = "en"
 ) -> tuple[Verdict, ...]:
-    """Judge claims on a scene whose anchors count.
+    """Judge claims on a scene that ``with_anchors`` gave.
 
     Order and occlusion are judged on affine depth as it came, because its errors are known in its own unit. A verdict
     that lacks metres, or a shape, says what the anchors lack.
@@ -105,7 +105,6 @@ def judge_anchored(
     Returns:
         One verdict per claim, in the same order, as ``Verifier.judge``.
     """
-    scene = with_anchors(scene, regions, verifier.budget, verifier.settings)
     verdicts = list(verifier.judge(scene, regions, claims, language))
     if any(not depth.kind.has_shape for depth in scene.unanchored_depth):
         plain = replace(scene, depth=scene.unanchored_depth)

@@ -215,11 +215,11 @@ def _subjects(noise: Any) -> Any:
     subjects = _configured()
     if noise is None:
         return subjects
-    verifier = subjects.judge.verifier
+    verifier = subjects.stages.verify.verifier
     models = NoiseModels({**verifier.budget.noise.models, "predicted": noise})
     budget = replace(verifier.budget, noise=models)
     judge = Verifier(verifier.risk, budget, verifier.settings, verifier.frame_correlation)
-    return replace(subjects, judge=VerifyStage(judge))
+    return replace(subjects, stages=replace(subjects.stages, verify=VerifyStage(judge)))
 
 
 @cache

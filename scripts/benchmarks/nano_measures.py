@@ -18,7 +18,6 @@ from benchmarks.nano_cases import SIDE_PX, NanoCase, shared_objects
 from pipeline.claims.compare_answers import value_of
 from pipeline.claims.names import normal_name
 from pipeline.datasets.annotated.claims import can_carry
-from pipeline.evaluate.claims.run import Judge
 from pipeline.evaluate.claims.scores import Judgement
 from pipeline.evaluate.depth.alignment import Alignment, align
 from pipeline.geometry.regions import boxes_iou
@@ -28,6 +27,7 @@ from pipeline.records.expected import AnswerKind, Expected
 from pipeline.stages.generations import generate_all
 from pipeline.stages.query import QueryStage
 from pipeline.stages.reading import grounded_regions
+from pipeline.stages.verify import VerifyStage
 from pipeline.synthetic.claims import claims_of
 from pipeline.synthetic.ground_truth import truth_of
 from pipeline.synthetic.questions import SceneQuestion, askable, named
@@ -103,7 +103,7 @@ class Subjects:
     """
 
     depth: Callable[[Scene], Scene]
-    judge: Judge
+    judge: VerifyStage
     one_step: QueryStage
     two_steps: QueryStage
     told: QueryStage | None = None
@@ -149,7 +149,7 @@ def _ask(subjects: Subjects, cases: Sequence[NanoCase], scenes: Sequence[Scene],
 
 def located(case: NanoCase, question: SceneQuestion, grounding: str | None) -> list[Located]:
     """How well the two objects of a question are located in every image; an object is known by its label."""
-    regions = grounded_regions(case.scene, grounding)
+    regions = () if grounding is None else grounded_regions(case.scene, grounding)
     found = []
     for view in case.views:
         objects = {item.label: item for item in view.objects}
@@ -225,7 +225,7 @@ def pairs_in_order(depth: DepthMap, view: RenderedView) -> Iterator[bool]:
             yield medians[nearer] > medians[farther]
 
 
-def judged(judge: Judge, scene: Scene, view: RenderedView) -> list[Judgement]:
+def judged(judge: VerifyStage, scene: Scene, view: RenderedView) -> list[Judgement]:
     """Verdicts on true and false claims that the depth can carry, of the true boxes without masks."""
     kind = scene.depth[0].kind
     drawn = claims_of(view, np.random.default_rng(int(scene.id.removeprefix("rendered-"))), _ALL)
@@ -233,7 +233,7 @@ def judged(judge: Judge, scene: Scene, view: RenderedView) -> list[Judgement]:
     pairs = zip(drawn[::2], drawn[1::2], strict=True)
     carried = [pair for pair in pairs if all(can_carry(claim, kind) for claim in pair)]
     claims = tuple(claim for pair in carried[: CLAIMS_PER_SCENE // 2] for claim in pair)
-    _, verdicts = judge(replace(scene, regions=view.regions(masks=False), claims=claims), None)
+    verdicts = judge(replace(scene, regions=view.regions(masks=False), claims=claims), None).verdicts
     return [
         Judgement(
             str(claim.relation),

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pipeline.models.depth.base import DepthBackend
+from pipeline.models.ocr.base import OcrBackend
 from pipeline.models.vlm.base import Generation, Request, VisionLanguageModel
 from pipeline.records import DepthKind, DepthMap, Frame, Region
 from pipeline.records.errors import TheodoliteError
 
 
 @dataclass
-class CountingDepth:
+class CountingDepth(DepthBackend):
     """Depth that follows from the brightness of a frame, and the digests of the frames it was asked for."""
 
     identity: str | None = "counting 1"
@@ -36,7 +38,7 @@ def depth_of(frame: Frame, focal_px: float | None = None) -> DepthMap:
 
 
 @dataclass
-class CountingOcr:
+class CountingOcr(OcrBackend):
     """One line per frame, named by its size, and the indices it was asked for."""
 
     identity: str | None = "counting 1"

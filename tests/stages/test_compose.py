@@ -243,7 +243,7 @@ def test_a_failure_names_its_stage(stage: str) -> None:
         def __call__(self, *_arguments: object) -> None:  # type: ignore[override]
             raise DepthError("It failed.")
 
-        ask_all = __call__  # type: ignore[assignment]
+        prompts = __call__  # type: ignore[assignment]
 
     stages = make_stages(saying("Fine."), **{stage: Failing(saying("Fine."))})
     scene = replace(scenes.scene(), questions=("Where?",), depth=())

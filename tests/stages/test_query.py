@@ -10,7 +10,7 @@ import pytest
 import scenes
 from stages.doubles import ScriptedModel
 
-from pipeline.models.vlm.base import Request, Step
+from pipeline.models.vlm.base import Generation, Request, Step
 from pipeline.models.vlm.budget import DEFAULT_BUDGET, ImageBudget
 from pipeline.models.vlm.crops import Crop
 from pipeline.records import Answer, Camera, Claim, DepthKind, DepthMap, Frame, Origin, Region, Scene, Status, Verdict
@@ -18,6 +18,7 @@ from pipeline.records.error_budget import ErrorBudget
 from pipeline.records.errors import ConfigError, GenerationError, InputError, ModelUnavailableError
 from pipeline.stages.cache import StageCache
 from pipeline.stages.query import QueryStage, Steps
+from pipeline.stages.reading import Prompt
 from pipeline.stages.recheck import Judged, small_regions
 from pipeline.verify.rules.base import Settings
 from pipeline.verify.verifier import Verifier
@@ -248,7 +249,11 @@ def test_the_table_is_measured_with_the_settings_of_the_verifier() -> None:
         assert ("| cup |" in model.requests[0].prompt_text) == told
 
 
-def judged(*statuses: str) -> Judged:
+def prompt_of(stage: QueryStage, scene: Scene, grounding: str, question: str = QUESTION) -> Prompt:
+    return stage.prompt(scene, question, Generation(grounding, "scripted"))
+
+
+def judged(*statuses: str, question: str = QUESTION) -> Judged:
     """An answer with one claim per status, about the cup and the lamp."""
     claims = tuple(Claim("left_of", "cup", f"lamp {number}") for number in range(len(statuses)))
     verdicts = tuple(
@@ -262,8 +267,8 @@ def judged(*statuses: str) -> Judged:
         )
         for claim, status in zip(claims, statuses, strict=True)
     )
-    answer = Answer("The cup is left.", claims=claims, grounding=located("screen", "cabinet"))
-    return Judged(scenes.scene(), QUESTION, answer, verdicts, scenes.regions())
+    prompt = prompt_of(QueryStage(ScriptedModel(answering)), scenes.scene(), located("screen", "cabinet"), question)
+    return Judged(prompt, Answer("The cup is left.", claims=claims), verdicts, scenes.regions())
 
 
 @pytest.mark.parametrize(
@@ -294,16 +299,17 @@ def test_without_a_second_look_small_regions_are_no_reason_to_ask_again() -> Non
 def test_only_what_the_model_located_is_looked_at_again(origin: Origin) -> None:
     first = judged("undecided")
     given = replace(first, regions=tuple(replace(region, origin=origin) for region in first.regions))
-    assert small_regions(given, (), DEFAULT_BUDGET) is None
-    assert small_regions(first, (), DEFAULT_BUDGET) is not None
+    assert small_regions(given, DEFAULT_BUDGET) is None
+    assert small_regions(first, DEFAULT_BUDGET) is not None
 
 
 def test_what_was_enlarged_already_is_not_looked_at_again() -> None:
     first = judged("undecided")
-    reason = small_regions(first, (), DEFAULT_BUDGET)
+    reason = small_regions(first, DEFAULT_BUDGET)
     assert reason is not None
     assert [crop.frame for crop in reason.crops] == [0]
-    assert small_regions(first, reason.crops, DEFAULT_BUDGET) is None
+    seen = replace(first, prompt=replace(first.prompt, crops=reason.crops))
+    assert small_regions(seen, DEFAULT_BUDGET) is None
 
 
 def test_asking_again_goes_on_where_the_first_prompt_ended() -> None:
@@ -340,7 +346,7 @@ def test_small_objects_are_shown_enlarged_and_boxes_in_them_are_mapped_back(
             # Coarse, as the model sees little of it.
             boxes = {"dot": (1195, 890, 1235, 930), "screen": (300, 300, 900, 900)}
             return json.dumps([{"label": name, "bbox_2d": in_thousandths(box, scene)} for name, box in boxes.items()])
-        for crop in stage.crops(scene, script(replace(request, step=Step.GROUND))):
+        for crop in prompt_of(stage, scene, script(replace(request, step=Step.GROUND))).crops:
             found["screen" if crop.box_px[0] < 900 else "dot"] = crop
         crop = found.get("dot")
         if crop is None:
@@ -401,8 +407,8 @@ def test_the_model_own_limit_counts_as_what_it_sees() -> None:
         max_pixels = 100 * 1024
 
     grounding = json.dumps([{"label": "screen", "bbox_2d": in_thousandths((300, 300, 500, 500), photo())}])
-    assert QueryStage(ScriptedModel(answering)).crops(photo(), grounding) == ()
-    assert len(QueryStage(Coarse(answering)).crops(photo(), grounding)) == 1
+    assert prompt_of(QueryStage(ScriptedModel(answering)), photo(), grounding).crops == ()
+    assert len(prompt_of(QueryStage(Coarse(answering)), photo(), grounding).crops) == 1
 
 
 def test_many_frames_share_the_budget_and_keep_their_numbers() -> None:
@@ -422,7 +428,7 @@ def test_questions_asked_again_go_together_and_keep_their_errors() -> None:
         return answering(request)
 
     model = ScriptedModel(script)
-    again = [replace(judged("refuted"), question=question) for question in ("One?", "Silent?", "Two?")]
+    again = [judged("refuted", question=question) for question in ("One?", "Silent?", "Two?")]
     outcomes = QueryStage(model, recheck=1).ask_again([(one, ()) for one in again])
     assert [type(outcome) for outcome in outcomes] == [Answer, GenerationError, Answer]
     assert model.batches == [3]

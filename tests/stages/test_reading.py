@@ -6,9 +6,13 @@ import pytest
 import scenes
 
 from pipeline.models.vlm.base import Generation
-from pipeline.stages.reading import grounded_regions, read_answer
+from pipeline.stages.reading import Prompt, grounded_regions, read_answer
 
 BOXES = json.dumps([{"label": "cup", "bbox_2d": [60, 80, 160, 250]}])
+
+
+def prompt(ground: Generation) -> Prompt:
+    return Prompt(scenes.scene(), "Where?", ground, grounded_regions(scenes.scene(), BOXES))
 
 
 def generation(text: str = "Yes.", **rest: object) -> Generation:
@@ -18,7 +22,7 @@ def generation(text: str = "Yes.", **rest: object) -> Generation:
 def test_seconds_of_both_steps_add_up_and_of_all_else_the_largest_counts() -> None:
     ground = generation(seconds=0.5, timings={"prefill_s": 0.25, "peak_mb": 90.0, "hit_ratio": 0.1})
     ask = generation(seconds=1.0, timings={"prefill_s": 0.5, "peak_mb": 70.0, "decode_s": 2.0})
-    answer = read_answer(scenes.scene(), "Where?", [ground, ask], BOXES)
+    answer = read_answer(prompt(ground), ask)
     assert answer.timings == {"prefill_s": 0.75, "peak_mb": 90.0, "hit_ratio": 0.1, "decode_s": 2.0}
     assert answer.seconds == 1.5
 
@@ -30,15 +34,14 @@ def test_seconds_of_both_steps_add_up_and_of_all_else_the_largest_counts() -> No
 )
 @pytest.mark.parametrize("name", ["prompt_tokens", "completion_tokens", "cached_tokens"])
 def test_tokens_are_the_sum_of_what_is_known(name: str, first: object, second: object, total: object) -> None:
-    steps = [generation(**{name: first}), generation(**{name: second})]
-    assert getattr(read_answer(scenes.scene(), "Where?", steps, BOXES), name) == total
+    ground, ask = generation(**{name: first}), generation(**{name: second})
+    assert getattr(read_answer(prompt(ground), ask), name) == total
 
 
 def test_the_last_generation_is_the_answer_and_the_first_step_adds_its_objects() -> None:
-    answer = read_answer(scenes.scene(), "Where?", [generation(BOXES), generation("The cup is left of it.")], BOXES)
+    answer = read_answer(prompt(generation(BOXES)), generation("The cup is left of it."))
     assert (answer.text, answer.grounding) == ("The cup is left of it.", BOXES)
     assert [region.label for region in answer.regions] == ["cup"]
-    assert grounded_regions(scenes.scene(), None) == ()
 
 
 @pytest.mark.parametrize(
@@ -47,6 +50,5 @@ def test_the_last_generation_is_the_answer_and_the_first_step_adds_its_objects()
      (True, True, ["The answer", "The list of objects"])],
 )  # fmt: skip
 def test_what_was_cut_off_is_told(ground: bool, said: bool, cut: list[str]) -> None:
-    steps = [generation(truncated=ground), generation(truncated=said)]
-    problems = read_answer(scenes.scene(), "Where?", steps, BOXES).problems
+    problems = read_answer(prompt(generation(truncated=ground)), generation(truncated=said)).problems
     assert [problem.partition(" was cut off")[0] for problem in problems] == cut

@@ -21,6 +21,7 @@ from stages.runs import make_stages, manifest, results_in
 from pipeline.console.summary import print_summary
 from pipeline.export.page import write_page
 from pipeline.models.depth.given import GivenDepth
+from pipeline.models.depth.none import NoDepth
 from pipeline.models.vlm.base import Request, Step
 from pipeline.models.vlm.recorded import Recorded
 from pipeline.records import Claim, Scene
@@ -198,7 +199,7 @@ def test_a_missing_package_stops_asking_again_too(tmp_path: Path) -> None:
 def test_asking_again_is_off_by_default() -> None:
     model = ScriptedModel(lambda request: saying_that(FALSE))
     scene = replace(scenes.scene(), questions=("Where?",), claims=(Claim("closer", "cup", "lamp"),))
-    stages = make_stages(model, depth=lambda given: given)
+    stages = make_stages(model, depth=DepthStage(NoDepth()))
     (result,) = process(scene, stages, None, {})
     assert (len(model.requests), result.attempts) == (1, ())
 

@@ -9,6 +9,7 @@ import pytest
 import scenes
 from models.segment.images import around, disc, iou, painted, textured
 
+from pipeline.models.segment.base import Segmenter
 from pipeline.models.segment.grabcut import GrabCutSegmenter
 from pipeline.models.segment.sam import SamSegmenter
 from pipeline.records import (
@@ -33,7 +34,7 @@ SHAPE = (scenes.HEIGHT, scenes.WIDTH)
 
 
 @dataclass
-class BoxFilling:
+class BoxFilling(Segmenter):
     """A segmenter whose masks are the boxes without their last row, and none for what ``refused`` names."""
 
     identity: str | None = "filling 1"
@@ -60,7 +61,7 @@ CUP, LAMP = Region("cup", (10.0, 10.0, 26.0, 30.0)), Region("lamp", (125.0, 20.0
 
 
 def test_without_a_segmenter_regions_stay_as_they_are():
-    regions, _ = VerifyStage()(with_regions(CUP, LAMP), None)
+    regions = VerifyStage()(with_regions(CUP, LAMP), None).regions
     assert [region is given for region, given in zip(regions, (CUP, LAMP), strict=True)] == [True, True]
 
 
@@ -69,7 +70,7 @@ def test_boxes_get_masks_and_what_has_one_or_is_no_box_stays():
     point = Region("point", (80.0, 60.0, 80.0, 60.0))
     line = Region("EXIT", (30.0, 80.0, 60.0, 95.0), origin=Origin.OCR)
     segmenter = BoxFilling()
-    regions, _ = VerifyStage(segmenter=segmenter)(with_regions(given, CUP, point, text=(line,)), None)
+    regions = VerifyStage(segmenter=segmenter)(with_regions(given, CUP, point, text=(line,)), None).regions
     assert segmenter.asked == [["cup"]]
     assert [region.label for region in regions] == ["given", "cup", "point", "EXIT"]
     assert (regions[0] is given, regions[2] is point, regions[3] is line) == (True, True, True)
@@ -79,21 +80,22 @@ def test_boxes_get_masks_and_what_has_one_or_is_no_box_stays():
 
 def test_a_region_whose_mask_is_refused_keeps_its_box():
     segmenter = BoxFilling(refused=frozenset({"cup"}))
-    regions, _ = VerifyStage(segmenter=segmenter)(with_regions(CUP, LAMP), None)
+    regions = VerifyStage(segmenter=segmenter)(with_regions(CUP, LAMP), None).regions
     assert [region.mask is None for region in regions] == [True, False]
 
 
 def test_each_frame_is_segmented_with_its_own_regions():
     segmenter = BoxFilling()
     scene = with_regions(CUP, replace(CUP, label="later cup", frame=1), LAMP, frames=2)
-    regions, _ = VerifyStage(segmenter=segmenter)(scene, None)
+    regions = VerifyStage(segmenter=segmenter)(scene, None).regions
     assert segmenter.asked == [["cup", "lamp"], ["later cup"]]
     assert all(region.mask is not None for region in regions)
 
 
 def test_regions_that_the_answer_adds_get_masks_and_the_answer_stays_verbatim():
     answer = Answer("The lamp is behind the cup.", regions=(LAMP,), claims=(Claim("behind", "lamp", "cup"),))
-    regions, verdicts = VerifyStage(segmenter=BoxFilling())(with_regions(CUP), answer)
+    verified = VerifyStage(segmenter=BoxFilling())(with_regions(CUP), answer)
+    regions, verdicts = verified.regions, verified.verdicts
     assert [region.label for region in regions] == ["cup", "lamp"]
     assert all(region.mask is not None for region in regions)
     assert answer.regions[0].mask is None
@@ -102,10 +104,10 @@ def test_regions_that_the_answer_adds_get_masks_and_the_answer_stays_verbatim():
 
 def test_masks_that_do_not_tell_two_boxes_apart_are_not_used():
     twice = replace(CUP, label="mug")
-    regions, verdicts = VerifyStage(segmenter=BoxFilling())(
-        replace(with_regions(CUP, twice, LAMP), claims=(Claim("behind", "cup", "mug"),)), None
-    )
-    assert [region.mask is None for region in regions] == [True, True, False]
+    scene = replace(with_regions(CUP, twice, LAMP), claims=(Claim("behind", "cup", "mug"),))
+    verified = VerifyStage(segmenter=BoxFilling())(scene, None)
+    verdicts = verified.verdicts
+    assert [region.mask is None for region in verified.regions] == [True, True, False]
     assert verdicts[0].status is Status.UNDECIDED
     assert verdicts[0].reason_code == "same_region"
 
@@ -114,9 +116,9 @@ def test_masks_that_do_not_tell_two_boxes_apart_are_not_used():
 def test_what_is_known_is_not_segmented_again(tmp_path: Path, refused):
     first, second = BoxFilling(refused=refused), BoxFilling(refused=refused)
     cache = StageCache(tmp_path)
-    before, _ = VerifyStage(segmenter=first, cache=cache)(with_regions(CUP, LAMP), None)
+    before = VerifyStage(segmenter=first, cache=cache)(with_regions(CUP, LAMP), None).regions
     screen = Region("screen", (30.0, 50.0, 75.0, 95.0))
-    after, _ = VerifyStage(segmenter=second, cache=cache)(with_regions(LAMP, screen, CUP), None)
+    after = VerifyStage(segmenter=second, cache=cache)(with_regions(LAMP, screen, CUP), None).regions
     assert (first.asked, second.asked) == ([["cup", "lamp"]], [["screen"]])
     for one, other in ((before[0], after[2]), (before[1], after[0])):
         assert (one.mask is None) == (other.mask is None) == bool(refused)
@@ -148,7 +150,7 @@ def test_a_segmenter_without_identity_is_asked_every_time(tmp_path: Path):
 def test_two_regions_of_one_box_are_segmented_once_and_both_get_the_outcome(tmp_path: Path):
     segmenter = BoxFilling(refused=frozenset({"cup"}))
     stage = VerifyStage(segmenter=segmenter, cache=StageCache(tmp_path))
-    regions, _ = stage(with_regions(CUP, replace(CUP, label="cup")), None)
+    regions = stage(with_regions(CUP, replace(CUP, label="cup")), None).regions
     assert segmenter.asked == [["cup"]]
     assert [region.mask for region in regions] == [None, None]
 
@@ -161,8 +163,9 @@ def test_a_missing_model_is_not_hidden():
 
 
 def test_masks_survive_the_results_json():
-    regions, verdicts = VerifyStage(segmenter=BoxFilling())(with_regions(CUP), None)
-    result = Result("item", None, (), None, verdicts, regions=regions)
+    verified = VerifyStage(segmenter=BoxFilling())(with_regions(CUP), None)
+    regions = verified.regions
+    result = Result("item", None, (), None, verified.verdicts, regions=regions)
     np.testing.assert_array_equal(from_json(Result, to_json(result)).regions[0].mask, mask_of(CUP))
 
 
@@ -183,8 +186,9 @@ def test_colour_finds_the_object_where_depth_finds_another_in_front_of_it():
         claims=(claim,),
         depth=(depth,),
     )
-    _, (by_depth,) = VerifyStage()(scene, None)
-    (masked,), (by_colour,) = VerifyStage(segmenter=GrabCutSegmenter())(scene, None)
+    (by_depth,) = VerifyStage()(scene, None).verdicts
+    segmented = VerifyStage(segmenter=GrabCutSegmenter())(scene, None)
+    (masked,), (by_colour,) = segmented.regions, segmented.verdicts
     assert iou(masked.mask, ring) > 0.9
     assert by_depth.status is not Status.SUPPORTED
     assert by_colour.status is Status.SUPPORTED

@@ -121,12 +121,18 @@ def answer_figures(questions: Sequence[AnsweredQuestion], draws: int, seed: int)
 
 
 def _answers(questions: Sequence[AnsweredQuestion], name: str, draws: int, seed: int) -> dict[str, Any]:
-    """Figures of one way to ask; a question without an answer counts as answered wrongly."""
+    """Figures of one way to ask; a question without an answer counts as answered wrongly.
+
+    ``asked_again`` is the share that was asked again, ``accuracy_before`` the accuracy of the first answers.
+    """
     groups = [question.group for question in questions]
     found = [question.answers.get(name) for question in questions]
+    first = [question.first_answers.get(name, answer) for question, answer in zip(questions, found, strict=True)]
     refuted = [item is not None and item.status is Status.REFUTED for item in found]
     columns = {
         "accuracy": [0.0 if item is None else item.score for item in found],
+        "accuracy_before": [0.0 if item is None else item.score for item in first],
+        "asked_again": [float(name in question.first_answers) for question in questions],
         "understood": [float(item is not None and item.value is not None) for item in found],
         "refuted": [float(is_refuted) for is_refuted in refuted],
         "supported": [float(item is not None and item.status is Status.SUPPORTED) for item in found],

@@ -1,47 +1,31 @@
-"""Runs a data set of claims through depth, verifier and baselines, and keeps what is needed to score them."""
+"""Runs a data set of claims through the stages and the baselines, and keeps what is needed to score them."""
 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from pipeline.claims.compare_answers import Scored, scored, with_asked_claim
 from pipeline.claims.resolve import unique_names
 from pipeline.datasets.base import Case, ClaimDataset
 from pipeline.evaluate.claims.baselines import PlainJudge, PlainScore
 from pipeline.evaluate.claims.scores import Judgement
-from pipeline.records import Answer, Claim, Region, Scene, Status, Verdict
-from pipeline.records.errors import FATAL, InputError, TheodoliteError
+from pipeline.records import Answer, Claim, Scene, Status, Verdict
+from pipeline.records.errors import InputError
 from pipeline.records.expected import Expected
 from pipeline.records.relations import RELATIONS, ValueUse
+from pipeline.stages.compose import with_depth_and_text
+from pipeline.stages.group import Asked, Stages, settle
+from pipeline.stages.timing import StageError, timed
 
 logger = logging.getLogger(__name__)
 
 _MOST_MISTAKES = 50
-Outcome = Answer | TheodoliteError
-Stage = Callable[[Scene], Scene]
 Value = TypeVar("Value")
-
-
-class Judge(Protocol):
-    """Judges an answer's claims, or those of the scene where there is no answer; the verify stage does."""
-
-    def __call__(self, scene: Scene, answer: Answer | None) -> tuple[tuple[Region, ...], tuple[Verdict, ...]]:
-        """All regions; and one verdict per claim, the answer's first."""
-        ...
-
-
-class Asker(Protocol):
-    """Asks a model; the query stage does."""
-
-    def ask_all(self, asked: Sequence[tuple[Scene, str]]) -> list[Outcome]:
-        """One answer or error per question, in their order."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -49,20 +33,20 @@ class Subjects:
     """What is evaluated.
 
     Args:
-        depth: Gives a scene its depth.
-        ocr: Gives a scene its text.
-        judge: Judges claims.
-        baselines: Plain judges of the same claims.
-        askers: Ways to ask the model by name, in the order of the report; none where no model is asked.
-        batch_size: Most questions that are asked together.
+        stages: Judge the claims of the data set; no model is asked for them.
+        baselines: Baselines for the same claims.
+        ways: Ways to ask the model, as the same stages with a query stage each, by the name that the report gives
+            them and in its order; none where no model is asked.
     """
 
-    depth: Stage
-    ocr: Stage
-    judge: Judge
+    stages: Stages
     baselines: tuple[PlainJudge, ...] = ()
-    askers: dict[str, Asker] = field(default_factory=dict)
-    batch_size: int = 8
+    ways: dict[str, Stages] = field(default_factory=dict)
+
+    @property
+    def batch_size(self) -> int:
+        """Most questions that are asked together."""
+        return max((way.query.batch_size for way in self.ways.values() if way.query is not None), default=1)
 
 
 @dataclass(frozen=True)
@@ -105,13 +89,23 @@ class JudgedClaim:
 
 @dataclass(frozen=True)
 class AnsweredQuestion:
-    """One question with its scored answers by the name of the asker; None where there was no answer."""
+    """One question with its scored answers.
+
+    Args:
+        case: Id of the scene.
+        group: What is resampled as a whole.
+        category: What the report sorts it under.
+        expected: The correct answer.
+        answers: The last answer by way to ask; None where there was none.
+        first_answers: The answer before, where the question was asked again.
+    """
 
     case: str
     group: str
     category: str
     expected: Expected
     answers: dict[str, Scored | None]
+    first_answers: dict[str, Scored | None] = field(default_factory=dict)
 
 
 @dataclass
@@ -184,15 +178,12 @@ def run_claims(
     """
     run = ClaimRun(plain={judge.name: [] for judge in subjects.baselines})
     for batch in _batches(islice(iter(dataset), limit), subjects):
-        prepared = []
-        for case in batch:
-            run.cases += 1
-            scene = _timed(run, "depth", case, partial(_with_depth, case.scene, subjects))
-            if scene is not None:
-                prepared.append((case, scene))
-                _judge_claims(run, case, scene, subjects, on_claim)
-        if subjects.askers:
-            _ask(run, prepared, subjects)
+        scenes = [(case, _prepared(run, case, subjects)) for case in batch]
+        prepared = [(case, scene) for case, scene in scenes if scene is not None]
+        for case, scene in prepared:
+            _judge_claims(run, case, scene, subjects, on_claim)
+        _ask(run, prepared, subjects)
+        run.cases += len(batch)
         for case in batch:
             on_case(case.scene.id)
     reasons = getattr(dataset, "reasons", {})
@@ -214,30 +205,60 @@ def _batches(cases: Iterable[Case], subjects: Subjects) -> Iterator[list[Case]]:
     batch: list[Case] = []
     for case in cases:
         batch.append(case)
-        if not subjects.askers or sum(len(item.expected) for item in batch) >= subjects.batch_size:
+        if not subjects.ways or sum(len(item.expected) for item in batch) >= subjects.batch_size:
             yield batch
             batch = []
     if batch:
         yield batch
 
 
+def _prepared(run: ClaimRun, case: Case, subjects: Subjects) -> Scene | None:
+    """The scene with depth and text; None where it has none."""
+    ways = list(subjects.ways.values()) if case.expected else []
+    try:
+        for way in ways:
+            way.check(asks=True)
+        return with_depth_and_text(case.scene, subjects.stages, run.seconds, asks=bool(ways))
+    except StageError as error:
+        _fail(run, case, error)
+        return None
+
+
+def _fail(run: ClaimRun, case: Case, error: StageError) -> None:
+    """Note a failure of one case.
+
+    Raises:
+        TheodoliteError: One that concerns all cases alike.
+    """
+    if error.is_fatal:
+        raise error.cause from error
+    logger.debug("Case %s failed in %s.", case.scene.id, error.stage, exc_info=error.cause)
+    run.failures.append((case.scene.id, error.stage, str(error)))
+
+
+def _settled(run: ClaimRun, group: Sequence[tuple[Case, Asked]], stages: Stages) -> None:
+    """Ask and judge as ``run`` does, and note what fails and how long it takes."""
+    try:
+        settle([asked for _, asked in group], stages)
+    except StageError as error:
+        raise error.cause from error
+    for case, asked in group:
+        for stage, seconds in asked.seconds.items():
+            run.seconds[stage] = run.seconds.get(stage, 0.0) + seconds
+        if asked.failure is not None:
+            _fail(run, case, asked.failure)
+        if asked.recheck_error is not None:
+            run.failures.append((case.scene.id, "recheck", str(asked.recheck_error)))
+
+
 def _timed(run: ClaimRun, part: str, case: Case, work: Callable[[], Value]) -> Value | None:
     """What the work gives; None, and the failure is noted, where it fails for this case alone."""
-    start = time.perf_counter()
     try:
-        return work()
-    except FATAL:
-        raise
-    except Exception as error:
-        known = isinstance(error, TheodoliteError)
-        reason = (
-            str(error) if known else f"This part failed for a reason not foreseen ({type(error).__name__}); try -v."
-        )
-        logger.debug("Case %s failed in %s.", case.scene.id, part, exc_info=error)
-        run.failures.append((case.scene.id, part, reason))
+        with timed(part, run.seconds):
+            return work()
+    except StageError as error:
+        _fail(run, case, error)
         return None
-    finally:
-        run.seconds[part] = run.seconds.get(part, 0.0) + time.perf_counter() - start
 
 
 def _judge_claims(
@@ -246,13 +267,14 @@ def _judge_claims(
     """Judge the case's own claims, by the verifier and by the baselines."""
     if not scene.claims:
         return
-    judged = _timed(run, "verify", case, lambda: subjects.judge(scene, None))
-    if judged is None:
+    judged = Asked(scene.id, scene)
+    _settled(run, [(case, judged)], subjects.stages)
+    if judged.failure is not None:
         return
     plain = {
         judge.name: _timed(run, judge.name, case, partial(_plain_scores, judge, scene)) for judge in subjects.baselines
     }
-    for index, (claim, verdict) in enumerate(zip(scene.claims, judged[1], strict=True)):
+    for index, (claim, verdict) in enumerate(zip(scene.claims, judged.verdicts, strict=True)):
         assert claim.truth is not None
         relation = relation_of(claim)
         done = JudgedClaim(
@@ -263,7 +285,7 @@ def _judge_claims(
             verdict.probability,
             verdict.status,
             verdict.reason,
-            source_of(scene, claim.frames),
+            source_of(judged.known_scene, claim.frames),
             case.group,
         )
         run.judgements.append(done.judgement)
@@ -274,10 +296,6 @@ def _judge_claims(
         if done.is_mistake:
             _keep(run, done)
         on_claim(done)
-
-
-def _with_depth(scene: Scene, subjects: Subjects) -> Scene:
-    return subjects.ocr(subjects.depth(scene))
 
 
 def _plain_scores(judge: PlainJudge, scene: Scene) -> list[float | None]:
@@ -292,29 +310,43 @@ def _keep(run: ClaimRun, mistake: JudgedClaim) -> None:
 
 def _ask(run: ClaimRun, prepared: Sequence[tuple[Case, Scene]], subjects: Subjects) -> None:
     """Ask the questions of several cases together, in each way, and score the answers."""
-    asked = [(case, scene, expected) for case, scene in prepared for expected in case.expected]
-    answers: list[dict[str, Scored | None]] = [{} for _ in asked]
-    for name, asker in subjects.askers.items():
-        start = time.perf_counter()
-        outcomes = asker.ask_all([(scene, expected.question) for _, scene, expected in asked]) if asked else []
-        run.seconds["ask"] = run.seconds.get("ask", 0.0) + time.perf_counter() - start
-        for (case, scene, expected), outcome, found in zip(asked, outcomes, answers, strict=True):
-            found[name] = _scored(run, case, scene, expected, outcome, subjects)
-    for (case, scene, expected), found in zip(asked, answers, strict=True):
-        run.questions.append(AnsweredQuestion(scene.id, case.group, expected.category, expected, found))
+    questions = [
+        (case, replace(scene, claims=()), AnsweredQuestion(scene.id, case.group, item.category, item, {}))
+        for case, scene in prepared
+        for item in case.expected
+        if subjects.ways
+    ]
+    for name, stages in subjects.ways.items():
+        group = [(case, Asked(scene.id, scene, question.expected.question)) for case, scene, question in questions]
+        _settled(run, group, stages)
+        for (case, asked), (_, _, question) in zip(group, questions, strict=True):
+            question.answers[name] = _scored(run, case, asked, question.expected, asked.answer, asked.verdicts, stages)
+            for first in asked.attempts:
+                question.first_answers[name] = _scored(
+                    run, case, asked, question.expected, first.answer, first.verdicts, stages
+                )
+    run.questions += [question for _, _, question in questions]
 
 
 def _scored(
-    run: ClaimRun, case: Case, scene: Scene, expected: Expected, outcome: Outcome, subjects: Subjects
+    run: ClaimRun,
+    case: Case,
+    asked: Asked,
+    expected: Expected,
+    answer: Answer | None,
+    verdicts: Sequence[Verdict],
+    stages: Stages,
 ) -> Scored | None:
-    if isinstance(outcome, TheodoliteError):
-        run.failures.append((scene.id, "query", str(outcome)))
+    """The score of an answer; a mere yes or no is judged by what the question says."""
+    if asked.prompt is None or answer is None:
         return None
-    known = (*scene.regions, *outcome.regions)
-    answer = with_asked_claim(expected, outcome, list(dict.fromkeys([*(r.label for r in known), *unique_names(known)])))
-    judged = _timed(run, "verify", case, lambda: subjects.judge(replace(scene, claims=()), answer))
-    verdicts = judged[1] if judged is not None else ()
-    return _timed(run, "score", case, lambda: scored(expected, answer, verdicts))
+    scene = asked.prompt.scene
+    known = (*scene.regions, *answer.regions)
+    spelt = with_asked_claim(expected, answer, list(dict.fromkeys([*(r.label for r in known), *unique_names(known)])))
+    if spelt is not answer:
+        verified = _timed(run, "verify", case, lambda: stages.verify(scene, spelt))
+        verdicts = verified.verdicts if verified is not None else ()
+    return _timed(run, "score", case, lambda: scored(expected, spelt, verdicts))
 
 
 def _check(run: ClaimRun, dataset: ClaimDataset, subjects: Subjects) -> None:
@@ -328,8 +360,8 @@ def _check(run: ClaimRun, dataset: ClaimDataset, subjects: Subjects) -> None:
     if run.failures:
         case, part, reason = run.failures[0]
         raise InputError(f"Nothing of data set {dataset.name} could be judged: {reason} (case {case}, {part})")
-    wanted = "claims or questions" if subjects.askers else "claims"
-    if not subjects.askers and run.cases:
+    wanted = "claims or questions" if subjects.ways else "claims"
+    if not subjects.ways and run.cases:
         raise InputError(
             f"The {run.cases} cases of data set {dataset.name} hold no claims; it has questions only, which need a "
             "model: add vlm=qwen3vl, vlm=openai or vlm=recorded."

@@ -27,6 +27,14 @@ class DepthBackend(Protocol):
         """
         return None
 
+    def check(self) -> None:
+        """Find, without computing anything, what it cannot work without: its package, its model.
+
+        Raises:
+            TheodoliteError: If something is missing.
+        """
+        _ = self.identity
+
     def frame_key(self, frame: Frame) -> str:
         """Everything of a frame that its depth depends on, as a text for the cache; without an identity unused."""
         return frame.digest

@@ -247,6 +247,11 @@ class DepthAnything3Depth(NetworkDepth):
         """``on disk``, ``not downloaded`` or ``package not installed``; never asks the network."""
         return model_status(model, revision) if is_installed(cls.package) else "package not installed"
 
+    def check(self) -> None:
+        """See ``DepthBackend``."""
+        require_installed(self.package, _PURPOSE, INSTALL)
+        super().check()
+
     def frame_key(self, frame: Frame) -> str:
         """The image, and for metric depth the focal lengths and whether they are known."""
         if self.kind is not DepthKind.METRIC:

@@ -147,6 +147,11 @@ class MogeDepth(NetworkDepth):
         """``on disk``, ``not downloaded`` or ``package not installed``; never asks the network."""
         return hub_file_status(model, _FILE, revision) if is_installed(cls.package) else "package not installed"
 
+    def check(self) -> None:
+        """See ``DepthBackend``."""
+        require_installed(self.package, _PURPOSE, INSTALL)
+        super().check()
+
     def frame_key(self, frame: Frame) -> str:
         """The image, and the focal length where it is known."""
         return focal_key(frame)

@@ -212,6 +212,14 @@ class NetworkDepth(ABC):
             f"upsampling={self.upsampling} flip={self.flip} input_scales={list(self.input_scales)} tiles={tiles}"
         )
 
+    def check(self) -> None:
+        """Find, without computing anything, what it cannot work without: its package, its model, its device.
+
+        Raises:
+            TheodoliteError: If something is missing.
+        """
+        _ = self.identity
+
     def estimate(self, frames: Sequence[Frame]) -> list[DepthMap]:
         """One depth map per frame, of the frame's size, in the same order.
 

@@ -18,6 +18,14 @@ class OcrBackend(Protocol):
         """
         ...
 
+    def check(self) -> None:
+        """Find, without computing anything, what it cannot work without: its package, its model.
+
+        Raises:
+            TheodoliteError: If something is missing.
+        """
+        _ = self.identity
+
     def read(self, frame: Frame, frame_index: int) -> list[Region]:
         """Text lines from top to bottom, as regions of origin ``ocr`` whose label is the text.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pipeline.models.ocr.base import OcrBackend
 from pipeline.records import Frame, Region
 
 
-class NoOcr:
+class NoOcr(OcrBackend):
     """Reads nothing."""
 
     @property

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from importlib import metadata
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
+from pipeline.models.ocr.base import OcrBackend
 from pipeline.records import Frame, Origin, Region
 from pipeline.records.errors import DependencyError
 from pipeline.records.settings import Share, checked
@@ -20,7 +22,7 @@ _MISSING = (
 _LONGEST_ASPECT = 4
 
 
-class RapidOcr:
+class RapidOcr(OcrBackend):
     """Lines of text with their boxes.
 
     Args:
@@ -48,6 +50,11 @@ class RapidOcr:
         except metadata.PackageNotFoundError:
             raise DependencyError(_MISSING) from None
         return f"rapidocr {version} min_score={self.min_score:g}"
+
+    def check(self) -> None:
+        """See ``OcrBackend``."""
+        if find_spec("rapidocr") is None or find_spec("onnxruntime") is None:
+            raise DependencyError(_MISSING)
 
     def read(self, frame: Frame, frame_index: int) -> list[Region]:
         """Text lines from top to bottom, then from left to right; a box encloses the line's quadrilateral.

@@ -21,6 +21,14 @@ class Segmenter(Protocol):
         """
         ...
 
+    def check(self) -> None:
+        """Find, without computing anything, what it cannot work without: its package, its model.
+
+        Raises:
+            TheodoliteError: If something is missing.
+        """
+        _ = self.identity
+
     def masks(self, frame: Frame, regions: Sequence[Region]) -> list[np.ndarray | None]:
         """One mask per region of a frame, in the same order.
 

@@ -15,6 +15,7 @@ import numpy as np
 from annotated_types import Interval
 
 from pipeline.geometry.regions import Window, box_window
+from pipeline.models.segment.base import Segmenter
 from pipeline.models.segment.masks import MaskLimits, grown
 from pipeline.records import Box, Frame, Region
 from pipeline.records.settings import Count, NonNegative, Share, checked
@@ -32,7 +33,7 @@ _SEED = 0
 _NO_RECTANGLE = (0, 0, 1, 1)  # Not looked at where the labels are given.
 
 
-class GrabCutSegmenter:
+class GrabCutSegmenter(Segmenter):
     """Masks by colour: the box against what surrounds it, cut along edges of the image.
 
     Args:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipeline.models.segment.base import Segmenter
 from pipeline.records import Frame, Region
 
 
-class NoSegmenter:
+class NoSegmenter(Segmenter):
     """Stands where a segmenter would; the verifier finds the objects of boxes by their depth alone."""
 
     @property

@@ -28,6 +28,7 @@ from pipeline.models.loading_errors import (
     loading,
     quiet_reports,
 )
+from pipeline.models.segment.base import Segmenter
 from pipeline.models.segment.masks import MaskLimits
 from pipeline.models.torchvision_fix import ensure_torchvision
 from pipeline.records import Box, Frame, Region
@@ -83,7 +84,7 @@ class _Network:
         return mask
 
 
-class SamSegmenter:
+class SamSegmenter(Segmenter):
     """Masks from a checkpoint of SAM or SAM 2; one image embedding serves all boxes of a frame.
 
     Args:

@@ -163,6 +163,14 @@ class VisionLanguageModel(Protocol):
         """Whether it understands prompts with crops of their images."""
         return True
 
+    def check(self) -> None:
+        """Find, without generating anything, what it cannot work without: its package, its model, its server, its file.
+
+        Raises:
+            TheodoliteError: If something is missing.
+        """
+        _ = self.identity
+
     def generate(self, request: Request) -> Generation:
         """Answer one request.
 

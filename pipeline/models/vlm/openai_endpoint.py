@@ -27,7 +27,7 @@ from pipeline.models.vlm.endpoint_answers import (
 from pipeline.models.vlm.endpoint_errors import ErrorExplainer
 from pipeline.models.vlm.endpoint_images import ImageEncoder, ImageFormat
 from pipeline.models.vlm.received import received_text, token_count
-from pipeline.records.errors import ConfigError, GenerationError
+from pipeline.records.errors import ConfigError, GenerationError, ModelUnavailableError
 from pipeline.records.settings import Count, Natural, NonNegative, Positive, Text, Words, checked
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# A server that runs lists its models at once.
+_CHECK_S = 10.0
 _NO_KEY = "none"  # Local servers ask for no key, but the client refuses to start without one.
 _VariableName = Annotated[
     str,
@@ -135,6 +137,28 @@ class OpenAIEndpoint(VisionLanguageModel):
     def can_ground(self) -> bool:
         """It can."""
         return True
+
+    def check(self) -> None:
+        """Ask the server which models it has; any answer shows that it is there, but one that refuses the key.
+
+        Raises:
+            ModelUnavailableError: If no server is reached at the address, or it refuses the key.
+        """
+        import openai
+
+        try:
+            self._client.with_options(timeout=min(self._timeout_s, _CHECK_S), max_retries=0).models.list()
+            return
+        except (openai.APIConnectionError, openai.AuthenticationError, openai.PermissionDeniedError) as error:
+            # A server that is reached, but busy, may answer a question in time.
+            if isinstance(error, openai.APITimeoutError) and type(error.__cause__).__name__ != "ConnectTimeout":
+                return
+            message = self._explainer.explain(error, 1, self._key)
+        except Exception as error:
+            logger.debug("The list of models cannot be read: %s", type(error).__name__)
+            return
+        # Outside of the handlers, so that the client's error with its request headers is not attached.
+        raise ModelUnavailableError(message)
 
     def generate(self, request: Request) -> Generation:
         """Answer one request.

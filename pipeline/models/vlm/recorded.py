@@ -51,6 +51,14 @@ class Recorded(VisionLanguageModel):
         """The answers are kept already."""
         return None
 
+    def check(self) -> None:
+        """Read the file.
+
+        Raises:
+            InputError: If the file cannot be read.
+        """
+        _ = self._recording
+
     @property
     def can_ground(self) -> bool:
         """Whether the file has answers to the grounding step."""

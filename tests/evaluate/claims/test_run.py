@@ -11,13 +11,18 @@ import numpy as np
 import pytest
 import scenes
 from evaluate.claims.claim_data import CLAIMS, EXPECTED, SmallDataset, case, image, without_depth
+from stages.doubles import CountingDepth, ScriptedModel
 
 from pipeline.api import load_config
 from pipeline.config.build_evaluation import build_subjects
+from pipeline.evaluate.claims.report import answer_figures
 from pipeline.evaluate.claims.run import ClaimRun, JudgedClaim, Subjects, relation_of, run_claims, source_of
-from pipeline.records import Claim, DepthKind, Scene, Status
+from pipeline.models.depth.given import GivenDepth
+from pipeline.models.vlm.base import Request, Step
+from pipeline.records import Anchor, Claim, DepthKind, DepthMap, Frame, Scene, Status
 from pipeline.records.errors import ConfigError, DepthError, InputError
 from pipeline.records.expected import AnswerKind, Expected
+from pipeline.stages.depth import DepthStage
 
 
 def subjects(*overrides: str) -> Subjects:
@@ -65,15 +70,6 @@ def test_a_failing_case_is_named_and_the_others_go_on() -> None:
     assert run.cases == 3
 
 
-def test_what_is_not_foreseen_is_said_without_words_of_python() -> None:
-    def broken(scene: Scene) -> Scene:
-        raise ValueError("cannot reshape array of size 3 into shape (4,)")
-
-    with pytest.raises(InputError, match=r"failed for a reason not foreseen .* try -v") as caught:
-        run_claims(SmallDataset([case("a")]), replace(subjects(), depth=broken))
-    assert "reshape" not in str(caught.value)
-
-
 def test_entries_that_a_data_set_skipped_are_failures() -> None:
     dataset = SmallDataset([case("a")])
     dataset.skipped = ["torn.png"]  # type: ignore[attr-defined]
@@ -101,11 +97,13 @@ def test_nothing_to_judge_is_said_in_one_sentence(cases: list[object], words: st
 
 
 def test_an_error_that_concerns_all_cases_ends_the_run() -> None:
-    def fails(scene: Scene) -> Scene:
-        raise ConfigError("No such model.")
+    class Absent(GivenDepth):
+        def estimate(self, frames: Sequence[Frame]) -> list[DepthMap]:
+            raise ConfigError("No such model.")
 
+    made = subjects()
     with pytest.raises(ConfigError, match="No such model"):
-        run_claims(SmallDataset([case("a")]), replace(subjects(), depth=fails))
+        run_claims(SmallDataset([case("a")]), replace(made, stages=replace(made.stages, depth=DepthStage(Absent()))))
 
 
 def test_an_error_of_one_judge_leaves_the_others() -> None:
@@ -213,18 +211,64 @@ def test_a_real_model_is_asked_with_and_without_hints(tiny_qwen3vl: Path, tmp_pa
 
 def test_the_raw_prompt_has_no_depth_and_the_other_has(tmp_path: Path) -> None:
     made = subjects("vlm=recorded", recorded(tmp_path, ("a", EXPECTED[0].question, "Yes.")))
-    raw, hinted = made.askers["raw"], made.askers["with_hints"]
-    assert (raw.hints, raw.steps, raw.second_look) == ("none", "one", "off")  # type: ignore[attr-defined]
-    assert hinted.hints == "table"  # type: ignore[attr-defined]
-    scene = made.depth(case("a", expected=EXPECTED).scene)
-    prompts = [
-        asker.answer_request(scene, EXPECTED[0].question, asker.read_depth(scene)).prompt_text  # type: ignore[attr-defined]
-        for asker in (raw, hinted)
-    ]
+    raw, hinted = (made.ways[name].query for name in ("raw", "with_hints"))
+    assert raw is not None and hinted is not None
+    assert (raw.hints, raw.steps, raw.second_look, raw.recheck) == ("none", "one", "off", 0)
+    assert hinted.hints == "table"
+    scene = made.stages.depth(case("a", expected=EXPECTED).scene)
+    question = EXPECTED[0].question
+    prompts = [stage.answer_request(stage.prompt(scene, question)).prompt_text for stage in (raw, hinted)]
     assert "0.80" in prompts[1] and "0.80" not in prompts[0]
 
 
 def test_the_plain_judges_take_the_tolerance_of_the_verifier() -> None:
     made = subjects("verify.verifier.settings.tolerance=0.5")
     assert {judge.tolerance for judge in made.baselines} == {0.5}  # type: ignore[attr-defined]
-    assert np.isclose(made.judge.verifier.settings.tolerance, 0.5)  # type: ignore[attr-defined]
+    assert np.isclose(made.stages.verify.verifier.settings.tolerance, 0.5)
+
+
+def test_what_asking_again_changes_is_measured_as_run_does_it() -> None:
+    """The model first says that the screen is behind the cabinet, and corrects itself when it is asked again."""
+
+    def script(request: Request) -> str:
+        said = "in front of" if request.step is Step.RECHECK else "behind"
+        return f"{'Yes' if said != 'behind' else 'No'}, the screen is {said} the cabinet."
+
+    cases = [case(name, claims=(), expected=EXPECTED[:1]) for name in "abcd"]
+    found = {}
+    for recheck in (0, 1):
+        made = subjects("vlm=openai", f"query.recheck={recheck}", "query.steps=one")
+        model = ScriptedModel(script)
+        for way in made.ways.values():
+            assert way.query is not None
+            way.query.model = model
+        run = run_claims(SmallDataset(cases), made)
+        assert run.failures == []
+        assert [request.step for request in model.requests].count(Step.RECHECK) == 4 * recheck
+        rows = {row["asked"]: row for row in answer_figures(run.questions, 0, 0)}
+        keys = ("accuracy_before", "accuracy", "asked_again", "refuted")
+        found[recheck] = {name: [row[key]["value"] for key in keys] for name, row in rows.items()}
+    assert found[0] == {"raw": [0, 0, 0, 1], "with_hints": [0, 0, 0, 1]}
+    assert found[1] == {"raw": [0, 0, 0, 1], "with_hints": [0, 1, 1, 0]}
+
+
+def test_an_anchor_of_a_case_gives_its_claims_metres() -> None:
+    shape = scenes.as_kind(scenes.depth_m(), DepthKind.SCALE_INVARIANT, 3.0)
+    made = case("a", CLAIMS[6:], depth=shape)
+    anchor = Anchor.from_plain({"to_camera": "lamp", "measure": "z", "value": 1.5, "unit": "m"})
+    without, anchored = (
+        run_of([replace(made, scene=replace(made.scene, anchors=anchors))]) for anchors in ((), (anchor,))
+    )
+    assert [item.is_decided for item in without.judgements] == [False, False]
+    assert [item.is_decided for item in anchored.judgements] == [True, True]
+    assert anchored.sources == ["metric, anchor, unknown"] * 2
+
+
+def test_a_model_that_is_missing_is_found_before_any_depth_is_computed() -> None:
+    depth = CountingDepth()
+    made = subjects("vlm=recorded", "vlm.path=nowhere.jsonl")
+    stages = {name: replace(way, depth=DepthStage(depth)) for name, way in made.ways.items()}
+    broken = replace(made, stages=replace(made.stages, depth=DepthStage(depth)), ways=stages)
+    with pytest.raises(InputError, match=r"nowhere\.jsonl cannot be read"):
+        run_claims(SmallDataset([case("a", expected=EXPECTED)]), broken)
+    assert depth.asked == []

@@ -17,7 +17,7 @@ from pipeline.models.hub import ModelLocation, locate_model
 from pipeline.models.vlm.base import Generation, ImagePart, Request, VisionLanguageModel
 from pipeline.models.vlm.qwen3vl.encoding import OPEN_THOUGHT, EncodedPrompt, PromptEncoder, check_images
 from pipeline.models.vlm.qwen3vl.engine import Engine, Output
-from pipeline.models.vlm.qwen3vl.loading import check_quantization, close_thought, end_tokens, load
+from pipeline.models.vlm.qwen3vl.loading import check_package, check_quantization, close_thought, end_tokens, load
 from pipeline.models.vlm.qwen3vl.sampling import Sampling
 from pipeline.records.errors import ConfigError, GenerationError, TheodoliteError
 from pipeline.records.settings import Count, NonNegative, Text, checked
@@ -146,6 +146,11 @@ class Qwen3VL(VisionLanguageModel):
     def takes_crops(self) -> bool:
         """As configured: the checkpoint does not say it."""
         return self._takes_crops
+
+    def check(self) -> None:
+        """See ``VisionLanguageModel``."""
+        check_package(self._quantization)
+        super().check()
 
     def generate(self, request: Request) -> Generation:
         """Answer one request.

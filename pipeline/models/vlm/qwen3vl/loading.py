@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,16 @@ def check_quantization(name: str | None) -> None:
     """
     if name is not None and name not in QUANTIZATIONS:
         raise ConfigError(f"vlm.quantization must be null or one of {', '.join(QUANTIZATIONS)}, not {name!r}.")
+
+
+def check_package(quantization: str | None) -> None:
+    """Refuse a quantization whose package is missing.
+
+    Raises:
+        DependencyError: If it is.
+    """
+    if quantization is not None and importlib.util.find_spec(QUANTIZATIONS[quantization]) is None:
+        raise _missing_package(quantization)
 
 
 def load(
@@ -151,7 +162,12 @@ def _quantization_config(name: str, dtype: str) -> Any:
 
         return TorchAoConfig(Int8WeightOnlyConfig())
     except ImportError as error:
-        raise DependencyError(
-            f"vlm.quantization={name} needs the package {package}; install it with: pip install {package}, or set "
-            f"vlm.quantization=null ({error})."
-        ) from error
+        raise _missing_package(name, f" ({error})") from error
+
+
+def _missing_package(quantization: str, reason: str = "") -> DependencyError:
+    package = QUANTIZATIONS[quantization]
+    return DependencyError(
+        f"vlm.quantization={quantization} needs the package {package}; install it with: pip install {package}, or set "
+        f"vlm.quantization=null{reason}."
+    )
