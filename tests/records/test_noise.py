@@ -10,10 +10,10 @@ import pytest
 
 from pipeline.api import load_config
 from pipeline.config.build import build, build_stages
+from pipeline.config.overrides import options_of
 from pipeline.records import DepthKind, DepthMap
 from pipeline.records.errors import ConfigError
 from pipeline.records.noise import AFFINE, DEFAULTS, EXACT, NANO, SENSOR, SHAPE, NoiseModel, NoiseModels, place_distance
-from pipeline.records.resources import resource_dir
 
 VALUES = np.linspace(1, 3, 12).reshape(3, 4)
 
@@ -108,7 +108,7 @@ def test_the_configuration_can_change_a_model() -> None:
 
 
 def test_the_numbers_of_every_depth_backend_can_be_changed() -> None:
-    options = [path.stem for path in (resource_dir("conf") / "depth").glob("*.yaml")]
+    options = options_of("depth")
     names = {build(load_config([f"depth={option}"]).depth).map_name for option in set(options) - {"file", "none"}}
     assert {"midas", "nano", "moge"} < names
     for name in [*names, "file", "lidar", "predicted", "simulated_sensor"]:

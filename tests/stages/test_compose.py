@@ -1,20 +1,27 @@
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import scenes
 from PIL import Image
-from stages.doubles import CountingOcr, ScriptedModel
+from stages.doubles import CountingDepth, CountingOcr, ScriptedModel
 from stages.runs import failures_in, item, make_stages, manifest, results_in, saying
 
 from pipeline.ingest.source import FileSource
 from pipeline.models.depth.given import GivenDepth
+from pipeline.models.ocr.rapid import RapidOcr
+from pipeline.models.segment.sam import SamSegmenter
 from pipeline.models.vlm.base import Request
+from pipeline.models.vlm.openai_endpoint import OpenAIEndpoint
+from pipeline.models.vlm.qwen3vl.backend import Qwen3VL
+from pipeline.models.vlm.recorded import Recorded
 from pipeline.records import Claim, DepthMap, Frame, Origin, Scene
 from pipeline.records.errors import (
     ConfigError,
@@ -22,14 +29,17 @@ from pipeline.records.errors import (
     DepthError,
     ExportError,
     GenerationError,
+    InputError,
     ModelUnavailableError,
     TheodoliteError,
 )
+from pipeline.stages.cache import StageCache
 from pipeline.stages.compose import process, run
 from pipeline.stages.depth import DepthStage
 from pipeline.stages.ocr import OcrStage
 from pipeline.stages.query import QueryStage
 from pipeline.stages.timing import StageError
+from pipeline.stages.verify import VerifyStage
 
 CUP = {"label": "cup", "box_px": [2, 2, 10, 10]}
 BOX = {"label": "box", "box_px": [14, 2, 22, 10]}
@@ -237,6 +247,10 @@ def test_what_could_not_be_understood_is_told(tmp_path: Path) -> None:
     assert "The answer is empty." in result.errors
 
 
+def fail(*_arguments: object) -> Any:
+    pytest.fail("this should not be called")
+
+
 @pytest.mark.parametrize("stage", ["depth", "ocr", "query", "verify", "export"])
 def test_a_failure_names_its_stage(stage: str) -> None:
     class Failing(QueryStage):
@@ -254,9 +268,6 @@ def test_a_failure_names_its_stage(stage: str) -> None:
 
 
 def test_without_a_folder_nothing_is_written() -> None:
-    def fail(*_arguments: object) -> None:
-        pytest.fail("nothing should be exported")
-
     scene = replace(scenes.scene(), claims=(Claim("closer", "cup", "lamp"),), regions=scenes.regions())
 
     class Scenes(GivenDepth):
@@ -273,3 +284,82 @@ def test_the_caller_keeps_its_clock() -> None:
     spent = {"ingest": 1.0}
     list(process(Scene("a", scenes.scene().frames, claims=(Claim("left_of", "a", "b"),)), make_stages(), None, spent))
     assert spent == {"ingest": 1.0}
+
+
+ABSENT = "organisation/no-such-model"
+
+
+@pytest.mark.parametrize(
+    "parts, error, words",
+    [
+        ({"query": QueryStage(Recorded("nowhere.jsonl"))}, InputError, "nowhere.jsonl cannot be read"),
+        ({"query": QueryStage(OpenAIEndpoint("m", "http://127.0.0.1:9/v1"))}, ModelUnavailableError, "No connection"),
+        ({"query": QueryStage(Qwen3VL(ABSENT))}, ModelUnavailableError, ABSENT),
+        (
+            {"query": QueryStage(Qwen3VL("theodolite-vl-nano", quantization="bnb_4bit"))},
+            DependencyError,
+            "bitsandbytes",
+        ),
+        ({"verify": VerifyStage(segmenter=SamSegmenter(ABSENT))}, ModelUnavailableError, ABSENT),
+        ({"ocr": OcrStage(RapidOcr())}, DependencyError, "rapidocr"),
+    ],
+    ids=["file", "address", "model", "quantization", "segmenter", "package"],
+)
+def test_what_cannot_work_is_found_before_any_depth_is_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    known = importlib.util.find_spec
+    missing = ("bitsandbytes", "rapidocr")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in missing else known(name))
+    monkeypatch.setattr("pipeline.models.ocr.rapid.find_spec", importlib.util.find_spec)
+    depth = CountingDepth()
+    source = manifest(tmp_path, item("a", question="Where?"), item("b", question="Where?"))
+    stages = make_stages(saying("Fine."), depth=DepthStage(depth), **parts)
+    with pytest.raises(error, match=words):
+        run(source, stages, tmp_path / "out")
+    assert (depth.asked, failures_in(tmp_path / "out")) == ([], [])
+
+
+def test_a_depth_model_that_is_missing_is_found_before_text_is_read(tmp_path: Path) -> None:
+    class Absent(CountingDepth):
+        def check(self) -> None:
+            raise ModelUnavailableError("There is no network.")
+
+    ocr = CountingOcr()
+    stages = make_stages(depth=DepthStage(Absent()), ocr=OcrStage(ocr))
+    with pytest.raises(ModelUnavailableError, match="no network"):
+        run(manifest(tmp_path, item("a", regions=[CUP, BOX], claims=[LEFT])), stages, tmp_path / "out")
+    assert ocr.asked == []
+
+
+def test_every_part_is_checked_once_and_the_model_only_where_something_is_asked(tmp_path: Path) -> None:
+    checked: list[str] = []
+
+    class Model(ScriptedModel):
+        def check(self) -> None:
+            checked.append("model")
+
+    class Depth(CountingDepth):
+        def check(self) -> None:
+            checked.append("depth")
+
+    judged = item("a", regions=[CUP, BOX], claims=[LEFT])
+    stages = make_stages(Model(lambda request: "Fine."), depth=DepthStage(Depth()))
+    run(manifest(tmp_path, judged), stages, tmp_path / "out")
+    assert checked == ["depth"]
+    run(manifest(tmp_path, item("b", question="Where?"), item("c", question="Where?")), stages, tmp_path / "out")
+    assert checked == ["depth", "model"]
+
+
+def test_a_model_whose_answers_are_kept_need_not_be_there(tmp_path: Path) -> None:
+    class Model(ScriptedModel):
+        def check(self) -> None:
+            raise ModelUnavailableError("There is no server.")
+
+    cache, source = StageCache(tmp_path / "cache"), manifest(tmp_path, item("a", question="Where?"))
+    answered = QueryStage(ScriptedModel(lambda request: "Fine.", "m 1"), cache=cache)
+    run(source, make_stages(query=answered), tmp_path / "first")
+    run(source, make_stages(query=QueryStage(Model(fail, "m 1"), cache=cache)), tmp_path / "second")
+    assert [result.answer and result.answer.text for result in results_in(tmp_path / "second")] == ["Fine."]
+    with pytest.raises(ModelUnavailableError):
+        run(source, make_stages(query=QueryStage(Model(fail, "m 2"), cache=cache)), tmp_path / "third")

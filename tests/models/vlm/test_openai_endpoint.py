@@ -6,9 +6,12 @@ import io
 import json
 import logging
 import socket
+import threading
 import time
 import traceback
 from collections.abc import Iterator
+from contextlib import nullcontext
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +39,7 @@ from pipeline.models.vlm.hints import HintMode
 from pipeline.models.vlm.openai_endpoint import OpenAIEndpoint
 from pipeline.models.vlm.prompt import build_answer_request
 from pipeline.records import Scene
-from pipeline.records.errors import ConfigError, GenerationError
+from pipeline.records.errors import ConfigError, GenerationError, ModelUnavailableError
 
 both_ways = pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 
@@ -389,3 +392,33 @@ def test_a_real_server_answers_about_images(transformers_serve: str, tiny_qwen3v
 def test_a_real_server_refuses_an_unknown_model(transformers_serve: str) -> None:
     with pytest.raises(GenerationError, match=r"refused the request|knows no model|failed after"):
         OpenAIEndpoint("no/such-model", transformers_serve, max_retries=0).generate(QUESTION)
+
+
+@pytest.mark.parametrize(
+    "status, words", [(200, None), (404, None), (500, None), (401, "refused the API key"), (403, "key")]
+)
+def test_a_server_is_checked_by_its_list_of_models(status: int, words: str | None) -> None:
+    class Listing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(status)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    asked: list[str] = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), Listing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        checked = OpenAIEndpoint("qwen", f"http://127.0.0.1:{server.server_port}/v1")
+        with nullcontext() if words is None else pytest.raises(ModelUnavailableError, match=words):
+            checked.check()
+        server.shutdown()
+    assert asked == ["/v1/models"]
+
+
+def test_a_server_that_is_not_there_is_found_by_a_check() -> None:
+    with pytest.raises(ModelUnavailableError, match=r"No connection to http://127\.0\.0\.1:9/v1"):
+        OpenAIEndpoint("qwen", "http://127.0.0.1:9/v1").check()
