@@ -153,7 +153,7 @@ class OpenAIEndpoint(VisionLanguageModel):
             # A server that is reached, but busy, may answer a question in time.
             if isinstance(error, openai.APITimeoutError) and type(error.__cause__).__name__ != "ConnectTimeout":
                 return
-            message = self._explainer.explain(error, 1, self._key)
+            message = self._explainer.explain(error, self._key)
         except Exception as error:
             logger.debug("The list of models cannot be read: %s", type(error).__name__)
             return
