@@ -12,6 +12,7 @@ from pipeline.ingest.item import Item
 from pipeline.records import Camera, DepthMap, Frame, Origin, Region, Scene
 from pipeline.records.errors import DependencyError
 from pipeline.records.resources import resource_dir
+from pipeline.records.settings import check_value
 
 # The photo's depth lies this far left of and above its objects [px: right, down]: the shift under which the depth
 # within the visible masks spreads least.
@@ -31,7 +32,7 @@ class Arc2017Source:
     """
 
     def __init__(self, masks: bool = True, question: str | None = None, claims: str | Path | None = None) -> None:
-        self.masks = masks
+        self.masks: bool = check_value("masks", masks, bool)
         self.question = question
         self.claims = claims if claims is not None else resource_dir("data") / "arc2017" / "claims.json"
 

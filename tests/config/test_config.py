@@ -206,6 +206,7 @@ def test_a_key_that_must_be_given_is_named(overrides: list[str], key: str) -> No
             ["input=a.jpg", "input.max_side_px=big"],
             "input.max_side_px must be a whole number of at least 0, not 'big'.",
         ),
+        (["input=arc2017", "input.masks=1"], "input.masks must be true or false, not 1."),
         (["export.overlay=1"], "export.overlay must be true or false, not 1."),
         (
             ["depth=midas/dpt_large", "depth.batch_size=two"],
