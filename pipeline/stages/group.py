@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.records import Answer, Attempt, FrameSummary, Region, Result, Scene, Verdict
 from pipeline.records.errors import TheodoliteError
@@ -15,11 +15,13 @@ from pipeline.stages.depth import DepthStage
 from pipeline.stages.export import ExportStage
 from pipeline.stages.ocr import OcrStage
 from pipeline.stages.outcomes import attempt, for_each
-from pipeline.stages.query import QueryStage
-from pipeline.stages.reading import Prompt
-from pipeline.stages.recheck import Judged, Reason
 from pipeline.stages.timing import StageError, timed
 from pipeline.stages.verify import VerifyStage
+
+if TYPE_CHECKING:  # Runs without a model load none of these.
+    from pipeline.stages.query import QueryStage
+    from pipeline.stages.reading import Prompt
+    from pipeline.stages.recheck import Judged, Reason
 
 Value = TypeVar("Value")
 
@@ -223,6 +225,8 @@ def _ask_again(group: list[Asked], stages: Stages) -> None:
     """Ask those questions once more whose answers give a reason to."""
     if stages.query is None:
         return
+    from pipeline.stages.recheck import Judged
+
     query = stages.query
     again: list[tuple[Asked, tuple[Judged, tuple[Reason, ...]]]] = []
     for asked in group:

@@ -13,7 +13,6 @@ from pipeline.models.segment.none import NoSegmenter
 from pipeline.records import Answer, Frame, Mask, Origin, Region, Scene, Verdict
 from pipeline.records.message import Language
 from pipeline.stages.cache import StageCache
-from pipeline.verify.anchors import judge_anchored, with_anchors
 from pipeline.verify.verifier import Verifier
 
 
@@ -69,6 +68,10 @@ class VerifyStage:
 
     def anchored(self, scene: Scene, regions: Sequence[Region]) -> Scene:
         """The scene with the scale of its anchors, see ``with_anchors``, measured as the verifier measures."""
+        if not scene.anchors:
+            return scene
+        from pipeline.verify.anchors import with_anchors
+
         return with_anchors(scene, regions, self.verifier.budget, self.verifier.settings)
 
     def __call__(self, scene: Scene, answer: Answer | None, language: Language = "en") -> Verified:
@@ -92,6 +95,10 @@ class VerifyStage:
         if scene.anchors and not (scene.unanchored_depth and is_known):
             scene = self.anchored(scene, regions)
         claims = (*(answer.claims if answer is not None else ()), *scene.claims)
+        if not scene.anchors:
+            return Verified(scene, regions, self.verifier.judge(scene, regions, claims, language))
+        from pipeline.verify.anchors import judge_anchored
+
         return Verified(scene, regions, judge_anchored(self.verifier, scene, regions, claims, language))
 
     def _with_masks(self, scene: Scene, regions: tuple[Region, ...]) -> tuple[Region, ...]:

@@ -20,9 +20,7 @@ from pipeline.records.error_budget import ErrorBudget
 from pipeline.records.message import Language, Message, message
 from pipeline.records.relations import RELATIONS, Need, Relation
 from pipeline.records.settings import Share, checked
-from pipeline.verify import fusion
 from pipeline.verify.rules.base import CannotMeasure, Finding, Settings
-from pipeline.verify.rules.merged import posed_frames
 from pipeline.verify.rules.object_view import ObjectView, object_views
 from pipeline.verify.rules.view import FrameView
 
@@ -139,7 +137,12 @@ class Verifier:
     ) -> Verdict:
         """Let the points of all posed frames decide in one space what no single frame does, where there are several."""
         contradicts = any(item.probability is not None for item in undecided.evidence) and undecided.probability == 0.5
-        if claim.relation not in fusion.JUDGED or len(views) < 2 or contradicts:
+        if len(views) < 2 or contradicts:
+            return undecided
+        from pipeline.verify import fusion
+        from pipeline.verify.rules.merged import posed_frames
+
+        if claim.relation not in fusion.JUDGED:
             return undecided
         posed = [frame for frame in posed_frames(views) if any(frame in by_frame for by_frame in named)]
         if len(posed) < 2:

@@ -80,7 +80,7 @@ def test_anchors_are_solved_once_and_again_only_with_what_the_model_locates(monk
         solved.append(len(regions))
         return with_anchors(scene, regions, *rest)
 
-    monkeypatch.setattr("pipeline.stages.verify.with_anchors", counted)
+    monkeypatch.setattr("pipeline.verify.anchors.with_anchors", counted)
     ask()
     assert solved == [0, 4], "before the prompt, and once the lamp is located"
     solved.clear()
