@@ -14,7 +14,10 @@ from PIL import Image
 PROGRAM = """
 import json, sys
 from pipeline.cli import main
-code = main(sys.argv[1:])
+try:
+    code = main(sys.argv[1:])
+except SystemExit as stop:
+    code = stop.code or 0
 print(json.dumps([code, sorted(sys.modules)]))
 """
 
