@@ -16,4 +16,5 @@ export HF_HUB_OFFLINE=1
 # One test process a core: threads of their own would starve them.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 cd "$root"
-exec .venv/bin/python -m pytest --numprocesses auto "$@"
+# The tests of a file share what they build, so one process runs them all.
+exec .venv/bin/python -m pytest --numprocesses auto --dist loadfile "$@"

@@ -271,7 +271,8 @@ def simple() -> Iterator[Any]:
         coordinate = objects.order_coordinate(values, kind)
         yield objects.coordinate_spread(values, holes("down"), kind), objects.depth_of_coordinate(0.7, kind)
         yield objects.without_strays(coordinate, view("down").ids == 1, 0.01), occlusion.nearness(coordinate, kind)
-    for points in (cloud(-2)[::9], cloud(0)):
+    strewn = cloud(-2)[::9] * (1 + 0.02 * np.sin(np.arange(len(cloud(-2)[::9])) ** 2) ** 9)[:, None]
+    for points in (cloud(-2)[::9], cloud(0), strewn):
         yield (
             known_lengths.plane_normal(points),
             known_lengths.plane_distance(points),

@@ -212,6 +212,8 @@ SCENES: dict[str, Callable[[], tuple[Scene, tuple[Region, ...]]]] = {
     ),
     "regions of one label": lambda: (of_one(room(), depth(METRIC, noise=0.004, **SENSOR))[0], doubled(room())),
     "other settings": lambda: of_one(room(), depth(METRIC, noise=0.004, holes=0.1, **SENSOR), masks=False),
+    "masks far out of register": lambda: of_one(room(), depth(METRIC, noise=0.004, **SENSOR), shift_px=-5),
+    "disparity, masks out of register": lambda: of_one(room(), depth(DISPARITY, noise=0.003), shift_px=4),
     "a vague budget": lambda: of_one(room(), depth(METRIC, noise=0.004, **SENSOR)),
     "three frames with poses": partial(several, METRIC, posed=True, noise=0.006, **SENSOR),
     "three frames without poses": partial(several, METRIC, posed=False, noise=0.006, **SENSOR),
