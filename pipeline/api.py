@@ -16,6 +16,7 @@ from PIL import Image
 from pipeline.config.build import build_stages, check_flags
 from pipeline.config.mistakes import describe
 from pipeline.config.overrides import translate
+from pipeline.config.user_folder import use_user_folder
 from pipeline.records import Anchor, Camera, Claim, DepthMap, Frame, Region, Result, Scene
 from pipeline.records.errors import ConfigError, InputError
 from pipeline.records.resources import resource_dir
@@ -32,6 +33,7 @@ def load_config(overrides: Sequence[str] = (), config_name: str = "run") -> Dict
     Raises:
         ConfigError: If an override names something that does not exist.
     """
+    use_user_folder()
     try:
         with initialize_config_dir(str(resource_dir("conf").resolve()), version_base="1.3"):
             return compose(config_name, overrides=translate(overrides))

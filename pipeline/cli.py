@@ -41,21 +41,6 @@ _NO_FOLDER = ("hydra.run.dir=.", "hydra.output_subdir=null")
 console = _Console(soft_wrap=True, highlight=False)
 errors = _Console(stderr=True, soft_wrap=True, highlight=False)
 
-USAGE = """\
-Theodolite: ask a vision-language model about space, and check its answer against geometry.
-
-  python -m pipeline run [KEY=VALUE ...]      ask, verify, write results; without input= the quickstart
-  python -m pipeline verify input=PATH claims=claims.json [KEY=VALUE ...]
-                                              judge claims that somebody else made; no model is asked
-  python -m pipeline eval-claims [dataset=NAME] [KEY=VALUE ...]
-                                              measure verdicts and answers on claims whose truth is known
-  python -m pipeline eval-depth [dataset=NAME] [depth=NAME] [KEY=VALUE ...]
-                                              measure the error of depth on images whose true depth is known
-  python -m pipeline schema                   JSON Schema of results.jsonl
-  python -m pipeline doctor                   what is installed, which device, which models are on disk
-
-Add --help to run, verify, eval-claims or eval-depth for all options, -v for tracebacks and details."""
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
@@ -75,7 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     _set_up_logging(verbose)
     if not given or given[0] in ("-h", "--help", "help"):
-        console.print(USAGE, markup=False)
+        from pipeline.console.usage import COMMANDS
+
+        console.print(COMMANDS, markup=False)
         return 0
     command, *rest = given
     if command == "--version":
@@ -87,6 +74,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         errors.print(f"There is no command {command!r}; there are {', '.join(_COMMANDS)}.", markup=False)
         return 2
     try:
+        if command in _CONFIGURED and {"-h", "--help"} & set(rest):
+            from pipeline.console.usage import usage_of
+
+            console.print(usage_of(command), markup=False)
+            return 0
         return _COMMANDS[command](rest)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -165,6 +157,7 @@ def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig
 
     from pipeline.config.mistakes import describe
     from pipeline.config.overrides import translate
+    from pipeline.config.user_folder import use_user_folder
     from pipeline.export.files import write_error
     from pipeline.records.resources import resource_dir
 
@@ -174,6 +167,8 @@ def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig
 
     def guarded(config: DictConfig) -> None:
         # Hydra would end a sweep, and print further lines, where one of its jobs is refused.
+        if config.verbose:
+            _set_up_logging(verbose=True)
         try:
             codes.append(job(config))
         except Exception as error:
@@ -192,6 +187,7 @@ def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig
         if sweep:
             raise ConfigError("vlm.show_prompt=true shows the prompts of one configuration; leave out -m.")
         arguments = [*arguments, *_NO_FOLDER]
+    use_user_folder()
     # Hydra then raises what it otherwise prints over many lines.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     program, sys.argv = sys.argv, ["theodolite", *translate(arguments, sweep=sweep)]
@@ -314,6 +310,8 @@ def _doctor(arguments: Sequence[str]) -> int:
     return 0
 
 
+# Commands with a configuration.
+_CONFIGURED = ("run", "verify", "eval-claims", "eval-depth")
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "run": _run,
     "verify": _verify,

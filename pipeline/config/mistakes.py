@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from pipeline.config.options import groups_of, option, options_of
+from pipeline.config.options import OF_SEVERAL, groups_of, option, options_of
 from pipeline.records.resources import resource_dir
 
 # Names that a message lists, and suggestions that it makes.
@@ -84,7 +84,7 @@ def _known_keys(config_name: str) -> dict[str, list[str]]:
     owners: dict[str, list[str]] = {key: [] for key in _keys(root)}
     for group in groups_of(config_name):
         owners[group] = []
-        for name in options_of(group):
+        for name in options_of(group) if group not in OF_SEVERAL else ():
             choice = f"{group}=PATH" if (group, name) == ("input", "auto") else f"{group}={name}"
             for key in _keys(option(group, name)):
                 owners.setdefault(f"{group}.{key}", []).append(choice)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import platform
 from importlib import metadata
-from pathlib import Path
 from typing import NamedTuple
 
 from omegaconf import DictConfig
@@ -100,16 +99,12 @@ class ModelRow(NamedTuple):
     state: str
 
 
-def model_rows(conf: Path | None = None) -> list[ModelRow]:
-    """Every configuration that names a model to download, without asking the network.
-
-    Args:
-        conf: The folder of configurations; None takes the package's own.
-    """
+def model_rows() -> list[ModelRow]:
+    """Every option that names a model to download, without asking the network."""
     rows = []
     for group in ("depth", "segment", "vlm"):
-        for name in options_of(group, conf):
-            config = option(group, name, conf)
+        for name in options_of(group):
+            config = option(group, name)
             model, size_gb = config.get("model"), config.get("size_gb")
             if isinstance(model, str) and isinstance(size_gb, int | float):
                 licence = str(config.get("licence") or "-")
