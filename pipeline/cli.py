@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -223,7 +224,7 @@ def _show_prompts(config: DictConfig) -> int:
     from pipeline.stages.show_prompt import shown_items
 
     shown = failed = 0
-    for item_id, outcome in shown_items(build_source(config), build_stages(config)):
+    for item_id, outcome in islice(shown_items(build_source(config), build_stages(config)), config.limit):
         if isinstance(outcome, TheodoliteError):
             failed += 1
             errors.print("[red]Error:[/red] " + escape(one_line(f"{outcome} (item {item_id})")))
@@ -255,9 +256,9 @@ def _run_job(config: DictConfig) -> int:
         raise ConfigError(f"The input lies in {folder}, where the results go; choose another output_dir.")
     source = build_source(config)
     stages = build_stages(config)
-    progress, on_item = _progress(source.count())
+    progress, on_item = _progress(source.count(), config.limit)
     with progress:
-        summary = run(source, stages, folder, resume=config.resume, on_item=on_item)
+        summary = run(source, stages, folder, resume=config.resume, limit=config.limit, on_item=on_item)
     print_summary(console, summary)
     print_shipped_models(console, [config[group].get("model") for group in ("vlm", "depth")])
     if summary.failures and not summary.results and not summary.skipped and len(summary.failures) == 1:
@@ -273,8 +274,8 @@ def _manifests(config: DictConfig) -> list[str]:
     return [path] if isinstance(path, str) and path.endswith(".jsonl") else []
 
 
-def _progress(total: int | None) -> tuple[Any, Callable[[str], None]]:
-    """A progress bar where somebody is watching, nothing otherwise."""
+def _progress(total: int | None, limit: Any) -> tuple[Any, Callable[[str], None]]:
+    """A progress bar where somebody is watching, nothing otherwise; a limit that is no number is refused later."""
     if not errors.is_terminal:
         return nullcontext(), lambda item_id: None
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -282,7 +283,8 @@ def _progress(total: int | None) -> tuple[Any, Callable[[str], None]]:
     progress = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=errors
     )
-    task = progress.add_task("Items", total=total)
+    counts = [count for count in (total, limit) if isinstance(count, int)]
+    task = progress.add_task("Items", total=min(counts, default=None))
 
     def advance(item_id: str) -> None:
         progress.update(task, advance=1, description=escape(item_id[:40]))

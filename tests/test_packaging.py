@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
+import venv
 import zipfile
 from pathlib import Path
 
@@ -60,7 +62,7 @@ def test_the_wheel_ships_what_the_checkout_has(wheel: Path, repository: Path) ->
 
 def test_the_wheel_ships_nothing_else(wheel: Path) -> None:
     for name in zipfile.ZipFile(wheel).namelist():
-        assert name.startswith(("pipeline/", "theodolite-")), name
+        assert name.startswith(("pipeline/", "theodolite-", "theodolite.py")), name
         assert "/tests/" not in name and "__pycache__" not in name and not name.endswith(".pyc")
 
 
@@ -90,4 +92,53 @@ def test_the_installed_command_finds_its_configuration(installed: Path, foreign_
 
 def test_the_installed_script_has_an_entry_point(installed: Path) -> None:
     entry_points = next(installed.glob("theodolite-*.dist-info/entry_points.txt")).read_text()
-    assert "theodolite = pipeline.cli:main" in entry_points
+    assert "theodolite = theodolite:main" in entry_points
+
+
+def toy_wheel(folder: Path, module: str) -> Path:
+    """A package that installs a module ``pipeline`` too."""
+    path = folder / "toy-1.0-py3-none-any.whl"
+    files = {
+        module: "raise RuntimeError('not to be run')\n",
+        "toy-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: toy\nVersion: 1.0\n",
+        "toy-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files["toy-1.0.dist-info/RECORD"] = "".join(f"{name},,\n" for name in [*files, "toy-1.0.dist-info/RECORD"])
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("module", "is_last", "code", "words"),
+    [
+        ("pipeline/__init__.py", True, 2, "that of Theodolite cannot work, because 1 of its files were replaced"),
+        ("pipeline/__init__.py", False, 0, "that of Theodolite wins, and the other package cannot work."),
+        ("pipeline/cli.py", True, 2, "toy 1.0 installed a module pipeline too."),
+        ("pipeline.py", True, 0, "that of Theodolite wins"),
+    ],
+)
+def test_beside_another_package_with_that_module_the_command_says_which_one_wins(
+    wheel: Path, tmp_path: Path, module: str, is_last: bool, code: int, words: str
+) -> None:
+    venv.create(tmp_path / "venv", with_pip=False)
+    python = tmp_path / "venv" / "bin" / "python"
+    site = next((tmp_path / "venv").rglob("site-packages"))
+    # The dependencies come from the environment of the tests.
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    order = [wheel, toy_wheel(tmp_path, module)] if is_last else [toy_wheel(tmp_path, module), wheel]
+    for package in order:
+        pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", str(package)]
+        subprocess.run(pip, check=True, capture_output=True)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    for command in ("doctor", "--help"):
+        done = subprocess.run(
+            [python.with_name("theodolite"), command], cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == code, done.stderr
+        said = done.stderr if code else done.stdout
+        assert "Traceback" not in done.stderr
+        if code or command == "doctor":
+            assert words in said
+            assert "pip uninstall toy, then pip install --force-reinstall --no-deps theodolite" in said

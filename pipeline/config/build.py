@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.config.mistakes import describe
@@ -101,7 +101,7 @@ def build_stages(config: DictConfig) -> Stages:
     """
     cache = stage_cache(config)
     model = build(config.vlm)
-    if isinstance(model, NoModel) and config.question is not None:
+    if isinstance(model, NoModel) and _asked(config) is not None:
         raise ConfigError("The question needs a model: choose one with vlm=qwen3vl, vlm=openai or vlm=recorded.")
     verify = verify_stage(config, cache)
     return Stages(
@@ -131,8 +131,16 @@ def query_stage(
 
 def build_source(config: DictConfig) -> Source:
     """Where the items come from."""
-    source: Source = build(config.input, {"question": config.question, "claims": config.claims})
+    source: Source = build(config.input, {"question": _asked(config), "claims": config.claims})
     return source
+
+
+def _asked(config: DictConfig) -> str | list[str] | None:
+    """The question, or the list of questions."""
+    question, questions = config.question, config.questions
+    if question is not None and questions is not None:
+        raise ConfigError("Give question= or questions=, not both.")
+    return list(questions) if isinstance(questions, ListConfig) else question if questions is None else questions
 
 
 def stage_cache(config: DictConfig) -> StageCache:

@@ -22,8 +22,8 @@ from pipeline.records.errors import ConfigError
 logger = logging.getLogger(__name__)
 
 _OVERRIDE = re.compile(r"(?s)^(?P<key>(?:\+\+|\+)?[\w./@-]+)=(?P<value>.*)$")
-# Free text: never Hydra's grammar, and commas never separate the values of a sweep.
-_FREE_TEXT = frozenset({"question"})
+# One part of a list: in quotes that end it, or up to the next comma.
+_PART = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|(?!\s)([^,]*?))\s*(?:,|$)""")
 # Paths and names: texts even where they look like a number.
 _TEXTS = frozenset({"path", "depth", "claims", "output_dir", "cache_dir", "model", "revision"})
 # Flags of Hydra, and those of them that take a value.
@@ -76,7 +76,7 @@ def with_quickstart(overrides: Sequence[str]) -> list[str]:
     given = {argument.lstrip("+~").partition("=")[0].partition("@")[0] for argument in overrides}
     if given & {"input", "experiment"}:
         return list(overrides)
-    for key in ("question", "claims"):
+    for key in ("question", "questions", "claims"):
         if key in given:
             raise ConfigError(f"{key}= is given without an image; add input=PATH.")
     chosen = ["experiment=quickstart"]
@@ -124,8 +124,12 @@ def _override(key: str, value: str, sweep: bool) -> list[str]:
         raise ConfigError(f"{key}=null is no option; choose {' or '.join(options[:_MOST_NAMED])}, or leave {key}= out.")
     if key == "output_dir" and not value.strip("'\" "):
         raise ConfigError("output_dir= is empty; name a folder, or leave it out.")
-    if key.lstrip("+") in _FREE_TEXT and value != "null":
+    if key.lstrip("+") == "question" and value != "null":
         return [f"{key}={_quote(value)}"]
+    if key.lstrip("+") == "questions" and value != "null":
+        if not (value.startswith("[") and value.endswith("]")):
+            raise ConfigError(f"questions={value} is no list; type questions=[...], or question=... for a single one.")
+        return [f"{key}=[{','.join(map(_quote, _parts(value[1:-1])))}]"]
     return [f"{key}={_quoted(value, sweep, key)}"]
 
 
@@ -142,8 +146,7 @@ def _quoted(value: str, sweep: bool, key: str) -> str:
         is_text = isinstance(parsed.value(), int | float) and key.rpartition(".")[2] in _TEXTS
         return _quote(value) if is_text or value != value.strip() else value
     if value.startswith("[") and value.endswith("]"):
-        items = [item.strip() for item in value[1:-1].split(",") if item.strip()]
-        return "[" + ",".join(item if _is_quoted(item) else _quote(item) for item in items) + "]"
+        return "[" + ",".join(map(_quote, _parts(value[1:-1]))) + "]"
     if sweep:
         return ",".join(_quote(part) for part in value.split(","))
     return _quote(value)
@@ -156,8 +159,10 @@ def _parsed(key: str, value: str) -> Override | None:
         return None
 
 
-def _is_quoted(value: str) -> bool:
-    return len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"" and value[0] not in value[1:-1]
+def _parts(text: str) -> list[str]:
+    """The parts of a list, without the quotes around them; commas within quotes separate nothing."""
+    parts = (match[1] or match[2] or match[3] or "" for match in _PART.finditer(text))
+    return [part for part in parts if part.strip()]
 
 
 def _quote(value: str) -> str:

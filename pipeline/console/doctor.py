@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import platform
 from importlib import metadata
+from pathlib import Path
 from typing import NamedTuple
 
 from omegaconf import DictConfig
@@ -12,7 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipeline.config.options import option, options_of
+import pipeline
+from pipeline.config.options import option, options_of, user_folder
 
 _PACKAGES = (
     # distribution, module, what it is for
@@ -35,15 +37,21 @@ _FILE_WIDTH = 250  # Characters.
 
 def print_report(console: Console) -> None:
     """Print versions, whether each package can be imported, the device, and the state of every model."""
-    from pipeline import __version__
+    from theodolite import conflict
 
-    console.print(f"Theodolite {__version__}, Python {platform.python_version()}, {platform.platform()}", markup=False)
+    console.print(
+        f"Theodolite {pipeline.__version__}, Python {platform.python_version()}, {platform.platform()}", markup=False
+    )
     packages = Table("Package", "Version", "State", "For", box=None, pad_edge=False)
     for distribution, module, purpose in _PACKAGES:
         version, state = package_state(distribution, module)
         packages.add_row(distribution, version, escape(state), escape(purpose))
     console.print(packages)
     console.print()
+    console.print(conflict() or f"Module pipeline: {Path(pipeline.__file__).parent}, of Theodolite alone", markup=False)
+    console.print(
+        f"Own options: {user_folder()}{'' if user_folder().is_dir() else ', which does not exist'}", markup=False
+    )
     console.print(device_line(), markup=False)
     console.print()
     models = Table(box=None, pad_edge=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Sized
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from pipeline.records.errors import ConfigError, InputError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-ProgressOf = Callable[[int | None], tuple[Any, Callable[[str], None]]]
+ProgressOf = Callable[[int | None, Any], tuple[Any, Callable[[str], None]]]
 
 
 def measure_claims(config: DictConfig, console: Console, progress_of: ProgressOf) -> int:
@@ -23,7 +23,7 @@ def measure_claims(config: DictConfig, console: Console, progress_of: ProgressOf
     Args:
         config: The configuration of ``eval-claims``.
         console: Where the figures go.
-        progress_of: Makes a progress bar of so many steps, and what moves it.
+        progress_of: Makes a progress bar of so many steps, at most the limit, and what moves it.
 
     Returns:
         The exit code.
@@ -40,7 +40,7 @@ def measure_claims(config: DictConfig, console: Console, progress_of: ProgressOf
         raise ConfigError("eval-claims shows no prompts; leave out vlm.show_prompt, or use the command run.")
     dataset, subjects = build_dataset(config), build_subjects(config)
     folder = Path(HydraConfig.get().runtime.output_dir)
-    progress, on_case = progress_of(_count(dataset, config.limit))
+    progress, on_case = progress_of(len(dataset), config.limit)
     with progress:
         report = evaluate_claims(
             dataset,
@@ -76,7 +76,7 @@ def measure_depth(config: DictConfig, console: Console, progress_of: ProgressOf)
     path = config.dataset.get("path")
     if isinstance(path, str) and Path(path).resolve() == folder.resolve():
         raise ConfigError(f"The data set lies in {folder}, where the results go; choose another output_dir.")
-    progress, on_image = progress_of(_count(dataset, config.limit))
+    progress, on_image = progress_of(len(dataset), config.limit)
     with progress:
         report = evaluate_depth(
             dataset,
@@ -113,11 +113,6 @@ def compare_depth(folders: Sequence[Path], console: Console) -> None:
         return
     write_comparison(folders[0].parent, comparison)
     print_comparison(console, comparison, folders[0].parent)
-
-
-def _count(dataset: Sized, limit: Any) -> int:
-    """How many parts of a data set are measured at most; a limit that is no number is refused later."""
-    return min(len(dataset), limit) if isinstance(limit, int) else len(dataset)
 
 
 def _plain(config: DictConfig) -> dict[str, Any]:

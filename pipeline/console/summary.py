@@ -87,15 +87,16 @@ def _right(summary: Summary) -> str:
 
 
 def _answers(summary: Summary) -> list[tuple[str, str]]:
-    """Questions, answers and verdicts, where they are few."""
+    """Questions and answers, or claims that were given, and verdicts, where they are few."""
     lines: list[tuple[str, str]] = []
-    for result in summary.answered if len(summary.answered) <= MOST_SHOWN else ():
-        assert result.answer is not None
+    for result in summary.shown if len(summary.shown) <= MOST_SHOWN else ():
         codes = ("page_question", "page_answer", "page_verdict", "page_note", "page_empty")
         question, answer, verdict, note, empty = (message(code).text(result.language) for code in codes)
-        lines.append((question, result.question or ""))
-        lines.append((answer, shorten(without_code(result.answer.text), _LONGEST) or empty))
+        if result.answer is not None:
+            lines.append((question, result.question or ""))
+            lines.append((answer, shorten(without_code(result.answer.text), _LONGEST) or empty))
         for judged in result.verdicts[:_MOST_VERDICTS]:
+            lines += [("Claim", judged.claim.in_words())] if result.answer is None else []
             line = message("verdict_line", status=str(judged.status), reason=judged.reason)
             lines.append((verdict, line.text(result.language)))
         if (more := len(result.verdicts) - _MOST_VERDICTS) > 0:

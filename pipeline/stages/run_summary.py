@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline.records import Answer, Claim, Result, Status, Verdict
 
 MOST_SHOWN = 3
-"""Answers of a run that are printed; of more, none are."""
+"""Results of a run that are printed; of more, none are."""
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Summary:
         tokens: Tokens of all answers: ``prompt``, ``cached`` of them, and ``completion``.
         rechecks: ``questions`` that were asked again, and ``failed`` ones that could not be; ``refuted`` claims of
             the first answers, how many of them are ``gone`` from the second, and how many claims are refuted ``now``.
-        answered: The first results with an answer, to be shown where they are few.
+        shown: The first results with an answer or a verdict, to be shown where they are few.
         seconds: Time by stage [s].
     """
 
@@ -42,7 +42,7 @@ class Summary:
     models: Counter[str] = field(default_factory=Counter)
     tokens: Counter[str] = field(default_factory=Counter)
     rechecks: Counter[str] = field(default_factory=Counter)
-    answered: list[Result] = field(default_factory=list)
+    shown: list[Result] = field(default_factory=list)
     seconds: Counter[str] = field(default_factory=Counter)
 
     def add(self, result: Result) -> None:
@@ -57,9 +57,9 @@ class Summary:
             self.rightly["questions"] += 1
             self.rightly["answers"] += result.is_correct
         self.seconds.update(result.seconds)
+        if (result.answer is not None or result.verdicts) and len(self.shown) <= MOST_SHOWN:
+            self.shown.append(result)
         if result.answer is not None:
-            if len(self.answered) <= MOST_SHOWN:
-                self.answered.append(result)
             self.models[_model(result.answer)] += 1
             for answer in (result.answer, *(attempt.answer for attempt in result.attempts)):
                 self._add_tokens(answer)

@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.claims.names import normal_name
 from pipeline.ingest.annotations import Annotations, make_region, read_claims
-from pipeline.ingest.item import Item
+from pipeline.ingest.item import Item, questions_of
 from pipeline.records import Claim, Scene
 from pipeline.records.errors import ConfigError, DependencyError, InputError
 from pipeline.records.expected import AnswerKind, Expected
@@ -45,7 +45,7 @@ class QuickstartSource:
         sequence_seeds: Seeds of the scenes of several images.
         frames: Images of such a scene.
         questions: Questions about each scene.
-        question: Asked about every scene instead; its right answer is not known.
+        question: One question or several, asked about every scene instead; its right answer is not known.
         claims: Path of a JSON file of claims, see ``read_claims``, which are judged along.
 
     Raises:
@@ -59,7 +59,7 @@ class QuickstartSource:
         sequence_seeds: Sequence[Natural] = (),
         frames: Count = 3,
         questions: Count = 2,
-        question: str | None = None,
+        question: str | Sequence[str] | None = None,
         claims: str | Path | None = None,
     ) -> None:
         self.frames = dict.fromkeys(seeds, 1) | dict.fromkeys(sequence_seeds, frames)
@@ -68,7 +68,7 @@ class QuickstartSource:
         if len(self.frames) < len(seeds) + len(sequence_seeds):
             raise ConfigError("input.seeds and input.sequence_seeds name a scene twice.")
         self.questions = questions
-        self.question = question
+        self.asked = questions_of(question)
         self.claims = claims
         self._known: dict[str, _Asked] = {}
 
@@ -92,7 +92,7 @@ class QuickstartSource:
             asked = _asked(seed, frames, self.questions)
             name = asked.made.scene.id
             self._known[name] = asked
-            questions = tuple(item.question for item in asked.expected) if self.question is None else (self.question,)
+            questions = self.asked or tuple(item.question for item in asked.expected)
             yield Item(name, (Path(name),), questions=questions)
 
     def count(self) -> int:
