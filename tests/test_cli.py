@@ -124,6 +124,7 @@ def test_given_claims_about_an_rgbd_photo_get_the_known_verdicts(command_line: C
     (result,) = results_in(tmp_path / "out")
     assert [str(verdict.status) for verdict in result.verdicts] == VERDICTS
     assert "6: 3 supported, 2 refuted, 1 undecided" in done.stdout
+    assert "Claim    screen is closer than cabinet\nVerdict  supported: " in done.stdout
     assert result.frames[0].camera.fx == 150
     assert (tmp_path / "out" / result.artefacts["overlay"]).is_file()
 
@@ -206,6 +207,18 @@ def test_any_file_name_may_be_typed(command_line: CommandLine, tmp_path: Path, n
     assert result.question == "What's left, then: a=b or c?"
 
 
+def test_several_questions_are_asked_of_the_first_item_alone_while_debugging(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    questions = 'questions=[What is left?, "the cup, or the lamp?"]'
+    done = command_line("run", "input=photo.png", questions, *ANSWERED, "output_dir=out")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [result.question for result in results_in(tmp_path / "out")] == ["What is left?", "the cup, or the lamp?"]
+    done = command_line("run", "input=items.jsonl", *ANSWERED, "output_dir=one", "debug=default")
+    assert done.returncode == 0, done.stderr
+    assert [result.item_id for result in results_in(tmp_path / "one")] == ["a"]
+
+
 Q = "question=Where?"
 BAD: Mapping[str, tuple[tuple[str, ...], str]] = {
     "missing file": (("run", "input=nofile.png", Q, *ANSWERED), "nofile.png does not exist"),
@@ -214,6 +227,9 @@ BAD: Mapping[str, tuple[tuple[str, ...], str]] = {
     "text as image": (("run", "input=text.jpg", Q, *ANSWERED), "text.jpg is not an image"),
     "unknown suffix": (("run", "input=file", Q, *ANSWERED), "file is neither an image"),
     "empty question": (("run", "input=photo.png", "question=", *ANSWERED), "question"),
+    "question twice": (("run", "input=photo.png", Q, "questions=[Why?]", *ANSWERED), "not both"),
+    "no list": (("run", "input=photo.png", "questions=Why?", *ANSWERED), "questions=Why? is no list"),
+    "odd limit": (("run", "input=photo.png", Q, "limit=0", *ANSWERED), "limit must be a whole number from 1, or null"),
     "blank question": (("run", "input=photo.png", "question=  ", *ANSWERED), "question"),
     "no question": (("run", "input=photo.png", *ANSWERED), "no question"),
     "unknown option": (("run", "depth=midass"), "There is no depth=midass; did you mean depth=midas or"),

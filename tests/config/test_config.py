@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from pipeline.api import load_config
 from pipeline.config.build import build, build_source, build_stages, check_flags
-from pipeline.config.options import options_of
+from pipeline.config.options import OF_SEVERAL, groups_of, options_of
 from pipeline.datasets.base import DepthDataset
 from pipeline.models.segment.grabcut import GrabCutSegmenter
 from pipeline.models.segment.none import NoSegmenter
@@ -19,8 +19,8 @@ from pipeline.records.resources import resource_dir
 from pipeline.stages.group import Stages
 
 CONF = resource_dir("conf")
-# An experiment chooses options of other groups, and is none itself: see test_quickstart.py.
-GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "experiment")
+# An experiment sets keys of other groups, and makes no object: see test_quickstart.py.
+GROUPS = sorted({*groups_of("run"), *groups_of("eval_claims"), *groups_of("eval_depth")} - set(OF_SEVERAL))
 OPTIONS = [(group, option) for group in GROUPS for option in options_of(group)]
 # Keys without a default, and a value for each.
 MANDATORY = {
@@ -28,7 +28,7 @@ MANDATORY = {
     ("vlm", "recorded"): ["vlm.path=answers.jsonl"],
     ("protocol", "plain"): ["protocol.alignment=none"],
 }
-SELF_EXPLAINING = {"_target_", "_convert_", "defaults", "hydra", "verifier", "settings", "budget"}
+SELF_EXPLAINING = {"_target_", "_convert_", "defaults", "hydra", "input", "query", "verifier", "settings", "budget"}
 
 
 def root_of(group: str, option: str) -> str:

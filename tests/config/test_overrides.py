@@ -125,6 +125,25 @@ def test_any_mixture_of_special_characters_arrives_as_it_was_typed(question: str
         assert OmegaConf.create({"question": override.value()}).question == question
 
 
+@pytest.mark.parametrize(
+    "typed, expected",
+    [
+        ("[Where?]", ["Where?"]),
+        ("[Is it left?, is it right?]", ["Is it left?", "is it right?"]),
+        ("[杯子在盒子的左边吗？，真的？, 哪里?]", ["杯子在盒子的左边吗？，真的？", "哪里?"]),
+        ('["Is it the cup, or the box?", it\'s where?]', ["Is it the cup, or the box?", "it's where?"]),
+        ("['Does it say \"EXIT\", or not?']", ['Does it say "EXIT", or not?']),
+        ('[Is "this" it?, 2, true, null, ${x}, a=b]', ['Is "this" it?', "2", "true", "null", "${x}", "a=b"]),
+        ("[]", []),
+        ("null", None),
+    ],
+)
+def test_several_questions_arrive_as_they_were_typed(typed: str, expected: list[str] | None) -> None:
+    assert composed(f"questions={typed}")["questions"] == expected
+    (override,) = OverridesParser.create().parse_overrides(translate([f"questions={typed}"], sweep=True))
+    assert not override.is_sweep_override()
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_a_path_arrives_as_it_was_typed(path: str) -> None:
     assert composed(f"input={path}")["input"]["path"] == path
@@ -250,6 +269,7 @@ def test_flags_may_stand_anywhere(arguments: list[str], expected: list[str]) -> 
         ("--verbos", "no option --verbos"),
         ("~input", "needed"),
         ("experiment=null", "no option"),
+        ("questions=Where?", "is no list; type questions="),
         ("output_dir=", "name a folder"),
         ('output_dir=""', "name a folder"),
     ],

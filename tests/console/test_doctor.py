@@ -9,10 +9,12 @@ from omegaconf import OmegaConf
 from rich.console import Console
 from tiny.depth_networks import build_tiny_depth_anything
 
+import pipeline
 from pipeline.api import load_config
 from pipeline.config.options import options_of
 from pipeline.console.doctor import ModelRow, model_rows, print_report
 
+PACKAGE = Path(pipeline.__file__).parent
 STATES = {"on disk", "not downloaded", "package not installed"}
 
 
@@ -26,38 +28,22 @@ def write(path: Path, **keys: object) -> None:
     OmegaConf.save(OmegaConf.create(keys), path)
 
 
-def test_every_depth_configuration_that_names_a_model_is_listed_with_its_licence(empty_cache):
-    rows = {row.choice: row for row in model_rows()}
-    names = set(options_of("depth")) - {"file", "none"}
-    assert {f"depth={name}" for name in names} == {choice for choice in rows if choice.startswith("depth=")}
-    for choice, row in rows.items():
-        assert row.state in STATES
-        assert row.size.endswith(" GB")
-        assert row.licence != "-" or not choice.startswith("depth=")
-
-
-@pytest.mark.parametrize(
-    "choice",
-    ["depth_anything_v2/metric_outdoor_large", "midas/dpt_large", "zoedepth/kitti", "prompt_depth_anything/large"],
-)
-def test_a_row_says_what_the_composed_configuration_says(choice):
-    config = load_config([f"depth={choice}"]).depth
-    (row,) = [row for row in model_rows() if row.choice == f"depth={choice}"]
-    assert (row.model, row.size, row.licence) == (config.model, f"{config.size_gb:g} GB", config.licence)
-
-
-def test_the_documentation_lists_every_depth_configuration_with_its_kind_licence_and_size(repository, empty_cache):
+def test_every_depth_option_with_a_model_is_listed_and_documented_as_it_is_composed(repository, empty_cache):
     lines = (repository / "docs" / "models.md").read_text(encoding="utf-8").splitlines()
     table = [[cell.strip() for cell in line.split("|")] for line in lines if line.startswith("| `")]
     documented = {name: cells[2:5] for cells in table for name in cells[1].replace("`", "").split(", ")}
-    for row in model_rows():
-        group, _, name = row.choice.partition("=")
-        if group == "depth":
-            kind = load_config([row.choice]).depth.kind
-            assert documented.get(name) == [f"`{kind}`", row.licence, row.size], name
+    rows = {row.choice: row for row in model_rows()}
+    assert all(row.state in STATES and row.size.endswith(" GB") for row in rows.values())
+    names = set(options_of("depth")) - {"file", "none"}
+    assert {f"depth={name}" for name in names} == {choice for choice in rows if choice.startswith("depth=")}
+    for name in names:
+        row, config = rows[f"depth={name}"], load_config([f"depth={name}"], "eval_depth").depth
+        assert row[1:4] == (config.model, f"{config.size_gb:g} GB", config.licence)
+        assert documented.get(name) == [f"`{config.kind}`", row.licence, row.size], name
 
 
-def test_keys_come_from_the_files_that_a_configuration_builds_on(tmp_path, empty_cache):
+def test_own_options_are_listed_with_the_keys_of_the_files_that_they_build_on(tmp_path, empty_cache, monkeypatch):
+    monkeypatch.setenv("THEODOLITE_CONF", str(tmp_path))
     target = "pipeline.models.depth.depth_anything.DepthAnythingDepth"
     write(tmp_path / "depth/common/all.yaml", revision=None, licence="none")
     write(
@@ -71,7 +57,7 @@ def test_keys_come_from_the_files_that_a_configuration_builds_on(tmp_path, empty
     folder = build_tiny_depth_anything(tmp_path / "tiny")
     write(tmp_path / "depth/second.yaml", defaults=["first", "_self_"], model=str(folder))
     write(tmp_path / "depth/third.yaml", _target_=target, model="a/b")
-    assert model_rows(tmp_path) == [
+    assert [row for row in model_rows() if row.choice in ("depth=first", "depth=second", "depth=third")] == [
         ModelRow("depth=first", "a/b", "0.5 GB", "MIT", "not downloaded"),
         ModelRow("depth=second", str(folder), "0.5 GB", "MIT", "on disk"),
     ]
@@ -85,15 +71,19 @@ class PackagedModel:
         return f"{model} at {revision} is elsewhere"
 
 
-def test_a_class_may_tell_the_state_of_its_model_itself(tmp_path):
+def test_a_class_may_tell_the_state_of_its_model_itself(tmp_path, monkeypatch):
+    monkeypatch.setenv("THEODOLITE_CONF", str(tmp_path))
     target = f"{__name__}.PackagedModel"
     write(tmp_path / "depth/own.yaml", _target_=target, model="weights.pt", size_gb=1, revision="v1")
-    assert [row.state for row in model_rows(tmp_path)] == ["weights.pt at v1 is elsewhere"]
+    assert [row.state for row in model_rows() if row.choice == "depth=own"] == ["weights.pt at v1 is elsewhere"]
 
 
 def test_in_a_file_each_model_stays_on_one_line(empty_cache):
     file = io.StringIO()
     print_report(Console(file=file))
     lines = file.getvalue().splitlines()
+    assert {f"Module pipeline: {PACKAGE}, of Theodolite alone", "Own options: no folder, which does not exist"} <= set(
+        lines
+    )
     for row in model_rows():
         assert [line for line in lines if all(cell in line for cell in row)], row

@@ -136,3 +136,11 @@ def test_a_few_answers_are_shown_with_their_verdicts_and_many_are_not() -> None:
 def test_a_second_look_alone_speaks_of_no_refuted_claims() -> None:
     first = Attempt(Answer("Yes."), (), (), "small regions: cap")
     assert lines_of(result(attempts=(first,)))["Recheck"] == "1 asked again; none was refuted, 0 refuted now"
+
+
+def test_verdicts_about_given_claims_are_shown_with_them_where_they_are_few() -> None:
+    given = Result("item", None, (), None, (verdict(A, "refuted"), verdict(B, "supported")))
+    lines = lines_of(given)
+    assert (lines["Claim"], lines["Verdict"]) == (B.in_words(), "supported: Seen.")
+    assert {"Question", "Answer", "Model"}.isdisjoint(lines)
+    assert "Verdict" not in lines_of(*[given] * 4)
