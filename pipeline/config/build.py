@@ -32,7 +32,7 @@ _PROGRAM_KEYS = ("show_prompt",)
 # The verifier refers to the group noise from here.
 _NOISE_PLACE = "verify.verifier.budget.noise"
 # Keys that are true or false and belong to no object.
-_FLAGS = ("resume", "baselines", "compare_hints", "vlm.show_prompt")
+_FLAGS = ("verbose", "resume", "baselines", "compare_hints", "vlm.show_prompt")
 
 
 def build(node: DictConfig, plain: Mapping[str, Any] | None = None, **arguments: Any) -> Any:

@@ -12,7 +12,8 @@ from pipeline.export.files import only_writer
 from pipeline.export.jsonl import ResultWriter
 from pipeline.ingest.item import BadItem, Item
 from pipeline.records import Result, Scene
-from pipeline.records.errors import ConfigError, InputError
+from pipeline.records.errors import InputError
+from pipeline.records.settings import Count, check_value
 from pipeline.stages.group import Asked, Stages, finish, grouped
 from pipeline.stages.known_truth import KnowsTruth, with_truth
 from pipeline.stages.run_summary import Summary
@@ -114,8 +115,7 @@ def run(
         ModelUnavailableError: If a model is missing.
         ExportError: If nothing can be written.
     """
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-        raise ConfigError(f"limit must be a whole number from 1, or null for all items, not {limit!r}.")
+    check_value("limit", limit, Count | None)
     summary = Summary(folder)
     batch_size = 1 if stages.query is None else stages.query.batch_size
     with only_writer(folder), ResultWriter(folder, resume=resume) as writer:
