@@ -96,7 +96,7 @@ def _answers(summary: Summary) -> list[tuple[str, str]]:
             lines.append((question, result.question or ""))
             lines.append((answer, shorten(without_code(result.answer.text), _LONGEST) or empty))
         for judged in result.verdicts[:_MOST_VERDICTS]:
-            lines += [("Claim", judged.claim.in_words())] if result.answer is None else []
+            lines += [("Claim", judged.claim.in_words(result.language))] if result.answer is None else []
             line = message("verdict_line", status=str(judged.status), reason=judged.reason)
             lines.append((verdict, line.text(result.language)))
         if (more := len(result.verdicts) - _MOST_VERDICTS) > 0:
