@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pipeline.config.options import groups_of, options_of
-
 COMMANDS = """\
 Theodolite: ask a vision-language model about space, and check its answer against geometry.
 
@@ -67,16 +65,21 @@ _UNREAD = {"verify": ("vlm", "query", "experiment")}
 
 def usage_of(command: str) -> str:
     """What a command does, and the groups that it reads with their options."""
+    # The list of commands starts without the packages that read the configuration.
+    from pipeline.config.options import groups_of, options_of
+
     unread = _UNREAD.get(command, ())
     config_name = "run" if command == "verify" else command.replace("-", "_")
     groups = [group for group in groups_of(config_name) if group not in unread]
-    return "\n".join([_OF_COMMAND[command], "", *(line for group in groups for line in _lines(group))])
+    return "\n".join(
+        [_OF_COMMAND[command], "", *(line for group in groups for line in _lines(group, options_of(group)))]
+    )
 
 
-def _lines(group: str) -> Iterable[str]:
+def _lines(group: str, options: Iterable[str]) -> Iterable[str]:
     """One line for the options of a group with a short name, and one for each family of it."""
     families: dict[str, list[str]] = {}
-    for option in options_of(group):
+    for option in options:
         family, _, name = option.rpartition("/")
         families.setdefault(f"{group}={family}/" if family else group, []).append(name)
     for title, names in families.items():
