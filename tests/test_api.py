@@ -176,7 +176,7 @@ def test_a_spatial_query_gives_exactly_four_things(recorded: list[str], tmp_path
     (tag,) = found["spatial_tags"]
     assert tag["word"] == found["answer"][tag["start"] : tag["end"]] == "in front of"
     (verdict,) = found["verdicts"]
-    assert set(verdict) == {"claim", "status", "probability", "reason", "needs"}
+    assert set(verdict) == {"claim", "claim_text", "status", "probability", "reason", "needs"}
     assert (verdict["status"], verdict["claim"]["subject"]) == ("undecided", "screen")
     json.dumps(found)
 
