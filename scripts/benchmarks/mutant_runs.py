@@ -48,7 +48,7 @@ class Plugin:
         self.order = {test: place for place, test in enumerate(chosen)}
         self.coverage = coverage
         self.seconds: dict[str, float] = defaultdict(float)
-        self.passed = True
+        self.failed: set[str] = set()
 
     def pytest_sessionstart(self) -> None:
         """A counterexample need not be a small one."""
@@ -75,7 +75,8 @@ class Plugin:
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Note how long it took, and whether it failed."""
         self.seconds[report.nodeid] += report.duration
-        self.passed = self.passed and not report.failed
+        if report.failed:
+            self.failed.add(report.nodeid)
 
     def _switch(self, context: str) -> None:
         if self.coverage is not None:
@@ -103,13 +104,21 @@ class Bench:
     def reached(self, sources: Sequence[str]) -> tuple[dict[str, dict[int, list[str]]], dict[str, float]]:
         """Tests by the lines (of each file) that they reach, and the seconds of each test, without any mutant.
 
+        A test that fails all the same, such as one of speed on a busy machine, is named on standard error and left out.
+
         Raises:
-            RuntimeError: if a test fails.
+            RuntimeError: if most tests fail.
         """
         found = self.folder / "reached.json"
-        if self._forked(3600.0, _reach, self.folder, self.tests, list(sources), found):
-            raise RuntimeError("Tests fail without any mutant; see " + str(self.folder / "output"))
-        lines, seconds = json.loads(found.read_text())
+        self._forked(3600.0, _reach, self.folder, self.tests, list(sources), found)
+        if not found.exists():
+            raise RuntimeError("The tests do not run: " + (self.folder / "output").read_text()[-2000:])
+        lines, seconds, failed = json.loads(found.read_text())
+        for test in failed:
+            print(f"fails without any mutant and is left out: {test}", file=sys.stderr, flush=True)
+        if len(failed) > len(seconds) / 2:
+            raise RuntimeError("Most tests fail without any mutant.")
+        seconds = {test: taken for test, taken in seconds.items() if test not in failed}
         return {file: {int(line): tests for line, tests in by_line.items()} for file, by_line in lines.items()}, seconds
 
     def kills(self, mutant: Mutant, tests: Sequence[str], seconds: float) -> bool:
@@ -155,7 +164,7 @@ def _pytest(folder: Path, files: Sequence[str], plugin: Plugin, *options: str) -
 
     # Benchmarks are on the path already, those of the checkout: the copy's tests may need their own.
     paths = "pythonpath=. tests tests/datasets scripts"
-    return int(pytest.main(["-q", "-x", "--rootdir", str(folder), "-o", paths, *options, *files], [plugin]))
+    return int(pytest.main(["-q", "--rootdir", str(folder), "-o", paths, *options, *files], [plugin]))
 
 
 def _reach(folder: Path, tests: Sequence[str], sources: Sequence[str], found: Path) -> int:
@@ -168,13 +177,13 @@ def _reach(folder: Path, tests: Sequence[str], sources: Sequence[str], found: Pa
     measured.stop()
     data = measured.get_data()
     lines = {Path(file).relative_to(folder).as_posix(): data.contexts_by_lineno(file) for file in data.measured_files()}
-    found.write_text(json.dumps((lines, plugin.seconds)))
+    found.write_text(json.dumps((lines, plugin.seconds, sorted(plugin.failed))))
     return code
 
 
 def _run(folder: Path, tests: Sequence[str]) -> int:
     sys.dont_write_bytecode = True
-    return _pytest(folder, sorted({test.split("::")[0] for test in tests}), Plugin(tests))
+    return _pytest(folder, sorted({test.split("::")[0] for test in tests}), Plugin(tests), "-x")
 
 
 class Choice:
