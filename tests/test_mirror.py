@@ -20,7 +20,7 @@ ELSEWHERE = {
     "claims/claim_making": "claims/test_claims_json.py",
     "claims/region_entries": "claims/test_regions.py",
     "config/build*": "config/test_config.py",
-    "config/options": "config/test_overrides.py",
+    "config/user_folder": "config/test_options.py",
     "console/*_report": "console/test_evaluation_claims.py",
     "console/evaluation": "console/test_evaluation_claims.py",
     "datasets/*": "every reader is tested on small files of its own layout in tests/datasets",
