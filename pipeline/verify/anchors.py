@@ -105,14 +105,13 @@ def judge_anchored(
     Returns:
         One verdict per claim, in the same order, as ``Verifier.judge``.
     """
-    verdicts = list(verifier.judge(scene, regions, claims, language))
-    if any(not depth.kind.has_shape for depth in scene.unanchored_depth):
-        plain = replace(scene, depth=scene.unanchored_depth)
-        at = [index for index, claim in enumerate(claims) if need_of(claim) in (Need.NOTHING, Need.ORDER)]
-        judged = verifier.judge(plain, regions, [claims[index] for index in at], language)
-        for index, verdict in zip(at, judged, strict=True):
-            verdicts[index] = verdict
-    return tuple(_with_need(verdict, scene, language) for verdict in verdicts)
+    is_affine = any(not depth.kind.has_shape for depth in scene.unanchored_depth)
+    as_it_came = replace(scene, depth=scene.unanchored_depth) if is_affine else scene
+    verdicts: dict[int, Verdict] = {}
+    for judged, needs in ((as_it_came, (Need.NOTHING, Need.ORDER)), (scene, (Need.SHAPE, Need.METRIC))):
+        at = [index for index, claim in enumerate(claims) if need_of(claim) in needs]
+        verdicts |= zip(at, verifier.judge(judged, regions, [claims[index] for index in at], language), strict=True)
+    return tuple(_with_need(verdict, scene, language) for _, verdict in sorted(verdicts.items()))
 
 
 def _with_need(verdict: Verdict, scene: Scene, language: Language) -> Verdict:

@@ -35,31 +35,20 @@ def holes_in_bulb(keep: int) -> np.ndarray:
     return holes
 
 
-@pytest.mark.parametrize(
-    "region, scene, small",
-    [
-        (bulb(4), scenes.scene(), True),
-        (bulb(0.2), scenes.scene(), True),
-        (bulb(4, mask=np.pad(np.ones((4, 4), bool), ((30, 86), (130, 26)))), scenes.scene(), True),
-        (bulb(4), with_holes(holes_in_bulb(0)), True),
-        (bulb(12), with_holes(holes_in_bulb(0)), False),
-        (bulb(12), with_holes(holes_in_bulb(10)), False),
-        (bulb(4, box_px=(500.0, 500.0, 504.0, 504.0)), scenes.scene(), False),
-        (bulb(12, mask=np.zeros((3, 3), bool)), scenes.scene(), False),
-        (bulb(12), replace(scenes.scene(), depth=()), False),
-    ],
-    ids=[
-        "few",
-        "none",
-        "few of a mask",
-        "few holes",
-        "all holes",
-        "mostly holes",
-        "outside",
-        "odd mask",
-        "no depth",
-    ],
-)
+SMALL = {
+    "few": (bulb(4), scenes.scene(), True),
+    "none": (bulb(0.2), scenes.scene(), True),
+    "few of a mask": (bulb(4, mask=np.pad(np.ones((4, 4), bool), ((30, 86), (130, 26)))), scenes.scene(), True),
+    "few holes": (bulb(4), with_holes(holes_in_bulb(0)), True),
+    "all holes": (bulb(12), with_holes(holes_in_bulb(0)), False),
+    "mostly holes": (bulb(12), with_holes(holes_in_bulb(10)), False),
+    "outside": (bulb(4, box_px=(500.0, 500.0, 504.0, 504.0)), scenes.scene(), False),
+    "odd mask": (bulb(12, mask=np.zeros((3, 3), bool)), scenes.scene(), False),
+    "no depth": (bulb(12), replace(scenes.scene(), depth=()), False),
+}
+
+
+@pytest.mark.parametrize(("region", "scene", "small"), SMALL.values(), ids=SMALL)
 def test_a_region_is_small_because_of_its_area_not_because_of_holes(region: Region, scene: Scene, small: bool) -> None:
     (verdict,) = Verifier().judge(scene, (*scenes.regions(), region), [CLOSER])
     assert verdict.status is Status.UNDECIDED
