@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import scenes
 
-from pipeline.records import Anchor, Claim, DepthKind, DepthMap, Region, ScaleSource, Scene, Status
+from pipeline.records import Anchor, Claim, DepthKind, DepthMap, Region, ScaleSource, Scene, Status, Verdict
 from pipeline.records.camera import CameraSource
 from pipeline.records.error_budget import ErrorBudget
 from pipeline.records.message import message
@@ -49,6 +49,10 @@ def scene_with(
 
 def anchored(scene: Scene, regions: tuple[Region, ...] | None = None, **budget: Any) -> Scene:
     return with_anchors(scene, scenes.regions() if regions is None else regions, ErrorBudget(**budget))
+
+
+def judged(scene: Scene, claims: list[Claim]) -> tuple[Verdict, ...]:
+    return judge_anchored(Verifier(), anchored(scene), scenes.regions(), claims)
 
 
 def ray(u: float, v: float) -> np.ndarray:
@@ -246,7 +250,7 @@ def test_the_error_of_the_scale_reaches_the_verdict() -> None:
     probabilities = []
     for error in (0.03, 0.3):
         scene = scene_with({**LAMP_Z, "error": error})
-        (verdict,) = judge_anchored(Verifier(), scene, scenes.regions(), [claim])
+        (verdict,) = judged(scene, [claim])
         probabilities.append((verdict.status, verdict.probability))
     assert probabilities[0][0] is Status.SUPPORTED
     assert probabilities[1][0] is Status.UNDECIDED
@@ -326,7 +330,7 @@ ORDER = [Claim("closer", "cup", "lamp"), Claim("occludes", "screen", "cabinet"),
 
 def test_an_open_verdict_says_what_the_anchors_lack() -> None:
     scene = scene_with(LAMP_Z, kind=DISPARITY)
-    distance, taller, left = judge_anchored(Verifier(), scene, scenes.regions(), [DISTANCE, TALLER, ORDER[2]])
+    distance, taller, left = judged(scene, [DISTANCE, TALLER, ORDER[2]])
     assert distance.status is taller.status is Status.UNDECIDED
     for verdict in (distance, taller):
         assert "One anchor fixes the scale but not the shift of disparity" in (verdict.needs or "")
@@ -338,7 +342,7 @@ def test_an_open_verdict_says_what_the_anchors_lack() -> None:
 def test_affine_depth_with_two_anchors_decides_distances_and_keeps_its_verdicts_of_order(kind: DepthKind) -> None:
     plain = scene_with(kind=kind)
     scene = scene_with({**LAMP_Z, "error": 0.01}, {**CUP_Z, "error": 1}, kind=kind)
-    distance, taller, *order = judge_anchored(Verifier(), scene, scenes.regions(), [DISTANCE, TALLER, *ORDER])
+    distance, taller, *order = judged(scene, [DISTANCE, TALLER, *ORDER])
     assert (distance.status, taller.status) == (Status.REFUTED, Status.SUPPORTED)
     assert tuple(order) == Verifier().judge(plain, scenes.regions(), ORDER)
 

@@ -100,7 +100,7 @@ UNDECIDED: list[tuple[Claim, Scene | None, str]] = [
     (Claim("left_of", "ghost", "cup"), None, "not_found"),
     (Claim("left_of", "cup", "ghost"), None, "not_found"),
     (Claim("left_of", "cup", "the cup"), None, "same_region"),
-    (Claim("left_of", "cup", "cup#2"), None, "no_such_number"),
+    (Claim("left_of", "cup", "cup#2"), None, "only_so_many"),
     (CLOSER, of_kind("metric", with_hole()), "few_pixels"),
     (CLOSER, replace(scenes.scene(), depth=()), "no_depth"),
     (CLOSER, of_kind("disparity_affine", np.ones((scenes.HEIGHT, scenes.WIDTH))), "constant_depth"),

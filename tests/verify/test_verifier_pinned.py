@@ -20,7 +20,7 @@ from verify.rooms import BOXES, Room, room, scene
 
 from pipeline.records import Anchor, Claim, DepthKind, Region, Scene, Status, Verdict
 from pipeline.records.error_budget import ErrorBudget
-from pipeline.verify.anchors import judge_anchored
+from pipeline.verify.anchors import judge_anchored, with_anchors
 from pipeline.verify.rules.base import Settings
 from pipeline.verify.verifier import Verifier
 
@@ -253,7 +253,9 @@ VERIFIERS = {
 def judged(name: str) -> tuple[Verdict, ...]:
     """Verdicts on every second claim, in turn the odd and the even ones."""
     made, regions = SCENES[name]()
-    return judge_anchored(VERIFIERS.get(name, Verifier()), made, regions, CLAIMS[list(SCENES).index(name) % 2 :: 2])
+    verifier = VERIFIERS.get(name, Verifier())
+    made = with_anchors(made, regions, verifier.budget, verifier.settings)
+    return judge_anchored(verifier, made, regions, CLAIMS[list(SCENES).index(name) % 2 :: 2])
 
 
 def named(one: Claim) -> str:
