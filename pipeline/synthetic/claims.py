@@ -1,49 +1,42 @@
-"""Claims about rendered views with their truth, true and false ones in equal numbers."""
+"""Claims about rendered views with their ground truth, true and false ones in equal numbers."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
 import cv2
 import numpy as np
 
-from pipeline.records import Claim, Comparison, Origin, Unit
+from pipeline.records import Claim, Unit
 from pipeline.records.relations import RELATIONS, Relation, ValueUse
-from pipeline.synthetic.ground_truth import Truth, extents_m, hidden_share, truth_of
+from pipeline.synthetic.draws import balanced, comparison, fields_of, has_value, in_unit, picked, pool_of, varied
+from pipeline.synthetic.ground_truth import extents_m, hidden_share, truth_of
 from pipeline.synthetic.view import RenderedObject, RenderedView
 
 LEAST_VISIBLE_SHARE = 0.5
-"""Nobody is asked about an object of which less is visible."""
+"""Objects with a smaller visible share are in no claim."""
 
-_NEGATED_SHARE = 0.1
 _HARD_SHARE = 0.25
-# The hard ones of a pool are this share of it, those with the smallest margins.
-_HARDEST = 0.3
-_WITH_VALUE_SHARE = 0.25
 _TRIPLES = 40
 _MEETING_PX = 3
-# Nobody states a smaller length or share [m, or share].
+# People do not state smaller lengths or shares [m, or share].
 _LEAST_VALUE = 0.02
 _LENGTHS = (Unit.METRE, Unit.METRE, Unit.CENTIMETRE, Unit.CENTIMETRE, Unit.FOOT, Unit.INCH)
 _MEASURES: dict[str, tuple[str | None, ...]] = {
     "distance_between": (None, "nearest", "centre"),
     "size": (None, "height", "width", "depth"),
 }
-_COMPARISONS = (Comparison.ABOUT, Comparison.ABOUT, Comparison.ABOUT, Comparison.AT_LEAST, Comparison.AT_MOST)
-_Judged = tuple[Claim, Truth]
 
 
 def claims_of(view: RenderedView, rng: np.random.Generator, count: int) -> tuple[Claim, ...]:
-    """Claims about a view whose truth is known.
+    """Claims about a view, with their ground truth.
 
-    Claims come in pairs of a true and a false one of the same relation, drawn from relation after relation in
-    random order until there are enough; a relation that has only true or only false claims in this view has none.
-    Every fourth is drawn from those closest to the boundary. Nobody is asked about an object less than half of which
-    is visible, nor whether one hides another that is elsewhere in the image.
+    They come in pairs of a true and a false one, see ``balanced``. Every fourth is drawn from those closest to the
+    boundary. No claim is about an object less than half visible, or about one that hides another elsewhere in the
+    image.
 
     Args:
         view: The view; the claims name its frame.
@@ -53,32 +46,12 @@ def claims_of(view: RenderedView, rng: np.random.Generator, count: int) -> tuple
     Returns:
         Claims with their ``truth``.
     """
-    pools = {name: _pools(relation, view, rng) for name, relation in RELATIONS.items() if not relation.implied}
-    claims: list[Claim] = []
-    while len(claims) + 2 <= count:
-        ready = [name for name, pair in pools.items() if all(pair)]
-        if not ready:
-            break
-        for name in rng.permutation(ready)[: (count - len(claims)) // 2]:
-            negated = bool(rng.random() < _NEGATED_SHARE)
-            for pool in pools[name]:
-                claim, truth = pool.pop(_draw(len(pool), rng))
-                assert truth.holds is not None
-                claims.append(replace(claim, negated=negated, truth=truth.holds is not negated))
-    return tuple(claims)
-
-
-def _draw(size: int, rng: np.random.Generator) -> int:
-    """Index into a pool that begins with its hardest claims."""
-    return int(rng.integers(max(1, math.ceil(_HARDEST * size)) if rng.random() < _HARD_SHARE else size))
-
-
-def _pools(relation: Relation, view: RenderedView, rng: np.random.Generator) -> tuple[list[_Judged], list[_Judged]]:
-    """Clearly true and clearly false claims of a relation, the hardest first."""
-    judged = [(claim, truth_of(claim, view)) for claim in _candidates(relation, view, rng)]
-    judged.sort(key=lambda item: abs(item[1].margin))
-    true, false = ([item for item in judged if item[1].holds is holds] for holds in (True, False))
-    return true, false
+    pools = {
+        name: pool_of(_candidates(relation, view, rng), lambda claim: truth_of(claim, view))
+        for name, relation in RELATIONS.items()
+        if not relation.implied
+    }
+    return balanced(pools, rng, count, _HARD_SHARE)
 
 
 def _candidates(relation: Relation, view: RenderedView, rng: np.random.Generator) -> Iterator[Claim]:
@@ -90,26 +63,22 @@ def _candidates(relation: Relation, view: RenderedView, rng: np.random.Generator
     for position in rng.permutation(len(groups))[: _TRIPLES if relation.objects == 2 else None]:
         group = groups[int(position)]
         if relation.rule == "occlusion" and not meet(*group):
-            # Nobody asks whether one hides another that is somewhere else in the image.
             continue
-        names = dict(zip(("subject", "object", "other_object"), (item.label for item in group), strict=False))
-        base: dict[str, Any] = {"relation": relation.name, **names, "frames": (view.index,), "origin": Origin.GIVEN}
+        base = fields_of(relation, (item.label for item in group), view.index)
         if relation.value is not ValueUse.REQUIRED:
             yield Claim(**base)
-        if relation.value is ValueUse.REQUIRED or (
-            relation.value is ValueUse.OPTIONAL and rng.random() < _WITH_VALUE_SHARE
-        ):
-            measure = _picked(rng, _MEASURES.get(relation.name, (None,)))
+        if has_value(relation, rng):
+            measure = picked(rng, _MEASURES.get(relation.name, (None,)))
             actual = _actual(relation, view, group, measure)
             if actual < _LEAST_VALUE:
                 continue
-            # One that should be right and one that should be wrong.
+            # One that should be correct and one that should be wrong.
             for spread in (0.08, 0.8):
                 yield Claim(**base, measure=measure, **_number(relation, actual, spread, rng))
 
 
 def visible_share(item: RenderedObject) -> float:
-    """Share of the pixels that an object would have alone, within the image, that is visible."""
+    """Visible share of the pixels that an object would cover alone, within the image."""
     return float(np.count_nonzero(item.visible) / np.count_nonzero(item.amodal))
 
 
@@ -125,20 +94,12 @@ def _counts(relation: Relation, view: RenderedView, rng: np.random.Generator) ->
     for noun in dict.fromkeys(nouns):
         count = nouns.count(noun)
         for value in range(max(1, count - 1), count + 2):
-            comparison = _picked(rng, _COMPARISONS)
-            yield Claim(
-                relation.name,  # type: ignore[arg-type]
-                noun,
-                value=value,
-                unit=Unit.COUNT,
-                comparison=comparison,
-                frames=(view.index,),
-                origin=Origin.GIVEN,
-            )
+            base = fields_of(relation, (noun,), view.index)
+            yield Claim(**base, value=value, unit=Unit.COUNT, comparison=comparison(rng))
 
 
 def _actual(relation: Relation, view: RenderedView, group: tuple[RenderedObject, ...], measure: str | None) -> float:
-    """One reading of the number that a claim of this relation states [m], or the hidden share."""
+    """One reading of the number that a claim of this relation states: a length [m], or the hidden share."""
     subject, other = group[0], group[-1]
     if relation.rule == "occlusion":
         front, back = (subject, other) if relation.options["sign"] > 0 else (other, subject)
@@ -156,16 +117,8 @@ def _actual(relation: Relation, view: RenderedView, group: tuple[RenderedObject,
 
 
 def _number(relation: Relation, actual: float, spread: float, rng: np.random.Generator) -> dict[str, Any]:
-    """A number that is off by a random factor, as people write it: value, unit and comparison."""
-    factor = math.exp(spread * rng.uniform(0.2, 1.0) * rng.choice((-1, 1)))
-    comparison = _picked(rng, _COMPARISONS)
+    """A number off by a random factor, as people write it: value, unit and comparison."""
+    stated, compared = varied(actual, spread, rng), comparison(rng)
     if relation.rule == "occlusion":
-        return {"value": round(min(1.0, actual * factor), 2), "unit": Unit.FRACTION, "comparison": comparison}
-    unit = _picked(rng, _LENGTHS)
-    value = actual * factor / unit.metres
-    digits = max(0, 1 - math.floor(math.log10(value))) if value > 0 else 2
-    return {"value": round(value, digits), "unit": unit, "comparison": comparison}
-
-
-def _picked(rng: np.random.Generator, choices: tuple[Any, ...]) -> Any:
-    return choices[int(rng.integers(len(choices)))]
+        return {"value": round(min(1.0, stated), 2), "unit": Unit.FRACTION, "comparison": compared}
+    return {**in_unit(stated, picked(rng, _LENGTHS)), "comparison": compared}

@@ -11,7 +11,6 @@ from files_of_sets import image, save_image
 from true_depth_files import SIZE as SMALL
 from true_depth_files import depth_m, only, reason, refusing, samples, skipping
 
-from pipeline.datasets.annotated.objects import points_in_box
 from pipeline.datasets.base import DepthSample
 from pipeline.datasets.formats.kitti_files import read_labels
 from pipeline.datasets.kitti import CAMERAS, Kitti
@@ -83,17 +82,6 @@ def test_claims_follow_the_boxes(tmp_path: Path) -> None:
         if claim.relation == "occludes":
             assert claim.truth is (((claim.subject, claim.object) == ("car 1", "car 2")) is not claim.negated)
     assert "occludes" in {str(claim.relation) for claim in claims}
-
-
-def test_points_lie_in_the_box_of_the_car(tmp_path: Path) -> None:
-    (case,) = Kitti(save(tmp_path, "000007"))
-    box = case.scene.regions[0].box_3d
-    assert box is not None
-    assert points_in_box(box, np.array([[-0.4, 0.9, 10.1], [-0.4, 0.9, 9.9], [0.6, 0.9, 11]])).tolist() == [
-        True,
-        False,
-        False,
-    ]
 
 
 def test_damaged_frames_are_skipped(tmp_path: Path) -> None:

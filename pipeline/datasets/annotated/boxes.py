@@ -1,4 +1,4 @@
-"""What boxes in space tell of an image: objects with their geometry, and who clearly hides whom."""
+"""Annotated images from boxes in space: objects with their geometry, and which of them clearly hide others."""
 
 from __future__ import annotations
 
@@ -11,37 +11,22 @@ import numpy as np
 from pipeline.datasets.annotated.ground_truth import AnnotatedImage
 from pipeline.datasets.annotated.objects import AnnotatedObject
 from pipeline.geometry.backprojection import project
+from pipeline.geometry.boxes_3d import rotation_angles
+from pipeline.geometry.regions import boxes_gap
 from pipeline.records import Box, Box3D
 from pipeline.records.camera import Camera
 
 # Annotated centres err by about this share of the distance; orders within it are not clear.
 _DEPTH_SHARE = 0.02
-# The outline of what hides another covers at least this share of the other's outline.
+# The hiding object's outline covers at least this share of the hidden one's.
 _COVERED_SHARE = 0.25
-# Outlines that share less than this do not hide each other.
-_APART_SHARE = 0.0
-# An object reaches out to the front of its box at least so near [m], so that no part of it is behind the camera.
+# All corners of a box must lie at least this far in front of the camera [m].
 _NEAREST_M = 0.05
-# Cosine of the angle about y below which the angles about x and z cannot be told apart.
-_GIMBAL_LOCK = 1e-6
 
 
 def box_in_camera(center_m: np.ndarray, size_m: np.ndarray, rotation: np.ndarray) -> Box3D:
     """Box of a centre, full side lengths along its own axes, and its rotation matrix (3, 3), in the camera frame."""
-    return Box3D(_triple(center_m), _triple(np.abs(size_m)), angles_of(rotation))
-
-
-def angles_of(rotation: np.ndarray) -> tuple[float, float, float]:
-    """Angles about x, y, z of a rotation matrix ``Rz @ Ry @ Rx`` [rad]; where only x - z is determined, z is 0."""
-    level = math.hypot(rotation[0, 0], rotation[1, 0])
-    angle_y = math.atan2(-rotation[2, 0], level)
-    if level < _GIMBAL_LOCK:
-        return math.atan2(-rotation[1, 2], rotation[1, 1]), angle_y, 0.0
-    return (
-        math.atan2(rotation[2, 1], rotation[2, 2]),
-        angle_y,
-        math.atan2(rotation[1, 0], rotation[0, 0]),
-    )
+    return Box3D(_triple(center_m), _triple(np.abs(size_m)), rotation_angles(rotation))
 
 
 def turn_about_y(angle_rad: float) -> np.ndarray:
@@ -80,7 +65,7 @@ def projected_box(box: Box3D, camera: Camera) -> Box | None:
 def image_of_boxes(
     objects: Sequence[AnnotatedObject], camera: Camera, *, hidden: Mapping[str, bool] | None = None
 ) -> AnnotatedImage:
-    """What is known of an image whose objects have boxes in space.
+    """The annotated image of objects with boxes in space.
 
     Args:
         objects: Objects with boxes.
@@ -93,25 +78,25 @@ def image_of_boxes(
 def occlusions_of_boxes(
     objects: Sequence[AnnotatedObject], camera: Camera, hidden: Mapping[str, bool]
 ) -> dict[tuple[str, str], float]:
-    """Pairs of which the geometry is clear.
+    """Which objects clearly hide others, by their geometry.
 
-    The front hides the back where its whole box lies nearer and its outline covers a good part of the other's, unless
-    the annotation says that nothing of the back is hidden. The reverse is then false, and so is everything between
-    neighbours whose outlines share nothing but whose 2D boxes overlap.
+    The front object hides the back one where its whole box lies nearer and its outline covers a good part of the
+    other's, unless the annotation says that nothing of the back one is hidden. The reverse is then false. Neither of
+    two objects hides the other where their outlines share nothing although their 2D boxes overlap.
 
     Args:
         objects: Objects with boxes in space.
         camera: Intrinsics.
-        hidden: What the annotation says of each label.
+        hidden: Whether the annotation says that a part of the label's object is hidden.
     """
     outlines = {item.label: _outline(item, camera) for item in objects}
     found: dict[tuple[str, str], float] = {}
     for position, first in enumerate(objects):
         for second in objects[:position]:
             assert first.box_z_m is not None and second.box_z_m is not None
-            first_nearer = first.box_z_m < second.box_z_m
-            front, back = (first, second) if first_nearer else (second, first)
-            nearer, farther = sorted((first.box_z_m, second.box_z_m))
+            (nearer, front), (farther, back) = sorted(
+                ((first.box_z_m, first), (second.box_z_m, second)), key=lambda item: item[0]
+            )
             one, other = outlines[front.label], outlines[back.label]
             if one is None or other is None or nearer[2] >= farther[1]:
                 continue
@@ -119,22 +104,16 @@ def occlusions_of_boxes(
             share = shared / max(cv2.contourArea(other), 1e-6)
             if share >= _COVERED_SHARE and hidden.get(back.label, True):
                 found[front.label, back.label], found[back.label, front.label] = share, -share
-            elif share <= _APART_SHARE and _boxes_overlap(front.box_px, back.box_px):
+            elif share <= 0 and boxes_gap(front.box_px, back.box_px) < 0:
                 found[front.label, back.label] = found[back.label, front.label] = -0.01
     return found
 
 
 def _outline(item: AnnotatedObject, camera: Camera) -> np.ndarray | None:
-    """Convex outline of a box in the image, float32 (N, 1, 2), or None where it is not all in front."""
+    """Convex outline of a box in the image, float32 (N, 1, 2); None where a corner is not in front of the camera."""
     assert item.box_3d is not None
     corners = item.box_3d.corners_m
     if corners[:, 2].min() < _NEAREST_M:
         return None
     outline: np.ndarray = cv2.convexHull(project(corners, camera).astype(np.float32))
     return outline
-
-
-def _boxes_overlap(first: Box, second: Box) -> bool:
-    return bool(
-        min(first[2], second[2]) > max(first[0], second[0]) and min(first[3], second[3]) > max(first[1], second[1])
-    )

@@ -1,6 +1,6 @@
-"""What a data set knows of one object in an image, measured from its visible pixels or from its box in space.
+"""An annotated object of an image, measured from its visible pixels or from its box in space.
 
-Convention: everything is in the camera frame of the image: OpenCV axes, metres.
+Convention: everything is in the camera frame of the image, OpenCV axes, metres.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipeline.geometry.backprojection import back_project
+from pipeline.geometry.boxes_3d import box_rotation, points_in_box
 from pipeline.geometry.extents import thin
 from pipeline.geometry.objects import erode
 from pipeline.geometry.regions import mask_box
@@ -19,11 +20,11 @@ from pipeline.records import Box, Box3D, Origin, Region
 from pipeline.records.camera import Camera
 
 _MOST_POINTS = 3000
-# A box with fewer points than this is not measured by them.
+# Fewer points than this do not measure a box.
 _FEWEST_POINTS = 20
 # Quantile of the visible surface that stands for its nearest point: single pixels err.
 _NEAREST = 0.05
-# Alternating projections between two boxes; a hundredth of this is enough unless they are nearly parallel.
+# Most alternating projections between two boxes; a hundredth of this is enough unless they are nearly parallel.
 _PROJECTIONS = 2000
 # Share of points at either end of depth that may be strays, and the least gap to the others, as a share of z.
 _STRAYS, _STRAY_SHARE = 0.02, 0.02
@@ -43,7 +44,7 @@ class AnnotatedObject:
         points_m: Optional float64 (N, 3), points of its visible surface.
         box_3d: Optional oriented box of the whole of it.
         up: Unit vector against gravity.
-        is_whole: Whether all of it that faces the camera is visible.
+        is_whole: Whether its whole side towards the camera is visible.
         attributes: Further facts for the region.
     """
 
@@ -74,7 +75,7 @@ class AnnotatedObject:
         return None if self.box_3d is None else self.box_3d.center_m[2]
 
     def region(self, *, mask: bool, box_3d: bool = False, frame: int = 0) -> Region:
-        """The object as a region: with its mask, where there is one and it is wanted, or with its box alone."""
+        """The object as a region: with its mask where one exists and is wanted, else with its box alone."""
         return Region(
             self.label,
             self.box_px,
@@ -97,7 +98,7 @@ def object_of_pixels(
     edge_px: int = 0,
     is_whole: bool = False,
 ) -> AnnotatedObject | None:
-    """An object whose visible pixels are known.
+    """An object measured from its visible pixels.
 
     Args:
         label: Its name.
@@ -106,7 +107,7 @@ def object_of_pixels(
         valid: bool (H, W), where depth is known.
         camera: Intrinsics of the image.
         box_px: Its box, or None for the tight one around its pixels [px].
-        edge_px: Pixels along its edge whose depth is not read, as it may be that of something else [px].
+        edge_px: Width of its edge whose depth is not read, as it may belong to something else [px].
         is_whole: Whether nothing hides a part of it.
 
     Returns:
@@ -122,7 +123,7 @@ def object_of_pixels(
 
 
 def _without_strays(points_m: np.ndarray) -> np.ndarray:
-    """Points without single ones that lie far before or behind all others, as sensors give at edges."""
+    """The points without strays far in front of or behind all others, which sensors produce at edges."""
     z = points_m[:, 2]
     low, high = np.quantile(z, (_STRAYS, 1 - _STRAYS))
     reach = (high - low) / 2 + _STRAY_SHARE * high
@@ -145,21 +146,21 @@ def object_of_box(
     up: tuple[float, float, float] = _UP,
     attributes: dict[str, str] | None = None,
 ) -> AnnotatedObject:
-    """An object whose box in space is known; its visible surface lies somewhere within the box.
+    """An object measured from its box in space; its visible surface lies somewhere within the box.
 
     Args:
         label: Its name.
         box_px: Its box in the image [px].
         box_3d: Its box in space.
-        points_m: Points of the whole image, float (N, 3) in the camera frame; those inside of the box are its own.
+        points_m: Points of the whole image, float (N, 3) in the camera frame; those inside the box are its own.
         up: Unit vector against gravity.
         attributes: Further facts for the region.
     """
     near = float(np.linalg.norm(nearest_in_box(box_3d, np.zeros(3))))
     middle = float(np.linalg.norm(box_3d.center_m))
-    # The visible side is the near one, so its middle lies before that of the box.
+    # The visible side is the near one, so its middle lies in front of the middle of the box.
     visible_z, ranges = None, (near, (near + middle) / 2)
-    own = points_m[points_in_box(box_3d, points_m)] if points_m is not None else np.empty((0, 3))
+    own = points_m[points_in_box(points_m, box_3d)] if points_m is not None else np.empty((0, 3))
     if len(own) >= _FEWEST_POINTS:
         visible_z, ranges = _readings(own)
     return AnnotatedObject(
@@ -173,16 +174,8 @@ def object_of_box(
     )
 
 
-def points_in_box(box: Box3D, points_m: np.ndarray) -> np.ndarray:
-    """Which of the points (N, 3) lie in a solid box, bool (N,)."""
-    inside: np.ndarray = (np.abs((points_m - np.array(box.center_m)) @ box_axes(box)) <= np.array(box.size_m) / 2).all(
-        axis=1
-    )
-    return inside
-
-
 def unique_labels(names: Iterable[str]) -> list[str]:
-    """Names that occur several times get a number: car, bench, car become car 1, bench, car 2."""
+    """The names, numbered where they occur several times: car, bench, car become car 1, bench, car 2."""
     names = list(names)
     total, seen = Counter(names), Counter[str]()
     labels = []
@@ -192,17 +185,9 @@ def unique_labels(names: Iterable[str]) -> list[str]:
     return labels
 
 
-def box_axes(box: Box3D) -> np.ndarray:
-    """Rotation of a box, float64 (3, 3): its own axes as columns, in the camera frame."""
-    unit = Box3D((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), box.rotation_rad).corners_m
-    # Corners are ordered by the signs of x, y, z, the last one fastest.
-    axes: np.ndarray = np.stack((unit[4] - unit[0], unit[2] - unit[0], unit[1] - unit[0]), axis=1)
-    return axes
-
-
 def nearest_in_box(box: Box3D, point_m: np.ndarray) -> np.ndarray:
-    """The point of a solid box that is nearest to a point, float64 (3,)."""
-    axes, half = box_axes(box), np.array(box.size_m) / 2
+    """The point of a solid box nearest to a point, float64 (3,)."""
+    axes, half = box_rotation(box), np.array(box.size_m) / 2
     nearest: np.ndarray = axes @ np.clip(axes.T @ (point_m - box.center_m), -half, half) + box.center_m
     return nearest
 
@@ -225,14 +210,3 @@ def boxes_distance_m(first: Box3D, second: Box3D) -> float:
             break
         distance = gap
     return gap
-
-
-def extents_m(item: AnnotatedObject) -> tuple[float, float, float]:
-    """True (width, height, depth) of an object with a box in space [m]: across the view, along gravity, along it."""
-    assert item.box_3d is not None
-    up = np.array(item.up)
-    across = np.cross((0.0, 0.0, 1.0), up)
-    across /= np.linalg.norm(across)
-    axes = np.stack((across, up, np.cross(up, across)), axis=1)
-    width, height, depth = np.ptp(item.box_3d.corners_m @ axes, axis=0)
-    return float(width), float(height), float(depth)
