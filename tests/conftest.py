@@ -67,6 +67,26 @@ def command_line(tmp_path: Path) -> CommandLine:
 
 
 @pytest.fixture
+def mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """The one line that a wrong command gives; in this process, which takes a tenth of the time."""
+
+    def told(*arguments: str) -> str:
+        from pipeline.cli import main
+
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("COLUMNS", "60")
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        capsys.readouterr()
+        assert main(arguments) == 2
+        output, line = capsys.readouterr()
+        assert line.endswith("\n") and line.count("\n") == 1
+        assert "Traceback" not in output + line
+        return line
+
+    return told
+
+
+@pytest.fixture
 def video(tmp_path: Path) -> Callable[..., Path]:
     """Writes a video whose frame at t milliseconds is grey 10 + index * step, with a bright top left corner."""
 

@@ -225,7 +225,7 @@ BAD: Mapping[str, tuple[tuple[str, ...], str]] = {
     "corrupt image": (("run", "input=torn.png", Q, *ANSWERED), "torn.png cannot be read as an image"),
     "empty folder": (("run", "input=empty", Q, *ANSWERED), "empty contains no images"),
     "text as image": (("run", "input=text.jpg", Q, *ANSWERED), "text.jpg is not an image"),
-    "unknown suffix": (("run", "input=file", Q, *ANSWERED), "file is neither an image"),
+    "unknown suffix": (("run", "input=file", Q, *ANSWERED), "file is not named like an image"),
     "empty question": (("run", "input=photo.png", "question=", *ANSWERED), "question"),
     "question twice": (("run", "input=photo.png", Q, "questions=[Why?]", *ANSWERED), "not both"),
     "no list": (("run", "input=photo.png", "questions=Why?", *ANSWERED), "questions=Why? is no list"),
@@ -236,7 +236,7 @@ BAD: Mapping[str, tuple[tuple[str, ...], str]] = {
     "unknown key": (("run", "depht=none"), "depht"),
     "unknown deep key": (("run", "verify.verifier.rsik=0.1"), "did you mean verify.verifier.risk?"),
     "added key": (("run", "+export.sound=true"), "no key 'sound'; known are max_points, overlay, page, ply"),
-    "wrong type": (("run", "verify.verifier.risk=low"), "verify.verifier.risk must be a number, not 'low'"),
+    "wrong type": (("run", "verify.verifier.risk=low"), "verify.verifier.risk must be a number above 0 and below 0.5, not 'low'"),
     "wrong truth value": (("run", "resume=flase"), "resume must be true or false, not 'flase'"),
     "out of range": (("run", "verify.verifier.risk=0.7"), "0.7"),
     "nothing to do": (("run", "input=photo.png", "depth=none"), "no model is asked and no claims are given"),
@@ -264,13 +264,9 @@ BAD: Mapping[str, tuple[tuple[str, ...], str]] = {
 
 @pytest.mark.parametrize("arguments, words", BAD.values(), ids=BAD)
 def test_a_mistake_gives_one_line_and_the_exit_code_two(
-    command_line: CommandLine, arguments: tuple[str, ...], words: str
+    mistake: Callable[..., str], arguments: tuple[str, ...], words: str
 ) -> None:
-    done = command_line(*arguments, COLUMNS="60", no_proxy="127.0.0.1")
-    assert done.stderr.count("\n") == 1 and done.stderr.endswith("\n"), done.stderr
-    assert words in done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
-    assert done.returncode == 2
+    assert words in mistake(*arguments)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +70,8 @@ def test_a_sweep_makes_one_report_per_combination(command_line: CommandLine, tmp
         (("vlm=openai", "vlm.show_prompt=true"), "vlm.show_prompt"),
     ],
 )
-def test_a_mistake_is_one_clear_line(command_line: CommandLine, arguments: tuple[str, ...], words: str) -> None:
-    done = command_line("eval-claims", *arguments, "output_dir=out")
-    assert done.returncode == 2
-    assert words in done.stderr and done.stderr.startswith("Error:")
-    assert done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
+def test_a_mistake_is_one_clear_line(mistake: Callable[..., str], arguments: tuple[str, ...], words: str) -> None:
+    assert words in mistake("eval-claims", *arguments, "output_dir=out")
 
 
 def test_the_options_are_shown(command_line: CommandLine) -> None:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -97,11 +98,8 @@ def test_a_killed_run_goes_on_where_it_stopped(command_line: CommandLine, reposi
         (("vlm=recorded",), "vlm"),
     ],
 )
-def test_a_mistake_is_one_clear_line(command_line: CommandLine, arguments: tuple[str, ...], words: str) -> None:
-    done = command_line("eval-depth", "limit=2", "output_dir=out", *arguments)
-    assert done.returncode == 2
-    assert words in done.stderr and done.stderr.startswith("Error:")
-    assert done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
+def test_a_mistake_is_one_clear_line(mistake: Callable[..., str], arguments: tuple[str, ...], words: str) -> None:
+    assert words in mistake("eval-depth", "limit=2", "output_dir=out", *arguments)
 
 
 @pytest.mark.parametrize(
@@ -131,13 +129,12 @@ def test_a_configuration_that_cannot_be_built_is_refused(overrides: list[str], w
     ],
 )
 def test_a_damaged_noise_file_is_refused_plainly(
-    command_line: CommandLine, tmp_path: Path, body: str, words: str
+    mistake: Callable[..., str], tmp_path: Path, body: str, words: str
 ) -> None:
     (tmp_path / "noise").mkdir()
     (tmp_path / "noise" / "bad.yaml").write_text(body)
-    done = command_line("run", "noise=bad", f"hydra.searchpath=[{tmp_path}]", "output_dir=out")
-    assert done.returncode == 2
-    assert words in done.stderr and "Unexpected" not in done.stderr
+    told = mistake("run", "noise=bad", f"hydra.searchpath=[{tmp_path}]", "output_dir=out")
+    assert words in told and "Unexpected" not in told
 
 
 def test_keys_of_a_swept_group_wait_for_its_options(command_line: CommandLine, tmp_path: Path) -> None:
