@@ -236,7 +236,7 @@ BAD: Mapping[str, tuple[tuple[str, ...], str]] = {
     "unknown key": (("run", "depht=none"), "depht"),
     "unknown deep key": (("run", "verify.verifier.rsik=0.1"), "did you mean verify.verifier.risk?"),
     "added key": (("run", "+export.sound=true"), "no key 'sound'; known are max_points, overlay, page, ply"),
-    "wrong type": (("run", "verify.verifier.risk=low"), "verify.verifier.risk must be a number above 0 and below 0.5, not 'low'"),
+    "wrong type": (("run", "verify.verifier.risk=low"), "risk must be a number above 0 and below 0.5, not 'low'"),
     "wrong truth value": (("run", "resume=flase"), "resume must be true or false, not 'flase'"),
     "out of range": (("run", "verify.verifier.risk=0.7"), "0.7"),
     "nothing to do": (("run", "input=photo.png", "depth=none"), "no model is asked and no claims are given"),
