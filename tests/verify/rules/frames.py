@@ -23,7 +23,7 @@ WALL = Surface(((-9, 3, 0), (9, 3, 0), (9, 3, 9), (-9, 3, 9)), (150, 150, 150))
 def seen(
     *pieces: Piece, height_m: float = 1.0, distance_m: float = 2.0, target_m: tuple[float, float, float] = (0, 0, 0.2)
 ) -> RenderedView:
-    """Pieces on a floor before a wall, looked at from so high and so far."""
+    """Pieces on a floor before a wall, seen from this height and distance."""
     pose = look_at(np.array((0, -distance_m, height_m)), np.array(target_m))
     return render(World(pieces, (FLOOR, WALL)), CAMERA, pose)
 
@@ -36,18 +36,31 @@ def exact_depth(view: RenderedView) -> DepthMap:
 
 
 def disparity(view: RenderedView, scale: float = 1.0, shift: float = 0.0) -> DepthMap:
-    """The same as affine disparity."""
+    """The view's depth as affine disparity."""
     depth = exact_depth(view)
     values = scale / np.where(depth.valid, depth.values, 100.0).astype(np.float64) + shift
-    return DepthMap(values.astype(np.float32), depth.valid, DepthKind.DISPARITY_AFFINE, "none", backend="rendered")  # type: ignore[arg-type]
+    return replace(depth, values=values.astype(np.float32), kind=DepthKind.DISPARITY_AFFINE, scale_source="none")
 
 
 def rescaled(view: RenderedView, scale: float) -> DepthMap:
-    """The same, known up to its scale alone."""
+    """The view's depth, known up to its scale alone."""
     depth = exact_depth(view)
-    return DepthMap(
-        depth.values * np.float32(scale), depth.valid, DepthKind.SCALE_INVARIANT, "none", backend="rendered"
-    )  # type: ignore[arg-type]
+    return replace(depth, values=depth.values * np.float32(scale), kind=DepthKind.SCALE_INVARIANT, scale_source="none")
+
+
+def without_floor(view: RenderedView) -> DepthMap:
+    """The depth of the objects alone, which does not tell which way is up."""
+    depth = exact_depth(view)
+    return replace(depth, valid=depth.valid & (view.ids >= 0))
+
+
+def two_boxes(gap_m: float, *, farther_m: float = 0.0, height_m: float = 0.9) -> RenderedView:
+    """Two boxes side by side with a gap between their sides; the second may stand farther away."""
+    return seen(
+        piece("red box", (-0.15 - gap_m / 2, 0.0, 0.0), (0.3, 0.3, 0.3)),
+        piece("blue box", (0.15 + gap_m / 2, farther_m, 0.0), (0.3, 0.3, 0.3)),
+        height_m=height_m,
+    )
 
 
 def objects(
@@ -80,7 +93,7 @@ def judged(
 def leans(verdict: Verdict, status: Status) -> bool:
     """Whether a verdict is that one, or undecided but nearer to it than to its opposite.
 
-    A box leaves open what it holds, so that how sure its verdicts are is a matter of taste.
+    A box leaves open what it holds, so its verdicts need not be decided.
     """
     if verdict.status is Status.UNDECIDED and verdict.probability is not None:
         return (verdict.probability > 0.5) is (status is Status.SUPPORTED)

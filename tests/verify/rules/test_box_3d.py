@@ -138,13 +138,6 @@ def test_a_box_behind_the_camera_is_not_judged() -> None:
     assert judge(lamp(Box3D((0, 0, -1), (1, 1, 1)))).status is U
 
 
-def test_negation_exchanges_the_verdicts() -> None:
-    claims = [Claim("box_3d", "lamp"), Claim("box_3d", "lamp", negated=True)]
-    for box, statuses in ((LAMP, [S, R]), (shifted(along=0.4), [R, S])):
-        verdicts = Verifier().judge(scenes.scene(), (lamp(box),), claims)
-        assert [verdict.status for verdict in verdicts] == statuses
-
-
 scene_of = cache(partial(rendered_scene, size_px=(320, 240)))
 
 

@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
-from verify.rules.frames import BLUE, GREEN, HIDING, RED, STACK, disparity, index, objects, seen
+from verify.rules.frames import BLUE, GREEN, RED, disparity, index, objects
 
 from pipeline.synthetic.view import RenderedView
 
 
-@pytest.fixture(scope="module")
-def view() -> RenderedView:
-    return seen(*HIDING, height_m=0.8)
-
-
-@pytest.fixture(scope="module")
-def stack() -> RenderedView:
-    return seen(*STACK, height_m=1.1)
-
-
-def test_a_meeting_is_the_same_from_both_sides(view: RenderedView) -> None:
-    frame = objects(view)
-    red, blue, green = (frame[index(view, label)] for label in (RED, BLUE, GREEN))
+def test_a_meeting_is_the_same_from_both_sides(hiding: RenderedView) -> None:
+    frame = objects(hiding)
+    red, blue, green = (frame[index(hiding, label)] for label in (RED, BLUE, GREEN))
     first, second = red.meeting(blue), blue.meeting(red)
     assert first is not None and second is not None
     np.testing.assert_allclose(first.contour.steps, -second.contour.steps)
@@ -42,7 +31,7 @@ def test_surfaces_along_a_contour_are_level_or_not(stack: RenderedView) -> None:
     assert found.ownership().standing > 0.05
 
 
-def test_without_shape_nobody_knows_what_is_level(stack: RenderedView) -> None:
+def test_without_shape_it_is_unknown_what_is_level(stack: RenderedView) -> None:
     first, second = objects(stack, disparity(stack))
     found = first.meeting(second)
     assert found is not None

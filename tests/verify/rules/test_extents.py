@@ -1,4 +1,4 @@
-"""Extents, middles and supports of solids whose size is known."""
+"""Extents, middles and supports of objects of known size."""
 
 from __future__ import annotations
 
@@ -7,25 +7,16 @@ import math
 import numpy as np
 import pytest
 from synthetic.worlds import piece
-from verify.rules.frames import disparity, exact_depth, index, objects, rescaled, seen
+from verify.rules.frames import exact_depth, index, objects, rescaled, seen, two_boxes, without_floor
 
 from pipeline.synthetic.depth_errors import sensor_depth
 from pipeline.synthetic.view import RenderedView
-from pipeline.verify.rules.base import CannotMeasure
 from pipeline.verify.rules.extents import box_gap
-from pipeline.verify.rules.object_view import ObjectView
 from pipeline.verify.rules.support import stacked
 
 BOX_M = (0.4, 0.3, 0.5)
 BOX = piece("red box", (0.0, 0.0, 0.0), BOX_M)
 BALL = piece("green ball", (0.0, 0.0, 0.0), (0.4, 0.4, 0.4))
-
-
-def flat_objects(view: RenderedView) -> tuple[ObjectView, ...]:
-    """The view with depth of the objects alone, so that nothing tells which way is up."""
-    depth = exact_depth(view)
-    values = np.where(view.ids >= 0, depth.values, np.nan)
-    return objects(view, type(depth).from_values(values, "metric", "sensor", backend="rendered"))
 
 
 @pytest.mark.parametrize("height_m", [0.5, 1.2, 1.8])
@@ -39,7 +30,8 @@ def test_axes_point_right_up_and_away(height_m: float) -> None:
 
 
 def test_without_gravity_axes_are_those_of_the_image() -> None:
-    axes, is_upright = flat_objects(seen(BALL))[0].view.axes
+    ball = seen(BALL)
+    axes, is_upright = objects(ball, without_floor(ball))[0].view.axes
     assert not is_upright
     np.testing.assert_allclose(axes, [[1, 0, 0], [0, -1, 0], [0, 0, 1]], atol=1e-12)
 
@@ -90,19 +82,12 @@ def test_extents_grow_with_the_depth_s_unit(scale: float) -> None:
         assert (second.low_open, second.high_open) == (first.low_open, first.high_open)
 
 
-def test_affine_depth_has_no_extents() -> None:
-    view = seen(BOX)
-    with pytest.raises(CannotMeasure) as caught:
-        objects(view, disparity(view))[0].extents  # noqa: B018
-    assert caught.value.needs.code == "needs_shape"
-
-
 @pytest.mark.parametrize(
     "position_m, is_cut", [((0.0, 0.0, 0.0), False), ((1.15, 0.0, 0.0), True), ((-1.15, 0.0, 0.0), True)]
 )
 def test_what_the_border_cuts_off_is_open(position_m: tuple[float, float, float], is_cut: bool) -> None:
     item = objects(seen(piece("red box", position_m, BOX_M)))[0]
-    assert item.is_cut_off is is_cut
+    assert item.is_cut_off is is_cut is not item.is_whole
     assert item.extents.across.is_open is is_cut
 
 
@@ -121,7 +106,7 @@ def test_the_middle_of_a_box_is_that_of_the_whole_box(height_m: float, error_m: 
     found = objects(view)[0].centre
     miss_m = found.position - np.array(view.objects[0].box_3d.center_m)
     assert np.linalg.norm(miss_m) < error_m
-    assert (np.abs(found.axes.T @ miss_m) < 3 * found.sigmas + 0.01).all(), "within the error that it tells"
+    assert (np.abs(found.axes.T @ miss_m) < 3 * found.sigmas + 0.01).all(), "within the error that it states"
     assert found.size == pytest.approx(float(np.linalg.norm(BOX_M)), rel=0.15)
 
 
@@ -131,20 +116,18 @@ def test_the_middle_of_a_front_lies_behind_it() -> None:
     assert item.centre.position[2] > item.z + 0.05
 
 
-@pytest.mark.parametrize("gap_m", [0.1, 0.4, 0.8])
-def test_the_gap_of_two_boxes_side_by_side_is_that_between_their_sides(gap_m: float) -> None:
-    first = piece("red box", (-gap_m / 2 - 0.15, 0.0, 0.0), (0.3, 0.3, 0.3))
-    second = piece("blue box", (gap_m / 2 + 0.15, 0.0, 0.0), (0.3, 0.3, 0.3))
-    assert box_gap(*objects(seen(first, second))) == pytest.approx(gap_m, abs=0.03)
-
-
-@pytest.mark.parametrize("height_m", [0.5, 0.7])
-def test_the_gap_of_two_boxes_behind_each_other_counts_the_hidden_back(height_m: float) -> None:
-    front = piece("red box", (-0.35, 0.0, 0.0), (0.3, 0.3, 0.3))
-    rear = piece("blue box", (0.35, 0.8, 0.0), (0.3, 0.3, 0.3))
-    both = objects(seen(front, rear, height_m=height_m))
-    # 0.4 m between their sides, 0.5 m from the one's back to the other's front.
-    assert box_gap(*both) == pytest.approx(math.hypot(0.4, 0.5), abs=0.08)
+# Behind each other: 0.4 m between their sides, and 0.5 m from the one's hidden back to the other's front.
+@pytest.mark.parametrize(
+    "view, gap_m, error_m",
+    [
+        *((two_boxes(gap_m), gap_m, 0.03) for gap_m in (0.1, 0.4, 0.8)),
+        *((two_boxes(0.4, farther_m=0.8, height_m=height_m), math.hypot(0.4, 0.5), 0.08) for height_m in (0.5, 0.7)),
+    ],
+)
+def test_the_gap_of_two_boxes_is_that_between_their_sides_hidden_backs_included(
+    view: RenderedView, gap_m: float, error_m: float
+) -> None:
+    assert box_gap(*objects(view)) == pytest.approx(gap_m, abs=error_m)
 
 
 def test_the_support_of_a_box_is_the_floor_and_of_the_upper_box_the_lower() -> None:
@@ -163,10 +146,11 @@ def test_the_support_of_a_box_is_the_floor_and_of_the_upper_box_the_lower() -> N
 
 
 def test_without_gravity_there_is_no_support() -> None:
-    assert flat_objects(seen(BALL))[0].support is None
+    ball = seen(BALL)
+    assert objects(ball, without_floor(ball))[0].support is None
 
 
-def test_the_upper_of_two_stacked_boxes_is_told() -> None:
+def test_the_upper_of_two_stacked_boxes_is_found() -> None:
     upper = piece("green box", (0.0, 0.0, 0.5), (0.3, 0.2, 0.3))
     beside = piece("blue box", (0.7, 0.0, 0.0), (0.3, 0.3, 0.3))
     view = seen(BOX, upper, beside, height_m=1.2)

@@ -5,24 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scenes
-from synthetic.worlds import piece
-from verify.rules.frames import objects, rescaled, seen
+from verify.rules.frames import objects, rescaled, two_boxes
 
 from pipeline.records import DepthKind, Region
-from pipeline.synthetic.view import RenderedView
 from pipeline.verify.rules.base import CannotMeasure
 from pipeline.verify.rules.gaps import gap_between
 from pipeline.verify.rules.object_view import object_views
 from pipeline.verify.rules.view import FrameView
-
-
-def two_boxes(gap_m: float, *, farther_m: float = 0.0) -> RenderedView:
-    """Two boxes with a gap between their sides; the second may stand so much farther away."""
-    return seen(
-        piece("red box", (-0.15 - gap_m / 2, 0.0, 0.0), (0.3, 0.3, 0.3)),
-        piece("blue box", (0.15 + gap_m / 2, farther_m, 0.0), (0.3, 0.3, 0.3)),
-        height_m=0.9,
-    )
 
 
 @pytest.mark.parametrize("gap_m", [0.1, 0.4, 0.8])
