@@ -86,7 +86,5 @@ def test_a_manifest_takes_anchors_and_what_they_lack_reaches_the_result(
         ("lamp", "anchors: they must be a list of {size, measure, value, unit} or the like, not 'lamp'"),
     ],
 )
-def test_wrong_anchors_on_the_command_line_are_one_line(
-    mistake: Callable[..., str], anchors: str, words: str
-) -> None:
+def test_wrong_anchors_on_the_command_line_are_one_line(mistake: Callable[..., str], anchors: str, words: str) -> None:
     assert words in mistake("verify", "input=photo.png", "claims=claims.json", f"input.anchors={anchors}")
