@@ -10,15 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.datasets.arguments import existing_folder
 from pipeline.datasets.base import Case
-from pipeline.datasets.formats.tables import Row, image_of, tables_in
+from pipeline.datasets.formats.tables import Row, image_of
 from pipeline.datasets.questions import Entry, QuestionDataset, case_of_question, choice_question
 from pipeline.records.settings import Count, FieldOfView, Text, checked
 
 SPATIAL = ("Relative_Depth", "Spatial_Relation", "Counting", "Multi-view_Reasoning")
 """Subtasks about space."""
-_HOW = "download the Parquet files of BLINK-Benchmark/BLINK, one folder per subtask, there"
 _HIDDEN = "hidden"
 
 
@@ -36,6 +34,8 @@ class Blink(QuestionDataset):
     """
 
     name = "blink"
+    title = "BLINK"
+    how = "download the Parquet files of BLINK-Benchmark/BLINK, one folder per subtask, there"
 
     @checked
     def __init__(
@@ -46,15 +46,8 @@ class Blink(QuestionDataset):
         fov_deg: FieldOfView = 60.0,
         limit: Count | None = None,
     ) -> None:
-        folder = existing_folder(path, "BLINK", _HOW)
-        tables = [
-            table
-            for subtask in subtasks
-            for table in tables_in(
-                folder, (f"{subtask}/val*.parquet", f"{subtask}/*.parquet"), f"BLINK {subtask}", _HOW
-            )
-        ]
-        super().__init__(tables, folder, fov_deg, limit)
+        patterns = [(f"{subtask}/val*.parquet", f"{subtask}/*.parquet") for subtask in subtasks]
+        super().__init__(path, patterns, fov_deg, limit)
 
     def entry_name(self, entry: Entry) -> str:
         """Subtask and number of the row."""

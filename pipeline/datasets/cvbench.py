@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.datasets.annotated.objects import unique_labels
-from pipeline.datasets.arguments import existing_folder
 from pipeline.datasets.base import Case
-from pipeline.datasets.formats.tables import Row, image_of, tables_in
+from pipeline.datasets.formats.tables import Row, image_of
 from pipeline.datasets.questions import (
     QuestionDataset,
     both_ways,
@@ -28,7 +27,6 @@ from pipeline.records.settings import Count, FieldOfView, Text, checked
 
 Task = Literal["Count", "Relation", "Depth", "Distance"]
 TASKS: tuple[Task, ...] = ("Count", "Relation", "Depth", "Distance")
-_HOW = "download test_2d.parquet and test_3d.parquet of nyu-visionx/CV-Bench there"
 _SIDES = {"left": "left_of", "right": "right_of", "above": "above", "below": "below"}
 
 
@@ -48,6 +46,8 @@ class CvBench(QuestionDataset):
     """
 
     name = "cv-bench"
+    title = "CV-Bench"
+    how = "download test_2d.parquet and test_3d.parquet of nyu-visionx/CV-Bench there"
 
     @checked
     def __init__(
@@ -59,15 +59,12 @@ class CvBench(QuestionDataset):
         fov_deg: FieldOfView = 60.0,
         limit: Count | None = None,
     ) -> None:
-        folder = existing_folder(path, "CV-Bench", _HOW)
-        super().__init__(
-            tables_in(folder, ("test_*.parquet", "**/*.parquet"), "CV-Bench", _HOW), folder, fov_deg, limit
-        )
+        super().__init__(path, [("test_*.parquet", "**/*.parquet")], fov_deg, limit)
         self.tasks = tuple(tasks)
         self.box_format = box_format
 
     def case_of(self, row: Row, case_id: str) -> Case | None:
-        """AnnotatedImage, question, and for relation and depth the boxes with a true and a false claim."""
+        """The image, the question, and for relation and depth the boxes with a true and a false claim."""
         if row["task"] not in self.tasks:
             return None
         frame = self.frame(image_of(row["image"], self.folder), f"{row['task']} {row.get('idx', '')}".strip())
@@ -94,7 +91,7 @@ def _names(row: Row, expected: Expected) -> list[str]:
 
 
 def _claims(task: str, expected: Expected, regions: Sequence[Region]) -> tuple[Claim, ...]:
-    """Claims of the right answer and its reverse; no relation says which of two is nearer to a third."""
+    """The claim of the correct answer and its reverse. No relation says which of two objects is nearer to a third."""
     chosen = ord(expected.answer) - ord("A")
     first, second = regions[0].label, regions[1].label
     if task == "Depth" and len(regions) == 2 and len(expected.choices) == 2:

@@ -12,9 +12,9 @@ Format, of https://www.cvlibs.net/datasets/kitti (CC BY-NC-SA 3.0), in either of
   ``P_rect_02`` and ``P_rect_03`` (3 x 4). ``val_selection_cropped`` of ``data_depth_selection`` holds 1000 images of
   1216 x 352 px: ``image/DRIVE_image_NUMBER_CAMERA.png``,
   ``groundtruth_depth/DRIVE_groundtruth_depth_NUMBER_CAMERA.png`` and ``intrinsics/DRIVE_image_NUMBER_CAMERA.txt``
-  (3 x 3). A single scan lies beside each truth as ``velodyne_raw``. Lists of the Eigen split have lines
-  ``DATE/DRIVE/image_02/data/NUMBER.png DRIVE/.../NUMBER.png FOCAL``, in which ``None`` stands for truth that does not
-  exist, or ``DATE/DRIVE NUMBER l``.
+  (3 x 3). A single scan lies beside each true depth as ``velodyne_raw``. Lists of the Eigen split have lines
+  ``DATE/DRIVE/image_02/data/NUMBER.png DRIVE/.../NUMBER.png FOCAL``, in which ``None`` stands for missing true
+  depth, or ``DATE/DRIVE NUMBER l``.
 """
 
 from __future__ import annotations
@@ -38,11 +38,10 @@ from pipeline.datasets.formats.kitti_files import (
     read_projection,
     velodyne_to_rectified,
 )
-from pipeline.datasets.formats.points import moved, rasterised, read_points, split_projection
-from pipeline.datasets.formats.sequences import number_table
+from pipeline.datasets.formats.points import moved, rasterised, read_points, scanned_frame, split_projection
+from pipeline.datasets.formats.sequences import number_table, text_lines
 from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth, stored_truth
 from pipeline.ingest.images import read_image
-from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.camera import Camera
 from pipeline.records.errors import ConfigError, InputError
 from pipeline.records.settings import Count, Natural, Text, checked
@@ -61,9 +60,9 @@ _HOW_OBJECTS = (
 _HOW_DEPTH = "unpack data_depth_annotated.zip and the raw recordings, or data_depth_selection.zip, of cvlibs.net there"
 _HOW = f"{_HOW_OBJECTS}, or {_HOW_DEPTH}"
 _NOT_CARED_FOR = "DontCare"
-# More of an object outside of the image than this, and its box there says little about it.
+# Largest share of an object outside of the image; beyond it, its box in the image says little about it.
 _MOST_TRUNCATED = 0.5
-_FULLY_VISIBLE, _HIDDEN = 0, (1, 2)
+_IS_HIDDEN = {0: False, 1: True, 2: True}
 
 
 class Kitti(ListedDataset, ClaimDataset[ImageFiles]):
@@ -80,7 +79,7 @@ class Kitti(ListedDataset, ClaimDataset[ImageFiles]):
         raw: Folder of the raw recordings, relative to ``path`` unless absolute; None takes ``path``.
         split: ``val``, ``train``, ``all`` of both, or ``selection`` for the 1000 cropped images.
         camera: ``image_02`` (left), ``image_03`` (right), or None for both.
-        split_file: List of images, relative to ``path`` unless absolute; None takes all that have a truth.
+        split_file: List of images, relative to ``path`` unless absolute; None takes all that have true depth.
         prompt: ``velodyne`` gives the single scan as the frame's depth, for networks that take one; None gives none.
         limit: Most entries; None takes all.
 
@@ -159,13 +158,11 @@ class Kitti(ListedDataset, ClaimDataset[ImageFiles]):
             rotation = to_camera[:3, :3] @ turn_about_y(item.rotation_y_rad)
             box = box_in_camera(centre, np.array((long, tall, wide)), rotation)
             objects.append(object_of_box(label, item.box_px, box, points_m=points))
-            if item.occluded in (_FULLY_VISIBLE, *_HIDDEN):
-                hidden[label] = item.occluded in _HIDDEN
+            if item.occluded in _IS_HIDDEN:
+                hidden[label] = _IS_HIDDEN[item.occluded]
         if not objects:
             return None
-        values, valid = rasterised(points, camera, radius_px=self.radius_px)
-        depth = DepthMap(values, valid, DepthKind.METRIC, ScaleSource.SENSOR, backend="lidar")
-        frame = Frame(rgb, camera, given_depth=depth, name=entry.name)
+        frame = scanned_frame(rgb, camera, points, self.radius_px, name=entry.name)
         image = image_of_boxes(objects, camera, hidden=hidden)
         return self.writer.case(f"kitti-{entry.name}", index, frame, image, boxes_3d=True)
 
@@ -214,7 +211,7 @@ def _scanned(entry: ImageFiles) -> tuple[np.ndarray, Camera, np.ndarray, np.ndar
 
 
 def _truths(folder: Path, parts: tuple[str, ...]) -> dict[str, Path]:
-    """Folders of truth by the drive."""
+    """Folders of true depth by drive."""
     places = [folder / root / part for root in _TRUTH_ROOTS for part in parts]
     drives = [drive for place in places for drive in sorted(place.glob(f"*/proj_depth/{_TRUTH}"))]
     return {drive.parents[1].name: drive for drive in drives}
@@ -227,14 +224,8 @@ def _all(truths: dict[str, Path], cameras: tuple[str, ...]) -> Iterator[Path]:
 
 
 def _listed(file: Path, truths: dict[str, Path]) -> Iterator[Path]:
-    """Truth of the images of a list, in its order, without those that the list says have none."""
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise InputError(f"The list of images {file} cannot be opened ({error.strerror}).") from None
-    except ValueError:
-        raise InputError(f"The list of images {file} is no text; copy it again.") from None
-    for number, line in enumerate(lines, start=1):
+    """True depth of the images of a list, in its order, without those that have none according to the list."""
+    for number, line in enumerate(text_lines(file, "list of images"), start=1):
         words = line.split()
         if not words or "None" in words:
             continue
@@ -243,10 +234,10 @@ def _listed(file: Path, truths: dict[str, Path]) -> Iterator[Path]:
             image = image / CAMERAS[words[2] == "r"] / "data" / f"{int(words[1]):010d}.png"
         if len(image.parts) < 4 or image.parts[-2] != "data":
             raise InputError(
-                f"Line {number} of {file} names no DATE/DRIVE/image_02/data/NUMBER.png: {line.strip()[:80]!r}."
+                f"Line {number} of {file} must name a DATE/DRIVE/image_02/data/NUMBER.png, not {line.strip()[:80]!r}."
             )
         drive, camera = image.parts[-4], image.parts[-3]
-        # Images without annotated truth remain in the count, as files that are missing.
+        # Images without annotated depth count as missing files.
         yield truths.get(drive, file.parent / drive / "proj_depth" / _TRUTH) / camera / f"{image.stem}.png"
 
 

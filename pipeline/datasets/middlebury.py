@@ -26,7 +26,7 @@ from pipeline.records.settings import Count, Natural, Text, checked
 
 _DISPARITIES = ("disp0.pfm", "disp0GT.pfm")
 _HOW = "unpack scenes of 2014 or 2021 from https://vision.middlebury.edu/stereo/data/ into it"
-# What sets apart several recordings of one scene: its calibration, or the number of the view.
+# Distinguishes several recordings of one scene: its calibration, or the number of the view.
 _VARIANT = re.compile(r"-(perfect|imperfect)$|\d+$")
 
 
@@ -49,15 +49,11 @@ class Middlebury(ListedDataset):
     def __init__(self, path: Text | Path, *, max_side_px: Natural = 0, limit: Count | None = None) -> None:
         self.max_side_px = max_side_px
         folder = existing_folder(path, "scenes of Middlebury stereo", _HOW)
-        scenes = sorted(scene for scene in folder.iterdir() if scene.is_dir())
         files = [
-            ImageFiles(scene.name, _place(scene.name), scene / "im0.png", scene / disparity)
-            for scene in scenes
-            for disparity in _DISPARITIES
-            if (scene / disparity).is_file()
+            ImageFiles(scene.name, _VARIANT.sub("", scene.name) or scene.name, scene / "im0.png", disparities[0])
+            for scene in sorted(folder.iterdir())
+            if (disparities := [scene / name for name in _DISPARITIES if (scene / name).is_file()])
         ]
-        # One entry per scene, where both names are there.
-        files = list({entry.name: entry for entry in reversed(files)}.values())[::-1]
         super().__init__(files, f"{folder} holds no SCENE/{' or SCENE/'.join(_DISPARITIES)}; {_HOW}.", limit)
 
     def sample(self, entry: ImageFiles) -> DepthSample:
@@ -94,11 +90,9 @@ def read_calibration(file: Path, width: int, height: int) -> tuple[Camera, float
     except (KeyError, ValueError):
         raise InputError(f"{file} lacks cam0, baseline or doffs as numbers; copy it again.") from None
     if size != (width, height):
-        raise InputError(f"{file} is for {size[0]} x {size[1]} px, its image has {width} x {height}; take one size.")
+        raise InputError(
+            f"{file} is for {size[0]} x {size[1]} px, its image has {width} x {height}; use the same size."
+        )
     if baseline_mm <= 0:
         raise InputError(f"{file} has a baseline of {baseline_mm:g} mm, which must be positive; copy it again.")
     return Camera(fx, fy, cx, cy, width, height), baseline_mm / 1000, offset_px
-
-
-def _place(scene: str) -> str:
-    return _VARIANT.sub("", scene) or scene

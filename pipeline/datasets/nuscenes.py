@@ -23,9 +23,9 @@ from pipeline.datasets.annotated.claims import ClaimWriter
 from pipeline.datasets.annotated.objects import AnnotatedObject, object_of_box, unique_labels
 from pipeline.datasets.arguments import existing_folder, existing_parts
 from pipeline.datasets.base import Case, ClaimDataset
-from pipeline.datasets.formats.points import moved, rasterised, read_points
+from pipeline.datasets.formats.points import moved, pose_of, read_points, scanned_frame
 from pipeline.ingest.images import read_image
-from pipeline.records import Camera, DepthKind, DepthMap, Frame, ScaleSource
+from pipeline.records import Camera
 from pipeline.records.errors import InputError
 from pipeline.records.settings import Count, Natural, Text, checked
 
@@ -38,7 +38,8 @@ _HOW = "download a version of nuscenes.org, such as v1.0-mini, and unpack it the
 _LIDAR = "LIDAR_TOP"
 _LIDAR_VALUES = 5
 # Visibility of an annotation over all six images: 1 is up to 40 %, 4 is 80 % and more.
-_MOSTLY_HIDDEN, _HIDDEN, _VISIBLE = ("1",), ("2", "3"), ("4",)
+_MOSTLY_HIDDEN = "1"
+_IS_HIDDEN = {"2": True, "3": True, "4": False}
 _FARTHEST_M = 60.0
 
 
@@ -124,9 +125,8 @@ class NuScenes(ClaimDataset[tuple[str, str]]):
         data = self._key_frames[token][channel]
         rgb = read_image(self.folder / data["filename"])
         height, width = rgb.shape[:2]
-        (fx, _, cx), (_, fy, cy), _ = self._tables["calibrated_sensor"][data["calibrated_sensor_token"]][
-            "camera_intrinsic"
-        ]
+        sensor = self._tables["calibrated_sensor"][data["calibrated_sensor_token"]]
+        (fx, _, cx), (_, fy, cy), _ = sensor["camera_intrinsic"]
         camera = Camera(fx, fy, cx, cy, width, height)
         to_camera = np.linalg.inv(self._to_global(data))
         scanner = self._key_frames[token].get(_LIDAR)
@@ -137,12 +137,10 @@ class NuScenes(ClaimDataset[tuple[str, str]]):
         objects, hidden = self._objects(token, camera, to_camera, points)
         if not objects:
             return None
-        values, valid = rasterised(points, camera, radius_px=self.radius_px)
-        depth = DepthMap(values, valid, DepthKind.METRIC, ScaleSource.SENSOR, backend="lidar")
         return self.writer.case(
             f"nuscenes-{token}-{channel}",
             index,
-            Frame(rgb, camera, given_depth=depth, name=Path(data["filename"]).stem),
+            scanned_frame(rgb, camera, points, self.radius_px, name=Path(data["filename"]).stem),
             image_of_boxes(objects, camera, hidden=hidden),
             boxes_3d=True,
             group=str(self._tables["sample"][token]["scene_token"]),
@@ -166,7 +164,7 @@ class NuScenes(ClaimDataset[tuple[str, str]]):
             box = box_in_camera(pose[:3, 3], np.array((long, wide, tall)), pose[:3, :3])
             box_px = projected_box(box, camera)
             visibility = str(row.get("visibility_token", ""))
-            if box_px is None or box.center_m[2] > _FARTHEST_M or visibility in _MOSTLY_HIDDEN:
+            if box_px is None or box.center_m[2] > _FARTHEST_M or visibility == _MOSTLY_HIDDEN:
                 continue
             boxes.append((self._name(row), box_px, box, visibility))
         labels = unique_labels(name for name, *_ in boxes)
@@ -175,9 +173,9 @@ class NuScenes(ClaimDataset[tuple[str, str]]):
             for label, (_, box_px, box, _) in zip(labels, boxes, strict=True)
         ]
         hidden = {
-            label: visibility in _HIDDEN
+            label: _IS_HIDDEN[visibility]
             for label, (*_, visibility) in zip(labels, boxes, strict=True)
-            if visibility in (*_HIDDEN, *_VISIBLE)
+            if visibility in _IS_HIDDEN
         }
         return objects, hidden
 
@@ -192,20 +190,17 @@ class NuScenes(ClaimDataset[tuple[str, str]]):
 def pose_matrix(row: Row) -> np.ndarray:
     """Motion, float64 (4, 4), of a row's ``rotation`` (w, x, y, z) and ``translation`` [m]."""
     w, x, y, z = row["rotation"]
-    matrix = np.eye(4)
-    matrix[:3, :3] = Rotation.from_quat((x, y, z, w)).as_matrix()
-    matrix[:3, 3] = row["translation"]
-    return matrix
+    return pose_of(Rotation.from_quat((x, y, z, w)).as_matrix(), row["translation"])
 
 
 def read_table(file: Path) -> dict[str, Row]:
     """Rows of a table by token.
 
     Raises:
-        InputError: If the file is no such table.
+        InputError: If the file is not such a table.
     """
     try:
         rows = json.loads(file.read_text(encoding="utf-8"))
         return {row["token"]: row for row in rows}
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{file} is no table of nuScenes ({error!r}); {_HOW}.") from None
+        raise InputError(f"{file} is not a table of nuScenes ({error!r}); {_HOW}.") from None

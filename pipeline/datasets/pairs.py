@@ -1,4 +1,4 @@
-"""A plain folder of pairs: an image and its true depth, matched by their names.
+"""A folder of pairs: an image and its true depth, matched by their names.
 
 Format: any images, and depth as PNG, PGM, TIFF, npy, npz, PFM or EXR (``pipeline.ingest.depth_files``). Patterns
 below one folder say which files they are; what the wildcards stand for is the name of the pair: ``rgb/*.jpg`` and
@@ -9,10 +9,11 @@ pair ``garden/rgb/7.jpg`` with ``garden/depth/7.png`` as ``garden/7``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pipeline.datasets.arguments import check_optional_camera, check_prediction_kind, existing_folder
 from pipeline.datasets.base import DepthDataset, DepthSample
@@ -20,6 +21,7 @@ from pipeline.datasets.listed import metric_truth
 from pipeline.datasets.pairs_match import check_pattern, list_reasons, matched_files, without_partner
 from pipeline.ingest.depth_files import read_depth
 from pipeline.ingest.images import camera_for, exif_focal_35mm, has_quarter_turn, read_image
+from pipeline.ingest.resampling import size_of
 from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.camera import Camera, CameraSource
 from pipeline.records.errors import ConfigError, InputError
@@ -37,7 +39,7 @@ class Pair:
         name: What the wildcards stand for.
         image: The image.
         depth: Its true depth.
-        prediction: Depth that goes in beside the image, or None.
+        prediction: Its predicted depth, or None.
     """
 
     name: str
@@ -47,7 +49,7 @@ class Pair:
 
 
 class Pairs(DepthDataset[Pair]):
-    """A folder of images with true depth in metres, and optionally with depth that was predicted for them.
+    """A folder of images with true depth in metres, and optionally with predicted depth.
 
     Args:
         path: The folder.
@@ -57,21 +59,19 @@ class Pairs(DepthDataset[Pair]):
         depth_invalid: Stored numbers that mean "no depth"; None is 0 for whole numbers.
         depth_key: Name of the array in an npz or of the channel in an EXR.
         predictions: Pattern of predicted depth, or None; depth of another size is enlarged linearly.
-        prediction_kind: What its numbers mean once they are multiplied by ``prediction_scale``; needed with them.
-        prediction_source: Where metric predictions have their scale from: ``model``, or ``sensor`` for what a
-            sensor measured as a prompt.
+        prediction_kind: What the predicted numbers mean after ``prediction_scale``; needed with ``predictions``.
+        prediction_source: Source of the scale of metric predictions: ``model``, or ``sensor`` for a measured prompt.
         prediction_scale: Metres, or units, per stored number.
         prediction_invalid: Stored numbers that mean "no depth"; None is 0 for whole numbers.
         prediction_key: Name of the array or channel.
         camera: fx, fy, cx and cy [px] of all images, with width and height where meant for another size; None reads
             EXIF, else assumes a field of view.
         fov_deg: Known field of view of all images along the longer side [deg], instead of ``camera``.
-        group_by_folder: Whether the images of one folder stand for one place or sequence.
+        group_by_folder: Whether the images of one folder show one place or sequence.
         limit: Most samples; None takes all.
 
     Raises:
-        InputError: If the folder is missing or holds no pair, naming files without a partner, or the camera lacks
-            a number.
+        InputError: If the folder is missing or holds no pair, or the camera lacks a number.
         RecordError: If a number of the camera or the field of view is not usable.
         ConfigError: If another argument is not usable.
     """
@@ -112,11 +112,15 @@ class Pairs(DepthDataset[Pair]):
             Camera.from_fov(1, 1, fov_deg)
         self.camera = None if camera is None else dict(camera)
         self.fov_deg = fov_deg
-        self.depth_scale, self.depth_invalid, self.depth_key = depth_scale, _numbers("depth", depth_invalid), depth_key
+        self._stored: dict[str, Any] = {
+            "scale": depth_scale,
+            "key": depth_key,
+            "invalid": _numbers("depth", depth_invalid),
+        }
         self.prediction_kind = check_prediction_kind(prediction_kind, predictions is not None)
         self.prediction_source = ScaleSource(prediction_source)
-        self.prediction_scale, self.prediction_key = prediction_scale, prediction_key
-        self.prediction_invalid = _numbers("prediction", prediction_invalid)
+        invalid = _numbers("prediction", prediction_invalid)
+        self._predicted: dict[str, Any] = {"scale": prediction_scale, "key": prediction_key, "invalid": invalid}
         self.group_by_folder = group_by_folder
         self.folder = existing_folder(path, "pairs of images and depth", "give the folder that holds both")
         self._pairs = self._matched(patterns)
@@ -151,39 +155,20 @@ class Pairs(DepthDataset[Pair]):
             InputError: If a file is damaged or needs a scale or a key.
         """
         rgb = read_image(entry.image)
-        size = (rgb.shape[1], rgb.shape[0])
-        turned = has_quarter_turn(entry.image)
-        truth = read_depth(
-            entry.depth,
-            kind=DepthKind.METRIC,
-            scale_source=ScaleSource.SENSOR,
-            scale=self.depth_scale,
-            key=self.depth_key,
-            invalid=self.depth_invalid,
-            size=size,
-            quarter_turn=turned,
-        )
-        prediction = None if entry.prediction is None else self._prediction(entry.prediction, size, turned)
+        size = size_of(rgb)
+        read = partial(read_depth, size=size, quarter_turn=has_quarter_turn(entry.image))
+        truth = read(entry.depth, kind=DepthKind.METRIC, scale_source=ScaleSource.SENSOR, **self._stored)
+        prediction = None if entry.prediction is None else self._prediction(entry.prediction, read)
         frame = Frame(rgb, self._camera(entry.image, size), given_depth=prediction, name=entry.name)
         group = entry.image.parent.relative_to(self.folder).as_posix() if self.group_by_folder else ""
         return DepthSample(entry.name, frame, metric_truth(truth.values, truth.valid, entry.depth), group=group)
 
-    def _prediction(self, file: Path, size: tuple[int, int], turned: bool) -> DepthMap:
-        assert self.prediction_kind is not None
-        metric = self.prediction_kind is DepthKind.METRIC
+    def _prediction(self, file: Path, read: Callable[..., DepthMap]) -> DepthMap:
+        source = self.prediction_source if self.prediction_kind is DepthKind.METRIC else ScaleSource.NONE
         try:
-            return read_depth(
-                file,
-                kind=self.prediction_kind,
-                scale_source=self.prediction_source if metric else ScaleSource.NONE,
-                scale=self.prediction_scale,
-                key=self.prediction_key,
-                invalid=self.prediction_invalid,
-                size=size,
-                quarter_turn=turned,
-            )
+            return read(file, kind=self.prediction_kind, scale_source=source, **self._predicted)
         except InputError as error:
-            # The reader knows the keys of the true depth only; a path keeps its words.
+            # The reader names the keys of true depth; the path must stay as it is.
             path = str(file.absolute())
             said = [_DEPTH_KEY.sub("prediction_", part) for part in str(error).split(path)]
             raise InputError(path.join(said)) from error

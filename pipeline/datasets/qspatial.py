@@ -10,15 +10,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.datasets.arguments import existing_folder
 from pipeline.datasets.base import Case
-from pipeline.datasets.formats.tables import Row, image_of, tables_in
+from pipeline.datasets.formats.tables import Row, image_of
 from pipeline.datasets.questions import UNITS, QuestionDataset, case_of_question
 from pipeline.records.errors import InputError
 from pipeline.records.expected import AnswerKind, Expected
 from pipeline.records.settings import Count, FieldOfView, Text, checked
-
-_HOW = "download the Parquet files of andrewliao11/Q-Spatial-Bench there"
 
 
 class QSpatial(QuestionDataset):
@@ -26,8 +23,8 @@ class QSpatial(QuestionDataset):
 
     Args:
         path: Folder with the Parquet files.
-        split: Which files: their names begin with it.
-        images: Folder where the paths of images start that are not in the table; None is ``path``.
+        split: Beginning of the names of the files to read.
+        images: Folder where paths of images start; None is ``path``.
         fov_deg: Field of view to assume [deg].
         limit: Most cases.
 
@@ -36,6 +33,8 @@ class QSpatial(QuestionDataset):
     """
 
     name = "q-spatial"
+    title = "Q-Spatial Bench"
+    how = "download the Parquet files of andrewliao11/Q-Spatial-Bench there"
 
     @checked
     def __init__(
@@ -47,15 +46,13 @@ class QSpatial(QuestionDataset):
         fov_deg: FieldOfView = 60.0,
         limit: Count | None = None,
     ) -> None:
-        folder = existing_folder(path, "Q-Spatial Bench", _HOW)
-        tables = tables_in(folder, (f"**/{split}*",), f"Q-Spatial Bench ({split})", _HOW)
-        super().__init__(tables, Path(images).expanduser() if images else folder, fov_deg, limit)
+        super().__init__(path, [(f"**/{split}*",)], fov_deg, limit, images)
 
     def case_of(self, row: Row, case_id: str) -> Case:
         """The image and the question, whose answer is a length."""
         unit = UNITS.get(str(row["answer_unit"]).strip().lower())
         if unit is None:
-            raise InputError(f"The unit {row['answer_unit']!r} of an answer is not known.")
+            raise InputError(f"The unit {row['answer_unit']!r} of an answer is unknown.")
         image = row.get("image")
         rgb = image_of(row["image_path"] if image is None else image, self.folder)
         expected = Expected(

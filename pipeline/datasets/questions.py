@@ -1,4 +1,4 @@
-"""What benchmarks of questions share: rows become cases with images, questions, and claims where boxes are given."""
+"""Base of benchmarks of questions: rows become cases with images, questions, and claims where boxes are given."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.datasets.arguments import existing_folder
 from pipeline.datasets.base import Case, ClaimDataset, plain_reason
-from pipeline.datasets.formats.tables import Row, Table
+from pipeline.datasets.formats.tables import Row, Table, tables_in
 from pipeline.records import Box, Claim, Frame, Origin, Region, Scene
 from pipeline.records.camera import Camera
 from pipeline.records.errors import InputError
@@ -22,7 +23,7 @@ from pipeline.records.expected import AnswerKind, Expected
 logger = logging.getLogger(__name__)
 
 Entry = tuple[Table, int]
-# A number that is off by this factor is wrong under every usual tolerance.
+# A number off by this factor is wrong under every usual tolerance.
 _WRONG_FACTOR = 2.5
 UNITS = {
     "m": "m", "meter": "m", "meters": "m", "metre": "m", "metres": "m",
@@ -31,23 +32,42 @@ UNITS = {
     "ft": "ft", "foot": "ft", "feet": "ft",
     "in": "in", "inch": "in", "inches": "in",
 }  # fmt: skip
-"""Names of units as benchmarks write them, and the records' own."""
+"""The records' units by their names in benchmarks."""
 
 
 class QuestionDataset(ClaimDataset[Entry]):
     """Questions with answers, one case per row.
 
     Args:
-        tables: The files of rows.
-        folder: Where paths of images start.
+        path: Folder of the data set.
+        patterns: Globs of its tables below the folder; of each group, the first that matches a table is taken.
         fov_deg: Field of view of images whose camera is not known [deg].
         limit: Most cases.
+        images: Folder where paths of images start; None is ``path``.
+
+    Attributes:
+        title: Name of the data set in messages.
+        how: How to get it, as a sentence without its full stop.
+
+    Raises:
+        InputError: If the folder or its tables are missing.
     """
 
-    def __init__(self, tables: Sequence[Table], folder: Path, fov_deg: float, limit: int | None) -> None:
+    title: str
+    how: str
+
+    def __init__(
+        self,
+        path: str | Path,
+        patterns: Sequence[tuple[str, ...]],
+        fov_deg: float,
+        limit: int | None,
+        images: str | Path | None = None,
+    ) -> None:
         super().__init__(limit)
-        self.tables = tuple(tables)
-        self.folder = folder
+        folder = existing_folder(path, self.title, self.how)
+        self.tables = [table for group in patterns for table in tables_in(folder, group, self.title, self.how)]
+        self.folder = Path(images).expanduser() if images else folder
         self.fov_deg = fov_deg
         self._entries: list[Entry] | None = None
 
@@ -99,14 +119,14 @@ def case_of_question(
 
 
 def choice_question(question: str, choices: Sequence[str], answer: str, category: str) -> Expected:
-    """A question of several options, of which the answer names the letter: ``B``, ``(B)`` or ``B.``.
+    """A question of several options whose answer is the letter of one: ``B``, ``(B)`` or ``B.``.
 
     Raises:
-        InputError: If the answer names none of them.
+        InputError: If the answer is not such a letter.
     """
     match = re.fullmatch(r"\(?([A-Z])[).:]?", answer.strip())
     if match is None:
-        raise InputError(f"The right answer {answer!r} is no letter of an option.")
+        raise InputError(f"The correct answer {answer!r} is not the letter of an option.")
     texts = tuple(str(choice).strip() for choice in choices)
     options = "\n".join(f"({chr(ord('A') + position)}) {text}" for position, text in enumerate(texts))
     return Expected(f"{question.strip()}\n{options}", match[1], AnswerKind.CHOICE, texts, category=category)
@@ -126,7 +146,7 @@ def number_with_unit(text: str) -> tuple[float, str] | None:
 
 
 def regions_of(boxes: Sequence[Any], labels: Sequence[str], width: int, height: int, box_format: str) -> list[Region]:
-    """Regions of boxes as a benchmark gives them, cut off at the image's edges.
+    """Regions of a benchmark's boxes, cut off at the image's edges.
 
     Args:
         boxes: Four numbers each [px].
@@ -145,13 +165,13 @@ def regions_of(boxes: Sequence[Any], labels: Sequence[str], width: int, height: 
             right, bottom = left + right, top + bottom
         box_px: Box = (max(left, 0.0), max(top, 0.0), min(right, float(width)), min(bottom, float(height)))
         if box_px[2] <= box_px[0] or box_px[3] <= box_px[1] or not all(map(math.isfinite, box_px)):
-            raise InputError(f"The box {list(numbers)} of {label} lies outside of the image of {width} x {height} px.")
+            raise InputError(f"The box {list(numbers)} of {label} lies outside the image of {width} x {height} px.")
         regions.append(Region(label, box_px, origin=Origin.GIVEN))
     return regions
 
 
 def both_ways(relation: str, subject: str, other: str, truth: bool) -> tuple[Claim, Claim]:
-    """A claim of an order and its reverse, of which one is true and one false."""
+    """A claim of an order and its reverse; one is true, the other false."""
     base: dict[str, Any] = {"relation": relation, "frames": (0,), "origin": Origin.GIVEN}
     return (
         Claim(**base, subject=subject, object=other, truth=truth),
@@ -159,11 +179,11 @@ def both_ways(relation: str, subject: str, other: str, truth: bool) -> tuple[Cla
     )
 
 
-def right_and_wrong(value: float, unit: str, *, is_larger: bool, **fields: Any) -> tuple[Claim, Claim]:
-    """A claim of a number, and one whose number is far off.
+def correct_and_wrong(value: float, unit: str, *, is_larger: bool, **fields: Any) -> tuple[Claim, Claim]:
+    """A claim of a correct number, and one of a number far off.
 
     Args:
-        value: The right number.
+        value: The correct number.
         unit: Its unit.
         is_larger: Whether the wrong number is too large.
         fields: Further fields of both claims.

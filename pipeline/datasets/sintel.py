@@ -5,7 +5,7 @@ unpacked into one folder: ``training/final/SCENE/frame_0001.png`` (``clean`` wit
 ``training/depth/SCENE/frame_0001.dpt`` (float32 202021.25 as a tag, int32 width and height, then float32 z, rows from
 the top, all little-endian) and ``training/camdata_left/SCENE/frame_0001.cam`` (the tag, then float64 3 x 3 intrinsics
 and 3 x 4 world to camera). The film is CC BY 3.0, (c) Blender Foundation. Its unit of length is called a metre here.
-The sky stands very far away; ``farthest_m`` takes it out.
+The sky is very far away; ``farthest_m`` excludes it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 
 from pipeline.datasets.arguments import existing_folder, existing_parts
 from pipeline.datasets.base import DepthSample
+from pipeline.datasets.formats.points import pose_of
 from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth
 from pipeline.ingest.depth_files import MAX_VALUES
 from pipeline.ingest.files import existing_file
@@ -37,7 +38,7 @@ class Sintel(ListedDataset):
     Args:
         path: The folder ``training``, or the one that holds it.
         render_pass: ``final`` or ``clean``.
-        farthest_m: What lies farther is background and does not count [m]; None keeps everything.
+        farthest_m: Depth beyond this is background and does not count [m]; None keeps everything.
         limit: Most samples; None takes all.
 
     Raises:
@@ -91,13 +92,13 @@ def read_dpt(file: Path) -> np.ndarray:
     """Depth of a ``.dpt`` file, float32 (H, W).
 
     Raises:
-        InputError: If it is missing, cut short or no such file.
+        InputError: If it is missing, cut short or of another format.
     """
     header, size = _tagged(file, 12), file.stat().st_size
     if len(header) < 12:
         raise InputError(f"{file} is cut short; copy it again.")
     width, height = struct.unpack_from("<ii", header, 4)
-    # The size first: a file of no content may claim to hold any number of values.
+    # Check the size first: an empty file may claim to hold any number of values.
     if width < 1 or height < 1 or width * height > MAX_VALUES or size != 12 + 4 * width * height:
         raise InputError(f"{file} names {width} x {height} px but holds {size} bytes; copy it again.")
     return np.fromfile(file, "<f4", offset=12).reshape(height, width)
@@ -107,16 +108,14 @@ def read_cam(file: Path) -> tuple[np.ndarray, np.ndarray]:
     """Intrinsics, float64 (3, 3), and camera-to-world pose, float64 (4, 4), of a ``.cam`` file.
 
     Raises:
-        InputError: If it is missing, cut short or no such file.
+        InputError: If it is missing, cut short or of another format.
     """
     content, size = _tagged(file, _CAMERA_BYTES), file.stat().st_size
     if size != _CAMERA_BYTES:
         raise InputError(f"{file} holds {size} bytes, not the {_CAMERA_BYTES} of a camera; copy it again.")
     numbers = np.frombuffer(content, "<f8", offset=4)
-    pose = np.eye(4)
-    rotation, translation = numbers[9:].reshape(3, 4)[:, :3], numbers[9:].reshape(3, 4)[:, 3]
-    pose[:3, :3], pose[:3, 3] = rotation.T, -rotation.T @ translation
-    return numbers[:9].reshape(3, 3), pose
+    rotation, translation = np.split(numbers[9:].reshape(3, 4), [3], axis=1)
+    return numbers[:9].reshape(3, 3), pose_of(rotation.T, (-rotation.T @ translation)[:, 0])
 
 
 def _tagged(file: Path, most_bytes: int) -> bytes:

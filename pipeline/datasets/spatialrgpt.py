@@ -13,22 +13,22 @@ import ast
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.datasets.arguments import existing_folder
 from pipeline.datasets.base import Case
-from pipeline.datasets.formats.tables import Row, image_of, tables_in
+from pipeline.datasets.formats.tables import Row, image_of
 from pipeline.datasets.questions import (
     QuestionDataset,
     both_ways,
     case_of_question,
+    correct_and_wrong,
     number_with_unit,
     regions_of,
-    right_and_wrong,
 )
 from pipeline.records import Claim
 from pipeline.records.claim import decode_mask
@@ -36,7 +36,12 @@ from pipeline.records.errors import InputError
 from pipeline.records.expected import AnswerKind, Expected
 from pipeline.records.settings import Count, FieldOfView, Text, checked
 
-_HOW = "download the Parquet files of a8cheng/SpatialRGPT-Bench there, or its JSON lines with the images"
+# Beginning of the category of a number, and how many regions it is about: fields of the claim.
+_NUMBERS = {
+    ("width", 1): {"relation": "size", "measure": "width"},
+    ("height", 1): {"relation": "size", "measure": "height"},
+    ("distance", 2): {"relation": "distance_between"},
+}
 # First word of a category: relation, and whether subject and object change places.
 _ORDERS = {
     "left": ("left_of", False),
@@ -69,6 +74,8 @@ class SpatialRgptBench(QuestionDataset):
     """
 
     name = "spatialrgpt-bench"
+    title = "SpatialRGPT-Bench"
+    how = "download the Parquet files of a8cheng/SpatialRGPT-Bench there, or its JSON lines with the images"
 
     @checked
     def __init__(
@@ -80,13 +87,11 @@ class SpatialRgptBench(QuestionDataset):
         fov_deg: FieldOfView = 60.0,
         limit: Count | None = None,
     ) -> None:
-        folder = existing_folder(path, "SpatialRGPT-Bench", _HOW)
-        tables = tables_in(folder, ("**/*.parquet", "*.jsonl", "*.json"), "SpatialRGPT-Bench", _HOW)
-        super().__init__(tables, Path(images).expanduser() if images else folder, fov_deg, limit)
+        super().__init__(path, [("**/*.parquet", "*.jsonl", "*.json")], fov_deg, limit, images)
         self.masks = masks
 
     def case_of(self, row: Row, case_id: str) -> Case:
-        """AnnotatedImage, regions, question, and a true and a false claim where a relation says what is asked."""
+        """The image, its regions, the question, and a true and a false claim where a relation expresses it."""
         image = row.get("image")
         rgb = image_of(_parsed(row["image_info"])["file_path"] if image is None else image, self.folder)
         frame = self.frame(rgb, case_id)
@@ -103,22 +108,19 @@ class SpatialRgptBench(QuestionDataset):
         expected = _expected(str(row["text_q"]), answer, str(info["category"]))
         named = [int(number) for number in re.findall(r"Region \[(\d+)\]", expected.question)]
         if named and max(named) >= len(labels):
-            raise InputError(f"The question names Region [{max(named)}], but there are {len(labels)} boxes.")
+            raise InputError(f"The question names Region [{max(named)}], but the row has {len(labels)} boxes.")
         claims = _claims(expected, answer, list(dict.fromkeys(named)))
         return case_of_question(case_id, (frame,), expected, regions=regions, claims=claims)
 
 
 def _parsed(value: Any) -> Any:
-    """A nested field: as it is, or out of its text in the notation of JSON or Python."""
+    """A nested field, parsed where it is JSON or a Python literal."""
     if not isinstance(value, str):
         return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        try:
-            return ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            raise InputError(f"The field {value[:60]!r} is neither JSON nor a Python literal.") from None
+    for parse in (json.loads, ast.literal_eval):
+        with suppress(ValueError, SyntaxError):
+            return parse(value)
+    raise InputError(f"The field {value[:60]!r} is neither JSON nor a Python literal.")
 
 
 def _expected(question: str, answer: str, category: str) -> Expected:
@@ -132,27 +134,16 @@ def _expected(question: str, answer: str, category: str) -> Expected:
 
 
 def _claims(expected: Expected, answer: str, named: Sequence[int]) -> tuple[Claim, ...]:
-    """A true and a false claim, or none where no relation says what the question asks."""
+    """A true and a false claim, or none where no relation expresses the question."""
     labels = [f"Region [{number}]" for number in named]
     word, _, form = expected.category.rpartition("_")
     if form == "data" and expected.kind is AnswerKind.NUMBER:
+        value, asked = float(expected.answer), _NUMBERS.get((word, len(labels)))
+        if asked is None or value <= 0:
+            return ()
         assert expected.unit is not None
-        value = float(expected.answer)
-        is_larger = sum(named) % 2 == 0
-        if word in ("width", "height") and len(labels) == 1 and value > 0:
-            return right_and_wrong(
-                value, expected.unit, is_larger=is_larger, relation="size", subject=labels[0], measure=word
-            )
-        if word == "distance" and len(labels) == 2 and value > 0:
-            return right_and_wrong(
-                value,
-                expected.unit,
-                is_larger=is_larger,
-                relation="distance_between",
-                subject=labels[0],
-                object=labels[1],
-            )
-        return ()
+        names = dict(zip(("subject", "object"), labels, strict=False))
+        return correct_and_wrong(value, expected.unit, is_larger=sum(named) % 2 == 0, **asked, **names)
     if word not in _ORDERS or len(labels) != 2:
         return ()
     relation, is_turned = _ORDERS[word]
@@ -174,16 +165,16 @@ def _mask(run_lengths: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
         counts = decompressed(counts if isinstance(counts, bytes) else counts.encode("ascii"))
     mask = decode_mask({"size": run_lengths["size"], "counts": counts})
     if mask.shape != tuple(size):
-        raise InputError(f"A mask is of {mask.shape}, its image of {tuple(size)}.")
+        raise InputError(f"A mask has the shape {mask.shape}, its image {tuple(size)}.")
     return mask
 
 
 def decompressed(text: bytes) -> list[int]:
     """Run lengths of COCO's compressed form.
 
-    Each number is written in groups of five bits, the lowest first, one character per group from ``0`` on; the sixth
-    bit says that more follow, the highest of the last group is the sign. From the fourth number on, it is the
-    difference to the one two places before. https://github.com/cocodataset/cocoapi/blob/master/common/maskApi.c
+    Each number is written in groups of five bits, the lowest first, one character per group from ``0`` on. The sixth
+    bit says that more groups follow; the highest bit of the last group is the sign. From the fourth number on, the
+    difference to the number two places before is stored. https://github.com/cocodataset/cocoapi/blob/master/common/maskApi.c
 
     Example:
         >>> decompressed(b"52203")

@@ -30,13 +30,13 @@ from pipeline.datasets.annotated.ground_truth import AnnotatedImage
 from pipeline.datasets.annotated.objects import AnnotatedObject, object_of_box, unique_labels
 from pipeline.datasets.arguments import existing_folder, existing_parts
 from pipeline.datasets.base import Case, ClaimDataset, DepthDataset, DepthSample
-from pipeline.datasets.formats.points import moved, rasterised, read_points, split_projection
+from pipeline.datasets.formats.points import moved, rasterised, read_points, scanned_frame, split_projection
 from pipeline.datasets.formats.rgbd_files import POINT_VALUES, FrameFiles, read_frame
 from pipeline.datasets.formats.sequences import number_table
 from pipeline.datasets.listed import ImageFiles, metric_truth
 from pipeline.ingest.files import is_image
 from pipeline.ingest.images import read_image
-from pipeline.records import Camera, DepthKind, DepthMap, Frame, ScaleSource
+from pipeline.records import Camera, Frame
 from pipeline.records.errors import InputError
 from pipeline.records.settings import Count, Natural, Text, checked
 
@@ -131,10 +131,8 @@ class SunRgbd(ClaimDataset[Info | ImageFiles], DepthDataset[Info | ImageFiles]):
         """Read one image of the info file with its points and boxes."""
         assert not isinstance(entry, ImageFiles) and self._infos is not None
         rgb, camera, points = self._measured(entry)
-        values, valid = rasterised(points, camera, radius_px=self.radius_px)
-        depth = DepthMap(values, valid, DepthKind.METRIC, ScaleSource.SENSOR, backend="file")
         name = self.entry_name(entry)
-        frame = Frame(rgb, camera, given_depth=depth, name=name)
+        frame = scanned_frame(rgb, camera, points, self.radius_px, name=name, backend="file")
         image = image_of_instances(entry, self._infos.get("metainfo", {}), camera, points)
         return self.writer.case(f"sunrgbd-{name}", index, frame, image, boxes_3d=True)
 
@@ -166,7 +164,7 @@ class SunRgbd(ClaimDataset[Info | ImageFiles], DepthDataset[Info | ImageFiles]):
 def image_of_instances(
     entry: Mapping[str, Any], metainfo: Mapping[str, Any], camera: Camera, points_m: np.ndarray
 ) -> AnnotatedImage:
-    """What an entry's annotated instances tell of its image.
+    """The annotated image of an entry's instances.
 
     Args:
         entry: One entry of ``data_list``.
@@ -175,17 +173,15 @@ def image_of_instances(
         points_m: Measured points, float (N, 3) in the camera frame.
 
     Raises:
-        InputError: If an instance has another form.
+        InputError: If an instance has no box of seven numbers.
     """
     _, pose = split_projection(np.array(entry["images"]["CAM0"]["depth2img"], dtype=float), camera.width, camera.height)
     names = {number: name for name, number in metainfo.get("categories", {}).items()} or dict(enumerate(CLASSES))
     up = tuple(float(value) for value in pose[:3, 2])
     objects: list[AnnotatedObject] = []
     instances = entry["instances"]
-    labels = unique_labels(
-        str(names.get(item.get("bbox_label_3d"), f"class {item.get('bbox_label_3d')}")).replace("_", " ")
-        for item in instances
-    )
+    numbered = (item.get("bbox_label_3d") for item in instances)
+    labels = unique_labels(str(names.get(number, f"class {number}")).replace("_", " ") for number in numbered)
     for label, item in zip(labels, instances, strict=True):
         numbers = np.array(item["bbox_3d"], dtype=float)
         if numbers.shape != (7,):
@@ -200,7 +196,7 @@ def image_of_instances(
 
 
 class _PlainData(pickle.Unpickler):
-    """Reads arrays, numbers, texts, lists and dictionaries, and refuses everything that could run code."""
+    """Unpickler of arrays, numbers, texts, lists and dictionaries that refuses everything that could run code."""
 
     _ALLOWED = frozenset(
         {
@@ -214,7 +210,7 @@ class _PlainData(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self._ALLOWED:
-            raise InputError(f"The info file names {module}.{name}, which is no plain data; convert it to JSON.")
+            raise InputError(f"The info file names {module}.{name}, which is not plain data; convert it to JSON.")
         return super().find_class(module, name)
 
 
@@ -235,7 +231,7 @@ def read_infos(file: Path) -> dict[str, Any]:
     except Exception as error:
         raise InputError(f"{file} cannot be read ({error}); {_HOW_INFOS}.") from None
     if not isinstance(found, dict) or not isinstance(found.get("data_list"), list):
-        raise InputError(f"{file} has no data_list, as infos before mmdetection3d 1.1 have none; {_HOW_INFOS}.")
+        raise InputError(f"{file} has no data_list, which infos before mmdetection3d 1.1 lack; {_HOW_INFOS}.")
     return found
 
 

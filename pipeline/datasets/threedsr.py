@@ -6,17 +6,15 @@ question, A to D, answer (a letter), category and image in base64, or Parquet wi
 
 from __future__ import annotations
 
+from itertools import takewhile
 from pathlib import Path
 
-from pipeline.datasets.arguments import existing_folder
 from pipeline.datasets.base import Case
-from pipeline.datasets.formats.tables import Row, image_of, tables_in
+from pipeline.datasets.formats.tables import Row, image_of
 from pipeline.datasets.questions import QuestionDataset, case_of_question, choice_question
 from pipeline.records.errors import InputError
 from pipeline.records.settings import Count, FieldOfView, Text, checked
 
-_HOW = "download 3dsrbench_v1_vlmevalkit_circular.tsv of ccvl/3DSRBench there"
-_LETTERS = "ABCD"
 _EMPTY = ("", "nan", "none")
 
 
@@ -35,6 +33,8 @@ class ThreeDsrBench(QuestionDataset):
     """
 
     name = "3dsrbench"
+    title = "3DSRBench"
+    how = "download 3dsrbench_v1_vlmevalkit_circular.tsv of ccvl/3DSRBench there"
 
     @checked
     def __init__(
@@ -46,24 +46,17 @@ class ThreeDsrBench(QuestionDataset):
         fov_deg: FieldOfView = 60.0,
         limit: Count | None = None,
     ) -> None:
-        folder = existing_folder(path, "3DSRBench", _HOW)
-        patterns = (files,) if files else ("*.tsv", "**/*.parquet")
-        tables = tables_in(folder, patterns, "3DSRBench", _HOW)
-        super().__init__(tables, Path(images).expanduser() if images else folder, fov_deg, limit)
+        super().__init__(path, [(files,) if files else ("*.tsv", "**/*.parquet")], fov_deg, limit, images)
 
     def case_of(self, row: Row, case_id: str) -> Case:
         """The image and the question."""
-        choices = []
-        for letter in _LETTERS:
-            text = str(row.get(letter) or "").strip()
-            if text.lower() in _EMPTY:
-                break
-            choices.append(text)
+        texts = (str(row.get(letter) or "").strip() for letter in "ABCD")
+        choices = list(takewhile(lambda text: text.lower() not in _EMPTY, texts))
         value = next((row[key] for key in ("image", "image_path", "image_url") if row.get(key)), None)
         if value is None:
             raise InputError("The row has neither image nor image_path nor image_url.")
         frame = self.frame(image_of(value, self.folder), case_id)
         expected = choice_question(row["question"], choices, row["answer"], str(row.get("category") or ""))
-        # Questions about one image, and the same one with its options turned, go together.
+        # Questions about one image belong together, as does one question with its options rotated.
         source = row.get("image_url") or row.get("image_path") or str(row.get("qid") or "").split("-")[0]
         return case_of_question(case_id, (frame,), expected, group=str(source or case_id))

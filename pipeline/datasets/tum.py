@@ -4,7 +4,7 @@ Format, of https://cvg.cit.tum.de/data/datasets/rgbd-dataset/file_formats: a seq
 ``depth.txt`` with lines ``TIME FILE`` [s, path within the folder], the files they name, and mostly ``groundtruth.txt``
 with lines ``TIME tx ty tz qx qy qz qw`` (camera to world, metres, unit quaternion). Depth is PNG, uint16, registered to
 the image; ``number / 5000`` is z [m], 0 where nothing is known. Images and depth are joined by their times. The
-lenses of Freiburg 1 and 2 are not undone: neither in the image nor in the depth that lies over it.
+lens distortion of Freiburg 1 and 2 is not undone, neither in the image nor in the depth registered to it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from scipy.spatial.transform import Rotation
 
 from pipeline.datasets.arguments import check_optional_camera, existing_folder
 from pipeline.datasets.base import DepthSample
-from pipeline.datasets.formats.sequences import associate, number_table, sequences
+from pipeline.datasets.formats.sequences import associate, number_table, sequences, text_lines
 from pipeline.datasets.listed import ImageFiles, ListedDataset, files_of_sequences, stored_truth
 from pipeline.ingest.images import camera_for, read_image
 from pipeline.records.camera import Camera, CameraSource
@@ -32,9 +32,9 @@ CAMERAS = {
     "freiburg2": Camera(520.9, 521.0, 325.1, 249.7, 640, 480),
     "freiburg3": Camera(535.4, 539.2, 320.1, 247.6, 640, 480),
 }
-"""Calibrated colour cameras, by what the name of a sequence holds [px]."""
+"""Calibrated colour cameras, by a part of the sequence's name [px]."""
 NOMINAL = Camera(525.0, 525.0, 319.5, 239.5, 640, 480, CameraSource.ASSUMED)
-"""What the drivers of the first Kinect assume [px]."""
+"""The camera that the drivers of the first Kinect assume [px]."""
 _HOW = "unpack sequences of https://cvg.cit.tum.de/data/datasets/rgbd-dataset/download there"
 
 
@@ -106,12 +106,8 @@ def _frames(sequence: Path, most_apart_s: float) -> list[ImageFiles]:
 
 def _stream(file: Path) -> list[tuple[float, str, Path]]:
     """Times, as numbers and as they are written, and files of a list."""
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"The list {file} cannot be read ({error}); {_HOW}.") from None
     found = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(text_lines(file, "list"), start=1):
         time, _, name = line.strip().partition(" ")
         if not time or time.startswith("#"):
             continue
@@ -119,10 +115,9 @@ def _stream(file: Path) -> list[tuple[float, str, Path]]:
             time_s = float(time)
         except ValueError:
             time_s = math.nan
-        if math.isfinite(time_s):
-            found.append((time_s, time, file.parent / name.strip()))
-        else:
+        if not math.isfinite(time_s):
             raise InputError(f"Line {number} of {file} does not begin with a time [s]: {line[:60]!r}.")
+        found.append((time_s, time, file.parent / name.strip()))
     return found
 
 
@@ -132,7 +127,7 @@ def _poses(file: Path) -> tuple[np.ndarray, np.ndarray]:
         return np.empty(0), np.empty((0, 4, 4))
     rows = number_table(file, 8, "trajectory")
     if not np.isfinite(rows).all() or (np.linalg.norm(rows[:, 4:], axis=1) < 0.5).any():
-        raise InputError(f"The trajectory {file} holds a quaternion that is no rotation; copy it again.")
+        raise InputError(f"The trajectory {file} holds a quaternion that is not a rotation; copy it again.")
     poses = np.tile(np.eye(4), (len(rows), 1, 1))
     poses[:, :3, :3] = Rotation.from_quat(rows[:, 4:]).as_matrix()
     poses[:, :3, 3] = rows[:, 1:4]

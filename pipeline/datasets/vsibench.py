@@ -11,16 +11,14 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.datasets.arguments import existing_folder
 from pipeline.datasets.base import Case
-from pipeline.datasets.formats.tables import Row, tables_in
+from pipeline.datasets.formats.tables import Row
 from pipeline.datasets.questions import QuestionDataset, case_of_question, choice_question
 from pipeline.ingest.video import read_video
 from pipeline.records import Frame
 from pipeline.records.expected import AnswerKind, Expected
 from pipeline.records.settings import Count, FieldOfView, Text, checked
 
-_HOW = "download test.jsonl of nyu-visionx/VSI-Bench and unpack its archives of videos there"
 # Units in which the questions ask for a number.
 _UNITS = {"object_abs_distance": "m", "object_size_estimation": "cm", "room_size_estimation": "m2"}
 
@@ -40,6 +38,8 @@ class VsiBench(QuestionDataset):
     """
 
     name = "vsi-bench"
+    title = "VSI-Bench"
+    how = "download test.jsonl of nyu-visionx/VSI-Bench and unpack its archives of videos there"
 
     @checked
     def __init__(
@@ -51,9 +51,7 @@ class VsiBench(QuestionDataset):
         fov_deg: FieldOfView = 60.0,
         limit: Count | None = None,
     ) -> None:
-        folder = existing_folder(path, "VSI-Bench", _HOW)
-        tables = tables_in(folder, ("test.jsonl", "*.jsonl", "**/*.parquet"), "VSI-Bench", _HOW)
-        super().__init__(tables, folder, fov_deg, limit)
+        super().__init__(path, [("test.jsonl", "*.jsonl", "**/*.parquet")], fov_deg, limit)
         self.question_types = None if question_types is None else tuple(question_types)
         self.frames = frames
         # Questions about one video follow each other.

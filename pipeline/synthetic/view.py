@@ -20,7 +20,7 @@ from pipeline.synthetic.appearance import Layers, compose, ink_for, palette_of
 from pipeline.synthetic.shapes import Mesh
 from pipeline.synthetic.textures import texture_of
 from pipeline.synthetic.words import PrintedWord, printed
-from pipeline.synthetic.world import World, cast, hit_distances, is_shadowed, ray_caster
+from pipeline.synthetic.world import World, cast, is_shadowed, ray_caster
 
 if TYPE_CHECKING:
     from open3d.t.geometry import RaycastingScene
@@ -176,7 +176,7 @@ def _object(
     window, is_cut_off = _window(mesh, camera)
     amodal = visible.copy()
     # The same ray may graze an edge of one scene and miss it in another, so the visible part is kept.
-    amodal[window.slices] |= np.isfinite(hit_distances(ray_caster([mesh]), _from_camera(pixel_rays(camera, window))))
+    amodal[window.slices] |= np.isfinite(cast(ray_caster([mesh]), _from_camera(pixel_rays(camera, window)))["t_hit"])
     angles = Rotation.from_matrix(turn @ solid.rotation).as_euler("xyz")
     visible_z = z_m[visible]
     box_px, amodal_box_px = mask_box(visible), mask_box(amodal)

@@ -160,7 +160,7 @@ class World:
         start = samples[samples[:, 2] <= samples[:, 2].min() + _BEARING_M] + (0, 0, _BEARING_M)
         reach = (start[:, 2] - samples[:, 2].min()) + _SUPPORT_GAP_M
         rays = np.concatenate((start, np.broadcast_to((0.0, 0.0, -1.0), start.shape)), axis=1)
-        return float((hit_distances(self._caster(lower), rays) <= reach).mean())
+        return float((cast(self._caster(lower), rays)["t_hit"] <= reach).mean())
 
     def rests_on(self, upper: int, lower: int) -> bool:
         """Whether a piece rests on another, directly or on something that does."""
@@ -198,15 +198,12 @@ def ray_caster(meshes: Iterable[Mesh]) -> RaycastingScene:
 
 
 def cast(caster: RaycastingScene, rays: np.ndarray) -> dict[str, np.ndarray]:
-    """What rays (..., 6) of origin and direction hit: ``t_hit``, ``geometry_ids``, ``primitive_normals``."""
+    """What rays (..., 6) of origin and direction hit: ``t_hit``, ``geometry_ids``, ``primitive_normals``.
+
+    ``t_hit`` counts multiples of the direction, infinite where nothing is hit.
+    """
     hits = caster.cast_rays(_tensor(rays))
     return {name: hits[name].numpy() for name in ("t_hit", "geometry_ids", "primitive_normals")}
-
-
-def hit_distances(caster: RaycastingScene, rays: np.ndarray) -> np.ndarray:
-    """Multiples of their direction at which rays (..., 6) hit; infinite where they do not."""
-    distances: np.ndarray = caster.cast_rays(_tensor(rays))["t_hit"].numpy()
-    return distances
 
 
 def is_shadowed(caster: RaycastingScene, rays: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import pytest
 from files_of_sets import save_image
-from true_depth_files import SIZE, depth_m, only, reason
+from true_depth_files import SIZE, depth_m, only, reason, write_png
 
 from pipeline.datasets.base import DepthDataset, DepthSample, Skipped
 from pipeline.datasets.diode import Diode
@@ -38,11 +38,6 @@ from pipeline.records.camera import Camera
 from pipeline.records.errors import ConfigError, InputError, RecordError
 
 TAG = np.float32(202021.25).tobytes()
-
-
-def save_depth(file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(file), np.round(depth_m() * 1000).astype(np.uint16))
 
 
 class Named(DepthDataset[str]):
@@ -109,7 +104,7 @@ def test_what_concerns_all_entries_ends_the_run(error: BaseException) -> None:
 @pytest.mark.parametrize("name", [" lead", "trail ", " both "])
 def test_images_keep_the_blanks_of_their_names(tmp_path: Path, name: str) -> None:
     save_image(tmp_path / "images" / f"{name}.png", size=SIZE)
-    save_depth(tmp_path / "depths" / f"{name}.png")
+    write_png(tmp_path / "depths" / f"{name}.png", depth_m())
     assert only(Pairs(tmp_path, depth_scale=0.001)).name == name
 
 
@@ -132,7 +127,7 @@ def test_tum_images_of_one_time_are_told_apart(tmp_path: Path) -> None:
 )
 def test_a_damaged_intrinsic_of_redwood_is_an_input_error(tmp_path: Path, text: str) -> None:
     save_image(tmp_path / "color" / "1.jpg", size=SIZE)
-    save_depth(tmp_path / "depth" / "1.png")
+    write_png(tmp_path / "depth" / "1.png", depth_m())
     (tmp_path / "camera_intrinsic.json").write_text(text)
     with pytest.raises(InputError, match=r"camera_intrinsic.json does not hold width"):
         Redwood(tmp_path)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from files_of_sets import save_image
-from true_depth_files import SIZE, depth_m, only, refusing, samples, skipping
+from true_depth_files import SIZE, check_truth, depth_m, only, ordered, refusing, skipping
 
 from pipeline.datasets.diode import Diode
 from pipeline.records.errors import ConfigError, InputError
@@ -26,13 +26,9 @@ def save(root: Path, place: str = "indoors", scene: str = "00019", view: str = "
 
 def test_depth_is_that_of_the_laser_where_it_measured(tmp_path: Path) -> None:
     save(tmp_path)
-    sample = only(Diode(tmp_path))
-    known = np.ones(SIZE[::-1], dtype=bool)
-    known[:, :2] = known[0, 9] = False
-    assert (sample.truth.valid == known).all()
-    assert np.allclose(sample.truth.values, np.where(known, depth_m(), 0))
-    assert sample.truth.values[3, 5] == pytest.approx(4.05)
-    assert sample.frame.given_depth is None
+    expected = depth_m()
+    expected[:, :2] = expected[0, 9] = 0
+    check_truth(only(Diode(tmp_path)), expected)
 
 
 def test_the_published_camera_is_scaled_to_the_image(tmp_path: Path) -> None:
@@ -43,27 +39,18 @@ def test_the_published_camera_is_scaled_to_the_image(tmp_path: Path) -> None:
     assert camera.source == "given"
 
 
-def test_scenes_are_groups_in_a_fixed_order(tmp_path: Path) -> None:
-    for place, scene, view in [
-        ("outdoor", "00022", "000_000"),
-        ("indoors", "00020", "000_000"),
-        ("indoors", "00019", "020_010"),
-        ("indoors", "00019", "010_010"),
-    ]:
-        save(tmp_path, place, scene, view)
-    data = Diode(tmp_path)
-    assert data.names() == [
-        "00019_00183_indoors_010_010",
-        "00019_00183_indoors_020_010",
-        "00020_00183_indoors_000_000",
-        "00022_00183_outdoor_000_000",
-    ]
-    assert [sample.group for sample in samples(data)] == ["indoors/scene_00019"] * 2 + [
-        "indoors/scene_00020",
-        "outdoor/scene_00022",
-    ]
-    assert len(Diode(tmp_path / "val", places="outdoor")) == 1
-    assert Diode(tmp_path, limit=2).names() == data.names()[:2]
+test_scenes_are_groups_in_a_fixed_order = ordered(
+    Diode,
+    save,
+    [("outdoor", "00022"), ("indoors", "00020"), ("indoors", "00019", "020_010"), ("indoors", "00019")],
+    {
+        "00019_00183_indoors_000_010": "indoors/scene_00019",
+        "00019_00183_indoors_020_010": "indoors/scene_00019",
+        "00020_00183_indoors_000_010": "indoors/scene_00020",
+        "00022_00183_outdoor_000_010": "outdoor/scene_00022",
+    },
+    [({"path": "val", "places": "outdoor"}, ["00022_00183_outdoor_000_010"])],
+)
 
 
 test_a_damaged_scan_is_skipped_with_a_plain_reason = skipping(
@@ -85,6 +72,5 @@ test_what_cannot_be_used_is_said = refusing(
     [
         ({}, InputError, "holds no indoors or outdoor"),
         ({"places": "garden"}, ConfigError, "places"),
-        ({"limit": 0}, ConfigError, "limit"),
     ],
 )

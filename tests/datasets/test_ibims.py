@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from files_of_sets import image, save_image
 from PIL import Image
 from scipy.io import savemat
-from true_depth_files import SIZE, depth_m, only, reason, refusing
+from true_depth_files import SIZE, depth_m, only, reason, refusing, skipping
 
 from pipeline.datasets.ibims import Ibims
 from pipeline.records.errors import ConfigError, InputError
@@ -90,8 +88,9 @@ def test_the_list_gives_the_order_and_what_it_names_in_vain_is_skipped(tmp_path:
     assert "lost.png does not exist" in reason(data, 1)
 
 
-@pytest.mark.parametrize(
-    "damage, words",
+test_a_damaged_image_is_skipped = skipping(
+    Ibims,
+    lambda root: save_raw(root, "a"),
     [
         (lambda folder: (folder / "depth" / "a.png").write_bytes(b"no image"), "a.png"),
         (lambda folder: (folder / "mask_transp" / "a.png").unlink(), "does not exist"),
@@ -100,29 +99,15 @@ def test_the_list_gives_the_order_and_what_it_names_in_vain_is_skipped(tmp_path:
         (lambda folder: save_image(folder / "mask_invalid" / "a.png"), "not of the size of its depth"),
     ],
 )
-def test_a_damaged_image_is_skipped(tmp_path: Path, damage: Callable[[Path], Any], words: str) -> None:
-    folder = save_raw(tmp_path, "a")
-    damage(folder)
-    assert words in reason(Ibims(folder))
-
-
-@pytest.mark.parametrize(
-    "content, words",
+test_a_damaged_mat_file_is_skipped = skipping(
+    Ibims,
+    lambda root: save_mat(root, "a"),
     [
-        ("cut", "cannot be read as a MATLAB 5 file"),
-        ("empty struct", "lacks depth, mask_invalid, mask_transp, calib,"),
-        ("text", "cannot be read as a MATLAB 5 file"),
+        (lambda file: file.write_bytes(file.read_bytes()[:300]), "cannot be read as a MATLAB 5 file"),
+        (lambda file: file.write_text("MATLAB, but not really"), "cannot be read as a MATLAB 5 file"),
+        (lambda file: savemat(file, {"data": {"rgb": image()}}), "lacks depth, mask_invalid, mask_transp, calib,"),
     ],
 )
-def test_a_damaged_mat_file_is_skipped(tmp_path: Path, content: str, words: str) -> None:
-    file = save_mat(tmp_path, "a")
-    if content == "cut":
-        file.write_bytes(file.read_bytes()[:300])
-    elif content == "text":
-        file.write_text("MATLAB, but not really")
-    else:
-        savemat(file, {"data": {"rgb": image(size=SIZE)}})
-    assert words in reason(Ibims(tmp_path))
 
 
 test_what_cannot_be_used_is_said = refusing(

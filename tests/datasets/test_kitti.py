@@ -2,16 +2,15 @@ from __future__ import annotations
 
 import math
 import re
+from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from files_of_sets import image, save_image
 from true_depth_files import SIZE as SMALL
-from true_depth_files import depth_m, only, reason, refusing, samples, skipping
+from true_depth_files import check_truth, depth_m, only, ordered, reason, refusing, samples, skipping, write_png
 
-from pipeline.datasets.base import DepthSample
 from pipeline.datasets.formats.kitti_files import read_labels
 from pipeline.datasets.kitti import CAMERAS, Kitti
 from pipeline.records.errors import ConfigError, InputError
@@ -84,56 +83,40 @@ def test_claims_follow_the_boxes(tmp_path: Path) -> None:
     assert "occludes" in {str(claim.relation) for claim in claims}
 
 
-def test_damaged_frames_are_skipped(tmp_path: Path) -> None:
-    names = [f"{number:06d}" for number in range(5)]
-    data = Kitti(save(tmp_path, *names))
-    (tmp_path / "velodyne" / "000000.bin").write_bytes(b"123")
-    (tmp_path / "label_2" / "000001.txt").write_text("Car 0.0 0\n")
-    (tmp_path / "calib" / "000002.txt").write_text("P2: 1 2 3\n")
-    (tmp_path / "image_2" / "000003.png").unlink()
-    assert [case.scene.id for case in data] == ["kitti-000004"]
-    assert data.skipped == names[:4] and len(data) == 5 and len(Kitti(tmp_path, limit=2)) == 2
-    reasons = [data.reasons[name] for name in names[:4]]
-    assert reasons[0] == f"The velodyne file {tmp_path / 'velodyne' / '000000.bin'} is cut short; copy it again."
-    label_file = tmp_path / "label_2" / "000001.txt"
-    assert reasons[1] == f"The label file {label_file} has a line with 3 fields; 15 are needed."
-    assert "lacks P2, R0_rect, Tr_velo_to_cam" in reasons[2] and "000003.png" in reasons[3]
-
-
 @pytest.mark.parametrize(
     ("part", "content", "words"),
     [
+        ("label_2/000000.txt", b"Car 0.0 0\n", "label file .*000000.txt has a line with 3 fields; 15 are needed"),
         ("label_2/000000.txt", LABELS.replace("0.00", "wide", 1).encode(), "fields after the type are not all numbers"),
         ("label_2/000000.txt", LABELS.replace("0.00", "nan", 1).encode(), "fields after the type are not all numbers"),
-        ("label_2/000000.txt", b"\xff\xfe", "label file .* is no plain text"),
+        ("label_2/000000.txt", b"\xff\xfe", "label file .* is not plain text"),
+        ("calib/000000.txt", b"P2: 1 2 3\n", "lacks P2, R0_rect, Tr_velo_to_cam"),
         ("calib/000000.txt", b"P2: 1 2 three\n", "lacks P2"),
         ("calib/000000.txt", b"P2: 1 2 3 4\n", "lacks P2"),
-        ("calib/000000.txt", b"\xff\xfe", "calibration file .* is no plain text"),
+        ("calib/000000.txt", b"\xff\xfe", "calibration file .* is not plain text"),
         ("velodyne/000000.bin", b"", "velodyne file .* is empty"),
         ("velodyne/000000.bin", b"\0" * 18, "velodyne file .* is cut short"),
+        ("velodyne/000000.bin", None, r"^The file .*000000\.bin is missing\.$"),
+        ("image_2/000000.png", None, r"000000\.png"),
     ],
 )
-def test_the_reason_is_said_without_words_of_python(tmp_path: Path, part: str, content: bytes, words: str) -> None:
-    data = Kitti(save(tmp_path, "000000"))
-    (tmp_path / part).write_bytes(content)
-    assert list(data) == []
+def test_a_damaged_frame_is_skipped_with_a_plain_reason(
+    tmp_path: Path, part: str, content: bytes | None, words: str
+) -> None:
+    data = Kitti(save(tmp_path, "000000", "000001"))
+    (tmp_path / part).unlink()
+    if content is not None:
+        (tmp_path / part).write_bytes(content)
+    assert [case.scene.id for case in data] == ["kitti-000001"]
+    assert data.skipped == ["000000"] and len(data) == 2
     assert re.search(words, data.reasons["000000"])
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    data = Kitti(save(tmp_path, "000000"))
-    (tmp_path / "velodyne" / "000000.bin").unlink()
-    assert list(data) == []
-    assert data.reasons == {"000000": f"The file {tmp_path / 'velodyne' / '000000.bin'} is missing."}
-
-
-def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+def test_a_missing_part_is_named(tmp_path: Path) -> None:
     save(tmp_path, "000000")
     (tmp_path / "velodyne").rename(tmp_path / "moved")
     with pytest.raises(InputError, match="lacks velodyne"):
         Kitti(tmp_path)
-    with pytest.raises(InputError, match="There is no folder"):
-        Kitti(tmp_path / "nowhere")
 
 
 def test_a_label_line_is_read_field_by_field(tmp_path: Path) -> None:
@@ -156,10 +139,7 @@ P_rect_03: 2.200000e+01 0 7.000000e+00 -7.0e+00 0 2.200000e+01 5.000000e+00 2.0e
 """
 
 
-def write_depth(file: Path, values_m: np.ndarray) -> Path:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(file), np.round(values_m * 256).astype(np.uint16))
-    return file
+write_depth = partial(write_png, per_metre=256)
 
 
 def sparse_m() -> np.ndarray:
@@ -194,11 +174,8 @@ def test_annotated_depth_is_read_where_it_is_known(tmp_path: Path) -> None:
     save_annotated(tmp_path)
     sample = only(Kitti(tmp_path))
     assert sample.name == f"{DRIVE} image_02 0000000069" and sample.group == DRIVE
-    assert (sample.truth.valid == (sparse_m() > 0)).all()
-    assert sample.truth.values[3, 5] == pytest.approx(4.05, abs=1 / 512)
-    assert np.allclose(sample.truth.values, sparse_m(), atol=1 / 512)
+    check_truth(sample, sparse_m(), atol=1 / 512)
     assert (sample.frame.rgb == image(69, SMALL)).all()
-    assert sample.frame.given_depth is None
 
 
 @pytest.mark.parametrize("camera, numbers", [("image_02", (20, 21, 7.5, 5.5)), ("image_03", (22, 22, 7, 5))])
@@ -209,21 +186,15 @@ def test_the_camera_is_the_rectified_one(tmp_path: Path, camera: str, numbers: t
     assert found.source == "given"
 
 
-def test_drives_are_groups_in_a_fixed_order_and_parts_are_chosen(tmp_path: Path) -> None:
-    for number, part, drive, camera in [
-        (7, "train", OTHER, "image_02"),
-        (70, "val", DRIVE, "image_02"),
-        (8, "val", DRIVE, "image_02"),
-        (8, "val", DRIVE, "image_03"),
-    ]:
-        save_annotated(tmp_path, number, part, drive, camera)
-    data = Kitti(tmp_path, split="all", camera=None)
-    names = [f"{DRIVE} image_02 {8:010d}", f"{DRIVE} image_02 {70:010d}", f"{DRIVE} image_03 {8:010d}"]
-    assert data.names() == [*names, f"{OTHER} image_02 {7:010d}"]
-    assert [sample.group for sample in samples(data)] == [DRIVE] * 3 + [OTHER]
-    assert Kitti(tmp_path).names() == names[:2]
-    assert Kitti(tmp_path, split="train").names() == data.names()[3:]
-    assert len(Kitti(tmp_path, limit=1)) == 1
+IMAGES = [f"{DRIVE} image_02 {8:010d}", f"{DRIVE} image_02 {70:010d}", f"{DRIVE} image_03 {8:010d}"]
+LAST = f"{OTHER} image_02 {7:010d}"
+test_drives_are_groups_in_a_fixed_order_and_parts_are_chosen = ordered(
+    lambda path, split="all", camera=None, **more: Kitti(path, split=split, camera=camera, **more),
+    save_annotated,
+    [(7, "train", OTHER), (70,), (8,), (8, "val", DRIVE, "image_03")],
+    {**dict.fromkeys(IMAGES, DRIVE), LAST: OTHER},
+    [({"split": "val", "camera": "image_02"}, IMAGES[:2]), ({"split": "train"}, [LAST])],
+)
 
 
 def test_archives_may_lie_in_folders_of_their_own_and_images_may_be_jpeg(tmp_path: Path) -> None:
@@ -262,7 +233,7 @@ def test_lists_of_a_split_are_followed_in_their_order(tmp_path: Path, content: s
     (tmp_path / "eigen.txt").write_text(content)
     data = Kitti(tmp_path, split_file="eigen.txt")
     assert data.names() == names
-    assert all(isinstance(data.read(index), DepthSample) for index in range(len(names)))
+    assert len(samples(data)) == len(names)
 
 
 def test_a_listed_image_without_truth_counts_as_skipped(tmp_path: Path) -> None:
@@ -324,7 +295,7 @@ test_annotated_depth_that_cannot_be_used_is_said = refusing(
         ({"split": "selection"}, InputError, "no annotated depth of selection"),
         ({"split": "selection", "split_file": "a.txt"}, ConfigError, "split_file"),
         ({"split_file": "lost.txt"}, InputError, r"lost\.txt cannot be opened"),
-        ({"split_file": "list.txt"}, InputError, r"Line 2 of .*list\.txt names no DATE/DRIVE"),
+        ({"split_file": "list.txt"}, InputError, r"Line 2 of .*list\.txt must name a DATE/DRIVE"),
         ({"split_file": "bytes.txt"}, InputError, r"bytes\.txt"),
         ({"split_file": "digits.txt"}, InputError, r"digits\.txt"),
         ({"camera": "image_00"}, ConfigError, "image_02, image_03"),

@@ -148,7 +148,7 @@ def test_a_missing_table_is_named(tmp_path: Path, table: str) -> None:
 def test_a_damaged_table_says_so(tmp_path: Path) -> None:
     save(tmp_path)
     (tmp_path / "v1.0-mini" / "sample.json").write_text("[{}]")
-    with pytest.raises(InputError, match=r"sample\.json is no table"):
+    with pytest.raises(InputError, match=r"sample\.json is not a table"):
         len(NuScenes(tmp_path))
 
 

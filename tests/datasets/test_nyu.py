@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from files_of_sets import image, save_image
 from scipy.io import savemat
-from true_depth_files import HEIGHT, SIZE, WIDTH, depth_m, only, reason, refusing, samples
+from true_depth_files import HEIGHT, SIZE, WIDTH, check_truth, depth_m, only, ordered, reason, refusing, samples
 
 from pipeline.datasets.base import DepthSample
 from pipeline.datasets.nyu import NyuDepth
@@ -61,10 +61,9 @@ def test_depth_and_colours_are_turned_upright(tmp_path: Path) -> None:
     sample = only(data)
     assert sample.name == "0002" and sample.group == "kitchen_0001"
     assert (sample.frame.rgb == image(1, SIZE)).all()
-    assert sample.truth.values[3, 5] == pytest.approx(4.05)
-    assert not sample.truth.valid[0, 0] and sample.truth.valid.sum() == HEIGHT * WIDTH - 1
-    assert np.allclose(sample.truth.values[sample.truth.valid], depth_m()[sample.truth.valid])
-    assert sample.frame.given_depth is None
+    expected = depth_m()
+    expected[0, 0] = 0
+    check_truth(sample, expected)
 
 
 def test_filled_depth_has_no_gaps(tmp_path: Path) -> None:
@@ -105,8 +104,7 @@ def test_splits_count_from_one(tmp_path: Path, arguments: dict[str, Any], names:
 def test_scenes_are_groups_and_images_without_depth_are_skipped(tmp_path: Path) -> None:
     data = NyuDepth(save(tmp_path), split="all")
     assert "knows the depth of no pixel" in reason(data)
-    samples = [data.read(index) for index in (1, 2)]
-    assert [sample.group for sample in samples if isinstance(sample, DepthSample)] == ["kitchen_0001", "office_0003"]
+    assert [sample.group for sample in samples(NyuDepth(tmp_path))] == ["kitchen_0001", "office_0003"]
 
 
 def test_several_threads_read_the_same_as_one(tmp_path: Path) -> None:
@@ -146,7 +144,6 @@ test_what_cannot_be_used_is_said = refusing(
         ({"split": "eigen"}, ConfigError, "test, train, all"),
         ({"depth": "both"}, ConfigError, "raw, filled"),
         ({"least_object_px": 0}, ConfigError, "least_object_px"),
-        ({"limit": 0}, ConfigError, "limit"),
     ],
     save,
 )
@@ -180,23 +177,17 @@ def test_numbers_of_the_kinect_are_metres(tmp_path: Path) -> None:
     assert sample.frame.camera.fx == pytest.approx(51.8857901)
 
 
-def test_streams_are_joined_by_time_and_scenes_are_groups(tmp_path: Path) -> None:
-    scene = tmp_path / "offices" / "office_0001a"
-    for color_s, depth_s in ((20.00, 20.004), (20.04, 20.043), (20.08, 30.0)):
-        save_raw(scene, color_s, depth_s)
-    save_raw(tmp_path / "offices" / "office_0002", 5.0, 5.0)
-    data = NyuDepth(tmp_path)
-    assert data.names() == [
-        "offices/office_0001a 20.004000-32",
-        "offices/office_0001a 20.043000-32",
-        "offices/office_0002 5.000000-32",
-    ]
-    assert [sample.group for sample in samples(data)] == [
-        "offices/office_0001a",
-        "offices/office_0001a",
-        "offices/office_0002",
-    ]
-    assert len(NyuDepth(tmp_path, step=2)) == 2 and len(NyuDepth(tmp_path, limit=1)) == 1
+OFFICES = ("offices/office_0001a 20.004000-32", "offices/office_0001a 20.043000-32", "offices/office_0002 5.000000-32")
+test_streams_are_joined_by_time_and_scenes_are_groups = ordered(
+    NyuDepth,
+    lambda root, scene, color_s, depth_s: save_raw(root / "offices" / scene, color_s, depth_s),
+    [
+        *(("office_0001a", *times_s) for times_s in ((20.00, 20.004), (20.04, 20.043), (20.08, 30.0))),
+        ("office_0002", 5.0, 5.0),
+    ],
+    {name: name.split()[0] for name in OFFICES},
+    [({"step": 2}, [OFFICES[0], OFFICES[2]])],
+)
 
 
 def test_what_was_not_measured_or_lies_too_far_is_not_known(tmp_path: Path) -> None:

@@ -3,25 +3,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from files_of_sets import save_image
-from true_depth_files import SIZE, depth_m, only, refusing, skipping
+from true_depth_files import SIZE, check_truth, gapped_m, only, refusing, samples, skipping, write_png
 
-from pipeline.datasets.base import DepthSample
 from pipeline.datasets.redwood import Redwood
 from pipeline.records.errors import ConfigError, InputError
 
 INTRINSICS = {"width": 16, "height": 12, "intrinsic_matrix": [13.0, 0, 0, 0, 14.0, 0, 7.5, 5.25, 1]}
-
-
-def write_depth(file: Path, more_m: int = 0) -> Path:
-    values = depth_m() + more_m
-    values[:2] = 0
-    file.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(file), np.round(values * 1000).astype(np.uint16))
-    return file
 
 
 def save(
@@ -31,7 +21,7 @@ def save(
     for index, name in enumerate(colors):
         save_image(folder / name, index, SIZE)
     for index, name in enumerate(depths):
-        write_depth(folder / name, index)
+        write_png(folder / name, gapped_m(index))
     return folder
 
 
@@ -40,16 +30,14 @@ def write_poses(file: Path, count: int) -> None:
 
 
 def depths_at_pixel(data: Redwood) -> list[float]:
-    samples = [data.read(index) for index in range(len(data))]
-    return [round(float(sample.truth.values[3, 5]), 3) for sample in samples if isinstance(sample, DepthSample)]
+    return [round(float(sample.truth.values[3, 5]), 3) for sample in samples(data)]
 
 
 def test_depth_is_in_millimetres(tmp_path: Path) -> None:
     sample = only(Redwood(save(tmp_path / "bedroom")))
     assert sample.name == "bedroom 00000" and sample.group == "bedroom"
-    assert sample.truth.values[3, 5] == pytest.approx(4.05)
-    assert not sample.truth.valid[:2].any() and sample.truth.valid[2:].all()
-    assert sample.frame.given_depth is None and sample.frame.pose is None
+    check_truth(sample)
+    assert sample.frame.pose is None
 
 
 @pytest.mark.parametrize(
@@ -81,15 +69,13 @@ def test_poses_follow_the_trajectory(tmp_path: Path) -> None:
     folder = save(tmp_path / "scene", ("color/0.jpg", "color/1.jpg"), ("depth/0.png", "depth/1.png"))
     write_poses(folder / "trajectory.log", 2)
     write_poses(folder / "odometry.log", 1)
-    sample = Redwood(folder).read(1)
-    assert isinstance(sample, DepthSample) and sample.frame.pose is not None
-    assert sample.frame.pose[:3, 3].tolist() == [1, 5, 6]
+    pose = samples(Redwood(folder))[1].frame.pose
+    assert pose is not None and pose[:3, 3].tolist() == [1, 5, 6]
     with pytest.raises(InputError, match="2 depth files but only 1 poses"):
         Redwood(folder, trajectory="odometry.log")
     (folder / "trajectory.log").unlink()
     write_poses(folder / "other.log", 2)
-    again = Redwood(folder).read(1)
-    assert isinstance(again, DepthSample) and again.frame.pose is None, "two logs, and none is called trajectory.log"
+    assert samples(Redwood(folder))[1].frame.pose is None, "two logs, and none is called trajectory.log"
 
 
 @pytest.mark.parametrize("place", ["scene", "."])
@@ -145,9 +131,8 @@ test_what_cannot_be_used_is_said = refusing(
 
 @pytest.mark.shared
 def test_real_files_are_a_sequence_with_poses(shared_dir: Path) -> None:
-    data = Redwood(shared_dir / "rgbd" / "redwood")
-    samples = [data.read(index) for index in range(len(data))]
-    assert len(samples) == 5
-    for sample in samples:
-        assert isinstance(sample, DepthSample) and sample.frame.pose is not None and sample.group == "redwood"
+    found = samples(Redwood(shared_dir / "rgbd" / "redwood"))
+    assert len(found) == 5
+    for sample in found:
+        assert sample.frame.pose is not None and sample.group == "redwood"
         assert 1 < np.median(sample.truth.values[sample.truth.valid]) < 3

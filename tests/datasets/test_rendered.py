@@ -108,8 +108,6 @@ def test_seeds_count_up_to_the_limit() -> None:
         ({"count": 0}, "count"),
         ({"seed": -1}, "seed"),
         ({"relations": ["near"]}, "near"),
-        ({"limit": True}, "limit"),
-        ({"limit": 0}, "limit"),
     ],
 )
 def test_arguments_that_mean_nothing_are_refused(changes: dict[str, Any], words: str) -> None:

@@ -6,13 +6,24 @@ import re
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 from files_of_sets import save_image
 from rgbd_boards import CAMERA, POSES, boards_m, save_boards
 from rgbd_boards import SIZE as LARGE
-from true_depth_files import HEIGHT, SIZE, WIDTH, depth_m, only, refusing, samples, skipping
+from true_depth_files import (
+    HEIGHT,
+    SIZE,
+    WIDTH,
+    check_truth,
+    gapped_m,
+    only,
+    ordered,
+    refusing,
+    samples,
+    skipping,
+    write_png,
+)
 
 from pipeline.api import load_config
 from pipeline.config.build_evaluation import build_dataset, build_depth_dataset
@@ -59,7 +70,7 @@ def test_predicted_depth_is_enlarged_and_only_asked_what_it_carries(tmp_path: Pa
 def test_sequences_have_poses_and_one_case_per_frame(tmp_path: Path) -> None:
     for index in range(2):
         save_image(tmp_path / f"rgb_{index}.png", size=LARGE)
-        cv2.imwrite(str(tmp_path / f"depth_{index}.png"), (boards_m() * 1000).astype(np.uint16))
+        write_png(tmp_path / f"depth_{index}.png", boards_m())
     (tmp_path / "walk.log").write_text(POSES)
     description = {
         "color": "rgb_*.png",
@@ -96,9 +107,9 @@ def described(**depth: Any) -> str:
 
 
 BAD_DESCRIPTIONS = [
-    ('{"color": ', "is no JSON from its line 1 on"),
-    ("[" * 100_000, "is no JSON"),
-    ("\ufeff", "is no JSON"),
+    ('{"color": ', "is not JSON from its line 1 on"),
+    ("[" * 100_000, "is not JSON"),
+    ("\ufeff", "is not JSON"),
     ("[1, 2]", "must hold one object with color, depth and camera"),
     ("{}", "must hold one object with color, depth and camera"),
     ('{"color": "rgb.png"}', "needs color, a file or pattern, and depth"),
@@ -142,9 +153,7 @@ def save(folder: Path, frames: int = 1, predicted: bool = False) -> Path:
     """A place; depth of the n-th frame is n metres more."""
     for index in range(frames):
         save_image(folder / f"rgb_{index}.png", index, SIZE)
-        values = depth_m() + index
-        values[:2] = 0
-        cv2.imwrite(str(folder / f"depth_{index}.png"), np.round(values * 1000).astype(np.uint16))
+        write_png(folder / f"depth_{index}.png", gapped_m(index))
     described = {"color": "rgb_*.png", "depth": {"file": "depth_*.png", "scale_m": 0.001}, "camera": SMALL_CAMERA}
     (folder / "frame.json").write_text(json.dumps(described))
     if predicted:
@@ -156,9 +165,8 @@ def test_the_sensor_gives_the_truth_alone(tmp_path: Path) -> None:
     save(tmp_path / "hall", predicted=True)
     sample = only(Rgbd(tmp_path))
     assert sample.name == sample.group == "hall"
-    assert sample.truth.values[3, 5] == pytest.approx(4.05)
-    assert not sample.truth.valid[:2].any() and sample.truth.valid[2:].all()
-    assert sample.frame.given_depth is None and sample.regions == ()
+    check_truth(sample)
+    assert sample.regions == ()
     assert sample.frame.camera.fx == 20
 
 
@@ -176,16 +184,18 @@ def test_a_prediction_beside_the_frame_is_enlarged_and_given(tmp_path: Path, kin
     assert sample.truth.values[3, 5] == pytest.approx(4.05)
 
 
-def test_places_are_groups_in_the_order_of_their_names(tmp_path: Path) -> None:
+test_places_are_groups_in_the_order_of_their_names = ordered(
+    Rgbd,
+    lambda root, name, frames: save(root / name, frames),
+    [("b", 3), ("a", 1)],
+    {"a": "a", "b 0": "b", "b 1": "b", "b 2": "b"},
+    [({"step": 2}, ["a", "b 0", "b 2"])],
+)
+
+
+def test_frames_have_the_depth_of_their_number(tmp_path: Path) -> None:
     save(tmp_path / "b", frames=3)
-    save(tmp_path / "a")
-    data = Rgbd(tmp_path)
-    assert data.names() == ["a", "b 0", "b 1", "b 2"]
-    read = samples(data)
-    assert [sample.group for sample in read] == ["a", "b", "b", "b"]
-    assert read[3].truth.values[3, 5] == pytest.approx(6.05)
-    assert Rgbd(tmp_path, step=2).names() == ["a", "b 0", "b 2"]
-    assert Rgbd(tmp_path, limit=2).names() == ["a", "b 0"]
+    check_truth(samples(Rgbd(tmp_path))[2], gapped_m(2))
 
 
 def test_one_prediction_for_several_frames_is_refused_and_named(tmp_path: Path) -> None:
@@ -201,8 +211,8 @@ test_a_damaged_frame_is_skipped_with_a_plain_reason = skipping(
     lambda root: save(root / "hall", predicted=True),
     [
         (lambda file: file.write_bytes(b"no image"), "not an image that can be read"),
-        (lambda file: cv2.imwrite(str(file), np.zeros((HEIGHT, WIDTH), np.uint16)), "the depth of no pixel"),
-        (lambda file: cv2.imwrite(str(file), np.ones((6, 8), np.uint16)), "they must agree"),
+        (lambda file: write_png(file, np.zeros((HEIGHT, WIDTH))), "the depth of no pixel"),
+        (lambda file: write_png(file, np.ones((6, 8))), "they must agree"),
         (lambda file: np.save(file.with_name(PREDICTED), np.ones((3, 4, 5), np.float32)), "not float depth"),
         (lambda file: file.with_name(PREDICTED).write_bytes(b"none"), "no array that can be read"),
     ],
@@ -212,16 +222,11 @@ test_a_damaged_frame_is_skipped_with_a_plain_reason = skipping(
 test_what_cannot_be_used_is_said = refusing(
     Rgbd,
     [
-        (
-            {"prediction": PREDICTED, "prediction_kind": "metric"},
-            InputError,
-            "No frame of .* has a pred",
-        ),
+        ({"prediction": PREDICTED, "prediction_kind": "metric"}, InputError, "No frame of .* has a pred"),
         ({"prediction": True}, ConfigError, "prediction must be a text"),
         ({"prediction": PREDICTED}, ConfigError, "Say what the predictions are: set dataset.prediction_kind"),
         ({"prediction_kind": "blurred"}, ConfigError, "prediction_kind"),
         ({"step": 0}, ConfigError, "step"),
-        ({"limit": 0}, ConfigError, "limit"),
         ({"frames_per_place": 0}, ConfigError, "frames_per_place"),
         ({"claims_per_scene": 1}, ConfigError, "claims_per_scene"),
         ({"seed": -1}, ConfigError, "seed"),

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from files_of_sets import save_image
-from true_depth_files import SIZE, depth_m, only, reason
+from true_depth_files import SIZE, check_truth, gapped_m, only, refusing, skipping, write_png
 
 from pipeline.datasets.base import DepthSample
 from pipeline.datasets.scannet import ScanNet
@@ -23,11 +22,7 @@ MATRIX = [[30.0, 0, 15.5], [0, 32.0, 11.5], [0, 0, 1]]
 
 
 def write_depth(file: Path, size: tuple[int, int] = SIZE) -> Path:
-    values = depth_m()
-    values[:2] = 0
-    file.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(file), cv2.resize(np.round(values * 1000).astype(np.uint16), size))
-    return file
+    return write_png(file, cv2.resize(gapped_m(), size))
 
 
 def save(scene: Path, *numbers: int) -> Path:
@@ -43,7 +38,7 @@ def save(scene: Path, *numbers: int) -> Path:
         pose[0, 3] = -np.inf if number == 7 else number
         np.savetxt(scene / "pose" / f"{number}.txt", pose, fmt="%f")
         write_depth(scene / "depth" / f"{number}.png")
-    return scene / "depth" / f"{(numbers or (0,))[0]}.png"
+    return scene
 
 
 def save_phone(scene: Path, *numbers: int, depth: str = "depth") -> Path:
@@ -54,7 +49,7 @@ def save_phone(scene: Path, *numbers: int, depth: str = "depth") -> Path:
         write_depth(scene / "iphone" / depth / f"{name}.png")
     stored = {name: {"timestamp": 0.1, "pose": np.eye(4).tolist(), "intrinsic": MATRIX, "imu": {}} for name in names}
     (scene / "iphone" / "pose_intrinsic_imu.json").write_text(json.dumps(stored))
-    return scene / "iphone" / depth / f"{names[0]}.png"
+    return scene / "iphone"
 
 
 @pytest.mark.parametrize(
@@ -68,12 +63,11 @@ def test_the_image_is_shrunk_to_its_depth_in_millimetres(
     write(tmp_path / "scene0000_00")
     sample = only(read(tmp_path))
     assert sample.name == name and sample.group == "scene0000_00"
-    assert sample.truth.values[3, 5] == pytest.approx(4.05)
-    assert not sample.truth.valid[:2].any() and sample.truth.valid[2:].all()
+    check_truth(sample)
     camera = sample.frame.camera
     assert (camera.width, camera.height) == SIZE and sample.frame.rgb.shape == (*SIZE[::-1], 3)
     assert (camera.fx, camera.fy, camera.cx, camera.cy) == pytest.approx((15, 16, 7.5, 5.5))
-    assert camera.source == "given" and sample.frame.given_depth is None
+    assert camera.source == "given"
 
 
 def test_frames_come_in_the_order_of_their_numbers_with_their_poses(tmp_path: Path) -> None:
@@ -98,8 +92,9 @@ def test_frames_of_the_phone_are_those_with_depth(tmp_path: Path) -> None:
     assert only(ScanNetPP(tmp_path, depth="rendered")).name == "a2 frame_000005"
 
 
-@pytest.mark.parametrize(
-    "damage, words",
+test_a_damaged_frame_is_skipped_with_a_plain_reason = skipping(
+    ScanNet,
+    lambda root: save(root / "scene0000_00"),
     [
         (lambda scene: (scene / "depth/0.png").write_bytes(b"no image"), "not an image that can be read"),
         (lambda scene: (scene / "depth/0.png").unlink(), "does not exist"),
@@ -112,16 +107,9 @@ def test_frames_of_the_phone_are_those_with_depth(tmp_path: Path) -> None:
         (lambda scene: (scene / "intrinsic/intrinsic_color.txt").unlink(), "cannot be opened"),
     ],
 )
-def test_a_damaged_frame_is_skipped_with_a_plain_reason(
-    tmp_path: Path, damage: Callable[[Path], Any], words: str
-) -> None:
-    save(tmp_path / "scene0000_00")
-    damage(tmp_path / "scene0000_00")
-    assert re.search(words, reason(ScanNet(tmp_path)))
-
-
-@pytest.mark.parametrize(
-    "damage, words",
+test_a_damaged_frame_of_the_phone_is_skipped_with_a_plain_reason = skipping(
+    ScanNetPP,
+    lambda root: save_phone(root / "b1"),
     [
         (lambda phone: (phone / "depth/frame_000000.png").write_bytes(b"no image"), "not an image"),
         (lambda phone: (phone / "rgb/frame_000000.jpg").unlink(), "does not exist"),
@@ -131,30 +119,16 @@ def test_a_damaged_frame_is_skipped_with_a_plain_reason(
         (lambda phone: (phone / "pose_intrinsic_imu.json").write_text("{}"), "has no intrinsics of frame_000000"),
     ],
 )
-def test_a_damaged_frame_of_the_phone_is_skipped_with_a_plain_reason(
-    tmp_path: Path, damage: Callable[[Path], Any], words: str
-) -> None:
-    save_phone(tmp_path / "b1")
-    damage(tmp_path / "b1" / "iphone")
-    assert words in reason(ScanNetPP(tmp_path))
 
 
-@pytest.mark.parametrize("read", [ScanNet, ScanNetPP])
-@pytest.mark.parametrize(
-    "arguments, error, words",
+test_what_cannot_be_used_is_said = refusing(
+    ScanNet, [({}, InputError, "holds no "), ({"step": 0}, ConfigError, "step")]
+)
+test_what_cannot_be_used_of_the_phone_is_said = refusing(
+    ScanNetPP,
     [
-        ({"path": "nowhere"}, InputError, "There is no folder nowhere"),
         ({}, InputError, "holds no "),
         ({"step": 0}, ConfigError, "step"),
+        ({"depth": "guessed"}, ConfigError, "sensor, rendered"),
     ],
 )
-def test_what_cannot_be_used_is_said(
-    tmp_path: Path, read: Callable[..., Any], arguments: dict[str, Any], error: type[Exception], words: str
-) -> None:
-    with pytest.raises(error, match=words):
-        read(**{"path": tmp_path, **arguments})
-
-
-def test_depth_of_the_phone_is_measured_or_rendered(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="sensor, rendered"):
-        ScanNetPP(tmp_path, depth="guessed")

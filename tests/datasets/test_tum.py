@@ -2,13 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from files_of_sets import image, save_image
-from true_depth_files import SIZE, depth_m, only, refusing, samples, skipping
+from true_depth_files import SIZE, check_truth, gapped_m, only, ordered, refusing, samples, skipping, write_png
 
-from pipeline.datasets.base import DepthSample
 from pipeline.datasets.formats.rgbd_files import find_frames, read_frame
 from pipeline.datasets.tum import TumRgbd
 from pipeline.records.errors import ConfigError, InputError
@@ -28,10 +26,7 @@ def save(folder: Path, colors_s: tuple[float, ...] = (10.0,), depths_s: tuple[fl
             if name == "rgb":
                 save_image(file, index, SIZE)
             else:
-                values = depth_m() / 2 + index
-                values[:2] = 0
-                file.parent.mkdir(parents=True, exist_ok=True)
-                cv2.imwrite(str(file), np.round(values * 5000).astype(np.uint16))
+                write_png(file, gapped_m(2 * index) / 2, 5000)
         (folder / f"{name}.txt").write_text("\n".join(lines) + "\n")
     (folder / "groundtruth.txt").write_text(POSES)
     return folder
@@ -40,17 +35,15 @@ def save(folder: Path, colors_s: tuple[float, ...] = (10.0,), depths_s: tuple[fl
 def test_depth_is_in_fifth_millimetres(tmp_path: Path) -> None:
     sample = only(TumRgbd(save(tmp_path / NAME)))
     assert sample.name == f"{NAME} 10.000000" and sample.group == NAME
-    assert sample.truth.values[3, 5] == pytest.approx(2.025, abs=1e-4)
-    assert not sample.truth.valid[:2].any() and sample.truth.valid[2:].all()
-    assert sample.frame.given_depth is None and sample.frame.timestamp_s == 10.0
+    check_truth(sample, gapped_m() / 2)
+    assert sample.frame.timestamp_s == 10.0
 
 
 def test_images_and_depth_are_joined_by_time(tmp_path: Path) -> None:
     save(tmp_path / NAME, (10.00, 10.03, 10.06, 10.50), (10.062, 10.005, 10.09))
     data = TumRgbd(tmp_path)
     assert data.names() == [f"{NAME} 10.000000", f"{NAME} 10.060000"]
-    first, second = (data.read(index) for index in range(2))
-    assert isinstance(first, DepthSample) and isinstance(second, DepthSample)
+    first, second = samples(data)
     assert first.truth.values[3, 5] == pytest.approx(3.025, abs=1e-4)
     assert second.truth.values[3, 5] == pytest.approx(2.025, abs=1e-4)
     assert (second.frame.rgb == image(2, SIZE)).all()
@@ -61,7 +54,7 @@ def test_images_and_depth_are_joined_by_time(tmp_path: Path) -> None:
 def test_poses_are_those_of_the_image_s_time(tmp_path: Path) -> None:
     save(tmp_path / NAME, (10.0, 10.03, 10.5), (10.0, 10.03, 10.5))
     data = TumRgbd(tmp_path)
-    poses = [sample.frame.pose for sample in map(data.read, range(3)) if isinstance(sample, DepthSample)]
+    poses = [sample.frame.pose for sample in samples(data)]
     assert poses[0] is not None and poses[0][:3, 3].tolist() == [1, 2, 3]
     assert np.allclose(poses[0][:3, :3] @ (1, 0, 0), (0, 1, 0))
     assert poses[1] is not None and poses[1][:3, 3].tolist() == [1, 2, 3], "a pose may serve two images"
@@ -88,11 +81,10 @@ def test_the_camera_is_known_by_the_name_of_the_sequence(
     assert found.source == source
 
 
-def test_sequences_are_groups_in_the_order_of_their_names(tmp_path: Path) -> None:
-    for name in ("b freiburg2", "a freiburg3"):
-        save(tmp_path / name)
-    data = TumRgbd(tmp_path)
-    assert [sample.group for sample in samples(data)] == ["a freiburg3", "b freiburg2"]
+GROUPS = {f"{name} 10.000000": name for name in ("a freiburg3", "b freiburg2")}
+test_sequences_are_groups_in_the_order_of_their_names = ordered(
+    TumRgbd, lambda root, name: save(root / name), [("b freiburg2",), ("a freiburg3",)], GROUPS
+)
 
 
 test_a_damaged_frame_is_skipped_with_a_plain_reason = skipping(
@@ -111,9 +103,9 @@ test_a_damaged_frame_is_skipped_with_a_plain_reason = skipping(
     "file, content, words",
     [
         ("rgb.txt", "noon rgb/1.png\n", r"Line 1 of .*rgb\.txt does not begin with a time"),
-        ("depth.txt", None, r"The list .*depth\.txt cannot be read"),
+        ("depth.txt", None, r"The list .*depth\.txt cannot be opened"),
         ("groundtruth.txt", "10 1 2 3 0 0 0\n", r"groundtruth\.txt holds 7 numbers"),
-        ("groundtruth.txt", "10 1 2 3 0 0 0 0\n", "a quaternion that is no rotation"),
+        ("groundtruth.txt", "10 1 2 3 0 0 0 0\n", "a quaternion that is not a rotation"),
     ],
 )
 def test_a_damaged_sequence_is_named_and_the_others_are_read(

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from pipeline.datasets.formats.points import pose_of
 from pipeline.ingest.files import existing_file
 from pipeline.records.camera import Camera
 from pipeline.records.errors import InputError
@@ -23,7 +24,7 @@ MODELS = ("THIN_PRISM_FISHEYE", "PINHOLE", "OPENCV", "OPENCV_FISHEYE", "FULL_OPE
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Cameras of a scene, and who took which image from where.
+    """Cameras of a scene, with the camera and pose of each image.
 
     Args:
         cameras: The linear part of each camera, by its number.
@@ -40,7 +41,7 @@ def read_calibration(folder: Path) -> Calibration:
     COLMAP counts pixels from the corner of the top-left one; cameras here count from its centre.
 
     Raises:
-        InputError: If a file is missing, damaged or names a camera model that is not known.
+        InputError: If a file is missing or damaged, or names an unknown camera model.
     """
     cameras_file, images_file = (
         existing_file(folder / name, "a calibration") for name in ("cameras.txt", "images.txt")
@@ -49,7 +50,9 @@ def read_calibration(folder: Path) -> Calibration:
     for line in filter(str.strip, _lines(cameras_file)):
         fields = line.split()
         if len(fields) > 1 and fields[1] not in MODELS:
-            raise InputError(f"{cameras_file} has a camera of model {fields[1]}; known are {', '.join(MODELS)}.")
+            raise InputError(
+                f"{cameras_file} has a camera of model {fields[1]}; it must be one of {', '.join(MODELS)}."
+            )
         try:
             fx, fy, cx, cy = (float(number) for number in fields[4:8])
             cameras[int(fields[0])] = Camera(fx, fy, cx - 0.5, cy - 0.5, int(fields[2]), int(fields[3]))
@@ -66,14 +69,12 @@ def read_calibration(folder: Path) -> Calibration:
             to_world = Rotation.from_quat((x, y, z, w)).as_matrix().T
         except (ValueError, IndexError):
             raise _damaged(images_file) from None
-        pose = np.eye(4)
-        pose[:3, :3], pose[:3, 3] = to_world, -to_world @ np.array(shift)
-        images[name] = (camera, pose)
+        images[name] = camera, pose_of(to_world, -to_world @ np.array(shift))
     return Calibration(cameras, images)
 
 
 def _lines(file: Path) -> list[str]:
-    """Lines without comments; an empty one counts, as an image may have no points."""
+    """Lines without comments. Empty lines stay, as an image may have no points."""
     text = file.read_text(encoding="utf-8", errors="replace")
     return [line for line in text.splitlines() if not line.startswith("#")]
 

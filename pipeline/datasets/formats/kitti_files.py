@@ -16,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.datasets.formats.points import pose_of
+from pipeline.datasets.formats.sequences import text_lines
 from pipeline.records import Box
 from pipeline.records.errors import InputError
 
@@ -52,7 +54,7 @@ def read_labels(file: Path) -> list[KittiObject]:
         InputError: If a line has too few or wrong fields.
     """
     objects = []
-    for line in _lines(file, "label"):
+    for line in text_lines(file, "label file"):
         fields = line.split()
         if not fields:
             continue
@@ -62,17 +64,8 @@ def read_labels(file: Path) -> list[KittiObject]:
         if numbers is None:
             raise InputError(f"The label file {file} has a line whose fields after the type are not all numbers.")
         truncated, occluded, _, left, top, right, bottom, tall, wide, long, x, y, z, rotation_y_rad = numbers
-        objects.append(
-            KittiObject(
-                fields[0],
-                truncated,
-                int(occluded),
-                (left, top, right, bottom),
-                (tall, wide, long),
-                (x, y, z),
-                rotation_y_rad,
-            )
-        )
+        box_px, size_m, location_m = (left, top, right, bottom), (tall, wide, long), (x, y, z)
+        objects.append(KittiObject(fields[0], truncated, int(occluded), box_px, size_m, location_m, rotation_y_rad))
     return objects
 
 
@@ -80,10 +73,10 @@ def read_calibration(file: Path) -> dict[str, np.ndarray]:
     """Matrices of a calibration file: 3 x 4, ``R0_rect`` 3 x 3.
 
     Raises:
-        InputError: If one that is needed is missing.
+        InputError: If a required matrix is missing.
     """
     matrices = {}
-    for line in _lines(file, "calibration"):
+    for line in text_lines(file, "calibration file"):
         name, _, written = line.partition(":")
         numbers = _numbers(written.split())
         if numbers and len(numbers) % 3 == 0:
@@ -91,16 +84,14 @@ def read_calibration(file: Path) -> dict[str, np.ndarray]:
     shapes = {"P2": (3, 4), "R0_rect": (3, 3), "Tr_velo_to_cam": (3, 4)}
     wrong = [name for name, shape in shapes.items() if name not in matrices or matrices[name].shape != shape]
     if wrong:
-        raise InputError(f"The calibration file {file} lacks {', '.join(wrong)}, or holds too few numbers of it.")
+        raise InputError(f"The calibration file {file} lacks {', '.join(wrong)}, or holds too few of its numbers.")
     return matrices
 
 
 def velodyne_to_rectified(calibration: Mapping[str, np.ndarray]) -> np.ndarray:
     """Motion, float64 (4, 4), from the scanner's frame to the rectified frame of camera 0."""
-    rectify, to_camera = np.eye(4), np.eye(4)
-    rectify[:3, :3] = calibration["R0_rect"]
-    to_camera[:3] = calibration["Tr_velo_to_cam"]
-    motion: np.ndarray = rectify @ to_camera
+    to_camera = calibration["Tr_velo_to_cam"]
+    motion: np.ndarray = pose_of(calibration["R0_rect"], np.zeros(3)) @ pose_of(to_camera[:, :3], to_camera[:, 3])
     return motion
 
 
@@ -109,30 +100,17 @@ def read_projection(file: Path, key: str) -> np.ndarray:
     """Projection of a camera, float64 (3, 4), of a calibration file of the raw recordings.
 
     Raises:
-        InputError: If the file is missing or lacks it.
+        InputError: If the file is missing or lacks the projection.
     """
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise InputError(
-            f"The calibration {file} cannot be opened ({error.strerror}); unpack the raw recordings of cvlibs.net."
-        ) from None
-    written = next((line.partition(":")[2] for line in lines if line.partition(":")[0].strip() == key), "")
-    numbers = _numbers(written.split())
+    parts = [line.partition(":") for line in text_lines(file, "calibration")]
+    numbers = _numbers(next((written.split() for name, _, written in parts if name.strip() == key), ()))
     if numbers is None or len(numbers) != 12:
         raise InputError(f"The calibration {file} lacks the 12 numbers of {key}; copy it again.")
     return np.array(numbers).reshape(3, 4)
 
 
-def _lines(file: Path, what: str) -> list[str]:
-    try:
-        return file.read_text(encoding="ascii").splitlines()
-    except UnicodeDecodeError:
-        raise InputError(f"The {what} file {file} is damaged, as it is no plain text; copy it again.") from None
-
-
 def _numbers(fields: Sequence[str]) -> list[float] | None:
-    """Finite numbers of fields of text, or None where one is none."""
+    """Finite numbers of fields of text, or None where one is not a finite number."""
     try:
         numbers = [float(field) for field in fields]
     except ValueError:

@@ -1,4 +1,4 @@
-"""Points of a scanner: their files, and where they are seen in the image of a camera.
+"""Points of a scanner: their files, and their places in the image of a camera.
 
 Convention: a 3 x 4 or 3 x 3 projection P maps points to ``(u, v, 1) ~ P @ point``; it is split into intrinsics and a
 pose (Hartley & Zisserman, "Multiple View Geometry", 2nd ed., 6.2.4), so that everything else is in the camera frame.
@@ -6,16 +6,18 @@ pose (Hartley & Zisserman, "Multiple View Geometry", 2nd ed., 6.2.4), so that ev
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from scipy.linalg import rq
 
 from pipeline.geometry.backprojection import project
+from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.camera import Camera
 from pipeline.records.errors import InputError
 
-# Off-diagonal share of the focal length beyond which a projection is not that of square pixels.
+# Largest skew of a pinhole camera, as a share of the focal length.
 _MOST_SKEW = 0.01
 
 
@@ -48,7 +50,7 @@ def split_projection(projection: np.ndarray, width: int, height: int) -> tuple[C
         The camera, and float64 (4, 4) that takes points into its frame.
 
     Raises:
-        InputError: If the matrix is no projection of a pinhole camera.
+        InputError: If the matrix is not the projection of a pinhole camera.
     """
     matrix = np.asarray(projection, dtype=np.float64)
     is_matrix = matrix.shape in ((3, 3), (3, 4)) and bool(np.isfinite(matrix).all())
@@ -60,17 +62,21 @@ def split_projection(projection: np.ndarray, width: int, height: int) -> tuple[C
     if np.linalg.det(rotation) < 0:
         # A projection is known up to its sign; points in front of the camera must have positive z.
         rotation, matrix = -rotation, -matrix
-    scale = upper[2, 2]
-    intrinsics = upper / scale
+    intrinsics = upper / upper[2, 2]
     if abs(intrinsics[0, 1]) > _MOST_SKEW * intrinsics[0, 0]:
-        raise InputError(f"The projection has a skew of {intrinsics[0, 1]:.1f} px, which no pinhole camera here has.")
-    pose = np.eye(4)
-    pose[:3, :3] = rotation
-    if matrix.shape[1] == 4:
-        pose[:3, 3] = np.linalg.solve(upper, matrix[:, 3])
+        raise InputError(
+            f"The projection has a skew of {intrinsics[0, 1]:.1f} px; it must be that of a pinhole camera without skew."
+        )
+    translation = np.linalg.solve(upper, matrix[:, 3]) if matrix.shape[1] == 4 else np.zeros(3)
     (fx, _, cx), (_, fy, cy), _ = intrinsics.tolist()
-    camera = Camera(fx, fy, cx, cy, width, height)
-    return camera, pose
+    return Camera(fx, fy, cx, cy, width, height), pose_of(rotation, translation)
+
+
+def pose_of(rotation: np.ndarray, translation: np.ndarray | Sequence[float]) -> np.ndarray:
+    """Rigid motion, float64 (4, 4), of a rotation (3, 3) and a translation (3,)."""
+    pose = np.eye(4)
+    pose[:3, :3], pose[:3, 3] = rotation, translation
+    return pose
 
 
 def moved(points: np.ndarray, pose: np.ndarray) -> np.ndarray:
@@ -80,15 +86,15 @@ def moved(points: np.ndarray, pose: np.ndarray) -> np.ndarray:
 
 
 def rasterised(points_m: np.ndarray, camera: Camera, *, radius_px: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Depth map of points; where several fall on one pixel, the nearest counts.
+    """Depth map of points; of several on one pixel, the nearest counts.
 
     Args:
         points_m: float (N, 3) in the camera frame [m].
         camera: Intrinsics.
-        radius_px: Every point covers the square of this half side around its pixel [px].
+        radius_px: Half side of the square that a point covers around its pixel [px].
 
     Returns:
-        Depth float32 (H, W) [m], 0 where there is none, and bool (H, W) where there is some.
+        Depth, float32 (H, W) [m], 0 where unknown; and bool (H, W), where it is known.
     """
     pixels = project(points_m, camera)
     kept = np.isfinite(pixels).all(axis=1) & (np.abs(pixels) < 1e6).all(axis=1)
@@ -102,3 +108,12 @@ def rasterised(points_m: np.ndarray, camera: Camera, *, radius_px: int = 0) -> t
             np.minimum.at(depth, (v[inside], u[inside]), z[inside])
     valid = np.isfinite(depth)
     return np.where(valid, depth, 0).astype(np.float32), valid
+
+
+def scanned_frame(
+    rgb: np.ndarray, camera: Camera, points_m: np.ndarray, radius_px: int, *, name: str, backend: str = "lidar"
+) -> Frame:
+    """An image with the depth of its points, see ``rasterised``."""
+    values, valid = rasterised(points_m, camera, radius_px=radius_px)
+    depth = DepthMap(values, valid, DepthKind.METRIC, ScaleSource.SENSOR, backend=backend)
+    return Frame(rgb, camera, given_depth=depth, name=name)

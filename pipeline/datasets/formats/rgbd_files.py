@@ -1,4 +1,4 @@
-"""Folders of RGB-D frames, each with a description of how its files are to be read.
+"""Folders of RGB-D frames, each with a description of how to read its files.
 
 A description is ``frame.json`` in the folder, or given beside it; see ``conf/dataset/rgbd.yaml``.
 """
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.datasets.formats.points import moved, rasterised, read_points, split_projection
+from pipeline.datasets.formats.sequences import text_lines
 from pipeline.geometry.backprojection import back_project
 from pipeline.ingest.depth_files import read_depth
 from pipeline.ingest.images import read_image
@@ -27,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 DESCRIPTION = "frame.json"
 ENCODINGS = ("scaled", "sun3d", "kinect", "disparity", "points")
-# Raw numbers of the first Kinect from here on mean that nothing was measured.
+# Raw numbers of the first Kinect from this one on mean that nothing was measured.
 _KINECT_INVALID = 1084
 POINT_VALUES = 6
 """Numbers of a point in a binary file: x, y, z and a colour."""
@@ -35,7 +36,7 @@ POINT_VALUES = 6
 
 @dataclass(frozen=True)
 class FrameFiles:
-    """Where one frame is.
+    """Files of one frame.
 
     Args:
         folder: Folder of its description.
@@ -57,15 +58,15 @@ class FrameFiles:
 def find_frames(
     root: Path, descriptions: Mapping[str, Mapping[str, Any] | None], refused: dict[str, str] | None = None
 ) -> list[FrameFiles]:
-    """All frames of a folder's described subfolders, in the order of their names.
+    """All frames of a folder's described subfolders, by name.
 
     Args:
         root: A folder with one subfolder per place, or one such folder.
-        descriptions: Descriptions by name of the subfolder; each key of them goes before that of ``frame.json``.
-        refused: Takes the name of each folder whose description or files cannot be used, with the reason.
+        descriptions: Descriptions by name of the subfolder; their keys override those of ``frame.json``.
+        refused: Receives the name of each folder whose description or files cannot be used, with the reason.
 
     Raises:
-        InputError: If no folder can be used; says why the first that is described cannot.
+        InputError: If no folder can be used; gives the reason of the first described one.
     """
     folders = [root, *sorted(path for path in root.iterdir() if path.is_dir())]
     refused = {} if refused is None else refused
@@ -82,7 +83,7 @@ def find_frames(
         raise InputError(next(iter(refused.values())))
     if not frames:
         raise InputError(
-            f"{root} holds no folder of RGB-D frames that is described; "
+            f"{root} holds no described folder of RGB-D frames; "
             f"write {DESCRIPTION} with color, depth and camera, or give dataset.descriptions."
         )
     return frames
@@ -97,7 +98,7 @@ def _described(file: Path) -> dict[str, Any]:
         raise InputError(f"{file} cannot be opened ({error.strerror}).") from None
     except (ValueError, RecursionError) as error:
         where = f" from its line {error.lineno} on" if isinstance(error, json.JSONDecodeError) else ""
-        raise InputError(f"{file} is no JSON{where}; mend it or remove it.") from None
+        raise InputError(f"{file} is not JSON{where}; mend it or remove it.") from None
     if not isinstance(described, dict) or not described:
         raise InputError(f"{file} must hold one object with color, depth and camera.")
     return described
@@ -192,7 +193,7 @@ def _registered(
 
 
 def _decoded(files: FrameFiles) -> tuple[np.ndarray, np.ndarray]:
-    """Metres of a depth file, float32 (H, W), and where they mean something."""
+    """Metres of a depth file, float32 (H, W), and where they are valid."""
     described = files.description["depth"]
     stored = read_depth(files.depth, kind="depth_affine", scale_source="none", key=described.get("key"), invalid=())
     numbers, known = stored.values, stored.valid
@@ -223,11 +224,9 @@ def _decoded(files: FrameFiles) -> tuple[np.ndarray, np.ndarray]:
 
 
 def shifted(array: np.ndarray, right: int, down: int) -> np.ndarray:
-    """An array (H, W) moved by whole pixels, not negative; zeros come in."""
+    """An array (H, W) moved by non-negative whole pixels and filled up with zeros."""
     height, width = array.shape
-    moved_array = np.zeros_like(array)
-    moved_array[down:, right:] = array[: height - down, : width - right]
-    return moved_array
+    return np.pad(array, ((down, 0), (right, 0)))[:height, :width]
 
 
 def _number(files: FrameFiles, key: str) -> float:
@@ -246,22 +245,21 @@ def _read_points(files: FrameFiles, width: int, height: int) -> tuple[Camera, np
 
 
 def read_poses(file: Path) -> list[np.ndarray]:
-    """Camera-to-world matrices of a trajectory in Redwood's ``.log`` format: a line of three numbers, four of a matrix.
+    """Camera-to-world matrices of a trajectory in Redwood's ``.log`` format.
 
+    Each frame has a line of three numbers and four lines of a 4 x 4 matrix:
     http://redwood-data.org/indoor/fileformat.html
 
     Raises:
-        InputError: If the lines are not so.
+        InputError: If the file is missing or has other lines.
     """
+    lines = list(filter(str.strip, text_lines(file, "trajectory")))
+    blocks = [lines[start + 1 : start + 5] for start in range(0, len(lines), 5)]
     try:
-        lines = [line for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
-        blocks = [lines[start + 1 : start + 5] for start in range(0, len(lines), 5)]
         poses = [np.array([[float(number) for number in line.split()] for line in block]) for block in blocks]
-    except OSError as error:
-        raise InputError(f"The trajectory {file} cannot be opened ({error.strerror}).") from None
     except ValueError:
         raise InputError(
-            f"The trajectory {file} has a line that does not hold numbers alone, as many as needed."
+            f"The trajectory {file} has a line with a wrong number of numbers, or with other text."
         ) from None
     if any(pose.shape != (4, 4) for pose in poses):
         raise InputError(f"{file} does not hold a line of three numbers and four of a 4 x 4 matrix per frame.")

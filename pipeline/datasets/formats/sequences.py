@@ -30,7 +30,7 @@ def associate(first_s: Sequence[float], second_s: Sequence[float], most_s: float
     >>> associate([0.0, 1.0, 2.0], [1.01, 0.02, 0.99], 0.02)
     [(0, 1), (1, 0)]
     """
-    # The closest two that are left are always neighbours among all moments in order, so that neighbours alone compete.
+    # The closest two that are left are always neighbours among all moments in order, so only neighbours compete.
     waiting: dict[tuple[float, int], deque[int]] = {}
     for stream, times_s in enumerate((first_s, second_s)):
         for position, time_s in enumerate(times_s):
@@ -74,10 +74,28 @@ def associate(first_s: Sequence[float], second_s: Sequence[float], most_s: float
     return sorted(pairs.items(), key=lambda pair: (first_s[pair[0]], pair))
 
 
+def text_lines(file: Path, what: str) -> list[str]:
+    """Lines of a text file in UTF-8.
+
+    Args:
+        file: The file.
+        what: What it is, for the message.
+
+    Raises:
+        InputError: If it is missing or not text.
+    """
+    try:
+        return file.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise InputError(f"The {what} {file} cannot be opened ({error.strerror}).") from None
+    except UnicodeDecodeError:
+        raise InputError(f"The {what} {file} is damaged, as it is not plain text; copy it again.") from None
+
+
 def number_table(file: Path, columns: int, what: str) -> np.ndarray:
     """Numbers of a text file, float64 (N, columns); lines that begin with ``#`` are comments.
 
-    Numbers may be infinite: poses of ScanNet are where the camera was lost.
+    Numbers may be infinite: ScanNet writes such poses where the camera was lost.
 
     Args:
         file: The file.
@@ -87,20 +105,18 @@ def number_table(file: Path, columns: int, what: str) -> np.ndarray:
     Raises:
         InputError: If it is missing or holds anything else.
     """
+    lines = [line for line in text_lines(file, what) if not line.lstrip().startswith("#")]
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-        numbers = [float(word) for line in lines if not line.lstrip().startswith("#") for word in line.split()]
-    except OSError as error:
-        raise InputError(f"The {what} {file} cannot be opened ({error.strerror}).") from None
+        numbers = [float(word) for line in lines for word in line.split()]
     except ValueError:
-        raise InputError(f"The {what} {file} does not hold numbers alone; copy it again.") from None
+        raise InputError(f"The {what} {file} must hold nothing but numbers; copy it again.") from None
     if not numbers or len(numbers) % columns or any(map(math.isnan, numbers)):
         raise InputError(f"The {what} {file} holds {len(numbers)} numbers, not rows of {columns}; copy it again.")
     return np.array(numbers).reshape(-1, columns)
 
 
 def sequences(root: Path, is_one: Callable[[Path], bool]) -> list[Path]:
-    """The folder itself if it is a sequence, else those of its subfolders that are, in the order of their names."""
+    """The folder itself if it is a sequence, else its subfolders that are sequences, by name."""
     if is_one(root):
         return [root]
     return sorted(path for path in root.iterdir() if path.is_dir() and is_one(path))
