@@ -30,23 +30,8 @@ _SIGNS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]
 _EDGES = np.array([(a, b) for a in range(8) for b in range(a) if np.abs(_SIGNS[a] - _SIGNS[b]).sum() == 2])
 
 
-def box_rotation(box: Box3D) -> np.ndarray:
-    """Camera from the box's own axes: ``Rz @ Ry @ Rx``, float64 (3, 3).
-
-    Example:
-        >>> box_rotation(Box3D((0, 0, 1), (1, 1, 1), (0, 0, math.pi / 2))).round(9).tolist()
-        [[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
-    """
-    (sin_x, sin_y, sin_z), (cos_x, cos_y, cos_z) = np.sin(box.rotation_rad), np.cos(box.rotation_rad)
-    about_x = np.array([[1, 0, 0], [0, cos_x, -sin_x], [0, sin_x, cos_x]])
-    about_y = np.array([[cos_y, 0, sin_y], [0, 1, 0], [-sin_y, 0, cos_y]])
-    about_z = np.array([[cos_z, -sin_z, 0], [sin_z, cos_z, 0], [0, 0, 1]])
-    rotation: np.ndarray = about_z @ about_y @ about_x
-    return rotation
-
-
 def rotation_angles(rotation: np.ndarray) -> tuple[float, float, float]:
-    """Angles about x, y, z [rad] whose ``Rz @ Ry @ Rx`` is the rotation (3, 3), the inverse of ``box_rotation``."""
+    """Angles about x, y, z [rad] whose ``Rz @ Ry @ Rx`` is the rotation (3, 3), the inverse of ``Box3D.rotation``."""
     sin_y = float(np.clip(-rotation[2, 0], -1, 1))
     if abs(sin_y) > 1 - 1e-12:
         # Only the sum or difference of the other two angles is known.
@@ -69,7 +54,7 @@ def points_in_box(points: np.ndarray, box: Box3D, grow: float = 0.0) -> np.ndarr
     Returns:
         bool (N,).
     """
-    own = (np.asarray(points, dtype=np.float64) - box.center_m) @ box_rotation(box)
+    own = (np.asarray(points, dtype=np.float64) - box.center_m) @ box.rotation
     inside: np.ndarray = (np.abs(own) <= np.array(box.size_m) / 2 + grow).all(axis=1)
     return inside
 
@@ -86,7 +71,7 @@ def ray_intervals(directions: np.ndarray, box: Box3D, grow: float = 0.0) -> tupl
         (enter, leave), float64 (N,), as multiples of the directions; 0 is the camera. NaN where a ray misses the box
         or has it behind itself.
     """
-    rotation = box_rotation(box)
+    rotation = box.rotation
     half = np.array(box.size_m) / 2 + grow
     own, start = np.asarray(directions, dtype=np.float64) @ rotation, -np.array(box.center_m) @ rotation
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -154,7 +139,7 @@ def box_iou_3d(first: Box3D, second: Box3D) -> float:
 
 def _common_corners(first: Box3D, second: Box3D) -> np.ndarray:
     """The first's corners in the second, and its edges' passages through the second's faces, float64 (N, 3)."""
-    turn, half = box_rotation(second), np.array(second.size_m) / 2
+    turn, half = second.rotation, np.array(second.size_m) / 2
     own = (first.corners_m - second.center_m) @ turn
     slack = half + 1e-9 * (half.max() + max(first.size_m))
     found = [own[(np.abs(own) <= slack).all(axis=1)]]

@@ -139,17 +139,25 @@ class Box3D:
         require(min(self.size_m) >= 0, f"The sides of a 3D box must not be negative: {self.size_m}.")
 
     @property
+    def rotation(self) -> np.ndarray:
+        """Rotation from the box's own axes to the camera's: ``Rz @ Ry @ Rx``, float64 (3, 3).
+
+        Example:
+            >>> Box3D((0, 0, 1), (1, 1, 1), (0, 0, math.pi / 2)).rotation.round(9).tolist()
+            [[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+        """
+        (sin_x, sin_y, sin_z), (cos_x, cos_y, cos_z) = np.sin(self.rotation_rad), np.cos(self.rotation_rad)
+        about_x = np.array([[1, 0, 0], [0, cos_x, -sin_x], [0, sin_x, cos_x]])
+        about_y = np.array([[cos_y, 0, sin_y], [0, 1, 0], [-sin_y, 0, cos_y]])
+        about_z = np.array([[cos_z, -sin_z, 0], [sin_z, cos_z, 0], [0, 0, 1]])
+        rotation: np.ndarray = about_z @ about_y @ about_x
+        return rotation
+
+    @property
     def corners_m(self) -> np.ndarray:
         """The eight corners, float64 (8, 3) [m]."""
-        angle_x, angle_y, angle_z = self.rotation_rad
-        cos_x, sin_x = math.cos(angle_x), math.sin(angle_x)
-        cos_y, sin_y = math.cos(angle_y), math.sin(angle_y)
-        cos_z, sin_z = math.cos(angle_z), math.sin(angle_z)
-        rotation_x = np.array([[1, 0, 0], [0, cos_x, -sin_x], [0, sin_x, cos_x]])
-        rotation_y = np.array([[cos_y, 0, sin_y], [0, 1, 0], [-sin_y, 0, cos_y]])
-        rotation_z = np.array([[cos_z, -sin_z, 0], [sin_z, cos_z, 0], [0, 0, 1]])
         signs = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])
-        corners: np.ndarray = signs * self.size_m @ (rotation_z @ rotation_y @ rotation_x).T + self.center_m
+        corners: np.ndarray = signs * self.size_m @ self.rotation.T + self.center_m
         return corners
 
 

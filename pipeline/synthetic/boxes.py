@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.geometry.boxes_3d import box_rotation, rotation_angles
+from pipeline.geometry.boxes_3d import rotation_angles
 from pipeline.records import Box3D, Claim, Origin, Region
 from pipeline.synthetic.ground_truth import truth_of
 from pipeline.synthetic.view import RenderedObject, RenderedView
@@ -82,5 +82,5 @@ def _changed(box: Box3D, along: float, across: np.ndarray, size: np.ndarray, tur
     half_m = float(np.linalg.norm(box.size_m)) / 2
     moved = centre * (1 + along) + half_m * (across[0] * side + across[1] * np.cross(ray, side))
     cos, sin = math.cos(turn_rad), math.sin(turn_rad)
-    turned = box_rotation(box) @ np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
+    turned = box.rotation @ np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
     return Box3D(tuple(moved), tuple(np.array(box.size_m) * size), rotation_angles(turned))

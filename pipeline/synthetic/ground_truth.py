@@ -12,7 +12,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pipeline.geometry.boxes_3d import box_rotation
 from pipeline.records import Box3D, Claim, Comparison
 from pipeline.records.errors import InputError
 from pipeline.records.relations import RELATIONS
@@ -234,7 +233,7 @@ def _box_3d(item: RenderedObject, stated: Box3D | None) -> Truth:
     offset = np.array(stated.center_m) - centre
     along_m = float(offset @ centre) / distance_m
     across_m = math.sqrt(max(0.0, float(offset @ offset) - along_m**2))
-    turns = np.abs(box_rotation(exact).T @ box_rotation(stated)).argmax(axis=0)
+    turns = np.abs(exact.rotation.T @ stated.rotation).argmax(axis=0)
     sides = np.maximum(stated.size_m, 1e-9) / np.maximum(np.array(exact.size_m)[turns], 1e-9)
     margins = (
         TOLERANCE - abs(along_m) / distance_m,

@@ -243,7 +243,7 @@ def boxes() -> Iterator[Any]:
     camera = Camera(150.0, 140.0, 79.0, 60.0, 160, 120)
     grid = np.stack(np.meshgrid(*[np.linspace(-0.6, 0.8, 8)] * 3), axis=-1).reshape(-1, 3) + np.array((0.2, 0, 3))
     for one in SPACES:
-        yield boxes_3d.rotation_angles(boxes_3d.box_rotation(one))
+        yield boxes_3d.rotation_angles(one.rotation)
         yield boxes_3d.points_in_box(grid, one), boxes_3d.points_in_box(grid, one, 0.1)
         with np.errstate(invalid="ignore"):
             yield boxes_3d.ray_intervals(grid, one), boxes_3d.ray_intervals(grid[::9], one, 0.2)

@@ -27,13 +27,6 @@ def test_a_length_that_fits_less_is_less_probable(sigma: float, slack: float, si
     assert found[0] > 0.5 > found[-1]
 
 
-@pytest.mark.parametrize("measured, allowed", [(1.0, (0.85, 1.15)), (1.6, (0.85, 1.15)), (2.0, (0.0, 1.0))])
-def test_a_precise_measurement_decides(measured: float, allowed: tuple[float, float]) -> None:
-    inside = allowed[0] <= measured <= allowed[1]
-    found = length_probability(*allowed, measured, 0.01)
-    assert found > 0.98 if inside else found < 0.02
-
-
 @given(st.floats(0.2, 5.0), slacks)
 def test_a_coarse_measurement_says_nothing(measured: float, slack: float) -> None:
     assert 0.35 < length_probability(1 - slack, 1 + slack, measured, 5.0) < 0.65
@@ -71,14 +64,6 @@ def test_a_hidden_part_makes_more_than_was_measured_possible(claimed: float) -> 
     found = [length_probability(least, most, 1.0, 0.02, hidden=mean) for mean in (0.0, 0.2, 0.5)]
     assert found[0] < 0.05 < found[1] and found[0] < 0.05 < found[2]
     assert length_probability(least, most, 1.0, 0.02, covered=0.5) < 0.05
-
-
-@pytest.mark.parametrize("claimed", [0.75, 0.6, 0.5])
-def test_a_covered_part_makes_less_than_was_measured_possible(claimed: float) -> None:
-    least, most = 0.95 * claimed, 1.05 * claimed
-    assert length_probability(least, most, 1.0, 0.02) < 0.05
-    assert length_probability(least, most, 1.0, 0.02, covered=0.5) > 0.05
-    assert length_probability(least, most, 1.0, 0.02, hidden=0.5) < 0.05
 
 
 def test_what_is_measured_in_part_is_less_sure_to_be_all() -> None:

@@ -40,14 +40,8 @@ def board(hiding: tuple[slice, slice] | None = None) -> tuple[np.ndarray, np.nda
 def outline(mask: np.ndarray, side: str) -> np.ndarray:
     """The pixels of the outermost row or column of a rectangle at one side, without its corners."""
     rows, columns = np.nonzero(mask)
-    at, value = {
-        "left": (columns, columns.min()),
-        "right": (columns, columns.max()),
-        "top": (rows, rows.min()),
-        "bottom": (rows, rows.max()),
-    }[side]
-    along, across = (rows, columns) if side in ("left", "right") else (columns, rows)
-    assert at is across
+    across, along = (columns, rows) if side in ("left", "right") else (rows, columns)
+    value = across.min() if side in ("left", "top") else across.max()
     chosen = (across == value) & (along > along.min() + 3) & (along < along.max() - 3)
     found = np.zeros(mask.shape, bool)
     found[rows[chosen], columns[chosen]] = True

@@ -150,17 +150,6 @@ def test_a_scene_refuses_anchors_that_do_not_fit_its_frames(plain: dict[str, Any
         Scene("analytic", scenes.scene().frames, anchors=(Anchor.from_plain(plain),))
 
 
-@pytest.mark.parametrize("error", [-0.1, math.nan, math.inf])
-def test_the_error_of_a_scale_is_a_share(error: float) -> None:
-    with pytest.raises(RecordError, match="scale's error"):
-        DepthMap(np.ones((2, 2)), np.ones((2, 2), bool), DepthKind.METRIC, "anchor", scale_error=error)  # type: ignore[arg-type]
-
-
-def test_only_metric_depth_has_an_error_of_its_scale() -> None:
-    with pytest.raises(RecordError, match="scale's error of disparity_affine depth"):
-        DepthMap(np.ones((2, 2)), np.ones((2, 2), bool), DepthKind.DISPARITY_AFFINE, scale_error=0.1)
-
-
 def test_values_beyond_float32_are_invalid_without_a_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.geometry.backprojection import back_project, back_project_pixels, project
+from pipeline.geometry.backprojection import back_project, project
 from pipeline.records.camera import Camera, CameraSource
 from pipeline.records.errors import RecordError
 
@@ -102,9 +102,3 @@ def test_a_turned_camera_agrees_with_the_turned_image(camera: Camera, turns: int
     # Ranges do not change when camera and image turn together.
     ranges = np.sort(np.linalg.norm(points, axis=1))
     np.testing.assert_allclose(np.sort(np.linalg.norm(turned_points, axis=1)), ranges, rtol=1e-9)
-
-
-@given(cameras(), st.lists(st.tuples(st.floats(0, 2000), st.floats(0, 2000), st.floats(0.1, 100)), min_size=1))
-def test_back_projection_and_projection_round_trip(camera: Camera, pixels: list) -> None:
-    u, v, z = np.array(pixels).T
-    np.testing.assert_allclose(project(back_project_pixels(u, v, z, camera), camera), np.stack((u, v), 1), atol=1e-4)

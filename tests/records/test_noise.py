@@ -22,13 +22,6 @@ def depth(kind: str, source: str = "none", backend: str = "someone's") -> DepthM
     return DepthMap.from_values(VALUES, kind, source, backend=backend)
 
 
-@pytest.mark.parametrize("level", [0.0, 1.0, 4.0])
-def test_errors_grow_linearly_with_depth(level: float) -> None:
-    model = NoiseModel(relative=0.01, relative_per_m=0.002, pixel=0.003, pixel_per_m=0.004)
-    assert model.smooth(level) == pytest.approx(0.01 + 0.002 * level)
-    assert model.rough(level) == pytest.approx(0.003 + 0.004 * level)
-
-
 def test_near_places_share_their_error_and_far_ones_do_not() -> None:
     model = NoiseModel(place_share=0.2)
     found = [model.correlation(distance) for distance in (0.0, 0.1, 0.2, 0.5, 2.0)]

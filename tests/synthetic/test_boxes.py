@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from synthetic.worlds import PIECES, view
 
-from pipeline.geometry.boxes_3d import box_rotation, rotation_angles
+from pipeline.geometry.boxes_3d import rotation_angles
 from pipeline.records import Box3D, Claim
 from pipeline.synthetic.boxes import claims_about_boxes
 from pipeline.synthetic.ground_truth import truth_of
@@ -61,7 +61,7 @@ def test_the_truth_of_a_stated_box(made: RenderedView, changes: dict, holds: boo
 
 def test_sides_may_be_named_in_another_order(made: RenderedView) -> None:
     exact = next(item for item in made.objects if item.label == PIECES[1].label).box_3d
-    quarter = box_rotation(exact) @ np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
+    quarter = exact.rotation @ np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
     width, depth, height = exact.size_m
     other = Box3D(exact.center_m, (width, height, depth), rotation_angles(quarter))
     claim = Claim("box_3d", PIECES[1].label)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipeline.geometry.backprojection import back_project
-from pipeline.geometry.boxes_3d import box_rotation, points_in_box
+from pipeline.geometry.boxes_3d import points_in_box
 from pipeline.geometry.extents import thin
 from pipeline.geometry.objects import erode
 from pipeline.geometry.regions import mask_box
@@ -187,7 +187,7 @@ def unique_labels(names: Iterable[str]) -> list[str]:
 
 def nearest_in_box(box: Box3D, point_m: np.ndarray) -> np.ndarray:
     """The point of a solid box nearest to a point, float64 (3,)."""
-    axes, half = box_rotation(box), np.array(box.size_m) / 2
+    axes, half = box.rotation, np.array(box.size_m) / 2
     nearest: np.ndarray = axes @ np.clip(axes.T @ (point_m - box.center_m), -half, half) + box.center_m
     return nearest
 

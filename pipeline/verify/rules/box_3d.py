@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipeline.geometry.backprojection import back_project_pixels
-from pipeline.geometry.boxes_3d import box_iou_3d, box_rotation, oriented_box, points_in_box, project_box, ray_intervals
+from pipeline.geometry.boxes_3d import box_iou_3d, oriented_box, points_in_box, project_box, ray_intervals
 from pipeline.geometry.order import normal_cdf, probability_about, probability_within
 from pipeline.geometry.regions import boxes_iou
 from pipeline.records import Box, Box3D, Claim, DepthKind, Point
@@ -203,10 +203,10 @@ def _sizes(item: ObjectView, box: Box3D, points: np.ndarray) -> Iterator[_Check]
 
     Without a mask, parts of the floor are taken for the object, which would then be too large.
     """
-    own = (points - box.center_m) @ box_rotation(box)
+    own = (points - box.center_m) @ box.rotation
     low, high = np.percentile(own, (2, 98), axis=0)
     rays = points / np.linalg.norm(points, axis=1, keepdims=True)
-    along = np.abs(rays @ box_rotation(box)).mean(axis=0)
+    along = np.abs(rays @ box.rotation).mean(axis=0)
     view, noise = item.view, item.depth_noise
     blur_m = noise * float(np.linalg.norm(np.median(points, axis=0))) * along
     relative = math.hypot(view.budget.length(view.depth, view.camera.source), noise)
@@ -232,7 +232,7 @@ def _compared(
     view, distance_m = item.view, float(np.linalg.norm(np.median(points, axis=0)))
     grow_m = math.hypot(item.depth_noise, view.budget.scale_error(view.depth)) * distance_m
     numbers = {"inside_share": float(points_in_box(points, box, grow_m).mean())}
-    rotation = box_rotation(box)
+    rotation = box.rotation
     # Boxes stand upright, so of their own axes the one nearest the image's vertical is the vertical.
     up = rotation[:, int(np.argmax(np.abs(rotation[1])))]
     around = oriented_box(points, up * -np.sign(up[1] or 1.0))

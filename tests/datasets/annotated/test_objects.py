@@ -12,7 +12,6 @@ from pipeline.datasets.annotated.objects import (
     object_of_pixels,
     unique_labels,
 )
-from pipeline.geometry.boxes_3d import box_rotation
 from pipeline.records import Box3D, Camera
 from pipeline.synthetic.truth import extents
 
@@ -39,7 +38,7 @@ def test_the_distance_between_solid_boxes_is_exact(second: Box3D, distance_m: fl
 def test_the_nearest_point_of_a_turned_box_may_be_a_corner() -> None:
     box = Box3D((1, 2, 3), (2, 4, 6), (0.3, -0.8, 1.2))
     corner = box.corners_m[-1]
-    assert np.allclose(nearest_in_box(box, corner + box_rotation(box) @ (1, 1, 1)), corner)
+    assert np.allclose(nearest_in_box(box, corner + box.rotation @ (1, 1, 1)), corner)
 
 
 def test_an_object_of_pixels_is_measured_inside_of_its_edge() -> None:
