@@ -18,7 +18,7 @@ _BARE = re.compile(r"\s*+[(（\[\"]?([A-H])(?:[)）\]\".、:：．,，](?P<rest>
 
 
 def options_of(question: str) -> dict[str, str]:
-    """The options of a multiple-choice question by letter, or nothing if it has none.
+    """The options of a multiple-choice question by letter; empty if it has none.
 
     >>> options_of("Which way? A. Left. B. Right.")
     {'A': 'Left', 'B': 'Right'}
@@ -47,8 +47,8 @@ def find_choice(text: str, question: str) -> str | None:
         question: The question with its options.
 
     Returns:
-        The letter; None where the question has no options, the answer names none of them or
-        contradicts itself: by two letters, or by a letter with another option's words.
+        The letter; None if the question has no options, or if the answer names none of them or contradicts itself
+        by two letters or by a letter with another option's words.
     """
     options = options_of(question)
     if not options:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from pipeline.claims.claim_making import make_claims
@@ -11,13 +11,12 @@ from pipeline.claims.json_blocks import JsonBlock
 from pipeline.claims.markup import listed, shorten
 from pipeline.claims.phrases import relation_named
 from pipeline.claims.quantities import Quantity, parse_quantity, unit_named
-from pipeline.claims.region_entries import frame_index
+from pipeline.claims.region_entries import CLAIM_KEYS, frame_index, is_number
 from pipeline.records import Claim, Comparison, Unit
 from pipeline.records.errors import RecordError, UnreadableError
 from pipeline.records.message import Message, message
 from pipeline.records.relations import RELATIONS
 
-_LIST_KEYS = ("claims", "relations", "relationships")
 _FRAME_KEYS = {"pictures": 1, "picture": 1, "images": 1, "image": 1, "frames": 0, "frame": 0}
 _RELATION_KEYS = ("relation", "predicate", "relationship", "type")
 _SUBJECT_KEYS = ("subject", "subj", "object_1", "from")
@@ -31,16 +30,16 @@ def claims_from_json(
 ) -> tuple[tuple[Claim, ...], tuple[Message, ...]] | None:
     """Read the claims of JSON values.
 
-    ``images`` count from 1, as prompts count "Image 1"; ``frames`` count from 0. Relations, units and numbers
-    may be written as words in English or Chinese.
+    ``images`` count from 1, as in the prompts' "Image 1"; ``frames`` count from 0. Relations, units and numbers may
+    be words in English or Chinese.
 
     Args:
-        blocks: JSON values, as ``find_json`` gives them.
-        frames: Number of frames that were given.
+        blocks: JSON values from ``find_json``.
+        frames: Number of frames in the scene.
 
     Returns:
-        The claims and a message for each entry that could not be read; or None where no value has a list of
-        claims, so that prose may be read instead.
+        The claims, and a message for each unreadable entry; None if no value has a list of claims and the prose
+        may be read instead.
     """
     lists = [entries for block in blocks for entries in _claim_lists(block.value)]
     if not lists:
@@ -58,7 +57,7 @@ def claims_from_json(
 
 def _claim_lists(value: Any) -> list[list[Any]]:
     if isinstance(value, dict):
-        lists = [value[key] for key in _LIST_KEYS if isinstance(value.get(key), list)]
+        lists = [value[key] for key in CLAIM_KEYS if isinstance(value.get(key), list)]
         return lists or [[value]] * _is_claim(value)
     return [value] if isinstance(value, list) and any(map(_is_claim, value)) else []
 
@@ -82,9 +81,7 @@ def _claims(entry: Any, frames: int) -> list[Claim]:
     for key in ("measure", "perspective"):
         if isinstance(entry.get(key), str) and entry[key].strip():
             rest[key] = entry[key].strip()
-    quantity = _quantity(entry, name)
-    claims = make_claims(name, _name(_first(entry, _SUBJECT_KEYS)) or "", objects, quantity, **rest)
-    return claims
+    return make_claims(name, _name(_first(entry, _SUBJECT_KEYS)) or "", objects, _quantity(entry, name), **rest)
 
 
 def _first(entry: dict[str, Any], keys: Iterable[str]) -> Any:
@@ -92,7 +89,7 @@ def _first(entry: dict[str, Any], keys: Iterable[str]) -> Any:
 
 
 def _name(value: Any) -> str | None:
-    """The label that a text, a number or an object with a label stands for."""
+    """The label given as a text, a number or a JSON object with a label."""
     if isinstance(value, dict):
         value = _first(value, ("label", "name"))
     return str(value).strip() or None if isinstance(value, str | int | float) else None
@@ -114,37 +111,31 @@ def _flag(entry: dict[str, Any]) -> bool:
 
 
 def _frames(entry: dict[str, Any], count: int) -> tuple[int, ...]:
-    key = next((key for key in _FRAME_KEYS if entry.get(key) not in (None, "", [])), None)
-    if key is None:
-        return ()
-    values = entry[key] if isinstance(entry[key], list) else [entry[key]]
-    indices = tuple(frame_index(value, _FRAME_KEYS[key]) for value in values)
-    if not all(0 <= index < count for index in indices):
-        raise UnreadableError("frames_not_given", key=key, values=str(values), count=count)
-    return tuple(dict.fromkeys(indices))
+    for key, first in _FRAME_KEYS.items():
+        if (given := _first(entry, [key])) is not None:
+            values = given if isinstance(given, list) else [given]
+            indices = dict.fromkeys(frame_index(value, first) for value in values)
+            if not all(0 <= index < count for index in indices):
+                raise UnreadableError("frames_not_given", key=key, values=str(values), count=count)
+            return tuple(indices)
+    return ()
 
 
 def _quantity(entry: dict[str, Any], name: str) -> Quantity | None:
     value = _first(entry, ("value", "distance", "number"))
-    if value is None or (isinstance(value, bool)):
+    if value is None or isinstance(value, bool):
         return None
-    words = entry.get("unit")
-    if isinstance(value, int | float):
-        quantity: Quantity | None = Quantity(float(value), None) if math.isfinite(value) else None
-    else:
-        quantity = parse_quantity(str(value))
+    quantity = Quantity(float(value), None) if is_number(value) else parse_quantity(str(value))
     if quantity is None:
         raise UnreadableError("no_number", words=shorten(str(value), 30))
-    unit, factor, tolerance = quantity.unit, 1.0, quantity.tolerance
-    if unit is None and isinstance(words, str) and words.strip() and name != "count":
-        named = unit_named(words)
-        if named is None:
+    words, factor = entry.get("unit"), 1.0
+    if is_number(entry.get("tolerance")):
+        quantity = replace(quantity, tolerance=float(entry["tolerance"]))
+    if entry.get("comparison") in tuple(Comparison):
+        quantity = replace(quantity, comparison=Comparison(entry["comparison"]))
+    if quantity.unit is None and isinstance(words, str) and words.strip() and name != "count":
+        if (named := unit_named(words)) is None:
             raise UnreadableError("no_unit", words=words[:20], units=tuple(Unit))
-        unit, factor = named
-    given = entry.get("tolerance")
-    if isinstance(given, int | float) and not isinstance(given, bool):
-        tolerance = float(given)
-    comparison = quantity.comparison
-    if isinstance(entry.get("comparison"), str) and entry["comparison"] in tuple(Comparison):
-        comparison = Comparison(entry["comparison"])
-    return Quantity(quantity.value * factor, unit, comparison, None if tolerance is None else tolerance * factor)
+        quantity, factor = replace(quantity, unit=named[0]), named[1]
+    tolerance = None if quantity.tolerance is None else quantity.tolerance * factor
+    return replace(quantity, value=quantity.value * factor, tolerance=tolerance)

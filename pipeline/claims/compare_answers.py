@@ -1,20 +1,21 @@
-"""Reads a model's answer to a question whose right answer is known, and takes verdicts into account."""
+"""Scores a model's answer against the correct one, before and after the verdicts on its claims."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from string import ascii_uppercase
 
 from pipeline.claims.markup import plain_text, without_code
 from pipeline.claims.names import normal_name
 from pipeline.claims.prose import parse_prose
-from pipeline.claims.quantities import MEASURE, NUMBER_WORDS, parse_count, parse_quantity, unit_named
-from pipeline.records import Answer, Claim, Origin, Status, Verdict
+from pipeline.claims.quantities import MEASURE, NUMBER_WORDS, parse_quantity, unit_named
+from pipeline.records import Answer, Claim, Status, Verdict
+from pipeline.records.anchor import LENGTH_UNITS
 from pipeline.records.expected import AnswerKind, Expected
 
-# A length is right within this share of the true one, as SpatialRGPT-Bench counts it (Cheng et al. 2024).
+# A length is correct within this share of the true one, as in SpatialRGPT-Bench (Cheng et al. 2024).
 _LENGTH_TOLERANCE = 0.25
 _LONGEST = 20_000
 _YES = re.compile(r"\b(?:yes|true|correct|yeah)\b|(?<!不)(?:是的|对的|正确)|^\s*[是对]", re.IGNORECASE)
@@ -32,17 +33,17 @@ Value = str | float
 
 @dataclass(frozen=True)
 class Scored:
-    """One answer, held against the right one.
+    """One answer, compared with the correct one.
 
     Args:
-        value: What it says: a letter, ``yes`` or ``no``, a number in the expected unit, or words; None where that
-            was not understood.
-        score: 1 where it is right, else 0.
-        status: ``refuted`` where a verdict refutes one of its claims, ``supported`` where one is supported and none
+        value: Its value: a letter, ``yes`` or ``no``, a number in the expected unit, or words; None if it was not
+            understood.
+        score: 1 if it is correct, else 0.
+        status: ``refuted`` if a verdict refutes one of its claims, ``supported`` if one is supported and none is
             refuted, else ``undecided``.
-        score_after: Score once the verdict is taken into account, in [0, 1]: a refuted yes becomes no and the other
-            way round; a refuted choice is dropped, and one of the others guessed; everything else stays.
-        reason: The verdict that settles the status, in words.
+        score_after: Score after the verdicts, in [0, 1]: a refuted yes becomes no and vice versa; a refuted choice
+            is replaced by a guess among the others; everything else stays.
+        reason: Reason of the verdict that gives the status.
     """
 
     value: Value | None
@@ -53,12 +54,12 @@ class Scored:
 
 
 def scored(expected: Expected, answer: Answer, verdicts: Sequence[Verdict]) -> Scored:
-    """Hold an answer against the right one, alone and with the verdicts on its claims.
+    """Score an answer, alone and with the verdicts on its claims.
 
     Args:
-        expected: The question and its right answer.
-        answer: What the model said.
-        verdicts: Verdicts on the claims that the answer makes.
+        expected: The question and its correct answer.
+        answer: The model's answer.
+        verdicts: Verdicts on the answer's claims.
     """
     value = value_of(expected, answer)
     score = float(value is not None and is_correct(expected, value))
@@ -75,11 +76,10 @@ def scored(expected: Expected, answer: Answer, verdicts: Sequence[Verdict]) -> S
 
 
 def value_of(expected: Expected, answer: Answer) -> Value | None:
-    """What an answer says, in the form in which it is compared; None where that is not understood."""
+    """The value of an answer in the form that ``is_correct`` compares; None if it is not understood."""
     if expected.kind is AnswerKind.CHOICE:
-        letters = [chr(ord("A") + position) for position in range(len(expected.choices))]
-        return answer.choice if answer.choice in letters else None
-    words = plain_text(without_code(answer.text[:_LONGEST])).text.strip()
+        return answer.choice if answer.choice in [*ascii_uppercase[: len(expected.choices)]] else None
+    words = _words(answer)
     if expected.kind is AnswerKind.YES_NO:
         return _yes_or_no(words)
     if expected.kind is AnswerKind.NUMBER:
@@ -88,10 +88,10 @@ def value_of(expected: Expected, answer: Answer) -> Value | None:
 
 
 def is_correct(expected: Expected, value: Value) -> bool:
-    """Whether a value of ``value_of`` is the right one.
+    """Whether a value of ``value_of`` is correct.
 
-    Letters, yes and no must be equal; words must be, or hold, the right ones; whole numbers without a unit must be
-    equal; other numbers may differ by a quarter.
+    Letters, yes and no, and whole numbers without a unit must be equal; words must contain the expected ones; other
+    numbers may differ by a quarter.
     """
     if isinstance(value, str):
         wanted, said = expected.answer.casefold().strip(), value.casefold().strip()
@@ -99,39 +99,32 @@ def is_correct(expected: Expected, value: Value) -> bool:
             return wanted == said
         wanted, said = normal_name(wanted) or wanted, normal_name(said) or said
         return re.search(rf"(?<!\w){re.escape(wanted)}(?!\w)", said) is not None
-    right = float(expected.answer)
-    if expected.unit in (None, "count") and right.is_integer():
-        return value == right
-    return abs(value - right) <= _LENGTH_TOLERANCE * abs(right)
+    correct = float(expected.answer)
+    if expected.unit in (None, "count") and correct.is_integer():
+        return value == correct
+    return abs(value - correct) <= _LENGTH_TOLERANCE * abs(correct)
 
 
 def with_asked_claim(expected: Expected, answer: Answer, names: Sequence[str]) -> Answer:
-    """The answer with the claim that it makes by a mere yes or no, where it spells out none.
+    """The answer with the claim of a bare yes or no, if it has no claim of its own.
 
     Args:
-        expected: The question, as "Is the cup in front of the book?".
+        expected: The question, such as "Is the cup in front of the book?".
         answer: The answer.
-        names: Names of the things that the question may speak of.
+        names: Names of the objects that the question may mention.
 
     Returns:
-        The answer; with the claim that the question asks about, negated where the answer is no, if the answer has no
-        claim of its own.
+        The answer with the claim that the question asks about, negated if the answer is no.
     """
-    if answer.claims:
-        return answer
-    said = _chosen_words(expected, answer)
-    verdict = None if said is None else _yes_or_no(said)
-    if verdict is None:
+    said = None if answer.claims else _yes_or_no(_chosen_words(expected, answer))
+    if said is None:
         return answer
     claims = asked_claims(expected.question, names)
-    return replace(
-        answer,
-        claims=tuple(replace(claim, negated=claim.negated is (verdict == "yes")) for claim in claims),
-    )
+    return replace(answer, claims=tuple(replace(claim, negated=claim.negated is (said == "yes")) for claim in claims))
 
 
 def asked_claims(question: str, names: Sequence[str]) -> tuple[Claim, ...]:
-    """The claim that a question of yes or no asks about; none where it is not understood.
+    """The claim that a yes-or-no question asks about; empty if it is not understood.
 
     >>> [claim.in_words() for claim in asked_claims("Is the cup in front of the book?", ["cup", "book"])]
     ['cup is in front of book']
@@ -142,53 +135,44 @@ def asked_claims(question: str, names: Sequence[str]) -> tuple[Claim, ...]:
     rest = match["rest"].strip()
     for name in sorted(names, key=len, reverse=True):
         named = re.match(rf"(?:the\s+|a\s+|an\s+)?{re.escape(name)}(?!\w)", rest, re.IGNORECASE)
-        if named is None or not rest[named.end() :].strip():
+        if named is None or not (predicate := rest[named.end() :].strip()):
             continue
-        verb = match["verb"].lower()
-        predicate = rest[named.end() :].strip()
-        if verb in ("do", "does"):
-            # "Does the cup occlude the book" states that it occludes it.
-            first, _, others = predicate.partition(" ")
-            predicate = f"{first}s {others}"
-        else:
-            predicate = f"{verb} {predicate}"
-        claims, _ = parse_prose(f"{rest[: named.end()]} {predicate}.", list(names))
-        return tuple(replace(claim, text_span=None, origin=Origin.PROSE) for claim in claims[:1])
+        if (verb := match["verb"].lower()) in ("do", "does"):
+            # "Does the cup occlude the book" asks whether it occludes it.
+            verb, _, others = predicate.partition(" ")
+            verb, predicate = f"{verb}s", others
+        claims, _ = parse_prose(f"{rest[: named.end()]} {verb} {predicate}.", list(names))
+        return tuple(replace(claim, text_span=None) for claim in claims[:1])
     return ()
 
 
-def _chosen_words(expected: Expected, answer: Answer) -> str | None:
-    """The words that say yes or no: the answer's own, or those of the option that it chose."""
+def _words(answer: Answer) -> str:
+    return plain_text(without_code(answer.text[:_LONGEST])).text.strip()
+
+
+def _chosen_words(expected: Expected, answer: Answer) -> str:
+    """The words that may say yes or no: the answer's own, or those of the option that it chose."""
     if expected.kind is AnswerKind.YES_NO:
-        return plain_text(without_code(answer.text[:_LONGEST])).text.strip()
-    if expected.kind is AnswerKind.CHOICE and answer.choice is not None:
-        position = ord(answer.choice) - ord("A")
-        words = expected.choices[position] if position < len(expected.choices) else ""
-        return words if words.strip().casefold() in ("yes", "no") else None
-    return None
+        return _words(answer)
+    words = dict(zip(ascii_uppercase, expected.choices, strict=False)).get(answer.choice or "", "")
+    return words if words.strip().casefold() in ("yes", "no") else ""
 
 
 def _yes_or_no(words: str) -> str | None:
-    """Yes or no, by the first sentence that says either; None where it says both."""
+    """Yes or no, by the first sentence that says either; None if it says both."""
     for sentence in _SENTENCE_END.split(words):
-        found = {"yes": bool(_YES.search(sentence)), "no": bool(_NO.search(sentence))}
-        if any(found.values()):
-            return None if all(found.values()) else next(word for word, is_said in found.items() if is_said)
+        if said := [word for word, pattern in (("yes", _YES), ("no", _NO)) if pattern.search(sentence)]:
+            return said[0] if len(said) == 1 else None
     return None
 
 
 def _number(words: str, unit: str | None) -> float | None:
-    """The first number, in the wanted unit; one without a unit is taken to be in it."""
-    wanted = unit_named(unit) if unit else None
-    if wanted is not None:
+    """The first number in the wanted unit; a number without a unit is taken to be in it."""
+    if unit and (wanted := unit_named(unit)):
         for match in _MEASURE.finditer(words):
             quantity = parse_quantity(match[0])
-            if quantity is not None and quantity.unit is not None and not math.isnan(quantity.unit.metres):
+            if quantity and quantity.unit in LENGTH_UNITS:
                 return quantity.value * quantity.unit.metres / (wanted[0].metres * wanted[1])
     bare = _NUMBER.search(words)
-    if bare is None:
-        return None
-    counted = parse_count(bare[0])
-    if counted is not None:
-        return float(counted)
-    return float(NUMBER_WORDS[bare[0].casefold()]) if bare[0].casefold() in NUMBER_WORDS else float(bare[0])
+    quantity = parse_quantity(bare[0]) if bare else None
+    return quantity.value if quantity else None

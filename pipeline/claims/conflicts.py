@@ -1,4 +1,4 @@
-"""Finds where an answer's words contradict its JSON; only the JSON is judged, so a reader must be told."""
+"""Finds where an answer's words contradict its JSON, because only the JSON is verified."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pipeline.records import Claim
 from pipeline.records.message import Message, message
 from pipeline.records.relations import RELATIONS
 
-# Two things cannot both be ahead of each other in these; both may hide a part of each other.
+# Two objects cannot each precede the other in these relations, whereas each may hide a part of the other.
 _ORDERS = ("image_order", "depth_order", "size_order")
 
 
 class _Statement(NamedTuple):
-    """What a claim states, told alike for a relation and its converse."""
+    """The statement of a claim; equal for a relation and its converse."""
 
     what: tuple[object, ...]
     subject: str
@@ -26,8 +26,8 @@ class _Statement(NamedTuple):
 def conflicts(said: Sequence[Claim], listed: Sequence[Claim]) -> tuple[Message, ...]:
     """Where claims of an answer's prose contradict those of its JSON.
 
-    Two claims do where one denies what the other states of the same things, frames and view, or where they state
-    opposite orders of them. Numbers are not compared.
+    Two claims contradict each other if one denies what the other states about the same objects, frames and view, or
+    if they state opposite orders. Numbers are not compared.
 
     Args:
         said: The claims of the prose.
@@ -36,14 +36,11 @@ def conflicts(said: Sequence[Claim], listed: Sequence[Claim]) -> tuple[Message, 
     Returns:
         A message for each claim of the prose that contradicts one of the JSON, in their order.
     """
-    others = [(claim, _statement(claim)) for claim in listed]
-    found = []
-    for claim in said:
-        statement = _statement(claim)
-        against = next((other for other, stated in others if _contradict(statement, stated)), None)
-        if against is not None:
-            found.append(message("conflict", said=claim.wording, listed=against.wording))
-    return tuple(found)
+    others = [(other, _statement(other)) for other in listed]
+    found = (
+        (claim, next((o for o, stated in others if _contradict(_statement(claim), stated)), None)) for claim in said
+    )
+    return tuple(message("conflict", said=claim.wording, listed=other.wording) for claim, other in found if other)
 
 
 def _statement(claim: Claim) -> _Statement:

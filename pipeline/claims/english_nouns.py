@@ -26,10 +26,10 @@ _NOT_IN_NAMES = frozenset(
         "farther|farthest|further|furthest|next|beside|inside|outside|within|without|opposite|over|away|apart|"
         "more|less|very|too|quite|rather|also|only|just|other|another|others|same|such|still|yet|already|almost|nearly|"
         "located|positioned|placed|situated|visible|hidden|occluded|meaning|making|given|will|shall|must|"
-        "another|half|part|portion|rest|much"
+        "and|half|part|portion|rest|much"
     )
 )
-_NOT_A_THING = frozenset(
+_NOT_AN_OBJECT = frozenset(
     listed(
         "image|picture|photo|photograph|scene|frame|view|viewpoint|foreground|background|middle|center|centre|side|"
         "sides|left|right|top|bottom|front|back|edge|corner|position|distance|depth|way|sense|case|order|question|answer|"
@@ -41,7 +41,7 @@ _NOT_A_THING = frozenset(
 )
 _SURFACES = frozenset(listed("wall|ceiling|window|screen|door|page|mirror|side|rope|hook|sky|air|fire|display|monitor"))
 _IDIOMATIC = ("on", "above", "below", "behind", "touching", "occludes", "occluded_by")
-_WIDE_THINGS = frozenset(
+_WIDE_OBJECTS = frozenset(
     listed(
         "table|desk|room|street|road|bed|shelf|floor|wall|counter|countertop|kitchen|hallway|building|house|path|"
         "sidewalk|lane|intersection|court|field|stage|garden|yard|door|doorway|cabinet|rack|tray|plate|board|page"
@@ -50,9 +50,9 @@ _WIDE_THINGS = frozenset(
 
 
 def noun_phrase(sentence: Sentence, start: int, end: int) -> str | None:
-    """The name of a thing that a span of a sentence is, without its article; None if it is not surely one.
+    """The name of an object that a span of a sentence gives, without its article; None if that is not certain.
 
-    Pronouns, quantities, parts of the image ("the background") and phrases with another relation in them are
+    Pronouns, quantities, parts of the image ("the background") and phrases that contain another relation are
     refused. A known name at the end of the phrase stands for all of it.
     """
     start, end = _without_article(sentence, start, end)
@@ -70,17 +70,14 @@ def noun_phrase(sentence: Sentence, start: int, end: int) -> str | None:
         return None
     if any(second in _ARTICLES and first not in _INNER for first, second in pairwise(lower)):
         return None
-    head = _head(lower)
-    if head in _NOT_A_THING or not re.search(rf"[^\W\d_]|{NAME}|{QUOTED}", mask):
-        return None
-    if "and" in lower:
+    if _head(lower) in _NOT_AN_OBJECT or not re.search(rf"[^\W\d_]|{NAME}|{QUOTED}", mask):
         return None
     name = re.search(rf"(?:^|\s)({NAME}+)$", mask)
     return sentence.text[start + name.start(1) : end] if name and len(plain) <= 4 else words
 
 
 def _head(words: list[str]) -> str:
-    """The noun that the phrase is about: "cup" of "red cup on the table"."""
+    """The head noun of a phrase: "cup" of "red cup on the table"."""
     inner = next((index for index, word in enumerate(words) if word in _INNER), len(words))
     return words[max(inner, 1) - 1]
 
@@ -92,19 +89,18 @@ def _without_article(sentence: Sentence, start: int, end: int) -> Span:
 
 
 def is_determined(sentence: Sentence, start: int, end: int) -> bool:
-    """Whether a span has an article, is a known, quoted, numbered or capitalised name."""
+    """Whether a span has an article or is a known, quoted, numbered or capitalised name."""
     start, end = sentence.trimmed(start, end)
-    if re.search(r"[\s#]\d+$", sentence.mask[start:end]):
-        return True
-    begins_name = sentence.mask[start : start + 1].isupper() or sentence.mask[start : start + 1] in (NAME, QUOTED)
-    return bool(_ARTICLE.match(sentence.mask, start, end)) or begins_name or NAME in sentence.mask[start:end]
+    words = sentence.mask[start:end]
+    begins_name = words[:1].isupper() or words[:1] == QUOTED or NAME in words
+    return begins_name or bool(_ARTICLE.match(words) or re.search(r"[\s#]\d+$", words))
 
 
 def may_be_object(sentence: Sentence, start: int, end: int, relation: str, phrase: str) -> bool:
-    """Whether a span can be what a relation relates to.
+    """Whether a span can be the object of a relation.
 
-    "On the left side of the table" is a part of the table, what is "on the wall" hangs there, and "behind
-    schedule" is no place.
+    "On the left side of the table" is a part of the table, an object "on the wall" hangs there, and "behind
+    schedule" is not a place.
 
     Args:
         sentence: The sentence.
@@ -116,6 +112,6 @@ def may_be_object(sentence: Sentence, start: int, end: int, relation: str, phras
     head = _head(sentence.mask[slice(*_without_article(sentence, start, end))].casefold().split() or [""])
     if relation == "on" and head in _SURFACES:
         return False
-    if phrase.casefold().startswith(("on the left", "on the right")) and head in _WIDE_THINGS:
+    if phrase.casefold().startswith(("on the left", "on the right")) and head in _WIDE_OBJECTS:
         return False
     return relation not in _IDIOMATIC or is_determined(sentence, start, end)

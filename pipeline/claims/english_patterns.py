@@ -1,4 +1,4 @@
-"""Patterns of the English sentences that state something about space."""
+"""Patterns of English sentences about space."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEDGE = re.compile(
     r"incorrect|false|wrong|untrue|not true|estimate[ds]?|was|were|had been|except|without)\b|n't know",
     re.IGNORECASE,
 )
-"""Words that make a sentence something else than a plain statement about the image."""
+"""Words of sentences that are not plain statements about the image."""
 
 _I = re.IGNORECASE
 LEAD = re.compile(
@@ -67,11 +67,11 @@ _HERE = (
     r"(?:image|picture|photo|scene|frame|view|room)\b"
 )
 HERE = re.compile(rf"\b{_HERE}", _I)
-"""Words that say that a number of things is meant in the image."""
+"""Words by which a number of objects is a number in the image."""
 COUNTING = re.compile(r"\bthere\s+(?:is|are)\s+(?:exactly\s+)?(\w+)\s|\bnumber\s+of\b.+\sis\s+(\w+)", _I)
-"""A sentence that states a number of things, if one of the groups is a number."""
+"""A sentence that states a number of objects, if one of the groups is a number."""
 RESTRICTED = re.compile(r"\s(?:on|in|at|with|without|for)\s", _I)
-"""Words by which "two cups on the table" says nothing about how many cups there are."""
+"""Words that restrict a count: "two cups on the table" does not state how many cups there are."""
 _AND_ARE = r"(?P<a>.+?)\s+and\s+(?P<b>.+?)\s+are\s+"
 WHOLE_SENTENCES = tuple(
     re.compile(pattern, _I)
@@ -92,4 +92,4 @@ THERE_IS = re.compile(r"\s+(?:is|are|lies|sits|stands|there\s+(?:is|are))\s+(?=(
 MEASURE_OF_WORD = dict(
     tall="height", high="height", height="height", wide="width", width="width", deep="depth", depth="depth"
 )
-"""What "2 m tall" and "a height of 2 m" measure."""
+"""The measure of "2 m tall" and of "a height of 2 m"."""

@@ -1,4 +1,4 @@
-"""Claims that an answer makes without words: by its 3D boxes, and by the option that it chose."""
+"""Claims that an answer implies by its 3D boxes and by the option that it chose."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.claims.resolve import unique_names
 from pipeline.records import Claim, Origin, Region
 from pipeline.records.relations import RelationName
 
-# Centres of 3D boxes whose depths differ by less state no order.
+# 3D boxes whose centres differ less in depth state no order.
 _LEAST_RATIO = 1.05
 _SUPERLATIVES = (
     ("farther", re.compile(r"\b(?:farthest|furthest|most\s+distant)\b|最远", re.IGNORECASE)),
@@ -26,13 +26,13 @@ _TO_SOMETHING = re.compile(
 
 
 def order_of_boxes(regions: Sequence[Region]) -> tuple[Claim, ...]:
-    """The order in depth that 3D boxes state, from near to far.
+    """The order in depth of 3D boxes, from near to far.
 
     Args:
         regions: Regions of an answer.
 
     Returns:
-        One claim ``closer`` for each two neighbours in depth within a frame.
+        One claim ``closer`` for each pair of neighbours in depth within a frame.
     """
     boxes: dict[int, list[tuple[float, str]]] = defaultdict(list)
     for region, name in zip(regions, unique_names(regions), strict=True):
@@ -47,13 +47,10 @@ def order_of_boxes(regions: Sequence[Region]) -> tuple[Claim, ...]:
 
 
 def places_of_boxes(regions: Sequence[Region]) -> tuple[Claim, ...]:
-    """That each object is where, and as large as, its 3D box says.
+    """One claim ``box_3d`` for each region with a 3D box: the object is where, and as large as, the box says.
 
     Args:
         regions: Regions of an answer.
-
-    Returns:
-        One claim ``box_3d`` for each region that has a 3D box.
     """
     return tuple(
         Claim(RelationName("box_3d"), name, frames=(region.frame,), origin=Origin.MODEL)
@@ -63,14 +60,14 @@ def places_of_boxes(regions: Sequence[Region]) -> tuple[Claim, ...]:
 
 
 def chosen_extreme(question: str, choice: str | None) -> tuple[Claim, ...]:
-    """What the choice of the farthest or nearest option says about the others.
+    """Claims that the choice of the farthest or nearest option makes about the other options.
 
     Args:
         question: A multiple-choice question.
         choice: The chosen letter, if any.
 
     Returns:
-        One claim for each option that was not chosen; none where the question asks for something else.
+        One claim for each option that was not chosen; none if the question does not ask for an extreme.
     """
     options = options_of(question)
     if choice not in options or _TO_SOMETHING.search(question):

@@ -1,15 +1,14 @@
-"""Finds and reads the JSON in a model's answer, however the model wrapped or bent it.
+"""Finds and reads the JSON in a model's answer, strict or not.
 
 Besides strict JSON it reads Python's repr (single quotes, tuples, True and None), typographic quotes, trailing
-commas, comments, keys without quotes, and a text that breaks off. It never evaluates anything, and it
-reads every character a fixed number of times at most.
+commas, comments, keys without quotes, and truncated text. It never evaluates code, and it reads each character a
+bounded number of times.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +23,8 @@ _CLOSING_QUOTES = {'"': '"', "'": "'", "“": "”“", "”": "”", "‘": "�
 _CONSTANTS = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _BRACKETS = {"{": "}", "[": "]", "(": ")"}
+_OPENING = re.compile(r"[\[{]")
 _LIKELY_JSON = re.compile(r"""\[\s*\{|\{\s*["'“‘]""")
-_NOTHING = object()
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class JsonBlock:
         value: A dict, or a list.
         start: Its first character in the text.
         end: One past its last character.
-        complete: False where the text broke off or broke a rule, and only the complete elements were kept.
+        complete: False if the text was truncated or malformed and only its complete elements were kept.
     """
 
     value: Any
@@ -46,12 +45,12 @@ class JsonBlock:
 
 
 class _Broken(Exception):
-    """Reading stopped at ``at``; ``value`` is what was complete until then."""
+    """Reading stopped at ``at``; ``value`` is the object or list read so far, if any."""
 
-    def __init__(self, at: int, reason: Message | str, value: Any = _NOTHING) -> None:
+    def __init__(self, at: int, reason: Message | str) -> None:
         self.at = at
         self.reason = message(reason) if isinstance(reason, str) else reason
-        self.value = value
+        self.value: dict[str, Any] | list[Any] | None = None
 
 
 def find_json(text: str) -> tuple[tuple[JsonBlock, ...], tuple[Message, ...]]:
@@ -61,8 +60,8 @@ def find_json(text: str) -> tuple[tuple[JsonBlock, ...], tuple[Message, ...]]:
         text: An answer.
 
     Returns:
-        The values in the order of the text, and a message for each value that is broken. A list or an object
-        that breaks off keeps its complete elements; an object that breaks off within a list is not complete.
+        The values in the order of the text, and a message for each broken value. A truncated list or object keeps
+        its complete elements; a truncated object within a list is not complete.
 
     >>> find_json("It is here: [{'bbox_2d': (1, 2, 3, 4), 'label': 'mug',}]")[0][0].value
     [{'bbox_2d': [1, 2, 3, 4], 'label': 'mug'}]
@@ -70,26 +69,17 @@ def find_json(text: str) -> tuple[tuple[JsonBlock, ...], tuple[Message, ...]]:
     blocks: list[JsonBlock] = []
     problems: list[Message] = []
     position = 0
-    for start in _openings(text):
-        if start < position:
-            continue
+    while opening := _OPENING.search(text, position):
+        start, complete = opening.start(), True
         try:
             value, position = _value(text, start, 0)
         except _Broken as broken:
-            position = max(broken.at, start + 1)
-            kept = broken.value if _holds_object(broken.value) else _NOTHING
-            if kept is not _NOTHING:
-                blocks.append(JsonBlock(kept, start, position, complete=False))
-            if kept is not _NOTHING or _LIKELY_JSON.match(text, start):
-                problems.append(_problem(start, broken, kept))
-        else:
-            if _holds_object(value):
-                blocks.append(JsonBlock(value, start, position))
+            value, position, complete = broken.value, max(broken.at, start + 1), False
+            if _holds_object(value) or _LIKELY_JSON.match(text, start):
+                problems.append(_problem(start, broken))
+        if _holds_object(value):
+            blocks.append(JsonBlock(value, start, position, complete))
     return tuple(blocks), tuple(problems)
-
-
-def _openings(text: str) -> Iterator[int]:
-    return (match.start() for match in re.finditer(r"[\[{]", text))
 
 
 def _holds_object(value: Any) -> bool:
@@ -98,17 +88,16 @@ def _holds_object(value: Any) -> bool:
     return isinstance(value, list) and any(isinstance(element, dict | list) and element for element in value)
 
 
-def _problem(start: int, broken: _Broken, kept: Any) -> Message:
-    if kept is _NOTHING:
-        rest = message("json_nothing")
-    else:
-        lists = [kept] if isinstance(kept, list) else [value for value in kept.values() if isinstance(value, list)]
-        rest = message("json_kept", count=sum(map(len, lists)))
+def _problem(start: int, broken: _Broken) -> Message:
+    rest = message("json_nothing")
+    if broken.value and _holds_object(broken.value):
+        parts = [broken.value] if isinstance(broken.value, list) else broken.value.values()
+        rest = message("json_kept", count=sum(len(part) for part in parts if isinstance(part, list)))
     return message("json_broken", start=start, reason=broken.reason, at=broken.at, kept=rest)
 
 
 def _value(text: str, at: int, depth: int) -> tuple[Any, int]:
-    """The value that starts at a character, and one past its end."""
+    """The value that starts at a character, and the position after its end."""
     at = _after_space(text, at)
     if depth > _MAX_DEPTH:
         raise _Broken(at, message("json_too_deep", most=_MAX_DEPTH))
@@ -130,37 +119,37 @@ def _value(text: str, at: int, depth: int) -> tuple[Any, int]:
 
 def _object(text: str, start: int, depth: int) -> tuple[dict[str, Any], int]:
     result: dict[str, Any] = {}
-    at = _past(text, start + 1, result)
-    while text[at] != "}":
-        try:
+    try:
+        at = _after_space(text, start + 1)
+        while text[at] != "}":
             key, at = _key(text, at)
             at = _after_space(text, at)
             if text[at] not in ":：":
                 raise _Broken(at, "json_no_colon")
             result[key], at = _value(text, at + 1, depth + 1)
-        except _Broken as broken:
-            if broken.value is not _NOTHING and broken.value:
-                result[key] = broken.value
-            broken.value = result
-            raise
-        at = _separator(text, at, "}", result)
+            at = _separator(text, at, "}")
+    except _Broken as broken:
+        if broken.value:
+            result[key] = broken.value
+        broken.value = result
+        raise
     return result, at + 1
 
 
 def _list(text: str, start: int, depth: int) -> tuple[list[Any], int]:
     result: list[Any] = []
     closing = _BRACKETS[text[start]]
-    at = _past(text, start + 1, result)
-    while text[at] != closing:
-        try:
+    try:
+        at = _after_space(text, start + 1)
+        while text[at] != closing:
             element, at = _value(text, at, depth + 1)
-        except _Broken as broken:
-            if isinstance(broken.value, list):
-                result.append(broken.value)
-            broken.value = result if _holds_object(result) else _NOTHING
-            raise
-        result.append(element)
-        at = _separator(text, at, closing, result if _holds_object(result) else _NOTHING)
+            result.append(element)
+            at = _separator(text, at, closing)
+    except _Broken as broken:
+        if isinstance(broken.value, list):
+            result.append(broken.value)
+        broken.value = result if _holds_object(result) else None
+        raise
     return result, at + 1
 
 
@@ -172,22 +161,14 @@ def _key(text: str, at: int) -> tuple[str, int]:
     raise _Broken(at, "json_no_key")
 
 
-def _separator(text: str, at: int, closing: str, so_far: Any) -> int:
+def _separator(text: str, at: int, closing: str) -> int:
     """Position of the next element or of the closing bracket."""
-    at = _past(text, at, so_far)
+    at = _after_space(text, at)
     if text[at] == closing:
         return at
     if text[at] not in ",，":
-        raise _Broken(at, message("json_no_comma", closing=closing), so_far)
-    return _past(text, at + 1, so_far)
-
-
-def _past(text: str, at: int, so_far: Any) -> int:
-    try:
-        return _after_space(text, at)
-    except _Broken as broken:
-        broken.value = so_far
-        raise
+        raise _Broken(at, message("json_no_comma", closing=closing))
+    return _after_space(text, at + 1)
 
 
 def _after_space(text: str, at: int) -> int:

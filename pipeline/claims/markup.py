@@ -1,10 +1,11 @@
-"""The words of an answer without its markup, and the way back to the raw characters."""
+"""The words of an answer without its markup, with their offsets in the raw text."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from pipeline.records.message import Message, message
 
@@ -27,7 +28,7 @@ class PlainText:
 
     Args:
         text: The words.
-        offsets: For each of its characters, where it stands in the raw text.
+        offsets: Position of each character in the raw text.
     """
 
     text: str
@@ -55,30 +56,23 @@ def plain_text(raw: str) -> PlainText:
 
 
 def code_fences(text: str) -> list[Span]:
-    """Spans of the fenced code blocks; one that is never closed reaches to the end."""
+    """Spans of the fenced code blocks; an unclosed one extends to the end."""
     marks = [match.start() for match in _FENCE.finditer(text)]
-    ends = [text.find("\n", mark) for mark in marks[1::2]]
-    closed = [len(text) if end < 0 else end for end in ends]
-    if len(marks) % 2:
-        closed.append(len(text))
-    return list(zip(marks[::2], closed, strict=True))
+    lines = f"{text}\n"
+    ends = [lines.index("\n", mark) for mark in marks[1::2]]
+    return list(zip_longest(marks[::2], ends, fillvalue=len(text)))
 
 
 def blank(text: str, spans: Iterable[Span]) -> str:
-    """The text with newlines in place of the spans, so that all other characters stay where they are."""
-    parts: list[str] = []
-    at = 0
-    for start, end in sorted(spans):
-        if end <= at:
-            continue
-        start = max(start, at)
-        parts += [text[at:start], "\n" * (end - start)]
-        at = end
-    return "".join([*parts, text[at:]])
+    """The text with newlines in place of the spans, so that other characters keep their positions."""
+    letters = list(text)
+    for start, end in spans:
+        letters[start:end] = "\n" * (end - start)
+    return "".join(letters)
 
 
 def without_code(text: str) -> str:
-    r"""What an answer says to people: its text on one line without fenced code; all of it where nothing else is there.
+    r"""The text of an answer on one line without fenced code; with it if there is nothing else.
 
     >>> without_code("It is near.\n```json\n[]\n```")
     'It is near.'
@@ -92,14 +86,19 @@ def shorten(text: str, length: int = 100) -> str:
     return line if len(line) <= length else line[: length - 1].rstrip() + "…"
 
 
-def first_of(sentences: Iterable[Message], most: int = 10) -> tuple[Message, ...]:
-    """The first few different sentences, and one that says how many more there are."""
-    distinct = list(dict.fromkeys(sentences))
+def first_of(messages: Iterable[Message], most: int = 10) -> tuple[Message, ...]:
+    """The first few distinct messages, and one with the number of the others."""
+    distinct = list(dict.fromkeys(messages))
     if len(distinct) <= most:
         return tuple(distinct)
     return (*distinct[:most], message("more_problems", count=len(distinct) - most))
 
 
 def listed(words: str) -> list[str]:
-    """The words of a list that is written with ``|`` between them."""
+    """The words of a list separated by ``|``."""
     return words.split("|")
+
+
+def alternatives(words: Iterable[str]) -> str:
+    """A pattern of any of the words; the longest that matches wins."""
+    return "|".join(sorted(words, key=len, reverse=True))

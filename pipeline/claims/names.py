@@ -1,4 +1,4 @@
-"""Compares the names of things: letter case, articles, plural, punctuation and width do not matter."""
+"""Compares names of objects, ignoring letter case, articles, plural, punctuation and width."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CHINESE = re.compile(r"[\u3400-\u9fff]")
 
 @lru_cache(maxsize=4096)
 def normal_name(name: str) -> str:
-    """The name in lower case, in the singular, without article and punctuation.
+    """The name in lower case and in the singular, without article and punctuation.
 
     >>> normal_name("The Black Cars.")
     'black car'
@@ -42,20 +42,18 @@ def normal_name(name: str) -> str:
 
 
 def head_words(name: str) -> tuple[str, ...]:
-    """The normal words of a name up to its head noun: ("red", "cup") of "the red cup on the table"."""
+    """The normalised words of a name up to its head noun: ("red", "cup") for "the red cup on the table"."""
     words = normal_name(_AFTER_HEAD.split(f" {name.strip()} ".casefold(), maxsplit=1)[0])
     return tuple(words.split())
 
 
 def names_match(reference: str, label: str) -> bool:
-    """Whether one name is the other with more said about the same head noun: "laptop" and "black laptop"."""
+    """Whether two names have the same head noun and one adds words to the other: "laptop" and "black laptop"."""
     if _CHINESE.search(reference) and _CHINESE.search(label):
         ours, theirs = (normal_name(name).replace("的", "").replace(" ", "") for name in (reference, label))
         return len(min(ours, theirs, key=len)) > 1 and (ours.endswith(theirs) or theirs.endswith(ours))
-    ours_words, theirs_words = head_words(reference), head_words(label)
-    if not ours_words or not theirs_words or ours_words[-1] != theirs_words[-1]:
-        return False
-    return set(ours_words) <= set(theirs_words) or set(theirs_words) <= set(ours_words)
+    head, other = head_words(reference), head_words(label)
+    return head[-1:] == other[-1:] != () and (set(head) <= set(other) or set(other) <= set(head))
 
 
 def _singular(word: str) -> str:

@@ -1,4 +1,4 @@
-"""Which relation words state: the registry's phrases in the forms that sentences and JSON give them."""
+"""The relations of words: the registry's phrases in the forms of sentences and of JSON."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _IGNORED = re.compile(r"(?<![a-z])the(?![a-z])|[\W_]+|在|的")
 CAMERA_NAMES = frozenset(
     listed("camera|the camera|viewer|the viewer|observer|the observer|lens|the lens|相机|镜头|摄像头|我们")
 )
-"""What stands for the camera itself in the place of an object."""
+"""Names of the camera."""
 
 
 def _inflected() -> tuple[dict[str, str], dict[str, str]]:
-    """Verbs as ("occludes", ...), and ("occlude", "occluding", ...), each with its relation."""
+    """Finite verbs ("occludes") and their other forms ("occlude", "occluding"), each with its relation."""
     finite: dict[str, str] = {}
     others: dict[str, str] = {}
     for name in _VERB_RELATIONS:
@@ -41,17 +41,14 @@ _FINITE, _OTHER_FORMS = _inflected()
 ENGLISH: dict[str, str] = {
     phrase: entry.name for entry in RELATIONS.values() for phrase in entry.english
 } | _OTHER_FORMS
-"""Every English phrase of the registry, and further forms of its verbs, with the relation's name."""
+"""Every English phrase of the registry and further forms of its verbs, with the name of the relation."""
 
-CHINESE: dict[str, str] = {}
-"""Every Chinese phrase with the name of its relation; the first entry of the registry wins."""
-for _entry in RELATIONS.values():
-    for _phrase in _entry.chinese:
-        CHINESE.setdefault(_phrase, _entry.name)
+CHINESE: dict[str, str] = {phrase: entry.name for entry in reversed([*RELATIONS.values()]) for phrase in entry.chinese}
+"""Every Chinese phrase of the registry with the name of its relation; the first entry wins."""
 
 
 def english_pattern(words: dict[str, str]) -> re.Pattern[str]:
-    """One pattern for many phrases, the longest first; ``lastgroup`` is the relation's name and a number."""
+    """One pattern of many phrases, the longest first; ``lastgroup`` is the relation's name and a number."""
     longest_first = sorted(words.items(), key=lambda item: len(item[0]), reverse=True)
     parts = []
     for number, (phrase, name) in enumerate(longest_first):
@@ -61,7 +58,7 @@ def english_pattern(words: dict[str, str]) -> re.Pattern[str]:
 
 
 def pattern_relation(match: re.Match[str]) -> str:
-    """Name of the relation that a match of ``english_pattern`` states."""
+    """Name of the relation of a match of ``english_pattern``."""
     return str(match.lastgroup).partition("__")[0]
 
 
@@ -92,7 +89,7 @@ _NAMES = _names()
 
 
 def relation_named(words: str) -> tuple[RelationName, bool] | None:
-    """The relation that a name or phrase means, and whether the words deny it; None if there is none.
+    """The relation of a name or phrase, and whether the words deny it; None if it is unknown.
 
     Letter case, spaces, hyphens and underscores do not matter.
 

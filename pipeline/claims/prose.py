@@ -1,7 +1,7 @@
-"""Reads claims out of prose, for answers that have no claims in JSON.
+"""Reads claims from prose, for answers without claims in JSON.
 
-Only plain statements are read. Questions, conditions and hedged sentences never become claims, and a sentence that was
-not understood becomes a problem: a claim that the answer does not make is worse than one that is missed.
+Only plain statements are read. Questions, conditions and hedged sentences never become claims, and a sentence that is
+not understood becomes a problem: an invented claim is worse than a missed one.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pipeline.claims.prose_chinese import COUNTING as COUNTING_CHINESE
 from pipeline.claims.prose_english import Reading, read_english
 from pipeline.claims.quantities import parse_count
 from pipeline.claims.sentences import Sentence, sentences
-from pipeline.claims.spatial_words import words_of
+from pipeline.claims.spatial_words import spatial_tags
 from pipeline.records import Claim
 from pipeline.records.message import Message, message
 
 _MOST_CLAIMS = 500
-_LESS_THAN_A_STATEMENT = frozenset({"on", "over", "under", "depth", "distance", "around", "through", "top", "along"})
+_NOT_A_STATEMENT_ALONE = frozenset({"on", "over", "under", "depth", "distance", "around", "through", "top", "along"})
 
 
 def parse_prose(text: str, labels: Sequence[str] = ()) -> tuple[tuple[Claim, ...], tuple[Message, ...]]:
@@ -31,10 +31,10 @@ def parse_prose(text: str, labels: Sequence[str] = ()) -> tuple[tuple[Claim, ...
 
     Args:
         text: An answer whose JSON and code were blanked; spans are characters of it.
-        labels: Known names of regions, which are preferred as names of things.
+        labels: Names of regions, which are preferred as names of objects.
 
     Returns:
-        The claims in the order of the text, and a sentence for each statement about space that gave none.
+        The claims in the order of the text, and a message for each statement about space without a claim.
     """
     plain = plain_text(text)
     claims: list[Claim] = []
@@ -52,26 +52,28 @@ def parse_prose(text: str, labels: Sequence[str] = ()) -> tuple[tuple[Claim, ...
 def _read(sentence: Sentence, plain: PlainText) -> tuple[list[Claim], list[Message]]:
     chinese = bool(CHINESE.search(sentence.mask))
     hedge = CHINESE_HEDGE if chinese else HEDGE
+    reading = Reading()
     if sentence.is_too_long:
-        return [], [message("sentence_too_long", sentence=shorten(sentence.text))] * _states(sentence)
-    if any(mark in sentence.end_mark for mark in "?？") or hedge.search(sentence.mask):
-        problem = message("hedged", sentence=shorten(sentence.text))
-        return [], [problem] * _states(sentence)
-    reading: Reading = read_chinese(sentence) if chinese else read_english(sentence)
-    claims = []
-    for claim, (start, end) in reading.claims:
-        span = plain.raw_span(sentence.start + start, sentence.start + end)
-        claims.append(replace(claim, text_span=span))
-    if reading.complete or not (claims or _states(sentence)):
+        problem = "sentence_too_long"
+    elif any(mark in sentence.end_mark for mark in "?？") or hedge.search(sentence.mask):
+        problem = "hedged"
+    else:
+        reading = read_chinese(sentence) if chinese else read_english(sentence)
+        problem = "" if reading.complete else "partly_understood" if reading.claims else "not_understood"
+    claims = [
+        replace(claim, text_span=plain.raw_span(sentence.start + start, sentence.start + end))
+        for claim, (start, end) in reading.claims
+    ]
+    if not problem or not (claims or _states(sentence)):
         return claims, []
-    return claims, [message("partly_understood" if claims else "not_understood", sentence=shorten(sentence.text))]
+    return claims, [message(problem, sentence=shorten(sentence.text))]
 
 
 def _states(sentence: Sentence) -> bool:
-    """Whether a sentence may state something about space or a number of things."""
-    if COUNTING_CHINESE.search(sentence.mask):
-        return True
+    """Whether a sentence may state something about space or a number of objects."""
     counting = COUNTING.search(sentence.mask)
-    if counting and parse_count(counting[1] or counting[2]) is not None:
-        return True
-    return any(tag.word.casefold() not in _LESS_THAN_A_STATEMENT for tag in words_of(sentence.text))
+    return bool(
+        COUNTING_CHINESE.search(sentence.mask)
+        or (counting and parse_count(counting[1] or counting[2]) is not None)
+        or any(tag.word.casefold() not in _NOT_A_STATEMENT_ALONE for tag in spatial_tags(sentence.text))
+    )

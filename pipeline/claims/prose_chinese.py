@@ -1,19 +1,18 @@
-"""Reads claims out of a Chinese sentence.
+"""Reads claims from a Chinese sentence.
 
-A sentence is cut at its commas, and each part must be one of a few shapes from its first to its last character. A
-part without a subject takes that of the part before.
+A sentence is split at its commas, and each part must match one of a few shapes as a whole. A part without a subject
+takes that of the part before.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from pipeline.claims.claim_making import make_claims
-from pipeline.claims.markup import Span, listed
+from pipeline.claims.markup import Span, alternatives, listed
 from pipeline.claims.phrases import CAMERA_NAMES
-from pipeline.claims.prose_english import Reading
+from pipeline.claims.prose_english import NotUnderstood, Reading
 from pipeline.claims.quantities import MEASURE, Quantity, parse_count, parse_quantity
 from pipeline.claims.sentences import NAME, QUOTED, Sentence
 from pipeline.records import Claim, Origin, Unit
@@ -28,7 +27,7 @@ CHINESE_HEDGE = re.compile(
     r"可以(?!看到|看出|看见)|能够|不能|无法|难以|不确定|不清楚|需要|必须|才能|将会|(?<![机智])会(?!议)|除非|不一定|未必|吗|呢|或者|还是|想要|请|"
     r"不是(?![，,:：])|并非|错误|大概(?!\d|[一二两三四五六七八九十半])|几乎"
 )
-"""Words that make a sentence something else than a plain statement about the image."""
+"""Words of sentences that are not plain statements about the image."""
 
 _LEAD = re.compile(
     r"\s*(?:(?:从|在)?(?:这张|该|本)?(?:图片|图像|图|画面|照片)(?:中|里|上)?(?:可以)?(?:看到|看出|可见)?|因此|所以|但是?|而且?|并且?|且|"
@@ -39,16 +38,7 @@ _FRAME = re.compile(
     r"\s*(?:在)?(?:第\s*(\d{1,2}|[一二三四五六七八九十])\s*张?(?:图片|图像|图|照片)|(?:图片|图)\s*(\d{1,2}))(?:中|里)?[，,]?\s*"
 )
 _VIEW = re.compile(r"\s*从(?P<view>[^，,的]{1,12})的?(?:视角|角度)(?:来)?看[，,]\s*")
-_SPLIT = re.compile(r"[，,]")
-
-
-def _phrases(*relations: str) -> str:
-    """The registry's Chinese phrases of some relations as alternatives, the longest first."""
-    words = [(phrase, name) for name in relations for phrase in RELATIONS[name].chinese]
-    words.sort(key=lambda item: len(item[0]), reverse=True)
-    return "|".join(re.escape(phrase) for phrase, _ in words)
-
-
+_PART = re.compile(r"[^，,]*[^，,\s][^，,]*")
 _NOT_IN_NAMES = (
     "，,。；;：:、！!？?（）()\\s在比被离距与跟及是有把让使不没对从到这那它他她们我你哪谁每各都也就则但而或吧…"
 )
@@ -64,11 +54,12 @@ _HERE = "图中|图片中|画面中|照片中|图里|场景中|房间里|这里"
 _HERE_SAID = re.compile(
     rf"{_HERE}|(?:图片|图像|图|画面|照片)(?:中|里|上)|(?:图片|图像|图|照片)\s*\d{{1,2}}|张(?:图|照)"
 )
-_PLACES = _phrases("left_of", "right_of", "above", "below", "in_front_of", "behind")
+_PLACED = ("left_of", "right_of", "above", "below", "in_front_of", "behind")
+_PLACES = alternatives(phrase for name in _PLACED for phrase in RELATIONS[name].chinese)
 _HIDING = "部分遮挡|遮挡|遮住|挡住|盖住|遮盖"
 _NUMBER = r"(?P<n>\d{1,3}|[一二两三四五六七八九十])"
 COUNTING = re.compile(rf"有{_NUMBER}[{_COUNTERS}]")
-"""Words that state a number of things."""
+"""Words that state a number of objects."""
 _COMPARED = {
     "closer": (*RELATIONS["closer"].chinese, "靠近相机", "靠近镜头", "离相机近", "近"),
     "farther": (*RELATIONS["farther"].chinese, "离相机远", "远"),
@@ -78,13 +69,19 @@ _COMPARED = {
     "wider": (*RELATIONS["wider"].chinese, "宽"),
 }
 _RELATION_OF = {phrase: name for name, phrases in _COMPARED.items() for phrase in phrases} | {
-    phrase: name
-    for name in ("left_of", "right_of", "above", "below", "in_front_of", "behind", "touching")
-    for phrase in RELATIONS[name].chinese
+    phrase: name for name in _PLACED for phrase in RELATIONS[name].chinese
 }
-_COMPARISONS = "|".join(sorted((word for words in _COMPARED.values() for word in words), key=len, reverse=True))
+_COMPARISONS = alternatives(word for words in _COMPARED.values() for word in words)
 _SIZES = {"高": "height", "宽": "width", "深": "depth", "长": None, "高度": "height", "宽度": "width", "深度": "depth"}
 _DIAGONAL = {"左": "left_of", "右": "right_of", "前": "in_front_of", "后": "behind", "上": "above", "下": "below"}
+_RELATION_OF_SHAPE = {
+    "hides": "occludes",
+    "hidden": "occluded_by",
+    "camera": "distance_to_camera",
+    "apart": "distance_between",
+    "same": "same_depth",
+    "touch": "touching",
+}
 
 _SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (kind, re.compile(pattern))
@@ -110,42 +107,33 @@ _SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 
 
 def read_chinese(sentence: Sentence) -> Reading:
-    """Read the claims of a sentence that is no question and has no word of ``CHINESE_HEDGE``.
+    """Read the claims of a sentence that is not a question and has no word of ``CHINESE_HEDGE``.
 
     Args:
         sentence: A masked sentence; the spans of the result are characters of it.
 
     Returns:
-        The claims. Where a part is not understood, only the claims of the parts before it are kept.
+        The claims; if a part is not understood, those of the parts before it.
     """
     reading = Reading()
     start, rest = _context(sentence)
     subject: str | None = None
-    for part_start, part_end in _parts(sentence.mask, start):
+    for part in _PART.finditer(sentence.mask, start):
+        part_start, part_end = part.span()
         while lead := _LEAD.match(sentence.mask, part_start, part_end):
             part_start = lead.end()
         span = sentence.trimmed(part_start, part_end)
         try:
             subject, claims = _read_part(sentence, span, subject, rest)
-        except (RecordError, _NotUnderstood):
+        except (RecordError, NotUnderstood):
             reading.complete = False
             break
         reading.claims += [(claim, span) for claim in claims]
     return reading
 
 
-class _NotUnderstood(Exception):
-    """A part of a sentence has none of the known shapes."""
-
-
-def _parts(mask: str, start: int) -> Iterable[Span]:
-    ends = [match.start() for match in _SPLIT.finditer(mask, start)] + [len(mask)]
-    starts = [start, *(end + 1 for end in ends[:-1])]
-    return [(first, last) for first, last in zip(starts, ends, strict=True) if mask[first:last].strip()]
-
-
 def _context(sentence: Sentence) -> tuple[int, dict[str, Any]]:
-    """Where the statement starts, and the frame and perspective that are said before."""
+    """Start of the statement, and the frame and perspective named before it."""
     rest: dict[str, Any] = {"origin": Origin.PROSE}
     start = 0
     while match := _LEAD.match(sentence.mask, start) or _FRAME.match(sentence.mask, start):
@@ -165,72 +153,56 @@ def _read_part(sentence: Sentence, span: Span, subject: str | None, rest: dict[s
         if not match:
             continue
         groups = match.groupdict()
-        names = {key: _thing(sentence, match.span(key)) for key in ("s", "o", "o2") if groups.get(key)}
+        names = {key: _object_name(sentence, match.span(key)) for key in ("s", "o", "o2") if groups.get(key)}
         if kind == "count":
             if not (_HERE_SAID.search(sentence.mask) or NAME in groups["o"]):
-                raise _NotUnderstood
+                raise NotUnderstood
             names["s"] = names.pop("o")
         if None in names.values() or (kind == "on" and not _SUPPORT.search(sentence.mask, 0, match.end("o"))):
             continue
         name = names.get("s") or subject
-        if name is None:
-            raise _NotUnderstood
         quantity = parse_quantity(groups["m"]) if groups.get("m") else None
         objects = tuple(str(names[key]) for key in ("o", "o2") if key in names)
-        negated = bool(groups.get("not"))
-        if negated and (quantity or kind in ("diagonal", "same")):
-            raise _NotUnderstood
-        made: list[Claim] = []
-        for relation, extra in _relations(kind, groups):
-            if relation == "count":
-                quantity = Quantity(float(parse_count(groups["n"]) or 0), Unit.COUNT)
-            made += make_claims(relation, name, objects, quantity, **{**rest, **extra, "negated": negated})
-        return name, made
-    raise _NotUnderstood
+        rest = {**rest, "negated": bool(groups.get("not"))}
+        if name is None or (rest["negated"] and (quantity or kind in ("diagonal", "same"))):
+            raise NotUnderstood
+        relations = [_RELATION_OF_SHAPE.get(kind, kind)]
+        if kind == "diagonal":
+            relations = [_DIAGONAL[side] for side in groups["sides"]]
+        elif kind == "size":
+            rest["measure"] = _SIZES[groups["r"]]
+        elif kind == "count":
+            quantity = Quantity(float(parse_count(groups["n"]) or 0), Unit.COUNT)
+        elif "r" in groups:
+            relations = [_RELATION_OF[groups["r"]]]
+        return name, [
+            claim for relation in relations for claim in make_claims(relation, name, objects, quantity, **rest)
+        ]
+    raise NotUnderstood
 
 
-def _relations(kind: str, groups: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """The relations that a shape states, with further fields of their claims."""
-    if kind == "diagonal":
-        return [(_DIAGONAL[side], {}) for side in groups["sides"]]
-    if kind == "size":
-        return [("size", {"measure": _SIZES[groups["r"]]})]
-    if kind in ("place", "compare", "verb"):
-        return [(_RELATION_OF[groups["r"]], {})]
-    names = {"hides": "occludes", "hidden": "occluded_by", "camera": "distance_to_camera", "apart": "distance_between"}
-    names |= {"same": "same_depth", "touch": "touching"}
-    return [(names.get(kind, kind), {})]
-
-
-_NO_THING = frozenset(
+_NOT_AN_OBJECT = frozenset(
     listed(
         "图|图中|画面|图像|图片|照片|左|右|前|后|上|下|中|两者|两个|二者|彼此|对方|自己|相机|镜头|其|其他|所有|距离|位置"
     )
 )
-_ENDS_IN_PLACE = re.compile(r"(?:[左右前后上下][方侧边面]?|中间|之间|旁边?|附近|的|了|着|和|一)$")
-_SAYING = re.compile(r"说(?!明)|认为|表示|显示(?![器屏])|指出|知道")
+_NOT_IN_OBJECTS = re.compile(
+    rf"(?:[左右前后上下][方侧边面]?|中间|之间|旁边?|附近|的|了|着|一)$|和|{_HIDING}|"
+    r"说(?!明)|认为|表示|显示(?![器屏])|指出|知道|\d+(?:\.\d+)?\s*(?:米|厘米|cm|m)"
+)
 _DETERMINER = re.compile(rf"(?:(?:{_HERE})的|[这那该][{_COUNTERS}]?|一[{_COUNTERS}])(?=.)")
 _SUPPORT = re.compile(
     rf"(?:桌|桌子|椅子|凳子|沙发|床|架|架子|柜|柜子|台|台子|台面|地板|地面|地毯|盘子|盒子|箱子|板|垫子|{NAME})$"
 )
-"""What a thing can stand or lie on; of other nouns 上 says something else."""
+"""Nouns that an object can stand or lie on; after other nouns, 上 has another meaning."""
 
 
-def _thing(sentence: Sentence, span: Span) -> str | None:
-    """The name that a span is, without "this" and measure words; None if it surely is not the name of a thing."""
+def _object_name(sentence: Sentence, span: Span) -> str | None:
+    """The name of an object in a span, without determiner and measure word; None if it cannot be one."""
     start, end = span
     if set(sentence.mask[start:end]) != {NAME}:
         article = _DETERMINER.match(sentence.mask, start, end)
         start = article.end() if article else start
-        mask = sentence.mask[start:end]
-        if (
-            mask in _NO_THING
-            or _ENDS_IN_PLACE.search(mask)
-            or re.search(_HIDING, mask)
-            or "和" in mask
-            or _SAYING.search(mask)
-        ):
-            return None
-        if re.search(r"\d+(?:\.\d+)?\s*(?:米|厘米|cm|m)", mask):
+        if sentence.mask[start:end] in _NOT_AN_OBJECT or _NOT_IN_OBJECTS.search(sentence.mask, start, end):
             return None
     return sentence.words(start, end) or None

@@ -1,13 +1,14 @@
-"""Reads claims out of an English sentence.
+"""Reads claims from an English sentence.
 
-A sentence is cut at its commas and conjunctions, and every part must be understood from its first to its last word:
-a subject and a predicate, a further predicate, or a further object. What does not fit yields nothing.
+A sentence is split at its commas and conjunctions, and each part must be understood as a whole: a subject with a
+predicate, a further predicate, or a further object. A part that does not fit yields nothing.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any
 
 from pipeline.claims import english_patterns as patterns
@@ -24,7 +25,7 @@ from pipeline.records.relations import RELATIONS
 
 @dataclass
 class Reading:
-    """What was read of one sentence: claims with their spans, and whether all of it was understood."""
+    """Claims of one sentence with their spans, and whether all of it was understood."""
 
     claims: list[tuple[Claim, Span]] = field(default_factory=list)
     complete: bool = True
@@ -39,29 +40,29 @@ class _Predicate:
     quantity: Quantity | None = None
 
 
-class _NotUnderstood(Exception):
-    """A part of a sentence is no subject, predicate or object."""
+class NotUnderstood(Exception):
+    """A part of a sentence does not fit."""
 
 
 def read_english(sentence: Sentence) -> Reading:
-    """Read the claims of a sentence that is no question and has no word of ``english_patterns.HEDGE``.
+    """Read the claims of a sentence that is not a question and has no word of ``english_patterns.HEDGE``.
 
     Args:
         sentence: A masked sentence; the spans of the result are characters of it.
 
     Returns:
-        The claims. Where a part is not understood, only the claims of the parts before it are kept.
+        The claims; if a part is not understood, those of the parts before it.
     """
     reader = _Reader(sentence)
     try:
         reader.read()
-    except (_NotUnderstood, RecordError):
+    except (NotUnderstood, RecordError):
         return Reading(reader.claims, complete=False)
     return Reading(reader.claims)
 
 
 class _Reader:
-    """Reads one sentence part by part; what it has read so far is in ``claims``."""
+    """Reads one sentence part by part, and collects its ``claims``."""
 
     def __init__(self, sentence: Sentence) -> None:
         self.sentence = sentence
@@ -73,7 +74,7 @@ class _Reader:
         self.begin = 0
 
     def read(self) -> None:
-        """Read all parts; raises _NotUnderstood at the first that does not fit."""
+        """Read all parts; raise NotUnderstood at the first that does not fit."""
         start, end = self._without_context()
         if self._whole(start, end):
             return
@@ -88,7 +89,7 @@ class _Reader:
             if separator:
                 joint, start = (separator["joint"] or ",").casefold(), separator.end()
         if self.predicate is None or len(self.objects) < RELATIONS[self.predicate.relation].objects:
-            raise _NotUnderstood
+            raise NotUnderstood
 
     def _part(self, start: int, end: int, joint: str) -> None:
         if self.predicate and len(self.objects) < RELATIONS[self.predicate.relation].objects:
@@ -112,19 +113,17 @@ class _Reader:
             return False
         verb = min(found, key=lambda match: match.start())
         subject = noun_phrase(self.sentence, start, verb.start())
-        if subject is None:
-            return False
         if verb.re is patterns.IS_OR_ARE:
             predicate = self._predicate(verb.end(), end, negated=bool(verb["not"]))
+        elif verb.re is patterns.FINITE_VERB:
+            predicate = self._verb_predicate(VERBS.match(mask, verb.start("verb"), end), end, negated=False)
         else:
-            pattern = VERBS if verb.re is patterns.FINITE_VERB else BASE_VERBS
-            stated = pattern.match(mask, verb.start("verb") if verb.re is patterns.FINITE_VERB else verb.end(), end)
-            predicate = self._verb_predicate(stated, end, verb.re is patterns.DOES_NOT) if stated else None
-        if predicate is None:
+            predicate = self._verb_predicate(BASE_VERBS.match(mask, verb.end(), end), end, negated=True)
+        if subject is None or predicate is None:
             return False
         listing = bool(self.subjects) and self.predicate is None
         if listing and not re.match(r"\s(?:are|do)\b", verb.group(), re.IGNORECASE):
-            raise _NotUnderstood
+            raise NotUnderstood
         self.subjects = [*self.subjects, subject] if listing else [subject]
         if not listing:
             self.begin = self.sentence.trimmed(start, end)[0]
@@ -145,16 +144,16 @@ class _Reader:
         return True
 
     def _existence(self, start: int, end: int) -> None:
-        """Read "There is a SUBJECT behind OBJECT", whose start is already read."""
+        """Read "SUBJECT behind OBJECT" after "There is a"."""
         end = self._without_tail(start, end)
         stated = patterns.STATED.search(self.sentence.mask, start, end)
         if not stated or patterns.SPLIT.search(self.sentence.mask, start, end):
-            raise _NotUnderstood
+            raise NotUnderstood
         self.subjects = [self._name(start, stated.start())]
         self.begin = start
         predicate = self._predicate(stated.start() + 1, end, negated=False)
         if predicate is None:
-            raise _NotUnderstood
+            raise NotUnderstood
         self._finish(predicate, end)
 
     def _further_name(self, start: int, end: int, joint: str) -> None:
@@ -167,7 +166,7 @@ class _Reader:
         one_object = RELATIONS[self.predicate.relation].objects == 1
         determined = is_determined(self.sentence, start, end)
         if joint != "and" or self.predicate.negated or self.predicate.quantity or not (one_object and determined):
-            raise _NotUnderstood
+            raise NotUnderstood
         self.objects = [self._object(start, end, self.predicate)]
         self._emit(start, end)
 
@@ -187,7 +186,9 @@ class _Reader:
             at = match.end()
         return None
 
-    def _verb_predicate(self, stated: re.Match[str], end: int, negated: bool) -> _Predicate:
+    def _verb_predicate(self, stated: re.Match[str] | None, end: int, negated: bool) -> _Predicate | None:
+        if stated is None:
+            return None
         share = patterns.SHARE.match(self.sentence.mask, stated.end(), end)
         quantity = parse_quantity(share["measure"]) if share else None
         at = share.end() if share else stated.end()
@@ -202,7 +203,7 @@ class _Reader:
         wanted = RELATIONS[predicate.relation].objects
         says_nothing = not self.sentence.mask[predicate.end : object_end].strip()
         if says_nothing != (wanted == 0) or (predicate.negated and (predicate.quantity or len(self.subjects) > 1)):
-            raise _NotUnderstood
+            raise NotUnderstood
         self.predicate = predicate
         self.objects = [] if says_nothing else [self._object(predicate.end, object_end, predicate)]
         if len(self.objects) == wanted:
@@ -212,7 +213,7 @@ class _Reader:
         assert self.predicate is not None
         predicate, rest = self.predicate, dict(self.rest, negated=self.predicate.negated)
         if predicate.negated and predicate.phrase.casefold().startswith(("as ", "at the same")):
-            raise _NotUnderstood
+            raise NotUnderstood
         if predicate.relation == "size":
             rest["measure"] = patterns.MEASURE_OF_WORD.get(predicate.phrase.casefold())
         span = self.sentence.trimmed(start, end)
@@ -223,33 +224,27 @@ class _Reader:
     def _name(self, start: int, end: int) -> str:
         name = noun_phrase(self.sentence, start, end)
         if name is None:
-            raise _NotUnderstood
+            raise NotUnderstood
         return name
 
     def _object(self, start: int, end: int, predicate: _Predicate) -> str:
         if not may_be_object(self.sentence, start, end, predicate.relation, predicate.phrase):
-            raise _NotUnderstood
+            raise NotUnderstood
         return self._name(start, end)
 
     def _without_context(self) -> Span:
-        """Cut off "In image 2," and "from the driver's perspective", and keep what they say."""
-        start, end = 0, len(self.sentence.mask)
-        while match := patterns.LEAD.match(self.sentence.mask, start) or patterns.FRAME_LEAD.match(
-            self.sentence.mask, start
-        ):
+        """Cut off "In image 2," and "from the driver's perspective", and keep the frame and the perspective."""
+        mask, start, end = self.sentence.mask, 0, len(self.sentence.mask)
+        while match := patterns.LEAD.match(mask, start) or patterns.FRAME_LEAD.match(mask, start):
             if match.re is patterns.FRAME_LEAD:
                 number = match["number"]
                 self.rest["frames"] = (int(number) - 1 if number else patterns.ORDINALS[match["word"].casefold()],)
             start = match.end()
-        view = patterns.VIEW_LEAD.match(self.sentence.mask, start) or patterns.VIEW_TAIL.search(
-            self.sentence.mask, start
-        )
-        if view:
-            name = view["view"].casefold()
-            if name not in patterns.VIEWS_OF_CAMERA:
+        if view := patterns.VIEW_LEAD.match(mask, start) or patterns.VIEW_TAIL.search(mask, start):
+            if view["view"].casefold() not in patterns.VIEWS_OF_CAMERA:
                 self.rest["perspective"] = self._name(*view.span("view"))
             start, end = (view.end(), end) if view.re is patterns.VIEW_LEAD else (start, view.start())
-        while match := patterns.LEAD.match(self.sentence.mask, start):
+        while match := patterns.LEAD.match(mask, start):
             start = match.end()
         return start, end
 
@@ -259,40 +254,36 @@ class _Reader:
         return end
 
     def _whole(self, start: int, end: int) -> bool:
-        """Read the shapes that are no subject with a predicate, such as "The distance between A and B is 2 m"."""
-        ends = (end, self._without_tail(start, end))
-        spans = [self.sentence.trimmed(start, end) for end in ends]
-        for pattern in patterns.WHOLE_SENTENCES:
-            match = next((match for span in spans if (match := pattern.fullmatch(self.sentence.mask, *span))), None)
-            if not match:
-                continue
-            groups = match.groupdict()
-            names = [noun_phrase(self.sentence, *match.span(key)) for key in ("a", "b") if groups.get(key)]
-            if groups.get("distance_of"):
-                names = [self._thing_or_camera(*match.span(key)) for key in ("a", "b")]
-            if None in names:
-                continue
-            rest = dict(self.rest)
-            quantity = parse_quantity(groups["measure"]) if groups.get("measure") else None
-            relation = next(name for name in patterns.RELATION_GROUPS if groups.get(name))
-            if relation == "count":
-                number = parse_count(groups["count"])
-                if patterns.RESTRICTED.search(groups["a"]):
-                    continue
-                if number is None or not (patterns.HERE.search(self.sentence.mask) or NAME in groups["a"]):
-                    continue
-                quantity = Quantity(float(number), Unit.COUNT)
-            elif relation == "size":
-                rest["measure"] = patterns.MEASURE_OF_WORD[groups["size"].casefold()]
-            elif groups.get("not"):
-                rest["negated"] = True
-            subject, *others = [name for name in names if name]
-            relation = "distance_between" if relation == "distance_of" else relation
-            made = make_claims(relation, subject, tuple(others), quantity, **rest)
-            self.claims += [(claim, match.span()) for claim in made]
-            return True
+        """Read shapes other than a subject with a predicate, such as "The distance between A and B is 2 m"."""
+        spans = [self.sentence.trimmed(start, last) for last in (end, self._without_tail(start, end))]
+        for pattern, span in product(patterns.WHOLE_SENTENCES, spans):
+            if (match := pattern.fullmatch(self.sentence.mask, *span)) and (made := self._whole_claims(match)):
+                self.claims += [(claim, span) for claim in made]
+                return True
         return False
 
-    def _thing_or_camera(self, start: int, end: int) -> str | None:
-        words = self.sentence.words(start, end)
-        return words if words.casefold() in CAMERA_NAMES else noun_phrase(self.sentence, start, end)
+    def _whole_claims(self, match: re.Match[str]) -> list[Claim]:
+        groups = {key: words for key, words in match.groupdict().items() if words}
+        relation = next(name for name in patterns.RELATION_GROUPS if name in groups)
+        names = [
+            words
+            if relation == "distance_of" and (words := self.sentence.words(*match.span(key))).casefold() in CAMERA_NAMES
+            else noun_phrase(self.sentence, *match.span(key))
+            for key in ("a", "b")
+            if key in groups
+        ]
+        if None in names:
+            return []
+        rest = dict(self.rest, negated="not" in groups)
+        quantity = parse_quantity(groups["measure"]) if "measure" in groups else None
+        if relation == "count":
+            number = parse_count(groups["count"])
+            in_image = patterns.HERE.search(self.sentence.mask) or NAME in groups["a"]
+            if number is None or not in_image or patterns.RESTRICTED.search(groups["a"]):
+                return []
+            quantity = Quantity(float(number), Unit.COUNT)
+        elif relation == "size":
+            rest["measure"] = patterns.MEASURE_OF_WORD[groups["size"].casefold()]
+        subject, *others = [name for name in names if name]
+        relation = "distance_between" if relation == "distance_of" else relation
+        return make_claims(relation, subject, tuple(others), quantity, **rest)

@@ -1,12 +1,13 @@
-"""Numbers with units as people and models write them, in English and Chinese."""
+"""Numbers with units, as written by people and models in English and Chinese."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-from pipeline.claims.markup import listed
+from pipeline.claims.markup import alternatives, listed
 from pipeline.records import Comparison, Unit
+from pipeline.records.anchor import LENGTH_UNITS
 
 _UNITS: dict[str, tuple[Unit, float]] = {
     "kilometres|kilometers|kilometre|kilometer|km|公里|千米": (Unit.METRE, 1000.0),
@@ -28,33 +29,27 @@ NUMBER_WORDS = {
     word: float(value)
     for value, word in enumerate(listed("zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"))
 } | {"half a": 0.5, "half": 0.5, "a": 1.0, "an": 1.0}
-CHINESE_NUMBERS = dict(zip("半一二两三四五六七八九十", (0.5, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 10), strict=True))
-
+_CHINESE_DIGITS = "半一二两三四五六七八九十"
+_NUMBERS = NUMBER_WORDS | dict(zip(_CHINESE_DIGITS, (0.5, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 10), strict=True))
 _BOUNDS = {
     Comparison.AT_LEAST: r"at least|more than|greater than|over|no less than|>=|>|≥|至少|不少于|超过|大于|不低于",
     Comparison.AT_MOST: r"at most|less than|no more than|under|within|up to|<=|<|≤|至多|最多|不超过|不到|小于",
     Comparison.ABOUT: r"about|around|approximately|approx\.?|roughly|exactly|only|just|~|≈|±|=|大约|大概|约为|约|仅",
 }
-_LENGTH_UNITS = "|".join(
-    sorted(
-        (re.escape(word) for word, (unit, _) in _UNIT_OF.items() if unit.metres == unit.metres and word.isalpha()),
-        key=len,
-        reverse=True,
-    )
-)
+_LENGTH_UNITS = alternatives(word for word, (unit, _) in _UNIT_OF.items() if unit in LENGTH_UNITS and word.isalpha())
 _PREFIX = "|".join(_BOUNDS.values())
 _DIGITS = r"\d{1,9}(?:,\d{3}){0,2}(?:\.\d{1,9})?"
-_WORDS = "|".join(sorted(NUMBER_WORDS, key=len, reverse=True))
-_AMOUNT = rf"(?:{_DIGITS}|(?:{_WORDS})(?=[ -])|[半一二两三四五六七八九十])"
+_WORDS = alternatives(NUMBER_WORDS)
+_AMOUNT = rf"(?:{_DIGITS}|(?:{_WORDS})(?=[ -])|[{_CHINESE_DIGITS}])"
 
 MEASURE = (
     rf"(?:(?:{_PREFIX})\s*)?{_AMOUNT}(?:\s*(?:-|–|~|to|到|至)\s*{_AMOUNT})?[ -]?"
     rf"(?:(?:{_LENGTH_UNITS})(?![A-Za-z])(?!\s+(?:front|back|between|the)\b)|%)(?:左右|多)?"
 )
-"""Pattern of a length or a percentage, with the words that say how exactly it is meant; it has no groups."""
+"""Pattern of a length or a percentage with its words of comparison; it has no groups."""
 
 _READ = re.compile(
-    rf"\s*(?P<prefix>(?:(?:{_PREFIX})\s*)*)(?P<low>-?{_DIGITS}(?:[eE][+-]?\d{{1,2}})?|{_WORDS}|[半一二两三四五六七八九十])"
+    rf"\s*(?P<prefix>(?:(?:{_PREFIX})\s*)*)(?P<low>-?{_DIGITS}(?:[eE][+-]?\d{{1,2}})?|{_WORDS}|[{_CHINESE_DIGITS}])"
     rf"(?:\s*(?:-|–|~|to|到|至)\s*(?P<high>{_DIGITS}))?"
     r"[ -]*(?P<unit>[^\d\s]{0,12}?)\s*(?P<suffix>左右|以上|以下|以内|多|or more|or less)?[\s.]*",
     re.IGNORECASE,
@@ -68,7 +63,7 @@ class Quantity:
     Args:
         value: The number, in ``unit``; the middle of a range.
         unit: Its unit, or None if it has none.
-        comparison: How it is meant.
+        comparison: Whether it is an approximate value or a bound.
         tolerance: Half the width of a range, in ``unit``; None for a single number.
     """
 
@@ -79,7 +74,7 @@ class Quantity:
 
 
 def unit_named(words: str) -> tuple[Unit, float] | None:
-    """The unit of a name or sign, and the factor that turns a number into it; None if it is unknown.
+    """The unit of a name or symbol, and the factor that converts a number to it; None if it is unknown.
 
     >>> unit_named("centimetres")
     (<Unit.CENTIMETRE: 'cm'>, 1.0)
@@ -88,20 +83,16 @@ def unit_named(words: str) -> tuple[Unit, float] | None:
 
 
 def parse_quantity(words: str) -> Quantity | None:
-    """Read a number with an optional unit; None if the words are something else.
+    """The number and optional unit that the words state; None if they state something else.
 
     >>> parse_quantity("at least 2 m")
     Quantity(value=2.0, unit=<Unit.METRE: 'm'>, comparison=<Comparison.AT_LEAST: 'at_least'>, tolerance=None)
     """
-    match = _READ.fullmatch(words[:80])
-    if not match or len(words) > 80:
+    match = _READ.fullmatch(words) if len(words) <= 80 else None
+    named = unit_named(match["unit"]) if match and match["unit"] else (None, 1.0)
+    if match is None or named is None:
         return None
-    unit, factor = None, 1.0
-    if match["unit"]:
-        named = unit_named(match["unit"])
-        if named is None:
-            return None
-        unit, factor = named
+    unit, factor = named
     low = _number(match["low"])
     high = _number(match["high"]) if match["high"] else low
     return Quantity(
@@ -117,15 +108,13 @@ def parse_count(words: str) -> int | None:
     words = words.strip().casefold()
     if words.isdecimal() and len(words) < 7:
         return int(words)
-    number = CHINESE_NUMBERS.get(words) if words in CHINESE_NUMBERS else NUMBER_WORDS.get(words)
-    return int(number) if number is not None and number == int(number) and words not in ("a", "an") else None
+    number = _NUMBERS.get(words, 0.5)
+    return int(number) if number == int(number) and words not in ("a", "an") else None
 
 
 def _number(word: str) -> float:
     word = word.casefold()
-    if word in CHINESE_NUMBERS:
-        return CHINESE_NUMBERS[word]
-    return NUMBER_WORDS[word] if word in NUMBER_WORDS else float(word.replace(",", ""))
+    return _NUMBERS[word] if word in _NUMBERS else float(word.replace(",", ""))
 
 
 def _comparison(prefix: str, suffix: str) -> Comparison:

@@ -14,32 +14,24 @@ _FINAL_LINE = re.compile(r"^[ \t>#*_]*(?:final answer|answer|最终答案|答案
 def split_reasoning(raw: str) -> tuple[str, str | None]:
     """Split ``<think>...</think>`` off.
 
-    A closing tag without an opening one is usual: Qwen3-VL-Thinking's template opens it in the prompt, so
-    everything before the last closing tag is reasoning. Where the last opening tag is never closed, the
-    rest of the text is reasoning, except for what it ends with: a last line that starts with ``Answer:``
-    and what follows it, or complete JSON with nothing behind it.
+    A closing tag often has no opening one: the template of Qwen3-VL-Thinking opens it in the prompt, so everything
+    before the last closing tag is reasoning. If the last opening tag is never closed, the rest of the text is
+    reasoning, except for its end: a last line that starts with ``Answer:`` and the text after it, or complete JSON
+    at the very end.
 
     Args:
         raw: The model's output.
 
     Returns:
-        The answer, without the white space around it if something was split off, otherwise verbatim; and
-        the reasoning, or None if there is none.
+        The answer, stripped if reasoning was split off, otherwise verbatim; and the reasoning, or None.
     """
-    openings = list(_OPEN.finditer(raw))
-    closings = list(_CLOSE.finditer(raw))
-    if not openings and not closings:
+    opening, closings = _OPEN.search(raw), list(_CLOSE.finditer(raw))
+    if not opening and not closings:
         return raw, None
-    first_open = openings[0].start() if openings else len(raw)
-    last_close = closings[-1].end() if closings else 0
-    if closings:
-        head = raw[:first_open] if first_open < closings[0].start() else ""
-        thought = raw[len(head) : last_close]
-        rest = raw[last_close:]
-    else:
-        head, thought, rest = raw[:first_open], "", raw[first_open:]
-    reopened = _OPEN.search(rest)
-    if reopened:
+    head = raw[: opening.start()] if opening and (not closings or opening.start() < closings[0].start()) else ""
+    last_close = closings[-1].end() if closings else len(head)
+    thought, rest = raw[len(head) : last_close], raw[last_close:]
+    if reopened := _OPEN.search(rest):
         tail = rest[reopened.end() :]
         cut = _final_part(tail)
         thought += "\n" + tail[:cut]
@@ -49,17 +41,17 @@ def split_reasoning(raw: str) -> tuple[str, str | None]:
 
 
 def is_cut_off(raw: str) -> bool:
-    """Whether the output opens a block of reasoning that it never closes."""
+    """Whether the output opens reasoning that it never closes."""
     opening, closing = (max((match.start() for match in tag.finditer(raw)), default=-1) for tag in (_OPEN, _CLOSE))
     return opening > closing
 
 
 def _final_part(tail: str) -> int:
-    """Where the answer starts in reasoning that was never closed; its length where there is none."""
+    """Start of the answer in reasoning that is never closed; its length if it has no answer."""
     lines = list(_FINAL_LINE.finditer(tail))
     if lines:
         return lines[-1].start()
     blocks, _ = find_json(tail)
-    if blocks and blocks[-1].complete and tail[blocks[-1].end :].strip(" \t\r\n`") == "":
+    if blocks and blocks[-1].complete and not tail[blocks[-1].end :].strip(" \t\r\n`"):
         return blocks[-1].start
     return len(tail)

@@ -1,4 +1,4 @@
-"""Finds the entries of a model's JSON that locate something, and reads their fields."""
+"""Finds the entries with coordinates in a model's JSON, and reads their fields."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from pipeline.claims.markup import listed
 
@@ -20,7 +20,8 @@ _LABEL_KEYS = tuple(
 _FRAME_KEYS = {"frame": 0, "frame_index": 0, "image_index": 0, "picture": 1, "image": 1, "picture_index": 1}
 _FIRST_NUMBER_OF_WORD = {"frame": 0, "index": 0}
 _SCORE_KEYS = ("score", "confidence")
-_CLAIM_KEYS = ("claims", "relations", "relationships")
+CLAIM_KEYS = ("claims", "relations", "relationships")
+"""Keys of lists of claims."""
 _CORNERS = (
     ("x1", "y1", "x2", "y2"),
     ("xmin", "ymin", "xmax", "ymax"),
@@ -32,15 +33,15 @@ _NUMBERS_IN_TEXT = re.compile(r"[-+]?\d{1,9}(?:\.\d{1,9})?")
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry that locates something, its numbers as the model wrote them.
+    """One entry with coordinates, as the model wrote them.
 
     Args:
         kind: ``box``, ``point`` or ``box_3d``.
-        numbers: The coordinates; None where they are not numbers.
-        raw: The coordinates as they stand, for messages.
-        label: The label, or None if it has none.
-        frame: The frame's index from 0, None if it names none, -1 if what it names is not a number.
-        box_2d: Numbers of the 2D box that the entry gives beside its 3D box.
+        numbers: The coordinates; None if they are not numbers.
+        raw: The unparsed coordinates, for messages.
+        label: The label, or None.
+        frame: Index of the frame from 0; None if it is not given, -1 if it is not a number.
+        box_2d: Numbers of a 2D box given beside the 3D box.
         score: Confidence in [0, 1], if given.
         attributes: All other scalar fields, as texts.
     """
@@ -60,7 +61,7 @@ def entries(value: Any, name: str | None = None) -> Iterator[Entry]:
 
     Args:
         value: A JSON value.
-        name: Key under which it stands, the label of an entry that has none.
+        name: Its key, the label of an entry without one.
     """
     if isinstance(value, list):
         for element in value:
@@ -70,7 +71,7 @@ def entries(value: Any, name: str | None = None) -> Iterator[Entry]:
             yield from _read(value, name)
         else:
             for key, part in value.items():
-                if key not in _CLAIM_KEYS and isinstance(part, list | dict):
+                if key not in CLAIM_KEYS and isinstance(part, list | dict):
                     yield from entries(part, key if isinstance(part, dict) else None)
 
 
@@ -82,7 +83,8 @@ def _read(fields: dict[str, Any], name: str | None) -> Iterator[Entry]:
     label = (_as_text(fields[label_key]) if label_key else None) or name
     frame_key = next((key for key in _FRAME_KEYS if fields.get(key) is not None), None)
     frame = frame_index(fields[frame_key], _FRAME_KEYS[frame_key]) if frame_key else None
-    score = next((_score(fields[key]) for key in _SCORE_KEYS if key in fields), None)
+    given = next((fields[key] for key in _SCORE_KEYS if key in fields), None)
+    score = float(given) if is_number(given) and 0 <= given <= 1 else None
     used = {label_key, frame_key, *_COORDINATE_KEYS, *(_SCORE_KEYS if score is not None else ())}
     attributes = {key: text for key, part in fields.items() if key not in used and (text := _as_text(part)) is not None}
     if label_key in ("name_en", "name_zh"):
@@ -95,7 +97,7 @@ def _read(fields: dict[str, Any], name: str | None) -> Iterator[Entry]:
 
 
 def numbers_of(value: Any) -> tuple[float, ...] | None:
-    """Coordinates given as a list, as a dict of corners or as a text; None if they are no finite numbers."""
+    """Coordinates given as a list, as a dict of corners or as a text; None if they are not finite numbers."""
     if isinstance(value, dict):
         names = next((names for names in _CORNERS if all(name in value for name in names)), None)
         value = [value[name] for name in names] if names else None
@@ -111,11 +113,11 @@ def numbers_of(value: Any) -> tuple[float, ...] | None:
 
 
 def frame_index(value: Any, first: int) -> int:
-    """Index of a frame from 0; -1 if the value names none.
+    """Index of a frame from 0; -1 if the value is not a number of a frame.
 
     Args:
-        value: A number, or a text such as "Image 2" (images and images count from 1, frames from 0).
-        first: Number of the first frame, where the value itself does not tell.
+        value: A number, or a text such as "Image 2" (images count from 1, frames from 0).
+        first: Number of the first frame, unless the text decides it.
     """
     if isinstance(value, str):
         match = re.fullmatch(r"\s*([A-Za-z_]*)\W*(\d{1,6})\s*", value)
@@ -124,19 +126,15 @@ def frame_index(value: Any, first: int) -> int:
         word = match[1].casefold().rstrip("_")
         first = _FIRST_NUMBER_OF_WORD.get(word, 1) if word else first
         value = int(match[2])
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
-        return -1
-    return max(int(value) - first, -1)
+    return max(int(value) - first, -1) if is_number(value) and value == int(value) else -1
 
 
-def _score(value: Any) -> float | None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if number and 0 <= value <= 1 else None
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether a JSON value is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _as_text(value: Any) -> str | None:
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, str | int | float):
-        return str(value).strip() or None
-    return None
+    return str(value).strip() or None if isinstance(value, str | int | float) else None

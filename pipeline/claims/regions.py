@@ -1,4 +1,4 @@
-"""Turns what a model located, in JSON or in grounding tags, into regions in pixels.
+"""Turns a model's boxes and points, in JSON or in grounding tags, into regions in pixels.
 
 Qwen3-VL gives 2D boxes and points as numbers from 0 to 1000, relative to the width and height of the original
 image, and 3D boxes in metres in the camera frame with angles in units of pi about x, y and z.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -41,22 +40,22 @@ def regions_from_json(
 ) -> tuple[tuple[Region, ...], tuple[Message, ...]]:
     """Read the regions of JSON values.
 
-    A field ``image`` counts from 1, as prompts count "Image 1"; ``frame`` and the fields that
-    end in ``index`` count from 0. Boxes are clipped to the image. An entry that cannot be used is left
-    out with a message; so are exact repeats, into which greedy decoding can fall.
+    A field ``image`` counts from 1, as in the prompts' "Image 1"; ``frame`` and fields that end in ``index`` count
+    from 0. Boxes are clipped to the image. An unusable entry is left out with a message; so are exact repeats, which
+    greedy decoding can produce.
 
     Args:
-        blocks: JSON values, as ``find_json`` gives them.
+        blocks: JSON values from ``find_json``.
         cameras: One camera per frame.
 
     Returns:
-        The regions in the order of the text, and what was wrong.
+        The regions in the order of the text, and a message for each problem.
     """
     return _regions((entry for block in blocks for entry in entries(block.value)), cameras)
 
 
 def regions_from_text(text: str, cameras: Sequence[Camera]) -> tuple[tuple[Region, ...], tuple[Message, ...]]:
-    """Read boxes out of grounding tags, and out of lines like ``mug: [x1, y1, x2, y2]``.
+    """Read boxes from grounding tags and from lines such as ``mug: [x1, y1, x2, y2]``.
 
     Args:
         text: An answer whose JSON and code were blanked.
@@ -77,10 +76,10 @@ def regions_from_text(text: str, cameras: Sequence[Camera]) -> tuple[tuple[Regio
 def _regions(found: Iterable[Entry], cameras: Sequence[Camera]) -> tuple[tuple[Region, ...], tuple[Message, ...]]:
     regions: dict[tuple[object, ...], Region] = {}
     problems: list[Message] = []
-    repeats = unplaced = unnamed = 0
+    counts = dict.fromkeys(("repeated_entries", "unplaced_entries", "unnamed_entries"), 0)
     for entry in found:
-        unplaced += entry.frame is None and len(cameras) > 1
-        unnamed += entry.label is None
+        counts["unplaced_entries"] += entry.frame is None and len(cameras) > 1
+        counts["unnamed_entries"] += entry.label is None
         try:
             region, remarks = _region(entry, cameras)
         except UnreadableError as error:
@@ -88,19 +87,14 @@ def _regions(found: Iterable[Entry], cameras: Sequence[Camera]) -> tuple[tuple[R
             continue
         problems += remarks
         key = (region.label, region.frame, region.box_px, region.box_3d)
-        repeats += key in regions
+        counts["repeated_entries"] += key in regions
         regions.setdefault(key, region)
-    if repeats:
-        problems.append(message("repeated_entries", count=repeats))
-    if unplaced:
-        problems.append(message("unplaced_entries", count=unplaced))
-    if unnamed:
-        problems.append(message("unnamed_entries", count=unnamed))
+    problems += [message(code, count=count) for code, count in counts.items() if count]
     return tuple(regions.values()), tuple(problems)
 
 
 def _region(entry: Entry, cameras: Sequence[Camera]) -> tuple[Region, list[Message]]:
-    """The region of one entry and remarks about it; an UnreadableError says why there is none."""
+    """The region of one entry and remarks about it; raise UnreadableError if it has none."""
     remarks: list[Message] = []
     label = entry.label or "object"
     frame = entry.frame or 0
@@ -112,25 +106,17 @@ def _region(entry: Entry, cameras: Sequence[Camera]) -> tuple[Region, list[Messa
     camera = cameras[frame]
     wanted = {"box": (4,), "point": (2,), "box_3d": (9, 7)}[entry.kind]
     if entry.numbers is None or len(entry.numbers) not in wanted:
-        raise UnreadableError(
-            "wrong_numbers",
-            kind="box_3d_noun" if entry.kind == "box_3d" else entry.kind,
-            label=label,
-            count=wanted[0],
-            raw=str(entry.raw)[:60],
-        )
-    region = Region(label, (0, 0, 0, 0), frame, None, None, entry.score, attributes=dict(entry.attributes))
-    if entry.kind != "box_3d":
-        box_px = _box_px(entry.numbers, label, camera, remarks)
-        return replace(region, box_px=box_px), remarks
-    if min(entry.numbers[3:6]) < 0:
+        kind = "box_3d_noun" if entry.kind == "box_3d" else entry.kind
+        raise UnreadableError("wrong_numbers", kind=kind, label=label, count=wanted[0], raw=str(entry.raw)[:60])
+    if entry.kind == "box_3d" and min(entry.numbers[3:6]) < 0:
         raise UnreadableError("negative_side", label=label)
-    box_3d = box_3d_from_qwen(entry.numbers)
-    if entry.box_2d is not None and len(entry.box_2d) == 4:
-        box_px = _box_px(entry.box_2d, label, camera, remarks)
-    else:
+    box_3d = box_3d_from_qwen(entry.numbers) if entry.kind == "box_3d" else None
+    numbers = entry.box_2d if box_3d else entry.numbers
+    if box_3d and not (numbers and len(numbers) == 4):
         box_px = projected_box_px(box_3d, camera, label)
-    return replace(region, box_px=box_px, box_3d=box_3d), remarks
+    else:
+        box_px = _box_px(numbers or (), label, camera, remarks)
+    return Region(label, box_px, frame, box_3d=box_3d, score=entry.score, attributes=entry.attributes), remarks
 
 
 def _box_px(numbers: Sequence[float], label: str, camera: Camera, remarks: list[Message]) -> Box:
@@ -153,33 +139,32 @@ def _box_px(numbers: Sequence[float], label: str, camera: Camera, remarks: list[
 def box_3d_from_qwen(numbers: Sequence[float]) -> Box3D:
     """The 3D box of nine numbers: centre [m], size [m], angles about x, y, z in units of pi.
 
-    Seven numbers end in one angle only, about the vertical axis y.
+    Seven numbers end in a single angle, about the vertical axis y.
 
     Raises:
         RecordError: If a side is negative.
     """
-    angles = (0.0, numbers[6], 0.0) if len(numbers) == 7 else tuple(numbers[6:9])
+    angles = (0.0, numbers[6], 0.0) if len(numbers) == 7 else numbers[6:9]
     x, y, z = (angle * math.pi for angle in angles)
-    center_m, size_m = (float(n) for n in numbers[:3]), (float(n) for n in numbers[3:6])
-    return Box3D(tuple(center_m), tuple(size_m), (x, y, z))  # type: ignore[arg-type]
+    return Box3D(tuple(numbers[:3]), tuple(numbers[3:6]), (x, y, z))  # type: ignore[arg-type]
 
 
 def projected_box_px(box: Box3D, camera: Camera, label: str = "object") -> Box:
-    """The rectangle around a 3D box seen by a camera, clipped to the image.
+    """The rectangle around the projection of a 3D box, clipped to the image.
 
     Convention: the result is in continuous coordinates whose (0, 0) is the top-left corner of the image, half a
-    pixel from the centre of the first pixel. What lies behind a plane 1 cm in front of the camera is cut off.
+    pixel from the centre of the first pixel. The part behind a plane 1 cm in front of the camera is cut off.
 
     Args:
         box: A box in the camera frame [m].
         camera: The camera.
-        label: What the message calls the box.
+        label: Name of the box in the error.
 
     Returns:
         (left, top, right, bottom) [px].
 
     Raises:
-        UnreadableError: If the box lies behind the camera or outside of the image.
+        UnreadableError: If the box lies behind the camera or outside the image.
     """
     corners = box.corners_m
     points = [corner for corner in corners if corner[2] >= _NEAR_M]

@@ -1,4 +1,4 @@
-"""Splits an answer into sentences whose quoted texts and known names are masked."""
+"""Splits an answer into sentences, and masks their quoted texts and known names."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pipeline.claims.markup import Span
 
 NAME = "\ue000"
-"""Stands in a mask for every character of a known name."""
+"""Replaces each character of a known name in a mask."""
 
 QUOTED = "\ue001"
-"""Stands in a mask for every character of a quoted text."""
+"""Replaces each character of a quoted text in a mask."""
 
+_LOOSE = " \t,，.:：-–—"
 _LONGEST = 400
 _SHORTEST = 4
 _MOST_LABELS = 500
@@ -29,8 +30,8 @@ class Sentence:
 
     Args:
         text: Its words.
-        mask: The same number of characters: known names and quoted texts are masked, parentheses are blank.
-        start: Where it starts in the plain text.
+        mask: The same number of characters; known names and quoted texts are masked, parentheses are blank.
+        start: Its position in the plain text.
         end_mark: The punctuation that ends it.
     """
 
@@ -41,23 +42,21 @@ class Sentence:
 
     @property
     def is_too_long(self) -> bool:
-        """Whether it is longer than any sentence worth reading."""
+        """Whether it is too long to be read."""
         return len(self.text) > _LONGEST
 
     def trimmed(self, start: int, end: int) -> Span:
-        """The span without white space and loose punctuation at its ends."""
-        part = self.mask[start:end]
-        left = len(part) - len(part.lstrip(" \t,，.:：-–—"))
-        right = len(part.rstrip(" \t,，.:：-–—"))
-        return start + min(left, right), start + right
+        """The span without white space and punctuation at its ends."""
+        end = start + len(self.mask[start:end].rstrip(_LOOSE))
+        return end - len(self.mask[start:end].lstrip(_LOOSE)), end
 
     def words(self, start: int, end: int) -> str:
-        """The words of a span, without what stands in parentheses."""
+        """The words of a span, without parentheses."""
         return " ".join(_PARENTHESES.sub(" ", self.text[start:end]).split())
 
 
 def sentences(text: str, labels: Sequence[str] = ()) -> Iterator[Sentence]:
-    """Every sentence of a plain text that is long enough to state something.
+    """The sentences of a plain text that are long enough to state something.
 
     Args:
         text: Words without markup and with straight quotes.
@@ -72,23 +71,20 @@ def sentences(text: str, labels: Sequence[str] = ()) -> Iterator[Sentence]:
             yield Sentence(part, mask, start, match.group())
 
 
-def _names(labels: Sequence[str]) -> re.Pattern[str] | None:
-    known = sorted({label.strip() for label in labels if label.strip()}, key=len, reverse=True)[:_MOST_LABELS]
-    if not known:
-        return None
-    patterns = []
-    for label in known:
-        escaped = re.escape(label)
-        if label.isascii():
-            plural = "" if len(label) == 1 else "(?:es|s)?"
-            escaped = rf"(?<![\w-]){escaped}{plural}(?![\w-]|'s\b)"
-            patterns.append(f"(?i:{escaped})" if plural else escaped)
-        else:
-            patterns.append(escaped)
-    return re.compile("|".join(patterns))
+def _names(labels: Sequence[str]) -> re.Pattern[str]:
+    known = sorted({label.strip() for label in labels} - {""}, key=len, reverse=True)[:_MOST_LABELS]
+    return re.compile("|".join(map(_name, known)) or "(?!)")
 
 
-def _masked(text: str, names: re.Pattern[str] | None) -> str:
+def _name(label: str) -> str:
+    if not label.isascii():
+        return re.escape(label)
+    if len(label) == 1:
+        return rf"(?<![\w-]){re.escape(label)}(?![\w-]|'s\b)"
+    return rf"(?i:(?<![\w-]){re.escape(label)}(?:es|s)?(?![\w-]|'s\b))"
+
+
+def _masked(text: str, names: re.Pattern[str]) -> str:
     mask = _QUOTES.sub(lambda match: QUOTED * len(match.group()), text)
     mask = _PARENTHESES.sub(lambda match: " " * len(match.group()), mask)
-    return names.sub(lambda match: NAME * len(match.group()), mask) if names else mask
+    return names.sub(lambda match: NAME * len(match.group()), mask)

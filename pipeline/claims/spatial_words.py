@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pipeline.claims.json_blocks import find_json
-from pipeline.claims.markup import blank, code_fences, listed
+from pipeline.claims.markup import alternatives, listed
 from pipeline.claims.phrases import CHINESE, ENGLISH
 from pipeline.records import SpatialTag
 from pipeline.records.relations import RelationName
@@ -60,45 +59,31 @@ _NEUTRAL = (
 )
 
 
-def _tagged() -> dict[str, str | None]:
-    words: dict[str, str | None] = {**_MORE_ENGLISH, **_MORE_CHINESE, **ENGLISH, **CHINESE}
-    return {word: relation for word, relation in words.items() if word not in _NOT_SPATIAL_ALONE}
-
-
-_RELATION_OF = _tagged()
-
-
-def _pattern() -> re.Pattern[str]:
-    longest_first = sorted(_RELATION_OF, key=len, reverse=True)
-    english = "|".join(word.replace(" ", r"\s+") for word in longest_first if word.isascii())
-    chinese = "|".join(word for word in longest_first if not word.isascii())
-    return re.compile(
-        rf"(?P<neutral>(?<![A-Za-z])(?:{_NEUTRAL}))|(?<![\w'-])(?P<english>{english})(?![\w]|-\w)|(?P<chinese>{chinese})",
-        re.IGNORECASE | re.ASCII,
-    )
-
-
-_PATTERN = _pattern()
+_RELATION_OF: dict[str, str | None] = {
+    word: relation
+    for word, relation in {**_MORE_ENGLISH, **_MORE_CHINESE, **ENGLISH, **CHINESE}.items()
+    if word not in _NOT_SPATIAL_ALONE
+}
+_ENGLISH_WORDS = alternatives(filter(str.isascii, _RELATION_OF)).replace(" ", r"\s+")
+_CHINESE_WORDS = alternatives(word for word in _RELATION_OF if not word.isascii())
+_PATTERN = re.compile(
+    rf"(?P<neutral>(?<![A-Za-z])(?:{_NEUTRAL}))|(?<![\w'-])(?P<english>{_ENGLISH_WORDS})(?![\w]|-\w)|(?P<chinese>{_CHINESE_WORDS})",
+    re.IGNORECASE | re.ASCII,
+)
 
 
 def spatial_tags(text: str) -> tuple[SpatialTag, ...]:
-    """The spatial words of an answer; the longest phrase wins, JSON and code are left out.
+    """The spatial words of prose; the longest phrase wins.
 
     Args:
-        text: An answer; spans are characters of exactly this text.
+        text: An answer whose JSON and code were blanked; spans are characters of it.
 
     Returns:
-        The words in the order of the text, with the relation that the registry has for them, if any.
+        The words in the order of the text, each with its relation in the registry, if any.
 
     >>> [(tag.word, tag.relation) for tag in spatial_tags("It is to the left of the mug.")]
     [('to the left of', <RelationName.LEFT_OF: 'left_of'>)]
     """
-    blocks, _ = find_json(text)
-    return words_of(blank(text, [*code_fences(text), *((block.start, block.end) for block in blocks)]))
-
-
-def words_of(text: str) -> tuple[SpatialTag, ...]:
-    """As ``spatial_tags``, for a text that has no JSON or code."""
     tags = []
     for match in _PATTERN.finditer(text):
         if match.lastgroup == "neutral":

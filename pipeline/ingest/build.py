@@ -1,4 +1,4 @@
-"""From an item to a scene: everything that the item names is read."""
+"""Turns an item into a scene, and reads all of its files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from pipeline.records.settings import Count, FieldOfView, Natural, checked
 
 logger = logging.getLogger(__name__)
 
-# No video has more frames per second; a rate beyond it is a slip.
+# Above the rate of any video.
 _MAX_RATE_HZ = 10_000
 
 
@@ -42,11 +42,11 @@ class IngestSettings:
     """How items are read.
 
     Args:
-        fov_deg: Field of view to assume along the longer side where no camera is known [deg].
-        max_side_px: Longer images are shrunk to this side with all that belongs to them; 0 keeps all.
+        fov_deg: Field of view to assume along the longer side if no camera is known [deg].
+        max_side_px: Longer side to which images, cameras, depth and regions are shrunk; 0 keeps their size.
         video_frames: Frames of a video, evenly over its span; not used with a rate.
         video_rate_hz: Frames per second of a video.
-        video_max_frames: Most frames of a video.
+        video_max_frames: Maximum number of frames of a video.
         video_start_s: Start of the span of a video [s].
         video_end_s: End of the span of a video [s].
 
@@ -65,7 +65,7 @@ class IngestSettings:
 
 @dataclass(frozen=True, eq=False)
 class _Image:
-    """An upright image as it is stored, and what is known of it."""
+    """An upright image before it is shrunk, and its metadata."""
 
     rgb: np.ndarray
     name: str
@@ -86,7 +86,7 @@ def build_scene(item: Item, settings: IngestSettings | None = None, annotations:
         The scene; its frames have cameras and, where given, depth of their own size.
 
     Raises:
-        InputError: If a file cannot be read or the parts do not fit together; one sentence.
+        InputError: If a file cannot be read or the parts do not fit together.
     """
     settings = settings or IngestSettings()
     try:
@@ -106,13 +106,13 @@ def frame_from(
     depth: DepthMap | None = None,
     fov_deg: float = 60.0,
 ) -> Frame:
-    """A frame of an image that is at hand.
+    """A frame of one image.
 
     Args:
-        image: A path, a PIL image (its EXIF orientation is applied), an upright array uint8
-            (H, W, 3), or a Frame, which is kept but for what is given here.
+        image: A path, a PIL image (its EXIF orientation is applied), an upright array uint8 (H, W, 3), or a Frame
+            whose camera and depth may be replaced.
         camera: Its camera; None is EXIF or an assumed field of view.
-        depth: Its depth, of its size.
+        depth: Its depth, of the same size.
         fov_deg: Field of view to assume along the longer side [deg].
 
     Raises:
@@ -136,10 +136,6 @@ def frame_from(
     return Frame(rgb, camera_for(*size_of(rgb), camera, focal_35mm, fov_deg), given_depth=depth, name=name)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _read_images(item: Item, settings: IngestSettings) -> list[_Image]:
     if not item.is_video:
         times = item.timestamps_s or (None,) * len(item.frames)
@@ -147,9 +143,9 @@ def _read_images(item: Item, settings: IngestSettings) -> list[_Image]:
             _Image(read_image(path), printable(path.name), time_s, exif_focal_35mm(path), path)
             for path, time_s in zip(item.frames, times, strict=True)
         ]
-    path = item.frames[0]
     from pipeline.ingest.video import read_video
 
+    path = item.frames[0]
     sampled = read_video(
         path,
         frames=settings.video_frames if settings.video_rate_hz is None else None,
@@ -211,13 +207,13 @@ def _regions_and_claims(
         if any(frame >= len(frames) for frame in claim.frames):
             raise InputError(
                 f"Item {item.id!r}: the claim {claim.in_words()!r} names frames {claim.frames}; "
-                f"frames are counted from 0 to {len(frames) - 1}."
+                f"frames are numbered from 0 to {len(frames) - 1}."
             )
     return tuple(_resized(region, stored[region.frame], frames[region.frame]) for region in regions), claims
 
 
 def _resized_anchor(anchor: Anchor, item: Item, images: Sequence[_Image], frames: Sequence[Frame]) -> Anchor:
-    """The anchor with its pixels where its frame shows them after it was resized."""
+    """The anchor with the pixels of its resized frame."""
     at = anchor.frame or 0
     if not anchor.points_px or at >= len(frames):
         return anchor

@@ -1,4 +1,4 @@
-"""Depth that comes as a file: PNG, PGM, TIFF, npy, npz, PFM, EXR."""
+"""Reads depth files: PNG, PGM, TIFF, npy, npz, PFM, EXR."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pipeline.records.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-# More than any camera has pixels: a small compressed file may claim to hold any number of values.
+# More than the pixels of any camera, because a small compressed file may declare any number of values.
 MAX_VALUES = 200_000_000
 _SCALE_HINT = "give depth_scale in metres per stored number: 0.001 for millimetres, 0.0002 for TUM RGB-D"
 
@@ -42,23 +42,23 @@ def read_depth(
 
     Args:
         path: PNG, PGM or TIFF of one channel, npy, npz, PFM or EXR; holds z-depth, not ray length.
-        kind: What the numbers mean once they are multiplied by ``scale``.
-        scale_source: Where the metric scale came from.
-        scale: Metres (or units) per stored number; needed for whole numbers of kind ``metric``, else 1.
+        kind: What the numbers mean after multiplication by ``scale``.
+        scale_source: Source of the metric scale.
+        scale: Metres (or units) per stored number; required for integers of kind ``metric``, else 1.
         key: Name of the array in an npz or of the channel in an EXR.
-        invalid: Stored numbers that mean "no depth"; None is 0 for whole numbers, none for floats.
-            Numbers that are not finite as float32, stored or scaled, never count.
-        size: (width, height) [px] of the upright image; depth of another size is resampled, by the
-            nearest pixel where a sensor measured it and linearly between valid pixels elsewhere.
+        invalid: Stored numbers that mean "no depth"; None is 0 for integers, nothing for floats. Numbers that are not
+            finite as float32, stored or scaled, never count.
+        size: (width, height) [px] of the upright image; depth of another size is resampled, by the nearest pixel if a
+            sensor measured it, otherwise linearly between valid pixels.
         quarter_turn: Whether the image's EXIF orientation exchanged its width and height.
 
     Returns:
-        The depth map, of the given size, with backend ``file``.
+        The depth map of the given size, with backend ``file``.
 
     Raises:
-        InputError: If the file is missing, damaged, of another format, holds more than ``MAX_VALUES``
-            values, needs a scale or a key, or has no valid pixel.
-        RecordError: If kind or scale source is unknown, or they do not go together.
+        InputError: If the file is missing, damaged or of another format, holds more than ``MAX_VALUES`` values,
+            needs a scale or a key, or has no valid pixel.
+        RecordError: If the kind or the scale source is unknown, or if they do not fit together.
     """
     kind, scale_source = member(DepthKind, kind, "Depth kind"), member(ScaleSource, scale_source, "Scale source")
     file = existing_file(path, "a depth file")
@@ -70,8 +70,6 @@ def read_depth(
     whole = stored.dtype.kind in "iu"
     if scale is None and whole and kind is DepthKind.METRIC:
         raise InputError(f"{file} stores integers without a unit; {_SCALE_HINT}.")
-    if scale is not None and not (math.isfinite(scale) and scale > 0):
-        raise InputError(f"The depth_scale of {file} must be a positive number, not {scale!r}.")
     invalid = ((0,) if whole else ()) if invalid is None else tuple(invalid)
     valid = np.isfinite(stored) & ~np.isin(stored, invalid)
     with np.errstate(over="ignore"):
@@ -92,11 +90,11 @@ def read_depth(
 
 
 def _check_aspect(file: Path, stored: Size, size: Size, quarter_turn: bool, level: int) -> None:
-    """Networks are often fed squares, so that another shape is worth a warning from sensors only."""
+    """Log another aspect ratio; networks are often fed squares, so only sensor depth deserves a warning."""
     if same_aspect(stored, size):
         return
     text = f"{file} has {stored[0]} x {stored[1]} px, but the upright image has {size[0]} x {size[1]} px"
-    if quarter_turn and same_aspect(stored, (size[1], size[0])):
+    if quarter_turn and same_aspect(stored, size[::-1]):
         raise InputError(f"{text}, because its EXIF orientation turned it; turn the depth file in the same way.")
     logger.log(level, "%s, another aspect ratio; the depth is stretched over the whole image.", text)
 
@@ -121,7 +119,7 @@ def _check_count(file: Path, count: int) -> None:
 def _read_image(file: Path, _key: str | None) -> np.ndarray:
     with open_image(file) as image:
         if image.mode not in ("L", "I", "F") and not image.mode.startswith("I;16"):
-            raise InputError(f"{file} is of mode {image.mode}, not one number per pixel; save it with one channel.")
+            raise InputError(f"{file} has mode {image.mode}, not one number per pixel; save it with one channel.")
         return np.array(image)
 
 
@@ -133,12 +131,12 @@ def _read_numpy(file: Path, _key: str | None) -> np.ndarray:
 def _read_npz(file: Path, key: str | None) -> np.ndarray:
     with zipfile.ZipFile(file) as archive:
         members = {name.removesuffix(".npy"): name for name in archive.namelist()}
-        with archive.open(members[_choose(file, list(members), key, ("depth",))]) as stream:
+        with archive.open(members[_choose(file, list(members), key, "depth")]) as stream:
             return _read_array(file, stream)
 
 
 def _read_array(file: Path, stream: IO[bytes]) -> np.ndarray:
-    # The header first: it is short, whatever the array. Other versions are for structured arrays.
+    # The header is short, whatever it declares. Other versions are for structured arrays.
     readers = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
     version = npy_format.read_magic(stream)
     if version not in readers:
@@ -150,26 +148,21 @@ def _read_array(file: Path, stream: IO[bytes]) -> np.ndarray:
         raise _no_depth(file, shape, dtype)
     _check_count(file, math.prod(shape))
     stream.seek(0)
-    # Pickled objects could run any code.
+    # Pickled objects could run arbitrary code.
     array: np.ndarray = npy_format.read_array(stream, allow_pickle=False)
     return array
 
 
-def _choose(file: Path, names: list[str], key: str | None, preferred: tuple[str, ...]) -> str:
-    if key is not None:
-        if key not in names:
-            raise InputError(f"{file} has no {key!r}, only {', '.join(names)}{suggestion(key, names) or '.'}")
-        return key
-    for name in preferred:
-        if name in names:
-            return name
-    if len(names) != 1:
+def _choose(file: Path, names: list[str], key: str | None, preferred: str) -> str:
+    if key is not None and key not in names:
+        raise InputError(f"{file} has no {key!r}, only {', '.join(names)}{suggestion(key, names) or '.'}")
+    if key is None and preferred not in names and len(names) != 1:
         raise InputError(f"{file} holds {', '.join(names) or 'nothing'}; name the one with the depth as depth_key.")
-    return names[0]
+    return key or (preferred if preferred in names else names[0])
 
 
 def _read_pgm(file: Path, _key: str | None) -> np.ndarray:
-    # PIL would stretch values below a maximum of 65535 to the full range.
+    # PIL would stretch values with a maximum below 65535 to the full range.
     data = _read_bytes(file)
     header = re.match(rb"P5\s+(?:#[^\n]*\n\s*)*(\d+)\s+(\d+)\s+(\d+)\s", data)
     if header is None:
@@ -179,7 +172,7 @@ def _read_pgm(file: Path, _key: str | None) -> np.ndarray:
 
 
 def _read_pfm(file: Path, _key: str | None) -> np.ndarray:
-    # The sign of the third number is the byte order; its size is no factor of the values in practice.
+    # The sign of the third number is the byte order; writers do not mean its magnitude as a factor of the values.
     data = _read_bytes(file)
     header = re.match(rb"(P[Ff])\s+(\d+)\s+(\d+)\s+([-+]?[\d.]+(?:[eE][-+]?\d+)?)[ \t]*\r?\n", data)
     if header is None:
@@ -192,7 +185,7 @@ def _read_pfm(file: Path, _key: str | None) -> np.ndarray:
 
 
 def _read_bytes(file: Path) -> bytes:
-    """The header and at most 4 bytes per allowed value; the rest of a larger file stays on disk."""
+    """The header and at most 4 bytes per allowed value; the rest of a larger file is not read."""
     with file.open("rb") as stream:
         return stream.read(min(file.stat().st_size, 4 * MAX_VALUES + 65536))
 
@@ -212,11 +205,11 @@ def _read_exr(file: Path, key: str | None) -> np.ndarray:
         _check_count(file, sum(_values_of(part.header) for part in image.parts))
     with OpenEXR.File(str(file), separate_channels=True) as image:
         channels = image.channels()
-        return np.array(channels[_choose(file, list(channels), key, ("Z",))].pixels)
+        return np.array(channels[_choose(file, list(channels), key, "Z")].pixels)
 
 
 def _values_of(header: Mapping[str, Any]) -> int:
-    """Values of one part of an EXR, over all its channels."""
+    """Number of values of one part of an EXR, over all its channels."""
     lowest, highest = (np.asarray(corner, dtype=np.int64) for corner in header["dataWindow"])
     return math.prod((highest - lowest + 1).tolist()) * len(header["channels"])
 

@@ -1,4 +1,4 @@
-"""From what the user names to items."""
+"""Turns the input of a user into items."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
 
 
 class FramesAre(StrEnum):
-    """What the images of a folder are: an item each, or the frames of one scene."""
+    """What the images of a folder are: one item each, or the frames of one scene."""
 
     ITEMS = "items"
     SCENE = "scene"
@@ -42,18 +42,17 @@ def expand_input(
     depth: Paths | None = None,
     defaults: Mapping[str, Any] | None = None,
 ) -> Iterator[Item | BadItem]:
-    """The items of an image, of images that show one scene, of a folder, a video or a manifest.
+    """The items of an image, of images of one scene, of a folder, a video or a manifest.
 
     Args:
         path: One path, or the paths of several images of one scene.
         frames_are: What the images of a folder are.
-        depth: Depth files of a single item, one per frame; or a folder, whose files go to the images
-            of the same name without suffix, where an item names no depth of its own.
-        defaults: Values for the fields of ``Item`` that the input itself does not give.
+        depth: Depth files of a single item, one per frame; or a folder with one file for each image without depth, of
+            the same name but for the suffix.
+        defaults: Values for fields of ``Item`` that the input does not give.
 
     Returns:
-        Items in natural order of names, or in the order given; a line or an image that cannot be used
-        becomes a BadItem.
+        Items in natural order of names, or in the given order; an unusable line or image becomes a BadItem.
 
     Raises:
         InputError: If a path does not exist or does not fit the others.
@@ -73,10 +72,10 @@ def expand_input(
 
 
 def as_paths(path: Paths) -> list[str | PathLike[str]]:
-    """One path or several, as a list.
+    """One or several paths as a list.
 
     Raises:
-        InputError: If there is none.
+        InputError: If the list is empty or holds something else.
     """
     paths = [path] if isinstance(path, str | PathLike) else list(path)
     if not paths or not all(isinstance(one, str | PathLike) and str(one).strip() for one in paths):
@@ -85,7 +84,7 @@ def as_paths(path: Paths) -> list[str | PathLike[str]]:
 
 
 def is_manifest(path: Path) -> bool:
-    """Whether the path is a manifest by its name."""
+    """Whether the path is named like a manifest and is not a folder."""
     return path.suffix.lower() in MANIFEST_SUFFIXES and not path.is_dir()
 
 
@@ -95,23 +94,22 @@ def holds_many(paths: Sequence[Path], frames_are: FramesAre | str) -> bool:
 
 
 def images_of(folder: Path) -> list[Path]:
-    """The images of a folder in natural order of names; hidden files and all others are left out.
+    """The images of a folder that are not hidden, in natural order of names.
 
     Raises:
-        InputError: If there is none.
+        InputError: If it has none.
     """
     images = [file for file in folder.iterdir() if is_image(file) and file.is_file() and file.name[0] != "."]
     if not images:
-        raise InputError(f"{folder} contains no images; supported formats are {', '.join(sorted(IMAGE_SUFFIXES))}.")
+        raise InputError(f"{folder} contains no images; supported suffixes: {', '.join(sorted(IMAGE_SUFFIXES))}.")
     return sorted(images, key=lambda file: (natural_key(file), file.name))
 
 
 def _items(paths: list[Path], frames_are: FramesAre, defaults: Mapping[str, Any]) -> Iterator[Item | BadItem]:
     first = paths[0]
     if len(paths) > 1:
-        for path in paths:
-            if path.is_dir() or not is_image(path):
-                raise InputError(f"{path} is not an image; a list must contain the images of one scene.")
+        if wrong := [path for path in paths if path.is_dir() or not is_image(path)]:
+            raise InputError(f"{wrong[0]} is not an image; a list must contain the images of one scene.")
         return iter([_item(first.stem, paths, defaults)])
     if first.is_dir():
         images = images_of(first)
@@ -125,7 +123,7 @@ def _items(paths: list[Path], frames_are: FramesAre, defaults: Mapping[str, Any]
     if is_image(first) or is_video(first):
         return iter([_item(first.stem, [first], defaults)])
     known = ", ".join(sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES | MANIFEST_SUFFIXES))
-    raise InputError(f"{first} is not named like an image, a video or a manifest; supported are {known}.")
+    raise InputError(f"{first} is not named like an image, a video or a manifest; supported suffixes: {known}.")
 
 
 def _item(name: str, frames: list[Path], defaults: Mapping[str, Any]) -> Item:
@@ -135,13 +133,11 @@ def _item(name: str, frames: list[Path], defaults: Mapping[str, Any]) -> Item:
 
 def _by_stem(folder: Path) -> dict[str, list[Path]]:
     by_stem: dict[str, list[Path]] = {}
-    for file in sorted(folder.iterdir()):
+    for file in folder.iterdir():
         if file.suffix.lower() in DEPTH_SUFFIXES:
             by_stem.setdefault(file.stem, []).append(file)
     if not by_stem:
-        raise InputError(
-            f"{folder} contains no depth files; supported formats are {', '.join(sorted(DEPTH_SUFFIXES))}."
-        )
+        raise InputError(f"{folder} contains no depth files; supported suffixes: {', '.join(sorted(DEPTH_SUFFIXES))}.")
     return by_stem
 
 
@@ -156,6 +152,6 @@ def _with_depth_of(items: Iterator[Item | BadItem], by_stem: Mapping[str, list[P
             yield BadItem(item.id, f"{item.frames[0]} is a video; list one depth file per sampled frame.")
         elif wrong:
             found = len(by_stem.get(wrong[0].stem, []))
-            yield BadItem(item.id, f"The depth folder has {found} files named {wrong[0].stem}.*, but one is needed.")
+            yield BadItem(item.id, f"The depth folder has {found} files named {wrong[0].stem}.*; give exactly one.")
         else:
             yield replace(item, depth=tuple(files[0] for files in matches))

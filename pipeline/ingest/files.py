@@ -1,4 +1,4 @@
-"""Small helpers for files and names that users give."""
+"""Small helpers for files and names from users."""
 
 from __future__ import annotations
 
@@ -19,35 +19,33 @@ MANIFEST_SUFFIXES = frozenset((".jsonl", ".csv", ".parquet"))
 
 
 def is_image(path: Path) -> bool:
-    """Whether the name is that of an image."""
+    """Whether the path has the suffix of an image."""
     return path.suffix.lower() in IMAGE_SUFFIXES
 
 
 def is_video(path: Path) -> bool:
-    """Whether the name is that of a video."""
+    """Whether the path has the suffix of a video."""
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 
 def natural_key(path: Path) -> list[tuple[bool, int, str]]:
-    """Sort key by which ``9`` comes before ``10``, and both before letters."""
+    """Sort key that puts ``9`` before ``10``, and both before letters."""
     parts = re.findall(r"\d+|\D+", path.name.casefold())
     return [(False, int(part), "") if part.isdecimal() else (True, 0, part) for part in parts]
 
 
 def printable(name: str) -> str:
-    """The name with escapes in place of line breaks, control characters and bytes that are no text."""
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in name
-    )
+    """The name with its line breaks, control characters and undecodable bytes escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in name)
 
 
 def one_line(error: BaseException) -> str:
-    """The text of an error on one line, without its final full stop."""
+    """The text of an error on one line, without a final full stop."""
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """``; did you mean 'x'?`` for the known name closest to a wrong one, or nothing."""
+    """``; did you mean 'x'?`` with the known name closest to a wrong one, or an empty text."""
     matches = get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f"; did you mean {matches[0]!r}?" if matches else ""
 
@@ -56,19 +54,20 @@ def check_keys(keys: Iterable[object], known: Iterable[str], what: str) -> None:
     """Check that all keys are known.
 
     Raises:
-        InputError: For the first key that is not; lists the known ones and the closest of them.
+        InputError: If one is unknown; names its place, the known keys and the closest of them.
     """
     names = sorted(known)
     for key in keys:
         if key not in names:
-            raise InputError(f"{what}: unknown key {key!r}, known are {', '.join(names)}{suggestion(str(key), names)}")
+            closest = suggestion(str(key), names) or "."
+            raise InputError(f"{what} has an unknown key {key!r}; known keys: {', '.join(names)}{closest}")
 
 
 def existing_path(path: str | PathLike[str]) -> Path:
-    """The absolute path of a file or folder that is there.
+    """The absolute path of an existing file or folder.
 
     Raises:
-        InputError: If there is none; names the absolute path and the closest name beside it.
+        InputError: If it does not exist; names the absolute path and the closest name in its folder.
     """
     text = str(path)
     if re.match(r"[a-z][a-z0-9+.-]+://", text, re.IGNORECASE):
@@ -78,7 +77,7 @@ def existing_path(path: str | PathLike[str]) -> Path:
         if file.exists():
             return file
         beside = [entry.name for entry in file.parent.iterdir()] if file.parent.is_dir() else []
-        # Equal suffixes make unrelated names look alike, so that the stems are compared first.
+        # Equal suffixes make unrelated names similar, so compare the stems first.
         beside = [name for name in beside if get_close_matches(file.stem, [Path(name).stem], cutoff=0.7)]
     except (OSError, ValueError) as error:
         raise InputError(f"{file} cannot be opened: {one_line(error)}.") from None
@@ -86,14 +85,14 @@ def existing_path(path: str | PathLike[str]) -> Path:
 
 
 def existing_file(path: str | PathLike[str], what: str) -> Path:
-    """The absolute path of a file that is there and not empty.
+    """The absolute path of an existing file that is not empty.
 
     Args:
-        path: The path as the user gave it.
-        what: What is expected, for the message: ``image``, ``video``.
+        path: The path from the user.
+        what: What the file should be, for the message: ``an image``, ``a video``.
 
     Raises:
-        InputError: If it is missing, empty or no regular file.
+        InputError: If it is missing, empty or not a regular file.
     """
     file = existing_path(path)
     if file.is_dir():
@@ -108,9 +107,9 @@ def existing_file(path: str | PathLike[str], what: str) -> Path:
 
 @contextmanager
 def decoding(file: Path, what: str) -> Iterator[None]:
-    """Turn whatever a decoder raises within the block into an InputError of one line.
+    """Turn any error of a decoder within the block into an InputError of one line.
 
-    Decoders raise almost any type on damaged files: ``SyntaxError`` for PNG, ``struct.error`` for TIFF,
+    Decoders raise errors of almost any type on damaged files: ``SyntaxError`` for PNG, ``struct.error`` for TIFF,
     ``BadZipFile`` for npz.
     """
     try:

@@ -1,4 +1,4 @@
-"""Images, upright, and the cameras that took them."""
+"""Upright images, and the cameras that took them."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from pipeline.records.errors import InputError
 logger = logging.getLogger(__name__)
 
 CAMERA_KEYS = ("fx", "fy", "cx", "cy", "width", "height")
-# Not all that PIL knows: some formats start other programs.
+# Only some of PIL's formats, because others start external programs.
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
 # Unit of EXIF's FocalPlaneResolution [mm]: inch, centimetre, millimetre, micrometre.
 _PLANE_UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
-# From extreme fisheye lenses to the longest super-zooms; beyond, the tag holds nonsense.
+# From extreme fisheye lenses to the longest super-zooms; values beyond are wrong.
 _PLAUSIBLE_FOCAL_35MM = (4.0, 5000.0)
 
 
 @contextmanager
 def open_image(path: str | Path) -> Iterator[Image.Image]:
-    """Open an image lazily with PIL; errors of the block are InputErrors of one line."""
+    """Open an image lazily with PIL; errors within the block become InputErrors of one line."""
     file = existing_file(path, "an image")
     with warnings.catch_warnings(), decoding(file, "an image"):
-        # PIL warns about size and odd metadata; what it cannot bear it raises.
+        # PIL warns about large images and odd metadata, but raises an error on unusable images.
         warnings.simplefilter("ignore")
         try:
-            # Not by name: PIL maps uncompressed TIFF files into memory with the sides of turned ones exchanged.
+            # Opened as a stream: by name, PIL memory-maps uncompressed TIFF and exchanges the sides of turned ones.
             with file.open("rb") as stream, Image.open(stream, formats=_FORMATS) as image:
                 yield image
         except UnidentifiedImageError:
@@ -50,13 +50,13 @@ def read_image(path: str | Path) -> np.ndarray:
     """Read an image with its EXIF orientation applied; see ``upright_rgb``.
 
     Args:
-        path: JPEG, PNG, WebP, TIFF, BMP, GIF, PPM or PGM; of several images in it the first is read.
+        path: JPEG, PNG, WebP, TIFF, BMP, GIF, PPM or PGM; the first image of a file with several.
 
     Returns:
         uint8 (H, W, 3), RGB, upright.
 
     Raises:
-        InputError: If the file is missing, empty, no image, damaged or too large.
+        InputError: If the file is missing, empty, damaged, too large or not an image.
     """
     with open_image(path) as image:
         return upright_rgb(image, str(path))
@@ -65,11 +65,11 @@ def read_image(path: str | Path) -> np.ndarray:
 def upright_rgb(image: Image.Image, name: str = "The image") -> np.ndarray:
     """The pixels of an image with its EXIF orientation applied, exactly once.
 
-    Transparent parts are laid over white; 16-bit grey keeps its upper 8 bits.
+    Transparent images are composited over white; 16-bit grey keeps its upper 8 bits.
 
     Args:
-        image: An image of any mode but floating-point numbers.
-        name: What to call it in an error.
+        image: An image of any mode except floating-point numbers.
+        name: Its name in an error.
 
     Returns:
         uint8 (H, W, 3), RGB, upright.
@@ -100,7 +100,7 @@ def has_quarter_turn(path: str | Path) -> bool:
 
 
 def exif_focal_35mm(image: str | Path | Image.Image) -> float | None:
-    """Focal length that the EXIF data give, as the equivalent on a 36 x 24 mm frame [mm].
+    """Focal length from EXIF, as the equivalent on a 36 x 24 mm frame [mm].
 
     FocalLengthIn35mmFilm where it is present; else from FocalLength and FocalPlaneXResolution:
     ``f[px] = f[mm] * resolution``, scaled by equal diagonals (EXIF 2.32, CIPA DC-008).
@@ -109,10 +109,10 @@ def exif_focal_35mm(image: str | Path | Image.Image) -> float | None:
         image: A path, or an image as PIL opened it.
 
     Returns:
-        The focal length, or None where the image does not say or what it says is implausible.
+        The focal length, or None if it is missing or implausible.
 
     Raises:
-        InputError: If the file is no image.
+        InputError: If the file is not an image.
     """
     if not isinstance(image, Image.Image):
         with open_image(image) as image:
@@ -122,7 +122,7 @@ def exif_focal_35mm(image: str | Path | Image.Image) -> float | None:
     if focal_35mm == 0:
         unit_mm = _PLANE_UNIT_MM.get(int(_number(tags, ExifTags.Base.FocalPlaneResolutionUnit)) or 2, math.inf)
         pixels_per_mm = _number(tags, ExifTags.Base.FocalPlaneXResolution) / unit_mm
-        # The resolution is that of the image as it was taken; a smaller copy keeps the tags.
+        # The resolution is that of the original image; a smaller copy keeps the tags.
         width = _number(tags, ExifTags.Base.ExifImageWidth) or image.width
         height = _number(tags, ExifTags.Base.ExifImageHeight) or image.height
         focal_px = _number(tags, ExifTags.Base.FocalLength) * pixels_per_mm
@@ -140,17 +140,16 @@ def _number(tags: Mapping[int, Any], tag: int) -> float:
 
 
 def check_camera(spec: Mapping[str, Any]) -> None:
-    """Check the keys and numbers of a camera as users write it.
+    """Check the keys and numbers of a user's camera.
 
     Raises:
         InputError: If a key is unknown or missing.
-        RecordError: If a number is not usable.
+        RecordError: If a number is unusable.
     """
     if not isinstance(spec, Mapping):
         raise InputError(f"A camera must be given as {{fx, fy, cx, cy}}, not {spec!r}.")
     check_keys(spec, CAMERA_KEYS, "The camera")
-    missing = [key for key in CAMERA_KEYS[:4] if key not in spec]
-    if missing:
+    if missing := [key for key in CAMERA_KEYS[:4] if key not in spec]:
         raise InputError(f"The camera lacks {', '.join(missing)} [px]; give fx, fy, cx and cy.")
     if ("width" in spec) != ("height" in spec):
         raise InputError("The camera needs both width and height, or neither.")
@@ -164,22 +163,22 @@ def camera_for(
     focal_35mm: float | None = None,
     fov_deg: float = 60.0,
 ) -> Camera:
-    """The camera of an upright image: as given, else from EXIF, else assumed.
+    """The camera of an upright image: the given one, else from EXIF, else an assumed one.
 
     Args:
         width: Width of the upright image [px].
         height: Height of the upright image [px].
-        spec: Optional camera, or fx, fy, cx, cy [px of the upright image] with the width and height
-            that they are meant for; a camera for another size is resized.
+        spec: Optional camera, or fx, fy, cx, cy [px of the upright image], with width and height if they are for
+            another size; a camera for another size is resized.
         focal_35mm: Optional equivalent focal length from EXIF [mm].
         fov_deg: Field of view to assume along the longer side [deg].
 
     Returns:
-        The camera; its source says which of the three it was.
+        The camera; its source tells which of the three it is.
 
     Raises:
-        InputError: If the given camera is meant for the image before it was turned upright.
-        RecordError: If its numbers are not usable.
+        InputError: If the given camera is for the image before it was turned upright.
+        RecordError: If its numbers are unusable.
     """
     if spec is None:
         if focal_35mm is not None:
@@ -189,7 +188,7 @@ def camera_for(
     given, size = (camera.width, camera.height), (width, height)
     if not same_aspect(given, size):
         text = f"The camera is for {given[0]} x {given[1]} px, but the upright image has {width} x {height} px"
-        if same_aspect(given, (height, width)):
+        if same_aspect(given, size[::-1]):
             raise InputError(f"{text}; give the camera of the image turned upright.")
         logger.warning("%s, another aspect ratio; its focal lengths are scaled per axis.", text)
     camera = camera.resized(width, height)

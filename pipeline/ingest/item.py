@@ -1,9 +1,8 @@
-"""One item of input: what to read and what to ask, before anything is read."""
+"""One item of input: the files to read and the questions to ask."""
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -13,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.ingest.annotations import parse_claims, parse_regions
+from pipeline.ingest.annotations import parse_claims, parse_each, parse_regions
 from pipeline.ingest.files import check_keys, is_video
 from pipeline.ingest.images import check_camera
 from pipeline.records import Anchor, Claim, DepthKind, ScaleSource
@@ -26,11 +25,11 @@ Matrix = tuple[tuple[float, ...], ...]
 
 @dataclass(frozen=True)
 class BadItem:
-    """An item that cannot be used, so that the others can.
+    """An unusable item, which does not stop the others.
 
     Args:
-        id: Its id, or its place in the manifest where the id is missing or taken.
-        reason: One sentence that says what is wrong.
+        id: Its id, or its place in the manifest if the id is missing or taken.
+        reason: What is wrong, in one sentence.
     """
 
     id: str
@@ -39,27 +38,27 @@ class BadItem:
 
 @dataclass(frozen=True)
 class Item:
-    """What to read and what to ask; checked when made, read by ``build_scene``.
+    """The files to read and the questions to ask; checked when made, read by ``build_scene``.
 
     A single path, question, camera, region or number may stand for a tuple of one.
 
     Args:
-        id: Names the item in results; one line.
+        id: Name of the item in results; one line.
         frames: Paths of images, or the path of one video.
         questions: Questions about the frames.
-        camera: fx, fy, cx, cy [px of the upright image] and, where meant for another size, width and
-            height; one for all frames or one per frame. None is EXIF or an assumed field of view.
+        camera: fx, fy, cx, cy [px of the upright image], with width and height if they are for another size; one for
+            all frames or one per frame. None is EXIF or an assumed field of view.
         depth: Paths of depth files, one per frame, or none.
         depth_kind: What the numbers of the depth files mean.
-        scale_source: Where their metric scale came from; None is ``sensor`` for metric depth.
+        scale_source: Source of their metric scale; None is ``sensor`` for metric depth.
         depth_scale: Metres (or units) per stored number; see ``read_depth``.
-        depth_invalid: Stored numbers that mean "no depth"; None is 0 for whole numbers.
+        depth_invalid: Stored numbers that mean "no depth"; None is 0 for integers.
         depth_key: Name of the array in an npz or of the channel in an EXR.
         poses: Camera-to-world matrices 4 x 4 [m], one per frame, or none.
-        timestamps_s: Times of images [s], one per frame, or none; a video has its own.
+        timestamps_s: Times of images [s], one per frame, or none; a video has its own times.
         regions: Regions in JSON form, see ``parse_region``.
         claims: Claims, or the path of a JSON file of claims.
-        anchors: Known lengths and distances, as anchors or in their JSON form, see ``Anchor.from_plain``.
+        anchors: Known lengths and distances, as anchors or in JSON form, see ``Anchor.from_plain``.
 
     Raises:
         InputError: If a value breaks these rules; names the item and the key.
@@ -82,18 +81,22 @@ class Item:
     anchors: tuple[Anchor, ...] = ()
 
     def __post_init__(self) -> None:
-        """Bring every field into its form and check it."""
+        """Check and normalise every field."""
         if not isinstance(self.id, str) or not self.id.strip() or not self.id.isprintable():
             raise InputError(f"The id of an item must be one line of text, not {self.id!r}.")
         object.__setattr__(self, "id", self.id.strip())
         for name, normalise in _NORMALISERS.items():
-            with self._naming(name):
-                object.__setattr__(self, name, normalise(getattr(self, name)))
+            if (value := getattr(self, name)) is not None:
+                with self._naming(name):
+                    object.__setattr__(self, name, normalise(value))
         with self._naming("scale_source"):
             object.__setattr__(self, "scale_source", _scale_source(self.scale_source, self.depth_kind))
         if not self.frames:
             raise InputError(f"Item {self.id!r}, frames: give at least one image or a video.")
-        self._check_video()
+        if any(map(is_video, self.frames)) and len(self.frames) > 1:
+            raise InputError(f"Item {self.id!r}, frames: a video must be the only one; give it an item of its own.")
+        if self.is_video and self.timestamps_s:
+            raise InputError(f"Item {self.id!r}, timestamps_s: a video has its own times; leave them out.")
         for name in ("depth", "poses", "timestamps_s", "camera"):
             value = getattr(self, name)
             if not self.is_video and isinstance(value, tuple) and value and len(value) != len(self.frames):
@@ -107,7 +110,7 @@ class Item:
         return is_video(self.frames[0])
 
     def camera_of(self, frame: int) -> CameraSpec | None:
-        """The camera given for a frame, where one is."""
+        """The camera given for a frame, or None."""
         return self.camera[frame] if isinstance(self.camera, tuple) else self.camera
 
     @classmethod
@@ -115,10 +118,9 @@ class Item:
         """Make an item from a line of a manifest.
 
         Args:
-            values: The fields by name; ``question`` stands for one of ``questions``; null is as good as
-                absent.
+            values: The fields by name; ``question`` stands for ``questions``; null fields count as absent.
             folder: Paths are relative to it.
-            default_id: The id where none is given.
+            default_id: The id if none is given.
 
         Raises:
             InputError: If a key is unknown or a value breaks a rule.
@@ -141,12 +143,6 @@ class Item:
             raise InputError(f"Item {item_id!r}: {error}") from None
         return cls(id=item_id, **given)
 
-    def _check_video(self) -> None:
-        if any(is_video(path) for path in self.frames[1:]) or (self.is_video and len(self.frames) > 1):
-            raise InputError(f"Item {self.id!r}, frames: a video must be the only one; give it an item of its own.")
-        if self.is_video and self.timestamps_s:
-            raise InputError(f"Item {self.id!r}, timestamps_s: a video has its own times; leave them out.")
-
     @contextmanager
     def _naming(self, key: str) -> Iterator[None]:
         try:
@@ -165,7 +161,7 @@ def _paths(value: Any) -> tuple[Path, ...]:
     paths = _several(value)
     for path in paths:
         if not isinstance(path, str | PathLike) or not str(path).strip():
-            raise InputError(f"a path must be a text that is not empty, not {path!r}.")
+            raise InputError(f"a path must be a nonempty text, not {path!r}.")
     return tuple(Path(path) for path in paths)
 
 
@@ -181,18 +177,13 @@ def questions_of(value: Any) -> tuple[str, ...]:
 
 
 def _camera(value: Any) -> Any:
-    if isinstance(value, list | tuple) and not value:
-        raise InputError("the list is empty; give one camera, one per frame, or none at all.")
-    for spec in _several(value):
-        if spec is not None:
-            check_camera(_without_null(spec))
     if isinstance(value, list | tuple):
-        return tuple(None if spec is None else _without_null(spec) for spec in value)
-    return None if value is None else _without_null(value)
-
-
-def _without_null(value: Any) -> Any:
-    return {key: part for key, part in value.items() if part is not None} if isinstance(value, Mapping) else value
+        if not value:
+            raise InputError("the list is empty; give one camera, one per frame, or none at all.")
+        return tuple(None if spec is None else _camera(spec) for spec in value)
+    spec = {key: part for key, part in value.items() if part is not None} if isinstance(value, Mapping) else value
+    check_camera(spec)
+    return spec
 
 
 def _scale_source(value: Any, kind: DepthKind) -> ScaleSource:
@@ -204,47 +195,26 @@ def _scale_source(value: Any, kind: DepthKind) -> ScaleSource:
     return source
 
 
-def _positive(value: Any) -> float | None:
-    if value is None:
-        return None
-    number = finite_tuple((value,), 1, "It")[0]
+def _positive(value: Any) -> float:
+    (number,) = finite_tuple((value,), 1, "It")
     if number <= 0:
         raise InputError(f"it must be positive, not {number:g}.")
     return number
 
 
-def _stored_numbers(value: Any) -> tuple[float, ...] | None:
-    if value is None:
-        return None
-    # NaN never counts as depth, so that naming it is harmless.
-    numbers = [number for number in _several(value) if number == number]
-    return finite_tuple(numbers, len(numbers), "It")
+def _numbers(value: Any) -> tuple[float, ...]:
+    numbers = _several(value)
+    return finite_tuple(numbers, len(numbers), "They")
 
 
-def _depth_key(value: Any) -> str | None:
-    return None if value is None else text(value, "It")
-
-
-def _poses(value: Any) -> tuple[Matrix, ...]:
-    if not isinstance(value, list | tuple | np.ndarray):
-        raise InputError(f"they must be a list of 4 x 4 matrices, not {value!r}.")
-    matrices = []
-    for number, pose in enumerate(value, start=1):
-        try:
-            matrix = np.asarray(pose, dtype=np.float64)
-        except (TypeError, ValueError):
-            matrix = np.empty(0)
-        if matrix.shape != (4, 4) or not np.isfinite(matrix).all():
-            raise InputError(f"pose {number} must be a 4 x 4 matrix of finite numbers, camera to world.")
-        matrices.append(tuple(tuple(row) for row in matrix.tolist()))
-    return tuple(matrices)
-
-
-def _timestamps(value: Any) -> tuple[float, ...]:
-    times = _several(value)
-    if any(isinstance(time, bool) or not isinstance(time, int | float) or not math.isfinite(time) for time in times):
-        raise InputError(f"they must be finite numbers of seconds, not {value!r}.")
-    return tuple(float(time) for time in times)
+def _pose(value: Any) -> Matrix:
+    try:
+        matrix = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        matrix = np.empty(0)
+    if matrix.shape != (4, 4) or not np.isfinite(matrix).all():
+        raise InputError("it must be a 4 x 4 matrix of finite numbers, camera to world.")
+    return tuple(map(tuple, matrix.tolist()))
 
 
 def _claims(value: Any) -> tuple[Claim, ...] | Path:
@@ -252,25 +222,16 @@ def _claims(value: Any) -> tuple[Claim, ...] | Path:
 
 
 def _anchors(value: Any) -> tuple[Anchor, ...]:
-    anchors = []
-    for number, part in enumerate(_from_json(_several(value)), start=1):
+    """Anchors; texts are JSON, which a command line may have split at its commas."""
+    values = _several(value)
+    if values and all(isinstance(part, str) for part in values):
         try:
-            anchors.append(part if isinstance(part, Anchor) else Anchor.from_plain(part))
-        except RecordError as error:
-            raise InputError(f"anchor {number}: {error}") from None
-    return tuple(anchors)
-
-
-def _from_json(values: list[Any]) -> list[Any]:
-    """The values; texts are JSON, which a command line may have split at its commas."""
-    if not values or not all(isinstance(value, str) for value in values):
-        return values
-    try:
-        parsed = json.loads(f"[{','.join(values)}]")
-    except ValueError:
-        given = ", ".join(values)
-        raise InputError(f"they must be a list of {{size, measure, value, unit}} or the like, not {given!r}.") from None
-    return parsed[0] if len(parsed) == 1 and isinstance(parsed[0], list) else parsed
+            values = json.loads(f"[{','.join(values)}]")
+        except ValueError:
+            given = ", ".join(values)
+            raise InputError(f"they must be a list such as [{{size, measure, value, unit}}], not {given!r}.") from None
+        values = values[0] if isinstance(values[0], list) else values
+    return parse_each(values, lambda part: part if isinstance(part, Anchor) else Anchor.from_plain(part), "anchor")
 
 
 _NORMALISERS = {
@@ -280,10 +241,11 @@ _NORMALISERS = {
     "depth": _paths,
     "depth_kind": lambda value: member(DepthKind, value, "It"),
     "depth_scale": _positive,
-    "depth_invalid": _stored_numbers,
-    "depth_key": _depth_key,
-    "poses": _poses,
-    "timestamps_s": _timestamps,
+    # NaN never counts as depth, so naming it is harmless.
+    "depth_invalid": lambda value: _numbers([number for number in _several(value) if number == number]),
+    "depth_key": lambda value: text(value, "It"),
+    "poses": lambda value: parse_each(value, _pose, "pose"),
+    "timestamps_s": _numbers,
     "regions": lambda value: parse_regions(_several(value), Path()),
     "claims": _claims,
     "anchors": _anchors,

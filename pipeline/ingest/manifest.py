@@ -1,4 +1,4 @@
-"""Manifests: many items in one file, read line by line."""
+"""Manifests: files of many items, read line by line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.ingest.item import ITEM_KEYS, BadItem, Item
 from pipeline.records.errors import InputError
 
 Row = tuple[str, Mapping[str, Any] | InputError]
-"""Where a row stands, and what it holds or why it cannot be read."""
+"""The place of a row, and its values or the reason why it cannot be read."""
 
 _TEXT_KEYS = frozenset(("id", "depth_kind", "scale_source", "depth_key"))
 _PATHS_KEYS = frozenset(("frames", "depth"))
@@ -23,19 +23,19 @@ _TEXT_OR_JSON_KEYS = frozenset(("question", "questions", "claims"))
 def read_manifest(path: str | Path, defaults: Mapping[str, Any] | None = None) -> Iterator[Item | BadItem]:
     """Read the items of a manifest one by one.
 
-    The keys are the fields of ``Item``, and ``question``. Cells of CSV, and texts in Parquet, hold lists
-    and objects as JSON; several paths may be separated by ``;``.
+    The keys are the fields of ``Item``, and ``question``. CSV cells and Parquet texts hold lists and objects as JSON;
+    several paths may be separated by ``;``.
 
     Args:
-        path: ``.jsonl``, ``.csv`` with a header, or ``.parquet``; paths in it are relative to it.
-        defaults: Values for keys that a line leaves out.
+        path: ``.jsonl``, ``.csv`` with a header, or ``.parquet``; paths in it are relative to its folder.
+        defaults: Values for missing keys.
 
     Returns:
-        The items in the order of the file; a line that cannot be used becomes a BadItem.
+        The items in the order of the file; an unusable line becomes a BadItem.
 
     Raises:
-        InputError: At once if the file is missing or of another format; while reading if it is damaged,
-            has an unknown column or no items.
+        InputError: At once if the file is missing or of another format; while reading if it is damaged, has an
+            unknown column or no items.
     """
     file = existing_file(path, "a manifest")
     rows = _ROWS.get(file.suffix.lower())
@@ -45,25 +45,17 @@ def read_manifest(path: str | Path, defaults: Mapping[str, Any] | None = None) -
 
 
 def count_items(path: str | Path) -> int:
-    """Number of rows of a manifest, good or bad, without making items of them.
+    """Number of rows of a manifest, good or bad.
 
     Raises:
         InputError: If the file cannot be read.
     """
     file = existing_file(path, "a manifest")
-    with decoding(file, "a manifest"):
-        if file.suffix.lower() == ".parquet":
-            import pyarrow.parquet
-
-            return int(pyarrow.parquet.read_metadata(file).num_rows)
-        if file.suffix.lower() == ".jsonl":
-            with file.open("rb") as lines:
-                return sum(1 for line in lines if line.removeprefix(_BOM).strip())
-        return sum(1 for _ in _csv_rows(file))
+    return sum(1 for _ in _guarded(file, _ROWS[file.suffix.lower()](file)))
 
 
 def with_defaults(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """The values, and for keys that they leave out the defaults that do not contradict them."""
+    """The values, with defaults for missing keys unless they contradict the values."""
     given = {key for key, value in values.items() if value is not None}
     if given & {"question", "questions"}:
         given |= {"question", "questions"}
@@ -79,7 +71,7 @@ def _items(file: Path, rows: Iterator[Row], defaults: Mapping[str, Any]) -> Iter
         item = _item(file, place, row, defaults)
         first_place = places.setdefault(item.id, place)
         if first_place != place:
-            reason = f"{file.name}, {place}: the id {item.id!r} is taken by {first_place}; give another."
+            reason = f"{file.name}, {place}: {first_place} already has the id {item.id!r}; give another."
             item = BadItem(place.replace(" ", "-"), reason)
         yield item
     if not place:
@@ -127,7 +119,7 @@ def _parse_line(line: bytes) -> Mapping[str, Any] | InputError:
 
 
 def _csv_rows(file: Path) -> Iterator[Row]:
-    # Bytes that are not UTF-8 become lone surrogates, so that one bad line does not end the file.
+    # Bytes that are not UTF-8 become lone surrogates, so one bad line does not end the file.
     with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
         reader = csv.reader(lines)
         header = [name.strip() for name in next(reader, [])]
@@ -174,12 +166,10 @@ def _parquet_rows(file: Path) -> Iterator[Row]:
     import pyarrow.parquet
 
     with pyarrow.parquet.ParquetFile(file) as table:
-        check_keys(table.schema_arrow.names, ITEM_KEYS, f"The columns of {file}")
-        number = 0
-        for batch in table.iter_batches(batch_size=256):
-            for values in batch.to_pylist():
-                number += 1
-                yield f"row {number}", _parse_texts(values)
+        check_keys(table.schema_arrow.names, ITEM_KEYS, f"The header of {file}")
+        rows = (row for batch in table.iter_batches(batch_size=256) for row in batch.to_pylist())
+        for number, row in enumerate(rows, start=1):
+            yield f"row {number}", _parse_texts(row)
 
 
 def _parse_texts(values: Mapping[str, Any]) -> Mapping[str, Any] | InputError:
@@ -193,7 +183,7 @@ def _parse_texts(values: Mapping[str, Any]) -> Mapping[str, Any] | InputError:
 
 
 def _without_nulls(value: Any) -> Any:
-    # Parquet writes a key that any row has into all rows.
+    # Parquet adds a key of any row to all rows.
     if isinstance(value, dict):
         return {key: _without_nulls(part) for key, part in value.items() if part is not None}
     return [_without_nulls(part) for part in value] if isinstance(value, list) else value

@@ -20,7 +20,7 @@ def size_of(image: np.ndarray) -> Size:
 
 
 def bounded_size(size: Size, max_side_px: int) -> Size:
-    """The size, made smaller so that its longer side is at most ``max_side_px``; 0 keeps it."""
+    """The size, shrunk until its longer side is at most ``max_side_px``; 0 keeps it."""
     longest = max(size)
     if max_side_px == 0 or longest <= max_side_px:
         return size
@@ -39,16 +39,16 @@ def resize_rgb(rgb: np.ndarray, size: Size) -> np.ndarray:
 
 
 def resize_nearest(array: np.ndarray, size: Size) -> np.ndarray:
-    """Take for each new pixel the one of (H, W) under its centre."""
-    width, height = size
-    rows = np.arange(2 * height, step=2) * array.shape[0] + array.shape[0]
-    columns = np.arange(2 * width, step=2) * array.shape[1] + array.shape[1]
-    resized: np.ndarray = array[(rows // (2 * height))[:, None], columns // (2 * width)]
+    """Resample an array (H, W): each new pixel takes the value of the old pixel under its centre."""
+    rows, columns = (
+        (2 * np.arange(new) + 1) * old // (2 * new) for new, old in zip(size[::-1], array.shape, strict=True)
+    )
+    resized: np.ndarray = array[np.ix_(rows, columns)]
     return resized
 
 
 def resize_depth(values: np.ndarray, valid: np.ndarray, size: Size, *, nearest: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Resample depth without mixing in pixels that mean nothing.
+    """Resample depth without mixing in invalid pixels.
 
     Args:
         values: float32 (H, W).
@@ -57,7 +57,7 @@ def resize_depth(values: np.ndarray, valid: np.ndarray, size: Size, *, nearest: 
         nearest: Take the nearest pixel instead of interpolating linearly between the valid ones.
 
     Returns:
-        Values and validity of the new size; validity is always that of the nearest pixel.
+        Values and validity of the new size; validity is that of the nearest pixel.
     """
     new_valid = resize_nearest(valid, size)
     if nearest:

@@ -1,10 +1,8 @@
-"""The input as the configuration names it."""
+"""The input of a configuration."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import fields
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,11 +10,11 @@ from typing import Any
 from pipeline.ingest.annotations import Annotations, parse_annotations, read_claims
 from pipeline.ingest.build import IngestSettings, build_scene
 from pipeline.ingest.expand import FramesAre, Paths, as_paths, expand_input, holds_many, images_of, is_manifest
-from pipeline.ingest.files import existing_path, suggestion
+from pipeline.ingest.files import existing_path
 from pipeline.ingest.item import BadItem, Item
 from pipeline.ingest.manifest import count_items
 from pipeline.records import Scene
-from pipeline.records.errors import ConfigError, InputError
+from pipeline.records.errors import InputError
 from pipeline.records.settings import check_value
 
 
@@ -25,21 +23,22 @@ class FileSource:
 
     Args:
         path: An image, a list of images of one scene, a folder, a video or a manifest.
-        question: Asked of items that bring none: one question or several.
+        question: One or several questions for items without their own.
         depth: Depth files, one per frame, or a folder with files of the images' names.
         depth_kind: What the numbers of depth files mean.
-        scale_source: Where their metric scale came from; None is ``sensor`` for metric depth.
+        scale_source: Source of their metric scale; None is ``sensor`` for metric depth.
         depth_scale: Metres (or units) per stored number.
-        depth_invalid: Stored numbers that mean "no depth"; None is 0 for whole numbers.
+        depth_invalid: Stored numbers that mean "no depth"; None is 0 for integers.
         depth_key: Name of the array in an npz or of the channel in an EXR.
-        camera: fx, fy, cx, cy [px] of items that bring no camera, with width and height if for another size.
+        camera: fx, fy, cx, cy [px] for items without a camera, with width and height if for another size.
         claims: Path of a JSON file of claims, see ``read_claims``, or its content.
-        anchors: Known lengths and distances of items that bring none, see ``Anchor.from_plain``.
+        anchors: Known lengths and distances for items without their own, see ``Anchor.from_plain``.
         frames_are: What the images of a folder are: ``items`` or ``scene``.
         **settings: Fields of ``IngestSettings``.
 
     Raises:
-        ConfigError: If a setting is unknown or out of range.
+        ConfigError: If a setting is out of range.
+        TypeError: If a setting is unknown.
     """
 
     def __init__(
@@ -73,11 +72,6 @@ class FileSource:
             "anchors": anchors,
         }
         self.defaults = {key: value for key, value in defaults.items() if value is not None}
-        known = [*(field.name for field in fields(IngestSettings)), *_OWN_KEYS]
-        for key in settings:
-            if key not in known:
-                listed = ", ".join(sorted(known))
-                raise ConfigError(f"input has no key {key!r}; known are {listed}{suggestion(key, known) or '.'}")
         self.settings = IngestSettings(**settings)
 
     @cached_property
@@ -94,33 +88,26 @@ class FileSource:
         return parse_annotations(self.claims, Path(), "claims")
 
     def items(self) -> Iterator[Item | BadItem]:
-        """The items one by one; those that cannot be used come as BadItem.
+        """The items one by one; an unusable one becomes a BadItem.
 
         Raises:
-            InputError: At once if the path, the depth or the claims cannot be used.
+            InputError: At once if the path, the depth or the claims cannot be used, or if the claims name only
+                unknown items.
         """
-        self._check_names(self.annotations.items.keys())
+        names = self.annotations.items
+        if names and not any(item.id in names for item in self._expanded()):
+            ids = [item.id for item in self._expanded()]
+            raise InputError(
+                f"The claims name the items {_first_of(sorted(names))}, but the input has {_first_of(ids)}; "
+                "use the ids of the input."
+            )
         return self._expanded()
 
     def _expanded(self) -> Iterator[Item | BadItem]:
         return expand_input(self.path, frames_are=self.frames_are, depth=self.depth, defaults=self.defaults)
 
-    def _check_names(self, names: Set[str]) -> None:
-        """Check that claims by item id name at least one item."""
-        if not names:
-            return
-        ids: list[str] = []
-        for item in self._expanded():
-            if item.id in names:
-                return
-            ids.append(item.id)
-        raise InputError(
-            f"The items of the claims ({_first_of(sorted(names))}) are none of the input's ({_first_of(ids)}); "
-            "name them by the ids of the input."
-        )
-
     def count(self) -> int | None:
-        """How many items there are, without making them; None where that cannot be told."""
+        """Number of items, without making them; None if the input cannot be read."""
         try:
             paths = [existing_path(one) for one in as_paths(self.path)]
             if not holds_many(paths, self.frames_are):
@@ -130,7 +117,7 @@ class FileSource:
             return None
 
     def scene(self, item: Item) -> Scene:
-        """Read all that an item names.
+        """Read everything that an item names.
 
         Raises:
             InputError: If it cannot be read.
@@ -139,13 +126,6 @@ class FileSource:
 
 
 def _first_of(names: Sequence[str]) -> str:
-    """The first three names, and how many more there are."""
+    """The first three names and the number of the others."""
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(map(repr, names[:3])) + more
-
-
-_OWN_KEYS = tuple(
-    name
-    for name, parameter in inspect.signature(FileSource).parameters.items()
-    if parameter.kind is not inspect.Parameter.VAR_KEYWORD
-)

@@ -1,4 +1,4 @@
-"""Frames of videos with their true times."""
+"""Frames of videos with their presentation times."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from pipeline.records.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-# Beyond this, jumping to a key frame is cheaper than decoding what lies between.
+# Beyond this gap, seeking a key frame is cheaper than decoding every frame between.
 _SEEK_GAP_S = 5.0
-# Containers with an index: a jump lands at or before the time that was asked for.
+# Containers with an index: a seek lands at or before the requested time.
 _INDEXED_FORMATS = ("mov", "matroska", "avi")
 
 
@@ -31,14 +31,14 @@ def read_video(
     start_s: float | None = None,
     end_s: float | None = None,
 ) -> list[tuple[np.ndarray, float]]:
-    """Sample a video, evenly in time; memory does not grow with its length.
+    """Sample a video evenly in time; memory does not grow with its length.
 
     Args:
         path: A video file.
-        frames: How many frames, the first and the last of the span among them; fewer come back where
-            the video has fewer. None with no rate takes ``max_frames``.
-        rate_hz: Instead: frames per second, from the start of the span.
-        max_frames: Most frames that come back; a rate that would give more is lowered, with a warning.
+        frames: Number of frames, including the first and the last of the span; fewer if the video has fewer. None
+            without a rate is ``max_frames``.
+        rate_hz: Instead: frames per second from the start of the span.
+        max_frames: Maximum number of frames; a rate that would give more is lowered, with a warning.
         start_s: Start of the span [s], from the first frame; None is the first frame.
         end_s: End of the span [s]; None is the last frame.
 
@@ -46,11 +46,11 @@ def read_video(
         Pairs of an upright image, uint8 (H, W, 3), and its presentation time [s] from the first frame.
 
     Raises:
-        InputError: If the file is missing, damaged or without a frame in the span, or the arguments
-            exclude each other.
+        InputError: If the file is missing, damaged or has no frame in the span, or if the arguments exclude each
+            other.
     """
     if frames is not None and rate_hz is not None:
-        raise InputError("A video is sampled by a number of frames or by a rate; give one of them.")
+        raise InputError("A video is sampled by a number of frames or by a rate; give only one.")
     for name, value in (("frames", frames), ("rate_hz", rate_hz), ("max_frames", max_frames)):
         if value is not None and not (math.isfinite(value) and value > 0):
             raise InputError(f"The {name} of a video must be positive, not {value!r}.")
@@ -61,7 +61,7 @@ def read_video(
         raise InputError(f"{file} has no frames; give a video that is not empty.")
     begin_s, finish_s = max(start_s or 0.0, 0.0), min(duration_s if end_s is None else end_s, duration_s)
     if begin_s > finish_s:
-        raise InputError(f"{file} lasts {duration_s:.2f} s, there is no frame from {begin_s:g} s to {finish_s:g} s.")
+        raise InputError(f"{file} lasts {duration_s:.2f} s and has no frame from {begin_s:g} s to {finish_s:g} s.")
     times_s = _sample_times(begin_s, finish_s, frames, rate_hz, max_frames)
     with _opened(file) as (container, stream):
         sampled = dict(_nearest_frames(container, stream, [first_s + time_s for time_s in times_s]))
@@ -96,17 +96,13 @@ def _sample_times(
 
 
 def _span(container: Any, stream: Any) -> tuple[float, float, int]:
-    """Time of the first frame, time from it to the last [s], and number of packets; nothing is decoded."""
-    lowest, highest, count = math.inf, -math.inf, 0
-    for packet in container.demux(stream):
-        if packet.size == 0 or packet.is_discard:
-            continue
-        count += 1
-        if packet.pts is not None:
-            lowest, highest = min(lowest, packet.pts), max(highest, packet.pts)
-    if lowest <= highest:
-        return float(lowest * stream.time_base), float((highest - lowest) * stream.time_base), count
-    return 0.0, max(count - 1, 0) / _frame_rate(stream), count
+    """Time of the first frame, time from it to the last [s], and number of packets, without decoding."""
+    stamps = [packet.pts for packet in container.demux(stream) if packet.size and not packet.is_discard]
+    known = [stamp for stamp in stamps if stamp is not None]
+    if known:
+        lowest, highest = min(known), max(known)
+        return float(lowest * stream.time_base), float((highest - lowest) * stream.time_base), len(stamps)
+    return 0.0, max(len(stamps) - 1, 0) / _frame_rate(stream), len(stamps)
 
 
 def _frame_rate(stream: Any) -> float:
@@ -114,25 +110,21 @@ def _frame_rate(stream: Any) -> float:
 
 
 def _nearest_frames(container: Any, stream: Any, targets_s: list[float]) -> Iterator[tuple[float, np.ndarray]]:
-    """The decoded frame nearest to each of the ascending times, each frame once, with its own time."""
+    """The decoded frame nearest to each of the ascending times, with its own time; each frame once."""
     indexed = any(name in container.format.name for name in _INDEXED_FORMATS)
     decoded = _timed(container, stream)
-    before, after = None, next(decoded, None)
-    last_s = None
+    before, after, last = None, next(decoded, None), None
     for target_s in targets_s:
-        if indexed and after is not None and target_s - after[0] > _SEEK_GAP_S:
+        if indexed and after and target_s - after[0] > _SEEK_GAP_S:
             container.seek(int(target_s / stream.time_base), stream=stream)
             decoded = _timed(container, stream)
             before, after = None, next(decoded, None)
-        while after is not None and after[0] < target_s:
+        while after and after[0] < target_s:
             before, after = after, next(decoded, None)
-        candidates = [frame for frame in (before, after) if frame is not None]
-        if not candidates:
-            continue
-        time_s, frame = min(candidates, key=lambda candidate: abs(candidate[0] - target_s))
-        if time_s != last_s:
-            last_s = time_s
-            yield time_s, _upright(frame)
+        nearest = min(filter(None, (before, after)), key=lambda frame: abs(frame[0] - target_s), default=None)
+        if nearest and (last is None or nearest[0] != last[0]):
+            last = nearest
+            yield nearest[0], _upright(nearest[1])
 
 
 def _timed(container: Any, stream: Any) -> Iterator[tuple[float, Any]]:
@@ -141,6 +133,6 @@ def _timed(container: Any, stream: Any) -> Iterator[tuple[float, Any]]:
 
 
 def _upright(frame: Any) -> np.ndarray:
-    # The rotation is counter-clockwise, as is that of np.rot90.
+    # Both the stated rotation and that of np.rot90 are counter-clockwise.
     rgb = frame.to_ndarray(format="rgb24")
     return np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90)))

@@ -172,13 +172,6 @@ def test_a_missing_key_is_named_with_the_nearest(tmp_path):
         read_depth(tmp_path / "depth.npz", **SENSOR, key="depht_m")
 
 
-@pytest.mark.parametrize("scale", [0, -1, float("nan")])
-def test_a_scale_must_be_positive(tmp_path, scale):
-    np.save(tmp_path / "depth.npy", METRES)
-    with pytest.raises(InputError, match="positive"):
-        read_depth(tmp_path / "depth.npy", **SENSOR, scale=scale)
-
-
 @pytest.mark.parametrize("values", [np.zeros((3, 4), np.uint16), np.full((3, 4), np.nan), np.full((3, 4), -1.0)])
 def test_a_file_without_any_valid_depth_is_refused(tmp_path, values):
     np.save(tmp_path / "depth.npy", values)

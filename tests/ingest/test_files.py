@@ -29,8 +29,8 @@ def test_an_error_is_brought_to_one_line():
 
 
 def test_an_unknown_key_is_answered_with_the_known_ones():
-    with pytest.raises(InputError, match=r"here: unknown key 'dpeth', known are depth, id; did you mean 'depth'\?"):
-        check_keys(["id", "dpeth"], {"id", "depth"}, "here")
+    with pytest.raises(InputError, match=r"It has an unknown key 'dpeth'; known keys: depth, id; did you mean 'depth'"):
+        check_keys(["id", "dpeth"], {"id", "depth"}, "It")
 
 
 def test_whatever_a_decoder_raises_becomes_an_input_error():

@@ -95,7 +95,7 @@ BAD_LINES = [
     (b'{"id": "\xff"}', "line-2", "not encoded as UTF-8"),
     (b'{"id": "b"}', "b", "line 2: Item 'b', frames: give at least one image"),
     (b'{"frames": "x.jpg", "camera": 5}', "line-2", "Item 'line-2', camera"),
-    (b'{"id": "first", "frames": "y.jpg"}', "line-2", "the id 'first' is taken by line 1"),
+    (b'{"id": "first", "frames": "y.jpg"}', "line-2", "line 1 already has the id 'first'"),
     (b'{"id": "b", "frames": "x.jpg", "qestion": "?"}', "b", "did you mean 'question'"),
     (b'{"id": "a\\nb", "frames": "x.jpg"}', "line-2", "must be one line"),
     (b"[" * 100_000, "line-2", "not JSON"),
@@ -153,7 +153,7 @@ def test_an_unreadable_manifest_is_an_input_error(tmp_path, name, content, words
 
 def test_an_unknown_column_of_parquet_is_named(tmp_path):
     write_parquet(tmp_path / "a.parquet", [{"id": "a", "frame": "x.jpg"}])
-    with pytest.raises(InputError, match=r"columns of .*did you mean 'frames'"):
+    with pytest.raises(InputError, match=r"header of .*did you mean 'frames'"):
         list(read_manifest(tmp_path / "a.parquet"))
 
 

@@ -131,10 +131,10 @@ def test_a_cut_off_video_is_refused(video):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"frames": 2, "rate_hz": 1}, "give one of them"),
+        ({"frames": 2, "rate_hz": 1}, "give only one"),
         ({"frames": 0}, "frames of a video must be positive"),
         ({"rate_hz": float("nan")}, "rate_hz of a video must be positive"),
-        ({"start_s": 5}, "lasts 0.90 s, there is no frame"),
+        ({"start_s": 5}, "lasts 0.90 s and has no frame"),
         ({"start_s": 0.6, "end_s": 0.3}, "no frame from 0.6 s to 0.3 s"),
     ],
 )
