@@ -117,7 +117,9 @@ def length_errors(known: KnownLength, kind: DepthKind, shift: float) -> tuple[fl
         relative = math.hypot(relative, thing.z_noise)
         if relative > 0:
             up, down = (
-                measured_length(known, kind, shift, _one_of(len(known.things), index, factor))
+                measured_length(
+                    known, kind, shift, tuple(factor if at == index else 1.0 for at in range(len(known.things)))
+                )
                 for factor in (math.exp(relative), math.exp(-relative))
             )
             parts.append(_half_log(up, down))
@@ -127,10 +129,6 @@ def length_errors(known: KnownLength, kind: DepthKind, shift: float) -> tuple[fl
     )
     focal = 0.0 if known.focal_error == 0 else math.log(wide / narrow) / 2
     return math.sqrt(sum(part * part for part in parts)), focal if math.isfinite(focal) else math.inf
-
-
-def _one_of(count: int, index: int, factor: float) -> tuple[float, ...]:
-    return tuple(factor if at == index else 1.0 for at in range(count))
 
 
 def _half_log(up: float, down: float) -> float:

@@ -200,6 +200,12 @@ def erode(mask: np.ndarray, radius_px: int) -> np.ndarray:
     return mask
 
 
+def dilate(mask: np.ndarray, radius_px: int) -> np.ndarray:
+    """A mask, bool (h, w), grown by a radius to every side [px]."""
+    kernel = np.ones((2 * radius_px + 1, 2 * radius_px + 1), np.uint8)
+    return cv2.dilate(mask.astype(np.uint8), kernel).astype(bool)
+
+
 def object_pixels(
     coordinate: np.ndarray,
     valid: np.ndarray,

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from pipeline.geometry.objects import ObjectPixels, erode
+from pipeline.geometry.objects import ObjectPixels, dilate, erode
 from pipeline.records import DepthKind
 
 # Pixels beyond the eroded edge that the planes are fitted to, to either side [px].
@@ -150,7 +150,7 @@ def shared_contour(
     """
     around = gap_px + 1
     whole_first, whole_second = outlines or (first, second)
-    at_first, at_second = _near(whole_second, around) & whole_first, _near(whole_first, around) & whole_second
+    at_first, at_second = dilate(whole_second, around) & whole_first, dilate(whole_first, around) & whole_second
     touching = at_first | at_second
     if not touching.any():
         return _NONE
@@ -243,11 +243,6 @@ def _direction(
     return along_x / length, along_y / length
 
 
-def _near(mask: np.ndarray, radius_px: int) -> np.ndarray:
-    kernel = np.ones((2 * radius_px + 1, 2 * radius_px + 1), np.uint8)
-    return cv2.dilate(mask.astype(np.uint8), kernel).astype(bool)
-
-
 def nearer_around(coordinate: np.ndarray, first: np.ndarray, second: np.ndarray, pixels: np.ndarray) -> float:
     """How often the first object is nearer than the second in a band around their boundary.
 
@@ -266,7 +261,7 @@ def nearer_around(coordinate: np.ndarray, first: np.ndarray, second: np.ndarray,
     band_px = int(np.clip(_BAND_SHARE * math.sqrt(min(first.sum(), second.sum())), *_BAND_PX))
     line = np.zeros(first.shape, dtype=bool)
     line[pixels[:, 1].astype(int), pixels[:, 0].astype(int)] = True
-    band = _near(line, band_px)
+    band = dilate(line, band_px)
     values = []
     for mask in (first, second):
         near = coordinate[erode(mask, band_px // 4) & band]

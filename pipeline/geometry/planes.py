@@ -196,13 +196,15 @@ def _candidates(planes: tuple[SurfacePlane, ...], max_tilt_rad: float) -> np.nda
 
 def _shares(up: np.ndarray, planes: tuple[SurfacePlane, ...]) -> tuple[float, float]:
     """Shares of the surface that are level and upright for a direction; planes count less the less they fit."""
-    level = upright = 0.0
-    for plane in planes:
-        sigma = math.hypot(_LEAST_ANGLE_RAD, plane.error_rad)
-        cosine = abs(float(plane.normal @ up))
-        level += plane.share * _fit(math.acos(min(cosine, 1.0)), sigma)
-        upright += plane.share * _fit(math.asin(min(cosine, 1.0)), sigma)
-    return level, upright
+    level, upright = np.array([plane.share for plane in planes]) @ [_fits(plane, up) for plane in planes]
+    return float(level), float(upright)
+
+
+def _fits(plane: SurfacePlane, up: np.ndarray) -> tuple[float, float]:
+    """How well a plane agrees with being level and with being upright, each in [0, 1]."""
+    sigma = math.hypot(_LEAST_ANGLE_RAD, plane.error_rad)
+    cosine = min(abs(float(plane.normal @ up)), 1.0)
+    return _fit(math.acos(cosine), sigma), _fit(math.asin(cosine), sigma)
 
 
 def _fit(angle_rad: float, sigma_rad: float) -> float:
@@ -238,9 +240,7 @@ def _refined(up: np.ndarray, planes: tuple[SurfacePlane, ...]) -> tuple[np.ndarr
         information, pull, misfit, count = np.zeros((2, 2)), np.zeros(2), 0.0, 0.0
         for plane in planes:
             cosine = float(plane.normal @ up)
-            sigma = math.hypot(_LEAST_ANGLE_RAD, plane.error_rad)
-            level_fit = _fit(math.acos(min(abs(cosine), 1.0)), sigma)
-            upright_fit = _fit(math.asin(min(abs(cosine), 1.0)), sigma)
+            level_fit, upright_fit = _fits(plane, up)
             if max(level_fit, upright_fit) < 0.01:
                 continue
             if level_fit > upright_fit:

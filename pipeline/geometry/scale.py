@@ -10,13 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from pipeline.geometry.known_lengths import KnownLength, Pixels, bend, length_errors, measured_length, shape_of
 from pipeline.records import DepthKind
-from pipeline.records.message import message
+from pipeline.records.errors import MessageError
 
 # Least error of a known length; keeps weights finite [fraction].
 _LEAST_ERROR = 1e-6
@@ -33,20 +32,8 @@ _FLAT_MEASUREMENTS = 10.0
 _LEVELS = 129
 
 
-class CannotScale(Exception):
-    """Known lengths that do not fix the scale and shift.
-
-    Args:
-        code: Code of the message that says what is missing.
-        **values: What it names.
-    """
-
-    def __init__(self, code: str, **values: Any) -> None:
-        self.reason = message(code, **values)
-
-    def __str__(self) -> str:
-        """The reason in English."""
-        return self.reason.text()
+class CannotScale(MessageError):
+    """Known lengths do not fix the scale and shift."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,7 +198,7 @@ class _Search:
         if misfit > _MOST_MISFIT:
             raise CannotScale("no_fit", noun=noun)
         widening = max(1.0, misfit)
-        least = float(np.sum(self._residuals(step, errors) ** 2))
+        least = self._cost(step, errors)
         ends = [self._end(step, side, least + widening**2, errors) for side in (-1, 1)]
         if any(end is None for end in ends):
             raise CannotScale("anchors_at_one_depth", noun=noun)
@@ -303,11 +290,7 @@ class _Search:
 
 def _logs(known: Sequence[KnownLength], kind: DepthKind, shift: float) -> np.ndarray:
     """Logarithm of the scale that each known length alone asks for; NaN where it cannot be measured."""
-    return np.array([math.log(item.length_m) - _log(measured_length(item, kind, shift)) for item in known])
-
-
-def _log(length: float) -> float:
-    return math.log(length) if math.isfinite(length) else math.nan
+    return np.array([math.log(item.length_m) - math.log(measured_length(item, kind, shift)) for item in known])
 
 
 def _errors(known: Sequence[KnownLength], kind: DepthKind, shift: float) -> _Errors | None:

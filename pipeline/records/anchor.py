@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from pipeline.records.checks import finite_tuple, member, require, text
+from pipeline.records.checks import finite, finite_tuple, member, require, text
 from pipeline.records.claim import Unit
 from pipeline.records.errors import RecordError
 from pipeline.records.message import Language, Message, message
@@ -96,7 +96,10 @@ class Anchor:
         kind = member(AnchorKind, self.kind, "The kind of an anchor")
         object.__setattr__(self, "kind", kind)
         names = tuple(text(name, f"A region of the anchor {kind}") for name in self.names)
-        require(len(names) in _NAMES[kind], f"The anchor {kind} names {len(names)} regions, not {_counts(kind)}.")
+        require(
+            len(names) in _NAMES[kind],
+            f"The anchor {kind} names {len(names)} regions, not {' or '.join(map(str, _NAMES[kind]))}.",
+        )
         require(len(set(names)) == len(names), f"The anchor {kind} must name two regions, not {names[:1]} twice.")
         object.__setattr__(self, "names", names)
         points = tuple(finite_tuple(point, 2, f"A pixel of {kind}") for point in self.points_px)
@@ -124,7 +127,7 @@ class Anchor:
             require(self.value is None and self.error is None, "The anchor plane has no value and no error.")
             return
         require(self.value is not None, f"The anchor {kind} needs a value and its unit.")
-        value = finite_tuple((self.value,), 1, f"The value of {kind}")[0]
+        value = finite(self.value, f"The value of {kind}")
         require(value > 0 and not isinstance(self.value, bool), f"The value of {kind} must be positive, not {value:g}.")
         require(
             value * self.unit.metres <= LONGEST_M,
@@ -133,7 +136,7 @@ class Anchor:
         )
         object.__setattr__(self, "value", value)
         if self.error is not None:
-            error = finite_tuple((self.error,), 1, f"The error of {kind}")[0]
+            error = finite(self.error, f"The error of {kind}")
             require(
                 0 <= error < value,
                 f"The error of {kind} is a standard deviation in {self.unit} from 0 to below the value {value:g}, "
@@ -181,7 +184,10 @@ class Anchor:
         kind = AnchorKind(kinds[0])
         known = _COMMON_KEYS - {"value"} | {"above"} if kind is AnchorKind.CAMERA_HEIGHT else _COMMON_KEYS
         unknown = sorted(set(given) - known - {kind})
-        require(not unknown, f"The anchor {kind} has no key {_first(unknown)}; it takes {', '.join(sorted(known))}.")
+        require(
+            not unknown,
+            f"The anchor {kind} has no key {next(iter(unknown), None)!r}; it takes {', '.join(sorted(known))}.",
+        )
         require(
             "unit" in given or not kind.has_length, f"The anchor {kind} needs a unit: one of {', '.join(LENGTH_UNITS)}."
         )
@@ -231,14 +237,6 @@ class Anchor:
         "'mug' is 1.2 m from the camera"
         """
         return self.wording.text(language)
-
-
-def _counts(kind: AnchorKind) -> str:
-    return " or ".join(map(str, _NAMES[kind]))
-
-
-def _first(keys: list[str]) -> str:
-    return repr(keys[0]) if keys else ""
 
 
 def _several(value: Any) -> tuple[Any, ...]:

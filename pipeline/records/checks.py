@@ -19,7 +19,7 @@ def require(condition: bool, message: str) -> None:
 
 
 def finite_tuple(values: Iterable[Any], length: int, what: str) -> tuple[float, ...]:
-    """Return the values as a tuple of floats, or say that they are not so many finite numbers."""
+    """Return the values as a tuple of floats, or say that they are not that many finite numbers."""
     try:
         numbers = tuple(float(value) for value in values)
     except (TypeError, ValueError, OverflowError):
@@ -31,8 +31,18 @@ def finite_tuple(values: Iterable[Any], length: int, what: str) -> tuple[float, 
     return numbers
 
 
+def finite(value: Any, what: str) -> float:
+    """Return the value as a float, or say that it is not a finite number."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    require(math.isfinite(number), f"{what} must be a finite number, not {value!r}.")
+    return number
+
+
 def member(kind: type[EnumType], value: Any, what: str) -> EnumType:
-    """Return the member of the enumeration, or name the ones there are."""
+    """Return the member of the enumeration, or list all members."""
     try:
         return kind(value)
     except ValueError:
@@ -45,5 +55,5 @@ def text(value: Any, what: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise RecordError(f"{what} holds characters that are no text: {value!r}.") from None
+        raise RecordError(f"{what} holds characters that are not text: {value!r}.") from None
     return str(value).strip()

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import GetPydanticSchema
 from pydantic_core import core_schema
 
-from pipeline.records.checks import finite_tuple, member, require, text
+from pipeline.records.checks import finite, finite_tuple, member, require, text
 from pipeline.records.errors import RecordError
 from pipeline.records.message import Language, Message, message
 from pipeline.records.relations import RELATIONS, RelationName, ValueUse
@@ -277,14 +277,14 @@ class Claim:
         require(self.value is not None or entry.value is not ValueUse.REQUIRED, f"The relation {name} needs a value.")
         if self.value is not None:
             require(entry.value is not ValueUse.NONE, f"The relation {name} takes no value.")
-            number = finite_tuple((self.value,), 1, f"The value of {name}")[0]
+            number = finite(self.value, f"The value of {name}")
             require(number >= 0, f"The value of {name} must not be negative: {number:g}.")
             object.__setattr__(self, "value", number)
             require(self.unit is not None, f"The value of {name} needs a unit: one of {', '.join(Unit)}.")
             object.__setattr__(self, "unit", member(Unit, self.unit, "The unit of a claim"))
             self._check_unit(name)
         if self.tolerance is not None:
-            tolerance = finite_tuple((self.tolerance,), 1, f"The tolerance of {name}")[0]
+            tolerance = finite(self.tolerance, f"The tolerance of {name}")
             require(tolerance >= 0, f"The tolerance of {name} must not be negative: {tolerance:g}.")
         allowed = _MEASURES.get(name, ())
         require(

@@ -1,7 +1,6 @@
-"""What can go wrong, as types a caller can catch.
+"""The errors that a caller can catch.
 
-Every message is one sentence that says what is wrong and how to mend it; the command line prints it
-as it stands.
+Every message is one sentence that says what is wrong and how to fix it; the command line prints it unchanged.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ class RecordError(TheodoliteError, ValueError):
     """A record was built from values that break its rules."""
 
 
-class UnreadableError(RecordError):
-    """A part of an answer that cannot be read.
+class MessageError(Exception):
+    """An exception with a reason that can be put into every language.
 
     Args:
         code: Code of the message that says why.
@@ -33,6 +32,10 @@ class UnreadableError(RecordError):
     def __str__(self) -> str:
         """The reason in English."""
         return self.reason.text()
+
+
+class UnreadableError(MessageError, RecordError):
+    """A part of an answer cannot be read."""
 
 
 class InputError(TheodoliteError):
@@ -64,4 +67,4 @@ class ExportError(TheodoliteError):
 
 
 FATAL = (ConfigError, DependencyError, ModelUnavailableError)
-"""Errors that concern every item alike, so that a run stops instead of failing item by item."""
+"""Errors that concern every item: a run stops instead of failing item by item."""

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from pipeline.records.camera import Camera
-from pipeline.records.checks import finite_tuple, member, require, text
+from pipeline.records.checks import finite, member, require, text
 from pipeline.records.claim import Claim, Point, Region
 from pipeline.records.message import Language
 from pipeline.records.relations import RelationName
@@ -100,7 +100,7 @@ class Verdict:
         require(status is Status.UNDECIDED or self.probability is not None, "A decided verdict needs its probability.")
         require(status is Status.UNDECIDED or not self.small_regions, "A decided verdict needs no larger regions.")
         if self.margin is not None:
-            finite_tuple((self.margin,), 1, "The margin of a verdict")
+            finite(self.margin, "The margin of a verdict")
             require(self.unit is not None, "The margin of a verdict needs a unit.")
 
     @property

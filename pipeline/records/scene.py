@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 
@@ -243,7 +243,7 @@ class Scene:
     regions: tuple[Region, ...] = ()
     claims: tuple[Claim, ...] = ()
     depth: tuple[DepthMap, ...] = ()
-    text_regions: tuple[Region, ...] = field(default=())
+    text_regions: tuple[Region, ...] = ()
     anchors: tuple[Anchor, ...] = ()
     unanchored_depth: tuple[DepthMap, ...] = ()
     problems: tuple[Message, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import reduce
 from operator import add
 
@@ -42,17 +42,8 @@ _MOST_ERROR, _LEAST_KEPT = 0.4, 0.3
 _COVERED = 0.95
 # A larger error than this is no scale.
 _MOST_SCALE_ERROR = 0.5
-# Kinds of anchors that belong to one place of the camera.
-_OF_ONE_VIEW = (AnchorKind.TO_CAMERA,)
 
-
-@dataclass(frozen=True)
-class _Readings:
-    """What one frame shows of the anchors."""
-
-    anchors: tuple[Anchor, ...]
-    known: tuple[KnownLength, ...]
-    flat: tuple[Pixels, ...]
+_Read = tuple[Anchor, KnownLength]
 
 
 def with_anchors(
@@ -146,7 +137,7 @@ def _places(
             frames = list(range(len(scene.frames))) if anchor.frame is None else [anchor.frame]
         if missing is None and not frames:
             missing = message("anchor_never_together")
-        if anchor.kind in _OF_ONE_VIEW and len(frames) > 1:
+        if anchor.kind is AnchorKind.TO_CAMERA and len(frames) > 1:
             missing = message("anchor_of_one_frame")
         if missing is not None:
             problems.append(_unusable(anchor, missing))
@@ -163,16 +154,16 @@ def _unusable(anchor: Anchor, reason: Message, needs: Message | None = None) -> 
 def _anchored(view: FrameView, anchors: list[tuple[Anchor, list[ObjectView]]]) -> tuple[DepthMap, list[Message]]:
     """The depth of one frame with the scale of its anchors, or as it is; and what is wrong with them."""
     depth = view.depth
-    readings, problems = _read(view, anchors)
-    if not readings.known:
-        if readings.flat and depth.kind is not DepthKind.METRIC and not problems:
+    lengths, flat, problems = _read(view, anchors)
+    if not lengths:
+        if flat and depth.kind is not DepthKind.METRIC and not problems:
             problems.append(message("flat_without_length"))
         return depth, problems
     try:
         if not depth.kind.has_shape:
-            anchored, solution = _solved_affine(view, readings)
+            anchored, solution = _solved_affine(view, lengths, flat)
         else:
-            solution = solve_scale(readings.known, depth.kind)
+            solution = solve_scale([known for _, known in lengths], depth.kind)
             if depth.kind is DepthKind.METRIC and depth.scale_source is not ScaleSource.ANCHOR:
                 kept = _kept_scale(view, solution)
                 if kept is not None:
@@ -181,12 +172,15 @@ def _anchored(view: FrameView, anchors: list[tuple[Anchor, list[ObjectView]]]) -
     except CannotScale as refusal:
         return depth, [*problems, refusal.reason]
     if solution.misfit > _DISAGREEMENT:
-        problems.append(_disagreement(readings.anchors, solution, anchored.scale_error or 0.0))
+        problems.append(_disagreement(lengths, solution, anchored.scale_error or 0.0))
     return anchored, problems
 
 
-def _read(view: FrameView, anchors: list[tuple[Anchor, list[ObjectView]]]) -> tuple[_Readings, list[Message]]:
-    lengths: list[tuple[Anchor, KnownLength]] = []
+def _read(
+    view: FrameView, anchors: list[tuple[Anchor, list[ObjectView]]]
+) -> tuple[list[_Read], list[Pixels], list[Message]]:
+    """The anchors that one frame shows with their lengths, its flat regions, and what cannot be used."""
+    lengths: list[_Read] = []
     flat: list[Pixels] = []
     problems = []
     for anchor, named in anchors:
@@ -201,8 +195,7 @@ def _read(view: FrameView, anchors: list[tuple[Anchor, list[ObjectView]]]) -> tu
         lengths.append((anchor, known))
         if anchor.kind is AnchorKind.CAMERA_HEIGHT:
             flat += known.things
-    readings = _Readings(tuple(anchor for anchor, _ in lengths), tuple(known for _, known in lengths), tuple(flat))
-    return readings, problems
+    return lengths, flat, problems
 
 
 def _kept_scale(view: FrameView, solution: Solution) -> tuple[Message, ...] | None:
@@ -224,12 +217,14 @@ def _rescaled(depth: DepthMap, solution: Solution) -> DepthMap:
     return _metric(depth, depth.values * np.float64(solution.scale), depth.valid, solution.error, depth.backend)
 
 
-def _solved_affine(view: FrameView, readings: _Readings) -> tuple[DepthMap, Solution]:
+def _solved_affine(view: FrameView, lengths: list[_Read], flat: list[Pixels]) -> tuple[DepthMap, Solution]:
     depth = view.depth
-    if depth.kind is DepthKind.DISPARITY_AFFINE and [a.kind for a in readings.anchors] == [AnchorKind.CAMERA_HEIGHT]:
+    if depth.kind is DepthKind.DISPARITY_AFFINE and [anchor.kind for anchor, _ in lengths] == [
+        AnchorKind.CAMERA_HEIGHT
+    ]:
         raise CannotScale("camera_height_alone")
     values = depth.values[depth.valid][:: max(1, depth.values.size // 20_000)].astype(np.float64)
-    solution = solve_affine(readings.known, depth.kind, values, readings.flat)
+    solution = solve_affine([known for _, known in lengths], depth.kind, values, flat)
     z = shape_of(depth.values, depth.kind, solution.shift) * solution.scale
     backend = f"{depth.backend} anchored"
     errors = np.interp(depth.values, solution.levels, _errors_at(view, solution, backend))
@@ -268,9 +263,9 @@ def _metric(depth: DepthMap, z_m: np.ndarray, valid: np.ndarray, scale_error: fl
     )
 
 
-def _disagreement(anchors: tuple[Anchor, ...], solution: Solution, error: float) -> Message:
+def _disagreement(lengths: list[_Read], solution: Solution, error: float) -> Message:
     factors = tuple(
         message("anchor_factor", anchor=anchor.wording, factor=factor)
-        for anchor, factor in zip(anchors, solution.factors, strict=True)
+        for (anchor, _), factor in zip(lengths, solution.factors, strict=True)
     )
     return message("anchors_disagree", misfit=solution.misfit, factors=factors, error=error)

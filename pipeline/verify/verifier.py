@@ -35,8 +35,7 @@ class _Judged:
 
     frame: int
     regions: tuple[int, ...]
-    finding: Finding | None = None
-    refusal: CannotMeasure | None = None
+    found: Finding | CannotMeasure
 
 
 class Verifier:
@@ -118,9 +117,9 @@ class Verifier:
                 finding = rule(claim, *located, **relation.options)
                 if relation.need is not Need.NOTHING:
                     finding = _doubted(finding, located)
-                judged.append(_Judged(frame, indices, finding=finding))
+                judged.append(_Judged(frame, indices, finding))
             except CannotMeasure as refusal:
-                judged.append(_Judged(frame, indices, refusal=_with_all_small(refusal, located)))
+                judged.append(_Judged(frame, indices, _with_all_small(refusal, located)))
         verdict = self._fuse(claim, judged, language)
         if verdict.status is not Status.UNDECIDED:
             return verdict
@@ -157,32 +156,24 @@ class Verifier:
         probability = _probability(finding, claim.negated)
         status = self._status(probability)
         indices = tuple(next(iter(by_frame.values())) for by_frame in named)
-        together = _Judged(posed[0], indices, finding=finding)
+        together = _Judged(posed[0], indices, finding)
         evidence = (*undecided.evidence, _evidence(together, claim.negated, language))
         if status is Status.UNDECIDED:
             return replace(undecided, evidence=evidence)
-        margin = None if finding.margin is None else (-finding.margin if claim.negated else finding.margin)
         return _verdict(
-            claim,
-            language,
-            status,
-            finding.note,
-            probability=probability,
-            margin=margin,
-            unit=None if margin is None else finding.unit,
-            evidence=evidence,
+            claim, language, status, finding.note, finding=finding, probability=probability, evidence=evidence
         )
 
     def _fuse(self, claim: Claim, judged: list[_Judged], language: Language) -> Verdict:
         """Let the frames vote in log-odds; frames that contradict each other decide nothing."""
         evidence = tuple(_evidence(item, claim.negated, language) for item in judged)
         found = [
-            (item.frame, item.finding, _probability(item.finding, claim.negated))
+            (item.frame, item.found, _probability(item.found, claim.negated))
             for item in judged
-            if item.finding is not None
+            if isinstance(item.found, Finding)
         ]
         if not found:
-            refusals = [item.refusal for item in judged if item.refusal is not None]
+            refusals = [item.found for item in judged if isinstance(item.found, CannotMeasure)]
             return _verdict(
                 claim,
                 language,
@@ -199,7 +190,6 @@ class Verifier:
         log_odds = sum(_log_odds(probability) for _, _, probability in found) / shared
         probability = 1 / (1 + math.exp(-log_odds))
         _, strongest, _ = max(found, key=lambda item: abs(_log_odds(item[2])))
-        margin = None if strongest.margin is None else (-strongest.margin if claim.negated else strongest.margin)
         status, reason = self._status(probability), strongest.note
         needs: Message | None = None
         if for_it and against:
@@ -210,17 +200,7 @@ class Verifier:
             # A half says in its note why nothing can be said.
             reason = strongest.note if probability == 0.5 else strongest.note + message("within_error")
             needs = message(strongest.needs)
-        return _verdict(
-            claim,
-            language,
-            status,
-            reason,
-            needs,
-            probability=probability,
-            margin=margin,
-            unit=None if margin is None else strongest.unit,
-            evidence=evidence,
-        )
+        return _verdict(claim, language, status, reason, needs, strongest, probability=probability, evidence=evidence)
 
     def _status(self, probability: float) -> Status:
         if probability >= 1 - self.risk:
@@ -306,9 +286,17 @@ def _apart(claim: Claim, regions: tuple[Region, ...]) -> CannotMeasure:
 
 
 def _verdict(
-    claim: Claim, language: Language, status: Status, reason: Message, needs: Message | None = None, **rest: Any
+    claim: Claim,
+    language: Language,
+    status: Status,
+    reason: Message,
+    needs: Message | None = None,
+    finding: Finding | None = None,
+    **rest: Any,
 ) -> Verdict:
-    """The verdict with its sentences in a language."""
+    """The verdict with its sentences in a language, and the margin of a finding."""
+    if finding is not None:
+        rest |= {"margin": -finding.margin if claim.negated else finding.margin, "unit": finding.unit}
     return Verdict(
         claim,
         status,
@@ -332,16 +320,15 @@ def _log_odds(probability: float) -> float:
 
 
 def _evidence(item: _Judged, negated: bool, language: Language) -> Evidence:
-    if item.finding is None:
-        assert item.refusal is not None
-        reason = item.refusal.reason
-        return Evidence(item.frame, item.regions, note=reason.text(language), note_code=reason.code)
+    found = item.found
+    if isinstance(found, CannotMeasure):
+        return Evidence(item.frame, item.regions, note=found.reason.text(language), note_code=found.reason.code)
     return Evidence(
         item.frame,
         item.regions,
-        item.finding.numbers,
-        item.finding.points,
-        _probability(item.finding, negated),
-        item.finding.note.text(language),
-        item.finding.note.code,
+        found.numbers,
+        found.points,
+        _probability(found, negated),
+        found.note.text(language),
+        found.note.code,
     )

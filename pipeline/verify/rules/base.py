@@ -1,8 +1,8 @@
-"""What every rule is given and what it returns.
+"""The arguments and the result of every rule.
 
 A rule is a module with ``judge(claim, *objects, **options) -> Finding``, the subject first; the registry of
-relations names it and gives its options. It looks at one frame, never at the claim's truth, and says
-what it cannot know.
+relations names it and gives its options. It looks at one frame, never at the claim's ground truth, and says what it
+cannot know.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from annotated_types import Interval
 
 from pipeline.geometry.lengths import length_probability, share_probability
 from pipeline.records import Claim, Comparison, Point
+from pipeline.records.errors import MessageError
 from pipeline.records.message import Message, message
 from pipeline.records.settings import Count, NonNegative, Share, checked
 
 
-class CannotMeasure(Exception):
+class CannotMeasure(MessageError):
     """This frame cannot say anything about the claim.
 
     Args:
@@ -34,10 +35,6 @@ class CannotMeasure(Exception):
         self.reason = message(reason, **values) if isinstance(reason, str) else reason
         self.needs = message(needs, **values)
         self.regions = regions
-
-    def __str__(self) -> str:
-        """The reason in English."""
-        return self.reason.text()
 
 
 @dataclass(frozen=True)
@@ -55,8 +52,8 @@ class Finding:
     """
 
     probability: float
-    margin: float | None
-    unit: str | None
+    margin: float
+    unit: str
     note: Message
     numbers: dict[str, float] = field(default_factory=dict)
     points: dict[str, Point] = field(default_factory=dict)

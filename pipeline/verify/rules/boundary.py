@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from pipeline.geometry.objects import order_coordinate
+from pipeline.geometry.objects import dilate, order_coordinate
 from pipeline.geometry.occlusion import nearness
 from pipeline.geometry.visibility import open_boundary
 
@@ -40,8 +40,7 @@ def open_pixels(item: ObjectView) -> np.ndarray:
     is_open = open_boundary(
         near, depth.valid[around.slices], mask, edge_px=edge_px, least=least, relative=depth.kind.has_shape
     )
-    kernel = np.ones((2 * (edge_px + 1) + 1,) * 2, np.uint8)
-    return cv2.dilate(is_open[inner].astype(np.uint8), kernel).astype(bool)
+    return dilate(is_open[inner], edge_px + 1)
 
 
 def is_cut_off(item: ObjectView) -> bool:

@@ -6,10 +6,8 @@ from pipeline.geometry.regions import boxes_iou
 from pipeline.records import Claim, Comparison, Origin, Region
 from pipeline.records.message import message
 from pipeline.verify.rules.base import CannotMeasure, Finding
+from pipeline.verify.rules.cut_out import SAME_IOU
 from pipeline.verify.rules.object_view import ObjectView
-
-# Two boxes of one label that overlap more than this are one thing seen twice.
-_SAME_IOU = 0.7
 
 
 def judge(claim: Claim, *located: ObjectView) -> Finding:
@@ -42,6 +40,6 @@ def judge(claim: Claim, *located: ObjectView) -> Finding:
 def _distinct(regions: list[Region]) -> list[Region]:
     kept: list[Region] = []
     for region in regions:
-        if all(boxes_iou(region.box_px, other.box_px) <= _SAME_IOU for other in kept):
+        if all(boxes_iou(region.box_px, other.box_px) <= SAME_IOU for other in kept):
             kept.append(region)
     return kept

@@ -17,8 +17,8 @@ from pipeline.records import Box, Origin, Region
 from pipeline.verify.rules.base import CannotMeasure
 from pipeline.verify.rules.view import FrameView
 
-# Two boxes of one label that overlap more than this are one thing seen twice.
-_SAME_IOU = 0.7
+SAME_IOU = 0.7
+"""Two boxes of one label that overlap more than this show the same object."""
 # A region owns what was found in another's box if it claims more than this share of it.
 _OWNED_SHARE = 0.8
 # A pixel lies on a plane around its box within so many deviations of the pixels, and this share of z or of the range.
@@ -89,7 +89,7 @@ class CutOut:
             for index in self._others
             for other in (self.regions[index],)
             if boxes_gap(own_px, other.box_px) < 0
-            and not (other.label == self.region.label and boxes_iou(own_px, other.box_px) > _SAME_IOU)
+            and not (other.label == self.region.label and boxes_iou(own_px, other.box_px) > SAME_IOU)
         )
 
     @cached_property

@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.geometry.objects import ObjectPixels
 from pipeline.geometry.order import probability_positive
 from pipeline.records import Claim, DepthKind
-from pipeline.records.message import Message, message
+from pipeline.records.message import message
 from pipeline.records.relations import Need
 from pipeline.verify.rules.base import CannotMeasure, Finding, number_probability, point, require_camera_view
 from pipeline.verify.rules.object_view import ObjectView
@@ -64,17 +64,8 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, sign: int) ->
         margin, unit = gap / view.spread, "of the frame's depth range"
         numbers = {"gap_of_depth_range": margin}
         note = message("order_in_range", **said, share=abs(margin))
-    if claim.value is not None and sign * gap > 0:
-        return _with_value(claim, subject, other, probability, note, numbers)
-    return Finding(
-        probability,
-        sign * margin,
-        unit,
-        note,
-        numbers,
-        points,
-        "needs_depth_for_difference",
-    )
+    finding = Finding(probability, sign * margin, unit, note, numbers, points, "needs_depth_for_difference")
+    return finding if claim.value is None or sign * gap <= 0 else _with_value(claim, subject, other, finding)
 
 
 def _contradiction(first: ObjectPixels, second: ObjectPixels) -> float:
@@ -86,9 +77,7 @@ def _contradiction(first: ObjectPixels, second: ObjectPixels) -> float:
     return _CONTRADICTION * max(0.0, -math.copysign(1.0, gap) * nearest)
 
 
-def _with_value(
-    claim: Claim, subject: ObjectView, other: ObjectView, probability: float, note: Message, numbers: dict[str, float]
-) -> Finding:
+def _with_value(claim: Claim, subject: ObjectView, other: ObjectView, order: Finding) -> Finding:
     """Judge order and difference together."""
     view = subject.view
     view.require(Need.METRIC)
@@ -103,10 +92,10 @@ def _with_value(
         claim, low_m, high_m, sigma_m / max(gap_m, 1e-6), view.settings.tolerance
     )
     return Finding(
-        min(probability, value_probability),
+        min(order.probability, value_probability),
         margin_m,
         "m",
-        note + message("nearest_parts", near=near_m, claimed=claim.number),
-        {**numbers, "difference_m": gap_m, "sigma_m": sigma_m},
+        order.note + message("nearest_parts", near=near_m, claimed=claim.number),
+        {**order.numbers, "difference_m": gap_m, "sigma_m": sigma_m},
         needs="needs_depth_for_tolerance",
     )

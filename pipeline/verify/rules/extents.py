@@ -114,13 +114,7 @@ def find_centre(item: ObjectView) -> Centre:
     lengths = np.array([part.length for part in parts])
     if found.along.high_open and not found.along.low_open and not found.across.is_open:
         lengths[2] = max(lengths[2], _UNSEEN_DEPTH * lengths[0])
-    middles = np.array(
-        [
-            (found.across.low + found.across.high) / 2,
-            (found.up.low + found.up.high) / 2,
-            found.along.low + lengths[2] / 2,
-        ]
-    )
+    middles = np.array([part.low for part in parts]) + lengths / 2
     size = float(np.linalg.norm(lengths))
     shares = [_OPEN_CENTRE if part.is_open else _CLOSED_CENTRE for part in parts]
     if found.along.high_open and not found.along.low_open:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.geometry.occlusion import Contour, hidden_share_bounds
 from pipeline.records import Claim
-from pipeline.records.message import Message, message
+from pipeline.records.message import message
 from pipeline.verify.rules.base import CannotMeasure, Finding, fraction_probability
 from pipeline.verify.rules.object_view import ObjectView
 from pipeline.verify.rules.support import stacked
@@ -90,16 +90,10 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, sign: int) ->
         "contour_subject_stands_on_object": owned.standing,
         "contour_object_stands_on_subject": owned.carrying,
     }
-    if claim.value is not None and probability > 0.5:
-        return _with_share(claim, front, back, probability, note, numbers, subject.view.settings.tolerance)
-    return Finding(
-        probability,
-        own - opposed,
-        "of the shared contour",
-        note,
-        numbers,
-        needs="needs_clear_step",
-    )
+    finding = Finding(probability, own - opposed, "of the shared contour", note, numbers, needs="needs_clear_step")
+    if claim.value is None or probability <= 0.5:
+        return finding
+    return _with_share(claim, front, back, finding, subject.view.settings.tolerance)
 
 
 def _without_set_back(contour: Contour, subject: ObjectView, other: ObjectView) -> Contour:
@@ -118,23 +112,15 @@ def _probability(lead: float, clear: float, length_px: float, size_px: float) ->
     return (1 - _SUREST) + (2 * _SUREST - 1) / (1 + math.exp(-log_odds))
 
 
-def _with_share(
-    claim: Claim,
-    front: np.ndarray,
-    back: np.ndarray,
-    probability: float,
-    note: Message,
-    numbers: dict[str, float],
-    tolerance: float,
-) -> Finding:
+def _with_share(claim: Claim, front: np.ndarray, back: np.ndarray, hides: Finding, tolerance: float) -> Finding:
     """Judge occlusion and hidden share together."""
     low, high = hidden_share_bounds(front, back)
     fits, margin = fraction_probability(claim, low, high, _SHARE_ERROR + _SHARE_PART * low, tolerance)
     return Finding(
-        min(probability, fits),
+        min(hides.probability, fits),
         margin,
         "of the hidden object",
-        note + message("hidden_share", low=low, high=high, claimed=claim.number),
-        {**numbers, "hidden_least": low, "hidden_most": high},
+        hides.note + message("hidden_share", low=low, high=high, claimed=claim.number),
+        {**hides.numbers, "hidden_least": low, "hidden_most": high},
         needs="needs_full_extent",
     )
