@@ -7,10 +7,14 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from pipeline.records.errors import ModelUnavailableError
 
 
 class Executed:
@@ -29,6 +33,17 @@ def edited(folder: Path, target: Path, name: str, **changes: Any) -> Path:
     path = target / name
     settings = json.loads(path.read_text()) if path.is_file() else {}
     path.write_text(json.dumps(settings | changes))
+    return target
+
+
+def damaged(folder: Path, target: Path, name: str, content: bytes | dict[str, Any] | None) -> Path:
+    """A copy of a folder in which one file has other bytes or other values, or is missing."""
+    if isinstance(content, dict):
+        return edited(folder, target, name, **content)
+    path = shutil.copytree(folder, target) / name
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
     return target
 
 
@@ -65,6 +80,34 @@ def say_yes(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     return answers
 
 
+@contextmanager
+def refused(reason: str) -> Iterator[None]:
+    """Assert that the block refuses a model for a reason, in one plain sentence."""
+    with pytest.raises(ModelUnavailableError, match=reason) as caught:
+        yield
+    assert_plain(caught.value)
+
+
+def assert_code_is_never_run(
+    load: Callable[[Path], None], folder: Path, target: Path, monkeypatch: pytest.MonkeyPatch, *, known: bool
+) -> None:
+    """Assert that loading a copy of a folder with code beside its weights neither runs it nor asks to.
+
+    Args:
+        load: Loads a folder.
+        folder: A checkpoint.
+        target: Where to copy it.
+        monkeypatch: Of the test.
+        known: Whether transformers knows the type that ``config.json`` names; otherwise it must be refused.
+    """
+    copy, written = with_code(folder, target, known=known)
+    answers = say_yes(monkeypatch)
+    with nullcontext() if known else refused("cannot be loaded as .*: .*; copy it"):
+        load(copy)
+    assert not written.exists()
+    assert answers.tell() == 0, "nobody is asked"
+
+
 def assert_plain(error: Exception, *, longest: int = 260) -> None:
     """Assert that an error is one short sentence without the words of other libraries."""
     text = str(error)
@@ -72,14 +115,5 @@ def assert_plain(error: Exception, *, longest: int = 260) -> None:
     assert "\n" not in text
     assert len(reason) < longest
     assert text.endswith(".")
-    for words in (
-        "weights_only",
-        "trust_remote_code",
-        "Unexpected",
-        "unpack",
-        "http",
-        "Traceback",
-        "unhashable",
-        "'str'",
-    ):
-        assert words not in text
+    foreign = ("weights_only", "trust_remote_code", "Unexpected", "unpack", "http", "Traceback", "unhashable", "'str'")
+    assert [words for words in foreign if words in text] == []

@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pipeline.records.errors import ModelUnavailableError
 from pipeline.records.resources import resource_dir
@@ -128,9 +130,9 @@ def folder_digest(path: str | Path) -> str:
 
 def _local_folder(folder: Path, name: str) -> ModelLocation:
     if not (folder / "config.json").is_file():
-        raise ModelUnavailableError(f"The folder {folder} is no model: it has no config.json.")
+        raise ModelUnavailableError(f"The folder {folder} is not a model: it has no config.json.")
     if not _is_model_folder(folder):
-        raise ModelUnavailableError(f"The folder {folder} is no complete model: weight files are missing.")
+        raise ModelUnavailableError(f"The folder {folder} is not a complete model: weight files are missing.")
     try:
         return ModelLocation(str(folder), True, folder_digest(folder), name)
     except OSError as error:
@@ -205,17 +207,14 @@ class _Unreachable(Exception):
 
 def _commit_on_hub(name: str, revision: str | None) -> str:
     """Commit of a model on the hub."""
-    from huggingface_hub import constants
+    from huggingface_hub import HfApi, constants
     from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
     if constants.is_offline_mode():
-        raise _Unreachable("HF_HUB_OFFLINE forbids to fetch it")
-    outcome: list[str | Exception] = []
-    # A time-out of the request does not bound the look-up of the host's address: a thread does.
-    thread = threading.Thread(target=_ask_hub, args=(name, revision, outcome), daemon=True)
-    thread.start()
-    thread.join(HUB_TIMEOUT_S)
-    answer = outcome[0] if outcome else None
+        raise _Unreachable("HF_HUB_OFFLINE forbids downloads")
+    answer = answer_within(
+        HUB_TIMEOUT_S, lambda: str(HfApi().model_info(name, revision=revision, timeout=HUB_TIMEOUT_S).sha)
+    )
     if isinstance(answer, RepositoryNotFoundError):
         raise _Unreachable(f"{constants.ENDPOINT} has no such model, or it needs 'hf auth login'")
     if isinstance(answer, RevisionNotFoundError):
@@ -225,10 +224,20 @@ def _commit_on_hub(name: str, revision: str | None) -> str:
     return answer
 
 
-def _ask_hub(name: str, revision: str | None, outcome: list[str | Exception]) -> None:
-    from huggingface_hub import HfApi
+def answer_within(limit_s: float, ask: Callable[[], Any]) -> Any:
+    """What a call returns, or the exception that it raises; None where it takes longer than the limit [s].
 
-    try:
-        outcome.append(str(HfApi().model_info(name, revision=revision, timeout=HUB_TIMEOUT_S).sha))
-    except Exception as error:  # Whatever the HTTP client raises means the same: no answer.
-        outcome.append(error)
+    The time-out of a request does not bound the look-up of the host's address; this does.
+    """
+    outcome: list[Any] = []
+
+    def run() -> None:
+        try:
+            outcome.append(ask())
+        except Exception as error:  # Whatever an HTTP client raises means the same: no answer.
+            outcome.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(limit_s)
+    return outcome[0] if outcome else None

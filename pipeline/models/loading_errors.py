@@ -1,7 +1,7 @@
 """One plain sentence for whatever goes wrong while a checkpoint of transformers is read.
 
-Readers of damaged files raise almost anything, with messages that are long, advise what must not be done, or mislead.
-So a failure is told by the file that is damaged, or else by the step that failed; the error's cause keeps the rest.
+Readers of damaged files raise almost anything, with messages that are long, give dangerous advice, or mislead. The
+error here names the damaged file, or else the step that failed; its cause keeps the rest.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pipeline.models.hub import ModelLocation
 from pipeline.records.errors import DependencyError, ModelUnavailableError, TheodoliteError
@@ -20,9 +21,6 @@ from pipeline.records.errors import DependencyError, ModelUnavailableError, Theo
 BAD_CONFIG = "its config.json describes no model that transformers knows"
 BAD_PROCESSOR = "its preprocessor_config.json is missing, or does not describe how images are prepared"
 BAD_WEIGHTS = "its weights do not fit its config.json"
-
-OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
-"""Parts of the messages of torch where memory does not suffice."""
 
 _ADVICE = re.compile(r"trust_remote_code|weights_only|ignore_mismatched|https?:|pip |report|\bplease\b", re.IGNORECASE)
 _LONGEST_REASON = 160
@@ -54,8 +52,8 @@ def loading(location: ModelLocation, purpose: str, reason: str, *, quote: bool =
         ) from error
     except Exception as error:  # Files that are broken raise whatever their readers do.
         prefix = f"{location.name} cannot be loaded as {purpose}: "
-        if isinstance(error, MemoryError) or any(words in str(error).lower() for words in OUT_OF_MEMORY):
-            raise ModelUnavailableError(f"{prefix}the memory does not suffice for it; take a smaller model.") from error
+        if isinstance(error, MemoryError) or is_out_of_memory(error):
+            raise ModelUnavailableError(f"{prefix}it does not fit into memory; choose a smaller model.") from error
         if not location.local:
             raise ModelUnavailableError(
                 f"{prefix}the hub did not give all its files; fetch it with 'hf download {location.name}'."
@@ -68,7 +66,7 @@ def loading(location: ModelLocation, purpose: str, reason: str, *, quote: bool =
 
 
 def check_complete(name: str, purpose: str, missing: Iterable[str]) -> None:
-    """Refuse a checkpoint of which weights are missing: random ones would take their place.
+    """Refuse a checkpoint that lacks weights: random ones would take their place.
 
     Args:
         name: Its name.
@@ -80,13 +78,13 @@ def check_complete(name: str, purpose: str, missing: Iterable[str]) -> None:
     """
     if names := sorted(missing):
         raise ModelUnavailableError(
-            f"{name} is no complete {purpose}: {len(names)} weights are missing, such as {names[0]}."
+            f"{name} is not a complete {purpose}: {len(names)} weights are missing, such as {names[0]}."
         )
 
 
 @contextmanager
 def quiet_reports() -> Iterator[None]:
-    """Keep back the tables of weights that transformers logs, for those who check the weights themselves."""
+    """Silence the tables of weights that transformers logs, for callers that check the weights themselves."""
     logger = logging.getLogger("transformers")
     level = logger.level
     if not logging.getLogger("pipeline").isEnabledFor(logging.DEBUG):
@@ -98,38 +96,35 @@ def quiet_reports() -> Iterator[None]:
 
 
 def damaged_file(folder: Path) -> str | None:
-    """What is wrong with the first file of a model folder that is damaged by itself; None if none is.
+    """What is wrong with the first damaged file of a model folder; None if every file is readable.
 
     Nothing in the files is executed, and weights are not kept in memory.
     """
-    for path in sorted(folder.iterdir()):
-        if not path.is_file():
-            continue
-        if path.suffix == ".json" and not _is_json(path):
-            return f"its {path.name} is no JSON"
-        if path.name in _OBJECTS and not isinstance(json.loads(path.read_bytes()), dict):
-            return f"its {path.name} is no JSON object"
+    settings: dict[str, Any] = {}
+    for path in sorted(filter(Path.is_file, folder.iterdir())):
+        if path.suffix == ".json":
+            try:
+                content = json.loads(path.read_bytes())
+            except (ValueError, OSError, RecursionError):
+                return f"its {path.name} is not JSON"
+            if path.name in _OBJECTS and not isinstance(content, dict):
+                return f"its {path.name} is not a JSON object"
+            settings = content if path.name == "config.json" else settings
         if path.suffix == ".safetensors" and not _is_safetensors(path):
             return f"its {path.name} is damaged"
         if path.suffix == ".bin" and path.name.startswith("pytorch_model") and not _is_plain_pickle(path):
-            return f"its {path.name} is damaged, or holds other things than weights"
-    settings = json.loads((folder / "config.json").read_bytes()) if (folder / "config.json").is_file() else {}
-    if not isinstance(settings.get("model_type"), str):
-        return "its config.json names no model_type"
-    return None
+            return f"its {path.name} is damaged, or does not hold weights alone"
+    return None if isinstance(settings.get("model_type"), str) else "its config.json names no model_type"
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error of torch says that memory does not suffice; MPS and the CPU have no type of their own for it."""
+    return any(words in str(error).lower() for words in ("out of memory", "can't allocate memory"))
 
 
 def _first_sentence(error: Exception) -> str:
     words = " ".join(str(error).split()) or type(error).__name__
     return re.split(r"(?<=[^.\d])[.:]+(?: |$)", words)[0][:_LONGEST_REASON]
-
-
-def _is_json(path: Path) -> bool:
-    try:
-        json.loads(path.read_bytes())
-    except (ValueError, OSError, RecursionError):
-        return False
-    return True
 
 
 def _is_safetensors(path: Path) -> bool:

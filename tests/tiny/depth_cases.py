@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import tiny.depth_networks as networks
-from tiny.dpt import build_tiny_dpt
+from tiny.dpt import BACKBONES, IMAGE_SIZE_PX, build_tiny_dpt
 
 from pipeline.models.depth.checkpoint import CheckpointDepth
 from pipeline.models.depth.depth_anything import DepthAnythingDepth
@@ -36,7 +36,6 @@ class DepthCase:
         side_px: Longer side of the network's usual input [px].
         choice: What a user chooses to run such a checkpoint.
         settings: Further settings.
-        disparity_like: Whether the network's raw output is larger where things are nearer.
         takes_input_scales: Whether the network takes inputs of other sizes.
     """
 
@@ -47,17 +46,12 @@ class DepthCase:
     side_px: int
     choice: str
     settings: Mapping[str, Any] = field(default_factory=dict)
-    disparity_like: bool = False
     takes_input_scales: bool = True
 
     def build(self, folder: Path, **settings: Any) -> CheckpointDepth:
         """The backend on the CPU."""
         arguments = {"device": "cpu", **self.settings, **settings}
         return self.backend(str(folder), arguments.pop("kind", self.kind), **arguments)
-
-
-def _dpt(backbone: str) -> Callable[[Path], Path]:
-    return lambda folder: build_tiny_dpt(folder, backbone)
 
 
 _RELATIVE = (DepthKind.DISPARITY_AFFINE, ScaleSource.NONE)
@@ -67,15 +61,19 @@ _ZOE = (*_METRIC, max(networks.ZOEDEPTH_SIZE_PX), "zoedepth/nyu_kitti")
 _SIDE = networks.DEPTH_ANYTHING_SIDE_PX
 
 CASES = {
-    "midas": DepthCase(_dpt("vit"), MidasDepth, *_RELATIVE, 64, "midas", disparity_like=True),
-    "midas_beit": DepthCase(_dpt("beit"), MidasDepth, *_RELATIVE, 64, "midas", disparity_like=True),
+    **{
+        backbone: DepthCase(
+            partial(build_tiny_dpt, backbone=backbone),
+            MidasDepth,
+            *_RELATIVE,
+            IMAGE_SIZE_PX,
+            "midas",
+            takes_input_scales=backbone != "hybrid",
+        )
+        for backbone in BACKBONES
+    },
     "depth_anything": DepthCase(
-        networks.build_tiny_depth_anything,
-        DepthAnythingDepth,
-        *_RELATIVE,
-        _SIDE,
-        "depth_anything_v2/small",
-        disparity_like=True,
+        networks.build_tiny_depth_anything, DepthAnythingDepth, *_RELATIVE, _SIDE, "depth_anything_v2/small"
     ),
     "depth_anything_metric": DepthCase(
         partial(networks.build_tiny_depth_anything, estimation_type="metric"),
@@ -93,7 +91,6 @@ CASES = {
         networks.DEPTH_PRO_SIDE_PX,
         "depth_pro",
         {"upsampling": "bilinear"},
-        disparity_like=True,
         takes_input_scales=False,
     ),
     "prompt_depth_anything": DepthCase(

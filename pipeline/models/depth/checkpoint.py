@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from pipeline.models.depth.inputs import nearest_multiple, network_size
 from pipeline.models.depth.network import Network, NetworkDepth, Prediction, Side, multiple_of
 from pipeline.models.hub import ModelLocation, locate_model
 from pipeline.models.loading_errors import (
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 _PURPOSE = "a depth model"
 _CHANNELS = 3
 _TRIAL_PX = 64  # Side of the image that tries out an image processor [px].
-_LONGEST_SIDE_RATIO = 4  # Bounds the memory that a panorama takes: attention is quadratic in its area.
 # The first fusion layer has no second input, so checkpoints leave out the weights that would treat it. Mask tokens
 # serve pre-training alone.
 _UNUSED_WEIGHTS = (
@@ -48,45 +48,6 @@ _CHOICES = {
     "prompt_depth_anything": "prompt_depth_anything/small",
     "zoedepth": "zoedepth/nyu_kitti",
 }
-
-
-def network_size(
-    height: int, width: int, side: int | tuple[int, int], keep_aspect_ratio: bool, multiple: int = 32
-) -> tuple[int, int]:
-    """Size to which a frame is resized for the network.
-
-    With the aspect ratio kept, the side that changes least becomes as long as that of the network (MiDaS' method
-    "minimal"), and the other follows, up to four times as long.
-
-    Args:
-        height: Height of the frame [px].
-        width: Width of the frame [px].
-        side: Side of the squares, or (height, width) of the images, that the network was trained on [px].
-        keep_aspect_ratio: Whether the network takes other shapes than squares.
-        multiple: What both sides are multiples of: the stride of the network's coarsest features [px].
-
-    Returns:
-        (height, width) [px].
-
-    >>> network_size(480, 640, 512, keep_aspect_ratio=True)
-    (512, 672)
-    >>> network_size(480, 640, 518, keep_aspect_ratio=True, multiple=14)
-    (518, 686)
-    >>> network_size(480, 640, 384, keep_aspect_ratio=False)
-    (384, 384)
-    """
-    sides = (side, side) if isinstance(side, int) else side
-    if not keep_aspect_ratio:
-        return sides
-    scale = min(sides[0] / height, sides[1] / width, key=lambda candidate: abs(1 - candidate))
-    limit = _LONGEST_SIDE_RATIO * max(sides)
-    return nearest_multiple(height * scale, multiple, limit), nearest_multiple(width * scale, multiple, limit)
-
-
-def nearest_multiple(length_px: float, multiple: int, limit_px: float = np.inf) -> int:
-    """The nearest multiple, at least one and at most the limit."""
-    largest = limit_px // multiple * multiple
-    return int(min(max(round(length_px / multiple) * multiple, multiple), largest))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.models.depth.checkpoint import CheckpointDepth, CheckpointNetwork, keep_in_float32
 from pipeline.records import DepthKind
-from pipeline.records.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch
@@ -39,9 +38,7 @@ class DepthAnythingDepth(CheckpointDepth):
     stride_px = 14
 
     def _network_of(self, model: Any, processor: Any, device: torch.device, dtype: torch.dtype) -> CheckpointNetwork:
-        kind = _KINDS[model.config.depth_estimation_type]
-        if self.kind is not kind:
-            raise ConfigError(f"{self.model} gives {kind} depth, not {self.kind}: set depth.kind={kind}.")
+        self._require_kind(_KINDS[model.config.depth_estimation_type])
         keep_in_float32(model.head)
         side = self.input_size_px or int(processor.size["height"])
         return CheckpointNetwork(model, processor, device, dtype, side, self.stride_px)

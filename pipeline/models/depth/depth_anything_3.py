@@ -19,36 +19,30 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
-from pipeline.models.depth.checkpoint import nearest_multiple
-from pipeline.models.depth.network import NetworkDepth, Prediction, Side, known_focal_share, multiple_of
-from pipeline.models.depth.optional import import_optional, is_installed, load_complete, require_installed
+from pipeline.models.depth.inputs import nearest_multiple, normalised, size_within
+from pipeline.models.depth.network import Prediction, Side, known_focal_shares, multiple_of
+from pipeline.models.depth.optional import PackagedDepth, load_complete
 from pipeline.models.depth.weight_files import read_weights
 from pipeline.models.hub import ModelLocation, locate_model, model_status
 from pipeline.records import DepthKind, Frame
 from pipeline.records.camera import CameraSource
-from pipeline.records.errors import ConfigError, DependencyError, DepthError, ModelUnavailableError
+from pipeline.records.errors import DependencyError, DepthError, ModelUnavailableError
 from pipeline.records.settings import Text, checked
 
 if TYPE_CHECKING:
     import torch
     from omegaconf import DictConfig
 
-INSTALL = "pip install --no-deps depth-anything-3 addict einops"
-
-_PURPOSE = "depth=depth_anything_3"
 _PATCH_PX = 14
 _SIDE_PX = 504  # Longer side of the input, as the package has it.
 _CANONICAL_FOCAL_PX = 300.0
 _SKY = 0.3  # The package overwrites the depth of what is sky to this degree.
-_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
-_DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 _FILES = ("config.json", "model.safetensors")
 _DEFAULT_NAME = "da3-large"  # Of the package, for a config.json that names none.
 
@@ -75,24 +69,6 @@ class Series(StrEnum):
         return DepthKind.SCALE_INVARIANT if self is Series.ANY_VIEW else DepthKind.METRIC
 
 
-def network_size(height: int, width: int, side: int) -> tuple[int, int]:
-    """Size to which a frame is resized: its longer side becomes ``side``, both sides multiples of 14.
-
-    Args:
-        height: Height of the frame [px].
-        width: Width of the frame [px].
-        side: Length of the longer side [px], a multiple of 14.
-
-    Returns:
-        (height, width) [px].
-
-    >>> network_size(480, 640, 504)
-    (378, 504)
-    """
-    scale = side / max(height, width)
-    return nearest_multiple(height * scale, _PATCH_PX, side), nearest_multiple(width * scale, _PATCH_PX, side)
-
-
 def pixel_values(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """An image as the network's input, float32 (3, h, w): averaged over areas where it shrinks, cubic where it grows.
 
@@ -102,7 +78,7 @@ def pixel_values(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """
     shrinks = size[0] < rgb.shape[0] or size[1] < rgb.shape[1]
     resized = cv2.resize(rgb, size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
-    return np.ascontiguousarray(((resized.astype(np.float32) / 255 - _MEAN) / _DEVIATION).transpose(2, 0, 1))
+    return normalised(resized.astype(np.float32) / 255)
 
 
 def without_gaussians(config: DictConfig) -> DictConfig:
@@ -115,7 +91,7 @@ def without_gaussians(config: DictConfig) -> DictConfig:
     return kept
 
 
-def prediction_of(output: Mapping[str, Any], series: Series, frame: Frame) -> Prediction:
+def depth_and_focal_share(output: Mapping[str, Any], series: Series, frame: Frame) -> tuple[np.ndarray, float]:
     """Depth and focal length of what the package's network returns for one frame.
 
     Args:
@@ -125,23 +101,24 @@ def prediction_of(output: Mapping[str, Any], series: Series, frame: Frame) -> Pr
         frame: The frame; its focal length fixes the scale of metric, and of nested where it is known.
 
     Returns:
-        Values of the series' kind, NaN in the sky.
+        Values (h, w) of the series' kind, NaN in the sky; and the focal length as a share of the width, NaN where the
+        network estimates none.
     """
     values = _array(output["depth"])[0, 0]
     height, width = values.shape
     scale_y, scale_x = height / frame.height, width / frame.width
     focal_px = (frame.camera.fx * scale_x + frame.camera.fy * scale_y) / 2
-    estimated = None
+    estimated = np.nan
     if output.get("intrinsics") is not None:
         matrix = _array(output["intrinsics"])[0, 0]
-        estimated = np.array([matrix[0, 0] / width], np.float32)
-        if series is Series.NESTED and known_focal_share(frame) is not None:
+        estimated = matrix[0, 0] / width
+        if series is Series.NESTED and not np.isnan(known_focal_shares([frame])):
             values = values * np.float32(focal_px / ((matrix[0, 0] + matrix[1, 1]) / 2))
     if series is Series.METRIC:
         values = values * np.float32(focal_px / _CANONICAL_FOCAL_PX)
     if output.get("sky") is not None:
         values = np.where(_array(output["sky"])[0, 0] < _SKY, values, np.float32(np.nan))
-    return Prediction(values[None], estimated)
+    return values, estimated
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:
@@ -161,14 +138,13 @@ class _Network:
     def predict(self, frames: Sequence[Frame], input_scale: float) -> Prediction:
         side = nearest_multiple(self.side * input_scale, _PATCH_PX)
         # Several images in one call would be views of one scene.
-        parts = [self._predict_one(frame, side) for frame in frames]
-        shares = [part.focal_share for part in parts if part.focal_share is not None]
-        return Prediction(np.concatenate([part.values for part in parts]), np.concatenate(shares) if shares else None)
+        values, shares = zip(*(self._predict_one(frame, side) for frame in frames), strict=True)
+        return Prediction(np.stack(values), np.array(shares, np.float32))
 
-    def _predict_one(self, frame: Frame, side: int) -> Prediction:
+    def _predict_one(self, frame: Frame, side: int) -> tuple[np.ndarray, float]:
         import torch
 
-        values = pixel_values(frame.rgb, network_size(frame.height, frame.width, side))
+        values = pixel_values(frame.rgb, size_within(frame.height, frame.width, side, _PATCH_PX))
         image = torch.from_numpy(values).to(self.device)[None, None]
         half = self.dtype is not torch.float32
         devices = [self.device] if self.device.type == "cuda" else []
@@ -177,7 +153,7 @@ class _Network:
             torch.manual_seed(0)
             with torch.autocast(self.device.type, self.dtype if half else torch.bfloat16, enabled=half):
                 output = self._output(image, frame)
-        return prediction_of(output, self.series, frame)
+        return depth_and_focal_share(output, self.series, frame)
 
     def _output(self, image: torch.Tensor, frame: Frame) -> Mapping[str, Any]:
         if self.series is not Series.NESTED:
@@ -199,13 +175,17 @@ def _network_name(path: Path, model: str) -> str:
     try:
         name = json.loads(path.read_bytes()).get("model_name", _DEFAULT_NAME)
     except (OSError, ValueError, AttributeError, RecursionError):
-        raise ModelUnavailableError(f"{model} is damaged: its {path.name} is no JSON object; copy it again.") from None
+        raise ModelUnavailableError(
+            f"{model} is damaged: its {path.name} is not a JSON object; copy it again."
+        ) from None
     if not isinstance(name, str):
-        raise ModelUnavailableError(f"{model} is damaged: the model_name in its {path.name} is no text; copy it again.")
+        raise ModelUnavailableError(
+            f"{model} is damaged: the model_name in its {path.name} is not text; copy it again."
+        )
     return name
 
 
-class DepthAnything3Depth(NetworkDepth):
+class DepthAnything3Depth(PackagedDepth):
     """Depth of single frames from a checkpoint of Depth Anything 3.
 
     Each frame is a scene of its own, so that its depth does not depend on the others. What the network takes for sky
@@ -214,9 +194,9 @@ class DepthAnything3Depth(NetworkDepth):
     Args:
         model: Name on the hub or local folder, with ``config.json`` and ``model.safetensors``.
         kind: ``scale_invariant`` for any view, ``depth_affine`` for mono, ``metric`` for metric and nested.
-        revision: Branch, tag or commit on the hub; None takes the main branch.
         input_size_px: Length of the longer side of the network's input [px], a multiple of 14; None takes 504.
-        **settings: Those of ``NetworkDepth``; frames go through the network one by one, whatever ``batch_size`` is.
+        **settings: Those of ``PackagedDepth`` and ``NetworkDepth``; frames go through the network one by one, whatever
+            ``batch_size`` is.
 
     Raises:
         ConfigError: If a setting is out of its range.
@@ -224,9 +204,9 @@ class DepthAnything3Depth(NetworkDepth):
 
     backend = "depth_anything_3"
     usual_kind = DepthKind.SCALE_INVARIANT
-    masks_pixels = True
-    package: ClassVar[str] = "depth_anything_3"
-    """The package that it needs besides the dependencies."""
+    option = "depth=depth_anything_3"
+    package = "depth_anything_3"
+    install = "pip install --no-deps depth-anything-3 addict einops"
 
     @checked
     def __init__(
@@ -234,23 +214,11 @@ class DepthAnything3Depth(NetworkDepth):
         model: Text,
         kind: DepthKind,
         *,
-        revision: Text | None = None,
         input_size_px: Side | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(model, kind, **settings)
-        self.revision = revision
         self.input_size_px = multiple_of("input_size_px", input_size_px, _PATCH_PX)
-
-    @classmethod
-    def model_status(cls, model: str, revision: str | None = None) -> str:
-        """``on disk``, ``not downloaded`` or ``package not installed``; never asks the network."""
-        return model_status(model, revision) if is_installed(cls.package) else "package not installed"
-
-    def check(self) -> None:
-        """See ``DepthBackend``."""
-        require_installed(self.package, _PURPOSE, INSTALL)
-        super().check()
 
     def frame_key(self, frame: Frame) -> str:
         """The image, and for metric depth the focal lengths and whether they are known."""
@@ -262,13 +230,12 @@ class DepthAnything3Depth(NetworkDepth):
     def _settings(self) -> str:
         return f"revision={self._location.revision} input_size_px={self.input_size_px}"
 
-    @cached_property
-    def _location(self) -> ModelLocation:
-        try:
-            return locate_model(self.model, revision=self.revision, size_gb=self.size_gb, group="depth")
-        except ModelUnavailableError:
-            require_installed(self.package, _PURPOSE, INSTALL)  # Nobody should fetch a model that cannot run then.
-            raise
+    @classmethod
+    def _status(cls, model: str, revision: str | None) -> str:
+        return model_status(model, revision)
+
+    def _locate(self) -> ModelLocation:
+        return locate_model(self.model, revision=self.revision, size_gb=self.size_gb, group="depth")
 
     def _check(self, frames: Sequence[Frame]) -> None:
         network = self._loaded()
@@ -283,23 +250,22 @@ class DepthAnything3Depth(NetworkDepth):
 
     def _load(self, device: torch.device, dtype: torch.dtype) -> _Network:
         # Its messages go to the standard output, where answers belong.
-        import_optional("depth_anything_3.utils.logger", _PURPOSE, INSTALL).logger.level = 0
-        registry = import_optional("depth_anything_3.registry", _PURPOSE, INSTALL)
-        factory = import_optional("depth_anything_3.cfg", _PURPOSE, INSTALL)
+        self._imported("utils.logger").logger.level = 0
+        registry = self._imported("registry")
+        factory = self._imported("cfg")
         folder = self._folder()
         name = _network_name(folder / _FILES[0], self.model)
         if name not in registry.MODEL_REGISTRY:
             known = ", ".join(registry.MODEL_REGISTRY)
             raise ModelUnavailableError(f"{self.model} names the network {name!r}: the package knows {known}.")
         series = Series.of(name)
-        if self.kind is not series.kind:
-            raise ConfigError(f"{self.model} gives {series.kind} depth: set depth.kind={series.kind}, not {self.kind}.")
+        self._require_kind(series.kind)
         config = without_gaussians(factory.load_config(registry.MODEL_REGISTRY[name]))
         try:
             model = factory.create_object(config)
         except ImportError as error:
             raise DependencyError(
-                f"{self.model} needs a package that is missing ({error}): run '{INSTALL}'."
+                f"{self.model} needs a package that is missing ({error}): run '{self.install}'."
             ) from error
         weights = read_weights(folder / _FILES[1])
         # The package saves its network as the attribute ``model`` of another module.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.models.depth.checkpoint import CheckpointDepth, LoadedCheckpoint, keep_in_float32, run
-from pipeline.models.depth.network import Prediction, focal_key, known_focal_share
+from pipeline.models.depth.network import Prediction, focal_key, known_focal_shares
 from pipeline.records import DepthKind, Frame
 from pipeline.records.errors import ConfigError, DepthError
 
@@ -40,33 +40,25 @@ class _Network(LoadedCheckpoint):
             images=[frame.rgb for frame in frames], input_data_format="channels_last", return_tensors="pt"
         )
         output = run(self.model, pixel_values=inputs["pixel_values"].to(self.device, self.dtype))
-        known = np.array([known_focal_share(frame) or np.nan for frame in frames])
-        estimated = np.where(np.isnan(known), self._estimated(frames, output.field_of_view), np.nan)
-        shares = np.where(np.isnan(known), estimated, known).astype(np.float32)
-        inverse_depth = output.predicted_depth.numpy() / shares[:, None, None]
-        return Prediction(inverse_depth, estimated, finish=depth_of)
-
-    def _estimated(self, frames: Sequence[Frame], field_of_view: torch.Tensor | None) -> np.ndarray:
-        """Focal lengths as shares of the width, float64 (N,); NaN where the camera is known."""
-        shares = np.full(len(frames), np.nan)
-        for index, frame in enumerate(frames):
-            if known_focal_share(frame) is not None:
-                continue
-            fov_deg = np.nan if field_of_view is None else float(field_of_view[index])
+        known = known_focal_shares(frames)
+        estimated = np.full(len(frames), np.nan)
+        for index in np.flatnonzero(np.isnan(known)).tolist():
+            fov_deg = np.nan if output.field_of_view is None else float(output.field_of_view[index])
             if not 0 < fov_deg < 180:
                 raise DepthError(
-                    f"The model gave no field of view for {frame.name}, and its camera is not known: "
+                    f"The model gave no field of view for {frames[index].name}, and its camera is not known: "
                     "give it with input.camera={fx: ..., fy: ..., cx: ..., cy: ...}."
                 )
-            shares[index] = 0.5 / np.tan(np.deg2rad(fov_deg) / 2)
-        return shares
+            estimated[index] = 0.5 / np.tan(np.deg2rad(fov_deg) / 2)
+        shares = np.where(np.isnan(known), estimated, known).astype(np.float32)
+        return Prediction(output.predicted_depth.numpy() / shares[:, None, None], estimated, finish=depth_of)
 
 
 class DepthProDepth(CheckpointDepth):
     """Metric depth of single frames from a checkpoint of Depth Pro.
 
-    Where the camera is given or told by EXIF, its focal length fixes the scale; otherwise that which the network
-    estimates, which is handed on with the map.
+    A focal length that is given or read from EXIF fixes the scale; otherwise the network estimates it, and the map
+    holds it.
 
     Args:
         model: Name on the hub or local folder.

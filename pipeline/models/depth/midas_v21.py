@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from pipeline.models.depth.checkpoint import nearest_multiple
+from pipeline.models.depth.inputs import nearest_multiple, normalised, size_within
 from pipeline.models.depth.midas_v21_network import LARGE, SMALL, Architecture, architecture_of, disparity, with_weights
 from pipeline.models.depth.network import NetworkDepth, Prediction, Side, multiple_of
 from pipeline.models.depth.weight_files import RemoteFile, content_digest, fetch, read_weights
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     import torch
 
 _STRIDE_PX = 32
-_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
-_DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 _RELEASE = "https://github.com/isl-org/MiDaS/releases/download/v2_1"
 
 
@@ -59,28 +57,6 @@ PUBLISHED: Mapping[str, Published] = {
 }
 
 
-def network_size(height: int, width: int, side: int) -> tuple[int, int]:
-    """Size to which a frame is resized for the network: MiDaS' method "upper_bound".
-
-    The longer side becomes ``side`` and the other follows, both rounded to multiples of 32.
-
-    Args:
-        height: Height of the frame [px].
-        width: Width of the frame [px].
-        side: Side of the squares that the network was trained on, a multiple of 32 [px].
-
-    Returns:
-        (height, width) [px].
-
-    >>> network_size(480, 640, 384)
-    (288, 384)
-    >>> network_size(1920, 1080, 256)
-    (256, 128)
-    """
-    scale = side / max(height, width)
-    return nearest_multiple(height * scale, _STRIDE_PX, side), nearest_multiple(width * scale, _STRIDE_PX, side)
-
-
 def pixel_values(frames: Sequence[Frame], size: tuple[int, int]) -> np.ndarray:
     """The network's input for frames of one size, float32 (N, 3, h, w): cubic resizing, mean and deviation of ImageNet.
 
@@ -91,7 +67,7 @@ def pixel_values(frames: Sequence[Frame], size: tuple[int, int]) -> np.ndarray:
     resized = [
         cv2.resize(frame.rgb.astype(np.float32) / 255, size[::-1], interpolation=cv2.INTER_CUBIC) for frame in frames
     ]
-    return np.ascontiguousarray(((np.stack(resized) - _MEAN) / _DEVIATION).transpose(0, 3, 1, 2))
+    return normalised(np.stack(resized))
 
 
 @dataclass(frozen=True)
@@ -107,7 +83,7 @@ class _Network:
         import torch
 
         side = nearest_multiple(self.side * input_scale, _STRIDE_PX)
-        values = pixel_values(frames, network_size(frames[0].height, frames[0].width, side))
+        values = pixel_values(frames, size_within(frames[0].height, frames[0].width, side, _STRIDE_PX))
         with torch.inference_mode():
             output = disparity(self.model, torch.from_numpy(values).to(self.device, self.dtype))
         return Prediction(output.cpu().numpy())
@@ -118,8 +94,8 @@ class MidasV21Depth(NetworkDepth):
 
     Args:
         model: Path of a ``.pt``, ``.pth`` or ``.safetensors`` file, or a published name: ``midas_v21_384``
-            (ResNeXt-101) or ``midas_v21_small_256`` (EfficientNet-Lite3). Which network a file holds is told by its
-            weights. A published file is looked for in the folder of checkpoints of torch.hub, and fetched there.
+            (ResNeXt-101) or ``midas_v21_small_256`` (EfficientNet-Lite3). The weights of a file tell which network it
+            holds. A published file lies in the checkpoint folder of torch.hub; it is downloaded if missing.
         kind: What the output means; ``disparity_affine`` for the published weights.
         input_size_px: Length of the longer side of the network's input [px], a multiple of 32; None takes the one it
             was trained on.
@@ -158,7 +134,7 @@ class MidasV21Depth(NetworkDepth):
             return found
         if self.model not in PUBLISHED:
             raise ModelUnavailableError(
-                f"There is no checkpoint file {self.model}: give depth.model the path of a file, or one of "
+                f"The checkpoint file {self.model} does not exist: set depth.model to the path of a file, or to one of "
                 f"{', '.join(PUBLISHED)}."
             )
         return fetch(PUBLISHED[self.model].remote, checkpoints_folder(), self.model)
@@ -193,14 +169,14 @@ def read_network(path: Path) -> tuple[Any, Architecture]:
         hint = ""
         if "pretrained.model.cls_token" in weights or "pretrained.model.patch_embed.proj.weight" in weights:
             hint = ", but of a later MiDaS: choose one of depth=midas/dpt_..."
-        raise ModelUnavailableError(f"The file {path} is no checkpoint of MiDaS v2.1{hint}.")
+        raise ModelUnavailableError(f"The file {path} is not a checkpoint of MiDaS v2.1{hint}.")
     try:
         return with_weights(architecture, weights), architecture
     except ValueError as error:
         reason = str(error)
     except Exception:  # What torch raises for weights of another number format.
         reason = "its weights are of another kind"
-    raise ModelUnavailableError(f"The file {path} is no complete checkpoint of {architecture.name}: {reason}.")
+    raise ModelUnavailableError(f"The file {path} is not a complete checkpoint of {architecture.name}: {reason}.")
 
 
 def _on_disk(model: str) -> Path | None:

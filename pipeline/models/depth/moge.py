@@ -4,8 +4,8 @@ Source: R. Wang, S. Xu, C. Dai, J. Xiang, Y. Deng, X. Tong, J. Yang, "MoGe: Unlo
 Estimation for Open-Domain Images with Optimal Training Supervision", CVPR 2025; R. Wang and others, "MoGe-2: Accurate
 Monocular Geometry with Metric Scale and Sharp Details", 2025; github.com/microsoft/MoGe.
 
-The package cannot be an extra: it depends on a package that installs itself under the name ``pipeline``, as this one
-does. Without its dependencies it works; what it needs for inference is here anyway.
+The package cannot be an extra, because it depends on another one that is also called ``pipeline``. It works without
+its dependencies: Theodolite has all that inference needs.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from annotated_types import Interval
 
-from pipeline.models.depth.network import NetworkDepth, Prediction, focal_key, known_focal_share
-from pipeline.models.depth.optional import import_optional, is_installed, load_complete, require_installed
+from pipeline.models.depth.network import Prediction, focal_key, known_focal_shares
+from pipeline.models.depth.optional import PackagedDepth, load_complete
 from pipeline.models.depth.weight_files import HubFile, hub_file_status, locate_hub_file, read_file
 from pipeline.models.device import choose_device, choose_dtype
 from pipeline.models.torchvision_fix import ensure_torchvision
@@ -31,9 +31,7 @@ from pipeline.records.settings import Text, checked
 if TYPE_CHECKING:
     import torch
 
-INSTALL = "pip install --no-deps dlr-moge dlr-utils3d"
 _FILE = "model.pt"
-_PURPOSE = "depth=moge_2"
 _MOST_TOKENS = 1 << 20
 
 
@@ -74,22 +72,21 @@ class _Network:
         num_tokens = round(self.num_tokens * input_scale**2)
         if min(token_grid(frames[0].height, frames[0].width, num_tokens)) < 1:
             raise DepthError(f"The frame {frames[0].name} is too narrow for MoGe: crop it, or choose another depth=.")
-        shares = [known_focal_share(frame) for frame in frames]
+        shares = known_focal_shares(frames)
         values = np.empty((len(frames), frames[0].height, frames[0].width), np.float32)
         focal_share = np.empty(len(frames), np.float32)
         # Frames with and without a known focal length are different calls of the package.
-        for known in (False, True):
-            indices = [index for index, share in enumerate(shares) if (share is not None) == known]
-            if not indices:
-                continue
-            fov_deg = [2 * np.degrees(np.arctan(0.5 / share)) for index in indices if (share := shares[index])]
-            part = self._infer([frames[index] for index in indices], num_tokens, fov_deg if known else None)
-            values[indices], focal_share[indices] = part.values, part.focal_share
+        for chosen in (np.isnan(shares), ~np.isnan(shares)):
+            if chosen.any():
+                seen = [frame for frame, is_chosen in zip(frames, chosen, strict=True) if is_chosen]
+                part = self._infer(seen, num_tokens, shares[chosen])
+                values[chosen], focal_share[chosen] = part.values, part.focal_share
         return Prediction(values, focal_share)
 
-    def _infer(self, frames: Sequence[Frame], num_tokens: int, fov_deg: list[float] | None) -> Prediction:
+    def _infer(self, frames: Sequence[Frame], num_tokens: int, shares: np.ndarray) -> Prediction:
         import torch
 
+        fov_deg = torch.from_numpy(np.degrees(2 * np.arctan(0.5 / shares))).float().to(self.device)
         images = torch.from_numpy(np.stack([frame.rgb for frame in frames])).to(self.device)
         with warnings.catch_warnings():
             # The package asks the CPU for an autocast to float32, which is what it computes in anyway.
@@ -97,26 +94,25 @@ class _Network:
             output = self.model.infer(
                 images.permute(0, 3, 1, 2).float() / 255,
                 num_tokens=num_tokens,
-                fov_x=None if fov_deg is None else torch.tensor(fov_deg, dtype=torch.float32, device=self.device),
+                fov_x=None if fov_deg.isnan().any() else fov_deg,
                 force_projection=False,
                 use_fp16=self.use_fp16,
             )
         return prediction_of(output)
 
 
-class MogeDepth(NetworkDepth):
+class MogeDepth(PackagedDepth):
     """Depth and focal length of single frames from a checkpoint of MoGe.
 
-    Where the camera is given or told by EXIF, its focal length fixes the shift of depth; otherwise both follow from
-    the point map that the network gives. Pixels that the network masks, as the sky, are invalid. The network computes
-    in float32, or in the package's mixture of float16 and float32.
+    A focal length that is given or read from EXIF fixes the shift of depth; otherwise both follow from the point map
+    of the network. Pixels that the network masks, such as the sky, are invalid. The network computes in float32, or
+    in the package's mixture of float16 and float32.
 
     Args:
         model: Name on the hub, path of a ``model.pt``, or of a folder with one.
         kind: ``metric`` for MoGe-2, ``scale_invariant`` for MoGe.
-        revision: Branch, tag or commit on the hub; None takes the main branch.
         num_tokens: Tokens of 14 x 14 px that a frame becomes; None takes the most that the checkpoint was trained on.
-        **settings: Those of ``NetworkDepth``.
+        **settings: Those of ``PackagedDepth`` and ``NetworkDepth``.
 
     Raises:
         ConfigError: If a setting is out of its range.
@@ -124,9 +120,9 @@ class MogeDepth(NetworkDepth):
 
     backend = "moge"
     usual_kind = DepthKind.METRIC
-    masks_pixels = True
-    package: ClassVar[str] = "moge"
-    """The package that it needs besides the dependencies."""
+    option = "depth=moge_2"
+    package = "moge"
+    install = "pip install --no-deps dlr-moge dlr-utils3d"
 
     @checked
     def __init__(
@@ -134,23 +130,11 @@ class MogeDepth(NetworkDepth):
         model: Text,
         kind: DepthKind,
         *,
-        revision: Text | None = None,
         num_tokens: Annotated[int, Interval(ge=1, le=_MOST_TOKENS)] | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(model, kind, **settings)
-        self.revision = revision
         self.num_tokens = num_tokens
-
-    @classmethod
-    def model_status(cls, model: str, revision: str | None = None) -> str:
-        """``on disk``, ``not downloaded`` or ``package not installed``; never asks the network."""
-        return hub_file_status(model, _FILE, revision) if is_installed(cls.package) else "package not installed"
-
-    def check(self) -> None:
-        """See ``DepthBackend``."""
-        require_installed(self.package, _PURPOSE, INSTALL)
-        super().check()
 
     def frame_key(self, frame: Frame) -> str:
         """The image, and the focal length where it is known."""
@@ -159,13 +143,12 @@ class MogeDepth(NetworkDepth):
     def _settings(self) -> str:
         return f"revision={self._location.revision} num_tokens={self.num_tokens}"
 
-    @cached_property
-    def _location(self) -> HubFile:
-        try:
-            return locate_hub_file(self.model, _FILE, revision=self.revision, size_gb=self.size_gb)
-        except ModelUnavailableError:
-            require_installed(self.package, _PURPOSE, INSTALL)  # Nobody should fetch a model that cannot run then.
-            raise
+    @classmethod
+    def _status(cls, model: str, revision: str | None) -> str:
+        return hub_file_status(model, _FILE, revision)
+
+    def _locate(self) -> HubFile:
+        return locate_hub_file(self.model, _FILE, revision=self.revision, size_gb=self.size_gb)
 
     @cached_property
     def _device_and_dtype(self) -> tuple[torch.device, torch.dtype]:
@@ -183,12 +166,11 @@ class MogeDepth(NetworkDepth):
         import torch
 
         ensure_torchvision()
-        versions = import_optional("moge.model", _PURPOSE, INSTALL)
-        location = self._location
-        checkpoint = read_file(location.fetched())
+        versions = self._imported("model")
+        checkpoint = read_file(self._location.fetched())
         config = checkpoint.get("model_config") if isinstance(checkpoint, Mapping) else None
         if not isinstance(config, Mapping) or not isinstance(checkpoint.get("model"), Mapping):
-            raise ModelUnavailableError(f"{self.model} is no checkpoint of MoGe: it has no model_config.")
+            raise ModelUnavailableError(f"{self.model} is not a checkpoint of MoGe: it has no model_config.")
         version = "v2" if isinstance(config.get("encoder"), Mapping) else "v1"
         try:
             model = versions.import_model_class_by_version(version)(**config)
@@ -196,12 +178,10 @@ class MogeDepth(NetworkDepth):
             raise
         except Exception as error:  # The package does not check the settings.
             raise ModelUnavailableError(
-                f"{self.model} is no checkpoint of MoGe: its model_config does not fit the package; copy it again."
+                f"{self.model} is not a checkpoint of MoGe: its model_config does not fit the package; copy it again."
             ) from error
         load_complete(model, checkpoint["model"], self.model)
-        gives = DepthKind.METRIC if hasattr(model, "scale_head") else DepthKind.SCALE_INVARIANT
-        if self.kind is not gives:
-            raise ConfigError(f"{self.model} gives {gives} depth: set depth.kind={gives}, not {self.kind}.")
+        self._require_kind(DepthKind.METRIC if hasattr(model, "scale_head") else DepthKind.SCALE_INVARIANT)
         num_tokens = self.num_tokens or int(model.num_tokens_range[1])
         model = model.to(device).eval().requires_grad_(False)
         return _Network(model, device, dtype is torch.float16, num_tokens)

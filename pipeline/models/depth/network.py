@@ -17,6 +17,7 @@ from pipeline.models.depth.augment import combine, flipped, unflipped
 from pipeline.models.depth.tiling import TileOverlap, TileSide, Tiling, crop, merge, tiles_of
 from pipeline.models.depth.upsampling import UpsamplingMethod, upsample
 from pipeline.models.device import DeviceName, DtypeName, choose_device, choose_dtype
+from pipeline.models.loading_errors import is_out_of_memory
 from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.camera import CameraSource
 from pipeline.records.errors import ConfigError, DepthError
@@ -31,8 +32,6 @@ Side = Annotated[int, Interval(ge=1, le=65536)]
 """Side of an image [px]."""
 
 _InputScale = Annotated[float, Interval(ge=0.25, le=4.0)]
-_OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
-_KNOWN_CAMERA = frozenset({CameraSource.GIVEN, CameraSource.EXIF})
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,15 +66,16 @@ class Network(Protocol):
         ...
 
 
-def known_focal_share(frame: Frame) -> float | None:
-    """Focal length along x as a share of the frame's width, where the camera is given or told by EXIF."""
-    return frame.camera.fx / frame.width if frame.camera.source in _KNOWN_CAMERA else None
+def known_focal_shares(frames: Sequence[Frame]) -> np.ndarray:
+    """Focal lengths along x as shares of the frames' widths, float64 (N,); NaN where neither given nor from EXIF."""
+    known = [frame.camera.source in (CameraSource.GIVEN, CameraSource.EXIF) for frame in frames]
+    return np.where(known, [frame.camera.fx / frame.width for frame in frames], np.nan)
 
 
 def focal_key(frame: Frame) -> str:
     """The image, and the focal length where it is known, as a text for the cache."""
-    share = known_focal_share(frame)
-    return frame.digest if share is None else f"{frame.digest} focal_share={share!r}"
+    (share,) = known_focal_shares([frame]).tolist()
+    return frame.digest if np.isnan(share) else f"{frame.digest} focal_share={share!r}"
 
 
 def batches(frames: Sequence[Frame], batch_size: int) -> Iterator[list[int]]:
@@ -242,6 +242,11 @@ class NetworkDepth(ABC):
                 maps[index] = self._depth_map(values[position], focal, frames[index])
         return [maps[index] for index in range(len(frames))]
 
+    def _require_kind(self, kind: DepthKind) -> None:
+        """Refuse a checkpoint that gives depth of another kind than the configured one."""
+        if self.kind is not kind:
+            raise ConfigError(f"{self.model} gives {kind} depth, not {self.kind}: set depth.kind={kind}.")
+
     def _check(self, frames: Sequence[Frame]) -> None:  # noqa: B027 (most networks take every frame)
         """Refuse frames that the network cannot take."""
 
@@ -256,7 +261,7 @@ class NetworkDepth(ABC):
                 return whole, focal_px
             parts = [self._averaged(network, [crop(frame, tile) for frame in frames])[0] for tile in tiles]
         except RuntimeError as error:  # torch.OutOfMemoryError is one; MPS and the CPU raise the plain type.
-            if not any(words in str(error).lower() for words in _OUT_OF_MEMORY):
+            if not is_out_of_memory(error):
                 raise
             raise self._memory_error() from None
         merged = [

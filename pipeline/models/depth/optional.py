@@ -1,60 +1,107 @@
-"""What depth backends share whose package is not among the dependencies."""
+"""The base of depth backends whose package is not among the dependencies."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
+from abc import abstractmethod
 from collections.abc import Mapping
+from functools import cached_property
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
+from pipeline.models.depth.network import NetworkDepth
 from pipeline.models.loading_errors import check_complete
+from pipeline.records import DepthKind
 from pipeline.records.errors import DependencyError, ModelUnavailableError
+from pipeline.records.settings import Text, checked
 
 
-def is_installed(package: str) -> bool:
-    """Whether a package can be found; it is not imported."""
-    return importlib.util.find_spec(package) is not None
-
-
-def require_installed(package: str, purpose: str, command: str) -> None:
-    """Refuse to go on without a package.
+class PackagedDepth(NetworkDepth):
+    """Depth from a network of a package that is not among the dependencies.
 
     Args:
-        package: Its name.
-        purpose: What needs it, for the error.
-        command: How to install it, for the error.
+        model: Name on the hub or local path.
+        kind: What the checkpoint's output means.
+        revision: Branch, tag or commit on the hub; None takes the main branch.
+        **settings: Those of ``NetworkDepth``.
 
     Raises:
-        DependencyError: If it cannot be found.
+        ConfigError: If a setting is out of its range.
     """
-    if not is_installed(package):
-        raise DependencyError(f"{purpose} needs the package {package}, which is not installed: run '{command}'.")
 
+    option: ClassVar[str]
+    """What a user chooses to run it, for errors."""
+    package: ClassVar[str]
+    """The package."""
+    install: ClassVar[str]
+    """The command that installs it."""
+    masks_pixels = True
 
-def import_optional(module: str, purpose: str, command: str) -> ModuleType:
-    """Import a module of a package that is not among the dependencies.
+    @checked
+    def __init__(self, model: Text, kind: DepthKind, *, revision: Text | None = None, **settings: Any) -> None:
+        super().__init__(model, kind, **settings)
+        self.revision = revision
 
-    Args:
-        module: Full name of the module.
-        purpose: What needs it, for the error.
-        command: How to install it, for the error.
+    @classmethod
+    def model_status(cls, model: str, revision: str | None = None) -> str:
+        """``on disk``, ``not downloaded`` or ``package not installed``; never asks the network."""
+        return cls._status(model, revision) if cls._is_installed() else "package not installed"
 
-    Raises:
-        DependencyError: If it, or something that it imports, is missing.
-    """
-    package = module.split(".")[0]
-    require_installed(package, purpose, command)
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise DependencyError(
-            f"{purpose} needs the package {package}, which cannot be imported ({error}): run '{command}'."
-        ) from error
+    def check(self) -> None:
+        """See ``DepthBackend``."""
+        self._require_package()
+        super().check()
+
+    @classmethod
+    @abstractmethod
+    def _status(cls, model: str, revision: str | None) -> str:
+        """``on disk`` or ``not downloaded``; never asks the network."""
+
+    @abstractmethod
+    def _locate(self) -> Any:
+        """Where the model is.
+
+        Raises:
+            ModelUnavailableError: If it is neither on disk nor reachable.
+        """
+
+    @cached_property
+    def _location(self) -> Any:
+        try:
+            return self._locate()
+        except ModelUnavailableError:
+            self._require_package()  # A model that cannot run then is not worth a download.
+            raise
+
+    @classmethod
+    def _is_installed(cls) -> bool:
+        return importlib.util.find_spec(cls.package) is not None
+
+    def _require_package(self) -> None:
+        if not self._is_installed():
+            raise DependencyError(
+                f"{self.option} needs the package {self.package}, which is not installed: run '{self.install}'."
+            )
+
+    def _imported(self, module: str) -> ModuleType:
+        """A module of the package.
+
+        Raises:
+            DependencyError: If it, or something that it imports, is missing.
+        """
+        self._require_package()
+        try:
+            return importlib.import_module(f"{self.package}.{module}")
+        except ImportError as error:
+            raise DependencyError(
+                f"{self.option} needs the package {self.package}, which cannot be imported ({error}): "
+                f"run '{self.install}'."
+            ) from error
 
 
 def load_complete(model: Any, weights: Mapping[str, Any], name: str) -> None:
-    """Load all weights that a module needs; those that it does not know are left aside.
+    """Load all weights that a module needs, and ignore the others.
 
     Args:
         model: The module.
@@ -68,7 +115,7 @@ def load_complete(model: Any, weights: Mapping[str, Any], name: str) -> None:
         missing = model.load_state_dict(weights, strict=False).missing_keys
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1].strip().rstrip(".")
-        raise ModelUnavailableError(f"{name} holds weights of another network: {reason:.200}.") from None
-    except Exception as error:  # What torch raises for things that are no weights.
-        raise ModelUnavailableError(f"{name} is no complete model: it holds other things than weights.") from error
+        raise ModelUnavailableError(f"{name} holds the weights of another network: {reason:.200}.") from None
+    except Exception as error:  # What torch raises for values that are not weights.
+        raise ModelUnavailableError(f"{name} is not a complete model: it does not hold weights alone.") from error
     check_complete(name, "model", missing)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import threading
 import urllib.request
 import warnings
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.models.hub import HUB_TIMEOUT_S, locate_model
+from pipeline.models.hub import HUB_TIMEOUT_S, answer_within, locate_model
 from pipeline.records.errors import ModelUnavailableError
 
 logger = logging.getLogger(__name__)
@@ -78,7 +77,7 @@ def locate_hub_file(model: str, name: str, *, revision: str | None = None, size_
     if found is not None:
         return found
     if Path(model).expanduser().is_dir():
-        raise ModelUnavailableError(f"The folder {model} is no model: it has no {name}.")
+        raise ModelUnavailableError(f"The folder {model} is not a model: it has no {name}.")
     commit = locate_model(model, revision=revision, size_gb=size_gb, group="depth").revision
     return HubFile(model, name, None, commit)
 
@@ -125,7 +124,7 @@ def read_weights(path: Path) -> Mapping[str, Any]:
     ):
         raise ModelUnavailableError(f"The file {path} holds no weights: it must map names to tensors.")
     if not all(map(_is_plain, content.values())):
-        raise ModelUnavailableError(f"The file {path} holds tensors that are no weights: they must be dense and real.")
+        raise ModelUnavailableError(f"The file {path} holds tensors that are not weights: weights are dense and real.")
     return content
 
 
@@ -162,8 +161,8 @@ def _reason(path: Path, error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     if isinstance(error, MemoryError):
-        return "the memory does not suffice, or it is damaged"
-    return "it is damaged, or holds other things than weights" if path.stat().st_size else "it is empty"
+        return "it does not fit into memory, or it is damaged"
+    return "it is damaged, or does not hold weights alone" if path.stat().st_size else "it is empty"
 
 
 def fetch(remote: RemoteFile, folder: Path, model: str) -> Path:
@@ -181,7 +180,7 @@ def fetch(remote: RemoteFile, folder: Path, model: str) -> Path:
     from huggingface_hub import constants
 
     if constants.is_offline_mode():
-        raise _unavailable(remote, folder, model, "HF_HUB_OFFLINE forbids to fetch it")
+        raise _unavailable(remote, folder, model, "HF_HUB_OFFLINE forbids downloads")
     if not _answers(remote.url):
         raise _unavailable(remote, folder, model, f"{remote.url} cannot be reached")
     logger.info("Fetching %s (%g GB).", remote.url, remote.size_gb)
@@ -191,7 +190,7 @@ def fetch(remote: RemoteFile, folder: Path, model: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         digest = _download(remote.url, part)
         if not digest.startswith(remote.sha256):
-            raise _unavailable(remote, folder, model, f"{remote.url} has other content than was published")
+            raise _unavailable(remote, folder, model, f"{remote.url} does not have the published content")
         os.replace(part, path)
     except OSError as error:
         raise _unavailable(remote, folder, model, f"fetching {remote.url} failed ({error})") from None
@@ -209,20 +208,12 @@ def _unavailable(remote: RemoteFile, folder: Path, model: str, reason: str) -> M
 
 def _answers(url: str) -> bool:
     """Whether the address answers within a few seconds."""
-    outcome: list[bool] = []
 
-    def ask() -> None:
-        try:
-            with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=HUB_TIMEOUT_S):
-                outcome.append(True)
-        except OSError:
-            outcome.append(False)
+    def ask() -> bool:
+        with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=HUB_TIMEOUT_S):
+            return True
 
-    # A time-out of the request does not bound the look-up of the host's address: a thread does.
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(2 * HUB_TIMEOUT_S)
-    return outcome == [True]
+    return answer_within(2 * HUB_TIMEOUT_S, ask) is True
 
 
 def _download(url: str, part: Path) -> str:

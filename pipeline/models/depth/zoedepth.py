@@ -13,15 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.models.depth.checkpoint import (
-    CheckpointDepth,
-    LoadedCheckpoint,
-    keep_in_float32,
-    nearest_multiple,
-    network_size,
-    pixel_values,
-    run,
-)
+from pipeline.models.depth.checkpoint import CheckpointDepth, LoadedCheckpoint, keep_in_float32, pixel_values, run
+from pipeline.models.depth.inputs import nearest_multiple, network_size
 from pipeline.models.depth.network import Prediction, reflected
 from pipeline.records import DepthKind, Frame
 

@@ -16,7 +16,7 @@ class OcrBackend(Protocol):
 
         None where keeping the output gains nothing, because it is only looked up.
         """
-        ...
+        return None
 
     def check(self) -> None:
         """Find, without computing anything, what it cannot work without: its package, its model.

@@ -19,7 +19,7 @@ class Segmenter(Protocol):
 
         None where keeping the output gains nothing.
         """
-        ...
+        return None
 
     def check(self) -> None:
         """Find, without computing anything, what it cannot work without: its package, its model.

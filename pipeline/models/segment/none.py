@@ -13,11 +13,6 @@ from pipeline.records import Frame, Region
 class NoSegmenter(Segmenter):
     """Stands where a segmenter would; the verifier finds the objects of boxes by their depth alone."""
 
-    @property
-    def identity(self) -> None:
-        """There is nothing to keep."""
-        return None
-
     def masks(self, frame: Frame, regions: Sequence[Region]) -> list[np.ndarray | None]:
         """No masks."""
         return [None] * len(regions)

@@ -23,8 +23,8 @@ from pipeline.models.loading_errors import (
     BAD_CONFIG,
     BAD_PROCESSOR,
     BAD_WEIGHTS,
-    OUT_OF_MEMORY,
     check_complete,
+    is_out_of_memory,
     loading,
     quiet_reports,
 )
@@ -188,7 +188,7 @@ class SamSegmenter(Segmenter):
         try:
             yield
         except RuntimeError as error:  # torch.OutOfMemoryError is one; MPS and the CPU raise the plain type.
-            if not any(words in str(error).lower() for words in OUT_OF_MEMORY):
+            if not is_out_of_memory(error):
                 raise
             raise ConfigError(
                 f"The memory of {self._device_and_dtype[0]} does not suffice for {self.model}: lower "
@@ -226,9 +226,8 @@ class SamSegmenter(Segmenter):
 
 def _within(box_px: Box, shape: tuple[int, int]) -> Box:
     """A box without what lies outside an image of (height, width) [px]."""
-    left, top, right, bottom = box_px
-    height, width = float(shape[0]), float(shape[1])
-    return max(left, 0.0), max(top, 0.0), min(right, width), min(bottom, height)
+    left, top, right, bottom = np.clip(box_px, 0, (*shape[::-1], *shape[::-1])).tolist()
+    return left, top, right, bottom
 
 
 def _as_float32(_module: Any, _inputs: Any, output: Any) -> Any:

@@ -8,25 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tiny.checkpoints import transformers
 from tiny.depth_cases import CASES, make_frame
 
-from pipeline.models.torchvision_fix import ensure_torchvision
 from pipeline.records import Frame
-
-
-@pytest.fixture(scope="module")
-def checkpoints(tmp_path_factory) -> dict[str, Path]:
-    """One tiny checkpoint per case."""
-    return {name: case.save(tmp_path_factory.mktemp(name)) for name, case in CASES.items()}
 
 
 def depth_of_transformers(folder: Path, frame: Frame) -> np.ndarray:
     """What transformers makes of a frame with its own functions, float32 (H, W)."""
-    ensure_torchvision()
-    from transformers import AutoImageProcessor, AutoModelForDepthEstimation
-
-    processor = AutoImageProcessor.from_pretrained(folder)
-    model = AutoModelForDepthEstimation.from_pretrained(folder).eval()
+    processor = transformers().AutoImageProcessor.from_pretrained(folder)
+    model = transformers().AutoModelForDepthEstimation.from_pretrained(folder).eval()
     options: dict[str, Any] = {}
     if "prompt_depth" in processor.model_input_names:
         options = {"prompt_depth": frame.given_depth.values, "prompt_scale_to_meter": 1.0}

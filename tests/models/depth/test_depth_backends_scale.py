@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from models.depth.checks import Make
 from tiny.depth_cases import CASES, blocks, frame_of, make_frame
 from tiny.depth_networks import DEPTH_PRO_FOV_DEG, build_tiny_depth_pro
 
-from pipeline.models.depth.depth_pro import DepthProDepth, depth_of
+from pipeline.models.depth.depth_pro import depth_of
 from pipeline.models.depth.prompt_depth_anything import prompt_of
 from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource, Scene
 from pipeline.records.camera import Camera, CameraSource
@@ -20,16 +22,14 @@ from pipeline.stages.cache import StageCache
 from pipeline.stages.depth import DepthStage
 
 
-@pytest.fixture(scope="module")
-def depth_pro(tmp_path_factory) -> Path:
-    """A tiny Depth Pro."""
-    return build_tiny_depth_pro(tmp_path_factory.mktemp("depth_pro"))
+@pytest.fixture
+def depth_pro(checkpoints) -> Make:
+    return partial(CASES["depth_pro"].build, checkpoints["depth_pro"])
 
 
-@pytest.fixture(scope="module")
-def prompted(tmp_path_factory) -> Path:
-    """A tiny Prompt Depth Anything."""
-    return CASES["prompt_depth_anything"].save(tmp_path_factory.mktemp("prompt"))
+@pytest.fixture
+def prompted(checkpoints) -> Make:
+    return partial(CASES["prompt_depth_anything"].build, checkpoints["prompt_depth_anything"])
 
 
 def with_focal(frame: Frame, focal_px: float, source: CameraSource) -> Frame:
@@ -38,7 +38,7 @@ def with_focal(frame: Frame, focal_px: float, source: CameraSource) -> Frame:
 
 @pytest.mark.parametrize("source", [CameraSource.GIVEN, CameraSource.EXIF])
 def test_depth_pros_depth_is_proportional_to_a_known_focal_length(depth_pro, source):
-    backend = DepthProDepth(str(depth_pro), "metric", device="cpu", batch_size=3, upsampling="bilinear")
+    backend = depth_pro(batch_size=3)
     frames = [with_focal(make_frame(60, 90), focal_px, source) for focal_px in (50.0, 100.0)]
     short, long = backend.estimate(frames)
     np.testing.assert_allclose(long.values, 2 * short.values, rtol=1e-5)
@@ -48,7 +48,7 @@ def test_depth_pros_depth_is_proportional_to_a_known_focal_length(depth_pro, sou
 
 @pytest.mark.parametrize("source", [CameraSource.ASSUMED, CameraSource.MODEL])
 def test_depth_pros_depth_does_not_depend_on_a_focal_length_that_nobody_knows(depth_pro, source):
-    backend = DepthProDepth(str(depth_pro), "metric", device="cpu")
+    backend = depth_pro()
     frames = [with_focal(make_frame(60, 90), focal_px, source) for focal_px in (50.0, 100.0)]
     first, second = backend.estimate(frames)
     assert first.digest == second.digest
@@ -58,7 +58,7 @@ def test_depth_pros_depth_does_not_depend_on_a_focal_length_that_nobody_knows(de
 @pytest.mark.parametrize("size", [(60, 90), (90, 60)])
 def test_depth_pro_estimates_the_focal_length_that_belongs_to_its_depth(depth_pro, size):
     """The field of view is that along the width, also of a frame that is higher than wide."""
-    backend = DepthProDepth(str(depth_pro), "metric", device="cpu", batch_size=2)
+    backend = depth_pro(batch_size=2)
     frame = make_frame(*size)
     estimated = backend.estimate([frame])[0]
     expected_px = frame.width / 2 / math.tan(math.radians(DEPTH_PRO_FOV_DEG) / 2)
@@ -84,7 +84,7 @@ def test_inverse_depth_becomes_depth_within_its_limits():
     ],
 )
 def test_the_scenes_camera_becomes_that_of_depth_pro_only_where_it_was_assumed(depth_pro, tmp_path, camera, source):
-    backend = DepthProDepth(str(depth_pro), "metric", device="cpu")
+    backend = depth_pro()
     scene = Scene("item", (Frame(blocks(60, 90), camera),))
     for _ in range(2):  # Estimated, then from the cache.
         done = DepthStage(backend, StageCache(tmp_path))(scene)
@@ -97,7 +97,7 @@ def test_the_scenes_camera_becomes_that_of_depth_pro_only_where_it_was_assumed(d
 
 
 def test_cached_depth_of_one_focal_length_is_not_used_for_another(depth_pro, tmp_path):
-    stage = DepthStage(DepthProDepth(str(depth_pro), "metric", device="cpu"), StageCache(tmp_path))
+    stage = DepthStage(depth_pro(), StageCache(tmp_path))
     first, second = (
         stage(Scene("item", (with_focal(make_frame(60, 90), focal_px, CameraSource.GIVEN),))).depth[0]
         for focal_px in (50.0, 100.0)
@@ -106,7 +106,7 @@ def test_cached_depth_of_one_focal_length_is_not_used_for_another(depth_pro, tmp
 
 
 def test_without_a_field_of_view_an_unknown_camera_is_refused_and_a_known_one_taken(tmp_path):
-    backend = DepthProDepth(str(build_tiny_depth_pro(tmp_path, has_field_of_view=False)), "metric", device="cpu")
+    backend = CASES["depth_pro"].build(build_tiny_depth_pro(tmp_path, has_field_of_view=False))
     frame = make_frame(60, 90)
     with pytest.raises(DepthError, match=r"no field of view for 90x60.*input\.camera"):
         backend.estimate([frame])
@@ -130,7 +130,7 @@ def test_a_prompt_is_the_mean_of_valid_pixels_and_holes_take_the_nearest_value()
 
 
 def test_what_a_hole_holds_does_not_reach_the_depth(prompted):
-    backend = CASES["prompt_depth_anything"].build(prompted)
+    backend = prompted()
     frame = make_frame(60, 90)
     valid = np.ones((60, 90), bool)
     valid[20:40, 30:60] = False
@@ -144,7 +144,7 @@ def test_what_a_hole_holds_does_not_reach_the_depth(prompted):
 @pytest.mark.parametrize("factor", [0.5, 3.0])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_the_depth_scales_with_the_prompt(prompted, factor, dtype):
-    backend = CASES["prompt_depth_anything"].build(prompted, dtype=dtype)
+    backend = prompted(dtype=dtype)
     frame = make_frame(60, 90)
     scaled = replace(frame, given_depth=given(frame.given_depth.values * factor))
     one, other = backend.estimate([frame, scaled])
@@ -154,15 +154,13 @@ def test_the_depth_scales_with_the_prompt(prompted, factor, dtype):
 
 def test_a_prompt_of_one_value_gives_that_value(prompted):
     frame = replace(make_frame(60, 90), given_depth=given(np.full((60, 90), 2.5)))
-    np.testing.assert_allclose(
-        CASES["prompt_depth_anything"].build(prompted).estimate([frame])[0].values, 2.5, rtol=1e-6
-    )
+    np.testing.assert_allclose(prompted().estimate([frame])[0].values, 2.5, rtol=1e-6)
 
 
 @pytest.mark.parametrize("source", list(ScaleSource)[:3])
 def test_the_scales_source_is_that_of_the_prompt(prompted, source):
     frame = replace(make_frame(60, 90), given_depth=given(np.ones((60, 90)), source))
-    assert CASES["prompt_depth_anything"].build(prompted).estimate([frame])[0].scale_source is source
+    assert prompted().estimate([frame])[0].scale_source is source
 
 
 def test_a_part_of_the_frame_without_any_given_depth_is_estimated_from_the_rest(prompted):
@@ -171,7 +169,7 @@ def test_a_part_of_the_frame_without_any_given_depth_is_estimated_from_the_rest(
     frame = frame_of(blocks(96, 160))
     frame = replace(frame, given_depth=given(frame.given_depth.values, valid=valid))
     for changes in ({}, {"tile_px": 64}, {"flip": True}):
-        assert CASES["prompt_depth_anything"].build(prompted, **changes).estimate([frame])[0].valid.all()
+        assert prompted(**changes).estimate([frame])[0].valid.all()
 
 
 @pytest.mark.parametrize(
@@ -191,7 +189,7 @@ def test_a_frame_without_metric_depth_is_refused_saying_how_to_give_it(depth):
 
 
 def test_the_stage_puts_the_refined_depth_in_place_of_the_given(prompted, tmp_path):
-    backend = CASES["prompt_depth_anything"].build(prompted)
+    backend = prompted()
     frame = make_frame(60, 90)
     done = DepthStage(backend, StageCache(tmp_path))(Scene("item", (frame,)))
     assert done.depth[0].backend == "prompt_depth_anything"

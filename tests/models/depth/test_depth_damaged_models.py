@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from hostile_folders import Executed, assert_plain, edited, say_yes, with_code
+from hostile_folders import Executed, assert_code_is_never_run, damaged, edited, refused
+from models.depth.checks import head_weight
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from tiny.checkpoints import with_weights
 from tiny.depth_cases import CASES, make_frame
 
 from pipeline import cli
@@ -32,99 +31,56 @@ def estimate(folder: Path) -> None:
 
 @pytest.mark.parametrize("known", [True, False])
 def test_code_beside_a_depth_model_is_never_run(tiny_dpt, tmp_path, monkeypatch, known):
-    folder, written = with_code(tiny_dpt, tmp_path / "model", known=known)
-    answers = say_yes(monkeypatch)
-    if known:
-        estimate(folder)
-    else:
-        with pytest.raises(
-            ModelUnavailableError, match=r"model cannot be loaded as a depth model: .*; copy it"
-        ) as caught:
-            estimate(folder)
-        assert_plain(caught.value)
-    assert not written.exists()
-    assert answers.tell() == 0, "nobody is asked"
+    assert_code_is_never_run(estimate, tiny_dpt, tmp_path / "model", monkeypatch, known=known)
 
 
 @pytest.mark.parametrize(
-    ("name", "changes", "reason"),
+    ("name", "content", "reason"),
     [
-        ("config.json", {"hidden_size": "x"}, "its config.json describes no model"),
-        ("config.json", {"hidden_size": 64}, "its weights do not fit its config.json"),
-        ("config.json", {"num_channels": 1}, "its config.json describes no model"),
-        ("config.json", {"model_type": ["dpt"]}, "its config.json names no model_type"),
-        ("config.json", {"model_type": "nothing"}, "its config.json describes no model"),
-        ("config.json", {"backbone_out_indices": "abc"}, "its (config.json|weights)"),
-        (PROCESSOR, {"image_processor_type": 5}, f"its {PROCESSOR}"),
-        (PROCESSOR, {"image_mean": "abc"}, f"its {PROCESSOR}"),
-        (PROCESSOR, {"image_mean": [float("nan")] * 3}, f"its {PROCESSOR}"),
-        (PROCESSOR, {"image_std": [0, 0, 0]}, f"its {PROCESSOR}"),
-        (PROCESSOR, {"size": "abc"}, f"its {PROCESSOR}"),
-        (PROCESSOR, {"size": {"height": 0, "width": 0}}, f"its {PROCESSOR}"),
-        (PROCESSOR, {"rescale_factor": "abc"}, f"its {PROCESSOR}"),
+        ("config.json", {"hidden_size": "x"}, "describes no model"),
+        ("config.json", {"num_channels": 1}, "describes no model"),
+        ("config.json", {"model_type": ["dpt"]}, "names no model_type"),
+        ("config.json", {"model_type": "nothing"}, "describes no model"),
+        ("config.json", {"backbone_out_indices": "abc"}, ""),
+        ("config.json", b"{", "is not JSON"),
+        ("config.json", b"[]", "is not a JSON object"),
+        ("config.json", b"\xff", "is not JSON"),
+        (PROCESSOR, {"image_processor_type": 5}, ""),
+        (PROCESSOR, {"image_mean": "abc"}, ""),
+        (PROCESSOR, {"image_mean": [float("nan")] * 3}, ""),
+        (PROCESSOR, {"image_std": [0, 0, 0]}, ""),
+        (PROCESSOR, {"size": "abc"}, ""),
+        (PROCESSOR, {"size": {"height": 0, "width": 0}}, ""),
+        (PROCESSOR, {"rescale_factor": "abc"}, ""),
+        (PROCESSOR, b"[" * 100_000, "is not JSON"),
+        (PROCESSOR, b"7", "is not a JSON object"),
+        (PROCESSOR, None, "is missing"),
+        ("model.safetensors", b"", "is damaged"),
+        ("model.safetensors", HUGE_HEADER, "is damaged"),
+        ("model.safetensors", b"\xff" * 100, "is damaged"),
     ],
 )
-def test_settings_of_a_depth_model_that_are_wrong_give_one_sentence(tiny_dpt, tmp_path, name, changes, reason):
-    folder = edited(tiny_dpt, tmp_path / "model", name, **changes)
-    with pytest.raises(
-        ModelUnavailableError, match=f"cannot be loaded as a depth model: {reason}.*; copy it again"
-    ) as caught:
+def test_a_damaged_file_of_a_depth_model_is_named(tiny_dpt, tmp_path, name, content, reason):
+    folder = damaged(tiny_dpt, tmp_path / "model", name, content)
+    with refused(f"cannot be loaded as a depth model: its {name} {reason}.*; copy it again"):
         estimate(folder)
-    assert_plain(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("model.safetensors", b""),
-        ("model.safetensors", HUGE_HEADER),
-        ("model.safetensors", b"\xff" * 100),
-        ("config.json", b"{"),
-        ("config.json", b"[]"),
-        ("config.json", b"\xff"),
-        (PROCESSOR, b"[" * 100_000),
-        (PROCESSOR, b"7"),
-        (PROCESSOR, None),
-    ],
-)
-def test_files_of_a_depth_model_that_are_damaged_are_named(tiny_dpt, tmp_path, name, content):
-    folder = shutil.copytree(tiny_dpt, tmp_path / "model")
-    (folder / name).unlink()
-    if content is not None:
-        (folder / name).write_bytes(content)
-    with pytest.raises(
-        ModelUnavailableError, match=f"cannot be loaded as a depth model: its {name} .*; copy it again"
-    ) as caught:
-        estimate(folder)
-    assert_plain(caught.value)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_weights_of_other_shapes_are_refused_by_every_depth_backend(name, tmp_path):
-    case = CASES[name]
-    case.save(tmp_path)
-    weights = load_file(tmp_path / "model.safetensors")
-    key = next(key for key in weights if "head" in key and key.endswith(".weight"))
-    save_file(weights | {key: torch.zeros(3, 2)}, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(ModelUnavailableError, match=r"weights do not fit its config\.json; copy it again") as caught:
-        case.build(tmp_path).estimate([make_frame(32, 32)])
-    assert_plain(caught.value)
+def test_weights_of_other_shapes_are_refused_by_every_depth_backend(checkpoints, name, tmp_path):
+    folder = with_weights(
+        checkpoints[name], tmp_path, lambda weights: weights | {head_weight(weights): torch.zeros(3, 2)}
+    )
+    with refused(r"weights do not fit its config\.json; copy it again"):
+        CASES[name].build(folder).estimate([make_frame(32, 32)])
 
 
 def test_a_pickle_that_would_execute_is_refused_without_advice_to_run_it(tiny_dpt, tmp_path):
-    folder, written = tmp_path / "model", tmp_path / "executed"
-    shutil.copytree(tiny_dpt, folder)
-    (folder / "model.safetensors").unlink()
-    torch.save({"weight": Executed(written)}, folder / "pytorch_model.bin")
-    with pytest.raises(
-        ModelUnavailableError, match=r"its pytorch_model.bin is damaged, or holds other things"
-    ) as caught:
-        estimate(folder)
-    assert_plain(caught.value)
-    torch.save({"weight": Executed(written)}, tmp_path / "midas.pt")
-    with pytest.raises(ModelUnavailableError, match="holds other things than weights") as caught:
-        read_network(tmp_path / "midas.pt")
-    assert_plain(caught.value)
+    folder, written = damaged(tiny_dpt, tmp_path / "model", "model.safetensors", None), tmp_path / "executed"
+    for path, load in ((folder / "pytorch_model.bin", lambda: estimate(folder)), (tmp_path / "midas.pt", None)):
+        torch.save({"weight": Executed(written)}, path)
+        with refused("is damaged, or does not hold weights alone"):
+            load() if load else read_network(path)
     assert not written.exists()
 
 
@@ -141,37 +97,31 @@ def test_a_damaged_depth_model_ends_the_command_with_one_line_and_code_2(tiny_dp
     assert "MISMATCH" not in written
 
 
-def old_format(path: Path) -> None:
-    torch.save({"a": torch.ones(3), "b": torch.ones(2, 2)}, path, _use_new_zipfile_serialization=False)
+def save_weights(path: Path, new_format: bool = False) -> None:
+    torch.save({"a": torch.ones(3), "b": torch.ones(2, 2)}, path, _use_new_zipfile_serialization=new_format)
 
 
-def new_format(path: Path) -> None:
-    torch.save({"a": torch.ones(3), "b": torch.ones(2, 2)}, path)
-
-
-@pytest.mark.parametrize("write", [old_format, new_format])
-def test_weights_that_were_cut_or_changed_anywhere_are_one_plain_error(tmp_path, write: Callable[[Path], None]):
+@pytest.mark.parametrize("new_format", [False, True])
+def test_weights_that_were_cut_or_changed_anywhere_are_one_plain_error(tmp_path, new_format):
     path = tmp_path / "weights.pt"
-    write(path)
+    save_weights(path, new_format)
     whole, generator = path.read_bytes(), random.Random(0)
     for trial in range(150):
         damaged = bytearray(whole[: generator.randrange(len(whole))] if trial % 3 == 0 else whole)
         for _ in range(generator.randrange(1, 8) if damaged else 0):
             damaged[generator.randrange(min(len(damaged), 700))] = generator.randrange(256)
         path.write_bytes(damaged)
-        with pytest.raises(ModelUnavailableError) as caught:
+        with refused(""):
             read_network(path)
-        assert_plain(caught.value)
 
 
 @pytest.mark.parametrize("length", [0, 1, 17, 18, 19, 40])
 def test_a_cut_file_of_the_old_format_is_called_damaged(tmp_path, length):
     path = tmp_path / "weights.pt"
-    old_format(path)
+    save_weights(path)
     path.write_bytes(path.read_bytes()[:length])
-    with pytest.raises(ModelUnavailableError, match=r"cannot be read as weights: it is (damaged|empty)") as caught:
+    with refused(r"cannot be read as weights: it is (damaged|empty)"):
         read_network(path)
-    assert_plain(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +138,7 @@ def test_a_cut_file_of_the_old_format_is_called_damaged(tmp_path, length):
 )
 def test_what_is_no_weights_is_refused(tmp_path, content):
     torch.save(content, tmp_path / "weights.pt")
-    with pytest.raises(ModelUnavailableError, match="no weights"):
+    with pytest.raises(ModelUnavailableError, match=r"holds no weights|holds tensors that are not weights"):
         read_weights(tmp_path / "weights.pt")
 
 
@@ -199,7 +149,7 @@ def test_a_damaged_index_of_weights_is_an_incomplete_model(tmp_path, index):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "dpt"}))
     (tmp_path / "model.safetensors.index.json").write_text(index)
     assert model_status(str(tmp_path)) == "not downloaded"
-    with pytest.raises(ModelUnavailableError, match="no complete model"):
+    with pytest.raises(ModelUnavailableError, match="not a complete model"):
         locate_model(str(tmp_path))
 
 

@@ -19,6 +19,7 @@ from pipeline.records.settings import shown
 SHARED = [
     ("model", ""),
     ("kind", None),
+    ("kind", "disparity"),
     ("batch_size", 0),
     ("device", 99999999999999999999),
     ("device", "cuda:99999999999999999999"),
@@ -31,6 +32,7 @@ SHARED = [
     ("input_scales", [1, 4.1]),
     ("tile_px", 31),
     ("tile_overlap", 0.91),
+    ("tile_overlap", -0.01),
     ("flip", 1),
     ("size_gb", -1),
 ]

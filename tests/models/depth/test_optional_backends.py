@@ -5,22 +5,21 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from hydra.utils import instantiate
+from models.depth.checks import SPOT_SIZES, Make, assert_maps_fit_their_frames, assert_spots_come_back_where_they_were
 from omegaconf import OmegaConf
 from safetensors.torch import save_file
 
 from pipeline.api import load_config
-from pipeline.models.depth import depth_anything_3, moge
 from pipeline.models.depth.depth_anything_3 import DepthAnything3Depth, Series, without_gaussians
 from pipeline.models.depth.moge import MogeDepth
-from pipeline.models.depth.network import NetworkDepth
 from pipeline.models.depth.weight_files import hub_file_status, locate_hub_file
 from pipeline.records import DepthKind, Frame, ScaleSource
 from pipeline.records.camera import Camera, CameraSource
@@ -163,7 +162,6 @@ def da3_backend(folder: Path, name: str = "da3-small", **settings) -> DepthAnyth
     return DepthAnything3Depth(model, kind, device="cpu", **settings)
 
 
-Make = Callable[..., NetworkDepth]
 BACKENDS = pytest.mark.parametrize("make", [moge_backend, da3_backend])
 
 
@@ -205,36 +203,15 @@ def test_a_package_that_cannot_be_imported_is_said_with_what_it_lacks(packages, 
 
 
 @BACKENDS
-def test_maps_have_the_frames_size_and_batches_give_what_single_frames_give(packages, tmp_path, make: Make):
+def test_maps_fit_their_frames(packages, tmp_path, make: Make):
     frames = [make_frame(40, 60), make_frame(60, 40, 1), make_frame(40, 60, 2, KNOWN), make_frame(40, 60, 3)]
-    together = make(tmp_path / "model", batch_size=4).estimate(frames)
-    single = make(tmp_path / "model")
-    for depth, frame in zip(together, frames, strict=True):
-        assert depth.shape == (frame.height, frame.width)
-        assert depth.valid.all() and depth.values.dtype == np.float32
-        alone = single.estimate([frame])[0]
-        np.testing.assert_allclose(depth.values, alone.values, rtol=1e-6)
-        assert depth.focal_px == alone.focal_px
-    assert len({depth.digest for depth in together}) == 4
+    assert_maps_fit_their_frames(partial(make, tmp_path / "model"), frames)
 
 
 @BACKENDS
-@pytest.mark.parametrize("size", [(60, 100), (100, 60), (300, 500), (30, 150)])
+@SPOT_SIZES
 def test_every_point_comes_back_in_its_place(packages, tmp_path, make: Make, size):
-    height, width = size
-    rgb = np.zeros((height, width, 3), np.uint8)
-    row, column = round(0.3 * height), round(0.7 * width)
-    half_height, half_width = height // 10, width // 10
-    rgb[row - half_height : row + half_height + 1, column - half_width : column + half_width + 1] = 200
-    depth = make(tmp_path / "model").estimate([Frame(rgb, Camera.from_fov(width, height, 60))])[0]
-    brightness = np.clip(depth.values - 1, 0, None)
-    assert brightness[row, column] == pytest.approx(200 / 255, abs=0.03)
-    rows, columns = np.indices(brightness.shape)
-    near = (abs(rows - row) < 2 * half_height) & (abs(columns - column) < 2 * half_width)
-    shares = np.where(near, brightness, 0) / brightness[near].sum()
-    assert (rows * shares).sum() == pytest.approx(row, abs=0.5)
-    assert (columns * shares).sum() == pytest.approx(column, abs=0.5)
-    assert brightness[~near].max() < 0.05
+    assert_spots_come_back_where_they_were(make(tmp_path / "model"), size, lambda values: values - 1)
 
 
 @pytest.mark.parametrize("name", ["moge", *DA3_NAMES[2:]])
@@ -287,11 +264,11 @@ def test_moge_refuses_frames_narrower_than_a_token(packages, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "scale_head, given, right", [(True, "scale_invariant", "metric"), (False, "metric", "scale_in")]
+    "scale_head, given, correct", [(True, "scale_invariant", "metric"), (False, "metric", "scale_in")]
 )
-def test_moge_refuses_a_kind_that_the_checkpoint_does_not_give(packages, tmp_path, scale_head, given, right):
+def test_moge_refuses_a_kind_that_the_checkpoint_does_not_give(packages, tmp_path, scale_head, given, correct):
     backend = MogeDepth(str(moge_file(tmp_path / "model", scale_head)), given, device="cpu")
-    with pytest.raises(ConfigError, match=rf"set depth\.kind={right}"):
+    with pytest.raises(ConfigError, match=rf"set depth\.kind={correct}"):
         backend.estimate([make_frame(8, 8)])
 
 
@@ -348,7 +325,7 @@ def test_da3_depth_is_of_the_kind_of_its_series_and_no_other(packages, tmp_path,
     depth = da3_backend(tmp_path / "model", name).estimate([make_frame(40, 60, source=KNOWN)])[0]
     assert depth.kind == DA3_KINDS[name] == Series.of(name).kind
     wrong = next(kind for kind in DA3_KINDS.values() if kind != depth.kind)
-    with pytest.raises(ConfigError, match=rf"set depth\.kind={depth.kind}, not {wrong}"):
+    with pytest.raises(ConfigError, match=rf"not {wrong}: set depth\.kind={depth.kind}"):
         da3_backend(tmp_path / "model", name, kind=wrong).estimate([make_frame(8, 8, source=KNOWN)])
 
 
@@ -367,25 +344,12 @@ def test_da3_refuses_wrong_folders_in_one_line(packages, tmp_path, name, weights
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("height", "width", "expected"),
-    [(480, 640, (378, 504)), (1920, 1080, (504, 280)), (5, 4000, (14, 504)), (1, 1, (504, 504))],
-)
-def test_da3_input_sizes(height, width, expected):
-    assert depth_anything_3.network_size(height, width, 504) == expected
-
-
 def test_da3_networks_are_built_without_their_gaussians():
     part = {"net": 1, "gs_head": 2, "gs_adapter": 3}
     assert without_gaussians(OmegaConf.create(part)) == {"net": 1}
     nested = OmegaConf.create({"anyview": part, "metric": {"net": 1}})
     assert without_gaussians(nested) == {"anyview": {"net": 1}, "metric": {"net": 1}}
     assert nested.anyview.gs_head == 2
-
-
-@pytest.mark.parametrize("height, width, tokens, expected", [(480, 640, 1200, (30, 40)), (640, 480, 48, (8, 6))])
-def test_moge_token_grids_have_the_shape_of_the_image(height, width, tokens, expected):
-    assert moge.token_grid(height, width, tokens) == expected
 
 
 def test_the_key_of_a_frame_names_the_focal_length_that_its_depth_depends_on(packages, tmp_path):
@@ -406,42 +370,6 @@ def test_the_identity_names_all_that_the_output_depends_on(packages, tmp_path, m
     size = {"num_tokens": 50} if make is moge_backend else {"input_size_px": 140}
     settings = [{}, {"dtype": "float16"}, size, {"flip": True}, {"batch_size": 3}]
     assert len({make(tmp_path / "model", **changes).identity for changes in settings}) == 4
-
-
-@pytest.mark.parametrize(
-    "make, settings, message",
-    [
-        (moge_backend, {"num_tokens": 0}, "num_tokens"),
-        (da3_backend, {"input_size_px": 100}, "multiple of 14"),
-    ],
-)
-def test_settings_out_of_range_are_refused(make, settings, message, tmp_path):
-    with pytest.raises(ConfigError, match=message):
-        make(tmp_path / "model", **settings)
-
-
-@pytest.mark.parametrize(
-    "option, kind, licence",
-    [
-        ("moge", "scale_invariant", "Apache-2.0"),
-        ("moge_2", "metric", "MIT"),
-        ("moge_2/base", "metric", "MIT"),
-        ("moge_2/small", "metric", "MIT"),
-        ("depth_anything_3", "scale_invariant", "Apache-2.0"),
-        ("depth_anything_3/small", "scale_invariant", "Apache-2.0"),
-        ("depth_anything_3/large", "scale_invariant", "CC-BY-NC-4.0"),
-        ("depth_anything_3/giant", "scale_invariant", "CC-BY-NC-4.0"),
-        ("depth_anything_3/mono", "depth_affine", "Apache-2.0"),
-        ("depth_anything_3/metric", "metric", "Apache-2.0"),
-        ("depth_anything_3/nested", "metric", "CC-BY-NC-4.0"),
-    ],
-)
-def test_configurations_build_without_the_packages(absent, option, kind, licence):
-    backend = instantiate(load_config([f"depth={option}"]).depth)
-    assert (backend.kind, backend.licence) == (kind, licence)
-    assert backend.size_gb > 0
-    if isinstance(backend, DepthAnything3Depth):
-        assert Series.of(backend.model.split("/")[1].lower()).kind == backend.kind
 
 
 def test_a_model_of_one_file_is_found_by_path_by_folder_and_in_the_cache(tmp_path, monkeypatch):

@@ -9,7 +9,6 @@ from models.segment.images import around, disc, frame, iou, painted, textured
 
 from pipeline.models.segment.grabcut import GrabCutSegmenter
 from pipeline.records import Region
-from pipeline.records.errors import ConfigError
 from pipeline.synthetic.scenes import rendered_scene
 
 RED = (190, 60, 50)
@@ -131,21 +130,6 @@ def test_a_large_box_costs_hardly_more_than_a_small_one():
 
 def test_no_regions_give_no_masks():
     assert GrabCutSegmenter().masks(frame(textured((20, 20))), []) == []
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"iterations": 0}, "^iterations must be"),
-        ({"max_side_px": 8}, "^max_side_px must be"),
-        ({"margin_share": 0}, "^margin_share must be"),
-        ({"grow_px": -1}, "^grow_px must be"),
-        ({"least_share": 2}, "^least_share must be"),
-    ],
-)
-def test_settings_out_of_range_are_refused(settings, message):
-    with pytest.raises(ConfigError, match=message):
-        GrabCutSegmenter(**settings)
 
 
 def test_the_identity_changes_with_every_setting():

@@ -8,7 +8,6 @@ from models.segment.images import disc
 
 from pipeline.models.segment.masks import MaskLimits, confused, without_specks
 from pipeline.records import Region
-from pipeline.records.errors import ConfigError
 
 SHAPE = (40, 60)
 
@@ -78,15 +77,6 @@ def test_the_mask_that_was_given_is_not_changed():
 def test_specks_go_and_parts_stay(pieces, kept):
     expected = np.any([piece for piece, stays in zip(pieces, kept, strict=True) if stays] or [pieces[0]], axis=0)
     np.testing.assert_array_equal(without_specks(np.any(pieces, axis=0)), expected)
-
-
-@pytest.mark.parametrize(
-    ("grow_px", "least_share", "message"),
-    [(-1, 0.05, "grow_px"), (float("nan"), 0.05, "grow_px"), (3, 1.5, "least_share"), (3, -0.1, "least_share")],
-)
-def test_limits_out_of_range_are_refused(grow_px, least_share, message):
-    with pytest.raises(ConfigError, match=message):
-        MaskLimits(grow_px, least_share)
 
 
 CUP = disc(SHAPE, (20, 30), 6)

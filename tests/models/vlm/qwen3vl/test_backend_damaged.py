@@ -66,7 +66,7 @@ def test_missing_weights_are_refused_and_not_drawn_at_random(tiny_qwen3vl: Path,
     weights = load_file(folder / "model.safetensors")
     kept = {name: value for name, value in weights.items() if "layers.0" not in name}
     save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(ModelUnavailableError, match=r"no complete Qwen3-VL: .* weights are missing") as caught:
+    with pytest.raises(ModelUnavailableError, match=r"not a complete Qwen3-VL: .* weights are missing") as caught:
         ask(folder)
     assert_plain(caught.value)
 
