@@ -131,7 +131,9 @@ def test_near_spots_come_back_near_and_where_they_were(checkpoints, name, size):
     backend = with_brightness(case.build(checkpoints[name]), case)
     # ZoeDepth's processor aligns the centres of corner pixels, its post-processing their edges, as in its training.
     shift_px = 0.6 + (0.5 * max(size) / case.side_px if case.backend is ZoeDepthDepth else 0)
-    assert_spots_come_back_where_they_were(backend, size, partial(nearness, case), shift_px)
+    depth = assert_spots_come_back_where_they_were(backend, size, partial(nearness, case), shift_px)
+    found = nearness(case, depth.values)
+    assert (depth.values.flat[found.argmax()] > depth.values.flat[found.argmin()]) == depth.kind.larger_is_nearer
 
 
 @every_backend
