@@ -16,7 +16,7 @@ Make = Callable[..., NetworkDepth]
 """Makes a backend from its settings."""
 SPOT_SIZES = pytest.mark.parametrize("size", [(60, 100), (100, 60), (64, 64), (300, 500), (30, 100)])
 
-_SPOTS = [(0.25, 0.3, 0.95), (0.7, 0.8, 0.6)]  # Centres as shares of height and width, and brightness.
+_SPOTS = [(0.25, 0.3, 0.98), (0.7, 0.8, 0.6)]  # Centres as shares of height and width, and brightness.
 
 
 def head_weight(weights: Mapping[str, torch.Tensor]) -> str:
