@@ -1,4 +1,4 @@
-"""Which pixels of a box show the surfaces that surround it rather than the object inside.
+"""Separates the object in a box from the surfaces around it.
 
 Floors, walls and table tops are planes, which are linear in nearness (see ``geometry.occlusion``), whatever scale and
 shift a depth map leaves open. The planes of the ring around a box are continued into it; what lies on them is

@@ -1,4 +1,4 @@
-"""Distances between and sizes of visible surfaces."""
+"""Distances between visible surfaces, and their centres."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _NEAREST_QUANTILE = 0.02
 
 
 def thin(points: np.ndarray, count: int) -> np.ndarray:
-    """At most so many of the rows, evenly spaced in their order; (N, D) to (M, D)."""
+    """At most ``count`` of the rows, evenly spaced in their order; (N, D) to (M, D)."""
     return points if len(points) <= count else points[np.linspace(0, len(points) - 1, count).astype(np.intp)]
 
 
@@ -24,7 +24,7 @@ def nearest_points(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, n
     Returns:
         One point of each, float64 (3,).
     """
-    # A tree that is built fast serves one query best.
+    # For a single query, a tree that is fast to build is fastest overall.
     distances, partners = cKDTree(second, balanced_tree=False, compact_nodes=False).query(first)
     index = np.argsort(distances)[int(_NEAREST_QUANTILE * (len(first) - 1))]
     return first[index], second[partners[index]]

@@ -1,4 +1,4 @@
-"""Finds the floor, or a table top, in depth whose shift is not known."""
+"""Finds the floor, or a table top, in depth of unknown shift."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pipeline.records import DepthKind
 
 _HYPOTHESES = 300
 _FEWEST = 50
-# Nothing lies below a floor; more of the pixels than this do below a table [share].
+# Nothing lies below a floor; below a table lies more than this share of the pixels.
 MOST_BELOW = 0.01
 _BELOW_TOLERANCES = 3.0
-# Level surfaces that are looked at, how far one must be below another as a factor of their distances to the camera, and
-# how far two that are level may seem turned against each other.
+# Most level surfaces examined, how far one must be below another as a factor of their distances to the camera, and how
+# far two level ones may seem turned against each other.
 _MOST_PLANES = 3
 _LOWER = 1.25
 _MOST_TURNED = 0.1
@@ -25,7 +25,7 @@ _SCORED = 1500
 _LEAST_SHARE = 0.1
 _MOST_ROLL = math.tan(math.radians(25.0))
 _LEAST_RANGE = 0.2
-# Shifts of affine depth that are tried, in spreads of the map above the least.
+# Shifts tried for affine depth, in spreads of the map above the least.
 _SHIFTS = np.geomspace(0.02, 50.0, 18)
 
 
@@ -93,7 +93,7 @@ def _lowest(rays: np.ndarray, target: np.ndarray, weights: np.ndarray, seed: int
 
 
 def _is_below(normal: np.ndarray, other: np.ndarray) -> bool:
-    """Whether a plane is parallel to another, as far as the shift lets it be known, and clearly farther below."""
+    """Whether a plane is parallel to another, as far as the unknown shift allows to tell, and clearly lower."""
     turned = abs(normal[0] / normal[1] - other[0] / other[1])
     return bool(turned < _MOST_TURNED and normal[1] * _LOWER < other[1])
 

@@ -1,4 +1,4 @@
-"""Known lengths in depth whose scale, and for affine kinds whose shift, is unknown.
+"""Known lengths in depth of unknown scale, and for affine kinds of unknown shift.
 
 Convention: z of a value v under the shift u, up to one positive factor (the scale): v where the kind has shape, v + u
 for affine depth, 1 / (v + u) for affine disparity. Rays are (x, y, 1) of the camera frame (OpenCV axes), so a point
@@ -16,7 +16,7 @@ import numpy as np
 from pipeline.geometry.extents import centre, nearest_points
 from pipeline.records import DepthKind
 
-# At most this share of the pixels of a thing may have no z under a shift.
+# At most this share of the pixels of an object may have no z under a shift.
 _MOST_LOST = 0.1
 # A floor's normal may lean this far from the camera's own vertical.
 _LEAST_VERTICAL = math.cos(math.radians(60.0))
@@ -25,7 +25,7 @@ _TRIM = 3.0
 
 @dataclass(frozen=True, eq=False)
 class Pixels:
-    """The pixels of one thing.
+    """The pixels of one object.
 
     Args:
         rays: float64 (N, 3), their rays, z = 1.
@@ -42,18 +42,18 @@ class Pixels:
 
 @dataclass(frozen=True, eq=False)
 class KnownLength:
-    """A length that is known, and how the depth shows it.
+    """A known length, and how the depth shows it.
 
     Args:
         length_m: The length [m].
-        things: What it is measured on.
-        measure: Length of the things' points, one float64 (N, 3) each; NaN where they cannot be what was meant.
-        error: Its standard deviation as a fraction, with all that depends neither on depth nor on focal length.
+        objects: The pixels of the objects that it is measured on.
+        measure: Length of the objects' points, one float64 (N, 3) each; NaN where they cannot be what was meant.
+        error: Its standard deviation as a fraction, except for what depends on depth or focal length.
         focal_error: Standard deviation of the focal length as a fraction.
     """
 
     length_m: float
-    things: tuple[Pixels, ...]
+    objects: tuple[Pixels, ...]
     measure: Callable[..., float]
     error: float = 0.0
     focal_error: float = 0.0
@@ -71,25 +71,25 @@ def shape_of(values: np.ndarray, kind: DepthKind, shift: float) -> np.ndarray:
 def measured_length(
     known: KnownLength, kind: DepthKind, shift: float, factors: tuple[float, ...] | None = None, widening: float = 1.0
 ) -> float:
-    """What the depth says of a known length under a shift, up to the scale.
+    """A known length as the depth shows it under a shift, up to the scale.
 
     Args:
         known: The length.
         kind: What the values mean.
         shift: The shift.
-        factors: Optional factor on the z of each thing.
+        factors: Optional factor on the z of each object.
         widening: Factor on the rays' x and y, as another focal length gives.
 
     Returns:
         The length in the map's own unit; NaN where too many pixels have no z or the measure refuses.
     """
     points = []
-    for thing, factor in zip(known.things, factors or (1.0,) * len(known.things), strict=True):
-        z = shape_of(thing.values, kind, shift) * factor
+    for pixels, factor in zip(known.objects, factors or (1.0,) * len(known.objects), strict=True):
+        z = shape_of(pixels.values, kind, shift) * factor
         kept = np.isfinite(z)
         if not kept.any() or kept.mean() < 1 - _MOST_LOST:
             return math.nan
-        points.append(thing.rays[kept] * (widening, widening, 1.0) * z[kept, None])
+        points.append(pixels.rays[kept] * (widening, widening, 1.0) * z[kept, None])
     length = known.measure(*points)
     return length if length > 0 else math.nan
 
@@ -103,22 +103,22 @@ def length_errors(known: KnownLength, kind: DepthKind, shift: float) -> tuple[fl
         shift: The shift.
 
     Returns:
-        Its standard deviation but for the focal length; and its change with one standard deviation of the focal
+        Its standard deviation without the focal length; and its change with one standard deviation of the focal
         length, which all lengths of a frame share. Infinite where the depth's error leaves the length open.
     """
     parts = [known.error]
-    for index, thing in enumerate(known.things):
-        z = shape_of(thing.values, kind, shift)
-        relative = thing.noise
+    for index, pixels in enumerate(known.objects):
+        z = shape_of(pixels.values, kind, shift)
+        relative = pixels.noise
         if not kind.has_shape:
             # d log z = dv / (v + u), for disparity with the other sign.
             middle = float(np.nanmedian(z))
             relative *= middle if kind is DepthKind.DISPARITY_AFFINE else 1 / middle
-        relative = math.hypot(relative, thing.z_noise)
+        relative = math.hypot(relative, pixels.z_noise)
         if relative > 0:
             up, down = (
                 measured_length(
-                    known, kind, shift, tuple(factor if at == index else 1.0 for at in range(len(known.things)))
+                    known, kind, shift, tuple(factor if at == index else 1.0 for at in range(len(known.objects)))
                 )
                 for factor in (math.exp(relative), math.exp(-relative))
             )
@@ -164,9 +164,9 @@ def nearest_distance(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def plane_normal(points: np.ndarray) -> np.ndarray:
-    """The n of the plane ``n @ p = 1`` through points (N, 3) in the sense of least squares of their relative z.
+    """The n of the plane ``n @ p = 1`` that fits points (N, 3) by least squares of their relative z.
 
-    Points far beyond the others' error are left out.
+    Outliers are left out.
 
     Returns:
         float64 (3,); the plane's distance to the camera is 1 / |n|. NaN for fewer than three points.
@@ -192,7 +192,7 @@ def plane_distance(points: np.ndarray) -> float:
 
 
 def floor_distance(points: np.ndarray) -> float:
-    """The same for a plane that was taken for a floor; NaN where it cannot be one, as it leans too far."""
+    """The same for a presumed floor; NaN where the plane leans too far to be one."""
     normal = plane_normal(points)
     length = float(np.linalg.norm(normal))
     return 1 / length if normal[1] > _LEAST_VERTICAL * length else math.nan

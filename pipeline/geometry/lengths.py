@@ -1,4 +1,4 @@
-"""How probable a claimed length is, given a measured one."""
+"""Probabilities of claimed lengths and shares, given measured ones."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import math
 import numpy as np
 from scipy.special import log_ndtr, ndtr
 
-# What people claim deviates from the truth, where it is wrong, by about this: standard deviation of the logarithm.
+# Wrong claims deviate from the true length by about this: standard deviation of the logarithm.
 _CLAIM_SPREAD = 0.5
-# Now and then they are far off.
+# Some are far off.
 _WIDE_SPREAD, _WIDE_WEIGHT = 2.0, 0.1
 _GRID = np.linspace(-5.0, 5.0, 1001)
 _PRIOR = np.exp(-0.5 * (_GRID / _CLAIM_SPREAD) ** 2) + _WIDE_WEIGHT * np.exp(-0.5 * (_GRID / _WIDE_SPREAD) ** 2)
 # A measurement is never trusted more than this: standard deviation of the logarithm.
 _LEAST_SIGMA = 0.004
-# Less than this share of the error is no hidden part.
+# Hidden parts below this share of the error are ignored.
 _NOTICEABLE = 1e-3
-# Beyond this logarithm and so many deviations a claim's number is absurd, or trivially right.
+# Beyond this logarithm and this many deviations a claim's number is absurd, or trivially correct.
 _FAR, _FAR_DEVIATIONS, _LEAST = 1.5, 8.0, 1e-4
 # A hidden share exceeds its lower bound by this share of what is left open, on average.
 _MEAN_EXCESS = 0.2
-# Weight of the case that the measurement has nothing to do with the claim's length.
+# Weight of an unrelated measurement.
 _OUTLIER = 0.0005
 
 
@@ -30,9 +30,9 @@ def length_probability(
 ) -> float:
     """Probability that a true length lies within what a claim allows, by Bayes' rule.
 
-    A claim is as likely right as wrong beforehand. If right, the true length is anywhere in what it allows; if
-    wrong, anywhere else, near lengths more often than far ones (in the logarithm, mostly normal with deviation 0.5).
-    So a measurement coarser than the claim gives about one half.
+    Before the measurement, a claim is as likely to be correct as wrong. If it is correct, the true length lies anywhere
+    in the allowed range; if it is wrong, anywhere else, more often near than far (in the logarithm, mostly normal with
+    deviation 0.5). A measurement coarser than the claim therefore gives about one half.
 
     Args:
         least: Least length that the claim allows, not negative.
@@ -58,11 +58,11 @@ def length_probability(
     far = _far(least, most, measured, sigma + hidden, sigma + covered)
     if far is not None:
         return far
-    # The grid is centred on the claim, so that what it allows is always well inside.
+    # The grid is centred on the claim to keep the allowed range well inside.
     centre = low if high == math.inf else (high if least <= 0 else (low + high) / 2)
-    truths = centre + _GRID
+    lengths = centre + _GRID
     sigma = max(sigma, _LEAST_SIGMA)
-    deviation = math.log(max(measured, 1e-9)) - truths
+    deviation = math.log(max(measured, 1e-9)) - lengths
     if hidden > _NOTICEABLE * sigma:
         likelihood = _exponential(deviation, sigma, hidden)
     elif covered > _NOTICEABLE * sigma:
@@ -70,29 +70,29 @@ def length_probability(
     else:
         likelihood = np.exp(-0.5 * (deviation / sigma) ** 2) / sigma
     likelihood = likelihood + _OUTLIER
-    # Grid cells at the ends of what is allowed count in part.
+    # Grid cells at the ends of the allowed range count in part.
     cell = _GRID[1] - _GRID[0]
-    within = np.clip((high - truths) / cell + 0.5, 0, 1) * np.clip((truths - low) / cell + 0.5, 0, 1)
+    within = np.clip((high - lengths) / cell + 0.5, 0, 1) * np.clip((lengths - low) / cell + 0.5, 0, 1)
     if within.sum() < 1e-6:
-        within = np.exp(-0.5 * ((truths - centre) / cell) ** 2)
-    right, wrong = _PRIOR * within, _PRIOR * (1 - within)
+        within = np.exp(-0.5 * ((lengths - centre) / cell) ** 2)
+    correct, wrong = _PRIOR * within, _PRIOR * (1 - within)
     if wrong.sum() <= 0:
         return 0.5
-    for_it = float(right @ likelihood / right.sum())
+    for_it = float(correct @ likelihood / correct.sum())
     against = float(wrong @ likelihood / wrong.sum())
     probability = for_it / (for_it + against)
     return round(probability, 12)
 
 
 def _far(least: float, most: float, measured: float, longer: float, shorter: float) -> float | None:
-    """The answer where a measurement is so far inside or outside of what is allowed that no error reaches its ends.
+    """The probability where no error reaches the ends of the allowed range; None elsewhere.
 
     Args:
         least: Least length allowed.
         most: Largest one.
         measured: Measured length.
-        longer: How much longer the true length may be, as a deviation of its logarithm.
-        shorter: How much shorter.
+        longer: By how much the true length may be longer, as a deviation of its logarithm.
+        shorter: By how much it may be shorter.
     """
     measured = max(measured, 1e-9)
     above = math.log(measured / max(most, 1e-12)) if most < math.inf else -math.inf

@@ -19,18 +19,18 @@ from pipeline.records.camera import Camera
 
 # Points of each cloud that are compared.
 _MOST = 600
-# Distances are agreed on within so many standard deviations.
+# Distances agree within this many standard deviations.
 _SIGMAS = 3.0
-# Two views of one thing share at least this share of the smaller view's points.
+# Two views of one object share at least this share of the smaller view's points.
 _SHARED = 0.15
-# Where the other frame looks through more than this share of the points, the thing is not there.
+# Where the other frame looks through more than this share of the points, the object is not there.
 _SEEN_THROUGH = 0.5
-# Fewer points in the other frame's image tell nothing.
+# Fewer points in the other frame's image are not evidence.
 _FEWEST = 10
 
 
 class Accord(StrEnum):
-    """What two frames say of each other's points."""
+    """Whether two frames agree about each other's points."""
 
     AGREE = "agree"
     CONTRADICT = "contradict"
@@ -39,7 +39,7 @@ class Accord(StrEnum):
 
 @dataclass(frozen=True)
 class Agreement:
-    """How two frames' points of one thing fit together.
+    """How two frames' points of one object fit together.
 
     Args:
         accord: Whether they agree.
@@ -88,11 +88,11 @@ def merged(clouds: Sequence[np.ndarray], poses: Sequence[np.ndarray], reference:
 
 
 def agreement(first: np.ndarray, second: np.ndarray, error: float, *, spread: float = 0.0) -> Agreement:
-    """Whether two frames' points of one thing, in one space, fit together.
+    """Whether two frames' points of one object, in one space, fit together.
 
     They agree where a part of either lies on the other within the error. Frames that see different sides share only
     an edge, so clouds without common points contradict each other only where even the nearest parts are farther apart
-    than the error and the thing itself.
+    than the error and the object itself.
 
     Args:
         first: float (N, 3).
@@ -147,5 +147,5 @@ def seen_through(
 
 
 def contradicts(first: Agreement, through: Sequence[float | None]) -> bool:
-    """Whether two frames deny each other's points, by distance or because either looks through them."""
+    """Whether two frames contradict each other, by distance or because one looks through the other's points."""
     return first.accord is Accord.CONTRADICT or any(share is not None and share > _SEEN_THROUGH for share in through)

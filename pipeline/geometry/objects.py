@@ -1,7 +1,7 @@
 """From a region to its object: background removed, edge eroded, the rest kept as a distribution.
 
-Everything here works on an *order coordinate* (see ``order_coordinate``), so that what comes out does
-not depend on the scale, and for affine kinds the shift, that the depth's kind leaves open.
+Everything here works on an *order coordinate* (see ``order_coordinate``), so the results do not depend on the scale,
+and for affine kinds the shift, that the kind of depth leaves open.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _QUANTILES = 33
 _LEAST_CORE = 0.3
 # Most pixels of an object that quantiles are read from.
 _SAMPLED = 4000
-# Depths beyond so many ranges of the middle 80 % are not the object's.
+# Depths beyond this many ranges of the middle 80 % do not belong to the object.
 _STRAY_RANGES = 1.5
 # Below this share the pixels that no other box claims may be mere corners.
 _EXCLUSIVE_SHARE = 0.25
@@ -54,7 +54,7 @@ class ObjectPixels:
         return float(self.quantiles[len(self.quantiles) // 2])
 
     def core_px(self, most: int) -> tuple[np.ndarray, np.ndarray]:
-        """Rows and columns of at most so many pixels of the core, evenly spaced, int (N,) each [px of the frame]."""
+        """Rows and columns of at most ``most`` pixels of the core, evenly spaced, int (N,) each [px of the frame]."""
         rows, columns = thin(np.argwhere(self.core), most).T
         return rows + self.window.top, columns + self.window.left
 
@@ -117,7 +117,7 @@ def foreground(
 
     The coordinates are split into modes at the gaps and deep valleys of their histogram. An object
     fills the middle of its box, while background shows in the corners and an occluder enters from a
-    side; so the nearest mode is taken that holds enough of the centre-weighted pixels.
+    side. The nearest mode that holds enough of the centre-weighted pixels is therefore the object.
 
     Args:
         coordinate: float (h, w), order coordinate.
@@ -238,12 +238,12 @@ def object_pixels(
 
 
 def without_strays(coordinate: np.ndarray, mask: np.ndarray, slack: float) -> np.ndarray:
-    """The pixels of an object without those whose depth is far from all others': outliers, and a mask out of register.
+    """The pixels of an object without depth outliers, as strays and masks out of register cause them.
 
     Args:
         coordinate: float32 (h, w), order coordinate.
         mask: bool (h, w), the object's pixels.
-        slack: What is always allowed beyond the middle 80 %, in the coordinate's unit; 1.5 times their range is too.
+        slack: Allowance beyond the middle 80 %, in the coordinate's unit, added to 1.5 times their range.
 
     Returns:
         bool (h, w), a subset of the mask.

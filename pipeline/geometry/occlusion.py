@@ -1,9 +1,9 @@
-"""Who owns the contour that two regions share.
+"""Ownership of the contour that two regions share.
 
 Where one object hides another, the boundary between their visible parts belongs to the nearer one: the depth steps
 back across it. Each surface is continued to the boundary by a plane fitted to its own side, a little away from the
-boundary, where a depth map does not mix the two; the step is the difference of the two continuations. So a surface
-that only leads up to an object, as a table does to a cup's foot, shows no step.
+boundary, where a depth map does not mix the two; the step is the difference of the two continuations. A surface
+that only leads up to an object, such as a table to a cup's foot, therefore shows no step.
 
 Convention: *nearness* is a coordinate in which planes of space are linear in the pixel, as 1/z and disparity are.
 """
@@ -30,9 +30,9 @@ _BAND_SHARE, _BAND_PX = 0.3, (8, 60)
 _FEWEST_AROUND = 20
 # What is above its neighbour: the sine of the direction in the image.
 _RISE = 0.3
-# A step is clear beyond so many standard deviations.
+# A step is clear beyond this many standard deviations.
 _DEVIATIONS = 3.0
-# A hollow below something counts so much where nobody knows which way is up.
+# Weight of a hollow below an object where up is unknown.
 _UNKNOWN_LEVEL = 0.3
 
 
@@ -46,7 +46,7 @@ class Contour:
         gains: float64 (N,), variance of a step over that of one pixel.
         bends: float64 (N,), error of a step for each pixel that the boundary is out of place, same unit.
         folds: float64 (N,), how much the first surface falls behind the second's continuation per pixel away from
-            the boundary; positive where the two form a hollow, as a cup and its table do.
+            the boundary; positive where the two form a hollow, such as a cup and its table.
         rises: float64 (N,), sine of the direction from the second to the first in the image, 1 where the first is
             above.
         first_planes: float64 (N, 3), nearness of the first's plane at the pixel and its slopes along x and y [1/px].
@@ -116,7 +116,7 @@ def _misfit(values: np.ndarray, item: ObjectPixels) -> np.ndarray:
 
 
 def nearness(coordinate: np.ndarray, kind: DepthKind) -> np.ndarray:
-    """The order coordinate turned into one that is larger for nearer and linear on planes, float64.
+    """A coordinate that grows towards the camera and is linear on planes, from the order coordinate; float64.
 
     1/z where z is known up to scale; the disparity itself; minus z for affine depth, where it is only nearly linear.
     """
@@ -256,7 +256,7 @@ def nearer_around(coordinate: np.ndarray, first: np.ndarray, second: np.ndarray,
         pixels: float (N, 2), pixels (u, v) of the boundary.
 
     Returns:
-        Share of pairs of pixels, one of each, of which the first's is nearer; 0.5 where too few are there.
+        Share of pairs of pixels, one of each, in which the first's is nearer; 0.5 where there are too few.
     """
     band_px = int(np.clip(_BAND_SHARE * math.sqrt(min(first.sum(), second.sum())), *_BAND_PX))
     line = np.zeros(first.shape, dtype=bool)
@@ -279,8 +279,8 @@ class Ownership:
     Args:
         first: Where the first is clearly nearer.
         second: Where the second is.
-        standing: Where there is no step, the two form a hollow and the first is above the second, as what stands
-            on a surface is.
+        standing: Where there is no step, the two form a hollow and the first is above the second, like an object
+            that stands on a surface.
         carrying: The same with the second above.
         leaning: In [-1, 1]: how far the steps that are not clear lean towards the first; 0 where there are none.
     """
@@ -334,8 +334,8 @@ def _stands(places: np.ndarray, level: np.ndarray | None) -> float:
 def hidden_share_bounds(front: np.ndarray, back: np.ndarray) -> tuple[float, float]:
     """Bounds on the share of an object that another hides, from their visible pixels.
 
-    At least what lies within the convex hull of the visible part is hidden, for solids without holes; at most all of
-    the other's pixels are.
+    For objects without holes, at least the part of the other within the convex hull of the visible pixels hides it; at
+    most all of the other does.
 
     Args:
         front: bool (h, w), visible pixels of the one in front.

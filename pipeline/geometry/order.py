@@ -23,7 +23,7 @@ def probability_positive(measured: float, sigma: float) -> float:
 
 
 def probability_about(measured: float, sigma: float, low: float, high: float) -> float:
-    """Probability that a claim of a value in [low, high] is right.
+    """Probability that a claim of a value in [low, high] is correct.
 
     It is high only where most of the measurement's error lies inside, and low only where the measurement
     misses the interval by more than its error: a coarse measurement, which can do neither, gives one half.

@@ -29,7 +29,7 @@ _LOCAL = 160
 # Places of the image within which errors of depth may be common, along its longer side.
 _PLACES = 8
 _REFITS = 3
-# Errors of neighbouring places go together, so that a plane absorbs more than it would of independent ones.
+# Errors of neighbouring places are correlated, so a plane absorbs more of them than of independent ones.
 _ABSORBED = 1.6
 
 
@@ -152,7 +152,7 @@ def surface_planes(samples: Samples, relative_noise: float, seed: int = 0) -> tu
     scores = slopes.astype(np.float32) @ points[scored].T.astype(np.float32)
     scores -= 1
     scores *= 1 / tolerance
-    # Near hits count more, so that a plane through the middle of two does not win over either.
+    # Near hits count more, or a plane midway between two would win over both.
     np.square(scores, out=scores)
     np.subtract(1, scores, out=scores)
     np.maximum(scores, 0, out=scores)
@@ -200,7 +200,7 @@ def _refitted(
     bread = np.eye(3)
     for _ in range(_REFITS):
         deviations = points @ slope - 1
-        # Tukey's weights, so that what merely comes near does not pull.
+        # Tukey's weights keep points that merely come near from pulling.
         weights = np.where(free, np.maximum(0, 1 - (deviations / tolerance) ** 2) ** 2, 0)
         matrix = (points * weights[:, None]).T @ points
         bread = np.linalg.inv(matrix + 1e-9 * np.trace(matrix) * np.eye(3) + 1e-12 * np.eye(3))

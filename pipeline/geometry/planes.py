@@ -1,4 +1,4 @@
-"""Planes of point clouds, and which way is up in a depth map.
+"""The direction of up, and level surfaces, in a depth map.
 
 Convention: OpenCV axes of the camera frame (x right, y down, z forward); lengths in the unit of the depth,
 which may be any. Nothing is random beyond a fixed seed.
@@ -62,7 +62,7 @@ class Plane:
 
 @dataclass(frozen=True)
 class Up:
-    """Which way is up for a camera.
+    """The direction against gravity for a camera.
 
     Args:
         direction: Unit vector against gravity in the camera frame, float64 (3,).
@@ -83,7 +83,7 @@ def estimate_up(
     max_tilt_deg: float = 60.0,
     relative_noise: float = 0.01,
 ) -> Up | None:
-    """Which way is up, from the level and upright surfaces of one depth map.
+    """The direction against gravity, from the level and upright surfaces of one depth map.
 
     Floors, table tops and the tops of boxes are level; walls and the sides of boxes are upright. The depth map is
     cut into planes; each normal near the image's own up is a candidate, scored by the shares of the surface that would
@@ -91,7 +91,7 @@ def estimate_up(
     over all planes that agree with it.
 
     Args:
-        depth_values: float (H, W), z in metres or in any unit; its shape must be right (no unknown shift).
+        depth_values: float (H, W), z in metres or in any unit, without an unknown shift.
         valid: bool (H, W), where it means something.
         camera: Intrinsics of a frame of that size.
         max_tilt_deg: Largest angle to the up of a camera that is held upright [deg].
@@ -99,7 +99,7 @@ def estimate_up(
             networks.
 
     Returns:
-        The direction and its error, or None where too little supports any, or two directions alike.
+        The direction and its error, or None where too little supports any or two are equally supported.
     """
     samples = sampled(depth_values, valid, camera)
     if samples is None:
@@ -117,7 +117,7 @@ def estimate_up(
         return None
     direction, error_rad = _refined(candidates[best], planes)
     level, upright = _shares(direction, planes)
-    # Planes that are neither level nor upright are doubts about those that are.
+    # Planes that are neither level nor upright cast doubt on those that are.
     error_rad *= sum(plane.share for plane in planes) / max(level + upright, 1e-9)
     if level < _LEVEL_SHARE or level + upright < _SUPPORT_SHARE or error_rad > _WORST_ERROR_RAD:
         return None
@@ -171,7 +171,7 @@ def support_plane(
 
 
 def _may_be_level(samples: Samples, up: np.ndarray, relative_noise: float) -> np.ndarray:
-    """Samples whose local normal does not speak against a level surface, bool (N,)."""
+    """Samples whose local normal is compatible with a level surface, bool (N,)."""
     cosines = np.abs(samples.normals @ up)
     # Smooth errors of networks turn local normals by tens of degrees.
     slack = math.radians(20.0) + 6 * relative_noise
@@ -195,7 +195,7 @@ def _candidates(planes: tuple[SurfacePlane, ...], max_tilt_rad: float) -> np.nda
 
 
 def _shares(up: np.ndarray, planes: tuple[SurfacePlane, ...]) -> tuple[float, float]:
-    """Shares of the surface that are level and upright for a direction; planes count less the less they fit."""
+    """Shares of the surface that are level and upright for a direction, weighted by how well planes fit."""
     level, upright = np.array([plane.share for plane in planes]) @ [_fits(plane, up) for plane in planes]
     return float(level), float(upright)
 
@@ -212,7 +212,7 @@ def _fit(angle_rad: float, sigma_rad: float) -> float:
 
 
 def _pitch_and_roll(up: np.ndarray) -> tuple[float, float]:
-    """How far a camera is tilted down, and turned about its view [rad]."""
+    """Pitch (downwards) and roll of a camera [rad]."""
     forward = np.array((0.0, 0.0, 1.0))
     return math.asin(float(np.clip(-up @ forward, -1, 1))), math.asin(
         float(np.clip(up @ np.cross(_HELD_UP, forward), -1, 1))
@@ -220,7 +220,7 @@ def _pitch_and_roll(up: np.ndarray) -> tuple[float, float]:
 
 
 def _plausibility(up: np.ndarray) -> float:
-    """How well a direction agrees with how cameras are held, in (0, 1]."""
+    """Plausibility of a direction, given how people hold cameras, in (0, 1]."""
     pitch, roll = _pitch_and_roll(up)
     beyond = max(0.0, pitch - _DOWN_RAD, -_RAISED_RAD - pitch)
     return _fit(roll, 2 * _ROLL_RAD) * _fit(beyond, _ROLL_RAD)

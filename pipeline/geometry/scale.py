@@ -19,14 +19,14 @@ from pipeline.records.errors import MessageError
 
 # Least error of a known length; keeps weights finite [fraction].
 _LEAST_ERROR = 1e-6
-# Shifts are searched from the least that leaves every anchored thing a z, up to this many spreads of the map beyond.
+# Shifts are searched from the least that leaves every anchored object a z, up to this many spreads of the map beyond.
 _GRID = np.linspace(math.log(1e-3), math.log(1e3), 139)
 # Other shifts whose misfit is larger by less than this, and whose z differ by more than this, are rivals.
 _RIVAL_MISFIT, _RIVAL_DIFFERENCE = 4.0, 0.05
 _MOST_MINIMA, _MOST_HALVINGS = 6, 6
 # The misfit, in standard deviations, up to which known lengths may be said to fit the depth.
 _MOST_MISFIT = 25.0
-# A flat region counts as so many independent measurements, as the errors of neighbouring pixels are alike.
+# A flat region counts as this many independent measurements, because neighbouring pixels share their errors.
 _FLAT_MEASUREMENTS = 10.0
 # Quantiles of the map's values on which the effect of a shift's error is kept.
 _LEVELS = 129
@@ -44,8 +44,8 @@ class Solution:
         scale: Metres per unit of ``shape_of(values, kind, shift)``.
         shift: The shift; 0 where the kind has shape.
         error: Standard deviation of the scale where the shift is known, as a fraction.
-        factors: What each known length alone says, as a factor on the solution's scale.
-        misfit: How far the known lengths disagree, in standard deviations; 1 is as expected, 0 where none is left over.
+        factors: The scale that each known length alone gives, as a factor on the solution's scale.
+        misfit: How far the known lengths disagree, in standard deviations; 1 is as expected, 0 where none is redundant.
         levels: float64 (L,) ascending values of the map.
         level_errors: float64 (L,), error of z at these values because of the shift, as a fraction.
     """
@@ -86,7 +86,7 @@ class _Errors:
         return float(self.ones @ self.whiten @ logs / (self.ones @ self.ones))
 
     def residuals(self, logs: np.ndarray) -> np.ndarray:
-        """What is left of the logarithms after the best scale, in standard deviations."""
+        """Residuals of the logarithms after the best scale, in standard deviations."""
         left: np.ndarray = self.whiten @ logs - self.ones * self.log_scale(logs)
         return left
 
@@ -119,7 +119,7 @@ def solve_affine(
         kind: ``depth_affine`` or ``disparity_affine``.
         values: float (N,), valid values of the map, or an even sample of them.
         flat: Regions that are planes in space; they fix the shift of affine depth. A plane stays one under every
-            shift of disparity, so there they say nothing.
+            shift of disparity, so for disparity they are ignored.
 
     Raises:
         CannotScale: If they do not fix both, or no shift fits.
@@ -146,16 +146,16 @@ class _Search:
     ) -> None:
         self.known, self.kind, self.flat, self.levels = known, kind, flat, levels
         low, high = np.interp((0.02, 0.98), np.linspace(0, 1, len(levels)), levels)
-        things = [thing.values for item in known for thing in item.things] + [thing.values for thing in flat]
+        objects = [pixels.values for item in known for pixels in item.objects] + [pixels.values for pixels in flat]
         self.spread = float(high - low) or float(np.ptp(levels))
-        self.least = -min(float(low), *(float(np.quantile(part, 0.05)) for part in things))
+        self.least = -min(float(low), *(float(np.quantile(part, 0.05)) for part in objects))
         self._known_logs: dict[float, np.ndarray] = {}
         self.grid_logs = np.array([self._logs(float(step)) for step in _GRID])
         self.usable = np.isfinite(self.grid_logs).all(axis=1)
-        bends = [np.array([np.mean(bend(thing, self.shift(step)) ** 2) for step in _GRID]) for thing in flat]
+        bends = [np.array([np.mean(bend(pixels, self.shift(step)) ** 2) for step in _GRID]) for pixels in flat]
         self.flat_noise = tuple(
-            max(thing.noise, math.sqrt(squares.min()), 1e-9 * self.spread)
-            for thing, squares in zip(flat, bends, strict=True)
+            max(pixels.noise, math.sqrt(squares.min()), 1e-9 * self.spread)
+            for pixels, squares in zip(flat, bends, strict=True)
         )
         self.grid_flat = np.zeros(len(_GRID))
         for squares, noise in zip(bends, self.flat_noise, strict=True):
@@ -182,7 +182,7 @@ class _Search:
         is_determined = len(self.known) + len(self.flat) == 2
         if cost > _RIVAL_MISFIT and (is_determined or not _GRID[0] < step < _GRID[-1]):
             raise no_fit
-        middles = [np.median(thing.values) for item in self.known for thing in item.things]
+        middles = [np.median(pixels.values) for item in self.known for pixels in item.objects]
         compared = np.concatenate((middles, self.levels))
         costs = self._grid_costs(errors)
         for other_cost, other in rivals:
@@ -224,8 +224,8 @@ class _Search:
     def _residuals(self, step: float, errors: _Errors) -> np.ndarray:
         shift = self.shift(step)
         parts = [errors.residuals(self._logs(step))]
-        for thing, noise in zip(self.flat, self.flat_noise, strict=True):
-            parts.append(bend(thing, shift) * (math.sqrt(_FLAT_MEASUREMENTS / len(thing.values)) / noise))
+        for pixels, noise in zip(self.flat, self.flat_noise, strict=True):
+            parts.append(bend(pixels, shift) * (math.sqrt(_FLAT_MEASUREMENTS / len(pixels.values)) / noise))
         return np.nan_to_num(np.concatenate(parts), nan=1e6)
 
     def _cost(self, step: float, errors: _Errors) -> float:
@@ -267,7 +267,7 @@ class _Search:
         return float(step)
 
     def _end(self, step: float, side: int, most: float, errors: _Errors) -> float | None:
-        """Where the misfit grows beyond a value on one side of the best step; None where it does not."""
+        """The step on one side of the best one at which the misfit exceeds a value; None where it never does."""
         beyond = _GRID[step - _GRID < 0] if side > 0 else _GRID[step - _GRID > 0][::-1]
         inner = step
         for outer in beyond:
@@ -289,7 +289,7 @@ class _Search:
 
 
 def _logs(known: Sequence[KnownLength], kind: DepthKind, shift: float) -> np.ndarray:
-    """Logarithm of the scale that each known length alone asks for; NaN where it cannot be measured."""
+    """Logarithm of the scale that each known length alone gives; NaN where it cannot be measured."""
     return np.array([math.log(item.length_m) - math.log(measured_length(item, kind, shift)) for item in known])
 
 

@@ -1,4 +1,4 @@
-"""Where an object goes on beyond what is visible of it, and how far its visible part reaches.
+"""Where an object continues unseen, and how far its visible part reaches.
 
 Convention: as in ``geometry.occlusion``: nearness is linear on planes; arrays are windows of one frame.
 """
@@ -25,9 +25,9 @@ _OPEN_SHARE = 0.45
 def open_boundary(
     near: np.ndarray, valid: np.ndarray, mask: np.ndarray, *, edge_px: int, least: float, relative: bool
 ) -> np.ndarray:
-    """Pixels of an object's boundary beyond which something nearer begins, so that the object may go on behind it.
+    """Boundary pixels of an object where something nearer begins, behind which the object may continue.
 
-    Depth is read at two distances outside. A surface that only leads up to the object, as a table does to a cup's
+    Depth is read at two distances outside. A surface that only leads up to the object, such as a table to a cup's
     foot, is recognised by extending it to the boundary.
 
     Args:
@@ -64,7 +64,7 @@ def open_boundary(
 
     def first_known(distance: float) -> tuple[np.ndarray, np.ndarray]:
         values, own = at(distance)
-        # Sensors see nothing beside a step, so the next known depth stands for it.
+        # Sensors have no depth beside a step; the next known depth stands for it.
         for further in range(1, _HOLE_PX + 1):
             missing = np.flatnonzero(np.isnan(values))
             if len(missing) == 0:
@@ -92,8 +92,8 @@ class Reach:
     Args:
         low: Smallest coordinate, in the unit of the points.
         high: Largest coordinate.
-        low_open: Whether the object may go on below.
-        high_open: Whether it may go on above.
+        low_open: Whether the object may continue below.
+        high_open: Whether it may continue above.
     """
 
     low: float

@@ -1,6 +1,6 @@
-"""The records that everything speaks: frozen dataclasses, checked when made.
+"""The records that all parts exchange: frozen dataclasses, checked when made.
 
-They are imported on first use: whoever needs only the errors starts without NumPy and pydantic.
+They are imported on first use: code that needs only the errors starts without NumPy and pydantic.
 """
 
 from importlib import import_module

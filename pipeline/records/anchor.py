@@ -1,4 +1,4 @@
-"""Anchors: known lengths and distances that give metres to depth whose scale is not known."""
+"""Anchors: known lengths and distances that give metres to depth of unknown scale."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEFAULT_ERROR_SHARE = 0.03
 
 # Units that an anchor may name.
 LENGTH_UNITS = tuple(unit for unit in Unit if math.isfinite(unit.metres))
-# A longer length is a slip of the unit or of the finger, and would overflow the depth [m].
+# A longer length is a typing error or a wrong unit, and would overflow the depth [m].
 LONGEST_M = 1e6
 
 Pixel = tuple[float, float]
@@ -162,7 +162,7 @@ class Anchor:
             plain: For example ``{"size": "mug", "measure": "height", "value": 9.5, "unit": "cm", "error": 0.3}``,
                 ``{"between": ["mug", "book"], ...}``, ``{"between_px": [[10, 20], [90, 20]], ...}``,
                 ``{"to_camera": "mug", ...}``, ``{"to_camera_px": [10, 20], ...}``,
-                ``{"camera_height": 1.4, "unit": "m", "above": "floor"}``, ``{"plane": "floor"}``. Null is as good
+                ``{"camera_height": 1.4, "unit": "m", "above": "floor"}``, ``{"plane": "floor"}``. Null counts
                 as absent.
 
         Raises:

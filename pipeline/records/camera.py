@@ -1,4 +1,4 @@
-"""The pinhole camera, and what happens to it when its image is resized, cropped or turned.
+"""The pinhole camera, also of resized, cropped and turned images.
 
 Convention: OpenCV axes (x right, y down, z forward); pixel (0, 0) is the *centre* of the top-left
 pixel, so an image of width W covers u in [-0.5, W - 0.5]. Lengths in pixels. No lens distortion.
@@ -149,7 +149,7 @@ class Camera:
 
 
 def _finite(name: str, value: Any) -> float:
-    """The value as a float; whole numbers may be too large for one, and texts and lists are none."""
+    """The value as a float; refuses texts, lists, and whole numbers too large for a float."""
     known = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
     try:
         number = float(value) if known else math.nan

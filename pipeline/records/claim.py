@@ -1,4 +1,4 @@
-"""What is said: regions of frames, and spatial claims about them."""
+"""Regions of frames, and spatial claims about them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Unit(StrEnum):
 
     @property
     def metres(self) -> float:
-        """Length of one unit [m]; NaN for a unit that is no length."""
+        """Length of one unit [m]; NaN for a unit that is not a length."""
         return _METRES.get(self, math.nan)
 
 
@@ -240,7 +240,7 @@ class Claim:
         negated: Whether the claim denies the relation.
         text_span: Start and end of the words in the answer's text, in characters.
         origin: Who made the claim.
-        truth: Known truth, where a data set gives it; the verifier never reads it.
+        truth: Ground truth, where a data set gives it; the verifier never reads it.
 
     Raises:
         RecordError: If the relation is unknown, or lacks an object or number that it needs.
@@ -300,7 +300,7 @@ class Claim:
     def _check_unit(self, name: str) -> None:
         assert self.unit is not None
         if name == "count":
-            require(self.unit is Unit.COUNT, f"The value of count is a number of things, not {self.unit}.")
+            require(self.unit is Unit.COUNT, f"The value of count is a number of objects, not {self.unit}.")
         elif name in ("occludes", "occluded_by"):
             require(
                 self.unit is Unit.FRACTION and self.value is not None and self.value <= 1,

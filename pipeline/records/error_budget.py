@@ -1,4 +1,4 @@
-"""How wrong each measurement may be: the numbers from which every probability follows."""
+"""Errors of all measurements: every probability follows from these numbers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.records.settings import NonNegative, SettingError, checked
 @checked
 @dataclass(frozen=True)
 class ErrorBudget:
-    """Standard deviations of everything that a verdict rests on.
+    """Standard deviations of everything that a verdict depends on.
 
     Args:
         noise: Errors of depth, by backend.
@@ -68,7 +68,7 @@ class ErrorBudget:
         return math.hypot(self.scale_error(depth), self.focal[source])
 
     def edge_px(self, region: Region, side_px: float) -> float:
-        """Error of one edge of a region whose side along that axis is so long [px]."""
+        """Error of one edge of a region whose side along that axis is ``side_px`` long [px]."""
         if region.mask is not None:
             return self.mask_px
         if region.origin is Origin.GIVEN:

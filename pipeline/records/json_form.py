@@ -17,7 +17,7 @@ _adapters: dict[type[Any], TypeAdapter[Any]] = {}
 
 
 def _adapter(record_type: type[Any]) -> TypeAdapter[Any]:
-    """Building an adapter takes milliseconds, so each is kept."""
+    """The adapter of a type; building one takes milliseconds, so each is kept."""
     if record_type not in _adapters:
         _adapters[record_type] = TypeAdapter(record_type)
     return _adapters[record_type]

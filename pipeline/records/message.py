@@ -1,4 +1,4 @@
-"""What claims, verdicts and notes say: codes with values, put into words once, in the language of the result.
+"""Sentences of claims, verdicts and notes: codes with values, worded once, in the language of the result.
 
 The words stand in ``wording/LANGUAGE.yaml``. A message's values fill its pattern; a value may be a message itself.
 """
@@ -42,12 +42,12 @@ def catalog(language: Language) -> Mapping[str, str]:
 
 @dataclass(frozen=True)
 class Message:
-    """What is said, free of language.
+    """A sentence in no particular language.
 
     Args:
         code: Key of the catalogs.
         values: What the pattern names: numbers, labels, messages, and tuples of these.
-        more: Further sentences.
+        more: Messages that follow it.
     """
 
     code: str

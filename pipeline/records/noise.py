@@ -1,4 +1,4 @@
-"""How wrong each depth backend is: one small noise model per backend."""
+"""Errors of depth: one small noise model per backend."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipeline.records.settings import NonNegative, SettingError, checked
 class NoiseModel:
     """Errors of one depth backend, as standard deviations.
 
-    The smooth error is that of a whole place: neighbours share it, places far apart do not. Errors are fractions of z
+    Neighbours share the smooth error, places far apart do not. Errors are fractions of z
     where depth is known up to scale, and of the disparity or depth above that of the farthest (disparity) or nearest
     (depth) place where a shift is unknown; see ``far_share``.
 
@@ -53,7 +53,7 @@ class NoiseModel:
         return self.pixel + self.pixel_per_m * level
 
     def correlation(self, distance_share: float) -> float:
-        """Correlation of the smooth errors of two places so far apart, as a share of the image's longer side."""
+        """Correlation of the smooth errors of two places at a distance, as a share of the image's longer side."""
         return math.exp(-0.5 * (distance_share / self.place_share) ** 2) if self.place_share > 0 else 0.0
 
 

@@ -1,4 +1,4 @@
-"""The closed registry of spatial relations: names, words, what each needs, which rule judges it.
+"""The closed registry of spatial relations: their names, words, needs and rules.
 
 Adding a relation means adding one entry here, and its claim and denial to ``wording/``; the parsers, the JSON Schema
 and the verifier read them.

@@ -1,4 +1,4 @@
-"""Where the files that ship with the package lie: in a checkout, or inside the installed wheel."""
+"""Paths of the files that ship with the package: in a checkout, or inside the installed wheel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes out: answers, verdicts with their evidence, and the result of one item."""
+"""Answers, verdicts with their evidence, and the result of one item."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Verdict:
 
     @property
     def is_correct(self) -> bool | None:
-        """Whether it says of its claim what is true; None where it is undecided or the truth is not known."""
+        """Whether it agrees with the claim's ground truth; None where it is undecided or there is none."""
         if self.status is Status.UNDECIDED or self.claim.truth is None:
             return None
         return (self.status is Status.SUPPORTED) is self.claim.truth
@@ -136,7 +136,7 @@ class SpatialTag:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model said, verbatim, and what was understood of it.
+    """The model's answer, verbatim, and what was read from it.
 
     Args:
         text: The answer without its reasoning, otherwise verbatim.
@@ -182,7 +182,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class FrameSummary:
-    """What a result keeps of a frame: no pixels, but all that is needed to find and reproduce them.
+    """Summary of a frame: everything needed to find and reproduce its pixels, but not the pixels.
 
     ``scale_error`` is the relative error of the metric scale, where anchors gave it.
     """
@@ -241,8 +241,8 @@ class Result:
         artefacts: Paths of the files written, relative to the folder of ``results.jsonl``.
         errors: What went wrong without stopping the item.
         attempts: Earlier answers with their verdicts, where the question was asked again, the first one first.
-        correct_answer: The right answer, where it is known.
-        is_correct: Whether the answer says the same; None where that is not known. It serves counting alone.
+        correct_answer: The correct answer, where it is known.
+        is_correct: Whether the answer agrees with it; None where that is not known. Only statistics use it.
         language: Language of all its sentences but the model's own: ``en`` or ``zh``, that of the question.
         schema_version: Version of this record's JSON form.
     """

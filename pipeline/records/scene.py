@@ -1,4 +1,4 @@
-"""What goes in: frames with their cameras, depth maps, and the scene that holds them."""
+"""Frames with their cameras, depth maps, and the scene that holds them."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class DepthMap:
             the error budget.
 
     Raises:
-        RecordError: If shapes differ, a metric map names no scale source, or the scale's error is no share.
+        RecordError: If shapes differ, a metric map names no scale source, or the scale's error is not a share.
     """
 
     values: np.ndarray
@@ -92,7 +92,7 @@ class DepthMap:
             f"Depth values must be a two-dimensional array of numbers, not {values.dtype} of shape {values.shape}.",
         )
         with np.errstate(over="ignore", invalid="ignore"):
-            # What is too large for float32 becomes infinite, and with that invalid.
+            # Values too large for float32 become infinite and thereby invalid.
             values = np.ascontiguousarray(values, dtype=np.float32)
         valid = np.asarray(self.valid, dtype=bool)
         for name, array in (("valid mask", valid), ("confidence", self.confidence)):
@@ -219,7 +219,7 @@ class Frame:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """All that is known of one item before a model answers.
+    """One item before a model answers.
 
     Args:
         id: The item's id; used in file names after making it safe.
@@ -230,8 +230,8 @@ class Scene:
         depth: One depth map per frame, or empty before the depth stage.
         text_regions: Lines of text that OCR read.
         anchors: Known lengths and distances that came with the item.
-        unanchored_depth: Depth maps as they came, where ``depth`` holds what the anchors made of them; else empty.
-        problems: What could not be used of what came with the item.
+        unanchored_depth: The original depth maps where anchors changed ``depth``; else empty.
+        problems: Parts of the item that could not be used.
 
     Raises:
         RecordError: If there is no frame, or depth, regions or anchors do not fit the frames.

@@ -1,4 +1,4 @@
-"""Settings that a user chooses: annotations say what each may be, and one sentence says what is wrong."""
+"""Checks user settings against annotations; one sentence says what is wrong."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LONGEST_SHOWN = 80
 
 @dataclass(frozen=True)
 class Words:
-    """What a setting may be, as the words of an annotation that follow "must be".
+    """Words of an annotation for the values that it allows; they follow "must be".
 
     Args:
         text: The words.
@@ -53,7 +53,7 @@ Text = Annotated[str, StringConstraints(pattern=r"\S"), Words("a text that is no
 
 
 class SettingError(ConfigError):
-    """A setting is not what it may be.
+    """A setting has a value that is not allowed.
 
     Args:
         key: The key as far as it is known where the value is checked.

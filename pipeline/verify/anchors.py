@@ -1,4 +1,4 @@
-"""Anchors and depth in; metric depth with the error of its scale out."""
+"""Turns depth and anchors into metric depth with the error of its scale."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ from pipeline.verify.rules.object_view import ObjectView, object_views
 from pipeline.verify.rules.view import FrameView
 from pipeline.verify.verifier import Verifier, need_of
 
-# Anchors that differ by more standard deviations are said to disagree.
+# Anchors that differ by more standard deviations disagree.
 _DISAGREEMENT = 2.0
-# Pixels whose z is less sure than this have none, and fewer than this share of a frame with z are too few.
+# Pixels with a larger relative error lose their z; fewer than this share of a frame with z are too few.
 _MOST_ERROR, _LEAST_KEPT = 0.4, 0.3
 # The error of a frame's scale holds for this share of its pixels.
 _COVERED = 0.95
-# A larger error than this is no scale.
+# A scale with a larger error is refused.
 _MOST_SCALE_ERROR = 0.5
 
 _Read = tuple[Anchor, KnownLength]
@@ -51,19 +51,18 @@ def with_anchors(
 ) -> Scene:
     """Give a scene's depth the scale of its anchors.
 
-    Every frame is solved by itself, from the depth as it came; so a scene may be anchored again when more regions are
-    known.
+    Every frame is solved by itself, from its original depth; a scene may be anchored again when more regions are known.
 
     Args:
         scene: A scene with depth.
-        regions: What anchors may name.
+        regions: Regions that anchors may name.
         budget: Error of every measurement; the verifier's.
         settings: How objects are cut out; the verifier's.
 
     Returns:
-        The scene with metric depth of scale source ``anchor`` wherever the anchors fix it, the depth as it was
-        elsewhere, the unchanged maps as ``unanchored_depth``, and as ``problems`` what could not be used or disagrees.
-        The same scene where it has no anchors.
+        The scene with metric depth of scale source ``anchor`` wherever the anchors fix it and the original depth
+        elsewhere, the original maps as ``unanchored_depth``, and as ``problems`` the anchors that cannot be used or
+        disagree. The same scene where it has no anchors.
     """
     if not scene.anchors:
         return scene
@@ -90,23 +89,23 @@ def judge_anchored(
 ) -> tuple[Verdict, ...]:
     """Judge claims on a scene that ``with_anchors`` gave.
 
-    Order and occlusion are judged on affine depth as it came, because its errors are known in its own unit. A verdict
-    that lacks metres, or a shape, says what the anchors lack.
+    Order and occlusion are judged on the original affine depth, whose errors are known in its own unit. A verdict that
+    lacks metres, or a shape, says what the anchors lack.
 
     Returns:
         One verdict per claim, in the same order, as ``Verifier.judge``.
     """
     is_affine = any(not depth.kind.has_shape for depth in scene.unanchored_depth)
-    as_it_came = replace(scene, depth=scene.unanchored_depth) if is_affine else scene
+    original = replace(scene, depth=scene.unanchored_depth) if is_affine else scene
     verdicts: dict[int, Verdict] = {}
-    for judged, needs in ((as_it_came, (Need.NOTHING, Need.ORDER)), (scene, (Need.SHAPE, Need.METRIC))):
+    for judged, needs in ((original, (Need.NOTHING, Need.ORDER)), (scene, (Need.SHAPE, Need.METRIC))):
         at = [index for index, claim in enumerate(claims) if need_of(claim) in needs]
         verdicts |= zip(at, verifier.judge(judged, regions, [claims[index] for index in at], language), strict=True)
     return tuple(_with_need(verdict, scene, language) for _, verdict in sorted(verdicts.items()))
 
 
 def _with_need(verdict: Verdict, scene: Scene, language: Language) -> Verdict:
-    """The verdict; where it is open because its frames lack metres or shape, with what the anchors lack."""
+    """The verdict, with what the anchors lack where it is undecided for want of metres or shape."""
     if verdict.status is not Status.UNDECIDED or not verdict.evidence or not scene.problems or not scene.depth:
         return verdict
     need = need_of(verdict.claim)
@@ -122,7 +121,7 @@ def _with_need(verdict: Verdict, scene: Scene, language: Language) -> Verdict:
 def _places(
     scene: Scene, regions: tuple[Region, ...]
 ) -> tuple[list[tuple[Anchor, dict[int, tuple[int, ...]]]], list[Message]]:
-    """Each anchor with the regions that it names, by frame in which it holds; and why some hold in none."""
+    """Each usable anchor with the regions that it names, by frame; and why the others are unusable."""
     places: list[tuple[Anchor, dict[int, tuple[int, ...]]]] = []
     problems = []
     for anchor in scene.anchors:
@@ -152,7 +151,7 @@ def _unusable(anchor: Anchor, reason: Message, needs: Message | None = None) -> 
 
 
 def _anchored(view: FrameView, anchors: list[tuple[Anchor, list[ObjectView]]]) -> tuple[DepthMap, list[Message]]:
-    """The depth of one frame with the scale of its anchors, or as it is; and what is wrong with them."""
+    """The depth of one frame, scaled by its anchors where possible; and the problems of the anchors."""
     depth = view.depth
     lengths, flat, problems = _read(view, anchors)
     if not lengths:
@@ -194,12 +193,12 @@ def _read(
             continue
         lengths.append((anchor, known))
         if anchor.kind is AnchorKind.CAMERA_HEIGHT:
-            flat += known.things
+            flat += known.objects
     return lengths, flat, problems
 
 
 def _kept_scale(view: FrameView, solution: Solution) -> tuple[Message, ...] | None:
-    """Why a metric map keeps its own scale, empty where the anchors agree; None where they are surer than it."""
+    """Why a metric map keeps its own scale: empty where the anchors agree, None where theirs is more precise."""
     depth = view.depth
     own = view.budget.scale_error(depth)
     is_sensor = depth.scale_source is ScaleSource.SENSOR
@@ -238,7 +237,7 @@ def _solved_affine(view: FrameView, lengths: list[_Read], flat: list[Pixels]) ->
 def _errors_at(view: FrameView, solution: Solution, backend: str) -> np.ndarray:
     """Error of z at the levels of a solution, as a fraction.
 
-    That of scale and shift, and how much the affine noise exceeds what the budget takes for the anchored map.
+    It combines the error of scale and shift with the affine noise beyond that of the anchored map.
     """
     levels = solution.levels
     z = shape_of(levels, view.depth.kind, solution.shift)

@@ -25,13 +25,13 @@ from pipeline.verify.rules.object_view import ObjectView, object_views
 from pipeline.verify.rules.view import FrameView
 
 _MOST_CERTAIN = 1e-6
-# Boxes that overlap more than this hold the same pixels.
+# Boxes that overlap more than this cannot be told apart.
 _SAME_IOU = 0.95
 
 
 @dataclass(frozen=True)
 class _Judged:
-    """What one frame gave: a finding, or why there is none."""
+    """The finding of one frame, or why there is none."""
 
     frame: int
     regions: tuple[int, ...]
@@ -73,7 +73,7 @@ class Verifier:
 
         Args:
             scene: Frames, with depth where there is any.
-            regions: What the claims may speak of; indices of the evidence point into it.
+            regions: Regions that the claims may name; indices of the evidence refer to them.
             claims: The claims.
             language: Language of the verdicts' sentences.
 
@@ -134,7 +134,7 @@ class Verifier:
         undecided: Verdict,
         language: Language,
     ) -> Verdict:
-        """Let the points of all posed frames decide in one space what no single frame does, where there are several."""
+        """Let the points of all posed frames together decide what no single frame decides."""
         contradicts = any(item.probability is not None for item in undecided.evidence) and undecided.probability == 0.5
         if len(views) < 2 or contradicts:
             return undecided
@@ -197,7 +197,7 @@ class Verifier:
             reason = message("frames_contradict", supporting=tuple(for_it), refuting=tuple(against))
             needs = message("needs_meant_frame")
         elif status is Status.UNDECIDED:
-            # A half says in its note why nothing can be said.
+            # At exactly one half the note already says why nothing can be decided.
             reason = strongest.note if probability == 0.5 else strongest.note + message("within_error")
             needs = message(strongest.needs)
         return _verdict(claim, language, status, reason, needs, strongest, probability=probability, evidence=evidence)
@@ -209,9 +209,9 @@ class Verifier:
 
 
 def _doubted(finding: Finding, located: Sequence[ObjectView]) -> Finding:
-    """The finding, drawn towards one half as far as the boxes may hold something else than their objects."""
-    sure = math.prod(1 - item.doubt for item in located)
-    return replace(finding, probability=0.5 + sure * (finding.probability - 0.5))
+    """The finding, drawn towards one half by the doubt about what the boxes hold."""
+    certainty = math.prod(1 - item.doubt for item in located)
+    return replace(finding, probability=0.5 + certainty * (finding.probability - 0.5))
 
 
 def _coincide(regions: Sequence[Region]) -> bool:
@@ -224,7 +224,7 @@ def _coincide(regions: Sequence[Region]) -> bool:
 
 
 def _with_all_small(refusal: CannotMeasure, located: Sequence[ObjectView]) -> CannotMeasure:
-    """A refusal because of a region's few pixels, with all of the claim's regions that have too few."""
+    """A refusal for too few pixels, extended to all of the claim's regions that have too few."""
     if not refusal.regions:
         return refusal
     small: list[int] = []
@@ -237,7 +237,7 @@ def _with_all_small(refusal: CannotMeasure, located: Sequence[ObjectView]) -> Ca
 
 
 def need_of(claim: Claim) -> Need:
-    """What the depth must carry for a claim."""
+    """The least that depth must carry for a claim to be judged."""
     relation = RELATIONS[claim.relation]
     return relation.value_need if claim.value is not None and relation.need is not Need.NOTHING else relation.need
 

@@ -206,11 +206,11 @@ def solutions(kind: DepthKind) -> Iterator[Any]:
         (one(near, 0, along), one(1.02 * near, 4, along)),
         (one(near, 0, along),),
     )
-    values = sets[1][1].things[0].values
+    values = sets[1][1].objects[0].values
     for known in sets:
         yield [known_lengths.measured_length(item, kind, 0.3, widening=1.1) for item in known]
         yield [known_lengths.length_errors(item, kind, 0.3) for item in known]
-        for flat in ((), (length_of(1.0, -2, along, kind).things[0],)):
+        for flat in ((), (length_of(1.0, -2, along, kind).objects[0],)):
             try:
                 solved = (
                     scale.solve_scale(known, kind) if kind is SHAPE else scale.solve_affine(known, kind, values, flat)

@@ -183,7 +183,7 @@ ANCHORED = partial(DEPTH, kind="metric", scale_source="anchor")
         (Claim, {"relation": "size", "subject": "a", "value": float("nan"), "unit": "m"}, "finite"),
         (Claim, {"relation": "size", "subject": "a", "value": 1}, "unit"),
         (Claim, {"relation": "size", "subject": "a", "value": 1, "unit": "count"}, "length"),
-        (Claim, {"relation": "count", "subject": "a", "value": 1, "unit": "m"}, "number of things"),
+        (Claim, {"relation": "count", "subject": "a", "value": 1, "unit": "m"}, "number of objects"),
         (Claim, {"relation": "occludes", "subject": "a", "object": "b", "value": 40, "unit": "fraction"}, "fraction"),
         (Claim, {"relation": "size", "subject": "a", "value": 1, "unit": "m", "measure": "girth"}, "measure"),
         (Claim, {"relation": "left_of", "subject": "a", "object": "b", "frames": (-1,)}, "Frames"),

@@ -1,4 +1,4 @@
-"""What one frame's depth shows of an anchor, on any kind of depth."""
+"""Reads the length of an anchor off one frame, on any kind of depth."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from pipeline.verify.rules.base import CannotMeasure
 from pipeline.verify.rules.object_view import ObjectView, object_views
 from pipeline.verify.rules.view import FrameView
 
-# Most points of a thing; a nearest distance is searched anew for every shift.
+# Most points of an object; a nearest distance is searched again for every shift.
 _MOST_POINTS, _MOST_NEAREST = 600, 250
 # How far a centre may lie behind the visible surface, as a share of the visible width.
 _BEHIND_SURFACE = 0.15
-# How far the visible extent of solids is from their own, as standard deviations [fraction]; without gravity a height
-# may be foreshortened, or hold a visible top.
+# Difference of the visible extent of objects from the true one, as standard deviations [fraction]; without gravity a
+# height may be foreshortened, or include a visible top.
 _SIZE_ERRORS = {"width": 0.08, "height": 0.06, "depth": 0.1}
 _TILTED_ERROR = 0.2
-# Pixels of a frame among which a floor is searched.
+# Most pixels of a frame in which a floor is searched.
 _MOST_SEARCHED = 6000
 # Pixels this far from the level surface still belong to it: in its own residuals, and as a share of its distance.
 _FLOOR_RESIDUALS, _FLOOR_SHARE = 3.0, 0.01
-# Level surfaces that are looked at; how far one must be below another as a factor; and its least share of the depth.
+# Most level surfaces examined; how far one must be below another as a factor; and its least share of the depth.
 _MOST_SURFACES, _LOWER, _LEAST_SURFACE = 3, 1.25, 0.05
 # A smooth error of depth also tilts a plane, which moves it by so much of that error.
 _TILT = 1.5
@@ -63,9 +63,9 @@ def read(anchor: Anchor, view: FrameView, named: Sequence[ObjectView]) -> KnownL
     error, focal = anchor.relative_error, view.budget.focal[view.camera.source]
 
     def known(
-        things: tuple[Pixels, ...], measure: Callable[..., float], further: float = 0.0, focal_error: float = focal
+        objects: tuple[Pixels, ...], measure: Callable[..., float], further: float = 0.0, focal_error: float = focal
     ) -> KnownLength:
-        return KnownLength(anchor.value_m, things, measure, math.hypot(error, further), focal_error)
+        return KnownLength(anchor.value_m, objects, measure, math.hypot(error, further), focal_error)
 
     match anchor.kind:
         case AnchorKind.SIZE:
@@ -78,13 +78,13 @@ def read(anchor: Anchor, view: FrameView, named: Sequence[ObjectView]) -> KnownL
                         raise CannotMeasure(
                             "partly_visible", "needs_whole_or_nearest_anchor", label=item.label, side="centre"
                         )
-            things = tuple(pixels(item, _MOST_NEAREST, _behind(item)) for item in named)
-            return known(things, nearest_distance if nearest else centre_distance)
+            objects = tuple(pixels(item, _MOST_NEAREST, _behind(item)) for item in named)
+            return known(objects, nearest_distance if nearest else centre_distance)
         case AnchorKind.BETWEEN_PX:
             return known(_at_pixels(anchor, view), _point_distance)
         case AnchorKind.TO_CAMERA | AnchorKind.TO_CAMERA_PX:
-            things = tuple(pixels(item) for item in named) or _at_pixels(anchor, view)
-            return known(things, z_distance, 0.0, 0.0) if anchor.measure == "z" else known(things, straight_distance)
+            objects = tuple(pixels(item) for item in named) or _at_pixels(anchor, view)
+            return known(objects, z_distance, 0.0, 0.0) if anchor.measure == "z" else known(objects, straight_distance)
         case AnchorKind.CAMERA_HEIGHT:
             tilted = _TILT * view.noise.relative
             if named:
@@ -166,7 +166,7 @@ def _size(item: ObjectView, side: str) -> tuple[tuple[Pixels, ...], Callable[[np
     if view.depth.kind.has_shape:
         found = item.extents
         part = found.of(side)
-        is_open, length = part.low_open or part.high_open, part.length
+        is_open, length = part.is_open, part.length
         if side == "height" and not found.is_upright:
             error = _TILTED_ERROR
         if side != "width" and length > 0:
@@ -184,8 +184,8 @@ def _size(item: ObjectView, side: str) -> tuple[tuple[Pixels, ...], Callable[[np
     if length <= 0:
         raise CannotMeasure("side_of_point", "needs_box_or_mask", label=item.label, side=side)
     edges = math.sqrt(2) * item.edge_error_px(0 if side == "width" else 1) * z / view.camera.fx / length
-    thing = Pixels(np.array([[length / z, 0.0, 1.0]]), np.array([z]), _point_noise(item))
-    return (thing,), lateral_length, math.hypot(edges, error)
+    side_pixels = Pixels(np.array([[length / z, 0.0, 1.0]]), np.array([z]), _point_noise(item))
+    return (side_pixels,), lateral_length, math.hypot(edges, error)
 
 
 def _bent(item: ObjectView, side: str, along: float) -> float:
@@ -201,13 +201,13 @@ def _bent(item: ObjectView, side: str, along: float) -> float:
 
 
 def _is_open(item: ObjectView) -> tuple[bool, bool]:
-    """Whether an object may go on beyond what is visible, along x and along y of the image."""
+    """Whether an object may continue unseen, along x and along y of the image."""
     if item.is_cut_off:
         return True, True
     rows, columns = np.nonzero(item.pixels.mask)
     hidden = item.open_pixels[rows, columns]
     across, down = (reach(axis.astype(np.float64), hidden) for axis in (columns, rows))
-    return across.low_open or across.high_open, down.low_open or down.high_open
+    return across.is_open, down.is_open
 
 
 def _point_noise(item: ObjectView) -> float:
@@ -224,14 +224,14 @@ def _behind(item: ObjectView) -> float:
 
 def _at_pixels(anchor: Anchor, view: FrameView) -> tuple[Pixels, ...]:
     """One point for each pixel of an anchor: its ray, and the median depth around it."""
-    things = []
+    objects = []
     for u, v in anchor.points_px:
         # Boxes count from the outer edge of the first pixel, cameras from its centre.
         point = (u + 0.5, v + 0.5)
         around = _alone(view, Region(f"pixel ({u:g}, {v:g})", (*point, *point), origin=Origin.GIVEN))
         ray = _rays(view, np.array([v]), np.array([u]))
-        things.append(Pixels(ray, np.array([around.z]), _point_noise(around)))
-    return tuple(things)
+        objects.append(Pixels(ray, np.array([around.z]), _point_noise(around)))
+    return tuple(objects)
 
 
 def _point_distance(first: np.ndarray, second: np.ndarray) -> float:

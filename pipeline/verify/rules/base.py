@@ -39,7 +39,7 @@ class CannotMeasure(MessageError):
 
 @dataclass(frozen=True)
 class Finding:
-    """What one frame shows about a claim that is not negated.
+    """The finding of one frame about a claim, negation disregarded.
 
     Args:
         probability: Probability that the relation holds.
@@ -48,7 +48,7 @@ class Finding:
         note: What was measured.
         numbers: Named measurements.
         points: Named points of the camera frame.
-        needs: Code of what would decide it if the probability does not.
+        needs: Code of what would decide the claim where the probability does not.
     """
 
     probability: float
@@ -63,13 +63,13 @@ class Finding:
 @checked
 @dataclass(frozen=True)
 class Settings:
-    """What the rules let a user choose.
+    """Options of the rules.
 
     Args:
         edge_px: Edge of an object whose depth is not trusted [px].
         min_pixels: Fewest valid pixels of an object.
         foreground_share: Share of a box's centre-weighted pixels that its object must hold.
-        box_doubt: How much of what another box's object claims of a box's object counts as doubt about the latter.
+        box_doubt: How much of the share that another box claims counts as doubt about a box's object, in [0, 1].
         point_radius_px: Half side of the window around a point [px].
         tolerance: Accepted relative deviation of a claim's number.
         max_points: Most points of one object that distances are measured on.
@@ -88,7 +88,7 @@ class Settings:
 
 
 def require_camera_view(claim: Claim) -> None:
-    """Make sure that a claim is meant as the camera sees it.
+    """Require that a claim takes the camera's view.
 
     Raises:
         CannotMeasure: If it takes the view of an object, whose orientation is unknown.
@@ -130,7 +130,7 @@ def number_probability(
     hidden: tuple[float, float] = (0.0, 0.0),
     covered: tuple[float, float] = (0.0, 0.0),
 ) -> tuple[float, float]:
-    """Probability that a claim's length is right, and by how much it fits.
+    """Probability that a claim's length is correct, and by how much it fits.
 
     Args:
         claim: A claim with a length.
@@ -157,17 +157,17 @@ def number_probability(
         nearest = min(max(value, low), high)
         probability = max(ends)
         if inside:
-            # The lower reading may in truth lie beyond the value where a part is hidden.
+            # The lower reading may actually lie beyond the value where a part is hidden.
             stays = 1 - (low / most) ** (1 / hidden[0]) if hidden[0] > 0 else 1.0
             probability = length_probability(least, most, max(nearest, 1e-6), min(sigmas)) * stays
         return probability, most - value - abs(value - nearest)
-    # Every reading must hold for a bound to be right, and none for it to be wrong.
+    # A bound is correct if every reading satisfies it, and wrong if none does.
     margin = low - least if claim.comparison is Comparison.AT_LEAST else most - high
     return sum(ends) / 2, margin
 
 
 def fraction_probability(claim: Claim, low: float, high: float, sigma: float, tolerance: float) -> tuple[float, float]:
-    """Probability that a claimed share is right when the true one lies between two bounds, and by how much it fits.
+    """Probability that a claimed share is correct when the true one lies between two bounds, and by how much it fits.
 
     Args:
         claim: A claim whose value is a share.

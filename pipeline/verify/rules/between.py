@@ -14,8 +14,8 @@ from pipeline.verify.rules.object_view import ObjectView
 def judge(claim: Claim, subject: ObjectView, *ends: ObjectView) -> Finding:
     """The subject's centre, projected on the line from one object's centre to the other's, lies inside.
 
-    Only the image is looked at: an object that lies between two others in space also does so in the
-    image, so this refutes with certainty and supports what the image shows.
+    Only the image counts: an object between two others in space is also between them in the image, so a refutation is
+    certain, while support speaks of the image alone.
     """
     middle, first, second = (_centre(item.box_px) for item in (subject, *ends))
     line = (second[0] - first[0], second[1] - first[1])

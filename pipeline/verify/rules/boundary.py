@@ -1,4 +1,4 @@
-"""Whether an object goes on beyond what is visible of it: cut off by the frame, or hidden by something nearer."""
+"""Whether an object continues unseen: cut off by the frame, or hidden by something nearer."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from pipeline.geometry.visibility import open_boundary
 if TYPE_CHECKING:
     from pipeline.verify.rules.object_view import ObjectView
 
-# An object that comes so close to the frame's border may go on beyond it [px].
+# An object this close to the frame's border may continue beyond it [px].
 _BORDER_PX = 2
 # Fewer pixels at the frame's border cut nothing off.
 _CUT_PX = 3
 # What hides an object begins at least this much nearer: a share of z, or of the frame's range.
 _HIDING_STEP = 0.015
-# An object along more than this share of whose outline something nearer begins is hidden in part.
+# An object is hidden in part where something nearer begins along more than this share of its outline.
 _OPEN_SHARE = 0.08
 
 
 def open_pixels(item: ObjectView) -> np.ndarray:
-    """Pixels of an object beside a place where it may go on unseen, bool (H, W) of the object's window.
+    """Pixels of an object beside a place where it may continue unseen, bool (H, W) of the object's window.
 
     There something nearer begins; see ``is_cut_off`` for the frame's border.
     """

@@ -1,4 +1,4 @@
-"""Whether an object is where, and as large as, the 3D box of its region says."""
+"""Whether an object has the place and the size of its region's 3D box."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from pipeline.records.message import Message, message
 from pipeline.verify.rules.base import CannotMeasure, Finding, point
 from pipeline.verify.rules.object_view import ObjectView
 
-# So much of an object's pixels within the box's projection is a coin toss; the second number is its softness.
+# With this share of an object's pixels in the box's projection the probability is one half; the second number is the
+# width of the transition.
 _COVERED, _COVERED_ERROR = 0.65, 0.12
 # The exact box of a ball, turned by 45 degrees and seen from above, still overlaps the ball's own box by 0.4.
 _IOU, _IOU_ERROR = 0.25, 0.05
@@ -33,13 +34,13 @@ _BESIDE_SHARE = 0.1
 _SAME_PX, _SAME_SHARE = 2.0, 0.02
 # Rays that are compared.
 _MOST_RAYS = 800
-# Beyond which many of its own errors does noise widen what is visible.
+# Noise widens what is visible by this many of its standard deviations.
 _NOISE_RANGE = 2.0
 
 
 @dataclass(frozen=True)
 class _Check:
-    """One thing that the box says: how probably it is right, by how much it fits, and what was seen."""
+    """One check of the box: its probability, by how much the box fits, and what was seen."""
 
     probability: float
     margin: float
@@ -133,7 +134,7 @@ def _projection(item: ObjectView, box: Box3D) -> Iterator[_Check]:
     iou = boxes_iou(own_px, projected)
     probability = normal_cdf((iou - _IOU) / _IOU_ERROR)
     if not is_separate or _off_middle(own_px, projected) or (found is not None and not item.is_whole):
-        # The box is of the whole object, of which the image or the depth may show a part.
+        # The box holds the whole object; the image or the depth may show only a part of it.
         probability = max(probability, 0.5)
     note = message("box_overlaps", iou=iou)
     yield _Check(probability, iou - _IOU, note, "of both boxes", {"projected_iou": iou})
@@ -165,7 +166,7 @@ def _rays(item: ObjectView) -> np.ndarray:
 
 
 def _edge_m(item: ObjectView, box: Box3D) -> float:
-    """What the edge of a region, left out of its core, is at the box's distance [m]."""
+    """Width of the edge that a region's core leaves out, at the box's distance [m]."""
     return (item.view.settings.edge_px + 1) * box.center_m[2] / item.view.camera.fx
 
 

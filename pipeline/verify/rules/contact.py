@@ -1,4 +1,4 @@
-"""Touching, on: whether two surfaces meet, as far as the contour between them and the foot of the upper one show."""
+"""Touching and on: whether two surfaces meet, judged by their shared contour and the foot of the upper one."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pipeline.verify.rules.gaps import gap_between
 from pipeline.verify.rules.object_view import ObjectView
 from pipeline.verify.rules.support import stacked
 
-# Shares found on 150 rendered scenes with exact depth. Of pairs that touch, this share shows it on their contour,
+# Measured on 150 rendered scenes with exact depth. Of the pairs that touch, this share shows it on their contour,
 _SHOWN = 0.73
-# and this share does not meet in the image at all; of the others so many do.
+# and the first share does not meet in the image; of the pairs that do not touch, the second share meets there.
 _HIDDEN, _APART_MEET = 0.012, 0.12
 # A contour shows contact where at least this share of it has no step.
 _FLAT_SHARE = 0.03
@@ -71,7 +71,7 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, axis: str | N
 def _touching(met: Meeting | None, subject: ObjectView, other: ObjectView) -> tuple[float, float]:
     """Probability that the two touch, and the share of their contour without a step."""
     if met is None:
-        # They may meet outside the image or behind a third thing.
+        # They may meet outside the image or behind a third object.
         hidden = _HIDDEN * (2 if subject.is_cut_off or other.is_cut_off else 1)
         return hidden / (hidden + 1 - _APART_MEET), 0.0
     noise = _DEVIATIONS * met.noise * np.sqrt(met.contour.gains)

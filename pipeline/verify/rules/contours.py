@@ -1,4 +1,4 @@
-"""The contour that two objects of a frame share, with what is known of the surfaces beside it."""
+"""The contour that two objects of a frame share, and the surfaces beside it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _GAP_PX, _MASK_GAP_PX = 2, 0
 # A surface is level where the cosine of its normal to gravity is larger.
 _LEVEL = 0.9
-# The places that are read on both sides of a contour lie so many edges apart.
+# The places read on both sides of a contour lie this many edges apart.
 _READ_APART = 2.0
 
 
@@ -35,8 +35,8 @@ class Meeting:
         drift: Error of the difference of two places as far apart as those that are read on both sides.
         first_level: bool (N,), where the first surface is level along the contour; None where up is not known.
         second_level: The same of the second.
-        first_nearer: Share of pairs of pixels around the boundary of which the first's is nearer; 0.5 where too few
-            are there.
+        first_nearer: Share of pairs of pixels around the boundary in which the first's is nearer; 0.5 where there are
+            too few.
     """
 
     contour: Contour

@@ -1,4 +1,4 @@
-"""How many there are, as far as the located regions tell."""
+"""How many objects there are, counted by located regions."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from pipeline.verify.rules.object_view import ObjectView
 def judge(claim: Claim, *located: ObjectView) -> Finding:
     """Compare the number with that of the distinct regions.
 
-    A model's boxes show that there are at least so many; that there are no more is only known where the
-    regions were given by a person or a data set.
+    A model's boxes give a lower bound; the number is exact only where a person or a data set gave the regions.
 
     Raises:
         CannotMeasure: If the model's own boxes are too few to refute and cannot prove the number.

@@ -1,4 +1,4 @@
-"""What the box or mask of a region holds: background, neighbours and edges removed."""
+"""Cuts the object of a region out of its box or mask: background, neighbours and edges removed."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ SAME_IOU = 0.7
 """Two boxes of one label that overlap more than this show the same object."""
 # A region owns what was found in another's box if it claims more than this share of it.
 _OWNED_SHARE = 0.8
-# A pixel lies on a plane around its box within so many deviations of the pixels, and this share of z or of the range.
+# A pixel lies on a plane around its box within this many deviations of the pixels plus this share of z or of the range.
 _ON_PLANE, _LEAST_ON_PLANE = 2.0, 0.002
 # Where less of a box than this lies off the planes around it, the object is one of them.
 _LEAST_OBJECT = 0.08
-# Parts of what is left that are so much smaller than the largest one are remains of the planes.
+# Remaining parts that are smaller than this share of the largest one are remains of the planes.
 _SMALL_PART = 0.15
-# Depth so far beyond the rest of an object is not its own: a share of z, or of the frame's range.
+# Depth farther than this from the rest of an object is not its own: a share of z, or of the frame's range.
 _STRAY = 0.03
 # Neighbouring pixels that differ by more than this share of z, or of the range, in the median show no surface.
 _NOISE = 0.08
 # Boxes that overlap less than this stand beside each other.
 _BESIDE_IOU = 0.05
-# A ring of which neighbours leave less than this is taken whole.
+# Where neighbours leave less than this share of a ring, the whole ring is used.
 _LEAST_RING = 0.15
-# So much of an object may lie within what another box holds without doubt.
+# Up to this share of an object may lie in another box's object without causing doubt.
 _UNCONTESTED = 0.4
-# A box holds another that is so many times smaller and this share of which lies within.
+# A box holds another where it is this many times larger and this share of the other lies within.
 _MUCH_LARGER, _WITHIN = 2.5, 0.85
 
 
 class CutOut:
-    """What one region's box or mask holds by itself, found when first asked for.
+    """The object in one region's box or mask, found on first use.
 
     Args:
         view: The region's frame.
@@ -67,7 +67,7 @@ class CutOut:
 
     @cached_property
     def _others(self) -> tuple[int, ...]:
-        """Other regions of the same frame that are things: points have no extent, text is a part of a thing."""
+        """Other regions of the same frame that are objects: points have no extent, text is part of an object."""
         return tuple(
             index
             for index, other in enumerate(self.regions)
@@ -81,7 +81,7 @@ class CutOut:
     def rivals(self) -> tuple[int, ...]:
         """Other regions of the same frame whose boxes overlap this one.
 
-        Text on an object and a second box around the same thing do not compete with it.
+        Text on an object and a second box around the same object do not compete with it.
         """
         own_px = self.region.box_px
         return tuple(
@@ -94,7 +94,7 @@ class CutOut:
 
     @cached_property
     def found(self) -> ObjectPixels | CannotMeasure:
-        """What the box or mask holds, or why that cannot be told."""
+        """The object in the box or mask, or why there is none."""
         try:
             return self._cut_out()
         except CannotMeasure as refusal:
@@ -137,7 +137,7 @@ class CutOut:
         return found
 
     def _without_surroundings(self, window: Window, valid: np.ndarray) -> np.ndarray:
-        """The pixels of a box that do not lie on the planes around it; all where hardly any would be left."""
+        """The pixels of a box off the planes around it; all of them where hardly any would remain."""
         depth, errors = self.view.depth, self.view.errors
         around = ring_window(window, depth.shape)
         if errors.spread <= 0 or not valid.any():
@@ -158,7 +158,7 @@ class CutOut:
         return left if np.count_nonzero(left) >= _LEAST_OBJECT * np.count_nonzero(valid) else valid
 
     def _ring_valid(self, around: Window) -> np.ndarray:
-        """Where depth is known around a box and no neighbour of similar size stands, whose front may be in line."""
+        """Where depth is known around a box, without neighbours of similar size, whose fronts may be in line."""
         valid = self.view.depth.valid
         known = valid[around.slices].copy()
         for other in (self.regions[index] for index in self._others):
@@ -175,7 +175,7 @@ class CutOut:
         return own
 
     def _is_noise(self, found: ObjectPixels) -> bool:
-        """Whether neighbouring pixels of an object differ so much that there is no surface."""
+        """Whether neighbouring pixels of an object differ too much for a surface."""
         both = found.core[:, 1:] & found.core[:, :-1]
         steps = np.abs(found.coordinate[:, 1:][both] - found.coordinate[:, :-1][both])
         return steps.size > 0 and float(np.median(steps[:: max(1, len(steps) // 500)])) > _NOISE * self.view.spread
@@ -195,7 +195,7 @@ class CutOut:
 
 
 def own_pixels(cut_outs: Sequence[CutOut], index: int) -> ObjectPixels | CannotMeasure:
-    """What is left of a cut-out without the objects of others: the object of a region, or why there is none."""
+    """The object of a region without the objects of others, or why there is none."""
     cut = cut_outs[index]
     found = cut.found
     if cut.region.mask is not None or isinstance(found, CannotMeasure):
@@ -206,7 +206,7 @@ def own_pixels(cut_outs: Sequence[CutOut], index: int) -> ObjectPixels | CannotM
         return CannotMeasure(
             "of_another", "needs_mask_or_visible_box", label=cut.region.label, other=owner.region.label
         )
-    # A table is left without its cups.
+    # Cups on a table are not part of it.
     smaller = [rival.found for rival in rivals if rival.area_px < cut.area_px]
     parts = [part for part in smaller if isinstance(part, ObjectPixels) and shared_pixels(found, part)]
     if not parts:
@@ -220,12 +220,12 @@ def own_pixels(cut_outs: Sequence[CutOut], index: int) -> ObjectPixels | CannotM
 def contested_share(cut_outs: Sequence[CutOut], index: int, found: ObjectPixels) -> float:
     """How far another overlapping box's object claims a box's object too, in [0, 1]; 0 for masks.
 
-    What the other claims of it counts from 40 % on.
+    Only the part of the claimed share above 40 % counts.
     """
     cut = cut_outs[index]
     if cut.region.mask is not None:
         return 0.0
-    # What stands on a table, or shows before a wardrobe, is not theirs.
+    # An object on a table, or before a wardrobe, does not belong to it.
     rivals = [cut_outs[other] for other in cut.rivals if cut_outs[other].area_px <= _MUCH_LARGER * cut.area_px]
     shared = [shared_pixels(found, rival.found) for rival in rivals if isinstance(rival.found, ObjectPixels)]
     share = max(shared, default=0) / max(int(np.count_nonzero(found.mask)), 1)
@@ -234,7 +234,7 @@ def contested_share(cut_outs: Sequence[CutOut], index: int, found: ObjectPixels)
 
 def _owns(rival: CutOut, cut: CutOut, found: ObjectPixels) -> bool:
     """Whether another region owns nearly all pixels found in a box: same depth, and they fill its box better."""
-    # What stands on a table is not the table's.
+    # An object on a table does not belong to the table.
     if _holds(rival.region, cut.region) or isinstance(rival.found, CannotMeasure):
         return False
     if shared_pixels(found, rival.found) <= _OWNED_SHARE * np.count_nonzero(found.mask):

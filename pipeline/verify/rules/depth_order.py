@@ -17,7 +17,7 @@ from pipeline.verify.rules.object_view import ObjectView
 _OWN_FRONT = ("in_front_of", "behind")
 # By how much the middles of two objects may differ more than their surfaces: a share of the middles' errors.
 _MIDDLE_ERROR = 0.25
-# How much a contradiction of the nearest parts counts.
+# Weight of a contradiction between the nearest parts.
 _CONTRADICTION = 0.35
 # The nearest part of an object: this one of its evenly spaced quantiles, about 6 % of its pixels.
 _NEAREST = 2

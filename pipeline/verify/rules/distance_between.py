@@ -15,9 +15,9 @@ from pipeline.verify.rules.object_view import ObjectView
 
 # The true gap is smaller than the visible one by this share of the logarithm that hidden parts could add, on average.
 _COVERED_SHARE, _LEAST_COVERED = 0.6, 0.12
-# How far the visible points of two surfaces are from their nearest ones even where nothing is hidden, as a share.
+# Error of the nearest visible points even where nothing is hidden, as a share.
 _SHAPE_ERROR = 0.015
-# Boxes that overlap say nothing about the gap but that it may be this share of the visible one.
+# Where boxes overlap, the gap may be as small as this share of the visible one.
 _LEAST_GAP = 0.3
 
 

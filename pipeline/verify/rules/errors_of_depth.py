@@ -1,4 +1,4 @@
-"""How wrong one frame's depth may be, in the unit of its order coordinate."""
+"""Errors of one frame's depth, in the unit of its order coordinate."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class DepthErrors:
         return float(np.median(self._sample)) if self._sample.size else 0.0
 
     def smooth(self, coordinate: float) -> float:
-        """Error that a whole place shares, at an order coordinate."""
+        """Smooth error, which neighbours share, at an order coordinate."""
         return self.noise.smooth(self._level(coordinate)) * self._unit(coordinate)
 
     def rough(self, coordinate: float) -> float:
@@ -55,7 +55,7 @@ class DepthErrors:
         return self.noise.rough(self._level(coordinate)) * self._unit(coordinate)
 
     def _unit(self, coordinate: float) -> float:
-        """What a relative error of 1 is in the order coordinate."""
+        """A relative error of 1 in the unit of the order coordinate."""
         if self.depth.kind.has_shape:
             return 1.0
         return abs(coordinate - self._origin) + self.noise.far_share * self.spread

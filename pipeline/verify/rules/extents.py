@@ -1,4 +1,4 @@
-"""How far an object reaches: across the view, up, and along the view, and what of it is hidden."""
+"""Extents of an object: across the view, up, and along the view, and whether they continue unseen."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 AXES = ("width", "height", "depth")
 """The names of the extents, in the order of the axes."""
-# The top of an object is this share of its height, and shows its depth where it reaches over so much of it.
+# The top of an object is this share of its height; it shows the depth where it reaches over this share of it.
 _TOP_SHARE, _TOP_REACH = 0.12, 0.7
 _THINNED = 2000
-# What shows less depth than this share of its width shows little more than its front.
+# An object that shows less depth than this share of its width shows little more than its front.
 _SHALLOW = 0.5
 # Depth that is rougher than this from pixel to pixel is smoothed before its ends are read [share of z].
 _ROUGH = 0.0007
-# The depth of what shows no top, as a share of its width.
+# Assumed depth of an object that does not show its top, as a share of its width.
 _UNSEEN_DEPTH = 0.85
 # Errors of a centre as shares of the object's diagonal: along an axis that is seen whole, that is open, and along the
 # view with the top seen and with the front alone.
 _CLOSED_CENTRE, _OPEN_CENTRE, _TOP_CENTRE, _BACK_CENTRE = 0.012, 0.12, 0.04, 0.07
-# A foot may lie this share of the visible height below what is visible.
+# A foot may lie up to this share of the visible height below the lowest visible point.
 _DEEPEST_FOOT = 0.6
 
 
@@ -76,11 +76,11 @@ def find_extents(item: ObjectView) -> Extents:
     across, up, along = reaches
     bears = item.support
     if bears is not None and not up.low_open and bears.height < up.low:
-        # What bulges over its foot shows the foot's height on the surface beside it alone.
+        # An object that bulges over its foot shows the foot's height only on the surface beside it.
         up = replace(up, low=max(bears.height, up.low - _DEEPEST_FOOT * up.length))
     shallow = along.length < _SHALLOW * across.length
     if shallow or item.region.mask is None or not _shows_its_top(coordinates):
-        # The back of what is seen from the front alone is hidden by itself.
+        # An object seen only from the front hides its own back.
         along = replace(along, high_open=True)
     return Extents(across, up, along, is_upright)
 
@@ -103,7 +103,7 @@ class Centre:
 
 
 def find_centre(item: ObjectView) -> Centre:
-    """The middle of an object's box; the back of what is seen from the front alone is taken to be as deep as wide.
+    """The middle of an object's box; where only the front is visible, its depth is assumed to be its width.
 
     Raises:
         CannotMeasure: If the depth has no shape or too few of its pixels have depth.

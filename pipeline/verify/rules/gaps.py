@@ -1,4 +1,4 @@
-"""The gap between two objects, bounded from both sides by what is visible of them."""
+"""Bounds of the gap between two objects, from their visible parts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Gap:
 
     Args:
         least: Lower bound: the gap in the image, and the visible gap less what the nearer object's hidden
-            back can fill, which is taken to be at most as deep as the object's larger visible side.
+            back can fill, which is assumed to be at most as deep as the object's larger visible side.
         visible: Upper bound: distance of the nearest visible points.
         first: Nearest visible point of the first, float64 (3,).
         second: The same of the second.

@@ -61,7 +61,7 @@ def _in_the_world(claim: Claim, subject: ObjectView, other: ObjectView, sign: in
     first, second = subject.centre, other.centre
     between = first.position - second.position
     rise = sign * float(between @ view.up.direction)
-    # A tilted up turns what lies beside into what lies above.
+    # An error of up turns distance beside into height.
     beside = float(np.linalg.norm(between - (between @ view.up.direction) * view.up.direction))
     along = abs(float(view.up.direction[2])) * subject.pair_noise(other) * (subject.z + other.z) / 2
     sigma = math.hypot(first.sigmas[1], second.sigmas[1], view.up.error_rad * beside, along)

@@ -25,7 +25,7 @@ _CENTRE_SHARE, _CENTRE_SHARE_AROUND = 0.15, 0.04
 # How wrong camera poses may be against each other: place [m] and direction [rad].
 _POSE_SHIFT_M, _POSE_TURN_RAD = 0.005, 0.003
 AROUND_RAD = math.radians(80.0)
-"""Two views from directions so far apart show an object from around."""
+"""Views whose directions differ by this much show an object from all around."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ class MergedObject:
 
     @property
     def around(self) -> float:
-        """How far around it the frames stand: 0 for one direction, 1 for ``AROUND_RAD`` and more."""
+        """How far around it the frames see: 0 from one direction, 1 from ``AROUND_RAD`` or more."""
         return min(1.0, self.turn_rad / AROUND_RAD)
 
     @property
@@ -62,9 +62,9 @@ class MergedObject:
 
     @property
     def missing_m(self) -> np.ndarray:
-        """What its points lack of its sides (level, level, upright) [m], float64 (3,).
+        """Lengths that the points lack on its sides (level, level, upright) [m], float64 (3,).
 
-        The edge that one frame leaves out another sees from the side; but where it stands, all leave it out.
+        Another frame sees from the side the edge that one frame leaves out; the foot is left out by all.
         """
         return self.edge_m * (2 - self.around * np.array((2.0, 2.0, 1.0)))
 
@@ -123,7 +123,7 @@ def merge_object(views: Sequence[FrameView], by_frame: Mapping[int, ObjectView],
     )
 
 
-def centre_and_size(thing: MergedObject, up: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def centre_and_size(item: MergedObject, up: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Centre and sides of the upright box around an object's points, float64 (3,) each [m]; the last side is upright.
 
     The object's edge, which its points leave out, is added to the sides.
@@ -131,24 +131,24 @@ def centre_and_size(thing: MergedObject, up: np.ndarray) -> tuple[np.ndarray, np
     Raises:
         CannotMeasure: If it has too few points.
     """
-    box = oriented_box(thing.points, up)
+    box = oriented_box(item.points, up)
     if box is None:
-        raise CannotMeasure("few_points", "needs_larger_view", label=thing.label)
-    return np.array(box.center_m), np.array(box.size_m) + thing.missing_m
+        raise CannotMeasure("few_points", "needs_larger_view", label=item.label)
+    return np.array(box.center_m), np.array(box.size_m) + item.missing_m
 
 
-def extents_of(thing: MergedObject, up: np.ndarray) -> dict[str, float]:
+def extents_of(item: MergedObject, up: np.ndarray) -> dict[str, float]:
     """Width and depth level, height along up, as the reference camera sees them [m]."""
     across = np.cross(up, (0.0, 0.0, 1.0))
     across /= np.linalg.norm(across)
-    coordinates = thing.points @ np.stack((across, up, np.cross(up, across)), axis=1)
+    coordinates = item.points @ np.stack((across, up, np.cross(up, across)), axis=1)
     low, high = np.percentile(coordinates, (0.5, 99.5), axis=0)
-    width, height, depth = high - low + thing.missing_m[[0, 2, 1]]
+    width, height, depth = high - low + item.missing_m[[0, 2, 1]]
     return {"width": float(width), "height": float(height), "depth": float(depth)}
 
 
 def shared_up(views: Sequence[FrameView], reference: int) -> np.ndarray:
-    """Up in the reference camera's frame, of the frame that knows it best; up in its image where none does."""
+    """Up in the reference camera's frame, from the frame with the least error; up in its image where none knows it."""
     best = min(
         (frame for frame in posed_frames(views) if views[frame].up is not None),
         key=lambda frame: views[frame].up.error_rad,  # type: ignore[union-attr]
@@ -165,7 +165,7 @@ def shared_up(views: Sequence[FrameView], reference: int) -> np.ndarray:
 def _require_accord(
     views: Sequence[FrameView], parts: Mapping[int, np.ndarray], errors: Mapping[int, float], label: str
 ) -> None:
-    """Make sure that no two frames contradict each other about where an object is."""
+    """Require that no two frames contradict each other about where an object is."""
     for first, second in combinations(parts, 2):
         error = math.hypot(
             errors[first], errors[second], *(_scale_error_m(views[k], parts[k]) for k in (first, second))

@@ -22,19 +22,19 @@ from pipeline.verify.rules.extents import Centre, Extents, find_centre, find_ext
 from pipeline.verify.rules.support import Support, find_support
 from pipeline.verify.rules.view import FrameView
 
-# So many neighbouring pixels of a depth map err together.
+# Number of neighbouring pixels of a depth map whose errors are correlated.
 _CORRELATED_PX = 9.0
 
 
 class ObjectView:
-    """The object of one region; everything is measured when first asked for, and only once.
+    """The object of one region; everything is measured on first use and only once.
 
     Every measurement raises ``CannotMeasure`` where it needs pixels with depth and the region has too few, or needs a
     shape and the depth has none.
 
     Args:
-        cut_outs: What the regions of the result hold, in their order.
-        index: Which of them.
+        cut_outs: Cut-outs of all regions of the result, in order.
+        index: Index of this region.
     """
 
     def __init__(self, cut_outs: Sequence[CutOut], index: int) -> None:
@@ -132,7 +132,7 @@ class ObjectView:
 
     @cached_property
     def _stray_error(self) -> float:
-        """How much the median may move because some pixels of the region are not its own."""
+        """Error of the median because some pixels of the region may not belong to the object."""
         quantiles = self.pixels.quantiles
         share = self.view.budget.stray_share(self.region)
         low, high = np.interp((0.5 - share / 2, 0.5 + share / 2), np.linspace(0, 1, len(quantiles)), quantiles)
@@ -177,7 +177,7 @@ class ObjectView:
 
     def meeting(self, other: ObjectView) -> Meeting | None:
         """Where the two meet in the image; None where they do not, or nothing can be read there."""
-        # The order of the two is fixed, so that "a hides b" and "b is hidden by a" get the same answer.
+        # The order of the two is fixed: "a hides b" and "b is hidden by a" must get the same answer.
         if self.index > other.index:
             found = other.meeting(self)
             return None if found is None else found.swapped()

@@ -1,4 +1,4 @@
-"""Occludes, occluded by: who owns the contour that the two regions share."""
+"""Occludes and occluded by: ownership of the contour that the two regions share."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from pipeline.verify.rules.support import stacked
 
 # The log-odds that one hides the other, by the difference of the shares that the two own; fitted to rendered scenes.
 _STEEPNESS, _OFFSET = 10.0, -0.5
-# Steps that are not clear count so much.
+# Weight of steps that are not clear.
 _LEANING = 0.3
-# A contour of so many pixels counts half, one much longer in full [px].
+# A contour of this length counts half, a much longer one in full [px].
 _HALF_PX = 4.0
 # The same as a share of the side of the smaller of the two.
 _HALF_SHARE = 0.15
-# Nothing about a contour is surer than this: a third thing may lie between the two.
+# No contour gives more certainty than this: a third object may lie between the two.
 _SUREST = 0.985
-# What hides another is nearer on this share of the pairs of pixels around the contour at least.
+# The hiding object is nearer in at least this share of the pairs of pixels around the contour.
 _REGISTERED = 0.2
 # Both own more than this: two parts of the contour contradict each other.
 _CONTRADICTION = 0.35

@@ -15,17 +15,17 @@ from pipeline.verify.rules.object_view import ObjectView
 
 # How far the visible extent of a whole object is from the true one, as a share: corners turned away, round sides.
 _SHAPE_ERROR = {"width": 0.022, "height": 0.02, "depth": 0.08}
-# A box cut out by depth takes in or leaves out a little more.
+# Cutting an object out of a box adds or removes a little.
 _BOX_ERROR = 0.03
-# How much of a disagreement between the box's width and that of what was found in it counts.
+# Weight of a difference between the width of a box and that of the object found in it.
 _UNFILLED = 0.5
 # The outermost points of a noisy surface lie this many deviations too far out.
 _ENDS_NOISE = 2.0
-# Where up is not known, a top face counts as height: up to so much of the visible depth, and of the height.
+# Where up is unknown, a top face counts as height: this share of the visible depth, at most this share of the height.
 _SLANT_SHARE, _MOST_SLANT = 0.5, 0.5
-# What is hidden of an object adds so much of its other visible extents to one, on average.
+# Hidden parts add this share of the other visible extents to one, on average.
 _HIDDEN_SHARE = 0.4
-# The back of an object adds so much to its depth even where its top is seen, on average: logarithm.
+# The back of an object adds this much to its depth even where its top is visible, on average: logarithm.
 _BACK = 0.22
 
 
@@ -76,7 +76,7 @@ def measured(item: ObjectView, extent: str) -> Extent:
         _BOX_ERROR if item.region.mask is None else 0.0,
     ]
     if extent == "width" and item.region.mask is None:
-        # What was found in the box should fill it from side to side.
+        # The object should fill its box from side to side.
         across = max(side_px * z / view.camera.fx, 1e-9)
         parts.append(_UNFILLED * abs(math.log(length / across)))
     if not found.is_upright and extent != "width":
@@ -85,7 +85,7 @@ def measured(item: ObjectView, extent: str) -> Extent:
         parts.append(view.up.error_rad * found.along.length / length)
     hidden = _BACK if extent == "depth" else 0.0
     if part.is_open:
-        # Of a table seen from above hardly any height is visible, which tells little about its legs.
+        # A table seen from above shows hardly any height, which says little about its legs.
         others = max(found.of(name).length for name in AXES if name != extent)
         hidden = math.log1p(_HIDDEN_SHARE * others / length)
     return Extent(length, float(np.hypot.reduce(parts)), hidden)
@@ -94,7 +94,7 @@ def measured(item: ObjectView, extent: str) -> Extent:
 def judge(claim: Claim, subject: ObjectView) -> Finding:
     """Compare the claimed size with the measured one; without a named side, anything from height to width fits.
 
-    Of an object that is hidden in part the visible extent is a lower bound.
+    The visible extent of an object that is hidden in part is a lower bound.
     """
     sides = (claim.measure,) if claim.measure else ("height", "width")
     found = {side: measured(subject, side) for side in sides}

@@ -1,4 +1,4 @@
-"""Larger, smaller, taller, wider: two sizes compared, for which depth up to scale is enough."""
+"""Larger, smaller, taller, wider: compares two sizes; depth up to scale is enough."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, sign: int, ex
     """
     first, second = (_log_size(item, extent) for item in (subject, other))
     gap = first.log - second.log
-    # Visible extents of what is hidden in part are lower bounds: the true ones are longer by an unknown factor.
+    # Visible extents of partly hidden objects are lower bounds: the true ones are longer by an unknown factor.
     probability = _larger(first, second)
     probability = probability if sign > 0 else 1 - probability
     bound = first.hidden > 0 or second.hidden > 0

@@ -1,4 +1,4 @@
-"""What an object stands on: the level surface at its foot, or another object."""
+"""The level surface at an object's foot, or the object that it stands on."""
 
 from __future__ import annotations
 

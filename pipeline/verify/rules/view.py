@@ -17,7 +17,7 @@ from pipeline.verify.rules.errors_of_depth import DepthErrors
 
 # Planes are told apart no finer than this share of z.
 _LEAST_NOISE = 0.005
-# A camera that is tilted more than this against the horizon may take a wall for the floor [deg].
+# With more tilt against the horizon, a wall could be mistaken for the floor [deg].
 _MOST_TILT_DEG = 47.0
 # Wider edges than this leave nothing of most objects [px].
 _WIDEST_EDGE_PX = 8
@@ -62,7 +62,7 @@ class FrameView:
         return self._depth
 
     def require(self, need: Need) -> None:
-        """Make sure that the depth carries what a relation needs.
+        """Require that the depth carries what a relation needs.
 
         Raises:
             CannotMeasure: If it does not.
