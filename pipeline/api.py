@@ -42,14 +42,14 @@ def load_config(overrides: Sequence[str] = (), config_name: str = "run") -> Dict
 
 
 class Pipeline:
-    """All stages, built once and used for many questions.
+    """All stages, built once for many questions.
 
     Args:
         stages: The stages.
-        config: The configuration that they were built from.
+        config: The configuration from which they were built.
 
     Example:
-        Judge claims about an image with known depth, without any model:
+        Judge claims about an image with known depth, without a model:
 
         >>> import numpy as np
         >>> from pipeline import Pipeline
@@ -130,7 +130,7 @@ class Pipeline:
         item_id: str = "item",
         output_dir: Path | str | None = None,
     ) -> list[Result]:
-        """Ask several questions about the same images, together, which is faster than one by one.
+        """Ask several questions about the same images together, which is faster than one by one.
 
         Args:
             frames: As for ``ask``.
@@ -152,7 +152,7 @@ class Pipeline:
         if self.stages.query is None:
             raise ConfigError("No model is configured; add vlm=qwen3vl, vlm=openai or vlm=recorded to the overrides.")
         if isinstance(questions, str):
-            raise InputError("Several questions are given as a list of texts; ask() takes a single one.")
+            raise InputError("Give several questions as a list of texts; ask() takes a single question.")
         if not all(isinstance(question, str) and question.strip() for question in questions):
             raise InputError("The question is empty; say what to ask about the images.")
         if not questions:
@@ -172,12 +172,12 @@ class Pipeline:
         item_id: str = "item",
         output_dir: Path | str | None = None,
     ) -> Result:
-        """Judge claims that somebody else made; no model is asked.
+        """Judge given claims without a model.
 
         Args:
             frames: As for ``ask``.
             claims: The claims.
-            regions: What they speak of.
+            regions: The regions that the claims name.
             camera: As for ``ask``.
             depth: As for ``ask``.
             anchors: As for ``ask``.
@@ -211,15 +211,9 @@ class Pipeline:
         from pipeline.ingest.build import frame_from
 
         images = [frames] if isinstance(frames, str | Path | np.ndarray | Image.Image | Frame) else list(frames)
-        maps: list[DepthMap | None]
-        if depth is None:
-            maps = [None] * len(images)
-        elif isinstance(depth, DepthMap):
-            maps = [depth]
-        elif isinstance(depth, np.ndarray):
-            maps = [DepthMap.from_values(depth, "metric", "sensor", "file")]
-        else:
-            maps = list(depth)
+        if isinstance(depth, np.ndarray):
+            depth = DepthMap.from_values(depth, "metric", "sensor", "file")
+        maps = [depth] if isinstance(depth, DepthMap) else [None] * len(images) if depth is None else list(depth)
         if len(maps) != len(images):
             raise InputError(f"There are {len(images)} images but {len(maps)} depth maps; give one for each.")
         fov_deg = float(OmegaConf.select(self.config, "input.fov_deg", default=60.0))
@@ -238,7 +232,7 @@ def spatial_query(
 ) -> dict[str, Any]:
     """Ask one question about an image and get the answer with its verdicts.
 
-    The models are loaded anew with every call; for many questions build a ``Pipeline`` once.
+    Every call loads the models again; for many questions, build a ``Pipeline`` once.
 
     Args:
         image: A path, array or PIL image, or several of one scene.
@@ -246,8 +240,8 @@ def spatial_query(
         overrides: Configuration, as on the command line.
 
     Returns:
-        ``answer``: the text; ``spatial_tags``: its spatial words with their character spans;
-        ``model_version``: model and revision; ``verdicts``: claim, status, probability and reason each.
+        ``answer``: the text; ``spatial_tags``: its spatial words with their character spans; ``model_version``: model
+        and revision; ``verdicts``: for each claim its text, status, probability, reason and what would decide it.
 
     Raises:
         TheodoliteError: As ``Pipeline.ask``.

@@ -1,6 +1,6 @@
-"""The command line: one console, one line per mistake, an exit code that says what happened.
+"""The command line: one console, one line per mistake, and an exit code.
 
-0: done. 1: some items of a batch failed. 2: the command, an input or a model cannot be used.
+0: success. 1: some items of a batch failed. 2: the command, an input or a model cannot be used.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ logger = logging.getLogger(__name__)
 
 
 class _Console(Console):
-    """A console that leaves a closed pipe to the caller."""
+    """A console that leaves a broken pipe to the caller."""
 
     def on_broken_pipe(self) -> None:
-        """Raise again, where rich would end the process."""
+        """Raise the error again, instead of ending the process as rich does."""
         raise BrokenPipeError
 
 
-# Hydra makes a folder for every run; showing prompts leaves nothing behind.
+# Hydra creates a folder for every run; showing prompts must leave no files.
 _NO_FOLDER = ("hydra.run.dir=.", "hydra.output_subdir=null")
 
 console = _Console(soft_wrap=True, highlight=False)
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verbose = any(argument in ("-v", "--verbose") for argument in given)
     given = [argument for argument in given if argument not in ("-v", "--verbose")]
     for stream in (sys.stdout, sys.stderr):
-        # A console that cannot show a letter shows a question mark.
+        # A console that cannot show a character shows a question mark.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     _set_up_logging(verbose)
@@ -72,10 +72,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(__version__)
         return 0
     if command not in _COMMANDS:
-        errors.print(f"There is no command {command!r}; there are {', '.join(_COMMANDS)}.", markup=False)
+        errors.print(f"There is no command {command!r}; choose one of {', '.join(_COMMANDS)}.", markup=False)
+        return 2
+    if command in _WITHOUT_ARGUMENTS and rest:
+        errors.print(f"{command} takes no arguments.")
         return 2
     try:
-        if command in _CONFIGURED and {"-h", "--help"} & set(rest):
+        if {"-h", "--help"} & set(rest):
             from pipeline.console.usage import usage_of
 
             console.print(usage_of(command), markup=False)
@@ -85,7 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        kept = " What is done is kept; add resume=true to go on." if command in ("run", "verify", "eval-depth") else ""
+        resumes = command in ("run", "verify", "eval-depth")
+        kept = " Results so far are kept; add resume=true to continue." if resumes else ""
         errors.print(f"Stopped.{kept}")
         return 130
     except Exception as error:
@@ -93,12 +97,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _refuse(error: Exception, verbose: bool) -> int:
-    from pipeline.export.text import one_line
-
     if verbose:
         errors.print_exception()
-    line = str(error) if isinstance(error, TheodoliteError) else f"Unexpected {type(error).__name__}: {error}; try -v."
-    errors.print("[red]Error:[/red] " + escape(one_line(line)))
+    known = isinstance(error, TheodoliteError)
+    return _print_error(str(error) if known else f"Unexpected {type(error).__name__}: {error}; try -v.")
+
+
+def _print_error(text: str) -> int:
+    from pipeline.export.text import one_line
+
+    errors.print("[red]Error:[/red] " + escape(one_line(text)))
     return 2
 
 
@@ -112,7 +120,7 @@ def _set_up_logging(verbose: bool) -> None:
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     logging.getLogger("pipeline").setLevel(logging.DEBUG if verbose else logging.WARNING)
     if not verbose:
-        # What these miss concerns kernels for GPUs and their own developers.
+        # Their warnings concern GPU kernels and their own developers.
         for name in ("torchao", "torch.utils._pytree"):
             logging.getLogger(name).setLevel(logging.ERROR)
 
@@ -150,7 +158,7 @@ def _eval_depth(arguments: Sequence[str]) -> int:
 
 
 def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig], int]) -> int:
-    """Compose the configuration as Hydra does, sweeps and ``--help`` included, and run the job."""
+    """Compose the configuration with Hydra, sweeps included, and run the job."""
     import hydra
     import yaml
     from hydra.errors import HydraException
@@ -167,7 +175,7 @@ def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig
     refused: list[Exception] = []
 
     def guarded(config: DictConfig) -> None:
-        # Hydra would end a sweep, and print further lines, where one of its jobs is refused.
+        # Hydra would end the sweep and print further lines if a job raised.
         if config.verbose:
             _set_up_logging(verbose=True)
         try:
@@ -179,7 +187,7 @@ def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig
     for argument in arguments:
         key, _, value = argument.partition("=")
         if key.lstrip("+") == "vlm.base_url":
-            # Hydra writes the configuration to disk before a backend can refuse a login in it.
+            # Hydra writes the configuration to disk before a backend can refuse an address with a login.
             from pipeline.models.vlm.openai_endpoint import check_address
 
             for address in value.split(",") if sweep else [value]:
@@ -189,7 +197,7 @@ def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig
             raise ConfigError("vlm.show_prompt=true shows the prompts of one configuration; leave out -m.")
         arguments = [*arguments, *_NO_FOLDER]
     use_user_folder()
-    # Hydra then raises what it otherwise prints over many lines.
+    # Hydra then raises errors instead of printing them over many lines.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     program, sys.argv = sys.argv, ["theodolite", *translate(arguments, sweep=sweep)]
     try:
@@ -199,7 +207,7 @@ def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(describe(error, config_name)) from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"A file of the configuration is no YAML: {' '.join(str(error).split())}.") from error
+        raise ConfigError(f"A configuration file is not valid YAML: {' '.join(str(error).split())}.") from error
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             raise
@@ -212,7 +220,7 @@ def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig
 
 
 def _shows_prompts(arguments: Sequence[str]) -> bool:
-    """Whether prompts are shown instead of a run; the last of equal keys counts."""
+    """Whether prompts are shown instead of a run; the last of several equal keys counts."""
     given = dict(argument.lstrip("+").partition("=")[::2] for argument in arguments)
     return given.get("vlm.show_prompt", "").strip().casefold() == "true"
 
@@ -220,14 +228,13 @@ def _shows_prompts(arguments: Sequence[str]) -> bool:
 def _show_prompts(config: DictConfig) -> int:
     """Print the prompts that a run would send."""
     from pipeline.config.build import build_source, build_stages
-    from pipeline.export.text import one_line
     from pipeline.stages.show_prompt import shown_items
 
     shown = failed = 0
     for item_id, outcome in islice(shown_items(build_source(config), build_stages(config)), config.limit):
         if isinstance(outcome, TheodoliteError):
             failed += 1
-            errors.print("[red]Error:[/red] " + escape(one_line(f"{outcome} (item {item_id})")))
+            _print_error(f"{outcome} (item {item_id})")
         else:
             console.out("\n" * bool(shown) + _printable(outcome), highlight=False)
             shown += 1
@@ -235,25 +242,25 @@ def _show_prompts(config: DictConfig) -> int:
 
 
 def _printable(text: str) -> str:
-    """The text without characters that a terminal would obey, but for its lines."""
+    """The text without control characters, except line breaks."""
     return "".join(part if part.isprintable() or part == "\n" else " " for part in text)
 
 
 def _run_job(config: DictConfig) -> int:
-    """Run the stages over the input and print what came out."""
+    """Run the stages over the input and print a summary."""
     from hydra.core.hydra_config import HydraConfig
 
     from pipeline.config.build import build_source, build_stages, check_flags
     from pipeline.console.summary import print_shipped_models, print_summary
-    from pipeline.export.text import one_line
     from pipeline.stages.compose import run
 
     check_flags(config)
     if config.vlm.get("show_prompt"):
         return _show_prompts(config)
     folder = Path(HydraConfig.get().runtime.output_dir)
-    if any(Path(path).absolute().parent == folder.absolute() for path in _manifests(config)):
-        raise ConfigError(f"The input lies in {folder}, where the results go; choose another output_dir.")
+    path = str(config.input.get("path"))
+    if path.endswith(".jsonl") and Path(path).absolute().parent == folder.absolute():
+        raise ConfigError(f"The input is in {folder}, where the results go; choose another output_dir.")
     source = build_source(config)
     stages = build_stages(config)
     progress, on_item = _progress(source.count(), config.limit)
@@ -263,19 +270,12 @@ def _run_job(config: DictConfig) -> int:
     print_shipped_models(console, [config[group].get("model") for group in ("vlm", "depth")])
     if summary.failures and not summary.results and not summary.skipped and len(summary.failures) == 1:
         item, stage, reason = summary.failures[0]
-        errors.print("[red]Error:[/red] " + escape(one_line(f"{reason} (item {item}, stage {stage})")))
-        return 2
+        return _print_error(f"{reason} (item {item}, stage {stage})")
     return 1 if summary.failures else 0
 
 
-def _manifests(config: DictConfig) -> list[str]:
-    """Paths of the input that a run could overwrite."""
-    path = config.input.get("path")
-    return [path] if isinstance(path, str) and path.endswith(".jsonl") else []
-
-
 def _progress(total: int | None, limit: Any) -> tuple[Any, Callable[[str], None]]:
-    """A progress bar where somebody is watching, nothing otherwise; a limit that is no number is refused later."""
+    """A progress bar on a terminal, nothing otherwise; a limit that is not a number is refused later."""
     if not errors.is_terminal:
         return nullcontext(), lambda item_id: None
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -295,9 +295,6 @@ def _progress(total: int | None, limit: Any) -> tuple[Any, Callable[[str], None]
 def _schema(arguments: Sequence[str]) -> int:
     from pipeline.records import json_schema
 
-    if arguments:
-        errors.print("schema takes no arguments.")
-        return 2
     console.print(json.dumps(json_schema(), indent=2), markup=False)
     return 0
 
@@ -305,15 +302,11 @@ def _schema(arguments: Sequence[str]) -> int:
 def _doctor(arguments: Sequence[str]) -> int:
     from pipeline.console.doctor import print_report
 
-    if arguments:
-        errors.print("doctor takes no arguments.")
-        return 2
     print_report(console)
     return 0
 
 
-# Commands with a configuration.
-_CONFIGURED = ("run", "verify", "eval-claims", "eval-depth")
+_WITHOUT_ARGUMENTS = ("schema", "doctor")
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "run": _run,
     "verify": _verify,

@@ -1,4 +1,4 @@
-"""From a composed configuration to the objects it names."""
+"""Builds the objects that a composed configuration names."""
 
 from __future__ import annotations
 
@@ -27,27 +27,28 @@ from pipeline.stages.verify import VerifyStage
 if TYPE_CHECKING:
     from pipeline.stages.query import QueryStage
 
-# Keys of a group that the program reads itself.
-_PROGRAM_KEYS = ("show_prompt",)
 # The verifier refers to the group noise from here.
 _NOISE_PLACE = "verify.verifier.budget.noise"
-# Keys that are true or false and belong to no object.
+# Boolean keys that belong to no object.
 _FLAGS = ("verbose", "resume", "baselines", "compare_hints", "vlm.show_prompt")
 
 
 def build(node: DictConfig, plain: Mapping[str, Any] | None = None, **arguments: Any) -> Any:
-    """Make the object that a configuration node names.
+    """The object that a configuration node names.
 
     Args:
         node: The node.
-        plain: Further arguments as they are; in ``arguments`` a text with ``${...}`` would be interpolated.
+        plain: Further arguments, passed unchanged; texts with ``${...}`` in ``arguments`` would be interpolated.
         **arguments: Further arguments.
 
     Raises:
         TheodoliteError: Whatever the object's own checks raise.
-        ConfigError: If the object cannot be made of these keys.
+        ConfigError: If the object cannot be built from these keys.
     """
-    node = _without_program_keys(node)
+    if "show_prompt" in node:  # The command line reads it.
+        node = node.copy()  # A copy keeps its place in the configuration, so errors can name it.
+        OmegaConf.set_struct(node, False)
+        del node["show_prompt"]
     try:
         if plain is None:
             return instantiate(node, **arguments)
@@ -73,31 +74,20 @@ def build(node: DictConfig, plain: Mapping[str, Any] | None = None, **arguments:
         unknown = re.search(r"unexpected keyword argument '(\w+)'", reason)
         if unknown and unknown[1] in node:
             known = sorted(key for key in map(str, node) if key[0] != "_" and key != unknown[1])
-            raise ConfigError(f"{target} has no key {unknown[1]!r}; known are {', '.join(known) or 'none'}.") from error
+            raise ConfigError(f"{target} has no key {unknown[1]!r}; it has {', '.join(known) or 'none'}.") from error
         raise ConfigError(f"The configuration of {target} does not fit: {reason}") from error
 
 
 def _typed(place: str) -> str:
-    """Where a user sets what stands at a place of the configuration."""
+    """The key that a user sets for a place in the configuration."""
     return re.sub(rf"^{re.escape(_NOISE_PLACE)}\b", "noise", place)
-
-
-def _without_program_keys(node: DictConfig) -> DictConfig:
-    if not any(key in node for key in _PROGRAM_KEYS):
-        return node
-    # A copy keeps its place in the configuration, so that errors can name it.
-    node = node.copy()
-    OmegaConf.set_struct(node, False)
-    for key in _PROGRAM_KEYS:
-        node.pop(key, None)
-    return node
 
 
 def build_stages(config: DictConfig) -> Stages:
     """All stages after ingest.
 
     Raises:
-        ConfigError: If a stage cannot be built, or a question is asked of no model.
+        ConfigError: If a stage cannot be built, or there is a question but no model.
     """
     cache = stage_cache(config)
     model = build(config.vlm)
@@ -114,7 +104,7 @@ def build_stages(config: DictConfig) -> Stages:
 
 
 def verify_stage(config: DictConfig, cache: StageCache) -> VerifyStage:
-    """What judges claims, with the segmenter of the configuration."""
+    """The stage that judges claims, with the segmenter of the configuration."""
     stage: VerifyStage = build(config.verify, {"segmenter": build(config.segment), "cache": cache})
     return stage
 
@@ -122,15 +112,15 @@ def verify_stage(config: DictConfig, cache: StageCache) -> VerifyStage:
 def query_stage(
     config: DictConfig, model: VisionLanguageModel, verify: VerifyStage, cache: StageCache, **changes: Any
 ) -> QueryStage:
-    """The query stage; it measures the prompt's depth as the verifier measures it."""
-    judge = verify.verifier
-    plain = {"model": model, "cache": cache, "error_budget": judge.budget, "settings": judge.settings}
+    """The query stage; it measures depth for the prompt as the verifier does."""
+    verifier = verify.verifier
+    plain = {"model": model, "cache": cache, "error_budget": verifier.budget, "settings": verifier.settings}
     stage: QueryStage = build(config.query, plain, **changes)
     return stage
 
 
 def build_source(config: DictConfig) -> Source:
-    """Where the items come from."""
+    """The source of the items."""
     source: Source = build(config.input, {"question": _asked(config), "claims": config.claims})
     return source
 
@@ -140,11 +130,11 @@ def _asked(config: DictConfig) -> str | list[str] | None:
     question, questions = config.question, config.questions
     if question is not None and questions is not None:
         raise ConfigError("Give question= or questions=, not both.")
-    return list(questions) if isinstance(questions, ListConfig) else question if questions is None else questions
+    return question if questions is None else list(questions) if isinstance(questions, ListConfig) else questions
 
 
 def stage_cache(config: DictConfig) -> StageCache:
-    """Where outputs of stages are kept.
+    """The cache of the stages' outputs.
 
     Raises:
         ConfigError: If ``cache_dir`` is neither a folder nor null.
@@ -154,10 +144,10 @@ def stage_cache(config: DictConfig) -> StageCache:
 
 
 def check_flags(config: DictConfig) -> None:
-    """Check the keys of a composed configuration that are true or false and belong to no object.
+    """Check the boolean keys of a composed configuration that belong to no object.
 
     Raises:
-        SettingError: If one is something else.
+        SettingError: If one is neither true nor false.
     """
     for key in _FLAGS:
         if (flag := OmegaConf.select(config, key)) is not None:

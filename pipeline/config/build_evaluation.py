@@ -1,4 +1,4 @@
-"""From a composed configuration of ``eval-claims`` or ``eval-depth`` to what is measured, on what, and how."""
+"""Builds data sets, protocols and subjects from a configuration of ``eval-claims`` or ``eval-depth``."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from pipeline.stages.ocr import OcrStage
 
 
 def build_dataset(config: DictConfig) -> ClaimDataset[Any]:
-    """Claims and questions with ground truth, of the configuration of ``eval-claims``.
+    """The data set of ``eval-claims``: claims and questions with ground truth.
 
     Raises:
-        ConfigError: If the data set yields none, or cannot be built.
-        InputError: If its files are missing, or hold none.
+        ConfigError: If the data set has none, or cannot be built.
+        InputError: If its files are missing or have none.
     """
     dataset: ClaimDataset[Any] = _built(config, ClaimDataset, "claims with ground truth")
     if dataset.lacks_claims:
@@ -39,10 +39,10 @@ def build_dataset(config: DictConfig) -> ClaimDataset[Any]:
 
 
 def build_depth_dataset(config: DictConfig) -> DepthDataset[Any]:
-    """Images with true depth, of the configuration of ``eval-depth``.
+    """The data set of ``eval-depth``: images with true depth.
 
     Raises:
-        ConfigError: If the data set yields none, or cannot be built.
+        ConfigError: If the data set has none, or cannot be built.
         InputError: If its files are missing.
     """
     dataset: DepthDataset[Any] = _built(config, DepthDataset, "images with true depth")
@@ -57,25 +57,25 @@ def datasets_that_yield(wanted: type) -> list[str]:
 
 def _built(config: DictConfig, wanted: type, what: str) -> Any:
     if not issubclass(get_class(config.dataset["_target_"]), wanted):
-        known = ", ".join(datasets_that_yield(wanted))
-        raise ConfigError(f"This data set yields no {what}; set dataset to one of {known}.")
+        usable = ", ".join(datasets_that_yield(wanted))
+        raise ConfigError(f"This data set has no {what}; set dataset to one of {usable}.")
     return build(config.dataset)
 
 
 def build_protocol(config: DictConfig) -> EvaluationProtocol:
-    """How ``eval-depth`` measures.
+    """The protocol of ``eval-depth``.
 
     Raises:
         ConfigError: If a value is not allowed, or the alignment is not chosen.
     """
     if OmegaConf.is_missing(config.protocol, "alignment"):
-        raise ConfigError(f"Choose protocol.alignment: {', '.join(Alignment)}; it is never chosen silently.")
+        raise ConfigError(f"Choose protocol.alignment: {', '.join(Alignment)}; it has no default.")
     protocol: EvaluationProtocol = build(config.protocol)
     return protocol
 
 
 def build_depth_subject(config: DictConfig) -> DepthSubject:
-    """What ``eval-depth`` measures.
+    """The depth stage that ``eval-depth`` measures.
 
     Raises:
         ConfigError: If it cannot be built.

@@ -1,13 +1,12 @@
-"""One line for what a configuration refuses: what is wrong, and the nearest that works."""
+"""Errors of a configuration in one line: what is wrong, and the nearest key or option that exists."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from pipeline.config.options import OF_SEVERAL, groups_of, option, options_of
 from pipeline.records.resources import resource_dir
@@ -15,45 +14,44 @@ from pipeline.records.resources import resource_dir
 # Names that a message lists, and suggestions that it makes.
 _MOST_NAMED = 5
 _MOST_SUGGESTED = 3
-# How alike whole keys must be, in [0, 1]: they share their groups, so that they are more alike than single names.
+# Similarity that whole keys need, in [0, 1]; they share groups, so they are more similar than single names.
 _ALIKE = 0.75
 
 
 def describe(error: Exception, config_name: str = "run") -> str:
-    """One line for an error of Hydra or OmegaConf.
+    """The error of Hydra or OmegaConf in one line.
 
     Args:
         error: The error.
         config_name: File in ``conf/`` that was composed, without its suffix.
     """
-    message = str(error).partition("Config search path:")[0]
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
-    kept = [line for line in lines if not line.startswith(("full_key:", "object_type=", "reference_type="))]
-    text = " ".join(kept) or json.dumps(type(error).__name__)
+    lines = str(error).partition("Config search path:")[0].splitlines()
+    kept = [line for line in lines if not line.lstrip().startswith(("full_key:", "object_type=", "reference_type="))]
+    text = " ".join(" ".join(kept).split()) or type(error).__name__
     if key := re.match(r"Could not override '((?!hydra\b)[\w./-]+)'", text):
         return _unknown_key(key[1], config_name)
     if choice := re.search(r"Could not find '(\w+)/(\S*)' Available options in '\w+': (.*)", text):
         return _unknown_option(choice[1], choice[2], choice[3].split())
-    return re.sub(r"\s+", " ", text)
+    return text
 
 
 def some_of(names: Iterable[str]) -> str:
-    """The first few names, and how many more there are."""
+    """The first few names, and the number of the others."""
     names = list(names)
     more = len(names) - _MOST_NAMED
     return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _unknown_option(group: str, name: str, available: Iterable[str]) -> str:
-    """Which options of the group are near, and all that have a short name."""
+    """The group's most similar options, and all with a short name."""
     known = sorted({*options_of(group), *available})
     near = [f"{group}={each}" for each in get_close_matches(name, known, n=_MOST_SUGGESTED)]
-    suggestion = f"did you mean {' or '.join(near)}? There are" if near else "choose one of"
+    suggestion = f"did you mean {' or '.join(near)}? Options:" if near else "choose one of"
     return f"There is no {group}={name}; {suggestion} {', '.join(each for each in known if '/' not in each)}."
 
 
 def _unknown_key(key: str, config_name: str) -> str:
-    """Which options have the key; else which keys are near; else which there are beside it."""
+    """The options that have the key, otherwise similar keys, otherwise its siblings."""
     owners = _known_keys(config_name)
     if having := owners.get(key):
         it = "it" if len(having) == 1 else "one of them"
@@ -73,31 +71,27 @@ def _unknown_key(key: str, config_name: str) -> str:
 
 
 def _children(parent: str, keys: Iterable[str]) -> list[str]:
-    """Names right below a dotted key; of the empty one, all at the top."""
+    """Names directly below a dotted key; below the empty key, those at the top."""
     start = f"{parent}." if parent else ""
     return sorted({key.removeprefix(start).partition(".")[0] for key in keys if key.startswith(start)})
 
 
 def _known_keys(config_name: str) -> dict[str, list[str]]:
-    """Every key of the configuration, and of options that may be chosen for it, with the choices that have it."""
+    """Every key of the configuration and of its groups' options, with the choices that have it."""
     root = OmegaConf.load(resource_dir("conf") / f"{config_name}.yaml")
-    owners: dict[str, list[str]] = {key: [] for key in _keys(root)}
+    owners: dict[str, list[str]] = {key: [] for key in _keys(OmegaConf.to_container(root))}
     for group in groups_of(config_name):
         owners[group] = []
         for name in options_of(group) if group not in OF_SEVERAL else ():
             choice = f"{group}=PATH" if (group, name) == ("input", "auto") else f"{group}={name}"
-            for key in _keys(option(group, name)):
+            for key in _keys(OmegaConf.to_container(option(group, name))):
                 owners.setdefault(f"{group}.{key}", []).append(choice)
     return owners
 
 
-def _keys(config: DictConfig | ListConfig) -> Iterator[str]:
-    """The dotted keys of a configuration and of the nodes in it."""
-
-    def below(node: object, prefix: str) -> Iterator[str]:
-        for key, child in node.items() if isinstance(node, dict) else ():
-            if key[0] != "_" and f"{prefix}{key}" not in ("defaults", "hydra"):
-                yield f"{prefix}{key}"
-                yield from below(child, f"{prefix}{key}.")
-
-    return below(OmegaConf.to_container(config), "")
+def _keys(node: object) -> Iterator[str]:
+    """The dotted keys of a configuration as plain dictionaries, nodes included."""
+    for key, child in node.items() if isinstance(node, dict) else ():
+        if key[0] != "_" and key not in ("defaults", "hydra"):
+            yield key
+            yield from (f"{key}.{below}" for below in _keys(child))

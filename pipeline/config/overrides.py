@@ -1,7 +1,7 @@
-"""What a user types, turned into what Hydra reads.
+"""Translates what a user types to Hydra's override grammar.
 
-Hydra's override grammar gives commas, quotes, question marks and Chinese letters a meaning or refuses
-them. Paths and questions are quoted here, so that they can be typed as they are.
+Hydra interprets or refuses commas, quotes, question marks and Chinese characters. Paths and questions are quoted here,
+so users need not escape them.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
+from pipeline.config.mistakes import some_of
 from pipeline.config.options import options_of
 from pipeline.records.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 
 _OVERRIDE = re.compile(r"(?s)^(?P<key>(?:\+\+|\+)?[\w./@-]+)=(?P<value>.*)$")
-# One part of a list: in quotes that end it, or up to the next comma.
+_LIST = re.compile(r"(?s)\[.*\]\Z")
+# One item of a list: quoted, or up to the next comma.
 _PART = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|(?!\s)([^,]*?))\s*(?:,|$)""")
-# Paths and names: texts even where they look like a number.
+# Paths and names: texts even if they look like numbers.
 _TEXTS = frozenset({"path", "depth", "claims", "output_dir", "cache_dir", "model", "revision"})
-# Flags of Hydra, and those of them that take a value.
+# Hydra's flags, and those that take a value.
 _FLAGS = frozenset({"-h", "--help", "--hydra-help", "-m", "--multirun", "-r", "--run", "--resolve", "--version"})
-# Options that an error names.
-_MOST_NAMED = 5
 _VALUE_FLAGS = frozenset({"-c", "--cfg", "-i", "--info", "-p", "--package", "--config-dir", "-cd"})
 
 
 def translate(overrides: Iterable[str], *, sweep: bool = False) -> list[str]:
-    """Quote what needs quoting, and let ``input=PATH`` mean ``input=auto input.path=PATH``.
+    """Quote values where Hydra needs it, and expand ``input=PATH`` to ``input=auto input.path=PATH``.
 
     Args:
         overrides: ``key=value`` as typed, and flags of Hydra.
@@ -44,7 +44,7 @@ def translate(overrides: Iterable[str], *, sweep: bool = False) -> list[str]:
         Flags, then overrides in Hydra's grammar, each in the order given.
 
     Raises:
-        ConfigError: If an argument is neither a flag of Hydra nor ``key=value``, or takes away what is needed.
+        ConfigError: If an argument is neither a flag of Hydra nor ``key=value``, or removes a required group.
     """
     flags: list[str] = []
     translated: list[str] = []
@@ -55,23 +55,23 @@ def translate(overrides: Iterable[str], *, sweep: bool = False) -> list[str]:
             flags += _flag(argument, arguments)
         elif argument.startswith("~"):
             if options_of(argument[1:].partition("=")[0]):
-                raise ConfigError(f"{argument} leaves out a group that is needed; choose one of its options.")
+                raise ConfigError(f"{argument} removes a required group; choose one of its options instead.")
             translated.append(argument)
         elif match is None:
-            raise ConfigError(f"{argument!r} is not KEY=VALUE; a path is given as input={argument}.")
+            raise ConfigError(f"{argument!r} is not KEY=VALUE; for a path, type input={argument}.")
         else:
             translated += _override(match["key"], match["value"], sweep)
     return [*flags, *(_with_options(translated) if sweep else translated)]
 
 
 def with_quickstart(overrides: Sequence[str]) -> list[str]:
-    """The overrides of ``run``, with the choices of the quickstart before them where no input is named.
+    """The overrides of ``run``, preceded by those of the quickstart if they name no input.
 
     Args:
         overrides: ``key=value`` as typed, and flags of Hydra.
 
     Raises:
-        ConfigError: If something is asked or claimed about no image.
+        ConfigError: If there is a question or claim but no input.
     """
     given = {argument.lstrip("+~").partition("=")[0].partition("@")[0] for argument in overrides}
     if given & {"input", "experiment"}:
@@ -81,38 +81,31 @@ def with_quickstart(overrides: Sequence[str]) -> list[str]:
             raise ConfigError(f"{key}= is given without an image; add input=PATH.")
     chosen = ["experiment=quickstart"]
     if "ocr" not in given and find_spec("rapidocr") is None:
-        logger.warning("No text is read in the images, because rapidocr is not installed: bash scripts/setup.sh ocr.")
+        logger.warning(
+            "Text in the images is not read because rapidocr is missing; install it: bash scripts/setup.sh ocr."
+        )
         chosen.append("ocr=none")
     return [*chosen, *overrides]
 
 
 def _with_options(overrides: list[str]) -> list[str]:
-    """Let keys of a group whose options are swept wait for the option, which alone may have them.
+    """Delay the keys of a swept group until its option is chosen, because only some options may have them.
 
-    Hydra sets what is not swept before it chooses an option; a choice of one value is swept too.
+    Hydra sets keys that are not swept before it chooses an option. It delays a ``choice`` of one value.
     """
     pairs = [override.partition("=") for override in overrides]
-    groups = {key for key, _, value in pairs if "." not in key and _is_sweep(key, value)}
-    return [
-        f"{key}=choice({value})"
-        if "." in key and key.partition(".")[0] in groups and not _is_sweep(key, value)
-        else f"{key}{equals}{value}"
-        for key, equals, value in pairs
-    ]
-
-
-def _is_sweep(key: str, value: str) -> bool:
-    parsed = _parsed(key, value)
-    return parsed is not None and parsed.is_sweep_override()
+    swept = {key for key, _, value in pairs if (parsed := _parsed(key, value)) and parsed.is_sweep_override()}
+    waiting = {key for key, *_ in pairs if "." in key and key.partition(".")[0] in swept} - swept
+    return [f"{key}=choice({value})" if key in waiting else f"{key}{equals}{value}" for key, equals, value in pairs]
 
 
 def _flag(argument: str, following: Iterator[str]) -> list[str]:
-    """The flag with its value."""
+    """The flag and its value."""
     name, equals, _ = argument.partition("=")
     if name in _VALUE_FLAGS:
         return [argument] if equals else [argument, *islice(following, 1)]
     if argument not in _FLAGS:
-        raise ConfigError(f"There is no option {argument}; --help shows what there is.")
+        raise ConfigError(f"There is no option {argument}; --help lists the options.")
     return [argument]
 
 
@@ -121,35 +114,32 @@ def _override(key: str, value: str, sweep: bool) -> list[str]:
     if key == "input" and not all(name in options_of("input") for name in values):
         return ["input=auto", f"input.path={_quoted(value, sweep, 'input.path')}"]
     if value == "null" and (options := options_of(key)):
-        raise ConfigError(f"{key}=null is no option; choose {' or '.join(options[:_MOST_NAMED])}, or leave {key}= out.")
+        raise ConfigError(f"{key}=null is not an option; choose one of {some_of(options)}, or leave {key}= out.")
     if key == "output_dir" and not value.strip("'\" "):
         raise ConfigError("output_dir= is empty; name a folder, or leave it out.")
     if key.lstrip("+") == "question" and value != "null":
         return [f"{key}={_quote(value)}"]
     if key.lstrip("+") == "questions" and value != "null":
-        if not (value.startswith("[") and value.endswith("]")):
-            raise ConfigError(f"questions={value} is no list; type questions=[...], or question=... for a single one.")
-        return [f"{key}=[{','.join(map(_quote, _parts(value[1:-1])))}]"]
+        if not _LIST.match(value):
+            raise ConfigError(f"questions={value} is not a list; type questions=[...], or question=... for one.")
+        return [f"{key}={_quoted_list(value)}"]
     return [f"{key}={_quoted(value, sweep, key)}"]
 
 
 def _quoted(value: str, sweep: bool, key: str) -> str:
-    """The value as it is where Hydra reads what was typed, otherwise in quotes."""
+    """The value unchanged if Hydra reads it as typed, otherwise in quotes."""
     if value == "":
         return value
     parsed = _parsed(key, value)
-    if parsed is not None and parsed.is_sweep_override():
-        if sweep:
-            return value
-        parsed = None
-    if parsed is not None:
+    is_sweep = parsed is not None and parsed.is_sweep_override()
+    if is_sweep and sweep:
+        return value
+    if parsed is not None and not is_sweep:
         is_text = isinstance(parsed.value(), int | float) and key.rpartition(".")[2] in _TEXTS
         return _quote(value) if is_text or value != value.strip() else value
-    if value.startswith("[") and value.endswith("]"):
-        return "[" + ",".join(map(_quote, _parts(value[1:-1]))) + "]"
-    if sweep:
-        return ",".join(_quote(part) for part in value.split(","))
-    return _quote(value)
+    if _LIST.match(value):
+        return _quoted_list(value)
+    return ",".join(map(_quote, value.split(","))) if sweep else _quote(value)
 
 
 def _parsed(key: str, value: str) -> Override | None:
@@ -159,16 +149,16 @@ def _parsed(key: str, value: str) -> Override | None:
         return None
 
 
-def _parts(text: str) -> list[str]:
-    """The parts of a list, without the quotes around them; commas within quotes separate nothing."""
-    parts = (match[1] or match[2] or match[3] or "" for match in _PART.finditer(text))
-    return [part for part in parts if part.strip()]
+def _quoted_list(value: str) -> str:
+    """The list with each item in Hydra's quotes; commas within typed quotes separate nothing."""
+    items = (match[1] or match[2] or match[3] or "" for match in _PART.finditer(value[1:-1]))
+    return f"[{','.join(_quote(item) for item in items if item.strip())}]"
 
 
 def _quote(value: str) -> str:
-    """Hydra's double-quoted form: backslashes count only before a quote."""
+    """Hydra's double-quoted form, in which a backslash has a meaning only before a quote."""
     escaped = re.sub(r'(\\*)(")', lambda match: match[1] * 2 + '\\"', value)
     escaped = re.sub(r"(\\+)$", lambda match: match[1] * 2, escaped)
-    # OmegaConf would resolve ${...} within a text.
+    # OmegaConf would interpolate ${...} within a text.
     escaped = re.sub(r"(\\*)\$\{", lambda match: match[1] * 2 + "\\${", escaped)
     return f'"{escaped}"'

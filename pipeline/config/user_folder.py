@@ -1,4 +1,4 @@
-"""Lets Hydra read options in the folder of the user's own, from a checkout and from an installed wheel alike."""
+"""Lets Hydra read the user's own options, both in a checkout and in an installed wheel."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.config.options import user_folder
 
 
 def use_user_folder() -> None:
-    """Let Hydra look for options in the folder too, after those that ship."""
+    """Let Hydra search the user's folder after the options that ship."""
     Plugins.instance().register(_UserFolder)
 
 

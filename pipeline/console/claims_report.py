@@ -1,4 +1,4 @@
-"""A report on the console: one table of the judges, one of the answers, and where the page lies."""
+"""A report on claims on the console: a table of the verifier and the baselines, one of the answers, and paths."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pipeline.console.evaluation_report import print_problems, print_written, table
 from pipeline.evaluate.claims.page import area_gain
 from pipeline.evaluate.claims.report import VERIFIER
 from pipeline.export.html import between, percent, words
 
 _CLAIM_COLUMNS = {
-    "decided, right": ("accuracy", 1),
+    "decided, correct": ("accuracy", 1),
     "coverage": ("coverage", 1),
     "risk-coverage area": ("risk_coverage_area", 2),
     "calibration error": ("calibration_error", 2),
 }
 _ANSWER_COLUMNS = {
-    "right": "accuracy",
+    "correct": "accuracy",
     "asked again": "asked_again",
-    "right before": "accuracy_before",
+    "correct before": "accuracy_before",
     "refuted": "refuted",
     "refuted, wrong": "refuted_wrong",
-    "not refuted, right": "accuracy_not_refuted",
-    "right after verdicts": "accuracy_after_verdicts",
+    "not refuted, correct": "accuracy_not_refuted",
+    "correct after verdicts": "accuracy_after_verdicts",
 }
-_MOST_FAILURES = 5
 
 
 def print_report(console: Console, report: dict[str, Any], folder: Path) -> None:
-    """Print the figures of a report, what failed, and the paths of what was written."""
+    """Print the figures of a report, its failures, and the paths of its files."""
     counts = report["dataset"]
     console.print(
         f"[bold]{escape(counts['name'])}[/bold]: {counts['cases']} cases, {counts['claims']} claims"
@@ -53,33 +53,29 @@ def print_report(console: Console, report: dict[str, Any], folder: Path) -> None
             )
     if report["answers"]:
         console.print(_answers(report))
-    for failure in report["failures"]["first"][:_MOST_FAILURES]:
-        line = f"{failure['case']} in {failure['part']}: {failure['reason']}"
-        console.print("[bold]Failed[/bold]   " + escape(" ".join(line.split())))
-    more = report["failures"]["count"] - _MOST_FAILURES
-    if more > 0:
-        console.print(f"         and {more} more in report.json")
-    for name in ("report.html", "report.json", "claims.jsonl"):
-        console.print(f"[bold]{'Written' if name == 'report.html' else '':<8}[/bold] {escape(str(folder / name))}")
+    failed = report["failures"]
+    lines = [("Failed", f"{one['case']} in {one['part']}: {one['reason']}") for one in failed["first"]]
+    print_problems(console, lines, failed["count"])
+    print_written(console, folder, ("report.html", "report.json", "claims.jsonl"))
 
 
 def _judges(report: dict[str, Any]) -> Table:
-    table = Table("judge", *_CLAIM_COLUMNS, box=None, header_style="bold", pad_edge=False, padding=(0, 2))
+    judges = table("judge", *_CLAIM_COLUMNS)
     for name, figures in report["judges"].items():
         row = [_cell(figures[key], digits) for key, digits in _CLAIM_COLUMNS.values()]
         if name != VERIFIER:
-            # Ranks are no probabilities.
+            # Ranks are not probabilities.
             row[-1] = "–"
-        table.add_row(words(name), *row)
-    return table
+        judges.add_row(words(name), *row)
+    return judges
 
 
 def _answers(report: dict[str, Any]) -> Table:
-    table = Table("asked", *_ANSWER_COLUMNS, box=None, header_style="bold", pad_edge=False, padding=(0, 2))
+    answers = table("asked", *_ANSWER_COLUMNS)
     for row in report["answers"]:
         if row["category"] is None:
-            table.add_row(words(row["asked"]), *(_cell(row[key], 1) for key in _ANSWER_COLUMNS.values()))
-    return table
+            answers.add_row(words(row["asked"]), *(_cell(row[key], 1) for key in _ANSWER_COLUMNS.values()))
+    return answers
 
 
 def _cell(figure: dict[str, float | None], digits: int) -> str:

@@ -10,19 +10,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pipeline.console.evaluation_report import print_problems, print_written, table
 from pipeline.evaluate.bootstrap import FEWEST_GROUPS
 from pipeline.evaluate.depth.compare import COMPARISON_NAME
 from pipeline.evaluate.depth.metrics import METRICS
 from pipeline.export.html import counted, number, words
 from pipeline.export.text import file_stem, one_line
 
-_MOST_PROBLEMS = 5
 _LONGEST_NAME, _MOST_NAMED = 16, 4
 _LEAST_DIFFERENCE = 1e-9
 
 
 def print_report(console: Console, report: Mapping[str, Any], folder: Path) -> None:
-    """Print the figures of a report, what could not be used, and the paths of what was written."""
+    """Print the figures of a report, images that could not be scored, and the paths of its files."""
     counts, protocol = report["dataset"], report["protocol"]
     console.print(
         f"[bold]{escape(counts['name'])}[/bold]: {counts['scored']} of {counted(counts['images'], 'image')}, "
@@ -31,73 +31,67 @@ def print_report(console: Console, report: Mapping[str, Any], folder: Path) -> N
     )
     for note, count in report["notes"].items():
         console.print(f"[bold]Note[/bold]     {counted(count, 'image')}: {escape(note)}")
-    table = _table("Figure", "Value", "95 %", "Unit", "Images")
+    figures = _figures("Figure", "Value", "95 %", "Unit", "Images")
     for name, figure in report["metrics"].items():
         row = (_label(name), number(figure["value"]), _between(figure), METRICS[name].unit, str(figure["images"]))
-        table.add_row(*map(escape, row))
-    console.print(table)
+        figures.add_row(*map(escape, row))
+    console.print(figures)
     if counts["groups"] < FEWEST_GROUPS:
-        console.print(f"No intervals: they need {FEWEST_GROUPS} places at least.")
+        console.print(f"No intervals: they need at least {FEWEST_GROUPS} places.")
     if report["scale"]:
         console.print(
-            f"Scale: truth / prediction {number(report['scale']['median'])} in the median, "
+            f"Scale: true / predicted depth, median {number(report['scale']['median'])}, "
             f"spread {number(report['scale']['spread'])}"
         )
-    for problem in report["problems"]["first"][:_MOST_PROBLEMS]:
-        line = f"{problem['name']}: {problem['reason']}"
-        console.print(f"[bold]{problem['outcome'].capitalize()}[/bold] " + escape(one_line(line)))
-    more = report["problems"]["count"] - _MOST_PROBLEMS
-    if more > 0:
-        console.print(f"         and {more} more in report.json")
+    problems = report["problems"]
+    lines = [(one["outcome"].capitalize(), f"{one['name']}: {one['reason']}") for one in problems["first"]]
+    print_problems(console, lines, problems["count"])
     for name, found in report["noise"].items():
         use = (
-            f"noise={file_stem(name)} 'hydra.searchpath=[{folder.absolute()}]' lets the verifier use what was measured"
+            f"noise={file_stem(name)} 'hydra.searchpath=[{folder.absolute()}]' makes the verifier use this noise model"
         )
         if found["reversed"]:
-            use += f"; in {found['reversed']} of {counted(found['images'], 'image')} nothing can be believed"
+            use += f"; predictions are reversed in {found['reversed']} of {counted(found['images'], 'image')}"
         console.print("[bold]Noise[/bold]    " + escape(use))
-    for name in ("report.html", "report.json", "summary.csv", "images.csv"):
-        console.print(f"[bold]{'Written' if name == 'report.html' else '':<8}[/bold] {escape(str(folder / name))}")
+    print_written(console, folder, ("report.html", "report.json", "summary.csv", "images.csv"))
 
 
 def print_comparison(console: Console, comparison: Mapping[str, Any], folder: Path) -> None:
-    """Print one table of all runs, their paired differences to the first, and where they are written."""
+    """Print a table of all runs, their paired differences from the first, and the paths of the files."""
     runs, baseline = comparison["runs"], comparison["baseline"]
     console.print(f"\n[bold]{len(runs)} runs[/bold] on the {comparison['images']} images that all of them scored")
     # Long names would leave no room for numbers.
     keys = {name: name for name in runs}
     if max(map(len, runs)) > _LONGEST_NAME or len(runs) > _MOST_NAMED:
-        keys = {name: f"[{number_of}]" for number_of, name in enumerate(runs, start=1)}
+        keys = {name: f"[{index}]" for index, name in enumerate(runs, start=1)}
         for name, key in keys.items():
             console.print(escape(f"{key} {name}"))
-    table = _table("Figure", *(escape(key) for key in keys.values()))
-    names = [name for name in METRICS if any(name in run["figures"] for run in runs.values())]
-    for name in names:
-        values = (run["figures"].get(name, {}).get("value") for run in runs.values())
-        table.add_row(escape(_label(name)), *map(number, values))
-    console.print(table)
+    figures = _figures("Figure", *map(escape, keys.values()))
+    for name in METRICS:
+        if any(name in run["figures"] for run in runs.values()):
+            values = (run["figures"].get(name, {}).get("value") for run in runs.values())
+            figures.add_row(escape(_label(name)), *map(number, values))
+    console.print(figures)
     for title, run in runs.items():
         if title == baseline:
             continue
         console.print(f"\n[bold]{escape(keys[title])}[/bold] less {escape(keys[baseline])}, image by image")
-        table = _table("Figure", "Difference", "95 %", "")
+        differences = _figures("Figure", "Difference", "95 %", "")
         for name, difference in run["differences"].items():
-            table.add_row(escape(_label(name)), *_difference(name, difference))
-        console.print(table)
-    for name in (f"{COMPARISON_NAME}.json", f"{COMPARISON_NAME}.csv"):
-        console.print(f"[bold]{'Written' if name.endswith('json') else '':<8}[/bold] {escape(str(folder / name))}")
+            differences.add_row(escape(_label(name)), *_difference(name, difference))
+        console.print(differences)
+    print_written(console, folder, (f"{COMPARISON_NAME}.json", f"{COMPARISON_NAME}.csv"))
 
 
 def _difference(name: str, difference: Mapping[str, float | None]) -> tuple[str, str, str]:
-    """A difference, its interval, and whether it is better or worse where the interval leaves out zero."""
-    if difference["value"] is None:
-        return "–", "", ""
-    # What rounding leaves of equal figures is no difference.
+    """A difference, its interval, and "better" or "worse" if the interval excludes zero."""
+    # Rounding errors of equal figures count as zero.
     value, low, high = (
-        0.0 if number_of is not None and abs(number_of) < _LEAST_DIFFERENCE else number_of
-        for number_of in (difference["value"], difference["low"], difference["high"])
+        0.0 if bound is not None and abs(bound) < _LEAST_DIFFERENCE else bound
+        for bound in (difference["value"], difference["low"], difference["high"])
     )
-    assert value is not None
+    if value is None:
+        return "–", "", ""
     if low is None or high is None:
         return f"{value:+.4g}", "", ""
     verdict = ""
@@ -107,7 +101,7 @@ def _difference(name: str, difference: Mapping[str, float | None]) -> tuple[str,
 
 
 def _label(name: str) -> str:
-    """The figure's heading, with an arrow to where better ones are."""
+    """The figure's heading, with an arrow in the direction of better values."""
     return f"{METRICS[name].label} {'↑' if METRICS[name].higher_is_better else '↓'}"
 
 
@@ -116,10 +110,9 @@ def _between(figure: Mapping[str, float | None]) -> str:
     return "" if low is None else f"{number(low)} – {number(high)}"
 
 
-def _table(*columns: str) -> Table:
-    table = Table(*columns, box=None, header_style="bold", pad_edge=False, padding=(0, 2))
-    for column in table.columns:
+def _figures(*columns: str) -> Table:
+    figures = table(*columns)
+    for index, column in enumerate(figures.columns):
         column.no_wrap = True
-    for column in table.columns[1:]:
-        column.justify = "right"
-    return table
+        column.justify = "right" if index else "left"
+    return figures

@@ -1,4 +1,4 @@
-"""What is installed, which device there is, which models are on disk."""
+"""The command ``doctor``: installed packages, the device in use, and the models on disk."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ def print_report(console: Console) -> None:
         packages.add_row(distribution, version, escape(state), escape(purpose))
     console.print(packages)
     console.print()
-    console.print(conflict() or f"Module pipeline: {Path(pipeline.__file__).parent}, of Theodolite alone", markup=False)
+    console.print(
+        conflict() or f"Module pipeline: {Path(pipeline.__file__).parent}, from Theodolite only", markup=False
+    )
     console.print(
         f"Own options: {user_folder()}{'' if user_folder().is_dir() else ', which does not exist'}", markup=False
     )
@@ -56,7 +58,7 @@ def print_report(console: Console) -> None:
     console.print()
     models = Table(box=None, pad_edge=False)
     for title in ("Choice", "Model", "Size", "Licence", "State"):
-        models.add_column(title, overflow="fold")  # A name that is cut could not be copied.
+        models.add_column(title, overflow="fold")  # A truncated name could not be copied.
     for row in model_rows():
         models.add_row(*(escape(cell) for cell in row))
     if not console.is_terminal:  # In a file, each model stays on one line.
@@ -68,37 +70,32 @@ def package_state(distribution: str, module: str) -> tuple[str, str]:
     """Version of a package, and whether it can be imported here."""
     from pipeline.models.torchvision_fix import ensure_torchvision
 
-    version = "-"
-    for name in (distribution, f"{distribution}-cpu"):
-        try:
-            version = metadata.version(name)
-            break
-        except metadata.PackageNotFoundError:
-            continue
-    else:
+    installed = [*metadata.distributions(name=distribution), *metadata.distributions(name=f"{distribution}-cpu")]
+    if not installed:
         return "-", "not installed"
+    version = installed[0].version
     try:
         if module in ("torchvision", "timm", "qwen_vl_utils"):
             ensure_torchvision()
         importlib.import_module(module)
     except Exception as error:
-        return version, f"cannot be imported: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+        return version, f"cannot be imported: {(str(error) or type(error).__name__).splitlines()[0]}"
     return version, "ok"
 
 
 def device_line() -> str:
-    """The device and precision that ``auto`` takes."""
+    """The device and precision that ``auto`` chooses."""
     try:
         from pipeline.models.device import choose_device, choose_dtype
 
         device = choose_device("auto")
         return f"Device: {device}, {str(choose_dtype(device)).removeprefix('torch.')}"
     except Exception as error:
-        return f"Device: cannot be told ({error})"
+        return f"Device: unknown ({error})"
 
 
 class ModelRow(NamedTuple):
-    """A configuration that names a model."""
+    """An option that names a model."""
 
     choice: str
     model: str
@@ -108,7 +105,7 @@ class ModelRow(NamedTuple):
 
 
 def model_rows() -> list[ModelRow]:
-    """Every option that names a model to download, without asking the network."""
+    """Every option that names a model to download; needs no network."""
     rows = []
     for group in ("depth", "segment", "vlm"):
         for name in options_of(group):
@@ -121,7 +118,7 @@ def model_rows() -> list[ModelRow]:
 
 
 def _state(config: DictConfig) -> str:
-    """Whether the model is on disk: as its class tells it, or else by the hub's own layout."""
+    """Whether the model is on disk: as its class says, otherwise according to the hub's cache."""
     from pipeline.models.hub import model_status
 
     module, _, name = str(config["_target_"]).rpartition(".")

@@ -1,4 +1,4 @@
-"""What ``eval-claims`` and ``eval-depth`` do with a composed configuration."""
+"""The commands ``eval-claims`` and ``eval-depth``, from a composed configuration to a printed report."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ ProgressOf = Callable[[int | None, Any], tuple[Any, Callable[[str], None]]]
 
 
 def measure_claims(config: DictConfig, console: Console, progress_of: ProgressOf) -> int:
-    """Judge a data set of claims, write the report and print its figures.
+    """Judge the claims of a data set, write the report and print its figures.
 
     Args:
         config: The configuration of ``eval-claims``.
         console: Where the figures go.
-        progress_of: Makes a progress bar of so many steps, at most the limit, and what moves it.
+        progress_of: Takes the number of steps and the limit; gives a progress bar and the function that advances it.
 
     Returns:
         The exit code.
@@ -60,7 +60,7 @@ def measure_depth(config: DictConfig, console: Console, progress_of: ProgressOf)
     """Measure depth on a data set, write the report and print its figures.
 
     Returns:
-        The folder that was written, and the exit code; the arguments are those of ``measure_claims``.
+        The folder of the report, and the exit code; the arguments are those of ``measure_claims``.
     """
     from hydra.core.hydra_config import HydraConfig
 
@@ -75,7 +75,7 @@ def measure_depth(config: DictConfig, console: Console, progress_of: ProgressOf)
     folder = Path(HydraConfig.get().runtime.output_dir)
     path = config.dataset.get("path")
     if isinstance(path, str) and Path(path).resolve() == folder.resolve():
-        raise ConfigError(f"The data set lies in {folder}, where the results go; choose another output_dir.")
+        raise ConfigError(f"The data set is in {folder}, where the results go; choose another output_dir.")
     progress, on_image = progress_of(len(dataset), config.limit)
     with progress:
         report = evaluate_depth(
@@ -97,7 +97,7 @@ def measure_depth(config: DictConfig, console: Console, progress_of: ProgressOf)
 
 
 def compare_depth(folders: Sequence[Path], console: Console) -> None:
-    """Write and print one table of the runs of a sweep, and their paired differences."""
+    """Write and print a table of a sweep's runs, and their paired differences."""
     from omegaconf import OmegaConf
 
     from pipeline.console.depth_report import print_comparison
@@ -116,7 +116,7 @@ def compare_depth(folders: Sequence[Path], console: Console) -> None:
 
 
 def _plain(config: DictConfig) -> dict[str, Any]:
-    """The whole configuration as dicts, lists, texts and numbers."""
+    """The configuration as dicts, lists, texts and numbers, interpolations resolved."""
     from omegaconf import OmegaConf
 
     plain = OmegaConf.to_container(config, resolve=True)

@@ -1,4 +1,4 @@
-"""What a run prints at its end."""
+"""The summary that a run prints at its end."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ _OWN_PHOTO = 'bash scripts/run.sh input=photo.jpg question="Is the mug in front 
 
 
 def print_summary(console: Console, summary: Summary) -> None:
-    """Print items, verdicts, seconds per stage, failures and the paths of what was written.
+    """Print results, verdicts, seconds per stage, failures and the paths of the files.
 
-    Every entry is one line, however long, so that paths can be copied.
+    Every entry is on one line, however long, so paths can be copied.
     """
     for title, text in _lines(summary):
         console.print(f"[bold]{set_cell_size(title, 8)}[/bold] {escape(one_line(text))}", soft_wrap=True)
 
 
 def print_shipped_models(console: Console, models: Sequence[str | None]) -> None:
-    """Say of small models that ship what they are not for, and how real ones are asked about a photo.
+    """Print the limits of the small models that ship, and the command for real models and a photo.
 
     Args:
         console: Where to print.
-        models: The models of a run; where none of them ships, nothing is printed.
+        models: The models of a run; if none of them ships, nothing is printed.
     """
     names = [name for name in models if name is not None and ships(name)]
     if not names:
@@ -57,8 +57,8 @@ def _lines(summary: Summary) -> list[tuple[str, str]]:
     total = sum(summary.verdicts.values())
     counts = ", ".join(f"{summary.verdicts[status]} {status}" for status in Status)
     lines.append(("Claims", f"{total}: {counts}" if total else "0"))
-    if right := _right(summary):
-        lines.append(("Right", f"{right}, by their ground truth"))
+    if correct := _correct(summary):
+        lines.append(("Correct", correct))
     if summary.models:
         lines.append(("Model", _models(summary)))
     if summary.rechecks["questions"] or summary.rechecks["failed"]:
@@ -75,28 +75,25 @@ def _lines(summary: Summary) -> list[tuple[str, str]]:
     return lines
 
 
-def _right(summary: Summary) -> str:
-    """How many answers and decided claims are right, where that is known."""
-    counts = summary.rightly
-    parts = []
-    if counts["questions"]:
-        parts.append(f"{counts['answers']} of {counts['questions']} answers")
-    if counts["decided"]:
-        parts.append(f"{counts['right']} of {counts['decided']} decided claims")
-    return ", ".join(parts)
+def _correct(summary: Summary) -> str:
+    """How many answers and decided claims with ground truth are correct; empty without ground truth."""
+    parts = {"answers": "answers", "claims": "decided claims"}
+    return ", ".join(
+        f"{summary.correct[part]} of {total} {words}" for part, words in parts.items() if (total := summary.known[part])
+    )
 
 
 def _answers(summary: Summary) -> list[tuple[str, str]]:
-    """Questions and answers, or claims that were given, and verdicts, where they are few."""
+    """Questions with their answers, or given claims, with their verdicts; none if there are many results."""
     lines: list[tuple[str, str]] = []
     for result in summary.shown if len(summary.shown) <= MOST_SHOWN else ():
-        codes = ("page_question", "page_answer", "page_verdict", "page_note", "page_empty")
-        question, answer, verdict, note, empty = (message(code).text(result.language) for code in codes)
+        codes = (f"page_{name}" for name in ("question", "answer", "claim", "verdict", "note", "empty"))
+        question, answer, claim, verdict, note, empty = (message(code).text(result.language) for code in codes)
         if result.answer is not None:
             lines.append((question, result.question or ""))
             lines.append((answer, shorten(without_code(result.answer.text), _LONGEST) or empty))
         for judged in result.verdicts[:_MOST_VERDICTS]:
-            lines += [("Claim", judged.claim.in_words(result.language))] if result.answer is None else []
+            lines += [(claim, judged.claim.in_words(result.language))] if result.answer is None else []
             line = message("verdict_line", status=str(judged.status), reason=judged.reason)
             lines.append((verdict, line.text(result.language)))
         if (more := len(result.verdicts) - _MOST_VERDICTS) > 0:
@@ -106,24 +103,21 @@ def _answers(summary: Summary) -> list[tuple[str, str]]:
 
 
 def _models(summary: Summary) -> str:
-    """Models of the answers, and the tokens that they read and wrote, where they tell them."""
-    names = list(summary.models)
-    models = "; ".join(names[:_MOST_MODELS])
-    if len(names) > _MOST_MODELS:
-        models += f"; and {len(names) - _MOST_MODELS} more"
-    if "prompt" not in summary.tokens and "completion" not in summary.tokens:
-        return models
+    """Models of the answers, and their prompt and completion tokens if known."""
+    more = len(summary.models) - _MOST_MODELS
+    models = "; ".join([*list(summary.models)[:_MOST_MODELS], *([f"and {more} more"] if more > 0 else [])])
     tokens = summary.tokens
+    if not {"prompt", "completion"} & tokens.keys():
+        return models
     cached = f" ({tokens['cached']} cached)" if "cached" in tokens else ""
     return f"{models}; {tokens['prompt']} prompt{cached} and {tokens['completion']} completion tokens"
 
 
 def _rechecks(summary: Summary) -> str:
-    """Whether asking again helped: what became of the refuted claims."""
+    """The number of questions asked again, and what became of the refuted claims."""
     counts = summary.rechecks
-    failed = f", {counts['failed']} more could not be" if counts["failed"] else ""
-    told = f"{counts['questions']} asked again{failed}"
+    text = f"{counts['questions']} asked again" + (f", {counts['failed']} failed" if counts["failed"] else "")
     if not counts["questions"]:
-        return told
+        return text
     gone = f"{counts['gone']} of {counts['refuted']} refuted claims gone" if counts["refuted"] else "none was refuted"
-    return f"{told}; {gone}, {counts['now']} refuted now"
+    return f"{text}; {gone}, {counts['now']} refuted now"

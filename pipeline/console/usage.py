@@ -1,4 +1,4 @@
-"""What ``--help`` prints: the commands, and the groups and options that one of them reads."""
+"""Texts of ``--help``: the list of commands, and a command's groups with their options."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ Theodolite: ask a vision-language model about space, and check its answer agains
 
   python -m pipeline run [KEY=VALUE ...]      ask, verify, write results; without input= the quickstart
   python -m pipeline verify input=PATH claims=claims.json [KEY=VALUE ...]
-                                              judge claims that somebody else made; no model is asked
+                                              judge given claims without a model
   python -m pipeline eval-claims [dataset=NAME] [KEY=VALUE ...]
-                                              measure verdicts and answers on claims whose truth is known
+                                              measure verdicts and answers on data sets with ground truth
   python -m pipeline eval-depth [dataset=NAME] [depth=NAME] [KEY=VALUE ...]
-                                              measure the error of depth on images whose true depth is known
-  python -m pipeline schema                   JSON Schema of results.jsonl
-  python -m pipeline doctor                   what is installed, which device, which models are on disk
+                                              measure the error of depth on data sets with true depth
+  python -m pipeline schema                   print the JSON Schema of results.jsonl
+  python -m pipeline doctor                   show installed packages, the device in use and the models on disk
 
-Add --help to run, verify, eval-claims or eval-depth for all options, -v for tracebacks and details."""
+Add --help to run, verify, eval-claims or eval-depth for their options, and -v for details and tracebacks."""
 
 _INPUT = "input=PATH            image, [image, image], folder, video or manifest (.jsonl, .csv, .parquet)"
 _ALL = """\
-  GROUP=OPTION          one of the options below; GROUP.KEY=VALUE sets one key of it
-  -m                    sweep over comma-separated values, as depth=midas,nano
-  --cfg job             print the whole configuration with all keys
-  -v                    show what happens, and tracebacks; debug=default does so for one item, without the cache"""
+  GROUP=OPTION          one of the options below; GROUP.KEY=VALUE sets one of its keys
+  -m                    sweep over comma-separated values, such as depth=midas,nano
+  --cfg job             print the whole configuration
+  -v                    show details and tracebacks; debug=default does so for one item, without the cache"""
 
 _OF_COMMAND = {
     "run": f"""\
@@ -32,30 +32,30 @@ Ask about space, and check the answer against geometry.
 
 Usage: python -m pipeline run [KEY=VALUE ...]
   {_INPUT}
-  question="..."        what to ask; questions=[..., ...] asks several
+  question="..."        the question; questions=[..., ...] for several
   vlm.show_prompt=true  print the prompts instead of running
 {_ALL}""",
     "verify": f"""\
-Check claims that somebody else made against geometry; no model is asked.
+Judge given claims by geometry, without a model.
 
 Usage: python -m pipeline verify input=PATH claims=PATH [KEY=VALUE ...]
   {_INPUT}
-  claims=PATH           JSON file of the claims and the regions that they are about
+  claims=PATH           JSON file of the claims and their regions
 {_ALL}""",
     "eval-claims": f"""\
-Measure verdicts and answers on claims and questions with ground truth.
+Measure verdicts and answers on data sets with ground truth.
 
 Usage: python -m pipeline eval-claims [KEY=VALUE ...]
-  dataset=NAME          images with claims; dataset.path=FOLDER says where they are
-  depth=NAME            depth of the images; file takes that of the data set
-  vlm=NAME              also asks a model the questions of the data set
+  dataset=NAME          images with claims; dataset.path=FOLDER is their folder
+  depth=NAME            depth of the images; file uses that of the data set
+  vlm=NAME              a model to ask the questions of the data set
 {_ALL}""",
     "eval-depth": f"""\
-Measure the error of depth on images with true depth.
+Measure the error of depth on data sets with true depth.
 
 Usage: python -m pipeline eval-depth [KEY=VALUE ...]
-  dataset=NAME          images with true depth; dataset.path=FOLDER says where they are
-  depth=NAME            what is measured; file takes the predictions of the data set
+  dataset=NAME          images with true depth; dataset.path=FOLDER is their folder
+  depth=NAME            the network to measure; file uses the predictions of the data set
   protocol=NAME         alignment, caps, crop and average; protocol.KEY=VALUE changes one of them
 {_ALL}""",
 }
@@ -64,22 +64,31 @@ _UNREAD = {"verify": ("vlm", "query", "experiment")}
 
 
 def usage_of(command: str) -> str:
-    """What a command does, and the groups that it reads with their options."""
+    """A command's description and the groups that it reads, with their options."""
     # The list of commands starts without the packages that read the configuration.
-    from pipeline.config.options import groups_of, options_of
+    from pipeline.config.options import groups_of
 
-    unread = _UNREAD.get(command, ())
     config_name = "run" if command == "verify" else command.replace("-", "_")
-    groups = [group for group in groups_of(config_name) if group not in unread]
-    return "\n".join(
-        [_OF_COMMAND[command], "", *(line for group in groups for line in _lines(group, options_of(group)))]
-    )
+    groups = [group for group in groups_of(config_name) if group not in _UNREAD.get(command, ())]
+    return "\n".join([_OF_COMMAND[command], "", *(line for group in groups for line in _lines(command, group))])
 
 
-def _lines(group: str, options: Iterable[str]) -> Iterable[str]:
-    """One line for the options of a group with a short name, and one for each family of it."""
+def _options(command: str, group: str) -> list[str]:
+    """The options of a group that the command can use."""
+    if group != "dataset":
+        from pipeline.config.options import options_of
+
+        return options_of(group)
+    from pipeline.config.build_evaluation import datasets_that_yield
+    from pipeline.datasets.base import ClaimDataset, DepthDataset
+
+    return datasets_that_yield(ClaimDataset if command == "eval-claims" else DepthDataset)
+
+
+def _lines(command: str, group: str) -> Iterable[str]:
+    """One line for the group's options with a short name, and one for each of its families."""
     families: dict[str, list[str]] = {}
-    for option in options:
+    for option in _options(command, group):
         family, _, name = option.rpartition("/")
         families.setdefault(f"{group}={family}/" if family else group, []).append(name)
     for title, names in families.items():

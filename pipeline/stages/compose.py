@@ -23,14 +23,14 @@ logger = logging.getLogger(__name__)
 
 
 class Source(Protocol):
-    """Where items come from."""
+    """A source of items."""
 
     def items(self) -> Iterator[Item | BadItem]:
         """The items, one by one."""
         ...
 
     def count(self) -> int | None:
-        """How many there are, where that is known without reading them all."""
+        """The number of items; None if that requires reading them all."""
         ...
 
     def scene(self, item: Item) -> Scene:
@@ -39,16 +39,16 @@ class Source(Protocol):
 
 
 def process(scene: Scene, stages: Stages, folder: Path | None, seconds: dict[str, float]) -> Iterator[Result]:
-    """Take one scene through all stages; its questions are asked together.
+    """Run all stages on one scene; its questions are asked together.
 
     Args:
-        scene: The scene, as ingest made it.
+        scene: The scene from ingest.
         stages: The stages.
         folder: Where artefacts go; None writes none.
-        seconds: Time that the scene has cost so far, by stage [s].
+        seconds: Time spent on the scene so far, by stage [s].
 
     Yields:
-        One result per question, or one without a question where only claims are judged.
+        One result per question, or one without a question if only claims are judged.
 
     Raises:
         StageError: If a stage fails; it names the stage.
@@ -56,22 +56,21 @@ def process(scene: Scene, stages: Stages, folder: Path | None, seconds: dict[str
     seconds = dict(seconds)
     questions = _questions(scene, stages)
     scene = with_depth_and_text(scene, stages, seconds, asks=questions != (None,))
-    group = _asked(scene, questions, seconds)
-    for outcome in finish(group, stages, folder):
+    for outcome in finish(_asked(scene, questions, seconds), stages, folder):
         if isinstance(outcome, StageError):
             raise outcome
         yield outcome
 
 
 def with_depth_and_text(scene: Scene, stages: Stages, seconds: dict[str, float], *, asks: bool) -> Scene:
-    """The scene with all that is known before a question is asked.
+    """The scene with depth, text and the scale of its anchors, before questions are asked.
 
     Args:
-        scene: The scene, as ingest made it.
+        scene: The scene from ingest.
         stages: The stages.
-        seconds: Takes the time of each stage [s].
-        asks: Whether questions follow. Their prompts tell depth in metres, so that anchors count before; what only the
-            model locates counts when its answer is judged.
+        seconds: Receives the time of each stage [s].
+        asks: Whether questions follow. Their prompts state depth in metres, so anchors of known regions apply first;
+            anchors of objects that the model locates apply when its answer is judged.
 
     Raises:
         StageError: If a stage fails; it names the stage.
@@ -96,24 +95,24 @@ def run(
     limit: int | None = None,
     on_item: Callable[[str], None] = lambda item_id: None,
 ) -> Summary:
-    """Take every item of a source through all stages and write what comes out, in the order of the items.
+    """Run all stages on every item of a source and write the results in the order of the items.
 
-    An item or a question that fails is written to ``failures.jsonl`` and the run goes on; a missing model or
-    package and a wrong configuration stop it. What a source knows to be true is added to each result at its end.
+    An item or question that fails is recorded in ``failures.jsonl``, and the run continues; a missing model or package
+    or a wrong configuration stops it. Ground truth that the source knows is added to finished results.
 
     Args:
-        source: Where items come from.
+        source: The source of the items.
         stages: The stages.
         folder: Where ``results.jsonl``, ``failures.jsonl`` and artefacts go.
-        resume: Whether to skip what the folder already holds.
-        limit: Most items that are taken; None takes all.
-        on_item: Called with the id of every item once it is done, for a progress bar.
+        resume: Whether to skip results that the folder already contains.
+        limit: Maximum number of items; None means all.
+        on_item: Called with the id of every finished item, for a progress bar.
 
     Raises:
         ConfigError: If the configuration cannot work.
         DependencyError: If a package is missing.
         ModelUnavailableError: If a model is missing.
-        ExportError: If nothing can be written.
+        ExportError: If the folder cannot be written.
     """
     check_value("limit", limit, Count | None)
     summary = Summary(folder)
@@ -136,14 +135,14 @@ def run(
 
 
 def check_work(scene: Scene, *, asks: bool) -> None:
-    """Make sure that there is something to do for a scene.
+    """Check that a scene has a question or a claim.
 
     Args:
         scene: The scene.
         asks: Whether a model is asked.
 
     Raises:
-        InputError: If there is not.
+        InputError: If it has neither.
     """
     if not asks and not scene.claims:
         raise InputError(
@@ -162,7 +161,7 @@ def _prepared(
     on_item: Callable[[str], None],
     limit: int | None,
 ) -> Iterator[list[Asked]]:
-    """The questions of each item that has no results yet, with depth and text; one failure where it has none."""
+    """For each item, its unanswered questions with depth and text, or one failure."""
     for item in islice(source.items(), limit):
         if isinstance(item, BadItem):
             yield [Asked(item.id, failure=StageError("ingest", InputError(item.reason)))]
@@ -188,7 +187,7 @@ def _prepared(
 
 
 def _questions(item: Item | Scene, stages: Stages) -> Sequence[str | None]:
-    """The questions, or one None where only claims are judged."""
+    """The questions, or one None if only claims are judged."""
     return (item.questions if stages.query is not None else ()) or (None,)
 
 

@@ -19,8 +19,8 @@ class ExportStage:
 
     Args:
         overlay: Whether to write the image.
-        ply: Whether to write the point cloud, where the depth has shape.
-        page: Whether to write the page of all results, and a small image of each for it.
+        ply: Whether to write the point cloud, if the kind of depth preserves shape.
+        page: Whether to write the page of all results, with a small image of each.
         max_points: Most points of a cloud.
     """
 
@@ -32,7 +32,7 @@ class ExportStage:
         self.max_points = max_points
 
     def __call__(self, scene: Scene, result: Result, folder: Path) -> Result:
-        """Write the files below the folder and return the result that names them.
+        """Write the files into the folder and return the result with their paths.
 
         Raises:
             ExportError: If a file cannot be written.
@@ -54,7 +54,7 @@ class ExportStage:
         return replace(result, artefacts=artefacts)
 
     def finish(self, folder: Path) -> None:
-        """Write the page of all results of the folder, once they are there.
+        """Write the page of all results in the folder.
 
         Raises:
             ExportError: If it cannot be written.

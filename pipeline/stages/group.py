@@ -1,4 +1,4 @@
-"""A group of questions on its way from the model to the results, so that the model can answer them together."""
+"""Groups of questions, which the model answers together, from the prompt to the results."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from pipeline.stages.outcomes import attempt, for_each
 from pipeline.stages.timing import StageError, timed
 from pipeline.stages.verify import VerifyStage
 
-if TYPE_CHECKING:  # Runs without a model load none of these.
+if TYPE_CHECKING:  # Runs without a model do not import these.
     from pipeline.stages.query import QueryStage
     from pipeline.stages.reading import Prompt
     from pipeline.stages.recheck import Judged, Reason
 
 Value = TypeVar("Value")
 
-# Bounds the memory that the images of a group take; a single item may have more.
+# Bounds the memory of a group's images; a single item may have more frames.
 MOST_FRAMES = 32
 
 
 @dataclass(frozen=True)
 class Stages:
-    """The stages after ingest; ``query`` is None where no model is asked."""
+    """The stages after ingest; ``query`` is None if no model is asked."""
 
     depth: DepthStage
     ocr: OcrStage
@@ -41,16 +41,16 @@ class Stages:
     _checked: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 
     def language(self, question: str | None) -> Language:
-        """Language of a result's sentences: that of the question, unless the prompt's is set; English without one."""
+        """Language of a result's sentences: the prompt's if set, otherwise the question's; English without one."""
         if question is None:
             return "en"
         return detect_language(question) if self.query is None else self.query.language_of(question)
 
     def check(self, *, asks: bool) -> None:
-        """Find what cannot work before anything is computed; each stage is checked once.
+        """Check, before anything is computed, that every stage can work; each stage is checked once.
 
         Args:
-            asks: Whether a question comes next, so that the model is needed.
+            asks: Whether a question follows, which needs the model.
 
         Raises:
             StageError: If a model, package, file or address of a stage cannot work; it names the stage.
@@ -68,23 +68,23 @@ class Stages:
 
 @dataclass
 class Asked:
-    """One question of an item, and what became of it so far.
+    """One question of an item, with its outcome so far.
 
     Args:
         item_id: Id of the item.
-        scene: Its scene with depth and text; None where it could not be made. Once it is judged, with the scale of
-            anchors that name what the model located.
-        question: The question; None where only the item's own claims are judged.
-        shared_s: Seconds that the item cost before its questions, by stage; the first result takes them.
-        ends_item: Whether it is the last of its item.
+        scene: Its scene with depth and text; None if that failed. Once the question is judged, also with the scale of
+            anchors on objects that the model located.
+        question: The question; None if only the item's own claims are judged.
+        shared_s: Seconds spent on the item before its questions, by stage; they count for the first result.
+        ends_item: Whether it is the item's last question.
         failure: Why there is no result.
-        prompt: What the question was asked with.
-        answer: What the model said last.
-        regions: What the verdicts' indices point at.
-        verdicts: The verifier's judgement of that answer.
-        attempts: Earlier answers with theirs.
+        prompt: The prompt of the question.
+        answer: The model's last answer.
+        regions: The regions to which the verdicts' indices refer.
+        verdicts: The verdicts about that answer.
+        attempts: Earlier answers with their verdicts.
         recheck_error: Why the question could not be asked again.
-        seconds: Seconds of this question alone, by stage.
+        seconds: Seconds spent on this question alone, by stage.
     """
 
     item_id: str
@@ -109,7 +109,7 @@ class Asked:
 
 
 def grouped(items: Iterable[list[Asked]], batch_size: int) -> Iterator[list[Asked]]:
-    """Questions of successive items, in their order, in groups that a model can answer together.
+    """Questions of successive items, in order, in groups that a model can answer together.
 
     A group ends at ``batch_size`` questions, or with the item that fills it to ``MOST_FRAMES`` frames.
     """
@@ -140,7 +140,7 @@ def finish(group: Sequence[Asked], stages: Stages, folder: Path | None) -> Itera
         One result or failure per question, in the order of the group.
 
     Raises:
-        StageError: If a stage fails for a reason that concerns every item alike.
+        StageError: If a stage fails for a reason that concerns every item.
     """
     settle(group, stages)
     for asked in group:
@@ -148,22 +148,24 @@ def finish(group: Sequence[Asked], stages: Stages, folder: Path | None) -> Itera
 
 
 def settle(group: Sequence[Asked], stages: Stages) -> None:
-    """Ask and judge a group of questions, and ask those again whose answers give a reason to.
+    """Ask and judge a group of questions, and ask again those whose answers give a reason to.
 
     Args:
-        group: The questions, which take what comes out; those that failed already stay failed.
+        group: The questions, which receive the outcomes; those that failed already stay failed.
         stages: The stages.
 
     Raises:
-        StageError: If a stage fails for a reason that concerns every item alike.
+        StageError: If a stage fails for a reason that concerns every item.
     """
-    _ask([asked for asked in _going(group) if asked.question is not None], stages)
+    if stages.query is not None:
+        _ask([asked for asked in _going(group) if asked.question is not None], stages.query)
     for asked in _going(group):
         try:
             _judge(asked, asked.answer, stages)
         except StageError as error:
             asked.failure = _of_one(error)
-    _ask_again([asked for asked in _going(group) if asked.prompt is not None], stages)
+    if stages.query is not None:
+        _ask_again(_going(group), stages, stages.query)
 
 
 def _going(group: Sequence[Asked]) -> list[Asked]:
@@ -171,38 +173,27 @@ def _going(group: Sequence[Asked]) -> list[Asked]:
 
 
 def _of_one(error: StageError) -> StageError:
-    """The error, unless it concerns every item alike."""
+    """The error; raises it if it concerns every item."""
     if error.is_fatal:
         raise error
     return error
 
 
 def _query(group: Sequence[Asked], query: Callable[[], Sequence[Value | TheodoliteError]]) -> list[Value | StageError]:
-    """What the model gives for each question; the time of those that it answered is shared, and sums up to its own."""
+    """The model's outcome for each question; the answered ones share its time equally."""
     seconds: dict[str, float] = {}
-    outcomes: Sequence[Value | TheodoliteError]
     try:
         with timed("query", seconds):
             outcomes = query()
     except StageError as error:
-        outcomes = [_of_one(error)] * len(group)
-    answered = [not isinstance(outcome, TheodoliteError) for outcome in outcomes]
-    for asked, is_answered in zip(group, answered, strict=True):
-        if is_answered:
-            asked.seconds["query"] = asked.seconds.get("query", 0.0) + seconds["query"] / sum(answered)
-    return [
-        StageError("query", outcome)
-        if isinstance(outcome, TheodoliteError) and not isinstance(outcome, StageError)
-        else outcome
-        for outcome in outcomes
-    ]
+        return [_of_one(error)] * len(group)
+    answered = [asked for asked, outcome in zip(group, outcomes, strict=True) if not isinstance(outcome, Exception)]
+    for asked in answered:
+        asked.seconds["query"] = asked.seconds.get("query", 0.0) + seconds["query"] / len(answered)
+    return [StageError("query", outcome) if isinstance(outcome, TheodoliteError) else outcome for outcome in outcomes]
 
 
-def _ask(group: list[Asked], stages: Stages) -> None:
-    if stages.query is None or not group:
-        return
-    query = stages.query
-
+def _ask(group: list[Asked], query: QueryStage) -> None:
     def answered() -> list[tuple[Prompt, Answer] | TheodoliteError]:
         prompts = query.prompts([(asked.known_scene, asked.question or "") for asked in group])
         return for_each(lambda *both: both, prompts, query.answers(prompts))
@@ -221,13 +212,10 @@ def _judge(asked: Asked, answer: Answer | None, stages: Stages) -> None:
     asked.scene, asked.regions, asked.verdicts = verified.scene, verified.regions, verified.verdicts
 
 
-def _ask_again(group: list[Asked], stages: Stages) -> None:
-    """Ask those questions once more whose answers give a reason to."""
-    if stages.query is None:
-        return
+def _ask_again(group: list[Asked], stages: Stages, query: QueryStage) -> None:
+    """Ask again the questions whose answers give a reason to."""
     from pipeline.stages.recheck import Judged
 
-    query = stages.query
     again: list[tuple[Asked, tuple[Judged, tuple[Reason, ...]]]] = []
     for asked in group:
         if asked.prompt is not None and asked.answer is not None:
@@ -237,8 +225,6 @@ def _ask_again(group: list[Asked], stages: Stages) -> None:
                 asked.recheck_error = reasons
             elif reasons:
                 again.append((asked, (judged, reasons)))
-    if not again:
-        return
     outcomes = _query([asked for asked, _ in again], lambda: query.ask_again([judged for _, judged in again]))
     for (asked, (judged, reasons)), outcome in zip(again, outcomes, strict=True):
         try:

@@ -1,4 +1,4 @@
-"""Depth of the objects of a scene, measured for the prompt as the verifier measures it."""
+"""Depth of a scene's objects for the prompt, measured as the verifier does."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from pipeline.verify.rules.view import FrameView
 def read_depth(
     scene: Scene, regions: Sequence[Region], budget: ErrorBudget | None = None, settings: Settings | None = None
 ) -> tuple[DepthHint, ...]:
-    """Depth of each region's object; regions without depth are left out.
+    """Depth of each region's object; regions that cannot be measured are left out.
 
     Args:
         scene: A scene with depth.
         regions: Regions of its frames.
-        budget: Error of every measurement; the verifier's, so that both see the same objects.
-        settings: How objects are cut out; the verifier's.
+        budget: The verifier's error budget, so both see the same objects.
+        settings: The verifier's settings for cutting out objects.
 
     Returns:
         One hint per measurable region, in the order of the regions.

@@ -1,4 +1,4 @@
-"""What is true of scenes that somebody made or measured, beside what was said and judged of them."""
+"""Ground truth of a source's scenes, added to finished results."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from pipeline.records.expected import Expected
 
 @runtime_checkable
 class KnowsTruth(Protocol):
-    """A source that knows what is true of its scenes."""
+    """A source that knows the ground truth of its scenes."""
 
     def expected(self, item_id: str, question: str) -> Expected | None:
-        """The right answer to a question about an item; None where it is not known."""
+        """The correct answer to a question about an item; None if unknown."""
         ...
 
     def holds(self, item_id: str, claim: Claim) -> bool | None:
-        """Whether a claim about an item is true; None where that is not known."""
+        """Whether a claim about an item is true; None if unknown."""
         ...
 
 
 def with_truth(result: Result, source: KnowsTruth) -> Result:
-    """The result with the truth of its claims and the right answer, as far as the source knows them.
+    """The result with the ground truth of its claims and the correct answer, where the source knows them.
 
-    It is added after everything else is done, so that no answer and no verdict can depend on it.
+    Both are added to the finished result, so no answer and no verdict can depend on them.
 
     Args:
         result: A finished result.
-        source: Where its item comes from.
+        source: The source of its item.
     """
 
     def known(claim: Claim) -> Claim:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.models.ocr.base import OcrBackend
@@ -11,7 +12,7 @@ from pipeline.stages.cache import StageCache
 
 @dataclass(frozen=True)
 class _Lines:
-    """Lines of one frame, as the cache keeps them."""
+    """Lines of one frame, as cached."""
 
     regions: tuple[Region, ...]
 
@@ -21,7 +22,7 @@ class OcrStage:
 
     Args:
         backend: The OCR backend.
-        cache: Where lines are kept.
+        cache: Cache of lines.
     """
 
     def __init__(self, backend: OcrBackend, cache: StageCache | None = None) -> None:
@@ -49,10 +50,13 @@ class OcrStage:
         ]
         return replace(scene, text_regions=tuple(regions))
 
-    def _read(self, frame: Frame, index: int) -> tuple[Region, ...]:
+    def _read(self, frame: Frame, index: int) -> Sequence[Region]:
         identity = self.backend.identity
         if identity is None:
-            return tuple(self.backend.read(frame, index))
-        return self.cache.record(
-            _Lines, "ocr", (identity, frame.digest), lambda: _Lines(tuple(self.backend.read(frame, index)))
-        ).regions
+            return self.backend.read(frame, index)
+        key = (identity, frame.digest)
+        lines = self.cache.load(_Lines, "ocr", key)
+        if lines is None:
+            lines = _Lines(tuple(self.backend.read(frame, index)))
+            self.cache.save("ocr", key, lines)
+        return lines.regions

@@ -1,4 +1,4 @@
-"""Work on many questions, where an error of one stays with it."""
+"""Calls for many questions, in which an error of one question stays with it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Value = TypeVar("Value")
 
 
 def attempt(function: Callable[..., Value], *arguments: object) -> Value | TheodoliteError:
-    """What the function gives, or the error that it raises; one that is not known is named in a GenerationError.
+    """What the function returns, or the error that it raises; an unexpected error becomes a GenerationError.
 
     Raises:
-        TheodoliteError: An error that concerns all questions alike.
+        TheodoliteError: An error that concerns all questions.
     """
     try:
         return function(*arguments)
@@ -29,10 +29,10 @@ def attempt(function: Callable[..., Value], *arguments: object) -> Value | Theod
 
 
 def for_each(function: Callable[..., Value], *columns: Sequence[object]) -> list[Value | TheodoliteError]:
-    """The function of each row of the columns; a row that holds an error gives that error.
+    """The function's outcome for each row of the columns; a row with an error gives that error.
 
     Raises:
-        TheodoliteError: An error that concerns all questions alike.
+        TheodoliteError: An error that concerns all questions.
     """
     outcomes: list[Value | TheodoliteError] = []
     for row in zip(*columns, strict=True):

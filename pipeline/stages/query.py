@@ -35,7 +35,7 @@ from pipeline.verify.rules.base import Settings
 
 
 class Steps(StrEnum):
-    """Whether the objects are grounded in a step of their own before the question is asked."""
+    """Whether a separate step grounds the objects before the question is asked."""
 
     AUTO = "auto"
     ONE = "one"
@@ -47,19 +47,19 @@ class QueryStage:
 
     Args:
         model: The vision-language model.
-        hints: Which depth hints the prompt holds: none, table, image or both.
-        steps: ``two`` grounds the objects first and reads their depth for the table; ``auto`` does so
-            where the hints hold a table, there is depth for it, and the model can be asked twice.
+        hints: Depth hints in the prompt: none, table, image or both.
+        steps: ``two`` grounds the objects first and reads their depth for the table; ``auto`` does so if the hints
+            include a table, the scene has depth, and the model can ground.
         language: Language of the prompt: auto (that of the question), en or zh.
-        batch_size: Most questions that are asked together.
-        recheck: How often a question is asked again where a claim of the answer is refuted: 0 or 1.
-        second_look: Which objects the model sees once more, enlarged: ``off`` none; ``auto`` those that it sees too
-            small, with the question; and, by asking again, those that are too small to judge a claim, if the model
-            takes crops; ``always`` every object that is located before the question is asked.
-        budget: How many frames and crops the model is shown, and how large.
-        cache: Where generations are kept.
-        error_budget: Error of every measurement; the verifier's.
-        settings: How objects are cut out; the verifier's.
+        batch_size: Maximum number of questions asked together.
+        recheck: How often a question is asked again if a claim of the answer is refuted: 0 or 1.
+        second_look: Objects the model also sees enlarged: ``off`` none; ``auto``, if the model takes crops, objects
+            that it sees too small, and, by asking again, objects too small to judge a claim; ``always`` every object
+            located before the question is asked.
+        budget: Number and size of the frames and crops that the model is shown.
+        cache: Cache of generations.
+        error_budget: The verifier's error budget.
+        settings: The verifier's settings for cutting out objects.
 
     Raises:
         ConfigError: If an option does not exist, or a number is out of range.
@@ -111,7 +111,7 @@ class QueryStage:
         return outcome
 
     def check(self) -> None:
-        """Check the model, unless answers of it are kept, which may be all that is needed.
+        """Check the model, unless some of its answers are cached, which may suffice.
 
         Raises:
             TheodoliteError: If the model cannot answer any question.
@@ -125,13 +125,13 @@ class QueryStage:
         return self.answers(self.prompts(asked))
 
     def prompts(self, asked: Sequence[tuple[Scene, str]]) -> list[Prompt | TheodoliteError]:
-        """What several questions are asked with; the model grounds their objects where the prompt needs that.
+        """The prompts of several questions; the model grounds their objects where the prompt needs that.
 
         Returns:
-            In the order asked, the prompt; or the error, where there is none.
+            A prompt or an error for each question, in order.
 
         Raises:
-            TheodoliteError: An error that concerns all questions alike, such as a missing model.
+            TheodoliteError: An error that concerns all questions, such as a missing model.
         """
         groundings: list[Generation | TheodoliteError | None] = [None] * len(asked)
         first = [index for index, (scene, _) in enumerate(asked) if self.grounds_first(scene)]
@@ -141,7 +141,7 @@ class QueryStage:
         return for_each(self.prompt, [scene for scene, _ in asked], [question for _, question in asked], groundings)
 
     def prompt(self, scene: Scene, question: str, grounding: Generation | None = None) -> Prompt:
-        """What a question is asked with, once its objects were grounded."""
+        """The prompt of a question after grounding."""
         located = () if grounding is None else grounded_regions(scene, grounding.text)
         regions = (*scene.regions, *located)
         hints = read_depth(scene, regions, self.error_budget, self.settings) if self.hints.has_table else ()
@@ -152,26 +152,26 @@ class QueryStage:
         """Ask several questions together and read the answers.
 
         Returns:
-            In the order asked, the answer; or the error, where a question could not be answered.
+            An answer or an error for each question, in order.
 
         Raises:
-            TheodoliteError: An error that concerns all questions alike, such as a missing model.
+            TheodoliteError: An error that concerns all questions, such as a missing model.
         """
         return for_each(self._read, prompts, self._generate(for_each(self.answer_request, prompts)))
 
     def reasons_to_ask_again(self, judged: Judged) -> tuple[Reason, ...]:
-        """Why a question should be asked once more; none where the answer may stand."""
+        """Reasons to ask a question again; empty if the answer may stand."""
         language = self.language_of(judged.prompt.question)
-        found = [refuted_claims(judged, language) if self.recheck else None]
-        if self.second_look is not SecondLook.OFF:
-            found.append(small_regions(judged, self.budget, language))
-        return tuple(reason for reason in found if reason is not None)
+        refuted = refuted_claims(judged, language) if self.recheck else None
+        looks_again = self.second_look is not SecondLook.OFF
+        small = small_regions(judged, self.budget, language) if looks_again else None
+        return tuple(reason for reason in (refuted, small) if reason is not None)
 
     def ask_again(self, asked: Sequence[tuple[Judged, tuple[Reason, ...]]]) -> list[Answer | TheodoliteError]:
-        """Ask questions once more, with what was measured about their first answers.
+        """Ask questions again, with the verdicts about their first answers.
 
         Returns:
-            As ``answers``. Tokens and seconds are those of the second answer alone.
+            As ``answers``. Tokens and seconds cover the second answer only.
 
         Raises:
             TheodoliteError: As ``answers``.
@@ -181,7 +181,7 @@ class QueryStage:
         return for_each(self._read, [judged.prompt for judged, _ in asked], generations, crops)
 
     def language_of(self, question: str) -> Language:
-        """Language of a question's prompt, and of what is said about its answer."""
+        """Language of a question's prompt and of the messages about its answer."""
         return detect_language(question) if self.language == "auto" else self.language
 
     def grounds_first(self, scene: Scene) -> bool:
@@ -226,7 +226,7 @@ class QueryStage:
         return replace(answer, prompting=prompting)
 
     def _shown(self, scene: Scene) -> dict[int, int | None]:
-        """The frames that the model sees, by index, and the most pixels of each [px]; None for all."""
+        """The frames that the model sees, by index, with the maximum size of each [px]; None for full size."""
         limit = self.model.max_pixels
         return {
             index: limit if most is None else most if limit is None else min(most, limit)

@@ -1,7 +1,8 @@
-"""From what a model said to an answer."""
+"""Parses the model's generations into an answer."""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -16,14 +17,14 @@ from pipeline.records.message import Language, message
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a question is asked with.
+    """The parts of a question's prompt.
 
     Args:
-        scene: What the question is about.
+        scene: The scene of the question.
         question: The question.
-        grounding: What the model said when it was asked where the objects are; None where it was not.
-        located: The objects that it located there.
-        hints: Depth of these and of the scene's own regions, for the table.
+        grounding: The model's output of the grounding step; None without that step.
+        located: The objects located in that step.
+        hints: Depth of these objects and of the scene's own regions, for the table.
         crops: Parts of frames that the model is shown enlarged.
     """
 
@@ -36,20 +37,20 @@ class Prompt:
 
 
 def grounded_regions(scene: Scene, grounding: str) -> tuple[Region, ...]:
-    """The objects that the first step located."""
+    """The objects located in the grounding step."""
     return parse_answer(grounding, [frame.camera for frame in scene.frames]).regions
 
 
 def read_answer(
     prompt: Prompt, said: Generation, again: Sequence[Crop] | None = None, language: Language = "en"
 ) -> Answer:
-    """Read an answer.
+    """Parse an answer.
 
     Args:
-        prompt: What was asked.
-        said: The answer as the model gave it.
-        again: Further crops that the model was shown when it was asked again; None where this is its first answer,
-            whose tokens and seconds include the grounding step.
+        prompt: The prompt.
+        said: The model's output.
+        again: Further crops that the model was shown when asked again; None for its first answer, whose tokens and
+            seconds include the grounding step.
         language: Language of the answer's problems.
     """
     generations = [said] if again is not None or prompt.grounding is None else [prompt.grounding, said]
@@ -90,12 +91,10 @@ def _total(counts: Iterable[int | None]) -> int | None:
 
 
 def _joined(timings: Iterable[dict[str, float]]) -> dict[str, float]:
-    """Seconds add up; of ratios and sizes the largest counts."""
+    """The sum of seconds, and the maximum of ratios and sizes."""
     joined: dict[str, float] = {}
     for step in timings:
         for name, value in step.items():
-            if name not in joined:
-                joined[name] = value
-            else:
-                joined[name] = joined[name] + value if name.endswith("_s") else max(joined[name], value)
+            join = operator.add if name.endswith("_s") else max
+            joined[name] = join(joined[name], value) if name in joined else value
     return joined

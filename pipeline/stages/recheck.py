@@ -1,4 +1,4 @@
-"""Why a question is asked once more, and what for."""
+"""Reasons to ask a question again."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from pipeline.stages.reading import Prompt
 
 @dataclass(frozen=True)
 class Judged:
-    """An answer and what the verifier says about its own claims.
+    """An answer and the verdicts about its own claims.
 
     Args:
-        prompt: What the question was asked with.
+        prompt: The prompt of the question.
         answer: The answer.
         verdicts: One per claim of the answer; none about claims that came with the item.
-        regions: What the verdicts' indices point at.
+        regions: The regions to which the verdicts' indices refer.
     """
 
     prompt: Prompt
@@ -37,9 +37,9 @@ class Reason:
     """One reason to ask again.
 
     Args:
-        words: For the result, as in ``refuted claims: cup is left of lamp``.
-        names: What of the answer it is about.
-        crops: Parts of frames that the model is shown because of it.
+        words: Text for the result, such as ``refuted claims: cup is left of lamp``.
+        names: The claims or objects concerned.
+        crops: Parts of frames to show the model.
     """
 
     words: str
@@ -48,17 +48,17 @@ class Reason:
 
 
 def refuted_claims(judged: Judged, language: Language = "en") -> Reason | None:
-    """Claims of the answer that are refuted."""
+    """The refuted claims of the answer; None if there are none."""
     claims = [verdict.claim.in_words(language) for verdict in judged.verdicts if verdict.status is Status.REFUTED]
     return _reason("refuted_claims", language, claims) if claims else None
 
 
 def small_regions(judged: Judged, budget: ImageBudget, language: Language = "en") -> Reason | None:
-    """Objects that the model located with too few pixels to judge a claim of the answer, unless it saw them enlarged.
+    """Objects of the answer with too few pixels to judge a claim, unless the model saw them enlarged; None if none.
 
     Args:
         judged: The answer.
-        budget: How large crops are, and how many.
+        budget: Size and number of crops.
         language: Language of the reason.
     """
     names = unique_names(judged.regions)

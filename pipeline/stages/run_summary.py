@@ -1,4 +1,4 @@
-"""What a run did, counted result by result."""
+"""Counts of a run, added up result by result."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 from pipeline.records import Answer, Claim, Result, Status, Verdict
 
 MOST_SHOWN = 3
-"""Results of a run that are printed; of more, none are."""
+"""Most results whose answers and verdicts are printed; if a run has more, none are."""
 
 
 @dataclass
 class Summary:
-    """What a run did.
+    """Counts of a run.
 
     Args:
         folder: Where it wrote.
@@ -23,13 +23,13 @@ class Summary:
         skipped: Number of results that an earlier run had written.
         failures: (item id, stage, reason) of each item or question that failed.
         verdicts: Number of verdicts by status.
-        rightly: Of claims whose truth is known, how many are ``decided``, and how many of these ``right``; of
-            ``questions`` whose right answer is known, how many ``answers`` are right.
+        known: Number of ``answers`` and of decided ``claims`` that have ground truth.
+        correct: Number of these that are correct.
         models: Number of answers by model, revision, device and precision.
         tokens: Tokens of all answers: ``prompt``, ``cached`` of them, and ``completion``.
-        rechecks: ``questions`` that were asked again, and ``failed`` ones that could not be; ``refuted`` claims of
-            the first answers, how many of them are ``gone`` from the second, and how many claims are refuted ``now``.
-        shown: The first results with an answer or a verdict, to be shown where they are few.
+        rechecks: ``questions`` that were asked again, and those for which that ``failed``; ``refuted`` claims of the
+            first answers, how many of them are ``gone`` from the second, and how many claims are refuted ``now``.
+        shown: The first results with an answer or a verdict, printed if there are few.
         seconds: Time by stage [s].
     """
 
@@ -38,7 +38,8 @@ class Summary:
     skipped: int = 0
     failures: list[tuple[str, str, str]] = field(default_factory=list)
     verdicts: Counter[str] = field(default_factory=Counter)
-    rightly: Counter[str] = field(default_factory=Counter)
+    known: Counter[str] = field(default_factory=Counter)
+    correct: Counter[str] = field(default_factory=Counter)
     models: Counter[str] = field(default_factory=Counter)
     tokens: Counter[str] = field(default_factory=Counter)
     rechecks: Counter[str] = field(default_factory=Counter)
@@ -48,14 +49,12 @@ class Summary:
     def add(self, result: Result) -> None:
         """Count one result."""
         self.results += 1
-        for verdict in result.verdicts:
-            self.verdicts[verdict.status] += 1
-            if verdict.is_correct is not None:
-                self.rightly["decided"] += 1
-                self.rightly["right"] += verdict.is_correct
-        if result.is_correct is not None:
-            self.rightly["questions"] += 1
-            self.rightly["answers"] += result.is_correct
+        self.verdicts.update(verdict.status for verdict in result.verdicts)
+        outcomes = [("claims", verdict.is_correct) for verdict in result.verdicts]
+        for name, is_correct in (*outcomes, ("answers", result.is_correct)):
+            if is_correct is not None:
+                self.known[name] += 1
+                self.correct[name] += is_correct
         self.seconds.update(result.seconds)
         if (result.answer is not None or result.verdicts) and len(self.shown) <= MOST_SHOWN:
             self.shown.append(result)
@@ -90,12 +89,12 @@ def _model(answer: Answer) -> str:
 
 
 def _refuted(verdicts: tuple[Verdict, ...], answer: Answer) -> list[Claim]:
-    """Refuted claims of the answer; its verdicts come before those of given claims."""
+    """Refuted claims of the answer, whose verdicts come before those of given claims."""
     return [verdict.claim for verdict in verdicts[: len(answer.claims)] if verdict.status is Status.REFUTED]
 
 
 def _content(claim: Claim) -> Hashable:
-    """What a claim says, wherever it stands in the text."""
+    """The content of a claim, regardless of its place in the text."""
     names = (claim.subject, claim.object, claim.other_object, claim.perspective)
     return (
         claim.relation,

@@ -1,4 +1,4 @@
-"""The prompts that a run would send, as text; nothing is run for it."""
+"""The prompts that a run would send, as text, without running anything."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from pipeline.stages.query import QueryStage
 from pipeline.stages.reading import Prompt
 
 UNKNOWN = "…"
-# A table is sorted from near to far, so that what is not known stands last.
+# A table is sorted from near to far, so unknown depth comes last.
 _FARTHEST = 1e30
 
 
 def shown_items(source: Source, stages: Stages) -> Iterator[tuple[str, str | TheodoliteError]]:
-    """The prompts of every item: no network is run, no model is loaded and nothing is written.
+    """The prompts of every item; runs no network, loads no model and writes nothing.
 
     Args:
-        source: Where items come from.
+        source: The source of the items.
         stages: The stages of the run.
 
     Yields:
-        Id of the item, and its prompts as text; or why it has none.
+        Id of the item, and its prompts as text or the error.
 
     Raises:
         ConfigError: If no model is asked.
     """
     if stages.query is None:
-        raise ConfigError("There is no prompt to show, because no model is asked; add vlm=qwen3vl or vlm=openai.")
+        raise ConfigError("There is no prompt to show because no model is asked; add vlm=qwen3vl or vlm=openai.")
     for item in source.items():
         try:
             yield item.id, _shown_item(item, source, stages, stages.query)
@@ -62,12 +62,12 @@ def _shown_item(item: Item | BadItem, source: Source, stages: Stages, query: Que
 
 
 def in_words(request: Request, max_pixels: int | None, budget: ImageBudget) -> str:
-    """A prompt with ``<image WIDTHxHEIGHT px, N tokens>`` where an image stands.
+    """A prompt with ``<image WIDTHxHEIGHT px, N tokens>`` in place of each image.
 
     Args:
         request: The prompt.
-        max_pixels: The model's own limit of an image [px]; None where it has none.
-        budget: Tells how large the model is shown an image.
+        max_pixels: The model's own limit per image [px]; None if it has none.
+        budget: The size at which the model is shown images.
     """
     return "".join(
         part.text if isinstance(part, TextPart) else _image_in_words(part, max_pixels, budget) for part in request.parts
@@ -82,7 +82,7 @@ def _image_in_words(part: ImagePart, max_pixels: int | None, budget: ImageBudget
 
 
 def _stand_in(scene: Scene, stages: Stages) -> tuple[Scene, DepthKind | None]:
-    """The scene with depth and text, as far as that is known; and the kind of depth that a network would give."""
+    """The scene with given depth and text or placeholders, and the kind of depth that a network would give."""
     kind = stages.depth.backend.kind
     if kind is None:
         scene = stages.verify.anchored(stages.depth(scene), scene.regions)
@@ -101,7 +101,7 @@ def _stand_in(scene: Scene, stages: Stages) -> tuple[Scene, DepthKind | None]:
 
 def _requests(scene: Scene, question: str, query: QueryStage, kind: DepthKind | None) -> list[Request]:
     grounding = [query.grounding_request(scene, question)] if query.grounds_first(scene) else []
-    # Crops of what the first step will locate come on top.
+    # A run may add crops of objects that the first step locates.
     prompt = query.prompt(scene, question)
     if query.hints.has_table and scene.depth:
         prompt = replace(prompt, hints=_hints(prompt, query, kind))
@@ -109,17 +109,17 @@ def _requests(scene: Scene, question: str, query: QueryStage, kind: DepthKind | 
 
 
 def _hints(prompt: Prompt, query: QueryStage, kind: DepthKind | None) -> tuple[DepthHint, ...]:
-    """What is known of the table; one row for each image stands for what only a network or a model could tell."""
+    """The known rows of the table, and one placeholder per image for rows that a network or model would add."""
     scene = prompt.scene
     known = prompt.hints if kind is None else ()
-    unknown: Iterable[int] = range(len(scene.frames)) if query.grounds_first(scene) else ()
-    if kind is not None and not query.grounds_first(scene):
-        unknown = sorted({region.frame for region in scene.regions})
+    unknown: Iterable[int] = () if kind is None else sorted({region.frame for region in scene.regions})
+    if query.grounds_first(scene):
+        unknown = range(len(scene.frames))
     return (*known, *(_placeholder(_anywhere(scene.frames[at], at), scene.depth[at].kind) for at in unknown))
 
 
 def _anywhere(frame: Frame, index: int) -> Region:
-    """Stands for a region that only a network or a model could locate."""
+    """A placeholder for a region that only a network or model could locate."""
     return Region(UNKNOWN, (0, 0, frame.width, frame.height), index, origin=Origin.OCR)
 
 
@@ -138,7 +138,7 @@ def _placeholder(region: Region, kind: DepthKind) -> DepthHint:
 
 
 class _Unknown(float):
-    """A number that is written as an ellipsis."""
+    """A number formatted as an ellipsis."""
 
     def __truediv__(self, other: float) -> _Unknown:
         return self

@@ -1,4 +1,4 @@
-"""Time and failure of one stage."""
+"""Timing and failures of stages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class StageError(TheodoliteError):
     Args:
         stage: Name of the stage.
         cause: What it raised.
-        is_fatal: Whether it concerns every item alike, so that the run stops; by default that depends on the cause.
+        is_fatal: Whether it concerns every item and stops the run; by default that depends on the cause.
     """
 
     def __init__(self, stage: str, cause: Exception, *, is_fatal: bool | None = None) -> None:

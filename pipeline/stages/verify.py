@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from pipeline.claims.resolve import merge
 from pipeline.models.segment.base import Segmenter
@@ -12,25 +13,24 @@ from pipeline.models.segment.masks import confused
 from pipeline.models.segment.none import NoSegmenter
 from pipeline.records import Answer, Frame, Mask, Origin, Region, Scene, Verdict
 from pipeline.records.message import Language
-from pipeline.stages.cache import StageCache
+from pipeline.stages.cache import StageCache, load_or_compute
 from pipeline.verify.verifier import Verifier
 
 
 @dataclass(frozen=True, eq=False)
 class _Segmented:
-    """Outcome for one box, as the cache keeps it."""
+    """The outcome for one box, as cached."""
 
     mask: Mask | None
 
 
 @dataclass(frozen=True)
 class Verified:
-    """What was judged, and how.
+    """The verdicts, and what they are about.
 
     Args:
         scene: The scene with the scale of its anchors.
-        regions: All regions, given ones first, then what else the model located, then text, with the segmenter's
-            masks.
+        regions: All regions, with the segmenter's masks: given ones, then others that the model located, then text.
         verdicts: One per claim, the answer's claims first.
     """
 
@@ -43,9 +43,9 @@ class VerifyStage:
     """Judges the answer's claims and those that came with the item.
 
     Args:
-        verifier: The judge.
-        segmenter: Gives masks to regions that only have a box; by default nothing does.
-        cache: Where masks are kept.
+        verifier: The verifier.
+        segmenter: Gives masks to regions that only have a box; by default none.
+        cache: Cache of masks.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class VerifyStage:
         self.segmenter.check()
 
     def anchored(self, scene: Scene, regions: Sequence[Region]) -> Scene:
-        """The scene with the scale of its anchors, see ``with_anchors``, measured as the verifier measures."""
+        """The scene with the scale of its anchors (see ``with_anchors``), measured as the verifier does."""
         if not scene.anchors:
             return scene
         from pipeline.verify.anchors import with_anchors
@@ -78,9 +78,9 @@ class VerifyStage:
         """Judge all claims.
 
         Args:
-            scene: The scene with depth and text. If it has the scale of its anchors already, that was measured with
-                its own regions and text, and is measured again only if the answer or the segmenter adds to them.
-            answer: What the model said; None judges the scene's own claims alone.
+            scene: The scene with depth and text. A scale of its anchors that it already has was measured with its own
+                regions and text, and is measured again only if the answer or the segmenter adds to them.
+            answer: The model's answer; None judges only the scene's own claims.
             language: Language of the verdicts' sentences.
 
         Raises:
@@ -102,7 +102,7 @@ class VerifyStage:
         return Verified(scene, regions, judge_anchored(self.verifier, scene, regions, claims, language))
 
     def _with_masks(self, scene: Scene, regions: tuple[Region, ...]) -> tuple[Region, ...]:
-        """The regions, with masks for those boxes that the segmenter has one for; given masks stay."""
+        """The regions, with the segmenter's masks for boxes; given masks stay."""
         segmented = list(regions)
         made: set[int] = set()
         for number, frame in enumerate(scene.frames):
@@ -117,20 +117,19 @@ class VerifyStage:
         return tuple(segmented)
 
     def _segment(self, frame: Frame, regions: Sequence[Region]) -> list[_Segmented]:
-        """The segmenter's outcome for each region of a frame; it is asked only for what the cache does not know."""
+        """The segmenter's outcome for each region of a frame; it is asked only for boxes that are not cached."""
+
+        def segment(missing: Sequence[Region]) -> list[_Segmented]:
+            return [_Segmented(mask) for mask in self.segmenter.masks(frame, missing)]
+
         identity = self.segmenter.identity if regions else None
         if identity is None:
-            return [_Segmented(mask) for mask in self.segmenter.masks(frame, regions)]
+            return segment(regions)
         keys = [(identity, frame.digest, repr(region.box_px)) for region in regions]
-        outcomes = {key: found for key in keys if (found := self.cache.load(_Segmented, "segment", key)) is not None}
-        missing = {key: region for key, region in zip(keys, regions, strict=True) if key not in outcomes}
-        if missing:
-            for key, mask in zip(missing, self.segmenter.masks(frame, list(missing.values())), strict=True):
-                outcomes[key] = _Segmented(mask)
-                self.cache.save("segment", key, outcomes[key])
-        return [outcomes[key] for key in keys]
+        load, save = partial(self.cache.load, _Segmented, "segment"), partial(self.cache.save, "segment")
+        return load_or_compute(keys, regions, load, segment, save)
 
 
 def _wants_mask(region: Region) -> bool:
-    """Whether a region is a box around a thing: a point has no extent, and text is a part of what it stands on."""
+    """Whether a region is a box around an object: a point has no extent, and text is part of an object."""
     return region.mask is None and not region.is_point and region.origin is not Origin.OCR
