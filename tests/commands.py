@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+
+import jsonschema
+
+from pipeline.records import Result, from_json, json_schema
 
 
 class CommandLine(Protocol):
@@ -27,3 +32,17 @@ def call(repository: Path, folder: Path, *arguments: str, **environment: str) ->
         text=True,
         check=False,
     )
+
+
+def results_in(folder: Path) -> list[Result]:
+    """The results of a folder, each checked against the published schema."""
+    lines = (folder / "results.jsonl").read_bytes().splitlines()
+    for line in lines:
+        jsonschema.validate(json.loads(line), json_schema())
+    return [from_json(Result, line) for line in lines]
+
+
+def report_in(folder: Path) -> dict[str, Any]:
+    """The report of an evaluation."""
+    report: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    return report

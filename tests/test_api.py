@@ -12,7 +12,7 @@ from PIL import Image
 
 import pipeline
 from pipeline import Pipeline, spatial_query
-from pipeline.records import Camera, Claim, DepthMap, Frame, Region, Result
+from pipeline.records import Camera, Claim, DepthMap, Frame, Result
 from pipeline.records.camera import CameraSource
 from pipeline.records.errors import (
     ConfigError,
@@ -68,7 +68,7 @@ def status(result: Result) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", ["array", "PIL", "path", "name", "frame"])
-def test_a_image_may_come_in_any_form(asking: Pipeline, kind: str, tmp_path: Path) -> None:
+def test_an_image_may_come_in_any_form(asking: Pipeline, kind: str, tmp_path: Path) -> None:
     result = asking.ask(image(kind, tmp_path), "Where?", depth=scenes.depth_m(), camera=CAMERA)  # type: ignore[arg-type]
     assert status(result) == ["supported"]
     assert result.answer is not None
@@ -81,20 +81,10 @@ def test_a_image_may_come_in_any_form(asking: Pipeline, kind: str, tmp_path: Pat
 
 def test_several_frames_are_one_scene(asking: Pipeline, tmp_path: Path) -> None:
     depth = DepthMap.from_values(scenes.depth_m(), "metric", "sensor")
-    result = asking.ask([RGB, Image.fromarray(RGB)], "Where?", depth=[depth, depth])
+    result = asking.ask([RGB, Image.fromarray(RGB)], "Where?", depth=[depth, depth], output_dir=tmp_path)
     assert len(result.frames) == 2
     assert status(result) == ["supported"]
-
-
-def test_files_are_written_where_they_are_wanted(asking: Pipeline, tmp_path: Path) -> None:
-    result = asking.ask(RGB, "Where?", depth=scenes.depth_m(), output_dir=tmp_path / "out")
-    assert (tmp_path / "out" / result.artefacts["overlay"]).is_file()
-
-
-def test_without_depth_only_the_image_is_judged(recorded: list[str]) -> None:
-    result = Pipeline.from_config([*recorded, "depth=none"]).ask(RGB, "Where?")
-    assert status(result) == ["undecided"]
-    assert result.verdicts[0].needs
+    assert (tmp_path / result.artefacts["overlay"]).is_file()
 
 
 def test_an_assumed_field_of_view_is_the_configurations(recorded: list[str]) -> None:
@@ -115,13 +105,11 @@ def test_claims_are_judged_without_a_model() -> None:
 
 
 def test_one_pipeline_serves_many_questions(asking: Pipeline) -> None:
-    results = [asking.ask(RGB, question, depth=scenes.depth_m()) for question in ("One?", "Two?")]
-    assert [result.question for result in results] == ["One?", "Two?"]
     together = asking.ask_all(RGB, ["One?", "Two?"], depth=scenes.depth_m())
-    assert [result.question for result in together] == ["One?", "Two?"]
-    assert [result.answer.text for result in together if result.answer] == [
-        result.answer.text for result in results if result.answer
-    ]
+    one_by_one = [asking.ask(RGB, question, depth=scenes.depth_m()) for question in ("One?", "Two?")]
+    for results in (together, one_by_one):
+        found = [(result.question, result.answer and result.answer.text) for result in results]
+        assert found == [("One?", ANSWER), ("Two?", ANSWER)]
     assert asking.ask_all(RGB, [], depth=scenes.depth_m()) == []
     with pytest.raises(InputError, match="list of texts"):
         asking.ask_all(RGB, "One?")
@@ -152,20 +140,22 @@ def test_what_cannot_work_is_told_in_one_sentence(
     assert "\n" not in str(caught.value)
 
 
-def test_asking_without_a_model_names_the_models() -> None:
-    with pytest.raises(ConfigError, match="vlm=qwen3vl"):
-        Pipeline.from_config(["depth=none"]).ask(RGB, "Where?")
-
-
-def test_a_missing_model_says_how_to_get_it() -> None:
-    with pytest.raises(ModelUnavailableError, match="hf download Intel/dpt-hybrid-midas"):
-        Pipeline.from_config(["depth=midas", "cache_dir=null"]).judge(RGB, [], [Region("a", (0, 0, 9, 9))])
-
-
-@pytest.mark.parametrize("override", ["nope=1", "depth=nope", "photo.jpg", "verify.verifier.risk=low"])
-def test_a_wrong_override_is_a_configuration_error(override: str) -> None:
-    with pytest.raises(ConfigError):
-        Pipeline.from_config([override])
+@pytest.mark.parametrize(
+    "overrides, error, words",
+    [
+        (["nope=1"], ConfigError, "nope"),
+        (["photo.jpg"], ConfigError, "not KEY=VALUE"),
+        (["resume=low"], ConfigError, "resume must be true or false"),
+        (["verify.verifier.risk=low"], ConfigError, "risk must be a number"),
+        (["depth=none"], ConfigError, "vlm=qwen3vl"),
+        (["vlm=openai", "depth=midas", "cache_dir=null"], ModelUnavailableError, "hf download Intel/dpt-hybrid-midas"),
+    ],
+)
+def test_a_configuration_that_cannot_answer_is_refused(
+    overrides: list[str], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        Pipeline.from_config(overrides).ask(RGB, "Where?")
 
 
 def test_a_spatial_query_gives_exactly_four_things(recorded: list[str], tmp_path: Path) -> None:
@@ -176,6 +166,7 @@ def test_a_spatial_query_gives_exactly_four_things(recorded: list[str], tmp_path
     (tag,) = found["spatial_tags"]
     assert tag["word"] == found["answer"][tag["start"] : tag["end"]] == "in front of"
     (verdict,) = found["verdicts"]
+    assert verdict["needs"]
     assert set(verdict) == {"claim", "claim_text", "status", "probability", "reason", "needs"}
     assert (verdict["status"], verdict["claim"]["subject"]) == ("undecided", "screen")
     json.dumps(found)
@@ -183,18 +174,13 @@ def test_a_spatial_query_gives_exactly_four_things(recorded: list[str], tmp_path
 
 def test_importing_the_package_is_light() -> None:
     program = """
-import sys, time
-start = time.process_time()
+import sys
 import pipeline
 heavy = {"torch", "transformers", "open3d", "cv2", "numpy", "hydra"}
-print(time.process_time() - start, sorted(heavy & set(sys.modules)))
+print(sorted(heavy & set(sys.modules)))
 """
-    runs = [
-        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT).stdout
-        for _ in range(3)
-    ]
-    assert all(run.rstrip().endswith("[]") for run in runs), runs
-    assert min(float(run.split()[0]) for run in runs) < 0.2
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
 
 
 def test_a_name_that_the_package_lacks_is_an_attribute_error() -> None:

@@ -11,11 +11,14 @@ import jsonschema
 import numpy as np
 import pytest
 import scenes
-from commands import CommandLine
+from commands import CommandLine, results_in
 from PIL import Image
 
+from pipeline import __version__
+from pipeline.cli import main
+from pipeline.console.usage import COMMANDS
 from pipeline.ingest.arc2017 import Arc2017Source
-from pipeline.records import Result, Status, from_json, json_schema
+from pipeline.records import Status, json_schema
 
 LIGHT = ("export.overlay=false", "export.ply=false", "export.page=false")
 ANSWERED = ("vlm=recorded", "vlm.path=answers.jsonl", "depth=none", *LIGHT)
@@ -54,20 +57,10 @@ def files(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
 
-def results_in(folder: Path) -> list[Result]:
-    """The results of a folder, each checked against the published schema."""
-    lines = (folder / "results.jsonl").read_bytes().splitlines()
-    for line in lines:
-        jsonschema.validate(json.loads(line), json_schema())
-    return [from_json(Result, line) for line in lines]
-
-
-@pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",), ("help",)])
-def test_the_commands_are_listed(command_line: CommandLine, arguments: tuple[str, ...]) -> None:
-    done = command_line(*arguments)
-    assert (done.returncode, done.stderr) == (0, "")
-    for command in ("run", "verify", "schema", "doctor"):
-        assert f"python -m pipeline {command}" in done.stdout
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"], ["help"], ["--version"]])
+def test_the_commands_or_the_version_are_printed(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 0
+    assert capsys.readouterr().out == f"{__version__ if arguments == ['--version'] else COMMANDS}\n"
 
 
 def test_the_schema_is_a_json_schema(command_line: CommandLine) -> None:
@@ -228,29 +221,23 @@ BAD: Mapping[str, tuple[tuple[str, ...], str]] = {
     "unknown suffix": (("run", "input=file", Q, *ANSWERED), "file is not named like an image"),
     "empty question": (("run", "input=photo.png", "question=", *ANSWERED), "question"),
     "question twice": (("run", "input=photo.png", Q, "questions=[Why?]", *ANSWERED), "not both"),
-    "no list": (("run", "input=photo.png", "questions=Why?", *ANSWERED), "questions=Why? is no list"),
     "odd limit": (("run", "input=photo.png", Q, "limit=0", *ANSWERED), "limit must be "),
-    "blank question": (("run", "input=photo.png", "question=  ", *ANSWERED), "question"),
     "no question": (("run", "input=photo.png", *ANSWERED), "no question"),
     "unknown option": (("run", "depth=midass"), "There is no depth=midass; did you mean depth=midas or"),
-    "unknown key": (("run", "depht=none"), "depht"),
     "unknown deep key": (("run", "verify.verifier.rsik=0.1"), "did you mean verify.verifier.risk?"),
-    "added key": (("run", "+export.sound=true"), "no key 'sound'; known are max_points, overlay, page, ply"),
+    "added key": (("run", "+export.sound=true"), "no key 'sound'; it has max_points, overlay, page, ply"),
     "wrong type": (("run", "verify.verifier.risk=low"), "risk must be a number above 0 and below 0.5, not 'low'"),
     "wrong truth value": (("run", "resume=flase"), "resume must be true or false, not 'flase'"),
-    "out of range": (("run", "verify.verifier.risk=0.7"), "0.7"),
     "nothing to do": (("run", "input=photo.png", "depth=none"), "no model is asked and no claims are given"),
     "missing recording": (("run", "input=photo.png", Q, *ANSWERED, "vlm.path=no.jsonl"), "no.jsonl cannot be read"),
-    "recording not named": (("run", "input=photo.png", Q, "vlm=recorded", "depth=none"), "vlm.path"),
     "no recorded answer": (("run", "input=depth.png", Q, *ANSWERED), "no recorded answer"),
     "no depth": (("verify", "input=photo.png", "claims=claims.json"), "depth=midas"),
     "broken claims": (("verify", "input=photo.png", "claims=half.json", "depth=none"), "half.json is not a JSON file"),
     "odd claims": (("verify", "input=photo.png", "claims=odd.json", "depth=none"), "odd.json: claim 1"),
-    "missing claims": (("verify", "input=photo.png", "claims=no.json", "depth=none"), "no.json does not exist"),
     "file as folder": (("run", "output_dir=file"), "Cannot write"),
     "no folder possible": (("run", "output_dir=/proc/nowhere/out"), "Cannot write /proc/nowhere"),
-    "unknown command": (("rnu",), "no command 'rnu'; there are run, verify"),
-    "positional": (("run", "photo.png"), "'photo.png' is not KEY=VALUE; a path is given as input=photo.png"),
+    "unknown command": (("rnu",), "no command 'rnu'; choose one of run, verify"),
+    "positional": (("run", "photo.png"), "'photo.png' is not KEY=VALUE; for a path, type input=photo.png"),
     "unknown flag": (("run", "--fast"), "no option --fast"),
     "argument too many": (("schema", "please"), "schema takes no arguments"),
     "odd group override": (("run", "input@package=3"), "must be a string"),
@@ -296,18 +283,9 @@ def test_a_folder_without_permission_is_named(command_line: CommandLine, tmp_pat
     assert "locked" in done.stderr
 
 
-@pytest.mark.parametrize("place", ["first", "last"])
-@pytest.mark.parametrize("name", ["nofile.png", "torn.png"])
-def test_verbose_shows_the_traceback(command_line: CommandLine, place: str, name: str) -> None:
-    flags = {"first": (("-v",), ()), "last": ((), ("-v",))}[place]
-    done = command_line(*flags[0], "run", f"input={name}", Q, *ANSWERED, *flags[1])
+@pytest.mark.parametrize("arguments", [("-v", "run", "input=no.png"), ("run", "input=torn.png", "--verbose")])
+def test_verbose_shows_the_traceback(command_line: CommandLine, arguments: tuple[str, ...]) -> None:
+    done = command_line(*arguments, Q, *ANSWERED)
     assert done.returncode == 2
     assert "Traceback" in done.stderr
     assert done.stderr.rstrip().splitlines()[-1].startswith("Error: ")
-
-
-def test_the_version_is_printed(command_line: CommandLine) -> None:
-    from pipeline import __version__
-
-    done = command_line("--version")
-    assert (done.returncode, done.stdout.strip()) == (0, __version__)

@@ -11,11 +11,11 @@ import cv2
 import jsonschema
 import numpy as np
 import pytest
-from commands import CommandLine
+from commands import CommandLine, results_in
 from PIL import Image
 
 from pipeline import Pipeline
-from pipeline.records import Origin, Result, from_json, json_schema, to_plain
+from pipeline.records import Origin, Result, json_schema, to_plain
 
 TINY_QWEN3VL = ("vlm.max_new_tokens=16", "vlm.min_pixels=1024", "vlm.max_pixels=65536", "vlm.device=cpu")
 
@@ -32,14 +32,6 @@ def words(result: Result) -> set[str]:
     """Names of the answer."""
     assert result.answer is not None
     return set(re.findall(r"\w+", result.answer.text))
-
-
-def results_in(folder: Path) -> list[Result]:
-    """The results of a folder, each checked against the published schema."""
-    lines = (folder / "results.jsonl").read_bytes().splitlines()
-    for line in lines:
-        jsonschema.validate(json.loads(line), json_schema())
-    return [from_json(Result, line) for line in lines]
 
 
 @pytest.mark.slow

@@ -81,9 +81,7 @@ def with_quickstart(overrides: Sequence[str]) -> list[str]:
             raise ConfigError(f"{key}= is given without an image; add input=PATH.")
     chosen = ["experiment=quickstart"]
     if "ocr" not in given and find_spec("rapidocr") is None:
-        logger.warning(
-            "Text in the images is not read because rapidocr is missing; install it: bash scripts/setup.sh ocr."
-        )
+        logger.warning("Text in images is not read, because rapidocr is not installed: bash scripts/setup.sh ocr.")
         chosen.append("ocr=none")
     return [*chosen, *overrides]
 

@@ -10,11 +10,11 @@ from pipeline.records.errors import ConfigError
 
 OF_RUN = {
     "nope=1": "There is no key nope; did you mean noise?",
-    "xyzzy=1": "There is no key xyzzy; the configuration has the keys cache_dir, claims, depth,",
+    "xyzzy=1": "There is no key xyzzy; the configuration has the keys cache_dir, claims, debug, depth,",
     "nope/x=1": "There is no key nope/x; ",
     "dept=midas": "There is no key dept; did you mean depth or ",
     "dept.batch_size=1": "did you mean depth.batch_size or ",
-    "qestion=Where?": "did you mean question?",
+    "qestion=Where?": "did you mean question or questions?",
     "depth.nope=1": "There is no key depth.nope; depth has the keys batch_size, ",
     "depth.bach_size=2": "did you mean depth.batch_size?",
     "input.foo=1": "There is no key input.foo; input has the keys anchors, camera, ",
@@ -56,4 +56,4 @@ def test_an_unknown_key_or_option_is_answered_on_one_line_with_the_nearest(
 
 
 def test_an_error_without_words_is_called_by_its_type() -> None:
-    assert describe(ValueError()) == '"ValueError"'
+    assert describe(ValueError()) == "ValueError"

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import example, given, settings
@@ -16,76 +14,47 @@ from pipeline.records.errors import ConfigError
 QUESTIONS = [
     "Is the cup's handle left of the box?",
     "cup, box, or lamp?",
-    "a=b",
     "question=twice",
     'Where does it say "EXIT"?',
-    "'quoted'",
-    '"quoted"',
     "it's \"both\" of 'em",
     "杯子在盒子的左边吗？",
-    "?",
     "??",
-    "${x}",
     "${oc.env:HOME}",
     r"\${x}",
-    "$",
-    "${",
-    "a}",
-    "a\\b",
-    "C:\\data\\",
-    "\\",
     '\\"',
-    "'",
-    '"',
     "one\ntwo",
-    "\ttab",
-    "[a] first",
     "[a, b]",
     "{a: b}",
-    "(a)",
     "  spaced  ",
     "true",
-    "42",
     "-1.5",
-    "~nothing",
-    "# hash",
     "a # hash",
     "choice(a, b)",
-    "range(1, 3)",
     "int(3)",
     "@ % ! ; | & < > * ^ `",
-    "<image>",
-    "🙂",
     "",
 ]
 
 PATHS = [
     "photo.jpg",
-    "my photo.jpg",
     "a,b.jpg",
     "it's.jpg",
     'a"b.jpg',
     "photo (1).jpg",
-    "photo [1].jpg",
     "[1].jpg",
     "{a}.jpg",
     "图片/杯子.png",
-    "naïve é.png",
     "C:\\data\\photo.jpg",
     "folder\\",
-    "folder/",
-    "./quickstart",
     "../photo.jpg",
     "/data/my photo, (1)'s.jpg",
-    "/data/photo.jpg",
     "a=b.jpg",
     "a:b.jpg",
     "a;b&c.jpg",
     "a#b.jpg",
     "~/photo.jpg",
     "-photo.jpg",
-    "$HOME/photo.jpg",
-    "*.jpg",
+    "$HOME/*.jpg",
     "%20.jpg",
     "2024",
     "007",
@@ -95,14 +64,9 @@ PATHS = [
 ]
 
 
-def composed(*overrides: str) -> Any:
-    return OmegaConf.to_container(load_config(overrides), resolve=True)
-
-
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_a_question_arrives_as_it_was_typed(question: str) -> None:
-    config = composed(f"question={question}", "input=photo.jpg")
-    assert config["question"] == question
+    assert load_config([f"question={question}", "input=photo.jpg"]).question == question
 
 
 @settings(max_examples=25)
@@ -139,29 +103,24 @@ def test_any_mixture_of_special_characters_arrives_as_it_was_typed(question: str
     ],
 )
 def test_several_questions_arrive_as_they_were_typed(typed: str, expected: list[str] | None) -> None:
-    assert composed(f"questions={typed}")["questions"] == expected
+    assert OmegaConf.to_container(load_config([f"questions={typed}"]), resolve=True)["questions"] == expected  # type: ignore[call-overload, index]
     (override,) = OverridesParser.create().parse_overrides(translate([f"questions={typed}"], sweep=True))
     assert not override.is_sweep_override()
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_path_arrives_as_it_was_typed(path: str) -> None:
-    assert composed(f"input={path}")["input"]["path"] == path
-
-
-@pytest.mark.parametrize("path", PATHS)
 def test_a_path_of_any_key_arrives_as_it_was_typed(path: str) -> None:
     keys = ("input.depth", "claims", "output_dir", "cache_dir", "vlm.path", "depth.model", "depth.revision")
-    config = load_config(["input=photo.jpg", "vlm=recorded", "depth=midas", *(f"{key}={path}" for key in keys)])
-    assert {key: OmegaConf.select(config, key) for key in keys} == dict.fromkeys(keys, path)
+    config = load_config([f"input={path}", "vlm=recorded", "depth=midas", *(f"{key}={path}" for key in keys)])
+    assert {key: OmegaConf.select(config, key) for key in ("input.path", *keys)} == dict.fromkeys(
+        ("input.path", *keys), path
+    )
 
 
 @pytest.mark.parametrize(
     "typed, expected",
     [
-        ("[a.jpg,b.jpg]", ["a.jpg", "b.jpg"]),
         ("[a.jpg, b.jpg]", ["a.jpg", "b.jpg"]),
-        ("[a b.jpg]", ["a b.jpg"]),
         ("[left (1).jpg, it's.jpg, 右.jpg]", ["left (1).jpg", "it's.jpg", "右.jpg"]),
         ("[/data/a b.jpg,C:\\b.jpg]", ["/data/a b.jpg", "C:\\b.jpg"]),
         # A comma ends a name in a list, unless the name is quoted.
@@ -171,7 +130,7 @@ def test_a_path_of_any_key_arrives_as_it_was_typed(path: str) -> None:
     ],
 )
 def test_a_list_of_images_arrives_as_a_list(typed: str, expected: list[str]) -> None:
-    assert composed(f"input={typed}")["input"]["path"] == expected
+    assert load_config([f"input={typed}"]).input.path == expected
 
 
 @pytest.mark.parametrize("name", options_of("input"))
@@ -229,7 +188,6 @@ def swept(key: str, *arguments: str) -> list[str]:
         ("input.path", "input=a.jpg,b.jpg", ["a.jpg", "b.jpg"]),
         ("input.path", "input=/data/a.jpg,/data/b c.jpg", ["/data/a.jpg", "/data/b c.jpg"]),
         ("input.path", "input=a (1).jpg,it's.jpg", ["a (1).jpg", "it's.jpg"]),
-        ("query.hints", "query.hints=none,table,both", ["none", "table", "both"]),
     ],
 )
 def test_in_a_sweep_commas_separate_values(key: str, typed: str, expected: list[object]) -> None:
@@ -263,13 +221,12 @@ def test_flags_may_stand_anywhere(arguments: list[str], expected: list[str]) -> 
         ("photo.jpg", "input=photo.jpg"),
         ("depth", "not KEY=VALUE"),
         ("=x", "not KEY=VALUE"),
-        ("", "not KEY=VALUE"),
         ("ques tion=x", "not KEY=VALUE"),
         ("-z", "no option -z"),
         ("--verbos", "no option --verbos"),
-        ("~input", "needed"),
-        ("experiment=null", "no option"),
-        ("questions=Where?", "is no list; type questions="),
+        ("~input", "required"),
+        ("experiment=null", "is not an option"),
+        ("questions=Where?", "is not a list; type questions="),
         ("output_dir=", "name a folder"),
         ('output_dir=""', "name a folder"),
     ],

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from commands import CommandLine
+from commands import CommandLine, report_in
 
 SMALL = ("eval-claims", "dataset.count=2", "draws=20", "cache_dir=null")
-
-
-def report_in(folder: Path) -> dict[str, Any]:
-    report: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    return report
 
 
 def test_rendered_scenes_are_judged_and_the_figures_shown(command_line: CommandLine, tmp_path: Path) -> None:
@@ -62,6 +55,7 @@ def test_a_sweep_makes_one_report_per_combination(command_line: CommandLine, tmp
         (("dataset=rgbd",), "dataset.path"),
         (("dataset=rgbd", "dataset.path=nowhere"), "nowhere"),
         (("dataset=no_such",), "no_such"),
+        (("dataset=tum", "dataset.path=."), "has no claims with ground truth; set dataset to one of arc2017, blink"),
         (("dataset.relations=[leftish]",), "leftish"),
         (("limit=some",), "limit must be a whole number of at least 1, or null, not 'some'"),
         (("baselines=perhaps",), "baselines must be true or false"),
@@ -72,10 +66,3 @@ def test_a_sweep_makes_one_report_per_combination(command_line: CommandLine, tmp
 )
 def test_a_mistake_is_one_clear_line(mistake: Callable[..., str], arguments: tuple[str, ...], words: str) -> None:
     assert words in mistake("eval-claims", *arguments, "output_dir=out")
-
-
-def test_the_options_are_shown(command_line: CommandLine) -> None:
-    done = command_line("eval-claims", "--help")
-    assert done.returncode == 0
-    assert "dataset: " in done.stdout and "rendered" in done.stdout and "eval-claims [KEY=VALUE ...]" in done.stdout
-    assert "python -m pipeline eval-claims" in command_line().stdout

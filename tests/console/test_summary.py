@@ -110,9 +110,9 @@ def test_given_claims_do_not_count_as_the_models() -> None:
 def test_what_could_not_be_asked_again_is_told() -> None:
     assert "Recheck" not in lines_of(result(verdict(A, "refuted")))
     failed = {"rechecks": Counter(failed=2)}
-    assert lines_of(result(), **failed)["Recheck"] == "0 asked again, 2 more could not be"
+    assert lines_of(result(), **failed)["Recheck"] == "0 asked again, 2 failed"
     assert lines_of(result(attempts=(FIRST,)), rechecks=Counter(failed=1))["Recheck"].startswith(
-        "1 asked again, 1 more could not be; 2 of 2"
+        "1 asked again, 1 failed; 2 of 2"
     )
 
 

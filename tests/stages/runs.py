@@ -14,7 +14,6 @@ from stages.doubles import ScriptedModel
 from pipeline.ingest.source import FileSource
 from pipeline.models.depth.none import NoDepth
 from pipeline.models.ocr.none import NoOcr
-from pipeline.records import Result, from_json
 from pipeline.stages.depth import DepthStage
 from pipeline.stages.export import ExportStage
 from pipeline.stages.group import Stages
@@ -48,10 +47,6 @@ def manifest(folder: Path, *lines: object) -> FileSource:
 
 def item(name: str, **fields: Any) -> dict[str, Any]:
     return {"id": name, "frames": ["photo.png"], **fields}
-
-
-def results_in(folder: Path) -> list[Result]:
-    return [from_json(Result, line) for line in (folder / "results.jsonl").read_bytes().splitlines()]
 
 
 def failures_in(folder: Path) -> list[dict[str, str]]:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import io
 import json
-import logging
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 
 from pipeline.models.vlm.base import Generation
 from pipeline.records import DepthMap
-from pipeline.stages.cache import StageCache
+from pipeline.stages.cache import StageCache, load_or_compute
 
 PARTS = ("model 1", "digest")
 
@@ -22,30 +23,37 @@ def depth_map() -> DepthMap:
     return DepthMap(values, values > 1.5, "metric", "model", "midas", focal_px=321.5)  # type: ignore[arg-type]
 
 
-def only_file(folder: Path) -> Path:
-    (file,) = (path for path in folder.rglob("*") if path.is_file())
-    return file
+def kept(folder: Path | None) -> Generation | None:
+    return StageCache(folder).load(Generation, "vlm", PARTS)
 
 
-def never() -> Generation:
-    pytest.fail("the stored record should have been taken")
+def test_equal_keys_are_computed_once_and_together_and_what_is_kept_is_not_computed() -> None:
+    outputs_kept, computed = {"b": 2}, []
+
+    def compute(missing: list[str]) -> list[int]:
+        computed.append(missing)
+        return [len(text) for text in missing]
+
+    def outputs() -> list[int]:
+        return load_or_compute(
+            list("abca"), ["1", "22", "333", "1"], outputs_kept.get, compute, outputs_kept.__setitem__
+        )
+
+    assert outputs() == outputs() == [1, 2, 3, 1]
+    assert computed == [["1", "333"]]
+    assert outputs_kept == {"a": 1, "b": 2, "c": 3}
 
 
-def test_a_record_is_computed_once(tmp_path: Path) -> None:
-    cache, made = StageCache(tmp_path), Generation("左边", "m", settings={"top_k": 20}, prompt_tokens=3, truncated=True)
-    assert cache.record(Generation, "vlm", PARTS, lambda: made) == made
-    assert StageCache(tmp_path).record(Generation, "vlm", PARTS, never) == made
+def test_an_output_that_is_missing_is_an_error_and_not_a_shift() -> None:
+    with pytest.raises(ValueError):
+        load_or_compute(["a", "b"], [1, 2], lambda key: None, lambda missing: missing[1:], lambda key, output: None)
 
 
-def test_a_record_may_be_stored_by_itself(tmp_path: Path) -> None:
-    cache, made = StageCache(tmp_path), Generation("左边", "m", cached_tokens=2, timings={"prefill_s": 0.5})
-    assert cache.load(Generation, "vlm", PARTS) is None
+def test_a_record_is_kept(tmp_path: Path) -> None:
+    cache, made = StageCache(tmp_path), Generation("左边", "m", settings={"top_k": 20}, timings={"prefill_s": 0.5})
+    assert kept(tmp_path) is None
     cache.save("vlm", PARTS, made)
-    assert cache.load(Generation, "vlm", PARTS) == made
-    assert cache.record(Generation, "vlm", PARTS, never) == made
-    assert cache.load(Generation, "vlm", ("model 2", "digest")) is None
-    StageCache(None).save("vlm", PARTS, made)
-    assert StageCache(None).load(Generation, "vlm", PARTS) is None
+    assert kept(tmp_path) == made
 
 
 @pytest.mark.parametrize(
@@ -63,31 +71,8 @@ def test_another_stage_identity_or_content_is_another_record(
     tmp_path: Path, stage: str, parts: tuple[str, ...]
 ) -> None:
     cache = StageCache(tmp_path)
-    cache.record(Generation, "vlm", PARTS, lambda: Generation("first", "m"))
-    assert cache.record(Generation, stage, parts, lambda: Generation("second", "m")).text == "second"
-    assert cache.record(Generation, "vlm", PARTS, never).text == "first"
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda file: file.write_bytes(b""),
-        lambda file: file.write_bytes(file.read_bytes()[:-5]),
-        lambda file: file.write_bytes(b"\xff\xfe\x00"),
-        lambda file: file.write_text('{"text": 3}'),
-    ],
-    ids=["empty", "cut off", "no text", "another record"],
-)
-def test_a_record_that_cannot_be_read_is_computed_again(
-    tmp_path: Path, spoil: Callable[[Path], object], caplog: pytest.LogCaptureFixture
-) -> None:
-    cache = StageCache(tmp_path)
-    cache.record(Generation, "vlm", PARTS, lambda: Generation("first", "m"))
-    spoil(only_file(tmp_path))
-    with caplog.at_level(logging.WARNING):
-        assert cache.record(Generation, "vlm", PARTS, lambda: Generation("second", "m")).text == "second"
-    assert "made anew" in caplog.text
-    assert cache.record(Generation, "vlm", PARTS, never).text == "second"
+    cache.save("vlm", PARTS, Generation("first", "m"))
+    assert cache.load(Generation, stage, parts) is None
 
 
 def test_a_depth_map_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -99,53 +84,51 @@ def test_a_depth_map_comes_back_as_it_was(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.values, depth.values)
     np.testing.assert_array_equal(found.valid, depth.valid)
     assert (found.digest, found.focal_px) == (depth.digest, 321.5)
-    assert cache.load_depth(("model 2", "digest")) is None
-
-
-def test_a_depth_map_without_a_focal_length_stays_without(tmp_path: Path) -> None:
-    cache = StageCache(tmp_path)
-    cache.save_depth(PARTS, DepthMap.from_values(np.ones((2, 3)), "disparity_affine"))
+    cache.save_depth(PARTS, replace(depth, focal_px=None))
     found = cache.load_depth(PARTS)
-    assert found is not None
-    assert found.focal_px is None
+    assert found is not None and found.focal_px is None
+
+
+def archive(**arrays: object) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()
 
 
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda file: file.write_bytes(b""),
-        lambda file: file.write_bytes(file.read_bytes()[:-30]),
-        lambda file: file.write_bytes(b"text"),
-        lambda file: np.savez(file, values=np.ones((2, 2))),
-        lambda file: np.savez(file, values=np.ones(2), valid=np.ones(2), names=np.array(list("abc")), focal_px=0.0),
-        lambda file: file.write_bytes(file.read_bytes()[:200] + bytes(40) + file.read_bytes()[240:]),
+        lambda content: b"",
+        lambda content: content[:-30],
+        lambda content: b"\xff\xfe\x00",
+        lambda content: b'{"text": 3}',
+        lambda content: archive(values=np.ones((2, 2))),
+        lambda content: archive(values=np.ones(2), valid=np.ones(2), names=np.array(list("abc")), focal_px=0.0),
+        lambda content: content[:200] + bytes(40) + content[240:],
     ],
-    ids=["empty", "cut off", "no archive", "array missing", "no depth map", "damaged bytes"],
+    ids=["empty", "cut off", "no text", "another record", "array missing", "no depth map", "damaged bytes"],
 )
-def test_a_depth_map_that_cannot_be_read_counts_as_missing(tmp_path: Path, spoil: Callable[[Path], object]) -> None:
+def test_what_cannot_be_read_counts_as_missing(
+    tmp_path: Path, spoil: Callable[[bytes], bytes], caplog: pytest.LogCaptureFixture
+) -> None:
     cache = StageCache(tmp_path)
     cache.save_depth(PARTS, depth_map())
-    spoil(only_file(tmp_path))
-    assert cache.load_depth(PARTS) is None
-    cache.save_depth(PARTS, depth_map())
-    assert cache.load_depth(PARTS) is not None
+    cache.save("vlm", PARTS, Generation("first" * 50, "m"))
+    for file in tmp_path.rglob("*.*"):
+        file.write_bytes(spoil(file.read_bytes()))
+    assert (kept(tmp_path), cache.load_depth(PARTS)) == (None, None)
+    assert caplog.text.count("cannot be read and is computed again") == 2
 
 
 def test_without_a_folder_nothing_is_kept(tmp_path: Path) -> None:
-    cache = StageCache(None)
-    cache.save_depth(PARTS, depth_map())
-    assert cache.load_depth(PARTS) is None
-    for text in ("first", "second"):
-        assert cache.record(Generation, "vlm", PARTS, lambda text=text: Generation(text, "m")).text == text
-    assert list(tmp_path.iterdir()) == []
+    StageCache(None).save("vlm", PARTS, Generation("first", "m"))
+    StageCache(None).save_depth(PARTS, depth_map())
+    assert (kept(None), StageCache(None).load_depth(PARTS)) == (None, None)
 
 
-def test_a_folder_that_cannot_be_written_costs_a_warning_and_no_result(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_folder_that_cannot_be_written_costs_only_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").write_text("")
-    cache = StageCache(tmp_path / "file")
-    assert cache.record(Generation, "vlm", PARTS, lambda: Generation("first", "m")).text == "first"
+    StageCache(tmp_path / "file").save("vlm", PARTS, Generation("first", "m"))
     assert "cache_dir" in caplog.text
 
 
@@ -155,9 +138,10 @@ import sys
 from pipeline.stages.cache import StageCache
 from pipeline.models.vlm.base import Generation
 cache = StageCache(sys.argv[1])
-texts = [cache.record(Generation, "vlm", ("m", str(n % 25)), lambda: Generation(str(n % 25) * 2000, "m")).text
-         for n in range(200)]
-assert texts == [str(n % 25) * 2000 for n in range(200)]
+for n in range(200):
+    text = str(n % 25) * 2000
+    cache.save("vlm", ("m", str(n % 25)), Generation(text, "m"))
+    assert cache.load(Generation, "vlm", ("m", str(n % 25))).text == text
 """
     command = [sys.executable, "-c", program, str(tmp_path)]
     processes = [subprocess.Popen(command, cwd=repository, stderr=subprocess.PIPE, text=True) for _ in range(2)]

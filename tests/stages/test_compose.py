@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import scenes
+from commands import results_in
 from PIL import Image
 from stages.doubles import CountingDepth, CountingOcr, ScriptedModel
-from stages.runs import failures_in, item, make_stages, manifest, results_in, saying
+from stages.runs import failures_in, item, make_stages, manifest, saying
 
 from pipeline.ingest.source import FileSource
 from pipeline.models.depth.given import GivenDepth
@@ -22,7 +23,7 @@ from pipeline.models.vlm.base import Request
 from pipeline.models.vlm.openai_endpoint import OpenAIEndpoint
 from pipeline.models.vlm.qwen3vl.backend import Qwen3VL
 from pipeline.models.vlm.recorded import Recorded
-from pipeline.records import Claim, DepthMap, Frame, Origin, Scene
+from pipeline.records import Claim, DepthMap, Frame, Origin
 from pipeline.records.errors import (
     ConfigError,
     DependencyError,
@@ -129,20 +130,10 @@ def test_a_folder_that_cannot_be_written_stops_the_run(tmp_path: Path) -> None:
         run(manifest(tmp_path, item("a", question="?")), make_stages(saying("Fine.")), tmp_path / "out")
 
 
-def test_every_question_of_an_item_has_its_own_result(tmp_path: Path) -> None:
-    model = ScriptedModel(lambda request: f"About {request.question}")
-    ocr = CountingOcr(identity=None)
-    source = manifest(tmp_path, item("a", questions=["one?", "two?"]), item("b", question="three?"))
-    summary = run(source, make_stages(model, ocr=OcrStage(ocr)), tmp_path / "out")
-    found = [(result.item_id, result.question, result.answer.text) for result in results_in(tmp_path / "out")]  # type: ignore[union-attr]
-    assert found == [("a", "one?", "About one?"), ("a", "two?", "About two?"), ("b", "three?", "About three?")]
-    assert summary.results == 3
-    assert ocr.asked == [0, 0], "the text of a frame is read once for all questions"
-
-
 def test_every_stage_that_ran_tells_its_time_once(tmp_path: Path) -> None:
-    source = manifest(tmp_path, item("a", questions=["one?", "two?"]))
-    summary = run(source, make_stages(saying("Fine.")), tmp_path / "out")
+    source, ocr = manifest(tmp_path, item("a", questions=["one?", "two?"])), CountingOcr(identity=None)
+    summary = run(source, make_stages(saying("Fine."), ocr=OcrStage(ocr)), tmp_path / "out")
+    assert ocr.asked == [0], "the text of a frame is read once for all questions"
     first, second = results_in(tmp_path / "out")
     assert first.seconds["query"] == pytest.approx(second.seconds["query"], abs=1e-6), "they share the model's time"
     assert list(first.seconds) == ALL_STAGES
@@ -150,13 +141,6 @@ def test_every_stage_that_ran_tells_its_time_once(tmp_path: Path) -> None:
     assert all(seconds >= 0 for result in (first, second) for seconds in result.seconds.values())
     assert list(summary.seconds) == ALL_STAGES
     assert summary.seconds["query"] == pytest.approx(first.seconds["query"] + second.seconds["query"])
-
-
-def test_without_a_model_there_is_no_query_to_time(tmp_path: Path) -> None:
-    run(manifest(tmp_path, item("a", regions=[CUP, BOX], claims=[LEFT])), make_stages(), tmp_path / "out")
-    (result,) = results_in(tmp_path / "out")
-    assert list(result.seconds) == ["ingest", "depth", "ocr", "verify", "export"]
-    assert (result.question, result.answer) == (None, None)
 
 
 def test_the_answers_claims_come_before_the_given_ones(tmp_path: Path) -> None:
@@ -169,12 +153,18 @@ def test_the_answers_claims_come_before_the_given_ones(tmp_path: Path) -> None:
         ("left_of", Origin.GIVEN),
     ]
     assert result.verdicts[1].status == "supported"
-    assert summary.rightly == {"decided": 1, "right": 1}, "only a claim with a ground truth counts"
+    assert (summary.known["claims"], summary.correct["claims"]) == (1, 1), "only a claim with ground truth counts"
 
 
-def test_a_false_claim_that_is_supported_counts_as_wrong(tmp_path: Path) -> None:
+def test_without_a_model_given_claims_are_judged_and_a_false_one_that_is_supported_counts_as_wrong(
+    tmp_path: Path,
+) -> None:
     source = manifest(tmp_path, item("a", regions=[CUP, BOX], claims=[{**LEFT, "truth": False}]))
-    assert run(source, make_stages(), tmp_path / "out").rightly == {"decided": 1, "right": 0}
+    summary = run(source, make_stages(), tmp_path / "out")
+    assert (summary.known["claims"], summary.correct["claims"]) == (1, 0)
+    (result,) = results_in(tmp_path / "out")
+    assert list(result.seconds) == ["ingest", "depth", "ocr", "verify", "export"]
+    assert (result.question, result.answer) == (None, None)
 
 
 def test_regions_stand_in_the_order_given_said_read(tmp_path: Path) -> None:
@@ -213,17 +203,7 @@ def test_resume_does_only_what_is_missing(tmp_path: Path) -> None:
     assert (third.results, third.skipped) == (0, 4)
 
 
-def test_resume_asks_no_question_again_that_has_its_result(tmp_path: Path) -> None:
-    source = manifest(tmp_path, item("a", questions=["one?"]))
-    run(source, make_stages(saying("Fine.")), tmp_path / "out")
-    source = manifest(tmp_path, item("a", questions=["one?", "two?"]))
-    model = saying("Fine.")
-    summary = run(source, make_stages(model), tmp_path / "out", resume=True)
-    assert [request.question for request in model.requests] == ["two?"]
-    assert (summary.results, summary.skipped) == (1, 1)
-
-
-def test_without_resume_the_folder_begins_anew(tmp_path: Path) -> None:
+def test_without_resume_the_folder_starts_afresh(tmp_path: Path) -> None:
     for name in ("a", "b"):
         run(manifest(tmp_path, item(name, question="Where?")), make_stages(saying("Fine.")), tmp_path / "out")
     assert [result.item_id for result in results_in(tmp_path / "out")] == ["b"]
@@ -274,16 +254,11 @@ def test_without_a_folder_nothing_is_written() -> None:
         def estimate(self, frames: Sequence[Frame]) -> list[DepthMap]:
             return list(scene.depth)
 
-    (result,) = process(scene, make_stages(depth=DepthStage(Scenes()), export=fail), None, {"ingest": 1.0})
-    assert result.verdicts[0].status == "supported"
-    assert result.artefacts == {}
-    assert result.seconds["ingest"] == 1.0
-
-
-def test_the_caller_keeps_its_clock() -> None:
     spent = {"ingest": 1.0}
-    list(process(Scene("a", scenes.scene().frames, claims=(Claim("left_of", "a", "b"),)), make_stages(), None, spent))
-    assert spent == {"ingest": 1.0}
+    (result,) = process(scene, make_stages(depth=DepthStage(Scenes()), export=fail), None, spent)
+    assert (result.verdicts[0].status, result.artefacts) == ("supported", {})
+    assert result.seconds["ingest"] == 1.0
+    assert spent == {"ingest": 1.0}, "the caller keeps its clock"
 
 
 ABSENT = "organisation/no-such-model"
@@ -318,18 +293,6 @@ def test_what_cannot_work_is_found_before_any_depth_is_computed(
     with pytest.raises(error, match=words):
         run(source, stages, tmp_path / "out")
     assert (depth.asked, failures_in(tmp_path / "out")) == ([], [])
-
-
-def test_a_depth_model_that_is_missing_is_found_before_text_is_read(tmp_path: Path) -> None:
-    class Absent(CountingDepth):
-        def check(self) -> None:
-            raise ModelUnavailableError("There is no network.")
-
-    ocr = CountingOcr()
-    stages = make_stages(depth=DepthStage(Absent()), ocr=OcrStage(ocr))
-    with pytest.raises(ModelUnavailableError, match="no network"):
-        run(manifest(tmp_path, item("a", regions=[CUP, BOX], claims=[LEFT])), stages, tmp_path / "out")
-    assert ocr.asked == []
 
 
 def test_every_part_is_checked_once_and_the_model_only_where_something_is_asked(tmp_path: Path) -> None:

@@ -25,24 +25,7 @@ def test_every_id_gives_a_name_that_is_safe_everywhere(item_id: str, question: s
     assert name.isprintable()
 
 
-@pytest.mark.parametrize(
-    "item_id",
-    [
-        "../../etc/passwd",
-        "/absolute",
-        "..",
-        ".",
-        "~",
-        "-rf",
-        "a b",
-        "C:\\x",
-        "桌子",
-        "x" * 500,
-        "桌" * 300,
-        "𠀀" * 300,
-        "\u202e",
-    ],
-)
+@pytest.mark.parametrize("item_id", ["../../etc/passwd", "/absolute", "..", "~", "C:\\x", "桌" * 300, "\u202e"])
 def test_a_hostile_id_stays_in_the_folder(item_id: str, tmp_path: Path) -> None:
     path = (tmp_path / f"{file_name(item_id, None)}.png").resolve()
     assert path.parent == tmp_path.resolve()

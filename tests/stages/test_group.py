@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import scenes
+from commands import results_in
 from stages.doubles import ScriptedModel
-from stages.runs import failures_in, item, make_stages, manifest, results_in, saying
+from stages.runs import failures_in, item, make_stages, manifest, saying
 
 from pipeline.models.vlm.base import Request
 from pipeline.records import Frame, Result, Scene
-from pipeline.records.errors import ExportError, GenerationError, ModelUnavailableError
+from pipeline.records.errors import ExportError, GenerationError
 from pipeline.stages.compose import process, run
 from pipeline.stages.export import ExportStage
 from pipeline.stages.group import MOST_FRAMES, Asked, Stages, grouped
@@ -125,22 +126,6 @@ def test_a_question_that_fails_costs_no_other_of_its_item(tmp_path: Path) -> Non
     assert (summary.results, len(summary.failures)) == (3, 5)
     first = results_in(tmp_path / "out")[0]
     assert list(first.seconds) == ["ingest", "depth", "ocr", "query", "verify", "export"], "the first that is left pays"
-
-
-def test_what_concerns_every_item_stops_a_group(tmp_path: Path) -> None:
-    class Lost(ScriptedModel):
-        @property
-        def identity(self) -> str:  # type: ignore[override]
-            raise ModelUnavailableError("There is no model.")
-
-        @identity.setter
-        def identity(self, value: object) -> None:
-            pass
-
-    source = manifest(tmp_path, item("a", question="1"), item("b", question="2"))
-    with pytest.raises(ModelUnavailableError, match="no model"):
-        run(source, with_batches(Lost(about), 8), tmp_path / "out")
-    assert failures_in(tmp_path / "out") == []
 
 
 def test_the_time_of_the_model_is_shared_so_that_it_sums_up(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from stages.doubles import CountingOcr
 
-from pipeline.models.ocr.none import NoOcr
 from pipeline.records import Camera, Frame, Origin, Scene
 from pipeline.stages.cache import StageCache
 from pipeline.stages.ocr import OcrStage
@@ -52,7 +51,3 @@ def test_a_frame_without_text_is_remembered_too(tmp_path: Path) -> None:
     for _ in range(2):
         assert OcrStage(backend, StageCache(tmp_path))(scene(16)).text_regions == ()
     assert backend.asked == [0]
-
-
-def test_without_ocr_there_is_no_text() -> None:
-    assert OcrStage(NoOcr())(scene(16)).text_regions == ()

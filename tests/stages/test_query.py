@@ -15,9 +15,9 @@ from pipeline.models.vlm.budget import DEFAULT_BUDGET, ImageBudget
 from pipeline.models.vlm.crops import Crop
 from pipeline.records import Answer, Camera, Claim, DepthKind, DepthMap, Frame, Origin, Region, Scene, Status, Verdict
 from pipeline.records.error_budget import ErrorBudget
-from pipeline.records.errors import ConfigError, GenerationError, InputError, ModelUnavailableError
+from pipeline.records.errors import ConfigError, GenerationError, InputError
 from pipeline.stages.cache import StageCache
-from pipeline.stages.query import QueryStage, Steps
+from pipeline.stages.query import QueryStage
 from pipeline.stages.reading import Prompt
 from pipeline.stages.recheck import Judged, small_regions
 from pipeline.verify.rules.base import Settings
@@ -61,24 +61,25 @@ def steps_of(model: ScriptedModel) -> list[Step]:
 
 
 @pytest.mark.parametrize(
-    "hints, steps, can_ground, expected",
+    "hints, steps, can_ground, expected, images",
     [
-        ("table", "auto", True, [Step.GROUND, Step.ANSWER]),
-        ("both", "auto", True, [Step.GROUND, Step.ANSWER]),
-        ("image", "auto", True, [Step.ANSWER]),
-        ("none", "auto", True, [Step.ANSWER]),
-        ("table", "auto", False, [Step.ANSWER]),
-        ("table", "one", True, [Step.ANSWER]),
-        ("none", "two", True, [Step.GROUND, Step.ANSWER]),
-        ("none", "two", False, [Step.GROUND, Step.ANSWER]),
+        ("table", "auto", True, [Step.GROUND, Step.ANSWER], 1),
+        ("both", "auto", True, [Step.GROUND, Step.ANSWER], 2),
+        ("image", "auto", True, [Step.ANSWER], 2),
+        ("none", "auto", True, [Step.ANSWER], 1),
+        ("table", "auto", False, [Step.ANSWER], 1),
+        ("table", "one", True, [Step.ANSWER], 1),
+        ("none", "two", True, [Step.GROUND, Step.ANSWER], 1),
+        ("none", "two", False, [Step.GROUND, Step.ANSWER], 1),
     ],
 )
-def test_objects_are_grounded_first_where_the_table_needs_them(
-    hints: str, steps: str, can_ground: bool, expected: list[Step]
+def test_objects_are_grounded_first_where_the_table_needs_them_and_only_image_hints_show_the_depth(
+    hints: str, steps: str, can_ground: bool, expected: list[Step], images: int
 ) -> None:
     model = ScriptedModel(answering, can_ground=can_ground)
     QueryStage(model, hints, steps)(scenes.scene(), QUESTION)
     assert steps_of(model) == expected
+    assert len(model.requests[-1].images) == images
 
 
 def test_the_table_holds_the_depth_that_was_measured_where_the_model_pointed() -> None:
@@ -94,23 +95,10 @@ def test_the_table_holds_the_depth_that_was_measured_where_the_model_pointed() -
     assert ground.rstrip().endswith(QUESTION)
 
 
-def test_given_regions_are_measured_without_a_grounding_step() -> None:
-    model = ScriptedModel(answering, can_ground=False)
-    QueryStage(model, "table")(replace(scenes.scene(), regions=scenes.regions()), QUESTION)
-    (request,) = model.requests
-    assert all(f"| {label} |" in request.prompt_text for label in scenes.OBJECTS)
-
-
-@pytest.mark.parametrize("hints, images", [("none", 1), ("table", 1), ("image", 2), ("both", 2)])
-def test_only_image_hints_show_the_depth(hints: str, images: int) -> None:
-    model = ScriptedModel(answering)
-    QueryStage(model, hints)(scenes.scene(), QUESTION)
-    assert len(model.requests[-1].images) == images
-
-
 def test_the_answer_keeps_what_both_steps_gave() -> None:
     answer = QueryStage(ScriptedModel(answering), "table")(scenes.scene(), QUESTION)
     assert [region.label for region in answer.regions] == ["Screen", "lamp", "cabinet"], "each object once"
+    assert {region.origin for region in answer.regions} == {Origin.MODEL}
     assert answer.grounding == located("screen", "cabinet")
     assert (answer.prompt_tokens, answer.completion_tokens, answer.seconds) == (20, 4, 1.0)
     assert (answer.model, answer.revision, answer.generation, answer.seed) == ("scripted", "r1", {"t": 0}, 7)
@@ -118,21 +106,8 @@ def test_the_answer_keeps_what_both_steps_gave() -> None:
         ("in_front_of", "screen", "cabinet")
     ]
     assert answer.text.startswith("Yes, the screen is in front of")
-
-
-def test_one_step_has_no_grounding() -> None:
     answer = QueryStage(ScriptedModel(answering), "none")(scenes.scene(), QUESTION)
-    assert answer.grounding is None
-    assert (answer.prompt_tokens, answer.seconds) == (10, 0.5)
-
-
-def test_a_cut_off_answer_says_so(tmp_path: Path) -> None:
-    class Chatty(ScriptedModel):
-        def generate(self, request: Request):  # type: ignore[no-untyped-def]
-            return replace(super().generate(request), truncated=True)
-
-    answer = QueryStage(Chatty(answering), "none")(scenes.scene(), QUESTION)
-    assert any("max_new_tokens" in problem for problem in answer.problems)
+    assert (answer.grounding, answer.prompt_tokens, answer.seconds) == (None, 10, 0.5), "one step alone"
 
 
 def test_a_generation_is_kept_for_the_same_prompt_only(tmp_path: Path) -> None:
@@ -146,14 +121,6 @@ def test_a_generation_is_kept_for_the_same_prompt_only(tmp_path: Path) -> None:
     deeper = scenes.scene(scenes.as_kind(scenes.depth_m() * 2, DepthKind.METRIC))
     stage(deeper, QUESTION)
     assert steps_of(model)[4:] == [Step.ANSWER], "the grounding prompt holds no depth"
-
-
-def test_a_model_without_identity_is_asked_every_time(tmp_path: Path) -> None:
-    model = ScriptedModel(answering)
-    stage = QueryStage(model, "none", cache=StageCache(tmp_path))
-    stage(scenes.scene(), QUESTION)
-    stage(scenes.scene(), QUESTION)
-    assert len(model.requests) == 2
 
 
 @pytest.mark.parametrize(
@@ -172,25 +139,17 @@ def test_a_setting_that_is_not_allowed_is_named(name: str, value: Any) -> None:
         QueryStage(ScriptedModel(answering), **{name: value})
 
 
-def test_an_empty_question_is_refused_before_the_model_is_asked() -> None:
-    model = ScriptedModel(answering)
-    with pytest.raises(InputError, match="empty"):
-        QueryStage(model)(scenes.scene(), "  ")
+@pytest.mark.parametrize(
+    "hints, question, depth, error, words",
+    [("table", "  ", True, InputError, "empty"), ("image", QUESTION, False, ConfigError, "no depth")],
+)
+def test_what_cannot_be_asked_is_refused_before_the_model_is_asked(
+    hints: str, question: str, depth: bool, error: type[Exception], words: str
+) -> None:
+    model, scene = ScriptedModel(answering), scenes.scene()
+    with pytest.raises(error, match=words):
+        QueryStage(model, hints)(scene if depth else replace(scene, depth=()), question)
     assert model.requests == []
-
-
-def test_image_hints_without_depth_are_refused() -> None:
-    with pytest.raises(ConfigError, match="no depth"):
-        QueryStage(ScriptedModel(answering), "image")(replace(scenes.scene(), depth=()), QUESTION)
-
-
-def test_steps_are_what_the_configuration_offers() -> None:
-    assert list(Steps) == ["auto", "one", "two"]
-
-
-def test_grounded_regions_come_from_the_model() -> None:
-    answer = QueryStage(ScriptedModel(answering))(scenes.scene(), QUESTION)
-    assert {region.origin for region in answer.regions} == {Origin.MODEL}
 
 
 def test_questions_go_together_step_by_step_and_come_back_in_order() -> None:
@@ -223,22 +182,6 @@ def test_an_error_of_one_question_stays_with_it() -> None:
     outcomes = QueryStage(model, "table").ask_all([(scenes.scene(), question) for question in questions])
     assert [type(outcome) for outcome in outcomes] == [Answer, GenerationError, InputError, GenerationError, Answer]
     assert model.batches == [4, 3], "what failed to be grounded is not asked"
-
-
-@pytest.mark.parametrize("error", [ConfigError, ModelUnavailableError])
-def test_what_concerns_every_question_is_raised(error: type[Exception]) -> None:
-    def refuse(request: Request) -> str:
-        raise error("It cannot work.")
-
-    with pytest.raises(error, match="It cannot work"):
-        QueryStage(ScriptedModel(refuse)).ask_all([(scenes.scene(), "One?"), (scenes.scene(), "Two?")])
-
-
-def test_equal_questions_are_asked_once(tmp_path: Path) -> None:
-    model = ScriptedModel(answering, identity="scripted 1")
-    first, second = QueryStage(model, "table", cache=StageCache(tmp_path)).ask_all([(scenes.scene(), QUESTION)] * 2)
-    assert first == second
-    assert model.batches == [1, 1]
 
 
 def test_the_table_is_measured_with_the_settings_of_the_verifier() -> None:

@@ -13,21 +13,21 @@ from typing import Any
 import numpy as np
 import pytest
 import scenes
+from commands import results_in
 from PIL import Image
 from rich.console import Console
 from stages.doubles import ScriptedModel
-from stages.runs import make_stages, manifest, results_in
+from stages.runs import make_stages, manifest
 
 from pipeline.console.summary import print_summary
 from pipeline.export.page import write_page
 from pipeline.models.depth.given import GivenDepth
-from pipeline.models.depth.none import NoDepth
 from pipeline.models.vlm.base import Request, Step
 from pipeline.models.vlm.recorded import Recorded
-from pipeline.records import Claim, Scene
-from pipeline.records.errors import DependencyError, GenerationError
+from pipeline.records import Scene
+from pipeline.records.errors import GenerationError
 from pipeline.records.message import catalog
-from pipeline.stages.compose import process, run
+from pipeline.stages.compose import run
 from pipeline.stages.depth import DepthStage
 from pipeline.stages.query import QueryStage
 from pipeline.stages.verify import VerifyStage
@@ -106,28 +106,6 @@ def test_what_came_with_the_item_is_not_told_when_asking_again(tmp_path: Path) -
     assert [str(verdict.status) for verdict in result.attempts[0].verdicts] == ["refuted", "supported", "refuted"]
 
 
-@pytest.mark.parametrize(
-    "second, gone, now", [((FALSE,), 0, 1), ((TRUE, {**FALSE, "relation": "farther"}), 1, 1), ((ALSO_TRUE,), 1, 0)]
-)
-def test_whether_asking_again_helped_is_counted(
-    tmp_path: Path, second: tuple[dict[str, str], ...], gone: int, now: int
-) -> None:
-    _, summary = rechecked(tmp_path, lambda request: saying_that(*second))
-    assert (summary.rechecks["refuted"], summary.rechecks["gone"], summary.rechecks["now"]) == (1, gone, now)
-
-
-def test_the_first_answer_stays_where_asking_again_fails(tmp_path: Path) -> None:
-    def silent(request: Request) -> str:
-        raise GenerationError("The model said nothing.")
-
-    _, summary = rechecked(tmp_path, silent)
-    (result,) = results_in(tmp_path / "out")
-    assert [str(verdict.status) for verdict in result.verdicts] == ["refuted", "supported"]
-    assert result.attempts == ()
-    assert result.errors == ("The first answer stays, because asking again failed: The model said nothing.",)
-    assert (summary.rechecks["failed"], summary.failures) == (1, [])
-
-
 def test_the_first_answer_stays_where_it_cannot_be_told_whether_to_ask_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,24 +162,11 @@ def test_questions_of_one_group_are_asked_again_together(tmp_path: Path) -> None
 
     model, summary = rechecked(tmp_path, second, {"id": "a", "questions": ["1", "2"]}, {"id": "b", "question": "3"})
     assert model.batches == [3, 3]
-    assert [len(result.attempts) for result in results_in(tmp_path / "out")] == [1, 0, 1]
-    assert (summary.rechecks["questions"], summary.rechecks["failed"]) == (2, 1)
-
-
-def test_a_missing_package_stops_asking_again_too(tmp_path: Path) -> None:
-    def refuse(request: Request) -> str:
-        raise DependencyError("A package is missing.")
-
-    with pytest.raises(DependencyError):
-        rechecked(tmp_path, refuse)
-
-
-def test_asking_again_is_off_by_default() -> None:
-    model = ScriptedModel(lambda request: saying_that(FALSE))
-    scene = replace(scenes.scene(), questions=("Where?",), claims=(Claim("closer", "cup", "lamp"),))
-    stages = make_stages(model, depth=DepthStage(NoDepth()))
-    (result,) = process(scene, stages, None, {})
-    assert (len(model.requests), result.attempts) == (1, ())
+    results = results_in(tmp_path / "out")
+    assert [len(result.attempts) for result in results] == [1, 0, 1]
+    assert (summary.rechecks["questions"], summary.rechecks["failed"], summary.failures) == (2, 1, [])
+    assert [str(verdict.status) for verdict in results[1].verdicts] == ["refuted", "supported"]
+    assert results[1].errors == ("The first answer stays, because asking again failed: The model said nothing.",)
 
 
 CHINESE = {"screen": "屏风", "cabinet": "柜子", "cup": "杯子", "lamp": "台灯"}

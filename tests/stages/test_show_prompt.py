@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -30,10 +31,13 @@ def files(tmp_path: Path) -> None:
     ]
     (tmp_path / "items.jsonl").write_text("\n".join(map(json.dumps, items)))
     (tmp_path / "answers.jsonl").write_text(json.dumps({"id": "photo", "response": "Left."}))
+    lamp = {"label": "lamp", "box_px": scenes.OBJECTS["lamp"][0]}
+    (tmp_path / "claims.json").write_text(json.dumps({"regions": [lamp], "claims": []}))
 
 
 def left_behind(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()} - {"photo.png", "depth.npy", "items.jsonl", "answers.jsonl"}
+    known = {"photo.png", "depth.npy", "items.jsonl", "answers.jsonl", "claims.json"}
+    return {path.name for path in folder.iterdir()} - known
 
 
 def blocks(text: str) -> list[str]:
@@ -90,13 +94,9 @@ def test_the_table_has_the_form_of_the_networks_depth(
 
 
 def test_given_depth_of_given_regions_is_measured(command_line: CommandLine, tmp_path: Path) -> None:
-    (tmp_path / "claims.json").write_text(
-        json.dumps({"regions": [{"label": "lamp", "box_px": scenes.OBJECTS["lamp"][0]}], "claims": []})
-    )
     done = command_line(
         "run", "input=photo.png", "input.depth=depth.npy", "claims=claims.json", "question=Where?", *QWEN
     )
-    (tmp_path / "claims.json").unlink()
     assert (done.returncode, done.stderr) == (0, "")
     rows = [line for line in blocks(done.stdout)[1].splitlines() if line.startswith("|")][2:]
     assert rows == ["| lamp | [781, 167, 906, 500] | 1.50 | 1.50 | 1.50 | 1.63 |", f"{PLACE} … | … | … | … |"]
@@ -136,18 +136,15 @@ def test_an_item_that_cannot_be_read_is_told_and_costs_no_other(command_line: Co
     ids=["no model", "verify", "no depth", "no question", "sweep", "no file"],
 )
 def test_what_has_no_prompt_is_told_in_one_line(
-    command_line: CommandLine, tmp_path: Path, arguments: tuple[str, ...], words: str
+    mistake: Callable[..., str], tmp_path: Path, arguments: tuple[str, ...], words: str
 ) -> None:
-    done = command_line(*arguments)
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1 and words in done.stderr, done.stderr
+    assert words in mistake(*arguments)
     assert left_behind(tmp_path) == set()
 
 
 def test_showing_can_be_switched_off_again(command_line: CommandLine, tmp_path: Path) -> None:
-    recorded = ("vlm=recorded", "vlm.path=answers.jsonl", "export.overlay=false", "output_dir=out", "cache_dir=null")
-    shown = ("vlm.show_prompt=false",)
-    done = command_line("run", "input=photo.png", "question=Where?", "depth=none", *recorded, *shown)
+    recorded = ("vlm=recorded", "vlm.path=answers.jsonl", "vlm.show_prompt=false", "output_dir=out", "cache_dir=null")
+    done = command_line("run", "input=photo.png", "question=Where?", "depth=none", *recorded)
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "out/results.jsonl").is_file()
 
@@ -160,9 +157,6 @@ def test_a_question_cannot_write_to_the_terminal(command_line: CommandLine, tmp_
 
 
 def test_crops_of_given_regions_are_shown_too(command_line: CommandLine, tmp_path: Path) -> None:
-    (tmp_path / "claims.json").write_text(
-        json.dumps({"regions": [{"label": "lamp", "box_px": scenes.OBJECTS["lamp"][0]}], "claims": []})
-    )
     asked = ("run", "input=photo.png", "claims=claims.json", "question=Where?", "depth=none", *QWEN)
     for second_look, shown in (("off", 0), ("always", 1)):
         done = command_line(*asked, f"query.second_look={second_look}")

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from commands import results_in
 from rich.console import Console
 from stages.doubles import ScriptedModel
-from stages.runs import make_stages, results_in
+from stages.runs import make_stages
 
 from pipeline.api import load_config
 from pipeline.config.build import build, build_source, build_stages
@@ -138,11 +139,13 @@ def test_what_is_known_is_counted_and_written_but_no_verdict_depends_on_it(
     assert verdict.claim.truth is source.holds(first.item_id, verdict.claim) is not None
     assert first.answer is not None and first.answer.claims == (verdict.claim,)
     assert verdict.status == "undecided", "there is no depth, and the truth decides nothing"
-    assert summary.rightly["questions"] == 2
-    assert summary.rightly["answers"] == sum(bool(result.is_correct) for result in (first, second))
+    assert (summary.known["answers"], summary.correct["answers"]) == (
+        2,
+        bool(first.is_correct) + bool(second.is_correct),
+    )
     out = io.StringIO()
     print_summary(Console(file=out), summary)
-    assert f"{summary.rightly['answers']} of 2 answers, by their ground truth" in out.getvalue()
+    assert f"Correct  {summary.correct['answers']} of 2 answers\n" in out.getvalue()
 
 
 def test_without_an_input_the_quickstart_is_chosen_and_everything_typed_wins() -> None:
