@@ -103,7 +103,7 @@ def test_any_mixture_of_special_characters_arrives_as_it_was_typed(question: str
     ],
 )
 def test_several_questions_arrive_as_they_were_typed(typed: str, expected: list[str] | None) -> None:
-    assert OmegaConf.to_container(load_config([f"questions={typed}"]), resolve=True)["questions"] == expected  # type: ignore[call-overload, index]
+    assert OmegaConf.to_container(load_config([f"questions={typed}"]), resolve=True)["questions"] == expected
     (override,) = OverridesParser.create().parse_overrides(translate([f"questions={typed}"], sweep=True))
     assert not override.is_sweep_override()
 
