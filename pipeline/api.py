@@ -247,7 +247,7 @@ def spatial_query(
         TheodoliteError: As ``Pipeline.ask``.
 
     Example:
-        With a recorded answer in place of a model, so that nothing is downloaded:
+        With a recorded answer in place of a model, so nothing is downloaded:
 
         >>> import json, pathlib, tempfile
         >>> import numpy as np

@@ -36,9 +36,6 @@ class _Console(Console):
         raise BrokenPipeError
 
 
-# Hydra creates a folder for every run; showing prompts must leave no files.
-_NO_FOLDER = ("hydra.run.dir=.", "hydra.output_subdir=null")
-
 console = _Console(soft_wrap=True, highlight=False)
 errors = _Console(stderr=True, soft_wrap=True, highlight=False)
 
@@ -184,45 +181,39 @@ def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig
             codes.append(_refuse(error, logger.isEnabledFor(logging.DEBUG)) if sweep else 2)
             refused.append(error)
 
-    for argument in arguments:
-        key, _, value = argument.partition("=")
-        if key.lstrip("+") == "vlm.base_url":
+    typed = [argument.lstrip("+").partition("=")[::2] for argument in arguments]
+    for key, value in typed:
+        if key == "vlm.base_url":
             # Hydra writes the configuration to disk before a backend can refuse an address with a login.
             from pipeline.models.vlm.openai_endpoint import check_address
 
             for address in value.split(",") if sweep else [value]:
                 check_address(address.strip("'\""))
-    if _shows_prompts(arguments):
+    if dict(typed).get("vlm.show_prompt", "").strip().casefold() == "true":
         if sweep:
             raise ConfigError("vlm.show_prompt=true shows the prompts of one configuration; leave out -m.")
-        arguments = [*arguments, *_NO_FOLDER]
+        # Hydra creates a folder for every run; showing prompts must leave no files.
+        arguments = [*arguments, "hydra.run.dir=.", "hydra.output_subdir=null"]
     use_user_folder()
     # Hydra then raises errors instead of printing them over many lines.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     program, sys.argv = sys.argv, ["theodolite", *translate(arguments, sweep=sweep)]
+    folder = str(resource_dir("conf").resolve())
     try:
-        hydra.main(version_base="1.3", config_path=str(resource_dir("conf").resolve()), config_name=config_name)(
-            guarded
-        )()
+        hydra.main(version_base="1.3", config_path=folder, config_name=config_name)(guarded)()
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(describe(error, config_name)) from error
     except yaml.YAMLError as error:
         raise ConfigError(f"A configuration file is not valid YAML: {' '.join(str(error).split())}.") from error
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            raise
         raise write_error(Path(error.filename or "the folder of results"), error) from error
     finally:
         sys.argv = program
     if refused and not sweep:
         raise refused[0]
     return max(codes, default=0)
-
-
-def _shows_prompts(arguments: Sequence[str]) -> bool:
-    """Whether prompts are shown instead of a run; the last of several equal keys counts."""
-    given = dict(argument.lstrip("+").partition("=")[::2] for argument in arguments)
-    return given.get("vlm.show_prompt", "").strip().casefold() == "true"
 
 
 def _show_prompts(config: DictConfig) -> int:

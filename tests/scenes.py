@@ -22,6 +22,11 @@ OBJECTS = {
 WALL_M = 3.0
 
 
+def thousandths(box_px: tuple[float, ...], size_px: tuple[int, int] = (WIDTH, HEIGHT)) -> list[int]:
+    """A box in an image of a width and height, as Qwen3-VL gives it."""
+    return [round(1000 * edge / side) for edge, side in zip(box_px, size_px * 2, strict=True)]
+
+
 def depth_m(noise_m: float = 0.0, seed: int = 0) -> np.ndarray:
     """z of every pixel, float64 (HEIGHT, WIDTH) [m]."""
     values = np.full((HEIGHT, WIDTH), WALL_M)

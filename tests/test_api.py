@@ -132,7 +132,7 @@ def test_one_pipeline_serves_many_questions(asking: Pipeline) -> None:
     ],
     ids=["blank", "none", "no depth", "small depth", "few depths", "camera", "file", "grey", "float", "no frame", "id"],
 )
-def test_what_cannot_work_is_told_in_one_sentence(
+def test_what_cannot_work_is_reported_in_one_sentence(
     asking: Pipeline, frames: object, question: str, arguments: dict[str, object], error: type[Exception], words: str
 ) -> None:
     with pytest.raises(error, match=words) as caught:
@@ -158,7 +158,7 @@ def test_a_configuration_that_cannot_answer_is_refused(
         Pipeline.from_config(overrides).ask(RGB, "Where?")
 
 
-def test_a_spatial_query_gives_exactly_four_things(recorded: list[str], tmp_path: Path) -> None:
+def test_a_spatial_query_gives_exactly_four_keys(recorded: list[str], tmp_path: Path) -> None:
     np.save(tmp_path / "depth.npy", scenes.depth_m())
     found = spatial_query(RGB, "Is the screen in front?", [*recorded, "depth=none"])
     assert set(found) == {"answer", "spatial_tags", "model_version", "verdicts"}

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import numpy as np
 import pytest
 import scenes
@@ -63,28 +62,9 @@ def test_the_commands_or_the_version_are_printed(arguments: list[str], capsys: p
     assert capsys.readouterr().out == f"{__version__ if arguments == ['--version'] else COMMANDS}\n"
 
 
-def test_the_schema_is_a_json_schema(command_line: CommandLine) -> None:
-    done = command_line("schema")
-    assert (done.returncode, done.stderr) == (0, "")
-    schema = json.loads(done.stdout)
-    jsonschema.Draft202012Validator.check_schema(schema)
-    assert schema == json_schema()
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({"item_id": 3}, schema)
-
-
-@pytest.mark.slow
-def test_the_doctor_lists_every_model_with_size_and_state(command_line: CommandLine) -> None:
-    done = command_line("doctor", HF_HUB_CACHE="nowhere")
-    assert done.returncode == 0, done.stderr
-    for choice, *cells in (
-        ("depth=midas ", "Intel/dpt-hybrid-midas", "0.49 GB", "Apache-2.0"),
-        ("vlm=qwen3vl ", "Qwen/Qwen3-VL-2B-Instruct", "4.3 GB"),
-    ):
-        (line,) = [line for line in done.stdout.splitlines() if line.startswith(choice)]
-        assert all(cell in line for cell in (*cells, "not downloaded"))
-    assert "Device: " in done.stdout
-    assert "torch" in done.stdout
+def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema"]) == 0
+    assert json.loads(capsys.readouterr().out) == json_schema()
 
 
 def test_a_real_photo_with_given_claims_is_judged_and_no_decided_verdict_is_wrong(
@@ -144,11 +124,10 @@ def test_the_whole_configuration_can_be_printed(command_line: CommandLine) -> No
     assert "pipeline.models.depth.none.NoDepth" in done.stdout
 
 
-@pytest.mark.parametrize("flag_first", [True, False])
-def test_a_sweep_writes_one_folder_per_combination(command_line: CommandLine, tmp_path: Path, flag_first: bool) -> None:
+def test_a_sweep_writes_one_folder_per_combination(command_line: CommandLine, tmp_path: Path) -> None:
     overrides = [f"input={tmp_path / 'photo.png'}", "claims=claims.json", *ANSWERED, *LIGHT]
     sweep = ["verify.verifier.risk=0.01,0.1", "question=Which, of these?", "output_dir=out"]
-    done = command_line("run", *(["-m"] * flag_first), *overrides, *sweep, *(["-m"] * (not flag_first)))
+    done = command_line("run", *overrides, *sweep, "-m")
     assert (done.returncode, done.stderr) == (0, "")
     folders = sorted(path.parent for path in (tmp_path / "out").rglob("results.jsonl"))
     assert [folder.name for folder in folders] == ["0", "1"]
@@ -164,9 +143,16 @@ def test_a_sweep_goes_on_after_a_combination_that_cannot_work(command_line: Comm
     assert len(results_in(tmp_path / "out/1")) == 1
 
 
-def test_resume_does_only_what_is_missing(command_line: CommandLine, tmp_path: Path) -> None:
+def test_a_bad_item_is_reported_and_resume_computes_only_what_is_missing(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
     command = ("run", "input=items.jsonl", *ANSWERED, "output_dir=out", "resume=true")
-    assert command_line(*command).returncode == 1
+    done = command_line(*command)
+    assert done.returncode == 1, "one item of the batch failed"
+    assert "Traceback" not in done.stdout + done.stderr
+    (failure,) = [json.loads(line) for line in (tmp_path / "out/failures.jsonl").read_text().splitlines()]
+    assert (failure["item_id"], failure["stage"]) == ("b", "ingest")
+    assert "torn.png" in failure["reason"] and "torn.png" in done.stdout
     (tmp_path / "torn.png").write_bytes((tmp_path / "photo.png").read_bytes())
     with (tmp_path / "answers.jsonl").open("a") as file:
         file.write('\n{"id": "b", "response": "It is below the cup."}\n')
@@ -174,18 +160,6 @@ def test_resume_does_only_what_is_missing(command_line: CommandLine, tmp_path: P
     assert (done.returncode, done.stderr) == (0, "")
     assert "1 (and 2 kept)" in done.stdout
     assert [result.item_id for result in results_in(tmp_path / "out")] == ["a", "c", "b"]
-
-
-def test_one_bad_item_of_a_batch_is_told_in_the_exit_code_and_the_failures(
-    command_line: CommandLine, tmp_path: Path
-) -> None:
-    done = command_line("run", "input=items.jsonl", *ANSWERED, "output_dir=out")
-    assert done.returncode == 1
-    assert "Traceback" not in done.stdout + done.stderr
-    assert [result.item_id for result in results_in(tmp_path / "out")] == ["a", "c"]
-    (failure,) = [json.loads(line) for line in (tmp_path / "out/failures.jsonl").read_text().splitlines()]
-    assert (failure["item_id"], failure["stage"]) == ("b", "ingest")
-    assert "torn.png" in failure["reason"] and "torn.png" in done.stdout
 
 
 @pytest.mark.parametrize("name", ["it's a (photo), really.png", "2024"])
@@ -265,7 +239,7 @@ def test_a_mistake_gives_one_line_and_the_exit_code_two(
     ids=["depth", "vlm"],
 )
 @pytest.mark.timeout(60)
-def test_a_missing_model_is_told_soon(command_line: CommandLine, arguments: tuple[str, ...], model: str) -> None:
+def test_a_missing_model_is_reported_quickly(command_line: CommandLine, arguments: tuple[str, ...], model: str) -> None:
     def call() -> Any:
         return command_line(*arguments, HF_HUB_OFFLINE="1", HF_HUB_CACHE="nowhere", cache_dir="null")
 

@@ -1,4 +1,4 @@
-"""The samples that ship: they are what their program writes, small, and judged as their truth says."""
+"""The samples that ship: they are what their program writes, small, and judged as their ground truth says."""
 
 from __future__ import annotations
 

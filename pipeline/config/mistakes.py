@@ -59,11 +59,8 @@ def _unknown_key(key: str, config_name: str) -> str:
     parent, _, name = key.rpartition(".")
     group = key.partition(".")[0]
     near = [known for known in owners if known.startswith(f"{group}.") and known.endswith(f".{name}")]
-    if not near and parent in ("", *owners):
-        near = [f"{parent}.{each}".strip(".") for each in get_close_matches(name, _children(parent, owners))]
-    elif not near:
-        near = get_close_matches(key, owners, cutoff=_ALIKE)
-    if near:
+    near = near or [f"{parent}.{each}".strip(".") for each in get_close_matches(name, _children(parent, owners))]
+    if near or (parent not in ("", *owners) and (near := get_close_matches(key, owners, cutoff=_ALIKE))):
         return f"There is no key {key}; did you mean {' or '.join(near[:_MOST_SUGGESTED])}?"
     while not (beside := _children(parent, owners)):
         parent = parent.rpartition(".")[0]

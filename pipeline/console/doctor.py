@@ -48,14 +48,9 @@ def print_report(console: Console) -> None:
         packages.add_row(distribution, version, escape(state), escape(purpose))
     console.print(packages)
     console.print()
-    console.print(
-        conflict() or f"Module pipeline: {Path(pipeline.__file__).parent}, from Theodolite only", markup=False
-    )
-    console.print(
-        f"Own options: {user_folder()}{'' if user_folder().is_dir() else ', which does not exist'}", markup=False
-    )
-    console.print(device_line(), markup=False)
-    console.print()
+    module = conflict() or f"Module pipeline: {Path(pipeline.__file__).parent}, from Theodolite only"
+    own = f"Own options: {user_folder()}{'' if user_folder().is_dir() else ', which does not exist'}"
+    console.print(f"{module}\n{own}\n{device_line()}\n", markup=False)
     models = Table(box=None, pad_edge=False)
     for title in ("Choice", "Model", "Size", "Licence", "State"):
         models.add_column(title, overflow="fold")  # A truncated name could not be copied.

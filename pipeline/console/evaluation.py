@@ -42,16 +42,8 @@ def measure_claims(config: DictConfig, console: Console, progress_of: ProgressOf
     folder = Path(HydraConfig.get().runtime.output_dir)
     progress, on_case = progress_of(len(dataset), config.limit)
     with progress:
-        report = evaluate_claims(
-            dataset,
-            subjects,
-            folder,
-            configuration=_plain(config),
-            limit=config.limit,
-            draws=config.draws,
-            seed=config.seed,
-            on_case=on_case,
-        )
+        options = {key: config[key] for key in ("limit", "draws", "seed")}
+        report = evaluate_claims(dataset, subjects, folder, configuration=_plain(config), on_case=on_case, **options)
     print_report(console, report, folder)
     return 1 if report["failures"]["count"] else 0
 
@@ -78,19 +70,9 @@ def measure_depth(config: DictConfig, console: Console, progress_of: ProgressOf)
         raise ConfigError(f"The data set is in {folder}, where the results go; choose another output_dir.")
     progress, on_image = progress_of(len(dataset), config.limit)
     with progress:
+        options = {key: config[key] for key in ("resume", "limit", "worst", "worst_by", "draws", "seed")}
         report = evaluate_depth(
-            dataset,
-            subject,
-            protocol,
-            folder,
-            configuration=_plain(config),
-            resume=config.resume,
-            limit=config.limit,
-            worst=config.worst,
-            worst_by=config.worst_by,
-            draws=config.draws,
-            seed=config.seed,
-            on_image=on_image,
+            dataset, subject, protocol, folder, configuration=_plain(config), on_image=on_image, **options
         )
     print_report(console, report, folder)
     return folder, 1 if report["problems"]["count"] else 0
@@ -119,6 +101,5 @@ def _plain(config: DictConfig) -> dict[str, Any]:
     """The configuration as dicts, lists, texts and numbers, interpolations resolved."""
     from omegaconf import OmegaConf
 
-    plain = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}
+    plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    return plain

@@ -66,8 +66,7 @@ class Summary:
 
     def _add_tokens(self, answer: Answer) -> None:
         for name in ("prompt", "cached", "completion"):
-            count = getattr(answer, f"{name}_tokens")
-            if count is not None:
+            if (count := getattr(answer, f"{name}_tokens")) is not None:
                 self.tokens[name] += count
 
     def _add_recheck(self, result: Result) -> None:

@@ -63,7 +63,7 @@ def test_every_option_composes_and_becomes_its_object(group: str, option: str) -
 def test_every_option_is_found() -> None:
     assert {"dataset", "depth", "export", "input", "noise", "ocr", "query", "segment", "verify", "vlm"} <= set(GROUPS)
     assert {("depth", "midas"), ("depth", "midas/dpt_large"), ("depth", "none")} <= set(OPTIONS)
-    assert not [option for _, option in OPTIONS if "common" in option], "what options share is no option"
+    assert not [option for _, option in OPTIONS if "common" in option], "a file that options share is not an option"
 
 
 @pytest.mark.parametrize("cache_dir, kept", [("null", None), ("kept here", Path("kept here"))])
@@ -190,7 +190,7 @@ RECORDED = ["vlm=recorded", "vlm.path=a"]
         (["query.budget.tokens=3", *RECORDED], "query.budget.tokens"),
     ],
 )
-def test_what_cannot_be_built_is_told_in_one_line(overrides: list[str], words: str) -> None:
+def test_what_cannot_be_built_is_reported_in_one_line(overrides: list[str], words: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(words)) as caught:
         config = load_config(overrides)
         check_flags(config)

@@ -23,7 +23,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_options_are_named_by_their_place_and_what_they_share_is_none() -> None:
+def test_options_are_named_by_their_path_and_shared_files_are_not_options() -> None:
     assert options_of("query") == ["default"]
     assert {"midas", "midas/dpt_large", "midas/v21"} <= set(options_of("depth"))
     assert not [name for name in options_of("depth") if "common" in name]

@@ -231,6 +231,6 @@ def test_flags_may_stand_anywhere(arguments: list[str], expected: list[str]) -> 
         ('output_dir=""', "name a folder"),
     ],
 )
-def test_what_is_no_override_or_takes_away_what_is_needed_is_refused(argument: str, words: str) -> None:
+def test_what_is_not_an_override_or_removes_a_required_group_is_refused(argument: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         translate([argument])

@@ -82,6 +82,7 @@ def test_in_a_file_each_model_stays_on_one_line(empty_cache):
     file = io.StringIO()
     print_report(Console(file=file))
     lines = file.getvalue().splitlines()
+    assert any(line.startswith("Device: ") for line in lines)
     assert {f"Module pipeline: {PACKAGE}, from Theodolite only", "Own options: no folder, which does not exist"} <= set(
         lines
     )

@@ -48,7 +48,7 @@ def lines_of(*results: Result, **counts: Any) -> dict[str, str]:
         ),
     ],
 )
-def test_the_model_is_told_with_what_is_known_of_it(answer: dict[str, Any], line: str) -> None:
+def test_the_model_is_printed_with_its_known_settings_and_tokens(answer: dict[str, Any], line: str) -> None:
     assert lines_of(result(**answer))["Model"] == line
 
 
@@ -59,7 +59,7 @@ def test_tokens_of_all_answers_add_up() -> None:
     assert line["Model"] == "m; 30 prompt (12 cached) and 6 completion tokens"
 
 
-def test_several_models_are_told_and_many_counted() -> None:
+def test_several_models_are_named_and_many_counted() -> None:
     assert lines_of(result(model="a"), result(model="b"), result(model="a"))["Model"] == "a; b"
     assert lines_of(*(result(model=name) for name in "abcde"))["Model"] == "a; b; c; and 2 more"
 
@@ -107,7 +107,7 @@ def test_given_claims_do_not_count_as_the_models() -> None:
     assert lines_of(again)["Recheck"] == "1 asked again; 1 of 1 refuted claims gone, 0 refuted now"
 
 
-def test_what_could_not_be_asked_again_is_told() -> None:
+def test_failures_to_ask_again_are_counted() -> None:
     assert "Recheck" not in lines_of(result(verdict(A, "refuted")))
     failed = {"rechecks": Counter(failed=2)}
     assert lines_of(result(), **failed)["Recheck"] == "0 asked again, 2 failed"

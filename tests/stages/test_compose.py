@@ -83,24 +83,23 @@ def test_one_bad_item_of_each_kind_costs_no_other(tmp_path: Path) -> None:
     summary = run(source, stages, tmp_path / "out", on_item=seen.append)
     assert [result.item_id for result in results_in(tmp_path / "out")] == ["first", "last"]
     failed = failures_in(tmp_path / "out")
-    assert [(failure["item_id"], failure["stage"]) for failure in failed] == [
-        ("line-2", "ingest"),
-        ("no-frames", "ingest"),
-        ("no-file", "ingest"),
-        ("torn", "ingest"),
-        ("bad-region", "ingest"),
-        ("bad-claim", "ingest"),
-        ("torn-depth", "ingest"),
-        ("no-question", "ingest"),
-        ("no-depth", "depth"),
-        ("silent", "query"),
-        ("crash", "query"),
-        ("line-13", "ingest"),
+    expected = [
+        ("line-2", "ingest", "JSON"),
+        ("no-frames", "ingest", "frames"),
+        ("no-file", "ingest", "none.png"),
+        ("torn", "ingest", "torn.png"),
+        ("bad-region", "ingest", "cup"),
+        ("bad-claim", "ingest", "relation"),
+        ("torn-depth", "ingest", "torn.npy"),
+        ("no-question", "ingest", "question"),
+        ("no-depth", "depth", "depth="),
+        ("silent", "query", "nothing"),
+        ("crash", "query", "Unexpected ZeroDivisionError: division by zero"),
+        ("line-13", "ingest", "taken"),
     ]
-    words = ("JSON", "frames", "none.png", "torn.png", "cup", "relation", "torn.npy", "question", "depth=", "nothing")
-    for failure, word in zip(failed, (*words, "Unexpected ZeroDivisionError: division by zero", "taken"), strict=True):
-        assert word in failure["reason"], failure
-        assert "\n" not in failure["reason"]
+    for failure, (item_id, stage, word) in zip(failed, expected, strict=True):
+        assert (failure["item_id"], failure["stage"]) == (item_id, stage)
+        assert word in failure["reason"] and "\n" not in failure["reason"], failure
     assert summary.failures == [(f["item_id"], f["stage"], f["reason"]) for f in failed]
     assert (summary.results, summary.skipped) == (2, 0)
     assert len(seen) == 14, "the progress bar hears of every item"
@@ -221,7 +220,7 @@ def test_frames_are_described_so_that_they_can_be_found_again(tmp_path: Path) ->
     assert frame.camera.width == 24
 
 
-def test_what_could_not_be_understood_is_told(tmp_path: Path) -> None:
+def test_problems_of_an_answer_are_errors_of_its_result(tmp_path: Path) -> None:
     run(manifest(tmp_path, item("a", question="Where?")), make_stages(saying(" ")), tmp_path / "out")
     (result,) = results_in(tmp_path / "out")
     assert "The answer is empty." in result.errors

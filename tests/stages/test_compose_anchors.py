@@ -24,15 +24,7 @@ from pipeline.stages.query import QueryStage
 from pipeline.verify.anchors import with_anchors
 
 ANCHOR = Anchor.from_plain({"to_camera": "lamp", "measure": "z", "value": 1.5, "unit": "m"})
-LOCATED = [
-    {
-        "label": label,
-        "bbox_2d": [
-            round(1000 * value / side) for value, side in zip(box, (scenes.WIDTH, scenes.HEIGHT) * 2, strict=True)
-        ],
-    }
-    for label, (box, _) in scenes.OBJECTS.items()
-]
+LOCATED = [{"label": label, "bbox_2d": scenes.thousandths(box)} for label, (box, _) in scenes.OBJECTS.items()]
 CLAIMS = [{"relation": "distance_to_camera", "subject": "lamp", "value": 1.5, "unit": "m", "tolerance": 0.6}]
 
 

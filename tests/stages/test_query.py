@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scenes
+from scenes import thousandths
 from stages.doubles import ScriptedModel
 
 from pipeline.models.vlm.base import Generation, Request, Step
@@ -26,12 +27,6 @@ from pipeline.verify.verifier import Verifier
 QUESTION = "Is the screen in front of the cabinet?"
 
 
-def thousandths(label: str) -> list[int]:
-    left, top, right, bottom = scenes.OBJECTS[label.casefold()][0]
-    sides = (scenes.WIDTH, scenes.HEIGHT) * 2
-    return [round(1000 * edge / side) for edge, side in zip((left, top, right, bottom), sides, strict=True)]
-
-
 def photo() -> Scene:
     """A large image without content, metric depth 2 m throughout."""
     rgb = np.random.default_rng(0).integers(0, 256, (2048, 2048, 3), dtype=np.uint8)
@@ -39,14 +34,9 @@ def photo() -> Scene:
     return Scene("photo", (Frame(rgb, Camera.from_fov(2048, 2048, 60)),), depth=(depth,))
 
 
-def in_thousandths(box_px: tuple[float, ...], scene: Scene) -> list[int]:
-    """The box of the scene's first frame as Qwen3-VL gives it."""
-    sides = (scene.frames[0].width, scene.frames[0].height) * 2
-    return [round(1000 * edge / side) for edge, side in zip(box_px, sides, strict=True)]
-
-
 def located(*labels: str) -> str:
-    return json.dumps([{"label": label, "bbox_2d": thousandths(label), "picture": 1} for label in labels])
+    boxes = {label: thousandths(scenes.OBJECTS[label.casefold()][0]) for label in labels}
+    return json.dumps([{"label": label, "bbox_2d": box, "picture": 1} for label, box in boxes.items()])
 
 
 def answering(request: Request) -> str:
@@ -154,19 +144,15 @@ def test_what_cannot_be_asked_is_refused_before_the_model_is_asked(
 
 def test_questions_go_together_step_by_step_and_come_back_in_order() -> None:
     model = ScriptedModel(lambda request: f"{request.step}: {request.question}")
-    scene, other = scenes.scene(), replace(scenes.scene(), id="other")
-    answers = QueryStage(model, "table").ask_all([(scene, "One?"), (other, "Two?"), (scene, "Three?")])
-    assert [answer.text for answer in answers if isinstance(answer, Answer)] == [
-        "answer: One?",
-        "answer: Two?",
-        "answer: Three?",
-    ]
-    assert model.batches == [3, 3]
-    assert [(request.step, request.item_id) for request in model.requests[:3]] == [
-        (Step.GROUND, "analytic"),
-        (Step.GROUND, "other"),
-        (Step.GROUND, "analytic"),
-    ]
+    scene, flat = scenes.scene(), replace(scenes.scene(), id="flat", depth=())
+    answers = QueryStage(model, "table").ask_all([(scene, "One?"), (flat, "Two?"), (scene, "Three?")])
+    assert [(answer.text, answer.grounding) for answer in answers if isinstance(answer, Answer)] == [
+        ("answer: One?", "ground: One?"),
+        ("answer: Two?", None),
+        ("answer: Three?", "ground: Three?"),
+    ], "without depth nothing is grounded for a table that cannot be"
+    assert model.batches == [2, 3]
+    assert [request.item_id for request in model.requests] == ["analytic", "analytic", "analytic", "flat", "analytic"]
 
 
 def test_an_error_of_one_question_stays_with_it() -> None:
@@ -215,27 +201,21 @@ def judged(*statuses: str, question: str = QUESTION) -> Judged:
 
 
 @pytest.mark.parametrize(
-    "recheck, statuses, words",
+    "recheck, second_look, statuses, words",
     [
-        (0, ["refuted"], []),
-        (1, [], []),
-        (1, ["supported", "undecided"], ["small regions: screen"]),
-        (0, ["undecided"], ["small regions: screen"]),
-        (1, ["undecided", "refuted"], ["refuted claims: cup is left of lamp 1", "small regions: screen"]),
-        (1, ["supported", "refuted"], ["refuted claims: cup is left of lamp 1"]),
-        (1, ["refuted", "refuted"], ["refuted claims: cup is left of lamp 0; cup is left of lamp 1"]),
+        (0, "auto", ["refuted"], []),
+        (1, "auto", [], []),
+        (1, "off", ["undecided"], []),
+        (0, "auto", ["supported", "undecided"], ["small regions: screen"]),
+        (1, "auto", ["undecided", "refuted"], ["refuted claims: cup is left of lamp 1", "small regions: screen"]),
+        (1, "auto", ["refuted", "refuted"], ["refuted claims: cup is left of lamp 0; cup is left of lamp 1"]),
     ],
 )
 def test_refuted_claims_and_small_regions_are_reasons_to_ask_again(
-    recheck: int, statuses: list[str], words: list[str]
+    recheck: int, second_look: str, statuses: list[str], words: list[str]
 ) -> None:
-    stage = QueryStage(ScriptedModel(answering), recheck=recheck)
+    stage = QueryStage(ScriptedModel(answering), recheck=recheck, second_look=second_look)
     assert [reason.words for reason in stage.reasons_to_ask_again(judged(*statuses))] == words
-
-
-def test_without_a_second_look_small_regions_are_no_reason_to_ask_again() -> None:
-    stage = QueryStage(ScriptedModel(answering), second_look="off")
-    assert stage.reasons_to_ask_again(judged("undecided")) == ()
 
 
 @pytest.mark.parametrize("origin", [Origin.GIVEN, Origin.OCR])
@@ -264,7 +244,7 @@ def test_asking_again_goes_on_where_the_first_prompt_ended() -> None:
     (answer,) = stage.ask_again([(again, stage.reasons_to_ask_again(again))])
     second = model.requests[-1]
     assert isinstance(answer, Answer)
-    assert (second.step, len(model.requests)) == (Step.RECHECK, 3), "the objects are not grounded anew"
+    assert (second.step, len(model.requests)) == (Step.RECHECK, 3), "the objects are not grounded again"
     assert second.prompt_text.startswith(first.prompt_text + "\nPicture 2, an enlarged part of picture 1 ")
     assert "too small in the pictures to be measured: screen." in second.prompt_text
     assert "- cup is left of lamp 1: Seen." in second.prompt_text
@@ -288,18 +268,19 @@ def test_small_objects_are_shown_enlarged_and_boxes_in_them_are_mapped_back(
         if request.step is Step.GROUND:
             # Coarse, as the model sees little of it.
             boxes = {"dot": (1195, 890, 1235, 930), "screen": (300, 300, 900, 900)}
-            return json.dumps([{"label": name, "bbox_2d": in_thousandths(box, scene)} for name, box in boxes.items()])
+            return json.dumps(
+                [{"label": name, "bbox_2d": thousandths(box, (2048, 2048))} for name, box in boxes.items()]
+            )
         for crop in prompt_of(stage, scene, script(replace(request, step=Step.GROUND))).crops:
             found["screen" if crop.box_px[0] < 900 else "dot"] = crop
         crop = found.get("dot")
         if crop is None:
             return "Yes."
         left, top, *_ = crop.box_px
-        seen = [dot.box_px[0] - left, dot.box_px[1] - top, dot.box_px[2] - left, dot.box_px[3] - top]
-        box = [round(1000 * edge / side) for edge, side in zip(seen, crop.size_px * 2, strict=True)]
+        seen = (dot.box_px[0] - left, dot.box_px[1] - top, dot.box_px[2] - left, dot.box_px[3] - top)
         number = 2 + sorted(found, key=lambda name: found[name].box_px).index("dot")
         return json.dumps({
-            "objects": [{"label": "dot", "bbox_2d": box, "picture": number}],
+            "objects": [{"label": "dot", "bbox_2d": thousandths(seen, crop.size_px), "picture": number}],
             "claims": [{"relation": "right_of", "subject": "dot", "object": "screen", "pictures": [number]}],
         })  # fmt: skip
 
@@ -330,14 +311,6 @@ def test_the_distance_in_the_table_is_the_one_that_claims_are_judged_by() -> Non
     assert verdict.status is Status.SUPPORTED
 
 
-def test_without_depth_nothing_is_grounded_for_a_table_that_cannot_be() -> None:
-    model = ScriptedModel(answering)
-    scene = replace(scenes.scene(), depth=())
-    both = QueryStage(model, "table").ask_all([(scene, QUESTION), (scenes.scene(), QUESTION)])
-    assert steps_of(model) == [Step.GROUND, Step.ANSWER, Step.ANSWER]
-    assert [answer.grounding is None for answer in both] == [True, False]  # type: ignore[union-attr]
-
-
 def test_the_answer_tells_how_it_was_asked() -> None:
     stage = QueryStage(ScriptedModel(answering), "table", second_look="always")
     prompting = stage(scenes.scene(frames=2), QUESTION).prompting
@@ -349,7 +322,8 @@ def test_the_model_own_limit_counts_as_what_it_sees() -> None:
     class Coarse(ScriptedModel):
         max_pixels = 100 * 1024
 
-    grounding = json.dumps([{"label": "screen", "bbox_2d": in_thousandths((300, 300, 500, 500), photo())}])
+    box = thousandths((300, 300, 500, 500), (2048, 2048))
+    grounding = json.dumps([{"label": "screen", "bbox_2d": box}])
     assert prompt_of(QueryStage(ScriptedModel(answering)), photo(), grounding).crops == ()
     assert len(prompt_of(QueryStage(Coarse(answering)), photo(), grounding).crops) == 1
 
@@ -362,16 +336,3 @@ def test_many_frames_share_the_budget_and_keep_their_numbers() -> None:
     for request in model.requests:
         assert len(request.pixels) == 3
         assert "Picture 40: " in request.prompt_text
-
-
-def test_questions_asked_again_go_together_and_keep_their_errors() -> None:
-    def script(request: Request) -> str:
-        if request.step is Step.RECHECK and request.question == "Silent?":
-            raise GenerationError("The model said nothing.")
-        return answering(request)
-
-    model = ScriptedModel(script)
-    again = [judged("refuted", question=question) for question in ("One?", "Silent?", "Two?")]
-    outcomes = QueryStage(model, recheck=1).ask_again([(one, ()) for one in again])
-    assert [type(outcome) for outcome in outcomes] == [Answer, GenerationError, Answer]
-    assert model.batches == [3]

@@ -49,6 +49,6 @@ def test_the_last_generation_is_the_answer_and_the_first_step_adds_its_objects()
     [(False, False, []), (False, True, ["The answer"]), (True, False, ["The list of objects"]),
      (True, True, ["The answer", "The list of objects"])],
 )  # fmt: skip
-def test_what_was_cut_off_is_told(ground: bool, said: bool, cut: list[str]) -> None:
+def test_what_was_cut_off_is_reported(ground: bool, said: bool, cut: list[str]) -> None:
     problems = read_answer(prompt(generation(truncated=ground)), generation(truncated=said)).problems
     assert [problem.partition(" was cut off")[0] for problem in problems] == cut

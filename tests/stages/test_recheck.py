@@ -33,10 +33,7 @@ from pipeline.stages.query import QueryStage
 from pipeline.stages.verify import VerifyStage
 
 # The screen is 1.2 m away and the cabinet 2 m.
-OBJECTS = [
-    {"label": label, "bbox_2d": [round(1000 * edge / side) for edge, side in zip(box, (160, 120) * 2, strict=True)]}
-    for label, (box, _) in scenes.OBJECTS.items()
-]
+OBJECTS = [{"label": label, "bbox_2d": scenes.thousandths(box)} for label, (box, _) in scenes.OBJECTS.items()]
 FALSE = {"relation": "behind", "subject": "screen", "object": "cabinet"}
 TRUE = {"relation": "in_front_of", "subject": "screen", "object": "cabinet"}
 ALSO_TRUE = {"relation": "closer", "subject": "cup", "object": "lamp"}
@@ -95,7 +92,7 @@ def test_an_answer_that_is_not_refuted_stays(tmp_path: Path) -> None:
     assert (result.attempts, summary.rechecks["questions"]) == ((), 0)
 
 
-def test_what_came_with_the_item_is_not_told_when_asking_again(tmp_path: Path) -> None:
+def test_claims_of_the_item_are_not_shown_when_asking_again(tmp_path: Path) -> None:
     given = {"relation": "closer", "subject": "cabinet", "object": "cup"}
     model, _ = rechecked(
         tmp_path, lambda request: saying_that(TRUE), {"id": "a", "question": "Where?", "claims": [given]}
@@ -106,7 +103,7 @@ def test_what_came_with_the_item_is_not_told_when_asking_again(tmp_path: Path) -
     assert [str(verdict.status) for verdict in result.attempts[0].verdicts] == ["refuted", "supported", "refuted"]
 
 
-def test_the_first_answer_stays_where_it_cannot_be_told_whether_to_ask_again(
+def test_the_first_answer_stays_if_reasons_to_ask_again_cannot_be_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(QueryStage, "reasons_to_ask_again", lambda stage, judged: 1 / 0)

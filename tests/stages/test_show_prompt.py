@@ -113,7 +113,7 @@ def test_what_is_answered_in_one_step_has_one_prompt_without_a_table(command_lin
     assert left_behind(tmp_path) == set()
 
 
-def test_an_item_that_cannot_be_read_is_told_and_costs_no_other(command_line: CommandLine, tmp_path: Path) -> None:
+def test_an_unreadable_item_is_reported_and_costs_no_other(command_line: CommandLine, tmp_path: Path) -> None:
     lines = [{"id": "bad", "frames": ["none.png"], "question": "?"}, {"id": "good", "frames": ["photo.png"]}]
     (tmp_path / "items.jsonl").write_text("\n".join(map(json.dumps, lines)))
     done = command_line("run", "input=items.jsonl", "question=Where?", "depth=none", *QWEN)
@@ -135,7 +135,7 @@ def test_an_item_that_cannot_be_read_is_told_and_costs_no_other(command_line: Co
     ],
     ids=["no model", "verify", "no depth", "no question", "sweep", "no file"],
 )
-def test_what_has_no_prompt_is_told_in_one_line(
+def test_what_has_no_prompt_is_reported_in_one_line(
     mistake: Callable[..., str], tmp_path: Path, arguments: tuple[str, ...], words: str
 ) -> None:
     assert words in mistake(*arguments)
