@@ -64,10 +64,6 @@ def test_several_models_are_named_and_many_counted() -> None:
     assert lines_of(*(result(model=name) for name in "abcde"))["Model"] == "a; b; c; and 2 more"
 
 
-def test_without_an_answer_there_is_no_model() -> None:
-    assert "Model" not in lines_of(Result("item", None, (), None))
-
-
 A = Claim("left_of", "cup", "box")
 B = Claim("distance_to_camera", "cup", value=1, unit="m")  # type: ignore[arg-type]
 FIRST = Attempt(

@@ -12,7 +12,6 @@ from pipeline.models.depth.given import GivenDepth
 from pipeline.models.depth.none import NoDepth
 from pipeline.records import Camera, DepthMap, Frame, Scene
 from pipeline.records.camera import CameraSource
-from pipeline.records.errors import DepthError
 from pipeline.stages.cache import StageCache
 from pipeline.stages.depth import DepthStage
 
@@ -77,11 +76,6 @@ def test_given_depth_is_taken_and_never_kept(tmp_path: Path) -> None:
     before = Scene("item", (replace(frame(10), given_depth=given),))
     assert DepthStage(GivenDepth(), StageCache(tmp_path))(before).depth == (given,)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_frame_without_given_depth_is_named() -> None:
-    with pytest.raises(DepthError, match="20"):
-        DepthStage(GivenDepth())(scene(20))
 
 
 def test_a_backend_that_leaves_out_a_frame_is_an_error_not_a_shift() -> None:

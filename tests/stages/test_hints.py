@@ -14,19 +14,12 @@ from pipeline.stages.hints import read_depth
 from pipeline.verify.rules.base import Settings
 
 
-def test_metric_depth_is_read_in_metres() -> None:
-    hints = read_depth(scenes.scene(), scenes.regions())
-    assert [hint.reference for hint in hints] == list(scenes.OBJECTS)
-    for hint, (_, metres) in zip(hints, scenes.OBJECTS.values(), strict=True):
-        assert (hint.near, hint.median, hint.far) == pytest.approx((metres,) * 3, rel=1e-5)
-        assert hint.kind is DepthKind.METRIC
-
-
 @pytest.mark.parametrize("kind", list(DepthKind))
 def test_every_kind_of_depth_is_read_in_its_own_unit_and_order(kind: DepthKind) -> None:
     scale, shift = (1.0, 0.0) if kind is DepthKind.METRIC else (3.0, 0.5)
     scene = scenes.scene(scenes.as_kind(scenes.depth_m(), kind, scale, shift))
     found = {hint.reference: hint for hint in read_depth(scene, scenes.regions())}
+    assert list(found) == list(scenes.OBJECTS)
     for label, (_, metres) in scenes.OBJECTS.items():
         expected = {
             DepthKind.METRIC: metres,
@@ -34,7 +27,9 @@ def test_every_kind_of_depth_is_read_in_its_own_unit_and_order(kind: DepthKind) 
             DepthKind.DEPTH_AFFINE: scale * metres + shift,
             DepthKind.DISPARITY_AFFINE: scale / metres + shift,
         }[kind]
-        assert found[label].median == pytest.approx(expected, rel=1e-5)
+        hint = found[label]
+        assert (hint.near, hint.median, hint.far) == pytest.approx((expected,) * 3, rel=1e-5)
+        assert hint.kind is kind
     nearness = [found[label].nearness for label in ("cup", "screen", "lamp", "cabinet")]
     assert nearness == sorted(nearness, reverse=True)
     rows = [line for line in depth_table(tuple(found.values()), "en", scene.frames).splitlines() if "| [" in line]
