@@ -61,13 +61,12 @@ def measure_depth(config: DictConfig, console: Console, progress_of: ProgressOf)
     from pipeline.console.depth_report import print_report
     from pipeline.evaluate.depth.evaluate import evaluate_depth
 
-    protocol, dataset = build_protocol(config), build_depth_dataset(config)
     check_flags(config)
-    subject = build_depth_subject(config)
     folder = Path(HydraConfig.get().runtime.output_dir)
     path = config.dataset.get("path")
     if isinstance(path, str) and Path(path).resolve() == folder.resolve():
         raise ConfigError(f"The data set is in {folder}, where the results go; choose another output_dir.")
+    protocol, dataset, subject = build_protocol(config), build_depth_dataset(config), build_depth_subject(config)
     progress, on_image = progress_of(len(dataset), config.limit)
     with progress:
         options = {key: config[key] for key in ("resume", "limit", "worst", "worst_by", "draws", "seed")}
