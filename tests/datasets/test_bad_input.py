@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import pytest
 from files_of_sets import save_image
-from true_depth_files import SIZE, depth_m, only, reason, write_png
+from true_depth_files import SIZE, depth_m, reason, write_png
 
 from pipeline.datasets.base import DepthDataset, DepthSample, Skipped
 from pipeline.datasets.diode import Diode
@@ -69,7 +69,7 @@ class Named(DepthDataset[str]):
         (["a", "a", "b", "a"], ["a", "a (2)", "b", "a (3)"]),
         (["a", "a", "a (2)"], ["a", "a (3)", "a (2)"]),
         (["a (2)", "a (2)", "a", "a"], ["a (2)", "a (2) (2)", "a", "a (3)"]),
-        ([" a", "a", "a "], [" a", "a", "a "]),
+        ([" a", "a", "a ", " b "], [" a", "a", "a ", " b "]),
     ],
 )
 def test_names_are_unique_and_those_of_the_samples(names: list[str], unique: list[str]) -> None:
@@ -99,13 +99,6 @@ def test_whatever_a_reader_raises_one_entry_is_skipped(error: Exception) -> None
 def test_what_concerns_all_entries_ends_the_run(error: BaseException) -> None:
     with pytest.raises(type(error)):
         Named("a", error=error).read(0)
-
-
-@pytest.mark.parametrize("name", [" lead", "trail ", " both "])
-def test_images_keep_the_blanks_of_their_names(tmp_path: Path, name: str) -> None:
-    save_image(tmp_path / "images" / f"{name}.png", size=SIZE)
-    write_png(tmp_path / "depths" / f"{name}.png", depth_m())
-    assert only(Pairs(tmp_path, depth_scale=0.001)).name == name
 
 
 def test_scannet_images_that_differ_by_their_suffix_are_told_apart(tmp_path: Path) -> None:

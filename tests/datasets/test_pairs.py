@@ -67,7 +67,7 @@ def test_every_depth_format_gives_metres(tmp_path: Path, suffix: str) -> None:
 @pytest.mark.parametrize(
     "images, depths, files, names, groups",
     [
-        ("rgb/*.png", "z/*_depth.png", [("rgb/a.png", "z/a_depth.png")], ["a"], ["rgb"]),
+        ("rgb/*.png", "z/*_depth.png", [("rgb/ a .png", "z/ a _depth.png")], [" a "], ["rgb"]),
         (
             "*/rgb/*.png",
             "*/z/*.png",

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from files_of_sets import HEIGHT, WIDTH, image, png, save_image, save_parquet, stored
 
+from pipeline.datasets.base import Case
 from pipeline.datasets.blink import Blink
 from pipeline.datasets.cvbench import CvBench
 from pipeline.datasets.formats.tables import Table, image_of
@@ -27,44 +28,23 @@ from pipeline.records.expected import AnswerKind
 BOXES = [[10.0, 20.0, 60.0, 90.0], [80.0, 30.0, 140.0, 100.0]]
 
 
-def cvbench_row(task: str, question: str, choices: list[str], answer: str, **rest: Any) -> dict[str, Any]:
+def cvbench_row(task: str, choices: str, answer: str, boxes: Any = None, classes: str = "") -> dict[str, Any]:
     return {
         "idx": 7,
-        "type": "3D" if task in ("Depth", "Distance") else "2D",
         "task": task,
         "image": stored(),
-        "question": question,
-        "choices": choices,
+        "question": f"Which {task.lower()}?",
+        "choices": choices.split(),
         "answer": answer,
-        "prompt": "",
-        "filename": "img/7.png",
-        "source": "Omni3D",
-        "source_dataset": "Omni3D SUNRGBD",
-        "source_filename": "",
-        "target_class": None,
-        "target_size": 0,
-        "bbox": None,
-        **rest,
+        "target_class": classes.split() or None,
+        "bbox": boxes,
     }
 
 
-DEPTH = cvbench_row(
-    "Depth",
-    "Which object is closer to the camera taking this photo, the table (highlighted by a red box) or the lamp "
-    "(highlighted by a blue box)?",
-    ["table", "lamp"],
-    "(B)",
-    bbox=BOXES,
-)
-RELATION = cvbench_row(
-    "Relation", "Where is the cup located with respect to the bowl?", ["left", "right"], "(A)",
-    bbox=BOXES, target_class=["cup", "bowl"],
-)  # fmt: skip
-DISTANCE = cvbench_row(
-    "Distance", "Which object is closer to the sink, the oven or the sofa?", ["oven", "sofa"], "(A)",
-    bbox=[*BOXES, [0.0, 0.0, 300.0, 30.0]], target_class=["sink", "oven", "sofa"],
-)  # fmt: skip
-COUNT = cvbench_row("Count", "How many cups are there?", ["1", "0", "2"], "(C)")
+DEPTH = cvbench_row("Depth", "table lamp", "(B)", BOXES)
+RELATION = cvbench_row("Relation", "left right", "(A)", BOXES, "cup bowl")
+DISTANCE = cvbench_row("Distance", "oven sofa", "(A)", [*BOXES, [0.0, 0.0, 300.0, 30.0]], "sink oven sofa")
+COUNT = cvbench_row("Count", "1 0 2", "(C)")
 
 
 def cvbench(folder: Path) -> CvBench:
@@ -74,25 +54,24 @@ def cvbench(folder: Path) -> CvBench:
     return CvBench(folder)
 
 
+def claims_of(case: Case) -> list[tuple[Any, ...]]:
+    """Relation, objects, number and truth of each claim."""
+    return [(str(c.relation), c.subject, c.object, c.value, c.truth) for c in case.scene.claims]
+
+
 def test_cvbench_gives_questions_and_claims_of_boxes(tmp_path: Path) -> None:
     data = cvbench(tmp_path)
     count, relation, depth, distance = data
     assert len(data) == 5 and data.skipped == ["row 2 of test_2d.parquet"]
     (expected,) = count.expected
     assert (expected.kind, expected.answer, expected.choices) == (AnswerKind.CHOICE, "C", ("1", "0", "2"))
-    assert expected.question == "How many cups are there?\n(A) 1\n(B) 0\n(C) 2" and expected.category == "Count"
+    assert expected.question == "Which count?\n(A) 1\n(B) 0\n(C) 2" and expected.category == "Count"
     assert count.scene.regions == () and count.scene.claims == ()
     frame = count.scene.frames[0]
     assert np.array_equal(frame.rgb, image()) and frame.given_depth is None and frame.camera.source == "assumed"
-    assert [(str(claim.relation), claim.subject, claim.object, claim.truth) for claim in depth.scene.claims] == [
-        ("closer", "table", "lamp", False),
-        ("closer", "lamp", "table", True),
-    ]
+    assert claims_of(depth) == [("closer", "table", "lamp", None, False), ("closer", "lamp", "table", None, True)]
     assert [region.box_px for region in depth.scene.regions] == [tuple(box) for box in BOXES]
-    assert [(str(claim.relation), claim.subject, claim.truth) for claim in relation.scene.claims] == [
-        ("left_of", "cup", True),
-        ("left_of", "bowl", False),
-    ]
+    assert claims_of(relation) == [("left_of", "cup", "bowl", None, True), ("left_of", "bowl", "cup", None, False)]
     assert [region.label for region in distance.scene.regions] == ["sink", "oven", "sofa"]
     assert distance.scene.regions[2].box_px == (0, 0, WIDTH, 30) and distance.scene.claims == ()
 
@@ -101,25 +80,19 @@ def test_cvbench_reads_chosen_tasks_and_boxes_of_corner_and_sides(tmp_path: Path
     cvbench(tmp_path)
     (case,) = CvBench(tmp_path, tasks=["Depth"], box_format="xywh")
     assert case.scene.regions[0].box_px == (10, 20, 70, 110)
-    with pytest.raises(ConfigError, match="Odd"):
-        CvBench(tmp_path, tasks=["Odd"])
-    with pytest.raises(ConfigError, match="fov_deg"):
-        CvBench(tmp_path, fov_deg=0)
+    for wrong in ({"tasks": ["Odd"]}, {"fov_deg": 0}):
+        with pytest.raises(ConfigError, match=r"Odd|fov_deg"):
+            CvBench(tmp_path, **wrong)
 
 
 def test_blink_reads_every_image_of_a_question_and_leaves_hidden_answers_out(tmp_path: Path) -> None:
     row = {
         "idx": "val_Multi-view_Reasoning_1",
-        "question": "Is the camera moving left or right?",
         "sub_task": "Multi-view_Reasoning",
-        "image_1": stored(1),
-        "image_2": stored(2),
-        "image_3": None,
-        "image_4": None,
+        **{f"image_{number}": stored(number) if number < 3 else None for number in range(1, 5)},
+        "question": "Is the camera moving left or right?",
         "choices": ["left", "right"],
         "answer": "(A)",
-        "prompt": "",
-        "explanation": "",
     }
     folder = tmp_path / "Multi-view_Reasoning"
     lost = {**row, "idx": "lost", "image_1": {"bytes": None, "path": "lost.png"}}
@@ -170,7 +143,7 @@ def rgpt_row(category: str, question: str, answer: str, *, texts: bool = False) 
 
 
 @pytest.mark.parametrize(
-    "category, question, answer, kind, right, claims",
+    "category, question, answer, kind, answered, claims",
     [
         (
             "behind_predicate", "Is Region [0] behind Region [1]?", "No.", "yes_no", "no",
@@ -198,7 +171,7 @@ def rgpt_row(category: str, question: str, answer: str, *, texts: bool = False) 
 )  # fmt: skip
 @pytest.mark.parametrize("texts", [False, True])
 def test_spatialrgpt_questions_become_claims_about_regions(
-    tmp_path: Path, category: str, question: str, answer: str, kind: str, right: str, claims: list[Any], texts: bool
+    tmp_path: Path, category: str, question: str, answer: str, kind: str, answered: str, claims: list[Any], texts: bool
 ) -> None:
     row = rgpt_row(category, question, answer, texts=texts)
     if texts:
@@ -208,13 +181,11 @@ def test_spatialrgpt_questions_become_claims_about_regions(
         (tmp_path / "SpatialRGPT-Bench.jsonl").write_text(json.dumps(row) + "\n")
     (case,) = SpatialRgptBench(tmp_path, masks=True)
     (expected,) = case.expected
-    assert (expected.question, expected.kind, expected.answer) == (question, kind, right)
-    found = [(str(c.relation), c.subject, c.object, c.value, c.truth) for c in case.scene.claims]
-
-    def label(number: int | None) -> str | None:
-        return None if number is None else f"Region [{number}]"
-
-    assert found == [(name, label(one), label(two), value, truth) for name, one, two, value, truth in claims]
+    assert (expected.question, expected.kind, expected.answer) == (question, kind, answered)
+    labels = ["Region [0]", "Region [1]", None]
+    assert claims_of(case) == [
+        (name, labels[one], labels[-1 if two is None else two], value, truth) for name, one, two, value, truth in claims
+    ]
     for region, mask, box in zip(case.scene.regions, MASKS, BOXES, strict=True):
         assert region.box_px == tuple(box)
         assert region.mask is not None and np.array_equal(region.mask, mask)
@@ -248,7 +219,6 @@ def test_qspatial_answers_are_lengths_in_units(tmp_path: Path) -> None:
         "question": "How far is the cup from the edge?",
         "answer_value": 12.5,
         "answer_unit": "centimeter",
-        "question_type": "horizontal_distance",
         "image_path": "images/a.png",
         "image": stored(),
     }
@@ -305,15 +275,9 @@ def test_vsibench_samples_videos_and_keeps_their_times(tmp_path: Path, video: Ca
         "question_type": "object_abs_distance",
         "question": "How far is the bed from the door in meters?",
         "ground_truth": "1.9",
-        "options": None,
     }
-    choice = {
-        **row,
-        "id": 4,
-        "question_type": "object_rel_distance",
-        "ground_truth": "B",
-        "options": ["A. chair", "B. lamp"],
-    }
+    options = {"ground_truth": "B", "options": ["A. chair", "B. lamp"]}
+    choice = {**row, "id": 4, "question_type": "object_rel_distance", **options}
     lost = {**row, "id": 5, "scene_name": "scene0002"}
     (tmp_path / "bench" / "test.jsonl").write_text("\n".join(json.dumps(item) for item in (row, choice, lost)))
     data = VsiBench(tmp_path / "bench", frames=3)
@@ -348,21 +312,21 @@ def test_a_missing_folder_or_table_tells_how_to_get_it(tmp_path: Path, kind: typ
 def test_every_kind_of_table_gives_the_same_rows(tmp_path: Path, name: str) -> None:
     rows = [{"id": str(k), "text": f"a, {k}"} for k in range(5)]
     file = tmp_path / name
-    separator = "\t" if name.endswith("tsv") else ","
-    contents = {
-        ".json": json.dumps(rows),
-        ".jsonl": "\n".join(json.dumps(row) for row in rows) + "\n\n",
-    }.get(file.suffix, "\n".join([f"id{separator}text", *(f'{row["id"]}{separator}"{row["text"]}"' for row in rows)]))
-    if name.endswith("parquet"):
+    if file.suffix == ".parquet":
         save_parquet(file, rows)
+    elif file.suffix == ".json":
+        file.write_text(json.dumps(rows))
+    elif file.suffix == ".jsonl":
+        file.write_text("\n".join(json.dumps(row) for row in rows) + "\n\n")
     else:
-        file.write_text(contents)
+        separator = "\t" if file.suffix == ".tsv" else ","
+        file.write_text("\n".join([f"id{separator}text", *(f'{row["id"]}{separator}"{row["text"]}"' for row in rows)]))
     table = Table(file)
     assert len(table) == 5 and [table.row(k) for k in (4, 0, 2, 1, 3)] == [rows[k] for k in (4, 0, 2, 1, 3)]
 
 
 @pytest.mark.parametrize("value", [None, "", b"", {"bytes": None, "path": None}, "not base64!", 7])
-def test_a_field_without_a_image_is_refused(tmp_path: Path, value: Any) -> None:
+def test_a_field_without_an_image_is_refused(tmp_path: Path, value: Any) -> None:
     with pytest.raises(InputError):
         image_of(value, tmp_path)
 

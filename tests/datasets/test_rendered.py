@@ -23,8 +23,9 @@ from pipeline.synthetic.scenes import rendered_scene
 )
 def test_scenes_have_the_depth_and_the_claims_it_carries(depth: str, kind: str, source: str) -> None:
     data = Rendered(2, seed=5, depth=depth, claims_per_scene=8)
-    cases = list(data)
+    cases, again = list(data), list(data)
     assert len(cases) == len(data) == 2
+    assert [case.scene.claims for case in cases] == [case.scene.claims for case in again]
     for seed, case in enumerate(cases, start=5):
         view = rendered_scene(seed).view
         given = case.scene.frames[0].given_depth
@@ -46,13 +47,6 @@ def test_relations_can_be_chosen_and_masks_given() -> None:
     assert all(region.mask is not None for region in case.scene.regions)
 
 
-def test_the_same_seed_gives_the_same_cases() -> None:
-    first, second = (next(iter(Rendered(1, depth="sensor"))) for _ in range(2))
-    assert first.scene.claims == second.scene.claims
-    depths = [case.scene.frames[0].given_depth for case in (first, second)]
-    assert depths[0] is not None and depths[1] is not None and depths[0].digest == depths[1].digest
-
-
 def first(**arguments: Any) -> DepthSample:
     sample = Rendered(1, seed=3, **arguments).read(0)
     assert isinstance(sample, DepthSample)
@@ -71,21 +65,15 @@ def test_truth_is_exact_and_objects_come_with_masks() -> None:
     assert sample.name == sample.group == "rendered-3"
 
 
-@pytest.mark.parametrize(
-    "depth, kind",
-    [("exact", "metric"), ("sensor", "metric"), ("disparity", "disparity_affine"), ("metric", "metric")],
-)
-def test_the_depth_beside_the_image_is_of_its_kind_and_repeats(depth: str, kind: str) -> None:
-    given, again = first(prediction=depth).frame.given_depth, first(prediction=depth).frame.given_depth
-    truth = first(prediction=depth).truth
-    assert given is not None and again is not None
-    assert given.kind == kind and given.digest == again.digest
+@pytest.mark.parametrize("source", ["exact", "sensor", "disparity", "metric"])
+def test_the_depth_beside_the_image_follows_the_true_depth_and_repeats(source: str) -> None:
+    sample = first(prediction=source)
+    given, again, truth = sample.frame.given_depth, first(prediction=source).frame.given_depth, sample.truth
+    assert given is not None and again is not None and given.digest == again.digest
     both = given.valid & truth.valid
-    correlation = np.corrcoef(
-        given.values[both], (1 / truth.values if given.kind.larger_is_nearer else truth.values)[both]
-    )
-    assert correlation[0, 1] > 0.7
-    assert (given.digest == truth.digest) is (depth == "exact")
+    ours, theirs = given.values[both], truth.values[both]
+    assert np.corrcoef(ours, 1 / theirs if given.kind.larger_is_nearer else theirs)[0, 1] > 0.7
+    assert (given.digest == truth.digest) is (source == "exact")
 
 
 def test_no_depth_goes_in_where_none_is_wanted() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from files_of_sets import save_image
+from files_of_sets import check_claims, save_image
 from rgbd_boards import CAMERA, POSES, boards_m, save_boards
 from rgbd_boards import SIZE as LARGE
 from true_depth_files import (
@@ -34,7 +34,7 @@ from pipeline.records.errors import ConfigError, InputError
 PREDICTED = "predicted_depth_m.npy"
 
 
-def test_boards_become_things_with_claims_of_known_truth(tmp_path: Path) -> None:
+def test_boards_become_objects_with_claims_of_known_truth(tmp_path: Path) -> None:
     save_boards(tmp_path / "place", "scaled")
     data = Rgbd(tmp_path, claims_per_scene=30, seed=1)
     (case,) = data
@@ -45,12 +45,8 @@ def test_boards_become_things_with_claims_of_known_truth(tmp_path: Path) -> None
     near = min(regions, key=lambda label: regions[label].box_px[0])
     assert regions[near].box_px == pytest.approx((40, 100, 120, 200), abs=4)
     assert case.group == "place" and case.tags["depth"] == "sensor"
-    assert sum(bool(claim.truth) for claim in case.scene.claims) * 2 == len(case.scene.claims) >= 12
-    occlusions = [claim for claim in case.scene.claims if claim.relation in ("occludes", "occluded_by")]
-    assert occlusions, "the near board hides a part of the other"
-    for claim in occlusions:
-        front = claim.subject if claim.relation == "occludes" else claim.object
-        assert claim.truth is ((front == near) is not claim.negated)
+    far = next(label for label in regions if label != near)
+    check_claims(case.scene.claims, (near, far), {(near, far)}, least=12)
 
 
 def test_predicted_depth_is_enlarged_and_only_asked_what_it_carries(tmp_path: Path) -> None:

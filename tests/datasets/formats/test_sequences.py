@@ -29,19 +29,6 @@ def test_times_are_joined_closest_first_and_once(
     assert associate(first_s, second_s, most_s) == pairs
 
 
-def test_joining_is_the_same_as_sorting_all_pairs() -> None:
-    generator = np.random.default_rng(3)
-    first, second = np.sort(generator.uniform(0, 3, 60)), np.sort(generator.uniform(0, 3, 50))
-    gaps = np.abs(first[:, None] - second)
-    expected: list[tuple[int, int]] = []
-    while np.nanmin(gaps) <= 0.05:
-        row, column = np.unravel_index(np.nanargmin(gaps), gaps.shape)
-        expected.append((int(row), int(column)))
-        gaps[row], gaps[:, column] = np.inf, np.inf
-    assert len(expected) > 20
-    assert associate(first.tolist(), second.tolist(), 0.05) == sorted(expected)
-
-
 @pytest.mark.parametrize(
     "content, rows",
     [
