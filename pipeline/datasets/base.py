@@ -1,6 +1,6 @@
-"""What a data set yields: claims and questions with ground truth, images with true depth, or both.
+"""Base classes of data sets: claims and questions with ground truth, images with true depth, or both.
 
-A reader is a ``ClaimDataset``, a ``DepthDataset``, or a subclass of both; nothing else says what it yields.
+A reader subclasses ``ClaimDataset``, ``DepthDataset``, or both, by what it yields.
 """
 
 from __future__ import annotations
@@ -67,8 +67,7 @@ class DepthSample:
     Args:
         name: Name within the data set, unique; files and reports use it.
         frame: The image. Its camera's source is ``given`` where the data set has a calibration, else ``assumed``.
-            Its given depth is what goes in beside the image: a stored prediction, or a sensor's prompt. It is never
-            the truth itself.
+            Its given depth, if any, is a stored prediction or a sensor's prompt, never the true depth.
         truth: True z-depth of the frame's size, kind ``metric``; valid only where the data set knows it.
         group: What is resampled as a whole for intervals: the place or sequence; the sample's own name where empty.
         regions: Objects of the frame, for the order of objects.
@@ -85,7 +84,7 @@ class DepthSample:
 
     def __post_init__(self) -> None:
         """Check that truth and image belong together."""
-        # Not stripped: it must be that of its entry, and names of files may begin or end with blanks.
+        # Not stripped: the name must equal that of its entry, and file names may begin or end with blanks.
         text(self.name, "The name of a depth sample")
         object.__setattr__(self, "group", self.group or self.name)
         require(self.truth.kind is DepthKind.METRIC, f"The true depth of {self.name} must be metric.")
@@ -107,14 +106,14 @@ class Skipped:
 
 
 class Dataset(ABC, Generic[Entry]):
-    """Entries that are counted without opening their images, and read one by one.
+    """Entries that are listed without opening their images, and read one by one.
 
     Args:
-        limit: Most entries; None takes all.
+        limit: Maximum number of entries; None takes all.
 
     Attributes:
-        name: What to call it.
-        unreadable: Whole files or folders that could not be used when the entries were counted, with the reason.
+        name: Name of the data set.
+        unreadable: Files or folders that could not be used when the entries were listed, with the reason.
 
     Raises:
         ConfigError: If the limit is not a whole number from 1.
@@ -130,26 +129,26 @@ class Dataset(ABC, Generic[Entry]):
 
     @abstractmethod
     def entries(self) -> Sequence[Entry]:
-        """What there is to read, in a fixed order; images are not opened for it."""
+        """The entries in a fixed order, listed without opening images."""
 
     @abstractmethod
     def entry_name(self, entry: Entry) -> str:
         """Name of an entry; ``names`` makes it unique."""
 
     def __len__(self) -> int:
-        """How many entries there are, at most the limit; those that cannot be read count."""
+        """Number of entries, unreadable ones included, at most the limit."""
         return len(self.entries()[: self.limit])
 
     def names(self) -> list[str]:
         """Unique names of the entries in their order, at most the limit.
 
-        Where entries have the same name, as images that differ by their suffix alone, all but the first of them are
-        numbered: ``7``, ``7 (2)``.
+        Entries of the same name, such as images that differ in their suffix only, are numbered from the second on:
+        ``7``, ``7 (2)``.
         """
         return list(self._names()[: self.limit])
 
     def _names(self) -> tuple[str, ...]:
-        # Of all entries: a limit must not change the name of what it keeps.
+        # Over all entries, as a limit must not change names.
         if self._unique is None:
             self._unique = _unique([_encodable(self.entry_name(entry)) for entry in self.entries()], self.name)
         return self._unique
@@ -181,27 +180,27 @@ class ClaimDataset(Dataset[Entry]):
 
     @abstractmethod
     def case(self, entry: Entry, index: int) -> Case | None:
-        """Read one entry; None where it holds nothing to judge.
+        """Read one entry; None where it has neither claims nor questions.
 
         Args:
             entry: The entry.
-            index: Its number, for the seed of what is drawn.
+            index: Its number, for the random seed.
 
         Raises:
-            TheodoliteError: If it cannot be used; other errors of damaged files are put in plain words.
+            TheodoliteError: If it cannot be used. Other errors of damaged files become plain reasons.
         """
 
     @property
     def skipped(self) -> list[str]:
-        """Names of what the last pass could not read."""
+        """Names of the entries and files that the last pass could not read."""
         return list(self.reasons)
 
     def __iter__(self) -> Iterator[Case]:
         """The cases in a fixed order; files are read when they are needed.
 
         Raises:
-            InputError: If the files that are there hold no claims.
-            ConfigError, DependencyError, ModelUnavailableError: What concerns all entries alike.
+            InputError: If the files of the data set hold no claims.
+            ConfigError, DependencyError, ModelUnavailableError: Errors that concern all entries.
         """
         if self.lacks_claims:
             raise InputError(self.lacks_claims)
@@ -219,31 +218,31 @@ class ClaimDataset(Dataset[Entry]):
 
 
 class DepthDataset(Dataset[Entry]):
-    """A data set of images with true depth, which are read in any order and from several threads."""
+    """A data set of images with true depth, read in any order and from several threads."""
 
     @abstractmethod
     def sample(self, entry: Entry) -> DepthSample:
         """Read one entry; may be called from several threads.
 
         Raises:
-            TheodoliteError: If it cannot be used; other errors of damaged files are put in plain words by ``read``.
+            TheodoliteError: If it cannot be used. ``read`` turns other errors of damaged files into plain reasons.
         """
 
     def read(self, index: int) -> DepthSample | Skipped:
-        """Read the entry of that number; what is damaged is skipped with the reason.
+        """Read an entry by its number; a damaged one is skipped, with the reason.
 
         Raises:
-            ConfigError, DependencyError, ModelUnavailableError: What concerns all entries alike.
+            ConfigError, DependencyError, ModelUnavailableError: Errors that concern all entries.
         """
         entry, name = self.entries()[index], self._names()[index]
         return self._read(name, lambda: _renamed(self.sample(entry), name))
 
 
 def plain_reason(error: Exception) -> str:
-    """Why something cannot be read, in one sentence without the words of Python.
+    """Why an entry cannot be read, in one sentence without Python's words.
 
     >>> plain_reason(ValueError("could not convert string to float: 'a'"))
-    'A file of it does not hold what the format asks for; copy it again or mend it.'
+    'One of its files does not follow the format; copy or repair it.'
     """
     if isinstance(error, TheodoliteError):
         return " ".join(str(error).split())
@@ -252,14 +251,14 @@ def plain_reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename:
         return f"The file {error.filename} cannot be opened ({error.strerror})."
     if isinstance(error, MemoryError):
-        return "A file of it holds more than fits into memory; copy it again."
+        return "One of its files does not fit into memory; copy it again."
     if isinstance(error, EOFError | struct.error | zipfile.BadZipFile):
-        return "A file of it is cut short; copy it again."
-    return "A file of it does not hold what the format asks for; copy it again or mend it."
+        return "One of its files is cut short; copy it again."
+    return "One of its files does not follow the format; copy or repair it."
 
 
 def _encodable(name: str) -> str:
-    """The name with question marks for what no file of text can hold, as file names that are not UTF-8 can."""
+    """The name with question marks for characters that are not valid Unicode, as file names may hold them."""
     return name.encode("utf-8", "replace").decode()
 
 
@@ -283,7 +282,7 @@ def _unique(names: Sequence[str], dataset: str) -> tuple[str, ...]:
             taken.add(found)
         unique.append(found)
     logger.warning(
-        "%d entries of data set %s have the name of another, as %s; they are numbered.",
+        "%d entries of data set %s share a name with another entry, such as %s; they are numbered.",
         *(len(names) - len(seen), dataset, seen.most_common(1)[0][0]),
     )
     return tuple(unique)

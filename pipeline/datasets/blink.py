@@ -27,7 +27,7 @@ class Blink(QuestionDataset):
         path: Folder with one folder per subtask.
         subtasks: Names of the subtasks to read.
         fov_deg: Field of view to assume [deg].
-        limit: Most cases.
+        limit: Maximum number of cases.
 
     Raises:
         InputError: If the folder or a subtask is missing.

@@ -38,7 +38,7 @@ class CvBench(QuestionDataset):
         tasks: Which of ``TASKS`` to read.
         box_format: ``xyxy`` if boxes are two corners, ``xywh`` if they are a corner and sides.
         fov_deg: Field of view to assume [deg].
-        limit: Most cases.
+        limit: Maximum number of cases.
 
     Raises:
         InputError: If the folder or its files are missing.

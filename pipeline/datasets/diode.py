@@ -15,8 +15,7 @@ from pipeline.datasets.base import DepthSample
 from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth
 from pipeline.ingest.depth_files import read_depth
 from pipeline.ingest.images import read_image
-from pipeline.records import DepthKind, ScaleSource
-from pipeline.records.camera import Camera
+from pipeline.records import Camera, DepthKind, ScaleSource
 from pipeline.records.errors import InputError
 from pipeline.records.settings import Count, Text, checked
 
@@ -35,7 +34,7 @@ class Diode(ListedDataset):
         path: The folder of a split with ``indoors`` and ``outdoor``, or the one that holds it.
         split: ``val`` or ``train``; used where ``path`` holds both.
         places: ``indoors``, ``outdoor``, or None for both.
-        limit: Most samples; None takes all.
+        limit: Maximum number of samples; None takes all.
 
     Raises:
         InputError: If the folder is missing or holds no scan.
@@ -79,7 +78,7 @@ class Diode(ListedDataset):
 
 
 def _files(depth: Path) -> ImageFiles:
-    # The name of a file holds its scene, scan and place already.
+    # The name of a file already holds its scene, scan and place.
     name = depth.name.removesuffix(_DEPTH)
     scene = depth.parents[1].name
     return ImageFiles(name, f"{depth.parents[2].name}/{scene}", depth.with_name(f"{name}.png"), depth)

@@ -2,13 +2,13 @@
 
 Format, of ``multi_view_training_dslr_jpg.7z`` and ``multi_view_training_dslr_depth.7z`` (or those of single scenes)
 from https://www.eth3d.net/datasets, unpacked into one folder: ``SCENE/images/dslr_images/DSC_0001.JPG``,
-``SCENE/ground_truth_depth/dslr_images/DSC_0001.JPG`` (no JPEG, but float32 z [m] of every pixel, little-endian, rows
+``SCENE/ground_truth_depth/dslr_images/DSC_0001.JPG`` (not a JPEG, but float32 z [m] of every pixel, little-endian, rows
 from the top, infinite where unknown) and ``SCENE/dslr_calibration_jpg`` with ``cameras.txt`` and ``images.txt``.
 
 The depth belongs to the *original* images, which a lens has distorted (model THIN_PRISM_FISHEYE); the camera of a
-sample is the linear part of that model. It is right in the middle of an image and wrong by some pixels towards its
-corners; order and error of depth do not use it, points in space do. At full size (24 million pixels) the laser knows
-about a tenth of all pixels; ``max_side_px`` shrinks the image and takes the depth of the nearest pixel.
+sample is the linear part of that model. It is exact in the middle of an image and off by some pixels towards its
+corners, which affects points in space but not the order and error of depth. At full size (24 million pixels) the laser
+knows about a tenth of all pixels; ``max_side_px`` shrinks the image and takes the depth of the nearest pixel.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ from pipeline.datasets.formats.colmap import Calibration, read_calibration
 from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth, shrunk
 from pipeline.ingest.files import existing_file
 from pipeline.ingest.images import read_image
-from pipeline.records import Frame
-from pipeline.records.camera import Camera, CameraSource
+from pipeline.records import Camera, CameraSource, Frame
 from pipeline.records.errors import InputError
 from pipeline.records.settings import Count, Natural, Text, checked
 
@@ -42,7 +41,7 @@ class Eth3d(ListedDataset):
     Args:
         path: Folder with one subfolder per scene.
         max_side_px: Longer side to which images are shrunk [px]; 0 keeps every pixel.
-        limit: Most samples; None takes all.
+        limit: Maximum number of samples; None takes all.
 
     Raises:
         InputError: If the folder is missing or holds no depth.

@@ -2,12 +2,12 @@
 
 Format: ``SCENE/images/scene_cam_00_final_preview/frame.0000.tonemap.jpg`` and
 ``SCENE/images/scene_cam_00_geometry_hdf5/frame.0000.depth_meters.hdf5`` with one array ``dataset``, float16
-(768, 1024): the *distance* of each point to the camera [m], NaN where there is nothing. It becomes z-depth with the
+(768, 1024): the *distance* of each point to the camera [m], NaN in the void. It becomes z-depth with the
 published focal length of 886.81 px, by z = distance / sqrt(1 + x^2 + y^2) for a ray (x, y, 1). The cameras of some
-scenes differ from that a little, see contrib/mikeroberts3000 of the repository.
+scenes differ from it slightly, see contrib/mikeroberts3000 of the repository.
 
-``metadata_images_split_scene_v1.csv`` (evermotion_dataset/analysis) says which frames are part of the public release
-and of which split; frames with render faults are excluded there.
+``metadata_images_split_scene_v1.csv`` (evermotion_dataset/analysis) lists which frames are part of the public release
+and of which split; it excludes frames with rendering faults.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ class Hypersim(ListedDataset):
 
     Args:
         path: Folder with one subfolder per scene.
-        split: ``train``, ``val`` or ``test``, as ``split_file`` says; None takes all frames that are there.
+        split: ``train``, ``val`` or ``test`` of ``split_file``; None takes all frames in the folder.
         split_file: The published ``metadata_images_split_scene_v1.csv``.
-        limit: Most samples; None takes all.
+        limit: Maximum number of samples; None takes all.
 
     Raises:
         InputError: If the folder or the list is missing, or no frame is left.
@@ -114,7 +114,7 @@ def z_of_distance(distance: np.ndarray, camera: Camera) -> np.ndarray:
 
 
 def read_distance(file: Path) -> np.ndarray:
-    """Distance to the camera [m], floating-point (H, W), not finite where there is nothing.
+    """Distance to the camera [m], floating-point (H, W), not finite in the void.
 
     Raises:
         InputError: If the file is missing, damaged or holds something else.

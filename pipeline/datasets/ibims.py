@@ -3,13 +3,13 @@
 Formats, both from https://www.asg.ed.tum.de/lmf/ibims1/:
 
 - ``ibims1_core_raw``: ``rgb/NAME.png``, ``depth/NAME.png`` (uint16, z = number * 50 / 65535 m, 0 unknown),
-  ``mask_invalid/NAME.png`` and ``mask_transp/NAME.png`` (0 where depth is wrong, or where something is transparent),
+  ``mask_invalid/NAME.png`` and ``mask_transp/NAME.png`` (0 where depth is wrong or an object is transparent),
   ``calib/NAME.txt`` (fx, fy, cx, cy separated by commas).
 - ``ibims1_core_mat``: ``NAME.mat`` (MATLAB 5) with one struct ``data`` of rgb, depth [m], mask_invalid, mask_transp,
   calib (the 3 x 3 matrix of intrinsics, transposed), and edges and planes that are not read here.
 
 ``imagelist.txt``, in the folder or beside it, names the images in their order. Principal points count pixels
-from 1, as the authors' evaluation does. Names say the kind of a room, not which room, so that every image is a
+from 1, as the authors' evaluation does. Names tell the kind of room but not the room, so every image is a
 group of its own.
 """
 
@@ -27,8 +27,7 @@ from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth
 from pipeline.ingest.depth_files import read_depth
 from pipeline.ingest.files import existing_file
 from pipeline.ingest.images import read_image
-from pipeline.records import DepthKind, ScaleSource
-from pipeline.records.camera import Camera
+from pipeline.records import Camera, DepthKind, ScaleSource
 from pipeline.records.errors import InputError
 from pipeline.records.settings import Count, Text, checked
 
@@ -45,8 +44,8 @@ class Ibims(ListedDataset):
     Args:
         path: The folder ``ibims1_core_raw`` or ``ibims1_core_mat``, or the one that holds them.
         file_format: ``raw`` or ``mat``; None takes the one that is there, ``raw`` first.
-        transparent: Whether pixels of glass and other transparent things count.
-        limit: Most samples; None takes all.
+        transparent: Whether pixels of glass and other transparent objects count.
+        limit: Maximum number of samples; None takes all.
 
     Raises:
         InputError: If the folder is missing or holds neither format.
@@ -104,7 +103,7 @@ def _listed(root: Path, file_format: str) -> list[ImageFiles]:
         return []
     lists = [file for file in (folder / _LIST, folder.parent / _LIST) if file.is_file()]
     if lists:
-        # An image that is listed and not there is told when it is read.
+        # A listed image that is missing is reported when it is read.
         lines = lists[0].read_text(encoding="utf-8", errors="replace").split()
         names = list(dict.fromkeys(line.removesuffix(".png") for line in lines))
     if file_format == "mat":
@@ -129,7 +128,7 @@ def _read_mat(entry: ImageFiles) -> _Read:
     lacking = [name for name in _FIELDS if name not in data]
     if lacking or data["calib"].shape != (3, 3):
         what = ", ".join(lacking) or "the 3 x 3 matrix calib"
-        raise InputError(f"{entry.depth} lacks {what}, so it is no file of iBims-1; copy it again.")
+        raise InputError(f"{entry.depth} lacks {what}, so it is not a file of iBims-1; copy it again.")
     rgb, depth_m = np.ascontiguousarray(data["rgb"]), np.nan_to_num(data["depth"].astype(np.float64))
     masks = (data["mask_invalid"] > 0, data["mask_transp"] > 0)
     matrix = data["calib"].astype(np.float64)

@@ -75,13 +75,13 @@ class Kitti(ListedDataset, ClaimDataset[ImageFiles]):
         radius_px: Half side of the square that a LiDAR point covers in the depth that the verifier gets [px].
         claims_per_scene: Claims per image.
         relations: Names of relations to draw from; None takes all.
-        seed: Seed of what is drawn.
+        seed: Random seed.
         raw: Folder of the raw recordings, relative to ``path`` unless absolute; None takes ``path``.
         split: ``val``, ``train``, ``all`` of both, or ``selection`` for the 1000 cropped images.
         camera: ``image_02`` (left), ``image_03`` (right), or None for both.
         split_file: List of images, relative to ``path`` unless absolute; None takes all that have true depth.
         prompt: ``velodyne`` gives the single scan as the frame's depth, for networks that take one; None gives none.
-        limit: Most entries; None takes all.
+        limit: Maximum number of entries; None takes all.
 
     Raises:
         InputError: If a folder or a list is missing, or the folder has neither form.

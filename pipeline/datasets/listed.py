@@ -1,4 +1,4 @@
-"""Data sets whose images and depth files are listed when they are opened, and what their readers share."""
+"""Data sets that list their images and depth files when they are opened, and steps that their readers share."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ import numpy as np
 from pipeline.datasets.base import DepthDataset, DepthSample
 from pipeline.ingest.depth_files import read_depth
 from pipeline.ingest.resampling import bounded_size, resize_depth, resize_rgb
-from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
-from pipeline.records.camera import Camera
+from pipeline.records import Camera, DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.errors import InputError
 
-# Name of the depth that others are measured against.
+# Backend of true depth.
 BACKEND = "truth"
 
 MILLIMETRE_M = 0.001
@@ -24,11 +23,11 @@ MILLIMETRE_M = 0.001
 
 @dataclass(frozen=True, eq=False)
 class ImageFiles:
-    """Where one image and its true depth are.
+    """Files of one image and its true depth.
 
     Args:
         name: Unique name within the data set.
-        group: Place or sequence; empty where every image stands for itself.
+        group: Place or sequence; empty where every image is its own group.
         image: File of the image.
         depth: File of its true depth.
         time_s: Optional time of the image [s].
@@ -51,14 +50,14 @@ class ImageFiles:
         pose: np.ndarray | None = None,
         given: DepthMap | None = None,
     ) -> DepthSample:
-        """What was read of it.
+        """The sample of its decoded files.
 
         Args:
             rgb: uint8 (H, W, 3).
             camera: Its camera.
             truth: Its true depth.
             pose: Camera-to-world matrix, float64 (4, 4); None takes the entry's.
-            given: Depth that goes in beside the image.
+            given: Given depth of the frame.
         """
         pose = self.pose if pose is None else pose
         frame = Frame(rgb, camera, timestamp_s=self.time_s, pose=pose, given_depth=given, name=self.name)
@@ -70,12 +69,12 @@ class ListedDataset(DepthDataset[ImageFiles]):
 
     Args:
         files: The entries in their order.
-        missing: What to say where there is none.
-        limit: Most samples; None takes all.
+        missing: Message where there is no entry.
+        limit: Maximum number of samples; None takes all.
         unreadable: Folders that cannot be used, with the reason.
 
     Raises:
-        InputError: If there is no entry; says why the first folder that is there cannot be used.
+        InputError: If there is no entry; gives the reason of the first unreadable folder.
         ConfigError: If the limit is not usable.
     """
 
@@ -93,7 +92,7 @@ class ListedDataset(DepthDataset[ImageFiles]):
             raise InputError(next(iter(self.unreadable.values()), missing))
 
     def entries(self) -> Sequence[ImageFiles]:
-        """One entry per file of true depth; its image may be missing, which reading it tells."""
+        """One entry per file of true depth; a missing image is reported when the entry is read."""
         return self._files
 
     def entry_name(self, entry: ImageFiles) -> str:
@@ -109,7 +108,7 @@ def files_of_sequences(
     Args:
         folders: Their folders.
         read: Lists the entries of one.
-        unreadable: Takes the name of each folder that cannot be used, with the reason.
+        unreadable: Receives the name of each folder that cannot be used, with the reason.
     """
     files: list[ImageFiles] = []
     for folder in folders:
@@ -124,7 +123,7 @@ def metric_truth(values_m: np.ndarray, known: np.ndarray, file: Path) -> DepthMa
     """True depth of an image.
 
     Args:
-        values_m: (H, W), z [m]; may hold anything where it is not known.
+        values_m: (H, W), z [m]; arbitrary where unknown.
         known: bool (H, W).
         file: Where it was read, for the message.
 
@@ -134,12 +133,12 @@ def metric_truth(values_m: np.ndarray, known: np.ndarray, file: Path) -> DepthMa
     truth = DepthMap(values_m, known, DepthKind.METRIC, ScaleSource.SENSOR, backend=BACKEND)
     if not truth.valid.any():
         raise InputError(f"{file} knows the depth of no pixel of its image; copy it again or leave it out.")
-    # Numbers that mean nothing would spoil sums and limits of a colour scale.
+    # Invalid numbers would spoil sums and the limits of colour scales.
     return replace(truth, values=np.where(truth.valid, truth.values, 0))
 
 
 def stored_truth(file: Path, unit_m: float) -> DepthMap:
-    """True depth of a file of whole numbers in which 0 means that nothing was measured.
+    """True depth of a file of whole numbers, 0 where nothing was measured.
 
     Args:
         file: The file.
@@ -153,7 +152,7 @@ def stored_truth(file: Path, unit_m: float) -> DepthMap:
 
 
 def shrunk(frame: Frame, truth: DepthMap, max_side_px: int) -> tuple[Frame, DepthMap]:
-    """An image made smaller with its camera and its true depth, which is taken from the nearest pixel, not averaged.
+    """An image shrunk with its camera and its true depth, which takes the nearest pixel and is never averaged.
 
     Args:
         frame: The image.

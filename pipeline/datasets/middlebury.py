@@ -19,8 +19,7 @@ from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth, sh
 from pipeline.ingest.depth_files import read_depth
 from pipeline.ingest.files import existing_file
 from pipeline.ingest.images import read_image
-from pipeline.records import DepthKind, Frame, ScaleSource
-from pipeline.records.camera import Camera
+from pipeline.records import Camera, DepthKind, Frame, ScaleSource
 from pipeline.records.errors import InputError
 from pipeline.records.settings import Count, Natural, Text, checked
 
@@ -36,7 +35,7 @@ class Middlebury(ListedDataset):
     Args:
         path: Folder with one subfolder per scene.
         max_side_px: Longer side to which images are shrunk [px]; 0 keeps all of up to 6 million pixels.
-        limit: Most samples; None takes all.
+        limit: Maximum number of samples; None takes all.
 
     Raises:
         InputError: If the folder is missing or holds no scene.

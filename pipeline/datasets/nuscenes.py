@@ -53,8 +53,8 @@ class NuScenes(ClaimDataset[tuple[str, str]]):
         radius_px: Half side of the square that a LiDAR point covers in the depth map [px].
         claims_per_scene: Claims per image.
         relations: Names of relations to draw from; None takes all.
-        seed: Seed of what is drawn.
-        limit: Most cases.
+        seed: Random seed.
+        limit: Maximum number of cases.
 
     Raises:
         InputError: If the folder or a table is missing.

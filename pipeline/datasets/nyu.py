@@ -41,15 +41,15 @@ SPLITS = {"test": "testNdxs", "train": "trainNdxs", "all": None}
 _FILE = "nyu_depth_v2_labeled.mat"
 _PAGE = "https://cs.nyu.edu/~silberman/datasets/nyu_depth_v2.html"
 _TIME = re.compile(r"[rd]-(\d+\.\d+)-\d+\Z")
-# More than the instances of one label in one image.
+# Exceeds the number of instances of one label in one image.
 _INSTANCES = 256
-# More than the file has images, or a text letters: it may claim any number of them.
+# Most images of the file and letters of a text; a damaged file may claim any number.
 _MOST_IMAGES, _MOST_LETTERS = 100_000, 1000
 
 
 @dataclass(frozen=True)
 class _Contents:
-    """What is known of the images without reading them: how many, each one's scene, the names of the labels."""
+    """Facts about the images without their pixels: their number, the scene of each, the names of the labels."""
 
     count: int
     scenes: tuple[str, ...]
@@ -67,11 +67,11 @@ class NyuDepth(DepthDataset[int | ImageFiles]):
         splits: Name of the file of splits beside them; not needed for ``all``.
         depth: Of labelled images, ``raw`` for what the sensor measured, or ``filled`` for the depth without gaps.
         objects: Whether the annotated objects of labelled images are given as regions.
-        least_object_px: Smallest object that counts [px].
+        least_object_px: Smallest area of such an object [px].
         most_apart_s: Longest time between an image and its depth, of raw recordings [s].
-        farthest_m: Depth of raw recordings beyond this is not believed [m]; the toolbox's limit is 10.
-        step: Every so manieth pair of a raw recording is taken.
-        limit: Most samples; None takes all.
+        farthest_m: Depth of raw recordings beyond this is discarded [m]; the toolbox's limit is 10.
+        step: Take every n-th pair of a raw recording.
+        limit: Maximum number of samples; None takes all.
 
     Raises:
         InputError: If files are missing or damaged.
@@ -181,7 +181,7 @@ def _texts(stored: Any, key: str) -> tuple[str, ...]:
 
 def _split(file: Path, key: str, count: int) -> list[int]:
     if not file.is_file():
-        raise InputError(f"There is no {file}, which names the split; download it from {_PAGE}, or set split=all.")
+        raise InputError(f"The file of splits {file} is missing; download it from {_PAGE}, or set split=all.")
     with decoding(file, "a file of splits"):
         found = read_matlab(file, None, (key,))
         numbers = sorted(int(number) for number in found[key].ravel()) if key in found else []
@@ -191,7 +191,7 @@ def _split(file: Path, key: str, count: int) -> list[int]:
 
 
 def _regions(labels: np.ndarray, instances: np.ndarray, names: Sequence[str], least_px: int) -> tuple[Region, ...]:
-    """Objects of at least so many pixels: those of one label and one instance."""
+    """Objects, each of one label and one instance, of at least that many pixels."""
     numbers = np.where((labels > 0) & (instances > 0), labels.astype(np.int64) * _INSTANCES + instances, 0)
     found, counts = np.unique(numbers, return_counts=True)
     kept = [int(number) for number, pixels in zip(found, counts, strict=True) if number and pixels >= least_px]
@@ -229,6 +229,6 @@ def _moments(scene: Path, pattern: str) -> list[tuple[float, Path]]:
     for file in sorted(scene.glob(pattern)):
         time = _TIME.match(file.stem)
         if time is None:
-            raise InputError(f"{file} is not named {pattern[0]}-TIME-TICKS{file.suffix}; give it its name back.")
+            raise InputError(f"{file} is not named {pattern[0]}-TIME-TICKS{file.suffix}; restore its name.")
         found.append((float(time[1]), file))
     return found

@@ -1,7 +1,7 @@
 """A folder of pairs: an image and its true depth, matched by their names.
 
 Format: any images, and depth as PNG, PGM, TIFF, npy, npz, PFM or EXR (``pipeline.ingest.depth_files``). Patterns
-below one folder say which files they are; what the wildcards stand for is the name of the pair: ``rgb/*.jpg`` and
+below one folder select the files; the text that the wildcards match is the name of the pair: ``rgb/*.jpg`` and
 ``depth/*_depth.png`` pair ``rgb/7.jpg`` with ``depth/7_depth.png`` as ``7``; ``*/rgb/*.jpg`` and ``*/depth/*.png``
 pair ``garden/rgb/7.jpg`` with ``garden/depth/7.png`` as ``garden/7``.
 """
@@ -22,8 +22,7 @@ from pipeline.datasets.pairs_match import check_pattern, list_reasons, matched_f
 from pipeline.ingest.depth_files import read_depth
 from pipeline.ingest.images import camera_for, exif_focal_35mm, has_quarter_turn, read_image
 from pipeline.ingest.resampling import size_of
-from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
-from pipeline.records.camera import Camera, CameraSource
+from pipeline.records import Camera, CameraSource, DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.errors import ConfigError, InputError
 from pipeline.records.settings import Count, Positive, Text, checked
 
@@ -36,7 +35,7 @@ class Pair:
     """Files of one sample.
 
     Args:
-        name: What the wildcards stand for.
+        name: The text that the wildcards match.
         image: The image.
         depth: Its true depth.
         prediction: Its predicted depth, or None.
@@ -66,9 +65,9 @@ class Pairs(DepthDataset[Pair]):
         prediction_key: Name of the array or channel.
         camera: fx, fy, cx and cy [px] of all images, with width and height where meant for another size; None reads
             EXIF, else assumes a field of view.
-        fov_deg: Known field of view of all images along the longer side [deg], instead of ``camera``.
+        fov_deg: Known field of view of all images along the longer side [deg]; an alternative to ``camera``.
         group_by_folder: Whether the images of one folder show one place or sequence.
-        limit: Most samples; None takes all.
+        limit: Maximum number of samples; None takes all.
 
     Raises:
         InputError: If the folder is missing or holds no pair, or the camera lacks a number.
@@ -133,7 +132,7 @@ class Pairs(DepthDataset[Pair]):
             reasons = list(self.unreadable.values()) or ["no file matches"]
             raise InputError(
                 f"{self.folder} holds no pair of {' and '.join(patterns.values())}: {list_reasons(reasons)}; "
-                "what the wildcards stand for must be the same text."
+                "the wildcards of all patterns must match the same text."
             )
         predictions = matches.get("predictions", {})
         return tuple(
@@ -145,7 +144,7 @@ class Pairs(DepthDataset[Pair]):
         return self._pairs
 
     def entry_name(self, entry: Pair) -> str:
-        """What the wildcards stand for."""
+        """The text that the wildcards match."""
         return entry.name
 
     def sample(self, entry: Pair) -> DepthSample:

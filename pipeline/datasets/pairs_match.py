@@ -1,4 +1,4 @@
-"""Files that belong together by their names: what the wildcards of one pattern match, those of the others must too."""
+"""Files that belong together by their names: the wildcards of all patterns must match the same text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NAMED = 3
 
 
 def matched_files(folder: Path, pattern: str, key: str) -> dict[str, Path]:
-    """Files of a folder by the text that the wildcards of a pattern stand for, in natural order.
+    """Files of a folder by the text that the wildcards of a pattern match, in natural order.
 
     Args:
         folder: Where to look.
@@ -41,36 +41,36 @@ def matched_files(folder: Path, pattern: str, key: str) -> dict[str, Path]:
             continue
         if name in found:
             raise InputError(
-                f"{found[name]} and {file} both match {pattern} as {name!r}; make dataset.{key} tell them."
+                f"{found[name]} and {file} both match {pattern} as {name!r}; make dataset.{key} distinguish them."
             )
         found[name] = file
     return found
 
 
 def check_pattern(pattern: str, key: str) -> None:
-    """Make sure that a pattern can tell files apart and stays within its folder.
+    """Make sure that a pattern has a wildcard and stays within its folder.
 
     Raises:
         ConfigError: If it does not.
     """
     if not isinstance(pattern, str) or not _WILDCARDS.search(pattern):
-        raise ConfigError(f"dataset.{key} must be a pattern with a wildcard, as rgb/*.png, not {pattern!r}.")
+        raise ConfigError(f"dataset.{key} must be a pattern with a wildcard, such as rgb/*.png, not {pattern!r}.")
     path = PurePosixPath(pattern)
     if path.is_absolute() or ".." in path.parts or re.search(r"[\[\]\\]|\*\*(?!/)|(?<!/)(?<!^)\*\*", pattern):
         raise ConfigError(
-            f"dataset.{key} must be a pattern below dataset.path, its wildcards only *, ? and **/, not {pattern!r}."
+            f"dataset.{key} must be a pattern below dataset.path, with no wildcards but *, ? and **/, not {pattern!r}."
         )
 
 
 def without_partner(matches: Mapping[str, Mapping[str, Path]], patterns: Mapping[str, str]) -> dict[str, str]:
-    """Files that lack one of the others, with the reason.
+    """Names that do not occur in all groups of files, with the reason.
 
     Args:
         matches: Files by their names, for each key of the configuration.
         patterns: The pattern of each key.
 
     Returns:
-        One sentence by name.
+        One sentence per name.
     """
     names = dict.fromkeys(name for found in matches.values() for name in found)
     reasons = {}
@@ -83,7 +83,7 @@ def without_partner(matches: Mapping[str, Mapping[str, Path]], patterns: Mapping
 
 
 def list_reasons(reasons: Sequence[str]) -> str:
-    """The first reasons in one sentence, and how many more there are."""
+    """The first reasons in one sentence, and the number of the others."""
     named = "; ".join(reason.rstrip(".") for reason in reasons[:_NAMED])
     return named + (f"; and {len(reasons) - _NAMED} more" if len(reasons) > _NAMED else "")
 

@@ -26,7 +26,7 @@ class QSpatial(QuestionDataset):
         split: Beginning of the names of the files to read.
         images: Folder where paths of images start; None is ``path``.
         fov_deg: Field of view to assume [deg].
-        limit: Most cases.
+        limit: Maximum number of cases.
 
     Raises:
         InputError: If the folder or its files are missing.

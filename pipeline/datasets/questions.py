@@ -15,8 +15,7 @@ import numpy as np
 from pipeline.datasets.arguments import existing_folder
 from pipeline.datasets.base import Case, ClaimDataset, plain_reason
 from pipeline.datasets.formats.tables import Row, Table, tables_in
-from pipeline.records import Box, Claim, Frame, Origin, Region, Scene
-from pipeline.records.camera import Camera
+from pipeline.records import Box, Camera, Claim, Frame, Origin, Region, Scene
 from pipeline.records.errors import InputError
 from pipeline.records.expected import AnswerKind, Expected
 
@@ -42,7 +41,7 @@ class QuestionDataset(ClaimDataset[Entry]):
         path: Folder of the data set.
         patterns: Globs of its tables below the folder; of each group, the first that matches a table is taken.
         fov_deg: Field of view of images whose camera is not known [deg].
-        limit: Most cases.
+        limit: Maximum number of cases.
         images: Folder where paths of images start; None is ``path``.
 
     Attributes:

@@ -3,9 +3,9 @@
 Format, of http://redwood-data.org/indoor/fileformat.html and https://redwood-data.org/3dscan (each set's licence is on
 its page; the object scans are public domain): images in ``color``, ``image`` or ``rgb``, depth in ``depth``, or both
 side by side as ``rgb_NUMBER.jpg`` and ``depth_NUMBER.png``. Depth is PNG, uint16, ``number / 1000`` is z [m], 0 where
-nothing is known. Names are numbers, or ``NUMBER-MICROSECONDS`` of two streams that time joins. ``trajectory.log`` has
-five lines for each frame: three numbers, then its camera-to-world matrix (4 x 4). ``camera_intrinsic.json`` of Open3D
-has ``width``, ``height`` and ``intrinsic_matrix`` (3 x 3, column by column).
+nothing is known. Names are numbers, or ``NUMBER-MICROSECONDS`` of two streams, which are then joined by time.
+``trajectory.log`` has five lines for each frame: three numbers, then its camera-to-world matrix (4 x 4).
+``camera_intrinsic.json`` of Open3D has ``width``, ``height`` and ``intrinsic_matrix`` (3 x 3, column by column).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from pipeline.records.errors import InputError
 from pipeline.records.settings import Count, Text, checked
 
 COLORS = tuple(f"{place}.{suffix}" for place in ("color/*", "image/*", "rgb/*", "rgb_*") for suffix in ("jpg", "png"))
-"""Patterns of images, of which the first that finds any is taken."""
+"""Patterns of images; the first that matches is taken."""
 DEPTHS = ("depth/*.png", "depth_*.png")
 _INTRINSICS = "camera_intrinsic.json"
 _TIMED = re.compile(r"(\d+)-(\d{9,})\Z")
@@ -51,8 +51,8 @@ class Redwood(ListedDataset):
             one.
         camera: fx, fy, cx, cy of the camera [px], with width and height where they are of another size; None takes
             ``camera_intrinsic.json`` of the sequence or of the folder above it, else the nominal one.
-        step: Every so manieth pair of a sequence is taken.
-        limit: Most samples; None takes all.
+        step: Take every n-th pair of a sequence.
+        limit: Maximum number of samples; None takes all.
 
     Raises:
         InputError: If the folder is missing or holds no sequence that can be used.
@@ -105,7 +105,7 @@ def _found(sequence: Path, patterns: tuple[str, ...]) -> list[Path]:
         try:
             files = sorted(sequence.glob(pattern), key=natural_key)
         except (ValueError, NotImplementedError):
-            raise InputError(f"{pattern!r} is no pattern of files within {sequence}, as color/*.jpg is.") from None
+            raise InputError(f"{pattern!r} is not a pattern of files within {sequence}, such as color/*.jpg.") from None
         if files:
             return files
     return []
@@ -129,7 +129,7 @@ def _frames(sequence: Path, colors: list[Path], depths: list[Path], trajectory: 
 
 
 def _pairs(sequence: Path, colors: list[Path], depths: list[Path]) -> list[tuple[int, int]]:
-    """Positions of images and depth files that belong together: by time where names have it, else by number."""
+    """Positions of images and depth files that belong together, by time where their names have it, else by number."""
     timed = [[_TIMED.search(file.stem) for file in files] for files in (colors, depths)]
     if all(all(stream) for stream in timed):
         first_s, second_s = ([int(match[2]) * 1e-6 for match in stream if match] for stream in timed)

@@ -1,6 +1,6 @@
-"""Rendered scenes, whose truth is exact, with depth as it comes from a renderer, a sensor or a network.
+"""Rendered scenes with exact ground truth, and with depth like that of a renderer, a sensor or a network.
 
-They need no download: for trying an evaluation, and for tests of what it says of errors that are known.
+They need no download, and serve to try an evaluation and to test it on known errors.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ class Rendered(ClaimDataset[int], DepthDataset[int]):
 
     Args:
         count: How many scenes.
-        seed: Seed of the first scene; the next ones count up.
+        seed: Seed of the first scene; the following scenes count up.
         claims_per_scene: Most claims per scene, true and false ones in equal numbers.
         depth: Depth that the verifier gets: ``exact``, ``sensor`` (structured light), ``disparity`` (a network like
             MiDaS) or ``metric`` (a network of metric depth).
-        prediction: The same of the depth beside an image whose true depth is known, for ``depth=file``; None gives
+        prediction: The same for the given depth of images with true depth, which ``depth=file`` measures; None gives
             none.
         masks: Whether regions of claims come with their masks, or with boxes alone; those of true depth always do.
         relations: Names of relations; None takes those that the depth can carry.
-        limit: Most scenes; None takes all.
+        limit: Maximum number of scenes; None takes all.
 
     Raises:
         ConfigError: If an argument is not usable.
@@ -109,7 +109,7 @@ class Rendered(ClaimDataset[int], DepthDataset[int]):
         if self.relations is None and depth.kind is DepthKind.METRIC:
             return claims_of(view, rng, self.claims_per_scene)
         drawn = claims_of(view, rng, _ALL)
-        # They come in pairs of a true and a false one, which stay together.
+        # The pairs of a true and a false claim stay together.
         pairs = [
             pair
             for pair in zip(drawn[::2], drawn[1::2], strict=True)

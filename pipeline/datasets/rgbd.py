@@ -1,10 +1,10 @@
-"""Described RGB-D frames: the sensor's depth is the truth, and claims are about smooth surfaces of it.
+"""Described RGB-D frames: the sensor's depth is the true depth, and claims are about its smooth surfaces.
 
 The verifier gets the boxes of the surfaces, and the sensor's depth or what a network predicted. Where a frame has
 annotated objects, they are used instead.
 
 Format: that of ``pipeline.datasets.formats.rgbd_files``, one subfolder per place, described in ``frame.json`` or in the
-configuration. A npy file in it, float (H, W) of any size, may hold what a network predicted for its one image.
+configuration. An npy file beside a single frame, float (H, W) of any size, may hold predicted depth.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from pipeline.records.errors import InputError
 from pipeline.records.settings import Count, Natural, Text, checked
 
 _FEWEST_OBJECTS = 2
-# Pixels along a segment's edge that its depth is not read from.
+# Width of a segment's edge whose depth is not read [px].
 _EDGE_PX = 2
-# An object of whose border less than this is hidden or cut off shows all of its near side.
+# An object shows all of its near side where a smaller share of its border is hidden or cut off.
 _WHOLE_SHARE = 0.1
-# Relative gap of depths beyond which the farther of two objects cannot hide the nearer.
+# Relative gap of depths beyond which the farther object cannot hide the nearer one.
 _BEHIND_SHARE = 0.05
 
 
@@ -47,18 +47,18 @@ class Rgbd(ClaimDataset[FrameFiles], DepthDataset[FrameFiles]):
 
     Args:
         path: Folder with one subfolder per place, or one such folder.
-        descriptions: How the files of a subfolder are read, by its name; ``frame.json`` may say the same.
-        prediction: Name of a file beside a frame, as ``predicted_depth_m.npy``, that becomes its given depth: what the
-            verifier gets, and what ``depth=file`` measures. Frames without it are left out. None gives the verifier
-            the sensor's depth, and a network that is measured nothing.
+        descriptions: How to read the files of a subfolder, by its name; ``frame.json`` in it may hold the same.
+        prediction: Name of a file beside a frame, such as ``predicted_depth_m.npy``, with its given depth, which the
+            verifier gets and ``depth=file`` measures. Frames without it are left out. None gives the verifier the
+            sensor's depth, and leaves the measured depth to a network.
         prediction_kind: Kind of the predicted depth; needed with it.
         masks: Whether regions of claims come with their masks, or with boxes alone.
         claims_per_scene: Claims per frame.
         relations: Names of relations to draw from; None takes those that the depth can carry.
-        seed: Seed of what is drawn.
-        step: Every so manieth frame of a place is taken.
+        seed: Random seed.
+        step: Take every n-th frame of a place.
         frames_per_place: Most frames of one place, evenly over its sequence; None takes all.
-        limit: Most frames; None takes all.
+        limit: Maximum number of frames; None takes all.
 
     Raises:
         InputError: If the folder is missing or holds no frame that can be used.
@@ -136,7 +136,7 @@ class Rgbd(ClaimDataset[FrameFiles], DepthDataset[FrameFiles]):
         return self.writer.case(f"rgbd-{entry.name}", index, frame, image, masks=self.masks, group=place, tags=tags)
 
     def sample(self, entry: FrameFiles) -> DepthSample:
-        """Read one frame; objects are those that someone annotated, with their masks.
+        """Read one frame; its regions are the annotated objects, with their masks.
 
         Raises:
             InputError: If a file is missing or damaged.
@@ -157,14 +157,14 @@ class Rgbd(ClaimDataset[FrameFiles], DepthDataset[FrameFiles]):
 
 
 def _spread(frames: Sequence[FrameFiles], most: int | None) -> Sequence[FrameFiles]:
-    """At most so many frames, the first and the last among them."""
+    """At most that many frames, evenly spaced, including the first and the last."""
     if most is None or len(frames) <= most:
         return frames
     return [frames[round(at)] for at in np.linspace(0, len(frames) - 1, most)]
 
 
 def predicted_depth(file: Path, frame: Frame, kind: DepthKind) -> DepthMap:
-    """Depth that a network predicted for a frame, enlarged to its size linearly.
+    """Depth predicted for a frame, linearly enlarged to its size.
 
     Raises:
         InputError: If the file holds no depth.
@@ -172,7 +172,7 @@ def predicted_depth(file: Path, frame: Frame, kind: DepthKind) -> DepthMap:
     try:
         values = np.load(file, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{file} is no array that can be read: {error}.") from None
+        raise InputError(f"{file} cannot be read as an array: {error}.") from None
     if values.ndim != 2 or values.dtype.kind != "f":
         raise InputError(f"{file} holds {values.dtype} of shape {values.shape}, not float depth (H, W).")
     size = (frame.width, frame.height)
@@ -182,7 +182,7 @@ def predicted_depth(file: Path, frame: Frame, kind: DepthKind) -> DepthMap:
 
 
 def _image(files: FrameFiles, frame: Frame) -> AnnotatedImage:
-    """Annotated objects where there are any, and the surfaces of the depth unless all objects are annotated."""
+    """Annotated objects, and the surfaces of the depth unless all objects are annotated."""
     depth = frame.given_depth
     assert depth is not None
     annotation = files.description.get("objects")
@@ -203,7 +203,7 @@ def _annotated(files: FrameFiles, frame: Frame) -> AnnotatedImage:
 
 
 def image_of_segments(segments: Sequence[np.ndarray], frame: Frame) -> AnnotatedImage:
-    """What is known of segments of a frame's metric depth; they are called segment 1, segment 2, ...
+    """The annotated image of segments of a frame's metric depth, called segment 1, segment 2, ...
 
     Args:
         segments: bool (H, W) masks, disjoint.
@@ -236,7 +236,7 @@ def _occlusions(objects: Sequence[AnnotatedObject], depth: DepthMap) -> dict[tup
             pair, reverse = (first.label, second.label), (second.label, first.label)
             step = occlusion_between(first.mask, second.mask, depth.values, depth.valid)
             if step is None:
-                # What lies behind in all of its parts hides nothing before it, however much their boxes overlap.
+                # An object that lies behind entirely hides nothing in front of it, however much their boxes overlap.
                 if boxes_gap(first.box_px, second.box_px) < 0:
                     gap = _gap_behind(first, second)
                     if gap is not None:
@@ -249,7 +249,7 @@ def _occlusions(objects: Sequence[AnnotatedObject], depth: DepthMap) -> dict[tup
 
 
 def _gap_behind(first: AnnotatedObject, second: AnnotatedObject) -> float | None:
-    """Relative gap in depth between all of two objects, positive where the second lies behind; None where they mix."""
+    """Relative gap in depth between two whole objects, positive where the second lies behind; None where they mix."""
     assert first.points_m is not None and second.points_m is not None
     ends = [np.quantile(points[:, 2], (0.05, 0.95)) for points in (first.points_m, second.points_m)]
     for sign, (nearer, farther) in ((1, ends), (-1, ends[::-1])):

@@ -4,7 +4,7 @@ Format, of https://github.com/ScanNet/ScanNet/tree/master/SensReader; the data c
 research: each scene's folder has ``color/NUMBER.jpg``, ``depth/NUMBER.png`` (uint16, z [mm], registered to the image,
 0 where nothing is known), ``pose/NUMBER.txt`` (4 x 4, camera to world [m]; infinite where the camera was lost) and
 ``intrinsic/intrinsic_color.txt`` (4 x 4 [px of the image]). Images have 1296 x 968 px, depth 640 x 480: the image
-is shrunk to the depth, so that every true depth is one that was measured.
+is shrunk to the depth, so every true depth is a measured one.
 """
 
 from __future__ import annotations
@@ -20,12 +20,11 @@ from pipeline.datasets.listed import MILLIMETRE_M, ImageFiles, ListedDataset, st
 from pipeline.ingest.files import is_image, natural_key
 from pipeline.ingest.images import read_image
 from pipeline.ingest.resampling import resize_rgb, same_aspect, size_of
-from pipeline.records import DepthMap, Frame
-from pipeline.records.camera import Camera
+from pipeline.records import Camera, DepthMap, Frame
 from pipeline.records.errors import InputError
 from pipeline.records.settings import Count, Text, checked
 
-# The principal points of all sensors lie within this share of the sides around the middle.
+# Largest distance of a principal point from the middle of the image, as a share of each side.
 _MIDDLE_SHARE = 0.15
 _HOW = "export scenes with SensReader's reader.py, images, depth, poses and intrinsics, one folder a scene"
 
@@ -35,8 +34,8 @@ class ScanNet(ListedDataset):
 
     Args:
         path: A scene's folder, or one that holds several, as ``scans``.
-        step: Every so manieth frame of a scene is taken; neighbours show nearly the same.
-        limit: Most samples; None takes all.
+        step: Take every n-th frame of a scene; neighbours are nearly equal.
+        limit: Maximum number of samples; None takes all.
 
     Raises:
         InputError: If the folder is missing or holds no exported scene.
@@ -83,14 +82,14 @@ def camera_of_matrix(matrix: np.ndarray, size: tuple[int, int], source: Path) ->
         source: Where the matrix was read, for the message.
 
     Raises:
-        InputError: If its principal point is far from the image's middle, as that of another size is.
+        InputError: If its principal point is far from the image's middle, which means another size.
     """
     if matrix.shape not in ((3, 3), (4, 4)):
         raise InputError(f"The intrinsics of {source} are a matrix of {matrix.shape}, not of 3 x 3 or 4 x 4.")
     (width, height), (cx, cy) = size, (float(matrix[0, 2]), float(matrix[1, 2]))
     if not (abs(cx / width - 0.5) <= _MIDDLE_SHARE and abs(cy / height - 0.5) <= _MIDDLE_SHARE):
         raise InputError(
-            f"The intrinsics of {source} have their centre at ({cx:.0f}, {cy:.0f}), which is not that of images of "
+            f"The intrinsics of {source} have their centre at ({cx:.0f}, {cy:.0f}), which does not fit images of "
             f"{width} x {height} px; export the images in their own size."
         )
     return Camera(float(matrix[0, 0]), float(matrix[1, 1]), cx, cy, width, height)

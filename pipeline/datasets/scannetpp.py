@@ -4,8 +4,8 @@ Format, of https://kaldir.vc.in.tum.de/scannetpp, under the ScanNet++ Terms of U
 has ``rgb/frame_NUMBER.jpg`` (1920 x 1440 px), ``depth/frame_NUMBER.png`` (256 x 192 px, the phone's own depth) and
 ``pose_intrinsic_imu.json`` with ``intrinsic`` (3 x 3 [px of the image]) by the frame's name; the toolkit's
 ``iphone.prepare_iphone_data`` writes the first two. Its ``common.render`` writes ``render_depth/frame_NUMBER.png``, the
-laser's mesh as the phone saw it. Depth is uint16, z [mm], 0 where nothing is known. The image is shrunk to the depth,
-so that every true depth is one that was measured. Images of the DSLR are not read: theirs is a fisheye lens.
+laser's mesh seen by the phone. Depth is uint16, z [mm], 0 where nothing is known. The image is shrunk to the depth,
+so every true depth is a measured one. Images of the DSLR are not read, as its lens is a fisheye.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class ScanNetPP(ListedDataset):
     Args:
         path: The folder ``data`` with one folder per scene, the one that holds it, or one scene's.
         depth: ``sensor`` for the phone's own depth, or ``rendered`` for that of the laser's mesh.
-        step: Every so manieth frame that has depth is taken; neighbours show nearly the same.
-        limit: Most samples; None takes all.
+        step: Take every n-th frame that has depth; neighbours are nearly equal.
+        limit: Maximum number of samples; None takes all.
 
     Raises:
         InputError: If the folder is missing or holds no exported scene.

@@ -39,7 +39,7 @@ class Sintel(ListedDataset):
         path: The folder ``training``, or the one that holds it.
         render_pass: ``final`` or ``clean``.
         farthest_m: Depth beyond this is background and does not count [m]; None keeps everything.
-        limit: Most samples; None takes all.
+        limit: Maximum number of samples; None takes all.
 
     Raises:
         InputError: If the folder is missing or lacks a part.

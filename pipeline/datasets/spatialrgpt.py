@@ -67,7 +67,7 @@ class SpatialRgptBench(QuestionDataset):
         images: Folder where the paths of images start; None is ``path``.
         masks: Whether regions come with their masks, or with boxes alone.
         fov_deg: Field of view to assume [deg].
-        limit: Most cases.
+        limit: Maximum number of cases.
 
     Raises:
         InputError: If the folder or its files are missing.

@@ -46,7 +46,7 @@ CLASSES = (
 """Names of the ten classes in the order of their numbers."""
 DEPTHS = {"raw": "depth", "filled": "depth_bfx"}
 SENSORS = ("kv1", "kv2", "realsense", "xtion")
-# Frames of one recording lie side by side in this part alone; everywhere else each folder is another view.
+# Only this part holds frames of one recording side by side; elsewhere each folder is another view.
 _RECORDINGS = "sun3ddata"
 _INFOS = "SUN RGB-D in the form of mmdetection3d"
 _HOW_INFOS = "make it with mmdetection3d's create_data.py sunrgbd, or write the info as JSON; dataset.info names it"
@@ -66,10 +66,10 @@ class SunRgbd(ClaimDataset[Info | ImageFiles], DepthDataset[Info | ImageFiles]):
         radius_px: Half side of the square that a point covers in the depth that the verifier gets [px].
         claims_per_scene: Claims per image.
         relations: Names of relations to draw from; None takes all.
-        seed: Seed of what is drawn.
+        seed: Random seed.
         depth: In original folders, ``raw`` for what the sensor measured, or ``filled`` for the depth without gaps.
         sensor: In original folders, ``kv1``, ``kv2``, ``realsense``, ``xtion``, or None for all.
-        limit: Most entries; None takes all.
+        limit: Maximum number of entries; None takes all.
 
     Raises:
         InputError: If the folder or a part of it is missing, or has neither form.
@@ -110,7 +110,7 @@ class SunRgbd(ClaimDataset[Info | ImageFiles], DepthDataset[Info | ImageFiles]):
             existing_parts(self.folder, (info, images, points), _INFOS, _HOW)
 
     def entries(self) -> Sequence[Info | ImageFiles]:
-        """The images of original folders, or the entries of the info file, which is read when first asked for."""
+        """The images of original folders, or the entries of the info file, which is read once."""
         if self._files:
             return self._files
         if self._infos is None:
@@ -251,7 +251,7 @@ def _files(folder: Path, depth: str, sensor: str | None) -> list[ImageFiles]:
 def _original(entry: ImageFiles) -> DepthSample:
     image, depth = _only(entry.image), _only(entry.depth)
     matrix = number_table(entry.image.parent / "intrinsics.txt", 3, "file of intrinsics")
-    # The size does not matter yet: the intrinsics are those of the image as it is stored.
+    # The size does not matter here: the intrinsics are those of the stored image.
     camera = split_projection(matrix[:3], 1, 1)[0]
     described = {
         "camera": {key: getattr(camera, key) for key in ("fx", "fy", "cx", "cy")},

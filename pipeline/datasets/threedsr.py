@@ -26,7 +26,7 @@ class ThreeDsrBench(QuestionDataset):
         files: Pattern of their names; None takes TSV files, else Parquet files.
         images: Folder of the images that the table does not hold, by the names in their URLs; None is ``path``.
         fov_deg: Field of view to assume [deg].
-        limit: Most cases.
+        limit: Maximum number of cases.
 
     Raises:
         InputError: If the folder or its files are missing.

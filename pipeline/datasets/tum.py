@@ -46,8 +46,8 @@ class TumRgbd(ListedDataset):
         most_apart_s: Longest time between an image and its depth or its pose [s].
         camera: fx, fy, cx, cy of the colour camera [px], with width and height where they are of another size; None
             takes the calibrated one of the Freiburg that the folder's name holds, else the nominal one.
-        step: Every so manieth pair of a sequence is taken.
-        limit: Most samples; None takes all.
+        step: Take every n-th pair of a sequence.
+        limit: Maximum number of samples; None takes all.
 
     Raises:
         InputError: If the folder is missing or holds no sequence that can be used.

@@ -31,7 +31,7 @@ class VsiBench(QuestionDataset):
         question_types: Which types of question to read; None takes all.
         frames: Frames of each video, evenly over its length.
         fov_deg: Field of view to assume [deg].
-        limit: Most cases.
+        limit: Maximum number of cases.
 
     Raises:
         InputError: If the folder or its table is missing.

@@ -1,6 +1,6 @@
-"""What a rendered image is made of: which part a pixel shows, its light, its texture and its print.
+"""Layers of a rendered image: the part that a pixel shows, its light, its texture and its print.
 
-An image kept in these layers is coloured anew at the price of one multiplication, without another ray.
+Recolouring an image that is kept in layers costs one multiplication and no ray.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _DARK_INK: Colour = (28, 28, 30)
 _LIGHT_INK: Colour = (240, 240, 236)
 # Luma weights of ITU-R BT.601.
 _LUMA = np.array((0.299, 0.587, 0.114), dtype=np.float32)
-# Colours of a lower luma are printed on in light ink.
+# Colours of a lower luma bear light ink.
 _DARK_LUMA = 110.0
 
 
@@ -27,8 +27,8 @@ class Layers:
 
     Args:
         ids: int16, index into the palette: pieces first, then surfaces, then the sky as its last entry.
-        shade: float32 in [0, 1], light that arrives; 1 for the sky.
-        texture: float32, factor of the colour; 1 where it is plain.
+        shade: float32 in [0, 1], incident light; 1 for the sky.
+        texture: float32, factor of the colour; 1 where it is uniform.
         ink: float32 in [0, 1], share of the pixel that print covers.
     """
 
@@ -52,10 +52,10 @@ def ink_for(rgb: np.ndarray) -> np.ndarray:
 
 
 def compose(layers: Layers, palette: np.ndarray, inks: np.ndarray) -> np.ndarray:
-    """The image that layers make in some colours.
+    """The image of some layers in the given colours.
 
     Args:
-        layers: What the image is made of.
+        layers: Layers of the image.
         palette: float (P, 3), RGB in [0, 255] of every entry that ``layers.ids`` names.
         inks: float (P, 3), RGB in [0, 255] of the print on each of them.
 

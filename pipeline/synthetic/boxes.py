@@ -1,4 +1,4 @@
-"""3D boxes as models state them about a rendered view, right and wrong ones in equal numbers."""
+"""3D boxes as models state them about a rendered view, correct and wrong ones in equal numbers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pipeline.records import Box3D, Claim, Origin, Region
 from pipeline.synthetic.ground_truth import truth_of
 from pipeline.synthetic.view import RenderedObject, RenderedView
 
-# What a right box may be off by: shares of the distance and of half a side, logarithm of the size, angle [rad].
-_RIGHT_ALONG, _RIGHT_ACROSS, _RIGHT_SIZE, _RIGHT_TURN = 0.06, 0.15, 0.06, 0.08
+# Largest errors of a correct box: shares of the distance and of half a side, logarithm of the size, angle [rad].
+_ALONG, _ACROSS, _SIZE, _TURN = 0.06, 0.15, 0.06, 0.08
 _WAYS = ("along", "across", "smaller", "larger")
 _TRIES = 10
 
@@ -21,10 +21,10 @@ _TRIES = 10
 def claims_about_boxes(
     view: RenderedView, rng: np.random.Generator, *, masks: bool = True
 ) -> tuple[tuple[Region, ...], tuple[Claim, ...]]:
-    """One stated box for every object of a view, and a claim about each whose truth is known.
+    """One stated box for every object of a view, and a claim about each, with its ground truth.
 
-    Right boxes are the exact ones, a little off. Wrong ones are moved along the ray or across it, too small, or too
-    large. Right and wrong ones take turns.
+    Correct boxes are slightly changed exact ones. Wrong boxes are moved along or across the ray, too small, or too
+    large. Correct and wrong ones alternate.
 
     Args:
         view: The view.
@@ -41,7 +41,7 @@ def claims_about_boxes(
         item, wanted = view.objects[int(position)], (len(claims) % 2 == 0) is first
         claim = Claim("box_3d", item.label, frames=(view.index,), origin=Origin.GIVEN)  # type: ignore[arg-type]
         for _ in range(_TRIES):
-            stated = right_box(item, rng) if wanted else wrong_box(item, rng)
+            stated = correct_box(item, rng) if wanted else wrong_box(item, rng)
             if truth_of(claim, view, stated).holds is wanted:
                 regions[int(position)] = replace(regions[int(position)], box_3d=stated)
                 claims.append(replace(claim, truth=wanted))
@@ -51,16 +51,16 @@ def claims_about_boxes(
     return tuple(regions), tuple(claims)
 
 
-def right_box(item: RenderedObject, rng: np.random.Generator) -> Box3D:
-    """The exact box, a little moved, scaled and turned."""
-    along = rng.uniform(-_RIGHT_ALONG, _RIGHT_ALONG)
-    across = rng.uniform(-_RIGHT_ACROSS, _RIGHT_ACROSS, 2)
-    size = np.exp(rng.uniform(-_RIGHT_SIZE, _RIGHT_SIZE, 3))
-    return _changed(item.box_3d, along, across, size, rng.uniform(-_RIGHT_TURN, _RIGHT_TURN))
+def correct_box(item: RenderedObject, rng: np.random.Generator) -> Box3D:
+    """The exact box, slightly moved, scaled and turned."""
+    along = rng.uniform(-_ALONG, _ALONG)
+    across = rng.uniform(-_ACROSS, _ACROSS, 2)
+    size = np.exp(rng.uniform(-_SIZE, _SIZE, 3))
+    return _changed(item.box_3d, along, across, size, rng.uniform(-_TURN, _TURN))
 
 
 def wrong_box(item: RenderedObject, rng: np.random.Generator) -> Box3D:
-    """The exact box, changed so much in one way that nobody would call it right."""
+    """The exact box with one large error."""
     way = _WAYS[int(rng.integers(len(_WAYS)))]
     sign, angle = rng.choice((-1, 1)), rng.uniform(0, 2 * math.pi)
     along, across, size = 0.0, np.zeros(2), np.ones(3)

@@ -1,4 +1,4 @@
-"""What a camera adds to an image: exposure, white balance, vignetting, blur and noise, all of them mild."""
+"""Mild effects of a camera on an image: exposure, white balance, vignetting, blur and noise."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _READ, _SHOT = (0.5, 2.5), (0.0, 0.06)
 
 
 def sensor_noise(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The image as a camera might have taken it.
+    """The image with the effects of a camera.
 
-    Light first: exposure, white balance, and vignetting that grows with the squared distance from the centre. Then a
-    Gaussian blur, and noise whose variance is that of reading plus that of counting light, which is proportional to it.
+    First exposure, white balance, and vignetting that grows with the squared distance from the centre; then a Gaussian
+    blur; then read noise and shot noise, whose variance is proportional to the light.
 
     Args:
         rgb: uint8 (H, W, 3).
-        rng: Source of everything that is drawn.
+        rng: Random generator.
 
     Returns:
         uint8 (H, W, 3).

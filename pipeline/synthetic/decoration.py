@@ -15,18 +15,18 @@ _TEXTURED = 0.5
 _BEHIND_PRINT = ("mottle", "fading")
 _ON_SOLIDS = tuple(name for name in TEXTURES if name != "boards")
 _ON_FLOORS, _ON_WALLS = ("boards", "mottle"), ("mottle",)
-# Solids that can bear print, if their walls are at least this share of the largest such wall, bear it this often.
+# Solids bear print this often where their walls are at least this share of the largest printable wall.
 _LARGE, _PRINTED = 0.5, 0.4
 
 
 def decorated(world: World, rng: np.random.Generator) -> World:
     """The world with textures on about half of its parts, and words on some of its larger boxes and cylinders.
 
-    No two solids bear the same word. Places, shapes, colours and names stay.
+    No two solids bear the same word. Positions, shapes, colours and names are unchanged.
 
     Args:
-        world: What is there.
-        rng: Source of what is drawn; take one of its own, so that a seed's geometry does not depend on decoration.
+        world: The world without decoration.
+        rng: Random generator, separate from that of the geometry, which must not depend on decoration.
     """
     words = iter(rng.permutation(len(WORDS)))
     walls = [_wall_m2(piece) for piece in world.pieces]
@@ -56,7 +56,7 @@ def _drawn(rng: np.random.Generator, names: tuple[str, ...]) -> str | None:
 
 
 def _covered(surface: Surface, texture: str | None) -> Surface:
-    """A surface that wood or another texture covers in place of its tiles."""
+    """The surface with a texture in place of its tiles, where one is given."""
     return surface if texture is None else replace(surface, texture=texture, tile_m=0.0)
 
 

@@ -1,4 +1,4 @@
-"""Depth as sensors and networks get it: exact depth with simulated errors.
+"""Simulated depth of sensors and networks: exact depth with errors.
 
 Convention: exact depth is float32 (H, W), z [m]; values that are not positive or not finite are missing.
 The same seed gives the same errors.
@@ -12,20 +12,19 @@ import cv2
 import numpy as np
 
 from pipeline.geometry.backprojection import back_project
-from pipeline.records import DepthMap
-from pipeline.records.camera import Camera
+from pipeline.records import Camera, DepthMap
 
 # Random error of structured light, Nguyen et al. 2012: sigma_z = 0.0012 + 0.0019 (z - 0.4)^2 [m].
 _NOISE_M, _NOISE_PER_M, _NOISE_FROM_M = 0.0012, 0.0019, 0.4
 # Steps of the sensor's numbers: a millimetre, growing with z squared as steps of disparity do [1/m].
 _STEP_M, _STEP_PER_M = 0.001, 0.001
-# A step in depth that leaves a hole beside it, as a share of z.
+# Smallest step in depth with a hole beside it, as a share of z.
 _EDGE_SHARE = 0.03
-# A surface seen under a flatter angle than this against its plane gives no depth [deg].
+# A surface seen at a smaller angle to its plane gives no depth [deg].
 _GRAZING_DEG = 10.0
-# Share of pixels that are missing for no reason.
+# Share of pixels that are missing at random.
 _LOST_SHARE = 0.003
-# Standard deviations of the logarithm of z: what a network errs from place to place, and in scale.
+# Standard deviations of the logarithm of z: errors of a network from place to place, and in scale.
 _DISPARITY_ERROR, _METRIC_ERROR, _METRIC_SCALE = 0.11, 0.06, 0.12
 # Size of the places, as a share of the image's longer side.
 _PLACE_SHARE = 0.12
@@ -98,7 +97,7 @@ def monocular_metric(
     rng = np.random.default_rng(seed)
     z, _ = _filled(depth_m)
     distorted = z * np.exp(error * _smooth_field(rng, z.shape) + scale_error * rng.standard_normal())
-    # Networks blur disparity rather than depth, so that edges lean towards what is near.
+    # Networks blur disparity rather than depth, so edges lean towards the near side.
     values = 1 / cv2.GaussianBlur(1 / distorted, (0, 0), rng.uniform(0.6, 1.2))
     return DepthMap.from_values(values.astype(np.float32), "metric", "model", backend="simulated_metric")
 
@@ -113,7 +112,7 @@ def _filled(depth_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _smooth_field(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     """A smooth random field of mean 0 and standard deviation 1."""
     cell = max(1.0, _PLACE_SHARE * max(shape))
-    # Drawn coarse and enlarged, as blurring over so many pixels is slow.
+    # Drawn coarsely and enlarged, as blurring over that many pixels is slow.
     coarse = rng.standard_normal((math.ceil(shape[0] / cell) + 3, math.ceil(shape[1] / cell) + 3))
     field = cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC)
     normalised: np.ndarray = (field - field.mean()) / max(float(field.std()), 1e-9)

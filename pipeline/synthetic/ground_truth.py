@@ -26,24 +26,24 @@ _SIZE = 0.03
 _BOX = 0.05
 # A number's band: a share of it and a length [m].
 _NUMBER = 0.02, 0.002
-# Two surfaces this close touch, and this far apart do not [m].
+# Largest gap of touching surfaces, and smallest gap of others [m].
 _TOUCHING_M, _APART_M = 0.003, 0.01
-# An object that hides so much of another, and so many pixels, occludes it.
+# Least share and fewest pixels of another object that an occluding object hides.
 _HIDDEN_SHARE, _HIDDEN_PX = 0.01, 10
-# An object that bears so much of another carries it.
+# Least share of bearing points that a carrying object supports.
 _BORNE_SHARE = 0.2
 
 
 def truth_of(claim: Claim, view: RenderedView, stated: Box3D | None = None) -> Truth:
-    """Judge a claim about one view by its exact geometry.
+    """Ground truth of a claim about one view, by its exact geometry.
 
     Args:
-        claim: A claim whose names are labels of the view's objects; to count, also the noun that ends them.
+        claim: A claim whose names are labels of the view's objects; claims of a count may also name their last noun.
         view: The view.
         stated: For claims about a 3D box, that box; None is the subject's exact one.
 
     Returns:
-        The truth with its margin; neither true nor false where it takes the view of an object.
+        The truth with its margin; neither true nor false where the perspective is that of an object.
 
     Raises:
         InputError: If no object has a label that the claim names.
@@ -220,7 +220,7 @@ def _count(claim: Claim, view: RenderedView) -> Truth:
 
 
 def _box_3d(item: RenderedObject, stated: Box3D | None) -> Truth:
-    """Where its 3D box says: the centre and each side are off by less than the tolerance.
+    """3D box: the centre and each side are off by less than the tolerance.
 
     Along the ray that is a share of the distance; across it, half of half the box's diagonal is allowed. Sides are
     compared with those of the exact box that they are closest to in direction. The margin is the least of the three:
@@ -264,7 +264,7 @@ def extents_m(view: RenderedView, item: RenderedObject) -> tuple[float, float, f
 
 
 def hidden_share(front: RenderedObject, back: RenderedObject) -> float:
-    """Share of what the one would show alone that the other covers."""
+    """Share of the back object, as it would show alone, that the front one covers."""
     return _hidden_px(front, back) / float(np.count_nonzero(back.amodal))
 
 

@@ -38,7 +38,7 @@ _SOLIDS = tuple(name for name in SHAPES if name != "table")
 _FLOOR_HALF_M = 12.0
 _WALL_M = 2.8
 _TRIES = 40
-# Two solids so close touch [m].
+# Largest gap between touching solids [m].
 _TOUCHING_M = 0.001
 _ADVANCES = 25
 
@@ -48,10 +48,10 @@ def random_world(rng: np.random.Generator, *, tidy: bool = False) -> tuple[World
 
     Args:
         rng: Draws everything.
-        tidy: Whether the solids are of like size and close together, so that one image shows all of them well.
+        tidy: Whether the solids are similar in size and close together, so that one image shows all of them well.
 
     Returns:
-        The world, the middle of what to look at, float64 (3,) [m], and its radius [m].
+        The world, the middle of its solids, float64 (3,) [m], and their radius [m].
     """
     on_table = rng.random() < 0.5
     on_tables_m, on_floors_m, least_ratio = _TIDY if tidy else _VARIED
@@ -120,7 +120,7 @@ def _random_solid(
 def _placed(
     draft: Piece, rng: np.random.Generator, pieces: list[Piece], base_m: float, half: tuple[float, float]
 ) -> Piece | None:
-    """The solid at a free place, or None where a few tries find none."""
+    """The solid at a free place, or None where no try finds one."""
     others = [piece for piece in pieces if piece.position_m[2] == base_m and piece.shape != "table"]
     way = rng.random()
     if way < 0.25:
@@ -151,7 +151,7 @@ def _placed(
 
 
 def _is_free(candidate: Piece, pieces: list[Piece], base_m: float) -> bool:
-    """Whether the upright cylinders around the solids keep apart, those of what is stacked included."""
+    """Whether the upright cylinder around the solid is clear of those around the others, stacked ones included."""
     for piece in pieces:
         if piece.shape == "table" and piece.top_m <= base_m:
             continue
@@ -178,7 +178,7 @@ def _stacked(draft: Piece, rng: np.random.Generator, pieces: list[Piece], on_tab
     slack = max(0.0, (room - max(width, depth)) / 2)
     offset = rng.uniform(-slack, slack, 2) / math.sqrt(2)
     x, y = carrier.centre_m[:2] + offset
-    # A solid that is turned with its carrier does not reach over its edge.
+    # Turned like its carrier, the solid does not overhang.
     stacked = replace(
         draft, position_m=(float(x), float(y), carrier.top_m), size_m=(width, depth, height), yaw_rad=carrier.yaw_rad
     )
@@ -200,7 +200,7 @@ def _stands_over(upper: Piece, lower: Piece) -> bool:
 def _pushed(mover: Piece, target: Piece, pieces: list[Piece], base_m: float) -> Piece:
     """The solid, moved along the floor towards another until it touches something.
 
-    It advances by the distance that is free, so that it never enters what it meets.
+    It advances by the free distance, so it never penetrates another solid.
     """
     others = [piece for piece in pieces if not (piece.shape == "table" and piece.top_m <= base_m)]
     caster = ray_caster([piece.mesh for piece in others])
@@ -221,7 +221,7 @@ def _pushed(mover: Piece, target: Piece, pieces: list[Piece], base_m: float) -> 
 
 
 def _surroundings(rng: np.random.Generator, reach_m: float, base_m: float) -> tuple[Surface, ...]:
-    """The floor and one to three walls around a place of that radius; the near side stays open."""
+    """The floor and one to three walls around a place of that radius, open on the near side."""
     far = _FLOOR_HALF_M
     floor_rgb, wall_rgb = (choices[int(rng.integers(4))] for choices in (_FLOORS, _WALLS))
     floor = Surface(

@@ -1,4 +1,4 @@
-"""The quickstart's input: rendered scenes with questions, and what is true of them."""
+"""Input of the quickstart: rendered scenes with questions, and their ground truth."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pipeline.synthetic.ground_truth import truth_of
 from pipeline.synthetic.questions import questions_about
 from pipeline.synthetic.scenes import RenderedScene, rendered_sequence
 
-# What the models that ship were trained on.
+# Size of the images that the shipped models were trained on.
 _SIZE_PX = (256, 256)
 
 
@@ -37,8 +37,8 @@ class _Asked:
 class QuickstartSource:
     """Tidy rendered scenes with questions of yes or no, in English and Chinese in turn.
 
-    The scenes come without regions: finding the objects is up to the model. Their exact depth comes along, which only
-    ``depth=file`` looks at. What is true is told by ``expected`` and ``holds``, for counting alone.
+    The scenes have no regions, as the model must find the objects. Only ``depth=file`` uses their exact depth.
+    ``expected`` and ``holds`` give the ground truth, for counting alone.
 
     Args:
         seeds: Seeds of the scenes of one image.
@@ -108,21 +108,21 @@ class QuickstartSource:
         made = self._known[item.id].made.scene
         if not item.questions:
             raise InputError(
-                f"Nothing can be asked about scene {item.id} that is clear in all of its {len(made.frames)} images: "
-                "choose another seed, fewer input.frames, or give a question."
+                f"Nothing can be asked about scene {item.id} that is clear in all of its {len(made.frames)} images; "
+                "choose another seed or fewer input.frames, or give a question."
             )
         given = self.annotations.of(item.id)
         regions = tuple(make_region(region, [_SIZE_PX] * len(made.frames)) for region in given.regions)
         return replace(made, questions=item.questions, regions=regions, claims=given.claims)
 
     def expected(self, item_id: str, question: str) -> Expected | None:
-        """The right answer to one of the questions about an item."""
+        """The correct answer to one of the questions about an item."""
         return next((known for known in self._known[item_id].expected if known.question == question), None)
 
     def holds(self, item_id: str, claim: Claim) -> bool | None:
         """Whether a claim about named objects is true, wherever the model may have located them.
 
-        Of several images, all that show the objects must agree. A 3D box is not part of the claim that names it.
+        All images that show the objects must agree. The truth of a 3D box is unknown, as its claim does not hold it.
         """
         if RELATIONS[claim.relation].rule == "box_3d":
             return None
@@ -159,13 +159,13 @@ def _check_renderer() -> None:
     except (ImportError, OSError) as error:
         raise DependencyError(
             f"The scenes of the quickstart are rendered with Open3D, which cannot be imported ({error}): install it "
-            "with pip, and on Linux the system libraries libusb-1.0-0 libegl1 libgl1 libx11-6 libgomp1; or give a "
+            "with pip, and on Linux the system libraries libusb-1.0-0 libegl1 libgl1 libx11-6 libgomp1; or give an "
             "image of your own with input=PATH."
         ) from error
 
 
 def _with_labels(claim: Claim, labels: dict[str, str]) -> Claim:
-    """The claim with the labels of the objects that it names in other letters or in Chinese."""
+    """The claim with the labels of its objects in place of other spellings and Chinese names."""
 
     def label(name: str | None) -> str | None:
         return None if name is None else labels.get(normal_name(name), name)

@@ -1,4 +1,4 @@
-"""Random scenes: a world and one camera or several, as the records that every stage speaks."""
+"""Random scenes: a world seen by one or several cameras, as records."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipeline.geometry.backprojection import project
-from pipeline.records import Scene
-from pipeline.records.camera import Camera, CameraSource
+from pipeline.records import Camera, CameraSource, Scene
 from pipeline.synthetic.camera_noise import sensor_noise
 from pipeline.synthetic.decoration import decorated
 from pipeline.synthetic.layout import random_world
@@ -18,7 +17,7 @@ from pipeline.synthetic.world import World
 
 _SIDES_PX = ((320, 240), (400, 300), (480, 360), (640, 480), (240, 320))
 _TRIES = 20
-# A free space around the camera [m].
+# Free space around the camera [m].
 _CLEAR_M = 0.15
 _PITCH_DEG, _TIDY_PITCH_DEG = (5, 45), (12, 50)
 # A camera that does not see everything steps back by this factor.
@@ -31,7 +30,7 @@ class RenderedScene:
 
     Args:
         scene: One frame per view, with exact given depth, and the visible objects as regions with masks.
-        views: What each frame shows.
+        views: The rendered view of each frame.
     """
 
     scene: Scene
@@ -47,9 +46,9 @@ def look_at(eye_m: np.ndarray, target_m: np.ndarray, roll_rad: float = 0.0) -> n
     """Camera-to-world pose of a camera that looks at a point.
 
     Args:
-        eye_m: float (3,), where the camera is.
-        target_m: float (3,), what appears on its optical axis; not straight above or below it.
-        roll_rad: Turn about the optical axis, clockwise as the camera looks.
+        eye_m: float (3,), position of the camera.
+        target_m: float (3,), a point on its optical axis, not straight above or below it.
+        roll_rad: Rotation about the optical axis, clockwise as seen by the camera.
 
     Returns:
         float64 (4, 4), OpenCV axes; without roll the x axis is level.
@@ -67,7 +66,7 @@ def look_at(eye_m: np.ndarray, target_m: np.ndarray, roll_rad: float = 0.0) -> n
 
 
 def rendered_scene(seed: int, *, size_px: tuple[int, int] | None = None, tidy: bool = False) -> RenderedScene:
-    """A random scene of one image; the same seed gives the same one.
+    """A random scene of one image; equal seeds give equal scenes.
 
     Args:
         seed: Seed of everything that is drawn.
@@ -80,10 +79,10 @@ def rendered_scene(seed: int, *, size_px: tuple[int, int] | None = None, tidy: b
 def rendered_sequence(
     seed: int, count: int, *, size_px: tuple[int, int] | None = None, turn_deg: float = 12.0, tidy: bool = False
 ) -> RenderedScene:
-    """A random world from several places on an arc around it; the first is that of ``rendered_scene``.
+    """A random world seen from several places on an arc around it; the first image is that of ``rendered_scene``.
 
-    A tidy one has solids of like size, none of them cut off by the image's edge, with textures, printed words and
-    the noise of a camera. The others are plain, with difficulties of every kind: tiny and huge solids, cut off, far
+    A tidy scene has solids of similar size, none of them cut off by the image's edge, with textures, printed words and
+    camera noise. Other scenes have uniform colours and all difficulties: solids that are tiny, huge, cut off or far
     away.
 
     Args:
@@ -91,7 +90,7 @@ def rendered_sequence(
         count: Number of images.
         size_px: (width, height) of every image, or None to draw one.
         turn_deg: Angle on the arc between two images [deg].
-        tidy: Whether it is a tidy one.
+        tidy: Whether the scene is tidy.
     """
     rng, decoration_rng = np.random.default_rng(seed), np.random.default_rng((seed, 1))
     views: list[RenderedView] = []
@@ -114,7 +113,7 @@ def rendered_sequence(
 
 
 def _photographed(view: RenderedView, rng: np.random.Generator) -> RenderedView:
-    """The view with the image that a camera would take; its layers stay without noise."""
+    """The view with the noise of a camera in its image, but not in its layers."""
     return replace(view, frame=replace(view.frame, rgb=sensor_noise(view.frame.rgb, rng)))
 
 
@@ -139,7 +138,7 @@ def _random_poses(
     *,
     tidy: bool,
 ) -> list[np.ndarray]:
-    """Poses around the middle, from the open side, outside of all solids; tidy ones show all solids."""
+    """Poses around the middle, on the open side and outside all solids; those of tidy scenes show all solids."""
     half_angle = math.atan(min(camera.width, camera.height) / 2 / camera.fx)
     distance = max(radius_m, 0.15) / math.tan(half_angle) * rng.uniform(0.6, 1.1)
     azimuth, pitch = rng.uniform(-0.6, 0.6), math.radians(rng.uniform(*(_TIDY_PITCH_DEG if tidy else _PITCH_DEG)))
@@ -167,7 +166,7 @@ def _shows_all(world: World, camera: Camera, pose: np.ndarray) -> bool:
 
 
 def _cleared(eye_m: np.ndarray, target_m: np.ndarray, world: World) -> np.ndarray:
-    """The place, moved away from the target until it is outside of all solids and within the side walls."""
+    """The position, moved away from the target until it lies outside all solids, and between the side walls."""
     limits = [abs(surface.corners_m[0][0]) for surface in world.surfaces[2:]]
     eye_m[0] = np.clip(eye_m[0], -(limits[0] - 0.05) if limits else -np.inf, limits[1] - 0.05 if limits[1:] else np.inf)
     for _ in range(_TRIES):

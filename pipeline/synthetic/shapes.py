@@ -1,7 +1,7 @@
 """Triangle meshes of simple solids.
 
 Convention: a solid stands on z = 0 with z up, its bounding box is centred on the z axis and has the
-asked size along x, y, z [m]. Round solids are polyhedra whose corners lie on the true surface.
+given size along x, y, z [m]. Round solids are polyhedra whose corners lie on the true surface.
 """
 
 from __future__ import annotations

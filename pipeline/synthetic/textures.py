@@ -1,9 +1,9 @@
 """Patterns on solids, floors and walls.
 
-A texture is a function of where a point lies in its object, so that it sticks to the object whoever looks. It takes
-coordinates counted in cells, float32 (N, 3), and returns the factor of the colour, float32 (N,), within ``LIMITS``:
-so little contrast that a colour keeps its name. The walls of a box lie at whole numbers of cells, where no texture
-may change abruptly. Edges are soft, which hides that a pixel is one sample.
+A texture is a function of a point's place in its object, so it sticks to the object in every view. It takes
+coordinates in cells, float32 (N, 3), and returns the factor of the colour, float32 (N,), within ``LIMITS``, which are
+so narrow that a colour keeps its name. The walls of a box lie at whole numbers of cells, where no texture may change
+abruptly. Soft edges hide that a pixel is a single sample.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LIMITS = (0.75, 1.1)
 # Cells along the longest side of a solid, and the side of a cell of the surroundings [m].
 _CELLS = 6
 _CELL_M = 0.12
-# How fine grain is along and across itself, in waves per cell.
+# Frequency of wood grain along and across itself [waves per cell].
 _GRAIN = np.array((0.35, 5, 5), dtype=np.float32)
 # Along its grain, each board shows another part of the same noise [cells].
 _BOARD_SHIFT = np.array((5.3, 0, 0), dtype=np.float32)
@@ -37,12 +37,12 @@ def texture_of(world: World, parts: np.ndarray, points_m: np.ndarray) -> np.ndar
     """Factor of the colour of every pixel of a view.
 
     Args:
-        world: What it shows.
-        parts: int16 (H, W), index of what a pixel shows: pieces first, then surfaces.
-        points_m: float32 (H, W, 3), what the pixels show, in the world [m].
+        world: The world of the view.
+        parts: int16 (H, W), index of the part that a pixel shows: pieces first, then surfaces.
+        points_m: float32 (H, W, 3), the points that the pixels show, in the world [m].
 
     Returns:
-        float32 (H, W), 1 where it is plain.
+        float32 (H, W), 1 where the colour is uniform.
     """
     texture = np.ones(parts.shape, dtype=np.float32)
     everything: tuple[Piece | Surface, ...] = (*world.pieces, *world.surfaces)

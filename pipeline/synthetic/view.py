@@ -14,8 +14,7 @@ from scipy.spatial.transform import Rotation
 
 from pipeline.geometry.backprojection import project
 from pipeline.geometry.regions import Window, mask_box
-from pipeline.records import Box, Box3D, DepthMap, Frame, Origin, Region
-from pipeline.records.camera import Camera
+from pipeline.records import Box, Box3D, Camera, DepthMap, Frame, Origin, Region
 from pipeline.synthetic.appearance import Layers, compose, ink_for, palette_of
 from pipeline.synthetic.shapes import Mesh
 from pipeline.synthetic.textures import texture_of
@@ -25,7 +24,7 @@ from pipeline.synthetic.world import World, cast, is_shadowed, ray_caster
 if TYPE_CHECKING:
     from open3d.t.geometry import RaycastingScene
 
-# An object with fewer visible pixels is spoken of by nobody.
+# Objects with fewer visible pixels are left out.
 LEAST_VISIBLE_PX = 60
 _POINTS = 2000
 _AMBIENT = 0.4
@@ -35,14 +34,14 @@ _NO_PIECE = -1
 
 @dataclass(frozen=True, eq=False)
 class RenderedObject:
-    """What a view shows of a piece, and all of its geometry.
+    """A piece in a view: its visible part and its whole geometry.
 
     Args:
         piece: Index of the piece in the world.
         label: English name.
         label_zh: Chinese name.
         visible: bool (H, W), its pixels.
-        amodal: bool (H, W), the pixels that it would have alone; holds ``visible``.
+        amodal: bool (H, W), the pixels that it would cover alone; includes ``visible``.
         box_px: Tight box of ``visible`` [px].
         amodal_box_px: Tight box of ``amodal`` [px].
         is_cut_off: Whether it reaches beyond the image.
@@ -83,13 +82,13 @@ class RenderedView:
     """One image of a world.
 
     Args:
-        world: What it shows.
+        world: The world that it shows.
         frame: Image, camera, pose and exact metric depth.
         ids: int16 (H, W), index of the piece that a pixel shows; -1 for the surroundings.
         objects: The pieces with at least ``LEAST_VISIBLE_PX`` visible pixels.
         up: float64 (3,), unit vector against gravity.
-        layers: What the image is composed of.
-        words: Printed words that can be read.
+        layers: Layers of the image.
+        words: Legible printed words.
         index: Index of the frame in its scene.
     """
 
@@ -119,15 +118,15 @@ def pixel_rays(camera: Camera, window: Window | None = None) -> np.ndarray:
 def render(
     world: World, camera: Camera, pose: np.ndarray, *, index: int = 0, name: str = "rendered", objects: bool = True
 ) -> RenderedView:
-    """Look at a world.
+    """Render an image of a world.
 
     Args:
-        world: What there is.
+        world: The world.
         camera: Intrinsics.
         pose: Camera to world, float64 (4, 4) [m].
         index: Index of the frame in its scene.
         name: Name of the frame.
-        objects: Whether to describe the objects, which takes most of the time; without, there are none in the view.
+        objects: Whether the view describes its objects, which takes most of the time.
 
     Returns:
         The image; its depth is valid wherever a ray hits something.
@@ -175,7 +174,7 @@ def _object(
     solid = world.pieces[piece]
     window, is_cut_off = _window(mesh, camera)
     amodal = visible.copy()
-    # The same ray may graze an edge of one scene and miss it in another, so the visible part is kept.
+    # A ray may hit an edge in one ray-casting scene and miss it in another, so the visible part is kept.
     amodal[window.slices] |= np.isfinite(cast(ray_caster([mesh]), _from_camera(pixel_rays(camera, window)))["t_hit"])
     angles = Rotation.from_matrix(turn @ solid.rotation).as_euler("xyz")
     visible_z = z_m[visible]
@@ -198,7 +197,7 @@ def _object(
 
 
 def _window(mesh: Mesh, camera: Camera) -> tuple[Window, bool]:
-    """The pixels that a mesh may cover, and whether it reaches beyond the image."""
+    """Window of the pixels that a mesh may cover, and whether the mesh reaches beyond the image."""
     pixels = project(mesh.vertices_m, camera)
     if not np.isfinite(pixels).all():
         return Window(0, camera.height, 0, camera.width), True
@@ -221,7 +220,7 @@ def _from_camera(directions: np.ndarray) -> np.ndarray:
 def _shade(
     caster: RaycastingScene, points_m: np.ndarray, normals: np.ndarray, directions: np.ndarray, light: np.ndarray
 ) -> np.ndarray:
-    """Light that arrives at what rays hit, float32 (H, W) in [0, 1]: ambient and Lambert's, less in shadow."""
+    """Light at the points that rays hit, float32 (H, W) in [0, 1]: ambient and Lambertian, less in shadow."""
     away = np.einsum("hwc,hwc->hw", normals, directions) > 0
     facing = np.where(away[..., None], -normals, normals)
     lambert = np.clip(facing @ light, 0, 1)

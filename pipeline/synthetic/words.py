@@ -1,7 +1,7 @@
-"""Words printed around boxes and cylinders, with where a view shows them.
+"""Words printed around boxes and cylinders, and their boxes in a view.
 
-A word stands upright in the middle of each wall of a box, and three times around a cylinder, in the axes of its
-object, so that it can be read from every side of it. One such place is called a copy below.
+A word stands upright in the middle of each wall of a box, and three times around a cylinder, so every side shows it.
+Each of these is called a copy below.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from scipy.ndimage import map_coordinates
 
 from pipeline.geometry.backprojection import project
 from pipeline.geometry.regions import mask_box
-from pipeline.records import Box
-from pipeline.records.camera import Camera
+from pipeline.records import Box, Camera
 from pipeline.synthetic.world import Piece, World
 
 COPIES = {"box": 4, "cylinder": 3}
@@ -38,14 +37,14 @@ _HEIGHT_SHARE, _WIDTH_SHARE = 0.36, 0.8
 _CYLINDER_WALL_RAD = 2.0
 # A pixel with this share of ink belongs to a word.
 _INK = 0.3
-# A view tells of a copy that it shows nearly whole, large enough and not too much from the side.
+# A legible copy shows at least this share of its ink, this height, and this cosine of its angle to the camera.
 _LEAST_SHOWN, _LEAST_HEIGHT_PX, _LEAST_COSINE = 0.9, 8, 0.5
 _SAMPLES = 200
 
 
 @dataclass(frozen=True)
 class PrintedWord:
-    """A copy of a word that can be read in a view.
+    """A legible copy of a word in a view.
 
     Args:
         text: The word.
@@ -73,12 +72,12 @@ def bitmap(text: str) -> np.ndarray:
 def printed(
     world: World, parts: np.ndarray, points_m: np.ndarray, camera: Camera, pose: np.ndarray
 ) -> tuple[np.ndarray, tuple[PrintedWord, ...]]:
-    """The ink of a view, and the words that can be read in it.
+    """The ink of a view, and its legible words.
 
     Args:
-        world: What it shows.
-        parts: int16 (H, W), index of the piece that a pixel shows; whatever shows none has another number.
-        points_m: float32 (H, W, 3), what the pixels show, in the world [m].
+        world: The world of the view.
+        parts: int16 (H, W), index of the piece that a pixel shows; other pixels have other numbers.
+        points_m: float32 (H, W, 3), the points that the pixels show, in the world [m].
         camera: Intrinsics.
         pose: Camera to world, float64 (4, 4) [m].
 
@@ -128,7 +127,7 @@ def _ink(piece: Piece, own_m: np.ndarray, px_per_m: float) -> tuple[np.ndarray, 
 
 
 def _resampled(ink: np.ndarray, height_px: float) -> np.ndarray:
-    """A bitmap about as fine as it is seen, so that a pixel between its samples holds their mean."""
+    """The bitmap at about the resolution of the view, so interpolated samples hold their mean."""
     scale = height_px / ink.shape[0]
     if scale >= 1:
         return ink
@@ -148,9 +147,9 @@ def _extent_m(piece: Piece, copy: int) -> tuple[float, float]:
 
 
 def _is_shown(piece: Piece, copy: int, visible: np.ndarray, camera: Camera, pose: np.ndarray) -> bool:
-    """Whether nearly all ink of a copy is among a piece's visible pixels, and faces the camera.
+    """Whether nearly all ink of a copy is visible and faces the camera.
 
-    Boxes and cylinders are convex: a point of them that faces the camera is seen if its pixel shows them.
+    Boxes and cylinders are convex: a point that faces the camera is visible if its pixel shows the piece.
     """
     points, normals = _ink_points(piece, copy)
     turn = pose[:3, :3].T @ piece.rotation

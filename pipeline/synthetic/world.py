@@ -1,4 +1,4 @@
-"""A world of solids, and how they stand to each other whoever looks.
+"""A world of objects, and their relations that do not depend on the camera.
 
 Convention: world axes x right, y away, z up (gravity is -z), metres.
 """
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 Colour = tuple[int, int, int]
 
-# Points of a surface that distances are measured from.
+# Points of a surface from which distances are measured.
 _SAMPLES = 1000
-# Points so little above an object's lowest one bear it [m].
+# Points at most this far above the lowest point of an object bear it [m].
 _BEARING_M = 0.002
-# A surface so close below bears [m].
+# A surface at most this far below supports [m].
 _SUPPORT_GAP_M = 0.003
-# Less than this share of the bearing points only grazes the side of what stands beside.
+# A smaller share of the bearing points only grazes the side of a neighbour.
 _LEAST_SUPPORT = 0.02
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A solid with a place.
+    """A solid placed in the world.
 
     Args:
         label: English name, "red cone".
@@ -41,9 +41,9 @@ class Piece:
         rgb: Colour.
         position_m: Middle of its base (x, y, z).
         size_m: Sides of its box along its own x, y, z.
-        yaw_rad: Turn about the vertical, counter-clockwise from above.
-        texture: A name of ``TEXTURES``, or None for a plain one.
-        word: What is printed around it, a box or a cylinder.
+        yaw_rad: Rotation about the vertical, counter-clockwise from above.
+        texture: A name of ``TEXTURES``, or None for a uniform colour.
+        word: Word printed around it, where it is a box or a cylinder.
     """
 
     label: str
@@ -102,7 +102,7 @@ class Surface:
         corners_m: Four corners in the world, in order around it.
         rgb: Its colour.
         tile_m: Side of the squares of its pattern; 0 for none.
-        texture: A name of ``TEXTURES``, or None for a plain one.
+        texture: A name of ``TEXTURES``, or None for a uniform colour.
     """
 
     corners_m: tuple[tuple[float, float, float], ...]
@@ -118,7 +118,7 @@ class Surface:
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """Everything there is.
+    """Objects with their surroundings.
 
     Args:
         pieces: Solids; their labels differ.
@@ -141,8 +141,8 @@ class World:
     def surface_distance_m(self, first: int, second: int) -> float:
         """Smallest distance between the surfaces of two pieces [m].
 
-        It is measured from corners and samples of either surface to the other, so that it errs upward by less
-        than a millimetre for solids below a metre.
+        Measured from corners and samples of either surface to the other, it is at most a millimetre too large for
+        solids below a metre.
         """
         key = min(first, second), max(first, second)
         if key not in self._distances:
@@ -152,9 +152,9 @@ class World:
         return self._distances[key]
 
     def supported_share(self, upper: int, lower: int) -> float:
-        """Share of a piece's bearing points, those within 2 mm of its lowest, that another bears.
+        """Share of a piece's bearing points that another piece supports.
 
-        It bears those that it has within 3 mm straight below.
+        Bearing points lie within 2 mm of the lowest; the other piece supports those that it has within 3 mm below.
         """
         samples = self.pieces[upper].samples_m
         start = samples[samples[:, 2] <= samples[:, 2].min() + _BEARING_M] + (0, 0, _BEARING_M)
@@ -163,7 +163,7 @@ class World:
         return float((cast(self._caster(lower), rays)["t_hit"] <= reach).mean())
 
     def rests_on(self, upper: int, lower: int) -> bool:
-        """Whether a piece rests on another, directly or on something that does."""
+        """Whether a piece rests on another, directly or by way of others."""
         waiting, seen = [upper], {upper}
         while waiting:
             above = waiting.pop()
@@ -185,7 +185,7 @@ class World:
 
 
 def ray_caster(meshes: Iterable[Mesh]) -> RaycastingScene:
-    """What casts rays at the meshes; their geometry ids count from 0."""
+    """Ray-casting scene of the meshes; their geometry ids count from 0."""
     import open3d as o3d
 
     caster = o3d.t.geometry.RaycastingScene()

@@ -33,8 +33,7 @@ from pipeline.datasets.scannetpp import ScanNetPP, intrinsics
 from pipeline.datasets.sintel import Sintel, read_cam, read_dpt
 from pipeline.datasets.sunrgbd import SunRgbd
 from pipeline.datasets.tum import TumRgbd
-from pipeline.records import Frame
-from pipeline.records.camera import Camera
+from pipeline.records import Camera, Frame
 from pipeline.records.errors import ConfigError, InputError, RecordError
 
 TAG = np.float32(202021.25).tobytes()

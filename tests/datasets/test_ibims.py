@@ -73,13 +73,13 @@ def test_both_formats_give_the_same_depth_masks_and_camera(tmp_path: Path, file_
     assert sample.name == sample.group == "office_01"
 
 
-def test_transparent_things_count_where_wanted(tmp_path: Path) -> None:
+def test_transparent_objects_count_where_wanted(tmp_path: Path) -> None:
     folder = save_raw(tmp_path, "office_01")
     valid = only(Ibims(folder, transparent=True)).truth.valid
     assert valid[8, 7] and not valid[2].any()
 
 
-def test_the_list_gives_the_order_and_what_it_names_in_vain_is_skipped(tmp_path: Path) -> None:
+def test_the_list_gives_the_order_and_missing_images_are_skipped(tmp_path: Path) -> None:
     save_raw(tmp_path, "a", "b", "c")
     assert Ibims(tmp_path).names() == ["a", "b", "c"]
     (tmp_path / "imagelist.txt").write_text("c\nlost\na\n")

@@ -122,7 +122,7 @@ test_what_cannot_be_used_is_said = refusing(
     Redwood,
     [
         ({}, InputError, "holds no sequence"),
-        ({"color": "/color/*"}, InputError, "is no pattern of files"),
+        ({"color": "/color/*"}, InputError, "is not a pattern of files"),
         ({"camera": {"fx": 500}}, InputError, "The camera lacks"),
         ({"step": True}, ConfigError, "step"),
     ],

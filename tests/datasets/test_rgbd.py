@@ -119,7 +119,7 @@ BAD_DESCRIPTIONS = [
     (described(farthest_m=0), "farthest_m of the depth of .* must be a positive number, not 0"),
     (json.dumps({**GOOD, "camera": {**CAMERA, "fx": "long"}}), "must have numbers for fx, fy, cx and cy"),
     (json.dumps({**GOOD, "poses": "lost.log"}), "trajectory .*lost.log cannot be opened"),
-    (described(shift_px=["left", 3]), "does not hold what the format asks for"),
+    (described(shift_px=["left", 3]), "does not follow the format"),
 ]
 
 
@@ -137,7 +137,7 @@ def test_a_bad_folder_is_named_with_its_reason_and_the_others_are_read(
     assert len(list(data)) == len(data.skipped) == 1, "a second pass counts it once"
 
 
-def test_a_folder_without_a_description_is_no_data_set(tmp_path: Path) -> None:
+def test_a_folder_without_a_description_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"frame\.json"):
         Rgbd(tmp_path)
 
@@ -210,7 +210,7 @@ test_a_damaged_frame_is_skipped_with_a_plain_reason = skipping(
         (lambda file: write_png(file, np.zeros((HEIGHT, WIDTH))), "the depth of no pixel"),
         (lambda file: write_png(file, np.ones((6, 8))), "they must agree"),
         (lambda file: np.save(file.with_name(PREDICTED), np.ones((3, 4, 5), np.float32)), "not float depth"),
-        (lambda file: file.with_name(PREDICTED).write_bytes(b"none"), "no array that can be read"),
+        (lambda file: file.with_name(PREDICTED).write_bytes(b"none"), "cannot be read as an array"),
     ],
 )
 

@@ -13,8 +13,7 @@ from pipeline.datasets.annotated.objects import AnnotatedObject
 from pipeline.geometry.backprojection import project
 from pipeline.geometry.boxes_3d import rotation_angles
 from pipeline.geometry.regions import boxes_gap
-from pipeline.records import Box, Box3D
-from pipeline.records.camera import Camera
+from pipeline.records import Box, Box3D, Camera
 
 # Annotated centres err by about this share of the distance; orders within it are not clear.
 _DEPTH_SHARE = 0.02

@@ -42,7 +42,7 @@ class ClaimWriter:
     Args:
         claims_per_scene: Most claims per scene, true and false ones in equal numbers.
         relations: Names of relations to draw from; None takes all that the depth can carry.
-        seed: Seed of what is drawn.
+        seed: Random seed.
 
     Raises:
         ConfigError: If one of them is not usable.

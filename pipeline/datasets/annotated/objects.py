@@ -16,8 +16,7 @@ from pipeline.geometry.boxes_3d import points_in_box
 from pipeline.geometry.extents import thin
 from pipeline.geometry.objects import erode
 from pipeline.geometry.regions import mask_box
-from pipeline.records import Box, Box3D, Origin, Region
-from pipeline.records.camera import Camera
+from pipeline.records import Box, Box3D, Camera, Origin, Region
 
 _MOST_POINTS = 3000
 # Fewer points than this do not measure a box.

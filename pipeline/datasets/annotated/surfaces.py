@@ -1,6 +1,6 @@
-"""Objects that nobody annotated: smooth surfaces of a depth map, bounded by steps and creases.
+"""Objects without annotation: smooth surfaces of a depth map, bounded by steps and creases.
 
-Everything is deterministic; thresholds are relative to depth, as the errors of sensors are.
+The result is deterministic. Thresholds are relative to depth, like the errors of sensors.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from pipeline.geometry.backprojection import back_project
 from pipeline.geometry.regions import mask_box
 from pipeline.records.camera import Camera
 
-# Pixels across which a step is read [px].
+# Distance across which a step is measured [px].
 _STEP_PX = 2
-# Ways to cut a map up, from fine to coarse: passes of smoothing, step as a share of z, bend of the surface [deg].
-# None of them suits every sensor and distance; the best of what they all find is taken.
+# Ways to segment a map, from fine to coarse: passes of smoothing, step as a share of z, bend of the surface [deg].
+# None suits every sensor and distance, so the best segments of all of them are taken.
 _CUTS = ((1, 0.02, 25.0), (2, 0.02, 35.0), (2, 0.01, 25.0), (1, 0.015, 60.0), (2, 0.03, 90.0), (2, 0.06, 90.0))
-# Smoothing of logarithms of depth that keeps edges: diameter [px], range, radius [px].
+# Edge-preserving smoothing of logarithms of depth: diameter [px], range, radius [px].
 _SMOOTH_PX, _SMOOTH_RANGE, _SMOOTH_RADIUS_PX = 11, 0.015, 4.0
 # Bends are measured over some pixels, normals averaged over some [px].
 _BEND_PX, _NORMALS_PX = 5, 7
@@ -25,17 +25,17 @@ _BEND_PX, _NORMALS_PX = 5, 7
 _LEAST_SHARE, _MOST_SHARE = 0.005, 0.20
 # Share of its convex hull, and of its box, that a compact segment fills.
 _SOLIDITY, _BOX_FILL = 0.72, 0.4
-# A segment of whose border more than this is hidden by something nearer is background.
+# A segment is background where something nearer hides a larger share of its border.
 _MOST_HIDDEN = 0.5
-# Along this share of it the segment itself must be nearer; else it is a patch of a larger surface.
+# The segment must be nearer along this share of its border; else it is a patch of a larger surface.
 _LEAST_OWNED = 0.25
-# Share of a segment's box that may show something clearly nearer: beyond it, the box stands for that.
+# Largest share of a segment's box that may show something clearly nearer; beyond it, the box shows that instead.
 _MOST_NEARER = 0.2
 # Share of a segment that a better one may own already.
 _MOST_SHARED = 0.1
-# Pixels by which segments grow back to the edges that bounded them.
+# Distance by which segments grow back to the edges that bounded them [px].
 _GROW_PX = 8
-# Pixels beside a border that are not read, and how far the two sides are apart at most.
+# Width beside a border that is not read, and largest distance between its two sides [px].
 _EDGE_PX, _REACH_PX = 2, 12
 # Steps beyond this share of z are clear; below the second share there is none.
 _CLEAR_SHARE, _NO_STEP_SHARE = 0.03, 0.01
@@ -50,7 +50,7 @@ def segments_of(depth_m: np.ndarray, valid: np.ndarray, camera: Camera, *, most:
         depth_m: float (H, W), z [m].
         valid: bool (H, W), where depth is known.
         camera: Intrinsics of the image.
-        most: How many segments at most; the largest are kept.
+        most: Largest number of segments.
 
     Returns:
         bool (H, W) masks, the largest first; disjoint.
@@ -93,7 +93,7 @@ def _cut(z: np.ndarray, known: np.ndarray, camera: Camera, step_share: float, be
 
 
 def border_shares(mask: np.ndarray, depth_m: np.ndarray, valid: np.ndarray) -> tuple[float, float]:
-    """How much of a segment's border is its own, and how much belongs to what hides it.
+    """Shares of a segment's border that the segment owns, and that belong to objects in front of it.
 
     Args:
         mask: bool (H, W), the segment.
@@ -101,8 +101,8 @@ def border_shares(mask: np.ndarray, depth_m: np.ndarray, valid: np.ndarray) -> t
         valid: bool (H, W), where depth is known.
 
     Returns:
-        Shares in [0, 1] of its border: beyond which everything is clearly farther; beyond which something clearly
-        nearer begins, or the image ends.
+        Two shares in [0, 1]: where the other side is clearly farther, and where it is clearly nearer or the image
+        ends.
     """
     border, steps = _border_steps(mask, ~mask, depth_m, valid)
     edge = np.zeros(mask.shape, dtype=bool)
@@ -114,17 +114,17 @@ def border_shares(mask: np.ndarray, depth_m: np.ndarray, valid: np.ndarray) -> t
 
 
 def occlusion_between(first: np.ndarray, second: np.ndarray, depth_m: np.ndarray, valid: np.ndarray) -> float | None:
-    """Which of two neighbours hides a part of the other.
+    """How clearly one of two neighbours hides a part of the other.
 
     Args:
-        first: bool (H, W), visible pixels of the one.
-        second: bool (H, W), of the other.
+        first: bool (H, W), visible pixels of one object.
+        second: bool (H, W), those of the other.
         depth_m: float (H, W), z [m].
         valid: bool (H, W), where depth is known.
 
     Returns:
-        How clearly: positive where the first is nearer all along the border that they share, negative where the
-        second is, 0.0 where there is no step, None where they share no border or its parts disagree.
+        Relative step in depth: positive where the first is nearer all along the shared border, negative where the
+        second is, 0.0 without a step; None where they share no border or its parts disagree.
     """
     border, steps = _border_steps(first, second, depth_m, valid)
     if border < _BORDER_PX:
@@ -138,7 +138,7 @@ def occlusion_between(first: np.ndarray, second: np.ndarray, depth_m: np.ndarray
 def _border_steps(
     first: np.ndarray, second: np.ndarray, depth_m: np.ndarray, valid: np.ndarray
 ) -> tuple[int, np.ndarray]:
-    """Relative steps in depth from pixels inside of the first to the nearest ones inside of the second.
+    """Relative steps in depth from pixels inside the first mask to the nearest ones inside the second.
 
     Returns:
         Number of pairs, and their steps, float (N,): positive where the first is nearer.
@@ -146,7 +146,7 @@ def _border_steps(
     box = mask_box(first)
     if box is None:
         return 0, np.empty(0)
-    # Only what is within reach of the first matters.
+    # Only pixels within reach of the first mask matter.
     reach_px = _REACH_PX + 2 * _EDGE_PX + 1
     left, top, right, bottom = (int(edge) for edge in box)
     near = slice(max(top - reach_px, 0), bottom + reach_px), slice(max(left - reach_px, 0), right + reach_px)
@@ -187,7 +187,7 @@ def _smoothed(z: np.ndarray) -> np.ndarray:
 
 
 def _steps(z: np.ndarray, known: np.ndarray, share: float) -> np.ndarray:
-    """Where depth steps: inverse depth of a plane is linear, so its second difference tells a step from a slope."""
+    """Where depth steps. Inverse depth of a plane is linear, so its second difference separates steps from slopes."""
     inverse = 1 / z
     steps = np.zeros(z.shape, dtype=bool)
     for axis in (0, 1):
@@ -197,7 +197,7 @@ def _steps(z: np.ndarray, known: np.ndarray, share: float) -> np.ndarray:
 
 
 def _bends(z: np.ndarray, known: np.ndarray, camera: Camera, bend_deg: float) -> np.ndarray:
-    """Where the surface's normal turns."""
+    """Where the normal of the surface bends."""
     points = back_project(z, camera, dtype=np.float32).reshape(*z.shape, 3)
     step = _BEND_PX // 2
     along = [np.roll(points, -step, axis) - np.roll(points, step, axis) for axis in (1, 0)]
@@ -212,7 +212,7 @@ def _bends(z: np.ndarray, known: np.ndarray, camera: Camera, bend_deg: float) ->
 
 
 def _grown(labels: np.ndarray, seeds: list[int], z: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Segments that take back the pixels beside them that fit their depth."""
+    """Segments grown by the neighbouring pixels that fit their depth."""
     wanted = np.isin(labels, seeds)
     if not wanted.any():
         return np.zeros_like(labels)
@@ -227,7 +227,7 @@ def _grown(labels: np.ndarray, seeds: list[int], z: np.ndarray, known: np.ndarra
 
 
 def _fits(z: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Where depth lies within that of a segment: what else shows through a hole in it is no part of it."""
+    """Where depth lies within that of a segment; other depth in a hole is not a part of it."""
     low, high = np.quantile(z[mask], (0.02, 0.98))
     fits: np.ndarray = (z > low * (1 - _NO_STEP_SHARE)) & (z < high * (1 + _NO_STEP_SHARE))
     return fits
@@ -242,7 +242,7 @@ def _filled(mask: np.ndarray) -> np.ndarray:
 
 
 def _nearer_share(mask: np.ndarray, depth_m: np.ndarray, valid: np.ndarray) -> float:
-    """Share of a segment's box, around all of its depth, that something clearly nearer fills."""
+    """Share of a segment's box that something clearly nearer fills."""
     box = mask_box(mask)
     assert box is not None
     left, top, right, bottom = (int(edge) for edge in box)

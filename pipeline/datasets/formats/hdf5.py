@@ -1,4 +1,4 @@
-"""What data sets in HDF5 files share."""
+"""Checks of HDF5 files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.records.errors import InputError
 
 
 def check_size(file: Path, stored: Any, shape: tuple[int, ...]) -> None:
-    """Make sure that a part of an array is small enough to be read: what was never written takes no space in a file.
+    """Make sure that a part of an array is small enough to be read; unwritten values take no space in a file.
 
     Args:
         file: The file, for the message.

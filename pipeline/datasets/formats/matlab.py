@@ -1,7 +1,7 @@
-"""Arrays of MATLAB files up to level 5, read by SciPy in a process of its own, which a damaged file may crash.
+"""Arrays of MATLAB files up to level 5, read by SciPy in a separate process.
 
-SciPy's reader ends in segmentation faults on many damaged files, and files of some kilobytes may claim to hold any
-number of values: the process has a limit of memory and of time.
+Many damaged files crash SciPy's reader, and a file of some kilobytes may claim to hold any number of values, so the
+process has limits of memory and time.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _PROCESS = Path(__file__).with_name("matlab_process.py")
 
 
 def read_matlab(path: Path, fields_of: str | None, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Arrays of real numbers by their names, of those that are there.
+    """The wanted arrays of real numbers that the file holds, by name.
 
     Args:
         path: The file.
         fields_of: Name of a struct whose fields are wanted, or None for variables.
-        names: What is wanted; everything else is passed over.
+        names: Wanted arrays; everything else is ignored.
 
     Raises:
-        InputError: If the file is missing, damaged, too large, or what is wanted is no array of real numbers.
+        InputError: If the file is missing, damaged or too large, or a wanted field is not an array of real numbers.
     """
     file = existing_file(path, "a MATLAB file")
     if file.stat().st_size > MOST_BYTES:
@@ -60,5 +60,5 @@ def read_matlab(path: Path, fields_of: str | None, names: Sequence[str]) -> dict
 
 def _too_large(file: Path) -> InputError:
     return InputError(
-        f"{file} holds more than {MOST_BYTES // 2**20} MiB, which is no file of a data set; copy it again."
+        f"{file} holds more than {MOST_BYTES // 2**20} MiB, more than any file of a data set; copy it again."
     )

@@ -1,6 +1,6 @@
 """The process in which ``matlab.read_matlab`` reads a file: FILE STRUCT BYTES NAME..., arrays as npz to its output.
 
-It ends with 0, with 2 where the content is too large, with another number or a signal where it cannot be read.
+Exit status: 0, 2 where the content is too large, another one or a signal where the file cannot be read.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import sys
 import numpy as np
 from scipy.io import loadmat, whosmat
 
-# More than the largest number of MATLAB takes.
+# Size of the largest number of MATLAB.
 _VALUE_BYTES = 8
-# What decoding needs beside the arrays themselves, as multiples of them.
+# Memory that decoding needs, as a multiple of the arrays.
 _OVERHEAD = 4
 _TOO_LARGE = 2
 
@@ -37,7 +37,7 @@ def main(file: str, struct: str, most_bytes: int, names: list[str]) -> None:
 
 
 def _limit_memory(more_bytes: int) -> None:
-    """Let the process take only so much more memory, where the system can."""
+    """Limit how much more memory the process may take, where the system supports it."""
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource
 

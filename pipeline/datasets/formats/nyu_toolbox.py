@@ -14,8 +14,7 @@ import numpy as np
 
 from pipeline.datasets.formats.points import rasterised
 from pipeline.datasets.formats.rgbd_files import FrameFiles, read_frame
-from pipeline.records import DepthMap, Frame
-from pipeline.records.camera import Camera
+from pipeline.records import Camera, DepthMap, Frame
 
 COLOR_CAMERA = Camera(518.857901, 519.469611, 325.582449, 253.736166, 640, 480)
 """Intrinsics of the colour camera, of the authors' toolbox (camera_params.m) [px]."""
@@ -30,8 +29,8 @@ _DEPTH_LENS = np.array(
     [-9.9897236553084481e-02, 3.9065324602765344e-01, 1.9290592870229277e-03, -1.9422022475975055e-03,
      -5.1031725053400578e-01]
 )  # fmt: skip
-# From the infrared to the colour camera. The toolbox writes both with the opposite sign, under which points lie behind
-# the camera and fall on the same pixels; it names the second and third part of the shift z and y.
+# From the infrared to the colour camera. The toolbox writes both with the opposite sign, which puts points behind the
+# camera but on the same pixels, and calls the second and third part of the shift z and y.
 _ROTATION = np.array(
     [[9.9997798940829263e-01, 5.0518419386157446e-03, 4.3011152014118693e-03],
      [-5.0359919480810989e-03, 9.9998051861143999e-01, -3.6879781309514218e-03],
@@ -41,16 +40,16 @@ _SHIFT_M = -np.array([2.5031875059141302e-02, -2.9342312935846411e-04, 6.6238747
 
 
 def read_registered(image: Path, depth: Path, name: str, farthest_m: float) -> tuple[Frame, np.ndarray, np.ndarray]:
-    """A raw image and its depth, both as the colour camera sees them without its lens.
+    """A raw image and its depth, both in the undistorted colour camera.
 
     Args:
         image: File ``r-TIME-TICKS.ppm``.
         depth: File ``d-TIME-TICKS.pgm``, raw numbers of the first Kinect.
         name: Name of the frame.
-        farthest_m: Depth beyond this is not believed [m].
+        farthest_m: Depth beyond this is discarded [m].
 
     Returns:
-        The image without depth; z, float32 (H, W) [m]; and bool (H, W) where it is known and the lens saw something.
+        The image without depth; z, float32 (H, W) [m]; and bool (H, W), where z is known and the image is not black.
 
     Raises:
         InputError: If a file is damaged.
@@ -65,7 +64,7 @@ def read_registered(image: Path, depth: Path, name: str, farthest_m: float) -> t
     camera = COLOR_CAMERA.resized(stored.width, stored.height)
     rgb = cv2.undistort(stored.rgb, camera.matrix, _COLOR_LENS)
     values, known = rasterised(points_of_depth(measured), camera)
-    # Where the lens saw nothing, the image is black.
+    # The undistorted image is black where the lens saw nothing.
     seen = cv2.undistort(np.ones(measured.shape, np.float32), camera.matrix, _COLOR_LENS) > 0.999
     return Frame(np.asarray(rgb, dtype=np.uint8), camera, name=name), values, known & seen
 
@@ -88,7 +87,7 @@ def points_of_depth(depth: DepthMap) -> np.ndarray:
 
 @lru_cache(maxsize=4)
 def _rays(height: int, width: int) -> np.ndarray:
-    """Directions, as x / z and y / z, of what each pixel of the infrared camera sees, float64 (H, W, 2)."""
+    """Viewing directions x / z and y / z of the pixels of the infrared camera, float64 (H, W, 2)."""
     rows, columns = np.mgrid[:height, :width].astype(np.float64)
     pixels = np.stack((columns, rows), axis=-1).reshape(-1, 1, 2)
     straight = cv2.undistortPoints(pixels, DEPTH_CAMERA.resized(width, height).matrix, _DEPTH_LENS)

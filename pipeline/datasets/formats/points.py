@@ -13,8 +13,7 @@ import numpy as np
 from scipy.linalg import rq
 
 from pipeline.geometry.backprojection import project
-from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
-from pipeline.records.camera import Camera
+from pipeline.records import Camera, DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.errors import InputError
 
 # Largest skew of a pinhole camera, as a share of the focal length.

@@ -20,8 +20,7 @@ from pipeline.datasets.formats.sequences import text_lines
 from pipeline.geometry.backprojection import back_project
 from pipeline.ingest.depth_files import read_depth
 from pipeline.ingest.images import read_image
-from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
-from pipeline.records.camera import Camera
+from pipeline.records import Camera, DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.errors import InputError
 
 logger = logging.getLogger(__name__)

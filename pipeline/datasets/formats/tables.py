@@ -26,7 +26,7 @@ Row = dict[str, Any]
 
 
 class Table:
-    """A file of rows; images in it are not decoded before their row is asked for.
+    """A file of rows; images in it are decoded with their row.
 
     Args:
         file: A file with one of ``SUFFIXES``.
@@ -37,7 +37,7 @@ class Table:
 
     def __init__(self, file: Path) -> None:
         if file.suffix not in SUFFIXES:
-            raise InputError(f"{file} is no table that can be read; known are {', '.join(SUFFIXES)}.")
+            raise InputError(f"{file} is not a table; its name must end with {', '.join(SUFFIXES)}.")
         self.file = file
         self._group: tuple[int, Any] | None = None
 
@@ -46,7 +46,7 @@ class Table:
         return self._starts[-1] if self.file.suffix == ".parquet" else len(self._rows)
 
     def row(self, index: int) -> Row:
-        """One row by name of the column.
+        """One row, by column name.
 
         Raises:
             InputError: If it is damaged.
@@ -58,29 +58,29 @@ class Table:
             try:
                 row = json.loads(row)
             except ValueError as error:
-                raise InputError(f"Line {index + 1} of {self.file} is no JSON: {error}.") from None
+                raise InputError(f"Line {index + 1} of {self.file} is not JSON: {error}.") from None
         if not isinstance(row, Mapping):
-            raise InputError(f"Row {index + 1} of {self.file} is no object with named fields.")
+            raise InputError(f"Row {index + 1} of {self.file} is not an object with named fields.")
         return dict(row)
 
     @cached_property
     def _rows(self) -> list[Any]:
-        """Rows of a text file; lines of JSON are parsed when they are asked for."""
+        """Rows of a text file; lines of JSON are parsed one by one later."""
         try:
             text = self.file.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
-            raise InputError(f"{self.file} is no text in UTF-8: {error}.") from None
+            raise InputError(f"{self.file} is not text in UTF-8: {error}.") from None
         if self.file.suffix == ".jsonl":
             return [line for line in text.splitlines() if line.strip()]
         if self.file.suffix == ".json":
             try:
                 rows = json.loads(text)
             except ValueError as error:
-                raise InputError(f"{self.file} is no JSON: {error}.") from None
+                raise InputError(f"{self.file} is not JSON: {error}.") from None
             if not isinstance(rows, list):
                 raise InputError(f"{self.file} must hold a list of questions.")
             return rows
-        # Images in base64 are longer than the limit of a field, which is one for the whole process.
+        # Images in base64 exceed the limit of a field, which holds for the whole process.
         limit = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
         try:
             return list(csv.DictReader(io.StringIO(text), delimiter="\t" if self.file.suffix == ".tsv" else ","))
@@ -94,7 +94,7 @@ class Table:
         try:
             return parquet.ParquetFile(self.file)
         except (OSError, ValueError) as error:
-            raise InputError(f"{self.file} is no Parquet file that can be read: {error}.") from None
+            raise InputError(f"{self.file} cannot be read as a Parquet file: {error}.") from None
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -117,12 +117,12 @@ def image_of(value: Any, folder: Path) -> np.ndarray:
     """The image in a table's field, uint8 (H, W, 3), upright.
 
     Args:
-        value: ``{bytes, path}`` as the hub's data sets store images, bytes, base64, or a path; of a URL the file's
-            name is looked for.
+        value: ``{bytes, path}`` as the hub's data sets store images, bytes, base64, a path, or a URL whose file name
+            is a path.
         folder: Where paths start.
 
     Raises:
-        InputError: If there is no image, or it is damaged.
+        InputError: If the image is missing or damaged.
     """
     if isinstance(value, Mapping):
         value = value.get("bytes") or value.get("path")
@@ -133,7 +133,7 @@ def image_of(value: Any, folder: Path) -> np.ndarray:
         try:
             value = base64.b64decode(value, validate=True)
         except (binascii.Error, ValueError):
-            raise InputError(f"There is no image {file!s:.200}; put the data set's images there.") from None
+            raise InputError(f"The image {file!s:.200} does not exist; put the data set's images there.") from None
     if not isinstance(value, bytes) or not value:
         raise InputError("The row has no image.")
     try:
@@ -144,7 +144,7 @@ def image_of(value: Any, folder: Path) -> np.ndarray:
 
 
 def _is_file(path: Path) -> bool:
-    """Whether there is such a file; an image in base64 is no name that a file could have."""
+    """Whether the file exists; an image in base64 may not even be a valid file name."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -152,16 +152,16 @@ def _is_file(path: Path) -> bool:
 
 
 def tables_in(folder: Path, patterns: tuple[str, ...], what: str, how: str) -> list[Table]:
-    """Tables of a data set.
+    """Tables of a data set in a folder.
 
     Args:
         folder: Where they are.
-        patterns: Globs below the folder; the first that finds something is taken.
-        what: What is looked for.
+        patterns: Globs below the folder; the first that matches a table is taken.
+        what: Name of the data set.
         how: How to get it.
 
     Raises:
-        InputError: If there is none.
+        InputError: If no table matches.
     """
     for pattern in patterns:
         files = sorted(file for file in folder.glob(pattern) if file.suffix in SUFFIXES)
