@@ -13,14 +13,13 @@ knows about a tenth of all pixels; ``max_side_px`` shrinks the image and takes t
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.datasets.arguments import existing_folder
 from pipeline.datasets.base import DepthSample
-from pipeline.datasets.formats.colmap import Calibration, read_calibration
+from pipeline.datasets.formats.colmap import read_calibration
 from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth, shrunk
 from pipeline.ingest.files import existing_file
 from pipeline.ingest.images import read_image
@@ -97,17 +96,11 @@ def read_raw_depth(file: Path, width: int, height: int) -> np.ndarray:
     return np.fromfile(file, dtype="<f4").reshape(height, width)
 
 
-@lru_cache(maxsize=32)
-def _calibration(folder: Path, _changed_ns: tuple[int, ...]) -> Calibration:
-    return read_calibration(folder)
-
-
 def _taken(folder: Path, image: str, width: int, height: int) -> tuple[Camera, np.ndarray | None]:
     """Camera and pose of an image; a scene without calibration gets an assumed camera."""
     if not folder.is_dir():
         return Camera.from_fov(width, height, 60.0, CameraSource.ASSUMED), None
-    changed = tuple(file.stat().st_mtime_ns for file in sorted(folder.glob("*.txt")))
-    calibration = _calibration(folder, changed)
+    calibration = read_calibration(folder)
     if image not in calibration.images:
         raise InputError(f"{folder / 'images.txt'} does not name {image}; take the calibration of the same archive.")
     number, pose = calibration.images[image]

@@ -32,7 +32,9 @@ from pipeline.records.errors import InputError
 from pipeline.records.settings import Count, Text, checked
 
 METRES_PER_NUMBER = 50 / 65535
-FORMATS = ("raw", "mat")
+FORMATS = {"raw": "depth/*.png", "mat": "*.mat"}
+"""Formats, with the pattern of their files of depth."""
+
 _FIELDS = ("rgb", "depth", "mask_invalid", "mask_transp", "calib")
 _LIST = "imagelist.txt"
 _HOW = "unpack ibims1_core_raw.zip or ibims1_core_mat.zip from https://www.asg.ed.tum.de/lmf/ibims1/"
@@ -65,12 +67,9 @@ class Ibims(ListedDataset):
     ) -> None:
         self.transparent = transparent
         root = existing_folder(path, "the iBims-1 data set", _HOW)
-        formats = FORMATS if file_format is None else (file_format,)
-        files: list[ImageFiles] = []
-        for each in formats:
-            files = files or _listed(root, each)
-        patterns = {"raw": "depth/*.png", "mat": "*.mat"}
-        missing = f"{root} holds no {' or '.join(patterns[each] for each in formats)} of iBims-1; {_HOW}."
+        formats = [*FORMATS] if file_format is None else [file_format]
+        files = next(filter(None, (_listed(root, each) for each in formats)), [])
+        missing = f"{root} holds no {' or '.join(FORMATS[each] for each in formats)} of iBims-1; {_HOW}."
         super().__init__(files, missing, limit)
 
     def sample(self, entry: ImageFiles) -> DepthSample:
@@ -97,8 +96,7 @@ _Read = tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray], tuple[float
 def _listed(root: Path, file_format: str) -> list[ImageFiles]:
     inner = root / f"ibims1_core_{file_format}"
     folder = inner if inner.is_dir() else root
-    found = folder.glob("*.mat") if file_format == "mat" else (folder / "depth").glob("*.png")
-    names = sorted(path.stem for path in found)
+    names = sorted(path.stem for path in folder.glob(FORMATS[file_format]))
     if not names:
         return []
     lists = [file for file in (folder / _LIST, folder.parent / _LIST) if file.is_file()]

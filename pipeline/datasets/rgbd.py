@@ -92,7 +92,11 @@ class Rgbd(ClaimDataset[FrameFiles], DepthDataset[FrameFiles]):
         found = find_frames(folder, descriptions or {}, self.unreadable)
         places = {files.folder: [each for each in found if each.folder == files.folder] for files in found}
         if prediction is not None:
-            self._keep_predicted(places, prediction)
+            places = {place: frames for place, frames in places.items() if (place / prediction).is_file()}
+            for place in [place for place, frames in places.items() if len(frames) > 1]:
+                self.unreadable[place.name] = (
+                    f"{place} has {len(places.pop(place))} frames for one {prediction}; give each its own folder."
+                )
             if not places:
                 raise InputError(
                     f"No frame of {folder} has a {prediction} of its own; save one, or set dataset.prediction=null."
@@ -100,16 +104,6 @@ class Rgbd(ClaimDataset[FrameFiles], DepthDataset[FrameFiles]):
         self._frames = [files for frames in places.values() for files in _spread(frames[::step], frames_per_place)]
         if len({files.name for files in self._frames}) < len(self._frames):
             raise InputError(f"Two folders of frames in {folder} have the same name; rename one.")
-
-    def _keep_predicted(self, places: dict[Path, list[FrameFiles]], prediction: str) -> None:
-        for place, frames in list(places.items()):
-            if not (place / prediction).is_file():
-                del places[place]
-            elif len(frames) > 1:
-                del places[place]
-                self.unreadable[place.name] = (
-                    f"{place} has {len(frames)} frames for one {prediction}; give each its own folder."
-                )
 
     def entries(self) -> Sequence[FrameFiles]:
         """The frames, by place and number."""

@@ -152,13 +152,15 @@ def _placed(
 
 def _is_free(candidate: Piece, pieces: list[Piece], base_m: float) -> bool:
     """Whether the upright cylinder around the solid is clear of those around the others, stacked ones included."""
-    for piece in pieces:
-        if piece.shape == "table" and piece.top_m <= base_m:
-            continue
-        gap = math.dist(candidate.position_m[:2], piece.position_m[:2]) - candidate.radius_m - piece.radius_m
-        if gap < 0:
-            return False
-    return True
+    return all(
+        math.dist(candidate.position_m[:2], piece.position_m[:2]) - candidate.radius_m - piece.radius_m >= 0
+        for piece in _obstacles(pieces, base_m)
+    )
+
+
+def _obstacles(pieces: list[Piece], base_m: float) -> list[Piece]:
+    """The solids without a table on whose top the new one stands."""
+    return [piece for piece in pieces if not (piece.shape == "table" and piece.top_m <= base_m)]
 
 
 def _stacked(draft: Piece, rng: np.random.Generator, pieces: list[Piece], on_table: bool) -> Piece | None:
@@ -202,7 +204,7 @@ def _pushed(mover: Piece, target: Piece, pieces: list[Piece], base_m: float) -> 
 
     It advances by the free distance, so it never penetrates another solid.
     """
-    others = [piece for piece in pieces if not (piece.shape == "table" and piece.top_m <= base_m)]
+    others = _obstacles(pieces, base_m)
     caster = ray_caster([piece.mesh for piece in others])
     own_caster = ray_caster([mover.mesh])
     their_points = np.concatenate([piece.samples_m for piece in others])

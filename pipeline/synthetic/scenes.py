@@ -13,7 +13,7 @@ from pipeline.synthetic.camera_noise import sensor_noise
 from pipeline.synthetic.decoration import decorated
 from pipeline.synthetic.layout import random_world
 from pipeline.synthetic.view import RenderedView, render
-from pipeline.synthetic.world import World
+from pipeline.synthetic.world import Piece, World
 
 _SIDES_PX = ((320, 240), (400, 300), (480, 360), (640, 480), (240, 320))
 _TRIES = 20
@@ -148,9 +148,8 @@ def _random_poses(
         poses = []
         for k in range(count):
             angle = azimuth + k * turn_rad
-            eye = target + distance * np.array(
-                [math.sin(angle) * math.cos(pitch), -math.cos(angle) * math.cos(pitch), math.sin(pitch)]
-            )
+            level = math.cos(pitch)
+            eye = target + distance * np.array([math.sin(angle) * level, -math.cos(angle) * level, math.sin(pitch)])
             poses.append(look_at(_cleared(eye, target, world), target, roll))
         if not tidy or all(_shows_all(world, camera, pose) for pose in poses):
             break
@@ -170,12 +169,12 @@ def _cleared(eye_m: np.ndarray, target_m: np.ndarray, world: World) -> np.ndarra
     limits = [abs(surface.corners_m[0][0]) for surface in world.surfaces[2:]]
     eye_m[0] = np.clip(eye_m[0], -(limits[0] - 0.05) if limits else -np.inf, limits[1] - 0.05 if limits[1:] else np.inf)
     for _ in range(_TRIES):
-        if all(_is_outside(eye_m, piece.position_m, piece.radius_m, piece.top_m) for piece in world.pieces):
+        if all(_is_outside(eye_m, piece) for piece in world.pieces):
             break
         eye_m = eye_m + 0.1 * (eye_m - target_m) + (0, 0, 0.05)
     return eye_m
 
 
-def _is_outside(eye_m: np.ndarray, position_m: tuple[float, float, float], radius_m: float, top_m: float) -> bool:
-    beside = math.dist(eye_m[:2], position_m[:2]) > radius_m + _CLEAR_M
-    return beside or eye_m[2] > top_m + _CLEAR_M
+def _is_outside(eye_m: np.ndarray, piece: Piece) -> bool:
+    beside = math.dist(eye_m[:2], piece.position_m[:2]) > piece.radius_m + _CLEAR_M
+    return beside or bool(eye_m[2] > piece.top_m + _CLEAR_M)

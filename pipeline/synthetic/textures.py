@@ -131,16 +131,7 @@ def fading(cells: np.ndarray) -> np.ndarray:
 
 
 TEXTURES: Mapping[str, Callable[[np.ndarray], np.ndarray]] = MappingProxyType(
-    {
-        "stripes": stripes,
-        "bands": bands,
-        "checks": checks,
-        "speckles": speckles,
-        "wood": wood,
-        "boards": boards,
-        "mottle": mottle,
-        "fading": fading,
-    }
+    {texture.__name__: texture for texture in (stripes, bands, checks, speckles, wood, boards, mottle, fading)}
 )
 """Every texture by its name."""
 

@@ -201,16 +201,12 @@ def _window(mesh: Mesh, camera: Camera) -> tuple[Window, bool]:
     pixels = project(mesh.vertices_m, camera)
     if not np.isfinite(pixels).all():
         return Window(0, camera.height, 0, camera.width), True
-    (left, top), (right, bottom) = np.floor(pixels.min(axis=0)), np.ceil(pixels.max(axis=0)) + 1
-    window = Window(
-        int(np.clip(top, 0, camera.height)),
-        int(np.clip(bottom, 0, camera.height)),
-        int(np.clip(left, 0, camera.width)),
-        int(np.clip(right, 0, camera.width)),
-    )
     low, high = pixels.min(axis=0), pixels.max(axis=0)
-    beyond = low.min() < -0.5 or high[0] > camera.width - 0.5 or high[1] > camera.height - 0.5
-    return window, bool(beyond)
+    size = (camera.width, camera.height)
+    left, top = np.clip(np.floor(low), 0, size).astype(int).tolist()
+    right, bottom = np.clip(np.ceil(high) + 1, 0, size).astype(int).tolist()
+    beyond = low.min() < -0.5 or (high > np.array(size) - 0.5).any()
+    return Window(top, bottom, left, right), bool(beyond)
 
 
 def _from_camera(directions: np.ndarray) -> np.ndarray:

@@ -24,16 +24,13 @@ def save(root: Path, place: str = "indoors", scene: str = "00019", view: str = "
     return folder / f"{name}_depth.npy"
 
 
-def test_depth_is_that_of_the_laser_where_it_measured(tmp_path: Path) -> None:
+def test_depth_is_that_of_the_laser_and_the_published_camera_is_scaled(tmp_path: Path) -> None:
     save(tmp_path)
     expected = depth_m()
     expected[:, :2] = expected[0, 9] = 0
-    check_truth(only(Diode(tmp_path)), expected)
-
-
-def test_the_published_camera_is_scaled_to_the_image(tmp_path: Path) -> None:
-    save(tmp_path)
-    camera = only(Diode(tmp_path)).frame.camera
+    sample = only(Diode(tmp_path))
+    check_truth(sample, expected)
+    camera = sample.frame.camera
     assert (camera.fx, camera.fy) == pytest.approx((886.81 / 64, 927.06 / 64))
     assert (camera.cx, camera.cy) == pytest.approx((512.5 / 64 - 0.5, 384.5 / 64 - 0.5))
     assert camera.source == "given"

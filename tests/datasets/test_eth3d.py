@@ -42,16 +42,13 @@ def save(root: Path, scene: str = "courtyard", name: str = "DSC_0001.JPG") -> Pa
     return file
 
 
-def test_raw_depth_has_the_shape_of_the_image(tmp_path: Path) -> None:
+def test_depth_is_raw_and_the_camera_the_linear_part_of_the_calibration(tmp_path: Path) -> None:
     save(tmp_path)
     expected = depth_m()
     expected[::2, 1::2] = 0
-    check_truth(only(Eth3d(tmp_path)), expected)
-
-
-def test_the_camera_is_the_linear_part_of_the_calibration_and_the_pose_leads_to_the_world(tmp_path: Path) -> None:
-    save(tmp_path)
-    frame = only(Eth3d(tmp_path)).frame
+    sample = only(Eth3d(tmp_path))
+    check_truth(sample, expected)
+    frame = sample.frame
     camera = frame.camera
     assert (camera.fx, camera.fy, camera.cx, camera.cy) == (21.5, 22.5, 7.75, 6.25), "COLMAP counts from the corner"
     assert camera.source == "given" and frame.pose is not None

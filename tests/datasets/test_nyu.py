@@ -56,25 +56,19 @@ def save(folder: Path, test: tuple[int, ...] = (2, 3), **changes: Any) -> Path:
     return file
 
 
-def test_depth_and_colours_are_turned_upright(tmp_path: Path) -> None:
-    data = NyuDepth(save(tmp_path, test=(2,)))
-    sample = only(data)
+def test_an_image_is_upright_with_its_depth_and_the_camera_of_the_toolbox(tmp_path: Path) -> None:
+    save(tmp_path, test=(2,))
+    sample = only(NyuDepth(tmp_path))
     assert sample.name == "0002" and sample.group == "kitchen_0001"
     assert (sample.frame.rgb == image(1, SIZE)).all()
     expected = depth_m()
     expected[0, 0] = 0
     check_truth(sample, expected)
-
-
-def test_filled_depth_has_no_gaps(tmp_path: Path) -> None:
-    sample = only(NyuDepth(save(tmp_path, test=(2,)), depth="filled"))
-    assert sample.truth.valid.all() and sample.truth.values[3, 5] == pytest.approx(4.55)
-
-
-def test_the_camera_is_that_of_the_toolbox_for_the_size(tmp_path: Path) -> None:
-    camera = only(NyuDepth(save(tmp_path, test=(2,)))).frame.camera
+    camera = sample.frame.camera
     assert (camera.fx, camera.cx) == pytest.approx((518.857901 / 40, (325.582449 + 0.5) / 40 - 0.5))
     assert camera.source == "given"
+    filled = only(NyuDepth(tmp_path, depth="filled")).truth
+    assert filled.valid.all() and filled.values[3, 5] == pytest.approx(4.55)
 
 
 def test_objects_are_regions_of_one_label_and_instance(tmp_path: Path) -> None:

@@ -33,11 +33,15 @@ def depths_at_pixel(data: Redwood) -> list[float]:
     return [round(float(sample.truth.values[3, 5]), 3) for sample in samples(data)]
 
 
-def test_depth_is_in_millimetres(tmp_path: Path) -> None:
+def test_depth_is_in_millimetres_and_the_camera_nominal_or_given(tmp_path: Path) -> None:
     sample = only(Redwood(save(tmp_path / "bedroom")))
     assert sample.name == "bedroom 00000" and sample.group == "bedroom"
     check_truth(sample)
     assert sample.frame.pose is None
+    camera = sample.frame.camera
+    assert camera.fx == pytest.approx(525 / 40) and camera.source == "assumed"
+    camera = only(Redwood(tmp_path, camera={"fx": 12, "fy": 12, "cx": 8, "cy": 6})).frame.camera
+    assert camera.fx == 12 and camera.source == "given"
 
 
 @pytest.mark.parametrize(
@@ -85,14 +89,6 @@ def test_the_camera_comes_from_the_file_of_open3d(tmp_path: Path, place: str) ->
     camera = only(Redwood(tmp_path)).frame.camera
     assert (camera.fx, camera.fy, camera.cx, camera.cy) == pytest.approx((13, 14, 7.5, 5.25))
     assert camera.source == "given"
-
-
-def test_without_a_file_the_camera_is_nominal_or_given(tmp_path: Path) -> None:
-    save(tmp_path / "scene")
-    camera = only(Redwood(tmp_path)).frame.camera
-    assert camera.fx == pytest.approx(525 / 40) and camera.source == "assumed"
-    camera = only(Redwood(tmp_path, camera={"fx": 12, "fy": 12, "cx": 8, "cy": 6})).frame.camera
-    assert camera.fx == 12 and camera.source == "given"
 
 
 def test_sequences_are_groups_and_damaged_ones_are_named(tmp_path: Path) -> None:

@@ -54,7 +54,8 @@ def first(**arguments: Any) -> DepthSample:
 
 
 def test_truth_is_exact_and_objects_come_with_masks() -> None:
-    sample = first()
+    sample = first(prediction=None)
+    assert sample.frame.given_depth is None
     view = rendered_scene(3).view
     assert view.frame.given_depth is not None
     assert sample.truth.digest == view.frame.given_depth.digest
@@ -74,10 +75,6 @@ def test_the_depth_beside_the_image_follows_the_true_depth_and_repeats(source: s
     ours, theirs = given.values[both], truth.values[both]
     assert np.corrcoef(ours, 1 / theirs if given.kind.larger_is_nearer else theirs)[0, 1] > 0.7
     assert (given.digest == truth.digest) is (source == "exact")
-
-
-def test_no_depth_goes_in_where_none_is_wanted() -> None:
-    assert first(prediction=None).frame.given_depth is None
 
 
 def test_seeds_count_up_to_the_limit() -> None:

@@ -127,11 +127,7 @@ def test_bits_are_turned_back_into_millimetres(tmp_path: Path) -> None:
     assert sample.name == sample.group == "kv1/NYUdata/NYU0034"
     # 12.15 m has set bits that the turn moves from one end to the other.
     check_truth(sample)
-
-
-def test_the_camera_is_that_of_the_image(tmp_path: Path) -> None:
-    save_original(tmp_path)
-    camera = only(SunRgbd(tmp_path)).frame.camera
+    camera = sample.frame.camera
     assert (camera.fx, camera.fy, camera.cx, camera.cy) == pytest.approx((20, 21, 7.25, 5))
     assert (camera.width, camera.height, camera.source) == (*SIZE, "given")
 

@@ -69,12 +69,14 @@ def test_sides_may_be_named_in_another_order(made: RenderedView) -> None:
     assert truth_of(claim, made, replace(other, size_m=exact.size_m)).holds is False
 
 
-def test_right_and_wrong_boxes_take_turns_and_repeat() -> None:
+def test_correct_and_wrong_boxes_alternate_and_repeat_with_or_without_masks() -> None:
     for seed in range(6):
         shown = rendered_scene(seed, size_px=(320, 240)).view
         regions, claims = claims_about_boxes(shown, np.random.default_rng(seed))
         again = claims_about_boxes(shown, np.random.default_rng(seed))
         assert (regions, claims) == again
+        bare, _ = claims_about_boxes(shown, np.random.default_rng(seed), masks=False)
+        assert bare == tuple(replace(region, mask=None) for region in regions)
         truths = [claim.truth for claim in claims]
         assert abs(truths.count(True) - truths.count(False)) <= 1
         stated = {region.label: region.box_3d for region in regions}
@@ -82,10 +84,3 @@ def test_right_and_wrong_boxes_take_turns_and_repeat() -> None:
             box = stated[claim.subject]
             assert box is not None
             assert truth_of(claim, shown, box).holds is claim.truth
-
-
-def test_regions_may_have_no_masks() -> None:
-    shown = rendered_scene(1, size_px=(320, 240)).view
-    regions, claims = claims_about_boxes(shown, np.random.default_rng(0), masks=False)
-    assert claims
-    assert all(region.mask is None for region in regions)

@@ -9,7 +9,6 @@ import pytest
 from synthetic.worlds import CAMERA, FLOOR, level_pose, piece
 
 from pipeline.geometry.backprojection import back_project, project
-from pipeline.synthetic.layout import COLOURS
 from pipeline.synthetic.scenes import RenderedScene, rendered_scene, rendered_sequence
 from pipeline.synthetic.shapes import SHAPES
 from pipeline.synthetic.view import LEAST_VISIBLE_PX, pixel_rays, render
@@ -55,11 +54,6 @@ def test_a_shape_fills_its_box_and_is_closed(name: str) -> None:
     # The area vectors of a closed surface that is turned outward add up to nothing and hold a volume.
     assert np.abs(normals.sum(axis=0)).max() < 1e-9
     assert 0 < (normals * corners[:, 0]).sum() / 6 <= np.prod(size_m) * (1 + 1e-9)
-
-
-def test_there_are_enough_names() -> None:
-    assert len(COLOURS) >= 8 and len(SHAPES) >= 6
-    assert all(any("\u4e00" <= letter <= "\u9fff" for letter in chinese) for chinese, _ in COLOURS.values())
 
 
 def test_masks_ids_and_boxes_agree(scenes: list[RenderedScene]) -> None:

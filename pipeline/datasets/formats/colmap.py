@@ -8,6 +8,7 @@ https://colmap.github.io/format.html
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,7 @@ class Calibration:
     images: dict[str, tuple[int, np.ndarray]]
 
 
+@lru_cache(maxsize=32)
 def read_calibration(folder: Path) -> Calibration:
     """Read ``cameras.txt`` and ``images.txt``.
 

@@ -17,8 +17,14 @@ LONG = object_of_box("long", (40, 20, 90, 60), Box3D((0, 0, 6), (1, 1.5, 8)))
 IMAGE = AnnotatedImage((NEAR, FAR, LONG), {("near", "far"): 0.4, ("far", "near"): -0.4})
 
 
-def points(z_m: float) -> np.ndarray:
-    return np.array([(x, y, z_m) for x in np.linspace(0, 1, 11) for y in np.linspace(0, 1, 11)])
+def walls(first_m: float, second_m: float, whole: str = "") -> AnnotatedImage:
+    """Two flat objects, a and b, at these depths."""
+    plane = np.array([(x, y, 1.0) for x in np.linspace(0, 1, 11) for y in np.linspace(0, 1, 11)])
+    objects = [
+        AnnotatedObject(name, (0, 0, 9, 9), visible_z_m=(z, z, z), points_m=plane * (1, 1, z), is_whole=name in whole)
+        for name, z in (("a", first_m), ("b", second_m))
+    ]
+    return AnnotatedImage(tuple(objects))
 
 
 @pytest.mark.parametrize(
@@ -74,11 +80,7 @@ def test_boxes_in_space_decide_what_is_clear(
 
 @pytest.mark.parametrize("gap_m, holds", [(0.5, True), (0.02, None), (-0.02, None), (-0.5, False)])
 def test_an_order_within_the_error_is_neither_true_nor_false(gap_m: float, holds: bool | None) -> None:
-    objects = [
-        AnnotatedObject(name, (0, 0, 9, 9), visible_z_m=(z, z, z), points_m=points(z))
-        for name, z in (("a", 2.0), ("b", 2 + gap_m))
-    ]
-    assert truth_of(Claim("closer", "a", "b"), AnnotatedImage(tuple(objects))).holds is holds  # type: ignore[arg-type]
+    assert truth_of(Claim("closer", "a", "b"), walls(2.0, 2 + gap_m)).holds is holds  # type: ignore[arg-type]
 
 
 def test_surfaces_whose_readings_disagree_have_no_order() -> None:
@@ -91,14 +93,9 @@ def test_surfaces_whose_readings_disagree_have_no_order() -> None:
 
 
 def test_a_centre_distance_needs_the_whole_of_both() -> None:
-    whole, part = (
-        AnnotatedObject(name, (0, 0, 9, 9), visible_z_m=(z, z, z), points_m=points(z), is_whole=name == "a")
-        for name, z in (("a", 2.0), ("b", 4.0))
-    )
-    claim = Claim("distance_between", "a", "b", value=2, unit="m", measure="centre")  # type: ignore[arg-type]
-    assert truth_of(claim, AnnotatedImage((whole, part))).holds is None
-    nearest = Claim("distance_between", "a", "b", value=2, unit="m", measure="nearest")  # type: ignore[arg-type]
-    assert truth_of(nearest, AnnotatedImage((whole, part))).holds is True
+    for whole, measure, holds in (("a", "centre", None), ("ab", "centre", True), ("a", "nearest", True)):
+        claim = Claim("distance_between", "a", "b", value=2, unit="m", measure=measure)  # type: ignore[arg-type]
+        assert truth_of(claim, walls(2.0, 4.0, whole)).holds is holds
 
 
 @pytest.mark.parametrize(
@@ -115,12 +112,8 @@ def test_a_centre_distance_needs_the_whole_of_both() -> None:
     ],
 )
 def test_visible_surfaces_bound_a_distance_from_above_only(value: float, comparison: str, holds: bool | None) -> None:
-    objects = [
-        AnnotatedObject(name, (0, 0, 9, 9), visible_z_m=(z, z, z), points_m=points(z))
-        for name, z in (("a", 2.0), ("b", 4.0))
-    ]
     claim = Claim("distance_between", "a", "b", value=value, unit="m", comparison=comparison, measure="nearest")  # type: ignore[arg-type]
-    assert truth_of(claim, AnnotatedImage(tuple(objects))).holds is holds
+    assert truth_of(claim, walls(2.0, 4.0)).holds is holds
 
 
 def test_claims_are_balanced_judged_and_repeatable() -> None:

@@ -21,11 +21,10 @@ def scene(noise_m: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     return depth, valid
 
 
-def overlap(mask: np.ndarray, part: tuple[slice, slice]) -> float:
-    """Intersection over union with a rectangle."""
-    other = np.zeros(mask.shape, dtype=bool)
-    other[part] = True
-    return float((mask & other).sum() / (mask | other).sum())
+def mask_of(part: tuple[slice, slice]) -> np.ndarray:
+    mask = np.zeros((240, 320), dtype=bool)
+    mask[part] = True
+    return mask
 
 
 @pytest.mark.parametrize("noise_m", [0.0, 0.003])
@@ -34,7 +33,8 @@ def test_boards_before_a_wall_are_found_and_the_wall_is_not(noise_m: float) -> N
     found = segments_of(depth, valid, CAMERA)
     assert len(found) == 2
     for part in (BOX, BALL):
-        assert max(overlap(mask, part) for mask in found) > 0.93
+        whole = mask_of(part)
+        assert max((mask & whole).sum() / (mask | whole).sum() for mask in found) > 0.93
     assert not (found[0] & found[1]).any()
     again = segments_of(depth, valid, CAMERA)
     assert all((mask == other).all() for mask, other in zip(found, again, strict=True))
@@ -44,12 +44,6 @@ def test_a_plane_alone_has_no_segment() -> None:
     depth = 1 / np.broadcast_to(np.linspace(1 / 4, 1 / 2, 240)[:, None], (240, 320))
     assert segments_of(depth, depth > 0, CAMERA) == []
     assert segments_of(depth, depth < 0, CAMERA) == []
-
-
-def mask_of(part: tuple[slice, slice]) -> np.ndarray:
-    mask = np.zeros((240, 320), dtype=bool)
-    mask[part] = True
-    return mask
 
 
 LEFT, RIGHT = mask_of((slice(50, 200), slice(50, 150))), mask_of((slice(50, 200), slice(150, 250)))
@@ -67,17 +61,13 @@ def test_the_nearer_side_of_a_shared_border_hides_the_other(
     assert found == (None if expected is None else pytest.approx(expected))
 
 
-def test_a_border_whose_halves_disagree_says_nothing() -> None:
+def test_a_border_whose_halves_disagree_and_none_at_all_say_nothing() -> None:
     depth = np.full(LEFT.shape, 2.0)
     depth[:125][RIGHT[:125]] = 3.0
     depth[125:][LEFT[125:]] = 3.0
     assert occlusion_between(LEFT, RIGHT, depth, depth > 0) is None
-
-
-def test_masks_without_a_shared_border_say_nothing() -> None:
-    far = mask_of((slice(50, 200), slice(200, 250)))
-    depth = np.where(LEFT, 2.0, 3.0)
-    assert occlusion_between(LEFT, far, depth, depth > 0) is None
+    apart = mask_of((slice(50, 200), slice(200, 250)))
+    assert occlusion_between(LEFT, apart, np.where(LEFT, 2.0, 3.0), depth > 0) is None
 
 
 def test_shares_of_a_border_tell_owner_and_hider() -> None:
