@@ -1,7 +1,7 @@
 """Numbers of geometry functions on inputs in closed form: a wrong sign or constant moves one of them.
 
-``pinned_geometry.json`` holds what each row of ``ROWS`` gives; run this file to write it anew after a deliberate
-change, and read the difference. The other tests of this folder say what the numbers must mean.
+``pinned_geometry.json`` holds what each row of ``ROWS`` gives; run this file to rewrite it after a deliberate
+change, and review the difference. The other tests of this folder say what the numbers must mean.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ PROBABILITIES = {
     "of within": [
         order.probability_within(1.0, s, low, low + 0.3) for low in (0.7, 0.8, 1.0, 1.1) for s in (0, 0.05, 1)
     ],
-    # Inside, at an end, outside, far outside, trivially right, without a lower or an upper end.
+    # Inside, at an end, outside, far outside, trivially correct, without a lower or an upper end.
     "of a length": [
         lengths.length_probability(low, high, measured, sigma, hidden=hidden, covered=covered)
         for low, high in ((0.9, 1.1), (1.0, 1.0), (0.0, 2.0), (0.8, math.inf), (3.0, 3.5), (0, 1e-12))

@@ -28,12 +28,12 @@ def test_a_length_that_fits_less_is_less_probable(sigma: float, slack: float, si
 
 
 @given(st.floats(0.2, 5.0), slacks)
-def test_a_coarse_measurement_says_nothing(measured: float, slack: float) -> None:
+def test_a_coarse_measurement_gives_about_one_half(measured: float, slack: float) -> None:
     assert 0.35 < length_probability(1 - slack, 1 + slack, measured, 5.0) < 0.65
 
 
 @given(st.floats(0.1, 10), slacks, sigmas)
-def test_a_coarser_measurement_is_less_sure(measured: float, slack: float, sigma: float) -> None:
+def test_a_coarser_measurement_is_less_certain(measured: float, slack: float, sigma: float) -> None:
     fine, coarse = (length_probability(1 - slack, 1 + slack, measured, factor * sigma) for factor in (1, 4))
     # At the very boundary of what is allowed both are about one half.
     assume(abs(fine - 0.5) > 0.3)
@@ -66,7 +66,7 @@ def test_a_hidden_part_makes_more_than_was_measured_possible(claimed: float) -> 
     assert length_probability(least, most, 1.0, 0.02, covered=0.5) < 0.05
 
 
-def test_what_is_measured_in_part_is_less_sure_to_be_all() -> None:
+def test_a_partly_hidden_length_is_less_certain_to_be_exact() -> None:
     whole, part = (length_probability(0.9, 1.1, 1.0, 0.02, hidden=mean) for mean in (0.0, 0.4))
     assert 0.5 < part < whole
 

@@ -63,13 +63,13 @@ def test_points_of_two_cameras_meet_in_the_reference(
         pytest.param(face(2, -1, count=5), Accord.UNKNOWN, id="too few points"),
     ],
 )
-def test_whether_two_clouds_of_one_thing_agree(second: np.ndarray, accord: Accord) -> None:
+def test_whether_two_clouds_of_one_object_agree(second: np.ndarray, accord: Accord) -> None:
     found = agreement(face(2, -1), second, 0.01, spread=0.02)
     assert found.accord is accord
     assert agreement(second, face(2, -1), 0.01, spread=0.02).accord is accord
 
 
-def test_agreement_tells_how_far_apart_the_clouds_are() -> None:
+def test_agreement_holds_the_offset_of_the_clouds() -> None:
     found = agreement(face(2, -1), face(2, -1) + np.array((0, 0, 1.5)), 0.01)
     assert found.offset == pytest.approx(1.5)
     assert agreement(face(0, 1), face(0, 1), 0.01).offset == 0
@@ -86,7 +86,7 @@ def test_a_frame_looks_through_points_before_its_depth(point_z: float, error: fl
     assert seen_through(points, depth, valid, camera, error) == share
 
 
-def test_points_outside_the_image_or_its_depth_tell_nothing() -> None:
+def test_points_outside_the_image_or_its_depth_are_not_evidence() -> None:
     camera = Camera(50, 50, 19.5, 14.5, 40, 30)
     depth, valid = np.full((30, 40), 2.0, np.float32), np.ones((30, 40), bool)
     beside, behind, before = (np.tile(point, (40, 1)) for point in ((50.0, 0, 1), (0, 0, -1.0), (0, 0, 1.0)))

@@ -1,4 +1,4 @@
-"""Scale and shift recovered from known lengths of an analytic scene: a floor, a wall and two boards that face it."""
+"""Scale and shift from known lengths of an analytic scene: a floor, a wall and two boards parallel to it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def values_of(kind: DepthKind, scale: float, shift: float) -> np.ndarray:
     return np.float32(scale * Z_M + (shift if kind is DEPTH else 0.0))
 
 
-class Things:
+class Objects:
     """The scene's objects in one depth map."""
 
     def __init__(self, values: np.ndarray) -> None:
@@ -63,19 +63,19 @@ def points(thing: Pixels, z_m: float) -> np.ndarray:
     return thing.rays * z_m
 
 
-def known(kind: str, things: Things, factor: float = 1.0, error: float = 0.03) -> KnownLength:
+def known(kind: str, objects: Objects, factor: float = 1.0, error: float = 0.03) -> KnownLength:
     """A true length of the scene, times a factor."""
-    near, far = things.near, things.far
+    near, far = objects.near, objects.far
     table: dict[str, tuple[float, tuple[Pixels, ...], Callable[..., float]]] = {
         "near z": (NEAR_M, (near,), z_distance),
         "far z": (FAR_M, (far,), z_distance),
         "near straight": (straight_distance(points(near, NEAR_M)), (near,), straight_distance),
-        "near side": (0.2 * NEAR_M, (things.near_side,), lateral_length),
-        "far side": (0.2 * FAR_M, (things.far_side,), lateral_length),
+        "near side": (0.2 * NEAR_M, (objects.near_side,), lateral_length),
+        "far side": (0.2 * FAR_M, (objects.far_side,), lateral_length),
         "centres": (centre_distance(points(near, NEAR_M), points(far, FAR_M)), (near, far), centre_distance),
         "nearest": (nearest_distance(points(near, NEAR_M), points(far, FAR_M)), (near, far), nearest_distance),
-        "height": (CAMERA_HEIGHT_M, (things.floor,), floor_distance),
-        "plane": (CAMERA_HEIGHT_M, (things.floor,), plane_distance),
+        "height": (CAMERA_HEIGHT_M, (objects.floor,), floor_distance),
+        "plane": (CAMERA_HEIGHT_M, (objects.floor,), plane_distance),
     }
     length_m, parts, measure = table[kind]
     return KnownLength(length_m * factor, parts, measure, error, 0.005)
@@ -91,12 +91,12 @@ def solve(
     factor: float = 1,
 ) -> Solution:
     """The solution for true lengths of the scene, of which the last is multiplied by a factor."""
-    things = Things(values)
+    objects = Objects(values)
     factors = [1.0] * (len(names) - 1) + [factor]
-    lengths = [known(name, things, part, error) for name, part in zip(names, factors, strict=True)]
+    lengths = [known(name, objects, part, error) for name, part in zip(names, factors, strict=True)]
     if kind is SHAPE:
         return solve_scale(lengths, kind)
-    return solve_affine(lengths, kind, things.values.ravel()[::7], (things.floor,) if flat else ())
+    return solve_affine(lengths, kind, objects.values.ravel()[::7], (objects.floor,) if flat else ())
 
 
 def worst(solution: Solution, kind: DepthKind, values: np.ndarray) -> float:
@@ -190,25 +190,25 @@ def test_the_error_at_an_anchor_is_its_own_and_grows_beyond(kind: DepthKind) -> 
 
 
 def test_the_focal_length_counts_for_sides_but_not_for_depth() -> None:
-    things = Things(values_of(SHAPE, 1, 0))
-    side = KnownLength(1.0, (things.near_side,), lateral_length, 0.0, 0.25)
-    z = KnownLength(1.0, (things.near,), z_distance, 0.0, 0.25)
+    objects = Objects(values_of(SHAPE, 1, 0))
+    side = KnownLength(1.0, (objects.near_side,), lateral_length, 0.0, 0.25)
+    z = KnownLength(1.0, (objects.near,), z_distance, 0.0, 0.25)
     assert abs(length_errors(side, SHAPE, 0.0)[1]) == pytest.approx(math.log(1.25))
     assert length_errors(z, SHAPE, 0.0) == (0.0, 0.0)
 
 
 def test_two_sides_share_the_error_of_the_focal_length() -> None:
-    things = Things(values_of(SHAPE, 1, 0))
+    objects = Objects(values_of(SHAPE, 1, 0))
     lengths = [
         KnownLength(0.2 * z, (thing,), lateral_length, 0.001, 0.1)
-        for z, thing in ((NEAR_M, things.near_side), (FAR_M, things.far_side))
+        for z, thing in ((NEAR_M, objects.near_side), (FAR_M, objects.far_side))
     ]
     assert solve_scale(lengths, SHAPE).error == pytest.approx(math.log(1.1), rel=0.01)
 
 
 def test_a_precise_anchor_outweighs_a_rough_one() -> None:
-    things = Things(values_of(SHAPE, 1, 0))
-    solution = solve_scale([known("near z", things, error=0.01), known("far z", things, 1.2, error=0.2)], SHAPE)
+    objects = Objects(values_of(SHAPE, 1, 0))
+    solution = solve_scale([known("near z", objects, error=0.01), known("far z", objects, 1.2, error=0.2)], SHAPE)
     assert solution.scale == pytest.approx(1, abs=0.002)
     assert solution.misfit < 1
 

@@ -1,4 +1,4 @@
-"""Where objects go on behind something nearer, and how far what is visible reaches."""
+"""Where objects continue behind something nearer, and how far their visible parts reach."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_the_table_is_open_where_the_cup_hides_it() -> None:
     assert not found[70, 40:60].any(), "its part before the cup's foot"
 
 
-def test_a_hole_in_the_depth_beside_the_step_is_looked_over() -> None:
+def test_a_hole_in_the_depth_beside_the_step_is_bridged() -> None:
     z, mask = board(SIDES["right"])
     valid = np.ones(SHAPE, bool)
     valid[:, 55:58] = False

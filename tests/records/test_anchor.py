@@ -115,7 +115,7 @@ BAD: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("plain", "words"), BAD, ids=range(len(BAD)))
-def test_a_wrong_form_is_told_in_one_line(plain: Any, words: str) -> None:
+def test_a_wrong_form_is_one_line(plain: Any, words: str) -> None:
     with pytest.raises(RecordError, match=words) as caught:
         Anchor.from_plain(plain)
     assert "\n" not in str(caught.value)

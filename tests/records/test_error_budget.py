@@ -1,4 +1,4 @@
-"""The error budget: what every source of error counts."""
+"""The error budget: the size of every source of error."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_the_error_of_the_scale_is_that_of_its_source(kind: str, source: str, ex
     assert found == (0.0 if expected is None else BUDGET.scale[expected])
 
 
-def test_an_error_that_anchors_gave_goes_before() -> None:
+def test_an_error_from_anchors_takes_precedence() -> None:
     depth = replace(DepthMap.from_values(VALUES, "metric", "anchor"), scale_error=0.21)
     assert BUDGET.scale_error(depth) == 0.21
 
@@ -44,7 +44,7 @@ def test_a_length_across_needs_scale_and_focal_length(source: CameraSource) -> N
     assert BUDGET.length(depth, source) == pytest.approx(math.hypot(BUDGET.scale["model"], BUDGET.focal[source]))
 
 
-def test_what_is_known_better_has_the_smaller_error() -> None:
+def test_better_sources_have_smaller_errors() -> None:
     sources = (CameraSource.GIVEN, CameraSource.EXIF, CameraSource.MODEL, CameraSource.ASSUMED)
     focal = [BUDGET.focal[source] for source in sources]
     assert focal == sorted(focal)
@@ -68,7 +68,7 @@ def test_edges_of_a_model_s_box_err_with_its_size(side_px: float, expected: floa
 
 @pytest.mark.parametrize("value", [-1, math.inf])
 @pytest.mark.parametrize("name", ["mask_px", "box_px", "box_share", "stray_box", "scale", "focal"])
-def test_what_is_no_standard_deviation_is_refused_by_name(name: str, value: object) -> None:
+def test_values_other_than_standard_deviations_are_refused_by_name(name: str, value: object) -> None:
     whole: object = value
     key = name
     if name in ("scale", "focal"):

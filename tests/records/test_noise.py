@@ -1,4 +1,4 @@
-"""Noise models: what they say at a depth, and which map gets which."""
+"""Noise models: their errors, and which map gets which."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_without_a_size_of_places_nothing_is_shared() -> None:
 
 @pytest.mark.parametrize("value", [-0.1, math.inf])
 @pytest.mark.parametrize("name", ["relative", "pixel_per_m", "place_share", "far_share", "blur_px"])
-def test_what_is_no_standard_deviation_is_refused(name: str, value: object) -> None:
+def test_values_other_than_standard_deviations_are_refused(name: str, value: object) -> None:
     with pytest.raises(ConfigError, match=f"^{name} must be a number of at least 0"):
         NoiseModel(**{name: value})  # type: ignore[arg-type]
 
@@ -80,13 +80,13 @@ def test_every_kind_needs_a_model(missing: str) -> None:
         NoiseModels({name: model for name, model in DEFAULTS.items() if name != missing})
 
 
-def test_what_is_no_model_is_refused() -> None:
+def test_values_other_than_models_are_refused() -> None:
     for wrong in (0.1, {"size": 1.0}):
         with pytest.raises(ConfigError, match=r"noise\.models\.midas must hold relative, relative_per_m, .* not "):
             NoiseModels({**DEFAULTS, "midas": wrong})  # type: ignore[dict-item]
 
 
-def test_the_configuration_says_what_the_code_takes_for_granted() -> None:
+def test_the_configuration_equals_the_defaults() -> None:
     config = load_config()
     assert build(config.noise).models == dict(DEFAULTS)
     assert build_stages(config).verify.verifier.budget.noise.models == dict(DEFAULTS)

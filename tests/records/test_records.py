@@ -236,13 +236,13 @@ def test_pixels_without_meaning_are_invalid(kind: str, source: str, valid: list[
 
 
 @pytest.mark.parametrize("value", ["", "[]", "{", "null", '{"relation": 3}', '{"relation": "left_of", "subject": "a"}'])
-def test_text_that_is_no_claim_gives_one_line(value: str) -> None:
+def test_text_that_is_not_a_claim_gives_one_line(value: str) -> None:
     with pytest.raises(RecordError) as caught:
         from_json(Claim, value)
     assert "\n" not in str(caught.value)
 
 
-def test_from_plain_refuses_what_has_no_json_form() -> None:
+def test_from_plain_refuses_values_without_a_json_form() -> None:
     with pytest.raises(RecordError):
         from_plain(Claim, {"relation": object()})
 

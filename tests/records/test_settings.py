@@ -122,7 +122,7 @@ def test_a_class_is_checked_when_made_but_not_its_defaults_or_other_types() -> N
         Lens(1, colour="red")  # type: ignore[call-arg]
 
 
-def test_keywords_that_are_handed_on_are_not_checked() -> None:
+def test_further_keywords_are_not_checked() -> None:
     @checked
     def settings(*names: int, count: Count = 1, **others: int) -> tuple[Any, ...]:
         return (*names, count, *others.values())

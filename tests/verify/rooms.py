@@ -1,4 +1,4 @@
-"""Boxes on a floor before a wall, by ray casting in closed form: the same numbers on every machine."""
+"""Boxes on a floor before a wall, ray-cast in closed form: the same numbers on every machine."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ class Room:
     def regions(
         self, *, masks: bool = True, frame: int = 0, shift_px: int = 0, origin: str = "model"
     ) -> tuple[Region, ...]:
-        """A region of every box of which ten pixels are seen, with its own 3D box.
+        """A region with its 3D box for every box that shows at least ten pixels.
 
         Args:
             masks: Whether the regions have masks.
             frame: Index of the frame.
-            shift_px: How far the masks lie too far to the right [px].
+            shift_px: Shift of the masks to the right [px].
             origin: Who gave the regions.
         """
         to_camera = np.linalg.inv(self.pose)
@@ -100,10 +100,10 @@ def room(
     """A view of the room.
 
     Args:
-        height_m: Of the camera above the floor [m].
-        pitch_deg: How far it looks down.
-        x_m: How far it stands to the right [m].
-        yaw_deg: How far it looks to the right.
+        height_m: Height of the camera above the floor [m].
+        pitch_deg: Angle by which it looks down.
+        x_m: Distance by which it stands to the right [m].
+        yaw_deg: Angle by which it looks to the right.
         focal_px: Focal length [px].
         size_px: Width and height of the image [px].
         source: Where the focal length comes from.

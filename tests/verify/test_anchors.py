@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scenes
+from verify.rules.frames import exact_depth
 
 from pipeline.records import Anchor, Claim, DepthKind, DepthMap, Region, ScaleSource, Scene, Status, Verdict
 from pipeline.records.camera import CameraSource
@@ -331,14 +332,13 @@ def test_the_error_of_a_scale_is_honest_on_rendered_scenes() -> None:
     pulls = []
     for seed in range(25):
         view = rendered_scene(seed, size_px=(320, 240)).view
-        given = view.frame.given_depth
-        assert given is not None
+        given = exact_depth(view)
         wrong = monocular_metric(given.values, seed).values * 3
-        thing = view.objects[-1]
-        if sum(item.label == thing.label for item in view.objects) > 1:
+        last = view.objects[-1]
+        if sum(item.label == last.label for item in view.objects) > 1:
             continue
-        value = float(np.median(thing.visible_z_m)) * math.exp(0.03 * rng.standard_normal())
-        anchor = Anchor.from_plain({"to_camera": thing.label, "measure": "z", "value": value, "unit": "m"})
+        value = float(np.median(last.visible_z_m)) * math.exp(0.03 * rng.standard_normal())
+        anchor = Anchor.from_plain({"to_camera": last.label, "measure": "z", "value": value, "unit": "m"})
         scene = Scene("s", (view.frame,), depth=(DepthMap.from_values(wrong, SHAPE),), anchors=(anchor,))
         (depth,) = with_anchors(scene, view.regions()).depth
         assert depth.scale_error is not None

@@ -11,6 +11,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 from synthetic.worlds import CAMERA, FLOOR, piece
+from verify.rules.frames import exact_depth
 
 from pipeline.records import Claim, DepthMap
 from pipeline.synthetic.depth_errors import sensor_depth
@@ -50,8 +51,7 @@ def frames_of(
     regions = tuple(region for view in views for region in view.regions())
     made = []
     for view in views:
-        depth = view.frame.given_depth
-        assert depth is not None
+        depth = exact_depth(view)
         if sensor:
             depth = sensor_depth(np.where(depth.valid, depth.values, 0), view.frame.camera, view.index)
         made.append(FrameView(view.frame, depth))

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from verify.rules.frames import exact_depth
 
 from pipeline.records import Claim, DepthMap, Status
 from pipeline.records.relations import Need
@@ -20,9 +21,7 @@ CLAIMS_PER_SCENE = 24
 
 
 def exact(made: RenderedScene, seed: int) -> DepthMap:
-    depth = made.view.frame.given_depth
-    assert depth is not None
-    return depth
+    return exact_depth(made.view)
 
 
 def sensor(made: RenderedScene, seed: int) -> DepthMap:

@@ -1,8 +1,8 @@
 """Every number of every verdict on rooms in closed form: a wrong sign or constant anywhere moves one of them.
 
-``pinned_verdicts.json`` holds the numbers as they were when ``SCENES`` was last looked at; run this file
-(``python tests/verify/test_verifier_pinned.py``) to write them anew after a deliberate change, and read the
-difference. That verdicts are correct is not taken from the table: what is decided must agree with the boxes.
+``pinned_verdicts.json`` holds the numbers of the last review; run this file
+(``python tests/verify/test_verifier_pinned.py``) to rewrite them after a deliberate change, and review
+the difference. Correctness does not follow from the table: decided verdicts must also agree with the boxes.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def depth(kind: DepthKind, **rest: Any) -> Callable[[Room], Any]:
 
 
 def blurred(view: Room) -> Any:
-    """Sensor depth whose steps are smeared out over three pixels."""
+    """Sensor depth whose steps are blurred over three pixels."""
     import cv2
 
     smooth = cv2.blur(view.z_m, (3, 3))
@@ -109,7 +109,7 @@ def blurred(view: Room) -> Any:
 
 
 def without_floor(view: Room) -> Any:
-    """Nothing but the boxes is measured: nobody knows which way is up."""
+    """Only the boxes are measured, so up is unknown."""
     made = view.depth(METRIC, noise=0.002, **SENSOR)
     return replace(made, valid=made.valid & (view.ids >= 0))
 
@@ -259,7 +259,7 @@ def judged(name: str) -> tuple[Verdict, ...]:
 
 
 def named(one: Claim) -> str:
-    """What tells a claim from the others; not its words, which may change."""
+    """An identifier of a claim that does not depend on its words, which may change."""
     parts = (one.relation, one.subject, one.object, one.other_object, one.value, one.measure, one.comparison[3:])
     return " ".join(str(part) for part in (*parts, *one.frames) if part not in (None, "ut"))
 
@@ -287,7 +287,7 @@ def test_the_numbers_of_verdicts_stay(name: str) -> None:
 
 
 def is_true(one: Claim) -> bool | None:
-    """Whether the boxes make a claim true; None where it is not asked here."""
+    """Whether a claim is true of the boxes; None where this is not tested."""
     low, high = (np.array(corner) for corner in BOXES[one.subject])
     if one.value is not None or one.object not in BOXES or one.other_object is not None:
         return None
