@@ -52,7 +52,7 @@ def loading(location: ModelLocation, purpose: str, reason: str, *, quote: bool =
         ) from error
     except Exception as error:  # Files that are broken raise whatever their readers do.
         prefix = f"{location.name} cannot be loaded as {purpose}: "
-        if isinstance(error, MemoryError) or is_out_of_memory(error):
+        if is_out_of_memory(error):
             raise ModelUnavailableError(f"{prefix}it does not fit into memory; choose a smaller model.") from error
         if not location.local:
             raise ModelUnavailableError(
@@ -118,8 +118,9 @@ def damaged_file(folder: Path) -> str | None:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error of torch says that memory does not suffice; MPS and the CPU have no type of their own for it."""
-    return any(words in str(error).lower() for words in ("out of memory", "can't allocate memory"))
+    """Whether an error says that memory does not suffice; torch has no type of its own for it on MPS and the CPU."""
+    parts = ("out of memory", "allocate memory", "alloc_failed")
+    return isinstance(error, MemoryError) or any(part in str(error).lower() for part in parts)
 
 
 def _first_sentence(error: Exception) -> str:

@@ -32,8 +32,8 @@ class ImagePart:
 
     Args:
         rgb: uint8 (H, W, 3), upright.
-        max_pixels: The model shall see at most this many pixels of it [px]; None leaves it to the backend.
-        known_digest: Its ``digest``, where it was computed before; that of a frame is the frame's.
+        max_pixels: Most pixels of it that the model may see [px]; None leaves the limit to the backend.
+        known_digest: Its ``digest`` where it is known already, as a frame's is.
     """
 
     rgb: np.ndarray
@@ -59,13 +59,13 @@ class TextPart:
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """One prompt: images and texts in the order in which the model reads them.
+    """A prompt: images and texts in the order in which the model reads them.
 
     Args:
         parts: The user's turn.
         item_id: Id of the item, for backends that look answers up.
         question: The question as the user asked it.
-        step: Which of the two steps this is.
+        step: What it asks.
         frame_digests: SHA-256 of each frame, for backends that look answers up.
     """
 
@@ -108,7 +108,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Generation:
-    """What a model said to one request.
+    """A model's output for one request.
 
     Args:
         text: The output, verbatim.
@@ -118,7 +118,7 @@ class Generation:
         seed: Seed of the generation, where it has one.
         prompt_tokens: Tokens of the prompt, where known.
         completion_tokens: Tokens of the output, where known.
-        seconds: Time from request to answer [s]; of requests that were answered together, a share of their time.
+        seconds: Time from request to answer [s]; for requests that were answered together, a share of their time.
         truncated: Whether the output ended because of the token limit, or because it repeated itself.
         cached_tokens: Tokens of the prompt whose computation was reused, where known.
         timings: Where the time and the memory went, by name; a name ends in its unit.
@@ -137,25 +137,29 @@ class Generation:
     timings: dict[str, float] = field(default_factory=dict)
 
 
+Outcome = Generation | TheodoliteError
+"""An answer, or the reason why there is none."""
+
+
 class VisionLanguageModel(Protocol):
-    """Answers requests."""
+    """A model that answers requests."""
 
     @property
     def identity(self) -> str | None:
         """Name, model, revision and settings: everything besides the request that the output depends on.
 
-        None where keeping the output gains nothing, because it is only looked up or drawn at random.
+        None where caching the output is useless, because it is looked up or drawn at random.
         """
         ...
 
     @property
     def can_ground(self) -> bool:
-        """Whether it can be asked first where the objects are; recorded answers cannot."""
-        ...
+        """Whether it can be asked first where the objects are."""
+        return True
 
     @property
     def max_pixels(self) -> int | None:
-        """The most pixels that it sees of one image [px]; None where it has no limit of its own, or tells none."""
+        """Most pixels that it sees of one image [px]; None where it has no limit of its own, or does not state it."""
         return None
 
     @property
@@ -164,7 +168,7 @@ class VisionLanguageModel(Protocol):
         return True
 
     def check(self) -> None:
-        """Find, without generating anything, what it cannot work without: its package, its model, its server, its file.
+        """Check, without generating anything, that its package, model, server or file is there.
 
         Raises:
             TheodoliteError: If something is missing.
@@ -180,15 +184,15 @@ class VisionLanguageModel(Protocol):
         """
         ...
 
-    def generate_all(self, requests: Sequence[Request]) -> list[Generation | TheodoliteError]:
-        """Answer several requests, in the order asked; the error where one could not be answered.
+    def generate_all(self, requests: Sequence[Request]) -> list[Outcome]:
+        """Answer several requests, in order; an error stands in for an answer that failed.
 
-        By default one after the other. A missing model is raised, because it concerns all.
+        By default one after the other. A missing model is raised, because it affects all requests.
 
         Raises:
             ModelUnavailableError: If the model is neither on disk nor reachable.
         """
-        outcomes: list[Generation | TheodoliteError] = []
+        outcomes: list[Outcome] = []
         for request in requests:
             try:
                 outcomes.append(self.generate(request))

@@ -30,11 +30,11 @@ class ImageBudget:
         max_frames: Most frames in one question.
         tokens: Tokens that all frames of one question may take together; crops come on top.
         min_frame_tokens: A frame's share never falls below this [tokens]; where the frames do not fit at that size,
-            fewer are shown. It is also taken for the size to which the model enlarges smaller images.
+            fewer are shown. The model is assumed to enlarge smaller images to this size.
         crop_tokens: Tokens that one crop may take.
         max_crops: Most crops in one question.
-        crop_below_tokens: Regions that the model sees smaller than this [tokens] deserve a crop.
-        crop_margin: What a crop shows on every side of its region, in sides of the region.
+        crop_below_tokens: Regions that the model sees smaller than this [tokens] are shown as crops.
+        crop_margin: Margin of a crop around its region, in sides of the region.
 
     Raises:
         ConfigError: If a number is out of its range.
@@ -68,15 +68,15 @@ DEFAULT_BUDGET = ImageBudget()
 def select_frames(
     count: int, budget: ImageBudget, keep: Collection[int] = (), images_per_frame: int = 1
 ) -> tuple[int, ...]:
-    """Indices of the frames that fit into a budget at its smallest size, evenly over the sequence.
+    """Indices of the frames that fit into a budget at its smallest size, spread evenly over the sequence.
 
-    The first and the last frame are among them wherever the frames to keep leave two places.
+    They include the first and the last frame wherever the frames to keep leave two places.
 
     Args:
         count: Number of frames.
         budget: The budget.
-        keep: Frames that are taken first, such as those that hold given regions.
-        images_per_frame: Images that share a frame's tokens: 2 where its depth is an image too.
+        keep: Frames to take first, such as those with given regions.
+        images_per_frame: Images that share a frame's tokens: 2 where its depth is shown as an image too.
 
     Returns:
         Ascending indices from 0, at least one; equal for equal arguments.
@@ -121,19 +121,19 @@ def frame_pixels(sizes_px: Sequence[Size], budget: ImageBudget, images_per_frame
 
 
 def pixels_within(size_px: Size, tokens: int, budget: ImageBudget) -> int | None:
-    """The most pixels that an image may be shown with in order to take no more than so many tokens.
+    """The most pixels with which an image takes no more than the given tokens.
 
     Args:
         size_px: (width, height) of the image [px].
-        tokens: What it may take.
-        budget: Tells to which size the model enlarges smaller images.
+        tokens: Most tokens.
+        budget: Gives the size to which the model enlarges smaller images.
 
     Returns:
         The ``max_pixels`` of the image; None where it fits as it is.
     """
     if token_count(size_px, None, budget) <= tokens:
         return None
-    # The count grows with the limit. Below tokens * 1024 px lie those of images that are thinner than a token.
+    # The count grows with the limit; images thinner than a token have theirs below tokens * 1024 px.
     limits = range(1, tokens * TOKEN_PIXELS + 1)
     return bisect_right(limits, tokens, key=lambda limit: token_count(size_px, limit, budget))
 
@@ -144,7 +144,7 @@ def token_count(size_px: Size, max_pixels: int | None, budget: ImageBudget) -> i
     Args:
         size_px: (width, height) of the image [px].
         max_pixels: It is reduced to this [px], down to one row or column of tokens; None leaves it as it is.
-        budget: Tells to which size the model enlarges smaller images.
+        budget: Gives the size to which the model enlarges smaller images.
     """
     width, height = size_px
     columns, rows = (max(round(side / TOKEN_SIDE_PX), 1) for side in size_px)
@@ -171,7 +171,7 @@ def shown_scale(size_px: Size, max_pixels: int | None, budget: ImageBudget) -> f
 
 
 def _spread(indices: Sequence[int], count: int) -> list[int]:
-    """So many of the indices, evenly; the first and the last among them where there are two places."""
+    """``count`` of the indices, spread evenly; the first and the last among them from two on."""
     if count == 1:
         return [indices[0]]
     steps, last = count - 1, len(indices) - 1

@@ -1,4 +1,4 @@
-"""Requests to a server at the same time, in an order that lets it reuse the beginnings that they share."""
+"""Concurrent requests to a server, in an order that lets it reuse the prefixes that they share."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from queue import Empty, PriorityQueue, SimpleQueue
 
-from pipeline.models.vlm.base import Generation, ImagePart, Request
-from pipeline.records.errors import FATAL, TheodoliteError
-
-Outcome = Generation | TheodoliteError
+from pipeline.models.vlm.base import Generation, ImagePart, Outcome, Request
+from pipeline.records.errors import FATAL
 
 # An interrupt that comes just before a wait is seen only after it.
 _LONGEST_WAIT_S = 0.2
@@ -24,29 +22,27 @@ def answer_concurrently(
 ) -> list[Outcome]:
     """Answer requests with several threads.
 
-    Of those that begin alike, up to and with their first image, the first goes alone until the server has read it:
-    a server remembers beginnings, but those that arrive together would each read the frames anew.
+    Among requests with the same prefix, up to and including their first image, the first goes alone until the server
+    has read it: a server caches prefixes, but would read the frames of requests that arrive together several times.
 
     Args:
         requests: The requests.
-        answer: Answers one. It calls its second argument when the server has read the request, if it learns of it,
-            and should give up soon after its third is set.
+        answer: Answers one. It calls its second argument when it learns that the server has read the request, and
+            should give up soon after its third is set.
         max_concurrency: Most requests at a time.
 
     Returns:
-        In the order asked, the answer, or the error where one could not be answered.
+        The outcomes, in the order of the requests.
 
     Raises:
-        TheodoliteError: An error that concerns all requests alike; those that wait are dropped.
+        TheodoliteError: An error that affects all requests; those that wait are dropped.
         KeyboardInterrupt: At once; those that wait are dropped, and those under way give up.
     """
     followers = _followers(requests)
-    held = {index for group in followers.values() for index in group}
-    # By index, so that the questions about one scene stay together, while the server remembers it.
+    # By index, so that the questions about one scene stay together while the server remembers it.
     ready: PriorityQueue[int] = PriorityQueue()
-    for index in range(len(requests)):
-        if index not in held:
-            ready.put(index)
+    for index in set(range(len(requests))).difference(*followers.values()):
+        ready.put(index)
     reports: SimpleQueue[tuple[int, Generation | BaseException]] = SimpleQueue()
     stopped = threading.Event()
 
@@ -64,7 +60,7 @@ def answer_concurrently(
             release(index)
             reports.put((index, report))
 
-    # Daemons, because an interrupted program shall not wait for answers.
+    # Daemons, because an interrupted program must not wait for answers.
     threads = [threading.Thread(target=work, daemon=True) for _ in range(min(max_concurrency, len(requests)))]
     outcomes: dict[int, Outcome] = {}
     try:
@@ -75,9 +71,7 @@ def answer_concurrently(
                 index, report = reports.get(timeout=_LONGEST_WAIT_S)
             except Empty:
                 continue
-            if isinstance(report, BaseException) and (
-                isinstance(report, FATAL) or not isinstance(report, TheodoliteError)
-            ):
+            if isinstance(report, FATAL) or not isinstance(report, Outcome):
                 raise report
             outcomes[index] = report
     finally:
@@ -88,16 +82,15 @@ def answer_concurrently(
 
 
 def _followers(requests: Sequence[Request]) -> dict[int, list[int]]:
-    """The first request of each beginning, and the others that begin alike; those without images stand alone."""
+    """The first request of each prefix, and the others that share it; requests without images share none."""
     groups: dict[tuple[object, ...], list[int]] = defaultdict(list)
     for index, request in enumerate(requests):
-        beginning = _beginning(request)
-        if beginning is not None:
-            groups[beginning].append(index)
+        if (prefix := _prefix(request)) is not None:
+            groups[prefix].append(index)
     return {first: others for first, *others in groups.values() if others}
 
 
-def _beginning(request: Request) -> tuple[object, ...] | None:
+def _prefix(request: Request) -> tuple[object, ...] | None:
     texts: list[str] = []
     for part in request.parts:
         if isinstance(part, ImagePart):

@@ -21,7 +21,7 @@ from pipeline.records import Box, Claim, Frame, Origin, Region
 from pipeline.records.camera import Camera
 from pipeline.records.checks import finite_tuple, require
 
-# Four tokens long: with less around it, an object is hardly recognised.
+# Four tokens long: with less around it, an object is hard to recognise.
 _LEAST_SIDE_PX = 128
 # A crop that shows an object barely larger than the frame did is not worth its tokens.
 _LEAST_MAGNIFICATION = 1.2
@@ -35,7 +35,7 @@ _EDGE_SHARE = 0.01
 
 
 class SecondLook(StrEnum):
-    """Which regions the model sees once more as crops: none, those that it saw too small, or every one."""
+    """Which regions the model sees again as crops: none, those that it saw too small, or all."""
 
     OFF = "off"
     AUTO = "auto"
@@ -78,63 +78,25 @@ class Crop:
         Raises:
             RecordError: If the crop reaches beyond the frame.
         """
-        self._check_within(frame.width, frame.height)
-        return frame.rgb[self._slices].copy()
+        left, top, right, bottom = map(int, self.box_px)
+        require(
+            right <= frame.width and bottom <= frame.height,
+            f"The crop {self.box_px} reaches beyond its frame of {frame.width} x {frame.height} pixels.",
+        )
+        return frame.rgb[top:bottom, left:right].copy()
 
     def camera(self, camera: Camera) -> Camera:
         """Camera of the crop, from that of its frame; its principal point may lie outside of the crop."""
         return camera.cropped(int(self.box_px[0]), int(self.box_px[1]), *self.size_px)
 
-    def to_frame(self, region: Region, frame_size_px: Size | None = None) -> Region:
-        """The region of the frame that a region of the crop shows.
+    def to_frame(self, region: Region) -> Region:
+        """The region of the frame that a region of the crop shows, in pixels of the frame.
 
         Its 3D box is dropped: a model measures it along the axis of an image's centre, which is not the frame's.
-
-        Args:
-            region: A region in pixels of the crop.
-            frame_size_px: (width, height) of the frame [px]; only needed where the region has a mask.
-
-        Raises:
-            RecordError: If the mask does not fit the crop, or the frame's size is missing or too small for it.
         """
-        mask = None
-        if region.mask is not None:
-            require(frame_size_px is not None, f"The mask of {region.label!r} needs the size of its frame.")
-            width, height = frame_size_px or (0, 0)
-            self._check_within(width, height)
-            require(
-                region.mask.shape == self.size_px[::-1],
-                f"The mask of {region.label!r} is {region.mask.shape}, the crop is {self.size_px[::-1]}.",
-            )
-            mask = np.zeros((height, width), dtype=bool)
-            mask[self._slices] = region.mask
-        return self._moved(region, 1, self.frame, mask)
-
-    def to_crop(self, region: Region, image: int) -> Region:
-        """The region of the crop that shows a region of the frame; it is not clipped, and loses its 3D box.
-
-        Args:
-            region: A region in pixels of the frame.
-            image: Index of the crop among all images, which becomes the region's ``frame``.
-        """
-        return self._moved(region, -1, image, None if region.mask is None else region.mask[self._slices])
-
-    @property
-    def _slices(self) -> tuple[slice, slice]:
-        left, top, right, bottom = (int(edge) for edge in self.box_px)
-        return slice(top, bottom), slice(left, right)
-
-    def _check_within(self, width: int, height: int) -> None:
-        require(
-            self.box_px[2] <= width and self.box_px[3] <= height,
-            f"The crop {self.box_px} reaches beyond its frame of {width} x {height} pixels.",
-        )
-
-    def _moved(self, region: Region, sign: int, frame: int, mask: np.ndarray | None) -> Region:
-        left, top = sign * self.box_px[0], sign * self.box_px[1]
+        left, top = self.box_px[:2]
         x1, y1, x2, y2 = region.box_px
-        box_px = (x1 + left, y1 + top, x2 + left, y2 + top)
-        return replace(region, frame=frame, box_px=box_px, mask=mask, box_3d=None)
+        return replace(region, frame=self.frame, box_px=(x1 + left, y1 + top, x2 + left, y2 + top), box_3d=None)
 
 
 def choose_crops(
@@ -144,21 +106,21 @@ def choose_crops(
     mode: SecondLook,
     budget: ImageBudget,
 ) -> tuple[Crop, ...]:
-    """The crops that show regions once more, in their frames' original pixels.
+    """The crops that show regions again, in their frames' original pixels.
 
     ``auto`` takes a region if the model sees it smaller than ``crop_below_tokens``, and if its crop magnifies: the
     model sees each side of the object more than 1.2 times as long as in the frame. It does so where the frame was
     reduced, and where the crop is so small that the model enlarges it. ``always`` takes every region.
 
-    A crop shows ``crop_margin`` sides of the region around it and is at least 128 px long and wide, as far as the frame
-    goes. Crops of one frame become one where that shows their objects nearly as large. Of more than ``max_crops``,
-    those of the smallest regions count. Points, lines of text, and regions outside of the frames are skipped.
+    A crop has a margin of ``crop_margin`` sides of its region and is at least 128 px long and wide, within the frame.
+    Crops of one frame are merged where that shows their objects nearly as large. The ``max_crops`` of the smallest
+    regions remain. Points, lines of text, and regions outside of the frames are skipped.
 
     Args:
         regions: Regions of the frames.
         frames: All frames of the scene.
-        shown_pixels: The most pixels that the model sees of each frame [px], by the frame's index; None shows it as it
-            is, and a frame that is missing is not shown.
+        shown_pixels: Most pixels that the model sees of each shown frame [px], by the frame's index; None for a frame
+            that is shown as it is.
         mode: Which regions.
         budget: Sizes and counts.
 
@@ -209,9 +171,9 @@ def choose_crops(
 def regions_in_frames(regions: Sequence[Region], crops: Sequence[Crop], frame_count: int) -> tuple[Region, ...]:
     """Map regions that were located in crops back into their frames.
 
-    An object that was located in a frame and again in a crop of it, under the same name and with boxes that overlap
-    within the crop, stays one region in its place, with the crop's finer edges. An edge at which the crop ends before
-    the object may stays the frame's. What only a crop shows is appended.
+    A region of a frame and one of a crop of it are the same object if their names are equal and their boxes overlap
+    within the crop. It keeps its place and takes the crop's finer edges, except where the object may reach beyond the
+    crop. Regions that only a crop shows are appended.
 
     Args:
         regions: Regions whose ``frame`` counts the scene's frames first and then the crops.
@@ -241,7 +203,7 @@ def regions_in_frames(regions: Sequence[Region], crops: Sequence[Crop], frame_co
 
 
 def claims_in_frames(claims: Iterable[Claim], crops: Sequence[Crop], frame_count: int) -> tuple[Claim, ...]:
-    """The claims with crops named by their frames; claims that become equal are given once.
+    """The claims with crops replaced by their frames; claims that become equal are given once.
 
     Args:
         claims: Claims whose ``frames`` count the scene's frames first and then the crops.
@@ -254,7 +216,7 @@ def claims_in_frames(claims: Iterable[Claim], crops: Sequence[Crop], frame_count
 
 
 def _overlap(first_px: Box, second_px: Box) -> Box | None:
-    """What two boxes share; None where it has no area."""
+    """Intersection of two boxes; None where it has no area."""
     left, top = max(first_px[0], second_px[0]), max(first_px[1], second_px[1])
     right, bottom = min(first_px[2], second_px[2]), min(first_px[3], second_px[3])
     return (left, top, right, bottom) if left < right and top < bottom else None
@@ -268,7 +230,7 @@ def _span(low: float, high: float, margin: float, length: int) -> tuple[int, int
 
 
 def _merged(crops: Iterable[Crop], may_merge: Callable[[Crop, Crop], bool]) -> list[Crop]:
-    """The crops, of which those that may merge became one, in the place of the first of them."""
+    """The crops after all merges; a merged crop takes the place of its first part."""
     merged: list[Crop] = []
     for crop in crops:
         place = len(merged)
@@ -284,7 +246,7 @@ def _union(first: Crop, second: Crop) -> Crop:
 
 
 def _same_object(finer: Region, coarse: Region, crop: Crop) -> float:
-    """How well two regions of a frame agree within a crop, as intersection over union; 0 where they are not alike."""
+    """Intersection over union of two regions of a frame within a crop; 0 where frames or names differ."""
     if coarse.frame != crop.frame or normal_name(coarse.label) != normal_name(finer.label):
         return 0.0
     visible = _overlap(coarse.box_px, crop.box_px)

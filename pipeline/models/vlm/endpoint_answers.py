@@ -1,4 +1,4 @@
-"""Answers of the OpenAI protocol: what is read of them, and what can be wrong with them."""
+"""Reading answers of the OpenAI protocol, and their possible faults."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ class BrokenAnswerError(Exception):
 
 
 class ReportedError(Exception):
-    """The server reports an error in place of an answer, or within one; the text is the server's."""
+    """The server reports an error instead of an answer, or within one; the text is the server's."""
 
 
 class NotTextError(Exception):
-    """The answer is a value of another type, which the text names."""
+    """The answer is not a text; the message names its type."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer as the server gave it: a text may hold anything, the other values may be of any type.
+    """An answer as the server gave it; only the types of its texts have been checked.
 
     Args:
-        text: What it says.
-        reasoning: Reasoning that is given apart.
-        finish_reason: Why it ends.
+        text: The text.
+        reasoning: Reasoning that the server gives separately.
+        finish_reason: Why it ended.
         usage: Numbers of tokens.
-        fingerprint: Of model and server.
-        is_cut: Whether it was broken off because it repeated itself.
+        fingerprint: Fingerprint of model and server.
+        is_cut: Whether it was cut because it repeated itself.
     """
 
     text: str
@@ -50,15 +50,15 @@ class Answer:
 
 
 def read_whole(completion: Any) -> Answer:
-    """Read an answer that came at once.
+    """Read an answer that was not streamed.
 
     Args:
         completion: A ``ChatCompletion`` of the openai package, whose values may be of any type.
 
     Raises:
         ReportedError: If it is an error.
-        NotTextError: If it holds no text but another value.
-        LookupError, TypeError, AttributeError: If it is no answer of the protocol.
+        NotTextError: If its content is not a text.
+        LookupError, TypeError, AttributeError: If it does not follow the protocol.
     """
     _check_reported(completion)
     choice = completion.choices[0]
@@ -74,11 +74,11 @@ def read_stream(chunks: Iterable[Any], on_text: Callable[[], None]) -> Answer:
         on_text: Called once, at the first text or reasoning.
 
     Raises:
-        BrokenAnswerError: If it ends before the answer does.
+        BrokenAnswerError: If the stream ends before the answer does.
         ReportedError: If the server reports an error in it.
-        NotTextError: If it holds another value in place of a text.
+        NotTextError: If its content is not a text.
         openai.OpenAIError: If the server reports an error in it, or is too slow.
-        ValueError, LookupError, TypeError, AttributeError, RecursionError: If it is no answer of the protocol.
+        ValueError, LookupError, TypeError, AttributeError, RecursionError: If it does not follow the protocol.
     """
     import openai
 
@@ -106,7 +106,7 @@ def read_stream(chunks: Iterable[Any], on_text: Callable[[], None]) -> Answer:
             if is_cut or (finish_reason is not None and usage and not choices):
                 break
     except openai.APIConnectionError as error:
-        # What is missing after the answer's end is only the number of its tokens.
+        # After the answer's end, only the numbers of tokens are missing.
         if finish_reason is None:
             raise error if isinstance(error, openai.APITimeoutError) else BrokenAnswerError from None
     if has_chunk and not has_choice:
@@ -118,7 +118,7 @@ def read_stream(chunks: Iterable[Any], on_text: Callable[[], None]) -> Answer:
 
 
 def reported(error: Any) -> str:
-    """What a server says in an error."""
+    """The message of a server's error."""
     message = error.get("message") if isinstance(error, Mapping) else None
     return message if isinstance(message, str) else str(error)
 

@@ -1,4 +1,4 @@
-"""What went wrong between here and a server, in words."""
+"""Errors of servers and connections in one sentence each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ErrorExplainer:
-    """Says what went wrong and how to mend it.
+    """Explains what went wrong and how to fix it.
 
     Args:
         address: Address of the API.
@@ -31,7 +31,7 @@ class ErrorExplainer:
     api_key_env: str
 
     def explain(self, error: Exception, key: str) -> str:
-        """One sentence about an error, without the key.
+        """One sentence that explains an error, without the key.
 
         Args:
             error: What the last attempt raised.
@@ -43,33 +43,33 @@ class ErrorExplainer:
         if isinstance(error, openai.APIError):
             retries = int(error.request.headers.get("x-stainless-retry-count", 0))
         after = f"after {retries + 1} attempts" if retries else "at the first attempt"
-        if isinstance(error, openai.APIStatusError):
-            return self._explain_status(error, after, key)
-        if isinstance(error, openai.APITimeoutError):
-            return (
-                f"{self.address} did not answer within {self.timeout_s:g} s {after}: raise vlm.timeout_s, lower "
-                "vlm.max_new_tokens, or send fewer or smaller images."
-            )
-        if isinstance(error, openai.APIConnectionError):
-            return (
-                f"No connection to {self.address} {after}, or it was lost: start a server there, for example "
-                f"'vllm serve {self.model}', or set vlm.base_url."
-            )
         match error:
-            case openai.APIResponseValidationError():
-                pass
+            case openai.APIStatusError():
+                return self._explain_status(error, after, key)
+            case openai.APITimeoutError():
+                return (
+                    f"{self.address} did not answer within {self.timeout_s:g} s {after}: raise vlm.timeout_s, lower "
+                    "vlm.max_new_tokens, or send fewer or smaller images."
+                )
+            case openai.APIConnectionError():
+                return (
+                    f"No connection to {self.address} {after}, or it was lost: start a server there, for example "
+                    f"'vllm serve {self.model}', or set vlm.base_url."
+                )
             case BrokenAnswerError():
                 return f"{self.address} broke its answer off {after}: look for the reason in the server's log."
-            case ReportedError() | openai.APIError():
-                says = reported(error.body) if isinstance(error, openai.APIError) else str(error)
-                says = _one_line(says, key)
-                return f"{self.address} reports an error in place of an answer; look into the server's log: {says}"
             case NotTextError():
                 return (
                     f"The model {self.model} at {self.address} answered with a {error} in place of a text: choose "
                     "another server or model."
                 )
-        return f"{self.address} did not answer in the OpenAI protocol: check that vlm.base_url ends in /v1."
+            case ReportedError():
+                says = str(error)
+            case openai.APIError() if not isinstance(error, openai.APIResponseValidationError):
+                says = reported(error.body)
+            case _:
+                return f"{self.address} did not answer in the OpenAI protocol: check that vlm.base_url ends in /v1."
+        return f"{self.address} reports an error instead of an answer; see the server's log: {_one_line(says, key)}"
 
     def _explain_status(self, error: openai.APIStatusError, after: str, key: str) -> str:
         status, says = error.status_code, _one_line(error.message, key)
@@ -81,7 +81,7 @@ class ErrorExplainer:
             )
         if status == 404:
             return (
-                f"{self.address} knows no model {self.model!r}, or is not the address of an OpenAI API (status 404): "
+                f"{self.address} has no model {self.model!r}, or is not the address of an OpenAI API (status 404): "
                 "set vlm.model and vlm.base_url."
             )
         if status in (408, 409, 429) or status >= 500:
@@ -90,5 +90,5 @@ class ErrorExplainer:
 
 
 def _one_line(text: str, key: str) -> str:
-    # The key is taken out before the cut, which could leave a part of it.
+    # The key is removed before the cut, which could leave a part of it.
     return " ".join((received_text(text, key) or "").split())[:300]

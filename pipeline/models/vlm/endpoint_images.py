@@ -1,4 +1,4 @@
-"""Images as a server takes them: reduced, encoded, and kept, because many questions show the same frames."""
+"""Images for a server: reduced, encoded, and cached, because many questions show the same frames."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _MAX_KEPT_BYTES = 128 * 2**20  # About a hundred frames of full HD as PNG.
 
 
 class ImageEncoder:
-    """Turns images into ``data:`` addresses, each one once; safe to use from several threads.
+    """Encodes each image once as a ``data:`` address; safe to use from several threads.
 
-    Equal images give equal bytes, which is what a server knows images by.
+    Equal images give equal bytes, by which a server recognises images.
 
     Args:
         image_format: ``png`` sends the exact pixels, ``jpeg`` fewer bytes.
@@ -37,7 +37,7 @@ class ImageEncoder:
         self._image_format = image_format
         self._max_side_px = max_side_px
         self._max_kept_bytes = max_kept_bytes
-        self._kept: OrderedDict[tuple[str, tuple[int, int], ImageFormat], str] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, tuple[int, int]], str] = OrderedDict()
         self._kept_bytes = 0
         self._lock = threading.Lock()
 
@@ -45,30 +45,27 @@ class ImageEncoder:
         """The image as a ``data:`` address."""
         height, width = image.rgb.shape[:2]
         size_px = sent_size_px((width, height), self._max_side_px, image.max_pixels)
-        key = (image.digest, size_px, self._image_format)
-        # Held while an image is encoded, so that nobody encodes the same one beside; it takes milliseconds.
+        key = (image.digest, size_px)
+        # Held while an image is encoded, so that no other thread encodes it too; it takes milliseconds.
         with self._lock:
             if key not in self._kept:
-                self._keep(key, encode(image.rgb, size_px, self._image_format))
+                self._kept[key] = encode(image.rgb, size_px, self._image_format)
+                self._kept_bytes += len(self._kept[key])
             self._kept.move_to_end(key)
             url = self._kept[key]
             while self._kept_bytes > self._max_kept_bytes:
                 self._kept_bytes -= len(self._kept.popitem(last=False)[1])
             return url
 
-    def _keep(self, key: tuple[str, tuple[int, int], ImageFormat], url: str) -> None:
-        self._kept[key] = url
-        self._kept_bytes += len(url)
-
 
 def sent_size_px(size_px: tuple[int, int], max_side_px: int | None, max_pixels: int | None) -> tuple[int, int]:
-    """Size in which an image is sent; never larger than it is.
+    """Size at which an image is sent, never larger than the image.
 
     Args:
         size_px: (width, height) of the image [px].
         max_side_px: Longest side [px]; None for any.
-        max_pixels: The model shall see at most this many pixels [px]; None for any. It is obeyed as Qwen3-VL does it,
-            with sides that are multiples of a token's, which a server would otherwise round up beyond it.
+        max_pixels: Most pixels that the model may see [px]; None for any. As in Qwen3-VL, the sides become multiples of
+            a token's, which a server would otherwise round up beyond the limit.
 
     Returns:
         (width, height) [px].

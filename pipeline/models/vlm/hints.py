@@ -1,4 +1,4 @@
-"""Depth told to a vision-language model: as a table of its objects, or as an image."""
+"""Depth in the prompt of a vision-language model: a table of objects, or an image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.records.message import Language
 
 
 class HintMode(StrEnum):
-    """How the depth is told to the model."""
+    """How the prompt gives the depth."""
 
     NONE = "none"
     TABLE = "table"
@@ -47,8 +47,8 @@ class DepthHint:
         far: 90th percentile.
         nearness: In [0, 1]; 1 is the nearest of the frame.
         reference: Name of the object in the prompt: its label, or ``label#2``.
-        distance_m: Straight distance from the camera to the object's middle, as claims of distance are judged by [m];
-            only where the kind is metric.
+        distance_m: Straight distance from the camera to the object's middle, by which claims of distance are judged
+            [m]; only where the kind is metric.
 
     Raises:
         RecordError: If a number is not finite, or the nearness is outside [0, 1].
@@ -73,7 +73,7 @@ class DepthHint:
 
 
 def depth_table(hints: Sequence[DepthHint], language: Language, frames: Sequence[Frame]) -> str:
-    """The depths as one table per frame, from near to far, with a sentence that says what the numbers mean.
+    """The depths as one table per frame, from near to far, with a sentence that explains the numbers.
 
     Metric depth is given in metres, with the straight distance beside it; scale-invariant depth as multiples of the
     nearest object's; affine depth and disparity as an order with the nearness alone.

@@ -1,4 +1,4 @@
-"""No model: the claims of the input are judged, and no question is asked."""
+"""No model: only the claims of the input are judged."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pipeline.records.errors import GenerationError
 
 
 class NoModel(VisionLanguageModel):
-    """Stands where a model would, and answers nothing."""
+    """A placeholder that answers nothing."""
 
     @property
     def identity(self) -> None:
-        """There is nothing to keep."""
+        """None: there is nothing to cache."""
         return None
 
     @property
     def can_ground(self) -> bool:
-        """It cannot."""
+        """Never."""
         return False
 
     def generate(self, request: Request) -> Generation:

@@ -1,4 +1,4 @@
-"""Any server that speaks the OpenAI protocol: vLLM, SGLang, ``transformers serve``, Ollama, or a paid service."""
+"""Servers that speak the OpenAI protocol: vLLM, SGLang, ``transformers serve``, Ollama, or a paid service."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,8 +15,8 @@ from urllib.parse import urlsplit
 
 from pydantic import StringConstraints
 
-from pipeline.models.vlm.base import Generation, Request, TextPart, TopP, VisionLanguageModel
-from pipeline.models.vlm.concurrency import Outcome, answer_concurrently
+from pipeline.models.vlm.base import Generation, Outcome, Request, TextPart, TopP, VisionLanguageModel
+from pipeline.models.vlm.concurrency import answer_concurrently
 from pipeline.models.vlm.endpoint_answers import (
     Answer,
     BrokenAnswerError,
@@ -35,9 +36,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# A server that runs lists its models at once.
+# A running server lists its models at once.
 _CHECK_S = 10.0
-_NO_KEY = "none"  # Local servers ask for no key, but the client refuses to start without one.
+_NO_KEY = "none"  # Local servers need no key, but the client does not start without one.
 _VariableName = Annotated[
     str,
     StringConstraints(pattern="^[A-Za-z_][A-Za-z0-9_]*$"),
@@ -49,108 +50,80 @@ _VariableName = Annotated[
 _UNREADABLE = (ValueError, AttributeError, LookupError, TypeError, RecursionError)
 
 
+@checked
+@dataclass(eq=False)
 class OpenAIEndpoint(VisionLanguageModel):
     """A model behind an OpenAI-compatible address; safe to use from several threads.
 
-    The API key is read from the environment for each client and kept nowhere else: not in the identity, the
-    settings, the log, an error, or an answer that repeats it.
+    The API key is read from the environment for each client. It never appears in the identity, the settings, the log,
+    an error, or an answer that repeats it.
 
     Args:
         model: Name under which the server knows the model.
-        base_url: Address of the API, up to and with ``/v1``, without login and query, because it is written to disk.
+        base_url: Address of the API, up to and including ``/v1``; no login or query, because it is written to disk.
         api_key_env: Environment variable that holds the API key; it may be unset for local servers.
         timeout_s: Time that one attempt may take [s]: a stream to its end, a whole answer to its next byte.
         max_retries: Further attempts, with growing pauses or those that the server asks for, after 408, 409, 429, a
             server error, a time-out or a lost connection.
         max_concurrency: Most requests at a time, where several are asked together.
-        stream: Whether the answer is read as it is made, which tells the time to the first token and ends an answer
-            that repeats itself.
+        stream: Whether to read the answer as it is generated, which measures the time to the first token and cuts an
+            answer that repeats itself.
         max_new_tokens: Limit of the answer's length [tokens]; None leaves it to the server.
         temperature: Sampling temperature, 0 is greedy; None leaves it to the server.
         top_p: Probability mass that tokens are drawn from; None leaves it to the server.
-        presence_penalty: Taken off the score of every token that occurred; None leaves it to the server.
+        presence_penalty: Subtracted from the score of every token that occurred; None leaves it to the server.
         seed: Seed of the generation; None leaves it to the server.
         image_format: ``png`` sends the exact pixels, ``jpeg`` fewer bytes.
-        max_side_px: Larger images are reduced to this longer side [px]; None reduces those alone of which the
-            request wants fewer pixels.
+        max_side_px: Larger images are reduced to this longer side [px]; None reduces only images with a limit of
+            their own.
         extra_body: Further fields of the request, as the server documents them.
 
     Raises:
         ConfigError: If a setting is out of its range.
     """
 
-    @checked
-    def __init__(
-        self,
-        model: Text,
-        base_url: str,
-        api_key_env: _VariableName = "OPENAI_API_KEY",
-        timeout_s: Positive = 120.0,
-        max_retries: Natural = 3,
-        max_concurrency: Count = 4,
-        stream: bool = True,
-        max_new_tokens: Count | None = 1024,
-        temperature: NonNegative | None = 0.0,
-        top_p: TopP | None = None,
-        presence_penalty: float | None = None,
-        seed: int | None = 0,
-        image_format: ImageFormat = "png",
-        max_side_px: Count | None = 2048,
-        extra_body: dict[str, Any] | None = None,
-    ) -> None:
-        check_address(base_url)
-        self._address = base_url
-        self._model = model
-        self._api_key_env = api_key_env
-        self._timeout_s = timeout_s
-        self._max_retries = max_retries
-        self._max_concurrency = max_concurrency
-        self._stream = stream
-        sampling = {
-            "max_tokens": max_new_tokens,
-            "temperature": temperature,
-            "top_p": top_p,
-            "presence_penalty": presence_penalty,
-            "seed": seed,
-        }
-        self._sampling: dict[str, Any] = {name: value for name, value in sampling.items() if value is not None}
-        self._extra_body = dict(extra_body or {})
-        # What an answer depends on. Whether it is streamed is not among it: only one that repeats itself, and is of
-        # no use either way, is then cut.
-        self._answer_settings = {
-            **self._sampling,
-            "image_format": image_format,
-            "max_side_px": max_side_px,
-            "extra_body": self._extra_body,
-        }
-        self._images = ImageEncoder(image_format, max_side_px)
-        self._explainer = ErrorExplainer(base_url, model, timeout_s, max_retries, api_key_env)
+    model: Text
+    base_url: str
+    api_key_env: _VariableName = "OPENAI_API_KEY"
+    timeout_s: Positive = 120.0
+    max_retries: Natural = 3
+    max_concurrency: Count = 4
+    stream: bool = True
+    max_new_tokens: Count | None = 1024
+    temperature: NonNegative | None = 0.0
+    top_p: TopP | None = None
+    presence_penalty: float | None = None
+    seed: int | None = 0
+    image_format: ImageFormat = "png"
+    max_side_px: Count | None = 2048
+    extra_body: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        """Check the address."""
+        check_address(self.base_url)
+        self._images = ImageEncoder(self.image_format, self.max_side_px)
+        self._explainer = ErrorExplainer(self.base_url, self.model, self.timeout_s, self.max_retries, self.api_key_env)
 
     @property
     def identity(self) -> str | None:
-        """Model, address and settings; None where every answer is drawn anew."""
-        if "seed" not in self._sampling and self._sampling.get("temperature") != 0:
+        """Model, address and settings; None where answers are drawn without a seed."""
+        if self.seed is None and self.temperature != 0:
             return None
-        return f"openai:{self._model}@{self._address}:{json.dumps(self._answer_settings, sort_keys=True)}"
-
-    @property
-    def can_ground(self) -> bool:
-        """It can."""
-        return True
+        return f"openai:{self.model}@{self.base_url}:{json.dumps(self._answer_settings, sort_keys=True)}"
 
     def check(self) -> None:
-        """Ask the server which models it has; any answer shows that it is there, but one that refuses the key.
+        """Ask the server for its models; any answer shows that it is there, unless it refuses the key.
 
         Raises:
-            ModelUnavailableError: If no server is reached at the address, or it refuses the key.
+            ModelUnavailableError: If there is no server at the address, or it refuses the key.
         """
         import openai
 
         try:
-            self._client.with_options(timeout=min(self._timeout_s, _CHECK_S), max_retries=0).models.list()
+            self._client.with_options(timeout=min(self.timeout_s, _CHECK_S), max_retries=0).models.list()
             return
         except (openai.APIConnectionError, openai.AuthenticationError, openai.PermissionDeniedError) as error:
-            # A server that is reached, but busy, may answer a question in time.
+            # A busy server may still answer a question in time.
             if isinstance(error, openai.APITimeoutError) and type(error.__cause__).__name__ != "ConnectTimeout":
                 return
             message = self._explainer.explain(error, self._key)
@@ -164,8 +137,8 @@ class OpenAIEndpoint(VisionLanguageModel):
         """Answer one request.
 
         Returns:
-            The output verbatim; reasoning that the server gives apart is put in front, within ``<think>``.
-            ``truncated`` is also set where a streamed output was cut because it repeated itself.
+            The output verbatim, after reasoning that the server gives separately, within ``<think>``. ``truncated`` is
+            also set where a streamed output was cut because it repeated itself.
 
         Raises:
             GenerationError: If the server cannot be reached, refuses, or answers with no text.
@@ -173,8 +146,8 @@ class OpenAIEndpoint(VisionLanguageModel):
         return self._generate(request, lambda: None, threading.Event())
 
     def generate_all(self, requests: Sequence[Request]) -> list[Outcome]:
-        """Answer several requests at a time, in the order asked; the error where one could not be answered."""
-        return answer_concurrently(requests, self._generate, self._max_concurrency)
+        """Answer several requests concurrently; see ``answer_concurrently``."""
+        return answer_concurrently(requests, self._generate, self.max_concurrency)
 
     def _generate(self, request: Request, on_read: Callable[[], None], stopped: threading.Event) -> Generation:
         """Answer one request; ``on_read`` is called when the server has read it, ``stopped`` ends it."""
@@ -189,8 +162,8 @@ class OpenAIEndpoint(VisionLanguageModel):
             on_read()
 
         answer: Answer | None = None
-        # The client tries again by itself, except where an answer breaks off.
-        attempts = self._max_retries + 1
+        # The client itself tries again, except after an answer that breaks off.
+        attempts = self.max_retries + 1
         while attempts and answer is None:
             attempts -= 1
             try:
@@ -216,18 +189,18 @@ class OpenAIEndpoint(VisionLanguageModel):
             for part in request.parts
         ]
         body = {
-            "model": self._model,
+            "model": self.model,
             "messages": [{"role": "user", "content": content}],
-            "extra_body": self._extra_body or None,
+            "extra_body": self.extra_body,
             **self._sampling,
         }
-        return {**body, "stream": True, "stream_options": {"include_usage": True}} if self._stream else body
+        return {**body, "stream": True, "stream_options": {"include_usage": True}} if self.stream else body
 
     def _ask(self, body: dict[str, Any], on_text: Callable[[], None], stopped: threading.Event) -> Answer:
         from openai.types.chat import ChatCompletion
 
         _check(stopped)
-        if not self._stream:
+        if not self.stream:
             return read_whole(self._client.chat.completions.create(**body))
         with self._client.chat.completions.create(**body) as stream:
             # Servers that know no streams answer at once.
@@ -235,15 +208,15 @@ class OpenAIEndpoint(VisionLanguageModel):
                 return read_stream(self._until(stopped, stream), on_text)
             try:
                 content = stream.response.read()
-            except Exception:  # The client's version decides of which package they are.
+            except Exception:  # Their package depends on the client's version.
                 raise BrokenAnswerError from None
             return read_whole(ChatCompletion.construct(**json.loads(content)))
 
     def _until(self, stopped: threading.Event, stream: openai.Stream[Any]) -> Iterator[Any]:
-        """The parts of an answer; the client limits the time of each of them, and not of all."""
+        """The parts of an answer within the time limit; the client only limits the time of each part."""
         import openai
 
-        end = perf_counter() + self._timeout_s
+        end = perf_counter() + self.timeout_s
         for part in stream:
             _check(stopped)
             yield part
@@ -251,21 +224,45 @@ class OpenAIEndpoint(VisionLanguageModel):
                 raise openai.APITimeoutError(request=stream.response.request)
 
     @cached_property
+    def _sampling(self) -> dict[str, Any]:
+        settings = {
+            "max_tokens": self.max_new_tokens,
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "presence_penalty": self.presence_penalty,
+            "seed": self.seed,
+        }
+        return {name: value for name, value in settings.items() if value is not None}
+
+    @property
+    def _answer_settings(self) -> dict[str, Any]:
+        """What an answer depends on.
+
+        Streaming is not part of it: it only cuts answers that repeat themselves, which are useless either way.
+        """
+        return {
+            **self._sampling,
+            "image_format": self.image_format,
+            "max_side_px": self.max_side_px,
+            "extra_body": self.extra_body or {},
+        }
+
+    @cached_property
     def _client(self) -> openai.OpenAI:
         from openai import DefaultHttpxClient, OpenAI
 
         return OpenAI(
             api_key=self._key or _NO_KEY,
-            base_url=self._address,
-            timeout=self._timeout_s,
-            max_retries=self._max_retries,
+            base_url=self.base_url,
+            timeout=self.timeout_s,
+            max_retries=self.max_retries,
             # The key goes nowhere else.
             http_client=DefaultHttpxClient(follow_redirects=False),
         )
 
     @property
     def _key(self) -> str:
-        return os.environ.get(self._api_key_env, "").strip()
+        return os.environ.get(self.api_key_env, "").strip()
 
     def _generation(self, answer: Answer, seconds: float, timings: dict[str, float]) -> Generation:
         text, reasoning = self._received(answer.text) or "", self._received(answer.reasoning)
@@ -274,21 +271,21 @@ class OpenAIEndpoint(VisionLanguageModel):
         if not text:
             reason = " ".join((self._received(answer.finish_reason) or "unknown").split())[:50]
             raise GenerationError(
-                f"The model {self._model} at {self._address} answered with no text (finish reason: {reason}); raise "
+                f"The model {self.model} at {self.base_url} answered with no text (finish reason: {reason}); raise "
                 "vlm.max_new_tokens, or choose another model."
             )
         return Generation(
             text=text,
-            model=self._model,
+            model=self.model,
             revision=self._received(answer.fingerprint),
             settings={
                 **self._answer_settings,
-                "stream": self._stream,
-                "timeout_s": self._timeout_s,
-                "max_retries": self._max_retries,
-                "max_concurrency": self._max_concurrency,
+                "stream": self.stream,
+                "timeout_s": self.timeout_s,
+                "max_retries": self.max_retries,
+                "max_concurrency": self.max_concurrency,
             },
-            seed=self._sampling.get("seed"),
+            seed=self.seed,
             prompt_tokens=token_count(answer.count("prompt_tokens")),
             completion_tokens=token_count(answer.count("completion_tokens")),
             seconds=seconds,
@@ -307,12 +304,12 @@ def _check(stopped: threading.Event) -> None:
 
 
 def check_address(url: str) -> None:
-    """Refuse what is no address, or holds a secret, without repeating it."""
+    """Refuse an address that is malformed or holds a secret; no error repeats it."""
     try:
         parts = urlsplit(url)
-        _ = parts.port  # Raises if it is none.
+        _ = parts.port  # Raises if it is malformed.
     except ValueError:
-        raise ConfigError("vlm.base_url is not an address such as http://127.0.0.1:8000/v1.") from None
+        raise ConfigError("vlm.base_url must be an address such as http://127.0.0.1:8000/v1.") from None
     if "@" in parts.netloc:
         raise ConfigError(
             "vlm.base_url must hold no login, because it is written to disk: put the key into the environment variable "

@@ -1,7 +1,7 @@
-"""Builds the two prompts: where the objects are, and the user's own question.
+"""Builds the prompts of the grounding step and of the user's question.
 
-Images stand first and the question last, so that questions about one scene share the longest prefix.
-Equal input gives byte-identical prompts. An image keeps its number of the scene, whichever others are shown.
+Images come first and the question last, so that questions about one scene share the longest prefix.
+Equal input gives byte-identical prompts. An image keeps its number in the scene, whichever others are shown.
 """
 
 from __future__ import annotations
@@ -28,15 +28,14 @@ logger = logging.getLogger(__name__)
 def shown_frames(
     scene: Scene, budget: ImageBudget = DEFAULT_BUDGET, hints: HintMode = HintMode.NONE
 ) -> dict[int, int | None]:
-    """The frames that the model is shown, by index, and the most pixels that it sees of each [px]; None for all.
+    """Indices of the frames that the model is shown, with the most pixels that it sees of each [px]; None for all.
 
-    Frames that hold the scene's own regions are taken first. Where images of the depth are shown, each takes as much
-    as its frame, so that the frames share half of the tokens.
+    Frames with the scene's own regions are taken first. An image of a frame's depth takes as many tokens as the frame.
 
     Args:
         scene: Its frames and regions.
-        budget: What the frames may take.
-        hints: How depth is told.
+        budget: Tokens of the frames.
+        hints: How the prompt gives the depth.
     """
     images_per_frame = 2 if HintMode(hints).has_image else 1
     with_regions = {region.frame for region in scene.regions}
@@ -55,22 +54,22 @@ def build_answer_request(
     budget: ImageBudget = DEFAULT_BUDGET,
     crops: Sequence[Crop] = (),
 ) -> Request:
-    """The prompt that asks the user's question, with depth and text of the images as hints.
+    """The prompt with the user's question, and with depth and text of the images as hints.
 
-    Text and depth of frames that are not shown are told all the same.
+    The hints cover all frames, shown or not.
 
     Args:
         scene: Frames, their depth where ``hints`` wants images of it, and lines of text.
         question: The question as the user asked it.
-        hints: How depth is told. Images of it count into the budget, so that the frames share half of its tokens.
+        hints: How the prompt gives the depth. Images of it take half of the budget's tokens.
         depth_hints: Depths of objects for the table; unused where ``hints`` wants no table.
         language: Language of the prompt; ``auto`` takes the question's.
         budget: How many frames are shown, and how large.
-        crops: Parts of frames that are shown once more, numbered on from the scene's last frame.
+        crops: Parts of frames to show again, numbered after the scene's last frame.
 
     Raises:
         InputError: If the question is empty.
-        ConfigError: If ``hints`` wants images of the depth and the scene has no depth.
+        ConfigError: If ``hints`` includes images of the depth and the scene has no depth.
         RecordError: If a crop does not fit its frame.
     """
     language = _language(question, language, scene)
@@ -79,7 +78,7 @@ def build_answer_request(
     parts = _frames(scene, shown, language)
     if HintMode(hints).has_image:
         parts += _depth_images(scene, shown, language)
-    # After everything that all questions about the scene share.
+    # After the prefix that all questions about the scene share.
     parts += crop_parts(scene, crops, language, budget)
     blocks = [_text_lines(scene, language), answer_instruction(language)]
     if HintMode(hints).has_table:
@@ -95,14 +94,14 @@ def build_grounding_request(
     budget: ImageBudget = DEFAULT_BUDGET,
     hints: HintMode = HintMode.NONE,
 ) -> Request:
-    """The prompt that asks only where the objects are that the question speaks of.
+    """The prompt that asks only where the objects of the question are.
 
     Args:
         scene: Frames to look at.
         question: The question as the user asked it.
         language: Language of the prompt; ``auto`` takes the question's.
         budget: How many frames are shown, and how large.
-        hints: How the answer's prompt will tell depth; it then shows the frames just as large, and begins alike.
+        hints: How the answer's prompt will give the depth, which decides the size of the frames in both prompts.
 
     Raises:
         InputError: If the question is empty.
@@ -119,14 +118,14 @@ def crop_parts(
     budget: ImageBudget = DEFAULT_BUDGET,
     already_shown: int = 0,
 ) -> list[ImagePart | TextPart]:
-    """Crops with their captions, and how to give boxes in them; nothing where there are none.
+    """Crops with their captions, and how to give boxes in them; nothing without crops.
 
     Args:
         scene: The scene whose frames were cropped.
         crops: The crops.
         language: Language of the captions.
         budget: How large a crop is shown.
-        already_shown: Number of crops that the model was shown before; the numbers go on after them.
+        already_shown: Number of crops that the model was shown before; numbers continue after them.
 
     Raises:
         RecordError: If a crop does not fit its frame.
@@ -143,7 +142,7 @@ def crop_parts(
 
 def _language(question: str, language: Literal["auto"] | Language, scene: Scene) -> Language:
     if not question.strip():
-        raise InputError(f"A question of item {scene.id} is empty; give it a text, or no question at all.")
+        raise InputError(f"A question of item {scene.id} is empty: write one, or leave it out.")
     return detect_language(question) if language == "auto" else language
 
 
@@ -167,14 +166,10 @@ def _frames(scene: Scene, shown: Mapping[int, int | None], language: Language) -
     parts: list[ImagePart | TextPart] = []
     for index, max_pixels in shown.items():
         frame = scene.frames[index]
-        if frame.timestamp_s is None:
-            caption = render(language, "picture", number=index + 1, picture="")
-        else:
-            caption = render(language, "picture_at", number=index + 1, seconds=f"{frame.timestamp_s:.1f}", picture="")
-        parts += [
-            TextPart(f"\n{caption}" if parts else caption),
-            ImagePart(frame.rgb, max_pixels, known_digest=frame.digest),
-        ]
+        at = {} if frame.timestamp_s is None else {"seconds": f"{frame.timestamp_s:.1f}"}
+        caption = render(language, "picture_at" if at else "picture", number=index + 1, picture="", **at)
+        image = ImagePart(frame.rgb, max_pixels, known_digest=frame.digest)
+        parts += [TextPart(f"\n{caption}" if parts else caption), image]
     return parts
 
 
@@ -206,12 +201,12 @@ def _text_lines(scene: Scene, language: Language) -> str:
 
 @cache
 def answer_instruction(language: Language) -> str:
-    """What every answer's prompt says before the question, the relations of the registry included."""
+    """The instruction of every answer's prompt, with the relations of the registry."""
     return render(language, "answer", relations=_relation_list(language), units=", ".join(Unit))
 
 
 def _relation_list(language: Language) -> str:
-    """The registry, grouped by the fields that a claim of the relation takes."""
+    """The relations of the registry, grouped by the fields that their claims take."""
     lines = []
     offered = [entry for entry in RELATIONS.values() if not entry.implied]
     for fields, entries in groupby(sorted(offered, key=_group_key), key=_fields):

@@ -1,4 +1,4 @@
-"""Values that came from a server or a file, made fit for a Generation."""
+"""Values from a server or a file, cleaned for a Generation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _MOST_TOKENS = 2**31
-_SHORTEST_SECRET = 8  # Shorter keys, such as EMPTY, are placeholders, and may be words of an answer.
+_SHORTEST_SECRET = 8  # Shorter keys, such as EMPTY, are placeholders, which an answer may contain as words.
 
 
 def clean_text(text: str) -> str:

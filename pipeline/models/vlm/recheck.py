@@ -1,4 +1,4 @@
-"""Builds the prompt that asks a question once more, with what was measured about the first answer."""
+"""Builds the prompt that asks a question again, with what was measured about the first answer."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def build_recheck_request(
 ) -> Request:
     """The prompt that asks the model to think again.
 
-    The whole first prompt is the beginning of this one, so that a backend can reuse what it computed for it.
+    It begins with the whole first prompt, so that a backend can reuse what it computed for it.
 
     Args:
         first: The prompt of the first answer.
         answer_text: The first answer.
-        verdicts: Verdicts on the claims of that answer. Refuted ones are told with what was measured, supported ones
-            by their claims alone, undecided ones not at all.
+        verdicts: Verdicts on the claims of that answer. The prompt gives refuted claims with what was measured,
+            supported claims alone, and no undecided claims.
         language: Language of the prompt.
         small: Names of objects that were too small to be measured.
         more: Images that show them enlarged, with their captions; they follow the first prompt.
@@ -41,42 +41,30 @@ def build_recheck_request(
     refuted = [verdict for verdict in verdicts if verdict.status is Status.REFUTED]
     supported = [verdict.claim.in_words(language) for verdict in verdicts if verdict.status is Status.SUPPORTED]
     cut = answer_text if len(answer_text) <= _LONGEST_ANSWER else f"{answer_text[:_LONGEST_ANSWER]}…"
-    claims = "; ".join(_safe(words) for words in supported[:_MOST_CLAIMS])
     findings = []
     if refuted:
-        findings.append(
-            render(
-                language,
-                "recheck_refuted",
-                refuted="\n".join(_refuted(verdict, language) for verdict in refuted[:_MOST_CLAIMS]),
-                supported=render(language, "recheck_supported", claims=claims) if claims else "",
-            )
-        )
+        told = "\n".join(_refuted(verdict, language) for verdict in refuted[:_MOST_CLAIMS])
+        hold = render(language, "recheck_supported", claims=_listed(supported)) if supported else ""
+        findings.append(render(language, "recheck_refuted", refuted=told, supported=hold))
     if small:
-        names = "; ".join(_safe(name) for name in small[:_MOST_CLAIMS])
-        findings.append(render(language, "recheck_small", names=names))
+        findings.append(render(language, "recheck_small", names=_listed(small)))
     text = render(language, "recheck", answer=defuse(cut.strip()), findings="\n\n".join(findings))
     asked = render(language, "question", question=defuse(first.question.strip()))
     return replace(first, parts=(*first.parts, *more, TextPart(f"\n\n{text}\n\n{asked}")), step=Step.RECHECK)
 
 
 def _refuted(verdict: Verdict, language: Language) -> str:
-    measured = [
-        render(language, "recheck_measured", number=evidence.frame + 1, numbers=_safe(_listed(evidence.numbers)))
-        for evidence in verdict.evidence
-        if evidence.numbers
-    ]
-    return render(
-        language,
-        "recheck_claim",
-        claim=_safe(verdict.claim.in_words(language)),
-        reason=_safe(verdict.reason),
-        measured="".join(measured),
-    )
+    measured = ""
+    for evidence in verdict.evidence:
+        if evidence.numbers:
+            numbers = _safe(", ".join(f"{name} {value:.4g}" for name, value in evidence.numbers.items()))
+            measured += render(language, "recheck_measured", number=evidence.frame + 1, numbers=numbers)
+    claim = _safe(verdict.claim.in_words(language))
+    return render(language, "recheck_claim", claim=claim, reason=_safe(verdict.reason), measured=measured)
 
 
-def _listed(numbers: dict[str, float]) -> str:
-    return ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
+def _listed(names: Sequence[str]) -> str:
+    return "; ".join(map(_safe, names[:_MOST_CLAIMS]))
 
 
 def _safe(words: str) -> str:

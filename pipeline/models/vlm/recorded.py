@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,16 +17,18 @@ from pipeline.records.settings import Text, checked
 logger = logging.getLogger(__name__)
 
 
+# An answer is found by these.
+_NAMES = ("id", "content_hash")
+
+
 @dataclass(frozen=True)
 class _Entry:
     generation: Generation
     question: str | None
 
 
-@dataclass(frozen=True)
-class _Recording:
-    by_content: dict[tuple[Step, str], _Entry]
-    by_id: dict[tuple[Step, str], list[_Entry]]
+# Entries by kind of name, name and step.
+_Recording = dict[tuple[str, str, Step], list[_Entry]]
 
 
 class Recorded(VisionLanguageModel):
@@ -35,8 +36,8 @@ class Recorded(VisionLanguageModel):
 
     A line has ``response``, and ``id`` (of the item), ``content_hash`` (of frames and question) or both.
     Optional are ``prompt`` or ``question``, ``step`` (``answer`` or ``ground``), ``model``, ``revision``,
-    ``prompt_tokens`` and ``completion_tokens``; other fields are ignored. An answer is found by its content
-    hash, else by the item's id; among several of one id by the question, else the first without one.
+    ``prompt_tokens`` and ``completion_tokens``; other fields are ignored. An answer is found by its content hash, or
+    else by the item's id. Among several of one id, the question decides, or else the first without one is taken.
 
     Args:
         path: The file, a regular one; it is read when the first answer is wanted.
@@ -48,7 +49,7 @@ class Recorded(VisionLanguageModel):
 
     @property
     def identity(self) -> None:
-        """The answers are kept already."""
+        """None: the answers are already on disk."""
         return None
 
     def check(self) -> None:
@@ -62,8 +63,7 @@ class Recorded(VisionLanguageModel):
     @property
     def can_ground(self) -> bool:
         """Whether the file has answers to the grounding step."""
-        recording = self._recording
-        return any(step is Step.GROUND for step, _ in (*recording.by_content, *recording.by_id))
+        return any(step is Step.GROUND for _, _, step in self._recording)
 
     def generate(self, request: Request) -> Generation:
         """The recorded answer, verbatim.
@@ -72,13 +72,11 @@ class Recorded(VisionLanguageModel):
             GenerationError: If the file has no answer for the item.
             InputError: If the file cannot be read.
         """
-        started = time.perf_counter()
-        entry = self._recording.by_content.get((request.step, request.content_hash)) or self._by_id(request)
-        seconds = time.perf_counter() - started
-        return replace(entry.generation, seconds=seconds)
+        of_content = self._recording.get(("content_hash", request.content_hash, request.step))
+        return (of_content[0] if of_content else self._by_id(request)).generation
 
     def _by_id(self, request: Request) -> _Entry:
-        entries = self._recording.by_id.get((request.step, request.item_id), [])
+        entries = self._recording.get(("id", request.item_id, request.step), [])
         if not entries:
             raise GenerationError(
                 f"{self._path} has no recorded answer ({request.step}) for item {request.item_id!r}: add one, or "
@@ -98,7 +96,7 @@ class Recorded(VisionLanguageModel):
 
     @cached_property
     def _recording(self) -> _Recording:
-        recording = _Recording({}, {})
+        recording: _Recording = {}
         try:
             # Opening a pipe would wait without end.
             if self._path.exists() and not self._path.is_file():
@@ -119,7 +117,7 @@ class Recorded(VisionLanguageModel):
             raise InputError(f"{where} is not JSON: {error}.") from None
         if not isinstance(fields, dict) or not isinstance(fields.get("response"), str):
             raise InputError(f"{where} must be an object with a text 'response'.")
-        if fields.get("id") is None and fields.get("content_hash") is None:
+        if all(fields.get(name) is None for name in _NAMES):
             raise InputError(f"{where} needs an 'id' or a 'content_hash'.")
         for name in ("model", "revision"):
             if not isinstance(fields.get(name), str | None):
@@ -133,10 +131,9 @@ class Recorded(VisionLanguageModel):
             raise InputError(f"{where}: 'step' must be one of {', '.join(Step)}, not {fields['step']!r}.") from None
         question = fields.get("question") or fields.get("prompt")
         entry = _Entry(self._generation(fields), _normalised(question) if isinstance(question, str) else None)
-        if fields.get("content_hash") is not None:
-            recording.by_content.setdefault((step, str(fields["content_hash"])), entry)
-        if fields.get("id") is not None:
-            recording.by_id.setdefault((step, str(fields["id"])), []).append(entry)
+        for name in _NAMES:
+            if fields.get(name) is not None:
+                recording.setdefault((name, str(fields[name]), step), []).append(entry)
 
     def _generation(self, fields: dict[str, Any]) -> Generation:
         return Generation(

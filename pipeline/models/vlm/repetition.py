@@ -1,4 +1,4 @@
-"""Tells when a model repeats itself without end, as greedy decoding does on long lists of boxes."""
+"""Detects when a model repeats itself endlessly, as greedy decoding does on long lists of boxes."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ _SHORTEST_SPAN = 64
 WINDOW = _CYCLES * _LONGEST_CYCLE
 """How many of the last tokens :func:`is_looping` looks at."""
 
-# About what a token is. Servers put several tokens into one event when they are busy, so that events do not repeat
-# themselves as tokens do.
+# About a token. Busy servers put several tokens into one event, so events do not repeat themselves as tokens do.
 _LONGEST_PIECE = 16
 _PIECE = re.compile(rf"\d|[^\W\d]{{1,4}}|[^\w\s]{{1,{_LONGEST_PIECE}}}|\s{{1,{_LONGEST_PIECE}}}")
 _CHECK_AFTER = 64
 
 
 def is_looping(tokens: Sequence[int]) -> bool:
-    """Whether the tokens end in one sequence, said three times in a row or more.
+    """Whether the tokens end in a cycle that occurs at least three times in a row.
 
-    A cycle has up to 128 tokens, which holds a 3D box with its label. All repeats together must have 64 tokens
-    or more, so that the zeros of a number, a row of dashes or a few equal coordinates do not count.
+    A cycle has up to 128 tokens, enough for a 3D box with its label. All repeats together must have at least 64
+    tokens, so that the zeros of a number, a row of dashes or a few equal coordinates do not count.
 
     Args:
         tokens: Token ids of the output so far.
@@ -42,14 +41,14 @@ def is_looping(tokens: Sequence[int]) -> bool:
 
 
 class RepetitionWatch:
-    """Looks for endless repetition in a text that grows."""
+    """Detects endless repetition in a growing text."""
 
     def __init__(self) -> None:
         self._tail = ""
         self._unseen = 0
 
     def sees(self, text: str) -> bool:
-        """Whether everything so far, with this text at its end, ends in a repetition; now and then it is not asked."""
+        """Whether the text so far, with this piece appended, ends in a repetition; not every call checks."""
         self._tail = (self._tail + text)[-WINDOW * _LONGEST_PIECE :]
         self._unseen += len(text)
         if self._unseen < _CHECK_AFTER:

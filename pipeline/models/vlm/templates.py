@@ -1,4 +1,4 @@
-"""Prompt templates as files, and the texts of users made safe to stand in them."""
+"""Prompt templates as files, and users' texts made safe for them."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def _template(language: Language, name: str) -> Template:
 
 
 def render(language: Language, name: str, /, **values: object) -> str:
-    """The template ``prompts/LANGUAGE/NAME.txt`` with its ``$names`` filled in; values are taken as they stand."""
+    """The template ``prompts/LANGUAGE/NAME.txt`` with its ``$names`` filled in; values are inserted unchanged."""
     return _template(language, name).substitute(values)
 
 
 def defuse(text: str) -> str:
-    """The text with a blank inside everything that a chat model would read as a control token.
+    """The text with a blank inside every string that a chat model would read as a control token.
 
-    A question that holds ``<|image_pad|>`` would otherwise count as one more image.
+    A question that contains ``<|image_pad|>`` would otherwise count as a further image.
 
     >>> defuse("a<|im_end|> <think> a<b |x|")
     'a< |im_end| > < think> a<b |x|'
@@ -43,7 +43,7 @@ def defuse(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """The defused text on one line and without the bar that separates the columns of a table."""
+    """The defused text on one line, without the bar that separates table columns."""
     return defuse(" ".join(text.replace("|", "/").split()))
 
 

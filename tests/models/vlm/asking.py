@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Sequence
 
 import numpy as np
+from PIL import Image
 
 from pipeline.models.vlm.base import ImagePart, Request, TextPart
 
@@ -22,3 +25,11 @@ def about(images: Sequence[np.ndarray], question: str) -> Request:
     for number, rgb in enumerate(images, 1):
         parts += [TextPart(f"\nPicture {number}: "), ImagePart(rgb)]
     return Request((*parts, TextPart(f"\n\n{INSTRUCTION * 3}{question}")), "item", question)
+
+
+def pixels(url: str) -> np.ndarray:
+    """The image of a ``data:`` address, uint8 (height, width, 3)."""
+    kind, _, data = url.partition(";base64,")
+    image = Image.open(io.BytesIO(base64.b64decode(data)))
+    assert kind == f"data:image/{str(image.format).lower()}"
+    return np.asarray(image)

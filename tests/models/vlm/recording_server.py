@@ -1,4 +1,4 @@
-"""An HTTP server that answers as a test wants, and keeps what it is sent."""
+"""An HTTP server that gives the replies that a test sets, and records its requests."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from typing import Any, Literal
 
 import pytest
 
-from pipeline.models.vlm.base import Request, TextPart
+from pipeline.models.vlm.base import Generation, Request, TextPart
 from pipeline.models.vlm.openai_endpoint import OpenAIEndpoint
+from pipeline.records.errors import GenerationError
 
 KEY = "sk-secret-0123456789"
 QUESTION = Request((TextPart("Where?"),), "item", "Where?")
@@ -27,18 +28,17 @@ EVENT_STREAM = "text/event-stream; charset=utf-8"
 
 @dataclass
 class Reply:
-    """What the server answers to one request.
+    """A reply to one request.
 
     Args:
-        body: Bytes; parts of them, which are sent one by one and may never end; or anything that JSON can hold.
+        body: Bytes; parts of them, sent one by one, perhaps without end; or any value that JSON can hold.
         status: The status code.
         delay_s: Pause before the answer [s].
         drip_s: Pause after each part, or after each byte [s].
         content_type: Type of the body; that of a stream for ``events``.
-        encoding: Encoding that it claims.
         headers: Further headers.
-        lost: How the connection ends before the body does: that it ends as one that is complete, that bytes are
-            missing, or that it is reset.
+        lost: How the connection ends before the body does: closed as if the body were complete, short of announced
+            bytes, or reset.
     """
 
     body: Any = None
@@ -46,16 +46,15 @@ class Reply:
     delay_s: float = 0.0
     drip_s: float = 0.0
     content_type: str = "application/json"
-    encoding: str = "identity"
     headers: dict[str, str] = field(default_factory=dict)
     lost: Literal["", "closed", "short", "reset"] = ""
 
 
 @dataclass
 class RecordingServer:
-    """Answers from a list, whose last reply repeats, or by ``answer``, from what it is sent.
+    """Answers from a list, whose last reply repeats, or by a function of the request's body.
 
-    It counts how many requests wait for an answer at a time, and how many were given up while it answered.
+    It counts the requests that wait for an answer at a time, and those whose client hung up.
     """
 
     url: str = ""
@@ -71,13 +70,19 @@ class RecordingServer:
 
     def texts(self) -> list[str]:
         """The last text of each request, in the order in which they came."""
-        return [body["messages"][0]["content"][-1]["text"] for body in self.bodies]
+        return [asks(body) for body in self.bodies]
+
+
+def asks(body: dict[str, Any]) -> str:
+    """The last text of a request."""
+    text: str = body["messages"][0]["content"][-1]["text"]
+    return text
 
 
 def completion(
     content: Any = "left", finish: str = "stop", *, fingerprint: Any = "fp-7", tokens: Any = USAGE, **message: Any
 ) -> dict[str, Any]:
-    """An answer that comes at once."""
+    """An answer that is not streamed."""
     return {
         "id": "1",
         "object": "chat.completion",
@@ -103,7 +108,7 @@ def chunk(content: Any = None, finish: str | None = None, fingerprint: Any = "fp
 
 
 def usage(tokens: Any = USAGE) -> bytes:
-    """The event that tells the number of tokens."""
+    """The event that gives the number of tokens."""
     return event({"choices": [], "usage": tokens})
 
 
@@ -124,7 +129,7 @@ def answer(
     streamed: bool, content: Any = "left", finish: str = "stop", fingerprint: Any = "fp-7", tokens: Any = USAGE,
     **message: Any,
 ) -> Reply:  # fmt: skip
-    """An answer with this message, at once or as a stream that cuts every text in two."""
+    """An answer with this message, whole or as a stream that cuts every text in two."""
     if not streamed:
         return Reply(completion(content, finish, fingerprint=fingerprint, tokens=tokens, **message))
     fields = {"content": content, **message}
@@ -141,6 +146,10 @@ def recording_server() -> Iterator[RecordingServer]:
     record = RecordingServer(replies=[Reply(completion())])
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            record.paths.append(self.path)
+            self._send(record.replies[0])
+
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             with record.lock:
@@ -163,9 +172,7 @@ def recording_server() -> Iterator[RecordingServer]:
 
         def _send(self, reply: Reply) -> None:
             self.send_response(reply.status)
-            self.send_header("Content-Type", reply.content_type)
-            self.send_header("Content-Encoding", reply.encoding)
-            for name, value in reply.headers.items():
+            for name, value in {"Content-Type": reply.content_type, **reply.headers}.items():
                 self.send_header(name, value)
             length, parts = _parts(reply)
             if length is not None:
@@ -183,7 +190,7 @@ def recording_server() -> Iterator[RecordingServer]:
 
     class Server(ThreadingHTTPServer):
         def handle_error(self, *_arguments: Any) -> None:
-            pass  # Connections that a test wants to be lost.
+            pass  # Tests lose connections on purpose.
 
     http = Server(("127.0.0.1", 0), Handler)
     record.url = f"http://127.0.0.1:{http.server_port}/v1"
@@ -210,27 +217,17 @@ def endpoint(server: RecordingServer, **settings: Any) -> OpenAIEndpoint:
     return OpenAIEndpoint("qwen", **{"base_url": server.url, "timeout_s": 5.0, "max_retries": 1, **settings})
 
 
-def use_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set the key, and let nothing stand between client and server."""
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    for name in ("http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
+def ask(server: RecordingServer, *replies: Reply, **settings: Any) -> Generation:
+    """Ask one question of a server that gives these replies; without any it keeps its own."""
+    server.replies = list(replies) or server.replies
+    return endpoint(server, **settings).generate(QUESTION)
 
 
-def record_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Let the client not sleep before it tries again; the pauses that it would make [s] are kept here."""
-    from openai import OpenAI
-
-    pauses: list[float] = []
-    pause_s = OpenAI._calculate_retry_timeout
-
-    def record(self: OpenAI, *arguments: Any) -> float:
-        pauses.append(pause_s(self, *arguments))
-        return 0.0
-
-    monkeypatch.setattr(OpenAI, "_calculate_retry_timeout", record)
-    return pauses
+def failure(server: RecordingServer, message: str, *replies: Reply, **settings: Any) -> GenerationError:
+    """The error of ``ask``, whose message must match."""
+    with pytest.raises(GenerationError, match=message) as caught:
+        ask(server, *replies, **settings)
+    return caught.value
 
 
 def wait_for(condition: Callable[[], bool], limit_s: float = 5.0) -> None:

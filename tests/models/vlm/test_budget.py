@@ -53,11 +53,6 @@ def test_a_number_out_of_its_range_is_refused_by_its_name(key: str, value: Any) 
         ImageBudget(**{key: value})
 
 
-def test_the_least_budget_holds_a_frame_with_its_depth_image() -> None:
-    budget = ImageBudget(tokens=128, min_frame_tokens=64)
-    assert select_frames(5, budget, images_per_frame=2) == (0,)
-
-
 @pytest.mark.parametrize(
     ("count", "settings", "keep", "chosen"),
     [
@@ -82,10 +77,11 @@ def test_frames_are_taken_evenly_after_those_to_keep(
     assert select_frames(count, ImageBudget(**settings), keep) == chosen  # type: ignore[arg-type]
 
 
-def test_depth_images_halve_the_frames_that_fit() -> None:
-    budget = ImageBudget(tokens=640)
-    assert len(select_frames(40, budget)) == 10
-    assert len(select_frames(40, budget, images_per_frame=2)) == 5
+@pytest.mark.parametrize(
+    ("tokens", "images", "count"), [(640, 1, 10), (640, 2, 5), (128, 2, 1)], ids=["alone", "with depth", "least"]
+)
+def test_depth_images_halve_the_frames_that_fit(tokens: int, images: int, count: int) -> None:
+    assert len(select_frames(40, ImageBudget(tokens=tokens), images_per_frame=images)) == count
 
 
 @given(st.integers(1, 300), BUDGET, st.integers(1, 2))
@@ -116,7 +112,7 @@ def test_tokens_are_counted_as_qwen_counts_them(
 
 
 @given(SIZE, st.integers(1, 3000), BUDGET)
-def test_a_image_is_reduced_no_more_than_its_tokens_demand(
+def test_an_image_is_reduced_no_more_than_its_tokens_demand(
     size_px: tuple[int, int], tokens: int, budget: ImageBudget
 ) -> None:
     limit = pixels_within(size_px, tokens, budget)
@@ -143,10 +139,7 @@ def test_a_share_depends_on_the_frames_alone(sizes_px: list[tuple[int, int]], bu
     assert frame_pixels([sizes_px[index] for index in order], budget) == [limits[index] for index in order]
 
 
-@pytest.mark.parametrize(
-    ("count", "tokens"),
-    [(1, 4800), (4, 2028), (8, 999), (16, 494), (32, 252)],
-)
+@pytest.mark.parametrize(("count", "tokens"), [(1, 4800), (4, 2028), (8, 999), (16, 494), (32, 252)])
 def test_more_frames_are_smaller_each(count: int, tokens: int) -> None:
     size_px = (2560, 1920)
     limits = frame_pixels([size_px] * count, DEFAULT_BUDGET)

@@ -18,14 +18,12 @@ from models.vlm.recording_server import (
     RecordingServer,
     Reply,
     answer,
+    asks,
     chunk,
     completion,
     endpoint,
     events,
-    record_pauses,
-    recording_server,
     stream,
-    use_key,
     wait_for,
 )
 
@@ -34,22 +32,9 @@ from pipeline.models.vlm.concurrency import answer_concurrently
 from pipeline.records.errors import GenerationError, ModelUnavailableError
 
 
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordingServer]:
-    use_key(monkeypatch)
-    with recording_server() as record:
-        yield record
-
-
 def asked(text: str, *seeds: int) -> Request:
     """A question about images, which is all of its text."""
     return Request((*(ImagePart(noise(seed)) for seed in seeds), TextPart(text)), text, text)
-
-
-def asks(body: dict[str, Any]) -> str:
-    """The question of what a server was sent."""
-    text: str = body["messages"][0]["content"][-1]["text"]
-    return text
 
 
 def echo(body: dict[str, Any], **settings: Any) -> Reply:
@@ -83,8 +68,8 @@ def test_no_more_requests_run_at_a_time_than_allowed(server: RecordingServer, mo
     assert len(server.bodies) == 8
 
 
-def test_a_failing_request_stays_alone(server: RecordingServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    record_pauses(monkeypatch)
+@pytest.mark.usefixtures("pauses")
+def test_a_failing_request_stays_alone(server: RecordingServer) -> None:
     replies = {
         "bad": Reply({"error": {"message": "too long"}}, 400),
         "down": Reply({"error": {"message": "busy"}}, 503),
@@ -120,7 +105,10 @@ SCENES = [asked("a0", 1), asked("a1", 1, 2), asked("a2", 1), asked("b0", 2, 1), 
 FIRST, OTHERS = {"a0", "b0", "none"}, {"a1", "a2", "a3"}
 
 
-def test_those_that_begin_alike_wait_for_the_first_token_of_the_first(server: RecordingServer) -> None:
+@pytest.mark.parametrize("streamed", [True, False])
+def test_requests_that_begin_alike_wait_until_the_server_has_read_the_first(
+    server: RecordingServer, streamed: bool
+) -> None:
     came_before_text: list[str] = []
     came_before_end: list[str] = []
 
@@ -128,42 +116,25 @@ def test_those_that_begin_alike_wait_for_the_first_token_of_the_first(server: Re
         wait_for(lambda: len(server.bodies) == len(FIRST))
         time.sleep(0.1)
         came_before_text.extend(server.texts())
-        yield chunk("a0")
-        wait_for(lambda: len(server.bodies) == len(SCENES))
+        if streamed:
+            yield chunk("a0")
+            wait_for(lambda: len(server.bodies) == len(SCENES))
         came_before_end.extend(server.texts())
-        yield chunk(finish="stop")
+        yield chunk(finish="stop") if streamed else json.dumps(completion("a0")).encode()
 
     def reply(body: dict[str, Any]) -> Reply:
-        return Reply(slowly(), content_type=EVENT_STREAM) if asks(body) == "a0" else echo(body)
+        if asks(body) == "a0":
+            return Reply(slowly(), content_type=EVENT_STREAM if streamed else "application/json")
+        return answer(streamed, asks(body))
 
     server.answer = reply
-    outcomes = endpoint(server, max_concurrency=8, max_retries=0).generate_all(SCENES)
+    outcomes = endpoint(server, max_concurrency=8, max_retries=0, stream=streamed).generate_all(SCENES)
     assert texts(outcomes) == [request.question for request in SCENES]
     assert set(came_before_text) == FIRST
-    assert set(came_before_end) == FIRST | OTHERS
+    assert set(came_before_end) == (FIRST | OTHERS if streamed else FIRST)
 
 
-def test_those_that_begin_alike_wait_for_the_end_of_the_first_where_nothing_is_streamed(
-    server: RecordingServer,
-) -> None:
-    came_before_end: list[str] = []
-
-    def slowly() -> Iterator[bytes]:
-        wait_for(lambda: len(server.bodies) == len(FIRST))
-        time.sleep(0.1)
-        came_before_end.extend(server.texts())
-        yield json.dumps(completion("a0")).encode()
-
-    def reply(body: dict[str, Any]) -> Reply:
-        return Reply(slowly()) if asks(body) == "a0" else answer(False, asks(body))
-
-    server.answer = reply
-    outcomes = endpoint(server, max_concurrency=8, max_retries=0, stream=False).generate_all(SCENES)
-    assert texts(outcomes) == [request.question for request in SCENES]
-    assert set(came_before_end) == FIRST
-
-
-def test_those_that_begin_alike_go_on_where_the_first_fails(server: RecordingServer) -> None:
+def test_requests_that_begin_alike_go_on_where_the_first_fails(server: RecordingServer) -> None:
     server.answer = lambda body: Reply({}, 400) if asks(body) == "0" else echo(body)
     first, *others = endpoint(server).generate_all([asked(str(number), 1) for number in range(4)])
     assert isinstance(first, GenerationError)
@@ -177,18 +148,21 @@ def test_questions_about_one_scene_stay_together(server: RecordingServer) -> Non
     assert server.texts() == [request.question for request in requests]
 
 
+NAME, IMAGE, LAST = TextPart("Picture 1: "), ImagePart(noise(1)), TextPart("first")
+
+
 @pytest.mark.parametrize(
-    ("other", "waits"),
+    ("parts", "waits"),
     [
-        (Request((TextPart("Picture 1: "), ImagePart(noise(1)), TextPart("other")), "i", "?"), True),
-        (Request((TextPart("Bild 1: "), ImagePart(noise(1)), TextPart("first")), "i", "?"), False),
-        (Request((TextPart("Picture 1: "), ImagePart(noise(1), max_pixels=2048), TextPart("first")), "i", "?"), False),
-        (Request((TextPart("Picture 1: "), ImagePart(noise(2)), TextPart("first")), "i", "?"), False),
-        (Request((TextPart("Picture 1: first"),), "i", "?"), False),
+        ((NAME, IMAGE, TextPart("other")), True),
+        ((TextPart("Bild 1: "), IMAGE, LAST), False),
+        ((NAME, ImagePart(noise(1), max_pixels=2048), LAST), False),
+        ((NAME, ImagePart(noise(2)), LAST), False),
+        ((NAME, LAST), False),
     ],
 )
-def test_what_begins_alike(other: Request, waits: bool) -> None:
-    first = Request((TextPart("Picture 1: "), ImagePart(noise(1)), TextPart("first")), "i", "?")
+def test_requests_with_equal_texts_and_pixels_up_to_the_first_image_begin_alike(parts: Any, waits: bool) -> None:
+    first, other = (Request(each, "i", "?") for each in ((NAME, IMAGE, LAST), parts))
     together = threading.Barrier(2)
 
     def meet(request: Request, on_read: Any, stopped: threading.Event) -> Generation:
@@ -221,8 +195,7 @@ def test_equal_images_are_equal_bytes_in_every_request(server: RecordingServer) 
     images = [noise(seed) for seed in (1, 2)]
     endpoint(server).generate_all([about(images, question) for question in ("one", "two", "three")])
     beginnings = [body["messages"][0]["content"][:-1] for body in server.bodies]
-    assert beginnings[0] == beginnings[1] == beginnings[2]
-    assert [len(body["messages"]) for body in server.bodies] == [1, 1, 1]
+    assert beginnings == [beginnings[0]] * 3
 
 
 PROGRAM = """

@@ -3,7 +3,7 @@ from __future__ import annotations
 import itertools
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,42 +11,25 @@ from models.vlm.recording_server import (
     DONE,
     EVENT_STREAM,
     KEY,
-    QUESTION,
     RecordingServer,
     Reply,
     answer,
+    ask,
     chunk,
-    endpoint,
     event,
     events,
-    record_pauses,
-    recording_server,
+    failure,
     stream,
     usage,
-    use_key,
     wait_for,
 )
 
-from pipeline.records.errors import GenerationError
-
 BOX = '{"label": "red cup", "bbox_2d": [120, 340, 560, 789]}, '
-
-
-@pytest.fixture
-def server() -> Iterator[RecordingServer]:
-    with recording_server() as record:
-        yield record
-
-
-@pytest.fixture(autouse=True)
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    use_key(monkeypatch)
-    return record_pauses(monkeypatch)
+pytestmark = pytest.mark.usefixtures("pauses")
 
 
 def test_a_stream_is_asked_for_and_put_together(server: RecordingServer) -> None:
-    server.replies = [stream("le", "f", "", "t", drip_s=0.05)]
-    generation = endpoint(server).generate(QUESTION)
+    generation = ask(server, stream("le", "f", "", "t", drip_s=0.05))
     assert server.bodies[0]["stream"] is True
     assert server.bodies[0]["stream_options"] == {"include_usage": True}
     assert (generation.text, generation.revision, generation.truncated) == ("left", "fp-7", False)
@@ -56,18 +39,15 @@ def test_a_stream_is_asked_for_and_put_together(server: RecordingServer) -> None
 
 
 def test_the_first_token_of_reasoning_counts(server: RecordingServer) -> None:
-    server.replies = [
-        events(chunk(reasoning="It"), chunk(reasoning=" is"), chunk("left"), chunk(finish="stop"), DONE, drip_s=0.05)
-    ]
-    generation = endpoint(server).generate(QUESTION)
+    parts = (chunk(reasoning="It"), chunk(reasoning=" is"), chunk("left"), chunk(finish="stop"), DONE)
+    generation = ask(server, events(*parts, drip_s=0.05))
     assert generation.text == "<think>\nIt is\n</think>\n\nleft"
     assert generation.timings["first_token_s"] <= generation.seconds - 0.1
 
 
-def test_an_answer_at_once_tells_no_time_of_its_first_token(server: RecordingServer) -> None:
-    server.replies = [answer(False)]
+def test_a_whole_answer_has_no_time_to_its_first_token(server: RecordingServer) -> None:
     for streamed in (True, False):
-        generation = endpoint(server, stream=streamed).generate(QUESTION)
+        generation = ask(server, answer(False), stream=streamed)
         assert generation.text == "left"
         assert "first_token_s" not in generation.timings
         assert generation.timings["prepare_s"] >= 0
@@ -92,9 +72,8 @@ LONELY = json.dumps({"usage": {"prompt_tokens": 5}}).encode()
         ),
     ],
 )
-def test_every_end_of_a_complete_stream_is_known(server: RecordingServer, parts: Sequence[bytes]) -> None:
-    server.replies = [events(*parts)]
-    assert endpoint(server).generate(QUESTION).text == "left"
+def test_every_form_of_a_complete_stream_is_read(server: RecordingServer, parts: Sequence[bytes]) -> None:
+    assert ask(server, events(*parts)).text == "left"
     assert len(server.bodies) == 1
 
 
@@ -103,74 +82,85 @@ def test_every_end_of_a_complete_stream_is_known(server: RecordingServer, parts:
 def test_a_stream_that_breaks_off_is_asked_for_again(
     server: RecordingServer, before: tuple[bytes, ...], lost: Any
 ) -> None:
-    server.replies = [events(*before, lost=lost), stream("right")]
-    assert endpoint(server).generate(QUESTION).text == "right"
-    assert len(server.bodies) == 2
-    assert server.bodies[0] == server.bodies[1]
+    assert ask(server, events(*before, lost=lost), stream("right")).text == "right"
+    assert server.bodies == [server.bodies[0]] * 2
 
 
-@pytest.mark.parametrize("lost", ["closed", "short", "reset"])
-def test_a_stream_that_always_breaks_off_is_an_error_and_no_short_answer(server: RecordingServer, lost: Any) -> None:
-    server.answer = lambda _: events(chunk("le"), lost=lost)
-    with pytest.raises(GenerationError, match=r"broke its answer off after 3 attempts.*the server's log"):
-        endpoint(server, max_retries=2).generate(QUESTION)
+def test_a_stream_that_always_breaks_off_is_an_error_and_no_short_answer(server: RecordingServer) -> None:
+    broken = events(*[chunk("le")] * 2, lost="short")
+    failure(server, "broke its answer off after 3 attempts.*the server's log", broken, max_retries=2)
     assert len(server.bodies) == 3
 
 
 @pytest.mark.parametrize("lost", ["short", "reset"])
-def test_what_is_lost_after_the_end_of_an_answer_does_not_matter(server: RecordingServer, lost: Any) -> None:
-    server.replies = [events(chunk("left"), chunk(finish="stop"), lost=lost)]
-    generation = endpoint(server).generate(QUESTION)
+def test_a_connection_lost_after_the_end_of_an_answer_does_not_matter(server: RecordingServer, lost: Any) -> None:
+    generation = ask(server, events(chunk("left"), chunk(finish="stop"), lost=lost))
     assert (generation.text, generation.completion_tokens) == ("left", None)
     assert len(server.bodies) == 1
 
 
-def test_an_answer_whose_end_is_known_needs_no_end_of_the_stream(server: RecordingServer) -> None:
-    server.replies = [events(chunk("left"), chunk(finish="stop"), usage(), *[b": ping\n\n"] * 20, drip_s=0.1)]
-    generation = endpoint(server, timeout_s=0.6).generate(QUESTION)
+def test_a_complete_answer_needs_no_end_of_the_stream(server: RecordingServer) -> None:
+    parts = (chunk("left"), chunk(finish="stop"), usage(), *[b": ping\n\n"] * 20)
+    generation = ask(server, events(*parts, drip_s=0.1), timeout_s=0.6)
     assert (generation.text, generation.completion_tokens) == ("left", 3)
 
 
+NESTED = {
+    "error": {"message": f"out of memory {KEY}"},
+    "choices": [{"delta": {"content": "x"}, "finish_reason": "stop"}],
+}
+
+
+@pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize(
-    "reported",
+    "error",
     [
         {"error": {"message": f"out of\nmemory {KEY}", "code": 500}},
         {"error": f"out of memory {KEY}"},
         {"object": "error", "message": f"out of memory {KEY}", "code": 400},
-        {
-            "error": {"message": f"out of memory {KEY}"},
-            "choices": [{"delta": {"content": "x"}, "finish_reason": "stop"}],
-        },
+        {"error": {"code": 500}},
+        NESTED,
     ],
 )
-def test_an_error_within_a_stream_is_one_clear_error(server: RecordingServer, reported: Any) -> None:
-    server.replies = [events(chunk("le"), event(reported), DONE)]
-    with pytest.raises(GenerationError, match=r"reports an error .*log: out of memory \*\*\*$") as caught:
-        endpoint(server).generate(QUESTION)
-    assert "\n" not in str(caught.value)
-    assert caught.value.__context__ is None
+def test_an_error_in_place_of_an_answer_or_within_it_is_one_line(
+    server: RecordingServer, error: Any, streamed: bool
+) -> None:
+    reply = events(chunk("le"), event(error), DONE) if streamed else Reply(error)
+    caught = failure(server, r"reports an error .*log: (out of memory \*\*\*|\{'code': 500\})$", reply)
+    assert "\n" not in str(caught)
+    assert caught.__context__ is None
     assert len(server.bodies) == 1
 
 
+DEEP = b"[" * 200_000
+
+
 @pytest.mark.parametrize(
-    "part",
+    "reply",
     [
-        event(b"{not json"),
-        event(b"\xff"),
-        event([1, 2]),
-        event("left"),
-        event(b"null"),
-        event(b"[" * 200_000),
-        event({"choices": [1]}),
-        event({"choices": {"a": 1}}),
-        event({"choices": [{"delta": [1]}]}),
-        event({"something": "else"}) + DONE,
+        events(event(b"{not json")),
+        events(event(b"\xff")),
+        events(event([1, 2])),
+        events(event("left")),
+        events(event(b"null")),
+        events(event(DEEP)),
+        events(event({"choices": [1]})),
+        events(event({"choices": {"a": 1}})),
+        events(event({"choices": [{"delta": [1]}]})),
+        events(event({"something": "else"}), DONE),
+        Reply(b"{not json"),
+        Reply(b"<html>hello</html>", content_type="text/html"),
+        Reply({"choices": []}),
+        Reply({"something": "else"}),
+        Reply([1, 2]),
+        Reply({"choices": [{"message": None}]}),
+        Reply({"choices": {"a": 1}}),
+        Reply(DEEP),
+        Reply(b'{"choices":' + DEEP + b"]" * len(DEEP) + b"}"),
     ],
 )
-def test_an_event_outside_of_the_protocol_is_named(server: RecordingServer, part: bytes) -> None:
-    server.replies = [events(part)]
-    with pytest.raises(GenerationError, match=r"OpenAI protocol.*vlm\.base_url"):
-        endpoint(server).generate(QUESTION)
+def test_an_answer_outside_of_the_protocol_is_named(server: RecordingServer, reply: Reply) -> None:
+    failure(server, r"OpenAI protocol.*vlm\.base_url", reply)
     assert len(server.bodies) == 1
 
 
@@ -178,8 +168,7 @@ def test_an_endless_repetition_is_cut_as_it_comes(server: RecordingServer, caplo
     caplog.set_level(logging.WARNING)
     opening = '[{"label": "blue box", "bbox_2d": [1, 2, 3, 4]}, '
     tokens = itertools.chain([opening], itertools.cycle(BOX[start : start + 3] for start in range(0, len(BOX), 3)))
-    server.replies = [Reply(map(chunk, tokens), content_type=EVENT_STREAM)]
-    generation = endpoint(server).generate(QUESTION)
+    generation = ask(server, Reply(map(chunk, tokens), content_type=EVENT_STREAM))
     assert generation.truncated
     assert generation.text.startswith(opening + BOX)
     assert len(generation.text) < 20 * len(BOX)
@@ -191,8 +180,7 @@ def test_an_endless_repetition_is_cut_as_it_comes(server: RecordingServer, caplo
 
 def test_endless_reasoning_is_cut_too(server: RecordingServer) -> None:
     parts = (chunk(reasoning_content="It is left. No, wait. ") for _ in itertools.count())
-    server.replies = [Reply(parts, content_type=EVENT_STREAM)]
-    generation = endpoint(server).generate(QUESTION)
+    generation = ask(server, Reply(parts, content_type=EVENT_STREAM))
     assert generation.truncated
     assert generation.text.startswith("<think>\nIt is left.")
     assert "</think>" not in generation.text

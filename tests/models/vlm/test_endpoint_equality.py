@@ -11,7 +11,6 @@ from models.vlm.asking import about, noise
 from pipeline.models.vlm.base import Generation
 from pipeline.models.vlm.openai_endpoint import OpenAIEndpoint
 from pipeline.models.vlm.qwen3vl import Qwen3VL
-from pipeline.records.errors import TheodoliteError
 
 NEW_TOKENS = 12
 # Sides that are multiples of a token's, and more pixels than the smallest image: neither side resizes them.
@@ -49,24 +48,16 @@ def remote(transformers_serve: str, tiny_qwen3vl: Path, stream: bool) -> OpenAIE
 
 
 def whole_text(answer: Generation) -> str:
-    """The text without what the server drops: blanks at both ends, and a last character of which bytes are missing."""
+    """The text without what the server drops: blanks at both ends, and an incomplete last character."""
     return answer.text.strip().rstrip("\ufffd").strip()
 
 
-def check(answers: list[Generation | TheodoliteError], local: list[Generation], stream: bool) -> None:
-    for there, here in zip(answers, local, strict=True):
+@pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
+def test_a_server_answers_as_this_process_does(remote: OpenAIEndpoint, local: list[Generation], stream: bool) -> None:
+    one_by_one = [remote.generate(request) for request in REQUESTS]
+    for there, here in zip(one_by_one + remote.generate_all(REQUESTS), local * 2, strict=True):
         assert isinstance(there, Generation)
         assert whole_text(there) == whole_text(here)
         assert (there.prompt_tokens, there.completion_tokens) == (here.prompt_tokens, here.completion_tokens)
         assert there.truncated == here.truncated
         assert ("first_token_s" in there.timings) is stream
-
-
-@pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
-def test_one_by_one(remote: OpenAIEndpoint, local: list[Generation], stream: bool) -> None:
-    check([remote.generate(request) for request in REQUESTS], local, stream)
-
-
-@pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
-def test_several_at_a_time(remote: OpenAIEndpoint, local: list[Generation], stream: bool) -> None:
-    check(remote.generate_all(REQUESTS), local, stream)

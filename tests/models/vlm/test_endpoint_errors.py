@@ -1,65 +1,35 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from models.vlm.recording_server import (
-    QUESTION,
-    RecordingServer,
-    Reply,
-    answer,
-    endpoint,
-    record_pauses,
-    recording_server,
-    use_key,
-)
-
-from pipeline.records.errors import GenerationError
+from models.vlm.recording_server import RecordingServer, Reply, answer, ask, failure
 
 BUSY = {"error": {"message": "busy"}}
-
-
-@pytest.fixture
-def server() -> Iterator[RecordingServer]:
-    with recording_server() as record:
-        yield record
-
-
-@pytest.fixture(autouse=True)
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    use_key(monkeypatch)
-    return record_pauses(monkeypatch)
+LEFT = answer(True)
+pytestmark = pytest.mark.usefixtures("pauses")
 
 
 def test_two_server_errors_and_then_an_answer(server: RecordingServer, pauses: list[float]) -> None:
-    server.replies = [Reply(BUSY, 500), Reply(BUSY, 503), answer(True, "right")]
-    assert endpoint(server, max_retries=2).generate(QUESTION).text == "right"
-    assert len(server.bodies) == 3
+    assert ask(server, Reply(BUSY, 500), Reply(BUSY, 503), LEFT, max_retries=2).text == "left"
     assert len(pauses) == 2
+    assert server.bodies == [server.bodies[0]] * 3
 
 
 def test_the_pause_is_what_the_server_asks_for(server: RecordingServer, pauses: list[float]) -> None:
-    server.replies = [Reply(BUSY, 429, headers={"Retry-After": "7"}), answer(True, "right")]
-    assert endpoint(server).generate(QUESTION).text == "right"
+    assert ask(server, Reply(BUSY, 429, headers={"Retry-After": "7"}), LEFT).text == "left"
     assert pauses == [7]
 
 
-def test_a_server_that_is_busy_for_good_is_asked_as_often_as_is_set(
-    server: RecordingServer, pauses: list[float]
+@pytest.mark.parametrize(
+    ("retries", "words"), [(3, "failed after 4 attempts"), (0, r"failed at the first attempt \(status 500\): .*busy")]
+)
+def test_a_busy_server_is_asked_as_often_as_configured(
+    server: RecordingServer, pauses: list[float], retries: int, words: str
 ) -> None:
-    server.replies = [Reply(BUSY, 500)]
-    with pytest.raises(GenerationError, match="failed after 4 attempts"):
-        endpoint(server, max_retries=3).generate(QUESTION)
-    assert len(server.bodies) == 4
-    assert 0 < pauses[0] < pauses[-1] < 10
-
-
-def test_without_retries_nothing_is_waited_for(server: RecordingServer, pauses: list[float]) -> None:
-    server.replies = [Reply(BUSY, 429, headers={"Retry-After": "5"})]
-    with pytest.raises(GenerationError, match=r"failed at the first attempt \(status 429\): .*busy"):
-        endpoint(server, max_retries=0).generate(QUESTION)
-    assert pauses == []
+    failure(server, words, Reply(BUSY, 500), max_retries=retries)
+    assert len(server.bodies) == retries + 1
+    assert len(pauses) == retries
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -67,24 +37,38 @@ def test_without_retries_nothing_is_waited_for(server: RecordingServer, pauses: 
 def test_an_answer_whose_connection_is_lost_is_asked_for_again(
     server: RecordingServer, lost: Any, streamed: bool
 ) -> None:
-    server.replies = [Reply(b'{"choices": [', lost=lost), answer(False, "right")]
-    assert endpoint(server, stream=streamed).generate(QUESTION).text == "right"
-    server.replies = [Reply(b'{"choices": [', lost=lost)]
-    with pytest.raises(GenerationError, match=r"(No connection|broke its answer off).* after 2 attempts"):
-        endpoint(server, stream=streamed).generate(QUESTION)
+    broken = Reply(b'{"choices": [', lost=lost)
+    assert ask(server, broken, answer(False), stream=streamed).text == "left"
+    failure(server, "(No connection|broke its answer off).* after 2 attempts", broken, stream=streamed)
     assert len(server.bodies) == 4
 
 
 @pytest.mark.parametrize(
-    ("error", "complaint"),
+    ("status", "attempts", "complaint"),
     [
-        ({"message": "out of\nmemory", "code": 500}, "log: out of memory$"),
-        ("out of memory", "log: out of memory$"),
-        ({"code": 500}, "log: {'code': 500}$"),
+        (500, 2, r"failed after 2 attempts \(status 500\): .*what the server says"),
+        (429, 2, r"failed after 2 attempts \(status 429\)"),
+        (401, 1, r"OPENAI_API_KEY, which is set"),
+        (403, 1, r"OPENAI_API_KEY, which is set"),
+        (404, 1, r"no model 'qwen'.*vlm\.model and vlm\.base_url"),
+        (400, 1, r"refused the request \(status 400\): .*what the server says"),
+        (408, 2, r"failed after 2 attempts \(status 408\)"),
+        (409, 2, r"failed after 2 attempts \(status 409\)"),
+        (422, 1, r"refused the request \(status 422\)"),
+        (307, 1, r"refused the request \(status 307\)"),
     ],
 )
-def test_an_error_in_place_of_an_answer_is_one_line(server: RecordingServer, error: Any, complaint: str) -> None:
-    server.replies = [Reply({"error": error})]
-    with pytest.raises(GenerationError, match=complaint):
-        endpoint(server).generate(QUESTION)
-    assert len(server.bodies) == 1
+def test_a_lasting_failure_is_one_line_that_helps(
+    server: RecordingServer, status: int, attempts: int, complaint: str
+) -> None:
+    headers = {"Location": f"{server.url}/elsewhere"}
+    reply = Reply({"error": {"message": "what\nthe server says"}}, status, headers=headers)
+    message = str(failure(server, complaint, reply))
+    assert "\n" not in message
+    assert server.url in message
+    assert len(server.bodies) == attempts
+
+
+def test_a_refused_key_that_is_not_set_is_named(server: RecordingServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY")
+    failure(server, "OPENAI_API_KEY, which is not set", Reply({}, 401))

@@ -1,22 +1,15 @@
 from __future__ import annotations
 
-import base64
 from concurrent.futures import ThreadPoolExecutor
 
-import cv2
 import numpy as np
 import pytest
-from models.vlm.asking import noise
+from models.vlm.asking import noise, pixels
 
 from pipeline.models.torchvision_fix import ensure_torchvision
 from pipeline.models.vlm import endpoint_images
 from pipeline.models.vlm.base import ImagePart
 from pipeline.models.vlm.endpoint_images import ImageEncoder, sent_size_px
-
-
-def pixels(url: str) -> np.ndarray:
-    data = np.frombuffer(base64.b64decode(url.partition(";base64,")[2]), np.uint8)
-    return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
 
 @pytest.fixture
@@ -52,13 +45,13 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
         ((96, 64), None, 1, (32, 32)),
     ],
 )
-def test_a_image_is_sent_as_large_as_it_may_be(
+def test_an_image_is_sent_as_large_as_it_may_be(
     size_px: tuple[int, int], max_side_px: int | None, max_pixels: int | None, sent_px: tuple[int, int]
 ) -> None:
     assert sent_size_px(size_px, max_side_px, max_pixels) == sent_px
 
 
-def test_a_server_of_qwen_sees_no_more_of_a_image_than_it_shall() -> None:
+def test_a_server_of_qwen_sees_no_more_of_an_image_than_it_may() -> None:
     ensure_torchvision()
     from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
 
@@ -117,7 +110,7 @@ def test_images_that_were_not_used_for_long_are_dropped_first(encoded: list[tupl
     assert small.data_url(images[0]) == small.data_url(images[0]) == encoder.data_url(images[0])
 
 
-def test_threads_encode_a_image_once(encoded: list[tuple[int, int]]) -> None:
+def test_threads_encode_an_image_once(encoded: list[tuple[int, int]]) -> None:
     encoder = ImageEncoder("png", None)
     images = [ImagePart(noise(seed, 640, 480)) for seed in (1, 2)] * 8
     with ThreadPoolExecutor(8) as threads:

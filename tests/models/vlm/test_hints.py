@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.models.vlm.hints import DepthHint, HintMode, depth_image, depth_table
+from pipeline.models.vlm.hints import DepthHint, depth_image, depth_table
 from pipeline.records import Camera, DepthKind, DepthMap, Frame, Region
 from pipeline.records.errors import RecordError
 
@@ -28,19 +28,11 @@ def brightness(image: np.ndarray) -> np.ndarray:
     return image.astype(int) @ np.array([299, 587, 114])
 
 
-@pytest.mark.parametrize(
-    ("mode", "table", "image"),
-    [("none", False, False), ("table", True, False), ("image", False, True), ("both", True, True)],
-)
-def test_a_mode_says_what_the_prompt_holds(mode: str, table: bool, image: bool) -> None:
-    assert (HintMode(mode).has_table, HintMode(mode).has_image) == (table, image)
-
-
 def test_no_hints_make_no_table() -> None:
     assert depth_table([], "en", FRAMES) == ""
 
 
-def test_metric_depth_is_told_in_metres_from_near_to_far() -> None:
+def test_metric_depth_is_given_in_metres_from_near_to_far() -> None:
     table = depth_table([hint("box", "metric", 2.0), hint("cup#2", "metric", 1.0)], "en", FRAMES)
     assert "in metres" in table
     assert "not metres" not in table
@@ -51,14 +43,14 @@ def test_metric_depth_is_told_in_metres_from_near_to_far() -> None:
 
 @pytest.mark.parametrize(("language", "denial"), [("en", "not metres"), ("zh", "不是米")])
 @pytest.mark.parametrize("kind", ["scale_invariant", "depth_affine", "disparity_affine"])
-def test_depth_without_a_scale_is_said_not_to_be_metres(kind: str, language: str, denial: str) -> None:
+def test_depth_without_a_scale_is_never_given_in_metres(kind: str, language: str, denial: str) -> None:
     table = depth_table([hint("cup", kind, 3.0)], language, FRAMES)  # type: ignore[arg-type]
     assert denial in table
     assert "(m)" not in table
     assert "（米）" not in table
 
 
-def test_scale_invariant_depth_is_told_as_multiples_of_the_nearest() -> None:
+def test_scale_invariant_depth_is_given_in_multiples_of_the_nearest() -> None:
     hints = [hint("box", "scale_invariant", 9.0), hint("cup", "scale_invariant", 3.0)]
     table = depth_table(hints, "en", FRAMES)
     assert "| 0.90 | 1.00 | 1.10 |" in table
@@ -88,7 +80,7 @@ def test_each_frame_has_its_own_table_under_one_explanation() -> None:
     assert table.index("Picture 1,") < table.index("| box |") < table.index("Picture 2,") < table.index("| cup |")
 
 
-def test_frames_of_different_kinds_are_explained_apart() -> None:
+def test_frames_of_different_kinds_are_explained_separately() -> None:
     table = depth_table([hint("cup", "disparity_affine", 2.0, frame=1), hint("box", "metric", 1.0)], "en", FRAMES)
     assert "in metres" in table
     assert "not metres" in table
@@ -138,22 +130,17 @@ def test_what_the_kind_leaves_open_does_not_show_in_the_image(kind: str, factor:
 @pytest.mark.parametrize("kind", list(DepthKind))
 def test_a_constant_map_has_one_visible_colour(kind: DepthKind) -> None:
     image = depth_image(depth_map(np.full((8, 9), 2.0), kind))
-    assert image.shape == (8, 9, 3)
-    assert image.dtype == np.uint8
     assert len(np.unique(image.reshape(-1, 3), axis=0)) == 1
     assert image.max() > 50
 
 
-def test_only_unknown_pixels_are_black() -> None:
+@pytest.mark.parametrize("rows", [10, 40])
+def test_only_unknown_pixels_are_black(rows: int) -> None:
     values = np.random.default_rng(2).uniform(0.5, 80, (40, 40))
-    values[:10] = np.nan
+    values[:rows] = np.nan
     image = depth_image(depth_map(values, "metric"))
-    assert (image[:10] == 0).all()
-    assert image[10:].max(axis=2).min() > 40
-
-
-def test_a_map_without_valid_pixels_is_black() -> None:
-    assert depth_image(depth_map(np.full((4, 5), np.nan), "metric")).sum() == 0
+    assert (image[:rows] == 0).all()
+    assert (image[rows:].max(axis=2) > 40).all()
 
 
 def test_single_outliers_do_not_eat_the_colours() -> None:

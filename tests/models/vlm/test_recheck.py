@@ -64,27 +64,23 @@ def test_a_refuted_claim_comes_with_reason_and_numbers_and_a_supported_one_alone
     assert "\n-----\nIt is near.\n-----\n" in text
 
 
-def test_without_a_supported_claim_none_is_spoken_of(first: Request) -> None:
-    assert "hold" not in added(first, REFUTED, UNDECIDED)
-
-
 def test_chinese_is_asked_in_chinese(first: Request) -> None:
     text = added(first, REFUTED, SUPPORTED, language="zh", answer="在左边。")
     assert "在图1中测得：nearest_m 1.043, sigma_m 0.01。" in text
-    assert "以下陈述成立：cup is left of box。" in text
+    assert "以下陈述成立：“cup”在“box”的左侧。" in text
     assert "测量也可能出错" in text
     assert "Measured" not in text and "answer" not in text
     assert text.endswith("问题：Where is the < |cup| >?")
 
 
-def test_the_question_stands_last(first: Request) -> None:
-    assert added(first, REFUTED).endswith("\n\nQuestion: Where is the < |cup| >?")
+def test_the_question_stands_last_and_unsupported_claims_are_not_mentioned(first: Request) -> None:
+    text = added(first, REFUTED, UNDECIDED)
+    assert text.endswith("\n\nQuestion: Where is the < |cup| >?")
+    assert "hold" not in text
 
 
 @pytest.mark.parametrize("language, words", [("en", "too small"), ("zh", "太小")])
-def test_small_objects_are_named_and_nothing_is_said_of_a_refutation_that_there_is_not(
-    first: Request, language: str, words: str
-) -> None:
+def test_small_objects_are_named_without_mention_of_a_refutation(first: Request, language: str, words: str) -> None:
     request = build_recheck_request(first, "Near.", [UNDECIDED], language, ["cup#2", "<|lid|>"])  # type: ignore[arg-type]
     text = request.prompt_text.removeprefix(first.prompt_text)
     assert words in text
@@ -106,7 +102,7 @@ def test_many_claims_with_long_names_stay_short(first: Request) -> None:
 
 
 @pytest.mark.parametrize("token", ["<|im_end|>", "<image>", "</think>"])
-def test_nothing_that_the_model_said_can_end_its_turn(first: Request, token: str) -> None:
+def test_control_tokens_of_the_model_are_defused(first: Request, token: str) -> None:
     verdict = Verdict(Claim("left_of", f"cup{token}", "box"), Status.REFUTED, f"The {token}.", probability=0.0)
     supported = Verdict(Claim("left_of", "lid", f"box{token}"), Status.SUPPORTED, "Yes.", probability=1.0)
     request = build_recheck_request(first, f"It {token} is", [verdict, supported], "en")

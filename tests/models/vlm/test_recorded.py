@@ -59,14 +59,6 @@ def test_among_answers_of_one_item_the_question_decides(tmp_path: Path, question
     assert model.generate(request(question=question)).text == expected
 
 
-def test_none_of_several_answers_is_given_to_another_question(tmp_path: Path) -> None:
-    model = recorded(
-        tmp_path, {"id": "a", "prompt": "A?", "response": "first"}, {"id": "a", "prompt": "B?", "response": "second"}
-    )
-    with pytest.raises(GenerationError, match="none to the question 'C"):
-        model.generate(request(question="C?"))
-
-
 def test_a_single_answer_is_given_to_another_question_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -86,16 +78,20 @@ def test_the_steps_are_kept_apart(tmp_path: Path) -> None:
     assert model.generate(request()).text == "left"
 
 
-def test_a_file_without_grounding_cannot_ground(tmp_path: Path) -> None:
-    model = recorded(tmp_path, {"id": "a", "response": "left"})
+@pytest.mark.parametrize(
+    ("asked", "complaint"),
+    [
+        (request("no-such"), "no recorded answer .* 'no-such'"),
+        (request(step="ground"), r"no recorded answer \(ground\)"),
+        (request("b", "C?"), "none to the question 'C"),
+    ],
+)
+def test_a_missing_answer_is_named(tmp_path: Path, asked: Request, complaint: str) -> None:
+    several = [{"id": "b", "prompt": question, "response": "right"} for question in ("A?", "B?")]
+    model = recorded(tmp_path, {"id": "a", "response": "left"}, *several)
     assert not model.can_ground
-    with pytest.raises(GenerationError, match="ground"):
-        model.generate(request(step="ground"))
-
-
-def test_a_missing_answer_names_the_item(tmp_path: Path) -> None:
-    with pytest.raises(GenerationError, match="'no-such'"):
-        recorded(tmp_path, {"id": "a", "response": "left"}).generate(request("no-such"))
+    with pytest.raises(GenerationError, match=complaint):
+        model.generate(asked)
 
 
 @pytest.mark.parametrize(
@@ -133,17 +129,14 @@ def test_a_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
     pipe = tmp_path / "answers.jsonl"
     os.mkfifo(pipe)
     with pytest.raises(InputError, match="not a regular file"):
-        Recorded(pipe).generate(request())
+        Recorded(pipe).check()
 
 
 def test_the_file_is_read_when_the_first_answer_is_wanted(tmp_path: Path) -> None:
     model = Recorded(tmp_path / "absent.jsonl")
+    assert model.identity is None
     with pytest.raises(InputError, match=r"absent\.jsonl cannot be read"):
         model.generate(request())
-
-
-def test_recorded_answers_are_not_kept_again(tmp_path: Path) -> None:
-    assert Recorded(tmp_path / "absent.jsonl").identity is None
 
 
 @pytest.mark.shared

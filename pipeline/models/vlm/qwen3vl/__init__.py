@@ -1,4 +1,4 @@
-"""Qwen3-VL in this process: prefixes are reused, questions are answered in batches, and the result stays exact."""
+"""Qwen3-VL in this process: it reuses prefixes and answers questions in batches, with exact results."""
 
 from pipeline.models.vlm.qwen3vl.backend import Qwen3VL
 

@@ -7,17 +7,19 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.models.device import DeviceName, DtypeName, choose_device, choose_dtype
 from pipeline.models.hub import ModelLocation, locate_model
-from pipeline.models.vlm.base import Generation, ImagePart, Request, VisionLanguageModel
+from pipeline.models.loading_errors import is_out_of_memory
+from pipeline.models.vlm.base import Generation, ImagePart, Outcome, Request, VisionLanguageModel
 from pipeline.models.vlm.qwen3vl.encoding import OPEN_THOUGHT, EncodedPrompt, PromptEncoder, check_images
 from pipeline.models.vlm.qwen3vl.engine import Engine, Output
-from pipeline.models.vlm.qwen3vl.loading import check_package, check_quantization, close_thought, end_tokens, load
+from pipeline.models.vlm.qwen3vl.loading import Quantization, check_package, close_thought, end_tokens, load
 from pipeline.models.vlm.qwen3vl.sampling import Sampling
 from pipeline.records.errors import ConfigError, GenerationError, TheodoliteError
 from pipeline.records.settings import Count, NonNegative, Text, checked
@@ -27,14 +29,18 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+Result = TypeVar("Result")
+
 _MEBIBYTE = 2**20
 
 
+@checked
+@dataclass(eq=False)
 class Qwen3VL(VisionLanguageModel):
     """A Qwen3-VL checkpoint, loaded when first asked; safe to use from several threads, which take turns.
 
-    Beginnings of prompts are remembered, so that the frames of a scene are read once for all its questions; several
-    requests are answered in one batch. Neither changes an answer.
+    It caches prefixes of prompts, so that it reads the frames of a scene once for all questions, and answers several
+    requests in one batch. Neither changes an answer.
 
     Args:
         model: Name on the Hugging Face hub, or path of a local folder.
@@ -49,12 +55,12 @@ class Qwen3VL(VisionLanguageModel):
         repetition_penalty: As there.
         presence_penalty: As there.
         seed: As there.
-        min_pixels: Images with fewer pixels are enlarged to it [px].
-        max_pixels: Images with more pixels are reduced to it [px]; 1024 of them become one token.
+        min_pixels: Smaller images are enlarged to this size [px].
+        max_pixels: Larger images are reduced to this size [px]; 1024 of them become one token.
         takes_crops: Whether the checkpoint understands prompts with crops of their images.
-        lower_resolution: Whether to show the images of a request that does not fit into the memory once more, with
-            half of the pixels that the largest of them has.
-        cache_mb: Most memory for beginnings of prompts [MiB]; 0 remembers nothing.
+        lower_resolution: Whether to retry a request that does not fit into the memory with images of at most half as
+            many pixels as its largest.
+        cache_mb: Most memory for prefixes of prompts [MiB]; 0 caches nothing.
         batch_tokens: Tokens that one batch of requests may hold, padding and outputs included.
         attn_implementation: Attention kernel of transformers, such as ``sdpa``; None takes its default.
         quantization: How weights are stored: None, ``bnb_8bit``, ``bnb_4bit`` or ``torchao_int8``.
@@ -64,100 +70,56 @@ class Qwen3VL(VisionLanguageModel):
         ConfigError: If a setting is out of its range.
     """
 
-    @checked
-    def __init__(
-        self,
-        model: Text = "Qwen/Qwen3-VL-2B-Instruct",
-        revision: Text | None = None,
-        device: DeviceName = "auto",
-        dtype: DtypeName = "auto",
-        max_new_tokens: int = 1024,
-        max_thinking_tokens: int | None = None,
-        temperature: float = 0.0,
-        top_p: float = 0.8,
-        top_k: int = 20,
-        repetition_penalty: float = 1.0,
-        presence_penalty: float = 0.0,
-        seed: int = 0,
-        min_pixels: Count = 65_536,
-        max_pixels: Count = 1_048_576,
-        takes_crops: bool = True,
-        lower_resolution: bool = True,
-        cache_mb: NonNegative = 2048,
-        batch_tokens: Count = 8192,
-        attn_implementation: Text | None = None,
-        quantization: str | None = None,
-        size_gb: NonNegative | None = None,
-    ) -> None:
-        if min_pixels > max_pixels:
+    model: Text = "Qwen/Qwen3-VL-2B-Instruct"
+    revision: Text | None = None
+    device: DeviceName = "auto"
+    dtype: DtypeName = "auto"
+    max_new_tokens: int = 1024
+    max_thinking_tokens: int | None = None
+    temperature: float = 0.0
+    top_p: float = 0.8
+    top_k: int = 20
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    seed: int = 0
+    min_pixels: Count = 65_536
+    max_pixels: Count = 1_048_576
+    takes_crops: bool = True
+    lower_resolution: bool = True
+    cache_mb: NonNegative = 2048
+    batch_tokens: Count = 8192
+    attn_implementation: Text | None = None
+    quantization: Quantization | None = None
+    size_gb: NonNegative | None = None
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        if self.min_pixels > self.max_pixels:
             raise ConfigError(
-                f"vlm.min_pixels must not be above vlm.max_pixels, but they are {min_pixels} and {max_pixels}."
+                f"vlm.min_pixels must not be above vlm.max_pixels, but they are {self.min_pixels} and "
+                f"{self.max_pixels}."
             )
-        check_quantization(quantization)
-        self._sampling = Sampling(
-            max_new_tokens,
-            max_thinking_tokens,
-            temperature,
-            top_p,
-            top_k,
-            repetition_penalty,
-            presence_penalty,
-            seed,
-        )
-        self._model = model
-        self._revision = revision
-        self._device_name = device
-        self._dtype_name = dtype
-        self._min_pixels = min_pixels
-        self._max_pixels = max_pixels
-        self._takes_crops = takes_crops
-        self._lower_resolution = lower_resolution
-        self._cache_bytes = int(cache_mb * _MEBIBYTE)
-        self._batch_tokens = batch_tokens
-        # What changes no answer, and so is no part of the identity.
-        self._economy = {
-            "cache_mb": cache_mb,
-            "batch_tokens": batch_tokens,
-            "lower_resolution": lower_resolution,
-        }
-        self._attn_implementation = attn_implementation
-        self._quantization = quantization
-        self._size_gb = size_gb
+        self._sampling = Sampling(**{field.name: getattr(self, field.name) for field in fields(Sampling)})
         self._lock = threading.Lock()
 
     @property
     def identity(self) -> str:
-        """Model, revision, number format, settings and seed; the same wherever the model's folder lies."""
+        """Model, revision, number format, settings and seed; the model's folder may move."""
         name = Path(self._location.name).name
         settings = json.dumps(self._settings, sort_keys=True)
         return f"qwen3vl:{name}@{self._location.revision}:{settings}:seed={self._sampling.seed}"
 
-    @property
-    def can_ground(self) -> bool:
-        """It can."""
-        return True
-
-    @property
-    def max_pixels(self) -> int:
-        """Larger images are reduced to it [px]."""
-        return self._max_pixels
-
-    @property
-    def takes_crops(self) -> bool:
-        """As configured: the checkpoint does not say it."""
-        return self._takes_crops
-
     def check(self) -> None:
         """See ``VisionLanguageModel``."""
-        check_package(self._quantization)
+        check_package(self.quantization)
         super().check()
 
     def generate(self, request: Request) -> Generation:
         """Answer one request.
 
         Returns:
-            The output verbatim, with the ``<think>`` that a thinking model's prompt opens put in front.
-            ``truncated`` is also set where the output was cut because it repeated itself.
+            The output verbatim, after the ``<think>`` that a thinking model's prompt opens. ``truncated`` is also set
+            where the output was cut because it repeated itself.
 
         Raises:
             GenerationError: If an image or the prompt is too long, or the memory does not suffice.
@@ -169,47 +131,35 @@ class Qwen3VL(VisionLanguageModel):
             raise outcome
         return outcome
 
-    def generate_all(self, requests: Sequence[Request]) -> list[Generation | TheodoliteError]:
+    def generate_all(self, requests: Sequence[Request]) -> list[Outcome]:
         """Answer several requests in batches; see ``generate``. Each answer is what it would be alone."""
-        outcomes: dict[int, Generation | TheodoliteError] = {}
-        fit = []
-        for index, request in enumerate(requests):
-            try:
-                check_images(request)
-                fit.append(index)
-            except GenerationError as error:
-                outcomes[index] = error
+        _, outcomes = _attempt(check_images, dict(enumerate(requests)))
+        fit = {index: request for index, request in enumerate(requests) if index not in outcomes}
         with self._lock:
-            outcomes.update(self._answer({index: requests[index] for index in fit}, self._max_pixels))
+            outcomes |= self._answer(fit, self.max_pixels)
         return [outcomes[index] for index in range(len(requests))]
 
-    def _answer(self, requests: dict[int, Request], max_pixels: int) -> dict[int, Generation | TheodoliteError]:
-        """Answer requests together; where the memory does not suffice, in halves, and smaller in the end."""
+    def _answer(self, requests: dict[int, Request], max_pixels: int) -> dict[int, Outcome]:
+        """Answer requests together; where the memory does not suffice, in halves, and finally with smaller images."""
         if not requests:
             return {}
         engine, encoder = self._loaded
         started = time.perf_counter()
-        outcomes: dict[int, Generation | TheodoliteError] = {}
-        prompts: dict[int, EncodedPrompt] = {}
-        for index, request in requests.items():
-            try:
-                prompts[index] = encoder.encode(request, max_pixels)
-            except GenerationError as error:
-                outcomes[index] = error
+        prompts, outcomes = _attempt(partial(encoder.encode, max_pixels=max_pixels), requests)
         prepare_s = (time.perf_counter() - started) / len(requests)
         remembered = engine.cache_bytes > 0
         try:
             outputs = engine.answer(list(prompts.values()))
         except (RuntimeError, MemoryError) as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             outputs = None
         if outputs is None:
-            # Outside of the handler, whose error holds on to the tensors.
+            # Outside of the handler, whose error keeps the tensors alive.
             self._free_memory()
             again = {index: requests[index] for index in prompts}
             if remembered and len(again) == 1:
-                logger.warning("The memory does not suffice; trying again without remembered beginnings.")
+                logger.warning("The memory does not suffice; trying again without cached prefixes.")
                 return outcomes | self._answer(again, max_pixels)
             return outcomes | self._answer_with_less(again, max_pixels)
         for (index, prompt), output in zip(prompts.items(), outputs, strict=True):
@@ -218,30 +168,26 @@ class Qwen3VL(VisionLanguageModel):
             outcomes[index] = self._generation(prompt, output, prepare_s, max_pixels)
         return outcomes
 
-    def _answer_with_less(
-        self, requests: dict[int, Request], max_pixels: int
-    ) -> dict[int, Generation | TheodoliteError]:
+    def _answer_with_less(self, requests: dict[int, Request], max_pixels: int) -> dict[int, Outcome]:
         if len(requests) > 1:
             logger.warning("The memory does not suffice for %d requests at once; halving the batch.", len(requests))
-            entries = list(requests.items())
-            middle = len(entries) // 2
-            first, second = dict(entries[:middle]), dict(entries[middle:])
-            return self._answer(first, max_pixels) | self._answer(second, max_pixels)
+            entries, middle = list(requests.items()), len(requests) // 2
+            return self._answer(dict(entries[:middle]), max_pixels) | self._answer(dict(entries[middle:]), max_pixels)
         ((index, request),) = requests.items()
-        largest = max((_shown_pixels(image, self._max_pixels) for image in request.images), default=0)
-        lower = max(largest // 2, self._min_pixels)
-        if self._lower_resolution and lower < min(largest, max_pixels):
+        largest = max((_shown_pixels(image, self.max_pixels) for image in request.images), default=0)
+        lower = max(largest // 2, self.min_pixels)
+        if self.lower_resolution and lower < min(largest, max_pixels):
             logger.warning(
                 "The memory does not suffice for item %s; trying again with vlm.max_pixels=%d.", request.item_id, lower
             )
             return self._answer(requests, lower)
-        tried = "one request at a time, without remembered beginnings"
-        if max_pixels < self._max_pixels:
+        tried = "one request at a time, without cached prefixes"
+        if max_pixels < self.max_pixels:
             tried += f", and with max_pixels={max_pixels}"
         return {
             index: GenerationError(
                 f"The memory does not suffice for item {request.item_id} and its {len(request.images)} image(s) "
-                f"(tried: {tried}): lower vlm.max_pixels (now {self._max_pixels}), query.budget.tokens or "
+                f"(tried: {tried}): lower vlm.max_pixels (now {self.max_pixels}), query.budget.tokens or "
                 f"vlm.max_new_tokens (now {self._sampling.max_new_tokens}), or give fewer frames or a smaller model."
             )
         }
@@ -253,7 +199,13 @@ class Qwen3VL(VisionLanguageModel):
             text=OPEN_THOUGHT + text if prompt.opens_thought else text,
             model=self._location.name,
             revision=self._location.revision,
-            settings={**self._settings, **self._economy, "max_pixels": max_pixels},
+            settings={
+                **self._settings,
+                "max_pixels": max_pixels,
+                "cache_mb": self.cache_mb,
+                "batch_tokens": self.batch_tokens,
+                "lower_resolution": self.lower_resolution,
+            },
             seed=self._sampling.seed,
             prompt_tokens=len(prompt),
             completion_tokens=len(output.tokens),
@@ -271,40 +223,40 @@ class Qwen3VL(VisionLanguageModel):
 
     @cached_property
     def _location(self) -> ModelLocation:
-        return locate_model(self._model, revision=self._revision, size_gb=self._size_gb, group="vlm")
+        return locate_model(self.model, revision=self.revision, size_gb=self.size_gb, group="vlm")
 
     @cached_property
     def _device(self) -> torch.device:
-        return choose_device(self._device_name)
+        return choose_device(self.device)
 
     @cached_property
     def _settings(self) -> dict[str, Any]:
         """What an output depends on besides the prompt and the seed."""
         return {
             **self._sampling.as_dict(),
-            "min_pixels": self._min_pixels,
-            "max_pixels": self._max_pixels,
+            "min_pixels": self.min_pixels,
+            "max_pixels": self.max_pixels,
             "device": self._device.type,
-            "dtype": str(choose_dtype(self._device, self._dtype_name)).removeprefix("torch."),
-            "attn_implementation": self._attn_implementation,
-            "quantization": self._quantization,
+            "dtype": str(choose_dtype(self._device, self.dtype)).removeprefix("torch."),
+            "attn_implementation": self.attn_implementation,
+            "quantization": self.quantization,
         }
 
     @cached_property
     def _loaded(self) -> tuple[Engine, PromptEncoder]:
         model, processor = load(
-            self._location, self._device, self._settings["dtype"], self._attn_implementation, self._quantization
+            self._location, self._device, self._settings["dtype"], self.attn_implementation, self.quantization
         )
         positions = model.config.get_text_config().max_position_embeddings
-        encoder = PromptEncoder(processor, model.config.image_token_id, self._min_pixels, positions)
+        encoder = PromptEncoder(processor, model.config.image_token_id, self.min_pixels, positions)
         engine = Engine(
             model,
             encoder,
             self._sampling,
             end_tokens(model, processor),
             close_thought(processor),
-            self._cache_bytes,
-            self._batch_tokens,
+            int(self.cache_mb * _MEBIBYTE),
+            self.batch_tokens,
         )
         return engine, encoder
 
@@ -322,7 +274,15 @@ def _shown_pixels(image: ImagePart, max_pixels: int) -> int:
     return min(height * width, max_pixels if image.max_pixels is None else min(image.max_pixels, max_pixels))
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
-    message = str(error).lower()
-    signs = ("out of memory", "allocate memory", "alloc_failed")
-    return isinstance(error, MemoryError) or any(sign in message for sign in signs)
+def _attempt(
+    function: Callable[[Request], Result], requests: dict[int, Request]
+) -> tuple[dict[int, Result], dict[int, Outcome]]:
+    """The function's results, and the errors where it fails."""
+    results: dict[int, Result] = {}
+    errors: dict[int, Outcome] = {}
+    for index, request in requests.items():
+        try:
+            results[index] = function(request)
+        except GenerationError as error:
+            errors[index] = error
+    return results, errors

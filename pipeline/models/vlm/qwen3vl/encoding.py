@@ -1,4 +1,4 @@
-"""From a request to what the model reads: token ids, positions, and images of the right size."""
+"""Encodes a request for the model: token ids, positions, and resized images."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from pipeline.records.errors import GenerationError
 
 _MAX_ASPECT_RATIO = 200  # Qwen's sizing refuses longer images.
 OPEN_THOUGHT = "<think>\n"
-"""What the prompts of thinking models end in."""
+"""The end of a thinking model's prompt."""
 
 
 @dataclass(frozen=True, eq=False)
 class SizedImage:
-    """An image and the size in which the model sees it.
+    """An image and the size at which the model sees it.
 
     Args:
         rgb: uint8 (H, W, 3).
@@ -33,7 +33,7 @@ class SizedImage:
     name: str
 
     def resized(self) -> np.ndarray:
-        """The image in that size, uint8 (height, width, 3), writeable."""
+        """The image at that size, uint8 (height, width, 3), writeable."""
         if self.rgb.shape[1::-1] == self.size_px:
             return np.require(self.rgb, requirements=("C", "W"))
         return np.array(Image.fromarray(self.rgb).resize(self.size_px, Image.Resampling.BICUBIC))
@@ -45,8 +45,8 @@ class EncodedPrompt:
 
     Args:
         tokens: int64 (N,), with one placeholder per token of an image.
-        keys: int64 (N,): the tokens, but below zero and named after the content where an image stands, so that
-            prompts of equal keys are equal.
+        keys: int64 (N,): the tokens, but negative hashes of the content for tokens of images, so that prompts with
+            equal keys are equal.
         positions: int64 (3, N): time, row and column of each token (M-RoPE).
         images: In order.
         image_tokens: Number of tokens of each image.
@@ -82,9 +82,9 @@ class PromptEncoder:
 
     Args:
         processor: The checkpoint's processor.
-        image_token: The token that stands for a piece of an image.
-        min_pixels: Smaller images are enlarged to it [px].
-        position_count: Number of positions that the model knows.
+        image_token: The placeholder for one token of an image.
+        min_pixels: Smaller images are enlarged to this size [px].
+        position_count: Number of positions that the model has.
     """
 
     def __init__(self, processor: Any, image_token: int, min_pixels: int, position_count: int) -> None:
@@ -100,10 +100,10 @@ class PromptEncoder:
 
         Args:
             request: The request.
-            max_pixels: Larger images are reduced to it [px].
+            max_pixels: Larger images are reduced to this size [px].
 
         Raises:
-            GenerationError: If a text holds an image's placeholder, or the prompt is longer than the model can read.
+            GenerationError: If a text contains an image's placeholder, or the prompt is too long for the model.
         """
         text = self._chat_prompt(request)
         images = tuple(self._sized(part, max_pixels) for part in request.images)
@@ -120,16 +120,16 @@ class PromptEncoder:
         prompt = EncodedPrompt(tokens, keys, positions, images, counts, text.endswith(OPEN_THOUGHT))
         if prompt.next_position >= self._position_count:
             raise GenerationError(
-                f"The prompt of item {request.item_id} takes {prompt.next_position} positions, and the model knows "
+                f"The prompt of item {request.item_id} takes {prompt.next_position} positions, but the model has "
                 f"{self._position_count}: ask a shorter question, or give fewer frames, regions or lines of text."
             )
         return prompt
 
     def pixels_of(self, images: Sequence[SizedImage]) -> Any:
-        """What the vision tower takes of the images: ``pixel_values`` and ``image_grid_thw``."""
+        """The images as inputs of the vision tower: ``pixel_values`` and ``image_grid_thw``."""
         import torch
 
-        # Tensors, because the processor takes half as long for them as for other images.
+        # Tensors, because the processor is twice as fast with them as with other images.
         tensors = [torch.from_numpy(image.resized()).permute(2, 0, 1) for image in images]
         return self._processor.image_processor(images=tensors, do_resize=False, return_tensors="pt")
 
@@ -156,8 +156,8 @@ class PromptEncoder:
         places = prompt.count(self._processor.image_token)
         if places != len(request.images):
             raise GenerationError(
-                f"The prompt of item {request.item_id} has {places} places for {len(request.images)} images: its "
-                f"texts must not hold {self._processor.image_token}."
+                f"The prompt of item {request.item_id} has {places} placeholders for {len(request.images)} images: "
+                f"its texts must not contain {self._processor.image_token}."
             )
         return prompt
 
@@ -168,15 +168,15 @@ class PromptEncoder:
         height, width = smart_resize(
             *part.rgb.shape[:2], factor=self._factor, min_pixels=min(self._min_pixels, most), max_pixels=most
         )
-        # A very long image under a small limit rounds down to no row at all.
+        # A very long image under a small limit is rounded down to zero rows.
         size_px = max(width, self._factor), max(height, self._factor)
         return SizedImage(part.rgb, size_px, f"{part.digest}@{size_px[0]}x{size_px[1]}")
 
 
 def multimodal_positions(is_image: np.ndarray, grids: Sequence[tuple[int, int]]) -> np.ndarray:
-    """Positions of M-RoPE: text counts on in all axes; an image's tokens share the time, and count rows and columns.
+    """Positions of M-RoPE: text counts up in all axes; an image's tokens share the time and count rows and columns.
 
-    What follows an image begins after its longer side. Wang et al., Qwen2-VL, section 2.1,
+    The positions after an image begin after its longer side. Wang et al., Qwen2-VL, section 2.1,
     https://arxiv.org/abs/2409.12191.
 
     Args:
@@ -218,5 +218,5 @@ def check_images(request: Request) -> None:
 
 
 def _negative(name: str) -> int:
-    """A number below zero that names an image's content."""
+    """A negative hash of an image's content."""
     return -1 - int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")

@@ -1,4 +1,4 @@
-"""Runs the model: computes what no earlier prompt shares, and generates the outputs of a batch together."""
+"""Runs the model: computes the tokens that no cached prefix covers, and generates the outputs of a batch together."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pipeline.models.vlm.qwen3vl.vision import VisionTower
 if TYPE_CHECKING:
     import torch
 
-# Most tokens, and images' tokens, that one pass computes. A CPU is fastest while they fit into its caches.
+# Most tokens of prompts or images that one pass computes. A CPU is fastest while they fit into its caches.
 _PASS_TOKENS = {"cpu": 512}
 _MOST_PASS_TOKENS = 8192
 _FEATURE_SHARE = 0.125  # Features of an image take about an eighth of the memory of its keys and values.
@@ -30,16 +30,16 @@ _FEATURE_SHARE = 0.125  # Features of an image take about an eighth of the memor
 
 @dataclass(frozen=True)
 class Output:
-    """What the model wrote after one prompt.
+    """The output to one prompt.
 
     Args:
         tokens: Token ids, the end token included.
         finished: Whether it ended by itself.
         looping: Whether it was cut because it repeated itself.
-        cached_tokens: Tokens of the prompt that were not computed for it.
+        cached_tokens: Tokens of the prompt whose computation was reused.
         first_token_s: Time from the call to the first token [s].
-        prefill_s: Share of the time that it took to read the prompts [s].
-        decode_s: Share of the time that it took to generate the outputs, after their first tokens [s].
+        prefill_s: Share of the time for reading the prompts [s].
+        decode_s: Share of the time for generating the outputs, after their first tokens [s].
     """
 
     tokens: tuple[int, ...]
@@ -58,9 +58,9 @@ class _FirstPass:
     Args:
         scores: Scores of the first token after each, (rows, vocabulary).
         store: Their keys and values.
-        mask: Positions of the store that count, bool (rows, positions); None where all do.
-        known: Tokens of each that were not computed.
-        own: Tokens of each that were.
+        mask: Valid positions of the store, bool (rows, positions); None where all are valid.
+        known: Number of cached tokens of each.
+        own: Number of computed tokens of each.
     """
 
     scores: torch.Tensor
@@ -79,11 +79,15 @@ class _FirstPass:
             ]
 
 
-class Engine:
-    """A model with the beginnings that it remembers. Not safe for several threads at once.
+# A prompt, the number of its cached tokens, and their keys and values in parts.
+_Begun = tuple[EncodedPrompt, int, "list[torch.Tensor]"]
 
-    The outputs are those of transformers' ``generate`` for each prompt alone: what is reused is keys and values of
-    equal beginnings, positions are given explicitly with every pass, and no state stays in the model.
+
+class Engine:
+    """A model with its cache of prefixes. Not safe for several threads at once.
+
+    The outputs are those of transformers' ``generate`` for each prompt alone: only keys and values of equal prefixes
+    are reused, every pass gets its positions explicitly, and no state stays in the model.
 
     Args:
         model: A Qwen3-VL model, dense or mixture of experts.
@@ -91,7 +95,7 @@ class Engine:
         sampling: How outputs are generated.
         end_tokens: Tokens that end an output.
         close_thought: Tokens that end the reasoning, the last of which closes it; empty for models that do not reason.
-        cache_bytes: Most memory of what is remembered [bytes].
+        cache_bytes: Most memory of the cache [bytes].
         batch_tokens: Tokens that one batch may hold, padding and outputs included.
     """
 
@@ -121,16 +125,16 @@ class Engine:
 
     @property
     def cache_bytes(self) -> int:
-        """Memory of what is remembered [bytes]."""
+        """Memory of the cache [bytes]."""
         return self._prefixes.tokens * self._token_bytes + self._vision.bytes
 
     def forget(self) -> None:
-        """Free what is remembered."""
+        """Empty the cache."""
         self._prefixes.clear()
         self._vision.forget()
 
     def answer(self, prompts: Sequence[EncodedPrompt]) -> list[Output]:
-        """Generate one output per prompt, in the same order. Where that fails, nothing stays remembered.
+        """Generate one output per prompt, in the same order. A failure empties the cache.
 
         Raises:
             RuntimeError: If the memory does not suffice.
@@ -145,13 +149,13 @@ class Engine:
                 for one in make_plan(keys, self._sampling.max_new_tokens, self._batch_tokens, self._cache_tokens):
                     outputs.update(self._answer_round(prompts, one, started))
         except BaseException:
-            # An interrupt may come while a cache is half changed, and tensors are no use where the memory is full.
+            # An interrupt may leave the cache half changed, and a full memory has no room for it.
             self.forget()
             raise
         return [outputs[index] for index in range(len(prompts))]
 
     def _answer_round(self, prompts: Sequence[EncodedPrompt], plan: Round, started: float) -> dict[int, Output]:
-        """The outputs by prompt. Of a shared beginning, the tokens count for one prompt, and the time for all."""
+        """The outputs by prompt. The tokens of a shared prefix count for one prompt, its time for all."""
         begun = time.perf_counter()
         computed: Counter[int] = Counter()
         for index, length in plan.shared:
@@ -169,7 +173,7 @@ class Engine:
         return outputs
 
     def _remember(self, prompt: EncodedPrompt, length: int) -> int:
-        """Compute the prompt's first tokens, as far as they are not known and can be kept, and keep them.
+        """Compute and cache the prompt's first tokens, except those that are cached already or do not fit.
 
         Returns:
             Number of tokens that were computed.
@@ -177,7 +181,7 @@ class Engine:
         length = self._prefixes.fitting(prompt.keys[:length])
         known, segments = self._prefixes.match(prompt.keys[:length])
         if known < length:
-            first = self._first_pass([prompt], [segments], [known], end=length)
+            first = self._first_pass([(prompt, known, segments)], end=length)
             self._prefixes.insert(prompt.keys[:length], known, first.store.part(0, known, length))
         return length - known
 
@@ -197,7 +201,7 @@ class Engine:
         read = time.perf_counter()
         positions = torch.tensor([prompt.next_position for prompt in prompts], device=scores.device)
         while remaining := [index for index in active if not rows[index].is_done]:
-            # Rows that are done are carried along until half of all are, because dropping them copies the others.
+            # Finished rows stay until they are half of all, because dropping them copies the others.
             if 2 * len(remaining) <= len(active):
                 kept = torch.tensor([active.index(index) for index in remaining], device=scores.device)
                 store.keep_rows(kept)
@@ -225,24 +229,21 @@ class Engine:
         ]
 
     def _first_passes(self, prompts: Sequence[EncodedPrompt]) -> Iterator[_FirstPass]:
-        """Compute all prompts, as many at a time as one pass should, and keep what was computed."""
-        group: list[EncodedPrompt] = []
-        segments: list[list[torch.Tensor]] = []
-        known: list[int] = []
+        """Compute and cache all prompts, as many at a time as one pass should."""
+        group: list[_Begun] = []
         for index, prompt in enumerate(prompts):
-            length, parts = self._prefixes.match(prompt.keys[:-1])
-            group, segments, known = [*group, prompt], [*segments, parts], [*known, length]
-            widest = max(len(member) - length for member, length in zip(group, known, strict=True))
+            group.append((prompt, *self._prefixes.match(prompt.keys[:-1])))
+            widest = max(len(member) - known for member, known, _ in group)
             if (len(group) + 1) * widest > self._pass_tokens or index == len(prompts) - 1:
-                done = self._first_pass(group, segments, known)
-                for row, (member, length) in enumerate(zip(group, known, strict=True)):
-                    own = done.store.part(row, done.store.length - len(member) + length, done.store.length)
-                    self._prefixes.insert(member.keys, length, own)
+                done = self._first_pass(group)
+                for row, (member, known, _) in enumerate(group):
+                    own = done.store.part(row, done.store.length - len(member) + known, done.store.length)
+                    self._prefixes.insert(member.keys, known, own)
                 yield done
-                group, segments, known = [], [], []
+                group = []
 
     def _joined(self, passes: Sequence[_FirstPass]) -> tuple[KeyValues, torch.Tensor | None]:
-        """Keys and values of all passes as those of one batch, and its attention mask, see ``_FirstPass``."""
+        """Keys and values of all passes as one batch, and its attention mask, see ``_FirstPass``."""
         import torch
 
         if len(passes) == 1:
@@ -258,32 +259,27 @@ class Engine:
         return min(self._sampling.max_new_tokens, GROWTH)
 
     def _append(self, rows: list[Row], active: list[int], scores: torch.Tensor, chooser: TokenChooser) -> None:
-        """Add one token to every row that is not done."""
+        """Add one token to every unfinished row."""
         texts = [(rows[index].prompt.tokens, rows[index].tokens) for index in active]
         for index, token in zip(active, chooser.choose(scores, active, texts), strict=True):
             if not rows[index].is_done:
                 rows[index].append(token)
 
-    def _first_pass(
-        self,
-        prompts: Sequence[EncodedPrompt],
-        segments: Sequence[Sequence[torch.Tensor]],
-        known: Sequence[int],
-        end: int | None = None,
-    ) -> _FirstPass:
-        """Compute the prompts' tokens from the known ones on, up to ``end``, padded on the left to equal numbers."""
+    def _first_pass(self, group: Sequence[_Begun], end: int | None = None) -> _FirstPass:
+        """Compute the prompts' tokens after the known ones, up to ``end``, padded on the left to equal numbers."""
         import torch
 
         device = self._model.device
-        own = [len(prompt.tokens[length:end]) for prompt, length in zip(prompts, known, strict=True)]
+        own = [len(prompt.tokens[length:end]) for prompt, length, _ in group]
         new = max(own)
+        segments = [parts for *_, parts in group]
         store = KeyValues(self._shape, segments, new + self._headroom, device, self._model.dtype)
-        ids = np.zeros((len(prompts), new), np.int64)
-        positions = np.zeros((3, len(prompts), new), np.int64)
-        attended = np.zeros((len(prompts), store.length + new), bool)
-        imaged = np.zeros((len(prompts), new), bool)
+        ids = np.zeros((len(group), new), np.int64)
+        positions = np.zeros((3, len(group), new), np.int64)
+        attended = np.zeros((len(group), store.length + new), bool)
+        imaged = np.zeros((len(group), new), bool)
         images: list[SizedImage] = []
-        for row, (prompt, length, count) in enumerate(zip(prompts, known, own, strict=True)):
+        for row, ((prompt, length, _), count) in enumerate(zip(group, own, strict=True)):
             ids[row, new - count :] = prompt.tokens[length:end]
             positions[:, row, new - count :] = prompt.positions[:, length:end]
             attended[row, store.length - length : store.length] = True
@@ -299,7 +295,7 @@ class Engine:
             visual = {"visual_pos_masks": place, "deepstack_visual_embeds": list(features[1:])}
         mask = None if attended.all() else torch.from_numpy(attended).to(device)
         scores = self._pass(embedded, torch.from_numpy(positions).to(device), mask, store, **visual)
-        return _FirstPass(scores, store, mask, tuple(known), tuple(own))
+        return _FirstPass(scores, store, mask, tuple(length for _, length, _ in group), tuple(own))
 
     def _embed(self, ids: torch.Tensor) -> torch.Tensor:
         embedded: torch.Tensor = self._model.model.language_model.embed_tokens(ids)

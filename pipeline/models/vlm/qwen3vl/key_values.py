@@ -1,4 +1,4 @@
-"""Keys and values of a batch in one growing tensor, in the form that the models of transformers write to."""
+"""Keys and values of a batch in one growing tensor, to which models of transformers write."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import torch
 
 GROWTH = 128
-"""Positions that are added at once, so that not every token copies all that came before it."""
+"""Positions added at once, so that not every new token copies all earlier ones."""
 
 
 class KeyValues:
@@ -18,15 +18,15 @@ class KeyValues:
 
     Args:
         shape: Number of decoder layers, of key and value heads, and length of one key.
-        beginnings: What is known of each row, in order, as parts (layers, 2, heads, tokens, head_dim); shorter rows
-            are padded with zeros on the left.
-        new: Further positions to make room for.
+        beginnings: Known keys and values of each row, in order, as parts (layers, 2, heads, tokens, head_dim); shorter
+            rows are padded with zeros on the left.
+        new: Number of further positions to reserve.
         device: Where the tensor lies.
         dtype: Its number format.
 
     Attributes:
         tensor: (layers, 2, rows, heads, capacity, head_dim), keys first; undefined from ``length`` on.
-        length: Number of positions that count.
+        length: Number of valid positions.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class KeyValues:
         return Cache(layers=[layer_class(self, index) for index in range(self.tensor.shape[0])])
 
     def write(self, layer: int, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Store keys and values (rows, heads, new, head_dim) after those that count, and return all of the layer."""
+        """Append keys and values (rows, heads, new, head_dim), and return all of the layer."""
         end = self.length + keys.shape[2]
         self._reserve(end)
         stored = self.tensor[layer]
@@ -71,11 +71,11 @@ class KeyValues:
         return stored[0, :, :, :end], stored[1, :, :, :end]
 
     def advance(self, count: int) -> None:
-        """Let the next positions count, which all layers have written."""
+        """Make the next positions valid, which all layers have written."""
         self.length += count
 
     def keep_rows(self, rows: torch.Tensor) -> None:
-        """Drop every row but these (indices, int64)."""
+        """Keep only these rows (indices, int64)."""
         self.tensor = self.tensor.index_select(2, rows)
 
     def part(self, row: int, start: int, end: int) -> torch.Tensor:
@@ -83,12 +83,10 @@ class KeyValues:
         return self.tensor[:, :, row, :, start:end]
 
     def _reserve(self, length: int) -> None:
-        if length > self.tensor.shape[4]:
-            shape = list(self.tensor.shape)
-            shape[4] = length + GROWTH
-            grown = self.tensor.new_empty(shape)
-            grown[:, :, :, :, : self.length] = self.tensor[:, :, :, :, : self.length]
-            self.tensor = grown
+        import torch
+
+        if length > (capacity := self.tensor.shape[4]):
+            self.tensor = torch.nn.functional.pad(self.tensor, (0, 0, 0, length + GROWTH - capacity))
 
 
 @cache

@@ -1,50 +1,40 @@
-"""From a name to a Qwen3-VL model with its processor, on a device and in a number format."""
+"""Loads a Qwen3-VL model and its processor, on a device and in a number format."""
 
 from __future__ import annotations
 
 import importlib.util
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.models.hub import ModelLocation
 from pipeline.models.loading_errors import BAD_CONFIG, BAD_WEIGHTS, check_complete, loading, quiet_reports
 from pipeline.models.torchvision_fix import ensure_torchvision
-from pipeline.records.errors import ConfigError, DependencyError, ModelUnavailableError
+from pipeline.records.errors import DependencyError, ModelUnavailableError
 
 if TYPE_CHECKING:
     import torch
 
 logger = logging.getLogger(__name__)
 
-QUANTIZATIONS = {
-    "bnb_8bit": "bitsandbytes",
-    "bnb_4bit": "bitsandbytes",
-    "torchao_int8": "torchao",
-}
-"""Ways to store the weights in fewer bits, and the package that does it."""
+Quantization = Literal["bnb_8bit", "bnb_4bit", "torchao_int8"]
+"""How to store the weights in fewer bits."""
 
+_PACKAGES: dict[Quantization, str] = {"bnb_8bit": "bitsandbytes", "bnb_4bit": "bitsandbytes", "torchao_int8": "torchao"}
 _PURPOSE = "a vision-language model"
 _MODEL_TYPES = ("qwen3_vl", "qwen3_vl_moe")
 
 
-def check_quantization(name: str | None) -> None:
-    """Refuse a name that does not exist.
+def check_package(quantization: Quantization | None) -> None:
+    """Check that the package of a quantization is installed.
 
     Raises:
-        ConfigError: If it does not.
+        DependencyError: If it is not.
     """
-    if name is not None and name not in QUANTIZATIONS:
-        raise ConfigError(f"vlm.quantization must be null or one of {', '.join(QUANTIZATIONS)}, not {name!r}.")
-
-
-def check_package(quantization: str | None) -> None:
-    """Refuse a quantization whose package is missing.
-
-    Raises:
-        DependencyError: If it is.
-    """
-    if quantization is not None and importlib.util.find_spec(QUANTIZATIONS[quantization]) is None:
-        raise _missing_package(quantization)
+    if quantization is not None and importlib.util.find_spec(package := _PACKAGES[quantization]) is None:
+        raise DependencyError(
+            f"vlm.quantization={quantization} needs the package {package}; install it with: pip install {package}, or "
+            "set vlm.quantization=null."
+        )
 
 
 def load(
@@ -52,26 +42,27 @@ def load(
     device: torch.device,
     dtype: str,
     attn_implementation: str | None,
-    quantization: str | None,
+    quantization: Quantization | None,
 ) -> tuple[Any, Any]:
-    """Load a model, in evaluation mode, and its processor.
+    """Load a model in evaluation mode, and its processor.
 
     Args:
         location: Where it is.
-        device: Where it shall run.
+        device: Device of the model.
         dtype: Number format of weights and activations, such as ``bfloat16``.
         attn_implementation: Attention kernel of transformers; None takes its default.
-        quantization: A key of ``QUANTIZATIONS``, or None.
+        quantization: How to store the weights in fewer bits; None keeps ``dtype``.
 
     Raises:
-        ModelUnavailableError: If it cannot be loaded, or is no Qwen3-VL.
+        ModelUnavailableError: If it cannot be loaded, or is not a Qwen3-VL.
         DependencyError: If the quantization's package is missing.
     """
+    check_package(quantization)
     ensure_torchvision()
     from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
     name, revision = location.path_or_name, location.hub_revision
-    # Code that lies beside the weights is never run, and nobody is asked whether it may be.
+    # Code beside the weights is never run, and the user is never asked to allow it.
     common = {"revision": revision, "trust_remote_code": False}
     with loading(location, _PURPOSE, BAD_CONFIG):
         config = AutoConfig.from_pretrained(name, **common)
@@ -101,7 +92,7 @@ def load(
 
 
 def end_tokens(model: Any, processor: Any) -> list[int]:
-    """Tokens that end an output, by the checkpoint's own configuration."""
+    """Tokens that end an output, from the checkpoint's configuration."""
     configured = model.generation_config.eos_token_id
     several = configured if isinstance(configured, list) else [configured]
     return sorted({token for token in (*several, processor.tokenizer.eos_token_id) if token is not None})
@@ -117,7 +108,7 @@ def close_thought(processor: Any) -> list[int]:
 
 
 def _check_processor(processor: Any, image_token: int) -> None:
-    """Make sure that images and texts become tokens that the model knows; without all its files they do not."""
+    """Check that images and texts become tokens of the model, which takes all files of the processor."""
     content = [{"type": "image"}, {"type": "text", "text": "Where?"}]
     prompt = processor.apply_chat_template(
         [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
@@ -128,9 +119,9 @@ def _check_processor(processor: Any, image_token: int) -> None:
 
 
 def _flatten_patch_convolution(model: Any) -> None:
-    """Compute the patches' convolution as the matrix product that it is, because its stride equals its kernel.
+    """Replace the patches' convolution by an equal matrix product: its stride equals its kernel.
 
-    The general kernels take several times as long for it, on the CPU and in 16 bits on CUDA.
+    The general kernels take several times as long, on the CPU and in 16 bits on CUDA.
     """
     import torch
 
@@ -147,27 +138,14 @@ def _flatten_patch_convolution(model: Any) -> None:
         embedding.proj = FlatConvolution(embedding.proj)
 
 
-def _quantization_config(name: str, dtype: str) -> Any:
-    package = QUANTIZATIONS[name]
-    try:
-        if package == "bitsandbytes":
-            import bitsandbytes  # noqa: F401
-            from transformers import BitsAndBytesConfig
-
-            if name == "bnb_8bit":
-                return BitsAndBytesConfig(load_in_8bit=True)
-            return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype)
+def _quantization_config(name: Quantization, dtype: str) -> Any:
+    if name == "torchao_int8":
         from torchao.quantization import Int8WeightOnlyConfig
         from transformers import TorchAoConfig
 
         return TorchAoConfig(Int8WeightOnlyConfig())
-    except ImportError as error:
-        raise _missing_package(name, f" ({error})") from error
+    from transformers import BitsAndBytesConfig
 
-
-def _missing_package(quantization: str, reason: str = "") -> DependencyError:
-    package = QUANTIZATIONS[quantization]
-    return DependencyError(
-        f"vlm.quantization={quantization} needs the package {package}; install it with: pip install {package}, or set "
-        f"vlm.quantization=null{reason}."
-    )
+    if name == "bnb_8bit":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype)

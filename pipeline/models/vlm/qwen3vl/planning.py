@@ -1,4 +1,4 @@
-"""Which prompts are answered together, and which beginnings they share."""
+"""Plans which prompts are answered together, and which prefixes they share."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _SHORTEST_SHARED = 32  # Fewer tokens are computed faster within the batch than 
 
 @dataclass(frozen=True)
 class Round:
-    """What to compute, in order.
+    """Computations in their order.
 
     Args:
-        shared: Beginnings that several prompts share, as (prompt, tokens): computed once, before the batches.
+        shared: Prefixes that several prompts share, as (prompt, tokens): computed once, before the batches.
         batches: Indices of the prompts that are answered together.
     """
 
@@ -27,22 +27,22 @@ class Round:
 
 
 def make_plan(keys: Sequence[np.ndarray], max_new_tokens: int, batch_tokens: int, cache_tokens: int) -> list[Round]:
-    """Group prompts so that shared beginnings are computed once, and padding and memory stay small.
+    """Group prompts so that shared prefixes are computed once, and padding and memory stay small.
 
     Args:
         keys: Keys of each prompt, int64 (N,).
         max_new_tokens: Limit of an output's length [tokens].
         batch_tokens: Tokens that one batch may hold, padding and outputs included; one prompt may exceed it.
-        cache_tokens: Tokens that are remembered at most. Prompts with shared beginnings come in several rounds where
-            they have more, so that no beginning is forgotten before its prompts are answered.
+        cache_tokens: Most tokens in the cache. Prompts with more tokens come in several rounds, so that shared prefixes
+            stay in the cache until their prompts are answered.
     """
     rounds: list[list[int]] = []
     held = 0
     for family in _families(keys):
         tokens = _distinct_tokens([keys[index] for index in family])
-        if rounds and (cache_tokens == 0 or held + tokens <= cache_tokens):
+        held += tokens
+        if rounds and (cache_tokens == 0 or held <= cache_tokens):
             rounds[-1] += family
-            held += tokens
         else:
             rounds.append(family)
             held = tokens
@@ -50,9 +50,9 @@ def make_plan(keys: Sequence[np.ndarray], max_new_tokens: int, batch_tokens: int
 
 
 def _families(keys: Sequence[np.ndarray]) -> list[list[int]]:
-    """Prompts that begin alike, next to those that they share most with."""
+    """Groups of prompts with a common prefix, each prompt next to those with which it shares most."""
     families: list[list[int]] = []
-    # In this order, prompts that begin alike are neighbours.
+    # In this order, prompts with a common prefix are neighbours.
     for index in sorted(range(len(keys)), key=lambda index: keys[index].tobytes()):
         if families and common_length(keys[families[-1][-1]], keys[index]) >= _SHORTEST_SHARED:
             families[-1].append(index)
@@ -62,7 +62,7 @@ def _families(keys: Sequence[np.ndarray]) -> list[list[int]]:
 
 
 def _distinct_tokens(family: Sequence[np.ndarray]) -> int:
-    """Tokens of all prompts of a family, those in common once; none where there is nothing to share."""
+    """Tokens of all prompts of a family, shared ones counted once; 0 for a single prompt."""
     if len(family) == 1:
         return 0
     return sum(map(len, family)) - sum(common_length(first, second) for first, second in pairwise(family))
@@ -80,7 +80,7 @@ def _round(keys: Sequence[np.ndarray], members: Sequence[int], max_new_tokens: i
             shared.setdefault(keys[index][:longest].tobytes(), (index, longest))
     batches: list[list[int]] = []
     widest = 0
-    # Prompts with equally much of their own stand together, so that little is padded.
+    # Prompts with equally many tokens of their own stand together, so that there is little padding.
     for index in sorted(members, key=lambda index: (own[index], len(keys[index]), index)):
         wider = max(widest, len(keys[index]) + max_new_tokens)
         if batches and (len(batches[-1]) + 1) * wider <= batch_tokens:

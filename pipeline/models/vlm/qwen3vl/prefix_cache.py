@@ -1,4 +1,4 @@
-"""Keys and values of prompts that were computed before, found again by their longest common beginning."""
+"""Cached keys and values of earlier prompts, found by their longest common prefix."""
 
 from __future__ import annotations
 
@@ -40,13 +40,12 @@ class _Node:
 class PrefixCache:
     """A radix tree over token sequences that holds their keys and values.
 
-    Two prompts that begin alike share the tree's nodes up to where they part, so the frames of a scene are held
-    once. What was not used for longest is dropped first, ends before beginnings. Radix trees for key-value reuse:
-    Zheng et al., SGLang, https://arxiv.org/abs/2312.07104.
+    Two prompts share the tree's nodes up to where they differ, so the frames of a scene are held once. The least
+    recently used nodes are dropped first, ends before beginnings. Radix trees for key-value reuse: Zheng et al.,
+    SGLang, https://arxiv.org/abs/2312.07104.
 
-    A token is a whole number; the caller makes sure that equal numbers mean equal content. Consecutive numbers below
-    zero are one piece, such as an image, of which no part is kept without the rest. Not safe for several threads at
-    once.
+    A token is a whole number; the caller ensures that equal numbers mean equal content. Consecutive negative numbers
+    are one piece, such as an image, which is kept whole or not at all. Not safe for several threads at once.
 
     Args:
         max_tokens: Most tokens that are kept; 0 keeps nothing.
@@ -62,7 +61,7 @@ class PrefixCache:
         self.tokens = 0
 
     def fitting(self, keys: np.ndarray) -> int:
-        """Number of leading tokens that can be kept of a prompt, all others dropped for it."""
+        """Number of leading tokens of a prompt that fit into the cache, if all others are dropped."""
         end = min(len(keys), self._max_tokens)
         if end < len(keys):
             while end > 0 and keys[end - 1] < 0 and keys[end] < 0:
@@ -70,7 +69,7 @@ class PrefixCache:
         return end
 
     def match(self, keys: np.ndarray) -> tuple[int, list[torch.Tensor]]:
-        """The longest beginning that is known.
+        """The longest cached prefix.
 
         Args:
             keys: Tokens, int64 (N,).
@@ -93,12 +92,12 @@ class PrefixCache:
         return length, segments
 
     def insert(self, keys: np.ndarray, start: int, values: torch.Tensor) -> None:
-        """Keep the values of a prompt's tokens, or of as many leading ones as fit.
+        """Cache the values of a prompt's tokens, or of as many leading ones as fit.
 
         Args:
             keys: All tokens from the prompt's first, int64 (N,).
-            start: First token that ``values`` holds; the tree must know those before it, or nothing is kept.
-            values: (layers, 2, heads, N - start, head_dim); what is new of them is copied.
+            start: First token that ``values`` holds; nothing is cached unless the tree holds those before it.
+            values: (layers, 2, heads, N - start, head_dim); the new ones are copied.
         """
         keys = keys[: self.fitting(keys)]
         known, parent, now = 0, self._root, next(self._clock)

@@ -1,4 +1,4 @@
-"""Outputs as they grow, token by token, and what ends them."""
+"""Outputs that grow token by token, and what ends them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pipeline.models.vlm.qwen3vl.encoding import EncodedPrompt
 from pipeline.models.vlm.repetition import WINDOW, is_looping
 
-_LOOP_INTERVAL = 16  # Tokens between two looks for a repetition.
+_LOOP_INTERVAL = 16  # Tokens between two checks for a repetition.
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Row:
         return self.finished or self.looping or len(self.tokens) >= self._endings.max_new_tokens
 
     def append(self, token: int) -> None:
-        """Add the token that the model chose, or the one that ends a reasoning which is longer than it may be."""
+        """Add the token that the model chose, or the one that closes a reasoning beyond its limit."""
         token = self._allowed(token)
         self.tokens.append(token)
         self.finished = token in self._endings.end_tokens

@@ -1,4 +1,4 @@
-"""How the next token is chosen: settings, their checks, and the choice itself."""
+"""Choosing the next token: settings and the choice itself."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Sampling:
         top_p: Probability mass that tokens are drawn from.
         top_k: Number of tokens that are drawn from; 0 for all.
         repetition_penalty: 1 for none; above 1 lowers tokens that occurred in prompt or output.
-        presence_penalty: Taken off the score of every token that occurred in the output.
+        presence_penalty: Subtracted from the score of every token that occurred in the output.
         seed: Seed of the drawing.
 
     Raises:
@@ -70,8 +70,8 @@ class TokenChooser:
 
     Args:
         sampling: The settings.
-        rows: Number of outputs; each draws from its own generator, so that its neighbours do not matter.
-        device: Where the scores lie.
+        rows: Number of outputs; each draws from a generator of its own, independent of its neighbours.
+        device: Device of the scores.
     """
 
     def __init__(self, sampling: Sampling, rows: int, device: torch.device) -> None:
@@ -87,7 +87,7 @@ class TokenChooser:
 
         Args:
             scores: Logits, (rows, vocabulary).
-            rows: Number of each output, which names its generator.
+            rows: Index of each output, which selects its generator.
             texts: Prompt (int64, (N,)) and output so far of each.
         """
         if self._is_plain:
@@ -101,7 +101,7 @@ class TokenChooser:
     def _choose_one(self, score: torch.Tensor, generator: torch.Generator, prompt: Any, output: list[int]) -> int:
         import torch
 
-        # As transformers does it: penalties first, in float32.
+        # As in transformers: penalties first, in float32.
         score = score.to(torch.float32, copy=True)[None]
         seen = torch.cat((torch.as_tensor(prompt), torch.tensor(output, dtype=torch.int64)))[None].to(score.device)
         if self._sampling.presence_penalty and output:

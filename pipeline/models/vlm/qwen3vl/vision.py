@@ -1,4 +1,4 @@
-"""What the vision tower makes of images, remembered by their content."""
+"""Features of images from the vision tower, cached by content."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 
 class VisionTower:
-    """The model's vision tower; of what it computed, the features that were not used for longest are dropped first.
+    """The model's vision tower, with a cache that drops the least recently used features first.
 
     Args:
         model: A Qwen3-VL model.
         encoder: Encodes its images.
-        pass_tokens: Images' tokens that one pass computes at most; one image may exceed it.
-        cache_bytes: Most memory of what is remembered [bytes].
+        pass_tokens: Most tokens of images that one pass computes; one image may exceed it.
+        cache_bytes: Most memory of the cache [bytes].
 
     Attributes:
-        bytes: Memory of what is remembered [bytes].
+        bytes: Memory of the cache [bytes].
     """
 
     def __init__(self, model: Any, encoder: PromptEncoder, pass_tokens: int, cache_bytes: int) -> None:
@@ -49,12 +49,12 @@ class VisionTower:
         return torch.cat([found[image.name] for image in images], dim=1)
 
     def forget(self) -> None:
-        """Free what is remembered."""
+        """Empty the cache."""
         self._known.clear()
         self.bytes = 0
 
     def _computed(self, images: Sequence[SizedImage]) -> Iterator[torch.Tensor]:
-        """The features of each image, as many at a time as one pass should compute."""
+        """The features of each image, computed as many at a time as one pass should."""
         import torch
 
         start = 0

@@ -1,25 +1,18 @@
-"""Checkpoints, and what transformers itself makes of them."""
+"""Tiny checkpoints, and the answers of transformers itself."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from models.vlm.qwen3vl.reference import Plain, loaded, plain_path
+from models.vlm.qwen3vl.reference import Plain, plain_path
 
 
 @pytest.fixture(scope="session")
-def checkpoint(tiny_qwen3vl: Path) -> tuple[Any, Any]:
-    """Model and processor as transformers loads them, set to greedy decoding."""
-    return loaded(tiny_qwen3vl)
-
-
-@pytest.fixture(scope="session")
-def plain(checkpoint: tuple[Any, Any]) -> Plain:
-    """The answer of transformers' own ``generate`` to one request alone, as text."""
-    return plain_path(*checkpoint)
+def plain(tiny_qwen3vl: Path) -> Plain:
+    """Transformers' own answers of ``tiny_qwen3vl``."""
+    return plain_path(tiny_qwen3vl)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The plain path of transformers, which the engine must equal."""
+"""The tested backend, and transformers' own path that it must equal."""
 
 from __future__ import annotations
 
@@ -10,24 +10,27 @@ import torch
 from PIL import Image
 
 from pipeline.models.vlm.base import ImagePart, Request
+from pipeline.models.vlm.qwen3vl import Qwen3VL
 
 NEW_TOKENS = 16
 
 Plain = Callable[..., str]
 
 
-def loaded(folder: Path) -> tuple[Any, Any]:
-    """Model and processor as transformers loads them, set to greedy decoding."""
+def small(folder: Path, **settings: Any) -> Qwen3VL:
+    """A backend on the CPU that takes small images and gives short answers."""
+    options = {"device": "cpu", "max_new_tokens": NEW_TOKENS, "min_pixels": 1024, "max_pixels": 65_536, **settings}
+    return Qwen3VL(str(folder), **options)
+
+
+def plain_path(folder: Path) -> Plain:
+    """A function that returns the text of transformers' own greedy ``generate`` for one request alone."""
     from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig
 
     model = AutoModelForImageTextToText.from_pretrained(folder, dtype="float32").eval()
     given = model.generation_config
     model.generation_config = GenerationConfig(eos_token_id=given.eos_token_id, pad_token_id=given.pad_token_id)
-    return model, AutoProcessor.from_pretrained(folder)
-
-
-def plain_path(model: Any, processor: Any) -> Plain:
-    """The answer of transformers' own ``generate`` to one request alone, as text."""
+    processor = AutoProcessor.from_pretrained(folder)
 
     def generate(request: Request, **settings: Any) -> str:
         content = [
