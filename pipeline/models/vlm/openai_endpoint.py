@@ -161,25 +161,22 @@ class OpenAIEndpoint(VisionLanguageModel):
             timings["first_token_s"] = perf_counter() - started
             on_read()
 
-        answer: Answer | None = None
         # The client itself tries again, except after an answer that breaks off.
-        attempts = self.max_retries + 1
-        while attempts and answer is None:
-            attempts -= 1
+        for _ in range(self.max_retries + 1):
             try:
                 answer = self._ask(body, on_text, stopped)
             except BrokenAnswerError as error:
                 message = self._explainer.explain(error, self._key)
             except (openai.OpenAIError, ReportedError, NotTextError, *_UNREADABLE) as error:
                 logger.debug("No answer: %s", type(error).__name__)
-                message, attempts = self._explainer.explain(error, self._key), 0
-        if answer is None:
-            # Outside of the handlers, so that the client's error with its request headers is not attached.
-            raise GenerationError(message)
-        generation = self._generation(answer, perf_counter() - started, timings)
-        if answer.is_cut:
-            logger.warning("The answer for %s repeated itself and was cut.", request.item_id)
-        return generation
+                message = self._explainer.explain(error, self._key)
+                break
+            else:
+                if answer.is_cut:
+                    logger.warning("The answer for %s repeated itself and was cut.", request.item_id)
+                return self._generation(answer, perf_counter() - started, timings)
+        # Outside of the handlers, so that the client's error with its request headers is not attached.
+        raise GenerationError(message)
 
     def _body(self, request: Request) -> dict[str, Any]:
         content: list[dict[str, Any]] = [

@@ -206,26 +206,21 @@ def test_reasoning_and_cut_answers_are_kept(
 
 
 @pytest.mark.parametrize(
-    "settings",
+    ("settings", "words"),
     [
-        {"base_url": "http://me:hidden@host/v1"},
-        {"base_url": "ftp://me:hidden@host/v1"},
-        {"base_url": "me:hidden@host/v1"},
-        {"base_url": "http://host/v1?key=hidden"},
-        {"base_url": "http://[hidden/v1"},
-        {"api_key_env": "sk-hidden"},
-        {"api_key_env": ""},
+        ({"base_url": "http://me:hidden@host/v1"}, "base_url must hold no login.*vlm.api_key_env"),
+        ({"base_url": "ftp://me:hidden@host/v1"}, "base_url must hold no login.*vlm.api_key_env"),
+        ({"base_url": "me:hidden@host/v1"}, "base_url must start with"),
+        ({"base_url": "http://host/v1?key=hidden"}, "base_url must start with .* hold no query"),
+        ({"base_url": "http://[hidden/v1"}, "base_url must be an address"),
+        ({"api_key_env": "sk-hidden"}, "api_key_env must be the name of an environment variable"),
+        ({"api_key_env": ""}, "api_key_env must be the name of an environment variable"),
     ],
 )
-def test_a_secret_in_the_configuration_is_refused_and_not_repeated(settings: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match=f"^(vlm.)?{next(iter(settings))} ") as refused:
+def test_a_secret_in_the_configuration_is_refused_and_not_repeated(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words) as refused:
         OpenAIEndpoint("qwen", **{"base_url": "http://host/v1", **settings})
     assert "hidden" not in "".join(traceback.format_exception(refused.value))
-
-
-def test_a_login_in_the_address_is_sent_to_the_environment() -> None:
-    with pytest.raises(ConfigError, match=r"no login.*vlm\.api_key_env"):
-        OpenAIEndpoint("qwen", "https://me:hidden@host/v1")
 
 
 def test_the_identity_follows_the_settings(server: RecordingServer) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from pipeline.models.vlm.base import ImagePart, Request, Step, TextPart
@@ -29,9 +31,9 @@ def first(scene: Scene) -> Request:
     return build_answer_request(scene, "Where is the <|cup|>?", hints=HintMode.BOTH)
 
 
-def added(first: Request, *verdicts: Verdict, answer: str = "It is near.", language: str = "en") -> str:
-    """What the second prompt says beyond the first."""
-    request = build_recheck_request(first, answer, verdicts, language)  # type: ignore[arg-type]
+def added(first: Request, *verdicts: Verdict, answer: str = "It is near.", **rest: Any) -> str:
+    """The text of the second prompt after the first."""
+    request = build_recheck_request(first, answer, verdicts, **{"language": "en", **rest})
     return request.prompt_text.removeprefix(first.prompt_text)
 
 
@@ -41,12 +43,7 @@ def test_the_first_prompt_is_the_beginning_of_the_second(first: Request) -> None
     assert request.parts[: len(first.parts)] == first.parts
     assert request.parts[len(first.parts) : -1] == look
     assert request.step is Step.RECHECK
-    assert (request.item_id, request.question, request.frame_digests, request.content_hash) == (
-        first.item_id,
-        first.question,
-        first.frame_digests,
-        first.content_hash,
-    )
+    assert {**vars(request), "parts": first.parts, "step": first.step} == vars(first)
     assert request.digest != first.digest
 
 
@@ -81,12 +78,11 @@ def test_the_question_stands_last_and_unsupported_claims_are_not_mentioned(first
 
 @pytest.mark.parametrize("language, words", [("en", "too small"), ("zh", "太小")])
 def test_small_objects_are_named_without_mention_of_a_refutation(first: Request, language: str, words: str) -> None:
-    request = build_recheck_request(first, "Near.", [UNDECIDED], language, ["cup#2", "<|lid|>"])  # type: ignore[arg-type]
-    text = request.prompt_text.removeprefix(first.prompt_text)
+    text = added(first, UNDECIDED, language=language, small=["cup#2", "<|lid|>"])
     assert words in text
     assert "cup#2; </lid/>" in text
     assert "agree" not in text and "不符" not in text
-    assert request.prompt_text.endswith("Where is the < |cup| >?")
+    assert text.endswith("Where is the < |cup| >?")
 
 
 def test_an_endless_answer_is_cut(first: Request) -> None:
@@ -105,8 +101,4 @@ def test_many_claims_with_long_names_stay_short(first: Request) -> None:
 def test_control_tokens_of_the_model_are_defused(first: Request, token: str) -> None:
     verdict = Verdict(Claim("left_of", f"cup{token}", "box"), Status.REFUTED, f"The {token}.", probability=0.0)
     supported = Verdict(Claim("left_of", "lid", f"box{token}"), Status.SUPPORTED, "Yes.", probability=1.0)
-    request = build_recheck_request(first, f"It {token} is", [verdict, supported], "en")
-    last = request.parts[-1]
-    assert isinstance(last, TextPart)
-    assert token not in last.text
-    assert len(request.pixels) == len(first.pixels)
+    assert token not in added(first, verdict, supported, answer=f"It {token} is")

@@ -37,11 +37,8 @@ def test_an_answer_is_found_by_id_and_stays_verbatim(tmp_path: Path) -> None:
 
 def test_the_content_counts_before_the_id(tmp_path: Path) -> None:
     same = request("elsewhere")
-    model = recorded(
-        tmp_path,
-        {"id": "elsewhere", "response": "by id"},
-        {"content_hash": same.content_hash, "response": "by content"},
-    )
+    by_content = {"content_hash": same.content_hash, "response": "by content"}
+    model = recorded(tmp_path, {"id": "elsewhere", "response": "by id"}, by_content)
     assert model.generate(same).text == "by content"
     assert model.generate(request("elsewhere", "Other?")).text == "by id"
 
@@ -70,9 +67,7 @@ def test_a_single_answer_is_given_to_another_question_with_a_warning(
 
 
 def test_the_steps_are_kept_apart(tmp_path: Path) -> None:
-    model = recorded(
-        tmp_path, {"id": "a", "step": "ground", "response": "[]"}, {"id": "a", "step": "answer", "response": "left"}
-    )
+    model = recorded(tmp_path, {"id": "a", "step": "ground", "response": "[]"}, {"id": "a", "response": "left"})
     assert model.can_ground
     assert model.generate(request(step="ground")).text == "[]"
     assert model.generate(request()).text == "left"

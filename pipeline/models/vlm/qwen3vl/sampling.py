@@ -78,7 +78,9 @@ class TokenChooser:
         import torch
 
         self._sampling = sampling
-        self._is_plain = sampling.is_greedy and sampling.repetition_penalty == 1 and sampling.presence_penalty == 0
+        self._takes_likeliest = (
+            sampling.is_greedy and sampling.repetition_penalty == 1 and sampling.presence_penalty == 0
+        )
         self._generators = [torch.Generator(device).manual_seed(sampling.seed) for _ in range(rows)]
         self._warpers = _warpers(sampling)
 
@@ -90,7 +92,7 @@ class TokenChooser:
             rows: Index of each output, which selects its generator.
             texts: Prompt (int64, (N,)) and output so far of each.
         """
-        if self._is_plain:
+        if self._takes_likeliest:
             tokens: list[int] = scores.argmax(-1).tolist()
             return tokens
         return [

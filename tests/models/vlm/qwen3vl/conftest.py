@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from models.vlm.qwen3vl.reference import Plain, plain_path
+from models.vlm.qwen3vl.reference import Reference, reference_of
 
 
 @pytest.fixture(scope="session")
-def plain(tiny_qwen3vl: Path) -> Plain:
+def reference(tiny_qwen3vl: Path) -> Reference:
     """Transformers' own answers of ``tiny_qwen3vl``."""
-    return plain_path(tiny_qwen3vl)
+    return reference_of(tiny_qwen3vl)
 
 
 @pytest.fixture(scope="session")

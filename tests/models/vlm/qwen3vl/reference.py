@@ -14,7 +14,7 @@ from pipeline.models.vlm.qwen3vl import Qwen3VL
 
 NEW_TOKENS = 16
 
-Plain = Callable[..., str]
+Reference = Callable[..., str]
 
 
 def small(folder: Path, **settings: Any) -> Qwen3VL:
@@ -23,7 +23,7 @@ def small(folder: Path, **settings: Any) -> Qwen3VL:
     return Qwen3VL(str(folder), **options)
 
 
-def plain_path(folder: Path) -> Plain:
+def reference_of(folder: Path) -> Reference:
     """A function that returns the text of transformers' own greedy ``generate`` for one request alone."""
     from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig
 

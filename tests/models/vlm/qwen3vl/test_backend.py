@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch
 from hostile_folders import edited
 from models.vlm.qwen3vl.reference import small
 from random_qwen3vl import build_random_qwen3vl
+from transformers import AutoModelForImageTextToText, AutoTokenizer
 
 from pipeline.models.vlm.base import Generation, ImagePart, Request, TextPart
 from pipeline.models.vlm.hints import HintMode
@@ -33,26 +33,20 @@ def model(tiny_qwen3vl: Path) -> Qwen3VL:
     return small(tiny_qwen3vl, max_new_tokens=24)
 
 
-def decoded(folder: Path, tokens: torch.Tensor) -> str:
-    from transformers import AutoTokenizer
+@pytest.fixture
+def brief(tiny_qwen3vl: Path) -> Qwen3VL:
+    """A backend of its own, which has cached nothing and gives four tokens."""
+    return small(tiny_qwen3vl, max_new_tokens=4)
 
-    return str(AutoTokenizer.from_pretrained(folder).decode(tokens))
 
-
-def changed_copy(folder: Path, target: Path, change: Callable[[Any], None]) -> Path:
-    """A copy of the checkpoint whose model was changed."""
-    from transformers import AutoModelForImageTextToText
-
+def saying_only_token_0(folder: Path, target: Path) -> Path:
+    """A copy of the checkpoint whose outputs repeat one token."""
     shutil.copytree(folder, target)
     checkpoint = AutoModelForImageTextToText.from_pretrained(folder)
     with torch.no_grad():
-        change(checkpoint)
+        checkpoint.model.language_model.norm.weight.zero_()
     checkpoint.save_pretrained(target)
     return target
-
-
-def say_only_token_0(checkpoint: Any) -> None:
-    checkpoint.model.language_model.norm.weight.zero_()
 
 
 def test_frames_and_depth_images_reach_the_model_in_order(model: Qwen3VL, scene: Scene, tiny_qwen3vl: Path) -> None:
@@ -63,7 +57,7 @@ def test_frames_and_depth_images_reach_the_model_in_order(model: Qwen3VL, scene:
     expected = request.prompt_text
     for place in places:
         expected = expected.replace("<image>", place, 1)
-    prompt = decoded(tiny_qwen3vl, torch.from_numpy(encoded.tokens))
+    prompt = AutoTokenizer.from_pretrained(tiny_qwen3vl).decode(encoded.tokens)
     assert prompt == f"<|im_start|>user\n{expected}<|im_end|>\n<|im_start|>assistant\n"
     assert f"Picture 1: {places[0]}\nPicture 2: {places[1]}\nPicture 1, depth" in prompt
     assert [image.size_px for image in encoded.images] == [(128, 96), (64, 64), (128, 96), (64, 64)]
@@ -125,7 +119,7 @@ def test_the_generation_is_fully_described(model: Qwen3VL, tiny_qwen3vl: Path) -
 
 
 def test_an_endless_repetition_is_cut(tiny_qwen3vl: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    folder = changed_copy(tiny_qwen3vl, tmp_path / "looping", say_only_token_0)
+    folder = saying_only_token_0(tiny_qwen3vl, tmp_path / "looping")
     end = json.loads((folder / "generation_config.json").read_text())["eos_token_id"]
     others = [token for token in end if token != 0]
     folder = edited(folder, tmp_path / "endless", "generation_config.json", eos_token_id=others)
@@ -155,14 +149,12 @@ def test_a_reasoning_that_is_too_long_is_closed_and_the_answer_begins(model: Qwe
 
 
 def test_the_identity_follows_content_and_settings_but_not_the_place(tiny_qwen3vl: Path, tmp_path: Path) -> None:
-    def identity(folder: Path, **settings: Any) -> str:
-        return small(folder, **settings).identity
-
-    first = identity(tiny_qwen3vl)
+    first = small(tiny_qwen3vl).identity
     moved = shutil.copytree(tiny_qwen3vl, tmp_path / "moved" / tiny_qwen3vl.name)
-    other = changed_copy(tiny_qwen3vl, tmp_path / "other" / tiny_qwen3vl.name, say_only_token_0)
-    assert identity(moved) == first
-    assert len({first, identity(other), identity(moved, max_pixels=4096), identity(moved, seed=1)}) == 4
+    other = saying_only_token_0(tiny_qwen3vl, tmp_path / "other" / tiny_qwen3vl.name)
+    assert small(moved).identity == first
+    others = small(other), small(moved, max_pixels=4096), small(moved, seed=1)
+    assert len({first, *(model.identity for model in others)}) == 4
 
 
 @pytest.mark.parametrize(("width", "height"), [(2010, 10), (1, 201)])
@@ -206,24 +198,22 @@ OUT_OF_MEMORY = [
 
 @pytest.mark.parametrize("error", OUT_OF_MEMORY)
 def test_too_little_memory_says_what_to_lower_and_what_was_tried(
-    tiny_qwen3vl: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+    brief: Qwen3VL, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    model = small(tiny_qwen3vl, max_new_tokens=4)
     with monkeypatch.context() as patch:
         tried = short_of_memory(patch, 10, error)
         with pytest.raises(GenerationError, match=r"tried: .*max_pixels=32768.*lower vlm.max_pixels.*max_new_tokens"):
-            model.generate(ask("Where?", (256, 256)))
+            brief.generate(ask("Where?", (256, 256)))
     assert len(tried) == 2
     assert tried[0][0] - tried[1][0] == 64 - 25, "the resolution is lowered once"
-    assert model.generate(ask("Where?", (64, 64))).text
+    assert brief.generate(ask("Where?", (64, 64))).text
 
 
 def test_the_resolution_is_lowered_by_itself_and_the_result_says_so(
-    tiny_qwen3vl: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    brief: Qwen3VL, tiny_qwen3vl: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    model = small(tiny_qwen3vl, max_new_tokens=4)
     short_of_memory(monkeypatch, 70, OUT_OF_MEMORY[0])
-    generation = model.generate(ask("Where?", (256, 256)))
+    generation = brief.generate(ask("Where?", (256, 256)))
     assert generation.settings["max_pixels"] == 32_768
     assert "vlm.max_pixels=32768" in caplog.text
     kept = small(tiny_qwen3vl, max_new_tokens=4, lower_resolution=False)
@@ -232,22 +222,18 @@ def test_the_resolution_is_lowered_by_itself_and_the_result_says_so(
 
 
 def test_images_that_a_budget_reduced_already_are_reduced_further(
-    tiny_qwen3vl: Path, monkeypatch: pytest.MonkeyPatch
+    brief: Qwen3VL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = small(tiny_qwen3vl, max_new_tokens=4)
     tried = short_of_memory(monkeypatch, 35, OUT_OF_MEMORY[0])
     image = ImagePart(np.full((256, 256, 3), 90, np.uint8), max_pixels=32 * 1024)
-    generation = model.generate(Request((image, TextPart("Where?")), "item", "Where?"))
+    generation = brief.generate(Request((image, TextPart("Where?")), "item", "Where?"))
     assert tried[0][0] - tried[1][0] == 25 - 16
     assert generation.settings["max_pixels"] == 16 * 1024
 
 
-def test_what_is_remembered_is_given_up_before_the_resolution(
-    tiny_qwen3vl: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = small(tiny_qwen3vl, max_new_tokens=4)
+def test_what_is_remembered_is_given_up_before_the_resolution(brief: Qwen3VL, monkeypatch: pytest.MonkeyPatch) -> None:
     request = ask("Where?", (256, 256))
-    expected = model.generate(request)
+    expected = brief.generate(request)
     answer = Engine.answer
 
     def full(engine: Engine, prompts: Any) -> Any:
@@ -256,7 +242,7 @@ def test_what_is_remembered_is_given_up_before_the_resolution(
         return answer(engine, prompts)
 
     monkeypatch.setattr(Engine, "answer", full)
-    generation = model.generate(request)
+    generation = brief.generate(request)
     assert generation.text == expected.text
     assert generation.settings == expected.settings
     assert generation.cached_tokens == 0
@@ -295,8 +281,7 @@ def test_a_batch_that_does_not_fit_is_answered_in_halves(tiny_qwen3vl: Path, mon
     outcomes = model.generate_all(requests)
     assert [outcome.text for outcome in outcomes[:4]] == expected  # type: ignore[union-attr]
     assert isinstance(outcomes[4], GenerationError)
-    assert len(tried[0]) == 5
-    assert min(len(batch) for batch in tried) == 1
+    assert (len(tried[0]), min(map(len, tried))) == (5, 1)
 
 
 def test_a_model_that_is_not_there_is_named() -> None:

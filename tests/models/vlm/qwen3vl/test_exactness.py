@@ -14,7 +14,7 @@ import pytest
 import torch
 from hostile_folders import edited
 from models.vlm.asking import about, noise
-from models.vlm.qwen3vl.reference import NEW_TOKENS, Plain, plain_path, small
+from models.vlm.qwen3vl.reference import NEW_TOKENS, Reference, reference_of, small
 from transformers import AutoModelForImageTextToText, AutoTokenizer
 
 from pipeline.models.vlm.base import Generation, ImagePart, Request, Step, TextPart
@@ -41,8 +41,8 @@ def model(tiny_qwen3vl: Path) -> Qwen3VL:
 
 
 @pytest.mark.parametrize("frames", [1, 3])
-def test_the_second_question_about_the_same_frames_is_answered_as_by_the_plain_path(
-    tiny_qwen3vl: Path, plain: Plain, frames: int
+def test_the_second_question_about_the_same_frames_is_answered_as_by_the_reference_of(
+    tiny_qwen3vl: Path, reference: Reference, frames: int
 ) -> None:
     answers = set()
     for number, (first, second) in enumerate(zip(QUESTIONS, QUESTIONS[1:] + QUESTIONS[:1], strict=True)):
@@ -50,7 +50,7 @@ def test_the_second_question_about_the_same_frames_is_answered_as_by_the_plain_p
         images = [noise(100 * number + index) for index in range(frames)]
         model.generate(about(images, first))
         generation = model.generate(about(images, second))
-        assert generation.text == plain(about(images, second))
+        assert generation.text == reference(about(images, second))
         assert generation.cached_tokens is not None
         assert generation.cached_tokens > 6 * frames, "the images and the instruction are reused"
         answers.add(generation.text)
@@ -70,10 +70,10 @@ FIRST, SECOND = noise(4), noise(5)
     ],
     ids=["back and forth", "same image elsewhere"],
 )
-def test_earlier_scenes_change_no_answer(model: Qwen3VL, plain: Plain, scenes: list[list[np.ndarray]]) -> None:
+def test_earlier_scenes_change_no_answer(model: Qwen3VL, reference: Reference, scenes: list[list[np.ndarray]]) -> None:
     for number, images in enumerate(scenes):
         request = about(images, QUESTIONS[number])
-        assert model.generate(request).text == plain(request), number
+        assert model.generate(request).text == reference(request), number
 
 
 def test_an_image_of_equal_pixels_in_another_size_is_another_image(tiny_qwen3vl: Path) -> None:
@@ -91,7 +91,7 @@ def test_an_image_of_equal_pixels_in_another_size_is_another_image(tiny_qwen3vl:
 @pytest.mark.parametrize("cache_mb", [0, 0.03, 0.1, 64])
 @pytest.mark.parametrize("batch_tokens", [1, 300, 100_000])
 def test_a_batch_gives_every_answer_as_it_would_be_alone_in_the_order_asked(
-    tiny_qwen3vl: Path, plain: Plain, cache_mb: float, batch_tokens: int
+    tiny_qwen3vl: Path, reference: Reference, cache_mb: float, batch_tokens: int
 ) -> None:
     model = small(tiny_qwen3vl, cache_mb=cache_mb, batch_tokens=batch_tokens)
     scenes = [[noise(10)], [noise(11, 64, 32), noise(12, 32, 128)], [], [noise(13, 32, 32)] * 3]
@@ -99,7 +99,7 @@ def test_a_batch_gives_every_answer_as_it_would_be_alone_in_the_order_asked(
         about(scenes[number % 4], question + " Say why." * (number % 5)) for number, question in enumerate(QUESTIONS)
     ]
     random.Random(0).shuffle(requests)
-    expected = [plain(request) for request in requests]
+    expected = [reference(request) for request in requests]
     assert texts(model.generate_all(requests)) == expected
     assert texts(model.generate_all(requests[::-1])) == expected[::-1], "also from what was remembered"
     assert len(set(expected)) > 6
@@ -122,11 +122,11 @@ def test_rows_that_end_early_leave_the_others_alone(tiny_qwen3vl: Path, tmp_path
 
 
 def test_threads_share_one_loaded_model_and_do_not_disturb_each_other(
-    tiny_qwen3vl: Path, plain: Plain, monkeypatch: pytest.MonkeyPatch
+    tiny_qwen3vl: Path, reference: Reference, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scenes = [[noise(30)], [noise(31, 32, 128)], [noise(32), noise(33)]]
     requests = [about(scenes[number % 3], question) for number, question in enumerate(QUESTIONS)] * 2
-    expected = [plain(request) for request in requests]
+    expected = [reference(request) for request in requests]
     loads: list[Any] = []
     load = AutoModelForImageTextToText.from_pretrained
     monkeypatch.setattr(
@@ -149,22 +149,22 @@ def test_lower_precision_answers_in_batches_too(tiny_qwen3vl: Path, dtype: str) 
 
 
 @pytest.mark.parametrize(
-    ("settings", "of_plain"),
+    ("settings", "of_reference"),
     [({"attn_implementation": "eager"}, {}), ({"repetition_penalty": 1.5}, {"repetition_penalty": 1.5})],
 )
 def test_attention_kernels_and_penalties_are_those_of_transformers(
-    tiny_qwen3vl: Path, plain: Plain, settings: dict[str, Any], of_plain: dict[str, Any]
+    tiny_qwen3vl: Path, reference: Reference, settings: dict[str, Any], of_reference: dict[str, Any]
 ) -> None:
     model = small(tiny_qwen3vl, **settings)
     requests = [about([noise(41), noise(42, 32, 32)], QUESTIONS[index] + " Why?" * index) for index in range(4)]
-    assert texts(model.generate_all(requests)) == [plain(request, **of_plain) for request in requests]
+    assert texts(model.generate_all(requests)) == [reference(request, **of_reference) for request in requests]
 
 
-def test_a_mixture_of_experts_answers_as_on_the_plain_path(tiny_mixture: Path) -> None:
-    plain = plain_path(tiny_mixture)
+def test_a_mixture_of_experts_answers_as_on_the_reference_of(tiny_mixture: Path) -> None:
+    reference = reference_of(tiny_mixture)
     scenes = [[noise(51)], [noise(52, 64, 32), noise(53, 32, 128)], []]
     requests = [about(scenes[number % 3], question) for number, question in enumerate(QUESTIONS)]
-    expected = [plain(request) for request in requests]
+    expected = [reference(request) for request in requests]
     assert texts(small(tiny_mixture).generate_all(requests)) == expected
     assert len(set(expected)) > 8
 
@@ -181,18 +181,18 @@ def test_drawing_depends_on_the_seed_and_never_on_the_batch_or_the_global_genera
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_a_request_that_cannot_be_asked_does_not_stop_the_others(model: Qwen3VL, plain: Plain) -> None:
+def test_a_request_that_cannot_be_asked_does_not_stop_the_others(model: Qwen3VL, reference: Reference) -> None:
     fine = about([noise(45)], QUESTIONS[0])
     too_long = about([noise(46, 4020, 20)], QUESTIONS[1])
     placeholder = about([noise(45)], "<|image_pad|>")
     outcomes = model.generate_all([too_long, fine, placeholder])
     assert isinstance(outcomes[0], GenerationError)
     assert isinstance(outcomes[2], GenerationError) and "2 placeholders for 1 images" in str(outcomes[2])
-    assert texts(outcomes[1:2]) == [plain(fine)]
+    assert texts(outcomes[1:2]) == [reference(fine)]
     assert model.generate_all([]) == []
 
 
-def test_memory_of_remembered_beginnings_is_bounded_and_reported(tiny_qwen3vl: Path, plain: Plain) -> None:
+def test_memory_of_remembered_beginnings_is_bounded_and_reported(tiny_qwen3vl: Path, reference: Reference) -> None:
     # 512 bytes a token: two prompts of about 90 tokens fit, three do not.
     model = small(tiny_qwen3vl, cache_mb=0.125)
     sizes = []
@@ -200,18 +200,18 @@ def test_memory_of_remembered_beginnings_is_bounded_and_reported(tiny_qwen3vl: P
         request = about([noise(200 + number % 4)], QUESTIONS[number])
         generation = model.generate(request)
         sizes.append(generation.timings["prefix_cache_mb"])
-        assert generation.text == plain(request)
+        assert generation.text == reference(request)
     assert 0 < max(sizes) <= 0.125
     assert small(tiny_qwen3vl, cache_mb=0).generate(request).timings["prefix_cache_mb"] == 0
 
 
-def test_the_first_images_of_a_scene_that_is_too_large_are_remembered(tiny_qwen3vl: Path, plain: Plain) -> None:
+def test_the_first_images_of_a_scene_that_is_too_large_are_remembered(tiny_qwen3vl: Path, reference: Reference) -> None:
     images = [noise(300 + number) for number in range(8)]
     requests = [about(images, question) for question in QUESTIONS[:4]]
     # 512 bytes a token: 60 tokens, which are the first images.
     model = small(tiny_qwen3vl, cache_mb=0.034)
     outcomes = [model.generate(requests[0]), *model.generate_all(requests[1:])]
-    assert texts(outcomes) == [plain(request) for request in requests]
+    assert texts(outcomes) == [reference(request) for request in requests]
     assert [generation.cached_tokens > 40 for generation in outcomes] == [False, True, True, True]
 
 
@@ -256,7 +256,7 @@ def test_the_seconds_of_a_batch_sum_up_to_its_time(tiny_qwen3vl: Path) -> None:
 
 @pytest.mark.parametrize("calls", [1, 2, 5, 9])
 def test_an_interrupt_leaves_no_wrong_state_behind(
-    tiny_qwen3vl: Path, plain: Plain, monkeypatch: pytest.MonkeyPatch, calls: int
+    tiny_qwen3vl: Path, reference: Reference, monkeypatch: pytest.MonkeyPatch, calls: int
 ) -> None:
     model = small(tiny_qwen3vl)
     requests = [about([noise(340 + number % 2)], question) for number, question in enumerate(QUESTIONS[:6])]
@@ -268,9 +268,9 @@ def test_an_interrupt_leaves_no_wrong_state_behind(
         left -= 1
         if left == 0:
             raise KeyboardInterrupt
-        plain_init(node, *args, **rest)
+        node_init(node, *args, **rest)
 
-    plain_init = _Node.__init__
+    node_init = _Node.__init__
     with monkeypatch.context() as patch:
         # Nodes are made in the middle of every change of the tree.
         patch.setattr(_Node, "__init__", interrupted)
@@ -278,7 +278,7 @@ def test_an_interrupt_leaves_no_wrong_state_behind(
             model.generate_all(requests)
             pytest.fail("nothing was interrupted")
     assert model._loaded[0].cache_bytes == 0
-    assert texts(model.generate_all(requests)) == [plain(request) for request in requests]
+    assert texts(model.generate_all(requests)) == [reference(request) for request in requests]
 
 
 def test_a_recheck_reuses_the_whole_first_prompt(model: Qwen3VL) -> None:
@@ -289,7 +289,7 @@ def test_a_recheck_reuses_the_whole_first_prompt(model: Qwen3VL) -> None:
     assert second.cached_tokens >= generation.prompt_tokens - 12, "all but the end of the turn"
 
 
-def test_no_state_stays_in_the_model(tiny_qwen3vl: Path, model: Qwen3VL, plain: Plain) -> None:
+def test_no_state_stays_in_the_model(tiny_qwen3vl: Path, model: Qwen3VL, reference: Reference) -> None:
     request = about([noise(49)], QUESTIONS[2])
     model.generate(request)
     assert model._loaded[0]._model.model.rope_deltas is None
