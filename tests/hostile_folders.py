@@ -1,4 +1,4 @@
-"""Folders of checkpoints that were damaged, or written to harm."""
+"""Folders of checkpoints that are damaged or malicious."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""On which device a model runs, and in which number format."""
+"""The device and number format that a model runs in."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ DeviceName = Annotated[
 """A device, which need not exist on this machine."""
 
 DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
-"""A number format, or what suits the device."""
+"""A number format, or ``auto`` for the one that suits the device."""
 
 _BFLOAT16_CAPABILITY = 8  # CUDA compute capability (Ampere) from which bfloat16 runs in hardware.
 
 
 def choose_device(requested: str = "auto") -> torch.device:
-    """The device to run on: the one asked for, or the first there is of CUDA, MPS and CPU.
+    """The device to run on: the requested one, or the first available of CUDA, MPS and CPU.
 
     Args:
         requested: ``auto``, ``cpu``, ``cuda``, ``cuda:INDEX`` or ``mps``.

@@ -1,6 +1,6 @@
-"""Where a model lies: in a local folder, among those that ship, in the local Hugging Face cache, or on the hub.
+"""Where a model is: in a local folder, among those that ship, in the local Hugging Face cache, or on the hub.
 
-Everything on disk is found without the network. The hub is asked at most once per model, for at most
+Models on disk are found without the network. The hub is asked at most once per model, for at most
 :data:`HUB_TIMEOUT_S` seconds.
 """
 
@@ -20,7 +20,7 @@ from pipeline.records.resources import resource_dir
 HUB_TIMEOUT_S = 3.0
 
 SHIPPED = ("theodolite-vl-nano", "theodolite-depth-nano")
-"""Models that come with Theodolite, which no hub has."""
+"""Models that ship with Theodolite and are on no hub."""
 
 _MIB = 1 << 20
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
@@ -32,10 +32,10 @@ class ModelLocation:
     """Where to load a model from.
 
     Args:
-        path_or_name: What to give to ``from_pretrained``: a folder, or a name on the hub.
+        path_or_name: Argument for ``from_pretrained``: a folder, or a name on the hub.
         local: Whether it loads without the network.
         revision: Commit on the hub, or content digest of a local folder.
-        name: The name or path as it was asked for.
+        name: The name or path as given.
     """
 
     path_or_name: str
@@ -45,7 +45,7 @@ class ModelLocation:
 
     @property
     def hub_revision(self) -> str | None:
-        """What to give to ``from_pretrained`` as ``revision``: None for a folder."""
+        """Argument ``revision`` for ``from_pretrained``: None for a folder."""
         return None if self.local else self.revision
 
 
@@ -56,7 +56,7 @@ def locate_model(
     size_gb: float | None = None,
     group: str | None = None,
 ) -> ModelLocation:
-    """Find a model: a local folder, else one that ships, else the local cache, else the hub if it answers at once.
+    """Find a model: a local folder, else one that ships, else the local cache, else the hub if it answers in seconds.
 
     Args:
         name_or_path: Path of a folder with ``config.json`` and weights, name of a model that ships, or
@@ -66,7 +66,7 @@ def locate_model(
         group: Configuration group whose ``model`` key names the model, for the error.
 
     Raises:
-        ModelUnavailableError: If the folder is no model, or the model is neither on disk nor reachable.
+        ModelUnavailableError: If the folder is not a model, or the model is neither on disk nor reachable.
     """
     folder = _folder_of(name_or_path)
     if folder is not None:
@@ -80,7 +80,9 @@ def locate_model(
             "install Theodolite again."
         )
     if not _is_hub_name(name_or_path):
-        raise ModelUnavailableError(f"There is no model folder {name_or_path}: give a folder, or organisation/name.")
+        raise ModelUnavailableError(
+            f"The model folder {name_or_path} does not exist: give a folder, or organisation/name."
+        )
     try:
         commit = _commit_on_hub(name_or_path, revision)
     except _Unreachable as error:
@@ -110,8 +112,8 @@ def folder_digest(path: str | Path) -> str:
     """Short content hash of a model folder, for records of what was run.
 
     SHA-256 over name, size, first MiB and last MiB of every configuration, vocabulary and weight file of
-    the folder itself, sorted by name. It does not read the middle of large weight files: a change there
-    that keeps the file's size and both ends is not seen.
+    the folder itself, sorted by name. It does not read the middle of large weight files, and misses a change
+    there that keeps the file's size and both ends.
 
     Returns:
         The first 16 hexadecimal digits.
@@ -170,7 +172,7 @@ def _shipped_folder(name: str) -> Path | None:
 
 
 def _shards(index: Path) -> set[str]:
-    """The files that an index of weights names; none where it is damaged."""
+    """The files that an index of weights names; none if it is damaged."""
     try:
         return {str(shard) for shard in json.loads(index.read_bytes())["weight_map"].values()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError):

@@ -40,10 +40,10 @@ _libraries: list[Any] = []  # A Library takes its schemas with it when it is col
 
 
 def ensure_torchvision() -> None:
-    """Import torchvision, mending the import where its operators do not fit the installed torch.
+    """Import torchvision, repairing the import where its operators do not fit the installed torch.
 
-    Call it before the first import of transformers' processors, timm or qwen-vl-utils. It may be called
-    any number of times, and does nothing where torchvision imports by itself.
+    Call it before the first import of transformers' processors, timm or qwen-vl-utils. Further
+    calls do nothing, nor does the first where torchvision imports by itself.
 
     Raises:
         DependencyError: If torchvision is not installed.

@@ -1,8 +1,8 @@
-"""Several predictions of one frame, made comparable and averaged: mirrored images, inputs of several sizes.
+"""Averages of several predictions for one frame: of mirrored images, and of inputs of several sizes.
 
 Predictions are compared and averaged in one space per kind. Affine kinds stay as they are. Depth with a shape is
 averaged in its logarithm, that is as a geometric mean: the errors of depth networks grow in proportion to depth, the
-result is the same whether depth or its inverse is averaged, and a far outlier does not pull as in the plain mean.
+result is the same whether depth or its inverse is averaged, and far outliers pull less than in the arithmetic mean.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Fit:
 
 
 def fit(values: np.ndarray, reference: np.ndarray, kind: DepthKind) -> Fit | None:
-    """How values become comparable with a reference.
+    """The fit that makes values comparable with a reference.
 
     Affine kinds: least squares of scale and shift. ``scale_invariant``: the median of the logarithms' differences.
     ``metric``: nothing changes.
@@ -134,7 +134,7 @@ def combine(maps: Sequence[np.ndarray], kind: DepthKind) -> np.ndarray:
 
 
 def flipped(frame: Frame) -> Frame:
-    """The frame as a mirror shows it: column u becomes ``width - 1 - u``.
+    """The mirrored frame: column u becomes ``width - 1 - u``.
 
     Given depth is mirrored too. A pose becomes that in the world mirrored at x = 0, so that several mirrored frames of
     one world still fit together.
@@ -154,7 +154,7 @@ def unflipped(values: np.ndarray) -> np.ndarray:
 
 
 def changed(depth: DepthMap, change: Callable[[np.ndarray], np.ndarray]) -> DepthMap:
-    """The depth map with all its arrays (H, W) moved alike."""
+    """The depth map with the same change applied to all its arrays (H, W)."""
     confidence = None if depth.confidence is None else change(depth.confidence)
     return replace(depth, values=change(depth.values), valid=change(depth.valid), confidence=confidence)
 

@@ -15,20 +15,20 @@ class DepthBackend(Protocol):
     def identity(self) -> str | None:
         """Name, model and revision: everything besides the frames that the output depends on.
 
-        None where keeping the output gains nothing, because it is only looked up.
+        None if caching the output gains nothing, because it is only looked up.
         """
         return None
 
     @property
     def kind(self) -> DepthKind | None:
-        """What the numbers of its depth maps mean, told without making one.
+        """What the values of its depth maps mean, known before any is made.
 
-        None where ``estimate`` only looks depth up, so that each map says it, or where there is none.
+        None if each map says it itself, because ``estimate`` only looks depth up, or if there is no depth.
         """
         return None
 
     def check(self) -> None:
-        """Find, without computing anything, what it cannot work without: its package, its model.
+        """Check, without computing anything, that its package and its model are there.
 
         Raises:
             TheodoliteError: If something is missing.
@@ -36,14 +36,14 @@ class DepthBackend(Protocol):
         _ = self.identity
 
     def frame_key(self, frame: Frame) -> str:
-        """Everything of a frame that its depth depends on, as a text for the cache; without an identity unused."""
+        """Key for the cache: all parts of a frame that its depth depends on. Unused without an identity."""
         return frame.digest
 
     def estimate(self, frames: Sequence[Frame]) -> list[DepthMap]:
-        """One depth map per frame, of the frame's size, in the same order; an empty list where there is none.
+        """One depth map per frame, of the frame's size, in the same order; an empty list if there is no depth.
 
         Raises:
-            DepthError: If a frame's depth cannot be given.
+            DepthError: If a frame has no depth.
             ModelUnavailableError: If the model is neither on disk nor reachable.
         """
         ...

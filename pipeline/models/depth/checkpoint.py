@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 _PURPOSE = "a depth model"
 _CHANNELS = 3
-_TRIAL_PX = 64  # Side of the image that tries out an image processor [px].
-# The first fusion layer has no second input, so checkpoints leave out the weights that would treat it. Mask tokens
-# serve pre-training alone.
+_TRIAL_PX = 64  # Side of the image for trying out an image processor [px].
+# The first fusion layer has no second input, so checkpoints leave out its weights. Mask tokens serve only
+# pre-training.
 _UNUSED_WEIGHTS = (
     "fusion_stage.layers.0.residual_layer1.",
     "fusion_stage.intermediate.0.residual_layer1.",
@@ -194,13 +194,13 @@ def read_checkpoint(location: ModelLocation, dtype: torch.dtype) -> tuple[Any, A
     """Model in evaluation mode, and its image processor.
 
     Raises:
-        ModelUnavailableError: If the files are no complete depth model.
+        ModelUnavailableError: If the files are not a complete depth model.
     """
     ensure_torchvision()
     from transformers import AutoConfig, AutoImageProcessor, AutoModelForDepthEstimation
 
     source = location.path_or_name
-    # Code that lies beside the weights is never run, and nobody is asked whether it may be.
+    # Code beside the weights is never run, and the user is never asked to allow it.
     common = {"revision": location.hub_revision or "main", "trust_remote_code": False}
     with loading(location, _PURPOSE, BAD_CONFIG):
         config = AutoConfig.from_pretrained(source, **common)
@@ -231,7 +231,7 @@ def _check_config(config: Any, name: str) -> None:
 
 
 def _check_processor(processor: Any) -> None:
-    """Make sure that it makes input of an image: its settings are not checked before."""
+    """Try an image processor out, because nothing else checks its settings."""
     if min(int(side) for side in (processor.size["height"], processor.size["width"])) < 1:
         raise ValueError("the size is not positive")
     images = [np.zeros((_TRIAL_PX, _TRIAL_PX, _CHANNELS), np.uint8)]

@@ -21,7 +21,7 @@ _KINDS = {"relative": DepthKind.DISPARITY_AFFINE, "metric": DepthKind.METRIC}
 class DepthAnythingDepth(CheckpointDepth):
     """Depth of single frames from a checkpoint of Depth Anything, of either version.
 
-    Frames keep their shape on the way into the network.
+    Frames keep their aspect ratio.
 
     Args:
         model: Name on the hub or local folder.

@@ -9,8 +9,8 @@ Visual Space from Any Views", 2025; github.com/ByteDance-Seed/Depth-Anything-3. 
   input; and the sky;
 - nested (DA3NESTED-GIANT-LARGE): any view, brought to metres by metric with the intrinsics that it estimates itself.
 
-The package cannot be an extra: it demands numpy < 2, xformers and much that inference does not need. Without its
-dependencies, and with the two small ones below, its networks work.
+The package cannot be an extra, because it demands numpy < 2, xformers and much that inference does not need. Its
+networks work with two small ones of its dependencies alone.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ class _Network:
         if self.series is not Series.NESTED:
             whole: Mapping[str, Any] = self.model(image)
             return whole
-        # Nested does not hand on the sky that its metric part finds.
+        # Nested does not return the sky that its metric part finds.
         metric: dict[str, Any] = {}
         hook = self.model.da3_metric.register_forward_hook(lambda _module, _inputs, output: metric.update(output))
         try:
@@ -188,8 +188,8 @@ def _network_name(path: Path, model: str) -> str:
 class DepthAnything3Depth(PackagedDepth):
     """Depth of single frames from a checkpoint of Depth Anything 3.
 
-    Each frame is a scene of its own, so that its depth does not depend on the others. What the network takes for sky
-    is invalid, where the checkpoint knows the sky.
+    Each frame is a scene of its own, so its depth does not depend on the others. Where the checkpoint detects the sky,
+    its pixels are invalid.
 
     Args:
         model: Name on the hub or local folder, with ``config.json`` and ``model.safetensors``.
@@ -274,7 +274,7 @@ class DepthAnything3Depth(PackagedDepth):
         return _Network(model, series, device, dtype, self.input_size_px or _SIDE_PX)
 
     def _folder(self) -> Path:
-        """The folder with the files, fetched first if they must be."""
+        """The folder with the files, after a download if necessary."""
         if self._location.local:
             return Path(self._location.path_or_name)
         from huggingface_hub import snapshot_download

@@ -10,7 +10,7 @@ from pipeline.records.errors import DepthError
 
 
 class GivenDepth(DepthBackend):
-    """Hands on each frame's own depth."""
+    """Returns each frame's own depth."""
 
     def estimate(self, frames: Sequence[Frame]) -> list[DepthMap]:
         """The depth that came with each frame, in the same order.

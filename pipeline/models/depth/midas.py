@@ -16,7 +16,7 @@ from pipeline.records.settings import Text, checked
 if TYPE_CHECKING:
     import torch
 
-# Plain ViT and hybrid DPT reshape their tokens into a square, so they take nothing else.
+# ViT and hybrid DPT reshape their tokens into a square, so they take nothing else.
 _SQUARE_ONLY = frozenset({"vit", "hybrid"})
 # Swinv2 was trained on squares and pads other inputs with zeros that its attention does not mask.
 _KEEPS_ASPECT_RATIO = {"vit": False, "hybrid": False, "swinv2": False, "beit": True}
@@ -28,8 +28,8 @@ class MidasDepth(CheckpointDepth):
     Args:
         model: Name on the hub or local folder of a DPT checkpoint with a ViT, hybrid, BEiT or Swinv2 backbone.
         kind: What the checkpoint's output means; ``disparity_affine`` for every MiDaS.
-        keep_aspect_ratio: Whether frames keep their shape on the way into the network; ``auto`` keeps it for
-            BEiT, which was trained for it.
+        keep_aspect_ratio: Whether frames keep their aspect ratio in the network's input; ``auto`` keeps it for BEiT,
+            which was trained for it.
         **settings: Those of ``CheckpointDepth`` and ``NetworkDepth``.
 
     Raises:

@@ -32,27 +32,18 @@ _STRIDE_PX = 32
 _RELEASE = "https://github.com/isl-org/MiDaS/releases/download/v2_1"
 
 
-@dataclass(frozen=True)
-class Published:
-    """A published checkpoint.
-
-    Args:
-        names: Names under which its file was published over the years; the content is the same.
-        remote: Where to fetch it.
-    """
-
-    names: tuple[str, ...]
-    remote: RemoteFile
-
-
-PUBLISHED: Mapping[str, Published] = {
-    LARGE.name: Published(
+PUBLISHED: Mapping[str, RemoteFile] = {
+    LARGE.name: RemoteFile(
+        f"{_RELEASE}/midas_v21-f6b98070.pt",
+        "f6b98070",
+        0.42,
         ("midas_v21_384.pt", "midas_v21-f6b98070.pt", "model-f6b98070.pt"),
-        RemoteFile(f"{_RELEASE}/midas_v21-f6b98070.pt", "f6b98070", 0.42),
     ),
-    SMALL.name: Published(
+    SMALL.name: RemoteFile(
+        f"{_RELEASE}/midas_v21_small-70d6b9c8.pt",
+        "70d6b9c8",
+        0.086,
         ("midas_v21_small_256.pt", "midas_v21_small-70d6b9c8.pt", "model-small-70d6b9c8.pt"),
-        RemoteFile(f"{_RELEASE}/midas_v21_small-70d6b9c8.pt", "70d6b9c8", 0.086),
     ),
 }
 
@@ -137,7 +128,7 @@ class MidasV21Depth(NetworkDepth):
                 f"The checkpoint file {self.model} does not exist: set depth.model to the path of a file, or to one of "
                 f"{', '.join(PUBLISHED)}."
             )
-        return fetch(PUBLISHED[self.model].remote, checkpoints_folder(), self.model)
+        return fetch(PUBLISHED[self.model], checkpoints_folder(), self.model)
 
     @cached_property
     def _revision(self) -> str:

@@ -66,7 +66,7 @@ SMALL = Architecture(
 
 
 def build(architecture: Architecture) -> torch.nn.Module:
-    """The network with weights of no meaning, as a tree of modules without a forward method: see ``disparity``."""
+    """The network with meaningless weights, as a tree of modules without a forward method: see ``disparity``."""
     from torch import nn
 
     network = nn.Module()
@@ -113,7 +113,7 @@ def _backbone(architecture: Architecture) -> torch.nn.Module:
 
 
 def architecture_of(weights: Mapping[str, Any]) -> Architecture | None:
-    """Which of the two networks the weights belong to, told by their names; None for none."""
+    """The network that the weights belong to by their names; None if neither."""
     return next((found for found in (LARGE, SMALL) if found.mark in weights), None)
 
 

@@ -36,7 +36,7 @@ _InputScale = Annotated[float, Interval(ge=0.25, le=4.0)]
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What a network says about frames of one size.
+    """A network's output for frames of one size.
 
     Args:
         values: float32 (N, h, w) at the network's own resolution, whose outer edges are those of the frames; of the
@@ -44,7 +44,7 @@ class Prediction:
         focal_share: float (N,), the estimated focal length as a share of the frame's width, where the network
             estimates one; NaN where it does not.
         margin_px: Rows and columns of reflected image around the frame that the values cover too [px of the frame].
-        finish: What makes values of the backend's kind of those at the frame's size, where the values are of another.
+        finish: Converts values at the frame's size to the backend's kind, where the network's own are of another kind.
     """
 
     values: np.ndarray
@@ -73,7 +73,7 @@ def known_focal_shares(frames: Sequence[Frame]) -> np.ndarray:
 
 
 def focal_key(frame: Frame) -> str:
-    """The image, and the focal length where it is known, as a text for the cache."""
+    """The image, and the focal length where it is known, as a key for the cache."""
     (share,) = known_focal_shares([frame]).tolist()
     return frame.digest if np.isnan(share) else f"{frame.digest} focal_share={share!r}"
 
@@ -89,7 +89,7 @@ def batches(frames: Sequence[Frame], batch_size: int) -> Iterator[list[int]]:
 
 
 def reflected(image: np.ndarray, margin_px: tuple[int, int]) -> np.ndarray:
-    """An image (H, W, 3) continued by its reflection, by so many rows and columns at each side, of any number."""
+    """An image (H, W, 3) padded by its reflection, by any number of rows and columns at each side."""
     rows, columns = margin_px
     return np.pad(image, ((rows, rows), (columns, columns), (0, 0)), mode="reflect") if any(margin_px) else image
 
@@ -114,10 +114,10 @@ class NetworkDepth(ABC):
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:INDEX`` or ``mps``.
         dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
         batch_size: Frames of equal size that go through the network together.
-        upsampling: How the map comes to the frame's size: ``bilinear``, ``bicubic`` or ``edge_aware``.
-        flip: Whether the mirrored frame is estimated too, and both are averaged.
+        upsampling: How the map is brought to the frame's size: ``bilinear``, ``bicubic`` or ``edge_aware``.
+        flip: Whether to average with the depth of the mirrored frame.
         input_scales: Sides of the network's input as shares of its usual one; the maps of all are averaged.
-        tile_px: Side of tiles in which larger frames are estimated besides the whole [px]; None estimates no tiles.
+        tile_px: Side of the tiles that are estimated besides the whole of larger frames [px]; None estimates no tiles.
         tile_overlap: Least share of a tile that its neighbour covers too, in [0, 0.9].
         size_gb: Size of the download [GB], for messages and lists.
         licence: Licence of the weights, for lists.
@@ -185,14 +185,14 @@ class NetworkDepth(ABC):
         """Revision of the model and the subclass's settings that the output depends on, as ``name=value`` parts."""
 
     def frame_key(self, frame: Frame) -> str:
-        """Everything of a frame that its depth depends on, as a text for the cache."""
+        """Key for the cache: all parts of a frame that its depth depends on."""
         return frame.digest
 
     @property
     def map_name(self) -> str:
-        """Name that its maps bear, and that chooses their noise model.
+        """Name of its maps, which selects their noise model.
 
-        If not the configured one, then the backend's, and the kind if that is unusual.
+        The configured name, else that of the backend, followed by the kind if that is unusual.
         """
         if self._map_name is not None:
             return self._map_name
@@ -213,7 +213,7 @@ class NetworkDepth(ABC):
         )
 
     def check(self) -> None:
-        """Find, without computing anything, what it cannot work without: its package, its model, its device.
+        """Check, without computing anything, that its package, model and device are there.
 
         Raises:
             TheodoliteError: If something is missing.
@@ -224,7 +224,7 @@ class NetworkDepth(ABC):
         """One depth map per frame, of the frame's size, in the same order.
 
         Raises:
-            DepthError: If memory does not suffice, or the network gives no finite value for a frame.
+            DepthError: If memory runs out, or the network gives no finite value for a frame.
             ModelUnavailableError: If the model is neither on disk nor reachable.
             DependencyError: If its package is missing.
             ConfigError: If the model does not take the configured input.
@@ -260,7 +260,7 @@ class NetworkDepth(ABC):
             if len(tiles) < 2:
                 return whole, focal_px
             parts = [self._averaged(network, [crop(frame, tile) for frame in frames])[0] for tile in tiles]
-        except RuntimeError as error:  # torch.OutOfMemoryError is one; MPS and the CPU raise the plain type.
+        except RuntimeError as error:  # torch.OutOfMemoryError is one; MPS and the CPU raise RuntimeError itself.
             if not is_out_of_memory(error):
                 raise
             raise self._memory_error() from None
@@ -300,8 +300,8 @@ class NetworkDepth(ABC):
     def _memory_error(self) -> DepthError:
         remedy = f"lower depth.batch_size (now {self.batch_size})" if self.batch_size > 1 else "set depth.device=cpu"
         return DepthError(
-            f"The memory of {self._device_and_dtype[0]} does not suffice for {self.model}: {remedy}, or take a smaller "
-            "model such as depth=midas/dpt_swinv2_tiny_256."
+            f"{self.model} does not fit into the memory of {self._device_and_dtype[0]}: {remedy}, or choose a smaller "
+            "model, such as depth=midas/dpt_swinv2_tiny_256."
         )
 
     def _depth_map(self, values: np.ndarray, focal_px: float | None, frame: Frame) -> DepthMap:

@@ -1,4 +1,4 @@
-"""No depth: only what needs none can be judged."""
+"""No depth: only claims that need none can be judged."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipeline.records import DepthMap, Frame
 
 
 class NoDepth(DepthBackend):
-    """Stands where a depth backend would; the depth stage leaves the scene as it is."""
+    """Gives no depth; the depth stage leaves the scene unchanged."""
 
     def estimate(self, frames: Sequence[Frame]) -> list[DepthMap]:
         """No depth maps."""

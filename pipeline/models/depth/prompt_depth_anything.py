@@ -1,8 +1,8 @@
 """Prompt Depth Anything through transformers: a sensor's depth made sharp and dense by the image.
 
 Source: H. Lin, S. Peng, J. Chen, S. Peng, J. Sun, M. Liu, H. Bao, J. Feng, X. Zhou, B. Kang, "Prompting Depth Anything
-for 4K Resolution Accurate Metric Depth Estimation", CVPR 2025. The output is z in metres, within about the range of
-the prompt, whose scale it has.
+for 4K Resolution Accurate Metric Depth Estimation", CVPR 2025. The output is z in metres, at the
+scale of the prompt and within about its range.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 
 def prompt_size(height: int, width: int, side_px: int) -> tuple[int, int]:
-    """(height, width) of the prompt that depth of this size makes [px]; the width is at least two."""
+    """(height, width) of the prompt for a depth map of this size [px]; the width is at least two."""
     scale = min(1.0, side_px / max(height, width))
     return max(1, round(height * scale)), max(2, round(width * scale))
 
 
 def prompt_of(depth: DepthMap, side_px: int) -> np.ndarray:
-    """The prompt that a depth map makes: small, and filled.
+    """The prompt for a depth map: small, and without holes.
 
     The network samples the prompt at coarse points, so a large one is averaged over areas first, over the valid pixels
-    of each. An area without any takes the value of the nearest that has one.
+    of each. An area without a valid pixel takes the value of the nearest area with one.
 
     Args:
         depth: Metric depth with at least one valid pixel.
@@ -61,7 +61,7 @@ def _filled(values: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Network(CheckpointNetwork):
-    """A loaded checkpoint, and the longest side of the prompts that it gets [px]."""
+    """A loaded checkpoint, and the longest side of its prompts [px]."""
 
     prompt_side_px: int = 256
 
@@ -90,7 +90,7 @@ class _Network(CheckpointNetwork):
 
 
 class PromptDepthAnythingDepth(CheckpointDepth):
-    """Metric depth of single frames that came with metric depth, which takes its place.
+    """Refines the metric depth that single frames came with.
 
     Args:
         model: Name on the hub or local folder.

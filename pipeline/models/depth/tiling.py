@@ -1,7 +1,7 @@
-"""Depth of large images in overlapping tiles, which show finer detail than one look at the whole.
+"""Depth of large images in overlapping tiles, which show finer detail than the whole at once.
 
-A network sees the whole image at a low resolution and gets the layout right; on tiles it sees detail, but lacks the
-context. So low frequencies are taken from the whole and high ones from the tiles. The idea is that of S. M. H.
+A network sees the whole image at a low resolution and finds the layout; on tiles it sees detail but lacks the
+context. So low frequencies come from the whole and high ones from the tiles. The idea is that of S. M. H.
 Miangoleh, S. Dille, L. Mai, S. Paris, Y. Aksoy, "Boosting Monocular Depth Estimation Models to High-Resolution via
 Content-Adaptive Multi-Resolution Merging", CVPR 2021, who merge with a network; here a Gaussian splits the two bands,
 as in P. Burt, E. Adelson, "A Multiresolution Spline With Application to Image Mosaics", 1983.
@@ -164,7 +164,7 @@ def merge(whole: np.ndarray, tiles: Sequence[Tile], values: Sequence[np.ndarray]
 def _fit_to_whole(
     detail: np.ndarray, usable: np.ndarray, base: np.ndarray, known: np.ndarray, kind: DepthKind
 ) -> Fit | None:
-    """How a tile becomes comparable with the same part of the whole; None where it says nothing."""
+    """The fit of a tile to the same part of the whole; None if the tile has no usable content."""
     common = usable & known
     if not common.any() or is_constant(detail[usable]):
         return None

@@ -76,16 +76,10 @@ def _guided(values: np.ndarray, image: np.ndarray) -> np.ndarray:
     size = image.shape[1::-1]
     low_guide = cv2.resize(guide, values.shape[::-1], interpolation=cv2.INTER_AREA)
     gains = _gains(values, low_guide)
-    left_over = values - _weighted(gains, low_guide)
+    left_over = values - np.einsum("hwc,hwc->hw", gains, low_guide)
     layers = cv2.resize(np.dstack((gains, left_over)), size, interpolation=cv2.INTER_LINEAR)
-    return layers[..., 3] + _weighted(layers[..., :3], guide)
-
-
-def _weighted(gains: np.ndarray, guide: np.ndarray) -> np.ndarray:
-    products: np.ndarray = gains[..., 0] * guide[..., 0]
-    for channel in (1, 2):
-        products += gains[..., channel] * guide[..., channel]
-    return products
+    upsampled: np.ndarray = layers[..., 3] + np.einsum("hwc,hwc->hw", layers[..., :3], guide)
+    return upsampled
 
 
 def _gains(values: np.ndarray, guide: np.ndarray) -> np.ndarray:
@@ -96,26 +90,14 @@ def _gains(values: np.ndarray, guide: np.ndarray) -> np.ndarray:
     known = finite.astype(np.float32)
     # Without its mean, a map far from zero loses no digits in the covariance.
     centred = np.where(finite, values - values[finite].mean(dtype=np.float64), 0).astype(np.float32)
-    share = np.maximum(_box(known), np.float32(1e-6))
-
-    def mean(array: np.ndarray) -> np.ndarray:
-        return _box(array) / share
-
-    red, green, blue = (np.ascontiguousarray(guide[..., channel]) for channel in range(3))
-    means = [mean(colour * known) for colour in (red, green, blue)]
-    mean_value = mean(centred)
-
-    def covariance(first: int, second: int) -> np.ndarray:
-        colours = (red, green, blue)
-        return mean(colours[first] * colours[second] * known) - means[first] * means[second]
-
-    with_value = [
-        mean(colour * centred) - mean_colour * mean_value
-        for colour, mean_colour in zip((red, green, blue), means, strict=True)
+    share = np.maximum(_box(known), np.float32(1e-6))[..., None]
+    stacked = np.dstack((guide * known[..., None], centred))
+    means = _box(stacked) / share
+    # Row by row: the covariances of a colour with the three colours, and with the values.
+    rows = [
+        _box(stacked * guide[..., channel, None]) / share - means * means[..., channel, None] for channel in range(3)
     ]
-    ridge = np.float32(_RIDGE)
-    diagonal = [covariance(channel, channel) + ridge for channel in range(3)]
-    return _box(_solved(diagonal, covariance(0, 1), covariance(0, 2), covariance(1, 2), with_value))
+    return _box(_solved([np.moveaxis(row, -1, 0) for row in rows]))
 
 
 def _box(array: np.ndarray) -> np.ndarray:
@@ -123,12 +105,14 @@ def _box(array: np.ndarray) -> np.ndarray:
     return cv2.blur(array, (side, side), borderType=cv2.BORDER_REPLICATE)
 
 
-def _solved(
-    diagonal: Sequence[np.ndarray], m01: np.ndarray, m02: np.ndarray, m12: np.ndarray, right: Sequence[np.ndarray]
-) -> np.ndarray:
-    """Solve symmetric, positive definite 3 x 3 systems, one a pixel, by elimination; float32 (h, w, 3)."""
-    m00, m11, m22 = diagonal
-    b0, b1, b2 = right
+def _solved(rows: Sequence[np.ndarray]) -> np.ndarray:
+    """Solve ridge regressions of three colours, one a pixel, by elimination; float32 (h, w, 3).
+
+    Args:
+        rows: For each colour its covariances with the colours and with the values, float32 (4, h, w).
+    """
+    (m00, m01, m02, b0), (_, m11, m12, b1), (_, _, m22, b2) = rows
+    m00, m11, m22 = m00 + np.float32(_RIDGE), m11 + np.float32(_RIDGE), m22 + np.float32(_RIDGE)
     f1, f2 = m01 / m00, m02 / m00
     m11, m12, b1 = m11 - f1 * m01, m12 - f1 * m02, b1 - f1 * b0
     m22, b2 = m22 - f2 * m02, b2 - f2 * b0

@@ -1,4 +1,4 @@
-"""Weights that are one file: read, told apart by content, found on the hub, fetched from a plain address."""
+"""Weights in a single file: reading, hashing, finding on the hub, downloading from a URL."""
 
 from __future__ import annotations
 
@@ -23,17 +23,19 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file at a plain address.
+    """A file at a URL.
 
     Args:
-        url: Its address; the last part is its name.
+        url: Its URL; the last part is its name.
         sha256: First hexadecimal digits of the SHA-256 of its content.
         size_gb: Its size [GB], for messages.
+        names: Names that a file on disk may have; the content is the same.
     """
 
     url: str
     sha256: str
     size_gb: float
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class HubFile:
     revision: str
 
     def fetched(self) -> Path:
-        """Where it is on disk, fetched first if it must be."""
+        """Where it is on disk, after a download if necessary."""
         if self.path is not None:
             return self.path
         from huggingface_hub import hf_hub_download
@@ -62,7 +64,7 @@ class HubFile:
 
 
 def locate_hub_file(model: str, name: str, *, revision: str | None = None, size_gb: float | None = None) -> HubFile:
-    """Find a model that is one file: a local path, else the local cache, else the hub if it answers at once.
+    """Find a model that is one file: a local path, else the local cache, else the hub if it answers within seconds.
 
     Args:
         model: Path of the file or of a folder with it, or ``organisation/name`` on the hub.
@@ -71,7 +73,7 @@ def locate_hub_file(model: str, name: str, *, revision: str | None = None, size_
         size_gb: Size of the download [GB], for the error.
 
     Raises:
-        ModelUnavailableError: If the folder lacks the file, or the model is neither on disk nor reachable.
+        ModelUnavailableError: If the folder does not have the file, or the model is neither on disk nor reachable.
     """
     found = _hub_file_on_disk(model, name, revision)
     if found is not None:
@@ -139,7 +141,7 @@ def read_file(path: Path) -> Any:
     """What a file of torch or safetensors holds, on the CPU; nothing in it is executed.
 
     Raises:
-        ModelUnavailableError: If it is no such file.
+        ModelUnavailableError: If it is not such a file.
     """
     import torch
 
@@ -151,7 +153,7 @@ def read_file(path: Path) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # Of damaged files; the error says what to do.
             return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # Damaged files raise anything, with advice that must not be followed.
+    except Exception as error:  # Damaged files raise anything, with dangerous advice.
         raise ModelUnavailableError(
             f"The file {path} cannot be read as weights: {_reason(path, error)}; fetch or copy it again."
         ) from error
@@ -170,12 +172,12 @@ def fetch(remote: RemoteFile, folder: Path, model: str) -> Path:
 
     Args:
         remote: The file.
-        folder: Where to keep it; made if it is not there.
+        folder: Where to save it; made if it does not exist.
         model: Name of the model, for the error.
 
     Raises:
-        ModelUnavailableError: If offline mode is set, the address does not answer at once, the download stalls, or its
-            content is another.
+        ModelUnavailableError: If offline mode is set, the URL does not answer, the download stalls, or the content is
+            unexpected.
     """
     from huggingface_hub import constants
 
@@ -207,7 +209,7 @@ def _unavailable(remote: RemoteFile, folder: Path, model: str, reason: str) -> M
 
 
 def _answers(url: str) -> bool:
-    """Whether the address answers within a few seconds."""
+    """Whether the URL answers within a few seconds."""
 
     def ask() -> bool:
         with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=HUB_TIMEOUT_S):

@@ -25,16 +25,16 @@ _MARGIN_FACTOR = 3.0
 
 
 def margin_px(height: int, width: int) -> tuple[int, int]:
-    """Rows and columns by which a frame is continued at each side: ``3 * sqrt(side / 2)``, rounded down.
+    """Rows and columns by which a frame is padded at each side: ``3 * sqrt(side / 2)``, rounded down.
 
-    The network was trained on images with a border and is poor at the edges of those without.
+    The network was trained on images with a border and is inaccurate at the edges of images without one.
     """
     return int(math.sqrt(height / 2) * _MARGIN_FACTOR), int(math.sqrt(width / 2) * _MARGIN_FACTOR)
 
 
 @dataclass(frozen=True)
 class _Network(LoadedCheckpoint):
-    """A loaded checkpoint, and the (height, width) of its usual input [px]."""
+    """A loaded checkpoint, the (height, width) of its usual input [px], and whether it chooses among several heads."""
 
     sides: tuple[int, int]
     has_domains: bool
@@ -56,8 +56,8 @@ class _Network(LoadedCheckpoint):
 class ZoeDepthDepth(CheckpointDepth):
     """Metric depth of single frames from a checkpoint of ZoeDepth.
 
-    A frame is continued by its reflection, keeps its shape on the way into the network, and the map is cut to the
-    frame again, all as in the authors' code. Checkpoints with a head for each of several domains choose one per frame.
+    As in the authors' code, a frame is padded by its reflection, keeps its aspect ratio, and the map is cut to the
+    frame again. Checkpoints with one head per domain choose a head for each frame.
 
     Args:
         model: Name on the hub or local folder.

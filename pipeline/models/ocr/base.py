@@ -14,12 +14,12 @@ class OcrBackend(Protocol):
     def identity(self) -> str | None:
         """Name, model and settings: everything besides the frame that the output depends on.
 
-        None where keeping the output gains nothing, because it is only looked up.
+        None if caching the output gains nothing.
         """
         return None
 
     def check(self) -> None:
-        """Find, without computing anything, what it cannot work without: its package, its model.
+        """Check, without computing anything, that its package and its model are there.
 
         Raises:
             TheodoliteError: If something is missing.

@@ -1,4 +1,4 @@
-"""PP-OCR through rapidocr: English and Chinese, with the models that its package carries."""
+"""PP-OCR through rapidocr: English and Chinese, with the models in its package."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class RapidOcr(OcrBackend):
     """Lines of text with their boxes.
 
     Args:
-        min_score: Lines that are recognised with less confidence than this are left out, in [0, 1].
+        min_score: Least confidence of a line, in [0, 1]; lines below it are left out.
 
     Raises:
         ConfigError: If the score is out of its range.
@@ -102,7 +102,7 @@ def reading_order(lines: Iterable[Region]) -> list[Region]:
 
 
 def _not_too_thin(image: np.ndarray) -> np.ndarray:
-    """The image, continued at its right or bottom edge until its short side is a quarter of the long one.
+    """The image, padded at its right or bottom edge until its short side is a quarter of the long one.
 
     The text detector enlarges the short side to 736 px, which takes minutes for an image three pixels wide.
     """

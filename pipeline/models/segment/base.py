@@ -17,12 +17,12 @@ class Segmenter(Protocol):
     def identity(self) -> str | None:
         """Name, model and settings: everything besides frame and box that a mask depends on.
 
-        None where keeping the output gains nothing.
+        None if caching the output gains nothing.
         """
         return None
 
     def check(self) -> None:
-        """Find, without computing anything, what it cannot work without: its package, its model.
+        """Check, without computing anything, that its package and its model are there.
 
         Raises:
             TheodoliteError: If something is missing.
@@ -32,17 +32,17 @@ class Segmenter(Protocol):
     def masks(self, frame: Frame, regions: Sequence[Region]) -> list[np.ndarray | None]:
         """One mask per region of a frame, in the same order.
 
-        A region's mask depends on the frame and on the region's own box alone.
+        A mask depends only on the frame and on the region's own box.
 
         Args:
             frame: The frame.
             regions: Regions of it that have a box with an area.
 
         Returns:
-            bool (H, W) of the frame's size, or None where no mask can be had that deserves trust.
+            bool (H, W) of the frame's size, or None where no mask can be trusted.
 
         Raises:
             ModelUnavailableError: If the model is neither on disk nor reachable.
-            ConfigError: If this machine cannot run the segmenter as it is configured.
+            ConfigError: If this machine cannot run the segmenter as configured.
         """
         ...

@@ -25,9 +25,9 @@ logger = logging.getLogger(__name__)
 # Below this a colour model of object and surroundings has too few pixels.
 _LEAST_SIDE_PX = 8
 _LEAST_SURROUNDINGS = 50
-# Surroundings that are seen, at least, around the smallest boxes.
+# Least width of the surroundings, for the smallest boxes.
 _LEAST_MARGIN_PX = 8
-# A mask that leaves out less than this of its box has found no background, and says no more than the box.
+# A mask that leaves out less than this of its box has found no background and adds nothing to the box.
 _FULL_SHARE = 0.98
 _SEED = 0
 _NO_RECTANGLE = (0, 0, 1, 1)  # Not looked at where the labels are given.
@@ -125,12 +125,6 @@ class GrabCutSegmenter(Segmenter):
 
 def _within(box_px: Box, crop: Window, shape: tuple[int, int]) -> Window:
     """The pixels of a resized crop that lie in a box of the frame."""
-    scale_y, scale_x = shape[0] / crop.shape[0], shape[1] / crop.shape[1]
-    left, top, right, bottom = box_px
-    scaled = (
-        (left - crop.left) * scale_x,
-        (top - crop.top) * scale_y,
-        (right - crop.left) * scale_x,
-        (bottom - crop.top) * scale_y,
-    )
-    return box_window(scaled, shape)
+    scale = np.tile((shape[1] / crop.shape[1], shape[0] / crop.shape[0]), 2)
+    left, top, right, bottom = ((np.array(box_px) - np.tile((crop.left, crop.top), 2)) * scale).tolist()
+    return box_window((left, top, right, bottom), shape)

@@ -1,4 +1,4 @@
-"""What a segmenter's mask must be before the verifier may trust it.
+"""Checks that a segmenter's mask passes before the verifier trusts it.
 
 Convention: masks are bool (H, W) of the frame's size; box edges lie on the continuous image plane whose top-left
 corner is (0, 0).
@@ -19,7 +19,7 @@ from pipeline.records.settings import NonNegative, Share, checked
 
 # Smaller pieces than this share of the largest one are specks, not parts of an object behind an occluder.
 _SPECK_SHARE = 0.1
-# Two regions whose masks overlap more than this have not been told apart.
+# Two regions whose masks overlap more than this are confused.
 _SAME_IOU = 0.7
 # The one of them that fills its box better by this much keeps its mask.
 _BETTER_FILL = 0.1
@@ -28,7 +28,7 @@ _BETTER_FILL = 0.1
 @checked
 @dataclass(frozen=True)
 class MaskLimits:
-    """How far a mask may leave its box, and how little of it a mask may fill.
+    """How far a mask may leave its box, and how little of the box it may fill.
 
     Args:
         grow_px: How far a mask may reach beyond each edge of its box [px], from 0.
@@ -61,7 +61,7 @@ class MaskLimits:
 
 
 def grown(box_px: Box, grow_px: float) -> Box:
-    """A box that is larger by so many pixels to every side.
+    """A box with every edge moved outwards.
 
     >>> grown((10.0, 20.0, 30.0, 40.0), 2)
     (8.0, 18.0, 32.0, 42.0)
@@ -87,11 +87,10 @@ def without_specks(mask: np.ndarray) -> np.ndarray:
 
 
 def confused(regions: Sequence[Region], made: Collection[int]) -> set[int]:
-    """Regions whose new masks are nearly those of another region, so that they tell nothing.
+    """Regions whose new masks nearly equal those of another region, and so carry no information.
 
     Of two such regions the one that clearly fills its box better keeps its mask: a tray whose mask is that of the cup
-    on it loses it, the cup does not. Two boxes around one thing both lose theirs, and the verifier treats them as the
-    boxes that they are.
+    on it loses it, the cup does not. Two boxes around one object both lose theirs, and the verifier uses the boxes.
 
     Args:
         regions: Regions of all frames.

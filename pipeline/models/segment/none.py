@@ -11,7 +11,7 @@ from pipeline.records import Frame, Region
 
 
 class NoSegmenter(Segmenter):
-    """Stands where a segmenter would; the verifier finds the objects of boxes by their depth alone."""
+    """Makes no masks; the verifier finds the object in a box by depth alone."""
 
     def masks(self, frame: Frame, regions: Sequence[Region]) -> list[np.ndarray | None]:
         """No masks."""

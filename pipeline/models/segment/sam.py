@@ -1,7 +1,7 @@
-"""Segment Anything (SAM and SAM 2) through transformers, asked by boxes.
+"""Segment Anything (SAM and SAM 2) through transformers, prompted with boxes.
 
 Source: A. Kirillov et al., "Segment Anything", ICCV 2023; N. Ravi et al., "SAM 2: Segment Anything in Images and
-Videos", ICLR 2025. A box is asked for one mask (``multimask_output=False``), as both papers' code does for boxes.
+Videos", ICLR 2025. Each box gives one mask (``multimask_output=False``), as both papers' code does for boxes.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ class SamSegmenter(Segmenter):
 
         Raises:
             ModelUnavailableError: If the model is neither on disk nor reachable.
-            ConfigError: If memory does not suffice.
+            ConfigError: If memory runs out.
         """
         shape = (frame.height, frame.width)
         asked = [index for index, region in enumerate(regions) if 0 not in box_window(region.box_px, shape).shape]
@@ -169,11 +169,11 @@ class SamSegmenter(Segmenter):
             )
         if not torch.isfinite(logits).all():
             logger.warning("%s: %s gave masks that are not finite; set segment.dtype=float32.", frame.name, self.model)
-        # One by one, because a mask of a large frame takes much more memory as numbers than as truth values.
+        # One by one, because the logits of a large frame take far more memory than its mask.
         return (network.full_size(logits[index, None], inputs) for index in range(len(boxes_px)))
 
     def _embedding(self, network: _Network, frame: Frame, pixel_values: torch.Tensor) -> Any:
-        """The image embedding of a frame, computed unless the frame is the last one again."""
+        """The image embedding of a frame, kept for the next call with the same frame."""
         if self._embedded is None or self._embedded[0] != frame.digest:
             self._embedded = None  # Frees its memory first.
             self._embedded = (frame.digest, network.embed(pixel_values.to(network.device, network.dtype)))
@@ -183,16 +183,16 @@ class SamSegmenter(Segmenter):
     def _memory(self) -> Iterator[None]:
         """Turn a lack of memory into an error that names the key to change.
 
-        Every frame takes the same memory, so that the error concerns all of them.
+        Every frame needs the same memory, so the error is not one of a single frame.
         """
         try:
             yield
-        except RuntimeError as error:  # torch.OutOfMemoryError is one; MPS and the CPU raise the plain type.
+        except RuntimeError as error:  # torch.OutOfMemoryError is one; MPS and the CPU raise RuntimeError itself.
             if not is_out_of_memory(error):
                 raise
             raise ConfigError(
-                f"The memory of {self._device_and_dtype[0]} does not suffice for {self.model}: lower "
-                f"segment.batch_size (now {self.batch_size}), set segment.device=cpu, or take a smaller model."
+                f"{self.model} does not fit into the memory of {self._device_and_dtype[0]}: lower "
+                f"segment.batch_size (now {self.batch_size}), set segment.device=cpu, or choose a smaller model."
             ) from None
 
     @cached_property
@@ -225,7 +225,7 @@ class SamSegmenter(Segmenter):
 
 
 def _within(box_px: Box, shape: tuple[int, int]) -> Box:
-    """A box without what lies outside an image of (height, width) [px]."""
+    """The part of a box within an image of (height, width) [px]."""
     left, top, right, bottom = np.clip(box_px, 0, (*shape[::-1], *shape[::-1])).tolist()
     return left, top, right, bottom
 
@@ -244,13 +244,13 @@ def _read_checkpoint(location: ModelLocation) -> tuple[Any, Any]:
     """Model in evaluation mode and float32, and its processor.
 
     Raises:
-        ModelUnavailableError: If the files are no complete checkpoint of SAM or SAM 2.
+        ModelUnavailableError: If the files are not a complete checkpoint of SAM or SAM 2.
     """
     ensure_torchvision()
     import transformers
 
     source, revision = location.path_or_name, location.hub_revision or "main"
-    # Code that lies beside the weights is never run, and nobody is asked whether it may be.
+    # Code beside the weights is never run, and the user is never asked to allow it.
     common = {"revision": revision, "trust_remote_code": False}
     with loading(location, _PURPOSE, BAD_CONFIG):
         config = transformers.AutoConfig.from_pretrained(source, **common)

@@ -118,10 +118,10 @@ def test_averaging_depth_or_its_inverse_is_the_same(kind: DepthKind):
 
 @pytest.mark.parametrize("kind", list(DepthKind))
 def test_the_average_of_noisy_maps_is_better_than_each(kind: DepthKind):
-    truth = random_map()
+    true = random_map()
     rng = np.random.default_rng(5)
-    maps = [truth * np.exp(0.1 * rng.standard_normal(truth.shape)).astype(np.float32) for _ in range(4)]
-    error = [float(np.abs(values - truth).mean()) for values in (combine(maps, kind), *maps)]
+    maps = [true * np.exp(0.1 * rng.standard_normal(true.shape)).astype(np.float32) for _ in range(4)]
+    error = [float(np.abs(values - true).mean()) for values in (combine(maps, kind), *maps)]
     assert error[0] < 0.65 * min(error[1:])
 
 
@@ -196,7 +196,7 @@ def test_a_bias_towards_one_side_cancels():
     np.testing.assert_allclose(depth.confidence, expected, rtol=1e-5)
 
 
-def test_what_knows_no_side_stays_as_it_is():
+def test_an_estimate_without_bias_stays_as_it_is():
     frame = some_frame()
     (depth,) = flip_averaged(GivenDepth().estimate, [frame])
     given = frame.given_depth

@@ -47,7 +47,7 @@ def test_depth_pros_depth_is_proportional_to_a_known_focal_length(depth_pro, sou
 
 
 @pytest.mark.parametrize("source", [CameraSource.ASSUMED, CameraSource.MODEL])
-def test_depth_pros_depth_does_not_depend_on_a_focal_length_that_nobody_knows(depth_pro, source):
+def test_depth_pros_depth_does_not_depend_on_an_unknown_focal_length(depth_pro, source):
     backend = depth_pro()
     frames = [with_focal(make_frame(60, 90), focal_px, source) for focal_px in (50.0, 100.0)]
     first, second = backend.estimate(frames)

@@ -1,4 +1,4 @@
-"""Depth checkpoints that are damaged, or written to harm."""
+"""Depth checkpoints that are damaged or malicious."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_a_cut_file_of_the_old_format_is_called_damaged(tmp_path, length):
         None,
     ],
 )
-def test_what_is_no_weights_is_refused(tmp_path, content):
+def test_a_file_that_does_not_hold_weights_is_refused(tmp_path, content):
     torch.save(content, tmp_path / "weights.pt")
     with pytest.raises(ModelUnavailableError, match=r"holds no weights|holds tensors that are not weights"):
         read_weights(tmp_path / "weights.pt")
@@ -154,7 +154,7 @@ def test_a_damaged_index_of_weights_is_an_incomplete_model(tmp_path, index):
 
 
 @pytest.mark.parametrize("name", ["~nobody-of-this-name/model", "a" * 5000, "with\0zero", "../.."])
-def test_a_path_that_cannot_be_one_is_no_model(name):
+def test_an_impossible_path_is_not_a_model(name):
     assert model_status(name) == "not downloaded"
     with pytest.raises(ModelUnavailableError):
         locate_model(name)

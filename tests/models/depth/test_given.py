@@ -25,7 +25,7 @@ def test_each_frame_keeps_its_own_depth_in_order():
     ("backend", "kind"),
     [(GivenDepth(), None), (NoDepth(), None), (MidasDepth("no/such-model", "metric"), DepthKind.METRIC)],
 )
-def test_the_kind_of_depth_is_told_without_a_model(backend: DepthBackend, kind: DepthKind | None):
+def test_the_kind_of_depth_is_known_without_a_model(backend: DepthBackend, kind: DepthKind | None):
     assert backend.kind is kind
 
 

@@ -218,7 +218,7 @@ def test_offline_a_published_model_that_is_not_there_is_one_line_that_says_where
         midas("midas_v21_384").estimate([make_frame(32, 32)])
     message = str(caught.value)
     assert "\n" not in message
-    for words in ("about 0.42 GB", "HF_HUB_OFFLINE", PUBLISHED["midas_v21_384"].remote.url, str(hub_folder), "model="):
+    for words in ("about 0.42 GB", "HF_HUB_OFFLINE", PUBLISHED["midas_v21_384"].url, str(hub_folder), "model="):
         assert words in message
 
 
@@ -291,4 +291,4 @@ def test_the_identity_names_all_that_the_output_depends_on(checkpoint, weights, 
 def test_configured_sizes_are_those_of_the_published_files():
     for option, model in (("midas/v21", LARGE.name), ("midas/v21_small", SMALL.name)):
         settings = load_config([f"depth={option}"]).depth
-        assert (settings.model, settings.size_gb) == (model, PUBLISHED[model].remote.size_gb)
+        assert (settings.model, settings.size_gb) == (model, PUBLISHED[model].size_gb)

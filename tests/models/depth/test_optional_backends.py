@@ -1,5 +1,5 @@
-"""Backends whose packages are no dependencies: against small packages of the same interface, and the real ones if
-they are installed."""
+"""Backends whose packages are not dependencies, on small packages with the same interface, and on the real ones if
+installed."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def test_with_the_package_alone_the_model_is_what_is_missing(packages, make, tmp
 
 
 @pytest.mark.parametrize("module", ["moge.model", "depth_anything_3.cfg"])
-def test_a_package_that_cannot_be_imported_is_said_with_what_it_lacks(packages, tmp_path, module):
+def test_a_package_that_cannot_be_imported_is_named_with_what_it_lacks(packages, tmp_path, module):
     (tmp_path / "site" / f"{module.replace('.', '/')}").with_suffix(".py").write_text("import no_such_module")
     (tmp_path / "site" / "moge" / "model" / "__init__.py").write_text("import no_such_module")
     backend = (moge_backend if module == "moge.model" else da3_backend)(tmp_path / "model")
@@ -243,7 +243,7 @@ def test_moge_batches_known_and_unknown_cameras_apart(packages, tmp_path):
 
 
 @pytest.mark.parametrize("settings, tokens", [({}, 400), ({"num_tokens": 100}, 100), ({"input_scales": [0.5]}, 100)])
-def test_moge_takes_as_many_tokens_as_it_is_told(packages, tmp_path, settings, tokens):
+def test_moge_takes_as_many_tokens_as_configured(packages, tmp_path, settings, tokens):
     backend = moge_backend(tmp_path / "model", **settings)
     backend.estimate([make_frame(20, 30)])
     assert backend._network.model.calls[0][1] == tokens
@@ -263,13 +263,12 @@ def test_moge_refuses_frames_narrower_than_a_token(packages, tmp_path):
         moge_backend(tmp_path / "model").estimate([make_frame(900, 1)])
 
 
-@pytest.mark.parametrize(
-    "scale_head, given, correct", [(True, "scale_invariant", "metric"), (False, "metric", "scale_in")]
-)
-def test_moge_refuses_a_kind_that_the_checkpoint_does_not_give(packages, tmp_path, scale_head, given, correct):
-    backend = MogeDepth(str(moge_file(tmp_path / "model", scale_head)), given, device="cpu")
-    with pytest.raises(ConfigError, match=rf"set depth\.kind={correct}"):
-        backend.estimate([make_frame(8, 8)])
+@pytest.mark.parametrize(("scale_head", "kind"), [(True, DepthKind.METRIC), (False, DepthKind.SCALE_INVARIANT)])
+def test_moge_gives_the_kind_of_its_checkpoint_and_no_other(packages, tmp_path, scale_head, kind):
+    model = str(moge_file(tmp_path / "model", scale_head))
+    assert MogeDepth(model, kind, device="cpu").estimate([make_frame(8, 8)])[0].kind is kind
+    with pytest.raises(ConfigError, match=rf"set depth\.kind={kind}"):
+        MogeDepth(model, "depth_affine", device="cpu").estimate([make_frame(8, 8)])
 
 
 @pytest.mark.parametrize(
@@ -389,7 +388,7 @@ def test_a_model_of_one_file_is_found_by_path_by_folder_and_in_the_cache(tmp_pat
     (tmp_path / "empty").mkdir()
     for wrong, message in (
         (str(tmp_path / "empty"), r"has no model\.pt"),
-        ("no such/name!", "There is no model folder"),
+        ("no such/name!", "model folder .* does not exist"),
     ):
         with pytest.raises(ModelUnavailableError, match=message):
             locate_hub_file(wrong, "model.pt")

@@ -33,7 +33,7 @@ def frame(rgb: np.ndarray) -> Frame:
     return Frame(rgb, Camera.from_fov(width, height, 60), name=f"{width}x{height}")
 
 
-def around(mask: np.ndarray, label: str = "thing", grow_px: float = 0.0) -> Region:
+def around(mask: np.ndarray, label: str = "object", grow_px: float = 0.0) -> Region:
     """The region of a mask's tight box, or of one that is larger to every side."""
     box = mask_box(mask)
     assert box is not None

@@ -128,10 +128,6 @@ def test_a_large_box_costs_hardly_more_than_a_small_one():
     assert iou(mask, truth) > 0.9
 
 
-def test_no_regions_give_no_masks():
-    assert GrabCutSegmenter().masks(frame(textured((20, 20))), []) == []
-
-
 def test_the_identity_changes_with_every_setting():
     settings = [
         {},

@@ -1,4 +1,4 @@
-"""Checkpoints of SAM that are damaged, or written to harm."""
+"""Checkpoints of SAM that are damaged or malicious."""
 
 from __future__ import annotations
 
