@@ -115,6 +115,5 @@ def _not_too_thin(image: np.ndarray) -> np.ndarray:
 def _enclosing_box(corners: np.ndarray, frame: Frame) -> tuple[float, float, float, float]:
     """Left, top, right and bottom edge [px] of a quadrilateral (4, 2), within the frame."""
     points = np.clip(np.asarray(corners, dtype=np.float64), 0, (frame.width, frame.height))
-    left, top = points.min(axis=0)
-    right, bottom = points.max(axis=0)
-    return float(left), float(top), float(right), float(bottom)
+    (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    return left, top, right, bottom

@@ -88,28 +88,21 @@ def test_flips_scales_and_tiles_run_and_change_the_depth(checkpoints, name):
         assert depth.digest != plain.digest
 
 
-def raw_output(case: DepthCase, brightness: torch.Tensor) -> SimpleNamespace:
-    """What a network would say of a scene whose bright parts are near: the raw output of its architecture."""
-    if case.backend is ZoeDepthDepth or case.choice.startswith("prompt"):
-        raw = 1 - 0.8 * brightness
-    elif case.kind is DepthKind.METRIC and case.backend is DepthAnythingDepth:
-        raw = 10 - 8 * brightness
-    else:
-        raw = 0.1 + brightness
-    fov_deg = torch.full((len(brightness),), 90.0)
-    return SimpleNamespace(predicted_depth=raw, field_of_view=fov_deg)
+def line(case: DepthCase) -> tuple[float, float]:
+    """Offset and slope of the raw output over the brightness, for a network that sees bright parts as near."""
+    if case.backend in (ZoeDepthDepth, PromptDepthAnythingDepth):
+        return 1.0, -0.8
+    return (10.0, -8.0) if case.kind is DepthKind.METRIC and case.backend is DepthAnythingDepth else (0.1, 1.0)
 
 
 def nearness(case: DepthCase, values: np.ndarray) -> np.ndarray:
-    """The brightness, 0 to 1, that the raw output was made of, from the depth that the backend made of that."""
-    if case.backend is ZoeDepthDepth:
-        return (1 - values) / 0.8
+    """The brightness, 0 to 1, of which the network made the raw output, from the depth that the backend made of it."""
     if case.backend is PromptDepthAnythingDepth:
-        least, most = PROMPT_RANGE_M
-        return (1 - (values - least) / (most - least)) / 0.8
-    if case.backend is DepthProDepth:  # A field of view of 90 degrees: the width is twice the focal length.
-        return 0.5 / values - 0.1
-    return (10 - values) / 8 if case.kind is DepthKind.METRIC else values - 0.1
+        values = (values - PROMPT_RANGE_M[0]) / np.ptp(PROMPT_RANGE_M)
+    elif case.backend is DepthProDepth:  # A field of view of 90 degrees: the width is twice the focal length.
+        values = 0.5 / values
+    offset, slope = line(case)
+    return (values - offset) / slope
 
 
 def with_brightness(backend: CheckpointDepth, case: DepthCase) -> CheckpointDepth:
@@ -118,7 +111,9 @@ def with_brightness(backend: CheckpointDepth, case: DepthCase) -> CheckpointDept
     mean, deviation = (float(np.mean(each)) for each in (network.processor.image_mean, network.processor.image_std))
 
     def stand_in(pixel_values: torch.Tensor, **_others: torch.Tensor) -> SimpleNamespace:
-        return raw_output(case, pixel_values.mean(1) * deviation + mean)
+        offset, slope = line(case)
+        raw = offset + slope * (pixel_values.mean(1) * deviation + mean)
+        return SimpleNamespace(predicted_depth=raw, field_of_view=torch.full((len(raw),), 90.0))
 
     backend._network = dataclasses.replace(network, model=stand_in)
     return backend

@@ -12,7 +12,6 @@ from tiny.dpt import IMAGE_SIZE_PX
 
 from pipeline.models.depth.midas import MidasDepth
 from pipeline.models.depth.network import batches
-from pipeline.records import ScaleSource
 from pipeline.records.errors import ConfigError, DepthError, ModelUnavailableError
 
 KIND = "disparity_affine"
@@ -44,11 +43,6 @@ def test_a_smaller_input_gives_another_depth_of_the_same_size(checkpoints):
     small, own = (midas(checkpoints["vit"], input_size_px=side).estimate([frame])[0] for side in (32, None))
     assert small.shape == own.shape
     assert small.digest != own.digest
-
-
-def test_metric_checkpoints_name_the_model_as_the_source_of_scale(checkpoints):
-    backend = MidasDepth(str(checkpoints["vit"]), "metric", device="cpu")
-    assert backend.estimate([make_frame(32, 32)])[0].scale_source is ScaleSource.MODEL
 
 
 def test_the_identity_names_aspect_ratio_and_kind(checkpoints):
