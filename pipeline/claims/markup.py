@@ -88,7 +88,8 @@ def shorten(text: str, length: int = 100) -> str:
 
 def first_of(messages: Iterable[Message], most: int = 10) -> tuple[Message, ...]:
     """The first few distinct messages, and one with the number of the others."""
-    distinct = list(dict.fromkeys(messages))
+    # By their text: messages of one code have one hash, so thousands of them would be compared pairwise.
+    distinct = list({repr(each): each for each in messages}.values())
     if len(distinct) <= most:
         return tuple(distinct)
     return (*distinct[:most], message("more_problems", count=len(distinct) - most))

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.claims.answer import ParsedAnswer, parse_answer
+from pipeline.geometry.backprojection import project
 from pipeline.records.camera import Camera
 
 CAMERA = Camera.from_fov(1000, 500, 60)
@@ -33,12 +34,13 @@ def parse(text: str, question: str = "") -> ParsedAnswer:
     return parse_answer(text, [CAMERA], question)
 
 
-def test_the_parts_of_an_answer_are_put_together() -> None:
-    answer = parse(FULL)
+def test_an_answer_has_reasoning_regions_claims_and_tags_and_prose_beside_json_makes_no_claims() -> None:
+    answer = parse(FULL + "\nThe mug is left of the bowl.")
     assert answer.reasoning == "The mug is behind."
     assert [region.label for region in answer.regions] == ["mug"]
     assert [in_brief(claim) for claim in answer.claims] == ["mug in front of bowl 30 cm"]
-    assert not answer.problems and not answer.spatial_tags
+    assert [tag.word for tag in answer.spatial_tags] == ["left of"]
+    assert not answer.problems
 
 
 def test_prose_is_read_where_json_has_no_claims() -> None:
@@ -47,11 +49,6 @@ def test_prose_is_read_where_json_has_no_claims() -> None:
     assert [tag.word for tag in answer.spatial_tags] == ["left of"]
     assert answer.claims[0].text_span is not None
     assert answer.text[slice(*answer.claims[0].text_span)] == "The black mug is left of the bowl"
-
-
-def test_prose_beside_claims_in_json_is_not_read_twice() -> None:
-    answer = parse(FULL + "\nThe mug is left of the bowl.")
-    assert [in_brief(claim) for claim in answer.claims] == ["mug in front of bowl 30 cm"]
 
 
 def test_a_choice_needs_the_options_of_the_question() -> None:
@@ -100,6 +97,7 @@ def test_a_damaged_answer_is_still_an_answer(text: str, data: st.DataObject) -> 
         *("[" * 100_000, '{"a":' * 50_000, " " * 300_000, '"' * 300_000, "left of " * 30_000, "A. B. " * 40_000),
         *("<think>" * 40_000, "杯子在" * 80_000, "The cup is left of the box. " * 10_000, "- a: [1,2,3,4]\n" * 20_000),
         *("answer " * 40_000, "*" * 300_000, "correct " * 40_000, "<ref>a" * 50_000, "- " * 100_000),
+        *("[{" * 50_000, "[/*" * 50_000, '["' + "\\" * 100_000),
     ],
     ids=lambda text: repr(text[:12]),
 )
@@ -109,66 +107,50 @@ def test_a_hostile_answer_is_read_in_linear_time(text: str) -> None:
     assert time.perf_counter() - start < 20
 
 
-def recorded(shared_dir: Path) -> list[dict[str, Any]]:
-    path = shared_dir / "recorded" / "qwen3vl_recorded.jsonl"
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def camera_of(record: dict[str, Any], folder: Path) -> Camera:
-    if not record["image"]:
-        return CAMERA
-    height, width = cv2.imread(str(folder / record["image"])).shape[:2]
-    known = record["camera"]
-    if not known:
-        return Camera.from_fov(width, height, 60)
-    return Camera(known["fx"], known["fy"], known["cx"], known["cy"], width, height)
+@pytest.fixture(scope="module")
+def recorded(shared_dir: Path) -> dict[str, tuple[str, Camera, ParsedAnswer]]:
+    """Recorded outputs of Qwen3-VL by id, each with its camera and its parts."""
+    lines = (shared_dir / "recorded" / "qwen3vl_recorded.jsonl").read_text(encoding="utf-8").splitlines()
+    found = {}
+    for record in map(json.loads, lines):
+        camera = CAMERA
+        if record["image"]:
+            height, width = cv2.imread(str(shared_dir / "recorded" / record["image"])).shape[:2]
+            camera = Camera.from_fov(width, height, 60)
+            if known := record["camera"]:
+                camera = replace(camera, **{key: known[key] for key in ("fx", "fy", "cx", "cy")})
+        answer = parse_answer(record["response"], [camera], record["prompt"] or "")
+        found[record["id"]] = record["response"], camera, answer
+    return found
 
 
 @pytest.mark.shared
-def test_every_box_of_the_recorded_answers_becomes_a_region(shared_dir: Path) -> None:
-    records = recorded(shared_dir)
-    assert len(records) == 30
-    for record in records:
-        raw = record["response"]
-        answer = parse_answer(raw, [camera_of(record, shared_dir / "recorded")], record["prompt"] or "")
+def test_every_box_of_the_recorded_answers_becomes_a_region(recorded: dict) -> None:
+    assert len(recorded) == 30
+    for name, (raw, _, answer) in recorded.items():
         entries = sum(raw.count(key) for key in ("bbox_2d", "point_2d", "bbox_3d"))
         repeats = [int(problem.split()[0]) for problem in answer.problems if "repeat an earlier one" in problem]
-        assert len(answer.regions) == entries - sum(repeats), record["id"]
-        if entries:
-            assert len(answer.problems) == len(repeats), record["id"]
+        assert len(answer.regions) == entries - sum(repeats), name
+        assert not entries or len(answer.problems) == len(repeats), name
 
 
 @pytest.mark.shared
-def test_the_recorded_choices_are_found(shared_dir: Path) -> None:
-    choices = {record["id"]: parse_answer(record["response"], [CAMERA], record["prompt"] or "").choice
-               for record in recorded(shared_dir)}  # fmt: skip
-    expected = {"spatial_understanding-8": "C", "spatial_understanding-14": "B", "spatial_understanding-15": "D"}
-    assert {name: choice for name, choice in choices.items() if choice} == expected
-
-
-@pytest.mark.shared
-def test_the_recorded_hedges_yield_no_claim_and_are_reported(shared_dir: Path) -> None:
-    record = next(record for record in recorded(shared_dir) if record["id"] == "spatial_understanding-12")
-    answer = parse_answer(record["response"], [CAMERA], record["prompt"])
+def test_the_recorded_choices_are_found_and_hedges_are_reported(recorded: dict) -> None:
+    choices = {name: answer.choice for name, (_, _, answer) in recorded.items() if answer.choice}
+    assert choices == {"spatial_understanding-8": "C", "spatial_understanding-14": "B", "spatial_understanding-15": "D"}
+    answer = recorded["spatial_understanding-12"][2]
     assert not answer.claims
     assert len(answer.problems) == 11 and len(answer.spatial_tags) > 10
 
 
 @pytest.mark.shared
-def test_the_recorded_3d_boxes_lie_mostly_within_their_images(shared_dir: Path) -> None:
-    folder = shared_dir / "recorded"
+def test_the_recorded_3d_boxes_lie_mostly_within_their_images(recorded: dict) -> None:
     count = 0
-    for record in recorded(shared_dir):
-        if not record["id"].startswith("3d_grounding"):
-            continue
-        camera = camera_of(record, folder)
-        for region in parse_answer(record["response"], [camera]).regions:
-            assert region.box_3d is not None
-            corners = region.box_3d.corners_m
-            u = camera.fx * corners[:, 0] / corners[:, 2] + camera.cx
-            v = camera.fy * corners[:, 1] / corners[:, 2] + camera.cy
+    for name, (_, camera, answer) in recorded.items():
+        for region in answer.regions if name.startswith("3d_grounding") else ():
+            u, v = project(region.box_3d.corners_m, camera).T
             within = (u > 0) & (u < camera.width) & (v > 0) & (v < camera.height)
-            assert within.sum() >= 4, (record["id"], region.label)
+            assert within.sum() >= 4, (name, region.label)
             count += 1
     assert count == 8
 

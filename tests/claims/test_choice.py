@@ -50,7 +50,3 @@ def test_the_options_of_a_question_are_found(question: str, options: dict[str, s
 )
 def test_the_chosen_letter_is_found(answer: str, letter: str | None) -> None:
     assert find_choice(answer, QUESTION) == letter
-
-
-def test_a_question_without_options_has_no_choice() -> None:
-    assert find_choice("B", "Where is the mug?") is None

@@ -69,7 +69,7 @@ def test_statements_that_may_both_be_true_do_not(said: Claim, listed: Claim) -> 
 
 
 @pytest.mark.parametrize(
-    "words, tells",
+    "words, reported",
     [
         ("No, the red cup is to the right of the box.", True),
         ("Yes, the red cup is to the left of the box.", False),
@@ -77,8 +77,8 @@ def test_statements_that_may_both_be_true_do_not(said: Claim, listed: Claim) -> 
         ("红色杯子在盒子的右边。", False),
     ],
 )
-def test_an_answer_tells_it_and_its_json_is_what_is_judged(words: str, tells: bool) -> None:
+def test_an_answer_reports_a_conflict_and_keeps_the_claims_of_its_json(words: str, reported: bool) -> None:
     listed = {"claims": [{"relation": "left_of", "subject": "red cup", "object": "box"}]}
     answer = parse_answer(f"{words}\n```json\n{json.dumps(listed)}\n```", [Camera.from_fov(64, 64, 60)])
     assert [str(claim.relation) for claim in answer.claims] == ["left_of"]
-    assert any("Its words say" in problem for problem in answer.problems) == tells
+    assert any("Its words say" in problem for problem in answer.problems) == reported

@@ -12,29 +12,19 @@ def box(label: str, z_m: float, frame: int = 0) -> Region:
     return Region(label, (0, 0, 1, 1), frame=frame, box_3d=Box3D((0, 0, z_m), (1, 1, 1)))
 
 
-def order(*regions: Region) -> list[tuple[str, str]]:
-    return [(claim.subject, claim.object) for claim in order_of_boxes(regions)]
-
-
-def test_boxes_state_their_order_from_near_to_far() -> None:
-    assert order(box("sofa", 3), box("table", 2), box("lamp", 4)) == [("table", "sofa"), ("sofa", "lamp")]
-
-
-def test_boxes_of_one_label_are_numbered_as_they_stand() -> None:
-    assert order(box("car", 14.78), box("car", 6.28)) == [("car#2", "car#1")]
-
-
-def test_boxes_of_nearly_equal_depth_state_no_order() -> None:
-    assert order(box("cup", 2.0), box("plate", 2.05)) == []
-
-
-def test_boxes_of_two_frames_are_not_compared() -> None:
-    assert order(box("cup", 1.0), box("plate", 2.0, frame=1)) == []
-    assert [claim.frames for claim in order_of_boxes([box("a", 1, 1), box("b", 2, 1)])] == [(1,)]
-
-
-def test_boxes_without_depth_or_behind_the_camera_state_nothing() -> None:
-    assert order(Region("cup", (0, 0, 1, 1)), box("plate", 2.0), box("wall", -1.0)) == []
+@pytest.mark.parametrize(
+    ("regions", "stated"),
+    [
+        ([box("sofa", 3), box("table", 2), box("lamp", 4)], [("table", "sofa", 0), ("sofa", "lamp", 0)]),
+        ([box("car", 14.78), box("car", 6.28)], [("car#2", "car#1", 0)]),
+        ([box("cup", 2.0), box("plate", 2.05)], []),
+        ([box("cup", 2.0), box("plate", 2.11)], [("cup", "plate", 0)]),
+        ([box("cup", 1.0), box("plate", 2.0, frame=1), box("lamp", 3.0, frame=1)], [("plate", "lamp", 1)]),
+        ([Region("cup", (0, 0, 1, 1)), box("plate", 2.0), box("wall", -1.0)], []),
+    ],
+)
+def test_boxes_of_a_frame_state_their_order_from_near_to_far(regions: list[Region], stated: list) -> None:
+    assert [(claim.subject, claim.object, *claim.frames) for claim in order_of_boxes(regions)] == stated
 
 
 def test_every_box_states_its_place_in_its_frame() -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -65,7 +64,7 @@ def test_broken_json_keeps_its_complete_elements_and_says_so(text: str, values: 
 
 
 @pytest.mark.parametrize("text", ["", "no json [1] (see [2, 3]) {x}", "a < b [left] {", "set {1, 2}", "[]", "{}"])
-def test_brackets_in_prose_are_no_json(text: str) -> None:
+def test_brackets_in_prose_are_not_json(text: str) -> None:
     assert find_json(text)[0] == ()
 
 
@@ -75,15 +74,6 @@ def test_several_values_keep_their_order_and_spans() -> None:
     assert [block.value for block in blocks] == [ENTRY, [{"k": True}], {"n": None}]
     assert [text[block.start : block.end] for block in blocks] == [TEXT, '[{"k": True}]', '{"n": None}']
     assert not problems
-
-
-@pytest.mark.parametrize(
-    "text", ["[" * 100_000, '{"a":' * 100_000, "[{" * 50_000, "[/*" * 50_000, '["' + "\\" * 100_000]
-)
-def test_hostile_nesting_is_refused_quickly(text: str) -> None:
-    start = time.perf_counter()
-    find_json(text)
-    assert time.perf_counter() - start < 10
 
 
 JSON = st.recursive(

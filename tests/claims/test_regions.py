@@ -14,7 +14,7 @@ from pipeline.claims.regions import box_3d_from_qwen, projected_box_px, regions_
 from pipeline.records import Box3D, Region
 from pipeline.records.camera import Camera
 from pipeline.records.errors import RecordError
-from pipeline.records.message import message
+from pipeline.records.message import Message, message
 
 CAMERA = Camera.from_fov(2000, 1000, 60)
 SMALL = Camera.from_fov(100, 100, 60)
@@ -22,13 +22,6 @@ SMALL = Camera.from_fov(100, 100, 60)
 
 def read(value: Any, cameras: list[Camera] | None = None) -> tuple[tuple[Region, ...], tuple[str, ...]]:
     return regions_from_json([JsonBlock(value, 0, 1)], cameras or [CAMERA])
-
-
-@pytest.mark.parametrize("key", ["bbox_2d", "bbox", "box_2d"])
-def test_a_box_of_the_grid_becomes_pixels(key: str) -> None:
-    regions, problems = read([{key: [0, 100, 500, 1000], "label": "mug"}])
-    assert regions == (Region("mug", (0, 100, 1000, 1000)),)
-    assert not problems
 
 
 @pytest.mark.parametrize("key", ["point_2d", "point"])
@@ -41,19 +34,17 @@ def test_a_point_becomes_a_box_without_area(key: str) -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        [{"bbox_2d": [0, 0, 500, 500], "label": "mug"}],
-        {"objects": [{"bbox_2d": [0, 0, 500, 500], "label": "mug"}]},
-        {"mug": {"bbox_2d": [0, 0, 500, 500]}},
-        {"bbox_2d": [[0, 0, 500, 500]], "label": "mug"},
-        {"bbox_2d": "[0, 0, 500, 500]", "object": "mug"},
-        {"bbox_2d": {"x1": 0, "y1": 0, "x2": 500, "y2": 500}, "category": "mug"},
-        {"bbox_2d": ["0", "0", "500", "500"], "type": "mug"},
+        *([{key: [50, 100, 500, 500], "label": "mug"}] for key in ("bbox_2d", "bbox", "box_2d")),
+        {"objects": [{"bbox_2d": [50, 100, 500, 500], "label": "mug"}]},
+        {"mug": {"bbox_2d": [50, 100, 500, 500]}},
+        {"bbox_2d": [[50, 100, 500, 500]], "label": "mug"},
+        {"bbox_2d": "[50, 100, 500, 500]", "object": "mug"},
+        {"bbox_2d": {"x1": 50, "y1": 100, "x2": 500, "y2": 500}, "category": "mug"},
+        {"bbox_2d": ["50", "100", "500", "500"], "type": "mug"},
     ],
 )
-def test_the_shape_around_an_entry_does_not_matter(value: Any) -> None:
-    regions, problems = read(value)
-    assert [(region.label, region.box_px) for region in regions] == [("mug", (0, 0, 1000, 500))]
-    assert not problems
+def test_a_box_of_the_grid_becomes_pixels_in_any_form(value: Any) -> None:
+    assert read(value) == ((Region("mug", (100, 100, 1000, 500)),), ())
 
 
 @pytest.mark.parametrize(
@@ -69,7 +60,7 @@ def test_the_shape_around_an_entry_does_not_matter(value: Any) -> None:
         (None, None, "must be 4 finite numbers"),
     ],
 )
-def test_a_box_that_is_off_is_reported(numbers: Any, box: tuple[float, ...] | None, problem: str) -> None:
+def test_a_wrong_box_is_reported(numbers: Any, box: tuple[float, ...] | None, problem: str) -> None:
     regions, problems = read([{"bbox_2d": numbers, "label": "mug"}])
     assert [region.box_px for region in regions] == ([box] if box else [])
     assert len(problems) == 1 and problem in problems[0].text() and "mug" in problems[0].text()
@@ -94,16 +85,11 @@ def test_images_count_from_one_and_frames_from_zero(field: dict[str, Any], frame
 
 
 @pytest.mark.parametrize("field", [{"picture": 3}, {"picture": 0}, {"frame": 2}, {"picture": "left"}])
-def test_a_image_that_was_not_given_is_reported(field: dict[str, Any]) -> None:
+def test_an_image_that_was_not_given_is_reported(field: dict[str, Any]) -> None:
     entry = {"bbox_2d": [0, 0, 9, 9], "label": "mug", **field}
     assert read([entry], [CAMERA, SMALL]) == ((), (message("in_no_frame", label="mug", count=2),))
     regions, problems = read([entry], [CAMERA])
     assert regions[0].frame == 0 and len(problems) == 1
-
-
-def test_a_box_without_image_among_several_is_reported() -> None:
-    regions, problems = read([{"bbox_2d": [0, 0, 9, 9], "label": "mug"}], [CAMERA, SMALL])
-    assert regions[0].frame == 0 and problems == (message("unplaced_entries", count=1),)
 
 
 def test_names_scores_and_further_fields_are_kept() -> None:
@@ -114,16 +100,20 @@ def test_names_scores_and_further_fields_are_kept() -> None:
     assert regions[0].attributes == {"name_zh": "米饭", "name_en": "Rice", "hot": "true"}
 
 
-def test_an_entry_without_label_is_called_object() -> None:
-    regions, problems = read([{"bbox_2d": [0, 0, 9, 9]}])
-    assert regions[0].label == "object" and problems == (message("unnamed_entries", count=1),)
-
-
-def test_repeats_are_left_out_and_counted() -> None:
-    entry = {"bbox_2d": [0, 0, 9, 9], "label": "mug"}
-    regions, problems = read([entry] * 5 + [{**entry, "label": "cup"}])
-    assert [region.label for region in regions] == ["mug", "cup"]
-    assert problems == (message("repeated_entries", count=4),)
+@pytest.mark.parametrize(
+    ("names", "cameras", "labels", "problem"),
+    [
+        (["mug", None], 1, ["mug", "object"], message("unnamed_entries", count=1)),
+        (["mug"] * 5 + ["cup"], 1, ["mug", "cup"], message("repeated_entries", count=4)),
+        (["mug"], 2, ["mug"], message("unplaced_entries", count=1)),
+    ],
+)
+def test_entries_without_name_or_image_and_repeats_are_counted(
+    names: list[str | None], cameras: int, labels: list[str], problem: Message
+) -> None:
+    regions, problems = read([{"bbox_2d": [0, 0, 9, 9], "label": name} for name in names], [CAMERA] * cameras)
+    assert [(region.label, region.frame) for region in regions] == [(label, 0) for label in labels]
+    assert problems == (problem,)
 
 
 def test_lists_of_claims_locate_nothing() -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -145,7 +144,3 @@ def test_with_boxes_alone_less_is_decided() -> None:
     with_masks, with_boxes = judged(masks=True), judged(masks=False)
     assert len(with_boxes.verdicts) == 30
     assert with_boxes.count(Status.UNDECIDED) >= with_masks.count(Status.UNDECIDED)
-
-
-def test_the_claims_file_is_where_the_package_looks_for_it(repository: Path) -> None:
-    assert (repository / "data" / "arc2017" / "claims.json").is_file()

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import io
 import logging
 import zipfile
 
 import numpy as np
 import pytest
+from ingest.refusals import refused
 from PIL import Image
 
 from pipeline.ingest.depth_files import read_depth
@@ -18,7 +18,11 @@ SENSOR = {"kind": "metric", "scale_source": "sensor"}
 RELATIVE = {"kind": "scale_invariant", "scale_source": "none"}
 
 
-def write_pfm(path, values, order, magic=b"Pf", factor="1.0"):
+def write_image(path, values):
+    Image.fromarray(values).save(path)
+
+
+def write_pfm(path, values, order="<", magic=b"Pf", factor="0.0039"):
     sign = "-" if order == "<" else ""
     header = magic + f"\n{values.shape[1]} {values.shape[0]}\n{sign}{factor}\n".encode()
     path.write_bytes(header + values[::-1].astype(order + "f4").tobytes())
@@ -37,43 +41,38 @@ def write_pgm(path, values, highest=65535):
     path.write_bytes(f"P5\n# depth\n{width} {height}\n{highest}\n".encode() + values.astype(">u2").tobytes())
 
 
-@pytest.mark.parametrize("suffix", ["png", "tif", "pgm", "npy", "npz"])
-def test_whole_numbers_are_scaled_and_zero_means_no_depth(tmp_path, suffix):
+INTEGER_WRITERS = {"png": write_image, "tif": write_image, "pgm": write_pgm, "npy": np.save, "npz": np.savez}
+FLOAT_WRITERS = {
+    "npy": lambda path, values: np.save(path, values.astype(np.float64)),
+    "npz": lambda path, values: np.savez_compressed(path, depth=values, colour=np.zeros((2, 3, 3))),
+    "little.pfm": write_pfm,
+    "big.pfm": lambda path, values: write_pfm(path, values, ">"),
+    "exr": lambda path, values: write_exr(path, Z=values),
+    "tif": write_image,
+}
+
+
+@pytest.mark.parametrize("suffix", INTEGER_WRITERS)
+def test_integers_are_scaled_and_zero_means_no_depth(tmp_path, suffix):
     path = tmp_path / f"depth.{suffix}"
-    if suffix == "pgm":
-        write_pgm(path, MILLIMETRES)
-    elif suffix == "npy":
-        np.save(path, MILLIMETRES)
-    elif suffix == "npz":
-        np.savez(path, MILLIMETRES)
-    else:
-        Image.fromarray(MILLIMETRES).save(path)
+    INTEGER_WRITERS[suffix](path, MILLIMETRES)
     depth = read_depth(path, **SENSOR, scale=0.001)
     assert depth.values[depth.valid] == pytest.approx([1.0, 2.5, 65.535, 0.001, 0.7])
     assert depth.valid.tolist() == [[True, False, True], [True, True, True]]
     assert (depth.kind, depth.scale_source, depth.backend) == (DepthKind.METRIC, ScaleSource.SENSOR, "file")
 
 
-@pytest.mark.parametrize("suffix", ["npy", "npz", "little.pfm", "big.pfm", "exr", "tif"])
-def test_floating_point_numbers_are_read_as_they_are(tmp_path, suffix):
+@pytest.mark.parametrize("suffix", FLOAT_WRITERS)
+def test_floating_point_numbers_are_not_scaled(tmp_path, suffix):
     path = tmp_path / f"depth.{suffix}"
-    if suffix == "npy":
-        np.save(path, METRES.astype(np.float64))
-    elif suffix == "npz":
-        np.savez_compressed(path, depth=METRES, colour=np.zeros((2, 3, 3)))
-    elif suffix == "exr":
-        write_exr(path, Z=METRES)
-    elif suffix == "tif":
-        Image.fromarray(METRES).save(path)
-    else:
-        write_pfm(path, METRES, "<" if suffix.startswith("little") else ">", factor="0.0039")
+    FLOAT_WRITERS[suffix](path, METRES)
     depth = read_depth(path, **SENSOR)
     assert depth.valid.tolist() == [[True, False, True], [False, True, True]]
     assert depth.values[depth.valid] == pytest.approx([1.0, 2.5, 0.25, 0.7])
 
 
 def test_eight_bit_depth_is_read(tmp_path):
-    Image.fromarray(np.array([[10, 200]], dtype=np.uint8)).save(tmp_path / "depth.png")
+    write_image(tmp_path / "depth.png", np.array([[10, 200]], dtype=np.uint8))
     assert read_depth(tmp_path / "depth.png", **SENSOR, scale=0.02).values.tolist() == [[pytest.approx(0.2), 4.0]]
 
 
@@ -85,7 +84,7 @@ def test_a_pgm_of_eleven_bits_is_not_stretched(tmp_path):
 def test_stored_numbers_can_be_declared_invalid(tmp_path):
     np.save(tmp_path / "depth.npy", MILLIMETRES)
     depth = read_depth(tmp_path / "depth.npy", **SENSOR, scale=0.001, invalid=(65535, 1))
-    # Metric depth is positive, so that zero is out in any case.
+    # Metric depth is positive, so zero is invalid anyway.
     assert depth.valid.tolist() == [[True, False, True], [False, False, True]]
     disparity = read_depth(tmp_path / "depth.npy", kind="disparity_affine", scale_source="none", invalid=())
     assert disparity.valid.all()
@@ -128,24 +127,52 @@ def test_depth_that_was_not_turned_with_its_image_is_refused(tmp_path):
     assert read_depth(tmp_path / "depth.npy", **SENSOR, size=(640, 480), quarter_turn=True).shape == (480, 640)
 
 
-def _save(function, *values):
-    return lambda path: function(path, *values)
+SIDE = 40_000
+HUGE = "declares 1600000000 values, more than 200000000"
+
+
+def huge_exr(path):
+    write_exr(path, Z=METRES)
+    # The data window of the header: the corners (0, 0) and (2, 1).
+    window, huge = (np.array(corners, dtype="<i4").tobytes() for corners in ([0, 0, 2, 1], [0, 0, SIDE - 1, SIDE - 1]))
+    data = path.read_bytes()
+    assert window in data
+    path.write_bytes(data.replace(window, huge))
+
+
+def huge_npy(path):
+    header = {"descr": "<f4", "fortran_order": False, "shape": (SIDE, SIDE)}
+    with path.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+
+
+def huge_npz(path):
+    huge_npy(path.with_suffix(".npy"))
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(path.with_suffix(".npy"), "depth.npy")
 
 
 UNUSABLE = {
-    "depth.png": (_save(lambda path: Image.fromarray(MILLIMETRES).save(path)), "0.001 for millimetres"),
-    "whole.npy": (_save(np.save, MILLIMETRES), "0.0002 for TUM"),
-    "colour.png": (_save(lambda path: Image.new("RGB", (4, 4)).save(path)), "mode RGB"),
-    "object.npy": (_save(np.save, np.array([{"a": 1}], dtype=object)), "holds object of shape"),
-    "three.npy": (_save(np.save, np.ones((4, 5, 3))), r"shape \(4, 5, 3\)"),
-    "complex.npy": (_save(np.save, np.ones((4, 5), dtype=complex)), "complex128"),
-    "none.npy": (_save(np.save, np.ones((0, 5))), r"shape \(0, 5\)"),
+    "huge.npy": (huge_npy, HUGE),
+    "huge.npz": (huge_npz, HUGE),
+    "huge.pfm": (lambda path: path.write_bytes(f"Pf\n{SIDE} {SIDE}\n-1.0\n".encode()), HUGE),
+    "huge.pgm": (lambda path: path.write_bytes(f"P5 {SIDE} {SIDE} 255\n".encode()), HUGE),
+    "huge.exr": (huge_exr, HUGE),
+    "nan.npy": (np.full((3, 4), np.nan), r"nan\.npy has no pixel with valid depth"),
+    "negative.npy": (np.full((3, 4), -1.0), "no pixel with valid depth"),
+    "depth.png": (lambda path: write_image(path, MILLIMETRES), "0.001 for millimetres"),
+    "whole.npy": (MILLIMETRES, "0.0002 for TUM"),
+    "colour.png": (lambda path: Image.new("RGB", (4, 4)).save(path), "mode RGB"),
+    "object.npy": (np.array([{"a": 1}], dtype=object), "holds object of shape"),
+    "three.npy": (np.ones((4, 5, 3)), r"shape \(4, 5, 3\)"),
+    "complex.npy": (np.ones((4, 5), dtype=complex), "complex128"),
+    "none.npy": (np.ones((0, 5)), r"shape \(0, 5\)"),
     "many.npz": (lambda path: np.savez(path, near=METRES, far=METRES), "near, far; name the one"),
     "junk.npz": (lambda path: path.write_bytes(b"PK\x03\x04junk"), "cannot be read"),
     "junk.npy": (lambda path: path.write_bytes(b"\x93NUMPYjunk"), "npy version"),
     "junk.pfm": (lambda path: path.write_bytes(b"P7\n1 1\n1\n"), "has no PFM header"),
     "short.pfm": (lambda path: path.write_bytes(b"Pf\n4 4\n-1.0\n1234"), "cut off: 4 x 4 px need 64 bytes, it has 4"),
-    "colour.pfm": (lambda path: write_pfm(path, METRES, "<", magic=b"PF"), "three channels"),
+    "colour.pfm": (lambda path: write_pfm(path, METRES, magic=b"PF"), "three channels"),
     "ascii.pgm": (lambda path: path.write_text("P2\n1 1\n255\n7\n"), "binary PGM"),
     "short.pgm": (lambda path: path.write_bytes(b"P5 9 9 255 x"), "cut off"),
     "junk.exr": (lambda path: path.write_bytes(b"v/1\x01junk"), "cannot be read"),
@@ -159,63 +186,17 @@ UNUSABLE = {
 @pytest.mark.parametrize("name", UNUSABLE)
 def test_an_unusable_depth_file_is_an_input_error_of_one_line(tmp_path, name):
     make, words = UNUSABLE[name]
-    make(tmp_path / name)
-    with pytest.raises(InputError, match=words) as caught:
-        read_depth(tmp_path / name, **SENSOR)
-    assert "\n" not in str(caught.value)
-    assert name in str(caught.value)
+    if callable(make):
+        make(tmp_path / name)
+    else:
+        np.save(tmp_path / name, make)
+    assert name in refused(words, read_depth, tmp_path / name, **SENSOR)
 
 
 def test_a_missing_key_is_named_with_the_nearest(tmp_path):
     np.savez(tmp_path / "depth.npz", depth_m=METRES)
     with pytest.raises(InputError, match="has no 'depht_m', only depth_m; did you mean 'depth_m'"):
         read_depth(tmp_path / "depth.npz", **SENSOR, key="depht_m")
-
-
-@pytest.mark.parametrize("values", [np.zeros((3, 4), np.uint16), np.full((3, 4), np.nan), np.full((3, 4), -1.0)])
-def test_a_file_without_any_valid_depth_is_refused(tmp_path, values):
-    np.save(tmp_path / "depth.npy", values)
-    with pytest.raises(InputError, match=r"depth\.npy has no pixel with valid depth"):
-        read_depth(tmp_path / "depth.npy", **SENSOR, scale=0.001)
-
-
-SIDE = 40_000
-
-
-def npy_header(side=SIDE, dtype="<f4"):
-    stream = io.BytesIO()
-    np.lib.format.write_array_header_1_0(stream, {"descr": dtype, "fortran_order": False, "shape": (side, side)})
-    return stream.getvalue()
-
-
-def huge_exr(path):
-    write_exr(path, Z=METRES)
-    # The data window of the header: the corners (0, 0) and (2, 1).
-    window = np.array([0, 0, 2, 1], dtype="<i4").tobytes()
-    data = path.read_bytes()
-    assert window in data
-    path.write_bytes(data.replace(window, np.array([0, 0, SIDE - 1, SIDE - 1], dtype="<i4").tobytes()))
-
-
-def huge_npz(path):
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("depth.npy", npy_header())
-
-
-HUGE = {
-    "depth.npy": lambda path: path.write_bytes(npy_header()),
-    "depth.npz": huge_npz,
-    "depth.pfm": lambda path: path.write_bytes(f"Pf\n{SIDE} {SIDE}\n-1.0\n".encode()),
-    "depth.pgm": lambda path: path.write_bytes(f"P5 {SIDE} {SIDE} 255\n".encode()),
-    "depth.exr": huge_exr,
-}
-
-
-@pytest.mark.parametrize("name", HUGE)
-def test_a_file_that_claims_too_many_values_is_refused_by_its_header(tmp_path, name):
-    HUGE[name](tmp_path / name)
-    with pytest.raises(InputError, match=r"declares 1600000000 values, more than 200000000"):
-        read_depth(tmp_path / name, **SENSOR, scale=1.0)
 
 
 @pytest.mark.filterwarnings("error")

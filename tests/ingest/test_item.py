@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ingest.refusals import refused
 
 from pipeline.ingest.item import ITEM_KEYS, Item
 from pipeline.records import Anchor, Claim, DepthKind, Origin, ScaleSource
@@ -103,7 +104,10 @@ def test_anchors_may_be_json_as_typed_or_split_at_its_commas():
         ({"camera": {**CAMERA, "fx": 10**400}}, "'a', camera: Camera fx must be a finite number"),
         ({"camera": {**CAMERA, "width": "abc", "height": 4}}, "'a', camera: Camera width must be a finite number"),
         ({"camera": {**CAMERA, "width": [1], "height": 4}}, "'a', camera: Camera width"),
-        ({"camera": {**CAMERA, "width": 10**400, "height": 4}}, "'a', camera: Camera width"),
+        *(
+            ({"camera": {**CAMERA, "width": width, "height": 4}}, "'a', camera: Camera width")
+            for width in (10**300, 10**400)
+        ),
         ({"camera": []}, "'a', camera: the list is empty"),
         ({"frames": "x.mp4", "camera": []}, "'a', camera: the list is empty"),
         ({"timestamps_s": [0, 10**400]}, "'a', timestamps_s: They must be 2 finite numbers"),
@@ -130,9 +134,7 @@ def test_anchors_may_be_json_as_typed_or_split_at_its_commas():
     ],
 )
 def test_a_wrong_value_is_named_with_its_item_and_key(values, words):
-    with pytest.raises(InputError, match=words) as caught:
-        make(**values)
-    assert "\n" not in str(caught.value)
+    refused(words, make, **values)
 
 
 ANYTHING = st.recursive(

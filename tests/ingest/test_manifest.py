@@ -6,10 +6,10 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from ingest.refusals import refused
 
 from pipeline.ingest.item import BadItem, Item
 from pipeline.ingest.manifest import count_items, read_manifest, with_defaults
-from pipeline.records.errors import InputError
 
 ROWS = [
     {
@@ -40,26 +40,23 @@ def write_jsonl(path, rows):
 
 
 def write_csv(path, rows):
-    keys = list(rows[0])
     with path.open("w", encoding="utf-8", newline="") as handle:
-        writer = csv.writer(handle)
-        writer.writerow(keys)
+        writer = csv.DictWriter(handle, list(rows[0]))
+        writer.writeheader()
         for row in rows:
-            cells = []
-            for key in keys:
-                value = row.get(key, "")
-                joined = key in ("frames", "depth") and isinstance(value, list)
-                cells.append(";".join(value) if joined else value if isinstance(value, str) else json.dumps(value))
-            writer.writerow(cells)
+            paths = {key: ";".join(row[key]) for key in ("frames", "depth") if key in row}
+            writer.writerow({**as_texts(row), **paths})
+
+
+def as_texts(row):
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in row.items()}
 
 
 def write_parquet(path, rows):
     import pyarrow
     import pyarrow.parquet
 
-    keys = list(rows[0])
-    columns = {key: [row.get(key) for row in rows] for key in keys}
-    pyarrow.parquet.write_table(pyarrow.table(columns), path)
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
 
 
 WRITERS = {"jsonl": write_jsonl, "csv": write_csv, "parquet": write_parquet}
@@ -75,8 +72,7 @@ def test_the_three_formats_hold_the_same_items(tmp_path, suffix):
 
 
 def test_parquet_may_hold_json_texts(tmp_path):
-    rows = [{key: value if isinstance(value, str) else json.dumps(value) for key, value in row.items()} for row in ROWS]
-    write_parquet(tmp_path / "manifest.parquet", rows)
+    write_parquet(tmp_path / "manifest.parquet", [*map(as_texts, ROWS)])
     assert list(read_manifest(tmp_path / "manifest.parquet")) == [Item.from_plain(row, tmp_path, "") for row in ROWS]
 
 
@@ -146,20 +142,12 @@ def test_a_bad_line_of_csv_leaves_the_others_alone(tmp_path, line, words):
 )
 def test_an_unreadable_manifest_is_an_input_error(tmp_path, name, content, words):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(InputError, match=words) as caught:
-        list(read_manifest(tmp_path / name))
-    assert "\n" not in str(caught.value)
+    refused(words, lambda: list(read_manifest(tmp_path / name)))
 
 
 def test_an_unknown_column_of_parquet_is_named(tmp_path):
     write_parquet(tmp_path / "a.parquet", [{"id": "a", "frame": "x.jpg"}])
-    with pytest.raises(InputError, match=r"header of .*did you mean 'frames'"):
-        list(read_manifest(tmp_path / "a.parquet"))
-
-
-def test_a_missing_manifest_is_noticed_at_once(tmp_path):
-    with pytest.raises(InputError, match="does not exist"):
-        read_manifest(tmp_path / "none.jsonl")
+    refused(r"header of .*did you mean 'frames'", next, read_manifest(tmp_path / "a.parquet"))
 
 
 def test_a_long_manifest_is_read_only_as_far_as_it_is_used(tmp_path):
@@ -192,14 +180,3 @@ def test_the_recorded_manifest_is_read(shared_dir):
     assert all(isinstance(item, Item) and item.frames[0].is_file() and item.depth[0].is_file() for item in items)
     assert items[0].camera_of(0)["fx"] == pytest.approx(1266.417203046554)
     assert items[-1].frames[0].parent == Path(shared_dir) / "recorded" / "images"
-
-
-@pytest.mark.parametrize("camera", [[], *({"width": width, "height": 24} for width in ("abc", [1], 10**400, 10**300))])
-def test_a_line_with_a_wrong_camera_spoils_no_other(tmp_path, camera):
-    if camera:
-        camera = {"fx": 40, "fy": 40, "cx": 15, "cy": 11, **camera}
-    write_jsonl(tmp_path / "m.jsonl", [{"frames": "x.png", "camera": camera}, {"frames": "x.png"}])
-    bad, good = read_manifest(tmp_path / "m.jsonl")
-    assert isinstance(bad, BadItem)
-    assert "camera: " in bad.reason
-    assert isinstance(good, Item)

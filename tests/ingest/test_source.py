@@ -97,7 +97,7 @@ def test_a_wrong_setting_is_refused(arguments, words):
 def test_the_configuration_makes_a_source(repository, image):
     config = OmegaConf.load(repository / "conf" / "input" / "auto.yaml")
     config.path = [str(image("a.png")), str(image("b.png"))]
-    source = build_source(OmegaConf.create({"input": config, "question": "Where?", "claims": None}))
+    source = build_source(OmegaConf.create({"input": config, "question": "Where?", "questions": None, "claims": None}))
     assert isinstance(source, FileSource)
     (item,) = source.items()
     assert item.questions == ("Where?",)
