@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from pipeline.config.build import build, query_stage, stage_cache, verify_stage
 from pipeline.config.options import option, options_of
 from pipeline.datasets.base import ClaimDataset, DepthDataset
-from pipeline.evaluate.claims.baselines import default_judges
+from pipeline.evaluate.claims.baselines import default_baselines
 from pipeline.evaluate.claims.run import Subjects
 from pipeline.evaluate.depth.alignment import Alignment
 from pipeline.evaluate.depth.protocol import EvaluationProtocol
@@ -102,5 +102,5 @@ def build_subjects(config: DictConfig) -> Subjects:
             raw = {"hints": "none", "steps": "one", "second_look": "off", "recheck": 0}
             ways["raw"] = replace(stages, query=query_stage(config, model, verify, cache, **raw))
         ways["with_hints"] = replace(stages, query=query_stage(config, model, verify, cache))
-    baselines = default_judges(verify.verifier.settings.tolerance) if config.baselines else ()
+    baselines = default_baselines(verify.verifier.settings.tolerance) if config.baselines else ()
     return Subjects(stages, baselines, ways)

@@ -1,1 +1,1 @@
-"""What the parts are measured on: scenes with exact truth, depth errors, accuracy."""
+"""Evaluation of claims and of depth against ground truth."""

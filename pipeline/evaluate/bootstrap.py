@@ -1,4 +1,4 @@
-"""Intervals of figures by the bootstrap (Efron 1979): groups are drawn as a whole, because their items share errors."""
+"""Bootstrap intervals of figures (Efron 1979), which draw whole groups because their items share errors."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any
 import numpy as np
 
 FEWEST_GROUPS = 3
-"""With fewer groups to draw from there is no interval."""
+"""With fewer groups, there is no interval."""
 Interval = tuple[float, float]
 
 
 def drawn_weights(
     groups: Sequence[str], draws: int, seed: int = 0, names: Iterable[str] | None = None
 ) -> Iterator[np.ndarray]:
-    """How often each item counts when as many groups as there are get drawn with replacement.
+    """How often each item counts in a draw of all groups with replacement.
 
     Args:
         groups: Group of each item (N).
-        draws: How often to draw.
+        draws: Number of draws.
         seed: Seed of the draws.
         names: The groups in the order that the draws follow; by default that of their first items.
 
     Yields:
-        int (N,) per draw; nothing where there are fewer than ``FEWEST_GROUPS`` groups.
+        int (N,) per draw; nothing if there are fewer than ``FEWEST_GROUPS`` groups.
     """
     places = {name: index for index, name in enumerate(dict.fromkeys(groups if names is None else names))}
     count = len(places)
@@ -38,7 +38,7 @@ def drawn_weights(
 
 
 def interval_of(drawn: Sequence[float] | np.ndarray, level: float = 0.95) -> Interval:
-    """Percentile interval of a figure from its drawn values; NaN where no draw has the figure.
+    """Percentile interval of a figure from its drawn values; NaN if no draw has the figure.
 
     >>> interval_of([0.0, 1.0, 2.0, 3.0, 4.0], level=0.5)
     (1.0, 3.0)
@@ -50,8 +50,16 @@ def interval_of(drawn: Sequence[float] | np.ndarray, level: float = 0.95) -> Int
     return float(low), float(high)
 
 
-def mean_interval(values: Sequence[float], groups: Sequence[str], *, draws: int = 300, seed: int = 0) -> Interval:
-    """95 % interval of the mean of one value per item; values that are NaN do not count."""
+def mean_of(values: np.ndarray) -> float:
+    """Mean of the values that are not NaN; NaN without any."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else math.nan
+
+
+def mean_interval(
+    values: Sequence[float] | np.ndarray, groups: Sequence[str], *, draws: int = 300, seed: int = 0
+) -> Interval:
+    """95 % interval of the mean of one value per item, without the values that are NaN."""
     array = np.asarray(values, dtype=float)
     known = ~np.isnan(array)
     filled = np.where(known, array, 0.0)
@@ -66,24 +74,23 @@ def median_interval(values: Sequence[float], groups: Sequence[str], *, draws: in
 
 
 def with_interval(value: float, interval: Interval = (math.nan, math.nan)) -> dict[str, float | None]:
-    """A figure for a report: ``value``, ``low`` and ``high``; null where it is no number."""
-    numbers = {"value": value, "low": interval[0], "high": interval[1]}
-    return {name: plain(float(number)) for name, number in numbers.items()}
+    """A figure for a report: ``value``, ``low`` and ``high``; null where it is not finite."""
+    return {name: as_json(float(end)) for name, end in zip(("value", "low", "high"), (value, *interval), strict=True)}
 
 
-def plain(value: Any) -> Any:
-    """A value for a report, with nulls in place of numbers that are not finite.
+def as_json(value: Any) -> Any:
+    """A value for a report, with null in place of every number that is not finite.
 
-    >>> plain({"figures": [1.5, math.inf]})
+    >>> as_json({"figures": [1.5, math.inf]})
     {'figures': [1.5, None]}
     """
     if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
+        return {key: as_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [as_json(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def ratio(part: float, whole: float) -> float:
-    """The part as a share of the whole; NaN of nothing."""
+    """The part as a share of the whole; NaN if the whole is 0."""
     return part / whole if whole else math.nan

@@ -1,8 +1,7 @@
-"""The noise model of a depth backend, fitted to maps whose truth is known.
+"""The noise model of a depth backend, fitted to maps with ground truth.
 
-The smooth error is read from the residuals of cells, its reach from their variogram (Matheron 1963), the error from
-pixel to pixel from what is left within the cells. Few frames say little about the next one, so the smooth error is
-widened by Student's t.
+Residuals of cells give the smooth error, their variogram (Matheron 1963) its reach, and residuals within the cells the
+pixel noise. Few frames predict the next one poorly, so Student's t widens the smooth error.
 """
 
 from __future__ import annotations
@@ -25,36 +24,36 @@ logger = logging.getLogger(__name__)
 
 # Cells along the longer side of an image.
 _CELLS = 24
-# A cell counts where at least this share of it has both depths.
+# A cell counts if at least this share of it has both depths.
 _LEAST_CELL = 0.3
 _FEWEST_CELLS = 20
-# The level that the widening by few frames holds for: the verifier's usual one.
+# Level of the widening: the default of the verifier.
 _LEVEL = 0.95
-# Values whose range is a smaller share of their size are constant.
+# Values are constant if their range is a smaller share of their magnitude.
 _LEAST_SPREAD = 1e-6
-# A truth whose range is a smaller share of it is flat.
+# A ground truth is flat if its range is a smaller share of its magnitude.
 _LEAST_RANGE = 1e-3
 # Distances of the variogram, as shares of the longer side.
 _LAGS = np.linspace(0.05, 0.7, 14)
 _VARIOGRAM_PAIRS = 20_000
-# A step in true depth that its map should show: a share of z over so many pixels.
+# A step of true depth: a share of z over this many pixels.
 _STEP, _STEP_PX = 0.12, 2
 _WIDEST_BLUR_PX = 16
 
 
 @dataclass(frozen=True)
 class NoiseSummary:
-    """What one map says about the noise of its backend; small, so that thousands can be kept.
+    """Summary of the noise of one map, small enough to keep thousands.
 
     Args:
         spread: Robust standard deviation of the smooth error, as a fraction.
-        pixel: That of the error from pixel to pixel, as a fraction.
-        far_share: What lies below the 2nd percentile, as a share of the range; 0 where no shift is unknown.
-        blur_px: Pixels over which steps are smeared out.
+        pixel: Robust standard deviation of the pixel noise, as a fraction.
+        far_share: Level of the 2nd percentile as a share of the range; 0 if the shift is known.
+        blur_px: Pixels over which steps are blurred.
         lag_sums: Sums of squared differences of cells by their distance, in units of twice the variance.
-        lag_counts: How many differences each sum holds.
-        is_reversed: Whether the map falls where the truth rises, or is constant, so that nothing of it can be
-            believed; only its spread, 1, counts then.
+        lag_counts: Number of differences in each sum.
+        is_reversed: Whether the map falls where the ground truth rises, is constant, or is wrong by its whole depth;
+            then only its spread, 1, counts.
     """
 
     spread: float
@@ -67,7 +66,7 @@ class NoiseSummary:
 
     @property
     def is_whole(self) -> bool:
-        """Whether its numbers are finite and its sums complete."""
+        """Whether its numbers are finite and its sums are complete."""
         numbers = (self.spread, self.pixel, self.far_share, self.blur_px, *self.lag_sums)
         lags = 0 if self.is_reversed else len(_LAGS)
         return all(map(math.isfinite, numbers)) and len(self.lag_sums) == len(self.lag_counts) == lags
@@ -78,7 +77,7 @@ _REVERSED = NoiseSummary(1.0, 0.0, 0.0, 0.0, (), (), is_reversed=True)
 
 @dataclass(frozen=True, eq=False)
 class _Residuals:
-    """Relative errors of one map: pixel by pixel, NaN where unknown, and what its far end adds."""
+    """Relative errors of the pixels of one map, NaN where unknown, and its far share."""
 
     errors: np.ndarray
     far_share: float
@@ -88,21 +87,17 @@ def fit_noise(pairs: Sequence[tuple[DepthMap, DepthMap]]) -> NoiseModel:
     """Fit a noise model.
 
     Args:
-        pairs: A map of the backend and the true metric depth of the same frame, each; all of one kind. A map that is
-            known up to a scale, or a scale and a shift, is aligned to the truth first, frame by frame; metric maps
-            too, as their scale's error is a part of the error budget of its own.
-
-    Returns:
-        The model, in the units of ``NoiseModel``.
+        pairs: Maps of the backend, all of one kind, each with the true metric depth of its frame. Every map is aligned
+            to the truth first, also a metric one, because the error budget treats the error of its scale separately.
 
     Raises:
-        InputError: If there is no pair with enough common depth.
+        InputError: If no pair has enough common depth.
     """
     return noise_of([found for found in (summarise_noise(*pair) for pair in pairs) if found is not None])
 
 
 def summarise_noise(prediction: DepthMap, truth: DepthMap) -> NoiseSummary | None:
-    """What one pair of ``fit_noise`` says; None where it has too little depth in common."""
+    """Summary of one pair of ``fit_noise``; None if the maps have too little depth in common."""
     residuals = _residuals(prediction, truth)
     if residuals is None or isinstance(residuals, NoiseSummary):
         return residuals
@@ -110,27 +105,27 @@ def summarise_noise(prediction: DepthMap, truth: DepthMap) -> NoiseSummary | Non
     if len(values) < _FEWEST_CELLS:
         return None
     spread, pixel = _spread(values), _roughness(residuals.errors)
-    # Errors as large as the depth itself say no more than that nothing can be believed.
+    # Errors as large as the depth itself make a map useless.
     if not (spread < 1 and pixel < 1):
         return _REVERSED
     return NoiseSummary(spread, pixel, residuals.far_share, _blur_px(prediction, truth), *_variogram(values, places))
 
 
 def noise_of(summaries: Sequence[NoiseSummary]) -> NoiseModel:
-    """The noise model that the summaries of many maps give.
+    """The noise model from the summaries of many maps.
 
     Raises:
-        InputError: If there is none.
+        InputError: If there are no summaries.
     """
     if not summaries:
-        raise InputError("No map has enough depth in common with its truth; a noise model needs at least one.")
+        raise InputError("No map has enough depth in common with its ground truth; a noise model needs at least one.")
     spreads = np.array([item.spread for item in summaries])
-    # What is not the smooth error is read from maps of which something can be believed.
+    # Reversed maps give no estimate but that of the smooth error.
     summaries = [item for item in summaries if not item.is_reversed]
     if not summaries:
         return NoiseModel(relative=1.0)
     mean_square = float(np.mean(spreads**2))
-    # The next frame's spread is as uncertain as these vary among each other.
+    # The spread of the next frame is as uncertain as these vary.
     widening = stdtrit(len(spreads) - 1, _LEVEL) / ndtri(_LEVEL) if len(spreads) > 1 else 2.0
     relative = math.sqrt(mean_square) * max(float(widening), 1.0)
     return NoiseModel(
@@ -143,13 +138,13 @@ def noise_of(summaries: Sequence[NoiseSummary]) -> NoiseModel:
 
 
 def write_noise(path: Path, name: str, model: NoiseModel, origin: str) -> None:
-    """Write a model as a configuration of the group ``noise``, beside the defaults.
+    """Write a model as a configuration of the group ``noise`` that extends the defaults.
 
     Args:
         path: A YAML file in a folder ``noise`` of the configuration.
         name: Name of the depth backend.
         model: The model.
-        origin: What it was fitted to, in words; becomes the comment at its head.
+        origin: The data of the fit, in words, for the comment at the top.
     """
     numbers = "\n".join(f"    {key}: {value}" for key, value in vars(model).items())
     path.write_text(
@@ -161,7 +156,7 @@ def write_noise(path: Path, name: str, model: NoiseModel, origin: str) -> None:
 
 
 def _residuals(prediction: DepthMap, truth: DepthMap) -> _Residuals | NoiseSummary | None:
-    """Relative errors of a map after alignment; None where too little is common, and what a reversed map says."""
+    """Relative errors of a map after alignment, the summary of a reversed map, or None without enough common depth."""
     known = prediction.valid & truth.valid
     if np.count_nonzero(known) < _FEWEST_CELLS:
         return None
@@ -175,13 +170,13 @@ def _residuals(prediction: DepthMap, truth: DepthMap) -> _Residuals | NoiseSumma
     aim = 1 / true if prediction.kind.larger_is_nearer else true
     low, high = np.percentile(aim, (2, 98))
     if high - low <= _LEAST_RANGE * abs(high):
-        # A flat truth fits any scale.
+        # Any scale fits a flat ground truth.
         return None
     scale, shift = _robust_line(values, aim)
     if scale <= 0:
         return _REVERSED
     aligned = scale * values + shift
-    # What lies below the far end (of disparity) or the near end (of depth) belongs to the level of an error too.
+    # Errors are relative to the whole level, including the part below the 2nd percentile.
     far_share = float(low / max(high - low, 1e-12))
     level = np.maximum(aligned - np.percentile(aligned, 2), 0) + far_share * (high - low)
     errors[known] = (aligned - aim) / level
@@ -189,7 +184,7 @@ def _residuals(prediction: DepthMap, truth: DepthMap) -> _Residuals | NoiseSumma
 
 
 def _robust_line(values: np.ndarray, aim: np.ndarray) -> tuple[float, float]:
-    """Scale and shift of the line through most pairs: least squares, refitted without the worst fifth."""
+    """Scale and shift of the least-squares line, refitted twice without the worst fifth."""
     kept = np.ones(len(values), dtype=bool)
     scale, shift = 0.0, float(np.mean(aim))
     for _ in range(3):
@@ -202,7 +197,7 @@ def _robust_line(values: np.ndarray, aim: np.ndarray) -> tuple[float, float]:
 
 
 def _cells(errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean error of each cell with enough known pixels, (N,), and its place as a share of the longer side, (N, 2)."""
+    """Mean error of each cell with enough known pixels, (N,), and its position in longer sides, (N, 2)."""
     side = max(1, round(max(errors.shape) / _CELLS))
     rows, columns = errors.shape[0] // side, errors.shape[1] // side
     blocks = errors[: rows * side, : columns * side].reshape(rows, side, columns, side)
@@ -231,7 +226,7 @@ def _roughness(errors: np.ndarray) -> float:
 
 
 def _variogram(values: np.ndarray, places: np.ndarray) -> tuple[tuple[float, ...], tuple[int, ...]]:
-    """Sums of squared differences of drawn pairs of cells by their distance, and how many there are."""
+    """Sums of squared differences of drawn pairs of cells by their distance, and their counts."""
     first, second = np.random.default_rng(0).integers(len(values), size=(2, _VARIOGRAM_PAIRS))
     distances = np.linalg.norm(places[first] - places[second], axis=1)
     squares = (values[first] - values[second]) ** 2 / max(2 * float(np.var(values)), 1e-12)
@@ -242,7 +237,7 @@ def _variogram(values: np.ndarray, places: np.ndarray) -> tuple[tuple[float, ...
 
 
 def _place_share(summaries: Sequence[NoiseSummary]) -> float:
-    """The reach of a Gaussian variogram that fits those of all maps best."""
+    """Reach of the Gaussian variogram that best fits those of all maps."""
     sums = np.sum([item.lag_sums for item in summaries], axis=0)
     counts = np.sum([item.lag_counts for item in summaries], axis=0)
     means = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
@@ -252,15 +247,10 @@ def _place_share(summaries: Sequence[NoiseSummary]) -> float:
     return float(reaches[int(np.argmin(misfits))])
 
 
+@np.errstate(divide="ignore", invalid="ignore")
 def _blur_px(prediction: DepthMap, truth: DepthMap) -> float:
-    """Pixels from a step in true depth over which a map has not yet reached its level: where half of it is missing."""
-    if not prediction.kind.has_shape:
-        return _blur_of(prediction.values, truth)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return _blur_of(np.log(prediction.values), truth)
-
-
-def _blur_of(values: np.ndarray, truth: DepthMap) -> float:
+    """Distance from a step of true depth at which a map reaches half the step [px]."""
+    values = np.log(prediction.values) if prediction.kind.has_shape else prediction.values
     z = np.where(truth.valid, truth.values, np.nan)
     left, right = z[:, : -2 * _STEP_PX], z[:, 2 * _STEP_PX :]
     step = np.abs(np.log(left) - np.log(right)) > _STEP
@@ -271,7 +261,6 @@ def _blur_of(values: np.ndarray, truth: DepthMap) -> float:
     if len(rows) < _FEWEST_CELLS:
         return 2.0
     reach = np.arange(1, _WIDEST_BLUR_PX + 1)
-    changes = [float(np.nanmean(np.abs(values[rows, columns + k] - values[rows, columns - k]))) for k in reach]
-    whole = changes[-1]
-    reached = np.flatnonzero(np.array(changes) >= 0.5 * whole)
-    return float(reach[reached[0]]) if whole > 0 and len(reached) else float(_WIDEST_BLUR_PX)
+    changes = np.array([np.nanmean(np.abs(values[rows, columns + k] - values[rows, columns - k])) for k in reach])
+    # The widest distance always reaches half of its own change.
+    return float(reach[np.argmax(changes >= 0.5 * changes[-1])] if changes[-1] > 0 else _WIDEST_BLUR_PX)

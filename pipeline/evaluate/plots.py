@@ -1,6 +1,6 @@
-"""Plots of a report as SVG for a page: colours come from the page's style sheet, so that they suit light and dark.
+"""SVG plots of a report's page, with the light and dark colours of its style sheet.
 
-Everything works without a display. Matplotlib is imported when the first plot is made.
+The plots need no display. Matplotlib is imported by the first plot.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# Colours that stand for the page's own; no plot uses them for anything else.
+# Placeholders for colours of the page.
 _INK, _FAINT = "#010101", "#020202"
 SERIES = ("#0a0101", "#0a0202", "#0a0303", "#0a0404")
-"""Stand-ins of the colours of the judges, in the order of the report."""
+"""Placeholders for the colours of the curves, in the order of the report."""
 _VARIABLES = {
     _INK: "var(--ink)",
     _FAINT: "var(--line)",
@@ -26,15 +26,15 @@ _LEAST_PIXEL_SHARE = 1e-4
 
 
 def risk_coverage_plot(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
-    """Error rate against the share of claims that is answered, one curve per judge.
+    """Error rate against the share of claims answered, one curve for the verifier and each baseline.
 
     Args:
-        curves: ``coverage`` and ``risk`` by the judge's name, as in the report.
+        curves: ``coverage`` and ``risk`` by name, as in the report.
 
     Returns:
         An ``<svg>`` element.
     """
-    figure, axes = _axes("Share of claims answered, the surest first", "Error rate")
+    figure, axes = _axes("Share of claims answered, the most confident first", "Error rate")
     highest = _LEAST_TOP
     for index, (name, curve) in enumerate(curves.items()):
         axes.plot(
@@ -55,7 +55,7 @@ def risk_coverage_plot(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> s
 
 
 def reliability_plot(bins: Sequence[Mapping[str, float]]) -> str:
-    """Share of true claims against the probability that was given; a point is as large as its number of claims.
+    """Share of true claims against the predicted probability; the area of a point shows its number of claims.
 
     Args:
         bins: ``count``, ``probability`` and ``true_share`` of each, as in the report.
@@ -63,7 +63,7 @@ def reliability_plot(bins: Sequence[Mapping[str, float]]) -> str:
     Returns:
         An ``<svg>`` element.
     """
-    figure, axes = _axes("Probability given", "Share of claims that are true")
+    figure, axes = _axes("Predicted probability", "Share of true claims")
     axes.plot((0, 1), (0, 1), "--", color=_FAINT, linewidth=1.2)
     probabilities = [item["probability"] for item in bins]
     shares = [item["true_share"] for item in bins]
@@ -73,14 +73,14 @@ def reliability_plot(bins: Sequence[Mapping[str, float]]) -> str:
     areas = [14 + 90 * item["count"] / most for item in bins]
     axes.scatter(probabilities, shares, areas, color=SERIES[0], zorder=3)
     for item in bins:
-        # Labels stay inside the frame: left of the points on the right side, right of the others.
-        is_correct = item["probability"] > 0.5
+        # Labels of points on the right stand left of them, to stay inside the frame.
+        is_right = item["probability"] > 0.5
         axes.annotate(
             f"{item['count']:.0f}",
             (item["probability"], item["true_share"]),
-            xytext=(-8 if is_correct else 8, 6 if is_correct else -12),
+            xytext=(-8, 6) if is_right else (8, -12),
             textcoords="offset points",
-            ha="right" if is_correct else "left",
+            ha="right" if is_right else "left",
             fontsize=8,
             color=_INK,
         )
@@ -90,7 +90,7 @@ def reliability_plot(bins: Sequence[Mapping[str, float]]) -> str:
 
 
 def error_by_depth_plot(bins: Sequence[Mapping[str, float]]) -> str:
-    """Mean relative error against true depth, and behind it how the pixels are spread over depth.
+    """Mean relative error against true depth, in front of the distribution of the pixels over depth.
 
     Args:
         bins: ``from_m``, ``to_m``, ``pixels`` and ``abs_rel`` of each, as in the report.
@@ -98,11 +98,9 @@ def error_by_depth_plot(bins: Sequence[Mapping[str, float]]) -> str:
     Returns:
         An ``<svg>`` element.
     """
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
     figure, axes = _axes("True depth [m]", "Mean error / true depth")
     total = sum(item["pixels"] for item in bins)
-    # An error of a handful of pixels says nothing and would stretch the scale.
+    # Bins with few pixels are noisy and would stretch the scale.
     shown = [item for item in bins if item["pixels"] >= _LEAST_PIXEL_SHARE * total]
     highest = 1.15 * max(max(item["abs_rel"] for item in shown), _LEAST_TOP)
     most = max(item["pixels"] for item in shown)
@@ -114,11 +112,18 @@ def error_by_depth_plot(bins: Sequence[Mapping[str, float]]) -> str:
     errors = [item["abs_rel"] for item in shown]
     axes.plot(middles, errors, "o-", color=SERIES[0], linewidth=2, markersize=4, label="error")
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    label_depths(axes.xaxis)
     axes.set_ylim(0, highest)
     return _svg(figure, "Error by true depth")
+
+
+def label_depths(axis: Any) -> None:
+    """Label a logarithmic axis of depth at 1, 2, 5, 10, ..."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _axes(x_label: str, y_label: str) -> tuple[Any, Any]:
@@ -133,8 +138,8 @@ def _axes(x_label: str, y_label: str) -> tuple[Any, Any]:
     axes.set_ylabel(y_label, color=_INK)
     axes.grid(color=_FAINT, linewidth=0.7)
     axes.tick_params(colors=_INK, labelsize=9, length=0, pad=6)
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
     for side, spine in axes.spines.items():
         spine.set_visible(side in ("left", "bottom"))
         spine.set_color(_FAINT)
@@ -142,7 +147,7 @@ def _axes(x_label: str, y_label: str) -> tuple[Any, Any]:
 
 
 def _svg(figure: Any, title: str) -> str:
-    """The figure as an element that takes the width of its place; the same figure gives the same text."""
+    """The figure as an ``<svg>`` element as wide as its container; equal figures give equal text."""
     import matplotlib
 
     buffer = io.StringIO()
@@ -150,12 +155,12 @@ def _svg(figure: Any, title: str) -> str:
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
-    # What describes the file names addresses on the web, which a page that works offline does not need.
+    # The metadata links to the web.
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', rf'<svg \1 role="img" aria-label="{title}">', text, count=1)
     text = re.sub(r"font-family: [^;\"]*", "font-family: inherit", text)
     prefix = re.sub(r"\W+", "-", title.lower())
-    # Two plots of one page must not share the names of their parts.
+    # Ids must be unique on the page.
     text = re.sub(r'id="([^"]+)"', rf'id="{prefix}-\1"', text)
     text = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", text)
     text = re.sub(r'xlink:href="#([^"]+)"', rf'href="#{prefix}-\1"', text)

@@ -1,7 +1,6 @@
-"""Text and simple shapes on images: measured, shortened, smooth.
+"""Text and simple shapes on images.
 
-Convention: images are uint8 (H, W, 3) RGB and are drawn into; positions are (x, y) [px] of the
-top-left corner.
+Convention: images are uint8 (H, W, 3) RGB and are modified; positions are (x, y) [px] of the top left corner.
 """
 
 from __future__ import annotations
@@ -29,10 +28,7 @@ def _font() -> cv2.FontFace:
 
 
 def printable(text: str, longest: int = 2000) -> str:
-    """The text on one line, without characters that cannot be drawn.
-
-    OpenCV crashes on lone surrogates, so they and all control characters are removed.
-    """
+    """The text on one line, without control characters and lone surrogates, on which OpenCV crashes."""
     cleaned = "".join(
         " " if character.isspace() else character if unicodedata.category(character)[0] != "C" else ""
         for character in text[: 2 * longest]
@@ -42,10 +38,10 @@ def printable(text: str, longest: int = 2000) -> str:
 
 @lru_cache(maxsize=4096)
 def text_width(text: str, size_px: int) -> int:
-    """Width of the text [px], spaces at its end included."""
+    """Width of the text [px], including trailing spaces."""
     if not text:
         return 0
-    # OpenCV measures ink; the bar at the end makes it count what comes before.
+    # OpenCV measures ink; the bar at the end makes it include trailing spaces.
     return int(_ink_width(f"{text}|", size_px) - _ink_width("|", size_px))
 
 
@@ -55,9 +51,9 @@ def _ink_width(text: str, size_px: int) -> int:
 
 
 def draw_text(image: np.ndarray, text: str, x: int, y: int, size_px: int, colour: Colour = INK) -> None:
-    """Draw one line of text whose line box, 1.4 times as high as the letters' size, begins at (x, y)."""
+    """Draw one line of text with the top left corner of its line box, see ``line_height``, at (x, y)."""
     if text:
-        # Without an explicit range OpenCV would break the line at the image's edge.
+        # Without an explicit range, OpenCV breaks the line at the edge of the image.
         baseline = y + round(size_px * 1.08)
         cv2.putText(image, text, (int(x), int(baseline)), colour, _font(), size_px, 0, 0, (0, 1 << 20))
 
@@ -68,7 +64,7 @@ def line_height(size_px: int) -> int:
 
 
 def shorten(text: str, size_px: int, width_px: int) -> str:
-    """The text, or as much of it as fits into the width with an ellipsis."""
+    """The text, cut and with an ellipsis if it is too wide."""
     if text_width(text, size_px) <= width_px:
         return text
     count = bisect_right(range(1, len(text)), width_px, key=lambda end: text_width(_cut(text, end), size_px))
@@ -80,7 +76,7 @@ def _cut(text: str, end: int) -> str:
 
 
 def shorten_middle(text: str, most_characters: int) -> str:
-    """The text, or its beginning and end around an ellipsis; names often differ at their ends."""
+    """The text, with an ellipsis in its middle if it is too long, because names often differ at their ends."""
     if len(text) <= most_characters:
         return text
     kept = most_characters - len(ELLIPSIS)
@@ -88,7 +84,7 @@ def shorten_middle(text: str, most_characters: int) -> str:
 
 
 def rounded_rectangle(image: np.ndarray, x: int, y: int, width: int, height: int, radius: int, colour: Colour) -> None:
-    """Fill a rectangle with round corners; parts outside the image are left out."""
+    """Fill the part of a rectangle with round corners that lies in the image."""
     radius = max(0, min(radius, width // 2, height // 2))
     left, top, right, bottom = x, y, x + width - 1, y + height - 1
     cv2.rectangle(image, (left + radius, top), (right - radius, bottom), colour, cv2.FILLED)
@@ -101,13 +97,13 @@ def rounded_rectangle(image: np.ndarray, x: int, y: int, width: int, height: int
 def smooth_line(
     image: np.ndarray, points: list[tuple[float, float]], colour: Colour, thickness: int, closed: bool = False
 ) -> None:
-    """Draw a smooth line through points with fractions of a pixel."""
+    """Draw an anti-aliased line through points at fractions of a pixel."""
     scaled = np.round(np.array(points) * (1 << _SHIFT)).astype(np.int32)
     cv2.polylines(image, [scaled], closed, colour, thickness, cv2.LINE_AA, _SHIFT)
 
 
 def readable_on(colour: Colour) -> Colour:
-    """Black or white, whichever stands out more on the colour (WCAG 2.1, relative luminance)."""
+    """The ink or paper colour, whichever has more contrast to the colour (WCAG 2.1, relative luminance)."""
     channels = np.array(colour) / 255
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
     luminance = float(linear @ (0.2126, 0.7152, 0.0722))

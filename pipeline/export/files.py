@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Atomic writing of files, and locks."""
 
 from __future__ import annotations
 
@@ -24,15 +24,13 @@ def make_folder(folder: Path) -> None:
     Raises:
         ExportError: If it cannot be made.
     """
-    try:
+    with write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise write_error(folder, error) from error
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that takes its place once the block ends without an error.
+    """A temporary path beside ``path`` that replaces it once the block ends without an error.
 
     Args:
         path: The file to write; its folder is made if needed.
@@ -46,16 +44,15 @@ def replacing(path: Path) -> Iterator[Path]:
     make_folder(path.parent)
     temporary = path.with_name(f".{path.stem[:64]}.{os.getpid()}{path.suffix}")
     try:
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
-        raise write_error(path, error) from error
+        with write_errors(path):
+            yield temporary
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text as UTF-8; what has no such form becomes a question mark.
+    """Write a text as UTF-8; characters that cannot be encoded become question marks.
 
     Raises:
         ExportError: If the file cannot be written.
@@ -65,7 +62,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write plain values as JSON for people to read.
+    """Write a value as indented JSON.
 
     Raises:
         ExportError: If the file cannot be written.
@@ -74,7 +71,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_csv(path: Path, rows: Iterable[Iterable[object]]) -> None:
-    """Write rows, the first of them the headings.
+    """Write rows, the first of which holds the headings.
 
     Raises:
         ExportError: If the file cannot be written.
@@ -92,10 +89,8 @@ def only_writer(folder: Path) -> Iterator[None]:
     """
     make_folder(folder)
     path = folder / ".lock"
-    try:
+    with write_errors(path):
         file = path.open("w")
-    except OSError as error:
-        raise write_error(path, error) from error
     with file, locked(file.fileno(), wait=False) as is_ours:
         if not is_ours:
             raise ExportError(f"Another run writes to {folder}; wait for it, or choose another output_dir.")
@@ -104,7 +99,7 @@ def only_writer(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def locked(descriptor: int, *, wait: bool = True) -> Iterator[bool]:
-    """Keep other processes from locking an open file; network file systems without locks go without.
+    """Lock an open file against other processes, unless its file system has no locks.
 
     Args:
         descriptor: The file's descriptor.
@@ -119,12 +114,21 @@ def locked(descriptor: int, *, wait: bool = True) -> Iterator[bool]:
     try:
         is_ours = lock_descriptor(descriptor, blocking=wait, poll_interval=_POLL_S)
     except OSError:
-        logger.debug("This file system has no locks.")
+        logger.debug("The file system has no locks.")
     try:
         yield is_ours
     finally:
         with suppress(OSError):
             unlock_descriptor(descriptor)
+
+
+@contextmanager
+def write_errors(path: Path) -> Iterator[None]:
+    """Turn an OSError in the block into the ExportError of a file that cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise write_error(path, error) from error
 
 
 def write_error(path: Path, error: OSError) -> ExportError:

@@ -1,4 +1,4 @@
-"""HTML pages that need nothing else: no network, no script, light and dark."""
+"""Self-contained HTML pages, without network or scripts, in light and dark."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def rendered_page(template: str, report: dict[str, Any], **values: Any) -> str:
-    """A whole HTML document, with everything escaped.
+    """An HTML document from a template, with all values escaped.
 
     Args:
         template: Name of a file in ``templates/``.
         report: A report with ``configuration``, ``versions`` and ``seconds``.
-        **values: What else the template names.
+        **values: Other values of the template.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -30,7 +30,7 @@ def rendered_page(template: str, report: dict[str, Any], **values: Any) -> str:
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    """A share as people read it; a dash where there is none.
+    """A share in per cent; a dash for None.
 
     >>> percent(0.9731), percent(None)
     ('97.3 %', '–')
@@ -39,7 +39,7 @@ def percent(value: float | None, digits: int = 1) -> str:
 
 
 def between(figure: dict[str, float | None], digits: int = 1) -> str:
-    """The interval of a figure in per cent; the empty text where there is none.
+    """The interval of a figure in per cent; an empty text without one.
 
     >>> between({"value": 0.5, "low": 0.412, "high": 0.6})
     '41.2 – 60.0'
@@ -49,7 +49,7 @@ def between(figure: dict[str, float | None], digits: int = 1) -> str:
 
 
 def number(value: float | None) -> str:
-    """A number with four significant digits; a dash where there is none.
+    """A number with four significant digits; a dash for None.
 
     >>> number(0.123456), number(12345.6), number(None)
     ('0.1235', '12346', '–')
@@ -60,7 +60,7 @@ def number(value: float | None) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """A number with its noun.
+    """A count with its noun.
 
     >>> counted(1, "image"), counted(2, "image")
     ('1 image', '2 images')
@@ -69,12 +69,12 @@ def counted(count: int, noun: str) -> str:
 
 
 def words(name: str) -> str:
-    """A name of the code as words."""
+    """An identifier as words."""
     return name.replace("_", " ")
 
 
 def _flat(node: Any, prefix: str = "") -> list[tuple[str, str]]:
-    """Keys and values of a nested configuration, one line each."""
+    """Dotted keys and values of a nested configuration."""
     if isinstance(node, dict) and node:
         return [line for key, value in node.items() for line in _flat(value, f"{prefix}{key}.")]
     return [(prefix.rstrip("."), "null" if node is None else str(node))]

@@ -1,4 +1,4 @@
-"""The two images of a frame: the photo with its regions, and its depth in colour."""
+"""Drawings of a frame: its photo with regions, and its depth in colour."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from pipeline.export.drawing import (
 )
 from pipeline.export.palette import Colour
 from pipeline.export.signs import draw_signs, placed_signs
+from pipeline.geometry.regions import boxes_overlap
 from pipeline.records import DepthMap, Region, Status
 
 INVALID: Colour = (214, 217, 221)
@@ -31,19 +32,19 @@ _MOST_NAMES = 80  # More names than this hide the image, and take long to place.
 _MASK_OPACITY = 0.28
 _RIM: Colour = (20, 20, 20)
 
-_Rectangle = tuple[int, int, int, int]
-"""x, y, width and height [px]."""
+_Box = tuple[int, int, int, int]
+"""Left, top, right and bottom [px]."""
 
 
 @dataclass(frozen=True, eq=False)
 class Mark:
-    """A region to draw: what it is called, in which colour, and what became of the claims about it.
+    """A region to draw.
 
     Args:
         region: The region.
-        name: Its name; an empty one draws a thin box without a label.
+        name: Its name; without one it is a thin box without a label.
         colour: Its colour.
-        verdicts: How many claims about it have each status; their signs stand beside its name.
+        verdicts: Number of claims about it by status, for the signs beside its name.
     """
 
     region: Region
@@ -53,7 +54,7 @@ class Mark:
 
 
 def fit(image: np.ndarray, width: int, height: int, smooth: bool = True) -> np.ndarray:
-    """The image resampled to the size; small ones keep their pixels visible."""
+    """The image resampled to the size; the pixels of small images stay visible."""
     if not smooth or width >= 4 * image.shape[1]:
         method = cv2.INTER_NEAREST
     else:
@@ -69,7 +70,7 @@ def draw_photo(
 
     Args:
         rgb: uint8 (H, W, 3).
-        marks: The regions of this frame, in the order of drawing.
+        marks: The regions of this frame, in drawing order.
         width: Width of the drawing [px].
         height: Height of the drawing [px].
         text_px: Size of the labels [px].
@@ -80,17 +81,15 @@ def draw_photo(
     """
     image = np.ascontiguousarray(fit(rgb, width, height))
     scale = (width / rgb.shape[1], height / rgb.shape[0])
-    corners = []
     for mark in marks:
         if mark.region.mask is not None:
             _draw_mask(image, mark, line_px)
-    for mark in marks:
-        corners.append(_draw_box(image, mark, scale, line_px))
-    chips: list[_Rectangle] = []
-    boxes = [(x1, y1, x2 - x1, y2 - y1) for x1, y1, x2, y2 in filter(None, corners)][:_MOST_NAMES]
-    for mark, corner in zip(marks, corners, strict=True):
-        if corner is not None and mark.name and len(chips) < _MOST_NAMES:
-            chips.append(_draw_chip(image, mark, corner, chips, boxes, text_px))
+    drawn = [(mark, box) for mark in marks if (box := _draw_box(image, mark, scale, line_px)) is not None]
+    chips: list[_Box] = []
+    boxes = [box for _, box in drawn[:_MOST_NAMES]]
+    for mark, box in drawn:
+        if mark.name and len(chips) < _MOST_NAMES:
+            chips.append(_draw_chip(image, mark, box, chips, boxes, text_px))
     return image
 
 
@@ -104,10 +103,8 @@ def _draw_mask(image: np.ndarray, mark: Mark, line_px: int) -> None:
     cv2.drawContours(image, contours, -1, mark.colour, line_px, cv2.LINE_AA)
 
 
-def _draw_box(
-    image: np.ndarray, mark: Mark, scale: tuple[float, float], line_px: int
-) -> tuple[int, int, int, int] | None:
-    """Draw the part of the box that is in the image; return its edges, or None if there is none."""
+def _draw_box(image: np.ndarray, mark: Mark, scale: tuple[float, float], line_px: int) -> _Box | None:
+    """Draw the part of the box that lies in the image; return its edges, or None if there is none."""
     height, width = image.shape[:2]
     left, top, right, bottom = (
         edge * factor for edge, factor in zip(mark.region.box_px, (*scale, *scale), strict=True)
@@ -121,13 +118,14 @@ def _draw_box(
         cv2.circle(image, centre, 3 * line_px, mark.colour, -1, cv2.LINE_AA)
         reach = 4 * line_px
         return centre[0] - reach, centre[1] - reach, centre[0] + reach, centre[1] + reach
-    x1, y1 = max(0, round(left)), max(0, round(top))
+    # Clamped first, because an edge may have become infinite.
+    x1, y1 = round(max(0, left)), round(max(0, top))
     x2, y2 = min(width, max(round(right), x1 + 1)), min(height, max(round(bottom), y1 + 1))
     thickness = line_px if mark.name and mark.region.mask is None else 1
     for step in range(min(thickness, (min(x2 - x1, y2 - y1) + 1) // 2)):
         cv2.rectangle(image, (x1 + step, y1 + step), (x2 - 1 - step, y2 - 1 - step), mark.colour, 1)
     if thickness > 1 and min(x2 - x1, y2 - y1) > 4 * thickness:
-        # A dark rim on the inside keeps light colours visible on light ground.
+        # A dark inner rim keeps light colours visible on a light background.
         corner, opposite = (x1 + thickness, y1 + thickness), (x2 - 1 - thickness, y2 - 1 - thickness)
         cv2.rectangle(image, corner, opposite, _RIM, 1)
     return x1, y1, x2, y2
@@ -136,12 +134,12 @@ def _draw_box(
 def _draw_chip(
     image: np.ndarray,
     mark: Mark,
-    box: tuple[int, int, int, int],
-    taken: Sequence[_Rectangle],
-    boxes: Sequence[_Rectangle],
+    box: _Box,
+    taken: Sequence[_Box],
+    boxes: Sequence[_Box],
     text_px: int,
-) -> _Rectangle:
-    """Write the name and the signs where they hide no other name, and as little of the boxes as they can."""
+) -> _Box:
+    """Draw the name and the signs where they cover no other name, and as little of the boxes as possible."""
     image_height, image_width = image.shape[:2]
     padding = max(2, text_px // 3)
     signs, signs_width = placed_signs(mark.verdicts, text_px)
@@ -153,36 +151,26 @@ def _draw_chip(
     x1, y1, x2, y2 = box
     wishes = [(x, y) for y in (y1 - height, y1, y2 - height, y2) for x in (x1, x2 - width)]
     wishes += [(x, y) for y in range(y1 + height, y2 - 2 * height, height) for x in (x1, x2 - width)]
-    places = [
-        (max(0, min(x, image_width - width)), max(0, min(y, image_height - height)), width, height) for x, y in wishes
-    ]
+    corners = [(max(0, min(x, image_width - width)), max(0, min(y, image_height - height))) for x, y in wishes]
 
-    def cost(place: _Rectangle) -> tuple[int, float]:
-        hidden = (_overlap(place, box) / max(1, box[2] * box[3]) for box in boxes)
-        return sum(_overlap(place, other) for other in taken), round(sum(hidden), 1)
+    def cost(place: _Box) -> tuple[float, float]:
+        hidden = (boxes_overlap(place, box) / max(1, (box[2] - box[0]) * (box[3] - box[1])) for box in boxes)
+        return sum(boxes_overlap(place, other) for other in taken), round(sum(hidden), 1)
 
-    place = min(places, key=cost)
+    place = min(((x, y, x + width, y + height) for x, y in corners), key=cost)
     x, y = place[:2]
     if signs_width:
-        # On white, whatever the region's colour.
-        rounded_rectangle(image, *place, max(2, text_px // 4), PAPER)
+        rounded_rectangle(image, x, y, width, height, max(2, text_px // 4), PAPER)
         draw_signs(image, signs, x + name_width + padding, y + padding // 4, text_px)
     rounded_rectangle(image, x, y, name_width, height, max(2, text_px // 4), mark.colour)
     draw_text(image, name, x + padding, y + padding // 4, text_px, readable_on(mark.colour))
     return place
 
 
-def _overlap(first: _Rectangle, second: _Rectangle) -> int:
-    """Common area of two rectangles [px^2]."""
-    width = min(first[0] + first[2], second[0] + second[2]) - max(first[0], second[0])
-    height = min(first[1] + first[3], second[1] + second[3]) - max(first[1], second[1])
-    return max(0, width) * max(0, height)
-
-
 def nearness(depth: DepthMap, width: int, height: int) -> np.ndarray:
-    """How near each pixel is, resampled without mixing near and far.
+    """Nearness of each pixel, resampled without mixing near and far.
 
-    Depth with shape is put on a logarithmic scale: equal ratios look equally far apart.
+    Depth with shape has a logarithmic scale, on which equal ratios look equal.
 
     Args:
         depth: The depth map.
@@ -190,7 +178,7 @@ def nearness(depth: DepthMap, width: int, height: int) -> np.ndarray:
         height: Height of the drawing [px].
 
     Returns:
-        float64 (height, width) that grows towards the camera; NaN where the depth is invalid.
+        float64 (height, width), larger towards the camera; NaN where the depth is invalid.
     """
     valid = fit(depth.valid.astype(np.uint8), width, height, smooth=False).astype(bool)
     values = np.where(valid, fit(depth.values, width, height, smooth=False).astype(np.float64), np.nan)
@@ -200,16 +188,15 @@ def nearness(depth: DepthMap, width: int, height: int) -> np.ndarray:
 
 
 def colour_range(maps: Iterable[np.ndarray]) -> tuple[float, float] | None:
-    """Nearness of the far and of the near end of the colours: the 1st and 99th percentile of all pixels.
+    """Nearness of the far and the near end of the colours: the 1st and 99th percentile of all pixels.
 
     Returns:
-        (far, near), or None where no pixel is valid.
+        (far, near), or None if no pixel is valid.
     """
-    parts = [values[np.isfinite(values)] for values in maps]
-    together = np.concatenate(parts) if parts else np.empty(0)
-    if not together.size:
+    valid = np.concatenate([values[np.isfinite(values)] for values in maps] or [np.empty(0)])
+    if not valid.size:
         return None
-    far, near = np.percentile(together, (1, 99))
+    far, near = np.percentile(valid, (1, 99))
     return float(far), float(near)
 
 
@@ -229,19 +216,18 @@ def draw_depth(nearness_map: np.ndarray, ends: tuple[float, float] | None) -> np
     far, near = ends
     share = (nearness_map - far) / (near - far) if near > far else np.full(nearness_map.shape, 0.5)
     level = np.round(np.clip(np.nan_to_num(share), 0, 1) * 255).astype(np.uint8)
-    image = colours(level)
-    return np.where(np.isfinite(nearness_map)[..., None], image, hatched)
+    return np.where(np.isfinite(nearness_map)[..., None], colours(level), hatched)
 
 
 def draw_hatch(width: int, height: int) -> np.ndarray:
-    """The look of pixels without depth: grey with diagonal lines, uint8 (height, width, 3)."""
+    """Pattern of pixels without depth: grey with diagonal lines, uint8 (height, width, 3)."""
     rows, columns = np.indices((height, width))
     lines = (rows + columns) % _HATCH_PX == 0
     return np.where(lines[..., None], HATCH, INVALID).astype(np.uint8)
 
 
 def colours(level: np.ndarray) -> np.ndarray:
-    """Colours of depth, uint8 (H, W, 3), for levels from 0 (far) to 255 (near), uint8 (H, W)."""
+    """Colours of depth, uint8 (H, W, 3), at levels from 0 (far) to 255 (near), uint8 (H, W)."""
     image: np.ndarray = cv2.applyColorMap(level, cv2.COLORMAP_PLASMA)[..., ::-1]
     return np.ascontiguousarray(image)
 

@@ -1,14 +1,14 @@
-"""Results as JSON lines: one whole line per result, safe against a kill at any moment."""
+"""Results as JSON lines that survive a kill at any moment."""
 
 from __future__ import annotations
 
 import json
 import logging
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 
 from pipeline.export.files import make_folder
-from pipeline.export.line_file import LineFile
+from pipeline.export.line_file import LineFile, numbered_lines
 from pipeline.records import Result, to_json
 from pipeline.records.errors import ExportError
 
@@ -18,17 +18,16 @@ RESULTS_NAME = "results.jsonl"
 FAILURES_NAME = "failures.jsonl"
 
 
-class ResultWriter:
+class ResultWriter(AbstractContextManager["ResultWriter"]):
     """Appends results and failures to ``results.jsonl`` and ``failures.jsonl`` of a folder.
 
-    A line is written at once, under a lock, to a file opened for appending: readers and other processes
-    see whole lines only. The half line of a killed run is cut off when the folder is opened again.
+    Each line is written at once and under a lock, so readers and other processes see only whole lines.
 
     Args:
-        folder: Where to write; made if needed.
-        resume: Whether to keep what an earlier run wrote and to add to it. Otherwise the earlier files
-            become ``results.previous.jsonl`` and ``failures.previous.jsonl`` and new ones begin.
-            Processes that write to one folder at the same time must resume.
+        folder: Where to write; created if needed.
+        resume: Whether to append to the files of an earlier run; otherwise these are renamed to
+            ``results.previous.jsonl`` and ``failures.previous.jsonl``. Processes that write to the same folder at the
+            same time must resume.
 
     Raises:
         ExportError: If the folder or its files cannot be written.
@@ -62,9 +61,9 @@ class ResultWriter:
         self._results.append(line)
 
     def fail(self, item_id: str, stage: str, reason: str) -> None:
-        """Add one failure: which item, in which stage, and why in one sentence.
+        """Add one failure, with its reason in one sentence.
 
-        An item that fails and succeeds when the run is resumed has a line in both files.
+        An item that fails first and succeeds in a resumed run has a line in both files.
 
         Raises:
             ExportError: If it cannot be written.
@@ -72,13 +71,13 @@ class ResultWriter:
         self._failures.append(json.dumps({"item_id": item_id, "stage": stage, "reason": reason}, ensure_ascii=False))
 
     def finished_ids(self) -> set[tuple[str, str | None]]:
-        """Item id and question of every result in the folder; a line that is not a result is skipped.
+        """Item id and question of every result in the folder; other lines are logged and skipped.
 
         Raises:
             ExportError: If the file cannot be read.
         """
         finished: set[tuple[str, str | None]] = set()
-        for number, line in self._results.lines():
+        for number, line in numbered_lines(self.path):
             try:
                 entry = json.loads(line)
                 finished.add((str(entry["item_id"]), entry["question"]))
@@ -91,12 +90,6 @@ class ResultWriter:
         self._results.close()
         self._failures.close()
 
-    def __enter__(self) -> ResultWriter:
-        """Return the writer."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close both files."""
         self.close()

@@ -1,4 +1,4 @@
-"""A file of lines that is safe against a kill at any moment and against other processes that write to it."""
+"""Files of lines that survive a kill at any moment and other processes that write to them."""
 
 from __future__ import annotations
 
@@ -6,19 +6,49 @@ import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
-from pipeline.export.files import locked, write_error
-from pipeline.records.errors import ExportError
+from pipeline.export.files import locked, write_errors
+from pipeline.records import from_json
+from pipeline.records.errors import ExportError, RecordError
 
 logger = logging.getLogger(__name__)
 
+Record = TypeVar("Record")
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Every line of a file with its number, counted from one.
+
+    Raises:
+        ExportError: If the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            yield from enumerate(file, start=1)
+    except OSError as error:
+        raise ExportError(f"Cannot read {path}: {error.strerror or error}.") from error
+
+
+def read_records(kind: type[Record], path: Path) -> Iterator[Record]:
+    """The records of a file with one JSON record per line; damaged lines are logged and skipped.
+
+    Raises:
+        ExportError: If the file cannot be read.
+    """
+    for number, line in numbered_lines(path):
+        try:
+            yield from_json(kind, line)
+        except RecordError as error:
+            logger.warning("Line %d of %s is skipped: %s", number, path, error)
+
 
 class LineFile:
-    """A file of lines, opened for appending; the half line of a killed run is cut off.
+    """A file of lines, opened for appending; an incomplete last line, left by a killed run, is cut off.
 
     Args:
-        path: The file; made if needed.
-        resume: Whether to keep what is there; otherwise it becomes ``NAME.previous.SUFFIX`` and a new file begins.
+        path: The file; created if needed.
+        resume: Whether to append to an existing file; otherwise it is renamed to ``NAME.previous.SUFFIX``.
 
     Raises:
         ExportError: If the file cannot be written.
@@ -26,16 +56,16 @@ class LineFile:
 
     def __init__(self, path: Path, resume: bool = False) -> None:
         self.path = path
-        self._descriptor = -1
-        try:
+        with write_errors(path):
             if not resume and path.is_file() and path.stat().st_size > 0:
                 os.replace(path, path.with_suffix(f".previous{path.suffix}"))
             self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-            with locked(self._descriptor):
-                self._cut_half_line()
-        except OSError as error:
-            self.close()
-            raise write_error(path, error) from error
+            try:
+                with locked(self._descriptor):
+                    self._cut_half_line()
+            except OSError:
+                self.close()
+                raise
 
     def append(self, line: str) -> None:
         """Add one line.
@@ -44,26 +74,11 @@ class LineFile:
             ExportError: If it cannot be written.
         """
         data = f"{line}\n".encode("utf-8", "replace")
-        try:
-            with locked(self._descriptor):
-                written = os.write(self._descriptor, data)
-                if written < len(data):
-                    os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
-                    raise OSError("no space for a whole line")
-        except OSError as error:
-            raise write_error(self.path, error) from error
-
-    def lines(self) -> Iterator[tuple[int, bytes]]:
-        """Every line with its number, counted from one.
-
-        Raises:
-            ExportError: If the file cannot be read.
-        """
-        try:
-            with self.path.open("rb") as file:
-                yield from enumerate(file, start=1)
-        except OSError as error:
-            raise ExportError(f"Cannot read {self.path}: {error.strerror or error}.") from error
+        with write_errors(self.path), locked(self._descriptor):
+            written = os.write(self._descriptor, data)
+            if written < len(data):
+                os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
+                raise OSError("no space for a whole line")
 
     def close(self) -> None:
         """Close the file; closing twice does nothing."""

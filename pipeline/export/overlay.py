@@ -1,4 +1,4 @@
-"""One image per result: frames with regions and the signs of their verdicts, and depth beside or below."""
+"""One image per result: frames with regions and signs of their verdicts, with depth beside or below."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def write_image(path: Path, image: np.ndarray, widest_px: int | None = None) -> 
     Args:
         path: Where to write.
         image: uint8 RGB (H, W, 3).
-        widest_px: A wider image is made smaller; None leaves it as it is.
+        widest_px: A wider image is reduced to this width; None keeps its size.
 
     Returns:
         The path.
@@ -58,18 +58,18 @@ def write_image(path: Path, image: np.ndarray, widest_px: int | None = None) -> 
     settings = (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY) if path.suffix == ".jpg" else ()
     done, data = cv2.imencode(path.suffix, bgr, settings)
     if not done:
-        raise ExportError(f"The image {path} cannot be stored as {path.suffix}.")
+        raise ExportError(f"The image {path} cannot be encoded as {path.suffix}.")
     with replacing(path) as temporary:
         temporary.write_bytes(data.tobytes())
     return path
 
 
 def draw_overlay(scene: Scene, result: Result) -> np.ndarray:
-    """Draw the frames with their regions and verdict signs, their depth, and how many claims hold.
+    """Draw the frames with their regions and signs of verdicts, their depth, and the counts of all verdicts.
 
     Args:
-        scene: Frames and depth; of many frames the first 32 are drawn.
-        result: Regions and verdicts. Beside the name of a region stand the signs of the claims whose subject it is.
+        scene: Frames and depth; at most the first 32 frames are drawn.
+        result: Regions and verdicts. A region shows the signs of the claims about it beside its name.
 
     Returns:
         uint8 RGB (H, W, 3), at most 1920 px wide.
@@ -80,8 +80,8 @@ def draw_overlay(scene: Scene, result: Result) -> np.ndarray:
     signs, width = placed_signs(counts, _TEXT_PX, result.language)
     if not signs:
         return frames
-    top, below = len(frames) + _GAP, _GAP + line_height(_TEXT_PX)
-    sheet = _blank(max(width, frames.shape[1]), len(frames) + below)
+    top = len(frames) + _GAP
+    sheet = _blank(max(width, frames.shape[1]), top + line_height(_TEXT_PX))
     _place(sheet, frames, 0, 0)
     draw_signs(sheet, signs, 0, top, _TEXT_PX)
     return sheet
@@ -93,9 +93,9 @@ def _blank(width: int, height: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Grid:
-    """Where the images go: columns of photo and depth, all cells of one size [px].
+    """Layout of the images in columns of photo and depth, with cells of equal size [px].
 
-    Depth stands beside its photo (``across`` is 2), or below where photos are wide (``down`` is 2).
+    Depth stands beside its photo (``across`` is 2), or below a wide one (``down`` is 2).
     """
 
     sizes: tuple[tuple[int, int], ...]
@@ -138,7 +138,7 @@ def _draw_frames(scene: Scene, result: Result, grid: _Grid) -> np.ndarray:
     sheet = _blank(grid.width, rows * step - _GAP + (caption if hidden else 0))
     marks = _marks(result, len(scene.frames))
     near = [nearness(depth, *size) for depth, size in zip(scene.depth, grid.sizes, strict=False)]
-    # Metres compare across frames, so they share their colours; other depth has a scale per frame.
+    # Frames share their colours if depth is metric; other depth has its own scale per frame.
     common = colour_range(near) if all(depth.kind is DepthKind.METRIC for depth in scene.depth) else None
     for index, (frame, size) in enumerate(zip(scene.frames, grid.sizes, strict=False)):
         row, column = divmod(index, grid.columns)
@@ -165,7 +165,7 @@ def _draw_frames(scene: Scene, result: Result, grid: _Grid) -> np.ndarray:
 
 
 def _label_px(width: int, height: int) -> int:
-    """Size of the labels on a photo drawn with that width and height [px]."""
+    """Size of the labels on a photo of that width and height [px]."""
     return max(10, min(18, round(math.sqrt(width * height) / 40)))
 
 
@@ -174,7 +174,7 @@ def _place(sheet: np.ndarray, image: np.ndarray, x: int, y: int) -> None:
 
 
 def _marks(result: Result, frames: int) -> list[list[Mark]]:
-    """The regions of each frame; text that no verdict speaks of stays in the background."""
+    """The regions of each frame; text without a verdict stays in the background."""
     named = {name for verdict in result.verdicts for name in (verdict.claim.subject, verdict.claim.object)}
     marks: list[list[Mark]] = [[] for _ in range(frames)]
     for region, name, colour in zip(
@@ -204,7 +204,7 @@ def _draw_legend(
     width: int,
     language: Language,
 ) -> None:
-    """Write what the depth is on the left, and its range and the look of missing depth on the right."""
+    """Draw the kind of the depth on the left, and its range and the pattern of missing depth on the right."""
     codes = ("legend_near", "legend_far", "legend_no_depth", "legend_no_valid_depth")
     near, far, no_depth, no_valid_depth = (message(code).text(language) for code in codes)
     if ends is None:

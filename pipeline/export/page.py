@@ -1,11 +1,9 @@
-"""All results of a run on one HTML page that needs nothing else: no network, no script, no other file."""
+"""All results of a run on one self-contained HTML page."""
 
 from __future__ import annotations
 
 import base64
-import logging
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,43 +11,41 @@ from pipeline.claims.markup import without_code
 from pipeline.export.files import write_text
 from pipeline.export.html import rendered_page
 from pipeline.export.jsonl import RESULTS_NAME
+from pipeline.export.line_file import read_records
 from pipeline.models.hub import ships
-from pipeline.records import Origin, Result, Verdict, from_json
-from pipeline.records.errors import ExportError, RecordError
+from pipeline.records import Origin, Result
 from pipeline.records.message import message
-
-logger = logging.getLogger(__name__)
 
 PAGE_NAME = "report.html"
 SMALL_MODELS = (
-    "The models named theodolite-...-nano are small ones that ship with Theodolite, trained on rendered scenes; they "
-    "are not for photos."
+    "The theodolite-...-nano models are small models that ship with Theodolite. They are trained on rendered scenes, "
+    "not for photos."
 )
-# What a browser shows without getting slow, of which each has an image of about 100 kB.
+# Each result has an image of about 100 kB; many more would slow down a browser.
 MOST_RESULTS = 200
 _MOST_VERDICTS = 24
 WIDEST_PX = 1088
-"""Widest image that the page shows at its full size."""
+"""Largest width that the page shows at full size."""
 
 
 def write_page(path: Path) -> Path | None:
-    """Write the page of the results that lie beside it.
+    """Write the page of the results in its folder.
 
     Args:
-        path: Where to write; ``results.jsonl`` and the images that it names are in the same folder.
+        path: Where to write; ``results.jsonl`` and its images are in the same folder.
 
     Returns:
-        The path; None where there is no result.
+        The path; None if there is no result.
 
     Raises:
-        ExportError: If it cannot be written.
+        ExportError: If the results cannot be read or the page cannot be written.
     """
     counts: Counter[str] = Counter()
     seconds: Counter[str] = Counter()
     models: dict[str, None] = {}
     shown: list[dict[str, Any]] = []
     versions: dict[str, str] = {}
-    for result in _results(path.parent / RESULTS_NAME):
+    for result in read_records(Result, path.parent / RESULTS_NAME):
         counts.update(_counts(result))
         seconds.update(result.seconds)
         if result.answer is not None:
@@ -72,33 +68,20 @@ def write_page(path: Path) -> Path | None:
     return path
 
 
-def _results(path: Path) -> Iterator[Result]:
-    try:
-        with path.open("rb") as lines:
-            for number, line in enumerate(lines, start=1):
-                try:
-                    yield from_json(Result, line)
-                except RecordError as error:
-                    logger.warning("Line %d of %s is not on the page: %s", number, path, error)
-    except OSError as error:
-        raise ExportError(f"Cannot read {path}: {error.strerror or error}.") from error
-
-
 def _counts(result: Result) -> Counter[str]:
-    counts = Counter(verdict.status for verdict in result.verdicts)
-    judged = [right for verdict in result.verdicts if (right := verdict.is_correct) is not None]
-    return Counter(counts) + Counter(
+    decided = [verdict.is_correct for verdict in result.verdicts if verdict.is_correct is not None]
+    return Counter(str(verdict.status) for verdict in result.verdicts) + Counter(
         results=1,
         claims=len(result.verdicts),
-        decided=len(judged),
-        rightly=sum(judged),
+        decided=len(decided),
+        decided_correctly=sum(decided),
         known=int(result.is_correct is not None),
-        right=int(result.is_correct or False),
+        correct=int(result.is_correct or False),
     )
 
 
 def _row(result: Result, folder: Path) -> dict[str, Any]:
-    """What the page shows of a result."""
+    """The values of a result that the page shows."""
     answer = result.answer
     said = [] if answer is None else [("page_said", answer.text)]
     if answer is not None and answer.grounding:
@@ -112,23 +95,12 @@ def _row(result: Result, folder: Path) -> dict[str, Any]:
         "is_correct": result.is_correct,
         "correct_answer": result.correct_answer,
         "image": _embedded(folder, result.artefacts["image"]) if "image" in result.artefacts else None,
-        "verdicts": [_verdict(verdict) for verdict in result.verdicts[:_MOST_VERDICTS]],
+        "verdicts": result.verdicts[:_MOST_VERDICTS],
         "more": max(0, len(result.verdicts) - _MOST_VERDICTS),
         "text_lines": tuple(dict.fromkeys(region.label for region in result.regions if region.origin is Origin.OCR)),
         "notes": result.errors,
         "said": said,
         "footer": _footer(result),
-    }
-
-
-def _verdict(verdict: Verdict) -> dict[str, Any]:
-    return {
-        "status": str(verdict.status),
-        "claim": verdict.claim_text,
-        "probability": verdict.probability,
-        "reason": verdict.reason,
-        "needs": verdict.needs,
-        "is_correct": verdict.is_correct,
     }
 
 
@@ -140,11 +112,11 @@ def _footer(result: Result) -> str:
 
 
 def _embedded(folder: Path, name: str) -> str | None:
-    """An image of the folder as a data URI; None where it is not there any more, or not in the folder."""
+    """An image of the folder as a data URI; None if it does not exist or lies outside the folder."""
     try:
         path = (folder / name).resolve()
         if not (path.is_relative_to(folder.resolve()) and path.is_file()):
             return None
         return f"data:image/jpeg;base64,{base64.b64encode(path.read_bytes()).decode()}"
-    except (OSError, ValueError):  # A name that no file can have.
+    except (OSError, ValueError):  # Not a valid file name.
         return None

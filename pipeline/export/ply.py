@@ -1,7 +1,7 @@
 """The scene as a coloured point cloud in a PLY file.
 
-Convention: OpenCV axes (x right, y down, z forward); metres where the depth is metric, else the depth's
-own unit. The integer property ``region`` is the index in the result's ``regions``, -1 for none.
+Convention: OpenCV axes (x right, y down, z forward), in metres if the depth is metric, else in the unit of the depth.
+The integer property ``region`` is the index in the result's ``regions``, -1 for none.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from pipeline.geometry.backprojection import back_project
 from pipeline.records import DepthKind, DepthMap, Origin, Region, Result, Scene
 
 _FARTHEST = 2.0
-"""Points beyond this multiple of the 98th percentile of a frame's depth are left out as errors of the sensor."""
+"""Points beyond this multiple of the 98th percentile of a frame's depth are dropped as sensor errors."""
 
 _PROPERTIES = {
     **dict.fromkeys(("x", "y", "z"), ("float", "<f4")),
     **dict.fromkeys(("red", "green", "blue"), ("uchar", "u1")),
     "region": ("int", "<i4"),
 }
-"""Type of each property, as PLY and as NumPy call it."""
+"""Type of each property, in PLY and in NumPy."""
 
 logger = logging.getLogger(__name__)
 
@@ -52,10 +52,10 @@ def write_ply(path: Path, scene: Scene, result: Result, max_points: int = 200_00
         path: Where to write.
         scene: Frames and depth.
         result: The regions, which colour their points.
-        max_points: The most points of the file; of more, every n-th is taken.
+        max_points: Most points of the file; beyond that, every n-th point is kept.
 
     Returns:
-        The path, or None where the depth has no shape or no valid pixel; the reason is logged.
+        The path, or None if the depth has no shape or no valid pixel; the reason is logged.
 
     Raises:
         ExportError: If the file cannot be written.
@@ -73,26 +73,24 @@ def write_ply(path: Path, scene: Scene, result: Result, max_points: int = 200_00
 
 
 def coloured_points(scene: Scene, result: Result, max_points: int) -> ColouredPoints | None:
-    """The points of the scene, thinned evenly and always in the same way.
+    """The points of the scene, thinned evenly and deterministically.
 
-    Points whose depth is more than twice the 98th percentile of their frame are left out: a few wild values
-    of a sensor would make the scene a speck in a viewer. Frames that have a pose and metric depth are merged
-    in the world frame. Without such frames the first one whose depth has shape is used, in its own camera
-    frame: depth of two frames has no common place.
+    Points whose depth is more than twice the 98th percentile of their frame are dropped, because a few sensor outliers
+    would make the scene tiny in a viewer. Frames with a pose and metric depth are merged in the world frame. Without
+    such frames, only the first one whose depth has shape is used, in its own camera frame.
 
     Args:
         scene: Frames and depth.
-        result: The regions; where several cover a pixel, the smallest owns it.
-        max_points: The most points.
+        result: The regions; a pixel belongs to the smallest region that covers it.
+        max_points: Most points.
 
     Returns:
-        The points, or None where there are none; the reason is logged.
+        The points, or None if there are none; the reason is logged.
     """
-    indices = _placeable(scene)
-    placeable = {index: _without_outliers(scene.depth[index]) for index in indices}
+    placeable = {index: _without_outliers(scene.depth[index]) for index in _placeable(scene)}
     count = sum(int(mask.sum()) for mask in placeable.values())
     if not count:
-        reason = "has no valid pixel" if indices else "has no shape, so its points have no place"
+        reason = "has no valid pixel" if placeable else "has no shape, so its points have no position"
         logger.info("No point cloud of item %s: its depth %s.", scene.id, reason if scene.depth else "is missing")
         return None
     stride = -(-count // max(1, max_points))
@@ -110,18 +108,18 @@ def coloured_points(scene: Scene, result: Result, max_points: int) -> ColouredPo
             positions = positions @ frame.pose[:3, :3].T + frame.pose[:3, 3]
         owners = region_map(result.regions, index, depth.shape)[mask]
         colours = np.where((owners >= 0)[:, None], palette[owners], frame.rgb[mask])
-        # The file holds float32; a point that does not fit has no place in it.
+        # The file holds float32 numbers.
         fits = (np.abs(positions) <= np.finfo(np.float32).max).all(axis=1)
         parts.append((positions[fits], colours[fits], owners[fits]))
     cloud = ColouredPoints(*(np.concatenate(column) for column in zip(*parts, strict=True)))
     if not len(cloud.positions):
-        logger.info("No point cloud of item %s: its depth is too large for a file of points.", scene.id)
+        logger.info("No point cloud of item %s: its depth exceeds the range of the file.", scene.id)
         return None
     return cloud
 
 
 def _without_outliers(depth: DepthMap) -> np.ndarray:
-    """Valid pixels of depth with shape that are not far beyond all others, bool (H, W)."""
+    """Valid pixels of depth with shape, without outliers far behind the scene, bool (H, W)."""
     if not depth.valid.any():
         return depth.valid
     with np.errstate(over="ignore"):
@@ -131,7 +129,7 @@ def _without_outliers(depth: DepthMap) -> np.ndarray:
 
 
 def region_map(regions: tuple[Region, ...], frame: int, shape: tuple[int, int]) -> np.ndarray:
-    """Which region each pixel of a frame belongs to: its mask, else its box; read text belongs to none.
+    """The region of each pixel of a frame, by masks, or by boxes without masks; text regions are ignored.
 
     Args:
         regions: All regions of the result.
@@ -139,10 +137,10 @@ def region_map(regions: tuple[Region, ...], frame: int, shape: tuple[int, int]) 
         shape: (height, width) of the frame [px].
 
     Returns:
-        int32 (H, W): index of the region, -1 for none; where several overlap, the smallest.
+        int32 (H, W): index of the region, the smallest of several, -1 for none.
     """
     height, width = shape
-    # A pixel belongs to a box if its centre does; the centre of the first lies at 0.5.
+    # A pixel belongs to a box if its centre does; the centre of the first pixel is at 0.5.
     columns, rows = np.arange(width) + 0.5, np.arange(height) + 0.5
     owners = np.full(shape, -1, dtype=np.int32)
     for index in sorted(range(len(regions)), key=lambda index: -_area_px(regions[index])):
@@ -166,10 +164,10 @@ def _area_px(region: Region) -> float:
 
 def _placeable(scene: Scene) -> list[int]:
     """Indices of the frames whose points share one coordinate frame."""
-
-    def is_posed(index: int, depth: DepthMap) -> bool:
-        return depth.kind is DepthKind.METRIC and scene.frames[index].pose is not None
-
-    posed = [index for index, depth in enumerate(scene.depth) if is_posed(index, depth)]
+    posed = [
+        index
+        for index, (depth, frame) in enumerate(zip(scene.depth, scene.frames, strict=False))
+        if depth.kind is DepthKind.METRIC and frame.pose is not None
+    ]
     shaped = [index for index, depth in enumerate(scene.depth) if depth.kind.has_shape]
     return posed or shaped[:1]

@@ -1,4 +1,4 @@
-"""Signs of verdicts: a disc with a tick, a cross or a dash, and how many there are."""
+"""Signs of verdicts: discs with a tick, a cross or a dash, and their counts."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _STROKES = {
 def placed_signs(
     counts: Mapping[Status, int], text_px: int, language: Language | None = None
 ) -> tuple[list[tuple[Status, int, str]], int]:
-    """Where the signs of verdicts stand in one line.
+    """Layout of the signs of verdicts in one line.
 
     Args:
-        counts: How many verdicts have each status.
+        counts: Number of verdicts by status.
         text_px: Size of the text, and diameter of the signs [px].
-        language: Language in which the statuses are named; None leaves them out, and a single verdict without a number.
+        language: Language of the names of the statuses; None leaves out the names, and the number of a single verdict.
 
     Returns:
-        Each status that occurs, its left edge [px] and the text beside its sign; and the width of the line [px].
+        Status, left edge [px] and text of each sign; and the width of the line [px].
     """
     gap, places, x = text_px if language else text_px // 3, [], 0
     for status in Status:
@@ -43,19 +43,19 @@ def placed_signs(
 
 
 def _sign_step(text_px: int) -> int:
-    """From the left edge of a sign to that of its text [px]."""
+    """Distance from the left edge of a sign to that of its text [px]."""
     return text_px + text_px // 4
 
 
 def draw_signs(image: np.ndarray, places: Iterable[tuple[Status, int, str]], x: int, y: int, text_px: int) -> None:
-    """Draw a line of signs from ``placed_signs``, whose line box begins at (x, y)."""
+    """Draw a line of signs from ``placed_signs``, with the top left corner of its line box at (x, y)."""
     for status, offset, text in places:
         draw_sign(image, status, x + offset, y + (line_height(text_px) - text_px) // 2, text_px)
         draw_text(image, text, x + offset + _sign_step(text_px), y, text_px)
 
 
 def draw_sign(image: np.ndarray, status: Status, x: int, y: int, size_px: int) -> None:
-    """Draw a filled disc with a tick, a cross or a dash in it, so that colour alone says nothing.
+    """Draw a disc with a tick, a cross or a dash, so that no meaning depends on colour alone.
 
     Args:
         image: Image to draw into.

@@ -1,28 +1,28 @@
-"""Texts of users made safe for the places where they are written."""
+"""Texts from users, made safe for terminals, file names and spreadsheets."""
 
 from __future__ import annotations
 
 import re
 
-# What a spreadsheet takes for a formula.
+# Text that begins so is a formula to a spreadsheet.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def one_line(text: str) -> str:
-    """The text on one line, without characters that a terminal would obey."""
+    """The text on one line, without control characters."""
     return " ".join("".join(part if part.isprintable() else " " for part in text).split())
 
 
 def file_stem(name: str, otherwise: str = "item") -> str:
-    """A file name without suffix that is safe everywhere; different names may give equal ones.
+    """A safe file name without suffix; different names may give the same one.
 
     >>> file_stem("../a b.png")
     'a_b.png'
     """
-    # Names are limited in bytes.
+    # File systems limit names in bytes.
     return re.sub(r"[^\w.-]+", "_", name).encode()[:80].decode(errors="ignore").strip("._-") or otherwise
 
 
 def csv_text(text: str) -> str:
-    """A text that a spreadsheet shows and does not compute."""
+    """The text, quoted if a spreadsheet would compute it."""
     return f"'{text}" if text.startswith(_FORMULA) else text

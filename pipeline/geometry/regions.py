@@ -102,11 +102,16 @@ def boxes_gap(first_px: tuple[float, float, float, float], second_px: tuple[floa
     )
 
 
-def boxes_iou(first_px: tuple[float, float, float, float], second_px: tuple[float, float, float, float]) -> float:
-    """Intersection over union of two boxes, 0 where both are empty."""
+def boxes_overlap(first_px: tuple[float, float, float, float], second_px: tuple[float, float, float, float]) -> float:
+    """Common area of two boxes [px^2]."""
     width = min(first_px[2], second_px[2]) - max(first_px[0], second_px[0])
     height = min(first_px[3], second_px[3]) - max(first_px[1], second_px[1])
-    shared = max(0.0, width) * max(0.0, height)
+    return max(0.0, width) * max(0.0, height)
+
+
+def boxes_iou(first_px: tuple[float, float, float, float], second_px: tuple[float, float, float, float]) -> float:
+    """Intersection over union of two boxes, 0 where both are empty."""
+    shared = boxes_overlap(first_px, second_px)
     areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (first_px, second_px))
     return shared / (areas - shared) if areas > shared else 0.0
 

@@ -88,7 +88,7 @@ def _row(name: str, reach: Reach, run: Any, risk: float = 0.05) -> Iterator[Figu
     from pipeline.evaluate.claims.scores import balanced_accuracy, scores
 
     own = scores(run.judgements)
-    plain = {judge: scores(judgements_of(found)) for judge, found in run.plain.items()}
+    plain = {judge: scores(judgements_of(found)) for judge, found in run.baselines.items()}
     name = f"{name} ({own.claims} claims)"
     best = max(item.accuracy for item in plain.values())
     if risk != _RISKS[0]:
@@ -117,7 +117,7 @@ def _row(name: str, reach: Reach, run: Any, risk: float = 0.05) -> Iterator[Figu
         found = balanced_accuracy([run.judgements[index] for index in chosen])
         others = [
             balanced_accuracy([judgements[index] for index in chosen])
-            for judgements in (judgements_of(scores_) for scores_ in run.plain.values())
+            for judgements in (judgements_of(scores_) for scores_ in run.baselines.values())
         ]
         yield Figure(
             f"{name}: balanced accuracy of {len(chosen)} claims of occlusion", found, "share", max(others),
@@ -201,8 +201,8 @@ def _judged(cases: list[Any], noise_of: Callable[[Any], Any], run: Any = None) -
             raise RuntimeError(f"Case {case.scene.id} failed: {part.failures[0]}")
         run.judgements += part.judgements
         run.sources += part.sources
-        for name, found in part.plain.items():
-            run.plain.setdefault(name, []).extend(found)
+        for name, found in part.baselines.items():
+            run.baselines.setdefault(name, []).extend(found)
     return run, len(cases)
 
 

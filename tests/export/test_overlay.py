@@ -50,17 +50,18 @@ def test_box_edges_lie_where_the_box_is() -> None:
 @pytest.mark.parametrize(
     "box, expected",
     [
-        ((-50, -50, 30, 30), (0, 0, 29, 29)),
-        ((80, 40, 500, 500), (80, 40, 99, 49)),
-        ((-1e9, -1e9, 1e9, 1e9), (0, 0, 99, 49)),
-        ((200, 200, 300, 300), None),
-        ((-30, 0, -10, 20), None),
+        ((-25, -25, 15, 15), (0, 0, 29, 29)),
+        ((40, 20, 250, 250), (80, 40, 99, 49)),
+        # Drawn at twice the size, these edges are infinite.
+        ((-1e308, -1e308, 1e308, 1e308), (0, 0, 99, 49)),
+        ((100, 100, 150, 150), None),
+        ((-15, 0, -5, 10), None),
     ],
 )
 def test_boxes_off_the_image_are_clipped(
     box: tuple[float, float, float, float], expected: tuple[int, int, int, int] | None
 ) -> None:
-    image = draw_photo(frame(100, 50).rgb, [Mark(Region("cup", box), "", RED)], 100, 50, 16, 1)
+    image = draw_photo(frame(50, 25).rgb, [Mark(Region("cup", box), "", RED)], 100, 50, 16, 1)
     rows, columns = np.nonzero((image == RED).all(axis=2))
     found = (columns.min(), rows.min(), columns.max(), rows.max()) if len(rows) else None
     assert found == expected

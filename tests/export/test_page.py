@@ -77,7 +77,7 @@ def test_answers_verdicts_reasons_and_what_is_right_are_shown(tmp_path: Path) ->
     text = page_of(tmp_path, right, wrong).text
     for words in (
         "2 results, 1 of 2 answers correct; 3 claims: 1 supported, 1 refuted, 1 undecided;",
-        "1 of 2 decided ones correctly",
+        "1 of 2 decided claims judged correctly",
         "Is the cup left of the lamp? The cup is left of the lamp. correct",
         "The cup is left of the lamp. wrong The correct answer is no.",
         "supported correct cup is left of lamp 97.0 % Its centre lies to the left.",

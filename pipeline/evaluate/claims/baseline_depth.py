@@ -1,4 +1,4 @@
-"""Depth of a box as one number, read the plain way: what the verifier is compared with."""
+"""Depth of a box as one number, as the baselines read it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _POINT_RADIUS_PX = 4.0
 
 
 class Reading(StrEnum):
-    """How a box becomes one depth.
+    """How to reduce a box to one depth.
 
-    ``box_mean``: mean of all its valid pixels. ``box_centre``: the valid pixel nearest to its centre. ``nearest_mode``:
-    the nearest peak of its histogram.
+    ``box_mean``: mean of its valid pixels. ``box_centre``: the valid pixel nearest to its centre. ``nearest_mode``: the
+    nearest peak of its histogram.
     """
 
     BOX_MEAN = "box_mean"
@@ -28,16 +28,16 @@ class Reading(StrEnum):
 
 
 def farness(depth: DepthMap, box_px: Box, reading: Reading) -> float | None:
-    """One number that grows with the distance of what a box shows.
+    """One number that grows with the distance of the object in a box.
 
     Args:
         depth: Depth of the frame, of any kind.
         box_px: (left, top, right, bottom) [px].
-        reading: How its pixels become one number.
+        reading: How to reduce its pixels to one number.
 
     Returns:
-        z where it is known, in metres or up to a factor; z up to factor and shift for affine depth; minus the
-        disparity for affine disparity. None where no pixel of the box has depth.
+        z, in metres or up to a factor; z up to factor and shift for affine depth; minus the disparity for affine
+        disparity. None if no pixel of the box has depth.
     """
     window = box_window(box_px, depth.shape, _POINT_RADIUS_PX)
     values, valid = depth.values[window.slices], depth.valid[window.slices]
@@ -51,8 +51,13 @@ def farness(depth: DepthMap, box_px: Box, reading: Reading) -> float | None:
     return _nearest_mode(values[valid])
 
 
+def box_centre(box_px: Box) -> tuple[float, float]:
+    """Centre of a box on the continuous image plane [px]."""
+    return (box_px[0] + box_px[2]) / 2, (box_px[1] + box_px[3]) / 2
+
+
 def frame_range(depth: DepthMap) -> float:
-    """Range of a frame's valid values from the 2nd to the 98th percentile, in their own unit; 0 where it has none."""
+    """Range of a frame's valid values from the 2nd to the 98th percentile, in their unit; 0 without valid values."""
     values = depth.values[depth.valid][::7]
     if values.size < 2:
         return 0.0
@@ -61,11 +66,10 @@ def frame_range(depth: DepthMap) -> float:
 
 
 def _at_centre(values: np.ndarray, valid: np.ndarray, box_px: Box, window: Window) -> float:
-    """The valid pixel that is nearest to the box's centre."""
+    """Value of the valid pixel nearest to the box's centre."""
     rows, columns = np.nonzero(valid)
-    middle_u, middle_v = (box_px[0] + box_px[2]) / 2 - 0.5, (box_px[1] + box_px[3]) / 2 - 0.5
-    away = (rows + window.top - middle_v) ** 2 + (columns + window.left - middle_u) ** 2
-    nearest = int(np.argmin(away))
+    u, v = box_centre(box_px)
+    nearest = int(np.argmin((rows + window.top + 0.5 - v) ** 2 + (columns + window.left + 0.5 - u) ** 2))
     return float(values[rows[nearest], columns[nearest]])
 
 

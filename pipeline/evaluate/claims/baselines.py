@@ -1,7 +1,7 @@
-"""Plain judges of claims, which look at boxes and one depth per box: what the verifier must beat.
+"""Baselines for the verifier, which judge claims by boxes and one depth per box.
 
-Each gives a signed score: positive where the claim holds, the larger the clearer; None where it cannot tell. The
-masks of regions are never looked at.
+Each gives a signed score: positive if the claim holds, larger where it is clearer; None where it cannot decide. They
+ignore the masks of regions.
 """
 
 from __future__ import annotations
@@ -14,39 +14,39 @@ from typing import Protocol
 import numpy as np
 
 from pipeline.claims.resolve import resolve, resolve_all
-from pipeline.evaluate.claims.baseline_depth import Reading, farness, frame_range
+from pipeline.evaluate.claims.baseline_depth import Reading, box_centre, farness, frame_range
 from pipeline.evaluate.claims.scores import Judgement
-from pipeline.geometry.regions import boxes_gap
-from pipeline.records import Box, Camera, Claim, Comparison, DepthKind, DepthMap, Region, Scene
+from pipeline.geometry.regions import boxes_gap, boxes_overlap
+from pipeline.records import Box, Camera, Claim, Comparison, DepthKind, DepthMap, Scene
 from pipeline.records.relations import RELATIONS, Relation
 from pipeline.verify.rules.base import Settings
 
-# The rule for occlusion: boxes overlap by more than this share of the smaller, and depths differ by more than that.
+# Occlusion: the boxes overlap by more than this share of the smaller one, and their depths differ by more than that.
 _OVERLAP, _DEPTH_STEP = 0.15, 0.20
-# Things touch whose boxes come so near [px], and whose depths differ by less than that.
+# Contact: the gap between the boxes is smaller than this [px], and their depths differ by less than that.
 _ADJOINING_PX, _TOUCHING_DEPTH = 2.0, 0.10
 _TINY = 1e-9
 
 
-class PlainJudge(Protocol):
-    """Judges a claim without any idea of its own errors."""
+class Baseline(Protocol):
+    """Scores a claim without an estimate of its own error."""
 
     name: str
 
-    def judge(self, scene: Scene, claim: Claim) -> float | None:
-        """Signed score: positive where the claim holds, larger where clearer; None where it cannot tell."""
+    def score(self, scene: Scene, claim: Claim) -> float | None:
+        """Signed score: positive if the claim holds, larger where it is clearer; None where it cannot decide."""
         ...
 
 
 @dataclass(frozen=True)
-class PlainScore:
-    """Score that a baseline gave to one claim.
+class BaselineScore:
+    """Score of one claim by a baseline.
 
     Args:
-        relation: What is compared with each other when scores are ranked.
+        relation: Name of the claim's relation; scores are ranked within it.
         truth: Whether the claim holds.
-        score: Its score; None where it has none.
-        group: What is resampled as a whole: the scene.
+        score: Its score; None where the baseline cannot decide.
+        group: The group that is resampled as a whole: the scene.
     """
 
     relation: str
@@ -55,14 +55,11 @@ class PlainScore:
     group: str
 
 
-def judgements_of(scores: Sequence[PlainScore]) -> list[Judgement]:
-    """Scores as judgements, decided wherever there is one.
+def judgements_of(scores: Sequence[BaselineScore]) -> list[Judgement]:
+    """Scores as judgements, in their order; each score that exists counts as decided.
 
-    A score becomes a confidence by the rank of its size among those of the same relation, which serves the plain
-    judges best: no relation's scale is held against another's, and no threshold has to be chosen.
-
-    Returns:
-        One judgement per score, in their order; the probability is None where there is no score.
+    The rank of its magnitude within the relation gives a score its confidence, which suits the baselines best: scales
+    of different relations are never compared, and no threshold has to be chosen.
     """
     by_relation: dict[str, list[int]] = {}
     for index, item in enumerate(scores):
@@ -81,12 +78,12 @@ def judgements_of(scores: Sequence[PlainScore]) -> list[Judgement]:
     ]
 
 
-class BoxJudge:
-    """Judges by boxes, and by one depth per box.
+class BoxBaseline:
+    """Scores claims by boxes and one depth per box.
 
     Args:
-        reading: How a box becomes one depth.
-        tolerance: Relative deviation of a claim's number that is accepted where the claim names none; the verifier's.
+        reading: How to reduce a box to one depth.
+        tolerance: Accepted relative deviation of a claim's number if the claim states none; the verifier's.
     """
 
     def __init__(self, reading: Reading | str, tolerance: float = Settings().tolerance) -> None:
@@ -94,8 +91,8 @@ class BoxJudge:
         self.name = self.reading.value
         self.tolerance = tolerance
 
-    def judge(self, scene: Scene, claim: Claim) -> float | None:
-        """Judge a claim in the first of its frames that shows all that it names; whose view is meant is ignored."""
+    def score(self, scene: Scene, claim: Claim) -> float | None:
+        """Score of a claim in the first of its frames that shows everything it names, from the camera's viewpoint."""
         relation = RELATIONS[claim.relation]
         if relation.counts:
             score = self._count(scene, claim)
@@ -110,10 +107,8 @@ class BoxJudge:
         return None if score is None else -score if claim.negated else score
 
     def _count(self, scene: Scene, claim: Claim) -> float | None:
-        frames = claim.frames or tuple(range(len(scene.frames)))
-        for frame in frames:
-            found = resolve_all(claim.subject, scene.regions, frame)
-            if found:
+        for frame in claim.frames or range(len(scene.frames)):
+            if found := resolve_all(claim.subject, scene.regions, frame):
                 assert claim.value is not None
                 gap = len(found) - claim.value
                 if claim.comparison is Comparison.AT_LEAST:
@@ -122,19 +117,18 @@ class BoxJudge:
         return None
 
 
-def default_judges(tolerance: float = Settings().tolerance) -> tuple[PlainJudge, ...]:
-    """The baselines of every report, by how they read the depth of a box."""
-    return tuple(BoxJudge(reading, tolerance) for reading in Reading)
+def default_baselines(tolerance: float = Settings().tolerance) -> tuple[Baseline, ...]:
+    """The baselines of every report: one per way to read the depth of a box."""
+    return tuple(BoxBaseline(reading, tolerance) for reading in Reading)
 
 
 def _boxes(claim: Claim, relation: Relation, scene: Scene) -> tuple[int, list[Box]] | None:
-    """The first frame that shows everything that the claim names, with the boxes, subject first."""
+    """The first frame that shows everything the claim names, with the boxes, subject first."""
     names = [name for name in (claim.subject, claim.object, claim.other_object) if name is not None]
     found = [resolve(name, scene.regions).by_frame for name in names]
     for frame in claim.frames or range(len(scene.frames)):
         if all(frame in by_frame for by_frame in found):
-            regions: list[Region] = [scene.regions[by_frame[frame]] for by_frame in found]
-            return frame, [region.box_px for region in regions]
+            return frame, [scene.regions[by_frame[frame]].box_px for by_frame in found]
     return None
 
 
@@ -152,13 +146,13 @@ class _View:
         return None if self.depth is None else farness(self.depth, self.boxes[index], self.reading)
 
     def z(self, index: int, *, metric: bool = False) -> float | None:
-        """Depth of a box where the depth has a shape, or a metric one."""
+        """Depth of a box if the depth map has a shape, or is metric."""
         if self.depth is None or not self.depth.kind.has_shape or (metric and self.depth.kind is not DepthKind.METRIC):
             return None
         return self.farness(index)
 
     def lead(self) -> float | None:
-        """How much nearer the first box is than the second: a share of z, or of an affine frame's depth range."""
+        """How much nearer the first box is than the second, as a share of z, or of the frame's range if affine."""
         first, second = self.farness(0), self.farness(1)
         if first is None or second is None or self.depth is None:
             return None
@@ -172,7 +166,7 @@ class _View:
         z = self.z(index, metric=True)
         if z is None:
             return None
-        u, v = centre(self.boxes[index])
+        u, v = box_centre(self.boxes[index])
         return z * np.array(
             [(u - 0.5 - self.camera.cx) / self.camera.fx, (v - 0.5 - self.camera.cy) / self.camera.fy, 1]
         )
@@ -186,30 +180,22 @@ class _View:
         return (right - left) * z / self.camera.fx if measure == "width" else (bottom - top) * z / self.camera.fy
 
     def number(self, claim: Claim, measured: float | None) -> float | None:
-        """How well a claim's number fits a measured one, in units of what is accepted."""
+        """How well a claim's number fits a measured one, in units of the accepted deviation."""
         if measured is None or claim.value is None or claim.unit is None:
             return None
         factor = 1.0 if math.isnan(claim.unit.metres) else claim.unit.metres
         value = claim.value * factor
         slack = self.tolerance * value if claim.tolerance is None else claim.tolerance * factor
-        unit = max(slack, _TINY)
         if claim.comparison is Comparison.ABOUT:
-            return (slack - abs(measured - value)) / unit
+            return (slack - abs(measured - value)) / max(slack, _TINY)
         gap = measured - value if claim.comparison is Comparison.AT_LEAST else value - measured
         return (gap + (slack if claim.tolerance is not None else 0.0)) / max(self.tolerance * value, _TINY)
 
 
-def centre(box_px: Box) -> tuple[float, float]:
-    """Centre of a box on the continuous image plane [px]."""
-    return (box_px[0] + box_px[2]) / 2, (box_px[1] + box_px[3]) / 2
-
-
 def overlap_share(first_px: Box, second_px: Box, of: float | None = None) -> float:
-    """Area that two boxes share, as a share of the smaller one, or of the area ``of`` [px^2]."""
-    width = min(first_px[2], second_px[2]) - max(first_px[0], second_px[0])
-    height = min(first_px[3], second_px[3]) - max(first_px[1], second_px[1])
-    shared = max(0.0, width) * max(0.0, height)
-    return shared / max(of if of is not None else min(_area(first_px), _area(second_px)), _TINY)
+    """Common area of two boxes as a share of the smaller one, or of the area ``of`` [px^2]."""
+    whole = min(_area(first_px), _area(second_px)) if of is None else of
+    return boxes_overlap(first_px, second_px) / max(whole, _TINY)
 
 
 def _area(box_px: Box) -> float:
@@ -218,16 +204,16 @@ def _area(box_px: Box) -> float:
 
 def _image_order(claim: Claim, view: _View, *, axis: str, sign: int) -> float:
     at = 0 if axis == "x" else 1
-    return sign * (centre(view.boxes[1])[at] - centre(view.boxes[0])[at])
+    return sign * (box_centre(view.boxes[1])[at] - box_centre(view.boxes[0])[at])
 
 
 def _between(claim: Claim, view: _View) -> float:
-    """Beside the line between the other two centres, by less than half its length."""
-    middle, start, end = (np.array(centre(box)) for box in view.boxes)
-    line = end - start
-    squared = max(float(line @ line), _TINY)
-    share = float((middle - start) @ line) / squared
-    off = abs(float((middle - start)[0] * line[1] - (middle - start)[1] * line[0])) / squared
+    """The centre projects onto the line between the other two, less than half its length off it."""
+    middle, start, end = (complex(*box_centre(box)) for box in view.boxes)
+    line, away = end - start, middle - start
+    # Real part: along the line; imaginary part: across it.
+    place = away * line.conjugate() / max(abs(line) ** 2, _TINY)
+    share, off = place.real, abs(place.imag)
     return min(share, 1 - share, 0.5 - off)
 
 
@@ -249,7 +235,7 @@ def _same_depth(claim: Claim, view: _View) -> float | None:
 
 
 def _occlusion(claim: Claim, view: _View, *, sign: int) -> float | None:
-    """Boxes overlap, and the one in front is clearly nearer; how much is hidden is the overlap of its box."""
+    """The boxes overlap and the one in front is clearly nearer; their overlap is the hidden share of the other."""
     lead = view.lead()
     if lead is None:
         return None
@@ -262,7 +248,7 @@ def _occlusion(claim: Claim, view: _View, *, sign: int) -> float | None:
 
 
 def _contact(claim: Claim, view: _View, *, axis: str | None = None) -> float | None:
-    """Boxes overlap or adjoin and depths are alike; on: the subject's lower edge lies above the object's."""
+    """The boxes overlap or adjoin at similar depth; for "on", the subject's lower edge lies above the object's."""
     lead = view.lead()
     if lead is None or view.z(0) is None:
         return None
@@ -286,16 +272,12 @@ def _size_order(claim: Claim, view: _View, *, sign: int, extent: str) -> float |
 
 
 def _size(claim: Claim, view: _View) -> float | None:
-    """Height and width of the box; the extent along the view cannot be told, and without a named side either fits."""
+    """Height or width of the box, whichever fits better if the claim names none; a box has no depth extent."""
     if claim.measure == "depth":
         return None
-    fits = [view.number(claim, view.side(0, measure, metric=True)) for measure in _sides(claim)]
-    known = [fit for fit in fits if fit is not None]
-    return max(known) if known else None
-
-
-def _sides(claim: Claim) -> tuple[str, ...]:
-    return (claim.measure,) if claim.measure else ("height", "width")
+    sides = (claim.measure,) if claim.measure else ("height", "width")
+    fits = [view.number(claim, view.side(0, side, metric=True)) for side in sides]
+    return max((fit for fit in fits if fit is not None), default=None)
 
 
 def _distance_between(claim: Claim, view: _View) -> float | None:

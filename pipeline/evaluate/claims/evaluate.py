@@ -1,18 +1,19 @@
-"""One evaluation from its parts to its files: ``claims.jsonl``, ``report.json`` and ``report.html``."""
+"""Runs one evaluation of claims and writes ``claims.jsonl``, ``report.json`` and ``report.html``."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from pipeline.datasets.base import ClaimDataset
 from pipeline.evaluate.claims.page import page_of
-from pipeline.evaluate.claims.report import claim_line, report_of
-from pipeline.evaluate.claims.run import JudgedClaim, Subjects, run_claims
-from pipeline.export.files import only_writer, replacing, write_error
+from pipeline.evaluate.claims.report import report_of
+from pipeline.evaluate.claims.run import Subjects, run_claims
+from pipeline.export.files import only_writer, write_errors, write_json, write_text
+from pipeline.export.line_file import LineFile
 from pipeline.records.settings import Count, Natural, checked
 
 
@@ -28,7 +29,7 @@ def evaluate_claims(
     seed: Natural = 0,
     on_case: Callable[[str], None] = lambda case_id: None,
 ) -> dict[str, Any]:
-    """Judge a data set and write what came out.
+    """Judge the claims of a data set, ask its questions, and write the results.
 
     Args:
         dataset: The data set.
@@ -36,9 +37,9 @@ def evaluate_claims(
         folder: Where the three files go; older ones are replaced.
         configuration: The whole configuration, for the report.
         limit: Most cases; None takes all.
-        draws: Bootstrap draws of every interval; 0 gives none.
+        draws: Bootstrap draws per interval; 0 gives no intervals.
         seed: Seed of the draws.
-        on_case: Called with the id of each case that is done.
+        on_case: Called with the id of each finished case.
 
     Returns:
         The report, as ``report.json`` holds it.
@@ -47,32 +48,21 @@ def evaluate_claims(
         ConfigError: If a number is out of range.
         ExportError: If the folder cannot be written, or another run writes there.
         InputError: If the data set holds nothing to judge.
-        TheodoliteError: An error that concerns all cases alike.
+        TheodoliteError: If an error concerns all cases.
     """
+    path = folder / "claims.jsonl"
     with only_writer(folder):
-        with _lines(folder / "claims.jsonl") as write:
-            run = run_claims(dataset, subjects, limit=limit, on_case=on_case, on_claim=write)
+        with write_errors(path):
+            path.unlink(missing_ok=True)
+        with closing(LineFile(path)) as file:
+            run = run_claims(
+                dataset,
+                subjects,
+                limit=limit,
+                on_case=on_case,
+                on_claim=lambda claim: file.append(json.dumps(vars(claim), ensure_ascii=False)),
+            )
         report = report_of(run, dataset=dataset.name, configuration=configuration, draws=draws, seed=seed)
-        page = page_of(report)
-        for name, text in (("report.json", json.dumps(report, indent=2, ensure_ascii=False)), ("report.html", page)):
-            with replacing(folder / name) as temporary:
-                temporary.write_text(text + "\n", encoding="utf-8")
+        write_json(folder / "report.json", report)
+        write_text(folder / "report.html", page_of(report) + "\n")
     return report
-
-
-@contextmanager
-def _lines(path: Path) -> Iterator[Callable[[JudgedClaim], None]]:
-    """Writes one claim a line, as soon as it is judged."""
-    try:
-        file = path.open("w", encoding="utf-8")
-    except OSError as error:
-        raise write_error(path, error) from error
-
-    def write(claim: JudgedClaim) -> None:
-        try:
-            file.write(json.dumps(claim_line(claim), ensure_ascii=False) + "\n")
-        except OSError as error:
-            raise write_error(path, error) from error
-
-    with file:
-        yield write

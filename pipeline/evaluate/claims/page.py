@@ -1,4 +1,4 @@
-"""A report as one HTML page that needs nothing else: no network, no script, light and dark."""
+"""A report on claims as one self-contained HTML page, in light and dark."""
 
 from __future__ import annotations
 
@@ -13,14 +13,7 @@ _MOST_FAILURES = 20
 
 
 def page_of(report: dict[str, Any]) -> str:
-    """The page of a report.
-
-    Args:
-        report: What ``report_of`` gave, or ``report.json`` holds.
-
-    Returns:
-        A whole HTML document.
-    """
+    """HTML document of a report from ``report_of`` or ``report.json``."""
     has_claims = report["dataset"]["claims"] > 0
     return rendered_page(
         "claims_report.html",
@@ -35,14 +28,14 @@ def page_of(report: dict[str, Any]) -> str:
 
 
 def area_gain(report: dict[str, Any]) -> tuple[str, float] | None:
-    """The baseline with the least area under its risk-coverage curve, and the verifier's area as a share of it.
+    """The baseline with the smallest area under its risk-coverage curve, and the verifier's area as a share of it.
 
-    None where there is no baseline, or one without errors.
+    None if no baseline made an error.
     """
     areas = {name: item["risk_coverage_area"]["value"] for name, item in report["judges"].items()}
     own = areas.pop(VERIFIER)
-    known = {name: area for name, area in areas.items() if area}
+    known = [(area, name) for name, area in areas.items() if area]
     if own is None or not known:
         return None
-    best = min(known, key=lambda name: known[name])
-    return best, own / known[best]
+    area, best = min(known)
+    return best, own / area

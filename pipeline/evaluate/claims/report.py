@@ -1,17 +1,18 @@
-"""The figures of a run as one plain dictionary: what ``report.json`` holds, and what page and console show."""
+"""The figures of a run as one dictionary: the content of ``report.json``, of the page and of the console output."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from pipeline.evaluate.bootstrap import mean_interval, plain, with_interval
+from pipeline.claims.compare_answers import Scored
+from pipeline.evaluate.bootstrap import as_json, mean_interval, mean_of, with_interval
 from pipeline.evaluate.claims.baselines import judgements_of
-from pipeline.evaluate.claims.run import AnsweredQuestion, ClaimRun, JudgedClaim
+from pipeline.evaluate.claims.run import AnsweredQuestion, ClaimRun
 from pipeline.evaluate.claims.scores import (
     Judgement,
     balanced_accuracy,
@@ -30,6 +31,7 @@ VERIFIER = "verifier"
 _MOST_POINTS = 200
 _OCCLUSION = ("occludes", "occluded_by")
 _MOST_FAILURES = 100
+_NO_ANSWER = Scored(None, 0.0, Status.UNDECIDED, 0.0)
 
 
 def report_of(
@@ -40,17 +42,16 @@ def report_of(
     draws: int = 300,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """All figures of a run, in plain JSON; what does not exist is null.
+    """All figures of a run as JSON values; figures that do not exist are null.
 
     Args:
-        run: What was judged and asked.
+        run: The judged claims and the answers.
         dataset: Name of the data set.
         configuration: The whole configuration of the run.
-        draws: Bootstrap draws of every interval; 0 gives none.
+        draws: Bootstrap draws per interval; 0 gives no intervals.
         seed: Seed of the draws.
     """
-    judges = {VERIFIER: run.judgements, **{name: judgements_of(found) for name, found in run.plain.items()}}
-    bins = reliability(run.judgements) if run.judgements else ()
+    judges = {VERIFIER: run.judgements, **{name: judgements_of(found) for name, found in run.baselines.items()}}
     report = {
         "schema_version": SCHEMA_VERSION,
         "dataset": {
@@ -65,12 +66,10 @@ def report_of(
         "occlusion": {name: _occlusion(found) for name, found in judges.items()},
         "relations": _parts(judges, [item.relation for item in run.judgements], draws, seed),
         "sources": _parts(judges, run.sources, draws, seed),
-        "reliability": [
-            {"count": item.count, "probability": item.probability, "true_share": item.true_share} for item in bins
-        ],
+        "reliability": [vars(item) for item in reliability(run.judgements)],
         "risk_coverage": {name: thinned_curve(found) for name, found in judges.items() if found},
         "answers": answer_figures(run.questions, draws, seed),
-        "mistakes": [claim_line(claim) for claim in run.mistakes],
+        "mistakes": [vars(claim) for claim in run.mistakes],
         "failures": {
             "count": len(run.failures),
             "first": [{"case": case, "part": part, "reason": why} for case, part, why in run.failures[:_MOST_FAILURES]],
@@ -80,34 +79,19 @@ def report_of(
         "configuration": configuration,
         "versions": versions(),
     }
-    found: dict[str, Any] = plain(report)
+    found: dict[str, Any] = as_json(report)
     return found
 
 
-def claim_line(claim: JudgedClaim) -> dict[str, Any]:
-    """One judged claim as a line of ``claims.jsonl``."""
-    return {
-        "case": claim.case,
-        "group": claim.group,
-        "relation": claim.relation,
-        "claim": claim.claim,
-        "truth": claim.truth,
-        "probability": claim.probability,
-        "status": str(claim.status),
-        "reason": claim.reason,
-        "source": claim.source,
-    }
-
-
 def thinned_curve(judgements: Sequence[Judgement], most: int = _MOST_POINTS) -> dict[str, list[float]]:
-    """The risk-coverage curve with at most so many points, the first and the last among them."""
+    """The risk-coverage curve, thinned to at most ``most`` points; its ends stay."""
     coverage, risk = risk_coverage_curve(judgements)
     chosen = np.unique(np.linspace(0, len(coverage) - 1, min(most, len(coverage))).round().astype(int))
     return {"coverage": coverage[chosen].tolist(), "risk": risk[chosen].tolist()}
 
 
 def answer_figures(questions: Sequence[AnsweredQuestion], draws: int, seed: int) -> list[dict[str, Any]]:
-    """Figures of each way to ask, over all questions and by category: raw, with hints, verified."""
+    """Figures of each way to ask, over all questions and by category."""
     askers = list(dict.fromkeys(name for question in questions for name in question.answers))
     categories = dict.fromkeys(question.category for question in questions)
     subsets: list[tuple[str | None, list[AnsweredQuestion]]] = [(None, list(questions))]
@@ -123,38 +107,32 @@ def answer_figures(questions: Sequence[AnsweredQuestion], draws: int, seed: int)
 def _answers(questions: Sequence[AnsweredQuestion], name: str, draws: int, seed: int) -> dict[str, Any]:
     """Figures of one way to ask; a question without an answer counts as answered wrongly.
 
-    ``asked_again`` is the share that was asked again, ``accuracy_before`` the accuracy of the first answers.
+    ``asked_again`` is the share of questions asked again, ``accuracy_before`` the accuracy of the first answers.
     """
     groups = [question.group for question in questions]
-    found = [question.answers.get(name) for question in questions]
+    answers = [question.answers.get(name) for question in questions]
+    found = [answer or _NO_ANSWER for answer in answers]
     first = [question.first_answers.get(name, answer) for question, answer in zip(questions, found, strict=True)]
-    refuted = [item is not None and item.status is Status.REFUTED for item in found]
+    score = np.array([item.score for item in found])
+    is_refuted, is_supported = (
+        np.array([item.status is status for item in found]) for status in (Status.REFUTED, Status.SUPPORTED)
+    )
+    is_left = ~is_refuted & [answer is not None for answer in answers]
     columns = {
-        "accuracy": [0.0 if item is None else item.score for item in found],
-        "accuracy_before": [0.0 if item is None else item.score for item in first],
-        "asked_again": [float(name in question.first_answers) for question in questions],
-        "understood": [float(item is not None and item.value is not None) for item in found],
-        "refuted": [float(is_refuted) for is_refuted in refuted],
-        "supported": [float(item is not None and item.status is Status.SUPPORTED) for item in found],
-        "accuracy_not_refuted": [
-            math.nan if item is None or is_refuted else item.score
-            for item, is_refuted in zip(found, refuted, strict=True)
-        ],
-        "accuracy_supported": [
-            item.score if item is not None and item.status is Status.SUPPORTED else math.nan for item in found
-        ],
-        "refuted_wrong": [
-            1 - item.score if item is not None and is_refuted else math.nan
-            for item, is_refuted in zip(found, refuted, strict=True)
-        ],
-        "accuracy_after_verdicts": [0.0 if item is None else item.score_after for item in found],
+        "accuracy": score,
+        "accuracy_before": np.array([(item or _NO_ANSWER).score for item in first]),
+        "asked_again": np.array([name in question.first_answers for question in questions]),
+        "understood": np.array([item.value is not None for item in found]),
+        "refuted": is_refuted,
+        "supported": is_supported,
+        "accuracy_not_refuted": np.where(is_left, score, math.nan),
+        "accuracy_supported": np.where(is_supported, score, math.nan),
+        "refuted_wrong": np.where(is_refuted, 1 - score, math.nan),
+        "accuracy_after_verdicts": np.array([item.score_after for item in found]),
     }
-    return {
-        "questions": len(questions),
-        **{
-            column: with_interval(_mean(values), mean_interval(values, groups, draws=draws, seed=seed))
-            for column, values in columns.items()
-        },
+    return {"questions": len(questions)} | {
+        column: with_interval(mean_of(values), mean_interval(values, groups, draws=draws, seed=seed))
+        for column, values in columns.items()
     }
 
 
@@ -169,7 +147,7 @@ def _figures(judgements: Sequence[Judgement], draws: int, seed: int) -> dict[str
 
 
 def _occlusion(judgements: Sequence[Judgement]) -> dict[str, Any]:
-    """Balanced accuracy of who hides whom; claims that say how much are left out."""
+    """Balanced accuracy of claims about occlusion; claims that state its share are left out."""
     chosen = [item for item in judgements if item.relation in _OCCLUSION]
     return {
         "claims": len(chosen),
@@ -181,17 +159,11 @@ def _occlusion(judgements: Sequence[Judgement]) -> dict[str, Any]:
 def _parts(
     judges: dict[str, list[Judgement]], labels: Sequence[str], draws: int, seed: int
 ) -> dict[str, dict[str, Any]]:
-    """Figures of every judge for each label, the most frequent label first."""
-    order = [label for label, _ in Counter(labels).most_common()]
+    """Figures of the verifier and the baselines for each label, the most frequent label first."""
     return {
         label: {
             name: _figures([item for item, at in zip(found, labels, strict=True) if at == label], draws, seed)
             for name, found in judges.items()
         }
-        for label in order
+        for label, _ in Counter(labels).most_common()
     }
-
-
-def _mean(values: Iterable[float]) -> float:
-    known = [value for value in values if not math.isnan(value)]
-    return sum(known) / len(known) if known else math.nan

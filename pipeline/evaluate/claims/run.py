@@ -1,4 +1,4 @@
-"""Runs a data set of claims through the stages and the baselines, and keeps what is needed to score them."""
+"""Runs a data set of claims through the stages and the baselines, and keeps the judgements and answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TypeVar
 from pipeline.claims.compare_answers import Scored, scored, with_asked_claim
 from pipeline.claims.resolve import unique_names
 from pipeline.datasets.base import Case, ClaimDataset
-from pipeline.evaluate.claims.baselines import PlainJudge, PlainScore
+from pipeline.evaluate.claims.baselines import Baseline, BaselineScore
 from pipeline.evaluate.claims.scores import Judgement
 from pipeline.records import Answer, Claim, Scene, Status, Verdict
 from pipeline.records.errors import InputError
@@ -33,36 +33,36 @@ class Subjects:
     """What is evaluated.
 
     Args:
-        stages: Judge the claims of the data set; no model is asked for them.
+        stages: The stages that judge the claims of the data set, without a model.
         baselines: Baselines for the same claims.
-        ways: Ways to ask the model, as the same stages with a query stage each, by the name that the report gives
-            them and in its order; none where no model is asked.
+        ways: Ways to ask the model by their names in the report, in its order: the same stages with a query stage
+            each. Empty if no model is asked.
     """
 
     stages: Stages
-    baselines: tuple[PlainJudge, ...] = ()
+    baselines: tuple[Baseline, ...] = ()
     ways: dict[str, Stages] = field(default_factory=dict)
 
     @property
     def batch_size(self) -> int:
-        """Most questions that are asked together."""
+        """Most questions in one batch of the model."""
         return max((way.query.batch_size for way in self.ways.values() if way.query is not None), default=1)
 
 
 @dataclass(frozen=True)
 class JudgedClaim:
-    """One claim of a data set with its verdict, as it is written to ``claims.jsonl``.
+    """One claim of a data set with its verdict: a line of ``claims.jsonl``.
 
     Args:
         case: Id of the scene.
-        relation: Name under which the report counts it, see ``relation_of``.
+        relation: Name under which the report counts the claim, see ``relation_of``.
         claim: The claim in words.
         truth: Whether it holds.
         probability: Probability that it holds; None where nothing could be measured.
         status: The verdict.
         reason: The verdict's reason.
         source: Kind of the depth, source of its scale, and name of its backend.
-        group: What is resampled as a whole.
+        group: The group that is resampled as a whole.
     """
 
     case: str
@@ -77,14 +77,18 @@ class JudgedClaim:
 
     @property
     def judgement(self) -> Judgement:
-        """What is scored."""
-        is_decided = self.status is not Status.UNDECIDED
-        return Judgement(self.relation, self.truth, self.probability, is_decided, self.group)
+        """The judgement to score."""
+        return Judgement(self.relation, self.truth, self.probability, self.is_decided, self.group)
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the verdict is supported or refuted."""
+        return self.status is not Status.UNDECIDED
 
     @property
     def is_mistake(self) -> bool:
         """Whether it is decided and wrong."""
-        return self.status is not Status.UNDECIDED and (self.status is Status.SUPPORTED) is not self.truth
+        return self.is_decided and (self.status is Status.SUPPORTED) is not self.truth
 
 
 @dataclass(frozen=True)
@@ -93,11 +97,11 @@ class AnsweredQuestion:
 
     Args:
         case: Id of the scene.
-        group: What is resampled as a whole.
-        category: What the report sorts it under.
+        group: The group that is resampled as a whole.
+        category: Its category in the report.
         expected: The correct answer.
         answers: The last answer by way to ask; None where there was none.
-        first_answers: The answer before, where the question was asked again.
+        first_answers: The first answer by way to ask, where the question was asked again.
     """
 
     case: str
@@ -110,22 +114,22 @@ class AnsweredQuestion:
 
 @dataclass
 class ClaimRun:
-    """What a run gave.
+    """The results of a run.
 
     Args:
-        judgements: Of the verifier, in the order of the claims.
+        judgements: The verifier's judgements, in the order of the claims.
         sources: Source of the depth of each judgement.
-        plain: Scores of each baseline, in the same order.
+        baselines: Scores by the name of the baseline, in the same order.
         questions: Questions with their answers.
         mistakes: Decided and wrong claims, the most confident first.
-        failures: Case, part and reason of what failed.
-        cases: Number of cases that were read.
-        seconds: Time by part.
+        failures: Case, part and reason of each failure.
+        cases: Number of cases read.
+        seconds: Time by part [s].
     """
 
     judgements: list[Judgement] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
-    plain: dict[str, list[PlainScore]] = field(default_factory=dict)
+    baselines: dict[str, list[BaselineScore]] = field(default_factory=dict)
     questions: list[AnsweredQuestion] = field(default_factory=list)
     mistakes: list[JudgedClaim] = field(default_factory=list)
     failures: list[tuple[str, str, str]] = field(default_factory=list)
@@ -134,7 +138,7 @@ class ClaimRun:
 
 
 def relation_of(claim: Claim) -> str:
-    """Name under which a claim is counted: its relation, and whether it says by how much where it need not.
+    """Name under which a claim is counted: its relation, and whether it has a number that it could do without.
 
     >>> relation_of(Claim("closer", "cup", "book", value=3, unit="cm"))
     'closer, with a number'
@@ -161,25 +165,24 @@ def run_claims(
     on_case: Callable[[str], None] = lambda case_id: None,
     on_claim: Callable[[JudgedClaim], None] = lambda claim: None,
 ) -> ClaimRun:
-    """Judge and ask all that a data set holds.
+    """Judge all claims of a data set and ask all its questions.
 
-    A case whose depth, text or claims fail is counted and named; images are dropped as soon as a case is done.
+    A case whose depth, text or claims fail is counted and named. Images are dropped as soon as a case is done.
 
     Args:
         dataset: The data set.
         subjects: What is evaluated.
         limit: Most cases; None takes all.
-        on_case: Called with the id of each case that is done.
+        on_case: Called with the id of each finished case.
         on_claim: Called with each judged claim.
 
     Raises:
-        TheodoliteError: An error that concerns all cases alike, such as a missing model.
-        InputError: If the data set holds nothing to judge, or nothing to ask where there is a model.
+        TheodoliteError: If an error concerns all cases, such as a missing model.
+        InputError: If the data set holds nothing to judge or to ask.
     """
-    run = ClaimRun(plain={judge.name: [] for judge in subjects.baselines})
+    run = ClaimRun(baselines={baseline.name: [] for baseline in subjects.baselines})
     for batch in _batches(islice(iter(dataset), limit), subjects):
-        scenes = [(case, _prepared(run, case, subjects)) for case in batch]
-        prepared = [(case, scene) for case, scene in scenes if scene is not None]
+        prepared = [(case, scene) for case in batch if (scene := _prepared(run, case, subjects)) is not None]
         for case, scene in prepared:
             _judge_claims(run, case, scene, subjects, on_claim)
         _ask(run, prepared, subjects)
@@ -190,18 +193,13 @@ def run_claims(
     run.failures += [
         (name, "reading", reasons.get(name, "The entry cannot be read.")) for name in getattr(dataset, "skipped", ())
     ]
-    run.mistakes = _ranked(run.mistakes)
+    run.mistakes = sorted(run.mistakes, key=lambda claim: -abs((claim.probability or 0.5) - 0.5))[:_MOST_MISTAKES]
     _check(run, dataset, subjects)
     return run
 
 
-def _ranked(mistakes: Sequence[JudgedClaim]) -> list[JudgedClaim]:
-    """The worst mistakes, the most confident first and the earlier first among equals."""
-    return sorted(mistakes, key=lambda claim: -abs((claim.probability or 0.5) - 0.5))[:_MOST_MISTAKES]
-
-
 def _batches(cases: Iterable[Case], subjects: Subjects) -> Iterator[list[Case]]:
-    """Cases whose questions fill a batch of the model; one by one where no model is asked."""
+    """Cases whose questions fill a batch of the model; single cases if no model is asked."""
     batch: list[Case] = []
     for case in cases:
         batch.append(case)
@@ -213,7 +211,7 @@ def _batches(cases: Iterable[Case], subjects: Subjects) -> Iterator[list[Case]]:
 
 
 def _prepared(run: ClaimRun, case: Case, subjects: Subjects) -> Scene | None:
-    """The scene with depth and text; None where it has none."""
+    """The scene with depth and text; None if a stage fails."""
     ways = list(subjects.ways.values()) if case.expected else []
     try:
         for way in ways:
@@ -225,10 +223,10 @@ def _prepared(run: ClaimRun, case: Case, subjects: Subjects) -> Scene | None:
 
 
 def _fail(run: ClaimRun, case: Case, error: StageError) -> None:
-    """Note a failure of one case.
+    """Record the failure of one case.
 
     Raises:
-        TheodoliteError: One that concerns all cases alike.
+        TheodoliteError: If the error concerns all cases.
     """
     if error.is_fatal:
         raise error.cause from error
@@ -237,7 +235,7 @@ def _fail(run: ClaimRun, case: Case, error: StageError) -> None:
 
 
 def _settled(run: ClaimRun, group: Sequence[tuple[Case, Asked]], stages: Stages) -> None:
-    """Ask and judge as ``run`` does, and note what fails and how long it takes."""
+    """Ask and judge as the command ``run`` does, and record failures and times."""
     try:
         settle([asked for _, asked in group], stages)
     except StageError as error:
@@ -252,7 +250,7 @@ def _settled(run: ClaimRun, group: Sequence[tuple[Case, Asked]], stages: Stages)
 
 
 def _timed(run: ClaimRun, part: str, case: Case, work: Callable[[], Value]) -> Value | None:
-    """What the work gives; None, and the failure is noted, where it fails for this case alone."""
+    """The result of the work; None if it fails for this case, which is recorded."""
     try:
         with timed(part, run.seconds):
             return work()
@@ -264,15 +262,16 @@ def _timed(run: ClaimRun, part: str, case: Case, work: Callable[[], Value]) -> V
 def _judge_claims(
     run: ClaimRun, case: Case, scene: Scene, subjects: Subjects, on_claim: Callable[[JudgedClaim], None]
 ) -> None:
-    """Judge the case's own claims, by the verifier and by the baselines."""
+    """Judge the case's own claims by the verifier and the baselines."""
     if not scene.claims:
         return
     judged = Asked(scene.id, scene)
     _settled(run, [(case, judged)], subjects.stages)
     if judged.failure is not None:
         return
-    plain = {
-        judge.name: _timed(run, judge.name, case, partial(_plain_scores, judge, scene)) for judge in subjects.baselines
+    by_baseline = {
+        baseline.name: _timed(run, baseline.name, case, partial(_baseline_scores, baseline, scene))
+        for baseline in subjects.baselines
     }
     for index, (claim, verdict) in enumerate(zip(scene.claims, judged.verdicts, strict=True)):
         assert claim.truth is not None
@@ -290,26 +289,20 @@ def _judge_claims(
         )
         run.judgements.append(done.judgement)
         run.sources.append(done.source)
-        for name, scores in plain.items():
+        for name, scores in by_baseline.items():
             score = None if scores is None else scores[index]
-            run.plain[name].append(PlainScore(relation, claim.truth, score, case.group))
+            run.baselines[name].append(BaselineScore(relation, claim.truth, score, case.group))
         if done.is_mistake:
-            _keep(run, done)
+            run.mistakes.append(done)
         on_claim(done)
 
 
-def _plain_scores(judge: PlainJudge, scene: Scene) -> list[float | None]:
-    return [judge.judge(scene, claim) for claim in scene.claims]
-
-
-def _keep(run: ClaimRun, mistake: JudgedClaim) -> None:
-    run.mistakes.append(mistake)
-    if len(run.mistakes) >= 2 * _MOST_MISTAKES:
-        run.mistakes = _ranked(run.mistakes)
+def _baseline_scores(baseline: Baseline, scene: Scene) -> list[float | None]:
+    return [baseline.score(scene, claim) for claim in scene.claims]
 
 
 def _ask(run: ClaimRun, prepared: Sequence[tuple[Case, Scene]], subjects: Subjects) -> None:
-    """Ask the questions of several cases together, in each way, and score the answers."""
+    """Ask the questions of several cases together in each way, and score the answers."""
     questions = [
         (case, replace(scene, claims=()), AnsweredQuestion(scene.id, case.group, item.category, item, {}))
         for case, scene in prepared
@@ -337,7 +330,7 @@ def _scored(
     verdicts: Sequence[Verdict],
     stages: Stages,
 ) -> Scored | None:
-    """The score of an answer; a mere yes or no is judged by what the question says."""
+    """The score of an answer; a bare yes or no is judged by the claim in the question."""
     if asked.prompt is None or answer is None:
         return None
     scene = asked.prompt.scene
@@ -350,20 +343,20 @@ def _scored(
 
 
 def _check(run: ClaimRun, dataset: ClaimDataset, subjects: Subjects) -> None:
-    """Make sure that something was measured.
+    """Check that something was measured.
 
     Raises:
-        InputError: If nothing was; names the first failure where there is one.
+        InputError: If nothing was; names the first failure, if any.
     """
     if run.judgements or any(answer is not None for question in run.questions for answer in question.answers.values()):
         return
     if run.failures:
         case, part, reason = run.failures[0]
         raise InputError(f"Nothing of data set {dataset.name} could be judged: {reason} (case {case}, {part})")
-    wanted = "claims or questions" if subjects.ways else "claims"
     if not subjects.ways and run.cases:
         raise InputError(
-            f"The {run.cases} cases of data set {dataset.name} hold no claims; it has questions only, which need a "
-            "model: add vlm=qwen3vl, vlm=openai or vlm=recorded."
+            f"The {run.cases} cases of data set {dataset.name} hold no claims, only questions, which need a model; "
+            "add vlm=qwen3vl, vlm=openai or vlm=recorded."
         )
+    wanted = "claims or questions" if subjects.ways else "claims"
     raise InputError(f"Data set {dataset.name} holds no {wanted}; check its path, its limit and its relations.")

@@ -1,7 +1,7 @@
-"""How good judgements are: accuracy, coverage, risk against coverage, calibration, with intervals.
+"""Accuracy, coverage, risk-coverage curve and calibration of judgements, with intervals.
 
-Everything works on one judgement per claim: the probability that the claim holds, or None where nothing could be
-measured, and whether a verdict was given.
+Each claim has one judgement: the probability that it holds, None where nothing could be measured, and whether it was
+decided.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _BINS = 10
 
 @dataclass(frozen=True)
 class Judgement:
-    """What was said of one claim, and what is true.
+    """The judgement of one claim, with its ground truth.
 
     Args:
         relation: Name of the claim's relation.
         truth: Whether the claim holds.
         probability: Probability that it holds, in [0, 1]; None where nothing could be measured.
-        is_decided: Whether it was called supported or refuted.
-        group: What is resampled as a whole: the scene.
+        is_decided: Whether the verdict is supported or refuted.
+        group: The group that is resampled as a whole: the scene.
     """
 
     relation: str
@@ -42,7 +42,7 @@ class Judgement:
 
     @property
     def error(self) -> float:
-        """1 where the likelier answer is wrong, 0 where it is right, 0.5 where neither is likelier."""
+        """1 where the likelier answer is wrong, 0 where it is correct, 0.5 where neither is likelier."""
         if self.probability is None or self.probability == 0.5:
             return 0.5
         return float((self.probability > 0.5) is not self.truth)
@@ -53,13 +53,14 @@ class Scores:
     """Figures of a set of judgements.
 
     Args:
-        claims: How many there are.
-        coverage: Share of decided ones.
-        accuracy: Share of right ones among the decided; NaN where nothing is decided.
-        forced_accuracy: Share of right ones if every claim is answered by its likelier side; none counts one half.
+        claims: Number of claims.
+        coverage: Share of decided claims.
+        accuracy: Share of correct judgements among the decided ones; NaN if none is decided.
+        forced_accuracy: Share of correct judgements if every claim gets its likelier answer; without one it counts
+            one half.
         risk_coverage_area: Area under the risk-coverage curve: the mean of its risks.
         calibration_error: Expected calibration error of the measured probabilities (Naeini et al. 2015): mean gap of
-            the reliability diagram, weighted by claims; NaN where there are none.
+            the reliability diagram, weighted by claims; NaN if there are none.
     """
 
     claims: int
@@ -71,24 +72,24 @@ class Scores:
 
 
 FIGURES = ("coverage", "accuracy", "forced_accuracy", "risk_coverage_area", "calibration_error")
-"""Names of the figures of ``Scores`` that have an interval."""
+"""The figures of ``Scores`` that have an interval."""
 
 
 def scores(judgements: Sequence[Judgement]) -> Scores:
-    """All figures of a set of judgements; those that an empty set does not have are NaN."""
+    """All figures of a set of judgements; of an empty set they are NaN."""
     return Scores(len(judgements), *_Table.of(judgements).figures(np.ones(len(judgements), dtype=int)))
 
 
 def figure_intervals(judgements: Sequence[Judgement], *, draws: int = 300, seed: int = 0) -> dict[str, Interval]:
-    """95 % intervals of all figures when whole groups are drawn again.
+    """95 % intervals of all figures from draws of whole groups.
 
     Args:
         judgements: The judgements.
-        draws: How often the groups are drawn; 0 gives no interval.
+        draws: Number of draws; 0 gives no interval.
         seed: Seed of the draws.
 
     Returns:
-        (low, high) by the name of the figure; NaN where there are fewer than three groups, or no draws.
+        (low, high) by the name of the figure; NaN if there are fewer than three groups, or no draws.
     """
     table = _Table.of(judgements)
     groups = [item.group for item in judgements]
@@ -97,16 +98,16 @@ def figure_intervals(judgements: Sequence[Judgement], *, draws: int = 300, seed:
 
 
 def risk_coverage_curve(judgements: Sequence[Judgement]) -> tuple[np.ndarray, np.ndarray]:
-    """Error rate of the most confident claims against the share that is answered.
+    """Error rate of the most confident claims against the share of claims answered.
 
     Geifman & El-Yaniv 2017, "Selective classification for deep neural networks". Claims of equal confidence enter
-    together, with their mean error, so that their order in the input does not matter.
+    together with their mean error, so their order in the input does not matter.
 
     Args:
         judgements: At least one.
 
     Returns:
-        (coverage, risk), float64 (N,) each: of the 1, 2, ..., N most confident claims.
+        (coverage, risk), float64 (N,) each, for the 1, 2, ..., N most confident claims.
     """
     confidences = np.array([item.confidence for item in judgements])
     errors = np.array([item.error for item in judgements])
@@ -119,7 +120,7 @@ def risk_coverage_curve(judgements: Sequence[Judgement]) -> tuple[np.ndarray, np
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """Claims of similar probability: their number, mean probability, and the share that is true."""
+    """Number, mean probability and share of true claims among claims of similar probability."""
 
     count: int
     probability: float
@@ -127,7 +128,7 @@ class ReliabilityBin:
 
 
 def reliability(judgements: Sequence[Judgement]) -> tuple[ReliabilityBin, ...]:
-    """The points of a reliability diagram: ten bins of equal width, the empty ones left out."""
+    """The points of a reliability diagram: ten bins of equal width, without the empty ones."""
     measured = [item for item in judgements if item.probability is not None]
     probabilities = np.array([item.probability for item in measured], dtype=float)
     truths = np.array([item.truth for item in measured], dtype=float)
@@ -141,17 +142,14 @@ def reliability(judgements: Sequence[Judgement]) -> tuple[ReliabilityBin, ...]:
 
 @dataclass(frozen=True, eq=False)
 class _Table:
-    """Judgements as arrays (N,), the most confident first.
-
-    Each may count several times, so that nothing is sorted again for a draw.
-    """
+    """Judgements as arrays (N,), the most confident first; draws only weight them, without sorting again."""
 
     order: np.ndarray
     error: np.ndarray
     is_decided: np.ndarray
     # First judgement of every run of equal confidence.
     starts: np.ndarray
-    # Bin of the reliability diagram, and its gap; both only of judgements with a probability.
+    # Bin of the reliability diagram, and gap between probability and truth, both for measured judgements only.
     measured: np.ndarray
     bin: np.ndarray
     gap: np.ndarray
@@ -176,7 +174,7 @@ class _Table:
         )
 
     def figures(self, weights: np.ndarray) -> list[float]:
-        """The figures in the order of ``FIGURES`` where each judgement counts as often as its weight says."""
+        """The figures in the order of ``FIGURES``, each judgement counted with its weight."""
         weight = weights[self.order]
         total, wrong = float(weight.sum()), weight * self.error
         decided = float(weight[self.is_decided].sum())
@@ -210,26 +208,17 @@ def _area(counts: np.ndarray, errors: np.ndarray) -> float:
 
 
 def _bin_of(probabilities: np.ndarray) -> np.ndarray:
-    """Bin of the reliability diagram, of ``_BINS`` of equal width over [0, 1]."""
+    """Index of the reliability diagram's bin of each probability."""
     return np.minimum((probabilities * _BINS).astype(int), _BINS - 1)
 
 
 def balanced_accuracy(judgements: Sequence[Judgement], *, decided_only: bool = False) -> float:
-    """Mean of the shares of true and of false claims that are answered rightly; NaN where one kind is missing.
+    """Mean of the shares of true and of false claims that are answered correctly; NaN if one kind is missing.
 
-    A claim for which nothing could be measured is answered with no, as whoever sees no sign of it would, unless only
-    decided claims count.
+    A claim for which nothing could be measured counts as denied, unless only decided claims count.
     """
     shares = []
     for truth in (True, False):
         chosen = [item for item in judgements if item.truth is truth and (item.is_decided or not decided_only)]
-        shares.append(_mean([float((item.probability or 0.0) > 0.5) if truth else _denied(item) for item in chosen]))
+        shares.append(ratio(sum(((item.probability or 0.0) > 0.5) is truth for item in chosen), len(chosen)))
     return sum(shares) / 2
-
-
-def _denied(item: Judgement) -> float:
-    return float((item.probability or 0.0) <= 0.5)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else math.nan

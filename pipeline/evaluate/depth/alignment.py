@@ -1,7 +1,7 @@
-"""Bringing a prediction into metres before it is compared with the truth.
+"""Alignments, which convert a prediction to metres before it is compared with the ground truth.
 
-Each alignment is an explicit choice. What a prediction's kind leaves open (scale, shift, inversion) may be fitted to
-the truth; what it claims to know may be left alone or fitted as well; what it does not know cannot be left alone.
+Each alignment is an explicit choice. Unknowns of the prediction's kind (scale, shift, inversion) must be fitted to the
+ground truth; known quantities may be fitted too.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from pipeline.records import DepthKind, DepthMap
 from pipeline.records.errors import ConfigError, InputError
 
 LEAST_DEPTH_M = 1e-3
-"""Aligned depth is at least this unless a protocol says otherwise, so that its logarithm exists [m]."""
+"""Lower clamp of aligned depth unless a protocol sets one, which keeps its logarithm finite [m]."""
 
 
 class Alignment(StrEnum):
-    """How a prediction becomes metres.
+    """How a prediction is converted to metres.
 
-    ``none``: it stays as it is.
+    ``none``: unchanged.
     ``median_scale``: times the ratio of the medians of truth and prediction (Zhou et al., CVPR 2017).
-    ``scale``: times the factor of least squares in depth.
+    ``scale``: times the least-squares factor in depth.
     ``scale_shift_depth``: ``z = s * p + t`` by least squares in depth (Ranftl et al., PAMI 2020, in depth).
-    ``scale_shift_disparity``: ``1 / z = s * d + t`` by least squares in disparity, then no disparity below that of the
-    depth cap: the protocol of MiDaS (Ranftl et al., PAMI 2020, section 6).
-    ``huber_*``: the same lines with Huber's loss, for a truth with outliers; ``ransac_*``: through the largest set of
-    pixels that agree, for outliers of either map; both on at most 10 000 seeded pixels.
+    ``scale_shift_disparity``: ``1 / z = s * d + t`` by least squares in disparity, then clamped to the disparity of
+    the depth cap: the protocol of MiDaS (Ranftl et al., PAMI 2020, section 6).
+    ``huber_*``: the same lines with Huber's loss, for ground truth with outliers; ``ransac_*``: through the largest set
+    of inliers, for outliers of either map; both on at most 10 000 seeded pixels.
     """
 
     NONE = "none"
@@ -57,21 +57,20 @@ ALLOWED: dict[DepthKind, tuple[Alignment, ...]] = {
     DepthKind.DEPTH_AFFINE: _IN_DEPTH,
     DepthKind.DISPARITY_AFFINE: _IN_DISPARITY,
 }
-"""Which alignments each kind of prediction allows; depth is inverted where a line is fitted in disparity."""
+"""The alignments that each kind of prediction allows; alignment in disparity inverts depth first."""
 
 _WHY = {
     DepthKind.SCALE_INVARIANT: "its unit is unknown",
-    DepthKind.DEPTH_AFFINE: "its scale and its shift are unknown, and it cannot be inverted before the shift is known",
-    DepthKind.DISPARITY_AFFINE: "it is a disparity of unknown scale and shift, which becomes depth only once both are "
-    "known",
+    DepthKind.DEPTH_AFFINE: "its scale and shift are unknown, and it cannot be inverted before the shift is known",
+    DepthKind.DISPARITY_AFFINE: "it is a disparity of unknown scale and shift, and both are needed for depth",
 }
 
 
 def check_alignment(kind: DepthKind, alignment: Alignment) -> None:
-    """Refuse an alignment that the kind of a prediction does not allow.
+    """Check that the kind of a prediction allows an alignment.
 
     Raises:
-        ConfigError: If it does not; the message says why and what is allowed.
+        ConfigError: If it does not; the message gives the reason and the allowed alignments.
     """
     if alignment not in ALLOWED[kind]:
         raise ConfigError(
@@ -82,15 +81,15 @@ def check_alignment(kind: DepthKind, alignment: Alignment) -> None:
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted alignment that can be applied to any value of the prediction.
+    """A fitted alignment, which applies to any value of the prediction.
 
     Args:
         line: From the prediction (or its inverse) to depth or disparity.
         in_disparity: Whether the line gives 1 / z.
-        inverts: Whether the prediction is depth and is inverted before.
-        least_m: Aligned depth is clamped to this [m], positive.
-        most_m: Aligned depth is clamped to this [m]; may be infinite for lines in depth.
-        note: What was wrong with the fit, in one sentence; empty where nothing was.
+        inverts: Whether to invert the prediction, which is depth, first.
+        least_m: Lower clamp of aligned depth [m], positive.
+        most_m: Upper clamp of aligned depth [m]; may be infinite for lines in depth.
+        note: Problem of the fit, in one sentence; empty if there is none.
     """
 
     line: Line
@@ -120,20 +119,19 @@ def fit_alignment(
 ) -> Fit:
     """Fit an alignment to pixels where both depths are known.
 
-    A prediction that is the same everywhere, or fewer than two pixels, determine no line, and a line that turns the
-    order of the prediction around is none that its kind allows: then the best line with a scale that is not negative
-    is taken, which is a constant (the mean of the truth, in disparity where the line is; for robust lines its median),
-    and the note says so.
+    A constant prediction or a single pixel determines no line, and a falling line would reverse the prediction's order.
+    Then the fit is the best line of non-negative scale: a constant, which is the mean of the true depth or disparity,
+    or its median for robust lines. The note says so.
 
     Args:
         values: float64 (N,), the prediction, positive where its kind is metric or scale_invariant.
         true_m: float64 (N,), the true depth [m], positive; N is at least one.
-        kind: What the prediction means.
+        kind: Kind of the prediction.
         alignment: How to align.
-        least_m: Clamp of the aligned depth [m].
-        most_m: Clamp of the aligned depth [m]; None sets none in depth, and the largest true depth in disparity,
-            where depth would have no end.
-        seed: Of what robust lines draw.
+        least_m: Lower clamp of the aligned depth [m].
+        most_m: Upper clamp of the aligned depth [m]; None sets none in depth, and in disparity, where depth would be
+            unbounded, the largest true depth.
+        seed: Seed of the draws of robust lines.
 
     Raises:
         ConfigError: If the kind does not allow the alignment.
@@ -155,21 +153,18 @@ def fit_alignment(
 
 
 def _shifted_line(x: np.ndarray, y: np.ndarray, alignment: Alignment, seed: int) -> tuple[Line, str]:
-    """The line of an alignment with a shift, and what was wrong with it."""
-    is_robust = alignment not in (Alignment.SCALE_SHIFT_DEPTH, Alignment.SCALE_SHIFT_DISPARITY)
+    """The line of an alignment with a shift, and the note on its problem."""
+    robust_line = {"huber": huber_line, "ransac": ransac_line}.get(alignment.partition("_")[0])
+    line = robust_line(x, y, seed) if robust_line and len(x) > 1 else least_squares_line(x, y)
     if len(x) < 2:
-        return constant_line(y, is_robust), "Only one pixel can be compared, so a constant was fitted."
-    if alignment in (Alignment.HUBER_DEPTH, Alignment.HUBER_DISPARITY):
-        line = huber_line(x, y, seed)
-    elif is_robust:
-        line = ransac_line(x, y, seed)
+        problem = "Only one pixel can be compared"
+    elif line is None:
+        problem = "The prediction determines no line"
+    elif line.scale <= 0:
+        problem = "The prediction falls where the ground truth rises"
     else:
-        line = least_squares_line(x, y)
-    if line is None:
-        return constant_line(y, is_robust), "The prediction determines no line, so a constant was fitted."
-    if line.scale <= 0:
-        return constant_line(y, is_robust), "The prediction falls where the truth rises, so a constant was fitted."
-    return line, ""
+        return line, ""
+    return constant_line(y, is_robust=robust_line is not None), f"{problem}, so a constant was fitted."
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,16 +174,12 @@ class Aligned:
     Args:
         depth_m: float64 (H, W), NaN where the prediction is not valid.
         valid: bool (H, W), where the prediction is valid.
-        scale: Factor of the prediction (of its inverse where depth is aligned in disparity).
-        shift: What is added to it [m, or 1/m in disparity].
-        note: What was wrong with the fit, in one sentence; empty where nothing was.
+        fit: The fitted alignment.
     """
 
     depth_m: np.ndarray
     valid: np.ndarray
-    scale: float
-    shift: float
-    note: str = ""
+    fit: Fit
 
 
 def align(
@@ -201,16 +192,16 @@ def align(
     most_m: float | None = None,
     seed: int = 0,
 ) -> Aligned:
-    """Align a whole map with the truth of the same image.
+    """Align a whole map with the ground truth of the same image.
 
     Args:
-        prediction: Of any kind.
+        prediction: Depth of any kind.
         truth: Metric depth of the same size.
-        mask: bool (H, W), the pixels to fit to; those without either depth are left out.
+        mask: bool (H, W), the pixels to fit to, if both depths are valid.
         alignment: How to align; see ``fit_alignment`` for the other arguments.
-        least_m: Clamp of the aligned depth [m].
-        most_m: Clamp of the aligned depth [m], or None.
-        seed: Of what robust lines draw.
+        least_m: Lower clamp of the aligned depth [m].
+        most_m: Upper clamp of the aligned depth [m], or None.
+        seed: Seed of the draws of robust lines.
 
     Returns:
         Aligned depth of all valid pixels of the prediction, inside the mask or not.
@@ -223,7 +214,7 @@ def align(
     check_alignment(prediction.kind, alignment)
     if not prediction.shape == truth.shape == mask.shape:
         raise InputError(
-            f"Prediction {prediction.shape}, truth {truth.shape} and mask {mask.shape} must have one size; "
+            f"Prediction {prediction.shape}, truth {truth.shape} and mask {mask.shape} must have the same size; "
             "resize the prediction to the truth."
         )
     both = mask & prediction.valid & truth.valid
@@ -233,4 +224,4 @@ def align(
     fit = fit_alignment(values, true_m, prediction.kind, alignment, least_m=least_m, most_m=most_m, seed=seed)
     depth_m = np.full(prediction.shape, np.nan)
     depth_m[prediction.valid] = fit.depth_m(prediction.values[prediction.valid].astype(np.float64))
-    return Aligned(depth_m, prediction.valid, fit.line.scale, fit.line.shift, fit.note)
+    return Aligned(depth_m, prediction.valid, fit)

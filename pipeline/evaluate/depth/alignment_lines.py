@@ -1,4 +1,4 @@
-"""Lines through pairs of numbers, without loss of digits where a shift is large."""
+"""Lines through pairs of numbers that lose no digits to a large shift."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Rounding of the mean of equal values leaves deviations of about 1e-16 of them; values of float32 that differ do so
-# by more than 1e-8.
+# Rounding the mean of equal values leaves relative deviations of about 1e-16; distinct float32 values differ by more
+# than 1e-8.
 _EQUAL = 1e-13
 
 
@@ -17,8 +17,8 @@ class Line:
 
     Args:
         scale: Slope.
-        x_mean: A point of the line; around it a large shift of x costs no digits.
-        y_mean: Its height there.
+        x_mean: Position of a point on the line; measured from it, a large shift of x costs no digits.
+        y_mean: Height of that point.
     """
 
     scale: float
@@ -39,34 +39,28 @@ class Line:
 
 
 def least_squares_line(x: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> Line | None:
-    """The line with the least (weighted) sum of squared errors of y.
+    """The line with the smallest (weighted) sum of squared errors of y.
 
     Args:
         x: float64 (N,).
         y: float64 (N,).
-        weights: float64 (N,), not negative; None weighs all alike.
+        weights: float64 (N,), not negative; None gives equal weights.
 
     Returns:
-        The line, or None where x is the same everywhere or there are fewer than two pairs.
+        The line, or None if x is constant or there are fewer than two pairs.
     """
     if len(x) < 2:
         return None
-    if weights is None:
-        x_mean, y_mean = float(x.mean()), float(y.mean())
-        away = x - x_mean
-        square, total = float(away @ away), float(len(x))
-        slope = float(away @ (y - y_mean))
-    else:
-        total = float(weights.sum())
-        x_mean, y_mean = float(weights @ x) / total, float(weights @ y) / total
-        away = x - x_mean
-        weighted = weights * away
-        square, slope = float(weighted @ away), float(weighted @ (y - y_mean))
+    total = float(len(x) if weights is None else weights.sum())
+    x_mean, y_mean = (float(values.mean() if weights is None else weights @ values / total) for values in (x, y))
+    away = x - x_mean
+    weighted = away if weights is None else weights * away
+    square, slope = float(weighted @ away), float(weighted @ (y - y_mean))
     if square <= total * (_EQUAL * x_mean) ** 2 or square == 0:
         return None
     return Line(slope / square, x_mean, y_mean)
 
 
 def constant_line(y: np.ndarray, is_robust: bool) -> Line:
-    """The line without slope at the mean of y, or its median."""
+    """The constant line at the mean of y, or at its median if robust."""
     return Line(0.0, 0.0, float(np.median(y) if is_robust else y.mean()))

@@ -1,4 +1,4 @@
-"""Steps of depth: whether they are where they should be, and whether points fly between their two sides."""
+"""Depth steps: whether they are in the correct place, and whether points fly between their two sides."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 from pipeline.evaluate.depth.moments import Moments
 
 THRESHOLDS = np.linspace(1.05, 1.25, 10)
-"""Ratios of depth that make neighbours a boundary, one after the other; each weighs as much as its value."""
+"""Depth ratios above which neighbours are a boundary; each threshold is weighted by its value."""
 
 _LEVELS = len(THRESHOLDS)
-# Steps found with less than the smallest threshold, so that rounding of float32 loses none.
+# Slightly below the smallest threshold, so that float32 rounding loses no step.
 _LEAST_RATIO = 1.049
-# Truth is dense where at least this share of the neighbours of known pixels is known; rows of a LiDAR are not.
+# Truth is dense if at least this share of the neighbours of known pixels is known; LiDAR rows are not.
 _DENSE = 0.8
 # A point flies in the middle half of the gap between two surfaces, in logarithms of depth.
 _MARGIN = 0.25
 
 
 class _Steps(NamedTuple):
-    """Neighbouring pixels along one axis where truth or prediction steps: true and predicted depth of both [m]."""
+    """Neighbours along one axis with a step in truth or prediction: true and predicted depth of both [m]."""
 
     true_first: np.ndarray
     true_second: np.ndarray
@@ -31,9 +31,9 @@ class _Steps(NamedTuple):
 
 
 def is_dense(mask: np.ndarray) -> bool:
-    """Whether boundaries can be read from depth that is known in the bool (H, W) mask.
+    """Whether depth known in the bool (H, W) mask is dense enough for boundaries.
 
-    It is where at least 80 % of the right and lower neighbours of known pixels are known as well.
+    It is if at least 80 % of the right and lower neighbours of known pixels are known.
     """
     inside = np.count_nonzero(mask[:, :-1]) + np.count_nonzero(mask[:-1])
     both = np.count_nonzero(mask[:, :-1] & mask[:, 1:]) + np.count_nonzero(mask[:-1] & mask[1:])
@@ -44,17 +44,17 @@ def boundary_moments(predicted_m: np.ndarray, true_m: np.ndarray, *, edge_ratio:
     """Counts of boundaries and of flying points.
 
     Boundary F1: Bochkovskii et al., "Depth Pro", 2024, section 4, with the thresholds and weights of its program.
-    Neighbours are a boundary at threshold t where the ratio of their depths is above t, in one of four directions
-    (which of the two is nearer, along rows or columns). Only neighbours with both depths known are counted.
+    Neighbours are a boundary at threshold t if the ratio of their depths is above t, in one of four directions (which
+    of the two is nearer, along rows or columns). Only neighbours with both depths known count.
 
-    Flying points (Reynolds et al., "Capturing time-of-flight data with confidence", CVPR 2011, describe them): both
-    pixels of each pair of neighbours whose true depths have a ratio above ``edge_ratio`` are looked at; a pixel flies
-    if its predicted depth p lies between near n and far f with ``0.25 < ln(p / n) / ln(f / n) < 0.75``.
+    Flying points (described by Reynolds et al., "Capturing time-of-flight data with confidence", CVPR 2011): among both
+    pixels of all neighbours whose true depths have a ratio above ``edge_ratio``, a pixel flies if its predicted depth
+    p lies between near n and far f with ``0.25 < ln(p / n) / ln(f / n) < 0.75``.
 
     Args:
-        predicted_m: float64 (H, W), aligned depth [m], NaN where it does not count.
+        predicted_m: float64 (H, W), aligned depth [m], NaN where not compared.
         true_m: float64 (H, W), true depth [m], NaN at the same pixels.
-        edge_ratio: What makes neighbours an edge where points may fly, above 1.
+        edge_ratio: Ratio above which neighbours are an edge where points may fly, above 1.
 
     Returns:
         ``boundary_hits``, ``boundary_predicted`` and ``boundary_true``: 40 counts, ten thresholds for each direction
@@ -84,7 +84,7 @@ def boundary_moments(predicted_m: np.ndarray, true_m: np.ndarray, *, edge_ratio:
 def boundary_f1(moments: Moments) -> float | None:
     """Weighted mean over the thresholds of F1 of precision and recall, each the mean over the four directions.
 
-    None where the truth has no boundary at the lowest threshold.
+    None if the truth has no boundary at the lowest threshold.
     """
     if "boundary_true" not in moments:
         return None
@@ -102,39 +102,28 @@ def boundary_f1(moments: Moments) -> float | None:
 
 def _steps(predicted_m: np.ndarray, true_m: np.ndarray, least_ratio: float) -> Iterator[_Steps]:
     """Candidates along rows, then along columns."""
-    width = true_m.shape[1]
-    every, but_last, but_first = slice(None), slice(None, -1), slice(1, None)
-    along_rows, along_columns = (
-        ((every, but_last), (every, but_first), 1),
-        ((but_last, every), (but_first, every), width),
-    )
-    for before, after, stride in (along_rows, along_columns):
-        found = np.zeros(true_m[before].shape, dtype=bool)
-        for depth in (true_m, predicted_m):
-            ratio = depth[before] / depth[after]
+    # Transposed, columns are rows.
+    for true, predicted in ((true_m, predicted_m), (true_m.T, predicted_m.T)):
+        found = np.zeros(true[:, 1:].shape, dtype=bool)
+        for depth in (true, predicted):
+            ratio = depth[:, :-1] / depth[:, 1:]
             found |= ratio > least_ratio
             found |= ratio < 1 / least_ratio
-        rows, columns = np.divmod(np.flatnonzero(found), max(width - (stride == 1), 1))
-        here = rows * width + columns
-        yield _Steps(*(depth.ravel()[place] for depth in (true_m, predicted_m) for place in (here, here + stride)))
+        yield _Steps(*(sides[found] for depth in (true, predicted) for sides in (depth[:, :-1], depth[:, 1:])))
 
 
 def _levels(farther: np.ndarray, nearer: np.ndarray) -> np.ndarray:
-    """How many of the thresholds the ratio of two depths is above, int8 (N,)."""
-    ratio = farther / nearer
-    levels = np.zeros(len(ratio), dtype=np.int8)
-    for threshold in THRESHOLDS:
-        levels += ratio > threshold
-    return levels
+    """Number of thresholds below the ratio of two depths, (N,)."""
+    return np.searchsorted(THRESHOLDS, farther / nearer)
 
 
 def _at_least(levels: np.ndarray) -> np.ndarray:
-    """How many reach each threshold, (10,)."""
+    """Number of steps above each threshold, (10,)."""
     return np.bincount(levels, minlength=_LEVELS + 1)[:0:-1].cumsum()[::-1]
 
 
 def _flying(steps: _Steps, edge_ratio: float) -> tuple[int, int]:
-    """Pixels at true edges, and how many of them fly."""
+    """Number of pixels at true edges, and of flying ones among them."""
     near = np.minimum(steps.true_first, steps.true_second)
     far = np.maximum(steps.true_first, steps.true_second)
     edges = far / near > edge_ratio

@@ -12,7 +12,7 @@ from pipeline.records.camera import Camera
 def pixel_clouds(
     columns: np.ndarray, rows: np.ndarray, predicted_m: np.ndarray, true_m: np.ndarray, camera: Camera
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Predicted and true points of the same pixels [m], float64 (N, 3) each, with the intrinsics of the truth."""
+    """Predicted and true points of the same pixels [m], float64 (N, 3) each, with the true intrinsics."""
     predicted = back_project_pixels(columns, rows, predicted_m, camera)
     return predicted, back_project_pixels(columns, rows, true_m, camera)
 
@@ -22,7 +22,7 @@ def cloud_moments(predicted_m: np.ndarray, true_m: np.ndarray, threshold_m: floa
 
     Chamfer distance: mean of the two mean distances to the nearest point of the other cloud, not squared (Fan, Su,
     Guibas, CVPR 2017, in the form of Mescheder et al., CVPR 2019). F-score: harmonic mean of the shares of predicted
-    and of true points with a point of the other cloud nearer than the threshold (Knapitsch et al., SIGGRAPH 2017).
+    and true points with a point of the other cloud below the threshold (Knapitsch et al., SIGGRAPH 2017).
 
     Args:
         predicted_m: float64 (N, 3), predicted points [m].
@@ -30,8 +30,8 @@ def cloud_moments(predicted_m: np.ndarray, true_m: np.ndarray, threshold_m: floa
         threshold_m: Distance of the F-score [m].
 
     Returns:
-        ``points``; the sums ``cloud_predicted`` and ``cloud_true`` of the distances from those points to the other
-        cloud [m]; ``cloud_precise`` and ``cloud_recalled``, how many are below the threshold.
+        ``points``; ``cloud_predicted`` and ``cloud_true``, the sums of the distances from those points to the other
+        cloud [m]; ``cloud_precise`` and ``cloud_recalled``, the numbers of distances below the threshold.
     """
     from scipy.spatial import cKDTree
 

@@ -1,4 +1,4 @@
-"""Several runs on the same images: one table, and paired differences with their intervals."""
+"""Comparison of several runs on the same images: figures, and paired differences with intervals."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.evaluate.bootstrap import Interval, interval_of, with_interval
-from pipeline.evaluate.depth.image_lines import IMAGES_NAME, ImageLine, read_lines
+from pipeline.evaluate.depth.image_lines import IMAGES_NAME, one_per_image, read_lines
 from pipeline.evaluate.depth.protocol import Aggregate
 from pipeline.evaluate.depth.report import REPORT_NAME
 from pipeline.evaluate.depth.table import ScoreTable
@@ -21,31 +21,33 @@ COMPARISON_NAME = "comparison"
 
 
 def compare_runs(runs: Mapping[str, Path], *, draws: int = 1000, seed: int = 0) -> dict[str, Any]:
-    """Compare runs on the images that all of them scored.
+    """Compare runs on the images that all of them scored, with the first run as the baseline.
 
-    The first run is what the others are compared with. The same groups are drawn for all runs, so that what is hard
-    for all of them does not widen the intervals of the differences.
+    All runs share the same draws of groups, so images that are hard for all runs do not widen the intervals of the
+    differences.
 
     Args:
         runs: Folders of ``eval-depth`` by the name of the run.
-        draws: Bootstrap draws of every interval; 0 gives none.
+        draws: Bootstrap draws per interval; 0 gives no intervals.
         seed: Seed of the draws.
 
     Returns:
-        ``runs``, ``images``, ``baseline``, and per run ``figures`` and, but for the first, ``differences`` (the run's
-        figure less the baseline's), each with ``value``, ``low`` and ``high``; null where there is none.
+        ``runs``, ``images``, ``baseline``, and per run ``figures`` and, except for the baseline, ``differences`` (the
+        run's figure minus the baseline's), each with ``value``, ``low`` and ``high``, or null.
 
     Raises:
-        InputError: If there are fewer than two runs, their protocols differ in how images become one number, or no
-            image was scored by all.
+        InputError: If there are fewer than two runs, their protocols aggregate differently, or no image was scored by
+            all.
     """
     if len(runs) < 2:
-        raise InputError("A comparison needs two runs at least; sweep over two values, as depth=a,b.")
+        raise InputError("A comparison needs at least two runs; sweep over two values, as in depth=a,b.")
     aggregates = {_aggregate(folder) for folder in runs.values()}
     if len(aggregates) > 1:
         raise InputError("Runs with different protocol.aggregate cannot be compared; set it to one value.")
     aggregate = aggregates.pop()
-    tables = {name: ScoreTable.of(_lines(folder), aggregate) for name, folder in runs.items()}
+    tables = {
+        name: ScoreTable.of(one_per_image(read_lines(folder / IMAGES_NAME)), aggregate) for name, folder in runs.items()
+    }
     first = next(iter(tables.values()))
     images = [set(zip(table.names, table.truths, strict=True)) for table in tables.values()]
     shared = set.intersection(*images)
@@ -56,13 +58,13 @@ def compare_runs(runs: Mapping[str, Path], *, draws: int = 1000, seed: int = 0) 
     baseline = next(iter(tables))
     figures = {name: table.figures() for name, table in tables.items()}
     drawn = {name: table.drawn(draws, seed) for name, table in tables.items()}
-    compared: dict[str, Any] = {}
-    for name in tables:
-        compared[name] = {
-            "figures": {
-                key: with_interval(value, interval_of(drawn[name].get(key, []))) for key, value in figures[name].items()
-            }
+    compared: dict[str, Any] = {
+        name: {
+            "figures": {key: with_interval(value, interval_of(drawn[name].get(key, []))) for key, value in own.items()}
         }
+        for name, own in figures.items()
+    }
+    for name in tables:
         if name != baseline:
             compared[name]["differences"] = {
                 key: with_interval(value - figures[baseline][key], _interval(drawn[name], drawn[baseline], key))
@@ -79,7 +81,7 @@ def compare_runs(runs: Mapping[str, Path], *, draws: int = 1000, seed: int = 0) 
 
 
 def write_comparison(folder: Path, comparison: Mapping[str, Any]) -> None:
-    """Write ``comparison.json`` and ``comparison.csv``: a line per run and figure.
+    """Write ``comparison.json``, and ``comparison.csv`` with one line per run and figure.
 
     Raises:
         ExportError: If they cannot be written.
@@ -94,12 +96,11 @@ def _rows(comparison: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
     for run, compared in comparison["runs"].items():
         for key, found in compared["figures"].items():
             difference = compared.get("differences", {}).get(key, {})
-            # The writer leaves a place empty for None.
             yield (run, key, *(figure.get(name) for figure in (found, difference) for name in head))
 
 
 def run_names(overrides: Sequence[Sequence[str]]) -> list[str]:
-    """Short unique names of the runs of a sweep: what differs among their overrides.
+    """Short unique names of the runs of a sweep, from the overrides that differ.
 
     >>> run_names([["depth=a", "seed=1"], ["depth=b", "seed=1"]])
     ['a', 'b']
@@ -118,15 +119,6 @@ def run_names(overrides: Sequence[Sequence[str]]) -> list[str]:
 def _aggregate(folder: Path) -> Aggregate:
     report = json.loads((folder / REPORT_NAME).read_text(encoding="utf-8"))
     return Aggregate(report["protocol"]["aggregate"])
-
-
-def _lines(folder: Path) -> Iterator[ImageLine]:
-    """The lines of a run, one per image."""
-    seen: set[str] = set()
-    for line in read_lines(folder / IMAGES_NAME):
-        if line.name not in seen:
-            seen.add(line.name)
-            yield line
 
 
 def _interval(drawn: Mapping[str, np.ndarray], baseline: Mapping[str, np.ndarray], key: str) -> Interval:

@@ -1,4 +1,4 @@
-"""One evaluation of depth from its parts to its files."""
+"""Runs one evaluation of depth and writes its files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from pipeline.records.settings import Count, Natural, checked
 _FEWEST_DRAWS, _MOST_DRAWS = 40, 100_000
 _MOST_WORST = 1000
 SETTINGS_NAME = "settings.json"
-# What may change between a run and its continuation.
+# Keys that may change between a run and its continuation.
 _FREE_KEYS = frozenset(
     {"output_dir", "resume", "cache_dir", "verbose", "limit", "num_workers", "worst", "worst_by", "draws", "seed"}
 )
@@ -53,33 +53,33 @@ def evaluate_depth(
     seed: Natural = 0,
     on_image: Callable[[str], None] = lambda name: None,
 ) -> dict[str, Any]:
-    """Measure a data set and write what came out.
+    """Measure a data set and write the results.
 
-    ``images.jsonl`` gets a line as soon as an image is done, so that a killed run can go on; the other files are
-    written at the end.
+    Each image adds a line to ``images.jsonl`` as soon as it is done, so a killed run can be resumed; the other files
+    are written at the end.
 
     Args:
         dataset: The data set.
         subject: What is evaluated.
-        protocol: How.
+        protocol: How to compare.
         folder: Where the files go; older ones are replaced.
-        configuration: The whole configuration, for the report and to see whether a run may be resumed.
-        resume: Whether images that have their line in the folder are left as they are.
+        configuration: The whole configuration, for the report and to check whether a run may be resumed.
+        resume: Whether to keep the images that already have a line in the folder.
         limit: Most images; None takes all.
-        worst: How many of the worst images are drawn.
-        worst_by: Figure that they are worst by.
-        draws: Bootstrap draws of every interval; 0 gives none.
+        worst: Number of worst images to draw.
+        worst_by: Figure that ranks the worst images.
+        draws: Bootstrap draws per interval; 0 gives no intervals.
         seed: Seed of the draws.
-        on_image: Called with the name of each image that is done.
+        on_image: Called with the name of each finished image.
 
     Returns:
         The report, as ``report.json`` holds it.
 
     Raises:
-        ConfigError: If a number is out of range, or a run of another configuration would be resumed.
+        ConfigError: If a number is out of range, or the resumed run had another configuration.
         ExportError: If the folder cannot be written, or another run writes there.
         InputError: If no image could be scored.
-        TheodoliteError: An error that concerns all images alike.
+        TheodoliteError: If an error concerns all images.
     """
     if 0 < draws < _FEWEST_DRAWS:
         raise ConfigError(f"draws must be 0 or at least {_FEWEST_DRAWS}, not {draws}: fewer give no 95 % interval.")
@@ -119,7 +119,7 @@ def evaluate_depth(
 
 
 def _check_settings(folder: Path, configuration: Mapping[str, Any], resume: bool) -> str:
-    """Refuse to go on with a run of other settings, keep those of a new one, and give their digest."""
+    """Refuse to resume a run of other settings, save the settings of a new run, and return their digest."""
     settings = json.loads(json.dumps({key: configuration[key] for key in configuration if key not in _FREE_KEYS}))
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
     path = folder / SETTINGS_NAME
@@ -142,7 +142,7 @@ def _check_settings(folder: Path, configuration: Mapping[str, Any], resume: bool
 
 
 def _report_before(folder: Path) -> Mapping[str, Any]:
-    """The report of an earlier run in the folder, which says what that run wrote; empty where there is none."""
+    """The report of an earlier run in the folder, which lists the files it wrote; empty without one."""
     try:
         report = json.loads((folder / REPORT_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

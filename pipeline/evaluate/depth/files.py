@@ -1,4 +1,4 @@
-"""What an evaluation of depth writes beside its report: images of the worst images, tables, noise models."""
+"""Files of a depth evaluation beside its report: drawings of the worst images, tables, noise models."""
 
 from __future__ import annotations
 
@@ -8,37 +8,34 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.datasets.base import DepthDataset, DepthSample, Skipped
-from pipeline.evaluate.depth.alignment import align
+from pipeline.datasets.base import DepthDataset, Skipped
 from pipeline.evaluate.depth.image_lines import ImageLine, Outcome
 from pipeline.evaluate.depth.images import save_comparison
 from pipeline.evaluate.depth.metrics import METRICS
 from pipeline.evaluate.depth.pixels import compared_pixels
 from pipeline.evaluate.depth.protocol import EvaluationProtocol
 from pipeline.evaluate.depth.run import DepthSubject, estimated_depth
+from pipeline.evaluate.depth.score import fit_pixels
 from pipeline.evaluate.noise_fit import write_noise
 from pipeline.export.files import make_folder, replacing, write_csv
 from pipeline.export.text import csv_text, file_stem
-from pipeline.records import DepthMap
 from pipeline.records.errors import TheodoliteError
 from pipeline.records.noise import NoiseModel
 
 
 def remove_files(folder: Path, report: Mapping[str, Any]) -> None:
-    """Remove the images and noise models that an earlier run says it wrote, and nothing else.
+    """Remove the drawings and noise models that an earlier run lists in its report, and nothing else.
 
     Args:
-        folder: Where that run wrote.
-        report: Its report; one that is damaged, or of another program, removes nothing.
+        folder: The folder of that run.
+        report: Its report; a damaged or foreign one removes nothing.
     """
     worst, noise = report.get("worst"), report.get("noise")
     images = [str(item.get("image")) for item in worst if isinstance(item, dict)] if isinstance(worst, list) else []
     models = [f"noise/{file_stem(str(name))}.yaml" for name in noise] if isinstance(noise, dict) else []
     for name in (*images, *models):
         path = folder / name
-        is_own = (
-            path.parent.parent == folder and path.parent.name in ("worst", "noise") and not path.parent.is_symlink()
-        )
+        is_own = path.parent in (folder / "worst", folder / "noise") and not path.parent.is_symlink()
         if is_own and path.suffix in (".png", ".yaml"):
             path.unlink(missing_ok=True)
 
@@ -51,51 +48,35 @@ def draw_worst(
     folder: Path,
     metric: str,
 ) -> list[dict[str, Any]]:
-    """Images of the worst images; they are read and estimated again, so that none had to be kept."""
+    """Draw the worst images, which are read and estimated again because the run keeps no images."""
     drawn = []
-    images = folder / "worst"
-    make_folder(images)
+    make_folder(folder / "worst")
     for rank, (line, value) in enumerate(found, start=1):
         sample = dataset.read(line.index)
-        if isinstance(sample, Skipped):  # What was there a while ago may be gone.
+        if isinstance(sample, Skipped):  # The file may be gone by now.
             continue
         try:
             depth = estimated_depth([sample.frame], subject.depth, protocol)[0]
         except TheodoliteError:
             continue
-        path = images / f"{rank:02d}_{file_stem(line.name)}.png"
-        truth = np.where(sample.truth.valid, sample.truth.values, np.nan)
-        label = METRICS[metric].label
-        save_comparison(
-            path, sample.frame.rgb, _aligned_m(sample, depth, protocol), truth, f"{line.name}: {label} {value:.4g}"
-        )
-        drawn.append({"name": line.name, "value": value, "metric": metric, "image": f"{images.name}/{path.name}"})
+        image = f"worst/{rank:02d}_{file_stem(line.name)}.png"
+        aligned_m = np.full(depth.shape, np.nan)
+        fit = fit_pixels(compared_pixels(depth, sample.truth, protocol), depth, protocol)
+        aligned_m[depth.valid] = fit.depth_m(depth.values[depth.valid].astype(np.float64))
+        truth_m = np.where(sample.truth.valid, sample.truth.values, np.nan)
+        title = f"{line.name}: {METRICS[metric].label} {value:.4g}"
+        save_comparison(folder / image, sample.frame.rgb, aligned_m, truth_m, title)
+        drawn.append({"name": line.name, "value": value, "metric": metric, "image": image})
     return drawn
 
 
-def _aligned_m(sample: DepthSample, depth: DepthMap, protocol: EvaluationProtocol) -> np.ndarray:
-    """The whole prediction in metres, aligned as for the figures, float64 (H, W); NaN where there is none."""
-    pixels = compared_pixels(depth, sample.truth, protocol)
-    mask = np.zeros(sample.truth.shape, dtype=bool)
-    mask[pixels.window] = pixels.known
-    return align(
-        depth,
-        sample.truth,
-        mask,
-        protocol.alignment,
-        least_m=protocol.min_depth_m,
-        most_m=protocol.max_depth_m,
-        seed=protocol.seed,
-    ).depth_m
-
-
 def write_noise_models(folder: Path, report: Mapping[str, Any]) -> None:
-    """A configuration per backend, that ``noise=NAME`` takes with ``hydra.searchpath``."""
+    """Write a configuration per backend, which ``noise=NAME`` finds through ``hydra.searchpath``."""
     make_folder(folder / "noise")
     for name, found in report["noise"].items():
         origin = f"{found['images']} images of {report['dataset']['name']}"
         if found["reversed"]:
-            origin += f", in {found['reversed']} of which nothing can be believed"
+            origin += f", in {found['reversed']} of which depth is reversed or useless"
         with replacing(folder / "noise" / f"{file_stem(name, 'backend')}.yaml") as temporary:
             write_noise(temporary, name, NoiseModel(**found["model"]), origin)
 
@@ -103,7 +84,7 @@ def write_noise_models(folder: Path, report: Mapping[str, Any]) -> None:
 def write_tables(
     folder: Path, lines: Iterable[ImageLine], unreadable: Mapping[str, str], report: Mapping[str, Any]
 ) -> None:
-    """``summary.csv``, a line per figure, and ``images.csv``, a line per image or other part of the data set."""
+    """Write ``summary.csv``, a line per figure, and ``images.csv``, a line per image or unreadable part."""
     figures = report["metrics"]
     summary = (
         (name, METRICS[name].label, METRICS[name].unit, found["value"], found["low"], found["high"], found["images"])
@@ -122,4 +103,4 @@ def _image_rows(
         texts = map(csv_text, (line.name, line.group, line.outcome, line.reason))
         yield (line.index, *texts, line.seconds, *map(figures.get, names))
     for name, reason in unreadable.items():
-        yield ("", csv_text(name), "", Outcome.UNREADABLE, csv_text(reason), "", *("" for _ in names))
+        yield ("", csv_text(name), "", Outcome.UNREADABLE, csv_text(reason), "", *[""] * len(names))

@@ -1,4 +1,4 @@
-"""One image per image: input, prediction, truth and error map, with their scales."""
+"""A drawing of one evaluated image: input, prediction, ground truth and error map, with their scales."""
 
 from __future__ import annotations
 
@@ -8,30 +8,31 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.evaluate.plots import label_depths
 from pipeline.export.files import replacing
 from pipeline.export.text import one_line
 
 _LONGEST_SIDE_PX = 640
 _PANEL_IN = 3.6
 _DPI = 110
-# Errors beyond this share of the true depth look alike; the second where many of an image do.
+# Largest error of the colour scale, as a share of the true depth; the second if many pixels exceed the first.
 _LARGEST_ERRORS = (0.5, 2.0)
 _NOTHING = "#d9d9d9"
 _ROOM_IN = 0.95
-# A panel of a very high image is narrower instead.
+# Panels of very tall images become narrower instead.
 _HIGHEST_IN = 9.0
 
 
 def save_comparison(path: Path, rgb: np.ndarray, prediction_m: np.ndarray, truth_m: np.ndarray, title: str) -> None:
-    """Draw input, aligned prediction, truth and relative error side by side.
+    """Draw input, aligned prediction, ground truth and relative error side by side.
 
-    Prediction and truth share one logarithmic scale [m], from the 2nd to the 98th percentile of the truth. What is
-    not known is grey.
+    Prediction and ground truth share one logarithmic scale [m], from the 2nd to the 98th percentile of the ground
+    truth. Unknown pixels are grey.
 
     Args:
         path: The PNG to write.
         rgb: uint8 (H, W, 3).
-        prediction_m: float (H, W), z-depth after alignment [m]; NaN where there is none.
+        prediction_m: float (H, W), z-depth after alignment [m]; NaN where invalid.
         truth_m: float (H, W), true z-depth [m]; NaN where unknown.
         title: One line above the panels.
 
@@ -50,7 +51,7 @@ def save_comparison(path: Path, rgb: np.ndarray, prediction_m: np.ndarray, truth
     panels = (
         ("Input", rgb, None),
         ("Prediction, aligned [m]", prediction_m, depths),
-        ("Truth [m]", truth_m, depths),
+        ("Ground truth [m]", truth_m, depths),
         ("Error / true depth", error, Normalize(0, _largest_error(error))),
     )
     height_in = min(_PANEL_IN * rgb.shape[0] / rgb.shape[1], _HIGHEST_IN) + _ROOM_IN
@@ -61,20 +62,21 @@ def save_comparison(path: Path, rgb: np.ndarray, prediction_m: np.ndarray, truth
         axes.set_title(name, fontsize=9)
         if scale is None:
             image = axes.imshow(values)
-            # An unseen scale keeps the panels in line.
+            # An invisible scale aligns the panels.
             figure.colorbar(image, ax=axes, orientation="horizontal", fraction=0.06, pad=0.02).ax.set_visible(False)
             continue
         _map(figure, axes, values, scale, is_error=number == len(panels) - 1)
-    figure.suptitle(_shown(title), fontsize=10)
+    # Unescaped dollar signs would start a formula.
+    figure.suptitle(one_line(title).replace("$", r"\$"), fontsize=10)
     with replacing(path) as temporary, temporary.open("wb") as file, warnings.catch_warnings():
-        # Letters that the font lacks are shown as boxes.
+        # matplotlib warns of missing glyphs, which it draws as boxes.
         warnings.simplefilter("ignore", UserWarning)
         FigureCanvasAgg(figure).print_png(file)
 
 
 def _map(figure: Any, axes: Any, values: np.ndarray, scale: Any, *, is_error: bool) -> None:
     from matplotlib import colormaps
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import FuncFormatter
 
     colors = colormaps["magma" if is_error else "viridis_r"].with_extremes(bad=_NOTHING)
     with np.errstate(invalid="ignore"):
@@ -82,12 +84,10 @@ def _map(figure: Any, axes: Any, values: np.ndarray, scale: Any, *, is_error: bo
     image = axes.imshow(shown, norm=scale, cmap=colors, interpolation="nearest")
     bar = figure.colorbar(image, ax=axes, orientation="horizontal", fraction=0.06, pad=0.02)
     bar.ax.tick_params(labelsize=7)
-    if not is_error:
-        bar.ax.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
-        bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        bar.ax.xaxis.set_minor_formatter(NullFormatter())
-    else:
+    if is_error:
         bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
+    else:
+        label_depths(bar.ax.xaxis)
 
 
 def _largest_error(error: np.ndarray) -> float:
@@ -100,10 +100,5 @@ def _range_m(truth_m: np.ndarray) -> tuple[float, float]:
     if not len(known):
         return 0.5, 10.0
     low, high = (float(value) for value in np.percentile(known, (2, 98)))
-    # A flat scene needs a scale too.
+    # The scale of a flat scene must not be empty.
     return (low, high) if high > 1.05 * low else (low / 1.1, high * 1.1)
-
-
-def _shown(title: str) -> str:
-    """The title without what matplotlib would take for mathematics."""
-    return one_line(title).replace("$", r"\$")

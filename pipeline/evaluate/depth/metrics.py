@@ -1,7 +1,7 @@
-"""The metrics of depth: what each is called, and how it follows from moments.
+"""The depth metrics: their names, and how they follow from moments.
 
-``metrics_of`` turns the moments of one image into that image's numbers, and the sum of the moments of many into
-pooled ones. A metric that the moments do not hold is absent, not zero.
+``metrics_of`` turns the moments of one image into its figures, and the sum of the moments of many images into pooled
+figures. A metric that the moments do not determine is absent, not zero.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class Metric:
     Args:
         name: Key in tables and files.
         label: Heading of its column.
-        meaning: What it is, in half a sentence, with its source.
-        figure: The number of moments, None where they do not hold it.
+        meaning: Its definition in half a sentence, with its source.
+        figure: Computes it from moments; None if they do not determine it.
         unit: Unit; empty for ratios and shares.
-        group: What it is measured with.
-        higher_is_better: Whether a larger number is a better one.
+        group: The group it is measured with.
+        higher_is_better: Whether a larger figure is better.
     """
 
     name: str
@@ -46,7 +46,7 @@ def _number(moments: Moments, name: str) -> float:
 
 
 def _share(part: str, whole: str = "pixels", change: Callable[[float], float] = float) -> Figure:
-    """A sum over another, changed; None where either is absent or the other is zero."""
+    """``change`` of the ratio of two sums; None if either is absent or the denominator is zero."""
 
     def figure(moments: Moments) -> float | None:
         total = _number(moments, whole)
@@ -56,7 +56,7 @@ def _share(part: str, whole: str = "pixels", change: Callable[[float], float] = 
 
 
 def _si_log(moments: Moments) -> float | None:
-    """From squared deviations within images and between their means, which lose no digits to a common factor."""
+    """SILog from squared deviations within images and between their means, which keeps its digits under any factor."""
     pixels = _number(moments, "pixels")
     if not pixels or "log_within" not in moments:
         return None
@@ -70,7 +70,7 @@ def _chamfer(moments: Moments) -> float | None:
 
 
 def _f_score(moments: Moments) -> float | None:
-    """Harmonic mean of precision and recall, which are shares of equally many points; 0 where both are."""
+    """Harmonic mean of precision and recall, whose clouds have equally many points; 0 if both are 0."""
     points = _number(moments, "points")
     if not points:
         return None
@@ -129,7 +129,7 @@ _ALL = (
     Metric(
         "pair_order",
         "Pair order",
-        "share of sampled pairs of clearly different true depth in the right order",
+        "share of sampled pairs of clearly different true depth in the correct order",
         _share("clear_right", "clear_pairs"),
         group=MetricGroup.ORDER,
         higher_is_better=True,
@@ -137,7 +137,7 @@ _ALL = (
     Metric(
         "object_order",
         "Object order",
-        "share of pairs of objects of clearly different true depth in the right order, by medians",
+        "share of pairs of objects of clearly different true depth in the correct order, by medians",
         _share("objects_right", "objects_clear"),
         group=MetricGroup.OBJECTS,
         higher_is_better=True,
@@ -176,17 +176,17 @@ _ALL = (
     Metric(
         "coverage",
         "Coverage",
-        "share of the true pixels that count which have a prediction; the other metrics leave the rest out",
+        "share of the compared true pixels that have a prediction; the other metrics ignore the rest",
         _share("pixels", "true_pixels"),
         higher_is_better=True,
     ),
 )
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
-"""All metrics by name, in the order in which they are shown."""
+"""All metrics by name, in display order."""
 
 
 def metrics_of(moments: Moments) -> dict[str, float]:
-    """The metrics that the moments of one image, or the sum of many, hold, in the order of ``METRICS``."""
+    """The metrics of the moments of one image, or of the sum over many, in the order of ``METRICS``."""
     found = {name: metric.figure(moments) for name, metric in METRICS.items()}
     return {name: value for name, value in found.items() if value is not None}

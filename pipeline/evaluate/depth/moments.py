@@ -1,4 +1,4 @@
-"""Sums and counts of one image from which every metric follows, for the image alone or for many together."""
+"""Sums and counts from which every metric follows, for a single image or pooled over many."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 Moments = dict[str, float | tuple[float, ...]]
-"""Sums by name; a tuple holds one sum per threshold. All of them add up over images."""
+"""Sums by name; a tuple holds one sum per threshold. All are additive over images."""
 
 BIN_EDGES_M: tuple[float, ...] = tuple(float(2 ** (quarter / 4)) for quarter in range(-12, 41))
-"""Edges of the bins of true depth [m]: four per octave from 0.125 to 1024 m; the outermost bins take what lies beyond.
-"""
+"""Edges of the bins of true depth [m]: four per octave from 0.125 to 1024 m; the outermost bins are open-ended."""
 _BINS = len(BIN_EDGES_M) - 1
 _BLOCK = 16_384
 _SUMS = ("abs", "sq", "abs_rel", "sq_rel", "log", "abs_log", "sq_log", "delta1", "delta2", "delta3", "above1")
@@ -38,13 +37,13 @@ class DepthBins:
         return all(len(sums) == _BINS for sums in vars(self).values())
 
     def __add__(self, other: DepthBins) -> DepthBins:
-        """The bins of both."""
+        """Sum of the bins of both."""
         pairs = zip(vars(self).values(), vars(other).values(), strict=True)
         return DepthBins(*(tuple(map(sum, zip(first, second, strict=True))) for first, second in pairs))
 
 
 def pixel_moments(predicted_m: np.ndarray, true_m: np.ndarray) -> tuple[Moments, DepthBins]:
-    """Sums over pixels of the usual errors, all in one pass.
+    """Sums of the usual errors over pixels, in one pass.
 
     Args:
         predicted_m: float64 (N,), aligned depth p [m], positive.
@@ -54,12 +53,12 @@ def pixel_moments(predicted_m: np.ndarray, true_m: np.ndarray) -> tuple[Moments,
         ``pixels`` and the sums of: ``abs`` |p - t|, ``sq`` its square, ``abs_rel`` |p - t| / t, ``sq_rel`` (p - t)^2 /
         t; ``log`` ln p - ln t, ``abs_log`` and ``sq_log`` of it; ``log_within``, its squared deviations from the
         image's mean, and ``log_between``, N times that mean squared; ``delta1`` to ``delta3``, where max(p / t, t /
-        p) < 1.25^k, and ``above1``, where it is > 1.25. Beside them the sums by true depth.
+        p) < 1.25^k, and ``above1``, where it is > 1.25. Second, the sums by true depth.
     """
     sums = np.zeros(len(_SUMS))
     bins = np.zeros((3, _BINS))
     pixels, within = 0, 0.0
-    # Blocks that fit into the cache: whole images take three times as long.
+    # Blocks fit into the cache; whole images take three times as long.
     for start in range(0, len(true_m), _BLOCK):
         p, t = predicted_m[start : start + _BLOCK], true_m[start : start + _BLOCK]
         found, deviations = _block(p, t, bins)

@@ -1,17 +1,18 @@
-"""Order in depth: of sampled pairs of pixels, and of the objects of an image."""
+"""Depth order of sampled pairs of pixels, and of the objects of an image."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from operator import itemgetter
 
 import numpy as np
 
 from pipeline.evaluate.depth.moments import Moments
-from pipeline.geometry.regions import Window, box_window, mask_box
+from pipeline.geometry.regions import box_window, mask_box
 from pipeline.records import Region
 
-# A region that is a point is the pixels within this of it [px].
+# A point region covers the pixels within this distance [px].
 _POINT_RADIUS_PX = 1.0
 
 
@@ -19,8 +20,8 @@ def sampled_pairs(pixels: int, count: int, seed: int) -> np.ndarray:
     """Seeded pairs of different pixels.
 
     Args:
-        pixels: How many pixels there are to draw from, at least one; in ``score`` those compared, row by row.
-        count: How many pairs to draw; pairs of a pixel with itself are then left out.
+        pixels: Number of pixels to draw from, at least one.
+        count: Number of pairs to draw; pairs of a pixel with itself are then left out.
         seed: Seed of the draws.
 
     Returns:
@@ -41,13 +42,13 @@ def order_moments(
 ) -> Moments:
     """Counts of WHDR and of the order of clear pairs.
 
-    WHDR is the share of pairs whose relation (farther, nearer or equal, by the ratio of aligned depths) is not that of
-    the truth, each of weight one: Chen et al., "Single-image depth perception in the wild", NIPS 2016, on pairs drawn
-    from known depth and with a threshold of equality as in Zoran et al., ICCV 2015. The order of clear pairs takes the
-    prediction as it came, because order needs no alignment; a pair that it holds equal is wrong.
+    WHDR is the share of pairs whose relation (farther, nearer or equal, by the ratio of aligned depths) differs from
+    that of the truth, each of weight one: Chen et al., "Single-image depth perception in the wild", NIPS 2016, on pairs
+    drawn from known depth and with an equality threshold as in Zoran et al., ICCV 2015. The order of clear pairs uses
+    the unaligned prediction, because order needs no alignment; a pair predicted equal is wrong.
 
     Args:
-        farness: float (N,), the prediction itself, with disparity negated.
+        farness: float (N,), the unaligned prediction, with disparity negated.
         predicted_m: float64 (N,), aligned depth [m].
         true_m: float64 (N,), true depth [m].
         pairs: Indices, int (M, 2).
@@ -55,7 +56,7 @@ def order_moments(
         clear_ratio: True depths whose ratio is above this have a clear order.
 
     Returns:
-        ``pairs``, ``whdr`` (how many disagree), ``clear_pairs``, ``clear_right``.
+        ``pairs``, ``whdr`` (number that disagree), ``clear_pairs``, ``clear_right``.
     """
     first, second = pairs.T
     true_first, true_second = true_m[first], true_m[second]
@@ -79,15 +80,15 @@ def _relation(first: np.ndarray, second: np.ndarray, ratio: float) -> np.ndarray
 def object_moments(
     farness: np.ndarray, true_m: np.ndarray, known: np.ndarray, regions: Sequence[Region], *, clear_ratio: float
 ) -> Moments:
-    """Counts of the order of objects: of all pairs whose true medians differ clearly, how many are ordered likewise.
+    """Counts of pairs of objects whose true medians differ clearly, and of those predicted in the same order.
 
-    The accuracy of relative depth of objects, as benchmarks of vision-language models ask for it (CV-Bench, Tong et
-    al. 2024), on the medians of each region's mask, or box where it has none, over the pixels that are known.
+    This is the relative depth of objects in benchmarks of vision-language models (CV-Bench, Tong et al. 2024), from the
+    medians over the known pixels of each region's mask, or of its box if it has no mask.
 
     Args:
-        farness: float (H, W), the prediction itself, with disparity negated.
+        farness: float (H, W), the unaligned prediction, with disparity negated.
         true_m: float (H, W), true depth [m].
-        known: bool (H, W), where both are known and count.
+        known: bool (H, W), the compared pixels.
         regions: Objects of that image.
         clear_ratio: True medians whose ratio is above this have a clear order.
 
@@ -96,28 +97,18 @@ def object_moments(
     """
     medians = []
     for region in regions:
-        window = _window(region, known.shape).slices
-        inside = known[window]
-        if _has_mask(region, known.shape):
-            inside = inside & region.mask[window]  # type: ignore[index]
-        theirs, true = farness[window][inside], true_m[window][inside]
-        if len(true):
-            medians.append((float(np.median(theirs)), float(np.median(true))))
-    clear = [pair for pair in combinations(medians, 2) if _are_clear(pair[0][1], pair[1][1], clear_ratio)]
-    right = sum((first[0] - second[0]) * (first[1] - second[1]) > 0 for first, second in clear)
-    return {"objects_clear": float(len(clear)), "objects_right": float(right)}
-
-
-def _has_mask(region: Region, shape: tuple[int, int]) -> bool:
-    """Whether it has a mask that speaks of this image; one of another size belongs to another."""
-    return region.mask is not None and region.mask.shape == shape
-
-
-def _window(region: Region, shape: tuple[int, int]) -> Window:
-    """The pixels that hold the region's mask, or those of its box."""
-    box_px = mask_box(region.mask) if region.mask is not None and _has_mask(region, shape) else None
-    return box_window(box_px or region.box_px, shape, _POINT_RADIUS_PX)
-
-
-def _are_clear(first_m: float, second_m: float, ratio: float) -> bool:
-    return max(first_m, second_m) / min(first_m, second_m) > ratio
+        # A mask of another size belongs to another image.
+        mask = region.mask if region.mask is not None and region.mask.shape == known.shape else None
+        box_px = None if mask is None else mask_box(mask)
+        window = box_window(box_px or region.box_px, known.shape, _POINT_RADIUS_PX).slices
+        inside = known[window] if mask is None else known[window] & mask[window]
+        if inside.any():
+            medians.append([float(np.median(values[window][inside])) for values in (farness, true_m)])
+    clear = [
+        (first, second)
+        for (first, first_m), (second, second_m) in (
+            sorted(pair, key=itemgetter(1)) for pair in combinations(medians, 2)
+        )
+        if second_m / first_m > clear_ratio
+    ]
+    return {"objects_clear": float(len(clear)), "objects_right": float(sum(first < second for first, second in clear))}

@@ -1,4 +1,4 @@
-"""A report on depth as one HTML page; its only companions are the images of the worst images."""
+"""A report on depth as an HTML page, which loads nothing but the drawings of the worst images."""
 
 from __future__ import annotations
 
@@ -11,14 +11,7 @@ from pipeline.export.html import rendered_page
 
 
 def page_of(report: dict[str, Any]) -> str:
-    """The page of a report.
-
-    Args:
-        report: What ``report_of`` gave, or ``report.json`` holds.
-
-    Returns:
-        A whole HTML document.
-    """
+    """HTML document of a report from ``report_of`` or ``report.json``."""
     bins = report["by_depth"]
     return rendered_page(
         "depth_report.html",

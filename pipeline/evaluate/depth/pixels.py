@@ -1,4 +1,4 @@
-"""Which pixels of an image are compared."""
+"""Selection of the pixels of an image that are compared."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pipeline.records.errors import InputError
 
 @dataclass(frozen=True, eq=False)
 class Pixels:
-    """The pixels of one image that count.
+    """The compared pixels of one image.
 
     Args:
         window: Rows and columns of the crop in the image.
-        wanted: bool (H, W) of the crop: the truth is known there and within the caps.
+        wanted: bool (H, W) of the crop: the truth is known and within the caps.
         known: bool (H, W) of the crop: wanted, and the prediction is valid.
         values: float64 (N,), the prediction at the known pixels, row by row.
         true_m: float64 (N,), the true depth there [m].
@@ -31,21 +31,18 @@ class Pixels:
 
     def spread(self, numbers: np.ndarray) -> np.ndarray:
         """Numbers of the known pixels, (N,), as float64 (H, W) of the crop with NaN elsewhere."""
-        if len(numbers) == self.known.size:
-            return numbers.reshape(self.known.shape)
         whole = np.full(self.known.shape, np.nan)
         whole[self.known] = numbers
         return whole
 
     def places(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rows and columns in the whole image of the known pixels with these indices."""
-        flat = chosen if len(self.values) == self.known.size else np.flatnonzero(self.known)[chosen]
-        rows, columns = np.divmod(flat, self.known.shape[1])
+        rows, columns = np.divmod(np.flatnonzero(self.known)[chosen], self.known.shape[1])
         return rows + self.window[0].start, columns + self.window[1].start
 
 
 def compared_pixels(prediction: DepthMap, truth: DepthMap, protocol: EvaluationProtocol) -> Pixels:
-    """The pixels that a protocol compares: in its crop, with a true depth strictly between the caps.
+    """The pixels that a protocol compares: inside its crop, with a true depth strictly between the caps.
 
     Raises:
         InputError: If the maps differ in size.
@@ -61,6 +58,4 @@ def compared_pixels(prediction: DepthMap, truth: DepthMap, protocol: EvaluationP
     if protocol.max_depth_m is not None:
         wanted &= true < protocol.max_depth_m
     known = wanted & prediction.valid[window]
-    if known.all():
-        return Pixels(window, wanted, known, values.ravel().astype(np.float64), true.ravel().astype(np.float64))
     return Pixels(window, wanted, known, values[known].astype(np.float64), true[known].astype(np.float64))

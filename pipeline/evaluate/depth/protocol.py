@@ -1,10 +1,12 @@
-"""What exactly is compared, and how: one choice of alignment, caps, crop, aggregation and metrics, with a name."""
+"""Evaluation protocols: a named choice of alignment, caps, crop, aggregation and metrics."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 from typing import Annotated, Any
 
 from annotated_types import Interval, MinLen
@@ -12,7 +14,7 @@ from annotated_types import Interval, MinLen
 from pipeline.evaluate.depth.alignment import LEAST_DEPTH_M, Alignment
 from pipeline.records.settings import Positive, SettingError, checked
 
-# Far more than any figure needs; keeps what is drawn within memory.
+# Far more than any figure needs, and still fits into memory.
 _MOST_DRAWN = 10_000_000
 
 _Drawn = Annotated[int, Interval(ge=1, le=_MOST_DRAWN)]
@@ -20,14 +22,14 @@ _Ratio = Annotated[float, Interval(gt=1)]
 
 
 class Crop(StrEnum):
-    """Which part of an image counts, as rows and columns of its size.
+    """Which part of an image counts.
 
-    ``none``: all of it.
-    ``eigen_nyu``: rows 45 to 471, columns 41 to 601 of 640 x 480, in proportion for other sizes (Eigen et al. 2014; the
-    numbers are those of the evaluation of BTS and its successors).
+    ``none``: the whole image.
+    ``eigen_nyu``: rows 45 to 471, columns 41 to 601 of 640 x 480, in proportion for other sizes (Eigen et al. 2014,
+    with the numbers of the evaluation of BTS and its successors).
     ``eigen_kitti``: rows from 0.3324324 to 0.91351351, columns from 0.0359477 to 0.96405229 of the size (the crop that
     reproduces Eigen et al. 2014, from the evaluation of Monodepth).
-    ``garg``: rows from 0.40810811 to 0.99189189, columns from 0.03594771 to 0.96405229 (Garg et al. 2016, same place).
+    ``garg``: rows from 0.40810811 to 0.99189189, columns from 0.03594771 to 0.96405229 (Garg et al. 2016, same source).
     """
 
     NONE = "none"
@@ -37,25 +39,23 @@ class Crop(StrEnum):
 
     def window(self, height: int, width: int) -> tuple[slice, slice]:
         """Rows and columns that count in an image of that size; fractions are cut off as in the programs named."""
-        if self is Crop.NONE:
-            return slice(0, height), slice(0, width)
-        if self is Crop.EIGEN_NYU:
-            return slice(45 * height // 480, 471 * height // 480), slice(41 * width // 640, 601 * width // 640)
-        if self is Crop.EIGEN_KITTI:
-            rows, columns = (0.3324324, 0.91351351), (0.0359477, 0.96405229)
-        else:
-            rows, columns = (0.40810811, 0.99189189), (0.03594771, 0.96405229)
-        return (
-            slice(int(rows[0] * height), int(rows[1] * height)),
-            slice(int(columns[0] * width), int(columns[1] * width)),
-        )
+        top, bottom, left, right = _WINDOWS[self]
+        return slice(int(top * height), int(bottom * height)), slice(int(left * width), int(right * width))
+
+
+_WINDOWS: dict[Crop, Sequence[float | Fraction]] = {
+    Crop.NONE: (0, 1, 0, 1),
+    Crop.EIGEN_NYU: (Fraction(45, 480), Fraction(471, 480), Fraction(41, 640), Fraction(601, 640)),
+    Crop.EIGEN_KITTI: (0.3324324, 0.91351351, 0.0359477, 0.96405229),
+    Crop.GARG: (0.40810811, 0.99189189, 0.03594771, 0.96405229),
+}
 
 
 class Aggregate(StrEnum):
-    """How numbers of many images become one.
+    """How the figures of many images become one.
 
-    ``per_image``: mean over the images of each image's number.
-    ``pooled``: the number of all pixels (pairs, points) together, so that images with more of them count more.
+    ``per_image``: mean of the images' figures.
+    ``pooled``: the figure of all pixels (pairs, points) together; images with more of them count more.
     """
 
     PER_IMAGE = "per_image"
@@ -66,7 +66,7 @@ class MetricGroup(StrEnum):
     """Metrics that are measured together.
 
     ``pixels``: errors of single pixels. ``order``: sampled pairs of pixels. ``objects``: pairs of regions.
-    ``boundaries``: steps of depth. ``clouds``: points in space, where a calibration is given.
+    ``boundaries``: depth steps. ``clouds``: points in space, if the calibration is given.
     """
 
     PIXELS = "pixels"
@@ -79,27 +79,27 @@ class MetricGroup(StrEnum):
 @checked
 @dataclass(frozen=True)
 class EvaluationProtocol:
-    """How predictions are compared with the truth.
+    """How predictions are compared with the ground truth.
 
     Args:
-        alignment: How a prediction becomes metres; there is no default.
-        min_depth_m: Only pixels with a larger true depth count, and aligned depth is clamped to it [m], positive.
-        max_depth_m: Only pixels with a smaller true depth count, and aligned depth is clamped to it [m]; None sets no
-            cap, save that alignment in disparity clamps to the largest true depth of the image.
-        crop: Which part of the image counts, in the alignment too.
-        aggregate: How numbers of many images become one.
-        flip_average: Whether a backend's prediction is averaged with that of the mirrored image, mirrored back.
+        alignment: How a prediction is converted to metres.
+        min_depth_m: Only pixels with a larger true depth count; aligned depth is clamped to it [m].
+        max_depth_m: Only pixels with a smaller true depth count; aligned depth is clamped to it [m]. None sets no cap,
+            but alignment in disparity clamps to the largest true depth of the image.
+        crop: Which part of the image counts, also for the alignment.
+        aggregate: How the figures of many images become one.
+        flip_average: Whether to average the prediction with that of the mirrored image, mirrored back.
         groups: Metrics to measure.
-        seed: Seed of all that is drawn, the same for each image.
-        pair_count: Pairs of pixels drawn per image for the metrics of order.
-        equal_ratio: Two depths whose ratio is at most this are equal in WHDR, above 1.
-        clear_ratio: Two true depths whose ratio is above this have a clear order, of pixels and of objects, above 1.
-        edge_ratio: Neighbours whose true depths have a ratio above this are an edge where points may fly, above 1.
+        seed: Seed of all random draws, the same for each image.
+        pair_count: Pairs of pixels drawn per image for the order metrics.
+        equal_ratio: WHDR takes two depths as equal if their ratio is at most this.
+        clear_ratio: The order of two pixels or objects is clear if the ratio of their true depths is above this.
+        edge_ratio: Neighbours are an edge, where points may fly, if the ratio of their true depths is above this.
         cloud_points: Points per cloud, drawn from the pixels.
-        cloud_share: Points within this share of the median true depth count as met in the F-score, positive.
+        cloud_share: Points within this share of the median true depth match in the F-score.
 
     Raises:
-        ConfigError: If a value is none of those allowed.
+        ConfigError: If a value is out of range.
     """
 
     alignment: Alignment
@@ -118,11 +118,11 @@ class EvaluationProtocol:
     cloud_share: Positive = 0.05
 
     def __post_init__(self) -> None:
-        """Check the cap, and bring the groups into their own order."""
+        """Check the cap, and sort the groups."""
         object.__setattr__(self, "groups", tuple(group for group in MetricGroup if group in self.groups))
         if self.max_depth_m is not None and self.max_depth_m <= self.min_depth_m:
             raise SettingError("max_depth_m", f"must be a number above {self.min_depth_m:g}, not {self.max_depth_m:g}.")
 
     def to_dict(self) -> dict[str, Any]:
-        """All values as JSON holds them; equal protocols give equal dictionaries."""
+        """The values as JSON types; equal protocols give equal dictionaries."""
         return dataclasses.asdict(self) | {"groups": [str(group) for group in self.groups]}

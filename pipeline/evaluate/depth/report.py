@@ -1,4 +1,4 @@
-"""The figures of a run as one plain dictionary: what ``report.json`` holds, and what page and console show."""
+"""The figures of a run as one dictionary: the content of ``report.json``, of the page and of the console output."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SCHEMA_VERSION = "1.0"
 """Version of ``report.json``; a key is never renamed or removed within a major version."""
 REPORT_NAME = "report.json"
 _MOST_PROBLEMS = 100
-# A noise model gains nothing from more images.
+# More images do not improve a noise model.
 _MOST_NOISE = 500
 
 
@@ -39,19 +39,19 @@ def report_of(
     draws: int = 1000,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """All figures of a run, in plain JSON; what does not exist is null.
+    """All figures of a run as JSON values; figures that do not exist are null.
 
     Args:
-        lines: What became of every image, in their order; they are read once.
+        lines: The lines of the images in their order; they are read once.
         dataset: Name of the data set.
-        unreadable: Further parts of the data set that could not be used, with the reason.
-        protocol: How it was measured.
+        unreadable: Other unusable parts of the data set, with the reason.
+        protocol: The protocol of the run.
         configuration: The whole configuration of the run.
-        draws: Bootstrap draws of every interval; 0 gives none.
+        draws: Bootstrap draws per interval; 0 gives no intervals.
         seed: Seed of the draws.
 
     Raises:
-        InputError: If no image was scored; says why the first was not.
+        InputError: If no image was scored; gives the reason for the first.
     """
     gathered = _Gathered(unreadable)
     table = ScoreTable.of(gathered.passing(lines), protocol.aggregate)
@@ -86,13 +86,13 @@ def report_of(
 
 
 def _noise(summaries: Sequence[NoiseSummary]) -> dict[str, Any]:
-    """A backend's noise model, how many images it rests on, and in how many of these depth is upside down."""
+    """A backend's noise model, its number of images, and how many of these have reversed depth."""
     is_reversed = sum(item.is_reversed for item in summaries)
     return {"model": vars(noise_of(summaries)), "images": len(summaries), "reversed": is_reversed}
 
 
 class _Gathered:
-    """What a report says beside its figures, gathered while the lines pass by; little is kept of each."""
+    """Everything in a report but its figures, gathered from a stream of lines without keeping them."""
 
     def __init__(self, unreadable: Mapping[str, str]) -> None:
         self.outcomes: Counter[Outcome] = Counter()
@@ -108,7 +108,7 @@ class _Gathered:
             self._problem(name, Outcome.UNREADABLE, reason)
 
     def passing(self, lines: Iterable[ImageLine]) -> Iterator[ImageLine]:
-        """The same lines, noted."""
+        """The same lines, recorded as they pass."""
         for line in lines:
             self.outcomes[line.outcome] += 1
             if line.outcome is not Outcome.SCORED:
@@ -137,7 +137,7 @@ class _Gathered:
 
 
 def worst_images(lines: Iterable[ImageLine], metric: str, count: int) -> list[tuple[ImageLine, float]]:
-    """The images with the worst figure, the worst first; no more than these are kept."""
+    """The images with the worst figure, the worst first; only these are kept in memory."""
     sign = 1 if METRICS[metric].higher_is_better else -1
     found = (
         (line, line.score.metrics[metric]) for line in lines if line.score is not None and metric in line.score.metrics
@@ -154,22 +154,17 @@ def _metrics(table: ScoreTable, draws: int, seed: int) -> dict[str, dict[str, An
 
 
 def _by_depth(total: DepthBins) -> list[dict[str, float]]:
-    """Mean errors by true depth, of all pixels together; bins without pixels are left out."""
+    """Mean errors of all pixels by true depth, without empty bins."""
+    bins = zip(BIN_EDGES_M, BIN_EDGES_M[1:], total.pixels, total.abs_rel, total.abs_m, strict=False)
     return [
-        {
-            "from_m": BIN_EDGES_M[index],
-            "to_m": BIN_EDGES_M[index + 1],
-            "pixels": pixels,
-            "abs_rel": total.abs_rel[index] / pixels,
-            "abs_m": total.abs_m[index] / pixels,
-        }
-        for index, pixels in enumerate(total.pixels)
+        {"from_m": start, "to_m": end, "pixels": pixels, "abs_rel": abs_rel / pixels, "abs_m": abs_m / pixels}
+        for start, end, pixels, abs_rel, abs_m in bins
         if pixels
     ]
 
 
 def _scale(ratios: Sequence[float]) -> dict[str, float] | None:
-    """How far the scale of metric depth is off: median of truth / prediction, and spread of its logarithm."""
+    """Error of the scale of metric depth: median of truth / prediction, and spread of its logarithm."""
     if not ratios:
         return None
     logs = np.log(ratios)

@@ -1,4 +1,4 @@
-"""Streams a data set through a depth backend and scores image by image; memory does not grow with their number."""
+"""Streams a data set through a depth backend and scores each image; memory does not grow with the data set."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class DepthSubject:
     """What is evaluated.
 
     Args:
-        depth: Gives a scene its depth; the depth stage does.
-        batch_size: Images that go through it together.
-        num_workers: Threads that read and score images while the network works; 0 does all in turn.
+        depth: The depth stage, which adds depth to a scene.
+        batch_size: Images per batch of the stage.
+        num_workers: Threads that read and score images while the stage works; 0 does everything in turn.
     """
 
     depth: Stage
@@ -60,55 +60,45 @@ def run_depth(
     Args:
         dataset: The data set.
         subject: What is evaluated.
-        protocol: How.
-        done: Names of images to leave out, because they have their line already.
-        limit: Most images, those that are done included; None takes all.
+        protocol: How to compare.
+        done: Names of finished images, which are skipped.
+        limit: Most images, including finished ones; None takes all.
 
     Yields:
         One line per image.
 
     Raises:
-        TheodoliteError: What concerns all images alike, as a missing model or an alignment that the kind forbids.
+        TheodoliteError: If an error concerns all images, such as a missing model or an alignment that does not fit.
     """
     finished = set(done)
     waiting = [index for index, name in enumerate(dataset.names()[:limit]) if name not in finished]
-    # As many images are under way as keep every thread and the next batch busy.
+    # Enough images in flight to keep every thread and the next batch busy.
     ahead = subject.num_workers + subject.batch_size if subject.num_workers else 0
     with _Threads(subject.num_workers) as threads:
         read = threads.in_order((partial(_read, dataset, index) for index in waiting), ahead)
-        scored = threads.in_order(_scorings(read, subject, protocol), ahead)
-        yield from scored
+        yield from threads.in_order(_scorings(read, subject, protocol), ahead)
 
 
-@dataclass(frozen=True)
-class _Read:
-    index: int
-    content: DepthSample | Skipped
-
-
-def _read(dataset: DepthDataset, index: int) -> _Read:
-    return _Read(index, dataset.read(index))
+def _read(dataset: DepthDataset, index: int) -> tuple[int, DepthSample | Skipped]:
+    return index, dataset.read(index)
 
 
 def _scorings(
-    read: Iterable[_Read], subject: DepthSubject, protocol: EvaluationProtocol
+    read: Iterable[tuple[int, DepthSample | Skipped]], subject: DepthSubject, protocol: EvaluationProtocol
 ) -> Iterator[Callable[[], ImageLine]]:
-    """What is left to do for each image once its depth is there."""
+    """The remaining work for each image, once its depth is estimated."""
     for batch in _batched(read, subject.batch_size):
-        samples = [item.content for item in batch if isinstance(item.content, DepthSample)]
-        estimates = iter(_estimated([sample.frame for sample in samples], subject, protocol))
-        for item in batch:
-            if isinstance(item.content, Skipped):
-                skipped = ImageLine(
-                    item.index, item.content.name, Outcome.UNREADABLE, reason=one_line(item.content.reason)
-                )
-                yield lambda line=skipped: line  # type: ignore[misc]
+        frames = [content.frame for _, content in batch if isinstance(content, DepthSample)]
+        estimates = iter(_estimated(frames, subject, protocol))
+        for index, content in batch:
+            if isinstance(content, Skipped):
+                yield partial(ImageLine, index, content.name, Outcome.UNREADABLE, reason=one_line(content.reason))
             else:
-                yield partial(_scored, item.index, item.content, next(estimates), protocol)
+                yield partial(_scored, index, content, next(estimates), protocol)
 
 
 def _estimated(frames: Sequence[Frame], subject: DepthSubject, protocol: EvaluationProtocol) -> list[Estimated]:
-    """Depth or error, and seconds, per frame; where a batch fails, each frame is tried alone."""
+    """Depth or error, and seconds, per frame; if a batch fails, each frame is tried alone."""
     if not frames:
         return []
     start = time.perf_counter()
@@ -125,17 +115,19 @@ def _estimated(frames: Sequence[Frame], subject: DepthSubject, protocol: Evaluat
 
 
 def estimated_depth(frames: Sequence[Frame], depth: Stage, protocol: EvaluationProtocol) -> list[DepthMap]:
-    """One depth map per frame, averaged with the mirrored frame's where the protocol says so.
+    """One depth map per frame, averaged with that of the mirrored frame if the protocol demands it.
 
     Raises:
         ConfigError: If the stage gives no depth.
-        TheodoliteError: Whatever the backend raises.
+        TheodoliteError: If the backend fails.
     """
 
     def estimate(seen: Sequence[Frame]) -> list[DepthMap]:
         maps = depth(Scene("evaluated", tuple(seen))).depth
         if not maps:
-            raise ConfigError("Nothing estimates depth: choose depth=NAME, or depth=file for what the data set brings.")
+            raise ConfigError(
+                "Nothing estimates depth; choose depth=NAME, or depth=file for the depth of the data set."
+            )
         return list(maps)
 
     return flip_averaged(estimate, frames) if protocol.flip_average else estimate(frames)
@@ -162,7 +154,7 @@ def _scored(index: int, sample: DepthSample, estimate: Estimated, protocol: Eval
 
 
 def _scale_ratio(depth: DepthMap, truth: DepthMap) -> float | None:
-    """Median of true over predicted depth; None where they have no pixel in common, or it is no number."""
+    """Median of true over predicted depth; None without common pixels, or if it is not a positive finite number."""
     known = depth.valid & truth.valid
     if not known.any():
         return None
@@ -178,7 +170,7 @@ def _batched(items: Iterable[Value], size: int) -> Iterator[list[Value]]:
 
 
 class _Threads:
-    """Runs tasks in threads, at most so many ahead, and hands their results on in order."""
+    """Runs tasks in threads, a limited number ahead, and returns their results in order."""
 
     def __init__(self, count: int) -> None:
         self._pool = ThreadPoolExecutor(count, "eval-depth") if count else None

@@ -1,4 +1,4 @@
-"""One prediction against its truth: all metrics of a protocol, and the sums from which pooled ones follow."""
+"""Comparison of one prediction with its ground truth: all metrics of a protocol, and the sums for pooled metrics."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from pipeline.records.camera import CameraSource
 
 @dataclass(frozen=True)
 class ImageScore:
-    """What one image's comparison gave.
+    """The result of comparing one image.
 
     Args:
-        metrics: Numbers by name, in the order of ``METRICS``; what cannot be measured is absent.
-        moments: Sums from which pooled numbers follow, see ``pipeline.evaluate.depth.moments``.
+        metrics: Figures by name, in the order of ``METRICS``, without those that cannot be measured.
+        moments: Sums from which pooled figures follow, see ``pipeline.evaluate.depth.moments``.
         bins: Error by true depth.
-        scale: Factor of the prediction; of its inverse where depth was aligned in disparity. None without pixels.
-        shift: What was added [m, or 1/m in disparity]; None without pixels.
-        note: What was wrong with the alignment, in one sentence; empty where nothing was.
+        scale: Factor of the prediction, or of its inverse if depth was aligned in disparity. None without pixels.
+        shift: Shift after scaling [m, or 1/m in disparity]; None without pixels.
+        note: Problem of the alignment, in one sentence; empty if there is none.
     """
 
     metrics: dict[str, float]
@@ -42,19 +42,16 @@ class ImageScore:
 
 
 def score(sample: DepthSample, prediction: DepthMap, protocol: EvaluationProtocol) -> ImageScore:
-    """Compare a prediction with the truth.
+    """Compare a prediction with the ground truth.
 
-    Metrics that cannot be measured are absent: order of objects without regions of clearly different depth,
-    boundaries where the truth is sparse (below 80 % of the neighbours of known pixels known) or without a step, clouds
-    where the camera has no given calibration, everything but the coverage where no pixel can be compared.
+    Metrics that cannot be measured are absent: object order without regions of clearly different depth, boundaries if
+    the truth is sparse (less than 80 % of the neighbours of known pixels are known) or without a step, clouds without
+    a given calibration, everything but the coverage if no pixel can be compared.
 
     Args:
-        sample: The image with its truth.
+        sample: The image with its ground truth.
         prediction: Depth of the image's size, of any kind.
         protocol: How to compare.
-
-    Returns:
-        The image's numbers; equal arguments give equal ones.
 
     Raises:
         ConfigError: If the kind of the prediction does not allow the protocol's alignment.
@@ -66,10 +63,9 @@ def score(sample: DepthSample, prediction: DepthMap, protocol: EvaluationProtoco
     if not len(pixels.values):
         note = "No pixel has both a predicted and a true depth inside the caps and the crop."
         return ImageScore(metrics_of(moments), moments, note=note)
-    fit = _fit(pixels, prediction, protocol)
+    fit = fit_pixels(pixels, prediction, protocol)
     predicted_m = fit.depth_m(pixels.values)
-    bins = DepthBins()
-    groups = protocol.groups
+    bins, groups = DepthBins(), protocol.groups
     if MetricGroup.PIXELS in groups:
         errors, bins = pixel_moments(predicted_m, pixels.true_m)
         moments |= errors
@@ -94,7 +90,8 @@ def score(sample: DepthSample, prediction: DepthMap, protocol: EvaluationProtoco
     return ImageScore(metrics_of(moments), moments, bins, fit.line.scale, fit.line.shift, fit.note)
 
 
-def _fit(pixels: Pixels, prediction: DepthMap, protocol: EvaluationProtocol) -> Fit:
+def fit_pixels(pixels: Pixels, prediction: DepthMap, protocol: EvaluationProtocol) -> Fit:
+    """Fit a protocol's alignment to the pixels that it compares."""
     return fit_alignment(
         pixels.values,
         pixels.true_m,
@@ -107,7 +104,7 @@ def _fit(pixels: Pixels, prediction: DepthMap, protocol: EvaluationProtocol) -> 
 
 
 def _objects(pixels: Pixels, farness: np.ndarray, sample: DepthSample, protocol: EvaluationProtocol) -> Moments:
-    """Order of the sample's regions, which speak of the whole image."""
+    """Order of the sample's regions, whose boxes and masks refer to the whole image."""
     shape = sample.truth.shape
     known = np.zeros(shape, dtype=bool)
     known[pixels.window] = pixels.known

@@ -1,11 +1,11 @@
-"""The figures of many images together, and their intervals."""
+"""Figures of many images together, and draws for their intervals."""
 
 from __future__ import annotations
 
 import math
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -15,21 +15,21 @@ from pipeline.evaluate.depth.image_lines import ImageLine
 from pipeline.evaluate.depth.metrics import METRICS, metrics_of
 from pipeline.evaluate.depth.protocol import Aggregate
 
-# Draws at a time, so that their weights take little memory however many images there are.
+# Draws at a time, to limit the memory of their weights.
 _BLOCK = 50
 
 
 @dataclass(frozen=True, eq=False)
 class ScoreTable:
-    """What the scored images of one run say, image by image.
+    """The scored images of one run, row by row.
 
     Args:
         names: Names of the images (N).
         groups: Group of each image (N).
         truths: Digest of each image's true depth (N).
-        values: Each image's own figures by name, float64 (N,); NaN where an image has none.
-        moments: Sums by name, float64 (N, K); K is 1 where there is no threshold. Empty where nothing is pooled.
-        widths: How many thresholds each sum has; 0 where it is a single number.
+        values: Each image's figures by name, float64 (N,); NaN where an image lacks one.
+        moments: Sums by name, float64 (N, K) for K thresholds; K is 1 without thresholds. Empty unless pooled.
+        widths: Number of thresholds of each sum; 0 for a single number.
         aggregate: How the images' figures become one.
     """
 
@@ -43,7 +43,7 @@ class ScoreTable:
 
     @classmethod
     def of(cls, lines: Iterable[ImageLine], aggregate: Aggregate) -> ScoreTable:
-        """The table of the lines that were scored; they are read once, one by one."""
+        """The table of the scored lines, which are read once, one by one."""
         names: list[str] = []
         groups: list[str] = []
         truths: list[str] = []
@@ -54,53 +54,50 @@ class ScoreTable:
                 groups.append(line.group)
                 truths.append(line.truth)
                 values.append(line.score.metrics)
-                # Only pooled figures are made of the sums.
+                # Only pooled figures need the sums.
                 moments.append(line.score.moments if aggregate is Aggregate.POOLED else {})
-        measured = {name: values.arrays[name] for name in METRICS if name in values.arrays}
         return cls(
             tuple(names),
             tuple(groups),
             tuple(truths),
-            {name: np.array(found) for name, found in measured.items()},
+            {name: np.array(values.arrays[name]) for name in METRICS if name in values.arrays},
             {name: np.array(found).reshape(len(names), -1) for name, found in moments.arrays.items()},
             moments.widths,
             aggregate,
         )
 
     def figures(self) -> dict[str, float]:
-        """Every figure of all images together, in the order of ``METRICS``; NaN where it cannot be told."""
+        """Every figure of all images together, in the order of ``METRICS``; NaN where it is undefined."""
         return {name: float(found[0]) for name, found in self._drawn(np.ones((1, len(self.names)))).items()}
 
     def counts(self) -> dict[str, int]:
-        """How many images have each figure."""
+        """Number of images that have each figure."""
         return {name: int(np.count_nonzero(~np.isnan(found))) for name, found in self.values.items()}
 
     def drawn(self, draws: int, seed: int) -> dict[str, np.ndarray]:
-        """Figures when whole groups are drawn again, float64 (draws,); without those that too few groups have."""
-        names = sorted(set(self.groups))
-        weights = drawn_weights(self.groups, draws, seed, names)
+        """Figures of draws of whole groups, float64 (draws,), without those that too few groups have."""
+        weights = drawn_weights(self.groups, draws, seed, sorted(set(self.groups)))
         blocks = []
         while block := list(islice(weights, _BLOCK)):
             blocks.append(self._drawn(np.array(block, dtype=float)))
-        where = np.searchsorted(names, self.groups)
+        groups = np.array(self.groups)
         return {
             name: np.concatenate([block[name] for block in blocks])
             for name, found in self.values.items()
-            if blocks and len(np.unique(where[~np.isnan(found)])) >= FEWEST_GROUPS
+            if blocks and len(np.unique(groups[~np.isnan(found)])) >= FEWEST_GROUPS
         }
 
     def selected(self, names: Sequence[str]) -> ScoreTable:
-        """The table of these images, in their order."""
+        """The table of these images, in this order."""
         places = {name: index for index, name in enumerate(self.names)}
         rows = [places[name] for name in names]
-        return ScoreTable(
-            tuple(names),
-            tuple(self.groups[row] for row in rows),
-            tuple(self.truths[row] for row in rows),
-            {name: found[rows] for name, found in self.values.items()},
-            {name: found[rows] for name, found in self.moments.items()},
-            self.widths,
-            self.aggregate,
+        return replace(
+            self,
+            names=tuple(names),
+            groups=tuple(self.groups[row] for row in rows),
+            truths=tuple(self.truths[row] for row in rows),
+            values={name: found[rows] for name, found in self.values.items()},
+            moments={name: found[rows] for name, found in self.moments.items()},
         )
 
     def _drawn(self, weights: np.ndarray) -> dict[str, np.ndarray]:
@@ -126,7 +123,7 @@ def _means(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 class _Columns:
-    """Numbers by name, row by row, with eight bytes for each; what a row lacks is filled up."""
+    """Columns of numbers by name, appended row by row at eight bytes each; gaps are filled."""
 
     def __init__(self, missing: float) -> None:
         self.arrays: dict[str, array[float]] = {}

@@ -10,7 +10,13 @@ import pytest
 import scenes
 
 from pipeline.evaluate.claims.baseline_depth import Reading, farness, frame_range
-from pipeline.evaluate.claims.baselines import BoxJudge, PlainScore, default_judges, judgements_of, overlap_share
+from pipeline.evaluate.claims.baselines import (
+    BaselineScore,
+    BoxBaseline,
+    default_baselines,
+    judgements_of,
+    overlap_share,
+)
 from pipeline.records import Claim, DepthKind, DepthMap, Region, Scene
 from pipeline.records.camera import Camera
 
@@ -24,7 +30,7 @@ def scene(kind: DepthKind = DepthKind.METRIC, **changes: object) -> Scene:
 
 
 def score(claim: Claim, kind: DepthKind = DepthKind.METRIC, reading: Reading = Reading.BOX_CENTRE) -> float | None:
-    return BoxJudge(reading).judge(scene(kind), claim)
+    return BoxBaseline(reading).score(scene(kind), claim)
 
 
 def box_depth(values: np.ndarray, kind: DepthKind = DepthKind.METRIC) -> DepthMap:
@@ -121,7 +127,7 @@ def test_touching_needs_adjoining_boxes_at_like_depth() -> None:
     made = scenes.scene(frames=1)
     frame = replace(made.frames[0], rgb=np.zeros((60, 80, 3), np.uint8), camera=Camera.from_fov(80, 60, 60))
     made = Scene("touching", (frame,), regions=regions, depth=(scenes.as_kind(values, DepthKind.METRIC),))
-    judge = BoxJudge("box_mean")
+    judge = BoxBaseline("box_mean")
     signs = {
         ("touching", "left", "right"): 1,
         ("touching", "right", "wall"): -1,
@@ -131,7 +137,7 @@ def test_touching_needs_adjoining_boxes_at_like_depth() -> None:
         ("on", "left", "right"): 0,
     }
     for (relation, subject, other), sign in signs.items():
-        found = judge.judge(made, Claim(relation, subject, other))
+        found = judge.score(made, Claim(relation, subject, other))
         assert found is not None and np.sign(found) == sign, (relation, subject, other)
 
 
@@ -164,17 +170,17 @@ def test_lengths_need_metres_but_sizes_can_be_compared_without() -> None:
 def test_what_a_box_cannot_tell_has_no_score() -> None:
     assert score(Claim("size", "cup", value=1, unit="m", measure="depth")) is None
     assert score(Claim("closer", "cup", "bed")) is None
-    assert BoxJudge("box_mean").judge(replace(scene(), depth=()), Claim("closer", "cup", "lamp")) is None
-    assert BoxJudge("box_mean").judge(replace(scene(), depth=()), Claim("left_of", "cup", "lamp")) is not None
+    assert BoxBaseline("box_mean").score(replace(scene(), depth=()), Claim("closer", "cup", "lamp")) is None
+    assert BoxBaseline("box_mean").score(replace(scene(), depth=()), Claim("left_of", "cup", "lamp")) is not None
 
 
 def test_masks_are_never_looked_at() -> None:
     mask = np.zeros((scenes.HEIGHT, scenes.WIDTH), bool)
     mask[0, 0] = True
     masked = replace(scene(), regions=scenes.regions(cup=mask, cabinet=mask))
-    for judge in default_judges():
+    for judge in default_baselines():
         for claim in (Claim("closer", "cup", "cabinet"), Claim("larger", "cabinet", "cup")):
-            assert judge.judge(masked, claim) == judge.judge(scene(), claim)
+            assert judge.score(masked, claim) == judge.score(scene(), claim)
 
 
 def test_the_depth_range_of_a_frame_leaves_outliers_out() -> None:
@@ -186,12 +192,12 @@ def test_the_depth_range_of_a_frame_leaves_outliers_out() -> None:
 
 def test_scores_become_confidences_by_rank_within_their_relation() -> None:
     given = [
-        PlainScore("closer", True, 5.0, "a"),
-        PlainScore("closer", True, -500.0, "a"),
-        PlainScore("closer", True, 0.1, "a"),
-        PlainScore("left_of", False, 100.0, "a"),
-        PlainScore("left_of", False, None, "a"),
-        PlainScore("left_of", False, 0.0, "a"),
+        BaselineScore("closer", True, 5.0, "a"),
+        BaselineScore("closer", True, -500.0, "a"),
+        BaselineScore("closer", True, 0.1, "a"),
+        BaselineScore("left_of", False, 100.0, "a"),
+        BaselineScore("left_of", False, None, "a"),
+        BaselineScore("left_of", False, 0.0, "a"),
     ]
     made = judgements_of(given)
     assert [item.relation for item in made] == [item.relation for item in given]
@@ -204,5 +210,5 @@ def test_scores_become_confidences_by_rank_within_their_relation() -> None:
 
 
 def test_equal_scores_have_equal_confidence() -> None:
-    made = judgements_of([PlainScore("closer", True, value, "a") for value in (2.0, -2.0, 2.0)])
+    made = judgements_of([BaselineScore("closer", True, value, "a") for value in (2.0, -2.0, 2.0)])
     assert len({item.confidence for item in made}) == 1

@@ -17,7 +17,7 @@ from pipeline.api import load_config
 from pipeline.claims.compare_answers import Scored
 from pipeline.config.build_evaluation import build_subjects
 from pipeline.console.claims_report import print_report
-from pipeline.evaluate.claims.baselines import PlainScore
+from pipeline.evaluate.claims.baselines import BaselineScore
 from pipeline.evaluate.claims.evaluate import evaluate_claims
 from pipeline.evaluate.claims.page import area_gain, page_of
 from pipeline.evaluate.claims.report import SCHEMA_VERSION, answer_figures, report_of, thinned_curve
@@ -40,7 +40,7 @@ def judgement(k: int) -> Judgement:
 
 def a_run(count: int = 80) -> ClaimRun:
     judgements = [judgement(k) for k in range(count)]
-    plain = [PlainScore(item.relation, item.truth, math.sin(k), item.group) for k, item in enumerate(judgements)]
+    plain = [BaselineScore(item.relation, item.truth, math.sin(k), item.group) for k, item in enumerate(judgements)]
     mistake = JudgedClaim(HOSTILE, "closer", HOSTILE, True, 0.01, Status.REFUTED, HOSTILE, "metric", "scene 0")
     return ClaimRun(
         judgements,
@@ -164,7 +164,7 @@ def test_answers_are_counted_raw_refuted_and_after_verdicts() -> None:
     ]
     raw = {key: item["value"] for key, item in rows[0].items() if isinstance(item, dict)}
     assert raw == {
-        "accuracy": 0.6, "understood": 1, "refuted": 0.4, "supported": 0.2,
+        "accuracy": 0.6, "accuracy_before": 0.6, "asked_again": 0, "understood": 1, "refuted": 0.4, "supported": 0.2,
         "accuracy_not_refuted": pytest.approx(2 / 3),
         "accuracy_supported": 1, "refuted_wrong": 0.5, "accuracy_after_verdicts": 0.6,
     }  # fmt: skip

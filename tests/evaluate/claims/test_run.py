@@ -49,8 +49,8 @@ def test_every_claim_is_judged_once_by_everybody() -> None:
     assert len(run.judgements) == len(seen) == 2 * len(CLAIMS)
     assert [item.truth for item in run.judgements] == [claim.truth for claim in CLAIMS] * 2
     assert {item.group for item in run.judgements} == {"a", "b"}
-    assert set(run.plain) == {"box_mean", "box_centre", "nearest_mode"}
-    assert all(len(scores) == len(run.judgements) for scores in run.plain.values())
+    assert set(run.baselines) == {"box_mean", "box_centre", "nearest_mode"}
+    assert all(len(scores) == len(run.judgements) for scores in run.baselines.values())
     assert [item.judgement for item in seen] == run.judgements
     decided = [item for item in run.judgements if item.is_decided]
     assert len(decided) >= 6 and all(item.error == 0 for item in decided)
@@ -59,7 +59,7 @@ def test_every_claim_is_judged_once_by_everybody() -> None:
 
 def test_a_limit_ends_the_run_early_and_baselines_can_be_left_out() -> None:
     run = run_claims(SmallDataset([case(name) for name in "abc"]), subjects("baselines=false"), limit=2)
-    assert (run.cases, len(run.judgements), run.plain) == (2, 2 * len(CLAIMS), {})
+    assert (run.cases, len(run.judgements), run.baselines) == (2, 2 * len(CLAIMS), {})
 
 
 def test_a_failing_case_is_named_and_the_others_go_on() -> None:
@@ -87,7 +87,7 @@ def test_where_everything_fails_the_first_reason_is_told() -> None:
     "cases, words",
     [
         ([], "holds no claims"),
-        ([case("a", claims=())], "hold no claims; it has questions only, which need a model"),
+        ([case("a", claims=())], "hold no claims, only questions, which need a model"),
     ],
 )
 def test_nothing_to_judge_is_said_in_one_sentence(cases: list[object], words: str) -> None:
@@ -110,13 +110,13 @@ def test_an_error_of_one_judge_leaves_the_others() -> None:
     class Broken:
         name = "broken"
 
-        def judge(self, scene: Scene, claim: Claim) -> float | None:
+        def score(self, scene: Scene, claim: Claim) -> float | None:
             raise DepthError("out of order")
 
     made = subjects()
     run = run_claims(SmallDataset([case("a")]), replace(made, baselines=(*made.baselines, Broken())))
-    assert [score.score for score in run.plain["broken"]] == [None] * len(CLAIMS)
-    assert all(score.score is not None for score in run.plain["box_centre"])
+    assert [score.score for score in run.baselines["broken"]] == [None] * len(CLAIMS)
+    assert all(score.score is not None for score in run.baselines["box_centre"])
     assert run.failures == [("a", "broken", "out of order")]
 
 

@@ -60,7 +60,7 @@ def test_a_disparity_with_any_scale_and_shift_is_recovered(exponent: int, shift_
     truth = truth_of(1000.0 / steps)
     aligned = align(prediction, truth, np.ones((20, 30), bool), "scale_shift_disparity", most_m=80.0)
     assert np.mean(np.abs(aligned.depth_m - truth.values) / truth.values) < 1e-6
-    assert aligned.note == ""
+    assert aligned.fit.note == ""
 
 
 @settings(max_examples=30, deadline=None)
@@ -191,7 +191,7 @@ def test_a_whole_map_is_aligned_by_the_pixels_of_the_mask() -> None:
     aligned = align(prediction, truth_of(true), mask, "scale_shift_depth")
     np.testing.assert_allclose(aligned.depth_m, [[1, 2, 4], [49.5, np.nan, 6]])
     assert aligned.valid.tolist() == prediction.valid.tolist()
-    assert (aligned.scale, aligned.shift) == (pytest.approx(0.5), pytest.approx(-0.5))
+    assert (aligned.fit.line.scale, aligned.fit.line.shift) == (pytest.approx(0.5), pytest.approx(-0.5))
 
 
 @pytest.mark.parametrize(

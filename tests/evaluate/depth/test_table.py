@@ -168,7 +168,7 @@ def test_one_reversed_or_empty_prediction_does_not_end_a_run_and_is_told(tmp_pat
     assert (found["images"], found["reversed"]) == (6, 2)
     assert found["model"]["relative"] > 0.5, "a third of the maps cannot be believed"
     text = (tmp_path / "noise" / "simulated.yaml").read_text()
-    assert "fitted to 6 images of made, in 2 of which nothing can be believed" in text
+    assert "fitted to 6 images of made, in 2 of which depth is reversed or useless" in text
 
 
 def test_names_that_are_no_utf_8_are_shown_with_question_marks(tmp_path: Path) -> None:
