@@ -1,5 +1,3 @@
-"""Noise models fitted to maps whose errors are simulated, and so known."""
-
 from __future__ import annotations
 
 from dataclasses import replace
@@ -31,7 +29,7 @@ def pairs(truths: list[DepthMap], error: float, *, affine: bool = False) -> list
 
 
 @pytest.mark.parametrize("error", [0.04, 0.08, 0.16])
-def test_the_smooth_error_is_found_and_never_taken_for_small(truths: list[DepthMap], error: float) -> None:
+def test_the_smooth_error_is_found_and_not_underestimated(truths: list[DepthMap], error: float) -> None:
     found = fit_noise(pairs(truths, error))
     assert 0.8 * error < found.relative < 2 * error
     assert 0.03 < found.place_share < 0.3
@@ -44,41 +42,32 @@ def test_a_worse_network_gets_a_larger_error(truths: list[DepthMap]) -> None:
         assert found == sorted(found) and found[0] < 0.6 * found[-1]
 
 
-def test_affine_disparity_tells_its_far_end(truths: list[DepthMap]) -> None:
+def test_affine_disparity_has_a_far_share(truths: list[DepthMap]) -> None:
     assert fit_noise(pairs(truths, 0.08, affine=True)).far_share > 0
 
 
-def test_noise_from_pixel_to_pixel_is_told_from_the_smooth_error(truths: list[DepthMap]) -> None:
+def test_pixel_noise_is_separated_from_the_smooth_error(truths: list[DepthMap]) -> None:
     rng = np.random.default_rng(0)
-    plain = pairs(truths, 0.05)
+    smooth = pairs(truths, 0.05)
     noisy = [
         (replace(made, values=made.values * np.exp(rng.normal(0, 0.03, made.shape)).astype(np.float32)), truth)
-        for made, truth in plain
+        for made, truth in smooth
     ]
     assert fit_noise(noisy).pixel == pytest.approx(0.03, rel=0.25)
-    assert fit_noise(plain).pixel < 0.01
-    assert fit_noise(noisy).relative == pytest.approx(fit_noise(plain).relative, rel=0.2)
+    assert fit_noise(smooth).pixel < 0.01
+    assert fit_noise(noisy).relative == pytest.approx(fit_noise(smooth).relative, rel=0.2)
 
 
 @settings(max_examples=5)
 @given(scale=st.floats(0.01, 100), shift=st.floats(-2, 2))
-def test_the_fit_does_not_depend_on_what_the_kind_leaves_open(
-    truths: list[DepthMap], scale: float, shift: float
-) -> None:
+def test_the_fit_does_not_depend_on_unknown_scale_and_shift(truths: list[DepthMap], scale: float, shift: float) -> None:
     for affine in (False, True):
-        plain = pairs(truths[:3], 0.08, affine=affine)
-        changed = [
-            (
-                replace(
-                    made, values=np.float32(scale) * (made.values + np.float32(shift * affine * np.ptp(made.values)))
-                ),
-                truth,
-            )
-            for made, truth in plain
-        ]
-        first, second = fit_noise(plain), fit_noise(changed)
-        for name, value in vars(first).items():
-            assert getattr(second, name) == pytest.approx(value, rel=0.02, abs=2e-3), name
+        original = pairs(truths[:3], 0.08, affine=affine)
+        changed = []
+        for made, truth in original:
+            offset = np.float32(shift * affine * np.ptp(made.values))
+            changed.append((replace(made, values=np.float32(scale) * (made.values + offset)), truth))
+        assert vars(fit_noise(changed)) == pytest.approx(vars(fit_noise(original)), rel=0.02, abs=2e-3)
 
 
 def test_few_frames_are_trusted_less(truths: list[DepthMap]) -> None:
@@ -93,7 +82,7 @@ def test_without_common_depth_there_is_no_model(truths: list[DepthMap]) -> None:
         fit_noise([(truths[0], nothing)])
 
 
-def test_a_written_model_is_the_model_of_its_backend(tmp_path: Path) -> None:
+def test_a_written_model_loads_as_the_model_of_its_backend(tmp_path: Path) -> None:
     model = NoiseModel(relative=0.1, place_share=0.2, pixel=0.01, far_share=0.3, blur_px=3.0)
     path = tmp_path / "midas.yaml"
     write_noise(path, "midas", model, "ten frames")

@@ -28,7 +28,7 @@ def test_any_text_can_be_drawn(text: str) -> None:
     "text, expected",
     [("a\n b\t c", "a b c"), ("\ud83d", ""), ("a\0b", "ab"), ("  ", ""), ("桌子", "桌子"), ("x" * 3000, "x" * 2000)],
 )
-def test_printable_removes_what_cannot_be_drawn(text: str, expected: str) -> None:
+def test_printable_removes_characters_that_cannot_be_drawn(text: str, expected: str) -> None:
     assert printable(text) == expected
 
 
@@ -55,7 +55,7 @@ def test_text_stays_inside_its_line(text: str) -> None:
     assert columns.min() >= 19 and columns.max() <= 20 + text_width(text, size_px)
 
 
-def test_chinese_is_drawn_as_itself() -> None:
+def test_chinese_characters_are_drawn() -> None:
     def drawn(text: str) -> np.ndarray:
         image = np.full((40, 60, 3), 255, dtype=np.uint8)
         draw_text(image, text, 4, 4, 20)

@@ -1,14 +1,12 @@
-"""The page of a run shows every result and needs nothing from elsewhere."""
-
 from __future__ import annotations
 
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from html_page import Page
 
 from pipeline.export.jsonl import ResultWriter
 from pipeline.export.overlay import write_image
@@ -17,34 +15,6 @@ from pipeline.records import Answer, Claim, Origin, Region, Result, Status, Verd
 from pipeline.records.errors import ExportError
 
 HOSTILE = "<script>alert('{{ 7 * 7 }}')</script> & \"quoted\""
-
-
-class Reader(HTMLParser):
-    """Text that is shown, and everything that points elsewhere."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.words: list[str] = []
-        self.links: list[str] = []
-        self.tags: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.links += [value or "" for name, value in attrs if name in ("src", "href")]
-
-    def handle_data(self, data: str) -> None:
-        if self.tags[-1:] != ["style"]:
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join("".join(self.words).split())
-
-
-def read(path: Path) -> Reader:
-    reader = Reader()
-    reader.feed(path.read_text(encoding="utf-8"))
-    return reader
 
 
 def verdict(status: str, truth: bool | None, reason: str = "Seen.") -> Verdict:
@@ -58,23 +28,26 @@ def result(name: str = "item", **others: Any) -> Result:
     return replace(Result(name, "Is the cup left of the lamp?", (), answer), **others)
 
 
-def page_of(folder: Path, *results: Result) -> Reader:
+def read(folder: Path) -> Page:
+    return Page((folder / PAGE_NAME).read_text(encoding="utf-8"))
+
+
+def page_of(folder: Path, *results: Result) -> Page:
     with ResultWriter(folder) as writer:
         for one in results:
             writer.append(one)
-    path = write_page(folder / PAGE_NAME)
-    assert path is not None
-    return read(path)
+    assert write_page(folder / PAGE_NAME) is not None
+    return read(folder)
 
 
-def test_answers_verdicts_reasons_and_what_is_right_are_shown(tmp_path: Path) -> None:
-    right = result(
+def test_answers_verdicts_reasons_and_ground_truth_are_shown(tmp_path: Path) -> None:
+    correct = result(
         correct_answer="yes",
         is_correct=True,
         verdicts=(verdict("supported", True, "Its centre lies to the left."), verdict("refuted", True)),
     )
     wrong = result("other", correct_answer="no", is_correct=False, verdicts=(verdict("undecided", True),))
-    text = page_of(tmp_path, right, wrong).text
+    text = page_of(tmp_path, correct, wrong).text
     for words in (
         "2 results, 1 of 2 answers correct; 3 claims: 1 supported, 1 refuted, 1 undecided;",
         "1 of 2 decided claims judged correctly",
@@ -87,7 +60,7 @@ def test_answers_verdicts_reasons_and_what_is_right_are_shown(tmp_path: Path) ->
         assert words in text, text
 
 
-def test_of_what_nobody_knows_nothing_is_told(tmp_path: Path) -> None:
+def test_without_ground_truth_nothing_is_called_correct_or_wrong(tmp_path: Path) -> None:
     text = page_of(tmp_path, result(verdicts=(verdict("supported", None),)), result("b")).text
     assert "correct" not in text and "wrong" not in text
     assert "The answer makes no claim that can be checked." in text
@@ -102,7 +75,7 @@ def test_images_are_on_the_page_itself_and_nothing_else_is_loaded(tmp_path: Path
 
 
 @pytest.mark.parametrize("name", ["../secret.jpg", "/etc/hosts", "a\0b", "folder"])
-def test_no_file_but_a_image_of_the_run_gets_on_the_page(tmp_path: Path, name: str) -> None:
+def test_only_images_of_the_run_get_on_the_page(tmp_path: Path, name: str) -> None:
     (tmp_path / "secret.jpg").write_bytes(b"secret")
     (tmp_path / "run" / "folder").mkdir(parents=True)
     assert not page_of(tmp_path / "run", result(artefacts={"image": name})).links
@@ -126,18 +99,18 @@ def test_nothing_that_a_model_or_a_user_writes_becomes_markup(tmp_path: Path) ->
     assert page.text.count("alert('{{ 7 * 7 }}')") >= 9 and "49" not in page.text
 
 
-def test_of_very_many_results_the_first_are_shown_and_all_are_counted(tmp_path: Path) -> None:
+def test_the_first_of_many_results_are_shown_and_all_are_counted(tmp_path: Path) -> None:
     page = page_of(tmp_path, *(result(f"item {number}", is_correct=True) for number in range(MOST_RESULTS + 2)))
     assert page.tags.count("article") == MOST_RESULTS
     assert "202 of 202 answers correct" in page.text and "and 2 further results in results.jsonl" in page.text
 
 
-def test_a_line_that_is_no_result_costs_no_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_line_is_skipped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     page_of(tmp_path, result())
     with (tmp_path / "results.jsonl").open("a") as file:
         file.write("half a l\n")
     assert write_page(tmp_path / PAGE_NAME) is not None
-    assert read(tmp_path / PAGE_NAME).tags.count("article") == 1
+    assert read(tmp_path).tags.count("article") == 1
     assert "Line 2" in caplog.text
 
 
@@ -149,6 +122,6 @@ def test_without_results_there_is_no_page(tmp_path: Path) -> None:
     assert not (tmp_path / PAGE_NAME).exists()
 
 
-def test_a_page_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+def test_missing_results_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"results\.jsonl"):
         write_page(tmp_path / PAGE_NAME)

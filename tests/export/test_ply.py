@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.export.palette import region_colours
-from pipeline.export.ply import coloured_points, region_map, write_ply
+from pipeline.export.ply import ColouredPoints, coloured_points, region_map, write_ply
 from pipeline.geometry.backprojection import back_project
 from pipeline.records import DepthMap, Frame, Region, Result, Scene
 from pipeline.records.camera import Camera
-from pipeline.records.errors import ExportError
 
 WIDTH, HEIGHT = 40, 30
 CAMERA = Camera(35, 36, 19.2, 14.1, WIDTH, HEIGHT)
@@ -33,6 +33,12 @@ def scene(kind: str = "metric", poses: tuple[np.ndarray | None, ...] = (None,)) 
 
 def result(regions: tuple[Region, ...] = REGIONS) -> Result:
     return Result("item", None, (), None, regions=regions)
+
+
+def points(drawn: Scene, most: int = 10_000) -> ColouredPoints:
+    cloud = coloured_points(drawn, result(), most)
+    assert cloud is not None
+    return cloud
 
 
 def turned(angle_rad: float, shift_m: tuple[float, float, float]) -> np.ndarray:
@@ -69,23 +75,19 @@ def test_the_file_holds_the_back_projection_with_colours_and_regions(tmp_path: P
 @given(st.integers(1, 2000))
 def test_never_more_points_than_wanted_and_always_the_same(most: int) -> None:
     posed = scene(poses=(np.eye(4), turned(0.3, (1, 0, 0)), np.eye(4)))
-    cloud, again = (coloured_points(posed, result(), most) for _ in range(2))
-    assert cloud is not None and again is not None
+    cloud, again = (points(posed, most) for _ in range(2))
     total = 3 * int(VALID.sum())
     assert len(cloud.positions) <= most
     assert len(cloud.positions) == -(-total // -(-total // most))
     np.testing.assert_array_equal(cloud.positions, again.positions)
-    everything = coloured_points(posed, result(), total)
-    assert everything is not None
-    np.testing.assert_array_equal(cloud.positions, everything.positions[:: -(-total // most)])
+    np.testing.assert_array_equal(cloud.positions, points(posed, total).positions[:: -(-total // most)])
 
 
-def test_points_far_beyond_all_others_are_left_out() -> None:
+def test_points_far_behind_all_others_are_dropped() -> None:
     depth_m = np.ones((HEIGHT, WIDTH))
     depth_m[0, 0], depth_m[0, 1] = 79, 1.9
-    wild = Scene("item", (Frame(RGB, CAMERA),), depth=(DepthMap.from_values(depth_m, "metric", "sensor"),))
-    cloud = coloured_points(wild, result(), 10_000)
-    assert cloud is not None and len(cloud.positions) == WIDTH * HEIGHT - 1
+    cloud = points(Scene("item", (Frame(RGB, CAMERA),), depth=(DepthMap.from_values(depth_m, "metric", "sensor"),)))
+    assert len(cloud.positions) == WIDTH * HEIGHT - 1
     assert cloud.positions[:, 2].max() == pytest.approx(1.9)
 
 
@@ -95,16 +97,15 @@ def test_depth_near_the_end_of_float32_gives_no_warning(tmp_path: Path) -> None:
     far = Scene("item", (Frame(RGB, wide),), depth=(DepthMap.from_values(depth_m, "metric", "sensor"),))
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
-        cloud = coloured_points(far, result(), 10_000)
+        cloud = points(far)
         assert write_ply(tmp_path / "cloud.ply", far, result()) is not None
-    assert cloud is not None and 0 < len(cloud.positions) < WIDTH * HEIGHT
+    assert 0 < len(cloud.positions) < WIDTH * HEIGHT
     assert np.isfinite(cloud.positions.astype(np.float32)).all()
 
 
 def test_posed_frames_are_merged_in_the_world() -> None:
     pose = turned(0.7, (1.0, -2.0, 3.0))
-    cloud = coloured_points(scene(poses=(np.eye(4), pose)), result(), 10_000)
-    assert cloud is not None
+    cloud = points(scene(poses=(np.eye(4), pose)))
     local = back_project(DEPTH_M, CAMERA, VALID)
     world = np.concatenate([local, (pose @ np.c_[local, np.ones(len(local))].T).T[:, :3]])
     np.testing.assert_allclose(cloud.positions, world, atol=1e-9)
@@ -113,29 +114,28 @@ def test_posed_frames_are_merged_in_the_world() -> None:
 @pytest.mark.parametrize(
     "kind, poses", [("metric", (None, None)), ("scale_invariant", (np.eye(4), turned(1, (1, 1, 1))))]
 )
-def test_frames_without_a_common_place_are_not_mixed(kind: str, poses: tuple[np.ndarray | None, ...]) -> None:
-    cloud = coloured_points(scene(kind, poses), result(), 10_000)
-    assert cloud is not None
-    np.testing.assert_array_equal(cloud.positions, back_project(DEPTH_M, CAMERA, VALID))
+def test_frames_without_a_common_coordinate_frame_are_not_merged(
+    kind: str, poses: tuple[np.ndarray | None, ...]
+) -> None:
+    np.testing.assert_array_equal(points(scene(kind, poses)).positions, back_project(DEPTH_M, CAMERA, VALID))
 
 
-@pytest.mark.parametrize("kind, reason", [("depth_affine", "no shape"), ("disparity_affine", "no shape")])
-def test_depth_without_shape_gives_no_cloud_and_says_why(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: str, reason: str
+@pytest.mark.parametrize(
+    "unusable, reason",
+    [
+        (scene("depth_affine"), "no shape"),
+        (scene("disparity_affine"), "no shape"),
+        (replace(scene(), depth=()), "is missing"),
+        (replace(scene(), depth=(DepthMap.from_values(0 * DEPTH_M, "metric", "sensor"),)), "no valid pixel"),
+    ],
+)
+def test_a_scene_without_points_gives_no_file_and_logs_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, unusable: Scene, reason: str
 ) -> None:
     with caplog.at_level(logging.INFO):
-        assert write_ply(tmp_path / "cloud.ply", scene(kind), result()) is None
+        assert write_ply(tmp_path / "cloud.ply", unusable, result()) is None
     assert reason in caplog.text
     assert list(tmp_path.iterdir()) == []
-
-
-def test_missing_and_empty_depth_give_no_cloud(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    frame = Frame(RGB, CAMERA)
-    empty = DepthMap.from_values(np.zeros((HEIGHT, WIDTH)), "metric", "sensor")
-    with caplog.at_level(logging.INFO):
-        assert write_ply(tmp_path / "a.ply", Scene("item", (frame,)), result()) is None
-        assert write_ply(tmp_path / "a.ply", Scene("item", (frame,), depth=(empty,)), result()) is None
-    assert "is missing" in caplog.text and "no valid pixel" in caplog.text
 
 
 def test_a_mask_owns_its_pixels_and_the_smaller_region_wins() -> None:
@@ -150,9 +150,3 @@ def test_a_mask_owns_its_pixels_and_the_smaller_region_wins() -> None:
     assert owners[6, 6] == 0
     assert owners[6, 7] == owners[7, 6] == owners[7, 7] == 1
     assert (owners >= 0).sum() == 4
-
-
-def test_a_path_that_cannot_be_written_is_one_clear_sentence(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(ExportError, match="Cannot write"):
-        write_ply(tmp_path / "file" / "cloud.ply", scene(), result())

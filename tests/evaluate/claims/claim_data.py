@@ -1,4 +1,4 @@
-"""A small data set of the analytic scene, with claims and questions whose truth is known."""
+"""A small data set of the analytic scene, with ground truth of claims and questions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from dataclasses import replace
 import numpy as np
 import scenes
 
+from pipeline.api import load_config
+from pipeline.config.build_evaluation import build_subjects
 from pipeline.datasets.base import Case
+from pipeline.evaluate.claims.run import Subjects
 from pipeline.records import Claim, DepthKind, DepthMap, Origin, Scene
 from pipeline.records.expected import AnswerKind, Expected
 
@@ -33,8 +36,13 @@ EXPECTED = (
 )
 
 
+def subjects(*overrides: str) -> Subjects:
+    """The subjects of ``eval-claims`` without a cache."""
+    return build_subjects(load_config(["cache_dir=null", *overrides], "eval_claims"))
+
+
 class SmallDataset:
-    """Cases that are given, as a data set."""
+    """A data set of the given cases."""
 
     def __init__(self, cases: Sequence[Case], name: str = "small") -> None:
         self.cases = list(cases)
@@ -62,12 +70,12 @@ def case(
 
 
 def without_depth(name: str) -> Case:
-    """A case whose depth stage fails, because none is given."""
+    """A case without given depth, whose depth stage fails."""
     made = case(name)
     return replace(made, scene=replace(made.scene, frames=(replace(made.scene.frames[0], given_depth=None),)))
 
 
 def image() -> np.ndarray:
-    """The scene as an image, its depth as grey."""
+    """The depth of the scene as a grey image."""
     grey = np.clip(255 - 70 * scenes.depth_m(), 0, 255).astype(np.uint8)
     return np.repeat(grey[..., None], 3, axis=2)

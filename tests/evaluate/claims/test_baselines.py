@@ -1,5 +1,3 @@
-"""The baselines do what they are said to do, no more."""
-
 from __future__ import annotations
 
 from dataclasses import replace
@@ -17,7 +15,7 @@ from pipeline.evaluate.claims.baselines import (
     judgements_of,
     overlap_share,
 )
-from pipeline.records import Claim, DepthKind, DepthMap, Region, Scene
+from pipeline.records import Claim, DepthKind, Region, Scene
 from pipeline.records.camera import Camera
 
 KINDS = list(DepthKind)
@@ -33,27 +31,23 @@ def score(claim: Claim, kind: DepthKind = DepthKind.METRIC, reading: Reading = R
     return BoxBaseline(reading).score(scene(kind), claim)
 
 
-def box_depth(values: np.ndarray, kind: DepthKind = DepthKind.METRIC) -> DepthMap:
-    return scenes.as_kind(values, kind)
-
-
 def test_a_box_is_read_by_its_mean_its_centre_or_its_nearest_mode() -> None:
     values = np.full((10, 10), 4.0)
     values[:, :3] = 1.0
     values[0, 9] = 0.2
-    depth, box = box_depth(values), (0.0, 0.0, 10.0, 10.0)
+    depth, box = scenes.as_kind(values, DepthKind.METRIC), (0.0, 0.0, 10.0, 10.0)
     assert farness(depth, box, Reading.BOX_MEAN) == pytest.approx(values.mean())
     assert farness(depth, box, Reading.BOX_CENTRE) == 4
-    # One stray pixel is no mode.
+    # A single stray pixel is not a mode.
     assert farness(depth, box, Reading.NEAREST_MODE) == pytest.approx(1, abs=0.1)
 
 
 def test_pixels_without_depth_are_never_read() -> None:
     values = np.full((9, 9), np.nan)
-    depth = box_depth(values)
+    depth = scenes.as_kind(values, DepthKind.METRIC)
     assert all(farness(depth, (0, 0, 9, 9), reading) is None for reading in Reading)
     values[0, 0], values[8, 7] = 2.0, 3.0
-    depth = box_depth(values)
+    depth = scenes.as_kind(values, DepthKind.METRIC)
     assert farness(depth, (0, 0, 9, 9), Reading.BOX_MEAN) == 2.5
     assert farness(depth, (0, 0, 9, 9), Reading.BOX_CENTRE) == 3, "the valid pixel nearest to the centre"
     assert farness(depth, (20, 20, 30, 30), Reading.BOX_MEAN) is None, "a box outside the image"
@@ -61,7 +55,7 @@ def test_pixels_without_depth_are_never_read() -> None:
 
 @pytest.mark.parametrize("reading", list(Reading))
 @pytest.mark.parametrize("kind", KINDS)
-def test_farther_things_have_larger_numbers_whatever_the_kind(kind: DepthKind, reading: Reading) -> None:
+def test_farther_objects_have_larger_numbers_for_every_kind(kind: DepthKind, reading: Reading) -> None:
     depth = scenes.as_kind(scenes.depth_m(), kind, scale=3.0, shift=0.0)
     boxes = [scenes.OBJECTS[name][0] for name in ("cup", "screen", "lamp")]
     found = [farness(depth, tuple(map(float, box)), reading) for box in boxes]
@@ -103,7 +97,7 @@ def test_claims_of_the_analytic_scene(claim: Claim, sign: int) -> None:
     assert score(replace(claim, negated=True)) == -found
 
 
-def test_occlusion_needs_overlapping_boxes_and_a_step_in_depth() -> None:
+def test_occlusion_needs_overlapping_boxes_and_a_depth_step() -> None:
     overlap = overlap_share(scenes.OBJECTS["screen"][0], scenes.OBJECTS["cabinet"][0])
     assert overlap == pytest.approx(15 * 45 / (45 * 45))
     assert score(Claim("occludes", "screen", "cabinet")) == pytest.approx(min(overlap / 0.15, (2 / 1.2 - 1) / 0.2) - 1)
@@ -115,7 +109,7 @@ def test_occlusion_needs_overlapping_boxes_and_a_step_in_depth() -> None:
     assert (score(Claim("occludes", "screen", "cabinet", value=0.6, unit="fraction")) or 0) < 0
 
 
-def test_touching_needs_adjoining_boxes_at_like_depth() -> None:
+def test_contact_needs_adjoining_boxes_at_similar_depth() -> None:
     values = np.full((60, 80), 3.0)
     values[20:40, 10:30], values[20:40, 30:50], values[2:20, 12:26] = 1.0, 1.05, 1.02
     regions = (
@@ -127,7 +121,7 @@ def test_touching_needs_adjoining_boxes_at_like_depth() -> None:
     made = scenes.scene(frames=1)
     frame = replace(made.frames[0], rgb=np.zeros((60, 80, 3), np.uint8), camera=Camera.from_fov(80, 60, 60))
     made = Scene("touching", (frame,), regions=regions, depth=(scenes.as_kind(values, DepthKind.METRIC),))
-    judge = BoxBaseline("box_mean")
+    baseline = BoxBaseline("box_mean")
     signs = {
         ("touching", "left", "right"): 1,
         ("touching", "right", "wall"): -1,
@@ -137,7 +131,7 @@ def test_touching_needs_adjoining_boxes_at_like_depth() -> None:
         ("on", "left", "right"): 0,
     }
     for (relation, subject, other), sign in signs.items():
-        found = judge.score(made, Claim(relation, subject, other))
+        found = baseline.score(made, Claim(relation, subject, other))
         assert found is not None and np.sign(found) == sign, (relation, subject, other)
 
 
@@ -155,35 +149,35 @@ def test_touching_needs_adjoining_boxes_at_like_depth() -> None:
         Claim("closer", "cup", "lamp", value=1, unit="m"),
     ],
 )
-def test_affine_depth_carries_order_and_occlusion_only(claim: Claim, kind: DepthKind) -> None:
+def test_affine_depth_gives_order_and_occlusion_only(claim: Claim, kind: DepthKind) -> None:
     assert score(claim, kind) is None
     assert (score(Claim("closer", "cup", "lamp"), kind) or 0) > 0
     assert (score(Claim("occludes", "screen", "cabinet"), kind) or 0) > 0
 
 
-def test_lengths_need_metres_but_sizes_can_be_compared_without() -> None:
+def test_lengths_need_metres_but_size_order_does_not() -> None:
     kind = DepthKind.SCALE_INVARIANT
     assert score(Claim("size", "cup", value=1, unit="m"), kind) is None
     assert (score(Claim("larger", "cabinet", "cup"), kind) or 0) > 0
 
 
-def test_what_a_box_cannot_tell_has_no_score() -> None:
+def test_a_claim_that_boxes_cannot_decide_has_no_score() -> None:
     assert score(Claim("size", "cup", value=1, unit="m", measure="depth")) is None
     assert score(Claim("closer", "cup", "bed")) is None
     assert BoxBaseline("box_mean").score(replace(scene(), depth=()), Claim("closer", "cup", "lamp")) is None
     assert BoxBaseline("box_mean").score(replace(scene(), depth=()), Claim("left_of", "cup", "lamp")) is not None
 
 
-def test_masks_are_never_looked_at() -> None:
+def test_masks_are_ignored() -> None:
     mask = np.zeros((scenes.HEIGHT, scenes.WIDTH), bool)
     mask[0, 0] = True
     masked = replace(scene(), regions=scenes.regions(cup=mask, cabinet=mask))
-    for judge in default_baselines():
+    for baseline in default_baselines():
         for claim in (Claim("closer", "cup", "cabinet"), Claim("larger", "cabinet", "cup")):
-            assert judge.score(masked, claim) == judge.score(scene(), claim)
+            assert baseline.score(masked, claim) == baseline.score(scene(), claim)
 
 
-def test_the_depth_range_of_a_frame_leaves_outliers_out() -> None:
+def test_the_depth_range_of_a_frame_ignores_outliers() -> None:
     values = np.linspace(1, 2, 10_000).reshape(100, 100)
     values[0, 0] = 90
     assert frame_range(scenes.as_kind(values, DepthKind.METRIC)) == pytest.approx(0.96, abs=0.01)
@@ -203,7 +197,7 @@ def test_scores_become_confidences_by_rank_within_their_relation() -> None:
     assert [item.relation for item in made] == [item.relation for item in given]
     probabilities = [item.probability for item in made]
     assert probabilities[:3] == pytest.approx([0.75, 0.125, 0.625])
-    assert probabilities[3] == pytest.approx(0.5 + 1 / 3), "held against its own relation only"
+    assert probabilities[3] == pytest.approx(0.5 + 1 / 3), "ranked within its own relation only"
     assert probabilities[4:] == [None, 0.5]
     assert [item.is_decided for item in made] == [True, True, True, True, False, True]
     assert [item.error for item in made] == [0, 1, 0, 1, 0.5, 0.5]

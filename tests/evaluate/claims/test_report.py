@@ -1,21 +1,17 @@
-"""The report is plain JSON with a stable form, and the page shows it without anything from elsewhere."""
-
 from __future__ import annotations
 
 import json
 import math
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
-from evaluate.claims.claim_data import CLAIMS, EXPECTED, SmallDataset, case, without_depth
+from evaluate.claims.claim_data import CLAIMS, EXPECTED, SmallDataset, case, subjects, without_depth
+from html_page import Page
 from rich.console import Console
 
-from pipeline.api import load_config
 from pipeline.claims.compare_answers import Scored
-from pipeline.config.build_evaluation import build_subjects
 from pipeline.console.claims_report import print_report
 from pipeline.evaluate.claims.baselines import BaselineScore
 from pipeline.evaluate.claims.evaluate import evaluate_claims
@@ -31,21 +27,22 @@ HOSTILE = '<script>alert("1")</script> & {{ 7 * 7 }}'
 
 
 def judgement(k: int) -> Judgement:
-    """One of a row of judgements, mostly right, some undecided, two relations, scenes of four."""
+    """One of a series of judgements: mostly correct, some undecided, two relations, four per scene."""
     truth, probability = k % 2 == 0, 0.02 + 0.96 * ((k * 37) % 100) / 100
-    right_side = probability if truth == (probability > 0.5) or k % 9 == 0 else 1 - probability
+    if truth != (probability > 0.5) and k % 9:
+        probability = 1 - probability
     relation = "closer" if k % 3 else "occludes"
-    return Judgement(relation, truth, right_side, abs(right_side - 0.5) > 0.4, f"scene {k // 4}")
+    return Judgement(relation, truth, probability, abs(probability - 0.5) > 0.4, f"scene {k // 4}")
 
 
 def a_run(count: int = 80) -> ClaimRun:
     judgements = [judgement(k) for k in range(count)]
-    plain = [BaselineScore(item.relation, item.truth, math.sin(k), item.group) for k, item in enumerate(judgements)]
+    scored = [BaselineScore(item.relation, item.truth, math.sin(k), item.group) for k, item in enumerate(judgements)]
     mistake = JudgedClaim(HOSTILE, "closer", HOSTILE, True, 0.01, Status.REFUTED, HOSTILE, "metric", "scene 0")
     return ClaimRun(
         judgements,
         ["metric, sensor" if k % 2 else "disparity_affine" for k in range(count)],
-        {"box_mean": plain, "box_centre": plain},
+        {"box_mean": scored, "box_centre": scored},
         mistakes=[mistake],
         failures=[(HOSTILE, "depth", "no depth")],
         cases=count // 4,
@@ -55,38 +52,6 @@ def a_run(count: int = 80) -> ClaimRun:
 
 def a_report(**changes: Any) -> dict[str, Any]:
     return report_of(a_run(), dataset=HOSTILE, configuration={"dataset": {"path": HOSTILE}, "limit": None}, **changes)
-
-
-class Page(HTMLParser):
-    """Tags that are not closed, addresses of other places, and the text."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: set[str] = set()
-        self.elsewhere: list[str] = []
-        self.text = ""
-        self.feed(source)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        if tag not in ("meta", "br", "img", "link", "input"):
-            self.open.append(tag)
-        self.elsewhere += [f"{key}={value}" for key, value in attrs if key in ("src", "srcset", "action", "data")]
-        self.elsewhere += [
-            value for key, value in attrs if key.endswith("href") and value and not value.startswith("#")
-        ]
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        if self.open and self.open[-1] == tag:
-            self.open.pop()
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 def test_the_report_holds_the_figures_of_its_judgements() -> None:
@@ -105,7 +70,7 @@ def test_the_report_holds_the_figures_of_its_judgements() -> None:
     }  # fmt: skip
 
 
-def test_every_key_of_the_first_version_stays() -> None:
+def test_every_key_of_version_1_stays() -> None:
     assert set(a_report(draws=0)) == {
         "schema_version", "dataset", "judges", "occlusion", "relations", "sources", "reliability", "risk_coverage",
         "answers", "mistakes", "failures", "seconds", "bootstrap", "configuration", "versions",
@@ -128,7 +93,7 @@ def test_the_same_run_gives_the_same_report_and_another_seed_other_intervals() -
     assert a_report(draws=40)["judges"] != a_report(draws=40, seed=1)["judges"]
 
 
-def test_what_does_not_exist_is_null() -> None:
+def test_undefined_figures_are_null() -> None:
     report = report_of(ClaimRun(cases=1), dataset="none", configuration={})
     text = json.dumps(report, allow_nan=False)
     assert json.loads(text)["judges"]["verifier"]["accuracy"] == {"value": None, "low": None, "high": None}
@@ -172,7 +137,7 @@ def test_answers_are_counted_raw_refuted_and_after_verdicts() -> None:
     assert rows[1]["refuted_wrong"]["value"] is None
 
 
-def test_the_gain_is_held_against_the_best_baseline() -> None:
+def test_the_gain_compares_with_the_best_baseline() -> None:
     report = a_report(draws=0)
     report["judges"]["box_mean"]["risk_coverage_area"]["value"] = 0.4
     report["judges"]["box_centre"]["risk_coverage_area"]["value"] = 0.2
@@ -183,21 +148,21 @@ def test_the_gain_is_held_against_the_best_baseline() -> None:
 
 
 @pytest.mark.parametrize("report", [a_report(draws=30), a_report(draws=0)], ids=["intervals", "no intervals"])
-def test_the_page_is_whole_and_needs_nothing_from_elsewhere(report: dict[str, Any]) -> None:
+def test_the_page_is_complete_and_self_contained(report: dict[str, Any]) -> None:
     source = page_of(report)
     page = Page(source)
-    assert page.open == [] and page.elsewhere == []
-    assert not page.tags & {"script", "link", "img", "iframe", "object"}
-    assert page.tags >= {"svg", "table", "style"}
+    assert page.open == [] and page.links == []
+    assert not {"script", "link", "img", "iframe", "object"} & set(page.tags)
+    assert {"svg", "table", "style"} <= set(page.tags)
     assert "@import" not in source and "url(http" not in source
-    # Names of namespaces are the only addresses.
+    # Namespaces are the only addresses.
     assert set(re.findall(r"https?://[^\"'<\s]+", source)) <= {
         "http://www.w3.org/2000/svg",
         "http://www.w3.org/1999/xlink",
     }
 
 
-def test_texts_of_the_data_stay_texts() -> None:
+def test_texts_of_the_data_are_escaped() -> None:
     source = page_of(a_report(draws=0))
     assert "<script>" not in source
     assert Page(source).text.count(HOSTILE) >= 4, "data set, claim, reason, failure and configuration show it as it is"
@@ -230,11 +195,10 @@ def test_the_console_shows_figures_failures_and_paths(tmp_path: Path) -> None:
 
 
 def test_files_are_written_and_replaced(tmp_path: Path) -> None:
-    made = build_subjects(load_config(["cache_dir=null"], "eval_claims"))
     cases = [case("a"), case("b"), without_depth("c"), case("d")]
     for expected in (4, 2):
         dataset = SmallDataset(cases[:expected])
-        report = evaluate_claims(dataset, made, tmp_path / "out", configuration={"seed": 0}, draws=20)
+        report = evaluate_claims(dataset, subjects(), tmp_path / "out", configuration={"seed": 0}, draws=20)
         assert json.loads((tmp_path / "out" / "report.json").read_text()) == report
         lines = [json.loads(line) for line in (tmp_path / "out" / "claims.jsonl").read_text().splitlines()]
         assert len(lines) == report["dataset"]["claims"] == len(CLAIMS) * (3 if expected == 4 else 2)
@@ -250,20 +214,16 @@ def test_files_are_written_and_replaced(tmp_path: Path) -> None:
     "numbers, words",
     [
         ({"limit": 0}, "limit must be a whole number of at least 1, or null, not 0"),
-        ({"limit": "all"}, "limit must be a whole number"),
         ({"draws": -1}, "draws must be a whole number of at least 0"),
-        ({"draws": 2.5}, "draws must be a whole number of at least 0"),
         ({"seed": None}, "seed must be a whole number of at least 0"),
     ],
 )
 def test_numbers_out_of_range_are_refused(tmp_path: Path, numbers: dict[str, Any], words: str) -> None:
-    made = build_subjects(load_config(["cache_dir=null"], "eval_claims"))
     with pytest.raises(ConfigError, match=words):
-        evaluate_claims(SmallDataset([case("a")]), made, tmp_path, configuration={}, **numbers)
+        evaluate_claims(SmallDataset([case("a")]), subjects(), tmp_path, configuration={}, **numbers)
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    made = build_subjects(load_config(["cache_dir=null"], "eval_claims"))
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ExportError, match="file"):
-        evaluate_claims(SmallDataset([case("a")]), made, tmp_path / "file", configuration={})
+        evaluate_claims(SmallDataset([case("a")]), subjects(), tmp_path / "file", configuration={})

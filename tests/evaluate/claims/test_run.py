@@ -1,5 +1,3 @@
-"""A data set goes through the real stages; what fails is counted, what is asked is scored."""
-
 from __future__ import annotations
 
 import json
@@ -10,23 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scenes
-from evaluate.claims.claim_data import CLAIMS, EXPECTED, SmallDataset, case, image, without_depth
+from evaluate.claims.claim_data import CLAIMS, EXPECTED, SmallDataset, case, image, subjects, without_depth
 from stages.doubles import CountingDepth, ScriptedModel
 
-from pipeline.api import load_config
-from pipeline.config.build_evaluation import build_subjects
 from pipeline.evaluate.claims.report import answer_figures
-from pipeline.evaluate.claims.run import ClaimRun, JudgedClaim, Subjects, relation_of, run_claims, source_of
+from pipeline.evaluate.claims.run import ClaimRun, JudgedClaim, relation_of, run_claims, source_of
 from pipeline.models.depth.given import GivenDepth
 from pipeline.models.vlm.base import Request, Step
 from pipeline.records import Anchor, Claim, DepthKind, DepthMap, Frame, Scene, Status
 from pipeline.records.errors import ConfigError, DepthError, InputError
 from pipeline.records.expected import AnswerKind, Expected
 from pipeline.stages.depth import DepthStage
-
-
-def subjects(*overrides: str) -> Subjects:
-    return build_subjects(load_config(["cache_dir=null", *overrides], "eval_claims"))
 
 
 def run_of(cases: Sequence[object], *overrides: str) -> ClaimRun:
@@ -40,7 +32,7 @@ def recorded(folder: Path, *answers: tuple[str, str, str]) -> str:
     return f"vlm.path={folder / 'answers.jsonl'}"
 
 
-def test_every_claim_is_judged_once_by_everybody() -> None:
+def test_every_claim_is_judged_once_by_verifier_and_baselines() -> None:
     seen: list[JudgedClaim] = []
     done: list[str] = []
     dataset = SmallDataset([case("a"), case("b")])
@@ -78,19 +70,15 @@ def test_entries_that_a_data_set_skipped_are_failures() -> None:
     assert run_claims(dataset, subjects()).failures == [("torn.png", "reading", "The image torn.png is damaged.")]
 
 
-def test_where_everything_fails_the_first_reason_is_told() -> None:
-    with pytest.raises(InputError, match=r"Nothing of data set small could be judged: .*broken, depth"):
-        run_of([without_depth("broken")])
-
-
 @pytest.mark.parametrize(
     "cases, words",
     [
         ([], "holds no claims"),
+        ([without_depth("broken")], r"Nothing of data set small could be judged: .*broken, depth"),
         ([case("a", claims=())], "hold no claims, only questions, which need a model"),
     ],
 )
-def test_nothing_to_judge_is_said_in_one_sentence(cases: list[object], words: str) -> None:
+def test_without_any_judgement_the_run_fails_with_the_reason(cases: list[object], words: str) -> None:
     with pytest.raises(InputError, match=words) as caught:
         run_of(cases)
     assert "\n" not in str(caught.value)
@@ -106,7 +94,7 @@ def test_an_error_that_concerns_all_cases_ends_the_run() -> None:
         run_claims(SmallDataset([case("a")]), replace(made, stages=replace(made.stages, depth=DepthStage(Absent()))))
 
 
-def test_an_error_of_one_judge_leaves_the_others() -> None:
+def test_an_error_of_one_baseline_leaves_the_others() -> None:
     class Broken:
         name = "broken"
 
@@ -120,12 +108,12 @@ def test_an_error_of_one_judge_leaves_the_others() -> None:
     assert run.failures == [("a", "broken", "out of order")]
 
 
-def test_mistakes_are_the_decided_and_wrong_ones_the_surest_first() -> None:
+def test_mistakes_are_decided_and_wrong_with_the_most_confident_first() -> None:
     wrong = tuple(replace(claim, truth=not claim.truth) for claim in CLAIMS)
     run = run_of([case("a", claims=wrong)])
     assert len(run.mistakes) == sum(item.is_decided for item in run.judgements) > 3
-    sureness = [abs((item.probability or 0.5) - 0.5) for item in run.mistakes]
-    assert sureness == sorted(sureness, reverse=True)
+    confidence = [item.judgement.confidence for item in run.mistakes]
+    assert confidence == sorted(confidence, reverse=True)
     assert all(item.reason and item.is_mistake for item in run.mistakes)
 
 
@@ -144,7 +132,7 @@ def test_only_the_worst_mistakes_are_kept() -> None:
         (Claim("size", "a", value=1, unit="m"), "size"),
     ],
 )
-def test_claims_that_say_by_how_much_are_counted_apart(claim: Claim, name: str) -> None:
+def test_claims_with_an_optional_number_are_counted_apart(claim: Claim, name: str) -> None:
     assert relation_of(claim) == name
 
 
@@ -170,7 +158,7 @@ def test_answers_are_scored_raw_with_hints_and_after_their_verdicts(tmp_path: Pa
     assert run.judgements == []
     found = [item.answers["with_hints"] for item in run.questions]
     assert [None if item is None else item.score for item in found] == [0, 1, 1, 0, None, None]
-    # "No" denies that the screen is in front of the cabinet, and "cabinet" that the cup is nearer: both are refuted.
+    # "No" denies that the screen is in front of the cabinet, "cabinet" that the cup is nearer; both are refuted.
     assert [item.status for item in found if item is not None] == [
         Status.REFUTED, Status.SUPPORTED, Status.SUPPORTED, Status.REFUTED,
     ]  # fmt: skip
@@ -179,7 +167,7 @@ def test_answers_are_scored_raw_with_hints_and_after_their_verdicts(tmp_path: Pa
     assert {(name, part) for name, part, _ in run.failures} == {("c", "query")}
 
 
-def test_a_right_answer_that_is_no_number_fails_alone(tmp_path: Path) -> None:
+def test_a_correct_answer_that_is_not_a_number_fails_alone(tmp_path: Path) -> None:
     broken = Expected("How far is the cup?", "near", AnswerKind.NUMBER, unit="m")
     path = recorded(tmp_path, ("a", broken.question, "1 m"), ("b", EXPECTED[0].question, "Yes."))
     cases = [case("a", claims=(), expected=(broken,)), case("b", claims=(), expected=EXPECTED[:1])]
@@ -221,14 +209,14 @@ def test_the_raw_prompt_has_no_depth_and_the_other_has(tmp_path: Path) -> None:
     assert "0.80" in prompts[1] and "0.80" not in prompts[0]
 
 
-def test_the_plain_judges_take_the_tolerance_of_the_verifier() -> None:
+def test_the_baselines_use_the_tolerance_of_the_verifier() -> None:
     made = subjects("verify.verifier.settings.tolerance=0.5")
-    assert {judge.tolerance for judge in made.baselines} == {0.5}  # type: ignore[attr-defined]
+    assert {baseline.tolerance for baseline in made.baselines} == {0.5}  # type: ignore[attr-defined]
     assert np.isclose(made.stages.verify.verifier.settings.tolerance, 0.5)
 
 
-def test_what_asking_again_changes_is_measured_as_run_does_it() -> None:
-    """The model first says that the screen is behind the cabinet, and corrects itself when it is asked again."""
+def test_asking_again_is_measured_as_in_run() -> None:
+    """The model first says that the screen is behind the cabinet, and corrects itself when asked again."""
 
     def script(request: Request) -> str:
         said = "in front of" if request.step is Step.RECHECK else "behind"

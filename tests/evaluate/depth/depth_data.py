@@ -1,4 +1,4 @@
-"""Small data sets of true depth that tests make themselves."""
+"""Small data sets with depth ground truth, made by the tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SIZE_PX = (48, 64)
 
 
 def sample_of(number: int, *, error: float = 0.1, groups: int = 4, kind: str = "disparity_affine") -> DepthSample:
-    """A slope with a nearer square; its given depth is a prediction that is wrong by about that share."""
+    """A slope with a nearer square; its given depth is a prediction with about that relative error."""
     rng = np.random.default_rng(number)
     height, width = SIZE_PX
     truth_m = np.linspace(2, 8, height)[::-1, None].repeat(width, 1)
@@ -77,12 +77,12 @@ class MadeDataset(DepthDataset[int]):
 
 
 def given(scene: Scene) -> Scene:
-    """A depth stage that hands on what came with the frames."""
+    """A depth stage that passes on the given depth of the frames."""
     return replace(scene, depth=tuple(frame.given_depth for frame in scene.frames if frame.given_depth is not None))
 
 
 def pooled(parts: Sequence[Moments]) -> Moments:
-    """Sum of the moments of images that all have the same ones."""
+    """Sum of the moments of images with the same names of moments."""
     return {
         name: tuple(map(sum, zip(*(part[name] for part in parts), strict=True)))
         if isinstance(parts[0][name], tuple)

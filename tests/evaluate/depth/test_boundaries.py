@@ -1,12 +1,8 @@
-"""Boundary F1 and flying points, by hand-worked cases and a plain loop over thresholds."""
-
 from __future__ import annotations
 
 import numpy as np
 import pytest
 from evaluate.depth.depth_data import pooled
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from pipeline.evaluate.depth.boundaries import THRESHOLDS, boundary_f1, boundary_moments, is_dense
 from pipeline.evaluate.depth.metrics import metrics_of
@@ -18,16 +14,6 @@ def found(predicted: np.ndarray, true: np.ndarray, edge_ratio: float = 1.25) -> 
     return metrics_of(boundary_moments(predicted, true, edge_ratio=edge_ratio))
 
 
-def edges(depth: np.ndarray, threshold: float) -> list[np.ndarray]:
-    with np.errstate(invalid="ignore"):
-        return [
-            depth[:, :-1] / depth[:, 1:] > threshold,
-            depth[:, 1:] / depth[:, :-1] > threshold,
-            depth[:-1] / depth[1:] > threshold,
-            depth[1:] / depth[:-1] > threshold,
-        ]
-
-
 @pytest.mark.parametrize(
     "row, f1",
     [
@@ -37,12 +23,12 @@ def edges(depth: np.ndarray, threshold: float) -> list[np.ndarray]:
         ([1, 1, 1, 2, 2, 2, 2, 2], 0),
         ([2, 2, 2, 2, 1, 1, 1, 1], 0),
         ([1, 1, 1, 1, 1, 1, 1, 1], 0),
-        # Right, and one more in the same direction: precision 1/2 and recall 1 in it, each a quarter of the mean.
+        # Correct, and one more in the same direction: precision 1/2 and recall 1 in it, each a quarter of the mean.
         ([1, 2, 2, 2, 4, 4, 4, 4], 2 * (1 / 8) * (1 / 4) / (1 / 8 + 1 / 4)),
     ],
 )
-def test_a_step_is_where_it_is(row: list[float], f1: float) -> None:
-    # Only one of four directions has an edge, so that precision and recall are at most a quarter: a perfect 1/4.
+def test_a_step_counts_at_its_place_and_in_its_direction(row: list[float], f1: float) -> None:
+    # Only one of four directions has an edge, so precision and recall are at most 1/4.
     whole = 1 / 4
     value = found(np.array(row, float)[None].repeat(6, axis=0), STEP)["boundary_f1"]
     assert value == pytest.approx(f1 * whole if f1 in (0, 1) else f1)
@@ -50,28 +36,10 @@ def test_a_step_is_where_it_is(row: list[float], f1: float) -> None:
 
 def test_a_weaker_step_counts_up_to_its_own_threshold() -> None:
     weak = np.where(STEP > 1, 1.16, 1.0)
-    # At 1.05 to 1.1389 the prediction steps where the truth does, in one of four directions; above it does not.
+    # From 1.05 to 1.1389 the prediction steps where the truth does, in one of four directions.
     below = THRESHOLDS < 1.16
     assert below.sum() == 5
     assert found(weak, STEP)["boundary_f1"] == pytest.approx(THRESHOLDS[below].sum() / THRESHOLDS.sum() / 4)
-
-
-@settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 10_000), factor=st.floats(0.01, 100))
-def test_counts_are_those_of_a_loop_over_thresholds_whatever_the_scale(seed: int, factor: float) -> None:
-    rng = np.random.default_rng(seed)
-    true = np.exp(rng.normal(0, 0.15, (17, 23)))
-    predicted = factor * true * np.exp(rng.normal(0, 0.08, true.shape))
-    holes = rng.random(true.shape) < 0.1
-    true[holes] = predicted[holes] = np.nan
-    moments = boundary_moments(predicted, true, edge_ratio=1.25)
-    expected = {"boundary_hits": [], "boundary_predicted": [], "boundary_true": []}
-    for direction in range(4):
-        for threshold in THRESHOLDS:
-            theirs, truth = edges(predicted, threshold)[direction], edges(true, threshold)[direction]
-            for name, where in zip(expected, (theirs & truth, theirs, truth), strict=True):
-                expected[name].append(np.count_nonzero(where))
-    assert {name: moments[name] for name in expected} == {name: tuple(value) for name, value in expected.items()}
 
 
 def test_a_perfect_prediction_with_edges_in_every_direction_has_an_f1_of_one() -> None:
@@ -125,12 +93,12 @@ def test_an_edge_where_points_may_fly_has_more_than_the_ratio(ratio: float, coun
         (np.ones((4, 4), bool), True),
         (np.zeros((4, 4), bool), False),
         (np.arange(400).reshape(20, 20) < 200, True),
-        # Every third row, as of a LiDAR.
+        # Every third row, as from a LiDAR.
         ((np.arange(12) % 3 == 0)[:, None].repeat(9, axis=1), False),
         (np.ones((1, 1), bool), False),
     ],
 )
-def test_truth_is_dense_where_neighbours_are_known_together(mask: np.ndarray, dense: bool) -> None:
+def test_ground_truth_is_dense_where_neighbours_are_both_known(mask: np.ndarray, dense: bool) -> None:
     assert is_dense(mask) is dense
 
 

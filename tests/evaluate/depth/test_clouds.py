@@ -1,5 +1,3 @@
-"""Distances of clouds with known answers."""
-
 from __future__ import annotations
 
 import numpy as np
@@ -18,7 +16,7 @@ LATTICE = np.stack(np.meshgrid(np.arange(5.0), np.arange(4.0), [3.0]), axis=-1).
         ((0, 0, 0), 0, 1),
         ((0, 0, 0.09), 0.09, 1),
         ((0, 0, 0.11), 0.11, 0),
-        # Beside the lattice by one of its steps: 4 of 5 columns meet, the last is one step away.
+        # Moved by one step of the lattice: 4 of 5 columns match, the last is one step away.
         ((1, 0, 0), 0.2, 0.8),
     ],
 )
@@ -29,7 +27,7 @@ def test_a_cloud_moved_by_a_known_length(moved: tuple, chamfer: float, f_score: 
 
 
 def test_both_ways_count() -> None:
-    # All predicted points on one true point: they are met, but of the true ones only that is.
+    # All predicted points lie on one true point: all match, but only one true point does.
     predicted, true = np.zeros((4, 3)), np.array([[0, 0, 0], [1, 0, 0], [2, 0, 0], [3, 0, 0]], float)
     found = metrics_of(cloud_moments(predicted, true, 0.5))
     assert found["chamfer"] == pytest.approx((0 + 6 / 4) / 2)

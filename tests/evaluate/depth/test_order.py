@@ -1,5 +1,3 @@
-"""Order of pixels and of objects, by hand-worked cases."""
-
 from __future__ import annotations
 
 import numpy as np
@@ -19,13 +17,13 @@ ALL_PAIRS = np.array([(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)])
         (TRUE, 0, 1),
         (10 * TRUE, 0, 1),
         (TRUE[::-1], 1, 0),
-        # All equal: only the one equal pair is right in WHDR, and no clear pair is in order.
+        # All equal: only the equal pair is correct in WHDR, and no clear pair is in order.
         (np.ones(4), 5 / 6, 0),
-        # The equal pair apart, all else right.
+        # All correct but the equal pair.
         (np.array([1.0, 1.5, 2.0, 4.0]), 1 / 6, 1),
         # 2 and 4 exchanged: one of six, and one of five that are clear.
         (np.array([1.0, 1.01, 4.0, 2.0]), 1 / 6, 4 / 5),
-        # Nearly equal is not equal to the order, but it is in WHDR.
+        # Nearly equal counts as equal in WHDR, but not for the order.
         (np.array([1.0, 1.01, 2.0, 2.01]), 1 / 6, 1),
     ],
 )
@@ -37,7 +35,7 @@ def test_hand_worked_pairs(predicted: np.ndarray, whdr: float, order: float) -> 
 
 
 @pytest.mark.parametrize("ratio, relation", [(1.02, "equal"), (1.0201, "apart")])
-def test_depths_are_equal_up_to_and_with_the_ratio(ratio: float, relation: str) -> None:
+def test_depths_are_equal_up_to_and_including_the_ratio(ratio: float, relation: str) -> None:
     moments = order_moments(
         np.ones(2), np.ones(2), np.array([1.0, ratio]), np.array([(0, 1)]), equal_ratio=1.02, clear_ratio=1.02
     )
@@ -54,7 +52,7 @@ def test_pairs_are_seeded_and_of_different_pixels(pixels: int, count: int) -> No
 
 
 def scene() -> tuple[np.ndarray, tuple[Region, ...]]:
-    """Left at 1 m, middle at 2 m, right at 2.05 m; the middle's box holds the right as well, its mask does not."""
+    """Left at 1 m, middle at 2 m, right at 2.05 m; the box of the middle covers the right too, its mask does not."""
     true = np.repeat([1.0, 2.0, 2.05], 4)[None].repeat(6, axis=0)
     mask = np.zeros((6, 12), bool)
     mask[:, 4:8] = True
@@ -68,18 +66,18 @@ def scene() -> tuple[np.ndarray, tuple[Region, ...]]:
         (lambda z: -1 / z, 2),
         (lambda z: -z, 0),
         (np.ones_like, 0),
-        # The middle jumps before the left one.
+        # The middle one moves in front of the left one.
         (lambda z: np.where(z == 2, 0.5, z), 1),
     ],
 )
 def test_objects_are_ordered_by_the_medians_of_masks_or_boxes(change, right: int) -> None:
     true, regions = scene()
     moments = object_moments(change(true), true, np.ones(true.shape, bool), regions, clear_ratio=1.1)
-    # Middle and right differ by 2.5 %, which is not clear.
+    # Middle and right differ by only 2.5 %.
     assert moments == {"objects_clear": 2, "objects_right": right}
 
 
-def test_objects_without_a_known_pixel_and_masks_of_another_size_are_left_out() -> None:
+def test_objects_without_known_pixels_and_masks_of_another_size_are_ignored() -> None:
     true, regions = scene()
     known = np.ones(true.shape, bool)
     known[:, :4] = False

@@ -32,7 +32,7 @@ def test_threads_and_batches_change_neither_order_nor_figures(workers: int, batc
     assert together == alone
 
 
-def test_what_cannot_be_read_is_named_with_its_reason_and_the_rest_goes_on() -> None:
+def test_an_unreadable_image_is_named_with_its_reason_and_the_others_go_on() -> None:
     lines = scored(MadeDataset(4, broken=[1]))
     assert [line.outcome for line in lines] == [Outcome.SCORED, Outcome.UNREADABLE, Outcome.SCORED, Outcome.SCORED]
     assert lines[1].reason == "Picture 1 is cut short; copy it again."
@@ -57,7 +57,7 @@ def test_an_alignment_that_the_kind_forbids_ends_the_run(workers: int) -> None:
         list(run_depth(MadeDataset(3), subject, EvaluationProtocol("scale_shift_depth")))
 
 
-def test_no_depth_is_said_so() -> None:
+def test_a_stage_without_depth_is_an_error() -> None:
     with pytest.raises(ConfigError, match="choose depth=NAME"):
         list(run_depth(MadeDataset(2), DepthSubject(lambda scene: scene), PROTOCOL))
 
@@ -76,20 +76,20 @@ def test_a_limit_counts_the_images_that_are_done() -> None:
 
 def test_a_mirrored_average_is_taken_where_the_protocol_says_so() -> None:
     def leaning(scene: Scene) -> Scene:
-        """Too far on the right side, whatever the image shows; the mirror image cancels it."""
+        """Too far on the right side for every image; the mirrored image cancels it."""
         maps = given(scene).depth
         ramp = np.exp(np.linspace(-0.3, 0.3, maps[0].shape[1], dtype=np.float32))
         return replace(scene, depth=tuple(replace(depth, values=depth.values * ramp) for depth in maps))
 
     dataset = MadeDataset(1, error=0.0, kind="metric")
     once, twice = (EvaluationProtocol("none", flip_average=flip) for flip in (False, True))
-    plain, averaged = (next(run_depth(dataset, DepthSubject(leaning), protocol)) for protocol in (once, twice))
-    assert plain.score is not None and averaged.score is not None
-    assert averaged.score.metrics["abs_rel"] < 1e-5 < plain.score.metrics["abs_rel"]
+    single, averaged = (next(run_depth(dataset, DepthSubject(leaning), protocol)) for protocol in (once, twice))
+    assert single.score is not None and averaged.score is not None
+    assert averaged.score.metrics["abs_rel"] < 1e-5 < single.score.metrics["abs_rel"]
 
 
 @pytest.mark.parametrize(("kind", "ratio"), [("metric", 1.0), ("scale_invariant", None), ("disparity_affine", None)])
-def test_the_scale_is_told_of_metric_depth_alone(kind: str, ratio: float | None) -> None:
+def test_only_metric_depth_has_a_scale_ratio(kind: str, ratio: float | None) -> None:
     line = scored(MadeDataset(1, error=0.0, kind=kind))[0]
     assert line.scale_ratio == (None if ratio is None else pytest.approx(ratio))
     assert line.source == (kind, "model" if kind == "metric" else "none", "simulated")
