@@ -174,7 +174,7 @@ def test_a_whole_map_is_aligned_by_the_pixels_of_the_mask() -> None:
 
 @pytest.mark.parametrize(
     "shape, mask, message",
-    [((2, 3), np.ones((2, 2), bool), "must have one size"), ((2, 2), np.zeros((2, 2), bool), "No pixel has both")],
+    [((2, 3), np.ones((2, 2), bool), "must have the same size"), ((2, 2), np.zeros((2, 2), bool), "No pixel has both")],
 )
 def test_maps_that_cannot_be_aligned_are_refused(shape: tuple[int, int], mask: np.ndarray, message: str) -> None:
     prediction = DepthMap.from_values(np.ones(shape), DepthKind.DISPARITY_AFFINE)
