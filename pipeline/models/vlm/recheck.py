@@ -43,9 +43,9 @@ def build_recheck_request(
     cut = answer_text if len(answer_text) <= _LONGEST_ANSWER else f"{answer_text[:_LONGEST_ANSWER]}…"
     findings = []
     if refuted:
-        told = "\n".join(_refuted(verdict, language) for verdict in refuted[:_MOST_CLAIMS])
+        listed = "\n".join(_refuted(verdict, language) for verdict in refuted[:_MOST_CLAIMS])
         hold = render(language, "recheck_supported", claims=_listed(supported)) if supported else ""
-        findings.append(render(language, "recheck_refuted", refuted=told, supported=hold))
+        findings.append(render(language, "recheck_refuted", refuted=listed, supported=hold))
     if small:
         findings.append(render(language, "recheck_small", names=_listed(small)))
     text = render(language, "recheck", answer=defuse(cut.strip()), findings="\n\n".join(findings))

@@ -122,7 +122,7 @@ class Qwen3VL(VisionLanguageModel):
             where the output was cut because it repeated itself.
 
         Raises:
-            GenerationError: If an image or the prompt is too long, or the memory does not suffice.
+            GenerationError: If an image or the prompt is too long, or memory does not suffice.
             ModelUnavailableError: If the model is neither on disk nor reachable, or cannot be loaded.
             DependencyError: If the package of the quantization is missing.
         """
@@ -140,7 +140,7 @@ class Qwen3VL(VisionLanguageModel):
         return [outcomes[index] for index in range(len(requests))]
 
     def _answer(self, requests: dict[int, Request], max_pixels: int) -> dict[int, Outcome]:
-        """Answer requests together; where the memory does not suffice, in halves, and finally with smaller images."""
+        """Answer requests together; where memory does not suffice, in halves, and finally with smaller images."""
         if not requests:
             return {}
         engine, encoder = self._loaded
@@ -159,7 +159,7 @@ class Qwen3VL(VisionLanguageModel):
             self._free_memory()
             again = {index: requests[index] for index in prompts}
             if remembered and len(again) == 1:
-                logger.warning("The memory does not suffice; trying again without cached prefixes.")
+                logger.warning("Out of memory; trying again without cached prefixes.")
                 return outcomes | self._answer(again, max_pixels)
             return outcomes | self._answer_with_less(again, max_pixels)
         for (index, prompt), output in zip(prompts.items(), outputs, strict=True):
@@ -170,23 +170,21 @@ class Qwen3VL(VisionLanguageModel):
 
     def _answer_with_less(self, requests: dict[int, Request], max_pixels: int) -> dict[int, Outcome]:
         if len(requests) > 1:
-            logger.warning("The memory does not suffice for %d requests at once; halving the batch.", len(requests))
+            logger.warning("Out of memory for %d requests at once; halving the batch.", len(requests))
             entries, middle = list(requests.items()), len(requests) // 2
             return self._answer(dict(entries[:middle]), max_pixels) | self._answer(dict(entries[middle:]), max_pixels)
         ((index, request),) = requests.items()
         largest = max((_shown_pixels(image, self.max_pixels) for image in request.images), default=0)
         lower = max(largest // 2, self.min_pixels)
         if self.lower_resolution and lower < min(largest, max_pixels):
-            logger.warning(
-                "The memory does not suffice for item %s; trying again with vlm.max_pixels=%d.", request.item_id, lower
-            )
+            logger.warning("Out of memory for item %s; trying again with vlm.max_pixels=%d.", request.item_id, lower)
             return self._answer(requests, lower)
         tried = "one request at a time, without cached prefixes"
         if max_pixels < self.max_pixels:
             tried += f", and with max_pixels={max_pixels}"
         return {
             index: GenerationError(
-                f"The memory does not suffice for item {request.item_id} and its {len(request.images)} image(s) "
+                f"Item {request.item_id} with its {len(request.images)} image(s) does not fit into memory "
                 f"(tried: {tried}): lower vlm.max_pixels (now {self.max_pixels}), query.budget.tokens or "
                 f"vlm.max_new_tokens (now {self._sampling.max_new_tokens}), or give fewer frames or a smaller model."
             )
