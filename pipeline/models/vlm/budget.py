@@ -1,7 +1,7 @@
 """How many frames of a scene a model is shown, and how many pixels of each.
 
 Convention: Qwen3-VL makes one token of 32 x 32 px, after both sides were rounded to multiples of 32 px. The shares
-depend on the frames alone, never on the question, so that the prompts of all questions about a scene share their prefix.
+depend on the frames alone, never on the question, so that all prompts about a scene share their prefix.
 """
 
 from __future__ import annotations
