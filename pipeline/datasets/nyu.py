@@ -38,7 +38,7 @@ from pipeline.records.settings import Count, Positive, Text, checked
 
 DEPTHS = {"raw": "rawDepths", "filled": "depths"}
 SPLITS = {"test": "testNdxs", "train": "trainNdxs", "all": None}
-_FILE = "nyu_depth_v2_labeled.mat"
+_FILE, _SPLITS = "nyu_depth_v2_labeled.mat", "splits.mat"
 _PAGE = "https://cs.nyu.edu/~silberman/datasets/nyu_depth_v2.html"
 _TIME = re.compile(r"[rd]-(\d+\.\d+)-\d+\Z")
 # Exceeds the number of instances of one label in one image.
@@ -64,7 +64,6 @@ class NyuDepth(DepthDataset[int | ImageFiles]):
             raw recording, or one that holds such folders at any depth.
         split: Of labelled images, ``test`` for the 654 images of the Eigen split, ``train`` for the 795 others, or
             ``all``.
-        splits: Name of the file of splits beside them; not needed for ``all``.
         depth: Of labelled images, ``raw`` for what the sensor measured, or ``filled`` for the depth without gaps.
         objects: Whether the annotated objects of labelled images are given as regions.
         least_object_px: Smallest area of such an object [px].
@@ -86,7 +85,6 @@ class NyuDepth(DepthDataset[int | ImageFiles]):
         path: Text | Path,
         *,
         split: Literal["test", "train", "all"] = "test",
-        splits: Text = "splits.mat",
         depth: Literal["raw", "filled"] = "raw",
         objects: bool = True,
         least_object_px: Count = 500,
@@ -108,7 +106,7 @@ class NyuDepth(DepthDataset[int | ImageFiles]):
             listed = SPLITS[split]
             count = self._contents.count
             self._entries = (
-                range(1, count + 1) if listed is None else _split(self.file.with_name(splits), listed, count)
+                range(1, count + 1) if listed is None else _split(self.file.with_name(_SPLITS), listed, count)
             )
             return
         self._entries = _recordings(place, most_apart_s, step)

@@ -43,8 +43,6 @@ class RenderedObject:
         visible: bool (H, W), its pixels.
         amodal: bool (H, W), the pixels that it would cover alone; includes ``visible``.
         box_px: Tight box of ``visible`` [px].
-        amodal_box_px: Tight box of ``amodal`` [px].
-        is_cut_off: Whether it reaches beyond the image.
         box_3d: Its exact oriented box.
         points_m: float64 (N, 3), points of its whole surface.
         visible_z_m: float32 (P,), z of its visible pixels.
@@ -57,8 +55,6 @@ class RenderedObject:
     visible: np.ndarray
     amodal: np.ndarray
     box_px: Box
-    amodal_box_px: Box
-    is_cut_off: bool
     box_3d: Box3D
     points_m: np.ndarray
     visible_z_m: np.ndarray
@@ -172,14 +168,14 @@ def _object(
     z_m: np.ndarray,
 ) -> RenderedObject:
     solid = world.pieces[piece]
-    window, is_cut_off = _window(mesh, camera)
+    window = _window(mesh, camera)
     amodal = visible.copy()
     # A ray may hit an edge in one ray-casting scene and miss it in another, so the visible part is kept.
     amodal[window.slices] |= np.isfinite(cast(ray_caster([mesh]), _from_camera(pixel_rays(camera, window)))["t_hit"])
     angles = Rotation.from_matrix(turn @ solid.rotation).as_euler("xyz")
     visible_z = z_m[visible]
-    box_px, amodal_box_px = mask_box(visible), mask_box(amodal)
-    assert box_px is not None and amodal_box_px is not None
+    box_px = mask_box(visible)
+    assert box_px is not None
     return RenderedObject(
         piece=piece,
         label=solid.label,
@@ -187,8 +183,6 @@ def _object(
         visible=visible,
         amodal=amodal,
         box_px=box_px,
-        amodal_box_px=amodal_box_px,
-        is_cut_off=is_cut_off,
         box_3d=Box3D(tuple(turn @ solid.centre_m + shift), solid.size_m, tuple(angles)),
         points_m=mesh.sampled(_POINTS, np.random.default_rng(piece)),
         visible_z_m=visible_z,
@@ -196,17 +190,15 @@ def _object(
     )
 
 
-def _window(mesh: Mesh, camera: Camera) -> tuple[Window, bool]:
-    """Window of the pixels that a mesh may cover, and whether the mesh reaches beyond the image."""
+def _window(mesh: Mesh, camera: Camera) -> Window:
+    """The pixels that a mesh may cover."""
     pixels = project(mesh.vertices_m, camera)
     if not np.isfinite(pixels).all():
-        return Window(0, camera.height, 0, camera.width), True
-    low, high = pixels.min(axis=0), pixels.max(axis=0)
+        return Window(0, camera.height, 0, camera.width)
     size = (camera.width, camera.height)
-    left, top = np.clip(np.floor(low), 0, size).astype(int).tolist()
-    right, bottom = np.clip(np.ceil(high) + 1, 0, size).astype(int).tolist()
-    beyond = low.min() < -0.5 or (high > np.array(size) - 0.5).any()
-    return Window(top, bottom, left, right), bool(beyond)
+    left, top = np.clip(np.floor(pixels.min(axis=0)), 0, size).astype(int).tolist()
+    right, bottom = np.clip(np.ceil(pixels.max(axis=0)) + 1, 0, size).astype(int).tolist()
+    return Window(top, bottom, left, right)
 
 
 def _from_camera(directions: np.ndarray) -> np.ndarray:

@@ -91,11 +91,15 @@ def test_the_camera_comes_from_the_file_of_open3d(tmp_path: Path, place: str) ->
     assert camera.source == "given"
 
 
-def test_sequences_are_groups_and_damaged_ones_are_named(tmp_path: Path) -> None:
+INFINITE = json.dumps(INTRINSICS).replace("16", "1e999")
+
+
+@pytest.mark.parametrize("damaged", ["{}", "[" * 100_000, INFINITE])
+def test_sequences_are_groups_and_damaged_ones_are_named(tmp_path: Path, damaged: str) -> None:
     for name in ("b", "a", "c", "d"):
         save(tmp_path / name, ("color/0.jpg", "color/1.jpg"), ("depth/0.png", "depth/1.png"))
     (tmp_path / "b" / "depth" / "1.png").rename(tmp_path / "b" / "depth" / "7.png")
-    (tmp_path / "c" / "camera_intrinsic.json").write_text("{}")
+    (tmp_path / "c" / "camera_intrinsic.json").write_text(damaged)
     data = Redwood(tmp_path, step=2)
     assert data.names() == ["a 0", "d 0"]
     assert "no depth belongs to 1.jpg" in data.unreadable["b"]

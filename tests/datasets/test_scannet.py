@@ -116,6 +116,7 @@ test_a_damaged_frame_of_the_phone_is_skipped_with_a_plain_reason = skipping(
         (lambda phone: (phone / "pose_intrinsic_imu.json").unlink(), "cannot be opened"),
         (lambda phone: (phone / "pose_intrinsic_imu.json").write_text('{"frame'), "is damaged"),
         (lambda phone: (phone / "pose_intrinsic_imu.json").write_text("[1]"), "is damaged"),
+        (lambda phone: (phone / "pose_intrinsic_imu.json").write_text("[" * 100_000), "is damaged"),
         (lambda phone: (phone / "pose_intrinsic_imu.json").write_text("{}"), "has no intrinsics of frame_000000"),
     ],
 )

@@ -103,6 +103,7 @@ test_a_damaged_frame_is_skipped_with_a_plain_reason = skipping(
     "file, content, words",
     [
         ("rgb.txt", "noon rgb/1.png\n", r"Line 1 of .*rgb\.txt does not begin with a time"),
+        *(("rgb.txt", f"{time} rgb/1.png\n", "does not begin with a time") for time in ("nan", "inf", "1e999")),
         ("depth.txt", None, r"The list .*depth\.txt cannot be opened"),
         ("groundtruth.txt", "10 1 2 3 0 0 0\n", r"groundtruth\.txt holds 7 numbers"),
         ("groundtruth.txt", "10 1 2 3 0 0 0 0\n", "a quaternion that is not a rotation"),

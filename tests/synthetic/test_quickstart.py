@@ -173,7 +173,7 @@ def test_with_an_input_nothing_is_chosen(overrides: list[str]) -> None:
     assert with_quickstart(overrides) == overrides
 
 
-def test_with_a_image_of_ones_own_no_small_model_is_asked() -> None:
+def test_with_an_image_of_ones_own_no_small_model_is_asked() -> None:
     config = load_config(with_quickstart(["input=photo.jpg"]))
     assert [config[group].get("model") for group in ("depth", "vlm")] == [None, None]
 
@@ -224,16 +224,12 @@ def test_a_model_that_ships_is_found_by_its_name_from_anywhere(
 @pytest.mark.parametrize("models, words", [(1, "is a small model that ships"), (2, "are two small models that ship")])
 def test_a_small_model_is_called_one_and_the_way_to_real_ones_is_told(shipped: str, models: int, words: str) -> None:
     out = io.StringIO()
+    for others in ([], [None], ["Intel/dpt-hybrid-midas", None]):
+        print_shipped_models(Console(file=out), others)
+    assert out.getvalue() == "", "nothing is said of other models"
     print_shipped_models(Console(file=out, width=200), [shipped] * models)
     assert words in out.getvalue() and "not for photos" in out.getvalue()
     assert "depth=midas vlm=qwen3vl" in out.getvalue()
-
-
-@pytest.mark.parametrize("models", [[], [None], ["Intel/dpt-hybrid-midas", None]])
-def test_of_other_models_nothing_is_told(models: list[str | None]) -> None:
-    out = io.StringIO()
-    print_shipped_models(Console(file=out), models)
-    assert out.getvalue() == ""
 
 
 @pytest.mark.parametrize("group", ["depth", "vlm"])

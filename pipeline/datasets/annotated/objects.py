@@ -44,7 +44,6 @@ class AnnotatedObject:
         box_3d: Optional oriented box of the whole of it.
         up: Unit vector against gravity.
         is_whole: Whether its whole side towards the camera is visible.
-        attributes: Further facts for the region.
     """
 
     label: str
@@ -56,7 +55,6 @@ class AnnotatedObject:
     box_3d: Box3D | None = None
     up: tuple[float, float, float] = _UP
     is_whole: bool = False
-    attributes: dict[str, str] = field(default_factory=dict)
 
     @property
     def box_z_m(self) -> tuple[float, float, float] | None:
@@ -82,7 +80,6 @@ class AnnotatedObject:
             mask=self.mask if mask else None,
             box_3d=self.box_3d if box_3d else None,
             origin=Origin.GIVEN,
-            attributes=dict(self.attributes),
         )
 
 
@@ -143,7 +140,6 @@ def object_of_box(
     *,
     points_m: np.ndarray | None = None,
     up: tuple[float, float, float] = _UP,
-    attributes: dict[str, str] | None = None,
 ) -> AnnotatedObject:
     """An object measured from its box in space; its visible surface lies somewhere within the box.
 
@@ -153,7 +149,6 @@ def object_of_box(
         box_3d: Its box in space.
         points_m: Points of the whole image, float (N, 3) in the camera frame; those inside the box are its own.
         up: Unit vector against gravity.
-        attributes: Further facts for the region.
     """
     near = float(np.linalg.norm(nearest_in_box(box_3d, np.zeros(3))))
     middle = float(np.linalg.norm(box_3d.center_m))
@@ -169,7 +164,6 @@ def object_of_box(
         range_m=(*ranges, max(middle, ranges[1])),
         box_3d=box_3d,
         up=up,
-        attributes=attributes or {},
     )
 
 

@@ -31,6 +31,8 @@ _MOST_HIDDEN = 0.5
 _LEAST_OWNED = 0.25
 # Largest share of a segment's box that may show something clearly nearer; beyond it, the box shows that instead.
 _MOST_NEARER = 0.2
+# Largest number of segments; the best are kept.
+_MOST = 12
 # Share of a segment that a better one may own already.
 _MOST_SHARED = 0.1
 # Distance by which segments grow back to the edges that bounded them [px].
@@ -43,14 +45,13 @@ _CLEAR_SHARE, _NO_STEP_SHARE = 0.03, 0.01
 _BORDER_PX, _AGREED = 15, 0.9
 
 
-def segments_of(depth_m: np.ndarray, valid: np.ndarray, camera: Camera, *, most: int = 12) -> list[np.ndarray]:
+def segments_of(depth_m: np.ndarray, valid: np.ndarray, camera: Camera) -> list[np.ndarray]:
     """Compact smooth surfaces of a depth map.
 
     Args:
         depth_m: float (H, W), z [m].
         valid: bool (H, W), where depth is known.
         camera: Intrinsics of the image.
-        most: Largest number of segments.
 
     Returns:
         bool (H, W) masks, the largest first; disjoint.
@@ -72,7 +73,7 @@ def segments_of(depth_m: np.ndarray, valid: np.ndarray, camera: Camera, *, most:
         if all(np.count_nonzero(mask & other) < _MOST_SHARED * np.count_nonzero(mask) for other in kept):
             taken = np.any(kept, axis=0) if kept else np.zeros_like(mask)
             kept.append(mask & ~taken)
-    return sorted(kept[:most], key=np.count_nonzero, reverse=True)
+    return sorted(kept[:_MOST], key=np.count_nonzero, reverse=True)
 
 
 def _cut(z: np.ndarray, known: np.ndarray, camera: Camera, step_share: float, bend_deg: float) -> list[np.ndarray]:
