@@ -75,14 +75,6 @@ class NoiseSummary:
 _REVERSED = NoiseSummary(1.0, 0.0, 0.0, 0.0, (), (), is_reversed=True)
 
 
-@dataclass(frozen=True, eq=False)
-class _Residuals:
-    """Relative errors of the pixels of one map, NaN where unknown, and its far share."""
-
-    errors: np.ndarray
-    far_share: float
-
-
 def fit_noise(pairs: Sequence[tuple[DepthMap, DepthMap]]) -> NoiseModel:
     """Fit a noise model.
 
@@ -101,14 +93,15 @@ def summarise_noise(prediction: DepthMap, truth: DepthMap) -> NoiseSummary | Non
     residuals = _residuals(prediction, truth)
     if residuals is None or isinstance(residuals, NoiseSummary):
         return residuals
-    values, places = _cells(residuals.errors)
+    errors, far_share = residuals
+    values, places = _cells(errors)
     if len(values) < _FEWEST_CELLS:
         return None
-    spread, pixel = _spread(values), _roughness(residuals.errors)
+    spread, pixel = _spread(values), _roughness(errors)
     # Errors as large as the depth itself make a map useless.
     if not (spread < 1 and pixel < 1):
         return _REVERSED
-    return NoiseSummary(spread, pixel, residuals.far_share, _blur_px(prediction, truth), *_variogram(values, places))
+    return NoiseSummary(spread, pixel, far_share, _blur_px(prediction, truth), *_variogram(values, places))
 
 
 def noise_of(summaries: Sequence[NoiseSummary]) -> NoiseModel:
@@ -155,8 +148,11 @@ def write_noise(path: Path, name: str, model: NoiseModel, origin: str) -> None:
     )
 
 
-def _residuals(prediction: DepthMap, truth: DepthMap) -> _Residuals | NoiseSummary | None:
-    """Relative errors of a map after alignment, the summary of a reversed map, or None without enough common depth."""
+def _residuals(prediction: DepthMap, truth: DepthMap) -> tuple[np.ndarray, float] | NoiseSummary | None:
+    """Relative errors of an aligned map, NaN where unknown, and its far share.
+
+    The summary of a reversed map; None without enough common depth.
+    """
     known = prediction.valid & truth.valid
     if np.count_nonzero(known) < _FEWEST_CELLS:
         return None
@@ -166,7 +162,7 @@ def _residuals(prediction: DepthMap, truth: DepthMap) -> _Residuals | NoiseSumma
     if prediction.kind.has_shape:
         logs = np.log(values) - np.log(true)
         errors[known] = logs - np.median(logs)
-        return _Residuals(errors, 0.0)
+        return errors, 0.0
     aim = 1 / true if prediction.kind.larger_is_nearer else true
     low, high = np.percentile(aim, (2, 98))
     if high - low <= _LEAST_RANGE * abs(high):
@@ -180,7 +176,7 @@ def _residuals(prediction: DepthMap, truth: DepthMap) -> _Residuals | NoiseSumma
     far_share = float(low / max(high - low, 1e-12))
     level = np.maximum(aligned - np.percentile(aligned, 2), 0) + far_share * (high - low)
     errors[known] = (aligned - aim) / level
-    return _Residuals(errors, far_share)
+    return errors, far_share
 
 
 def _robust_line(values: np.ndarray, aim: np.ndarray) -> tuple[float, float]:

@@ -218,13 +218,10 @@ def _between(claim: Claim, view: _View) -> float:
 
 
 def _depth_order(claim: Claim, view: _View, *, sign: int) -> float | None:
-    lead = view.lead()
-    if lead is None or claim.value is None:
+    if (lead := view.lead()) is None or claim.value is None:
         return None if lead is None else sign * lead
     first, second = view.z(0, metric=True), view.z(1, metric=True)
-    if first is None or second is None:
-        return None
-    return _least(sign * lead, view.number(claim, abs(first - second)))
+    return _least(sign * lead, view.number(claim, None if first is None or second is None else abs(first - second)))
 
 
 def _same_depth(claim: Claim, view: _View) -> float | None:
@@ -282,14 +279,12 @@ def _size(claim: Claim, view: _View) -> float | None:
 
 def _distance_between(claim: Claim, view: _View) -> float | None:
     first, second = view.point(0), view.point(1)
-    if first is None or second is None:
-        return None
-    return view.number(claim, float(np.linalg.norm(first - second)))
+    return view.number(claim, None if first is None or second is None else float(np.linalg.norm(first - second)))
 
 
 def _distance_to_camera(claim: Claim, view: _View) -> float | None:
     point = view.point(0)
-    return None if point is None else view.number(claim, float(np.linalg.norm(point)))
+    return view.number(claim, None if point is None else float(np.linalg.norm(point)))
 
 
 def _least(*scores: float | None) -> float | None:

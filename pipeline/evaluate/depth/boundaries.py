@@ -65,7 +65,8 @@ def boundary_moments(predicted_m: np.ndarray, true_m: np.ndarray, *, edge_ratio:
     for axis, steps in enumerate(_steps(predicted_m, true_m, min(0.999 * edge_ratio, _LEAST_RATIO))):
         sides = ((steps.first, steps.second), (steps.true_first, steps.true_second))
         for turned in (0, 1):
-            theirs, truth = (_levels(*(pair[::-1] if turned else pair)) for pair in sides)
+            # Number of thresholds below the ratio of the farther to the nearer depth.
+            theirs, truth = (np.searchsorted(THRESHOLDS, pair[turned] / pair[1 - turned]) for pair in sides)
             direction = 2 * axis + turned
             predicted[direction] = _at_least(theirs)
             true[direction] = _at_least(truth)
@@ -110,11 +111,6 @@ def _steps(predicted_m: np.ndarray, true_m: np.ndarray, least_ratio: float) -> I
             found |= ratio > least_ratio
             found |= ratio < 1 / least_ratio
         yield _Steps(*(sides[found] for depth in (true, predicted) for sides in (depth[:, :-1], depth[:, 1:])))
-
-
-def _levels(farther: np.ndarray, nearer: np.ndarray) -> np.ndarray:
-    """Number of thresholds below the ratio of two depths, (N,)."""
-    return np.searchsorted(THRESHOLDS, farther / nearer)
 
 
 def _at_least(levels: np.ndarray) -> np.ndarray:

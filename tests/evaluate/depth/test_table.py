@@ -53,22 +53,6 @@ def test_an_image_without_a_metric_does_not_count_in_its_mean() -> None:
     assert found.counts() == {name: 1 if name == "whdr" else 2 for name in METRICS if name in lines[1].score.metrics}
 
 
-@pytest.mark.parametrize("aggregate", list(Aggregate))
-def test_intervals_hold_the_figure_and_narrow_with_more_places(aggregate: Aggregate) -> None:
-    errors = np.random.default_rng(0).uniform(0.02, 0.3, 60)
-    widths = []
-    for count in (12, 60):
-        dataset = MadeDataset(count, error=errors.tolist())
-        table = ScoreTable.of(lines_of(dataset), aggregate)
-        # Here, every image is its own place.
-        table = replace(table, groups=table.names)
-        drawn = table.drawn(500, seed=0)["abs_rel"]
-        low, high = np.quantile(drawn, (0.025, 0.975))
-        assert low < table.figures()["abs_rel"] < high
-        widths.append(high - low)
-    assert widths[1] < 0.7 * widths[0]
-
-
 def test_the_interval_of_a_mean_is_that_of_theory() -> None:
     errors = np.random.default_rng(1).uniform(0.02, 0.3, 80)
     table = ScoreTable.of(lines_of(MadeDataset(80, error=errors.tolist())), Aggregate.PER_IMAGE)
