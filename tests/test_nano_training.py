@@ -27,6 +27,7 @@ from pipeline.models.vlm.none import NoModel
 from pipeline.models.vlm.qwen3vl.encoding import PromptEncoder
 from pipeline.records.camera import Camera
 from pipeline.stages.query import QueryStage
+from pipeline.stages.reading import Prompt
 from pipeline.synthetic.scenes import rendered_sequence
 
 CAMERA = Camera.from_fov(256, 256, 60)
@@ -112,7 +113,7 @@ def test_trained_prompts_are_those_of_the_pipeline(
     if kind in (Kind.LOCATE, Kind.GROUND):
         request = stage.grounding_request(rendered, question)
     else:
-        request = stage.answer_request(rendered, question, ())
+        request = stage.answer_request(Prompt(rendered, question))
     encoder = PromptEncoder(
         processor, model.config.image_token_id, 65_536, model.config.text_config.max_position_embeddings
     )

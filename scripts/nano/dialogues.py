@@ -20,6 +20,7 @@ from pipeline.records import Box, Frame, Region, Scene
 from pipeline.records.camera import Camera
 from pipeline.records.message import Language
 from pipeline.stages.query import QueryStage
+from pipeline.stages.reading import Prompt
 from pipeline.synthetic.layout import COLOURS
 from pipeline.synthetic.questions import Statement, answer_text, fenced, located, named, question_text
 from pipeline.synthetic.shapes import SHAPES
@@ -137,7 +138,7 @@ class Dialogues:
         if not holds:
             claim["negated"] = True
         said = fenced({"objects": objects, "claims": [claim]})
-        request = self._stages[kind].answer_request(_with_text(frames, rng), question, hints)
+        request = self._stages[kind].answer_request(Prompt(_with_text(frames, rng), question, hints=tuple(hints)))
         axis = _AXES.get(relation, "order")
         numbers = _evidence(scene, view, pieces, axis, hints)
         if axis == "order":
