@@ -68,11 +68,9 @@ def locate_model(
     Raises:
         ModelUnavailableError: If the folder is not a model, or the model is neither on disk nor reachable.
     """
-    folder = _folder_of(name_or_path)
-    if folder is not None:
+    if (folder := _folder_of(name_or_path)) is not None:
         return _local_folder(folder, name_or_path)
-    snapshot = _cached_snapshot(name_or_path, revision)
-    if snapshot is not None:
+    if (snapshot := _cached_snapshot(name_or_path, revision)) is not None:
         return ModelLocation(str(snapshot), True, snapshot.name, name_or_path)
     if name_or_path in SHIPPED:
         raise ModelUnavailableError(

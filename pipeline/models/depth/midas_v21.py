@@ -120,8 +120,7 @@ class MidasV21Depth(NetworkDepth):
 
     @cached_property
     def _file(self) -> Path:
-        found = _on_disk(self.model)
-        if found is not None:
+        if (found := _on_disk(self.model)) is not None:
             return found
         if self.model not in PUBLISHED:
             raise ModelUnavailableError(

@@ -75,8 +75,7 @@ def locate_hub_file(model: str, name: str, *, revision: str | None = None, size_
     Raises:
         ModelUnavailableError: If the folder does not have the file, or the model is neither on disk nor reachable.
     """
-    found = _hub_file_on_disk(model, name, revision)
-    if found is not None:
+    if (found := _hub_file_on_disk(model, name, revision)) is not None:
         return found
     if Path(model).expanduser().is_dir():
         raise ModelUnavailableError(f"The folder {model} is not a model: it has no {name}.")

@@ -8,16 +8,12 @@ import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
+from models.segment.images import frame
 
 from pipeline.models.ocr.none import NoOcr
 from pipeline.models.ocr.rapid import RapidOcr, reading_order
 from pipeline.records import Frame, Origin, Region
-from pipeline.records.camera import Camera
 from pipeline.records.errors import ConfigError, DependencyError
-
-
-def make_frame(rgb: np.ndarray) -> Frame:
-    return Frame(rgb, Camera.from_fov(rgb.shape[1], rgb.shape[0], 60))
 
 
 def sign() -> Frame:
@@ -25,7 +21,7 @@ def sign() -> Frame:
     font = cv2.FontFace("uni")
     cv2.putText(rgb, "EXIT 42", (40, 80), (255, 255, 255), font, 44)
     cv2.putText(rgb, "出口", (240, 190), (255, 240, 200), font, 60)
-    return make_frame(rgb)
+    return frame(rgb)
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +49,14 @@ def test_english_and_chinese_are_read_from_top_to_bottom_where_they_stand(ocr):
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 200), (200, 3), (64, 64)], ids=["one pixel", "low", "narrow", "small"])
 def test_images_without_text_give_nothing_whatever_their_size(ocr, shape):
-    assert ocr.read(make_frame(np.full((*shape, 3), 127, np.uint8)), 0) == []
+    assert ocr.read(frame(np.full((*shape, 3), 127, np.uint8)), 0) == []
 
 
 @pytest.mark.timeout(60)
 def test_text_on_a_long_strip_is_read_where_it_stands(ocr):
     rgb = np.full((40, 1200, 3), 240, np.uint8)
     cv2.putText(rgb, "Platform", (900, 30), (0, 0, 0), cv2.FontFace("uni"), 26)
-    (line,) = ocr.read(make_frame(rgb), 0)
+    (line,) = ocr.read(frame(rgb), 0)
     assert line.label == "Platform"
     assert line.box_px[0] == pytest.approx(900, abs=12)
     assert line.box_px[3] <= 40

@@ -18,10 +18,6 @@ def block(top: int, bottom: int, left: int, right: int, shape: tuple[int, int] =
     return mask
 
 
-def region(mask: np.ndarray | None, box: tuple[float, float, float, float], label: str = "thing", **fields) -> Region:
-    return Region(label, box, mask=mask, **fields)
-
-
 @pytest.mark.parametrize(
     ("grow_px", "box", "left_over"),
     [
@@ -80,9 +76,9 @@ def test_specks_go_and_parts_stay(pieces, kept):
 
 
 CUP = disc(SHAPE, (20, 30), 6)
-ON_CUP = region(CUP, (24, 14, 37, 27), "cup")
-TRAY_LIKE_CUP = region(CUP, (5, 5, 55, 35), "tray")
-TRAY = region(block(5, 35, 5, 55), (5, 5, 55, 35), "tray")
+ON_CUP = Region("cup", (24, 14, 37, 27), mask=CUP)
+TRAY_LIKE_CUP = Region("tray", (5, 5, 55, 35), mask=CUP)
+TRAY = Region("tray", (5, 5, 55, 35), mask=block(5, 35, 5, 55))
 
 
 @pytest.mark.parametrize(
@@ -91,13 +87,13 @@ TRAY = region(block(5, 35, 5, 55), (5, 5, 55, 35), "tray")
         # The tray's mask is the cup's: only the cup fills its box with it.
         ([ON_CUP, TRAY_LIKE_CUP], {0, 1}, {1}),
         ([TRAY_LIKE_CUP, ON_CUP], {0, 1}, {0}),
-        # Two boxes around one thing.
+        # Two boxes around one object.
         ([ON_CUP, replace(ON_CUP, label="mug")], {0, 1}, {0, 1}),
         ([ON_CUP, replace(ON_CUP, label="mug")], {1}, {1}),
         ([ON_CUP, replace(ON_CUP, label="mug")], set(), set()),
-        # Things that differ, lie apart, lie in other frames, or are text.
+        # Objects that differ, lie apart, lie in other frames, or are text.
         ([ON_CUP, TRAY], {0, 1}, set()),
-        ([ON_CUP, region(disc(SHAPE, (20, 45), 6), (39, 14, 52, 27))], {0, 1}, set()),
+        ([ON_CUP, Region("can", (39, 14, 52, 27), mask=disc(SHAPE, (20, 45), 6))], {0, 1}, set()),
         ([ON_CUP, replace(ON_CUP, frame=1)], {0, 1}, set()),
         ([ON_CUP, replace(ON_CUP, origin="ocr")], {0}, set()),
         ([ON_CUP, replace(ON_CUP, mask=None)], {0}, set()),
