@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -21,20 +20,10 @@ from pipeline.records.camera import Camera
 _MOST = 600
 # Distances agree within this many standard deviations.
 _SIGMAS = 3.0
-# Two views of one object share at least this share of the smaller view's points.
-_SHARED = 0.15
 # Where the other frame looks through more than this share of the points, the object is not there.
 _SEEN_THROUGH = 0.5
 # Fewer points in the other frame's image are not evidence.
 _FEWEST = 10
-
-
-class Accord(StrEnum):
-    """Whether two frames agree about each other's points."""
-
-    AGREE = "agree"
-    CONTRADICT = "contradict"
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -42,11 +31,11 @@ class Agreement:
     """How two frames' points of one object fit together.
 
     Args:
-        accord: Whether they agree.
+        is_contradiction: Whether they cannot show the same object.
         offset: Distance of the medians, in the points' unit.
     """
 
-    accord: Accord
+    is_contradiction: bool
     offset: float
 
 
@@ -90,9 +79,8 @@ def merged(clouds: Sequence[np.ndarray], poses: Sequence[np.ndarray], reference:
 def agreement(first: np.ndarray, second: np.ndarray, error: float, *, spread: float = 0.0) -> Agreement:
     """Whether two frames' points of one object, in one space, fit together.
 
-    They agree where a part of either lies on the other within the error. Frames that see different sides share only
-    an edge, so clouds without common points contradict each other only where even the nearest parts are farther apart
-    than the error and the object itself.
+    Frames that see different sides share only an edge, so clouds contradict each other only where even the nearest parts
+    are farther apart than the error, and the medians farther than the error and the object itself.
 
     Args:
         first: float (N, 3).
@@ -101,22 +89,17 @@ def agreement(first: np.ndarray, second: np.ndarray, error: float, *, spread: fl
         spread: Distance between neighbouring points of a cloud, which counts as error too.
 
     Returns:
-        The agreement; unknown where a cloud has fewer than ten points or the two lie side by side.
+        The agreement; clouds of fewer than ten points contradict nothing.
     """
     if min(len(first), len(second)) < _FEWEST:
-        return Agreement(Accord.UNKNOWN, float("inf"))
+        return Agreement(False, float("inf"))
     first, second = thin(first, _MOST), thin(second, _MOST)
     distances = [cKDTree(two).query(one)[0] for one, two in ((first, second), (second, first))]
     within = _SIGMAS * error + spread
-    shared = min(float((part <= within).mean()) for part in distances)
     nearest = min(float(np.percentile(part, 10)) for part in distances)
     offset = float(np.linalg.norm(np.median(first, axis=0) - np.median(second, axis=0)))
     size = max(float(np.linalg.norm(np.ptp(np.percentile(part, (5, 95), axis=0), axis=0))) for part in (first, second))
-    if shared >= _SHARED:
-        accord = Accord.AGREE
-    else:
-        accord = Accord.CONTRADICT if nearest > within and offset > within + size else Accord.UNKNOWN
-    return Agreement(accord, offset)
+    return Agreement(nearest > within and offset > within + size, offset)
 
 
 def seen_through(
@@ -148,4 +131,4 @@ def seen_through(
 
 def contradicts(first: Agreement, through: Sequence[float | None]) -> bool:
     """Whether two frames contradict each other, by distance or because one looks through the other's points."""
-    return first.accord is Accord.CONTRADICT or any(share is not None and share > _SEEN_THROUGH for share in through)
+    return first.is_contradiction or any(share is not None and share > _SEEN_THROUGH for share in through)
