@@ -79,8 +79,8 @@ def merged(clouds: Sequence[np.ndarray], poses: Sequence[np.ndarray], reference:
 def agreement(first: np.ndarray, second: np.ndarray, error: float, *, spread: float = 0.0) -> Agreement:
     """Whether two frames' points of one object, in one space, fit together.
 
-    Frames that see different sides share only an edge, so clouds contradict each other only where even the nearest parts
-    are farther apart than the error, and the medians farther than the error and the object itself.
+    Frames that see different sides share only an edge, so clouds contradict each other only where even the nearest
+    parts are farther apart than the error, and the medians farther than the error and the object itself.
 
     Args:
         first: float (N, 3).
