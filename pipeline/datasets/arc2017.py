@@ -75,7 +75,7 @@ def image_of_masks(
 
 
 def _occlusions(objects: Sequence[AnnotatedObject], hidden: Mapping[str, np.ndarray]) -> dict[tuple[str, str], float]:
-    """Pairs of which one object's visible pixels cover the other's hidden ones."""
+    """How clearly visible pixels of one object of a pair cover hidden pixels of the other."""
     kernel = np.ones((2 * _UNSURE_PX + 1,) * 2, np.uint8)
     shares: dict[tuple[str, str], float | None] = {}
     for back in objects:

@@ -69,7 +69,7 @@ def existing_folder(path: str | Path, what: str, how: str) -> Path:
         how: How to get it, as a sentence without its full stop.
 
     Raises:
-        InputError: If there is no such folder.
+        InputError: If the folder is missing.
     """
     folder = Path(path).expanduser()
     if not folder.is_dir():

@@ -2,7 +2,7 @@
 
 Format: https://huggingface.co/datasets/BLINK-Benchmark/BLINK (Fu et al. 2024, Apache-2.0): ``SUBTASK/val-*.parquet``
 with idx, question, sub_task, image_1 to image_4, choices, answer as ``(A)``, prompt and explanation. The answers of
-``test-*.parquet`` are hidden. Points and boxes of a question are drawn into its images, so there are no regions.
+``test-*.parquet`` are hidden. Points and boxes of a question are drawn into its images, not given as regions.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ class ListedDataset(DepthDataset[ImageFiles]):
 
     Args:
         files: The entries in their order.
-        missing: Message where there is no entry.
+        missing: Message for a data set without entries.
         limit: Maximum number of samples; None takes all.
         unreadable: Folders that cannot be used, with the reason.
 

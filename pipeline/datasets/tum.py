@@ -122,7 +122,7 @@ def _stream(file: Path) -> list[tuple[float, str, Path]]:
 
 
 def _poses(file: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Times (N,) [s] and poses (N, 4, 4); none where there is no file."""
+    """Times (N,) [s] and poses (N, 4, 4); none where the file is missing."""
     if not file.is_file():
         return np.empty(0), np.empty((0, 4, 4))
     rows = number_table(file, 8, "trajectory")

@@ -45,7 +45,7 @@ class QuickstartSource:
         sequence_seeds: Seeds of the scenes of several images.
         frames: Images of such a scene.
         questions: Questions about each scene.
-        question: One question or several, asked about every scene instead; its right answer is not known.
+        question: One question or several, asked about every scene instead; its correct answer is unknown.
         claims: Path of a JSON file of claims, see ``read_claims``, which are judged along.
 
     Raises:

@@ -25,7 +25,7 @@ def read_points(file: Path, values: int, what: str = "file of points") -> np.nda
 
     Args:
         file: The file.
-        values: Numbers per point, of which the first three are x, y and z.
+        values: Numbers per point; the first three are x, y and z.
         what: What the file is, for the message.
 
     Raises:

@@ -89,7 +89,7 @@ def text_lines(file: Path, what: str) -> list[str]:
     except OSError as error:
         raise InputError(f"The {what} {file} cannot be opened ({error.strerror}).") from None
     except UnicodeDecodeError:
-        raise InputError(f"The {what} {file} is damaged, as it is not plain text; copy it again.") from None
+        raise InputError(f"The {what} {file} is damaged: it is not plain text; copy it again.") from None
 
 
 def number_table(file: Path, columns: int, what: str) -> np.ndarray:
