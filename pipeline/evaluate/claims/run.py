@@ -355,7 +355,7 @@ def _check(run: ClaimRun, dataset: ClaimDataset, subjects: Subjects) -> None:
         raise InputError(f"Nothing of data set {dataset.name} could be judged: {reason} (case {case}, {part})")
     if not subjects.ways and run.cases:
         raise InputError(
-            f"The {run.cases} cases of data set {dataset.name} hold no claims, only questions, which need a model; "
+            f"Data set {dataset.name} holds no claims, and its questions need a model; "
             "add vlm=qwen3vl, vlm=openai or vlm=recorded."
         )
     wanted = "claims or questions" if subjects.ways else "claims"

@@ -57,7 +57,7 @@ def report_of(
     table = ScoreTable.of(gathered.passing(lines), protocol.aggregate)
     if not table.names:
         first = next(iter(gathered.problems), None)
-        reason = f"the first: {first['name']}: {first['reason']}" if first else "there is none"
+        reason = f"the first: {first['name']}: {first['reason']}" if first else "it is empty"
         raise InputError(f"No image of {dataset} could be scored; {reason.rstrip('.')}.")
     outcomes = gathered.outcomes
     return {

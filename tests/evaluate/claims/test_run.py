@@ -75,7 +75,7 @@ def test_entries_that_a_data_set_skipped_are_failures() -> None:
     [
         ([], "holds no claims"),
         ([without_depth("broken")], r"Nothing of data set small could be judged: .*broken, depth"),
-        ([case("a", claims=())], "hold no claims, only questions, which need a model"),
+        ([case("a", claims=())], "holds no claims, and its questions need a model"),
     ],
 )
 def test_without_any_judgement_the_run_fails_with_the_reason(cases: list[object], words: str) -> None:

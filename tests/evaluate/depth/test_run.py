@@ -62,16 +62,11 @@ def test_a_stage_without_depth_is_an_error() -> None:
         list(run_depth(MadeDataset(2), DepthSubject(lambda scene: scene), PROTOCOL))
 
 
-def test_images_that_are_done_are_not_read_again() -> None:
+@pytest.mark.parametrize(("limit", "expected"), [(None, [1, 2, 4]), (3, [1, 2])])
+def test_finished_images_count_in_the_limit_and_are_not_read_again(limit: int | None, expected: list[int]) -> None:
     dataset = MadeDataset(5)
-    lines = list(run_depth(dataset, DepthSubject(given), PROTOCOL, done=["image 0", "image 3"]))
-    assert dataset.reads == [1, 2, 4]
-    assert [line.name for line in lines] == ["image 1", "image 2", "image 4"]
-
-
-def test_a_limit_counts_the_images_that_are_done() -> None:
-    lines = list(run_depth(MadeDataset(5), DepthSubject(given), PROTOCOL, done=["image 0"], limit=2))
-    assert [line.name for line in lines] == ["image 1"]
+    lines = run_depth(dataset, DepthSubject(given), PROTOCOL, done=["image 0", "image 3"], limit=limit)
+    assert [line.index for line in lines] == dataset.reads == expected
 
 
 def test_a_mirrored_average_is_taken_where_the_protocol_says_so() -> None:

@@ -121,12 +121,13 @@ def test_lines_of_another_run_damaged_lines_and_repeated_ones_do_not_count(tmp_p
     assert len(resumed["worst"]) == 4
 
 
-def test_images_and_files_of_others_are_left_alone(tmp_path: Path) -> None:
+def test_a_new_run_replaces_the_files_of_an_earlier_run_and_no_others(tmp_path: Path) -> None:
     for name in ("worst/01_mine.png", "noise/mine.yaml", "images.csv.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("mine")
-    evaluated(tmp_path, MadeDataset(4), worst=2)
-    evaluated(tmp_path, MadeDataset(4), worst=1)
+    evaluated(tmp_path, MadeDataset(6), worst=3)
+    report = evaluated(tmp_path, MadeDataset(3), worst=1)
+    assert report["dataset"]["images"] == 3
     assert (tmp_path / "worst" / "01_mine.png").read_text() == (tmp_path / "noise" / "mine.yaml").read_text() == "mine"
     assert len(list((tmp_path / "worst").glob("*.png"))) == 2
 
@@ -180,13 +181,6 @@ def test_a_run_of_other_settings_is_not_resumed(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="another depth; set resume=false"):
         evaluated(tmp_path, MadeDataset(3), resume=True, configuration={**CONFIGURATION, "depth": {"name": "other"}})
     evaluated(tmp_path, MadeDataset(3), resume=True, configuration={**CONFIGURATION, "limit": 5})
-
-
-def test_without_resume_nothing_of_an_earlier_run_counts(tmp_path: Path) -> None:
-    evaluated(tmp_path, MadeDataset(6), worst=3)
-    report = evaluated(tmp_path, MadeDataset(3), worst=1)
-    assert report["dataset"]["images"] == 3
-    assert len(list((tmp_path / "worst").iterdir())) == 1
 
 
 def test_two_runs_do_not_write_to_one_folder(tmp_path: Path) -> None:
