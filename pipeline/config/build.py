@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,20 +94,15 @@ def build_stages(config: DictConfig) -> Stages:
     model = build(config.vlm)
     if isinstance(model, NoModel) and _asked(config) is not None:
         raise ConfigError("The question needs a model: choose one with vlm=qwen3vl, vlm=openai or vlm=recorded.")
-    verify = verify_stage(config, cache)
-    return Stages(
-        depth=DepthStage(build(config.depth), cache),
-        ocr=OcrStage(build(config.ocr), cache),
-        query=None if isinstance(model, NoModel) else query_stage(config, model, verify, cache),
-        verify=verify,
-        export=build(config.export),
-    )
+    stages = stages_without_model(config, cache)
+    query = None if isinstance(model, NoModel) else query_stage(config, model, stages.verify, cache)
+    return replace(stages, query=query, export=build(config.export))
 
 
-def verify_stage(config: DictConfig, cache: StageCache) -> VerifyStage:
-    """The stage that judges claims, with the segmenter of the configuration."""
-    stage: VerifyStage = build(config.verify, {"segmenter": build(config.segment), "cache": cache})
-    return stage
+def stages_without_model(config: DictConfig, cache: StageCache) -> Stages:
+    """The stages that give depth and text and judge claims."""
+    verify = build(config.verify, {"segmenter": build(config.segment), "cache": cache})
+    return Stages(DepthStage(build(config.depth), cache), OcrStage(build(config.ocr), cache), None, verify)
 
 
 def query_stage(

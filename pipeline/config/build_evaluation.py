@@ -9,7 +9,7 @@ from annotated_types import Interval
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline.config.build import build, query_stage, stage_cache, verify_stage
+from pipeline.config.build import build, query_stage, stage_cache, stages_without_model
 from pipeline.config.options import option, options_of
 from pipeline.datasets.base import ClaimDataset, DepthDataset
 from pipeline.evaluate.claims.baselines import default_baselines
@@ -22,7 +22,6 @@ from pipeline.records.errors import ConfigError, InputError
 from pipeline.records.settings import check_value
 from pipeline.stages.depth import DepthStage
 from pipeline.stages.group import Stages
-from pipeline.stages.ocr import OcrStage
 
 
 def build_dataset(config: DictConfig) -> ClaimDataset[Any]:
@@ -87,15 +86,15 @@ def build_depth_subject(config: DictConfig) -> DepthSubject:
 
 
 def build_subjects(config: DictConfig) -> Subjects:
-    """What ``eval-claims`` measures: depth, verifier, baselines, and a model where there is one.
+    """The stages and baselines that ``eval-claims`` measures, with a model if one is configured.
 
     Raises:
         ConfigError: If a part cannot be built.
     """
     cache = stage_cache(config)
     model = build(config.vlm)
-    verify = verify_stage(config, cache)
-    stages = Stages(DepthStage(build(config.depth), cache), OcrStage(build(config.ocr), cache), None, verify)
+    stages = stages_without_model(config, cache)
+    verify = stages.verify
     ways: dict[str, Stages] = {}
     if not isinstance(model, NoModel):
         if config.compare_hints:

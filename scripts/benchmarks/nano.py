@@ -24,10 +24,9 @@ from rich.console import Console
 from rich.progress import track
 
 from pipeline.api import load_config
-from pipeline.config.build import build, query_stage, stage_cache, verify_stage
+from pipeline.config.build import build, query_stage, stage_cache, stages_without_model
 from pipeline.evaluate.claims.scores import figure_intervals, scores
 from pipeline.records.message import Language
-from pipeline.stages.depth import DepthStage
 from pipeline.stages.query import QueryStage
 from pipeline.synthetic.questions import WORDINGS
 
@@ -85,14 +84,14 @@ def shipped_subjects(vlm: Path = VLM, depth: Path = DEPTH) -> Subjects:
     # Larger batches change no answer and are quicker for so small a model.
     config = load_config([*chosen, "vlm.batch_tokens=32768"])
     cache, model = stage_cache(config), build(config.vlm)
-    verify = verify_stage(config, cache)
+    stages = stages_without_model(config, cache)
 
     def asker(hints: str, steps: str) -> QueryStage:
-        return query_stage(config, model, verify, cache, hints=hints, steps=steps)
+        return query_stage(config, model, stages.verify, cache, hints=hints, steps=steps)
 
     return Subjects(
-        DepthStage(build(config.depth), cache),
-        verify,
+        stages.depth,
+        stages.verify,
         asker("none", "one"),
         asker("table", "two"),
         asker("table", "one"),
