@@ -39,7 +39,7 @@ def print_report(console: Console, report: dict[str, Any], folder: Path) -> None
         + (f", {counts['questions']} questions" if counts["questions"] else "")
     )
     if counts["claims"]:
-        console.print(_judges(report))
+        console.print(_methods(report))
         gain = area_gain(report)
         if gain is not None:
             console.print(
@@ -48,8 +48,8 @@ def print_report(console: Console, report: dict[str, Any], folder: Path) -> None
         hides = report["occlusion"][VERIFIER]
         if hides["claims"]:
             console.print(
-                f"Occlusion: balanced accuracy {percent(hides['balanced_accuracy'])} of {hides['claims']} claims, "
-                f"{percent(hides['balanced_accuracy_decided'])} of the decided ones."
+                f"Occlusion: balanced accuracy {percent(hides['balanced_accuracy'])} on {hides['claims']} claims, "
+                f"{percent(hides['balanced_accuracy_decided'])} on the decided ones."
             )
     if report["answers"]:
         console.print(_answers(report))
@@ -59,15 +59,15 @@ def print_report(console: Console, report: dict[str, Any], folder: Path) -> None
     print_written(console, folder, ("report.html", "report.json", "claims.jsonl"))
 
 
-def _judges(report: dict[str, Any]) -> Table:
-    judges = table("judge", *_CLAIM_COLUMNS)
+def _methods(report: dict[str, Any]) -> Table:
+    methods = table("method", *_CLAIM_COLUMNS)
     for name, figures in report["judges"].items():
         row = [_cell(figures[key], digits) for key, digits in _CLAIM_COLUMNS.values()]
         if name != VERIFIER:
             # Ranks are not probabilities.
             row[-1] = "–"
-        judges.add_row(words(name), *row)
-    return judges
+        methods.add_row(words(name), *row)
+    return methods
 
 
 def _answers(report: dict[str, Any]) -> Table:

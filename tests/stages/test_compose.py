@@ -95,7 +95,7 @@ def test_one_bad_item_of_each_kind_costs_no_other(tmp_path: Path) -> None:
         ("no-depth", "depth", "depth="),
         ("silent", "query", "nothing"),
         ("crash", "query", "Unexpected ZeroDivisionError: division by zero"),
-        ("line-13", "ingest", "taken"),
+        ("line-13", "ingest", "already has the id"),
     ]
     for failure, (item_id, stage, word) in zip(failed, expected, strict=True):
         assert (failure["item_id"], failure["stage"]) == (item_id, stage)
