@@ -112,14 +112,15 @@ def _draw_box(image: np.ndarray, mark: Mark, scale: tuple[float, float], line_px
     right, bottom = min(right, width), min(bottom, height)
     if right < 0 or bottom < 0 or left > width or top > height:
         return None
+    # Clamped before rounding, because an edge may have become infinite.
+    left, top = max(0, left), max(0, top)
     if mark.region.is_point:
         centre = (round(min(left, width - 1)), round(min(top, height - 1)))
         cv2.circle(image, centre, 3 * line_px + 1, (255, 255, 255), -1, cv2.LINE_AA)
         cv2.circle(image, centre, 3 * line_px, mark.colour, -1, cv2.LINE_AA)
         reach = 4 * line_px
         return centre[0] - reach, centre[1] - reach, centre[0] + reach, centre[1] + reach
-    # Clamped first, because an edge may have become infinite.
-    x1, y1 = round(max(0, left)), round(max(0, top))
+    x1, y1 = round(left), round(top)
     x2, y2 = min(width, max(round(right), x1 + 1)), min(height, max(round(bottom), y1 + 1))
     thickness = line_px if mark.name and mark.region.mask is None else 1
     for step in range(min(thickness, (min(x2 - x1, y2 - y1) + 1) // 2)):

@@ -58,6 +58,7 @@ def test_box_edges_lie_where_the_box_is() -> None:
         ((40, 20, 250, 250), (80, 40, 99, 49)),
         # Drawn at twice the size, these edges are infinite.
         ((-1e308, -1e308, 1e308, 1e308), (0, 0, 99, 49)),
+        ((-1e308, 10, 10, 10), (0, 17, 3, 23)),
         ((100, 100, 150, 150), None),
         ((-15, 0, -5, 10), None),
     ],
