@@ -131,29 +131,21 @@ def random_case(seed: int) -> tuple[Any, Any, Any]:
 
 
 def differences(seed: int) -> dict[str, float]:
-    """Relative differences of one random case by name: each metric, the scale, and the aligned map.
+    """Relative differences of one random case by name: each metric, and the scale of the alignment.
 
     A metric that neither program can measure is left out; one that a single program measures has the difference NaN.
-    The map's is the largest of its pixels; it covers the shift, which itself may be next to nothing.
+    The metrics cover the shift, which itself may be next to nothing.
     """
-    from pipeline.evaluate.depth.alignment import align
     from pipeline.evaluate.depth.score import score
 
     sample, prediction, protocol = random_case(seed)
     found, plain = score(sample, prediction, protocol), plain_score(sample, prediction, protocol)
-    settings = {"least_m": protocol.min_depth_m, "most_m": protocol.max_depth_m, "seed": protocol.seed}
-    both = sample.truth.valid & prediction.valid
-    aligned = align(prediction, sample.truth, both, protocol.alignment, **settings)
-    reference = plain_aligned(prediction, sample.truth, both, str(protocol.alignment), **settings)[0]
-    assert np.array_equal(np.isnan(aligned.depth_m), np.isnan(reference))
     measured = {"scale": found.scale, **found.metrics}
-    by_name = {
+    return {
         name: relative_difference(measured.get(name, math.nan), value)
         for name, value in plain.items()
         if name in measured or not math.isnan(value)
     }
-    by_name["aligned"] = float(np.nanmax(np.abs(aligned.depth_m - reference) / reference))
-    return by_name
 
 
 def relative_difference(value: float, reference: float) -> float:

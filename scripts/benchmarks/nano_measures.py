@@ -19,7 +19,7 @@ from pipeline.claims.compare_answers import value_of
 from pipeline.claims.names import normal_name
 from pipeline.datasets.annotated.claims import can_carry
 from pipeline.evaluate.claims.scores import Judgement
-from pipeline.evaluate.depth.alignment import Alignment, align
+from pipeline.evaluate.depth.alignment import Alignment, fit_alignment
 from pipeline.geometry.regions import boxes_iou
 from pipeline.records import Answer, Claim, DepthKind, DepthMap, Origin, Region, Scene, Status
 from pipeline.records.errors import TheodoliteError
@@ -207,9 +207,10 @@ def abs_rel(depth: DepthMap, view: RenderedView) -> float:
     largest true depth.
     """
     exact = _exact(view)
-    aligned = align(depth, exact, exact.valid, Alignment.SCALE_SHIFT_DISPARITY)
-    both = exact.valid & aligned.valid
-    return float(np.mean(np.abs(aligned.depth_m[both] - exact.values[both]) / exact.values[both]))
+    both = exact.valid & depth.valid
+    values, true_m = (depth_map.values[both].astype(np.float64) for depth_map in (depth, exact))
+    fit = fit_alignment(values, true_m, depth.kind, Alignment.SCALE_SHIFT_DISPARITY)
+    return float(np.mean(np.abs(fit.depth_m(values) - true_m) / true_m))
 
 
 def pairs_in_order(depth: DepthMap, view: RenderedView) -> Iterator[bool]:

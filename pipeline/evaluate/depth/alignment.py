@@ -13,8 +13,8 @@ import numpy as np
 
 from pipeline.evaluate.depth.alignment_lines import Line, constant_line, least_squares_line
 from pipeline.evaluate.depth.alignment_robust import huber_line, ransac_line
-from pipeline.records import DepthKind, DepthMap
-from pipeline.records.errors import ConfigError, InputError
+from pipeline.records import DepthKind
+from pipeline.records.errors import ConfigError
 
 LEAST_DEPTH_M = 1e-3
 """Lower clamp of aligned depth unless a protocol sets one, which keeps its logarithm finite [m]."""
@@ -165,63 +165,3 @@ def _shifted_line(x: np.ndarray, y: np.ndarray, alignment: Alignment, seed: int)
     else:
         return line, ""
     return constant_line(y, is_robust=robust_line is not None), f"{problem}, so a constant was fitted."
-
-
-@dataclass(frozen=True, eq=False)
-class Aligned:
-    """A prediction in metres.
-
-    Args:
-        depth_m: float64 (H, W), NaN where the prediction is not valid.
-        valid: bool (H, W), where the prediction is valid.
-        fit: The fitted alignment.
-    """
-
-    depth_m: np.ndarray
-    valid: np.ndarray
-    fit: Fit
-
-
-def align(
-    prediction: DepthMap,
-    truth: DepthMap,
-    mask: np.ndarray,
-    alignment: Alignment | str,
-    *,
-    least_m: float = LEAST_DEPTH_M,
-    most_m: float | None = None,
-    seed: int = 0,
-) -> Aligned:
-    """Align a whole map with the ground truth of the same image.
-
-    Args:
-        prediction: Depth of any kind.
-        truth: Metric depth of the same size.
-        mask: bool (H, W), the pixels to fit to, if both depths are valid.
-        alignment: How to align; see ``fit_alignment`` for the other arguments.
-        least_m: Lower clamp of the aligned depth [m].
-        most_m: Upper clamp of the aligned depth [m], or None.
-        seed: Seed of the draws of robust lines.
-
-    Returns:
-        Aligned depth of all valid pixels of the prediction, inside the mask or not.
-
-    Raises:
-        ConfigError: If the kind does not allow the alignment.
-        InputError: If sizes differ or no pixel can be compared.
-    """
-    alignment = Alignment(alignment)
-    check_alignment(prediction.kind, alignment)
-    if not prediction.shape == truth.shape == mask.shape:
-        raise InputError(
-            f"Prediction {prediction.shape}, truth {truth.shape} and mask {mask.shape} must have the same size; "
-            "resize the prediction to the truth."
-        )
-    both = mask & prediction.valid & truth.valid
-    if not both.any():
-        raise InputError("No pixel has both a predicted and a true depth inside the caps and the crop.")
-    values, true_m = prediction.values[both].astype(np.float64), truth.values[both].astype(np.float64)
-    fit = fit_alignment(values, true_m, prediction.kind, alignment, least_m=least_m, most_m=most_m, seed=seed)
-    depth_m = np.full(prediction.shape, np.nan)
-    depth_m[prediction.valid] = fit.depth_m(prediction.values[prediction.valid].astype(np.float64))
-    return Aligned(depth_m, prediction.valid, fit)
