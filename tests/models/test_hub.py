@@ -2,23 +2,20 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
+from models.hub_cache import COMMIT, NAME, empty_snapshot
+from models.vlm.recording_server import Reply, recording_server
 
 from pipeline.models.hub import folder_digest, locate_model, model_status
 from pipeline.records.errors import ModelUnavailableError
 
-NAME = "organisation/model"
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-
 
 def make_folder(folder: Path, weights: bytes = b"weights", config: str = "{}") -> Path:
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(config)
     (folder / "model.safetensors").write_bytes(weights)
     return folder
@@ -41,13 +38,6 @@ def online(monkeypatch):
         monkeypatch.setenv("NO_PROXY", "*")
 
     return at
-
-
-def fill_cache(cache: Path) -> Path:
-    repository = cache / "models--organisation--model"
-    (repository / "refs").mkdir(parents=True)
-    (repository / "refs" / "main").write_text(COMMIT)
-    return make_folder(repository / "snapshots" / COMMIT)
 
 
 def test_a_local_folder_is_found_with_its_digest(tmp_path):
@@ -86,14 +76,14 @@ def test_a_path_that_does_not_exist_is_refused_without_asking_the_hub(tmp_path, 
 
 
 def test_a_cached_model_is_found_without_the_network(cache):
-    snapshot = fill_cache(cache)
+    snapshot = make_folder(empty_snapshot(cache))
     location = locate_model(NAME)
     assert (location.path_or_name, location.local, location.revision) == (str(snapshot), True, COMMIT)
     assert model_status(NAME) == "on disk"
 
 
 def test_a_model_whose_weights_are_not_in_the_cache_counts_as_not_downloaded(cache):
-    (fill_cache(cache) / "model.safetensors").unlink()
+    (make_folder(empty_snapshot(cache)) / "model.safetensors").unlink()
     assert model_status(NAME) == "not downloaded"
     with pytest.raises(ModelUnavailableError):
         locate_model(NAME)
@@ -125,41 +115,21 @@ def test_a_closed_port_is_given_up_at_once(cache, online):
         locate_model(NAME)
 
 
-@pytest.fixture
-def hub(online):
-    """A hub on this machine that knows one model."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            known = self.path.startswith(f"/api/models/{NAME}")
-            body = json.dumps({"id": NAME, "modelId": NAME, "sha": COMMIT} if known else {}).encode()
-            self.send_response(200 if known else 404)
-            if not known:
-                self.send_header("X-Error-Code", "RepoNotFound")
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *arguments: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    online(f"http://127.0.0.1:{server.server_port}")
-    yield
-    server.shutdown()
-    server.server_close()
-
-
-def test_a_reachable_model_is_pinned_to_its_commit(cache, hub):
-    location = locate_model(NAME)
+def test_a_reachable_model_is_pinned_to_its_commit(cache, online):
+    with recording_server() as hub:
+        online(hub.url)
+        hub.replies = [Reply({"id": NAME, "modelId": NAME, "sha": COMMIT})]
+        location = locate_model(NAME)
+    assert hub.paths == [f"/v1/api/models/{NAME}"]
     assert (location.path_or_name, location.local, location.hub_revision) == (NAME, False, COMMIT)
 
 
-def test_a_model_that_the_hub_does_not_have_is_named(cache, hub):
-    with pytest.raises(ModelUnavailableError, match="has no such model"):
-        locate_model("organisation/another")
+def test_a_model_that_the_hub_does_not_have_is_named(cache, online):
+    with recording_server() as hub:
+        online(hub.url)
+        hub.replies = [Reply({}, 404, headers={"X-Error-Code": "RepoNotFound"})]
+        with pytest.raises(ModelUnavailableError, match="has no such model"):
+            locate_model(NAME)
 
 
 def test_the_digest_depends_on_content_and_not_on_the_place(tmp_path):

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -89,7 +88,3 @@ def test_a_missing_torchvision_is_named(monkeypatch):
     monkeypatch.setattr(torchvision_fix.importlib, "import_module", import_nothing)
     with pytest.raises(DependencyError, match="pip install torchvision"):
         torchvision_fix.ensure_torchvision()
-
-
-def test_the_server_of_transformers_has_the_module_that_the_runner_is_documented_for():
-    assert importlib.util.find_spec("transformers.cli.transformers") is not None

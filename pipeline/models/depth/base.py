@@ -5,19 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from pipeline.models.base import Backend
 from pipeline.records import DepthKind, DepthMap, Frame
 
 
-class DepthBackend(Protocol):
+class DepthBackend(Backend, Protocol):
     """Estimates the depth of frames."""
-
-    @property
-    def identity(self) -> str | None:
-        """Name, model and revision: everything besides the frames that the output depends on.
-
-        None if caching the output gains nothing, because it is only looked up.
-        """
-        return None
 
     @property
     def kind(self) -> DepthKind | None:
@@ -26,14 +19,6 @@ class DepthBackend(Protocol):
         None if each map says it itself, because ``estimate`` only looks depth up, or if there is no depth.
         """
         return None
-
-    def check(self) -> None:
-        """Check, without computing anything, that its package and its model are there.
-
-        Raises:
-            TheodoliteError: If something is missing.
-        """
-        _ = self.identity
 
     def frame_key(self, frame: Frame) -> str:
         """Key for the cache: all parts of a frame that its depth depends on. Unused without an identity."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from pipeline.models.depth.inputs import nearest_multiple, network_size
-from pipeline.models.depth.network import Network, NetworkDepth, Prediction, Side, multiple_of
+from pipeline.models.depth.network import Network, Prediction, SizedInputDepth
 from pipeline.models.hub import ModelLocation, locate_model
 from pipeline.models.loading_errors import (
     BAD_CONFIG,
@@ -117,7 +117,7 @@ def run(model: Any, **inputs: torch.Tensor) -> Any:
     )
 
 
-class CheckpointDepth(NetworkDepth):
+class CheckpointDepth(SizedInputDepth):
     """Depth from a checkpoint of transformers, found on disk or on the hub.
 
     Args:
@@ -135,26 +135,15 @@ class CheckpointDepth(NetworkDepth):
     """Type of the checkpoints in transformers."""
     kinds: ClassVar[tuple[DepthKind, ...]] = tuple(DepthKind)
     """What the output of such checkpoints can mean."""
-    stride_px: ClassVar[int] = 32
-    """Sides of the network's input are multiples of it [px]."""
 
     @checked
-    def __init__(
-        self,
-        model: Text,
-        kind: DepthKind,
-        *,
-        revision: Text | None = None,
-        input_size_px: Side | None = None,
-        **settings: Any,
-    ) -> None:
+    def __init__(self, model: Text, kind: DepthKind, *, revision: Text | None = None, **settings: Any) -> None:
         super().__init__(model, kind, **settings)
         if self.kind not in self.kinds:
             raise ConfigError(
                 f"{self.model} cannot give {self.kind} depth: set depth.kind={' or depth.kind='.join(self.kinds)}."
             )
         self.revision = revision
-        self.input_size_px = multiple_of("input_size_px", input_size_px, self.stride_px)
 
     @abstractmethod
     def _network_of(self, model: Any, processor: Any, device: torch.device, dtype: torch.dtype) -> Network:

@@ -26,14 +26,13 @@ import cv2
 import numpy as np
 
 from pipeline.models.depth.inputs import nearest_multiple, normalised, size_within
-from pipeline.models.depth.network import Prediction, Side, known_focal_shares, multiple_of
+from pipeline.models.depth.network import Prediction, SizedInputDepth, known_focal_shares
 from pipeline.models.depth.optional import PackagedDepth, load_complete
 from pipeline.models.depth.weight_files import read_weights
 from pipeline.models.hub import ModelLocation, locate_model, model_status
 from pipeline.records import DepthKind, Frame
 from pipeline.records.camera import CameraSource
 from pipeline.records.errors import DependencyError, DepthError, ModelUnavailableError
-from pipeline.records.settings import Text, checked
 
 if TYPE_CHECKING:
     import torch
@@ -185,7 +184,7 @@ def _network_name(path: Path, model: str) -> str:
     return name
 
 
-class DepthAnything3Depth(PackagedDepth):
+class DepthAnything3Depth(SizedInputDepth, PackagedDepth):
     """Depth of single frames from a checkpoint of Depth Anything 3.
 
     Each frame is a scene of its own, so its depth does not depend on the others. Where the checkpoint detects the sky,
@@ -204,21 +203,10 @@ class DepthAnything3Depth(PackagedDepth):
 
     backend = "depth_anything_3"
     usual_kind = DepthKind.SCALE_INVARIANT
+    stride_px = _PATCH_PX
     option = "depth=depth_anything_3"
     package = "depth_anything_3"
     install = "pip install --no-deps depth-anything-3 addict einops"
-
-    @checked
-    def __init__(
-        self,
-        model: Text,
-        kind: DepthKind,
-        *,
-        input_size_px: Side | None = None,
-        **settings: Any,
-    ) -> None:
-        super().__init__(model, kind, **settings)
-        self.input_size_px = multiple_of("input_size_px", input_size_px, _PATCH_PX)
 
     def frame_key(self, frame: Frame) -> str:
         """The image, and for metric depth the focal lengths and whether they are known."""

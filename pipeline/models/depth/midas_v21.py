@@ -19,11 +19,10 @@ import numpy as np
 
 from pipeline.models.depth.inputs import nearest_multiple, normalised, size_within
 from pipeline.models.depth.midas_v21_network import LARGE, SMALL, Architecture, architecture_of, disparity, with_weights
-from pipeline.models.depth.network import NetworkDepth, Prediction, Side, multiple_of
+from pipeline.models.depth.network import Prediction, SizedInputDepth
 from pipeline.models.depth.weight_files import RemoteFile, content_digest, fetch, read_weights
-from pipeline.records import DepthKind, Frame
+from pipeline.records import Frame
 from pipeline.records.errors import ModelUnavailableError
-from pipeline.records.settings import Text, checked
 
 if TYPE_CHECKING:
     import torch
@@ -80,7 +79,7 @@ class _Network:
         return Prediction(output.cpu().numpy())
 
 
-class MidasV21Depth(NetworkDepth):
+class MidasV21Depth(SizedInputDepth):
     """Relative depth of single frames from a MiDaS v2.1 checkpoint file.
 
     Args:
@@ -97,18 +96,7 @@ class MidasV21Depth(NetworkDepth):
     """
 
     backend = "midas_v21"
-
-    @checked
-    def __init__(
-        self,
-        model: Text,
-        kind: DepthKind,
-        *,
-        input_size_px: Side | None = None,
-        **settings: Any,
-    ) -> None:
-        super().__init__(model, kind, **settings)
-        self.input_size_px = multiple_of("input_size_px", input_size_px, _STRIDE_PX)
+    stride_px = _STRIDE_PX
 
     @classmethod
     def model_status(cls, model: str, revision: str | None = None) -> str:

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
 import numpy as np
 from annotated_types import Interval, MinLen
@@ -92,17 +92,6 @@ def reflected(image: np.ndarray, margin_px: tuple[int, int]) -> np.ndarray:
     """An image (H, W, 3) padded by its reflection, by any number of rows and columns at each side."""
     rows, columns = margin_px
     return np.pad(image, ((rows, rows), (columns, columns), (0, 0)), mode="reflect") if any(margin_px) else image
-
-
-def multiple_of(key: str, side_px: int | None, stride_px: int) -> int | None:
-    """The side of a network's input [px], or None for its usual one.
-
-    Raises:
-        SettingError: If the side is not a multiple of the stride.
-    """
-    if side_px is not None and side_px % stride_px:
-        raise SettingError(key, f"must be a multiple of {stride_px}, or null, not {side_px}.")
-    return side_px
 
 
 class NetworkDepth(ABC):
@@ -328,3 +317,29 @@ class NetworkDepth(ABC):
             if self._network is None:
                 self._network = self._load(*self._device_and_dtype)
             return self._network
+
+
+class SizedInputDepth(NetworkDepth):
+    """Depth from a network whose input has a size in pixels.
+
+    Args:
+        model: Name of the model, for messages.
+        kind: What the network's output means.
+        input_size_px: Side of the network's input [px], a multiple of its stride; None takes its usual one.
+        **settings: Those of ``NetworkDepth``.
+
+    Raises:
+        ConfigError: If a setting is out of its range.
+    """
+
+    stride_px: ClassVar[int] = 32
+    """Sides of the network's input are multiples of it [px]."""
+
+    @checked
+    def __init__(self, model: Text, kind: DepthKind, *, input_size_px: Side | None = None, **settings: Any) -> None:
+        super().__init__(model, kind, **settings)
+        self.input_size_px = input_size_px
+        if input_size_px is not None and input_size_px % self.stride_px:
+            raise SettingError(
+                "input_size_px", f"must be a multiple of {self.stride_px}, or null, not {input_size_px}."
+            )

@@ -7,27 +7,12 @@ from typing import Protocol
 
 import numpy as np
 
+from pipeline.models.base import Backend
 from pipeline.records import Frame, Region
 
 
-class Segmenter(Protocol):
+class Segmenter(Backend, Protocol):
     """Finds which pixels of a box are its object."""
-
-    @property
-    def identity(self) -> str | None:
-        """Name, model and settings: everything besides frame and box that a mask depends on.
-
-        None if caching the output gains nothing.
-        """
-        return None
-
-    def check(self) -> None:
-        """Check, without computing anything, that its package and its model are there.
-
-        Raises:
-            TheodoliteError: If something is missing.
-        """
-        _ = self.identity
 
     def masks(self, frame: Frame, regions: Sequence[Region]) -> list[np.ndarray | None]:
         """One mask per region of a frame, in the same order.

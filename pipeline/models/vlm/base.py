@@ -12,6 +12,7 @@ from typing import Annotated, Any, Protocol
 import numpy as np
 from annotated_types import Interval
 
+from pipeline.models.base import Backend
 from pipeline.records.errors import FATAL, TheodoliteError
 
 TopP = Annotated[float, Interval(gt=0, le=1)]
@@ -141,16 +142,8 @@ Outcome = Generation | TheodoliteError
 """An answer, or the reason why there is none."""
 
 
-class VisionLanguageModel(Protocol):
+class VisionLanguageModel(Backend, Protocol):
     """A model that answers requests."""
-
-    @property
-    def identity(self) -> str | None:
-        """Name, model, revision and settings: everything besides the request that the output depends on.
-
-        None where caching the output is useless, because it is looked up or drawn at random.
-        """
-        ...
 
     @property
     def can_ground(self) -> bool:
@@ -166,14 +159,6 @@ class VisionLanguageModel(Protocol):
     def takes_crops(self) -> bool:
         """Whether it understands prompts with crops of their images."""
         return True
-
-    def check(self) -> None:
-        """Check, without generating anything, that its package, model, server or file is there.
-
-        Raises:
-            TheodoliteError: If something is missing.
-        """
-        _ = self.identity
 
     def generate(self, request: Request) -> Generation:
         """Answer one request.

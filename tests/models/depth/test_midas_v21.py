@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import http.server
 import json
 import socket
-import threading
 from functools import partial
 from pathlib import Path
 
@@ -228,32 +226,13 @@ def test_a_path_that_does_not_exist_is_refused_with_the_names_that_do():
 
 
 @pytest.fixture
-def server(tmp_path):
-    """An HTTP server of a folder on this machine."""
-    folder = tmp_path / "served"
-    folder.mkdir()
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *args, **kwargs):
-            super().__init__(*args, directory=str(folder), **kwargs)
-
-        def log_message(self, *args):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield folder, f"http://127.0.0.1:{running.server_port}"
-        running.shutdown()
-
-
-@pytest.fixture
 def online(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.is_offline_mode", lambda: False)
 
 
-def test_a_file_is_fetched_whole_with_the_published_content_or_not_at_all(server, online, tmp_path):
-    folder, address = server
-    (folder / "weights.pt").write_bytes(b"content")
+def test_a_file_is_fetched_whole_with_the_published_content_or_not_at_all(online, tmp_path):
+    (tmp_path / "weights.pt").write_bytes(b"content")
+    address = tmp_path.as_uri()
     remote = RemoteFile(f"{address}/weights.pt", hashlib.sha256(b"content").hexdigest()[:8], 0.1)
     assert fetch(remote, tmp_path / "kept", "tiny").read_bytes() == b"content"
     refused = [

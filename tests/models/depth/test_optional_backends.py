@@ -14,6 +14,7 @@ import pytest
 import torch
 from hydra.utils import instantiate
 from models.depth.checks import SPOT_SIZES, Make, assert_maps_fit_their_frames, assert_spots_come_back_where_they_were
+from models.hub_cache import COMMIT, NAME, empty_snapshot
 from omegaconf import OmegaConf
 from safetensors.torch import save_file
 
@@ -26,7 +27,6 @@ from pipeline.records.camera import Camera, CameraSource
 from pipeline.records.errors import FATAL, ConfigError, DependencyError, DepthError, ModelUnavailableError
 
 KNOWN = CameraSource.GIVEN
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 # Packages of the interface that the real ones have, with brightness in place of the networks.
 MOGE = """
@@ -377,13 +377,9 @@ def test_a_model_of_one_file_is_found_by_path_by_folder_and_in_the_cache(tmp_pat
     assert by_path.path == by_folder.path == by_path.fetched() == path
     assert by_path.revision == by_folder.revision
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    assert hub_file_status("organisation/name", "model.pt") == "not downloaded"
-    repository = tmp_path / "hub" / "models--organisation--name"
-    (repository / "refs").mkdir(parents=True)
-    (repository / "refs" / "main").write_text(COMMIT)
-    (repository / "snapshots").mkdir()
-    moge_file(repository / "snapshots" / COMMIT)
-    found = locate_hub_file("organisation/name", "model.pt")
+    assert hub_file_status(NAME, "model.pt") == "not downloaded"
+    moge_file(empty_snapshot(tmp_path / "hub"))
+    found = locate_hub_file(NAME, "model.pt")
     assert (found.fetched().parent.name, found.revision) == (COMMIT, COMMIT)
     (tmp_path / "empty").mkdir()
     for wrong, message in (

@@ -6,8 +6,6 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.utils import instantiate
 from models.segment.images import frame
 
 from pipeline.models.ocr.none import NoOcr
@@ -87,12 +85,6 @@ def test_a_missing_package_is_named_with_its_remedy(monkeypatch):
 def test_a_score_out_of_range_is_refused():
     with pytest.raises(ConfigError, match=r"^min_score"):
         RapidOcr(min_score=1.5)
-
-
-@pytest.mark.parametrize(("name", "backend"), [("none", NoOcr), ("rapidocr", RapidOcr)])
-def test_every_configuration_builds_a_backend(repository, name, backend):
-    with initialize_config_dir(str(repository / "conf"), version_base=None):
-        assert isinstance(instantiate(compose(overrides=[f"+ocr={name}"]).ocr), backend)
 
 
 def test_no_ocr_reads_nothing():

@@ -36,15 +36,6 @@ def test_a_disc_on_texture_is_found(shape, centre, radius_px, grow_px):
     assert iou(mask, truth) > 0.9
 
 
-def test_every_region_gets_the_mask_of_its_own_box():
-    truths = [disc(SHAPE, (60, 60), 30), disc(SHAPE, (170, 80), 40), disc(SHAPE, (120, 230), 60)]
-    rgb = textured(SHAPE)
-    for truth, colour in zip(truths, [RED, (60, 70, 200), (220, 200, 60)], strict=True):
-        rgb = painted(rgb, truth, colour)
-    masks = GrabCutSegmenter().masks(frame(rgb), [around(truth) for truth in truths])
-    assert [iou(mask, truth) > 0.9 for mask, truth in zip(masks, truths, strict=True)] == [True, True, True]
-
-
 def test_a_hole_stays_a_hole_and_parts_beside_an_occluder_stay():
     ring = disc(SHAPE, (120, 160), 70) & ~disc(SHAPE, (120, 160), 35)
     pole = np.zeros(SHAPE, dtype=bool)

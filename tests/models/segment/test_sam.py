@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from models.segment.images import frame, textured
+from models.segment.images import frame
 from models.segment.tiny_sam import FAMILIES, MASK_SIDE_PX, SIDE_PX, build_tiny_sam
 from tiny.checkpoints import with_weights
 
@@ -280,9 +280,3 @@ def test_every_configuration_builds_a_segmenter_without_loading_it(option, model
     segmenter = build(load_config([f"segment={option}"]).segment)
     assert isinstance(segmenter, SamSegmenter)
     assert (segmenter.model, segmenter._network) == (model, None)
-
-
-def test_an_image_of_real_size_goes_through(checkpoints):
-    image = frame(textured((480, 640)))
-    (mask,) = sam(checkpoints["sam2"]).masks(image, regions((100, 100, 500, 400)))
-    assert mask.shape == (480, 640)

@@ -10,12 +10,6 @@ LEFT = answer(True)
 pytestmark = pytest.mark.usefixtures("pauses")
 
 
-def test_two_server_errors_and_then_an_answer(server: RecordingServer, pauses: list[float]) -> None:
-    assert ask(server, Reply(BUSY, 500), Reply(BUSY, 503), LEFT, max_retries=2).text == "left"
-    assert len(pauses) == 2
-    assert server.bodies == [server.bodies[0]] * 3
-
-
 def test_the_pause_is_what_the_server_asks_for(server: RecordingServer, pauses: list[float]) -> None:
     assert ask(server, Reply(BUSY, 429, headers={"Retry-After": "7"}), LEFT).text == "left"
     assert pauses == [7]

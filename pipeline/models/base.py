@@ -1,0 +1,25 @@
+"""What the backends of all kinds of models share."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Backend(Protocol):
+    """A model, or what stands in for one."""
+
+    @property
+    def identity(self) -> str | None:
+        """Name, model and settings: everything besides the input that the output depends on.
+
+        None if caching the output gains nothing, because it is looked up or drawn at random.
+        """
+        return None
+
+    def check(self) -> None:
+        """Check, without computing anything, that its package, model, server or file is there.
+
+        Raises:
+            TheodoliteError: If something is missing.
+        """
+        _ = self.identity
