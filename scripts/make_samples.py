@@ -3,7 +3,7 @@
 Usage: python scripts/make_samples.py [FOLDER]
 
 The folder is data/samples unless it is named. ``manifest.jsonl`` in it is an input like any other, and
-``answers.jsonl`` holds right answers to its questions:
+``answers.jsonl`` holds the correct answers to its questions:
 python -m pipeline run input=data/samples/manifest.jsonl vlm=recorded vlm.path=data/samples/answers.jsonl
 """
 

@@ -8,7 +8,6 @@ constants about boxes that overlap, so their rows are no held-out measure.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -49,22 +48,22 @@ def figures() -> Iterator[Figure]:
     """Rendered scenes with exact and with monocular depth, then real frames with a sensor's and a network's."""
     import cv2
 
+    from pipeline.evaluate.noise_fit import fit_noise
+
     cv2.setNumThreads(1)
     chosen = {name: _chosen_risk(reach, run) for name, reach, run in _rendered(_CALIBRATION_SEED, _CALIBRATION)}
     for name, reach, run in _rendered(_FIRST_SEED, _CLAIMS):
         yield from _row(name, reach, run, chosen[name])
     if not _SHARED.is_dir():
         for name in ("real frames, sensor depth", "real frames, predicted depth"):
-            yield Figure(f"{name}: skipped, as there is no folder {_SHARED}", 0, "claims")
+            yield Figure(f"{name}: skipped, because {_SHARED} is not a folder", 0, "claims")
         return
     sensor = list(_frames("sensor"))
-    run, _ = _judged(sensor, lambda case: None)
+    run = _judged(sensor, lambda case: None)
     yield from _row("real frames, sensor depth", SENSOR, run)
     predicted = list(_frames("predicted"))
-    fit = _fitter()
-    note = "noise fitted to the other places" if fit else "noise not fitted"
-    run, _ = _judged(predicted, lambda case: fit(_pairs(case, predicted, sensor)) if fit else None)
-    yield from _row(f"real frames, predicted depth, {note}", PREDICTED, run)
+    run = _judged(predicted, lambda case: fit_noise(_pairs(case, predicted, sensor)))
+    yield from _row("real frames, predicted depth, noise fitted to the other places", PREDICTED, run)
 
 
 def _chosen_risk(reach: Reach, run: Any) -> float:
@@ -184,11 +183,11 @@ def _frames(depth: str) -> Iterator[Any]:
     yield from build_dataset(load_config(overrides, "eval_claims"))
 
 
-def _judged(cases: list[Any], noise_of: Callable[[Any], Any], run: Any = None) -> tuple[Any, int]:
+def _judged(cases: list[Any], noise_of: Callable[[Any], Any], run: Any = None) -> Any:
     """Judge cases one by one, each with its own noise model of predicted depth, or with the default one.
 
     Returns:
-        All of them as one run, added to the given one; and their number.
+        All of them as one run, added to the given one.
     """
     from pipeline.evaluate.claims.run import ClaimRun, run_claims
 
@@ -203,7 +202,7 @@ def _judged(cases: list[Any], noise_of: Callable[[Any], Any], run: Any = None) -
         run.sources += part.sources
         for name, found in part.baselines.items():
             run.baselines.setdefault(name, []).extend(found)
-    return run, len(cases)
+    return run
 
 
 def _subjects(noise: Any) -> Any:
@@ -243,16 +242,6 @@ class _One:
 
     def __len__(self) -> int:
         return 1
-
-
-def _fitter() -> Callable[[list[Any]], Any] | None:
-    """``fit_noise`` where the package has it."""
-    if importlib.util.find_spec("pipeline.evaluate.noise_fit") is None:
-        return None
-    from pipeline.evaluate.noise_fit import fit_noise
-
-    fit: Callable[[list[Any]], Any] = fit_noise
-    return fit
 
 
 def _pairs(case: Any, predicted: list[Any], sensor: list[Any]) -> list[tuple[Any, Any]]:

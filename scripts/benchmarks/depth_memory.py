@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import statistics
 import tempfile
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.depth_pairs import random_pair
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, resident_mb
 
 _FEW, _MANY, _SPAN = 500, 2000, 50
 _WARM_UP = 3
@@ -29,10 +28,10 @@ def memory_figures() -> Iterator[Figure]:
     for _ in range(_WARM_UP):
         _evaluated(_FEW)
     few_peak_mb = _peak_mb()
-    resident_mb = _evaluated(_MANY)
+    used_mb = _evaluated(_MANY)
     many_peak_mb = _peak_mb()
-    early = statistics.median(resident_mb[_FEW - _SPAN : _FEW])
-    late = statistics.median(resident_mb[-_SPAN:])
+    early = statistics.median(used_mb[_FEW - _SPAN : _FEW])
+    late = statistics.median(used_mb[-_SPAN:])
     yield _growth(f"memory after {_MANY} images of an evaluation against {_FEW}", late, early)
     yield _growth(f"peak of an evaluation of {_MANY} images against one of {_FEW}", many_peak_mb, few_peak_mb)
 
@@ -52,7 +51,7 @@ def _evaluated(count: int) -> list[float]:
     from pipeline.models.depth.given import GivenDepth
     from pipeline.stages.depth import DepthStage
 
-    resident_mb: list[float] = []
+    used_mb: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         evaluate_depth(
             _images(count),
@@ -61,10 +60,10 @@ def _evaluated(count: int) -> list[float]:
             Path(folder),
             configuration={},
             worst=2,
-            on_image=lambda _: resident_mb.append(_resident_mb()),
+            on_image=lambda _: used_mb.append(resident_mb()),
         )
-    assert len(resident_mb) == count
-    return resident_mb
+    assert len(used_mb) == count
+    return used_mb
 
 
 def _images(count: int) -> Any:
@@ -85,11 +84,6 @@ def _images(count: int) -> Any:
             return replace(sample, frame=replace(sample.frame, given_depth=prediction))
 
     return Made()
-
-
-def _resident_mb() -> float:
-    with open("/proc/self/statm") as fields:
-        return int(fields.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def _peak_mb() -> float:

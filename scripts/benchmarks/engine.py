@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import tempfile
 import time
@@ -10,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, resident_mb
 from benchmarks.plain import PlainQwen3VL, noise, request
 from random_qwen3vl import build_random_qwen3vl
 
@@ -129,15 +128,10 @@ def _own_work(folder: str) -> Figure:
 def _memory(folder: str) -> Figure:
     """Resident memory over 500 questions on 100 scenes: mean of the last 100 against that of the first 100."""
     model = _engine(folder, cache_mb=4)
-    resident_mb = []
+    used_mb = []
     for number in range(500):
         model.generate(request([noise(number // 5, 224, 224)], QUESTIONS[number % 24]))
-        resident_mb.append(_resident_mb())
-    first, last = statistics.mean(resident_mb[:100]), statistics.mean(resident_mb[-100:])
+        used_mb.append(resident_mb())
+    first, last = statistics.mean(used_mb[:100]), statistics.mean(used_mb[-100:])
     growth = 100 * (last / first - 1)
     return Figure("memory over 500 questions on 100 scenes", last, "MiB", first, growth, 5.0, abs(growth) <= 5.0)
-
-
-def _resident_mb() -> float:
-    with open("/proc/self/statm") as fields:
-        return int(fields.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -44,3 +45,9 @@ def in_turn(runs: int, *tasks: Callable[[], object], repeats: int = 1) -> list[f
             if run:
                 found.append((time.perf_counter() - start) * 1e3 / repeats)
     return [statistics.median(found) for found in times]
+
+
+def resident_mb() -> float:
+    """Memory that this process holds now [MiB]."""
+    with open("/proc/self/statm") as fields:
+        return int(fields.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20

@@ -281,7 +281,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     except (KeyError, TypeError, AttributeError):
-        print(f"{arguments.figures} is no report of scripts/bench.py nano --output.", file=sys.stderr)
+        print(f"{arguments.figures} is not a report of scripts/bench.py nano --output.", file=sys.stderr)
         return 1
     return 0
 
