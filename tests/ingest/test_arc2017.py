@@ -135,11 +135,6 @@ def test_with_masks_no_decided_verdict_is_wrong() -> None:
     assert {verdict.status for verdict in decided} == {Status.SUPPORTED, Status.REFUTED}
 
 
-def test_the_same_photo_gives_the_same_verdicts() -> None:
-    first, second = judged(masks=True), judged(masks=True)
-    assert first.verdicts == second.verdicts
-
-
 def test_with_boxes_alone_less_is_decided() -> None:
     with_masks, with_boxes = judged(masks=True), judged(masks=False)
     assert len(with_boxes.verdicts) == 30

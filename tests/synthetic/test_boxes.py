@@ -1,4 +1,4 @@
-"""Stated 3D boxes of rendered views: balanced, repeatable, and with the truth of the geometry."""
+"""The truth of stated 3D boxes of rendered views."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from synthetic.worlds import PIECES, view
 
 from pipeline.geometry.boxes_3d import rotation_angles
 from pipeline.records import Box3D, Claim
-from pipeline.synthetic.boxes import claims_about_boxes
 from pipeline.synthetic.ground_truth import truth_of
-from pipeline.synthetic.scenes import rendered_scene
 from pipeline.synthetic.view import RenderedView
 
 RED = PIECES[0].label
@@ -67,20 +65,3 @@ def test_sides_may_be_named_in_another_order(made: RenderedView) -> None:
     claim = Claim("box_3d", PIECES[1].label)
     assert truth_of(claim, made, other).holds is True
     assert truth_of(claim, made, replace(other, size_m=exact.size_m)).holds is False
-
-
-def test_correct_and_wrong_boxes_alternate_and_repeat_with_or_without_masks() -> None:
-    for seed in range(6):
-        shown = rendered_scene(seed, size_px=(320, 240)).view
-        regions, claims = claims_about_boxes(shown, np.random.default_rng(seed))
-        again = claims_about_boxes(shown, np.random.default_rng(seed))
-        assert (regions, claims) == again
-        bare, _ = claims_about_boxes(shown, np.random.default_rng(seed), masks=False)
-        assert bare == tuple(replace(region, mask=None) for region in regions)
-        truths = [claim.truth for claim in claims]
-        assert abs(truths.count(True) - truths.count(False)) <= 1
-        stated = {region.label: region.box_3d for region in regions}
-        for claim in claims:
-            box = stated[claim.subject]
-            assert box is not None
-            assert truth_of(claim, shown, box).holds is claim.truth

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import scenes
 from verify.rules.frames import exact_depth
+from verify.rules.stated_boxes import claims_about_boxes
 
 from pipeline.records import Box3D, Claim, DepthKind, DepthMap, Region, Scene, Status, Verdict
-from pipeline.synthetic.boxes import claims_about_boxes
 from pipeline.synthetic.depth_errors import monocular_disparity, sensor_depth
 from pipeline.synthetic.scenes import rendered_scene
 from pipeline.verify.verifier import Verifier

@@ -18,9 +18,7 @@ _WAYS = ("along", "across", "smaller", "larger")
 _TRIES = 10
 
 
-def claims_about_boxes(
-    view: RenderedView, rng: np.random.Generator, *, masks: bool = True
-) -> tuple[tuple[Region, ...], tuple[Claim, ...]]:
+def claims_about_boxes(view: RenderedView, rng: np.random.Generator) -> tuple[tuple[Region, ...], tuple[Claim, ...]]:
     """One stated box for every object of a view, and a claim about each, with its ground truth.
 
     Correct boxes are slightly changed exact ones. Wrong boxes are moved along or across the ray, too small, or too
@@ -29,12 +27,11 @@ def claims_about_boxes(
     Args:
         view: The view.
         rng: Draws the boxes.
-        masks: Whether the regions have masks.
 
     Returns:
         (regions, claims); the regions hold the stated boxes. Objects for which no clear box was drawn have none.
     """
-    regions = list(view.regions(masks=masks))
+    regions = list(view.regions(masks=True))
     claims: list[Claim] = []
     first = bool(rng.integers(2))
     for position in rng.permutation(len(view.objects)):
