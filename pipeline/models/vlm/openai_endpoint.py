@@ -222,13 +222,8 @@ class OpenAIEndpoint(VisionLanguageModel):
 
     @cached_property
     def _sampling(self) -> dict[str, Any]:
-        settings = {
-            "max_tokens": self.max_new_tokens,
-            "temperature": self.temperature,
-            "top_p": self.top_p,
-            "presence_penalty": self.presence_penalty,
-            "seed": self.seed,
-        }
+        names = ("temperature", "top_p", "presence_penalty", "seed")
+        settings = {"max_tokens": self.max_new_tokens, **{name: getattr(self, name) for name in names}}
         return {name: value for name, value in settings.items() if value is not None}
 
     @property
@@ -277,10 +272,7 @@ class OpenAIEndpoint(VisionLanguageModel):
             revision=self._received(answer.fingerprint),
             settings={
                 **self._answer_settings,
-                "stream": self.stream,
-                "timeout_s": self.timeout_s,
-                "max_retries": self.max_retries,
-                "max_concurrency": self.max_concurrency,
+                **{name: getattr(self, name) for name in ("stream", "timeout_s", "max_retries", "max_concurrency")},
             },
             seed=self.seed,
             prompt_tokens=token_count(answer.count("prompt_tokens")),

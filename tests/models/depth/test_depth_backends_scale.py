@@ -96,15 +96,6 @@ def test_the_scenes_camera_becomes_that_of_depth_pro_only_where_it_was_assumed(d
             assert (found.cx, found.cy) == (camera.cx, camera.cy)
 
 
-def test_cached_depth_of_one_focal_length_is_not_used_for_another(depth_pro, tmp_path):
-    stage = DepthStage(depth_pro(), StageCache(tmp_path))
-    first, second = (
-        stage(Scene("item", (with_focal(make_frame(60, 90), focal_px, CameraSource.GIVEN),))).depth[0]
-        for focal_px in (50.0, 100.0)
-    )
-    assert np.median(second.values / first.values) == pytest.approx(2, rel=1e-3)
-
-
 def test_without_a_field_of_view_an_unknown_camera_is_refused_and_a_known_one_taken(tmp_path):
     backend = CASES["depth_pro"].build(build_tiny_depth_pro(tmp_path, has_field_of_view=False))
     frame = make_frame(60, 90)

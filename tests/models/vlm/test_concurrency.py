@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from models.vlm.asking import about, noise
+from models.vlm.asking import noise
 from models.vlm.recording_server import (
     EVENT_STREAM,
     QUESTION,
@@ -188,14 +188,6 @@ def test_an_error_that_concerns_all_is_raised_and_stops_those_that_wait(error: E
         answer_concurrently([QUESTION] * 10, fail, 2)
     time.sleep(0.2)
     assert len(asked_for) <= 4
-
-
-def test_equal_images_are_equal_bytes_in_every_request(server: RecordingServer) -> None:
-    server.answer = echo
-    images = [noise(seed) for seed in (1, 2)]
-    endpoint(server).generate_all([about(images, question) for question in ("one", "two", "three")])
-    beginnings = [body["messages"][0]["content"][:-1] for body in server.bodies]
-    assert beginnings == [beginnings[0]] * 3
 
 
 PROGRAM = """

@@ -199,10 +199,8 @@ class Qwen3VL(VisionLanguageModel):
             revision=self._location.revision,
             settings={
                 **self._settings,
+                **{name: getattr(self, name) for name in ("cache_mb", "batch_tokens", "lower_resolution")},
                 "max_pixels": max_pixels,
-                "cache_mb": self.cache_mb,
-                "batch_tokens": self.batch_tokens,
-                "lower_resolution": self.lower_resolution,
             },
             seed=self._sampling.seed,
             prompt_tokens=len(prompt),
@@ -232,12 +230,12 @@ class Qwen3VL(VisionLanguageModel):
         """What an output depends on besides the prompt and the seed."""
         return {
             **self._sampling.as_dict(),
-            "min_pixels": self.min_pixels,
-            "max_pixels": self.max_pixels,
+            **{
+                name: getattr(self, name)
+                for name in ("min_pixels", "max_pixels", "attn_implementation", "quantization")
+            },
             "device": self._device.type,
             "dtype": str(choose_dtype(self._device, self.dtype)).removeprefix("torch."),
-            "attn_implementation": self.attn_implementation,
-            "quantization": self.quantization,
         }
 
     @cached_property
