@@ -15,11 +15,9 @@ from tiny.depth_networks import DEPTH_PRO_FOV_DEG, build_tiny_depth_pro
 
 from pipeline.models.depth.depth_pro import depth_of
 from pipeline.models.depth.prompt_depth_anything import prompt_of
-from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource, Scene
-from pipeline.records.camera import Camera, CameraSource
+from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
+from pipeline.records.camera import CameraSource
 from pipeline.records.errors import DepthError
-from pipeline.stages.cache import StageCache
-from pipeline.stages.depth import DepthStage
 
 
 @pytest.fixture
@@ -73,27 +71,6 @@ def test_depth_pro_estimates_the_focal_length_that_belongs_to_its_depth(depth_pr
 def test_inverse_depth_becomes_depth_within_its_limits():
     inverse = np.array([[2.0, 0.0, -1.0, 1e9, np.nan]], np.float32)
     np.testing.assert_allclose(depth_of(inverse), [[0.5, 1e4, 1e4, 1e-4, np.nan]], rtol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("camera", "source"),
-    [
-        (Camera.from_fov(90, 60, 60), CameraSource.MODEL),
-        (Camera.from_fov(90, 60, 60, CameraSource.GIVEN), CameraSource.GIVEN),
-        (Camera.from_focal_35mm(90, 60, 28), CameraSource.EXIF),
-    ],
-)
-def test_the_scenes_camera_becomes_that_of_depth_pro_only_where_it_was_assumed(depth_pro, tmp_path, camera, source):
-    backend = depth_pro()
-    scene = Scene("item", (Frame(blocks(60, 90), camera),))
-    for _ in range(2):  # Estimated, then from the cache.
-        done = DepthStage(backend, StageCache(tmp_path))(scene)
-        (found,) = (frame.camera for frame in done.frames)
-        assert found.source is source
-        assert (found == camera) == (source is not CameraSource.MODEL)
-        if source is CameraSource.MODEL:
-            assert found.fx == found.fy == pytest.approx(done.depth[0].focal_px)
-            assert (found.cx, found.cy) == (camera.cx, camera.cy)
 
 
 def test_without_a_field_of_view_an_unknown_camera_is_refused_and_a_known_one_taken(tmp_path):
@@ -177,12 +154,3 @@ def test_a_frame_without_metric_depth_is_refused_saying_how_to_give_it(depth):
     frames = [make_frame(60, 90), replace(make_frame(60, 90), given_depth=depth)]
     with pytest.raises(DepthError, match=r"90x60 came without metric depth.*input\.depth=PATH input\.depth_scale="):
         backend.estimate(frames)
-
-
-def test_the_stage_puts_the_refined_depth_in_place_of_the_given(prompted, tmp_path):
-    backend = prompted()
-    frame = make_frame(60, 90)
-    done = DepthStage(backend, StageCache(tmp_path))(Scene("item", (frame,)))
-    assert done.depth[0].backend == "prompt_depth_anything"
-    assert done.depth[0].digest != frame.given_depth.digest
-    assert done.frames[0].given_depth is frame.given_depth, "the prompt stays what it was"
