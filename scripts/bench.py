@@ -1,4 +1,4 @@
-"""Benchmarks: one door for all of them.
+"""Runs one of the benchmarks.
 
 Usage: python scripts/bench.py NAME [--check] [options of the benchmark]
 
@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import os
 import sys
-from dataclasses import asdict
 from typing import Any
+
+from benchmarks.figures import json_line
 
 NAMES = ("overhead", "geometry", "engine", "verify", "claims", "depth", "nano", "mutants")
 
@@ -37,15 +37,9 @@ def main() -> int:
     check, _ = options.pop("check"), options.pop("name")
     reached = True
     for figure in benchmark.figures(**options):
-        rounded = {key: _rounded(value) if isinstance(value, float) else value for key, value in asdict(figure).items()}
-        print(json.dumps(rounded), flush=True)
+        print(json_line(figure), flush=True)
         reached = reached and figure.ok
     return int(check and not reached)
-
-
-def _rounded(value: float) -> float:
-    """Four places, or three digits of what is smaller than that."""
-    return round(value, 4) if abs(value) >= 0.01 else float(f"{value:.3g}")
 
 
 if __name__ == "__main__":

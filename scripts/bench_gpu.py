@@ -12,7 +12,6 @@ machines.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 import statistics
@@ -20,11 +19,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, json_line
 from benchmarks.plain import PlainQwen3VL, noise, request
 from random_qwen3vl import build_random_qwen3vl
 
@@ -113,11 +111,10 @@ def main() -> int:
 
     device = choose_device().type
     if device == "cpu":
-        print("There is no accelerator here: a small model on the CPU follows, whose figures say nothing about a GPU.",
+        print("No accelerator was found: a small model runs on the CPU, and its figures say nothing about a GPU.",
               file=sys.stderr)  # fmt: skip
     for figure in figures(device, arguments.new_tokens):
-        rounded = {key: round(value, 4) if isinstance(value, float) else value for key, value in asdict(figure).items()}
-        print(json.dumps({"device": device, **rounded}), flush=True)
+        print(json_line(figure, device=device), flush=True)
     return 0
 
 

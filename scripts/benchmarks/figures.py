@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True)
@@ -51,3 +52,14 @@ def resident_mb() -> float:
     """Memory that this process holds now [MiB]."""
     with open("/proc/self/statm") as fields:
         return int(fields.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def json_line(figure: Figure, **more: str) -> str:
+    """A figure as one line of JSON, with further fields before it."""
+    rounded = {key: _rounded(value) if isinstance(value, float) else value for key, value in asdict(figure).items()}
+    return json.dumps({**more, **rounded})
+
+
+def _rounded(value: float) -> float:
+    """Four decimal places, or three significant digits below 0.01."""
+    return round(value, 4) if abs(value) >= 0.01 else float(f"{value:.3g}")
