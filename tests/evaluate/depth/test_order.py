@@ -13,6 +13,7 @@ def test_depths_are_equal_up_to_and_including_the_ratio(ratio: float, relation: 
         np.ones(2), np.ones(2), np.array([1.0, ratio]), np.array([(0, 1)]), equal_ratio=1.02, clear_ratio=1.02
     )
     assert moments["whdr"] == moments["clear_pairs"] == (relation == "apart")
+    assert moments["clear_right"] == 0
 
 
 @pytest.mark.parametrize("pixels, count", [(1, 100), (2, 100), (1000, 5000)])
@@ -30,6 +31,13 @@ def scene() -> tuple[np.ndarray, tuple[Region, ...]]:
     mask = np.zeros((6, 12), bool)
     mask[:, 4:8] = True
     return true, (Region("a", (0, 0, 4, 6)), Region("b", (4, 0, 12, 6), mask=mask), Region("c", (8, 0, 12, 6)))
+
+
+def test_objects_of_equal_predicted_depth_are_not_in_order() -> None:
+    true, regions = scene()
+    moments = object_moments(np.ones_like(true), true, np.ones(true.shape, bool), regions, clear_ratio=1.1)
+    # Middle and right differ by only 2.5 %.
+    assert moments == {"objects_clear": 2, "objects_right": 0}
 
 
 def test_objects_without_known_pixels_and_masks_of_another_size_are_ignored() -> None:
