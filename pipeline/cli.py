@@ -49,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
+    # Waiting threads that spin starve other processes on small machines; read when torch loads.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     given = list(sys.argv[1:] if arguments is None else arguments)
     verbose = any(argument in ("-v", "--verbose") for argument in given)
     given = [argument for argument in given if argument not in ("-v", "--verbose")]

@@ -55,7 +55,7 @@ def build(node: DictConfig, plain: Mapping[str, Any] | None = None, **arguments:
             return instantiate(node, **arguments)
         missing = sorted(OmegaConf.missing_keys(node))
         if missing:
-            raise ConfigError(f"Missing mandatory value: {node._get_full_key(missing[0])}.")
+            raise ConfigError(f"{(key := node._get_full_key(missing[0]))} is required; give {key}=VALUE.")
         return instantiate(node, _partial_=True, **arguments)(**plain)
     except OmegaConfBaseException as error:
         raise ConfigError(f"{describe(error)}.") from error

@@ -58,7 +58,9 @@ def translate(overrides: Iterable[str], *, sweep: bool = False) -> list[str]:
                 raise ConfigError(f"{argument} removes a required group; choose one of its options instead.")
             translated.append(argument)
         elif match is None:
-            raise ConfigError(f"{argument!r} is not KEY=VALUE; for a path, type input={argument}.")
+            raise ConfigError(
+                f"{argument!r} is not KEY=VALUE; for a path, type input={argument}; put values with spaces in quotes."
+            )
         else:
             translated += _override(match["key"], match["value"], sweep)
     return [*flags, *(_with_options(translated) if sweep else translated)]

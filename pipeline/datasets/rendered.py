@@ -18,7 +18,8 @@ from pipeline.records import Claim, DepthKind, DepthMap
 from pipeline.records.settings import Count, Natural, checked
 from pipeline.synthetic.claims import claims_of
 from pipeline.synthetic.depth_errors import monocular_disparity, monocular_metric, sensor_depth
-from pipeline.synthetic.scenes import rendered_scene
+from pipeline.synthetic.questions import questions_about
+from pipeline.synthetic.scenes import TIDY_SIZE_PX, RenderedScene, rendered_scene
 from pipeline.synthetic.view import RenderedView
 
 Source = Literal["exact", "sensor", "disparity", "metric"]
@@ -38,6 +39,8 @@ class Rendered(ClaimDataset[int], DepthDataset[int]):
         prediction: The same for the given depth of images with true depth, which ``depth=file`` measures; None gives
             none.
         masks: Whether regions of claims come with their masks, or with boxes alone; those of true depth always do.
+        questions: Most yes-or-no questions per scene, in English and Chinese in turn, which a model is asked.
+        tidy: Whether scenes are those that the models that ship were trained on: simple, of 256 x 256 px.
         relations: Names of relations; None takes those that the depth can carry.
         limit: Maximum number of scenes; None takes all.
 
@@ -57,6 +60,8 @@ class Rendered(ClaimDataset[int], DepthDataset[int]):
         depth: Source = "exact",
         prediction: Source | None = "disparity",
         masks: bool = False,
+        questions: Natural = 0,
+        tidy: bool = False,
         relations: Sequence[str] | None = None,
         limit: Count | None = None,
     ) -> None:
@@ -66,6 +71,8 @@ class Rendered(ClaimDataset[int], DepthDataset[int]):
         self.claims_per_scene = claims_per_scene
         self.depth, self.prediction = depth, prediction
         self.masks = masks
+        self.questions = questions
+        self.tidy = tidy
         self.relations = check_relations(relations)
 
     def entries(self) -> Sequence[int]:
@@ -78,31 +85,36 @@ class Rendered(ClaimDataset[int], DepthDataset[int]):
 
     def case(self, entry: int, index: int) -> Case:
         """Render the scene of a seed and write claims about it."""
-        made = rendered_scene(entry)
+        made = self._rendered(entry)
         view = made.view
+        asked = questions_about(made.views, np.random.default_rng(entry), self.questions)
         depth = depth_of(view, self.depth, entry)
         scene = replace(
             made.scene,
             frames=(replace(view.frame, given_depth=depth),),
             regions=view.regions(masks=self.masks),
             claims=self._claims(view, depth, entry),
+            questions=tuple(question.text for question in asked),
         )
         tags = {
             "objects": str(len(view.objects)),
             "depth": self.depth,
             "regions": "masks" if self.masks else "boxes",
         }
-        return Case(scene, tags=tags)
+        return Case(scene, tuple(question.expected for question in asked), tags=tags)
 
     def sample(self, entry: int) -> DepthSample:
         """Render the scene of a seed."""
-        view = rendered_scene(entry).view
+        view = self._rendered(entry).view
         truth = view.frame.given_depth
         assert truth is not None
         given = None if self.prediction is None else depth_of(view, self.prediction, entry)
         name = self.entry_name(entry)
         frame = replace(view.frame, given_depth=given, name=name)
         return DepthSample(name, frame, truth, regions=view.regions())
+
+    def _rendered(self, seed: int) -> RenderedScene:
+        return rendered_scene(seed, size_px=TIDY_SIZE_PX if self.tidy else None, tidy=self.tidy)
 
     def _claims(self, view: RenderedView, depth: DepthMap, seed: int) -> tuple[Claim, ...]:
         rng = np.random.default_rng(seed)

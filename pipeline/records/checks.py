@@ -51,7 +51,7 @@ def member(kind: type[EnumType], value: Any, what: str) -> EnumType:
 
 def text(value: Any, what: str) -> str:
     """Return the stripped text, or say that it is empty."""
-    require(isinstance(value, str) and bool(value.strip()), f"{what} must be a text that is not empty, not {value!r}.")
+    require(isinstance(value, str) and bool(value.strip()), f"{what} must be a non-empty text, not {value!r}.")
     try:
         value.encode()
     except UnicodeEncodeError:

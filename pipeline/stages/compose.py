@@ -146,8 +146,8 @@ def check_work(scene: Scene, *, asks: bool) -> None:
     """
     if not asks and not scene.claims:
         raise InputError(
-            "There is nothing to do: no model is asked and no claims are given; "
-            "set vlm=qwen3vl (or another) with question=..., or claims=claims.json."
+            "There is nothing to do: no model is asked and no claims are given; give claims=claims.json, "
+            "or choose a model with vlm=qwen3vl and give question=..."
         )
     if asks and not scene.questions and not scene.claims:
         raise InputError('There is no question: give question="..." or a "question" in the manifest.')

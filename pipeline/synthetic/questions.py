@@ -10,6 +10,7 @@ from itertools import permutations
 import numpy as np
 
 from pipeline.records import Claim, Origin
+from pipeline.records.expected import AnswerKind, Expected
 from pipeline.records.message import Language
 from pipeline.synthetic.claims import LEAST_VISIBLE_SHARE, meet, visible_share
 from pipeline.synthetic.ground_truth import truth_of
@@ -124,6 +125,12 @@ class SceneQuestion:
     text: str
     language: Language
     statement: Statement
+
+    @property
+    def expected(self) -> Expected:
+        """The question with its correct answer."""
+        answer = "yes" if self.statement.holds else "no"
+        return Expected(self.text, answer, AnswerKind.YES_NO, category=self.statement.relation)
 
 
 def askable(view: RenderedView) -> list[RenderedObject]:

@@ -14,15 +14,12 @@ from pipeline.ingest.annotations import Annotations, make_region, read_claims
 from pipeline.ingest.item import Item, questions_of
 from pipeline.records import Claim, Scene
 from pipeline.records.errors import ConfigError, DependencyError, InputError
-from pipeline.records.expected import AnswerKind, Expected
+from pipeline.records.expected import Expected
 from pipeline.records.relations import RELATIONS
 from pipeline.records.settings import Count, Natural, checked
 from pipeline.synthetic.ground_truth import truth_of
 from pipeline.synthetic.questions import questions_about
-from pipeline.synthetic.scenes import RenderedScene, rendered_sequence
-
-# Size of the images that the shipped models were trained on.
-_SIZE_PX = (256, 256)
+from pipeline.synthetic.scenes import TIDY_SIZE_PX, RenderedScene, rendered_sequence
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +109,7 @@ class QuickstartSource:
                 "choose another seed or fewer input.frames, or give a question."
             )
         given = self.annotations.of(item.id)
-        regions = tuple(make_region(region, [_SIZE_PX] * len(made.frames)) for region in given.regions)
+        regions = tuple(make_region(region, [TIDY_SIZE_PX] * len(made.frames)) for region in given.regions)
         return replace(made, questions=item.questions, regions=regions, claims=given.claims)
 
     def expected(self, item_id: str, question: str) -> Expected | None:
@@ -140,17 +137,11 @@ class QuickstartSource:
 
 
 def _asked(seed: int, frames: int, questions: int) -> _Asked:
-    made = rendered_sequence(seed, frames, size_px=_SIZE_PX, tidy=True)
+    made = rendered_sequence(seed, frames, size_px=TIDY_SIZE_PX, tidy=True)
     asked = questions_about(made.views, np.random.default_rng(seed), questions)
-    expected = (
-        Expected(
-            item.text, "yes" if item.statement.holds else "no", AnswerKind.YES_NO, category=item.statement.relation
-        )
-        for item in asked
-    )
     objects = [item for view in made.views for item in view.objects]
     labels = {normal_name(name): item.label for item in objects for name in (item.label, item.label_zh)}
-    return _Asked(made, tuple(expected), labels)
+    return _Asked(made, tuple(question.expected for question in asked), labels)
 
 
 def _check_renderer() -> None:

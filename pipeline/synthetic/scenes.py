@@ -44,6 +44,10 @@ class RenderedScene:
         return self.views[0]
 
 
+TIDY_SIZE_PX = (256, 256)
+"""Size of the images that the models that ship were trained on, (width, height)."""
+
+
 def look_at(eye_m: np.ndarray, target_m: np.ndarray, roll_rad: float = 0.0) -> np.ndarray:
     """Camera-to-world pose of a camera that looks at a point.
 

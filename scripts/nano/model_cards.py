@@ -80,7 +80,8 @@ handle other questions, several objects with one name, numbers or distances. It 
 it for trials, teaching and tests, and a real checkpoint for everything else.""",
     theodolite="""python -m pipeline run                                  # the quickstart, which uses it
 python -m pipeline run input=PATH question="..." depth=nano vlm=nano""",
-    plain="""from transformers import AutoModelForImageTextToText, AutoProcessor
+    plain="""# Needs a torchvision built for the installed torch.
+from transformers import AutoModelForImageTextToText, AutoProcessor
 
 model = AutoModelForImageTextToText.from_pretrained("data/models/theodolite-vl-nano")
 processor = AutoProcessor.from_pretrained("data/models/theodolite-vl-nano")""",
@@ -107,7 +108,8 @@ table tops with simple solids; on other images its depth maps look plausible and
 it for trials, teaching and tests, and `depth=midas` or another network for everything else.""",
     theodolite="""python -m pipeline run                                  # the quickstart, which uses it
 python -m pipeline run input=PATH question="..." depth=nano vlm=nano""",
-    plain="""from transformers import AutoImageProcessor, AutoModelForDepthEstimation
+    plain="""# Needs a torchvision built for the installed torch.
+from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 
 model = AutoModelForDepthEstimation.from_pretrained("data/models/theodolite-depth-nano")
 processor = AutoImageProcessor.from_pretrained("data/models/theodolite-depth-nano")""",

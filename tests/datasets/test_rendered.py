@@ -77,6 +77,14 @@ def test_the_depth_beside_the_image_follows_the_true_depth_and_repeats(source: s
     assert (given.digest == truth.digest) is (source == "exact")
 
 
+def test_questions_come_with_their_correct_answers_on_tidy_scenes() -> None:
+    cases = list(Rendered(3, questions=2, tidy=True))
+    assert all(case.scene.frames[0].rgb.shape == (256, 256, 3) for case in cases)
+    expected = [item for case in cases for item in case.expected]
+    assert len(expected) > 3 and {item.answer for item in expected} == {"yes", "no"}
+    assert not any(case.expected for case in Rendered(1))
+
+
 def test_seeds_count_up_to_the_limit() -> None:
     data = Rendered(5, seed=7, limit=3)
     assert data.names() == ["rendered-7", "rendered-8", "rendered-9"] and len(data) == 3

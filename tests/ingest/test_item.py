@@ -96,7 +96,7 @@ def test_anchors_may_be_json_as_typed_or_split_at_its_commas():
         ({"frmaes": "x.jpg"}, "'a' has an unknown key 'frmaes'; known keys: anchors, camera.*did you mean 'frames'"),
         ({"id": "two\nlines"}, "id of an item must be one line"),
         ({"id": ["a"]}, "id of an item must be one line"),
-        ({"question": " "}, "'a', questions: A question must be a text that is not empty"),
+        ({"question": " "}, "'a', questions: A question must be a non-empty text"),
         ({"question": "a", "questions": ["b"]}, "'a': give question or questions"),
         ({"camera": {"fx": 1}}, "'a', camera: The camera lacks fy, cx, cy"),
         ({"camera": [CAMERA]}, "'a', camera: 1 given for 2 frames"),

@@ -98,7 +98,7 @@ BAD: list[tuple[Any, str]] = [
     ({**SIZE, "measure": None}, "The anchor size needs a measure: height, width, depth"),
     ({**SIZE, "measure": "girth"}, "The measure of size must be one of height, width, depth, not 'girth'"),
     ({**SIZE, "size": ["mug", "cup"]}, "The anchor size names 2 regions, not 1"),
-    ({**SIZE, "size": " "}, "A region of the anchor size must be a text that is not empty"),
+    ({**SIZE, "size": " "}, "A region of the anchor size must be a non-empty text"),
     ({**SIZE, "frame": -1}, "The frame of an anchor must be a whole number >= 0, not -1"),
     ({**SIZE, "frame": 0.5}, "The frame of an anchor must be a whole number"),
     ({"between": "mug", "value": 1, "unit": "m"}, "The anchor between names 1 regions, not 2"),
