@@ -221,10 +221,12 @@ def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig
 def _show_prompts(config: DictConfig) -> int:
     """Print the prompts that a run would send."""
     from pipeline.config.build import build_source, build_stages
+    from pipeline.records.settings import Count, check_value
     from pipeline.stages.show_prompt import shown_items
 
     shown = failed = 0
-    for item_id, outcome in islice(shown_items(build_source(config), build_stages(config)), config.limit):
+    limit = check_value("limit", config.limit, Count | None)
+    for item_id, outcome in islice(shown_items(build_source(config), build_stages(config)), limit):
         if isinstance(outcome, TheodoliteError):
             failed += 1
             _print_error(f"{outcome} (item {item_id})")

@@ -195,6 +195,9 @@ BAD: Mapping[str, tuple[tuple[str, ...], str]] = {
     "unknown suffix": (("run", "input=file", Q, *ANSWERED), "file is not named like an image"),
     "empty question": (("run", "input=photo.png", "question=", *ANSWERED), "question"),
     "question twice": (("run", "input=photo.png", Q, "questions=[Why?]", *ANSWERED), "not both"),
+    "odd limit of prompts": (
+        ("run", "input=photo.png", Q, "limit=-1", "vlm.show_prompt=true", *ANSWERED), "limit must be "
+    ),
     "odd limit": (("run", "input=photo.png", Q, "limit=0", *ANSWERED), "limit must be "),
     "no question": (("run", "input=photo.png", *ANSWERED), "no question"),
     "unknown option": (("run", "depth=midass"), "There is no depth=midass; did you mean depth=midas or"),

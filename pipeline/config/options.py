@@ -6,7 +6,9 @@ import os
 from pathlib import Path, PurePosixPath
 
 from omegaconf import DictConfig, OmegaConf
+from yaml import YAMLError
 
+from pipeline.records.errors import ConfigError
 from pipeline.records.resources import resource_dir
 
 # Groups whose options set keys of other groups.
@@ -54,8 +56,13 @@ def _file(place: PurePosixPath) -> Path:
 
 
 def _merged(place: PurePosixPath) -> DictConfig:
-    own = OmegaConf.load(_file(place))
-    assert isinstance(own, DictConfig)
+    file = _file(place)
+    try:
+        own = OmegaConf.load(file)
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} is not valid YAML: {' '.join(str(error).split())}.") from error
+    if not isinstance(own, DictConfig):
+        raise ConfigError(f"{file} must hold keys with values, not a list.")
     # A default that overrides another group is a dictionary and adds no keys here.
     names = [str(entry).partition("@")[0] for entry in own.pop("defaults", ["_self_"]) if isinstance(entry, str)]
     parts = [own if name == "_self_" else _merged(PurePosixPath("/", place).parent / name) for name in names]

@@ -81,6 +81,7 @@ class Kitti(ListedDataset, ClaimDataset[ImageFiles]):
         camera: ``image_02`` (left), ``image_03`` (right), or None for both.
         split_file: List of images, relative to ``path`` unless absolute; None takes all that have true depth.
         prompt: ``velodyne`` gives the single scan as the frame's depth, for networks that take one; None gives none.
+        form: ``objects`` or ``annotated``, for a folder that holds both; None takes the one that it holds.
         limit: Maximum number of entries; None takes all.
 
     Raises:
@@ -104,6 +105,7 @@ class Kitti(ListedDataset, ClaimDataset[ImageFiles]):
         camera: Literal["image_02", "image_03"] | None = "image_02",
         split_file: Text | Path | None = None,
         prompt: Literal["velodyne"] | None = None,
+        form: Literal["objects", "annotated"] | None = None,
         limit: Count | None = None,
     ) -> None:
         if split == "selection" and split_file is not None:
@@ -113,12 +115,21 @@ class Kitti(ListedDataset, ClaimDataset[ImageFiles]):
         self.prompt = prompt
         self.folder = existing_folder(path, "KITTI", _HOW)
         objects = self.folder / "training" if (self.folder / "training").is_dir() else self.folder
-        self.has_objects = any((objects / part).is_dir() for part in _OBJECT_PARTS[:2])
+        holds_objects = any((objects / part).is_dir() for part in _OBJECT_PARTS[:2])
+        if form is None and holds_objects and _holds_annotated(self.folder):
+            raise ConfigError(
+                f"{self.folder} holds the object data set and annotated depth; "
+                "set dataset.form to objects or annotated."
+            )
+        self.has_objects = holds_objects if form is None else form == "objects"
         cameras = CAMERAS if camera is None else (camera,)
         if self.has_objects:
             existing_parts(objects, _OBJECT_PARTS, _OBJECTS, _HOW_OBJECTS)
-            if prompt is not None:
-                raise ConfigError("dataset.prompt must be null for the object data set, whose scan is the true depth.")
+            for name, value in (("prompt", prompt), ("raw", raw), ("split_file", split_file)):
+                if value is not None:
+                    raise ConfigError(
+                        f"dataset.{name} must be null for the object data set, whose scan is the true depth."
+                    )
             files = _objects(objects)
         elif split == "selection":
             files = list(_selection(self.folder, cameras))
@@ -208,6 +219,11 @@ def _scanned(entry: ImageFiles) -> tuple[np.ndarray, Camera, np.ndarray, np.ndar
     camera, to_camera = split_projection(calibration["P2"], rgb.shape[1], rgb.shape[0])
     points = read_points(entry.depth, 4, "velodyne file")[:, :3]
     return rgb, camera, moved(points, to_camera @ velodyne_to_rectified(calibration)), to_camera
+
+
+def _holds_annotated(folder: Path) -> bool:
+    parts = [f"{root}/{part}" for root in _TRUTH_ROOTS for part in ("train", "val")]
+    return any((folder / part).is_dir() for part in (*parts, *_SELECTION))
 
 
 def _truths(folder: Path, parts: tuple[str, ...]) -> dict[str, Path]:

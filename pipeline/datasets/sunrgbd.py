@@ -100,7 +100,9 @@ class SunRgbd(ClaimDataset[Info | ImageFiles], DepthDataset[Info | ImageFiles]):
         self.folder = existing_folder(path, "SUN RGB-D", _HOW)
         self.info, self.images, self.points = info, images, points
         self._infos: dict[str, Any] | None = None
-        self._files = [] if (self.folder / info).is_file() else _files(self.folder, DEPTHS[depth], sensor)
+        # What only the original folders have asks for them.
+        has_infos = (self.folder / info).is_file() and sensor is None and depth == "raw"
+        self._files = [] if has_infos else _files(self.folder, DEPTHS[depth], sensor)
         if self._files:
             self.lacks_claims = (
                 f"{self.folder} holds the original folders of SUN RGB-D, whose boxes are not read; "

@@ -81,7 +81,7 @@ class ResultWriter(AbstractContextManager["ResultWriter"]):
             try:
                 entry = json.loads(line)
                 finished.add((str(entry["item_id"]), entry["question"]))
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 logger.warning("Line %d of %s is not a result and is skipped.", number, self.path)
         return finished
 

@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.api import load_config
 from pipeline.config.options import groups_of, option, options_of, user_folder
+from pipeline.records.errors import ConfigError
 
 DEBUG = {"limit": 1, "cache_dir": None, "verbose": True}
 
@@ -55,6 +56,15 @@ def test_settings_of_the_machine_win_over_defaults_debugging_over_them_and_the_c
     config = load_config(["debug=default", "output_dir=here"], config_name)
     assert {key: config[key] for key in DEBUG} == DEBUG
     assert config.output_dir == "here"
+
+
+@pytest.mark.parametrize(
+    "content, words", [(b"a: [b", "not valid YAML"), (b"\xff\xfe\x80", "not valid YAML"), (b"- a", "keys")]
+)
+def test_a_broken_file_of_ones_own_is_named(own: Path, content: bytes, words: str) -> None:
+    (own / "depth" / "broken.yaml").write_bytes(content)
+    with pytest.raises(ConfigError, match=rf"broken\.yaml .*{words}"):
+        option("depth", "broken")
 
 
 def test_debugging_can_shrink_images() -> None:

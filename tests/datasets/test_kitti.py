@@ -301,6 +301,17 @@ def test_annotated_depth_has_no_claims_and_says_where_they_are(tmp_path: Path) -
         next(iter(Kitti(tmp_path)))
 
 
+def test_a_folder_with_both_forms_needs_the_form_and_no_argument_is_ignored(tmp_path: Path) -> None:
+    save(tmp_path / "training", "000007")
+    save_annotated(tmp_path)
+    with pytest.raises(ConfigError, match=r"dataset.form to objects or annotated"):
+        Kitti(tmp_path)
+    assert Kitti(tmp_path, form="objects").names() == ["000007"]
+    assert Kitti(tmp_path, form="annotated").names() != ["000007"]
+    with pytest.raises(ConfigError, match=r"dataset.split_file must be null for the object data set"):
+        Kitti(tmp_path, form="objects", split_file="eigen.txt")
+
+
 def test_true_depth_of_the_object_data_set_is_that_of_single_points(tmp_path: Path) -> None:
     save(tmp_path, "000007")
     sample = only(Kitti(tmp_path, radius_px=2))

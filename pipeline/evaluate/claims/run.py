@@ -203,7 +203,8 @@ def _batches(cases: Iterable[Case], subjects: Subjects) -> Iterator[list[Case]]:
     batch: list[Case] = []
     for case in cases:
         batch.append(case)
-        if not subjects.ways or sum(len(item.expected) for item in batch) >= subjects.batch_size:
+        asked = sum(len(item.expected) for item in batch)
+        if not subjects.ways or not asked or asked >= subjects.batch_size:
             yield batch
             batch = []
     if batch:

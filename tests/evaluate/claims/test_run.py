@@ -12,7 +12,7 @@ from evaluate.claims.claim_data import CLAIMS, EXPECTED, SmallDataset, case, ima
 from stages.doubles import CountingDepth, ScriptedModel
 
 from pipeline.evaluate.claims.report import answer_figures
-from pipeline.evaluate.claims.run import ClaimRun, JudgedClaim, relation_of, run_claims, source_of
+from pipeline.evaluate.claims.run import ClaimRun, JudgedClaim, _batches, relation_of, run_claims, source_of
 from pipeline.models.depth.given import GivenDepth
 from pipeline.models.vlm.base import Request, Step
 from pipeline.records import Anchor, Claim, DepthKind, DepthMap, Frame, Scene, Status
@@ -52,6 +52,14 @@ def test_every_claim_is_judged_once_by_verifier_and_baselines() -> None:
 def test_a_limit_ends_the_run_early_and_baselines_can_be_left_out() -> None:
     run = run_claims(SmallDataset([case(name) for name in "abc"]), subjects("baselines=false"), limit=2)
     assert (run.cases, len(run.judgements), run.baselines) == (2, 2 * len(CLAIMS), {})
+
+
+def test_cases_without_questions_are_not_held_for_a_model() -> None:
+    made = subjects()
+    read: list[str] = []
+    cases = (read.append(name) or case(name) for name in "abc")  # type: ignore[func-returns-value]
+    batches = _batches(cases, replace(made, ways={"raw": made.stages}))
+    assert len(next(batches)) == len(read) == 1
 
 
 def test_a_failing_case_is_named_and_the_others_go_on() -> None:
