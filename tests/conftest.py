@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -67,7 +68,9 @@ def command_line(tmp_path: Path) -> CommandLine:
 
 
 @pytest.fixture
-def mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+def mistake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., str]]:
     """The one line that a wrong command gives; in this process, which takes a tenth of the time."""
 
     def told(*arguments: str) -> str:
@@ -83,7 +86,12 @@ def mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         assert "Traceback" not in output + line
         return line
 
-    return told
+    # The command line sets up logging for its whole process.
+    loggers = {name: logging.getLogger(name) for name in (None, "pipeline")}
+    before = {name: (logger.level, list(logger.handlers)) for name, logger in loggers.items()}
+    yield told
+    for name, logger in loggers.items():
+        logger.level, logger.handlers = before[name]
 
 
 @pytest.fixture

@@ -108,9 +108,9 @@ def test_a_budget_of_zero_divides_by_nothing() -> None:
 
 
 def test_text_that_is_no_text_is_refused() -> None:
-    with pytest.raises(RecordError, match="no text"):
+    with pytest.raises(RecordError, match="not text"):
         Region("\ud800", (0, 0, 1, 1))
-    with pytest.raises(RecordError, match="no text"):
+    with pytest.raises(RecordError, match="not text"):
         replace(scenes.scene(), id="\ud800")
 
 

@@ -17,8 +17,6 @@ from pipeline.synthetic.world import Piece, World
 
 _SIDES_PX = ((320, 240), (400, 300), (480, 360), (640, 480), (240, 320))
 _TRIES = 20
-# Angle on the arc between two images.
-_TURN_RAD = math.radians(12)
 # Free space around the camera [m].
 _CLEAR_M = 0.15
 _PITCH_DEG, _TIDY_PITCH_DEG = (5, 45), (12, 50)
@@ -83,7 +81,7 @@ def rendered_scene(seed: int, *, size_px: tuple[int, int] | None = None, tidy: b
 
 
 def rendered_sequence(
-    seed: int, count: int, *, size_px: tuple[int, int] | None = None, tidy: bool = False
+    seed: int, count: int, *, size_px: tuple[int, int] | None = None, turn_deg: float = 12.0, tidy: bool = False
 ) -> RenderedScene:
     """A random world seen from several places on an arc around it; the first image is that of ``rendered_scene``.
 
@@ -95,6 +93,7 @@ def rendered_sequence(
         seed: Seed of everything that is drawn.
         count: Number of images.
         size_px: (width, height) of every image, or None to draw one.
+        turn_deg: Angle on the arc between two images [deg].
         tidy: Whether the scene is tidy.
     """
     rng, decoration_rng = np.random.default_rng(seed), np.random.default_rng((seed, 1))
@@ -104,7 +103,7 @@ def rendered_sequence(
         if tidy:
             world = decorated(world, decoration_rng)
         camera = _random_camera(rng, size_px)
-        poses = _random_poses(rng, world, camera, middle_m, radius_m, count, tidy=tidy)
+        poses = _random_poses(rng, world, camera, middle_m, radius_m, count, math.radians(turn_deg), tidy=tidy)
         name = f"rendered {seed}"
         names = [name] if count == 1 else [f"{name}.{k}" for k in range(count)]
         views = [render(world, camera, pose, index=k, name=names[k]) for k, pose in enumerate(poses)]
@@ -139,6 +138,7 @@ def _random_poses(
     middle_m: np.ndarray,
     radius_m: float,
     count: int,
+    turn_rad: float,
     *,
     tidy: bool,
 ) -> list[np.ndarray]:
@@ -151,7 +151,7 @@ def _random_poses(
     for _ in range(_TRIES):
         poses = []
         for k in range(count):
-            angle = azimuth + k * _TURN_RAD
+            angle = azimuth + k * turn_rad
             level = math.cos(pitch)
             eye = target + distance * np.array([math.sin(angle) * level, -math.cos(angle) * level, math.sin(pitch)])
             poses.append(look_at(_cleared(eye, target, world), target, roll))

@@ -83,7 +83,7 @@ def test_a_manifest_takes_anchors_and_what_they_lack_reaches_the_result(
     [
         ("[{size: lamp, value: 40, unit: cm}]", "anchors: anchor 1: The anchor size needs a measure: height, width"),
         ("[{length: lamp, value: 40, unit: cm}]", "An anchor names one of size, between, between_px"),
-        ("lamp", "anchors: they must be a list of {size, measure, value, unit} or the like, not 'lamp'"),
+        ("lamp", "anchors: they must be a list such as [{size, measure, value, unit}], not 'lamp'"),
     ],
 )
 def test_wrong_anchors_on_the_command_line_are_one_line(mistake: Callable[..., str], anchors: str, words: str) -> None:
