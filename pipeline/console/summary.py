@@ -87,7 +87,7 @@ def _answers(summary: Summary) -> list[tuple[str, str]]:
     """Questions with their answers, or given claims, with their verdicts; none if there are many results."""
     lines: list[tuple[str, str]] = []
     for result in summary.shown if len(summary.shown) <= MOST_SHOWN else ():
-        codes = (f"page_{name}" for name in ("question", "answer", "claim", "verdict", "note", "empty"))
+        codes = ("page_question", "page_answer", "page_claim", "page_verdict", "page_note", "page_empty")
         question, answer, claim, verdict, note, empty = (message(code).text(result.language) for code in codes)
         if result.answer is not None:
             lines.append((question, result.question or ""))
