@@ -61,9 +61,9 @@ def figures() -> Iterator[Figure]:
             nonlocal result
             parsed = parse_answer(text, [frame.camera for frame in scene.frames])
             answer = Answer(parsed.text, regions=parsed.regions, claims=parsed.claims)
-            regions, verdicts = verify(scene, answer)
-            assert len(regions) == count and len(verdicts) == 20
-            result = Result("item", "?", (), answer, verdicts, regions)
+            judged = verify(scene, answer)
+            assert len(judged.regions) == count and len(judged.verdicts) == 20
+            result = Result("item", "?", (), answer, judged.verdicts, judged.regions)
 
         def bare() -> None:
             """What no pipeline can do without: decode both files, read the answer, write as much JSON."""
