@@ -38,10 +38,10 @@ def assert_maps_fit_their_frames(make: Make, frames: Sequence[Frame]) -> list[De
     return alone
 
 
-def assert_half_precision_stays_near_float32(make: Make, dtype: str) -> None:
-    """Assert that maps are near those of float32, and not rounded to the eight bits of bfloat16."""
+def assert_half_precision_stays_near_float32(make: Make, dtype: str, range_share: float = 0.1) -> None:
+    """Assert that maps differ from float32 by at most a share of their range, and are not rounded as bfloat16 is."""
     exact, coarse = (make(dtype=each).estimate([make_frame(64, 64)])[0].values for each in ("float32", dtype))
-    np.testing.assert_allclose(coarse, exact, atol=0.15 * np.ptp(exact))
+    np.testing.assert_allclose(coarse, exact, atol=range_share * np.ptp(exact))
     rounded = torch.from_numpy(coarse).bfloat16().float().numpy()
     assert len(np.unique(coarse)) > 2 * len(np.unique(rounded))
 
@@ -78,5 +78,5 @@ def assert_spots_come_back_where_they_were(
         row_indices, column_indices = np.indices(window.shape)
         assert (row_indices * window).sum() / window.sum() == pytest.approx(rows, abs=shift_px)
         assert (column_indices * window).sum() / window.sum() == pytest.approx(columns, abs=shift_px)
-    assert abs(found[round(0.8 * height), round(0.2 * width)]) < 0.2
+    assert abs(found[round(0.8 * height), round(0.2 * width)]) < 25 / 255
     return depth
