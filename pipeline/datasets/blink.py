@@ -8,18 +8,17 @@ with idx, question, sub_task, image_1 to image_4, choices, answer as ``(A)``, pr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from pipeline.datasets.base import Case
+from pipeline.datasets.base import Case, reader
 from pipeline.datasets.formats.tables import Row, image_of
 from pipeline.datasets.questions import Entry, QuestionDataset, case_of_question, choice_question
-from pipeline.records.settings import Count, FieldOfView, Text, checked
 
 SPATIAL = ("Relative_Depth", "Spatial_Relation", "Counting", "Multi-view_Reasoning")
 """Subtasks about space."""
 _HIDDEN = "hidden"
 
 
+@reader
 class Blink(QuestionDataset):
     """BLINK.
 
@@ -37,17 +36,11 @@ class Blink(QuestionDataset):
     title = "BLINK"
     how = "download the Parquet files of BLINK-Benchmark/BLINK, one folder per subtask, there"
 
-    @checked
-    def __init__(
-        self,
-        path: Text | Path,
-        *,
-        subtasks: Sequence[str] = SPATIAL,
-        fov_deg: FieldOfView = 60.0,
-        limit: Count | None = None,
-    ) -> None:
-        patterns = [(f"{subtask}/val*.parquet", f"{subtask}/*.parquet") for subtask in subtasks]
-        super().__init__(path, patterns, fov_deg, limit)
+    subtasks: Sequence[str] = SPATIAL
+
+    def patterns(self) -> list[tuple[str, ...]]:
+        """One group per subtask."""
+        return [(f"{subtask}/val*.parquet", f"{subtask}/*.parquet") for subtask in self.subtasks]
 
     def entry_name(self, entry: Entry) -> str:
         """Subtask and number of the row."""

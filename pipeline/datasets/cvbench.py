@@ -8,11 +8,10 @@ others. Boxes are in the order in which the question names the objects.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.datasets.annotated.objects import unique_labels
-from pipeline.datasets.base import Case
+from pipeline.datasets.base import Case, reader
 from pipeline.datasets.formats.tables import Row, image_of
 from pipeline.datasets.questions import (
     QuestionDataset,
@@ -23,13 +22,13 @@ from pipeline.datasets.questions import (
 )
 from pipeline.records import Claim, Region
 from pipeline.records.expected import Expected
-from pipeline.records.settings import Count, FieldOfView, Text, checked
 
 Task = Literal["Count", "Relation", "Depth", "Distance"]
 TASKS: tuple[Task, ...] = ("Count", "Relation", "Depth", "Distance")
 _SIDES = {"left": "left_of", "right": "right_of", "above": "above", "below": "below"}
 
 
+@reader
 class CvBench(QuestionDataset):
     """CV-Bench.
 
@@ -49,19 +48,12 @@ class CvBench(QuestionDataset):
     title = "CV-Bench"
     how = "download test_2d.parquet and test_3d.parquet of nyu-visionx/CV-Bench there"
 
-    @checked
-    def __init__(
-        self,
-        path: Text | Path,
-        *,
-        tasks: Sequence[Task] = TASKS,
-        box_format: Literal["xyxy", "xywh"] = "xyxy",
-        fov_deg: FieldOfView = 60.0,
-        limit: Count | None = None,
-    ) -> None:
-        super().__init__(path, [("test_*.parquet", "**/*.parquet")], fov_deg, limit)
-        self.tasks = tuple(tasks)
-        self.box_format = box_format
+    tasks: Sequence[Task] = TASKS
+    box_format: Literal["xyxy", "xywh"] = "xyxy"
+
+    def patterns(self) -> list[tuple[str, ...]]:
+        """The two files of the test."""
+        return [("test_*.parquet", "**/*.parquet")]
 
     def case_of(self, row: Row, case_id: str) -> Case | None:
         """The image, the question, and for relation and depth the boxes with a true and a false claim."""

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.datasets.arguments import existing_folder
-from pipeline.datasets.base import DepthSample
+from pipeline.datasets.base import DepthSample, reader
 from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth
 from pipeline.ingest.depth_files import read_depth
 from pipeline.ingest.images import read_image
 from pipeline.records import Camera, DepthKind, ScaleSource
 from pipeline.records.errors import InputError
-from pipeline.records.settings import Count, Text, checked
+from pipeline.records.settings import Text
 
 PLACES = ("indoors", "outdoor")
 CAMERA = Camera(fx=886.81, fy=927.06, cx=512, cy=384, width=1024, height=768)
@@ -27,6 +27,7 @@ _DEPTH, _MASK = "_depth.npy", "_depth_mask.npy"
 _HOW = "unpack val.tar.gz from https://diode-dataset.org and name the folder val"
 
 
+@reader
 class Diode(ListedDataset):
     """DIODE, one group per scene.
 
@@ -43,23 +44,19 @@ class Diode(ListedDataset):
 
     name = "diode"
 
-    @checked
-    def __init__(
-        self,
-        path: Text | Path,
-        *,
-        split: Text = "val",
-        places: Literal["indoors", "outdoor"] | None = None,
-        limit: Count | None = None,
-    ) -> None:
-        folder = existing_folder(path, "the DIODE data set", _HOW)
-        folder = folder / split if (folder / split).is_dir() else folder
-        wanted = PLACES if places is None else (places,)
+    split: Text = "val"
+    places: Literal["indoors", "outdoor"] | None = None
+
+    def __post_init__(self) -> None:
+        """List the scans."""
+        folder = existing_folder(self.path, "the DIODE data set", _HOW)
+        folder = folder / self.split if (folder / self.split).is_dir() else folder
+        wanted = PLACES if self.places is None else (self.places,)
         files = [
             _files(depth) for place in wanted for depth in sorted((folder / place).glob(f"scene_*/scan_*/*{_DEPTH}"))
         ]
         missing = f"{folder} holds no {' or '.join(wanted)}/scene_*/scan_*/*{_DEPTH}; {_HOW}."
-        super().__init__(files, missing, limit)
+        self.set_files(files, missing)
 
     def sample(self, entry: ImageFiles) -> DepthSample:
         """Read an image and its scan.

@@ -18,14 +18,14 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.datasets.arguments import existing_folder
-from pipeline.datasets.base import DepthSample
+from pipeline.datasets.base import DepthSample, reader
 from pipeline.datasets.formats.colmap import read_calibration
 from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth, shrunk
 from pipeline.ingest.files import existing_file
 from pipeline.ingest.images import read_image
 from pipeline.records import Camera, CameraSource, Frame
 from pipeline.records.errors import InputError
-from pipeline.records.settings import Count, Natural, Text, checked
+from pipeline.records.settings import Natural
 
 CAMERA_FOLDER = "dslr_images"
 _HOW = (
@@ -34,6 +34,7 @@ _HOW = (
 )
 
 
+@reader
 class Eth3d(ListedDataset):
     """The training scenes of ETH3D, one group each.
 
@@ -49,16 +50,17 @@ class Eth3d(ListedDataset):
 
     name = "eth3d"
 
-    @checked
-    def __init__(self, path: Text | Path, *, max_side_px: Natural = 2048, limit: Count | None = None) -> None:
-        self.max_side_px = max_side_px
-        folder = existing_folder(path, "the ETH3D data set", _HOW)
+    max_side_px: Natural = 2048
+
+    def __post_init__(self) -> None:
+        """List the scenes."""
+        folder = existing_folder(self.path, "the ETH3D data set", _HOW)
         files = [
             ImageFiles(f"{scene.name}/{depth.stem}", scene.name, scene / "images" / CAMERA_FOLDER / depth.name, depth)
             for scene in sorted(folder.iterdir())
             for depth in sorted((scene / "ground_truth_depth" / CAMERA_FOLDER).glob("*.JPG"))
         ]
-        super().__init__(files, f"{folder} holds no SCENE/ground_truth_depth/{CAMERA_FOLDER}/*.JPG; {_HOW}.", limit)
+        self.set_files(files, f"{folder} holds no SCENE/ground_truth_depth/{CAMERA_FOLDER}/*.JPG; {_HOW}.")
 
     def sample(self, entry: ImageFiles) -> DepthSample:
         """Read an image, its depth, its camera and its pose.

@@ -20,14 +20,14 @@ from typing import Literal
 import numpy as np
 
 from pipeline.datasets.arguments import existing_folder
-from pipeline.datasets.base import DepthSample
+from pipeline.datasets.base import DepthSample, reader
 from pipeline.datasets.formats.hdf5 import check_size
 from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth
 from pipeline.ingest.files import decoding, existing_file
 from pipeline.ingest.images import read_image
 from pipeline.records.camera import Camera
 from pipeline.records.errors import ConfigError, InputError
-from pipeline.records.settings import Count, Text, checked
+from pipeline.records.settings import Text
 
 FOCAL_PX, FOCAL_WIDTH_PX = 886.81, 1024
 """Published focal length [px], and the width [px] of the image that it is for."""
@@ -38,6 +38,7 @@ _HOW = "download scenes with the scripts of https://github.com/apple/ml-hypersim
 _COLUMNS = {"scene_name", "camera_name", "frame_id", "included_in_public_release", "split_partition_name"}
 
 
+@reader
 class Hypersim(ListedDataset):
     """Hypersim, one group per scene.
 
@@ -54,25 +55,24 @@ class Hypersim(ListedDataset):
 
     name = "hypersim"
 
-    @checked
-    def __init__(
-        self,
-        path: Text | Path,
-        *,
-        split: Literal["train", "val", "test"] | None = None,
-        split_file: Text | Path | None = None,
-        limit: Count | None = None,
-    ) -> None:
-        if (split is None) != (split_file is None):
+    split: Literal["train", "val", "test"] | None = None
+    split_file: Text | Path | None = None
+
+    def __post_init__(self) -> None:
+        """List the frames."""
+        if (self.split is None) != (self.split_file is None):
             raise ConfigError("dataset.split and dataset.split_file go together; give both, or neither for all frames.")
-        folder = existing_folder(path, "the Hypersim data set", _HOW)
+        folder = existing_folder(self.path, "the Hypersim data set", _HOW)
         files = [_files(depth) for depth in sorted(folder.glob(f"*/images/scene_*{_GEOMETRY}/*{_DEPTH}"))]
         missing = f"{folder} holds no SCENE/images/scene_cam_XX{_GEOMETRY}/*{_DEPTH}; {_HOW}."
-        if files and split is not None and split_file is not None:
-            wanted = read_split(Path(split_file).expanduser(), split)
+        if files and self.split is not None and self.split_file is not None:
+            wanted = read_split(Path(self.split_file).expanduser(), self.split)
             files = [entry for entry in files if entry.name in wanted]
-            missing = f"{split_file} names no frame of {folder} in the split {split}; download scenes of that split."
-        super().__init__(files, missing, limit)
+            missing = (
+                f"{self.split_file} names no frame of {folder} in the split {self.split}; "
+                "download scenes of that split."
+            )
+        self.set_files(files, missing)
 
     def sample(self, entry: ImageFiles) -> DepthSample:
         """Read an image, and turn distance into depth.

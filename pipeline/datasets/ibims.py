@@ -21,7 +21,7 @@ from typing import Literal
 import numpy as np
 
 from pipeline.datasets.arguments import existing_folder
-from pipeline.datasets.base import DepthSample
+from pipeline.datasets.base import DepthSample, reader
 from pipeline.datasets.formats.matlab import read_matlab
 from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth
 from pipeline.ingest.depth_files import read_depth
@@ -29,7 +29,6 @@ from pipeline.ingest.files import existing_file
 from pipeline.ingest.images import read_image
 from pipeline.records import Camera, DepthKind, ScaleSource
 from pipeline.records.errors import InputError
-from pipeline.records.settings import Count, Text, checked
 
 METRES_PER_NUMBER = 50 / 65535
 FORMATS = {"raw": "depth/*.png", "mat": "*.mat"}
@@ -40,6 +39,7 @@ _LIST = "imagelist.txt"
 _HOW = "unpack ibims1_core_raw.zip or ibims1_core_mat.zip from https://www.asg.ed.tum.de/lmf/ibims1/"
 
 
+@reader
 class Ibims(ListedDataset):
     """iBims-1.
 
@@ -56,21 +56,16 @@ class Ibims(ListedDataset):
 
     name = "ibims1"
 
-    @checked
-    def __init__(
-        self,
-        path: Text | Path,
-        *,
-        file_format: Literal["raw", "mat"] | None = None,
-        transparent: bool = False,
-        limit: Count | None = None,
-    ) -> None:
-        self.transparent = transparent
-        root = existing_folder(path, "the iBims-1 data set", _HOW)
-        formats = [*FORMATS] if file_format is None else [file_format]
+    file_format: Literal["raw", "mat"] | None = None
+    transparent: bool = False
+
+    def __post_init__(self) -> None:
+        """List the images."""
+        root = existing_folder(self.path, "the iBims-1 data set", _HOW)
+        formats = [*FORMATS] if self.file_format is None else [self.file_format]
         files = next(filter(None, (_listed(root, each) for each in formats)), [])
         missing = f"{root} holds no {' or '.join(FORMATS[each] for each in formats)} of iBims-1; {_HOW}."
-        super().__init__(files, missing, limit)
+        self.set_files(files, missing)
 
     def sample(self, entry: ImageFiles) -> DepthSample:
         """Read an image, its scan and its masks.

@@ -20,7 +20,7 @@ Format, of https://www.cvlibs.net/datasets/kitti (CC BY-NC-SA 3.0), in either of
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -28,10 +28,10 @@ from typing import Literal
 import numpy as np
 
 from pipeline.datasets.annotated.boxes import box_in_camera, image_of_boxes, turn_about_y
-from pipeline.datasets.annotated.claims import ClaimWriter
+from pipeline.datasets.annotated.claims import AnnotatedDataset, ClaimCount
 from pipeline.datasets.annotated.objects import object_of_box, unique_labels
 from pipeline.datasets.arguments import existing_folder, existing_parts
-from pipeline.datasets.base import Case, ClaimDataset, DepthSample
+from pipeline.datasets.base import Case, DepthSample, reader
 from pipeline.datasets.formats.kitti_files import (
     read_calibration,
     read_labels,
@@ -44,7 +44,7 @@ from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth, st
 from pipeline.ingest.images import read_image
 from pipeline.records.camera import Camera
 from pipeline.records.errors import ConfigError, InputError
-from pipeline.records.settings import Count, Natural, Text, checked
+from pipeline.records.settings import Natural, Text
 
 CAMERAS = ("image_02", "image_03")
 UNIT_M = 1 / 256
@@ -65,7 +65,8 @@ _MOST_TRUNCATED = 0.5
 _IS_HIDDEN = {0: False, 1: True, 2: True}
 
 
-class Kitti(ListedDataset, ClaimDataset[ImageFiles]):
+@reader
+class Kitti(ListedDataset, AnnotatedDataset[ImageFiles]):
     """KITTI, in the form that the folder has; the group of annotated depth is the drive.
 
     Args:
@@ -91,42 +92,34 @@ class Kitti(ListedDataset, ClaimDataset[ImageFiles]):
 
     name = "kitti"
 
-    @checked
-    def __init__(
-        self,
-        path: Text | Path,
-        *,
-        radius_px: Natural = 2,
-        claims_per_scene: int = 20,
-        relations: Sequence[str] | None = None,
-        seed: Natural = 0,
-        raw: Text | Path | None = None,
-        split: Literal["val", "train", "all", "selection"] = "val",
-        camera: Literal["image_02", "image_03"] | None = "image_02",
-        split_file: Text | Path | None = None,
-        prompt: Literal["velodyne"] | None = None,
-        form: Literal["objects", "annotated"] | None = None,
-        limit: Count | None = None,
-    ) -> None:
+    radius_px: Natural = 2
+    claims_per_scene: ClaimCount = 20
+    raw: Text | Path | None = None
+    split: Literal["val", "train", "all", "selection"] = "val"
+    camera: Literal["image_02", "image_03"] | None = "image_02"
+    split_file: Text | Path | None = None
+    prompt: Literal["velodyne"] | None = None
+    form: Literal["objects", "annotated"] | None = None
+
+    def __post_init__(self) -> None:
+        """List the images."""
+        split, split_file = self.split, self.split_file
         if split == "selection" and split_file is not None:
             raise ConfigError("dataset.split_file lists images of the raw recordings: set dataset.split to val.")
-        self.radius_px = radius_px
-        self.writer = ClaimWriter(claims_per_scene, relations, seed)
-        self.prompt = prompt
-        self.folder = existing_folder(path, "KITTI", _HOW)
+        self.folder = existing_folder(self.path, "KITTI", _HOW)
         objects = self.folder / "training" if (self.folder / "training").is_dir() else self.folder
         holds_objects = any((objects / part).is_dir() for part in _OBJECT_PARTS[:2])
-        if form is None and holds_objects and _holds_annotated(self.folder):
+        if self.form is None and holds_objects and _holds_annotated(self.folder):
             raise ConfigError(
                 f"{self.folder} holds the object data set and annotated depth; "
                 "set dataset.form to objects or annotated."
             )
-        self.has_objects = holds_objects if form is None else form == "objects"
-        cameras = CAMERAS if camera is None else (camera,)
+        self.has_objects = holds_objects if self.form is None else self.form == "objects"
+        cameras = CAMERAS if self.camera is None else (self.camera,)
         if self.has_objects:
             existing_parts(objects, _OBJECT_PARTS, _OBJECTS, _HOW_OBJECTS)
-            for name, value in (("prompt", prompt), ("raw", raw), ("split_file", split_file)):
-                if value is not None:
+            for name in ("prompt", "raw", "split_file"):
+                if getattr(self, name) is not None:
                     raise ConfigError(
                         f"dataset.{name} must be null for the object data set, whose scan is the true depth."
                     )
@@ -134,7 +127,7 @@ class Kitti(ListedDataset, ClaimDataset[ImageFiles]):
         elif split == "selection":
             files = list(_selection(self.folder, cameras))
         else:
-            recordings = existing_folder(self.folder / (raw or ""), "KITTI's raw recordings", _HOW_DEPTH)
+            recordings = existing_folder(self.folder / (self.raw or ""), "KITTI's raw recordings", _HOW_DEPTH)
             parts = ("val", "train") if split == "all" else (split,)
             # A list names images of any part: Eigen's test images lie in both.
             truths = _truths(self.folder, ("val", "train") if split_file else parts)
@@ -146,7 +139,7 @@ class Kitti(ListedDataset, ClaimDataset[ImageFiles]):
             else f"{self.folder} holds no annotated depth of {split} {' or '.join(cameras)}, and no image_2 and "
             f"label_2 of the object data set; {_HOW}."
         )
-        super().__init__(files, missing, limit)
+        self.set_files(files, missing)
         if not self.has_objects:
             self.lacks_claims = (
                 f"{self.folder} holds the annotated depth of KITTI, which has no boxes to make claims of; set "
@@ -175,7 +168,7 @@ class Kitti(ListedDataset, ClaimDataset[ImageFiles]):
             return None
         frame = scanned_frame(rgb, camera, points, self.radius_px, name=entry.name)
         image = image_of_boxes(objects, camera, hidden=hidden)
-        return self.writer.case(f"kitti-{entry.name}", index, frame, image, boxes_3d=True)
+        return self.written(f"kitti-{entry.name}", index, frame, image, boxes_3d=True)
 
     def sample(self, entry: ImageFiles) -> DepthSample:
         """Read an image and its depth.

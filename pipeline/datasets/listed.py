@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from pipeline.datasets.base import DepthDataset, DepthSample
+from pipeline.datasets.base import DepthDataset, DepthSample, reader
 from pipeline.ingest.depth_files import read_depth
 from pipeline.ingest.resampling import bounded_size, resize_depth, resize_rgb
 from pipeline.records import Camera, DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.errors import InputError
+from pipeline.records.settings import Text
 
 # Backend of true depth.
 BACKEND = "truth"
@@ -64,30 +65,27 @@ class ImageFiles:
         return DepthSample(self.name, frame, truth, self.group)
 
 
+@reader
 class ListedDataset(DepthDataset[ImageFiles]):
     """A data set in files, one entry for each file of true depth.
 
     Args:
-        files: The entries in their order.
-        missing: Message for a data set without entries.
-        limit: Maximum number of samples; None takes all.
-        unreadable: Folders that cannot be used, with the reason.
-
-    Raises:
-        InputError: If there is no entry; gives the reason of the first unreadable folder.
-        ConfigError: If the limit is not usable.
+        path: Its folder.
     """
 
-    def __init__(
-        self,
-        files: Iterable[ImageFiles],
-        missing: str,
-        limit: int | None,
-        unreadable: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(limit)
+    path: Text | Path = field(kw_only=False)
+
+    def set_files(self, files: Iterable[ImageFiles], missing: str) -> None:
+        """Set the entries.
+
+        Args:
+            files: The entries in their order.
+            missing: Message for a data set without entries.
+
+        Raises:
+            InputError: If there is no entry; gives the reason of the first unreadable folder.
+        """
         self._files = tuple(files)
-        self.unreadable = dict(unreadable or {})
         if not self._files:
             raise InputError(next(iter(self.unreadable.values()), missing))
 

@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.datasets.arguments import existing_folder
-from pipeline.datasets.base import DepthSample
+from pipeline.datasets.base import DepthSample, reader
 from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth, shrunk
 from pipeline.ingest.depth_files import read_depth
 from pipeline.ingest.files import existing_file
 from pipeline.ingest.images import read_image
 from pipeline.records import Camera, DepthKind, Frame, ScaleSource
 from pipeline.records.errors import InputError
-from pipeline.records.settings import Count, Natural, Text, checked
+from pipeline.records.settings import Natural
 
 _DISPARITIES = ("disp0.pfm", "disp0GT.pfm")
 _HOW = "unpack scenes of 2014 or 2021 from https://vision.middlebury.edu/stereo/data/ into it"
@@ -29,6 +29,7 @@ _HOW = "unpack scenes of 2014 or 2021 from https://vision.middlebury.edu/stereo/
 _VARIANT = re.compile(r"-(perfect|imperfect)$|\d+$")
 
 
+@reader
 class Middlebury(ListedDataset):
     """Scenes of Middlebury stereo; recordings and views of one scene share a group.
 
@@ -44,16 +45,17 @@ class Middlebury(ListedDataset):
 
     name = "middlebury"
 
-    @checked
-    def __init__(self, path: Text | Path, *, max_side_px: Natural = 0, limit: Count | None = None) -> None:
-        self.max_side_px = max_side_px
-        folder = existing_folder(path, "scenes of Middlebury stereo", _HOW)
+    max_side_px: Natural = 0
+
+    def __post_init__(self) -> None:
+        """List the scenes."""
+        folder = existing_folder(self.path, "scenes of Middlebury stereo", _HOW)
         files = [
             ImageFiles(scene.name, _VARIANT.sub("", scene.name) or scene.name, scene / "im0.png", disparities[0])
             for scene in sorted(folder.iterdir())
             if (disparities := [scene / name for name in _DISPARITIES if (scene / name).is_file()])
         ]
-        super().__init__(files, f"{folder} holds no SCENE/{' or SCENE/'.join(_DISPARITIES)}; {_HOW}.", limit)
+        self.set_files(files, f"{folder} holds no SCENE/{' or SCENE/'.join(_DISPARITIES)}; {_HOW}.")
 
     def sample(self, entry: ImageFiles) -> DepthSample:
         """Read the left image and turn its disparity into depth.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,15 +20,15 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from pipeline.datasets.annotated.boxes import box_in_camera, image_of_boxes, projected_box
-from pipeline.datasets.annotated.claims import ClaimWriter
+from pipeline.datasets.annotated.claims import AnnotatedDataset, ClaimCount
 from pipeline.datasets.annotated.objects import AnnotatedObject, object_of_box, unique_labels
 from pipeline.datasets.arguments import existing_folder, existing_parts
-from pipeline.datasets.base import Case, ClaimDataset
+from pipeline.datasets.base import Case, reader
 from pipeline.datasets.formats.points import moved, pose_of, read_points, scanned_frame
 from pipeline.ingest.images import read_image
 from pipeline.records import Camera
 from pipeline.records.errors import InputError
-from pipeline.records.settings import Count, Natural, Text, checked
+from pipeline.records.settings import Natural, Text
 
 Row = Mapping[str, Any]
 TABLES = (
@@ -43,7 +44,8 @@ _IS_HIDDEN = {"2": True, "3": True, "4": False}
 _FARTHEST_M = 60.0
 
 
-class NuScenes(ClaimDataset[tuple[str, str]]):
+@reader
+class NuScenes(AnnotatedDataset[tuple[str, str]]):
     """nuScenes key frames, one case per camera.
 
     Args:
@@ -62,26 +64,16 @@ class NuScenes(ClaimDataset[tuple[str, str]]):
 
     name = "nuscenes"
 
-    @checked
-    def __init__(
-        self,
-        path: Text | Path,
-        *,
-        version: str = "v1.0-mini",
-        cameras: Sequence[str] = ("CAM_FRONT",),
-        radius_px: Natural = 3,
-        claims_per_scene: int = 20,
-        relations: Sequence[str] | None = None,
-        seed: Natural = 0,
-        limit: Count | None = None,
-    ) -> None:
-        super().__init__(limit)
-        self.folder = existing_folder(path, _WHAT, _HOW)
-        existing_parts(self.folder, [f"{version}/{table}.json" for table in TABLES], _WHAT, _HOW)
-        self.version = version
-        self.cameras = tuple(cameras)
-        self.radius_px = radius_px
-        self.writer = ClaimWriter(claims_per_scene, relations, seed)
+    path: Text | Path = field(kw_only=False)
+    version: str = "v1.0-mini"
+    cameras: Sequence[str] = ("CAM_FRONT",)
+    radius_px: Natural = 3
+    claims_per_scene: ClaimCount = 20
+
+    def __post_init__(self) -> None:
+        """Check the folder."""
+        self.folder = existing_folder(self.path, _WHAT, _HOW)
+        existing_parts(self.folder, [f"{self.version}/{table}.json" for table in TABLES], _WHAT, _HOW)
 
     @cached_property
     def _tables(self) -> dict[str, dict[str, Row]]:
@@ -137,7 +129,7 @@ class NuScenes(ClaimDataset[tuple[str, str]]):
         objects, hidden = self._objects(token, camera, to_camera, points)
         if not objects:
             return None
-        return self.writer.case(
+        return self.written(
             f"nuscenes-{token}-{channel}",
             index,
             scanned_frame(rgb, camera, points, self.radius_px, name=Path(data["filename"]).stem),

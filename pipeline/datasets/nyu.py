@@ -17,14 +17,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from pipeline.datasets.annotated.objects import unique_labels
-from pipeline.datasets.base import DepthDataset, DepthSample
+from pipeline.datasets.base import DepthDataset, DepthSample, reader
 from pipeline.datasets.formats.hdf5 import check_size
 from pipeline.datasets.formats.matlab import read_matlab
 from pipeline.datasets.formats.nyu_toolbox import COLOR_CAMERA, read_registered
@@ -34,7 +34,7 @@ from pipeline.geometry.regions import mask_box
 from pipeline.ingest.files import decoding
 from pipeline.records import Frame, Origin, Region
 from pipeline.records.errors import InputError
-from pipeline.records.settings import Count, Positive, Text, checked
+from pipeline.records.settings import Count, Positive, Text
 
 DEPTHS = {"raw": "rawDepths", "filled": "depths"}
 SPLITS = {"test": "testNdxs", "train": "trainNdxs", "all": None}
@@ -56,6 +56,7 @@ class _Contents:
     names: tuple[str, ...]
 
 
+@reader
 class NyuDepth(DepthDataset[int | ImageFiles]):
     """NYU Depth v2, one group per scene; a labelled image is called by its number, from 1.
 
@@ -79,37 +80,29 @@ class NyuDepth(DepthDataset[int | ImageFiles]):
 
     name = "nyu_v2"
 
-    @checked
-    def __init__(
-        self,
-        path: Text | Path,
-        *,
-        split: Literal["test", "train", "all"] = "test",
-        depth: Literal["raw", "filled"] = "raw",
-        objects: bool = True,
-        least_object_px: Count = 500,
-        most_apart_s: Positive = 0.05,
-        farthest_m: Positive = 10.0,
-        step: Count = 1,
-        limit: Count | None = None,
-    ) -> None:
-        super().__init__(limit)
-        self.depth = depth
-        self.objects = objects
-        self.least_object_px = least_object_px
-        self.farthest_m = float(farthest_m)
-        place = Path(path).expanduser()
+    path: Text | Path = field(kw_only=False)
+    split: Literal["test", "train", "all"] = "test"
+    depth: Literal["raw", "filled"] = "raw"
+    objects: bool = True
+    least_object_px: Count = 500
+    most_apart_s: Positive = 0.05
+    farthest_m: Positive = 10.0
+    step: Count = 1
+
+    def __post_init__(self) -> None:
+        """List the images."""
+        place = Path(self.path).expanduser()
         self.file = place / _FILE if place.is_dir() else place
         self._entries: Sequence[int | ImageFiles]
         if self.file.is_file():
             self._contents = _read_contents(self.file)
-            listed = SPLITS[split]
+            listed = SPLITS[self.split]
             count = self._contents.count
             self._entries = (
                 range(1, count + 1) if listed is None else _split(self.file.with_name(_SPLITS), listed, count)
             )
             return
-        self._entries = _recordings(place, most_apart_s, step)
+        self._entries = _recordings(place, self.most_apart_s, self.step)
         if not self._entries:
             raise InputError(
                 f"There is neither a file {self.file} with labelled images of NYU Depth v2 nor a raw recording, "

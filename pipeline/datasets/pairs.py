@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.datasets.arguments import check_optional_camera, check_prediction_kind, existing_folder
-from pipeline.datasets.base import DepthDataset, DepthSample
+from pipeline.datasets.base import DepthDataset, DepthSample, reader
 from pipeline.datasets.listed import metric_truth
 from pipeline.datasets.pairs_match import check_pattern, list_reasons, matched_files, without_partner
 from pipeline.ingest.depth_files import read_depth
@@ -24,7 +24,7 @@ from pipeline.ingest.images import camera_for, exif_focal_35mm, has_quarter_turn
 from pipeline.ingest.resampling import size_of
 from pipeline.records import Camera, CameraSource, DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.errors import ConfigError, InputError
-from pipeline.records.settings import Count, Positive, Text, checked
+from pipeline.records.settings import Positive, Text
 
 _ASSUMED_FOV_DEG = 60.0
 _DEPTH_KEY = re.compile(r"\bdepth_(?=(?:scale|key|invalid|kind)\b)")
@@ -47,6 +47,7 @@ class Pair:
     prediction: Path | None
 
 
+@reader
 class Pairs(DepthDataset[Pair]):
     """A folder of images with true depth in metres, and optionally with predicted depth.
 
@@ -77,52 +78,43 @@ class Pairs(DepthDataset[Pair]):
 
     name = "pairs"
 
-    @checked
-    def __init__(
-        self,
-        path: Text | Path,
-        *,
-        images: str = "images/*.png",
-        depths: str = "depths/*.png",
-        depth_scale: Positive | None = None,
-        depth_invalid: float | Iterable[float] | None = None,
-        depth_key: Text | None = None,
-        predictions: str | None = None,
-        prediction_kind: str | None = None,
-        prediction_source: Literal["model", "sensor"] = "model",
-        prediction_scale: Positive | None = None,
-        prediction_invalid: float | Iterable[float] | None = None,
-        prediction_key: Text | None = None,
-        camera: Mapping[str, float] | None = None,
-        fov_deg: Positive | None = None,
-        group_by_folder: bool = False,
-        limit: Count | None = None,
-    ) -> None:
-        super().__init__(limit)
-        patterns = {"images": images, "depths": depths}
-        if predictions is not None:
-            patterns["predictions"] = predictions
+    path: Text | Path = field(kw_only=False)
+    images: str = "images/*.png"
+    depths: str = "depths/*.png"
+    depth_scale: Positive | None = None
+    depth_invalid: float | Iterable[float] | None = None
+    depth_key: Text | None = None
+    predictions: str | None = None
+    prediction_kind: str | None = None
+    prediction_source: Literal["model", "sensor"] = "model"
+    prediction_scale: Positive | None = None
+    prediction_invalid: float | Iterable[float] | None = None
+    prediction_key: Text | None = None
+    camera: Mapping[str, float] | None = None
+    fov_deg: Positive | None = None
+    group_by_folder: bool = False
+
+    def __post_init__(self) -> None:
+        """List the pairs."""
+        patterns = {"images": self.images, "depths": self.depths}
+        if self.predictions is not None:
+            patterns["predictions"] = self.predictions
         for key, pattern in patterns.items():
             check_pattern(pattern, key)
-        if camera is not None and fov_deg is not None:
+        if self.camera is not None and self.fov_deg is not None:
             raise ConfigError("dataset.camera and dataset.fov_deg exclude each other; give one, the other null.")
-        check_optional_camera(camera)
-        if fov_deg is not None:
-            Camera.from_fov(1, 1, fov_deg)
-        self.camera = None if camera is None else dict(camera)
-        self.fov_deg = fov_deg
-        self._stored: dict[str, Any] = {
-            "scale": depth_scale,
-            "key": depth_key,
-            "invalid": _numbers("depth", depth_invalid),
-        }
-        self.prediction_kind = check_prediction_kind(prediction_kind, predictions is not None)
-        self.prediction_source = ScaleSource(prediction_source)
-        invalid = _numbers("prediction", prediction_invalid)
-        self._predicted: dict[str, Any] = {"scale": prediction_scale, "key": prediction_key, "invalid": invalid}
-        self.group_by_folder = group_by_folder
-        self.folder = existing_folder(path, "pairs of images and depth", "give the folder that holds both")
+        check_optional_camera(self.camera)
+        if self.fov_deg is not None:
+            Camera.from_fov(1, 1, self.fov_deg)
+        self._kind = check_prediction_kind(self.prediction_kind, self.predictions is not None)
+        self._stored, self._predicted = (self._reading(what) for what in ("depth", "prediction"))
+        self.folder = existing_folder(self.path, "pairs of images and depth", "give the folder that holds both")
         self._pairs = self._matched(patterns)
+
+    def _reading(self, what: str) -> dict[str, Any]:
+        """Arguments of ``read_depth`` for true or predicted depth."""
+        scale, key, invalid = (getattr(self, f"{what}_{part}") for part in ("scale", "key", "invalid"))
+        return {"scale": scale, "key": key, "invalid": _numbers(what, invalid)}
 
     def _matched(self, patterns: Mapping[str, str]) -> tuple[Pair, ...]:
         matches = {key: matched_files(self.folder, pattern, key) for key, pattern in patterns.items()}
@@ -163,9 +155,9 @@ class Pairs(DepthDataset[Pair]):
         return DepthSample(entry.name, frame, metric_truth(truth.values, truth.valid, entry.depth), group=group)
 
     def _prediction(self, file: Path, read: Callable[..., DepthMap]) -> DepthMap:
-        source = self.prediction_source if self.prediction_kind is DepthKind.METRIC else ScaleSource.NONE
+        source = self.prediction_source if self._kind is DepthKind.METRIC else ScaleSource.NONE
         try:
-            return read(file, kind=self.prediction_kind, scale_source=source, **self._predicted)
+            return read(file, kind=self._kind, scale_source=source, **self._predicted)
         except InputError as error:
             # The reader names the keys of true depth; the path must stay as it is.
             path = str(file.absolute())

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.datasets.base import Case
+from pipeline.datasets.base import Case, reader
 from pipeline.datasets.formats.tables import Row, image_of
 from pipeline.datasets.questions import UNITS, QuestionDataset, case_of_question
 from pipeline.records.errors import InputError
 from pipeline.records.expected import AnswerKind, Expected
-from pipeline.records.settings import Count, FieldOfView, Text, checked
+from pipeline.records.settings import Text
 
 
+@reader
 class QSpatial(QuestionDataset):
     """Q-Spatial Bench.
 
@@ -36,17 +37,12 @@ class QSpatial(QuestionDataset):
     title = "Q-Spatial Bench"
     how = "download the Parquet files of andrewliao11/Q-Spatial-Bench there"
 
-    @checked
-    def __init__(
-        self,
-        path: Text | Path,
-        *,
-        split: str = "QSpatial_plus",
-        images: Text | Path | None = None,
-        fov_deg: FieldOfView = 60.0,
-        limit: Count | None = None,
-    ) -> None:
-        super().__init__(path, [(f"**/{split}*",)], fov_deg, limit, images)
+    split: str = "QSpatial_plus"
+    images: Text | Path | None = None
+
+    def patterns(self) -> list[tuple[str, ...]]:
+        """The files of the split."""
+        return [(f"**/{self.split}*",)]
 
     def case_of(self, row: Row, case_id: str) -> Case:
         """The image and the question, whose answer is a length."""

@@ -7,17 +7,20 @@ import math
 import re
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from pipeline.datasets.arguments import existing_folder
-from pipeline.datasets.base import Case, ClaimDataset, plain_reason
+from pipeline.datasets.base import Case, ClaimDataset, plain_reason, reader
 from pipeline.datasets.formats.tables import Row, Table, tables_in
 from pipeline.records import Box, Camera, Claim, Frame, Origin, Region, Scene
 from pipeline.records.errors import InputError
 from pipeline.records.expected import AnswerKind, Expected
+from pipeline.records.settings import FieldOfView, Text
 
 logger = logging.getLogger(__name__)
 
@@ -34,54 +37,52 @@ UNITS = {
 """The records' units by their names in benchmarks."""
 
 
+@reader
 class QuestionDataset(ClaimDataset[Entry]):
     """Questions with answers, one case per row.
 
     Args:
         path: Folder of the data set.
-        patterns: Globs of its tables below the folder; of each group, the first that matches a table is taken.
         fov_deg: Field of view of images whose camera is not known [deg].
-        limit: Maximum number of cases.
-        images: Folder where paths of images start; None is ``path``.
 
     Attributes:
         title: Name of the data set in messages.
         how: How to get it, as a sentence without its full stop.
+        images: Folder where paths of images start; None is ``path``.
 
     Raises:
         InputError: If the folder or its tables are missing.
     """
 
-    title: str
-    how: str
+    title: ClassVar[str]
+    how: ClassVar[str]
+    path: Text | Path = field(kw_only=False)
+    fov_deg: FieldOfView = 60.0
+    images: Text | Path | None = field(default=None, init=False)
 
-    def __init__(
-        self,
-        path: str | Path,
-        patterns: Sequence[tuple[str, ...]],
-        fov_deg: float,
-        limit: int | None,
-        images: str | Path | None = None,
-    ) -> None:
-        super().__init__(limit)
-        folder = existing_folder(path, self.title, self.how)
-        self.tables = [table for group in patterns for table in tables_in(folder, group, self.title, self.how)]
-        self.folder = Path(images).expanduser() if images else folder
-        self.fov_deg = fov_deg
-        self._entries: list[Entry] | None = None
+    def __post_init__(self) -> None:
+        """Find the tables."""
+        folder = existing_folder(self.path, self.title, self.how)
+        self.tables = [table for group in self.patterns() for table in tables_in(folder, group, self.title, self.how)]
+        self.folder = Path(self.images).expanduser() if self.images else folder
+
+    @abstractmethod
+    def patterns(self) -> Sequence[tuple[str, ...]]:
+        """Globs of the tables below the folder; of each group, the first that matches a table is taken."""
+
+    @cached_property
+    def _entries(self) -> list[Entry]:
+        entries: list[Entry] = []
+        for table in self.tables:
+            try:
+                entries += [(table, index) for index in range(len(table))]
+            except InputError as error:
+                logger.warning("%s of data set %s is skipped: %s", table.file.name, self.name, error)
+                self.unreadable[str(table.file)] = plain_reason(error)
+        return entries
 
     def entries(self) -> Sequence[Entry]:
         """Every row of every table that can be opened."""
-        if self._entries is None:
-            self._entries = []
-            for table in self.tables:
-                try:
-                    count = len(table)
-                except InputError as error:
-                    logger.warning("%s of data set %s is skipped: %s", table.file.name, self.name, error)
-                    self.unreadable[str(table.file)] = plain_reason(error)
-                    continue
-                self._entries += [(table, index) for index in range(count)]
         return self._entries
 
     def entry_name(self, entry: Entry) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.datasets.arguments import check_optional_camera, existing_folder
-from pipeline.datasets.base import DepthSample
+from pipeline.datasets.base import DepthSample, reader
 from pipeline.datasets.formats.rgbd_files import read_poses
 from pipeline.datasets.formats.sequences import associate, sequences
 from pipeline.datasets.listed import MILLIMETRE_M, ImageFiles, ListedDataset, files_of_sequences, stored_truth
@@ -28,7 +28,7 @@ from pipeline.ingest.files import natural_key
 from pipeline.ingest.images import camera_for, read_image
 from pipeline.records.camera import Camera
 from pipeline.records.errors import InputError
-from pipeline.records.settings import Count, Text, checked
+from pipeline.records.settings import Count, Text
 
 COLORS = tuple(f"{place}.{suffix}" for place in ("color/*", "image/*", "rgb/*", "rgb_*") for suffix in ("jpg", "png"))
 """Patterns of images; the first that matches is taken."""
@@ -40,6 +40,7 @@ _MOST_APART_S = 1 / 60
 _HOW = "unpack a sequence with color, image or rgb beside depth there, or give dataset.color and dataset.depth"
 
 
+@reader
 class Redwood(ListedDataset):
     """Sequences in Redwood's form, one group each.
 
@@ -61,33 +62,28 @@ class Redwood(ListedDataset):
 
     name = "redwood"
 
-    @checked
-    def __init__(
-        self,
-        path: Text | Path,
-        *,
-        color: Text | None = None,
-        depth: Text | None = None,
-        trajectory: Text | None = None,
-        camera: Mapping[str, Any] | None = None,
-        step: Count = 1,
-        limit: Count | None = None,
-    ) -> None:
-        check_optional_camera(camera)
-        patterns = ((color,) if color else COLORS), ((depth,) if depth else DEPTHS)
-        folder = existing_folder(path, "Redwood's sequences", _HOW)
-        unreadable: dict[str, str] = {}
+    color: Text | None = None
+    depth: Text | None = None
+    trajectory: Text | None = None
+    camera: Mapping[str, Any] | None = None
+    step: Count = 1
+
+    def __post_init__(self) -> None:
+        """List the frames."""
+        check_optional_camera(self.camera)
+        patterns = ((self.color,) if self.color else COLORS), ((self.depth,) if self.depth else DEPTHS)
+        folder = existing_folder(self.path, "Redwood's sequences", _HOW)
         self._cameras: dict[str, Mapping[str, Any] | Camera] = {}
 
         def read(sequence: Path) -> list[ImageFiles]:
             colors, depths = (_found(sequence, each) for each in patterns)
-            frames = _frames(sequence, colors, depths, trajectory)
-            self._cameras[sequence.name] = camera or _camera(sequence)
-            return frames[::step]
+            frames = _frames(sequence, colors, depths, self.trajectory)
+            self._cameras[sequence.name] = self.camera or _camera(sequence)
+            return frames[:: self.step]
 
         found = sequences(folder, lambda place: all(_found(place, each) for each in patterns))
-        files = files_of_sequences(found, read, unreadable)
-        super().__init__(files, f"{folder} holds no sequence of images with depth; {_HOW}.", limit, unreadable)
+        files = files_of_sequences(found, read, self.unreadable)
+        self.set_files(files, f"{folder} holds no sequence of images with depth; {_HOW}.")
 
     def sample(self, entry: ImageFiles) -> DepthSample:
         """Read an image and its depth.

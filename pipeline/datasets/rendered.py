@@ -6,16 +6,15 @@ They need no download, and serve to try an evaluation and to test it on known er
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import Literal
 
 import numpy as np
 
-from pipeline.datasets.annotated.claims import ClaimCount, can_carry
-from pipeline.datasets.arguments import check_relations
-from pipeline.datasets.base import Case, ClaimDataset, DepthDataset, DepthSample
+from pipeline.datasets.annotated.claims import AnnotatedDataset, ClaimCount, can_carry
+from pipeline.datasets.base import Case, DepthDataset, DepthSample, reader
 from pipeline.records import Claim, DepthKind, DepthMap
-from pipeline.records.settings import Count, Natural, checked
+from pipeline.records.settings import Count, Natural
 from pipeline.synthetic.claims import claims_of
 from pipeline.synthetic.depth_errors import monocular_disparity, monocular_metric, sensor_depth
 from pipeline.synthetic.questions import questions_about
@@ -27,7 +26,8 @@ Source = Literal["exact", "sensor", "disparity", "metric"]
 _ALL = 1_000_000
 
 
-class Rendered(ClaimDataset[int], DepthDataset[int]):
+@reader
+class Rendered(AnnotatedDataset[int], DepthDataset[int]):
     """Random scenes of one image each; the same seed gives the same ones.
 
     Args:
@@ -50,30 +50,13 @@ class Rendered(ClaimDataset[int], DepthDataset[int]):
 
     name = "rendered"
 
-    @checked
-    def __init__(
-        self,
-        count: Count = 200,
-        *,
-        seed: Natural = 0,
-        claims_per_scene: ClaimCount = 10,
-        depth: Source = "exact",
-        prediction: Source | None = "disparity",
-        masks: bool = False,
-        questions: Natural = 0,
-        tidy: bool = False,
-        relations: Sequence[str] | None = None,
-        limit: Count | None = None,
-    ) -> None:
-        super().__init__(limit)
-        self.count = count
-        self.seed = seed
-        self.claims_per_scene = claims_per_scene
-        self.depth, self.prediction = depth, prediction
-        self.masks = masks
-        self.questions = questions
-        self.tidy = tidy
-        self.relations = check_relations(relations)
+    count: Count = field(default=200, kw_only=False)
+    claims_per_scene: ClaimCount = 10
+    depth: Source = "exact"
+    prediction: Source | None = "disparity"
+    masks: bool = False
+    questions: Natural = 0
+    tidy: bool = False
 
     def entries(self) -> Sequence[int]:
         """Seeds of the scenes."""

@@ -10,19 +10,19 @@ configuration. An npy file beside a single frame, float (H, W) of any size, may 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.datasets.annotated.claims import ClaimWriter
+from pipeline.datasets.annotated.claims import AnnotatedDataset, ClaimCount
 from pipeline.datasets.annotated.ground_truth import AnnotatedImage
 from pipeline.datasets.annotated.objects import AnnotatedObject, object_of_pixels
 from pipeline.datasets.annotated.surfaces import border_shares, occlusion_between, segments_of
 from pipeline.datasets.arc2017 import image_of_data, read_folder
 from pipeline.datasets.arguments import check_prediction_kind, existing_folder
-from pipeline.datasets.base import Case, ClaimDataset, DepthDataset, DepthSample
+from pipeline.datasets.base import Case, DepthDataset, DepthSample, reader
 from pipeline.datasets.formats.rgbd_files import FrameFiles, find_frames, read_frame
 from pipeline.datasets.listed import metric_truth
 from pipeline.datasets.sunrgbd import image_of_instances
@@ -31,7 +31,7 @@ from pipeline.geometry.regions import boxes_gap
 from pipeline.ingest.resampling import resize_depth
 from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.errors import InputError
-from pipeline.records.settings import Count, Natural, Text, checked
+from pipeline.records.settings import Count, Text
 
 _FEWEST_OBJECTS = 2
 # Width of a segment's edge whose depth is not read [px].
@@ -42,7 +42,8 @@ _WHOLE_SHARE = 0.1
 _BEHIND_SHARE = 0.05
 
 
-class Rgbd(ClaimDataset[FrameFiles], DepthDataset[FrameFiles]):
+@reader
+class Rgbd(AnnotatedDataset[FrameFiles], DepthDataset[FrameFiles]):
     """Any folder of described RGB-D frames, one group per place.
 
     Args:
@@ -67,29 +68,21 @@ class Rgbd(ClaimDataset[FrameFiles], DepthDataset[FrameFiles]):
 
     name = "rgbd"
 
-    @checked
-    def __init__(
-        self,
-        path: Text | Path,
-        *,
-        descriptions: Mapping[str, Mapping[str, Any] | None] | None = None,
-        prediction: Text | None = None,
-        prediction_kind: str | None = None,
-        masks: bool = False,
-        claims_per_scene: int = 40,
-        relations: Sequence[str] | None = None,
-        seed: Natural = 0,
-        step: Count = 1,
-        frames_per_place: Count | None = None,
-        limit: Count | None = None,
-    ) -> None:
-        super().__init__(limit)
-        self.prediction = prediction
-        self.prediction_kind = check_prediction_kind(prediction_kind, prediction is not None)
-        self.masks = masks
-        self.writer = ClaimWriter(claims_per_scene, relations, seed)
-        folder = existing_folder(path, "RGB-D frames", "give a folder with one described subfolder per place")
-        found = find_frames(folder, descriptions or {}, self.unreadable)
+    path: Text | Path = field(kw_only=False)
+    descriptions: Mapping[str, Mapping[str, Any] | None] | None = None
+    prediction: Text | None = None
+    prediction_kind: str | None = None
+    masks: bool = False
+    claims_per_scene: ClaimCount = 40
+    step: Count = 1
+    frames_per_place: Count | None = None
+
+    def __post_init__(self) -> None:
+        """List the frames."""
+        prediction = self.prediction
+        self._kind = check_prediction_kind(self.prediction_kind, prediction is not None)
+        folder = existing_folder(self.path, "RGB-D frames", "give a folder with one described subfolder per place")
+        found = find_frames(folder, self.descriptions or {}, self.unreadable)
         places = {files.folder: [each for each in found if each.folder == files.folder] for files in found}
         if prediction is not None:
             places = {place: frames for place, frames in places.items() if (place / prediction).is_file()}
@@ -101,7 +94,9 @@ class Rgbd(ClaimDataset[FrameFiles], DepthDataset[FrameFiles]):
                 raise InputError(
                     f"No frame of {folder} has a {prediction} of its own; save one, or set dataset.prediction=null."
                 )
-        self._frames = [files for frames in places.values() for files in _spread(frames[::step], frames_per_place)]
+        self._frames = [
+            files for frames in places.values() for files in _spread(frames[:: self.step], self.frames_per_place)
+        ]
         if len({files.name for files in self._frames}) < len(self._frames):
             raise InputError(f"Two folders of frames in {folder} have the same name; rename one.")
 
@@ -127,7 +122,7 @@ class Rgbd(ClaimDataset[FrameFiles], DepthDataset[FrameFiles]):
         }
         if self.prediction is not None:
             frame = replace(frame, given_depth=self._predicted(entry, frame))
-        return self.writer.case(f"rgbd-{entry.name}", index, frame, image, masks=self.masks, group=place, tags=tags)
+        return self.written(f"rgbd-{entry.name}", index, frame, image, masks=self.masks, group=place, tags=tags)
 
     def sample(self, entry: FrameFiles) -> DepthSample:
         """Read one frame; its regions are the annotated objects, with their masks.
@@ -145,9 +140,9 @@ class Rgbd(ClaimDataset[FrameFiles], DepthDataset[FrameFiles]):
         return DepthSample(entry.name, frame, truth, entry.folder.name, regions)
 
     def _predicted(self, entry: FrameFiles, frame: Frame) -> DepthMap | None:
-        if self.prediction is None or self.prediction_kind is None:
+        if self.prediction is None or self._kind is None:
             return None
-        return predicted_depth(entry.folder / self.prediction, frame, self.prediction_kind)
+        return predicted_depth(entry.folder / self.prediction, frame, self._kind)
 
 
 def _spread(frames: Sequence[FrameFiles], most: int | None) -> Sequence[FrameFiles]:

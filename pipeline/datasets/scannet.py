@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.datasets.arguments import existing_folder
-from pipeline.datasets.base import DepthSample
+from pipeline.datasets.base import DepthSample, reader
 from pipeline.datasets.formats.sequences import number_table, sequences
 from pipeline.datasets.listed import MILLIMETRE_M, ImageFiles, ListedDataset, stored_truth
 from pipeline.ingest.files import is_image, natural_key
@@ -22,13 +22,14 @@ from pipeline.ingest.images import read_image
 from pipeline.ingest.resampling import resize_rgb, same_aspect, size_of
 from pipeline.records import Camera, DepthMap, Frame
 from pipeline.records.errors import InputError
-from pipeline.records.settings import Count, Text, checked
+from pipeline.records.settings import Count
 
 # Largest distance of a principal point from the middle of the image, as a share of each side.
 _MIDDLE_SHARE = 0.15
 _HOW = "export scenes with SensReader's reader.py, images, depth, poses and intrinsics, one folder a scene"
 
 
+@reader
 class ScanNet(ListedDataset):
     """Exported scenes of ScanNet, one group each.
 
@@ -44,16 +45,18 @@ class ScanNet(ListedDataset):
 
     name = "scannet"
 
-    @checked
-    def __init__(self, path: Text | Path, *, step: Count = 1, limit: Count | None = None) -> None:
-        folder = existing_folder(path, "exported scenes of ScanNet", _HOW)
+    step: Count = 1
+
+    def __post_init__(self) -> None:
+        """List the frames."""
+        folder = existing_folder(self.path, "exported scenes of ScanNet", _HOW)
         scenes = sequences(folder, lambda place: (place / "color").is_dir() and (place / "depth").is_dir())
         files = [
             ImageFiles(f"{scene.name} {color.stem}", scene.name, color, scene / "depth" / f"{color.stem}.png")
             for scene in scenes
-            for color in sorted(filter(is_image, (scene / "color").iterdir()), key=natural_key)[::step]
+            for color in sorted(filter(is_image, (scene / "color").iterdir()), key=natural_key)[:: self.step]
         ]
-        super().__init__(files, f"{folder} holds no scene with color and depth; {_HOW}.", limit)
+        self.set_files(files, f"{folder} holds no scene with color and depth; {_HOW}.")
 
     def sample(self, entry: ImageFiles) -> DepthSample:
         """Read an image, shrunk to its depth, and its pose.

@@ -18,20 +18,21 @@ from typing import Literal
 import numpy as np
 
 from pipeline.datasets.arguments import existing_folder
-from pipeline.datasets.base import DepthSample
+from pipeline.datasets.base import DepthSample, reader
 from pipeline.datasets.formats.sequences import sequences
 from pipeline.datasets.listed import MILLIMETRE_M, ImageFiles, ListedDataset, stored_truth
 from pipeline.datasets.scannet import camera_of_matrix, frame_of_depth
 from pipeline.ingest.images import read_image
 from pipeline.ingest.resampling import size_of
 from pipeline.records.errors import InputError
-from pipeline.records.settings import Count, Text, checked
+from pipeline.records.settings import Count
 
 DEPTHS = {"sensor": "depth", "rendered": "render_depth"}
 _CALIBRATION = "pose_intrinsic_imu.json"
 _HOW = "extract images and depth with the toolkit's iphone.prepare_iphone_data, or render depth with common.render"
 
 
+@reader
 class ScanNetPP(ListedDataset):
     """The phone's frames of ScanNet++, one group per scene.
 
@@ -48,24 +49,21 @@ class ScanNetPP(ListedDataset):
 
     name = "scannetpp"
 
-    @checked
-    def __init__(
-        self,
-        path: Text | Path,
-        *,
-        depth: Literal["sensor", "rendered"] = "sensor",
-        step: Count = 1,
-        limit: Count | None = None,
-    ) -> None:
-        folder = existing_folder(path, "exported scenes of ScanNet++", _HOW)
+    depth: Literal["sensor", "rendered"] = "sensor"
+    step: Count = 1
+
+    def __post_init__(self) -> None:
+        """List the frames."""
+        part = DEPTHS[self.depth]
+        folder = existing_folder(self.path, "exported scenes of ScanNet++", _HOW)
         folder = folder / "data" if (folder / "data").is_dir() else folder
-        scenes = sequences(folder, lambda place: (place / "iphone" / DEPTHS[depth]).is_dir())
+        scenes = sequences(folder, lambda place: (place / "iphone" / part).is_dir())
         files = [
             ImageFiles(f"{scene.name} {truth.stem}", scene.name, scene / "iphone" / "rgb" / f"{truth.stem}.jpg", truth)
             for scene in scenes
-            for truth in sorted((scene / "iphone" / DEPTHS[depth]).glob("frame_*.png"))[::step]
+            for truth in sorted((scene / "iphone" / part).glob("frame_*.png"))[:: self.step]
         ]
-        super().__init__(files, f"{folder} holds no SCENE/iphone/{DEPTHS[depth]}/frame_*.png; {_HOW}.", limit)
+        self.set_files(files, f"{folder} holds no SCENE/iphone/{part}/frame_*.png; {_HOW}.")
 
     def sample(self, entry: ImageFiles) -> DepthSample:
         """Read an image, shrunk to its depth.

@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 
 from pipeline.datasets.arguments import existing_folder, existing_parts
-from pipeline.datasets.base import DepthSample
+from pipeline.datasets.base import DepthSample, reader
 from pipeline.datasets.formats.points import pose_of
 from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth
 from pipeline.ingest.depth_files import MAX_VALUES
@@ -25,13 +25,14 @@ from pipeline.ingest.files import existing_file
 from pipeline.ingest.images import read_image
 from pipeline.records.camera import Camera
 from pipeline.records.errors import InputError
-from pipeline.records.settings import Count, Positive, Text, checked
+from pipeline.records.settings import Positive
 
 TAG = 202021.25
 _CAMERA_BYTES = 4 + 8 * 9 + 8 * 12
 _HOW = "unpack MPI-Sintel-complete and MPI-Sintel-depth-training from http://sintel.is.tue.mpg.de into it"
 
 
+@reader
 class Sintel(ListedDataset):
     """The training sequences of MPI Sintel, one group each.
 
@@ -48,29 +49,24 @@ class Sintel(ListedDataset):
 
     name = "sintel"
 
-    @checked
-    def __init__(
-        self,
-        path: Text | Path,
-        *,
-        render_pass: Literal["final", "clean"] = "final",
-        farthest_m: Positive | None = 1000.0,
-        limit: Count | None = None,
-    ) -> None:
-        self.farthest_m = farthest_m
-        folder = existing_folder(path, "the MPI Sintel data set", _HOW)
+    render_pass: Literal["final", "clean"] = "final"
+    farthest_m: Positive | None = 1000.0
+
+    def __post_init__(self) -> None:
+        """List the frames."""
+        folder = existing_folder(self.path, "the MPI Sintel data set", _HOW)
         folder = folder / "training" if (folder / "training").is_dir() else folder
-        existing_parts(folder, (render_pass, "depth", "camdata_left"), "the training part of MPI Sintel", _HOW)
+        existing_parts(folder, (self.render_pass, "depth", "camdata_left"), "the training part of MPI Sintel", _HOW)
         files = [
             ImageFiles(
                 f"{depth.parent.name}/{depth.stem}",
                 depth.parent.name,
-                folder / render_pass / depth.parent.name / f"{depth.stem}.png",
+                folder / self.render_pass / depth.parent.name / f"{depth.stem}.png",
                 depth,
             )
             for depth in sorted((folder / "depth").glob("*/*.dpt"))
         ]
-        super().__init__(files, f"{folder} holds no depth/*/*.dpt; {_HOW}.", limit)
+        self.set_files(files, f"{folder} holds no depth/*/*.dpt; {_HOW}.")
 
     def sample(self, entry: ImageFiles) -> DepthSample:
         """Read a frame, its depth and its camera.

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.datasets.base import Case
+from pipeline.datasets.base import Case, reader
 from pipeline.datasets.formats.tables import Row, image_of
 from pipeline.datasets.questions import (
     QuestionDataset,
@@ -34,7 +34,7 @@ from pipeline.records import Claim
 from pipeline.records.claim import decode_mask
 from pipeline.records.errors import InputError
 from pipeline.records.expected import AnswerKind, Expected
-from pipeline.records.settings import Count, FieldOfView, Text, checked
+from pipeline.records.settings import Text
 
 # Beginning of the category of a number, and how many regions it is about: fields of the claim.
 _NUMBERS = {
@@ -59,6 +59,7 @@ _ORDERS = {
 }
 
 
+@reader
 class SpatialRgptBench(QuestionDataset):
     """SpatialRGPT-Bench.
 
@@ -77,18 +78,12 @@ class SpatialRgptBench(QuestionDataset):
     title = "SpatialRGPT-Bench"
     how = "download the Parquet files of a8cheng/SpatialRGPT-Bench there, or its JSON lines with the images"
 
-    @checked
-    def __init__(
-        self,
-        path: Text | Path,
-        *,
-        images: Text | Path | None = None,
-        masks: bool = False,
-        fov_deg: FieldOfView = 60.0,
-        limit: Count | None = None,
-    ) -> None:
-        super().__init__(path, [("**/*.parquet", "*.jsonl", "*.json")], fov_deg, limit, images)
-        self.masks = masks
+    images: Text | Path | None = None
+    masks: bool = False
+
+    def patterns(self) -> list[tuple[str, ...]]:
+        """Parquet, else JSON."""
+        return [("**/*.parquet", "*.jsonl", "*.json")]
 
     def case_of(self, row: Row, case_id: str) -> Case:
         """The image, its regions, the question, and a true and a false claim where a relation expresses it."""

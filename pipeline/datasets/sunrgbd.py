@@ -19,17 +19,19 @@ import io
 import json
 import pickle
 from collections.abc import Mapping, Sequence
+from dataclasses import field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from pipeline.datasets.annotated.boxes import box_in_camera, image_of_boxes, turn_about_z
-from pipeline.datasets.annotated.claims import ClaimWriter
+from pipeline.datasets.annotated.claims import AnnotatedDataset, ClaimCount
 from pipeline.datasets.annotated.ground_truth import AnnotatedImage
 from pipeline.datasets.annotated.objects import AnnotatedObject, object_of_box, unique_labels
 from pipeline.datasets.arguments import existing_folder, existing_parts
-from pipeline.datasets.base import Case, ClaimDataset, DepthDataset, DepthSample
+from pipeline.datasets.base import Case, DepthDataset, DepthSample, reader
 from pipeline.datasets.formats.points import moved, rasterised, read_points, scanned_frame, split_projection
 from pipeline.datasets.formats.rgbd_files import POINT_VALUES, FrameFiles, read_frame
 from pipeline.datasets.formats.sequences import number_table
@@ -38,7 +40,7 @@ from pipeline.ingest.files import is_image
 from pipeline.ingest.images import read_image
 from pipeline.records import Camera, Frame
 from pipeline.records.errors import InputError
-from pipeline.records.settings import Count, Natural, Text, checked
+from pipeline.records.settings import Natural, Text
 
 CLASSES = (
     "bed", "table", "sofa", "chair", "toilet", "desk", "dresser", "night_stand", "bookshelf", "bathtub",
@@ -54,7 +56,8 @@ _HOW = f"unpack SUNRGBD.zip of https://rgbd.cs.princeton.edu there, or {_HOW_INF
 Info = Mapping[str, Any]
 
 
-class SunRgbd(ClaimDataset[Info | ImageFiles], DepthDataset[Info | ImageFiles]):
+@reader
+class SunRgbd(AnnotatedDataset[Info | ImageFiles], DepthDataset[Info | ImageFiles]):
     """SUN RGB-D, in the form that the folder has; the group of an original folder is the recording where there is one.
 
     Args:
@@ -78,47 +81,36 @@ class SunRgbd(ClaimDataset[Info | ImageFiles], DepthDataset[Info | ImageFiles]):
 
     name = "sunrgbd"
 
-    @checked
-    def __init__(
-        self,
-        path: Text | Path,
-        *,
-        info: str = "sunrgbd_infos_val.pkl",
-        images: str = "sunrgbd_trainval/image",
-        points: str = "points",
-        radius_px: Natural = 1,
-        claims_per_scene: int = 30,
-        relations: Sequence[str] | None = None,
-        seed: Natural = 0,
-        depth: Literal["raw", "filled"] = "raw",
-        sensor: Literal["kv1", "kv2", "realsense", "xtion"] | None = None,
-        limit: Count | None = None,
-    ) -> None:
-        super().__init__(limit)
-        self.radius_px = radius_px
-        self.writer = ClaimWriter(claims_per_scene, relations, seed)
-        self.folder = existing_folder(path, "SUN RGB-D", _HOW)
-        self.info, self.images, self.points = info, images, points
-        self._infos: dict[str, Any] | None = None
+    path: Text | Path = field(kw_only=False)
+    info: str = "sunrgbd_infos_val.pkl"
+    images: str = "sunrgbd_trainval/image"
+    points: str = "points"
+    radius_px: Natural = 1
+    claims_per_scene: ClaimCount = 30
+    depth: Literal["raw", "filled"] = "raw"
+    sensor: Literal["kv1", "kv2", "realsense", "xtion"] | None = None
+
+    def __post_init__(self) -> None:
+        """Find out which form the folder has."""
+        self.folder = existing_folder(self.path, "SUN RGB-D", _HOW)
         # What only the original folders have asks for them.
-        has_infos = (self.folder / info).is_file() and sensor is None and depth == "raw"
-        self._files = [] if has_infos else _files(self.folder, DEPTHS[depth], sensor)
+        has_infos = (self.folder / self.info).is_file() and self.sensor is None and self.depth == "raw"
+        self._files = [] if has_infos else _files(self.folder, DEPTHS[self.depth], self.sensor)
         if self._files:
             self.lacks_claims = (
                 f"{self.folder} holds the original folders of SUN RGB-D, whose boxes are not read; "
                 f"give {_INFOS} for claims: {_HOW_INFOS}."
             )
         else:
-            existing_parts(self.folder, (info, images, points), _INFOS, _HOW)
+            existing_parts(self.folder, (self.info, self.images, self.points), _INFOS, _HOW)
+
+    @cached_property
+    def _infos(self) -> dict[str, Any]:
+        return read_infos(self.folder / self.info)
 
     def entries(self) -> Sequence[Info | ImageFiles]:
         """The images of original folders, or the entries of the info file, which is read once."""
-        if self._files:
-            return self._files
-        if self._infos is None:
-            self._infos = read_infos(self.folder / self.info)
-        listed: Sequence[Info] = self._infos["data_list"]
-        return listed
+        return self._files or self._infos["data_list"]
 
     def entry_name(self, entry: Info | ImageFiles) -> str:
         """The image's name, or that of the info file where it has none."""
@@ -131,12 +123,12 @@ class SunRgbd(ClaimDataset[Info | ImageFiles], DepthDataset[Info | ImageFiles]):
 
     def case(self, entry: Info | ImageFiles, index: int) -> Case:
         """Read one image of the info file with its points and boxes."""
-        assert not isinstance(entry, ImageFiles) and self._infos is not None
+        assert not isinstance(entry, ImageFiles)
         rgb, camera, points = self._measured(entry)
         name = self.entry_name(entry)
         frame = scanned_frame(rgb, camera, points, self.radius_px, name=name, backend="file")
         image = image_of_instances(entry, self._infos.get("metainfo", {}), camera, points)
-        return self.writer.case(f"sunrgbd-{name}", index, frame, image, boxes_3d=True)
+        return self.written(f"sunrgbd-{name}", index, frame, image, boxes_3d=True)
 
     def sample(self, entry: Info | ImageFiles) -> DepthSample:
         """Read an image and its depth.

@@ -9,15 +9,16 @@ from __future__ import annotations
 from itertools import takewhile
 from pathlib import Path
 
-from pipeline.datasets.base import Case
+from pipeline.datasets.base import Case, reader
 from pipeline.datasets.formats.tables import Row, image_of
 from pipeline.datasets.questions import QuestionDataset, case_of_question, choice_question
 from pipeline.records.errors import InputError
-from pipeline.records.settings import Count, FieldOfView, Text, checked
+from pipeline.records.settings import Text
 
 _EMPTY = ("", "nan", "none")
 
 
+@reader
 class ThreeDsrBench(QuestionDataset):
     """3DSRBench.
 
@@ -36,17 +37,12 @@ class ThreeDsrBench(QuestionDataset):
     title = "3DSRBench"
     how = "download 3dsrbench_v1_vlmevalkit_circular.tsv of ccvl/3DSRBench there"
 
-    @checked
-    def __init__(
-        self,
-        path: Text | Path,
-        *,
-        files: str | None = None,
-        images: Text | Path | None = None,
-        fov_deg: FieldOfView = 60.0,
-        limit: Count | None = None,
-    ) -> None:
-        super().__init__(path, [(files,) if files else ("*.tsv", "**/*.parquet")], fov_deg, limit, images)
+    files: str | None = None
+    images: Text | Path | None = None
+
+    def patterns(self) -> list[tuple[str, ...]]:
+        """The chosen files, else TSV, else Parquet."""
+        return [(self.files,) if self.files else ("*.tsv", "**/*.parquet")]
 
     def case_of(self, row: Row, case_id: str) -> Case:
         """The image and the question."""

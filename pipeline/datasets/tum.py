@@ -18,13 +18,13 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from pipeline.datasets.arguments import check_optional_camera, existing_folder
-from pipeline.datasets.base import DepthSample
+from pipeline.datasets.base import DepthSample, reader
 from pipeline.datasets.formats.sequences import associate, number_table, sequences, text_lines
 from pipeline.datasets.listed import ImageFiles, ListedDataset, files_of_sequences, stored_truth
 from pipeline.ingest.images import camera_for, read_image
 from pipeline.records.camera import Camera, CameraSource
 from pipeline.records.errors import InputError
-from pipeline.records.settings import Count, Positive, Text, checked
+from pipeline.records.settings import Count, Positive
 
 UNIT_M = 1 / 5000
 CAMERAS = {
@@ -38,6 +38,7 @@ NOMINAL = Camera(525.0, 525.0, 319.5, 239.5, 640, 480, CameraSource.ASSUMED)
 _HOW = "unpack sequences of https://cvg.cit.tum.de/data/datasets/rgbd-dataset/download there"
 
 
+@reader
 class TumRgbd(ListedDataset):
     """Sequences of TUM RGB-D, one group each.
 
@@ -56,27 +57,21 @@ class TumRgbd(ListedDataset):
 
     name = "tum"
 
-    @checked
-    def __init__(
-        self,
-        path: Text | Path,
-        *,
-        most_apart_s: Positive = 0.02,
-        camera: Mapping[str, Any] | None = None,
-        step: Count = 1,
-        limit: Count | None = None,
-    ) -> None:
-        check_optional_camera(camera)
-        self.camera = camera
-        folder = existing_folder(path, "sequences of TUM RGB-D", _HOW)
-        unreadable: dict[str, str] = {}
+    most_apart_s: Positive = 0.02
+    camera: Mapping[str, Any] | None = None
+    step: Count = 1
+
+    def __post_init__(self) -> None:
+        """List the frames."""
+        check_optional_camera(self.camera)
+        folder = existing_folder(self.path, "sequences of TUM RGB-D", _HOW)
         files = files_of_sequences(
             sequences(folder, lambda place: (place / "rgb.txt").is_file()),
-            lambda sequence: _frames(sequence, float(most_apart_s))[::step],
-            unreadable,
+            lambda sequence: _frames(sequence, self.most_apart_s)[:: self.step],
+            self.unreadable,
         )
         missing = f"{folder} holds no sequence with rgb.txt, depth.txt and files of equal times; {_HOW}."
-        super().__init__(files, missing, limit, unreadable)
+        self.set_files(files, missing)
 
     def sample(self, entry: ImageFiles) -> DepthSample:
         """Read an image and its depth.

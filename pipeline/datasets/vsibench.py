@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import field
 from pathlib import Path
 
-from pipeline.datasets.base import Case
+from pipeline.datasets.base import Case, reader
 from pipeline.datasets.formats.tables import Row
 from pipeline.datasets.questions import QuestionDataset, case_of_question, choice_question
 from pipeline.ingest.video import read_video
 from pipeline.records import Frame
 from pipeline.records.expected import AnswerKind, Expected
-from pipeline.records.settings import Count, FieldOfView, Text, checked
+from pipeline.records.settings import Count
 
 # Units in which the questions ask for a number.
 _UNITS = {"object_abs_distance": "m", "object_size_estimation": "cm", "room_size_estimation": "m2"}
 
 
+@reader
 class VsiBench(QuestionDataset):
     """VSI-Bench.
 
@@ -41,21 +43,14 @@ class VsiBench(QuestionDataset):
     title = "VSI-Bench"
     how = "download test.jsonl of nyu-visionx/VSI-Bench and unpack its archives of videos there"
 
-    @checked
-    def __init__(
-        self,
-        path: Text | Path,
-        *,
-        question_types: Sequence[str] | None = None,
-        frames: Count = 8,
-        fov_deg: FieldOfView = 60.0,
-        limit: Count | None = None,
-    ) -> None:
-        super().__init__(path, [("test.jsonl", "*.jsonl", "**/*.parquet")], fov_deg, limit)
-        self.question_types = None if question_types is None else tuple(question_types)
-        self.frames = frames
-        # Questions about one video follow each other.
-        self._last: tuple[Path, tuple[Frame, ...]] | None = None
+    question_types: Sequence[str] | None = None
+    frames: Count = 8
+    # Questions about one video follow each other.
+    _last: tuple[Path, tuple[Frame, ...]] | None = field(default=None, init=False, repr=False)
+
+    def patterns(self) -> list[tuple[str, ...]]:
+        """JSON lines, else Parquet."""
+        return [("test.jsonl", "*.jsonl", "**/*.parquet")]
 
     def case_of(self, row: Row, case_id: str) -> Case | None:
         """Frames of the video and the question."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from enum import Enum
 from pathlib import Path
 from types import NoneType, UnionType
@@ -90,14 +90,21 @@ def checked(target: Target) -> Target:
     pipeline.records.settings.SettingError: times must be a whole number of at least 1, not 0.
     """
     if isinstance(target, type):
-        target.__init__ = checked(target.__init__)  # type: ignore[misc]
+        # The annotations of fields that a dataclass inherits are those of other modules.
+        hinted = target if is_dataclass(target) else target.__init__  # type: ignore[misc]
+        target.__init__ = _checked(target.__init__, hinted)  # type: ignore[misc]
         return target
+    return _checked(target, target)
+
+
+def _checked(target: Target, hinted: Any) -> Target:
+    """The function with its arguments checked against the annotations of ``hinted``."""
     signature = inspect.signature(target)
     single = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
     @functools.cache
     def annotations() -> dict[str, Any]:
-        hints = get_type_hints(target, include_extras=True)
+        hints = get_type_hints(hinted, include_extras=True)
         return {
             name: hints[name]
             for name, parameter in signature.parameters.items()

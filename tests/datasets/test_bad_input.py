@@ -43,7 +43,7 @@ class Named(DepthDataset[str]):
     name = "named"
 
     def __init__(self, *names: str, error: BaseException | None = None, limit: int | None = None) -> None:
-        super().__init__(limit)
+        super().__init__(limit=limit)
         self.given, self.error = names, error
 
     def entries(self) -> tuple[str, ...]:

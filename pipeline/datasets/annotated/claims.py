@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import permutations
 from typing import Annotated
 
@@ -12,11 +11,10 @@ from annotated_types import Interval
 
 from pipeline.datasets.annotated.ground_truth import AnnotatedImage, depth_gaps_m, truth_of
 from pipeline.datasets.annotated.objects import AnnotatedObject
-from pipeline.datasets.arguments import check_relations
-from pipeline.datasets.base import Case
+from pipeline.datasets.base import Case, ClaimDataset, Entry, reader
 from pipeline.records import Claim, DepthKind, Frame, Scene, Unit
-from pipeline.records.relations import RELATIONS, Need, Relation, ValueUse
-from pipeline.records.settings import Natural, checked
+from pipeline.records.relations import RELATIONS, Need, Relation, RelationName, ValueUse
+from pipeline.records.settings import Natural
 from pipeline.synthetic.draws import balanced, comparison, fields_of, has_value, in_unit, picked, pool_of, varied
 from pipeline.synthetic.truth import extents
 
@@ -34,29 +32,21 @@ ClaimCount = Annotated[int, Interval(ge=2)]
 """Number of claims, which come in pairs."""
 
 
-@checked
-@dataclass(frozen=True)
-class ClaimWriter:
-    """Makes cases of annotated images, with claims that are the same for the same seed.
+@reader
+class AnnotatedDataset(ClaimDataset[Entry]):
+    """A data set of annotated images, with claims that are the same for the same seed.
 
     Args:
         claims_per_scene: Most claims per scene, true and false ones in equal numbers.
         relations: Names of relations to draw from; None takes all that the depth can carry.
         seed: Random seed.
-
-    Raises:
-        ConfigError: If one of them is not usable.
     """
 
     claims_per_scene: ClaimCount
-    relations: Sequence[str] | None
-    seed: Natural
+    relations: Sequence[RelationName] | None = None
+    seed: Natural = 0
 
-    def __post_init__(self) -> None:
-        """Check the relations."""
-        check_relations(self.relations)
-
-    def case(
+    def written(
         self,
         case_id: str,
         index: int,
