@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 from hydra import compose, initialize_config_dir
@@ -25,6 +25,24 @@ from pipeline.stages.group import Stages
 from pipeline.stages.timing import StageError
 
 ImageLike = str | Path | np.ndarray | Image.Image | Frame
+
+
+class SceneOptions(TypedDict, total=False):
+    """What may come with the images of ``Pipeline.ask``, ``ask_all`` and ``judge``.
+
+    Args:
+        camera: Intrinsics for all images; otherwise from EXIF or assumed.
+        depth: Depth of each image for ``depth=file``: DepthMaps, or one array in metres.
+        anchors: Known lengths and distances that turn depth without metres into metric depth.
+        item_id: Id of the result; "item" by default.
+        output_dir: Where images and point clouds go; None, the default, writes none.
+    """
+
+    camera: Camera | Mapping[str, float] | None
+    depth: np.ndarray | DepthMap | Sequence[DepthMap] | None
+    anchors: Sequence[Anchor]
+    item_id: str
+    output_dir: Path | str | None
 
 
 def load_config(overrides: Sequence[str] = (), config_name: str = "run") -> DictConfig:
@@ -87,59 +105,31 @@ class Pipeline:
         check_flags(config)
         return cls(build_stages(config), config)
 
-    def ask(
-        self,
-        frames: ImageLike | Sequence[ImageLike],
-        question: str,
-        *,
-        camera: Camera | Mapping[str, float] | None = None,
-        depth: np.ndarray | DepthMap | Sequence[DepthMap] | None = None,
-        anchors: Sequence[Anchor] = (),
-        item_id: str = "item",
-        output_dir: Path | str | None = None,
-    ) -> Result:
+    def ask(self, frames: ImageLike | Sequence[ImageLike], question: str, **options: Unpack[SceneOptions]) -> Result:
         """Ask one question about one or several images and check the answer.
 
         Args:
             frames: Paths, uint8 (H, W, 3) arrays, PIL images or Frames: views of one scene.
             question: The question.
-            camera: Intrinsics for all images; otherwise from EXIF or assumed.
-            depth: Depth of each image for ``depth=file``: DepthMaps, or one array in metres.
-            anchors: Known lengths and distances that turn depth without metres into metric depth.
-            item_id: Id of the result.
-            output_dir: Where images and point clouds go; None writes none.
+            **options: Camera, depth, anchors, id and folder: see ``SceneOptions``.
 
         Raises:
             InputError: If an image cannot be read or the question is empty.
             ConfigError: If no model is configured.
             TheodoliteError: Whatever else a stage raises.
         """
-        (result,) = self.ask_all(
-            frames, [question], camera=camera, depth=depth, anchors=anchors, item_id=item_id, output_dir=output_dir
-        )
+        (result,) = self.ask_all(frames, [question], **options)
         return result
 
     def ask_all(
-        self,
-        frames: ImageLike | Sequence[ImageLike],
-        questions: Sequence[str],
-        *,
-        camera: Camera | Mapping[str, float] | None = None,
-        depth: np.ndarray | DepthMap | Sequence[DepthMap] | None = None,
-        anchors: Sequence[Anchor] = (),
-        item_id: str = "item",
-        output_dir: Path | str | None = None,
+        self, frames: ImageLike | Sequence[ImageLike], questions: Sequence[str], **options: Unpack[SceneOptions]
     ) -> list[Result]:
         """Ask several questions about the same images together, which is faster than one by one.
 
         Args:
             frames: As for ``ask``.
             questions: The questions.
-            camera: As for ``ask``.
-            depth: As for ``ask``.
-            anchors: As for ``ask``.
-            item_id: As for ``ask``.
-            output_dir: As for ``ask``.
+            **options: As for ``ask``.
 
         Returns:
             One result per question, in their order.
@@ -157,20 +147,14 @@ class Pipeline:
             raise InputError("The question is empty; say what to ask about the images.")
         if not questions:
             return []
-        scene = self._scene(frames, camera, depth, item_id, questions=tuple(questions), anchors=tuple(anchors))
-        return self._process(scene, output_dir)
+        return self._results(frames, options, questions=tuple(questions))
 
     def judge(
         self,
         frames: ImageLike | Sequence[ImageLike],
         claims: Sequence[Claim],
         regions: Sequence[Region],
-        *,
-        camera: Camera | Mapping[str, float] | None = None,
-        depth: np.ndarray | DepthMap | Sequence[DepthMap] | None = None,
-        anchors: Sequence[Anchor] = (),
-        item_id: str = "item",
-        output_dir: Path | str | None = None,
+        **options: Unpack[SceneOptions],
     ) -> Result:
         """Judge given claims without a model.
 
@@ -178,53 +162,41 @@ class Pipeline:
             frames: As for ``ask``.
             claims: The claims.
             regions: The regions that the claims name.
-            camera: As for ``ask``.
-            depth: As for ``ask``.
-            anchors: As for ``ask``.
-            item_id: Id of the result.
-            output_dir: As for ``ask``.
+            **options: As for ``ask``.
 
         Raises:
             InputError: If an image cannot be read.
             TheodoliteError: Whatever else a stage raises.
         """
-        scene = self._scene(
-            frames, camera, depth, item_id, regions=tuple(regions), claims=tuple(claims), anchors=tuple(anchors)
-        )
-        (result,) = self._process(scene, output_dir)
+        (result,) = self._results(frames, options, regions=tuple(regions), claims=tuple(claims))
         return result
 
-    def _process(self, scene: Scene, output_dir: Path | str | None) -> list[Result]:
+    def _results(self, frames: ImageLike | Sequence[ImageLike], options: SceneOptions, **rest: Any) -> list[Result]:
+        if unknown := options.keys() - SceneOptions.__annotations__:
+            raise TypeError(f"There is no option {min(unknown)}; there are {', '.join(SceneOptions.__annotations__)}.")
+        folder = options.get("output_dir")
         try:
-            return list(process(scene, self.stages, None if output_dir is None else Path(output_dir), {}))
+            scene = self._scene(frames, options, rest)
+            return list(process(scene, self.stages, None if folder is None else Path(folder), {}))
         except StageError as error:
             raise error.cause from error
 
-    def _scene(
-        self,
-        frames: ImageLike | Sequence[ImageLike],
-        camera: Camera | Mapping[str, float] | None,
-        depth: np.ndarray | DepthMap | Sequence[DepthMap] | None,
-        item_id: str,
-        **rest: Any,
-    ) -> Scene:
+    def _scene(self, frames: ImageLike | Sequence[ImageLike], options: SceneOptions, rest: dict[str, Any]) -> Scene:
         from pipeline.ingest.build import frame_from
 
         images = [frames] if isinstance(frames, str | Path | np.ndarray | Image.Image | Frame) else list(frames)
+        depth, camera = options.get("depth"), options.get("camera")
         if isinstance(depth, np.ndarray):
             depth = DepthMap.from_values(depth, "metric", "sensor", "file")
         maps = [depth] if isinstance(depth, DepthMap) else [None] * len(images) if depth is None else list(depth)
         if len(maps) != len(images):
             raise InputError(f"There are {len(images)} images but {len(maps)} depth maps; give one for each.")
         fov_deg = float(OmegaConf.select(self.config, "input.fov_deg", default=60.0))
-        return Scene(
-            item_id,
-            tuple(
-                frame_from(image, camera=camera, depth=given, fov_deg=fov_deg)
-                for image, given in zip(images, maps, strict=True)
-            ),
-            **rest,
+        scene_frames = tuple(
+            frame_from(image, camera=camera, depth=given, fov_deg=fov_deg)
+            for image, given in zip(images, maps, strict=True)
         )
+        return Scene(options.get("item_id", "item"), scene_frames, anchors=tuple(options.get("anchors", ())), **rest)
 
 
 def spatial_query(

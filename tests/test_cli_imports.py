@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from test_layout import HEAVY
 
 PROGRAM = """
 import json, sys
@@ -32,7 +33,8 @@ def loaded(*arguments: str) -> set[str]:
 
 @pytest.mark.parametrize("arguments", [("--help",), ("run", "--help")])
 def test_help_imports_neither_arrays_nor_records(arguments: tuple[str, ...]) -> None:
-    assert not loaded(*arguments) & {"numpy", "pydantic", "scipy", "cv2", "torch", "filelock", "pipeline.records.claim"}
+    unused = {"numpy", "pydantic", "scipy", "cv2", "hydra", "filelock", "pipeline.records.claim"}
+    assert not loaded(*arguments) & (HEAVY | unused)
 
 
 def test_judging_claims_imports_no_evaluation_no_data_sets_and_no_renderer(tmp_path: Path) -> None:
@@ -46,7 +48,7 @@ def test_judging_claims_imports_no_evaluation_no_data_sets_and_no_renderer(tmp_p
         f"claims={tmp_path / 'claims.json'}", f"output_dir={tmp_path / 'out'}", "cache_dir=null",
     )  # fmt: skip
     assert list((tmp_path / "out" / "clouds").iterdir()), "the point cloud is written"
-    assert not modules & {"open3d", "torch", "transformers", "openai", "h5py", "matplotlib"}
+    assert not modules & HEAVY
     own = {name for name in modules if name == "pipeline" or name.startswith("pipeline.")}
     assert not {name for name in own if name.split(".")[1:2] in (["evaluate"], ["datasets"], ["synthetic"])}
     assert len(own) <= 110

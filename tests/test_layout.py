@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,12 +58,6 @@ def test_modules_are_short_and_load_heavy_packages_where_they_use_them() -> None
 
 def test_four_modules_stay_loose() -> None:
     assert {path for path in sources() if "/" not in path} == {"__init__.py", "__main__.py", "api.py", "cli.py"}
-
-
-def test_the_command_line_starts_without_heavy_packages() -> None:
-    program = f"import sys, pipeline.cli, pipeline.records; print(sorted({HEAVY!r} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize(

@@ -97,19 +97,6 @@ class QueryStage:
         self.error_budget = error_budget
         self.settings = settings
 
-    def __call__(self, scene: Scene, question: str) -> Answer:
-        """Ask one question and read the answer.
-
-        Raises:
-            GenerationError: If the model could not answer.
-            ModelUnavailableError: If the model is neither on disk nor reachable.
-            InputError: If the question is empty.
-        """
-        (outcome,) = self.ask_all([(scene, question)])
-        if isinstance(outcome, TheodoliteError):
-            raise outcome
-        return outcome
-
     def check(self) -> None:
         """Check the model, unless some of its answers are cached, which may suffice.
 

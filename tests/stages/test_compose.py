@@ -15,7 +15,6 @@ from PIL import Image
 from stages.doubles import CountingDepth, CountingOcr, ScriptedModel
 from stages.runs import failures_in, item, make_stages, manifest, saying
 
-from pipeline.ingest.source import FileSource
 from pipeline.models.depth.given import GivenDepth
 from pipeline.models.ocr.rapid import RapidOcr
 from pipeline.models.segment.sam import SamSegmenter
@@ -118,11 +117,6 @@ def test_what_concerns_every_item_stops_the_run(tmp_path: Path, error: type[Theo
     assert failures_in(tmp_path / "out") == []
 
 
-def test_an_input_that_cannot_be_used_at_all_stops_the_run(tmp_path: Path) -> None:
-    with pytest.raises(TheodoliteError, match="does not exist"):
-        run(FileSource(tmp_path / "none.jsonl"), make_stages(saying("Fine.")), tmp_path / "out")
-
-
 def test_a_folder_that_cannot_be_written_stops_the_run(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("")
     with pytest.raises(ExportError, match="out"):
@@ -178,30 +172,6 @@ def test_regions_stand_in_the_order_given_said_read(tmp_path: Path) -> None:
     ]
 
 
-def test_resume_does_only_what_is_missing(tmp_path: Path) -> None:
-    lines = [item("a", questions=["one?", "two?"]), item("b", question="three?"), item("c", question="four?")]
-
-    def half(request: Request) -> str:
-        if request.question in ("two?", "three?"):
-            raise GenerationError("Not now.")
-        return "Fine."
-
-    first = run(manifest(tmp_path, *lines), make_stages(ScriptedModel(half)), tmp_path / "out")
-    assert (first.results, len(first.failures)) == (2, 2)
-    model = saying("Fine.")
-    again = run(manifest(tmp_path, *lines), make_stages(model), tmp_path / "out", resume=True)
-    assert sorted((r.item_id, r.question) for r in results_in(tmp_path / "out")) == [
-        ("a", "one?"),
-        ("a", "two?"),
-        ("b", "three?"),
-        ("c", "four?"),
-    ]
-    assert (again.results, again.failures) == (2, [])
-    assert "four?" not in [request.question for request in model.requests]
-    third = run(manifest(tmp_path, *lines), make_stages(saying("Fine.")), tmp_path / "out", resume=True)
-    assert (third.results, third.skipped) == (0, 4)
-
-
 def test_without_resume_the_folder_starts_afresh(tmp_path: Path) -> None:
     for name in ("a", "b"):
         run(manifest(tmp_path, item(name, question="Where?")), make_stages(saying("Fine.")), tmp_path / "out")
@@ -233,7 +203,7 @@ def fail(*_arguments: object) -> Any:
 @pytest.mark.parametrize("stage", ["depth", "ocr", "query", "verify", "export"])
 def test_a_failure_names_its_stage(stage: str) -> None:
     class Failing(QueryStage):
-        def __call__(self, *_arguments: object) -> None:  # type: ignore[override]
+        def __call__(self, *_arguments: object) -> None:
             raise DepthError("It failed.")
 
         prompts = __call__  # type: ignore[assignment]

@@ -76,7 +76,7 @@ def test_a_crash_costs_only_the_request_that_it_is_about(tmp_path: Path, caplog:
     outcomes = generate_all(model, StageCache(tmp_path), [request("a"), request("crash"), request("b")])
     assert "3 requests at once failed (ZeroDivisionError('division by zero')); asking one by one." in caplog.text
     assert said(outcomes) == ["About a", "Unexpected ZeroDivisionError: division by zero", "About b"]
-    assert isinstance(outcomes[1], GenerationError)
+    assert isinstance(outcomes[1], GenerationError) and isinstance(outcomes[1].__cause__, ZeroDivisionError)
 
 
 def test_a_model_that_is_asked_nothing_is_not_even_looked_for() -> None:

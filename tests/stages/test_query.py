@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,10 +13,9 @@ from stages.doubles import ScriptedModel
 from pipeline.models.vlm.base import Generation, Request, Step
 from pipeline.models.vlm.budget import DEFAULT_BUDGET, ImageBudget
 from pipeline.models.vlm.crops import Crop
-from pipeline.records import Answer, Camera, Claim, DepthKind, DepthMap, Frame, Origin, Region, Scene, Status, Verdict
+from pipeline.records import Answer, Camera, Claim, DepthMap, Frame, Origin, Region, Scene, Status, Verdict
 from pipeline.records.error_budget import ErrorBudget
 from pipeline.records.errors import ConfigError, GenerationError, InputError
-from pipeline.stages.cache import StageCache
 from pipeline.stages.query import QueryStage
 from pipeline.stages.reading import Prompt
 from pipeline.stages.recheck import Judged, small_regions
@@ -46,6 +44,12 @@ def answering(request: Request) -> str:
     return f"Yes, the screen is in front of the cabinet.\n```json\n{located('Screen', 'lamp')}\n```"
 
 
+def ask(stage: QueryStage, scene: Scene, question: str = QUESTION) -> Answer:
+    (outcome,) = stage.ask_all([(scene, question)])
+    assert isinstance(outcome, Answer), outcome
+    return outcome
+
+
 def steps_of(model: ScriptedModel) -> list[Step]:
     return [request.step for request in model.requests]
 
@@ -67,26 +71,26 @@ def test_objects_are_grounded_first_where_the_table_needs_them_and_only_image_hi
     hints: str, steps: str, can_ground: bool, expected: list[Step], images: int
 ) -> None:
     model = ScriptedModel(answering, can_ground=can_ground)
-    QueryStage(model, hints, steps)(scenes.scene(), QUESTION)
+    ask(QueryStage(model, hints, steps), scenes.scene())
     assert steps_of(model) == expected
     assert len(model.requests[-1].images) == images
 
 
 def test_the_table_holds_the_depth_that_was_measured_where_the_model_pointed() -> None:
     model = ScriptedModel(answering)
-    QueryStage(model, "table")(scenes.scene(), QUESTION)
-    ground, ask = (request.prompt_text for request in model.requests)
-    rows = [line for line in ask.splitlines() if line.startswith(("| screen", "| cabinet"))]
+    ask(QueryStage(model, "table"), scenes.scene())
+    ground, answer = (request.prompt_text for request in model.requests)
+    rows = [line for line in answer.splitlines() if line.startswith(("| screen", "| cabinet"))]
     assert [row.split("|")[1].strip() for row in rows] == ["screen", "cabinet"], "from near to far"
     for row, metres in zip(rows, ("1.20", "2.00"), strict=True):
         assert [cell.strip() for cell in row.split("|")[3:6]] == [metres] * 3
     assert "1.20" not in ground
-    assert ask.rstrip().endswith(QUESTION)
+    assert answer.rstrip().endswith(QUESTION)
     assert ground.rstrip().endswith(QUESTION)
 
 
 def test_the_answer_keeps_what_both_steps_gave() -> None:
-    answer = QueryStage(ScriptedModel(answering), "table")(scenes.scene(), QUESTION)
+    answer = ask(QueryStage(ScriptedModel(answering), "table"), scenes.scene())
     assert [region.label for region in answer.regions] == ["Screen", "lamp", "cabinet"], "each object once"
     assert {region.origin for region in answer.regions} == {Origin.MODEL}
     assert answer.grounding == located("screen", "cabinet")
@@ -96,21 +100,8 @@ def test_the_answer_keeps_what_both_steps_gave() -> None:
         ("in_front_of", "screen", "cabinet")
     ]
     assert answer.text.startswith("Yes, the screen is in front of")
-    answer = QueryStage(ScriptedModel(answering), "none")(scenes.scene(), QUESTION)
+    answer = ask(QueryStage(ScriptedModel(answering), "none"), scenes.scene())
     assert (answer.grounding, answer.prompt_tokens, answer.seconds) == (None, 10, 0.5), "one step alone"
-
-
-def test_a_generation_is_kept_for_the_same_prompt_only(tmp_path: Path) -> None:
-    model = ScriptedModel(answering, identity="scripted 1")
-    stage = QueryStage(model, "table", cache=StageCache(tmp_path))
-    first, second = stage(scenes.scene(), QUESTION), stage(scenes.scene(), QUESTION)
-    assert first == second
-    assert len(model.requests) == 2
-    stage(scenes.scene(), "Is it behind the cabinet?")
-    assert len(model.requests) == 4
-    deeper = scenes.scene(scenes.as_kind(scenes.depth_m() * 2, DepthKind.METRIC))
-    stage(deeper, QUESTION)
-    assert steps_of(model)[4:] == [Step.ANSWER], "the grounding prompt holds no depth"
 
 
 @pytest.mark.parametrize(
@@ -129,16 +120,10 @@ def test_a_setting_that_is_not_allowed_is_named(name: str, value: Any) -> None:
         QueryStage(ScriptedModel(answering), **{name: value})
 
 
-@pytest.mark.parametrize(
-    "hints, question, depth, error, words",
-    [("table", "  ", True, InputError, "empty"), ("image", QUESTION, False, ConfigError, "no depth")],
-)
-def test_what_cannot_be_asked_is_refused_before_the_model_is_asked(
-    hints: str, question: str, depth: bool, error: type[Exception], words: str
-) -> None:
-    model, scene = ScriptedModel(answering), scenes.scene()
-    with pytest.raises(error, match=words):
-        QueryStage(model, hints)(scene if depth else replace(scene, depth=()), question)
+def test_hints_that_the_scene_cannot_give_are_refused_before_the_model_is_asked() -> None:
+    model = ScriptedModel(answering)
+    with pytest.raises(ConfigError, match="no depth"):
+        QueryStage(model, "image").ask_all([(replace(scenes.scene(), depth=()), QUESTION)])
     assert model.requests == []
 
 
@@ -168,13 +153,14 @@ def test_an_error_of_one_question_stays_with_it() -> None:
     outcomes = QueryStage(model, "table").ask_all([(scenes.scene(), question) for question in questions])
     assert [type(outcome) for outcome in outcomes] == [Answer, GenerationError, InputError, GenerationError, Answer]
     assert model.batches == [4, 3], "what failed to be grounded is not asked"
+    assert "empty" in str(outcomes[2]) and str(outcomes[3]) == "It cannot find it."
 
 
 def test_the_table_is_measured_with_the_settings_of_the_verifier() -> None:
     scene = replace(scenes.scene(), regions=(Region("cup", (10.0, 10.0, 14.0, 14.0)),))
     for min_pixels, told in ((20, False), (5, True)):
         model = ScriptedModel(answering, can_ground=False)
-        QueryStage(model, error_budget=ErrorBudget(), settings=Settings(min_pixels=min_pixels))(scene, QUESTION)
+        ask(QueryStage(model, error_budget=ErrorBudget(), settings=Settings(min_pixels=min_pixels)), scene)
         assert ("| cup |" in model.requests[0].prompt_text) == told
 
 
@@ -238,7 +224,7 @@ def test_what_was_enlarged_already_is_not_looked_at_again() -> None:
 def test_asking_again_goes_on_where_the_first_prompt_ended() -> None:
     model = ScriptedModel(answering)
     stage = QueryStage(model, "table", recheck=1)
-    stage(scenes.scene(), QUESTION)
+    ask(stage, scenes.scene())
     first = model.requests[-1]
     again = judged("undecided", "refuted")
     (answer,) = stage.ask_again([(again, stage.reasons_to_ask_again(again))])
@@ -286,7 +272,7 @@ def test_small_objects_are_shown_enlarged_and_boxes_in_them_are_mapped_back(
 
     model = ScriptedModel(script)
     stage = QueryStage(model, "table", second_look=second_look)
-    answer = stage(scene, "Is the dot right of the screen?")
+    answer = ask(stage, scene, "Is the dot right of the screen?")
     assert sorted(found) == enlarged
     assert len(model.requests[-1].images) == 1 + len(enlarged)
     assert all(region.frame == 0 for region in answer.regions)
@@ -302,7 +288,7 @@ def test_small_objects_are_shown_enlarged_and_boxes_in_them_are_mapped_back(
 def test_the_distance_in_the_table_is_the_one_that_claims_are_judged_by() -> None:
     model = ScriptedModel(answering, can_ground=False)
     scene = replace(scenes.scene(), regions=scenes.regions())
-    QueryStage(model, "table")(scene, QUESTION)
+    ask(QueryStage(model, "table"), scene)
     (row,) = [line for line in model.requests[0].prompt_text.splitlines() if line.startswith("| cup")]
     told_m = float(row.split("|")[-2])
     claim = Claim("distance_to_camera", "cup", value=told_m, unit="m")  # type: ignore[arg-type]
@@ -313,7 +299,7 @@ def test_the_distance_in_the_table_is_the_one_that_claims_are_judged_by() -> Non
 
 def test_the_answer_tells_how_it_was_asked() -> None:
     stage = QueryStage(ScriptedModel(answering), "table", second_look="always")
-    prompting = stage(scenes.scene(frames=2), QUESTION).prompting
+    prompting = ask(stage, scenes.scene(frames=2)).prompting
     assert (prompting["hints"], prompting["steps"], prompting["frames"]) == ("table", 2, {"0": None, "1": None})
     assert [crop["frame"] for crop in prompting["crops"]] == [0]
 
@@ -332,7 +318,7 @@ def test_many_frames_share_the_budget_and_keep_their_numbers() -> None:
     one = scenes.scene()
     scene = replace(one, frames=one.frames * 40, depth=one.depth * 40)
     model = ScriptedModel(answering)
-    QueryStage(model, "table", budget=ImageBudget(max_frames=3))(scene, QUESTION)
+    ask(QueryStage(model, "table", budget=ImageBudget(max_frames=3)), scene)
     for request in model.requests:
         assert len(request.pixels) == 3
         assert "Picture 40: " in request.prompt_text
