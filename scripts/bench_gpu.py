@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.figures import Figure, json_line
+from benchmarks.figures import Figure, bounded, json_line
 from benchmarks.plain import PlainQwen3VL, noise, request
 from random_qwen3vl import build_random_qwen3vl
 
@@ -80,12 +80,9 @@ def _one_size(model: Any, frames: int, new_tokens: int, on_gpu: bool) -> Iterato
     label = f"{frames} frame(s), {tokens} prompt tokens"
     quoted = QUOTED_COLD_MS[frames] if on_gpu else None
     reach = REACH_COLD_MS.get(frames) if on_gpu else None
-    value = _median(cold)
-    ratio = value / quoted if quoted else None
-    yield Figure(f"{label}, time to first token, cold", value, "ms", quoted, ratio, reach, not reach or value <= reach)
-    value, reach = _median(warm), REACH_WARM_MS if on_gpu else None
-    name = f"{label}, time to first token, follow-up"
-    yield Figure(name, value, "ms", reach=reach, ok=not reach or value <= reach)
+    yield bounded(f"{label}, time to first token, cold", _median(cold), "ms", quoted, most=reach)
+    warm_reach = REACH_WARM_MS if on_gpu else None
+    yield bounded(f"{label}, time to first token, follow-up", _median(warm), "ms", most=warm_reach)
     yield Figure(f"{label}, one answer of {new_tokens}", statistics.median(speeds), "tokens/s")
     yield Figure(f"{label}, 8 answers together, first tokens included", statistics.median(together), "tokens/s")
 

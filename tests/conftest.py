@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -65,6 +66,18 @@ def transformers_serve(tiny_qwen3vl: Path, tmp_path_factory: pytest.TempPathFact
 def command_line(tmp_path: Path) -> CommandLine:
     """The command line as a user calls it, in a folder that is not the checkout."""
     return lambda *arguments, **environment: call(REPOSITORY, tmp_path, *arguments, **environment)
+
+
+@pytest.fixture
+def success(command_line: CommandLine) -> CommandLine:
+    """The command line, of a command that succeeds without a word on standard error."""
+
+    def called(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        done = command_line(*arguments, **environment)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done
+
+    return called
 
 
 @pytest.fixture

@@ -68,10 +68,9 @@ def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_real_photo_with_given_claims_is_judged_and_no_decided_verdict_is_wrong(
-    command_line: CommandLine, tmp_path: Path
+    success: CommandLine, tmp_path: Path
 ) -> None:
-    done = command_line("run", "input=arc2017")
-    assert (done.returncode, done.stderr) == (0, "")
+    done = success("run", "input=arc2017")
     (folder,) = [path.parent for path in (tmp_path / "outputs").rglob("results.jsonl")]
     assert str(folder / "results.jsonl") in done.stdout, "the whole path, to be copied"
     (result,) = results_in(folder)
@@ -87,13 +86,12 @@ def test_a_real_photo_with_given_claims_is_judged_and_no_decided_verdict_is_wron
     assert (folder / "failures.jsonl").read_text() == ""
 
 
-def test_given_claims_about_an_rgbd_photo_get_the_known_verdicts(command_line: CommandLine, tmp_path: Path) -> None:
+def test_given_claims_about_an_rgbd_photo_get_the_known_verdicts(success: CommandLine, tmp_path: Path) -> None:
     camera = "{fx: 150, fy: 150, cx: 79.5, cy: 59.5}"
-    done = command_line(
+    done = success(
         *("verify", "input=photo.png", "claims=claims.json", "input.depth=depth.png", "input.depth_scale=0.001"),
         *(f"input.camera={camera}", "output_dir=out", "export.page=false"),
     )
-    assert (done.returncode, done.stderr) == (0, "")
     (result,) = results_in(tmp_path / "out")
     assert [str(verdict.status) for verdict in result.verdicts] == VERDICTS
     assert "6: 3 supported, 2 refuted, 1 undecided" in done.stdout
@@ -117,18 +115,16 @@ def test_help_shows_the_groups_at_once(command_line: CommandLine) -> None:
     assert min(cpu_seconds(lambda: command_line("run", "--help")) for _ in range(3)) < 1.5
 
 
-def test_the_whole_configuration_can_be_printed(command_line: CommandLine) -> None:
-    done = command_line("run", "depth=none", "--cfg", "job", "verify.verifier.risk=0.2")
-    assert (done.returncode, done.stderr) == (0, "")
+def test_the_whole_configuration_can_be_printed(success: CommandLine) -> None:
+    done = success("run", "depth=none", "--cfg", "job", "verify.verifier.risk=0.2")
     assert "risk: 0.2" in done.stdout
     assert "pipeline.models.depth.none.NoDepth" in done.stdout
 
 
-def test_a_sweep_writes_one_folder_per_combination(command_line: CommandLine, tmp_path: Path) -> None:
+def test_a_sweep_writes_one_folder_per_combination(success: CommandLine, tmp_path: Path) -> None:
     overrides = [f"input={tmp_path / 'photo.png'}", "claims=claims.json", *ANSWERED, *LIGHT]
     sweep = ["verify.verifier.risk=0.01,0.1", "question=Which, of these?", "output_dir=out"]
-    done = command_line("run", *overrides, *sweep, "-m")
-    assert (done.returncode, done.stderr) == (0, "")
+    success("run", *overrides, *sweep, "-m")
     folders = sorted(path.parent for path in (tmp_path / "out").rglob("results.jsonl"))
     assert [folder.name for folder in folders] == ["0", "1"]
     for folder, risk in zip(folders, ("0.01", "0.1"), strict=True):
@@ -163,13 +159,12 @@ def test_a_bad_item_is_reported_and_resume_computes_only_what_is_missing(
 
 
 @pytest.mark.parametrize("name", ["it's a (photo), really.png", "2024"])
-def test_any_file_name_may_be_typed(command_line: CommandLine, tmp_path: Path, name: str) -> None:
+def test_any_file_name_may_be_typed(success: CommandLine, tmp_path: Path, name: str) -> None:
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / name).with_suffix(".png").write_bytes((tmp_path / name).read_bytes())
     path = "here" if name == "2024" else f"here/{name}"
     (tmp_path / "answers.jsonl").write_text(json.dumps({"id": Path(name).stem, "response": "Left."}))
-    done = command_line("run", f"input={path}", "question=What's left, then: a=b or c?", *ANSWERED, "output_dir=out")
-    assert (done.returncode, done.stderr) == (0, "")
+    success("run", f"input={path}", "question=What's left, then: a=b or c?", *ANSWERED, "output_dir=out")
     (result,) = results_in(tmp_path / "out")
     assert result.question == "What's left, then: a=b or c?"
 

@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, bounded
 
 _FIRST_SEED = 100_000
 _CLAIMS = 2000
@@ -92,40 +92,21 @@ def _row(name: str, reach: Reach, run: Any, risk: float = 0.05) -> Iterator[Figu
     best = max(item.accuracy for item in plain.values())
     if risk != _RISKS[0]:
         other = scores(_at(risk, run.judgements))
-        yield Figure(
-            f"{name}: decided claims right at risk {risk}, chosen on the calibration half", other.accuracy, "share",
-            best, other.accuracy / best, reach.right, other.accuracy >= reach.right,
-        )  # fmt: skip
-        yield Figure(
-            f"{name}: coverage at risk {risk}", other.coverage, "share", reach=reach.coverage,
-            ok=other.coverage >= reach.coverage,
-        )  # fmt: skip
-    yield Figure(
-        f"{name}: decided claims right", own.accuracy, "share", best, own.accuracy / best, reach.right,
-        own.accuracy >= reach.right,
-    )  # fmt: skip
-    yield Figure(f"{name}: coverage", own.coverage, "share", reach=reach.coverage, ok=own.coverage >= reach.coverage)
+        chosen = f"decided claims right at risk {risk}, chosen on the calibration half"
+        yield bounded(f"{name}: {chosen}", other.accuracy, "share", best, least=reach.right)
+        yield bounded(f"{name}: coverage at risk {risk}", other.coverage, "share", least=reach.coverage)
+    yield bounded(f"{name}: decided claims right", own.accuracy, "share", best, least=reach.right)
+    yield bounded(f"{name}: coverage", own.coverage, "share", least=reach.coverage)
     judge, area = min(((judge, item.risk_coverage_area) for judge, item in plain.items()), key=lambda item: item[1])
-    ratio = own.risk_coverage_area / area
-    yield Figure(
-        f"{name}: area under risk-coverage against {judge}", own.risk_coverage_area, "share", area, ratio,
-        reach.area * area, ratio <= reach.area,
-    )  # fmt: skip
-    chosen = [index for index, item in enumerate(run.judgements) if item.relation in ("occludes", "occluded_by")]
-    if chosen:
-        found = balanced_accuracy([run.judgements[index] for index in chosen])
-        others = [
-            balanced_accuracy([judgements[index] for index in chosen])
-            for judgements in (judgements_of(scores_) for scores_ in run.baselines.values())
-        ]
-        yield Figure(
-            f"{name}: balanced accuracy of {len(chosen)} claims of occlusion", found, "share", max(others),
-            found / max(others), reach.occlusion, reach.occlusion is None or found >= reach.occlusion,
-        )  # fmt: skip
-    yield Figure(
-        f"{name}: expected calibration error", own.calibration_error, "share", reach=reach.calibration,
-        ok=own.calibration_error <= reach.calibration,
-    )  # fmt: skip
+    against = f"{name}: area under risk-coverage against {judge}"
+    yield bounded(against, own.risk_coverage_area, "share", area, most=reach.area * area)
+    hiding = [index for index, item in enumerate(run.judgements) if item.relation in ("occludes", "occluded_by")]
+    if hiding:
+        runs = [run.judgements, *map(judgements_of, run.baselines.values())]
+        found, *others = (balanced_accuracy([judgements[index] for index in hiding]) for judgements in runs)
+        accuracy = f"{name}: balanced accuracy of {len(hiding)} claims of occlusion"
+        yield bounded(accuracy, found, "share", max(others), least=reach.occlusion)
+    yield bounded(f"{name}: expected calibration error", own.calibration_error, "share", most=reach.calibration)
 
 
 def _rendered(first_seed: int, claims: int) -> Iterator[tuple[str, Reach, Any]]:

@@ -10,6 +10,8 @@ from benchmarks import plain_alignment, plain_depth
 from benchmarks.depth_pairs import random_pair
 
 PAIRS = 200
+# Metrics of aligned and true depth alone.
+_OF_PIXELS = ("abs_rel", "sq_rel", "rmse", "mae", "rmse_log", "log10", "si_log", "midas_error_rate")
 # First and last row, first and last column, as shares of the size: Eigen et al. 2014 and Garg et al. 2016.
 _CROPS = {
     "eigen_nyu": (45 / 480, 471 / 480, 41 / 640, 601 / 640),
@@ -42,18 +44,10 @@ def plain_aligned(prediction: Any, truth: Any, mask: np.ndarray, alignment: str,
     if alignment.startswith(("huber", "ransac")):
         drawn = sampled_pixels(len(x), seed)
         x, y = x[drawn], y[drawn]
-    if alignment == "none":
-        scale, shift = 1.0, 0.0
-    elif alignment == "median_scale":
-        scale, shift = plain_alignment.median_scale(x, y)
-    elif alignment == "scale":
-        scale, shift = plain_alignment.scale(x, y)
-    elif alignment.startswith("scale_shift"):
-        scale, shift = plain_alignment.scale_shift(x, y)
-    elif alignment.startswith("huber"):
-        scale, shift = plain_alignment.huber(x, y)
-    else:
-        scale, shift = plain_alignment.ransac(x, y, ransac_draws(len(x), seed))
+    drawn = (ransac_draws(len(x), seed),) if alignment.startswith("ransac") else ()
+    scale, shift = 1.0, 0.0
+    if alignment != "none":
+        scale, shift = getattr(plain_alignment, alignment.removesuffix("_disparity"))(x, y, *drawn)
     line = scale * values + shift
     if in_disparity:
         return plain_alignment.depth_of_disparity(line, most_m or float(true[mask].max()), least_m), scale
@@ -87,17 +81,8 @@ def plain_score(sample: Any, prediction: Any, protocol: Any) -> dict[str, float]
     pixels = (aligned, true, valid)
     has_boundaries = plain_depth.is_dense(wanted)
     return {
-        "abs_rel": plain_depth.abs_rel(*pixels),
-        "sq_rel": plain_depth.sq_rel(*pixels),
-        "rmse": plain_depth.rmse(*pixels),
-        "mae": plain_depth.mae(*pixels),
-        "rmse_log": plain_depth.rmse_log(*pixels),
-        "log10": plain_depth.log10(*pixels),
-        "si_log": plain_depth.si_log(*pixels),
-        "delta1": plain_depth.delta(*pixels, 1),
-        "delta2": plain_depth.delta(*pixels, 2),
-        "delta3": plain_depth.delta(*pixels, 3),
-        "midas_error_rate": plain_depth.midas_error_rate(*pixels),
+        **{name: getattr(plain_depth, name)(*pixels) for name in _OF_PIXELS},
+        **{f"delta{power}": plain_depth.delta(*pixels, power) for power in (1, 2, 3)},
         "whdr": plain_depth.whdr(*pixels, pairs, protocol.equal_ratio),
         "pair_order": plain_depth.pair_order(farness, true, valid, pairs, protocol.clear_ratio),
         "object_order": plain_depth.object_order(farness, true, valid, masks, protocol.clear_ratio),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,47 +50,51 @@ def _speed_up(figure: str, plain_ms: list[float], own_ms: list[float], reach: fl
     yield Figure(figure, own, "ms", baseline, ratio, reach, reach is None or ratio >= reach)
 
 
-def _follow_up(folder: str, plain: PlainQwen3VL) -> Iterator[Figure]:
-    model = _engine(folder)
-    images = [noise(seed, SIDE_PX, SIDE_PX) for seed in range(3)]
-    model.generate(request(images, "What is there?"))
+def _compared(rounds: Iterable[Any], plain: Callable[[Any], Any], own: Callable[[Any], Any]) -> Any:
+    """Times of both ways over several rounds, which must give the same answers."""
     plain_ms, own_ms = [], []
-    for question in QUESTIONS[:8]:
-        asked = request(images, question)
-        theirs, expected = _timed(lambda asked=asked: plain.answer(asked))
-        ours, found = _timed(lambda asked=asked: model.generate(asked).text)
-        assert found == expected
-        plain_ms.append(theirs)
-        own_ms.append(ours)
-    yield from _speed_up("k-th question on the same 3 frames", plain_ms, own_ms, 5.0)
-
-
-def _together(folder: str, scenes: list[list[Any]], reference: Callable[[list[Any]], list[str]]) -> Any:
-    """Times of both ways over several rounds, each with new images."""
-    plain_ms, own_ms = [], []
-    model = _engine(folder)
-    for images in scenes:
-        asked = [request([image], question) for image, question in zip(images, QUESTIONS, strict=False)]
-        theirs, expected = _timed(lambda asked=asked: reference(asked))
-        ours, found = _timed(lambda asked=asked: [answer.text for answer in model.generate_all(asked)])
+    for asked in rounds:
+        theirs, expected = _timed(lambda asked=asked: plain(asked))
+        ours, found = _timed(lambda asked=asked: own(asked))
         assert found == expected
         plain_ms.append(theirs)
         own_ms.append(ours)
     return plain_ms, own_ms
 
 
+def _follow_up(folder: str, plain: PlainQwen3VL) -> Iterator[Figure]:
+    model = _engine(folder)
+    images = [noise(seed, SIDE_PX, SIDE_PX) for seed in range(3)]
+    model.generate(request(images, "What is there?"))
+    rounds = [request(images, question) for question in QUESTIONS[:8]]
+    times = _compared(rounds, plain.answer, lambda asked: model.generate(asked).text)
+    yield from _speed_up("k-th question on the same 3 frames", *times, 5.0)
+
+
+def _together(folder: str, scenes: list[list[Any]], reference: Callable[[Any], str]) -> Any:
+    """Times of questions asked together and one by one, over several rounds, each with new images."""
+    model = _engine(folder)
+    rounds = [
+        [request([image], question) for image, question in zip(images, QUESTIONS, strict=False)] for images in scenes
+    ]
+    return _compared(
+        rounds,
+        lambda asked: [reference(one) for one in asked],
+        lambda asked: [answer.text for answer in model.generate_all(asked)],
+    )
+
+
 def _one_image(folder: str, plain: PlainQwen3VL) -> Iterator[Figure]:
     scenes = [[noise(100 + scene, SIDE_PX, SIDE_PX)] * 8 for scene in range(5)]
-    times = _together(folder, scenes, lambda asked: [plain.answer(one) for one in asked])
-    yield from _speed_up("8 questions on one image, in total", *times, 4.0)
+    yield from _speed_up("8 questions on one image, in total", *_together(folder, scenes, plain.answer), 4.0)
 
 
 def _eight_images(folder: str, plain: PlainQwen3VL) -> Iterator[Figure]:
     scenes = [[noise(200 + 8 * scene + index, SIDE_PX, SIDE_PX) for index in range(8)] for scene in range(5)]
-    times = _together(folder, scenes, lambda asked: [plain.answer(one) for one in asked])
+    times = _together(folder, scenes, plain.answer)
     yield from _speed_up("8 questions on 8 images, against the plain path", *times, 1.3)
     alone = _engine(folder, cache_mb=0)
-    times = _together(folder, scenes, lambda asked: [alone.generate(one).text for one in asked])
+    times = _together(folder, scenes, lambda one: alone.generate(one).text)
     yield from _speed_up("8 questions on 8 images, against the engine one by one", *times)
 
 

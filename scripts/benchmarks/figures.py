@@ -29,6 +29,22 @@ def against(name: str, value_ms: float, baseline_ms: float, most: float) -> Figu
     return Figure(name, value_ms, "ms", baseline_ms, ratio, most, ratio <= most)
 
 
+def bounded(
+    name: str,
+    value: float,
+    unit: str,
+    baseline: float | None = None,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+) -> Figure:
+    """A figure that should be at least, or at most, so large, with its ratio to a baseline."""
+    ok = (least is None or value >= least) and (most is None or value <= most)
+    return Figure(
+        name, value, unit, baseline, value / baseline if baseline else None, least if most is None else most, ok
+    )
+
+
 def in_turn(runs: int, *tasks: Callable[[], object], repeats: int = 1) -> list[float]:
     """Median time of each task [ms]; the tasks take turns, after one round that does not count.
 

@@ -24,9 +24,8 @@ from pipeline.records.errors import TheodoliteError
 SMALL = ("eval-depth", "dataset.count=4", "draws=50", "worst=0", "num_workers=0")
 
 
-def test_rendered_scenes_are_measured_and_the_figures_shown(command_line: CommandLine, tmp_path: Path) -> None:
-    done = command_line(*SMALL, "worst=1", "output_dir=out", COLUMNS="160")
-    assert (done.returncode, done.stderr) == (0, "")
+def test_rendered_scenes_are_measured_and_the_figures_shown(success: CommandLine, tmp_path: Path) -> None:
+    done = success(*SMALL, "worst=1", "output_dir=out", COLUMNS="160")
     report = report_in(tmp_path / "out")
     assert (report["dataset"]["name"], report["dataset"]["scored"]) == ("rendered", 4)
     assert report["protocol"]["alignment"] == "scale_shift_disparity"
@@ -51,9 +50,8 @@ def test_the_verifier_takes_the_noise_model_that_was_measured(command_line: Comm
 
 
 @pytest.mark.slow
-def test_a_sweep_ends_in_one_table_and_paired_differences(command_line: CommandLine, tmp_path: Path) -> None:
-    done = command_line(*SMALL, "-m", "dataset.prediction=metric,disparity", "output_dir=sweep", COLUMNS="160")
-    assert (done.returncode, done.stderr) == (0, "")
+def test_a_sweep_ends_in_one_table_and_paired_differences(success: CommandLine, tmp_path: Path) -> None:
+    done = success(*SMALL, "-m", "dataset.prediction=metric,disparity", "output_dir=sweep", COLUMNS="160")
     comparison = json.loads((tmp_path / "sweep" / "comparison.json").read_text())
     assert (comparison["baseline"], comparison["images"]) == ("metric", 4)
     difference = comparison["runs"]["disparity"]["differences"]["abs_rel"]

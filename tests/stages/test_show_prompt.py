@@ -45,11 +45,8 @@ def blocks(text: str) -> list[str]:
     return [f"Item {part}".strip() for part in f"\n{text}".split("\nItem ")[1:]]
 
 
-def test_every_prompt_of_every_item_is_shown_and_nothing_is_run_or_left(
-    command_line: CommandLine, tmp_path: Path
-) -> None:
-    done = command_line("run", "input=items.jsonl", "depth=midas", "ocr=rapidocr", "query.hints=both", *QWEN)
-    assert (done.returncode, done.stderr) == (0, "")
+def test_every_prompt_of_every_item_is_shown_and_nothing_is_run_or_left(success: CommandLine, tmp_path: Path) -> None:
+    done = success("run", "input=items.jsonl", "depth=midas", "ocr=rapidocr", "query.hints=both", *QWEN)
     assert left_behind(tmp_path) == set()
     found = blocks(done.stdout)
     assert [block.splitlines()[0] for block in found] == [
@@ -84,29 +81,24 @@ def test_every_prompt_of_every_item_is_shown_and_nothing_is_run_or_left(
     ],
 )
 def test_the_table_has_the_form_of_the_networks_depth(
-    command_line: CommandLine, tmp_path: Path, kind: str, row: str, words: str
+    success: CommandLine, tmp_path: Path, kind: str, row: str, words: str
 ) -> None:
-    done = command_line("run", "input=photo.png", "question=Where?", "depth=midas", f"depth.kind={kind}", *QWEN)
-    assert (done.returncode, done.stderr) == (0, "")
+    done = success("run", "input=photo.png", "question=Where?", "depth=midas", f"depth.kind={kind}", *QWEN)
     answer = blocks(done.stdout)[1]
     assert row in answer.splitlines()
     assert words in answer
 
 
-def test_given_depth_of_given_regions_is_measured(command_line: CommandLine, tmp_path: Path) -> None:
-    done = command_line(
-        "run", "input=photo.png", "input.depth=depth.npy", "claims=claims.json", "question=Where?", *QWEN
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+def test_given_depth_of_given_regions_is_measured(success: CommandLine, tmp_path: Path) -> None:
+    done = success("run", "input=photo.png", "input.depth=depth.npy", "claims=claims.json", "question=Where?", *QWEN)
     rows = [line for line in blocks(done.stdout)[1].splitlines() if line.startswith("|")][2:]
     assert rows == ["| lamp | [781, 167, 906, 500] | 1.50 | 1.50 | 1.50 | 1.63 |", f"{PLACE} … | … | … | … |"]
     assert left_behind(tmp_path) == set()
 
 
-def test_what_is_answered_in_one_step_has_one_prompt_without_a_table(command_line: CommandLine, tmp_path: Path) -> None:
+def test_what_is_answered_in_one_step_has_one_prompt_without_a_table(success: CommandLine, tmp_path: Path) -> None:
     recorded = ("vlm=recorded", "vlm.path=answers.jsonl", "vlm.show_prompt=true", "output_dir=out")
-    done = command_line("run", "input=photo.png", "question=Where?", "depth=midas", *recorded)
-    assert (done.returncode, done.stderr) == (0, "")
+    done = success("run", "input=photo.png", "question=Where?", "depth=midas", *recorded)
     (answer,) = blocks(done.stdout)
     assert answer.startswith("Item photo, prompt 1 of 1 (answer):\nPicture 1: <image 160x120 px, 70 tokens>\n")
     assert "| ---" not in answer
@@ -142,16 +134,14 @@ def test_what_has_no_prompt_is_reported_in_one_line(
     assert left_behind(tmp_path) == set()
 
 
-def test_showing_can_be_switched_off_again(command_line: CommandLine, tmp_path: Path) -> None:
+def test_showing_can_be_switched_off_again(success: CommandLine, tmp_path: Path) -> None:
     recorded = ("vlm=recorded", "vlm.path=answers.jsonl", "vlm.show_prompt=false", "output_dir=out", "cache_dir=null")
-    done = command_line("run", "input=photo.png", "question=Where?", "depth=none", *recorded)
-    assert (done.returncode, done.stderr) == (0, "")
+    success("run", "input=photo.png", "question=Where?", "depth=none", *recorded)
     assert (tmp_path / "out/results.jsonl").is_file()
 
 
-def test_a_question_cannot_write_to_the_terminal(command_line: CommandLine, tmp_path: Path) -> None:
-    done = command_line("run", "input=photo.png", "question=Where \x1b[31m :cat: [bold]?", "depth=none", *QWEN)
-    assert (done.returncode, done.stderr) == (0, "")
+def test_a_question_cannot_write_to_the_terminal(success: CommandLine, tmp_path: Path) -> None:
+    done = success("run", "input=photo.png", "question=Where \x1b[31m :cat: [bold]?", "depth=none", *QWEN)
     assert "\x1b" not in done.stdout
     assert "Where  [31m :cat: [bold]?" in done.stdout
 
