@@ -44,10 +44,11 @@ def plain_aligned(prediction: Any, truth: Any, mask: np.ndarray, alignment: str,
     if alignment.startswith(("huber", "ransac")):
         drawn = sampled_pixels(len(x), seed)
         x, y = x[drawn], y[drawn]
-    drawn = (ransac_draws(len(x), seed),) if alignment.startswith("ransac") else ()
+    draws = (ransac_draws(len(x), seed),) if alignment.startswith("ransac") else ()
     scale, shift = 1.0, 0.0
     if alignment != "none":
-        scale, shift = getattr(plain_alignment, alignment.removesuffix("_disparity"))(x, y, *drawn)
+        align = getattr(plain_alignment, alignment.removesuffix("_disparity").removesuffix("_depth"))
+        scale, shift = align(x, y, *draws)
     line = scale * values + shift
     if in_disparity:
         return plain_alignment.depth_of_disparity(line, most_m or float(true[mask].max()), least_m), scale
