@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -37,29 +37,21 @@ _DEPTH_SCALE = 0.001
 _DEFAULTS = {"origin": "given", "comparison": "about", "perspective": "camera", "negated": False}
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One scene's line in the manifest, and its answers."""
-
-    line: dict[str, Any]
-    answers: list[dict[str, Any]] = field(default_factory=list)
-
-
 def write_samples(folder: Path) -> None:
     """Write every sample and the manifest."""
     for name in ("images", "depth", "masks"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     samples = [_written(folder, *sample) for sample in SAMPLES]
-    _write_lines(folder / "manifest.jsonl", [sample.line for sample in samples])
-    _write_lines(folder / "answers.jsonl", [answer for sample in samples for answer in sample.answers])
+    _write_lines(folder / "manifest.jsonl", [line for line, _ in samples])
+    _write_lines(folder / "answers.jsonl", [answer for _, answers in samples for answer in answers])
 
 
 def _write_lines(path: Path, lines: list[dict[str, Any]]) -> None:
     path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
 
 
-def _written(folder: Path, seed: int, count: int, language: Language) -> Sample:
-    """Write one scene's files; its regions, claims, questions and answers are in one language."""
+def _written(folder: Path, seed: int, count: int, language: Language) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Write one scene's files, with all names and questions in one language; its line of the manifest, its answers."""
     made = rendered_sequence(seed, count, size_px=(SIDE_PX, SIDE_PX), tidy=True)
     rng = np.random.default_rng(seed)
     names = {item.label: item.label_zh for view in made.views for item in view.objects}
@@ -90,7 +82,7 @@ def _written(folder: Path, seed: int, count: int, language: Language) -> Sample:
         }
         for question in asked
     ]
-    return Sample(line, answers)
+    return line, answers
 
 
 def _images(folder: Path, seed: int, view: RenderedView) -> tuple[str, str]:

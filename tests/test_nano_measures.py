@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from benchmarks.nano import figures_of
 from benchmarks.nano_cases import NanoCase, nano_case
-from benchmarks.nano_figures import error_figure, mean_figure, median_figure
+from benchmarks.nano_figures import sample_figure
 from benchmarks.nano_measures import (
     Measures,
     Subjects,
@@ -195,11 +195,13 @@ def test_exact_disparity_gives_right_verdicts_and_reversed_depth_wrong_ones(sing
 
 def test_intervals_hold_the_figure_and_what_a_small_sample_may_reach() -> None:
     groups = [str(k) for k in range(40)]
-    share = mean_figure("key", "name", [1.0] * 36 + [0.0] * 4, groups, 0.93)
+    share = sample_figure("key", "name", [1.0] * 36 + [0.0] * 4, groups, 0.93)
     assert share.low is not None and share.high is not None and share.low < 0.9 < share.high
     assert not share.ok and share.may_reach
-    assert not mean_figure("key", "name", [1.0] * 20 + [0.0] * 20, groups, 0.93).may_reach
-    error = median_figure("key", "name", [1.0] * 30 + [256.0] * 10, groups, 3.0)
+    assert not sample_figure("key", "name", [1.0] * 20 + [0.0] * 20, groups, 0.93).may_reach
+    error = sample_figure(
+        "key", "name", [1.0] * 30 + [256.0] * 10, groups, 3.0, statistic="median", larger_is_better=False
+    )
     assert error.ok and error.value == 1.0
-    assert not error_figure("key", "name", [0.2] * 40, groups, 0.06).may_reach
-    assert math.isnan(mean_figure("key", "name", [], []).value)
+    assert not sample_figure("key", "name", [0.2] * 40, groups, 0.06, larger_is_better=False).may_reach
+    assert math.isnan(sample_figure("key", "name", [], []).value)

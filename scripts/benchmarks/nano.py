@@ -18,7 +18,7 @@ from pathlib import Path
 import cv2
 from benchmarks.figures import Figure
 from benchmarks.nano_cases import SEQUENCE_FRAMES, nano_case
-from benchmarks.nano_figures import Measured, error_figure, mean_figure, measured, median_figure
+from benchmarks.nano_figures import Measured, measured, sample_figure
 from benchmarks.nano_measures import Answered, Located, Measures, Subjects, measure
 from rich.console import Console
 from rich.progress import track
@@ -135,10 +135,13 @@ def _boxes(
     groups = [item.case for item in items]
     errors, ious = [item.corner_error_px for item in items], [item.iou for item in items]
     key, name = f"vl.grounding{suffix}", f"grounding, {name}"
-    yield median_figure(f"{key}.corner_error_px", f"{name}: median corner error", errors, groups, corner_px)
-    yield mean_figure(f"{key}.iou", f"{name}: mean IoU over asked objects", ious, groups, iou, unit="IoU")
+    yield sample_figure(
+        f"{key}.corner_error_px", f"{name}: median corner error", errors, groups, corner_px,
+        statistic="median", unit="px", larger_is_better=False,
+    )  # fmt: skip
+    yield sample_figure(f"{key}.iou", f"{name}: mean IoU over asked objects", ious, groups, iou, unit="IoU")
     above = [float(value > 0.5) for value in ious]
-    yield mean_figure(f"{key}.iou_above_half", f"{name}: IoU above 0.5", above, groups)
+    yield sample_figure(f"{key}.iou_above_half", f"{name}: IoU above 0.5", above, groups)
 
 
 def _answers(everything: Sequence[Answered]) -> Iterator[Measured]:
@@ -151,9 +154,8 @@ def _answers(everything: Sequence[Answered]) -> Iterator[Measured]:
     for way, (name, reach) in ways.items():
         yield _right(f"vl.answers.{way}", f"yes or no, {name}", single, way, reach)
     gains = [float(item.right["two_steps"]) - float(item.right["one_step"]) for item in single]
-    gain = mean_figure(
-        "vl.answers.gain", "yes or no: two steps better than one by", gains, [one.case for one in single]
-    )
+    cases = [item.case for item in single]
+    gain = sample_figure("vl.answers.gain", "yes or no: two steps better than one by", gains, cases)
     # The interval, not the mean alone, has to be above zero.
     yield replace(gain, reach=0.0, ok=gain.low is not None and gain.low > 0)
     for way in ("one_step", "two_steps"):
@@ -169,14 +171,15 @@ def _answers(everything: Sequence[Answered]) -> Iterator[Measured]:
 
 def _right(key: str, name: str, items: Sequence[Answered], way: str, reach: float | None = None) -> Measured:
     asked = [item for item in items if way in item.right]
-    return mean_figure(key, name, [float(item.right[way]) for item in asked], [item.case for item in asked], reach)
+    return sample_figure(key, name, [float(item.right[way]) for item in asked], [item.case for item in asked], reach)
 
 
 def _depth(found: Measures) -> Iterator[Measured]:
     names, values = [name for name, _ in found.abs_rel], [value for _, value in found.abs_rel]
-    yield error_figure("depth.abs_rel", "depth: AbsRel, aligned in disparity", values, names, _ABS_REL)
+    name = "depth: AbsRel, aligned in disparity"
+    yield sample_figure("depth.abs_rel", name, values, names, _ABS_REL, unit="", larger_is_better=False)
     names, right = [name for name, _ in found.ordered], [float(value) for _, value in found.ordered]
-    yield mean_figure("depth.object_order", "depth: pairs of objects in the correct order", right, names, _ORDER)
+    yield sample_figure("depth.object_order", "depth: pairs of objects in the correct order", right, names, _ORDER)
 
 
 def _claims(found: Measures) -> Iterator[Measured]:

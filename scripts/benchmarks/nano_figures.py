@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from benchmarks.figures import Figure
@@ -39,36 +40,20 @@ class Measured(Figure):
         return self.reach is None or end is None or (end >= self.reach if self.larger_is_better else end <= self.reach)
 
 
-def mean_figure(
+def sample_figure(
     key: str,
     name: str,
     values: Sequence[float],
     groups: Sequence[str],
     reach: float | None = None,
     *,
-    unit: str = "share",
+    statistic: Literal["mean", "median"] = "mean",
+    **rest: Any,
 ) -> Measured:
-    """The mean of one value per item, which should be at least its reach."""
-    mean = float(np.mean(values)) if len(values) else math.nan
-    return measured(key, name, mean, mean_interval(values, groups, draws=_DRAWS), len(values), reach, unit=unit)
-
-
-def error_figure(
-    key: str, name: str, values: Sequence[float], groups: Sequence[str], reach: float | None = None, *, unit: str = ""
-) -> Measured:
-    """The mean of one error per item, which should be at most its reach."""
-    mean = float(np.mean(values)) if len(values) else math.nan
-    interval = mean_interval(values, groups, draws=_DRAWS)
-    return measured(key, name, mean, interval, len(values), reach, unit=unit, larger_is_better=False)
-
-
-def median_figure(
-    key: str, name: str, values: Sequence[float], groups: Sequence[str], reach: float | None = None, *, unit: str = "px"
-) -> Measured:
-    """The median of one error per item, which should be at most its reach."""
-    median = float(np.median(values)) if len(values) else math.nan
-    interval = median_interval(values, groups, draws=_DRAWS)
-    return measured(key, name, median, interval, len(values), reach, unit=unit, larger_is_better=False)
+    """The mean or median of one value per item; further arguments are those of ``measured``."""
+    value = float(getattr(np, statistic)(values)) if len(values) else math.nan
+    interval = {"mean": mean_interval, "median": median_interval}[statistic](values, groups, draws=_DRAWS)
+    return measured(key, name, value, interval, len(values), reach, **rest)
 
 
 def measured(

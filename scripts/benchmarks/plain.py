@@ -50,19 +50,19 @@ class PlainQwen3VL:
             eos_token_id=given.eos_token_id, pad_token_id=given.pad_token_id, max_new_tokens=new_tokens
         )
 
-    def answer(self, asked: Any) -> str:
-        """The answer to one request."""
+    def answer(self, asked: Any, **settings: Any) -> str:
+        """The answer to one request, with further settings of ``generate``."""
         import torch
         from PIL import Image
 
-        content = [{"type": "text", "text": part.text} if hasattr(part, "text") else {"type": "image"}
-                   for part in asked.parts]  # fmt: skip
-        prompt = self.processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
+        from pipeline.models.vlm.qwen3vl.encoding import chat_text
+
         images = [Image.fromarray(rgb) for rgb in asked.pixels]
-        inputs = self.processor(text=[prompt], images=images, do_resize=False, return_tensors="pt")
+        text = [chat_text(self.processor, asked)]
+        inputs = self.processor(text=text, images=images or None, do_resize=False, return_tensors="pt")
         inputs = inputs.to(self.model.device, dtype=self.model.dtype)
         with torch.inference_mode():
-            output = self.model.generate(**inputs)
+            output = self.model.generate(**inputs, **settings)
         tokens = output[0, inputs["input_ids"].shape[1] :]
-        text: str = self.processor.tokenizer.decode(tokens, skip_special_tokens=True)
-        return text
+        answer: str = self.processor.tokenizer.decode(tokens, skip_special_tokens=True)
+        return answer

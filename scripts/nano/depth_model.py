@@ -6,7 +6,6 @@ package (Apache-2.0), from which training starts.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -81,13 +80,3 @@ def start_encoder(model: Any) -> None:
     if any(found[name].shape != value.shape for name, value in wanted.items()):
         raise ValueError(f"The weights of {_PACKAGE} are not those of the network.")
     encoder.load_state_dict(found, strict=False)
-
-
-def save(model: Any, processor: Any, folder: Path) -> None:
-    """Write both as an ordinary transformers folder, the weights in bfloat16."""
-    import copy
-
-    copied = copy.deepcopy(model).to(torch.bfloat16)
-    copied.config.dtype = "bfloat16"
-    copied.save_pretrained(folder)
-    processor.save_pretrained(folder)

@@ -13,9 +13,10 @@ from nano.rendering import SIDE_PX, TrainingScene
 from nano.vl_model import IMAGE_TOKENS
 from nano.vocabulary import EVIDENCE, LANGUAGES, WHERE
 
-from pipeline.models.vlm.base import ImagePart, Request
+from pipeline.models.vlm.base import Request
 from pipeline.models.vlm.hints import DepthHint
 from pipeline.models.vlm.none import NoModel
+from pipeline.models.vlm.qwen3vl.encoding import chat_text
 from pipeline.records import Box, Frame, Region, Scene
 from pipeline.records.camera import Camera
 from pipeline.records.message import Language
@@ -170,14 +171,7 @@ class Dialogues:
 
     def _split(self, request: Request) -> tuple[list[int], list[int]]:
         """Tokens of a prompt up to the end of its last image, images at full length, and the others."""
-        content = [
-            {"type": "image"} if isinstance(part, ImagePart) else {"type": "text", "text": part.text}
-            for part in request.parts
-        ]
-        text = self._processor.apply_chat_template(
-            [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
-        )
-        tokens = self._tokenizer(text)["input_ids"]
+        tokens = self._tokenizer(chat_text(self._processor, request))["input_ids"]
         cut = len(tokens) - tokens[::-1].index(self._seen_end)
         counts = [IMAGE_TOKENS if token == self._image else 1 for token in tokens[:cut]]
         return np.repeat(tokens[:cut], counts).tolist(), tokens[cut:]

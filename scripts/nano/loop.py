@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import os
@@ -120,10 +121,10 @@ class Training:
         if self._state.is_file():
             self._load()
         self._started = time.monotonic() - self.seconds
+        self._tick()
         self._saved = self.seconds
         self._recent: dict[str, list[float]] = {}
         self.is_first = not distributed.is_initialized() or distributed.get_rank() == 0
-        self.progress = min(self.seconds / (60 * self.minutes), 1.0)
         if self.is_first:
             self._bar.start()
 
@@ -177,20 +178,26 @@ class Training:
             file.write(json.dumps(line) + "\n")
         self._bar.console.print(" ".join(f"{name}={value}" for name, value in line.items()), highlight=False)
 
-    def write(self, output: Path, save_model: Callable[[Path], None], **facts: Any) -> None:
+    def write(self, output: Path, model: Any, processor: Any, **facts: Any) -> None:
         """Keep the state and write the model's folder, every few minutes and at the end.
+
+        It is an ordinary folder of transformers, with the weights in bfloat16.
 
         Args:
             output: The model's folder.
-            save_model: Writes the model into it.
+            model: The model.
+            processor: Its processor.
             **facts: What the model's card tells besides.
         """
         is_due = self.progress >= 1 or self.seconds - self._saved > 60 * _SAVE_MINUTES
         if self.is_first and is_due:
             self._saved = self.seconds
             self.save()
-            save_model(output)
-            (output / "training.json").write_text(json.dumps(self.summary(**facts), indent=2) + "\n")
+            copied = copy.deepcopy(model).to(torch.bfloat16)
+            copied.config.dtype = "bfloat16"
+            copied.save_pretrained(output)
+            processor.save_pretrained(output)
+            (output / "training.json").write_text(json.dumps(self._summary() | facts, indent=2) + "\n")
         if self.progress >= 1:
             self._bar.stop()
 
@@ -221,23 +228,16 @@ class Training:
                 f"{self._state} is damaged, or the state of another model; delete it to begin anew."
             ) from error
 
-    def summary(self, **more: Any) -> dict[str, Any]:
+    def _summary(self) -> dict[str, Any]:
         """What the model's card tells about the training."""
+        cores = f"{os.cpu_count()} {platform.machine()} CPU cores"
         return {
             "hours": round(self.seconds / 3600, 2),
             "steps": self.steps,
             "images": self.images,
-            "machine": _machine(),
+            "machine": torch.cuda.get_device_name() if torch.cuda.is_available() else cores,
             "torch": torch.__version__,
-            **more,
         }
-
-
-def _machine() -> str:
-    """Where it was trained."""
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    return f"{os.cpu_count()} {platform.machine()} CPU cores"
 
 
 def _is_hidden(name: str) -> bool:

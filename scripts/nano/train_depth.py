@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-from nano.depth_model import DEVIATION, INPUT_PX, MEAN, build, save, start_encoder
+from nano.depth_model import DEVIATION, INPUT_PX, MEAN, build, start_encoder
 from nano.images import coloured, photographed
 from nano.loop import Prefetch, Training, stored_weights
 from nano.rendering import SIDE_PX, TrainingScene, load_shards
@@ -150,7 +149,7 @@ def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, star
         return images.permute(0, 3, 1, 2), *others
 
     for images, disparities, pieces in Prefetch(draw):
-        training.write(output, partial(save, model, processor), scenes=scenes, seed=seed)
+        training.write(output, model, processor, scenes=scenes, seed=seed)
         if training.progress >= 1:
             break
         pixels = ((images.to(device) / 255 - MEAN) / DEVIATION).contiguous(memory_format=torch.channels_last)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from nano.dialogues import Dialogues, Kind, Turn
 from nano.images import COLOUR_NAMES, patch_owners, shown
 from nano.loop import Prefetch, Training, join_processes, stored_weights
 from nano.rendering import SIDE_PX, TrainingScene, load_shards
-from nano.vl_model import GRID, IMAGE_TOKENS, MERGE, PATCH_PX, BatchedForward, build, number_tokens, save
+from nano.vl_model import GRID, IMAGE_TOKENS, MERGE, PATCH_PX, BatchedForward, build, number_tokens
 from nano.vocabulary import LANGUAGES, NUMBERS
 from torch import nn
 from torch.nn import functional
@@ -379,7 +378,7 @@ def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, star
     spread = _LARGEST_SPREAD if start is None else _LEAST_SPREAD
     for batch in Prefetch(batches.draw):
         progress = batches.progress = training.progress
-        training.write(output, partial(save, model, processor), scenes=scenes, seed=seed)
+        training.write(output, model, processor, scenes=scenes, seed=seed)
         if progress >= 1:
             break
         with torch.autocast(device.type, dtype=torch.bfloat16):

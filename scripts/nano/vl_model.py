@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -51,16 +50,6 @@ def build() -> tuple[Any, Any]:
     set_end_tokens(model, tokenizer)
     _start_embeddings(model.get_input_embeddings().weight, tokenizer)
     return model, build_processor(tokenizer)
-
-
-def save(model: Any, processor: Any, folder: Path) -> None:
-    """Write both as an ordinary transformers folder, the weights in bfloat16."""
-    import copy
-
-    copied = copy.deepcopy(model).to(torch.bfloat16)
-    copied.config.dtype = "bfloat16"
-    copied.save_pretrained(folder)
-    processor.save_pretrained(folder)
 
 
 def number_tokens(tokenizer: Any) -> list[int]:

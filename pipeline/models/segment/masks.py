@@ -145,12 +145,7 @@ class _Extent:
         """Intersection over union of two masks, 0 where their sizes differ."""
         if self.mask.shape != other.mask.shape:
             return 0.0
-        common = Window(
-            max(self.window.top, other.window.top),
-            min(self.window.bottom, other.window.bottom),
-            max(self.window.left, other.window.left),
-            min(self.window.right, other.window.right),
-        )
+        common = self.window.overlap(other.window)
         if 0 in common.shape:
             return 0.0
         shared = int(np.count_nonzero(self.mask[common.slices] & other.mask[common.slices]))

@@ -105,7 +105,13 @@ class PromptEncoder:
         Raises:
             GenerationError: If a text contains an image's placeholder, or the prompt is too long for the model.
         """
-        text = self._chat_prompt(request)
+        text = chat_text(self._processor, request)
+        places = text.count(self._processor.image_token)
+        if places != len(request.images):
+            raise GenerationError(
+                f"The prompt of item {request.item_id} has {places} placeholders for {len(request.images)} images: "
+                f"its texts must not contain {self._processor.image_token}."
+            )
         images = tuple(self._sized(part, max_pixels) for part in request.images)
         counts = tuple(map(self.tokens_of, images))
         single = np.array(self._processor.tokenizer(text)["input_ids"], dtype=np.int64)
@@ -145,22 +151,6 @@ class PromptEncoder:
         )
         return text
 
-    def _chat_prompt(self, request: Request) -> str:
-        content = [
-            {"type": "image"} if isinstance(part, ImagePart) else {"type": "text", "text": part.text}
-            for part in request.parts
-        ]
-        prompt: str = self._processor.apply_chat_template(
-            [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
-        )
-        places = prompt.count(self._processor.image_token)
-        if places != len(request.images):
-            raise GenerationError(
-                f"The prompt of item {request.item_id} has {places} placeholders for {len(request.images)} images: "
-                f"its texts must not contain {self._processor.image_token}."
-            )
-        return prompt
-
     def _sized(self, part: ImagePart, max_pixels: int) -> SizedImage:
         from qwen_vl_utils import smart_resize
 
@@ -171,6 +161,17 @@ class PromptEncoder:
         # A very long image under a small limit is rounded down to zero rows.
         size_px = max(width, self._factor), max(height, self._factor)
         return SizedImage(part.rgb, size_px, f"{part.digest}@{size_px[0]}x{size_px[1]}")
+
+
+def chat_text(processor: Any, request: Request) -> str:
+    """A request in the form of the checkpoint's chat, up to where its answer begins, with a placeholder per image."""
+    content = [
+        {"type": "image"} if isinstance(part, ImagePart) else {"type": "text", "text": part.text}
+        for part in request.parts
+    ]
+    messages = [{"role": "user", "content": content}]
+    text: str = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    return text
 
 
 def multimodal_positions(is_image: np.ndarray, grids: Sequence[tuple[int, int]]) -> np.ndarray:
