@@ -18,10 +18,6 @@ from typing import Any
 from pipeline.models.hub import ModelLocation
 from pipeline.records.errors import DependencyError, ModelUnavailableError, TheodoliteError
 
-BAD_CONFIG = "its config.json describes no model that transformers knows"
-BAD_PROCESSOR = "its preprocessor_config.json is missing, or does not describe how images are prepared"
-BAD_WEIGHTS = "its weights do not fit its config.json"
-
 _ADVICE = re.compile(r"trust_remote_code|weights_only|ignore_mismatched|https?:|pip |report|\bplease\b", re.IGNORECASE)
 _LONGEST_REASON = 160
 # Files of settings that must hold a JSON object.

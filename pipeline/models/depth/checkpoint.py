@@ -14,15 +14,8 @@ import numpy as np
 from pipeline.models.depth.inputs import nearest_multiple, network_size
 from pipeline.models.depth.network import Network, Prediction, SizedInputDepth
 from pipeline.models.hub import ModelLocation, locate_model
-from pipeline.models.loading_errors import (
-    BAD_CONFIG,
-    BAD_PROCESSOR,
-    BAD_WEIGHTS,
-    check_complete,
-    loading,
-    quiet_reports,
-)
-from pipeline.models.torchvision_fix import ensure_torchvision
+from pipeline.models.loading_errors import check_complete, loading
+from pipeline.models.pretrained import read_pretrained
 from pipeline.records import DepthKind, Frame
 from pipeline.records.errors import ConfigError, ModelUnavailableError
 from pipeline.records.settings import Text, checked
@@ -153,9 +146,6 @@ class CheckpointDepth(SizedInputDepth):
             ConfigError: If it does not take the configured input, or its output is of another kind.
         """
 
-    def _settings(self) -> str:
-        return f"revision={self._location.revision} input_size_px={self.input_size_px}"
-
     @cached_property
     def _location(self) -> ModelLocation:
         return locate_model(self.model, revision=self.revision, size_gb=self.size_gb, group="depth")
@@ -185,28 +175,14 @@ def read_checkpoint(location: ModelLocation, dtype: torch.dtype) -> tuple[Any, A
     Raises:
         ModelUnavailableError: If the files are not a complete depth model.
     """
-    ensure_torchvision()
-    from transformers import AutoConfig, AutoImageProcessor, AutoModelForDepthEstimation
-
-    source = location.path_or_name
-    # Code beside the weights is never run, and the user is never asked to allow it.
-    common = {"revision": location.hub_revision or "main", "trust_remote_code": False}
-    with loading(location, _PURPOSE, BAD_CONFIG):
-        config = AutoConfig.from_pretrained(source, **common)
-        _check_config(config, location.name)
-    with loading(location, _PURPOSE, BAD_PROCESSOR):
-        processor = AutoImageProcessor.from_pretrained(source, **common)
-        _check_processor(processor)
-    with loading(location, _PURPOSE, BAD_WEIGHTS), quiet_reports():
-        model, report = AutoModelForDepthEstimation.from_pretrained(
-            source, config=config, dtype=dtype, output_loading_info=True, **common
-        )
+    model, processor, missing = read_pretrained(location, _PURPOSE, _chosen, _try_out, dtype=dtype)
     learned = {name for name, _ in model.named_parameters() if not any(part in name for part in _UNUSED_WEIGHTS)}
-    check_complete(location.name, "depth model", learned & set(report["missing_keys"]))
-    return model.eval().requires_grad_(False), processor
+    check_complete(location.name, "depth model", learned & set(missing))
+    return model, processor
 
 
-def _check_config(config: Any, name: str) -> None:
+def _chosen(config: Any, name: str) -> tuple[Any, Any, Any]:
+    from transformers import AutoImageProcessor, AutoModelForDepthEstimation
     from transformers.models.auto.modeling_auto import MODEL_FOR_DEPTH_ESTIMATION_MAPPING_NAMES as KNOWN
 
     if config.model_type not in KNOWN:
@@ -217,9 +193,10 @@ def _check_config(config: Any, name: str) -> None:
         channels = getattr(part, "num_channels", _CHANNELS)
         if channels != _CHANNELS:
             raise ValueError(f"num_channels is {channels!r}")
+    return config, AutoModelForDepthEstimation, AutoImageProcessor
 
 
-def _check_processor(processor: Any) -> None:
+def _try_out(processor: Any, _config: Any) -> None:
     """Try an image processor out, because nothing else checks its settings."""
     if min(int(side) for side in (processor.size["height"], processor.size["width"])) < 1:
         raise ValueError("the size is not positive")

@@ -215,9 +215,6 @@ class DepthAnything3Depth(SizedInputDepth, PackagedDepth):
         camera = frame.camera
         return f"{frame.digest} focal_px={camera.fx!r},{camera.fy!r} {camera.source}"
 
-    def _settings(self) -> str:
-        return f"revision={self._location.revision} input_size_px={self.input_size_px}"
-
     @classmethod
     def _status(cls, model: str, revision: str | None) -> str:
         return model_status(model, revision)

@@ -20,7 +20,7 @@ import numpy as np
 from pipeline.models.depth.inputs import nearest_multiple, normalised, size_within
 from pipeline.models.depth.midas_v21_network import LARGE, SMALL, Architecture, architecture_of, disparity, with_weights
 from pipeline.models.depth.network import Prediction, SizedInputDepth
-from pipeline.models.depth.weight_files import RemoteFile, content_digest, fetch, read_weights
+from pipeline.models.depth.weight_files import HubFile, RemoteFile, content_digest, fetch, read_weights
 from pipeline.records import Frame
 from pipeline.records.errors import ModelUnavailableError
 
@@ -103,26 +103,19 @@ class MidasV21Depth(SizedInputDepth):
         """``on disk`` or ``not downloaded``; never asks the network."""
         return "on disk" if _on_disk(model) is not None else "not downloaded"
 
-    def _settings(self) -> str:
-        return f"revision={self._revision} input_size_px={self.input_size_px}"
-
     @cached_property
-    def _file(self) -> Path:
-        if (found := _on_disk(self.model)) is not None:
-            return found
-        if self.model not in PUBLISHED:
+    def _location(self) -> HubFile:
+        path = _on_disk(self.model)
+        if path is None and self.model not in PUBLISHED:
             raise ModelUnavailableError(
                 f"The checkpoint file {self.model} does not exist: set depth.model to the path of a file, or to one of "
                 f"{', '.join(PUBLISHED)}."
             )
-        return fetch(PUBLISHED[self.model], checkpoints_folder(), self.model)
-
-    @cached_property
-    def _revision(self) -> str:
-        return content_digest(self._file)
+        path = path or fetch(PUBLISHED[self.model], checkpoints_folder(), self.model)
+        return HubFile(self.model, path.name, path, content_digest(path))
 
     def _load(self, device: torch.device, dtype: torch.dtype) -> _Network:
-        model, architecture = read_network(self._file)
+        model, architecture = read_network(self._location.fetched())
         model = model.to(device, dtype)
         model.scratch.output_conv.float()
         return _Network(model, device, dtype, self.input_size_px or architecture.side_px)

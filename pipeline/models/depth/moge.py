@@ -141,7 +141,7 @@ class MogeDepth(PackagedDepth):
         return focal_key(frame)
 
     def _settings(self) -> str:
-        return f"revision={self._location.revision} num_tokens={self.num_tokens}"
+        return f"num_tokens={self.num_tokens}"
 
     @classmethod
     def _status(cls, model: str, revision: str | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 import numpy as np
 from annotated_types import Interval, MinLen
 
+from pipeline.models.base import Backend
 from pipeline.models.depth.augment import combine, flipped, unflipped
 from pipeline.models.depth.tiling import TileOverlap, TileSide, Tiling, crop, merge, tiles_of
 from pipeline.models.depth.upsampling import UpsamplingMethod, upsample
@@ -94,7 +95,7 @@ def reflected(image: np.ndarray, margin_px: tuple[int, int]) -> np.ndarray:
     return np.pad(image, ((rows, rows), (columns, columns), (0, 0)), mode="reflect") if any(margin_px) else image
 
 
-class NetworkDepth(ABC):
+class NetworkDepth(Backend):
     """Depth of single frames from a network; each architecture is a subclass.
 
     Args:
@@ -171,7 +172,16 @@ class NetworkDepth(ABC):
 
     @abstractmethod
     def _settings(self) -> str:
-        """Revision of the model and the subclass's settings that the output depends on, as ``name=value`` parts."""
+        """The subclass's settings that the output depends on, as ``name=value`` parts."""
+
+    @property
+    @abstractmethod
+    def _location(self) -> Any:
+        """Where the model is, with its ``revision``.
+
+        Raises:
+            ModelUnavailableError: If it is neither on disk nor reachable.
+        """
 
     def frame_key(self, frame: Frame) -> str:
         """Key for the cache: all parts of a frame that its depth depends on."""
@@ -197,17 +207,9 @@ class NetworkDepth(ABC):
         dtype = str(self._device_and_dtype[1]).removeprefix("torch.")
         tiles = "none" if self.tiling is None else f"{self.tiling.side_px}/{self.tiling.overlap:g}"
         return (
-            f"{self.backend} {self.map_name} {self.model} {dtype} {self.kind} {self._settings()} "
-            f"upsampling={self.upsampling} flip={self.flip} input_scales={list(self.input_scales)} tiles={tiles}"
+            f"{self.backend} {self.map_name} {self.model} {dtype} {self.kind} revision={self._location.revision} "
+            f"{self._settings()} upsampling={self.upsampling} flip={self.flip} input_scales={list(self.input_scales)} tiles={tiles}"
         )
-
-    def check(self) -> None:
-        """Check, without computing anything, that its package, model and device are there.
-
-        Raises:
-            TheodoliteError: If something is missing.
-        """
-        _ = self.identity
 
     def estimate(self, frames: Sequence[Frame]) -> list[DepthMap]:
         """One depth map per frame, of the frame's size, in the same order.
@@ -236,7 +238,7 @@ class NetworkDepth(ABC):
         if self.kind is not kind:
             raise ConfigError(f"{self.model} gives {kind} depth, not {self.kind}: set depth.kind={kind}.")
 
-    def _check(self, frames: Sequence[Frame]) -> None:  # noqa: B027 (most networks take every frame)
+    def _check(self, frames: Sequence[Frame]) -> None:
         """Refuse frames that the network cannot take."""
 
     def _predicted(self, network: Network, frames: Sequence[Frame]) -> tuple[np.ndarray, np.ndarray | None]:
@@ -343,3 +345,6 @@ class SizedInputDepth(NetworkDepth):
             raise SettingError(
                 "input_size_px", f"must be a multiple of {self.stride_px}, or null, not {input_size_px}."
             )
+
+    def _settings(self) -> str:
+        return f"input_size_px={self.input_size_px}"

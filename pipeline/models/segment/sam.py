@@ -19,18 +19,10 @@ import numpy as np
 from pipeline.geometry.regions import box_window
 from pipeline.models.device import DeviceName, DtypeName, choose_device, choose_dtype
 from pipeline.models.hub import ModelLocation, locate_model
-from pipeline.models.loading_errors import (
-    BAD_CONFIG,
-    BAD_PROCESSOR,
-    BAD_WEIGHTS,
-    check_complete,
-    is_out_of_memory,
-    loading,
-    quiet_reports,
-)
+from pipeline.models.loading_errors import check_complete, is_out_of_memory
+from pipeline.models.pretrained import read_pretrained
 from pipeline.models.segment.base import Segmenter
 from pipeline.models.segment.masks import MaskLimits
-from pipeline.models.torchvision_fix import ensure_torchvision
 from pipeline.records import Box, Frame, Region
 from pipeline.records.errors import ConfigError, ModelUnavailableError
 from pipeline.records.settings import Count, NonNegative, Share, Text, checked
@@ -246,40 +238,29 @@ def _read_checkpoint(location: ModelLocation) -> tuple[Any, Any]:
     Raises:
         ModelUnavailableError: If the files are not a complete checkpoint of SAM or SAM 2.
     """
-    ensure_torchvision()
+    model, processor, missing = read_pretrained(location, _PURPOSE, _chosen, _try_out, dtype="float32")
+    check_complete(location.name, "checkpoint of SAM", missing)
+    return model, processor
+
+
+def _chosen(config: Any, name: str) -> tuple[Any, Any, Any]:
     import transformers
 
-    source, revision = location.path_or_name, location.hub_revision or "main"
-    # Code beside the weights is never run, and the user is never asked to allow it.
-    common = {"revision": revision, "trust_remote_code": False}
-    with loading(location, _PURPOSE, BAD_CONFIG):
-        config = transformers.AutoConfig.from_pretrained(source, **common)
     if config.model_type not in _CLASSES:
         raise ModelUnavailableError(
-            f"{location.name} cannot be loaded as {_PURPOSE}: its type is {config.model_type}, not one of "
+            f"{name} cannot be loaded as {_PURPOSE}: its type is {config.model_type}, not one of "
             f"{', '.join(_CLASSES)}; choose another segment.model."
         )
-    model_class, processor_class = (getattr(transformers, name) for name in _CLASSES[config.model_type])
-    with loading(location, _PURPOSE, BAD_PROCESSOR):
-        processor = processor_class.from_pretrained(source, **common)
-        black = np.zeros((32, 32, 3), np.uint8)
-        processor(images=black, input_boxes=[[[0.0, 0.0, 9.0, 9.0]]], return_tensors="pt")
-    with loading(location, _PURPOSE, BAD_WEIGHTS), quiet_reports():
-        model, report = model_class.from_pretrained(
-            source, config=_of_images(config), dtype="float32", output_loading_info=True, **common
+    model_class, processor_class = (getattr(transformers, each) for each in _CLASSES[config.model_type])
+    if config.model_type == "sam2_video":  # It holds the image model.
+        config = transformers.Sam2Config(
+            vision_config=config.vision_config,
+            prompt_encoder_config=config.prompt_encoder_config.to_dict(),
+            mask_decoder_config=config.mask_decoder_config.to_dict(),
         )
-    check_complete(location.name, "checkpoint of SAM", report["missing_keys"])
-    return model.eval().requires_grad_(False), processor
+    return config, model_class, processor_class
 
 
-def _of_images(config: Any) -> Any:
-    """The configuration of the image model that a video model of SAM 2 holds; others stay as they are."""
-    if config.model_type != "sam2_video":
-        return config
-    from transformers import Sam2Config
-
-    return Sam2Config(
-        vision_config=config.vision_config,
-        prompt_encoder_config=config.prompt_encoder_config.to_dict(),
-        mask_decoder_config=config.mask_decoder_config.to_dict(),
-    )
+def _try_out(processor: Any, _config: Any) -> None:
+    black = np.zeros((32, 32, 3), np.uint8)
+    processor(images=black, input_boxes=[[[0.0, 0.0, 9.0, 9.0]]], return_tensors="pt")

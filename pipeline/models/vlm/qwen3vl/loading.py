@@ -7,8 +7,8 @@ import logging
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.models.hub import ModelLocation
-from pipeline.models.loading_errors import BAD_CONFIG, BAD_WEIGHTS, check_complete, loading, quiet_reports
-from pipeline.models.torchvision_fix import ensure_torchvision
+from pipeline.models.loading_errors import check_complete
+from pipeline.models.pretrained import read_pretrained
 from pipeline.records.errors import DependencyError, ModelUnavailableError
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ Quantization = Literal["bnb_8bit", "bnb_4bit", "torchao_int8"]
 """How to store the weights in fewer bits."""
 
 _PACKAGES: dict[Quantization, str] = {"bnb_8bit": "bitsandbytes", "bnb_4bit": "bitsandbytes", "torchao_int8": "torchao"}
-_PURPOSE = "a vision-language model"
 _MODEL_TYPES = ("qwen3_vl", "qwen3_vl_moe")
 
 
@@ -58,35 +57,20 @@ def load(
         DependencyError: If the quantization's package is missing.
     """
     check_package(quantization)
-    ensure_torchvision()
-    from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
-
-    name, revision = location.path_or_name, location.hub_revision
-    # Code beside the weights is never run, and the user is never asked to allow it.
-    common = {"revision": revision, "trust_remote_code": False}
-    with loading(location, _PURPOSE, BAD_CONFIG):
-        config = AutoConfig.from_pretrained(name, **common)
-        if config.model_type not in _MODEL_TYPES:
-            raise ModelUnavailableError(
-                f"The model {location.name} cannot be loaded as Qwen3-VL, because its type is {config.model_type!r}; "
-                "choose a Qwen3-VL checkpoint, or serve this one and ask it with vlm=openai."
-            )
-    with loading(location, _PURPOSE, "the files of its tokenizer or image processor are incomplete"):
-        processor = AutoProcessor.from_pretrained(name, **common)
-        _check_processor(processor, config.image_token_id)
-    with loading(location, _PURPOSE, BAD_WEIGHTS, quote=True), quiet_reports():
-        loaded: Any = AutoModelForImageTextToText.from_pretrained(
-            name,
-            **common,
-            dtype=dtype,
-            attn_implementation=attn_implementation,
-            device_map=str(device),
-            quantization_config=None if quantization is None else _quantization_config(quantization, dtype),
-            output_loading_info=True,
-        )
-    model, report = loaded
-    check_complete(location.name, "Qwen3-VL", report["missing_keys"])
-    _flatten_patch_convolution(model.eval())
+    model, processor, missing = read_pretrained(
+        location,
+        "a vision-language model",
+        _chosen,
+        _try_out,
+        bad_processor="the files of its tokenizer or image processor are incomplete",
+        quote=True,
+        dtype=dtype,
+        attn_implementation=attn_implementation,
+        device_map=str(device),
+        quantization_config=None if quantization is None else _quantization_config(quantization, dtype),
+    )
+    check_complete(location.name, "Qwen3-VL", missing)
+    _flatten_patch_convolution(model)
     logger.info("Loaded %s (%s) on %s.", location.name, location.revision, device)
     return model, processor
 
@@ -107,14 +91,25 @@ def close_thought(processor: Any) -> list[int]:
     return [*tokenizer.encode("\n", add_special_tokens=False), close]
 
 
-def _check_processor(processor: Any, image_token: int) -> None:
+def _chosen(config: Any, name: str) -> tuple[Any, Any, Any]:
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    if config.model_type not in _MODEL_TYPES:
+        raise ModelUnavailableError(
+            f"The model {name} cannot be loaded as Qwen3-VL, because its type is {config.model_type!r}; "
+            "choose a Qwen3-VL checkpoint, or serve this one and ask it with vlm=openai."
+        )
+    return config, AutoModelForImageTextToText, AutoProcessor
+
+
+def _try_out(processor: Any, config: Any) -> None:
     """Check that images and texts become tokens of the model, which takes all files of the processor."""
     content = [{"type": "image"}, {"type": "text", "text": "Where?"}]
     prompt = processor.apply_chat_template(
         [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
     )
     tokens = processor.tokenizer(prompt)["input_ids"]
-    if tokens.count(image_token) != 1 or "Where?" not in processor.tokenizer.decode(tokens):
+    if tokens.count(config.image_token_id) != 1 or "Where?" not in processor.tokenizer.decode(tokens):
         raise ValueError("Its tokenizer or chat template is incomplete, or belongs to another model.")
 
 
