@@ -47,7 +47,7 @@ def damaged(folder: Path, target: Path, name: str, content: bytes | dict[str, An
     return target
 
 
-def with_code(folder: Path, target: Path, *, known: bool) -> tuple[Path, Path]:
+def _with_code(folder: Path, target: Path, *, known: bool) -> tuple[Path, Path]:
     """A copy of a folder that names code beside its weights, and the file that the code would write.
 
     Args:
@@ -73,13 +73,6 @@ def with_code(folder: Path, target: Path, *, known: bool) -> tuple[Path, Path]:
     return target, written
 
 
-def say_yes(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """A user who answers y to every question."""
-    answers = io.StringIO("y\n" * 9)
-    monkeypatch.setattr(sys, "stdin", answers)
-    return answers
-
-
 @contextmanager
 def refused(reason: str) -> Iterator[None]:
     """Assert that the block refuses a model for a reason, in one plain sentence."""
@@ -100,8 +93,9 @@ def assert_code_is_never_run(
         monkeypatch: Of the test.
         known: Whether transformers knows the type that ``config.json`` names; otherwise it must be refused.
     """
-    copy, written = with_code(folder, target, known=known)
-    answers = say_yes(monkeypatch)
+    copy, written = _with_code(folder, target, known=known)
+    answers = io.StringIO("y\n" * 9)
+    monkeypatch.setattr(sys, "stdin", answers)
     with nullcontext() if known else refused("cannot be loaded as .*: .*; copy it"):
         load(copy)
     assert not written.exists()

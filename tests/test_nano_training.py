@@ -47,9 +47,19 @@ def scenes() -> list[TrainingScene]:
 
 
 @pytest.fixture(scope="module")
-def model_and_processor() -> tuple[Any, Any]:
+def built() -> tuple[Any, Any]:
     torch.manual_seed(0)
     return build()
+
+
+@pytest.fixture
+def model(built: tuple[Any, Any]) -> Any:
+    return built[0]
+
+
+@pytest.fixture
+def processor(built: tuple[Any, Any]) -> Any:
+    return built[1]
 
 
 def test_a_scene_shown_plainly_is_the_rendered_one(scenes: list[TrainingScene]) -> None:
@@ -93,13 +103,13 @@ def test_patches_belong_to_what_covers_most_of_them() -> None:
 @pytest.mark.parametrize("kind", list(Kind))
 def test_trained_prompts_are_those_of_the_pipeline(
     scenes: list[TrainingScene],
-    model_and_processor: tuple[Any, Any],
+    model: Any,
+    processor: Any,
     kind: Kind,
     frames: int,
     language: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    model, processor = model_and_processor
     scene = scenes[0 if frames == 1 else 1]
     dialogues = Dialogues(processor)
     monkeypatch.setattr("nano.dialogues._WITH_TEXT", 0.0)
@@ -131,11 +141,11 @@ def test_trained_prompts_are_those_of_the_pipeline(
 
 
 def test_some_prompts_hold_lines_of_text(
-    scenes: list[TrainingScene], model_and_processor: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+    scenes: list[TrainingScene], processor: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tokenizer, rng = model_and_processor[1].tokenizer, np.random.default_rng(5)
+    tokenizer, rng = processor.tokenizer, np.random.default_rng(5)
     monkeypatch.setattr("nano.dialogues._WITH_TEXT", 1.0)
-    turn = Dialogues(model_and_processor[1]).turn(Kind.ANSWER, scenes[1], shown(scenes[1], rng), "en", rng)
+    turn = Dialogues(processor).turn(Kind.ANSWER, scenes[1], shown(scenes[1], rng), "en", rng)
     assert turn is not None
     assert "Text that was read in the pictures" in tokenizer.decode(turn.prompt) and len(turn.prompt) < 140
 
@@ -143,9 +153,8 @@ def test_some_prompts_hold_lines_of_text(
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("frames", [1, 3])
 def test_trained_answers_say_what_the_pipeline_reads(
-    scenes: list[TrainingScene], model_and_processor: tuple[Any, Any], frames: int, language: Any
+    scenes: list[TrainingScene], processor: Any, frames: int, language: Any
 ) -> None:
-    processor = model_and_processor[1]
     scene = scenes[0 if frames == 1 else 1]
     dialogues, rng = Dialogues(processor), np.random.default_rng(4)
     for _ in range(5):
@@ -171,13 +180,13 @@ def test_trained_answers_say_what_the_pipeline_reads(
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_table_that_is_set_right_tells_the_numbers_of_the_answer_in_the_rows_that_it_is_read_in(
-    scenes: list[TrainingScene], model_and_processor: tuple[Any, Any], language: Any, monkeypatch: pytest.MonkeyPatch
+    scenes: list[TrainingScene], processor: Any, language: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tokenizer, rng = model_and_processor[1].tokenizer, np.random.default_rng(6)
+    tokenizer, rng = processor.tokenizer, np.random.default_rng(6)
     monkeypatch.setattr("nano.dialogues._SET_RIGHT", 1.0)
     for _ in range(12):
         view = shown(scenes[0], rng)
-        turn = Dialogues(model_and_processor[1]).turn(Kind.ANSWER_WITH_DEPTH, scenes[0], view, language, rng)
+        turn = Dialogues(processor).turn(Kind.ANSWER_WITH_DEPTH, scenes[0], view, language, rng)
         assert turn is not None and len(turn.rows) == len(turn.told) == 2
         rows = [tokenizer.decode(turn.prompt[first:end]) for first, end in turn.rows]
         names = [row.split(" | [")[0] for row in rows]
@@ -188,15 +197,14 @@ def test_a_table_that_is_set_right_tells_the_numbers_of_the_answer_in_the_rows_t
             assert [tokenizer.decode(turn.prompt[first - 2]) for first, _ in turn.rows] == told
 
 
-def test_every_fixed_phrase_is_one_token(model_and_processor: tuple[Any, Any]) -> None:
-    tokenizer = model_and_processor[1].tokenizer
+def test_every_fixed_phrase_is_one_token(processor: Any) -> None:
+    tokenizer = processor.tokenizer
     several = [phrase for phrase in phrases() if len(tokenizer(phrase)["input_ids"]) != 1]
     assert not several
     assert tokenizer.decode(tokenizer("Any 文字, 3.14!")["input_ids"]) == "Any 文字, 3.14!"
 
 
-def test_numbers_have_ascending_tokens_and_near_ones_are_alike(model_and_processor: tuple[Any, Any]) -> None:
-    model, processor = model_and_processor
+def test_numbers_have_ascending_tokens_and_near_ones_are_alike(model: Any, processor: Any) -> None:
     tokens = number_tokens(processor.tokenizer)
     assert tokens == sorted(set(tokens))
     vectors = torch.nn.functional.normalize(model.get_input_embeddings().weight[tokens].detach(), dim=1)
@@ -206,9 +214,8 @@ def test_numbers_have_ascending_tokens_and_near_ones_are_alike(model_and_process
 
 @pytest.mark.parametrize("mix", [k for k, mix in enumerate(MIXES) if mix.kinds])
 def test_the_batched_forward_pass_is_that_of_transformers(
-    scenes: list[TrainingScene], model_and_processor: tuple[Any, Any], mix: int, monkeypatch: pytest.MonkeyPatch
+    scenes: list[TrainingScene], model: Any, processor: Any, mix: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model, processor = model_and_processor
     monkeypatch.setattr("nano.train_vl.MIXES", (replace(MIXES[mix], items=2, share=(1.0, 1.0)),))
     batches = Batches(scenes, processor, 0)
     batch = batches.draw()
@@ -238,9 +245,8 @@ def test_the_batched_forward_pass_is_that_of_transformers(
 
 
 def test_batches_without_turns_train_the_vision_model_alone(
-    scenes: list[TrainingScene], model_and_processor: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+    scenes: list[TrainingScene], model: Any, processor: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model, processor = model_and_processor
     monkeypatch.setattr("nano.train_vl.MIXES", (replace(MIXES[0], items=2, share=(1.0, 1.0)),))
     batch = Batches(scenes, processor, 0).draw()
     found = Losses(BatchedForward(model), number_tokens(processor.tokenizer))(batch, 8.0)
@@ -248,9 +254,8 @@ def test_batches_without_turns_train_the_vision_model_alone(
 
 
 def test_losses_are_taken_at_the_answers_and_fall(
-    scenes: list[TrainingScene], model_and_processor: tuple[Any, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scenes: list[TrainingScene], processor: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, processor = model_and_processor
     torch.manual_seed(0)
     model, _ = build()
     monkeypatch.setattr("nano.train_vl.MIXES", tuple(replace(mix, items=2) for mix in MIXES if mix.kinds))

@@ -208,7 +208,8 @@ class NetworkDepth(Backend):
         tiles = "none" if self.tiling is None else f"{self.tiling.side_px}/{self.tiling.overlap:g}"
         return (
             f"{self.backend} {self.map_name} {self.model} {dtype} {self.kind} revision={self._location.revision} "
-            f"{self._settings()} upsampling={self.upsampling} flip={self.flip} input_scales={list(self.input_scales)} tiles={tiles}"
+            f"{self._settings()} upsampling={self.upsampling} flip={self.flip} input_scales={list(self.input_scales)} "
+            f"tiles={tiles}"
         )
 
     def estimate(self, frames: Sequence[Frame]) -> list[DepthMap]:

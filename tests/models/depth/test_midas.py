@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from hostile_folders import refused
 from tiny.depth_cases import make_frame
 from tiny.dpt import IMAGE_SIZE_PX
 
@@ -67,9 +68,8 @@ def test_input_that_the_backbone_cannot_take_is_refused(checkpoints, backbone, s
 def test_a_folder_of_another_model_is_refused_in_one_line(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))
     (tmp_path / "model.safetensors").write_bytes(b"")
-    with pytest.raises(ModelUnavailableError, match="cannot be loaded as a depth model") as caught:
+    with refused("cannot be loaded as a depth model"):
         midas(tmp_path).estimate([make_frame(32, 32)])
-    assert "\n" not in str(caught.value)
 
 
 def with_model(backend: MidasDepth, model) -> MidasDepth:

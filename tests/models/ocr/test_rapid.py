@@ -11,7 +11,7 @@ from models.segment.images import frame
 from pipeline.models.ocr.none import NoOcr
 from pipeline.models.ocr.rapid import RapidOcr, reading_order
 from pipeline.records import Frame, Origin, Region
-from pipeline.records.errors import ConfigError, DependencyError
+from pipeline.records.errors import DependencyError
 
 
 def sign() -> Frame:
@@ -80,11 +80,6 @@ def test_a_missing_package_is_named_with_its_remedy(monkeypatch):
     monkeypatch.setitem(sys.modules, "rapidocr", None)
     with pytest.raises(DependencyError, match=r"bash scripts/setup\.sh ocr.*pip install rapidocr onnxruntime"):
         RapidOcr().read(sign(), 0)
-
-
-def test_a_score_out_of_range_is_refused():
-    with pytest.raises(ConfigError, match=r"^min_score"):
-        RapidOcr(min_score=1.5)
 
 
 def test_no_ocr_reads_nothing():

@@ -213,6 +213,8 @@ def test_reasoning_and_cut_answers_are_kept(
         ({"base_url": "me:hidden@host/v1"}, "base_url must start with"),
         ({"base_url": "http://host/v1?key=hidden"}, "base_url must start with .* hold no query"),
         ({"base_url": "http://[hidden/v1"}, "base_url must be an address"),
+        ({"base_url": "http://hidden:99999/v1"}, "base_url must be an address"),
+        ({"base_url": "hidden:8000"}, "base_url must start with"),
         ({"api_key_env": "sk-hidden"}, "api_key_env must be the name of an environment variable"),
         ({"api_key_env": ""}, "api_key_env must be the name of an environment variable"),
     ],
@@ -231,24 +233,6 @@ def test_the_identity_follows_the_settings(server: RecordingServer) -> None:
     assert len(identities) == 4
     assert endpoint(server, timeout_s=9.0, max_retries=0, max_concurrency=1, stream=False).identity in identities
     assert endpoint(server, seed=None, temperature=0.7).identity is None
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"base_url": "localhost:8000"},
-        {"image_format": "gif"},
-        {"base_url": "http://host:99999/v1"},
-        {"timeout_s": 0},
-        {"max_retries": -1},
-        {"max_concurrency": 0},
-        {"top_p": 0},
-        {"top_p": 1.1},
-    ],
-)
-def test_a_setting_out_of_range_is_refused(settings: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match=next(iter(settings))):
-        OpenAIEndpoint("qwen", **{"base_url": "http://127.0.0.1/v1", **settings})
 
 
 @pytest.mark.parametrize(

@@ -1,23 +1,23 @@
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile_folders import assert_plain, edited, say_yes, with_code
+import torch
+from hostile_folders import assert_code_is_never_run, damaged, refused
 from models.vlm.asking import about, noise
 from models.vlm.qwen3vl.reference import small
+from tiny.checkpoints import with_weights
 
 from pipeline.records.errors import DependencyError, ModelUnavailableError
 
+AS_A_MODEL, AGAIN = " as a vision-language model", r"; copy it again\.$"
 
-def refusal(folder: Path, message: str, **settings: Any) -> ModelUnavailableError:
-    """The error of loading a checkpoint, whose message must match."""
-    with pytest.raises(ModelUnavailableError, match=message) as caught:
-        small(folder, max_new_tokens=2, **settings).generate(about([noise(1)], "Where?"))
-    return caught.value
+
+def ask(folder: Path, **settings: Any) -> None:
+    small(folder, max_new_tokens=2, **settings).generate(about([noise(1)], "Where?"))
 
 
 @pytest.mark.parametrize("name, package", [("torchao_int8", "torchao"), ("bnb_8bit", "bitsandbytes"),
@@ -44,7 +44,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
     ("name", "content", "reason"),
     [
         ("model.safetensors", b"cut off", ""),
-        ("model.safetensors", b"", r".*: its model\.safetensors is damaged; copy it again\.$"),
+        ("model.safetensors", b"", f"{AS_A_MODEL}: its model.safetensors is damaged{AGAIN}"),
         ("tokenizer.json", b"{", ""),
         ("tokenizer.json", None, ""),
         ("processor_config.json", None, ""),
@@ -53,56 +53,35 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
         ("chat_template.jinja", b"no images", ""),
         ("config.json", b"{}", ""),
         ("config.json", b'{"model_type": "bert"}', " as Qwen3-VL, because its type is 'bert'"),
+        ("config.json", {"model_type": ["qwen3_vl"]}, f"{AS_A_MODEL}: its config.json names no model_type.*{AGAIN}"),
+        ("config.json", {"text_config": 5}, f"{AS_A_MODEL}: its config.json describes no model.*{AGAIN}"),
+        ("config.json", {"vision_config": {"hidden_size": "x"}}, f"{AS_A_MODEL}: its .*{AGAIN}"),
     ],
 )
-def test_an_incomplete_download_stops_the_run_with_one_error(
-    tiny_qwen3vl: Path, tmp_path: Path, name: str, content: bytes | None, reason: str
+def test_a_damaged_or_incomplete_download_is_one_plain_error(
+    tiny_qwen3vl: Path, tmp_path: Path, name: str, content: Any, reason: str
 ) -> None:
-    folder = shutil.copytree(tiny_qwen3vl, tmp_path / "incomplete")
-    (folder / name).unlink()
-    if content is not None:
-        (folder / name).write_bytes(content)
-    refusal(folder, f"incomplete cannot be loaded{reason}")
+    folder = damaged(tiny_qwen3vl, tmp_path / "incomplete", name, content)
+    with refused(f"incomplete cannot be loaded{reason}"):
+        ask(folder)
 
 
 @pytest.mark.parametrize("known", [True, False])
 def test_code_beside_a_vision_language_model_is_never_run(
     tiny_qwen3vl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
 ) -> None:
-    folder, written = with_code(tiny_qwen3vl, tmp_path / "model", known=known)
-    answers = say_yes(monkeypatch)
-    if known:
-        small(folder).generate(about([noise(1)], "Where?"))
-    else:
-        assert_plain(refusal(folder, "loaded as a vision-language model: .*; copy it"))
-    assert not written.exists()
-    assert answers.tell() == 0, "nobody is asked"
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"model_type": ["qwen3_vl"]}, "its config.json names no model_type"),
-        ({"text_config": 5}, "its config.json describes no model"),
-        ({"vision_config": {"hidden_size": "x"}}, "its "),
-    ],
-)
-def test_a_configuration_that_is_wrong_gives_one_sentence(
-    tiny_qwen3vl: Path, tmp_path: Path, changes: dict[str, object], reason: str
-) -> None:
-    folder = edited(tiny_qwen3vl, tmp_path / "model", "config.json", **changes)
-    assert_plain(refusal(folder, f"vision-language model: {reason}.*; copy it again"))
+    assert_code_is_never_run(ask, tiny_qwen3vl, tmp_path / "model", monkeypatch, known=known)
 
 
 def test_missing_weights_are_refused_and_not_drawn_at_random(tiny_qwen3vl: Path, tmp_path: Path) -> None:
-    from safetensors.torch import load_file, save_file
+    def without_a_layer(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return {name: value for name, value in weights.items() if "layers.0" not in name}
 
-    folder = shutil.copytree(tiny_qwen3vl, tmp_path / "model")
-    weights = load_file(folder / "model.safetensors")
-    kept = {name: value for name, value in weights.items() if "layers.0" not in name}
-    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
-    assert_plain(refusal(folder, "not a complete Qwen3-VL: .* weights are missing"))
+    folder = with_weights(tiny_qwen3vl, tmp_path / "model", without_a_layer)
+    with refused("not a complete Qwen3-VL: .* weights are missing"):
+        ask(folder)
 
 
 def test_an_attention_kernel_that_does_not_exist_is_named(tiny_qwen3vl: Path) -> None:
-    refusal(tiny_qwen3vl, "nonsense", attn_implementation="nonsense")
+    with pytest.raises(ModelUnavailableError, match="nonsense"):
+        ask(tiny_qwen3vl, attn_implementation="nonsense")

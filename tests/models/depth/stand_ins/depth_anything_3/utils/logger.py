@@ -1,0 +1,2 @@
+class logger:
+    level = 2
