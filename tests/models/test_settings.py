@@ -55,8 +55,10 @@ EVERY_DEPTH = [
 SIDES = [("input_size_px", 64.0), ("input_size_px", 7 * 2**70), ("input_size_px", 100)]
 LIMITS = [("grow_px", -1), ("grow_px", float("nan")), ("least_share", 1.1), ("least_share", -0.1)]
 QWEN = [
-    *((key, 0) for key in ("max_new_tokens", "min_pixels", "batch_tokens", "top_p", "repetition_penalty")),
-    *((key, -1) for key in ("temperature", "top_k", "cache_mb", "seed")),
+    *((key, 0) for key in ("max_new_tokens", "min_pixels", "batch_tokens")),
+    *((key, 0.0) for key in ("top_p", "repetition_penalty")),
+    *((key, -1) for key in ("top_k", "cache_mb", "seed")),
+    ("temperature", -1.0),
     ("quantization", "2bit"),
     ("model", ""),
     ("temperature", float("nan")),
