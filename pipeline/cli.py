@@ -261,11 +261,13 @@ def _run_job(config: DictConfig) -> int:
     progress, on_item = _progress(source.count(), config.limit)
     with progress:
         summary = run(source, stages, folder, resume=config.resume, limit=config.limit, on_item=on_item)
-    print_summary(console, summary)
-    print_shipped_models(console, [config[group].get("model") for group in ("vlm", "depth")])
-    if summary.failures and not summary.results and not summary.skipped and len(summary.failures) == 1:
+    has_results = summary.results or summary.skipped
+    if len(summary.failures) == 1 and not has_results:
         item, stage, reason = summary.failures[0]
         return _print_error(f"{reason} (item {item}, stage {stage})")
+    print_summary(console, summary)
+    if has_results:
+        print_shipped_models(console, [config[group].get("model") for group in ("vlm", "depth")])
     return 1 if summary.failures else 0
 
 

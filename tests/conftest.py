@@ -96,7 +96,7 @@ def mistake(
         assert main(arguments) == 2
         output, line = capsys.readouterr()
         assert line.endswith("\n") and line.count("\n") == 1
-        assert "Traceback" not in output + line
+        assert "Traceback" not in line and output == "", "it is said once, and nothing else"
         return line
 
     # The command line sets up logging for its whole process.

@@ -185,6 +185,7 @@ Q = "question=Where?"
 BAD: Mapping[str, tuple[tuple[str, ...], str]] = {
     "missing file": (("run", "input=nofile.png", Q, *ANSWERED), "nofile.png does not exist"),
     "corrupt image": (("run", "input=torn.png", Q, *ANSWERED), "torn.png cannot be read as an image"),
+    "model that ships": (("run", "input=torn.png", Q, *ANSWERED, "depth=nano"), "torn.png cannot be read as an image"),
     "empty folder": (("run", "input=empty", Q, *ANSWERED), "empty contains no images"),
     "text as image": (("run", "input=text.jpg", Q, *ANSWERED), "text.jpg is not an image"),
     "unknown suffix": (("run", "input=file", Q, *ANSWERED), "file is not named like an image"),

@@ -28,12 +28,17 @@ def build_dataset(config: DictConfig) -> ClaimDataset[Any]:
     """The data set of ``eval-claims``: claims and questions with ground truth.
 
     Raises:
-        ConfigError: If the data set has none, or cannot be built.
+        ConfigError: If the data set has none, or no questions for a model that is configured, or cannot be built.
         InputError: If its files are missing or have none.
     """
     dataset: ClaimDataset[Any] = _built(config, ClaimDataset, "claims with ground truth")
     if dataset.lacks_claims:
         raise InputError(dataset.lacks_claims)
+    if not dataset.has_questions and get_class(config.vlm["_target_"]) is not NoModel:
+        raise ConfigError(
+            f"Data set {dataset.name} has no questions for a model; leave out vlm, or choose a data set of questions, "
+            "such as rendered with dataset.questions=2."
+        )
     return dataset
 
 

@@ -20,7 +20,6 @@ _CLAIM_COLUMNS = {
     "risk-coverage area": ("risk_coverage_area", 2),
     "calibration error": ("calibration_error", 2),
 }
-_NO_MODEL = "pipeline.models.vlm.none.NoModel"
 _ANSWER_COLUMNS = {
     "correct": "accuracy",
     "asked again": "asked_again",
@@ -54,8 +53,6 @@ def print_report(console: Console, report: dict[str, Any], folder: Path) -> None
             )
     if report["answers"]:
         console.print(_answers(report))
-    elif report["configuration"].get("vlm", {}).get("_target_", _NO_MODEL) != _NO_MODEL:
-        console.print("The model was asked nothing, because the data set has no questions.")
     failed = report["failures"]
     lines = [("Failed", f"{one['case']} in {one['part']}: {one['reason']}") for one in failed["first"]]
     print_problems(console, lines, failed["count"])

@@ -177,10 +177,12 @@ class ClaimDataset(Dataset[Entry]):
 
     Attributes:
         lacks_claims: Why the files that are there hold no claims, where the data set has other files that do.
+        has_questions: Whether there may be questions for a model.
         reasons: What the last pass could not read, and why, one sentence by name.
     """
 
     lacks_claims = ""
+    has_questions = True
 
     @cached_property
     def reasons(self) -> dict[str, str]:

@@ -58,6 +58,10 @@ class Rendered(AnnotatedDataset[int], DepthDataset[int]):
     questions: Natural = 0
     tidy: bool = False
 
+    def __post_init__(self) -> None:
+        """Know whether a model is asked."""
+        self.has_questions = self.questions > 0
+
     def entries(self) -> Sequence[int]:
         """Seeds of the scenes."""
         return range(self.seed, self.seed + self.count)

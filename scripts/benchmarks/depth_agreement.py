@@ -10,8 +10,6 @@ from benchmarks import plain_alignment, plain_depth
 from benchmarks.depth_pairs import random_pair
 
 PAIRS = 200
-# Metrics of aligned and true depth alone.
-_OF_PIXELS = ("abs_rel", "sq_rel", "rmse", "mae", "rmse_log", "log10", "si_log", "midas_error_rate")
 # First and last row, first and last column, as shares of the size: Eigen et al. 2014 and Garg et al. 2016.
 _CROPS = {
     "eigen_nyu": (45 / 480, 471 / 480, 41 / 640, 601 / 640),
@@ -82,8 +80,7 @@ def plain_score(sample: Any, prediction: Any, protocol: Any) -> dict[str, float]
     pixels = (aligned, true, valid)
     has_boundaries = plain_depth.is_dense(wanted)
     return {
-        **{name: getattr(plain_depth, name)(*pixels) for name in _OF_PIXELS},
-        **{f"delta{power}": plain_depth.delta(*pixels, power) for power in (1, 2, 3)},
+        **{name: plain_depth.of_pixels(name, *pixels) for name in plain_depth.METRICS},
         "whdr": plain_depth.whdr(*pixels, pairs, protocol.equal_ratio),
         "pair_order": plain_depth.pair_order(farness, true, valid, pairs, protocol.clear_ratio),
         "object_order": plain_depth.object_order(farness, true, valid, masks, protocol.clear_ratio),

@@ -1,75 +1,44 @@
 """Depth metrics and alignments as they are usually written: each its own pass in float64, with its own masking.
 
-An independent reference, from the definitions of the papers that each function names; it shares no code with the
+An independent reference, from the definitions of the papers that are named; it shares no code with the
 package. Depths are z in metres of shape (H, W), ``valid`` is bool (H, W). What is drawn at random (pairs of pixels,
 points, minimal samples) is an argument, so that two programs can be given the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 Array = np.ndarray
 
 
-def abs_rel(predicted: Array, true: Array, valid: Array) -> float:
-    """Mean of ``|p - t| / t``. Eigen, Puhrsch, Fergus, "Depth map prediction from a single image", NIPS 2014."""
-    p, t = predicted[valid].astype(np.float64), true[valid].astype(np.float64)
-    return float(np.mean(np.abs(p - t) / t))
+# Metrics of the predicted and the true depth of valid pixels.
+METRICS: dict[str, Callable[[Array, Array], Any]] = {
+    # Eigen, Puhrsch, Fergus, "Depth map prediction from a single image", NIPS 2014, as the next two and rmse_log.
+    "abs_rel": lambda p, t: np.mean(np.abs(p - t) / t),
+    "sq_rel": lambda p, t: np.mean((p - t) ** 2 / t),
+    "rmse": lambda p, t: np.sqrt(np.mean((p - t) ** 2)),
+    "mae": lambda p, t: np.mean(np.abs(p - t)),
+    "rmse_log": lambda p, t: np.sqrt(np.mean((np.log(p) - np.log(t)) ** 2)),
+    # Saxena, Sun, Ng, "Make3D", PAMI 2009.
+    "log10": lambda p, t: np.mean(np.abs(np.log10(p) - np.log10(t))),
+    # KITTI's depth benchmark, Uhrig et al. 2017; the deviation from the mean, which loses no digits.
+    "si_log": lambda p, t: 100 * np.std(np.log(p) - np.log(t)),
+    # Ladicky et al. 2014; Eigen et al. 2014.
+    "delta1": lambda p, t: np.mean(np.maximum(p / t, t / p) < 1.25),
+    "delta2": lambda p, t: np.mean(np.maximum(p / t, t / p) < 1.25**2),
+    "delta3": lambda p, t: np.mean(np.maximum(p / t, t / p) < 1.25**3),
+    # An error; Ranftl et al., "MiDaS", PAMI 2020.
+    "midas_error_rate": lambda p, t: np.mean(np.maximum(p / t, t / p) > 1.25),
+}
 
 
-def sq_rel(predicted: Array, true: Array, valid: Array) -> float:
-    """Mean of ``(p - t)^2 / t`` [m]. Eigen et al. 2014."""
-    p, t = predicted[valid].astype(np.float64), true[valid].astype(np.float64)
-    return float(np.mean((p - t) ** 2 / t))
-
-
-def rmse(predicted: Array, true: Array, valid: Array) -> float:
-    """Root of the mean of ``(p - t)^2`` [m]. Eigen et al. 2014."""
-    p, t = predicted[valid].astype(np.float64), true[valid].astype(np.float64)
-    return float(np.sqrt(np.mean((p - t) ** 2)))
-
-
-def mae(predicted: Array, true: Array, valid: Array) -> float:
-    """Mean of ``|p - t|`` [m]."""
-    p, t = predicted[valid].astype(np.float64), true[valid].astype(np.float64)
-    return float(np.mean(np.abs(p - t)))
-
-
-def rmse_log(predicted: Array, true: Array, valid: Array) -> float:
-    """Root of the mean of ``(ln p - ln t)^2``. Eigen et al. 2014."""
-    p, t = predicted[valid].astype(np.float64), true[valid].astype(np.float64)
-    return float(np.sqrt(np.mean((np.log(p) - np.log(t)) ** 2)))
-
-
-def log10(predicted: Array, true: Array, valid: Array) -> float:
-    """Mean of ``|log10 p - log10 t|``. Saxena, Sun, Ng, "Make3D", PAMI 2009."""
-    p, t = predicted[valid].astype(np.float64), true[valid].astype(np.float64)
-    return float(np.mean(np.abs(np.log10(p) - np.log10(t))))
-
-
-def si_log(predicted: Array, true: Array, valid: Array) -> float:
-    """``100 sqrt(mean(d^2) - mean(d)^2)`` with ``d = ln p - ln t``: KITTI's depth benchmark, Uhrig et al. 2017.
-
-    The difference of means is computed as the mean squared deviation, which is the same without cancellation.
-    """
-    p, t = predicted[valid].astype(np.float64), true[valid].astype(np.float64)
-    d = np.log(p) - np.log(t)
-    return float(100 * np.sqrt(np.mean((d - np.mean(d)) ** 2)))
-
-
-def delta(predicted: Array, true: Array, valid: Array, power: int) -> float:
-    """Share of pixels with ``max(p / t, t / p) < 1.25^power``. Ladicky et al. 2014; Eigen et al. 2014."""
-    p, t = predicted[valid].astype(np.float64), true[valid].astype(np.float64)
-    return float(np.mean(np.maximum(p / t, t / p) < 1.25**power))
-
-
-def midas_error_rate(predicted: Array, true: Array, valid: Array) -> float:
-    """Share of pixels with ``max(p / t, t / p) > 1.25``, an error. Ranftl et al., "MiDaS", PAMI 2020."""
-    p, t = predicted[valid].astype(np.float64), true[valid].astype(np.float64)
-    return float(np.mean(np.maximum(p / t, t / p) > 1.25))
+def of_pixels(name: str, predicted: Array, true: Array, valid: Array) -> float:
+    """One of ``METRICS`` of two maps."""
+    return float(METRICS[name](predicted[valid].astype(np.float64), true[valid].astype(np.float64)))
 
 
 def _relation(first: Array, second: Array, equal_ratio: float) -> Array:

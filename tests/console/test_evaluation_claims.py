@@ -55,10 +55,11 @@ def test_a_sweep_makes_one_report_per_combination(success: CommandLine, tmp_path
         (("dataset=no_such",), "no_such"),
         (("dataset=tum", "dataset.path=."), "has no claims with ground truth; set dataset to one of arc2017, blink"),
         (("dataset.relations=[leftish]",), "leftish"),
+        (("vlm=nano",), "Data set rendered has no questions for a model; leave out vlm"),
         (("limit=some",), "limit must be a whole number of at least 1, or null, not 'some'"),
         (("baselines=perhaps",), "baselines must be true or false"),
         (("question=Where?",), "question"),
-        (("vlm=recorded",), "vlm.path"),
+        (("vlm=recorded", "dataset.questions=2"), "vlm.path"),
         (("vlm=openai", "vlm.show_prompt=true"), "vlm.show_prompt"),
     ],
 )

@@ -42,6 +42,7 @@ class AnnotatedDataset(ClaimDataset[Entry]):
         seed: Random seed.
     """
 
+    has_questions = False
     claims_per_scene: ClaimCount
     relations: Sequence[RelationName] | None = None
     seed: Natural = 0
