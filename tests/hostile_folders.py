@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import shutil
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +45,7 @@ def damaged(folder: Path, target: Path, name: str, content: bytes | dict[str, An
     return target
 
 
-def _with_code(folder: Path, target: Path, *, known: bool) -> tuple[Path, Path]:
+def with_code(folder: Path, target: Path, *, known: bool) -> tuple[Path, Path]:
     """A copy of a folder that names code beside its weights, and the file that the code would write.
 
     Args:
@@ -79,27 +77,6 @@ def refused(reason: str) -> Iterator[None]:
     with pytest.raises(ModelUnavailableError, match=reason) as caught:
         yield
     assert_plain(caught.value)
-
-
-def assert_code_is_never_run(
-    load: Callable[[Path], None], folder: Path, target: Path, monkeypatch: pytest.MonkeyPatch, *, known: bool
-) -> None:
-    """Assert that loading a copy of a folder with code beside its weights neither runs it nor asks to.
-
-    Args:
-        load: Loads a folder.
-        folder: A checkpoint.
-        target: Where to copy it.
-        monkeypatch: Of the test.
-        known: Whether transformers knows the type that ``config.json`` names; otherwise it must be refused.
-    """
-    copy, written = _with_code(folder, target, known=known)
-    answers = io.StringIO("y\n" * 9)
-    monkeypatch.setattr(sys, "stdin", answers)
-    with nullcontext() if known else refused("cannot be loaded as .*: .*; copy it"):
-        load(copy)
-    assert not written.exists()
-    assert answers.tell() == 0, "nobody is asked"
 
 
 def assert_plain(error: Exception, *, longest: int = 260) -> None:

@@ -27,8 +27,8 @@ import numpy as np
 
 from pipeline.models.depth.inputs import nearest_multiple, normalised, size_within
 from pipeline.models.depth.network import Prediction, SizedInputDepth, known_focal_shares
-from pipeline.models.depth.optional import PackagedDepth, load_complete
-from pipeline.models.depth.weight_files import read_weights
+from pipeline.models.depth.optional import PackagedDepth
+from pipeline.models.depth.weight_files import load_complete, read_weights
 from pipeline.models.hub import ModelLocation, locate_model, model_status
 from pipeline.records import DepthKind, Frame
 from pipeline.records.camera import CameraSource
@@ -174,12 +174,10 @@ def _network_name(path: Path, model: str) -> str:
     try:
         name = json.loads(path.read_bytes()).get("model_name", _DEFAULT_NAME)
     except (OSError, ValueError, AttributeError, RecursionError):
-        raise ModelUnavailableError(
-            f"{model} is damaged: its {path.name} is not a JSON object; copy it again."
-        ) from None
+        name = None
     if not isinstance(name, str):
         raise ModelUnavailableError(
-            f"{model} is damaged: the model_name in its {path.name} is not text; copy it again."
+            f"{model} is damaged: its {path.name} is not a JSON object whose model_name is a text; copy it again."
         )
     return name
 

@@ -141,13 +141,7 @@ def read_network(path: Path) -> tuple[Any, Architecture]:
         if "pretrained.model.cls_token" in weights or "pretrained.model.patch_embed.proj.weight" in weights:
             hint = ", but of a later MiDaS: choose one of depth=midas/dpt_..."
         raise ModelUnavailableError(f"The file {path} is not a checkpoint of MiDaS v2.1{hint}.")
-    try:
-        return with_weights(architecture, weights), architecture
-    except ValueError as error:
-        reason = str(error)
-    except Exception:  # What torch raises for weights of another number format.
-        reason = "its weights are of another kind"
-    raise ModelUnavailableError(f"The file {path} is not a complete checkpoint of {architecture.name}: {reason}.")
+    return with_weights(architecture, weights, f"The file {path}"), architecture
 
 
 def _on_disk(model: str) -> Path | None:

@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipeline.models.depth.weight_files import load_complete
 from pipeline.models.torchvision_fix import ensure_torchvision
+from pipeline.records.errors import ModelUnavailableError
 
 if TYPE_CHECKING:
     import torch
@@ -117,29 +119,26 @@ def architecture_of(weights: Mapping[str, Any]) -> Architecture | None:
     return next((found for found in (LARGE, SMALL) if found.mark in weights), None)
 
 
-def with_weights(architecture: Architecture, weights: Mapping[str, torch.Tensor]) -> torch.nn.Module:
+def with_weights(architecture: Architecture, weights: Mapping[str, torch.Tensor], name: str) -> torch.nn.Module:
     """The network with the weights of a checkpoint, in evaluation mode on the CPU.
 
+    Args:
+        architecture: Which network.
+        weights: Its weights.
+        name: Name of the checkpoint, for the error.
+
     Raises:
-        ValueError: If names or shapes are not those of the network; the middle of a sentence.
+        ModelUnavailableError: If names or shapes are not those of the network.
     """
     import torch
 
     with torch.device("meta"):
         network = build(architecture)
-    given = dict(weights)
-    for name, own in network.state_dict().items():
-        if name not in given and name.endswith(_COUNTER):
-            given[name] = torch.zeros((), dtype=torch.long)
-        elif name not in given:
-            raise ValueError(f"the weight {name} is missing")
-        elif not isinstance(given[name], torch.Tensor) or given[name].shape != own.shape:
-            shape = tuple(getattr(given[name], "shape", ()))
-            raise ValueError(f"the weight {name} has the shape {shape}, not {tuple(own.shape)}")
-    unknown = sorted(given.keys() - network.state_dict().keys())
-    if unknown:
-        raise ValueError(f"the weight {unknown[0]} belongs to another network")
-    network.load_state_dict(given, assign=True)
+    own = network.state_dict()
+    if unknown := sorted(weights.keys() - own):
+        raise ModelUnavailableError(f"{name} holds the weights of another network, such as {unknown[0]}.")
+    counters = {key: torch.zeros((), dtype=torch.long) for key in own if key.endswith(_COUNTER)}
+    load_complete(network, {**counters, **weights}, name, assign=True)
     return network.eval().requires_grad_(False)
 
 

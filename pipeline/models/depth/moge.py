@@ -20,8 +20,8 @@ import numpy as np
 from annotated_types import Interval
 
 from pipeline.models.depth.network import Prediction, focal_key, known_focal_shares
-from pipeline.models.depth.optional import PackagedDepth, load_complete
-from pipeline.models.depth.weight_files import HubFile, hub_file_status, locate_hub_file, read_file
+from pipeline.models.depth.optional import PackagedDepth
+from pipeline.models.depth.weight_files import HubFile, hub_file_status, load_complete, locate_hub_file, read_file
 from pipeline.models.device import choose_device, choose_dtype
 from pipeline.models.torchvision_fix import ensure_torchvision
 from pipeline.records import DepthKind, Frame

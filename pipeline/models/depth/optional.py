@@ -5,13 +5,11 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from abc import abstractmethod
-from collections.abc import Mapping
 from functools import cached_property
 from types import ModuleType
 from typing import Any, ClassVar
 
 from pipeline.models.depth.network import NetworkDepth
-from pipeline.models.loading_errors import check_complete
 from pipeline.records import DepthKind
 from pipeline.records.errors import DependencyError, ModelUnavailableError
 from pipeline.records.settings import Text, checked
@@ -98,24 +96,3 @@ class PackagedDepth(NetworkDepth):
                 f"{self.option} needs the package {self.package}, which cannot be imported ({error}): "
                 f"run '{self.install}'."
             ) from error
-
-
-def load_complete(model: Any, weights: Mapping[str, Any], name: str) -> None:
-    """Load all weights that a module needs, and ignore the others.
-
-    Args:
-        model: The module.
-        weights: Tensors by name.
-        name: Name of the model, for the error.
-
-    Raises:
-        ModelUnavailableError: If a weight is missing or has another shape.
-    """
-    try:
-        missing = model.load_state_dict(weights, strict=False).missing_keys
-    except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1].strip().rstrip(".")
-        raise ModelUnavailableError(f"{name} holds the weights of another network: {reason:.200}.") from None
-    except Exception as error:  # What torch raises for values that are not weights.
-        raise ModelUnavailableError(f"{name} is not a complete model: it does not hold weights alone.") from error
-    check_complete(name, "model", missing)

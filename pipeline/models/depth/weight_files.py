@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.models.hub import HUB_TIMEOUT_S, answer_within, locate_model
+from pipeline.models.loading_errors import check_complete
 from pipeline.records.errors import ModelUnavailableError
 
 logger = logging.getLogger(__name__)
@@ -127,6 +128,28 @@ def read_weights(path: Path) -> Mapping[str, Any]:
     if not all(map(_is_plain, content.values())):
         raise ModelUnavailableError(f"The file {path} holds tensors that are not weights: weights are dense and real.")
     return content
+
+
+def load_complete(model: Any, weights: Mapping[str, Any], name: str, *, assign: bool = False) -> None:
+    """Load all weights that a module needs, and ignore the others.
+
+    Args:
+        model: The module.
+        weights: Tensors by name.
+        name: Name of the model, for the error.
+        assign: Whether the tensors themselves become the module's, in place of its own on the meta device.
+
+    Raises:
+        ModelUnavailableError: If a weight is missing or has another shape.
+    """
+    try:
+        missing = model.load_state_dict(weights, strict=False, assign=assign).missing_keys
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1].strip().rstrip(".")
+        raise ModelUnavailableError(f"{name} holds the weights of another network: {reason:.200}.") from None
+    except Exception as error:  # What torch raises for values that are not weights.
+        raise ModelUnavailableError(f"{name} is not a complete model: it does not hold weights alone.") from error
+    check_complete(name, "model", missing)
 
 
 def _is_plain(tensor: Any) -> bool:

@@ -10,7 +10,13 @@ from pipeline.models.vlm.repetition import RepetitionWatch
 
 
 class BrokenAnswerError(Exception):
-    """The connection was lost within an answer."""
+    """The connection was lost within an answer.
+
+    Attributes:
+        retries: How often the client had tried again before the answer began.
+    """
+
+    retries = 0
 
 
 class ReportedError(Exception):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.models.vlm.endpoint_answers import BrokenAnswerError, NotTextError, ReportedError, reported
 from pipeline.models.vlm.received import received_text
@@ -20,28 +20,29 @@ class ErrorExplainer:
         address: Address of the API.
         model: Name of the model.
         timeout_s: Time that one attempt may take [s].
-        max_retries: Further attempts after an answer that broke off.
         api_key_env: Environment variable that holds the API key.
     """
 
     address: str
     model: str
     timeout_s: float
-    max_retries: int
     api_key_env: str
 
-    def explain(self, error: Exception, key: str) -> str:
+    def explain(self, error: Exception, key: str, before: int = 0) -> str:
         """One sentence that explains an error, without the key.
 
         Args:
             error: What the last attempt raised.
             key: The API key; empty where none is set.
+            before: How many attempts there were before those that the client made by itself.
         """
         import openai
 
-        retries = self.max_retries
+        retries = before
         if isinstance(error, openai.APIError):
-            retries = int(error.request.headers.get("x-stainless-retry-count", 0))
+            retries += client_retries(error.request)
+        elif isinstance(error, BrokenAnswerError):
+            retries += error.retries
         after = f"after {retries + 1} attempts" if retries else "at the first attempt"
         match error:
             case openai.APIStatusError():
@@ -87,6 +88,11 @@ class ErrorExplainer:
         if status in (408, 409, 429) or status >= 500:
             return f"{self.address} failed {after} (status {status}): {says}"
         return f"{self.address} refused the request (status {status}): {says}"
+
+
+def client_retries(request: Any) -> int:
+    """How often the client had tried again when it made a request."""
+    return int(request.headers.get("x-stainless-retry-count", 0))
 
 
 def _one_line(text: str, key: str) -> str:

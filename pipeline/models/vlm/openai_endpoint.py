@@ -25,7 +25,7 @@ from pipeline.models.vlm.endpoint_answers import (
     read_stream,
     read_whole,
 )
-from pipeline.models.vlm.endpoint_errors import ErrorExplainer
+from pipeline.models.vlm.endpoint_errors import ErrorExplainer, client_retries
 from pipeline.models.vlm.endpoint_images import ImageEncoder, ImageFormat
 from pipeline.models.vlm.received import received_text, token_count
 from pipeline.records.errors import ConfigError, GenerationError, ModelUnavailableError
@@ -102,7 +102,7 @@ class OpenAIEndpoint(VisionLanguageModel):
         """Check the address."""
         check_address(self.base_url)
         self._images = ImageEncoder(self.image_format, self.max_side_px)
-        self._explainer = ErrorExplainer(self.base_url, self.model, self.timeout_s, self.max_retries, self.api_key_env)
+        self._explainer = ErrorExplainer(self.base_url, self.model, self.timeout_s, self.api_key_env)
 
     @property
     def identity(self) -> str | None:
@@ -162,14 +162,16 @@ class OpenAIEndpoint(VisionLanguageModel):
             on_read()
 
         # The client itself tries again, except after an answer that breaks off.
-        for _ in range(self.max_retries + 1):
+        asked = 0
+        while asked <= self.max_retries:
             try:
-                answer = self._ask(body, on_text, stopped)
+                answer = self._ask(body, self.max_retries - asked, on_text, stopped)
             except BrokenAnswerError as error:
-                message = self._explainer.explain(error, self._key)
+                message = self._explainer.explain(error, self._key, asked)
+                asked += 1 + error.retries
             except (openai.OpenAIError, ReportedError, NotTextError, *_UNREADABLE) as error:
                 logger.debug("No answer: %s", type(error).__name__)
-                message = self._explainer.explain(error, self._key)
+                message = self._explainer.explain(error, self._key, asked)
                 break
             else:
                 if answer.is_cut:
@@ -193,32 +195,45 @@ class OpenAIEndpoint(VisionLanguageModel):
         }
         return {**body, "stream": True, "stream_options": {"include_usage": True}} if self.stream else body
 
-    def _ask(self, body: dict[str, Any], on_text: Callable[[], None], stopped: threading.Event) -> Answer:
+    def _ask(
+        self, body: dict[str, Any], max_retries: int, on_text: Callable[[], None], stopped: threading.Event
+    ) -> Answer:
+        _check(stopped)
+        completions = self._client.with_options(max_retries=max_retries).chat.completions
+        if not self.stream:
+            return read_whole(completions.create(**body))
+        with completions.create(**body) as stream:
+            try:
+                return self._read(stream, on_text, stopped)
+            except BrokenAnswerError as error:
+                error.retries = client_retries(stream.response.request)
+                raise
+
+    def _read(self, stream: openai.Stream[Any], on_text: Callable[[], None], stopped: threading.Event) -> Answer:
+        """Read an answer within the time limit; the client only limits the time from one byte to the next."""
+        import openai
         from openai.types.chat import ChatCompletion
 
-        _check(stopped)
-        if not self.stream:
-            return read_whole(self._client.chat.completions.create(**body))
-        with self._client.chat.completions.create(**body) as stream:
-            # Servers that know no streams answer at once.
-            if stream.response.headers.get("content-type", "").startswith("text/event-stream"):
-                return read_stream(self._until(stopped, stream), on_text)
+        response, end = stream.response, perf_counter() + self.timeout_s
+        # Servers that know no streams answer at once.
+        if not response.headers.get("content-type", "").startswith("text/event-stream"):
             try:
-                content = stream.response.read()
+                content = response.read()
             except Exception:  # Their package depends on the client's version.
                 raise BrokenAnswerError from None
             return read_whole(ChatCompletion.construct(**json.loads(content)))
+        received = response.iter_bytes()
 
-    def _until(self, stopped: threading.Event, stream: openai.Stream[Any]) -> Iterator[Any]:
-        """The parts of an answer within the time limit; the client only limits the time of each part."""
-        import openai
+        def limited() -> Iterator[bytes]:
+            for part in received:
+                _check(stopped)
+                yield part
+                if perf_counter() > end:
+                    raise openai.APITimeoutError(request=response.request)
 
-        end = perf_counter() + self.timeout_s
-        for part in stream:
-            _check(stopped)
-            yield part
-            if perf_counter() > end:
-                raise openai.APITimeoutError(request=stream.response.request)
+        # The bytes are limited, because the stream gives no sign of a server's comments, which keep it open.
+        response.iter_bytes = limited  # type: ignore[method-assign, assignment]
+        return read_stream(stream, on_text)
 
     @cached_property
     def _sampling(self) -> dict[str, Any]:

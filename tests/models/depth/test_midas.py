@@ -1,19 +1,17 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
-from hostile_folders import refused
 from tiny.depth_cases import make_frame
 from tiny.dpt import IMAGE_SIZE_PX
 
 from pipeline.models.depth.midas import MidasDepth
 from pipeline.models.depth.network import batches
-from pipeline.records.errors import ConfigError, DepthError, ModelUnavailableError
+from pipeline.records.errors import ConfigError, DepthError
 
 KIND = "disparity_affine"
 
@@ -65,13 +63,6 @@ def test_input_that_the_backbone_cannot_take_is_refused(checkpoints, backbone, s
         midas(checkpoints[backbone], **settings).estimate([make_frame(32, 48)])
 
 
-def test_a_folder_of_another_model_is_refused_in_one_line(tmp_path):
-    (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))
-    (tmp_path / "model.safetensors").write_bytes(b"")
-    with refused("cannot be loaded as a depth model"):
-        midas(tmp_path).estimate([make_frame(32, 32)])
-
-
 def with_model(backend: MidasDepth, model) -> MidasDepth:
     backend._network = dataclasses.replace(backend._loaded(), model=model)
     return backend
@@ -103,9 +94,3 @@ def test_values_that_are_not_finite_are_invalid_and_none_finite_is_an_error(chec
     assert depth.valid[36:].all()
     with pytest.raises(DepthError, match=r"no finite depth for 64x64: set depth\.dtype=float32"):
         with_model(midas(checkpoints["vit"]), overflowing(1.0)).estimate([make_frame(64, 64)])
-
-
-def test_a_missing_model_is_named_with_its_size_and_key():
-    backend = MidasDepth("organisation/no-such-model", KIND, device="cpu", size_gb=0.49)
-    with pytest.raises(ModelUnavailableError, match=r"about 0\.49 GB.* choose another depth="):
-        backend.estimate([make_frame(8, 8)])

@@ -1,22 +1,19 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hostile_folders import refused
 from models.segment.images import frame
 from models.segment.tiny_sam import FAMILIES, MASK_SIDE_PX, SIDE_PX, build_tiny_sam
-from tiny.checkpoints import with_weights
 
 from pipeline.api import load_config
 from pipeline.config.build import build
 from pipeline.models.segment.sam import SamSegmenter
 from pipeline.records import Region
-from pipeline.records.errors import ConfigError, ModelUnavailableError
+from pipeline.records.errors import ConfigError
 
 BOXES = [(10.0, 5.0, 50.0, 35.0), (0.0, 0.0, 90.0, 40.0), (60.5, 3.25, 88.0, 30.0)]
 
@@ -214,50 +211,6 @@ def test_too_little_memory_names_the_key_to_lower_and_other_errors_pass(checkpoi
     segmenter._network = dataclasses.replace(segmenter._loaded(), decode=fail)
     with pytest.raises(expected, match=message):
         segmenter.masks(noise(40, 90), regions(*BOXES))
-
-
-@pytest.mark.parametrize(
-    ("family", "weight"),
-    [
-        ("sam", "vision_encoder.patch_embed.projection.weight"),
-        ("sam", "shared_image_embedding.positional_embedding"),
-        ("sam2", "mask_decoder.iou_token.weight"),
-        ("sam2", "prompt_encoder.shared_embedding.positional_embedding"),
-        ("sam2_video", "vision_encoder.backbone.pos_embed"),
-    ],
-)
-def test_a_checkpoint_without_some_weights_is_refused(checkpoints, tmp_path, family, weight):
-    def without(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        assert weight in weights
-        return {name: value for name, value in weights.items() if name != weight}
-
-    with_weights(checkpoints[family], tmp_path, without)
-    with pytest.raises(ModelUnavailableError, match=r"weights are missing, such as \w+") as caught:
-        sam(tmp_path).masks(noise(8, 8), regions((0, 0, 8, 8)))
-    # SAM names this one as its prompt encoder does.
-    named = weight.replace("shared_image_embedding", "prompt_encoder.shared_embedding")
-    assert named in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("config", "message"),
-    [
-        ({"model_type": "bert"}, "cannot be loaded as SAM or SAM 2: its type is bert"),
-        ({"model_type": "sam2"}, "cannot be loaded as SAM or SAM 2"),
-        ({}, "cannot be loaded as SAM or SAM 2"),
-    ],
-)
-def test_a_folder_of_another_model_is_refused_in_one_line(tmp_path, config, message):
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    (tmp_path / "model.safetensors").write_bytes(b"")
-    with refused(message):
-        sam(tmp_path).masks(noise(8, 8), regions((0, 0, 8, 8)))
-
-
-def test_a_missing_model_is_named_with_its_size_and_key():
-    segmenter = SamSegmenter("organisation/no-such-model", device="cpu", size_gb=0.18)
-    with pytest.raises(ModelUnavailableError, match=r"about 0\.18 GB.* choose another segment="):
-        segmenter.masks(noise(8, 8), regions((0, 0, 8, 8)))
 
 
 def test_the_identity_names_all_that_a_mask_depends_on(checkpoints):

@@ -86,12 +86,6 @@ def test_a_stream_that_breaks_off_is_asked_for_again(
     assert server.bodies == [server.bodies[0]] * 2
 
 
-def test_a_stream_that_always_breaks_off_is_an_error_and_no_short_answer(server: RecordingServer) -> None:
-    broken = events(*[chunk("le")] * 2, lost="short")
-    failure(server, "broke its answer off after 3 attempts.*the server's log", broken, max_retries=2)
-    assert len(server.bodies) == 3
-
-
 @pytest.mark.parametrize("lost", ["short", "reset"])
 def test_a_connection_lost_after_the_end_of_an_answer_does_not_matter(server: RecordingServer, lost: Any) -> None:
     generation = ask(server, events(chunk("left"), chunk(finish="stop"), lost=lost))

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from models.vlm.recording_server import RecordingServer, Reply, answer, ask, failure
+from models.vlm.recording_server import RecordingServer, Reply, answer, ask, chunk, events, failure
 
 BUSY = {"error": {"message": "busy"}}
 LEFT = answer(True)
@@ -24,6 +24,16 @@ def test_a_busy_server_is_asked_as_often_as_configured(
     failure(server, words, Reply(BUSY, 500), max_retries=retries)
     assert len(server.bodies) == retries + 1
     assert len(pauses) == retries
+
+
+def test_attempts_after_errors_and_after_broken_answers_are_counted_together(server: RecordingServer) -> None:
+    broken = events(chunk("le"), lost="short")
+    failure(
+        server, r"failed after 4 attempts \(status 500\)", Reply(BUSY, 500), broken, Reply(BUSY, 500), max_retries=3
+    )
+    assert len(server.bodies) == 4
+    failure(server, "broke its answer off after 2 attempts", Reply(BUSY, 500), broken)
+    assert len(server.bodies) == 6
 
 
 @pytest.mark.parametrize("streamed", [False, True])

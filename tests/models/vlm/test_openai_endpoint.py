@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from models.vlm.asking import pixels
 from models.vlm.recording_server import (
-    EVENT_STREAM,
     KEY,
     QUESTION,
     RecordingServer,
@@ -21,6 +20,7 @@ from models.vlm.recording_server import (
     chunk,
     completion,
     endpoint,
+    events,
     failure,
     wait_for,
 )
@@ -114,11 +114,11 @@ def test_a_server_that_hangs_runs_into_the_time_limit(server: RecordingServer) -
     assert time.perf_counter() - started < 1.4
 
 
-def test_a_stream_that_drips_runs_into_the_time_limit(server: RecordingServer) -> None:
-    parts = (chunk(f"{number} ") for number in range(100))
+@pytest.mark.parametrize("parts", [[chunk("le")] * 100, [b": keep-alive\n\n"] * 100], ids=["text", "comments"])
+def test_a_stream_that_drips_runs_into_the_time_limit(server: RecordingServer, parts: list[bytes]) -> None:
     started = time.perf_counter()
     words = r"within 0\.4 s at the first attempt.*vlm\.timeout_s"
-    failure(server, words, Reply(parts, content_type=EVENT_STREAM, drip_s=0.05), timeout_s=0.4)
+    failure(server, words, events(*parts, drip_s=0.05), timeout_s=0.4)
     assert 0.4 <= time.perf_counter() - started < 1.5
     assert len(server.bodies) == 1
     wait_for(lambda: server.hung_up == 1)

@@ -20,7 +20,7 @@ from pipeline.models.vlm.prompt import build_answer_request
 from pipeline.models.vlm.qwen3vl import Qwen3VL
 from pipeline.models.vlm.qwen3vl.engine import Engine
 from pipeline.records import Scene
-from pipeline.records.errors import GenerationError, ModelUnavailableError
+from pipeline.records.errors import GenerationError
 
 
 def ask(text: str = "Where?", *sizes: tuple[int, int]) -> Request:
@@ -271,8 +271,3 @@ def test_a_batch_that_does_not_fit_is_answered_in_halves(tiny_qwen3vl: Path, mon
     assert [outcome.text for outcome in outcomes[:4]] == expected  # type: ignore[union-attr]
     assert isinstance(outcomes[4], GenerationError)
     assert (len(tried[0]), min(map(len, tried))) == (5, 1)
-
-
-def test_a_model_that_is_not_there_is_named() -> None:
-    with pytest.raises(ModelUnavailableError, match=r"no/such-model.*4\.3 GB"):
-        Qwen3VL("no/such-model", size_gb=4.3).generate(ask())

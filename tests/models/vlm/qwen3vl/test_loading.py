@@ -5,15 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from hostile_folders import assert_code_is_never_run, damaged, refused
+from hostile_folders import damaged, refused
 from models.vlm.asking import about, noise
 from models.vlm.qwen3vl.reference import small
-from tiny.checkpoints import with_weights
 
 from pipeline.records.errors import DependencyError, ModelUnavailableError
-
-AS_A_MODEL, AGAIN = " as a vision-language model", r"; copy it again\.$"
 
 
 def ask(folder: Path, **settings: Any) -> None:
@@ -41,44 +37,23 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "reason"),
+    ("name", "content"),
     [
-        ("model.safetensors", b"cut off", ""),
-        ("model.safetensors", b"", f"{AS_A_MODEL}: its model.safetensors is damaged{AGAIN}"),
-        ("tokenizer.json", b"{", ""),
-        ("tokenizer.json", None, ""),
-        ("processor_config.json", None, ""),
-        ("chat_template.jinja", None, ""),
-        ("chat_template.jinja", b"{% if %}", ""),
-        ("chat_template.jinja", b"no images", ""),
-        ("config.json", b"{}", ""),
-        ("config.json", b'{"model_type": "bert"}', " as Qwen3-VL, because its type is 'bert'"),
-        ("config.json", {"model_type": ["qwen3_vl"]}, f"{AS_A_MODEL}: its config.json names no model_type.*{AGAIN}"),
-        ("config.json", {"text_config": 5}, f"{AS_A_MODEL}: its config.json describes no model.*{AGAIN}"),
-        ("config.json", {"vision_config": {"hidden_size": "x"}}, f"{AS_A_MODEL}: its .*{AGAIN}"),
+        ("model.safetensors", b"cut off"),
+        ("tokenizer.json", b"{"),
+        ("tokenizer.json", None),
+        ("processor_config.json", None),
+        ("chat_template.jinja", None),
+        ("chat_template.jinja", b"{% if %}"),
+        ("chat_template.jinja", b"no images"),
+        ("config.json", b"{}"),
     ],
 )
-def test_a_damaged_or_incomplete_download_is_one_plain_error(
-    tiny_qwen3vl: Path, tmp_path: Path, name: str, content: Any, reason: str
+def test_an_incomplete_download_is_one_plain_error(
+    tiny_qwen3vl: Path, tmp_path: Path, name: str, content: bytes | None
 ) -> None:
     folder = damaged(tiny_qwen3vl, tmp_path / "incomplete", name, content)
-    with refused(f"incomplete cannot be loaded{reason}"):
-        ask(folder)
-
-
-@pytest.mark.parametrize("known", [True, False])
-def test_code_beside_a_vision_language_model_is_never_run(
-    tiny_qwen3vl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
-) -> None:
-    assert_code_is_never_run(ask, tiny_qwen3vl, tmp_path / "model", monkeypatch, known=known)
-
-
-def test_missing_weights_are_refused_and_not_drawn_at_random(tiny_qwen3vl: Path, tmp_path: Path) -> None:
-    def without_a_layer(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        return {name: value for name, value in weights.items() if "layers.0" not in name}
-
-    folder = with_weights(tiny_qwen3vl, tmp_path / "model", without_a_layer)
-    with refused("not a complete Qwen3-VL: .* weights are missing"):
+    with refused("incomplete cannot be loaded"):
         ask(folder)
 
 
