@@ -9,6 +9,7 @@ import io
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -73,15 +74,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command not in _COMMANDS:
         errors.print(f"There is no command {command!r}; choose one of {', '.join(_COMMANDS)}.", markup=False)
         return 2
-    if command in _WITHOUT_ARGUMENTS and rest:
-        errors.print(f"{command} takes no arguments.")
-        return 2
     try:
         if {"-h", "--help"} & set(rest):
             from pipeline.console.usage import usage_of
 
             console.print(usage_of(command), markup=False)
             return 0
+        if command in _WITHOUT_ARGUMENTS and rest:
+            raise ConfigError(f"{command} takes no arguments.")
         return _COMMANDS[command](rest)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -185,11 +185,14 @@ def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig
 
     typed = [argument.lstrip("+").partition("=")[::2] for argument in arguments]
     for key, value in typed:
-        if key == "vlm.base_url":
+        addresses = value.split(",") if sweep else [value]
+        if key == "vlm":
+            addresses = re.findall(r"""base_url\b['"]?\s*:\s*('.*?'|".*?"|[^\s,}]*)""", value)
+        if key in ("vlm", "vlm.base_url"):
             # Hydra writes the configuration to disk before a backend can refuse an address with a login.
             from pipeline.models.vlm.openai_endpoint import check_address
 
-            for address in value.split(",") if sweep else [value]:
+            for address in addresses:
                 check_address(address.strip("'\""))
     if dict(typed).get("vlm.show_prompt", "").strip().casefold() == "true":
         if sweep:

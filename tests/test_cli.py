@@ -56,7 +56,9 @@ def files(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
 
-@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"], ["help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["--help"], ["-h"], ["help"], ["--version"], ["schema", "--help"], ["doctor", "-h"]]
+)
 def test_the_commands_or_the_version_are_printed(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 0
     assert capsys.readouterr().out == f"{__version__ if arguments == ['--version'] else COMMANDS}\n"
@@ -194,6 +196,7 @@ BAD: Mapping[str, tuple[tuple[str, ...], str]] = {
     "odd limit of prompts": (
         ("run", "input=photo.png", Q, "limit=-1", "vlm.show_prompt=true", *ANSWERED), "limit must be "
     ),
+    "huge number": (("run", f"limit={'9' * 5000}"), "limit must be "),
     "odd limit": (("run", "input=photo.png", Q, "limit=0", *ANSWERED), "limit must be "),
     "no question": (("run", "input=photo.png", *ANSWERED), "no question"),
     "unknown option": (("run", "depth=midass"), "There is no depth=midass; did you mean depth=midas or"),

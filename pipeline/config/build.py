@@ -46,6 +46,7 @@ def build(node: DictConfig, plain: Mapping[str, Any] | None = None, **arguments:
         TheodoliteError: Whatever the object's own checks raise.
         ConfigError: If the object cannot be built from these keys.
     """
+    target = target_of(node)
     if "show_prompt" in node:  # The command line reads it.
         node = node.copy()  # A copy keeps its place in the configuration, so errors can name it.
         OmegaConf.set_struct(node, False)
@@ -70,13 +71,24 @@ def build(node: DictConfig, plain: Mapping[str, Any] | None = None, **arguments:
             if isinstance(cause, TheodoliteError):
                 raise cause from error
             cause = cause.__cause__
-        target = node.get("_target_", "?")
         reason = str(error.__cause__ or error).splitlines()[0]
         unknown = re.search(r"unexpected keyword argument '(\w+)'", reason)
         if unknown and unknown[1] in node:
             known = sorted(key for key in map(str, node) if key[0] != "_" and key != unknown[1])
             raise ConfigError(f"{target} has no key {unknown[1]!r}; it has {', '.join(known) or 'none'}.") from error
         raise ConfigError(f"The configuration of {target} does not fit: {reason}") from error
+
+
+def target_of(node: DictConfig) -> str:
+    """The class that a configuration node names.
+
+    Raises:
+        ConfigError: If it names none.
+    """
+    if "_target_" not in node:
+        place = node._get_full_key(None)
+        raise ConfigError(f"{place} has no _target_, the class to build; choose one of the options of {place}.")
+    return str(node["_target_"])
 
 
 def _typed(place: str) -> str:

@@ -9,7 +9,7 @@ from annotated_types import Interval
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline.config.build import build, query_stage, stage_cache, stages_without_model
+from pipeline.config.build import build, query_stage, stage_cache, stages_without_model, target_of
 from pipeline.config.options import option, options_of
 from pipeline.datasets.base import ClaimDataset, DepthDataset
 from pipeline.evaluate.claims.baselines import default_baselines
@@ -60,7 +60,7 @@ def datasets_that_yield(wanted: type) -> list[str]:
 
 
 def _built(config: DictConfig, wanted: type, what: str) -> Any:
-    if not issubclass(get_class(config.dataset["_target_"]), wanted):
+    if not issubclass(get_class(target_of(config.dataset)), wanted):
         usable = ", ".join(datasets_that_yield(wanted))
         raise ConfigError(f"This data set has no {what}; set dataset to one of {usable}.")
     return build(config.dataset)

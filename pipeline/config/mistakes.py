@@ -43,11 +43,14 @@ def some_of(names: Iterable[str]) -> str:
 
 
 def _unknown_option(group: str, name: str, available: Iterable[str]) -> str:
-    """The group's most similar options, and all with a short name."""
+    """The group's most similar options, and all of the same family, such as ``midas/``."""
     known = sorted({*options_of(group), *available})
     near = [f"{group}={each}" for each in get_close_matches(name, known, n=_MOST_SUGGESTED)]
     suggestion = f"did you mean {' or '.join(near)}? Options:" if near else "choose one of"
-    return f"There is no {group}={name}; {suggestion} {', '.join(each for each in known if '/' not in each)}."
+    families = {each: each.rpartition("/")[0] for each in known}
+    family = name.rpartition("/")[0]
+    listed = [each for each in known if families[each] == (family if family in families.values() else "")]
+    return f"There is no {group}={name}; {suggestion} {', '.join(listed)}."
 
 
 def _unknown_key(key: str, config_name: str) -> str:
@@ -56,6 +59,8 @@ def _unknown_key(key: str, config_name: str) -> str:
     if having := owners.get(key):
         it = "it" if len(having) == 1 else "one of them"
         return f"{key} is a key of {some_of(having)} only; choose {it}, or leave the key out."
+    if key in owners:
+        return f"{key} must be the name of an option, such as {some_of(options_of(key))}; {key}.KEY=VALUE sets a key."
     parent, _, name = key.rpartition(".")
     group = key.partition(".")[0]
     near = [known for known in owners if known.startswith(f"{group}.") and known.endswith(f".{name}")]

@@ -145,7 +145,7 @@ def _quoted(value: str, sweep: bool, key: str) -> str:
 def _parsed(key: str, value: str) -> Override | None:
     try:
         return OverridesParser.create().parse_override(f"{key.lstrip('+')}={value}")
-    except HydraException:
+    except (HydraException, ValueError):  # Python reads no number of more than 4300 digits.
         return None
 
 

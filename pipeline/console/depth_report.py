@@ -31,7 +31,7 @@ def print_report(console: Console, report: Mapping[str, Any], folder: Path) -> N
     )
     for note, count in report["notes"].items():
         console.print(f"[bold]Note[/bold]     {counted(count, 'image')}: {escape(note)}")
-    figures = _figures("Figure", "Value", "95 %", "Unit", "Images")
+    figures = _figures("Figure", "Value", "95%", "Unit", "Images")
     for name, figure in report["metrics"].items():
         row = (_label(name), number(figure["value"]), _between(figure), METRICS[name].unit, str(figure["images"]))
         figures.add_row(*map(escape, row))
@@ -76,7 +76,7 @@ def print_comparison(console: Console, comparison: Mapping[str, Any], folder: Pa
         if title == baseline:
             continue
         console.print(f"\n[bold]{escape(keys[title])}[/bold] less {escape(keys[baseline])}, image by image")
-        differences = _figures("Figure", "Difference", "95 %", "")
+        differences = _figures("Figure", "Difference", "95%", "")
         for name, difference in run["differences"].items():
             differences.add_row(escape(_label(name)), *_difference(name, difference))
         console.print(differences)

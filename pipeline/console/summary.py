@@ -10,11 +10,11 @@ from rich.markup import escape
 
 from pipeline.claims.markup import shorten, without_code
 from pipeline.export.page import PAGE_NAME
+from pipeline.export.run_summary import MOST_SHOWN, Summary
 from pipeline.export.text import one_line
 from pipeline.models.hub import ships
 from pipeline.records import Status
 from pipeline.records.message import message
-from pipeline.stages.run_summary import MOST_SHOWN, Summary
 
 _MOST_FAILURES = 5
 _MOST_MODELS = 3

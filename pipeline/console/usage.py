@@ -64,7 +64,9 @@ _UNREAD = {"verify": ("vlm", "query", "experiment")}
 
 
 def usage_of(command: str) -> str:
-    """A command's description and the groups that it reads, with their options."""
+    """A command's description and the groups that it reads, with their options; all commands if it reads none."""
+    if command not in _OF_COMMAND:
+        return COMMANDS
     # The list of commands starts without the packages that read the configuration.
     from pipeline.config.options import groups_of
 

@@ -33,9 +33,9 @@ def percent(value: float | None, digits: int = 1) -> str:
     """A share in per cent; a dash for None.
 
     >>> percent(0.9731), percent(None)
-    ('97.3 %', '–')
+    ('97.3%', '–')
     """
-    return "–" if value is None else f"{100 * value:.{digits}f} %"
+    return "–" if value is None else f"{value:.{digits}%}"
 
 
 def between(figure: dict[str, float | None], digits: int = 1) -> str:

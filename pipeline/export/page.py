@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from pipeline.export.files import write_text
 from pipeline.export.html import rendered_page
 from pipeline.export.jsonl import RESULTS_NAME
 from pipeline.export.line_file import read_records
+from pipeline.export.run_summary import Summary
 from pipeline.models.hub import ships
 from pipeline.records import Origin, Result
 from pipeline.records.message import message
@@ -40,44 +40,30 @@ def write_page(path: Path) -> Path | None:
     Raises:
         ExportError: If the results cannot be read or the page cannot be written.
     """
-    counts: Counter[str] = Counter()
-    seconds: Counter[str] = Counter()
+    summary = Summary(path.parent)
     models: dict[str, None] = {}
     shown: list[dict[str, Any]] = []
     versions: dict[str, str] = {}
     for result in read_records(Result, path.parent / RESULTS_NAME):
-        counts.update(_counts(result))
-        seconds.update(result.seconds)
+        summary.add(result)
         if result.answer is not None:
             models[result.answer.model] = None
         versions = result.versions
         if len(shown) < MOST_RESULTS:
             shown.append(_row(result, path.parent))
-    if not counts["results"]:
+    if not summary.results:
         path.unlink(missing_ok=True)
         return None
     page = rendered_page(
         "run_report.html",
-        {"configuration": {"models": "; ".join(models)}, "versions": versions, "seconds": dict(seconds)},
+        {"configuration": {"models": "; ".join(models)}, "versions": versions, "seconds": dict(summary.seconds)},
         results=shown,
-        counts=counts,
-        hidden=counts["results"] - len(shown),
+        counts=summary,
+        hidden=summary.results - len(shown),
         small_models=SMALL_MODELS if any(ships(name) for name in models) else "",
     )
     write_text(path, page)
     return path
-
-
-def _counts(result: Result) -> Counter[str]:
-    decided = [verdict.is_correct for verdict in result.verdicts if verdict.is_correct is not None]
-    return Counter(str(verdict.status) for verdict in result.verdicts) + Counter(
-        results=1,
-        claims=len(result.verdicts),
-        decided=len(decided),
-        decided_correctly=sum(decided),
-        known=int(result.is_correct is not None),
-        correct=int(result.is_correct or False),
-    )
 
 
 def _row(result: Result, folder: Path) -> dict[str, Any]:

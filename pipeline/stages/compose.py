@@ -10,13 +10,13 @@ from typing import Protocol
 
 from pipeline.export.files import only_writer
 from pipeline.export.jsonl import ResultWriter
+from pipeline.export.run_summary import Summary
 from pipeline.ingest.item import BadItem, Item
 from pipeline.records import Result, Scene
 from pipeline.records.errors import InputError
 from pipeline.records.settings import Count, check_value
 from pipeline.stages.group import Asked, Stages, finish, grouped
 from pipeline.stages.known_truth import KnowsTruth, with_truth
-from pipeline.stages.run_summary import Summary
 from pipeline.stages.timing import StageError, timed
 
 logger = logging.getLogger(__name__)

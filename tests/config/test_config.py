@@ -165,6 +165,8 @@ RECORDED = ["vlm=recorded", "vlm.path=a"]
     "overrides, words",
     [
         (["vlm=recorded"], "vlm.path"),
+        (["~verify._target_"], "verify has no _target_, the class to build"),
+        (["depth=common/network"], "choose one of the options of depth."),
         (["input=auto"], "input.path"),
         (["+verify.verifier.no_such_key=1"], "no_such_key"),
         (["+verify.verifier.settings.no_such_key=1"], "no_such_key"),

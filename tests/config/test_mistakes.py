@@ -33,6 +33,8 @@ OF_RUN = {
     "depth=midass": "There is no depth=midass; did you mean depth=midas or ",
     "depth=midas/large": "did you mean depth=midas/dpt_large or ",
     "depth=midas_large": "did you mean depth=midas/dpt_large or ",
+    "depth=midas/xyzzy": "Options: midas/dpt_beit_base_384, ",
+    "noise={a: 1}": "noise must be the name of an option, such as default; noise.KEY=VALUE sets a key.",
     "vlm=": "There is no vlm=; choose one of nano, none, openai, ",
 }
 OF_OTHERS = {

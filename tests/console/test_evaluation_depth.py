@@ -30,7 +30,7 @@ def test_rendered_scenes_are_measured_and_the_figures_shown(success: CommandLine
     assert (report["dataset"]["name"], report["dataset"]["scored"]) == ("rendered", 4)
     assert report["protocol"]["alignment"] == "scale_shift_disparity"
     assert "alignment scale_shift_disparity" in done.stdout
-    for words in ("AbsRel", "Object order", "95 %", "report.html", "images.csv"):
+    for words in ("AbsRel", "Object order", "95%", "report.html", "images.csv"):
         assert words in done.stdout
     with (tmp_path / "out" / "summary.csv").open() as file:
         figures = {row["figure"]: row for row in csv.DictReader(file)}
@@ -86,6 +86,7 @@ def test_a_killed_run_goes_on_where_it_stopped(command_line: CommandLine, reposi
         (("dataset=tum",), "dataset.path"),
         (("protocol=plain", "protocol.alignment=scale"), "disparity_affine"),
         (("depth=none",), "choose depth=NAME"),
+        (("~dataset._target_",), "dataset has no _target_"),
         (("dataset.prediction=null",), "No image of rendered could be scored"),
         (("resume=perhaps",), "resume must be true or false"),
         (("vlm=recorded",), "vlm"),

@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 from pipeline.console.summary import print_summary
+from pipeline.export.run_summary import Summary
 from pipeline.records import Answer, Attempt, Claim, Result, Status, Verdict
-from pipeline.stages.run_summary import Summary
 
 
 def verdict(claim: Claim, status: str, **rest: Any) -> Verdict:

@@ -53,7 +53,7 @@ def test_answers_verdicts_reasons_and_ground_truth_are_shown(tmp_path: Path) -> 
         "1 of 2 decided claims judged correctly",
         "Is the cup left of the lamp? The cup is left of the lamp. correct",
         "The cup is left of the lamp. wrong The correct answer is no.",
-        "supported correct cup is left of lamp 97.0 % Its centre lies to the left.",
+        "supported correct cup is left of lamp 97.0% Its centre lies to the left.",
         "refuted wrong",
         "needs: metric depth",
     ):
@@ -63,7 +63,11 @@ def test_answers_verdicts_reasons_and_ground_truth_are_shown(tmp_path: Path) -> 
 def test_without_ground_truth_nothing_is_called_correct_or_wrong(tmp_path: Path) -> None:
     text = page_of(tmp_path, result(verdicts=(verdict("supported", None),)), result("b")).text
     assert "correct" not in text and "wrong" not in text
-    assert "The answer makes no claim that can be checked." in text
+    assert "The answer makes no claim that can be checked." in text and "item: what the model wrote" in text
+
+
+def test_where_no_model_wrote_anything_nothing_says_so(tmp_path: Path) -> None:
+    assert "wrote" not in page_of(tmp_path, result(answer=None, verdicts=(verdict("supported", None),))).text
 
 
 def test_images_are_on_the_page_itself_and_nothing_else_is_loaded(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def evaluate_depth(
         TheodoliteError: If an error concerns all images.
     """
     if 0 < draws < _FEWEST_DRAWS:
-        raise ConfigError(f"draws must be 0 or at least {_FEWEST_DRAWS}, not {draws}: fewer give no 95 % interval.")
+        raise ConfigError(f"draws must be 0 or at least {_FEWEST_DRAWS}, not {draws}: fewer give no 95% interval.")
     if worst_by not in METRICS:
         raise ConfigError(f"worst_by must be one of {', '.join(METRICS)}, not {worst_by!r}.")
     with only_writer(folder):
