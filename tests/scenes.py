@@ -9,6 +9,7 @@ import numpy as np
 from pipeline.records import DepthKind, DepthMap, Frame, Region, Scene
 from pipeline.records.camera import Camera
 
+METRIC, SHAPE, DEPTH, DISPARITY = DepthKind
 WIDTH, HEIGHT = 160, 120
 CAMERA = Camera(150.0, 150.0, 79.5, 59.5, WIDTH, HEIGHT)
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scenes import DEPTH, DISPARITY, METRIC, SHAPE
 from verify.rooms import Room, room
 
 from pipeline.geometry import (
@@ -41,12 +42,6 @@ from pipeline.records import Box3D, DepthKind
 from pipeline.records.camera import Camera
 
 TABLE = Path(__file__).with_name("pinned_geometry.json")
-METRIC, SHAPE, DEPTH, DISPARITY = (
-    DepthKind.METRIC,
-    DepthKind.SCALE_INVARIANT,
-    DepthKind.DEPTH_AFFINE,
-    DepthKind.DISPARITY_AFFINE,
-)
 PROBABILITIES = {
     "of a positive value": [order.probability_positive(v, s) for v in (-2, -0.3, 0, 0.5, 3) for s in (0, 0.4, 2)],
     "of about": [

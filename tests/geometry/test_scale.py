@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scenes import CAMERA, HEIGHT, WIDTH
+from scenes import CAMERA, DEPTH, DISPARITY, HEIGHT, SHAPE, WIDTH
 
+from pipeline.geometry.backprojection import back_project
 from pipeline.geometry.floor import floor_pixels
 from pipeline.geometry.known_lengths import (
     KnownLength,
@@ -28,9 +29,7 @@ from pipeline.geometry.known_lengths import (
 from pipeline.geometry.scale import CannotScale, Solution, solve_affine, solve_scale
 from pipeline.records import DepthKind
 
-DISPARITY, DEPTH, SHAPE = DepthKind.DISPARITY_AFFINE, DepthKind.DEPTH_AFFINE, DepthKind.SCALE_INVARIANT
-ROWS, COLUMNS = np.mgrid[:HEIGHT, :WIDTH]
-RAYS = np.stack(((COLUMNS - CAMERA.cx) / CAMERA.fx, (ROWS - CAMERA.cy) / CAMERA.fy, np.ones(COLUMNS.shape)), axis=-1)
+RAYS = back_project(np.ones((HEIGHT, WIDTH)), CAMERA).reshape(HEIGHT, WIDTH, 3)
 CAMERA_HEIGHT_M, PITCH_RAD, WALL_M, NEAR_M, FAR_M = 1.4, math.radians(20), 3.5, 1.5, 2.5
 NEAR, FAR = (slice(40, 70), slice(20, 50)), (slice(40, 60), slice(100, 130))
 _INVERSE = RAYS @ (np.array([0, math.cos(PITCH_RAD), math.sin(PITCH_RAD)]) / CAMERA_HEIGHT_M)

@@ -9,11 +9,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from pipeline.geometry.backprojection import back_project
 from pipeline.geometry.regions import mask_box
 from pipeline.records import Box3D, DepthKind, DepthMap, Frame, Region, Scene
 from pipeline.records.camera import Camera
+from pipeline.synthetic.scenes import look_at
 
 WALL_Y_M = 4.0
+WALL, FLOOR = -1, -2
 # Label: smallest and largest corner [m]; x to the right, y away from the camera, z up.
 BOXES: Mapping[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
     "crate": ((-0.35, 1.6, 0.0), (0.1, 1.9, 0.3)),  # hides a part of the cupboard
@@ -33,7 +36,7 @@ class Room:
         camera: The camera.
         pose: Camera to world, float64 (4, 4); the world's axes are those of ``BOXES``.
         z_m: z of every pixel, float64 (H, W) [m].
-        ids: Index of the box that a pixel shows, -1 for the wall and -2 for the floor, int (H, W).
+        ids: Index of the box that a pixel shows, ``WALL`` or ``FLOOR``, int (H, W).
     """
 
     camera: Camera
@@ -112,17 +115,13 @@ def room(
     camera = Camera(focal_px, focal_px, width / 2 - 0.5, height / 2 - 0.5, width, height, source)
     pitch, yaw = math.radians(pitch_deg), math.radians(yaw_deg)
     forward = np.array((math.sin(yaw) * math.cos(pitch), math.cos(yaw) * math.cos(pitch), -math.sin(pitch)))
-    right = np.array((math.cos(yaw), -math.sin(yaw), 0.0))
-    pose = np.eye(4)
-    pose[:3, :3] = np.stack((right, np.cross(forward, right), forward), axis=1)
-    pose[:3, 3] = (x_m, 0.0, height_m)
-    rows, columns = np.indices((height, width), dtype=float)
-    rays = np.stack(((columns - camera.cx) / focal_px, (rows - camera.cy) / focal_px, np.ones(rows.shape)), -1)
-    rays = rays @ pose[:3, :3].T
+    eye = np.array((x_m, 0.0, height_m))
+    pose = look_at(eye, eye + forward)
+    rays = back_project(np.ones((height, width)), camera).reshape(height, width, 3) @ pose[:3, :3].T
     with np.errstate(divide="ignore", invalid="ignore"):
         floor = np.where(rays[..., 2] < 0, -height_m / rays[..., 2], np.inf)
         wall = np.where(rays[..., 1] > 0, WALL_Y_M / rays[..., 1], np.inf)
-        z, ids = np.minimum(floor, wall), np.where(floor < wall, -2, -1)
+        z, ids = np.minimum(floor, wall), np.where(floor < wall, FLOOR, WALL)
         for index, (low, high) in enumerate(BOXES.values()):
             first, second = ((np.array(corner) - pose[:3, 3]) / rays for corner in (low, high))
             enter, leave = np.minimum(first, second).max(-1), np.maximum(first, second).min(-1)

@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import scenes
+from scenes import DEPTH, DISPARITY, METRIC, SHAPE
+from verify.rooms import BOXES, FLOOR, room
+from verify.rooms import scene as room_scene
 from verify.rules.frames import exact_depth
 
 from pipeline.records import Anchor, Claim, DepthKind, DepthMap, Region, ScaleSource, Scene, Status, Verdict
@@ -20,12 +23,6 @@ from pipeline.synthetic.scenes import rendered_scene
 from pipeline.verify.anchors import judge_anchored, with_anchors
 from pipeline.verify.verifier import Verifier
 
-DISPARITY, DEPTH, SHAPE, METRIC = (
-    DepthKind.DISPARITY_AFFINE,
-    DepthKind.DEPTH_AFFINE,
-    DepthKind.SCALE_INVARIANT,
-    DepthKind.METRIC,
-)
 LAMP_Z = {"to_camera": "lamp", "measure": "z", "value": 1.5, "unit": "m"}
 CUP_Z = {"to_camera": "cup", "measure": "z", "value": 80, "unit": "cm"}
 LAMP_WIDTH = {"size": "lamp", "measure": "width", "value": 20 / 150 * 1.5, "unit": "m"}
@@ -171,25 +168,19 @@ def test_the_height_of_the_camera_alone_leaves_the_shift_of_disparity_open() -> 
     assert problem == message("camera_height_alone")
 
 
+# A camera 1.4 m above a floor, and a board at 2 m that faces it.
+ROOM, POST = room(1.4, 25.0), (slice(20, 75), slice(60, 70))
+ROOM.z_m[POST], ROOM.ids[POST] = 2.0, len(BOXES)
+
+
 def floor_scene(kind: DepthKind, *plain: dict[str, Any]) -> tuple[Scene, tuple[Region, ...]]:
-    """A floor 1.4 m below a camera that is tilted by 25 degrees, a wall, and a board at 2 m that faces it."""
-    camera = scenes.CAMERA
-    rows, columns = np.mgrid[: scenes.HEIGHT, : scenes.WIDTH]
-    rays = np.stack(((columns - camera.cx) / camera.fx, (rows - camera.cy) / camera.fy, np.ones(rows.shape)), axis=-1)
-    tilt = math.radians(25)
-    down, level = np.array((0, math.cos(tilt), math.sin(tilt))), np.array((0, -math.sin(tilt), math.cos(tilt)))
-    floor_inverse, wall_inverse = rays @ down / 1.4, rays @ level / 4.0
-    z_m = 1 / np.maximum(floor_inverse, wall_inverse)
-    post = (slice(20, 75), slice(60, 70))
-    z_m[post] = 2.0
-    floor = floor_inverse > wall_inverse
-    floor[post] = False
-    depth = replace(scenes.as_kind(z_m, kind, 0.7, 0.3), backend="rendered")
-    mask = np.zeros(z_m.shape, bool)
-    mask[post] = True
-    regions = (Region("post", (60, 20, 70, 75), mask=mask), Region("floor", (0, 0, 160, 120), mask=floor))
-    scene = replace(scenes.scene(depth), anchors=tuple(map(Anchor.from_plain, plain)))
-    return scene, regions
+    """The room with anchors, and the regions of the board and the floor."""
+    regions = (
+        Region("post", (60, 20, 70, 75), mask=ROOM.ids == len(BOXES)),
+        Region("floor", (0, 0, scenes.WIDTH, scenes.HEIGHT), mask=ROOM.ids == FLOOR),
+    )
+    scene = room_scene([ROOM], [ROOM.depth(kind, backend="rendered")])
+    return replace(scene, anchors=tuple(map(Anchor.from_plain, plain))), regions
 
 
 POST_Z = {"to_camera": "post", "measure": "z", "value": 2, "unit": "m", "error": 0.01}
@@ -210,13 +201,12 @@ HEIGHT = {"camera_height": 1.4, "unit": "m", "error": 0.01}
 )
 def test_the_floor_is_an_anchor(kind: DepthKind, plain: list[dict[str, Any]]) -> None:
     scene, regions = floor_scene(kind, *plain)
-    truth, _ = floor_scene(METRIC)
     found = with_anchors(scene, regions)
     assert found.problems == ()
     (depth,) = found.depth
     assert depth.scale_source is ScaleSource.ANCHOR
     tolerance = 1e-5 if "above" in plain[0] or kind is not SHAPE else 2e-3
-    np.testing.assert_allclose(depth.values[depth.valid], truth.depth[0].values[depth.valid], rtol=tolerance)
+    np.testing.assert_allclose(depth.values[depth.valid], ROOM.z_m[depth.valid], rtol=tolerance)
     assert depth.valid.mean() > 0.7
 
 

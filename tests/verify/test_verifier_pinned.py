@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scenes import DEPTH, DISPARITY, METRIC, SHAPE
 from verify.rooms import BOXES, Room, room, scene
 
 from pipeline.records import Anchor, Claim, DepthKind, Region, Scene, Status, Verdict
@@ -25,12 +26,6 @@ from pipeline.verify.rules.base import Settings
 from pipeline.verify.verifier import Verifier
 
 TABLE = Path(__file__).with_name("pinned_verdicts.json")
-METRIC, SHAPE, DEPTH, DISPARITY = (
-    DepthKind.METRIC,
-    DepthKind.SCALE_INVARIANT,
-    DepthKind.DEPTH_AFFINE,
-    DepthKind.DISPARITY_AFFINE,
-)
 SENSOR = {"scale_source": "sensor", "backend": "sensor"}
 EXACT = {"scale_source": "sensor", "backend": "rendered"}
 MODEL = {"scale_source": "model", "backend": "unidepth"}
