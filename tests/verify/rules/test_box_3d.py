@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from functools import cache, partial
+from itertools import cycle
 
 import numpy as np
 import pytest
 import scenes
 from verify.rules.frames import exact_depth
-from verify.rules.stated_boxes import claims_about_boxes
 
 from pipeline.records import Box3D, Claim, DepthKind, DepthMap, Region, Scene, Status, Verdict
 from pipeline.synthetic.depth_errors import monocular_disparity, sensor_depth
+from pipeline.synthetic.ground_truth import truth_of
 from pipeline.synthetic.scenes import rendered_scene
+from pipeline.synthetic.view import RenderedView
 from pipeline.verify.verifier import Verifier
 
 S, R, U = Status.SUPPORTED, Status.REFUTED, Status.UNDECIDED
@@ -138,6 +140,22 @@ def test_a_box_behind_the_camera_is_not_judged() -> None:
     assert judge(lamp(Box3D((0, 0, -1), (1, 1, 1)))).status is U
 
 
+def claims_about_boxes(view: RenderedView, rng: np.random.Generator) -> tuple[list[Region], list[Claim]]:
+    """A stated box for every object, slightly changed ones in turn with wrong ones, and a claim about each."""
+    regions, claims = [], []
+    for item, region, is_correct in zip(view.objects, view.regions(), cycle((True, False)), strict=False):
+        along, size = rng.uniform(-0.06, 0.06), np.exp(rng.uniform(-0.06, 0.06, 3))
+        if not is_correct:
+            along, size = ((0.6, 1.0), (-0.35, 1.0), (0.0, 0.5), (0.0, 2.8))[rng.integers(4)]
+        centre, sides = (1 + along) * np.array(item.box_3d.center_m), size * np.array(item.box_3d.size_m)
+        box = replace(item.box_3d, center_m=tuple(centre), size_m=tuple(sides))
+        claim = Claim("box_3d", item.label, frames=(view.index,))
+        holds = truth_of(claim, view, box).holds
+        regions.append(replace(region, box_3d=box if holds is is_correct else None))
+        claims += [replace(claim, truth=holds)] * (holds is is_correct)
+    return regions, claims
+
+
 scene_of = cache(partial(rendered_scene, size_px=(320, 240)))
 
 
@@ -157,7 +175,7 @@ def test_verdicts_about_boxes_of_rendered_scenes(kind: str, least_correct: float
             depth = monocular_disparity(z_m, seed)
         regions, claims = claims_about_boxes(made.view, np.random.default_rng(seed))
         verdicts = Verifier().judge(replace(made.scene, depth=(depth,)), regions, claims)
-        counts.update((claim.truth, verdict.status) for claim, verdict in zip(claims, verdicts, strict=True))
+        counts.update((verdict.claim.truth, verdict.status) for verdict in verdicts)
     decided = sum(count for (_, status), count in counts.items() if status is not U)
     assert counts[True, S] + counts[False, R] >= least_correct * decided
     assert decided >= least_coverage * counts.total()
