@@ -14,6 +14,7 @@ import numpy as np
 
 from pipeline.claims.json_blocks import JsonBlock
 from pipeline.claims.region_entries import Entry, entries
+from pipeline.geometry.backprojection import project
 from pipeline.records import Box, Box3D, Region
 from pipeline.records.camera import Camera
 from pipeline.records.errors import UnreadableError
@@ -21,7 +22,7 @@ from pipeline.records.message import Message, message
 
 _GRID = 1000.0
 _NEAR_M = 0.01
-_EDGES = [(a, b) for a in range(8) for b in range(a + 1, 8) if (a ^ b).bit_count() == 1]
+_EDGES = np.array([(a, b) for a in range(8) for b in range(a + 1, 8) if (a ^ b).bit_count() == 1])
 
 _BOX = r"\(?(?:\(?\d{1,4}\s{0,4},\s{0,4}\d{1,4}\)?\s{0,4},?\s{0,4}){2}\)?"
 _TAGGED = re.compile(
@@ -167,18 +168,16 @@ def projected_box_px(box: Box3D, camera: Camera, label: str = "object") -> Box:
         UnreadableError: If the box lies behind the camera or outside the image.
     """
     corners = box.corners_m
-    points = [corner for corner in corners if corner[2] >= _NEAR_M]
-    for a, b in _EDGES:
-        z_a, z_b = corners[a][2], corners[b][2]
-        if (z_a < _NEAR_M) != (z_b < _NEAR_M):
-            points.append(corners[a] + (corners[b] - corners[a]) * (_NEAR_M - z_a) / (z_b - z_a))
-    if not points:
+    start, end = corners[_EDGES[:, 0]], corners[_EDGES[:, 1]]
+    crosses = (start[:, 2] < _NEAR_M) != (end[:, 2] < _NEAR_M)
+    start, along = start[crosses], (end - start)[crosses]
+    cuts = start + along * ((_NEAR_M - start[:, 2]) / along[:, 2])[:, None]
+    points = np.concatenate((corners[corners[:, 2] >= _NEAR_M], cuts))
+    if not len(points):
         raise UnreadableError("box_3d_behind", label=label)
-    x, y, z = np.array(points).T
-    u = np.clip(camera.fx * x / z + camera.cx + 0.5, -1e9, 1e9)
-    v = np.clip(camera.fy * y / z + camera.cy + 0.5, -1e9, 1e9)
-    if u.max() <= 0 or v.max() <= 0 or u.min() >= camera.width or v.min() >= camera.height:
+    pixels, limits = project(points, camera) + 0.5, (camera.width, camera.height)
+    low, high = pixels.min(axis=0), pixels.max(axis=0)
+    if (high <= 0).any() or (low >= limits).any():
         raise UnreadableError("box_3d_outside", label=label)
-    left, right = np.clip((u.min(), u.max()), 0, camera.width)
-    top, bottom = np.clip((v.min(), v.max()), 0, camera.height)
-    return float(left), float(top), float(right), float(bottom)
+    left, top, right, bottom = np.clip((low, high), 0, limits).ravel().tolist()
+    return left, top, right, bottom

@@ -18,6 +18,7 @@ from pipeline.records import Claim, Origin, Region, from_plain
 from pipeline.records.checks import finite_tuple
 from pipeline.records.claim import decode_mask
 from pipeline.records.errors import InputError, RecordError
+from pipeline.records.relations import RELATIONS
 
 Value = TypeVar("Value")
 
@@ -103,12 +104,13 @@ def parse_claim(value: Any) -> Claim:
     """One claim of origin ``given`` from its JSON form.
 
     Raises:
-        InputError: If a key is unknown.
+        InputError: If a key or the relation is unknown.
         RecordError: If a rule of the claim is broken.
     """
     if isinstance(value, Claim):
         return replace(value, origin=Origin.GIVEN)
     plain = _mapping(value, "{relation, subject, object}", _CLAIM_KEYS)
+    check_keys([plain.get("relation")], RELATIONS, "it", "relation")
     return from_plain(Claim, {**plain, "origin": Origin.GIVEN})
 
 

@@ -50,8 +50,8 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {matches[0]!r}?" if matches else ""
 
 
-def check_keys(keys: Iterable[object], known: Iterable[str], what: str) -> None:
-    """Check that all keys are known.
+def check_keys(keys: Iterable[object], known: Iterable[str], what: str, kind: str = "key") -> None:
+    """Check that all keys, or names of another kind, are known.
 
     Raises:
         InputError: If one is unknown; names its place, the known keys and the closest of them.
@@ -60,7 +60,7 @@ def check_keys(keys: Iterable[object], known: Iterable[str], what: str) -> None:
     for key in keys:
         if key not in names:
             closest = suggestion(str(key), names) or "."
-            raise InputError(f"{what} has an unknown key {key!r}; known keys: {', '.join(names)}{closest}")
+            raise InputError(f"{what} has an unknown {kind} {key!r}; known {kind}s: {', '.join(names)}{closest}")
 
 
 def existing_path(path: str | PathLike[str]) -> Path:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from pipeline.records.checks import finite, finite_tuple, member, require, text
+from pipeline.records.checks import finite, finite_tuple, member, require, text, whole
 from pipeline.records.claim import Unit
 from pipeline.records.errors import RecordError
 from pipeline.records.message import Language, Message, message
@@ -116,11 +116,8 @@ class Anchor:
         object.__setattr__(self, "unit", Unit(self.unit))
         self._check_numbers(kind)
         self._check_measure(kind)
-        require(
-            self.frame is None
-            or (isinstance(self.frame, int) and not isinstance(self.frame, bool) and self.frame >= 0),
-            f"The frame of an anchor must be a whole number >= 0, not {self.frame!r}.",
-        )
+        if self.frame is not None:
+            object.__setattr__(self, "frame", whole(self.frame, "The frame of an anchor"))
 
     def _check_numbers(self, kind: AnchorKind) -> None:
         if not kind.has_length:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.records.checks import finite, member
 from pipeline.records.errors import RecordError
 
 # Far beyond any image; keeps products of sides within floating-point numbers.
@@ -67,12 +68,7 @@ class Camera:
                     f"Camera {name} must be a whole number of pixels from 1 to {MAX_SIDE_PX}, not {side:g}."
                 )
             object.__setattr__(self, name, int(side))
-        try:
-            object.__setattr__(self, "source", CameraSource(self.source))
-        except ValueError:
-            raise RecordError(
-                f"Camera source must be one of {', '.join(CameraSource)}, not {self.source!r:.60}."
-            ) from None
+        object.__setattr__(self, "source", member(CameraSource, self.source, "Camera source"))
 
     @classmethod
     def from_fov(cls, width: int, height: int, fov_deg: float, source: CameraSource = CameraSource.ASSUMED) -> Camera:
@@ -149,12 +145,7 @@ class Camera:
 
 
 def _finite(name: str, value: Any) -> float:
-    """The value as a float; refuses texts, lists, and whole numbers too large for a float."""
-    known = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    try:
-        number = float(value) if known else math.nan
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
+    """The value as a float; refuses texts and truth values, which ``float`` takes."""
+    if isinstance(value, bool | str | bytes):
         raise RecordError(f"Camera {name} must be a finite number of pixels, not {value!r:.60}.")
-    return number
+    return finite(value, f"Camera {name}")

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, TypeVar
 
+import numpy as np
+
 from pipeline.records.errors import RecordError
 
 EnumType = TypeVar("EnumType", bound=StrEnum)
@@ -37,8 +39,15 @@ def finite(value: Any, what: str) -> float:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
         number = math.nan
-    require(math.isfinite(number), f"{what} must be a finite number, not {value!r}.")
+    require(math.isfinite(number), f"{what} must be a finite number, not {value!r:.60}.")
     return number
+
+
+def whole(value: Any, what: str) -> int:
+    """Return the value as an int, or say that it is not a whole number >= 0."""
+    is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 0
+    require(is_whole, f"{what} must be a whole number >= 0, not {value!r}.")
+    return int(value)
 
 
 def member(kind: type[EnumType], value: Any, what: str) -> EnumType:
@@ -46,7 +55,7 @@ def member(kind: type[EnumType], value: Any, what: str) -> EnumType:
     try:
         return kind(value)
     except ValueError:
-        raise RecordError(f"{what} must be one of {', '.join(kind)}, not {value!r}.") from None
+        raise RecordError(f"{what} must be one of {', '.join(kind)}, not {value!r:.60}.") from None
 
 
 def text(value: Any, what: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import GetPydanticSchema
 from pydantic_core import core_schema
 
-from pipeline.records.checks import finite, finite_tuple, member, require, text
+from pipeline.records.checks import finite, finite_tuple, member, require, text, whole
 from pipeline.records.errors import RecordError
 from pipeline.records.message import Language, Message, message
 from pipeline.records.relations import RELATIONS, RelationName, ValueUse
@@ -198,11 +198,7 @@ class Region:
             f"The box of {self.label!r} must be (left, top, right, bottom), not {box}.",
         )
         object.__setattr__(self, "box_px", box)
-        require(
-            isinstance(self.frame, int | np.integer) and not isinstance(self.frame, bool) and self.frame >= 0,
-            f"The frame of {self.label!r} must be a whole number >= 0, not {self.frame!r}.",
-        )
-        object.__setattr__(self, "frame", int(self.frame))
+        object.__setattr__(self, "frame", whole(self.frame, f"The frame of {self.label!r}"))
         if self.mask is not None:
             mask = np.asarray(self.mask)
             require(mask.ndim == 2, f"The mask of {self.label!r} must have two dimensions, not {mask.ndim}.")
@@ -291,8 +287,7 @@ class Claim:
             self.measure is None or self.measure in allowed,
             f"The measure of {name} must be one of {', '.join(allowed) or 'none'}, not {self.measure!r}.",
         )
-        require(all(frame >= 0 for frame in self.frames), f"Frames are counted from 0, not {self.frames}.")
-        object.__setattr__(self, "frames", tuple(int(frame) for frame in self.frames))
+        object.__setattr__(self, "frames", tuple(whole(frame, "A frame of a claim") for frame in self.frames))
         object.__setattr__(self, "comparison", member(Comparison, self.comparison, "The comparison of a claim"))
         object.__setattr__(self, "origin", member(Origin, self.origin, "The origin of a claim"))
         object.__setattr__(self, "perspective", text(self.perspective, "The perspective of a claim"))

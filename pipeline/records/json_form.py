@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -13,14 +14,10 @@ from pipeline.records.result import SCHEMA_VERSION, Result
 RecordType = TypeVar("RecordType")
 
 
-_adapters: dict[type[Any], TypeAdapter[Any]] = {}
-
-
+@cache
 def _adapter(record_type: type[Any]) -> TypeAdapter[Any]:
     """The adapter of a type; building one takes milliseconds, so each is kept."""
-    if record_type not in _adapters:
-        _adapters[record_type] = TypeAdapter(record_type)
-    return _adapters[record_type]
+    return TypeAdapter(record_type)
 
 
 def to_json(record: Any) -> str:

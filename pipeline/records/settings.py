@@ -11,6 +11,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+import numpy as np
 from annotated_types import Interval
 from pydantic import BeforeValidator, ConfigDict, Strict, StringConstraints, TypeAdapter, ValidationError
 
@@ -127,6 +128,8 @@ def check_value(key: str, value: Any, annotation: Any) -> Any:
     Raises:
         SettingError: If it is not what the annotation allows.
     """
+    # A number of NumPy counts as the same number of Python.
+    value = value.item() if isinstance(value, np.generic) else value
     try:
         return _adapter(annotation).validate_python(value)
     except ValidationError as error:
@@ -149,7 +152,7 @@ def shown(value: Any) -> str:
     """
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    text = repr(list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value)
+    text = repr(list(value) if isinstance(value, Sequence) and not isinstance(value, str | bytes) else value)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."
 
 
@@ -173,7 +176,7 @@ def _lenient(annotation: Any) -> Any:
 
 
 def _as_tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+    return tuple(value) if isinstance(value, Sequence) and not isinstance(value, str | bytes) else value
 
 
 def _is_plain(annotation: Any) -> bool:

@@ -122,7 +122,7 @@ def test_anchors_may_be_json_as_typed_or_split_at_its_commas():
         ({"poses": [IDENTITY, [1, 2]]}, "'a', poses: pose 2: it must be a 4 x 4 matrix"),
         ({"poses": 3}, "'a', poses: poses must be a list"),
         ({"timestamps_s": [0, "one"]}, "'a', timestamps_s: They must be 2 finite numbers"),
-        ({"claims": [CLAIM, {**CLAIM, "relation": "byond"}]}, "'a', claims: claim 2: Not a valid Claim at relation"),
+        ({"claims": [CLAIM, {**CLAIM, "relation": "behnd"}]}, "claim 2: it has an unknown relation 'behnd'.*'behind'"),
         ({"claims": [{**CLAIM, "subjct": "x"}]}, "'a', claims: claim 1: it has an unknown key 'subjct'.*'subject'"),
         ({"claims": CLAIM}, "'a', claims: claims must be a list"),
         ({"regions": [{"label": "cup"}]}, "'a': region 1: it needs box_px"),

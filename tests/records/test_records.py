@@ -186,7 +186,7 @@ ANCHORED = partial(DEPTH, kind="metric", scale_source="anchor")
         (Claim, {"relation": "count", "subject": "a", "value": 1, "unit": "m"}, "number of objects"),
         (Claim, {"relation": "occludes", "subject": "a", "object": "b", "value": 40, "unit": "fraction"}, "fraction"),
         (Claim, {"relation": "size", "subject": "a", "value": 1, "unit": "m", "measure": "girth"}, "measure"),
-        (Claim, {"relation": "left_of", "subject": "a", "object": "b", "frames": (-1,)}, "Frames"),
+        (Claim, {"relation": "left_of", "subject": "a", "object": "b", "frames": (-1,)}, "frame of a claim"),
         (Region, {"label": "", "box_px": (0, 0, 1, 1)}, "label"),
         (Region, {"label": "a", "box_px": (0, 0, 1)}, "4 finite numbers"),
         (Region, {"label": "a", "box_px": (2, 0, 1, 1)}, "left, top, right, bottom"),
@@ -245,11 +245,3 @@ def test_text_that_is_not_a_claim_gives_one_line(value: str) -> None:
 def test_from_plain_refuses_values_without_a_json_form() -> None:
     with pytest.raises(RecordError):
         from_plain(Claim, {"relation": object()})
-
-
-def test_corners_of_a_turned_box() -> None:
-    # A quarter turn about z swaps the sides along x and y.
-    box = Box3D((1.0, 2.0, 3.0), (2.0, 4.0, 6.0), (0.0, 0.0, np.pi / 2))
-    size = box.corners_m.max(axis=0) - box.corners_m.min(axis=0)
-    np.testing.assert_allclose(size, (4.0, 2.0, 6.0), atol=1e-12)
-    np.testing.assert_allclose(box.corners_m.mean(axis=0), (1, 2, 3), atol=1e-12)

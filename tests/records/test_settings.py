@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import pytest
 from annotated_types import Interval, MinLen
 from omegaconf import OmegaConf
@@ -39,8 +40,8 @@ class Colour(StrEnum):
 @pytest.mark.parametrize(
     ("annotation", "allowed", "refused", "words"),
     [
-        (bool, [True, False], [0, "true", None], "true or false"),
-        (int, [-3, 0, 2**70], [1.0, True, "1", None], "a whole number"),
+        (bool, [True, False, np.True_], [0, "true", None], "true or false"),
+        (int, [-3, 0, 2**70, np.int64(3)], [1.0, True, "1", None], "a whole number"),
         (float, [-0.5, 3], [True, "1", NAN, INFINITY, 10**400, None], "a number"),
         (Natural, [0], [-1], "a whole number of at least 0"),
         (Count, [1], [0], "a whole number of at least 1"),
@@ -56,7 +57,7 @@ class Colour(StrEnum):
         (Literal["auto"] | bool, ["auto", True], ["on", 1], "auto, or true or false"),
         (Literal["a", "b"], ["a"], ["c", None, ["a"]], "one of a, b"),
         (Colour, ["red", Colour.BLUE], ["green", "RED", None], "one of red, blue"),
-        (Sequence[Count], [[], [1], (2, 3)], ["12", 1, [0], [True]], "a list whose entries are each a whole number"),
+        (Sequence[Count], [[], [1], (2, 3)], ["12", b"12", 1, [0], [True]], "a list whose entries are each a whole"),
         (Annotated[tuple[Colour, ...], MinLen(1)], [["red"]], [[], ["green"]], "a list whose entries are each one of"),
         (Mapping[str, Share], [{}, {"a": 1}], [[], None], "a table of keys and values"),
     ],
@@ -84,6 +85,11 @@ def test_lists_and_tables_of_a_configuration_are_taken() -> None:
     node = OmegaConf.create({"list": [1, 2], "table": {"a": 0.5}})
     assert check_value("key", node.list, Sequence[int]) == (1, 2)
     assert check_value("key", node.table, Mapping[str, float]) == {"a": 0.5}
+
+
+def test_a_truth_value_of_numpy_is_no_number() -> None:
+    with pytest.raises(ConfigError, match=r"^key must be a number, not true\.$"):
+        check_value("key", np.True_, float)
 
 
 def test_an_entry_of_a_table_is_named_by_its_key() -> None:

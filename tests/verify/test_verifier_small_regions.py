@@ -9,6 +9,7 @@ import pytest
 import scenes
 
 from pipeline.records import Claim, DepthMap, Region, Scene, Status
+from pipeline.records.errors import ConfigError
 from pipeline.verify.rules.base import Settings
 from pipeline.verify.verifier import Verifier
 
@@ -74,6 +75,11 @@ def test_a_frame_that_shows_it_large_enough_decides() -> None:
     (verdict,) = Verifier().judge(scenes.scene(frames=2), regions, [CLOSER])
     assert verdict.status is Status.REFUTED
     assert [item.probability is None for item in verdict.evidence] == [True, False]
+
+
+def test_a_tolerance_that_accepts_everything_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^tolerance must be a number from 0 to 10, not 1e"):
+        Settings(tolerance=1e308)
 
 
 @pytest.mark.parametrize("min_pixels, small", [(16, ()), (17, (4,))])

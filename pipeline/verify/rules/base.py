@@ -71,7 +71,7 @@ class Settings:
         foreground_share: Share of a box's centre-weighted pixels that its object must hold.
         box_doubt: How much of the share that another box claims counts as doubt about a box's object, in [0, 1].
         point_radius_px: Half side of the window around a point [px].
-        tolerance: Accepted relative deviation of a claim's number.
+        tolerance: Accepted relative deviation of a claim's number, at most 10.
         max_points: Most points of one object that distances are measured on.
 
     Raises:
@@ -83,7 +83,7 @@ class Settings:
     foreground_share: Share = 0.3
     box_doubt: Share = 0.5
     point_radius_px: NonNegative = 4.0
-    tolerance: NonNegative = 0.15
+    tolerance: Annotated[float, Interval(ge=0, le=10)] = 0.15
     max_points: Annotated[int, Interval(ge=10)] = 1500
 
 
