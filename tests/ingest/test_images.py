@@ -147,13 +147,6 @@ def test_exif_gives_the_equivalent_focal_length(image, tags, expected):
     assert exif_focal_35mm(path) == (expected and pytest.approx(expected, abs=1e-4))
 
 
-def test_the_35_mm_formula_compares_diagonals():
-    # 26 mm on a diagonal of 43.2666 mm; the image's diagonal is 5000 px: 26 * 5000 / 43.2666 = 3004.63 px.
-    camera = camera_for(3000, 4000, focal_35mm=26.0)
-    assert camera.fx == camera.fy == pytest.approx(3004.63, abs=0.01)
-    assert (camera.cx, camera.cy, camera.source) == (1499.5, 1999.5, CameraSource.EXIF)
-
-
 def test_a_given_camera_beats_exif_and_exif_beats_the_assumption():
     assert camera_for(640, 480, SPEC, 26.0) == Camera(**SPEC, width=640, height=480, source=CameraSource.GIVEN)
     assert camera_for(640, 480, None, 26.0).source is CameraSource.EXIF

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from anything import ANYTHING
 from hypothesis import given
 from hypothesis import strategies as st
 from ingest.refusals import refused
@@ -135,13 +136,6 @@ def test_anchors_may_be_json_as_typed_or_split_at_its_commas():
 )
 def test_a_wrong_value_is_named_with_its_item_and_key(values, words):
     refused(words, make, **values)
-
-
-ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
-    max_leaves=8,
-)
 
 
 @given(st.dictionaries(st.sampled_from(sorted(ITEM_KEYS)), ANYTHING, max_size=5))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scenes
+from anything import ANYTHING
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -121,11 +122,6 @@ def test_a_wrong_form_is_one_line(plain: Any, words: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
-    max_leaves=6,
-)
 KEYS = [*AnchorKind, "value", "unit", "error", "measure", "frame", "above"]
 
 

@@ -29,8 +29,8 @@ def test_focal_length_of_a_known_field_of_view() -> None:
 def test_focal_length_from_35mm_equivalent_by_equal_diagonals() -> None:
     # A 4000 x 3000 image has a diagonal of 5000 px; a 36 x 24 frame one of 43.267 mm.
     camera = Camera.from_focal_35mm(4000, 3000, 26.0)
-    assert camera.fx == pytest.approx(26.0 * 5000 / 43.2666, rel=1e-5)
-    assert camera.source is CameraSource.EXIF
+    assert camera.fx == camera.fy == pytest.approx(26.0 * 5000 / 43.2666, rel=1e-5)
+    assert (camera.cx, camera.cy, camera.source) == (1999.5, 1499.5, CameraSource.EXIF)
 
 
 @pytest.mark.parametrize(

@@ -131,18 +131,6 @@ def test_regions_that_show_nothing_are_refused_with_a_reason(region: Region, cod
     assert verdict.reason_code == code and "'x'" in verdict.reason
 
 
-def test_order_in_the_image_needs_no_depth() -> None:
-    assert judge(Claim("left_of", "screen", "cabinet"), replace(scenes.scene(), depth=())).status is S
-
-
-@pytest.mark.parametrize("kind", list(DepthKind))
-def test_order_is_correct_on_every_kind_of_depth(kind: DepthKind) -> None:
-    scene = scenes.scene(scenes.as_kind(scenes.depth_m(), kind, 0.5, 3.0))
-    assert judge(Claim("in_front_of", "screen", "cabinet"), scene).status is S
-    assert judge(Claim("behind", "screen", "cabinet"), scene).status is R
-    assert judge(Claim("occludes", "screen", "cabinet"), scene).status is S
-
-
 def test_two_regions_of_one_label_must_be_told_apart() -> None:
     regions = (*scenes.regions(), Region("cup", (100, 10, 110, 20)))
     assert "cup#1" in judge(Claim("left_of", "cup", "lamp"), regions=regions).reason

@@ -301,7 +301,10 @@ def is_true(one: Claim) -> bool | None:
 
 @pytest.mark.parametrize(
     "name",
-    ["exact depth, masks", "sensor with noise and holes, masks", "depth up to scale, masks", "affine disparity, masks"],
+    [
+        *("exact depth, masks", "sensor with noise and holes, masks", "depth up to scale, masks"),
+        *("affine depth", "affine disparity, masks"),
+    ],
 )
 def test_decided_verdicts_agree_with_the_boxes(name: str) -> None:
     decided = [one for one in judged(name) if one.status is not Status.UNDECIDED and is_true(one.claim) is not None]

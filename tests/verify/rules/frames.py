@@ -17,6 +17,7 @@ from pipeline.verify.rules.object_view import ObjectView, object_views
 from pipeline.verify.rules.view import FrameView
 from pipeline.verify.verifier import Verifier
 
+S, R, U = Status.SUPPORTED, Status.REFUTED, Status.UNDECIDED
 WALL = Surface(((-9, 3, 0), (9, 3, 0), (9, 3, 9), (-9, 3, 9)), (150, 150, 150))
 
 

@@ -10,7 +10,7 @@ from itertools import cycle
 import numpy as np
 import pytest
 import scenes
-from verify.rules.frames import exact_depth
+from verify.rules.frames import R, S, U, exact_depth
 
 from pipeline.records import Box3D, Claim, DepthKind, DepthMap, Region, Scene, Status, Verdict
 from pipeline.synthetic.depth_errors import monocular_disparity, sensor_depth
@@ -19,7 +19,6 @@ from pipeline.synthetic.scenes import rendered_scene
 from pipeline.synthetic.view import RenderedView
 from pipeline.verify.verifier import Verifier
 
-S, R, U = Status.SUPPORTED, Status.REFUTED, Status.UNDECIDED
 # The lamp's front face is 20 x 40 px at 1.5 m with 150 px focal length, its middle at pixel (134.5, 39.5).
 LAMP = Box3D((0.55, -0.2, 1.55), (0.2, 0.4, 0.1))
 

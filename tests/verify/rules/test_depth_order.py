@@ -11,14 +11,13 @@ import scenes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic.worlds import piece
-from verify.rules.frames import disparity, exact_depth, index, judged, leans, rescaled, seen
+from verify.rules.frames import R, S, U, disparity, exact_depth, index, judged, leans, rescaled, seen
 
 from pipeline.records import Claim, DepthMap, Region, Status
 from pipeline.records.noise import NoiseModel, NoiseModels
 from pipeline.synthetic.view import RenderedView
 from pipeline.verify.verifier import ErrorBudget, Verifier
 
-S, R, U = Status.SUPPORTED, Status.REFUTED, Status.UNDECIDED
 NEAR, FAR = "red box", "blue box"
 RELATIONS = {"closer": S, "in_front_of": S, "farther": R, "behind": R}
 

@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 from synthetic.worlds import piece
-from verify.rules.frames import exact_depth, judged, leans, objects, seen, two_boxes
+from verify.rules.frames import R, S, U, exact_depth, judged, leans, objects, seen, two_boxes
 
 from pipeline.records import Claim, Status
 from pipeline.synthetic.depth_errors import sensor_depth
 from pipeline.synthetic.view import RenderedView
 from pipeline.verify.rules.distance_between import judge
 
-S, R, U = Status.SUPPORTED, Status.REFUTED, Status.UNDECIDED
 RED, BLUE = "red box", "blue box"
 # One behind the other: 0.7 m from the one's hidden back to the other's front, 1.0 m between the centres.
 BEHIND = (piece(RED, (-0.16, 0.0, 0.0), (0.3, 0.3, 0.2)), piece(BLUE, (0.16, 1.0, 0.0), (0.3, 0.3, 0.4)))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 from synthetic.worlds import piece
-from verify.rules.frames import disparity, judged, rescaled, seen, without_floor
+from verify.rules.frames import R, S, U, disparity, judged, rescaled, seen, without_floor
 
 from pipeline.records import Claim, Scene, Status
 from pipeline.synthetic.view import RenderedView
 from pipeline.verify.verifier import Verifier
 
-S, R, U = Status.SUPPORTED, Status.REFUTED, Status.UNDECIDED
 LOW, HIGH = "red box", "blue cylinder"
 
 

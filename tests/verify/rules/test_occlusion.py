@@ -7,15 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import scenes
-from verify.rules.frames import BLUE, GREEN, RED, disparity, exact_depth, index, judged, leans, rescaled
+from verify.rules.frames import BLUE, GREEN, RED, R, S, U, disparity, exact_depth, index, judged, leans, rescaled
 
 from pipeline.records import Claim, DepthKind, Region, Status
 from pipeline.synthetic.depth_errors import sensor_depth
 from pipeline.synthetic.view import RenderedView
 from pipeline.verify.verifier import Verifier
-
-S, R, U = Status.SUPPORTED, Status.REFUTED, Status.UNDECIDED
-
 
 OCCLUSIONS = [
     (Claim("occludes", RED, BLUE), S),

@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 from synthetic.worlds import piece
-from verify.rules.frames import BOARD, POLE, SIZES_M, exact_depth, index, judged, leans, negated, objects, seen
+from verify.rules.frames import BOARD, POLE, SIZES_M, R, S, U, exact_depth, index, judged, leans, negated, objects, seen
 
-from pipeline.records import Claim, Status
+from pipeline.records import Claim
 from pipeline.records.error_budget import ErrorBudget
 from pipeline.synthetic.view import RenderedView
 from pipeline.verify.rules.size import measured
 from pipeline.verify.verifier import Verifier
 
-S, R, U = Status.SUPPORTED, Status.REFUTED, Status.UNDECIDED
 RED, _, TUBE = SIZES_M
 
 

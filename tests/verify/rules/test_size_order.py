@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from verify.rules.frames import BOARD, POLE, SIZES_M, exact_depth, judged, leans, rescaled, two_boxes
+from verify.rules.frames import BOARD, POLE, SIZES_M, R, S, U, exact_depth, judged, leans, rescaled, two_boxes
 
 from pipeline.records import Claim, Status
 from pipeline.synthetic.depth_errors import sensor_depth
 from pipeline.synthetic.view import RenderedView
 
-S, R, U = Status.SUPPORTED, Status.REFUTED, Status.UNDECIDED
 RED, BALL, TUBE = SIZES_M
 
 
