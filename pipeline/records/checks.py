@@ -46,7 +46,7 @@ def finite(value: Any, what: str) -> float:
 def whole(value: Any, what: str) -> int:
     """Return the value as an int, or say that it is not a whole number >= 0."""
     is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 0
-    require(is_whole, f"{what} must be a whole number >= 0, not {value!r}.")
+    require(bool(is_whole), f"{what} must be a whole number >= 0, not {value!r}.")
     return int(value)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -14,10 +13,14 @@ from pipeline.records.result import SCHEMA_VERSION, Result
 RecordType = TypeVar("RecordType")
 
 
-@cache
+_adapters: dict[type[Any], TypeAdapter[Any]] = {}
+
+
 def _adapter(record_type: type[Any]) -> TypeAdapter[Any]:
     """The adapter of a type; building one takes milliseconds, so each is kept."""
-    return TypeAdapter(record_type)
+    if record_type not in _adapters:
+        _adapters[record_type] = TypeAdapter(record_type)
+    return _adapters[record_type]
 
 
 def to_json(record: Any) -> str:
