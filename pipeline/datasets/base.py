@@ -201,11 +201,6 @@ class ClaimDataset(Dataset[Entry]):
             TheodoliteError: If it cannot be used. Other errors of damaged files become plain reasons.
         """
 
-    @property
-    def skipped(self) -> list[str]:
-        """Names of the entries and files that the last pass could not read."""
-        return list(self.reasons)
-
     def __iter__(self) -> Iterator[Case]:
         """The cases in a fixed order; files are read when they are needed.
 

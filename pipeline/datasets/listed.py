@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -89,6 +89,14 @@ class ListedDataset(DepthDataset[ImageFiles]):
         if not self._files:
             raise InputError(next(iter(self.unreadable.values()), missing))
 
+    def files_of(self, folders: Iterable[Path], read: Callable[[Path], Iterable[ImageFiles]]) -> Iterator[ImageFiles]:
+        """What ``read`` lists of each folder; those that cannot be used become unreadable."""
+        for folder in folders:
+            try:
+                yield from read(folder)
+            except InputError as error:
+                self.unreadable[folder.name] = str(error)
+
     def entries(self) -> Sequence[ImageFiles]:
         """One entry per file of true depth; a missing image is reported when the entry is read."""
         return self._files
@@ -96,25 +104,6 @@ class ListedDataset(DepthDataset[ImageFiles]):
     def entry_name(self, entry: ImageFiles) -> str:
         """Unique name of the entry."""
         return entry.name
-
-
-def files_of_sequences(
-    folders: Iterable[Path], read: Callable[[Path], Iterable[ImageFiles]], unreadable: dict[str, str]
-) -> list[ImageFiles]:
-    """Entries of all sequences.
-
-    Args:
-        folders: Their folders.
-        read: Lists the entries of one.
-        unreadable: Receives the name of each folder that cannot be used, with the reason.
-    """
-    files: list[ImageFiles] = []
-    for folder in folders:
-        try:
-            files += read(folder)
-        except InputError as error:
-            unreadable[folder.name] = str(error)
-    return files
 
 
 def metric_truth(values_m: np.ndarray, known: np.ndarray, file: Path) -> DepthMap:

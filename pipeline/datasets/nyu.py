@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -45,15 +45,6 @@ _TIME = re.compile(r"[rd]-(\d+\.\d+)-\d+\Z")
 _INSTANCES = 256
 # Most images of the file and letters of a text; a damaged file may claim any number.
 _MOST_IMAGES, _MOST_LETTERS = 100_000, 1000
-
-
-@dataclass(frozen=True)
-class _Contents:
-    """Facts about the images without their pixels: their number, the scene of each, the names of the labels."""
-
-    count: int
-    scenes: tuple[str, ...]
-    names: tuple[str, ...]
 
 
 @reader
@@ -95,9 +86,8 @@ class NyuDepth(DepthDataset[int | ImageFiles]):
         self.file = place / _FILE if place.is_dir() else place
         self._entries: Sequence[int | ImageFiles]
         if self.file.is_file():
-            self._contents = _read_contents(self.file)
-            listed = SPLITS[self.split]
-            count = self._contents.count
+            self._scenes, self._labels = _read_contents(self.file)
+            listed, count = SPLITS[self.split], len(self._scenes)
             self._entries = (
                 range(1, count + 1) if listed is None else _split(self.file.with_name(_SPLITS), listed, count)
             )
@@ -135,11 +125,12 @@ class NyuDepth(DepthDataset[int | ImageFiles]):
         name = self.entry_name(entry)
         frame = Frame(rgb, COLOR_CAMERA.resized(rgb.shape[1], rgb.shape[0]), name=name)
         truth = metric_truth(depth_m, depth_m > 0, self.file)
-        regions = _regions(parts[0], parts[1], self._contents.names, self.least_object_px) if parts else ()
-        return DepthSample(name, frame, truth, self._contents.scenes[entry - 1], regions)
+        regions = _regions(parts[0], parts[1], self._labels, self.least_object_px) if parts else ()
+        return DepthSample(name, frame, truth, self._scenes[entry - 1], regions)
 
 
-def _read_contents(file: Path) -> _Contents:
+def _read_contents(file: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The scene of each image, and the names of the labels."""
     import h5py
 
     with decoding(file, "a file of NYU Depth v2"), h5py.File(file, "r") as stored:
@@ -159,7 +150,7 @@ def _read_contents(file: Path) -> _Contents:
         scenes, names = _texts(stored, "scenes"), _texts(stored, "names")
     if len(scenes) != count:
         raise InputError(f"{file} holds {count} images but names {len(scenes)} scenes; download it again.")
-    return _Contents(count, scenes, names)
+    return scenes, names
 
 
 def _texts(stored: Any, key: str) -> tuple[str, ...]:

@@ -9,11 +9,13 @@ pair ``garden/rgb/7.jpg`` with ``garden/depth/7.png`` as ``garden/7``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import AllowInfNan
 
 from pipeline.datasets.arguments import check_optional_camera, check_prediction_kind, existing_folder
 from pipeline.datasets.base import DepthDataset, DepthSample, reader
@@ -24,9 +26,10 @@ from pipeline.ingest.images import camera_for, exif_focal_35mm, has_quarter_turn
 from pipeline.ingest.resampling import size_of
 from pipeline.records import Camera, CameraSource, DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.errors import ConfigError, InputError
-from pipeline.records.settings import Positive, Text
+from pipeline.records.settings import FieldOfView, Positive, Text
 
 _ASSUMED_FOV_DEG = 60.0
+_Number = Annotated[float, AllowInfNan()]
 _DEPTH_KEY = re.compile(r"\bdepth_(?=(?:scale|key|invalid|kind)\b)")
 
 
@@ -72,7 +75,7 @@ class Pairs(DepthDataset[Pair]):
 
     Raises:
         InputError: If the folder is missing or holds no pair, or the camera lacks a number.
-        RecordError: If a number of the camera or the field of view is not usable.
+        RecordError: If a number of the camera is not usable.
         ConfigError: If another argument is not usable.
     """
 
@@ -82,16 +85,16 @@ class Pairs(DepthDataset[Pair]):
     images: str = "images/*.png"
     depths: str = "depths/*.png"
     depth_scale: Positive | None = None
-    depth_invalid: float | Iterable[float] | None = None
+    depth_invalid: _Number | Sequence[_Number] | None = None
     depth_key: Text | None = None
     predictions: str | None = None
     prediction_kind: str | None = None
     prediction_source: Literal["model", "sensor"] = "model"
     prediction_scale: Positive | None = None
-    prediction_invalid: float | Iterable[float] | None = None
+    prediction_invalid: _Number | Sequence[_Number] | None = None
     prediction_key: Text | None = None
     camera: Mapping[str, float] | None = None
-    fov_deg: Positive | None = None
+    fov_deg: FieldOfView | None = None
     group_by_folder: bool = False
 
     def __post_init__(self) -> None:
@@ -104,8 +107,6 @@ class Pairs(DepthDataset[Pair]):
         if self.camera is not None and self.fov_deg is not None:
             raise ConfigError("dataset.camera and dataset.fov_deg exclude each other; give one, the other null.")
         check_optional_camera(self.camera)
-        if self.fov_deg is not None:
-            Camera.from_fov(1, 1, self.fov_deg)
         self._kind = check_prediction_kind(self.prediction_kind, self.predictions is not None)
         self._stored, self._predicted = (self._reading(what) for what in ("depth", "prediction"))
         self.folder = existing_folder(self.path, "pairs of images and depth", "give the folder that holds both")
@@ -114,7 +115,7 @@ class Pairs(DepthDataset[Pair]):
     def _reading(self, what: str) -> dict[str, Any]:
         """Arguments of ``read_depth`` for true or predicted depth."""
         scale, key, invalid = (getattr(self, f"{what}_{part}") for part in ("scale", "key", "invalid"))
-        return {"scale": scale, "key": key, "invalid": _numbers(what, invalid)}
+        return {"scale": scale, "key": key, "invalid": (invalid,) if isinstance(invalid, float) else invalid}
 
     def _matched(self, patterns: Mapping[str, str]) -> tuple[Pair, ...]:
         matches = {key: matched_files(self.folder, pattern, key) for key, pattern in patterns.items()}
@@ -169,14 +170,3 @@ class Pairs(DepthDataset[Pair]):
             return Camera.from_fov(*size, self.fov_deg, CameraSource.GIVEN)
         focal_35mm = None if self.camera is not None else exif_focal_35mm(image)
         return camera_for(*size, self.camera, focal_35mm, _ASSUMED_FOV_DEG)
-
-
-def _numbers(what: str, given: float | Iterable[float] | None) -> tuple[float, ...] | None:
-    """Numbers that mean "no depth", of one, several or none that were given."""
-    if given is None:
-        return None
-    numbers = given if isinstance(given, Iterable) else (given,)
-    try:
-        return tuple(float(number) for number in numbers)
-    except (TypeError, ValueError, OverflowError):
-        raise ConfigError(f"dataset.{what}_invalid must be numbers, or null, not {given!r}.") from None

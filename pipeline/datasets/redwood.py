@@ -22,7 +22,7 @@ from pipeline.datasets.arguments import check_optional_camera, existing_folder
 from pipeline.datasets.base import DepthSample, reader
 from pipeline.datasets.formats.rgbd_files import read_poses
 from pipeline.datasets.formats.sequences import associate, sequences
-from pipeline.datasets.listed import MILLIMETRE_M, ImageFiles, ListedDataset, files_of_sequences, stored_truth
+from pipeline.datasets.listed import MILLIMETRE_M, ImageFiles, ListedDataset, stored_truth
 from pipeline.datasets.tum import NOMINAL
 from pipeline.ingest.files import natural_key
 from pipeline.ingest.images import camera_for, read_image
@@ -82,8 +82,7 @@ class Redwood(ListedDataset):
             return frames[:: self.step]
 
         found = sequences(folder, lambda place: all(_found(place, each) for each in patterns))
-        files = files_of_sequences(found, read, self.unreadable)
-        self.set_files(files, f"{folder} holds no sequence of images with depth; {_HOW}.")
+        self.set_files(self.files_of(found, read), f"{folder} holds no sequence of images with depth; {_HOW}.")
 
     def sample(self, entry: ImageFiles) -> DepthSample:
         """Read an image and its depth.

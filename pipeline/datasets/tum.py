@@ -20,7 +20,7 @@ from scipy.spatial.transform import Rotation
 from pipeline.datasets.arguments import check_optional_camera, existing_folder
 from pipeline.datasets.base import DepthSample, reader
 from pipeline.datasets.formats.sequences import associate, number_table, sequences, text_lines
-from pipeline.datasets.listed import ImageFiles, ListedDataset, files_of_sequences, stored_truth
+from pipeline.datasets.listed import ImageFiles, ListedDataset, stored_truth
 from pipeline.ingest.images import camera_for, read_image
 from pipeline.records.camera import Camera, CameraSource
 from pipeline.records.errors import InputError
@@ -65,11 +65,8 @@ class TumRgbd(ListedDataset):
         """List the frames."""
         check_optional_camera(self.camera)
         folder = existing_folder(self.path, "sequences of TUM RGB-D", _HOW)
-        files = files_of_sequences(
-            sequences(folder, lambda place: (place / "rgb.txt").is_file()),
-            lambda sequence: _frames(sequence, self.most_apart_s)[:: self.step],
-            self.unreadable,
-        )
+        found = sequences(folder, lambda place: (place / "rgb.txt").is_file())
+        files = self.files_of(found, lambda sequence: _frames(sequence, self.most_apart_s)[:: self.step])
         missing = f"{folder} holds no sequence with rgb.txt, depth.txt and files of equal times; {_HOW}."
         self.set_files(files, missing)
 

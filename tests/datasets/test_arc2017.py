@@ -96,7 +96,7 @@ def test_a_damaged_photo_is_skipped(tmp_path: Path) -> None:
     (tmp_path / "damaged" / "frame.npz").write_bytes(b"PK nothing")
     data = Arc2017(tmp_path)
     assert [case.scene.id for case in data] == ["arc2017-fine"]
-    assert len(data) == 2 and data.skipped == ["damaged"]
+    assert len(data) == 2 and list(data.reasons) == ["damaged"]
 
 
 @pytest.mark.parametrize("name, words", [("nowhere", "There is no folder"), ("", r"frame\.npz")])

@@ -98,7 +98,7 @@ def test_a_damaged_frame_is_skipped_with_a_plain_reason(
     if content is not None:
         (tmp_path / part).write_bytes(content)
     assert [case.scene.id for case in data] == ["kitti-000001"]
-    assert data.skipped == ["000000"] and len(data) == 2
+    assert list(data.reasons) == ["000000"] and len(data) == 2
     assert re.search(words, data.reasons["000000"])
 
 

@@ -106,13 +106,13 @@ def test_boxes_and_points_end_in_the_frame_of_the_camera(tmp_path: Path) -> None
     assert rows.max() == round(225 + 600 * 1.2 / 8) and columns.min() == round(400 - 600 * 0.85 / 8)
     check_claims(case.scene.claims, ("car 1", "car 2"), {("car 1", "car 2")})
     # The second sample's image is missing.
-    assert data.skipped == ["samples/CAM_FRONT/lost.jpg"] and len(data) == 2
+    assert list(data.reasons) == ["samples/CAM_FRONT/lost.jpg"] and len(data) == 2
 
 
 def test_a_damaged_cloud_is_skipped(tmp_path: Path) -> None:
     data = NuScenes(save(tmp_path), limit=1)
     (tmp_path / CLOUD).write_bytes(b"1234")
-    assert list(data) == [] and data.skipped == [IMAGE]
+    assert list(data) == [] and list(data.reasons) == [IMAGE]
 
 
 @pytest.mark.parametrize("table", TABLES)

@@ -25,7 +25,7 @@ from true_depth_files import (
 )
 
 from pipeline.datasets.pairs import Pairs
-from pipeline.records.errors import ConfigError, InputError, RecordError
+from pipeline.records.errors import ConfigError, InputError
 
 MILLIMETRES: dict[str, Any] = {"depth_scale": 0.001}
 
@@ -226,11 +226,11 @@ test_what_cannot_be_used_is_said = refusing(
         ({"images": "images**/*.png"}, ConfigError, "no wildcards but"),
         ({"camera": {"fx": 1}}, InputError, "lacks fy, cx, cy"),
         ({"camera": {"fx": 1, "fy": 1, "cx": 0, "cy": 0}, "fov_deg": 60}, ConfigError, "exclude each other"),
-        ({"fov_deg": 180}, RecordError, "field of view"),
+        ({"fov_deg": 180}, ConfigError, "fov_deg must be a number above 0 and below 180"),
         ({"prediction_kind": "inverse"}, ConfigError, "prediction_kind"),
         ({"predictions": "images/*.png"}, ConfigError, "Say what the predictions are: set dataset.prediction_kind"),
         ({"prediction_source": "anchor"}, ConfigError, "model, sensor"),
-        ({"depth_invalid": ["far"]}, ConfigError, "must be numbers"),
+        ({"depth_invalid": ["far"]}, ConfigError, "a list whose entries are each a number"),
     ],
     save,
 )

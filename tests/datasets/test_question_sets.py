@@ -62,7 +62,7 @@ def claims_of(case: Case) -> list[tuple[Any, ...]]:
 def test_cvbench_gives_questions_and_claims_of_boxes(tmp_path: Path) -> None:
     data = cvbench(tmp_path)
     count, relation, depth, distance = data
-    assert len(data) == 5 and data.skipped == ["row 2 of test_2d.parquet"]
+    assert len(data) == 5 and list(data.reasons) == ["row 2 of test_2d.parquet"]
     (expected,) = count.expected
     assert (expected.kind, expected.answer, expected.choices) == (AnswerKind.CHOICE, "C", ("1", "0", "2"))
     assert expected.question == "Which count?\n(A) 1\n(B) 0\n(C) 2" and expected.category == "Count"
@@ -100,7 +100,7 @@ def test_blink_reads_every_image_of_a_question_and_leaves_hidden_answers_out(tmp
     save_parquet(folder / "test-00000-of-00001.parquet", [{**row, "answer": "hidden"}])
     data = Blink(tmp_path, subtasks=["Multi-view_Reasoning"])
     (case,) = data
-    assert len(data) == 3 and data.skipped == ["row 3 of Multi-view_Reasoning"]
+    assert len(data) == 3 and list(data.reasons) == ["row 3 of Multi-view_Reasoning"]
     assert [np.array_equal(frame.rgb, image(k)) for k, frame in enumerate(case.scene.frames, 1)] == [True, True]
     assert case.expected[0].answer == "A" and case.expected[0].category == "Multi-view_Reasoning"
     with pytest.raises(InputError, match="Relative_Depth"):
@@ -203,7 +203,7 @@ def test_spatialrgpt_skips_what_is_damaged(tmp_path: Path) -> None:
     (tmp_path / "bench.jsonl").write_text("\n".join(rows))
     data = SpatialRgptBench(tmp_path)
     (case,) = data
-    assert data.skipped == [f"row {number} of bench.jsonl" for number in (1, 2, 3)]
+    assert list(data.reasons) == [f"row {number} of bench.jsonl" for number in (1, 2, 3)]
     assert all(region.mask is None for region in case.scene.regions)
 
 
@@ -227,7 +227,7 @@ def test_qspatial_answers_are_lengths_in_units(tmp_path: Path) -> None:
     save_parquet(tmp_path / "data" / "QSpatial_scannet-0.parquet", [{**row, "image": None}])
     data = QSpatial(tmp_path)
     (case,) = data
-    assert data.skipped == ["row 2 of QSpatial_plus-0.parquet"]
+    assert list(data.reasons) == ["row 2 of QSpatial_plus-0.parquet"]
     (expected,) = case.expected
     assert (expected.answer, expected.unit, expected.kind) == ("12.5", "cm", AnswerKind.NUMBER)
     assert case.group == "images/a.png"
@@ -249,7 +249,7 @@ def test_3dsrbench_reads_base64_and_images_by_the_names_of_their_urls(tmp_path: 
     data = ThreeDsrBench(tmp_path)
     (case,) = data
     assert csv.field_size_limit() == limit, "the limit holds for the whole process"
-    assert len(data) == 3 and len(data.skipped) == 2
+    assert len(data) == 3 and len(data.reasons) == 2
     assert np.array_equal(case.scene.frames[0].rgb, image(5))
     assert (case.expected[0].answer, case.expected[0].choices) == ("B", ("the lamp", "the bed"))
     assert case.group == "q1"
@@ -282,7 +282,7 @@ def test_vsibench_samples_videos_and_keeps_their_times(tmp_path: Path, video: Ca
     (tmp_path / "bench" / "test.jsonl").write_text("\n".join(json.dumps(item) for item in (row, choice, lost)))
     data = VsiBench(tmp_path / "bench", frames=3)
     number, letter = data
-    assert data.skipped == ["row 3 of test.jsonl"] and len(data) == 3
+    assert list(data.reasons) == ["row 3 of test.jsonl"] and len(data) == 3
     assert [frame.timestamp_s for frame in number.scene.frames] == pytest.approx([0, 0.4, 0.9], abs=0.11)
     assert (number.expected[0].answer, number.expected[0].unit, number.group) == ("1.9", "m", "scene0001")
     assert letter.expected[0].choices == ("chair", "lamp") and letter.expected[0].answer == "B"
@@ -296,7 +296,7 @@ def test_a_table_that_cannot_be_opened_is_skipped_and_named(tmp_path: Path, capl
     (tmp_path / "test_3d.parquet").write_bytes(b"PAR1 nothing PAR1")
     with caplog.at_level(logging.WARNING):
         assert len(list(data)) == 2
-    assert data.skipped == [str(tmp_path / "test_3d.parquet"), "row 2 of test_2d.parquet"]
+    assert list(data.reasons) == [str(tmp_path / "test_3d.parquet"), "row 2 of test_2d.parquet"]
     assert "test_3d.parquet" in caplog.text
 
 

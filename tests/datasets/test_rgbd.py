@@ -89,7 +89,7 @@ def test_what_is_damaged_is_skipped_and_named(tmp_path: Path, caplog: pytest.Log
     (tmp_path / "lost" / "rgb.png").unlink()
     with caplog.at_level(logging.WARNING):
         assert [case.group for case in data] == ["fine"]
-    assert data.skipped == ["broken", "lost"] and len(data) == 3
+    assert list(data.reasons) == ["broken", "lost"] and len(data) == 3
     assert "broken" in caplog.text
     assert len(Rgbd(tmp_path / "fine", limit=1)) == 1
 
@@ -131,9 +131,9 @@ def test_a_bad_folder_is_named_with_its_reason_and_the_others_are_read(
     (tmp_path / "bad" / "frame.json").write_text(description)
     data = Rgbd(tmp_path)
     assert [case.group for case in data] == ["good"]
-    assert data.skipped == ["bad"]
+    assert list(data.reasons) == ["bad"]
     assert re.search(words, data.reasons["bad"]) and "\n" not in data.reasons["bad"]
-    assert len(list(data)) == len(data.skipped) == 1, "a second pass counts it once"
+    assert len(list(data)) == len(data.reasons) == 1, "a second pass counts it once"
 
 
 def test_a_folder_without_a_description_is_refused(tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ def test_the_shared_frames_give_claims_and_true_depth(shared_dir: Path, predicti
     overrides = ["dataset=rgbd", f"dataset.path={shared_dir / 'rgbd'}", *prediction]
     data = build_dataset(load_config(overrides, "eval_claims"))
     cases = list(data)
-    assert len(cases) == len(data) == count and data.skipped == []
+    assert len(cases) == len(data) == count and list(data.reasons) == []
     for case in cases:
         assert len(case.scene.regions) >= 8 and len(case.scene.claims) == 40
         assert sum(bool(claim.truth) for claim in case.scene.claims) == 20

@@ -80,7 +80,7 @@ def test_what_is_damaged_is_skipped(tmp_path: Path) -> None:
     (tmp_path / "points" / "000001.bin").write_bytes(b"12345678")
     (tmp_path / "image" / "000003.jpg").unlink()
     assert [case.scene.id for case in data] == ["sunrgbd-000002"]
-    assert data.skipped == ["000001", "000003"] and len(data) == 3
+    assert list(data.reasons) == ["000001", "000003"] and len(data) == 3
 
 
 def test_pickled_infos_are_read_and_code_in_them_is_not_run(tmp_path: Path) -> None:

@@ -156,27 +156,28 @@ def _border_steps(
     inner = [(cv2.erode(mask.astype(np.uint8), kernel, borderValue=1) > 0) & mask & valid for mask in (first, second)]
     if not inner[0].any() or not inner[1].any():
         return 0, np.empty(0)
-    distance, labels = cv2.distanceTransformWithLabels(
-        (~inner[1]).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
-    )
+    distance, nearest = _nearest(inner[1])
     rim = inner[0] & ~(cv2.erode(inner[0].astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1) > 0)
     pairs = rim & (distance <= _REACH_PX)
-    partner = np.zeros(int(labels.max()) + 1, dtype=np.intp)
-    partner[labels[inner[1]]] = np.flatnonzero(inner[1])
-    mine, theirs = depth_m[pairs], depth_m.ravel()[partner[labels[pairs]]]
+    mine, theirs = depth_m[pairs], depth_m.ravel()[nearest[pairs]]
     return int(np.count_nonzero(pairs)), (theirs - mine) / np.maximum(np.minimum(mine, theirs), 1e-6)
+
+
+def _nearest(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distance of each pixel to the nearest one of a mask [px], and the index of that one in the flat image."""
+    distance, labels = cv2.distanceTransformWithLabels(
+        (~seen).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    index = np.zeros(int(labels.max()) + 1, dtype=np.intp)
+    index[labels[seen]] = np.flatnonzero(seen)
+    return distance, index[labels]
 
 
 def _filled_depth(depth_m: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Depth with small holes closed and single wrong pixels removed, float32; and where it is known."""
     closed = cv2.morphologyEx(valid.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)) > 0
     # A hole takes the depth of its nearest neighbour.
-    _, labels = cv2.distanceTransformWithLabels(
-        (~valid).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    nearest = np.zeros(int(labels.max()) + 1, dtype=np.float32)
-    nearest[labels[valid]] = depth_m[valid]
-    filled = cv2.medianBlur(nearest[labels], 5)
+    filled = cv2.medianBlur(depth_m.ravel()[_nearest(valid)[1]].astype(np.float32), 5)
     return np.maximum(filled, 1e-3), closed
 
 
@@ -217,14 +218,10 @@ def _grown(labels: np.ndarray, seeds: list[int], z: np.ndarray, known: np.ndarra
     wanted = np.isin(labels, seeds)
     if not wanted.any():
         return np.zeros_like(labels)
-    distance, owner = cv2.distanceTransformWithLabels(
-        (~wanted).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    count = int(owner.max()) + 1
-    label_of, z_of = np.zeros(count, dtype=labels.dtype), np.ones(count, dtype=np.float32)
-    label_of[owner[wanted]], z_of[owner[wanted]] = labels[wanted], z[wanted]
-    fits = known & (distance <= _GROW_PX) & (np.abs(z - z_of[owner]) < _CLEAR_SHARE * z_of[owner])
-    return np.where(wanted | fits, label_of[owner], 0)
+    distance, nearest = _nearest(wanted)
+    its_z = z.ravel()[nearest]
+    fits = known & (distance <= _GROW_PX) & (np.abs(z - its_z) < _CLEAR_SHARE * its_z)
+    return np.where(wanted | fits, labels.ravel()[nearest], 0)
 
 
 def _fits(z: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from pipeline.claims.resolve import unique_names
 from pipeline.datasets.base import Case, ClaimDataset
 from pipeline.evaluate.claims.baselines import Baseline, BaselineScore
 from pipeline.evaluate.claims.scores import Judgement
-from pipeline.records import Answer, Claim, Scene, Status, Verdict
+from pipeline.records import Attempt, Claim, Scene, Status
 from pipeline.records.errors import InputError
 from pipeline.records.expected import Expected
 from pipeline.records.relations import RELATIONS, ValueUse
@@ -189,10 +189,7 @@ def run_claims(
         run.cases += len(batch)
         for case in batch:
             on_case(case.scene.id)
-    reasons = getattr(dataset, "reasons", {})
-    run.failures += [
-        (name, "reading", reasons.get(name, "The entry cannot be read.")) for name in getattr(dataset, "skipped", ())
-    ]
+    run.failures += [(name, "reading", reason) for name, reason in dataset.reasons.items()]
     run.mistakes = sorted(run.mistakes, key=lambda claim: -abs((claim.probability or 0.5) - 0.5))[:_MOST_MISTAKES]
     _check(run, dataset, subjects)
     return run
@@ -314,24 +311,17 @@ def _ask(run: ClaimRun, prepared: Sequence[tuple[Case, Scene]], subjects: Subjec
         group = [(case, Asked(scene.id, scene, question.expected.question)) for case, scene, question in questions]
         _settled(run, group, stages)
         for (case, asked), (_, _, question) in zip(group, questions, strict=True):
-            question.answers[name] = _scored(run, case, asked, question.expected, asked.answer, asked.verdicts, stages)
+            question.answers[name] = _scored(run, case, asked, asked, question.expected, stages)
             for first in asked.attempts:
-                question.first_answers[name] = _scored(
-                    run, case, asked, question.expected, first.answer, first.verdicts, stages
-                )
+                question.first_answers[name] = _scored(run, case, asked, first, question.expected, stages)
     run.questions += [question for _, _, question in questions]
 
 
 def _scored(
-    run: ClaimRun,
-    case: Case,
-    asked: Asked,
-    expected: Expected,
-    answer: Answer | None,
-    verdicts: Sequence[Verdict],
-    stages: Stages,
+    run: ClaimRun, case: Case, asked: Asked, judged: Asked | Attempt, expected: Expected, stages: Stages
 ) -> Scored | None:
-    """The score of an answer; a bare yes or no is judged by the claim in the question."""
+    """The score of a judged answer; a bare yes or no is judged by the claim in the question."""
+    answer, verdicts = judged.answer, judged.verdicts
     if asked.prompt is None or answer is None:
         return None
     scene = asked.prompt.scene

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +10,7 @@ import scenes
 
 from pipeline.api import load_config
 from pipeline.config.build_evaluation import build_subjects
-from pipeline.datasets.base import Case
+from pipeline.datasets.base import Case, ClaimDataset
 from pipeline.evaluate.claims.run import Subjects
 from pipeline.records import Claim, DepthKind, DepthMap, Origin, Scene
 from pipeline.records.expected import AnswerKind, Expected
@@ -41,18 +41,23 @@ def subjects(*overrides: str) -> Subjects:
     return build_subjects(load_config(["cache_dir=null", *overrides], "eval_claims"))
 
 
-class SmallDataset:
+class SmallDataset(ClaimDataset[Case]):
     """A data set of the given cases."""
 
-    def __init__(self, cases: Sequence[Case], name: str = "small") -> None:
+    name = "small"
+
+    def __init__(self, cases: Sequence[Case]) -> None:
+        super().__init__()
         self.cases = list(cases)
-        self.name = name
 
-    def __iter__(self) -> Iterator[Case]:
-        return iter(self.cases)
+    def entries(self) -> Sequence[Case]:
+        return self.cases
 
-    def __len__(self) -> int:
-        return len(self.cases)
+    def entry_name(self, entry: Case) -> str:
+        return entry.scene.id
+
+    def case(self, entry: Case, index: int) -> Case:
+        return entry
 
 
 def case(

@@ -72,9 +72,7 @@ def test_a_failing_case_is_named_and_the_others_go_on() -> None:
 
 def test_entries_that_a_data_set_skipped_are_failures() -> None:
     dataset = SmallDataset([case("a")])
-    dataset.skipped = ["torn.png"]  # type: ignore[attr-defined]
-    assert run_claims(dataset, subjects()).failures[0][0] == "torn.png"
-    dataset.reasons = {"torn.png": "The image torn.png is damaged."}  # type: ignore[attr-defined]
+    dataset.unreadable = {"torn.png": "The image torn.png is damaged."}
     assert run_claims(dataset, subjects()).failures == [("torn.png", "reading", "The image torn.png is damaged.")]
 
 
