@@ -68,12 +68,24 @@ def reason(data: DepthDataset[Any], index: int = 0) -> str:
     return skipped.reason
 
 
-def check_truth(sample: DepthSample, values_m: np.ndarray | None = None, atol: float = 1e-4) -> None:
-    """Make sure that true depth is known where the values are positive, and that no other depth is given."""
+def check_truth(
+    sample: DepthSample, values_m: np.ndarray | None = None, atol: float = 1e-4, camera: Sequence[float] = ()
+) -> None:
+    """Make sure that true depth is known where the values are positive, and that no other depth is given.
+
+    Args:
+        sample: The sample.
+        values_m: Its true depth; by default ``gapped_m``.
+        atol: Tolerance of depth [m].
+        camera: fx, fy, cx, cy of the given camera [px]; empty checks none.
+    """
     values_m = gapped_m() if values_m is None else values_m
     assert (sample.truth.valid == (values_m > 0)).all()
     assert np.allclose(sample.truth.values, values_m, atol=atol)
     assert sample.frame.given_depth is None
+    if camera:
+        found = sample.frame.camera
+        assert (found.fx, found.fy, found.cx, found.cy) == pytest.approx(camera) and found.source == "given"
 
 
 def ordered(
