@@ -28,11 +28,22 @@ def thousandths(box_px: tuple[float, ...], size_px: tuple[int, int] = (WIDTH, HE
     return [round(1000 * edge / side) for edge, side in zip(box_px, size_px * 2, strict=True)]
 
 
+def flat(*objects: tuple[tuple[int, int, int, int], float], wall_m: float = WALL_M) -> np.ndarray:
+    """z of a wall with flat rectangles before it, drawn in order, float64 (HEIGHT, WIDTH) [m]."""
+    values = np.full((HEIGHT, WIDTH), wall_m)
+    for (left, top, right, bottom), z in objects:
+        values[top:bottom, left:right] = z
+    return values
+
+
+def inside(box_px: tuple[int, int, int, int]) -> np.ndarray:
+    """The pixels of a box, bool (HEIGHT, WIDTH)."""
+    return flat((box_px, 1.0), wall_m=0.0) > 0
+
+
 def depth_m(noise_m: float = 0.0, seed: int = 0) -> np.ndarray:
     """z of every pixel, float64 (HEIGHT, WIDTH) [m]."""
-    values = np.full((HEIGHT, WIDTH), WALL_M)
-    for (left, top, right, bottom), z in OBJECTS.values():
-        values[top:bottom, left:right] = z
+    values = flat(*OBJECTS.values())
     return values + np.random.default_rng(seed).normal(0, noise_m, values.shape) if noise_m else values
 
 

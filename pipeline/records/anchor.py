@@ -10,7 +10,6 @@ from typing import Any
 
 from pipeline.records.checks import finite, finite_tuple, member, require, text, whole
 from pipeline.records.claim import Unit
-from pipeline.records.errors import RecordError
 from pipeline.records.message import Language, Message, message
 
 # Standard deviation where none is given, as a share of the value: a tape held by hand, a figure from memory.
@@ -195,7 +194,7 @@ class Anchor:
         elif kind is AnchorKind.TO_CAMERA_PX:
             parts = {"points_px": (subject,)}
         elif kind is AnchorKind.BETWEEN_PX:
-            parts = {"points_px": _listed(subject, "between_px must hold two pixels [u, v]")}
+            parts = {"points_px": _several(subject)}
         else:
             parts = {"names": _several(subject)}
         return cls(kind, **parts, **given)
@@ -238,9 +237,3 @@ class Anchor:
 
 def _several(value: Any) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, list | tuple) else (value,)
-
-
-def _listed(value: Any, what: str) -> tuple[Any, ...]:
-    if not isinstance(value, list | tuple):
-        raise RecordError(f"{what}, not be {value!r}.")
-    return tuple(value)

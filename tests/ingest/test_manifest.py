@@ -3,7 +3,6 @@ from __future__ import annotations
 import csv
 import json
 from itertools import islice
-from pathlib import Path
 
 import pytest
 from ingest.refusals import refused
@@ -171,12 +170,3 @@ def test_a_long_manifest_is_read_only_as_far_as_it_is_used(tmp_path):
 def test_defaults_never_contradict_the_line(values, expected):
     defaults = {"questions": ["d"], "depth_kind": "metric", "scale_source": "model"}
     assert with_defaults(values, defaults) == expected
-
-
-@pytest.mark.shared
-def test_the_recorded_manifest_is_read(shared_dir):
-    items = list(read_manifest(shared_dir / "recorded" / "manifest.jsonl"))
-    assert len(items) == 10
-    assert all(isinstance(item, Item) and item.frames[0].is_file() and item.depth[0].is_file() for item in items)
-    assert items[0].camera_of(0)["fx"] == pytest.approx(1266.417203046554)
-    assert items[-1].frames[0].parent == Path(shared_dir) / "recorded" / "images"

@@ -107,7 +107,7 @@ BAD: list[tuple[Any, str]] = [
     ({"between_px": [[1, 2]], "value": 1, "unit": "m"}, "The anchor between_px has 1 pixels, not 2"),
     ({"between_px": [[1, 2], [1, 2]], "value": 1, "unit": "m"}, "The two pixels of between_px must differ"),
     ({"between_px": [[1, 2], [1]], "value": 1, "unit": "m"}, "A pixel of between_px must be 2 finite numbers"),
-    ({"between_px": 3, "value": 1, "unit": "m"}, "between_px must hold two pixels"),
+    ({"between_px": 3, "value": 1, "unit": "m"}, "A pixel of between_px must be 2 finite numbers, not 3"),
     ({"to_camera_px": 3, "value": 1, "unit": "m"}, "A pixel of to_camera_px must be 2 finite numbers"),
     ({"camera_height": "tall", "unit": "m"}, "The value of camera_height must be a finite number"),
     ({"camera_height": 1, "unit": "m", "measure": "z"}, "The measure of camera_height must be one of none, not 'z'"),

@@ -155,8 +155,7 @@ def test_anchors_that_do_not_suffice_are_reported(kind: DepthKind, plain: list[d
 )
 def test_what_is_hidden_in_part_has_no_known_size(plain: dict[str, Any], words: str) -> None:
     # A nearer board hides the lower part of the pole.
-    values = np.full((scenes.HEIGHT, scenes.WIDTH), 3.0)
-    values[10:110, 70:85], values[50:118, 40:120] = 2.0, 1.0
+    values = scenes.flat(((70, 10, 85, 110), 2.0), ((40, 50, 120, 118), 1.0))
     regions = (Region("pole", (70, 10, 85, 50)), Region("board", (40, 50, 120, 118)))
     (problem,) = anchored(scene_with(plain, depth=scenes.as_kind(values, SHAPE)), regions).problems
     assert words in problem.text()

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scenes
-from commands import CommandLine
+from commands import CommandLine, results_in
 from PIL import Image
 
-from pipeline.records import Result, Status, from_json
+from pipeline.records import Status
 
 CAMERA = "{fx: 150, fy: 150, cx: 79.5, cy: 59.5}"
 CLAIMS = {
@@ -27,54 +27,44 @@ CLAIMS = {
 
 @pytest.fixture
 def files(tmp_path: Path) -> None:
-    """A photo, depth of it up to scale and up to scale and shift, and claims."""
+    """A photo, depth of it up to scale and up to scale and shift, claims, and a manifest with an anchor."""
     Image.fromarray(np.full((scenes.HEIGHT, scenes.WIDTH, 3), 120, np.uint8)).save(tmp_path / "photo.png")
     np.save(tmp_path / "shape.npy", (scenes.depth_m() * 0.37).astype(np.float32))
     np.save(tmp_path / "disparity.npy", (5 / scenes.depth_m() + 1).astype(np.float32))
     (tmp_path / "claims.json").write_text(json.dumps(CLAIMS))
+    line = {"frames": "photo.png", "depth": "disparity.npy", "depth_kind": "disparity_affine"}
+    anchor = {"to_camera": "cup", "measure": "z", "value": 0.8, "unit": "m"}
+    (tmp_path / "items.jsonl").write_text(json.dumps({**line, "anchors": [anchor]}))
 
 
-def verified(command_line: CommandLine, tmp_path: Path, *arguments: str) -> Result:
+SHAPE = ("input=photo.png", "input.depth=shape.npy", "input.depth_kind=scale_invariant")
+ANCHORS = "[{size: lamp, measure: height, value: 40, unit: cm}, {to_camera: cup, measure: z, value: 0.8, unit: m}]"
+LACKING = "One anchor fixes the scale but not the shift of disparity; give a second known distance or the camera's"
+
+
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize(
+    ("arguments", "statuses", "problem"),
+    [
+        (SHAPE, (Status.UNDECIDED, Status.UNDECIDED, Status.SUPPORTED), None),
+        ((*SHAPE, f"input.anchors={ANCHORS}"), (Status.SUPPORTED, Status.REFUTED, Status.SUPPORTED), None),
+        (("input=items.jsonl",), (Status.UNDECIDED, Status.UNDECIDED, Status.SUPPORTED), LACKING),
+    ],
+    ids=["none", "on the command line", "in a manifest"],
+)
+def test_anchors_and_what_they_lack_reach_the_result(
+    command_line: CommandLine, tmp_path: Path, arguments: tuple[str, ...], statuses: tuple[Status], problem: str | None
+) -> None:
     done = command_line(
         *("verify", "claims=claims.json", f"input.camera={CAMERA}", "output_dir=out", "cache_dir=null"),
         *("export.overlay=false", "export.ply=false", *arguments),
     )
     assert done.returncode == 0, done.stderr
-    (line,) = (tmp_path / "out" / "results.jsonl").read_bytes().splitlines()
-    return from_json(Result, line)
-
-
-@pytest.mark.usefixtures("files")
-def test_the_command_line_takes_anchors(command_line: CommandLine, tmp_path: Path) -> None:
-    given = ("input=photo.png", "input.depth=shape.npy", "input.depth_kind=scale_invariant")
-    without = verified(command_line, tmp_path, *given)
-    assert [verdict.status for verdict in without.verdicts] == [Status.UNDECIDED] * 2 + [Status.SUPPORTED]
-    assert without.verdicts[0].needs == "metric depth"
-    assert without.errors == ()
-    anchors = "[{size: lamp, measure: height, value: 40, unit: cm}, {to_camera: cup, measure: z, value: 0.8, unit: m}]"
-    result = verified(command_line, tmp_path, *given, f"input.anchors={anchors}")
-    assert [verdict.status for verdict in result.verdicts] == [Status.SUPPORTED, Status.REFUTED, Status.SUPPORTED]
-    assert (result.frames[0].depth_kind, result.frames[0].scale_source) == ("metric", "anchor")
-    assert result.errors == ()
-
-
-@pytest.mark.usefixtures("files")
-def test_a_manifest_takes_anchors_and_what_they_lack_reaches_the_result(
-    command_line: CommandLine, tmp_path: Path
-) -> None:
-    line = {
-        "frames": "photo.png",
-        "depth": "disparity.npy",
-        "depth_kind": "disparity_affine",
-        "anchors": [{"to_camera": "cup", "measure": "z", "value": 0.8, "unit": "m"}],
-    }
-    (tmp_path / "items.jsonl").write_text(json.dumps(line))
-    result = verified(command_line, tmp_path, "input=items.jsonl")
-    problem = "One anchor fixes the scale but not the shift of disparity; give a second known distance or the camera's"
-    assert problem in result.errors[0]
-    assert problem in (result.verdicts[0].needs or "")
-    assert result.verdicts[2].status is Status.SUPPORTED
-    assert result.frames[0].depth_kind == "disparity_affine"
+    (result,) = results_in(tmp_path / "out")
+    assert tuple(verdict.status for verdict in result.verdicts) == statuses
+    assert (result.frames[0].scale_source == "anchor") is (statuses[0] is Status.SUPPORTED)
+    assert (problem or "") in (result.verdicts[0].needs or "")
+    assert problem in result.errors[0] if problem else result.errors == ()
 
 
 @pytest.mark.usefixtures("files")

@@ -74,12 +74,6 @@ def of_kind(kind: str, values: np.ndarray | None = None) -> Scene:
     return scenes.scene(scenes.as_kind(scenes.depth_m() if values is None else values, DepthKind(kind)))
 
 
-def with_hole() -> np.ndarray:
-    values = scenes.depth_m()
-    values[10:30, 10:26] = np.nan
-    return values
-
-
 CLOSER = Claim("closer", "cup", "lamp")
 UNDECIDED: list[tuple[Claim, Scene | None, str]] = [
     *(
@@ -101,7 +95,7 @@ UNDECIDED: list[tuple[Claim, Scene | None, str]] = [
     (Claim("left_of", "cup", "ghost"), None, "not_found"),
     (Claim("left_of", "cup", "the cup"), None, "same_region"),
     (Claim("left_of", "cup", "cup#2"), None, "only_so_many"),
-    (CLOSER, of_kind("metric", with_hole()), "few_pixels"),
+    (CLOSER, of_kind("metric", np.where(scenes.inside((10, 10, 26, 30)), np.nan, scenes.depth_m())), "few_pixels"),
     (CLOSER, replace(scenes.scene(), depth=()), "no_depth"),
     (CLOSER, of_kind("disparity_affine", np.ones((scenes.HEIGHT, scenes.WIDTH))), "constant_depth"),
     (replace(CLOSER, frames=(7,)), scenes.scene(frames=2), "no_such_frame"),
@@ -138,9 +132,7 @@ def test_two_regions_of_one_label_must_be_told_apart() -> None:
 
 
 def test_a_mask_is_trusted_over_its_box() -> None:
-    mask = np.zeros((scenes.HEIGHT, scenes.WIDTH), bool)
-    mask[35:95, 80:105] = True
-    regions = (*scenes.regions(), Region("door", (0, 0, 160, 120), mask=mask))
+    regions = (*scenes.regions(), Region("door", (0, 0, 160, 120), mask=scenes.inside((80, 35, 105, 95))))
     verdict = judge(Claim("farther", "door", "screen", value=0.8, unit="m"), regions=regions)
     assert verdict.status is S
 

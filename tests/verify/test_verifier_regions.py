@@ -7,21 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import scenes
+from scenes import METRIC
 from verify.test_verifier import R, S, U, judge
 
 from pipeline.records import Claim, DepthMap, Region, Status
 
 
-def flat(*objects: tuple[tuple[int, int, int, int], float], wall_m: float = 3.0) -> DepthMap:
-    """Sensor depth of a wall with flat rectangles before it, drawn in order."""
-    values = np.full((scenes.HEIGHT, scenes.WIDTH), wall_m)
-    for (left, top, right, bottom), z in objects:
-        values[top:bottom, left:right] = z
-    return DepthMap.from_values(values, "metric", "sensor")
-
-
 def test_a_coarse_measurement_neither_supports_nor_refutes_a_fine_number() -> None:
-    depth = DepthMap.from_values(flat(((10, 10, 40, 50), 1.0), ((60, 10, 90, 50), 1.05)).values, "metric", "model")
+    values = scenes.flat(((10, 10, 40, 50), 1.0), ((60, 10, 90, 50), 1.05))
+    depth = DepthMap.from_values(values, "metric", "model")
     regions = (Region("cup", (10, 10, 40, 50)), Region("jar", (60, 10, 90, 50)))
     claim = Claim("closer", "cup", "jar", value=5, unit="cm")
     for negated in (False, True):
@@ -40,19 +34,19 @@ def test_copies_of_one_frame_turn_nothing_undecided_into_refuted(copies: int) ->
 
 def test_a_box_filled_by_another_object_is_refused() -> None:
     # The nearer board covers nearly all of the box that was drawn around the cabinet behind it.
-    depth = flat(((40, 20, 110, 100), 2.0), ((42, 22, 112, 102), 1.0))
+    values = scenes.flat(((40, 20, 110, 100), 2.0), ((42, 22, 112, 102), 1.0))
     regions = (Region("cabinet", (40, 20, 110, 100)), Region("board", (42, 22, 112, 102)))
-    verdict = judge(Claim("behind", "cabinet", "board"), scenes.scene(depth), regions)
+    verdict = judge(Claim("behind", "cabinet", "board"), scenes.scene(scenes.as_kind(values, METRIC)), regions)
     assert verdict.status is U
     assert "mask" in verdict.needs
 
 
 TOUCHING = (
-    flat(((20, 20, 60, 80), 1.4), ((55, 40, 100, 100), 1.2)),
+    scenes.flat(((20, 20, 60, 80), 1.4), ((55, 40, 100, 100), 1.2)),
     (Region("rear", (20, 20, 55, 80)), Region("front", (55, 40, 100, 100)), Region("far", (130, 20, 150, 40))),
 )
 TABLE = (
-    flat(((10, 60, 150, 110), 1.5), ((40, 65, 120, 105), 1.0)),
+    scenes.flat(((10, 60, 150, 110), 1.5), ((40, 65, 120, 105), 1.0)),
     (Region("table", (10, 60, 150, 110)), Region("cup", (40, 65, 120, 105))),
 )
 
@@ -71,6 +65,6 @@ TABLE = (
     ],
 )
 def test_claims_about_overlapping_boxes(
-    shown: tuple[DepthMap, tuple[Region, ...]], claim: Claim, status: Status
+    shown: tuple[np.ndarray, tuple[Region, ...]], claim: Claim, status: Status
 ) -> None:
-    assert judge(claim, scenes.scene(shown[0]), shown[1]).status is status
+    assert judge(claim, scenes.scene(scenes.as_kind(shown[0], METRIC)), shown[1]).status is status

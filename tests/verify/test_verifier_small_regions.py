@@ -23,23 +23,18 @@ def bulb(side_px: float, **rest: object) -> Region:
 
 
 def with_holes(holes: np.ndarray) -> Scene:
-    values = scenes.depth_m()
-    values[holes] = np.nan
-    return scenes.scene(DepthMap.from_values(values, "metric", "sensor"))
+    return scenes.scene(DepthMap.from_values(np.where(holes, np.nan, scenes.depth_m()), "metric", "sensor"))
 
 
 def holes_in_bulb(keep: int) -> np.ndarray:
     """Holes all over the bulb but for some pixels of its first row."""
-    holes = np.zeros((scenes.HEIGHT, scenes.WIDTH), bool)
-    holes[30:60, 130:145] = True
-    holes[30, 130 : 130 + keep] = False
-    return holes
+    return scenes.inside((130, 30, 145, 60)) & ~scenes.inside((130, 30, 130 + keep, 31))
 
 
 SMALL = {
     "few": (bulb(4), scenes.scene(), True),
     "none": (bulb(0.2), scenes.scene(), True),
-    "few of a mask": (bulb(4, mask=np.pad(np.ones((4, 4), bool), ((30, 86), (130, 26)))), scenes.scene(), True),
+    "few of a mask": (bulb(4, mask=scenes.inside((130, 30, 134, 34))), scenes.scene(), True),
     "few holes": (bulb(4), with_holes(holes_in_bulb(0)), True),
     "all holes": (bulb(12), with_holes(holes_in_bulb(0)), False),
     "mostly holes": (bulb(12), with_holes(holes_in_bulb(10)), False),

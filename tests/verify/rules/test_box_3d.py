@@ -23,15 +23,10 @@ from pipeline.verify.verifier import Verifier
 LAMP = Box3D((0.55, -0.2, 1.55), (0.2, 0.4, 0.1))
 
 
-def mask_of(label: str) -> np.ndarray:
-    left, top, right, bottom = scenes.OBJECTS[label][0]
-    mask = np.zeros((scenes.HEIGHT, scenes.WIDTH), bool)
-    mask[top:bottom, left:right] = True
-    return mask
-
-
 def lamp(box: Box3D | None, *, masked: bool = True) -> Region:
-    return Region("lamp", scenes.OBJECTS["lamp"][0], mask=mask_of("lamp") if masked else None, box_3d=box)
+    return Region(
+        "lamp", scenes.OBJECTS["lamp"][0], mask=scenes.inside(scenes.OBJECTS["lamp"][0]) if masked else None, box_3d=box
+    )
 
 
 def judge(region: Region, scene: Scene | None = None) -> Verdict:

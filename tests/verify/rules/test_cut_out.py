@@ -138,8 +138,7 @@ def test_boxes_end_at_the_frame(box: tuple[float, ...], expected: tuple[float, .
 
 
 def test_a_mask_has_the_box_of_its_pixels() -> None:
-    mask = np.zeros((scenes.HEIGHT, scenes.WIDTH), bool)
-    mask[30:40, 50:70] = True
+    mask = scenes.inside((50, 30, 70, 40))
     assert box_within(Region("x", (0, 0, 100, 100), mask=mask), mask.shape) == (50, 30, 70, 40)
 
 
@@ -155,8 +154,7 @@ def test_boxes_of_their_own_pixels_are_not_contested() -> None:
 
 def cards(*, masks: bool) -> tuple[np.ndarray, Region, Region]:
     """Two cards of one depth, whose boxes overlap so much that depth cannot tell whose the pixels are."""
-    values = np.full((scenes.HEIGHT, scenes.WIDTH), 3.0)
-    values[30:90, 30:110] = 1.0
+    values = scenes.flat(((30, 30, 110, 90), 1.0))
     left, right = (
         Region(label, box, mask=np.isin(np.arange(scenes.WIDTH), columns)[None] & (values == 1.0) if masks else None)
         for label, box, columns in (

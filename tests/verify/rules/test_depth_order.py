@@ -50,8 +50,7 @@ def test_the_difference_must_fit_too(view: RenderedView, value: float, status: S
 
 
 def flat(first_m: float, second_m: float) -> DepthMap:
-    values = np.full((scenes.HEIGHT, scenes.WIDTH), 3.0)
-    values[20:100, 20:60], values[20:100, 100:140] = first_m, second_m
+    values = scenes.flat(((20, 20, 60, 100), first_m), ((100, 20, 140, 100), second_m))
     return DepthMap.from_values(values, "scale_invariant", backend="own")
 
 

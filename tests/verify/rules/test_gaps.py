@@ -47,9 +47,8 @@ def test_gaps_grow_with_the_depth_s_unit(scale: float) -> None:
 
 def test_masks_that_share_pixels_do_not_tell_two_objects_apart() -> None:
     frame = scenes.scene().frames[0]
-    masks = np.zeros((2, scenes.HEIGHT, scenes.WIDTH), bool)
-    masks[0, 20:60, 125:140], masks[1, 20:60, 130:145] = True, True
-    regions = tuple(Region(name, (125, 20, 145, 60), mask=mask) for name, mask in zip("ab", masks, strict=True))
+    boxes = {"a": (125, 20, 140, 60), "b": (130, 20, 145, 60)}
+    regions = tuple(Region(name, (125, 20, 145, 60), mask=scenes.inside(box)) for name, box in boxes.items())
     view = FrameView(frame, scenes.as_kind(scenes.depth_m(), DepthKind.METRIC))
     with pytest.raises(CannotMeasure, match="does not separate 'a' from 'b'") as caught:
         gap_between(*object_views((view,), regions))

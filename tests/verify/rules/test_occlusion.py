@@ -69,12 +69,10 @@ def test_the_upper_of_two_boxes_hides_the_lower_and_not_the_other_way_round(stac
 def test_a_contour_that_contradicts_itself_decides_nothing() -> None:
     # The right one leans: above it is nearer than the left one, below farther.
     rows = np.indices((scenes.HEIGHT, scenes.WIDTH))[0].astype(float)
-    values = np.full((scenes.HEIGHT, scenes.WIDTH), 4.0)
-    values[20:100, 30:80] = 2.0
+    values = scenes.flat(((30, 20, 80, 100), 2.0), wall_m=4.0)
     values[20:100, 80:130] = 1 / (0.5 + 0.003 * (60 - rows[20:100, 80:130]))
-    masks = np.zeros((2, scenes.HEIGHT, scenes.WIDTH), bool)
-    masks[0, 20:100, 30:80], masks[1, 20:100, 80:130] = True, True
-    regions = (Region("left", (30, 20, 80, 100), mask=masks[0]), Region("right", (80, 20, 130, 100), mask=masks[1]))
+    boxes = {"left": (30, 20, 80, 100), "right": (80, 20, 130, 100)}
+    regions = tuple(Region(label, box, mask=scenes.inside(box)) for label, box in boxes.items())
     for kind in (DepthKind.METRIC, DepthKind.DISPARITY_AFFINE):
         scene = scenes.scene(scenes.as_kind(values, kind))
         (verdict,) = Verifier().judge(scene, regions, [Claim("occludes", "left", "right")])
@@ -84,16 +82,10 @@ def test_a_contour_that_contradicts_itself_decides_nothing() -> None:
 
 @pytest.mark.parametrize("gap_px, meets", [(0, True), (1, False)])
 def test_masks_must_touch_and_boxes_nearly(gap_px: int, meets: bool) -> None:
-    values = np.full((scenes.HEIGHT, scenes.WIDTH), 2.0)
-    values[20:100, 80:130] = 1.0
-    masks = np.zeros((2, scenes.HEIGHT, scenes.WIDTH), bool)
-    masks[0, 20:100, 30 : 80 - gap_px], masks[1, 20:100, 80:130] = True, True
-    boxes = ((30, 20, 80 - gap_px, 100), (80, 20, 130, 100))
+    boxes = {"left": (30, 20, 80 - gap_px, 100), "right": (80, 20, 130, 100)}
+    values = scenes.flat((boxes["right"], 1.0), wall_m=2.0)
     for masked in (True, False):
-        regions = tuple(
-            Region(label, box, mask=mask if masked else None)
-            for label, box, mask in zip(("left", "right"), boxes, masks, strict=True)
-        )
+        regions = tuple(Region(label, box, mask=scenes.inside(box) if masked else None) for label, box in boxes.items())
         (verdict,) = Verifier().judge(
             scenes.scene(scenes.as_kind(values, DepthKind.METRIC)), regions, [Claim("occludes", "right", "left")]
         )
