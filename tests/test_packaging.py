@@ -68,11 +68,6 @@ def test_the_installed_package_runs(installed: Path, tmp_path: Path, arguments: 
     assert words.format(installed=installed) in done.stdout
 
 
-def test_the_installed_script_has_an_entry_point(installed: Path) -> None:
-    entry_points = next(installed.glob("theodolite-*.dist-info/entry_points.txt")).read_text()
-    assert "theodolite = theodolite:main" in entry_points
-
-
 def toy_wheel(folder: Path, module: str) -> Path:
     """A package that installs a module ``pipeline`` too."""
     path = folder / "toy-1.0-py3-none-any.whl"

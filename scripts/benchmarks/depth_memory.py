@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.depth_pairs import random_pair
-from benchmarks.figures import Figure, resident_mb
+from benchmarks.figures import Figure, growth, resident_mb
 
 _FEW, _MANY, _SPAN = 500, 2000, 50
 _WARM_UP = 3
@@ -32,15 +32,11 @@ def memory_figures() -> Iterator[Figure]:
     many_peak_mb = _peak_mb()
     early = statistics.median(used_mb[_FEW - _SPAN : _FEW])
     late = statistics.median(used_mb[-_SPAN:])
-    yield _growth(f"memory after {_MANY} images of an evaluation against {_FEW}", late, early)
-    yield _growth(f"peak of an evaluation of {_MANY} images against one of {_FEW}", many_peak_mb, few_peak_mb)
-
-
-def _growth(figure: str, value_mb: float, baseline_mb: float) -> Figure:
-    growth = 100 * (value_mb / baseline_mb - 1)
-    return Figure(
-        f"{figure}, growth in per cent", value_mb, "MiB", baseline_mb, growth, _REACH_PERCENT, growth <= _REACH_PERCENT
-    )
+    for figure, value, baseline in (
+        (f"memory after {_MANY} images of an evaluation against {_FEW}", late, early),
+        (f"peak of an evaluation of {_MANY} images against one of {_FEW}", many_peak_mb, few_peak_mb),
+    ):
+        yield growth(f"{figure}, growth in per cent", value, baseline, _REACH_PERCENT)
 
 
 def _evaluated(count: int) -> list[float]:

@@ -19,6 +19,9 @@ _SHARE_REACH, _BATCH = 0.05, 8
 
 def network_figures() -> Iterator[Figure]:
     """Share of everything around the forward pass, then a batch against one by one."""
+    from pipeline.models.torchvision_fix import ensure_torchvision
+
+    ensure_torchvision()
     with tempfile.TemporaryDirectory() as name:
         hybrid = _saved(Path(name) / "hybrid", _hybrid(), _HYBRID_SIDE_PX)
         for width, height in ((640, 480), (1920, 1080)):
@@ -55,9 +58,6 @@ def _around_the_network(folder: Path, width: int, height: int) -> Figure:
 @contextmanager
 def _timed_forward() -> Iterator[list[float]]:
     """Times of the model's forward passes [ms], measured where transformers defines them."""
-    from pipeline.models.torchvision_fix import ensure_torchvision
-
-    ensure_torchvision()
     from transformers import DPTForDepthEstimation
 
     plain, times_ms = DPTForDepthEstimation.__call__, []
@@ -125,9 +125,6 @@ def _saved(folder: Path, config: Any, side_px: int) -> Path:
 
 def _hybrid() -> Any:
     """The architecture of dpt-hybrid-midas: ViT-B/16 on the features of a ResNetV2-50 (123 million weights)."""
-    from pipeline.models.torchvision_fix import ensure_torchvision
-
-    ensure_torchvision()
     from transformers import BitConfig, DPTConfig
 
     backbone = BitConfig(
@@ -150,9 +147,6 @@ def _hybrid() -> Any:
 
 
 def _tiny() -> Any:
-    from pipeline.models.torchvision_fix import ensure_torchvision
-
-    ensure_torchvision()
     from transformers import DPTConfig
 
     return DPTConfig(

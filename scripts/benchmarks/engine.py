@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.figures import Figure, resident_mb
+from benchmarks.figures import Figure, growth, resident_mb
 from benchmarks.plain import PlainQwen3VL, noise, request
 from random_qwen3vl import build_random_qwen3vl
 
@@ -137,5 +137,4 @@ def _memory(folder: str) -> Figure:
         model.generate(request([noise(number // 5, 224, 224)], QUESTIONS[number % 24]))
         used_mb.append(resident_mb())
     first, last = statistics.mean(used_mb[:100]), statistics.mean(used_mb[-100:])
-    growth = 100 * (last / first - 1)
-    return Figure("memory over 500 questions on 100 scenes", last, "MiB", first, growth, 5.0, abs(growth) <= 5.0)
+    return growth("memory over 500 questions on 100 scenes", last, first, 5.0)

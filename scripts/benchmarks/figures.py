@@ -45,6 +45,12 @@ def bounded(
     )
 
 
+def growth(name: str, value_mb: float, baseline_mb: float, most_percent: float) -> Figure:
+    """Memory, judged by its change from a baseline in per cent."""
+    percent = 100 * (value_mb / baseline_mb - 1)
+    return Figure(name, value_mb, "MiB", baseline_mb, percent, most_percent, percent <= most_percent)
+
+
 def in_turn(runs: int, *tasks: Callable[[], object], repeats: int = 1) -> list[float]:
     """Median time of each task [ms]; the tasks take turns, after one round that does not count.
 

@@ -10,8 +10,10 @@ import numpy as np
 from pipeline.models.depth.base import DepthBackend
 from pipeline.models.ocr.base import OcrBackend
 from pipeline.models.vlm.base import Generation, Request, VisionLanguageModel
-from pipeline.records import DepthKind, DepthMap, Frame, Region
+from pipeline.records import Answer, DepthKind, DepthMap, Frame, Region, Scene
 from pipeline.records.errors import TheodoliteError
+from pipeline.records.message import Language
+from pipeline.stages.verify import Verified, VerifyStage
 
 
 @dataclass
@@ -47,6 +49,15 @@ class CountingOcr(OcrBackend):
     def read(self, frame: Frame, frame_index: int) -> list[Region]:
         self.asked.append(frame_index)
         return [Region(f"SIGN {frame.width}", (1, 2, 3, 4), frame_index, score=0.9, origin="ocr")]  # type: ignore[arg-type]
+
+
+class FailingJudge(VerifyStage):
+    """Crashes on answers that say "odd"."""
+
+    def __call__(self, scene: Scene, answer: Answer | None, language: Language = "en") -> Verified:
+        if answer is not None and "odd" in answer.text:
+            raise ZeroDivisionError("division by zero")
+        return super().__call__(scene, answer, language)
 
 
 @dataclass

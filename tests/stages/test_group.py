@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import scenes
 from commands import results_in
-from stages.doubles import ScriptedModel
+from stages.doubles import FailingJudge, ScriptedModel
 from stages.runs import failures_in, item, make_stages, manifest, saying
 
 from pipeline.models.vlm.base import Request
@@ -22,7 +22,6 @@ from pipeline.stages.export import ExportStage
 from pipeline.stages.group import MOST_FRAMES, Asked, Stages, grouped
 from pipeline.stages.query import QueryStage
 from pipeline.stages.timing import StageError
-from pipeline.stages.verify import VerifyStage
 
 IMAGE = np.zeros((2, 2, 3), np.uint8)
 
@@ -98,12 +97,6 @@ def test_a_question_that_fails_costs_no_other_of_its_item(tmp_path: Path) -> Non
                 raise ExportError("It cannot be written.")
             return result
 
-    class Judge(VerifyStage):
-        def __call__(self, scene: Scene, answer: Any, language: Any) -> Any:
-            if answer.text == "About odd":
-                raise ZeroDivisionError("division by zero")
-            return super().__call__(scene, answer, language)
-
     source = manifest(
         tmp_path,
         item("a", questions=["silent", "1", "odd", "2", "unwritable"]),
@@ -111,7 +104,7 @@ def test_a_question_that_fails_costs_no_other_of_its_item(tmp_path: Path) -> Non
         item("c", questions=["3", "silent too"]),
     )
     done: list[str] = []
-    stages = with_batches(ScriptedModel(about), 8, export=Export(), verify=Judge())
+    stages = with_batches(ScriptedModel(about), 8, export=Export(), verify=FailingJudge())
     summary = run(source, stages, tmp_path / "out", on_item=done.append)
     assert [result.question for result in results_in(tmp_path / "out")] == ["1", "2", "3"]
     assert [(failure["item_id"], failure["stage"]) for failure in failures_in(tmp_path / "out")] == [

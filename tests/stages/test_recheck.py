@@ -16,7 +16,7 @@ import scenes
 from commands import results_in
 from PIL import Image
 from rich.console import Console
-from stages.doubles import ScriptedModel
+from stages.doubles import FailingJudge, ScriptedModel
 from stages.runs import make_stages, manifest
 
 from pipeline.console.summary import print_summary
@@ -24,13 +24,11 @@ from pipeline.export.page import write_page
 from pipeline.models.depth.given import GivenDepth
 from pipeline.models.vlm.base import Request, Step
 from pipeline.models.vlm.recorded import Recorded
-from pipeline.records import Scene
 from pipeline.records.errors import GenerationError
 from pipeline.records.message import catalog
 from pipeline.stages.compose import run
 from pipeline.stages.depth import DepthStage
 from pipeline.stages.query import QueryStage
-from pipeline.stages.verify import VerifyStage
 
 # The screen is 1.2 m away and the cabinet 2 m.
 OBJECTS = [{"label": label, "bbox_2d": scenes.thousandths(box)} for label, (box, _) in scenes.OBJECTS.items()]
@@ -114,13 +112,7 @@ def test_the_first_answer_stays_if_reasons_to_ask_again_cannot_be_found(
 
 
 def test_the_first_answer_stays_where_the_second_cannot_be_judged(tmp_path: Path) -> None:
-    class Judge(VerifyStage):
-        def __call__(self, scene: Scene, answer: Any, language: Any) -> Any:
-            if answer.text == "Odd.":
-                raise ZeroDivisionError("division by zero")
-            return super().__call__(scene, answer, language)
-
-    rechecked(tmp_path, lambda request: "Odd.", verify=Judge())
+    rechecked(tmp_path, lambda request: "That is odd.", verify=FailingJudge())
     (result,) = results_in(tmp_path / "out")
     assert result.answer is not None
     assert result.answer.text == saying_that(FALSE, ALSO_TRUE)
