@@ -11,6 +11,7 @@ from pipeline.records.camera import Camera
 
 METRIC, SHAPE, DEPTH, DISPARITY = DepthKind
 WIDTH, HEIGHT = 160, 120
+RGB = np.full((HEIGHT, WIDTH, 3), 120, np.uint8)
 CAMERA = Camera(150.0, 150.0, 79.5, 59.5, WIDTH, HEIGHT)
 
 # label: (box, depth [m]); drawn from far to near. "screen" hides a part of "cabinet", nothing touches "lamp".

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scenes
 from PIL import Image
+from scenes import RGB
 
 import pipeline
 from pipeline import Pipeline, spatial_query
@@ -32,7 +33,6 @@ BLOCK = json.dumps(
 )
 ANSWER = f"The screen is in front of the cabinet.\n```json\n{BLOCK}\n```"
 CAMERA = {"fx": 150.0, "fy": 150.0, "cx": 79.5, "cy": 59.5}
-RGB = np.full((scenes.HEIGHT, scenes.WIDTH, 3), 120, np.uint8)
 
 
 @pytest.fixture
@@ -128,20 +128,7 @@ def test_one_pipeline_serves_many_questions(asking: Pipeline) -> None:
         ([], "Where?", {}, RecordError, "no frames"),
         (RGB, "Where?", {"depth": scenes.depth_m(), "item_id": "other"}, GenerationError, "other"),
     ],
-    ids=[
-        "blank",
-        "none",
-        "no depth",
-        "small",
-        "few depths",
-        "camera",
-        "option",
-        "file",
-        "grey",
-        "float",
-        "no frame",
-        "id",
-    ],
+    ids=["blank", "none", "no depth", "small", "few", "camera", "option", "file", "grey", "float", "no frame", "id"],
 )
 def test_what_cannot_work_is_reported_in_one_sentence(
     asking: Pipeline, frames: object, question: str, arguments: dict[str, object], error: type[Exception], words: str

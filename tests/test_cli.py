@@ -38,9 +38,8 @@ VERDICTS = ["supported", "refuted", "supported", "supported", "refuted", "undeci
 @pytest.fixture(autouse=True)
 def files(tmp_path: Path) -> None:
     """Good and bad input in the folder in which commands are typed."""
-    rgb = np.full((scenes.HEIGHT, scenes.WIDTH, 3), 120, np.uint8)
     for name in ("photo.png", "it's a (photo), really.png", "2024"):
-        Image.fromarray(rgb).save(tmp_path / name, "PNG")
+        Image.fromarray(scenes.RGB).save(tmp_path / name, "PNG")
     millimetres = np.round(scenes.depth_m() * 1000).astype(np.uint16)
     Image.fromarray(millimetres).save(tmp_path / "depth.png")
     (tmp_path / "torn.png").write_bytes((tmp_path / "photo.png").read_bytes()[:60])

@@ -15,9 +15,8 @@ from PIL import Image
 
 from pipeline.api import load_config
 from pipeline.config.build import build_source
-from pipeline.export.files import only_writer
 from pipeline.records import Claim, Region, Status, from_json
-from pipeline.records.errors import ConfigError, ExportError, RecordError
+from pipeline.records.errors import ConfigError, RecordError
 from pipeline.records.noise import NoiseModel, NoiseModels
 from pipeline.verify.rules.base import Settings
 from pipeline.verify.verifier import ErrorBudget, Verifier
@@ -113,13 +112,6 @@ def test_text_that_is_no_text_is_refused() -> None:
         Region("\ud800", (0, 0, 1, 1))
     with pytest.raises(RecordError, match="not text"):
         replace(scenes.scene(), id="\ud800")
-
-
-def test_two_runs_do_not_write_into_one_folder(tmp_path: Path) -> None:
-    with only_writer(tmp_path), pytest.raises(ExportError, match="Another run"), only_writer(tmp_path):
-        pass
-    with only_writer(tmp_path):
-        pass
 
 
 @pytest.mark.parametrize("form", ["vlm.base_url={}", "++vlm={{base_url: '{}'}}", '++vlm={{model: m, "base_url" : {}}}'])

@@ -52,7 +52,6 @@ def test_a_sweep_makes_one_report_per_combination(success: CommandLine, tmp_path
         (("dataset.count=0",), "dataset.count must be a whole number of at least 1, not 0"),
         (("dataset=rgbd",), "dataset.path"),
         (("dataset=rgbd", "dataset.path=nowhere"), "nowhere"),
-        (("dataset=no_such",), "no_such"),
         (("dataset=tum", "dataset.path=."), "has no claims with ground truth; set dataset to one of arc2017, blink"),
         (("dataset.relations=[leftish]",), "leftish"),
         (("vlm=nano",), "Data set rendered has no questions for a model; leave out vlm"),

@@ -91,7 +91,6 @@ def test_a_killed_run_goes_on_where_it_stopped(command_line: CommandLine, reposi
         (("~dataset._target_",), "dataset has no _target_"),
         (("dataset.prediction=null",), "No image of rendered could be scored"),
         (("resume=perhaps",), "resume must be true or false"),
-        (("vlm=recorded",), "vlm"),
     ],
 )
 def test_a_mistake_is_one_clear_line(mistake: Callable[..., str], arguments: tuple[str, ...], words: str) -> None:

@@ -51,7 +51,7 @@ def rechecked(folder: Path, second: Callable[[Request], str], *lines: dict[str, 
     def script(request: Request) -> str:
         return second(request) if request.step is Step.RECHECK else saying_that(FALSE, ALSO_TRUE)
 
-    Image.fromarray(np.full((scenes.HEIGHT, scenes.WIDTH, 3), 120, np.uint8)).save(folder / "scene.png")
+    Image.fromarray(scenes.RGB).save(folder / "scene.png")
     np.save(folder / "depth.npy", scenes.depth_m())
     known = {"frames": ["scene.png"], "depth": ["depth.npy"], "camera": {"fx": 150, "fy": 150, "cx": 79.5, "cy": 59.5}}
     source = manifest(folder, *({**known, **line} for line in lines or ({"id": "a", "question": "Where?"},)))

@@ -19,8 +19,7 @@ PLACE = "| … | [0, 0, 1000, 1000] |"
 @pytest.fixture(autouse=True)
 def files(tmp_path: Path) -> None:
     """A photo with depth, and a manifest of items of several kinds."""
-    rgb = np.full((scenes.HEIGHT, scenes.WIDTH, 3), 120, np.uint8)
-    Image.fromarray(rgb).save(tmp_path / "photo.png")
+    Image.fromarray(scenes.RGB).save(tmp_path / "photo.png")
     np.save(tmp_path / "depth.npy", scenes.depth_m())
     regions = [{"label": label, "box_px": box} for label, (box, _) in scenes.OBJECTS.items()]
     claim = {"relation": "left_of", "subject": "cup", "object": "lamp"}
