@@ -32,9 +32,9 @@ class ModelLocation:
     """Where to load a model from.
 
     Args:
-        path_or_name: Argument for ``from_pretrained``: a folder, or a name on the hub.
+        path_or_name: Argument for ``from_pretrained``: a folder, or a name on the hub; or a file that is the model.
         local: Whether it loads without the network.
-        revision: Commit on the hub, or content digest of a local folder.
+        revision: Commit on the hub, or content digest of a local folder or file.
         name: The name or path as given.
     """
 
@@ -47,6 +47,15 @@ class ModelLocation:
     def hub_revision(self) -> str | None:
         """Argument ``revision`` for ``from_pretrained``: None for a folder."""
         return None if self.local else self.revision
+
+    def file(self, name: str) -> Path:
+        """A file of the model, after a download if necessary; a model that is one file is that file."""
+        if self.local:
+            path = Path(self.path_or_name)
+            return path / name if path.is_dir() else path
+        from huggingface_hub import hf_hub_download
+
+        return Path(hf_hub_download(self.path_or_name, name, revision=self.revision))
 
 
 def locate_model(

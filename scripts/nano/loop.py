@@ -7,12 +7,12 @@ import json
 import math
 import os
 import platform
-import queue
-import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -27,34 +27,21 @@ _CLIP = 1.0
 _SAVE_MINUTES, _LOG_STEPS = 4.0, 50
 
 
-class Prefetch(Generic[Batch]):
-    """Makes batches in a thread ahead of the training.
+def prefetched(make: Callable[[], Batch], ahead: int = 3) -> Iterator[Batch]:
+    """Batches without end, which a thread makes ahead of the training.
 
     Args:
         make: Makes the next batch.
         ahead: How many lie ready.
     """
-
-    def __init__(self, make: Callable[[], Batch], ahead: int = 3) -> None:
-        self._ready: queue.Queue[Batch | BaseException] = queue.Queue(ahead)
-        self._make = make
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def _run(self) -> None:
+    pool = ThreadPoolExecutor(1)
+    try:
+        ready = deque(pool.submit(make) for _ in range(ahead))
         while True:
-            try:
-                self._ready.put(self._make())
-            except Exception as error:
-                self._ready.put(error)
-                return
-
-    def __iter__(self) -> Iterator[Batch]:
-        """Batches without end."""
-        while True:
-            batch = self._ready.get()
-            if isinstance(batch, BaseException):
-                raise batch
-            yield batch
+            ready.append(pool.submit(make))
+            yield ready.popleft().result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def join_processes() -> int:

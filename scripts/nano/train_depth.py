@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from nano.depth_model import DEVIATION, INPUT_PX, MEAN, build, start_encoder
 from nano.images import coloured, photographed
-from nano.loop import Prefetch, Training, stored_weights
+from nano.loop import Training, prefetched, stored_weights
 from nano.rendering import SIDE_PX, TrainingScene, load_shards
 from torch import nn
 from torch.nn import functional
@@ -148,7 +148,7 @@ def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, star
         images, *others = (torch.from_numpy(np.stack(part)) for part in zip(*pairs, strict=True))
         return images.permute(0, 3, 1, 2), *others
 
-    for images, disparities, pieces in Prefetch(draw):
+    for images, disparities, pieces in prefetched(draw):
         training.write(output, model, processor, scenes=scenes, seed=seed)
         if training.progress >= 1:
             break

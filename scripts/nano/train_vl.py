@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from nano.dialogues import Dialogues, Kind, Turn
 from nano.images import COLOUR_NAMES, patch_owners, shown
-from nano.loop import Prefetch, Training, join_processes, stored_weights
+from nano.loop import Training, join_processes, prefetched, stored_weights
 from nano.rendering import SIDE_PX, TrainingScene, load_shards
 from nano.vl_model import GRID, IMAGE_TOKENS, MERGE, PATCH_PX, BatchedForward, build, number_tokens
 from nano.vocabulary import LANGUAGES, NUMBERS
@@ -376,7 +376,7 @@ def train(work: Path, output: Path, scenes: int, minutes: float, seed: int, star
     batches = Batches(load_shards(work / "scenes", scenes), processor, seed + training.steps, rank)
     batches.progress = training.progress
     spread = _LARGEST_SPREAD if start is None else _LEAST_SPREAD
-    for batch in Prefetch(batches.draw):
+    for batch in prefetched(batches.draw):
         progress = batches.progress = training.progress
         training.write(output, model, processor, scenes=scenes, seed=seed)
         if progress >= 1:

@@ -42,7 +42,6 @@ _PATCH_PX = 14
 _SIDE_PX = 504  # Longer side of the input, as the package has it.
 _CANONICAL_FOCAL_PX = 300.0
 _SKY = 0.3  # The package overwrites the depth of what is sky to this degree.
-_FILES = ("config.json", "model.safetensors")
 _DEFAULT_NAME = "da3-large"  # Of the package, for a config.json that names none.
 
 
@@ -236,8 +235,7 @@ class DepthAnything3Depth(SizedInputDepth, PackagedDepth):
         self._imported("utils.logger").logger.level = 0
         registry = self._imported("registry")
         factory = self._imported("cfg")
-        folder = self._folder()
-        name = _network_name(folder / _FILES[0], self.model)
+        name = _network_name(self._location.file("config.json"), self.model)
         if name not in registry.MODEL_REGISTRY:
             known = ", ".join(registry.MODEL_REGISTRY)
             raise ModelUnavailableError(f"{self.model} names the network {name!r}: the package knows {known}.")
@@ -250,16 +248,8 @@ class DepthAnything3Depth(SizedInputDepth, PackagedDepth):
             raise DependencyError(
                 f"{self.model} needs a package that is missing ({error}): run '{self.install}'."
             ) from error
-        weights = read_weights(folder / _FILES[1])
+        weights = read_weights(self._location.file("model.safetensors"))
         # The package saves its network as the attribute ``model`` of another module.
         load_complete(model, {key.removeprefix("model."): value for key, value in weights.items()}, self.model)
         model = model.to(device).eval().requires_grad_(False)
         return _Network(model, series, device, dtype, self.input_size_px or _SIDE_PX)
-
-    def _folder(self) -> Path:
-        """The folder with the files, after a download if necessary."""
-        if self._location.local:
-            return Path(self._location.path_or_name)
-        from huggingface_hub import snapshot_download
-
-        return Path(snapshot_download(self.model, revision=self._location.revision, allow_patterns=list(_FILES)))

@@ -20,7 +20,8 @@ import numpy as np
 from pipeline.models.depth.inputs import nearest_multiple, normalised, size_within
 from pipeline.models.depth.midas_v21_network import LARGE, SMALL, Architecture, architecture_of, disparity, with_weights
 from pipeline.models.depth.network import Prediction, SizedInputDepth
-from pipeline.models.depth.weight_files import HubFile, RemoteFile, content_digest, fetch, read_weights
+from pipeline.models.depth.weight_files import RemoteFile, content_digest, fetch, read_weights
+from pipeline.models.hub import ModelLocation
 from pipeline.records import Frame
 from pipeline.records.errors import ModelUnavailableError
 
@@ -104,7 +105,7 @@ class MidasV21Depth(SizedInputDepth):
         return "on disk" if _on_disk(model) is not None else "not downloaded"
 
     @cached_property
-    def _location(self) -> HubFile:
+    def _location(self) -> ModelLocation:
         path = _on_disk(self.model)
         if path is None and self.model not in PUBLISHED:
             raise ModelUnavailableError(
@@ -112,10 +113,10 @@ class MidasV21Depth(SizedInputDepth):
                 f"{', '.join(PUBLISHED)}."
             )
         path = path or fetch(PUBLISHED[self.model], checkpoints_folder(), self.model)
-        return HubFile(self.model, path.name, path, content_digest(path))
+        return ModelLocation(str(path), True, content_digest(path), self.model)
 
     def _load(self, device: torch.device, dtype: torch.dtype) -> _Network:
-        model, architecture = read_network(self._location.fetched())
+        model, architecture = read_network(Path(self._location.path_or_name))
         model = model.to(device, dtype)
         model.scratch.output_conv.float()
         return _Network(model, device, dtype, self.input_size_px or architecture.side_px)

@@ -21,8 +21,9 @@ from annotated_types import Interval
 
 from pipeline.models.depth.network import Prediction, focal_key, known_focal_shares
 from pipeline.models.depth.optional import PackagedDepth
-from pipeline.models.depth.weight_files import HubFile, hub_file_status, load_complete, locate_hub_file, read_file
+from pipeline.models.depth.weight_files import hub_file_status, load_complete, locate_hub_file, read_file
 from pipeline.models.device import choose_device, choose_dtype
+from pipeline.models.hub import ModelLocation
 from pipeline.models.torchvision_fix import ensure_torchvision
 from pipeline.records import DepthKind, Frame
 from pipeline.records.errors import ConfigError, DepthError, ModelUnavailableError
@@ -147,7 +148,7 @@ class MogeDepth(PackagedDepth):
     def _status(cls, model: str, revision: str | None) -> str:
         return hub_file_status(model, _FILE, revision)
 
-    def _locate(self) -> HubFile:
+    def _locate(self) -> ModelLocation:
         return locate_hub_file(self.model, _FILE, revision=self.revision, size_gb=self.size_gb)
 
     @cached_property
@@ -167,7 +168,7 @@ class MogeDepth(PackagedDepth):
 
         ensure_torchvision()
         versions = self._imported("model")
-        checkpoint = read_file(self._location.fetched())
+        checkpoint = read_file(self._location.file(_FILE))
         config = checkpoint.get("model_config") if isinstance(checkpoint, Mapping) else None
         if not isinstance(config, Mapping) or not isinstance(checkpoint.get("model"), Mapping):
             raise ModelUnavailableError(f"{self.model} is not a checkpoint of MoGe: it has no model_config.")

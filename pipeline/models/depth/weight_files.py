@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.models.hub import HUB_TIMEOUT_S, answer_within, locate_model
+from pipeline.models.hub import HUB_TIMEOUT_S, ModelLocation, answer_within, locate_model
 from pipeline.models.loading_errors import check_complete
 from pipeline.records.errors import ModelUnavailableError
 
@@ -39,32 +39,9 @@ class RemoteFile:
     names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class HubFile:
-    """A file of a model that is on disk, or can be fetched from the hub.
-
-    Args:
-        model: Name of the model on the hub, or path of the file or of its folder.
-        name: Name of the file.
-        path: Where it is on disk; None where it must be fetched.
-        revision: Commit on the hub, or digest of the content of a local file.
-    """
-
-    model: str
-    name: str
-    path: Path | None
-    revision: str
-
-    def fetched(self) -> Path:
-        """Where it is on disk, after a download if necessary."""
-        if self.path is not None:
-            return self.path
-        from huggingface_hub import hf_hub_download
-
-        return Path(hf_hub_download(self.model, self.name, revision=self.revision))
-
-
-def locate_hub_file(model: str, name: str, *, revision: str | None = None, size_gb: float | None = None) -> HubFile:
+def locate_hub_file(
+    model: str, name: str, *, revision: str | None = None, size_gb: float | None = None
+) -> ModelLocation:
     """Find a model that is one file: a local path, else the local cache, else the hub if it answers within seconds.
 
     Args:
@@ -81,7 +58,7 @@ def locate_hub_file(model: str, name: str, *, revision: str | None = None, size_
     if Path(model).expanduser().is_dir():
         raise ModelUnavailableError(f"The folder {model} is not a model: it has no {name}.")
     commit = locate_model(model, revision=revision, size_gb=size_gb, group="depth").revision
-    return HubFile(model, name, None, commit)
+    return ModelLocation(model, False, commit, model)
 
 
 def hub_file_status(model: str, name: str, revision: str | None = None) -> str:
@@ -89,11 +66,11 @@ def hub_file_status(model: str, name: str, revision: str | None = None) -> str:
     return "not downloaded" if _hub_file_on_disk(model, name, revision) is None else "on disk"
 
 
-def _hub_file_on_disk(model: str, name: str, revision: str | None) -> HubFile | None:
+def _hub_file_on_disk(model: str, name: str, revision: str | None) -> ModelLocation | None:
     path = Path(model).expanduser()
     path = path / name if path.is_dir() else path
     if path.is_file():
-        return HubFile(model, name, path, content_digest(path))
+        return ModelLocation(str(path), True, content_digest(path), model)
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
@@ -101,7 +78,7 @@ def _hub_file_on_disk(model: str, name: str, revision: str | None) -> HubFile | 
         cached = try_to_load_from_cache(model, name, revision=revision)
     except HFValidationError:
         return None
-    return HubFile(model, name, Path(cached), Path(cached).parent.name) if isinstance(cached, str) else None
+    return ModelLocation(cached, True, Path(cached).parent.name, model) if isinstance(cached, str) else None
 
 
 def content_digest(path: Path) -> str:

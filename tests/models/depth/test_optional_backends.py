@@ -294,13 +294,13 @@ def test_the_identity_names_all_that_the_output_depends_on(packages, tmp_path, m
 def test_a_model_of_one_file_is_found_by_path_by_folder_and_in_the_cache(tmp_path, monkeypatch):
     path = moge_file(tmp_path / "model")
     by_path, by_folder = locate_hub_file(str(path), "model.pt"), locate_hub_file(str(path.parent), "model.pt")
-    assert by_path.path == by_folder.path == by_path.fetched() == path
+    assert by_path.file("model.pt") == by_folder.file("model.pt") == path
     assert by_path.revision == by_folder.revision
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     assert hub_file_status(NAME, "model.pt") == "not downloaded"
     moge_file(empty_snapshot(tmp_path / "hub"))
     found = locate_hub_file(NAME, "model.pt")
-    assert (found.fetched().parent.name, found.revision) == (COMMIT, COMMIT)
+    assert (found.file("model.pt").parent.name, found.revision) == (COMMIT, COMMIT)
     (tmp_path / "empty").mkdir()
     for wrong, message in (
         (str(tmp_path / "empty"), r"has no model\.pt"),

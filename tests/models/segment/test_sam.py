@@ -8,11 +8,12 @@ import pytest
 import torch
 from models.segment.images import frame
 from models.segment.tiny_sam import FAMILIES, MASK_SIDE_PX, SIDE_PX, build_tiny_sam
+from tiny.depth_cases import blocks
 
 from pipeline.api import load_config
 from pipeline.config.build import build
 from pipeline.models.segment.sam import SamSegmenter
-from pipeline.records import Region
+from pipeline.records import Frame, Region
 from pipeline.records.errors import ConfigError
 
 BOXES = [(10.0, 5.0, 50.0, 35.0), (0.0, 0.0, 90.0, 40.0), (60.5, 3.25, 88.0, 30.0)]
@@ -32,10 +33,8 @@ def regions(*boxes) -> list[Region]:
     return [Region(f"object {number}", box) for number, box in enumerate(boxes)]
 
 
-def noise(height: int, width: int, seed: int = 0):
-    coarse = np.random.default_rng(seed).integers(0, 256, (5, 5, 3), dtype=np.uint8)
-    rows, columns = np.arange(height) * 5 // height, np.arange(width) * 5 // width
-    return frame(coarse[rows[:, None], columns])
+def noise(height: int, width: int, seed: int = 0) -> Frame:
+    return frame(blocks(height, width, seed))
 
 
 def assert_equal(first, second) -> None:
