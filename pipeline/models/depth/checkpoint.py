@@ -110,6 +110,8 @@ def run(model: Any, **inputs: torch.Tensor) -> Any:
     )
 
 
+@checked
+@dataclass(eq=False, kw_only=True)
 class CheckpointDepth(SizedInputDepth):
     """Depth from a checkpoint of transformers, found on disk or on the hub.
 
@@ -129,14 +131,15 @@ class CheckpointDepth(SizedInputDepth):
     kinds: ClassVar[tuple[DepthKind, ...]] = tuple(DepthKind)
     """What the output of such checkpoints can mean."""
 
-    @checked
-    def __init__(self, model: Text, kind: DepthKind, *, revision: Text | None = None, **settings: Any) -> None:
-        super().__init__(model, kind, **settings)
+    revision: Text | None = None
+
+    def __post_init__(self) -> None:
+        """Check the kind."""
+        super().__post_init__()
         if self.kind not in self.kinds:
             raise ConfigError(
                 f"{self.model} cannot give {self.kind} depth: set depth.kind={' or depth.kind='.join(self.kinds)}."
             )
-        self.revision = revision
 
     @abstractmethod
     def _network_of(self, model: Any, processor: Any, device: torch.device, dtype: torch.dtype) -> Network:

@@ -33,6 +33,7 @@ from pipeline.models.hub import ModelLocation, locate_model, model_status
 from pipeline.records import DepthKind, Frame
 from pipeline.records.camera import CameraSource
 from pipeline.records.errors import DependencyError, DepthError, ModelUnavailableError
+from pipeline.records.settings import checked
 
 if TYPE_CHECKING:
     import torch
@@ -181,6 +182,8 @@ def _network_name(path: Path, model: str) -> str:
     return name
 
 
+@checked
+@dataclass(eq=False, kw_only=True)
 class DepthAnything3Depth(SizedInputDepth, PackagedDepth):
     """Depth of single frames from a checkpoint of Depth Anything 3.
 

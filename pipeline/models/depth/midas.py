@@ -6,12 +6,12 @@ D. Wofk, M. Müller, "MiDaS v3.1", 2023. The output of MiDaS is disparity up to 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.models.depth.checkpoint import CheckpointDepth, CheckpointNetwork, keep_in_float32
-from pipeline.records import DepthKind
 from pipeline.records.errors import ConfigError
-from pipeline.records.settings import Text, checked
+from pipeline.records.settings import checked
 
 if TYPE_CHECKING:
     import torch
@@ -22,6 +22,8 @@ _SQUARE_ONLY = frozenset({"vit", "hybrid"})
 _KEEPS_ASPECT_RATIO = {"vit": False, "hybrid": False, "swinv2": False, "beit": True}
 
 
+@checked
+@dataclass(eq=False, kw_only=True)
 class MidasDepth(CheckpointDepth):
     """Relative depth of single frames from a DPT checkpoint.
 
@@ -39,12 +41,7 @@ class MidasDepth(CheckpointDepth):
     backend = "midas"
     model_type = "dpt"
 
-    @checked
-    def __init__(
-        self, model: Text, kind: DepthKind, *, keep_aspect_ratio: Literal["auto"] | bool = "auto", **settings: Any
-    ) -> None:
-        super().__init__(model, kind, **settings)
-        self.keep_aspect_ratio = keep_aspect_ratio
+    keep_aspect_ratio: Literal["auto"] | bool = "auto"
 
     def _settings(self) -> str:
         return f"{super()._settings()} keep_aspect_ratio={self.keep_aspect_ratio}"

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from pipeline.models.depth.inputs import nearest_multiple, normalised, size_within
-from pipeline.models.depth.midas_v21_network import LARGE, SMALL, Architecture, architecture_of, disparity, with_weights
+from pipeline.models.depth.midas_v21_network import LARGE, SMALL, Architecture, disparity, with_weights
 from pipeline.models.depth.network import Prediction, SizedInputDepth
 from pipeline.models.depth.weight_files import RemoteFile, content_digest, fetch, read_weights
 from pipeline.models.hub import ModelLocation
@@ -136,7 +136,7 @@ def read_network(path: Path) -> tuple[Any, Architecture]:
         ModelUnavailableError: If the file holds no complete network of MiDaS v2.1.
     """
     weights = read_weights(path)
-    architecture = architecture_of(weights)
+    architecture = next((each for each in (LARGE, SMALL) if each.mark in weights), None)
     if architecture is None:
         hint = ""
         if "pretrained.model.cls_token" in weights or "pretrained.model.patch_embed.proj.weight" in weights:

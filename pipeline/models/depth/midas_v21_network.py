@@ -114,11 +114,6 @@ def _backbone(architecture: Architecture) -> torch.nn.Module:
     return nn.ModuleDict({f"layer{level}": stage for level, stage in zip(_LEVELS, stages, strict=True)})
 
 
-def architecture_of(weights: Mapping[str, Any]) -> Architecture | None:
-    """The network that the weights belong to by their names; None if neither."""
-    return next((found for found in (LARGE, SMALL) if found.mark in weights), None)
-
-
 def with_weights(architecture: Architecture, weights: Mapping[str, torch.Tensor], name: str) -> torch.nn.Module:
     """The network with the weights of a checkpoint, in evaluation mode on the CPU.
 

@@ -27,7 +27,7 @@ from pipeline.models.hub import ModelLocation
 from pipeline.models.torchvision_fix import ensure_torchvision
 from pipeline.records import DepthKind, Frame
 from pipeline.records.errors import ConfigError, DepthError, ModelUnavailableError
-from pipeline.records.settings import Text, checked
+from pipeline.records.settings import checked
 
 if TYPE_CHECKING:
     import torch
@@ -102,6 +102,8 @@ class _Network:
         return prediction_of(output)
 
 
+@checked
+@dataclass(eq=False, kw_only=True)
 class MogeDepth(PackagedDepth):
     """Depth and focal length of single frames from a checkpoint of MoGe.
 
@@ -125,17 +127,7 @@ class MogeDepth(PackagedDepth):
     package = "moge"
     install = "pip install --no-deps dlr-moge dlr-utils3d"
 
-    @checked
-    def __init__(
-        self,
-        model: Text,
-        kind: DepthKind,
-        *,
-        num_tokens: Annotated[int, Interval(ge=1, le=_MOST_TOKENS)] | None = None,
-        **settings: Any,
-    ) -> None:
-        super().__init__(model, kind, **settings)
-        self.num_tokens = num_tokens
+    num_tokens: Annotated[int, Interval(ge=1, le=_MOST_TOKENS)] | None = None
 
     def frame_key(self, frame: Frame) -> str:
         """The image, and the focal length where it is known."""

@@ -6,7 +6,7 @@ import logging
 import threading
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
@@ -95,6 +95,8 @@ def reflected(image: np.ndarray, margin_px: tuple[int, int]) -> np.ndarray:
     return np.pad(image, ((rows, rows), (columns, columns), (0, 0)), mode="reflect") if any(margin_px) else image
 
 
+@checked
+@dataclass(eq=False)
 class NetworkDepth(Backend):
     """Depth of single frames from a network; each architecture is a subclass.
 
@@ -104,6 +106,8 @@ class NetworkDepth(Backend):
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:INDEX`` or ``mps``.
         dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
         batch_size: Frames of equal size that go through the network together.
+        map_name: Name of its maps, which selects their noise model; None takes that of the backend, followed by the
+            kind if that is unusual.
         upsampling: How the map is brought to the frame's size: ``bilinear``, ``bicubic`` or ``edge_aware``.
         flip: Whether to average with the depth of the mirrored frame.
         input_scales: Sides of the network's input as shares of its usual one; the maps of all are averaged.
@@ -125,38 +129,28 @@ class NetworkDepth(Backend):
     masks_pixels: ClassVar[bool] = False
     """Whether the network itself says where there is no depth, as in the sky."""
 
-    @checked
-    def __init__(
-        self,
-        model: Text,
-        kind: DepthKind,
-        *,
-        device: DeviceName = "auto",
-        dtype: DtypeName = "auto",
-        batch_size: Count = 1,
-        map_name: Text | None = None,
-        upsampling: UpsamplingMethod = "bicubic",
-        flip: bool = False,
-        input_scales: Annotated[Sequence[_InputScale], MinLen(1)] = (1.0,),
-        tile_px: TileSide | None = None,
-        tile_overlap: TileOverlap = 0.25,
-        size_gb: NonNegative | None = None,
-        licence: str | None = None,
-    ) -> None:
-        self.model = model
-        self.kind = kind
-        self.device = device
-        self.dtype = dtype
-        self.batch_size = batch_size
-        self._map_name = map_name
-        self.upsampling = upsampling
-        self.flip = flip
-        self.input_scales = input_scales
+    model: Text
+    kind: DepthKind
+    _: KW_ONLY
+    device: DeviceName = "auto"
+    dtype: DtypeName = "auto"
+    batch_size: Count = 1
+    map_name: Text | None = None
+    upsampling: UpsamplingMethod = "bicubic"
+    flip: bool = False
+    input_scales: Annotated[Sequence[_InputScale], MinLen(1)] = (1.0,)
+    tile_px: TileSide | None = None
+    tile_overlap: TileOverlap = 0.25
+    size_gb: NonNegative | None = None
+    licence: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the input's sizes."""
         if not self.takes_input_scales and set(self.input_scales) != {1.0}:
             raise ConfigError(f"{self.model} takes input of one size only: set depth.input_scales=[1.0].")
-        self.tiling = None if tile_px is None else Tiling(tile_px, tile_overlap)
-        self.size_gb = size_gb
-        self.licence = licence
+        if self.map_name is None:
+            self.map_name = self.backend if self.kind is self.usual_kind else f"{self.backend}_{self.kind}"
+        self.tiling = None if self.tile_px is None else Tiling(self.tile_px, self.tile_overlap)
         self._network: Network | None = None
         self._lock = threading.Lock()
 
@@ -186,16 +180,6 @@ class NetworkDepth(Backend):
     def frame_key(self, frame: Frame) -> str:
         """Key for the cache: all parts of a frame that its depth depends on."""
         return frame.digest
-
-    @property
-    def map_name(self) -> str:
-        """Name of its maps, which selects their noise model.
-
-        The configured name, else that of the backend, followed by the kind if that is unusual.
-        """
-        if self._map_name is not None:
-            return self._map_name
-        return self.backend if self.kind is self.usual_kind else f"{self.backend}_{self.kind}"
 
     @property
     def identity(self) -> str:
@@ -303,7 +287,7 @@ class NetworkDepth(Backend):
             raise DepthError(f"The model {self.model} gave no finite depth for {frame.name}{remedy}.")
         if not self.masks_pixels and not finite.all():
             logger.warning("%s: %d pixels without finite depth.", frame.name, finite.size - int(finite.sum()))
-        return DepthMap(values, finite, self.kind, self._scale_source(frame), self.map_name, focal_px=focal_px)
+        return DepthMap(values, finite, self.kind, self._scale_source(frame), str(self.map_name), focal_px=focal_px)
 
     def _scale_source(self, frame: Frame) -> ScaleSource:
         """Where the scale of the frame's depth comes from."""
@@ -322,6 +306,8 @@ class NetworkDepth(Backend):
             return self._network
 
 
+@checked
+@dataclass(eq=False, kw_only=True)
 class SizedInputDepth(NetworkDepth):
     """Depth from a network whose input has a size in pixels.
 
@@ -338,13 +324,14 @@ class SizedInputDepth(NetworkDepth):
     stride_px: ClassVar[int] = 32
     """Sides of the network's input are multiples of it [px]."""
 
-    @checked
-    def __init__(self, model: Text, kind: DepthKind, *, input_size_px: Side | None = None, **settings: Any) -> None:
-        super().__init__(model, kind, **settings)
-        self.input_size_px = input_size_px
-        if input_size_px is not None and input_size_px % self.stride_px:
+    input_size_px: Side | None = None
+
+    def __post_init__(self) -> None:
+        """Check the input's side."""
+        super().__post_init__()
+        if self.input_size_px is not None and self.input_size_px % self.stride_px:
             raise SettingError(
-                "input_size_px", f"must be a multiple of {self.stride_px}, or null, not {input_size_px}."
+                "input_size_px", f"must be a multiple of {self.stride_px}, or null, not {self.input_size_px}."
             )
 
     def _settings(self) -> str:

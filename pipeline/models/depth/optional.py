@@ -5,16 +5,18 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from abc import abstractmethod
+from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
 from typing import Any, ClassVar
 
 from pipeline.models.depth.network import NetworkDepth
-from pipeline.records import DepthKind
 from pipeline.records.errors import DependencyError, ModelUnavailableError
 from pipeline.records.settings import Text, checked
 
 
+@checked
+@dataclass(eq=False, kw_only=True)
 class PackagedDepth(NetworkDepth):
     """Depth from a network of a package that is not among the dependencies.
 
@@ -36,10 +38,7 @@ class PackagedDepth(NetworkDepth):
     """The command that installs it."""
     masks_pixels = True
 
-    @checked
-    def __init__(self, model: Text, kind: DepthKind, *, revision: Text | None = None, **settings: Any) -> None:
-        super().__init__(model, kind, **settings)
-        self.revision = revision
+    revision: Text | None = None
 
     @classmethod
     def model_status(cls, model: str, revision: str | None = None) -> str:

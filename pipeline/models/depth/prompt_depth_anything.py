@@ -18,7 +18,7 @@ from pipeline.models.depth.checkpoint import CheckpointDepth, CheckpointNetwork,
 from pipeline.models.depth.network import Prediction, Side
 from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.errors import DepthError
-from pipeline.records.settings import Text, checked
+from pipeline.records.settings import checked
 
 if TYPE_CHECKING:
     import torch
@@ -89,6 +89,8 @@ class _Network(CheckpointNetwork):
         return np.full(prompt_size(frame.height, frame.width, self.prompt_side_px), np.nan, np.float32)
 
 
+@checked
+@dataclass(eq=False, kw_only=True)
 class PromptDepthAnythingDepth(CheckpointDepth):
     """Refines the metric depth that single frames came with.
 
@@ -108,10 +110,7 @@ class PromptDepthAnythingDepth(CheckpointDepth):
     kinds = (DepthKind.METRIC,)
     stride_px = 14
 
-    @checked
-    def __init__(self, model: Text, kind: DepthKind, *, prompt_side_px: Side = 256, **settings: Any) -> None:
-        super().__init__(model, kind, **settings)
-        self.prompt_side_px = prompt_side_px
+    prompt_side_px: Side = 256
 
     def frame_key(self, frame: Frame) -> str:
         """The image and the depth that came with it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import cv2
@@ -33,6 +34,8 @@ _SEED = 0
 _NO_RECTANGLE = (0, 0, 1, 1)  # Not looked at where the labels are given.
 
 
+@checked
+@dataclass(eq=False)
 class GrabCutSegmenter(Segmenter):
     """Masks by colour: the box against what surrounds it, cut along edges of the image.
 
@@ -48,27 +51,19 @@ class GrabCutSegmenter(Segmenter):
         ConfigError: If a setting is out of its range.
     """
 
-    @checked
-    def __init__(
-        self,
-        iterations: Count = 5,
-        max_side_px: Annotated[int, Interval(ge=4 * _LEAST_SIDE_PX)] = 160,
-        margin_share: Annotated[float, Interval(gt=0, le=4)] = 0.25,
-        grow_px: NonNegative = 3.0,
-        least_share: Share = 0.05,
-    ) -> None:
-        self.iterations = iterations
-        self.max_side_px = max_side_px
-        self.margin_share = margin_share
-        self.limits = MaskLimits(grow_px, least_share)
+    iterations: Count = 5
+    max_side_px: Annotated[int, Interval(ge=4 * _LEAST_SIDE_PX)] = 160
+    margin_share: Annotated[float, Interval(gt=0, le=4)] = 0.25
+    grow_px: NonNegative = 3.0
+    least_share: Share = 0.05
 
     @property
     def identity(self) -> str:
         """Version of OpenCV, and all settings."""
         return (
             f"grabcut {cv2.__version__} iterations={self.iterations} max_side_px={self.max_side_px} "
-            f"margin_share={self.margin_share:g} grow_px={self.limits.grow_px:g} "
-            f"least_share={self.limits.least_share:g}"
+            f"margin_share={self.margin_share:g} grow_px={self.grow_px:g} "
+            f"least_share={self.least_share:g}"
         )
 
     def masks(self, frame: Frame, regions: Sequence[Region]) -> list[np.ndarray | None]:
@@ -80,7 +75,7 @@ class GrabCutSegmenter(Segmenter):
         box = box_window(box_px, shape)
         if min(box.shape) < _LEAST_SIDE_PX:
             return None
-        margin_px = max(_LEAST_MARGIN_PX, self.margin_share * max(box.shape)) + self.limits.grow_px
+        margin_px = max(_LEAST_MARGIN_PX, self.margin_share * max(box.shape)) + self.grow_px
         crop = box_window(grown(box_px, margin_px), shape)
         cut = self._cut(rgb[crop.slices], box_px, crop)
         if cut is None:
@@ -89,7 +84,7 @@ class GrabCutSegmenter(Segmenter):
         mask[crop.slices] = cut
         if np.count_nonzero(mask[box.slices]) > _FULL_SHARE * box.shape[0] * box.shape[1]:
             return None
-        return self.limits.apply(mask, box_px)
+        return MaskLimits(self.grow_px, self.least_share).apply(mask, box_px)
 
     def _cut(self, rgb: np.ndarray, box_px: Box, crop: Window) -> np.ndarray | None:
         """The object in a crop, bool (h, w), or None where there are no surroundings to compare with."""
@@ -118,7 +113,7 @@ class GrabCutSegmenter(Segmenter):
     def _labels(self, shape: tuple[int, int], box_px: Box, crop: Window) -> np.ndarray:
         """What is known beforehand, uint8 (h, w): background beyond the grown box, perhaps object within the box."""
         labels = np.full(shape, cv2.GC_BGD, dtype=np.uint8)
-        for grow_px, label in ((self.limits.grow_px, cv2.GC_PR_BGD), (0.0, cv2.GC_PR_FGD)):
+        for grow_px, label in ((self.grow_px, cv2.GC_PR_BGD), (0.0, cv2.GC_PR_FGD)):
             labels[_within(grown(box_px, grow_px), crop, shape).slices] = label
         return labels
 

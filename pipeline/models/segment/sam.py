@@ -76,6 +76,8 @@ class _Network:
         return mask
 
 
+@checked
+@dataclass(eq=False)
 class SamSegmenter(Segmenter):
     """Masks from a checkpoint of SAM or SAM 2; one image embedding serves all boxes of a frame.
 
@@ -94,25 +96,18 @@ class SamSegmenter(Segmenter):
         ConfigError: If a setting is out of its range.
     """
 
-    @checked
-    def __init__(
-        self,
-        model: Text,
-        revision: Text | None = None,
-        device: DeviceName = "auto",
-        dtype: DtypeName = "auto",
-        batch_size: Count = 64,
-        grow_px: NonNegative = 3.0,
-        least_share: Share = 0.05,
-        size_gb: NonNegative | None = None,
-    ) -> None:
-        self.model = model
-        self.revision = revision
-        self.device = device
-        self.dtype = dtype
-        self.batch_size = batch_size
-        self.limits = MaskLimits(grow_px, least_share)
-        self.size_gb = size_gb
+    model: Text
+    revision: Text | None = None
+    device: DeviceName = "auto"
+    dtype: DtypeName = "auto"
+    batch_size: Count = 64
+    grow_px: NonNegative = 3.0
+    least_share: Share = 0.05
+    size_gb: NonNegative | None = None
+
+    def __post_init__(self) -> None:
+        """Nothing is loaded yet."""
+        self._limits = MaskLimits(self.grow_px, self.least_share)
         self._network: _Network | None = None
         self._embedded: tuple[str, Any] | None = None  # Digest and embedding of the last frame.
         self._lock = threading.Lock()
@@ -126,8 +121,8 @@ class SamSegmenter(Segmenter):
         """
         dtype = str(self._device_and_dtype[1]).removeprefix("torch.")
         return (
-            f"sam {self.model}@{self._location.revision} {dtype} grow_px={self.limits.grow_px:g} "
-            f"least_share={self.limits.least_share:g}"
+            f"sam {self.model}@{self._location.revision} {dtype} grow_px={self.grow_px:g} "
+            f"least_share={self.least_share:g}"
         )
 
     def masks(self, frame: Frame, regions: Sequence[Region]) -> list[np.ndarray | None]:
@@ -144,7 +139,7 @@ class SamSegmenter(Segmenter):
             return masks
         boxes = [_within(regions[index].box_px, shape) for index in asked]
         for index, mask in zip(asked, self._predict(frame, boxes), strict=True):
-            masks[index] = self.limits.apply(mask, regions[index].box_px)
+            masks[index] = self._limits.apply(mask, regions[index].box_px)
         return masks
 
     def _predict(self, frame: Frame, boxes_px: Sequence[Box]) -> Iterator[np.ndarray]:

@@ -9,15 +9,7 @@ from pipeline.records.errors import GenerationError
 class NoModel(VisionLanguageModel):
     """A placeholder that answers nothing."""
 
-    @property
-    def identity(self) -> None:
-        """None: there is nothing to cache."""
-        return None
-
-    @property
-    def can_ground(self) -> bool:
-        """Never."""
-        return False
+    can_ground = False
 
     def generate(self, request: Request) -> Generation:
         """Refuse.

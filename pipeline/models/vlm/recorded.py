@@ -47,11 +47,6 @@ class Recorded(VisionLanguageModel):
     def __init__(self, path: Text | Path) -> None:
         self._path = Path(path).expanduser()
 
-    @property
-    def identity(self) -> None:
-        """None: the answers are already on disk."""
-        return None
-
     def check(self) -> None:
         """Read the file.
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from tiny.depth_cases import CASES
 
+collect_ignore = ["stand_ins"]  # Packages that are not to be found unless a test wants them.
+
 
 @pytest.fixture(scope="session")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
