@@ -188,7 +188,7 @@ def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig
         addresses = value.split(",") if sweep else [value]
         if key == "vlm":
             addresses = re.findall(r"""base_url\b['"]?\s*:\s*('.*?'|".*?"|[^\s,}]*)""", value)
-        if key in ("vlm", "vlm.base_url"):
+        if addresses and key in ("vlm", "vlm.base_url"):
             # Hydra writes the configuration to disk before a backend can refuse an address with a login.
             from pipeline.models.vlm.openai_endpoint import check_address
 
