@@ -42,10 +42,9 @@ def inside(box_px: tuple[int, int, int, int]) -> np.ndarray:
     return flat((box_px, 1.0), wall_m=0.0) > 0
 
 
-def depth_m(noise_m: float = 0.0, seed: int = 0) -> np.ndarray:
+def depth_m() -> np.ndarray:
     """z of every pixel, float64 (HEIGHT, WIDTH) [m]."""
-    values = flat(*OBJECTS.values())
-    return values + np.random.default_rng(seed).normal(0, noise_m, values.shape) if noise_m else values
+    return flat(*OBJECTS.values())
 
 
 def regions(**masks: np.ndarray) -> tuple[Region, ...]:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from pipeline.geometry.extents import centre, nearest_points, thin
 
 
-def wall(x_m: float, *, step_m: float = 0.02) -> np.ndarray:
+def wall(x_m: float) -> np.ndarray:
     """Points of a square of 1 m in the plane x = x_m."""
-    grid = np.arange(0, 1, step_m)
+    grid = np.arange(0, 1, 0.02)
     y, z = np.meshgrid(grid, grid)
     return np.stack((np.full(y.size, x_m), y.ravel(), z.ravel()), axis=1)
 

@@ -5,12 +5,12 @@ from functools import cache, partial
 
 import numpy as np
 import pytest
-from verify.rules.frames import exact_depth
+from verify.rules.frames import DEPTHS, exact_depth
 
 from pipeline.geometry.backprojection import back_project
 from pipeline.geometry.planes import estimate_up, support_plane
 from pipeline.records.camera import Camera
-from pipeline.synthetic.depth_errors import monocular_metric, sensor_depth
+from pipeline.synthetic.depth_errors import monocular_metric
 from pipeline.synthetic.scenes import rendered_scene
 
 CAMERA = Camera(250.0, 250.0, 159.5, 119.5, 320, 240)
@@ -109,7 +109,7 @@ scene_of = cache(partial(rendered_scene, size_px=(320, 240)))
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "kind, noise, median_deg, largest_deg, most_silent",
-    [("exact", 0.002, 0.1, 2.0, 2), ("sensor", 0.005, 0.2, 2.0, 2), ("network", 0.06, 3.0, 30.0, 10)],
+    [("exact", 0.002, 0.1, 2.0, 2), ("sensor", 0.005, 0.2, 2.0, 2), ("metres", 0.06, 3.0, 30.0, 10)],
 )
 def test_up_of_rendered_scenes_is_correct_within_its_error(
     kind: str, noise: float, median_deg: float, largest_deg: float, most_silent: int
@@ -117,12 +117,7 @@ def test_up_of_rendered_scenes_is_correct_within_its_error(
     pairs = []
     for seed in range(9000, 9040):
         view = scene_of(seed).view
-        depth = exact_depth(view)
-        values = np.where(depth.valid, depth.values, 0)
-        if kind == "sensor":
-            depth = sensor_depth(values, view.frame.camera, seed)
-        elif kind == "network":
-            depth = monocular_metric(values, seed)
+        depth = monocular_metric(exact_depth(view).values, seed) if kind == "metres" else DEPTHS[kind](view, seed)
         found = estimate_up(depth.values, depth.valid, view.frame.camera, relative_noise=noise)
         if found is not None:
             pairs.append((angle_deg(found.direction, view.up), math.degrees(found.error_rad)))

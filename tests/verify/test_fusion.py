@@ -11,10 +11,9 @@ from itertools import combinations
 import numpy as np
 import pytest
 from synthetic.worlds import CAMERA, FLOOR, piece
-from verify.rules.frames import exact_depth
+from verify.rules.frames import exact_depth, sensed
 
 from pipeline.records import Claim, DepthMap
-from pipeline.synthetic.depth_errors import sensor_depth
 from pipeline.synthetic.scenes import RenderedScene, look_at, rendered_sequence
 from pipeline.synthetic.view import RenderedView, render
 from pipeline.synthetic.world import World
@@ -51,10 +50,7 @@ def frames_of(
     regions = tuple(region for view in views for region in view.regions())
     made = []
     for view in views:
-        depth = exact_depth(view)
-        if sensor:
-            depth = sensor_depth(np.where(depth.valid, depth.values, 0), view.frame.camera, view.index)
-        made.append(FrameView(view.frame, depth))
+        made.append(FrameView(view.frame, sensed(view, view.index) if sensor else exact_depth(view)))
     return made, object_views(made, regions)
 
 

@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from verify.rules.frames import exact_depth
+from verify.rules.frames import DEPTHS, exact_depth, predicted
 
 from pipeline.records import Claim, DepthMap, Status, Verdict
 from pipeline.records.relations import RELATIONS, Need
 from pipeline.synthetic.claims import claims_of
-from pipeline.synthetic.depth_errors import monocular_disparity, sensor_depth
 from pipeline.synthetic.scenes import RenderedScene, rendered_scene
 from pipeline.verify.rules import object_view
 from pipeline.verify.verifier import Verifier, need_of
@@ -50,9 +49,7 @@ def exact(seed: int) -> DepthMap:
 
 def depths(seed: int) -> Iterator[DepthMap]:
     """The same scene's depth: exact, of a sensor, and of a network."""
-    yield exact(seed)
-    yield sensor_depth(exact(seed).values, made(seed).view.frame.camera, seed)
-    yield monocular_disparity(exact(seed).values, seed)
+    yield from (depth_of(made(seed).view, seed) for depth_of in DEPTHS.values())
 
 
 def judge(seed: int, claims: tuple[Claim, ...], depth: DepthMap, *, masks: bool = True) -> tuple[Verdict, ...]:
@@ -84,7 +81,7 @@ def test_scale_and_shift_of_disparity_change_no_verdict(
         values = 1 / np.where(exact(seed).valid, exact(seed).values, 50.0)
         plain = DepthMap.from_values(values, "disparity_affine", backend="rendered")
     else:
-        plain = monocular_disparity(exact(seed).values, seed)
+        plain = predicted(made(seed).view, seed)
     other = changed(plain, scale, shift_share * float(np.ptp(plain.values)))
     first, second = (judge(seed, claims_about(seed), depth, masks=masks) for depth in (plain, other))
     # At a threshold, rounding may decide whether a verdict is open, but it may not reverse one.
@@ -156,7 +153,7 @@ def test_a_verdict_depends_neither_on_other_claims_nor_on_their_order() -> None:
 def test_affine_disparity_decides_nothing_but_order_and_the_image() -> None:
     decided = set()
     for seed in SEEDS:
-        for verdict in judge(seed, claims_about(seed), monocular_disparity(exact(seed).values, seed)):
+        for verdict in judge(seed, claims_about(seed), predicted(made(seed).view, seed)):
             if need_of(verdict.claim) in (Need.METRIC, Need.SHAPE):
                 assert verdict.status is Status.UNDECIDED
             elif verdict.status is not Status.UNDECIDED:

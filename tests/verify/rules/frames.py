@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +10,7 @@ from synthetic.worlds import CAMERA, FLOOR, piece
 
 from pipeline.records import Claim, DepthKind, DepthMap, Region, Scene, Status, Verdict
 from pipeline.records.error_budget import ErrorBudget
+from pipeline.synthetic.depth_errors import monocular_disparity, sensor_depth
 from pipeline.synthetic.scenes import look_at
 from pipeline.synthetic.view import RenderedView, render
 from pipeline.synthetic.world import Piece, Surface, World
@@ -34,6 +35,23 @@ def exact_depth(view: RenderedView) -> DepthMap:
     depth = view.frame.given_depth
     assert depth is not None
     return depth
+
+
+def sensed(view: RenderedView, seed: int = 0) -> DepthMap:
+    """The view's depth with the errors of a sensor."""
+    return sensor_depth(exact_depth(view).values, view.frame.camera, seed)
+
+
+def predicted(view: RenderedView, seed: int = 0) -> DepthMap:
+    """The view's disparity with the errors of a network."""
+    return monocular_disparity(exact_depth(view).values, seed)
+
+
+DEPTHS: dict[str, Callable[[RenderedView, int], DepthMap]] = {
+    "exact": lambda view, _: exact_depth(view),
+    "sensor": sensed,
+    "network": predicted,
+}
 
 
 def disparity(view: RenderedView, scale: float = 1.0, shift: float = 0.0) -> DepthMap:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from verify.rules.frames import BLUE, BOARD, POLE, RED, disparity, exact_depth, index, objects, rescaled
+from verify.rules.frames import BLUE, BOARD, POLE, RED, disparity, index, objects, rescaled, sensed
 
 from pipeline.records import DepthMap
-from pipeline.synthetic.depth_errors import sensor_depth
 from pipeline.synthetic.view import RenderedView
 
 
@@ -32,7 +31,7 @@ def test_what_is_hidden_in_part_is_not_whole_on_any_depth(
 
 
 def test_holes_of_a_sensor_beside_a_step_hide_nothing(hiding: RenderedView) -> None:
-    frame = objects(hiding, sensor_depth(exact_depth(hiding).values, hiding.frame.camera, 0))
+    frame = objects(hiding, sensed(hiding))
     assert [frame[index(hiding, label)].is_whole for label in (RED, BLUE)] == [True, False]
 
 

@@ -10,10 +10,9 @@ from itertools import cycle
 import numpy as np
 import pytest
 import scenes
-from verify.rules.frames import R, S, U, exact_depth
+from verify.rules.frames import DEPTHS, R, S, U
 
 from pipeline.records import Box3D, Claim, DepthKind, DepthMap, Region, Scene, Status, Verdict
-from pipeline.synthetic.depth_errors import monocular_disparity, sensor_depth
 from pipeline.synthetic.ground_truth import truth_of
 from pipeline.synthetic.scenes import rendered_scene
 from pipeline.synthetic.view import RenderedView
@@ -155,20 +154,14 @@ scene_of = cache(partial(rendered_scene, size_px=(320, 240)))
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "kind, least_correct, least_coverage", [("exact", 0.98, 0.85), ("sensor", 0.98, 0.85), ("disparity", 0.95, 0.15)]
+    "kind, least_correct, least_coverage", [("exact", 0.98, 0.85), ("sensor", 0.98, 0.85), ("network", 0.95, 0.15)]
 )
 def test_verdicts_about_boxes_of_rendered_scenes(kind: str, least_correct: float, least_coverage: float) -> None:
     counts: Counter[tuple[bool | None, Status]] = Counter()
     for seed in range(600, 630):
         made = scene_of(seed)
-        depth = exact_depth(made.view)
-        z_m = np.where(depth.valid, depth.values, 0)
-        if kind == "sensor":
-            depth = sensor_depth(z_m, made.view.frame.camera, seed)
-        elif kind == "disparity":
-            depth = monocular_disparity(z_m, seed)
         regions, claims = claims_about_boxes(made.view, np.random.default_rng(seed))
-        verdicts = Verifier().judge(replace(made.scene, depth=(depth,)), regions, claims)
+        verdicts = Verifier().judge(replace(made.scene, depth=(DEPTHS[kind](made.view, seed),)), regions, claims)
         counts.update((verdict.claim.truth, verdict.status) for verdict in verdicts)
     decided = sum(count for (_, status), count in counts.items() if status is not U)
     assert counts[True, S] + counts[False, R] >= least_correct * decided

@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import pytest
 from synthetic.worlds import piece
-from verify.rules.frames import STACK, exact_depth, index, judged, leans, rescaled, seen, two_boxes, without_floor
+from verify.rules.frames import STACK, index, judged, leans, rescaled, seen, sensed, two_boxes, without_floor
 
 from pipeline.records import Claim, Status
-from pipeline.synthetic.depth_errors import sensor_depth
 from pipeline.synthetic.view import RenderedView
 
 S, R, U = Status.SUPPORTED, Status.REFUTED, Status.UNDECIDED
@@ -28,8 +27,7 @@ def test_stacked_boxes_touch_and_the_upper_is_on_the_lower(
 
 
 def test_a_sensor_sees_a_stack_too(stack: RenderedView) -> None:
-    depth = sensor_depth(exact_depth(stack).values, stack.frame.camera, 0)
-    upper, lower = judged(stack, [Claim("on", UPPER, LOWER), Claim("on", LOWER, UPPER)], depth)
+    upper, lower = judged(stack, [Claim("on", UPPER, LOWER), Claim("on", LOWER, UPPER)], sensed(stack))
     assert (upper.status, lower.status) == (S, R)
 
 

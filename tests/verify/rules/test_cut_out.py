@@ -10,11 +10,10 @@ import scenes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic.worlds import piece
-from verify.rules.frames import disparity, exact_depth, objects, rescaled, seen
+from verify.rules.frames import disparity, exact_depth, objects, predicted, rescaled, seen, sensed
 
 from pipeline.geometry.objects import ObjectPixels
 from pipeline.records import Claim, DepthKind, DepthMap, Origin, Region
-from pipeline.synthetic.depth_errors import monocular_disparity, sensor_depth
 from pipeline.synthetic.view import RenderedView
 from pipeline.verify.rules.base import CannotMeasure, Settings
 from pipeline.verify.rules.cut_out import box_within
@@ -62,8 +61,8 @@ def overlaps(found: Sequence[ObjectView], view: RenderedView) -> list[float]:
         (exact_depth, 0.85),
         (lambda view: rescaled(view, 0.01), 0.85),
         (lambda view: rescaled(view, 1000.0), 0.85),
-        (lambda view: sensor_depth(exact_depth(view).values, view.frame.camera, 0), 0.7),
-        (lambda view: monocular_disparity(exact_depth(view).values, 0), 0.6),
+        (sensed, 0.7),
+        (predicted, 0.6),
     ],
 )
 def test_floor_and_wall_are_removed_from_boxes(

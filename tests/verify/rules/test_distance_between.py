@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from synthetic.worlds import piece
-from verify.rules.frames import R, S, U, exact_depth, judged, leans, objects, seen, two_boxes
+from verify.rules.frames import R, S, U, judged, leans, objects, seen, sensed, two_boxes
 
 from pipeline.records import Claim, Status
-from pipeline.synthetic.depth_errors import sensor_depth
 from pipeline.synthetic.view import RenderedView
 from pipeline.verify.rules.distance_between import judge
 
@@ -53,8 +52,7 @@ def test_distances_of_nearest_points_and_of_centres(
 
 @pytest.mark.parametrize("value, measure", [(0.5, "nearest"), (0.8, "centre")])
 def test_a_sensor_measures_them_too(view: RenderedView, value: float, measure: str) -> None:
-    depth = sensor_depth(exact_depth(view).values, view.frame.camera, 0)
-    correct, wrong = judged(view, [claim(value, measure), claim(2 * value, measure)], depth)
+    correct, wrong = judged(view, [claim(value, measure), claim(2 * value, measure)], sensed(view))
     assert correct.status is not R, correct.reason
     assert wrong.status is R
 

@@ -7,9 +7,8 @@ import math
 import numpy as np
 import pytest
 from synthetic.worlds import piece
-from verify.rules.frames import exact_depth, index, objects, rescaled, seen, two_boxes, without_floor
+from verify.rules.frames import exact_depth, index, objects, rescaled, seen, sensed, two_boxes, without_floor
 
-from pipeline.synthetic.depth_errors import sensor_depth
 from pipeline.synthetic.view import RenderedView
 from pipeline.verify.rules.extents import box_gap
 from pipeline.verify.rules.support import stacked
@@ -67,8 +66,7 @@ def test_the_height_of_a_ball_reaches_down_to_what_it_stands_on(height_m: float)
 
 def test_sensor_noise_changes_extents_little() -> None:
     view = seen(BOX)
-    depth = sensor_depth(exact_depth(view).values, view.frame.camera, 0)
-    found = objects(view, depth)[0].extents
+    found = objects(view, sensed(view))[0].extents
     assert found.up.length == pytest.approx(BOX_M[2], rel=0.06)
     assert found.across.length == pytest.approx(BOX_M[0], rel=0.08)
 

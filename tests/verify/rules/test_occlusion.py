@@ -7,10 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import scenes
-from verify.rules.frames import BLUE, GREEN, RED, R, S, U, disparity, exact_depth, index, judged, leans, rescaled
+from verify.rules.frames import BLUE, GREEN, RED, R, S, U, disparity, index, judged, leans, rescaled, sensed
 
 from pipeline.records import Claim, DepthKind, Region, Status
-from pipeline.synthetic.depth_errors import sensor_depth
 from pipeline.synthetic.view import RenderedView
 from pipeline.verify.verifier import Verifier
 
@@ -35,9 +34,8 @@ def test_who_hides_whom(hiding: RenderedView, claim: Claim, status: Status, mask
 
 
 def test_a_sensor_s_holes_do_not_change_who_hides_whom(hiding: RenderedView) -> None:
-    depth = sensor_depth(exact_depth(hiding).values, hiding.frame.camera, 0)
     for claim, status in OCCLUSIONS:
-        assert judged(hiding, [claim], depth)[0].status is status
+        assert judged(hiding, [claim], sensed(hiding))[0].status is status
 
 
 def test_how_much_is_hidden_is_bounded_by_the_pixels(hiding: RenderedView) -> None:

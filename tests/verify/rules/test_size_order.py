@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from verify.rules.frames import BOARD, POLE, SIZES_M, R, S, U, exact_depth, judged, leans, rescaled, two_boxes
+from verify.rules.frames import BOARD, POLE, SIZES_M, R, S, U, judged, leans, rescaled, sensed, two_boxes
 
 from pipeline.records import Claim, Status
-from pipeline.synthetic.depth_errors import sensor_depth
 from pipeline.synthetic.view import RenderedView
 
 RED, BALL, TUBE = SIZES_M
@@ -26,8 +25,7 @@ ORDERS = [
 @pytest.mark.parametrize("masks", [True, False])
 @pytest.mark.parametrize("claim, status", ORDERS, ids=lambda part: getattr(part, "in_words", str)())
 def test_order_of_sizes(sized: RenderedView, claim: Claim, status: Status, masks: bool) -> None:
-    z = exact_depth(sized).values
-    for depth in (None, rescaled(sized, 0.01), rescaled(sized, 100.0), sensor_depth(z, sized.frame.camera, 0)):
+    for depth in (None, rescaled(sized, 0.01), rescaled(sized, 100.0), sensed(sized)):
         (verdict,) = judged(sized, [claim], depth, masks=masks)
         assert verdict.status is status if masks else leans(verdict, status), verdict.reason
 
