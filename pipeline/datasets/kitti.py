@@ -73,7 +73,6 @@ class Kitti(ListedDataset, AnnotatedDataset[ImageFiles]):
         path: The folder ``training`` of the object data set, or the one that holds it. Else the folder with ``train``
             and ``val`` of the annotated depth, or with ``data_depth_annotated`` that holds them; for the selection the
             folder ``val_selection_cropped``, or one that holds it.
-        radius_px: Half side of the square that a LiDAR point covers in the depth that the verifier gets [px].
         claims_per_scene: Claims per image.
         relations: Names of relations to draw from; None takes all.
         seed: Random seed.
@@ -92,7 +91,6 @@ class Kitti(ListedDataset, AnnotatedDataset[ImageFiles]):
 
     name = "kitti"
 
-    radius_px: Natural = 2
     claims_per_scene: ClaimCount = 20
     raw: Text | Path | None = None
     split: Literal["val", "train", "all", "selection"] = "val"
@@ -166,7 +164,7 @@ class Kitti(ListedDataset, AnnotatedDataset[ImageFiles]):
                 hidden[label] = _IS_HIDDEN[item.occluded]
         if not objects:
             return None
-        frame = scanned_frame(rgb, camera, points, self.radius_px, name=entry.name)
+        frame = scanned_frame(rgb, camera, points, name=entry.name)
         image = image_of_boxes(objects, camera, hidden=hidden)
         return self.written(f"kitti-{entry.name}", index, frame, image, boxes_3d=True)
 

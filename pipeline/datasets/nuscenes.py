@@ -52,7 +52,6 @@ class NuScenes(AnnotatedDataset[tuple[str, str]]):
         path: Folder that holds the version's tables and ``samples``.
         version: Name of the folder of tables.
         cameras: Channels of the cameras to read.
-        radius_px: Half side of the square that a LiDAR point covers in the depth map [px].
         claims_per_scene: Claims per image.
         relations: Names of relations to draw from; None takes all.
         seed: Random seed.
@@ -67,7 +66,6 @@ class NuScenes(AnnotatedDataset[tuple[str, str]]):
     path: Text | Path = field(kw_only=False)
     version: str = "v1.0-mini"
     cameras: Sequence[str] = ("CAM_FRONT",)
-    radius_px: Natural = 3
     claims_per_scene: ClaimCount = 20
 
     def __post_init__(self) -> None:
@@ -132,7 +130,7 @@ class NuScenes(AnnotatedDataset[tuple[str, str]]):
         return self.written(
             f"nuscenes-{token}-{channel}",
             index,
-            scanned_frame(rgb, camera, points, self.radius_px, name=Path(data["filename"]).stem),
+            scanned_frame(rgb, camera, points, name=Path(data["filename"]).stem),
             image_of_boxes(objects, camera, hidden=hidden),
             boxes_3d=True,
             group=str(self._tables["sample"][token]["scene_token"]),

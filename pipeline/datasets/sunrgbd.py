@@ -32,13 +32,13 @@ from pipeline.datasets.annotated.ground_truth import AnnotatedImage
 from pipeline.datasets.annotated.objects import AnnotatedObject, object_of_box, unique_labels
 from pipeline.datasets.arguments import existing_folder, existing_parts
 from pipeline.datasets.base import Case, DepthDataset, DepthSample, reader
-from pipeline.datasets.formats.points import moved, rasterised, read_points, scanned_frame, split_projection
+from pipeline.datasets.formats.points import moved, rasterised, read_points, split_projection
 from pipeline.datasets.formats.rgbd_files import POINT_VALUES, FrameFiles, read_frame
 from pipeline.datasets.formats.sequences import number_table
 from pipeline.datasets.listed import ImageFiles, metric_truth
 from pipeline.ingest.files import is_image
 from pipeline.ingest.images import read_image
-from pipeline.records import Camera, Frame
+from pipeline.records import Camera, DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.errors import InputError
 from pipeline.records.settings import Natural, Text
 
@@ -126,7 +126,9 @@ class SunRgbd(AnnotatedDataset[Info | ImageFiles], DepthDataset[Info | ImageFile
         assert not isinstance(entry, ImageFiles)
         rgb, camera, points = self._measured(entry)
         name = self.entry_name(entry)
-        frame = scanned_frame(rgb, camera, points, self.radius_px, name=name, backend="file")
+        values, valid = rasterised(points, camera, radius_px=self.radius_px)
+        depth = DepthMap(values, valid, DepthKind.METRIC, ScaleSource.SENSOR, backend="file")
+        frame = Frame(rgb, camera, given_depth=depth, name=name)
         image = image_of_instances(entry, self._infos.get("metainfo", {}), camera, points)
         return self.written(f"sunrgbd-{name}", index, frame, image, boxes_3d=True)
 

@@ -13,10 +13,11 @@ from typing import IO, Any
 import numpy as np
 from numpy.lib import format as npy_format
 
+from pipeline.geometry.scattered import depth_of_returns, single_returns
 from pipeline.ingest.files import decoding, existing_file, suggestion
 from pipeline.ingest.images import open_image
-from pipeline.ingest.resampling import Size, resize_depth, same_aspect, size_of
-from pipeline.records import DepthKind, DepthMap, ScaleSource
+from pipeline.ingest.resampling import Size, resize_depth, resize_returns, same_aspect, size_of
+from pipeline.records import DepthKind, DepthMap, Sampling, ScaleSource
 from pipeline.records.checks import member
 from pipeline.records.errors import InputError
 
@@ -53,7 +54,8 @@ def read_depth(
         quarter_turn: Whether the image's EXIF orientation exchanged its width and height.
 
     Returns:
-        The depth map of the given size, with backend ``file``.
+        The depth map of the given size, with backend ``file`` and its sampling. Of a scanner's returns that were drawn
+        as squares, one pixel each is valid.
 
     Raises:
         InputError: If the file is missing, damaged or of another format, holds more than ``MAX_VALUES`` values,
@@ -75,12 +77,22 @@ def read_depth(
     with np.errstate(over="ignore"):
         values = (np.where(valid, stored, 0) * (1.0 if scale is None else scale)).astype(np.float32)
     valid &= np.isfinite(values)
+    measured = scale_source is ScaleSource.SENSOR
+    returns = single_returns(values, valid) if measured else None
+    stored_px = values.shape
     if size is not None and size_of(values) != size:
-        nearest = scale_source is ScaleSource.SENSOR
-        _check_aspect(file, size_of(values), size, quarter_turn, logging.WARNING if nearest else logging.INFO)
+        _check_aspect(file, size_of(values), size, quarter_turn, logging.WARNING if measured else logging.INFO)
         logger.info("%s is resampled from %d x %d to %d x %d px.", file.name, *size_of(values), *size)
-        values, valid = resize_depth(values, valid, size, nearest=nearest)
-    depth = DepthMap(values, valid, kind, scale_source, backend="file")
+        if returns is None:
+            values, valid = resize_depth(values, valid, size, nearest=measured)
+        else:
+            values, returns = resize_returns(values, returns, size)
+    if returns is not None:
+        logger.info("%s holds single returns of a scanner.", file.name)
+        depth = depth_of_returns(values, returns, "file")
+    else:
+        sampling = Sampling.of_resized(stored_px, values.shape)
+        depth = DepthMap(values, valid, kind, scale_source, backend="file", sampling=sampling)
     if not depth.valid.any():
         raise InputError(
             f"{file} has no pixel with valid depth: all are zero, negative, not finite or marked as invalid; "

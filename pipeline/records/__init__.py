@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pipeline.records.anchor import Anchor, AnchorKind
     from pipeline.records.camera import Camera, CameraSource
     from pipeline.records.claim import Box, Box3D, Claim, Comparison, Mask, Origin, Point, Region, Unit
+    from pipeline.records.depth import DepthKind, DepthMap, Sampling, ScaleSource
     from pipeline.records.json_form import from_json, from_plain, json_schema, to_json, to_plain
     from pipeline.records.result import (
         SCHEMA_VERSION,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
         Status,
         Verdict,
     )
-    from pipeline.records.scene import DepthKind, DepthMap, Frame, ScaleSource, Scene
+    from pipeline.records.scene import Frame, Scene
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -46,6 +47,7 @@ __all__ = [
     "Point",
     "Region",
     "Result",
+    "Sampling",
     "ScaleSource",
     "Scene",
     "SpatialTag",
@@ -59,7 +61,7 @@ __all__ = [
     "to_plain",
 ]
 
-_MODULES = ("anchor", "camera", "claim", "json_form", "result", "scene")
+_MODULES = ("anchor", "camera", "claim", "depth", "json_form", "result", "scene")
 
 if not TYPE_CHECKING:
 

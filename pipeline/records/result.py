@@ -11,7 +11,7 @@ from pipeline.records.checks import finite, member, require, text
 from pipeline.records.claim import Claim, Point, Region
 from pipeline.records.message import Language
 from pipeline.records.relations import RelationName
-from pipeline.records.scene import DepthKind, ScaleSource
+from pipeline.records.depth import DepthKind, ScaleSource
 
 SCHEMA_VERSION = "1.4"
 

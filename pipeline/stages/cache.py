@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
 from pipeline.export.files import replacing
-from pipeline.records import DepthMap, from_json, to_json
+from pipeline.records import DepthMap, Sampling, from_json, to_json
 from pipeline.records.errors import ExportError
 
 logger = logging.getLogger(__name__)
@@ -71,6 +72,8 @@ class StageCache:
             "valid": depth.valid,
             "names": np.array([depth.kind, depth.scale_source, depth.backend]),
             "focal_px": np.array(depth.focal_px or 0.0),
+            "disagreement": np.array(np.nan if depth.disagreement is None else depth.disagreement),
+            "sampling": np.array([float(value) for value in astuple(depth.sampling)]),
         }
         self._save("depth", parts, ".npz", lambda path: np.savez_compressed(path, **arrays))  # type: ignore[arg-type]
 
@@ -110,7 +113,18 @@ def _read_depth(path: Path) -> DepthMap:
     with np.load(path, allow_pickle=False) as arrays:
         kind, scale_source, backend = map(str, arrays["names"])
         focal_px = float(arrays["focal_px"]) or None
-        return DepthMap(arrays["values"], arrays["valid"], kind, scale_source, backend, focal_px=focal_px)  # type: ignore[arg-type]
+        width_px, height_px, is_scattered = arrays["sampling"].tolist()
+        apart = float(arrays["disagreement"])
+        return DepthMap(
+            arrays["values"],
+            arrays["valid"],
+            kind,  # type: ignore[arg-type]
+            scale_source,  # type: ignore[arg-type]
+            backend,
+            focal_px=focal_px,
+            sampling=Sampling(width_px, height_px, bool(is_scattered)),
+            disagreement=None if np.isnan(apart) else apart,
+        )
 
 
 def _digest(*parts: str) -> str:

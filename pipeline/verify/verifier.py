@@ -15,11 +15,12 @@ from annotated_types import Interval
 
 from pipeline.claims.resolve import resolve, resolve_all
 from pipeline.geometry.regions import boxes_iou
-from pipeline.records import Claim, Evidence, Region, Scene, Status, Verdict
+from pipeline.records import Claim, DepthMap, Evidence, Frame, Region, Scene, Status, Verdict
 from pipeline.records.error_budget import ErrorBudget
 from pipeline.records.message import Language, Message, message
 from pipeline.records.relations import RELATIONS, Need, Relation
 from pipeline.records.settings import Share, checked
+from pipeline.verify.own_samples import on_own_grid, regions_on_grids
 from pipeline.verify.rules.base import CannotMeasure, Finding, Settings
 from pipeline.verify.rules.object_view import ObjectView, object_views
 from pipeline.verify.rules.view import FrameView
@@ -36,6 +37,32 @@ class _Judged:
     frame: int
     regions: tuple[int, ...]
     found: Finding | CannotMeasure
+
+
+class _Views:
+    """All frames and regions on one grid.
+
+    Args:
+        verifier: Its budget and settings.
+        frames: The frames.
+        depths: Their depth, or None.
+        regions: All regions, on the grids of the frames.
+        images: The frames in full size, where these are smaller.
+    """
+
+    def __init__(
+        self,
+        verifier: Verifier,
+        frames: Sequence[Frame],
+        depths: Sequence[DepthMap | None],
+        regions: tuple[Region, ...],
+        images: Sequence[Frame] = (),
+    ) -> None:
+        self.views = [
+            FrameView(frame, depth, verifier.budget, verifier.settings, image.width / frame.width)
+            for frame, depth, image in zip(frames, depths, images or frames, strict=True)
+        ]
+        self.objects = object_views(self.views, regions)
 
 
 class Verifier:
@@ -82,21 +109,33 @@ class Verifier:
         """
         regions = tuple(regions)
         depths = scene.depth or (None,) * len(scene.frames)
-        views = [
-            FrameView(frame, depth, self.budget, self.settings)
+        images = _Views(self, scene.frames, depths, regions)
+        grids = [
+            (depth is not None and on_own_grid(frame, depth)) or (frame, depth)
             for frame, depth in zip(scene.frames, depths, strict=True)
         ]
-        objects = object_views(views, regions)
-        return tuple(self._judge_claim(claim, views, objects, regions, language) for claim in claims)
+        own_frames = [frame for frame, _ in grids]
+        own = images
+        if any(frame is not other for frame, other in zip(own_frames, scene.frames, strict=True)):
+            own = _Views(
+                self,
+                own_frames,
+                [depth for _, depth in grids],
+                regions_on_grids(regions, scene.frames, own_frames),
+                scene.frames,
+            )
+        return tuple(
+            self._judge_claim(claim, own if _reads_depth(claim) else images, regions, language) for claim in claims
+        )
 
     def _judge_claim(
         self,
         claim: Claim,
-        views: list[FrameView],
-        objects: Sequence[ObjectView],
+        seen: _Views,
         regions: tuple[Region, ...],
         language: Language,
     ) -> Verdict:
+        views, objects = seen.views, seen.objects
         relation = RELATIONS[claim.relation]
         named = _named(claim, relation, regions, len(views))
         if isinstance(named, CannotMeasure):
@@ -234,6 +273,11 @@ def _with_all_small(refusal: CannotMeasure, located: Sequence[ObjectView]) -> Ca
         except CannotMeasure as other:
             small += other.regions
     return CannotMeasure(refusal.reason, refusal.needs.code, tuple(small))
+
+
+def _reads_depth(claim: Claim) -> bool:
+    """Whether a claim is judged by depth, rather than by places in the image alone."""
+    return RELATIONS[claim.relation].need is not Need.NOTHING or claim.measure == "world"
 
 
 def need_of(claim: Claim) -> Need:

@@ -50,7 +50,7 @@ def save(folder: Path, *names: str) -> Path:
 
 def test_boxes_and_points_end_in_the_frame_of_camera_2(tmp_path: Path) -> None:
     save(tmp_path / "training", "000007")
-    (case,) = Kitti(tmp_path, claims_per_scene=20, radius_px=0)
+    (case,) = Kitti(tmp_path, claims_per_scene=20)
     labels = [region.label for region in case.scene.regions]
     assert labels == ["car 1", "car 2", "person sitting"], "neither cut off nor DontCare"
     box = case.scene.regions[0].box_3d
@@ -314,8 +314,8 @@ def test_a_folder_with_both_forms_needs_the_form_and_no_argument_is_ignored(tmp_
 
 def test_true_depth_of_the_object_data_set_is_that_of_single_points(tmp_path: Path) -> None:
     save(tmp_path, "000007")
-    sample = only(Kitti(tmp_path, radius_px=2))
-    (case,) = Kitti(tmp_path, radius_px=0)
+    sample = only(Kitti(tmp_path))
+    (case,) = Kitti(tmp_path)
     given = case.scene.frames[0].given_depth
     assert given is not None and (sample.truth.valid == given.valid).all()
     assert np.allclose(sample.truth.values[sample.truth.valid], 10.0)

@@ -85,7 +85,7 @@ def save(folder: Path) -> Path:
 
 
 def test_boxes_and_points_end_in_the_frame_of_the_camera(tmp_path: Path) -> None:
-    data = NuScenes(save(tmp_path), radius_px=0, claims_per_scene=40)
+    data = NuScenes(save(tmp_path), claims_per_scene=40)
     (case,) = data
     assert [region.label for region in case.scene.regions] == ["car 1", "car 2", "pedestrian"]
     assert case.group == "scene 1" and case.tags["camera"] == "CAM_FRONT"

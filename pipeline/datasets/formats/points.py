@@ -13,7 +13,8 @@ import numpy as np
 from scipy.linalg import rq
 
 from pipeline.geometry.backprojection import project
-from pipeline.records import Camera, DepthKind, DepthMap, Frame, ScaleSource
+from pipeline.geometry.scattered import depth_of_returns
+from pipeline.records import Camera, Frame
 from pipeline.records.errors import InputError
 
 # Largest skew of a pinhole camera, as a share of the focal length.
@@ -109,10 +110,7 @@ def rasterised(points_m: np.ndarray, camera: Camera, *, radius_px: int = 0) -> t
     return np.where(valid, depth, 0).astype(np.float32), valid
 
 
-def scanned_frame(
-    rgb: np.ndarray, camera: Camera, points_m: np.ndarray, radius_px: int, *, name: str, backend: str = "lidar"
-) -> Frame:
-    """An image with the depth of its points, see ``rasterised``."""
-    values, valid = rasterised(points_m, camera, radius_px=radius_px)
-    depth = DepthMap(values, valid, DepthKind.METRIC, ScaleSource.SENSOR, backend=backend)
+def scanned_frame(rgb: np.ndarray, camera: Camera, points_m: np.ndarray, *, name: str, backend: str = "lidar") -> Frame:
+    """An image with the returns of a scanner, one pixel each, see ``rasterised``."""
+    depth = depth_of_returns(*rasterised(points_m, camera), backend)
     return Frame(rgb, camera, given_depth=depth, name=name)

@@ -7,6 +7,7 @@ result is the same whether depth or its inverse is averaged, and far outliers pu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -131,6 +132,33 @@ def combine(maps: Sequence[np.ndarray], kind: DepthKind) -> np.ndarray:
     if reference is None:
         return np.full_like(maps[0], np.nan, dtype=np.float32)
     return restored(total / np.maximum(count, 1), count > 0, kind)
+
+
+def disagreement(maps: Sequence[np.ndarray], average: np.ndarray, kind: DepthKind) -> float:
+    """How far predictions of one frame deviate from their average: root of the mean square of all usable pixels.
+
+    Args:
+        maps: The predictions, as for ``combine``.
+        average: Their average.
+        kind: What the values mean.
+
+    Returns:
+        A share of z where depth has a shape, else of the average's range from the 2nd to the 98th percentile; 0 for a
+        constant map.
+    """
+    reference, known = comparable(average, kind)
+    squares: list[float] = []
+    for values in maps:
+        space_values, usable = comparable(values, kind)
+        common = known & usable
+        aligned = fit(space_values[common], reference[common], kind)
+        if aligned is not None:
+            squares.append(float(np.mean((aligned.apply(space_values[common]) - reference[common]) ** 2)))
+    unit = 1.0
+    if not kind.has_shape and known.any():
+        low, high = np.percentile(reference[known], (2, 98))
+        unit = float(high - low)
+    return math.sqrt(sum(squares) / len(squares)) / unit if squares and unit > 0 else 0.0
 
 
 def flipped(frame: Frame) -> Frame:

@@ -6,7 +6,7 @@ import logging
 import threading
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
@@ -14,12 +14,12 @@ import numpy as np
 from annotated_types import Interval, MinLen
 
 from pipeline.models.base import Backend
-from pipeline.models.depth.augment import combine, flipped, unflipped
+from pipeline.models.depth.augment import combine, disagreement, flipped, unflipped
 from pipeline.models.depth.tiling import TileOverlap, TileSide, Tiling, crop, merge, tiles_of
 from pipeline.models.depth.upsampling import UpsamplingMethod, upsample
 from pipeline.models.device import DeviceName, DtypeName, choose_device, choose_dtype
 from pipeline.models.loading_errors import is_out_of_memory
-from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
+from pipeline.records import DepthKind, DepthMap, Frame, Sampling, ScaleSource
 from pipeline.records.camera import CameraSource
 from pipeline.records.errors import ConfigError, DepthError
 from pipeline.records.settings import Count, NonNegative, SettingError, Text, checked
@@ -52,6 +52,29 @@ class Prediction:
     focal_share: np.ndarray | None = None
     margin_px: tuple[int, int] = (0, 0)
     finish: Callable[[np.ndarray], np.ndarray] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Averaged:
+    """The average of all views of frames of one size.
+
+    Args:
+        values: float32 (N, H, W).
+        focal_px: Focal lengths (N,) [px], where the network estimates them.
+        sampling: That of the finest view.
+        disagreement: See ``DepthMap``, one per frame; None for a single view.
+    """
+
+    values: np.ndarray
+    focal_px: np.ndarray | None
+    sampling: Sampling
+    disagreement: list[float] | None = None
+
+
+def _sampling(prediction: Prediction, size: tuple[int, int]) -> Sampling:
+    """What one value of a prediction covers of frames of this (height, width)."""
+    seen = tuple(side + 2 * margin for side, margin in zip(size, prediction.margin_px, strict=True))
+    return Sampling.of_resized(prediction.values.shape[1:], (seen[0], seen[1]))
 
 
 class Network(Protocol):
@@ -212,10 +235,9 @@ class NetworkDepth(Backend):
         maps: dict[int, DepthMap] = {}
         for indices in batches(frames, self.batch_size):
             batch = [frames[index] for index in indices]
-            values, focal_px = self._predicted(network, batch)
+            found = self._predicted(network, batch)
             for position, index in enumerate(indices):
-                focal = None if focal_px is None or np.isnan(focal_px[position]) else float(focal_px[position])
-                maps[index] = self._depth_map(values[position], focal, frames[index])
+                maps[index] = self._depth_map(found, position, frames[index])
         return [maps[index] for index in range(len(frames))]
 
     def _require_kind(self, kind: DepthKind) -> None:
@@ -226,43 +248,49 @@ class NetworkDepth(Backend):
     def _check(self, frames: Sequence[Frame]) -> None:
         """Refuse frames that the network cannot take."""
 
-    def _predicted(self, network: Network, frames: Sequence[Frame]) -> tuple[np.ndarray, np.ndarray | None]:
-        """Values float32 (N, H, W) and focal lengths (N,) [px] of frames of one size."""
+    def _predicted(self, network: Network, frames: Sequence[Frame]) -> _Averaged:
+        """The average of all views of frames of one size, from tiles where they are large."""
         try:
-            whole, focal_px = self._averaged(network, frames)
+            whole = self._averaged(network, frames)
             if self.tiling is None:
-                return whole, focal_px
+                return whole
             tiles = tiles_of(frames[0].height, frames[0].width, self.tiling)
             if len(tiles) < 2:
-                return whole, focal_px
-            parts = [self._averaged(network, [crop(frame, tile) for frame in frames])[0] for tile in tiles]
+                return whole
+            parts = [self._averaged(network, [crop(frame, tile) for frame in frames]) for tile in tiles]
         except RuntimeError as error:  # torch.OutOfMemoryError is one; MPS and the CPU raise RuntimeError itself.
             if not is_out_of_memory(error):
                 raise
             raise self._memory_error() from None
         merged = [
-            merge(whole[position], tiles, [part[position] for part in parts], self.kind)
+            merge(whole.values[position], tiles, [part.values[position] for part in parts], self.kind)
             for position in range(len(frames))
         ]
-        return np.stack(merged), focal_px
+        return replace(whole, values=np.stack(merged), sampling=parts[0].sampling)
 
-    def _averaged(self, network: Network, frames: Sequence[Frame]) -> tuple[np.ndarray, np.ndarray | None]:
+    def _averaged(self, network: Network, frames: Sequence[Frame]) -> _Averaged:
         """The average over all views of the frames; the focal length is that of the first view."""
         size = (frames[0].height, frames[0].width)
         views: list[np.ndarray] = []
         focal_px = None
+        finest = Sampling(*size[::-1])
         for scale in self.input_scales:
             for mirrored in (False, True) if self.flip else (False,):
                 seen = [flipped(frame) for frame in frames] if mirrored else frames
                 prediction = network.predict(seen, scale)
                 values = self._at_frame_size(prediction, seen)
+                finest = min(finest, _sampling(prediction, size), key=lambda sampling: sampling.width_px)
                 if not views and prediction.focal_share is not None:
                     focal_px = np.asarray(prediction.focal_share) * size[1]
                 views.append(unflipped(values) if mirrored else values)
         if len(views) == 1:
-            return views[0], focal_px
-        averages = [combine([view[position] for view in views], self.kind) for position in range(len(frames))]
-        return np.stack(averages), focal_px
+            return _Averaged(views[0], focal_px, finest)
+        averages, apart = [], []
+        for position in range(len(frames)):
+            seen_values = [view[position] for view in views]
+            averages.append(combine(seen_values, self.kind))
+            apart.append(disagreement(seen_values, averages[-1], self.kind))
+        return _Averaged(np.stack(averages), focal_px, finest, apart)
 
     def _at_frame_size(self, prediction: Prediction, frames: Sequence[Frame]) -> np.ndarray:
         """Values of the backend's kind, float32 (N, H, W)."""
@@ -280,14 +308,25 @@ class NetworkDepth(Backend):
             "model, such as depth=midas/dpt_swinv2_tiny_256."
         )
 
-    def _depth_map(self, values: np.ndarray, focal_px: float | None, frame: Frame) -> DepthMap:
+    def _depth_map(self, found: _Averaged, position: int, frame: Frame) -> DepthMap:
+        values = found.values[position]
+        focal_px = None if found.focal_px is None or np.isnan(found.focal_px[position]) else found.focal_px[position]
         finite = np.isfinite(values)
         if not finite.any():
             remedy = "" if self.masks_pixels else ": set depth.dtype=float32"
             raise DepthError(f"The model {self.model} gave no finite depth for {frame.name}{remedy}.")
         if not self.masks_pixels and not finite.all():
             logger.warning("%s: %d pixels without finite depth.", frame.name, finite.size - int(finite.sum()))
-        return DepthMap(values, finite, self.kind, self._scale_source(frame), str(self.map_name), focal_px=focal_px)
+        return DepthMap(
+            values,
+            finite,
+            self.kind,
+            self._scale_source(frame),
+            str(self.map_name),
+            focal_px=None if focal_px is None else float(focal_px),
+            sampling=found.sampling,
+            disagreement=None if found.disagreement is None else found.disagreement[position],
+        )
 
     def _scale_source(self, frame: Frame) -> ScaleSource:
         """Where the scale of the frame's depth comes from."""

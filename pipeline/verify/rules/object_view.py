@@ -89,7 +89,9 @@ class ObjectView:
 
     def edge_error_px(self, axis: int) -> float:
         """Error of an edge of the region along x (0) or y (1) [px]."""
-        return self.view.budget.edge_px(self.region, self.box_px[axis + 2] - self.box_px[axis])
+        sample_px = self.view.sample_px
+        side_px = (self.box_px[axis + 2] - self.box_px[axis]) * sample_px
+        return self.view.budget.edge_px(self.region, side_px) / sample_px
 
     @property
     def z(self) -> float:

@@ -31,6 +31,7 @@ class FrameView:
         depth: Its depth, or None where there is none.
         budget: Error of every measurement.
         settings: See ``Settings``.
+        sample_px: Width of a pixel of the frame in pixels of the image, where the frame was made smaller.
     """
 
     def __init__(
@@ -39,10 +40,12 @@ class FrameView:
         depth: DepthMap | None,
         budget: ErrorBudget | None = None,
         settings: Settings | None = None,
+        sample_px: float = 1.0,
     ) -> None:
         self.frame = frame
         self.budget = budget or ErrorBudget()
         self.settings = settings or Settings()
+        self.sample_px = sample_px
         self._depth = depth
 
     @property

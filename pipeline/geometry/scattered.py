@@ -1,0 +1,110 @@
+"""Scattered depth: the returns of a scanner, one pixel each, with nothing known between them.
+
+Spacings are the distances of neighbouring returns along x and y [px]; the lines of a scanner are farther apart than
+the returns of one line.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from pipeline.records import DepthKind, DepthMap, Sampling, ScaleSource
+
+# Single returns fill less of the blocks that they lie in, and touch another return less often.
+_MOST_FILLED, _BLOCK_PX, _MOST_ADJACENT = 0.5, 49, 0.4
+# A return that was drawn as a square has this mean area at least, and sides of this length at most [px].
+_LEAST_AREA_PX, _LONGEST_SIDE_PX = 3.0, 16
+# Returns of one line are this many times closer to each other than to those of other lines, at least.
+_LINE_RATIO = 4.0
+_SAMPLED = 4000
+_NEIGHBOURS = 9
+
+
+def depth_of_returns(values: np.ndarray, valid: np.ndarray, backend: str) -> DepthMap:
+    """Depth map of a scanner's returns.
+
+    Args:
+        values: float32 (H, W), z [m].
+        valid: bool (H, W), one pixel per return.
+        backend: Name of the backend.
+    """
+    sampling = Sampling(*spacing_px(valid), is_scattered=True)
+    return DepthMap(values, valid, DepthKind.METRIC, ScaleSource.SENSOR, backend, sampling=sampling)
+
+
+def single_returns(values: np.ndarray, valid: np.ndarray) -> np.ndarray | None:
+    """One pixel per return of a depth map that a scanner's returns were drawn into.
+
+    Args:
+        values: float (H, W); a return is one pixel, or a square of equal values.
+        valid: bool (H, W).
+
+    Returns:
+        bool (H, W), a subset of the valid pixels; None if the depth is not that of single returns.
+    """
+    if not valid.any():
+        return None
+    rows, columns = np.nonzero(valid)
+    which = _equal_neighbours(values, valid)
+    sizes = np.bincount(which)
+    sides = [_extent(which, places) for places in (rows, columns)]
+    drawn = len(which) / len(sizes) >= _LEAST_AREA_PX
+    if drawn:
+        is_scattered = all(np.percentile(side[which], 99) <= _LONGEST_SIDE_PX for side in sides)
+    else:
+        filled = cv2.boxFilter(valid.astype(np.float32), -1, (_BLOCK_PX, _BLOCK_PX))[valid]
+        touching = np.count_nonzero(valid[:, 1:] & valid[:, :-1]) + np.count_nonzero(valid[1:] & valid[:-1])
+        is_scattered = float(np.median(filled)) < _MOST_FILLED and touching < 2 * _MOST_ADJACENT * len(rows)
+    if not is_scattered:
+        return None
+    middles = [np.bincount(which, places) / sizes for places in (rows, columns)]
+    order = np.lexsort((np.abs(rows - middles[0][which]) + np.abs(columns - middles[1][which]), which))
+    first = order[np.concatenate(([0], np.cumsum(sizes)[:-1]))]
+    kept = np.zeros(valid.shape, dtype=bool)
+    kept[rows[first], columns[first]] = True
+    return kept
+
+
+def spacing_px(valid: np.ndarray) -> tuple[float, float]:
+    """Spacing of returns along x and along y [px], medians over the image; (1, 1) for fewer than two returns.
+
+    Args:
+        valid: bool (H, W), one pixel per return.
+    """
+    points = np.argwhere(valid)[:, ::-1].astype(np.float64)
+    if len(points) < 2:
+        return 1.0, 1.0
+    chosen = points[:: max(1, len(points) // _SAMPLED)]
+    # Squeezed along x, the nearest neighbour is one of the same line.
+    squeezed = np.array((1.0, _LINE_RATIO))
+    along = float(np.median(cKDTree(points * squeezed).query(chosen * squeezed, k=2)[0][:, 1]))
+    neighbours = min(_NEIGHBOURS, len(points))
+    radii = cKDTree(points).query(chosen, k=neighbours)[0][:, -1]
+    area = np.pi * float(np.median(radii)) ** 2 / neighbours
+    return max(along, 1.0), max(area / max(along, 1.0), 1.0)
+
+
+def _equal_neighbours(values: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Number of the group of adjoining equal values that each valid pixel belongs to, int (N,), counted from 0."""
+    places = np.arange(valid.size).reshape(valid.shape)
+    across = valid[:, 1:] & valid[:, :-1] & (values[:, 1:] == values[:, :-1])
+    down = valid[1:] & valid[:-1] & (values[1:] == values[:-1])
+    first = np.concatenate((places[:, :-1][across], places[:-1][down]))
+    second = np.concatenate((places[:, 1:][across], places[1:][down]))
+    joined = coo_matrix((np.ones(len(first), dtype=bool), (first, second)), shape=(valid.size, valid.size))
+    labels = connected_components(joined, directed=False)[1].reshape(valid.shape)[valid]
+    which: np.ndarray = np.unique(labels, return_inverse=True)[1]
+    return which
+
+
+def _extent(which: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Number of pixels that each group covers along one axis, int (G,)."""
+    low, high = np.full(which.max() + 1, places.max()), np.zeros(which.max() + 1, dtype=places.dtype)
+    np.minimum.at(low, which, places)
+    np.maximum.at(high, which, places)
+    extent: np.ndarray = high - low + 1
+    return extent

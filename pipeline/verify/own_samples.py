@@ -1,0 +1,71 @@
+"""A frame, its depth and its regions on the grid of the depth's own samples.
+
+A map that was enlarged to the size of the image has as many pixels as the image, but no more measurements. On its own
+grid, every pixel is one measurement: counts, widths of edges and errors of medians need no correction, and judging
+costs no more than the map holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from pipeline.records import DepthMap, Frame, Region, Sampling
+
+# Below this width of a sample, the map keeps its size [px].
+_LEAST_PX = 1.5
+# A sample belongs to a mask that covers this share of it.
+_COVERED_SHARE = 0.5
+
+
+def on_own_grid(frame: Frame, depth: DepthMap) -> tuple[Frame, DepthMap] | None:
+    """The frame and its depth with one pixel per sample of dense depth; None where they already are like that.
+
+    Args:
+        frame: The frame.
+        depth: Its depth.
+
+    Returns:
+        The smaller frame with its camera, and depth whose every pixel is a measurement.
+    """
+    width_px, height_px = depth.sampling.width_px, depth.sampling.height_px
+    if depth.sampling.is_scattered or (width_px * height_px) ** 0.5 < _LEAST_PX:
+        return None
+    width, height = max(1, round(frame.width / width_px)), max(1, round(frame.height / height_px))
+    rows, columns = (
+        (2 * np.arange(new) + 1) * old // (2 * new) for new, old in ((height, frame.height), (width, frame.width))
+    )
+    grid = np.ix_(rows, columns)
+    small = replace(
+        depth,
+        values=depth.values[grid],
+        valid=depth.valid[grid],
+        confidence=None if depth.confidence is None else depth.confidence[grid],
+        sampling=Sampling(),
+    )
+    return replace(frame, rgb=frame.rgb[grid], camera=frame.camera.resized(width, height), given_depth=None), small
+
+
+def region_on_grid(region: Region, frame: Frame, small: Frame) -> Region:
+    """A region of a frame on the grid of a smaller one; a box keeps its exact edges."""
+    scale_x, scale_y = small.width / frame.width, small.height / frame.height
+    left, top, right, bottom = region.box_px
+    mask = None
+    if region.mask is not None and region.mask.shape == (frame.height, frame.width):
+        covered = cv2.resize(region.mask.astype(np.float32), (small.width, small.height), interpolation=cv2.INTER_AREA)
+        mask = covered >= _COVERED_SHARE
+        mask = mask if mask.any() else None
+    return replace(region, box_px=(left * scale_x, top * scale_y, right * scale_x, bottom * scale_y), mask=mask)
+
+
+def regions_on_grids(regions: Sequence[Region], frames: Sequence[Frame], own: Sequence[Frame]) -> tuple[Region, ...]:
+    """All regions, each on the grid of its frame."""
+    return tuple(
+        region
+        if region.frame >= len(own) or own[region.frame] is frames[region.frame]
+        else region_on_grid(region, frames[region.frame], own[region.frame])
+        for region in regions
+    )
