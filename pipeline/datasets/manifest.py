@@ -7,17 +7,18 @@ claims each have ``truth``. An item may name its place: items of one place are r
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from functools import cached_property
 from pathlib import Path
 
-from pipeline.datasets.base import Case, ClaimDataset
+from pipeline.datasets.base import Case, ClaimDataset, reader
 from pipeline.ingest.item import BadItem, Item
 from pipeline.ingest.source import FileSource
 from pipeline.records.errors import InputError
-from pipeline.records.settings import Count, Natural, Text, checked
+from pipeline.records.settings import Natural, Text
 
 
+@reader
 class Manifest(ClaimDataset[Item | BadItem]):
     """Items of a manifest with claims whose ground truth is known.
 
@@ -34,19 +35,14 @@ class Manifest(ClaimDataset[Item | BadItem]):
 
     name = "manifest"
 
-    @checked
-    def __init__(
-        self,
-        path: Text | Path,
-        *,
-        claims: Text | Path | None = None,
-        places: Mapping[str, str] | None = None,
-        max_side_px: Natural = 0,
-        limit: Count | None = None,
-    ) -> None:
-        super().__init__(limit)
-        self.places = dict(places or {})
-        self.source = FileSource(path, claims=claims, max_side_px=max_side_px)
+    path: Text | Path = field(kw_only=False)
+    claims: Text | Path | None = None
+    places: Mapping[str, str] = field(default_factory=dict)
+    max_side_px: Natural = 0
+
+    def __post_init__(self) -> None:
+        """Open the manifest."""
+        self.source = FileSource(self.path, claims=self.claims, max_side_px=self.max_side_px)
 
     @cached_property
     def _items(self) -> tuple[Item | BadItem, ...]:

@@ -129,31 +129,44 @@ def foreground(
     Returns:
         bool (h, w), a subset of the candidates.
     """
+    modes = modes_of(coordinate, candidates)
+    if len(modes) < 2:
+        return modes[0]
+    weight = np.minimum.outer(*(triangle(side) for side in candidates.shape))
+    if exclusive is not None and exclusive[candidates].mean() >= _EXCLUSIVE_SHARE:
+        weight = weight * exclusive
+    weights = np.array([weight[mode].sum() for mode in modes])
+    enough = np.flatnonzero(weights >= min_share * weight[candidates].sum())
+    return modes[int(enough[0]) if len(enough) else int(np.argmax(weights))]
+
+
+def modes_of(coordinate: np.ndarray, candidates: np.ndarray) -> list[np.ndarray]:
+    """Split pixels into modes of their coordinates at the gaps and deep valleys of the histogram.
+
+    Args:
+        coordinate: float (h, w), order coordinate.
+        candidates: bool (h, w), pixels with a known coordinate.
+
+    Returns:
+        Disjoint masks, bool (h, w) each, the nearest first.
+    """
     values = coordinate[candidates]
     if values.size < 2:
-        return candidates
+        return [candidates]
     low, high = np.percentile(values[:: max(1, len(values) // _SAMPLED)], (1, 99))
     if not high > low:
-        return candidates
-    height, width = candidates.shape
-    weight = np.minimum.outer(_triangle(height), _triangle(width))[candidates]
-    if exclusive is not None:
-        own = exclusive[candidates]
-        if own.mean() >= _EXCLUSIVE_SHARE:
-            weight = weight * own
+        return [candidates]
     bins = np.clip((values - low) * (_BINS / (high - low)), 0, _BINS - 1).astype(np.intp)
-    histogram = np.bincount(bins, weights=weight, minlength=_BINS)
     edges = _valleys(np.bincount(bins, minlength=_BINS))
-    total = histogram.sum()
-    shares = np.add.reduceat(histogram, edges[:-1]) / total
-    enough = np.flatnonzero(shares >= min_share)
-    chosen = int(enough[0]) if len(enough) else int(np.argmax(shares))
-    kept = candidates.copy()
-    kept[candidates] = (bins >= edges[chosen]) & (bins < edges[chosen + 1])
-    return kept
+    modes = []
+    for first, last in zip(edges[:-1], edges[1:], strict=True):
+        mode = candidates.copy()
+        mode[candidates] = (bins >= first) & (bins < last)
+        modes.append(mode)
+    return modes
 
 
-def _triangle(length: int) -> np.ndarray:
+def triangle(length: int) -> np.ndarray:
     """Weights that fall from 1 in the middle to nearly 0 at both ends, float64 (length,)."""
     return 1.0 - np.abs(2 * (np.arange(length) + 0.5) / length - 1)
 
@@ -206,6 +219,18 @@ def dilate(mask: np.ndarray, radius_px: int) -> np.ndarray:
     return cv2.dilate(mask.astype(np.uint8), kernel).astype(bool)
 
 
+def object_of(window: Window, mask: np.ndarray, coordinate: np.ndarray, edge_px: int) -> ObjectPixels | None:
+    """The object of these pixels, bool (h, w), without its edge in the core; None where there are none."""
+    if not mask.any():
+        return None
+    core = erode(mask, edge_px)
+    values = coordinate[core]
+    # Evenly spaced pixels have nearly the same quantiles as all of them.
+    values = np.sort(values[:: max(1, len(values) // _SAMPLED)])
+    levels = np.interp(np.linspace(0, len(values) - 1, _QUANTILES), np.arange(len(values)), values).astype(np.float64)
+    return ObjectPixels(window, mask, core, coordinate, levels)
+
+
 def object_pixels(
     coordinate: np.ndarray,
     valid: np.ndarray,
@@ -234,7 +259,7 @@ def object_pixels(
     """
     mask = foreground(coordinate, valid, min_share, exclusive) if region_mask is None else valid & region_mask
     mask = without_strays(coordinate, mask, stray)
-    return _with_core(window, mask, coordinate, edge_px)
+    return object_of(window, mask, coordinate, edge_px)
 
 
 def without_strays(coordinate: np.ndarray, mask: np.ndarray, slack: float) -> np.ndarray:
@@ -264,15 +289,4 @@ def without(item: ObjectPixels, others: Iterable[ObjectPixels], edge_px: int) ->
     for other in others:
         both = item.window.overlap(other.window)
         mask[both.within(item.window)] &= ~other.mask[both.within(other.window)]
-    return _with_core(item.window, mask, item.coordinate, edge_px)
-
-
-def _with_core(window: Window, mask: np.ndarray, coordinate: np.ndarray, edge_px: int) -> ObjectPixels | None:
-    if not mask.any():
-        return None
-    core = erode(mask, edge_px)
-    values = coordinate[core]
-    # Evenly spaced pixels have nearly the same quantiles as all of them.
-    values = np.sort(values[:: max(1, len(values) // _SAMPLED)])
-    levels = np.interp(np.linspace(0, len(values) - 1, _QUANTILES), np.arange(len(values)), values).astype(np.float64)
-    return ObjectPixels(window, mask, core, coordinate, levels)
+    return object_of(item.window, mask, item.coordinate, edge_px)

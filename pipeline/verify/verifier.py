@@ -20,6 +20,7 @@ from pipeline.records.error_budget import ErrorBudget
 from pipeline.records.message import Language, Message, message
 from pipeline.records.relations import RELATIONS, Need, Relation
 from pipeline.records.settings import Share, checked
+from pipeline.verify.mixture import judge_alternatives
 from pipeline.verify.own_samples import on_own_grid, regions_on_grids
 from pipeline.verify.rules.base import CannotMeasure, Finding, Settings
 from pipeline.verify.rules.object_view import ObjectView, object_views
@@ -153,9 +154,10 @@ class Verifier:
                 views[frame].require(need_of(claim))
                 if relation.objects and _coincide([item.region for item in located]):
                     raise CannotMeasure("same_region", "needs_distinct_regions")
-                finding = rule(claim, *located, **relation.options)
-                if relation.need is not Need.NOTHING:
-                    finding = _doubted(finding, located)
+                if _reads_depth(claim):
+                    finding = _doubted(judge_alternatives(rule, claim, located, **relation.options), located)
+                else:
+                    finding = rule(claim, *located, **relation.options)
                 judged.append(_Judged(frame, indices, finding))
             except CannotMeasure as refusal:
                 judged.append(_Judged(frame, indices, _with_all_small(refusal, located)))

@@ -68,6 +68,7 @@ class Settings:
     Args:
         edge_px: Edge of an object whose depth is not trusted [px].
         min_pixels: Fewest valid pixels of an object.
+        min_returns: Fewest returns of an object, where depth is that of a scanner's single returns.
         foreground_share: Share of a box's centre-weighted pixels that its object must hold.
         box_doubt: How much of the share that another box claims counts as doubt about a box's object, in [0, 1].
         point_radius_px: Half side of the window around a point [px].
@@ -80,6 +81,7 @@ class Settings:
 
     edge_px: Annotated[int, Interval(ge=0, le=50)] = 2
     min_pixels: Count = 20
+    min_returns: Count = 4
     foreground_share: Share = 0.3
     box_doubt: Share = 0.5
     point_radius_px: NonNegative = 4.0

@@ -5,12 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from pipeline.geometry.background import ring_window, surroundings
-from pipeline.geometry.objects import ObjectPixels, object_pixels, order_coordinate, shared_pixels, without
+from pipeline.geometry.candidates import Patch, surface_cues, surfaces
+from pipeline.geometry.objects import (
+    ObjectPixels,
+    object_of,
+    object_pixels,
+    order_coordinate,
+    shared_pixels,
+    without,
+    without_strays,
+)
 from pipeline.geometry.occlusion import nearness
 from pipeline.geometry.regions import Window, box_window, boxes_gap, boxes_iou, mask_box
 from pipeline.records import Box, Origin, Region
@@ -41,6 +51,17 @@ _UNCONTESTED = 0.4
 _MUCH_LARGER, _WITHIN = 2.5, 0.85
 
 
+# The ring around a box reaches over at least so many spacings of scattered returns.
+_RING_SPACINGS = 2.0
+
+
+class Candidate(NamedTuple):
+    """A surface that may be a region's object, and the probability that it is."""
+
+    pixels: ObjectPixels
+    probability: float
+
+
 class CutOut:
     """The object in one region's box or mask, found on first use.
 
@@ -59,7 +80,9 @@ class CutOut:
 
     @property
     def eroded_px(self) -> int:
-        """Width of the edge whose depth is not trusted [px]: none of a mask of exact depth."""
+        """Width of the edge whose depth is not trusted [px]: none of a mask of exact depth, or of single returns."""
+        if self.view.depth.sampling.is_scattered:
+            return 0
         blur_px = self.view.noise.blur_px
         if self.region.mask is not None and blur_px < self.view.settings.edge_px:
             return math.ceil(blur_px)
@@ -100,20 +123,77 @@ class CutOut:
         except CannotMeasure as refusal:
             return refusal
 
+    @cached_property
+    def window(self) -> Window:
+        """The pixels of the box."""
+        return box_window(self.region.box_px, self.view.depth.shape, self.view.settings.point_radius_px)
+
+    @cached_property
+    def coordinate(self) -> np.ndarray:
+        """Order coordinate of the box, float32 (h, w)."""
+        return order_coordinate(self.view.depth.values[self.window.slices], self.view.depth.kind)
+
+    def candidates(self, chosen: ObjectPixels | None) -> tuple[Candidate, ...]:
+        """The surfaces in the box that may be its object, the likeliest first.
+
+        Args:
+            chosen: What was taken for the object.
+        """
+        patch = self._patch
+        masks = surfaces(patch, None if chosen is None else chosen.mask)
+        rivals = ~self._exclusive(self.window)
+        scattered = patch.spacing_px is not None
+        cues = [
+            surface_cues(patch, mask, rivals, chosen=not scattered and chosen is not None and number == 0)
+            for number, mask in enumerate(masks)
+        ]
+        if not masks:
+            return ()
+        shares = self.view.weights["surface_scattered" if scattered else "surface_dense"].shares(cues)
+        found = []
+        for mask, share, cue in zip(masks, shares, cues, strict=True):
+            pixels = chosen if cue["chosen"] else self._object(mask[patch.box])
+            if pixels is not None and np.count_nonzero(pixels.core) >= self.fewest:
+                found.append(Candidate(pixels, float(share)))
+        return tuple(sorted(found, key=lambda candidate: -candidate.probability))
+
+    @cached_property
+    def _patch(self) -> Patch:
+        """The depth in and around the box."""
+        depth, window = self.view.depth, self.window
+        around, spacing_px = ring_window(window, depth.shape), None
+        if depth.sampling.is_scattered:
+            spacing_px = depth.sampling.width_px, depth.sampling.height_px
+            around = around.union(window.grown(math.ceil(_RING_SPACINGS * max(spacing_px)), depth.shape))
+        coordinate = order_coordinate(depth.values[around.slices], depth.kind)
+        return Patch(coordinate, depth.valid[around.slices], window.within(around), self.view.spread, spacing_px)
+
+    @property
+    def fewest(self) -> int:
+        """Fewest measurements of an object."""
+        settings = self.view.settings
+        return settings.min_returns if self.view.depth.sampling.is_scattered else settings.min_pixels
+
+    def _object(self, mask: np.ndarray) -> ObjectPixels | None:
+        kept = without_strays(self.coordinate, mask, _STRAY * self.view.spread)
+        return object_of(self.window, kept, self.coordinate, self.eroded_px)
+
     def _cut_out(self) -> ObjectPixels:
         region, depth, settings = self.region, self.view.depth, self.view.settings
-        window = box_window(region.box_px, depth.shape, settings.point_radius_px)
+        window = self.window
         mask = None
         if region.mask is not None:
             if region.mask.shape != depth.shape:
                 raise CannotMeasure("mask_of_other_size", "needs_frame_mask", label=region.label)
             mask = region.mask[window.slices]
         valid = depth.valid[window.slices]
-        coordinate = order_coordinate(depth.values[window.slices], depth.kind)
         found = None
-        if valid.size:
+        if mask is None and depth.sampling.is_scattered:
+            likeliest = self.candidates(None)
+            found = likeliest[0].pixels if likeliest else None
+        elif valid.size:
             found = object_pixels(
-                coordinate,
+                self.coordinate,
                 valid if mask is not None else self._without_surroundings(window, valid),
                 window,
                 mask,
@@ -125,14 +205,14 @@ class CutOut:
         if found is not None and self._is_noise(found):
             raise CannotMeasure("noisy_depth", "needs_less_noise", label=region.label)
         count = 0 if found is None else int(found.core.sum())
-        if found is None or count < settings.min_pixels:
+        if found is None or count < self.fewest:
             raise CannotMeasure(
                 "few_pixels",
                 "needs_larger_view_or_depth",
                 (self.index,) if self._is_small(valid if mask is None else valid[mask], count) else (),
                 label=region.label,
                 count=count,
-                least=settings.min_pixels,
+                least=self.fewest,
             )
         return found
 
@@ -191,7 +271,7 @@ class CutOut:
             return False
         # Without holes the object would fill the same share of the region.
         without_holes = count * valid.size / np.count_nonzero(valid) if count else valid.size
-        return bool(without_holes < self.view.settings.min_pixels)
+        return bool(without_holes < self.fewest)
 
 
 def own_pixels(cut_outs: Sequence[CutOut], index: int) -> ObjectPixels | CannotMeasure:
@@ -212,7 +292,7 @@ def own_pixels(cut_outs: Sequence[CutOut], index: int) -> ObjectPixels | CannotM
     if not parts:
         return found
     left = without(found, parts, cut.eroded_px)
-    if left is None or np.count_nonzero(left.core) < cut.view.settings.min_pixels:
+    if left is None or np.count_nonzero(left.core) < cut.fewest:
         return CannotMeasure("of_smaller", "needs_mask", label=cut.region.label)
     return left
 

@@ -22,6 +22,8 @@ from pipeline.verify.rules.extents import Centre, Extents, find_centre, find_ext
 from pipeline.verify.rules.support import Support, find_support
 from pipeline.verify.rules.view import FrameView
 
+# Surfaces that are less likely to be the object are left out, and all beyond this number.
+_LEAST_PROBABILITY, _MOST_ALTERNATIVES = 0.02, 3
 # Number of neighbouring pixels of a depth map whose errors are correlated.
 _CORRELATED_PX = 9.0
 
@@ -35,14 +37,16 @@ class ObjectView:
     Args:
         cut_outs: Cut-outs of all regions of the result, in order.
         index: Index of this region.
+        pixels: The surface to take for the object; None takes the one that the rule for boxes chooses.
     """
 
-    def __init__(self, cut_outs: Sequence[CutOut], index: int) -> None:
+    def __init__(self, cut_outs: Sequence[CutOut], index: int, pixels: ObjectPixels | None = None) -> None:
         self.index = index
+        self._given = pixels
         self.view: FrameView = cut_outs[index].view
         self.region: Region = cut_outs[index].region
         self._cut_outs = cut_outs
-        self._meetings: dict[int, Meeting | None] = {}
+        self._meetings: dict[ObjectView, Meeting | None] = {}
 
     @property
     def label(self) -> str:
@@ -51,7 +55,25 @@ class ObjectView:
 
     @cached_property
     def _found(self) -> ObjectPixels | CannotMeasure:
-        return own_pixels(self._cut_outs, self.index)
+        return own_pixels(self._cut_outs, self.index) if self._given is None else self._given
+
+    @cached_property
+    def alternatives(self) -> tuple[tuple[float, ObjectView], ...]:
+        """Views of all surfaces that may be the object, each with its probability; the likeliest first.
+
+        A mask, a point and a refusal have one alternative, the view itself.
+        """
+        cut = self._cut_outs[self.index]
+        if self.region.mask is not None or self.region.is_point or isinstance(self._found, CannotMeasure):
+            return ((1.0, self),)
+        found = [item for item in cut.candidates(self._found) if item.probability >= _LEAST_PROBABILITY]
+        total = sum(item.probability for item in found)
+        if not found:
+            return ((1.0, self),)
+        return tuple(
+            (item.probability / total, self if item.pixels is self._found else ObjectView(self._cut_outs, self.index, item.pixels))
+            for item in found[:_MOST_ALTERNATIVES]
+        )
 
     @property
     def pixels(self) -> ObjectPixels:
@@ -128,7 +150,8 @@ class ObjectView:
         distance = place_distance(self._place, other._place, self.view.depth.shape)
         shared = 2 * self.view.noise.correlation(distance) * self.depth_noise * other.depth_noise
         # Medians average the error from pixel to pixel, whose neighbours err together.
-        rough = [item.pixel_noise**2 * _CORRELATED_PX / np.count_nonzero(item.pixels.core) for item in (self, other)]
+        correlated = 1.0 if self.view.depth.sampling.is_scattered else _CORRELATED_PX
+        rough = [item.pixel_noise**2 * correlated / np.count_nonzero(item.pixels.core) for item in (self, other)]
         stray = [item._stray_error**2 for item in (self, other)]
         return math.sqrt(max(self.depth_noise**2 + other.depth_noise**2 - shared, 0.0) + sum(rough) + sum(stray))
 
@@ -183,9 +206,9 @@ class ObjectView:
         if self.index > other.index:
             found = other.meeting(self)
             return None if found is None else found.swapped()
-        if other.index not in self._meetings:
-            self._meetings[other.index] = find_meeting(self, other)
-        return self._meetings[other.index]
+        if other not in self._meetings:
+            self._meetings[other] = find_meeting(self, other)
+        return self._meetings[other]
 
 
 def object_views(views: Sequence[FrameView], regions: Sequence[Region]) -> tuple[ObjectView, ...]:

@@ -12,6 +12,7 @@ from pipeline.records.camera import Camera
 from pipeline.records.error_budget import ErrorBudget
 from pipeline.records.noise import NoiseModel
 from pipeline.records.relations import Need
+from pipeline.records.weights import Weights
 from pipeline.verify.rules.base import CannotMeasure, Settings
 from pipeline.verify.rules.errors_of_depth import DepthErrors
 
@@ -32,6 +33,7 @@ class FrameView:
         budget: Error of every measurement.
         settings: See ``Settings``.
         sample_px: Width of a pixel of the frame in pixels of the image, where the frame was made smaller.
+        weights: Weights of the fitted models; None takes those that ship.
     """
 
     def __init__(
@@ -41,11 +43,13 @@ class FrameView:
         budget: ErrorBudget | None = None,
         settings: Settings | None = None,
         sample_px: float = 1.0,
+        weights: Weights | None = None,
     ) -> None:
         self.frame = frame
         self.budget = budget or ErrorBudget()
         self.settings = settings or Settings()
         self.sample_px = sample_px
+        self.weights = weights or Weights.shipped()
         self._depth = depth
 
     @property

@@ -1,0 +1,133 @@
+"""The surfaces in a box that may be its object, and the cues that tell which one is.
+
+Convention: a *patch* is the window of a box with a ring around it; arrays are (H, W) of the patch.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from pipeline.geometry.objects import modes_of, triangle
+
+# Surfaces with a smaller share of the box's depth are left out.
+_LEAST_SHARE = 0.05
+# Fewest returns of a surface among scattered ones.
+_FEWEST_RETURNS = 2
+# Neighbouring returns within so many spacings and this share of z are of one surface.
+_NEIGHBOUR_SPACINGS, _GAP = 2.5, 0.03
+# Depth beside the box within this share of z, or of the frame's range, of a surface continues it.
+_SAME = 0.01
+# Keeps the logarithm of a small share finite.
+_SHARE_FLOOR = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """The depth in and around a box.
+
+    Args:
+        coordinate: float32 (H, W), order coordinate.
+        valid: bool (H, W), where it is known.
+        box: The box within the patch: slices of rows and columns.
+        spread: Unit of differences of the coordinate.
+        spacing_px: Spacing of returns along x and y, where depth is scattered [px]; None where it is dense.
+    """
+
+    coordinate: np.ndarray
+    valid: np.ndarray
+    box: tuple[slice, slice]
+    spread: float
+    spacing_px: tuple[float, float] | None = None
+
+
+def surfaces(patch: Patch, chosen: np.ndarray | None) -> list[np.ndarray]:
+    """Split the depth of a box into surfaces.
+
+    Dense depth is split at the valleys of its histogram, scattered depth into returns that follow each other in the
+    image and in depth.
+
+    Args:
+        patch: The depth.
+        chosen: bool (h, w) of the box, pixels that were taken for the object; they stay a surface of their own. None
+            if there are none, or depth is scattered.
+
+    Returns:
+        Disjoint masks, bool (H, W) of the patch, the chosen one first. Of scattered depth they go on into the ring.
+    """
+    valid = np.zeros_like(patch.valid)
+    valid[patch.box] = patch.valid[patch.box]
+    least = _LEAST_SHARE * np.count_nonzero(valid)
+    if patch.spacing_px is not None:
+        found = _connected(patch)
+        least = max(_FEWEST_RETURNS, least)
+    else:
+        found, rest = [], valid
+        if chosen is not None:
+            first = np.zeros_like(valid)
+            first[patch.box] = chosen
+            found, rest = [first], valid & ~first
+        found += [rest & mode for mode in modes_of(patch.coordinate, valid)]
+    return [surface for surface in found if np.count_nonzero(surface[patch.box]) >= max(least, 1)]
+
+
+def _connected(patch: Patch) -> list[np.ndarray]:
+    """Groups of neighbouring returns of similar depth, bool (H, W) each."""
+    rows, columns = np.nonzero(patch.valid)
+    if len(rows) == 0 or patch.spacing_px is None:
+        return []
+    values = patch.coordinate[rows, columns]
+    places = np.stack((columns / patch.spacing_px[0], rows / patch.spacing_px[1]), axis=1)
+    pairs = cKDTree(places).query_pairs(_NEIGHBOUR_SPACINGS, output_type="ndarray")
+    pairs = pairs[np.abs(np.subtract(*values[pairs].T)) < _GAP * patch.spread]
+    joined = coo_matrix((np.ones(len(pairs), dtype=bool), tuple(pairs.T)), shape=(len(rows), len(rows)))
+    count, labels = connected_components(joined, directed=False)
+    inside = np.zeros_like(patch.valid)
+    inside[patch.box] = True
+    counts = np.bincount(labels, weights=inside[rows, columns], minlength=count)
+    groups = []
+    for label in np.flatnonzero(counts >= _FEWEST_RETURNS):
+        group = np.zeros_like(patch.valid)
+        group[rows[labels == label], columns[labels == label]] = True
+        groups.append(group)
+    return groups
+
+
+def surface_cues(patch: Patch, surface: np.ndarray, rivals: np.ndarray, *, chosen: bool) -> dict[str, float]:
+    """The cues that tell whether a surface is the object of its box.
+
+    Args:
+        patch: The depth.
+        surface: Its pixels, bool (H, W).
+        rivals: bool (h, w) of the box, pixels that lie in another region's box.
+        chosen: Whether the rule for boxes chose it.
+
+    Returns:
+        share: logarithm of its share of the box's depth, weighted to the middle; cover: share of the box that its
+        extents cover; around: share of the ring at its depth; farther_around: share of the ring behind it; continued:
+        share of it that lies in the ring; claimed: share of it in another region's box; chosen: 1 or 0.
+    """
+    own, valid = surface[patch.box], patch.valid[patch.box]
+    weight = np.minimum.outer(*(triangle(side) for side in valid.shape))
+    low, high = np.percentile(patch.coordinate[patch.box][own], (5, 95))
+    outside = patch.valid.copy()
+    outside[patch.box] = False
+    beside, slack = patch.coordinate[outside], _SAME * patch.spread
+    cover = 1.0
+    for places, side in zip(np.nonzero(own), valid.shape, strict=True):
+        first, last = np.percentile(places, (2, 98))
+        cover *= min(1.0, (last - first + 1) / side)
+    return {
+        "share": math.log(float(weight[own].sum() / max(weight[valid].sum(), 1e-9)) + _SHARE_FLOOR),
+        "cover": cover,
+        "around": float(((beside >= low - slack) & (beside <= high + slack)).mean()) if beside.size else 0.0,
+        "farther_around": float((beside > high + slack).mean()) if beside.size else 0.5,
+        "continued": float(np.count_nonzero(surface & outside) / np.count_nonzero(surface)),
+        "claimed": float(rivals[own].mean()),
+        "chosen": float(chosen),
+    }

@@ -1,0 +1,94 @@
+"""Small fitted models that turn several cues into a probability: their weights, and what these were fitted on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from pipeline.records.errors import ConfigError
+from pipeline.records.resources import resource_dir
+
+
+@dataclass(frozen=True)
+class CueModel:
+    """A logistic model of named cues.
+
+    Args:
+        weights: Weight of every cue.
+        intercept: Log-odds where all cues are 0; not used to choose among several.
+
+    Raises:
+        ConfigError: If a number is not finite.
+    """
+
+    weights: Mapping[str, float]
+    intercept: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        for name, value in (*self.weights.items(), ("intercept", self.intercept)):
+            if not isinstance(value, int | float) or not math.isfinite(value):
+                raise ConfigError(f"The weight of {name} must be a finite number, not {value!r}.")
+
+    def log_odds(self, cues: Mapping[str, float]) -> float:
+        """Log-odds of one set of cues."""
+        return self.intercept + sum(weight * cues[name] for name, weight in self.weights.items())
+
+    def shares(self, alternatives: Sequence[Mapping[str, float]]) -> np.ndarray:
+        """Probability of each of several alternatives of which one holds, float64 (N,) (softmax)."""
+        scores = np.array([self.log_odds(cues) for cues in alternatives])
+        odds = np.exp(scores - scores.max())
+        shares: np.ndarray = odds / odds.sum()
+        return shares
+
+
+@dataclass(frozen=True)
+class Weights:
+    """All fitted models.
+
+    Args:
+        models: By name: ``surface_dense`` and ``surface_scattered`` say which surface in a box is its object,
+            ``occlusion_masks``, ``occlusion_boxes`` and ``occlusion_scattered`` whether one object hides another.
+        fitted_on: What they were fitted on, in words.
+
+    Raises:
+        ConfigError: If a model is missing, or a number is not finite.
+    """
+
+    models: Mapping[str, CueModel | Mapping[str, Any]]
+    fitted_on: str = ""
+    _made: dict[str, CueModel] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Make the models of plain mappings."""
+        for name in NAMES:
+            model = self.models.get(name)
+            if model is None:
+                raise ConfigError(f"weights.models lacks {name}.")
+            self._made[name] = model if isinstance(model, CueModel) else CueModel(**model)
+
+    def __getitem__(self, name: str) -> CueModel:
+        """The model of that name."""
+        return self._made[name]
+
+    @classmethod
+    def shipped(cls) -> Weights:
+        """The weights that ship with the package."""
+        return _read(resource_dir("conf") / "weights" / "default.yaml")
+
+
+NAMES = ("surface_dense", "surface_scattered", "occlusion_masks", "occlusion_boxes", "occlusion_scattered")
+"""The names of all models."""
+
+
+@cache
+def _read(path: Path) -> Weights:
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return Weights(content["models"], content["fitted_on"])

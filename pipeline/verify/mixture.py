@@ -1,0 +1,61 @@
+"""Judges a claim over all surfaces that its boxes may mean."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import product
+
+from pipeline.records import Claim
+from pipeline.records.message import message
+from pipeline.verify.rules.base import CannotMeasure, Finding
+from pipeline.verify.rules.object_view import ObjectView
+
+# Above this probability of the likeliest surfaces, the others are not worth a sentence.
+_CLEAR = 0.9
+
+
+def judge_alternatives(rule: Callable[..., Finding], claim: Claim, located: Sequence[ObjectView], **options: object) -> Finding:
+    """The average of a rule's findings over the surfaces that the boxes may show, weighted by their probabilities.
+
+    What cannot be measured on some of them counts as one half.
+
+    Args:
+        rule: ``judge`` of the rule.
+        claim: The claim.
+        located: The objects of the claim's regions, in its order.
+        **options: The rule's options.
+
+    Returns:
+        The finding on the likeliest surfaces, with the averaged probability.
+
+    Raises:
+        CannotMeasure: If nothing can be measured on the likeliest surfaces.
+    """
+    combined = [
+        (math.prod(weight for weight, _ in parts), [item for _, item in parts])
+        for parts in product(*(item.alternatives for item in located))
+    ]
+    combined.sort(key=lambda part: -part[0])
+    first = rule(claim, *combined[0][1], **options)
+    if len(combined) == 1:
+        return first
+    total, probability = combined[0][0], combined[0][0] * first.probability
+    for weight, items in combined[1:]:
+        total += weight
+        probability += weight * _probability(rule, claim, items, options)
+    probability /= total
+    if combined[0][0] / total > _CLEAR:
+        return replace(first, probability=probability)
+    note = first.note + message("other_surfaces", share=1 - combined[0][0] / total)
+    return replace(first, probability=probability, note=note, needs="needs_mask")
+
+
+def _probability(
+    rule: Callable[..., Finding], claim: Claim, items: Sequence[ObjectView], options: dict[str, object]
+) -> float:
+    try:
+        return rule(claim, *items, **options).probability
+    except CannotMeasure:
+        return 0.5
