@@ -88,6 +88,27 @@ def spacing_px(valid: np.ndarray) -> tuple[float, float]:
     return max(along, 1.0), max(area / max(along, 1.0), 1.0)
 
 
+def resized_returns(values: np.ndarray, valid: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Move single returns of a scanner to the pixels of another size; of several on one pixel, the nearest counts.
+
+    Args:
+        values: float32 (H, W), z.
+        valid: bool (H, W), one pixel per return.
+        size: New (width, height) [px].
+
+    Returns:
+        Values and validity of the new size.
+    """
+    places = [
+        ((2 * old + 1) * new // (2 * length))
+        for old, new, length in zip(np.nonzero(valid), size[::-1], valid.shape, strict=True)
+    ]
+    moved = np.full(size[::-1], np.inf, dtype=np.float32)
+    np.minimum.at(moved, tuple(places), values[valid])
+    known = np.isfinite(moved)
+    return np.where(known, moved, 0).astype(np.float32), known
+
+
 def _equal_neighbours(values: np.ndarray, valid: np.ndarray) -> np.ndarray:
     """Number of the group of adjoining equal values that each valid pixel belongs to, int (N,), counted from 0."""
     places = np.arange(valid.size).reshape(valid.shape)

@@ -13,10 +13,10 @@ from typing import IO, Any
 import numpy as np
 from numpy.lib import format as npy_format
 
-from pipeline.geometry.scattered import depth_of_returns, single_returns
+from pipeline.geometry.scattered import depth_of_returns, resized_returns, single_returns
 from pipeline.ingest.files import decoding, existing_file, suggestion
 from pipeline.ingest.images import open_image
-from pipeline.ingest.resampling import Size, resize_depth, resize_returns, same_aspect, size_of
+from pipeline.ingest.resampling import Size, resize_depth, same_aspect, size_of
 from pipeline.records import DepthKind, DepthMap, Sampling, ScaleSource
 from pipeline.records.checks import member
 from pipeline.records.errors import InputError
@@ -86,7 +86,7 @@ def read_depth(
         if returns is None:
             values, valid = resize_depth(values, valid, size, nearest=measured)
         else:
-            values, returns = resize_returns(values, returns, size)
+            values, returns = resized_returns(values, returns, size)
     if returns is not None:
         logger.info("%s holds single returns of a scanner.", file.name)
         depth = depth_of_returns(values, returns, "file")

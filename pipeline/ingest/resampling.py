@@ -65,23 +65,3 @@ def resize_depth(values: np.ndarray, valid: np.ndarray, size: Size, *, nearest: 
     weighted = cv2.resize(np.where(valid, values, 0).astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
     weight = cv2.resize(valid.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
     return np.divide(weighted, weight, out=np.zeros_like(weighted), where=new_valid), new_valid
-
-
-def resize_returns(values: np.ndarray, valid: np.ndarray, size: Size) -> tuple[np.ndarray, np.ndarray]:
-    """Move single returns of a scanner to the pixels of another size; of several on one pixel, the nearest counts.
-
-    Args:
-        values: float32 (H, W), z.
-        valid: bool (H, W), one pixel per return.
-        size: New (width, height) [px].
-
-    Returns:
-        Values and validity of the new size.
-    """
-    places = [
-        ((2 * old + 1) * new // (2 * length)) for old, new, length in zip(np.nonzero(valid), size[::-1], valid.shape)
-    ]
-    moved = np.full(size[::-1], np.inf, dtype=np.float32)
-    np.minimum.at(moved, tuple(places), values[valid])
-    known = np.isfinite(moved)
-    return np.where(known, moved, 0).astype(np.float32), known

@@ -16,7 +16,9 @@ from pipeline.verify.rules.object_view import ObjectView
 _CLEAR = 0.9
 
 
-def judge_alternatives(rule: Callable[..., Finding], claim: Claim, located: Sequence[ObjectView], **options: object) -> Finding:
+def judge_alternatives(
+    rule: Callable[..., Finding], claim: Claim, located: Sequence[ObjectView], **options: object
+) -> Finding:
     """The average of a rule's findings over the surfaces that the boxes may show, weighted by their probabilities.
 
     What cannot be measured on some of them counts as one half.

@@ -13,7 +13,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from pipeline.records import DepthMap, Frame, Region, Sampling
+from pipeline.geometry.scattered import resized_returns
+from pipeline.records import Camera, DepthMap, Frame, Region, Sampling
 
 # Below this width of a sample, the map keeps its size [px].
 _LEAST_PX = 1.5
@@ -47,6 +48,23 @@ def on_own_grid(frame: Frame, depth: DepthMap) -> tuple[Frame, DepthMap] | None:
         sampling=Sampling(),
     )
     return replace(frame, rgb=frame.rgb[grid], camera=frame.camera.resized(width, height), given_depth=None), small
+
+
+def cells_of_returns(camera: Camera, depth: DepthMap) -> tuple[np.ndarray, np.ndarray, Camera]:
+    """Scattered depth on a grid whose cells hold about one return each.
+
+    Args:
+        camera: Intrinsics of the frame.
+        depth: Its depth.
+
+    Returns:
+        The nearest z of every cell, float32 (h, w), 0 without any; bool (h, w), where there is one; and the grid's
+        camera.
+    """
+    width = max(1, round(camera.width / depth.sampling.width_px))
+    height = max(1, round(camera.height / depth.sampling.height_px))
+    values, valid = resized_returns(depth.values, depth.valid, (width, height))
+    return values, valid, camera.resized(width, height)
 
 
 def region_on_grid(region: Region, frame: Frame, small: Frame) -> Region:

@@ -155,7 +155,7 @@ class Verifier:
                 if relation.objects and _coincide([item.region for item in located]):
                     raise CannotMeasure("same_region", "needs_distinct_regions")
                 if _reads_depth(claim):
-                    finding = _doubted(judge_alternatives(rule, claim, located, **relation.options), located)
+                    finding = judge_alternatives(rule, claim, located, **relation.options)
                 else:
                     finding = rule(claim, *located, **relation.options)
                 judged.append(_Judged(frame, indices, finding))
@@ -247,12 +247,6 @@ class Verifier:
         if probability >= 1 - self.risk:
             return Status.SUPPORTED
         return Status.REFUTED if probability <= self.risk else Status.UNDECIDED
-
-
-def _doubted(finding: Finding, located: Sequence[ObjectView]) -> Finding:
-    """The finding, drawn towards one half by the doubt about what the boxes hold."""
-    certainty = math.prod(1 - item.doubt for item in located)
-    return replace(finding, probability=0.5 + certainty * (finding.probability - 0.5))
 
 
 def _coincide(regions: Sequence[Region]) -> bool:

@@ -70,7 +70,6 @@ class Settings:
         min_pixels: Fewest valid pixels of an object.
         min_returns: Fewest returns of an object, where depth is that of a scanner's single returns.
         foreground_share: Share of a box's centre-weighted pixels that its object must hold.
-        box_doubt: How much of the share that another box claims counts as doubt about a box's object, in [0, 1].
         point_radius_px: Half side of the window around a point [px].
         tolerance: Accepted relative deviation of a claim's number, at most 10.
         max_points: Most points of one object that distances are measured on.
@@ -83,7 +82,6 @@ class Settings:
     min_pixels: Count = 20
     min_returns: Count = 4
     foreground_share: Share = 0.3
-    box_doubt: Share = 0.5
     point_radius_px: NonNegative = 4.0
     tolerance: Annotated[float, Interval(ge=0, le=10)] = 0.15
     max_points: Annotated[int, Interval(ge=10)] = 1500

@@ -45,8 +45,6 @@ _NOISE = 0.08
 _BESIDE_IOU = 0.05
 # Where neighbours leave less than this share of a ring, the whole ring is used.
 _LEAST_RING = 0.15
-# Up to this share of an object may lie in another box's object without causing doubt.
-_UNCONTESTED = 0.4
 # A box holds another where it is this many times larger and this share of the other lies within.
 _MUCH_LARGER, _WITHIN = 2.5, 0.85
 
@@ -295,21 +293,6 @@ def own_pixels(cut_outs: Sequence[CutOut], index: int) -> ObjectPixels | CannotM
     if left is None or np.count_nonzero(left.core) < cut.fewest:
         return CannotMeasure("of_smaller", "needs_mask", label=cut.region.label)
     return left
-
-
-def contested_share(cut_outs: Sequence[CutOut], index: int, found: ObjectPixels) -> float:
-    """How far another overlapping box's object claims a box's object too, in [0, 1]; 0 for masks.
-
-    Only the part of the claimed share above 40 % counts.
-    """
-    cut = cut_outs[index]
-    if cut.region.mask is not None:
-        return 0.0
-    # An object on a table, or before a wardrobe, does not belong to it.
-    rivals = [cut_outs[other] for other in cut.rivals if cut_outs[other].area_px <= _MUCH_LARGER * cut.area_px]
-    shared = [shared_pixels(found, rival.found) for rival in rivals if isinstance(rival.found, ObjectPixels)]
-    share = max(shared, default=0) / max(int(np.count_nonzero(found.mask)), 1)
-    return max(0.0, share - _UNCONTESTED) / (1 - _UNCONTESTED)
 
 
 def _owns(rival: CutOut, cut: CutOut, found: ObjectPixels) -> bool:

@@ -66,11 +66,12 @@ def find_extents(item: ObjectView) -> Extents:
     rows, columns, z, is_open = _outline_filled(item)
     axes, is_upright = view.axes
     coordinates = back_project_pixels(columns, rows, z, view.camera) @ axes
-    half_px = 0.5 * item.z / view.camera.fx
+    # An object goes on for up to one sample beyond the last on each side, by half of one on average.
+    half_m = 0.5 * item.sample_sides
     reaches = []
     for axis in range(3):
         part = reach(coordinates[:, axis], is_open)
-        pad = half_px * float(np.hypot(*axes[:2, axis]))
+        pad = float(np.hypot(*(half_m * axes[:2, axis])))
         ends_open = part.low_open or item.is_cut_off, part.high_open or item.is_cut_off
         reaches.append(Reach(part.low - pad, part.high + pad, *ends_open))
     across, up, along = reaches

@@ -17,7 +17,7 @@ from pipeline.records.relations import Need
 from pipeline.verify.rules import boundary
 from pipeline.verify.rules.base import CannotMeasure
 from pipeline.verify.rules.contours import Meeting, find_meeting
-from pipeline.verify.rules.cut_out import CutOut, box_within, contested_share, own_pixels
+from pipeline.verify.rules.cut_out import CutOut, box_within, own_pixels
 from pipeline.verify.rules.extents import Centre, Extents, find_centre, find_extents
 from pipeline.verify.rules.support import Support, find_support
 from pipeline.verify.rules.view import FrameView
@@ -71,7 +71,10 @@ class ObjectView:
         if not found:
             return ((1.0, self),)
         return tuple(
-            (item.probability / total, self if item.pixels is self._found else ObjectView(self._cut_outs, self.index, item.pixels))
+            (
+                item.probability / total,
+                self if item.pixels is self._found else ObjectView(self._cut_outs, self.index, item.pixels),
+            )
             for item in found[:_MOST_ALTERNATIVES]
         )
 
@@ -91,11 +94,6 @@ class ObjectView:
     def eroded_px(self) -> int:
         """Width of the edge whose depth is not trusted [px]."""
         return self._cut_outs[self.index].eroded_px
-
-    @cached_property
-    def doubt(self) -> float:
-        """Probability that what was found in the box is another's object, which claims a part of it too."""
-        return self.view.settings.box_doubt * contested_share(self._cut_outs, self.index, self.pixels)
 
     @cached_property
     def box_px(self) -> Box:
@@ -119,6 +117,12 @@ class ObjectView:
     def z(self) -> float:
         """Median depth, in the depth's own unit."""
         return depth_of_coordinate(self.pixels.median, self.view.depth.kind)
+
+    @cached_property
+    def sample_sides(self) -> np.ndarray:
+        """Width and height of one sample at the object, float64 (2,), in the depth's unit."""
+        sampling, camera = self.view.depth.sampling, self.view.camera
+        return self.z * np.array((sampling.width_px / camera.fx, sampling.height_px / camera.fy))
 
     @cached_property
     def points(self) -> np.ndarray:

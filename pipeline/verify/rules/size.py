@@ -65,11 +65,14 @@ def measured(item: ObjectView, extent: str) -> Extent:
     uneven = math.sqrt(max(2 - 2 * view.noise.correlation(share), 0.0)) * item.depth_noise
     rough = _ENDS_NOISE * item.pixel_noise
     leaked = abs(float(axes[2, axis])) * math.hypot(uneven, rough) * z / length
+    # Where an object ends between its last sample and the next is not known.
+    ends = math.sqrt(2 / 12) * float(np.hypot(*(item.sample_sides * axes[:2, axis]))) / length
     side_px = (right - left) if axis == 0 else (bottom - top)
     edge = math.sqrt(2) * item.edge_error_px(0 if axis == 0 else 1) / max(side_px, 1.0)
     parts = [
         item.depth_noise,
         leaked,
+        ends,
         edge,
         view.budget.length(view.depth, view.camera.source),
         _SHAPE_ERROR[extent],
@@ -79,6 +82,10 @@ def measured(item: ObjectView, extent: str) -> Extent:
         # The object should fill its box from side to side.
         across = max(side_px * z / view.camera.fx, 1e-9)
         parts.append(_UNFILLED * abs(math.log(length / across)))
+    elif extent == "height" and item.region.mask is None:
+        rows = np.flatnonzero(item.pixels.mask.any(axis=1))
+        filled_px = min(rows[-1] - rows[0] + view.depth.sampling.height_px, side_px)
+        parts.append(_UNFILLED * abs(math.log(filled_px / max(side_px, 1.0))))
     if not found.is_upright and extent != "width":
         parts.append(min(_MOST_SLANT, _SLANT_SHARE * found.along.length / length))
     elif view.up is not None and extent == "height":

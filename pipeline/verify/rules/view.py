@@ -13,6 +13,7 @@ from pipeline.records.error_budget import ErrorBudget
 from pipeline.records.noise import NoiseModel
 from pipeline.records.relations import Need
 from pipeline.records.weights import Weights
+from pipeline.verify.own_samples import cells_of_returns
 from pipeline.verify.rules.base import CannotMeasure, Settings
 from pipeline.verify.rules.errors_of_depth import DepthErrors
 
@@ -112,9 +113,10 @@ class FrameView:
         if self._depth is None or not self.depth.kind.has_shape:
             return None
         noise = max(self.errors.smooth(self.errors.middle), _LEAST_NOISE)
-        return estimate_up(
-            self.depth.values, self.depth.valid, self.camera, max_tilt_deg=_MOST_TILT_DEG, relative_noise=noise
-        )
+        seen = self.depth.values, self.depth.valid, self.camera
+        if self.depth.sampling.is_scattered:
+            seen = cells_of_returns(self.camera, self.depth)
+        return estimate_up(*seen, max_tilt_deg=_MOST_TILT_DEG, relative_noise=noise)
 
     @cached_property
     def axes(self) -> tuple[np.ndarray, bool]:
