@@ -17,10 +17,12 @@ import cv2
 import numpy as np
 
 from pipeline.geometry.objects import ObjectPixels, dilate, erode
+from pipeline.geometry.outlines import hull_of
 from pipeline.records import DepthKind
 
-# Pixels beyond the eroded edge that the planes are fitted to, to either side [px].
-_REACH_PX = 4
+# Pixels beyond the eroded edge that the planes are fitted to, to either side: a share of the smaller object's side, at
+# least so many [px].
+_REACH_SHARE, _LEAST_REACH_PX = 0.08, 4
 # Fewest pixels of a one-sided fit, and its largest gain of variance; beyond, the plane is not continued.
 _FEWEST, _LARGEST_GAIN = 8, 25.0
 # The boundary may lie this far from where the masks put it [px].
@@ -28,6 +30,8 @@ _PLACE_PX = 2.5
 # The band around a boundary: a share of the smaller object's side, in these bounds [px].
 _BAND_SHARE, _BAND_PX = 0.3, (8, 60)
 _FEWEST_AROUND = 20
+# Fewest pixels of a band beside another object, and the quantiles that it is compared by.
+_FEWEST_BESIDE, _LEVELS = 8, np.linspace(0.05, 0.95, 19)
 # What is above its neighbour: the sine of the direction in the image.
 _RISE = 0.3
 # A step is clear beyond this many standard deviations.
@@ -155,7 +159,8 @@ def shared_contour(
     if not touching.any():
         return _NONE
     rows, columns = np.nonzero(touching)
-    reach = edge_px + _REACH_PX
+    side_px = math.sqrt(min(np.count_nonzero(whole_first), np.count_nonzero(whole_second)))
+    reach = edge_px + max(_LEAST_REACH_PX, round(_REACH_SHARE * side_px))
     top, bottom = max(rows.min() - 2 * reach, 0), rows.max() + 2 * reach + 1
     left, right = max(columns.min() - 2 * reach, 0), columns.max() + 2 * reach + 1
     crop = (slice(top, bottom), slice(left, right))
@@ -272,6 +277,32 @@ def nearer_around(coordinate: np.ndarray, first: np.ndarray, second: np.ndarray,
     return float(1 - places.mean())
 
 
+def nearer_beside(coordinate: np.ndarray, first: np.ndarray, second: np.ndarray, width_px: int, edge_px: int) -> float:
+    """How often the first object is nearer than the second, in bands of both beside the other.
+
+    Unlike ``nearer_around`` it needs no common boundary, only that the two are close.
+
+    Args:
+        coordinate: float (h, w), order coordinate.
+        first: bool (h, w), pixels of the first.
+        second: bool (h, w), pixels of the second.
+        width_px: Width of the bands [px].
+        edge_px: Edge of an object that is left out, where enough remains [px].
+
+    Returns:
+        Difference of the shares of pairs in which the first and the second is nearer, in [-1, 1]; 0 without bands.
+    """
+    values = []
+    for mask, other in ((first, second), (second, first)):
+        band = mask & dilate(other, width_px)
+        inner = band & erode(mask, edge_px)
+        band = inner if np.count_nonzero(inner) >= _FEWEST_BESIDE else band
+        if np.count_nonzero(band) < _FEWEST_BESIDE:
+            return 0.0
+        values.append(np.quantile(coordinate[band], _LEVELS))
+    return float(np.sign(values[1][None, :] - values[0][:, None]).mean())
+
+
 @dataclass(frozen=True)
 class Ownership:
     """How much of a contour each object owns, each a share in [0, 1].
@@ -282,14 +313,18 @@ class Ownership:
         standing: Where there is no step, the two form a hollow and the first is above the second, like an object
             that stands on a surface.
         carrying: The same with the second above.
-        leaning: In [-1, 1]: how far the steps that are not clear lean towards the first; 0 where there are none.
     """
 
     first: float
     second: float
     standing: float
     carrying: float
-    leaning: float = 0.0
+
+
+def clear_step(contour: Contour, noise: float, drift: float) -> np.ndarray:
+    """Least step that is clear at each pixel, float64 (N,), positive; see ``ownership``."""
+    least: np.ndarray = _DEVIATIONS * np.hypot(noise * np.sqrt(contour.gains), drift) + contour.bends
+    return np.maximum(least, 1e-12)
 
 
 def ownership(
@@ -311,7 +346,7 @@ def ownership(
     """
     if contour.steps.size == 0:
         return Ownership(0.0, 0.0, 0.0, 0.0)
-    least = _DEVIATIONS * np.hypot(noise * np.sqrt(contour.gains), drift) + contour.bends
+    least = clear_step(contour, noise, drift)
     first, second = contour.steps > least, contour.steps < -least
     hollow = ~first & ~second & (contour.folds > 0)
     return Ownership(
@@ -319,12 +354,7 @@ def ownership(
         float(second.mean()),
         _stands(hollow & (contour.rises > _RISE), second_level),
         _stands(hollow & (contour.rises < -_RISE), first_level),
-        _leaning(contour.steps / np.maximum(least, 1e-12), ~first & ~second & ~hollow),
     )
-
-
-def _leaning(steps: np.ndarray, unclear: np.ndarray) -> float:
-    return float(np.tanh(np.median(steps[unclear]))) * float(unclear.mean()) if unclear.any() else 0.0
 
 
 def _stands(places: np.ndarray, level: np.ndarray | None) -> float:
@@ -347,8 +377,5 @@ def hidden_share_bounds(front: np.ndarray, back: np.ndarray) -> tuple[float, flo
     visible = np.count_nonzero(back)
     if visible == 0:
         return 0.0, 1.0
-    contours, _ = cv2.findContours(back.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    hull = cv2.convexHull(np.concatenate(contours))
-    filled = cv2.fillConvexPoly(np.zeros(back.shape, np.uint8), hull, 1).astype(bool)
-    within, all_of_it = np.count_nonzero(filled & front), np.count_nonzero(front)
+    within, all_of_it = np.count_nonzero(hull_of(back) & front), np.count_nonzero(front)
     return within / (within + visible), all_of_it / (all_of_it + visible)

@@ -175,6 +175,7 @@ class Region:
         score: Optional confidence in [0, 1].
         origin: Who gave it.
         attributes: Further fields that the model gave, as texts.
+        segmenter: Name and version or model of the segmenter that made the mask; None where the mask was given.
 
     Raises:
         RecordError: If the box is not finite or its sides are turned around.
@@ -188,6 +189,7 @@ class Region:
     score: float | None = None
     origin: Origin = Origin.MODEL
     attributes: dict[str, str] = field(default_factory=dict)
+    segmenter: str | None = None
 
     def __post_init__(self) -> None:
         """Check the box, the mask and the score."""

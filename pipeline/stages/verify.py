@@ -110,7 +110,8 @@ class VerifyStage:
             outcomes = self._segment(frame, [regions[index] for index in boxes])
             for index, outcome in zip(boxes, outcomes, strict=True):
                 if outcome.mask is not None:
-                    segmented[index] = replace(regions[index], mask=outcome.mask)
+                    maker = " ".join((self.segmenter.identity or "").split()[:2]) or type(self.segmenter).__name__
+                    segmented[index] = replace(regions[index], mask=outcome.mask, segmenter=maker)
                     made.add(index)
         for index in confused(segmented, made):
             segmented[index] = regions[index]

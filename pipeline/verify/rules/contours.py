@@ -8,15 +8,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.geometry.occlusion import Contour, Ownership, nearer_around, ownership, separate, shared_contour
+from pipeline.geometry.occlusion import (
+    Contour,
+    Ownership,
+    clear_step,
+    nearer_around,
+    ownership,
+    separate,
+    shared_contour,
+)
 from pipeline.geometry.regions import boxes_gap
 from pipeline.verify.rules.view import FrameView
 
 if TYPE_CHECKING:
     from pipeline.verify.rules.object_view import ObjectView
 
-# Widest gap between the pixels of two boxes' objects, and of two masks, that still touch [px].
-_GAP_PX, _MASK_GAP_PX = 2, 0
+# Widest gap between the pixels of two objects that still touch [px].
+_GAP_PX = 2
 # A surface is level where the cosine of its normal to gravity is larger.
 _LEVEL = 0.9
 # The places read on both sides of a contour lie this many edges apart.
@@ -61,6 +69,10 @@ class Meeting:
             1 - self.first_nearer,
         )
 
+    def least_steps(self, contour: Contour) -> np.ndarray:
+        """Least step that is clear at each pixel of a contour, float64 (N,)."""
+        return clear_step(contour, self.noise, self.drift)
+
     def ownership(self) -> Ownership:
         """Who owns the contour."""
         return ownership(
@@ -80,7 +92,7 @@ def find_meeting(first: ObjectView, second: ObjectView) -> Meeting | None:
     """
     view, masks = first.view, [item.region.mask for item in (first, second) if item.region.mask is not None]
     both_masks = len(masks) == 2
-    gap_px = _MASK_GAP_PX if both_masks else _GAP_PX
+    gap_px = _GAP_PX
     objects = first.pixels, second.pixels
     if boxes_gap(first.region.box_px, second.region.box_px) > 2 * view.edge_px + gap_px:
         return None

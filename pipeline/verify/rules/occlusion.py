@@ -3,40 +3,42 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.spatial import cKDTree
 
-from pipeline.geometry.occlusion import Contour, hidden_share_bounds
+from pipeline.geometry.objects import dilate
+from pipeline.geometry.occlusion import Contour, hidden_share_bounds, nearer_beside, separate
+from pipeline.geometry.outlines import filled_share, junction_lead
+from pipeline.geometry.regions import boxes_gap
 from pipeline.records import Claim
 from pipeline.records.message import message
-from pipeline.verify.rules.base import CannotMeasure, Finding, fraction_probability
+from pipeline.verify.rules.base import Finding, fraction_probability
 from pipeline.verify.rules.object_view import ObjectView
 from pipeline.verify.rules.support import stacked
 
-# The log-odds that one hides the other, by the difference of the shares that the two own; fitted to rendered scenes.
-_STEEPNESS, _OFFSET = 10.0, -0.5
-# Weight of steps that are not clear.
-_LEANING = 0.3
-# A contour of this length counts half, a much longer one in full [px].
-_HALF_PX = 4.0
-# The same as a share of the side of the smaller of the two.
-_HALF_SHARE = 0.15
-# No contour gives more certainty than this: a third object may lie between the two.
-_SUREST = 0.985
-# The hiding object is nearer in at least this share of the pairs of pixels around the contour.
-_REGISTERED = 0.2
-# Both own more than this: two parts of the contour contradict each other.
-_CONTRADICTION = 0.35
+# Steepness with which cues that may grow without bound are drawn into [0, 1].
+_FILLED_STEEPNESS, _GAP_STEEPNESS = 4.0, 3.0
+# Width of the bands and radius of the discs that are read beside the other object: a share of the smaller one's side, at
+# least so many [px].
+_BESIDE_SHARE, _LEAST_BESIDE_PX = 0.12, 4
+# A contour of this length counts half, a much longer one in full: pixels, and a share of the smaller one's side.
+_HALF_PX, _HALF_SHARE = 4.0, 0.15
+# Returns of two objects this many spacings apart are beside each other; a surface falls off by less than this share of z
+# over that distance.
+_BESIDE_SPACINGS, _SLANT = 3.0, 0.02
+_STEP_DEVIATIONS = 3.0
+# Segmenter whose outlines follow edges of colour, and say little about the object's shape.
+_UNTRUSTED = "grabcut"
 # Error of a hidden share's bounds: a share, and a part of the share.
 _SHARE_ERROR, _SHARE_PART = 0.004, 0.05
 
 
 def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, sign: int) -> Finding:
-    """Read the step in depth across the shared boundary.
+    """Weigh the cues that one object hides another: who owns their common contour, depth beside it, and shape.
 
-    One hides the other where it is nearer along the boundary. Where it stands on the other there is no step; it then
-    hides the part of the other's surface that lies behind it.
+    Each of two objects can hide a part of the other, and neither has to.
 
     Args:
         claim: The claim; with a value it also says how much is hidden.
@@ -45,55 +47,105 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, sign: int) ->
         sign: 1 where the subject should hide the object, -1 where it should be hidden by it.
 
     Raises:
-        CannotMeasure: If the regions do not touch in the image, or no step can be read.
+        CannotMeasure: If an object has too few pixels with depth.
     """
-    met = subject.meeting(other)
-    if met is None:
-        raise CannotMeasure(
-            "no_contour",
-            "needs_touching_view",
-            subject=claim.subject,
-            object=claim.object,
-            frame=subject.view.frame.name,
-        )
-    contour = _without_set_back(met.contour, subject, other)
-    front, back = (met.first, met.second) if sign > 0 else (met.second, met.first)
-    owned = replace(met, contour=contour).ownership()
-    own, opposed = owned.first + owned.standing, owned.second + owned.carrying
-    if sign < 0:
-        own, opposed = opposed, own
-    size_px = math.sqrt(min(np.count_nonzero(front), np.count_nonzero(back)))
-    leaning = owned.leaning if sign > 0 else -owned.leaning
-    lead = own - opposed + _LEANING * leaning
-    probability = _probability(lead, max(own, opposed), contour.length_px, size_px)
+    front, back = (subject, other) if sign > 0 else (other, subject)
+    found = occlusion_cues(front, back)
+    probability = 1 / (1 + math.exp(-subject.view.weights[model_of(front, back)].log_odds(found.cues)))
+    owned, opposed = found.cues["owned"], found.cues["opposed"]
     note = message(
         "contour",
-        length=contour.length_px,
-        subject=claim.subject,
-        object=claim.object,
-        first=owned.first,
-        second=owned.second,
+        length=found.length_px * subject.view.sample_px,
+        subject=front.label,
+        object=back.label,
+        first=owned,
+        second=opposed,
     )
-    if owned.standing + owned.carrying > 0.05:
-        note += message("standing", share=owned.standing + owned.carrying)
-    nearer = met.first_nearer if sign > 0 else 1 - met.first_nearer
-    if (lead > 0 and nearer < _REGISTERED) or (lead < 0 and nearer > 1 - _REGISTERED):
-        probability = 0.5
-        note += message("out_of_register")
-    if min(own, opposed) > _CONTRADICTION:
-        probability = 0.5
-        note += message("contour_contradicts")
-    numbers = {
-        "contour_px": contour.length_px,
-        "contour_owned_by_subject": owned.first,
-        "contour_owned_by_object": owned.second,
-        "contour_subject_stands_on_object": owned.standing,
-        "contour_object_stands_on_subject": owned.carrying,
-    }
-    finding = Finding(probability, own - opposed, "of the shared contour", note, numbers, needs="needs_clear_step")
+    if found.length_px == 0:
+        note = message("no_contour", subject=claim.subject, object=claim.object, frame=subject.view.frame.name)
+    numbers = {"contour_px": found.length_px * subject.view.sample_px, **found.cues}
+    finding = Finding(probability, probability - 0.5, "of certainty", note, numbers, needs=_needs(front, back))
     if claim.value is None or probability <= 0.5:
         return finding
-    return _with_share(claim, front, back, finding, subject.view.settings.tolerance)
+    return _with_share(claim, found.front, found.back, finding, subject.view.settings.tolerance)
+
+
+def _needs(front: ObjectView, back: ObjectView) -> str:
+    has_masks = front.region.mask is not None and back.region.mask is not None
+    return "needs_clear_step" if has_masks else "needs_masks"
+
+
+def model_of(front: ObjectView, back: ObjectView) -> str:
+    """Name of the model that weighs the cues of two objects."""
+    if front.view.depth.sampling.is_scattered:
+        return "occlusion_scattered"
+    trusted = all(
+        item.region.mask is not None and (item.region.segmenter or "").split(" ")[0] != _UNTRUSTED
+        for item in (front, back)
+    )
+    return "occlusion_masks" if trusted else "occlusion_boxes"
+
+
+@dataclass(frozen=True, eq=False)
+class OcclusionCues:
+    """What speaks for one object hiding another.
+
+    Args:
+        cues: owned, opposed: shares of the contour that are the first's and the second's, weighted by its length; step:
+            the median step at it in units of its error, drawn into [-1, 1]; nearer_around, nearer_beside: how much more
+            often the first is nearer, around the contour and in bands beside the other; filled, opposed_filled: how far
+            each fills the hull of the other; junction: see ``junction_lead``; gap: the gap between the two as a share
+            of the smaller one's side, drawn into [0, 1].
+        length_px: Length of the contour; 0 where they have none.
+        front: bool (h, w), visible pixels of the first.
+        back: bool (h, w), visible pixels of the second.
+    """
+
+    cues: dict[str, float]
+    length_px: float
+    front: np.ndarray
+    back: np.ndarray
+
+
+def occlusion_cues(first: ObjectView, second: ObjectView) -> OcclusionCues:
+    """The cues that the first object hides the second.
+
+    Raises:
+        CannotMeasure: If an object has too few pixels with depth.
+    """
+    view = first.view
+    if view.depth.sampling.is_scattered:
+        return _scattered_cues(first, second)
+    coordinate, own, others = separate(first.pixels, second.pixels)
+    window = first.pixels.window.union(second.pixels.window)
+    front, back = own, others
+    if first.region.mask is not None and second.region.mask is not None:
+        front, back = (item.region.mask[window.slices] for item in (first, second))
+        back = back & ~front
+    side_px = max(math.sqrt(min(np.count_nonzero(front), np.count_nonzero(back))), 1.0)
+    beside_px = max(_LEAST_BESIDE_PX, round(_BESIDE_SHARE * side_px))
+    cues = {"owned": 0.0, "opposed": 0.0, "step": 0.0, "nearer_around": 0.0}
+    length_px = 0.0
+    met = first.meeting(second)
+    if met is not None:
+        contour = _without_set_back(met.contour, first, second)
+        owned = replace(met, contour=contour).ownership()
+        length_px = contour.length_px
+        weight = length_px / (length_px + _HALF_PX + _HALF_SHARE * side_px)
+        cues = {
+            "owned": weight * (owned.first + owned.standing),
+            "opposed": weight * (owned.second + owned.carrying),
+            "step": math.tanh(float(np.median(contour.steps / met.least_steps(contour)))),
+            "nearer_around": 2 * met.first_nearer - 1,
+        }
+    cues |= {
+        "nearer_beside": nearer_beside(coordinate, own, others, beside_px, view.edge_px),
+        "filled": math.tanh(_FILLED_STEEPNESS * filled_share(front, back)),
+        "opposed_filled": math.tanh(_FILLED_STEEPNESS * filled_share(back, front)),
+        "junction": junction_lead(front, back, beside_px),
+        "gap": math.tanh(_GAP_STEEPNESS * max(0.0, boxes_gap(first.box_px, second.box_px)) / side_px),
+    }
+    return OcclusionCues(cues, length_px, front, back)
 
 
 def _without_set_back(contour: Contour, subject: ObjectView, other: ObjectView) -> Contour:
@@ -106,10 +158,36 @@ def _without_set_back(contour: Contour, subject: ObjectView, other: ObjectView) 
     return replace(contour, steps=np.where(set_back, 0.0, contour.steps), folds=np.where(set_back, 0.0, contour.folds))
 
 
-def _probability(lead: float, clear: float, length_px: float, size_px: float) -> float:
-    """Probability that one hides the other, by how much more of the contour it owns."""
-    log_odds = (_STEEPNESS * lead + _OFFSET * clear) * length_px / (length_px + _HALF_PX + _HALF_SHARE * size_px)
-    return (1 - _SUREST) + (2 * _SUREST - 1) / (1 + math.exp(-log_odds))
+def _scattered_cues(first: ObjectView, second: ObjectView) -> OcclusionCues:
+    """Cues of single returns: those of the one object beside those of the other."""
+    view, sampling = first.view, first.view.depth.sampling
+    coordinate, own, others = separate(first.pixels, second.pixels)
+    scale = 1 / np.array((sampling.height_px, sampling.width_px))
+    (one, its), (two, theirs) = ((np.argwhere(mask), coordinate[mask]) for mask in (own, others))
+    cues = dict.fromkeys(("owned", "opposed", "nearer_beside", "filled", "opposed_filled"), 0.0)
+    gap_px, count = max(0.0, boxes_gap(first.box_px, second.box_px)), 0
+    if len(one) and len(two):
+        distances, nearest = cKDTree(two * scale).query(one * scale)
+        beside = distances < _BESIDE_SPACINGS
+        count = int(np.count_nonzero(beside))
+        steps = theirs[nearest[beside]] - its[beside]
+        least = _STEP_DEVIATIONS * first.pair_noise(second) + _SLANT * view.spread
+        if count:
+            cues["owned"], cues["opposed"] = float((steps > least).mean()), float((steps < -least).mean())
+        levels = [np.quantile(values, np.linspace(0.05, 0.95, 19)) for values in (its, theirs)]
+        cues["nearer_beside"] = float(np.sign(levels[1][None, :] - levels[0][:, None]).mean())
+        areas = [dilate(mask, round(max(sampling.width_px, sampling.height_px))) for mask in (own, others)]
+        cues["filled"], cues["opposed_filled"] = (
+            math.tanh(_FILLED_STEEPNESS * filled_share(*pair)) for pair in (areas, areas[::-1])
+        )
+    side_px = math.sqrt(min(_area(item) for item in (first, second)))
+    cues["gap"] = math.tanh(_GAP_STEEPNESS * gap_px / max(side_px, 1.0))
+    return OcclusionCues(cues, float(count), own, others)
+
+
+def _area(item: ObjectView) -> float:
+    left, top, right, bottom = item.box_px
+    return (right - left) * (bottom - top)
 
 
 def _with_share(claim: Claim, front: np.ndarray, back: np.ndarray, hides: Finding, tolerance: float) -> Finding:
