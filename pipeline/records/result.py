@@ -49,6 +49,26 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class CalibrationNote:
+    """The data behind a verdict's probability.
+
+    Args:
+        name: Name of the calibration.
+        curve: Family of relations and class of depth, as ``order/measured``.
+        verdicts: Number of comparable verdicts behind it.
+        scenes: Number of their scenes.
+        missing_scenes: How many more scenes the guarantee on the share of wrong verdicts needs, at least; 0 where it
+            holds, None where no comparable verdict was judged.
+    """
+
+    name: str
+    curve: str
+    verdicts: int
+    scenes: int
+    missing_scenes: int | None = None
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The judgement of one claim.
 
@@ -65,6 +85,7 @@ class Verdict:
         claim_text: The claim in words, in the same language; by default in English.
         reason_code: What the reason says, for programs: a key of ``records/wording/``.
         needs_code: The same of ``needs``.
+        calibration: Which calibration the probability comes from, and what it guarantees; None where none applies.
 
     Raises:
         RecordError: If an undecided verdict does not say what would decide it, or a number is off.
@@ -82,6 +103,7 @@ class Verdict:
     claim_text: str = ""
     reason_code: str = ""
     needs_code: str | None = None
+    calibration: CalibrationNote | None = None
 
     def __post_init__(self) -> None:
         """Check the rules above."""

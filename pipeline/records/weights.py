@@ -43,6 +43,8 @@ class CueModel:
 
     def shares(self, alternatives: Sequence[Mapping[str, float]]) -> np.ndarray:
         """Probability of each of several alternatives of which one holds, float64 (N,) (softmax)."""
+        if not alternatives:
+            return np.empty(0)
         scores = np.array([self.log_odds(cues) for cues in alternatives])
         odds = np.exp(scores - scores.max())
         shares: np.ndarray = odds / odds.sum()

@@ -16,10 +16,13 @@ from annotated_types import Interval
 from pipeline.claims.resolve import resolve, resolve_all
 from pipeline.geometry.regions import boxes_iou
 from pipeline.records import Claim, DepthMap, Evidence, Frame, Region, Scene, Status, Verdict
+from pipeline.records.calibration import Calibration, Curve
 from pipeline.records.error_budget import ErrorBudget
 from pipeline.records.message import Language, Message, message
 from pipeline.records.relations import RELATIONS, Need, Relation
+from pipeline.records.result import CalibrationNote
 from pipeline.records.settings import Share, checked
+from pipeline.records.weights import Weights
 from pipeline.verify.mixture import judge_alternatives
 from pipeline.verify.own_samples import on_own_grid, regions_on_grids
 from pipeline.verify.rules.base import CannotMeasure, Finding, Settings
@@ -40,7 +43,7 @@ class _Judged:
     found: Finding | CannotMeasure
 
 
-class _Views:
+class Views:
     """All frames and regions on one grid.
 
     Args:
@@ -60,7 +63,7 @@ class _Views:
         images: Sequence[Frame] = (),
     ) -> None:
         self.views = [
-            FrameView(frame, depth, verifier.budget, verifier.settings, image.width / frame.width)
+            FrameView(frame, depth, verifier.budget, verifier.settings, image.width / frame.width, verifier.weights)
             for frame, depth, image in zip(frames, depths, images or frames, strict=True)
         ]
         self.objects = object_views(self.views, regions)
@@ -73,6 +76,8 @@ class Verifier:
         risk: Accepted probability of a wrong decided verdict, in (0, 0.5): a claim is supported where its
             probability is at least 1 - risk, refuted where it is at most risk, and undecided in between.
         budget: Error of every measurement.
+        weights: Weights of the fitted models; None takes those that ship.
+        calibration: How stated probabilities are corrected; None takes that which ships.
         settings: How objects are cut out and numbers compared.
         frame_correlation: How much of the error is common to all frames, in [0, 1]: 0 lets each frame vote
             for itself, 1 takes their mean.
@@ -88,11 +93,19 @@ class Verifier:
         budget: ErrorBudget | None = None,
         settings: Settings | None = None,
         frame_correlation: Share = 0.7,
+        weights: Weights | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         self.risk = risk
+        self.weights = weights or Weights.shipped()
+        self.calibration = calibration or Calibration.shipped()
         self.frame_correlation = frame_correlation
         self.budget = budget or ErrorBudget()
         self.settings = settings or Settings()
+
+    def with_fits(self, weights: Weights, calibration: Calibration) -> Verifier:
+        """The same verifier with other weights and another calibration."""
+        return Verifier(self.risk, self.budget, self.settings, self.frame_correlation, weights, calibration)
 
     def judge(
         self, scene: Scene, regions: Sequence[Region], claims: Sequence[Claim], language: Language = "en"
@@ -109,30 +122,29 @@ class Verifier:
             One verdict per claim, in the same order. The same input gives the same verdicts.
         """
         regions = tuple(regions)
-        depths = scene.depth or (None,) * len(scene.frames)
-        images = _Views(self, scene.frames, depths, regions)
-        grids = [
-            (depth is not None and on_own_grid(frame, depth)) or (frame, depth)
-            for frame, depth in zip(scene.frames, depths, strict=True)
-        ]
-        own_frames = [frame for frame, _ in grids]
-        own = images
-        if any(frame is not other for frame, other in zip(own_frames, scene.frames, strict=True)):
-            own = _Views(
-                self,
-                own_frames,
-                [depth for _, depth in grids],
-                regions_on_grids(regions, scene.frames, own_frames),
-                scene.frames,
-            )
+        images, own = self.views(scene, regions)
         return tuple(
             self._judge_claim(claim, own if _reads_depth(claim) else images, regions, language) for claim in claims
         )
 
+    def views(self, scene: Scene, regions: tuple[Region, ...]) -> tuple[Views, Views]:
+        """Frames and regions in the pixels of the images, and on the grids of the depth's own samples."""
+        depths = scene.depth or (None,) * len(scene.frames)
+        images = Views(self, scene.frames, depths, regions)
+        grids = [
+            (depth is not None and on_own_grid(frame, depth)) or (frame, depth)
+            for frame, depth in zip(scene.frames, depths, strict=True)
+        ]
+        own = [frame for frame, _ in grids]
+        if all(frame is other for frame, other in zip(own, scene.frames, strict=True)):
+            return images, images
+        small = regions_on_grids(regions, scene.frames, own)
+        return images, Views(self, own, [depth for _, depth in grids], small, scene.frames)
+
     def _judge_claim(
         self,
         claim: Claim,
-        seen: _Views,
+        seen: Views,
         regions: tuple[Region, ...],
         language: Language,
     ) -> Verdict:
@@ -156,15 +168,28 @@ class Verifier:
                     raise CannotMeasure("same_region", "needs_distinct_regions")
                 if _reads_depth(claim):
                     finding = judge_alternatives(rule, claim, located, **relation.options)
+                    if (curve := self._curve(relation, views[frame])) is not None:
+                        finding = replace(finding, probability=curve[1].apply(finding.probability))
                 else:
                     finding = rule(claim, *located, **relation.options)
                 judged.append(_Judged(frame, indices, finding))
             except CannotMeasure as refusal:
                 judged.append(_Judged(frame, indices, _with_all_small(refusal, located)))
-        verdict = self._fuse(claim, judged, language)
-        if verdict.status is not Status.UNDECIDED:
-            return verdict
-        return self._merged(claim, views, objects, named, verdict, language)
+        curve = self._curve(relation, views[next(iter(found))]) if _reads_depth(claim) else None
+        verdict = self._fuse(claim, judged, language, curve)
+        if verdict.status is Status.UNDECIDED:
+            verdict = self._merged(claim, views, objects, named, verdict, language, curve)
+        return verdict if curve is None else replace(verdict, calibration=self._note(*curve))
+
+    def _curve(self, relation: Relation, view: FrameView) -> tuple[str, Curve] | None:
+        """Key and curve of the calibration for verdicts about a relation in a frame with depth."""
+        try:
+            return self.calibration.of(relation.rule, view.depth)
+        except CannotMeasure:
+            return None
+
+    def _note(self, key: str, curve: Curve) -> CalibrationNote:
+        return CalibrationNote(self.calibration.name, key, curve.verdicts, curve.scenes, curve.missing_scenes)
 
     def _merged(
         self,
@@ -174,6 +199,7 @@ class Verifier:
         named: Sequence[Mapping[int, int]],
         undecided: Verdict,
         language: Language,
+        curve: tuple[str, Curve] | None = None,
     ) -> Verdict:
         """Let the points of all posed frames together decide what no single frame decides."""
         contradicts = any(item.probability is not None for item in undecided.evidence) and undecided.probability == 0.5
@@ -194,6 +220,8 @@ class Verifier:
             note = message("posed_together", reason=refusal.reason)
             more = Evidence(posed[0], note=note.text(language), note_code=refusal.reason.code)
             return replace(undecided, evidence=(*undecided.evidence, more))
+        if curve is not None:
+            finding = replace(finding, probability=curve[1].apply(finding.probability))
         probability = _probability(finding, claim.negated)
         status = self._status(probability)
         indices = tuple(next(iter(by_frame.values())) for by_frame in named)
@@ -205,7 +233,9 @@ class Verifier:
             claim, language, status, finding.note, finding=finding, probability=probability, evidence=evidence
         )
 
-    def _fuse(self, claim: Claim, judged: list[_Judged], language: Language) -> Verdict:
+    def _fuse(
+        self, claim: Claim, judged: list[_Judged], language: Language, curve: tuple[str, Curve] | None
+    ) -> Verdict:
         """Let the frames vote in log-odds; frames that contradict each other decide nothing."""
         evidence = tuple(_evidence(item, claim.negated, language) for item in judged)
         found = [
@@ -230,6 +260,8 @@ class Verifier:
         shared = 1 + (len(found) - 1) * self.frame_correlation
         log_odds = sum(_log_odds(probability) for _, _, probability in found) / shared
         probability = 1 / (1 + math.exp(-log_odds))
+        if curve is not None:
+            probability = curve[1].bounded(probability)
         _, strongest, _ = max(found, key=lambda item: abs(_log_odds(item[2])))
         status, reason = self._status(probability), strongest.note
         needs: Message | None = None

@@ -137,23 +137,25 @@ class CutOut:
         Args:
             chosen: What was taken for the object.
         """
+        masks, cues, model = self.surfaces(chosen)
+        found = []
+        for mask, share, cue in zip(masks, self.view.weights[model].shares(cues), cues, strict=True):
+            pixels = chosen if cue["chosen"] else self._object(mask)
+            if pixels is not None and np.count_nonzero(pixels.core) >= self.fewest:
+                found.append(Candidate(pixels, float(share)))
+        return tuple(sorted(found, key=lambda candidate: -candidate.probability))
+
+    def surfaces(self, chosen: ObjectPixels | None) -> tuple[list[np.ndarray], list[dict[str, float]], str]:
+        """The surfaces in the box, bool (h, w) each, their cues, and the name of the model that weighs them."""
         patch = self._patch
+        scattered = patch.spacing_px is not None
         masks = surfaces(patch, None if chosen is None else chosen.mask)
         rivals = ~self._exclusive(self.window)
-        scattered = patch.spacing_px is not None
         cues = [
             surface_cues(patch, mask, rivals, chosen=not scattered and chosen is not None and number == 0)
             for number, mask in enumerate(masks)
         ]
-        if not masks:
-            return ()
-        shares = self.view.weights["surface_scattered" if scattered else "surface_dense"].shares(cues)
-        found = []
-        for mask, share, cue in zip(masks, shares, cues, strict=True):
-            pixels = chosen if cue["chosen"] else self._object(mask[patch.box])
-            if pixels is not None and np.count_nonzero(pixels.core) >= self.fewest:
-                found.append(Candidate(pixels, float(share)))
-        return tuple(sorted(found, key=lambda candidate: -candidate.probability))
+        return [mask[patch.box] for mask in masks], cues, "surface_scattered" if scattered else "surface_dense"
 
     @cached_property
     def _patch(self) -> Patch:

@@ -86,6 +86,11 @@ class ObjectView:
         return self._found
 
     @property
+    def surfaces(self) -> tuple[list[np.ndarray], list[dict[str, float]], str]:
+        """See ``CutOut.surfaces``."""
+        return self._cut_outs[self.index].surfaces(self.pixels)
+
+    @property
     def whole(self) -> np.ndarray:
         """Pixels of the region's mask, with depth or without, or of what was found in its box: bool (h, w)."""
         return self.pixels.mask if self.region.mask is None else self.region.mask[self.pixels.window.slices]

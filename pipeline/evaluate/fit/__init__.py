@@ -1,0 +1,1 @@
+"""Fits what the verifier has learned from data: weights of cues, and the calibration of verdicts."""

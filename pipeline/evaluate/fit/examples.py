@@ -1,0 +1,124 @@
+"""Examples to fit on: cues of surfaces and of occlusion with what holds, and probabilities before calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pipeline.claims.resolve import resolve
+from pipeline.datasets.base import Case
+from pipeline.geometry.backprojection import back_project_pixels
+from pipeline.geometry.boxes_3d import points_in_box
+from pipeline.geometry.regions import box_window
+from pipeline.records import Claim, Region, Scene
+from pipeline.records.relations import RELATIONS
+from pipeline.verify.rules.base import CannotMeasure
+from pipeline.verify.rules.object_view import ObjectView, object_views
+from pipeline.verify.rules.occlusion import model_of, occlusion_cues
+from pipeline.verify.verifier import Verifier
+
+# A surface is the object where it shares this much with the known one (intersection over union), and so much of it is.
+_LEAST_IOU, _LEAST_PRECISION = 0.15, 0.3
+# Returns this far outside of a box in space still belong to its object [m].
+_SLACK_M = 0.15
+
+
+@dataclass(frozen=True)
+class Example:
+    """Cues of one box or pair, and what holds.
+
+    Args:
+        model: Name of the model that it is for.
+        place: Where it was seen; places are left out together.
+        cues: Of the alternatives to choose from; one entry where something holds or not.
+        answer: Number of the alternative, or 1 and 0 for what holds or not.
+        weight: How much it counts.
+    """
+
+    model: str
+    place: str
+    cues: tuple[Mapping[str, float], ...]
+    answer: int
+    weight: float = 1.0
+
+
+def examples_of(case: Case, verifier: Verifier, weight: float = 1.0) -> list[Example]:
+    """The examples of one case: one per box whose object's pixels are known, and one per claim of occlusion."""
+    found = (*_surfaces(case.group, case.scene, verifier), *_occlusions(case.group, case.scene, verifier))
+    return [replace(item, weight=weight) for item in found]
+
+
+def _views(scene: Scene, regions: Sequence[Region], verifier: Verifier) -> tuple[ObjectView, ...]:
+    return verifier.views(scene, tuple(regions))[1].objects
+
+
+def _surfaces(place: str, scene: Scene, verifier: Verifier) -> Iterator[Example]:
+    """One example per box whose object's pixels are known: by its mask, or by the returns in its box in space."""
+    boxes = [replace(region, mask=None, box_3d=None) for region in scene.regions]
+    whole = _views(scene, scene.regions, verifier)
+    for region, item, known in zip(scene.regions, _views(scene, boxes, verifier), whole, strict=True):
+        if region.is_point or region.frame >= len(scene.depth):
+            continue
+        pixels = _known_pixels(known)
+        if pixels is None:
+            continue
+        try:
+            masks, cues, model = item.surfaces
+        except CannotMeasure:
+            continue
+        shares = [_match(mask, pixels) for mask in masks]
+        if not shares:
+            continue
+        best = int(np.argmax([iou for iou, _ in shares]))
+        if shares[best][0] >= _LEAST_IOU and shares[best][1] >= _LEAST_PRECISION:
+            yield Example(model, place, tuple(cues), best)
+
+
+def _known_pixels(item: ObjectView) -> np.ndarray | None:
+    """The object's pixels in its window, bool (h, w): those of its mask, or the returns in its box in space."""
+    region, view = item.region, item.view
+    window = box_window(region.box_px, view.depth.shape)
+    if region.mask is not None:
+        return region.mask[window.slices]
+    if region.box_3d is None or not view.depth.sampling.is_scattered:
+        return None
+    rows, columns = np.nonzero(view.depth.valid[window.slices])
+    z = view.depth.values[window.slices][rows, columns]
+    points = back_project_pixels(columns + window.left, rows + window.top, z, view.camera)
+    inside = np.zeros(window.shape, dtype=bool)
+    inside[rows, columns] = points_in_box(points, region.box_3d, _SLACK_M)
+    return inside
+
+
+def _match(surface: np.ndarray, known: np.ndarray) -> tuple[float, float]:
+    """Intersection over union of a surface with the known pixels, and the share of it that they cover."""
+    common = np.count_nonzero(surface & known)
+    return common / max(np.count_nonzero(surface | known), 1), common / max(np.count_nonzero(surface), 1)
+
+
+def _occlusions(place: str, scene: Scene, verifier: Verifier) -> Iterator[Example]:
+    """One example per claim that one object hides another."""
+    objects = _views(scene, scene.regions, verifier)
+    for claim in scene.claims:
+        if RELATIONS[claim.relation].rule != "occlusion" or claim.value is not None or claim.truth is None:
+            continue
+        pair = _pair(claim, scene, objects)
+        if pair is None:
+            continue
+        try:
+            cues = occlusion_cues(*pair).cues
+        except CannotMeasure:
+            continue
+        yield Example(model_of(*pair), place, (cues,), int(claim.truth is not claim.negated))
+
+
+def _pair(claim: Claim, scene: Scene, objects: Sequence[ObjectView]) -> tuple[ObjectView, ObjectView] | None:
+    """The one that hides and the one that is hidden, in the first frame that shows both."""
+    first, second = (resolve(name, scene.regions).by_frame for name in (claim.subject, claim.object or ""))
+    frames = [frame for frame in sorted(first) if frame in second and (not claim.frames or frame in claim.frames)]
+    if not frames:
+        return None
+    pair = objects[first[frames[0]]], objects[second[frames[0]]]
+    return pair if RELATIONS[claim.relation].options["sign"] > 0 else pair[::-1]

@@ -1,0 +1,145 @@
+"""Calibration: how often verdicts of a stated probability proved correct, by family of relations and kind of depth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.records.depth import DepthMap, ScaleSource
+from pipeline.records.errors import ConfigError
+from pipeline.records.resources import resource_dir
+
+FAMILIES: Mapping[str, str] = {
+    "depth_order": "order",
+    "same_depth": "order",
+    "occlusion": "occlusion",
+    "contact": "contact",
+    "distance_between": "distance",
+    "distance_to_camera": "distance",
+    "size": "size",
+    "size_order": "size",
+}
+"""Family of the relations that a rule judges. Rules without one depend on no depth."""
+
+# Probability that is never exceeded where nothing comparable was judged.
+_UNKNOWN = 0.9
+_FINITE = 1e-9
+
+
+def class_of(depth: DepthMap) -> str:
+    """Class of a depth map: ``scattered``, ``measured`` or ``predicted``."""
+    if depth.sampling.is_scattered:
+        return "scattered"
+    is_measured = depth.scale_source is ScaleSource.SENSOR
+    return "measured" if is_measured else "predicted"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The map from the stated to the calibrated probability of comparable verdicts: monotone and symmetric.
+
+    Args:
+        slope: Factor of the log-odds, positive: below 1 where stated probabilities were too certain.
+        most: Largest probability that the verdicts support, in (0.5, 1).
+        verdicts: Number of judged claims behind it.
+        scenes: Number of their scenes.
+        missing_scenes: How many more scenes without an error the guarantee needs; 0 where it holds: see
+            ``pipeline.evaluate.fit.guarantee``.
+
+    Raises:
+        ConfigError: If a number is out of range.
+    """
+
+    slope: float = 1.0
+    most: float = _UNKNOWN
+    verdicts: int = 0
+    scenes: int = 0
+    missing_scenes: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        if not (0 < self.slope < math.inf and 0.5 < self.most < 1):
+            raise ConfigError(
+                f"A calibration needs a slope > 0 and a largest probability in (0.5, 1), not {self.slope!r} and "
+                f"{self.most!r}."
+            )
+
+    def apply(self, probability: float) -> float:
+        """The calibrated probability."""
+        clipped = min(max(probability, _FINITE), 1 - _FINITE)
+        moved = 1 / (1 + math.exp(-self.slope * math.log(clipped / (1 - clipped))))
+        return self.bounded(moved)
+
+    def bounded(self, probability: float) -> float:
+        """The probability, no surer than the verdicts behind the curve support."""
+        return min(max(probability, 1 - self.most), self.most)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The curves of all families and classes of depth.
+
+    Args:
+        curves: By ``family/class``, or ``family/class/backend`` where a backend has its own.
+        name: Name of the calibration.
+        fitted_on: What it was fitted on, in words.
+        risk: The share of wrong verdicts that the guarantee bounds.
+        confidence: The confidence of that bound.
+
+    Raises:
+        ConfigError: If a number is out of range.
+    """
+
+    curves: Mapping[str, Curve | Mapping[str, Any]]
+    name: str = "default"
+    fitted_on: str = ""
+    risk: float = 0.05
+    confidence: float = 0.9
+    _made: dict[str, Curve] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Make the curves of plain mappings."""
+        for key, curve in self.curves.items():
+            self._made[key] = curve if isinstance(curve, Curve) else Curve(**curve)
+
+    @staticmethod
+    def key(rule: str, depth: DepthMap) -> str | None:
+        """Family of relations and class of depth of a rule's verdicts; None where the rule depends on no depth."""
+        family = FAMILIES.get(rule)
+        return None if family is None else f"{family}/{class_of(depth)}"
+
+    def of(self, rule: str, depth: DepthMap) -> tuple[str, Curve] | None:
+        """Key and curve for verdicts of a rule on a depth map; None where the rule depends on no depth."""
+        key = self.key(rule, depth)
+        if key is None:
+            return None
+        own = f"{key}/{depth.backend}"
+        return (own, self._made[own]) if own in self._made else (key, self._made.get(key, Curve()))
+
+    @classmethod
+    def shipped(cls) -> Calibration:
+        """The calibration that ships with the package."""
+        return _read(resource_dir("conf") / "calibration" / "default.yaml")
+
+    @classmethod
+    def none(cls) -> Calibration:
+        """Probabilities as the rules state them."""
+        return _Uncalibrated({}, "none")
+
+
+class _Uncalibrated(Calibration):
+    def of(self, rule: str, depth: DepthMap) -> tuple[str, Curve] | None:
+        """No curve."""
+        return None
+
+
+@cache
+def _read(path: Path) -> Calibration:
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return Calibration(**{key: value for key, value in content.items() if not key.startswith("_")})
