@@ -44,7 +44,7 @@ from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth, st
 from pipeline.ingest.images import read_image
 from pipeline.records.camera import Camera
 from pipeline.records.errors import ConfigError, InputError
-from pipeline.records.settings import Natural, Text
+from pipeline.records.settings import Text
 
 CAMERAS = ("image_02", "image_03")
 UNIT_M = 1 / 256

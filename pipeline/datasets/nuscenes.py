@@ -28,7 +28,7 @@ from pipeline.datasets.formats.points import moved, pose_of, read_points, scanne
 from pipeline.ingest.images import read_image
 from pipeline.records import Camera
 from pipeline.records.errors import InputError
-from pipeline.records.settings import Natural, Text
+from pipeline.records.settings import Text
 
 Row = Mapping[str, Any]
 TABLES = (

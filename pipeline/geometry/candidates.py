@@ -6,6 +6,7 @@ Convention: a *patch* is the window of a box with a ring around it; arrays are (
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,19 +99,23 @@ def _connected(patch: Patch) -> list[np.ndarray]:
     return groups
 
 
-def surface_cues(patch: Patch, surface: np.ndarray, rivals: np.ndarray, *, chosen: bool) -> dict[str, float]:
+def surface_cues(
+    patch: Patch, surface: np.ndarray, rivals: np.ndarray, owned: Sequence[np.ndarray], *, chosen: bool
+) -> dict[str, float]:
     """The cues that tell whether a surface is the object of its box.
 
     Args:
         patch: The depth.
         surface: Its pixels, bool (H, W).
         rivals: bool (h, w) of the box, pixels that lie in another region's box.
+        owned: The same of what was found in each of these boxes.
         chosen: Whether the rule for boxes chose it.
 
     Returns:
         share: logarithm of its share of the box's depth, weighted to the middle; cover: share of the box that its
         extents cover; around: share of the ring at its depth; farther_around: share of the ring behind it; continued:
-        share of it that lies in the ring; claimed: share of it in another region's box; chosen: 1 or 0.
+        share of it that lies in the ring; claimed: share of it in another region's box; owned: largest share of it that
+        was taken for another region's object; chosen: 1 or 0.
     """
     own, valid = surface[patch.box], patch.valid[patch.box]
     weight = np.minimum.outer(*(triangle(side) for side in valid.shape))
@@ -129,5 +134,6 @@ def surface_cues(patch: Patch, surface: np.ndarray, rivals: np.ndarray, *, chose
         "farther_around": float((beside > high + slack).mean()) if beside.size else 0.5,
         "continued": float(np.count_nonzero(surface & outside) / np.count_nonzero(surface)),
         "claimed": float(rivals[own].mean()),
+        "owned": max((float(other[own].mean()) for other in owned), default=0.0),
         "chosen": float(chosen),
     }

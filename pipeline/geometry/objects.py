@@ -6,6 +6,7 @@ and for affine kinds the shift, that the kind of depth leaves open.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -159,7 +160,7 @@ def modes_of(coordinate: np.ndarray, candidates: np.ndarray) -> list[np.ndarray]
     bins = np.clip((values - low) * (_BINS / (high - low)), 0, _BINS - 1).astype(np.intp)
     edges = _valleys(np.bincount(bins, minlength=_BINS))
     modes = []
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in itertools.pairwise(edges):
         mode = candidates.copy()
         mode[candidates] = (bins >= first) & (bins < last)
         modes.append(mode)

@@ -46,7 +46,7 @@ class Curve:
 
     Args:
         slope: Factor of the log-odds, positive: below 1 where stated probabilities were too certain.
-        most: Largest probability that the verdicts support, in (0.5, 1).
+        most: Largest probability, in (0.5, 1): 1 less the share of verdicts that are wrong however certain they are.
         verdicts: Number of judged claims behind it.
         scenes: Number of their scenes.
         missing_scenes: How many more scenes without an error the guarantee needs; 0 where it holds: see
@@ -74,7 +74,7 @@ class Curve:
         """The calibrated probability."""
         clipped = min(max(probability, _FINITE), 1 - _FINITE)
         moved = 1 / (1 + math.exp(-self.slope * math.log(clipped / (1 - clipped))))
-        return self.bounded(moved)
+        return 1 - self.most + (2 * self.most - 1) * moved
 
     def bounded(self, probability: float) -> float:
         """The probability, no surer than the verdicts behind the curve support."""

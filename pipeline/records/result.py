@@ -9,9 +9,9 @@ from typing import Any
 from pipeline.records.camera import Camera
 from pipeline.records.checks import finite, member, require, text
 from pipeline.records.claim import Claim, Point, Region
+from pipeline.records.depth import DepthKind, ScaleSource
 from pipeline.records.message import Language
 from pipeline.records.relations import RelationName
-from pipeline.records.depth import DepthKind, ScaleSource
 
 SCHEMA_VERSION = "1.4"
 

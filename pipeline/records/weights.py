@@ -41,6 +41,10 @@ class CueModel:
         """Log-odds of one set of cues."""
         return self.intercept + sum(weight * cues[name] for name, weight in self.weights.items())
 
+    def probability(self, cues: Mapping[str, float]) -> float:
+        """Probability that what the model is about holds."""
+        return 1 / (1 + math.exp(-self.log_odds(cues)))
+
     def shares(self, alternatives: Sequence[Mapping[str, float]]) -> np.ndarray:
         """Probability of each of several alternatives of which one holds, float64 (N,) (softmax)."""
         if not alternatives:
@@ -86,7 +90,13 @@ class Weights:
         return _read(resource_dir("conf") / "weights" / "default.yaml")
 
 
-NAMES = ("surface_dense", "surface_scattered", "occlusion_masks", "occlusion_boxes", "occlusion_scattered")
+NAMES = (
+    "surface_dense",
+    "surface_scattered",
+    "occlusion_masks",
+    "occlusion_boxes",
+    "occlusion_scattered",
+)
 """The names of all models."""
 
 

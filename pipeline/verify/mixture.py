@@ -41,16 +41,12 @@ def judge_alternatives(
     ]
     combined.sort(key=lambda part: -part[0])
     first = rule(claim, *combined[0][1], **options)
-    if len(combined) == 1:
-        return first
-    total, probability = combined[0][0], combined[0][0] * first.probability
+    probability = combined[0][0] * first.probability
     for weight, items in combined[1:]:
-        total += weight
         probability += weight * _probability(rule, claim, items, options)
-    probability /= total
-    if combined[0][0] / total > _CLEAR:
+    if combined[0][0] > _CLEAR:
         return replace(first, probability=probability)
-    note = first.note + message("other_surfaces", share=1 - combined[0][0] / total)
+    note = first.note + message("other_surfaces", share=1 - combined[0][0])
     return replace(first, probability=probability, note=note, needs="needs_mask")
 
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 SHARED = Path(os.environ.get("THEODOLITE_SHARED", Path(__file__).parents[3] / "shared"))
 OCCLUSION = ("occludes", "occluded_by")
 # Frames of one place: a fit that is tested on one of them sees none of the others.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize
 from scipy.stats import binom
 
 from pipeline.records.calibration import Curve
@@ -19,8 +19,10 @@ _FURTHER = 0.3
 _PRIOR_SPREAD = 0.3
 _SLOPES = (0.05, 3.0)
 _FINITE = 1e-6
-# No curve draws everything to one half.
-_LEAST_MOST = 0.55
+# Beside few real verdicts, rendered ones together count as much as so many.
+_LEAST_RENDERED = 20.0
+# Largest share of verdicts that are wrong however certain they are; no curve draws everything to one half.
+_MOST_STRAY = 0.4
 # Where the search for missing scenes ends.
 _MOST_MISSING = 10_000
 
@@ -45,10 +47,11 @@ class Stated:
 
 
 def fit_curve(stated: Sequence[Stated], *, risk: float, confidence: float) -> Curve:
-    """The curve of comparable verdicts: a slope of the log-odds by maximum likelihood, and a bound on certainty.
+    """The curve of comparable verdicts by maximum likelihood.
 
-    In the slope, rendered verdicts together weigh no more than real ones. The largest probability is about 1 - 1/n for
-    n verdicts without an error, those of one scene discounted.
+    Its two numbers are the slope of the log-odds, and the share of verdicts that are wrong however certain they are,
+    which is at least 1/n for n verdicts, those of one scene discounted. Rendered verdicts together weigh no more than
+    real ones, or than twenty.
 
     Args:
         stated: At least one.
@@ -58,15 +61,19 @@ def fit_curve(stated: Sequence[Stated], *, risk: float, confidence: float) -> Cu
     probabilities = np.clip([item.probability for item in stated], _FINITE, 1 - _FINITE)
     odds = np.log(probabilities / (1 - probabilities)) * np.where([item.truth for item in stated], 1, -1)
     counts = _counts(stated)
+    least = 1 / (effective_count([item.scene for item in stated]) + 1)
 
-    def loss(log_slope: float) -> float:
-        return float(counts @ np.logaddexp(0, -math.exp(log_slope) * odds)) + 0.5 * (log_slope / _PRIOR_SPREAD) ** 2
+    def loss(numbers: np.ndarray) -> float:
+        log_slope, stray = numbers
+        likelihood = stray + (1 - 2 * stray) / (1 + np.exp(-math.exp(log_slope) * odds))
+        return float(-counts @ np.log(likelihood)) + 0.5 * (log_slope / _PRIOR_SPREAD) ** 2
 
-    bounds = (math.log(_SLOPES[0]), math.log(_SLOPES[1]))
-    slope = math.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x)
-    curve = Curve(slope, _most(stated, slope))
+    bounds = ((math.log(_SLOPES[0]), math.log(_SLOPES[1])), (min(least, _MOST_STRAY), _MOST_STRAY))
+    starts = ([0.0, min(max(least, stray), _MOST_STRAY)] for stray in (least, 0.05))
+    found = min((minimize(loss, start, bounds=bounds, method="L-BFGS-B") for start in starts), key=lambda one: one.fun)
+    curve = Curve(math.exp(found.x[0]), 1 - float(found.x[1]))
     return Curve(
-        round(slope, 3),
+        round(curve.slope, 3),
         round(curve.most, 5),
         len(stated),
         len({item.scene for item in stated}),
@@ -75,39 +82,20 @@ def fit_curve(stated: Sequence[Stated], *, risk: float, confidence: float) -> Cu
 
 
 def _counts(stated: Sequence[Stated]) -> np.ndarray:
-    """Weight of every verdict: scenes count by their discounted verdicts, rendered ones together as much as real ones."""
+    """Weight of every verdict: those of one scene are discounted, and rendered ones weigh no more than real ones."""
     sizes = Counter(item.scene for item in stated)
     counts = np.array([(1 + _FURTHER * (sizes[item.scene] - 1)) / sizes[item.scene] for item in stated])
     rendered = np.array([item.is_rendered for item in stated])
     real_total, rendered_total = counts[~rendered].sum(), counts[rendered].sum()
-    if real_total > 0 and rendered_total > real_total:
-        counts[rendered] *= real_total / rendered_total
+    most = max(real_total, _LEAST_RENDERED)
+    if real_total > 0 and rendered_total > most:
+        counts[rendered] *= most / rendered_total
     return counts
 
 
 def effective_count(scenes: Sequence[str]) -> float:
     """Number of independent verdicts, those of one scene discounted for what they share."""
     return sum(1 + _FURTHER * (size - 1) for size in Counter(scenes).values())
-
-
-def _most(stated: Sequence[Stated], slope: float) -> float:
-    """Largest probability that the verdicts support.
-
-    Among the verdicts from some confidence on, the error is their share of wrong ones, that of the real ones if it is
-    larger, and one more than was seen (rule of succession). The confidence with the least such error gives the bound.
-    """
-    curve = Curve(slope, 1 - _FINITE)
-    confidences = np.array([max(p, 1 - p) for p in (curve.apply(item.probability) for item in stated)])
-    wrong = np.array([(item.probability > 0.5) is not item.truth for item in stated])
-    rendered = np.array([item.is_rendered for item in stated])
-    scenes = np.array([item.scene for item in stated])
-    errors = []
-    for level in np.quantile(confidences, np.linspace(0, 0.95, 20)):
-        chosen = confidences >= level
-        parts = [part for part in (chosen, chosen & ~rendered) if part.any()]
-        share = max(float(wrong[part].mean()) for part in parts)
-        errors.append(share + (1 - share) / (effective_count(scenes[chosen].tolist()) + 1))
-    return max(1 - min(errors), _LEAST_MOST)
 
 
 def missing_scenes(curve: Curve, stated: Sequence[Stated], *, risk: float, confidence: float) -> int:

@@ -15,7 +15,7 @@ from pipeline.geometry.regions import box_window
 from pipeline.records import Claim, Region, Scene
 from pipeline.records.relations import RELATIONS
 from pipeline.verify.rules.base import CannotMeasure
-from pipeline.verify.rules.object_view import ObjectView, object_views
+from pipeline.verify.rules.object_view import ObjectView
 from pipeline.verify.rules.occlusion import model_of, occlusion_cues
 from pipeline.verify.verifier import Verifier
 
@@ -68,11 +68,9 @@ def _surfaces(place: str, scene: Scene, verifier: Verifier) -> Iterator[Example]
             masks, cues, model = item.surfaces
         except CannotMeasure:
             continue
-        shares = [_match(mask, pixels) for mask in masks]
-        if not shares:
-            continue
-        best = int(np.argmax([iou for iou, _ in shares]))
-        if shares[best][0] >= _LEAST_IOU and shares[best][1] >= _LEAST_PRECISION:
+        matches = [_match(mask, pixels) for mask in masks]
+        best = max(range(len(matches)), key=lambda number: matches[number][0], default=None)
+        if best is not None and matches[best][0] >= _LEAST_IOU and matches[best][1] >= _LEAST_PRECISION:
             yield Example(model, place, tuple(cues), best)
 
 

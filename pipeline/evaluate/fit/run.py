@@ -17,7 +17,7 @@ from pipeline.records.relations import RELATIONS
 from pipeline.records.weights import NAMES, CueModel, Weights
 from pipeline.verify.verifier import Verifier
 
-_SURFACE: Signs = {"share": 1, "cover": 1, "around": -1, "farther_around": 0, "claimed": -1}
+_SURFACE: Signs = {"share": 1, "cover": 1, "around": -1, "farther_around": 0, "claimed": -1, "owned": -1}
 _OCCLUSION: Signs = {"owned": 1, "opposed": -1, "nearer_beside": 1, "filled": 1, "opposed_filled": -1, "gap": -1}
 SIGNS: Mapping[str, Signs] = {
     "surface_dense": {**_SURFACE, "chosen": 1},
@@ -124,7 +124,7 @@ def fit_weights(examples: Iterable[Example], shipped: Weights) -> Weights:
     """Weights of all models that have examples; the others keep the given ones."""
     by_model: dict[str, list[Example]] = defaultdict(list)
     for example in examples:
-        if len(example.cues) > 1 or not example.model.startswith("surface"):
+        if len(example.cues) > 1 or example.model not in ("surface_dense", "surface_scattered"):
             by_model[example.model].append(example)
     models: dict[str, CueModel] = {}
     for name in NAMES:
@@ -132,7 +132,7 @@ def fit_weights(examples: Iterable[Example], shipped: Weights) -> Weights:
         answers, counts = [item.answer for item in items], [item.weight for item in items]
         if not items:
             models[name] = shipped[name]
-        elif name.startswith("surface"):
+        elif name in ("surface_dense", "surface_scattered"):
             models[name] = fit_choice([item.cues for item in items], answers, counts, signs)
         else:
             models[name] = fit_binary([item.cues[0] for item in items], answers, counts, signs)

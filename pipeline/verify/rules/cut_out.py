@@ -29,8 +29,6 @@ from pipeline.verify.rules.view import FrameView
 
 SAME_IOU = 0.7
 """Two boxes of one label that overlap more than this show the same object."""
-# A region owns what was found in another's box if it claims more than this share of it.
-_OWNED_SHARE = 0.8
 # A pixel lies on a plane around its box within this many deviations of the pixels plus this share of z or of the range.
 _ON_PLANE, _LEAST_ON_PLANE = 2.0, 0.002
 # Where less of a box than this lies off the planes around it, the object is one of them.
@@ -131,28 +129,38 @@ class CutOut:
         """Order coordinate of the box, float32 (h, w)."""
         return order_coordinate(self.view.depth.values[self.window.slices], self.view.depth.kind)
 
-    def candidates(self, chosen: ObjectPixels | None) -> tuple[Candidate, ...]:
+    def candidates(self, chosen: ObjectPixels | None, others: Sequence[ObjectPixels] = ()) -> tuple[Candidate, ...]:
         """The surfaces in the box that may be its object, the likeliest first.
 
         Args:
             chosen: What was taken for the object.
+            others: What was taken for the objects of overlapping boxes.
         """
-        masks, cues, model = self.surfaces(chosen)
+        masks, cues, model = self.surfaces(chosen, others)
+        if not masks:
+            return ()
+        shares = self.view.weights[model].shares(cues)
         found = []
-        for mask, share, cue in zip(masks, self.view.weights[model].shares(cues), cues, strict=True):
+        for mask, share, cue in zip(masks, shares, cues, strict=True):
             pixels = chosen if cue["chosen"] else self._object(mask)
             if pixels is not None and np.count_nonzero(pixels.core) >= self.fewest:
                 found.append(Candidate(pixels, float(share)))
         return tuple(sorted(found, key=lambda candidate: -candidate.probability))
 
-    def surfaces(self, chosen: ObjectPixels | None) -> tuple[list[np.ndarray], list[dict[str, float]], str]:
+    def surfaces(
+        self, chosen: ObjectPixels | None, others: Sequence[ObjectPixels] = ()
+    ) -> tuple[list[np.ndarray], list[dict[str, float]], str]:
         """The surfaces in the box, bool (h, w) each, their cues, and the name of the model that weighs them."""
         patch = self._patch
         scattered = patch.spacing_px is not None
         masks = surfaces(patch, None if chosen is None else chosen.mask)
         rivals = ~self._exclusive(self.window)
+        owned = [np.zeros(self.window.shape, dtype=bool) for _ in others]
+        for mask, other in zip(owned, others, strict=True):
+            both = self.window.overlap(other.window)
+            mask[both.within(self.window)] = other.mask[both.within(other.window)]
         cues = [
-            surface_cues(patch, mask, rivals, chosen=not scattered and chosen is not None and number == 0)
+            surface_cues(patch, mask, rivals, owned, chosen=not scattered and chosen is not None and number == 0)
             for number, mask in enumerate(masks)
         ]
         return [mask[patch.box] for mask in masks], cues, "surface_scattered" if scattered else "surface_dense"
@@ -281,11 +289,6 @@ def own_pixels(cut_outs: Sequence[CutOut], index: int) -> ObjectPixels | CannotM
     if cut.region.mask is not None or isinstance(found, CannotMeasure):
         return found
     rivals = [cut_outs[other] for other in cut.rivals]
-    owner = next((rival for rival in rivals if _owns(rival, cut, found)), None)
-    if owner is not None:
-        return CannotMeasure(
-            "of_another", "needs_mask_or_visible_box", label=cut.region.label, other=owner.region.label
-        )
     # Cups on a table are not part of it.
     smaller = [rival.found for rival in rivals if rival.area_px < cut.area_px]
     parts = [part for part in smaller if isinstance(part, ObjectPixels) and shared_pixels(found, part)]
@@ -297,15 +300,11 @@ def own_pixels(cut_outs: Sequence[CutOut], index: int) -> ObjectPixels | CannotM
     return left
 
 
-def _owns(rival: CutOut, cut: CutOut, found: ObjectPixels) -> bool:
-    """Whether another region owns nearly all pixels found in a box: same depth, and they fill its box better."""
-    # An object on a table does not belong to the table.
-    if _holds(rival.region, cut.region) or isinstance(rival.found, CannotMeasure):
-        return False
-    if shared_pixels(found, rival.found) <= _OWNED_SHARE * np.count_nonzero(found.mask):
-        return False
-    same_depth = rival.found.quantiles[1] <= found.median <= rival.found.quantiles[-2]
-    return bool(same_depth and (rival.region.mask is not None or rival.found.mask.mean() > found.mask.mean()))
+def rival_objects(cut_outs: Sequence[CutOut], index: int) -> list[ObjectPixels]:
+    """What was found in the boxes that overlap one, but are not much smaller and held by it."""
+    cut = cut_outs[index]
+    rivals = [cut_outs[other] for other in cut.rivals if not _holds(cut.region, cut_outs[other].region)]
+    return [rival.found for rival in rivals if isinstance(rival.found, ObjectPixels)]
 
 
 def _large_parts(mask: np.ndarray) -> np.ndarray:

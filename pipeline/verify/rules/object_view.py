@@ -17,7 +17,7 @@ from pipeline.records.relations import Need
 from pipeline.verify.rules import boundary
 from pipeline.verify.rules.base import CannotMeasure
 from pipeline.verify.rules.contours import Meeting, find_meeting
-from pipeline.verify.rules.cut_out import CutOut, box_within, own_pixels
+from pipeline.verify.rules.cut_out import CutOut, box_within, own_pixels, rival_objects
 from pipeline.verify.rules.extents import Centre, Extents, find_centre, find_extents
 from pipeline.verify.rules.support import Support, find_support
 from pipeline.verify.rules.view import FrameView
@@ -66,16 +66,17 @@ class ObjectView:
         cut = self._cut_outs[self.index]
         if self.region.mask is not None or self.region.is_point or isinstance(self._found, CannotMeasure):
             return ((1.0, self),)
-        found = [item for item in cut.candidates(self._found) if item.probability >= _LEAST_PROBABILITY]
-        total = sum(item.probability for item in found)
-        if not found:
+        every = cut.candidates(self._found, rival_objects(self._cut_outs, self.index))
+        kept = [item for item in every[:_MOST_ALTERNATIVES] if item.probability >= _LEAST_PROBABILITY]
+        if not kept:
             return ((1.0, self),)
+        total = sum(item.probability for item in kept)
         return tuple(
             (
                 item.probability / total,
                 self if item.pixels is self._found else ObjectView(self._cut_outs, self.index, item.pixels),
             )
-            for item in found[:_MOST_ALTERNATIVES]
+            for item in kept
         )
 
     @property
@@ -88,7 +89,7 @@ class ObjectView:
     @property
     def surfaces(self) -> tuple[list[np.ndarray], list[dict[str, float]], str]:
         """See ``CutOut.surfaces``."""
-        return self._cut_outs[self.index].surfaces(self.pixels)
+        return self._cut_outs[self.index].surfaces(self.pixels, rival_objects(self._cut_outs, self.index))
 
     @property
     def whole(self) -> np.ndarray:
