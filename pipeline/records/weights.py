@@ -61,7 +61,8 @@ class Weights:
 
     Args:
         models: By name: ``surface_dense`` and ``surface_scattered`` say which surface in a box is its object,
-            ``occlusion_masks``, ``occlusion_boxes`` and ``occlusion_scattered`` whether one object hides another.
+            ``occlusion_masks``, ``occlusion_boxes`` and ``occlusion_scattered`` whether one object hides another, ``touching`` and ``standing`` whether two touch and
+            one stands on the other.
         fitted_on: What they were fitted on, in words.
 
     Raises:
@@ -96,6 +97,8 @@ NAMES = (
     "occlusion_masks",
     "occlusion_boxes",
     "occlusion_scattered",
+    "touching",
+    "standing",
 )
 """The names of all models."""
 

@@ -15,6 +15,8 @@ from pipeline.geometry.regions import box_window
 from pipeline.records import Claim, Region, Scene
 from pipeline.records.relations import RELATIONS
 from pipeline.verify.rules.base import CannotMeasure
+from pipeline.verify.rules.contact import standing_cues, touching_cues
+from pipeline.verify.rules.gaps import gap_between
 from pipeline.verify.rules.object_view import ObjectView
 from pipeline.verify.rules.occlusion import model_of, occlusion_cues
 from pipeline.verify.verifier import Verifier
@@ -45,8 +47,8 @@ class Example:
 
 
 def examples_of(case: Case, verifier: Verifier, weight: float = 1.0) -> list[Example]:
-    """The examples of one case: one per box whose object's pixels are known, and one per claim of occlusion."""
-    found = (*_surfaces(case.group, case.scene, verifier), *_occlusions(case.group, case.scene, verifier))
+    """The examples of one case: one per box whose object's pixels are known, and one per claim of occlusion or contact."""
+    found = (*_surfaces(case.group, case.scene, verifier), *_pairs(case.group, case.scene, verifier))
     return [replace(item, weight=weight) for item in found]
 
 
@@ -96,27 +98,37 @@ def _match(surface: np.ndarray, known: np.ndarray) -> tuple[float, float]:
     return common / max(np.count_nonzero(surface | known), 1), common / max(np.count_nonzero(surface), 1)
 
 
-def _occlusions(place: str, scene: Scene, verifier: Verifier) -> Iterator[Example]:
-    """One example per claim that one object hides another."""
+def _pairs(place: str, scene: Scene, verifier: Verifier) -> Iterator[Example]:
+    """One example per claim that one object hides, touches or carries another."""
     objects = _views(scene, scene.regions, verifier)
     for claim in scene.claims:
-        if RELATIONS[claim.relation].rule != "occlusion" or claim.value is not None or claim.truth is None:
+        relation = RELATIONS[claim.relation]
+        if relation.rule not in ("occlusion", "contact") or claim.value is not None or claim.truth is None:
             continue
         pair = _pair(claim, scene, objects)
         if pair is None:
             continue
         try:
-            cues = occlusion_cues(*pair).cues
+            model, cues = _occlusion(*pair) if relation.rule == "occlusion" else _contact(*pair, **relation.options)
         except CannotMeasure:
             continue
-        yield Example(model_of(*pair), place, (cues,), int(claim.truth is not claim.negated))
+        yield Example(model, place, (cues,), int(claim.truth is not claim.negated))
+
+
+def _occlusion(front: ObjectView, back: ObjectView) -> tuple[str, dict[str, float]]:
+    return model_of(front, back), occlusion_cues(front, back).cues
+
+
+def _contact(subject: ObjectView, other: ObjectView, axis: str | None = None) -> tuple[str, dict[str, float]]:
+    cues = touching_cues(subject, other, subject.meeting(other), gap_between(subject, other).visible)
+    return ("touching", cues) if axis is None else ("standing", cues | standing_cues(subject, other))
 
 
 def _pair(claim: Claim, scene: Scene, objects: Sequence[ObjectView]) -> tuple[ObjectView, ObjectView] | None:
-    """The one that hides and the one that is hidden, in the first frame that shows both."""
+    """What a claim is about in the first frame that shows both; of occlusion, the one that hides first."""
     first, second = (resolve(name, scene.regions).by_frame for name in (claim.subject, claim.object or ""))
     frames = [frame for frame in sorted(first) if frame in second and (not claim.frames or frame in claim.frames)]
     if not frames:
         return None
     pair = objects[first[frames[0]]], objects[second[frames[0]]]
-    return pair if RELATIONS[claim.relation].options["sign"] > 0 else pair[::-1]
+    return pair if RELATIONS[claim.relation].options.get("sign", 1) > 0 else pair[::-1]

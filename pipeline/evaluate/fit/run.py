@@ -19,12 +19,15 @@ from pipeline.verify.verifier import Verifier
 
 _SURFACE: Signs = {"share": 1, "cover": 1, "around": -1, "farther_around": 0, "claimed": -1, "owned": -1}
 _OCCLUSION: Signs = {"owned": 1, "opposed": -1, "nearer_beside": 1, "filled": 1, "opposed_filled": -1, "gap": -1}
+_TOUCHING: Signs = {"meets": 0, "flat": 1, "step": -1, "gap": -1, "beside": -1, "cut_off": 0}
 SIGNS: Mapping[str, Signs] = {
     "surface_dense": {**_SURFACE, "chosen": 1},
     "surface_scattered": {**_SURFACE, "continued": -1},
     "occlusion_masks": {**_OCCLUSION, "step": 1, "nearer_around": 1, "junction": 1},
     "occlusion_boxes": {**_OCCLUSION, "step": 1, "nearer_around": 1},
     "occlusion_scattered": _OCCLUSION,
+    "touching": _TOUCHING,
+    "standing": {**_TOUCHING, "carried": 1, "higher": 1, "foot_seen": 0, "foot_on": 1, "foot_off": -1},
 }
 """The cues of every model with the signs of their weights: 1, -1, or 0 where reason demands none."""
 # Rendered scenes are left out in so many groups, as they are many and alike.
