@@ -100,7 +100,7 @@ def _connected(patch: Patch) -> list[np.ndarray]:
 
 
 def surface_cues(
-    patch: Patch, surface: np.ndarray, rivals: np.ndarray, owned: Sequence[np.ndarray], *, chosen: bool
+    patch: Patch, surface: np.ndarray, rivals: np.ndarray, owned: Sequence[tuple[np.ndarray, float]], *, chosen: bool
 ) -> dict[str, float]:
     """The cues that tell whether a surface is the object of its box.
 
@@ -108,14 +108,15 @@ def surface_cues(
         patch: The depth.
         surface: Its pixels, bool (H, W).
         rivals: bool (h, w) of the box, pixels that lie in another region's box.
-        owned: The same of what was found in each of these boxes.
+        owned: The same of what was found in each of these boxes, and how much better it fills that box than this one,
+            in [0, 1].
         chosen: Whether the rule for boxes chose it.
 
     Returns:
         share: logarithm of its share of the box's depth, weighted to the middle; cover: share of the box that its
         extents cover; around: share of the ring at its depth; farther_around: share of the ring behind it; continued:
         share of it that lies in the ring; claimed: share of it in another region's box; owned: largest share of it that
-        was taken for another region's object; chosen: 1 or 0.
+        was taken for another region's object, weighted by how much better it fills that box; chosen: 1 or 0.
     """
     own, valid = surface[patch.box], patch.valid[patch.box]
     weight = np.minimum.outer(*(triangle(side) for side in valid.shape))
@@ -134,6 +135,6 @@ def surface_cues(
         "farther_around": float((beside > high + slack).mean()) if beside.size else 0.5,
         "continued": float(np.count_nonzero(surface & outside) / np.count_nonzero(surface)),
         "claimed": float(rivals[own].mean()),
-        "owned": max((float(other[own].mean()) for other in owned), default=0.0),
+        "owned": max((float(other[own].mean()) * better for other, better in owned), default=0.0),
         "chosen": float(chosen),
     }

@@ -18,10 +18,10 @@ from pipeline.records import DepthKind, DepthMap, Sampling, ScaleSource
 _MOST_FILLED, _BLOCK_PX, _MOST_ADJACENT = 0.5, 49, 0.4
 # A return that was drawn as a square has this mean area at least, and sides of this length at most [px].
 _LEAST_AREA_PX, _LONGEST_SIDE_PX = 3.0, 16
-# Returns of one line are this many times closer to each other than to those of other lines, at least.
-_LINE_RATIO = 4.0
-_SAMPLED = 4000
+# Returns of one line are this many times closer to each other than to those of other lines.
+_LINE_RATIO = 8.0
 _NEIGHBOURS = 9
+_SAMPLED = 4000
 
 
 def depth_of_returns(values: np.ndarray, valid: np.ndarray, backend: str) -> DepthMap:
@@ -79,13 +79,19 @@ def spacing_px(valid: np.ndarray) -> tuple[float, float]:
     if len(points) < 2:
         return 1.0, 1.0
     chosen = points[:: max(1, len(points) // _SAMPLED)]
-    # Squeezed along x, the nearest neighbour is one of the same line.
-    squeezed = np.array((1.0, _LINE_RATIO))
-    along = float(np.median(cKDTree(points * squeezed).query(chosen * squeezed, k=2)[0][:, 1]))
-    neighbours = min(_NEIGHBOURS, len(points))
-    radii = cKDTree(points).query(chosen, k=neighbours)[0][:, -1]
-    area = np.pi * float(np.median(radii)) ** 2 / neighbours
-    return max(along, 1.0), max(area / max(along, 1.0), 1.0)
+    count = min(_NEIGHBOURS, len(points))
+    area = np.pi * float(np.median(cKDTree(points).query(chosen, k=count)[0][:, -1])) ** 2 / count
+    # Squeezed along x, the nearest neighbour is one of the same line; along y, one of the next.
+    width = max(float(np.median(np.abs(_nearest(points, chosen, (1.0, _LINE_RATIO))[:, 0]))), 1.0)
+    rows = np.abs(_nearest(points, chosen, (max(2 * area / width**2, 1.0), 1.0))[:, 1])
+    return width, max(float(np.median(rows[rows > 0])), 1.0) if (rows > 0).any() else 1.0
+
+
+def _nearest(points: np.ndarray, chosen: np.ndarray, stretch: tuple[float, float]) -> np.ndarray:
+    """Way from each chosen point to the one that is nearest with stretched axes, float64 (N, 2) [px]."""
+    indices = cKDTree(points * stretch).query(chosen * stretch, k=2)[1][:, 1]
+    way: np.ndarray = points[indices] - chosen
+    return way
 
 
 def resized_returns(values: np.ndarray, valid: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

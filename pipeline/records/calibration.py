@@ -20,7 +20,7 @@ FAMILIES: Mapping[str, str] = {
     "same_depth": "order",
     "occlusion": "occlusion",
     "contact": "contact",
-    "distance_between": "distance",
+    "distance_between": "separation",
     "distance_to_camera": "distance",
     "size": "size",
     "size_order": "size",

@@ -21,7 +21,7 @@ def judge_alternatives(
 ) -> Finding:
     """The average of a rule's findings over the surfaces that the boxes may show, weighted by their probabilities.
 
-    What cannot be measured on some of them counts as one half.
+    What cannot be measured counts as one half.
 
     Args:
         rule: ``judge`` of the rule.
@@ -44,6 +44,7 @@ def judge_alternatives(
     probability = combined[0][0] * first.probability
     for weight, items in combined[1:]:
         probability += weight * _probability(rule, claim, items, options)
+    probability += 0.5 * (1 - sum(weight for weight, _ in combined))
     if combined[0][0] > _CLEAR:
         return replace(first, probability=probability)
     note = first.note + message("other_surfaces", share=1 - combined[0][0])

@@ -155,10 +155,13 @@ class CutOut:
         scattered = patch.spacing_px is not None
         masks = surfaces(patch, None if chosen is None else chosen.mask)
         rivals = ~self._exclusive(self.window)
-        owned = [np.zeros(self.window.shape, dtype=bool) for _ in others]
-        for mask, other in zip(owned, others, strict=True):
+        owned = []
+        for other in others:
             both = self.window.overlap(other.window)
+            mask = np.zeros(self.window.shape, dtype=bool)
             mask[both.within(self.window)] = other.mask[both.within(other.window)]
+            fills = np.count_nonzero(mask) / mask.size, np.count_nonzero(other.mask) / other.mask.size
+            owned.append((mask, fills[1] / max(sum(fills), 1e-9)))
         cues = [
             surface_cues(patch, mask, rivals, owned, chosen=not scattered and chosen is not None and number == 0)
             for number, mask in enumerate(masks)

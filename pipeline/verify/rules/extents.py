@@ -30,6 +30,8 @@ _UNSEEN_DEPTH = 0.85
 # Errors of a centre as shares of the object's diagonal: along an axis that is seen whole, that is open, and along the
 # view with the top seen and with the front alone.
 _CLOSED_CENTRE, _OPEN_CENTRE, _TOP_CENTRE, _BACK_CENTRE = 0.012, 0.12, 0.04, 0.07
+# An object goes on beyond its last return by this share of the spacing on average, as beams have a width.
+_RETURN_BEYOND = 0.25
 # A foot may lie up to this share of the visible height below the lowest visible point.
 _DEEPEST_FOOT = 0.6
 
@@ -66,8 +68,7 @@ def find_extents(item: ObjectView) -> Extents:
     rows, columns, z, is_open = _outline_filled(item)
     axes, is_upright = view.axes
     coordinates = back_project_pixels(columns, rows, z, view.camera) @ axes
-    # An object goes on for up to one sample beyond the last on each side, by half of one on average.
-    half_m = 0.5 * item.sample_sides
+    half_m = (_RETURN_BEYOND if view.depth.sampling.is_scattered else 0.5) * item.sample_sides
     reaches = []
     for axis in range(3):
         part = reach(coordinates[:, axis], is_open)

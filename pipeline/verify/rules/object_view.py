@@ -59,7 +59,8 @@ class ObjectView:
 
     @cached_property
     def alternatives(self) -> tuple[tuple[float, ObjectView], ...]:
-        """Views of all surfaces that may be the object, each with its probability; the likeliest first.
+        """Views of all surfaces that may be the object, each with its probability; the likeliest first. They sum to less
+        than 1 where it may be a surface that is too small to be measured.
 
         A mask, a point and a refusal have one alternative, the view itself.
         """
@@ -70,7 +71,8 @@ class ObjectView:
         kept = [item for item in every[:_MOST_ALTERNATIVES] if item.probability >= _LEAST_PROBABILITY]
         if not kept:
             return ((1.0, self),)
-        total = sum(item.probability for item in kept)
+        # Surfaces that are too small to be measured keep their share, which decides nothing.
+        total = sum(item.probability for item in kept) / sum(item.probability for item in every)
         return tuple(
             (
                 item.probability / total,
