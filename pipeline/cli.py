@@ -156,6 +156,12 @@ def _eval_depth(arguments: Sequence[str]) -> int:
     return code
 
 
+def _fit(arguments: Sequence[str]) -> int:
+    from pipeline.console.fit import fit_all
+
+    return _hydra(arguments, "fit", lambda config: fit_all(config, console, _progress))
+
+
 def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig], int]) -> int:
     """Compose the configuration with Hydra, sweeps included, and run the job."""
     import hydra
@@ -312,6 +318,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "verify": _verify,
     "eval-claims": _eval_claims,
     "eval-depth": _eval_depth,
+    "fit": _fit,
     "schema": _schema,
     "doctor": _doctor,
 }

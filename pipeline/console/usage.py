@@ -14,10 +14,12 @@ Theodolite: ask a vision-language model about space, and check its answer agains
                                               measure verdicts and answers on data sets with ground truth
   python -m pipeline eval-depth [dataset=NAME] [depth=NAME] [KEY=VALUE ...]
                                               measure the error of depth on data sets with true depth
+  python -m pipeline fit [sets=NAME] [KEY=VALUE ...]
+                                              refit what verdicts learned from data, and their calibration
   python -m pipeline schema                   print the JSON Schema of results.jsonl
   python -m pipeline doctor                   show installed packages, the device in use and the models on disk
 
-Add --help to run, verify, eval-claims or eval-depth for their options, and -v for details and tracebacks."""
+Add --help to run, verify, eval-claims, eval-depth or fit for their options, and -v for details and tracebacks."""
 
 _INPUT = "input=PATH            image, [image, image], folder, video or manifest (.jsonl, .csv, .parquet)"
 _ALL = """\
@@ -59,6 +61,12 @@ Usage: python -m pipeline eval-depth [KEY=VALUE ...]
   protocol=NAME         alignment, caps, crop and average; protocol.KEY=VALUE changes one of them
 {_ALL}""",
 }
+_OF_COMMAND["fit"] = f"""\
+Refit the weights of cues and the calibration of verdicts, with places left out.
+
+Usage: python -m pipeline fit [KEY=VALUE ...]
+  sets=NAME             what to fit on; '+sets.mine={{dataset: manifest, path: PATH, claims: PATH}}' adds your own
+{_ALL}"""
 # verify asks no model.
 _UNREAD = {"verify": ("vlm", "query", "experiment")}
 

@@ -80,12 +80,21 @@ class Fitted:
     examples: Mapping[str, int] = field(default_factory=dict)
 
 
-def fit(sets: Sequence[FitSet], verifier: Verifier, *, on_place: Callable[[str], None] = lambda place: None) -> Fitted:
+def fit(
+    sets: Sequence[FitSet],
+    verifier: Verifier,
+    *,
+    risk: float = 0.05,
+    confidence: float = 0.9,
+    on_place: Callable[[str], None] = lambda place: None,
+) -> Fitted:
     """Fit weights and calibration, and judge every real place by what was fitted without it.
 
     Args:
         sets: What to fit on, and what to judge.
         verifier: Its budget, settings and risk are used, not its weights and calibration.
+        risk: Share of wrong verdicts that the guarantee bounds.
+        confidence: Confidence of that bound.
         on_place: Called with the name of every place that was judged.
     """
     bare = verifier.with_fits(verifier.weights, Calibration.none())
@@ -114,13 +123,14 @@ def fit(sets: Sequence[FitSet], verifier: Verifier, *, on_place: Callable[[str],
         chosen = [(one, case) for one, case in cases if case.group in group and not one.is_rendered]
         if not chosen:
             continue
-        rest = fit_calibration([item for item in stated if item.scene not in group])
+        rest = fit_calibration([item for item in stated if item.scene not in group], risk=risk, confidence=confidence)
         judge = bare.with_fits(without[group[0]], rest)
         judged += (item for one, case in chosen for item in _judged(one, case, judge))
         on_place(", ".join(group))
     everything = list(chain.from_iterable(of_place.values()))
     counts = Counter(item.model for item in everything)
-    return Fitted(fit_weights(everything, bare.weights), fit_calibration(stated), tuple(judged), counts)
+    calibration = fit_calibration(stated, risk=risk, confidence=confidence)
+    return Fitted(fit_weights(everything, bare.weights), calibration, tuple(judged), counts)
 
 
 def fit_weights(examples: Iterable[Example], shipped: Weights) -> Weights:

@@ -1,0 +1,86 @@
+"""Builds the sets of ``fit`` from its configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from hydra.utils import get_class
+from omegaconf import DictConfig, OmegaConf
+
+from pipeline.config.build import build
+from pipeline.config.options import option
+from pipeline.datasets.base import Case, ClaimDataset
+from pipeline.evaluate.fit.run import FitSet
+from pipeline.evaluate.fit.variants import Variant, varied
+from pipeline.records.errors import ConfigError, InputError
+from pipeline.records.relations import RELATIONS, Need
+from pipeline.records.settings import check_value
+
+# Keys of a set beside those of its data set.
+_KEYS: Mapping[str, Any] = {
+    "dataset": None,
+    "variant": None,
+    "spacing_px": (2, 6),
+    "keeps_masks": True,
+    "without": (),
+    "only_relations": (),
+    "weight": 1.0,
+    "fitted_on": True,
+}
+
+
+def build_sets(config: DictConfig) -> list[FitSet]:
+    """All sets of a configuration of ``fit``.
+
+    Raises:
+        ConfigError: If a set names no data set of claims, or a key is unknown.
+        InputError: If its files are missing.
+    """
+    read: dict[str, list[Case]] = {}
+    sets = [_built(str(name), node, read) for name, node in config.sets.items() if node is not None]
+    if not any(one.is_fitted_on and one.cases for one in sets):
+        raise InputError("There is nothing to fit on: give sets.NAME.dataset, and its keys beside it.")
+    return sets
+
+
+def _built(name: str, node: DictConfig, read: dict[str, list[Case]]) -> FitSet:
+    """One set; cases of equal data sets are read only once."""
+    given = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(given, dict)
+    if not isinstance(given.get("dataset"), str):
+        raise ConfigError(f"sets.{name} names no data set; add sets.{name}.dataset=NAME.")
+    keys = {key: given.pop(key, default) for key, default in _KEYS.items()}
+    choice = option("dataset", keys["dataset"])
+    if not issubclass(get_class(choice["_target_"]), ClaimDataset):
+        raise ConfigError(f"sets.{name}: the data set {keys['dataset']} has no claims with ground truth.")
+    unknown = sorted(set(given) - set(map(str, choice)))
+    if unknown:
+        known = sorted({*_KEYS, *(str(key) for key in choice if str(key)[0] != "_")})
+        raise ConfigError(f"sets.{name} has no key {unknown[0]}; it has {', '.join(known)}.")
+    merged = OmegaConf.merge(choice, given)
+    address = OmegaConf.to_yaml(merged)
+    if address not in read:
+        read[address] = list(build(merged))
+    variant = None if keys["variant"] is None else check_value(f"sets.{name}.variant", keys["variant"], Variant)
+    rendered = keys["dataset"] == "rendered"
+    cases = []
+    for number, case in enumerate(read[address]):
+        if case.scene.id in keys["without"]:
+            continue
+        case = _trimmed(case, keys["keeps_masks"], keys["only_relations"])
+        if variant is not None:
+            case = varied(case, variant, number, tuple(keys["spacing_px"]))
+        depths = tuple(frame.given_depth for frame in case.scene.frames)
+        if None not in depths:
+            cases.append(replace(case, scene=case.scene.with_depth(depths)))
+    return FitSet(name, cases, rendered, float(keys["weight"]), bool(keys["fitted_on"]))
+
+
+def _trimmed(case: Case, masks: bool, relations: tuple[str, ...]) -> Case:
+    """The case with its claims that depend on depth, of some relations if any are named, with masks or without."""
+    wanted = relations or [name for name, relation in RELATIONS.items() if relation.need is not Need.NOTHING]
+    claims = tuple(claim for claim in case.scene.claims if claim.relation in wanted)
+    regions = case.scene.regions if masks else tuple(replace(region, mask=None) for region in case.scene.regions)
+    return replace(case, expected=(), scene=replace(case.scene, claims=claims, regions=regions, questions=()))
