@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import coo_matrix
@@ -24,6 +25,8 @@ _FEWEST_RETURNS = 2
 _NEIGHBOUR_SPACINGS, _GAP = 2.5, 0.03
 # Depth beside the box within this share of z, or of the frame's range, of a surface continues it.
 _SAME = 0.01
+# Most pixels that cues are read from.
+_SAMPLED = 600
 # Keeps the logarithm of a small share finite.
 _SHARE_FLOOR = 0.02
 
@@ -45,6 +48,29 @@ class Patch:
     box: tuple[slice, slice]
     spread: float
     spacing_px: tuple[float, float] | None = None
+
+    @cached_property
+    def weight(self) -> np.ndarray:
+        """Weights of the box's pixels, which fall from its middle to its edges, float64 (h, w)."""
+        return np.minimum.outer(*(triangle(side) for side in self.valid[self.box].shape))
+
+    @cached_property
+    def total_weight(self) -> float:
+        """Weight of all pixels of the box with depth."""
+        return max(float(self.weight[self.valid[self.box]].sum()), 1e-9)
+
+    @cached_property
+    def beside(self) -> np.ndarray:
+        """Coordinates of the ring, thinned out, float32 (N,)."""
+        outside = self.valid.copy()
+        outside[self.box] = False
+        found: np.ndarray = self.coordinate[outside]
+        return found[:: 1 + len(found) // _SAMPLED]
+
+    def share_outside(self, surface: np.ndarray) -> float:
+        """Share of a surface, bool (H, W), that lies in the ring."""
+        total = np.count_nonzero(surface)
+        return 1 - np.count_nonzero(surface[self.box]) / total if self.spacing_px is not None else 0.0
 
 
 def surfaces(patch: Patch, chosen: np.ndarray | None) -> list[np.ndarray]:
@@ -100,14 +126,19 @@ def _connected(patch: Patch) -> list[np.ndarray]:
 
 
 def surface_cues(
-    patch: Patch, surface: np.ndarray, rivals: np.ndarray, owned: Sequence[tuple[np.ndarray, float]], *, chosen: bool
+    patch: Patch,
+    surface: np.ndarray,
+    rivals: np.ndarray | None,
+    owned: Sequence[tuple[np.ndarray, float]],
+    *,
+    chosen: bool,
 ) -> dict[str, float]:
     """The cues that tell whether a surface is the object of its box.
 
     Args:
         patch: The depth.
         surface: Its pixels, bool (H, W).
-        rivals: bool (h, w) of the box, pixels that lie in another region's box.
+        rivals: bool (h, w) of the box, pixels that lie in another region's box; None without any.
         owned: The same of what was found in each of these boxes, and how much better it fills that box than this one,
             in [0, 1].
         chosen: Whether the rule for boxes chose it.
@@ -118,23 +149,24 @@ def surface_cues(
         share of it that lies in the ring; claimed: share of it in another region's box; owned: largest share of it that
         was taken for another region's object, weighted by how much better it fills that box; chosen: 1 or 0.
     """
-    own, valid = surface[patch.box], patch.valid[patch.box]
-    weight = np.minimum.outer(*(triangle(side) for side in valid.shape))
-    low, high = np.percentile(patch.coordinate[patch.box][own], (5, 95))
-    outside = patch.valid.copy()
-    outside[patch.box] = False
-    beside, slack = patch.coordinate[outside], _SAME * patch.spread
-    cover = 1.0
-    for places, side in zip(np.nonzero(own), valid.shape, strict=True):
-        first, last = np.percentile(places, (2, 98))
-        cover *= min(1.0, (last - first + 1) / side)
+    own = surface[patch.box]
+    rows, columns = (places[:: 1 + len(places) // _SAMPLED] for places in np.nonzero(own))
+    values = np.sort(patch.coordinate[patch.box][rows, columns])
+    low, high = values[len(values) // 20] - _SAME * patch.spread, values[-1 - len(values) // 20] + _SAME * patch.spread
+    beside = patch.beside
+    # The outermost places, a few strays aside.
+    stray = len(rows) // 50
+    ends = (np.partition(places, (stray, len(places) - 1 - stray)) for places in (rows, columns))
+    sides = [
+        min(1.0, float(end[-1 - stray] - end[stray] + 1) / side) for end, side in zip(ends, own.shape, strict=True)
+    ]
     return {
-        "share": math.log(float(weight[own].sum() / max(weight[valid].sum(), 1e-9)) + _SHARE_FLOOR),
-        "cover": cover,
-        "around": float(((beside >= low - slack) & (beside <= high + slack)).mean()) if beside.size else 0.0,
-        "farther_around": float((beside > high + slack).mean()) if beside.size else 0.5,
-        "continued": float(np.count_nonzero(surface & outside) / np.count_nonzero(surface)),
-        "claimed": float(rivals[own].mean()),
+        "share": math.log(float(patch.weight[own].sum() / patch.total_weight) + _SHARE_FLOOR),
+        "cover": sides[0] * sides[1],
+        "around": float(((beside >= low) & (beside <= high)).mean()) if beside.size else 0.0,
+        "farther_around": float((beside > high).mean()) if beside.size else 0.5,
+        "continued": patch.share_outside(surface),
+        "claimed": float(rivals[own].mean()) if rivals is not None else 0.0,
         "owned": max((float(other[own].mean()) * better for other, better in owned), default=0.0),
         "chosen": float(chosen),
     }

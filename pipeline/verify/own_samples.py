@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import cv2
 import numpy as np
 
 from pipeline.geometry.scattered import resized_returns
@@ -18,8 +17,6 @@ from pipeline.records import Camera, DepthMap, Frame, Region, Sampling
 
 # Below this width of a sample, the map keeps its size [px].
 _LEAST_PX = 1.5
-# A sample belongs to a mask that covers this share of it.
-_COVERED_SHARE = 0.5
 
 
 def on_own_grid(frame: Frame, depth: DepthMap) -> tuple[Frame, DepthMap] | None:
@@ -36,10 +33,7 @@ def on_own_grid(frame: Frame, depth: DepthMap) -> tuple[Frame, DepthMap] | None:
     if depth.sampling.is_scattered or (width_px * height_px) ** 0.5 < _LEAST_PX:
         return None
     width, height = max(1, round(frame.width / width_px)), max(1, round(frame.height / height_px))
-    rows, columns = (
-        (2 * np.arange(new) + 1) * old // (2 * new) for new, old in ((height, frame.height), (width, frame.width))
-    )
-    grid = np.ix_(rows, columns)
+    grid = _grid((frame.height, frame.width), (height, width))
     small = replace(
         depth,
         values=depth.values[grid],
@@ -48,6 +42,11 @@ def on_own_grid(frame: Frame, depth: DepthMap) -> tuple[Frame, DepthMap] | None:
         sampling=Sampling(),
     )
     return replace(frame, rgb=frame.rgb[grid], camera=frame.camera.resized(width, height), given_depth=None), small
+
+
+def _grid(shape: tuple[int, int], smaller: tuple[int, int]) -> tuple[np.ndarray, ...]:
+    """Index of the pixels in the middles of a coarser grid's cells; both are (height, width)."""
+    return np.ix_(*((2 * np.arange(new) + 1) * old // (2 * new) for old, new in zip(shape, smaller, strict=True)))
 
 
 def cells_of_returns(camera: Camera, depth: DepthMap) -> tuple[np.ndarray, np.ndarray, Camera]:
@@ -73,8 +72,7 @@ def region_on_grid(region: Region, frame: Frame, small: Frame) -> Region:
     left, top, right, bottom = region.box_px
     mask = None
     if region.mask is not None and region.mask.shape == (frame.height, frame.width):
-        covered = cv2.resize(region.mask.astype(np.float32), (small.width, small.height), interpolation=cv2.INTER_AREA)
-        mask = covered >= _COVERED_SHARE
+        mask = region.mask[_grid((frame.height, frame.width), (small.height, small.width))]
         mask = mask if mask.any() else None
     return replace(region, box_px=(left * scale_x, top * scale_y, right * scale_x, bottom * scale_y), mask=mask)
 

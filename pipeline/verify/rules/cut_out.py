@@ -154,7 +154,7 @@ class CutOut:
         patch = self._patch
         scattered = patch.spacing_px is not None
         masks = surfaces(patch, None if chosen is None else chosen.mask)
-        rivals = ~self._exclusive(self.window)
+        rivals = ~self._exclusive(self.window) if self.rivals else None
         owned = []
         for other in others:
             both = self.window.overlap(other.window)
