@@ -60,9 +60,9 @@ class Weights:
     """All fitted models.
 
     Args:
-        models: By name: ``surface_dense`` and ``surface_scattered`` say which surface in a box is its object,
-            ``occlusion_masks``, ``occlusion_boxes`` and ``occlusion_scattered`` whether one object hides another, ``touching`` and ``standing`` whether two touch and
-            one stands on the other.
+        models: By name. ``surface_dense`` and ``surface_scattered`` say which surface in a box is its object;
+            ``occlusion_masks``, ``occlusion_boxes`` and ``occlusion_scattered`` whether one object hides another;
+            ``touching`` and ``standing`` whether two touch, and whether one stands on the other.
         fitted_on: What they were fitted on, in words.
 
     Raises:

@@ -47,7 +47,7 @@ class Example:
 
 
 def examples_of(case: Case, verifier: Verifier, weight: float = 1.0) -> list[Example]:
-    """The examples of one case: one per box whose object's pixels are known, and one per claim of occlusion or contact."""
+    """The examples of one case: of boxes whose object's pixels are known, and of claims of occlusion and contact."""
     found = (*_surfaces(case.group, case.scene, verifier), *_pairs(case.group, case.scene, verifier))
     return [replace(item, weight=weight) for item in found]
 

@@ -27,8 +27,8 @@ _PATCHES, _PATCH_SHARE = 3, 0.25
 class Variant(StrEnum):
     """What is done to a case.
 
-    ``sensor``, ``monocular``: simulated sensor depth, or monocular disparity, in place of exact depth. ``scanner``: single
-    returns of a scanner in place of dense depth. ``weak_network``: depth as a weak network predicts it.
+    ``sensor``, ``monocular``: simulated sensor depth, or monocular disparity, in place of exact depth. ``scanner``:
+    single returns of a scanner in place of dense depth. ``weak_network``: depth as a weak network predicts it.
     ``amodal_boxes``: boxes around the whole object, hidden parts included. ``inexact_boxes``: boxes with a model's
     errors.
     """

@@ -20,13 +20,13 @@ from pipeline.verify.rules.support import stacked
 
 # Steepness with which cues that may grow without bound are drawn into [0, 1].
 _FILLED_STEEPNESS, _GAP_STEEPNESS = 4.0, 3.0
-# Width of the bands and radius of the discs that are read beside the other object: a share of the smaller one's side, at
-# least so many [px].
+# Width of the bands and radius of the discs that are read beside the other object: a share of the smaller one's side,
+# at least so many [px].
 _BESIDE_SHARE, _LEAST_BESIDE_PX = 0.12, 4
 # A contour of this length counts half, a much longer one in full: pixels, and a share of the smaller one's side.
 _HALF_PX, _HALF_SHARE = 4.0, 0.15
-# Returns of two objects this many spacings apart are beside each other; a surface falls off by less than this share of z
-# over that distance.
+# Returns of two objects this many spacings apart are beside each other; a surface falls off by less than this share of
+# z over that distance.
 _BESIDE_SPACINGS, _SLANT = 3.0, 0.02
 _STEP_DEVIATIONS = 3.0
 # Segmenter whose outlines follow edges of colour, and say little about the object's shape.
