@@ -59,7 +59,7 @@ def _built(name: str, node: DictConfig, read: dict[str, list[Case]]) -> FitSet:
     if unknown:
         known = sorted({*_KEYS, *(str(key) for key in choice if str(key)[0] != "_")})
         raise ConfigError(f"sets.{name} has no key {unknown[0]}; it has {', '.join(known)}.")
-    merged = OmegaConf.merge(choice, given)
+    merged = OmegaConf.create({**choice, **given})
     address = OmegaConf.to_yaml(merged)
     if address not in read:
         read[address] = list(build(merged))
@@ -72,8 +72,8 @@ def _built(name: str, node: DictConfig, read: dict[str, list[Case]]) -> FitSet:
         case = _trimmed(case, keys["keeps_masks"], keys["only_relations"])
         if variant is not None:
             case = varied(case, variant, number, tuple(keys["spacing_px"]))
-        depths = tuple(frame.given_depth for frame in case.scene.frames)
-        if None not in depths:
+        depths = tuple(frame.given_depth for frame in case.scene.frames if frame.given_depth is not None)
+        if len(depths) == len(case.scene.frames):
             cases.append(replace(case, scene=case.scene.with_depth(depths)))
     return FitSet(name, cases, rendered, float(keys["weight"]), bool(keys["fitted_on"]))
 

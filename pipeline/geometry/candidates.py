@@ -89,10 +89,10 @@ def surfaces(patch: Patch, chosen: np.ndarray | None) -> list[np.ndarray]:
     """
     valid = np.zeros_like(patch.valid)
     valid[patch.box] = patch.valid[patch.box]
-    least = _LEAST_SHARE * np.count_nonzero(valid)
+    least = _LEAST_SHARE * int(np.count_nonzero(valid))
     if patch.spacing_px is not None:
         found = _connected(patch)
-        least = max(_FEWEST_RETURNS, least)
+        least = max(float(_FEWEST_RETURNS), least)
     else:
         found, rest = [], valid
         if chosen is not None:

@@ -52,13 +52,12 @@ def single_returns(values: np.ndarray, valid: np.ndarray) -> np.ndarray | None:
     which = _equal_neighbours(values, valid)
     sizes = np.bincount(which)
     sides = [_extent(which, places) for places in (rows, columns)]
-    drawn = len(which) / len(sizes) >= _LEAST_AREA_PX
-    if drawn:
+    if len(which) / len(sizes) >= _LEAST_AREA_PX:
         is_scattered = all(np.percentile(side[which], 99) <= _LONGEST_SIDE_PX for side in sides)
     else:
         filled = cv2.boxFilter(valid.astype(np.float32), -1, (_BLOCK_PX, _BLOCK_PX))[valid]
         touching = np.count_nonzero(valid[:, 1:] & valid[:, :-1]) + np.count_nonzero(valid[1:] & valid[:-1])
-        is_scattered = float(np.median(filled)) < _MOST_FILLED and touching < 2 * _MOST_ADJACENT * len(rows)
+        is_scattered = float(np.median(filled)) < _MOST_FILLED and int(touching) < 2 * _MOST_ADJACENT * len(rows)
     if not is_scattered:
         return None
     middles = [np.bincount(which, places) / sizes for places in (rows, columns)]

@@ -1,7 +1,7 @@
 """How right verdicts are on real frames, each place judged by what was fitted without it.
 
-The sets, and what is fitted on, are those of ``conf/sets/shipped.yaml``: real frames in ../shared (or THEODOLITE_SHARED)
-and rendered scenes. Without the folder nothing is measured. The rules, and which cues they read, were chosen with these
+The sets, and what is fitted on, are those of ``conf/sets/shipped.yaml``: real frames in ../shared (or
+THEODOLITE_SHARED) and rendered scenes. Without the folder nothing is measured. The rules, and which cues they read, were chosen with these
 frames in view; the numbers that were fitted were not.
 """
 
@@ -23,7 +23,7 @@ _INEXACT_LOSS = 0.02
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the table: the sets that it pools, and what it should reach, as shares of decided and of all claims."""
+    """One row of the table: the sets that it pools, and the shares of decided and of all claims that it should reach."""
 
     name: str
     sets: tuple[str, ...]

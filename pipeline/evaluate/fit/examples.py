@@ -94,8 +94,8 @@ def _known_pixels(item: ObjectView) -> np.ndarray | None:
 
 def _match(surface: np.ndarray, known: np.ndarray) -> tuple[float, float]:
     """Intersection over union of a surface with the known pixels, and the share of it that they cover."""
-    common = np.count_nonzero(surface & known)
-    return common / max(np.count_nonzero(surface | known), 1), common / max(np.count_nonzero(surface), 1)
+    common, either, own = (int(np.count_nonzero(part)) for part in (surface & known, surface | known, surface))
+    return common / max(either, 1), common / max(own, 1)
 
 
 def _pairs(place: str, scene: Scene, verifier: Verifier) -> Iterator[Example]:

@@ -148,7 +148,9 @@ def fit_weights(examples: Iterable[Example], shipped: Weights) -> Weights:
         elif name in ("surface_dense", "surface_scattered"):
             models[name] = fit_choice([item.cues for item in items], answers, counts, signs)
         else:
-            models[name] = fit_binary([item.cues[0] for item in items], answers, counts, signs)
+            models[name] = fit_binary(
+                [item.cues[0] for item in items], [answer == 1 for answer in answers], counts, signs
+            )
     return Weights(models)
 
 

@@ -97,7 +97,7 @@ def scanned(depth: DepthMap, spacing_px: tuple[int, int], rng: np.random.Generat
         values=nearest * noise,
         valid=depth.valid & hit,
         backend="lidar",
-        sampling=Sampling(*map(float, spacing_px), is_scattered=True),
+        sampling=Sampling(float(spacing_px[0]), float(spacing_px[1]), is_scattered=True),
     )
 
 
@@ -112,10 +112,11 @@ def weakly_predicted(depth: DepthMap, rng: np.random.Generator) -> DepthMap:
     sigma = _BLUR * side
     inverse = np.where(depth.valid, 1 / np.maximum(depth.values, 1e-6), 0).astype(np.float32)
     smooth = cv2.GaussianBlur(inverse, (0, 0), sigma) / np.maximum(cv2.GaussianBlur(known, (0, 0), sigma), 1e-3)
-    shift = np.float32([[1, 0, rng.normal(0, _SHIFT * side)], [0, 1, rng.normal(0, _SHIFT * side)]])
-    smooth = cv2.warpAffine(smooth, shift, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    right, down = rng.normal(0, _SHIFT * side, 2)
+    shift = np.array([[1, 0, right], [0, 1, down]], dtype=np.float32)
+    shifted = cv2.warpAffine(smooth, shift, (width, height), borderMode=cv2.BORDER_REPLICATE)
     bend = cv2.resize(rng.standard_normal((4, 4)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-    logs = np.log(np.maximum(smooth, 1e-6)) + _BEND * bend
+    logs = np.log(np.maximum(shifted, 1e-6)) + _BEND * bend
     for _ in range(_PATCHES):
         sides = [int(rng.uniform(0.3, 1) * _PATCH_SHARE * length) for length in (height, width)]
         top, left = (

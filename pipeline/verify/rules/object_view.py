@@ -61,7 +61,8 @@ class ObjectView:
     def alternatives(self) -> tuple[tuple[float, ObjectView], ...]:
         """Views of all surfaces that may be the object, each with its probability; the likeliest first.
 
-        They sum to less than 1 where it may be a surface that is too small to be measured. A mask, a point and a refusal have one alternative, the view itself.
+        They sum to less than 1 where it may be a surface that is too small to be measured. A mask, a point and a
+        refusal have one alternative, the view itself.
         """
         cut = self._cut_outs[self.index]
         if self.region.mask is not None or self.region.is_point or isinstance(self._found, CannotMeasure):

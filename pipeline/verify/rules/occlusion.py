@@ -119,9 +119,9 @@ def occlusion_cues(first: ObjectView, second: ObjectView) -> OcclusionCues:
     coordinate, own, others = separate(first.pixels, second.pixels)
     window = first.pixels.window.union(second.pixels.window)
     front, back = own, others
-    if first.region.mask is not None and second.region.mask is not None:
-        front, back = (item.region.mask[window.slices] for item in (first, second))
-        back = back & ~front
+    masks = [item.region.mask[window.slices] for item in (first, second) if item.region.mask is not None]
+    if len(masks) == 2:
+        front, back = masks[0], masks[1] & ~masks[0]
     side_px = max(math.sqrt(min(np.count_nonzero(front), np.count_nonzero(back))), 1.0)
     beside_px = max(_LEAST_BESIDE_PX, round(_BESIDE_SHARE * side_px))
     cues = {"owned": 0.0, "opposed": 0.0, "step": 0.0, "nearer_around": 0.0}
