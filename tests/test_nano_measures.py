@@ -203,5 +203,8 @@ def test_intervals_hold_the_figure_and_what_a_small_sample_may_reach() -> None:
         "key", "name", [1.0] * 30 + [256.0] * 10, groups, 3.0, statistic="median", larger_is_better=False
     )
     assert error.ok and error.value == 1.0
-    assert not sample_figure("key", "name", [0.2] * 40, groups, 0.06, larger_is_better=False).may_reach
+    assert not sample_figure("key", "name", [0.15, 0.25] * 20, groups, 0.06, larger_is_better=False).may_reach
+    for right, low, high in ((0.0, 0.0, 1 - 0.05 ** (1 / 40)), (1.0, 0.05 ** (1 / 40), 1.0)):
+        same = sample_figure("key", "name", [right] * 40, groups, 0.93, statistic="share")
+        assert (same.low, same.high, same.may_reach) == (pytest.approx(low), pytest.approx(high), right == 1)
     assert math.isnan(sample_figure("key", "name", [], []).value)

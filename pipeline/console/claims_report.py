@@ -10,9 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipeline.console.evaluation_report import print_problems, print_written, table
-from pipeline.evaluate.claims.page import area_gain
+from pipeline.evaluate.claims.page import NEED_TITLES, against_best, few_scenes, guarantee, promise
 from pipeline.evaluate.claims.report import VERIFIER
-from pipeline.export.html import between, percent, words
+from pipeline.export.html import between, counted, percent, words
 
 _CLAIM_COLUMNS = {
     "decided, correct": ("accuracy", 1),
@@ -39,12 +39,14 @@ def print_report(console: Console, report: dict[str, Any], folder: Path) -> None
         + (f", {counts['questions']} questions" if counts["questions"] else "")
     )
     if counts["claims"]:
-        console.print(_methods(report))
-        gain = area_gain(report)
-        if gain is not None:
-            console.print(
-                f"The verifier's area is {percent(gain[1], 0)} of that of {words(gain[0])}, the best baseline."
-            )
+        for need, part in report["needs"].items():
+            console.print(f"[bold]{NEED_TITLES[need]}[/bold]: {part['judges'][VERIFIER]['claims']}")
+            console.print(_methods(part["judges"]))
+            for line in (*map(_tail, part["tails"]), against_best(part["judges"])):
+                console.print(line, highlight=False)
+        if few_scenes(report):
+            console.print(f"No bootstrap intervals: {few_scenes(report)}")
+        _print_calibration(console, report["calibration"])
         hides = report["occlusion"][VERIFIER]
         if hides["claims"]:
             console.print(
@@ -59,15 +61,40 @@ def print_report(console: Console, report: dict[str, Any], folder: Path) -> None
     print_written(console, folder, ("report.html", "report.json", "claims.jsonl"))
 
 
-def _methods(report: dict[str, Any]) -> Table:
+def _methods(judges: dict[str, Any]) -> Table:
     methods = table("method", *_CLAIM_COLUMNS)
-    for name, figures in report["judges"].items():
+    for name, figures in judges.items():
         row = [_cell(figures[key], digits) for key, digits in _CLAIM_COLUMNS.values()]
         if name != VERIFIER:
             # Ranks are not probabilities.
             row[-1] = "–"
         methods.add_row(words(name), *row)
     return methods
+
+
+def _tail(tail: dict[str, Any]) -> str:
+    """One line about the verdicts that state a small error."""
+    line = f"State an error below {percent(tail['below'])}: {counted(tail['verdicts'], 'verdict')}"
+    if not tail["verdicts"]:
+        return f"{line}."
+    interval = between(tail["wrong_share"], 2)
+    share = percent(tail["wrong_share"]["value"], 2) + (f" [dim]({interval})[/dim]" if interval else "")
+    return f"{line} of {counted(tail['scenes'], 'scene')}, {tail['wrong']} wrong: {share}."
+
+
+def _print_calibration(console: Console, calibration: dict[str, Any]) -> None:
+    """Print which curve applied to the verdicts of each family of relations and class of depth."""
+    if not calibration["kinds"]:
+        return
+    rows = table("calibration curve", "decided", "wrong", "guarantee")
+    for row in calibration["kinds"]:
+        note = row["calibration"]
+        # Without a curve, the family of relations and the class of depth that it would be for.
+        curve = escape(row["kind"] if note is None else note["curve"])
+        rows.add_row(curve, f"{row['decided']} of {row['claims']}", str(row["wrong"]), guarantee(row, calibration))
+    console.print(rows)
+    if promise(calibration):
+        console.print(escape(promise(calibration)), highlight=False)
 
 
 def _answers(report: dict[str, Any]) -> Table:

@@ -1,14 +1,13 @@
 """Your own files: a manifest of items, and a file of claims with their ground truth.
 
 Format: a manifest as ``run`` and ``verify`` read it, and a file of claims (``pipeline.ingest.annotations``) whose
-claims each have ``truth``. An item may name its place: items of one place are resampled as a whole.
+claims each have ``truth``. Items of one place are resampled as a whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
-from functools import cached_property
 from pathlib import Path
 
 from pipeline.datasets.base import Case, ClaimDataset, reader
@@ -30,27 +29,30 @@ class Manifest(ClaimDataset[Item | BadItem]):
         limit: Maximum number of items; None takes all.
 
     Raises:
-        InputError: If a file is missing or cannot be read.
+        InputError: If a file is missing or cannot be read, ``claims`` names only unknown items, or ``places`` any.
     """
 
     name = "manifest"
+    has_questions = False
 
     path: Text | Path = field(kw_only=False)
     claims: Text | Path | None = None
-    places: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[str, str] | None = None
     max_side_px: Natural = 0
 
     def __post_init__(self) -> None:
-        """Open the manifest."""
+        """List the items; their images are read case by case."""
         self.source = FileSource(self.path, claims=self.claims, max_side_px=self.max_side_px)
-
-    @cached_property
-    def _items(self) -> tuple[Item | BadItem, ...]:
-        return tuple(self.source.items())
+        self.items = tuple(self.source.items())
+        self.place_of = dict(self.places or {})
+        unknown = self.place_of.keys() - {item.id for item in self.items}
+        if unknown:
+            # A place that is silently missed would split it, and make intervals too narrow.
+            raise InputError(f"The places name the item {min(unknown)!r}, which the input does not have; use its ids.")
 
     def entries(self) -> Sequence[Item | BadItem]:
         """The items in the order of the manifest."""
-        return self._items
+        return self.items
 
     def entry_name(self, entry: Item | BadItem) -> str:
         """The item's id."""
@@ -61,9 +63,11 @@ class Manifest(ClaimDataset[Item | BadItem]):
         if isinstance(entry, BadItem):
             raise InputError(entry.reason)
         scene = self.source.scene(entry)
-        unknown = sum(claim.truth is None for claim in scene.claims)
+        unknown = [claim for claim in scene.claims if claim.truth is None]
         if unknown:
-            raise InputError(f"{unknown} claims of {entry.id!r} have no truth; add truth: true or false to each.")
+            raise InputError(
+                f"The claim {unknown[0].in_words()!r} has no truth; add truth, true or false, to each claim."
+            )
         if not scene.claims:
             return None
-        return Case(replace(scene, questions=()), group=self.places.get(entry.id, ""))
+        return Case(replace(scene, questions=()), group=self.place_of.get(entry.id, ""))

@@ -124,7 +124,7 @@ class Verifier:
         regions = tuple(regions)
         images, own = self.views(scene, regions)
         return tuple(
-            self._judge_claim(claim, own if _reads_depth(claim) else images, regions, language) for claim in claims
+            self._judge_claim(claim, own if reads_depth(claim) else images, regions, language) for claim in claims
         )
 
     def views(self, scene: Scene, regions: tuple[Region, ...]) -> tuple[Views, Views]:
@@ -166,7 +166,7 @@ class Verifier:
                 views[frame].require(need_of(claim))
                 if relation.objects and _coincide([item.region for item in located]):
                     raise CannotMeasure("same_region", "needs_distinct_regions")
-                if _reads_depth(claim):
+                if reads_depth(claim):
                     finding = judge_alternatives(rule, claim, located, **relation.options)
                     if (curve := self._curve(relation, views[frame])) is not None:
                         finding = replace(finding, probability=curve[1].apply(finding.probability))
@@ -175,7 +175,7 @@ class Verifier:
                 judged.append(_Judged(frame, indices, finding))
             except CannotMeasure as refusal:
                 judged.append(_Judged(frame, indices, _with_all_small(refusal, located)))
-        curve = self._curve(relation, views[next(iter(found))]) if _reads_depth(claim) else None
+        curve = self._curve(relation, views[next(iter(found))]) if reads_depth(claim) else None
         verdict = self._fuse(claim, judged, language, curve)
         if verdict.status is Status.UNDECIDED:
             verdict = self._merged(claim, views, objects, named, verdict, language, curve)
@@ -303,7 +303,7 @@ def _with_all_small(refusal: CannotMeasure, located: Sequence[ObjectView]) -> Ca
     return CannotMeasure(refusal.reason, refusal.needs.code, tuple(small))
 
 
-def _reads_depth(claim: Claim) -> bool:
+def reads_depth(claim: Claim) -> bool:
     """Whether a claim is judged by depth, rather than by places in the image alone."""
     return RELATIONS[claim.relation].need is not Need.NOTHING or claim.measure == "world"
 

@@ -141,7 +141,7 @@ def _boxes(
     )  # fmt: skip
     yield sample_figure(f"{key}.iou", f"{name}: mean IoU over asked objects", ious, groups, iou, unit="IoU")
     above = [float(value > 0.5) for value in ious]
-    yield sample_figure(f"{key}.iou_above_half", f"{name}: IoU above 0.5", above, groups)
+    yield sample_figure(f"{key}.iou_above_half", f"{name}: IoU above 0.5", above, groups, statistic="share")
 
 
 def _answers(everything: Sequence[Answered]) -> Iterator[Measured]:
@@ -171,7 +171,8 @@ def _answers(everything: Sequence[Answered]) -> Iterator[Measured]:
 
 def _right(key: str, name: str, items: Sequence[Answered], way: str, reach: float | None = None) -> Measured:
     asked = [item for item in items if way in item.right]
-    return sample_figure(key, name, [float(item.right[way]) for item in asked], [item.case for item in asked], reach)
+    right, cases = [float(item.right[way]) for item in asked], [item.case for item in asked]
+    return sample_figure(key, name, right, cases, reach, statistic="share")
 
 
 def _depth(found: Measures) -> Iterator[Measured]:
@@ -179,7 +180,8 @@ def _depth(found: Measures) -> Iterator[Measured]:
     name = "depth: AbsRel, aligned in disparity"
     yield sample_figure("depth.abs_rel", name, values, names, _ABS_REL, unit="", larger_is_better=False)
     names, right = [name for name, _ in found.ordered], [float(value) for _, value in found.ordered]
-    yield sample_figure("depth.object_order", "depth: pairs of objects in the correct order", right, names, _ORDER)
+    name = "depth: pairs of objects in the correct order"
+    yield sample_figure("depth.object_order", name, right, names, _ORDER, statistic="share")
 
 
 def _claims(found: Measures) -> Iterator[Measured]:

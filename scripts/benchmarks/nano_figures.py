@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from benchmarks.figures import Figure
 
-from pipeline.evaluate.bootstrap import mean_interval, median_interval
+from pipeline.evaluate.bootstrap import mean_interval, median_interval, share_interval
 
 _DRAWS = 1000
 
@@ -47,12 +47,13 @@ def sample_figure(
     groups: Sequence[str],
     reach: float | None = None,
     *,
-    statistic: Literal["mean", "median"] = "mean",
+    statistic: Literal["mean", "median", "share"] = "mean",
     **rest: Any,
 ) -> Measured:
-    """The mean or median of one value per item; further arguments are those of ``measured``."""
-    value = float(getattr(np, statistic)(values)) if len(values) else math.nan
-    interval = {"mean": mean_interval, "median": median_interval}[statistic](values, groups, draws=_DRAWS)
+    """The mean, median, or share of ones among zeros, of one value per item; the rest are arguments of ``measured``."""
+    value = float(np.median(values) if statistic == "median" else np.mean(values)) if len(values) else math.nan
+    intervals = {"mean": mean_interval, "median": median_interval, "share": share_interval}
+    interval = intervals[statistic](values, groups, draws=_DRAWS)
     return measured(key, name, value, interval, len(values), reach, **rest)
 
 

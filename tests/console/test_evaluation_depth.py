@@ -18,13 +18,13 @@ from omegaconf import OmegaConf
 
 from pipeline.api import load_config
 
-SMALL = ("eval-depth", "dataset.count=4", "draws=50", "worst=0", "num_workers=0")
+SMALL = ("eval-depth", "dataset.count=6", "draws=50", "worst=0", "num_workers=0")
 
 
 def test_rendered_scenes_are_measured_and_the_figures_shown(success: CommandLine, tmp_path: Path) -> None:
     done = success(*SMALL, "worst=1", "output_dir=out", COLUMNS="160")
     report = report_in(tmp_path / "out")
-    assert (report["dataset"]["name"], report["dataset"]["scored"]) == ("rendered", 4)
+    assert (report["dataset"]["name"], report["dataset"]["scored"]) == ("rendered", 6)
     assert report["protocol"]["alignment"] == "scale_shift_disparity"
     assert "alignment scale_shift_disparity" in done.stdout
     for words in ("AbsRel", "Object order", "95%", "report.html", "images.csv"):
@@ -50,7 +50,7 @@ def test_the_verifier_takes_the_noise_model_that_was_measured(command_line: Comm
 def test_a_sweep_ends_in_one_table_and_paired_differences(success: CommandLine, tmp_path: Path) -> None:
     done = success(*SMALL, "-m", "dataset.prediction=metric,disparity", "output_dir=sweep", COLUMNS="160")
     comparison = json.loads((tmp_path / "sweep" / "comparison.json").read_text())
-    assert (comparison["baseline"], comparison["images"]) == ("metric", 4)
+    assert (comparison["baseline"], comparison["images"]) == ("metric", 6)
     difference = comparison["runs"]["disparity"]["differences"]["abs_rel"]
     assert 0 < difference["low"] < difference["value"]
     assert "disparity less metric, image by image" in done.stdout and "worse" in done.stdout

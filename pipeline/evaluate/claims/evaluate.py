@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def evaluate_claims(
                 subjects,
                 limit=limit,
                 on_case=on_case,
-                on_claim=lambda claim: file.append(json.dumps(vars(claim), ensure_ascii=False)),
+                on_claim=lambda claim: file.append(json.dumps(asdict(claim), ensure_ascii=False)),
             )
         report = report_of(run, dataset=dataset.name, configuration=configuration, draws=draws, seed=seed)
         write_json(folder / "report.json", report)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from pipeline.claims.compare_answers import Scored
-from pipeline.evaluate.bootstrap import as_json, mean_interval, mean_of, with_interval
+from pipeline.evaluate.bootstrap import as_json, mean_of, ratio, share_interval, with_interval
 from pipeline.evaluate.claims.baselines import judgements_of
 from pipeline.evaluate.claims.run import AnsweredQuestion, ClaimRun
 from pipeline.evaluate.claims.scores import (
@@ -20,18 +21,23 @@ from pipeline.evaluate.claims.scores import (
     reliability,
     risk_coverage_curve,
     scores,
+    tails,
 )
 from pipeline.records import Status
+from pipeline.records.result import CalibrationNote
 from pipeline.records.versions import versions
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 """Version of ``report.json``; a key is never renamed or removed within a major version."""
 
 VERIFIER = "verifier"
+NEEDS = ("depth", "image_plane")
+"""What claims are judged by: depth, or places in the image alone (left, above, between, count)."""
 _MOST_POINTS = 200
 _OCCLUSION = ("occludes", "occluded_by")
 _MOST_FAILURES = 100
 _NO_ANSWER = Scored(None, 0.0, Status.UNDECIDED, 0.0)
+Judges = dict[str, list[Judgement]]
 
 
 def report_of(
@@ -52,6 +58,7 @@ def report_of(
         seed: Seed of the draws.
     """
     judges = {VERIFIER: run.judgements, **{name: judgements_of(found) for name, found in run.baselines.items()}}
+    needs = [NEEDS[not kind] for kind in run.kinds]
     report = {
         "schema_version": SCHEMA_VERSION,
         "dataset": {
@@ -62,14 +69,14 @@ def report_of(
             "questions": len(run.questions),
             "scenes": len({item.group for item in run.judgements}),
         },
-        "judges": {name: _figures(found, draws, seed) for name, found in judges.items()},
+        **_whole(judges, draws, seed),
+        "needs": {need: _whole(_chosen(judges, needs, need), draws, seed) for need in NEEDS if need in needs},
+        "calibration": _calibration(run),
         "occlusion": {name: _occlusion(found) for name, found in judges.items()},
         "relations": _parts(judges, [item.relation for item in run.judgements], draws, seed),
         "sources": _parts(judges, run.sources, draws, seed),
-        "reliability": [vars(item) for item in reliability(run.judgements)],
-        "risk_coverage": {name: thinned_curve(found) for name, found in judges.items() if found},
         "answers": answer_figures(run.questions, draws, seed),
-        "mistakes": [vars(claim) for claim in run.mistakes],
+        "mistakes": [asdict(claim) for claim in run.mistakes],
         "failures": {
             "count": len(run.failures),
             "first": [{"case": case, "part": part, "reason": why} for case, part, why in run.failures[:_MOST_FAILURES]],
@@ -131,7 +138,7 @@ def _answers(questions: Sequence[AnsweredQuestion], name: str, draws: int, seed:
         "accuracy_after_verdicts": np.array([item.score_after for item in found]),
     }
     return {"questions": len(questions)} | {
-        column: with_interval(mean_of(values), mean_interval(values, groups, draws=draws, seed=seed))
+        column: with_interval(mean_of(values), share_interval(values, groups, draws=draws, seed=seed))
         for column, values in columns.items()
     }
 
@@ -156,14 +163,70 @@ def _occlusion(judgements: Sequence[Judgement]) -> dict[str, Any]:
     }
 
 
-def _parts(
-    judges: dict[str, list[Judgement]], labels: Sequence[str], draws: int, seed: int
-) -> dict[str, dict[str, Any]]:
+def _parts(judges: Judges, labels: Sequence[str], draws: int, seed: int) -> dict[str, dict[str, Any]]:
     """Figures of the verifier and the baselines for each label, the most frequent label first."""
     return {
-        label: {
-            name: _figures([item for item, at in zip(found, labels, strict=True) if at == label], draws, seed)
-            for name, found in judges.items()
-        }
+        label: {name: _figures(found, draws, seed) for name, found in _chosen(judges, labels, label).items()}
         for label, _ in Counter(labels).most_common()
+    }
+
+
+def _chosen(judges: Judges, labels: Sequence[str], label: str) -> Judges:
+    """The judgements of one label."""
+    return {
+        name: [item for item, at in zip(found, labels, strict=True) if at == label] for name, found in judges.items()
+    }
+
+
+def _whole(judges: Judges, draws: int, seed: int) -> dict[str, Any]:
+    """Everything about a set of claims that needs no further labels."""
+    own = judges[VERIFIER]
+    return {
+        "judges": {name: _figures(found, draws, seed) for name, found in judges.items()},
+        "tails": [
+            {
+                "below": tail.below,
+                "verdicts": tail.verdicts,
+                "scenes": tail.groups,
+                "wrong": tail.wrong,
+                "wrong_share": with_interval(ratio(tail.wrong, tail.verdicts), tail.wrong_interval),
+                "stated_error": tail.stated_error,
+            }
+            for tail in tails(own, draws=draws, seed=seed)
+        ],
+        "reliability": [vars(item) for item in reliability(own)],
+        "risk_coverage": {name: thinned_curve(found) for name, found in judges.items() if found},
+    }
+
+
+def _calibration(run: ClaimRun) -> dict[str, Any]:
+    """Which calibration applied to the verdicts of each family of relations and class of depth, and what it guarantees.
+
+    A guarantee bounds the share of wrong verdicts among those decided at the risk of the calibration, so it says
+    nothing about verdicts that are decided at another risk.
+    """
+    rows: dict[tuple[str, CalibrationNote | None], list[Judgement]] = {}
+    for item, kind, note in zip(run.judgements, run.kinds, run.calibrations, strict=True):
+        if kind:
+            rows.setdefault((kind, note), []).append(item)
+    own = run.calibration
+    return {
+        "name": own.name if own else None,
+        "fitted_on": own.fitted_on if own else None,
+        "risk": own.risk if own else None,
+        "confidence": own.confidence if own else None,
+        "decided_at_risk": run.risk,
+        "kinds": [
+            {
+                "kind": kind,
+                "claims": len(found),
+                "decided": sum(item.is_decided for item in found),
+                "wrong": sum(item.is_decided and item.error > 0.5 for item in found),
+                "calibration": None if note is None else asdict(note),
+                "has_guarantee": (
+                    note is not None and note.missing_scenes == 0 and own is not None and own.risk == run.risk
+                ),
+            }
+            for (kind, note), found in sorted(rows.items(), key=lambda row: (row[0][0], -len(row[1])))
+        ],
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,12 +16,15 @@ from pipeline.datasets.base import Case, ClaimDataset
 from pipeline.evaluate.claims.baselines import Baseline, BaselineScore
 from pipeline.evaluate.claims.scores import Judgement
 from pipeline.records import Attempt, Claim, Scene, Status
+from pipeline.records.calibration import FAMILIES, Calibration, class_of
 from pipeline.records.errors import InputError
 from pipeline.records.expected import Expected
 from pipeline.records.relations import RELATIONS, ValueUse
+from pipeline.records.result import CalibrationNote, Verdict
 from pipeline.stages.compose import with_depth_and_text
 from pipeline.stages.group import Asked, Stages, settle
 from pipeline.stages.timing import StageError, timed
+from pipeline.verify.verifier import reads_depth
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +67,8 @@ class JudgedClaim:
         reason: The verdict's reason.
         source: Kind of the depth, source of its scale, and name of its backend.
         group: The group that is resampled as a whole.
+        kind: Family of the relation and class of the depth, see ``kind_of``; empty where no depth is needed.
+        calibration: The calibration that the probability comes from; None where none applies.
     """
 
     case: str
@@ -74,6 +80,8 @@ class JudgedClaim:
     reason: str
     source: str
     group: str
+    kind: str = ""
+    calibration: CalibrationNote | None = None
 
     @property
     def judgement(self) -> Judgement:
@@ -125,6 +133,10 @@ class ClaimRun:
         failures: Case, part and reason of each failure.
         cases: Number of cases read.
         seconds: Time by part [s].
+        kinds: Family and class of depth of each judgement, empty where no depth is needed.
+        calibrations: Where the probability of each judgement comes from; None where no calibration applies.
+        calibration: The verifier's calibration; None before anything is judged.
+        risk: The verifier's risk.
     """
 
     judgements: list[Judgement] = field(default_factory=list)
@@ -135,6 +147,10 @@ class ClaimRun:
     failures: list[tuple[str, str, str]] = field(default_factory=list)
     cases: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
+    kinds: list[str] = field(default_factory=list)
+    calibrations: list[CalibrationNote | None] = field(default_factory=list)
+    calibration: Calibration | None = None
+    risk: float = math.nan
 
 
 def relation_of(claim: Claim) -> str:
@@ -155,6 +171,18 @@ def source_of(scene: Scene, frames: Sequence[int] = ()) -> str:
     parts = [(str(item.kind), str(item.scale_source), item.backend) for item in maps]
     names = [", ".join(part for part in item if part != "none") for item in parts]
     return " / ".join(dict.fromkeys(names))
+
+
+def kind_of(claim: Claim, verdict: Verdict, scene: Scene) -> str:
+    """Family of a claim's relation and class of the depth that it was judged by, as ``order/measured``.
+
+    Empty where the claim needs no depth, such as ``left_of``: it is about places in the image.
+    """
+    if not reads_depth(claim):
+        return ""
+    rule = RELATIONS[claim.relation].rule
+    frame = next((item.frame for item in verdict.evidence), 0)
+    return f"{FAMILIES.get(rule, rule)}/{class_of(scene.depth[frame]) if frame < len(scene.depth) else 'no depth'}"
 
 
 def run_claims(
@@ -180,7 +208,12 @@ def run_claims(
         TheodoliteError: If an error concerns all cases, such as a missing model.
         InputError: If the data set holds nothing to judge or to ask.
     """
-    run = ClaimRun(baselines={baseline.name: [] for baseline in subjects.baselines})
+    verifier = subjects.stages.verify.verifier
+    run = ClaimRun(
+        baselines={baseline.name: [] for baseline in subjects.baselines},
+        calibration=verifier.calibration,
+        risk=verifier.risk,
+    )
     for batch in _batches(islice(iter(dataset), limit), subjects):
         prepared = [(case, scene) for case in batch if (scene := _prepared(run, case, subjects)) is not None]
         for case, scene in prepared:
@@ -284,9 +317,13 @@ def _judge_claims(
             verdict.reason,
             source_of(judged.known_scene, claim.frames),
             case.group,
+            kind_of(claim, verdict, judged.known_scene),
+            verdict.calibration,
         )
         run.judgements.append(done.judgement)
         run.sources.append(done.source)
+        run.kinds.append(done.kind)
+        run.calibrations.append(done.calibration)
         for name, scores in by_baseline.items():
             score = None if scores is None else scores[index]
             run.baselines[name].append(BaselineScore(relation, claim.truth, score, case.group))

@@ -12,8 +12,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.evaluate.bootstrap import Interval, drawn_weights, interval_of, ratio
+from pipeline.evaluate.bootstrap import (
+    Interval,
+    bound_of,
+    count_groups,
+    drawn_weights,
+    interval_of,
+    ratio,
+    share_interval,
+)
 
+TAILS = (0.01, 0.001)
+"""Stated errors below which verdicts are counted apart; the bins of a reliability diagram are too wide to show them."""
 _BINS = 10
 
 
@@ -73,6 +83,7 @@ class Scores:
 
 FIGURES = ("coverage", "accuracy", "forced_accuracy", "risk_coverage_area", "calibration_error")
 """The figures of ``Scores`` that have an interval."""
+_SHARES = FIGURES[:3]
 
 
 def scores(judgements: Sequence[Judgement]) -> Scores:
@@ -89,12 +100,57 @@ def figure_intervals(judgements: Sequence[Judgement], *, draws: int = 300, seed:
         seed: Seed of the draws.
 
     Returns:
-        (low, high) by the name of the figure; NaN if there are fewer than three groups, or no draws.
+        (low, high) by the name of the figure, as ``interval_of`` gives it for the groups that have the figure. A
+        share that is 0 or 1 has a one-sided bound, see ``bound_of``.
     """
     table = _Table.of(judgements)
     groups = [item.group for item in judgements]
+    known = {
+        "accuracy": [item.is_decided for item in judgements],
+        "calibration_error": [item.probability is not None for item in judgements],
+    }
     drawn = [table.figures(weights) for weights in drawn_weights(groups, draws, seed)]
-    return {name: interval_of([figures[column] for figures in drawn]) for column, name in enumerate(FIGURES)}
+    found = {}
+    for column, (name, value) in enumerate(zip(FIGURES, table.figures(np.ones(len(groups), dtype=int)), strict=True)):
+        count = count_groups(groups, known.get(name, [True] * len(groups)))
+        is_bounded = draws > 0 and name in _SHARES and value in (0, 1)
+        found[name] = (
+            bound_of(value, count) if is_bounded else interval_of([figures[column] for figures in drawn], count)
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The most certain verdicts, decided or not, and how many of them are wrong.
+
+    Args:
+        below: The verdicts state an error below this, in (0, 0.5]: probability ``p`` states the error min(p, 1 - p).
+        verdicts: How many they are.
+        groups: Number of their groups.
+        wrong: How many of them are wrong.
+        stated_error: Mean of the errors that they state; NaN without any.
+        wrong_interval: 95 % interval of the share of wrong ones.
+    """
+
+    below: float
+    verdicts: int
+    groups: int
+    wrong: int
+    stated_error: float
+    wrong_interval: Interval
+
+
+def tails(judgements: Sequence[Judgement], *, draws: int = 300, seed: int = 0) -> tuple[Tail, ...]:
+    """The verdicts below each of ``TAILS``; those of a lower limit are also among those of a higher one."""
+    found = []
+    for below in TAILS:
+        chosen = [item for item in judgements if 1 - item.confidence < below]
+        groups, wrong = [item.group for item in chosen], [item.error for item in chosen]
+        stated = ratio(sum(1 - item.confidence for item in chosen), len(chosen))
+        interval = share_interval(wrong, groups, draws=draws, seed=seed)
+        found.append(Tail(below, len(chosen), len(set(groups)), round(sum(wrong)), stated, interval))
+    return tuple(found)
 
 
 def risk_coverage_curve(judgements: Sequence[Judgement]) -> tuple[np.ndarray, np.ndarray]:

@@ -58,23 +58,26 @@ def compare_runs(runs: Mapping[str, Path], *, draws: int = 1000, seed: int = 0) 
     baseline = next(iter(tables))
     figures = {name: table.figures() for name, table in tables.items()}
     drawn = {name: table.drawn(draws, seed) for name, table in tables.items()}
+    groups = len(set(tables[baseline].groups))
     compared: dict[str, Any] = {
         name: {
-            "figures": {key: with_interval(value, interval_of(drawn[name].get(key, []))) for key, value in own.items()}
+            "figures": {
+                key: with_interval(value, interval_of(drawn[name].get(key, []), groups)) for key, value in own.items()
+            }
         }
         for name, own in figures.items()
     }
     for name in tables:
         if name != baseline:
             compared[name]["differences"] = {
-                key: with_interval(value - figures[baseline][key], _interval(drawn[name], drawn[baseline], key))
+                key: with_interval(value - figures[baseline][key], _interval(drawn[name], drawn[baseline], key, groups))
                 for key, value in figures[name].items()
                 if key in figures[baseline]
             }
     return {
         "baseline": baseline,
         "images": len(common),
-        "groups": len(set(tables[baseline].groups)),
+        "groups": groups,
         "aggregate": str(aggregate),
         "runs": compared,
     }
@@ -121,6 +124,6 @@ def _aggregate(folder: Path) -> Aggregate:
     return Aggregate(report["protocol"]["aggregate"])
 
 
-def _interval(drawn: Mapping[str, np.ndarray], baseline: Mapping[str, np.ndarray], key: str) -> Interval:
+def _interval(drawn: Mapping[str, np.ndarray], baseline: Mapping[str, np.ndarray], key: str, groups: int) -> Interval:
     """Interval of the difference of a figure."""
-    return interval_of(drawn[key] - baseline[key] if key in drawn and key in baseline else [])
+    return interval_of(drawn[key] - baseline[key] if key in drawn and key in baseline else [], groups)

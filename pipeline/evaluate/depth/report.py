@@ -146,9 +146,9 @@ def worst_images(lines: Iterable[ImageLine], metric: str, count: int) -> list[tu
 
 
 def _metrics(table: ScoreTable, draws: int, seed: int) -> dict[str, dict[str, Any]]:
-    counts, drawn = table.counts(), table.drawn(draws, seed)
+    counts, drawn, groups = table.counts(), table.drawn(draws, seed), len(set(table.groups))
     return {
-        name: {**with_interval(value, interval_of(drawn.get(name, []))), "images": counts[name]}
+        name: {**with_interval(value, interval_of(drawn.get(name, []), groups)), "images": counts[name]}
         for name, value in table.figures().items()
     }
 

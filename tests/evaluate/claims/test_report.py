@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import io
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +15,23 @@ from rich.console import Console
 
 from pipeline.claims.compare_answers import Scored
 from pipeline.console.claims_report import print_report
+from pipeline.evaluate.bootstrap import bound_of
 from pipeline.evaluate.claims.baselines import BaselineScore
 from pipeline.evaluate.claims.evaluate import evaluate_claims
-from pipeline.evaluate.claims.page import area_gain, page_of
+from pipeline.evaluate.claims.page import against_best, best_baselines, guarantee, page_of, promise
 from pipeline.evaluate.claims.report import SCHEMA_VERSION, answer_figures, report_of, thinned_curve
 from pipeline.evaluate.claims.run import AnsweredQuestion, ClaimRun, JudgedClaim
 from pipeline.evaluate.claims.scores import Judgement, scores
 from pipeline.evaluate.plots import reliability_plot, risk_coverage_plot
 from pipeline.records import Status
+from pipeline.records.calibration import Calibration
 from pipeline.records.errors import ConfigError, ExportError
+from pipeline.records.result import CalibrationNote
 
+FAR, HELD = (
+    CalibrationNote("mixed", "order/predicted", 40, 12, 33),
+    CalibrationNote("mixed", "occlusion/measured", 900, 300, 0),
+)
 HOSTILE = '<script>alert("1")</script> & {{ 7 * 7 }}'
 
 
@@ -47,7 +56,23 @@ def a_run(count: int = 80) -> ClaimRun:
         failures=[(HOSTILE, "depth", "no depth")],
         cases=count // 4,
         seconds={"verify": 0.5},
+        kinds=["order/predicted" if item.relation == "closer" else "occlusion/measured" for item in judgements],
+        calibrations=[FAR if item.relation == "closer" else HELD for item in judgements],
+        calibration=Calibration({}, "mixed", fitted_on="rendered and real frames"),
+        risk=0.05,
     )
+
+
+def with_image_plane(run: ClaimRun) -> ClaimRun:
+    """The run, with every fourth claim one of the image plane, which is judged correctly and with certainty."""
+    for index, item in enumerate(run.judgements):
+        if index % 4 == 0:
+            run.judgements[index] = replace(item, relation="left_of", probability=float(item.truth), is_decided=True)
+            run.kinds[index], run.calibrations[index] = "", None
+            for name, found in run.baselines.items():
+                exact = BaselineScore("left_of", item.truth, 1.0 if item.truth else -1.0, item.group)
+                run.baselines[name] = [*found[:index], exact, *found[index + 1 :]]
+    return run
 
 
 def a_report(**changes: Any) -> dict[str, Any]:
@@ -74,7 +99,9 @@ def test_every_key_of_version_1_stays() -> None:
     assert set(a_report(draws=0)) == {
         "schema_version", "dataset", "judges", "occlusion", "relations", "sources", "reliability", "risk_coverage",
         "answers", "mistakes", "failures", "seconds", "bootstrap", "configuration", "versions",
+        "tails", "needs", "calibration",
     }  # fmt: skip
+    assert SCHEMA_VERSION == "1.1"
 
 
 def test_parts_add_up_to_the_whole() -> None:
@@ -137,14 +164,155 @@ def test_answers_are_counted_raw_refuted_and_after_verdicts() -> None:
     assert rows[1]["refuted_wrong"]["value"] is None
 
 
-def test_the_gain_compares_with_the_best_baseline() -> None:
+@pytest.mark.parametrize(
+    "areas, best, words",
+    [
+        (
+            (0.05, 0.4, 0.2),
+            ["box_centre"],
+            "box centre, with an area of 20.00%; the verifier's area is 5.00%, 25% of it.",
+        ),
+        ((0.05, 0.4, 0.0), ["box_centre"], "box centre, with an area of 0.00%; the verifier's area is 5.00%."),
+        ((0.0, 0.0, 0.0), ["box_mean", "box_centre"], "box mean, box centre, with an area of 0.00%"),
+        ((0.05, 0.4, None), ["box_mean"], "box mean, with an area of 40.00%"),
+    ],
+    ids=["smaller", "no error", "equal", "undefined"],
+)
+def test_the_best_baseline_has_the_smallest_area_even_one_of_0(
+    areas: tuple[float | None, ...], best: list[str], words: str
+) -> None:
+    judges = {
+        name: {"risk_coverage_area": {"value": area}}
+        for name, area in zip(("verifier", "box_mean", "box_centre"), areas, strict=True)
+    }
+    found = best_baselines(judges)
+    assert found is not None and found[0] == best
+    assert words in against_best(judges)
+    assert (
+        best_baselines({"verifier": judges["verifier"]}) is None
+        and against_best({"verifier": judges["verifier"]}) == ""
+    )
+
+
+def test_a_baseline_without_an_error_is_named_in_the_report() -> None:
+    """Its area is exactly 0, as that of claims that are easy to judge often is."""
+    run = a_run()
+    run.baselines["box_centre"] = [
+        BaselineScore(item.relation, item.truth, 1.0 if item.truth else -1.0, item.group) for item in run.judgements
+    ]
+    report = report_of(run, dataset="made", configuration={}, draws=0)
+    assert report["needs"]["depth"]["judges"]["box_centre"]["risk_coverage_area"]["value"] == 0
+    assert "Best baseline: box centre, with an area of 0.00%" in Page(page_of(report)).text
+
+
+def test_claims_that_need_depth_are_counted_apart_from_those_of_the_image_plane() -> None:
+    run = with_image_plane(a_run())
+    report = report_of(run, dataset="made", configuration={}, draws=60)
+    depth, plane = (report["needs"][need] for need in ("depth", "image_plane"))
+    chosen = [item for item, kind in zip(run.judgements, run.kinds, strict=True) if kind]
+    assert set(depth) == set(plane) == {"judges", "tails", "reliability", "risk_coverage"}
+    for name in ("verifier", "box_mean", "box_centre"):
+        assert depth["judges"][name]["claims"] == len(chosen) == 60 and plane["judges"][name]["claims"] == 20
+    for name in ("coverage", "accuracy", "forced_accuracy", "risk_coverage_area", "calibration_error"):
+        assert depth["judges"]["verifier"][name]["value"] == pytest.approx(getattr(scores(chosen), name)), name
+    assert plane["judges"]["verifier"]["accuracy"]["value"] == 1 > depth["judges"]["verifier"]["accuracy"]["value"]
+    assert plane["judges"]["box_mean"]["accuracy"]["value"] == 1 > depth["judges"]["box_mean"]["accuracy"]["value"]
+    assert [tail["verdicts"] for tail in plane["tails"]] == [20, 20], "their certainty is no merit of the others"
+    assert depth["tails"][0]["verdicts"] + 20 == report["tails"][0]["verdicts"]
+    assert sum(item["count"] for item in depth["reliability"]) == 60
+    text = Page(page_of(report)).text
+    assert text.index("Claims that need depth") < text.index("Claims of the image plane")
+
+
+def test_a_set_of_one_sort_of_claims_has_no_part_for_the_other() -> None:
     report = a_report(draws=0)
-    report["judges"]["box_mean"]["risk_coverage_area"]["value"] = 0.4
-    report["judges"]["box_centre"]["risk_coverage_area"]["value"] = 0.2
-    report["judges"]["verifier"]["risk_coverage_area"]["value"] = 0.05
-    assert area_gain(report) == ("box_centre", pytest.approx(0.25))
-    del report["judges"]["box_mean"], report["judges"]["box_centre"]
-    assert area_gain(report) is None
+    assert list(report["needs"]) == ["depth"]
+    assert report["needs"]["depth"]["judges"] == report["judges"]
+    assert "image plane" not in Page(page_of(report)).text
+
+
+def test_the_tails_show_how_many_certain_verdicts_are_wrong(tmp_path: Path) -> None:
+    run = a_run()
+    for index in range(40):
+        item = run.judgements[index]
+        is_correct = index not in (3, 17)
+        probability = 0.9995 if item.truth is is_correct else 0.0005
+        run.judgements[index] = replace(item, probability=probability, is_decided=True)
+    report = report_of(run, dataset="made", configuration={})
+    first, second = report["needs"]["depth"]["tails"]
+    assert (first["below"], second["below"]) == (0.01, 0.001)
+    assert (second["verdicts"], second["scenes"], second["wrong"]) == (40, 10, 2)
+    assert second["wrong_share"]["value"] == 0.05 and second["stated_error"] == pytest.approx(0.0005)
+    assert 0 <= second["wrong_share"]["low"] < 0.05 < second["wrong_share"]["high"]
+    words = printed(report, tmp_path)
+    assert "State an error below 0.1%: 40 verdicts of 10 scenes, 2 wrong: 5.00%" in words
+    assert "5.00%" in Page(page_of(report)).text
+
+
+def test_three_scenes_have_no_interval_and_all_correct_a_bound(tmp_path: Path) -> None:
+    def judged(correct: int) -> dict[str, Any]:
+        made = [
+            Judgement("closer", True, 0.98 if k < correct else 0.02, True, f"g{g}") for g in range(3) for k in range(5)
+        ]
+        run = ClaimRun(made, ["metric"] * 15, cases=3, kinds=["order/measured"] * 15, calibrations=[None] * 15)
+        return report_of(run, dataset="made", configuration={})
+
+    some, every = judged(4), judged(5)
+    assert some["judges"]["verifier"]["accuracy"] == {"value": 0.8, "low": None, "high": None}
+    assert "80.0 – 80.0" not in Page(page_of(some)).text + printed(some, tmp_path)
+    accuracy = every["judges"]["verifier"]["accuracy"]
+    assert (accuracy["low"], accuracy["high"]) == pytest.approx(bound_of(1.0, 3))
+    for text in (Page(page_of(every)).text, printed(every, tmp_path)):
+        assert "36.8 – 100.0" in text and "3 scenes are too few" in text
+    assert "too few" not in Page(page_of(a_report(draws=30))).text
+
+
+def test_every_family_and_class_of_depth_says_which_curve_applied_and_what_it_guarantees(tmp_path: Path) -> None:
+    run = with_image_plane(a_run())
+    run.calibrations[1], run.calibrations[2] = None, None
+    report = report_of(run, dataset="made", configuration={}, draws=0)
+    found = report["calibration"]
+    assert (found["name"], found["risk"], found["confidence"], found["decided_at_risk"]) == ("mixed", 0.05, 0.9, 0.05)
+    rows = {(row["kind"], row["calibration"] and row["calibration"]["curve"]): row for row in found["kinds"]}
+    assert set(rows) == {
+        ("occlusion/measured", "occlusion/measured"), ("order/predicted", "order/predicted"), ("order/predicted", None),
+    }  # fmt: skip
+    for note in (FAR, HELD):
+        chosen = [item for item, applied in zip(run.judgements, run.calibrations, strict=True) if applied is note]
+        row = rows[note.curve, note.curve]
+        assert (row["claims"], row["decided"]) == (len(chosen), sum(item.is_decided for item in chosen))
+        assert row["wrong"] == sum(item.is_decided and item.error == 1 for item in chosen)
+        assert row["calibration"]["missing_scenes"] == note.missing_scenes
+    assert rows["occlusion/measured", "occlusion/measured"]["wrong"] > 0
+    assert sum(row["claims"] for row in found["kinds"]) == 60, "claims of the image plane need none"
+    assert [row["has_guarantee"] for row in found["kinds"]] == [True, False, False]
+    for text in (Page(page_of(report)).text, printed(report, tmp_path)):
+        assert "guarantee holds" in text
+        assert "no guarantee: at least 33 more scenes needed" in text
+        assert "no guarantee: no calibration applied" in text
+        assert "at most 5% of a scene's decided verdicts are wrong on average, with 90% confidence" in text
+
+
+@pytest.mark.parametrize(
+    "note, risk, words",
+    [
+        (HELD, 0.05, "guarantee holds"),
+        (HELD, 0.1, "no guarantee: it is for risk 0.05, and risk 0.1 decided"),
+        (FAR, 0.05, "no guarantee: at least 33 more scenes needed"),
+        (replace(FAR, missing_scenes=1), 0.05, "no guarantee: at least 1 more scene needed"),
+        (replace(FAR, missing_scenes=None), 0.05, "no guarantee: no comparable verdict was judged"),
+        (None, 0.05, "no guarantee: no calibration applied"),
+    ],
+)
+def test_a_guarantee_is_stated_only_where_it_holds(note: CalibrationNote | None, risk: float, words: str) -> None:
+    run = ClaimRun(
+        [judgement(1)], ["metric"], kinds=["order/measured"], calibrations=[note],
+        calibration=Calibration({}, "mixed"), risk=risk,
+    )  # fmt: skip
+    found = report_of(run, dataset="made", configuration={}, draws=0)["calibration"]
+    assert guarantee(found["kinds"][0], found) == words
+    assert found["kinds"][0]["has_guarantee"] is (words == "guarantee holds")
+    assert bool(promise(found)) is (note is not None)
 
 
 @pytest.mark.parametrize("report", [a_report(draws=30), a_report(draws=0)], ids=["intervals", "no intervals"])
@@ -186,10 +354,15 @@ def test_plots_take_their_colours_from_the_page_and_repeat() -> None:
     assert "box mean" in made[0]
 
 
+def printed(report: dict[str, Any], folder: Path) -> str:
+    """What the terminal shows, on lines long enough for every sentence."""
+    console = Console(record=True, width=240, quiet=False, file=io.StringIO())
+    print_report(console, report, folder)
+    return console.export_text()
+
+
 def test_the_console_shows_figures_failures_and_paths(tmp_path: Path) -> None:
-    console = Console(record=True, width=160)
-    print_report(console, a_report(draws=20), tmp_path)
-    text = console.export_text()
+    text = printed(a_report(draws=20), tmp_path)
     assert HOSTILE in text and "box centre" in text and str(tmp_path / "report.html") in text
     assert "depth: no depth" in text
 
@@ -205,8 +378,10 @@ def test_files_are_written_and_replaced(tmp_path: Path) -> None:
     assert lines[0] == {
         "case": "a", "group": "a", "relation": "closer", "claim": "screen is closer than cabinet", "truth": True,
         "probability": lines[0]["probability"], "status": "supported", "reason": lines[0]["reason"],
-        "source": "metric, sensor, unknown",
+        "source": "metric, sensor, unknown", "kind": "order/measured", "calibration": lines[0]["calibration"],
     }  # fmt: skip
+    assert lines[0]["calibration"]["curve"] == "order/measured"
+    assert [line["kind"] for line in lines[2:4]] == ["", ""] and lines[2]["calibration"] is None, "left of"
     assert Page((tmp_path / "out" / "report.html").read_text()).open == []
 
 

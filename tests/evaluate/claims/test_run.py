@@ -12,10 +12,10 @@ from evaluate.claims.claim_data import CLAIMS, EXPECTED, SmallDataset, case, ima
 from stages.doubles import CountingDepth, ScriptedModel
 
 from pipeline.evaluate.claims.report import answer_figures
-from pipeline.evaluate.claims.run import ClaimRun, JudgedClaim, _batches, relation_of, run_claims, source_of
+from pipeline.evaluate.claims.run import ClaimRun, JudgedClaim, _batches, kind_of, relation_of, run_claims, source_of
 from pipeline.models.depth.given import GivenDepth
 from pipeline.models.vlm.base import Request, Step
-from pipeline.records import Anchor, Claim, DepthKind, DepthMap, Frame, Scene, Status
+from pipeline.records import Anchor, Claim, DepthKind, DepthMap, Evidence, Frame, Scene, Status, Verdict
 from pipeline.records.errors import ConfigError, DepthError, InputError
 from pipeline.records.expected import AnswerKind, Expected
 from pipeline.stages.depth import DepthStage
@@ -44,6 +44,12 @@ def test_every_claim_is_judged_once_by_verifier_and_baselines() -> None:
     assert set(run.baselines) == {"box_mean", "box_centre", "nearest_mode"}
     assert all(len(scores) == len(run.judgements) for scores in run.baselines.values())
     assert [item.judgement for item in seen] == run.judgements
+    assert run.kinds == [item.kind for item in seen]
+    kinds = [*["order/measured"] * 2, "", "", *["occlusion/measured"] * 2, *["distance/measured"] * 2]
+    assert run.kinds == kinds * 2, "left of is of the image plane"
+    assert [note and note.curve for note in run.calibrations] == [kind or None for kind in run.kinds]
+    assert run.calibration is not None and {note.name for note in run.calibrations if note} == {run.calibration.name}
+    assert run.risk == 0.05
     decided = [item for item in run.judgements if item.is_decided]
     assert len(decided) >= 6 and all(item.error == 0 for item in decided)
     assert set(run.sources) == {"metric, sensor, unknown"}
@@ -140,6 +146,29 @@ def test_only_the_worst_mistakes_are_kept() -> None:
 )
 def test_claims_with_an_optional_number_are_counted_apart(claim: Claim, name: str) -> None:
     assert relation_of(claim) == name
+
+
+@pytest.mark.parametrize(
+    "claim, kind",
+    [
+        (Claim("farther", "cup", "lamp"), "order/predicted"),
+        (Claim("occluded_by", "cup", "lamp"), "occlusion/predicted"),
+        (Claim("taller", "cup", "lamp"), "size/predicted"),
+        (Claim("left_of", "cup", "lamp"), ""),
+        (Claim("below", "cup", "lamp"), ""),
+        (Claim("above", "cup", "lamp", measure="world"), "image_order/predicted"),
+        (Claim("between", "cup", "lamp", other_object="screen"), ""),
+        (Claim("count", "cup", value=1, unit="count"), ""),
+    ],
+)
+def test_claims_are_told_apart_by_what_they_are_judged_by(claim: Claim, kind: str) -> None:
+    affine = scenes.as_kind(scenes.depth_m(), DepthKind.DISPARITY_AFFINE)
+    verdict = Verdict(claim, Status.UNDECIDED, "why", needs="more", evidence=(Evidence(1),))
+    scene = replace(scenes.scene(frames=2), depth=(scenes.as_kind(scenes.depth_m(), DepthKind.METRIC), affine))
+    assert kind_of(claim, verdict, scene) == kind
+    unseen = replace(verdict, evidence=())
+    assert kind_of(claim, unseen, scene) == kind.replace("predicted", "measured"), "of the first frame"
+    assert kind_of(claim, unseen, replace(scene, depth=())) == kind.replace("predicted", "no depth")
 
 
 def test_the_source_of_depth_is_that_of_the_claims_frames() -> None:

@@ -5,14 +5,17 @@ import math
 import numpy as np
 import pytest
 
+from pipeline.evaluate.bootstrap import bound_of, interval_of
 from pipeline.evaluate.claims.scores import (
     FIGURES,
+    TAILS,
     Judgement,
     balanced_accuracy,
     figure_intervals,
     reliability,
     risk_coverage_curve,
     scores,
+    tails,
 )
 
 
@@ -136,13 +139,64 @@ def test_an_interval_is_that_of_judgements_drawn_one_by_one(seed: int) -> None:
     ]
     found = figure_intervals(made, draws=40, seed=seed)
     for figure in FIGURES:
-        expected = np.nanquantile([getattr(one, figure) for one in drawn], (0.025, 0.975))
+        expected = interval_of([getattr(one, figure) for one in drawn], len(groups))
         assert found[figure] == pytest.approx(expected, abs=1e-9), figure
 
 
 def test_undefined_figures_are_nan_and_the_others_are_not() -> None:
-    undecided = [Judgement("closer", True, None, False, f"g{index}") for index in range(5)]
+    undecided = [Judgement("closer", True, None, False, f"g{index}") for index in range(7)]
     found = figure_intervals(undecided)
-    assert found["coverage"] == (0, 0)
-    assert found["risk_coverage_area"] == (0.5, 0.5)
-    assert math.isnan(found["accuracy"][0]) and math.isnan(found["calibration_error"][0])
+    assert found["coverage"] == bound_of(0.0, 7)
+    assert all(math.isnan(found[name][0]) for name in FIGURES[1:]), "all draws are the same"
+
+
+def test_a_share_of_all_claims_is_bounded_by_the_groups_that_have_it() -> None:
+    # All claims are judged correctly; three of ten scenes have decided claims.
+    made = [Judgement("closer", True, 0.99 if k < 3 else 0.8, k < 3, f"g{k}") for k in range(10) for _ in range(4)]
+    found = figure_intervals(made)
+    assert found["accuracy"] == bound_of(1.0, 3) and found["forced_accuracy"] == bound_of(1.0, 10)
+    assert not math.isnan(found["coverage"][0])
+    assert math.isnan(found["risk_coverage_area"][0]), "no bound follows from an area of 0"
+    assert all(math.isnan(end) for interval in figure_intervals(made, draws=0).values() for end in interval)
+
+
+def test_the_accuracy_of_few_decided_groups_has_no_interval() -> None:
+    def interval(decided: int) -> tuple[float, float]:
+        made = [
+            Judgement("closer", k % 3 > 0 or g % 2 > 0, 0.99, g < decided, f"g{g}") for g in range(20) for k in range(3)
+        ]
+        return figure_intervals(made)["accuracy"]
+
+    assert math.isnan(interval(5)[0]) and not math.isnan(interval(6)[0])
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_tails_count_the_most_certain_verdicts_and_their_mistakes(sign: int) -> None:
+    def certain(error: float, correct: bool, group: str, decided: bool = True) -> Judgement:
+        probability = 1 - error if sign > 0 else error
+        return judgement(correct is (sign > 0), probability, decided, group)
+
+    made = [
+        certain(0.01, False, "a"),
+        certain(0.009, False, "a"),
+        certain(0.005, True, "b", decided=False),
+        certain(0.001, True, "c"),
+        certain(0.0005, True, "c"),
+        certain(0.0, False, "d"),
+        judgement(True, None),
+        judgement(True, 0.5),
+    ]
+    one_in_100, one_in_1000 = tails(made)
+    assert (one_in_100.below, one_in_1000.below) == TAILS == (0.01, 0.001)
+    assert (one_in_100.verdicts, one_in_100.groups, one_in_100.wrong) == (5, 4, 2), "the limit itself is not below it"
+    assert (one_in_1000.verdicts, one_in_1000.groups, one_in_1000.wrong) == (2, 2, 1)
+    assert one_in_100.stated_error == pytest.approx((0.009 + 0.005 + 0.001 + 0.0005) / 5)
+    assert one_in_1000.stated_error == pytest.approx(0.00025)
+
+
+def test_a_tail_without_a_mistake_is_bounded_by_its_scenes() -> None:
+    made = [judgement(True, 0.9999, group=f"g{k % 12}") for k in range(60)]
+    assert all(tail.wrong_interval == bound_of(0.0, 12) for tail in tails(made))
+    (nothing, _) = tails([judgement(True, 0.9)])
+    assert (nothing.verdicts, nothing.wrong) == (0, 0)
+    assert math.isnan(nothing.stated_error) and all(map(math.isnan, nothing.wrong_interval))

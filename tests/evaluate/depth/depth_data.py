@@ -16,7 +16,7 @@ from pipeline.records.errors import InputError
 SIZE_PX = (48, 64)
 
 
-def sample_of(number: int, *, error: float = 0.1, groups: int = 4, kind: str = "disparity_affine") -> DepthSample:
+def sample_of(number: int, *, error: float = 0.1, groups: int = 8, kind: str = "disparity_affine") -> DepthSample:
     """A slope with a nearer square; its given depth is a prediction with about that relative error."""
     rng = np.random.default_rng(number)
     height, width = SIZE_PX

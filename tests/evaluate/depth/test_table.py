@@ -62,8 +62,9 @@ def test_the_interval_of_a_mean_is_that_of_theory() -> None:
 
 
 def test_too_few_places_give_no_interval() -> None:
-    table = ScoreTable.of(lines_of(MadeDataset(2)), Aggregate.PER_IMAGE)
-    assert table.drawn(100, seed=0) == {}
+    for count, has_draws in ((5, False), (6, True)):
+        table = ScoreTable.of(lines_of(MadeDataset(count)), Aggregate.PER_IMAGE)
+        assert bool(table.drawn(100, seed=0)) is has_draws
 
 
 def test_the_worst_come_first_whichever_way_the_figure_is_read() -> None:
@@ -73,11 +74,11 @@ def test_the_worst_come_first_whichever_way_the_figure_is_read() -> None:
 
 
 def test_a_run_writes_all_documented_files(tmp_path: Path) -> None:
-    report = evaluated(tmp_path, MadeDataset(6, broken=[2]), worst=2)
+    report = evaluated(tmp_path, MadeDataset(7, broken=[2]), worst=2)
     names = {path.name for path in tmp_path.iterdir()}
     assert {"images.jsonl", "images.csv", "summary.csv", "report.json", "report.html", "worst", "noise"} <= names
     assert json.loads((tmp_path / "report.json").read_text()) == json.loads(json.dumps(report))
-    assert (report["dataset"]["scored"], report["dataset"]["unreadable"]) == (5, 1)
+    assert (report["dataset"]["scored"], report["dataset"]["unreadable"]) == (6, 1)
     assert report["problems"]["first"][0]["reason"] == "Picture 2 is cut short; copy it again."
     assert 0 < report["metrics"]["abs_rel"]["low"] < report["metrics"]["abs_rel"]["value"]
     assert len(report["worst"]) == 2
@@ -85,8 +86,8 @@ def test_a_run_writes_all_documented_files(tmp_path: Path) -> None:
         assert (tmp_path / item["image"]).read_bytes().startswith(b"\x89PNG")
         assert item["image"] in (tmp_path / "report.html").read_text(encoding="utf-8")
     rows = (tmp_path / "images.csv").read_text().splitlines()
-    assert len(rows) == 7 and rows[0].startswith("index,name,group,outcome,reason,seconds,abs_rel")
-    assert sum(bin_["pixels"] for bin_ in report["by_depth"]) == 5 * 48 * 64
+    assert len(rows) == 8 and rows[0].startswith("index,name,group,outcome,reason,seconds,abs_rel")
+    assert sum(bin_["pixels"] for bin_ in report["by_depth"]) == 6 * 48 * 64
 
 
 def test_a_resumed_run_ends_like_one_that_was_not_stopped(tmp_path: Path) -> None:
