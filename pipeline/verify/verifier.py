@@ -15,7 +15,7 @@ from annotated_types import Interval
 
 from pipeline.claims.resolve import resolve, resolve_all
 from pipeline.geometry.regions import boxes_iou
-from pipeline.records import Claim, DepthMap, Evidence, Frame, Region, Scene, Status, Verdict
+from pipeline.records import Claim, Evidence, Region, Scene, Status, Verdict
 from pipeline.records.calibration import Calibration, Curve
 from pipeline.records.error_budget import ErrorBudget
 from pipeline.records.message import Language, Message, message
@@ -24,10 +24,10 @@ from pipeline.records.result import CalibrationNote
 from pipeline.records.settings import Share, checked
 from pipeline.records.weights import Weights
 from pipeline.verify.mixture import judge_alternatives
-from pipeline.verify.own_samples import on_own_grid, regions_on_grids
 from pipeline.verify.rules.base import CannotMeasure, Finding, Settings
-from pipeline.verify.rules.object_view import ObjectView, object_views
+from pipeline.verify.rules.object_view import ObjectView
 from pipeline.verify.rules.view import FrameView
+from pipeline.verify.views import Views, views_of
 
 _MOST_CERTAIN = 1e-6
 # Boxes that overlap more than this cannot be told apart.
@@ -41,32 +41,6 @@ class _Judged:
     frame: int
     regions: tuple[int, ...]
     found: Finding | CannotMeasure
-
-
-class Views:
-    """All frames and regions on one grid.
-
-    Args:
-        verifier: Its budget and settings.
-        frames: The frames.
-        depths: Their depth, or None.
-        regions: All regions, on the grids of the frames.
-        images: The frames in full size, where these are smaller.
-    """
-
-    def __init__(
-        self,
-        verifier: Verifier,
-        frames: Sequence[Frame],
-        depths: Sequence[DepthMap | None],
-        regions: tuple[Region, ...],
-        images: Sequence[Frame] = (),
-    ) -> None:
-        self.views = [
-            FrameView(frame, depth, verifier.budget, verifier.settings, image.width / frame.width, verifier.weights)
-            for frame, depth, image in zip(frames, depths, images or frames, strict=True)
-        ]
-        self.objects = object_views(self.views, regions)
 
 
 class Verifier:
@@ -129,17 +103,7 @@ class Verifier:
 
     def views(self, scene: Scene, regions: tuple[Region, ...]) -> tuple[Views, Views]:
         """Frames and regions in the pixels of the images, and on the grids of the depth's own samples."""
-        depths = scene.depth or (None,) * len(scene.frames)
-        images = Views(self, scene.frames, depths, regions)
-        grids = [
-            (depth is not None and on_own_grid(frame, depth)) or (frame, depth)
-            for frame, depth in zip(scene.frames, depths, strict=True)
-        ]
-        own = [frame for frame, _ in grids]
-        if all(frame is other for frame, other in zip(own, scene.frames, strict=True)):
-            return images, images
-        small = regions_on_grids(regions, scene.frames, own)
-        return images, Views(self, own, [depth for _, depth in grids], small, scene.frames)
+        return views_of(scene, regions, self.budget, self.settings, self.weights)
 
     def _judge_claim(
         self,

@@ -23,7 +23,7 @@ _INEXACT_LOSS = 0.02
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the table: the sets that it pools, and the shares of decided and of all claims that it should reach."""
+    """One row: the sets that it pools, and the shares of decided and of all claims that it should reach."""
 
     name: str
     sets: tuple[str, ...]
