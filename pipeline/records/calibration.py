@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from pipeline.records.depth import DepthMap, ScaleSource
@@ -30,6 +31,8 @@ FAMILIES: Mapping[str, str] = {
 # Probability that is never exceeded where nothing comparable was judged.
 _UNKNOWN = 0.9
 _FINITE = 1e-9
+# Most values that a range is read from.
+_SAMPLED = 5000
 
 
 def class_of(depth: DepthMap) -> str:
@@ -38,6 +41,28 @@ def class_of(depth: DepthMap) -> str:
         return "scattered"
     is_measured = depth.scale_source is ScaleSource.SENSOR
     return "measured" if is_measured else "predicted"
+
+
+def features_of(depth: DepthMap) -> dict[str, float]:
+    """Numbers that tell how far a depth map is from those of a calibration.
+
+    Returns:
+        samples: logarithm of the number of measurements; holes: share of dense depth without a value; range: logarithm
+        of the ratio of its 95th to its 5th percentile, where depth has a shape.
+    """
+    sampling, count = depth.sampling, max(int(np.count_nonzero(depth.valid)), 1)
+    if sampling.is_scattered:
+        features = {"samples": math.log(count)}
+    else:
+        features = {
+            "samples": math.log(max(count / (sampling.width_px * sampling.height_px), 1.0)),
+            "holes": 1 - count / depth.valid.size,
+        }
+    if depth.kind.has_shape:
+        values = depth.values[depth.valid][:: 1 + count // _SAMPLED]
+        low, high = np.percentile(values, (5, 95)) if values.size else (1.0, 1.0)
+        features["range"] = math.log(float(high / low))
+    return features
 
 
 @dataclass(frozen=True)
@@ -50,7 +75,8 @@ class Curve:
         verdicts: Number of judged claims behind it.
         scenes: Number of their scenes.
         missing_scenes: How many more scenes without an error the guarantee needs; 0 where it holds: see
-            ``pipeline.evaluate.fit.guarantee``.
+            ``pipeline.evaluate.fit.calibration``. None without data.
+        features: Mean and standard deviation of every feature of their depth maps, see ``features_of``.
 
     Raises:
         ConfigError: If a number is out of range.
@@ -61,6 +87,7 @@ class Curve:
     verdicts: int = 0
     scenes: int = 0
     missing_scenes: int | None = None
+    features: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -75,6 +102,15 @@ class Curve:
         clipped = min(max(probability, _FINITE), 1 - _FINITE)
         moved = 1 / (1 + math.exp(-self.slope * math.log(clipped / (1 - clipped))))
         return 1 - self.most + (2 * self.most - 1) * moved
+
+    def distance(self, features: Mapping[str, float]) -> float | None:
+        """How far a depth map is from those of the curve: its largest deviation, in standard deviations."""
+        apart = [
+            abs(features[name] - mean) / deviation
+            for name, (mean, deviation) in self.features.items()
+            if name in features
+        ]
+        return max(apart, default=None)
 
     def bounded(self, probability: float) -> float:
         """The probability, no surer than the verdicts behind the curve support."""

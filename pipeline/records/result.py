@@ -59,6 +59,7 @@ class CalibrationNote:
         scenes: Number of their scenes.
         missing_scenes: How many more scenes the guarantee on the share of wrong verdicts needs, at least; 0 where it
             holds, None where no comparable verdict was judged.
+        distance: How far the frame's depth is from that of the calibration, in standard deviations; None if unknown.
     """
 
     name: str
@@ -66,6 +67,7 @@ class CalibrationNote:
     verdicts: int
     scenes: int
     missing_scenes: int | None = None
+    distance: float | None = None
 
 
 @dataclass(frozen=True)

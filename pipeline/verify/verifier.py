@@ -143,7 +143,9 @@ class Verifier:
         verdict = self._fuse(claim, judged, language, curve)
         if verdict.status is Status.UNDECIDED:
             verdict = self._merged(claim, views, objects, named, verdict, language, curve)
-        return verdict if curve is None else replace(verdict, calibration=self._note(*curve))
+        if curve is None:
+            return verdict
+        return replace(verdict, calibration=self._note(*curve, views[next(iter(found))].features))
 
     def _curve(self, relation: Relation, view: FrameView) -> tuple[str, Curve] | None:
         """Key and curve of the calibration for verdicts about a relation in a frame with depth."""
@@ -152,8 +154,16 @@ class Verifier:
         except CannotMeasure:
             return None
 
-    def _note(self, key: str, curve: Curve) -> CalibrationNote:
-        return CalibrationNote(self.calibration.name, key, curve.verdicts, curve.scenes, curve.missing_scenes)
+    def _note(self, key: str, curve: Curve, features: Mapping[str, float]) -> CalibrationNote:
+        distance = curve.distance(features)
+        return CalibrationNote(
+            self.calibration.name,
+            key,
+            curve.verdicts,
+            curve.scenes,
+            curve.missing_scenes,
+            None if distance is None else round(distance, 2),
+        )
 
     def _merged(
         self,

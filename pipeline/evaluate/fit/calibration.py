@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.optimize import minimize
@@ -19,6 +19,8 @@ _FURTHER = 0.3
 _PRIOR_SPREAD = 0.3
 _SLOPES = (0.05, 3.0)
 _FINITE = 1e-6
+# Features that hardly vary in the data may vary by this much.
+_LEAST_DEVIATION = 0.05
 # Beside few real verdicts, rendered ones together count as much as so many.
 _LEAST_RENDERED = 20.0
 # Largest share of verdicts that are wrong however certain they are; no curve draws everything to one half.
@@ -37,6 +39,7 @@ class Stated:
         probability: The stated probability.
         truth: Whether the claim holds.
         is_rendered: Whether the scene is rendered.
+        features: Features of the depth map, see ``features_of``.
     """
 
     key: str
@@ -44,6 +47,7 @@ class Stated:
     probability: float
     truth: bool
     is_rendered: bool = False
+    features: Mapping[str, float] = field(default_factory=dict)
 
 
 def fit_curve(stated: Sequence[Stated], *, risk: float, confidence: float) -> Curve:
@@ -78,7 +82,18 @@ def fit_curve(stated: Sequence[Stated], *, risk: float, confidence: float) -> Cu
         len(stated),
         len({item.scene for item in stated}),
         missing_scenes(curve, stated, risk=risk, confidence=confidence),
+        _features(stated),
     )
+
+
+def _features(stated: Sequence[Stated]) -> dict[str, tuple[float, float]]:
+    """Mean and standard deviation of every feature over the depth maps."""
+    maps = list({id(item.features): item.features for item in stated}.values())
+    found = {}
+    for name in sorted({name for features in maps for name in features}):
+        values = np.array([features[name] for features in maps if name in features])
+        found[name] = (round(float(values.mean()), 3), round(max(float(values.std()), _LEAST_DEVIATION), 3))
+    return found
 
 
 def _counts(stated: Sequence[Stated]) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import yaml
 from pipeline.evaluate.fit.run import Fitted, Judged
 from pipeline.export.files import write_json, write_text
 from pipeline.records import Status
+from pipeline.records.calibration import Curve
 
 # Stated errors whose verdicts are counted apart.
 _TAILS = (0.01, 0.001)
@@ -38,7 +40,7 @@ def write_fit(fitted: Fitted, folder: Path, *, name: str, fitted_on: str, risk: 
         "fitted_on": fitted_on,
         "risk": risk,
         "confidence": confidence,
-        "curves": {key: dict(vars(curve)) for key, curve in fitted.calibration.curves.items()},
+        "curves": {key: _plain(curve) for key, curve in fitted.calibration.curves.items()},
     }
     _write(folder / "weights.yaml", "Weights of the models that turn several cues into a probability", weights)
     _write(folder / "calibration.yaml", "How often verdicts of a stated probability proved correct", calibration)
@@ -78,6 +80,12 @@ def stated_error(item: Judged) -> float:
     """The probability of being wrong that a verdict states."""
     probability = item.verdict.probability
     return 0.5 if probability is None else min(probability, 1 - probability)
+
+
+def _plain(curve: Curve | Mapping[str, Any]) -> dict[str, Any]:
+    """A curve as YAML holds it."""
+    plain = dict(vars(curve) if isinstance(curve, Curve) else curve)
+    return {**plain, "features": {name: list(numbers) for name, numbers in plain["features"].items()}}
 
 
 def _write(path: Path, what: str, content: dict[str, Any]) -> None:

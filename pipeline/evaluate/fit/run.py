@@ -12,7 +12,7 @@ from pipeline.evaluate.fit.calibration import Stated, fit_curve
 from pipeline.evaluate.fit.examples import Example, examples_of
 from pipeline.evaluate.fit.logistic import Signs, fit_binary, fit_choice
 from pipeline.records import Claim, Verdict
-from pipeline.records.calibration import Calibration
+from pipeline.records.calibration import Calibration, features_of
 from pipeline.records.relations import RELATIONS
 from pipeline.records.weights import NAMES, CueModel, Weights
 from pipeline.verify.verifier import Verifier
@@ -180,9 +180,11 @@ def _judged(one: FitSet, case: Case, verifier: Verifier) -> list[Judged]:
 def _stated(one: FitSet, case: Case, verifier: Verifier) -> list[Stated]:
     """The probabilities of a case's claims before calibration, of those that depend on depth."""
     found = []
+    features = [features_of(depth) for depth in case.scene.depth]
     for item in _judged(one, case, verifier):
         frame = item.verdict.evidence[0].frame if item.verdict.evidence else 0
         key = Calibration.key(RELATIONS[item.claim.relation].rule, case.scene.depth[frame])
         if key is not None and item.verdict.probability is not None:
-            found.append(Stated(key, case.group, item.verdict.probability, bool(item.claim.truth), one.is_rendered))
+            truth, probability = bool(item.claim.truth), item.verdict.probability
+            found.append(Stated(key, case.group, probability, truth, one.is_rendered, features[frame]))
     return found

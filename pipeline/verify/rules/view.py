@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline.geometry.planes import Up, estimate_up
 from pipeline.records import DepthKind, DepthMap, Frame
+from pipeline.records.calibration import features_of
 from pipeline.records.camera import Camera
 from pipeline.records.error_budget import ErrorBudget
 from pipeline.records.noise import NoiseModel
@@ -106,6 +107,11 @@ class FrameView:
     def edge_px(self) -> int:
         """Width of the edge of an object that the depth map mixes with what lies beside it [px]."""
         return max(self.settings.edge_px, min(round(self.noise.blur_px), _WIDEST_EDGE_PX))
+
+    @cached_property
+    def features(self) -> dict[str, float]:
+        """See ``features_of``."""
+        return features_of(self.depth)
 
     @cached_property
     def up(self) -> Up | None:
