@@ -27,6 +27,7 @@ from pipeline.records import (
 )
 from pipeline.records.error_budget import ErrorBudget
 from pipeline.records.message import Language, Message, message
+from pipeline.records.noise import ANCHORED
 from pipeline.records.relations import Need
 from pipeline.verify.rules.anchor_reading import pixels, read
 from pipeline.verify.rules.base import CannotMeasure, Settings
@@ -225,7 +226,7 @@ def _solved_affine(view: FrameView, lengths: list[_Read], flat: list[Pixels]) ->
     values = depth.values[depth.valid][:: max(1, depth.values.size // 20_000)].astype(np.float64)
     solution = solve_affine([known for _, known in lengths], depth.kind, values, flat)
     z = shape_of(depth.values, depth.kind, solution.shift) * solution.scale
-    backend = f"{depth.backend} anchored"
+    backend = depth.backend + ANCHORED
     errors = np.interp(depth.values, solution.levels, _errors_at(view, solution, backend))
     valid = depth.valid & np.isfinite(z) & (errors <= _MOST_ERROR)
     if np.count_nonzero(valid) < _LEAST_KEPT * np.count_nonzero(depth.valid):
