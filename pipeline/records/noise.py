@@ -92,7 +92,9 @@ SHAPE = NoiseModel(relative=0.08, place_share=0.15, pixel=0.002, blur_px=2.0, sc
 AFFINE = NoiseModel(relative=0.12, place_share=0.15, pixel=0.002, far_share=0.15, blur_px=2.0)
 UNKNOWN_SHAPE = NoiseModel(relative=0.249, place_share=0.13, pixel=0.0025, blur_px=2.0, scale=0.757)
 UNKNOWN_AFFINE = NoiseModel(relative=0.293, place_share=0.11, pixel=0.003, far_share=0.15, blur_px=2.0)
-NANO = NoiseModel(relative=0.0645, place_share=0.09, pixel=0.0007, far_share=0.267, blur_px=2.0)
+NANO = NoiseModel(
+    relative=0.0537, place_share=0.09, pixel=0.0007, far_share=0.267, blur_px=2.0, typical_disagreement=0.0095
+)
 KINDS = ("sensor", "shape", "affine", "unknown_shape", "unknown_affine")
 """Models of depth whose backend has none of its own."""
 ANCHORED = " anchored"
