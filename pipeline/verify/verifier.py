@@ -23,6 +23,7 @@ from pipeline.records.relations import RELATIONS, Need, Relation
 from pipeline.records.result import CalibrationNote
 from pipeline.records.settings import Share, checked
 from pipeline.records.weights import Weights
+from pipeline.verify.measured_points import with_measured_errors
 from pipeline.verify.mixture import judge_alternatives
 from pipeline.verify.own_samples import on_own_grid, regions_on_grids
 from pipeline.verify.rules.base import CannotMeasure, Finding, Settings
@@ -129,7 +130,14 @@ class Verifier:
 
     def views(self, scene: Scene, regions: tuple[Region, ...]) -> tuple[Views, Views]:
         """Frames and regions in the pixels of the images, and on the grids of the depth's own samples."""
-        depths = scene.depth or (None,) * len(scene.frames)
+        depths = (
+            [
+                with_measured_errors(frame, depth, self.budget)
+                for frame, depth in zip(scene.frames, scene.depth, strict=True)
+            ]
+            if scene.depth
+            else [None] * len(scene.frames)
+        )
         images = Views(self, scene.frames, depths, regions)
         grids = [
             (depth is not None and on_own_grid(frame, depth)) or (frame, depth)
