@@ -88,9 +88,9 @@ def disagreement_factor(disagreement: float | None, typical: float | None) -> fl
 
 EXACT = NoiseModel(relative=0.0005, place_share=0.1, pixel=0.0005)
 SENSOR = NoiseModel(relative=0.002, relative_per_m=0.001, place_share=0.2, pixel=0.001, pixel_per_m=0.0015, blur_px=1.0)
-SHAPE = NoiseModel(relative=0.08, place_share=0.15, pixel=0.002, blur_px=2.0, scale=0.757)
+SHAPE = NoiseModel(relative=0.08, place_share=0.15, pixel=0.002, blur_px=2.0, scale=0.786)
 AFFINE = NoiseModel(relative=0.12, place_share=0.15, pixel=0.002, far_share=0.15, blur_px=2.0)
-UNKNOWN_SHAPE = NoiseModel(relative=0.249, place_share=0.13, pixel=0.0025, blur_px=2.0, scale=0.757)
+UNKNOWN_SHAPE = NoiseModel(relative=0.249, place_share=0.13, pixel=0.0025, blur_px=2.0, scale=0.786)
 UNKNOWN_AFFINE = NoiseModel(relative=0.293, place_share=0.11, pixel=0.003, far_share=0.15, blur_px=2.0)
 NANO = NoiseModel(
     relative=0.0537, place_share=0.09, pixel=0.0007, far_share=0.267, blur_px=2.0, typical_disagreement=0.0095
