@@ -13,13 +13,12 @@ from synthetic.worlds import piece
 from verify.rules.frames import disparity, exact_depth, objects, predicted, rescaled, seen, sensed
 
 from pipeline.geometry.objects import ObjectPixels
-from pipeline.records import Claim, DepthKind, DepthMap, Origin, Region
+from pipeline.records import DepthMap, Origin, Region
 from pipeline.synthetic.view import RenderedView
-from pipeline.verify.rules.base import CannotMeasure, Settings
+from pipeline.verify.rules.base import CannotMeasure
 from pipeline.verify.rules.cut_out import box_within
 from pipeline.verify.rules.object_view import ObjectView, object_views
 from pipeline.verify.rules.view import FrameView
-from pipeline.verify.verifier import Verifier
 
 BOX = piece("red box", (-0.5, 0.0, 0.0), (0.4, 0.3, 0.4))
 BALL = piece("green ball", (0.45, 0.2, 0.0), (0.4, 0.4, 0.4))
@@ -139,44 +138,3 @@ def test_boxes_end_at_the_frame(box: tuple[float, ...], expected: tuple[float, .
 def test_a_mask_has_the_box_of_its_pixels() -> None:
     mask = scenes.inside((50, 30, 70, 40))
     assert box_within(Region("x", (0, 0, 100, 100), mask=mask), mask.shape) == (50, 30, 70, 40)
-
-
-def contested(values: np.ndarray, *regions: Region) -> list[float]:
-    depth = DepthMap.from_values(values, "metric", "sensor", backend="rendered")
-    return [item.doubt / Settings().box_doubt for item in in_scene(depth, *regions)]
-
-
-def test_boxes_of_their_own_pixels_are_not_contested() -> None:
-    boxes = tuple(Region(label, box) for label, (box, _) in scenes.OBJECTS.items() if label != "cabinet")
-    assert contested(scenes.depth_m(), *boxes) == [0.0, 0.0, 0.0]
-
-
-def cards(*, masks: bool) -> tuple[np.ndarray, Region, Region]:
-    """Two cards of one depth, whose boxes overlap so much that depth cannot tell whose the pixels are."""
-    values = scenes.flat(((30, 30, 110, 90), 1.0))
-    left, right = (
-        Region(label, box, mask=np.isin(np.arange(scenes.WIDTH), columns)[None] & (values == 1.0) if masks else None)
-        for label, box, columns in (
-            ("left card", (30, 30, 80, 90), range(30, 56)),
-            ("right card", (45, 30, 110, 90), range(56, 110)),
-        )
-    )
-    return values, left, right
-
-
-def test_what_another_box_claims_too_is_doubt_about_a_box_but_not_about_a_mask() -> None:
-    # 35 of its 50 columns lie in the other box.
-    assert 0.2 < contested(*cards(masks=False))[0] < 0.7
-    assert contested(*cards(masks=True)) == [0.0, 0.0]
-
-
-def test_doubt_about_a_box_draws_its_verdicts_towards_one_half() -> None:
-    values, left, right = cards(masks=False)
-    scene = scenes.scene(scenes.as_kind(values, DepthKind.METRIC))
-    # A third object that nothing contests.
-    regions = (left, right, Region("wall", (125, 20, 155, 110)))
-    claims = [Claim("closer", "left card", "wall"), Claim("left_of", "left card", "wall")]
-    found = [Verifier(settings=Settings(box_doubt=doubt)).judge(scene, regions, claims) for doubt in (0.0, 0.5, 1.0)]
-    probabilities = [closer.probability or 0.0 for closer, _ in found]
-    assert 1 > probabilities[0] > probabilities[1] > probabilities[2] > 0.5
-    assert len({order.probability for _, order in found}) == 1, "order in the image needs the boxes alone"
