@@ -59,8 +59,7 @@ def test_of_squares_that_hide_parts_of_each_other_each_is_one_return(
     # A square may be hidden whole, or be cut in two by a nearer one.
     assert 0.6 * valid.sum() < found.sum() < 1.15 * valid.sum()
     assert len(np.unique(image[found])) > 0.85 * found.sum()
-    rows, columns = (np.abs(places - spacing) for places, spacing in zip(spacing_px(found), (across_px, down_px)))
-    assert max(rows / across_px, columns / down_px) < 0.8
+    assert spacing_px(found) == pytest.approx((across_px, down_px), rel=0.8)
 
 
 def wall(shape: tuple[int, int] = SHAPE) -> np.ndarray:
