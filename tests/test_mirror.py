@@ -25,6 +25,7 @@ ELSEWHERE = {
     "console/evaluation": "console/test_evaluation_claims.py",
     "datasets/*": "every reader is tested on small files of its own layout in tests/datasets",
     "evaluate/claims/*": "evaluate/claims/test_run.py",
+    "evaluate/fit/examples": "evaluate/fit/test_run.py",
     "evaluate/plots": "evaluate/claims/test_report.py",
     "evaluate/depth/alignment_*": "evaluate/depth/test_alignment.py",
     "evaluate/depth/image_lines": "evaluate/depth/test_alignment.py",

@@ -163,7 +163,9 @@ def test_the_bound_holds_as_often_as_it_says(mean: float, count: int) -> None:
 def decided(*wrong: float, undecided: int = 0) -> list[Stated]:
     """Scenes of ten decided verdicts, a share of which is wrong, and scenes of undecided ones."""
     found = [
-        Stated("order/measured", f"scene {scene}", 0.99 if number % 2 else 0.01, bool(number % 2) is (number >= 10 * share))
+        Stated(
+            "order/measured", f"scene {scene}", 0.99 if number % 2 else 0.01, bool(number % 2) is (number >= 10 * share)
+        )
         for scene, share in enumerate(wrong)
         for number in range(10)
     ]

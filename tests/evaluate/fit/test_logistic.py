@@ -111,7 +111,9 @@ def test_an_example_with_one_alternative_says_nothing() -> None:
     alternatives, chosen = choices()
     several = [number for number, some in enumerate(alternatives) if len(some) > 1]
     found = [
-        fit_choice([alternatives[number] for number in kept], [chosen[number] for number in kept], [1.0] * len(kept), FREE)
+        fit_choice(
+            [alternatives[number] for number in kept], [chosen[number] for number in kept], [1.0] * len(kept), FREE
+        )
         for kept in (range(EXAMPLES), several)
     ]
     assert found[0].weights == pytest.approx(found[1].weights, abs=2e-3)
