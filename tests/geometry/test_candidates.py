@@ -107,6 +107,10 @@ def test_a_single_return_and_returns_beside_the_box_are_no_surface() -> None:
     one = part(13, 14, 19, 20)
     found = surfaces(scattered(np.where(one, NEAR, FAR)), None)
     np.testing.assert_array_equal(found, [returns() & ~one])
+    few = returns() & part(13, 14, 15, 25)
+    assert np.count_nonzero(few) == 5
+    (found,) = surfaces(scattered(np.where(one, NEAR, FAR), few), None)
+    np.testing.assert_array_equal(found, few & ~one)
     beside = scattered(np.ones(SHAPE), returns() & ~INSIDE)
     assert surfaces(beside, None) == []
 

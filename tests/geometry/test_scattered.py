@@ -82,6 +82,9 @@ DENSE = {
     "with patches of holes": (np.round(wall(), 3), ~blobs(0.4)),
     "mostly holes": (np.round(wall(), 3), blobs(0.3)),
     "with single holes": (wall(), np.random.default_rng(2).random(SHAPE) < 0.7),
+    "with more holes than depth": (wall(), np.random.default_rng(2).random(SHAPE) < 0.46),
+    "checkered": (wall(), (np.indices(SHAPE).sum(axis=0) % 2 == 0) | (np.random.default_rng(3).random(SHAPE) < 0.2)),
+    "flat in part": (np.where(np.indices(SHAPE)[1] < 90, wall(), 9.0), np.ones(SHAPE, bool)),
     "of one value": (np.full(SHAPE, 3.0), np.ones(SHAPE, bool)),
     "of large steps": (np.round(wall()), ~blobs(0.2)),
     "of a small part": (wall(), np.pad(np.ones((60, 60), bool), ((50, 70), (100, 160)))),
@@ -126,6 +129,11 @@ def test_spacing_is_that_of_the_lines_and_within_them(across_px: int, down_px: i
     assert down == pytest.approx(scale * down_px, rel=0.45)
     once = spacing_px(scan(across_px, down_px, (400 // scale, 600 // scale))[1])
     assert (across, down) == pytest.approx((scale * once[0], scale * once[1]), rel=0.01)
+
+
+@pytest.mark.parametrize(("across_px", "down_px"), [(4, 6), (5, 5), (5, 2), (9, 3)])
+def test_lines_may_be_nearly_as_close_as_the_returns_of_one(across_px: int, down_px: int) -> None:
+    assert spacing_px(scan(across_px, down_px)[1])[0] == across_px
 
 
 def test_the_spacing_of_lines_follows_from_the_area_of_a_return() -> None:

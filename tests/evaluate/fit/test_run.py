@@ -16,6 +16,7 @@ from pipeline.evaluate.fit.calibration import Stated
 from pipeline.evaluate.fit.examples import Example, examples_of
 from pipeline.evaluate.fit.run import SIGNS, FitSet, _groups, fit, fit_calibration, fit_weights
 from pipeline.records import Claim, DepthKind, Region, Scene, Verdict
+from pipeline.records.calibration import Calibration
 from pipeline.records.weights import NAMES, CueModel, Weights
 from pipeline.verify.verifier import Verifier
 
@@ -163,24 +164,29 @@ def test_what_is_not_fitted_on_changes_no_fit() -> None:
     assert found[0].calibration.curves == found[1].calibration.curves
 
 
-def test_a_place_is_judged_by_weights_that_have_not_seen_its_truths(monkeypatch: pytest.MonkeyPatch) -> None:
-    used: dict[str, set[int]] = {}
+def test_a_place_is_judged_by_fits_that_have_not_seen_its_truths(monkeypatch: pytest.MonkeyPatch) -> None:
+    used: dict[int, set[tuple[str, str]]] = {}
 
     def weights_of(examples: Iterable[Example], shipped: Weights) -> Weights:
-        places = {item.place for item in examples}
-        return Weights({name: shipped[name] for name in NAMES}, ",".join(sorted(places)))
+        return Weights({name: shipped[name] for name in NAMES}, ",".join(sorted({item.place for item in examples})))
+
+    def calibration_of(stated: Sequence[Stated]) -> Calibration:
+        return Calibration({}, fitted_on=",".join(sorted({item.scene for item in stated})))
 
     def judged(self: Verifier, scene: Scene, *rest: Any) -> tuple[Verdict, ...]:
-        used.setdefault(self.weights.fitted_on, set()).add(id(scene))
+        used.setdefault(id(scene), set()).add((self.weights.fitted_on, self.calibration.fitted_on))
         return judge(self, scene, *rest)
 
     judge = Verifier.judge
     monkeypatch.setattr("pipeline.evaluate.fit.run.fit_weights", weights_of)
+    monkeypatch.setattr("pipeline.evaluate.fit.run.fit_calibration", calibration_of)
     monkeypatch.setattr(Verifier, "judge", judged)
     fit(SETS, VERIFIER)
-    for each in (each for one in SETS for each in one.cases):
-        seen = {
-            place for places, judged_on in used.items() if id(each.scene) in judged_on for place in places.split(",")
-        }
-        others = {other.group for one in SETS[::2] for other in one.cases} - {each.group}
-        assert seen == others, each.group
+    places = {each.group for one in SETS[::2] for each in one.cases}
+    for one in SETS:
+        for each in one.cases:
+            others = ",".join(sorted(places - {each.group}))
+            # First without calibration, where its verdicts are fitted on, then with that of all other places.
+            expected = {(others, "")} if one.is_fitted_on else set()
+            expected |= set() if one.is_rendered else {(others, others)}
+            assert used[id(each.scene)] == expected, each.group
