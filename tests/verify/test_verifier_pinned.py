@@ -230,7 +230,7 @@ VERIFIERS = {
     "other settings": Verifier(
         0.2,
         settings=Settings(
-            edge_px=1, min_pixels=200, foreground_share=0.5, box_doubt=0.1, tolerance=0.3, max_points=100
+            edge_px=1, min_pixels=200, foreground_share=0.5, tolerance=0.3, max_points=100
         ),
     ),
     "a vague budget": Verifier(
