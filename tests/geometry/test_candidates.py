@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,9 +11,9 @@ import pytest
 
 from pipeline.geometry.candidates import Patch, surface_cues, surfaces
 
-# A box of 20 x 30 px with a ring of 5 px on every side.
-SHAPE, BOX = (30, 40), (slice(5, 25), slice(5, 35))
-BOX_PX, RING_PX = 20 * 30, 30 * 40 - 20 * 30
+# A box of 20 x 28 px with a ring of 5 px on every side: all of it is read.
+SHAPE, BOX = (30, 38), (slice(5, 25), slice(5, 33))
+BOX_PX, RING_PX = 20 * 28, 30 * 38 - 20 * 28
 NEAR, FAR = 0.2, 0.9
 
 
@@ -22,8 +23,8 @@ def part(top: int, bottom: int, left: int, right: int) -> np.ndarray:
     return mask
 
 
-INSIDE = part(5, 25, 5, 35)
-LEFT, RIGHT = part(5, 25, 5, 20), part(5, 25, 20, 35)
+INSIDE = part(5, 25, 5, 33)
+LEFT, RIGHT = part(5, 25, 5, 19), part(5, 25, 19, 33)
 
 
 def patch(near: np.ndarray, valid: np.ndarray | None = None, spread: float = 1.0) -> Patch:
@@ -33,26 +34,26 @@ def patch(near: np.ndarray, valid: np.ndarray | None = None, spread: float = 1.0
 
 
 def test_dense_depth_is_split_into_its_surfaces_within_the_box_the_nearest_first() -> None:
-    found = surfaces(patch(part(0, 30, 0, 20)), None)
+    found = surfaces(patch(part(0, 30, 0, 19)), None)
     np.testing.assert_array_equal(found, [LEFT, RIGHT])
 
 
 def test_what_was_chosen_is_a_surface_of_its_own_and_the_first() -> None:
-    chosen = part(5, 25, 15, 25)
+    chosen = part(5, 25, 15, 23)
     first, *rest = surfaces(patch(LEFT), chosen[BOX])
     np.testing.assert_array_equal(first, chosen)
     np.testing.assert_array_equal(rest, [LEFT & ~chosen, RIGHT & ~chosen])
 
 
 def test_pixels_without_depth_are_of_no_surface() -> None:
-    valid = ~part(0, 12, 0, 40)
+    valid = ~part(0, 12, 0, 38)
     np.testing.assert_array_equal(surfaces(patch(LEFT, valid), None), [LEFT & valid, RIGHT & valid])
     assert surfaces(patch(LEFT, np.zeros(SHAPE, bool)), None) == []
 
 
 @pytest.mark.parametrize(("rows", "count"), [(1, 1), (2, 2)])
 def test_a_surface_below_a_twentieth_of_the_box_is_left_out(rows: int, count: int) -> None:
-    # 20 and 40 of 600 pixels.
+    # 20 and 40 of 560 pixels.
     assert len(surfaces(patch(part(5, 5 + rows, 5, 25)), None)) == count
 
 
@@ -115,13 +116,15 @@ def test_a_single_return_and_returns_beside_the_box_are_no_surface() -> None:
     assert surfaces(beside, None) == []
 
 
-NO_RIVALS = np.zeros((20, 30), bool)
-
-
 def cues_of(
-    made: Patch, surface: np.ndarray, rivals: np.ndarray = NO_RIVALS, owned: tuple[np.ndarray, ...] = (), **rest: bool
+    made: Patch,
+    surface: np.ndarray,
+    rivals: np.ndarray | None = None,
+    owned: Sequence[tuple[np.ndarray, float]] = (),
+    *,
+    chosen: bool = False,
 ) -> dict[str, float]:
-    return surface_cues(made, surface, rivals, owned, chosen=rest.get("chosen", False))
+    return surface_cues(made, surface, rivals, owned, chosen=chosen)
 
 
 @pytest.mark.parametrize(
@@ -130,8 +133,8 @@ def cues_of(
         (INSIDE, 1.0),
         (LEFT, 0.5),
         # The middle counts more than the corners.
-        (part(10, 20, 13, 28), 0.5),
-        (part(5, 10, 5, 12) | part(20, 25, 28, 35), 0.06),
+        (part(10, 20, 12, 26), 0.5),
+        (part(5, 10, 5, 12) | part(20, 25, 26, 33), 0.06),
     ],
 )
 def test_the_share_of_a_surface_is_weighted_to_the_middle(surface: np.ndarray, share: float) -> None:
@@ -149,12 +152,12 @@ def test_the_share_is_that_of_known_depth_and_its_logarithm_is_finite() -> None:
     [
         (INSIDE, 1.0),
         (LEFT, 0.5),
-        (part(5, 15, 5, 20), 0.25),
+        (part(5, 15, 5, 19), 0.25),
         (part(5, 10, 5, 10), 5 * 5 / BOX_PX),
         # Its extents count, not its area.
-        (part(5, 25, 5, 7) | part(5, 25, 33, 35), 1.0),
+        (part(5, 25, 5, 7) | part(5, 25, 31, 33), 1.0),
         # Two of a hundred pixels do not make it wider.
-        (part(5, 25, 5, 15) | part(5, 6, 30, 32), 1 / 3),
+        (part(5, 25, 5, 15) | part(5, 6, 28, 30), 10 / 28),
     ],
 )
 def test_the_cover_of_a_surface_is_that_of_its_extents(surface: np.ndarray, cover: float) -> None:
@@ -167,10 +170,10 @@ def test_the_cover_of_a_surface_is_that_of_its_extents(surface: np.ndarray, cove
         # Depth beside the box where the first five columns differ from the rest of the ring.
         (NEAR, 1.0, 0.0),
         (NEAR + 0.009, 1.0, 0.0),
-        (NEAR + 0.011, 450 / RING_PX, 150 / RING_PX),
+        (NEAR + 0.011, 430 / RING_PX, 150 / RING_PX),
         (NEAR - 0.009, 1.0, 0.0),
-        (NEAR - 0.011, 450 / RING_PX, 0.0),
-        (FAR, 450 / RING_PX, 150 / RING_PX),
+        (NEAR - 0.011, 430 / RING_PX, 0.0),
+        (FAR, 430 / RING_PX, 150 / RING_PX),
     ],
 )
 @pytest.mark.parametrize("spread", [1.0, 3.0])
@@ -207,22 +210,41 @@ def test_a_surface_that_goes_on_beside_its_box_is_continued() -> None:
     assert 0.3 < expected < 0.7
     assert cues_of(scattered(np.ones(SHAPE)), wide)["continued"] == pytest.approx(expected)
     assert cues_of(scattered(np.ones(SHAPE)), wide & INSIDE)["continued"] == 0.0
+    assert cues_of(patch(INSIDE), INSIDE)["continued"] == 0.0, "dense surfaces end with the box"
+
+
+HALF, STRIP = part(5, 15, 5, 33), part(5, 25, 5, 8)
 
 
 @pytest.mark.parametrize(
     ("rival", "owned", "claimed", "largest"),
     [
-        (part(0, 30, 0, 10), (), 1 / 3, 0.0),
-        (RIGHT, (RIGHT,), 0.0, 0.0),
-        (INSIDE, (part(5, 15, 5, 35), part(5, 25, 5, 8)), 1.0, 0.5),
-        (LEFT, (part(5, 25, 5, 8), part(5, 15, 5, 35)), 1.0, 0.5),
+        (None, (), 0.0, 0.0),
+        (part(0, 30, 0, 10), (), 5 / 14, 0.0),
+        (RIGHT, ((RIGHT, 1.0),), 0.0, 0.0),
+        (INSIDE, ((HALF, 1.0), (STRIP, 1.0)), 1.0, 0.5),
+        (LEFT, ((STRIP, 1.0), (HALF, 1.0)), 1.0, 0.5),
+        # What fills its own box no better than this one counts less.
+        (LEFT, ((STRIP, 1.0), (HALF, 0.6)), 1.0, 0.3),
+        (LEFT, ((STRIP, 1.0), (HALF, 0.1)), 1.0, 3 / 14),
+        (LEFT, ((HALF, 0.0),), 1.0, 0.0),
     ],
 )
 def test_what_others_claim_and_own_is_a_share_of_the_surface(
-    rival: np.ndarray, owned: tuple[np.ndarray, ...], claimed: float, largest: float
+    rival: np.ndarray | None, owned: Sequence[tuple[np.ndarray, float]], claimed: float, largest: float
 ) -> None:
-    found = cues_of(patch(LEFT), LEFT, rival[BOX], tuple(mask[BOX] for mask in owned))
+    rivals = None if rival is None else rival[BOX]
+    found = cues_of(patch(LEFT), LEFT, rivals, [(mask[BOX], better) for mask, better in owned])
     assert (found["claimed"], found["owned"]) == pytest.approx((claimed, largest))
+
+
+def test_cues_of_a_large_box_are_read_from_a_sample() -> None:
+    small = patch(LEFT | part(0, 5, 0, 38))
+    rows, columns = (np.repeat(np.arange(side), 12) for side in SHAPE)
+    grid = np.ix_(rows, columns)
+    large = Patch(small.coordinate[grid], small.valid[grid], (slice(60, 300), slice(60, 396)), 1.0)
+    found, expected = cues_of(large, LEFT[grid]), cues_of(small, LEFT)
+    assert found == pytest.approx(expected, abs=0.03)
 
 
 @pytest.mark.parametrize("chosen", [True, False])

@@ -167,7 +167,9 @@ def patches(spacing_px: tuple[float, float] | None) -> Iterator[Any]:
         for chosen in (None, (ids == index)[window.slices] & valid[window.slices]):
             for surface in candidates.surfaces(patch, chosen):
                 yield surface
-                cues = candidates.surface_cues(patch, surface, rivals, [rivals, ~rivals], chosen=chosen is not None)
+                cues = candidates.surface_cues(
+                    patch, surface, rivals, [(rivals, 0.6), (~rivals, 0.3)], chosen=chosen is not None
+                )
                 yield list(cues.values())
 
 

@@ -109,7 +109,7 @@ def test_depth_is_scattered_measured_or_predicted(made: DepthMap, expected: str)
     ("rule", "family"),
     [
         ("depth_order", "order"), ("same_depth", "order"), ("occlusion", "occlusion"), ("contact", "contact"),
-        ("distance_between", "distance"), ("distance_to_camera", "distance"), ("size", "size"), ("size_order", "size"),
+        ("distance_between", "separation"), ("distance_to_camera", "distance"), ("size", "size"), ("size_order", "size"),
     ],
 )  # fmt: skip
 def test_rules_of_one_family_share_a_curve(rule: str, family: str) -> None:

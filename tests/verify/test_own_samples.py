@@ -101,11 +101,12 @@ def test_a_mask_of_whole_samples_is_recovered_exactly(across: int, down: int, se
     np.testing.assert_array_equal(found, mask)
 
 
-@pytest.mark.parametrize(("covered_px", "belongs"), [(0, False), (7, False), (8, True), (16, True)])
-def test_a_sample_belongs_to_a_mask_that_covers_half_of_it(covered_px: int, belongs: bool) -> None:
+@pytest.mark.parametrize(("row", "column", "belongs"), [(6, 10, True), (5, 10, False), (6, 9, False), (4, 8, False)])
+def test_a_sample_belongs_to_a_mask_that_covers_its_middle(row: int, column: int, belongs: bool) -> None:
     mask = np.zeros((40, 40), bool)
     mask[20:30, 20:30] = True
-    mask[4:8, 8:12] = (np.arange(16) < covered_px).reshape(4, 4)
+    # The middle of the sample of rows 4 to 7 and columns 8 to 11 is the pixel (6, 10).
+    mask[row, column] = True
     found = region_on_grid(Region("x", (0, 0, 30, 30), mask=mask), measured(40, 40)[0], measured(10, 10)[0]).mask
     assert found is not None
     assert found[1, 2] == belongs

@@ -229,9 +229,7 @@ SCENES: dict[str, Callable[[], tuple[Scene, tuple[Region, ...]]]] = {
 VERIFIERS = {
     "other settings": Verifier(
         0.2,
-        settings=Settings(
-            edge_px=1, min_pixels=200, foreground_share=0.5, tolerance=0.3, max_points=100
-        ),
+        settings=Settings(edge_px=1, min_pixels=200, foreground_share=0.5, tolerance=0.3, max_points=100),
     ),
     "a vague budget": Verifier(
         budget=ErrorBudget(

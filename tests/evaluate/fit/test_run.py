@@ -170,7 +170,7 @@ def test_a_place_is_judged_by_fits_that_have_not_seen_its_truths(monkeypatch: py
     def weights_of(examples: Iterable[Example], shipped: Weights) -> Weights:
         return Weights({name: shipped[name] for name in NAMES}, ",".join(sorted({item.place for item in examples})))
 
-    def calibration_of(stated: Sequence[Stated]) -> Calibration:
+    def calibration_of(stated: Sequence[Stated], **_: float) -> Calibration:
         return Calibration({}, fitted_on=",".join(sorted({item.scene for item in stated})))
 
     def judged(self: Verifier, scene: Scene, *rest: Any) -> tuple[Verdict, ...]:
