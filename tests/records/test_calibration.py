@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.records import DepthMap, Sampling
-from pipeline.records.calibration import FAMILIES, Calibration, Curve, class_of
+from pipeline.records.calibration import FAMILIES, Calibration, Curve, class_of, features_of
 from pipeline.records.errors import ConfigError
 from pipeline.records.relations import RELATIONS, Need
 
@@ -109,7 +109,8 @@ def test_depth_is_scattered_measured_or_predicted(made: DepthMap, expected: str)
     ("rule", "family"),
     [
         ("depth_order", "order"), ("same_depth", "order"), ("occlusion", "occlusion"), ("contact", "contact"),
-        ("distance_between", "separation"), ("distance_to_camera", "distance"), ("size", "size"), ("size_order", "size"),
+        ("distance_between", "separation"), ("distance_to_camera", "distance"),
+        ("size", "size"), ("size_order", "size"),
     ],
 )  # fmt: skip
 def test_rules_of_one_family_share_a_curve(rule: str, family: str) -> None:
@@ -162,3 +163,51 @@ def test_the_shipped_calibration_names_families_and_classes() -> None:
 def test_a_curve_with_a_number_out_of_range_is_refused_in_a_mapping_too() -> None:
     with pytest.raises(ConfigError):
         Calibration({"order/measured": {"slope": 0.0}})
+
+
+def features(
+    kind: str = "metric", *, holes: int = 0, sampling: Sampling | None = None, scale: float = 1.0
+) -> dict[str, float]:
+    """Features of a map of 100 x 20 values from 1 to 3, evenly spaced."""
+    values = scale * np.linspace(1, 3, 2000).reshape(100, 20)
+    made = DepthMap(
+        values, np.arange(2000).reshape(100, 20) % 20 >= holes, kind, "sensor" if kind == "metric" else "none"
+    )
+    return features_of(replace(made, sampling=sampling or Sampling()))
+
+
+def test_features_count_measurements_and_holes_and_the_range_of_depth() -> None:
+    found = features()
+    assert found == pytest.approx({"samples": math.log(2000), "holes": 0.0, "range": math.log(2.9 / 1.1)}, abs=2e-3)
+    assert features(scale=50.0) == pytest.approx(found, abs=1e-5), "the scale does not matter"
+    fewer = features(holes=5, sampling=Sampling(3.0, 2.0))
+    assert (fewer["samples"], fewer["holes"]) == pytest.approx((math.log(1500 / 6), 0.25))
+    assert features(sampling=Sampling(100.0, 90.0))["samples"] == 0.0
+    assert features("disparity_affine").keys() == {"samples", "holes"}, "affine values have no ratio"
+    scattered = features(holes=15, sampling=Sampling(3.0, 2.0, is_scattered=True))
+    assert scattered.keys() == {"samples", "range"}
+    assert scattered["samples"] == pytest.approx(math.log(500))
+
+
+def test_features_of_a_map_without_depth_are_finite() -> None:
+    assert all(map(math.isfinite, features(holes=20).values()))
+
+
+@pytest.mark.parametrize(
+    ("found", "distance"),
+    [
+        ({"samples": 8.0, "holes": 0.1}, 0.0),
+        ({"samples": 9.0, "holes": 0.1}, 2.0),
+        ({"samples": 7.0, "holes": 0.1}, 2.0),
+        ({"samples": 9.0, "holes": 0.4}, 3.0),
+        ({"holes": 0.4}, 3.0),
+        ({"range": 5.0}, None),
+        ({}, None),
+    ],
+)
+def test_the_distance_to_a_calibration_is_the_largest_deviation(
+    found: dict[str, float], distance: float | None
+) -> None:
+    curve = Curve(features={"samples": (8.0, 0.5), "holes": [0.1, 0.1]})
+    assert curve.distance(found) == (None if distance is None else pytest.approx(distance))
+    assert Curve().distance(found) is None

@@ -215,3 +215,12 @@ def test_a_fitted_curve_says_what_its_guarantee_lacks() -> None:
     assert fit_curve(certain, **LIMITS).missing_scenes == 0
     assert fit_curve(certain[:30], **LIMITS).missing_scenes == 15
     assert fit_curve(certain[:30], risk=0.1, confidence=0.9).missing_scenes == 0
+
+
+def test_a_curve_holds_mean_and_deviation_of_the_features_of_depth_maps_not_of_verdicts() -> None:
+    maps = [{"samples": 8.0, "holes": 0.1}, {"samples": 10.0, "holes": 0.1}, {"samples": 9.0}]
+    stated = [
+        Stated("order/measured", f"scene {number}", 0.9, True, features=maps[number])
+        for number in (0, 0, 0, 0, 0, 1, 2)
+    ]
+    assert fit_curve(stated, **LIMITS).features == {"samples": (9.0, round((2 / 3) ** 0.5, 3)), "holes": (0.1, 0.05)}
