@@ -196,11 +196,13 @@ def test_only_known_depth_around_a_box_counts() -> None:
     assert (alone["around"], alone["farther_around"]) == (0.0, 0.5)
 
 
-def test_outliers_of_a_surface_do_not_widen_it() -> None:
+@pytest.mark.parametrize("beside", [FAR, NEAR - 0.1])
+def test_outliers_of_a_surface_do_not_widen_it(beside: float) -> None:
     made = patch(INSIDE)
-    made.coordinate[5, 5:30] = FAR
+    made.coordinate[~INSIDE] = beside
+    made.coordinate[5, 5:30] = beside
     assert cues_of(made, INSIDE)["around"] == 0.0
-    assert cues_of(made, INSIDE)["farther_around"] == 1.0
+    assert cues_of(made, INSIDE)["farther_around"] == float(beside == FAR)
 
 
 def test_a_surface_that_goes_on_beside_its_box_is_continued() -> None:

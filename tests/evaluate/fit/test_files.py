@@ -49,7 +49,7 @@ def test_a_verdict_is_wrong_where_it_contradicts_the_truth(item: Judged, wrong: 
 
 
 ITEMS = (
-    judged(S, 0.96, True), judged(S, 0.995, False), judged(R, 0.0005, False, "hall"), judged(R, 0.0001, True, "hall"),
+    judged(R, 0.01, False), judged(S, 0.995, False), judged(R, 0.0005, False, "hall"), judged(R, 0.0001, True, "hall"),
     judged(U, 0.6, False), judged(U, None, True, "yard"),
 )  # fmt: skip
 
