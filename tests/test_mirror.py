@@ -22,9 +22,11 @@ ELSEWHERE = {
     "config/build*": "config/test_config.py",
     "config/user_folder": "config/test_options.py",
     "console/*_report": "console/test_evaluation_claims.py",
+    "console/fit": "evaluate/fit/test_files.py",
     "console/evaluation": "console/test_evaluation_claims.py",
     "datasets/*": "every reader is tested on small files of its own layout in tests/datasets",
     "evaluate/claims/*": "evaluate/claims/test_run.py",
+    "evaluate/fit/examples": "evaluate/fit/test_run.py",
     "evaluate/plots": "evaluate/claims/test_report.py",
     "evaluate/depth/alignment_*": "evaluate/depth/test_alignment.py",
     "evaluate/depth/image_lines": "evaluate/depth/test_alignment.py",
@@ -46,6 +48,7 @@ ELSEWHERE = {
     "stages/outcomes": "stages/test_generations.py",
     "stages/timing": "stages/test_compose.py",
     "synthetic/*": "synthetic/test_scenes.py",
+    "verify/views": "verify/test_own_samples.py",
     "verify/rules/*": "verify/test_verifier_pinned.py",
 }
 # Tests of more than one module.

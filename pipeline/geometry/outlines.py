@@ -27,7 +27,7 @@ def hull_of(mask: np.ndarray) -> np.ndarray:
 def filled_share(front: np.ndarray, back: np.ndarray) -> float:
     """Area of one mask within the hull of another, as a share of the smaller one, in [0, 1]; 0 if one is empty."""
     smaller = min(np.count_nonzero(front), np.count_nonzero(back))
-    return float(np.count_nonzero(hull_of(back) & front) / smaller) if smaller else 0.0
+    return min(1.0, float(np.count_nonzero(hull_of(back) & front) / smaller)) if smaller else 0.0
 
 
 def junction_lead(first: np.ndarray, second: np.ndarray, radius_px: float) -> float:

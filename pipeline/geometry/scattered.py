@@ -24,6 +24,8 @@ _FEWEST = 30
 _LINE_RATIO = 8.0
 _NEIGHBOURS = 9
 _SAMPLED = 4000
+# Fewest rows and columns from which an enlarged map is recognised, and its least factor.
+_FEWEST_COPIED, _LEAST_COPIES = 8, 1.5
 
 
 def depth_of_returns(values: np.ndarray, valid: np.ndarray, backend: str) -> DepthMap:
@@ -48,7 +50,7 @@ def single_returns(values: np.ndarray, valid: np.ndarray) -> np.ndarray | None:
     Returns:
         bool (H, W), a subset of the valid pixels; None if the depth is not that of single returns.
     """
-    if not valid.any():
+    if not valid.any() or max(copied_px(values, valid)) > 1:
         return None
     rows, columns = np.nonzero(valid)
     which = _equal_neighbours(values, valid)
@@ -59,9 +61,7 @@ def single_returns(values: np.ndarray, valid: np.ndarray) -> np.ndarray | None:
     if len(which) / len(sizes) >= _LEAST_AREA_PX:
         is_scattered = all(np.percentile(side[which], 99) <= _LONGEST_SIDE_PX for side in sides)
     else:
-        filled = cv2.boxFilter(valid.astype(np.float32), -1, (_BLOCK_PX, _BLOCK_PX))[valid]
-        touching = np.count_nonzero(valid[:, 1:] & valid[:, :-1]) + np.count_nonzero(valid[1:] & valid[:-1])
-        is_scattered = float(np.median(filled)) < _MOST_FILLED and int(touching) < 2 * _MOST_ADJACENT * len(rows)
+        is_scattered = _is_sparse(valid)
     if not is_scattered:
         return None
     middles = [np.bincount(which, places) / sizes for places in (rows, columns)]
@@ -70,6 +70,46 @@ def single_returns(values: np.ndarray, valid: np.ndarray) -> np.ndarray | None:
     kept = np.zeros(valid.shape, dtype=bool)
     kept[rows[first], columns[first]] = True
     return kept
+
+
+def copied_px(values: np.ndarray, valid: np.ndarray) -> tuple[float, float]:
+    """How many pixels each value of a dense depth map was copied to along x and y, by enlarging to the nearest pixel.
+
+    Args:
+        values: float (H, W).
+        valid: bool (H, W).
+
+    Returns:
+        Factors of at least 1.5 along both axes, or (1, 1) where no such enlargement is recognised.
+    """
+    known = np.where(valid, values, 0)
+    if min(known.shape) < _FEWEST_COPIED:
+        return 1.0, 1.0
+    starts = [_regular_starts(known, axis) for axis in (0, 1)]
+    height_px, width_px = (
+        length / round(length / np.diff(some)[1:].mean()) for length, some in zip(valid.shape, starts, strict=True)
+    )
+    if min(width_px, height_px) < _LEAST_COPIES or _is_sparse(valid[np.ix_(*starts)]):
+        return 1.0, 1.0
+    return width_px, height_px
+
+
+def _regular_starts(known: np.ndarray, axis: int) -> np.ndarray:
+    """Rows (axis 0) or columns (1) that differ from the one before, int (N,); all, unless these are evenly spaced."""
+    everything = np.arange(known.shape[axis])
+    differs = (np.diff(known, axis=axis) != 0).any(axis=1 - axis)
+    starts = np.concatenate(([0], np.flatnonzero(differs) + 1))
+    if len(starts) < _FEWEST_COPIED:
+        return everything
+    runs = np.diff(starts)
+    # A margin without depth is one long run.
+    return starts if np.ptp(runs[1:]) <= 1 else everything
+
+
+def _is_sparse(valid: np.ndarray) -> bool:
+    filled = cv2.boxFilter(valid.astype(np.float32), -1, (_BLOCK_PX, _BLOCK_PX))[valid]
+    touching = np.count_nonzero(valid[:, 1:] & valid[:, :-1]) + np.count_nonzero(valid[1:] & valid[:-1])
+    return float(np.median(filled)) < _MOST_FILLED and touching < 2 * _MOST_ADJACENT * filled.size
 
 
 def spacing_px(valid: np.ndarray) -> tuple[float, float]:

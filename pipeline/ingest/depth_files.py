@@ -13,7 +13,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.lib import format as npy_format
 
-from pipeline.geometry.scattered import depth_of_returns, resized_returns, single_returns
+from pipeline.geometry.scattered import copied_px, depth_of_returns, resized_returns, single_returns
 from pipeline.ingest.files import decoding, existing_file, suggestion
 from pipeline.ingest.images import open_image
 from pipeline.ingest.resampling import Size, resize_depth, same_aspect, size_of
@@ -79,7 +79,8 @@ def read_depth(
     valid &= np.isfinite(values)
     measured = scale_source is ScaleSource.SENSOR
     returns = single_returns(values, valid) if measured else None
-    stored_px = values.shape
+    copied = copied_px(values, valid)
+    own_px = (values.shape[0] / copied[1], values.shape[1] / copied[0])
     if size is not None and size_of(values) != size:
         _check_aspect(file, size_of(values), size, quarter_turn, logging.WARNING if measured else logging.INFO)
         logger.info("%s is resampled from %d x %d to %d x %d px.", file.name, *size_of(values), *size)
@@ -91,7 +92,7 @@ def read_depth(
         logger.info("%s holds single returns of a scanner.", file.name)
         depth = depth_of_returns(values, returns, "file")
     else:
-        sampling = Sampling.of_resized(stored_px, values.shape)
+        sampling = Sampling.of_resized(own_px, values.shape)
         depth = DepthMap(values, valid, kind, scale_source, backend="file", sampling=sampling)
     if not depth.valid.any():
         raise InputError(

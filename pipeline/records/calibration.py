@@ -100,8 +100,9 @@ class Curve:
     def apply(self, probability: float) -> float:
         """The calibrated probability."""
         clipped = min(max(probability, _FINITE), 1 - _FINITE)
-        moved = 1 / (1 + math.exp(-self.slope * math.log(clipped / (1 - clipped))))
-        return 1 - self.most + (2 * self.most - 1) * moved
+        # The hyperbolic tangent is the logistic function without its overflow.
+        lead = math.tanh(self.slope * math.log(clipped / (1 - clipped)) / 2)
+        return 0.5 + (self.most - 0.5) * lead
 
     def distance(self, features: Mapping[str, float]) -> float | None:
         """How far a depth map is from those of the curve: its largest deviation, in standard deviations."""

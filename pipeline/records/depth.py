@@ -69,7 +69,7 @@ class Sampling:
             require(1 <= side_px < math.inf, f"A measurement covers at least one pixel, not {side_px!r}.")
 
     @classmethod
-    def of_resized(cls, stored: tuple[int, int], shape: tuple[int, int]) -> Sampling:
+    def of_resized(cls, stored: tuple[float, float], shape: tuple[int, int]) -> Sampling:
         """Sampling of dense depth of one (height, width) that was enlarged, or shrunk, to another."""
         return cls(max(shape[1] / stored[1], 1.0), max(shape[0] / stored[0], 1.0))
 

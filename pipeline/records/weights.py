@@ -43,7 +43,8 @@ class CueModel:
 
     def probability(self, cues: Mapping[str, float]) -> float:
         """Probability that what the model is about holds."""
-        return 1 / (1 + math.exp(-self.log_odds(cues)))
+        # The hyperbolic tangent is the logistic function without its overflow.
+        return (1 + math.tanh(self.log_odds(cues) / 2)) / 2
 
     def shares(self, alternatives: Sequence[Mapping[str, float]]) -> np.ndarray:
         """Probability of each of several alternatives of which one holds, float64 (N,) (softmax)."""

@@ -70,9 +70,10 @@ def region_on_grid(region: Region, frame: Frame, small: Frame) -> Region:
     """A region of a frame on the grid of a smaller one; a box keeps its exact edges."""
     scale_x, scale_y = small.width / frame.width, small.height / frame.height
     left, top, right, bottom = region.box_px
-    mask = None
-    if region.mask is not None and region.mask.shape == (frame.height, frame.width):
-        mask = region.mask[_grid((frame.height, frame.width), (small.height, small.width))]
+    mask = region.mask
+    # A mask of another size fits neither grid, and is refused where it is read.
+    if mask is not None and mask.shape == (frame.height, frame.width):
+        mask = mask[_grid(mask.shape, (small.height, small.width))]
         mask = mask if mask.any() else None
     return replace(region, box_px=(left * scale_x, top * scale_y, right * scale_x, bottom * scale_y), mask=mask)
 

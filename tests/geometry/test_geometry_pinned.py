@@ -15,6 +15,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from scenes import DEPTH, DISPARITY, METRIC, SHAPE
@@ -24,6 +25,7 @@ from pipeline.geometry import (
     background,
     backprojection,
     boxes_3d,
+    candidates,
     extents,
     floor,
     known_lengths,
@@ -32,9 +34,11 @@ from pipeline.geometry import (
     objects,
     occlusion,
     order,
+    outlines,
     planes,
     regions,
     scale,
+    scattered,
     visibility,
 )
 from pipeline.geometry.regions import Window
@@ -131,9 +135,57 @@ def occlusions(kind: DepthKind) -> Iterator[Any]:
             yield occlusion.ownership(found, 0.004, drift=0.002)
             yield occlusion.ownership(found, 0.0005, first_level=level, second_level=~level)
             yield occlusion.ownership(found.swapped(), 0.03)
+            yield occlusion.clear_step(found, 0.004, 0.002)
             if len(found.pixels):
                 yield occlusion.nearer_around(coordinate, *masks, found.pixels)
+            yield occlusion.nearer_beside(coordinate, *masks, 4 + 3 * edge_px, edge_px)
         yield occlusion.hidden_share_bounds(*masks)
+        yield outlines.filled_share(*masks), [outlines.junction_lead(*masks, radius_px) for radius_px in (4.0, 7.5)]
+
+
+def returns() -> np.ndarray:
+    """Pixels of a view that a scanner hits: lines 6 px apart, a return every 2 px with some left out."""
+    hit = np.zeros(view("down").z_m.shape, bool)
+    hit[1::6, ::2] = True
+    return hit & holes("down")
+
+
+def patches(spacing_px: tuple[float, float] | None) -> Iterator[Any]:
+    """Surfaces in boxes of a view and their cues, dense or of a scanner's returns."""
+    ids = view("down").ids
+    coordinate = np.log(noisy("down", 0.002)).astype(np.float32)
+    valid = holes("down") if spacing_px is None else returns()
+    for index in (0, 1, 4):
+        box = regions.mask_box(ids == index)
+        assert box is not None
+        window = regions.box_window(box, ids.shape)
+        around = window.grown(6, ids.shape)
+        patch = candidates.Patch(
+            coordinate[around.slices], valid[around.slices], window.within(around), 1.0, spacing_px
+        )
+        rivals = np.indices(window.shape)[1] > window.shape[1] // 3
+        for chosen in (None, (ids == index)[window.slices] & valid[window.slices]):
+            for surface in candidates.surfaces(patch, chosen):
+                yield surface
+                cues = candidates.surface_cues(
+                    patch, surface, rivals, [(rivals, 0.6), (~rivals, 0.3)], chosen=chosen is not None
+                )
+                yield list(cues.values())
+
+
+def scans() -> Iterator[Any]:
+    """Returns of a scanner, single or drawn as squares, and what they become at other sizes."""
+    z, hit = noisy("down", 0.002).astype(np.float32), returns()
+    yield scattered.spacing_px(hit)
+    for side_px in (1, 3, 5):
+        kernel = np.ones((side_px, side_px))
+        # The nearest of overlapping squares is on top.
+        image = cv2.dilate(np.where(hit, 1 / z, 0), kernel)
+        yield scattered.single_returns(image, image > 0), scattered.copied_px(image, image > 0)
+    for size in ((80, 60), (200, 131), (40, 90)):
+        yield scattered.resized_returns(z, hit, size)
+    for name in VIEWS:
+        yield scattered.single_returns(noisy(name, 0.002), holes(name))
 
 
 def boundaries(relative: bool) -> Iterator[Any]:
@@ -280,6 +332,9 @@ ROWS: dict[str, Callable[[], Any]] = {
     **{f"probability {name}": partial(list, values) for name, values in PROBABILITIES.items()},
     **{f"objects, {kind}": partial(found_objects, kind) for kind in (METRIC, DEPTH, DISPARITY)},
     **{f"contours, {kind}": partial(occlusions, kind) for kind in (METRIC, DISPARITY)},
+    "surfaces, dense": partial(patches, None),
+    "surfaces, scattered": partial(patches, (2.0, 6.0)),
+    "returns of a scanner": scans,
     **{f"boundaries, {'relative' if share else 'absolute'}": partial(boundaries, share) for share in (True, False)},
     **{f"planes, {name}": partial(directions, name) for name in VIEWS},
     **{f"floors, {kind}": partial(floors, kind) for kind in (DEPTH, DISPARITY)},

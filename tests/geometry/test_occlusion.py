@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,8 +14,10 @@ from pipeline.geometry.objects import ObjectPixels, object_pixels, order_coordin
 from pipeline.geometry.occlusion import (
     Contour,
     _continued,
+    clear_step,
     hidden_share_bounds,
     nearer_around,
+    nearer_beside,
     nearness,
     ownership,
     separate,
@@ -262,3 +265,74 @@ def test_what_is_nearer_around_a_contour_is_read_off_the_surfaces() -> None:
     few = np.zeros(SHAPE, bool)
     few[30:33, 60:63] = True
     assert nearer_around(coordinate, few, back, line) == 0.5, "too few pixels"
+
+
+def test_what_is_nearer_beside_the_other_is_read_off_bands_of_both() -> None:
+    z, front, back = squares()
+    coordinate = order_coordinate(z, SHAPE_KIND)
+    assert nearer_beside(coordinate, front, back, 6, 2) == 1.0
+    assert nearer_beside(coordinate, back, front, 6, 2) == -1.0
+    assert nearer_beside(np.ones(SHAPE), front, back, 6, 2) == 0.0
+
+
+# Bands of 5 px on both sides of a gap of 10 px; the first object goes on away from the second.
+FIRST_BESIDE, SECOND_BESIDE = np.zeros(SHAPE, bool), np.zeros(SHAPE, bool)
+FIRST_BESIDE[20:60, 10:40], SECOND_BESIDE[20:60, 50:80] = True, True
+
+
+def beside(near: np.ndarray | float, **rest: int) -> float:
+    """How much more often the first is nearer, where the second has depth 2."""
+    coordinate = np.where(FIRST_BESIDE, near, 2.0)
+    return nearer_beside(coordinate, FIRST_BESIDE, SECOND_BESIDE, rest.get("width_px", 15), rest.get("edge_px", 0))
+
+
+@pytest.mark.parametrize(("width_px", "expected"), [(10, 0.0), (11, 1.0), (40, 1.0)])
+def test_objects_farther_apart_than_the_bands_are_not_compared(width_px: int, expected: float) -> None:
+    assert beside(1.0, width_px=width_px) == expected
+
+
+@pytest.mark.parametrize(("rows", "expected"), [(40, 1.0), (30, 0.5), (20, 0.0), (10, -0.5), (0, -1.0)])
+def test_a_band_that_is_nearer_in_part_counts_in_part(rows: int, expected: float) -> None:
+    assert beside(np.where(np.indices(SHAPE)[0] < 20 + rows, 1.0, 3.0)) == pytest.approx(expected, abs=0.09)
+
+
+def test_depth_far_from_the_other_does_not_count() -> None:
+    assert beside(np.where(np.indices(SHAPE)[1] < 35, 3.0, 1.0)) == 1.0
+
+
+@pytest.mark.parametrize(("edge_px", "expected"), [(0, 0.2), (2, 1.0)])
+def test_edges_that_depth_mixes_are_left_out(edge_px: int, expected: float) -> None:
+    # Two of five columns.
+    mixed = np.where(np.indices(SHAPE)[1] >= 38, 3.0, 1.0)
+    assert beside(mixed, edge_px=edge_px) == pytest.approx(expected, abs=0.1)
+
+
+@pytest.mark.parametrize(("count", "expected"), [(7, 0.0), (8, 1.0)])
+def test_a_band_of_few_pixels_says_nothing_and_its_edge_stays(count: int, expected: float) -> None:
+    few = np.zeros(SHAPE, bool)
+    few[30, 49 - count : 49] = True
+    coordinate = np.where(few, 1.0, 2.0)
+    assert nearer_beside(coordinate, few, SECOND_BESIDE, 12, 2) == expected
+    assert nearer_beside(coordinate, SECOND_BESIDE, few, 12, 2) == -expected
+
+
+@pytest.mark.parametrize(
+    ("noise", "drift", "gain", "bend", "least"),
+    [
+        (0.1, 0.0, 1.0, 0.0, 0.3),
+        (0.1, 0.0, 4.0, 0.0, 0.6),
+        (0.0, 0.2, 4.0, 0.0, 0.6),
+        (0.1, 0.2, 2.25, 0.5, 3 * 0.25 + 0.5),
+        (0.0, 0.0, 1.0, 0.0, 1e-12),
+    ],
+)
+def test_a_clear_step_is_three_deviations_and_what_a_bend_may_add(
+    noise: float, drift: float, gain: float, bend: float, least: float
+) -> None:
+    found = contour_of(*squares())
+    count = len(found.steps)
+    made = replace(found, gains=np.full(count, gain), bends=np.full(count, bend))
+    np.testing.assert_allclose(clear_step(made, noise, drift), np.full(count, least))
+    for share in (0.99, 1.01):
+        stepped = replace(made, steps=np.full(count, share * least))
+        assert ownership(stepped, noise, drift=drift).first == float(share > 1)

@@ -9,7 +9,7 @@ from ingest.refusals import refused
 from PIL import Image
 
 from pipeline.ingest.depth_files import read_depth
-from pipeline.records import DepthKind, ScaleSource
+from pipeline.records import DepthKind, Sampling, ScaleSource
 from pipeline.records.errors import InputError
 
 MILLIMETRES = np.array([[1000, 0, 2500], [65535, 1, 700]], dtype=np.uint16)
@@ -207,3 +207,72 @@ def test_depth_beyond_float32_is_invalid_without_a_warning(tmp_path, near, far, 
     assert depth.valid[:, 0].all()
     assert not depth.valid[:, 3].any()
     assert np.isfinite(depth.values[depth.valid]).all()
+
+
+def scan(across_px, down_px, half_px=0, shape=(120, 300)):
+    """Stored numbers of a scanner's returns, a square of pixels each, none of them equal; and how many there are."""
+    stored = np.zeros(shape, np.uint16)
+    rows, columns = (slice(spacing // 2, None, spacing) for spacing in (down_px, across_px))
+    hits = np.random.default_rng(0).permutation(np.arange(1000, 1000 + stored[rows, columns].size))
+    for down in range(-half_px, half_px + 1):
+        for right in range(-half_px, half_px + 1):
+            stored[rows.start + down :: down_px, columns.start + right :: across_px] = hits.reshape(
+                stored[rows, columns].shape
+            )
+    return stored, hits.size
+
+
+@pytest.mark.parametrize(("across_px", "down_px", "half_px"), [(2, 5, 0), (3, 12, 0), (4, 12, 1), (6, 12, 2)])
+@pytest.mark.parametrize("factor", [None, 1, 2, 2.5])
+def test_a_scanner_s_returns_stay_one_pixel_each_at_any_size(tmp_path, across_px, down_px, half_px, factor):
+    stored, count = scan(across_px, down_px, half_px)
+    write_image(tmp_path / "lidar.png", stored)
+    size = None if factor is None else (round(300 * factor), round(120 * factor))
+    depth = read_depth(tmp_path / "lidar.png", **SENSOR, scale=1 / 256, size=size)
+    assert depth.shape == ((120, 300) if size is None else size[::-1])
+    assert depth.sampling.is_scattered
+    assert depth.valid.sum() == count
+    assert set(np.round(depth.values[depth.valid] * 256)) == set(stored[stored > 0])
+    assert depth.sampling.width_px == pytest.approx(across_px * (factor or 1), abs=0.5)
+    assert depth.sampling.height_px == pytest.approx(down_px * (factor or 1), rel=0.8)
+
+
+def test_of_returns_in_a_smaller_image_the_nearest_on_a_pixel_counts(tmp_path):
+    stored, count = scan(2, 5)
+    write_image(tmp_path / "lidar.png", stored)
+    depth = read_depth(tmp_path / "lidar.png", **SENSOR, scale=1 / 256, size=(75, 30))
+    assert 0.25 * count < depth.valid.sum() < 0.6 * count
+    assert depth.values[depth.valid].min() == pytest.approx(1000 / 256)
+
+
+@pytest.mark.parametrize("source, kind", [("model", "metric"), ("none", "scale_invariant")])
+def test_only_a_sensor_gives_returns(tmp_path, source, kind):
+    write_image(tmp_path / "depth.png", scan(3, 12)[0])
+    depth = read_depth(tmp_path / "depth.png", kind=kind, scale_source=source, scale=1 / 256)
+    assert depth.sampling == Sampling()
+
+
+@pytest.mark.parametrize(
+    "size, sides_px",
+    [(None, (1, 1)), ((80, 60), (1, 1)), ((160, 120), (2, 2)), ((200, 150), (2.5, 2.5)), ((40, 30), (1, 1))],
+)
+@pytest.mark.parametrize("settings", [SENSOR, RELATIVE], ids=["sensor", "model"])
+def test_an_enlarged_map_has_no_more_measurements_than_its_file(tmp_path, settings, size, sides_px):
+    rows, columns = np.indices((60, 80))
+    np.save(tmp_path / "depth.npy", 2 + 0.01 * columns + 0.004 * rows + 0.1 * np.sin(rows * columns / 50))
+    depth = read_depth(tmp_path / "depth.npy", **settings, size=size)
+    assert depth.sampling == Sampling(*sides_px)
+
+
+@pytest.mark.parametrize("settings", [SENSOR, RELATIVE], ids=["sensor", "model"])
+@pytest.mark.parametrize(
+    "size, sides_px", [(None, (3, 3)), ((480, 360), (6, 6)), ((120, 90), (1.5, 1.5)), ((80, 60), (1, 1))]
+)
+def test_a_map_that_was_enlarged_before_it_was_saved_has_no_more_measurements_either(
+    tmp_path, settings, size, sides_px
+):
+    rows, columns = np.indices((60, 80))
+    small = 2 + 0.01 * columns + 0.004 * rows + 0.1 * np.sin(rows * columns / 50)
+    np.save(tmp_path / "depth.npy", np.kron(small, np.ones((3, 3))))
+    depth = read_depth(tmp_path / "depth.npy", **settings, size=size)
+    assert depth.sampling == Sampling(*sides_px)

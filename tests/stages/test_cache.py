@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pipeline.models.vlm.base import Generation
-from pipeline.records import DepthMap
+from pipeline.records import DepthMap, Sampling
 from pipeline.stages.cache import StageCache, load_or_compute
 
 PARTS = ("model 1", "digest")
@@ -89,10 +89,44 @@ def test_a_depth_map_comes_back_as_it_was(tmp_path: Path) -> None:
     assert found is not None and found.focal_px is None
 
 
+@pytest.mark.parametrize("disagreement", [None, 0.0, 0.0371])
+@pytest.mark.parametrize(
+    "sampling", [Sampling(), Sampling(2.5, 1.75), Sampling(3.25, 12.5, is_scattered=True), Sampling(is_scattered=True)]
+)
+def test_what_a_measurement_covers_and_how_far_predictions_disagree_come_back_exactly(
+    tmp_path: Path, sampling: Sampling, disagreement: float | None
+) -> None:
+    cache, depth = StageCache(tmp_path), replace(depth_map(), sampling=sampling, disagreement=disagreement)
+    cache.save_depth(PARTS, depth)
+    found = cache.load_depth(PARTS)
+    assert found is not None
+    assert (found.sampling, found.disagreement, found.digest) == (sampling, disagreement, depth.digest)
+    assert type(found.sampling.is_scattered) is bool
+
+
 def archive(**arrays: object) -> bytes:
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     return buffer.getvalue()
+
+
+MAP = np.ones((2, 2))
+# All other arrays of a stored depth map.
+STORED = {
+    "names": np.array(["metric", "sensor", "x"]),
+    "focal_px": 0.0,
+    "disagreement": 0.1,
+    "sampling": np.array([1.0, 1.0, 0.0]),
+}
+
+
+def test_a_map_of_these_arrays_is_read(tmp_path: Path) -> None:
+    cache = StageCache(tmp_path)
+    cache.save_depth(PARTS, depth_map())
+    (file,) = tmp_path.rglob("*.npz")
+    file.write_bytes(archive(**STORED, values=MAP, valid=MAP > 0))
+    found = cache.load_depth(PARTS)
+    assert found is not None and found.disagreement == 0.1
 
 
 @pytest.mark.parametrize(
@@ -103,10 +137,11 @@ def archive(**arrays: object) -> bytes:
         lambda content: b"\xff\xfe\x00",
         lambda content: b'{"text": 3}',
         lambda content: archive(values=np.ones((2, 2))),
-        lambda content: archive(values=np.ones(2), valid=np.ones(2), names=np.array(list("abc")), focal_px=0.0),
+        lambda content: archive(**STORED, values=np.ones(2), valid=np.ones(2)),
+        lambda content: archive(**STORED | {"sampling": np.array([0.5, 1, 0])}, values=MAP, valid=MAP > 0),
         lambda content: content[:200] + bytes(40) + content[240:],
     ],
-    ids=["empty", "cut off", "no text", "another record", "array missing", "no depth map", "damaged bytes"],
+    ids=["empty", "cut off", "no text", "another record", "array missing", "no map", "no sampling", "damaged bytes"],
 )
 def test_what_cannot_be_read_counts_as_missing(
     tmp_path: Path, spoil: Callable[[bytes], bytes], caplog: pytest.LogCaptureFixture

@@ -22,6 +22,7 @@ from pipeline.records.message import message
 from pipeline.synthetic.depth_errors import monocular_metric
 from pipeline.synthetic.scenes import rendered_scene
 from pipeline.verify.anchors import judge_anchored, with_anchors
+from pipeline.verify.verifier import Verifier
 
 LAMP_Z = {"to_camera": "lamp", "measure": "z", "value": 1.5, "unit": "m"}
 CUP_Z = {"to_camera": "cup", "measure": "z", "value": 80, "unit": "cm"}
@@ -252,7 +253,7 @@ def test_contradicting_anchors_widen_the_error_of_the_original_affine_depth_too(
     found = anchored(scene)
     doubted = replace(found, depth=(replace(found.depth[0], misfit=3.0),))
     monkeypatch.setattr(Verifier, "judge", lambda self, scene, *rest: judged_scenes.append(scene) or ())
-    judge_anchored(Verifier(), doubted, scenes.regions(), [])
+    judge_anchored(uncalibrated(), doubted, scenes.regions(), [])
     assert [each.depth[0].kind for each in judged_scenes] == [DISPARITY, METRIC]
     assert [each.depth[0].misfit for each in judged_scenes] == [3.0, 3.0]
 

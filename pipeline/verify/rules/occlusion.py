@@ -53,7 +53,7 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, sign: int) ->
     """
     front, back = (subject, other) if sign > 0 else (other, subject)
     found = occlusion_cues(front, back)
-    probability = 1 / (1 + math.exp(-subject.view.weights[model_of(front, back)].log_odds(found.cues)))
+    probability = subject.view.weights[model_of(front, back)].probability(found.cues)
     owned, opposed = found.cues["owned"], found.cues["opposed"]
     note = message(
         "contour",

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.models.depth.augment import combine, flip_averaged, flipped, unflipped
+from pipeline.models.depth.augment import combine, disagreement, flip_averaged, flipped, unflipped
 from pipeline.models.depth.given import GivenDepth
 from pipeline.models.depth.none import NoDepth
 from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
@@ -166,6 +166,62 @@ def test_maps_and_their_pixels_stay_as_they_were():
     copies = [values.copy() for values in maps]
     assert combine(maps, DepthKind.DISPARITY_AFFINE).dtype == np.float32
     np.testing.assert_array_equal(maps, copies)
+
+
+RAMP = np.linspace(1, 5, 1200, dtype=np.float32).reshape(30, 40)
+# The range of the ramp from its 2nd to its 98th percentile, and a pattern of mean 0 that no scale or shift explains.
+RANGE = 0.96 * 4
+PATTERN = np.where(np.indices(RAMP.shape)[1] % 2 == 0, 1, -1).astype(np.float32)
+
+
+@pytest.mark.parametrize("kind", list(DepthKind))
+def test_equal_maps_agree(kind: DepthKind):
+    assert disagreement([RAMP, RAMP], RAMP, kind) == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.1])
+@pytest.mark.parametrize("kind", WITH_SHAPE)
+def test_the_disagreement_of_depth_with_a_shape_is_a_share_of_z(kind: DepthKind, share: float):
+    maps = [RAMP * np.exp(sign * share * PATTERN) for sign in (1, -1)]
+    assert disagreement(maps, RAMP, kind) == pytest.approx(share, rel=1e-3)
+    assert disagreement([100 * values for values in maps], 100 * RAMP, kind) == pytest.approx(share, rel=1e-3)
+    # Only one of two is off.
+    assert disagreement([maps[0], RAMP], RAMP, kind) == pytest.approx(share / 2**0.5, rel=1e-3)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05])
+@pytest.mark.parametrize("kind", AFFINE)
+@pytest.mark.parametrize("scale, shift", [(1.0, 0.0), (20.0, -300.0)])
+def test_the_disagreement_of_affine_maps_is_a_share_of_their_range(
+    kind: DepthKind, share: float, scale: float, shift: float
+):
+    average = scale * RAMP + shift
+    maps = [average + scale * sign * share * RANGE * PATTERN for sign in (1, -1)]
+    assert disagreement(maps, average, kind) == pytest.approx(share, rel=0.02)
+
+
+def test_only_metric_maps_disagree_about_scale():
+    maps = [2 * RAMP, RAMP / 2]
+    found = {kind: disagreement(maps, RAMP, kind) for kind in DepthKind}
+    assert found.pop(DepthKind.METRIC) == pytest.approx(np.log(2), rel=1e-5)
+    assert max(found.values()) < 1e-5
+
+
+def test_pixels_that_a_map_lacks_do_not_disagree():
+    half = RAMP * np.exp(0.1 * PATTERN)
+    half[:, 10:] = np.nan
+    other = RAMP.copy()
+    other[:, :10] = 0
+    assert disagreement([half], RAMP, DepthKind.METRIC) == pytest.approx(0.1, rel=1e-3)
+    assert disagreement([half, other], RAMP, DepthKind.METRIC) == pytest.approx(0.1 / 2**0.5, rel=1e-3)
+    assert disagreement([np.full_like(RAMP, np.nan)], RAMP, DepthKind.SCALE_INVARIANT) == 0
+
+
+@pytest.mark.parametrize("kind", AFFINE)
+def test_a_map_that_cannot_be_aligned_does_not_count_and_a_constant_average_has_no_range(kind: DepthKind):
+    off = RAMP + 0.05 * RANGE * PATTERN
+    assert disagreement([off, 9 - RAMP], RAMP, kind) == pytest.approx(0.05, rel=0.02)
+    assert disagreement([off], np.ones_like(RAMP), kind) == 0
 
 
 def columns_as_depth(frames: Sequence[Frame]) -> list[DepthMap]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from synthetic.worlds import piece
 from verify.rules.frames import disparity, exact_depth, objects, predicted, rescaled, seen, sensed
 
 from pipeline.geometry.objects import ObjectPixels
-from pipeline.records import DepthMap, Origin, Region
+from pipeline.records import Claim, DepthKind, DepthMap, Origin, Region, Status
+from pipeline.records.calibration import Calibration
 from pipeline.synthetic.view import RenderedView
 from pipeline.verify.rules.base import CannotMeasure
 from pipeline.verify.rules.cut_out import box_within
@@ -168,3 +170,58 @@ def test_what_another_box_shows_too_is_less_likely_the_object() -> None:
 
 def values_of(values: np.ndarray) -> DepthMap:
     return DepthMap.from_values(values, "metric", "sensor", backend="rendered")
+
+
+CARD, CARD_M = (60, 30, 80, 90), 1.0
+STONE, STONE_M = (10, 10, 35, 35), 2.0
+
+
+def beside_wall(right: int, **rest: Any) -> tuple[DepthMap, Region]:
+    """Depth of a card and a stone before the wall, and a box of the card that ends that far to the right."""
+    depth = scenes.as_kind(scenes.flat((CARD, CARD_M), (STONE, STONE_M)), DepthKind.METRIC)
+    return depth, Region("card", (*CARD[:2], right, CARD[3]), **rest)
+
+
+def likely(depth: DepthMap, *regions: Region) -> list[tuple[float, float]]:
+    """Probability and z of every surface that may be the first region's object."""
+    return [
+        (share, round(float(np.exp(item.pixels.median)), 2))
+        for share, item in in_scene(depth, *regions)[0].alternatives
+    ]
+
+
+def test_the_more_of_a_box_is_wall_the_likelier_the_wall_is_meant() -> None:
+    found = {right: dict((z, share) for share, z in likely(*beside_wall(right))) for right in (80, 110, 120, 140)}
+    assert found[80] == {CARD_M: 1.0}
+    walls = [shares.get(scenes.WALL_M, 0.0) for shares in found.values()]
+    assert walls == sorted(walls) and walls[-1] > walls[1] > 0.02
+    for shares in found.values():
+        assert sum(shares.values()) == pytest.approx(1.0)
+        assert next(iter(shares)) == CARD_M, "the likeliest comes first"
+
+
+@pytest.mark.parametrize("right", [110, 140])
+def test_a_mask_leaves_no_other_surface(right: int) -> None:
+    depth, region = beside_wall(right, mask=scenes.inside(CARD))
+    assert likely(depth, region) == [(1.0, CARD_M)]
+    assert likely(depth, Region("card", (70.0, 50.0, 70.0, 50.0))) == [(1.0, CARD_M)], "nor does a point"
+
+
+def test_a_surface_that_was_taken_for_the_object_of_another_box_is_less_likely() -> None:
+    depth, region = beside_wall(140)
+    rival = Region("picture", (85.0, 20.0, 155.0, 100.0))
+    alone, contested = (dict((z, share) for share, z in likely(depth, region, *others)) for others in ((), (rival,)))
+    assert contested.get(scenes.WALL_M, 0.0) < alone[scenes.WALL_M]
+
+
+@pytest.mark.parametrize("relation, nearer", [("closer", True), ("farther", False)])
+def test_a_verdict_about_a_box_is_averaged_over_its_surfaces(relation: str, nearer: bool) -> None:
+    depth, region = beside_wall(140)
+    ((share, z), (rest, other)) = likely(depth, region)
+    assert (z, other) == (CARD_M, scenes.WALL_M)
+    stone = Region("stone", STONE, mask=scenes.inside(STONE))
+    verifier = Verifier(calibration=Calibration.none())
+    (verdict,) = verifier.judge(scenes.scene(depth), (region, stone), [Claim(relation, "card", "stone")])
+    # The card is nearer than the stone, the wall is not.
+    assert verdict.probability == pytest.approx(share if nearer else rest, abs=0.01)
+    assert verdict.status is Status.UNDECIDED and "mask" in (verdict.needs or "")
