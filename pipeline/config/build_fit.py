@@ -59,10 +59,11 @@ def _built(name: str, node: DictConfig, read: dict[str, list[Case]]) -> FitSet:
     if unknown:
         known = sorted({*_KEYS, *(str(key) for key in choice if str(key)[0] != "_")})
         raise ConfigError(f"sets.{name} has no key {unknown[0]}; it has {', '.join(known)}.")
-    merged = OmegaConf.create({**choice, **given})
-    address = OmegaConf.to_yaml(merged)
+    OmegaConf.set_struct(choice, False)
+    choice.update(given)
+    address = OmegaConf.to_yaml(choice)
     if address not in read:
-        read[address] = list(build(merged))
+        read[address] = list(build(choice))
     variant = None if keys["variant"] is None else check_value(f"sets.{name}.variant", keys["variant"], Variant)
     rendered = keys["dataset"] == "rendered"
     cases = []

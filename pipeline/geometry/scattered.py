@@ -18,6 +18,8 @@ from pipeline.records import DepthKind, DepthMap, Sampling, ScaleSource
 _MOST_FILLED, _BLOCK_PX, _MOST_ADJACENT = 0.5, 49, 0.4
 # A return that was drawn as a square has this mean area at least, and sides of this length at most [px].
 _LEAST_AREA_PX, _LONGEST_SIDE_PX = 3.0, 16
+# Fewer groups of equal values are surfaces, not returns.
+_FEWEST = 30
 # Returns of one line are this many times closer to each other than to those of other lines.
 _LINE_RATIO = 8.0
 _NEIGHBOURS = 9
@@ -54,6 +56,8 @@ def single_returns(values: np.ndarray, valid: np.ndarray) -> np.ndarray | None:
     which = _equal_neighbours(values, valid)
     sizes = np.bincount(which)
     sides = [_extent(which, places) for places in (rows, columns)]
+    if len(sizes) < _FEWEST:
+        return None
     if len(which) / len(sizes) >= _LEAST_AREA_PX:
         is_scattered = all(np.percentile(side[which], 99) <= _LONGEST_SIDE_PX for side in sides)
     else:

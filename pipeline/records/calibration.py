@@ -164,13 +164,19 @@ class Calibration:
         """The calibration that ships with the package."""
         return _read(resource_dir("conf") / "calibration" / "default.yaml")
 
-    @classmethod
-    def none(cls) -> Calibration:
+    @staticmethod
+    def none() -> NoCalibration:
         """Probabilities as the rules state them."""
-        return _Uncalibrated({}, "none")
+        return NoCalibration()
 
 
-class _Uncalibrated(Calibration):
+@dataclass(frozen=True)
+class NoCalibration(Calibration):
+    """No calibration: probabilities stay as the rules state them."""
+
+    curves: Mapping[str, Curve | Mapping[str, Any]] = field(default_factory=dict)
+    name: str = "none"
+
     def of(self, rule: str, depth: DepthMap) -> tuple[str, Curve] | None:
         """No curve."""
         return None

@@ -92,16 +92,16 @@ class Weights:
         return _read(resource_dir("conf") / "weights" / "default.yaml")
 
 
-NAMES = (
-    "surface_dense",
-    "surface_scattered",
-    "occlusion_masks",
-    "occlusion_boxes",
-    "occlusion_scattered",
-    "touching",
-    "standing",
-)
-"""The names of all models."""
+NAMES: Mapping[str, str] = {
+    "surface_dense": "which surface of dense depth in a box is its object",
+    "surface_scattered": "the same of a scanner's returns",
+    "occlusion_masks": "whether one object hides another, with masks whose shape can be trusted",
+    "occlusion_boxes": "the same with boxes, or with masks of GrabCut",
+    "occlusion_scattered": "the same on a scanner's returns",
+    "touching": "whether two objects touch",
+    "standing": "whether one stands on the other",
+}
+"""What each model says."""
 
 
 @cache

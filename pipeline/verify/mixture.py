@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product
 
+import numpy as np
+
+from pipeline.geometry.objects import shared_pixels
 from pipeline.records import Claim
 from pipeline.records.message import message
 from pipeline.verify.rules.base import CannotMeasure, Finding
@@ -14,6 +17,8 @@ from pipeline.verify.rules.object_view import ObjectView
 
 # Above this probability of the likeliest surfaces, the others are not worth a sentence.
 _CLEAR = 0.9
+# Two boxes whose objects share more of the smaller one show the same object.
+_SAME_SHARE = 0.8
 
 
 def judge_alternatives(
@@ -45,10 +50,21 @@ def judge_alternatives(
     for weight, items in combined[1:]:
         probability += weight * _probability(rule, claim, items, options)
     probability += 0.5 * (1 - sum(weight for weight, _ in combined))
+    if _is_one_object(combined[0][1]):
+        first = replace(first, needs="needs_masks")
     if combined[0][0] > _CLEAR:
         return replace(first, probability=probability)
     note = first.note + message("other_surfaces", share=1 - combined[0][0])
     return replace(first, probability=probability, note=note, needs="needs_mask")
+
+
+def _is_one_object(items: Sequence[ObjectView]) -> bool:
+    """Whether two boxes show mostly the same pixels."""
+    if len(items) != 2 or any(item.region.mask is not None for item in items):
+        return False
+    first, second = (item.pixels for item in items)
+    smaller = min(int(np.count_nonzero(pixels.mask)) for pixels in (first, second))
+    return shared_pixels(first, second) > _SAME_SHARE * smaller
 
 
 def _probability(

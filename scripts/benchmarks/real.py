@@ -1,8 +1,8 @@
 """How right verdicts are on real frames, each place judged by what was fitted without it.
 
 The sets, and what is fitted on, are those of ``conf/sets/shipped.yaml``: real frames in ../shared (or
-THEODOLITE_SHARED) and rendered scenes. Without the folder nothing is measured. The rules, and which cues they read, were
-chosen with these frames in view; the numbers that were fitted were not.
+THEODOLITE_SHARED) and rendered scenes. Without the folder nothing is measured. The rules, and which cues they read,
+were chosen with these frames in view; the numbers that were fitted were not.
 """
 
 from __future__ import annotations

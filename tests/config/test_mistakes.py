@@ -10,7 +10,7 @@ from pipeline.records.errors import ConfigError
 
 OF_RUN = {
     "nope=1": "There is no key nope; did you mean noise?",
-    "xyzzy=1": "There is no key xyzzy; the configuration has the keys cache_dir, claims, debug, depth,",
+    "xyzzy=1": "There is no key xyzzy; the configuration has the keys cache_dir, calibration, claims, debug,",
     "nope/x=1": "There is no key nope/x; ",
     "dept=midas": "There is no key dept; did you mean depth or ",
     "dept.batch_size=1": "did you mean depth.batch_size or ",

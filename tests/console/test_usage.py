@@ -6,12 +6,39 @@ from pipeline.config.build_evaluation import datasets_that_yield
 from pipeline.console.usage import COMMANDS, usage_of
 from pipeline.datasets.base import ClaimDataset, DepthDataset
 
-OF_RUN = ["input", "depth", "ocr", "vlm", "query", "segment", "verify", "noise", "export", "experiment", "debug"]
+OF_RUN = [
+    "input",
+    "depth",
+    "ocr",
+    "vlm",
+    "query",
+    "segment",
+    "verify",
+    "noise",
+    "weights",
+    "calibration",
+    "export",
+    "experiment",
+    "debug",
+]
 GROUPS = {
     "run": OF_RUN,
     "verify": [group for group in OF_RUN if group not in ("vlm", "query", "experiment")],
-    "eval-claims": ["dataset", "depth", "ocr", "vlm", "query", "segment", "verify", "noise", "debug"],
+    "eval-claims": [
+        "dataset",
+        "depth",
+        "ocr",
+        "vlm",
+        "query",
+        "segment",
+        "verify",
+        "noise",
+        "weights",
+        "calibration",
+        "debug",
+    ],
     "eval-depth": ["dataset", "depth", "protocol", "debug"],
+    "fit": ["sets", "verify", "noise", "weights", "calibration", "debug"],
 }
 
 

@@ -71,7 +71,7 @@ def test_boxes_get_masks_and_what_has_one_or_is_no_box_stays():
     assert segmenter.asked == [["cup"]]
     assert [region.label for region in regions] == ["given", "cup", "point", "EXIT"]
     assert (regions[0] is given, regions[2] is point, regions[3] is line) == (True, True, True)
-    assert regions[1] == CUP, "only the mask is new"
+    assert regions[1] == replace(CUP, segmenter="filling 1"), "only the mask and its maker are new"
     np.testing.assert_array_equal(regions[1].mask, mask_of(CUP))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import scenes
 from scenes import DEPTH, DISPARITY, METRIC, SHAPE
+from verifiers import uncalibrated
 from verify.rooms import BOXES, FLOOR, room
 from verify.rooms import scene as room_scene
 from verify.rules.frames import exact_depth
@@ -21,7 +22,6 @@ from pipeline.records.message import message
 from pipeline.synthetic.depth_errors import monocular_metric
 from pipeline.synthetic.scenes import rendered_scene
 from pipeline.verify.anchors import judge_anchored, with_anchors
-from pipeline.verify.verifier import Verifier
 
 LAMP_Z = {"to_camera": "lamp", "measure": "z", "value": 1.5, "unit": "m"}
 CUP_Z = {"to_camera": "cup", "measure": "z", "value": 80, "unit": "cm"}
@@ -50,7 +50,7 @@ def anchored(scene: Scene, regions: tuple[Region, ...] | None = None, **budget: 
 
 
 def judged(scene: Scene, claims: list[Claim]) -> tuple[Verdict, ...]:
-    return judge_anchored(Verifier(), anchored(scene), scenes.regions(), claims)
+    return judge_anchored(uncalibrated(), anchored(scene), scenes.regions(), claims)
 
 
 def ray(u: float, v: float) -> np.ndarray:
@@ -312,7 +312,7 @@ def test_affine_depth_with_two_anchors_decides_distances_and_keeps_its_verdicts_
     scene = scene_with({**LAMP_Z, "error": 0.01}, {**CUP_Z, "error": 1}, kind=kind)
     distance, taller, *order = judged(scene, [DISTANCE, TALLER, *ORDER])
     assert (distance.status, taller.status) == (Status.REFUTED, Status.SUPPORTED)
-    assert tuple(order) == Verifier().judge(plain, scenes.regions(), ORDER)
+    assert tuple(order) == uncalibrated().judge(plain, scenes.regions(), ORDER)
 
 
 def test_the_error_of_a_scale_is_honest_on_rendered_scenes() -> None:

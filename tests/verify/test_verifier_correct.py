@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from verifiers import uncalibrated
 from verify.rules.frames import DEPTHS
 
 from pipeline.records import Claim
 from pipeline.records.relations import Need
 from pipeline.synthetic.claims import claims_of
 from pipeline.synthetic.scenes import RenderedScene, rendered_scene
-from pipeline.verify.verifier import Verifier, need_of
+from pipeline.verify.verifier import need_of
 
 SEEDS = range(5000, 5025)
 CLAIMS_PER_SCENE = 24
@@ -42,7 +43,7 @@ def test_decided_verdicts_are_correct(
     correct: float,
     coverage: float,
 ) -> None:
-    verifier = Verifier()
+    verifier = uncalibrated()
     wrong: list[str] = []
     count = decided = 0
     for seed, made, claims in scenes:

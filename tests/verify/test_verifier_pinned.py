@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 import pytest
 from scenes import DEPTH, DISPARITY, METRIC, SHAPE
+from verifiers import uncalibrated
 from verify.rooms import BOXES, Room, room, scene
 
 from pipeline.records import Anchor, Claim, DepthKind, Region, Scene, Status, Verdict
 from pipeline.records.error_budget import ErrorBudget
 from pipeline.verify.anchors import judge_anchored, with_anchors
 from pipeline.verify.rules.base import Settings
-from pipeline.verify.verifier import Verifier
 
 TABLE = Path(__file__).with_name("pinned_verdicts.json")
 SENSOR = {"scale_source": "sensor", "backend": "sensor"}
@@ -227,11 +227,11 @@ SCENES: dict[str, Callable[[], tuple[Scene, tuple[Region, ...]]]] = {
 }
 
 VERIFIERS = {
-    "other settings": Verifier(
+    "other settings": uncalibrated(
         0.2,
         settings=Settings(edge_px=1, min_pixels=200, foreground_share=0.5, tolerance=0.3, max_points=100),
     ),
-    "a vague budget": Verifier(
+    "a vague budget": uncalibrated(
         budget=ErrorBudget(
             scale={"sensor": 0.1, "model": 0.3, "anchor": 0.1},
             focal={"given": 0.1, "exif": 0.1, "model": 0.1, "assumed": 0.3},
@@ -239,14 +239,14 @@ VERIFIERS = {
             stray_mask=0.1,
         )
     ),
-    "three frames of disparity": Verifier(frame_correlation=0.1),
+    "three frames of disparity": uncalibrated(frame_correlation=0.1),
 }
 
 
 def judged(name: str) -> tuple[Verdict, ...]:
     """Verdicts on every second claim, in turn the odd and the even ones."""
     made, regions = SCENES[name]()
-    verifier = VERIFIERS.get(name, Verifier())
+    verifier = VERIFIERS.get(name, uncalibrated())
     made = with_anchors(made, regions, verifier.budget, verifier.settings)
     return judge_anchored(verifier, made, regions, CLAIMS[list(SCENES).index(name) % 2 :: 2])
 

@@ -7,15 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import scenes
+from verifiers import uncalibrated
 
 from pipeline.records import Claim, DepthMap, Region, Scene, Status
 from pipeline.records.errors import ConfigError
 from pipeline.verify.rules.base import Settings
-from pipeline.verify.verifier import Verifier
 
 # Within the lamp, which is 20 x 40 px of one depth.
 LEFT, TOP = 130.0, 30.0
 CLOSER = Claim("closer", "bulb", "cup")
+
+LARGE_ENOUGH = uncalibrated(settings=Settings(min_pixels=20))
 
 
 def bulb(side_px: float, **rest: object) -> Region:
@@ -46,28 +48,28 @@ SMALL = {
 
 @pytest.mark.parametrize(("region", "scene", "small"), SMALL.values(), ids=SMALL)
 def test_a_region_is_small_because_of_its_area_not_because_of_holes(region: Region, scene: Scene, small: bool) -> None:
-    (verdict,) = Verifier().judge(scene, (*scenes.regions(), region), [CLOSER])
+    (verdict,) = LARGE_ENOUGH.judge(scene, (*scenes.regions(), region), [CLOSER])
     assert verdict.status is Status.UNDECIDED
     assert verdict.small_regions == ((4,) if small else ())
 
 
 def test_a_decided_verdict_names_no_small_region() -> None:
-    (verdict,) = Verifier().judge(scenes.scene(), (*scenes.regions(), bulb(12)), [CLOSER])
+    (verdict,) = LARGE_ENOUGH.judge(scenes.scene(), (*scenes.regions(), bulb(12)), [CLOSER])
     assert verdict.status is Status.REFUTED
     assert verdict.small_regions == ()
 
 
 def test_all_small_regions_of_a_claim_are_named_once() -> None:
     regions = (bulb(4), Region("cup", (12, 12, 15, 15)), bulb(4, frame=1), Region("cup", (12, 12, 22, 22), 1))
-    (verdict,) = Verifier().judge(scenes.scene(frames=2), regions, [CLOSER])
+    (verdict,) = LARGE_ENOUGH.judge(scenes.scene(frames=2), regions, [CLOSER])
     assert verdict.small_regions == (0, 1, 2)
-    (both,) = Verifier().judge(scenes.scene(), regions[:2], [Claim("closer", "bulb", "bulb")])
+    (both,) = LARGE_ENOUGH.judge(scenes.scene(), regions[:2], [Claim("closer", "bulb", "bulb")])
     assert both.small_regions == (), "one region is no pair, however small"
 
 
 def test_a_frame_that_shows_it_large_enough_decides() -> None:
     regions = (bulb(4), bulb(12, frame=1), *(replace(scenes.regions()[3], frame=frame) for frame in (0, 1)))
-    (verdict,) = Verifier().judge(scenes.scene(frames=2), regions, [CLOSER])
+    (verdict,) = LARGE_ENOUGH.judge(scenes.scene(frames=2), regions, [CLOSER])
     assert verdict.status is Status.REFUTED
     assert [item.probability is None for item in verdict.evidence] == [True, False]
 
@@ -80,5 +82,5 @@ def test_a_tolerance_that_accepts_everything_is_refused() -> None:
 @pytest.mark.parametrize("min_pixels, small", [(16, ()), (17, (4,))])
 def test_the_setting_says_how_many_pixels_are_enough(min_pixels: int, small: tuple[int, ...]) -> None:
     settings = Settings(min_pixels=min_pixels, edge_px=0)
-    (verdict,) = Verifier(settings=settings).judge(scenes.scene(), (*scenes.regions(), bulb(4)), [CLOSER])
+    (verdict,) = uncalibrated(settings=settings).judge(scenes.scene(), (*scenes.regions(), bulb(4)), [CLOSER])
     assert verdict.small_regions == small

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from verifiers import uncalibrated
 from verify.rules.frames import DEPTHS, exact_depth, predicted
 
 from pipeline.records import Claim, DepthMap, Status, Verdict
@@ -18,7 +19,7 @@ from pipeline.records.relations import RELATIONS, Need
 from pipeline.synthetic.claims import claims_of
 from pipeline.synthetic.scenes import RenderedScene, rendered_scene
 from pipeline.verify.rules import object_view
-from pipeline.verify.verifier import Verifier, need_of
+from pipeline.verify.verifier import need_of
 
 SEEDS = range(6000, 6006)
 MIRRORED = {
@@ -54,7 +55,7 @@ def depths(seed: int) -> Iterator[DepthMap]:
 
 def judge(seed: int, claims: tuple[Claim, ...], depth: DepthMap, *, masks: bool = True) -> tuple[Verdict, ...]:
     scene = replace(made(seed).scene, depth=(depth,))
-    return Verifier().judge(scene, made(seed).view.regions(masks=masks), claims)
+    return uncalibrated().judge(scene, made(seed).view.regions(masks=masks), claims)
 
 
 def statuses(verdicts: tuple[Verdict, ...]) -> list[Status]:

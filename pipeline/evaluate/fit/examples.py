@@ -120,7 +120,12 @@ def _occlusion(front: ObjectView, back: ObjectView) -> tuple[str, dict[str, floa
 
 
 def _contact(subject: ObjectView, other: ObjectView, axis: str | None = None) -> tuple[str, dict[str, float]]:
-    cues = touching_cues(subject, other, subject.meeting(other), gap_between(subject, other).visible)
+    cues = touching_cues(
+        subject,
+        other,
+        subject.meeting(other),
+        gap_between(*sorted((subject, other), key=lambda item: item.index)).visible,
+    )
     return ("touching", cues) if axis is None else ("standing", cues | standing_cues(subject, other))
 
 

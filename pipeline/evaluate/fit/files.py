@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,9 +14,12 @@ from pipeline.evaluate.fit.run import Fitted, Judged
 from pipeline.export.files import write_json, write_text
 from pipeline.records import Status
 from pipeline.records.calibration import Curve
+from pipeline.records.weights import NAMES
 
 # Stated errors whose verdicts are counted apart.
 _TAILS = (0.01, 0.001)
+# Digits of a weight, and width of a line.
+_DIGITS, _WIDTH = 3, 110
 
 
 def write_fit(fitted: Fitted, folder: Path, *, name: str, fitted_on: str, risk: float, confidence: float) -> None:
@@ -24,26 +28,38 @@ def write_fit(fitted: Fitted, folder: Path, *, name: str, fitted_on: str, risk: 
     Raises:
         ExportError: If a file cannot be written.
     """
-    weights = {
-        "_target_": "pipeline.records.weights.Weights",
-        "_convert_": "all",
-        "fitted_on": fitted_on,
-        "models": {
-            model: {"weights": dict(fitted.weights[model].weights), "intercept": fitted.weights[model].intercept}
-            for model in fitted.weights.models
-        },
-    }
-    calibration = {
-        "_target_": "pipeline.records.calibration.Calibration",
-        "_convert_": "all",
-        "name": name,
-        "fitted_on": fitted_on,
-        "risk": risk,
-        "confidence": confidence,
-        "curves": {key: _plain(curve) for key, curve in fitted.calibration.curves.items()},
-    }
-    _write(folder / "weights.yaml", "Weights of the models that turn several cues into a probability", weights)
-    _write(folder / "calibration.yaml", "How often verdicts of a stated probability proved correct", calibration)
+    weights = [
+        "# Weights of the models that turn several cues into a probability; made by `python -m pipeline fit`.",
+        "_target_: pipeline.records.weights.Weights",
+        "_convert_: all",
+        "# What they were fitted on.",
+        _line("fitted_on", fitted_on),
+        "# By model: the weight of every cue, and the log-odds without any.",
+        "models:",
+    ]
+    for model, meaning in NAMES.items():
+        found = fitted.weights[model]
+        weights += [f"  # {meaning[0].upper()}{meaning[1:]}.", f"  {model}:"]
+        weights += ["    # Weights of the cues.", _line("weights", _rounded(found.weights), indent=4)]
+        weights += [_line("intercept", round(found.intercept, _DIGITS), indent=4)]
+    calibration = [
+        "# How often verdicts of a stated probability proved correct; made by `python -m pipeline fit`.",
+        "_target_: pipeline.records.calibration.Calibration",
+        "_convert_: all",
+        "# Name that verdicts state, and what it was fitted on.",
+        _line("name", name),
+        _line("fitted_on", fitted_on),
+        "# Share of wrong decided verdicts that the guarantee bounds, and the confidence of that bound.",
+        _line("risk", risk),
+        _line("confidence", confidence),
+        "# By family of relations and class of depth: slope of the log-odds, largest probability, verdicts and scenes",
+        "# behind it, scenes that the guarantee lacks, and mean and deviation of the features of depth.",
+        "curves:",
+    ]
+    for key, curve in fitted.calibration.curves.items():
+        calibration.append(_line(key, _plain(curve), indent=2))
+    for file, lines in (("weights", weights), ("calibration", calibration)):
+        write_text(folder / f"{file}.yaml", "\n".join(lines) + "\n")
     write_json(folder / "report.json", {"examples": dict(fitted.examples), "sets": rows_of(fitted)})
 
 
@@ -88,6 +104,14 @@ def _plain(curve: Curve | Mapping[str, Any]) -> dict[str, Any]:
     return {**plain, "features": {name: list(numbers) for name, numbers in plain["features"].items()}}
 
 
-def _write(path: Path, what: str, content: dict[str, Any]) -> None:
-    head = f"# {what}; made by `python -m pipeline fit`.\n"
-    write_text(path, head + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120))
+def _rounded(weights: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(value, _DIGITS) + 0.0 for name, value in weights.items()}
+
+
+def _line(key: str, value: Any, indent: int = 0) -> str:
+    """One key of a YAML file, folded where it is long."""
+    width = _WIDTH - indent
+    # PyYAML would put braces around a key with a plain value.
+    flow = None if isinstance(value, Mapping) else False
+    text = yaml.safe_dump({key: value}, sort_keys=False, allow_unicode=True, width=width, default_flow_style=flow)
+    return textwrap.indent(text.rstrip("\n"), " " * indent)

@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.datasets.base import Case
 from pipeline.geometry.boxes_3d import project_box
 from pipeline.records import Box, DepthMap, Frame, Origin, Region, Sampling
-from pipeline.synthetic.depth_errors import monocular_disparity, sensor_depth
+from pipeline.synthetic.depth_errors import monocular_disparity, monocular_metric, sensor_depth
 
 # A scanner's beam covers this share of the spacing of its returns, and its range errs by this share of z.
 _BEAM_SHARE, _RANGE_ERROR = 0.5, 0.002
@@ -27,14 +27,15 @@ _PATCHES, _PATCH_SHARE = 3, 0.25
 class Variant(StrEnum):
     """What is done to a case.
 
-    ``sensor``, ``monocular``: simulated sensor depth, or monocular disparity, in place of exact depth. ``scanner``:
-    single returns of a scanner in place of dense depth. ``weak_network``: depth as a weak network predicts it.
+    ``sensor``, ``monocular``, ``network``: simulated sensor depth, a network's disparity, or its metric depth, in place
+    of exact depth. ``scanner``: single returns of a scanner. ``weak_network``: depth as a weak network predicts it.
     ``amodal_boxes``: boxes around the whole object, hidden parts included. ``inexact_boxes``: boxes with a model's
     errors.
     """
 
     SENSOR = "sensor"
     MONOCULAR = "monocular"
+    NETWORK = "network"
     SCANNER = "scanner"
     WEAK_NETWORK = "weak_network"
     AMODAL_BOXES = "amodal_boxes"
@@ -75,6 +76,8 @@ def _changed(
         return sensor_depth(depth.values, frame.camera, seed)
     if variant is Variant.MONOCULAR:
         return monocular_disparity(depth.values, seed)
+    if variant is Variant.NETWORK:
+        return monocular_metric(depth.values, seed)
     return scanned(depth, spacing_px, rng) if variant is Variant.SCANNER else weakly_predicted(depth, rng)
 
 

@@ -37,10 +37,12 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, axis: str | N
     """
     met = subject.meeting(other)
     unit = "m" if subject.view.depth.kind is DepthKind.METRIC else "of the depth's unit"
-    gap = gap_between(subject, other)
+    # "A touches B" and "B touches A" must get the same answer.
+    gap = gap_between(*sorted((subject, other), key=lambda item: item.index))
     cues = touching_cues(subject, other, met, gap.visible)
     numbers = {"visible_gap": gap.visible, "contour_px": 0.0 if met is None else met.contour.length_px}
-    points = {"nearest_subject": point(gap.first), "nearest_object": point(gap.second)}
+    ends = (gap.first, gap.second) if subject.index < other.index else (gap.second, gap.first)
+    points = dict(zip(("nearest_subject", "nearest_object"), map(point, ends), strict=True))
     apart = gap.visible if unit == "m" else message("depth_units", length=gap.visible)
     if met is None:
         note = message("apart_in_image", subject=claim.subject, object=claim.object, gap=apart)

@@ -31,6 +31,8 @@ _BESIDE_SPACINGS, _SLANT = 3.0, 0.02
 _STEP_DEVIATIONS = 3.0
 # Segmenter whose outlines follow edges of colour, and say little about the object's shape.
 _UNTRUSTED = "grabcut"
+# Both own more than this: two parts of the contour contradict each other.
+_CONTRADICTION = 0.3
 # Error of a hidden share's bounds: a share, and a part of the share.
 _SHARE_ERROR, _SHARE_PART = 0.004, 0.05
 
@@ -63,6 +65,9 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, sign: int) ->
     )
     if found.length_px == 0:
         note = message("no_contour", subject=claim.subject, object=claim.object, frame=subject.view.frame.name)
+    if min(owned, opposed) > _CONTRADICTION:
+        probability = 0.5
+        note += message("contour_contradicts")
     numbers = {"contour_px": found.length_px * subject.view.sample_px, **found.cues}
     finding = Finding(probability, probability - 0.5, "of certainty", note, numbers, needs=_needs(front, back))
     if claim.value is None or probability <= 0.5:

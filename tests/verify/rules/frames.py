@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 from synthetic.worlds import CAMERA, FLOOR, piece
+from verifiers import uncalibrated
 
 from pipeline.records import Claim, DepthKind, DepthMap, Region, Scene, Status, Verdict
 from pipeline.records.error_budget import ErrorBudget
@@ -106,7 +107,7 @@ def judged(
 ) -> tuple[Verdict, ...]:
     """Verdicts on claims about the view."""
     scene = Scene("rendered", (view.frame,), depth=(depth or exact_depth(view),))
-    return (verifier or Verifier()).judge(scene, view.regions(masks=masks) if regions is None else regions, claims)
+    return (verifier or uncalibrated()).judge(scene, view.regions(masks=masks) if regions is None else regions, claims)
 
 
 def leans(verdict: Verdict, status: Status) -> bool:

@@ -10,13 +10,13 @@ from itertools import cycle
 import numpy as np
 import pytest
 import scenes
+from verifiers import uncalibrated
 from verify.rules.frames import DEPTHS, R, S, U
 
 from pipeline.records import Box3D, Claim, DepthKind, DepthMap, Region, Scene, Status, Verdict
 from pipeline.synthetic.ground_truth import truth_of
 from pipeline.synthetic.scenes import rendered_scene
 from pipeline.synthetic.view import RenderedView
-from pipeline.verify.verifier import Verifier
 
 # The lamp's front face is 20 x 40 px at 1.5 m with 150 px focal length, its middle at pixel (134.5, 39.5).
 LAMP = Box3D((0.55, -0.2, 1.55), (0.2, 0.4, 0.1))
@@ -29,7 +29,7 @@ def lamp(box: Box3D | None, *, masked: bool = True) -> Region:
 
 
 def judge(region: Region, scene: Scene | None = None) -> Verdict:
-    return Verifier().judge(scene or scenes.scene(), (region,), [Claim("box_3d", region.label)])[0]
+    return uncalibrated().judge(scene or scenes.scene(), (region,), [Claim("box_3d", region.label)])[0]
 
 
 def shifted(along: float = 0.0, across_m: float = 0.0, size: float = 1.0) -> Box3D:
@@ -161,7 +161,7 @@ def test_verdicts_about_boxes_of_rendered_scenes(kind: str, least_correct: float
     for seed in range(600, 630):
         made = scene_of(seed)
         regions, claims = claims_about_boxes(made.view, np.random.default_rng(seed))
-        verdicts = Verifier().judge(replace(made.scene, depth=(DEPTHS[kind](made.view, seed),)), regions, claims)
+        verdicts = uncalibrated().judge(replace(made.scene, depth=(DEPTHS[kind](made.view, seed),)), regions, claims)
         counts.update((verdict.claim.truth, verdict.status) for verdict in verdicts)
     decided = sum(count for (_, status), count in counts.items() if status is not U)
     assert counts[True, S] + counts[False, R] >= least_correct * decided

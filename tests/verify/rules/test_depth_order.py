@@ -11,12 +11,13 @@ import scenes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic.worlds import piece
+from verifiers import uncalibrated
 from verify.rules.frames import R, S, U, disparity, exact_depth, index, judged, leans, rescaled, seen
 
 from pipeline.records import Claim, DepthMap, Region, Status
 from pipeline.records.noise import NoiseModel, NoiseModels
 from pipeline.synthetic.view import RenderedView
-from pipeline.verify.verifier import ErrorBudget, Verifier
+from pipeline.verify.verifier import ErrorBudget
 
 NEAR, FAR = "red box", "blue box"
 RELATIONS = {"closer": S, "in_front_of": S, "farther": R, "behind": R}
@@ -65,7 +66,7 @@ def test_a_clearer_difference_is_more_probable(noise: float) -> None:
     found = []
     for ratio in (0.7, 0.9, 1.0, 1.1, 1.4):
         scene = scenes.scene(flat(1.0, ratio))
-        (verdict,) = Verifier(budget=budget).judge(scene, REGIONS, [CLOSER])
+        (verdict,) = uncalibrated(budget=budget).judge(scene, REGIONS, [CLOSER])
         found.append(verdict.probability)
     assert found == sorted(found)
     assert found[2] == pytest.approx(0.5, abs=0.01)
@@ -74,7 +75,7 @@ def test_a_clearer_difference_is_more_probable(noise: float) -> None:
 @pytest.mark.parametrize("place_share, is_decided", [(0.01, False), (2.0, True)])
 def test_neighbours_share_their_error(place_share: float, is_decided: bool) -> None:
     noise = NoiseModels({**NoiseModels().models, "own": NoiseModel(relative=0.1, place_share=place_share)})
-    verifier = Verifier(budget=ErrorBudget(noise=noise))
+    verifier = uncalibrated(budget=ErrorBudget(noise=noise))
     (verdict,) = verifier.judge(scenes.scene(flat(1.0, 1.12)), REGIONS, [CLOSER])
     assert (verdict.status is S) is is_decided
 
@@ -87,7 +88,7 @@ def test_nearest_parts_that_say_the_opposite_are_doubt() -> None:
     reaching = values.copy()
     reaching[40:80, 104:118] = 0.9
     clear, doubtful = (
-        Verifier().judge(scenes.scene(DepthMap.from_values(z_m, "metric", "sensor")), regions, [CLOSER])[0]
+        uncalibrated().judge(scenes.scene(DepthMap.from_values(z_m, "metric", "sensor")), regions, [CLOSER])[0]
         for z_m in (values, reaching)
     )
     assert clear.status is S

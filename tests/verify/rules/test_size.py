@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 from synthetic.worlds import piece
+from verifiers import uncalibrated
 from verify.rules.frames import BOARD, POLE, SIZES_M, R, S, U, exact_depth, index, judged, leans, negated, objects, seen
 
 from pipeline.records import Claim
 from pipeline.records.error_budget import ErrorBudget
 from pipeline.synthetic.view import RenderedView
 from pipeline.verify.rules.size import measured
-from pipeline.verify.verifier import Verifier
 
 RED, _, TUBE = SIZES_M
 
@@ -46,7 +46,7 @@ def test_without_a_side_anything_from_height_to_width_fits(sized: RenderedView) 
 
 def test_a_coarse_scale_leaves_fine_sizes_open(sized: RenderedView) -> None:
     depth = replace(exact_depth(sized), scale_source="model")
-    vague = Verifier(budget=ErrorBudget(scale={"sensor": 0.005, "model": 1.0, "anchor": 0.05}))
+    vague = uncalibrated(budget=ErrorBudget(scale={"sensor": 0.005, "model": 1.0, "anchor": 0.05}))
     for claim in (size(RED, 0.5, "height"), size(RED, 0.6, "height")):
         assert judged(sized, [claim], depth, verifier=vague)[0].status is U
         assert judged(sized, [negated(claim)], depth, verifier=vague)[0].status is U
