@@ -19,6 +19,7 @@ from pipeline.export.text import file_stem, one_line
 
 _LONGEST_NAME, _MOST_NAMED = 16, 4
 _LEAST_DIFFERENCE = 1e-9
+_LEFT_OUT = {"smooth": "Smooth error", "scale": "Scale"}
 
 
 def print_report(console: Console, report: Mapping[str, Any], folder: Path) -> None:
@@ -53,6 +54,12 @@ def print_report(console: Console, report: Mapping[str, Any], folder: Path) -> N
         if found["reversed"]:
             use += f"; predictions are reversed in {found['reversed']} of {counted(found['images'], 'image')}"
         console.print("[bold]Noise[/bold]    " + escape(use))
+        for kind, test in found["left_out"].items():
+            console.print(
+                f"         {_LEFT_OUT[kind]} of {escape(name)} at {found['places']} places, each by the fit to the "
+                f"others: spread {number(test['spread'])} (1 is expected), {test['within']:.0%} within 1.96 deviations "
+                "(95%)"
+            )
     print_written(console, folder, ("report.html", "report.json", "summary.csv", "images.csv"))
 
 

@@ -1,44 +1,41 @@
 """The noise model of a depth backend, fitted to maps with ground truth.
 
 Residuals of cells give the smooth error, their variogram (Matheron 1963) its reach, and residuals within the cells the
-pixel noise. Few frames predict the next one poorly, so Student's t widens the smooth error.
+pixel noise. Every place counts the same, however many frames show it. Few places predict the next one poorly, so
+Student's t widens the smooth error and that of the scale.
 """
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
-from scipy.special import ndtri, stdtrit
+from scipy.special import erf, ndtri, stdtrit
 
-from pipeline.records import DepthMap
+from pipeline.geometry.residuals import FEWEST_CELLS, Residuals, aligned_residuals, robust_spread
+from pipeline.records import DepthMap, ScaleSource
 from pipeline.records.errors import InputError
-from pipeline.records.noise import NoiseModel
+from pipeline.records.noise import SHAPE, NoiseModel, disagreement_factor
 
-logger = logging.getLogger(__name__)
-
-# Cells along the longer side of an image.
-_CELLS = 24
-# A cell counts if at least this share of it has both depths.
-_LEAST_CELL = 0.3
-_FEWEST_CELLS = 20
 # Level of the widening: the default of the verifier.
 _LEVEL = 0.95
-# Values are constant if their range is a smaller share of their magnitude.
-_LEAST_SPREAD = 1e-6
-# A ground truth is flat if its range is a smaller share of its magnitude.
-_LEAST_RANGE = 1e-3
+# Standard deviations of a normal distribution that hold this share, the level of the test on places left out.
+_WITHIN = float(ndtri((1 + _LEVEL) / 2))
 # Distances of the variogram, as shares of the longer side.
 _LAGS = np.linspace(0.05, 0.7, 14)
 _VARIOGRAM_PAIRS = 20_000
 # A step of true depth: a share of z over this many pixels.
 _STEP, _STEP_PX = 0.12, 2
 _WIDEST_BLUR_PX = 16
+# Keeps multiples of an error finite.
+_LEAST_ERROR = 1e-6
+
+Number = TypeVar("Number", float, None)
 
 
 @dataclass(frozen=True)
@@ -47,87 +44,181 @@ class NoiseSummary:
 
     Args:
         spread: Robust standard deviation of the smooth error, as a fraction.
-        pixel: Robust standard deviation of the pixel noise, as a fraction.
+        pixel: Robust standard deviation of the pixel noise, as a fraction; None where ground truth is too sparse.
         far_share: Level of the 2nd percentile as a share of the range; 0 if the shift is known.
-        blur_px: Pixels over which steps are blurred.
+        blur_px: Pixels over which steps are blurred; None where ground truth shows too few steps.
         lag_sums: Sums of squared differences of cells by their distance, in units of twice the variance.
         lag_counts: Number of differences in each sum.
         is_reversed: Whether the map falls where the ground truth rises, is constant, or is wrong by its whole depth;
             then only its spread, 1, counts.
+        log_scale: log(true / stated) of metric depth whose scale is the network's; None for all others.
+        disagreement: See ``DepthMap``.
     """
 
     spread: float
-    pixel: float
+    pixel: float | None
     far_share: float
-    blur_px: float
+    blur_px: float | None
     lag_sums: tuple[float, ...]
     lag_counts: tuple[int, ...]
     is_reversed: bool = False
+    log_scale: float | None = None
+    disagreement: float | None = None
 
     @property
     def is_whole(self) -> bool:
         """Whether its numbers are finite and its sums are complete."""
-        numbers = (self.spread, self.pixel, self.far_share, self.blur_px, *self.lag_sums)
+        known = (self.pixel, self.blur_px, self.log_scale, self.disagreement)
+        numbers = (self.spread, self.far_share, *self.lag_sums, *(number for number in known if number is not None))
         lags = 0 if self.is_reversed else len(_LAGS)
         return all(map(math.isfinite, numbers)) and len(self.lag_sums) == len(self.lag_counts) == lags
 
+    def factor(self, typical: float | None) -> float:
+        """Its smooth error as a multiple of the backend's, see ``image_factor``."""
+        return disagreement_factor(self.disagreement, typical)
 
-_REVERSED = NoiseSummary(1.0, 0.0, 0.0, 0.0, (), (), is_reversed=True)
+
+_REVERSED = NoiseSummary(1.0, None, 0.0, None, (), (), is_reversed=True)
 
 
-def fit_noise(pairs: Sequence[tuple[DepthMap, DepthMap]]) -> NoiseModel:
+@dataclass(frozen=True)
+class LeftOut:
+    """Errors of places as multiples of what the model says that was fitted to all others.
+
+    Args:
+        spread: Root of their mean square, 1 if the model is right.
+        within: Share of errors within 1.96 standard deviations, 0.95 if the model is right.
+    """
+
+    spread: float
+    within: float
+
+
+def fit_noise(pairs: Sequence[tuple[DepthMap, DepthMap]], places: Sequence[str] | None = None) -> NoiseModel:
     """Fit a noise model.
 
     Args:
         pairs: Maps of the backend, all of one kind, each with the true metric depth of its frame. Every map is aligned
             to the truth first, also a metric one, because the error budget treats the error of its scale separately.
+        places: The place that each pair shows; None where each shows another.
 
     Raises:
         InputError: If no pair has enough common depth.
     """
-    return noise_of([found for found in (summarise_noise(*pair) for pair in pairs) if found is not None])
+    names = [str(index) for index in range(len(pairs))] if places is None else places
+    found = [(summarise_noise(*pair), name) for pair, name in zip(pairs, names, strict=True)]
+    known = [(summary, name) for summary, name in found if summary is not None]
+    return noise_of([summary for summary, _ in known], [name for _, name in known])
 
 
 def summarise_noise(prediction: DepthMap, truth: DepthMap) -> NoiseSummary | None:
     """Summary of one pair of ``fit_noise``; None if the maps have too little depth in common."""
-    residuals = _residuals(prediction, truth)
-    if residuals is None or isinstance(residuals, NoiseSummary):
-        return residuals
-    errors, far_share = residuals
-    values, places = _cells(errors)
-    if len(values) < _FEWEST_CELLS:
+    found = aligned_residuals(prediction, truth)
+    if found is None:
         return None
-    spread, pixel = _spread(values), _roughness(errors)
-    # Errors as large as the depth itself make a map useless.
-    if not (spread < 1 and pixel < 1):
+    summary = _smooth_summary(prediction, truth, found)
+    if summary is None:
+        return None
+    log_scale = found.log_scale if prediction.scale_source is ScaleSource.MODEL else None
+    return replace(summary, log_scale=log_scale, disagreement=prediction.disagreement)
+
+
+def _smooth_summary(prediction: DepthMap, truth: DepthMap, found: Residuals) -> NoiseSummary | None:
+    if found.is_reversed:
         return _REVERSED
-    return NoiseSummary(spread, pixel, far_share, _blur_px(prediction, truth), *_variogram(values, places))
+    values, positions = found.cells()
+    if len(values) < FEWEST_CELLS:
+        return None
+    spread, pixel = robust_spread(values), _roughness(found.errors)
+    # Errors as large as the depth itself make a map useless.
+    if not (spread < 1 and (pixel is None or pixel < 1)):
+        return _REVERSED
+    return NoiseSummary(spread, pixel, found.far_share, _blur_px(prediction, truth), *_variogram(values, positions))
 
 
-def noise_of(summaries: Sequence[NoiseSummary]) -> NoiseModel:
+def noise_of(summaries: Sequence[NoiseSummary], places: Sequence[str] | None = None) -> NoiseModel:
     """The noise model from the summaries of many maps.
+
+    Args:
+        summaries: The summaries.
+        places: The place that each map shows; None where each shows another.
 
     Raises:
         InputError: If there are no summaries.
     """
     if not summaries:
         raise InputError("No map has enough depth in common with its ground truth; a noise model needs at least one.")
-    spreads = np.array([item.spread for item in summaries])
-    # Reversed maps give no estimate but that of the smooth error.
-    summaries = [item for item in summaries if not item.is_reversed]
-    if not summaries:
-        return NoiseModel(relative=1.0)
-    mean_square = float(np.mean(spreads**2))
-    # The spread of the next frame is as uncertain as these vary.
-    widening = stdtrit(len(spreads) - 1, _LEVEL) / ndtri(_LEVEL) if len(spreads) > 1 else 2.0
-    relative = math.sqrt(mean_square) * max(float(widening), 1.0)
-    return NoiseModel(
-        relative=round(relative, 4),
-        place_share=round(_place_share(summaries), 3),
-        pixel=round(float(np.median([item.pixel for item in summaries])), 4),
-        far_share=round(float(np.median([item.far_share for item in summaries])), 3),
-        blur_px=round(float(np.median([item.blur_px for item in summaries])), 1),
+    names = [str(index) for index in range(len(summaries))] if places is None else places
+    # Reversed maps give no estimate but those of the smooth error and the scale.
+    usable = [item for item in summaries if not item.is_reversed]
+    typical = _median([item.disagreement for item in summaries], None, 4)
+    # The spread of a reversed map is the largest there is.
+    spreads = [item.spread / (1.0 if item.is_reversed else item.factor(typical)) for item in summaries]
+    logs = [(item.log_scale, name) for item, name in zip(summaries, names, strict=True) if item.log_scale is not None]
+    model = NoiseModel(
+        relative=1.0,
+        scale=round(_root_mean_square(*zip(*logs, strict=True)), 4) if logs else None,
+        typical_disagreement=typical,
     )
+    if not usable:
+        return model
+    return replace(
+        model,
+        relative=round(_root_mean_square(spreads, names), 4),
+        place_share=round(_place_share(usable), 3),
+        pixel=_median([item.pixel for item in usable], SHAPE.pixel, 4),
+        far_share=_median([item.far_share for item in usable], 0.0, 3),
+        blur_px=_median([item.blur_px for item in usable], SHAPE.blur_px, 1),
+    )
+
+
+def left_out(summaries: Sequence[NoiseSummary], places: Sequence[str]) -> dict[str, LeftOut]:
+    """How well the models of all other places fit each place.
+
+    Args:
+        summaries: The summaries of the maps.
+        places: The place that each shows.
+
+    Returns:
+        ``smooth``, the smooth error of the maps, whose errors are taken as normal with their own spread, and ``scale``,
+        where the depth states one. Empty for a single place.
+    """
+    spreads: dict[str, list[float]] = {"smooth": [], "scale": []}
+    within: dict[str, list[float]] = {"smooth": [], "scale": []}
+    kept = list(zip(summaries, places, strict=True))
+    for place in dict.fromkeys(places):
+        others = [(item, name) for item, name in kept if name != place]
+        if not others:
+            return {}
+        model = noise_of([item for item, _ in others], [name for _, name in others])
+        for item in (item for item, name in kept if name == place):
+            ratio = item.spread / max(model.relative * item.factor(model.typical_disagreement), _LEAST_ERROR)
+            spreads["smooth"].append(ratio)
+            within["smooth"].append(float(erf(_WITHIN / (math.sqrt(2) * max(ratio, _LEAST_ERROR)))))
+            if item.log_scale is not None and model.scale is not None:
+                ratio = abs(item.log_scale) / max(model.scale, _LEAST_ERROR)
+                spreads["scale"].append(ratio)
+                within["scale"].append(float(ratio <= _WITHIN))
+    return {
+        name: LeftOut(float(np.sqrt(np.mean(np.square(found)))), float(np.mean(within[name])))
+        for name, found in spreads.items()
+        if found
+    }
+
+
+def _root_mean_square(errors: Sequence[float], places: Sequence[str]) -> float:
+    """Root of the mean square over places, each of which counts once, widened because they are few."""
+    squares: dict[str, list[float]] = {}
+    for error, place in zip(errors, places, strict=True):
+        squares.setdefault(place, []).append(error**2)
+    # The error at the next place is as uncertain as these vary.
+    widening = stdtrit(len(squares) - 1, _LEVEL) / ndtri(_LEVEL) if len(squares) > 1 else 2.0
+    return math.sqrt(float(np.mean([np.mean(found) for found in squares.values()]))) * max(float(widening), 1.0)
+
+
+def _median(numbers: Sequence[float | None], default: Number, digits: int) -> float | Number:
+    known = [number for number in numbers if number is not None]
+    return round(float(np.median(known)), digits) if known else default
 
 
 def write_noise(path: Path, name: str, model: NoiseModel, origin: str) -> None:
@@ -139,7 +230,8 @@ def write_noise(path: Path, name: str, model: NoiseModel, origin: str) -> None:
         model: The model.
         origin: The data of the fit, in words, for the comment at the top.
     """
-    numbers = "\n".join(f"    {key}: {value}" for key, value in vars(model).items())
+    # What was not measured, null, is left to the defaults.
+    numbers = "\n".join(f"    {key}: {value}" for key, value in vars(model).items() if value is not None)
     path.write_text(
         f"# Errors of {name}, fitted to {origin}.\n"
         f"defaults:\n  - default\n\n# By the name of the depth map.\nmodels:\n"
@@ -148,77 +240,14 @@ def write_noise(path: Path, name: str, model: NoiseModel, origin: str) -> None:
     )
 
 
-def _residuals(prediction: DepthMap, truth: DepthMap) -> tuple[np.ndarray, float] | NoiseSummary | None:
-    """Relative errors of an aligned map, NaN where unknown, and its far share.
-
-    The summary of a reversed map; None without enough common depth.
-    """
-    known = prediction.valid & truth.valid
-    if np.count_nonzero(known) < _FEWEST_CELLS:
-        return None
-    errors = np.full(truth.shape, np.nan)
-    true = truth.values[known].astype(np.float64)
-    values = prediction.values[known].astype(np.float64)
-    if prediction.kind.has_shape:
-        logs = np.log(values) - np.log(true)
-        errors[known] = logs - np.median(logs)
-        return errors, 0.0
-    aim = 1 / true if prediction.kind.larger_is_nearer else true
-    low, high = np.percentile(aim, (2, 98))
-    if high - low <= _LEAST_RANGE * abs(high):
-        # Any scale fits a flat ground truth.
-        return None
-    scale, shift = _robust_line(values, aim)
-    if scale <= 0:
-        return _REVERSED
-    aligned = scale * values + shift
-    # Errors are relative to the whole level, including the part below the 2nd percentile.
-    far_share = float(low / max(high - low, 1e-12))
-    level = np.maximum(aligned - np.percentile(aligned, 2), 0) + far_share * (high - low)
-    errors[known] = (aligned - aim) / level
-    return errors, far_share
-
-
-def _robust_line(values: np.ndarray, aim: np.ndarray) -> tuple[float, float]:
-    """Scale and shift of the least-squares line, refitted twice without the worst fifth."""
-    kept = np.ones(len(values), dtype=bool)
-    scale, shift = 0.0, float(np.mean(aim))
-    for _ in range(3):
-        if np.ptp(values[kept]) <= _LEAST_SPREAD * np.abs(values[kept]).max():
-            return 0.0, float(np.mean(aim))
-        scale, shift = (float(number) for number in np.polyfit(values[kept], aim[kept], 1))
-        errors = np.abs(scale * values + shift - aim)
-        kept = errors <= np.quantile(errors, 0.8)
-    return scale, shift
-
-
-def _cells(errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean error of each cell with enough known pixels, (N,), and its position in longer sides, (N, 2)."""
-    side = max(1, round(max(errors.shape) / _CELLS))
-    rows, columns = errors.shape[0] // side, errors.shape[1] // side
-    blocks = errors[: rows * side, : columns * side].reshape(rows, side, columns, side)
-    known = np.isfinite(blocks)
-    counts = known.sum(axis=(1, 3))
-    means = np.where(known, blocks, 0).sum(axis=(1, 3)) / np.maximum(counts, 1)
-    enough = counts >= _LEAST_CELL * side**2
-    places = np.argwhere(enough) * side / max(errors.shape)
-    return means[enough], places
-
-
-def _spread(values: np.ndarray) -> float:
-    """Robust standard deviation: half the width of the middle 68 %."""
-    low, high = np.percentile(values, (16, 84))
-    return float(max(high - low, 0.0) / 2)
-
-
-def _roughness(errors: np.ndarray) -> float:
-    """Standard deviation of neighbouring pixels about a smooth surface."""
+def _roughness(errors: np.ndarray) -> float | None:
+    """Standard deviation of neighbouring pixels about a smooth surface; None without neighbours."""
     filled = np.where(np.isfinite(errors), errors, 0).astype(np.float32)
     known = np.isfinite(errors).astype(np.float32)
     weight = cv2.boxFilter(known, -1, (5, 5))
     mean = cv2.boxFilter(filled, -1, (5, 5)) / np.maximum(weight, 1e-6)
     inside = weight > 0.99
-    return _spread((filled - mean)[inside]) if inside.any() else 0.0
+    return robust_spread((filled - mean)[inside]) if inside.any() else None
 
 
 def _variogram(values: np.ndarray, places: np.ndarray) -> tuple[tuple[float, ...], tuple[int, ...]]:
@@ -244,8 +273,8 @@ def _place_share(summaries: Sequence[NoiseSummary]) -> float:
 
 
 @np.errstate(divide="ignore", invalid="ignore")
-def _blur_px(prediction: DepthMap, truth: DepthMap) -> float:
-    """Distance from a step of true depth at which a map reaches half the step [px]."""
+def _blur_px(prediction: DepthMap, truth: DepthMap) -> float | None:
+    """Distance from a step of true depth at which a map reaches half the step [px]; None for too few steps."""
     values = np.log(prediction.values) if prediction.kind.has_shape else prediction.values
     z = np.where(truth.valid, truth.values, np.nan)
     left, right = z[:, : -2 * _STEP_PX], z[:, 2 * _STEP_PX :]
@@ -254,8 +283,8 @@ def _blur_px(prediction: DepthMap, truth: DepthMap) -> float:
     columns = columns + _STEP_PX
     inside = (columns >= 2 * _WIDEST_BLUR_PX) & (columns < z.shape[1] - 2 * _WIDEST_BLUR_PX)
     rows, columns = rows[inside], columns[inside]
-    if len(rows) < _FEWEST_CELLS:
-        return 2.0
+    if len(rows) < FEWEST_CELLS:
+        return None
     reach = np.arange(1, _WIDEST_BLUR_PX + 1)
     changes = np.array([np.nanmean(np.abs(values[rows, columns + k] - values[rows, columns - k])) for k in reach])
     # The widest distance always reaches half of its own change.

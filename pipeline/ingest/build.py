@@ -180,7 +180,7 @@ def _frame(item: Item, index: int, image: _Image, settings: IngestSettings) -> F
 
 
 def _depth(item: Item, index: int, image: _Image, size: Size) -> DepthMap:
-    return read_depth(
+    depth = read_depth(
         item.depth[index],
         kind=item.depth_kind,
         scale_source=item.scale_source or ScaleSource.NONE,
@@ -190,6 +190,7 @@ def _depth(item: Item, index: int, image: _Image, size: Size) -> DepthMap:
         size=size,
         quarter_turn=image.path is not None and has_quarter_turn(image.path),
     )
+    return depth if item.depth_backend is None else replace(depth, backend=item.depth_backend)
 
 
 def _regions_and_claims(

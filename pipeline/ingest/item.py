@@ -54,6 +54,8 @@ class Item:
         depth_scale: Metres (or units) per stored number; see ``read_depth``.
         depth_invalid: Stored numbers that mean "no depth"; None is 0 for integers.
         depth_key: Name of the array in an npz or of the channel in an EXR.
+        depth_backend: Name of the network that made the depth files, which chooses their noise model; None is
+            ``file``, whose errors are those of the worst network measured.
         poses: Camera-to-world matrices 4 x 4 [m], one per frame, or none.
         timestamps_s: Times of images [s], one per frame, or none; a video has its own times.
         regions: Regions in JSON form, see ``parse_region``.
@@ -74,6 +76,7 @@ class Item:
     depth_scale: float | None = None
     depth_invalid: tuple[float, ...] | None = None
     depth_key: str | None = None
+    depth_backend: str | None = None
     poses: tuple[Matrix, ...] = ()
     timestamps_s: tuple[float, ...] = ()
     regions: tuple[Mapping[str, Any], ...] = ()
@@ -241,6 +244,7 @@ _NORMALISERS = {
     "depth": _paths,
     "depth_kind": lambda value: member(DepthKind, value, "It"),
     "depth_scale": _positive,
+    "depth_backend": lambda value: text(value, "It"),
     # NaN never counts as depth, so naming it is harmless.
     "depth_invalid": lambda value: _numbers([number for number in _several(value) if number == number]),
     "depth_key": lambda value: text(value, "It"),

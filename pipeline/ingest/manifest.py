@@ -15,7 +15,7 @@ from pipeline.records.errors import InputError
 Row = tuple[str, Mapping[str, Any] | InputError]
 """The place of a row, and its values or the reason why it cannot be read."""
 
-_TEXT_KEYS = frozenset(("id", "depth_kind", "scale_source", "depth_key"))
+_TEXT_KEYS = frozenset(("id", "depth_kind", "scale_source", "depth_key", "depth_backend"))
 _PATHS_KEYS = frozenset(("frames", "depth"))
 _TEXT_OR_JSON_KEYS = frozenset(("question", "questions", "claims"))
 

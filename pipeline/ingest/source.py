@@ -30,6 +30,7 @@ class FileSource:
         depth_scale: Metres (or units) per stored number.
         depth_invalid: Stored numbers that mean "no depth"; None is 0 for integers.
         depth_key: Name of the array in an npz or of the channel in an EXR.
+        depth_backend: Name of the network that made the depth files; None is ``file``.
         camera: fx, fy, cx, cy [px] for items without a camera, with width and height if for another size.
         claims: Path of a JSON file of claims, see ``read_claims``, or its content.
         anchors: Known lengths and distances for items without their own, see ``Anchor.from_plain``.
@@ -51,6 +52,7 @@ class FileSource:
         depth_scale: float | None = None,
         depth_invalid: float | Sequence[float] | None = None,
         depth_key: str | None = None,
+        depth_backend: str | None = None,
         camera: Mapping[str, float] | None = None,
         claims: str | Path | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         anchors: Sequence[Mapping[str, Any]] | None = None,
@@ -68,6 +70,7 @@ class FileSource:
             "depth_scale": depth_scale,
             "depth_invalid": depth_invalid,
             "depth_key": depth_key,
+            "depth_backend": depth_backend,
             "camera": camera,
             "anchors": anchors,
         }

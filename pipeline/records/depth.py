@@ -95,9 +95,12 @@ class DepthMap:
             is not one more measurement.
         disagreement: How far the predictions that the map averages are apart: a share of z, or of the map's range
             where the kind has no shape; None where there is only one.
+        misfit: How far known lengths or measured points are from the map, as a multiple of its backend's errors; 1
+            where they agree, or where there are none.
 
     Raises:
-        RecordError: If shapes differ, a metric map names no scale source, or the scale's error is not a share.
+        RecordError: If shapes differ, a metric map names no scale source, the scale's error is not a share, or the
+            misfit is below 1.
     """
 
     values: np.ndarray
@@ -110,6 +113,7 @@ class DepthMap:
     scale_error: float | None = None
     sampling: Sampling = Sampling()
     disagreement: float | None = None
+    misfit: float = 1.0
 
     def __post_init__(self) -> None:
         """Check shapes and remove meaningless pixels from the mask."""
@@ -139,6 +143,7 @@ class DepthMap:
                 kind is DepthKind.METRIC and math.isfinite(self.scale_error) and self.scale_error >= 0,
                 f"The scale's error of {kind} depth must be a share >= 0 of metric depth, not {self.scale_error!r}.",
             )
+        require(1 <= self.misfit < math.inf, f"The misfit of depth must be at least 1, not {self.misfit!r}.")
         valid = valid & np.isfinite(values)
         if kind.has_shape:
             valid &= values > 0

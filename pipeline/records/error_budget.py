@@ -20,7 +20,8 @@ class ErrorBudget:
 
     Args:
         noise: Errors of depth, by backend.
-        scale: Error of the metric scale by its source, as a fraction.
+        scale: Error of the metric scale by its source, as a fraction; that of ``model`` holds for backends whose noise
+            model states none.
         focal: Error of the focal length by the camera's source, as a fraction.
         mask_px: Error of the edge of a mask [px].
         given_px: Error of the edge of a box that a person or a data set gave [px].
@@ -58,10 +59,16 @@ class ErrorBudget:
                 raise SettingError(name, f"lacks {', '.join(missing)}.")
 
     def scale_error(self, depth: DepthMap) -> float:
-        """Error of the metric scale of a map, as a fraction: its own where anchors gave it; 0 without metres."""
+        """Error of the metric scale of a map, as a fraction; 0 without metres.
+
+        It is the map's own where anchors gave it, and that of the backend's noise model where the scale is a model's.
+        """
         if depth.kind is not DepthKind.METRIC:
             return 0.0
-        return self.scale[depth.scale_source] if depth.scale_error is None else depth.scale_error
+        if depth.scale_error is not None:
+            return depth.scale_error
+        measured = self.noise.of(depth).scale if depth.scale_source is ScaleSource.MODEL else None
+        return self.scale[depth.scale_source] if measured is None else measured
 
     def length(self, depth: DepthMap, source: CameraSource) -> float:
         """Error of the scale of a length across the image, as a fraction."""

@@ -27,6 +27,7 @@ from pipeline.records import (
 )
 from pipeline.records.error_budget import ErrorBudget
 from pipeline.records.message import Language, Message, message
+from pipeline.records.noise import ANCHORED
 from pipeline.records.relations import Need
 from pipeline.verify.rules.anchor_reading import pixels, read
 from pipeline.verify.rules.base import CannotMeasure, Settings
@@ -96,7 +97,12 @@ def judge_anchored(
         One verdict per claim, in the same order, as ``Verifier.judge``.
     """
     is_affine = any(not depth.kind.has_shape for depth in scene.unanchored_depth)
-    original = replace(scene, depth=scene.unanchored_depth) if is_affine else scene
+    # What the anchors say about the map holds for its original too.
+    misfits = [depth.misfit for depth in scene.depth]
+    unanchored = tuple(
+        replace(depth, misfit=misfit) for depth, misfit in zip(scene.unanchored_depth, misfits, strict=True)
+    )
+    original = replace(scene, depth=unanchored) if is_affine else scene
     verdicts: dict[int, Verdict] = {}
     for judged, needs in ((original, (Need.NOTHING, Need.ORDER)), (scene, (Need.SHAPE, Need.METRIC))):
         at = [index for index, claim in enumerate(claims) if need_of(claim) in needs]
@@ -166,13 +172,13 @@ def _anchored(view: FrameView, anchors: list[tuple[Anchor, list[ObjectView]]]) -
             if depth.kind is DepthKind.METRIC and depth.scale_source is not ScaleSource.ANCHOR:
                 kept = _kept_scale(view, solution)
                 if kept is not None:
-                    return depth, [*problems, *kept]
+                    return _doubted(view, solution), [*problems, *kept]
             anchored = _rescaled(depth, solution)
     except CannotScale as refusal:
         return depth, [*problems, refusal.reason]
     if solution.misfit > _DISAGREEMENT:
         problems.append(_disagreement(lengths, solution, anchored.scale_error or 0.0))
-    return anchored, problems
+    return _with_misfit(anchored, solution), problems
 
 
 def _read(
@@ -210,6 +216,24 @@ def _kept_scale(view: FrameView, solution: Solution) -> tuple[Message, ...] | No
     return (message("kept_scale", factor=solution.scale, error=solution.error, own=own),)
 
 
+def _doubted(view: FrameView, solution: Solution) -> DepthMap:
+    """A metric map that keeps its scale: what anchors miss by more than the errors widens those of a network.
+
+    A sensor's scale is better known than what anchors say; they are reported, and change nothing.
+    """
+    depth, own = view.depth, view.budget.scale_error(view.depth)
+    if depth.scale_source is ScaleSource.SENSOR:
+        return depth
+    expected = math.hypot(own, solution.error)
+    off = abs(math.log(solution.scale)) / expected if expected > 0 else 0.0
+    return _with_misfit(replace(depth, scale_error=own * max(1.0, off)), solution)
+
+
+def _with_misfit(depth: DepthMap, solution: Solution) -> DepthMap:
+    """The map with a smooth error under which its anchors agree."""
+    return replace(depth, misfit=max(depth.misfit, solution.misfit))
+
+
 def _rescaled(depth: DepthMap, solution: Solution) -> DepthMap:
     if solution.error > _MOST_SCALE_ERROR:
         raise CannotScale("rough_scale", error=solution.error)
@@ -225,7 +249,7 @@ def _solved_affine(view: FrameView, lengths: list[_Read], flat: list[Pixels]) ->
     values = depth.values[depth.valid][:: max(1, depth.values.size // 20_000)].astype(np.float64)
     solution = solve_affine([known for _, known in lengths], depth.kind, values, flat)
     z = shape_of(depth.values, depth.kind, solution.shift) * solution.scale
-    backend = f"{depth.backend} anchored"
+    backend = depth.backend + ANCHORED
     errors = np.interp(depth.values, solution.levels, _errors_at(view, solution, backend))
     valid = depth.valid & np.isfinite(z) & (errors <= _MOST_ERROR)
     if np.count_nonzero(valid) < _LEAST_KEPT * np.count_nonzero(depth.valid):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pipeline.records import DepthMap, Frame, Region, Scene
 from pipeline.records.error_budget import ErrorBudget
 from pipeline.records.weights import Weights
+from pipeline.verify.measured_points import with_measured_errors
 from pipeline.verify.own_samples import on_own_grid, regions_on_grids
 from pipeline.verify.rules.base import Settings
 from pipeline.verify.rules.object_view import object_views
@@ -53,7 +54,9 @@ def views_of(
         weights: Weights of the fitted models.
     """
     fits = budget, settings, weights
-    depths = scene.depth or (None,) * len(scene.frames)
+    depths: Sequence[DepthMap | None] = [
+        with_measured_errors(frame, depth, budget) for frame, depth in zip(scene.frames, scene.depth, strict=False)
+    ] or [None] * len(scene.frames)
     images = Views(scene.frames, depths, regions, fits)
     grids = [
         (depth is not None and on_own_grid(frame, depth)) or (frame, depth)

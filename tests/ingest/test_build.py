@@ -13,6 +13,7 @@ from pipeline.ingest.annotations import parse_annotations
 from pipeline.ingest.build import IngestSettings, build_scene, frame_from
 from pipeline.ingest.item import Item
 from pipeline.ingest.manifest import read_manifest
+from pipeline.ingest.source import FileSource
 from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.camera import Camera, CameraSource
 from pipeline.records.claim import encode_mask
@@ -180,6 +181,17 @@ def test_real_sensor_depth_lies_where_rooms_are(shared_dir, folder, rgb, depth, 
     given = build_scene(item).frames[0].given_depth
     assert given.scale_source is ScaleSource.SENSOR
     assert metres[0] < np.median(given.values[given.valid]) < metres[1]
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, "file"), ("midas", "midas")])
+def test_depth_of_a_file_is_named_after_its_network(tmp_path, given, expected):
+    Image.fromarray(np.full((6, 8, 3), 90, np.uint8)).save(tmp_path / "image.png")
+    np.save(tmp_path / "depth.npy", np.linspace(1, 2, 48, dtype=np.float32).reshape(6, 8))
+    item = {"frames": "image.png", "depth": "depth.npy", "depth_kind": "disparity_affine", "depth_backend": given}
+    (tmp_path / "manifest.jsonl").write_text(json.dumps(item))
+    source = FileSource(tmp_path / "manifest.jsonl", depth_backend="zoedepth" if given else None)
+    (frame,) = source.scene(next(source.items())).frames
+    assert frame.given_depth.backend == expected
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,7 @@ def test_anchors_may_be_json_as_typed_or_split_at_its_commas():
         ({"depth": ["d.npy"]}, "'a', depth: 1 given for 2 frames; give one per frame"),
         ({"depth_kind": "metres"}, "'a', depth_kind: It must be one of metric, "),
         ({"scale_source": "none"}, "'a', scale_source: depth of kind metric cannot have none"),
+        ({"depth_backend": " "}, "'a', depth_backend: "),
         ({"depth_kind": "scale_invariant", "scale_source": "sensor"}, "'a', scale_source: depth of kind scale_inv"),
         ({"depth_scale": 0}, "'a', depth_scale: it must be positive"),
         ({"depth_scale": "mm"}, "'a', depth_scale: It must be 1 finite numbers"),

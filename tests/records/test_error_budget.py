@@ -12,7 +12,7 @@ from pipeline.records import DepthMap, Origin, Region
 from pipeline.records.camera import CameraSource
 from pipeline.records.error_budget import ErrorBudget
 from pipeline.records.errors import ConfigError
-from pipeline.records.noise import DEFAULTS
+from pipeline.records.noise import NoiseModel, NoiseModels
 
 VALUES = np.linspace(1, 3, 12).reshape(3, 4)
 BUDGET = ErrorBudget()
@@ -22,7 +22,6 @@ BUDGET = ErrorBudget()
     "kind, source, expected",
     [
         ("metric", "sensor", "sensor"),
-        ("metric", "model", "model"),
         ("metric", "anchor", "anchor"),
         ("scale_invariant", "none", None),
         ("disparity_affine", "none", None),
@@ -33,6 +32,19 @@ def test_the_error_of_the_scale_is_that_of_its_source(kind: str, source: str, ex
     assert found == (0.0 if expected is None else BUDGET.scale[expected])
 
 
+@pytest.mark.parametrize("measured, expected", [(0.4, 0.4), (0.0, 0.0), (None, BUDGET.scale["model"])])
+def test_a_network_s_scale_has_the_error_of_its_noise_model(measured: float | None, expected: float) -> None:
+    noise = NoiseModels({**NoiseModels().models, "own": NoiseModel(scale=measured)})
+    depth = DepthMap.from_values(VALUES, "metric", "model", backend="own")
+    assert ErrorBudget(noise).scale_error(depth) == expected
+    assert ErrorBudget(noise).scale_error(replace(depth, scale_source="sensor")) == BUDGET.scale["sensor"]
+
+
+def test_an_unknown_network_s_scale_is_that_of_the_worst_one_measured() -> None:
+    depth = DepthMap.from_values(VALUES, "metric", "model", backend="file")
+    assert BUDGET.scale_error(depth) == NoiseModels().models["unknown_shape"].scale
+
+
 def test_an_error_from_anchors_takes_precedence() -> None:
     depth = replace(DepthMap.from_values(VALUES, "metric", "anchor"), scale_error=0.21)
     assert BUDGET.scale_error(depth) == 0.21
@@ -41,7 +53,8 @@ def test_an_error_from_anchors_takes_precedence() -> None:
 @pytest.mark.parametrize("source", list(CameraSource))
 def test_a_length_across_needs_scale_and_focal_length(source: CameraSource) -> None:
     depth = DepthMap.from_values(VALUES, "metric", "model")
-    assert BUDGET.length(depth, source) == pytest.approx(math.hypot(BUDGET.scale["model"], BUDGET.focal[source]))
+    expected = math.hypot(BUDGET.scale_error(depth), BUDGET.focal[source])
+    assert BUDGET.length(depth, source) == pytest.approx(expected)
 
 
 def test_better_sources_have_smaller_errors() -> None:
@@ -86,4 +99,4 @@ def test_every_source_must_be_listed(name: str, missing: str) -> None:
 
 
 def test_the_noise_of_depth_is_part_of_it() -> None:
-    assert BUDGET.noise.models == dict(DEFAULTS)
+    assert BUDGET.noise.models == NoiseModels().models

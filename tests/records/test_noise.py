@@ -13,9 +13,23 @@ from pipeline.config.build import build, build_stages
 from pipeline.config.overrides import options_of
 from pipeline.records import DepthKind, DepthMap
 from pipeline.records.errors import ConfigError
-from pipeline.records.noise import AFFINE, DEFAULTS, EXACT, NANO, SENSOR, SHAPE, NoiseModel, NoiseModels, place_distance
+from pipeline.records.noise import (
+    AFFINE,
+    EXACT,
+    KINDS,
+    NANO,
+    SENSOR,
+    SHAPE,
+    UNKNOWN_AFFINE,
+    UNKNOWN_SHAPE,
+    NoiseModel,
+    NoiseModels,
+    image_factor,
+    place_distance,
+)
 
 VALUES = np.linspace(1, 3, 12).reshape(3, 4)
+DEFAULTS = {**NoiseModels().models, **NoiseModels().changes}
 
 
 def depth(kind: str, source: str = "none", backend: str = "someone's") -> DepthMap:
@@ -45,11 +59,22 @@ def test_values_other_than_standard_deviations_are_refused(name: str, value: obj
     "given, expected",
     [
         (depth("metric", "sensor"), SENSOR),
-        (depth("metric", "model"), SHAPE),
-        (depth("metric", "anchor"), SHAPE),
-        (depth("scale_invariant"), SHAPE),
-        (depth("depth_affine"), AFFINE),
-        (depth("disparity_affine"), AFFINE),
+        (depth("metric", "sensor", "file"), SENSOR),
+        (depth("metric", "model", "zoedepth"), SHAPE),
+        (depth("metric", "anchor", "moge"), SHAPE),
+        (depth("metric", "anchor", "midas anchored"), SHAPE),
+        (depth("metric", "anchor", "nano anchored"), SHAPE),
+        (depth("scale_invariant", backend="moge"), SHAPE),
+        (depth("depth_affine", backend="depth_anything_3"), AFFINE),
+        (depth("disparity_affine", backend="midas"), AFFINE),
+        (depth("metric", "model"), UNKNOWN_SHAPE),
+        (depth("metric", "anchor"), UNKNOWN_SHAPE),
+        (depth("metric", "anchor", "file anchored"), UNKNOWN_SHAPE),
+        (depth("scale_invariant"), UNKNOWN_SHAPE),
+        (depth("depth_affine"), UNKNOWN_AFFINE),
+        (depth("disparity_affine"), UNKNOWN_AFFINE),
+        (depth("metric", "model", "file"), UNKNOWN_SHAPE),
+        (depth("disparity_affine", backend="predicted"), UNKNOWN_AFFINE),
         (depth("metric", "sensor", "rendered"), EXACT),
         (depth("disparity_affine", backend="rendered"), EXACT),
         (depth("disparity_affine", backend="nano"), NANO),
@@ -64,17 +89,24 @@ def test_a_backend_s_own_model_goes_before_that_of_its_kind() -> None:
     own = NoiseModel(relative=0.3)
     models = NoiseModels({**DEFAULTS, "midas": own})
     assert models.of(depth("disparity_affine", backend="midas")) is own
-    assert models.of(depth("disparity_affine", backend="dpt")) is AFFINE
+    assert models.of(depth("disparity_affine", backend="midas_v21")) is AFFINE
 
 
-@pytest.mark.parametrize("kind, base", [("disparity_affine", AFFINE), ("scale_invariant", SHAPE)])
-def test_a_backend_s_numbers_replace_those_of_its_kind(kind: str, base: NoiseModel) -> None:
-    models = NoiseModels({**DEFAULTS, "midas": {"pixel": 0.01, "relative": None}})
-    assert models.of(depth(kind, backend="midas")) == replace(base, pixel=0.01)
-    assert models.of(depth(kind, backend="dpt")) is base
+@pytest.mark.parametrize(
+    "name, kind, base",
+    [
+        ("midas", "disparity_affine", AFFINE),
+        ("midas", "scale_invariant", SHAPE),
+        ("file", "disparity_affine", UNKNOWN_AFFINE),
+    ],
+)
+def test_a_backend_s_numbers_replace_those_of_its_kind(name: str, kind: str, base: NoiseModel) -> None:
+    models = NoiseModels({**DEFAULTS, name: {"pixel": 0.01, "relative": None}})
+    assert models.of(depth(kind, backend=name)) == replace(base, pixel=0.01)
+    assert NoiseModels().of(depth(kind, backend=name)) is base
 
 
-@pytest.mark.parametrize("missing", ["sensor", "shape", "affine"])
+@pytest.mark.parametrize("missing", KINDS)
 def test_every_kind_needs_a_model(missing: str) -> None:
     with pytest.raises(ConfigError, match=rf"noise\.models lacks {missing}\."):
         NoiseModels({name: model for name, model in DEFAULTS.items() if name != missing})
@@ -88,14 +120,14 @@ def test_values_other_than_models_are_refused() -> None:
 
 def test_the_configuration_equals_the_defaults() -> None:
     config = load_config()
-    assert build(config.noise).models == dict(DEFAULTS)
-    assert build_stages(config).verify.verifier.budget.noise.models == dict(DEFAULTS)
+    for found in (build(config.noise), build_stages(config).verify.verifier.budget.noise):
+        assert (found.models, found.changes) == (NoiseModels().models, NoiseModels().changes)
 
 
 def test_the_configuration_can_change_a_model() -> None:
-    stages = build_stages(load_config(["noise.models.affine.relative=0.4"]))
-    for backend in ("someone's", "midas"):
-        assert stages.verify.verifier.budget.noise.of(depth("disparity_affine", backend=backend)).relative == 0.4
+    stages = build_stages(load_config(["noise.models.affine.relative=0.4", "noise.models.unknown_affine.relative=0.5"]))
+    for backend, expected in (("midas", 0.4), ("someone's", 0.5), ("file", 0.5)):
+        assert stages.verify.verifier.budget.noise.of(depth("disparity_affine", backend=backend)).relative == expected
     with pytest.raises(ConfigError, match=r"^noise\.models\.affine\.relative must be"):
         build_stages(load_config(["noise.models.affine.relative=-1"]))
 
@@ -107,13 +139,43 @@ def test_the_numbers_of_every_depth_backend_can_be_changed() -> None:
     for name in [*names, "file", "lidar", "predicted", "simulated_sensor"]:
         noise = build(load_config([f"noise.models.{name}.pixel=0.25"]).noise)
         assert noise.of(depth("disparity_affine", backend=name)).pixel == 0.25
-        assert noise.of(depth("disparity_affine")).pixel == AFFINE.pixel
+        assert noise.of(depth("disparity_affine")).pixel == UNKNOWN_AFFINE.pixel
 
 
-def test_sensors_are_better_than_networks_and_these_better_with_a_shape() -> None:
+def test_sensors_are_better_than_networks_these_better_with_a_shape_and_unknown_ones_the_worst() -> None:
     for level in (0.5, 2.0, 5.0):
-        assert EXACT.smooth(level) < SENSOR.smooth(level) < SHAPE.smooth(level) < AFFINE.smooth(level)
+        found = [model.smooth(level) for model in (EXACT, SENSOR, SHAPE, AFFINE, UNKNOWN_SHAPE, UNKNOWN_AFFINE)]
+        assert found == sorted(set(found))
+    assert UNKNOWN_SHAPE.scale is not None and SHAPE.scale == UNKNOWN_SHAPE.scale > 0.6
     assert DepthKind.METRIC.has_shape and SHAPE.far_share == 0 < AFFINE.far_share
+
+
+@pytest.mark.parametrize(
+    "disagreement, typical, misfit, expected",
+    [
+        (0.04, 0.01, 1.0, 4.0),
+        (0.005, 0.01, 1.0, 1.0),
+        (None, 0.01, 1.0, 1.0),
+        (0.04, None, 1.0, 1.0),
+        (0.04, 0.0, 1.0, 1.0),
+        (None, None, 3.0, 3.0),
+        (0.04, 0.01, 3.0, 4.0),
+        (0.02, 0.01, 3.0, 3.0),
+    ],
+)
+def test_an_image_has_the_larger_of_the_errors_that_it_shows(
+    disagreement: float | None, typical: float | None, misfit: float, expected: float
+) -> None:
+    model = NoiseModel(relative=0.02, relative_per_m=0.01, pixel=0.003, far_share=0.2, typical_disagreement=typical)
+    shown = replace(depth("disparity_affine"), disagreement=disagreement, misfit=misfit)
+    assert image_factor(shown, model) == expected
+    assert model.of_image(shown) == replace(model, relative=expected * 0.02, relative_per_m=expected * 0.01)
+
+
+def test_no_image_s_smooth_error_exceeds_its_depth() -> None:
+    shown = replace(depth("disparity_affine"), misfit=100.0)
+    assert NoiseModel(relative=0.1).of_image(shown).relative == 1.0
+    assert NoiseModel(relative=2.0).of_image(shown).relative == 2.0
 
 
 @pytest.mark.parametrize(

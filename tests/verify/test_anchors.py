@@ -22,6 +22,7 @@ from pipeline.records.message import message
 from pipeline.synthetic.depth_errors import monocular_metric
 from pipeline.synthetic.scenes import rendered_scene
 from pipeline.verify.anchors import judge_anchored, with_anchors
+from pipeline.verify.verifier import Verifier
 
 LAMP_Z = {"to_camera": "lamp", "measure": "z", "value": 1.5, "unit": "m"}
 CUP_Z = {"to_camera": "cup", "measure": "z", "value": 80, "unit": "cm"}
@@ -240,6 +241,34 @@ def test_anchors_that_contradict_each_other_are_named_and_widen_the_error() -> N
     assert "'lamp' is 1.5 m from the camera along z\" asks for 0.71 times" in problem.text()
     assert "'cup' is 160 cm from the camera along z\" asks for 1.41 times" in problem.text()
     assert found.depth[0].scale_error == pytest.approx(math.log(2) / 2, rel=1e-3)
+    assert found.depth[0].misfit > 2, "the smooth error grows until they agree"
+    assert anchored(scene_with(LAMP_Z, CUP_Z)).depth[0].misfit == 1.0
+
+
+def test_contradicting_anchors_widen_the_error_of_the_original_affine_depth_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    judged_scenes: list[Scene] = []
+    scene = scene_with(LAMP_Z, CUP_Z, kind=DISPARITY)
+    found = anchored(scene)
+    doubted = replace(found, depth=(replace(found.depth[0], misfit=3.0),))
+    monkeypatch.setattr(Verifier, "judge", lambda self, scene, *rest: judged_scenes.append(scene) or ())
+    judge_anchored(uncalibrated(), doubted, scenes.regions(), [])
+    assert [each.depth[0].kind for each in judged_scenes] == [DISPARITY, METRIC]
+    assert [each.depth[0].misfit for each in judged_scenes] == [3.0, 3.0]
+
+
+@pytest.mark.parametrize(("factor", "grows"), [(1.1, False), (2.0, True)])
+def test_a_network_keeps_its_scale_with_a_larger_error_where_a_rough_anchor_disagrees(
+    factor: float, grows: bool
+) -> None:
+    depth = replace(exact(METRIC), values=scenes.depth_m())
+    found = anchored(scene_with({**LAMP_Z, "value": 1.5 * factor, "error": 0.3 * factor}, depth=depth))
+    assert found.problems[0].code == "kept_scale"
+    own = ErrorBudget().scale_error(depth)
+    expected = own * max(1.0, math.log(factor) / math.hypot(own, 0.2))
+    assert found.depth[0].scale_error == pytest.approx(expected, rel=0.02)
+    assert (found.depth[0].scale_error > own) is grows
 
 
 @pytest.mark.parametrize(("factor", "is_reported"), [(1.0, False), (1.3, True)])

@@ -242,12 +242,17 @@ def _batches(cases: Iterable[Case], subjects: Subjects) -> Iterator[list[Case]]:
 
 
 def _prepared(run: ClaimRun, case: Case, subjects: Subjects) -> Scene | None:
-    """The scene with depth and text; None if a stage fails."""
+    """The scene with depth and text, and without given depth; None if a stage fails.
+
+    The given depth of a data set is its ground truth unless it is what is judged; a network alone must not profit from
+    it.
+    """
     ways = list(subjects.ways.values()) if case.expected else []
     try:
         for way in ways:
             way.check(asks=True)
-        return with_depth_and_text(case.scene, subjects.stages, run.seconds, asks=bool(ways))
+        scene = with_depth_and_text(case.scene, subjects.stages, run.seconds, asks=bool(ways))
+        return replace(scene, frames=tuple(replace(frame, given_depth=None) for frame in scene.frames))
     except StageError as error:
         _fail(run, case, error)
         return None

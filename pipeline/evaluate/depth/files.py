@@ -18,6 +18,7 @@ from pipeline.evaluate.depth.run import DepthSubject, estimated_depth
 from pipeline.evaluate.depth.score import fit_pixels
 from pipeline.evaluate.noise_fit import write_noise
 from pipeline.export.files import make_folder, replacing, write_csv
+from pipeline.export.html import counted
 from pipeline.export.text import csv_text, file_stem
 from pipeline.records.errors import TheodoliteError
 from pipeline.records.noise import NoiseModel
@@ -74,9 +75,10 @@ def write_noise_models(folder: Path, report: Mapping[str, Any]) -> None:
     """Write a configuration per backend, which ``noise=NAME`` finds through ``hydra.searchpath``."""
     make_folder(folder / "noise")
     for name, found in report["noise"].items():
-        origin = f"{found['images']} images of {report['dataset']['name']}"
+        images, places = counted(found["images"], "image"), counted(found["places"], "place")
+        origin = f"{images} of {report['dataset']['name']}, {places}"
         if found["reversed"]:
-            origin += f", in {found['reversed']} of which depth is reversed or useless"
+            origin += f"; depth is reversed or useless in {found['reversed']}"
         with replacing(folder / "noise" / f"{file_stem(name, 'backend')}.yaml") as temporary:
             write_noise(temporary, name, NoiseModel(**found["model"]), origin)
 

@@ -16,7 +16,7 @@ from pipeline.evaluate.depth.moments import BIN_EDGES_M, DepthBins
 from pipeline.evaluate.depth.protocol import EvaluationProtocol
 from pipeline.evaluate.depth.score import ImageScore
 from pipeline.evaluate.depth.table import ScoreTable
-from pipeline.evaluate.noise_fit import NoiseSummary, noise_of
+from pipeline.evaluate.noise_fit import NoiseSummary, left_out, noise_of
 from pipeline.records import ScaleSource
 from pipeline.records.errors import InputError
 from pipeline.records.versions import versions
@@ -85,10 +85,16 @@ def report_of(
     }
 
 
-def _noise(summaries: Sequence[NoiseSummary]) -> dict[str, Any]:
-    """A backend's noise model, its number of images, and how many of these have reversed depth."""
-    is_reversed = sum(item.is_reversed for item in summaries)
-    return {"model": vars(noise_of(summaries)), "images": len(summaries), "reversed": is_reversed}
+def _noise(found: Sequence[tuple[NoiseSummary, str]]) -> dict[str, Any]:
+    """A backend's noise model, its numbers of images, places and reversed maps, and its test on places left out."""
+    summaries, places = [summary for summary, _ in found], [place for _, place in found]
+    return {
+        "model": vars(noise_of(summaries, places)),
+        "images": len(summaries),
+        "places": len(set(places)),
+        "reversed": sum(item.is_reversed for item in summaries),
+        "left_out": {name: vars(test) for name, test in left_out(summaries, places).items()},
+    }
 
 
 class _Gathered:
@@ -98,7 +104,7 @@ class _Gathered:
         self.outcomes: Counter[Outcome] = Counter()
         self.sources: Counter[str] = Counter()
         self.notes: Counter[str] = Counter()
-        self.noise: dict[str, list[NoiseSummary]] = {}
+        self.noise: dict[str, list[tuple[NoiseSummary, str]]] = {}
         self.scale_ratios: list[float] = []
         self.seconds: list[float] = []
         self.bins = DepthBins()
@@ -128,7 +134,7 @@ class _Gathered:
         if line.scale_ratio is not None:
             self.scale_ratios.append(line.scale_ratio)
         if line.noise is not None and len(self.noise.setdefault(backend, [])) < _MOST_NOISE:
-            self.noise[backend].append(line.noise)
+            self.noise[backend].append((line.noise, line.group))
 
     def _problem(self, name: str, outcome: Outcome, reason: str) -> None:
         self.problem_count += 1

@@ -17,12 +17,12 @@ class DepthErrors:
 
     Args:
         depth: The map.
-        noise: Errors of its backend.
+        noise: Errors of its backend; the map itself may show larger ones, see ``image_factor``.
     """
 
     def __init__(self, depth: DepthMap, noise: NoiseModel) -> None:
         self.depth = depth
-        self.noise = noise
+        self.noise = noise.of_image(depth)
 
     @cached_property
     def spread(self) -> float:

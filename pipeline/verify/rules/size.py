@@ -85,7 +85,7 @@ def measured(item: ObjectView, extent: str) -> Extent:
     elif extent == "height" and item.region.mask is None:
         rows = np.flatnonzero(item.pixels.mask.any(axis=1))
         filled_px = min(rows[-1] - rows[0] + view.depth.sampling.height_px, side_px)
-        parts.append(_UNFILLED * abs(math.log(filled_px / max(side_px, 1.0))))
+        parts.append(_UNFILLED * abs(math.log(max(filled_px, 1.0) / max(side_px, 1.0))))
     if not found.is_upright and extent != "width":
         parts.append(min(_MOST_SLANT, _SLANT_SHARE * found.along.length / length))
     elif view.up is not None and extent == "height":

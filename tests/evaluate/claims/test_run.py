@@ -55,6 +55,24 @@ def test_every_claim_is_judged_once_by_verifier_and_baselines() -> None:
     assert set(run.sources) == {"metric, sensor, unknown"}
 
 
+def test_a_network_is_judged_without_the_ground_truth_beside_it() -> None:
+    stages = subjects().stages
+    seen: list[Frame] = []
+    verify = stages.verify
+
+    class Watched:
+        def __getattr__(self, name: str) -> object:
+            return getattr(verify, name)
+
+        def __call__(self, scene: Scene, *rest: object) -> object:
+            seen.extend(scene.frames)
+            return verify(scene, *rest)
+
+    made = replace(subjects(), stages=replace(stages, verify=Watched()))
+    run_claims(SmallDataset([case("a")]), made)
+    assert seen and all(frame.given_depth is None for frame in seen)
+
+
 def test_a_limit_ends_the_run_early_and_baselines_can_be_left_out() -> None:
     run = run_claims(SmallDataset([case(name) for name in "abc"]), subjects("baselines=false"), limit=2)
     assert (run.cases, len(run.judgements), run.baselines) == (2, 2 * len(CLAIMS), {})

@@ -118,7 +118,7 @@ def test_a_box_that_made_its_own_2d_box_is_judged_by_depth_alone() -> None:
 
 
 def test_distance_within_the_scale_error_decides_nothing() -> None:
-    depth = DepthMap.from_values(scenes.depth_m(), "metric", "model")
+    depth = replace(DepthMap.from_values(scenes.depth_m(), "metric", "model"), scale_error=0.15)
     assert judge(lamp(LAMP), scenes.scene(depth)).status is U
     assert judge(lamp(shifted(along=1.5, size=2.5)), scenes.scene(depth)).status is R
 

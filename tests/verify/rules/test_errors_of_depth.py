@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -71,3 +72,14 @@ def test_an_empty_map_has_finite_errors() -> None:
         found = errors(kind, empty)
         assert found.middle == 0.0
         assert math.isfinite(found.smooth(0.0)) and math.isfinite(found.rough(0.0))
+
+
+@pytest.mark.parametrize("kind", ["metric", "disparity_affine"])
+def test_a_map_whose_predictions_disagree_has_a_larger_smooth_error(kind: str) -> None:
+    noise = replace(NOISE, typical_disagreement=0.01)
+    values = Z_M if kind == "metric" else 1 / Z_M
+    usual = errors(kind, values, noise)
+    apart = DepthErrors(replace(usual.depth, disagreement=0.03), noise)
+    assert apart.smooth(-0.5) == pytest.approx(3 * usual.smooth(-0.5))
+    assert apart.rough(-0.5) == usual.rough(-0.5)
+    assert DepthErrors(replace(usual.depth, misfit=2.0), noise).smooth(-0.5) == pytest.approx(2 * usual.smooth(-0.5))
