@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.geometry.objects import ObjectPixels, object_of
+from pipeline.geometry.regions import Window
 from pipeline.records import Claim
 from pipeline.records.message import message
 from pipeline.verify.mixture import judge_alternatives
@@ -18,21 +21,25 @@ from pipeline.verify.rules.base import CannotMeasure, Finding
 CLAIM = Claim("closer", "cup", "lamp")
 
 
-def located(*shares: float, name: str = "") -> Any:
+def located(*shares: float, name: str = "", mask: object = "a mask", pixels: ObjectPixels | None = None) -> Any:
     """An object that may be several surfaces, named by a letter each."""
-    surfaces = [(share, f"{name}{letter}") for share, letter in zip(shares, "abcd", strict=False)]
+    surfaces = [
+        (share, SimpleNamespace(name=f"{name}{letter}", region=SimpleNamespace(mask=mask), pixels=pixels))
+        for share, letter in zip(shares, "abcd", strict=False)
+    ]
     return SimpleNamespace(alternatives=tuple(surfaces))
 
 
 def rule(probabilities: Mapping[str, float | None]) -> Any:
     """A rule that knows the probability for every choice of surfaces; None where it cannot measure."""
 
-    def judge(claim: Claim, *items: str, sign: int = 1) -> Finding:
-        probability = probabilities[" ".join(items)]
+    def judge(claim: Claim, *items: Any, sign: int = 1) -> Finding:
+        names = " ".join(item.name for item in items)
+        probability = probabilities[names]
         if probability is None:
-            raise CannotMeasure("outside_frame", "needs_region_in_frame", label=" ".join(items))
+            raise CannotMeasure("outside_frame", "needs_region_in_frame", label=names)
         probability = probability if sign > 0 else 1 - probability
-        return Finding(probability, float(len(items)), " ".join(items), message("within_error"), needs="needs_masks")
+        return Finding(probability, float(len(items)), names, message("within_error"), needs="needs_precision")
 
     return judge
 
@@ -47,6 +54,8 @@ def rule(probabilities: Mapping[str, float | None]) -> Any:
         # What cannot be measured counts as one half.
         ((0.6, 0.4), {"a": 0.9, "b": None}, 0.6 * 0.9 + 0.4 * 0.5),
         ((0.5, 0.3, 0.2), {"a": 0.1, "b": None, "c": None}, 0.3),
+        # So does what is too small to be a surface of its own.
+        ((0.6, 0.2), {"a": 0.9, "b": 0.2}, 0.6 * 0.9 + 0.2 * 0.2 + 0.2 * 0.5),
     ],
 )
 def test_findings_are_averaged_by_the_probability_of_their_surface(
@@ -73,8 +82,28 @@ def test_the_likeliest_surfaces_are_found_wherever_they_stand() -> None:
 def test_other_surfaces_are_worth_a_sentence_where_one_is_not_clear(share: float, clear: bool) -> None:
     found = judge_alternatives(rule({"a": 0.9, "b": 0.9}), CLAIM, [located(share, 1 - share)])
     assert (message("other_surfaces", share=1 - share).text("en") in found.note.text("en")) is not clear
-    assert found.needs == ("needs_masks" if clear else "needs_mask")
+    assert found.needs == ("needs_precision" if clear else "needs_mask")
     assert found.margin == 1.0
+
+
+def columns(first: int, last: int) -> ObjectPixels:
+    """An object of these columns of a window of 20 rows that starts there."""
+    window, mask = Window(0, 20, first, last), np.ones((20, last - first), bool)
+    found = object_of(window, mask, np.zeros(mask.shape, np.float32), 0)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(("last", "mask", "same"), [(9, None, True), (8, None, False), (9, "a mask", False)])
+def test_two_boxes_that_show_mostly_the_same_pixels_need_masks(last: int, mask: object, same: bool) -> None:
+    # The smaller one has 10 columns, of which 9 or 8 are of the larger one too.
+    items = [
+        located(1.0, name=name, mask=mask, pixels=columns(*ends))
+        for name, *ends in (("1", 0, 10), ("2", 10 - last, 40))
+    ]
+    found = judge_alternatives(rule({"1a 2a": 0.7}), CLAIM, items)
+    assert found.needs == ("needs_masks" if same else "needs_precision")
+    assert found.probability == pytest.approx(0.7)
 
 
 def test_a_refusal_on_the_likeliest_surface_is_that_of_the_claim() -> None:

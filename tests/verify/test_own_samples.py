@@ -9,13 +9,12 @@ import pytest
 import scenes
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from verifiers import uncalibrated
 
 from pipeline.ingest.resampling import resize_nearest
 from pipeline.records import Claim, DepthKind, DepthMap, Frame, Region, Sampling, Scene
-from pipeline.records.calibration import Calibration
 from pipeline.records.camera import Camera
 from pipeline.verify.own_samples import cells_of_returns, on_own_grid, region_on_grid, regions_on_grids
-from pipeline.verify.verifier import Verifier
 
 
 def measured(width: int, height: int, seed: int = 0) -> tuple[Frame, DepthMap]:
@@ -125,7 +124,9 @@ def test_a_mask_of_another_size_stays_and_is_refused_as_on_the_image() -> None:
     found = region_on_grid(region, measured(60, 40)[0], measured(20, 20)[0])
     assert found.mask is odd
     scene, regions = judged_at(3, Sampling(3.0, 3.0), (replace(region, box_px=scenes.regions()[3].box_px),))
-    (verdict,) = Verifier().judge(scene, (*scaled(scenes.regions()[:3], 3), *regions), [Claim("closer", "cup", "lamp")])
+    (verdict,) = uncalibrated().judge(
+        scene, (*scaled(scenes.regions()[:3], 3), *regions), [Claim("closer", "cup", "lamp")]
+    )
     assert verdict.probability is None and "mask" in verdict.reason
 
 
@@ -197,7 +198,7 @@ def test_a_verdict_on_an_enlarged_map_is_that_on_the_map_itself(factor: int, ste
     z = scenes.depth_m()
     masks = {label: z == depth for label, (_, depth) in scenes.OBJECTS.items()} if masked else {}
     regions = scenes.regions(**masks)
-    verifier = Verifier(calibration=Calibration.none())
+    verifier = uncalibrated()
     plain, copied, careless = (
         [verdict.probability for verdict in verifier.judge(*judged_at(*arguments, steps), BY_DEPTH)]
         for arguments in (
@@ -215,7 +216,7 @@ def test_a_verdict_on_an_enlarged_map_is_that_on_the_map_itself(factor: int, ste
 def test_sizes_in_an_enlarged_image_are_those_of_the_map() -> None:
     claim = [Claim("size", "lamp", value=0.2, unit="m", measure="width")]
     plain, copied = (
-        Verifier(calibration=Calibration.none()).judge(*judged_at(*arguments), claim)[0]
+        uncalibrated().judge(*judged_at(*arguments), claim)[0]
         for arguments in ((1, Sampling(), scenes.regions()), (4, Sampling(4.0, 4.0), scenes.regions()))
     )
     assert plain.margin is not None and copied.margin == pytest.approx(plain.margin, abs=0.02)

@@ -111,5 +111,7 @@ def _rounded(weights: Mapping[str, float]) -> dict[str, float]:
 def _line(key: str, value: Any, indent: int = 0) -> str:
     """One key of a YAML file, folded where it is long."""
     width = _WIDTH - indent
-    text = yaml.safe_dump({key: value}, sort_keys=False, allow_unicode=True, width=width, default_flow_style=None)
+    # PyYAML would put braces around a key with a plain value.
+    flow = None if isinstance(value, Mapping) else False
+    text = yaml.safe_dump({key: value}, sort_keys=False, allow_unicode=True, width=width, default_flow_style=flow)
     return textwrap.indent(text.rstrip("\n"), " " * indent)

@@ -14,7 +14,7 @@ from pipeline.records import Claim, Status, Verdict
 from pipeline.records.calibration import Calibration, Curve
 from pipeline.records.weights import NAMES, CueModel, Weights
 
-MODELS = {name: CueModel({"a": 0.5 + number, "b": -1.25}, 0.1 * number) for number, name in enumerate(NAMES)}
+MODELS = {name: CueModel({"a": 0.5 + number, "b": -1.25}, round(0.1 * number, 1)) for number, name in enumerate(NAMES)}
 CURVES = {
     "order/measured": Curve(0.8, 0.97, 40, 12, 33, {"samples": (8.5, 0.25)}),
     "size/predicted/midas": Curve(1.5, 0.9),

@@ -11,11 +11,11 @@ import scenes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic.worlds import piece
+from verifiers import WEIGHTS, uncalibrated
 from verify.rules.frames import disparity, exact_depth, objects, predicted, rescaled, seen, sensed
 
 from pipeline.geometry.objects import ObjectPixels
 from pipeline.records import Claim, DepthKind, DepthMap, Origin, Region, Status
-from pipeline.records.calibration import Calibration
 from pipeline.synthetic.view import RenderedView
 from pipeline.verify.rules.base import CannotMeasure
 from pipeline.verify.rules.cut_out import box_within
@@ -142,36 +142,6 @@ def test_a_mask_has_the_box_of_its_pixels() -> None:
     assert box_within(Region("x", (0, 0, 100, 100), mask=mask), mask.shape) == (50, 30, 70, 40)
 
 
-def cards(*, masks: bool) -> tuple[np.ndarray, Region, Region]:
-    """Two cards of one depth, whose boxes overlap so much that depth cannot tell whose the pixels are."""
-    values = scenes.flat(((30, 30, 110, 90), 1.0))
-    left, right = (
-        Region(label, box, mask=np.isin(np.arange(scenes.WIDTH), columns)[None] & (values == 1.0) if masks else None)
-        for label, box, columns in (
-            ("left card", (30, 30, 80, 90), range(30, 56)),
-            ("right card", (45, 30, 110, 90), range(56, 110)),
-        )
-    )
-    return values, left, right
-
-
-def test_what_another_box_shows_too_is_less_likely_the_object() -> None:
-    # 35 of its 50 columns lie in the other box.
-    values, left, right = cards(masks=False)
-    (alone,) = in_scene(values_of(values), left)
-    item, _ = in_scene(values_of(values), left, right)
-    (cues,) = (one for one in item.surfaces[1] if one["chosen"])
-    assert cues["claimed"] == pytest.approx(0.7, abs=0.05)
-    assert 0.2 < cues["owned"] < 0.7
-    (own,) = (one for one in alone.surfaces[1] if one["chosen"])
-    assert (own["claimed"], own["owned"]) == (0.0, 0.0)
-    assert [share for share, _ in in_scene(values_of(values), *cards(masks=True)[1:])[0].alternatives] == [1.0]
-
-
-def values_of(values: np.ndarray) -> DepthMap:
-    return DepthMap.from_values(values, "metric", "sensor", backend="rendered")
-
-
 CARD, CARD_M = (60, 30, 80, 90), 1.0
 STONE, STONE_M = (10, 10, 35, 35), 2.0
 
@@ -184,10 +154,8 @@ def beside_wall(right: int, **rest: Any) -> tuple[DepthMap, Region]:
 
 def likely(depth: DepthMap, *regions: Region) -> list[tuple[float, float]]:
     """Probability and z of every surface that may be the first region's object."""
-    return [
-        (share, round(float(np.exp(item.pixels.median)), 2))
-        for share, item in in_scene(depth, *regions)[0].alternatives
-    ]
+    (item, *_) = object_views((FrameView(scenes.scene().frames[0], depth, weights=WEIGHTS),), regions)
+    return [(share, round(float(np.exp(view.pixels.median)), 2)) for share, view in item.alternatives]
 
 
 def test_the_more_of_a_box_is_wall_the_likelier_the_wall_is_meant() -> None:
@@ -220,8 +188,37 @@ def test_a_verdict_about_a_box_is_averaged_over_its_surfaces(relation: str, near
     ((share, z), (rest, other)) = likely(depth, region)
     assert (z, other) == (CARD_M, scenes.WALL_M)
     stone = Region("stone", STONE, mask=scenes.inside(STONE))
-    verifier = Verifier(calibration=Calibration.none())
-    (verdict,) = verifier.judge(scenes.scene(depth), (region, stone), [Claim(relation, "card", "stone")])
+    (verdict,) = uncalibrated().judge(scenes.scene(depth), (region, stone), [Claim(relation, "card", "stone")])
     # The card is nearer than the stone, the wall is not.
     assert verdict.probability == pytest.approx(share if nearer else rest, abs=0.01)
     assert verdict.status is Status.UNDECIDED and "mask" in (verdict.needs or "")
+
+
+def cards(*, masks: bool) -> tuple[np.ndarray, Region, Region]:
+    """Two cards of one depth, whose boxes overlap so much that depth cannot tell whose the pixels are."""
+    values = scenes.flat(((30, 30, 110, 90), 1.0))
+    left, right = (
+        Region(label, box, mask=np.isin(np.arange(scenes.WIDTH), columns)[None] & (values == 1.0) if masks else None)
+        for label, box, columns in (
+            ("left card", (30, 30, 80, 90), range(30, 56)),
+            ("right card", (45, 30, 110, 90), range(56, 110)),
+        )
+    )
+    return values, left, right
+
+
+def test_what_another_box_shows_too_is_less_likely_the_object() -> None:
+    # 35 of its 50 columns lie in the other box.
+    values, left, right = cards(masks=False)
+    (alone,) = in_scene(values_of(values), left)
+    item, _ = in_scene(values_of(values), left, right)
+    (cues,) = (one for one in item.surfaces[1] if one["chosen"])
+    assert cues["claimed"] == pytest.approx(0.7, abs=0.05)
+    assert 0.2 < cues["owned"] < 0.7
+    (own,) = (one for one in alone.surfaces[1] if one["chosen"])
+    assert (own["claimed"], own["owned"]) == (0.0, 0.0)
+    assert [share for share, _ in in_scene(values_of(values), *cards(masks=True)[1:])[0].alternatives] == [1.0]
+
+
+def values_of(values: np.ndarray) -> DepthMap:
+    return DepthMap.from_values(values, "metric", "sensor", backend="rendered")
