@@ -100,7 +100,7 @@ def judge_anchored(
     # What the anchors say about the map holds for its original too.
     misfits = [depth.misfit for depth in scene.depth]
     unanchored = tuple(
-        replace(depth, misfit=misfit) for depth, misfit in zip(scene.unanchored_depth, misfits, strict=True)
+        replace(depth, misfit=misfit) for depth, misfit in zip(scene.unanchored_depth, misfits, strict=False)
     )
     original = replace(scene, depth=unanchored) if is_affine else scene
     verdicts: dict[int, Verdict] = {}

@@ -32,7 +32,7 @@ _STEP_DEVIATIONS = 3.0
 # Segmenter whose outlines follow edges of colour, and say little about the object's shape.
 _UNTRUSTED = "grabcut"
 # Both own more than this: two parts of the contour contradict each other.
-_CONTRADICTION = 0.3
+_CONTRADICTION = 0.35
 # Error of a hidden share's bounds: a share, and a part of the share.
 _SHARE_ERROR, _SHARE_PART = 0.004, 0.05
 
@@ -65,7 +65,7 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, sign: int) ->
     )
     if found.length_px == 0:
         note = message("no_contour", subject=claim.subject, object=claim.object, frame=subject.view.frame.name)
-    if min(owned, opposed) > _CONTRADICTION:
+    if found.contradicts:
         probability = 0.5
         note += message("contour_contradicts")
     numbers = {"contour_px": found.length_px * subject.view.sample_px, **found.cues}
@@ -104,12 +104,14 @@ class OcclusionCues:
         length_px: Length of the contour; 0 where they have none.
         front: bool (h, w), visible pixels of the first.
         back: bool (h, w), visible pixels of the second.
+        contradicts: Whether both own a large part of the contour.
     """
 
     cues: dict[str, float]
     length_px: float
     front: np.ndarray
     back: np.ndarray
+    contradicts: bool = False
 
 
 def occlusion_cues(first: ObjectView, second: ObjectView) -> OcclusionCues:
@@ -130,12 +132,12 @@ def occlusion_cues(first: ObjectView, second: ObjectView) -> OcclusionCues:
     side_px = max(math.sqrt(min(np.count_nonzero(front), np.count_nonzero(back))), 1.0)
     beside_px = max(_LEAST_BESIDE_PX, round(_BESIDE_SHARE * side_px))
     cues = {"owned": 0.0, "opposed": 0.0, "step": 0.0, "nearer_around": 0.0}
-    length_px = 0.0
+    length_px, contradicts = 0.0, False
     met = first.meeting(second)
     if met is not None:
         contour = _without_set_back(met.contour, first, second)
         owned = replace(met, contour=contour).ownership()
-        length_px = contour.length_px
+        length_px, contradicts = contour.length_px, min(owned.first, owned.second) > _CONTRADICTION
         weight = length_px / (length_px + _HALF_PX + _HALF_SHARE * side_px)
         cues = {
             "owned": weight * (owned.first + owned.standing),
@@ -150,7 +152,7 @@ def occlusion_cues(first: ObjectView, second: ObjectView) -> OcclusionCues:
         "junction": junction_lead(front, back, beside_px),
         "gap": math.tanh(_GAP_STEEPNESS * max(0.0, boxes_gap(first.box_px, second.box_px)) / side_px),
     }
-    return OcclusionCues(cues, length_px, front, back)
+    return OcclusionCues(cues, length_px, front, back, contradicts)
 
 
 def _without_set_back(contour: Contour, subject: ObjectView, other: ObjectView) -> Contour:

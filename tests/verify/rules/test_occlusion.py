@@ -72,7 +72,7 @@ def test_a_contour_that_contradicts_itself_decides_nothing() -> None:
     boxes = {"left": (30, 20, 80, 100), "right": (80, 20, 130, 100)}
     regions = tuple(Region(label, box, mask=scenes.inside(box)) for label, box in boxes.items())
     for kind in (DepthKind.METRIC, DepthKind.DISPARITY_AFFINE):
-        scene = scenes.scene(scenes.as_kind(values, kind))
+        scene = scenes.scene(replace(scenes.as_kind(values, kind), backend="rendered"))
         (verdict,) = uncalibrated().judge(scene, regions, [Claim("occludes", "left", "right")])
         assert (verdict.status, verdict.probability) == (U, 0.5)
         assert "contradict" in verdict.reason
