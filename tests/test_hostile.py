@@ -83,7 +83,9 @@ def test_settings_outside_their_range_are_refused(key: str, value: float) -> Non
 
 def test_a_budget_of_zero_divides_by_nothing() -> None:
     zero = ErrorBudget(
-        noise=NoiseModels({name: NoiseModel() for name in ("sensor", "shape", "affine")}),
+        noise=NoiseModels(
+            {name: NoiseModel() for name in ("sensor", "shape", "affine", "unknown_shape", "unknown_affine")}
+        ),
         scale={"sensor": 0, "model": 0, "anchor": 0},
         focal={"given": 0, "exif": 0, "model": 0, "assumed": 0},
         mask_px=0,

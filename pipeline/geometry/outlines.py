@@ -30,6 +30,14 @@ def filled_share(front: np.ndarray, back: np.ndarray) -> float:
     return min(1.0, float(np.count_nonzero(hull_of(back) & front) / smaller)) if smaller else 0.0
 
 
+def masks_gap(first: np.ndarray, second: np.ndarray) -> float:
+    """Pixels between two masks, bool (h, w), along the shortest way; 0 where they touch, infinite if one is empty."""
+    if not (first.any() and second.any()):
+        return float("inf")
+    distance = cv2.distanceTransform((~first).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    return max(0.0, float(distance[second].min()) - 1)
+
+
 def junction_lead(first: np.ndarray, second: np.ndarray, radius_px: float) -> float:
     """How much straighter the first outline goes through the ends of the common border than the second.
 

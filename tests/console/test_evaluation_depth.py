@@ -39,9 +39,9 @@ def test_rendered_scenes_are_measured_and_the_figures_shown(success: CommandLine
 def test_the_verifier_takes_the_noise_model_that_was_measured(command_line: CommandLine, tmp_path: Path) -> None:
     done = command_line(*SMALL, "output_dir=out")
     assert "noise=simulated_disparity 'hydra.searchpath=[" in done.stdout
-    assert "Smooth error of simulated_disparity at 4 places, each by the fit to the others: spread" in done.stdout
+    assert "Smooth error of simulated_disparity at 6 places, each by the fit to the others: spread" in done.stdout
     found = report_in(tmp_path / "out")["noise"]["simulated_disparity"]
-    assert found["places"] == 4 and 0.3 < found["left_out"]["smooth"]["spread"] < 3
+    assert found["places"] == 6 and 0.3 < found["left_out"]["smooth"]["spread"] < 3
     measured = found["model"]
     config = load_config(["noise=simulated_disparity", f"hydra.searchpath=[{tmp_path / 'out'}]"])
     model = config.noise.models.simulated_disparity
@@ -51,7 +51,7 @@ def test_the_verifier_takes_the_noise_model_that_was_measured(command_line: Comm
 
 def test_the_error_of_a_network_s_scale_is_fitted_tested_and_saved(success: CommandLine, tmp_path: Path) -> None:
     done = success(*SMALL, "dataset.prediction=metric", "output_dir=out", COLUMNS="200")
-    assert "Scale of simulated_metric at 4 places, each by the fit to the others: spread" in done.stdout
+    assert "Scale of simulated_metric at 6 places, each by the fit to the others: spread" in done.stdout
     found = report_in(tmp_path / "out")["noise"]["simulated_metric"]
     assert 0.75 <= found["left_out"]["scale"]["within"] <= 1
     noise = load_config(["noise=simulated_metric", f"hydra.searchpath=[{tmp_path / 'out'}]"]).noise

@@ -37,7 +37,7 @@ def ask(
 ) -> tuple[Result, str]:
     """The result of one question, and the text of its last prompt."""
     depth = scenes.as_kind(scenes.depth_m(), DepthKind.SCALE_INVARIANT, 3.0)
-    frame = replace(scenes.scene().frames[0], given_depth=depth)
+    frame = replace(scenes.scene().frames[0], given_depth=replace(depth, backend="rendered"))
     scene = Scene("lamp", (frame,), ("How far is the lamp?",), regions, anchors=(ANCHOR,))
     model = ScriptedModel(lambda request: answer(request, claims))
     stages = make_stages(

@@ -37,7 +37,7 @@ def files(tmp_path: Path) -> None:
     (tmp_path / "items.jsonl").write_text(json.dumps({**line, "anchors": [anchor]}))
 
 
-SHAPE = ("input=photo.png", "input.depth=shape.npy", "input.depth_kind=scale_invariant")
+SHAPE = ("input.depth_backend=rendered", "input=photo.png", "input.depth=shape.npy", "input.depth_kind=scale_invariant")
 ANCHORS = "[{size: lamp, measure: height, value: 40, unit: cm}, {to_camera: cup, measure: z, value: 0.8, unit: m}]"
 LACKING = "One anchor fixes the scale but not the shift of disparity; give a second known distance or the camera's"
 

@@ -110,8 +110,10 @@ def _rounded(weights: Mapping[str, float]) -> dict[str, float]:
 
 def _line(key: str, value: Any, indent: int = 0) -> str:
     """One key of a YAML file, folded where it is long."""
-    width = _WIDTH - indent
-    # PyYAML would put braces around a key with a plain value.
-    flow = None if isinstance(value, Mapping) else False
-    text = yaml.safe_dump({key: value}, sort_keys=False, allow_unicode=True, width=width, default_flow_style=flow)
+    options: dict[str, Any] = {"sort_keys": False, "allow_unicode": True, "width": _WIDTH - indent - len(key)}
+    if isinstance(value, Mapping):
+        first, *others = yaml.safe_dump(value, default_flow_style=True, **options).splitlines()
+        text = "\n".join([f"{key}: {first}", *others])
+    else:
+        text = yaml.safe_dump({key: value}, default_flow_style=False, **options)
     return textwrap.indent(text.rstrip("\n"), " " * indent)

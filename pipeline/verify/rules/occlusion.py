@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 
 from pipeline.geometry.objects import dilate
 from pipeline.geometry.occlusion import Contour, hidden_share_bounds, nearer_beside, separate
-from pipeline.geometry.outlines import filled_share, junction_lead
+from pipeline.geometry.outlines import filled_share, junction_lead, masks_gap
 from pipeline.geometry.regions import boxes_gap
 from pipeline.records import Claim
 from pipeline.records.message import message
@@ -19,12 +19,14 @@ from pipeline.verify.rules.object_view import ObjectView
 from pipeline.verify.rules.support import stacked
 
 # Steepness with which cues that may grow without bound are drawn into [0, 1].
-_FILLED_STEEPNESS, _GAP_STEEPNESS = 4.0, 3.0
+_FILLED_STEEPNESS, _GAP_STEEPNESS = 1.5, 3.0
 # Width of the bands and radius of the discs that are read beside the other object: a share of the smaller one's side,
 # at least so many [px].
 _BESIDE_SHARE, _LEAST_BESIDE_PX = 0.12, 4
 # A contour of this length counts half, a much longer one in full: pixels, and a share of the smaller one's side.
 _HALF_PX, _HALF_SHARE = 4.0, 0.15
+# Two objects adjoin within this share of the smaller one's side and so many pixels.
+_ADJOINING_SHARE, _GAP_PX = 0.03, 2
 # Returns of two objects this many spacings apart are beside each other; a surface falls off by less than this share of
 # z over that distance.
 _BESIDE_SPACINGS, _SLANT = 3.0, 0.02
@@ -145,12 +147,16 @@ def occlusion_cues(first: ObjectView, second: ObjectView) -> OcclusionCues:
             "step": math.tanh(float(np.median(contour.steps / met.least_steps(contour)))),
             "nearer_around": 2 * met.first_nearer - 1,
         }
+    # Only what adjoins an object hides the part that its hull lacks.
+    adjoining_px = round(_ADJOINING_SHARE * side_px) + _GAP_PX
+    border_px = int(np.count_nonzero(dilate(front, adjoining_px) & back)) / adjoining_px
+    shape = border_px / (border_px + _HALF_PX + _HALF_SHARE * side_px)
     cues |= {
         "nearer_beside": nearer_beside(coordinate, own, others, beside_px, view.edge_px),
-        "filled": math.tanh(_FILLED_STEEPNESS * filled_share(front, back)),
-        "opposed_filled": math.tanh(_FILLED_STEEPNESS * filled_share(back, front)),
-        "junction": junction_lead(front, back, beside_px),
-        "gap": math.tanh(_GAP_STEEPNESS * max(0.0, boxes_gap(first.box_px, second.box_px)) / side_px),
+        "filled": shape * math.tanh(_FILLED_STEEPNESS * filled_share(front, back)),
+        "opposed_filled": shape * math.tanh(_FILLED_STEEPNESS * filled_share(back, front)),
+        "junction": junction_lead(front, back, beside_px) if border_px else 0.0,
+        "gap": math.tanh(_GAP_STEEPNESS * masks_gap(front, back) / side_px),
     }
     return OcclusionCues(cues, length_px, front, back, contradicts)
 

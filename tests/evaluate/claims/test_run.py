@@ -294,7 +294,7 @@ def test_asking_again_is_measured_as_in_run() -> None:
 
 
 def test_an_anchor_of_a_case_gives_its_claims_metres() -> None:
-    shape = scenes.as_kind(scenes.depth_m(), DepthKind.SCALE_INVARIANT, 3.0)
+    shape = replace(scenes.as_kind(scenes.depth_m(), DepthKind.SCALE_INVARIANT, 3.0), backend="rendered")
     made = case("a", CLAIMS[6:], depth=shape)
     anchor = Anchor.from_plain({"to_camera": "lamp", "measure": "z", "value": 1.5, "unit": "m"})
     without, anchored = (
@@ -302,7 +302,7 @@ def test_an_anchor_of_a_case_gives_its_claims_metres() -> None:
     )
     assert [item.is_decided for item in without.judgements] == [False, False]
     assert [item.is_decided for item in anchored.judgements] == [False, True], "0.8 m is within the tolerance's error"
-    assert anchored.sources == ["metric, anchor, unknown"] * 2
+    assert anchored.sources == ["metric, anchor, rendered"] * 2
 
 
 def test_a_model_that_is_missing_is_found_before_any_depth_is_computed() -> None:

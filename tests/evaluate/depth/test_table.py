@@ -151,7 +151,7 @@ def test_reversed_and_constant_predictions_are_counted_and_do_not_end_a_run(tmp_
     assert (found["images"], found["reversed"]) == (6, 2)
     assert found["model"]["relative"] > 0.5, "a third of the maps is useless"
     text = (tmp_path / "noise" / "simulated.yaml").read_text()
-    assert "fitted to 6 images of made, 4 places; depth is reversed or useless in 2." in text
+    assert "fitted to 6 images of made, 6 places; depth is reversed or useless in 2." in text
 
 
 def test_names_that_are_not_utf_8_are_shown_with_question_marks(tmp_path: Path) -> None:
