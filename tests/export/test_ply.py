@@ -132,7 +132,7 @@ def test_frames_without_a_common_coordinate_frame_are_not_merged(
 def test_a_scene_without_points_gives_no_file_and_logs_why(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, unusable: Scene, reason: str
 ) -> None:
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="pipeline"):
         assert write_ply(tmp_path / "cloud.ply", unusable, result()) is None
     assert reason in caplog.text
     assert list(tmp_path.iterdir()) == []
