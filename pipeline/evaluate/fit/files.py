@@ -19,7 +19,7 @@ from pipeline.records.weights import NAMES
 # Stated errors whose verdicts are counted apart.
 _TAILS = (0.01, 0.001)
 # Digits of a weight, and width of a line.
-_DIGITS, _WIDTH = 3, 110
+_DIGITS, _WIDTH = 3, 100
 
 
 def write_fit(fitted: Fitted, folder: Path, *, name: str, fitted_on: str, risk: float, confidence: float) -> None:
