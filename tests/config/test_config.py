@@ -130,7 +130,7 @@ def faults(text: str) -> list[str]:
         if not match[1]:
             inside_hydra = match[2] == "hydra"
         # A comment may speak of the keys below it until the next blank line or comment.
-        explained = above.lstrip().startswith("#") or re.match(r" *\w+: \S", above)
+        explained = above.lstrip().startswith("#") or re.match(r" *[\w/]+: \S", above)
         if match[2] not in SELF_EXPLAINING and not inside_hydra and not explained:
             found.append(line.strip())
     return found
