@@ -156,12 +156,14 @@ class Verifier:
 
     def _note(self, key: str, curve: Curve, features: Mapping[str, float]) -> CalibrationNote:
         distance = curve.distance(features)
+        # The guarantee is about verdicts that are decided at its own risk.
+        holds = self.risk <= self.calibration.risk
         return CalibrationNote(
             self.calibration.name,
             key,
             curve.verdicts,
             curve.scenes,
-            curve.missing_scenes,
+            curve.missing_scenes if holds else None,
             None if distance is None else round(distance, 2),
         )
 
