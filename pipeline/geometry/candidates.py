@@ -17,8 +17,8 @@ from scipy.spatial import cKDTree
 
 from pipeline.geometry.objects import modes_of, triangle
 
-# Surfaces with a smaller share of the box's depth are left out.
-_LEAST_SHARE = 0.05
+LEAST_SHARE = 0.05
+"""Surfaces with a smaller share of the box's depth are left out."""
 # Fewest returns of a surface among scattered ones.
 _FEWEST_RETURNS = 2
 # Neighbouring returns within so many spacings and this share of z are of one surface.
@@ -89,7 +89,7 @@ def surfaces(patch: Patch, chosen: np.ndarray | None) -> list[np.ndarray]:
     """
     valid = np.zeros_like(patch.valid)
     valid[patch.box] = patch.valid[patch.box]
-    least = _LEAST_SHARE * int(np.count_nonzero(valid))
+    least = LEAST_SHARE * int(np.count_nonzero(valid))
     if patch.spacing_px is not None:
         found = _connected(patch)
         least = max(float(_FEWEST_RETURNS), least)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from pipeline.geometry.background import ring_window, surroundings
-from pipeline.geometry.candidates import Patch, surface_cues, surfaces
+from pipeline.geometry.candidates import LEAST_SHARE, Patch, surface_cues, surfaces
 from pipeline.geometry.objects import (
     ObjectPixels,
     object_of,
@@ -146,6 +146,13 @@ class CutOut:
             if pixels is not None and np.count_nonzero(pixels.core) >= self.fewest:
                 found.append(Candidate(pixels, float(share)))
         return tuple(sorted(found, key=lambda candidate: -candidate.probability))
+
+    def shows_only(self, found: ObjectPixels) -> bool:
+        """Whether what was found leaves too little of the box's dense depth for another surface."""
+        depth = self.view.depth
+        count = int(np.count_nonzero(depth.valid[self.window.slices]))
+        rest = count - int(np.count_nonzero(found.mask))
+        return not depth.sampling.is_scattered and rest < LEAST_SHARE * count
 
     def surfaces(
         self, chosen: ObjectPixels | None, others: Sequence[ObjectPixels] = ()

@@ -67,6 +67,8 @@ class ObjectView:
         cut = self._cut_outs[self.index]
         if self.region.mask is not None or self.region.is_point or isinstance(self._found, CannotMeasure):
             return ((1.0, self),)
+        if cut.shows_only(self._found):
+            return ((1.0, self),)
         every = cut.candidates(self._found, rival_objects(self._cut_outs, self.index))
         kept = [item for item in every[:_MOST_ALTERNATIVES] if item.probability >= _LEAST_PROBABILITY]
         if not kept:
