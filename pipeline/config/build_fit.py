@@ -10,24 +10,34 @@ from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline.config.build import build
-from pipeline.config.options import option
+from pipeline.config.options import option, options_of
 from pipeline.datasets.base import Case, ClaimDataset
 from pipeline.evaluate.fit.run import FitSet
 from pipeline.evaluate.fit.variants import Variant, varied
+from pipeline.ingest.files import suggestion
 from pipeline.records.errors import ConfigError, InputError
-from pipeline.records.relations import RELATIONS, Need
-from pipeline.records.settings import check_value
+from pipeline.records.relations import RELATIONS, Need, RelationName
+from pipeline.records.settings import Count, Positive, check_value
 
 # Keys of a set beside those of its data set.
 _KEYS: Mapping[str, Any] = {
     "dataset": None,
     "variant": None,
-    "spacing_px": (2, 6),
+    "spacing_px": [2, 6],
     "keeps_masks": True,
-    "without": (),
-    "only_relations": (),
+    "without": [],
+    "only_relations": [],
     "weight": 1.0,
     "fitted_on": True,
+}
+_KINDS: Mapping[str, Any] = {
+    "variant": Variant | None,
+    "spacing_px": list[Count],
+    "keeps_masks": bool,
+    "without": list[str],
+    "only_relations": list[RelationName],
+    "weight": Positive,
+    "fitted_on": bool,
 }
 
 
@@ -52,6 +62,9 @@ def _built(name: str, node: DictConfig, read: dict[str, list[Case]]) -> FitSet:
     if not isinstance(given.get("dataset"), str):
         raise ConfigError(f"sets.{name} names no data set; add sets.{name}.dataset=NAME.")
     keys = {key: given.pop(key, default) for key, default in _KEYS.items()}
+    if keys["dataset"] not in options_of("dataset"):
+        nearest = suggestion(keys["dataset"], options_of("dataset")) or "."
+        raise ConfigError(f"sets.{name}: there is no data set {keys['dataset']!r}{nearest}")
     choice = option("dataset", keys["dataset"])
     if not issubclass(get_class(choice["_target_"]), ClaimDataset):
         raise ConfigError(f"sets.{name}: the data set {keys['dataset']} has no claims with ground truth.")
@@ -64,19 +77,21 @@ def _built(name: str, node: DictConfig, read: dict[str, list[Case]]) -> FitSet:
     address = OmegaConf.to_yaml(choice)
     if address not in read:
         read[address] = list(build(choice))
-    variant = None if keys["variant"] is None else check_value(f"sets.{name}.variant", keys["variant"], Variant)
+    checked = {key: check_value(f"sets.{name}.{key}", keys[key], kind) for key, kind in _KINDS.items()}
+    variant, spacing_px = checked["variant"], tuple(checked["spacing_px"])
+    if len(spacing_px) != 2:
+        raise ConfigError(f"sets.{name}.spacing_px must be two whole numbers, not {keys['spacing_px']!r}.")
     rendered = keys["dataset"] == "rendered"
     cases = []
     for number, case in enumerate(read[address]):
-        if case.scene.id in keys["without"]:
+        if case.scene.id in checked["without"] or any(frame.given_depth is None for frame in case.scene.frames):
             continue
-        case = _trimmed(case, keys["keeps_masks"], keys["only_relations"])
+        case = _trimmed(case, checked["keeps_masks"], tuple(checked["only_relations"]))
         if variant is not None:
-            case = varied(case, variant, number, tuple(keys["spacing_px"]))
+            case = varied(case, variant, number, spacing_px)
         depths = tuple(frame.given_depth for frame in case.scene.frames if frame.given_depth is not None)
-        if len(depths) == len(case.scene.frames):
-            cases.append(replace(case, scene=case.scene.with_depth(depths)))
-    return FitSet(name, cases, rendered, float(keys["weight"]), bool(keys["fitted_on"]))
+        cases.append(replace(case, scene=case.scene.with_depth(depths)))
+    return FitSet(name, cases, rendered, checked["weight"], checked["fitted_on"])
 
 
 def _trimmed(case: Case, masks: bool, relations: tuple[str, ...]) -> Case:

@@ -25,6 +25,8 @@ _FEWEST_RETURNS = 2
 _NEIGHBOUR_SPACINGS, _GAP = 2.5, 0.03
 # Depth beside the box within this share of z, or of the frame's range, of a surface continues it.
 _SAME = 0.01
+# Most returns that are grouped.
+_MOST_RETURNS = 4000
 # Most pixels that cues are read from.
 _SAMPLED = 600
 # Keeps the logarithm of a small share finite.
@@ -91,8 +93,7 @@ def surfaces(patch: Patch, chosen: np.ndarray | None) -> list[np.ndarray]:
     valid[patch.box] = patch.valid[patch.box]
     least = LEAST_SHARE * int(np.count_nonzero(valid))
     if patch.spacing_px is not None:
-        found = _connected(patch)
-        least = max(float(_FEWEST_RETURNS), least)
+        found = _connected(patch, least)
     else:
         found, rest = [], valid
         if chosen is not None:
@@ -100,27 +101,33 @@ def surfaces(patch: Patch, chosen: np.ndarray | None) -> list[np.ndarray]:
             first[patch.box] = chosen
             found, rest = [first], valid & ~first
         found += [rest & mode for mode in modes_of(patch.coordinate, valid)]
+    if patch.spacing_px is not None:
+        return found
     return [surface for surface in found if np.count_nonzero(surface[patch.box]) >= max(least, 1)]
 
 
-def _connected(patch: Patch) -> list[np.ndarray]:
-    """Groups of neighbouring returns of similar depth, bool (H, W) each."""
+def _connected(patch: Patch, least: float) -> list[np.ndarray]:
+    """Groups of neighbouring returns of similar depth with at least so many in the box, bool (H, W) each."""
     rows, columns = np.nonzero(patch.valid)
     if len(rows) == 0 or patch.spacing_px is None:
         return []
-    values = patch.coordinate[rows, columns]
-    places = np.stack((columns / patch.spacing_px[0], rows / patch.spacing_px[1]), axis=1)
+    # Of very many returns, every n-th one shows the same groups.
+    step = 1 + len(rows) // _MOST_RETURNS
+    thin_rows, thin_columns = rows[::step], columns[::step]
+    values = patch.coordinate[thin_rows, thin_columns]
+    width_px, height_px = (side * math.sqrt(step) for side in patch.spacing_px)
+    places = np.stack((thin_columns / width_px, thin_rows / height_px), axis=1)
     pairs = cKDTree(places).query_pairs(_NEIGHBOUR_SPACINGS, output_type="ndarray")
     pairs = pairs[np.abs(np.subtract(*values[pairs].T)) < _GAP * patch.spread]
-    joined = coo_matrix((np.ones(len(pairs), dtype=bool), tuple(pairs.T)), shape=(len(rows), len(rows)))
+    joined = coo_matrix((np.ones(len(pairs), dtype=bool), tuple(pairs.T)), shape=(len(values), len(values)))
     count, labels = connected_components(joined, directed=False)
     inside = np.zeros_like(patch.valid)
     inside[patch.box] = True
-    counts = np.bincount(labels, weights=inside[rows, columns], minlength=count)
+    counts = np.bincount(labels, weights=inside[thin_rows, thin_columns], minlength=count) * step
     groups = []
-    for label in np.flatnonzero(counts >= _FEWEST_RETURNS):
+    for label in np.flatnonzero(counts >= max(_FEWEST_RETURNS, least)):
         group = np.zeros_like(patch.valid)
-        group[rows[labels == label], columns[labels == label]] = True
+        group[thin_rows[labels == label], thin_columns[labels == label]] = True
         groups.append(group)
     return groups
 

@@ -65,6 +65,10 @@ def features_of(depth: DepthMap) -> dict[str, float]:
     return features
 
 
+def _is_number(*values: object) -> bool:
+    return all(isinstance(value, int | float) and math.isfinite(value) for value in values)
+
+
 @dataclass(frozen=True)
 class Curve:
     """The map from the stated to the calibrated probability of comparable verdicts: monotone and symmetric.
@@ -91,6 +95,12 @@ class Curve:
 
     def __post_init__(self) -> None:
         """Check the numbers."""
+        pairs = self.features.values() if isinstance(self.features, Mapping) else [()]
+        if not all(_is_number(*pair) and len(pair) == 2 and pair[1] > 0 for pair in pairs):
+            raise ConfigError("The features of a calibration need a mean and a positive standard deviation each.")
+        counts = self.verdicts, self.scenes, self.missing_scenes or 0
+        if not (_is_number(self.slope, self.most, *counts) and min(counts) >= 0):
+            raise ConfigError("The numbers of a calibration's curve must be finite, and its counts not negative.")
         if not (0 < self.slope < math.inf and 0.5 < self.most < 1):
             raise ConfigError(
                 f"A calibration needs a slope > 0 and a largest probability in (0.5, 1), not {self.slope!r} and "
@@ -142,6 +152,11 @@ class Calibration:
 
     def __post_init__(self) -> None:
         """Make the curves of plain mappings."""
+        for what, value in (("risk", self.risk), ("confidence", self.confidence)):
+            if not (isinstance(value, int | float) and 0 < value < 1):
+                raise ConfigError(f"calibration.{what} must be a number above 0 and below 1, not {value!r}.")
+        if not isinstance(self.name, str) or not isinstance(self.curves, Mapping):
+            raise ConfigError("A calibration needs a name and a table of curves; `python -m pipeline fit` makes both.")
         for key, curve in self.curves.items():
             self._made[key] = curve if isinstance(curve, Curve) else Curve(**curve)
 

@@ -66,7 +66,8 @@ class Sampling:
     def __post_init__(self) -> None:
         """Check the sides."""
         for side_px in (self.width_px, self.height_px):
-            require(1 <= side_px < math.inf, f"A measurement covers at least one pixel, not {side_px!r}.")
+            is_number = isinstance(side_px, int | float) and not isinstance(side_px, bool)
+            require(is_number and 1 <= side_px < math.inf, f"A measurement covers at least one pixel, not {side_px!r}.")
 
     @classmethod
     def of_resized(cls, stored: tuple[float, float], shape: tuple[int, int]) -> Sampling:
@@ -144,6 +145,7 @@ class DepthMap:
                 f"The scale's error of {kind} depth must be a share >= 0 of metric depth, not {self.scale_error!r}.",
             )
         require(1 <= self.misfit < math.inf, f"The misfit of depth must be at least 1, not {self.misfit!r}.")
+        require(isinstance(self.sampling, Sampling), f"The sampling must be a Sampling, not {self.sampling!r}.")
         valid = valid & np.isfinite(values)
         if kind.has_shape:
             valid &= values > 0

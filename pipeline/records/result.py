@@ -58,7 +58,8 @@ class CalibrationNote:
         verdicts: Number of comparable verdicts behind it.
         scenes: Number of their scenes.
         missing_scenes: How many more scenes the guarantee on the share of wrong verdicts needs, at least; 0 where it
-            holds, None where no comparable verdict was judged, or the verifier accepts a larger risk.
+            holds, None where no comparable verdict was judged, the verifier accepts a larger risk, or the depth is
+            unlike that of the calibration.
         distance: How far the frame's depth is from that of the calibration, in standard deviations; None if unknown.
     """
 

@@ -15,6 +15,8 @@ import yaml
 from pipeline.records.errors import ConfigError
 from pipeline.records.resources import resource_dir
 
+_MOST = 1e6
+
 
 @dataclass(frozen=True)
 class CueModel:
@@ -34,8 +36,8 @@ class CueModel:
     def __post_init__(self) -> None:
         """Check the numbers."""
         for name, value in (*self.weights.items(), ("intercept", self.intercept)):
-            if not isinstance(value, int | float) or not math.isfinite(value):
-                raise ConfigError(f"The weight of {name} must be a finite number, not {value!r}.")
+            if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _MOST:
+                raise ConfigError(f"The weight of {name} must be a number of at most {_MOST:g}, not {value!r}.")
 
     def log_odds(self, cues: Mapping[str, float]) -> float:
         """Log-odds of one set of cues."""

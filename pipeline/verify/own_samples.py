@@ -73,8 +73,8 @@ def region_on_grid(region: Region, frame: Frame, small: Frame) -> Region:
     mask = region.mask
     # A mask of another size fits neither grid, and is refused where it is read.
     if mask is not None and mask.shape == (frame.height, frame.width):
+        # A mask that covers no sample's middle stays an empty one, of which nothing can be measured.
         mask = mask[_grid(mask.shape, (small.height, small.width))]
-        mask = mask if mask.any() else None
     return replace(region, box_px=(left * scale_x, top * scale_y, right * scale_x, bottom * scale_y), mask=mask)
 
 

@@ -30,6 +30,9 @@ from pipeline.verify.rules.view import FrameView
 from pipeline.verify.views import Views, views_of
 
 _MOST_CERTAIN = 1e-6
+# Depth whose distance to that of the calibration is larger is unlike it [standard deviations].
+_FAMILIAR = 3.0
+_NEEDS_CALIBRATION = "needs_calibration"
 # Boxes that overlap more than this cannot be told apart.
 _SAME_IOU = 0.95
 
@@ -133,7 +136,7 @@ class Verifier:
                 if reads_depth(claim):
                     finding = judge_alternatives(rule, claim, located, **relation.options)
                     if (curve := self._curve(relation, views[frame])) is not None:
-                        finding = replace(finding, probability=curve[1].apply(finding.probability))
+                        finding = self._calibrated(finding, curve[1])
                 else:
                     finding = rule(claim, *located, **relation.options)
                 judged.append(_Judged(frame, indices, finding))
@@ -154,10 +157,19 @@ class Verifier:
         except CannotMeasure:
             return None
 
+    def _calibrated(self, finding: Finding, curve: Curve) -> Finding:
+        """The finding with its calibrated probability; it says so where that is what leaves it undecided."""
+        probability = curve.apply(finding.probability)
+        before, after = self._status(finding.probability), self._status(probability)
+        if before is Status.UNDECIDED or after is not Status.UNDECIDED:
+            return replace(finding, probability=probability)
+        note = finding.note + message("calibration_limits", most=curve.most, verdicts=curve.verdicts)
+        return replace(finding, probability=probability, note=note, needs=_NEEDS_CALIBRATION)
+
     def _note(self, key: str, curve: Curve, features: Mapping[str, float]) -> CalibrationNote:
         distance = curve.distance(features)
         # The guarantee is about verdicts that are decided at its own risk.
-        holds = self.risk <= self.calibration.risk
+        holds = self.risk <= self.calibration.risk and (distance or 0.0) <= _FAMILIAR
         return CalibrationNote(
             self.calibration.name,
             key,
@@ -247,7 +259,8 @@ class Verifier:
             needs = message("needs_meant_frame")
         elif status is Status.UNDECIDED:
             # At exactly one half the note already says why nothing can be decided.
-            reason = strongest.note if probability == 0.5 else strongest.note + message("within_error")
+            explained = probability == 0.5 or strongest.needs == _NEEDS_CALIBRATION
+            reason = strongest.note if explained else strongest.note + message("within_error")
             needs = message(strongest.needs)
         return _verdict(claim, language, status, reason, needs, strongest, probability=probability, evidence=evidence)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -206,9 +206,16 @@ def _calibration(run: ClaimRun) -> dict[str, Any]:
     nothing about verdicts that are decided at another risk.
     """
     rows: dict[tuple[str, CalibrationNote | None], list[Judgement]] = {}
+    notes: dict[tuple[str, str | None], CalibrationNote | None] = {}
     for item, kind, note in zip(run.judgements, run.kinds, run.calibrations, strict=True):
         if kind:
-            rows.setdefault((kind, note), []).append(item)
+            # Frames of one curve differ in their distance alone; the row shows the largest one.
+            place = (kind, None if note is None else note.curve)
+            known = notes.setdefault(place, note)
+            if known is not None and note is not None and (note.distance or 0.0) > (known.distance or 0.0):
+                rows[kind, replace(known, distance=note.distance)] = rows.pop((kind, known), [])
+                notes[place] = known = replace(known, distance=note.distance)
+            rows.setdefault((kind, known), []).append(item)
     own = run.calibration
     return {
         "name": own.name if own else None,

@@ -124,7 +124,7 @@ def _contact(subject: ObjectView, other: ObjectView, axis: str | None = None) ->
         subject,
         other,
         subject.meeting(other),
-        gap_between(*sorted((subject, other), key=lambda item: item.index)).visible,
+        gap_between(*sorted((subject, other), key=lambda item: item.order)).visible,
     )
     return ("touching", cues) if axis is None else ("standing", cues | standing_cues(subject, other))
 

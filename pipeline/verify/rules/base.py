@@ -80,7 +80,7 @@ class Settings:
 
     edge_px: Annotated[int, Interval(ge=0, le=50)] = 2
     min_pixels: Count = 6
-    min_returns: Count = 2
+    min_returns: Count = 4
     foreground_share: Share = 0.3
     point_radius_px: NonNegative = 4.0
     tolerance: Annotated[float, Interval(ge=0, le=10)] = 0.15

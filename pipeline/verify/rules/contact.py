@@ -38,10 +38,10 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, axis: str | N
     met = subject.meeting(other)
     unit = "m" if subject.view.depth.kind is DepthKind.METRIC else "of the depth's unit"
     # "A touches B" and "B touches A" must get the same answer.
-    gap = gap_between(*sorted((subject, other), key=lambda item: item.index))
+    gap = gap_between(*sorted((subject, other), key=lambda item: item.order))
     cues = touching_cues(subject, other, met, gap.visible)
     numbers = {"visible_gap": gap.visible, "contour_px": 0.0 if met is None else met.contour.length_px}
-    ends = (gap.first, gap.second) if subject.index < other.index else (gap.second, gap.first)
+    ends = (gap.first, gap.second) if subject.order < other.order else (gap.second, gap.first)
     points = dict(zip(("nearest_subject", "nearest_object"), map(point, ends), strict=True))
     apart = gap.visible if unit == "m" else message("depth_units", length=gap.visible)
     if met is None:
@@ -76,7 +76,7 @@ def touching_cues(subject: ObjectView, other: ObjectView, met: Meeting | None, g
         along it, and gap: the visible gap, both as shares of the nearer one's width, drawn into [0, 1]; beside: the gap
         in the image as a share of the nearer one's side; cut_off: 1 where one goes on beyond the image.
     """
-    nearer = subject if subject.z < other.z else other
+    nearer = min(subject, other, key=lambda item: (item.z, item.order))
     width = max(nearer.extents.across.length, 1e-9)
     left, top, right, bottom = nearer.box_px
     beside_px = max(0.0, boxes_gap(subject.box_px, other.box_px)) / max(math.sqrt((right - left) * (bottom - top)), 1.0)

@@ -122,7 +122,8 @@ class CutOut:
     @cached_property
     def window(self) -> Window:
         """The pixels of the box."""
-        return box_window(self.region.box_px, self.view.depth.shape, self.view.settings.point_radius_px)
+        radius_px = self.view.settings.point_radius_px / self.view.sample_px
+        return box_window(self.region.box_px, self.view.depth.shape, radius_px)
 
     @cached_property
     def coordinate(self) -> np.ndarray:

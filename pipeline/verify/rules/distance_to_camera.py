@@ -18,7 +18,10 @@ def judge(claim: Claim, subject: ObjectView) -> Finding:
     ranges = np.linalg.norm(points, axis=1)
     near_m, middle_m = (float(value) for value in np.percentile(ranges, (5, 50)))
     scale = view.budget.scale_error(view.depth)
-    sigma = math.hypot(subject.depth_noise, scale)
+    # z / f turns into distance only beside the optical axis, as far as it lies beside it.
+    beside = 1 - (subject.z / max(middle_m, 1e-9)) ** 2
+    focal = max(beside, 0.0) * view.budget.focal[view.camera.source]
+    sigma = math.hypot(subject.depth_noise, scale, focal)
     probability, margin_m = number_probability(claim, near_m, middle_m, sigma, view.settings.tolerance)
     return Finding(
         probability,

@@ -53,6 +53,11 @@ class ObjectView:
         """Label of the region."""
         return self.region.label
 
+    @property
+    def order(self) -> tuple[Box, str, int]:
+        """What orders two objects, so that a claim and its converse, and regions in any order, get the same numbers."""
+        return self.region.box_px, self.label, self.index
+
     @cached_property
     def _found(self) -> ObjectPixels | CannotMeasure:
         return own_pixels(self._cut_outs, self.index) if self._given is None else self._given
@@ -217,7 +222,7 @@ class ObjectView:
     def meeting(self, other: ObjectView) -> Meeting | None:
         """Where the two meet in the image; None where they do not, or nothing can be read there."""
         # The order of the two is fixed: "a hides b" and "b is hidden by a" must get the same answer.
-        if self.index > other.index:
+        if self.order > other.order:
             found = other.meeting(self)
             return None if found is None else found.swapped()
         if other not in self._meetings:
