@@ -16,7 +16,7 @@ from pipeline.evaluate.fit.run import FitSet
 from pipeline.evaluate.fit.variants import Variant, varied
 from pipeline.ingest.files import suggestion
 from pipeline.records.errors import ConfigError, InputError
-from pipeline.records.relations import RELATIONS, Need, RelationName
+from pipeline.records.relations import RELATIONS, Need
 from pipeline.records.settings import Count, Positive, check_value
 
 # Keys of a set beside those of its data set.
@@ -35,7 +35,7 @@ _KINDS: Mapping[str, Any] = {
     "spacing_px": list[Count],
     "keeps_masks": bool,
     "without": list[str],
-    "only_relations": list[RelationName],
+    "only_relations": list[str],
     "weight": Positive,
     "fitted_on": bool,
 }
@@ -79,6 +79,9 @@ def _built(name: str, node: DictConfig, read: dict[str, list[Case]]) -> FitSet:
         read[address] = list(build(choice))
     checked = {key: check_value(f"sets.{name}.{key}", keys[key], kind) for key, kind in _KINDS.items()}
     variant, spacing_px = checked["variant"], tuple(checked["spacing_px"])
+    unknown = sorted(set(checked["only_relations"]) - set(map(str, RELATIONS)))
+    if unknown:
+        raise ConfigError(f"sets.{name}.only_relations: there is no relation {unknown[0]!r}.")
     if len(spacing_px) != 2:
         raise ConfigError(f"sets.{name}.spacing_px must be two whole numbers, not {keys['spacing_px']!r}.")
     rendered = keys["dataset"] == "rendered"

@@ -13,7 +13,7 @@ from pipeline.records.depth import DepthKind, ScaleSource
 from pipeline.records.message import Language
 from pipeline.records.relations import RelationName
 
-SCHEMA_VERSION = "1.4"
+SCHEMA_VERSION = "1.5"
 
 
 class Status(StrEnum):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from synthetic.worlds import piece
+from verifiers import uncalibrated
 from verify.rules.frames import STACK, index, judged, leans, rescaled, seen, sensed, two_boxes, without_floor
 
-from pipeline.records import Claim, Status
+from pipeline.records import Camera, Claim, DepthMap, Frame, Region, Scene, Status
 from pipeline.synthetic.view import RenderedView
 
 S, R, U = Status.SUPPORTED, Status.REFUTED, Status.UNDECIDED
@@ -66,3 +68,16 @@ def test_without_gravity_nothing_is_said_to_be_on_anything(stack: RenderedView) 
     depth = without_floor(stack)
     depth = replace(depth, valid=depth.valid & (stack.ids != index(stack, LOWER)))
     assert judged(stack, [Claim("on", UPPER, LOWER)], depth)[0].status is U
+
+
+def test_two_surfaces_of_one_depth_touch_alike_in_both_directions_and_any_order_of_regions() -> None:
+    depth = DepthMap.from_values(np.full((60, 80), 2.0), "metric", "sensor")
+    frame = Frame(np.zeros((60, 80, 3), np.uint8), Camera.from_fov(80, 60, 60), given_depth=depth)
+    first, second = Region("a", (23, 23, 34, 30)), Region("b", (37, 5, 60, 56))
+    claims = [Claim("touching", "a", "b"), Claim("touching", "b", "a")]
+    found = {
+        round(verdict.probability or 0, 9)
+        for regions in ((first, second), (second, first))
+        for verdict in uncalibrated().judge(Scene("s", (frame,), depth=(depth,)), regions, claims)
+    }
+    assert len(found) == 1
