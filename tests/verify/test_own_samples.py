@@ -15,7 +15,6 @@ from pipeline.ingest.resampling import resize_nearest
 from pipeline.records import Claim, DepthKind, DepthMap, Frame, Region, Sampling, Scene
 from pipeline.records.camera import Camera
 from pipeline.verify.own_samples import cells_of_returns, on_own_grid, region_on_grid, regions_on_grids
-from pipeline.verify.rules.base import Settings
 
 
 def measured(width: int, height: int, seed: int = 0) -> tuple[Frame, DepthMap]:
@@ -125,20 +124,6 @@ def test_a_mask_that_covers_no_sample_decides_nothing_rather_than_becoming_its_b
     scene = Scene("pole", (frame,), depth=(depth,))
     (verdict,) = uncalibrated().judge(scene, (pole, wall), [Claim("closer", "pole", "wall")])
     assert (verdict.status, verdict.reason_code) == ("undecided", "few_pixels")
-
-
-@pytest.mark.parametrize("side_px", [1.0, 2.0, 4.0])
-def test_the_window_of_a_point_stays_as_large_in_the_image(side_px: float) -> None:
-    # Both points are on the wall, 6 px and farther from the nearer block.
-    values = np.full((240, 320), 3.0, np.float32)
-    values[50:150, 50:150] = 1.5
-    depth = replace(DepthMap.from_values(values, "metric", "sensor"), sampling=Sampling(side_px, side_px))
-    frame = Frame(np.zeros((240, 320, 3), np.uint8), Camera.from_fov(320, 240, 60), given_depth=depth)
-    points = Region("a", (156, 100, 156, 100)), Region("b", (250, 200, 250, 200))
-    (verdict,) = uncalibrated(settings=Settings(min_pixels=1)).judge(
-        Scene("points", (frame,), depth=(depth,)), points, [Claim("closer", "a", "b")]
-    )
-    assert verdict.status == "undecided", verdict.reason
 
 
 def test_a_mask_of_another_size_stays_and_is_refused_as_on_the_image() -> None:

@@ -122,8 +122,7 @@ class CutOut:
     @cached_property
     def window(self) -> Window:
         """The pixels of the box."""
-        radius_px = self.view.settings.point_radius_px / self.view.sample_px
-        return box_window(self.region.box_px, self.view.depth.shape, radius_px)
+        return box_window(self.region.box_px, self.view.depth.shape, self.view.settings.point_radius_px)
 
     @cached_property
     def coordinate(self) -> np.ndarray:
