@@ -217,6 +217,7 @@ class _One:
 
     def __init__(self, case: Any) -> None:
         self.case = case
+        self.reasons: dict[str, str] = {}
 
     def __iter__(self) -> Iterator[Any]:
         return iter([self.case])

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scenes
+from benchmarks.claims import _rendered as rendered_rows
 from evaluate.claims.claim_data import CLAIMS, EXPECTED, SmallDataset, case, image, subjects, without_depth
 from stages.doubles import CountingDepth, ScriptedModel
 
 from pipeline.evaluate.claims.report import answer_figures
 from pipeline.evaluate.claims.run import ClaimRun, JudgedClaim, _batches, kind_of, relation_of, run_claims, source_of
+from pipeline.evaluate.claims.scores import scores
 from pipeline.models.depth.given import GivenDepth
 from pipeline.models.vlm.base import Request, Step
 from pipeline.records import Anchor, Claim, DepthKind, DepthMap, Evidence, Frame, Scene, Status, Verdict
@@ -313,3 +315,10 @@ def test_a_model_that_is_missing_is_found_before_any_depth_is_computed() -> None
     with pytest.raises(InputError, match=r"nowhere\.jsonl cannot be read"):
         run_claims(SmallDataset([case("a", expected=EXPECTED)]), broken)
     assert depth.asked == []
+
+
+def test_every_rendered_row_of_the_benchmark_judges_as_many_claims_as_asked() -> None:
+    rows = list(rendered_rows(0, 8))
+    assert [len(run.judgements) for _, _, run in rows] == [8, 8, 8, 8]
+    assert all(0.0 <= scores(run.judgements).accuracy <= 1.0 for _, _, run in rows)
+    assert all(len(found) == 8 for _, _, run in rows for found in run.baselines.values())
