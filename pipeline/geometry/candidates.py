@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from pipeline.geometry.objects import modes_of, triangle
+from pipeline.geometry.scattered import groups_of_pairs
 
 LEAST_SHARE = 0.05
 """Surfaces with a smaller share of the box's depth are left out."""
@@ -93,37 +92,33 @@ def surfaces(patch: Patch, chosen: np.ndarray | None) -> list[np.ndarray]:
     valid[patch.box] = patch.valid[patch.box]
     least = LEAST_SHARE * int(np.count_nonzero(valid))
     if patch.spacing_px is not None:
-        found = _connected(patch, least)
-    else:
-        found, rest = [], valid
-        if chosen is not None:
-            first = np.zeros_like(valid)
-            first[patch.box] = chosen
-            found, rest = [first], valid & ~first
-        found += [rest & mode for mode in modes_of(patch.coordinate, valid)]
-    if patch.spacing_px is not None:
-        return found
+        return _connected(patch, patch.spacing_px, least)
+    found, rest = [], valid
+    if chosen is not None:
+        first = np.zeros_like(valid)
+        first[patch.box] = chosen
+        found, rest = [first], valid & ~first
+    found += [rest & mode for mode in modes_of(patch.coordinate, valid)]
     return [surface for surface in found if np.count_nonzero(surface[patch.box]) >= max(least, 1)]
 
 
-def _connected(patch: Patch, least: float) -> list[np.ndarray]:
+def _connected(patch: Patch, spacing_px: tuple[float, float], least: float) -> list[np.ndarray]:
     """Groups of neighbouring returns of similar depth with at least so many in the box, bool (H, W) each."""
     rows, columns = np.nonzero(patch.valid)
-    if len(rows) == 0 or patch.spacing_px is None:
+    if len(rows) == 0:
         return []
     # Of very many returns, every n-th one shows the same groups.
     step = 1 + len(rows) // _MOST_RETURNS
     thin_rows, thin_columns = rows[::step], columns[::step]
     values = patch.coordinate[thin_rows, thin_columns]
-    width_px, height_px = (side * math.sqrt(step) for side in patch.spacing_px)
+    width_px, height_px = (side * math.sqrt(step) for side in spacing_px)
     places = np.stack((thin_columns / width_px, thin_rows / height_px), axis=1)
     pairs = cKDTree(places).query_pairs(_NEIGHBOUR_SPACINGS, output_type="ndarray")
     pairs = pairs[np.abs(np.subtract(*values[pairs].T)) < _GAP * patch.spread]
-    joined = coo_matrix((np.ones(len(pairs), dtype=bool), tuple(pairs.T)), shape=(len(values), len(values)))
-    count, labels = connected_components(joined, directed=False)
+    labels = groups_of_pairs(pairs[:, 0], pairs[:, 1], len(values))
     inside = np.zeros_like(patch.valid)
     inside[patch.box] = True
-    counts = np.bincount(labels, weights=inside[thin_rows, thin_columns], minlength=count) * step
+    counts = np.bincount(labels, weights=inside[thin_rows, thin_columns], minlength=labels.max() + 1) * step
     groups = []
     for label in np.flatnonzero(counts >= max(_FEWEST_RETURNS, least)):
         group = np.zeros_like(patch.valid)

@@ -158,6 +158,19 @@ def resized_returns(values: np.ndarray, valid: np.ndarray, size: tuple[int, int]
     return np.where(known, moved, 0).astype(np.float32), known
 
 
+def groups_of_pairs(first: np.ndarray, second: np.ndarray, count: int) -> np.ndarray:
+    """Number of the group that each of so many items belongs to, int (count,), counted from 0.
+
+    Args:
+        first: int (N,), one item of every pair that belongs together.
+        second: int (N,), the other item of the pair.
+        count: Number of items.
+    """
+    joined = coo_matrix((np.ones(len(first), dtype=bool), (first, second)), shape=(count, count))
+    labels: np.ndarray = connected_components(joined, directed=False)[1]
+    return labels
+
+
 def _equal_neighbours(values: np.ndarray, valid: np.ndarray) -> np.ndarray:
     """Number of the group of adjoining equal values that each valid pixel belongs to, int (N,), counted from 0."""
     places = np.arange(valid.size).reshape(valid.shape)
@@ -165,8 +178,7 @@ def _equal_neighbours(values: np.ndarray, valid: np.ndarray) -> np.ndarray:
     down = valid[1:] & valid[:-1] & (values[1:] == values[:-1])
     first = np.concatenate((places[:, :-1][across], places[:-1][down]))
     second = np.concatenate((places[:, 1:][across], places[1:][down]))
-    joined = coo_matrix((np.ones(len(first), dtype=bool), (first, second)), shape=(valid.size, valid.size))
-    labels = connected_components(joined, directed=False)[1].reshape(valid.shape)[valid]
+    labels = groups_of_pairs(first, second, valid.size).reshape(valid.shape)[valid]
     which: np.ndarray = np.unique(labels, return_inverse=True)[1]
     return which
 
