@@ -24,19 +24,7 @@ OF_RUN = [
 GROUPS = {
     "run": OF_RUN,
     "verify": [group for group in OF_RUN if group not in ("vlm", "query", "experiment")],
-    "eval-claims": [
-        "dataset",
-        "depth",
-        "ocr",
-        "vlm",
-        "query",
-        "segment",
-        "verify",
-        "noise",
-        "weights",
-        "calibration",
-        "debug",
-    ],
+    "eval-claims": ["dataset", *(group for group in OF_RUN if group not in ("input", "export", "experiment"))],
     "eval-depth": ["dataset", "depth", "protocol", "debug"],
     "fit": ["sets", "verify", "noise", "weights", "calibration", "debug"],
 }

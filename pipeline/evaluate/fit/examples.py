@@ -16,7 +16,7 @@ from pipeline.records import Claim, Region, Scene
 from pipeline.records.relations import RELATIONS
 from pipeline.verify.rules.base import CannotMeasure
 from pipeline.verify.rules.contact import standing_cues, touching_cues
-from pipeline.verify.rules.gaps import gap_between
+from pipeline.verify.rules.gaps import gap_either_way
 from pipeline.verify.rules.object_view import ObjectView
 from pipeline.verify.rules.occlusion import model_of, occlusion_cues
 from pipeline.verify.verifier import Verifier
@@ -120,12 +120,7 @@ def _occlusion(front: ObjectView, back: ObjectView) -> tuple[str, dict[str, floa
 
 
 def _contact(subject: ObjectView, other: ObjectView, axis: str | None = None) -> tuple[str, dict[str, float]]:
-    cues = touching_cues(
-        subject,
-        other,
-        subject.meeting(other),
-        gap_between(*sorted((subject, other), key=lambda item: item.order)).visible,
-    )
+    cues = touching_cues(subject, other, subject.meeting(other), gap_either_way(subject, other).visible)
     return ("touching", cues) if axis is None else ("standing", cues | standing_cues(subject, other))
 
 

@@ -30,6 +30,8 @@ SIGNS: Mapping[str, Signs] = {
     "standing": {**_TOUCHING, "carried": 1, "higher": 1, "foot_seen": 0, "foot_on": 1, "foot_off": -1},
 }
 """The cues of every model with the signs of their weights: 1, -1, or 0 where reason demands none."""
+# Models that choose one of several alternatives.
+_CHOICES = ("surface_dense", "surface_scattered")
 # Rendered scenes are left out in so many groups, as they are many and alike.
 _RENDERED_FOLDS = 5
 
@@ -104,14 +106,10 @@ def fit(
         if one.is_fitted_on:
             of_place[case.group] += examples_of(case, bare, one.weight)
     groups = _groups(cases)
-    without = {
-        place: fit_weights(
-            chain.from_iterable(of_place[other] for other in of_place if other not in group), bare.weights
-        )
-        for group in groups
-        for place in group[:1]
-    }
-    weights = {place: without[group[0]] for group in groups for place in group}
+    weights: dict[str, Weights] = {}
+    for group in groups:
+        others = chain.from_iterable(of_place[place] for place in of_place if place not in group)
+        weights |= dict.fromkeys(group, fit_weights(others, bare.weights))
     stated = [
         item
         for one, case in cases
@@ -124,7 +122,7 @@ def fit(
         if not chosen:
             continue
         rest = fit_calibration([item for item in stated if item.scene not in group], risk=risk, confidence=confidence)
-        judge = bare.with_fits(without[group[0]], rest)
+        judge = bare.with_fits(weights[group[0]], rest)
         judged += (item for one, case in chosen for item in _judged(one, case, judge))
         on_place(", ".join(group))
     everything = list(chain.from_iterable(of_place.values()))
@@ -137,7 +135,7 @@ def fit_weights(examples: Iterable[Example], shipped: Weights) -> Weights:
     """Weights of all models that have examples; the others keep the given ones."""
     by_model: dict[str, list[Example]] = defaultdict(list)
     for example in examples:
-        if len(example.cues) > 1 or example.model not in ("surface_dense", "surface_scattered"):
+        if len(example.cues) > 1 or example.model not in _CHOICES:
             by_model[example.model].append(example)
     models: dict[str, CueModel] = {}
     for name in NAMES:
@@ -145,7 +143,7 @@ def fit_weights(examples: Iterable[Example], shipped: Weights) -> Weights:
         answers, counts = [item.answer for item in items], [item.weight for item in items]
         if not items:
             models[name] = shipped[name]
-        elif name in ("surface_dense", "surface_scattered"):
+        elif name in _CHOICES:
             models[name] = fit_choice([item.cues for item in items], answers, counts, signs)
         else:
             models[name] = fit_binary(

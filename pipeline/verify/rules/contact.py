@@ -11,7 +11,7 @@ from pipeline.records import Claim, DepthKind
 from pipeline.records.message import message
 from pipeline.verify.rules.base import Finding, point
 from pipeline.verify.rules.contours import Meeting
-from pipeline.verify.rules.gaps import gap_between
+from pipeline.verify.rules.gaps import gap_either_way
 from pipeline.verify.rules.object_view import ObjectView
 from pipeline.verify.rules.support import stacked
 
@@ -38,11 +38,10 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, axis: str | N
     met = subject.meeting(other)
     unit = "m" if subject.view.depth.kind is DepthKind.METRIC else "of the depth's unit"
     # "A touches B" and "B touches A" must get the same answer.
-    gap = gap_between(*sorted((subject, other), key=lambda item: item.order))
+    gap = gap_either_way(subject, other)
     cues = touching_cues(subject, other, met, gap.visible)
     numbers = {"visible_gap": gap.visible, "contour_px": 0.0 if met is None else met.contour.length_px}
-    ends = (gap.first, gap.second) if subject.order < other.order else (gap.second, gap.first)
-    points = dict(zip(("nearest_subject", "nearest_object"), map(point, ends), strict=True))
+    points = dict(zip(("nearest_subject", "nearest_object"), map(point, (gap.first, gap.second)), strict=True))
     apart = gap.visible if unit == "m" else message("depth_units", length=gap.visible)
     if met is None:
         note = message("apart_in_image", subject=claim.subject, object=claim.object, gap=apart)

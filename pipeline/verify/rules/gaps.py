@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -49,6 +49,18 @@ def gap_between(first: ObjectView, second: ObjectView) -> Gap:
     nearer = first if first.z < second.z else second
     beside = boxes_gap(first.box_px, second.box_px) * nearer.z / first.view.camera.fx
     return Gap(max(0.0, beside, visible - _larger_side(nearer)), visible, near_first, near_second)
+
+
+def gap_either_way(first: ObjectView, second: ObjectView) -> Gap:
+    """The gap with the same bounds and points for (a, b) and (b, a), its ends in the order of the arguments.
+
+    Raises:
+        CannotMeasure: See ``gap_between``.
+    """
+    if first.order < second.order:
+        return gap_between(first, second)
+    gap = gap_between(second, first)
+    return replace(gap, first=gap.second, second=gap.first)
 
 
 def _larger_side(item: ObjectView) -> float:
