@@ -5,16 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from pipeline.records.depth import DepthMap, ScaleSource
 from pipeline.records.errors import ConfigError
-from pipeline.records.resources import resource_dir
+from pipeline.records.resources import shipped_option
 
 FAMILIES: Mapping[str, str] = {
     "depth_order": "order",
@@ -177,7 +174,7 @@ class Calibration:
     @classmethod
     def shipped(cls) -> Calibration:
         """The calibration that ships with the package."""
-        return _read(resource_dir("conf") / "calibration" / "default.yaml")
+        return cls(**shipped_option("calibration"))
 
     @staticmethod
     def none() -> NoCalibration:
@@ -195,9 +192,3 @@ class NoCalibration(Calibration):
     def of(self, rule: str, depth: DepthMap) -> tuple[str, Curve] | None:
         """No curve."""
         return None
-
-
-@cache
-def _read(path: Path) -> Calibration:
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return Calibration(**{key: value for key, value in content.items() if not key.startswith("_")})

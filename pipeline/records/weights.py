@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from pipeline.records.errors import ConfigError
-from pipeline.records.resources import resource_dir
+from pipeline.records.resources import shipped_option
 
 _MOST = 1e6
 
@@ -91,7 +88,7 @@ class Weights:
     @classmethod
     def shipped(cls) -> Weights:
         """The weights that ship with the package."""
-        return _read(resource_dir("conf") / "weights" / "default.yaml")
+        return cls(**shipped_option("weights"))
 
 
 NAMES: Mapping[str, str] = {
@@ -104,9 +101,3 @@ NAMES: Mapping[str, str] = {
     "standing": "whether one stands on the other",
 }
 """What each model says."""
-
-
-@cache
-def _read(path: Path) -> Weights:
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return Weights(content["models"], content["fitted_on"])

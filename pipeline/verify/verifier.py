@@ -126,6 +126,8 @@ class Verifier:
             undecided = _verdict(claim, language, Status.UNDECIDED, refusal.reason, refusal.needs)
             return self._merged(claim, views, objects, named, undecided, language)
         rule: Callable[..., Finding] = importlib.import_module(f"pipeline.verify.rules.{relation.rule}").judge
+        by_depth = reads_depth(claim)
+        curves = {frame: self._curve(relation, views[frame]) if by_depth else None for frame in found}
         judged = []
         for frame, indices in found.items():
             located = [objects[index] for index in indices]
@@ -133,22 +135,23 @@ class Verifier:
                 views[frame].require(need_of(claim))
                 if relation.objects and _coincide([item.region for item in located]):
                     raise CannotMeasure("same_region", "needs_distinct_regions")
-                if reads_depth(claim):
+                if by_depth:
                     finding = judge_alternatives(rule, claim, located, **relation.options)
-                    if (curve := self._curve(relation, views[frame])) is not None:
-                        finding = self._calibrated(finding, curve[1])
+                    if (own := curves[frame]) is not None:
+                        finding = self._calibrated(finding, own[1])
                 else:
                     finding = rule(claim, *located, **relation.options)
                 judged.append(_Judged(frame, indices, finding))
             except CannotMeasure as refusal:
                 judged.append(_Judged(frame, indices, _with_all_small(refusal, located)))
-        curve = self._curve(relation, views[next(iter(found))]) if reads_depth(claim) else None
+        first = next(iter(found))
+        key, curve = curves[first] or ("", None)
         verdict = self._fuse(claim, judged, language, curve)
         if verdict.status is Status.UNDECIDED:
             verdict = self._merged(claim, views, objects, named, verdict, language, curve)
         if curve is None:
             return verdict
-        return replace(verdict, calibration=self._note(*curve, views[next(iter(found))].features))
+        return replace(verdict, calibration=self._note(key, curve, views[first].features))
 
     def _curve(self, relation: Relation, view: FrameView) -> tuple[str, Curve] | None:
         """Key and curve of the calibration for verdicts about a relation in a frame with depth."""
@@ -187,7 +190,7 @@ class Verifier:
         named: Sequence[Mapping[int, int]],
         undecided: Verdict,
         language: Language,
-        curve: tuple[str, Curve] | None = None,
+        curve: Curve | None = None,
     ) -> Verdict:
         """Let the points of all posed frames together decide what no single frame decides."""
         contradicts = any(item.probability is not None for item in undecided.evidence) and undecided.probability == 0.5
@@ -209,7 +212,7 @@ class Verifier:
             more = Evidence(posed[0], note=note.text(language), note_code=refusal.reason.code)
             return replace(undecided, evidence=(*undecided.evidence, more))
         if curve is not None:
-            finding = replace(finding, probability=curve[1].apply(finding.probability))
+            finding = replace(finding, probability=curve.apply(finding.probability))
         probability = _probability(finding, claim.negated)
         status = self._status(probability)
         indices = tuple(next(iter(by_frame.values())) for by_frame in named)
@@ -221,9 +224,7 @@ class Verifier:
             claim, language, status, finding.note, finding=finding, probability=probability, evidence=evidence
         )
 
-    def _fuse(
-        self, claim: Claim, judged: list[_Judged], language: Language, curve: tuple[str, Curve] | None
-    ) -> Verdict:
+    def _fuse(self, claim: Claim, judged: list[_Judged], language: Language, curve: Curve | None) -> Verdict:
         """Let the frames vote in log-odds; frames that contradict each other decide nothing."""
         evidence = tuple(_evidence(item, claim.negated, language) for item in judged)
         found = [
@@ -249,7 +250,7 @@ class Verifier:
         log_odds = sum(_log_odds(probability) for _, _, probability in found) / shared
         probability = 1 / (1 + math.exp(-log_odds))
         if curve is not None:
-            probability = curve[1].bounded(probability)
+            probability = curve.bounded(probability)
         _, strongest, _ = max(found, key=lambda item: abs(_log_odds(item[2])))
         status, reason = self._status(probability), strongest.note
         needs: Message | None = None
