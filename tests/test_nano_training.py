@@ -23,6 +23,7 @@ from nano.vocabulary import LANGUAGES, phrases
 from safetensors.torch import load_file, save_file
 
 from pipeline.claims.answer import parse_answer
+from pipeline.claims.regions import Images
 from pipeline.models.vlm.none import NoModel
 from pipeline.models.vlm.qwen3vl.encoding import PromptEncoder
 from pipeline.records.camera import Camera
@@ -162,7 +163,7 @@ def test_trained_answers_say_what_the_pipeline_reads(
         turn = dialogues.turn(Kind.ANSWER, scene, view, language, rng)
         assert turn is not None and turn.answer[-1] == processor.tokenizer.eos_token_id
         text = processor.tokenizer.decode(turn.answer[:-1])
-        parsed = parse_answer(text, [CAMERA] * frames)
+        parsed = parse_answer(text, Images([CAMERA] * frames))
         (claim,) = parsed.claims
         assert not parsed.problems
         evidence, said = text.replace("。", ". ", 1).split(". ", 1)

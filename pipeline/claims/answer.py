@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.claims.choice import find_choice
 from pipeline.claims.claims_json import claims_from_json
 from pipeline.claims.conflicts import conflicts
+from pipeline.claims.coordinates.images import Headings
+from pipeline.claims.coordinates.leftovers import has_coordinates
 from pipeline.claims.implied import chosen_extreme, order_of_boxes, places_of_boxes
-from pipeline.claims.json_blocks import find_json
+from pipeline.claims.json_blocks import JsonBlock, find_json, is_numbers, readable, unescaped
 from pipeline.claims.markup import blank, code_fences, first_of
 from pipeline.claims.prose import parse_prose
 from pipeline.claims.reasoning import is_cut_off, split_reasoning
-from pipeline.claims.regions import regions_from_json, regions_from_text
+from pipeline.claims.regions import Images, entries_of_json, entries_of_text, regions_of
 from pipeline.claims.resolve import other_names
 from pipeline.claims.spatial_words import spatial_tags
 from pipeline.records import Claim, Region, SpatialTag
-from pipeline.records.camera import Camera
 from pipeline.records.message import Language, Message, message
 
 # Far beyond any token limit; bounds the time if a server never stops.
@@ -48,12 +48,12 @@ class ParsedAnswer:
     problems: tuple[str, ...]
 
 
-def parse_answer(raw: str, cameras: Sequence[Camera], question: str = "", language: Language = "en") -> ParsedAnswer:
+def parse_answer(raw: str, images: Images, question: str = "", language: Language = "en") -> ParsedAnswer:
     """Parse an answer of any form.
 
     Args:
         raw: The model's output, verbatim.
-        cameras: One camera per frame, which turns relative coordinates into pixels.
+        images: The images of the prompt, and the convention of the model's coordinates.
         question: The question; its options make the answer a choice.
         language: Language of the problems.
 
@@ -69,19 +69,59 @@ def parse_answer(raw: str, cameras: Sequence[Camera], question: str = "", langua
         problems.append(message("open_reasoning"))
     if not text.strip():
         problems.append(message("empty_answer"))
-    blocks, broken = find_json(text)
-    regions, region_problems = regions_from_json(blocks, cameras)
-    prose = blank(text, [*code_fences(text), *((block.start, block.end) for block in blocks)])
-    more_regions, more_problems = regions_from_text(prose, cameras)
-    regions += more_regions
-    from_json = claims_from_json(blocks, len(cameras))
+    found = _located(text, images)
+    blocks, prose = found.blocks, found.prose
+    regions = found.regions
+    from_json = claims_from_json(blocks, len(images.cameras))
     names = dict.fromkeys(name for region in regions for name in (region.label, *other_names(region)))
     from_prose = parse_prose(prose, list(names))
     claims, claim_problems = from_prose if from_json is None else from_json
     contradictions = () if from_json is None else conflicts(from_prose[0], claims)
-    for part in (broken, region_problems, more_problems, claim_problems, contradictions):
+    for part in (found.broken, found.problems, claim_problems, contradictions):
         problems += first_of(part)
     choice = find_choice(text, question)
     claims = (*claims, *order_of_boxes(regions), *places_of_boxes(regions), *chosen_extreme(question, choice))
     sentences = tuple(problem.text(language) for problem in problems)
     return ParsedAnswer(text, reasoning, regions, claims, spatial_tags(prose), choice, sentences)
+
+
+@dataclass(frozen=True)
+class _Located:
+    """What an answer locates: its JSON, its regions, its prose without both, and what was not understood of them."""
+
+    blocks: tuple[JsonBlock, ...]
+    regions: tuple[Region, ...]
+    prose: str
+    broken: tuple[Message, ...]
+    problems: tuple[Message, ...]
+
+
+def _located(text: str, images: Images) -> _Located:
+    plain = readable(text)
+    blocks, broken = _json(plain)
+    from_json = entries_of_json(plain, blocks, images.frame_count)
+    if not from_json and (inner := unescaped(plain)) != plain:
+        blocks, broken = _json(inner)
+        from_json = entries_of_json(plain, blocks, images.frame_count)
+    rest = blank(plain, [(block.start, block.end) for block in blocks])
+    in_text = entries_of_text(rest)
+    found = sorted([*from_json, *(entry for _, _, entry in in_text)], key=lambda entry: entry.position)
+    regions, problems = regions_of(found, images, Headings(text, images.frame_count))
+    if not regions and not problems and not broken and has_coordinates(rest if from_json else plain):
+        problems = (message("coordinates_not_read"),)
+    spans = [(block.start, block.end) for block in blocks]
+    prose = blank(text, [*code_fences(text), *spans, *((start, end) for start, end, _ in in_text)])
+    return _Located(blocks, regions, prose, broken, problems)
+
+
+def _json(text: str) -> tuple[tuple[JsonBlock, ...], tuple[Message, ...]]:
+    """JSON values, without lists of numbers, which belong to the text around them, and remains of other notations."""
+    blocks, broken = find_json(text)
+    return tuple(
+        block for block in blocks if not is_numbers(block.value) and (block.complete or _holds_more(block))
+    ), broken
+
+
+def _holds_more(block: JsonBlock) -> bool:
+    parts = block.value.values() if isinstance(block.value, dict) else block.value
+    return any(isinstance(part, dict | list) and part for part in parts)

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.claims.claim_making import make_claims
+from pipeline.claims.coordinates.entries import CLAIM_KEYS, is_number
+from pipeline.claims.coordinates.images import frame_index
 from pipeline.claims.json_blocks import JsonBlock
 from pipeline.claims.markup import listed, shorten
 from pipeline.claims.phrases import relation_named
 from pipeline.claims.quantities import Quantity, parse_quantity, unit_named
-from pipeline.claims.region_entries import CLAIM_KEYS, frame_index, is_number
 from pipeline.records import Claim, Comparison, Unit
 from pipeline.records.errors import RecordError, UnreadableError
 from pipeline.records.message import Message, message

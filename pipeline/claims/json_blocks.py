@@ -22,6 +22,8 @@ _PLAIN = re.compile(r"[^\\\n\"'“”‘’]++")
 _CLOSING_QUOTES = {'"': '"', "'": "'", "“": "”“", "”": "”", "‘": "’‘", "’": "’"}
 _CONSTANTS = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+_PLAIN_FORMS = str.maketrans("０１２３４５６７８９［］（）｛｝，．％｜", "0123456789[](){},.%|")
+_LIST_OF_BLANKS = re.compile(r"\[\s*[-+]?[\d.]+(?:\s+[-+]?[\d.]+){1,15}\s*\]")
 _BRACKETS = {"{": "}", "[": "]", "(": ")"}
 _OPENING = re.compile(r"[\[{]")
 _LIKELY_JSON = re.compile(r"""\[\s*\{|\{\s*["'“‘]""")
@@ -80,6 +82,34 @@ def find_json(text: str) -> tuple[tuple[JsonBlock, ...], tuple[Message, ...]]:
         if _holds_object(value):
             blocks.append(JsonBlock(value, start, position, complete))
     return tuple(blocks), tuple(problems)
+
+
+def readable(text: str) -> str:
+    """The text with plain digits and brackets, and commas in lists that lack them; all characters keep their positions.
+
+    >>> readable("[10 20 30 40] ［１５０，３００］")
+    '[10,20,30,40] [150,300]'
+    """
+    text = text.translate(_PLAIN_FORMS)
+    return _LIST_OF_BLANKS.sub(lambda match: re.sub(r"(?<=[\d.])\s(?=\s*[-+.\d])", ",", match.group()), text)
+
+
+def unescaped(text: str) -> str:
+    r"""The text with JSON that is escaped inside of a string made readable; all characters keep their positions.
+
+    >>> unescaped('"{\\"a\\": 1}"')
+    '"{ "a ": 1}"'
+    """
+    if not re.search(r"[{\[,]\s*\\+\"", text):
+        return text
+    return re.sub(r"\\+([\"n])", lambda match: " " * (len(match.group()) - 1) + match[1].replace("n", " "), text)
+
+
+def is_numbers(value: Any) -> bool:
+    """Whether a value holds nothing but numbers in lists."""
+    if isinstance(value, list):
+        return all(is_numbers(part) for part in value)
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _holds_object(value: Any) -> bool:

@@ -63,11 +63,11 @@ def code_fences(text: str) -> list[Span]:
     return list(zip_longest(marks[::2], ends, fillvalue=len(text)))
 
 
-def blank(text: str, spans: Iterable[Span]) -> str:
-    """The text with newlines in place of the spans, so that other characters keep their positions."""
+def blank(text: str, spans: Iterable[Span], filler: str = "\n") -> str:
+    """The text with a filler in place of the spans, so that other characters keep their positions."""
     letters = list(text)
-    for start, end in spans:
-        letters[start:end] = "\n" * (end - start)
+    for start, end in dict.fromkeys(spans):
+        letters[start:end] = filler * (end - start)
     return "".join(letters)
 
 

@@ -1,88 +1,123 @@
-"""Turns a model's boxes and points, in JSON or in grounding tags, into regions in pixels.
-
-Qwen3-VL gives 2D boxes and points as numbers from 0 to 1000, relative to the width and height of the original
-image, and 3D boxes in metres in the camera frame with angles in units of pi about x, y and z.
-"""
+"""Turns the boxes and points of a model's answer into regions in pixels."""
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pipeline.claims.coordinates.conventions import THOUSANDTHS, Convention, CoordinateUnit, Size
+from pipeline.claims.coordinates.entries import Entry, Found, apart, entries
+from pipeline.claims.coordinates.images import Headings
+from pipeline.claims.coordinates.inline import inline, label_before
+from pipeline.claims.coordinates.tables import tabular
+from pipeline.claims.coordinates.tags import tagged
+from pipeline.claims.coordinates.units import FIXED, settle, shares_of
 from pipeline.claims.json_blocks import JsonBlock
-from pipeline.claims.region_entries import Entry, entries
+from pipeline.claims.markup import blank
 from pipeline.geometry.backprojection import project
 from pipeline.records import Box, Box3D, Region
 from pipeline.records.camera import Camera
 from pipeline.records.errors import UnreadableError
 from pipeline.records.message import Message, message
 
-_GRID = 1000.0
 _NEAR_M = 0.01
 _EDGES = np.array([(a, b) for a in range(8) for b in range(a + 1, 8) if (a ^ b).bit_count() == 1])
-
-_BOX = r"\(?(?:\(?\d{1,4}\s{0,4},\s{0,4}\d{1,4}\)?\s{0,4},?\s{0,4}){2}\)?"
-_TAGGED = re.compile(
-    r"(?:<\|object_ref_start\|>(?P<name>[^<\n]{1,80})<\|object_ref_end\|>|<ref>(?P<short_name>[^<\n]{1,80})</ref>)?"
-    rf"\s{{0,4}}(?:<\|box_start\|>|<box>)\s{{0,4}}(?P<box>{_BOX})\s{{0,4}}(?:<\|box_end\|>|</box>)"
-)
-_LABELLED = re.compile(
-    r"^[ \t]*+(?:(?:[-+•]|\d{1,3}[.)])[ \t]{1,4})?\*{0,3}(?P<name>[^\W\d][^\n\[\]{}():：*]{0,60}?)\*{0,3}"
-    r"[ \t]{0,4}[:：]\*{0,3}[ \t]{0,4}\[\s{0,4}(?P<box>(?:\d{1,4}\s{0,4},\s{0,4}){3}\d{1,4})\s{0,4}\]",
-    re.MULTILINE,
-)
+# Rounded angles of half a turn may exceed 1 in units of pi, and pi in radians.
+_MOST_HALF_TURNS, _MOST_RADIANS, _MOST_DEGREES = 1.05, 6.3, 360.0
 
 
-def regions_from_json(
-    blocks: Iterable[JsonBlock], cameras: Sequence[Camera]
-) -> tuple[tuple[Region, ...], tuple[Message, ...]]:
-    """Read the regions of JSON values.
-
-    A field ``image`` counts from 1, as in the prompts' "Image 1"; ``frame`` and fields that end in ``index`` count
-    from 0. Boxes are clipped to the image. An unusable entry is left out with a message; so are exact repeats, which
-    greedy decoding can produce.
+@dataclass(frozen=True)
+class Images:
+    """The images of a prompt, to which coordinates refer.
 
     Args:
-        blocks: JSON values from ``find_json``.
-        cameras: One camera per frame.
-
-    Returns:
-        The regions in the order of the text, and a message for each problem.
+        cameras: One camera per image: the frames, and then the crops of them.
+        frames: Number of frames among them; None if all are frames.
+        sent_px: (width, height) in which the model was given each image [px]; None for the cameras' own.
+        convention: Convention of the model's coordinates.
     """
-    return _regions((entry for block in blocks for entry in entries(block.value)), cameras)
+
+    cameras: Sequence[Camera]
+    frames: int | None = None
+    sent_px: Sequence[Size] | None = None
+    convention: Convention = THOUSANDTHS
+
+    @property
+    def frame_count(self) -> int:
+        """Number of frames."""
+        return len(self.cameras) if self.frames is None else self.frames
+
+    def size_px(self, index: int | None) -> Size:
+        """(width, height) of an image as the model was given it [px]; of the first one where it is not known."""
+        index = index if index is not None and 0 <= index < len(self.cameras) else 0
+        if self.sent_px is not None:
+            return self.sent_px[index]
+        return self.cameras[index].width, self.cameras[index].height
 
 
-def regions_from_text(text: str, cameras: Sequence[Camera]) -> tuple[tuple[Region, ...], tuple[Message, ...]]:
-    """Read boxes from grounding tags and from lines such as ``mug: [x1, y1, x2, y2]``.
+def entries_of_json(text: str, blocks: Iterable[JsonBlock], frames: int) -> list[Entry]:
+    """The entries with coordinates of JSON values; an object without a label takes the one before it in its line.
 
     Args:
-        text: An answer whose JSON and code were blanked.
-        cameras: One camera per frame.
-
-    Returns:
-        As ``regions_from_json``.
+        text: The answer.
+        blocks: Its JSON values.
+        frames: Number of frames.
     """
     found = []
-    for match in (*_TAGGED.finditer(text), *_LABELLED.finditer(text)):
-        groups = match.groupdict()
-        numbers = tuple(map(float, re.findall(r"\d{1,4}", match["box"])))
-        label = groups.get("name") or groups.get("short_name")
-        found.append(Entry("box", numbers, list(numbers), label and label.strip(), None, None, None, {}))
-    return _regions(found, cameras)
+    for block in blocks:
+        for entry in entries(block.value, block.start, frames):
+            label = entry.label
+            if label is None and isinstance(block.value, dict):
+                label = label_before(text, block.start, needs_mark=True)
+            found.append(replace(entry, label=label))
+    return found
 
 
-def _regions(found: Iterable[Entry], cameras: Sequence[Camera]) -> tuple[tuple[Region, ...], tuple[Message, ...]]:
+def entries_of_text(text: str) -> list[Found]:
+    """The entries in tags, tables and lines of an answer whose JSON was blanked, with their spans."""
+    found: list[Found] = []
+    for read in (tagged, tabular, inline):
+        found += apart(read(blank(text, [each[:2] for each in found])), found)
+    return found
+
+
+def regions_of(
+    found: Sequence[Entry], images: Images, headings: Headings | None = None
+) -> tuple[tuple[Region, ...], tuple[Message, ...]]:
+    """The regions of an answer's entries.
+
+    The unit of all boxes, and that of all points, is settled together (see ``settle``). A field ``image`` counts from
+    1, as in the prompts' "Image 1"; ``frame`` and fields that end in ``index`` count from 0. Where neither a field
+    nor a heading nor the order says which of several frames an entry belongs to, its region says so. Boxes are clipped
+    to the image. An unusable entry is left out with a message; so are exact repeats, which greedy decoding can produce.
+
+    Args:
+        found: The entries, in the order of the text.
+        images: The images of the prompt.
+        headings: Headings of the answer that name images.
+
+    Returns:
+        The regions in the order of the entries, and a message for each problem.
+    """
+    placed = _placed(found, images.frame_count, headings)
+    shaped = [entry for entry in placed if entry.shape is not None and entry.kind != "box_3d"]
+    settled = settle(shaped, images.convention, lambda entry: images.size_px(entry.frame))
+    problems = [settled.remark] if settled.remark is not None else []
+    turn, remark = _angles([entry for entry in placed if entry.kind == "box_3d"])
+    problems += remark
     regions: dict[tuple[object, ...], Region] = {}
-    problems: list[Message] = []
     counts = dict.fromkeys(("repeated_entries", "unplaced_entries", "unnamed_entries"), 0)
-    for entry in found:
-        counts["unplaced_entries"] += entry.frame is None and len(cameras) > 1
+    for entry in placed:
+        unit = (entry.unit if entry.unit in FIXED else None) or settled.unit
+        if unit is None and entry.kind != "box_3d" and entry.shape is not None:
+            continue
+        counts["unplaced_entries"] += entry.frame is None and images.frame_count > 1
         counts["unnamed_entries"] += entry.label is None
         try:
-            region, remarks = _region(entry, cameras)
+            region, remarks = _region(entry, unit or images.convention.unit, images, turn)
         except UnreadableError as error:
             problems.append(error.reason)
             continue
@@ -94,59 +129,105 @@ def _regions(found: Iterable[Entry], cameras: Sequence[Camera]) -> tuple[tuple[R
     return tuple(regions.values()), tuple(problems)
 
 
-def _region(entry: Entry, cameras: Sequence[Camera]) -> tuple[Region, list[Message]]:
+def _placed(found: Sequence[Entry], frames: int, headings: Headings | None) -> list[Entry]:
+    """The entries with the frames that headings or their order give them."""
+    if frames == 1 or headings is None:
+        return list(found)
+    given = [entry for entry in found if entry.frame is not None]
+    if all(entry.counts_from_0 and entry.frame for entry in given) and any(entry.frame == frames for entry in given):
+        found = [entry if entry.frame is None else replace(entry, frame=entry.frame - 1) for entry in found]
+    placed = []
+    for entry in found:
+        index = headings.frame_at(entry.position) if entry.frame is None else entry.frame
+        placed.append(replace(entry, frame=None if entry.frame is None and index == -1 else index))
+    starts = list(dict.fromkeys(entry.position for entry in placed))
+    if len(starts) == frames and len(placed) > frames and all(entry.frame is None for entry in placed):
+        return [replace(entry, frame=starts.index(entry.position)) for entry in placed]
+    return placed
+
+
+def _angles(boxes: Sequence[Entry]) -> tuple[float, list[Message]]:
+    """The unit of the angles of an answer's 3D boxes [rad], and a remark where it is not the model's."""
+    angles = [abs(angle) for entry in boxes for angle in (entry.numbers_3d or ())[6:]]
+    largest = max(angles, default=0.0)
+    if largest <= _MOST_HALF_TURNS:
+        return math.pi, []
+    if largest <= _MOST_RADIANS:
+        return 1.0, [message("angles_converted", unit=message("radians"))]
+    return math.pi / 180, [message("angles_converted", unit=message("degrees"))]
+
+
+def _region(entry: Entry, unit: CoordinateUnit, images: Images, turn: float) -> tuple[Region, list[Message]]:
     """The region of one entry and remarks about it; raise UnreadableError if it has none."""
     remarks: list[Message] = []
     label = entry.label or "object"
     frame = entry.frame or 0
-    if not 0 <= frame < len(cameras):
-        if len(cameras) != 1:
-            raise UnreadableError("in_no_frame", label=label, count=len(cameras))
+    if not 0 <= frame < len(images.cameras):
+        if len(images.cameras) != 1:
+            raise UnreadableError("in_no_frame", label=label, count=len(images.cameras))
         remarks.append(message("only_frame_taken", label=label))
         frame = 0
-    camera = cameras[frame]
-    wanted = {"box": (4,), "point": (2,), "box_3d": (9, 7)}[entry.kind]
-    if entry.numbers is None or len(entry.numbers) not in wanted:
-        kind = "box_3d_noun" if entry.kind == "box_3d" else entry.kind
-        raise UnreadableError("wrong_numbers", kind=kind, label=label, count=wanted[0], raw=str(entry.raw)[:60])
-    if entry.kind == "box_3d" and min(entry.numbers[3:6]) < 0:
-        raise UnreadableError("negative_side", label=label)
-    box_3d = box_3d_from_qwen(entry.numbers) if entry.kind == "box_3d" else None
-    numbers = entry.box_2d if box_3d else entry.numbers
-    if box_3d and not (numbers and len(numbers) == 4):
+    camera = images.cameras[frame]
+    box_3d = None
+    if entry.kind == "box_3d":
+        numbers = entry.numbers_3d
+        if numbers is None or len(numbers) not in (9, 7):
+            raw = str(entry.raw)[:60]
+            raise UnreadableError("wrong_numbers", kind="box_3d_noun", label=label, count=9, raw=raw)
+        if min(numbers[3:6]) < 0:
+            raise UnreadableError("negative_side", label=label)
+        box_3d = box_3d_from_qwen(numbers, turn)
+    elif entry.shape is None or (entry.kind == "box" and len(entry.shape.numbers) != 4):
+        count = 2 if entry.kind == "point" else 4
+        raise UnreadableError("wrong_numbers", kind=entry.kind, label=label, count=count, raw=str(entry.raw)[:60])
+    if box_3d is not None and not (entry.shape is not None and len(entry.shape.numbers) == 4):
         box_px = projected_box_px(box_3d, camera, label)
     else:
-        box_px = _box_px(numbers or (), label, camera, remarks)
-    return Region(label, box_px, frame, box_3d=box_3d, score=entry.score, attributes=entry.attributes), remarks
+        assert entry.shape is not None
+        shares = shares_of(entry.shape, unit, images.convention, images.size_px(frame))
+        box_px = _box_px(shares, entry.shape.numbers, label, camera, remarks)
+    certain = entry.frame is not None or images.frame_count == 1
+    region = Region(label, box_px, frame, box_3d=box_3d, score=entry.score, attributes=entry.attributes)
+    return region if certain else replace(region, frame_is_certain=False), remarks
 
 
-def _box_px(numbers: Sequence[float], label: str, camera: Camera, remarks: list[Message]) -> Box:
-    """Box in pixels from two or four numbers of the 0-1000 grid, clipped to the image."""
-    x1, y1, x2, y2 = numbers if len(numbers) == 4 else (*numbers, *numbers)
-    shown = {"label": label, "numbers": str([*numbers])}
+def _box_px(
+    shares: Sequence[tuple[float, float]],
+    numbers: Sequence[float],
+    label: str,
+    camera: Camera,
+    remarks: list[Message],
+) -> Box:
+    """Box in pixels from its corners as shares of the image, clipped to it."""
+    (x1, y1), (x2, y2) = shares[0], shares[-1]
+    shown = {"label": label, "numbers": str([int(number) if number == int(number) else number for number in numbers])}
     if x1 > x2 or y1 > y2:
         remarks.append(message("corners_swapped", **shown))
         x1, x2, y1, y2 = min(x1, x2), max(x1, x2), min(y1, y2), max(y1, y2)
-    if x2 < 0 or y2 < 0 or x1 > _GRID or y1 > _GRID:
-        raise UnreadableError("outside_grid", **shown)
-    if len(numbers) == 4 and (x1 == x2 or y1 == y2):
+    if x2 < 0 or y2 < 0 or x1 > 1 or y1 > 1:
+        raise UnreadableError("outside_image", **shown)
+    if len(shares) == 2 and (x1 == x2 or y1 == y2):
         remarks.append(message("box_without_area", **shown))
-    if min(x1, y1) < 0 or max(x2, y2) > _GRID:
+    if min(x1, y1) < 0 or max(x2, y2) > 1:
         remarks.append(message("box_clipped", **shown))
-    x1, y1, x2, y2 = (min(max(number, 0.0), _GRID) / _GRID for number in (x1, y1, x2, y2))
+    x1, y1, x2, y2 = (min(max(share, 0.0), 1.0) for share in (x1, y1, x2, y2))
     return x1 * camera.width, y1 * camera.height, x2 * camera.width, y2 * camera.height
 
 
-def box_3d_from_qwen(numbers: Sequence[float]) -> Box3D:
-    """The 3D box of nine numbers: centre [m], size [m], angles about x, y, z in units of pi.
+def box_3d_from_qwen(numbers: Sequence[float], turn: float = math.pi) -> Box3D:
+    """The 3D box of nine numbers: centre [m], size [m], angles about x, y, z.
 
     Seven numbers end in a single angle, about the vertical axis y.
+
+    Args:
+        numbers: The numbers.
+        turn: Unit of the angles [rad]; Qwen3-VL writes units of pi.
 
     Raises:
         RecordError: If a side is negative.
     """
     angles = (0.0, numbers[6], 0.0) if len(numbers) == 7 else numbers[6:9]
-    x, y, z = (angle * math.pi for angle in angles)
+    x, y, z = (angle * turn for angle in angles)
     return Box3D(tuple(numbers[:3]), tuple(numbers[3:6]), (x, y, z))  # type: ignore[arg-type]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from functools import reduce
 from itertools import count
@@ -69,7 +69,7 @@ def resolve(reference: str, regions: Sequence[Region], frame: int | None = None)
     Returns:
         At most one region per frame.
     """
-    frames = sorted({region.frame for region in regions if frame in (None, region.frame)})
+    frames = sorted({region.frame for region in regions if frame in (None, region.frame) and region.frame_is_certain})
     numbered = _NUMBERED.fullmatch(reference)
     by_frame: dict[int, int] = {}
     reasons: list[Message] = []
@@ -86,6 +86,11 @@ def resolve(reference: str, regions: Sequence[Region], frame: int | None = None)
                 values = {"reference": reference, "frames": (index,), "count": len(candidates), "name": numbered[1]}
                 reasons.append(message("only_so_many", **values))
     if not by_frame and not reasons:
+        unplaced = [
+            replace(region, frame=0, frame_is_certain=True) for region in regions if not region.frame_is_certain
+        ]
+        if _candidates(reference, unplaced, 0):
+            return Resolution({}, message("image_not_stated", name=shorten(reference, 60)))
         reasons.append(_not_found(reference, regions, frame))
     return Resolution(by_frame, reduce(Message.__add__, reasons) if reasons else None)
 
@@ -98,7 +103,7 @@ def resolve_all(reference: str, regions: Sequence[Region], frame: int | None = N
         regions: Regions of all frames.
         frame: Only this frame, or None for all.
     """
-    frames = sorted({region.frame for region in regions if frame in (None, region.frame)})
+    frames = sorted({region.frame for region in regions if frame in (None, region.frame) and region.frame_is_certain})
     return tuple(candidate for index in frames for candidate in _candidates(reference, regions, index))
 
 
@@ -136,7 +141,9 @@ def _candidates(name: str, regions: Sequence[Region], frame: int) -> list[int]:
     wanted = normal_name(name)
     if not wanted:
         return []
-    inside = {index: region for index, region in enumerate(regions) if region.frame == frame}
+    inside = {
+        index: region for index, region in enumerate(regions) if region.frame == frame and region.frame_is_certain
+    }
     lines = {index: normal_name(r.label) for index, r in inside.items() if r.origin is Origin.OCR}
     objects = {index: (r.label, *other_names(r)) for index, r in inside.items() if index not in lines}
     for part in (slice(1), slice(1, None)):

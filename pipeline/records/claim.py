@@ -176,6 +176,7 @@ class Region:
         origin: Who gave it.
         attributes: Further fields that the model gave, as texts.
         segmenter: Name and version or model of the segmenter that made the mask; None where the mask was given.
+        frame_is_certain: Whether it is known which of several frames it belongs to; ``frame`` is a guess otherwise.
 
     Raises:
         RecordError: If the box is not finite or its sides are turned around.
@@ -190,6 +191,7 @@ class Region:
     origin: Origin = Origin.MODEL
     attributes: dict[str, str] = field(default_factory=dict)
     segmenter: str | None = None
+    frame_is_certain: bool = True
 
     def __post_init__(self) -> None:
         """Check the box, the mask and the score."""

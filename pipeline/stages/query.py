@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Interval
 
+from pipeline.claims.regions import Images
 from pipeline.models.vlm.base import Generation, Request, VisionLanguageModel
 from pipeline.models.vlm.budget import DEFAULT_BUDGET, ImageBudget
 from pipeline.models.vlm.crops import Crop, SecondLook, choose_crops
@@ -129,7 +130,7 @@ class QueryStage:
 
     def prompt(self, scene: Scene, question: str, grounding: Generation | None = None) -> Prompt:
         """The prompt of a question after grounding."""
-        located = () if grounding is None else grounded_regions(scene, grounding.text)
+        located = () if grounding is None else grounded_regions(grounding.text, self._images(scene, grounding))
         regions = (*scene.regions, *located)
         hints = read_depth(scene, regions, self.error_budget, self.settings) if self.hints.has_table else ()
         crops = choose_crops(regions, scene.frames, self._shown(scene), self.second_look, self.budget)
@@ -179,7 +180,14 @@ class QueryStage:
 
     def grounding_request(self, scene: Scene, question: str) -> Request:
         """The prompt that asks where the objects are."""
-        return build_grounding_request(scene, question, language=self.language, budget=self.budget, hints=self.hints)
+        return build_grounding_request(
+            scene,
+            question,
+            language=self.language,
+            budget=self.budget,
+            hints=self.hints,
+            unit=self.model.convention().unit,
+        )
 
     def answer_request(self, prompt: Prompt) -> Request:
         """The prompt that asks the question."""
@@ -191,6 +199,7 @@ class QueryStage:
             language=self.language,
             budget=self.budget,
             crops=prompt.crops,
+            unit=self.model.convention().unit,
         )
 
     def _recheck_request(self, asked: tuple[Judged, tuple[Reason, ...]], crops: Sequence[Crop]) -> Request:
@@ -198,7 +207,14 @@ class QueryStage:
         prompt = judged.prompt
         language = self.language_of(prompt.question)
         small = [name for reason in reasons if reason.crops for name in reason.names]
-        more = crop_parts(prompt.scene, crops, language, self.budget, already_shown=len(prompt.crops))
+        more = crop_parts(
+            prompt.scene,
+            crops,
+            language,
+            self.budget,
+            already_shown=len(prompt.crops),
+            unit=self.model.convention().unit,
+        )
         first = self.answer_request(prompt)
         return build_recheck_request(first, judged.answer.text, judged.verdicts, language, small, more)
 
@@ -209,8 +225,21 @@ class QueryStage:
             "frames": {str(index): most for index, most in self._shown(prompt.scene).items()},
             "crops": [{"frame": crop.frame, "box_px": list(crop.box_px)} for crop in (*prompt.crops, *(again or ()))],
         }
-        answer = read_answer(prompt, generation, again, self.language_of(prompt.question))
+        images = self._images(prompt.scene, generation, (*prompt.crops, *(again or ())))
+        answer = read_answer(prompt, generation, images, again, self.language_of(prompt.question))
         return replace(answer, prompting=prompting)
+
+    def _images(self, scene: Scene, generation: Generation, crops: Sequence[Crop] = ()) -> Images:
+        """The images of a prompt: the scene's frames, and crops of them."""
+        cameras = [frame.camera for frame in scene.frames]
+        shown = self._shown(scene)
+        limits = [*(shown.get(index) for index in range(len(cameras))), *(None for _ in crops)]
+        every = [*cameras, *(crop.camera(cameras[crop.frame]) for crop in crops)]
+        sent = [
+            self.model.sent_px((camera.width, camera.height), limit)
+            for camera, limit in zip(every, limits, strict=True)
+        ]
+        return Images(every, len(cameras), sent, self.model.convention(generation))
 
     def _shown(self, scene: Scene) -> dict[int, int | None]:
         """The frames that the model sees, by index, with the maximum size of each [px]; None for full size."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pipeline.claims.answer import parse_answer
+from pipeline.claims.regions import Images
 from pipeline.claims.resolve import merge
 from pipeline.models.vlm.base import Generation
 from pipeline.models.vlm.crops import Crop, claims_in_frames, regions_in_frames
@@ -36,28 +37,27 @@ class Prompt:
     crops: tuple[Crop, ...] = ()
 
 
-def grounded_regions(scene: Scene, grounding: str) -> tuple[Region, ...]:
+def grounded_regions(grounding: str, images: Images) -> tuple[Region, ...]:
     """The objects located in the grounding step."""
-    return parse_answer(grounding, [frame.camera for frame in scene.frames]).regions
+    return parse_answer(grounding, images).regions
 
 
 def read_answer(
-    prompt: Prompt, said: Generation, again: Sequence[Crop] | None = None, language: Language = "en"
+    prompt: Prompt, said: Generation, images: Images, again: Sequence[Crop] | None = None, language: Language = "en"
 ) -> Answer:
     """Parse an answer.
 
     Args:
         prompt: The prompt.
         said: The model's output.
+        images: The images that it was shown: the frames, and then all crops.
         again: Further crops that the model was shown when asked again; None for its first answer, whose tokens and
             seconds include the grounding step.
         language: Language of the answer's problems.
     """
     generations = [said] if again is not None or prompt.grounding is None else [prompt.grounding, said]
     crops = (*prompt.crops, *(again or ()))
-    cameras = [frame.camera for frame in prompt.scene.frames]
-    enlarged = [crop.camera(cameras[crop.frame]) for crop in crops]
-    parsed = parse_answer(said.text, [*cameras, *enlarged], prompt.question, language)
+    parsed = parse_answer(said.text, images, prompt.question, language)
     regions = merge(parsed.regions, prompt.located)
     cut = [
         message(code).text(language)
@@ -67,8 +67,8 @@ def read_answer(
     return Answer(
         text=parsed.text,
         reasoning=parsed.reasoning,
-        regions=regions_in_frames(regions, crops, len(cameras)),
-        claims=claims_in_frames(parsed.claims, crops, len(cameras)),
+        regions=regions_in_frames(regions, crops, images.frame_count),
+        claims=claims_in_frames(parsed.claims, crops, images.frame_count),
         spatial_tags=parsed.spatial_tags,
         choice=parsed.choice,
         problems=(*parsed.problems, *cut),

@@ -19,6 +19,7 @@ def figures() -> Iterator[Figure]:
     import numpy as np
 
     from pipeline.claims.answer import parse_answer
+    from pipeline.claims.regions import Images
     from pipeline.ingest.source import FileSource
     from pipeline.records import Answer, Result, to_json
     from pipeline.stages.verify import VerifyStage
@@ -59,7 +60,7 @@ def figures() -> Iterator[Figure]:
 
         def judge() -> None:
             nonlocal result
-            parsed = parse_answer(text, [frame.camera for frame in scene.frames])
+            parsed = parse_answer(text, Images([frame.camera for frame in scene.frames]))
             answer = Answer(parsed.text, regions=parsed.regions, claims=parsed.claims)
             judged = verify(scene, answer)
             assert len(judged.regions) == count and len(judged.verdicts) == 20

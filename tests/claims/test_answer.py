@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.claims.answer import ParsedAnswer, parse_answer
+from pipeline.claims.regions import Images
 from pipeline.geometry.backprojection import project
 from pipeline.records.camera import Camera
 
@@ -31,7 +32,7 @@ EXAMPLES = (BOXES, FULL, REPR, PROSE, "盒子在杯子的左边，杯子离相�
 
 
 def parse(text: str, question: str = "") -> ParsedAnswer:
-    return parse_answer(text, [CAMERA], question)
+    return parse_answer(text, Images([CAMERA]), question)
 
 
 def test_an_answer_has_reasoning_regions_claims_and_tags_and_prose_beside_json_makes_no_claims() -> None:
@@ -119,7 +120,7 @@ def recorded(shared_dir: Path) -> dict[str, tuple[str, Camera, ParsedAnswer]]:
             camera = Camera.from_fov(width, height, 60)
             if known := record["camera"]:
                 camera = replace(camera, **{key: known[key] for key in ("fx", "fy", "cx", "cy")})
-        answer = parse_answer(record["response"], [camera], record["prompt"] or "")
+        answer = parse_answer(record["response"], Images([camera]), record["prompt"] or "")
         found[record["id"]] = record["response"], camera, answer
     return found
 
@@ -156,6 +157,6 @@ def test_the_recorded_3d_boxes_lie_mostly_within_their_images(recorded: dict) ->
 
 
 def test_an_endless_answer_is_read_up_to_a_limit_and_says_so() -> None:
-    parsed = parse_answer("The cup is left of the plate. " + "word " * 100_000, [CAMERA])
+    parsed = parse_answer("The cup is left of the plate. " + "word " * 100_000, Images([CAMERA]))
     assert [claim.relation for claim in parsed.claims] == ["left_of"]
     assert any("were read" in problem for problem in parsed.problems)

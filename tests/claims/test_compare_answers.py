@@ -9,6 +9,7 @@ from claims.in_brief import in_brief
 
 from pipeline.claims.answer import parse_answer
 from pipeline.claims.compare_answers import asked_claims, is_correct, scored, value_of, with_asked_claim
+from pipeline.claims.regions import Images
 from pipeline.records import Answer, Claim, Status, Verdict
 from pipeline.records.expected import AnswerKind, Expected
 
@@ -23,7 +24,7 @@ TEXT = Expected("What is on the table?", "red cup", AnswerKind.TEXT)
 
 
 def answer(text: str, expected: Expected) -> Answer:
-    parsed = parse_answer(text, [], expected.question)
+    parsed = parse_answer(text, Images([]), expected.question)
     return Answer(parsed.text, claims=parsed.claims, choice=parsed.choice)
 
 

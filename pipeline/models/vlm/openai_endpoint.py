@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 
 from pydantic import StringConstraints
 
+from pipeline.claims.coordinates.conventions import Convention, Size
+from pipeline.claims.coordinates.families import CoordinateChoice, convention_of
 from pipeline.models.vlm.base import Generation, Outcome, Request, TextPart, TopP, VisionLanguageModel
 from pipeline.models.vlm.concurrency import answer_concurrently
 from pipeline.models.vlm.endpoint_answers import (
@@ -26,7 +28,7 @@ from pipeline.models.vlm.endpoint_answers import (
     read_whole,
 )
 from pipeline.models.vlm.endpoint_errors import ErrorExplainer, client_retries
-from pipeline.models.vlm.endpoint_images import ImageEncoder, ImageFormat
+from pipeline.models.vlm.endpoint_images import ImageEncoder, ImageFormat, sent_size_px
 from pipeline.models.vlm.received import received_text, token_count
 from pipeline.records.errors import ConfigError, GenerationError, ModelUnavailableError
 from pipeline.records.settings import Count, Natural, NonNegative, Positive, Text, Words, checked
@@ -77,6 +79,7 @@ class OpenAIEndpoint(VisionLanguageModel):
         max_side_px: Larger images are reduced to this longer side [px]; None reduces only images with a limit of
             their own.
         extra_body: Further fields of the request, as the server documents them.
+        coordinates: Unit of the coordinates in its answers; ``auto`` takes that of the model's family.
 
     Raises:
         ConfigError: If a setting is out of its range.
@@ -97,6 +100,7 @@ class OpenAIEndpoint(VisionLanguageModel):
     image_format: ImageFormat = "png"
     max_side_px: Count | None = 2048
     extra_body: dict[str, Any] | None = None
+    coordinates: CoordinateChoice = "auto"
 
     def __post_init__(self) -> None:
         """Check the address."""
@@ -110,6 +114,14 @@ class OpenAIEndpoint(VisionLanguageModel):
         if self.seed is None and self.temperature != 0:
             return None
         return f"openai:{self.model}@{self.base_url}:{json.dumps(self._answer_settings, sort_keys=True)}"
+
+    def convention(self, generation: Generation | None = None) -> Convention:
+        """See ``VisionLanguageModel``."""
+        return convention_of(self.model, self.coordinates)
+
+    def sent_px(self, size_px: Size, max_pixels: int | None) -> Size:
+        """See ``VisionLanguageModel``."""
+        return sent_size_px(size_px, self.max_side_px, max_pixels)
 
     def check(self) -> None:
         """Ask the server for its models; any answer shows that it is there, unless it refuses the key.

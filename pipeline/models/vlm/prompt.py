@@ -12,6 +12,7 @@ from functools import cache
 from itertools import groupby
 from typing import Literal
 
+from pipeline.claims.coordinates.conventions import CoordinateUnit
 from pipeline.models.vlm.base import ImagePart, Request, Step, TextPart
 from pipeline.models.vlm.budget import DEFAULT_BUDGET, ImageBudget, frame_pixels, pixels_within, select_frames
 from pipeline.models.vlm.crops import Crop
@@ -23,6 +24,12 @@ from pipeline.records.message import Language, detect_language
 from pipeline.records.relations import RELATIONS, Relation, ValueUse
 
 logger = logging.getLogger(__name__)
+
+# A model is not told how it resizes its images, and tokens for positions are no numbers that a prompt could ask for.
+_ASKED = {
+    CoordinateUnit.RESIZED_PIXELS: CoordinateUnit.PIXELS,
+    CoordinateUnit.PER_1024_YX: CoordinateUnit.THOUSANDTHS_YX,
+}
 
 
 def shown_frames(
@@ -53,6 +60,7 @@ def build_answer_request(
     language: Literal["auto"] | Language = "auto",
     budget: ImageBudget = DEFAULT_BUDGET,
     crops: Sequence[Crop] = (),
+    unit: CoordinateUnit = CoordinateUnit.THOUSANDTHS,
 ) -> Request:
     """The prompt with the user's question, and with depth and text of the images as hints.
 
@@ -66,6 +74,7 @@ def build_answer_request(
         language: Language of the prompt; ``auto`` takes the question's.
         budget: How many frames are shown, and how large.
         crops: Parts of frames to show again, numbered after the scene's last frame.
+        unit: Unit in which the model writes coordinates.
 
     Raises:
         InputError: If the question is empty.
@@ -79,8 +88,8 @@ def build_answer_request(
     if HintMode(hints).has_image:
         parts += _depth_images(scene, shown, language)
     # After the prefix that all questions about the scene share.
-    parts += crop_parts(scene, crops, language, budget)
-    blocks = [_text_lines(scene, language), answer_instruction(language)]
+    parts += crop_parts(scene, crops, language, budget, unit=unit)
+    blocks = [_text_lines(scene, language), answer_instruction(language, unit)]
     if HintMode(hints).has_table:
         blocks.append(depth_table(depth_hints, language, scene.frames))
     return _request(scene, question, Step.ANSWER, parts, blocks, language)
@@ -93,6 +102,7 @@ def build_grounding_request(
     language: Literal["auto"] | Language = "auto",
     budget: ImageBudget = DEFAULT_BUDGET,
     hints: HintMode = HintMode.NONE,
+    unit: CoordinateUnit = CoordinateUnit.THOUSANDTHS,
 ) -> Request:
     """The prompt that asks only where the objects of the question are.
 
@@ -102,13 +112,16 @@ def build_grounding_request(
         language: Language of the prompt; ``auto`` takes the question's.
         budget: How many frames are shown, and how large.
         hints: How the answer's prompt will give the depth, which decides the size of the frames in both prompts.
+        unit: Unit in which the model writes coordinates.
 
     Raises:
         InputError: If the question is empty.
     """
     language = _language(question, language, scene)
     parts = _frames(scene, shown_frames(scene, budget, hints), language)
-    return _request(scene, question, Step.GROUND, parts, [render(language, "ground")], language)
+    return _request(
+        scene, question, Step.GROUND, parts, [render(language, "ground", **_coordinates(language, unit))], language
+    )
 
 
 def crop_parts(
@@ -117,6 +130,7 @@ def crop_parts(
     language: Language,
     budget: ImageBudget = DEFAULT_BUDGET,
     already_shown: int = 0,
+    unit: CoordinateUnit = CoordinateUnit.THOUSANDTHS,
 ) -> list[ImagePart | TextPart]:
     """Crops with their captions, and how to give boxes in them; nothing without crops.
 
@@ -126,6 +140,7 @@ def crop_parts(
         language: Language of the captions.
         budget: How large a crop is shown.
         already_shown: Number of crops that the model was shown before; numbers continue after them.
+        unit: Unit in which the model writes coordinates.
 
     Raises:
         RecordError: If a crop does not fit its frame.
@@ -137,7 +152,9 @@ def crop_parts(
         caption = render(language, "crop", number=number, frame=crop.frame + 1, box=box, picture="")
         max_pixels = pixels_within(crop.size_px, budget.crop_tokens, budget)
         parts += [TextPart(f"\n{caption}"), ImagePart(crop.image(frame), max_pixels)]
-    return [*parts, TextPart(f"\n{render(language, 'crops')}")] if crops else []
+    return (
+        [*parts, TextPart(f"\n{render(language, 'crops', key=_coordinates(language, unit)['key'])}")] if crops else []
+    )
 
 
 def _language(question: str, language: Literal["auto"] | Language, scene: Scene) -> Language:
@@ -200,9 +217,18 @@ def _text_lines(scene: Scene, language: Language) -> str:
 
 
 @cache
-def answer_instruction(language: Language) -> str:
+def answer_instruction(language: Language, unit: CoordinateUnit = CoordinateUnit.THOUSANDTHS) -> str:
     """The instruction of every answer's prompt, with the relations of the registry."""
-    return render(language, "answer", relations=_relation_list(language), units=", ".join(Unit))
+    values = _coordinates(language, unit)
+    return render(language, "answer", relations=_relation_list(language), units=", ".join(Unit), **values)
+
+
+def _coordinates(language: Language, unit: CoordinateUnit) -> dict[str, str]:
+    """Key, numbers and unit by which a prompt asks for boxes: those that the model was trained to write."""
+    asked = _ASKED.get(unit, unit)
+    numbers = "Y1, X1, Y2, X2" if asked.is_yx else "X1, Y1, X2, Y2"
+    key = "box_2d" if asked.is_yx else "bbox_2d"
+    return {"key": key, "numbers": numbers, "coordinates": render(language, f"coordinates_{asked}")}
 
 
 def _relation_list(language: Language) -> str:

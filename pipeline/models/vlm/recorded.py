@@ -7,8 +7,10 @@ import logging
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from pipeline.claims.coordinates.conventions import Convention
+from pipeline.claims.coordinates.families import CoordinateChoice, convention_of
 from pipeline.models.vlm.base import Generation, Request, Step, VisionLanguageModel
 from pipeline.models.vlm.received import clean_text, is_token_count
 from pipeline.records.errors import GenerationError, InputError
@@ -35,17 +37,27 @@ class Recorded(VisionLanguageModel):
     """Looks answers up in a JSONL file with one answer a line.
 
     A line has ``response``, and ``id`` (of the item), ``content_hash`` (of frames and question) or both.
-    Optional are ``prompt`` or ``question``, ``step`` (``answer`` or ``ground``), ``model``, ``revision``,
-    ``prompt_tokens`` and ``completion_tokens``; other fields are ignored. An answer is found by its content hash, or
-    else by the item's id. Among several of one id, the question decides, or else the first without one is taken.
+    Optional are ``prompt`` or ``question``, ``step`` (such as ``answer`` or ``ground``), ``model``, ``revision``,
+    ``coordinates``, ``prompt_tokens`` and ``completion_tokens``; other fields are ignored. An answer is found by its
+    content hash, or else by the item's id. Among several of one id, the question decides, or else the first without
+    one is taken.
 
     Args:
         path: The file, a regular one; it is read when the first answer is wanted.
+        coordinates: Unit of the coordinates in answers whose line gives none; ``auto`` takes that of the family of the
+            line's model.
     """
 
     @checked
-    def __init__(self, path: Text | Path) -> None:
+    def __init__(self, path: Text | Path, coordinates: CoordinateChoice = "auto") -> None:
         self._path = Path(path).expanduser()
+        self._coordinates = coordinates
+
+    def convention(self, generation: Generation | None = None) -> Convention:
+        """See ``VisionLanguageModel``."""
+        if generation is None:
+            return convention_of("", self._coordinates)
+        return convention_of(generation.model, generation.settings.get("coordinates", self._coordinates))
 
     def check(self) -> None:
         """Read the file.
@@ -124,6 +136,10 @@ class Recorded(VisionLanguageModel):
             step = Step(fields.get("step", Step.ANSWER))
         except ValueError:
             raise InputError(f"{where}: 'step' must be one of {', '.join(Step)}, not {fields['step']!r}.") from None
+        # A description in words is not meant for this program.
+        if len(str(fields.get("coordinates", "")).split()) == 1 and not _unit(fields):
+            choices = ", ".join(get_args(CoordinateChoice))
+            raise InputError(f"{where}: 'coordinates' must be one of {choices}, not {fields['coordinates']!r}.")
         question = fields.get("question") or fields.get("prompt")
         entry = _Entry(self._generation(fields), _normalised(question) if isinstance(question, str) else None)
         for name in _NAMES:
@@ -135,10 +151,16 @@ class Recorded(VisionLanguageModel):
             text=clean_text(fields["response"]),
             model=clean_text(fields.get("model") or "unknown"),
             revision=clean_text(fields["revision"]) if fields.get("revision") else None,
-            settings={"recorded": self._path.name},
+            settings={"recorded": self._path.name} | ({"coordinates": unit} if (unit := _unit(fields)) else {}),
             prompt_tokens=fields.get("prompt_tokens"),
             completion_tokens=fields.get("completion_tokens"),
         )
+
+
+def _unit(fields: dict[str, Any]) -> str | None:
+    """Unit of the coordinates of a line, if it gives one."""
+    unit = fields.get("coordinates")
+    return unit if unit in get_args(CoordinateChoice) else None
 
 
 def _normalised(question: str) -> str:

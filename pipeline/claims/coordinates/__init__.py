@@ -1,0 +1,1 @@
+"""Coordinates of a model's answer, in any notation and unit."""

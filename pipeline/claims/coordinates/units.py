@@ -1,0 +1,206 @@
+"""Settles in which unit the coordinates of one answer are, for all of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from pipeline.claims.coordinates.conventions import Convention, CoordinateUnit, Size
+from pipeline.claims.coordinates.entries import Entry
+from pipeline.claims.coordinates.shapes import Shape
+from pipeline.records.message import Message, message
+
+# Models overshoot the edge by a rounding error; beyond this share of the range, the unit is another one.
+_OVERSHOOT = 0.02
+# Whole numbers up to this may be per cent.
+_MOST_PERCENT = 100.0
+FIXED = (CoordinateUnit.PER_1024_YX, CoordinateUnit.PER_999, CoordinateUnit.FRACTIONS, CoordinateUnit.THOUSANDTHS_YX)
+"""Units that only special notations fix; they need no check."""
+_OTHERS = (CoordinateUnit.FRACTIONS, CoordinateUnit.PERCENT, CoordinateUnit.THOUSANDTHS, CoordinateUnit.PIXELS)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The unit of an answer's coordinates.
+
+    Args:
+        unit: The unit of entries whose notation fixes none; None if it cannot be told, so that none can be used.
+        remark: What was converted, or why none is used.
+        has_sides: Whether lists of four numbers are a corner with a width and a height.
+    """
+
+    unit: CoordinateUnit | None
+    remark: Message | None = None
+
+
+def shares_of(shape: Shape, unit: CoordinateUnit, convention: Convention, size: Size) -> list[tuple[float, float]]:
+    """The corners of a box, or the point, as shares (x, y) of the width and the height of its image.
+
+    Args:
+        shape: The shape.
+        unit: Its unit and order.
+        convention: Convention of the model.
+        size: (width, height) of the image that the model was given [px].
+    """
+    numbers = shape.numbers
+    pairs = zip(numbers[::2], numbers[1::2], strict=True)
+    if unit.is_yx and not shape.is_named:
+        pairs = zip(numbers[1::2], numbers[::2], strict=True)
+    return [convention.shares(x, y, unit, size) for x, y in pairs]
+
+
+def settle(entries: Sequence[Entry], convention: Convention, size_of: Callable[[Entry], Size]) -> Settled:
+    """The unit of the boxes and points of one answer.
+
+    Either all of them are read in one unit, with a remark where it is not the model's, or none is.
+
+    Args:
+        entries: Entries with a shape; those whose notation fixes the unit are taken as they are.
+        convention: Convention of the model.
+        size_of: Size of the image of an entry, as the model was given it [px].
+    """
+    declared = convention.unit
+    free = [entry for entry in entries if entry.unit not in FIXED]
+    if not free:
+        return Settled(declared)
+    marks = {entry.unit for entry in free if entry.unit is not None}
+    if marks:
+        return _marked(free, marks, declared, convention, size_of)
+    return _unmarked(free, declared, convention, size_of)
+
+
+def _marked(
+    free: list[Entry],
+    marks: set[CoordinateUnit],
+    declared: CoordinateUnit,
+    convention: Convention,
+    size_of: Callable[[Entry], Size],
+) -> Settled:
+    """Coordinates of which some bear a mark: "12%", "300 px"."""
+    unit = next(iter(marks))
+    if len(marks) > 1:
+        return Settled(None, message("coordinates_mixed", example=_example(free)))
+    bare = [entry for entry in free if entry.unit is None]
+    if unit is CoordinateUnit.PERCENT and bare and max(_numbers(bare)) <= 1:
+        return Settled(None, message("coordinates_mixed", example=_example(bare)))
+    if not _fits(free, unit, convention, size_of):
+        return Settled(None, message("coordinates_mixed" if bare else "coordinates_unknown", example=_example(free)))
+    return Settled(unit, None if unit is declared else _converted(declared, unit))
+
+
+def _unmarked(
+    free: list[Entry], declared: CoordinateUnit, convention: Convention, size_of: Callable[[Entry], Size]
+) -> Settled:
+    numbers = _numbers(free)
+    largest, are_whole = max(numbers), all(entry.shape.is_whole for entry in free if entry.shape)
+    fits = _fits(free, declared, convention, size_of)
+    full = min(_full(declared, convention, size_of(entry)) for entry in free)
+    if declared is not CoordinateUnit.FRACTIONS and _are_fractions(free, numbers):
+        return Settled(CoordinateUnit.FRACTIONS, _converted(declared, CoordinateUnit.FRACTIONS))
+    if fits:
+        if _sided(free, declared, convention, size_of):
+            return Settled(None, message("coordinates_sides", example=_example(free)))
+        may_be_percent = largest <= _MOST_PERCENT and full > 2 * _MOST_PERCENT and not declared.of_pixels
+        if may_be_percent and not are_whole:
+            return Settled(CoordinateUnit.PERCENT, _converted(declared, CoordinateUnit.PERCENT))
+        if may_be_percent and not convention.is_certain:
+            return Settled(None, message("coordinates_doubtful", example=_example(free), unit=CoordinateUnit.PERCENT))
+        if declared is CoordinateUnit.THOUSANDTHS and not convention.is_certain and _has_key_of_yx(free):
+            return Settled(CoordinateUnit.THOUSANDTHS_YX, _converted(declared, CoordinateUnit.THOUSANDTHS_YX))
+        return Settled(declared)
+    others = [unit for unit in _OTHERS if unit is not declared and _fits(free, unit, convention, size_of)]
+    others = _likely(others, declared, numbers, are_whole)
+    overshoots = not fits and min(numbers) >= -0.05 * full and _overshoot(free, declared, convention, size_of)
+    if overshoots and (convention.is_certain or not others):
+        return Settled(declared)
+    if len(others) != 1 or overshoots:
+        return Settled(None, message("coordinates_unknown", example=_example(free, full)))
+    return Settled(others[0], _converted(declared, others[0]))
+
+
+def _likely(
+    others: list[CoordinateUnit], declared: CoordinateUnit, numbers: Iterable[float], are_whole: bool
+) -> list[CoordinateUnit]:
+    """Of the units that fit, those that numbers of this form are written in."""
+    largest = max(numbers)
+    if largest > _MOST_PERCENT:
+        return [unit for unit in others if unit is not CoordinateUnit.PERCENT]
+    if not are_whole:
+        return [unit for unit in others if unit is CoordinateUnit.PERCENT]
+    return others
+
+
+def _numbers(entries: Iterable[Entry]) -> list[float]:
+    return [number for entry in entries if entry.shape for number in entry.shape.numbers]
+
+
+def _relative(entry: Entry, unit: CoordinateUnit, convention: Convention, size: Size) -> list[tuple[float, float]]:
+    """The corners of an entry as shares of the image: (x, y)."""
+    assert entry.shape is not None
+    return shares_of(entry.shape, unit, convention, size)
+
+
+def _full(unit: CoordinateUnit, convention: Convention, size: Size) -> float:
+    """The number that means the nearer of the right and the bottom edge."""
+    x, y = convention.shares(1.0, 1.0, unit, size)
+    x_0, y_0 = convention.shares(0.0, 0.0, unit, size)
+    return 1 / max(x - x_0, y - y_0)
+
+
+def _fits(
+    entries: Iterable[Entry], unit: CoordinateUnit, convention: Convention, size_of: Callable[[Entry], Size]
+) -> bool:
+    """Whether all coordinates lie within their images."""
+    return all(
+        0 <= share <= 1
+        for entry in entries
+        for pair in _relative(entry, unit, convention, size_of(entry))
+        for share in pair
+    )
+
+
+def _overshoot(
+    entries: Iterable[Entry], unit: CoordinateUnit, convention: Convention, size_of: Callable[[Entry], Size]
+) -> bool:
+    """Whether coordinates leave their images by no more than a rounding error to the right and the bottom."""
+    return all(
+        share <= 1 + _OVERSHOOT
+        for entry in entries
+        for pair in _relative(entry, unit, convention, size_of(entry))
+        for share in pair
+    )
+
+
+def _are_fractions(entries: Iterable[Entry], numbers: Sequence[float]) -> bool:
+    """Whether numbers can be nothing but fractions: none is above 1, and they have decimals or span the image."""
+    if max(numbers) > 1 or min(numbers) < 0:
+        return False
+    return any(entry.shape and (not entry.shape.is_whole or entry.shape.numbers == (0, 0, 1, 1)) for entry in entries)
+
+
+def _sided(
+    entries: Iterable[Entry], unit: CoordinateUnit, convention: Convention, size_of: Callable[[Entry], Size]
+) -> bool:
+    """Whether boxes with swapped corners would all fit as a corner with a width and a height."""
+    lists = [entry for entry in entries if entry.shape and len(entry.shape.numbers) == 4 and not entry.shape.is_named]
+    pairs = [_relative(entry, unit, convention, size_of(entry)) for entry in lists]
+    swapped = any(b < a for first, second in pairs for a, b in zip(first, second, strict=True))
+    return swapped and all(b > 0 and a + b <= 1 for one, other in pairs for a, b in zip(one, other, strict=True))
+
+
+def _has_key_of_yx(entries: Iterable[Entry]) -> bool:
+    """Whether the boxes have the key of Gemini, which writes y first."""
+    lists = [entry for entry in entries if entry.shape and not entry.shape.is_named]
+    return bool(lists) and all(entry.key == "box_2d" for entry in lists)
+
+
+def _converted(declared: CoordinateUnit, unit: CoordinateUnit) -> Message:
+    return message("coordinates_converted", declared=message(declared), unit=message(unit))
+
+
+def _example(entries: Sequence[Entry], full: float | None = None) -> str:
+    """The coordinates of one entry, of one that leaves the range if there is one."""
+    outside = [e for e in entries if full is not None and e.shape and max(e.shape.numbers) > full]
+    entry = (outside or list(entries))[0]
+    assert entry.shape is not None
+    return str([f"{number:g}" for number in entry.shape.numbers]).replace("'", "")
