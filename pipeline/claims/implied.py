@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
 
-from pipeline.claims.choice import options_of
+from pipeline.claims.options import options_of
 from pipeline.claims.resolve import unique_names
 from pipeline.records import Claim, Origin, Region
 from pipeline.records.relations import RelationName
