@@ -24,9 +24,7 @@ _KEYED = re.compile(
 )
 _MARK = r"[(（\[【\"'“*]{0,4}\s{0,2}"
 _END = r"(?![A-Za-z0-9'’]|\s{0,2}(?:and|or|,|/|和|或|、)\s{0,2}[(（]?[A-H](?![A-Za-z]))"
-_VERBS = (
-    r"(?:answer|answers|option|choice|choose|select|selected|pick|picked|go(?:ing)?\s{1,4}(?:with|for)|antwort|réponse|respuesta|risposta|resposta)"
-)
+_VERBS = r"(?:answer|answers|option|choice|choose|select|selected|pick|picked|go(?:ing)?\s{1,4}(?:with|for)|antwort|réponse|respuesta|risposta|resposta)"
 _STATED = re.compile(
     rf"(?:\b{_VERBS}(?:\s{{1,4}}(?:option|choice|letter|is|are|would\s{{1,4}}be|should\s{{1,4}}be|ist|est|es|must\s{{1,4}}be)){{0,4}}"
     r"|\b(?:correct|right|best|final)\s[^.\n?!]{0,60}?\b(?:is|would\s{1,4}be)|\b(?:it|that)(?:'s|\s{1,4}is|\s{1,4}would\s{1,4}be|\s{1,4}must\s{1,4}be)"
@@ -122,7 +120,11 @@ def _stated(words: str, options: Mapping[str, str]) -> str | None:
         letter = match["letter"]
         after = words[match.end("letter") : match.end("letter") + 40]
         before = words[max(match.start() - 12, 0) : match.start("letter")]
-        if not _is_letter(letter, after, options) or _DENIED.match(after) or _DENIAL_BEFORE.search(before.rstrip(" (（")):
+        if (
+            not _is_letter(letter, after, options)
+            or _DENIED.match(after)
+            or _DENIAL_BEFORE.search(before.rstrip(" (（"))
+        ):
             continue
         if _DENIAL_BEFORE.search(words[max(match.start() - 8, 0) : match.start()]):
             continue
@@ -150,7 +152,7 @@ def _stated(words: str, options: Mapping[str, str]) -> str | None:
 def _agrees(letter: str, words: str, found: list[tuple[int, str]], options: Mapping[str, str]) -> bool:
     """Whether no letter is followed by another option's words: "the answer is A, left" where left is B."""
     for position, _ in found:
-        rest = re.split(r"[\n.。]", words[position + 1 : position + 80])[0].strip(_EDGES)
+        rest = re.split(r"[\n.。]", words[position + 1 : position + 80].lstrip(_EDGES))[0].strip(_EDGES)
         other = _by_text(rest, options)
         if other is not None and other != letter:
             return False
@@ -177,14 +179,20 @@ def _of_line(line: str, options: Mapping[str, str]) -> str | None:
     if own and _same(own["rest"], options.get(own[1].upper(), "")):
         return own[1].upper()
     named = re.findall(r"(?<![A-Za-z0-9])([A-H])(?=\s{0,2}[.)）、:：,，/&]|\s+(?:and|or|和|或)\s|$)", inner)
-    if len(set(named)) > 1 and len(named) > 1 and re.match(r"[(（]?[A-H]\s{0,2}(?:[.)）、:：,，/&]|\s+(?:and|or)\s)", inner):
+    if (
+        len(set(named)) > 1
+        and len(named) > 1
+        and re.match(r"[(（]?[A-H]\s{0,2}(?:[.)）、:：,，/&]|\s+(?:and|or)\s)", inner)
+    ):
         if re.match(r"[(（]?[A-H]\s{0,2}[)）]?\s{0,2}(?:[,，/&、]|and\b|or\b|和|或)\s{0,2}[(（]?[A-H]\b", inner):
             return ""
         if len({letter for letter in named if letter in options}) == len(options):
             return ""
     if match := re.fullmatch(r"([A-Ha-h1-8])", inner):
         return match[1].upper() if match[1].upper() in options else (None if _by_text(inner, options) else "")
-    match = re.match(rf"[(（\[【\"'“*]{{0,3}}([A-Ha-h1-8])(?P<close>[)）\]】\"'”*]{{0,3}}){_OPTION_TEXT}\s{{0,3}}(?P<rest>.*)", line)
+    match = re.match(
+        rf"[(（\[【\"'“*]{{0,3}}([A-Ha-h1-8])(?P<close>[)）\]】\"'”*]{{0,3}}){_OPTION_TEXT}\s{{0,3}}(?P<rest>.*)", line
+    )
     if match and match[1].upper() in options:
         letter, rest = match[1].upper(), match["rest"]
         if _DENIED.match(line[match.end(1) :]):
@@ -198,7 +206,9 @@ def _of_line(line: str, options: Mapping[str, str]) -> str | None:
             return letter if (other := _by_text(rest.strip(_EDGES), options)) in (None, letter) else (other and "")
         if match[1].isupper() and re.match(r"\s{0,3}[-–—]\s", line[match.end(1) :]):
             return letter
-    ends = re.fullmatch(r"(?P<words>[^()（）]{1,80}?)\s{0,3}[(（]([A-H])[)）]", inner + ("" if inner.endswith((")", "）")) else ")"))
+    ends = re.fullmatch(
+        r"(?P<words>[^()（）]{1,80}?)\s{0,3}[(（]([A-H])[)）]", inner + ("" if inner.endswith((")", "）")) else ")")
+    )
     if ends and _by_text(ends["words"].strip(_EDGES), options) == ends[2]:
         return ends[2]
     return None
@@ -210,7 +220,19 @@ def _is_letter(letter: str, after: str, options: Mapping[str, str]) -> bool:
         return False
     if letter.upper() == "A" and (match := re.match(r"\s+([a-z]+)", after)):
         is_own = options.get("A", "").casefold().startswith(match[1])
-        return is_own or match[1] in ("is", "because", "since", "as", "and", "with", "here", "the", "for", "which", "but")
+        return is_own or match[1] in (
+            "is",
+            "because",
+            "since",
+            "as",
+            "and",
+            "with",
+            "here",
+            "the",
+            "for",
+            "which",
+            "but",
+        )
     return True
 
 

@@ -21,14 +21,20 @@ _OPEN = re.compile(
     r"both|either|equally|same|depends|not enough|don't know|do not know|i'm sorry|or the|or a)\b|无法|不确定|不清楚|都|一样|难以|不知道|还是|或者|并非",
     re.IGNORECASE,
 )
-_DENIED = re.compile(r"\b(?:not|isn't|aren't|never|no longer|nor|wrong|incorrect|rather than|instead of)\b|不是|不在|没有|错误|而非", re.IGNORECASE)
+_DENIED = re.compile(
+    r"\b(?:not|isn't|aren't|never|no longer|nor|wrong|incorrect|rather than|instead of)\b|不是|不在|没有|错误|而非",
+    re.IGNORECASE,
+)
 _SENTENCE = re.compile(r"[.!。！;；\n]+(?=\s|$|[^\d\s])")
 _REFERENCE = re.compile(
     r"\b(?:than|compared\s+(?:with|to)|relative\s+to|in\s+relation\s+to|with\s+respect\s+to|next\s+to|beside|because|since|which|while|whereas|but|from\s+(?:the|it))\b.*?(?=,|$)|"
     r"比[^，,。]*?(?=更|要|近|远|高|低|大|小|宽|$)|因为.*|而(?!且).*",
     re.IGNORECASE,
 )
-_STATED = re.compile(r"(?:\banswer\s+is|\bso\b|\btherefore\b|\bthus\b|\bhence\b|答案是|所以|因此)\s*,?\s*(?P<rest>[^\n]*)$", re.IGNORECASE)
+_STATED = re.compile(
+    r"(?:\banswer\s+is|\bso\b|\btherefore\b|\bthus\b|\bhence\b|答案是|所以|因此)\s*,?\s*(?P<rest>[^\n]*)$",
+    re.IGNORECASE,
+)
 _WHERE = re.compile(
     r"where\s+(?:is|are)\s+(?:the\s+|a\s+)?(?P<a>.+?)\s+(?:located\s+|positioned\s+|placed\s+)?(?:relative\s+to|in\s+relation\s+to|with\s+respect\s+to|compared\s+to)\s+(?:the\s+|a\s+)?(?P<b>[^?.\n(]+)|"
     r"(?P<c>[^，,。？\s]{1,12})在(?P<d>[^，,。？\s]{1,12}?)的",
@@ -94,16 +100,24 @@ def _side(word: str) -> bool | None:
 
 def _named(sentence: str, options: Mapping[str, str], question: str) -> list[str]:
     """The options whose words stand in a sentence; a longer option hides a shorter one within it."""
-    labels = {letter: match[1].upper() for letter, option in options.items() if (match := _LABEL.fullmatch(option.strip()))}
+    labels = {
+        letter: match[1].upper() for letter, option in options.items() if (match := _LABEL.fullmatch(option.strip()))
+    }
     if len(labels) == len(options):
         found = re.findall(r"(?:\b(?:point|object|box)\s+|点\s?)([A-H])\b|\b([A-H])(?=\s+is\b)", sentence)
         said = {first or second for first, second in found}
         return [letter for letter, label in labels.items() if label in said]
-    bare = {letter: re.sub(r"^(?:the|a|an|to the|on the)\s+", "", option.casefold()) for letter, option in options.items()}
+    bare = {
+        letter: re.sub(r"^(?:the|a|an|to the|on the)\s+", "", option.casefold()) for letter, option in options.items()
+    }
     bare = {letter: option for letter, option in bare.items() if option}
     if len(set(bare.values())) != len(bare):
         return []
-    pattern = re.compile(rf"(?<![\w.])(?:{alternatives(map(re.escape, bare.values()))})(?![\w]|\.\d)" if _is_latin(bare) else alternatives(map(re.escape, bare.values())) or "(?!)")
+    pattern = re.compile(
+        rf"(?<![\w.])(?:{alternatives(map(re.escape, bare.values()))})(?![\w]|\.\d)"
+        if _is_latin(bare)
+        else alternatives(map(re.escape, bare.values())) or "(?!)"
+    )
     said = {match.group() for match in pattern.finditer(sentence.casefold()) if not _cut(sentence, match)}
     return [letter for letter, option in bare.items() if option in said]
 

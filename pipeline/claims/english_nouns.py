@@ -14,10 +14,10 @@ _WRITTEN = re.compile(
     rf"\s(?:(?:that|which)\s+)?(?:says|reads|saying|reading|labell?ed|marked)\s+(?:{QUOTED}+|[A-Z][\w' ]*)$"
 )
 _ARTICLES = ("the", "a", "an")
-_INNER = frozenset(listed("of|with|in|on|at|the|a|an|for|and"))
+_INNER = frozenset(listed("of|with|in|on|at|the|a|an|for|and|holding|wearing|carrying|riding"))
 _NOT_IN_NAMES = frozenset(
     listed(
-        "it|they|them|he|she|we|you|i|this|that|these|those|which|who|whom|what|where|when|there|here|its|one|ones|"
+        "it|they|them|he|she|her|him|hers|we|you|i|this|that|these|those|which|who|whom|what|where|when|there|here|its|one|ones|"
         "is|are|was|were|be|been|being|am|has|have|had|says|said|means|shows|states|do|does|did|not|no|nor|neither|none|nothing|nobody|"
         "something|anything|everything|someone|anyone|everyone|all|each|every|any|some|most|many|several|few|both|"
         "either|or|but|so|because|since|as|than|then|if|while|whereas|although|though|however|thus|hence|therefore|"
@@ -32,14 +32,16 @@ _NOT_IN_NAMES = frozenset(
 _NOT_AN_OBJECT = frozenset(
     listed(
         "image|picture|photo|photograph|scene|frame|view|viewpoint|foreground|background|middle|center|centre|side|"
-        "sides|left|right|top|bottom|front|back|edge|corner|position|distance|depth|way|sense|case|order|question|answer|"
+        "sides|left|right|top|bottom|front|back|edge|corner|position|distance|depth|width|height|size|length|way|sense|case|order|question|answer|"
         "option|options|choice|choices|statement|claim|goal|reason|result|conclusion|problem|fact|idea|point|example|"
         "step|camera|viewer|observer|photographer|lens|area|space|place|object|objects|item|items|thing|things|"
         "direction|line|axis|plane|angle|perspective|difference|order|layout|setup|arrangement|layer|"
         "floor plan|rest|location|region|relation|relationship|average|contrast|addition|general"
     )
 )
-_SURFACES = frozenset(listed("wall|ceiling|window|screen|door|page|mirror|side|rope|hook|sky|air|fire|display|monitor"))
+_SURFACES = frozenset(
+    listed("wall|ceiling|window|screen|door|page|mirror|side|rope|hook|sky|air|fire|display|monitor|phone")
+)
 _IDIOMATIC = ("on", "above", "below", "behind", "touching", "occludes", "occluded_by")
 _WIDE_OBJECTS = frozenset(
     listed(
@@ -47,6 +49,25 @@ _WIDE_OBJECTS = frozenset(
         "sidewalk|lane|intersection|court|field|stage|garden|yard|door|doorway|cabinet|rack|tray|plate|board|page"
     )
 )
+
+
+_NOT_COUNTED = frozenset(
+    listed(
+        "way|option|reason|thing|possibility|answer|choice|step|side|part|time|kind|type|example|point|claim|statement|"
+        "object|item|element|area|factor|question|difference|case|category"
+    )
+)
+
+
+def may_be_counted(name: str, is_known: bool) -> bool:
+    """Whether a number of something is a number of objects in the image: "two ways to see it" is not.
+
+    Args:
+        name: What is counted.
+        is_known: Whether it is the name of a region.
+    """
+    head = _head(name.casefold().split())
+    return is_known or not {head, head.removesuffix("s"), head.removesuffix("ies") + "y"} & _NOT_COUNTED
 
 
 def noun_phrase(sentence: Sentence, start: int, end: int) -> str | None:

@@ -8,12 +8,13 @@ from pipeline.claims.phrases import AFTER_BE, CAMERA_NAMES, VERBS
 from pipeline.claims.quantities import MEASURE
 
 HEDGE = re.compile(
-    r"\b(?:if|whether|unless|could|can(?!\s+(?:is|are|isn't|of|on|in|and|with|lies|sits|stands|has)\b|\s*(?:$|[,:)]))|cannot|can't|couldn't|may|might|maybe|perhaps|possibly|probably|presumably|likely|"
+    r"\b(?:if|whether|unless|could|can(?!\s+(?:be\s+(?:seen|found)|see|is|are|isn't|of|on|in|and|with|lies|sits|stands|has)\b|\s*(?:$|[,:)]))|cannot|can't|couldn't|may|might|maybe|perhaps|possibly|probably|presumably|likely|"
     r"unlikely|would|wouldn't|should|shouldn't|will|won't|must|needs?|seems?|seemed|appears?|appeared|apparently|suggests?|"
     r"suppose|assum(?:e|es|ing)|imagine|think|believe|guess|hard to|difficult to|not sure|unsure|unclear|uncertain|"
-    r"unknown|impossible|potentially|supposedly|hypothetically|either|neither|or|as if|as though|in order to|"
+    r"unknown|impossible|potentially|supposedly|hypothetically|either|or|as if|as though|in order to|"
     r"no longer|not only|not necessarily|never|sometimes|usually|typically|in the sense|let's|please|"
-    r"incorrect|false|wrong|untrue|not true|estimate[ds]?|was|were|had been|except|without)\b|n't know",
+    r"incorrect|false|wrong|untrue|not true|estimate[ds]?|was|were|had been|except|without|rather than|instead of|used to|"
+    r"looks? (?:like|as)|sounds? like|no longer|as far as|in theory|ideally|once|until|almost|nearly)\b|n't know",
     re.IGNORECASE,
 )
 """Words of sentences that are not plain statements about the image."""
@@ -40,28 +41,154 @@ VIEW_TAIL = re.compile(rf"\s+(?:as\s+seen\s+)?{_VIEW}\s*$", _I)
 VIEWS_OF_CAMERA = CAMERA_NAMES | {"this", "our", "your", "my", "the camera's", "the photographer", "the image"}
 TAIL = re.compile(
     r"\s+(?:(?:with)?in\s+(?:the|this)\s+(?:given\s+)?(?:image|picture|photo|scene|frame|view)|as\s+well|too|overall|is|are|"
+    r"in\s+the\s+(?:spatial\s+|overall\s+|current\s+)?(?:layout|arrangement|composition|setup)|"
     r"in\s+(?:the\s+)?(?:2d|3d|image)\s+(?:space|plane))\s*$",
     _I,
 )
 BY_TAIL = re.compile(rf"\s+by\s+(?P<measure>{MEASURE})\s*$", _I)
-SPLIT = re.compile(r"\s*,?\s+(?P<joint>and|but|while|whereas)\s+(?:also\s+)?|\s*,\s*|\s+[–-]{1,2}\s+|\s*[—:]\s*", _I)
-IS_OR_ARE = re.compile(r"\s(?:(?:is|are)(?:\s*(?P<not>\bnot|n't))?|lies|sits|stands|rests)\s+", _I)
-DOES_NOT = re.compile(r"\s(?:does|do)(?:\s+not|n't)\s+", _I)
-POSITION = re.compile(
-    r"(?:located|positioned|situated|placed|sitting|standing|lying|resting|seated|parked|found)\s+", _I
+BOUNDARY = re.compile(
+    r"\s*[,;]\s*(?!or\b)(?:(?P<joint>and\s+so|and|but|yet|while|whereas|although|even\s+though|though|because|since|so\s+that|so|"
+    r"which|who|that|with|as)\s+(?:also\s+|then\s+)?)?"
+    r"|\s+(?P<word>and|but|while|whereas|although|even\s+though|though|because|since|so\s+that|so(?=\s+(?:the|a|an|it|if|unless))|"
+    r"which|who|that(?=\s+(?:is|are|stands?|sits?|lies|rests?|hangs?|leans?|the|a|an)\b)|with(?=\s+(?:the|an?|only|another|one|two)\b)|"
+    r"as(?=\s+(?:the|a|an|it|they)\b))\s+(?:also\s+|then\s+)?"
+    r"|\s+[–-]{1,2}\s+|\s*—\s*|\s*:\s+",
+    _I,
 )
+"""Where a clause, a part of a list or a remark may begin."""
+LIST = re.compile(r"\s*,\s*(?:and\s+)?|\s+and\s+|\s+as\s+well\s+as\s+|\s+along\s+with\s+", _I)
+BOTH = re.compile(r"both\s+(?:of\s+)?", _I)
+SUBJECT_TAIL = re.compile(
+    r"\s+(?:in\s+turn|itself|themselves|both|each|all|then|also|clearly|currently|still|now|actually|indeed)$", _I
+)
+PRONOUN = re.compile(r"(?:it|they|them|he|she|him|her|this\s+one|these|those)", _I)
+ONE = re.compile(
+    r"(?:(?P<one>one)|(?:the\s+)?(?:other|another)(?:\s+one)?)(?:\s+(?P<kind>(?!one\b)[\w-]+))?|the\s+(?P<ones>[\w-]+(?:\s[\w-]+)?)\s+one",
+    _I,
+)
+NEITHER = re.compile(r"neither\s+(?P<a>.+?)\s+nor\s+(?P<b>.+?)$", _I)
+CONDITION = re.compile(
+    r"(?:,\s*|and\s+|but\s+|so\s+|even\s+)*(?:if|unless|whether|suppose|assuming|provided|when(?!\s+(?:viewed|seen))|whenever|until|before|after|in\s+case)\b",
+    _I,
+)
+"""Words with which a condition or another time begins."""
+ATTRIBUTION = re.compile(
+    r"(?<!that )(?<!which )\b(?:says?|said|means?|states?|claims?|told|tells|reads?|suggests?|implies|according|supposed|"
+    r"question|statement)\b",
+    _I,
+)
+"""Words of a clause that tells what somebody says."""
+SHOWS_THAT = re.compile(r"\b(?:see|seen|notice|observe|shows?|clear|evident|obvious|visible|find|note)\s*$", _I)
+"""Words after which "that" introduces what is the case."""
+DETERMINER = re.compile(r"\b(?:the|an?|another|this|that|one)\s+|(?=\ue000)(?<!\ue000)", _I)
+SHOWN = re.compile(
+    r"(?:(?:i|we|you|one)\s+(?:can\s+)?(?:see|notice|find|observe)|(?:the|this)\s+(?:image|picture|photo|photograph|scene|frame|view)\s+"
+    r"(?:shows|contains|depicts|features|includes|has)|there\s+(?:is|are)|it\s+is)\s+",
+    _I,
+)
+"""Words that introduce what an image shows."""
+PAST = re.compile(r"\b(?:was|were|had\s+been)\b", _I)
+SUBORDINATE = re.compile(r"\s*(?:because|although|even\s+though|though|since|while|as(?=\s+(?:the|a|an)\b))\s+", _I)
+"""Words with which a subordinate clause begins a sentence."""
+RELATIVE = re.compile(r"\s(?:that|which|who)\s+(?=(?:is|are|sits?|stands?|lies|rests?|hangs?)\s)", _I)
+HAS = re.compile(r"\s*(?:has|have)\s+", _I)
+AFTER_NAME = re.compile(
+    r"(?:in|on|at|near|by|with|behind|above|below|under|and|that|which|who|\w+ing|parked|placed|located)\b|$", _I
+)
+"""What may follow the name of a thing that an image shows."""
+ONLY = re.compile(r"(?:only|just|also)\s+", _I)
+WORD_END = re.compile(r"(?<=\S)(?=\s)|(?<=\S)$")
+VERB_LIKE = re.compile(
+    r"(?:is|are|can|left|has|have|looks?|wears?|holds?|faces?|dominates?|\w{2,}(?:s|ed))\b(?!\s+of\b)", _I
+)
+PLACE_IN_IMAGE = re.compile(
+    r"(?:(?:is|are|located|positioned|situated|visible)\s+)*(?:in|at|on|near|towards?|to|from|closer\s+to|close\s+to)\s+the\s+(?:\w+[\s-]){0,4}?(?:half|part|corner|side|edge|center|centre|middle|"
+    r"foreground|background|left|right|top|bottom|portion|area)(?:\s+(?:half|part|corner|side|edge|portion|area))?(?:\s+of\s+(?:the|this)\s+(?:image|picture|photo|photograph|frame|scene|view))?",
+    _I,
+)
+"""A place in the image, which states nothing about two objects."""
+_POSTURES = (
+    r"lies|sits|stands|rests|hangs|waits|leans|remains|appears(?=\s+(?:in front|behind|above|below|to the|on|between))"
+)
+IS_OR_ARE = re.compile(
+    rf"\s(?:(?:is|are)(?:\s*(?P<not>\bnot|n't))?(?:\s+being)?|(?:can|could)\s+be\s+(?:seen|found)|{_POSTURES})\s+", _I
+)
+BASE_POSTURE = re.compile(r"\s(?:lie|sit|stand|rest|hang|wait|lean|remain)\s+", _I)
+DOES_NOT = re.compile(r"\s(?:does|do)(?:\s+not|n't)\s+", _I)
+_PARTICIPLES = (
+    r"located|positioned|situated|placed|sitting|standing|lying|resting|seated|parked|found|hanging|hung|mounted|set|perched|visible|seen|"
+    r"leaning|waiting|walking|laid|kept|stacked|installed|fixed|tucked|shown|centered|centred"
+)
+POSITION = re.compile(rf"(?:{_PARTICIPLES})\s+", _I)
 ADVERB = re.compile(
     r"(?:clearly|directly|immediately|just|right|slightly|partially|partly|also|currently|already|actually|indeed|still|"
-    r"much|far|a\s+bit|a\s+little|noticeably|significantly|physically|visibly|well)\s+",
+    r"much|far|a\s+bit|a\s+little|noticeably|significantly|considerably|somewhat|physically|visibly|well|mostly|completely|fully|"
+    r"diagonally|both|all|even|only|entirely|largely|heavily|being|farther|further|in\s+the\s+middle,)\s+",
+    _I,
+)
+SIDES = {
+    "upper": "above", "top": "above", "lower": "below", "bottom": "below", "front": "in_front_of", "rear": "behind",
+    "back": "behind", "left": "left_of", "right": "right_of",
+}  # fmt: skip
+"""The relation of each word of "to the upper left of"."""
+DIAGONAL = re.compile(
+    r"(?:to|at|on|in)\s+the\s+(?P<first>upper|lower|top|bottom|front|rear|back)[\s-](?P<second>left|right)(?:\s+(?:side|corner))?\s+of\s+",
     _I,
 )
 MEASURED = re.compile(rf"(?P<measure>{MEASURE})\s+", _I)
 SHARE = re.compile(r"\s*(?P<measure>(?:about\s+|around\s+)?\d{1,3}(?:\.\d+)?\s?%)\s+(?:of\s+)?", _I)
+_PHRASE = re.sub(r"\?P<\w+>", "?:", AFTER_BE.pattern)
+PAIR = re.compile(
+    rf"(?P<first>(?:\w+ly\s+)?(?:{_PHRASE[:-1] if False else _PHRASE}|to\s+the\s+(?:left|right)(?:\s+of)?|on\s+the\s+(?:left|right)(?:\s+of)?|in\s+front|larger|bigger|smaller|taller|wider|closer|"
+    rf"nearer|farther|further))\s+(?:and|but)\s+(?:also\s+)?(?:(?:slightly|directly|partly|just|a\s+bit)\s+)?(?P<second>{_PHRASE})",
+    _I,
+)
+"""Two relations to one object: "above and to the left of"."""
+MODIFIER = re.compile(
+    rf"\s(?P<rest>(?:(?:{MEASURE}|[a-z]+ly|just|right|far|{_PARTICIPLES})\s+){{0,3}}(?:{_PHRASE}|{DIAGONAL.pattern.replace('?P<first>', '?:').replace('?P<second>', '?:')}))",
+    _I,
+)
+"""A place within a noun phrase or after an object: " on the left of the desk"."""
+FINITE_VERB = re.compile(rf"\s(?P<verb>{VERBS.pattern})", _I)
+NOT = re.compile(r"\s(?:does|do)(?:\s+not|n't)\s+", _I)
+_PARTICIPLES = (
+    r"located|positioned|situated|placed|sitting|standing|lying|resting|seated|parked|found|hanging|hung|mounted|set|perched|visible|seen|"
+    r"leaning|waiting|walking|laid|kept|stacked|installed|fixed|tucked|shown|centered|centred"
+)
+POSITION = re.compile(rf"(?:{_PARTICIPLES})\s+", _I)
+ADVERB = re.compile(
+    r"(?:clearly|directly|immediately|just|right|slightly|partially|partly|also|currently|already|actually|indeed|still|"
+    r"much|far|a\s+bit|a\s+little|noticeably|significantly|considerably|somewhat|physically|visibly|well|mostly|completely|fully|"
+    r"diagonally|both|all|even|only|entirely|largely|heavily|being|farther|further|in\s+the\s+middle,)\s+",
+    _I,
+)
+SIDES = {
+    "upper": "above", "top": "above", "lower": "below", "bottom": "below", "front": "in_front_of", "rear": "behind",
+    "back": "behind", "left": "left_of", "right": "right_of",
+}  # fmt: skip
+"""The relation of each word of "to the upper left of"."""
+DIAGONAL = re.compile(
+    r"(?:to|at|on|in)\s+the\s+(?P<first>upper|lower|top|bottom|front|rear|back)[\s-](?P<second>left|right)(?:\s+(?:side|corner))?\s+of\s+",
+    _I,
+)
+MEASURED = re.compile(rf"(?P<measure>{MEASURE})\s+", _I)
+SHARE = re.compile(r"\s*(?P<measure>(?:about\s+|around\s+)?\d{1,3}(?:\.\d+)?\s?%)\s+(?:of\s+)?", _I)
+_PHRASE = re.sub(r"\?P<\w+>", "?:", AFTER_BE.pattern)
+PAIR = re.compile(
+    rf"(?P<first>(?:\w+ly\s+)?(?:{_PHRASE[:-1] if False else _PHRASE}|to\s+the\s+(?:left|right)(?:\s+of)?|on\s+the\s+(?:left|right)(?:\s+of)?|in\s+front|larger|bigger|smaller|taller|wider|closer|"
+    rf"nearer|farther|further))\s+(?:and|but)\s+(?:also\s+)?(?:(?:slightly|directly|partly|just|a\s+bit)\s+)?(?P<second>{_PHRASE})",
+    _I,
+)
+"""Two relations to one object: "above and to the left of"."""
+MODIFIER = re.compile(
+    rf"\s(?P<rest>(?:(?:{MEASURE}|[a-z]+ly|just|right|far|{_PARTICIPLES})\s+){{0,3}}(?:{_PHRASE}|{DIAGONAL.pattern.replace('?P<first>', '?:').replace('?P<second>', '?:')}))",
+    _I,
+)
+"""A place within a noun phrase or after an object: " on the left of the desk"."""
 FINITE_VERB = re.compile(rf"\s(?P<verb>{VERBS.pattern})", _I)
 STATED = re.compile(rf"\s(?:(?:{MEASURE}|[a-z]+ly|just|right)\s+)?{AFTER_BE.pattern}", _I)
 NOT = re.compile(r"not\s+", _I)
 ORDINALS = {"first": 0, "second": 1, "third": 2, "fourth": 3}
-RELATION_GROUPS = ("distance_of", "distance_between", "same_depth", "touching", "size", "count")
 _HERE = (
     r"(?:in|at|from|on)\s+(?:(?:the|this)\s+)?(?:(?:given|first|second|third|fourth)\s+)?"
     r"(?:image|picture|photo|scene|frame|view|room)\b"
@@ -72,23 +199,14 @@ COUNTING = re.compile(r"\bthere\s+(?:is|are)\s+(?:exactly\s+)?(\w+)\s|\bnumber\s
 """A sentence that states a number of objects, if one of the groups is a number."""
 RESTRICTED = re.compile(r"\s(?:on|in|at|with|without|for)\s", _I)
 """Words that restrict a count: "two cups on the table" does not state how many cups there are."""
-_AND_ARE = r"(?P<a>.+?)\s+and\s+(?P<b>.+?)\s+are\s+"
-WHOLE_SENTENCES = tuple(
-    re.compile(pattern, _I)
-    for pattern in (
-        rf"(?:the\s+)?(?P<distance_of>distance|gap)\s+(?:between|from)\s+(?P<a>.+?)\s+(?:and|to)\s+(?P<b>.+?)\s+is\s+"
-        rf"(?P<measure>{MEASURE})",
-        rf"{_AND_ARE}(?P<measure>{MEASURE})\s+(?P<distance_between>apart|(?:away\s+)?from\s+each\s+other)",
-        rf"{_AND_ARE}(?P<same_depth>at\s+the\s+same\s+(?:depth|distance(?:\s+from\s+the\s+camera)?))",
-        rf"{_AND_ARE}(?P<not>not\s+)?(?P<touching>touching(?:\s+each\s+other)?|in\s+contact(?:\s+with\s+each\s+other)?)",
-        rf"(?:the\s+)?(?P<size>height|width|depth)\s+of\s+(?P<a>.+?)\s+is\s+(?P<measure>{MEASURE})",
-        rf"(?P<a>.+?)\s+has\s+a\s+(?P<size>height|width|depth)\s+of\s+(?P<measure>{MEASURE})",
-        rf"there\s+(?:is|are)\s+(?:exactly\s+)?(?P<count>\w+)\s+(?P<a>.+?)(?:\s+{_HERE})?",
-        rf"(?:the\s+)?(?:total\s+)?number\s+of\s+(?P<a>.+?)(?:\s+{_HERE})?\s+is\s+(?P<count>\w+)",
-    )
+EXISTS = re.compile(
+    r"(?:there\s+(?:is|are)|(?:you'll|you\s+(?:can|will))\s+(?:find|see)|(?:i|we|you)\s+(?:can\s+)?(?:see|find|notice))\s+(?=(?:an?|the|another)\s|\ue000)",
+    _I,
 )
-EXISTS = re.compile(r"there\s+(?:is|are)\s+(?=(?:an?|the)\s)", _I)
-THERE_IS = re.compile(r"\s+(?:is|are|lies|sits|stands|there\s+(?:is|are))\s+(?=(?:an?|the)\s)", _I)
+THERE_IS = re.compile(
+    r"\s*,?\s+(?:there\s+(?:is|are)|is|are|lies|sits|stands|hangs|rests|lie|sit|stand)\s+(?=(?:an?|the|another|one)\s|\ue000)",
+    _I,
+)
 MEASURE_OF_WORD = dict(
     tall="height", high="height", height="height", wide="width", width="width", deep="depth", depth="depth"
 )

@@ -13,7 +13,8 @@ _STYLES = (
     ("12345678", re.compile(r"(?:^|\n)[ \t]*[(（]?([1-8])\s{0,2}[.)）、:：][ \t]{1,4}(?=\S)")),
 )
 _TAIL = re.compile(
-    r"(?<=[.。;；?？)）\s])\s*(?:answer|please|reply|respond|select|choose|give|请|答案|回答)(?![a-z]).*$", re.IGNORECASE
+    r"(?<=[.。;；?？)）\s])\s*(?:answer|please|reply|respond|select|choose|give|请|答案|回答)(?![a-z]).*$",
+    re.IGNORECASE,
 )
 _EDGES = " .。;；,，()（）\"'“”‘’*"
 

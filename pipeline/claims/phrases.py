@@ -7,7 +7,8 @@ import re
 from pipeline.claims.markup import listed
 from pipeline.records.relations import RELATIONS, RelationName
 
-_CAMERA = r"(?:the (?:camera|viewer|observer|photographer|lens)|the camera lens|us|you|me)"
+CAMERA = r"(?:the (?:camera|viewer|observer|photographer|lens)|the camera lens|us|you|me)"
+"""Pattern of the words for the camera."""
 _LINKING = re.compile(r"(?: than| of| to| as| by| from| the camera)+$")
 _VERB_RELATIONS = ("occludes", "touching")
 _IGNORED = re.compile(r"(?<![a-z])the(?![a-z])|[\W_]+|在|的")
@@ -52,7 +53,10 @@ def english_pattern(words: dict[str, str]) -> re.Pattern[str]:
     longest_first = sorted(words.items(), key=lambda item: len(item[0]), reverse=True)
     parts = []
     for number, (phrase, name) in enumerate(longest_first):
-        escaped = re.sub(r"the (?:camera|viewer)", lambda _: _CAMERA, phrase).replace(" ", r"\s+")
+        escaped = re.sub(r"the (?:camera|viewer)", lambda _: CAMERA, phrase).replace(" ", r"\s+")
+        if phrase.endswith(" on"):
+            # "Sitting on the left of" and "sitting on top of" are other relations.
+            escaped += r"(?!\s+(?:the\s+)?(?:top|left|right)\b)"
         parts.append(rf"(?P<{name}__{number}>{escaped})")
     return re.compile(rf"(?:{'|'.join(parts)})(?![\w-])", re.IGNORECASE)
 

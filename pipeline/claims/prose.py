@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pipeline.claims.english_patterns import COUNTING, HEDGE
+from pipeline.claims.english_clauses import Memory
+from pipeline.claims.english_patterns import COUNTING
 from pipeline.claims.markup import PlainText, first_of, plain_text, shorten
-from pipeline.claims.prose_chinese import CHINESE, CHINESE_HEDGE, read_chinese
+from pipeline.claims.prose_chinese import CHINESE, read_chinese
 from pipeline.claims.prose_chinese import COUNTING as COUNTING_CHINESE
 from pipeline.claims.prose_english import Reading, read_english
 from pipeline.claims.quantities import parse_count
 from pipeline.claims.sentences import Sentence, sentences
-from pipeline.claims.spatial_words import spatial_tags
+from pipeline.claims.spatial_words import states_space
 from pipeline.records import Claim
 from pipeline.records.message import Message, message
 
 _MOST_CLAIMS = 500
-_NOT_A_STATEMENT_ALONE = frozenset({"on", "over", "under", "depth", "distance", "around", "through", "top", "along"})
 
 
 def parse_prose(text: str, labels: Sequence[str] = ()) -> tuple[tuple[Claim, ...], tuple[Message, ...]]:
@@ -39,34 +39,42 @@ def parse_prose(text: str, labels: Sequence[str] = ()) -> tuple[tuple[Claim, ...
     plain = plain_text(text)
     claims: list[Claim] = []
     problems: list[Message] = []
+    memory = Memory()
     for sentence in sentences(plain.text, labels):
         if len(claims) >= _MOST_CLAIMS:
             problems.append(message("too_many_claims", most=_MOST_CLAIMS))
             break
-        found, problem = _read(sentence, plain)
+        found, problem = _read(sentence, plain, memory)
         claims += found
         problems += problem
     return tuple(claims), first_of(problems)
 
 
-def _read(sentence: Sentence, plain: PlainText) -> tuple[list[Claim], list[Message]]:
+def _read(sentence: Sentence, plain: PlainText, memory: Memory) -> tuple[list[Claim], list[Message]]:
     chinese = bool(CHINESE.search(sentence.mask))
-    hedge = CHINESE_HEDGE if chinese else HEDGE
     reading = Reading()
     if sentence.is_too_long:
         problem = "sentence_too_long"
-    elif any(mark in sentence.end_mark for mark in "?？") or hedge.search(sentence.mask):
+    elif any(mark in sentence.end_mark for mark in "?？"):
         problem = "hedged"
     else:
-        reading = read_chinese(sentence) if chinese else read_english(sentence)
-        problem = "" if reading.complete else "partly_understood" if reading.claims else "not_understood"
+        reading = read_chinese(sentence, memory) if chinese else read_english(sentence, memory)
+        problem = "" if reading.complete else _problem(reading)
     claims = [
         replace(claim, text_span=plain.raw_span(sentence.start + start, sentence.start + end))
         for claim, (start, end) in reading.claims
     ]
-    if not problem or not (claims or _states(sentence)):
+    if not problem and (claims or not _states(sentence)):
         return claims, []
-    return claims, [message(problem, sentence=shorten(sentence.text))]
+    if not (claims or _states(sentence)):
+        return claims, []
+    return claims, [message(problem or "not_understood", sentence=shorten(sentence.text))]
+
+
+def _problem(reading: Reading) -> str:
+    if reading.hedged:
+        return "hedged"
+    return "partly_understood" if reading.claims else "not_understood"
 
 
 def _states(sentence: Sentence) -> bool:
@@ -75,5 +83,5 @@ def _states(sentence: Sentence) -> bool:
     return bool(
         COUNTING_CHINESE.search(sentence.mask)
         or (counting and parse_count(counting[1] or counting[2]) is not None)
-        or any(tag.word.casefold() not in _NOT_A_STATEMENT_ALONE for tag in spatial_tags(sentence.text))
+        or states_space(sentence.text)
     )

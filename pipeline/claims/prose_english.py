@@ -1,240 +1,249 @@
 """Reads claims from an English sentence.
 
-A sentence is split at its commas and conjunctions, and each part must be understood as a whole: a subject with a
-predicate, a further predicate, or a further object. A part that does not fit yields nothing.
+A sentence is split into clauses, and each is understood as a whole or not at all. A hedge or a condition costs its own
+clause, and those that continue it.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
-from itertools import product
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.claims import english_patterns as patterns
 from pipeline.claims.claim_making import make_claims
-from pipeline.claims.english_nouns import is_determined, may_be_object, noun_phrase
+from pipeline.claims.english_clauses import ClauseReader, Memory, NotUnderstood
+from pipeline.claims.english_nouns import noun_phrase
+from pipeline.claims.english_templates import PHRASE_WHICH
 from pipeline.claims.markup import Span
-from pipeline.claims.phrases import AFTER_BE, BASE_VERBS, CAMERA_NAMES, VERBS, pattern_relation
-from pipeline.claims.quantities import Quantity, parse_count, parse_quantity
-from pipeline.claims.sentences import NAME, Sentence
-from pipeline.records import Claim, Origin, Unit
+from pipeline.claims.phrases import AFTER_BE, pattern_relation
+from pipeline.claims.sentences import Sentence
+from pipeline.claims.spatial_words import states_space
+from pipeline.records import Claim, Origin
 from pipeline.records.errors import RecordError
-from pipeline.records.relations import RELATIONS
+
+_MOST_PARTS = 16
+_MOST_JOINED = 6
 
 
 @dataclass
 class Reading:
-    """Claims of one sentence with their spans, and whether all of it was understood."""
+    """Claims of one sentence with their spans, and whether all of it was understood.
+
+    Args:
+        claims: The claims, each with the span of its clause.
+        complete: Whether nothing that states something about space was left unread.
+        hedged: Whether something was left unread because it is hedged or a condition.
+    """
 
     claims: list[tuple[Claim, Span]] = field(default_factory=list)
     complete: bool = True
+    hedged: bool = False
 
 
 @dataclass(frozen=True)
-class _Predicate:
-    relation: str
-    phrase: str
+class _Part:
+    start: int
     end: int
-    negated: bool
-    quantity: Quantity | None = None
+    joint: str
 
 
-class NotUnderstood(Exception):
-    """A part of a sentence does not fit."""
-
-
-def read_english(sentence: Sentence) -> Reading:
-    """Read the claims of a sentence that is not a question and has no word of ``english_patterns.HEDGE``.
+def read_english(sentence: Sentence, memory: Memory | None = None) -> Reading:
+    """Read the claims of a sentence that is not a question.
 
     Args:
         sentence: A masked sentence; the spans of the result are characters of it.
+        memory: What pronouns may mean, from the sentence before.
 
     Returns:
-        The claims; if a part is not understood, those of the parts before it.
+        The claims of the clauses that are understood.
     """
-    reader = _Reader(sentence)
-    try:
-        reader.read()
-    except (NotUnderstood, RecordError):
-        return Reading(reader.claims, complete=False)
-    return Reading(reader.claims)
+    return _Reader(sentence, memory or Memory()).read()
 
 
 class _Reader:
-    """Reads one sentence part by part, and collects its ``claims``."""
+    """Reads one sentence clause by clause."""
 
-    def __init__(self, sentence: Sentence) -> None:
+    def __init__(self, sentence: Sentence, memory: Memory) -> None:
         self.sentence = sentence
-        self.claims: list[tuple[Claim, Span]] = []
+        self.mask = sentence.mask
+        self.memory = memory
+        self.reading = Reading()
         self.rest: dict[str, Any] = {"origin": Origin.PROSE}
-        self.subjects: list[str] = []
-        self.objects: list[str] = []
-        self.predicate: _Predicate | None = None
-        self.begin = 0
+        self.is_open = False  # Whether the clause before is hedged, so that what continues it is.
 
-    def read(self) -> None:
-        """Read all parts; raise NotUnderstood at the first that does not fit."""
-        start, end = self._without_context()
-        if self._whole(start, end):
-            return
-        if exists := patterns.EXISTS.match(self.sentence.mask, start, end):
-            self._existence(exists.end(), end)
-            return
-        joint = ""
-        for separator in (*patterns.SPLIT.finditer(self.sentence.mask, start, end), None):
-            part_end = separator.start() if separator else end
-            if self.sentence.mask[start:part_end].strip():
-                self._part(start, self._without_tail(start, part_end), joint)
-            if separator:
-                joint, start = (separator["joint"] or ",").casefold(), separator.end()
-        if self.predicate is None or len(self.objects) < RELATIONS[self.predicate.relation].objects:
-            raise NotUnderstood
+    def read(self) -> Reading:
+        """Read all clauses."""
+        before = list(self.memory.mentioned)
+        try:
+            start, end = self._without_context()
+        except NotUnderstood:
+            self.reading.complete = False
+            return self.reading
+        clauses = ClauseReader(self.sentence, self.rest, self.memory)
+        parts = self._parts(start, end)
+        at = 0
+        while at < len(parts):
+            read = self._read_from(clauses, parts, at)
+            if read is None:
+                self._leave(clauses, parts, at)
+                at += 1
+            else:
+                at = read
+        # A pronoun of the next sentence may mean what this one speaks of.
+        self.memory.mentioned = [name for name in self.memory.mentioned if name not in before] or before
+        return self.reading
 
-    def _part(self, start: int, end: int, joint: str) -> None:
-        if self.predicate and len(self.objects) < RELATIONS[self.predicate.relation].objects:
-            self.objects.append(self._object(start, end, self.predicate))
-            self._emit(self.begin, end)
-        elif self.predicate and (carried := self._predicate(start, end, negated=False)):
-            self.begin = start
-            self._finish(carried, end)
-        elif not (self._clause(start, end) or self._inverted(start, end)):
-            self._further_name(start, end, joint)
+    def _parts(self, start: int, end: int) -> list[_Part]:
+        parts: list[_Part] = []
+        joint, at = "", start
+        if conjunction := patterns.SUBORDINATE.match(self.mask, start, end):
+            joint, at = conjunction.group().strip().casefold(), conjunction.end()
+        for boundary in (*patterns.BOUNDARY.finditer(self.mask, start, end), None):
+            part_end = boundary.start() if boundary else end
+            if self.mask[at:part_end].strip(" \t,.:;-–—"):
+                parts.append(_Part(at, part_end, joint))
+                joint = ""
+            if boundary:
+                word = boundary["joint"] or boundary["word"] or ","
+                joint, at = " ".join(f"{joint} {word}".split()).casefold().removeprefix(", "), boundary.end()
+        return parts[:_MOST_PARTS]
 
-    def _clause(self, start: int, end: int) -> bool:
-        """Read "SUBJECT is PREDICATE", "SUBJECT occludes OBJECT" or "SUBJECT does not occlude OBJECT"."""
-        mask = self.sentence.mask
-        found = [
-            match
-            for pattern in (patterns.IS_OR_ARE, patterns.FINITE_VERB, patterns.DOES_NOT)
-            if (match := pattern.search(mask, start, end))
-        ]
-        if not found:
-            return False
-        verb = min(found, key=lambda match: match.start())
-        subject = noun_phrase(self.sentence, start, verb.start())
-        if verb.re is patterns.IS_OR_ARE:
-            predicate = self._predicate(verb.end(), end, negated=bool(verb["not"]))
-        elif verb.re is patterns.FINITE_VERB:
-            predicate = self._verb_predicate(VERBS.match(mask, verb.start("verb"), end), end, negated=False)
-        else:
-            predicate = self._verb_predicate(BASE_VERBS.match(mask, verb.end(), end), end, negated=True)
-        if subject is None or predicate is None:
-            return False
-        listing = bool(self.subjects) and self.predicate is None
-        if listing and not re.match(r"\s(?:are|do)\b", verb.group(), re.IGNORECASE):
-            raise NotUnderstood
-        self.subjects = [*self.subjects, subject] if listing else [subject]
-        if not listing:
-            self.begin = self.sentence.trimmed(start, end)[0]
-        self._finish(predicate, end)
-        return True
-
-    def _inverted(self, start: int, end: int) -> bool:
-        """Read "To the left of OBJECT is SUBJECT"."""
-        stated = AFTER_BE.match(self.sentence.mask, start, end)
-        middle = patterns.THERE_IS.search(self.sentence.mask, stated.end(), end) if stated else None
-        if not stated or not middle or RELATIONS[pattern_relation(stated)].objects != 1 or self.predicate:
-            return False
-        predicate = _Predicate(pattern_relation(stated), stated.group(), stated.end(), negated=False)
-        self.subjects = [self._name(middle.end(), end)]
-        self.objects = [self._object(stated.end(), middle.start(), predicate)]
-        self.predicate, self.begin = predicate, start
-        self._emit(start, end)
-        return True
-
-    def _existence(self, start: int, end: int) -> None:
-        """Read "SUBJECT behind OBJECT" after "There is a"."""
-        end = self._without_tail(start, end)
-        stated = patterns.STATED.search(self.sentence.mask, start, end)
-        if not stated or patterns.SPLIT.search(self.sentence.mask, start, end):
-            raise NotUnderstood
-        self.subjects = [self._name(start, stated.start())]
-        self.begin = start
-        predicate = self._predicate(stated.start() + 1, end, negated=False)
-        if predicate is None:
-            raise NotUnderstood
-        self._finish(predicate, end)
-
-    def _further_name(self, start: int, end: int, joint: str) -> None:
-        """Read one more subject before the predicate, or one more object after it."""
-        name = self._name(start, end)
-        if self.predicate is None:
-            self.begin = self.begin if self.subjects else self.sentence.trimmed(start, end)[0]
-            self.subjects.append(name)
-            return
-        one_object = RELATIONS[self.predicate.relation].objects == 1
-        determined = is_determined(self.sentence, start, end)
-        if joint != "and" or self.predicate.negated or self.predicate.quantity or not (one_object and determined):
-            raise NotUnderstood
-        self.objects = [self._object(start, end, self.predicate)]
-        self._emit(start, end)
-
-    def _predicate(self, at: int, end: int, negated: bool) -> _Predicate | None:
-        """The words from "is" to the object: "not", adverbs, a measure and the relation."""
-        mask, quantity = self.sentence.mask, None
-        while at < end:
-            if quantity is None and (match := patterns.MEASURED.match(f"{mask[:end]} ", at)):
-                quantity = parse_quantity(match["measure"])
-            elif match := AFTER_BE.match(mask, at, end):
-                return _Predicate(pattern_relation(match), match.group(), match.end(), negated, quantity)
-            elif not (match := patterns.POSITION.match(mask, at, end)):
-                if match := patterns.NOT.match(mask, at, end):
-                    negated = not negated
-                elif negated or not (match := patterns.ADVERB.match(mask, at, end)):
-                    return None
-            at = match.end()
+    def _read_from(self, clauses: ClauseReader, parts: list[_Part], at: int) -> int | None:
+        """Read the longest clause that begins at a part; the index of the part after it."""
+        if self._is_hedged(parts, at):
+            return None
+        for last in range(min(len(parts), at + _MOST_JOINED) - 1, at - 1, -1):
+            start, end = parts[at].start, parts[last].end
+            if patterns.HEDGE.search(self.mask, start, end):
+                continue
+            if last + 1 < len(parts) and parts[last + 1].joint.startswith("or"):
+                continue
+            state = (list(self.memory.subjects), list(self.memory.mentioned), self.memory.counted)
+            try:
+                claims = self._clause(clauses, parts, at, start, end)
+            except (NotUnderstood, RecordError):
+                claims = []
+            if claims:
+                span = self.sentence.trimmed(start, end)
+                self.reading.claims += [(claim, span) for claim in claims]
+                self.is_open = False
+                return last + 1
+            self.memory.subjects, self.memory.mentioned, self.memory.counted = state
         return None
 
-    def _verb_predicate(self, stated: re.Match[str] | None, end: int, negated: bool) -> _Predicate | None:
-        if stated is None:
-            return None
-        share = patterns.SHARE.match(self.sentence.mask, stated.end(), end)
-        quantity = parse_quantity(share["measure"]) if share else None
-        at = share.end() if share else stated.end()
-        return _Predicate(pattern_relation(stated), stated.group(), at, negated, quantity)
+    def _clause(self, clauses: ClauseReader, parts: list[_Part], at: int, start: int, end: int) -> list[Claim]:
+        joint = parts[at].joint
+        previous = parts[at - 1] if at else None
+        if joint.endswith(("which", "who", "that")) and previous is not None:
+            if joint.endswith("that") and patterns.SHOWS_THAT.search(self.mask[previous.start : previous.end]):
+                return clauses.clause(start, end)
+            subject = self._antecedent(previous)
+            return clauses.predicate_clause([subject], start, end)
+        if joint.endswith("with"):
+            return clauses.with_clause(start, end)
+        if previous is not None and (which := PHRASE_WHICH.fullmatch(self.mask, *self.sentence.trimmed(start, end))):
+            return self._on_which(which, previous)
+        try:
+            return clauses.clause(start, end)
+        except (NotUnderstood, RecordError):
+            if self.is_open or not self.memory.subjects or previous is None:
+                raise
+            return clauses.predicate_clause(self.memory.subjects, start, end)
 
-    def _finish(self, predicate: _Predicate, end: int) -> None:
-        """Read what follows a predicate, and make the claims if nothing is missing."""
-        object_end = end
-        by = patterns.BY_TAIL.search(self.sentence.mask, predicate.end, end)
-        if by and predicate.quantity is None:
-            predicate, object_end = replace(predicate, quantity=parse_quantity(by["measure"])), by.start()
-        wanted = RELATIONS[predicate.relation].objects
-        says_nothing = not self.sentence.mask[predicate.end : object_end].strip()
-        if says_nothing != (wanted == 0) or (predicate.negated and (predicate.quantity or len(self.subjects) > 1)):
+    def _on_which(self, which: re.Match[str], previous: _Part) -> list[Claim]:
+        """Read "the tray, on which the teapot stands"."""
+        stated = AFTER_BE.match(which["p"])
+        name = noun_phrase(self.sentence, *which.span("a"))
+        if stated is None or name is None:
             raise NotUnderstood
-        self.predicate = predicate
-        self.objects = [] if says_nothing else [self._object(predicate.end, object_end, predicate)]
-        if len(self.objects) == wanted:
-            self._emit(self.begin, end)
+        relation = pattern_relation(stated)
+        return make_claims(relation, name, (self._antecedent(previous),), None, **self.rest)
 
-    def _emit(self, start: int, end: int) -> None:
-        assert self.predicate is not None
-        predicate, rest = self.predicate, dict(self.rest, negated=self.predicate.negated)
-        if predicate.negated and predicate.phrase.casefold().startswith(("as ", "at the same")):
-            raise NotUnderstood
-        if predicate.relation == "size":
-            rest["measure"] = patterns.MEASURE_OF_WORD.get(predicate.phrase.casefold())
-        span = self.sentence.trimmed(start, end)
-        for subject in self.subjects:
-            made = make_claims(predicate.relation, subject, tuple(self.objects), predicate.quantity, **rest)
-            self.claims += [(claim, span) for claim in made]
+    def _antecedent(self, part: _Part) -> str:
+        """The thing at the end of a part, which a relative clause after it speaks of."""
+        start, end = self.sentence.trimmed(part.start, part.end)
+        determiners = [match.start() for match in patterns.DETERMINER.finditer(self.mask, start, end)]
+        for at in (*determiners[::-1], start):
+            name = noun_phrase(self.sentence, at, end)
+            if name is not None:
+                return name
+        raise NotUnderstood
 
-    def _name(self, start: int, end: int) -> str:
-        name = noun_phrase(self.sentence, start, end)
-        if name is None:
-            raise NotUnderstood
-        return name
+    def _is_hedged(self, parts: list[_Part], at: int) -> bool:
+        """Whether a part is hedged, is a condition, or continues one."""
+        part = parts[at]
+        if patterns.HEDGE.search(self.mask, part.start, part.end):
+            # "Not in the same lane, and appears to be waiting" hedges its own subject's clause alone.
+            return True
+        words = self.mask[part.start : part.end].strip()
+        if patterns.CONDITION.match(words) or patterns.CONDITION.match(part.joint):
+            return True
+        if part.joint.endswith(("that", "as", "whether")) and at and self._was_hedged(parts[at - 1]):
+            return True
+        if (
+            at
+            and patterns.CONDITION.match(self._begin(parts[at - 1]))
+            and not part.joint.startswith(("but", "yet", "and"))
+        ):
+            return True
+        return bool(patterns.ATTRIBUTION.search(self.mask[part.start : part.end]))
 
-    def _object(self, start: int, end: int, predicate: _Predicate) -> str:
-        if not may_be_object(self.sentence, start, end, predicate.relation, predicate.phrase):
-            raise NotUnderstood
-        return self._name(start, end)
+    def _was_hedged(self, part: _Part) -> bool:
+        return bool(patterns.HEDGE.search(self.mask, part.start, part.end))
+
+    def _begin(self, part: _Part) -> str:
+        return f"{part.joint} {self.mask[part.start : part.end].strip()}".strip(" ,")
+
+    def _leave(self, clauses: ClauseReader, parts: list[_Part], at: int) -> None:
+        """Note a part that gives no claim, and what it speaks of."""
+        part = parts[at]
+        hedged = self._is_hedged(parts, at)
+        aside = part.joint.endswith(("which", "who", "that")) or (at > 0 and self._is_name(parts[at - 1]))
+        if not aside:
+            past = patterns.PAST.search(self.mask, part.start, part.end)
+            self.is_open = (hedged and not past) or (self.is_open and part.joint in ("and", ",", ""))
+            self._topic(clauses, part)
+        words = self.mask[part.start : part.end]
+        if states_space(words) and not patterns.PLACE_IN_IMAGE.fullmatch(words.strip(" ,")):
+            self.reading.complete = False
+            self.reading.hedged |= hedged
+
+    def _is_name(self, part: _Part) -> bool:
+        """Whether a part is nothing but the name of its subject: "The man, ..."."""
+        return noun_phrase(self.sentence, part.start, part.end) is not None
+
+    def _topic(self, clauses: ClauseReader, part: _Part) -> None:
+        """Remember what a clause without claim speaks of: "I see a kettle", "A fountain fills the square"."""
+        start, end = self.sentence.trimmed(part.start, part.end)
+        shown = patterns.SHOWN.match(self.mask, start, end)
+        at = shown.end() if shown else start
+        for boundary in patterns.WORD_END.finditer(self.mask, at, min(end, at + 60)):
+            following = self.mask[boundary.start() : end].strip()
+            ends = patterns.AFTER_NAME if shown or not following else patterns.VERB_LIKE
+            if not ends.match(following) or not self._is_determined(at):
+                continue
+            try:
+                names = clauses.names(at, boundary.start())
+            except NotUnderstood:
+                continue
+            self.memory.subjects = names
+            self.memory.note(*names)
+            has = patterns.HAS.match(self.mask, boundary.start(), end)
+            if has and (owned := noun_phrase(self.sentence, has.end(), end)) is not None:
+                self.memory.note(owned)
+            return
+
+    def _is_determined(self, at: int) -> bool:
+        return bool(
+            patterns.DETERMINER.match(self.mask, at)
+            or self.mask[at : at + 1].isupper()
+            or self.mask[at : at + 1] == "\ue000"
+        )
 
     def _without_context(self) -> Span:
         """Cut off "In image 2," and "from the driver's perspective", and keep the frame and the perspective."""
-        mask, start, end = self.sentence.mask, 0, len(self.sentence.mask)
+        mask, start, end = self.mask, 0, len(self.mask)
         while match := patterns.LEAD.match(mask, start) or patterns.FRAME_LEAD.match(mask, start):
             if match.re is patterns.FRAME_LEAD:
                 number = match["number"]
@@ -242,48 +251,11 @@ class _Reader:
             start = match.end()
         if view := patterns.VIEW_LEAD.match(mask, start) or patterns.VIEW_TAIL.search(mask, start):
             if view["view"].casefold() not in patterns.VIEWS_OF_CAMERA:
-                self.rest["perspective"] = self._name(*view.span("view"))
+                name = noun_phrase(self.sentence, *view.span("view"))
+                if name is None:
+                    raise NotUnderstood
+                self.rest["perspective"] = name
             start, end = (view.end(), end) if view.re is patterns.VIEW_LEAD else (start, view.start())
         while match := patterns.LEAD.match(mask, start):
             start = match.end()
         return start, end
-
-    def _without_tail(self, start: int, end: int) -> int:
-        while match := patterns.TAIL.search(self.sentence.mask, start, end):
-            end = match.start()
-        return end
-
-    def _whole(self, start: int, end: int) -> bool:
-        """Read shapes other than a subject with a predicate, such as "The distance between A and B is 2 m"."""
-        spans = [self.sentence.trimmed(start, last) for last in (end, self._without_tail(start, end))]
-        for pattern, span in product(patterns.WHOLE_SENTENCES, spans):
-            if (match := pattern.fullmatch(self.sentence.mask, *span)) and (made := self._whole_claims(match)):
-                self.claims += [(claim, span) for claim in made]
-                return True
-        return False
-
-    def _whole_claims(self, match: re.Match[str]) -> list[Claim]:
-        groups = {key: words for key, words in match.groupdict().items() if words}
-        relation = next(name for name in patterns.RELATION_GROUPS if name in groups)
-        names = [
-            words
-            if relation == "distance_of" and (words := self.sentence.words(*match.span(key))).casefold() in CAMERA_NAMES
-            else noun_phrase(self.sentence, *match.span(key))
-            for key in ("a", "b")
-            if key in groups
-        ]
-        if None in names:
-            return []
-        rest = dict(self.rest, negated="not" in groups)
-        quantity = parse_quantity(groups["measure"]) if "measure" in groups else None
-        if relation == "count":
-            number = parse_count(groups["count"])
-            in_image = patterns.HERE.search(self.sentence.mask) or NAME in groups["a"]
-            if number is None or not in_image or patterns.RESTRICTED.search(groups["a"]):
-                return []
-            quantity = Quantity(float(number), Unit.COUNT)
-        elif relation == "size":
-            rest["measure"] = patterns.MEASURE_OF_WORD[groups["size"].casefold()]
-        subject, *others = [name for name in names if name]
-        relation = "distance_between" if relation == "distance_of" else relation
-        return make_claims(relation, subject, tuple(others), quantity, **rest)

@@ -91,3 +91,11 @@ def spatial_tags(text: str) -> tuple[SpatialTag, ...]:
         name = _RELATION_OF.get(" ".join(match.group().casefold().split()))
         tags.append(SpatialTag(match.group(), match.start(), match.end(), RelationName(name) if name else None))
     return tuple(tags)
+
+
+_NOT_A_STATEMENT_ALONE = frozenset({"on", "over", "under", "depth", "distance", "around", "through", "top", "along"})
+
+
+def states_space(text: str) -> bool:
+    """Whether a text may state something about space: whether it has a spatial word that seldom means something else."""
+    return any(tag.word.casefold() not in _NOT_A_STATEMENT_ALONE for tag in spatial_tags(text))

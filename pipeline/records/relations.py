@@ -74,25 +74,27 @@ def _relation(name: str, english: str, chinese: str, **rest: Any) -> Relation:
 _ENTRIES = (
     _relation(
         "left_of",
-        "to the left of|on the left side of|on the left of|left of",
+        "to the left-hand side of|on the left-hand side of|at the left-hand side of|to the left side of|on the left side of"
+        "|at the left side of|to the left of|on the left of|at the left of|left of",
         "左侧|左边|左方|左面|左",
         objects=1, need=Need.NOTHING, rule="image_order", axis="x", sign=1,
     ),
     _relation(
         "right_of",
-        "to the right of|on the right side of|on the right of|right of",
+        "to the right-hand side of|on the right-hand side of|at the right-hand side of|to the right side of"
+        "|on the right side of|at the right side of|to the right of|on the right of|at the right of|right of",
         "右侧|右边|右方|右面|右",
         objects=1, need=Need.NOTHING, rule="image_order", axis="x", sign=-1,
     ),
     _relation(
         "above",
-        "above|higher than|over",
+        "at a higher position than|higher up than|above|higher than|over",
         "上方|上面|上边|之上|高于",
         objects=1, need=Need.NOTHING, rule="image_order", axis="y", sign=1,
     ),
     _relation(
         "below",
-        "below|lower than|beneath|underneath|under",
+        "at a lower position than|lower down than|below|lower than|beneath|underneath|under",
         "下方|下面|下边|之下|底下|低于",
         objects=1, need=Need.NOTHING, rule="image_order", axis="y", sign=-1,
     ),
@@ -110,53 +112,60 @@ _ENTRIES = (
     ),
     _relation(
         "closer",
-        "closer to the camera than|nearer to the camera than|closer to the viewer than"
-        "|nearer to the viewer than|closer than|nearer than",
+        "closer to the camera than|nearer to the camera than|nearer the camera than|less distant from the camera than"
+        "|less distant than|less far away than|closer to the front than|closer than|nearer than",
         "更靠近相机|离相机更近|距离相机更近|更靠近镜头|离镜头更近|离我们更近|更近|较近",
         objects=1, need=Need.ORDER, rule="depth_order", sign=1, value=ValueUse.OPTIONAL,
     ),
     _relation(
         "farther",
-        "farther from the camera than|further from the camera than|farther away than|further away than"
-        "|farther than|further than",
+        "farther away from the camera than|further away from the camera than|farther from the camera than"
+        "|further from the camera than|more distant from the camera than|deeper in the scene than|deeper into the scene than"
+        "|farther away than|further away than|farther back than|further back than|more distant than|farther than|further than",
         "离相机更远|距离相机更远|离镜头更远|离我们更远|更远|较远",
         objects=1, need=Need.ORDER, rule="depth_order", sign=-1, value=ValueUse.OPTIONAL,
     ),
     _relation(
         "same_depth",
-        "at the same depth as|at the same distance as|as far away as|as far as|as close as",
+        "at the same distance from the camera as|as far away from the camera as|as far from the camera as"
+        "|as close to the camera as|as near to the camera as|at the same depth as|at the same distance as|as far away as"
+        "|as far as|as close as|as near as",
         "同样远|一样远|同一深度|相同深度|深度相同",
         objects=1, need=Need.SHAPE, rule="same_depth", symmetric=True,
     ),
     _relation(
         "between",
-        "in between|between",
+        "in the gap between|in the space between|in the middle between|halfway between|midway between|sandwiched between"
+        "|wedged between|in between|between",
         "之间|中间",
         objects=2, need=Need.NOTHING, rule="between",
     ),
     _relation(
         "occludes",
         "partially occludes|partly occludes|partially hides|partly hides|partially covers|occludes|hides"
-        "|covers|blocks|obscures|overlaps in front of",
+        "|covers|blocks|obscures|conceals|obstructs|overlaps in front of",
         "部分遮挡|遮挡|遮住|挡住|盖住",
         objects=1, need=Need.ORDER, rule="occlusion", sign=1, value=ValueUse.OPTIONAL, value_need=Need.ORDER,
     ),
     _relation(
         "occluded_by",
-        "partially occluded by|partly occluded by|partially hidden by|partly hidden by|occluded by"
-        "|hidden by|hidden behind|covered by|blocked by|obscured by",
+        "partially occluded by|partly occluded by|partially hidden by|partly hidden by|blocked from view by"
+        "|hidden from view by|occluded by|hidden by|hidden behind|covered by|blocked by|obscured by|concealed by"
+        "|obstructed by",
         "被部分遮挡|被遮挡|被挡住|被遮住|被盖住",
         objects=1, need=Need.ORDER, rule="occlusion", sign=-1, value=ValueUse.OPTIONAL, value_need=Need.ORDER,
     ),
     _relation(
         "touching",
-        "touching|touches|in contact with|leaning against",
+        "in direct contact with|in physical contact with|in contact with|making contact with|leaning against"
+        "|leaned against|pressed up against|pressed against|propped up against|propped against|resting against"
+        "|up against|touching|touches",
         "接触|紧贴|靠着|碰到",
         objects=1, need=Need.SHAPE, rule="contact", symmetric=True,
     ),
     _relation(
         "on",
-        "on top of|resting on|sitting on|lying on|placed on|supported by|on",
+        "on the top of|on top of|resting on|sitting on|lying on|standing on|placed on|perched on|supported by|atop|on",
         "放在|摆在|位于顶部",
         objects=1, need=Need.SHAPE, rule="contact", axis="y",
     ),

@@ -140,7 +140,12 @@ def test_the_recorded_choices_are_found_and_hedges_are_reported(recorded: dict) 
     choices = {name: answer.choice for name, (_, _, answer) in recorded.items() if answer.choice}
     assert choices == {"spatial_understanding-8": "C", "spatial_understanding-14": "B", "spatial_understanding-15": "D"}
     answer = recorded["spatial_understanding-12"][2]
-    assert not answer.claims
+    said = [(claim.subject, claim.relation, claim.object) for claim in answer.claims]
+    assert said == [
+        ("speaker", "on", "white stool"),
+        ("white stool", "behind", "guitar's body"),
+        ("speaker", "behind", "guitar's body"),
+    ]
     assert len(answer.problems) == 11 and len(answer.spatial_tags) > 10
 
 
