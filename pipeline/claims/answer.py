@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipeline.claims.bare_answers import claims_of_bare_answer
 from pipeline.claims.choice import find_choice
 from pipeline.claims.claims_json import claims_from_json
 from pipeline.claims.conflicts import conflicts
@@ -11,7 +12,7 @@ from pipeline.claims.coordinates.images import Headings
 from pipeline.claims.coordinates.leftovers import has_coordinates
 from pipeline.claims.implied import chosen_extreme, order_of_boxes, places_of_boxes
 from pipeline.claims.json_blocks import JsonBlock, find_json, is_numbers, readable, unescaped
-from pipeline.claims.markup import blank, code_fences, first_of
+from pipeline.claims.markup import blank, code_fences, first_of, without_coordinates
 from pipeline.claims.prose import parse_prose
 from pipeline.claims.reasoning import is_cut_off, split_reasoning
 from pipeline.claims.regions import Images, entries_of_json, entries_of_text, regions_of
@@ -33,7 +34,7 @@ class ParsedAnswer:
         reasoning: The reasoning, if any.
         regions: Objects that the answer locates, in pixels.
         claims: Claims of its JSON, or of its prose if its JSON has none, and claims that its 3D boxes and its
-            choice imply.
+            choice imply; of a bare answer, the claims that its question asks about.
         spatial_tags: Spatial words of its prose.
         choice: Letter chosen from the question's options.
         problems: What was not understood, and where prose and JSON contradict each other; one sentence each.
@@ -81,6 +82,7 @@ def parse_answer(raw: str, images: Images, question: str = "", language: Languag
         problems += first_of(part)
     choice = find_choice(text, question)
     claims = (*claims, *order_of_boxes(regions), *places_of_boxes(regions), *chosen_extreme(question, choice))
+    claims = claims or claims_of_bare_answer(prose.strip(), question, choice)
     sentences = tuple(problem.text(language) for problem in problems)
     return ParsedAnswer(text, reasoning, regions, claims, spatial_tags(prose), choice, sentences)
 
@@ -110,7 +112,7 @@ def _located(text: str, images: Images) -> _Located:
     if not regions and not problems and not broken and has_coordinates(rest if from_json else plain):
         problems = (message("coordinates_not_read"),)
     spans = [(block.start, block.end) for block in blocks]
-    prose = blank(text, [*code_fences(text), *spans, *((start, end) for start, end, _ in in_text)])
+    prose = without_coordinates(blank(text, [*code_fences(text), *spans]), [each[:2] for each in in_text])
     return _Located(blocks, regions, prose, broken, problems)
 
 

@@ -23,7 +23,8 @@ _NOT = r"(?P<not>并?不|没有?|并?未)"
 CAMERA = r"(?:相机|镜头|摄像头|摄像机|观察者|我们)"
 """Words for the camera."""
 _POSTURES = (
-    "放置|摆放|悬挂|安装|固定|坐落|放|摆|站|坐|躺|趴|挂|夹|停|靠|搁|立|蹲|紧挨|紧贴|贴|卡|装|悬|铺|堆|睡|走|漂|斜靠|等|卧|跪"
+    "放置|摆放|悬挂|安装|固定|坐落|放|摆|站|坐|躺|趴|挂|夹|停|靠|搁|立|蹲|紧挨|紧贴|贴|卡|装|悬|铺|堆|睡|走|漂|"
+    "斜靠|等|卧|跪"
 )
 _ALSO = "(?:都|也|还|均|全部?|正|就|则)?"
 _AT = rf"(?:{_ALSO}{_NOT}?(?:就|正好?|直接|刚好|是|被)?(?:位于|处于|坐落于|(?:{_POSTURES})?(?:着)?(?:在|于)))"
@@ -40,7 +41,8 @@ COUNTING = re.compile(rf"有(?:{_DIGIT})[{COUNTERS}]".replace("(?:", "(", 1))
 """Words that state a number of objects."""
 _COMPARED = {
     "closer": (
-        *RELATIONS["closer"].chinese, "靠近相机", "靠近镜头", "离相机近", "近", "更接近观察者", "更接近相机", "更接近镜头", "更靠近我们",
+        *RELATIONS["closer"].chinese, "靠近相机", "靠近镜头", "离相机近", "近", "更接近观察者", "更接近相机",
+        "更接近镜头", "更靠近我们",
         "更靠近观察者", "离观察者更近",
     ),
     "farther": (
@@ -53,16 +55,20 @@ _COMPARED = {
     "-taller": ("更矮", "矮"),
     "-wider": ("更窄", "窄"),
 }  # fmt: skip
-RELATION_OF = {phrase: name for name, phrases in _COMPARED.items() for phrase in phrases} | {
-    phrase: name for name in _PLACED for phrase in RELATIONS[name].chinese
-} | _HAND
+RELATION_OF = (
+    {phrase: name for name, phrases in _COMPARED.items() for phrase in phrases}
+    | {phrase: name for name in _PLACED for phrase in RELATIONS[name].chinese}
+    | _HAND
+)
 """Relation of a place or a comparison; a leading minus exchanges subject and object."""
 _COMPARISONS = alternatives(word for words in _COMPARED.values() for word in words)
 _LITTLE = r"(?:一些|一点儿?|得多|很多|许多|不少)?"
 _ADVERB = "(?:还|稍微?|略微?|要|明显|更加|显得|相对)*"
 PLACES_OF_MEASURES = {
-    "尺寸大": "larger", "尺寸小": "smaller", "高度大": "taller", "高度小": "-taller", "高度高": "taller", "宽度大": "wider",
-    "宽度小": "-wider", "宽度宽": "wider", "深度大": "farther", "深度小": "closer", "位置高": "above", "位置低": "below",
+    "尺寸大": "larger", "尺寸小": "smaller", "高度大": "taller", "高度小": "-taller", "高度高": "taller",
+    "宽度大": "wider",
+    "宽度小": "-wider", "宽度宽": "wider", "深度大": "farther", "深度小": "closer", "位置高": "above",
+    "位置低": "below",
 }  # fmt: skip
 """Relation of a comparison by a noun."""
 _NOUNS = "尺寸|体积|大小|个头|高度|宽度|深度|位置"
@@ -97,40 +103,68 @@ SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("place", rf"(?:在)?{_O}的?(?:正)?(?P<r>{_PLACES}){_HERE_IS}{_S}"),
         ("onto", rf"{_O}(?:的)?(?:上面?|顶上)(?:{_HAS}){_S}"),
         ("on", rf"{_S}?{_ALSO}(?P<not>没有?|并?不)?(?:是|被)?(?:{_POSTURES})?在{_O}(?:的)?(?:上|顶部|顶上)"),
-        ("by_noun", rf"{_S}?的?(?P<noun>{_NOUNS})(?:比{_O}(?:的(?:{_NOUNS}))?{_ADVERB}更?(?P<more>[大高宽])?(?P<less>[小低矮窄])?{_LITTLE}|"
-                    rf"(?:(?P<over>{_MORE})|(?P<under>{_LESS})){_O.replace('<o>', '<o3>')}(?:的(?:{_NOUNS}))?)"),
-        ("compare", rf"{_S}?(?P<not>并?不)?要?(?:离|距离?){CAMERA}(?:的距离)?比{_O}{_ADVERB}(?P<r>更?近|更?远|较近|较远)了?{_LITTLE}"),
+        (
+            "by_noun",
+            rf"{_S}?的?(?P<noun>{_NOUNS})(?:比{_O}(?:的"
+            rf"(?:{_NOUNS}))?{_ADVERB}更?(?P<more>[大高宽])?(?P<less>[小低矮窄])?{_LITTLE}|"
+            rf"(?:(?P<over>{_MORE})|(?P<under>{_LESS})){_O.replace('<o>', '<o3>')}(?:的(?:{_NOUNS}))?)",
+        ),
+        (
+            "compare",
+            rf"{_S}?(?P<not>并?不)?要?(?:离|距离?){CAMERA}(?:的距离)?比{_O}{_ADVERB}(?P<r>更?近|更?远|较近|较远)了?{_LITTLE}",
+        ),
         ("compare", rf"{_S}?(?P<not>并?不)?要?比{_O}{_ADVERB}(?P<r>{_COMPARISONS})了?(?:{_LITTLE}|{_M})"),
         ("verb", rf"{_S}?(?P<not>并?不)?(?P<r>大于|小于|宽于|高于|低于|高过){_O}"),
         ("hides", rf"{_S}?{_NOT}?(?:完全)?(?:{_HIDING})[了着住]?(?:(?:一?部分|{_M})的?)?{_O}(?:的一?部分)?"),
         ("hides", rf"{_S}?{_NOT}?把{_O}(?:的一?部分|部分|完全)?(?:{_HIDING})(?:了|住)?(?:一?部分|{_M})?"),
-        ("hidden", rf"{_S}?(?:的?(?:一部分|部分|一半))?(?P<not>没有?|并?未)?(?:部分)?(?:被|让|受到|为){_O}(?:完全|所|的|部分)?(?:{_HIDING})(?:了|住)?(?:一部分|部分|{_M})?"),
+        (
+            "hidden",
+            rf"{_S}?(?:的?(?:一部分|部分|一半))?(?P<not>没有?|并?未)?(?:部分)?(?:被|让|受到|为){_O}(?:完全|所|的|部分)?(?:{_HIDING})(?:了|"
+            rf"住)?(?:一部分|部分|{_M})?",
+        ),
         ("camera", rf"{_S}?(?:离|距离?|到|与|和){CAMERA}(?:的距离)?(?:大?约)?(?:是|为|有)?{_M}(?:远)?"),
         ("camera", rf"{_S}?的深度(?:大?约)?(?:是|为|有)?{_M}"),
-        ("apart", rf"(?P<s>{_NAME})(?:和|与|跟|到){_O}(?:之间)?(?:的)?(?:距离|相距|相隔|间距|间隔)(?:大?约)?(?:是|为|有)?{_M}"),
+        (
+            "apart",
+            rf"(?P<s>{_NAME})(?:和|与|跟|到){_O}(?:之间)?(?:的)?(?:距离|相距|相隔|间距|间隔)(?:大?约)?(?:是|为|有)?{_M}",
+        ),
         ("apart", rf"{_S}?(?:离|距离?){_O}(?:大?约)?(?:有|是|为)?{_M}(?:远)?"),
-        ("same", rf"(?P<s>{_NAME})(?:和|与|跟){_O}(?:离|距离?|到)?(?:{CAMERA})?(?:的)?(?P<not>不)?(?:距离)?(?:在|处于|位于)?(?:同样远|一样远|一样近|同一深度|相同深度|深度相同|距离相同|距离一样|距离相等)"),
-        ("touch", rf"(?P<s>{_NAME})(?:和|与|跟){_O}(?:互相|相互|直接)?(?P<not>没有?)?(?:接触|紧贴|靠在一起|碰在一起|挨在一起)(?:在一起)?"),
+        (
+            "same",
+            rf"(?P<s>{_NAME})(?:和|与|跟){_O}(?:离|距离?|到)?(?:{CAMERA})?(?:的)?(?P<not>不)?(?:距离)?(?:在|处于|位于)?(?:同样远|一样远|"
+            rf"一样近|同一深度|相同深度|深度相同|距离相同|距离一样|距离相等)",
+        ),
+        (
+            "touch",
+            rf"(?P<s>{_NAME})(?:和|与|跟){_O}(?:互相|相互|直接)?(?P<not>没有?)?(?:接触|紧贴|靠在一起|碰在一起|挨在一起)(?:在一起)?",
+        ),
         ("touch", rf"{_S}?(?P<not>没有?|并?未)?(?:倚靠|靠|紧贴|贴|倚|碰到|接触到?|挨)(?:了|着)?{_O}"),
         ("size", rf"{_S}?的?(?P<r>高度|宽度|高|宽|长|深)(?:大?约)?(?:是|为|有)?{_M}"),
         ("size", rf"{_S}?(?:大?约)?(?:有|大约)?{_M}(?P<r>高|宽|长|深)"),
-        ("count", rf"(?:{_HERE})?(?:一?共|总共)?(?:一共)?(?:有|(?:可以|能够?)?看(?:到|见)|出现(?:了)?|(?:我)?数到了?|包含(?:了)?|显示了?){_NUMBER}[{COUNTERS}]{_O}"),
+        (
+            "count",
+            rf"(?:{_HERE})?(?:一?共|总共)?(?:一共)?(?:有|(?:可以|能够?)?看(?:到|见)|出现(?:了)?|(?:我)?数到了?|包含(?:了)?|"
+            rf"显示了?){_NUMBER}[{COUNTERS}]{_O}",
+        ),
         ("count", rf"(?:{_HERE})?的?{_O}的?(?:数量|个数|数目|总数)(?:是|为){_NUMBER}[{COUNTERS}]?"),
-        ("is_there", rf"(?:{_HERE}|[^，,]{{0,8}}[角侧边处])?有(?:一[{COUNTERS}]){_S}(?:{_POSTURES})?在{_O}(?:的)?(?:上|顶部)"),
+        (
+            "is_there",
+            rf"(?:{_HERE}|[^，,]{{0,8}}[角侧边处])?有(?:一[{COUNTERS}]){_S}(?:{_POSTURES})?在{_O}(?:的)?(?:上|顶部)",
+        ),
         ("describes", rf"(?:{_POSTURES})?在{_O}的?(?:正)?(?P<r>{_PLACES})的{_S}(?:正?在|是|穿|戴|很|看|拿).{{0,20}}"),
     )
 )
 """The shapes; the first that a clause fits as a whole decides."""
 
-REFERENCE = re.compile(
-    rf"(?:与|和|跟|同|相比于?|相较于?|相对于|对比|比起){_O}(?:相比|比起来|比较|来说|而言)?"
-)
+REFERENCE = re.compile(rf"(?:与|和|跟|同|相比于?|相较于?|相对于|对比|比起){_O}(?:相比|比起来|比较|来说|而言)?")
 """A part that names what the next one is compared with: "与电脑相比"."""
 COMPARED_PART = re.compile(
-    rf"{_S}(?:的(?:{_NOUNS}))?{_ADVERB}(?:(?:在|位于|处于)(?P<place>{_PLACES})|(?P<r>{_COMPARISONS}|离{CAMERA}更?[近远])){_LITTLE}"
+    rf"{_S}(?:的(?:{_NOUNS}))?{_ADVERB}(?:(?:在|位于|处于)(?P<place>{_PLACES})|(?P<r>{_COMPARISONS}|"
+    rf"离{CAMERA}更?[近远])){_LITTLE}"
 )
 """A comparison whose object was named before: "杯子更大"."""
 ORDER = re.compile(
-    rf"(?:离|距离?){CAMERA}(?P<w>最近|最远)的?是{_S},?[，,](?:其次|接着|然后)是{_O}(?:[，,](?:最后|再次|然后|接着)是{_O.replace('<o>', '<o2>')})?"
+    rf"(?:离|距离?){CAMERA}(?P<w>最近|最远)的?是{_S},?[，,](?:其次|接着|然后)是{_O}"
+    rf"(?:[，,](?:最后|再次|然后|接着)是{_O.replace('<o>', '<o2>')})?"
 )
 """An order by distance: "离相机最近的是杯子，其次是台灯"."""

@@ -14,47 +14,60 @@ _LONGEST = 50_000
 _TEX = re.compile(r"\\(?:text(?:bf|it|rm)?|math(?:rm|bf|sf|it)?|bf|rm)\s?(?=\{)|\\[()\[\],;! ]|\$")
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s{0,2}\{+([^{}]{1,200})\}")
 _TAGGED = re.compile(
-    r"<\|?(answer|choice|option|final_answer|begin_of_box)\|?>\s{0,20}(.{1,2000}?)\s{0,20}<\|?/?(?:answer|choice|option|final_answer|end_of_box)\|?>",
+    r"<\|?(answer|choice|option|final_answer|begin_of_box)\|?>\s{0,20}(.{1,2000}?)\s{0,20}<\|?/?(?:answer|choice|"
+    r"option|final_answer|end_of_box)\|?>",
     re.IGNORECASE | re.DOTALL,
 )
 _KEYED = re.compile(
-    r"[\"'“](?:final_?answer|answer|choice|option|selected(?:_option)?|correct_?(?:answer|option)|prediction|答案|选项|选择)[\"'”]"
+    r"[\"'“](?:final_?answer|answer|choice|option|selected(?:_option)?|correct_?(?:answer|option)|prediction|答案|选项|"
+    r"选择)[\"'”]"
     r"\s{0,4}[:：]\s{0,4}(\"[^\"\n]{0,200}\"|'[^'\n]{0,200}'|[A-Ha-h1-8](?![\w]))",
     re.IGNORECASE,
 )
 _MARK = r"[(（\[【\"'“*]{0,4}\s{0,2}"
 _END = r"(?![A-Za-z0-9'’]|\s{0,2}(?:and|or|,|/|和|或|、)\s{0,2}[(（]?[A-H](?![A-Za-z]))"
-_VERBS = r"(?:answer|answers|option|choice|choose|select|selected|pick|picked|go(?:ing)?\s{1,4}(?:with|for)|antwort|réponse|respuesta|risposta|resposta)"
+_VERBS = (
+    r"(?:answer|answers|option|choice|choose|select|selected|pick|picked|go(?:ing)?\s{1,4}(?:with|for)|"
+    r"antwort|réponse|respuesta|risposta|resposta)"
+)
 _STATED = re.compile(
-    rf"(?:\b{_VERBS}(?:\s{{1,4}}(?:option|choice|letter|is|are|would\s{{1,4}}be|should\s{{1,4}}be|ist|est|es|must\s{{1,4}}be)){{0,4}}"
-    r"|\b(?:correct|right|best|final)\s[^.\n?!]{0,60}?\b(?:is|would\s{1,4}be)|\b(?:it|that)(?:'s|\s{1,4}is|\s{1,4}would\s{1,4}be|\s{1,4}must\s{1,4}be)"
+    rf"(?:\b{_VERBS}(?:\s{{1,4}}(?:option|choice|letter|is|are|would\s{{1,4}}be|should\s{{1,4}}be|ist|est|es|"
+    rf"must\s{{1,4}}be)){{0,4}}"
+    r"|\b(?:correct|right|best|final)\s[^.\n?!]{0,60}?\b(?:is|would\s{1,4}be)|\b(?:it|that)(?:'s|\s{1,4}is|"
+    r"\s{1,4}would\s{1,4}be|\s{1,4}must\s{1,4}be)"
     r"|\b(?:so|therefore|thus|hence|picture|image|most\s{1,4}likely|probably|(?:pick|choose)\s{1,4}one)\s{0,2},?"
     r"|答案(?:应该|应当|应)?[是为选]?|正确(?:选项|答案)(?:应该)?[是为]?|(?:我)?(?:应该?|故|所以|因此)?(?:选择?|选项)|(?:我)?(?:认为|觉得)(?:是|选)?|答)"
     rf"\s{{0,4}}[】*]{{0,3}}[:：=]?\s{{0,4}}(?:(?:option|choice|letter|选项)\s{{0,4}})?{_MARK}(?P<letter>[A-H1-8]){_END}",
     re.IGNORECASE,
 )
 _CLOSED = re.compile(
-    rf"(?:^|[\n.。!！,，;；]\s{{0,3}}|\b(?:only|option|choice|so|只有)\s{{0,3}}){_MARK}(?P<letter>[A-H])[)）\]】\"'”*]{{0,4}}\s{{0,3}}"
-    r"(?:(?:is|选项|项)?\s{0,2}(?:是?\s{0,2}(?:the\s{1,3})?(?:correct|right|best|正确|对)(?:的|\s{1,3}(?:answer|option|one|choice))?)|选项(?!错|不))",
+    rf"(?:^|[\n.。!！,，;；]\s{{0,3}}|\b(?:only|option|choice|so|"
+    rf"只有)\s{{0,3}}){_MARK}(?P<letter>[A-H])[)）\]】\"'”*]{{0,4}}\s{{0,3}}"
+    r"(?:(?:is|选项|项)?\s{0,2}(?:是?\s{0,2}(?:the\s{1,3})?(?:correct|right|best|正确|对)(?:的|\s{1,3}(?:answer|option|one|"
+    r"choice))?)|选项(?!错|不))",
     re.IGNORECASE,
 )
 _WORDED = re.compile(
-    r"(?:\b(?:answer|option|choice)\s{1,4}(?:is|would\s{1,4}be)\s{0,2}:?|\banswer\s{0,2}[:：]|答案[是为]?\s{0,2}[:：]?)\s{0,4}(?P<words>[^\n.。]{1,120}(?:\.\d[^\n.。]{0,20})?)",
+    r"(?:\b(?:answer|option|choice)\s{1,4}(?:is|would\s{1,4}be)\s{0,2}:?|\banswer\s{0,2}[:：]|"
+    r"答案[是为]?\s{0,2}[:：]?)\s{0,4}(?P<words>[^\n.。]{1,120}(?:\.\d[^\n.。]{0,20})?)",
     re.IGNORECASE,
 )
 _OPTION_BEFORE = re.compile(r"(?:option|choice|选项)\s{0,4}[(（\[【\"'“*]*$", re.IGNORECASE)
 # "Option A is hidden" tells something about it, and chooses nothing.
 _TELLS = re.compile(
-    r"[)）\]】\"'”*]*\s{1,3}(?:is|has|was|are|shows|lies|would|could)\b(?!\s{1,3}(?:the\s{1,3})?(?:correct|right|best|nearest))",
+    r"[)）\]】\"'”*]*\s{1,3}(?:is|has|was|are|shows|lies|would|could)\b(?!\s{1,3}(?:the\s{1,3})?(?:correct|right|"
+    r"best|nearest))",
     re.IGNORECASE,
 )
 _DENIED = re.compile(
-    r"\s*[)）\]】\"'”*]*\s*(?:is|are|was|isn't|seems?|选项|项|是)?\s*(?:also\s|clearly\s)?(?:not\b|n't|wrong|incorrect|false|错|不对|不正确|不是)",
+    r"\s*[)）\]】\"'”*]*\s*(?:is|are|was|isn't|seems?|选项|项|是)?\s*(?:also\s|clearly\s)?(?:not\b|n't|wrong|incorrect|"
+    r"false|错|不对|不正确|不是)",
     re.IGNORECASE,
 )
 _DENIAL_BEFORE = re.compile(r"(?:\bnot|n't|\bnever|不|非|别)\s{0,2}(?:应该?|能)?$", re.IGNORECASE)
 _CORRECTED = re.compile(
-    r"\b(?:wait|actually|correction|hold on|mistake|sorry|let me re|on second thought|no,|final(?:ly)?|however|instead)\b|等等|更正|不对|其实|实际上|最终|纠正",
+    r"\b(?:wait|actually|correction|hold on|mistake|sorry|let me re|on second thought|no,|final(?:ly)?|however|"
+    r"instead)\b|等等|更正|不对|其实|实际上|最终|纠正",
     re.IGNORECASE,
 )
 _OPTION_TEXT = r"(?:\s{0,3}[.)）\]、:：．,，\-–—]|\s{0,3}[(（]|\s)"
@@ -197,8 +210,8 @@ def _of_line(line: str, options: Mapping[str, str]) -> str | None:
         letter, rest = match[1].upper(), match["rest"]
         if _DENIED.match(line[match.end(1) :]):
             return ""
-        own = options[letter]
-        begins = own and rest.strip(_EDGES).casefold().startswith(own.casefold())
+        words = options[letter].casefold()
+        begins = words and rest.strip(_EDGES).casefold().startswith(words)
         punctuated = re.match(r"[)）\]】\"'”*]|\s{0,2}[.)）、:：．,，]", line[match.end(1) :])
         if begins:
             return letter

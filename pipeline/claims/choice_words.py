@@ -17,8 +17,11 @@ _LEADING = re.compile(
 )
 _LEADING_CHINESE = re.compile(r"\W*(是的|不是|不对|正确|错误|没有|否|对|错|是)(?=[，,。.！!\s]|$)")
 _OPEN = re.compile(
-    r"\b(?:can(?:no|')t|cannot|could not|unable|unsure|not sure|unclear|unknown|uncertain|impossible|hard to|difficult to|neither|none|"
-    r"both|either|equally|same|depends|not enough|don't know|do not know|i'm sorry|or the|or a)\b|无法|不确定|不清楚|都|一样|难以|不知道|还是|或者|并非",
+    r"\b(?:can(?:no|')t|cannot|could not|unable|unsure|not sure|unclear|unknown|uncertain|impossible|hard to|"
+    r"difficult to|neither|none|"
+    r"both|either|equally|same|depends|not enough|don't know|do not know|i'm sorry|or the|or a)\b|"
+    r"无法|不确定|不清楚|都|一样|"
+    r"难以|不知道|还是|或者|并非",
     re.IGNORECASE,
 )
 _DENIED = re.compile(
@@ -27,7 +30,8 @@ _DENIED = re.compile(
 )
 _SENTENCE = re.compile(r"[.!。！;；\n]+(?=\s|$|[^\d\s])")
 _REFERENCE = re.compile(
-    r"\b(?:than|compared\s+(?:with|to)|relative\s+to|in\s+relation\s+to|with\s+respect\s+to|next\s+to|beside|because|since|which|while|whereas|but|from\s+(?:the|it))\b.*?(?=,|$)|"
+    r"\b(?:than|compared\s+(?:with|to)|relative\s+to|in\s+relation\s+to|with\s+respect\s+to|next\s+to|beside|"
+    r"because|since|which|while|whereas|but|from\s+(?:the|it))\b.*?(?=,|$)|"
     r"比[^，,。]*?(?=更|要|近|远|高|低|大|小|宽|$)|因为.*|而(?!且).*",
     re.IGNORECASE,
 )
@@ -36,7 +40,8 @@ _STATED = re.compile(
     re.IGNORECASE,
 )
 _WHERE = re.compile(
-    r"where\s+(?:is|are)\s+(?:the\s+|a\s+)?(?P<a>.+?)\s+(?:located\s+|positioned\s+|placed\s+)?(?:relative\s+to|in\s+relation\s+to|with\s+respect\s+to|compared\s+to)\s+(?:the\s+|a\s+)?(?P<b>[^?.\n(]+)|"
+    r"where\s+(?:is|are)\s+(?:the\s+|a\s+)?(?P<a>.+?)\s+(?:located\s+|positioned\s+|placed\s+)?(?:relative\s+to|"
+    r"in\s+relation\s+to|with\s+respect\s+to|compared\s+to)\s+(?:the\s+|a\s+)?(?P<b>[^?.\n(]+)|"
     r"(?P<c>[^，,。？\s]{1,12})在(?P<d>[^，,。？\s]{1,12}?)的",
     re.IGNORECASE,
 )

@@ -4,68 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline.claims import english_patterns as patterns
 from pipeline.claims.claim_making import make_claims
-from pipeline.claims.english_nouns import is_determined, may_be_counted, may_be_object, noun_phrase
-from pipeline.claims.english_templates import FOLLOWED, HAVING, OF_IT, TEMPLATES, Template
-from pipeline.claims.phrases import AFTER_BE, BASE_VERBS, CAMERA_NAMES, VERBS, pattern_relation
-from pipeline.claims.quantities import Quantity, parse_count, parse_quantity
-from pipeline.claims.sentences import NAME, Sentence
-from pipeline.records import Claim, Unit
+from pipeline.claims.english_memory import Memory, NotUnderstood
+from pipeline.claims.english_names import NameReader
+from pipeline.claims.english_nouns import is_determined, may_be_object, noun_phrase
+from pipeline.claims.english_shapes import ShapeReader
+from pipeline.claims.phrases import AFTER_BE, BASE_VERBS, VERBS, pattern_relation
+from pipeline.claims.quantities import Quantity, parse_quantity
+from pipeline.claims.sentences import Sentence
+from pipeline.records import Claim
 from pipeline.records.errors import RecordError
 from pipeline.records.relations import RELATIONS
 
 _MOST_VERBS = 4
-
-
-class NotUnderstood(Exception):
-    """A part of a sentence does not fit."""
-
-
-@dataclass
-class Memory:
-    """What pronouns may mean.
-
-    Args:
-        subjects: Subjects of the last clause that had one.
-        mentioned: Names of this and the last sentence, the latest last.
-        counted: The noun that was counted last, for "one" and "the other".
-    """
-
-    subjects: list[str] = field(default_factory=list)
-    mentioned: list[str] = field(default_factory=list)
-    counted: str | None = None
-
-    def note(self, *names: str) -> None:
-        """Remember names as the latest."""
-        for name in names:
-            if name in self.mentioned:
-                self.mentioned.remove(name)
-            self.mentioned.append(name)
-
-    def subject(self) -> list[str]:
-        """What a pronoun means as a subject: the last subject.
-
-        Raises:
-            NotUnderstood: If there is none.
-        """
-        if not self.subjects:
-            raise NotUnderstood
-        return self.subjects
-
-    def object(self, subjects: list[str]) -> str:
-        """What a pronoun means as an object: the only other thing that was mentioned.
-
-        Raises:
-            NotUnderstood: If nothing was, or several things were.
-        """
-        others = [name for name in self.mentioned if name not in subjects]
-        if len(others) != 1:
-            raise NotUnderstood
-        return others[0]
 
 
 @dataclass(frozen=True)
@@ -106,6 +61,8 @@ class ClauseReader:
         self.mask = sentence.mask
         self.rest = rest
         self.memory = memory
+        self.names = NameReader(sentence, memory)
+        self.shapes = ShapeReader(self.names, rest)
 
     def clause(self, start: int, end: int) -> list[Claim]:
         """The claims of "SUBJECT is PREDICATE", "SUBJECT occludes OBJECT" and other shapes.
@@ -119,7 +76,7 @@ class ClauseReader:
             end = tail.start()
         if start >= end:
             raise NotUnderstood
-        for read in (self._template, self._existence, self._inverted, self._plain):
+        for read in (self.shapes.read, self._existence, self._inverted, self._plain):
             if (claims := read(start, end)) is not None:
                 return claims
         raise NotUnderstood
@@ -135,21 +92,13 @@ class ClauseReader:
         while tail := patterns.TAIL.search(self.mask, start, end):
             end = tail.start()
         if (has := patterns.HAS.match(self.mask, start, end)) and len(subjects) == 1:
-            return self._having(subjects[0], has.end(), end)
+            return self.shapes.having(subjects[0], has.end(), end)
         padded = f" {self.mask[start:end]}"
         if verb := patterns.IS_OR_ARE.match(padded):
             return self._said(subjects, start - 1 + verb.end(), end, negated=bool(verb["not"]))
         if verb := patterns.FINITE_VERB.match(padded):
             return self._done(subjects, VERBS.match(self.mask, start, end), end, negated=False)
         return self._said(subjects, start, end, negated=False)
-
-    def _having(self, owner: str, start: int, end: int) -> list[Claim]:
-        """The claims of "has OBJECT behind it", said of something that was named before."""
-        match = HAVING.fullmatch(self.mask[start:end])
-        name = self._name_at(start, match.span("a")) if match else None
-        if match is None or name is None:
-            raise NotUnderstood
-        return make_claims(OF_IT[_key(match["w"])], name, (owner,), None, **self.rest)
 
     def with_clause(self, start: int, end: int) -> list[Claim]:
         """The claims of "with OBJECT positioned behind OTHER".
@@ -164,68 +113,6 @@ class ClauseReader:
         if claims is None:
             raise NotUnderstood
         return claims
-
-    def names(self, start: int, end: int, *, subjects: list[str] | None = None) -> list[str]:
-        """The names of a list such as "the cat, the dog and it".
-
-        Args:
-            start: Start of the list.
-            end: Its end.
-            subjects: The subjects, which a pronoun in a list of objects does not mean; None for a list of subjects.
-
-        Raises:
-            NotUnderstood: If a part is no name.
-        """
-        start, end = self.sentence.trimmed(start, end)
-        if both := patterns.BOTH.match(self.mask, start, end):
-            start = both.end()
-        if subjects is None and (also := patterns.SUBJECT_TAIL.search(self.mask, start, end)):
-            end = also.start()
-        whole = noun_phrase(self.sentence, start, end)
-        if whole is not None and not re.search(r"\band\b|,", self.mask[start:end]):
-            return [whole]
-        names: list[str] = []
-        at = start
-        for separator in (*patterns.LIST.finditer(self.mask, start, end), None):
-            part_end = separator.start() if separator else end
-            if self.mask[at:part_end].strip():
-                if names and subjects is not None and not self._may_follow(at, part_end):
-                    raise NotUnderstood
-                names += self._name(at, part_end, subjects)
-            at = separator.end() if separator else end
-        if not names:
-            raise NotUnderstood
-        return names
-
-    def _may_follow(self, start: int, end: int) -> bool:
-        return is_determined(self.sentence, start, end) or bool(
-            patterns.PRONOUN.fullmatch(self.mask[start:end].strip())
-        )
-
-    def _name(self, start: int, end: int, subjects: list[str] | None) -> list[str]:
-        start, end = self.sentence.trimmed(start, end)
-        words = self.mask[start:end]
-        if patterns.PRONOUN.fullmatch(words):
-            return self.memory.subject() if subjects is None else [self.memory.object(subjects)]
-        if (name := noun_phrase(self.sentence, start, end)) is not None:
-            return [name]
-        if (name := self._one_of(words, subjects or [])) is not None:
-            return [name]
-        raise NotUnderstood
-
-    def _one_of(self, words: str, subjects: list[str]) -> str | None:
-        """The name of "one", "the other", "one cat", "the other cat" and "the blue one"."""
-        match = patterns.ONE.fullmatch(words)
-        if match is None:
-            return None
-        if match["ones"]:
-            kinds = {name.split()[-1] for name in (subjects or self.memory.mentioned)}
-            return f"{match['ones']} {kinds.pop()}" if len(kinds) == 1 else None
-        kind = match["kind"] or self.memory.counted
-        if kind is None or kind.casefold() in ("of", "side"):
-            return None
-        self.memory.counted = kind
-        return f"{'one' if match['one'] else 'other'} {kind}"
 
     def _plain(self, start: int, end: int) -> list[Claim] | None:
         """A subject with its predicate; every verb may be the one."""
@@ -248,7 +135,7 @@ class ClauseReader:
         more: list[Claim] = []
         neither = patterns.NEITHER.match(self.mask, start, verb.start())
         if neither:
-            subjects = [name for group in ("a", "b") for name in self._name(*neither.span(group), None)]
+            subjects = [name for group in ("a", "b") for name in self.names.name(*neither.span(group), None)]
         else:
             subjects, more = self._subjects(start, verb.start())
         plural = len(subjects) > 1 or (subjects[0].endswith("s") and not subjects[0].endswith("ss"))
@@ -266,12 +153,12 @@ class ClauseReader:
     def _subjects(self, start: int, end: int) -> tuple[list[str], list[Claim]]:
         """The subjects, and what their own phrase states: "the white box on the left of the desk"."""
         try:
-            return self.names(start, end), []
+            return self.names.names(start, end), []
         except NotUnderstood:
             pass
         start, end = self.sentence.trimmed(start, end)
         if relative := patterns.RELATIVE.search(self.mask, start, end):
-            heads = self.names(start, relative.start())
+            heads = self.names.names(start, relative.start())
             return heads, self.predicate_clause(heads, relative.end(), end)
         for stated in _few(patterns.MODIFIER, self.mask, start, end):
             head = noun_phrase(self.sentence, start, stated.start())
@@ -352,7 +239,7 @@ class ClauseReader:
         rest: dict[str, Any] = dict(self.rest, negated=predicate.negated)
         if predicate.relations[0] == "size":
             rest["measure"] = patterns.MEASURE_OF_WORD.get(predicate.phrase.casefold())
-        groups = [tuple(objects)] if predicate.objects == 2 else [(name,) for name in objects] or [()]
+        groups: list[tuple[str, ...]] = [tuple(objects)] if predicate.objects != 1 else [(name,) for name in objects]
         claims = [
             claim
             for subject in subjects
@@ -369,13 +256,13 @@ class ClauseReader:
         at = predicate.end
         try:
             self._check_object(predicate, at, end)
-            return self.names(at, end, subjects=subjects), []
+            return self.names.names(at, end, subjects=subjects), []
         except NotUnderstood:
             pass
         for stated in _few(patterns.MODIFIER, self.mask, at, end):
             try:
                 self._check_object(predicate, at, stated.start())
-                objects = self.names(at, stated.start(), subjects=subjects)
+                objects = self.names.names(at, stated.start(), subjects=subjects)
                 if predicate.objects == len(objects):
                     return objects, self._said(subjects, stated.start("rest"), end, negated=False)
             except NotUnderstood:
@@ -405,9 +292,9 @@ class ClauseReader:
         predicate = Predicate((pattern_relation(stated),), stated.group(), stated.end())
         object_end = len(self.mask[: middle.start()].rstrip(" ,"))
         try:
-            subjects = self.names(middle.end(), end)
+            subjects = self.names.names(middle.end(), end)
             self._check_object(predicate, stated.end(), object_end)
-            objects = self.names(stated.end(), object_end, subjects=subjects)
+            objects = self.names.names(stated.end(), object_end, subjects=subjects)
         except NotUnderstood:
             return None
         self.memory.subjects = subjects
@@ -427,80 +314,11 @@ class ClauseReader:
     def _after_there_is(self, start: int, end: int) -> list[Claim] | None:
         for stated in _few(patterns.MODIFIER, self.mask, start, end):
             try:
-                subjects = self.names(start, stated.start())
+                subjects = self.names.names(start, stated.start())
                 return self._said(subjects, stated.start("rest"), end, negated=False)
             except (NotUnderstood, RecordError):
                 continue
         return None
-
-    def _template(self, start: int, end: int) -> list[Claim] | None:
-        """Read other shapes, such as "The distance between A and B is 2 m"."""
-        words = self.mask[start:end]
-        if match := FOLLOWED.fullmatch(words):
-            relation = "closer" if match["w"].casefold() in ("closest", "nearest") else "farther"
-            names = [self._name_at(start, match.span(group)) for group in "abc" if match[group]]
-            if None not in names:
-                return [
-                    claim
-                    for first, second in zip(names, names[1:], strict=False)
-                    for claim in make_claims(relation, str(first), (str(second),), None, **self.rest)
-                ]
-        for template in TEMPLATES:
-            if (match := template.pattern.fullmatch(words)) and (claims := self._of_template(template, match, start)):
-                return claims
-        return None
-
-    def _of_template(self, template: Template, match: re.Match[str], start: int) -> list[Claim] | None:
-        groups = {key: words for key, words in match.groupdict().items() if words}
-        relation = template.relation or (template.by_word or {}).get(_key(groups.get("w", "")), "")
-        names: list[str] = []
-        for key in ("a", "b", "c"):
-            if key in groups:
-                if relation == "distance_between" and _key(groups[key]) in CAMERA_NAMES:
-                    names.append(groups[key])
-                elif (name := self._name_at(start, match.span(key), names)) is not None:
-                    names.append(name)
-                else:
-                    return None
-        if relation.startswith("-"):
-            relation, names = relation[1:], names[::-1]
-        rest = dict(self.rest, negated="not" in groups)
-        quantity = parse_quantity(groups["m"]) if "m" in groups else None
-        if relation == "count":
-            quantity = self._count(groups, names[0], match)
-            if quantity is None:
-                return None
-        if template.measure:
-            rest["measure"] = template.measure
-        if not relation:
-            return None
-        try:
-            claims = make_claims(relation, names[0], tuple(names[1:]), quantity, **rest)
-        except RecordError:
-            return None
-        self.memory.subjects = names[:1] if relation != "count" else self.memory.subjects
-        self.memory.note(*reversed([name for name in names if name.casefold() not in CAMERA_NAMES]))
-        return claims
-
-    def _count(self, groups: dict[str, str], name: str, match: re.Match[str]) -> Quantity | None:
-        number = parse_count(groups["count"])
-        counted = name.split(" of ")[0] if " of " in name else name
-        if (
-            number is None
-            or patterns.RESTRICTED.search(f" {groups['a']} ")
-            or not may_be_counted(name, NAME in groups["a"])
-        ):
-            return None
-        self.memory.counted = re.sub(r"s$", "", counted.split()[-1])
-        self.memory.subjects = [name]
-        return Quantity(float(number), Unit.COUNT)
-
-    def _name_at(self, start: int, span: tuple[int, int], subjects: list[str] | None = None) -> str | None:
-        try:
-            names = self._name(start + span[0], start + span[1], subjects or None)
-        except NotUnderstood:
-            return None
-        return names[0] if len(names) == 1 else None
 
 
 def _few(pattern: re.Pattern[str], text: str, start: int, end: int) -> Iterator[re.Match[str]]:
@@ -508,8 +326,3 @@ def _few(pattern: re.Pattern[str], text: str, start: int, end: int) -> Iterator[
         if number >= _MOST_VERBS:
             return
         yield match
-
-
-def _key(words: str) -> str:
-    words = " ".join(words.casefold().split())
-    return re.sub(r"\b(?:the (?:viewer|observer|photographer|lens|camera lens)|us|you|me)\b", "the camera", words)

@@ -8,12 +8,16 @@ from pipeline.claims.phrases import AFTER_BE, CAMERA_NAMES, VERBS
 from pipeline.claims.quantities import MEASURE
 
 HEDGE = re.compile(
-    r"\b(?:if|whether|unless|could|can(?!\s+(?:be\s+(?:seen|found)|see|is|are|isn't|of|on|in|and|with|lies|sits|stands|has)\b|\s*(?:$|[,:)]))|cannot|can't|couldn't|may|might|maybe|perhaps|possibly|probably|presumably|likely|"
-    r"unlikely|would|wouldn't|should|shouldn't|will|won't|must|needs?|seems?|seemed|appears?|appeared|apparently|suggests?|"
+    r"\b(?:if|whether|unless|could|can(?!\s+(?:be\s+(?:seen|found)|see|is|are|isn't|of|on|in|and|with|lies|sits|"
+    r"stands|has)\b|\s*(?:$|[,:)]))|cannot|can't|couldn't|may|might|maybe|perhaps|possibly|probably|presumably|"
+    r"likely|"
+    r"unlikely|would|wouldn't|should|shouldn't|will|won't|must|needs?|seems?|seemed|appears?|appeared|apparently|"
+    r"suggests?|"
     r"suppose|assum(?:e|es|ing)|imagine|think|believe|guess|hard to|difficult to|not sure|unsure|unclear|uncertain|"
     r"unknown|impossible|potentially|supposedly|hypothetically|either|or|as if|as though|in order to|"
     r"no longer|not only|not necessarily|never|sometimes|usually|typically|in the sense|let's|please|"
-    r"incorrect|false|wrong|untrue|not true|estimate[ds]?|was|were|had been|except|without|rather than|instead of|used to|"
+    r"incorrect|false|wrong|untrue|not true|estimate[ds]?|was|were|had been|except|without|rather than|instead of|"
+    r"used to|"
     r"looks? (?:like|as)|sounds? like|no longer|as far as|in theory|ideally|once|until|almost|nearly)\b|n't know",
     re.IGNORECASE,
 )
@@ -40,17 +44,21 @@ VIEW_LEAD = re.compile(rf"\s*{_VIEW}\s*,\s*", _I)
 VIEW_TAIL = re.compile(rf"\s+(?:as\s+seen\s+)?{_VIEW}\s*$", _I)
 VIEWS_OF_CAMERA = CAMERA_NAMES | {"this", "our", "your", "my", "the camera's", "the photographer", "the image"}
 TAIL = re.compile(
-    r"\s+(?:(?:with)?in\s+(?:the|this)\s+(?:given\s+)?(?:image|picture|photo|scene|frame|view)|as\s+well|too|overall|is|are|"
+    r"\s+(?:(?:with)?in\s+(?:the|this)\s+(?:given\s+)?(?:image|picture|photo|scene|frame|view)|as\s+well|too|"
+    r"overall|is|are|"
     r"in\s+the\s+(?:spatial\s+|overall\s+|current\s+)?(?:layout|arrangement|composition|setup)|"
     r"in\s+(?:the\s+)?(?:2d|3d|image)\s+(?:space|plane))\s*$",
     _I,
 )
 BY_TAIL = re.compile(rf"\s+by\s+(?P<measure>{MEASURE})\s*$", _I)
 BOUNDARY = re.compile(
-    r"\s*[,;]\s*(?!or\b)(?:(?P<joint>and\s+so|and|but|yet|while|whereas|although|even\s+though|though|because|since|so\s+that|so|"
+    r"\s*[,;]\s*(?!or\b)(?:(?P<joint>and\s+so|and|but|yet|while|whereas|although|even\s+though|though|because|"
+    r"since|so\s+that|so|"
     r"which|who|that|with|as)\s+(?:also\s+|then\s+)?)?"
-    r"|\s+(?P<word>and|but|while|whereas|although|even\s+though|though|because|since|so\s+that|so(?=\s+(?:the|a|an|it|if|unless))|"
-    r"which|who|that(?=\s+(?:is|are|stands?|sits?|lies|rests?|hangs?|leans?|the|a|an)\b)|with(?=\s+(?:the|an?|only|another|one|two)\b)|"
+    r"|\s+(?P<word>and|but|while|whereas|although|even\s+though|though|because|since|so\s+that|so(?=\s+(?:the|a|an|"
+    r"it|if|unless))|"
+    r"which|who|that(?=\s+(?:is|are|stands?|sits?|lies|rests?|hangs?|leans?|the|a|an)\b)|with(?=\s+(?:the|an?|only|"
+    r"another|one|two)\b)|"
     r"as(?=\s+(?:the|a|an|it|they)\b))\s+(?:also\s+|then\s+)?"
     r"|\s+[–-]{1,2}\s+|\s*—\s*|\s*:\s+",
     _I,
@@ -63,17 +71,20 @@ SUBJECT_TAIL = re.compile(
 )
 PRONOUN = re.compile(r"(?:it|they|them|he|she|him|her|this\s+one|these|those)", _I)
 ONE = re.compile(
-    r"(?:(?P<one>one)|(?:the\s+)?(?:other|another)(?:\s+one)?)(?:\s+(?P<kind>(?!one\b)[\w-]+))?|the\s+(?P<ones>[\w-]+(?:\s[\w-]+)?)\s+one",
+    r"(?:(?P<one>one)|(?:the\s+)?(?:other|another)(?:\s+one)?)(?:\s+(?P<kind>(?!one\b)[\w-]+))?|"
+    r"the\s+(?P<ones>[\w-]+(?:\s[\w-]+)?)\s+one",
     _I,
 )
 NEITHER = re.compile(r"neither\s+(?P<a>.+?)\s+nor\s+(?P<b>.+?)$", _I)
 CONDITION = re.compile(
-    r"(?:,\s*|and\s+|but\s+|so\s+|even\s+)*(?:if|unless|whether|suppose|assuming|provided|when(?!\s+(?:viewed|seen))|whenever|until|before|after|in\s+case)\b",
+    r"(?:,\s*|and\s+|but\s+|so\s+|even\s+)*(?:if|unless|whether|suppose|assuming|provided|when(?!\s+(?:viewed|"
+    r"seen))|whenever|until|before|after|in\s+case)\b",
     _I,
 )
 """Words with which a condition or another time begins."""
 ATTRIBUTION = re.compile(
-    r"(?<!that )(?<!which )\b(?:says?|said|means?|states?|claims?|told|tells|reads?|suggests?|implies|according|supposed|"
+    r"(?<!that )(?<!which )\b(?:says?|said|means?|states?|claims?|told|tells|reads?|suggests?|implies|according|"
+    r"supposed|"
     r"question|statement)\b",
     _I,
 )
@@ -82,7 +93,8 @@ SHOWS_THAT = re.compile(r"\b(?:see|seen|notice|observe|shows?|clear|evident|obvi
 """Words after which "that" introduces what is the case."""
 DETERMINER = re.compile(r"\b(?:the|an?|another|this|that|one)\s+|(?=\ue000)(?<!\ue000)", _I)
 SHOWN = re.compile(
-    r"(?:(?:i|we|you|one)\s+(?:can\s+)?(?:see|notice|find|observe)|(?:the|this)\s+(?:image|picture|photo|photograph|scene|frame|view)\s+"
+    r"(?:(?:i|we|you|one)\s+(?:can\s+)?(?:see|notice|find|observe)|(?:the|this)\s+(?:image|picture|photo|"
+    r"photograph|scene|frame|view)\s+"
     r"(?:shows|contains|depicts|features|includes|has)|there\s+(?:is|are)|it\s+is)\s+",
     _I,
 )
@@ -102,8 +114,10 @@ VERB_LIKE = re.compile(
     r"(?:is|are|can|left|has|have|looks?|wears?|holds?|faces?|dominates?|\w{2,}(?:s|ed))\b(?!\s+of\b)", _I
 )
 PLACE_IN_IMAGE = re.compile(
-    r"(?:(?:is|are|located|positioned|situated|visible)\s+)*(?:in|at|on|near|towards?|to|from|closer\s+to|close\s+to)\s+the\s+(?:\w+[\s-]){0,4}?(?:half|part|corner|side|edge|center|centre|middle|"
-    r"foreground|background|left|right|top|bottom|portion|area)(?:\s+(?:half|part|corner|side|edge|portion|area))?(?:\s+of\s+(?:the|this)\s+(?:image|picture|photo|photograph|frame|scene|view))?",
+    r"(?:(?:is|are|located|positioned|situated|visible)\s+)*(?:in|at|on|near|towards?|to|from|closer\s+to|"
+    r"close\s+to)\s+the\s+(?:\w+[\s-]){0,4}?(?:half|part|corner|side|edge|center|centre|middle|"
+    r"foreground|background|left|right|top|bottom|portion|area)(?:\s+(?:half|part|corner|side|edge|portion|area))?"
+    r"(?:\s+of\s+(?:the|this)\s+(?:image|picture|photo|photograph|frame|scene|view))?",
     _I,
 )
 """A place in the image, which states nothing about two objects."""
@@ -116,13 +130,16 @@ IS_OR_ARE = re.compile(
 BASE_POSTURE = re.compile(r"\s(?:lie|sit|stand|rest|hang|wait|lean|remain)\s+", _I)
 DOES_NOT = re.compile(r"\s(?:does|do)(?:\s+not|n't)\s+", _I)
 _PARTICIPLES = (
-    r"located|positioned|situated|placed|sitting|standing|lying|resting|seated|parked|found|hanging|hung|mounted|set|perched|visible|seen|"
+    r"located|positioned|situated|placed|sitting|standing|lying|resting|seated|parked|found|hanging|hung|mounted|"
+    r"set|perched|visible|seen|"
     r"leaning|waiting|walking|laid|kept|stacked|installed|fixed|tucked|shown|centered|centred"
 )
 POSITION = re.compile(rf"(?:{_PARTICIPLES})\s+", _I)
 ADVERB = re.compile(
-    r"(?:clearly|directly|immediately|just|right|slightly|partially|partly|also|currently|already|actually|indeed|still|"
-    r"much|far|a\s+bit|a\s+little|noticeably|significantly|considerably|somewhat|physically|visibly|well|mostly|completely|fully|"
+    r"(?:clearly|directly|immediately|just|right|slightly|partially|partly|also|currently|already|actually|indeed|"
+    r"still|"
+    r"much|far|a\s+bit|a\s+little|noticeably|significantly|considerably|somewhat|physically|visibly|well|mostly|"
+    r"completely|fully|"
     r"diagonally|both|all|even|only|entirely|largely|heavily|being|farther|further|in\s+the\s+middle,)\s+",
     _I,
 )
@@ -132,33 +149,40 @@ SIDES = {
 }  # fmt: skip
 """The relation of each word of "to the upper left of"."""
 DIAGONAL = re.compile(
-    r"(?:to|at|on|in)\s+the\s+(?P<first>upper|lower|top|bottom|front|rear|back)[\s-](?P<second>left|right)(?:\s+(?:side|corner))?\s+of\s+",
+    r"(?:to|at|on|in)\s+the\s+(?P<first>upper|lower|top|bottom|front|rear|back)[\s-](?P<second>left|right)(?:\s+"
+    r"(?:side|corner))?\s+of\s+",
     _I,
 )
 MEASURED = re.compile(rf"(?P<measure>{MEASURE})\s+", _I)
 SHARE = re.compile(r"\s*(?P<measure>(?:about\s+|around\s+)?\d{1,3}(?:\.\d+)?\s?%)\s+(?:of\s+)?", _I)
 _PHRASE = re.sub(r"\?P<\w+>", "?:", AFTER_BE.pattern)
 PAIR = re.compile(
-    rf"(?P<first>(?:\w+ly\s+)?(?:{_PHRASE[:-1] if False else _PHRASE}|to\s+the\s+(?:left|right)(?:\s+of)?|on\s+the\s+(?:left|right)(?:\s+of)?|in\s+front|larger|bigger|smaller|taller|wider|closer|"
-    rf"nearer|farther|further))\s+(?:and|but)\s+(?:also\s+)?(?:(?:slightly|directly|partly|just|a\s+bit)\s+)?(?P<second>{_PHRASE})",
+    rf"(?P<first>(?:\w+ly\s+)?(?:{_PHRASE[:-1] if False else _PHRASE}|to\s+the\s+(?:left|right)(?:\s+of)?|"
+    rf"on\s+the\s+(?:left|right)(?:\s+of)?|in\s+front|larger|bigger|smaller|taller|wider|closer|"
+    rf"nearer|farther|further))\s+(?:and|but)\s+(?:also\s+)?(?:(?:slightly|directly|partly|just|"
+    rf"a\s+bit)\s+)?(?P<second>{_PHRASE})",
     _I,
 )
 """Two relations to one object: "above and to the left of"."""
 MODIFIER = re.compile(
-    rf"\s(?P<rest>(?:(?:{MEASURE}|[a-z]+ly|just|right|far|{_PARTICIPLES})\s+){{0,3}}(?:{_PHRASE}|{DIAGONAL.pattern.replace('?P<first>', '?:').replace('?P<second>', '?:')}))",
+    rf"\s(?P<rest>(?:(?:{MEASURE}|[a-z]+ly|just|right|far|{_PARTICIPLES})\s+){{0,3}}(?:{_PHRASE}|"
+    rf"{DIAGONAL.pattern.replace('?P<first>', '?:').replace('?P<second>', '?:')}))",
     _I,
 )
 """A place within a noun phrase or after an object: " on the left of the desk"."""
 FINITE_VERB = re.compile(rf"\s(?P<verb>{VERBS.pattern})", _I)
 NOT = re.compile(r"\s(?:does|do)(?:\s+not|n't)\s+", _I)
 _PARTICIPLES = (
-    r"located|positioned|situated|placed|sitting|standing|lying|resting|seated|parked|found|hanging|hung|mounted|set|perched|visible|seen|"
+    r"located|positioned|situated|placed|sitting|standing|lying|resting|seated|parked|found|hanging|hung|mounted|"
+    r"set|perched|visible|seen|"
     r"leaning|waiting|walking|laid|kept|stacked|installed|fixed|tucked|shown|centered|centred"
 )
 POSITION = re.compile(rf"(?:{_PARTICIPLES})\s+", _I)
 ADVERB = re.compile(
-    r"(?:clearly|directly|immediately|just|right|slightly|partially|partly|also|currently|already|actually|indeed|still|"
-    r"much|far|a\s+bit|a\s+little|noticeably|significantly|considerably|somewhat|physically|visibly|well|mostly|completely|fully|"
+    r"(?:clearly|directly|immediately|just|right|slightly|partially|partly|also|currently|already|actually|indeed|"
+    r"still|"
+    r"much|far|a\s+bit|a\s+little|noticeably|significantly|considerably|somewhat|physically|visibly|well|mostly|"
+    r"completely|fully|"
     r"diagonally|both|all|even|only|entirely|largely|heavily|being|farther|further|in\s+the\s+middle,)\s+",
     _I,
 )
@@ -168,20 +192,24 @@ SIDES = {
 }  # fmt: skip
 """The relation of each word of "to the upper left of"."""
 DIAGONAL = re.compile(
-    r"(?:to|at|on|in)\s+the\s+(?P<first>upper|lower|top|bottom|front|rear|back)[\s-](?P<second>left|right)(?:\s+(?:side|corner))?\s+of\s+",
+    r"(?:to|at|on|in)\s+the\s+(?P<first>upper|lower|top|bottom|front|rear|back)[\s-](?P<second>left|right)(?:\s+"
+    r"(?:side|corner))?\s+of\s+",
     _I,
 )
 MEASURED = re.compile(rf"(?P<measure>{MEASURE})\s+", _I)
 SHARE = re.compile(r"\s*(?P<measure>(?:about\s+|around\s+)?\d{1,3}(?:\.\d+)?\s?%)\s+(?:of\s+)?", _I)
 _PHRASE = re.sub(r"\?P<\w+>", "?:", AFTER_BE.pattern)
 PAIR = re.compile(
-    rf"(?P<first>(?:\w+ly\s+)?(?:{_PHRASE[:-1] if False else _PHRASE}|to\s+the\s+(?:left|right)(?:\s+of)?|on\s+the\s+(?:left|right)(?:\s+of)?|in\s+front|larger|bigger|smaller|taller|wider|closer|"
-    rf"nearer|farther|further))\s+(?:and|but)\s+(?:also\s+)?(?:(?:slightly|directly|partly|just|a\s+bit)\s+)?(?P<second>{_PHRASE})",
+    rf"(?P<first>(?:\w+ly\s+)?(?:{_PHRASE[:-1] if False else _PHRASE}|to\s+the\s+(?:left|right)(?:\s+of)?|"
+    rf"on\s+the\s+(?:left|right)(?:\s+of)?|in\s+front|larger|bigger|smaller|taller|wider|closer|"
+    rf"nearer|farther|further))\s+(?:and|but)\s+(?:also\s+)?(?:(?:slightly|directly|partly|just|"
+    rf"a\s+bit)\s+)?(?P<second>{_PHRASE})",
     _I,
 )
 """Two relations to one object: "above and to the left of"."""
 MODIFIER = re.compile(
-    rf"\s(?P<rest>(?:(?:{MEASURE}|[a-z]+ly|just|right|far|{_PARTICIPLES})\s+){{0,3}}(?:{_PHRASE}|{DIAGONAL.pattern.replace('?P<first>', '?:').replace('?P<second>', '?:')}))",
+    rf"\s(?P<rest>(?:(?:{MEASURE}|[a-z]+ly|just|right|far|{_PARTICIPLES})\s+){{0,3}}(?:{_PHRASE}|"
+    rf"{DIAGONAL.pattern.replace('?P<first>', '?:').replace('?P<second>', '?:')}))",
     _I,
 )
 """A place within a noun phrase or after an object: " on the left of the desk"."""
@@ -200,11 +228,13 @@ COUNTING = re.compile(r"\bthere\s+(?:is|are)\s+(?:exactly\s+)?(\w+)\s|\bnumber\s
 RESTRICTED = re.compile(r"\s(?:on|in|at|with|without|for)\s", _I)
 """Words that restrict a count: "two cups on the table" does not state how many cups there are."""
 EXISTS = re.compile(
-    r"(?:there\s+(?:is|are)|(?:you'll|you\s+(?:can|will))\s+(?:find|see)|(?:i|we|you)\s+(?:can\s+)?(?:see|find|notice))\s+(?=(?:an?|the|another)\s|\ue000)",
+    r"(?:there\s+(?:is|are)|(?:you'll|you\s+(?:can|will))\s+(?:find|see)|(?:i|we|you)\s+(?:can\s+)?(?:see|find|"
+    r"notice))\s+(?=(?:an?|the|another)\s|\ue000)",
     _I,
 )
 THERE_IS = re.compile(
-    r"\s*,?\s+(?:there\s+(?:is|are)|is|are|lies|sits|stands|hangs|rests|lie|sit|stand)\s+(?=(?:an?|the|another|one)\s|\ue000)",
+    r"\s*,?\s+(?:there\s+(?:is|are)|is|are|lies|sits|stands|hangs|rests|lie|sit|stand)\s+(?=(?:an?|the|another|"
+    r"one)\s|\ue000)",
     _I,
 )
 MEASURE_OF_WORD = dict(

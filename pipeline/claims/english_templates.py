@@ -30,25 +30,38 @@ class Template:
 MEASURE = MEASURE_BEFORE_NOUN.replace(r"(?!\s+(?:front|back|between|the)\b)", "")
 _NAMES = {"A": r"(?P<a>.+?)", "B": r"(?P<b>.+?)", "C": r"(?P<c>.+?)"}
 _BE = r"(?:is|are|lies|sits|stands|rests|hangs|appears|remains|can be seen|is located|is situated|is positioned)"
-_TO = r"(?:compared\s+(?:to|with)|relative\s+to|in\s+relation\s+to|with\s+respect\s+to|in\s+comparison\s+(?:to|with)|than)"
-_ADVERBS = r"(?:(?:much|slightly|a\s+bit|a\s+little|somewhat|considerably|noticeably|significantly|clearly|directly|just|far|even|also)\s+)*"
-_SEEN = r"(?:\s+(?:visible|present|shown|depicted|here|in\s+(?:total|all)|(?:that|which)\s+(?:is|are)\s+visible|can\s+be\s+seen))?"
+_TO = (
+    r"(?:compared\s+(?:to|with)|relative\s+to|in\s+relation\s+to|with\s+respect\s+to|in\s+comparison\s+(?:to|"
+    r"with)|than)"
+)
+_ADVERBS = (
+    r"(?:(?:much|slightly|a\s+bit|a\s+little|somewhat|considerably|noticeably|significantly|clearly|"
+    r"directly|just|far|even|also)\s+)*"
+)
+_SEEN = (
+    r"(?:\s+(?:visible|present|shown|depicted|here|in\s+(?:total|all)|(?:that|which)\s+(?:is|are)\s+visible|"
+    r"can\s+be\s+seen))?"
+)
 _HERE = r"(?:\s+(?:in|at|on)\s+(?:the|this)\s+(?:given\s+)?(?:image|picture|photo|photograph|scene|frame|view|room))?"
 _PICTURE = r"(?:the|this)\s+(?:image|picture|photo|photograph|scene|frame|view|room)"
 _COUNT = r"(?:exactly\s+|only\s+|a\s+total\s+of\s+|at\s+least\s+)?(?P<count>\w+)"
 _COMPARATIVE = {
-    "larger": "larger", "bigger": "larger", "smaller": "smaller", "taller": "taller", "wider": "wider", "closer": "closer",
+    "larger": "larger", "bigger": "larger", "smaller": "smaller", "taller": "taller", "wider": "wider",
+    "closer": "closer",
     "nearer": "closer", "farther": "farther", "further": "farther", "higher": "above", "lower": "below",
     "closer to the camera": "closer", "nearer to the camera": "closer", "nearer the camera": "closer",
     "farther from the camera": "farther", "further from the camera": "farther", "farther away": "farther",
     "farther away from the camera": "farther", "further away from the camera": "farther", "further away": "farther",
     "more distant": "farther", "less distant": "closer", "higher up": "above", "lower down": "below",
     "at a higher position": "above", "at a lower position": "below", "in the foreground": "closer",
-    "in the background": "farther", "on the left": "left_of", "to the left": "left_of", "further to the left": "left_of",
-    "further left": "left_of", "on the right": "right_of", "to the right": "right_of", "further to the right": "right_of",
+    "in the background": "farther", "on the left": "left_of", "to the left": "left_of",
+    "further to the left": "left_of",
+    "further left": "left_of", "on the right": "right_of", "to the right": "right_of",
+    "further to the right": "right_of",
     "further right": "right_of", "in front": "in_front_of", "behind": "behind", "above": "above", "below": "below",
     "the larger one": "larger", "the smaller one": "smaller", "the bigger one": "larger", "larger in size": "larger",
-    "smaller in size": "smaller", "bigger in size": "larger", "greater in height": "taller", "taller in height": "taller",
+    "smaller in size": "smaller", "bigger in size": "larger", "greater in height": "taller",
+    "taller in height": "taller",
     "greater in width": "wider", "wider in width": "wider", "longer in width": "wider",
 }  # fmt: skip
 _GREATER = r"(?:a\s+)?(?:greater|larger|bigger|more|higher)"
@@ -120,7 +133,8 @@ TEMPLATES: tuple[Template, ...] = (
     _template(r"the\s+position\s+of\s+{A}\s+is\s+more\s+distant\s+than\s+(?:that\s+of\s+)?{B}", "farther"),
     # "B has A behind it", "A is to B's left".
     _template(
-        rf"{{B}}\s+(?:has|have)\s+{{A}}\s+(?:(?:parked|standing|sitting|lying|located|positioned|placed)\s+)?{_ADVERBS}{_words(_BEHIND_IT)}",
+        rf"{{B}}\s+(?:has|have)\s+{{A}}\s+(?:(?:parked|standing|sitting|lying|located|positioned|"
+        rf"placed)\s+)?{_ADVERBS}{_words(_BEHIND_IT)}",
         by_word=_BEHIND_IT,
     ),
     _template(
@@ -140,20 +154,25 @@ TEMPLATES: tuple[Template, ...] = (
     _template(r"{A}\s+makes?\s+(?:direct\s+|physical\s+)?contact\s+with\s+{B}", "touching"),
     _template(r"there\s+is\s+(?:direct\s+|physical\s+)?contact\s+between\s+{A}\s+and\s+{B}", "touching"),
     _template(
-        r"{A}\s+(?:partially\s+|partly\s+|completely\s+)?(?:blocks|obstructs|is\s+blocking|is\s+obstructing|obscures|hides|is\s+hiding)\s+(?:the|our|a|most\s+of\s+the|part\s+of\s+the)\s+view\s+of\s+{B}",
+        r"{A}\s+(?:partially\s+|partly\s+|completely\s+)?(?:blocks|obstructs|is\s+blocking|is\s+obstructing|"
+        r"obscures|hides|is\s+hiding)\s+(?:the|our|a|most\s+of\s+the|part\s+of\s+the)\s+view\s+of\s+{B}",
         "occludes",
     ),
     _template(
-        r"{A}\s+(?:is\s+|are\s+)?(?:partially\s+|partly\s+)?(?:blocks|blocking|block|hides|hiding|hide|covers|covering|cover|conceals|concealing|obscures|obscuring|obstructs|obstructing)\s+(?:a\s+)?(?:part|portion|some|most|half)\s+of\s+{B}",
+        r"{A}\s+(?:is\s+|are\s+)?(?:partially\s+|partly\s+)?(?:blocks|blocking|block|hides|hiding|hide|covers|"
+        r"covering|cover|conceals|concealing|obscures|obscuring|obstructs|obstructing)\s+(?:a\s+)?(?:part|portion|"
+        r"some|most|half)\s+of\s+{B}",
         "occludes",
     ),
     _template(
-        r"{A}\s+(?:is\s+|are\s+)?(?:blocks|blocking|hides|hiding|conceals|concealing)\s+{B}\s+from\s+(?:view|sight|the\s+camera)",
+        r"{A}\s+(?:is\s+|are\s+)?(?:blocks|blocking|hides|hiding|conceals|concealing)\s+{B}\s+from\s+(?:view|sight|"
+        r"the\s+camera)",
         "occludes",
     ),
     _template(r"{A}\s+overlaps\s+{B}\s+and\s+hides\s+(?:a\s+)?(?:part|some)\s+of\s+it", "occludes"),
     _template(
-        r"(?:a\s+)?(?:part|portion|some|most|half)\s+of\s+{A}\s+(?:is|are)\s+(?:being\s+)?(?:hidden|covered|occluded|blocked|obscured|concealed)\s+(?:from\s+view\s+)?by\s+{B}",
+        r"(?:a\s+)?(?:part|portion|some|most|half)\s+of\s+{A}\s+(?:is|are)\s+(?:being\s+)?(?:hidden|covered|"
+        r"occluded|blocked|obscured|concealed)\s+(?:from\s+view\s+)?by\s+{B}",
         "occluded_by",
     ),
     _template(
@@ -162,7 +181,8 @@ TEMPLATES: tuple[Template, ...] = (
     ),
     # The same depth.
     _template(
-        rf"{{A}}\s+and\s+{{B}}\s+are\s+(?:equally\s+(?:far|distant|close|near)|equidistant)(?:\s+away)?(?:\s+(?:from|to)\s+{CAMERA})?",
+        rf"{{A}}\s+and\s+{{B}}\s+are\s+(?:equally\s+(?:far|distant|close|near)|equidistant)(?:\s+away)?(?:\s+"
+        rf"(?:from|to)\s+{CAMERA})?",
         "same_depth",
     ),
     _template(
@@ -170,7 +190,8 @@ TEMPLATES: tuple[Template, ...] = (
         "same_depth",
     ),
     _template(
-        r"{A}\s+and\s+{B}\s+are\s+(?P<not>not\s+)?(?:touching|in\s+(?:direct\s+|physical\s+)?contact)(?:\s+(?:with\s+)?each\s+other)?",
+        r"{A}\s+and\s+{B}\s+are\s+(?P<not>not\s+)?(?:touching|in\s+(?:direct\s+|physical\s+)?contact)(?:\s+"
+        r"(?:with\s+)?each\s+other)?",
         "touching",
     ),
     _template(r"{A}\s+and\s+{B}\s+(?:touch|are\s+pressed\s+against)\s+each\s+other", "touching"),
@@ -180,11 +201,13 @@ TEMPLATES: tuple[Template, ...] = (
     ),
     # Lengths.
     _template(
-        rf"(?:the\s+)?(?:distance|gap|space|separation)\s+(?:between|from|of)\s+{{A}}\s+(?:and|to|from)\s+{{B}}\s+(?:is|measures|equals)\s+(?P<m>{MEASURE})",
+        rf"(?:the\s+)?(?:distance|gap|space|separation)\s+(?:between|from|of)\s+{{A}}\s+(?:and|to|from)\s+{{B}}\s+"
+        rf"(?:is|measures|equals)\s+(?P<m>{MEASURE})",
         "distance_between",
     ),
     _template(
-        rf"(?:there\s+is\s+)?a\s+(?:distance|gap)\s+of\s+(?P<m>{MEASURE})\s+(?:exists\s+|lies\s+)?between\s+{{A}}\s+and\s+{{B}}",
+        rf"(?:there\s+is\s+)?a\s+(?:distance|gap)\s+of\s+(?P<m>{MEASURE})\s+(?:exists\s+|"
+        rf"lies\s+)?between\s+{{A}}\s+and\s+{{B}}",
         "distance_between",
     ),
     _template(rf"there\s+(?:is|are)\s+(?P<m>{MEASURE})\s+between\s+{{A}}\s+and\s+{{B}}", "distance_between"),
@@ -194,11 +217,13 @@ TEMPLATES: tuple[Template, ...] = (
     ),
     _template(rf"{{A}}\s+is\s+separated\s+from\s+{{B}}\s+by\s+(?P<m>{MEASURE})", "distance_between"),
     _template(
-        rf"{{A}}\s+and\s+{{B}}\s+are\s+(?P<m>{MEASURE})\s+(?:apart(?:\s+from\s+each\s+other)?|(?:away\s+)?from\s+each\s+other)",
+        rf"{{A}}\s+and\s+{{B}}\s+are\s+(?P<m>{MEASURE})\s+(?:apart(?:\s+from\s+each\s+other)?|"
+        rf"(?:away\s+)?from\s+each\s+other)",
         "distance_between",
     ),
     _template(
-        rf"(?:the\s+)?depth(?:\s+value)?\s+of\s+{{A}}\s+is\s+(?P<m>{MEASURE})(?=\s+(?:from|away))(?:\s+away)?(?:\s+from\s+{CAMERA})?",
+        rf"(?:the\s+)?depth(?:\s+value)?\s+of\s+{{A}}\s+is\s+(?P<m>{MEASURE})(?=\s+(?:from|away))(?:\s+away)?"
+        rf"(?:\s+from\s+{CAMERA})?",
         "distance_to_camera",
     ),
     _template(rf"the\s+depth\s+value\s+of\s+{{A}}\s+is\s+(?P<m>{MEASURE})", "distance_to_camera"),
@@ -238,7 +263,8 @@ PHRASE_WHICH = re.compile(
 )
 """A relative clause such as "on which the teapot stands"."""
 FOLLOWED = re.compile(
-    rf"(?P<w>closest|nearest|farthest|furthest)\s+(?:to|from)\s+{CAMERA}\s+(?:is|are)\s+(?P<a>.+?),\s+(?:which\s+is\s+)?followed\s+by\s+(?P<b>.+?)(?:,?\s+(?:and\s+)?(?:then|finally)\s+(?:by\s+)?(?P<c>.+?))?\s*$",
+    rf"(?P<w>closest|nearest|farthest|furthest)\s+(?:to|from)\s+{CAMERA}\s+(?:is|are)\s+(?P<a>.+?),\s+"
+    rf"(?:which\s+is\s+)?followed\s+by\s+(?P<b>.+?)(?:,?\s+(?:and\s+)?(?:then|finally)\s+(?:by\s+)?(?P<c>.+?))?\s*$",
     re.IGNORECASE,
 )
 """An order by distance: "Closest to the camera is the mug, followed by the lamp"."""

@@ -15,9 +15,13 @@ _FENCE = re.compile(r"^[ \t]*```", re.MULTILINE)
 _MARKUP = re.compile(
     r"\*+|`+|~~|__"
     r"|^[ \t]*(?:(?:\#{1,6}|>|[-+•·]|\d{1,2}[.)])[ \t]+)+"
-    r"|<\|box_start\|>.{0,80}?<\|box_end\|>|<box>.{0,80}?</box>|</?ref>|<\|[a-z_]{1,30}\|>"
+    r"|<\|box_start\|>.{0,80}?<\|box_end\|>|<box>.{0,80}?</box>|</?(?:ref|p|obj|phrase|grounding|object|label|delim)/?>|<\|{1,2}/?[a-z_]{1,30}\|{1,2}>"
     r"|[\u2600-\u27bf\U0001f300-\U0001faff\ufe0f]",
     re.MULTILINE,
+)
+_TAG_OR_NUMBERS = re.compile(r"<[^<>]*>|[\[({][^\[\](){}A-Za-z]*[\])}]|[\d.,;\[\](){}]+")
+_AT = re.compile(
+    r"(?<=\w)\s+(?:(?:located|positioned|visible|seen)\s+)?(?:at|at\s+(?:about|around|position|point))\s*$"
 )
 _STRAIGHT = str.maketrans({"“": '"', "”": '"', "„": '"', "「": '"', "」": '"', "‘": "'", "’": "'", "\u00a0": " "})
 
@@ -68,6 +72,25 @@ def blank(text: str, spans: Iterable[Span], filler: str = "\n") -> str:
     letters = list(text)
     for start, end in dict.fromkeys(spans):
         letters[start:end] = filler * (end - start)
+    return "".join(letters)
+
+
+def without_coordinates(text: str, spans: Iterable[Span]) -> str:
+    """The text with blanks in place of coordinates and their tags; the words between tags stay.
+
+    >>> without_coordinates("A <ref>mug</ref><box>(1,2),(3,4)</box> here", [(2, 39)])
+    'A      mug                            here'
+    """
+    letters = list(text)
+    for start, end in dict.fromkeys(spans):
+        if at := _AT.search(text, max(start - 30, 0), start):
+            start = at.start()
+        words = text[start:end]
+        if "<" in words:
+            words = _TAG_OR_NUMBERS.sub(lambda match: " " * len(match.group()), words)
+            letters[start:end] = words if re.search(r"[^\W\d_]{2,}", words) else " " * len(words)
+        else:
+            letters[start:end] = " " * len(words)
     return "".join(letters)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pipeline.claims.english_clauses import Memory
+from pipeline.claims.english_memory import Memory
 from pipeline.claims.english_patterns import COUNTING
 from pipeline.claims.markup import PlainText, first_of, plain_text, shorten
 from pipeline.claims.prose_chinese import CHINESE, read_chinese

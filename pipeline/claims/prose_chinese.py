@@ -7,6 +7,7 @@ takes that of the part before. A hedge or a condition costs its own part.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Any
 
 from pipeline.claims.chinese_shapes import (
@@ -23,7 +24,7 @@ from pipeline.claims.chinese_shapes import (
     SIZES,
 )
 from pipeline.claims.claim_making import make_claims
-from pipeline.claims.english_clauses import Memory, NotUnderstood
+from pipeline.claims.english_memory import Memory, NotUnderstood
 from pipeline.claims.markup import Span, listed
 from pipeline.claims.phrases import CAMERA_NAMES
 from pipeline.claims.prose_english import Reading
@@ -56,7 +57,9 @@ _VIEW = re.compile(r"\s*从(?P<view>[^，,的]{1,12})的?(?:视角|角度)(?:来
 _PART = re.compile(r"[^，,]*[^，,\s][^，,]*")
 _HERE = "图中|图片中|画面中|照片中|图里|场景中|房间里|这里|图片里|照片里|画面里"
 _PLACE_IN_IMAGE = re.compile(r"在?(?:图片|图像|画面|照片)的?[左右上下中前后]{1,2}(?:方|侧|边|部|间|角|半部分)?")
-_SHOWN = re.compile(rf"(?:{_HERE})?(?:有|可以看到|能看到)?(?:一[{COUNTERS}])?(?P<s>[^，,的在是有]{{1,10}}?)(?=(?:是|很|开着|停|戴|穿|正|在|有|站|坐|躺))")
+_SHOWN = re.compile(
+    rf"(?:{_HERE})?(?:有|可以看到|能看到)?(?:一[{COUNTERS}])?(?P<s>[^，,的在是有]{{1,10}}?)(?=(?:是|很|开着|停|戴|穿|正|在|有|站|坐|躺))"
+)
 
 
 def read_chinese(sentence: Sentence, memory: Memory | None = None) -> Reading:
@@ -152,7 +155,7 @@ class _Reader:
         relation = "closer" if order["w"] == "最近" else "farther"
         return [
             claim
-            for first, second in zip(names, names[1:], strict=False)
+            for first, second in pairwise(names)
             for claim in make_claims(relation, str(first), (str(second),), None, **self.rest)
         ]
 
@@ -170,11 +173,11 @@ class _Reader:
 
     def _compared(self, match: re.Match[str]) -> str | None:
         words = match["place"] or match["r"]
-        return RELATION_OF.get(words) or ("closer" if words.endswith("近") else "farther" if words.endswith("远") else None)
+        return RELATION_OF.get(words) or (
+            "closer" if words.endswith("近") else "farther" if words.endswith("远") else None
+        )
 
-    def _of_shape(
-        self, kind: str, match: re.Match[str], subjects: list[str]
-    ) -> tuple[list[str], list[Claim]] | None:
+    def _of_shape(self, kind: str, match: re.Match[str], subjects: list[str]) -> tuple[list[str], list[Claim]] | None:
         groups = match.groupdict()
         found = {key: self._names(match.span(key)) for key in ("s", "o", "o2", "o3") if groups.get(key)}
         if any(names is None for names in found.values()):
@@ -233,7 +236,7 @@ class _Reader:
     ) -> list[Claim]:
         rest = {**self.rest, **more}
         turned, relation = relation.startswith("-"), relation.removeprefix("-")
-        groups = [tuple(objects)] if together else [(name,) for name in objects] or [()]
+        groups: list[tuple[str, ...]] = [tuple(objects)] if together or not objects else [(name,) for name in objects]
         pairs = [(subject, group) for subject in subjects for group in groups]
         return [
             claim

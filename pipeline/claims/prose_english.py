@@ -12,7 +12,8 @@ from typing import Any
 
 from pipeline.claims import english_patterns as patterns
 from pipeline.claims.claim_making import make_claims
-from pipeline.claims.english_clauses import ClauseReader, Memory, NotUnderstood
+from pipeline.claims.english_clauses import ClauseReader
+from pipeline.claims.english_memory import Memory, NotUnderstood
 from pipeline.claims.english_nouns import noun_phrase
 from pipeline.claims.english_templates import PHRASE_WHICH
 from pipeline.claims.markup import Span
@@ -224,7 +225,7 @@ class _Reader:
             if not ends.match(following) or not self._is_determined(at):
                 continue
             try:
-                names = clauses.names(at, boundary.start())
+                names = clauses.names.names(at, boundary.start())
             except NotUnderstood:
                 continue
             self.memory.subjects = names

@@ -67,7 +67,8 @@ _RELATION_OF: dict[str, str | None] = {
 _ENGLISH_WORDS = alternatives(filter(str.isascii, _RELATION_OF)).replace(" ", r"\s+")
 _CHINESE_WORDS = alternatives(word for word in _RELATION_OF if not word.isascii())
 _PATTERN = re.compile(
-    rf"(?P<neutral>(?<![A-Za-z])(?:{_NEUTRAL}))|(?<![\w'-])(?P<english>{_ENGLISH_WORDS})(?![\w]|-\w)|(?P<chinese>{_CHINESE_WORDS})",
+    rf"(?P<neutral>(?<![A-Za-z])(?:{_NEUTRAL}))|(?<![\w'-])(?P<english>{_ENGLISH_WORDS})(?![\w]|-\w)|"
+    rf"(?P<chinese>{_CHINESE_WORDS})",
     re.IGNORECASE | re.ASCII,
 )
 
@@ -97,5 +98,5 @@ _NOT_A_STATEMENT_ALONE = frozenset({"on", "over", "under", "depth", "distance", 
 
 
 def states_space(text: str) -> bool:
-    """Whether a text may state something about space: whether it has a spatial word that seldom means something else."""
+    """Whether a text may state something about space: it has a spatial word that seldom means something else."""
     return any(tag.word.casefold() not in _NOT_A_STATEMENT_ALONE for tag in spatial_tags(text))

@@ -74,7 +74,8 @@ def _relation(name: str, english: str, chinese: str, **rest: Any) -> Relation:
 _ENTRIES = (
     _relation(
         "left_of",
-        "to the left-hand side of|on the left-hand side of|at the left-hand side of|to the left side of|on the left side of"
+        "to the left-hand side of|on the left-hand side of|at the left-hand side of|to the left side of|on the "
+        "left side of"
         "|at the left side of|to the left of|on the left of|at the left of|left of",
         "左侧|左边|左方|左面|左",
         objects=1, need=Need.NOTHING, rule="image_order", axis="x", sign=1,
@@ -120,22 +121,26 @@ _ENTRIES = (
     _relation(
         "farther",
         "farther away from the camera than|further away from the camera than|farther from the camera than"
-        "|further from the camera than|more distant from the camera than|deeper in the scene than|deeper into the scene than"
-        "|farther away than|further away than|farther back than|further back than|more distant than|farther than|further than",
+        "|further from the camera than|more distant from the camera than|deeper in the scene than|deeper into the "
+        "scene than"
+        "|farther away than|further away than|farther back than|further back than|more distant than|farther than|"
+        "further than",
         "离相机更远|距离相机更远|离镜头更远|离我们更远|更远|较远",
         objects=1, need=Need.ORDER, rule="depth_order", sign=-1, value=ValueUse.OPTIONAL,
     ),
     _relation(
         "same_depth",
         "at the same distance from the camera as|as far away from the camera as|as far from the camera as"
-        "|as close to the camera as|as near to the camera as|at the same depth as|at the same distance as|as far away as"
+        "|as close to the camera as|as near to the camera as|at the same depth as|at the same distance as|as far "
+        "away as"
         "|as far as|as close as|as near as",
         "同样远|一样远|同一深度|相同深度|深度相同",
         objects=1, need=Need.SHAPE, rule="same_depth", symmetric=True,
     ),
     _relation(
         "between",
-        "in the gap between|in the space between|in the middle between|halfway between|midway between|sandwiched between"
+        "in the gap between|in the space between|in the middle between|halfway between|midway between|sandwiched "
+        "between"
         "|wedged between|in between|between",
         "之间|中间",
         objects=2, need=Need.NOTHING, rule="between",

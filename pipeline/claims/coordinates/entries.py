@@ -45,8 +45,12 @@ _KINDS = frozenset(
 )
 # Numbers under these are no coordinates.
 _OTHER_KEYS = frozenset(
-    listed("imagesize|size|resolution|shape|color|colour|rgb|range|pose|intrinsics|dimensions|count|counts|distance")
+    listed(
+        "order|ranking|rank|ranks|score|scores|confidences|distances|depth|depths|values|weights|probabilities|sizes|ids|"
+        "steps|axis|angle|angles|rotation|translation|price|date|time|timestamp|version|imagesize|size|resolution|shape|color|colour|rgb|range|pose|intrinsics|dimensions|count|counts|distance"
+    )
 )
+_MOST_RADIANS = 6.3
 # Keys that say what a list holds; they name no object.
 _CONTAINERS = frozenset(
     listed(
@@ -197,7 +201,7 @@ def _fields(fields: dict[str, Any], context: _Context) -> Iterator[Entry]:
             continue
         inner = context
         if (index := numbered.get(key, frame_of_key(key))) is not None:
-            inner = replace(context, frame=index)
+            inner = replace(context, frame=index, counts_from_0="frame" in str(key).casefold())
         elif short not in _CONTAINERS:
             inner = replace(context, label=str(key))
         yield from _walk(part, inner)
@@ -397,15 +401,26 @@ def _numbers(value: Any) -> tuple[float, ...] | None:
         centre = next((_triple(fields[k]) for k in ("center", "centre", "position", "location") if k in fields), None)
         size = next((_triple(fields[k]) for k in ("size", "dimensions", "extent", "scale") if k in fields), None)
         turned = next((fields[k] for k in ("rotation", "angles", "euler", "orientation") if k in fields), None)
-        angles = (
-            _triple(turned) if turned is not None else _triple([fields.get(k, 0) for k in ("roll", "pitch", "yaw")])
-        )
+        if isinstance(turned, dict) or turned is None:
+            return (*centre, *size, *_named_angles(turned or fields)) if centre and size else None
+        angles = _triple(turned)
         return (*centre, *size, *angles) if centre and size and angles else None
     if isinstance(value, str):
         value = [float(number) for number in re.findall(r"[-+]?\d{1,9}(?:\.\d{1,12})?", value[:400])]
     if not isinstance(value, Sequence) or len(value) > 16 or not all(map(is_number, value)):
         return None
     return tuple(map(float, value))
+
+
+def _named_angles(fields: Mapping[str, Any]) -> tuple[float, float, float]:
+    """Named angles about x, y and z in units of pi; other models write them in radians or degrees."""
+    plain = {plain_key(key): part for key, part in fields.items()}
+    named = [
+        plain.get(first, plain.get(second, 0)) for first, second in (("pitch", "rx"), ("yaw", "ry"), ("roll", "rz"))
+    ]
+    x, y, z = (float(angle) if is_number(angle) else 0.0 for angle in named)
+    turn = math.pi if max(map(abs, (x, y, z))) <= _MOST_RADIANS else 180.0
+    return x / turn, y / turn, z / turn
 
 
 def _triple(value: Any) -> tuple[float, ...] | None:
@@ -438,7 +453,7 @@ def _frame(fields: dict[str, Any], plain: Mapping[str, str]) -> tuple[int, bool]
     """Index of the frame that a field gives, and whether that field counts from 0."""
     for short, key in plain.items():
         if (index := frame_of_key(key, fields[key])) is not None:
-            return index, FRAME_KEYS.get(short) == 0 and not isinstance(fields[key], str)
+            return index, FRAME_KEYS.get(short) == 0 or "frame" in str(fields[key]).casefold()
     return None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from typing import Literal, get_args
 
 from pipeline.claims.coordinates.conventions import QWEN_2_RESIZE, Convention, CoordinateUnit, Padding, Resize
@@ -34,8 +36,9 @@ _FAMILIES: dict[str, Convention] = {
     # QwenLM/Qwen3-VL issues 866, 931 and 1367; smart_resize of qwen-vl-utils.
     "qwen2.5-vl": _RESIZED,
     "qwen2.5-omni": _RESIZED,
-    "vlm-r1": _RESIZED,  # om-ai-lab/VLM-R1 issue 198
-    "robobrain2.0": _RESIZED,
+    # om-ai-lab/VLM-R1 issue 198 and the maintainers of RoboBrain 2.0: pixels of the original image.
+    "vlm-r1": _PIXELS,
+    "robobrain2.0": _PIXELS,
     "mimo-vl": _RESIZED,
     "cosmos-reason1": _RESIZED,
     # QwenLM/Qwen3-VL cookbooks/2d_grounding.ipynb; roboflow/supervision detection/vlm.py.
@@ -48,6 +51,7 @@ _FAMILIES: dict[str, Convention] = {
     # internvl.readthedocs.io, chat data format, grounding and detection data.
     "internvl": _THOUSANDTHS,
     "xcomposer": _THOUSANDTHS,  # InternLM/InternLM-XComposer issue 319
+    "all-seeing": Convention(CoordinateUnit.PER_999, padding=Padding.CENTRE),
     "asmv2": Convention(CoordinateUnit.PER_999, padding=Padding.CENTRE),  # OpenGVLab/all-seeing issue 10
     # Gemini cookbook, Spatial_understanding: box_2d is [ymin, xmin, ymax, xmax], points are [y, x].
     "gemini": _YX,
@@ -58,6 +62,7 @@ _FAMILIES: dict[str, Convention] = {
     # microsoft/Florence-2-large processing_florence2.py, 1000 bins.
     "florence-2": _THOUSANDTHS,
     "kosmos-2": _FRACTIONS,
+    "kosmos-2.5": Convention(CoordinateUnit.PIXELS, is_certain=False),
     "shikra": _FRACTIONS,
     # haotian-liu/LLaVA: fractions of the image padded to a square.
     "llava-1.5": Convention(CoordinateUnit.FRACTIONS, padding=Padding.CENTRE),
@@ -70,6 +75,7 @@ _FAMILIES: dict[str, Convention] = {
     "cogvlm": _THOUSANDTHS,
     "cogagent": _THOUSANDTHS,
     # zai-org/GLM-V README: coordinates normalised to 0-1000.
+    "glm-v": _THOUSANDTHS,
     "glm-4.1v": _THOUSANDTHS,
     "glm-4.5v": _THOUSANDTHS,
     "glm-4.6v": _THOUSANDTHS,
@@ -91,6 +97,7 @@ _FAMILIES: dict[str, Convention] = {
     "doubao": _THOUSANDTHS,
     "ernie": _THOUSANDTHS,
     "keye": _THOUSANDTHS,
+    "locateanything": _THOUSANDTHS,
     # allenai/molmo: points in per cent; Molmo 2 in thousandths.
     "molmo": Convention(CoordinateUnit.PERCENT),
     "molmo2": _THOUSANDTHS,
@@ -107,6 +114,18 @@ _FAMILIES: dict[str, Convention] = {
 }
 
 
+@cache
+def _patterns() -> dict[str, re.Pattern[str]]:
+    """A pattern of each family's name, with any separators; "qwen3-8b" has eight billion weights and is not 3.8."""
+    marks = r"[\s_.-]*"
+    return {
+        family: re.compile(
+            marks.join(re.sub(r"[\s_.-]", "", family)) + (r"(?!\d|b\b)" if family[-1].isdigit() else ""), re.IGNORECASE
+        )
+        for family in _FAMILIES
+    }
+
+
 def convention_of(model: str, choice: CoordinateChoice = "auto") -> Convention:
     """The convention of a model's coordinates.
 
@@ -118,8 +137,7 @@ def convention_of(model: str, choice: CoordinateChoice = "auto") -> Convention:
     >>> convention_of("Qwen/Qwen2.5-VL-7B-Instruct").unit
     <CoordinateUnit.RESIZED_PIXELS: 'resized_pixels'>
     """
-    name = model.casefold().replace("_", "-").replace("google/", "")
-    names = [family for family in _FAMILIES if family in name]
+    names = [family for family, pattern in _patterns().items() if pattern.search(model)]
     known = _FAMILIES[max(names, key=len)] if names else None
     if choice == "auto":
         return known or Convention(is_certain=False)

@@ -17,11 +17,27 @@ FRAME_KEYS = {
 }  # fmt: skip
 """Keys of an entry's image, and the number of the first image: "image 2" counts from 1, "frame" and "index" from 0."""
 _FIRST_NUMBER_OF_WORD = {"frame": 0, "index": 0}
-_ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "1st": 1, "2nd": 2, "3rd": 3, "4th": 4}
+_ORDINALS = {
+    "first": 1,
+    "second": 2,
+    "third": 3,
+    "fourth": 4,
+    "fifth": 5,
+    "5th": 5,
+    "one": 1,
+    "two": 2,
+    "three": 3,
+    "four": 4,
+    "1st": 1,
+    "2nd": 2,
+    "3rd": 3,
+    "4th": 4,
+}
 _CHINESE = {digit: value for value, digit in enumerate("一二三四五六七八九", 1)}
 _WORD = r"(?P<word>images?|pictures?|photos?|photographs?|frames?|views?|img|pics?)"
 _NAMED = (
     re.compile(rf"(?:the\s+)?{_WORD}[\s_#:.-]*(?:no\.?\s*|number\s*)?(?P<number>\d{{1,4}})", re.IGNORECASE),
+    re.compile(rf"{_WORD}\s+(?P<ordinal>one|two|three|four)", re.IGNORECASE),
     re.compile(rf"(?:the\s+)?(?P<ordinal>{'|'.join(_ORDINALS)})[\s_-]+{_WORD}", re.IGNORECASE),
     re.compile(r"(?:图片|图像|照片|图|画面|帧)\s*(?P<number>\d{1,4}|[一二三四五六七八九])"),
     re.compile(r"第\s*(?P<number>\d{1,4}|[一二三四五六七八九])\s*(?:张|幅|帧|个)?(?:图片|图像|照片|图|画面|帧)?"),
@@ -35,8 +51,8 @@ _CHINESE_NAME = (
     r"第\s*(?:\d{1,4}|[一二三四五六七八九])\s*(?:张|幅|帧)(?:图片|图像|照片|图)?"
 )
 _HEADING = re.compile(
-    r"(?:^|\n|(?<=[.;。；])\s)[ \t>*_#\-•\d.()]{0,12}(?:(?:in|for|from|within|在)\s*)?"
-    rf"(?P<name>{_ENGLISH_NAME}|{_CHINESE_NAME})(?:中|里)?[ \t]*(?=[:：,，*_`)\]\n]|$)",
+    r"(?:^|\n|(?<=[.;。；])\s)[ \t>*_#\-•\d.()\[<]{0,12}(?:(?:in|for|from|within|在)\s*)?"
+    rf"(?P<name>{_ENGLISH_NAME}|{_CHINESE_NAME})(?:中|里)?[ \t]*(?=[:：,，*_`)\]>\n]|\s?[-–—]\s|$)",
     re.IGNORECASE,
 )
 

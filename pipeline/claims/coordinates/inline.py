@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeline.claims.coordinates.entries import Entry, Found
-from pipeline.claims.coordinates.shapes import Shape, bounds, plain_key, shape_of, shapes_in
+from pipeline.claims.coordinates.shapes import Shape, bounds, joined, plain_key, shape_of, shapes_in
 from pipeline.claims.markup import alternatives, listed
 
-_NUMBER = r"[-+]?(?:\d{1,5}(?:\.\d{1,12})?|\.\d{1,12})\s?(?:%|％|px|pixels?)?"
+_NUMBER = r"[-+]?(?:\d{1,5}(?:\.\d{1,12})?|\.\d{1,12})(?:\s?(?:%|％|px|pixels?))?"
 _BETWEEN = r"(?:\s{0,3}[,，;；、]\s{0,3}|\s{1,3})"
 _GROUP = re.compile(rf"[\[(（【{{]{{1,3}}\s{{0,3}}{_NUMBER}(?:{_BETWEEN}{_NUMBER}){{1,15}}\s{{0,3}}[\])）】}}]{{1,3}}")
 _BARE = re.compile(rf"(?<![\w.,(\[])(?:{_NUMBER}\s{{0,3}},\s{{0,3}}){{3}}{_NUMBER}(?![\w.,)\]])")
@@ -73,21 +73,34 @@ _OF = re.compile(
     re.IGNORECASE,
 )
 _LEAD = re.compile(
-    r"^(?:[\s\-+•*·#>_`\"'“”|,，;；:：.)、]|\d{1,3}[.)、]\s|(?:and|the|a|an|one|two|three|four|five|six|seven|eight|nine|ten|"
+    r"^(?:[\[(<]?(?:image|picture|frame|photo)\s{0,2}#?\d{1,3}[\])>]?\s{0,3}[-–—:：]?|的|[\s\-+•*·#>_&`\"'“”|,，;；:：.)、]|\d{1,3}[.)、]\s|(?:and|the|a|an|one|two|three|four|five|six|seven|eight|nine|ten|"
     r"there\s+(?:is|are)|i\s+(?:can\s+)?(?:see|found|find|detect(?:ed)?)|here\s+(?:is|are)|in\s+(?:the|this)\s+"
     r"(?:image|picture|photo)|while|also|label|object|name|另外|图中|这里|有|一[个只把张台]|这[个只把张台])(?![A-Za-z]))+",
     re.IGNORECASE,
 )
 _NOT_A_LABEL = re.compile(
-    r"(?:image|picture|frame|photo|figure|objects?|boxes|detections?|result|answer|output|coordinates?|format|size|"
-    r"resolution|图|图片|x|y|x1|y1|json|and|or|claims?|step|option|score|confidence|it|they|this|that|here|depth|page|"
-    r"section|ref(?:erence)?s?|eq(?:uation)?|table|[\d\s.,%]*)(?:\s*#?\d+)?",
+    r"(?:image|frame|objects?|boxes|detections?|result|answer|output|coordinates?|format|图|图片|x|y|x1|y1|json|and|or|"
+    r"claims?|it|they|this|that|here|[\d\s.,%]*)|"
+    r"(?:image|picture|frame|photo|figure|page|table|step|option|图|图片)\s*#?\d+",
     re.IGNORECASE,
 )
 _AFTER = re.compile(
     r"[\s:：=\-–—,>|]{0,4}(?P<label>[^\W\d][^\n\[\](){}<>:：,，;；|。.]{0,60})(?=\s*(?:[,，;；。.|]|$|\n))"
 )
 _STOP = re.compile(r"[.;；。!?！？]\s|[.;；。!?！？]$|\n")
+# An aside between a name and its coordinates: "mug, next to the laptop, [...]".
+_PLACED = re.compile(
+    r"\s*(?:next|close|near|beside|behind|above|below|under|on|in|at|by|with|left|right)\b", re.IGNORECASE
+)
+# Numbers after these words are no coordinates.
+_OTHER_NUMBERS = re.compile(
+    r"(?:\b(?:order|scores?|distances?|sizes?|resolution|dimensions?|ratio|eqs?|equations?|figs?|sections?|refs?|references?|versions?|"
+    r"ranking|ranks?|values|weights|counts?|costs?|prices?|options?|pages?|dates?|steps)\b[\s:：=.]{0,4}(?:(?:is|are|of|was)\s{1,3})?)\s{0,3}$",
+    re.IGNORECASE,
+)
+_UNIT_AFTER = re.compile(
+    r"\s{0,3}(?:m|cm|mm|km|metres?|meters?|items|people|seconds|s|kg|years?|米|厘米)\b", re.IGNORECASE
+)
 # Words after an earlier name: "is left of the laptop", "next to a laptop".
 _PREDICATE = re.compile(
     r"\s*(?:.*\b(?:is|are|was|lies|sits|stands|rests|hangs|leans)\b|"
@@ -114,11 +127,18 @@ def inline(text: str) -> Iterator[Found]:
     """
     before = 0
     for group in _groups(text):
-        label, start, end = _label(text, group, before)
+        label, end = _label(text, group, before)
         before = end
+        is_point = all(len(shape.numbers) == 2 for shape in group.shapes)
+        if is_point and label is None and not _stands_alone(text, group):
+            continue
         for shape in group.shapes:
             kind = "box" if len(shape.numbers) == 4 else "point"
-            yield start, end, Entry(kind, shape, group.words[:80], label, unit=shape.unit, position=group.start)
+            yield (
+                group.start,
+                group.end,
+                Entry(kind, shape, group.words[:80], label, unit=shape.unit, position=group.start),
+            )
 
 
 def _groups(text: str) -> list[_Group]:
@@ -134,6 +154,8 @@ def _groups(text: str) -> list[_Group]:
     for match in (*_GROUP.finditer(text), *_BARE.finditer(text), *_ALONE.finditer(text)):
         if taken.find(1, *match.span()) >= 0:
             continue
+        if _are_other_numbers(text, match):
+            continue
         if shapes := _shapes(match.group()):
             taken[slice(*match.span())] = b"\1" * (match.end() - match.start())
             brackets.append(_Group(match.start(), match.end(), match.group(), shapes))
@@ -141,6 +163,13 @@ def _groups(text: str) -> list[_Group]:
         if (shape := shape_of(match.groupdict())) is not None:
             found.append(_Group(match.start(), match.end(), match.group(), (shape,)))
     return sorted([*found, *_joined(text, sorted(brackets, key=lambda group: group.start))], key=lambda g: g.start)
+
+
+def _are_other_numbers(text: str, match: re.Match[str]) -> bool:
+    """Whether numbers are an order, a price, a measure or the like."""
+    before = text[max(match.start() - 30, 0) : match.start()]
+    is_price = match.group()[0].isdigit() and before.rstrip()[-1:] in tuple("$€£")
+    return is_price or bool(_OTHER_NUMBERS.search(before) or _UNIT_AFTER.match(text, match.end()))
 
 
 def _shapes(words: str) -> tuple[Shape, ...]:
@@ -157,24 +186,20 @@ def _is_likely_point(shape: Shape) -> bool:
 
 def _joined(text: str, groups: list[_Group]) -> list[_Group]:
     """The groups, with the two corners of a box joined."""
-    joined: list[_Group] = []
+    found: list[_Group] = []
     for group in groups:
-        last = joined[-1] if joined else None
+        last = found[-1] if found else None
         if last is not None and _is_corner(last) and _is_corner(group):
             words = text[last.end : group.start]
             between = _JOINED.fullmatch(words)
             if between and (between["corner"] or "and" not in words.casefold()):
                 pair = (last.shapes[0].numbers, group.shapes[0].numbers)
-                more = len(last.shapes) == 1 and len(last.shapes[0].numbers) == 2
                 corners = bounds(pair) if between["corner"] else (*pair[0], *pair[1])
-                shape = Shape(
-                    corners, False, last.shapes[0].unit, all(s.is_whole for s in (*last.shapes, *group.shapes))
-                )
-                if more:
-                    joined[-1] = _Group(last.start, group.end, text[last.start : group.end], (shape,))
-                    continue
-        joined.append(group)
-    return _polygons(text, joined)
+                shape = joined(corners, (last.shapes[0], group.shapes[0]))
+                found[-1] = _Group(last.start, group.end, text[last.start : group.end], (shape,))
+                continue
+        found.append(group)
+    return _polygons(text, found)
 
 
 def _polygons(text: str, groups: list[_Group]) -> list[_Group]:
@@ -190,7 +215,7 @@ def _polygons(text: str, groups: list[_Group]) -> list[_Group]:
         ):
             first, second = last.shapes[0].numbers, group.shapes[0].numbers
             pairs = [first[:2], first[2:], second[:2], second[2:]]
-            shape = Shape(bounds(pairs), False, last.shapes[0].unit, last.shapes[0].is_whole)
+            shape = joined(bounds(pairs), (last.shapes[0], group.shapes[0]))
             merged[-1] = _Group(last.start, group.end, text[last.start : group.end], (shape,))
         else:
             merged.append(group)
@@ -209,20 +234,28 @@ def _of_sides(words: str) -> Shape | None:
     return shape_of(fields)
 
 
-def _label(text: str, group: _Group, before: int) -> tuple[str | None, int, int]:
-    """The label of a group, and the span of both."""
+def _stands_alone(text: str, group: _Group) -> bool:
+    """Whether coordinates are all that their line holds, or follow words that announce them."""
+    line = text[text.rfind("\n", 0, group.start) + 1 : group.start][-80:]
+    return not line.strip(" \t-*•>[(") or bool(
+        re.search(r"\b(?:points?|at|click|coordinates?)\b[\s:：=\[(]*$", line, re.IGNORECASE)
+    )
+
+
+def _label(text: str, group: _Group, before: int) -> tuple[str | None, int]:
+    """The label of a group, and the end of both."""
     line = max(before, text.rfind("\n", 0, group.start) + 1, group.start - 200)
     words = text[line : group.start]
     stops = list(_STOP.finditer(words))
     begin = line + (stops[-1].end() if stops else 0)
     if (label := _name(text[begin : group.start])) is not None:
-        return label, begin, group.end
+        return label, group.end
     after = _AFTER.match(text, group.end)
     if after and not _LINKING.fullmatch(after["label"]) and (label := _name(after["label"])) is not None:
-        return label, group.start, after.end()
+        return label, after.end()
     if not _LINKING.sub("", words) and (label := _name(_line_above(text, before, line))) is not None:
-        return label, group.start, group.end
-    return None, group.start, group.end
+        return label, group.end
+    return None, group.end
 
 
 def _line_above(text: str, before: int, line: int) -> str:
@@ -234,10 +267,11 @@ def _line_above(text: str, before: int, line: int) -> str:
 
 def _name(words: str) -> str | None:
     """The name of an object in the words before its coordinates."""
-    words = _LINKING.sub("", words)
+    words = _LINKING.sub("", re.sub(r"<[^<>]{0,40}>", " ", words).rstrip(" &"))
     if of := list(_OF.finditer(words)):
         words = words[of[-1].end() :]
-    words = re.split(r"[,，;；:：|。]|\s(?:and|while|but)\s", words)[-1]
+    parts = [part for part in re.split(r"[,，;；:：|。]|\s(?:and|while|but)\s", words) if part.strip()] or [""]
+    words = parts[0] if len(parts) == 2 and _PLACED.match(parts[1]) else parts[-1]
     if _PREDICATE.match(words) and (nouns := list(_DETERMINER.finditer(words))):
         words = words[nouns[-1].end() :]
     words = _LEAD.sub("", words).strip(" \t*_`\"'“”‘’.|-{}$\\")

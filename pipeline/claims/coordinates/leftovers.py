@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 
 _NUMBER = r"[-+]?(?:\d{1,5}(?:\.\d{1,12})?|\.\d{1,12})"
-# Four numbers, or two in brackets, with little but separators, brackets and short names between them.
-_FOUR = re.compile(rf"(?<![\w.])(?:{_NUMBER}[^\d\n]{{1,16}}){{3}}{_NUMBER}(?![\w.])")
-_PAIR = re.compile(rf"[\[(（<]\s{{0,3}}{_NUMBER}\s{{0,3}}[,，;]\s{{0,3}}{_NUMBER}\s{{0,3}}[\])）>]")
+# Numbers with nothing but separators between them, in brackets or not.
+# A single dot, colon or hyphen belongs to a version, a time or a date.
+_RUN = re.compile(rf"(?<![\w.:-])(?:{_NUMBER}(?:[^\d\n]{{2,16}}|[,，;；|/\s])){{3}}{_NUMBER}(?![\w])")
+_GROUP = re.compile(
+    rf"[\[(（<]\s{{0,3}}{_NUMBER}(?:\s{{0,3}}[,，;；]\s{{0,3}}|\s{{1,3}}){_NUMBER}[^\[\]()（）<>\n]{{0,60}}[\])）>]"
+)
 _NAMED = re.compile(r"\b(?:x1|y1|x_?min|y_?min|bbox|box_2d|loc_?\d|patch_index)\b", re.IGNORECASE)
+# Smaller numbers count and name things.
+_LEAST = 10
 _WORDS = re.compile(r"[A-Za-z]{3,}")
 
 
@@ -21,8 +26,12 @@ def has_coordinates(text: str) -> bool:
     >>> has_coordinates("mug @ 150;300;400;700"), has_coordinates("There are 2 mugs and 3 cups.")
     (True, False)
     """
-    if any(len(_WORDS.findall(match.group())) < 2 for match in _FOUR.finditer(text)):
-        return True
     if _NAMED.search(text) and re.search(_NUMBER, text):
         return True
-    return any(max(map(float, re.findall(_NUMBER, match.group()))) >= 10 for match in _PAIR.finditer(text))
+    found = [match.group() for pattern in (_RUN, _GROUP) for match in pattern.finditer(text)]
+    return any(len(_WORDS.findall(words)) < 2 and _may_be_coordinates(words) for words in found)
+
+
+def _may_be_coordinates(words: str) -> bool:
+    numbers = re.findall(_NUMBER, words)
+    return max(map(float, numbers)) >= _LEAST or all("." in number and float(number) <= 1 for number in numbers)

@@ -76,9 +76,12 @@ def _row(fields: dict[str, str], header: list[str]) -> Iterator[Entry]:
     if shape is not None:
         cells = [shape]
     order = " ".join(header).casefold()
+    marked = (
+        CoordinateUnit.PERCENT if "%" in order else CoordinateUnit.PIXELS if re.search(r"\bpx|pixel", order) else None
+    )
     for found in cells:
         is_yx = re.search(r"y_?min\W+x_?min|\(?y1?\W+x1?\W", order) is not None and not found.is_named
-        unit = CoordinateUnit.THOUSANDTHS_YX if is_yx else found.unit
+        unit = CoordinateUnit.THOUSANDTHS_YX if is_yx else found.unit or marked
         yield Entry("box" if len(found.numbers) == 4 else "point", found, str(fields)[:80], label, frame, unit=unit)
 
 

@@ -26,6 +26,9 @@ _TAGGED = re.compile(
     rf"(?:(?=\s{{0,2}}{_LABEL.replace('<label>', '<after>')})|(?=(?P<behind>[^\W\d][^<>\n,.;:]{{0,40}})(?:[\n<]|\Z)))?",
     re.IGNORECASE,
 )
+_NAMED = re.compile(
+    r"<(?P<name>[A-Za-z][\w -]{0,40})>\s{0,3}(?P<body>[\[(]{1,2}[-+\d.,\s%]{3,80}[\])]{1,2})\s{0,3}</(?P=name)>"
+)
 _BRACED = re.compile(rf"{_LABEL}\s{{0,4}}\{{(?P<body>(?:<\d{{1,4}}>){{2,8}})\}}", re.IGNORECASE)
 _ATTRIBUTES = re.compile(
     r"<(?P<tag>[A-Za-z][\w-]{0,30})\s(?P<fields>(?:\s{0,4}[\w:-]{1,30}\s{0,2}=\s{0,2}(?:\"[^\"]{0,2000}\"|'[^']{0,2000}'|[^\s\"'<>/]{1,40})){1,16})"
@@ -45,7 +48,7 @@ def tagged(text: str) -> Iterator[Found]:
     if "<" not in text:
         return
     found: list[Found] = []
-    for read in (_patches, _locations, _with_attributes, _elements, _with_body):
+    for read in (_patches, _locations, _with_attributes, _elements, _with_body, _with_name):
         found += apart(read(text), found)
     for start, end, entry in found:
         yield start, end, replace(entry, position=start)
@@ -190,6 +193,14 @@ def _with_body(text: str) -> Iterator[Found]:
         for shape in shapes_in(match["body"], kind):
             name = "point" if len(shape.numbers) == 2 else "box"
             yield (*match.span(), _entry(name, shape, match.group(), label, shape.unit))
+
+
+def _with_name(text: str) -> Iterator[Found]:
+    """Read "<mug>[150, 300, 400, 700]</mug>"."""
+    for match in _NAMED.finditer(text):
+        for shape in shapes_in(match["body"]):
+            kind = "point" if len(shape.numbers) == 2 else "box"
+            yield (*match.span(), _entry(kind, shape, match.group(), match["name"], shape.unit))
 
 
 def _entry(kind: str, shape: Shape, raw: str, label: str | None, unit: CoordinateUnit | None) -> Entry:

@@ -63,6 +63,8 @@ def settle(entries: Sequence[Entry], convention: Convention, size_of: Callable[[
     free = [entry for entry in entries if entry.unit not in FIXED]
     if not free:
         return Settled(declared)
+    if any(entry.shape and entry.shape.is_mixed for entry in free):
+        return Settled(None, message("coordinates_mixed", example=_example(free)))
     marks = {entry.unit for entry in free if entry.unit is not None}
     if marks:
         return _marked(free, marks, declared, convention, size_of)
@@ -85,7 +87,7 @@ def _marked(
         return Settled(None, message("coordinates_mixed", example=_example(bare)))
     if not _fits(free, unit, convention, size_of):
         return Settled(None, message("coordinates_mixed" if bare else "coordinates_unknown", example=_example(free)))
-    return Settled(unit, None if unit is declared else _converted(declared, unit))
+    return _in(unit, declared, free)
 
 
 def _unmarked(
@@ -96,13 +98,13 @@ def _unmarked(
     fits = _fits(free, declared, convention, size_of)
     full = min(_full(declared, convention, size_of(entry)) for entry in free)
     if declared is not CoordinateUnit.FRACTIONS and _are_fractions(free, numbers):
-        return Settled(CoordinateUnit.FRACTIONS, _converted(declared, CoordinateUnit.FRACTIONS))
+        return _in(CoordinateUnit.FRACTIONS, declared, free)
     if fits:
         if _sided(free, declared, convention, size_of):
             return Settled(None, message("coordinates_sides", example=_example(free)))
         may_be_percent = largest <= _MOST_PERCENT and full > 2 * _MOST_PERCENT and not declared.of_pixels
         if may_be_percent and not are_whole:
-            return Settled(CoordinateUnit.PERCENT, _converted(declared, CoordinateUnit.PERCENT))
+            return _in(CoordinateUnit.PERCENT, declared, free)
         if may_be_percent and not convention.is_certain:
             return Settled(None, message("coordinates_doubtful", example=_example(free), unit=CoordinateUnit.PERCENT))
         if declared is CoordinateUnit.THOUSANDTHS and not convention.is_certain and _has_key_of_yx(free):
@@ -115,7 +117,16 @@ def _unmarked(
         return Settled(declared)
     if len(others) != 1 or overshoots:
         return Settled(None, message("coordinates_unknown", example=_example(free, full)))
-    return Settled(others[0], _converted(declared, others[0]))
+    return _in(others[0], declared, free)
+
+
+def _in(unit: CoordinateUnit, declared: CoordinateUnit, free: Sequence[Entry]) -> Settled:
+    """Settled on a unit; where a model that writes y first uses another unit, the order is not known."""
+    if unit is declared:
+        return Settled(unit)
+    if declared.is_yx and any(entry.shape and not entry.shape.is_named for entry in free):
+        return Settled(None, message("coordinates_unknown", example=_example(free)))
+    return Settled(unit, _converted(declared, unit))
 
 
 def _likely(
@@ -163,12 +174,12 @@ def _overshoot(
     entries: Iterable[Entry], unit: CoordinateUnit, convention: Convention, size_of: Callable[[Entry], Size]
 ) -> bool:
     """Whether coordinates leave their images by no more than a rounding error to the right and the bottom."""
-    return all(
-        share <= 1 + _OVERSHOOT
-        for entry in entries
-        for pair in _relative(entry, unit, convention, size_of(entry))
-        for share in pair
-    )
+    for entry in entries:
+        pairs = _relative(entry, unit, convention, size_of(entry))
+        for along in zip(*pairs, strict=True):
+            if max(along) > 1 + _OVERSHOOT or min(along) > 1 or max(along) < 0:
+                return False
+    return True
 
 
 def _are_fractions(entries: Iterable[Entry], numbers: Sequence[float]) -> bool:

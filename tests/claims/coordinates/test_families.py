@@ -19,15 +19,9 @@ FAMILIES: list[dict[str, Any]] = yaml.safe_load(FILE.read_text(encoding="utf-8")
 VERIFIED = [family for family in FAMILIES if family.get("verified", True)]
 CHOICES = set(get_args(CoordinateChoice))
 NAMES = {name: family for family in VERIFIED if family["unit"] in CHOICES for name in family["names"]}
-DIFFERENT = {
-    **dict.fromkeys(("Qwen2_5-VL", "Qwen2_5_VL"), "a dot that is written as an underscore is not known"),
-    **dict.fromkeys(("Qwen3_5", "Qwen3_6", "Qwen3_8"), "a dot that is written as an underscore is not known"),
-    **dict.fromkeys(("glm4.1v", "glm4.5v", "gpt5", "Ovis-2.5", "RoboBrain-2.0"), "a name with or without its hyphen"),
-    **dict.fromkeys(("All-Seeing-V2", "glm-v", "LocateAnything"), "a name that is not known"),
-    **dict.fromkeys(("VLM-R1", "RoboBrain2.0"), "pixels of the original by the maintainers, but read as resized ones"),
-    **dict.fromkeys(("kosmos-2.5", "kosmos-2_5"), "resized pixels, but taken for Kosmos-2, which writes a grid"),
-    "kosmos2.5": "a name that is not known",
-}
+DIFFERENT = dict.fromkeys(
+    ("kosmos-2.5", "kosmos2.5", "kosmos-2_5"), "pixels of a resized image, but read as those of the image, not certain"
+)
 
 
 def named(name: str) -> Any:

@@ -35,6 +35,7 @@ def brief(text: str) -> list[tuple[str | None, tuple[float, ...]]]:
         f"Bounding box coordinates for the mug: {A}",
         f"I can see a mug {A}.",
         f"There is a mug at {A} in this picture.",
+        f"mug, next to the laptop, {A}",
         f"mug:\n{A}",
         f"- mug\n  {A}",
         "mug: (150, 300, 400, 700)",
@@ -46,6 +47,8 @@ def brief(text: str) -> list[tuple[str | None, tuple[float, ...]]]:
         "mug: 150, 300, 400, 700",
         "mug: x1=150, y1=300, x2=400, y2=700",
         "mug: left 150, top 300, right 400, bottom 700",
+        "mug: x1=150 y1=300 x2=400 y2=700",
+        "mug: left 150 top 300 right 400 bottom 700",
         "mug: x: 150, y: 300, width: 250, height: 400",
         "mug: cx=275, cy=500, w=250, h=400",
         "mug: x from 150 to 400, y from 300 to 700",
@@ -53,12 +56,7 @@ def brief(text: str) -> list[tuple[str | None, tuple[float, ...]]]:
         "mug位于（150，300，400，700）",
         "mug的边界框是[150, 300, 400, 700]",
         "mug：左上角(150,300)，右下角(400,700)",
-        *(
-            pytest.param(f"mug: {sides}", marks=known("a single blank between named sides"))
-            for sides in ("x1=150 y1=300 x2=400 y2=700", "left 150 top 300 right 400 bottom 700")
-        ),
         pytest.param("mug：左150，上300，右400，下700", marks=known("Chinese sides need a blank before their number")),
-        pytest.param(f"Mug, next to the laptop, {A}".lower(), marks=known("the nearest name is taken")),
     ],
 )
 def test_a_box_in_a_line_has_the_label_before_or_after_it(text: str) -> None:
@@ -80,14 +78,9 @@ def test_a_box_in_a_line_has_the_label_before_or_after_it(text: str) -> None:
         ("Answer: {}", None),
         ("{}", None),
         ("The coordinates are {}.", None),
-        *(
-            pytest.param(text, label, marks=known("table, picture and such words are never a label"))
-            for text, label in (
-                ("table: {}", "table"),
-                ("A mug sits on the table {}.", "table"),
-                ("The picture is at {}.", "picture"),
-            )
-        ),
+        ("table: {}", "table"),
+        ("A mug sits on the table {}.", "table"),
+        ("The picture is at {}.", "picture"),
     ],
 )
 def test_of_a_sentence_the_noun_before_the_box_is_its_label(text: str, label: str | None) -> None:
@@ -151,28 +144,19 @@ def test_marks_in_a_line_state_the_unit(text: str, unit: CoordinateUnit | None) 
         *("", "The mug (2, 3) is left.", "see Figures (2, 3) and [4]", "There are 2 mugs and 3 cups.", "Steps 1, 2, 3"),
         *("The image is 640 x 480.", "RGB (255, 0, 0)", "It is 20 cm wide and 30 cm tall.", "mug: [150, 300, 400]"),
         *("It moves from 1 to 2.", "The ratio is 16:9.", "Choose (A, B).", "It opened at 10:30, 11:45", "[1]", "(1)"),
-        *(
-            pytest.param(text, marks=known("numbers that are no coordinates become a box or a point"))
-            for text in (
-                "Order: 3, 1, 4, 2",
-                "The distances are 1.2, 3.4, 2.2, 4.1 meters.",
-                "It costs $150, 300, 400, 700 items",
-                "The ratio is 16:9 (16, 9).",
-                "Eq. (10, 20) holds.",
-                "The image has a size of (640, 480).",
-                "Scores: [1, 2, 3, 4]",
-            )
-        ),
+        *("Order: 3, 1, 4, 2", "The distances are 1.2, 3.4, 2.2, 4.1 meters.", "It costs $150, 300, 400, 700 items"),
+        *("The ratio is 16:9 (16, 9).", "Eq. (10, 20) holds.", "The image has a size of (640, 480)."),
+        "Scores: [1, 2, 3, 4]",
     ],
 )
 def test_other_numbers_of_a_text_locate_nothing(text: str) -> None:
     assert brief(text) == []
 
 
-def test_the_span_of_an_entry_covers_its_label_and_the_position_is_that_of_the_numbers() -> None:
+def test_the_span_of_an_entry_covers_its_numbers_and_not_its_label() -> None:
     text = f"Look. The mug: {A}. The cup is red."
     ((start, end, entry),) = inline(text)
-    assert text[start:end] == f"The mug: {A}" and text[entry.position :].startswith(A)
+    assert text[start:end] == A and entry.position == start and entry.label == "mug"
 
 
 @pytest.mark.parametrize(
