@@ -34,6 +34,15 @@ _NO = re.compile(
     rf"错误?|没有?|不会|不正确){_IT_IS}",
     _I,
 )
+_LEADING = re.compile(
+    r"(?P<word>yes|no|true|false|是的|不是|对|不对|没有|否)(?:[,.!:;，。！：；]|\s+[-–—])\s*(?=\S)", _I
+)
+# Words by which an answer may take its yes or no back.
+_TURNS = re.compile(
+    r"\b(?:but|however|although|though|might|may|could|perhaps|possibly|maybe|unclear|not\s+sure|cannot|can't|yes\s+and\s+no|or)\b|"
+    r"但|可能|不过|也许|无法|不确定",
+    _I,
+)
 _ECHO = {"occludes": r"(?:挡住|遮挡|遮住)了?", "occluded_by": r"(?:挡住|遮挡|遮住)了?", "touching": "接触"}
 _OPEN = re.compile(
     r"\b(?:unclear|unknown|unsure|not\s+sure|don't\s+know|cannot|can't|could|might|may|maybe|perhaps|probably|"
@@ -102,10 +111,12 @@ def claims_of_bare_answer(text: str, question: str, choice: str | None = None) -
         return ()
     words = re.sub(r"</?(?:answer|final_answer)>", "", text[: 4 * _LONGEST])
     words = options[choice] if options and choice else plain_text(words).text.strip()
-    if not words or len(words) > _LONGEST or "\n" in words:
-        return ()
-    asked = read_question(question) or _about_options(question, tuple(options.values()))
+    asked = read_question(question) or _about_options(question, tuple(options.values())) if words else None
     if asked is None:
+        return ()
+    if asked.kind == "yes_no" and not options and (leading := _LEADING.match(words)) and not _TURNS.search(words):
+        words = leading["word"]
+    if len(words) > _LONGEST or "\n" in words:
         return ()
     try:
         made = _MAKERS[asked.kind](words, asked)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from string import ascii_uppercase
 
 from pipeline.claims.markup import plain_text, without_code
 from pipeline.claims.names import normal_name
-from pipeline.claims.prose import parse_prose
 from pipeline.claims.quantities import MEASURE, NUMBER_WORDS, parse_quantity, unit_named
-from pipeline.records import Answer, Claim, Status, Verdict
+from pipeline.records import Answer, Status, Verdict
 from pipeline.records.anchor import LENGTH_UNITS
 from pipeline.records.expected import AnswerKind, Expected
 
@@ -26,7 +25,6 @@ _NUMBER = re.compile(
     rf"(?<![\w.])(?:-?\d+(?:\.\d+)?|{'|'.join(word for word in NUMBER_WORDS if len(word) > 2)})(?![\w%])",
     re.IGNORECASE,
 )
-_ASKED = re.compile(r"^\W*(?P<verb>is|are|does|do)\s+(?P<rest>[^?？]+)[?？]", re.IGNORECASE)
 
 Value = str | float
 
@@ -103,47 +101,6 @@ def is_correct(expected: Expected, value: Value) -> bool:
     if expected.unit in (None, "count") and correct.is_integer():
         return value == correct
     return abs(value - correct) <= _LENGTH_TOLERANCE * abs(correct)
-
-
-def with_asked_claim(expected: Expected, answer: Answer, names: Sequence[str]) -> Answer:
-    """The answer with the claim of a bare yes or no, if it has no claim of its own.
-
-    Args:
-        expected: The question, such as "Is the cup in front of the book?".
-        answer: The answer.
-        names: Names of the objects that the question may mention.
-
-    Returns:
-        The answer with the claim that the question asks about, negated if the answer is no.
-    """
-    said = None if answer.claims else _yes_or_no(_chosen_words(expected, answer))
-    if said is None:
-        return answer
-    claims = asked_claims(expected.question, names)
-    return replace(answer, claims=tuple(replace(claim, negated=claim.negated is (said == "yes")) for claim in claims))
-
-
-def asked_claims(question: str, names: Sequence[str]) -> tuple[Claim, ...]:
-    """The claim that a yes-or-no question asks about; empty if it is not understood.
-
-    >>> [claim.in_words() for claim in asked_claims("Is the cup in front of the book?", ["cup", "book"])]
-    ['cup is in front of book']
-    """
-    match = _ASKED.match(question.strip())
-    if match is None:
-        return ()
-    rest = match["rest"].strip()
-    for name in sorted(names, key=len, reverse=True):
-        named = re.match(rf"(?:the\s+|a\s+|an\s+)?{re.escape(name)}(?!\w)", rest, re.IGNORECASE)
-        if named is None or not (predicate := rest[named.end() :].strip()):
-            continue
-        if (verb := match["verb"].lower()) in ("do", "does"):
-            # "Does the cup occlude the book" asks whether it occludes it.
-            verb, _, others = predicate.partition(" ")
-            verb, predicate = f"{verb}s", others
-        claims, _ = parse_prose(f"{rest[: named.end()]} {verb} {predicate}.", list(names))
-        return tuple(replace(claim, text_span=None) for claim in claims[:1])
-    return ()
 
 
 def _words(answer: Answer) -> str:

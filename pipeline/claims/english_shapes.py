@@ -18,6 +18,9 @@ from pipeline.claims.sentences import NAME
 from pipeline.records import Claim, Unit
 from pipeline.records.errors import RecordError
 
+# No shape has fewer than three words.
+_LEAST_BLANKS = 2
+
 
 class ShapeReader:
     """Reads clauses as a whole.
@@ -36,6 +39,8 @@ class ShapeReader:
     def read(self, start: int, end: int) -> list[Claim] | None:
         """Read other shapes, such as "The distance between A and B is 2 m"."""
         words = self.mask[start:end]
+        if words.count(" ") < _LEAST_BLANKS:
+            return None
         if match := FOLLOWED.fullmatch(words):
             relation = "closer" if match["w"].casefold() in ("closest", "nearest") else "farther"
             names = [self._one(start, match.span(group)) for group in "abc" if match[group]]

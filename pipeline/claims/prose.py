@@ -22,6 +22,7 @@ from pipeline.records import Claim
 from pipeline.records.message import Message, message
 
 _MOST_CLAIMS = 500
+_MOST_SENTENCES = 5000
 
 
 def parse_prose(text: str, labels: Sequence[str] = ()) -> tuple[tuple[Claim, ...], tuple[Message, ...]]:
@@ -40,7 +41,10 @@ def parse_prose(text: str, labels: Sequence[str] = ()) -> tuple[tuple[Claim, ...
     claims: list[Claim] = []
     problems: list[Message] = []
     memory = Memory()
-    for sentence in sentences(plain.text, labels):
+    for number, sentence in enumerate(sentences(plain.text, labels)):
+        if number >= _MOST_SENTENCES:
+            problems.append(message("too_many_sentences", most=_MOST_SENTENCES))
+            break
         if len(claims) >= _MOST_CLAIMS:
             problems.append(message("too_many_claims", most=_MOST_CLAIMS))
             break

@@ -89,7 +89,7 @@ def bare_name(words: str) -> str:
     'red mug'
     """
     words = words.strip(" \t\n?？.。!！,，:：\"'“”()（）*`")
-    words = re.sub(r"^(?:the|a|an|this|that)\s+(?=\S)", "", words, flags=_I)
+    words = re.sub(r"^(?:[Tt]he|[Aa]n|a|A(?!\s+is\b)|[Tt]his|[Tt]hat)\s+(?=\S)", "", words)
     words = re.sub(r"^(?:这|那|该)(?:个|只|把|张|台|辆|本)?(?=.)", "", words)
     return re.sub(r"\s+(?:in|on|at)\s+(?:the|this)\s+(?:image|picture|photo|scene|frame|view)$", "", words, flags=_I)
 

@@ -10,8 +10,7 @@ from functools import partial
 from itertools import islice
 from typing import TypeVar
 
-from pipeline.claims.compare_answers import Scored, scored, with_asked_claim
-from pipeline.claims.resolve import unique_names
+from pipeline.claims.compare_answers import Scored, scored
 from pipeline.datasets.base import Case, ClaimDataset
 from pipeline.evaluate.claims.baselines import Baseline, BaselineScore
 from pipeline.evaluate.claims.scores import Judgement
@@ -362,17 +361,11 @@ def _ask(run: ClaimRun, prepared: Sequence[tuple[Case, Scene]], subjects: Subjec
 def _scored(
     run: ClaimRun, case: Case, asked: Asked, judged: Asked | Attempt, expected: Expected, stages: Stages
 ) -> Scored | None:
-    """The score of a judged answer; a bare yes or no is judged by the claim in the question."""
+    """The score of a judged answer."""
     answer, verdicts = judged.answer, judged.verdicts
     if asked.prompt is None or answer is None:
         return None
-    scene = asked.prompt.scene
-    known = (*scene.regions, *answer.regions)
-    spelt = with_asked_claim(expected, answer, list(dict.fromkeys([*(r.label for r in known), *unique_names(known)])))
-    if spelt is not answer:
-        verified = _timed(run, "verify", case, lambda: stages.verify(scene, spelt))
-        verdicts = verified.verdicts if verified is not None else ()
-    return _timed(run, "score", case, lambda: scored(expected, spelt, verdicts))
+    return _timed(run, "score", case, lambda: scored(expected, answer, verdicts))
 
 
 def _check(run: ClaimRun, dataset: ClaimDataset, subjects: Subjects) -> None:

@@ -165,14 +165,13 @@ BESIDE = {
     "The mug is left of the cup.\n- mug (275, 500)\n- cup (700, 500)": POINTS,
     'The mug is left of the cup. {"mug": {"point": [275, 500]}, "cup": {"point": [700, 500]}}': POINTS,
 }
-AT_POINTS = "The mug at (275, 500) is left of the cup at (700, 500)."
 WITHIN = {
     "The <ref>mug</ref><box>(150,300),(400,700)</box> is left of the "
     "<ref>cup</ref><box>(600,300),(800,700)</box>.": TWO,
     "<p>mug</p> {<150><300><400><700>} is left of <p>cup</p> {<600><300><800><700>}.": TWO,
     "The mug<box>150 300 400 700</box> is left of the cup<box>600 300 800 700</box>.": TWO,
     "The mug [150, 300, 400, 700] is left of the cup [600, 300, 800, 700].": TWO,
-    AT_POINTS: POINTS,
+    "The mug at (275, 500) is left of the cup at (700, 500).": POINTS,
     "The <|object_ref_start|>mug<|object_ref_end|><|point_start|>(275,500)<|point_end|> is left of the "
     "<|object_ref_start|>cup<|object_ref_end|><|point_start|>(700,500)<|point_end|>.": POINTS,
 }
@@ -187,8 +186,7 @@ def test_coordinates_beside_or_within_a_sentence_are_read(text: str, expected: l
     "text",
     [
         *BESIDE,
-        *(text for text in WITHIN if text != AT_POINTS),
-        pytest.param(AT_POINTS, marks=known("a sentence keeps the 'at' that stood before its coordinates")),
+        *WITHIN,
     ],
 )
 def test_coordinates_do_not_cost_the_claim_of_their_sentence(text: str) -> None:
