@@ -13,7 +13,9 @@ _NOT_IN_NAMES = (
     "，,。；;：:、！!？?（）()\\s在比被离距与跟及是有把让使不没对从到这那它他她们我你哪谁每各都也就则但而或吧…"
 )
 _LETTER = rf"[^{_NOT_IN_NAMES}]"
-_WORD = rf"(?:{NAME}+|(?:{_LETTER}|{QUOTED}){{1,20}}?)"
+# Words of things that hold characters which elsewhere belong to the grammar.
+_THINGS = "吉他|拖把|扫把|火把|门把手|高跟鞋|天使|对讲机|酒吧|吧台|和服|比萨|比基尼|到达"
+_WORD = rf"(?:{NAME}+|(?:{_THINGS}|{_LETTER}|{QUOTED}){{1,20}}?)"
 _PRONOUN = "[它他她]们?|两者|后者"
 _NAME = rf"(?:(?:这|那|该|另)?{_WORD}|{_PRONOUN})"
 _S, _O = rf"(?P<s>{_NAME}(?:[和与跟、]{_NAME}){{0,3}})", rf"(?P<o>{_NAME})"
@@ -89,8 +91,9 @@ RELATION_OF_SHAPE = {
     "middle": "between",
 }
 """The relation of shapes that have one."""
-_HERE_IS = rf"(?:有|是|为|(?:{_POSTURES})着)(?:一[{COUNTERS}])?"
-_HAS = rf"(?:有|(?:{_POSTURES})[着有了])(?:一[{COUNTERS}])?"
+_ONE = rf"(?:一[{COUNTERS}])?"
+_HERE_IS = rf"(?:有|是|为|(?:{_POSTURES})着){_ONE}"
+_HAS = rf"(?:有|(?:{_POSTURES})[着有了]){_ONE}"
 
 SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (kind, re.compile(pattern))
@@ -100,6 +103,7 @@ SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("diagonal", rf"{_S}?{_AT}{_OS}的?(?P<sides>[左右][前后上下])(?:方|侧|边|面)?"),
         ("touch", rf"{_S}?{_NOT}?(?:斜?靠|倚|贴|紧贴)在{_O}(?:上|旁)"),
         ("place", rf"{_S}?{_AT}{_OS}的?(?:正)?(?P<r>{_PLACES})(?:{_M}(?:处|远)?)?"),
+        ("onto", rf"{_O}(?:的)?(?:上面?|顶上)(?:{_POSTURES})[着了]{_ONE}{_S}"),
         ("place", rf"(?:在)?{_O}的?(?:正)?(?P<r>{_PLACES}){_HERE_IS}{_S}"),
         ("onto", rf"{_O}(?:的)?(?:上面?|顶上)(?:{_HAS}){_S}"),
         ("on", rf"{_S}?{_ALSO}(?P<not>没有?|并?不)?(?:是|被)?(?:{_POSTURES})?在{_O}(?:的)?(?:上|顶部|顶上)"),
@@ -115,13 +119,13 @@ SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ),
         ("compare", rf"{_S}?(?P<not>并?不)?要?比{_O}{_ADVERB}(?P<r>{_COMPARISONS})了?(?:{_LITTLE}|{_M})"),
         ("verb", rf"{_S}?(?P<not>并?不)?(?P<r>大于|小于|宽于|高于|低于|高过){_O}"),
-        ("hides", rf"{_S}?{_NOT}?(?:完全)?(?:{_HIDING})[了着住]?(?:(?:一?部分|{_M})的?)?{_O}(?:的一?部分)?"),
-        ("hides", rf"{_S}?{_NOT}?把{_O}(?:的一?部分|部分|完全)?(?:{_HIDING})(?:了|住)?(?:一?部分|{_M})?"),
         (
             "hidden",
             rf"{_S}?(?:的?(?:一部分|部分|一半))?(?P<not>没有?|并?未)?(?:部分)?(?:被|让|受到|为){_O}(?:完全|所|的|部分)?(?:{_HIDING})(?:了|"
             rf"住)?(?:一部分|部分|{_M})?",
         ),
+        ("hides", rf"{_S}?{_NOT}?(?:完全)?(?:{_HIDING})[了着住]?(?:(?:一?部分|{_M})的?)?{_O}(?:的一?部分)?"),
+        ("hides", rf"{_S}?{_NOT}?把{_O}(?:的一?部分|部分|完全)?(?:{_HIDING})(?:了|住)?(?:一?部分|{_M})?"),
         ("camera", rf"{_S}?(?:离|距离?|到|与|和){CAMERA}(?:的距离)?(?:大?约)?(?:是|为|有)?{_M}(?:远)?"),
         ("camera", rf"{_S}?的深度(?:大?约)?(?:是|为|有)?{_M}"),
         (

@@ -31,17 +31,15 @@ _NOT_IN_NAMES = frozenset(
 )
 _NOT_AN_OBJECT = frozenset(
     listed(
-        "image|picture|photo|photograph|scene|frame|view|viewpoint|foreground|background|middle|center|centre|side|"
+        "image|picture|photo|photograph|scene|view|viewpoint|foreground|background|middle|center|centre|side|"
         "sides|left|right|top|bottom|front|back|edge|corner|position|distance|depth|width|height|size|length|way|sense|case|order|question|answer|"
         "option|options|choice|choices|statement|claim|goal|reason|result|conclusion|problem|fact|idea|point|example|"
         "step|camera|viewer|observer|photographer|lens|area|space|place|object|objects|item|items|thing|things|"
-        "direction|line|axis|plane|angle|perspective|difference|order|layout|setup|arrangement|layer|"
+        "direction|line|axis|angle|perspective|difference|order|layout|setup|arrangement|layer|"
         "floor plan|rest|location|region|relation|relationship|average|contrast|addition|general"
     )
 )
-_SURFACES = frozenset(
-    listed("wall|ceiling|window|screen|door|page|mirror|side|rope|hook|sky|air|fire|display|monitor|phone")
-)
+_SURFACES = frozenset(listed("wall|ceiling|window|screen|door|page|mirror|side|rope|hook|sky|air|fire|display|monitor"))
 _IDIOMATIC = ("on", "above", "below", "behind", "touching", "occludes", "occluded_by")
 _WIDE_OBJECTS = frozenset(
     listed(
@@ -131,7 +129,7 @@ def may_be_object(sentence: Sentence, start: int, end: int, relation: str, phras
         phrase: The words that state it.
     """
     head = _head(sentence.mask[slice(*_without_article(sentence, start, end))].casefold().split() or [""])
-    if relation == "on" and head in _SURFACES:
+    if relation == "on" and phrase.casefold() == "on" and head in _SURFACES:
         return False
     if phrase.casefold().startswith(("on the left", "on the right")) and head in _WIDE_OBJECTS:
         return False

@@ -8,7 +8,8 @@ from pipeline.claims.phrases import AFTER_BE, CAMERA_NAMES, VERBS
 from pipeline.claims.quantities import MEASURE
 
 HEDGE = re.compile(
-    r"\b(?:if|whether|unless|could|can(?!\s+(?:be\s+(?:seen|found)|see|is|are|isn't|of|on|in|and|with|lies|sits|"
+    r"\b(?:if|whether|unless|could|(?<!the )(?<!a )(?<!this )(?<!watering )(?<!trash )(?<!garbage )(?<!soda )(?<!tin )"
+    r"(?<!beer )(?<!spray )can(?!\s+(?:be\s+(?:seen|found)|see|is|are|isn't|of|on|in|and|with|lies|sits|"
     r"stands|has)\b|\s*(?:$|[,:)]))|cannot|can't|couldn't|may|might|maybe|perhaps|possibly|probably|presumably|"
     r"likely|"
     r"unlikely|would|wouldn't|should|shouldn't|will|won't|must|needs?|seems?|seemed|appears?|appeared|apparently|"
@@ -140,7 +141,7 @@ ADVERB = re.compile(
     r"still|"
     r"much|far|a\s+bit|a\s+little|noticeably|significantly|considerably|somewhat|physically|visibly|well|mostly|"
     r"completely|fully|"
-    r"diagonally|both|all|even|only|entirely|largely|heavily|being|farther|further|in\s+the\s+middle,)\s+",
+    r"diagonally|both|all|even|only|entirely|largely|heavily|being|on\s+the\s+phone|farther|further|in\s+the\s+middle,)\s+",
     _I,
 )
 SIDES = {

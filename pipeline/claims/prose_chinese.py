@@ -306,5 +306,5 @@ _NOT_IN_OBJECTS = re.compile(
 )
 _DETERMINER = re.compile(rf"(?:(?:{_HERE})的|[这那该][{COUNTERS}]?|一[{COUNTERS}])(?=.)")
 _ONE = re.compile(rf"(?P<one>(?:另)一[{COUNTERS}]|一[{COUNTERS}](?=$))(?P<kind>.{{0,6}})")
-_NOT_ON = re.compile(r"(?:墙|墙壁|天花板|窗户?|屏幕|门|图|画面|照片|身|头|脸|手|天空?|树|网|路线|时间|显示器)$")
+_NOT_ON = re.compile(r"^(?:头|脸|手|身|身体|天|网|图|门|画面|照片|路线|时间)$|(?:墙壁?|天花板|窗户?|屏幕|天空|显示器)$")
 """Nouns after which 上 has another meaning."""

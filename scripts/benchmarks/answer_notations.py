@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -74,14 +75,30 @@ def _lines(make: Callable[[str, Sequence[str]], str], lead: str = "") -> Callabl
     return lambda named, rng: lead + "\n".join(make(label, numbers) for label, numbers in named)
 
 
-def _difference(first: str, second: str) -> str:
-    digits = len(first.partition(".")[2])
-    return f"{float(second) - float(first):.{digits}f}"
+def _entry(fields: dict[str, object]) -> str:
+    """A JSON object whose numbers are written as they are given."""
+    return re.sub(r'"#([^"]*)"', r"\1", json.dumps(fields))
 
 
-def _middle(first: str, second: str) -> str:
-    digits = len(first.partition(".")[2])
-    return f"{(float(first) + float(second)) / 2:.{digits + 1}f}"
+def _raw(names: str, numbers: Sequence[str]) -> dict[str, str]:
+    return {name: f"#{number}" for name, number in zip(names.split(), numbers, strict=True)}
+
+
+def _sides(numbers: Sequence[str]) -> tuple[str, str]:
+    digits = len(numbers[0].partition(".")[2])
+    x1, y1, x2, y2 = map(float, numbers)
+    return f"{x2 - x1:.{digits}f}", f"{y2 - y1:.{digits}f}"
+
+
+def _centre(numbers: Sequence[str]) -> tuple[str, str]:
+    digits = len(numbers[0].partition(".")[2]) + 1
+    x1, y1, x2, y2 = map(float, numbers)
+    return f"{(x1 + x2) / 2:.{digits}f}", f"{(y1 + y2) / 2:.{digits}f}"
+
+
+def _corners(numbers: Sequence[str]) -> list[tuple[str, str]]:
+    x1, y1, x2, y2 = numbers
+    return [(x1, y1), (x2, y1), (x2, y2), (x1, y2)]
 
 
 NOTATIONS: dict[str, Callable[[Named, random.Random], str]] = {
@@ -110,39 +127,17 @@ NOTATIONS: dict[str, Callable[[Named, random.Random], str]] = {
     "corner_pairs": _entries(
         lambda label, n: f'{{"label": {json.dumps(label)}, "bbox": [[{n[0]}, {n[1]}], [{n[2]}, {n[3]}]]}}'
     ),
-    "corner_keys": _entries(
-        lambda label, n: f'{{"label": {json.dumps(label)}, "x1": {n[0]}, "y1": {n[1]}, "x2": {n[2]}, "y2": {n[3]}}}'
-    ),
-    "min_max": _entries(
-        lambda label, n: (
-            f'{{"label": {json.dumps(label)}, "bbox": {{"xmin": {n[0]}, "ymin": {n[1]}, "xmax": {n[2]}, "ymax": {n[3]}}}}}'
-        )
-    ),
-    "left_top": _entries(
-        lambda label, n: (
-            f'{{"name": {json.dumps(label)}, "box": {{"left": {n[0]}, "top": {n[1]}, "right": {n[2]}, "bottom": {n[3]}}}}}'
-        )
-    ),
+    "corner_keys": _entries(lambda label, n: _entry({"label": label, **_raw("x1 y1 x2 y2", n)})),
+    "min_max": _entries(lambda label, n: _entry({"label": label, "bbox": _raw("xmin ymin xmax ymax", n)})),
+    "left_top": _entries(lambda label, n: _entry({"name": label, "box": _raw("left top right bottom", n)})),
     "xywh_keys": _entries(
-        lambda label, n: (
-            f'{{"label": {json.dumps(label)}, "box": {{"x": {n[0]}, "y": {n[1]}, "width": {_difference(n[0], n[2])}, "height": {_difference(n[1], n[3])}}}}}'
-        )
+        lambda label, n: _entry({"label": label, "box": _raw("x y width height", (*n[:2], *_sides(n)))})
     ),
-    "centre": _entries(
-        lambda label, n: (
-            f'{{"label": {json.dumps(label)}, "bbox": {{"cx": {_middle(n[0], n[2])}, "cy": {_middle(n[1], n[3])}, "w": {_difference(n[0], n[2])}, "h": {_difference(n[1], n[3])}}}}}'
-        )
-    ),
+    "centre": _entries(lambda label, n: _entry({"label": label, "bbox": _raw("cx cy w h", (*_centre(n), *_sides(n)))})),
     "polygon": _entries(
-        lambda label, n: (
-            f'{{"label": {json.dumps(label)}, "polygon": [[{n[0]}, {n[1]}], [{n[2]}, {n[1]}], [{n[2]}, {n[3]}], [{n[0]}, {n[3]}]]}}'
-        )
+        lambda label, n: _entry({"label": label, "polygon": [[f"#{x}", f"#{y}"] for x, y in _corners(n)]})
     ),
-    "quad": _entries(
-        lambda label, n: (
-            f'{{"label": {json.dumps(label)}, "quad": [{n[0]}, {n[1]}, {n[2]}, {n[1]}, {n[2]}, {n[3]}, {n[0]}, {n[3]}]}}'
-        )
-    ),
+    "quad": _entries(lambda label, n: _entry({"label": label, "quad": [f"#{v}" for xy in _corners(n) for v in xy]})),
     "numbers_as_text": _entries(lambda label, n: f'{{"label": {json.dumps(label)}, "bbox": "{", ".join(n)}"}}'),
     "strings": _entries(lambda label, n: f'{{"label": {json.dumps(label)}, "bbox_2d": {json.dumps(list(n))}}}'),
     "escaped": lambda named, rng: json.dumps(

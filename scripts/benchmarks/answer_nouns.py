@@ -17,8 +17,8 @@ marble|mat|mattress|melon|microphone|microscope|microwave|milk carton|mirror|mon
 nail|napkin|necklace|nest|newspaper|notebook|nurse|oar|onion|orange|ottoman|oven|owl|paintbrush|painting|pan|panda|
 parasol|parcel|parrot|passport|peach|peacock|pear|pen|pencil|penguin|pepper|phone|piano|picnic basket|pigeon|pillow|
 pin|pineapple|pipe|pirate|pitcher|pizza|plane|plant|plate|player|plug|pole|police car|pony|pot|potato|printer|pumpkin|
-puppet|puppy|purse|rabbit|racket|radiator|radio|raft|rake|raven|razor|remote control|ring|robot|rocket|rope|rose|rucksack|
-rug|ruler|saddle|sailboat|salt shaker|sandal|sandwich|saucer|saw|scarf|school bus|scissors|scooter|screwdriver|seagull|
+puppet|puppy|purse|rabbit|racket|radiator|radio|raft|rake|raven|razor|remote control|ring|robot|rocket|rope|rose|
+rucksack|rug|ruler|saddle|sailboat|salt shaker|sandal|sandwich|saucer|saw|scarf|school bus|scissors|scooter|screwdriver|seagull|
 shark|sheep|shelf|shell|ship|shirt|shoe|shovel|shower|sign|sink|skateboard|skirt|sled|slide|slipper|snail|snowman|soap|
 sock|sofa|spade|spatula|speaker|sphere|spider|sponge|spoon|spray bottle|squirrel|stapler|statue|stool|stop sign|stove|
 strawberry|street lamp|stroller|submarine|suitcase|sunflower|surfboard|swan|swing|sword|table|tablet|tank|tap|taxi|
@@ -37,6 +37,13 @@ _CHINESE = """
 """
 
 
+_IRREGULAR = {
+    "man": "men", "woman": "women", "child": "children", "mouse": "mice", "shelf": "shelves", "knife": "knives",
+    "goose": "geese", "wolf": "wolves", "sheep": "sheep", "deer": "deer", "fish": "fish", "scissors": "scissors",
+    "bookshelf": "bookshelves", "dice": "dice",
+}  # fmt: skip
+
+
 def _listed(words: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for word in words.replace("\n", "").split("|") if word))
 
@@ -49,12 +56,9 @@ CHINESE = _listed(_CHINESE)
 
 def plural(name: str) -> str:
     """The plural of an English name."""
-    irregular = {"man": "men", "woman": "women", "child": "children", "mouse": "mice", "shelf": "shelves", "knife": "knives",
-                 "goose": "geese", "wolf": "wolves", "sheep": "sheep", "deer": "deer", "fish": "fish", "scissors": "scissors",
-                 "bookshelf": "bookshelves", "dice": "dice"}  # fmt: skip
     head, _, last = name.rpartition(" ")
-    if last in irregular:
-        made = irregular[last]
+    if last in _IRREGULAR:
+        made = _IRREGULAR[last]
     elif last.endswith(("s", "x", "ch", "sh")) or last in ("tomato", "potato"):
         made = f"{last}es"
     elif last.endswith("y") and last[-2] not in "aeiou":

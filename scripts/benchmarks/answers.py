@@ -1,9 +1,9 @@
 """How well the answers of models are read: coordinates, captions, choices, bare answers and free prose.
 
-Coordinates are generated in the notations of ``answer_notations`` with known ground truth; captions in the wordings that
-were collected from public question sets (tests/claims/collected), with the names of ``answer_nouns``. Both were written
-before the parser, and without regard to it. Real answers lie in ../shared (or THEODOLITE_SHARED); without the folder,
-their rows are left out.
+Coordinates are generated in the notations of ``answer_notations`` with known ground truth; captions in the wordings
+that were collected from public question sets (tests/claims/collected), with the names of ``answer_nouns``. Notations
+and wordings were collected before the parser was written; what generates answers from them was not. Real answers lie in
+../shared (or THEODOLITE_SHARED); without the folder, their rows are left out.
 """
 
 from __future__ import annotations
@@ -307,11 +307,13 @@ _STYLES = ("{L}. {o}", "({L}) {o}", "{L}) {o}", "{L}: {o}", "{L}、{o}")
 _FORMS = (
     "{L}", "({L})", "{L}.", "{L}) {o}", "{L}. {o}", "**{L}**", "**{L}. {o}**", "Answer: {L}", "Answer: ({L}) {o}",
     "The answer is {L}.", "The answer is ({L}).", "The correct answer is {L}. {o}", "The correct option is ({L}) {o}.",
-    "I would choose {L}.", "Option {L}", "\\boxed{{{L}}}", "$\\boxed{{\\text{{{L}}}}}$", "The final answer is \\boxed{{{L}}}.",
+    "I would choose {L}.", "Option {L}", "\\boxed{{{L}}}", "$\\boxed{{\\text{{{L}}}}}$", 
+    "The final answer is \\boxed{{{L}}}.",
     "<answer>{L}</answer>", "<answer>({L}) {o}</answer>", '{{"answer": "{L}"}}', '```json\n{{"answer": "{L}"}}\n```',
     "Final Answer: {L}", "### Answer\n{L}", "{L} is correct.", "It's {L}.", "So the answer is {L}.", "Therefore, {L}.",
-    "The {o}.", "the {o}", "It is the {o}.", "The answer is the {o}.", "The {o} is {w}.", "The {o} is {w} than the {x}.",
-    "Looking at the image, the {x} is in the back.\n\nAnswer: {L}", "We compare the {x} and the {o}. The answer is {L}.",
+    "The {o}.", "the {o}", "It is the {o}.", "The answer is the {o}.", "The {o} is {w}.",
+    "The {o} is {w} than the {x}.", "Looking at the image, the {x} is in the back.\n\nAnswer: {L}",
+    "We compare the {x} and the {o}. The answer is {L}.",
     "The {x} is not {w}. The {o} is {w}.", "答案是{L}", "选{L}", "答案：({L})", "故选：{L}。", "应该选择{L}选项",
 )  # fmt: skip
 
@@ -363,8 +365,9 @@ def _real() -> Iterator[Figure]:
 
 
 _HOSTILE = (
-    "[", '{"a":', "[{", '["\\', "<a><b>", "<ref>a", "- a: [1,2,3,4]\n", "[1,2,3,4]", "a,1,2,3,4\n", "- a: 1\n  b: 2\n", "|a|1|2|3|4|\n",
-    "```json\n", "The cup is left of the box. ", "if a is left of b, ", "the mug, which is left of it, ", "A. B. ", "<think>", "杯子在", " ",
+    "[", '{"a":', "[{", '["\\', "<a><b>", "<ref>a", "- a: [1,2,3,4]\n", "[1,2,3,4]", "a,1,2,3,4\n", "- a: 1\n  b: 2\n",
+    "|a|1|2|3|4|\n", "```json\n", "The cup is left of the box. ", "if a is left of b, ", "the mug, which is left of it, ", "A. B. ", "<think>",
+    "杯子在", " ",
     "(1,2", "x1=1, ", "<loc0001>", "Image 1:\n", '<point x="1" y="2">a</point>', "\\boxed{", "answer ",
 )  # fmt: skip
 

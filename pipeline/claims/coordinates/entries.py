@@ -224,7 +224,7 @@ def _corners(fields: dict[str, Any]) -> Shape | None:
 def _coordinate_key(fields: dict[str, Any], plain: Mapping[str, str]) -> str | None:
     """The key of an entry's coordinates; 3D boxes come before boxes, and those before points."""
     for keys in (BOX_3D_KEYS, BOX_KEYS, POINT_KEYS):
-        named = [key for short, key in plain.items() if short in keys]
+        named = [key for short, key in plain.items() if short in keys and not _is_object(fields[key])]
         if (key := next((key for key in named if fields[key] is not None), named[0] if named else None)) is not None:
             return key
     if key := next((key for short, key in plain.items() if short in PLACE_KEYS and _is_place(fields[key])), None):
@@ -240,6 +240,11 @@ def _coordinate_key(fields: dict[str, Any], plain: Mapping[str, str]) -> str | N
         and _is_place(fields[key])
     ]
     return others[0] if len(others) == 1 else None
+
+
+def _is_object(value: Any) -> bool:
+    """Whether a value is the entry of a thing called "box" rather than a box."""
+    return isinstance(value, dict) and any(plain_key(key) in BOX_KEYS | BOX_3D_KEYS for key in value)
 
 
 def _is_place(value: Any) -> bool:

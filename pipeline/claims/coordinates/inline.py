@@ -53,9 +53,9 @@ _LINKING_WORDS = alternatives(
     listed(
         "is|are|was|located|positioned|situated|found|visible|seen|marked|given|placed|detected|enclosed|bounded|at|in|"
         "within|by|from|with|to|as|near|around|approximately|about|roughly|span|spans|spanning|occupies|occupying|cover|"
-        "covers|covering|extend|extends|has|have|a|an|the|its|bounding|box|boxes|bbox|bbox_2d|coordinate|coordinates|"
-        "coords|position|location|point|points|region|area|rect|rectangle|pixel|pixels|start_box|end_box|corner|"
-        "polygon|quad|boxed|center|centre|centered|centred|start|min|normalized|normalised|and|can|be|that|which|"
+        "covers|covering|extend|extends|has|have|a|an|the|its|bounding|bounding box|bounding boxes|its box|their boxes|"
+        "bbox|bbox_2d|coordinate|coordinates|coords|position|location|point|points|region|area|rect|rectangle|pixel|pixels|start_box|end_box|corner|"
+        "polygon|quad|boxed|center|centre|centered|centred|start|min|normalized|normalised|and|can be|be|that|which|"
         "top-left|upper-left|bottom-left|lower-left|top left|upper left|bottom left|lower left|topleft"
     )
 )
