@@ -13,7 +13,7 @@ from pipeline.claims.coordinates.leftovers import has_coordinates
 from pipeline.claims.implied import chosen_extreme, order_of_boxes, places_of_boxes
 from pipeline.claims.json_blocks import JsonBlock, find_json, is_numbers, readable, unescaped
 from pipeline.claims.markup import blank, code_fences, first_of, without_coordinates
-from pipeline.claims.prose import parse_prose
+from pipeline.claims.prose import parse_prose, unread
 from pipeline.claims.reasoning import is_cut_off, split_reasoning
 from pipeline.claims.regions import Images, entries_of_json, entries_of_text, regions_of
 from pipeline.claims.resolve import other_names
@@ -38,6 +38,7 @@ class ParsedAnswer:
         spatial_tags: Spatial words of its prose.
         choice: Letter chosen from the question's options.
         problems: What was not understood, and where prose and JSON contradict each other; one sentence each.
+        unread: Sentences of the prose, where it is what is read, that state something about space and give no claim.
     """
 
     text: str
@@ -47,6 +48,7 @@ class ParsedAnswer:
     spatial_tags: tuple[SpatialTag, ...]
     choice: str | None
     problems: tuple[str, ...]
+    unread: tuple[str, ...] = ()
 
 
 def parse_answer(raw: str, images: Images, question: str = "", language: Language = "en") -> ParsedAnswer:
@@ -84,7 +86,8 @@ def parse_answer(raw: str, images: Images, question: str = "", language: Languag
     claims = (*claims, *order_of_boxes(regions), *places_of_boxes(regions), *chosen_extreme(question, choice))
     claims = claims or claims_of_bare_answer(prose.strip(), question, choice)
     sentences = tuple(problem.text(language) for problem in problems)
-    return ParsedAnswer(text, reasoning, regions, claims, spatial_tags(prose), choice, sentences)
+    left = unread(claim_problems) if from_json is None else ()
+    return ParsedAnswer(text, reasoning, regions, claims, spatial_tags(prose), choice, sentences, left)
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,18 @@ def _read(sentence: Sentence, plain: PlainText, memory: Memory) -> tuple[list[Cl
         return claims, []
     if not (claims or _states(sentence)):
         return claims, []
-    return claims, [message(problem or "not_understood", sentence=shorten(sentence.text))]
+    found = message(problem or "not_understood", sentence=shorten(sentence.text), whole=sentence.text)
+    return claims, [found]
+
+
+def unread(problems: Sequence[Message]) -> tuple[str, ...]:
+    """The sentences that state something about space and were not read, but neither hedged ones nor questions.
+
+    Args:
+        problems: Messages of ``parse_prose``.
+    """
+    codes = ("not_understood", "partly_understood")
+    return tuple(" ".join(problem.values["whole"].split()) for problem in problems if problem.code in codes)
 
 
 def _problem(reading: Reading) -> str:

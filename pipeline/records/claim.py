@@ -21,10 +21,11 @@ Point = tuple[float, float, float]
 
 
 class Origin(StrEnum):
-    """Who said it: a model's JSON, a model's prose, the OCR, or the user."""
+    """Who said it: a model's JSON, a model's prose, the model restating its prose, the OCR, or the user."""
 
     MODEL = "model"
     PROSE = "prose"
+    RESTATED = "restated"
     OCR = "ocr"
     GIVEN = "given"
 
@@ -176,6 +177,7 @@ class Region:
         origin: Who gave it.
         attributes: Further fields that the model gave, as texts.
         segmenter: Name and version or model of the segmenter that made the mask; None where the mask was given.
+        shown: Probability that it shows what its name says, by the model's own word; None where it was not asked.
         frame_is_certain: Whether it is known which of several frames it belongs to; ``frame`` is a guess otherwise.
 
     Raises:
@@ -191,6 +193,7 @@ class Region:
     origin: Origin = Origin.MODEL
     attributes: dict[str, str] = field(default_factory=dict)
     segmenter: str | None = None
+    shown: float | None = None
     frame_is_certain: bool = True
 
     def __post_init__(self) -> None:
@@ -207,6 +210,10 @@ class Region:
             mask = np.asarray(self.mask)
             require(mask.ndim == 2, f"The mask of {self.label!r} must have two dimensions, not {mask.ndim}.")
             object.__setattr__(self, "mask", mask.astype(bool, copy=False))
+        require(
+            self.shown is None or 0 <= self.shown <= 1,
+            f"The probability that {self.label!r} is shown must lie between 0 and 1, not {self.shown!r}.",
+        )
         require(
             self.score is None or 0 <= self.score <= 1,
             f"The score of {self.label!r} must lie between 0 and 1, not {self.score!r}.",

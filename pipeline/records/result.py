@@ -171,6 +171,7 @@ class Answer:
         spatial_tags: Spatial words of the text.
         choice: Letter that it chose, for multiple-choice questions.
         problems: What could not be understood, one sentence each.
+        unread: Sentences of its prose that state something about space and give no claim.
         prompt_tokens: Tokens of its prompts, where known.
         completion_tokens: Tokens of what the model wrote to them, where known.
         cached_tokens: Tokens of the prompts whose computation was reused, where known.
@@ -192,6 +193,7 @@ class Answer:
     spatial_tags: tuple[SpatialTag, ...] = ()
     choice: str | None = None
     problems: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cached_tokens: int | None = None

@@ -165,6 +165,7 @@ def settle(group: Sequence[Asked], stages: Stages) -> None:
         except StageError as error:
             asked.failure = _of_one(error)
     if stages.query is not None:
+        _confirm(_going(group), stages, stages.query)
         _ask_again(_going(group), stages, stages.query)
 
 
@@ -212,14 +213,40 @@ def _judge(asked: Asked, answer: Answer | None, stages: Stages) -> None:
     asked.scene, asked.regions, asked.verdicts = verified.scene, verified.regions, verified.verdicts
 
 
-def _ask_again(group: list[Asked], stages: Stages, query: QueryStage) -> None:
-    """Ask again the questions whose answers give a reason to."""
+def _judged(asked: Asked) -> Judged | None:
+    """A judged answer with the verdicts about its own claims; None without an answer."""
     from pipeline.stages.recheck import Judged
 
+    if asked.prompt is None or asked.answer is None:
+        return None
+    return Judged(asked.prompt, asked.answer, asked.verdicts[: len(asked.answer.claims)], asked.regions)
+
+
+def _confirm(group: list[Asked], stages: Stages, query: QueryStage) -> None:
+    """Ask about regions on which claims hang, and judge the claims again with the doubt about them."""
+    looks = []
+    for asked in group:
+        judged = _judged(asked)
+        questions = attempt(query.questions_about, judged) if judged is not None else None
+        if questions is not None and judged is not None and not isinstance(questions, TheodoliteError):
+            looks.append((asked, (judged, questions)))
+    answers = _query([asked for asked, _ in looks], lambda: query.look_again([look for _, look in looks]))
+    for (asked, _), answer in zip(looks, answers, strict=True):
+        if isinstance(answer, StageError):
+            continue
+        try:
+            _judge(asked, answer, stages)
+        except StageError as error:
+            asked.failure = _of_one(error)
+        else:
+            asked.answer = answer
+
+
+def _ask_again(group: list[Asked], stages: Stages, query: QueryStage) -> None:
+    """Ask again the questions whose answers give a reason to."""
     again: list[tuple[Asked, tuple[Judged, tuple[Reason, ...]]]] = []
     for asked in group:
-        if asked.prompt is not None and asked.answer is not None:
-            judged = Judged(asked.prompt, asked.answer, asked.verdicts[: len(asked.answer.claims)], asked.regions)
+        if (judged := _judged(asked)) is not None:
             reasons = attempt(query.reasons_to_ask_again, judged)
             if isinstance(reasons, TheodoliteError):
                 asked.recheck_error = reasons
@@ -236,6 +263,7 @@ def _ask_again(group: list[Asked], stages: Stages, query: QueryStage) -> None:
             asked.recheck_error = _of_one(error)
         else:
             asked.answer, asked.attempts = outcome, (first,)
+    _confirm([asked for asked, _ in again if asked.failure is None and asked.recheck_error is None], stages, query)
 
 
 def _exported(asked: Asked, stages: Stages, folder: Path | None) -> Result | StageError:

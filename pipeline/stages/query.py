@@ -13,6 +13,7 @@ from pipeline.claims.regions import Images
 from pipeline.models.vlm.base import Generation, Request, VisionLanguageModel
 from pipeline.models.vlm.budget import DEFAULT_BUDGET, ImageBudget
 from pipeline.models.vlm.crops import Crop, SecondLook, choose_crops
+from pipeline.models.vlm.followups import formalise_request
 from pipeline.models.vlm.hints import HintMode
 from pipeline.models.vlm.prompt import (
     build_answer_request,
@@ -21,18 +22,35 @@ from pipeline.models.vlm.prompt import (
     shown_frames,
 )
 from pipeline.models.vlm.recheck import build_recheck_request
-from pipeline.records import Answer, Scene
+from pipeline.records import Answer, Scene, Status
 from pipeline.records.error_budget import ErrorBudget
 from pipeline.records.errors import ConfigError, TheodoliteError
 from pipeline.records.message import Language, detect_language
 from pipeline.records.settings import Count, Words, checked
 from pipeline.stages.cache import StageCache
+from pipeline.stages.confirm import Questions, doubted, questions_about
+from pipeline.stages.formalise import with_restated
 from pipeline.stages.generations import generate_all
 from pipeline.stages.hints import read_depth
 from pipeline.stages.outcomes import for_each
 from pipeline.stages.reading import Prompt, grounded_regions, read_answer
 from pipeline.stages.recheck import Judged, Reason, refuted_claims, small_regions
 from pipeline.verify.rules.base import Settings
+
+
+class Formalise(StrEnum):
+    """Whether the model restates as claims what was not read of its prose."""
+
+    OFF = "off"
+    AUTO = "auto"
+
+
+class Confirm(StrEnum):
+    """Which regions the model is shown again, and asked whether they show what their names say."""
+
+    OFF = "off"
+    AUTO = "auto"
+    ALWAYS = "always"
 
 
 class Steps(StrEnum):
@@ -57,6 +75,10 @@ class QueryStage:
         second_look: Objects the model also sees enlarged: ``off`` none; ``auto``, if the model takes crops, objects
             that it sees too small, and, by asking again, objects too small to judge a claim; ``always`` every object
             located before the question is asked.
+        formalise: ``auto`` asks once, without images, for the claims of sentences that state something about space and
+            were not read, if the model takes such questions.
+        confirm: ``always`` asks about every region on which a claim of the answer hangs; ``auto``, where ``recheck`` is
+            1, about those of refuted claims; both only if the model takes such questions.
         budget: Number and size of the frames and crops that the model is shown.
         cache: Cache of generations.
         error_budget: The verifier's error budget.
@@ -76,6 +98,8 @@ class QueryStage:
         batch_size: Count = 8,
         recheck: Annotated[int, Interval(ge=0, le=1)] = 0,
         second_look: Annotated[SecondLook | Literal[False], Words("off, auto or always")] = SecondLook.AUTO,
+        formalise: Annotated[Formalise | Literal[False], Words("off or auto")] = Formalise.AUTO,
+        confirm: Annotated[Confirm | Literal[False], Words("off, auto or always")] = Confirm.AUTO,
         budget: ImageBudget = DEFAULT_BUDGET,
         cache: StageCache | None = None,
         error_budget: ErrorBudget | None = None,
@@ -89,6 +113,8 @@ class QueryStage:
             raise ConfigError(f"query.budget must hold the keys of conf/query/default.yaml, and not be {budget!r}.")
         if self.second_look is SecondLook.AUTO and not model.takes_crops:
             self.second_look = SecondLook.OFF
+        self.formalise = Formalise.OFF if formalise is False else formalise
+        self.confirm = Confirm.OFF if confirm is False else confirm
         self.model = model
         self.language = language
         self.batch_size = batch_size
@@ -145,7 +171,60 @@ class QueryStage:
         Raises:
             TheodoliteError: An error that concerns all questions, such as a missing model.
         """
-        return for_each(self._read, prompts, self._generate(for_each(self.answer_request, prompts)))
+        answers = for_each(self._read, prompts, self._generate(for_each(self.answer_request, prompts)))
+        return self._restated(prompts, answers)
+
+    def _restated(
+        self, prompts: Sequence[Prompt | TheodoliteError], answers: list[Answer | TheodoliteError]
+    ) -> list[Answer | TheodoliteError]:
+        """The answers with the claims by which the model restates what was not read of them."""
+        if self.formalise is Formalise.OFF:
+            return answers
+        asked = [
+            (index, prompt, answer)
+            for index, (prompt, answer) in enumerate(zip(prompts, answers, strict=True))
+            if isinstance(prompt, Prompt) and isinstance(answer, Answer) and answer.unread
+        ]
+        if not asked or not self.model.takes_followups:
+            return answers
+        requests = [
+            formalise_request(
+                prompt.scene,
+                prompt.question,
+                answer.unread,
+                list(dict.fromkeys(region.label for region in answer.regions)),
+                self.language_of(prompt.question),
+            )
+            for _, prompt, answer in asked
+        ]
+        for (index, prompt, answer), said in zip(asked, self._generate(requests), strict=True):
+            if isinstance(said, Generation):
+                language = self.language_of(prompt.question)
+                answers[index] = with_restated(answer, said, len(prompt.scene.frames), language)
+        return answers
+
+    def questions_about(self, judged: Judged) -> Questions | None:
+        """The questions about the regions of an answer; None if none is to be asked."""
+        is_on = self.confirm is Confirm.ALWAYS or (self.confirm is Confirm.AUTO and self.recheck > 0)
+        if not is_on or not self.model.takes_followups:
+            return None
+        statuses = (Status.REFUTED,) if self.confirm is Confirm.AUTO else tuple(Status)
+        claims = [verdict.claim for verdict in judged.verdicts if verdict.status in statuses]
+        language = self.language_of(judged.prompt.question)
+        questions = questions_about(judged.answer, claims, judged.prompt.scene, language, self.budget)
+        return questions if questions.confirm else None
+
+    def look_again(self, asked: Sequence[tuple[Judged, Questions]]) -> list[Answer]:
+        """The answers with the probabilities that their regions show what their names say.
+
+        Raises:
+            TheodoliteError: An error that concerns all questions, such as a missing model.
+        """
+        outcomes = iter(self._generate([request for _, questions in asked for request in questions.requests]))
+        return [
+            doubted(judged.answer, questions, [next(outcomes) for _ in questions.requests])
+            for judged, questions in asked
+        ]
 
     def reasons_to_ask_again(self, judged: Judged) -> tuple[Reason, ...]:
         """Reasons to ask a question again; empty if the answer may stand."""
@@ -166,7 +245,8 @@ class QueryStage:
         """
         crops = [[crop for reason in reasons for crop in reason.crops] for _, reasons in asked]
         generations = self._generate(for_each(self._recheck_request, asked, crops))
-        return for_each(self._read, [judged.prompt for judged, _ in asked], generations, crops)
+        prompts = [judged.prompt for judged, _ in asked]
+        return self._restated(prompts, for_each(self._read, prompts, generations, crops))
 
     def language_of(self, question: str) -> Language:
         """Language of a question's prompt and of the messages about its answer."""

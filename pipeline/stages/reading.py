@@ -72,6 +72,7 @@ def read_answer(
         spatial_tags=parsed.spatial_tags,
         choice=parsed.choice,
         problems=(*parsed.problems, *cut),
+        unread=parsed.unread,
         prompt_tokens=_total(step.prompt_tokens for step in generations),
         completion_tokens=_total(step.completion_tokens for step in generations),
         cached_tokens=_total(step.cached_tokens for step in generations),

@@ -33,8 +33,11 @@ _MOST_CERTAIN = 1e-6
 # Depth whose distance to that of the calibration is larger is unlike it [standard deviations].
 _FAMILIAR = 3.0
 _NEEDS_CALIBRATION = "needs_calibration"
+_NEEDS_CONFIRMATION = "needs_confirmed_region"
 # Boxes that overlap more than this cannot be told apart.
 _SAME_IOU = 0.95
+# Below this, the model says rather no than yes to whether a region shows what its name says.
+_LEAST_SHOWN = 0.5
 
 
 @dataclass(frozen=True)
@@ -135,19 +138,21 @@ class Verifier:
                 views[frame].require(need_of(claim))
                 if relation.objects and _coincide([item.region for item in located]):
                     raise CannotMeasure("same_region", "needs_distinct_regions")
+                trust = _trust([item.region for item in located])
                 if by_depth:
                     finding = judge_alternatives(rule, claim, located, **relation.options)
                     if (own := curves[frame]) is not None:
                         finding = self._calibrated(finding, own[1])
                 else:
                     finding = rule(claim, *located, **relation.options)
+                finding = self._averaged(finding, trust, located)
                 judged.append(_Judged(frame, indices, finding))
             except CannotMeasure as refusal:
                 judged.append(_Judged(frame, indices, _with_all_small(refusal, located)))
         first = next(iter(found))
         key, curve = curves[first] or ("", None)
         verdict = self._fuse(claim, judged, language, curve)
-        if verdict.status is Status.UNDECIDED:
+        if verdict.status is Status.UNDECIDED and not any(_is_doubted(regions[i]) for f in found.values() for i in f):
             verdict = self._merged(claim, views, objects, named, verdict, language, curve)
         if curve is None:
             return verdict
@@ -168,6 +173,21 @@ class Verifier:
             return replace(finding, probability=probability)
         note = finding.note + message("calibration_limits", most=curve.most, verdicts=curve.verdicts)
         return replace(finding, probability=probability, note=note, needs=_NEEDS_CALIBRATION)
+
+    def _averaged(self, finding: Finding, trust: float, located: Sequence[ObjectView]) -> Finding:
+        """The finding averaged over the doubt about its regions: of other things nothing is known.
+
+        It says so where that is what leaves it undecided.
+        """
+        if trust == 1:
+            return finding
+        probability = trust * finding.probability + (1 - trust) / 2
+        averaged = replace(finding, probability=probability)
+        if self._status(finding.probability) is Status.UNDECIDED or self._status(probability) is not Status.UNDECIDED:
+            return averaged
+        least = min((item.region for item in located), key=lambda region: 1.0 if region.shown is None else region.shown)
+        note = finding.note + message("region_doubted", label=least.label, probability=least.shown)
+        return replace(averaged, note=note, needs=_NEEDS_CONFIRMATION)
 
     def _note(self, key: str, curve: Curve, features: Mapping[str, float]) -> CalibrationNote:
         distance = curve.distance(features)
@@ -260,7 +280,7 @@ class Verifier:
             needs = message("needs_meant_frame")
         elif status is Status.UNDECIDED:
             # At exactly one half the note already says why nothing can be decided.
-            explained = probability == 0.5 or strongest.needs == _NEEDS_CALIBRATION
+            explained = probability == 0.5 or strongest.needs in (_NEEDS_CALIBRATION, _NEEDS_CONFIRMATION)
             reason = strongest.note if explained else strongest.note + message("within_error")
             needs = message(strongest.needs)
         return _verdict(claim, language, status, reason, needs, strongest, probability=probability, evidence=evidence)
@@ -269,6 +289,23 @@ class Verifier:
         if probability >= 1 - self.risk:
             return Status.SUPPORTED
         return Status.REFUTED if probability <= self.risk else Status.UNDECIDED
+
+
+def _trust(regions: Sequence[Region]) -> float:
+    """Probability that all regions show what their names say; 1 where the model was not asked.
+
+    Raises:
+        CannotMeasure: If the model denies one of them.
+    """
+    for region in regions:
+        if region.shown is not None and region.shown < _LEAST_SHOWN:
+            shown = message("region_denied", label=region.label, probability=1 - region.shown)
+            raise CannotMeasure(shown, _NEEDS_CONFIRMATION)
+    return math.prod(region.shown for region in regions if region.shown is not None)
+
+
+def _is_doubted(region: Region) -> bool:
+    return region.shown is not None
 
 
 def _coincide(regions: Sequence[Region]) -> bool:

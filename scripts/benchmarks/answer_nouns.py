@@ -18,8 +18,8 @@ nail|napkin|necklace|nest|newspaper|notebook|nurse|oar|onion|orange|ottoman|oven
 parasol|parcel|parrot|passport|peach|peacock|pear|pen|pencil|penguin|pepper|phone|piano|picnic basket|pigeon|pillow|
 pin|pineapple|pipe|pirate|pitcher|pizza|plane|plant|plate|player|plug|pole|police car|pony|pot|potato|printer|pumpkin|
 puppet|puppy|purse|rabbit|racket|radiator|radio|raft|rake|raven|razor|remote control|ring|robot|rocket|rope|rose|
-rucksack|rug|ruler|saddle|sailboat|salt shaker|sandal|sandwich|saucer|saw|scarf|school bus|scissors|scooter|screwdriver|seagull|
-shark|sheep|shelf|shell|ship|shirt|shoe|shovel|shower|sign|sink|skateboard|skirt|sled|slide|slipper|snail|snowman|soap|
+rucksack|rug|ruler|saddle|sailboat|salt shaker|sandal|sandwich|saucer|saw|scarf|school bus|scissors|scooter|
+screwdriver|seagull|shark|sheep|shelf|shell|ship|shirt|shoe|shovel|shower|sign|sink|skateboard|skirt|sled|slide|slipper|snail|snowman|soap|
 sock|sofa|spade|spatula|speaker|sphere|spider|sponge|spoon|spray bottle|squirrel|stapler|statue|stool|stop sign|stove|
 strawberry|street lamp|stroller|submarine|suitcase|sunflower|surfboard|swan|swing|sword|table|tablet|tank|tap|taxi|
 teapot|teddy bear|telescope|television|tent|thermos|tiger|tie|tissue box|toaster|toilet|tomato|toothbrush|torch|towel|

@@ -366,8 +366,8 @@ def _real() -> Iterator[Figure]:
 
 _HOSTILE = (
     "[", '{"a":', "[{", '["\\', "<a><b>", "<ref>a", "- a: [1,2,3,4]\n", "[1,2,3,4]", "a,1,2,3,4\n", "- a: 1\n  b: 2\n",
-    "|a|1|2|3|4|\n", "```json\n", "The cup is left of the box. ", "if a is left of b, ", "the mug, which is left of it, ", "A. B. ", "<think>",
-    "杯子在", " ",
+    "|a|1|2|3|4|\n", "```json\n", "The cup is left of the box. ", "if a is left of b, ",
+    "the mug, which is left of it, ", "A. B. ", "<think>", "杯子在", " ",
     "(1,2", "x1=1, ", "<loc0001>", "Image 1:\n", '<point x="1" y="2">a</point>', "\\boxed{", "answer ",
 )  # fmt: skip
 

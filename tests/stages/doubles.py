@@ -67,6 +67,7 @@ class ScriptedModel(VisionLanguageModel):
     script: Callable[[Request], str]
     identity: str | None = None
     can_ground: bool = True
+    takes_followups: bool = False
     requests: list[Request] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
 

@@ -21,11 +21,18 @@ TopP = Annotated[float, Interval(gt=0, le=1)]
 
 
 class Step(StrEnum):
-    """What a request asks: where the objects are, the user's question, or the question again after a check."""
+    """What a request asks.
+
+    Where the objects are, the user's question, the question again after a check, the claims of an answer in JSON,
+    whether a part of an image shows what its name says, or which of several parts does so best.
+    """
 
     GROUND = "ground"
     ANSWER = "answer"
     RECHECK = "recheck"
+    FORMALISE = "formalise"
+    CONFIRM = "confirm"
+    COMPARE = "compare"
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +131,8 @@ class Generation:
         truncated: Whether the output ended because of the token limit, or because it repeated itself.
         cached_tokens: Tokens of the prompt whose computation was reused, where known.
         timings: Where the time and the memory went, by name; a name ends in its unit.
+        yes_probability: Probability of yes against no as the first word of the answer to a request of the step
+            ``confirm``, where known.
     """
 
     text: str
@@ -137,6 +146,7 @@ class Generation:
     truncated: bool = False
     cached_tokens: int | None = None
     timings: dict[str, float] = field(default_factory=dict)
+    yes_probability: float | None = None
 
 
 Outcome = Generation | TheodoliteError
@@ -159,6 +169,11 @@ class VisionLanguageModel(Backend, Protocol):
     @property
     def takes_crops(self) -> bool:
         """Whether it understands prompts with crops of their images."""
+        return True
+
+    @property
+    def takes_followups(self) -> bool:
+        """Whether it understands the short questions of ``query.formalise`` and ``query.confirm``."""
         return True
 
     def convention(self, generation: Generation | None = None) -> Convention:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.models.vlm.repetition import RepetitionWatch
@@ -38,6 +39,7 @@ class Answer:
         usage: Numbers of tokens.
         fingerprint: Fingerprint of model and server.
         is_cut: Whether it was cut because it repeated itself.
+        first_words: Log-probabilities of the first word that the server weighed, by word.
     """
 
     text: str
@@ -46,6 +48,7 @@ class Answer:
     usage: Any = None
     fingerprint: Any = None
     is_cut: bool = False
+    first_words: Mapping[str, float] = field(default_factory=dict)
 
     def count(self, *names: str) -> Any:
         """The number below these names in ``usage``; None where there is none."""
@@ -69,7 +72,14 @@ def read_whole(completion: Any) -> Answer:
     _check_reported(completion)
     choice = completion.choices[0]
     text, reasoning = _said(choice.message)
-    return Answer(text, reasoning, choice.finish_reason, completion.usage, completion.system_fingerprint)
+    return Answer(
+        text,
+        reasoning,
+        choice.finish_reason,
+        completion.usage,
+        completion.system_fingerprint,
+        first_words=_first_words(choice),
+    )
 
 
 def read_stream(chunks: Iterable[Any], on_text: Callable[[], None]) -> Answer:
@@ -91,6 +101,7 @@ def read_stream(chunks: Iterable[Any], on_text: Callable[[], None]) -> Answer:
     parts: list[tuple[str, str]] = []
     watch = RepetitionWatch()
     finish_reason = usage = fingerprint = None
+    first_words: dict[str, float] = {}
     is_cut = has_chunk = has_choice = False
     try:
         for chunk in chunks:
@@ -101,6 +112,7 @@ def read_stream(chunks: Iterable[Any], on_text: Callable[[], None]) -> Answer:
             fingerprint = getattr(chunk, "system_fingerprint", None) or fingerprint
             for choice in choices or ():
                 has_choice = True
+                first_words = first_words or _first_words(choice)
                 finish_reason = choice.finish_reason or finish_reason
                 text, reasoning = _said(choice.delta) if choice.delta is not None else ("", "")
                 if text or reasoning:
@@ -120,7 +132,28 @@ def read_stream(chunks: Iterable[Any], on_text: Callable[[], None]) -> Answer:
     if finish_reason is None and not is_cut:
         raise BrokenAnswerError
     text, reasoning = ("".join(part[index] for part in parts) for index in (0, 1))
-    return Answer(text, reasoning, finish_reason, usage, fingerprint, is_cut)
+    return Answer(text, reasoning, finish_reason, usage, fingerprint, is_cut, first_words)
+
+
+def yes_probability(first_words: Mapping[str, float]) -> float | None:
+    """Probability of yes against no, from the log-probabilities of an answer's first word; None without either."""
+    shares = {True: 0.0, False: 0.0}
+    for word, log_probability in first_words.items():
+        plain = word.strip(" .,!*\"'").casefold()
+        if plain in ("yes", "是", "no", "否", "不"):
+            shares[plain in ("yes", "是")] += math.exp(min(log_probability, 0.0))
+    total = sum(shares.values())
+    return shares[True] / total if total > 0 else None
+
+
+def _first_words(choice: Any) -> dict[str, float]:
+    """Log-probabilities of the first word of a choice, by word; empty where the server gives none."""
+    content = getattr(getattr(choice, "logprobs", None), "content", None)
+    try:
+        top = content[0].top_logprobs if content else ()
+        return {str(one.token): float(one.logprob) for one in top}
+    except (AttributeError, LookupError, TypeError, ValueError):
+        return {}
 
 
 def reported(error: Any) -> str:

@@ -10,6 +10,7 @@ class NoModel(VisionLanguageModel):
     """A placeholder that answers nothing."""
 
     can_ground = False
+    takes_followups = False
 
     def generate(self, request: Request) -> Generation:
         """Refuse.

@@ -17,7 +17,7 @@ from pydantic import StringConstraints
 
 from pipeline.claims.coordinates.conventions import Convention, Size
 from pipeline.claims.coordinates.families import CoordinateChoice, convention_of
-from pipeline.models.vlm.base import Generation, Outcome, Request, TextPart, TopP, VisionLanguageModel
+from pipeline.models.vlm.base import Generation, Outcome, Request, Step, TextPart, TopP, VisionLanguageModel
 from pipeline.models.vlm.concurrency import answer_concurrently
 from pipeline.models.vlm.endpoint_answers import (
     Answer,
@@ -26,6 +26,7 @@ from pipeline.models.vlm.endpoint_answers import (
     ReportedError,
     read_stream,
     read_whole,
+    yes_probability,
 )
 from pipeline.models.vlm.endpoint_errors import ErrorExplainer, client_retries
 from pipeline.models.vlm.endpoint_images import ImageEncoder, ImageFormat, sent_size_px
@@ -79,6 +80,7 @@ class OpenAIEndpoint(VisionLanguageModel):
         max_side_px: Larger images are reduced to this longer side [px]; None reduces only images with a limit of
             their own.
         extra_body: Further fields of the request, as the server documents them.
+        logprobs: Whether to ask the server for the probability of yes, where the answer is to be yes or no.
         coordinates: Unit of the coordinates in its answers; ``auto`` takes that of the model's family.
 
     Raises:
@@ -100,6 +102,7 @@ class OpenAIEndpoint(VisionLanguageModel):
     image_format: ImageFormat = "png"
     max_side_px: Count | None = 2048
     extra_body: dict[str, Any] | None = None
+    logprobs: bool = True
     coordinates: CoordinateChoice = "auto"
 
     def __post_init__(self) -> None:
@@ -205,6 +208,8 @@ class OpenAIEndpoint(VisionLanguageModel):
             "extra_body": self.extra_body,
             **self._sampling,
         }
+        if self.logprobs and request.step is Step.CONFIRM:
+            body |= {"logprobs": True, "top_logprobs": 10}
         return {**body, "stream": True, "stream_options": {"include_usage": True}} if self.stream else body
 
     def _ask(
@@ -308,6 +313,7 @@ class OpenAIEndpoint(VisionLanguageModel):
             truncated=answer.is_cut or answer.finish_reason == "length",
             cached_tokens=token_count(answer.count("prompt_tokens_details", "cached_tokens")),
             timings=timings,
+            yes_probability=yes_probability(answer.first_words),
         )
 
     def _received(self, text: Any) -> str | None:

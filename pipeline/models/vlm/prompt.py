@@ -220,7 +220,7 @@ def _text_lines(scene: Scene, language: Language) -> str:
 def answer_instruction(language: Language, unit: CoordinateUnit = CoordinateUnit.THOUSANDTHS) -> str:
     """The instruction of every answer's prompt, with the relations of the registry."""
     values = _coordinates(language, unit)
-    return render(language, "answer", relations=_relation_list(language), units=", ".join(Unit), **values)
+    return render(language, "answer", relations=relation_list(language), units=", ".join(Unit), **values)
 
 
 def _coordinates(language: Language, unit: CoordinateUnit) -> dict[str, str]:
@@ -231,7 +231,7 @@ def _coordinates(language: Language, unit: CoordinateUnit) -> dict[str, str]:
     return {"key": key, "numbers": numbers, "coordinates": render(language, f"coordinates_{asked}")}
 
 
-def _relation_list(language: Language) -> str:
+def relation_list(language: Language) -> str:
     """The relations of the registry, grouped by the fields that their claims take."""
     lines = []
     offered = [entry for entry in RELATIONS.values() if not entry.implied]

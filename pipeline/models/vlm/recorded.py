@@ -38,9 +38,9 @@ class Recorded(VisionLanguageModel):
 
     A line has ``response``, and ``id`` (of the item), ``content_hash`` (of frames and question) or both.
     Optional are ``prompt`` or ``question``, ``step`` (such as ``answer`` or ``ground``), ``model``, ``revision``,
-    ``coordinates``, ``prompt_tokens`` and ``completion_tokens``; other fields are ignored. An answer is found by its
-    content hash, or else by the item's id. Among several of one id, the question decides, or else the first without
-    one is taken.
+    ``coordinates``, ``yes_probability``, ``prompt_tokens`` and ``completion_tokens``; other fields are ignored. An
+    answer is found by its content hash, or else by the item's id. Among several of one id, the question decides, or
+    else the first without one is taken; of the steps ``confirm`` and ``compare``, the question is the object's name.
 
     Args:
         path: The file, a regular one; it is read when the first answer is wanted.
@@ -71,6 +71,11 @@ class Recorded(VisionLanguageModel):
     def can_ground(self) -> bool:
         """Whether the file has answers to the grounding step."""
         return any(step is Step.GROUND for _, _, step in self._recording)
+
+    @property
+    def takes_followups(self) -> bool:
+        """Whether the file has answers to short questions about an answer."""
+        return any(step in (Step.FORMALISE, Step.CONFIRM, Step.COMPARE) for _, _, step in self._recording)
 
     def generate(self, request: Request) -> Generation:
         """The recorded answer, verbatim.
@@ -129,6 +134,8 @@ class Recorded(VisionLanguageModel):
         for name in ("model", "revision"):
             if not isinstance(fields.get(name), str | None):
                 raise InputError(f"{where}: {name!r} must be a text.")
+        if not _is_share(fields.get("yes_probability")):
+            raise InputError(f"{where}: 'yes_probability' must be a number from 0 to 1.")
         for name in ("prompt_tokens", "completion_tokens"):
             if fields.get(name) is not None and not is_token_count(fields[name]):
                 raise InputError(f"{where}: {name!r} must be a whole number that is not negative.")
@@ -154,7 +161,12 @@ class Recorded(VisionLanguageModel):
             settings={"recorded": self._path.name} | ({"coordinates": unit} if (unit := _unit(fields)) else {}),
             prompt_tokens=fields.get("prompt_tokens"),
             completion_tokens=fields.get("completion_tokens"),
+            yes_probability=fields.get("yes_probability"),
         )
+
+
+def _is_share(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1)
 
 
 def _unit(fields: dict[str, Any]) -> str | None:

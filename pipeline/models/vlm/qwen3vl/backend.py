@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pipeline.models.device import DeviceName, DtypeName, choose_device, choose_dtype
 from pipeline.models.hub import ModelLocation, locate_model
 from pipeline.models.loading_errors import is_out_of_memory
-from pipeline.models.vlm.base import Generation, ImagePart, Outcome, Request, VisionLanguageModel
+from pipeline.models.vlm.base import Generation, ImagePart, Outcome, Request, Step, VisionLanguageModel
 from pipeline.models.vlm.qwen3vl.encoding import OPEN_THOUGHT, EncodedPrompt, PromptEncoder, check_images
 from pipeline.models.vlm.qwen3vl.engine import Engine, Output
 from pipeline.models.vlm.qwen3vl.loading import Quantization, check_package, close_thought, end_tokens, load
@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 _MEBIBYTE = 2**20
+_YES, _NO = ("Yes", "yes", "YES", "是"), ("No", "no", "NO", "否", "不")
 
 
 @checked
@@ -58,6 +59,7 @@ class Qwen3VL(VisionLanguageModel):
         min_pixels: Smaller images are enlarged to this size [px].
         max_pixels: Larger images are reduced to this size [px]; 1024 of them become one token.
         takes_crops: Whether the checkpoint understands prompts with crops of their images.
+        takes_followups: Whether the checkpoint understands short questions about its own answer.
         lower_resolution: Whether to retry a request that does not fit into the memory with images of at most half as
             many pixels as its largest.
         cache_mb: Most memory for prefixes of prompts [MiB]; 0 caches nothing.
@@ -85,6 +87,7 @@ class Qwen3VL(VisionLanguageModel):
     min_pixels: Count = 65_536
     max_pixels: Count = 1_048_576
     takes_crops: bool = True
+    takes_followups: bool = True
     lower_resolution: bool = True
     cache_mb: NonNegative = 2048
     batch_tokens: Count = 8192
@@ -165,7 +168,7 @@ class Qwen3VL(VisionLanguageModel):
         for (index, prompt), output in zip(prompts.items(), outputs, strict=True):
             if output.looping:
                 logger.warning("The answer for %s repeated itself and was cut.", requests[index].item_id)
-            outcomes[index] = self._generation(prompt, output, prepare_s, max_pixels)
+            outcomes[index] = self._generation(prompt, output, prepare_s, max_pixels, requests[index].step)
         return outcomes
 
     def _answer_with_less(self, requests: dict[int, Request], max_pixels: int) -> dict[int, Outcome]:
@@ -190,7 +193,9 @@ class Qwen3VL(VisionLanguageModel):
             )
         }
 
-    def _generation(self, prompt: EncodedPrompt, output: Output, prepare_s: float, max_pixels: int) -> Generation:
+    def _generation(
+        self, prompt: EncodedPrompt, output: Output, prepare_s: float, max_pixels: int, step: Step
+    ) -> Generation:
         engine, encoder = self._loaded
         text = encoder.text_of(output.tokens)
         return Generation(
@@ -215,6 +220,7 @@ class Qwen3VL(VisionLanguageModel):
                 "first_token_s": prepare_s + output.first_token_s,
                 "prefix_cache_mb": engine.cache_bytes / _MEBIBYTE,
             },
+            yes_probability=None if prompt.opens_thought or step is not Step.CONFIRM else output.yes_probability,
         )
 
     @cached_property
@@ -253,6 +259,7 @@ class Qwen3VL(VisionLanguageModel):
             close_thought(processor),
             int(self.cache_mb * _MEBIBYTE),
             self.batch_tokens,
+            (encoder.first_tokens(_YES), encoder.first_tokens(_NO)),
         )
         return engine, encoder
 

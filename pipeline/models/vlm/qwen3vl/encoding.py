@@ -144,6 +144,11 @@ class PromptEncoder:
         width, height = image.size_px
         return width * height // self._factor**2
 
+    def first_tokens(self, words: Sequence[str]) -> tuple[int, ...]:
+        """The tokens with which the words may begin an output."""
+        ids = [self._processor.tokenizer(word, add_special_tokens=False)["input_ids"] for word in words]
+        return tuple(dict.fromkeys(int(tokens[0]) for tokens in ids if tokens))
+
     def text_of(self, tokens: Sequence[int]) -> str:
         """Text of an output, without special tokens."""
         text: str = self._processor.tokenizer.decode(

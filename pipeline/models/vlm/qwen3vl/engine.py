@@ -40,6 +40,7 @@ class Output:
         first_token_s: Time from the call to the first token [s].
         prefill_s: Share of the time for reading the prompts [s].
         decode_s: Share of the time for generating the outputs, after their first tokens [s].
+        yes_probability: Probability of yes against no as its first token.
     """
 
     tokens: tuple[int, ...]
@@ -49,6 +50,7 @@ class Output:
     first_token_s: float
     prefill_s: float
     decode_s: float
+    yes_probability: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +99,7 @@ class Engine:
         close_thought: Tokens that end the reasoning, the last of which closes it; empty for models that do not reason.
         cache_bytes: Most memory of the cache [bytes].
         batch_tokens: Tokens that one batch may hold, padding and outputs included.
+        polar: Tokens with which yes begins, and those with which no does.
     """
 
     def __init__(
@@ -108,6 +111,7 @@ class Engine:
         close_thought: Sequence[int],
         cache_bytes: int,
         batch_tokens: int,
+        polar: tuple[tuple[int, ...], tuple[int, ...]] = ((), ()),
     ) -> None:
         self._model = model
         self._sampling = sampling
@@ -115,6 +119,7 @@ class Engine:
             sampling.max_new_tokens, sampling.max_thinking_tokens, frozenset(end_tokens), tuple(close_thought)
         )
         self._batch_tokens = batch_tokens
+        self._polar = polar
         text = model.config.text_config
         self._shape = text.num_hidden_layers, text.num_key_value_heads, text.head_dim
         self._token_bytes = 2 * math.prod(self._shape) * model.dtype.itemsize
@@ -195,6 +200,7 @@ class Engine:
         store, mask = self._joined(passes)
         known = [length for one in passes for length in one.known]
         del passes
+        polar = self._yes_probabilities(scores)
         chooser = TokenChooser(self._sampling, len(rows), scores.device)
         active = list(range(len(rows)))
         self._append(rows, active, scores, chooser)
@@ -224,9 +230,18 @@ class Engine:
                 first_token_s=read - started,
                 prefill_s=(read - begun) / len(rows),
                 decode_s=(done - read) / len(rows),
+                yes_probability=yes,
             )
-            for row, length in zip(rows, known, strict=True)
+            for row, length, yes in zip(rows, known, polar, strict=True)
         ]
+
+    def _yes_probabilities(self, scores: torch.Tensor) -> list[float | None]:
+        """Probability of yes against no as the first token of each row."""
+        yes, no = self._polar
+        if not yes or not no:
+            return [None] * len(scores)
+        weights = scores[:, [*yes, *no]].float().softmax(dim=-1)[:, : len(yes)].sum(dim=-1)
+        return [float(weight) for weight in weights]
 
     def _first_passes(self, prompts: Sequence[EncodedPrompt]) -> Iterator[_FirstPass]:
         """Compute and cache all prompts, as many at a time as one pass should."""
