@@ -21,6 +21,7 @@ ELSEWHERE = {
     "claims/chinese_shapes": "claims/test_prose.py",
     "claims/choice_words": "claims/test_choice.py",
     "claims/options": "claims/test_choice.py",
+    "claims/question_patterns": "claims/test_questions.py",
     "config/build*": "config/test_config.py",
     "config/user_folder": "config/test_options.py",
     "console/*_report": "console/test_evaluation_claims.py",
@@ -56,7 +57,7 @@ ELSEWHERE = {
 # Tests of more than one module.
 OF_SEVERAL = {
     "test_end_to_end", "test_hostile", "test_layout", "test_mirror", "test_packaging", "test_samples", "test_nano_*",
-    "claims/coordinates/test_notations", "config/test_config", "geometry/test_geometry_pinned", "synthetic/test_boxes",
+    "claims/coordinates/test_notations", "claims/test_wordings", "config/test_config", "geometry/test_geometry_pinned", "synthetic/test_boxes",
     "datasets/*", "evaluate/depth/test_depth_agreement", "models/*", "records/test_records",
 }  # fmt: skip
 

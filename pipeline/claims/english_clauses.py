@@ -33,6 +33,7 @@ class Predicate:
         end: Where its object begins.
         negated: Whether it is denied.
         quantity: Its number.
+        swapped: Whether the relation is that of its object to its subject.
     """
 
     relations: tuple[str, ...]
@@ -40,6 +41,7 @@ class Predicate:
     end: int
     negated: bool = False
     quantity: Quantity | None = None
+    swapped: bool = False
 
     @property
     def objects(self) -> int:
@@ -194,6 +196,9 @@ class ClauseReader:
                 if relations:
                     return Predicate(tuple(relations), match["second"], match.end(), negated, quantity)
                 return None
+            elif match := patterns.SWAPPED.match(self.mask, at, end):
+                relation = patterns.SWAPPED_RELATIONS[match["w"].casefold()]
+                return Predicate((relation,), match.group(), match.end(), negated, quantity, swapped=True)
             elif match := patterns.DIAGONAL.match(self.mask, at, end):
                 relations = [patterns.SIDES[match["first"].casefold()], patterns.SIDES[match["second"].casefold()]]
                 return Predicate(tuple(relations), match.group(), match.end(), negated, quantity)
@@ -245,7 +250,11 @@ class ClauseReader:
             for subject in subjects
             for relation in predicate.relations
             for group in groups
-            for claim in make_claims(relation, subject, group, quantity, **rest)
+            for claim in (
+                make_claims(relation, group[0], (subject,), quantity, **rest)
+                if predicate.swapped
+                else make_claims(relation, subject, group, quantity, **rest)
+            )
         ]
         self.memory.subjects = subjects
         self.memory.note(*objects, *subjects)
@@ -283,27 +292,37 @@ class ClauseReader:
     def _inverted(self, start: int, end: int) -> list[Claim] | None:
         """Read "To the left of OBJECT is SUBJECT"."""
         at = start
-        while adverb := patterns.ADVERB.match(self.mask, at, end):
-            at = adverb.end()
+        while skipped := patterns.ADVERB.match(self.mask, at, end) or patterns.POSITION.match(self.mask, at, end):
+            at = skipped.end()
         stated = AFTER_BE.match(self.mask, at, end)
-        middle = patterns.THERE_IS.search(self.mask, stated.end(), end) if stated else None
-        if not stated or not middle or RELATIONS[pattern_relation(stated)].objects != 1:
+        if not stated or not (arity := RELATIONS[pattern_relation(stated)].objects):
             return None
+        middle = patterns.THERE_IS.search(self.mask, stated.end(), end)
+        last = patterns.SEEN_LAST.search(self.mask, stated.end(), end) if middle is None else None
+        if middle is None and last is None:
+            return None
+        between = middle if middle is not None else patterns.COMMA.search(self.mask, stated.end(), end)
+        if between is None:
+            return None
+        end = last.start() if last is not None else end
         predicate = Predicate((pattern_relation(stated),), stated.group(), stated.end())
-        object_end = len(self.mask[: middle.start()].rstrip(" ,"))
+        object_end = len(self.mask[: between.start()].rstrip(" ,"))
         try:
-            subjects = self.names.names(middle.end(), end)
+            subjects = self.names.names(between.end(), end)
             self._check_object(predicate, stated.end(), object_end)
             objects = self.names.names(stated.end(), object_end, subjects=subjects)
         except NotUnderstood:
             return None
+        if arity == 2 and len(objects) != 2:
+            return None
         self.memory.subjects = subjects
         self.memory.note(*objects, *subjects)
+        groups = [tuple(objects)] if arity == 2 else [(name,) for name in objects]
         return [
             claim
             for subject in subjects
-            for name in objects
-            for claim in make_claims(predicate.relations[0], subject, (name,), None, **self.rest)
+            for group in groups
+            for claim in make_claims(predicate.relations[0], subject, group, None, **self.rest)
         ]
 
     def _existence(self, start: int, end: int) -> list[Claim] | None:

@@ -37,17 +37,23 @@ class NameReader:
         start, end = self.sentence.trimmed(start, end)
         if both := patterns.BOTH.match(self.mask, start, end):
             start = both.end()
+        if subjects is None and (only := patterns.ONLY.match(self.mask, start, end)):
+            start = only.end()
         if subjects is None and (also := patterns.SUBJECT_TAIL.search(self.mask, start, end)):
             end = also.start()
         whole = noun_phrase(self.sentence, start, end)
         if whole is not None and not re.search(r"\band\b|,", self.mask[start:end]):
             return [whole]
+        # "Indeed, the mug" is no list, and "the lamp, tall and slim" is none of things.
+        if subjects is None and "," in self.mask[start:end] and not patterns.JOINS.search(self.mask, start, end):
+            raise NotUnderstood
         names: list[str] = []
         at = start
         for separator in (*patterns.LIST.finditer(self.mask, start, end), None):
             part_end = separator.start() if separator else end
             if self.mask[at:part_end].strip():
-                if names and subjects is not None and not self._may_follow(at, part_end):
+                is_bare = not self._may_follow(at, part_end)
+                if names and is_bare and (subjects is not None or "," in self.mask[start:end]):
                     raise NotUnderstood
                 names += self.name(at, part_end, subjects)
             at = separator.end() if separator else end

@@ -49,6 +49,8 @@ _WIDE_OBJECTS = frozenset(
 )
 
 
+# "Standing on the balcony" names nothing.
+_PLACING = frozenset(listed("on|in|at|by|with|next|under|over|near|behind|above|below|the|a|an"))
 _NOT_COUNTED = frozenset(
     listed(
         "way|option|reason|thing|possibility|answer|choice|step|side|part|time|kind|type|example|point|claim|statement|"
@@ -84,6 +86,8 @@ def noun_phrase(sentence: Sentence, start: int, end: int) -> str | None:
     plain = (mask[: written.start()] if written else mask).split()
     lower = [token if token == "A" else token.casefold() for token in plain]
     if not plain or len(plain) > 8 or not all(_TOKEN.fullmatch(token) for token in plain):
+        return None
+    if lower[0].endswith("ing") and len(lower) > 1 and lower[1] in _PLACING:
         return None
     if any(token in _NOT_IN_NAMES for token in lower) or lower[0] in _INNER or lower[-1] in _INNER:
         return None

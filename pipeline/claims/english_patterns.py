@@ -11,8 +11,7 @@ HEDGE = re.compile(
     r"\b(?:if|whether|unless|could|(?<!the )(?<!a )(?<!this )(?<!watering )(?<!trash )(?<!garbage )(?<!soda )(?<!tin )"
     r"(?<!beer )(?<!spray )can(?!\s+(?:be\s+(?:seen|found)|see|is|are|isn't|of|on|in|and|with|lies|sits|"
     r"stands|has)\b|\s*(?:$|[,:)]))|cannot|can't|couldn't|may|might|maybe|perhaps|possibly|probably|presumably|"
-    r"likely|"
-    r"unlikely|would|wouldn't|should|shouldn't|will|won't|must|needs?|seems?|seemed|appears?|appeared|apparently|"
+    r"likely|normally|generally|in\s+general|unlikely|would|wouldn't|should|shouldn't|will|won't|must|needs?|seems?|seemed|appears?(?!\s+(?:in|on|above|below|beneath|under|behind|between|at|left|right|to\s+the)\b)|appeared|apparently|"
     r"suggests?|"
     r"suppose|assum(?:e|es|ing)|imagine|think|believe|guess|hard to|difficult to|not sure|unsure|unclear|uncertain|"
     r"unknown|impossible|potentially|supposedly|hypothetically|either|or|as if|as though|in order to|"
@@ -26,13 +25,15 @@ HEDGE = re.compile(
 
 _I = re.IGNORECASE
 LEAD = re.compile(
-    r"\s*(?:(?:yes|no|so|therefore|thus|hence|overall|also|and|first|second|third|finally|"
+    r"\s*(?:(?:yes|no|okay|ok|sure|indeed|hmm+|well|honestly|interestingly|visually|spatially|notably|obviously|of\s+course|"
+    r"actually|in\s+the\s+end|if\s+you\s+look\s+(?:closely|carefully)|of\s+the\s+(?:two|three)|in\s+terms\s+of\s+\w+|"
+    r"so|therefore|thus|hence|overall|also|and|first|second|third|finally|"
     r"in (?:fact|summary|short|conclusion)|"
     r"additionally|moreover|furthermore|meanwhile|similarly|specifically|as (?:shown|seen)(?: here)?|here|now|clearly|"
     r"(?:based on|looking at|in|from|as (?:shown|seen) in) (?:the|this) (?:given )?"
     r"(?:image|picture|photo|scene|frame|view)|"
     r"(?:final |correct |short )?answer|conclusion|observation|explanation|note|relative to the camera)\s*[,:]\s*"
-    r"|(?:therefore|thus|hence|so|also|and)\s+)",
+    r"|(?:therefore|thus|hence|so|also|and|it(?:'s|\s+is)\s+(?:true|clear)\s+that)\s+)",
     _I,
 )
 FRAME_LEAD = re.compile(
@@ -65,6 +66,8 @@ BOUNDARY = re.compile(
     _I,
 )
 """Where a clause, a part of a list or a remark may begin."""
+JOINS = re.compile(r"\s(?:and|as\s+well\s+as|along\s+with)\s", _I)
+"""Words without which commas make no list."""
 LIST = re.compile(r"\s*,\s*(?:and\s+)?|\s+and\s+|\s+as\s+well\s+as\s+|\s+along\s+with\s+", _I)
 BOTH = re.compile(r"both\s+(?:of\s+)?", _I)
 SUBJECT_TAIL = re.compile(
@@ -77,6 +80,17 @@ ONE = re.compile(
     _I,
 )
 NEITHER = re.compile(r"neither\s+(?P<a>.+?)\s+nor\s+(?P<b>.+?)$", _I)
+SCOPE = re.compile(
+    r"(?:normally|generally|usually|typically|often|ideally|hypothetically|traditionally|in\s+theory|in\s+general|"
+    r"in\s+(?:an?|any|most|the)\s+(?:typical|usual|original|ideal|other)|according\s+to|as\s+(?:the\s+)?\w+\s+(?:says?|states?|claims?|suggests?|shows?)|"
+    r"imagine|suppose|assume|let's\s+say|i\s+(?:wish|hope)|it\s+would)\b",
+    _I,
+)
+"""Words at the start of a sentence that speak of another image than this one, or of what somebody says."""
+CORRECTION = re.compile(
+    r"\s*(?:actually|wait|correction|sorry|no\s*,|hold\s+on|on\s+second\s+thought|i\s+mean|rather)\b", _I
+)
+"""Words at the start of a sentence that takes another one back."""
 CONDITION = re.compile(
     r"(?:,\s*|and\s+|but\s+|so\s+|even\s+)*(?:if|unless|whether|suppose|assuming|provided|when(?!\s+(?:viewed|"
     r"seen))|whenever|until|before|after|in\s+case)\b",
@@ -93,6 +107,14 @@ ATTRIBUTION = re.compile(
 SHOWS_THAT = re.compile(r"\b(?:see|seen|notice|observe|shows?|clear|evident|obvious|visible|find|note)\s*$", _I)
 """Words after which "that" introduces what is the case."""
 DETERMINER = re.compile(r"\b(?:the|an?|another|this|that|one)\s+|(?=\ue000)(?<!\ue000)", _I)
+SWAPPED = re.compile(r"(?P<w>shorter|narrower|thinner)\s+(?:than|compared\s+(?:to|with))", _I)
+"""Comparisons that say of the object what the relation says of the subject."""
+SWAPPED_RELATIONS = {"shorter": "taller", "narrower": "wider", "thinner": "wider"}
+ORDER_OF_NAMES = re.compile(
+    r"(?:from\s+)?(?P<from>left|right)\s+to\s+(?P<to>right|left)\s*(?:,|:|there\s+(?:is|are)|(?:we|you|i)\s+(?:can\s+)?see|are|is)*\s+(?P<list>.+)",
+    _I,
+)
+"""An order along the image: "from left to right, a lamp, a bed and a wardrobe"."""
 SHOWN = re.compile(
     r"(?:(?:i|we|you|one)\s+(?:can\s+)?(?:see|notice|find|observe)|(?:the|this)\s+(?:image|picture|photo|"
     r"photograph|scene|frame|view)\s+"
@@ -109,7 +131,7 @@ AFTER_NAME = re.compile(
     r"(?:in|on|at|near|by|with|behind|above|below|under|and|that|which|who|\w+ing|parked|placed|located)\b|$", _I
 )
 """What may follow the name of a thing that an image shows."""
-ONLY = re.compile(r"(?:only|just|also)\s+", _I)
+ONLY = re.compile(r"(?:only|just|also)\s+(?=(?:the|an?|one|two|\ue000))", _I)
 WORD_END = re.compile(r"(?<=\S)(?=\s)|(?<=\S)$")
 VERB_LIKE = re.compile(
     r"(?:is|are|can|left|has|have|looks?|wears?|holds?|faces?|dominates?|\w{2,}(?:s|ed))\b(?!\s+of\b)", _I
@@ -123,17 +145,25 @@ PLACE_IN_IMAGE = re.compile(
 )
 """A place in the image, which states nothing about two objects."""
 _POSTURES = (
-    r"lies|sits|stands|rests|hangs|waits|leans|remains|appears(?=\s+(?:in front|behind|above|below|to the|on|between))"
+    r"lies|sits|stands|rests|hangs|waits|leans|remains|hovers|flies|floats|runs|rises|towers|looms|sleeps|naps|hides|"
+    r"crouches|kneels|squats|perches|dangles|swings|stretches|extends|sprawls|lounges|reclines|grows|stays|stops|parks|"
+    r"balances|dozes|appears|ha(?:s|ve)\s+been\s+(?:placed|left|put|set|stowed|parked|stored|laid|hung|positioned)"
 )
 IS_OR_ARE = re.compile(
-    rf"\s(?:(?:is|are)(?:\s*(?P<not>\bnot|n't))?(?:\s+being)?|(?:can|could)\s+be\s+(?:seen|found)|{_POSTURES})\s+", _I
+    rf"\s(?:(?:is|are)(?:\s*(?P<not>\bnot|n't))?(?:\s+being)?|(?:can|could)\s+be\s+(?:seen|found)|{_POSTURES})\s+"
+    r"|(?<=\bit)'s\s+|(?<=there)'s\s+",
+    _I,
 )
-BASE_POSTURE = re.compile(r"\s(?:lie|sit|stand|rest|hang|wait|lean|remain)\s+", _I)
+BASE_POSTURE = re.compile(
+    r"\s(?:lie|sit|stand|rest|hang|wait|lean|remain|hover|fly|float|run|rise|sleep|hide|stay|grow)\s+", _I
+)
 DOES_NOT = re.compile(r"\s(?:does|do)(?:\s+not|n't)\s+", _I)
 _PARTICIPLES = (
     r"located|positioned|situated|placed|sitting|standing|lying|resting|seated|parked|found|hanging|hung|mounted|"
     r"set|perched|visible|seen|"
-    r"leaning|waiting|walking|laid|kept|stacked|installed|fixed|tucked|shown|centered|centred"
+    r"leaning|sleeping|napping|hiding|flying|floating|hovering|running|crouching|kneeling|growing|stowed|left|tucked|stored|"
+    r"attached|fastened|nestled|anchored|docked|displayed|arranged|dozing|hidden(?!\s+(?:by|behind|from))|"
+    r"waiting|walking|laid|kept|stacked|installed|fixed|tucked|shown|centered|centred"
 )
 POSITION = re.compile(rf"(?:{_PARTICIPLES})\s+", _I)
 ADVERB = re.compile(
@@ -141,7 +171,7 @@ ADVERB = re.compile(
     r"still|"
     r"much|far|a\s+bit|a\s+little|noticeably|significantly|considerably|somewhat|physically|visibly|well|mostly|"
     r"completely|fully|"
-    r"diagonally|both|all|even|only|entirely|largely|heavily|being|on\s+the\s+phone|farther|further|in\s+the\s+middle,)\s+",
+    r"diagonally|both|all|even|only|entirely|largely|heavily|being|on\s+the\s+phone|farther|further|half|about|roughly|approximately|immediately|off|in\s+the\s+middle,)\s+",
     _I,
 )
 SIDES = {
@@ -229,7 +259,7 @@ COUNTING = re.compile(r"\bthere\s+(?:is|are)\s+(?:exactly\s+)?(\w+)\s|\bnumber\s
 RESTRICTED = re.compile(r"\s(?:on|in|at|with|without|for)\s", _I)
 """Words that restrict a count: "two cups on the table" does not state how many cups there are."""
 EXISTS = re.compile(
-    r"(?:there\s+(?:is|are)|(?:you'll|you\s+(?:can|will))\s+(?:find|see)|(?:i|we|you)\s+(?:can\s+)?(?:see|find|"
+    r"(?:there(?:'s|\s+is|\s+are)|(?:you'll|you\s+(?:can|will))\s+(?:find|see)|(?:i|we|you)\s+(?:can\s+)?(?:see|find|"
     r"notice))\s+(?=(?:an?|the|another)\s|\ue000)",
     _I,
 )
@@ -238,6 +268,11 @@ THERE_IS = re.compile(
     r"one)\s|\ue000)",
     _I,
 )
+SEEN_LAST = re.compile(
+    r"\s+(?:can\s+be\s+(?:seen|found)|(?:is|are)\s+(?:visible|located|seen|placed|positioned|found))\s*$", _I
+)
+"""Words at the end of "directly left of the printer, a stack of paper can be seen"."""
+COMMA = re.compile(r"\s*,\s*")
 MEASURE_OF_WORD = dict(
     tall="height", high="height", height="height", wide="width", width="width", deep="depth", depth="depth"
 )

@@ -50,10 +50,25 @@ class ShapeReader:
                     for first, second in pairwise(names)
                     for claim in make_claims(relation, str(first), (str(second),), None, **self.rest)
                 ]
+        if (order := patterns.ORDER_OF_NAMES.fullmatch(words)) and order["from"].casefold() != order["to"].casefold():
+            return self._in_order(order, start)
         for template in TEMPLATES:
             if (match := template.pattern.fullmatch(words)) and (claims := self._of_template(template, match, start)):
                 return claims
         return None
+
+    def _in_order(self, order: re.Match[str], start: int) -> list[Claim] | None:
+        """The claims of things that are listed from left to right, or from right to left."""
+        try:
+            names = self.names.names(start + order.start("list"), start + order.end("list"))
+        except NotUnderstood:
+            return None
+        relation = "left_of" if order["from"].casefold() == "left" else "right_of"
+        return [
+            claim
+            for first, second in pairwise(names)
+            for claim in make_claims(relation, first, (second,), None, **self.rest)
+        ] or None
 
     def _of_template(self, template: Template, match: re.Match[str], start: int) -> list[Claim] | None:
         groups = {key: words for key, words in match.groupdict().items() if words}

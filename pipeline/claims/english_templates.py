@@ -122,7 +122,6 @@ TEMPLATES: tuple[Template, ...] = (
     _template(
         rf"{{A}}\s+{_BE}\s+{_ADVERBS}{_words(_COMPARATIVE)}\s+{_TO}\s+{{B}}(?:\s+(?:is|are))?", by_word=_COMPARATIVE
     ),
-    _template(r"{A}\s+(?:is|are)\s+(?:\w+ly\s+)?(?P<w>shorter)\s+than\s+{B}(?:\s+is)?", by_word={"shorter": "-taller"}),
     _template(
         r"{A}\s+(?:is|are)\s+(?:\w+ly\s+)?(?P<w>narrower|thinner)\s+than\s+{B}(?:\s+in\s+width|\s+is)?",
         by_word={"narrower": "-wider", "thinner": "-wider"},

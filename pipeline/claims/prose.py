@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pipeline.claims.english_memory import Memory
-from pipeline.claims.english_patterns import COUNTING
+from pipeline.claims.english_patterns import CORRECTION, COUNTING
 from pipeline.claims.markup import PlainText, first_of, plain_text, shorten
 from pipeline.claims.prose_chinese import CHINESE, read_chinese
 from pipeline.claims.prose_chinese import COUNTING as COUNTING_CHINESE
@@ -20,6 +20,7 @@ from pipeline.claims.sentences import Sentence, sentences
 from pipeline.claims.spatial_words import states_space
 from pipeline.records import Claim
 from pipeline.records.message import Message, message
+from pipeline.records.relations import RELATIONS
 
 _MOST_CLAIMS = 500
 _MOST_SENTENCES = 5000
@@ -49,9 +50,19 @@ def parse_prose(text: str, labels: Sequence[str] = ()) -> tuple[tuple[Claim, ...
             problems.append(message("too_many_claims", most=_MOST_CLAIMS))
             break
         found, problem = _read(sentence, plain, memory)
+        if found and CORRECTION.match(sentence.mask):
+            kept = [claim for claim in claims if not any(_is_taken_back(claim, by) for by in found)]
+            problems += [message("taken_back", count=len(claims) - len(kept))] if len(kept) < len(claims) else []
+            claims = kept
         claims += found
         problems += problem
     return tuple(claims), first_of(problems)
+
+
+def _is_taken_back(claim: Claim, by: Claim) -> bool:
+    """Whether a correction speaks of the same things in the same respect."""
+    things, others = ({c.subject.casefold(), (c.object or "").casefold()} for c in (claim, by))
+    return things == others and RELATIONS[claim.relation].rule == RELATIONS[by.relation].rule
 
 
 def _read(sentence: Sentence, plain: PlainText, memory: Memory) -> tuple[list[Claim], list[Message]]:

