@@ -10,6 +10,7 @@ from pipeline.claims.claims_json import claims_from_json
 from pipeline.claims.conflicts import conflicts
 from pipeline.claims.coordinates.images import Headings
 from pipeline.claims.coordinates.leftovers import has_coordinates
+from pipeline.claims.coordinates.units import stated_unit
 from pipeline.claims.implied import chosen_extreme, order_of_boxes, places_of_boxes
 from pipeline.claims.json_blocks import JsonBlock, find_json, is_numbers, readable, unescaped
 from pipeline.claims.markup import blank, code_fences, first_of, without_coordinates
@@ -111,7 +112,7 @@ def _located(text: str, images: Images) -> _Located:
     rest = blank(plain, [(block.start, block.end) for block in blocks])
     in_text = entries_of_text(rest)
     found = sorted([*from_json, *(entry for _, _, entry in in_text)], key=lambda entry: entry.position)
-    regions, problems = regions_of(found, images, Headings(text, images.frame_count))
+    regions, problems = regions_of(found, images, Headings(text, images.frame_count), stated_unit(text))
     if not regions and not problems and not broken and has_coordinates(rest if from_json else plain):
         problems = (message("coordinates_not_read"),)
     spans = [(block.start, block.end) for block in blocks]

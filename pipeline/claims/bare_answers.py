@@ -12,6 +12,7 @@ from pipeline.claims.options import options_of
 from pipeline.claims.phrases import relation_named
 from pipeline.claims.prose import parse_prose
 from pipeline.claims.quantities import Quantity, parse_count, parse_quantity
+from pipeline.claims.question_patterns import ORDER
 from pipeline.claims.questions import Asked, bare_name, read_question, things_of
 from pipeline.records import Claim, Origin, Unit
 from pipeline.records.errors import RecordError
@@ -152,8 +153,8 @@ def _echoes(words: str, asked: Asked) -> bool:
 
 def _of_number(words: str, asked: Asked) -> list[Claim]:
     quantity = parse_quantity(_NUMBER_TAIL.sub("", _NUMBER_LEAD.sub("", words)))
-    if quantity is not None and quantity.unit is None and asked.in_metres:
-        quantity = replace(quantity, unit=Unit.METRE)
+    if quantity is not None and quantity.unit is None and asked.unit is not None:
+        quantity = replace(quantity, unit=asked.unit)
     if quantity is None or quantity.unit in (None, Unit.FRACTION, Unit.COUNT):
         return []
     rest = {"measure": asked.measure} if asked.measure else {}
@@ -162,7 +163,7 @@ def _of_number(words: str, asked: Asked) -> list[Claim]:
 
 def _of_count(words: str, asked: Asked) -> list[Claim]:
     match = _COUNTED.fullmatch(words)
-    number = parse_count(match["n"]) if match else 0 if _ZERO.fullmatch(words) else None
+    number = 0 if _ZERO.fullmatch(words) else parse_count(match["n"]) if match else None
     if number is None or _RANGE.search(words):
         return []
     what = bare_name(match["what"]) if match else ""
@@ -219,6 +220,13 @@ def _of_which(words: str, asked: Asked) -> list[Claim]:
     if _SAME.fullmatch(words) and len(things) == 2 and asked.relation in _DEPTHS:
         return make_claims("same_depth", things[0], (things[1],), None)
     if _OPEN.search(words):
+        return []
+    tail = _COMPARED_TAIL.search(words.strip())
+    if (
+        tail
+        and (said := re.sub(r"\W|is|更|比较|一些", "", tail.group().casefold()))
+        and ORDER.get(said, asked.relation) != asked.relation
+    ):
         return []
     name = bare_name(_COMPARED_TAIL.sub("", _NAME_LEAD.sub("", words.strip())))
     label = re.fullmatch(r"(?:point\s+)?([A-H])", name)

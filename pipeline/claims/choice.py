@@ -36,7 +36,7 @@ _STATED = re.compile(
     r"|\b(?:correct|right|best|final)\s[^.\n?!]{0,60}?\b(?:is|would\s{1,4}be)|\b(?:it|that)(?:'s|\s{1,4}is|"
     r"\s{1,4}would\s{1,4}be|\s{1,4}must\s{1,4}be)"
     r"|\b(?:so|therefore|thus|hence|picture|image|most\s{1,4}likely|probably|(?:pick|choose)\s{1,4}one)\s{0,2},?"
-    r"|答案(?:应该|应当|应)?[是为选]?|正确(?:选项|答案)(?:应该)?[是为]?|(?:我)?(?:应该?|故|所以|因此)?(?:选择?|选项)|(?:我)?(?:认为|觉得)(?:是|选)?|答)"
+    r"|答案(?:应该|应当|应)?[是为选]?|正确(?:选项|答案)(?:应该)?[是为]?|(?:我)?(?:应该?|故|所以|因此)?(?:选择?|选项)|(?:我)?(?:认为|觉得)(?:是|选)?|答|而是)"
     rf"\s{{0,4}}[】*]{{0,3}}[:：=]?\s{{0,4}}(?:(?:option|choice|letter|选项)\s{{0,4}})?{_MARK}(?P<letter>[A-H1-8]){_END}",
     re.IGNORECASE,
 )

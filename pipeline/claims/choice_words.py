@@ -6,6 +6,10 @@ import re
 from collections.abc import Mapping
 
 from pipeline.claims.markup import alternatives
+from pipeline.claims.names import names_match
+from pipeline.claims.prose import parse_prose
+from pipeline.claims.quantities import NUMBER_WORDS
+from pipeline.claims.questions import Asked, read_question
 from pipeline.claims.spatial_words import spatial_tags
 
 _YES = frozenset({"yes", "true", "correct", "是", "是的", "对", "正确", "有", "可以", "能"})
@@ -16,6 +20,25 @@ _LEADING = re.compile(
     re.IGNORECASE,
 )
 _LEADING_CHINESE = re.compile(r"\W*(是的|不是|不对|正确|错误|没有|否|对|错|是)(?=[，,。.！!\s]|$)")
+_TRAILING = re.compile(
+    r"\b(?:so|therefore|thus|hence),?\s+(?:the\s+answer\s+is\s+)?(yes|no|true|false)\W*$", re.IGNORECASE
+)
+_A_PAIR = 2
+INVERSE = {
+    "left_of": "right_of", "right_of": "left_of", "above": "below", "below": "above", "in_front_of": "behind",
+    "behind": "in_front_of", "closer": "farther", "farther": "closer", "larger": "smaller", "smaller": "larger",
+}  # fmt: skip
+"""The relation that says the same with subject and object exchanged."""
+_OPPOSITES = {
+    "closer": r"\b(?:farther|further|behind|more distant|farthest|furthest|back)\b|远|后",
+    "farther": r"\b(?:closer|nearer|in front|nearest|closest)\b|近|前",
+    "larger": r"\b(?:smaller|smallest|tiny)\b|小",
+    "smaller": r"\b(?:larger|bigger|largest|biggest)\b|大",
+    "taller": r"\b(?:shorter|lower|shortest)\b|矮|低",
+    "wider": r"\b(?:narrower|thinner)\b|窄",
+    "in_front_of": r"\b(?:behind|farther|further)\b|后",
+    "behind": r"\b(?:in front|closer|nearer)\b|前",
+}
 _OPEN = re.compile(
     r"\b(?:can(?:no|')t|cannot|could not|unable|unsure|not sure|unclear|unknown|uncertain|impossible|hard to|"
     r"difficult to|neither|none|"
@@ -25,9 +48,11 @@ _OPEN = re.compile(
     re.IGNORECASE,
 )
 _DENIED = re.compile(
-    r"\b(?:not|isn't|aren't|never|no longer|nor|wrong|incorrect|rather than|instead of)\b|不是|不在|没有|错误|而非",
+    r"\b(?:would|too|not|isn't|aren't|never|no longer|nor|wrong|incorrect|rather than|instead of)\b|"
+    r"不是|不在|没有|错误|而非",
     re.IGNORECASE,
 )
+_ASIDE = re.compile(r",\s*(?:which|who|that)\s[^.]*?(?=,|\.|$)|\bcompared\s+(?:to|with)[^.,]*", re.IGNORECASE)
 _SENTENCE = re.compile(r"[.!。！;；\n]+(?=\s|$|[^\d\s])")
 _REFERENCE = re.compile(
     r"\b(?:than|compared\s+(?:with|to)|relative\s+to|in\s+relation\s+to|with\s+respect\s+to|next\s+to|beside|"
@@ -45,6 +70,7 @@ _WHERE = re.compile(
     r"(?P<c>[^，,。？\s]{1,12})在(?P<d>[^，,。？\s]{1,12}?)的",
     re.IGNORECASE,
 )
+_CHINESE_NUMBERS = dict(zip("一二两三四五六七八九十", (1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 10), strict=True))
 _LABEL = re.compile(r"(?:the\s+)?(?:point\s+|object\s+|box\s+|点)?([A-H])(?:\s+(?:is|has|lies)\b.*)?", re.IGNORECASE)
 
 
@@ -57,15 +83,20 @@ def chosen_by_words(words: str, options: Mapping[str, str], question: str) -> st
         question: The question.
     """
     same = [letter for letter, option in options.items() if option and _plain(option) == _plain(words)]
+    if not same and (one := re.fullmatch(r"(?:the\s+)?([\w-]+)\s+one\W*", words.strip(), re.IGNORECASE)):
+        same = [letter for letter, option in options.items() if one[1].casefold() in option.casefold().split()]
     if len(same) == 1:
         return same[0]
     if (letter := _yes_or_no(words, options)) is not None:
         return letter or None
-    if len(words) > 2000 or _OPEN.search(words):
+    if len(words) > 2000 or _OPEN.search(_ASIDE.sub(" ", words)):
         return None
+    asked = _asked(question, options)
+    if asked is not None and (decided := _by_claims(words, asked, options)) is not None:
+        return decided or None
     named: list[str] = []
     for sentence in _SENTENCE.split(words):
-        if _DENIED.search(sentence):
+        if _DENIED.search(sentence) or (asked is not None and _is_opposite(sentence, asked)):
             continue
         main = _REFERENCE.sub(" ", sentence)
         stated = _STATED.search(main)
@@ -78,12 +109,57 @@ def chosen_by_words(words: str, options: Mapping[str, str], question: str) -> st
     return named[0]
 
 
+def _asked(question: str, options: Mapping[str, str]) -> Asked | None:
+    """What a question asks about its options: which stands first, or what is related to something."""
+    stem = re.split(r"[?？\n]", question)[0].strip()
+    asked = read_question(question) or read_question(f"{stem}? {', '.join(options.values())}")
+    return asked if asked is not None and asked.kind in ("which", "what") else None
+
+
+def _by_claims(words: str, asked: Asked, options: Mapping[str, str]) -> str | None:
+    """The option that the claims of an answer choose; "" if they choose several; None if they choose none."""
+    wanted, turned = asked.relation.removeprefix("-"), asked.relation.startswith("-")
+    firsts: list[str] = []
+    for claim in parse_prose(words)[0]:
+        relation, first, second = str(claim.relation), claim.subject, claim.object or ""
+        if claim.negated or relation not in (wanted, INVERSE.get(wanted)):
+            continue
+        if (relation == wanted) == turned:
+            # That one thing stands behind another does not make the other the first of many.
+            if asked.kind == "which" and len(options) > _A_PAIR:
+                continue
+            first, second = second, first
+        if asked.kind == "which" or any(names_match(second, thing) for thing in asked.objects):
+            firsts.append(first)
+    chosen = {letter for first in firsts for letter in _named_by(first, options)}
+    if not chosen:
+        return None
+    return chosen.pop() if len(chosen) == 1 else ""
+
+
+def _named_by(name: str, options: Mapping[str, str]) -> list[str]:
+    """The options that a name means: those of its letter, else of its words, else of its head noun."""
+    labels = {
+        letter: match[1].upper() for letter, option in options.items() if (match := _LABEL.fullmatch(option.strip()))
+    }
+    if len(labels) == len(options) and (said := _LABEL.fullmatch(name.strip())):
+        return [letter for letter, label in labels.items() if label == said[1].upper()]
+    same = [letter for letter, option in options.items() if _plain(name) == _plain(option)]
+    return same or [letter for letter, option in options.items() if names_match(name, option)]
+
+
+def _is_opposite(sentence: str, asked: Asked) -> bool:
+    """Whether a sentence compares by the opposite of what is asked: "farther" where "closer" is."""
+    words = _OPPOSITES.get(asked.relation.removeprefix("-"))
+    return words is not None and re.search(words, sentence, re.IGNORECASE) is not None
+
+
 def _yes_or_no(words: str, options: Mapping[str, str]) -> str | None:
     """The option that a leading yes or no chooses; "" if the options are yes and no, and the answer says neither."""
     sides = {letter: _side(option) for letter, option in options.items()}
     if set(sides.values()) - {None} != {True, False}:
         return None
-    match = _LEADING.match(words) or _LEADING_CHINESE.match(words)
+    match = _LEADING.match(words) or _LEADING_CHINESE.match(words) or _TRAILING.search(words)
     if not match:
         return None
     if re.match(r"\s+(?:and|or|but)\b", words[match.end() :]):
@@ -116,6 +192,8 @@ def _named(sentence: str, options: Mapping[str, str], question: str) -> list[str
         letter: re.sub(r"^(?:the|a|an|to the|on the)\s+", "", option.casefold()) for letter, option in options.items()
     }
     bare = {letter: option for letter, option in bare.items() if option}
+    if all(re.fullmatch(r"\d+(?:\.\d+)?(?:\s*[a-z]+)?", option) for option in bare.values()):
+        return _numbered(sentence, bare)
     if len(set(bare.values())) != len(bare):
         return []
     pattern = re.compile(
@@ -125,6 +203,29 @@ def _named(sentence: str, options: Mapping[str, str], question: str) -> list[str
     )
     said = {match.group() for match in pattern.finditer(sentence.casefold()) if not _cut(sentence, match)}
     return [letter for letter, option in bare.items() if option in said]
+
+
+def _numbered(sentence: str, options: Mapping[str, str]) -> list[str]:
+    """The options that are numbers of a sentence, in digits or in words; none if it holds several numbers."""
+    words = {
+        word: f"{number:g}"
+        for word, number in (*NUMBER_WORDS.items(), *_CHINESE_NUMBERS.items())
+        if word not in ("a", "an")
+    }
+    said = {f"{float(number):g}" for number in re.findall(r"(?<![\w.])\d+(?:\.\d+)?", sentence)}
+    said |= {
+        words[word] for word in re.findall(r"[a-z]+", sentence.casefold()) if word in words and word not in ("half",)
+    }
+    said |= {
+        words[sign]
+        for sign in re.findall(r"[一二两三四五六七八九十](?=[个只把张台辆本支瓶件盏棵位名座部块条杯])", sentence)
+    }
+    values = {
+        letter: f"{float(match.group()):g}"
+        for letter, option in options.items()
+        if (match := re.match(r"[\d.]+", option))
+    }
+    return [letter for letter, value in values.items() if value in said] if len(said) == 1 else []
 
 
 def _is_latin(options: Mapping[str, str]) -> bool:

@@ -191,6 +191,8 @@ class ClauseReader:
         while at < end:
             if quantity is None and (match := patterns.MEASURED.match(f"{self.mask[:end]} ", at)):
                 quantity = parse_quantity(match["measure"])
+            elif match := patterns.IDIOM.match(self.mask, at, end):
+                pass
             elif match := patterns.PAIR.match(self.mask, at, end):
                 relations = [*self._relations(match["first"]), *self._relations(match["second"])]
                 if relations:

@@ -171,9 +171,11 @@ ADVERB = re.compile(
     r"still|"
     r"much|far|a\s+bit|a\s+little|noticeably|significantly|considerably|somewhat|physically|visibly|well|mostly|"
     r"completely|fully|"
-    r"diagonally|both|all|even|only|entirely|largely|heavily|being|on\s+the\s+phone|farther|further|half|about|roughly|approximately|immediately|off|in\s+the\s+middle,)\s+",
+    r"diagonally|both|all|even|only|entirely|largely|heavily|being|farther|further|half|about|roughly|approximately|immediately|off|in\s+the\s+middle,)\s+",
     _I,
 )
+IDIOM = re.compile(r"on\s+the\s+phone\s+(?=\S)", _I)
+"""Words of a place that say what somebody does: "on the phone behind the counter"."""
 SIDES = {
     "upper": "above", "top": "above", "lower": "below", "bottom": "below", "front": "in_front_of", "rear": "behind",
     "back": "behind", "left": "left_of", "right": "right_of",

@@ -15,6 +15,7 @@ from typing import Any
 from pipeline.records.message import Message, message
 
 _MAX_DEPTH = 64
+_MOST_PROBLEMS = 1000
 _SPACE = re.compile(r"(?:\s+|//[^\n]*|#[^\n]*|/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z))*+")
 _NUMBER = re.compile(r"[+-]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?+")
 _WORD = re.compile(r"[A-Za-z_]\w*+")
@@ -77,7 +78,7 @@ def find_json(text: str) -> tuple[tuple[JsonBlock, ...], tuple[Message, ...]]:
             value, position = _value(text, start, 0)
         except _Broken as broken:
             value, position, complete = broken.value, max(broken.at, start + 1), False
-            if _holds_object(value) or _LIKELY_JSON.match(text, start):
+            if len(problems) < _MOST_PROBLEMS and (_holds_object(value) or _LIKELY_JSON.match(text, start)):
                 problems.append(_problem(start, broken))
         if _holds_object(value):
             blocks.append(JsonBlock(value, start, position, complete))

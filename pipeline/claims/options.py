@@ -8,8 +8,9 @@ import unicodedata
 _LETTERS = "ABCDEFGH"
 _BEFORE = r"(?:^|(?<=[\s(（:：,，;；?？。.\"'】]))"
 _STYLES = (
-    ("ABCDEFGH", re.compile(rf"{_BEFORE}[(（]?([A-H])\s{{0,2}}[.)）、:：．]\s{{0,4}}(?=\S)", re.MULTILINE)),
+    ("ABCDEFGH", re.compile(rf"{_BEFORE}[(（\[]?([A-H])\s{{0,2}}[.)）\]、:：．]\s{{0,4}}(?=\S)", re.MULTILINE)),
     ("abcdefgh", re.compile(rf"{_BEFORE}[(（]?([a-h])\s{{0,2}}[.)）、:：]\s{{0,4}}(?=\S)", re.MULTILINE)),
+    ("12345678", re.compile(rf"{_BEFORE}([1-8])[)）]\s{{0,4}}(?=\S)")),
     ("12345678", re.compile(r"(?:^|\n)[ \t]*[(（]?([1-8])\s{0,2}[.)）、:：][ \t]{1,4}(?=\S)")),
 )
 _TAIL = re.compile(
@@ -52,4 +53,6 @@ def _run(question: str, marks: str, pattern: re.Pattern[str]) -> list[re.Match[s
 def _clean(text: str) -> str:
     """An option without its punctuation and without instructions after it."""
     line = text.strip().split("\n")[0]
+    if len(parts := re.split(r"(?<=[.;。；])\s+(?=\S)", line, maxsplit=1)) > 1 and re.search(r"[?？]\s*$", parts[1]):
+        line = parts[0]
     return _TAIL.sub("", line).strip(_EDGES)

@@ -42,13 +42,14 @@ CHINESE = re.compile(r"[\u3400-\u9fff]")
 _HEDGE = re.compile(
     r"如果|假如|假设|要是|倘若|是否|能否|能不能|可不可以|会不会|可能|也许|或许|似乎|好像|看起来|看上去|看似|应该|应当|推测|估计|"
     r"可以(?!看到|看出|看见)|能够|不能|无法|难以|不确定|不清楚|需要|必须|才能|将会|(?<![机智])会(?!议)|除非|不一定|未必|吗|呢|或者|还是|想要|请|"
-    r"不是(?![，,:：])|曾|原本|以前|昨天|刚才|并非|错误|大概(?!\d|[一二两三四五六七八九十半])|几乎|认为|觉得|说(?!明)|表示|就能|也得"
+    r"不是(?![，,:：])|曾|原本|以前|昨天|刚才|并非|错误|大概(?!\d|[一二两三四五六七八九十半])|几乎|认为|觉得|说(?!明)|表示|就能|也得|希望|假装|听说|据说|根据|按照|通常|一般|往往|或许|难道|是不是"
 )
+_SCOPE = re.compile(r"\s*(?:根据|按照|据|通常|一般|往往|在?理论上|假如|如果|想象)")
 _CONDITION = re.compile(r"如果|假如|假设|要是|倘若|除非|是否")
 _LEAD = re.compile(
     r"\s*(?:(?:从|在)?(?:这张|该|本)?(?:图片|图像|图|画面|照片)(?:中|里|上)?(?:可以)?(?:看到|看出|可见)?|因此|所以|但是?|而且?|并且?|且|"
     r"同时|此外|另外|其中|是的|不是|不|对|答案|答|结论|由此可见|可见|首先|其次|最后|从(?:相机|镜头|观察者)的?(?:视角|角度)(?:来)?看)[，,:：]\s*"
-    r"|\s*(?:因此|所以|但是|但|而且|而是|而|并且|并|且|同时|其中|因为|由于|虽然|尽管|不过|(?:可以|能)(?:看到|看见|看出)(?![\d一二两三四五六七八九十])|也)(?=.)"
+    r"|\s*(?:因此|所以|但是|但|而且|而是|而|并且|并|且|同时|其中|因为|由于|虽然|尽管|不过|(?:可以|能)(?:看到|看见|看出)(?![\d一二两三四五六七八九十])|也(?!许)|其实|确实|显然|当然|的确|不仅|不但|不光|还(?!是))(?=.)"
 )
 _FRAME = re.compile(
     r"\s*(?:在)?(?:第\s*(\d{1,2}|[一二三四五六七八九十])\s*张?(?:图片|图像|图|照片)|(?:图片|图)\s*(\d{1,2}))(?:中|里)?[，,]?\s*"
@@ -94,7 +95,7 @@ class _Reader:
             self.reading.claims = [(claim, span) for claim in claims]
             return self.reading
         subjects: list[str] = []
-        conditional = False
+        conditional = bool(_SCOPE.match(self.mask))
         for part in _PART.finditer(self.mask, start):
             part_start, part_end = part.span()
             while lead := _LEAD.match(self.mask, part_start, part_end):
@@ -193,7 +194,8 @@ class _Reader:
         said = names.get("s") or subjects
         objects = names.get("o") or names.get("o3") or []
         more: dict[str, Any] = {"negated": bool(groups.get("not"))}
-        if not said or (more["negated"] and (quantity or kind == "diagonal" or len(said) > 1)):
+        each = len(said) == 1 or "都" in match.group()
+        if not said or (more["negated"] and (quantity or kind == "diagonal" or not each)):
             raise NotUnderstood
         relations = self._relations(kind, groups)
         if relations is None:
@@ -276,6 +278,8 @@ class _Reader:
                 return self._one_of(one)
             article = _DETERMINER.match(self.mask, start, end)
             start = article.end() if article else start
+            if start + 1 == end and self.mask[start] in "位放还处许正就":
+                return None
             if re.match(r"[\d.]|一[^\u3400-\u9fff]|一[段种些次直样般起]", self.mask[start:end]):
                 return None
             if self.mask[start:end] in _NOT_AN_OBJECT or _NOT_IN_OBJECTS.search(self.mask, start, end):
@@ -302,7 +306,7 @@ _NOT_AN_OBJECT = frozenset(
 )
 _NOT_IN_OBJECTS = re.compile(
     r"(?:[左右前后上下][方侧边面]?|中间|之间|旁边?|附近|的|了|着|一|位置|尺寸|体积|高度|宽度|深度|一部分|部分)$|"
-    r"部分遮挡|遮挡|遮住|挡住|盖住|遮盖|因为|虽然|相比|说(?!明)|认为|表示|显示(?![器屏])|指出|知道|\d+(?:\.\d+)?\s*(?:米|厘米|cm|m)"
+    r"不仅|不但|其实|通常|希望|部分遮挡|遮挡|遮住|挡住|盖住|遮盖|因为|虽然|相比|说(?!明)|认为|表示|显示(?![器屏])|指出|知道|\d+(?:\.\d+)?\s*(?:米|厘米|cm|m)"
 )
 _DETERMINER = re.compile(rf"(?:(?:{_HERE})的|[这那该][{COUNTERS}]?|一[{COUNTERS}])(?=.)")
 _ONE = re.compile(rf"(?P<one>(?:另)一[{COUNTERS}]|一[{COUNTERS}](?=$))(?P<kind>.{{0,6}})")

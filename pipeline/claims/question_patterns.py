@@ -89,8 +89,9 @@ WHICH = tuple(
             rf"{_WHICH}\s+{_VERB}\s+(?:more|further|farther|located\s+further)\s+to\s+the\s+(?P<w>left|"
             rf"right)(?P<to>)\s*,\s*(?P<list>.+)",
             rf"{_WHICH}\s+{_VERB}\s+(?:{_PLACED}\s+)?(?:the\s+)?{_W}{_TO}{_IN_IMAGE}\s*[,:;?]\s*(?P<list>.+)",
+            rf"(?:which|what)\s+is\s+{_W}\s+(?:object|thing|item)(?:\s+of\s+(?:these|the\s+\w+))?{_TO}\s*[,:;?]\s*(?P<list>.+)",
             rf"(?:which|what)\s+of\s+(?P<list>.+?)\s+{_VERB}\s+{_W}{_TO}{_IN_IMAGE}",
-            rf"of\s+(?P<list>.+?),\s+(?:which|what)(?:\s+one|\s+object)?\s+{_VERB}\s+{_W}{_TO}",
+            rf"(?:of|between|among)\s+(?P<list>.+?),\s+(?:which|what)(?:\s+one|\s+object)?\s+{_VERB}\s+{_W}{_TO}",
             rf"(?:is|are)\s+(?P<list>(?:the\s+|an?\s+)?[\w -]+?\s+or\s+(?:the\s+|an?\s+)?[\w -]+?)\s+{_W}{_TO}",
             rf".*?:\s*(?P<list>the\s+.+?\s+and\s+the\s+[^.]+?)\.\s+{_WHICH}\s+{_VERB}\s+{_W}{_TO}",
         ),
@@ -111,7 +112,7 @@ WHERE = tuple(
             rf"(?:on|to)\s+which\s+side\s+of\s+(?P<b>.+?)\s+(?:is|are|does)\s+(?P<a>.+?)(?:\s+(?:{_PLACED}|stand|"
             rf"lie|sit))?",
             rf"(?:where|in\s+which\s+direction|on\s+which\s+side|what\s+is\s+the\s+(?:position|location)\s+of|"
-            rf"how)\s+(?:(?:is|are|does|do)\s+)?"
+            rf"how(?!\s+(?:many|much|far|tall|wide|high|deep|long)\b))\s+(?:(?:is|are|does|do)\s+)?"
             rf"(?P<a>.+?)\s+(?:(?:{_PLACED}|stand|lie|sit)\s+)?"
             rf"(?:relative\s+to|in\s+relation\s+to|with\s+respect\s+to|compared\s+(?:to|with)|with\s+regard\s+to|"
             rf"of|from)\s+(?P<b>.+?){_IN_IMAGE}",
@@ -119,6 +120,13 @@ WHERE = tuple(
     )
 )
 """Questions how one thing lies to another."""
+PLACES = _pattern(
+    r"(?:is|are)\s+(?P<a>.+?)\s+(?:(?:located|placed|positioned)\s+)?(?:under|on|above|behind|in\s+front\s+of|below|over|beside|next\s+to|to\s+the\s+\w+\s+of)\s.+?\s+or\s+"
+    r"(?:under|on|above|behind|in\s+front\s+of|below|over|beside|next\s+to|to\s+the\s+\w+\s+of)\s.+"
+)
+"""Questions that offer two places."""
+IN_UNIT = _pattern(r"\s*,?\s+\(?in\s+(?P<unit>met(?:er|re)s|centimet(?:er|re)s|cm|mm|feet|inches|m)\)?(?=\s*$|\s*\?)")
+"""Words of a question for a unit."""
 PLACE = _pattern(rf"where\s+(?:is|are)\s+(?P<a>[^,]+?)(?:\s+{_PLACED})?")
 """Questions where a thing is."""
 FAR = tuple(
@@ -174,7 +182,9 @@ APPEAR = _pattern(
 )
 YES_NO = _pattern(r"(?P<verb>is|are|does|do)\s+(?!there\b|it\b|this\b|that\b)(?P<rest>.+)")
 EXISTS = _pattern(r"(?:is|are)\s+there\s+(?P<rest>(?:an?|any|the)\s+.+)")
-WHAT = _pattern(r"(?:what|which\s+\w+|who|which)\s+(?:is|are|lies|stands|sits|hangs)\s+(?P<rest>.+)")
+WHAT = _pattern(
+    r"(?:what(?:\s+(?:object|thing|item))?|which\s+\w+|who|which)\s+(?:is|are|lies|stands|sits|hangs)\s+(?P<rest>.+)"
+)
 """Questions what stands in a relation to something."""
 
 _N = r"[^，,？?]{1,12}"

@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from pipeline.claims import question_patterns as patterns
+from pipeline.claims.english_patterns import POSITION
 from pipeline.claims.options import options_of
 from pipeline.claims.phrases import AFTER_BE, BASE_VERBS, CAMERA, pattern_relation
 from pipeline.claims.prose import parse_prose
-from pipeline.records import Claim
+from pipeline.claims.quantities import unit_named
+from pipeline.records import Claim, Unit
 from pipeline.records.relations import RELATIONS, ValueUse
 
 _LONGEST = 300
@@ -47,7 +49,7 @@ class Asked:
         relations: Names among which the answer chooses, for ``relation``.
         measure: The measure of a size.
         claims: The claims that "yes" makes.
-        in_metres: Whether a number without a unit is in metres.
+        unit: Unit of a number without one.
     """
 
     kind: str
@@ -57,7 +59,7 @@ class Asked:
     relations: tuple[str, ...] = ()
     measure: str | None = None
     claims: tuple[Claim, ...] = ()
-    in_metres: bool = False
+    unit: Unit | None = None
 
 
 def read_question(question: str) -> Asked | None:
@@ -120,25 +122,35 @@ def _english(words: str) -> Asked | None:
 
 def _english_number(words: str) -> Asked | None:
     """Questions for a count, a distance or a size."""
+    unit = _unit(words)
+    words = patterns.IN_UNIT.sub("", words)
     if match := _first(patterns.METRES, words):
-        return _distance(match, in_metres=True)
+        return _distance(match, Unit.METRE)
     if match := _first(patterns.COUNT, words):
         restricted = patterns.RESTRICTED.search(match["rest"]) or patterns.RESTRICTED.search(match["a"])
         return None if restricted else Asked("count", bare_name(match["a"]))
     if match := _first(patterns.FAR, words):
-        return _distance(match)
+        return _distance(match, unit)
     if match := _first(patterns.SIZE, words):
-        return Asked("number", bare_name(match["a"]), relation="size", measure=patterns.MEASURES[match["w"].casefold()])
+        measure = patterns.MEASURES[match["w"].casefold()]
+        return Asked("number", bare_name(match["a"]), relation="size", measure=measure, unit=unit)
     return None
 
 
-def _distance(match: re.Match[str], *, in_metres: bool = False) -> Asked | None:
+def _unit(words: str) -> Unit | None:
+    """The unit in which a question wants its answer."""
+    match = patterns.IN_UNIT.search(words)
+    named = unit_named(match["unit"]) if match else None
+    return named[0] if named is not None else None
+
+
+def _distance(match: re.Match[str], unit: Unit | None = None) -> Asked | None:
     a, b = match["a"], (match.groupdict().get("b") or "").strip()
     if patterns.NOT_STRAIGHT.search(f"{a} {b}"):
         return None
     if not b or _CAMERA.fullmatch(b):
-        return Asked("number", bare_name(a), relation="distance_to_camera", in_metres=in_metres)
-    return Asked("number", bare_name(a), (bare_name(b),), "distance_between", in_metres=in_metres)
+        return Asked("number", bare_name(a), relation="distance_to_camera", unit=unit)
+    return Asked("number", bare_name(a), (bare_name(b),), "distance_between", unit=unit)
 
 
 def _english_order(words: str) -> Asked | None:
@@ -150,7 +162,7 @@ def _english_order(words: str) -> Asked | None:
         return Asked("relation", bare_name(match["a"]), (bare_name(match["b"]),), relations=relations)
     if match := _first(patterns.WHERE, words):
         return Asked("relation", bare_name(match["a"]), (bare_name(match["b"]),))
-    if match := patterns.PLACE.fullmatch(words):
+    if match := patterns.PLACE.fullmatch(words) or patterns.PLACES.fullmatch(words):
         return Asked("place", bare_name(match["a"]))
     return None
 
@@ -213,6 +225,8 @@ def _stated(said: str, *, exists: bool = False) -> Asked | None:
 
 def _what(rest: str) -> Asked | None:
     """What "what is to the left of B" asks."""
+    if placed := POSITION.match(rest):
+        rest = rest[placed.end() :]
     match = AFTER_BE.match(rest)
     if match is None or not rest[match.end() :].strip():
         return None
@@ -257,7 +271,7 @@ def _chinese_number(words: str) -> Asked | None:
         restricted = re.search(r"[上下左右前后里]的|在|[边面侧]", match["a"])
         return None if restricted else Asked("count", bare_name(match["a"]))
     if match := _first(patterns.CHINESE_FAR, words):
-        return _distance(match, in_metres=bool(match["metres"]))
+        return _distance(match, Unit.METRE if match["metres"] else None)
     return None
 
 

@@ -24,6 +24,8 @@ from pipeline.records.errors import UnreadableError
 from pipeline.records.message import Message, message
 
 _NEAR_M = 0.01
+# Far beyond what a model locates before it repeats itself.
+_MOST_ENTRIES = 2000
 _EDGES = np.array([(a, b) for a in range(8) for b in range(a + 1, 8) if (a ^ b).bit_count() == 1])
 # Rounded angles of half a turn may exceed 1 in units of pi, and pi in radians.
 _MOST_HALF_TURNS, _MOST_RADIANS, _MOST_DEGREES = 1.05, 6.3, 360.0
@@ -85,7 +87,10 @@ def entries_of_text(text: str) -> list[Found]:
 
 
 def regions_of(
-    found: Sequence[Entry], images: Images, headings: Headings | None = None
+    found: Sequence[Entry],
+    images: Images,
+    headings: Headings | None = None,
+    stated: CoordinateUnit | None = None,
 ) -> tuple[tuple[Region, ...], tuple[Message, ...]]:
     """The regions of an answer's entries.
 
@@ -98,14 +103,18 @@ def regions_of(
         found: The entries, in the order of the text.
         images: The images of the prompt.
         headings: Headings of the answer that name images.
+        stated: The unit in which the answer says that its coordinates are.
 
     Returns:
         The regions in the order of the entries, and a message for each problem.
     """
+    count, found = len(found), found[:_MOST_ENTRIES]
     placed = _placed(found, images.frame_count, headings)
     shaped = [entry for entry in placed if entry.shape is not None and entry.kind != "box_3d"]
-    settled = settle(shaped, images.convention, lambda entry: images.size_px(entry.frame))
+    settled = settle(shaped, images.convention, lambda entry: images.size_px(entry.frame), stated)
     problems = [settled.remark] if settled.remark is not None else []
+    if count > _MOST_ENTRIES:
+        problems.append(message("too_many_entries", count=count, most=_MOST_ENTRIES))
     turn, remark = _angles([entry for entry in placed if entry.kind == "box_3d"])
     problems += remark
     regions: dict[tuple[object, ...], Region] = {}

@@ -97,7 +97,8 @@ def spatial_tags(text: str) -> tuple[SpatialTag, ...]:
 _NOT_A_STATEMENT_ALONE = frozenset({"depth", "distance", "around", "through", "top", "along"})
 # Words of sizes, lengths and orders that are no spatial words by themselves.
 _MORE_WORDS = re.compile(
-    r"\b(?:exceeds?|surpass(?:es)?|leftwards?|rightwards?|upwards? of|underneath|atop|twice|half|times)\s+(?:as|of|the|larger)\b|"
+    r"\b(?:exceeds?|surpass(?:es)?|leftwards?|rightwards?|upwards? of|underneath|atop|twice|half|times)"
+    r"\s+(?:as|of|the|larger)\b|"
     r"\d\s?(?:m|cm|mm|ft|feet|met(?:er|re)s?)\s+(?:from|away|apart|tall|wide|high|long|deep|to|between)\b|"
     r"\bin\s+the\s+distance\b|\bcloser\b|\btaller\b|\bshorter\b|\bwider\b|\blarger\b|\bsmaller\b|\bbigger\b",
     re.IGNORECASE,

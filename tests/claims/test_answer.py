@@ -144,6 +144,7 @@ def test_the_recorded_choices_are_found_and_hedges_are_reported(recorded: dict) 
     assert said == [
         ("speaker", "on", "white stool"),
         ("white stool", "behind", "guitar's body"),
+        ("speaker", "behind", "guitar's lower body"),
         ("speaker", "behind", "guitar's body"),
     ]
     assert len(answer.problems) == 11 and len(answer.spatial_tags) > 10

@@ -15,7 +15,7 @@ WORDINGS = rows("wordings")
 # The antecedent or the idiom of these is beyond the parser, which reports them or claims less.
 BEYOND = (
     "The living room has a large sofa", "One boy stands to the left of the tree", "一只猫在沙发上", "图中有两只狗",
-    "A cat can be seen on the wall", "The man is on the phone", "可以看到两辆自行车",
+    "A cat can be seen on the wall", "可以看到两辆自行车",
 )  # fmt: skip
 
 

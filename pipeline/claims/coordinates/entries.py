@@ -224,7 +224,7 @@ def _corners(fields: dict[str, Any]) -> Shape | None:
 def _coordinate_key(fields: dict[str, Any], plain: Mapping[str, str]) -> str | None:
     """The key of an entry's coordinates; 3D boxes come before boxes, and those before points."""
     for keys in (BOX_3D_KEYS, BOX_KEYS, POINT_KEYS):
-        named = [key for short, key in plain.items() if short in keys and not _is_object(fields[key])]
+        named = [key for short, key in plain.items() if _without_marks(short) in keys and not _is_object(fields[key])]
         if (key := next((key for key in named if fields[key] is not None), named[0] if named else None)) is not None:
             return key
     if key := next((key for short, key in plain.items() if short in PLACE_KEYS and _is_place(fields[key])), None):
@@ -240,6 +240,13 @@ def _coordinate_key(fields: dict[str, Any], plain: Mapping[str, str]) -> str | N
         and _is_place(fields[key])
     ]
     return others[0] if len(others) == 1 else None
+
+
+def _without_marks(short: str) -> str:
+    """A key without the words for its unit and layout: "bbox" for "bboxxywh" and "bboxpixels"."""
+    return re.sub(
+        r"(?<=.)(?:xyxy|xywh|cxcywh|ltwh|ltrb|pixels?|px|percent|abs|absolute|norm|normalized|relative)$", "", short
+    )
 
 
 def _is_object(value: Any) -> bool:
@@ -314,18 +321,42 @@ def _coordinates(
         blocks, _ = find_json(raw)
         raw = blocks[0].value if blocks else raw
     categories = context.categories
-    is_point = short in POINT_KEYS
+    is_point = _without_marks(short) in POINT_KEYS
     parts = _several(raw, is_point)
     for part in parts:
         shape = shape_of(part)
         kind = "point" if is_point or (shape is not None and len(shape.numbers) == 2) else "box"
         if kind == "point" and shape is not None and len(shape.numbers) == 4:
             kind = "box"
-        if shape is not None and categories and short == "bbox" and isinstance(part, list) and len(part) == 4:
-            # COCO writes corner, width and height.
-            x, y, width, height = shape.numbers
-            shape = replace(shape, numbers=(x, y, x + width, y + height), has_sides=True)
+        if shape is not None and len(shape.numbers) == 4 and isinstance(part, list):
+            shape = _with_sides(shape, _layout(short, fields or {}, is_coco=bool(categories) and short == "bbox"))
+        if shape is not None and shape.unit is None and (named := _unit_of_key(short, fields or {})) is not None:
+            shape = replace(shape, unit=named)
         yield _entry(kind, part, shape, context, attributes, key)
+
+
+def _layout(short: str, fields: Mapping[str, Any], *, is_coco: bool) -> str:
+    """What four numbers mean: ``xyxy``, or a corner or centre with a width and a height."""
+    named = f"{short} {plain_key(fields.get('format', ''))} {plain_key(fields.get('bbox_format', ''))}"
+    if "cxcywh" in named or "xcycwh" in named:
+        return "cxcywh"
+    return "xywh" if is_coco or "xywh" in named or "ltwh" in named else "xyxy"
+
+
+def _with_sides(shape: Shape, layout: str) -> Shape:
+    if layout == "xyxy":
+        return shape
+    x, y, width, height = shape.numbers
+    left, top = (x - width / 2, y - height / 2) if layout == "cxcywh" else (x, y)
+    return replace(shape, numbers=(left, top, left + width, top + height), has_sides=True)
+
+
+def _unit_of_key(short: str, fields: Mapping[str, Any]) -> CoordinateUnit | None:
+    """The unit that the key of coordinates, or a field beside them, names."""
+    words = f"{short} {plain_key(fields.get('unit', ''))} {plain_key(fields.get('units', ''))}"
+    if "pixel" in words or re.search(r"(?:bbox|box|point|coords?|^|\s)px(?:\s|$)", words):
+        return CoordinateUnit.PIXELS
+    return CoordinateUnit.PERCENT if "percent" in words else None
 
 
 def _entry(kind: str, raw: Any, shape: Shape | None, context: _Context, attributes: dict[str, str], key: str) -> Entry:

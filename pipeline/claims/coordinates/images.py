@@ -57,6 +57,12 @@ _HEADING = re.compile(
 )
 
 
+_TAG = re.compile(
+    rf"[<\[(]\s{{0,2}}(?P<name>{_WORD.replace('?P<word>', '?:')}[ _-]?\d{{1,3}})\s{{0,2}}[>\])]", re.IGNORECASE
+)
+_MENTION = re.compile(rf"(?:{_ENGLISH_NAME}|{_CHINESE_NAME})", re.IGNORECASE)
+
+
 def frame_index(value: Any, first: int) -> int:
     """Index of a frame from 0; -1 if the value is not a number of a frame.
 
@@ -108,13 +114,21 @@ class Headings:
 
     def __init__(self, text: str, frames: int) -> None:
         found = [(match.end(), match["name"]) for match in _HEADING.finditer(text)] if frames > 1 else []
+        found += [(match.end(), match["name"]) for match in _TAG.finditer(text)] if frames > 1 else []
+        found = sorted(set(found))
         self._ends = [end for end, _ in found]
         self._frames = _numbered([name for _, name in found], frames)
+        mentions = [(match.start(), match.group()) for match in _MENTION.finditer(text)] if frames > 1 else []
+        self._mentions = [(start, index) for start, name in mentions if (index := named_frame(name)) is not None]
 
     def frame_at(self, position: int) -> int | None:
         """Index of the frame of the last heading before a position; None without one, -1 if it is not certain."""
         index = bisect_right(self._ends, position) - 1
-        return self._frames[index] if index >= 0 else None
+        if index < 0:
+            return None
+        end, frame = self._ends[index], self._frames[index]
+        # Another image that is named in between may be the one that is meant.
+        return -1 if any(end < start < position and other != frame for start, other in self._mentions) else frame
 
 
 def _numbered(names: Sequence[str], frames: int) -> list[int]:

@@ -54,8 +54,10 @@ _LINKING_WORDS = alternatives(
         "is|are|was|located|positioned|situated|found|visible|seen|marked|given|placed|detected|enclosed|bounded|at|in|"
         "within|by|from|with|to|as|near|around|approximately|about|roughly|span|spans|spanning|occupies|occupying|cover|"
         "covers|covering|extend|extends|has|have|a|an|the|its|bounding|bounding box|bounding boxes|its box|their boxes|"
-        "bbox|bbox_2d|coordinate|coordinates|coords|position|location|point|points|region|area|rect|rectangle|pixel|pixels|start_box|end_box|corner|"
-        "polygon|quad|boxed|center|centre|centered|centred|start|min|normalized|normalised|and|can be|be|that|which|"
+        "bbox|bbox_2d|coordinate|coordinates|coords|position|location|point|points|region|area|rect|rectangle|pixel|pixels|"
+        "start_box|end_box|corner|"
+        "polygon|quad|boxed|runs|goes|reaches|stretches|center|centre|centered|centred|start|min|normalized|normalised|"
+        "and|can be|be|that|which|"
         "top-left|upper-left|bottom-left|lower-left|top left|upper left|bottom left|lower left|topleft"
     )
 )
@@ -73,14 +75,14 @@ _OF = re.compile(
     re.IGNORECASE,
 )
 _LEAD = re.compile(
-    r"^(?:[\[(<]?(?:image|picture|frame|photo)\s{0,2}#?\d{1,3}[\])>]?\s{0,3}[-–—:：]?|的|[\s\-+•*·#>_&`\"'“”|,，;；:：.)、]|\d{1,3}[.)、]\s|(?:and|the|a|an|one|two|three|four|five|six|seven|eight|nine|ten|"
+    r"^(?:[\[(<]?(?:image|picture|frame|photo)\s{0,2}#?\d{1,3}[\])>]?\s{0,3}[-–—:：]?|的|[\s\-+•*·#>_&`\"'“”|,，;；:：.)、]|\d{1,3}[.)、]\s|(?:that\s+of|those\s+of|of|and|the|a|an|one|two|three|four|five|six|seven|eight|nine|ten|"
     r"there\s+(?:is|are)|i\s+(?:can\s+)?(?:see|found|find|detect(?:ed)?)|here\s+(?:is|are)|in\s+(?:the|this)\s+"
     r"(?:image|picture|photo)|while|also|label|object|name|另外|图中|这里|有|一[个只把张台]|这[个只把张台])(?![A-Za-z]))+",
     re.IGNORECASE,
 )
 _NOT_A_LABEL = re.compile(
     r"(?:image|frame|objects?|boxes|detections?|result|answer|output|coordinates?|format|图|图片|x|y|x1|y1|json|and|or|"
-    r"claims?|it|they|this|that|here|[\d\s.,%]*)|"
+    r"(?:[\\w.]+\\.)?click|claims?|it|they|this|that|here|[\d\s.,%]*)|"
     r"(?:image|picture|frame|photo|figure|page|table|step|option|图|图片)\s*#?\d+",
     re.IGNORECASE,
 )
@@ -89,6 +91,10 @@ _AFTER = re.compile(
 )
 _STOP = re.compile(r"[.;；。!?！？]\s|[.;；。!?！？]$|\n")
 # An aside between a name and its coordinates: "mug, next to the laptop, [...]".
+_OWNER = re.compile(
+    r"(?P<name>.*\S)'s\s+(?:bounding\s+)?(?:box|bbox|position|location|coordinates?|cent(?:er|re)|region|rectangle)\b.*",
+    re.IGNORECASE,
+)
 _PLACED = re.compile(
     r"\s*(?:next|close|near|beside|behind|above|below|under|on|in|at|by|with|left|right)\b", re.IGNORECASE
 )
@@ -238,7 +244,7 @@ def _stands_alone(text: str, group: _Group) -> bool:
     """Whether coordinates are all that their line holds, or follow words that announce them."""
     line = text[text.rfind("\n", 0, group.start) + 1 : group.start][-80:]
     return not line.strip(" \t-*•>[(") or bool(
-        re.search(r"\b(?:points?|at|click|coordinates?)\b[\s:：=\[(]*$", line, re.IGNORECASE)
+        re.search(r"\b(?:points?|at|click|coordinates?)\b(?:\(\w+=)?[\s:：='\[(]*$", line, re.IGNORECASE)
     )
 
 
@@ -267,7 +273,9 @@ def _line_above(text: str, before: int, line: int) -> str:
 
 def _name(words: str) -> str | None:
     """The name of an object in the words before its coordinates."""
-    words = _LINKING.sub("", re.sub(r"<[^<>]{0,40}>", " ", words).rstrip(" &"))
+    words = re.sub(r"<[^<>]{0,40}>", " ", words).rstrip(" &")
+    owner = _OWNER.match(words)
+    words = owner["name"] if owner else _LINKING.sub("", words)
     if of := list(_OF.finditer(words)):
         words = words[of[-1].end() :]
     parts = [part for part in re.split(r"[,，;；:：|。]|\s(?:and|while|but)\s", words) if part.strip()] or [""]

@@ -11,6 +11,9 @@ _RUN = re.compile(rf"(?<![\w.:-])(?:{_NUMBER}(?:[^\d\n]{{2,16}}|[,，;；|/\s]))
 _GROUP = re.compile(
     rf"[\[(（<]\s{{0,3}}{_NUMBER}(?:\s{{0,3}}[,，;；]\s{{0,3}}|\s{{1,3}}){_NUMBER}[^\[\]()（）<>\n]{{0,60}}[\])）>]"
 )
+_PERCENT = re.compile(rf"{_NUMBER}\s?[%％]")
+_LEAST_PERCENT = 3
+_SIDES = re.compile(r"\b(?:horizontal|vertical|left|right|top|bottom|width|height)", re.IGNORECASE)
 _NAMED = re.compile(r"\b(?:x1|y1|x_?min|y_?min|bbox|box_2d|loc_?\d|patch_index)\b", re.IGNORECASE)
 # Smaller numbers count and name things.
 _LEAST = 10
@@ -26,6 +29,8 @@ def has_coordinates(text: str) -> bool:
     >>> has_coordinates("mug @ 150;300;400;700"), has_coordinates("There are 2 mugs and 3 cups.")
     (True, False)
     """
+    if len(_PERCENT.findall(text)) >= _LEAST_PERCENT and _SIDES.search(text):
+        return True
     if _NAMED.search(text) and re.search(_NUMBER, text):
         return True
     found = [match.group() for pattern in (_RUN, _GROUP) for match in pattern.finditer(text)]

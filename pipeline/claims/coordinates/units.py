@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.claims.coordinates.conventions import Convention, CoordinateUnit, Size
 from pipeline.claims.coordinates.entries import Entry
@@ -16,6 +17,20 @@ _OVERSHOOT = 0.02
 _MOST_PERCENT = 100.0
 FIXED = (CoordinateUnit.PER_1024_YX, CoordinateUnit.PER_999, CoordinateUnit.FRACTIONS, CoordinateUnit.THOUSANDTHS_YX)
 """Units that only special notations fix; they need no check."""
+_STATED = {
+    CoordinateUnit.PIXELS: re.compile(
+        r"\b(?:in|as|are)\s+(?:absolute\s+)?pixels?\b|\bpixel\s+coordinates?\b|\babsolute\s+coordinates\b|\(px\)|像素坐标|单位[:：为是]\s*像素",
+        re.IGNORECASE,
+    ),
+    CoordinateUnit.FRACTIONS: re.compile(
+        r"\bnormali[sz]ed\s+(?:to|between|from|in)?\s*[\[(]?\s*0(?:\.0)?\s*(?:,|to|and|[-–])\s*1(?:\.0)?\b(?!0)",
+        re.IGNORECASE,
+    ),
+    CoordinateUnit.PERCENT: re.compile(
+        r"\b(?:in|as)\s+(?:percent|percentages?|per\s+cent)\b|百分比坐标", re.IGNORECASE
+    ),
+}
+"""How answers say in which unit their coordinates are."""
 _OTHERS = (CoordinateUnit.FRACTIONS, CoordinateUnit.PERCENT, CoordinateUnit.THOUSANDTHS, CoordinateUnit.PIXELS)
 
 
@@ -49,7 +64,22 @@ def shares_of(shape: Shape, unit: CoordinateUnit, convention: Convention, size: 
     return [convention.shares(x, y, unit, size) for x, y in pairs]
 
 
-def settle(entries: Sequence[Entry], convention: Convention, size_of: Callable[[Entry], Size]) -> Settled:
+def stated_unit(text: str) -> CoordinateUnit | None:
+    """The unit in which an answer says that its coordinates are; None if it does not say, or says several.
+
+    >>> stated_unit("Coordinates are in pixels: mug [80, 120, 240, 300]")
+    <CoordinateUnit.PIXELS: 'pixels'>
+    """
+    found = {unit for unit, pattern in _STATED.items() if pattern.search(text)}
+    return found.pop() if len(found) == 1 else None
+
+
+def settle(
+    entries: Sequence[Entry],
+    convention: Convention,
+    size_of: Callable[[Entry], Size],
+    stated: CoordinateUnit | None = None,
+) -> Settled:
     """The unit of the boxes and points of one answer.
 
     Either all of them are read in one unit, with a remark where it is not the model's, or none is.
@@ -58,6 +88,7 @@ def settle(entries: Sequence[Entry], convention: Convention, size_of: Callable[[
         entries: Entries with a shape; those whose notation fixes the unit are taken as they are.
         convention: Convention of the model.
         size_of: Size of the image of an entry, as the model was given it [px].
+        stated: The unit in which the answer says that they are.
     """
     declared = convention.unit
     free = [entry for entry in entries if entry.unit not in FIXED]
@@ -65,7 +96,12 @@ def settle(entries: Sequence[Entry], convention: Convention, size_of: Callable[[
         return Settled(declared)
     if any(entry.shape and entry.shape.is_mixed for entry in free):
         return Settled(None, message("coordinates_mixed", example=_example(free)))
+    if _are_mixed(free):
+        return Settled(None, message("coordinates_mixed", example=_example(free)))
     marks = {entry.unit for entry in free if entry.unit is not None}
+    if not marks and stated is not None:
+        free = [replace(entry, unit=stated) for entry in free]
+        marks = {stated}
     if marks:
         return _marked(free, marks, declared, convention, size_of)
     return _unmarked(free, declared, convention, size_of)
@@ -88,6 +124,13 @@ def _marked(
     if not _fits(free, unit, convention, size_of):
         return Settled(None, message("coordinates_mixed" if bare else "coordinates_unknown", example=_example(free)))
     return _in(unit, declared, free)
+
+
+def _are_mixed(free: Sequence[Entry]) -> bool:
+    """Whether some boxes can be nothing but fractions, and others no fractions."""
+    shapes = [entry.shape for entry in free if entry.shape is not None]
+    fractions = [max(shape.numbers) <= 1 and not shape.is_whole for shape in shapes]
+    return any(fractions) and any(max(shape.numbers) > 1.1 for shape in shapes)
 
 
 def _unmarked(
