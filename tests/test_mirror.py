@@ -19,6 +19,8 @@ ELSEWHERE = {
     "claims/markup": "claims/test_reasoning.py",
     "claims/claim_making": "claims/test_claims_json.py",
     "claims/chinese_shapes": "claims/test_prose.py",
+    "claims/coordinates/boxes_3d": "claims/coordinates/test_notations.py",
+    "claims/coordinates/keys": "claims/coordinates/test_entries.py",
     "claims/choice_words": "claims/test_choice.py",
     "claims/options": "claims/test_choice.py",
     "claims/question_patterns": "claims/test_questions.py",
@@ -51,6 +53,7 @@ ELSEWHERE = {
     "stages/outcomes": "stages/test_generations.py",
     "stages/timing": "stages/test_compose.py",
     "synthetic/*": "synthetic/test_scenes.py",
+    "verify/named_regions": "verify/test_verifier_regions.py",
     "verify/views": "verify/test_own_samples.py",
     "verify/rules/*": "verify/test_verifier_pinned.py",
 }

@@ -15,7 +15,7 @@ import pytest
 from benchmarks.nano import DEPTH, VLM, figures_of, measures_of, shipped_subjects, weights_digest
 from benchmarks.nano_figures import Measured
 
-from pipeline.models.vlm.prompt import answer_instruction
+from pipeline.models.vlm.prompt import answer_instruction, ground_instruction
 from pipeline.models.vlm.templates import render
 from pipeline.records.message import Language
 from pipeline.records.resources import resource_dir
@@ -113,7 +113,11 @@ def test_plain_transformers_loads_the_language_model(processor: Any) -> None:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_fixed_prompts_are_single_tokens(processor: Any, language: Language) -> None:
-    for text in (render(language, "ground"), answer_instruction(language), render(language, "depth_affine", tables="")):
+    for text in (
+        ground_instruction(language),
+        answer_instruction(language),
+        render(language, "depth_affine", tables=""),
+    ):
         assert len(processor.tokenizer(text)["input_ids"]) == 1, RETRAIN
 
 

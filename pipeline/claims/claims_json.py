@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.claims.claim_making import make_claims
-from pipeline.claims.coordinates.entries import CLAIM_KEYS, is_number
 from pipeline.claims.coordinates.images import frame_index
+from pipeline.claims.coordinates.keys import CLAIM_KEYS, is_number
 from pipeline.claims.json_blocks import JsonBlock
 from pipeline.claims.markup import listed, shorten
 from pipeline.claims.phrases import relation_named

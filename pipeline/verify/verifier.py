@@ -6,14 +6,11 @@ import importlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 from itertools import combinations
-from operator import add
 from typing import Annotated, Any
 
 from annotated_types import Interval
 
-from pipeline.claims.resolve import resolve, resolve_all
 from pipeline.geometry.regions import boxes_iou
 from pipeline.records import Claim, Evidence, Region, Scene, Status, Verdict
 from pipeline.records.calibration import Calibration, Curve
@@ -24,6 +21,15 @@ from pipeline.records.result import CalibrationNote
 from pipeline.records.settings import Share, checked
 from pipeline.records.weights import Weights
 from pipeline.verify.mixture import judge_alternatives
+from pipeline.verify.named_regions import (
+    NEEDS_CONFIRMATION,
+    is_doubted,
+    least_shown,
+    named_regions,
+    together,
+    trust_in,
+    why_apart,
+)
 from pipeline.verify.rules.base import CannotMeasure, Finding, Settings
 from pipeline.verify.rules.object_view import ObjectView
 from pipeline.verify.rules.view import FrameView
@@ -33,11 +39,8 @@ _MOST_CERTAIN = 1e-6
 # Depth whose distance to that of the calibration is larger is unlike it [standard deviations].
 _FAMILIAR = 3.0
 _NEEDS_CALIBRATION = "needs_calibration"
-_NEEDS_CONFIRMATION = "needs_confirmed_region"
 # Boxes that overlap more than this cannot be told apart.
 _SAME_IOU = 0.95
-# Below this, the model says rather no than yes to whether a region shows what its name says.
-_LEAST_SHOWN = 0.5
 
 
 @dataclass(frozen=True)
@@ -120,12 +123,12 @@ class Verifier:
     ) -> Verdict:
         views, objects = seen.views, seen.objects
         relation = RELATIONS[claim.relation]
-        named = _named(claim, relation, regions, len(views))
+        named = named_regions(claim, relation, regions, len(views))
         if isinstance(named, CannotMeasure):
             return _verdict(claim, language, Status.UNDECIDED, named.reason, named.needs)
-        found = _together(named)
+        found = together(named)
         if not found:
-            refusal = _apart(claim, regions)
+            refusal = why_apart(claim, regions)
             undecided = _verdict(claim, language, Status.UNDECIDED, refusal.reason, refusal.needs)
             return self._merged(claim, views, objects, named, undecided, language)
         rule: Callable[..., Finding] = importlib.import_module(f"pipeline.verify.rules.{relation.rule}").judge
@@ -138,7 +141,7 @@ class Verifier:
                 views[frame].require(need_of(claim))
                 if relation.objects and _coincide([item.region for item in located]):
                     raise CannotMeasure("same_region", "needs_distinct_regions")
-                trust = _trust([item.region for item in located])
+                trust = trust_in([item.region for item in located])
                 if by_depth:
                     finding = judge_alternatives(rule, claim, located, **relation.options)
                     if (own := curves[frame]) is not None:
@@ -152,7 +155,7 @@ class Verifier:
         first = next(iter(found))
         key, curve = curves[first] or ("", None)
         verdict = self._fuse(claim, judged, language, curve)
-        if verdict.status is Status.UNDECIDED and not any(_is_doubted(regions[i]) for f in found.values() for i in f):
+        if verdict.status is Status.UNDECIDED and not any(is_doubted(regions[i]) for f in found.values() for i in f):
             verdict = self._merged(claim, views, objects, named, verdict, language, curve)
         if curve is None:
             return verdict
@@ -185,9 +188,9 @@ class Verifier:
         averaged = replace(finding, probability=probability)
         if self._status(finding.probability) is Status.UNDECIDED or self._status(probability) is not Status.UNDECIDED:
             return averaged
-        least = min((item.region for item in located), key=lambda region: 1.0 if region.shown is None else region.shown)
+        least = least_shown([item.region for item in located])
         note = finding.note + message("region_doubted", label=least.label, probability=least.shown)
-        return replace(averaged, note=note, needs=_NEEDS_CONFIRMATION)
+        return replace(averaged, note=note, needs=NEEDS_CONFIRMATION)
 
     def _note(self, key: str, curve: Curve, features: Mapping[str, float]) -> CalibrationNote:
         distance = curve.distance(features)
@@ -280,7 +283,7 @@ class Verifier:
             needs = message("needs_meant_frame")
         elif status is Status.UNDECIDED:
             # At exactly one half the note already says why nothing can be decided.
-            explained = probability == 0.5 or strongest.needs in (_NEEDS_CALIBRATION, _NEEDS_CONFIRMATION)
+            explained = probability == 0.5 or strongest.needs in (_NEEDS_CALIBRATION, NEEDS_CONFIRMATION)
             reason = strongest.note if explained else strongest.note + message("within_error")
             needs = message(strongest.needs)
         return _verdict(claim, language, status, reason, needs, strongest, probability=probability, evidence=evidence)
@@ -289,23 +292,6 @@ class Verifier:
         if probability >= 1 - self.risk:
             return Status.SUPPORTED
         return Status.REFUTED if probability <= self.risk else Status.UNDECIDED
-
-
-def _trust(regions: Sequence[Region]) -> float:
-    """Probability that all regions show what their names say; 1 where the model was not asked.
-
-    Raises:
-        CannotMeasure: If the model denies one of them.
-    """
-    for region in regions:
-        if region.shown is not None and region.shown < _LEAST_SHOWN:
-            shown = message("region_denied", label=region.label, probability=1 - region.shown)
-            raise CannotMeasure(shown, _NEEDS_CONFIRMATION)
-    return math.prod(region.shown for region in regions if region.shown is not None)
-
-
-def _is_doubted(region: Region) -> bool:
-    return region.shown is not None
 
 
 def _coincide(regions: Sequence[Region]) -> bool:
@@ -339,49 +325,6 @@ def need_of(claim: Claim) -> Need:
     """The least that depth must carry for a claim to be judged."""
     relation = RELATIONS[claim.relation]
     return relation.value_need if claim.value is not None and relation.need is not Need.NOTHING else relation.need
-
-
-def _named(
-    claim: Claim, relation: Relation, regions: tuple[Region, ...], count: int
-) -> list[dict[int, Any]] | CannotMeasure:
-    """Index of the region that each part of the claim names, subject first, by frame; or why there is none."""
-    missing = [frame for frame in claim.frames if frame >= count]
-    if missing:
-        return CannotMeasure("no_such_frame", "needs_existing_frame", frames=tuple(missing), count=count)
-    wanted = [frame for frame in range(count) if not claim.frames or frame in claim.frames]
-    if relation.counts:
-        counted = {frame: resolve_all(claim.subject, regions, frame) for frame in wanted}
-        located = {frame: indices for frame, indices in counted.items() if indices}
-        if not located:
-            return CannotMeasure(
-                resolve(claim.subject, regions).reason or message("never_together"), "needs_counted_regions"
-            )
-        return [located]
-    resolutions = [resolve(part, regions) for part in _parts(claim)]
-    for resolution in resolutions:
-        if not resolution.found and resolution.reason is not None:
-            return CannotMeasure(resolution.reason, "needs_located")
-    return [
-        {frame: index for frame, index in resolution.by_frame.items() if frame in wanted} for resolution in resolutions
-    ]
-
-
-def _parts(claim: Claim) -> list[str]:
-    return [part for part in (claim.subject, claim.object, claim.other_object) if part is not None]
-
-
-def _together(named: Sequence[Mapping[int, Any]]) -> dict[int, tuple[int, ...]]:
-    """Indices of the regions of all parts, by the frames that show all of them."""
-    frames = sorted(set.intersection(*(set(by_frame) for by_frame in named)))
-    if len(named) == 1:
-        return {frame: index if isinstance(index, tuple) else (index,) for frame, index in sorted(named[0].items())}
-    return {frame: tuple(by_frame[frame] for by_frame in named) for frame in frames}
-
-
-def _apart(claim: Claim, regions: tuple[Region, ...]) -> CannotMeasure:
-    """Why no frame shows everything that the claim names."""
-    doubts = [found.reason for part in _parts(claim) if (found := resolve(part, regions)).reason is not None]
-    return CannotMeasure(reduce(add, doubts) if doubts else message("never_together"), "needs_common_frame")
 
 
 def _verdict(

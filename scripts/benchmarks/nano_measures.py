@@ -17,6 +17,7 @@ from benchmarks.nano_cases import SIDE_PX, NanoCase, shared_objects
 
 from pipeline.claims.compare_answers import value_of
 from pipeline.claims.names import normal_name
+from pipeline.claims.regions import Images
 from pipeline.datasets.annotated.claims import can_carry
 from pipeline.evaluate.claims.scores import Judgement
 from pipeline.evaluate.depth.alignment import Alignment, fit_alignment
@@ -149,7 +150,9 @@ def _ask(subjects: Subjects, cases: Sequence[NanoCase], scenes: Sequence[Scene],
 
 def located(case: NanoCase, question: SceneQuestion, grounding: str | None) -> list[Located]:
     """How well the two objects of a question are located in every image; an object is known by its label."""
-    regions = () if grounding is None else grounded_regions(case.scene, grounding)
+    regions = (
+        () if grounding is None else grounded_regions(grounding, Images([frame.camera for frame in case.scene.frames]))
+    )
     found = []
     for view in case.views:
         objects = {item.label: item for item in view.objects}

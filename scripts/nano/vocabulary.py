@@ -11,7 +11,7 @@ from typing import Any
 
 from random_qwen3vl import byte_pair_tokenizer
 
-from pipeline.models.vlm.prompt import answer_instruction
+from pipeline.models.vlm.prompt import answer_instruction, ground_instruction
 from pipeline.models.vlm.templates import render
 from pipeline.records import Unit
 from pipeline.records.message import Language
@@ -35,7 +35,7 @@ def phrases() -> list[str]:
     """Everything but numbers that is one token, the same each time."""
     found: list[str] = list(_JSON)
     for language in LANGUAGES:
-        found += [render(language, "ground"), answer_instruction(language)]
+        found += [ground_instruction(language), answer_instruction(language)]
         found += [render(language, "depth_affine", tables=""), render(language, "ocr", lines="")]
         for template in ("picture", "depth_affine_table", "ocr_line", "question"):
             found += _fixed_parts(language, template)
@@ -100,5 +100,5 @@ def _corpus() -> list[str]:
     """Words that a question may be asked in."""
     texts = [*phrases(), *(str(unit) for unit in Unit)]
     for language in LANGUAGES:
-        texts.append(render(language, "ground"))
+        texts.append(ground_instruction(language))
     return texts * _CORPUS_REPEATS

@@ -169,7 +169,10 @@ RECORDED = ["vlm=recorded", "vlm.path=a"]
         (["+verify.verifier.no_such_key=1"], "no_such_key"),
         (["+verify.verifier.settings.no_such_key=1"], "no_such_key"),
         (["+verify.verifier.budget.no_such_key=1"], "no_such_key"),
-        (["+query.sound=1", *RECORDED], "QueryStage has no key 'sound'; it has batch_size, budget, hints"),
+        (
+            ["+query.sound=1", *RECORDED],
+            "QueryStage has no key 'sound'; it has batch_size, budget, confirm, formalise",
+        ),
         (["resume=perhaps"], "resume must be true or false, not 'perhaps'."),
         (["verify.verifier.risk=0.5"], "verify.verifier.risk must be a number above 0 and below 0.5, not 0.5."),
         (["verify.verifier.settings.edge_px=3.5"], "settings.edge_px must be a whole number from 0 to 50, not 3.5."),

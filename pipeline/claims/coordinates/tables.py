@@ -10,8 +10,9 @@ from typing import Any
 import yaml
 
 from pipeline.claims.coordinates.conventions import CoordinateUnit
-from pipeline.claims.coordinates.entries import BOX_KEYS, LABEL_KEYS, Entry, Found, entries
+from pipeline.claims.coordinates.entries import Entry, Found, entries
 from pipeline.claims.coordinates.images import frame_of_key
+from pipeline.claims.coordinates.keys import BOX_KEYS, LABEL_KEYS
 from pipeline.claims.coordinates.shapes import Shape, plain_key, shape_of
 
 _TABLE = re.compile(r"(?:^[^|\n]{0,200}+\|[^\n]++\n?){2,}+", re.MULTILINE)

@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import numpy as np
 from annotated_types import Interval
 
-from pipeline.claims.coordinates.conventions import Convention, Size
 from pipeline.models.base import Backend
 from pipeline.records.errors import FATAL, TheodoliteError
+
+if TYPE_CHECKING:
+    from pipeline.claims.coordinates.conventions import Convention, Size
 
 TopP = Annotated[float, Interval(gt=0, le=1)]
 """Probability mass that tokens are drawn from."""
@@ -182,6 +184,8 @@ class VisionLanguageModel(Backend, Protocol):
         Args:
             generation: The answer; None for the convention that a prompt should ask for.
         """
+        from pipeline.claims.coordinates.conventions import Convention
+
         return Convention()
 
     def sent_px(self, size_px: Size, max_pixels: int | None) -> Size:

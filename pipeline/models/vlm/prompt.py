@@ -119,9 +119,7 @@ def build_grounding_request(
     """
     language = _language(question, language, scene)
     parts = _frames(scene, shown_frames(scene, budget, hints), language)
-    return _request(
-        scene, question, Step.GROUND, parts, [render(language, "ground", **_coordinates(language, unit))], language
-    )
+    return _request(scene, question, Step.GROUND, parts, [ground_instruction(language, unit)], language)
 
 
 def crop_parts(
@@ -221,6 +219,12 @@ def answer_instruction(language: Language, unit: CoordinateUnit = CoordinateUnit
     """The instruction of every answer's prompt, with the relations of the registry."""
     values = _coordinates(language, unit)
     return render(language, "answer", relations=relation_list(language), units=", ".join(Unit), **values)
+
+
+@cache
+def ground_instruction(language: Language, unit: CoordinateUnit = CoordinateUnit.THOUSANDTHS) -> str:
+    """The instruction of every prompt that asks where the objects are."""
+    return render(language, "ground", **_coordinates(language, unit))
 
 
 def _coordinates(language: Language, unit: CoordinateUnit) -> dict[str, str]:

@@ -7,7 +7,8 @@ from anything import ANYTHING
 from claims.coordinates.located import in_brief
 from hypothesis import given, settings
 
-from pipeline.claims.coordinates.entries import Entry, apart, entries, is_number
+from pipeline.claims.coordinates.entries import Entry, apart, entries
+from pipeline.claims.coordinates.keys import is_number
 
 BOX, OTHER = [150, 300, 400, 700], [600, 300, 800, 700]
 ONE = [("mug", tuple(BOX))]
