@@ -129,7 +129,7 @@ def test_a_second_answer_without_claims_is_kept_and_says_so(tmp_path: Path) -> N
 
 
 def test_a_recording_without_second_answers_keeps_the_first(tmp_path: Path) -> None:
-    line = {"id": "a", "response": saying_that(FALSE, ALSO_TRUE)}
+    line = {"id": "a", "response": saying_that(FALSE, ALSO_TRUE), "coordinates": "thousandths"}
     (tmp_path / "answers.jsonl").write_text(json.dumps(line))
     _, summary = rechecked(tmp_path, unasked, model=Recorded(tmp_path / "answers.jsonl"))
     (result,) = results_in(tmp_path / "out")

@@ -152,7 +152,9 @@ def _unmarked(
             return Settled(None, message("coordinates_doubtful", example=_example(free), unit=CoordinateUnit.PERCENT))
         if declared is CoordinateUnit.THOUSANDTHS and not convention.is_certain and _has_key_of_yx(free):
             return Settled(CoordinateUnit.THOUSANDTHS_YX, _converted(declared, CoordinateUnit.THOUSANDTHS_YX))
-        return Settled(declared)
+        return Settled(
+            declared, None if convention.is_certain else message("coordinates_assumed", unit=message(declared))
+        )
     others = [unit for unit in _OTHERS if unit is not declared and _fits(free, unit, convention, size_of)]
     others = _likely(others, declared, numbers, are_whole)
     overshoots = not fits and min(numbers) >= -0.05 * full and _overshoot(free, declared, convention, size_of)

@@ -133,8 +133,6 @@ def test_where_the_unit_is_not_certain_no_box_is_used_and_one_sentence_says_why(
     ("boxes", "choice", "size"),
     [
         ([MUG_GRID, CUP_GRID], "thousandths", SIZE),
-        ([MUG_GRID, CUP_GRID], "auto", SIZE),
-        ([MUG_GRID, CUP_GRID], "auto", LARGE),
         ([[300, 150, 700, 400], [300, 600, 700, 800]], "thousandths_yx", SIZE),
         ([MUG_PX, CUP_PX], "pixels", SIZE),
         ([MUG_LARGE, CUP_LARGE], "pixels", LARGE),
@@ -263,7 +261,19 @@ def test_the_key_of_gemini_means_y_first_only_where_the_model_is_unknown(
 ) -> None:
     found = parse(answer([[300, 150, 700, 400]], key), choice)
     assert located(found) == [("object 0", MUG if is_yx else (0.3, 0.15, 0.7, 0.4))]
-    assert bool(found.problems) == (is_yx and choice == "auto")
+    assert bool(found.problems) == (choice == "auto")
+    assert any("converted" in remark for remark in found.problems) == (is_yx and choice == "auto")
+
+
+@pytest.mark.parametrize("size", [SIZE, LARGE])
+@pytest.mark.parametrize("boxes", [[MUG_GRID, CUP_GRID], [MUG_GRID]])
+def test_thousandths_of_an_unknown_model_are_an_assumption_that_is_told(boxes: Boxes, size: Size) -> None:
+    found = parse(answer(boxes), "auto", size=size)
+    assert located(found, size)[0] == ("object 0", MUG)
+    assert found.problems == (
+        "The family of the model is not known, so its coordinates are taken as thousandths of the image; "
+        "set vlm.coordinates.",
+    )
 
 
 @pytest.mark.parametrize(
