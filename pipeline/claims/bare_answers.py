@@ -38,6 +38,31 @@ _NO = re.compile(
 _LEADING = re.compile(
     r"(?P<word>yes|no|true|false|是的|不是|对|不对|没有|否)(?:[,.!:;，。！：；]|\s+[-–—])\s*(?=\S)", _I
 )
+# What follows a yes or no that says nothing about the question: a condition, or that the image does not tell.
+_NO_ANSWER = re.compile(
+    r"\b(?:if|unless|assuming|provided|depending|sorry|wait|visible|dark|blurry|unclear|nothing|there\s+(?:is|are)\s+no|"
+    r"yes|no|true|false)\b|如果|除非|假设|看不|没有找到|不存在|图中没有",
+    _I,
+)
+_CONTRADICTS = {
+    True: re.compile(r"\b(?:it|they|he|she|that)\s*(?:is|are|does|do)(?:\s+not|n't)\b", _I),
+    False: re.compile(r"(?:it|they|he|she|that)\s+(?:is|are|does|do)[\s.!]*$", _I),
+}
+# "No" denies the word, and not the relation.
+_DEGREES = re.compile(
+    r"\b(?:completely|fully|entirely|totally|directly|slightly|partly|partially|far|much|exactly|only|both|all|just|"
+    r"immediately|precisely|well|halfway)\b|完全|正好|稍|略|部分|都|只有|远远|正(?=[在上下左右前后])",
+    _I,
+)
+_ABILITY = re.compile(r"\s*(?:can|could|do)\s+you\s+(?:tell|know|see|say|determine)\b.*\b(?:if|whether)\b", _I)
+_EXCLUDES = re.compile(r"\bnot\b|n't\b|\bbut\b|\bexcept\b|\bother\s+than\b|不是|除了|\?|？", _I)
+# No names, but words that a question was read wrongly.
+_UNFIT = re.compile(
+    r".*(?:[,，?？]|\b(?:or|as|not|guess|completely|exactly|directly|fully)\b|完全|不是|除了|还是).*|"
+    r"(?:it|one|ones|this|that|same|equal|neither|both|left|right|left one|right one)|"
+    r".*\s(?:red|blue|green|black|white|yellow|grey|gray|brown|orange|open|closed|empty|full|broken)",
+    _I,
+)
 # Words by which an answer may take its yes or no back.
 _TURNS = re.compile(
     r"\b(?:but|however|although|though|might|may|could|perhaps|possibly|maybe|unclear|not\s+sure|cannot|can't|yes\s+and\s+no|or)\b|"
@@ -57,6 +82,7 @@ _SAME = re.compile(
     r"close)[\s.]*|(?:两者)?一样(?:远|近)[。]?",
     _I,
 )
+_NO_THING = re.compile(rf"{_SAME.pattern}|(?:about\s+)?(?:the\s+)?(?:same|equal)(?:\s+(?:distance|depth))?", _I)
 _COUNTED = re.compile(
     r"(?:there\s+(?:is|are)\s+|i\s+(?:can\s+)?(?:see|count)\s+|(?:图中|一共|共)?有|一共|共)?(?:exactly\s+|only\s+|"
     r"a\s+total\s+of\s+)?"
@@ -115,15 +141,36 @@ def claims_of_bare_answer(text: str, question: str, choice: str | None = None) -
     asked = read_question(question) or _about_options(question, tuple(options.values())) if words else None
     if asked is None:
         return ()
-    if asked.kind == "yes_no" and not options and (leading := _LEADING.match(words)) and not _TURNS.search(words):
-        words = leading["word"]
-    if len(words) > _LONGEST or "\n" in words:
+    if asked.kind == "yes_no" and not options:
+        words = _leading(words, asked)
+    if len(words) > _LONGEST or "\n" in words or _ABILITY.match(question):
+        return ()
+    if asked.kind == "yes_no" and _DEGREES.search(question) and not _YES.fullmatch(words):
         return ()
     try:
         made = _MAKERS[asked.kind](words, asked)
     except RecordError:
         return ()
+    names = [name for claim in made for name in (claim.subject, claim.object, claim.other_object) if name]
+    if any(_UNFIT.fullmatch(name) for name in names):
+        return ()
     return tuple(replace(claim, origin=Origin.PROSE) for claim in made)
+
+
+def _leading(words: str, asked: Asked) -> str:
+    """The yes or no with which an answer begins; "" if what follows takes it back; the answer if there is none."""
+    leading = _LEADING.match(words)
+    if leading is None or _TURNS.search(words):
+        return words
+    rest = words[leading.end() :]
+    is_yes = bool(_YES.fullmatch(leading["word"]))
+    if _NO_ANSWER.search(rest) or _CONTRADICTS[is_yes].match(rest):
+        return ""
+    if not is_yes and len(asked.claims) == 1 and (claim := asked.claims[0]).object:
+        said = _of_relation(rest.removeprefix("是"), Asked("relation", claim.subject, (claim.object,)))
+        if any(each.relation == claim.relation for each in said):
+            return ""
+    return leading["word"]
 
 
 def _about_options(question: str, options: tuple[str, ...]) -> Asked | None:
@@ -204,7 +251,7 @@ def _is_relation(relation: str | None, asked: Asked) -> bool:
 
 def _of_place(words: str, asked: Asked) -> list[Claim]:
     """The claims of "behind the laptop" as the place of a thing."""
-    if _OPEN.search(words):
+    if _OPEN.search(words) or _EXCLUDES.search(words):
         return []
     said = _NAME_LEAD.sub("", words.strip(" .。"))
     if re.search(r"[\u3400-\u9fff]", words):
@@ -216,10 +263,14 @@ def _of_place(words: str, asked: Asked) -> list[Claim]:
 
 
 def _of_which(words: str, asked: Asked) -> list[Claim]:
-    things = [re.sub(r"\s+is\s+\w+$", "", thing) for thing in asked.objects if not _SAME.fullmatch(thing)]
+    things = [re.sub(r"\s+is\s+\w+$", "", thing) for thing in asked.objects if not _NO_THING.fullmatch(thing)]
+    words = re.sub(r"(?<=\w)\s*,\s*not\s+(?:the\s+)?[\w\s]{1,30}[.!]?$", "", words, flags=_I)
     if _SAME.fullmatch(words) and len(things) == 2 and asked.relation in _DEPTHS:
         return make_claims("same_depth", things[0], (things[1],), None)
-    if _OPEN.search(words):
+    if _OPEN.search(words) or _EXCLUDES.search(words):
+        return []
+    one = re.match(r"(?:the\s+)?(\w+)\s+one\s+is\s+", words, _I)
+    if one and ORDER.get(one[1].casefold(), asked.relation) != asked.relation:
         return []
     tail = _COMPARED_TAIL.search(words.strip())
     if (
@@ -237,7 +288,8 @@ def _of_which(words: str, asked: Asked) -> list[Claim]:
         lambda thing: thing.casefold().startswith(f"{name.casefold()} "),
     )
     chosen = next((found for way in ways if (found := [thing for thing in things if way(thing)])), [])
-    if len(chosen) != 1:
+    said = f" {normal_name(name)} "
+    if len(chosen) != 1 or any(f" {normal_name(thing)} " in said for thing in things if thing != chosen[0]):
         return []
     others = [thing for thing in things if thing != chosen[0]]
     if asked.relation.startswith("-"):
@@ -247,7 +299,12 @@ def _of_which(words: str, asked: Asked) -> list[Claim]:
 
 def _of_what(words: str, asked: Asked) -> list[Claim]:
     names = [_COUNTER.sub("", name) for name in things_of(_NAME_LEAD.sub("", words.strip()))]
-    if _OPEN.search(words) or not names or any(len(name.split()) > 5 or _NO_NAME.search(name) for name in names):
+    if (
+        _OPEN.search(words)
+        or _EXCLUDES.search(words)
+        or not names
+        or any(len(name.split()) > 5 or _NO_NAME.search(name) for name in names)
+    ):
         return []
     return [claim for name in names for claim in make_claims(asked.relation, name, asked.objects, None)]
 

@@ -65,6 +65,10 @@ _DENIED = re.compile(
     re.IGNORECASE,
 )
 _DENIAL_BEFORE = re.compile(r"(?:\bnot|n't|\bnever|不|非|别)\s{0,2}(?:应该?|能)?$", re.IGNORECASE)
+_REJECTING = re.compile(
+    r"(?:least\s+likely|wrong|incorrect|worst|false|错误的?|不正确的?|不对的?)(?:\s+(?:answer|option|choice)|答案|选项)?\s*(?:is|是)?\s*$",
+    re.IGNORECASE,
+)
 _CORRECTED = re.compile(
     r"\b(?:wait|actually|correction|hold on|mistake|sorry|let me re|on second thought|no,|final(?:ly)?|however|"
     r"instead)\b|等等|更正|不对|其实|实际上|最终|纠正",
@@ -129,6 +133,7 @@ def _of_content(content: str, options: Mapping[str, str]) -> str | None:
 def _stated(words: str, options: Mapping[str, str]) -> str | None:
     """The letter of the statements of an answer; "" if they contradict each other; None if there is none."""
     found: list[tuple[int, str]] = []
+    asked_or_rejected = False
     for match in (*_STATED.finditer(words), *_CLOSED.finditer(words)):
         letter = match["letter"]
         after = words[match.end("letter") : match.end("letter") + 40]
@@ -141,6 +146,10 @@ def _stated(words: str, options: Mapping[str, str]) -> str | None:
             continue
         if _DENIAL_BEFORE.search(words[max(match.start() - 8, 0) : match.start()]):
             continue
+        lead = words[max(match.start() - 24, 0) : match.start("letter")]
+        if _REJECTING.search(lead) or re.match(r"[)）]?\s*[?？]", after):
+            asked_or_rejected = True
+            continue
         introduced = _OPTION_BEFORE.search(words[: match.start("letter")][-20:])
         if introduced and _TELLS.match(after):
             continue
@@ -152,7 +161,7 @@ def _stated(words: str, options: Mapping[str, str]) -> str | None:
     found = sorted(each for each in found if each[1] in options or not each[1].isdigit())
     letters = [letter for _, letter in found]
     if not letters:
-        return None
+        return "" if asked_or_rejected else None
     if not set(letters) <= set(options):
         return ""
     if len(set(letters)) > 1:

@@ -16,7 +16,8 @@ _YES = frozenset({"yes", "true", "correct", "是", "是的", "对", "正确", "�
 _NO = frozenset({"no", "false", "incorrect", "否", "不", "不是", "不对", "错误", "错", "没有", "不可以", "不能"})
 _LEADING = re.compile(
     r"\W*(?:(?:the\s+)?(?:answer|statement|claim)\s+is\s+|that\s+is\s+|it\s+is\s+|that's\s+|答案是)?"
-    r"(yes|no|true|false|correct|incorrect|是的|不是|不对|正确|错误|没有|是|否|对|错|不)(?![\w-])",
+    r"(yes|no|true|false|correct|incorrect|是的|不是|不对|正确|错误|没有|是|否|对|错|不)(?![\w-])"
+    r"(?!\s+(?:idea|doubt|wonder|way|problem|clue)\b)",
     re.IGNORECASE,
 )
 _LEADING_CHINESE = re.compile(r"\W*(是的|不是|不对|正确|错误|没有|否|对|错|是)(?=[，,。.！!\s]|$)")
@@ -88,7 +89,9 @@ def chosen_by_words(words: str, options: Mapping[str, str], question: str) -> st
     if len(same) == 1:
         return same[0]
     if (letter := _yes_or_no(words, options)) is not None:
-        return letter or None
+        return letter if letter and not _contradicts(words, _side(options[letter]), question) else None
+    if re.search(r"\bnot\b|n't\b|不", re.split(r"[?？\n]", question)[0], re.IGNORECASE):
+        return None
     if len(words) > 2000 or _OPEN.search(_ASIDE.sub(" ", words)):
         return None
     asked = _asked(question, options)
@@ -107,6 +110,21 @@ def chosen_by_words(words: str, options: Mapping[str, str], question: str) -> st
     if len(set(named)) != 1 or _is_turned(words, question, options[named[0]]):
         return None
     return named[0]
+
+
+def _contradicts(words: str, is_yes: bool | None, question: str) -> bool:
+    """Whether the sentence after a yes or no states the opposite of it."""
+    asked = read_question(re.split(r"[?？\n]", question)[0] + "?")
+    if asked is None or asked.kind != "yes_no" or is_yes is None:
+        return False
+    rest = re.sub(r"^\W*\w+\W+", "", words)
+    return any(
+        (said.relation, said.subject.casefold(), (said.object or "").casefold())
+        == (claim.relation, claim.subject.casefold(), (claim.object or "").casefold())
+        and (said.negated is claim.negated) is not is_yes
+        for claim in asked.claims
+        for said in parse_prose(rest)[0]
+    )
 
 
 def _asked(question: str, options: Mapping[str, str]) -> Asked | None:
@@ -160,11 +178,15 @@ def _yes_or_no(words: str, options: Mapping[str, str]) -> str | None:
     if set(sides.values()) - {None} != {True, False}:
         return None
     match = _LEADING.match(words) or _LEADING_CHINESE.match(words) or _TRAILING.search(words)
+    if re.match(r"\W*no\s+(?:idea|doubt|wonder|way|problem|clue)\b", words, re.IGNORECASE):
+        return ""
     if not match:
         return None
     if re.match(r"\s+(?:and|or|but)\b", words[match.end() :]):
         return ""
     said = _side(match[1])
+    if said and re.match(r"\W*(?:it|they|he|she)\s*(?:is|are|does|do)(?:n't|\s+not)\b", words[match.end() :], re.I):
+        return ""
     chosen = [letter for letter, side in sides.items() if side is said]
     return chosen[0] if len(chosen) == 1 else ""
 

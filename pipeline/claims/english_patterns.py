@@ -18,6 +18,7 @@ HEDGE = re.compile(
     r"no longer|not only|not necessarily|never|sometimes|usually|typically|in the sense|let's|please|"
     r"incorrect|false|wrong|untrue|not true|estimate[ds]?|was|were|had been|except|without|rather than|instead of|"
     r"used to|"
+    r"anything but|all but|provided that|"
     r"looks? (?:like|as)|sounds? like|no longer|as far as|in theory|ideally|once|until|almost|nearly)\b|n't know",
     re.IGNORECASE,
 )
@@ -83,14 +84,54 @@ NEITHER = re.compile(r"neither\s+(?P<a>.+?)\s+nor\s+(?P<b>.+?)$", _I)
 SCOPE = re.compile(
     r"(?:normally|generally|usually|typically|often|ideally|hypothetically|traditionally|in\s+theory|in\s+general|"
     r"in\s+(?:an?|any|most|the)\s+(?:typical|usual|original|ideal|other)|according\s+to|as\s+(?:the\s+)?\w+\s+(?:says?|states?|claims?|suggests?|shows?)|"
-    r"imagine|suppose|assume|let's\s+say|i\s+(?:wish|hope)|it\s+would)\b",
+    r"imagine|suppose|assume|let's\s+say|i\s+(?:wish|hope)|it\s+would|as\s+per|for\s+(?:example|instance)|e\.g\.|"
+    r"answer\s+in\s+the\s+form|contrary\s+to|"
+    r"it\s*(?:is|'s)(?:n't|\s+not)\s+(?:clear|certain|true|obvious|the\s+case|(?:the|an?)\s[^,]{1,40}\s(?:that|which|who)))",
     _I,
 )
 """Words at the start of a sentence that speak of another image than this one, or of what somebody says."""
 CORRECTION = re.compile(
-    r"\s*(?:actually|wait|correction|sorry|no\s*,|hold\s+on|on\s+second\s+thought|i\s+mean|rather)\b", _I
+    r"\s*(?:actually|wait|correction|sorry|no\s*,|no\s+wait|hold\s+on|on\s+second\s+thought|i\s+mean|rather|"
+    r"hmm+|scratch\s+that|i\s+was\s+wrong|let\s+me\s+correct|on\s+closer\s+inspection|"
+    r"however,?\s+(?:this|that)\s+is\s+(?:an?\s+)?(?:illusion|mistake|wrong|incorrect))\b",
+    _I,
 )
 """Words at the start of a sentence that takes another one back."""
+CORRECTED = re.compile(
+    r"\b(?:scratch\s+that|no,?\s+wait|wait,?\s+no|sorry|i\s+mean|correction|i\s+was\s+wrong)\b|"
+    r"[，,。]\s*(?:不对|错了|说错了|更正|我是说)",
+    _I,
+)
+"""Words within a sentence that take back what it began with."""
+TAKES_BACK = re.compile(
+    r"\W*(?:(?:that|this)\s+(?:statement\s+|claim\s+)?(?:is|was)\s+(?:wrong|false|incorrect|untrue|not\s+(?:true|correct|"
+    r"right))|(?:verdict|answer|status|result)\s*[:：]?\s*(?:false|no|wrong|incorrect)|(?:actually|wait|no|hmm+)(?:,\s*no)?|"
+    r"scratch\s+that|i\s+was\s+wrong|let\s+me\s+correct(?:\s+that)?|这(?:是)?(?:错误的?|不对的?))\W*",
+    _I,
+)
+"""A sentence that takes back the one before it."""
+NOT_STATED = re.compile(
+    r"[❌✗✘]|~~|[(（]\s*(?:(?:this|that)\s+is\s+)?(?:not\s+true|false|wrong|incorrect|错误|不正确|不对)\s*[)）]|"
+    r"[:：]\s*(?:false|wrong|incorrect|错误)\W*$|^\W*(?:false|wrong|incorrect|untrue|not\s+true)\s*[:：]|\b(?:anything|all)\s+but\b|"
+    r"\bor\s+so\s+it\s+seems\b|\bbetween\s+\d[\d.]*\s*\w{0,3}\s+and\s+\d|"
+    r"^\W*(?:on|in)\s+the\s+(?:poster|mirror|reflection|painting|screen|monitor|tv)\s*,"
+    r"|^\W*it\s*(?:is|'s)(?:n't|\s+not)\s+(?:the|an?)\s[^,]{1,40}\s(?:that|which|who)\b",
+    _I,
+)
+"""Marks of a sentence that states nothing about the scene, or is told to be false."""
+NONE_OF_THESE = re.compile(
+    r"\W*(?:none|neither)\s+of\s+(?:these|them|those|the\s+(?:above|options|statements|two))\b.*\b(?:correct|true|right|"
+    r"apply|applies)\b",
+    _I,
+)
+"""A sentence by which nothing that stands before it is stated."""
+TRAILING_HEDGE = re.compile(
+    r"(?:probably|perhaps|maybe|possibly|presumably|apparently|allegedly|i\s+(?:think|believe|guess|suppose|assume)|"
+    r"(?:or\s+)?so\s+it\s+seems|it\s+seems|assuming\b.*|provided\b.*|unless\b.*|according\s+to\b.*|as\s+per\b.*|"
+    r"if\s+(?:the\s+image|this|it|i)\b.*)",
+    _I,
+)
+"""What follows a clause and takes its certainty away."""
 CONDITION = re.compile(
     r"(?:,\s*|and\s+|but\s+|so\s+|even\s+)*(?:if|unless|whether|suppose|assuming|provided|when(?!\s+(?:viewed|"
     r"seen))|whenever|until|before|after|in\s+case)\b",

@@ -62,8 +62,7 @@ def plain_text(raw: str) -> PlainText:
 def code_fences(text: str) -> list[Span]:
     """Spans of the fenced code blocks; an unclosed one extends to the end."""
     marks = [match.start() for match in _FENCE.finditer(text)]
-    lines = f"{text}\n"
-    ends = [lines.index("\n", mark) for mark in marks[1::2]]
+    ends = [_FENCE.match(text, mark).end() for mark in marks[1::2]]  # type: ignore[union-attr]
     return list(zip_longest(marks[::2], ends, fillvalue=len(text)))
 
 

@@ -6,11 +6,19 @@ not understood becomes a problem: an invented claim is worse than a missed one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from pipeline.claims.english_memory import Memory
-from pipeline.claims.english_patterns import CORRECTION, COUNTING
+from pipeline.claims.english_patterns import (
+    CORRECTED,
+    CORRECTION,
+    COUNTING,
+    NONE_OF_THESE,
+    NOT_STATED,
+    TAKES_BACK,
+)
 from pipeline.claims.markup import PlainText, first_of, plain_text, shorten
 from pipeline.claims.prose_chinese import CHINESE, read_chinese
 from pipeline.claims.prose_chinese import COUNTING as COUNTING_CHINESE
@@ -24,6 +32,8 @@ from pipeline.records.relations import RELATIONS
 
 _MOST_CLAIMS = 500
 _MOST_SENTENCES = 5000
+# A correction further within a sentence takes its beginning back.
+_SHORT = 8
 
 
 def parse_prose(text: str, labels: Sequence[str] = ()) -> tuple[tuple[Claim, ...], tuple[Message, ...]]:
@@ -42,6 +52,7 @@ def parse_prose(text: str, labels: Sequence[str] = ()) -> tuple[tuple[Claim, ...
     claims: list[Claim] = []
     problems: list[Message] = []
     memory = Memory()
+    last: list[Claim] = []
     for number, sentence in enumerate(sentences(plain.text, labels)):
         if number >= _MOST_SENTENCES:
             problems.append(message("too_many_sentences", most=_MOST_SENTENCES))
@@ -49,14 +60,35 @@ def parse_prose(text: str, labels: Sequence[str] = ()) -> tuple[tuple[Claim, ...
         if len(claims) >= _MOST_CLAIMS:
             problems.append(message("too_many_claims", most=_MOST_CLAIMS))
             break
+        if TAKES_BACK.fullmatch(sentence.text) or NONE_OF_THESE.match(sentence.text):
+            gone = claims if NONE_OF_THESE.match(sentence.text) else last
+            problems += [message("taken_back", count=len(gone))] if gone else []
+            claims = [claim for claim in claims if not any(claim is each for each in gone)]
+            last = []
+            continue
+        if NOT_STATED.search(_raw(text, plain, sentence)) or CORRECTED.search(sentence.mask, _SHORT):
+            problems += [_not_taken(sentence)] if _states(sentence) else []
+            continue
         found, problem = _read(sentence, plain, memory)
         if found and CORRECTION.match(sentence.mask):
             kept = [claim for claim in claims if not any(_is_taken_back(claim, by) for by in found)]
             problems += [message("taken_back", count=len(claims) - len(kept))] if len(kept) < len(claims) else []
             claims = kept
         claims += found
+        last = found or last
         problems += problem
     return tuple(claims), first_of(problems)
+
+
+def _raw(text: str, plain: PlainText, sentence: Sentence) -> str:
+    """A sentence with its markup, and with what stands on either side of it in its line."""
+    start, end = plain.raw_span(sentence.start, sentence.start + len(sentence.text))
+    before = re.search(r"[^\w\n]{0,4}$", text[max(start - 4, 0) : start])
+    return (before.group() if before else "") + text[start:end] + text[end : end + 4].split("\n")[0]
+
+
+def _not_taken(sentence: Sentence) -> Message:
+    return message("hedged", sentence=shorten(sentence.text), whole=sentence.text)
 
 
 def _is_taken_back(claim: Claim, by: Claim) -> bool:

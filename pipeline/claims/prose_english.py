@@ -182,6 +182,8 @@ class _Reader:
         words = self.mask[part.start : part.end].strip()
         if patterns.CONDITION.match(words) or patterns.CONDITION.match(part.joint):
             return True
+        if at + 1 < len(parts) and patterns.TRAILING_HEDGE.fullmatch(self._begin(parts[at + 1])):
+            return True
         if part.joint.endswith(("that", "as", "whether")) and at and self._was_hedged(parts[at - 1]):
             return True
         if (

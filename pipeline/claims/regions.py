@@ -143,6 +143,10 @@ def _placed(found: Sequence[Entry], frames: int, headings: Headings | None) -> l
     if frames == 1 or headings is None:
         return list(found)
     given = [entry for entry in found if entry.frame is not None]
+    numbered = {entry.frame for entry in given if entry.frame is not None}
+    if -1 in numbered and len(numbered) > 1 and max(numbered) < frames - 1:
+        # Images that seem to be counted from 0.
+        return [replace(entry, frame=None) for entry in found]
     if all(entry.counts_from_0 and entry.frame for entry in given) and any(entry.frame == frames for entry in given):
         found = [entry if entry.frame is None else replace(entry, frame=entry.frame - 1) for entry in found]
     placed = []

@@ -17,7 +17,7 @@ QUOTED = "\ue001"
 _LOOSE = " \t,，.:：-–—"
 _LONGEST = 400
 _SHORTEST = 4
-_MOST_LABELS = 500
+_MOST_LABELS = 200
 _ABBREVIATION = r"(?<!\bapprox)(?<!\be\.g)(?<!\bi\.e)(?<!\bvs)(?<!\bcf)(?<!\betc)"
 _END = re.compile(rf"{_ABBREVIATION}\.(?=[\s\"')\]]|$)|[!?。！？；;|]+|\n+", re.IGNORECASE)
 _QUOTES = re.compile(r"\"[^\"\n]{1,120}\"|(?<![\w])'[^'\n]{1,120}'(?!\w)|《[^》\n]{1,80}》")

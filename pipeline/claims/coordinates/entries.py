@@ -248,13 +248,14 @@ def _coordinates(
         if kind == "point" and shape is not None and len(shape.numbers) == 4:
             kind = "box"
         if shape is not None and len(shape.numbers) == 4 and isinstance(part, list):
-            shape = _with_sides(shape, layout_of(short, fields or {}, is_coco=bool(categories) and short == "bbox"))
+            shape = with_sides(shape, layout_of(short, fields or {}, is_coco=bool(categories) and short == "bbox"))
         if shape is not None and shape.unit is None and (named := unit_of_key(short, fields or {})) is not None:
             shape = replace(shape, unit=named)
         yield _entry(kind, part, shape, context, attributes, key)
 
 
-def _with_sides(shape: Shape, layout: str) -> Shape:
+def with_sides(shape: Shape, layout: str) -> Shape:
+    """A box of four numbers in a layout, as two corners."""
     if layout == "xyxy":
         return shape
     x, y, width, height = shape.numbers

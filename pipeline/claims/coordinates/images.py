@@ -61,6 +61,12 @@ _TAG = re.compile(
     rf"[<\[(]\s{{0,2}}(?P<name>{_WORD.replace('?P<word>', '?:')}[ _-]?\d{{1,3}})\s{{0,2}}[>\])]", re.IGNORECASE
 )
 _MENTION = re.compile(rf"(?:{_ENGLISH_NAME}|{_CHINESE_NAME})", re.IGNORECASE)
+# "In the second: ..." and "Both images" name images, too.
+_UNNAMED = re.compile(
+    rf"\b(?:in|on|from)\s+the\s+(?:first|second|third|fourth|other|last)\b(?!\s+{_WORD.replace('?P<word>', '?:')})|"
+    rf"\b(?:both|all|other|each)\s+(?:of\s+the\s+)?{_WORD.replace('?P<word>', '?:')}",
+    re.IGNORECASE,
+)
 
 
 def frame_index(value: Any, first: int) -> int:
@@ -120,6 +126,7 @@ class Headings:
         self._frames = _numbered([name for _, name in found], frames)
         mentions = [(match.start(), match.group()) for match in _MENTION.finditer(text)] if frames > 1 else []
         self._mentions = [(start, index) for start, name in mentions if (index := named_frame(name)) is not None]
+        self._mentions += [(match.start(), -1) for match in _UNNAMED.finditer(text)] if frames > 1 else []
 
     def frame_at(self, position: int) -> int | None:
         """Index of the frame of the last heading before a position; None without one, -1 if it is not certain."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 
-_NUMBER = r"[-+]?(?:\d{1,5}(?:\.\d{1,12})?|\.\d{1,12})"
+_NUMBER = r"(?:[-+]?(?:\d{1,400}(?:\.\d{1,12})?(?:e\d{1,2})?|\.\d{1,12})|[Nn]a[Nn])"
 # Numbers with nothing but separators between them, in brackets or not.
 # A single dot, colon or hyphen belongs to a version, a time or a date.
 _RUN = re.compile(rf"(?<![\w.:-])(?:{_NUMBER}(?:[^\d\n]{{2,16}}|[,，;；|/\s])){{3}}{_NUMBER}(?![\w])")
 _GROUP = re.compile(
     rf"[\[(（<]\s{{0,3}}{_NUMBER}(?:\s{{0,3}}[,，;；]\s{{0,3}}|\s{{1,3}}){_NUMBER}[^\[\]()（）<>\n]{{0,60}}[\])）>]"
 )
-_PERCENT = re.compile(rf"{_NUMBER}\s?[%％]")
+_PERCENT = re.compile(rf"(?<!\d){_NUMBER}\s?[%％]")
 _LEAST_PERCENT = 3
-_SIDES = re.compile(r"\b(?:horizontal|vertical|left|right|top|bottom|width|height)", re.IGNORECASE)
+_SIDES = re.compile(r"\b(?:horizontal|vertical|left|right|top|bottom|width|height)|宽度|高度|水平|垂直", re.IGNORECASE)
 _NAMED = re.compile(r"\b(?:x1|y1|x_?min|y_?min|bbox|box_2d|loc_?\d|patch_index)\b", re.IGNORECASE)
 # Smaller numbers count and name things.
 _LEAST = 10
@@ -38,5 +38,5 @@ def has_coordinates(text: str) -> bool:
 
 
 def _may_be_coordinates(words: str) -> bool:
-    numbers = re.findall(_NUMBER, words)
-    return max(map(float, numbers)) >= _LEAST or all("." in number and float(number) <= 1 for number in numbers)
+    numbers = [number for number in re.findall(_NUMBER, words) if number.casefold() != "nan"]
+    return max(map(float, numbers), default=0.0) >= _LEAST or all("." in number for number in numbers)

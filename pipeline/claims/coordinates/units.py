@@ -19,7 +19,10 @@ FIXED = (CoordinateUnit.PER_1024_YX, CoordinateUnit.PER_999, CoordinateUnit.FRAC
 """Units that only special notations fix; they need no check."""
 _STATED = {
     CoordinateUnit.PIXELS: re.compile(
-        r"\b(?:in|as|are)\s+(?:absolute\s+)?pixels?\b|\bpixel\s+coordinates?\b|\babsolute\s+coordinates\b|\(px\)|像素坐标|单位[:：为是]\s*像素",
+        r"(?<!not )\b(?:in|as|are)\s+(?:absolute\s+)?pixels?\b|\bpixel\s+(?:coordinates?|values?|positions?)\b|"
+        r"\bat\s+pixels?\b|(?<!not )\babsolute\s+coordinates\b|[\])]\s*(?:pixels?|px)\b|\(px\)|像素坐标|"
+        r"坐标为像素|以像素为单位|"
+        r"coordinate_?system\W{1,6}pixels?\b|单位[:：为是]\s*像素",
         re.IGNORECASE,
     ),
     CoordinateUnit.FRACTIONS: re.compile(
@@ -27,7 +30,17 @@ _STATED = {
         re.IGNORECASE,
     ),
     CoordinateUnit.PERCENT: re.compile(
-        r"\b(?:in|as)\s+(?:percent|percentages?|per\s+cent)\b|百分比坐标", re.IGNORECASE
+        r"\b(?:in|as)\s+(?:percent|percentages?|per\s+cent)\b|\b(?:percent|percentages?)\s*:|[\])]\s*\(%\)|百分比坐标",
+        re.IGNORECASE,
+    ),
+    CoordinateUnit.THOUSANDTHS: re.compile(
+        r"\bnormali[sz]ed\s+(?:coordinates?\s+)?(?:to|between|from|in)?\s*[\[(]?\s*0\s*(?:,|to|and|[-–])\s*1000\b|"
+        r"\bin\s+thousandths\b|\bout\s+of\s+1000\b|归一化到\s*[\[(]?0\s*[-–~,到至]\s*1000|千分",
+        re.IGNORECASE,
+    ),
+    CoordinateUnit.THOUSANDTHS_YX: re.compile(
+        r"\b(?:y_?min|y_?1|y_?0)\b\W{1,3}(?:x_?min|x_?1|x_?0)\b\W{1,3}(?:y_?max|y_?2|y_?1)\b\W{1,3}(?:x_?max|x_?2|x_?1)\b",
+        re.IGNORECASE,
     ),
 }
 """How answers say in which unit their coordinates are."""
@@ -41,7 +54,6 @@ class Settled:
     Args:
         unit: The unit of entries whose notation fixes none; None if it cannot be told, so that none can be used.
         remark: What was converted, or why none is used.
-        has_sides: Whether lists of four numbers are a corner with a width and a height.
     """
 
     unit: CoordinateUnit | None
@@ -71,6 +83,8 @@ def stated_unit(text: str) -> CoordinateUnit | None:
     <CoordinateUnit.PIXELS: 'pixels'>
     """
     found = {unit for unit, pattern in _STATED.items() if pattern.search(text)}
+    if CoordinateUnit.THOUSANDTHS_YX in found:
+        found.discard(CoordinateUnit.THOUSANDTHS)
     return found.pop() if len(found) == 1 else None
 
 
@@ -99,7 +113,9 @@ def settle(
     if _are_mixed(free):
         return Settled(None, message("coordinates_mixed", example=_example(free)))
     marks = {entry.unit for entry in free if entry.unit is not None}
-    if not marks and stated is not None:
+    if stated is not None and (stated.is_yx, declared.is_yx) == (False, True) and not stated.of_pixels:
+        stated = None if declared.is_yx and stated is CoordinateUnit.THOUSANDTHS else stated
+    if not marks and stated is not None and not (stated.is_yx and declared.is_yx):
         free = [replace(entry, unit=stated) for entry in free]
         marks = {stated}
     if marks:
