@@ -80,7 +80,7 @@ def read_answer(
         timings=_joined(step.timings for step in generations),
         model=said.model,
         revision=said.revision,
-        generation=said.settings,
+        generation=said.settings | {"coordinates": str(images.convention.unit)},
         seed=said.seed,
         grounding=None if prompt.grounding is None else prompt.grounding.text,
     )

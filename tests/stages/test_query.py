@@ -95,7 +95,8 @@ def test_the_answer_keeps_what_both_steps_gave() -> None:
     assert {region.origin for region in answer.regions} == {Origin.MODEL}
     assert answer.grounding == located("screen", "cabinet")
     assert (answer.prompt_tokens, answer.completion_tokens, answer.seconds) == (20, 4, 1.0)
-    assert (answer.model, answer.revision, answer.generation, answer.seed) == ("scripted", "r1", {"t": 0}, 7)
+    assert (answer.model, answer.revision, answer.seed) == ("scripted", "r1", 7)
+    assert answer.generation == {"t": 0, "coordinates": "thousandths"}
     assert [(claim.relation, claim.subject, claim.object) for claim in answer.claims] == [
         ("in_front_of", "screen", "cabinet")
     ]
