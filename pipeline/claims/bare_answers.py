@@ -298,6 +298,9 @@ def _of_which(words: str, asked: Asked) -> list[Claim]:
 
 
 def _of_what(words: str, asked: Asked) -> list[Claim]:
+    things: tuple[str, ...] = ()
+    if listed := re.fullmatch(r"([^,]+),\s*(.+\bor\b.+)", asked.objects[0]):
+        asked, things = replace(asked, objects=(listed[1],)), things_of(listed[2])
     names = [_COUNTER.sub("", name) for name in things_of(_NAME_LEAD.sub("", words.strip()))]
     if (
         _OPEN.search(words)
@@ -305,6 +308,8 @@ def _of_what(words: str, asked: Asked) -> list[Claim]:
         or not names
         or any(len(name.split()) > 5 or _NO_NAME.search(name) for name in names)
     ):
+        return []
+    if things and not all(any(names_match(name, thing) for thing in things) for name in names):
         return []
     return [claim for name in names for claim in make_claims(asked.relation, name, asked.objects, None)]
 

@@ -26,7 +26,8 @@ HEDGE = re.compile(
 
 _I = re.IGNORECASE
 LEAD = re.compile(
-    r"\s*(?:(?:yes|no|okay|ok|sure|indeed|hmm+|well|honestly|interestingly|visually|spatially|notably|obviously|of\s+course|"
+    r"\s*(?:(?:yes|no\s+wait|no|wait|correct|right|exactly|correction|sorry|hold\s+on|i\s+mean|on\s+second\s+thought|"
+    r"on\s+closer\s+inspection|i\s+was\s+wrong|let\s+me\s+correct(?:\s+that)?|okay|ok|sure|indeed|hmm+|well|honestly|interestingly|visually|spatially|notably|obviously|of\s+course|"
     r"actually|in\s+the\s+end|if\s+you\s+look\s+(?:closely|carefully)|of\s+the\s+(?:two|three)|in\s+terms\s+of\s+\w+|"
     r"so|therefore|thus|hence|overall|also|and|first|second|third|finally|"
     r"in (?:fact|summary|short|conclusion)|"
@@ -93,7 +94,8 @@ SCOPE = re.compile(
 CORRECTION = re.compile(
     r"\s*(?:actually|wait|correction|sorry|no\s*,|no\s+wait|hold\s+on|on\s+second\s+thought|i\s+mean|rather|"
     r"hmm+|scratch\s+that|i\s+was\s+wrong|let\s+me\s+correct|on\s+closer\s+inspection|"
-    r"however,?\s+(?:this|that)\s+is\s+(?:an?\s+)?(?:illusion|mistake|wrong|incorrect))\b",
+    r"however,?\s+(?:this|that)\s+is\s+(?:an?\s+)?(?:illusion|mistake|wrong|incorrect))\b|"
+    r"\s*(?:不，|不,|不对|实际上|其实|更正|等等|我错了|说错了)",
     _I,
 )
 """Words at the start of a sentence that takes another one back."""

@@ -78,7 +78,7 @@ def without_coordinates(text: str, spans: Iterable[Span]) -> str:
     """The text with blanks in place of coordinates and their tags; the words between tags stay.
 
     >>> without_coordinates("A <ref>mug</ref><box>(1,2),(3,4)</box> here", [(2, 39)])
-    'A      mug                            here'
+    'A      mug                             here'
     """
     letters = list(text)
     for start, end in dict.fromkeys(spans):

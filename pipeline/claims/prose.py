@@ -33,7 +33,7 @@ from pipeline.records.relations import RELATIONS
 _MOST_CLAIMS = 500
 _MOST_SENTENCES = 5000
 # A correction further within a sentence takes its beginning back.
-_SHORT = 8
+_SHORT = 5
 
 
 def parse_prose(text: str, labels: Sequence[str] = ()) -> tuple[tuple[Claim, ...], tuple[Message, ...]]:
@@ -66,7 +66,8 @@ def parse_prose(text: str, labels: Sequence[str] = ()) -> tuple[tuple[Claim, ...
             claims = [claim for claim in claims if not any(claim is each for each in gone)]
             last = []
             continue
-        if NOT_STATED.search(_raw(text, plain, sentence)) or CORRECTED.search(sentence.mask, _SHORT):
+        taken_back = CORRECTED.search(sentence.mask, _SHORT) and not CORRECTION.match(sentence.mask)
+        if taken_back or NOT_STATED.search(_raw(text, plain, sentence)):
             problems += [_not_taken(sentence)] if _states(sentence) else []
             continue
         found, problem = _read(sentence, plain, memory)
@@ -74,6 +75,10 @@ def parse_prose(text: str, labels: Sequence[str] = ()) -> tuple[tuple[Claim, ...
             kept = [claim for claim in claims if not any(_is_taken_back(claim, by) for by in found)]
             problems += [message("taken_back", count=len(claims) - len(kept))] if len(kept) < len(claims) else []
             claims = kept
+        elif problem and last and CORRECTION.match(sentence.mask):
+            # What it says instead was not read, but it is not what was said before.
+            problems.append(message("taken_back", count=len(last)))
+            claims = [claim for claim in claims if not any(claim is each for each in last)]
         claims += found
         last = found or last
         problems += problem
@@ -88,7 +93,7 @@ def _raw(text: str, plain: PlainText, sentence: Sentence) -> str:
 
 
 def _not_taken(sentence: Sentence) -> Message:
-    return message("hedged", sentence=shorten(sentence.text), whole=sentence.text)
+    return message("hedged", sentence=shorten(sentence.text))
 
 
 def _is_taken_back(claim: Claim, by: Claim) -> bool:

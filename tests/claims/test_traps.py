@@ -63,6 +63,7 @@ def test_what_is_denied_hedged_or_of_another_scene_is_told_and_no_claim(text: st
         "The cup is left of the box. I was wrong: it is right of the box.",
         "The cup is left of the box. On closer inspection, it is right of the box.",
         "The cup is left of the box. Correction: the cup is right of the box.",
+        "The cup is left of the box. Wait, no, it's to the right of the box.",
     ],
 )
 def test_a_correction_takes_the_statement_before_it_back(text: str) -> None:
@@ -94,6 +95,8 @@ def test_a_correction_takes_the_statement_before_it_back(text: str) -> None:
         ("No", "Are both cups left of the box?", []),
         ("No", "Can you tell if the cup is left of the box?", []),
         ("left", "Is it the left or right one?", []),
+        ("Correct, it is not on the plate.", "Is the cup not on the plate?", []),
+        ("The plant.", "Which object is behind the sofa, the lamp or the plant?", ["plant behind sofa"]),
         ("the left one", "Is the left or right cup closer to the camera?", []),
         ("A", "Which is closer to the camera? A. cup B. lamp C. same", ["cup closer lamp"]),
     ],
@@ -153,6 +156,7 @@ def test_the_unit_and_the_order_that_an_answer_states_count(
         "Camera coordinates: mug at (0.2, 0.1, 1.5)",
         "mug 在图像宽度的10%到30%，高度的20%到40%",
         f"mug: [{'9' * 390}, 1, 2, 3]",
+        "person: [12, 34, 56",
     ],
 )
 def test_coordinates_that_were_not_read_are_told(text: str) -> None:
@@ -198,3 +202,29 @@ def test_prose_beside_and_within_json_and_tags_is_read(text: str) -> None:
 def test_lone_surrogates_are_replaced(text: str) -> None:
     (region,) = parse(text).regions
     assert "\ufffd" in region.label
+
+
+@pytest.mark.parametrize(
+    ("text", "claims"),
+    [
+        ("杯子在盒子左边。实际上，杯子在盒子的右边。", ["杯子 right of 盒子"]),
+        ("杯子在盒子左边，不对，应该在右边。", []),
+        ("烟囱在屋顶上。", ["烟囱 on 屋顶"]),
+        ("鼠标紧挨着键盘。", ["鼠标 touching 键盘"]),
+        ("盒子位于杯子的右侧，即杯子在盒子左侧。", ["盒子 right of 杯子", "杯子 left of 盒子"]),
+    ],
+)
+def test_chinese_corrections_and_names_are_kept_apart(text: str, claims: list[str]) -> None:
+    assert [in_brief(claim) for claim in parse(text).claims] == claims
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("pyautogui.click(x=500, y=200)", ["object"]),
+        ("man [120, 80, 550, 970] riding horse [100, 300, 900, 990]", ["man", "horse"]),
+        ("dining table [120, 80, 550, 970]", ["dining table"]),
+    ],
+)
+def test_labels_are_names_of_things(text: str, labels: list[str]) -> None:
+    assert [region.label for region in parse(text).regions] == labels

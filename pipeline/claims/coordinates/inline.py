@@ -228,6 +228,17 @@ def _polygons(text: str, groups: list[_Group]) -> list[_Group]:
     return merged
 
 
+# What the thing before does to this one: "man [...] riding horse [...]".
+_DOES = re.compile(
+    r"^\W*(?:riding|holding|wearing|carrying|pushing|pulling|eating|watching|using|facing|touching|kicking|driving|reading)\s+",
+    re.IGNORECASE,
+)
+# Names of functions: "pyautogui.click(x=500, y=200)".
+_CALL = re.compile(
+    r"(?:\w\.|^\W*)(?:click|tap|moveto|press|drag|swipe|scroll|long_?press|double_?click)$", re.IGNORECASE
+)
+
+
 def _is_corner(group: _Group) -> bool:
     return len(group.shapes) == 1 and len(group.shapes[0].numbers) == 2
 
@@ -282,8 +293,10 @@ def _name(words: str) -> str | None:
     words = parts[0] if len(parts) == 2 and _PLACED.match(parts[1]) else parts[-1]
     if _PREDICATE.match(words) and (nouns := list(_DETERMINER.finditer(words))):
         words = words[nouns[-1].end() :]
-    words = _LEAD.sub("", words).strip(" \t*_`\"'“”‘’.|-{}$\\")
+    words = _LEAD.sub("", _DOES.sub("", words)).strip(" \t*_`\"'“”‘’.|-{}$\\")
     words = re.split(r"\s(?:is|are|lies|sits|stands|can|has)\s", words)[0]
+    if _CALL.search(words):
+        return None
     if not words or len(words) > 60 or len(words.split()) > 7 or _NOT_A_LABEL.fullmatch(words):
         return None
     return words if re.search(r"[^\W\d_]", words) else None

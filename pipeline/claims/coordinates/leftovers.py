@@ -11,6 +11,7 @@ _RUN = re.compile(rf"(?<![\w.:-])(?:{_NUMBER}(?:[^\d\n]{{2,16}}|[,，;；|/\s]))
 _GROUP = re.compile(
     rf"[\[(（<]\s{{0,3}}{_NUMBER}(?:\s{{0,3}}[,，;；]\s{{0,3}}|\s{{1,3}}){_NUMBER}[^\[\]()（）<>\n]{{0,60}}[\])）>]"
 )
+_CUT_OFF = re.compile(rf"[\[(]\s{{0,3}}{_NUMBER}(?:\s{{0,3}}[,，]\s{{0,3}}{_NUMBER}){{1,3}}\s{{0,3}}[,，]?\s*\Z")
 _PERCENT = re.compile(rf"(?<!\d){_NUMBER}\s?[%％]")
 _LEAST_PERCENT = 3
 _SIDES = re.compile(r"\b(?:horizontal|vertical|left|right|top|bottom|width|height)|宽度|高度|水平|垂直", re.IGNORECASE)
@@ -33,7 +34,7 @@ def has_coordinates(text: str) -> bool:
         return True
     if _NAMED.search(text) and re.search(_NUMBER, text):
         return True
-    found = [match.group() for pattern in (_RUN, _GROUP) for match in pattern.finditer(text)]
+    found = [match.group() for pattern in (_RUN, _GROUP, _CUT_OFF) for match in pattern.finditer(text)]
     return any(len(_WORDS.findall(words)) < 2 and _may_be_coordinates(words) for words in found)
 
 
