@@ -228,3 +228,21 @@ def test_chinese_corrections_and_names_are_kept_apart(text: str, claims: list[st
 )
 def test_labels_are_names_of_things(text: str, labels: list[str]) -> None:
     assert [region.label for region in parse(text).regions] == labels
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (
+            '{"images": [{"boxes": [{"label": "a", "bbox_2d": [1, 2, 300, 400]}]}, '
+            '{"boxes": [{"label": "b", "bbox_2d": [5, 2, 70, 400]}]}]}',
+            [("a", 0), ("b", 1)],
+        ),
+        ('{"boxes": [{"x1": 100, "y1": 200, "x2": 300, "y2": 400, "label": "a", "image": 2}]}', [("a", 1)]),
+        ('{"image": 1, "points": [{"x": 100, "y": 200, "name": "a"}]}', [("a", 0)]),
+    ],
+)
+def test_lists_of_boxes_keep_their_labels_and_images(text: str, found: list[tuple[str, int]]) -> None:
+    regions = parse(text, frames=2).regions
+    assert [(region.label, region.frame) for region in regions] == found
+    assert all(region.frame_is_certain for region in regions)

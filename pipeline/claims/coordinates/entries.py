@@ -14,6 +14,7 @@ from pipeline.claims.coordinates.keys import (
     BOX_KEYS,
     CLAIM_KEYS,
     CONTAINERS,
+    IMAGE_LISTS,
     LABEL_LISTS,
     OTHER_KEYS,
     PLACE_KEYS,
@@ -173,6 +174,15 @@ def _fields(fields: dict[str, Any], context: _Context) -> Iterator[Entry]:
             inner = replace(context, frame=index, counts_from_0="frame" in str(key).casefold())
         elif short not in CONTAINERS:
             inner = replace(context, label=str(key))
+        if (
+            context.frame is None
+            and short in IMAGE_LISTS
+            and isinstance(part, list)
+            and len(part) == context.frames > 1
+        ):
+            for index, element in enumerate(part):
+                yield from _walk(element, replace(inner, frame=index))
+            continue
         yield from _walk(part, inner)
 
 

@@ -35,6 +35,8 @@ LABEL_KEYS = tuple(
 )
 LABEL_LISTS = (*LABEL_KEYS, *listed("labels|names|objects|categories|classes|phrases|bboxeslabels"))
 SCORE_KEYS = ("score", "confidence", "conf", "probability")
+IMAGE_LISTS = ("images", "pictures", "photos", "frames", "views", "图片", "图像")
+"""Keys of lists with one element for each image."""
 CLAIM_KEYS = ("claims", "relations", "relationships")
 """Keys of lists of claims."""
 # Kinds of shapes are no labels.
@@ -53,7 +55,7 @@ CONTAINERS = frozenset(
     listed(
         "objects|object|items|results|result|answer|output|outputs|data|detections|annotations|predictions|regions|"
         "entities|elements|targets|shapes|features|response|content|list|instances|boundingboxes|images|pictures|"
-        "frames|properties|geometry|attributes|物体|对象|结果|目标"
+        "frames|boxes|bboxes|points|properties|geometry|attributes|物体|对象|结果|目标"
     )
 )
 
@@ -159,8 +161,14 @@ def as_text(value: Any) -> str | None:
 
 
 def _is_object(value: Any) -> bool:
-    """Whether a value is the entry of a thing called "box" rather than a box."""
+    """Whether a value is the entry of a thing called "box" rather than a box, or a list of entries."""
+    if isinstance(value, list):
+        return bool(value) and all(_is_object(part) or _is_labelled(part) for part in value)
     return isinstance(value, dict) and any(plain_key(key) in BOX_KEYS | BOX_3D_KEYS for key in value)
+
+
+def _is_labelled(value: Any) -> bool:
+    return isinstance(value, dict) and any(plain_key(key) in ("label", "name", "category", "class") for key in value)
 
 
 def _is_place(value: Any) -> bool:
