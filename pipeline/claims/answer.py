@@ -16,7 +16,7 @@ from pipeline.claims.coordinates.leftovers import has_coordinates
 from pipeline.claims.coordinates.units import stated_unit
 from pipeline.claims.implied import chosen_extreme, order_of_boxes, places_of_boxes
 from pipeline.claims.json_blocks import JsonBlock, find_json, is_numbers, readable, unescaped
-from pipeline.claims.markup import blank, code_fences, first_of, without_coordinates
+from pipeline.claims.markup import blank, clean_text, code_fences, first_of, without_coordinates
 from pipeline.claims.prose import parse_prose, unread
 from pipeline.claims.reasoning import is_cut_off, split_reasoning
 from pipeline.claims.regions import Images, entries_of_json, entries_of_text, regions_of
@@ -28,7 +28,6 @@ from pipeline.records.message import Language, Message, message
 # Far beyond any token limit; bounds the time if a server never stops.
 _LONGEST = 200_000
 _BOX = 4
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 # Keys of JSON under which models put their prose.
 _SAID_KEYS = ("answer", "response", "conclusion", "final_answer", "explanation", "回答", "答案", "结论")
 _SIDES_STATED = re.compile(r"[\[(]\s*x\W{1,3}y\W{1,3}(?:w|width)\W{1,3}(?:h|height)\s*[\])]", re.IGNORECASE)
@@ -78,7 +77,7 @@ def parse_answer(raw: str, images: Images, question: str = "", language: Languag
     if len(raw) > _LONGEST:
         problems.append(message("answer_too_long", count=len(raw), most=_LONGEST))
         raw = raw[:_LONGEST]
-    text, reasoning = split_reasoning(_LONE_SURROGATE.sub("\ufffd", raw))
+    text, reasoning = split_reasoning(clean_text(raw))
     if is_cut_off(raw):
         problems.append(message("open_reasoning"))
     if not text.strip():

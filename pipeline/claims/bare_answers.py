@@ -151,8 +151,7 @@ def claims_of_bare_answer(text: str, question: str, choice: str | None = None) -
         made = _MAKERS[asked.kind](words, asked)
     except RecordError:
         return ()
-    names = [name for claim in made for name in (claim.subject, claim.object, claim.other_object) if name]
-    if any(_UNFIT.fullmatch(name) for name in names):
+    if any(_UNFIT.fullmatch(name) for claim in made for name in claim.things):
         return ()
     return tuple(replace(claim, origin=Origin.PROSE) for claim in made)
 

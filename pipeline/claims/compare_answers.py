@@ -107,14 +107,6 @@ def _words(answer: Answer) -> str:
     return plain_text(without_code(answer.text[:_LONGEST])).text.strip()
 
 
-def _chosen_words(expected: Expected, answer: Answer) -> str:
-    """The words that may say yes or no: the answer's own, or those of the option that it chose."""
-    if expected.kind is AnswerKind.YES_NO:
-        return _words(answer)
-    words = dict(zip(ascii_uppercase, expected.choices, strict=False)).get(answer.choice or "", "")
-    return words if words.strip().casefold() in ("yes", "no") else ""
-
-
 def _yes_or_no(words: str) -> str | None:
     """Yes or no, by the first sentence that says either; None if it says both."""
     for sentence in _SENTENCE_END.split(words):

@@ -11,6 +11,7 @@ from pipeline.records.message import Message, message
 
 Span = tuple[int, int]
 
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _FENCE = re.compile(r"^[ \t]*```", re.MULTILINE)
 _MARKUP = re.compile(
     r"\*+|`+|~~|__"
@@ -41,6 +42,11 @@ class PlainText:
     def raw_span(self, start: int, end: int) -> Span:
         """The raw characters from ``start`` to ``end``, which must not be empty."""
         return self.offsets[start], self.offsets[end - 1] + 1
+
+
+def clean_text(text: str) -> str:
+    """The text with U+FFFD in place of lone surrogates, which JSON may hold and UTF-8 may not."""
+    return _LONE_SURROGATE.sub("\ufffd", text)
 
 
 def plain_text(raw: str) -> PlainText:

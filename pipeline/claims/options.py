@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_LETTERS = "ABCDEFGH"
 _BEFORE = r"(?:^|(?<=[\s(（:：,，;；?？。.\"'】]))"
 _STYLES = (
     ("ABCDEFGH", re.compile(rf"{_BEFORE}[(（\[]?([A-H])\s{{0,2}}[.)）\]、:：．]\s{{0,4}}(?=\S)", re.MULTILINE)),

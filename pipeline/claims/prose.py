@@ -60,25 +60,22 @@ def parse_prose(text: str, labels: Sequence[str] = ()) -> tuple[tuple[Claim, ...
         if len(claims) >= _MOST_CLAIMS:
             problems.append(message("too_many_claims", most=_MOST_CLAIMS))
             break
-        if TAKES_BACK.fullmatch(sentence.text) or NONE_OF_THESE.match(sentence.text):
-            gone = claims if NONE_OF_THESE.match(sentence.text) else last
-            problems += [message("taken_back", count=len(gone))] if gone else []
-            claims = [claim for claim in claims if not any(claim is each for each in gone)]
+        is_none = bool(NONE_OF_THESE.match(sentence.text))
+        if is_none or TAKES_BACK.fullmatch(sentence.text):
+            claims, told = _taken_back(claims, claims if is_none else last)
+            problems += told
             last = []
             continue
-        taken_back = CORRECTED.search(sentence.mask, _SHORT) and not CORRECTION.match(sentence.mask)
-        if taken_back or NOT_STATED.search(_raw(text, plain, sentence)):
+        corrects = bool(CORRECTION.match(sentence.mask))
+        if (not corrects and CORRECTED.search(sentence.mask, _SHORT)) or NOT_STATED.search(_raw(text, plain, sentence)):
             problems += [_not_taken(sentence)] if _states(sentence) else []
             continue
         found, problem = _read(sentence, plain, memory)
-        if found and CORRECTION.match(sentence.mask):
-            kept = [claim for claim in claims if not any(_is_taken_back(claim, by) for by in found)]
-            problems += [message("taken_back", count=len(claims) - len(kept))] if len(kept) < len(claims) else []
-            claims = kept
-        elif problem and last and CORRECTION.match(sentence.mask):
-            # What it says instead was not read, but it is not what was said before.
-            problems.append(message("taken_back", count=len(last)))
-            claims = [claim for claim in claims if not any(claim is each for each in last)]
+        if corrects and (found or problem):
+            # Even where what it says instead was not read, it is not what was said before.
+            gone = [claim for claim in claims if any(_is_taken_back(claim, by) for by in found)] if found else last
+            claims, told = _taken_back(claims, gone)
+            problems += told
         claims += found
         last = found or last
         problems += problem
@@ -94,6 +91,12 @@ def _raw(text: str, plain: PlainText, sentence: Sentence) -> str:
 
 def _not_taken(sentence: Sentence) -> Message:
     return message("hedged", sentence=shorten(sentence.text))
+
+
+def _taken_back(claims: list[Claim], gone: Sequence[Claim]) -> tuple[list[Claim], list[Message]]:
+    """The claims without some that were taken back, and the remark about those."""
+    kept = [claim for claim in claims if not any(claim is each for each in gone)]
+    return kept, [message("taken_back", count=len(gone))] if gone else []
 
 
 def _is_taken_back(claim: Claim, by: Claim) -> bool:

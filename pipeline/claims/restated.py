@@ -32,7 +32,7 @@ def _supports(sentence: str, claim: Claim) -> bool:
         return False
     if claim.negated != bool(_DENIALS.search(sentence)):
         return False
-    at = [_place(sentence, name) for name in (claim.subject, claim.object, claim.other_object) if name]
+    at = [_place(sentence, name) for name in claim.things]
     if any(place < 0 for place in at):
         return False
     if claim.value is not None:

@@ -343,6 +343,11 @@ class Claim:
         form = {Unit.FRACTION: "share", Unit.COUNT: "count"}.get(self.unit or Unit.COUNT, "length")
         return message(f"number_{self.comparison}", number=message(f"number_{form}", value=self.value, unit=self.unit))
 
+    @property
+    def things(self) -> list[str]:
+        """The things that it names, subject first."""
+        return [name for name in (self.subject, self.object, self.other_object) if name is not None]
+
     def in_words(self, language: Language = "en") -> str:
         """The claim as a short sentence without full stop."""
         return self.wording.text(language)

@@ -58,7 +58,7 @@ def questions_about(
         language: Language of the prompts.
         budget: How large a crop is shown, and its margin.
     """
-    names = [name for claim in claims for name in (claim.subject, claim.object, claim.other_object) if name]
+    names = [name for claim in claims for name in claim.things]
     wanted = dict.fromkeys(index for name in names for index in resolve(name, answer.regions).by_frame.values())
     crops = {
         index: crop

@@ -54,7 +54,7 @@ def truth_of(claim: Claim, view: RenderedView, stated: Box3D | None = None) -> T
     elif relation.rule == "box_3d":
         found = _box_3d(_object(claim.subject, view), stated)
     else:
-        named = [name for name in (claim.subject, claim.object, claim.other_object) if name is not None]
+        named = claim.things
         parts = [_object(name, view) for name in named]
         found = _TRUTHS[relation.rule](claim, view, *parts, **relation.options)
     holds = found.holds if claim.perspective == "camera" else None

@@ -35,18 +35,13 @@ def named_regions(
                 resolve(claim.subject, regions).reason or message("never_together"), "needs_counted_regions"
             )
         return [located]
-    resolutions = [resolve(part, regions) for part in parts_of(claim)]
+    resolutions = [resolve(part, regions) for part in claim.things]
     for resolution in resolutions:
         if not resolution.found and resolution.reason is not None:
             return CannotMeasure(resolution.reason, "needs_located")
     return [
         {frame: index for frame, index in resolution.by_frame.items() if frame in wanted} for resolution in resolutions
     ]
-
-
-def parts_of(claim: Claim) -> list[str]:
-    """What a claim names, subject first."""
-    return [part for part in (claim.subject, claim.object, claim.other_object) if part is not None]
 
 
 def together(named: Sequence[Mapping[int, Any]]) -> dict[int, tuple[int, ...]]:
@@ -59,7 +54,7 @@ def together(named: Sequence[Mapping[int, Any]]) -> dict[int, tuple[int, ...]]:
 
 def why_apart(claim: Claim, regions: tuple[Region, ...]) -> CannotMeasure:
     """Why no frame shows everything that the claim names."""
-    doubts = [found.reason for part in parts_of(claim) if (found := resolve(part, regions)).reason is not None]
+    doubts = [found.reason for part in claim.things if (found := resolve(part, regions)).reason is not None]
     return CannotMeasure(reduce(add, doubts) if doubts else message("never_together"), "needs_common_frame")
 
 

@@ -90,11 +90,12 @@ _AFTER = re.compile(
     r"[\s:：=\-–—,>|]{0,4}(?P<label>[^\W\d][^\n\[\](){}<>:：,，;；|。.]{0,60})(?=\s*(?:[,，;；。.|]|$|\n))"
 )
 _STOP = re.compile(r"[.;；。!?！？]\s|[.;；。!?！？]$|\n")
-# An aside between a name and its coordinates: "mug, next to the laptop, [...]".
+# What a name owns: "the mug's bounding box is at [...]".
 _OWNER = re.compile(
     r"(?P<name>.*\S)'s\s+(?:bounding\s+)?(?:box|bbox|position|location|coordinates?|cent(?:er|re)|region|rectangle)\b.*",
     re.IGNORECASE,
 )
+# An aside between a name and its coordinates: "mug, next to the laptop, [...]".
 _PLACED = re.compile(
     r"\s*(?:next|close|near|beside|behind|above|below|under|on|in|at|by|with|left|right)\b", re.IGNORECASE
 )

@@ -113,9 +113,9 @@ def settle(
     if _are_mixed(free):
         return Settled(None, message("coordinates_mixed", example=_example(free)))
     marks = {entry.unit for entry in free if entry.unit is not None}
-    if stated is not None and (stated.is_yx, declared.is_yx) == (False, True) and not stated.of_pixels:
-        stated = None if declared.is_yx and stated is CoordinateUnit.THOUSANDTHS else stated
-    if not marks and stated is not None and not (stated.is_yx and declared.is_yx):
+    if declared.is_yx and stated in (CoordinateUnit.THOUSANDTHS, CoordinateUnit.THOUSANDTHS_YX):
+        stated = None
+    if not marks and stated is not None:
         free = [replace(entry, unit=stated) for entry in free]
         marks = {stated}
     if marks:

@@ -79,7 +79,7 @@ def truth_of(claim: Claim, image: AnnotatedImage) -> Truth:
     judge = _TRUTHS.get(relation.rule)
     if judge is None:
         return _UNKNOWN
-    names = [name for name in (claim.subject, claim.object, claim.other_object) if name is not None]
+    names = claim.things
     found = judge(claim, image, *(image.object_of(name) for name in names), **relation.options)
     return Truth(None if found.holds is None else bool(found.holds), float(found.margin), found.unit)
 

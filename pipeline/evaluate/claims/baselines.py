@@ -124,7 +124,7 @@ def default_baselines(tolerance: float = Settings().tolerance) -> tuple[Baseline
 
 def _boxes(claim: Claim, relation: Relation, scene: Scene) -> tuple[int, list[Box]] | None:
     """The first frame that shows everything the claim names, with the boxes, subject first."""
-    names = [name for name in (claim.subject, claim.object, claim.other_object) if name is not None]
+    names = claim.things
     found = [resolve(name, scene.regions).by_frame for name in names]
     for frame in claim.frames or range(len(scene.frames)):
         if all(frame in by_frame for by_frame in found):

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import base64
-import re
 from typing import Any
 
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+from pipeline.claims.markup import clean_text
+
 _MOST_TOKENS = 2**31
 _SHORTEST_SECRET = 8  # Shorter keys, such as EMPTY, are placeholders, which an answer may contain as words.
-
-
-def clean_text(text: str) -> str:
-    """The text with U+FFFD in place of lone surrogates, which JSON may hold and UTF-8 may not."""
-    return _LONE_SURROGATE.sub("\ufffd", text)
 
 
 def received_text(text: Any, secret: str) -> str | None:

@@ -11,8 +11,9 @@ from typing import Any, get_args
 
 from pipeline.claims.coordinates.conventions import Convention
 from pipeline.claims.coordinates.families import CoordinateChoice, convention_of
+from pipeline.claims.markup import clean_text
 from pipeline.models.vlm.base import Generation, Request, Step, VisionLanguageModel
-from pipeline.models.vlm.received import clean_text, is_token_count
+from pipeline.models.vlm.received import is_token_count
 from pipeline.records.errors import GenerationError, InputError
 from pipeline.records.settings import Text, checked
 

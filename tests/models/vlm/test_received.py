@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.models.vlm.received import clean_text, is_token_count
+from pipeline.claims.markup import clean_text
+from pipeline.models.vlm.received import is_token_count
 
 
 @given(st.text(st.characters(codec=None)))
