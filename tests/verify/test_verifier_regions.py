@@ -68,3 +68,15 @@ def test_claims_about_overlapping_boxes(
     shown: tuple[np.ndarray, tuple[Region, ...]], claim: Claim, status: Status
 ) -> None:
     assert judge(claim, scenes.scene(scenes.as_kind(shown[0], METRIC)), shown[1]).status is status
+
+
+@pytest.mark.parametrize(("shown", "probability"), [(0.51, 0.755), (0.8, 0.9), (0.49, None), (0.2, None), (0.0, None)])
+def test_a_region_that_the_model_rather_denies_leaves_its_claims_undecided(
+    shown: float, probability: float | None
+) -> None:
+    regions = (Region("cup", (10, 10, 40, 50), shown=shown), Region("jar", (60, 10, 90, 50)))
+    values = scenes.flat(((10, 10, 40, 50), 1.0), ((60, 10, 90, 50), 2.0))
+    verdict = judge(Claim("closer", "cup", "jar"), scenes.scene(scenes.as_kind(values, METRIC)), regions)
+    assert verdict.status is U
+    assert (verdict.reason_code == "region_denied") is (probability is None)
+    assert verdict.probability == (None if probability is None else pytest.approx(probability, abs=0.01))
