@@ -19,8 +19,8 @@ import numpy as np
 
 from pipeline.datasets.arguments import existing_folder
 from pipeline.datasets.base import DepthSample, reader
-from pipeline.datasets.formats.colmap import read_calibration
 from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth, shrunk
+from pipeline.ingest.captures.colmap_files import read_calibration
 from pipeline.ingest.files import existing_file
 from pipeline.ingest.images import read_image
 from pipeline.records import Camera, CameraSource, Frame

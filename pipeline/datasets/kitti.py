@@ -38,10 +38,12 @@ from pipeline.datasets.formats.kitti_files import (
     read_projection,
     velodyne_to_rectified,
 )
-from pipeline.datasets.formats.points import moved, rasterised, read_points, scanned_frame, split_projection
-from pipeline.datasets.formats.sequences import number_table, text_lines
 from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth, stored_truth
+from pipeline.geometry.projections import moved, rasterised, split_projection
 from pipeline.ingest.images import read_image
+from pipeline.ingest.lidar import scanned_frame
+from pipeline.ingest.point_files import read_points
+from pipeline.ingest.text_files import number_table, text_lines
 from pipeline.records.camera import Camera
 from pipeline.records.errors import ConfigError, InputError
 from pipeline.records.settings import Text

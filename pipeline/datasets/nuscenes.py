@@ -24,8 +24,10 @@ from pipeline.datasets.annotated.claims import AnnotatedDataset, ClaimCount
 from pipeline.datasets.annotated.objects import AnnotatedObject, object_of_box, unique_labels
 from pipeline.datasets.arguments import existing_folder, existing_parts
 from pipeline.datasets.base import Case, reader
-from pipeline.datasets.formats.points import moved, pose_of, read_points, scanned_frame
+from pipeline.geometry.projections import moved, pose_of
 from pipeline.ingest.images import read_image
+from pipeline.ingest.lidar import scanned_frame
+from pipeline.ingest.point_files import read_points
 from pipeline.records import Camera
 from pipeline.records.errors import InputError
 from pipeline.records.settings import Text

@@ -15,11 +15,12 @@ import numpy as np
 
 from pipeline.datasets.arguments import existing_folder
 from pipeline.datasets.base import DepthSample, reader
-from pipeline.datasets.formats.sequences import number_table, sequences
+from pipeline.datasets.formats.sequences import sequences
 from pipeline.datasets.listed import MILLIMETRE_M, ImageFiles, ListedDataset, stored_truth
 from pipeline.ingest.files import is_image, natural_key
 from pipeline.ingest.images import read_image
 from pipeline.ingest.resampling import resize_rgb, same_aspect, size_of
+from pipeline.ingest.text_files import number_table
 from pipeline.records import Camera, DepthMap, Frame
 from pipeline.records.errors import InputError
 from pipeline.records.settings import Count

@@ -18,8 +18,8 @@ import numpy as np
 
 from pipeline.datasets.arguments import existing_folder, existing_parts
 from pipeline.datasets.base import DepthSample, reader
-from pipeline.datasets.formats.points import pose_of
 from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth
+from pipeline.geometry.projections import pose_of
 from pipeline.ingest.depth_files import MAX_VALUES
 from pipeline.ingest.files import existing_file
 from pipeline.ingest.images import read_image

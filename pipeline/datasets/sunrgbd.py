@@ -32,12 +32,13 @@ from pipeline.datasets.annotated.ground_truth import AnnotatedImage
 from pipeline.datasets.annotated.objects import AnnotatedObject, object_of_box, unique_labels
 from pipeline.datasets.arguments import existing_folder, existing_parts
 from pipeline.datasets.base import Case, DepthDataset, DepthSample, reader
-from pipeline.datasets.formats.points import moved, rasterised, read_points, split_projection
 from pipeline.datasets.formats.rgbd_files import POINT_VALUES, FrameFiles, read_frame
-from pipeline.datasets.formats.sequences import number_table
 from pipeline.datasets.listed import ImageFiles, metric_truth
+from pipeline.geometry.projections import moved, rasterised, split_projection
 from pipeline.ingest.files import is_image
 from pipeline.ingest.images import read_image
+from pipeline.ingest.point_files import read_points
+from pipeline.ingest.text_files import number_table
 from pipeline.records import Camera, DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.errors import InputError
 from pipeline.records.settings import Natural, Text

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.datasets.formats.points import pose_of
-from pipeline.datasets.formats.sequences import text_lines
+from pipeline.geometry.projections import pose_of
+from pipeline.ingest.text_files import text_lines
 from pipeline.records import Box
 from pipeline.records.errors import InputError
 

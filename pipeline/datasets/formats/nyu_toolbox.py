@@ -12,8 +12,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline.datasets.formats.points import rasterised
 from pipeline.datasets.formats.rgbd_files import FrameFiles, read_frame
+from pipeline.geometry.projections import rasterised
 from pipeline.records import Camera, DepthMap, Frame
 
 COLOR_CAMERA = Camera(518.857901, 519.469611, 325.582449, 253.736166, 640, 480)

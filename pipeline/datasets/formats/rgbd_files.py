@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.datasets.formats.points import moved, rasterised, read_points, split_projection
-from pipeline.datasets.formats.sequences import text_lines
 from pipeline.geometry.backprojection import back_project
+from pipeline.geometry.projections import moved, rasterised, split_projection
 from pipeline.ingest.depth_files import read_depth
 from pipeline.ingest.images import read_image
+from pipeline.ingest.point_files import read_points
+from pipeline.ingest.text_files import text_lines
 from pipeline.records import Camera, DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.errors import InputError
 

@@ -1,4 +1,4 @@
-"""Recorded sequences: their folders, pairs of two streams by time, and tables of numbers."""
+"""Recorded sequences: their folders, and pairs of two streams by time."""
 
 from __future__ import annotations
 
@@ -8,10 +8,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 from pathlib import Path
-
-import numpy as np
-
-from pipeline.records.errors import InputError
 
 
 def associate(first_s: Sequence[float], second_s: Sequence[float], most_s: float) -> list[tuple[int, int]]:
@@ -72,47 +68,6 @@ def associate(first_s: Sequence[float], second_s: Sequence[float], most_s: float
         if right_stays:
             compete(right, after[right])
     return sorted(pairs.items(), key=lambda pair: (first_s[pair[0]], pair))
-
-
-def text_lines(file: Path, what: str) -> list[str]:
-    """Lines of a text file in UTF-8.
-
-    Args:
-        file: The file.
-        what: What it is, for the message.
-
-    Raises:
-        InputError: If it is missing or not text.
-    """
-    try:
-        return file.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise InputError(f"The {what} {file} cannot be opened ({error.strerror}).") from None
-    except UnicodeDecodeError:
-        raise InputError(f"The {what} {file} is damaged: it is not plain text; copy it again.") from None
-
-
-def number_table(file: Path, columns: int, what: str) -> np.ndarray:
-    """Numbers of a text file, float64 (N, columns); lines that begin with ``#`` are comments.
-
-    Numbers may be infinite: ScanNet writes such poses where the camera was lost.
-
-    Args:
-        file: The file.
-        columns: Numbers per row; a file with all of them in one line is read row by row.
-        what: What it holds, for the message.
-
-    Raises:
-        InputError: If it is missing or holds anything else.
-    """
-    lines = [line for line in text_lines(file, what) if not line.lstrip().startswith("#")]
-    try:
-        numbers = [float(word) for line in lines for word in line.split()]
-    except ValueError:
-        raise InputError(f"The {what} {file} must hold nothing but numbers; copy it again.") from None
-    if not numbers or len(numbers) % columns or any(map(math.isnan, numbers)):
-        raise InputError(f"The {what} {file} holds {len(numbers)} numbers, not rows of {columns}; copy it again.")
-    return np.array(numbers).reshape(-1, columns)
 
 
 def sequences(root: Path, is_one: Callable[[Path], bool]) -> list[Path]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from pipeline.datasets.formats.points import pose_of
+from pipeline.geometry.projections import pose_of
 from pipeline.ingest.files import existing_file
 from pipeline.records.camera import Camera
 from pipeline.records.errors import InputError

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from pipeline.datasets.formats.points import moved, rasterised, split_projection
 from pipeline.geometry.backprojection import project
+from pipeline.geometry.projections import moved, rasterised, split_projection
 from pipeline.records.camera import Camera
-from pipeline.records.errors import InputError
+from pipeline.records.errors import RecordError
 
 CAMERA = Camera(500, 510, 81, 62, 160, 120)
 
@@ -39,7 +39,7 @@ def test_a_projection_splits_into_camera_and_pose(shift: tuple[float, ...] | Non
     ],
 )
 def test_other_matrices_are_refused(matrix: np.ndarray, words: str) -> None:
-    with pytest.raises(InputError, match=words):
+    with pytest.raises(RecordError, match=words):
         split_projection(matrix, 160, 120)
 
 

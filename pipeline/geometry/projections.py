@@ -1,4 +1,4 @@
-"""Points of a scanner: their files, and their places in the image of a camera.
+"""Projections of cameras, rigid motions, and the places of points in an image.
 
 Convention: a 3 x 4 or 3 x 3 projection P maps points to ``(u, v, 1) ~ P @ point``; it is split into intrinsics and a
 pose (Hartley & Zisserman, "Multiple View Geometry", 2nd ed., 6.2.4), so that everything else is in the camera frame.
@@ -7,35 +7,16 @@ pose (Hartley & Zisserman, "Multiple View Geometry", 2nd ed., 6.2.4), so that ev
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from scipy.linalg import rq
 
 from pipeline.geometry.backprojection import project
-from pipeline.geometry.scattered import depth_of_returns
-from pipeline.records import Camera, Frame
-from pipeline.records.errors import InputError
+from pipeline.records.camera import Camera
+from pipeline.records.errors import RecordError
 
 # Largest skew of a pinhole camera, as a share of the focal length.
 _MOST_SKEW = 0.01
-
-
-def read_points(file: Path, values: int, what: str = "file of points") -> np.ndarray:
-    """Points of a binary file of little-endian float32, float32 (N, ``values``).
-
-    Args:
-        file: The file.
-        values: Numbers per point; the first three are x, y and z.
-        what: What the file is, for the message.
-
-    Raises:
-        InputError: If it is empty or ends within a point.
-    """
-    content = file.read_bytes()
-    if not content or len(content) % (4 * values):
-        raise InputError(f"The {what} {file} is {'cut short' if content else 'empty'}; copy it again.")
-    return np.frombuffer(content, dtype="<f4").reshape(-1, values)
 
 
 def split_projection(projection: np.ndarray, width: int, height: int) -> tuple[Camera, np.ndarray]:
@@ -50,12 +31,12 @@ def split_projection(projection: np.ndarray, width: int, height: int) -> tuple[C
         The camera, and float64 (4, 4) that takes points into its frame.
 
     Raises:
-        InputError: If the matrix is not the projection of a pinhole camera.
+        RecordError: If the matrix is not the projection of a pinhole camera.
     """
     matrix = np.asarray(projection, dtype=np.float64)
     is_matrix = matrix.shape in ((3, 3), (3, 4)) and bool(np.isfinite(matrix).all())
     if not is_matrix or abs(np.linalg.det(matrix[:, :3])) < 1e-9:
-        raise InputError(f"A projection must be a regular matrix of 3 x 3 or 3 x 4, not {matrix.tolist()}.")
+        raise RecordError(f"A projection must be a regular matrix of 3 x 3 or 3 x 4, not {matrix.tolist()}.")
     upper, rotation = rq(matrix[:, :3])
     signs = np.diag(np.where(np.diag(upper) < 0, -1.0, 1.0))
     upper, rotation = upper @ signs, signs @ rotation
@@ -64,7 +45,7 @@ def split_projection(projection: np.ndarray, width: int, height: int) -> tuple[C
         rotation, matrix = -rotation, -matrix
     intrinsics = upper / upper[2, 2]
     if abs(intrinsics[0, 1]) > _MOST_SKEW * intrinsics[0, 0]:
-        raise InputError(
+        raise RecordError(
             f"The projection has a skew of {intrinsics[0, 1]:.1f} px; it must be that of a pinhole camera without skew."
         )
     translation = np.linalg.solve(upper, matrix[:, 3]) if matrix.shape[1] == 4 else np.zeros(3)
@@ -108,9 +89,3 @@ def rasterised(points_m: np.ndarray, camera: Camera, *, radius_px: int = 0) -> t
             np.minimum.at(depth, (v[inside], u[inside]), z[inside])
     valid = np.isfinite(depth)
     return np.where(valid, depth, 0).astype(np.float32), valid
-
-
-def scanned_frame(rgb: np.ndarray, camera: Camera, points_m: np.ndarray, *, name: str, backend: str = "lidar") -> Frame:
-    """An image with the returns of a scanner, one pixel each, see ``rasterised``."""
-    depth = depth_of_returns(*rasterised(points_m, camera), backend)
-    return Frame(rgb, camera, given_depth=depth, name=name)
