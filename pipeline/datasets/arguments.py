@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.ingest.images import check_camera
+from pipeline.ingest.cameras import check_camera
 from pipeline.records import DepthKind
 from pipeline.records.errors import ConfigError, InputError, RecordError
 from pipeline.records.settings import check_value

@@ -21,8 +21,10 @@ from pipeline.datasets.arguments import check_optional_camera, check_prediction_
 from pipeline.datasets.base import DepthDataset, DepthSample, reader
 from pipeline.datasets.listed import metric_truth
 from pipeline.datasets.pairs_match import check_pattern, list_reasons, matched_files, without_partner
+from pipeline.geometry.orientation import QUARTER_TURNS
+from pipeline.ingest.cameras import camera_for
 from pipeline.ingest.depth_files import read_depth
-from pipeline.ingest.images import camera_for, exif_focal_35mm, has_quarter_turn, read_image
+from pipeline.ingest.images import exif_focal_35mm, exif_orientation, read_image
 from pipeline.ingest.resampling import size_of
 from pipeline.records import Camera, CameraSource, DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.errors import ConfigError, InputError
@@ -148,7 +150,7 @@ class Pairs(DepthDataset[Pair]):
         """
         rgb = read_image(entry.image)
         size = size_of(rgb)
-        read = partial(read_depth, size=size, quarter_turn=has_quarter_turn(entry.image))
+        read = partial(read_depth, size=size, quarter_turn=exif_orientation(entry.image) in QUARTER_TURNS)
         truth = read(entry.depth, kind=DepthKind.METRIC, scale_source=ScaleSource.SENSOR, **self._stored)
         prediction = None if entry.prediction is None else self._prediction(entry.prediction, read)
         frame = Frame(rgb, self._camera(entry.image, size), given_depth=prediction, name=entry.name)

@@ -24,8 +24,9 @@ from pipeline.datasets.formats.rgbd_files import read_poses
 from pipeline.datasets.formats.sequences import associate, sequences
 from pipeline.datasets.listed import MILLIMETRE_M, ImageFiles, ListedDataset, stored_truth
 from pipeline.datasets.tum import NOMINAL
+from pipeline.ingest.cameras import camera_for
 from pipeline.ingest.files import natural_key
-from pipeline.ingest.images import camera_for, read_image
+from pipeline.ingest.images import read_image
 from pipeline.records.camera import Camera
 from pipeline.records.errors import InputError
 from pipeline.records.settings import Count, Text

@@ -21,7 +21,8 @@ from pipeline.datasets.arguments import check_optional_camera, existing_folder
 from pipeline.datasets.base import DepthSample, reader
 from pipeline.datasets.formats.sequences import associate, sequences
 from pipeline.datasets.listed import ImageFiles, ListedDataset, stored_truth
-from pipeline.ingest.images import camera_for, read_image
+from pipeline.ingest.cameras import camera_for
+from pipeline.ingest.images import read_image
 from pipeline.ingest.text_files import number_table, text_lines
 from pipeline.records.camera import Camera, CameraSource
 from pipeline.records.errors import InputError

@@ -3,75 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-from annotated_types import Interval
 from PIL import Image
 
+from pipeline.ingest.alignment import aligned_depth
 from pipeline.ingest.annotations import Annotations, make_region, read_claims
-from pipeline.ingest.depth_files import read_depth
+from pipeline.ingest.cameras import camera_for, check_camera
+from pipeline.ingest.depth_files import fitted_depth, stored_depth
 from pipeline.ingest.files import printable
-from pipeline.ingest.images import (
-    camera_for,
-    check_camera,
-    exif_focal_35mm,
-    has_quarter_turn,
-    read_image,
-    upright_rgb,
-)
+from pipeline.ingest.images import exif_focal_35mm, read_image, upright_rgb
 from pipeline.ingest.item import Item
 from pipeline.ingest.resampling import Size, bounded_size, resize_nearest, resize_rgb, size_of
+from pipeline.ingest.source_images import IngestSettings, SourceImage, read_images
 from pipeline.records import Anchor, Claim, DepthMap, Frame, Region, ScaleSource, Scene
 from pipeline.records.camera import Camera
 from pipeline.records.errors import InputError, RecordError
-from pipeline.records.settings import Count, FieldOfView, Natural, checked
+from pipeline.records.message import Message, message
 
 logger = logging.getLogger(__name__)
-
-# Above the rate of any video.
-_MAX_RATE_HZ = 10_000
-
-
-@checked
-@dataclass(frozen=True)
-class IngestSettings:
-    """How items are read.
-
-    Args:
-        fov_deg: Field of view to assume along the longer side if no camera is known [deg].
-        max_side_px: Longer side to which images, cameras, depth and regions are shrunk; 0 keeps their size.
-        video_frames: Frames of a video, evenly over its span; not used with a rate.
-        video_rate_hz: Frames per second of a video.
-        video_max_frames: Maximum number of frames of a video.
-        video_start_s: Start of the span of a video [s].
-        video_end_s: End of the span of a video [s].
-
-    Raises:
-        ConfigError: If a number is out of range.
-    """
-
-    fov_deg: FieldOfView = 60.0
-    max_side_px: Natural = 0
-    video_frames: Count = 8
-    video_rate_hz: Annotated[float, Interval(gt=0, le=_MAX_RATE_HZ)] | None = None
-    video_max_frames: Count = 64
-    video_start_s: float | None = None
-    video_end_s: float | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class _Image:
-    """An upright image before it is shrunk, and its metadata."""
-
-    rgb: np.ndarray
-    name: str
-    timestamp_s: float | None = None
-    focal_35mm: float | None = None
-    path: Path | None = None
 
 
 def build_scene(item: Item, settings: IngestSettings | None = None, annotations: Annotations | None = None) -> Scene:
@@ -90,13 +43,21 @@ def build_scene(item: Item, settings: IngestSettings | None = None, annotations:
     """
     settings = settings or IngestSettings()
     try:
-        images = _read_images(item, settings)
-        frames = tuple(_frame(item, index, image, settings) for index, image in enumerate(images))
+        images = read_images(item, settings)
+        read = [_frame(item, index, image, settings) for index, image in enumerate(images)]
+        frames, notes = tuple(frame for frame, _ in read), tuple(_by_frame([notes for _, notes in read]))
         regions, claims = _regions_and_claims(item, annotations or Annotations(), images, frames)
         anchors = tuple(_resized_anchor(anchor, item, images, frames) for anchor in item.anchors)
-        return Scene(item.id, frames, item.questions, regions, claims, anchors=anchors)
+        return Scene(item.id, frames, item.questions, regions, claims, anchors=anchors, problems=notes)
     except RecordError as error:
         raise InputError(f"Item {item.id!r}: {error}") from error
+
+
+def _by_frame(notes: Sequence[tuple[Message, ...]]) -> Iterator[Message]:
+    """Each note once, with the frames that it concerns unless it is all of them."""
+    for note in dict.fromkeys(note for several in notes for note in several):
+        which = tuple(index for index, several in enumerate(notes) if note in several)
+        yield note if len(which) == len(notes) else message("note_of_frames", frames=which, note=note)
 
 
 def frame_from(
@@ -136,65 +97,43 @@ def frame_from(
     return Frame(rgb, camera_for(*size_of(rgb), camera, focal_35mm, fov_deg), given_depth=depth, name=name)
 
 
-def _read_images(item: Item, settings: IngestSettings) -> list[_Image]:
-    if not item.is_video:
-        times = item.timestamps_s or (None,) * len(item.frames)
-        return [
-            _Image(read_image(path), printable(path.name), time_s, exif_focal_35mm(path), path)
-            for path, time_s in zip(item.frames, times, strict=True)
-        ]
-    from pipeline.ingest.video import read_video
-
-    path = item.frames[0]
-    sampled = read_video(
-        path,
-        frames=settings.video_frames if settings.video_rate_hz is None else None,
-        rate_hz=settings.video_rate_hz,
-        max_frames=settings.video_max_frames,
-        start_s=settings.video_start_s,
-        end_s=settings.video_end_s,
-    )
-    for name in ("depth", "poses", "camera"):
-        value = getattr(item, name)
-        if isinstance(value, tuple) and value and len(value) != len(sampled):
-            raise InputError(
-                f"Item {item.id!r}, {name}: {len(value)} given for {len(sampled)} frames sampled from "
-                f"{path.name}; give one per frame or set video_frames."
-            )
-    return [_Image(rgb, f"{printable(path.name)} at {time_s:.2f} s", time_s) for rgb, time_s in sampled]
-
-
-def _frame(item: Item, index: int, image: _Image, settings: IngestSettings) -> Frame:
+def _frame(item: Item, index: int, image: SourceImage, settings: IngestSettings) -> tuple[Frame, tuple[Message, ...]]:
+    """A frame, and notes about what was changed on reading."""
     stored = size_of(image.rgb)
     size = bounded_size(stored, settings.max_side_px)
-    camera = camera_for(*stored, item.camera_of(index), image.focal_35mm, settings.fov_deg).resized(*size)
+    given = item.camera_of(index) or image.camera
+    camera = camera_for(*stored, given, image.focal_35mm, settings.fov_deg).resized(*size)
     logger.debug("The camera of %s is %s, fx %.1f px.", image.name, camera.source, camera.fx)
-    return Frame(
+    depth, notes = image.depth, image.notes
+    if item.depth:
+        depth = _stored_depth(item, index)
+        aligned = aligned_depth(depth, image, item.depth[index])
+        depth, notes = aligned.depth, notes + aligned.notes
+    frame = Frame(
         rgb=resize_rgb(image.rgb, size),
         camera=camera,
         timestamp_s=image.timestamp_s,
-        pose=np.array(item.poses[index]) if item.poses else None,
-        given_depth=_depth(item, index, image, size) if item.depth else None,
+        pose=np.array(item.poses[index]) if item.poses else image.pose,
+        given_depth=None if depth is None else fitted_depth(depth, size),
         name=image.name,
     )
+    return frame, notes
 
 
-def _depth(item: Item, index: int, image: _Image, size: Size) -> DepthMap:
-    depth = read_depth(
+def _stored_depth(item: Item, index: int) -> DepthMap:
+    depth = stored_depth(
         item.depth[index],
         kind=item.depth_kind,
         scale_source=item.scale_source or ScaleSource.NONE,
         scale=item.depth_scale,
         key=item.depth_key,
         invalid=item.depth_invalid,
-        size=size,
-        quarter_turn=image.path is not None and has_quarter_turn(image.path),
     )
     return depth if item.depth_backend is None else replace(depth, backend=item.depth_backend)
 
 
 def _regions_and_claims(
-    item: Item, annotations: Annotations, images: Sequence[_Image], frames: Sequence[Frame]
+    item: Item, annotations: Annotations, images: Sequence[SourceImage], frames: Sequence[Frame]
 ) -> tuple[tuple[Region, ...], tuple[Claim, ...]]:
     more = annotations.of(item.id)
     own = read_claims(item.claims).of(item.id) if isinstance(item.claims, Path) else Annotations(claims=item.claims)
@@ -213,7 +152,7 @@ def _regions_and_claims(
     return tuple(_resized(region, stored[region.frame], frames[region.frame]) for region in regions), claims
 
 
-def _resized_anchor(anchor: Anchor, item: Item, images: Sequence[_Image], frames: Sequence[Frame]) -> Anchor:
+def _resized_anchor(anchor: Anchor, item: Item, images: Sequence[SourceImage], frames: Sequence[Frame]) -> Anchor:
     """The anchor with the pixels of its resized frame."""
     at = anchor.frame or 0
     if not anchor.points_px or at >= len(frames):

@@ -7,6 +7,7 @@ import math
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,7 +17,7 @@ from numpy.lib import format as npy_format
 from pipeline.geometry.scattered import copied_px, depth_of_returns, resized_returns, single_returns
 from pipeline.ingest.files import decoding, existing_file, suggestion
 from pipeline.ingest.images import open_image
-from pipeline.ingest.resampling import Size, resize_depth, same_aspect, size_of
+from pipeline.ingest.resampling import Size, resize_depth, resize_nearest, same_aspect, size_of
 from pipeline.records import DepthKind, DepthMap, Sampling, ScaleSource
 from pipeline.records.checks import member
 from pipeline.records.errors import InputError
@@ -39,7 +40,39 @@ def read_depth(
     size: Size | None = None,
     quarter_turn: bool = False,
 ) -> DepthMap:
-    """Read the depth of one upright image.
+    """Read the depth of one upright image in the image's size; see ``stored_depth`` and ``fitted_depth``.
+
+    Args:
+        path: The file.
+        kind: As in ``stored_depth``.
+        scale_source: As there.
+        scale: As there.
+        key: As there.
+        invalid: As there.
+        size: (width, height) [px] of the upright image; None keeps the file's own.
+        quarter_turn: Whether the image's EXIF orientation exchanged its width and height.
+
+    Raises:
+        InputError, RecordError: As there, or if the file is for the image before it was turned.
+    """
+    depth = stored_depth(path, kind=kind, scale_source=scale_source, scale=scale, key=key, invalid=invalid)
+    if size is None:
+        return depth
+    level = logging.WARNING if depth.scale_source is ScaleSource.SENSOR else logging.INFO
+    _check_aspect(Path(path), size_of(depth.values), size, quarter_turn, level)
+    return fitted_depth(depth, size)
+
+
+def stored_depth(
+    path: str | Path,
+    *,
+    kind: DepthKind | str,
+    scale_source: ScaleSource | str,
+    scale: float | None = None,
+    key: str | None = None,
+    invalid: Iterable[float] | None = None,
+) -> DepthMap:
+    """Read a depth file as it is stored.
 
     Args:
         path: PNG, PGM or TIFF of one channel, npy, npz, PFM or EXR; holds z-depth, not ray length.
@@ -49,13 +82,10 @@ def read_depth(
         key: Name of the array in an npz or of the channel in an EXR.
         invalid: Stored numbers that mean "no depth"; None is 0 for integers, nothing for floats. Numbers that are not
             finite as float32, stored or scaled, never count.
-        size: (width, height) [px] of the upright image; depth of another size is resampled, by the nearest pixel if a
-            sensor measured it, otherwise linearly between valid pixels.
-        quarter_turn: Whether the image's EXIF orientation exchanged its width and height.
 
     Returns:
-        The depth map of the given size, with backend ``file`` and its sampling. Of a scanner's returns that were drawn
-        as squares, one pixel each is valid.
+        The depth map at its own resolution, with backend ``file`` and its sampling. Of a scanner's returns that were
+        drawn as squares, one pixel each is valid.
 
     Raises:
         InputError: If the file is missing, damaged or of another format, holds more than ``MAX_VALUES`` values,
@@ -77,29 +107,47 @@ def read_depth(
     with np.errstate(over="ignore"):
         values = (np.where(valid, stored, 0) * (1.0 if scale is None else scale)).astype(np.float32)
     valid &= np.isfinite(values)
-    measured = scale_source is ScaleSource.SENSOR
-    returns = single_returns(values, valid) if measured else None
-    copied = copied_px(values, valid)
-    own_px = (values.shape[0] / copied[1], values.shape[1] / copied[0])
-    if size is not None and size_of(values) != size:
-        _check_aspect(file, size_of(values), size, quarter_turn, logging.WARNING if measured else logging.INFO)
-        logger.info("%s is resampled from %d x %d to %d x %d px.", file.name, *size_of(values), *size)
-        if returns is None:
-            values, valid = resize_depth(values, valid, size, nearest=measured)
-        else:
-            values, returns = resized_returns(values, returns, size)
-    if returns is not None:
-        logger.info("%s holds single returns of a scanner.", file.name)
-        depth = depth_of_returns(values, returns, "file")
-    else:
-        sampling = Sampling.of_resized(own_px, values.shape)
-        depth = DepthMap(values, valid, kind, scale_source, backend="file", sampling=sampling)
+    depth = _sampled(values, valid, kind, scale_source, file)
     if not depth.valid.any():
         raise InputError(
             f"{file} has no pixel with valid depth: all are zero, negative, not finite or marked as invalid; "
             "check the file, depth_kind and depth_invalid."
         )
     return depth
+
+
+def _sampled(values: np.ndarray, valid: np.ndarray, kind: DepthKind, scale_source: ScaleSource, file: Path) -> DepthMap:
+    """The map with its own sampling: single returns of a scanner, pixels that were enlarged, or plain pixels."""
+    if scale_source is ScaleSource.SENSOR and (returns := single_returns(values, valid)) is not None:
+        logger.info("%s holds single returns of a scanner.", file.name)
+        return depth_of_returns(values, returns, "file")
+    sampling = Sampling(*copied_px(values, valid))
+    return DepthMap(values, valid, kind, scale_source, backend="file", sampling=sampling)
+
+
+def fitted_depth(depth: DepthMap, size: Size) -> DepthMap:
+    """A depth map of the same view in the size of its image.
+
+    Args:
+        depth: z-depth at its own resolution, edge to edge with the image.
+        size: (width, height) [px] of the image.
+
+    Returns:
+        The map resampled by the nearest pixel if a sensor measured it, otherwise linearly between valid pixels, with
+        its sampling. Returns of a scanner stay single pixels.
+    """
+    stored = size_of(depth.values)
+    if stored == size:
+        return depth
+    logger.info("Depth is resampled from %d x %d to %d x %d px.", *stored, *size)
+    if depth.sampling.is_scattered:
+        return depth_of_returns(*resized_returns(depth.values, depth.valid, size), depth.backend)
+    values, valid = resize_depth(depth.values, depth.valid, size, nearest=depth.scale_source is ScaleSource.SENSOR)
+    own_px = (stored[1] / depth.sampling.height_px, stored[0] / depth.sampling.width_px)
+    confidence = None if depth.confidence is None else resize_nearest(depth.confidence, size)
+    return replace(
+        depth, values=values, valid=valid, confidence=confidence, sampling=Sampling.of_resized(own_px, values.shape)
+    )
 
 
 def _check_aspect(file: Path, stored: Size, size: Size, quarter_turn: bool, level: int) -> None:

@@ -15,6 +15,8 @@ IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".
 VIDEO_SUFFIXES = frozenset(
     (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".wmv", ".flv", ".3gp", ".h264")
 )
+# Files that may be captures; their content decides.
+CAPTURE_SUFFIXES = frozenset((".r3d", ".bag", ".mcap", ".db3", ".mkv", ".json"))
 MANIFEST_SUFFIXES = frozenset((".jsonl", ".csv", ".parquet"))
 
 
@@ -26,6 +28,11 @@ def is_image(path: Path) -> bool:
 def is_video(path: Path) -> bool:
     """Whether the path has the suffix of a video."""
     return path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def may_be_recording(path: Path) -> bool:
+    """Whether the path may hold several frames: a video, a folder, or a file of a capture."""
+    return is_video(path) or path.suffix.lower() in CAPTURE_SUFFIXES or path.is_dir()
 
 
 def natural_key(path: Path) -> list[tuple[bool, int, str]]:

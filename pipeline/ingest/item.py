@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.ingest.annotations import parse_claims, parse_each, parse_regions
-from pipeline.ingest.files import check_keys, is_video
-from pipeline.ingest.images import check_camera
+from pipeline.ingest.cameras import check_camera
+from pipeline.ingest.files import check_keys, is_video, may_be_recording
 from pipeline.records import Anchor, Claim, DepthKind, ScaleSource
 from pipeline.records.checks import finite_tuple, member, text
 from pipeline.records.errors import InputError, RecordError
@@ -44,7 +44,7 @@ class Item:
 
     Args:
         id: Name of the item in results; one line.
-        frames: Paths of images, or the path of one video.
+        frames: Paths of images, or the path of one video or capture.
         questions: Questions about the frames.
         camera: fx, fy, cx, cy [px of the upright image], with width and height if they are for another size; one for
             all frames or one per frame. None is EXIF or an assumed field of view.
@@ -96,13 +96,15 @@ class Item:
             object.__setattr__(self, "scale_source", _scale_source(self.scale_source, self.depth_kind))
         if not self.frames:
             raise InputError(f"Item {self.id!r}, frames: give at least one image or a video.")
-        if any(map(is_video, self.frames)) and len(self.frames) > 1:
-            raise InputError(f"Item {self.id!r}, frames: a video must be the only one; give it an item of its own.")
-        if self.is_video and self.timestamps_s:
-            raise InputError(f"Item {self.id!r}, timestamps_s: a video has its own times; leave them out.")
+        if any(map(may_be_recording, self.frames)) and len(self.frames) > 1:
+            raise InputError(
+                f"Item {self.id!r}, frames: a video or a capture must be the only one; give it an item of its own."
+            )
+        if self.is_recording and self.timestamps_s:
+            raise InputError(f"Item {self.id!r}, timestamps_s: a video or a capture has its own times; leave them out.")
         for name in ("depth", "poses", "timestamps_s", "camera"):
             value = getattr(self, name)
-            if not self.is_video and isinstance(value, tuple) and value and len(value) != len(self.frames):
+            if not self.is_recording and isinstance(value, tuple) and value and len(value) != len(self.frames):
                 raise InputError(
                     f"Item {self.id!r}, {name}: {len(value)} given for {len(self.frames)} frames; give one per frame."
                 )
@@ -111,6 +113,11 @@ class Item:
     def is_video(self) -> bool:
         """Whether the frames are those of a video."""
         return is_video(self.frames[0])
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether the frames are those of a video or of what may be a capture."""
+        return may_be_recording(self.frames[0])
 
     def camera_of(self, frame: int) -> CameraSpec | None:
         """The camera given for a frame, or None."""

@@ -59,10 +59,9 @@ def read_video(
         first_s, duration_s, count = _span(container, stream)
     if count == 0:
         raise InputError(f"{file} has no frames; give a video that is not empty.")
-    begin_s, finish_s = max(start_s or 0.0, 0.0), min(duration_s if end_s is None else end_s, duration_s)
-    if begin_s > finish_s:
-        raise InputError(f"{file} lasts {duration_s:.2f} s and has no frame from {begin_s:g} s to {finish_s:g} s.")
-    times_s = _sample_times(begin_s, finish_s, frames, rate_hz, max_frames)
+    times_s = sample_times(
+        file, duration_s, frames=frames, rate_hz=rate_hz, max_frames=max_frames, start_s=start_s, end_s=end_s
+    )
     with _opened(file) as (container, stream):
         sampled = dict(_nearest_frames(container, stream, [first_s + time_s for time_s in times_s]))
     if not sampled:
@@ -83,9 +82,33 @@ def _opened(file: Path) -> Iterator[tuple[Any, Any]]:
             yield container, stream
 
 
-def _sample_times(
-    begin_s: float, finish_s: float, frames: int | None, rate_hz: float | None, max_frames: int
+def sample_times(
+    file: Path,
+    duration_s: float,
+    *,
+    frames: int | None,
+    rate_hz: float | None,
+    max_frames: int,
+    start_s: float | None,
+    end_s: float | None,
 ) -> list[float]:
+    """Times at which a recording is sampled [s from its first frame], ascending; see ``read_video``.
+
+    Args:
+        file: The recording, for the message.
+        duration_s: Time of its last frame [s].
+        frames: As in ``read_video``.
+        rate_hz: As there.
+        max_frames: As there.
+        start_s: As there.
+        end_s: As there.
+
+    Raises:
+        InputError: If the recording has no frame in the span.
+    """
+    begin_s, finish_s = max(start_s or 0.0, 0.0), min(duration_s if end_s is None else end_s, duration_s)
+    if begin_s > finish_s:
+        raise InputError(f"{file} lasts {duration_s:.2f} s and has no frame from {begin_s:g} s to {finish_s:g} s.")
     if rate_hz is not None:
         # Times come from whole ticks: the last frame must not be lost to rounding.
         frames = math.floor((finish_s - begin_s) * rate_hz + 1e-6) + 1

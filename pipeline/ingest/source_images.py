@@ -1,0 +1,176 @@
+"""The images of an item as they are stored, with what their files and captures know about them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from annotated_types import Interval
+
+from pipeline.ingest.files import may_be_recording, printable
+from pipeline.ingest.images import exif_focal_35mm, exif_orientation, read_image
+from pipeline.ingest.item import Item
+from pipeline.records import Camera, DepthMap
+from pipeline.records.errors import InputError
+from pipeline.records.message import Message
+from pipeline.records.settings import Count, FieldOfView, Natural, checked
+
+if TYPE_CHECKING:  # Runs without captures do not import these.
+    from pipeline.ingest.captures.base import Capture
+
+# Above the rate of any video.
+_MAX_RATE_HZ = 10_000
+
+
+@checked
+@dataclass(frozen=True)
+class IngestSettings:
+    """How items are read.
+
+    Args:
+        fov_deg: Field of view to assume along the longer side if no camera is known [deg].
+        trust_input: Whether cameras and depth are taken as they are given, however unlikely they look.
+        max_side_px: Longer side to which images, cameras, depth and regions are shrunk; 0 keeps their size.
+        video_frames: Frames of a video or a capture, evenly over its span; not used with a rate.
+        video_rate_hz: Frames per second of a video.
+        video_max_frames: Maximum number of frames of a video.
+        video_start_s: Start of the span of a video [s].
+        video_end_s: End of the span of a video [s].
+
+    Raises:
+        ConfigError: If a number is out of range.
+    """
+
+    fov_deg: FieldOfView = 60.0
+    trust_input: bool = False
+    max_side_px: Natural = 0
+    video_frames: Count = 8
+    video_rate_hz: Annotated[float, Interval(gt=0, le=_MAX_RATE_HZ)] | None = None
+    video_max_frames: Count = 64
+    video_start_s: float | None = None
+    video_end_s: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SourceImage:
+    """An upright image before it is shrunk, and what is known about it.
+
+    Args:
+        rgb: uint8 (H, W, 3).
+        name: What to call its frame.
+        timestamp_s: Its time [s].
+        focal_35mm: Focal length from EXIF, as the equivalent on a 36 x 24 mm frame [mm].
+        orientation: EXIF orientation that was applied, from 1 to 8.
+        camera: Intrinsics that came with it, of its size.
+        depth: z-depth that came with it, of the same view at its own resolution.
+        pose: Camera-to-world matrix that came with it.
+        notes: What was changed on reading.
+    """
+
+    rgb: np.ndarray
+    name: str
+    timestamp_s: float | None = None
+    focal_35mm: float | None = None
+    orientation: int = 1
+    camera: Camera | None = None
+    depth: DepthMap | None = None
+    pose: np.ndarray | None = None
+    notes: tuple[Message, ...] = ()
+
+
+def read_images(item: Item, settings: IngestSettings) -> list[SourceImage]:
+    """Read the images, or sample the video or the capture, of an item.
+
+    Raises:
+        InputError: If a file cannot be read, or if depth, poses or cameras do not fit the sampled frames.
+    """
+    path = item.frames[0]
+    if not may_be_recording(path):
+        times = item.timestamps_s or (None,) * len(item.frames)
+        return [_of_file(file, time_s) for file, time_s in zip(item.frames, times, strict=True)]
+    from pipeline.ingest.captures.registry import capture_format
+    from pipeline.ingest.video import read_video
+
+    kind = capture_format(path)
+    if kind is not None:
+        return _of_capture(item, kind(path), settings)
+    if not item.is_video:
+        raise InputError(f"{path} is none of the captures that can be read; give images, a video or a capture.")
+    sampled = read_video(path, **_sampling(settings))
+    _check_counts(item, len(sampled))
+    return [SourceImage(rgb, f"{printable(path.name)} at {time_s:.2f} s", time_s) for rgb, time_s in sampled]
+
+
+def _of_file(path: Path, time_s: float | None) -> SourceImage:
+    return SourceImage(
+        rgb=read_image(path),
+        name=printable(path.name),
+        timestamp_s=time_s,
+        focal_35mm=exif_focal_35mm(path),
+        orientation=exif_orientation(path),
+    )
+
+
+def _of_capture(item: Item, capture: Capture, settings: IngestSettings) -> list[SourceImage]:
+    from pipeline.ingest.captures.finish import finished
+
+    indices = sampled_indices(capture, settings)
+    _check_counts(item, len(indices))
+    images = []
+    for index, captured in zip(indices, capture.frames(indices), strict=True):
+        frame = finished(captured)
+        time_s = float(capture.times_s[index]) if capture.has_times else None
+        images.append(
+            SourceImage(
+                frame.rgb,
+                printable(captured.name),
+                time_s,
+                camera=frame.camera,
+                depth=frame.depth,
+                pose=frame.pose,
+                notes=frame.notes,
+            )
+        )
+    return images
+
+
+def sampled_indices(capture: Capture, settings: IngestSettings) -> Sequence[int]:
+    """Positions of the frames of a capture that are read, by the rules of videos.
+
+    Raises:
+        InputError: If the capture has no frame in the span.
+    """
+    from pipeline.ingest.captures.base import nearest_indices
+    from pipeline.ingest.video import sample_times
+
+    times = capture.times_s
+    if not len(times):
+        raise InputError(f"{capture.path} has no frames; give a recording that is not empty.")
+    if not capture.has_times:
+        count = min(settings.video_frames, settings.video_max_frames, len(times))
+        return sorted({round(at) for at in np.linspace(0, len(times) - 1, count)})
+    wanted = sample_times(capture.path, float(times[-1]), **_sampling(settings))
+    return nearest_indices(times, wanted)
+
+
+def _sampling(settings: IngestSettings) -> dict[str, Any]:
+    return {
+        "frames": settings.video_frames if settings.video_rate_hz is None else None,
+        "rate_hz": settings.video_rate_hz,
+        "max_frames": settings.video_max_frames,
+        "start_s": settings.video_start_s,
+        "end_s": settings.video_end_s,
+    }
+
+
+def _check_counts(item: Item, count: int) -> None:
+    for name in ("depth", "poses", "camera"):
+        value = getattr(item, name)
+        if isinstance(value, tuple) and value and len(value) != count:
+            raise InputError(
+                f"Item {item.id!r}, {name}: {len(value)} given for {count} frames sampled from "
+                f"{item.frames[0].name}; give one per frame or set video_frames."
+            )
