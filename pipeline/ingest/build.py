@@ -107,8 +107,10 @@ def _frame(item: Item, index: int, image: SourceImage, settings: IngestSettings)
     depth, notes = image.depth, image.notes
     if item.depth:
         depth = _stored_depth(item, index)
-        aligned = aligned_depth(depth, image, item.depth[index])
-        depth, notes = aligned.depth, notes + aligned.notes
+        if not settings.trust_input:
+            name = printable(str(item.depth[index]))
+            aligned = aligned_depth(depth, image.rgb, name, exif_orientation=image.orientation)
+            depth, notes = aligned.depth, notes + aligned.notes
     frame = Frame(
         rgb=resize_rgb(image.rgb, size),
         camera=camera,

@@ -1,0 +1,144 @@
+"""How well a depth map lies on its image: the edges of depth are edges of the image, if both show the same view.
+
+The agreement is that of normalised gradient fields (Haber & Modersitzki, "Intensity gradient based registration and
+fusion of multi-modal images", MICCAI 2006), where depth has edges. It is stated in standard deviations of what the same
+two give if one is shifted far away, so that the busy and the plain compare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import scipy.fft
+
+from pipeline.geometry.orientation import QUARTER_TURNS, oriented
+from pipeline.records.depth import DepthMap
+
+# Longer side of the grid on which gradients are compared [px], and blur before they are taken [px of that grid].
+_SIDE_PX, _BLUR_PX = 192, 1.5
+# A gradient of depth counts fully at this quantile of all, and not more than that much beyond.
+_EDGE_QUANTILE, _MOST_EDGE = 0.9, 1.5
+# Orientations that turn the product of x and y round.
+_SIGN_CHANGES = frozenset((2, 4, 6, 8))
+# Depth may lie beside its image by so many pixels of the grid.
+_SLACK_PX = 1
+# Shifts by more than this share of a side are by chance.
+_FAR_SHARE = 0.125
+# Share of a pixel of the grid that depth must cover.
+_LEAST_COVERED = 0.3
+# Least sides of the grid [px], and least range of depth, as a share, from which edges can be told.
+_LEAST_SIDE_PX, _LEAST_RANGE = 12, 0.02
+
+
+def orientation_agreements(rgb: np.ndarray, depth: DepthMap, orientations: Sequence[int]) -> dict[int, float]:
+    """Agreement of an image with its depth in several orientations.
+
+    Args:
+        rgb: uint8 (H, W, 3), upright.
+        depth: z-depth or disparity at any resolution, edge to edge with the image once it is oriented; dense.
+        orientations: Orientations to compare, see ``geometry.orientation``.
+
+    Returns:
+        Standard deviations above chance by orientation; empty where image or depth are too small or too plain to tell.
+    """
+    height, width = rgb.shape[:2]
+    scale = _SIDE_PX / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    if min(size) < _LEAST_SIDE_PX or min(depth.shape) < _LEAST_SIDE_PX or depth.sampling.is_scattered:
+        return {}
+    values, valid = _comparable(depth)
+    if not valid.any() or np.ptp(values[valid]) < _LEAST_RANGE:
+        return {}
+    image = scipy.fft.rfft2(_image_structure(rgb, size))
+    far = _far_shifts(size)
+    stored: dict[bool, np.ndarray | None] = {}
+    heights, spreads = {}, []
+    for orientation in orientations:
+        turns = orientation in QUARTER_TURNS
+        if turns not in stored:
+            stored[turns] = _depth_structure(values, valid, size[::-1] if turns else size)
+        structure = stored[turns]
+        if structure is None:
+            return {}
+        product = (scipy.fft.rfft2(_oriented_structure(structure, orientation)).conj() * image).sum(axis=0)
+        at_shift = scipy.fft.irfft2(product, s=size[::-1])
+        chance = at_shift[far]
+        near = np.roll(at_shift, (_SLACK_PX, _SLACK_PX), axis=(0, 1))[: 2 * _SLACK_PX + 1, : 2 * _SLACK_PX + 1]
+        heights[orientation] = float(near.max()) - float(chance.mean())
+        spreads.append(float(chance.std()))
+    spread = float(np.mean(spreads))
+    return {orientation: height / spread for orientation, height in heights.items()} if spread > 1e-9 else {}
+
+
+def _oriented_structure(structure: np.ndarray, orientation: int) -> np.ndarray:
+    """Products of directions (3, h, w) of the oriented depth: a mirror changes the sign of xy, a turn swaps x and y."""
+    xx, yy, xy = (oriented(part, orientation) for part in structure)
+    if orientation in QUARTER_TURNS:
+        xx, yy = yy, xx
+    return np.stack((xx, yy, -xy if orientation in _SIGN_CHANGES else xy))
+
+
+def _comparable(depth: DepthMap) -> tuple[np.ndarray, np.ndarray]:
+    """Values whose steps compare over the whole range, float32: logarithms of depth, shares of the range otherwise."""
+    values = depth.values
+    if depth.kind.has_shape:
+        return np.log(np.where(depth.valid, values, 1)).astype(np.float32), depth.valid
+    lowest, highest = np.percentile(values[depth.valid][::7], (2, 98)) if depth.valid.any() else (0.0, 1.0)
+    return np.clip((values - lowest) / max(float(highest - lowest), 1e-12), 0, 1).astype(np.float32), depth.valid
+
+
+def _image_structure(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Products of the image's normalised gradient, float32 (3, h, w): xx, yy, 2 xy."""
+    small = cv2.cvtColor(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2LAB)
+    x, y = _gradient(small.astype(np.float32))
+    # Of colours, the products are added (Di Zenzo, "A note on the gradient of a multi-image", 1986).
+    structure = np.stack([(a * b).sum(axis=2) for a, b in ((x, x), (y, y), (2 * x, y))])
+    squared = structure[0] + structure[1]
+    scaled: np.ndarray = structure / (squared + np.median(squared) + 1e-6)
+    return scaled
+
+
+def _depth_structure(values: np.ndarray, valid: np.ndarray, size: tuple[int, int]) -> np.ndarray | None:
+    """Weighted products of the directions of depth's edges, float32 (3, h, w), of sum 1; None without edges."""
+    covered = cv2.resize(valid.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    known = covered > _LEAST_COVERED
+    if not known.any():
+        return None
+    total = cv2.resize(np.where(valid, values, 0), size, interpolation=cv2.INTER_AREA)
+    x, y = _gradient(_filled(np.where(known, total / np.maximum(covered, 1e-6), 0), known))
+    squared = x * x + y * y
+    inner = cv2.erode(known.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1).astype(bool)
+    edge = float(np.quantile(squared[inner], _EDGE_QUANTILE)) if inner.any() else 0.0
+    if edge <= 0:
+        return None
+    weight = np.where(inner, np.minimum(squared / edge, _MOST_EDGE**2), 0) / np.maximum(squared, 1e-20)
+    structure = np.stack((x * x * weight, y * y * weight, x * y * weight))
+    return structure / (structure[0] + structure[1]).sum()
+
+
+def _gradient(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    blurred = cv2.GaussianBlur(values, (0, 0), _BLUR_PX)
+    return cv2.Sobel(blurred, cv2.CV_32F, 1, 0), cv2.Sobel(blurred, cv2.CV_32F, 0, 1)
+
+
+def _filled(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """The values with that of the nearest known pixel where they are unknown."""
+    values = values.astype(np.float32)
+    if known.all():
+        return values
+    _, nearest = cv2.distanceTransformWithLabels(
+        (~known).astype(np.uint8), cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    by_label = np.zeros(nearest.max() + 1, np.float32)
+    by_label[nearest[known]] = values[known]
+    filled: np.ndarray = by_label[nearest]
+    return filled
+
+
+def _far_shifts(size: tuple[int, int]) -> np.ndarray:
+    rows, columns = np.arange(size[1])[:, None], np.arange(size[0])
+    down, right = np.minimum(rows, size[1] - rows), np.minimum(columns, size[0] - columns)
+    far: np.ndarray = (down > _FAR_SHARE * size[1]) | (right > _FAR_SHARE * size[0])
+    return far
