@@ -58,7 +58,8 @@ def aligned_depth(depth: DepthMap, rgb: np.ndarray, name: str, *, exif_orientati
     stored, size = size_of(depth.values), size_of(rgb)
     as_it_is, turned = same_aspect(stored, size), same_aspect(stored, size[::-1])
     sizes = f"{name} has {stored[0]} x {stored[1]} px, the upright image {size[0]} x {size[1]} px"
-    if turned and not as_it_is:
+    # A network may be fed images of any shape, so the sides of its depth say nothing.
+    if turned and not as_it_is and depth.scale_source is ScaleSource.SENSOR:
         return _turned(depth, rgb, sizes, exif_orientation)
     candidates = _UPRIGHT if as_it_is and not turned else ORIENTATIONS
     agreements = _agreements(rgb, depth, candidates)
@@ -74,6 +75,8 @@ def aligned_depth(depth: DepthMap, rgb: np.ndarray, name: str, *, exif_orientati
         return AlignedDepth(depth)
     if better == exif_orientation:
         return AlignedDepth(oriented_depth(depth, better), (message("depth_turned_as_exif"),))
+    if better in QUARTER_TURNS and turned and not as_it_is:
+        return AlignedDepth(oriented_depth(depth, better), (message("depth_turned_as_seen"),))
     raise InputError(
         f"{name} seems to be {_WORDS[better]} against its image: their edges agree far better if it is turned back; "
         "turn it, or set input.trust_input=true if it is correct."

@@ -12,7 +12,7 @@ from PIL import Image
 
 from pipeline.ingest.alignment import aligned_depth
 from pipeline.ingest.annotations import Annotations, make_region, read_claims
-from pipeline.ingest.cameras import camera_for, check_camera
+from pipeline.ingest.cameras import camera_for, check_camera, frame_camera
 from pipeline.ingest.depth_files import fitted_depth, stored_depth
 from pipeline.ingest.files import printable
 from pipeline.ingest.images import exif_focal_35mm, read_image, upright_rgb
@@ -101,9 +101,6 @@ def _frame(item: Item, index: int, image: SourceImage, settings: IngestSettings)
     """A frame, and notes about what was changed on reading."""
     stored = size_of(image.rgb)
     size = bounded_size(stored, settings.max_side_px)
-    given = item.camera_of(index) or image.camera
-    camera = camera_for(*stored, given, image.focal_35mm, settings.fov_deg).resized(*size)
-    logger.debug("The camera of %s is %s, fx %.1f px.", image.name, camera.source, camera.fx)
     depth, notes = image.depth, image.notes
     if item.depth:
         depth = _stored_depth(item, index)
@@ -111,6 +108,17 @@ def _frame(item: Item, index: int, image: SourceImage, settings: IngestSettings)
             name = printable(str(item.depth[index]))
             aligned = aligned_depth(depth, image.rgb, name, exif_orientation=image.orientation)
             depth, notes = aligned.depth, notes + aligned.notes
+    given = item.camera_of(index)
+    found = frame_camera(
+        stored,
+        given or image.camera,
+        focal_35mm=image.focal_35mm,
+        fov_deg=settings.fov_deg,
+        depth_size=None if depth is None else size_of(depth.values),
+        trusted=settings.trust_input or given is None,
+    )
+    camera, notes = found.camera.resized(*size), notes + found.notes
+    logger.debug("The camera of %s is %s, fx %.1f px.", image.name, camera.source, camera.fx)
     frame = Frame(
         rgb=resize_rgb(image.rgb, size),
         camera=camera,

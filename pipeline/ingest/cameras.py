@@ -6,8 +6,9 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.ingest.camera_checks import CheckedCamera, checked_camera, weighed_camera
 from pipeline.ingest.files import check_keys
-from pipeline.ingest.resampling import same_aspect
+from pipeline.ingest.resampling import Size, same_aspect
 from pipeline.records.camera import Camera, CameraSource
 from pipeline.records.errors import InputError
 
@@ -76,3 +77,37 @@ def camera_for(
             *(camera.cx, camera.cy, width, height),
         )
     return camera
+
+
+def frame_camera(
+    size: Size,
+    spec: Camera | Mapping[str, Any] | None,
+    *,
+    focal_35mm: float | None = None,
+    fov_deg: float = 60.0,
+    depth_size: Size | None = None,
+    trusted: bool = False,
+) -> CheckedCamera:
+    """The camera of an upright image as ``camera_for`` finds it, checked unless it is trusted.
+
+    Args:
+        size: (width, height) [px] of the upright image.
+        spec: As in ``camera_for``.
+        focal_35mm: As there.
+        fov_deg: As there.
+        depth_size: (width, height) [px] of the depth that came with the image: the camera may be that of its sensor.
+        trusted: Whether a given camera is taken as it is.
+
+    Raises:
+        InputError: If the given camera cannot be that of the image; see ``checked_camera``.
+        RecordError: If its numbers are unusable.
+    """
+    if spec is None or trusted:
+        return CheckedCamera(camera_for(*size, spec, focal_35mm, fov_deg))
+    if isinstance(spec, Camera):
+        if spec.source is not CameraSource.GIVEN:
+            return CheckedCamera(camera_for(*size, spec))
+        spec = {key: getattr(spec, key) for key in CAMERA_KEYS}
+    if spec.get("width", size[0]) == size[0] and spec.get("height", size[1]) == size[1]:
+        return checked_camera(spec, size, focal_35mm=focal_35mm, depth_size=depth_size)
+    return weighed_camera(camera_for(*size, spec), focal_35mm)

@@ -1,18 +1,141 @@
 from __future__ import annotations
 
-from pathlib import Path
-
+import cv2
 import numpy as np
 import pytest
 
+from pipeline.geometry.orientation import ORIENTATIONS, QUARTER_TURNS, oriented
 from pipeline.ingest.alignment import aligned_depth
-from pipeline.ingest.source_images import SourceImage
-from pipeline.records import DepthMap
+from pipeline.records import DepthMap, Sampling
 from pipeline.records.errors import InputError
 
+# The orientation that undoes another one.
+BACK = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}
 
-def test_depth_of_the_image_before_its_turn_is_refused():
-    image = SourceImage(np.zeros((32, 24, 3), np.uint8), "a", orientation=6)
-    depth = DepthMap.from_values(np.ones((24, 32)), "metric", "sensor")
-    with pytest.raises(InputError, match="EXIF"):
-        aligned_depth(depth, image, Path("depth.png"))
+
+def scene(size=(160, 120), seed=0):
+    """An image of a dozen things before a wall, and its depth [m]."""
+    random = np.random.default_rng(seed)
+    width, height = size
+    rgb = np.full((height, width, 3), 120, np.uint8)
+    depth_m = np.full((height, width), 4.0, np.float32)
+    for z in np.linspace(3.5, 1.0, 12):
+        left, top = random.integers(0, width - 20), random.integers(0, height - 20)
+        right, bottom = left + random.integers(8, 40), top + random.integers(8, 40)
+        colour = random.integers(0, 255, 3).tolist()
+        cv2.rectangle(rgb, (int(left), int(top)), (int(right), int(bottom)), colour, -1)
+        cv2.rectangle(depth_m, (int(left), int(top)), (int(right), int(bottom)), float(z), -1)
+    return rgb, depth_m
+
+
+def sensor(depth_m):
+    return DepthMap.from_values(depth_m, "metric", "sensor")
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_turned_depth_is_turned_back_where_sizes_say_so_and_refused_elsewhere(orientation, seed):
+    rgb, depth_m = scene(seed=seed)
+    stored = sensor(oriented(depth_m, BACK[orientation]))
+    if orientation == 1:
+        assert aligned_depth(stored, rgb, "depth.png").notes == ()
+    elif orientation in QUARTER_TURNS:
+        found = aligned_depth(stored, rgb, "depth.png")
+        assert found.depth.values.tolist() == depth_m.tolist()
+        assert [note.code for note in found.notes] == ["depth_turned_as_seen"]
+    else:
+        with pytest.raises(InputError, match=r"depth\.png seems to be (mirrored|turned)"):
+            aligned_depth(stored, rgb, "depth.png")
+
+
+@pytest.mark.parametrize("orientation", [2, 3, 4, 5, 6, 7, 8])
+def test_depth_stored_as_the_photo_is_turned_with_it(orientation):
+    rgb, depth_m = scene()
+    stored = sensor(oriented(depth_m, BACK[orientation]))
+    found = aligned_depth(stored, rgb, "depth.png", exif_orientation=orientation)
+    assert found.depth.values.tolist() == depth_m.tolist()
+    assert [note.code for note in found.notes] == ["depth_turned_as_exif"]
+
+
+@pytest.mark.parametrize("orientation", [3, 6, 8])
+def test_depth_that_is_upright_already_is_not_turned_again(orientation):
+    rgb, depth_m = scene()
+    assert aligned_depth(sensor(depth_m), rgb, "d", exif_orientation=orientation).notes == ()
+
+
+def test_square_depth_of_a_square_image_is_checked_in_all_orientations():
+    rgb, depth_m = scene(size=(128, 128))
+    assert aligned_depth(sensor(depth_m), rgb, "d").notes == ()
+    for orientation in (2, 3, 4, 5, 6, 7, 8):
+        with pytest.raises(InputError, match="seems to be"):
+            aligned_depth(sensor(oriented(depth_m, orientation)), rgb, "d")
+
+
+def test_coarse_depth_is_checked_at_its_own_resolution():
+    rgb, depth_m = scene(size=(640, 480))
+    coarse = cv2.resize(depth_m, (160, 120), interpolation=cv2.INTER_NEAREST)
+    assert aligned_depth(sensor(coarse), rgb, "d").depth.shape == (120, 160)
+    assert aligned_depth(sensor(np.rot90(coarse)), rgb, "d").depth.values.tolist() == coarse.tolist()
+    with pytest.raises(InputError):
+        aligned_depth(sensor(coarse[:, ::-1]), rgb, "d")
+
+
+def test_sideways_depth_without_edges_is_refused():
+    rgb, _ = scene()
+    with pytest.raises(InputError, match="turned by 90 degrees"):
+        aligned_depth(sensor(np.full((160, 120), 2.0)), rgb, "d")
+
+
+def test_depth_whose_content_contradicts_exif_is_refused():
+    rgb, depth_m = scene()
+    with pytest.raises(InputError, match="different things"):
+        aligned_depth(sensor(oriented(depth_m, 8)), rgb, "d", exif_orientation=8)
+
+
+def test_a_plain_scene_is_left_as_it_is():
+    rgb = np.full((48, 64, 3), 90, np.uint8)
+    depth = sensor(np.full((48, 64), 2.0))
+    assert aligned_depth(depth, rgb, "d").depth is depth
+
+
+def test_sensor_depth_of_another_shape_is_refused_unless_it_fits_when_stretched():
+    rgb, depth_m = scene(size=(320, 180))
+    stretched = cv2.resize(depth_m, (160, 120), interpolation=cv2.INTER_NEAREST)
+    assert aligned_depth(sensor(stretched), rgb, "d").notes == ()
+    cropped = cv2.resize(depth_m[:, 80:], (160, 120), interpolation=cv2.INTER_NEAREST)
+    with pytest.raises(InputError, match="another aspect ratio; register"):
+        aligned_depth(sensor(cropped), rgb, "d")
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (48, 64), (64, 48)])
+def test_a_network_may_be_fed_any_shape(shape):
+    rgb, depth_m = scene(size=(120, 160))
+    squeezed = cv2.resize(1 / depth_m, shape[::-1], interpolation=cv2.INTER_AREA)
+    depth = DepthMap.from_values(squeezed, "disparity_affine")
+    assert aligned_depth(depth, rgb, "d").depth is depth
+
+
+def scan(mirrored=False, upside_down=False):
+    """Returns of a scanner on the ground: posts before a wall, brighter than it."""
+    rgb = np.full((120, 400, 3), 60, np.uint8)
+    depth_m = 900 / np.maximum(np.arange(120.0) - 30, 18)[:, None] * np.ones(400)
+    for left in (20, 45, 90, 170, 185, 330):
+        rgb[30:100, left : left + 12] = 220
+        depth_m[30:100, left : left + 12] = 8.0
+    valid = np.zeros((120, 400), bool)
+    valid[50:118:4, ::3] = True
+    if mirrored:
+        depth_m, valid = depth_m[:, ::-1], valid[:, ::-1]
+    if upside_down:
+        depth_m, valid = depth_m[::-1], valid[::-1]
+    return rgb, DepthMap(depth_m, valid, "metric", "sensor", sampling=Sampling(3.0, 4.0, True))
+
+
+@pytest.mark.parametrize(
+    ("turn", "words"), [({"mirrored": True}, "left to right"), ({"upside_down": True}, "180 degrees")]
+)
+def test_turned_returns_of_a_scanner_are_refused(turn, words):
+    rgb, depth = scan()
+    assert aligned_depth(depth, rgb, "d").depth is depth
+    with pytest.raises(InputError, match=words):
+        aligned_depth(scan(**turn)[1], rgb, "d")

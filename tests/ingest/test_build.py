@@ -81,14 +81,16 @@ def test_annotations_of_all_items_and_of_this_one_are_added(image, tmp_path):
     assert len(scene.regions) == len(scene.claims) == 1
 
 
-def test_an_image_turned_by_exif_needs_its_depth_turned_too(image, depth, tmp_path):
+def test_depth_stored_like_an_image_that_exif_turns_is_turned_with_it(image, depth, tmp_path):
     photo = image("photo.jpg", orientation=6)
-    with pytest.raises(InputError, match="EXIF orientation turned it"):
-        build_scene(Item("a", photo, depth=depth))
+    scene = build_scene(Item("a", photo, depth=depth))
+    assert scene.frames[0].given_depth.values.tolist() == np.rot90(np.load(depth), 3).tolist()
+    assert [note.code for note in scene.problems] == ["depth_turned_as_exif"]
     np.save(tmp_path / "upright.npy", np.ones((32, 24)))
     scene = build_scene(Item("a", photo, depth=tmp_path / "upright.npy"))
     assert scene.frames[0].rgb.shape == (32, 24, 3)
     assert scene.frames[0].given_depth.shape == (32, 24)
+    assert scene.problems == ()
 
 
 def test_a_video_becomes_frames_with_times(video):
