@@ -114,7 +114,7 @@ def _frame(item: Item, index: int, image: SourceImage, settings: IngestSettings)
         given or image.camera,
         focal_35mm=image.focal_35mm,
         fov_deg=settings.fov_deg,
-        depth_size=None if depth is None else size_of(depth.values),
+        depth=depth,
         trusted=settings.trust_input or given is None,
     )
     camera, notes = found.camera.resized(*size), notes + found.notes

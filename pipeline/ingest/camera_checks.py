@@ -1,7 +1,7 @@
 """Whether a given camera can be that of its image.
 
 Certain cases are converted with a note, impossible ones refused with the likely cause. A camera that is only unlikely
-keeps its numbers, but counts as assumed, so that lengths across the image are judged with that much doubt.
+keeps its numbers, but counts as doubtful, so that lengths across the image are not decided.
 """
 
 from __future__ import annotations
@@ -9,12 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipeline.ingest.resampling import Size
+from pipeline.ingest.resampling import Size, size_of
+from pipeline.records import DepthKind, DepthMap, ScaleSource
 from pipeline.records.camera import Camera, CameraSource
 from pipeline.records.errors import InputError
 from pipeline.records.message import Message, message
+
+if TYPE_CHECKING:  # Only runs with a given camera and a sensor's depth need it.
+    from pipeline.geometry.self_calibration import FocalEvidence
 
 # Focal lengths as shares of the longer side: outside of these no lens lies (147 to 7 degrees), and inside of those
 # nearly every camera of a phone, a robot or a depth sensor (96 to 39 degrees).
@@ -31,6 +35,8 @@ _LARGEST_SHARE = 10.0
 _CERTAINLY_LARGER, _CERTAINLY_SMALLER = 1.9, 0.3
 # EXIF contradicts a focal length that differs by this factor.
 _EXIF_FACTOR = 1.3
+# Right angles contradict one that differs by this factor, unless nearly as many speak for it: up to this ratio.
+_SEEN_FACTOR, _DOMINANT = 1.33, 1.5
 _TRUST = "set input.trust_input=true if it is correct"
 
 
@@ -43,7 +49,7 @@ class CheckedCamera:
 
 
 def checked_camera(
-    spec: Mapping[str, Any], size: Size, *, focal_35mm: float | None = None, depth_size: Size | None = None
+    spec: Mapping[str, Any], size: Size, *, focal_35mm: float | None = None, depth: DepthMap | None = None
 ) -> CheckedCamera:
     """The camera that a user gave, in pixels of the image.
 
@@ -51,7 +57,8 @@ def checked_camera(
         spec: fx, fy, cx, cy without width and height: for the image itself, if they are what they should be.
         size: (width, height) [px] of the upright image.
         focal_35mm: Equivalent focal length from EXIF [mm].
-        depth_size: (width, height) [px] of the depth that came with the image.
+        depth: Depth of the same view, at any resolution: the camera may be that of its sensor, and the right angles of
+            the scene may speak for or against it.
 
     Raises:
         InputError: If it cannot be; says what is probably wrong.
@@ -62,17 +69,17 @@ def checked_camera(
         notes: tuple[Message, ...] = (message("camera_was_normalised"),)
     else:
         camera, notes = Camera(**numbers, width=size[0], height=size[1], source=CameraSource.GIVEN), ()
-        other = _other_size(camera, size, depth_size)
+        other = _other_size(camera, size, None if depth is None else size_of(depth.values))
         if other is not None:
             camera = replace(camera, width=other[0], height=other[1]).resized(*size)
             notes = (message("camera_was_of_other_size", width=other[0], height=other[1]),)
     problem = _impossible(camera, focal_35mm)
     if problem:
         raise InputError(f"The camera {_shown(numbers)} does not fit an image of {size[0]} x {size[1]} px: {problem}")
-    return _weighed(camera, notes, focal_35mm)
+    return _weighed(camera, notes, focal_35mm, depth)
 
 
-def weighed_camera(camera: Camera, focal_35mm: float | None = None) -> CheckedCamera:
+def weighed_camera(camera: Camera, *, focal_35mm: float | None = None, depth: DepthMap | None = None) -> CheckedCamera:
     """A camera of known size, checked as in ``checked_camera`` but not converted.
 
     Raises:
@@ -82,7 +89,7 @@ def weighed_camera(camera: Camera, focal_35mm: float | None = None) -> CheckedCa
     if problem:
         size = f"{camera.width} x {camera.height} px"
         raise InputError(f"The camera of an image of {size} cannot have {_shown(vars(camera))}: {problem}")
-    return _weighed(camera, (), focal_35mm)
+    return _weighed(camera, (), focal_35mm, depth)
 
 
 def _is_normalised(numbers: Mapping[str, float]) -> bool:
@@ -166,14 +173,16 @@ def _impossible(camera: Camera, focal_35mm: float | None) -> str:
     return ""
 
 
-def _weighed(camera: Camera, notes: tuple[Message, ...], focal_35mm: float | None) -> CheckedCamera:
-    doubt = _doubt(camera, focal_35mm)
+def _weighed(
+    camera: Camera, notes: tuple[Message, ...], focal_35mm: float | None, depth: DepthMap | None
+) -> CheckedCamera:
+    doubt = _doubt(camera, focal_35mm, depth)
     if doubt is None:
         return CheckedCamera(camera, notes)
-    return CheckedCamera(replace(camera, source=CameraSource.ASSUMED), (*notes, doubt))
+    return CheckedCamera(replace(camera, source=CameraSource.DOUBTFUL), (*notes, doubt))
 
 
-def _doubt(camera: Camera, focal_35mm: float | None) -> Message | None:
+def _doubt(camera: Camera, focal_35mm: float | None, depth: DepthMap | None) -> Message | None:
     """Why the camera is unlikely; None where it is not."""
     if not 1 / _COMMONLY_UNEQUAL < camera.fx / camera.fy < _COMMONLY_UNEQUAL:
         return message("camera_is_unequal", ratio=camera.fx / camera.fy)
@@ -182,10 +191,28 @@ def _doubt(camera: Camera, focal_35mm: float | None) -> Message | None:
         if 1 / _EXIF_FACTOR <= camera.fx / expected <= _EXIF_FACTOR:
             return None
         return message("camera_contradicts_exif", given_px=camera.fx, exif_px=expected)
+    seen = None if depth is None else _seen(camera, depth)
+    if seen is not None and seen.weight_of_given * _DOMINANT >= seen.weight:
+        return None
+    if seen is not None and not 1 / _SEEN_FACTOR < camera.fx / seen.focal_px < _SEEN_FACTOR:
+        return message("camera_contradicts_angles", given_px=camera.fx, seen_px=seen.focal_px)
     lowest, highest = (share * max(camera.width, camera.height) for share in _COMMON)
     if lowest <= camera.fx <= highest:
         return None
     return message("camera_is_unusual", fov_deg=_fov_deg(camera))
+
+
+def _seen(camera: Camera, depth: DepthMap) -> FocalEvidence | None:
+    """What the right angles of the scene say, where a sensor measured it densely."""
+    if (
+        depth.kind is not DepthKind.METRIC
+        or depth.scale_source is not ScaleSource.SENSOR
+        or depth.sampling.is_scattered
+    ):
+        return None
+    from pipeline.geometry.self_calibration import focal_evidence
+
+    return focal_evidence(depth, camera)
 
 
 def _exif_px(camera: Camera, focal_35mm: float | None) -> float | None:

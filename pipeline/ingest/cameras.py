@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.ingest.camera_checks import CheckedCamera, checked_camera, weighed_camera
 from pipeline.ingest.files import check_keys
 from pipeline.ingest.resampling import Size, same_aspect
+from pipeline.records import DepthMap
 from pipeline.records.camera import Camera, CameraSource
 from pipeline.records.errors import InputError
 
@@ -85,7 +86,7 @@ def frame_camera(
     *,
     focal_35mm: float | None = None,
     fov_deg: float = 60.0,
-    depth_size: Size | None = None,
+    depth: DepthMap | None = None,
     trusted: bool = False,
 ) -> CheckedCamera:
     """The camera of an upright image as ``camera_for`` finds it, checked unless it is trusted.
@@ -95,7 +96,7 @@ def frame_camera(
         spec: As in ``camera_for``.
         focal_35mm: As there.
         fov_deg: As there.
-        depth_size: (width, height) [px] of the depth that came with the image: the camera may be that of its sensor.
+        depth: Depth that came with the image, of the same view at any resolution.
         trusted: Whether a given camera is taken as it is.
 
     Raises:
@@ -109,5 +110,5 @@ def frame_camera(
             return CheckedCamera(camera_for(*size, spec))
         spec = {key: getattr(spec, key) for key in CAMERA_KEYS}
     if spec.get("width", size[0]) == size[0] and spec.get("height", size[1]) == size[1]:
-        return checked_camera(spec, size, focal_35mm=focal_35mm, depth_size=depth_size)
-    return weighed_camera(camera_for(*size, spec), focal_35mm)
+        return checked_camera(spec, size, focal_35mm=focal_35mm, depth=depth)
+    return weighed_camera(camera_for(*size, spec), focal_35mm=focal_35mm, depth=depth)

@@ -21,12 +21,16 @@ MAX_SIDE_PX = 1_000_000_000
 
 
 class CameraSource(StrEnum):
-    """Where the intrinsics came from; the error budget trusts them accordingly."""
+    """Where the intrinsics came from; the error budget trusts them accordingly.
+
+    ``doubtful``: given, but at odds with EXIF, with the scene, or with what cameras are.
+    """
 
     GIVEN = "given"
     EXIF = "exif"
     MODEL = "model"
     ASSUMED = "assumed"
+    DOUBTFUL = "doubtful"
 
 
 @dataclass(frozen=True)

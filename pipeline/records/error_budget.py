@@ -37,7 +37,7 @@ class ErrorBudget:
     noise: NoiseModels = field(default_factory=NoiseModels)
     scale: Mapping[str, NonNegative] = field(default_factory=lambda: {"sensor": 0.005, "model": 0.15, "anchor": 0.05})
     focal: Mapping[str, NonNegative] = field(
-        default_factory=lambda: {"given": 0.005, "exif": 0.03, "model": 0.06, "assumed": 0.25}
+        default_factory=lambda: {"given": 0.005, "exif": 0.03, "model": 0.06, "assumed": 0.25, "doubtful": 2.0}
     )
     mask_px: NonNegative = 0.5
     given_px: NonNegative = 1.0

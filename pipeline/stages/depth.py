@@ -53,7 +53,7 @@ class DepthStage:
 
 
 def _with_focal(frame: Frame, depth: DepthMap) -> Frame:
-    if depth.focal_px is None or frame.camera.source is not CameraSource.ASSUMED:
+    if depth.focal_px is None or frame.camera.source not in (CameraSource.ASSUMED, CameraSource.DOUBTFUL):
         return frame
     camera = replace(frame.camera, fx=depth.focal_px, fy=depth.focal_px, source=CameraSource.MODEL)
     return replace(frame, camera=camera)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.ingest.camera_checks import checked_camera, weighed_camera
 from pipeline.ingest.cameras import frame_camera
+from pipeline.records import DepthMap
 from pipeline.records.camera import Camera, CameraSource
 from pipeline.records.errors import InputError
 
@@ -75,7 +77,8 @@ def test_the_camera_of_the_depth_sensor_is_recognised_by_the_size_of_its_depth()
     given = spec(300, cx=191.5, cy=143.5)
     with pytest.raises(InputError, match="principal point"):
         checked_camera(given, SIZE)
-    found = checked_camera(given, SIZE, depth_size=(384, 288))
+    depth = DepthMap.from_values(np.full((288, 384), 2.0), "metric", "sensor")
+    found = checked_camera(given, SIZE, depth=depth)
     assert codes(found) == ["camera_was_of_other_size"]
     assert found.camera.fx == pytest.approx(500)
 
@@ -111,9 +114,9 @@ def test_a_portrait_camera_normalised_by_one_side_is_refused():
 
 
 @pytest.mark.parametrize("fx", [200, 280, 920, 1500, 4000])
-def test_an_unusual_camera_counts_as_assumed_unless_exif_confirms_it(fx):
+def test_an_unusual_camera_is_doubtful_unless_exif_confirms_it(fx):
     found = checked_camera(spec(fx), SIZE)
-    assert (found.camera.fx, found.camera.source) == (fx, CameraSource.ASSUMED)
+    assert (found.camera.fx, found.camera.source) == (fx, CameraSource.DOUBTFUL)
     assert codes(found) == ["camera_is_unusual"]
     focal_35mm = fx / 800 * 43.2666
     confirmed = checked_camera(spec(fx), SIZE, focal_35mm=focal_35mm)
@@ -121,16 +124,16 @@ def test_an_unusual_camera_counts_as_assumed_unless_exif_confirms_it(fx):
 
 
 @pytest.mark.parametrize("factor", [0.5, 0.65, 1.5, 2.0])
-def test_a_camera_that_contradicts_exif_counts_as_assumed(factor):
+def test_a_camera_that_contradicts_exif_is_doubtful(factor):
     found = checked_camera(spec(525 * factor), SIZE, focal_35mm=525 / 800 * 43.2666)
-    assert found.camera.source is CameraSource.ASSUMED
+    assert found.camera.source is CameraSource.DOUBTFUL
     assert codes(found) == ["camera_contradicts_exif"]
 
 
 @pytest.mark.parametrize("fy", [415.69, 350, 470, 620, 787])
-def test_a_camera_with_unequal_focal_lengths_counts_as_assumed(fy):
+def test_a_camera_with_unequal_focal_lengths_is_doubtful(fy):
     found = checked_camera(spec(554.26, fy), SIZE)
-    assert found.camera.source is CameraSource.ASSUMED
+    assert found.camera.source is CameraSource.DOUBTFUL
     assert codes(found) == ["camera_is_unequal"]
 
 
@@ -174,3 +177,27 @@ def test_any_numbers_give_a_camera_that_can_be_or_one_sentence(fx, fy, cx, cy):
         return
     assert 0.15 <= camera.fx / 640 <= 8
     assert abs(camera.cx / 640 - 0.5) <= 0.16 and abs(camera.cy / 480 - 0.5) <= 0.16
+
+
+def room(focal_px=525.0):
+    """Depth of a floor and a wall at right angles, seen from above, by a camera of this focal length."""
+    columns, rows = np.meshgrid(np.arange(640) - 319.5, np.arange(480) - 239.5)
+    down, forward = (0, 0.85, 0.527), (0, -0.527, 0.85)
+    depths = [
+        distance / ((columns * a + rows * b) / focal_px + c) for (a, b, c), distance in ((down, 1.4), (forward, 3.0))
+    ]
+    depth = np.min([np.where(one > 0, one, np.inf) for one in depths], axis=0)
+    return DepthMap.from_values(depth, "metric", "sensor")
+
+
+@pytest.mark.parametrize("factor", [0.55, 0.66, 1.5, 1.7, 2.5])
+def test_a_focal_length_that_bends_right_angles_is_doubtful(factor):
+    found = checked_camera(spec(525 * factor), SIZE, depth=room())
+    assert found.camera.source is CameraSource.DOUBTFUL
+    assert codes(found) == ["camera_contradicts_angles"]
+
+
+@pytest.mark.parametrize("focal_px", [260, 525, 950])
+def test_right_angles_confirm_even_an_unusual_camera(focal_px):
+    found = checked_camera(spec(focal_px), SIZE, depth=room(focal_px))
+    assert (found.camera.source, found.notes) == (CameraSource.GIVEN, ())

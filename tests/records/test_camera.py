@@ -50,7 +50,7 @@ def test_focal_length_from_35mm_equivalent_by_equal_diagonals() -> None:
         ((1, 1, 0, 0, 10**400, 4), "width"),
         ((1, 1, 0, 0, 4, 10**300), "height must be a whole number of pixels from 1 to"),
         ((1, 1, 0, 0, 4, float("nan")), "height"),
-        ((1, 1, 0, 0, 4, 4, "guessed"), "source must be one of given, exif, model, assumed, not 'guessed'"),
+        ((1, 1, 0, 0, 4, 4, "guessed"), "source must be one of given, exif, model, assumed, doubtful, not 'guessed'"),
         ((1, 1, 0, 0, 4, 4, [1]), "source"),
     ],
 )

@@ -234,7 +234,7 @@ VERIFIERS = {
     "a vague budget": uncalibrated(
         budget=ErrorBudget(
             scale={"sensor": 0.1, "model": 0.3, "anchor": 0.1},
-            focal={"given": 0.1, "exif": 0.1, "model": 0.1, "assumed": 0.3},
+            focal={"given": 0.1, "exif": 0.1, "model": 0.1, "assumed": 0.3, "doubtful": 3.0},
             mask_px=2.0,
             stray_mask=0.1,
         )

@@ -227,7 +227,7 @@ class DepthAnything3Depth(SizedInputDepth, PackagedDepth):
         if not isinstance(network, _Network) or network.series is not Series.METRIC:
             return
         for frame in frames:
-            if frame.camera.source is CameraSource.ASSUMED:
+            if frame.camera.source in (CameraSource.ASSUMED, CameraSource.DOUBTFUL):
                 raise DepthError(
                     f"{self.model} needs the focal length, and the camera of {frame.name} is not known: give it with "
                     "input.camera={fx: ..., fy: ..., cx: ..., cy: ...}, or choose depth=depth_anything_3/nested."

@@ -1,0 +1,150 @@
+"""The focal length that the right angles of a scene ask for.
+
+Convention: with pixel offsets a, b from the principal point, a plane of a depth map is linear in the inverse depth,
+1/z = alpha * a + beta * b + gamma, and its normal is (alpha * f, beta * f, gamma) for a focal length f [px]. Two planes
+at right angles therefore give f^2 = -gamma_1 * gamma_2 / (alpha_1 * alpha_2 + beta_1 * beta_2), the constraint of two
+vanishing lines (Hartley & Zisserman, "Multiple View Geometry", 2nd ed., 8.6).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import cv2
+import numpy as np
+
+from pipeline.records.camera import Camera
+from pipeline.records.depth import DepthMap
+
+# Longer side of the grid on which planes are sought [px], and the part of its pixels that depth must cover.
+_SIDE_PX, _LEAST_COVERED = 80, 0.6
+# Side of the window that proposes a plane [px], proposals per plane, and most planes.
+_WINDOW_PX, _PROPOSALS, _MOST_PLANES = 9, 40, 6
+# Inverse depth of a plane's pixels deviates by less than this share; a plane covers this share of the known pixels.
+_TOLERANCE, _LEAST_SHARE = 0.006, 0.03
+# Two planes tell where the cosine between them changes by this much per factor e of the focal length.
+_LEAST_SENSITIVITY = 0.25
+# Focal lengths within this factor agree; only those that cameras have count, as shares of the longer side.
+_AGREEING, _POSSIBLE = 1.15, (0.4, 1.6)
+
+
+@dataclass(frozen=True)
+class FocalEvidence:
+    """What pairs of planes say about a focal length.
+
+    Args:
+        focal_px: Focal length that most of them agree on, by weight, if these are at right angles [px].
+        weight: Weight of the pairs behind it: sensitivities, each times the smaller plane's share.
+        weight_of_given: Weight of the pairs behind the camera's own focal length.
+    """
+
+    focal_px: float
+    weight: float
+    weight_of_given: float
+
+
+def focal_evidence(depth: DepthMap, camera: Camera) -> FocalEvidence | None:
+    """What the planes of a dense depth map say about the focal length of its camera.
+
+    Args:
+        depth: z-depth that a sensor measured, at any resolution.
+        camera: Intrinsics of the same view, of any size; the principal point and the ratio of fx to fy are believed.
+
+    Returns:
+        None where no two planes tell.
+    """
+    found = _planes(depth, camera)
+    if found is None:
+        return None
+    planes, shares, own = found
+    pairs = []
+    for first, second in combinations(range(len(planes)), 2):
+        across = planes[first][:2] @ planes[second][:2]
+        squared = -planes[first][2] * planes[second][2] / across if across else 0.0
+        focal = float(np.sqrt(squared)) if squared > 0 else 0.0
+        if _POSSIBLE[0] <= focal / max(own.width, own.height) <= _POSSIBLE[1]:
+            sensitivity = _sensitivity(planes[first], planes[second], focal)
+            if sensitivity >= _LEAST_SENSITIVITY:
+                pairs.append((focal / own.fx, sensitivity * min(shares[first], shares[second])))
+    if not pairs:
+        return None
+    ratios, weights = np.array(pairs).T
+    agree = np.abs(np.log(ratios[:, None] / ratios)) <= np.log(_AGREEING)
+    support = agree @ weights
+    best = agree[support.argmax()]
+    ratio = float(np.exp(np.average(np.log(ratios[best]), weights=weights[best])))
+    of_given = float(weights[np.abs(np.log(ratios)) <= np.log(_AGREEING)].sum())
+    return FocalEvidence(ratio * camera.fx, float(support.max()), of_given)
+
+
+def _sensitivity(first: np.ndarray, second: np.ndarray, focal: float) -> float:
+    """Change of the cosine between two planes that are at right angles, per factor e of the focal length."""
+    scale = np.array([focal, focal, 1.0])
+    normals = [plane * scale / np.linalg.norm(plane * scale) for plane in (first, second)]
+    return float(2 * abs(normals[0][:2] @ normals[1][:2]))
+
+
+def _planes(depth: DepthMap, camera: Camera) -> tuple[list[np.ndarray], list[float], Camera] | None:
+    """Planes (alpha, beta, gamma) of the grid, their shares of the known pixels, and the camera of the grid."""
+    height, width = depth.shape
+    scale = min(1.0, _SIDE_PX / max(height, width))
+    size = max(2, round(width * scale)), max(2, round(height * scale))
+    covered = cv2.resize(depth.valid.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    inverse = np.divide(1.0, depth.values, out=np.zeros_like(depth.values), where=depth.valid)
+    total = cv2.resize(inverse, size, interpolation=cv2.INTER_AREA)
+    known = covered > _LEAST_COVERED
+    if known.sum() < _WINDOW_PX**2:
+        return None
+    near = np.where(known, total / np.maximum(covered, 1e-6), 0).astype(np.float64)
+    own = camera.resized(*size)
+    columns, rows = np.meshgrid(np.arange(size[0]) - own.cx, (np.arange(size[1]) - own.cy) * own.fx / own.fy)
+    pixels = np.stack((columns, rows, np.ones_like(columns)), axis=-1)
+    proposals = _local_planes(pixels, near, known)
+    at, value, left = pixels.reshape(-1, 3), near.ravel(), known.ravel().copy()
+    planes, shares = [], []
+    count = int(left.sum())
+    for _ in range(_MOST_PLANES):
+        places = np.flatnonzero(left)
+        if len(places) < _LEAST_SHARE * count:
+            break
+        drawn = places[np.linspace(0, len(places) - 1, _PROPOSALS).astype(int)]
+        tried = proposals[drawn]
+        sample = places[:: max(1, len(places) // 800)]
+        hits = np.abs(at[sample] @ tried.T - value[sample][:, None]) < _TOLERANCE * value[sample][:, None]
+        plane = tried[hits.sum(axis=0).argmax()]
+        for _ in range(3):
+            members = left & (np.abs(at @ plane - value) < _TOLERANCE * value)
+            if members.sum() < _LEAST_SHARE * count:
+                break
+            weighted = at[members]
+            plane = np.linalg.solve(weighted.T @ weighted + 1e-12 * np.eye(3), weighted.T @ value[members])
+        members = left & (np.abs(at @ plane - value) < _TOLERANCE * value)
+        if members.sum() < _LEAST_SHARE * count:
+            break
+        planes.append(plane)
+        shares.append(float(members.sum()) / count)
+        left &= np.abs(at @ plane - value) > 2 * _TOLERANCE * value
+    return planes, shares, own
+
+
+def _local_planes(pixels: np.ndarray, near: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """The plane that fits the window around each pixel best, float64 (H * W, 3)."""
+    weight = known.astype(np.float64)
+    values = np.concatenate((pixels, near[..., None]), axis=-1)
+    upper = [(i, j) for i in range(4) for j in range(i, 4)]
+    products = np.stack([weight * values[..., i] * values[..., j] for i, j in upper], axis=-1)
+    side = (_WINDOW_PX, _WINDOW_PX)
+    summed = np.concatenate(
+        [
+            cv2.boxFilter(products[..., part], -1, side, borderType=cv2.BORDER_CONSTANT)
+            for part in (slice(0, 4), slice(4, 8), slice(8, 10))
+        ],
+        axis=-1,
+    ).reshape(-1, len(upper))
+    moments = np.empty((len(summed), 4, 4))
+    for position, (i, j) in enumerate(upper):
+        moments[:, i, j] = moments[:, j, i] = summed[:, position]
+    left, right = moments[:, :3, :3] + 1e-9 * np.eye(3), moments[:, :3, 3]
+    planes: np.ndarray = np.linalg.solve(left, right[..., None])[..., 0]
+    return planes
