@@ -73,9 +73,8 @@ class Record3D(Capture):
             raise InputError(f"{what} has no {missing[0]!r}; export the recording as .r3d again.")
         given = numbers_of(values["poses"], (-1, 7), f"{what}: poses")
         self._size = _sides(values["w"], values["h"], f"{what}: w and h")
-        self._depth_size = _sides(
-            *(values.get(key, side) for key, side in zip(("dw", "dh"), _LIDAR_SIZE, strict=True)), f"{what}: dw and dh"
-        )
+        width, height = _LIDAR_SIZE
+        self._depth_size = _sides(values.get("dw", width), values.get("dh", height), f"{what}: dw and dh")
         self._poses, self._world_down = _in_world(given, values.get("initPose"), what)
         self._cameras = _cameras(values, len(given), what)
         self._has_confidence = any(name.endswith(".conf") for name in names)

@@ -79,7 +79,7 @@ class StrayScanner(Capture):
         ]
         if not kept:
             raise InputError(
-                f"{path} has no frame with an image, a row in odometry.csv, depth and confidence; copy the whole folder."
+                f"{path} has no frame with an image, a row in odometry.csv, depth and confidence; copy all its files."
             )
         self._numbers = [rows.numbers[index] for index in kept]
         self._times_s = rows.times_s[kept] - rows.times_s[kept[0]]
