@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,8 +34,14 @@ class NumberedVideo:
     def __init__(self, path: Path) -> None:
         self.file = existing_file(path, "a video")
         with self._opened() as (container, stream):
-            stamps = [packet.pts for packet in container.demux(stream) if packet.size and packet.pts is not None]
-        self._stamps = sorted(set(stamps))
+            packets = [
+                (packet.pts, packet.dts, packet.is_keyframe)
+                for packet in container.demux(stream)
+                if packet.size and packet.pts is not None
+            ]
+        self._stamps = sorted({stamp for stamp, _, _ in packets})
+        # A seek goes by the time of decoding, which may be earlier than that of the image.
+        self._keys = sorted((stamp, stamp if at is None else at) for stamp, at, is_key in packets if is_key)
         if not self._stamps:
             raise InputError(f"{self.file} has no frames; give a recording that is not empty.")
 
@@ -52,8 +59,9 @@ class NumberedVideo:
             decoded, last = container.decode(stream), -1
             for number in numbers:
                 wanted = self._stamps[number]
-                if number - last > _SEEK_GAP:
-                    container.seek(wanted, stream=stream)
+                key = bisect_right(self._keys, (wanted, wanted)) - 1
+                if number - last > _SEEK_GAP and key >= 0:
+                    container.seek(self._keys[key][1], stream=stream)
                     decoded = container.decode(stream)
                 last = number
                 frame = next((frame for frame in decoded if frame.pts is not None and frame.pts >= wanted), None)

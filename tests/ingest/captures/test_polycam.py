@@ -77,7 +77,8 @@ def test_keyframes_that_lack_a_file_are_left_out(folder: Path) -> None:
 def test_files_that_are_not_named_by_time_are_in_natural_order(tmp_path: Path) -> None:
     folder = write_polycam(tmp_path / "scan", FRAMES)
     for part in ("images", "cameras", "depth", "confidence"):
-        for name, file in zip(("frame_2", "frame_9", "frame_10"), sorted((folder / "keyframes" / part).iterdir())):
+        files = sorted((folder / "keyframes" / part).iterdir())
+        for name, file in zip(("frame_2", "frame_9", "frame_10"), files, strict=True):
             file.rename(file.with_name(name + file.suffix))
     capture = Polycam(folder)
     assert not capture.has_times and list(capture.times_s) == [0, 1, 2]
