@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import struct
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +24,9 @@ def call(data: bytes, size: int) -> bytes:
     return decompressed(data, size, FILE, "rgbd/0.depth")
 
 
-@pytest.mark.parametrize("raw", [b"", b"abc", b"abc" * 300, RANDOM, SMOOTH, bytes(3_000_000)], ids=len)
+@pytest.mark.parametrize("raw", [b"abc", b"abc" * 300, RANDOM, SMOOTH, bytes(3_000_000)], ids=len)
 def test_every_kind_of_block_is_decompressed(raw: bytes) -> None:
-    assert call(lzfse.compress(raw) if raw else b"bvx$", len(raw)) == raw
+    assert call(lzfse.compress(raw), len(raw)) == raw
 
 
 def test_raw_blocks_written_by_hand_are_read() -> None:
@@ -56,17 +57,11 @@ def test_a_bomb_whose_headers_lie_does_not_grow_either(monkeypatch: pytest.Monke
         return raw
 
     monkeypatch.setattr(lzfse, "decompress", watched)
-    bomb = bytearray(lzfse.compress(bytes(140_000_000)))
-    at = 0
-    blocks = 0
-    while bomb[at : at + 4] != b"bvx$":
-        assert bomb[at : at + 4] == b"bvx2"
-        literals, matches, sizes = struct.unpack_from("<QQQ", bomb, at + 8)
-        struct.pack_into("<I", bomb, at + 4, 100)
-        at += (sizes & 0xFFFFFFFF) + (literals >> 20 & 0xFFFFF) + (matches >> 40 & 0xFFFFF)
-        blocks += 1
-    refused("is damaged", call, bytes(bomb), 100 * blocks)
-    assert 0 < most < 80_000_000
+    block = bytearray(lzfse.compress(bytes(2_000_000))[:-4])
+    assert block[:4] == b"bvx2" and block.count(b"bvx") == 1
+    struct.pack_into("<I", block, 4, 100)
+    refused("is damaged", call, bytes(block) * 40 + b"bvx$", 4000)
+    assert 2_000_000 <= most <= 8_000_000, "not all of the 80 MB"
 
 
 @pytest.mark.parametrize(
@@ -82,10 +77,8 @@ def test_damaged_streams_are_refused_or_have_the_size(stream: bytes, data: st.Da
     damaged = bytearray(stream[: data.draw(st.integers(0, len(stream)))])
     for _ in range(data.draw(st.integers(0, 4)) if damaged else 0):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
-    try:
+    with suppress(InputError):
         assert len(call(bytes(damaged), size)) == size
-    except InputError:
-        pass
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

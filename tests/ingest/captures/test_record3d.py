@@ -29,7 +29,7 @@ def with_metadata(**changes: Any) -> dict[str, bytes]:
 @pytest.mark.parametrize("write", [write_r3d, write_folder])
 def test_frames_are_as_written_in_the_stored_orientation(tmp_path: Path, write: Callable[..., Path]) -> None:
     path = write(tmp_path / "a.r3d", PARTS)
-    assert capture_format(path) is (Record3D if path.is_file() else Record3D)
+    assert capture_format(path) is Record3D
     capture = Record3D(path)
     assert capture.has_times and capture.times_s == pytest.approx([0, 1 / 30, 2 / 30])
     frames = list(capture.frames([0, 2]))
@@ -167,7 +167,7 @@ def test_metadata_that_make_no_sense_are_refused(tmp_path: Path, changes: dict[s
         ("rgbd/0.jpg", jpeg(FRAMES[0].rgb)[:400], "as an image"),
         ("rgbd/0.jpg", jpeg(FRAMES[0].rgb), "image of frame 0 of .* has 96 x 72 px"),
         ("rgbd/0.depth", b"", "empty file|is damaged"),
-        ("rgbd/0.depth", PARTS["rgbd/0.depth"][:100], "rgbd/0.depth of .* is damaged"),
+        ("rgbd/0.depth", PARTS["rgbd/0.depth"][:-9], "rgbd/0.depth of .* is damaged"),
         ("rgbd/0.depth", lzfse.compress(bytes(10**6)), "is damaged"),
         ("rgbd/0.depth", bytes(10**6), "has 1000000 bytes, more than"),
         ("rgbd/0.conf", lzfse.compress(bytes(6 * 8)), "rgbd/0.conf of .* does not decompress to 768 bytes"),
