@@ -153,7 +153,7 @@ def stored_grey(file: Path) -> np.ndarray:
         InputError: If it cannot be read or has other pixels.
     """
     with open_image(file) as image:
-        if image.mode not in ("L", "P"):
+        if image.mode != "L":
             raise InputError(f"{file} has mode {image.mode}, not one number of 8 bits per pixel; export it again.")
         return np.array(image)
 

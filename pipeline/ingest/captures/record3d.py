@@ -203,8 +203,6 @@ def _sides(width: Any, height: Any, what: str) -> tuple[int, int]:
 
 def _in_world(given: np.ndarray, start: Any, what: str) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Poses in OpenCV's axes, and the direction of gravity; None each where they are unknown."""
-    if not len(given):
-        raise InputError(f"{what} have no poses, so no frames; give a recording that is not empty.")
     if len(given) > 1 and (given == _IDENTITY).all():
         return None, None
     poses = poses_of(given[:, :4], given[:, 4:], what)

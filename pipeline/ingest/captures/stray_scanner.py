@@ -48,7 +48,7 @@ _LENS = ("fx", "fy", "cx", "cy")
 
 @dataclass(frozen=True, eq=False)
 class _Odometry:
-    """Rows of ``odometry.csv`` by ascending time: numbers, times [s], poses (N, 4, 4) and cameras (N, 4) or None."""
+    """Rows of ``odometry.csv`` by ascending number: numbers, times [s], poses (N, 4, 4) and cameras (N, 4) or None."""
 
     numbers: list[int]
     times_s: np.ndarray
@@ -138,10 +138,12 @@ def _odometry(file: Path) -> _Odometry:
     if not cells or any(len(row) <= max(wanted) for row in cells):
         raise InputError(f"{file} is cut off: it needs at least one row, and all columns in each; copy it again.")
     table = numbers_of([[_number(row[at]) for at in wanted] for row in cells], (-1, len(wanted)), f"{file}: every row")
-    table = table[np.argsort(table[:, 0], kind="stable")]
+    table = table[np.argsort(table[:, 1], kind="stable")]
     numbers = table[:, 1].tolist()
     if any(number < 0 or number != math.floor(number) for number in numbers) or len(set(numbers)) < len(numbers):
         raise InputError(f"{file} must name every frame once by a whole number from 0; copy it again.")
+    if (np.diff(table[:, 0]) < 0).any():
+        raise InputError(f"The timestamps of {file} do not ascend with the numbers of frames; copy it again.")
     poses = poses_of(table[:, 5:9], table[:, 2:5], str(file))
     return _Odometry(list(map(int, numbers)), table[:, 0], poses, table[:, 9:13] if has_cameras else None)
 

@@ -52,6 +52,14 @@ def test_rows_have_their_own_lens(folder: Path) -> None:
     assert (first.camera.fx, second.camera.fx, second.camera.fy, second.camera.cx) == (64, 65, 66, 49.5)
 
 
+def test_rows_may_stand_in_any_order(folder: Path) -> None:
+    table = folder / "odometry.csv"
+    header, *rows = table.read_text().splitlines()
+    table.write_text("\n".join([header, *reversed(rows)]))
+    names = [frame.name for frame in StrayScanner(folder).frames([0, 1, 2, 3])]
+    assert names == [f"scan frame {number}" for number in range(4)]
+
+
 def test_frames_that_lack_a_file_are_left_out(folder: Path) -> None:
     (folder / "depth" / "000001.png").unlink()
     capture = StrayScanner(folder)
@@ -100,6 +108,7 @@ def replaced(name: str, content: bytes) -> Callable[[Path], None]:
         (edited("odometry.csv", lambda text: text.replace("000002", "000001")), "every frame once"),
         (edited("odometry.csv", lambda text: text.replace("000002", "-1")), "every frame once"),
         (edited("odometry.csv", lambda text: text.replace("000002", "1.5")), "every frame once"),
+        (edited("odometry.csv", lambda text: text.replace("7000.0,", "9000.0,")), "do not ascend"),
         (edited("odometry.csv", lambda text: text.replace(" 1.3,", " nan,")), "finite numbers"),
         (edited("odometry.csv", lambda text: text.replace(" 1.3,", " 1e999,")), "finite numbers"),
         (edited("odometry.csv", lambda text: text.replace(" 64.0, 64.0,", " 0, 0,")), "focal lengths must be positive"),
