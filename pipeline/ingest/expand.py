@@ -147,10 +147,11 @@ def _items(paths: list[Path], frames_are: FramesAre, defaults: Mapping[str, Any]
 
 def _may_be_capture(file: Path) -> bool:
     """Whether the file is named like a capture; JSON must be one, because it is mostly something else."""
+    if file.suffix.lower() != ".json":
+        return file.suffix.lower() in CAPTURE_SUFFIXES
     from pipeline.ingest.captures.registry import capture_format
 
-    suffix = file.suffix.lower()
-    return suffix in CAPTURE_SUFFIXES and (suffix != ".json" or capture_format(file) is not None)
+    return capture_format(file) is not None
 
 
 def _names(captures: Sequence[Path]) -> Iterator[str]:

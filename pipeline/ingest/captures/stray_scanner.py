@@ -131,7 +131,6 @@ def _odometry(file: Path) -> _Odometry:
     names = ("timestamp", "frame", *_POSE)
     if missing := [name for name in names if name not in columns]:
         raise InputError(f"{file} has no column {missing[0]!r}; its first line must be that of Stray Scanner.")
-    # Cells of a lens are empty where the device did not tell.
     has_cameras = all(name in columns for name in _LENS)
     wanted = [columns[name] for name in (*names, *(_LENS if has_cameras else ()))]
     cells = [line.split(",") for line in lines[1:]]

@@ -142,6 +142,23 @@ def test_a_folder_with_images_beside_captures_is_a_folder_of_images(tmp_path: Pa
     assert [item.id for item in source.items()] == ["photo"] and source.count() == 1
 
 
+def test_a_file_that_is_only_named_like_a_capture_says_so(tmp_path: Path) -> None:
+    (tmp_path / "red.R3D").write_bytes(b"\0\0\1\0RED2")
+    (tmp_path / "notes.json").write_text("[]")
+    source = FileSource(tmp_path / "red.R3D")
+    (item,) = source.items()
+    refused("none of the captures that can be read", source.scene, item)
+    refused("not named like an image", FileSource(tmp_path / "notes.json").items)
+
+
+def test_depth_files_of_a_folder_are_not_for_captures(tmp_path: Path) -> None:
+    write_stray(tmp_path / "scan", blob_frames("portrait")[0])
+    (tmp_path / "depth").mkdir()
+    np.save(tmp_path / "depth" / "scan.npy", np.ones((2, 2)))
+    (bad,) = FileSource(tmp_path / "scan", depth=tmp_path / "depth").items()
+    assert "is a capture; list one depth file per sampled frame" in bad.reason
+
+
 def test_a_capture_is_verified_on_the_command_line(tmp_path: Path, command_line: CommandLine) -> None:
     frames, _ = blob_frames("portrait", 3)
     write_stray(tmp_path / "c0ffee", frames)
