@@ -6,7 +6,7 @@ By the app's author: files in https://github.com/marek-simonik/record3d/issues/9
 ``perFrameIntrinsicCoeffs`` (fx, fy, cx, cy of the image) in issues 83 and 99, ``poses`` (qx, qy, qz, qw, px, py, pz)
 as camera to world in issues 33 and 36, in OpenGL's axes in issue 64. ``K`` is stored column by column and ``dw``,
 ``dh`` are the size of the depth
-(https://github.com/codekansas/usa/blob/main/usa/tasks/datasets/r3d.py).
+(https://github.com/codekansas/usa/blob/master/usa/tasks/datasets/r3d.py).
 
 Orientation: image, depth, ``K`` and poses are all for the orientation in which the images are stored, portrait or
 landscape (https://github.com/nerfstudio-project/nerfstudio/blob/main/nerfstudio/process_data/record3d_utils.py).

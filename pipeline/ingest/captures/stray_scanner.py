@@ -10,9 +10,9 @@ https://github.com/strayrobots/scanner/blob/main/StrayScanner/Helpers/OdometryEn
 OpenCV's camera to ARKit's world; https://github.com/kekeblom/StrayVisualizer back-projects with them unchanged, and
 https://github.com/strayrobots/scanner/issues/11 says so.
 
-Images: the app appends the first image before the session of the video starts, so its edit list hides it
-(``VideoEncoder.swift``); it counts. Early versions wrote a display matrix for portrait; the camera matrix is for the
-stored orientation.
+Images: the app counts images of the video from -1 and starts its session at 0 (``DatasetEncoder.swift`` and
+``VideoEncoder.swift`` beside it), so the edit list hides the first; it counts. Early versions wrote a display matrix
+for portrait; the camera matrix is for the stored orientation.
 """
 
 from __future__ import annotations
