@@ -15,7 +15,7 @@ from pipeline.records.errors import InputError
 
 # Beyond this gap, seeking a key frame is cheaper than decoding every image between.
 _SEEK_GAP = 120
-# An edit list hides images before the start of a session; files beside the video count them.
+# An edit list hides images before time 0; files beside the video count them.
 _OPTIONS = {"ignore_editlist": "1"}
 
 

@@ -10,7 +10,7 @@ https://github.com/strayrobots/scanner/blob/main/StrayScanner/Helpers/OdometryEn
 OpenCV's camera to ARKit's world; https://github.com/kekeblom/StrayVisualizer back-projects with them unchanged, and
 https://github.com/strayrobots/scanner/issues/11 says so.
 
-Images: the app counts images of the video from -1 and starts its session at 0 (``DatasetEncoder.swift`` and
+Images: the app counts images of the video from -1 and lets time start at 0 (``DatasetEncoder.swift`` and
 ``VideoEncoder.swift`` beside it), so the edit list hides the first; it counts. Early versions wrote a display matrix
 for portrait; the camera matrix is for the stored orientation.
 """
