@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline.ingest.depth_files import DEPTH_SUFFIXES
 from pipeline.ingest.files import (
+    CAPTURE_SUFFIXES,
     IMAGE_SUFFIXES,
     MANIFEST_SUFFIXES,
     VIDEO_SUFFIXES,
@@ -42,7 +43,7 @@ def expand_input(
     depth: Paths | None = None,
     defaults: Mapping[str, Any] | None = None,
 ) -> Iterator[Item | BadItem]:
-    """The items of an image, of images of one scene, of a folder, a video or a manifest.
+    """The items of an image, of images of one scene, of a folder, a video, a capture or a manifest.
 
     Args:
         path: One path, or the paths of several images of one scene.
@@ -90,7 +91,23 @@ def is_manifest(path: Path) -> bool:
 
 def holds_many(paths: Sequence[Path], frames_are: FramesAre | str) -> bool:
     """Whether the input is a manifest, or a folder of items."""
-    return len(paths) == 1 and (is_manifest(paths[0]) or (paths[0].is_dir() and frames_are == FramesAre.ITEMS))
+    if len(paths) != 1 or not paths[0].is_dir():
+        return len(paths) == 1 and is_manifest(paths[0])
+    captures = captures_of(paths[0])
+    return captures != list(paths) if captures else frames_are == FramesAre.ITEMS
+
+
+def captures_of(folder: Path) -> list[Path]:
+    """The folder itself if it is a capture; else, unless it holds images, those that it holds, in natural order."""
+    from pipeline.ingest.captures.registry import capture_format
+
+    if capture_format(folder) is not None:
+        return [folder]
+    entries = [entry for entry in folder.iterdir() if entry.name[0] != "."]
+    if any(is_image(entry) and entry.is_file() for entry in entries):
+        return []
+    captures = (entry for entry in entries if capture_format(entry) is not None)
+    return sorted(captures, key=lambda entry: (natural_key(entry), entry.name))
 
 
 def images_of(folder: Path) -> list[Path]:
@@ -111,6 +128,8 @@ def _items(paths: list[Path], frames_are: FramesAre, defaults: Mapping[str, Any]
         if wrong := [path for path in paths if path.is_dir() or not is_image(path)]:
             raise InputError(f"{wrong[0]} is not an image; a list must contain the images of one scene.")
         return iter([_item(first.stem, paths, defaults)])
+    if first.is_dir() and (captures := captures_of(first)):
+        return (_item(name, [capture], defaults) for name, capture in zip(_names(captures), captures, strict=True))
     if first.is_dir():
         images = images_of(first)
         if frames_are is FramesAre.SCENE:
@@ -120,10 +139,26 @@ def _items(paths: list[Path], frames_are: FramesAre, defaults: Mapping[str, Any]
         return (_item(name, [image], defaults) for name, image in zip(names, images, strict=True))
     if is_manifest(first):
         return read_manifest(first, defaults)
-    if is_image(first) or is_video(first):
+    if is_image(first) or is_video(first) or _may_be_capture(first):
         return iter([_item(first.stem, [first], defaults)])
     known = ", ".join(sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES | MANIFEST_SUFFIXES))
     raise InputError(f"{first} is not named like an image, a video or a manifest; supported suffixes: {known}.")
+
+
+def _may_be_capture(file: Path) -> bool:
+    """Whether the file is named like a capture; JSON must be one, because it is mostly something else."""
+    if file.suffix.lower() != ".json":
+        return file.suffix.lower() in CAPTURE_SUFFIXES
+    from pipeline.ingest.captures.registry import capture_format
+
+    return capture_format(file) is not None
+
+
+def _names(captures: Sequence[Path]) -> Iterator[str]:
+    """Unique names: of folders their own, of files without suffix where this is unique."""
+    stems = [capture.resolve().name if capture.is_dir() else capture.stem for capture in captures]
+    counts = Counter(stems)
+    return (stem if counts[stem] == 1 else capture.name for stem, capture in zip(stems, captures, strict=True))
 
 
 def _item(name: str, frames: list[Path], defaults: Mapping[str, Any]) -> Item:
@@ -148,8 +183,9 @@ def _with_depth_of(items: Iterator[Item | BadItem], by_stem: Mapping[str, list[P
             continue
         matches = [by_stem.get(frame.stem, []) for frame in item.frames]
         wrong = [frame for frame, files in zip(item.frames, matches, strict=True) if len(files) != 1]
-        if item.is_video:
-            yield BadItem(item.id, f"{item.frames[0]} is a video; list one depth file per sampled frame.")
+        if item.is_recording:
+            kind = "video" if item.is_video else "capture"
+            yield BadItem(item.id, f"{item.frames[0]} is a {kind}; list one depth file per sampled frame.")
         elif wrong:
             found = len(by_stem.get(wrong[0].stem, []))
             yield BadItem(item.id, f"The depth folder has {found} files named {wrong[0].stem}.*; give exactly one.")

@@ -9,7 +9,16 @@ from typing import Any
 
 from pipeline.ingest.annotations import Annotations, parse_annotations, read_claims
 from pipeline.ingest.build import IngestSettings, build_scene
-from pipeline.ingest.expand import FramesAre, Paths, as_paths, expand_input, holds_many, images_of, is_manifest
+from pipeline.ingest.expand import (
+    FramesAre,
+    Paths,
+    as_paths,
+    captures_of,
+    expand_input,
+    holds_many,
+    images_of,
+    is_manifest,
+)
 from pipeline.ingest.files import existing_path
 from pipeline.ingest.item import BadItem, Item
 from pipeline.ingest.manifest import count_items
@@ -22,7 +31,7 @@ class FileSource:
     """Items from files, read lazily, one by one.
 
     Args:
-        path: An image, a list of images of one scene, a folder, a video or a manifest.
+        path: An image, a list of images of one scene, a folder, a video, a capture or a manifest.
         question: One or several questions for items without their own.
         depth: Depth files, one per frame, or a folder with files of the images' names.
         depth_kind: What the numbers of depth files mean.
@@ -115,7 +124,7 @@ class FileSource:
             paths = [existing_path(one) for one in as_paths(self.path)]
             if not holds_many(paths, self.frames_are):
                 return 1
-            return count_items(paths[0]) if is_manifest(paths[0]) else len(images_of(paths[0]))
+            return count_items(paths[0]) if is_manifest(paths[0]) else len(captures_of(paths[0]) or images_of(paths[0]))
         except InputError:
             return None
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from pipeline.ingest.captures.base import Capture
 
 # Modules are imported only where a path may be of their format.
-_FOLDERS: tuple[str, ...] = ()
-_FILES: dict[str, tuple[str, ...]] = {}
+_FOLDERS: tuple[str, ...] = ("stray_scanner:StrayScanner", "record3d:Record3D", "polycam:Polycam")
+_FILES: dict[str, tuple[str, ...]] = {".r3d": ("record3d:Record3D",)}
 
 
 def capture_format(path: Path) -> type[Capture] | None:
