@@ -26,8 +26,8 @@ _PHONE = "it needs pi-heif: pip install 'theodolite[phone]'"
 class HeifImage(ImageFile.ImageFile):
     """A HEIF file as a PIL image that is already upright; pixels are decoded when they are asked for.
 
-    pi-heif (libheif) decodes where it is installed, otherwise PyAV, which returns the tiles of a grid one by one; they
-    are put together here.
+    PyAV returns the tiles of a grid one by one; they are put together here. What it cannot decode, pi-heif (libheif)
+    does where it is installed. It is not asked first, because it leaves damaged tiles black without an error.
     """
 
     format = "HEIF"
@@ -37,32 +37,37 @@ class HeifImage(ImageFile.ImageFile):
         self._data: mmap.mmap | None = mmap.mmap(self.fp.fileno(), 0, access=mmap.ACCESS_READ)  # type: ignore[union-attr]
         self._boxes: HeifBoxes | None = None
         self._library = None
-        pi_heif = _pi_heif()
         try:
-            self._boxes = read_boxes(self._data)
-            self.info["exif"] = _exif(self._boxes)
-        except HeifError:
-            if pi_heif is None:
-                raise
-        if pi_heif is not None:
-            if len(self._data) > _MAX_FILE_BYTES:
-                raise HeifError("the file is too large")
-            self._library = pi_heif.open_heif(self._data[:])
-            self._size, self._mode = self._library.size, self._library.mode
-        elif self._boxes is not None:
-            item = self._boxes.item(self._boxes.primary)
-            _check_decodable(self._boxes, self._boxes.primary)
-            self._size, self._mode = item.size[::-1] if self.has_quarter_turn else item.size, "RGB"
+            self._boxes = boxes = read_boxes(self._data)
+            self.info["exif"] = _exif(boxes)
+            _coded_pictures(boxes, boxes.primary)
+            size = boxes.item(boxes.primary).size
+            self._size, self._mode = size[::-1] if self.has_quarter_turn else size, "RGB"
+        except (HeifError, DependencyError):
+            self._open_library()
         check_pixels(self.size)
         self.tile = []
+
+    def _open_library(self) -> None:
+        """Leave the picture to pi-heif, or raise the current error where it is not installed."""
+        pi_heif = _pi_heif()
+        if pi_heif is None:
+            raise
+        data: Any = self._data
+        if len(data) > _MAX_FILE_BYTES:
+            raise HeifError("the file is too large")
+        self._library = pi_heif.open_heif(data[:])
+        self._size, self._mode = self._library.size, self._library.mode
 
     def load(self) -> Any:
         """Decode the pixels on first use."""
         if self._data is not None:
+            boxes: Any = self._boxes
             if self._library is not None:
+                if boxes is not None:
+                    _check_complete(boxes)
                 image = self._library.to_pillow()
             else:
-                boxes: Any = self._boxes
                 image = Image.fromarray(upright(decode_rgb(boxes, boxes.primary), boxes.item(boxes.primary)))
             self._size, self._mode = image.size, image.mode
             self.fp = io.BytesIO(image.tobytes())
@@ -131,23 +136,29 @@ def decode_luma(boxes: HeifBoxes, number: int) -> np.ndarray:
     return _decode(boxes, number, "luma")
 
 
-def _check_decodable(boxes: HeifBoxes, number: int) -> tuple[int, ...]:
+def _coded_pictures(boxes: HeifBoxes, number: int) -> tuple[int, ...]:
     """The coded pictures of an item: itself, or the tiles of a grid."""
     item = boxes.item(number)
     tiles = item.references.get("dimg", ()) if item.kind == "grid" else (number,)
-    for tile in (number, *tiles):
-        kind = boxes.item(tile).kind
-        if kind != ("grid" if tile == number and item.kind == "grid" else "hvc1"):
-            raise DependencyError(f"The picture is a HEIF item of type {kind!r}; {_PHONE}.")
-        if boxes.item(tile).content("clap") is not None:
-            raise DependencyError(f"The picture is a cropped HEIF item (clap); {_PHONE}.")
+    for part in map(boxes.item, tiles):
+        if part.kind != "hvc1":
+            raise DependencyError(f"The picture is a HEIF item of type {part.kind!r}; {_PHONE}.")
+    if any(part.content("clap") is not None for part in map(boxes.item, (number, *tiles))):
+        raise DependencyError(f"The picture is a cropped HEIF item (clap); {_PHONE}.")
     if any(boxes.item(tile).transformations for tile in tiles if tile != number):
         raise DependencyError(f"The tiles of the picture are turned; {_PHONE}.")
     return tiles
 
 
+def _check_complete(boxes: HeifBoxes) -> None:
+    """Refuse a picture that is cut off, of which libheif would leave parts black."""
+    for number in (boxes.primary, *boxes.item(boxes.primary).references.get("dimg", ())):
+        if boxes.item(number).extents:
+            boxes.payload(number)
+
+
 def _decode(boxes: HeifBoxes, number: int, what: str) -> np.ndarray:
-    tiles = _check_decodable(boxes, number)
+    tiles = _coded_pictures(boxes, number)
     item = boxes.item(number)
     rows, columns, (width, height) = _grid(boxes.payload(number)) if item.kind == "grid" else (1, 1, item.size)
     check_pixels((width, height))
@@ -188,7 +199,8 @@ def _tiles(boxes: HeifBoxes, tiles: Sequence[int], colour: bytes | None, what: s
     colour = boxes.item(tiles[0]).content("colr") if colour is None or colour[:4] != b"nclx" else colour
     context: Any = av.CodecContext.create("hevc", "r")
     context.extradata = settings
-    context.options = {"max_pixels": str(2 * (Image.MAX_IMAGE_PIXELS or 0))}
+    # Without the second option, damaged parts are filled in and no error is raised.
+    context.options = {"max_pixels": str(2 * (Image.MAX_IMAGE_PIXELS or 0)), "err_detect": "explode"}
     for tile in (*tiles, None):
         if tile is not None and boxes.item(tile).content("hvcC") != settings:
             raise DependencyError(f"The tiles of the picture are coded differently; {_PHONE}.")

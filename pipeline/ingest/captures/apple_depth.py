@@ -2,8 +2,9 @@
 
 Sources: Apple's "Creating Auxiliary Depth Data Manually" and AVDepthData (formats, units, accuracy,
 https://developer.apple.com/documentation/avfoundation/avdepthdata) and AVCameraCalibrationData (the intrinsic matrix);
-the field names of the XMP namespaces ``pixeldatainfo`` and ``depthData``, which Apple does not document, as iPhones write
-them and ExifTool lists them (https://exiftool.org/TagNames/XMP.html); the auxiliary type ``auxid:2`` of ISO/IEC 23008-12.
+the field names of the XMP namespaces ``pixeldatainfo`` and ``depthData``, which Apple does not document, as iPhones
+write them and ExifTool lists them (https://exiftool.org/TagNames/XMP.html); the auxiliary type ``auxid:2`` of
+ISO/IEC 23008-12.
 """
 
 from __future__ import annotations
