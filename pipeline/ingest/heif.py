@@ -20,6 +20,8 @@ from pipeline.records.errors import DependencyError
 
 # libheif reads the file as one byte string, which no photo needs to be longer.
 _MAX_FILE_BYTES = 1_000_000_000
+# Grids may repeat a tile, such as an empty one.
+_MOST_SHARED = 4
 _PHONE = "it needs pi-heif: pip install 'theodolite[phone]'"
 
 
@@ -36,7 +38,7 @@ class HeifImage(ImageFile.ImageFile):
     def _open(self) -> None:
         self._data: mmap.mmap | None = mmap.mmap(self.fp.fileno(), 0, access=mmap.ACCESS_READ)  # type: ignore[union-attr]
         self._boxes: HeifBoxes | None = None
-        self._library = None
+        self._library: Any = None
         try:
             self._boxes = boxes = read_boxes(self._data)
             self.info["exif"] = _exif(boxes)
@@ -154,7 +156,7 @@ def _check_complete(boxes: HeifBoxes) -> None:
     """Refuse a picture that is cut off, of which libheif would leave parts black."""
     for number in (boxes.primary, *boxes.item(boxes.primary).references.get("dimg", ())):
         if boxes.item(number).extents:
-            boxes.payload(number)
+            boxes.extents(number)
 
 
 def _decode(boxes: HeifBoxes, number: int, what: str) -> np.ndarray:
@@ -167,6 +169,9 @@ def _decode(boxes: HeifBoxes, number: int, what: str) -> np.ndarray:
     # Tiles that lie beyond the picture would be decoded for nothing.
     if not whole or (columns - 1) * tile_width >= width or (rows - 1) * tile_height >= height:
         raise HeifError(f"{len(tiles)} tiles of {tile_width} x {tile_height} px do not make {width} x {height} px")
+    # Each of many tiles could name the same large part of the file.
+    if sum(length for tile in tiles for _, length in boxes.extents(tile)) > _MOST_SHARED * len(boxes.data):
+        raise HeifError("the tiles share their data")
     picture: np.ndarray | None = None
     for index, pixels in enumerate(_tiles(boxes, tiles, item.content("colr"), what)):
         if pixels.shape[:2] != (tile_height, tile_width):

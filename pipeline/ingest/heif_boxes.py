@@ -83,19 +83,23 @@ class HeifBoxes:
             raise HeifError(f"item {number} is missing")
         return self.items[number]
 
-    def payload(self, number: int) -> bytes:
-        """The data of an item.
+    def extents(self, number: int) -> list[tuple[int, int]]:
+        """Where the data of an item lie: (start, length) [bytes of the file].
 
         Raises:
-            HeifError: If there is none, or it lies outside of the file.
+            HeifError: If there are none, or they lie outside of the file.
         """
         extents = self.item(number).extents
         # Extents may overlap, so that a small file could declare any amount of data.
         if not extents or sum(length for _, length in extents) > len(self.data):
             raise HeifError(f"item {number} has no usable data")
         if any(start + length > len(self.data) for start, length in extents):
-            raise HeifError(f"the data of item {number} lies outside of the file")
-        return b"".join(self.data[start : start + length] for start, length in extents)
+            raise HeifError(f"the data of item {number} lie outside of the file")
+        return extents
+
+    def payload(self, number: int) -> bytes:
+        """The data of an item; see ``extents`` for errors."""
+        return b"".join(self.data[start : start + length] for start, length in self.extents(number))
 
     def describing(self, number: int, kind: str) -> Iterator[int]:
         """Numbers of the items of a kind that describe an item (``cdsc``)."""
@@ -129,8 +133,8 @@ def read_boxes(data: Bytes) -> HeifBoxes:
         start, end = meta
         if end - start > _MAX_META_BYTES:
             raise HeifError("the meta box is too large")
-        # Offsets within the copy are moved to those of the file where extents lie in idat.
         inner = {kind: data[first:last] for kind, first, last in _boxes(data, start + 4, end)}
+        # Extents of the items that idat holds count from its start.
         idat = next((first for kind, first, _ in _boxes(data, start + 4, end) if kind == "idat"), None)
         items = _item_infos(inner["iinf"])
         _locate(inner["iloc"], items, idat)

@@ -56,7 +56,13 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
 def _opened(stream: BinaryIO) -> Image.Image:
     head = stream.read(64)
     stream.seek(0)
-    return HeifImage(stream) if is_heif(head) else Image.open(stream, formats=_FORMATS)
+    if is_heif(head):
+        return HeifImage(stream)
+    image = Image.open(stream, formats=_FORMATS)
+    if image.format == "AVIF":
+        # PIL would take an orientation from XMP where the container states none; only the container's counts.
+        image.info.pop("xmp", None)
+    return image
 
 
 def read_image(path: str | Path) -> np.ndarray:

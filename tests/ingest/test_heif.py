@@ -6,6 +6,8 @@ import io
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from ingest.heif_files import Entry, box, colour, exif_entry, grid, heic, mirror, picture, rotation
 from ingest.refusals import refused
 from PIL import ExifTags, Image
@@ -13,7 +15,7 @@ from PIL import ExifTags, Image
 from pipeline.ingest import heif
 from pipeline.ingest.heif_boxes import read_boxes
 from pipeline.ingest.images import exif_focal_35mm, has_quarter_turn, open_image, read_image
-from pipeline.records.errors import DependencyError
+from pipeline.records.errors import DependencyError, InputError
 
 ROWS, COLUMNS = np.mgrid[:128, :128]
 # Another gradient in every direction and another grey in every tile: no two places look alike.
@@ -164,7 +166,7 @@ GRID = tiled()
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (GRID[:-2000], "lies outside|cannot be read"),
+        (GRID[:-2000], "lie outside|cannot be read"),
         (GRID[:200], "reaches beyond|no meta|cannot be read"),
         (GRID[:28], "cannot be read"),
         (heic([*map(picture, TILES), grid(2, 2, (640, 128), (1, 2, 3, 4))], primary=5), "do not make 640 x 128"),
@@ -226,6 +228,30 @@ def test_a_truncated_tile_is_no_silent_hole(tmp_path, monkeypatch):
     refused("tiles can be decoded|cannot be read", read_image, written(tmp_path, heic(entries, primary=5)))
 
 
+def test_tiles_that_share_large_data_are_refused_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(heif, "_pi_heif", lambda: None)
+    tile = picture(TILES[0])
+    tile.data += bytes(2_000_000)
+    data = heic([tile, grid(64, 64, (4096, 4096), (1,) * 4096)], primary=2)
+    refused("share their data", read_image, written(tmp_path, data))
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_changed_and_cut_files_give_an_image_or_one_line(tmp_path, data):
+    changed = bytearray(GRID)
+    for _ in range(data.draw(st.integers(1, 3))):
+        changed[data.draw(st.integers(0, len(changed) - 1))] = data.draw(st.integers(0, 255))
+    for file in (changed, GRID[: data.draw(st.integers(1, len(GRID) - 1))]):
+        try:
+            rgb = read_image(written(tmp_path, bytes(file)))
+        except (InputError, DependencyError) as error:
+            assert "\n" not in str(error)
+        else:
+            assert file is changed
+            assert rgb.ndim == 3
+
+
 def avif(tmp_path, exif_orientation=None, **options):
     path = tmp_path / "photo.avif"
     exif = Image.Exif()
@@ -262,6 +288,11 @@ def test_an_exif_orientation_that_avif_contradicts_turns_nothing(tmp_path):
     path = written(tmp_path, data.replace(b"irot\3", b"irot\0"), "bare.avif")
     assert path.read_bytes() != data
     assert differ(read_image(path), SCENE) < 4
+
+
+def test_an_orientation_in_the_xmp_of_avif_turns_nothing(tmp_path):
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><y tiff:Orientation="6" xmlns:tiff="http://ns.adobe.com/tiff/1.0/"/></x:xmpmeta>'
+    assert differ(read_image(avif(tmp_path, xmp=xmp)), SCENE) < 4
 
 
 def test_avif_in_a_cut_off_file_is_refused(tmp_path):

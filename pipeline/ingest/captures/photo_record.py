@@ -49,6 +49,25 @@ class PhotoDepth:
     orientation: int = 1
     notes: tuple[str, ...] = ()
 
+    def upright(self) -> PhotoDepth:
+        """The same depth and camera for the image turned upright."""
+        depth, camera, size = self.depth, self.camera, self.stored_size
+        if self.orientation == 1:
+            return self
+        confidence = depth.confidence if depth.confidence is None else turned(depth.confidence, self.orientation)
+        values, valid = turned(depth.values, self.orientation), turned(depth.valid, self.orientation)
+        sampling = depth.sampling
+        if camera is not None and self.orientation in (2, 3, 7, 8):
+            camera = replace(camera, cx=camera.width - 1 - camera.cx)
+        if camera is not None and self.orientation in (3, 4, 6, 7):
+            camera = replace(camera, cy=camera.height - 1 - camera.cy)
+        if self.orientation >= 5:
+            size, sampling = size[::-1], replace(sampling, width_px=sampling.height_px, height_px=sampling.width_px)
+            if camera is not None:
+                camera = Camera(camera.fy, camera.fx, camera.cy, camera.cx, camera.height, camera.width, camera.source)
+        depth = replace(depth, values=values, valid=valid, confidence=confidence, sampling=sampling)
+        return PhotoDepth(depth, camera, size, 1, self.notes)
+
 
 def decode_codes(data: bytes) -> tuple[np.ndarray, int, int | None]:
     """Stored numbers of a depth or confidence image of one channel, JPEG or PNG.

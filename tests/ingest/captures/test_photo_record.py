@@ -7,6 +7,7 @@ from PIL import Image, ImageOps
 
 from pipeline.ingest.captures.photo_record import (
     BACKEND,
+    PhotoDepth,
     as_stored,
     decode_codes,
     metric_depth,
@@ -14,7 +15,7 @@ from pipeline.ingest.captures.photo_record import (
     shape_notes,
     turned,
 )
-from pipeline.records import DepthKind, ScaleSource
+from pipeline.records import Camera, DepthKind, DepthMap, Sampling, ScaleSource
 from pipeline.records.noise import DEFAULTS, NoiseModels
 
 CODES = (np.arange(48).reshape(6, 8) * 5).astype(np.uint8)
@@ -31,6 +32,26 @@ def test_turns_are_those_of_exif(orientation):
     assert np.array_equal(as_stored(CODES, orientation, 1), upright)
     assert as_stored(CODES, None, orientation) is CODES
     assert as_stored(CODES, orientation, orientation) is CODES
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_depth_and_camera_turn_upright_with_the_image(orientation):
+    depth = DepthMap(
+        CODES + 1.0, CODES != 40, DepthKind.METRIC, ScaleSource.MODEL, confidence=CODES / 255, sampling=Sampling(2, 3)
+    )
+    found = PhotoDepth(depth, Camera(10, 11, 2, 4, 8, 6), (8, 6), orientation, ("note",)).upright()
+    assert np.array_equal(found.depth.values, turned(CODES, orientation) + 1.0)
+    assert np.array_equal(found.depth.valid, turned(CODES != 40, orientation))
+    assert np.array_equal(found.depth.confidence, turned(CODES / 255, orientation))
+    marked = np.zeros((6, 8), int)
+    marked[4, 2] = 1
+    row, column = np.argwhere(turned(marked, orientation))[0]
+    swapped = orientation >= 5
+    assert (found.camera.cx, found.camera.cy) == (column, row)
+    assert (found.camera.fx, found.camera.fy) == ((11, 10) if swapped else (10, 11))
+    assert (found.camera.width, found.camera.height) == found.stored_size == ((6, 8) if swapped else (8, 6))
+    assert (found.depth.sampling.width_px, found.depth.sampling.height_px) == ((3, 2) if swapped else (2, 3))
+    assert (found.orientation, found.notes) == (1, ("note",))
 
 
 def test_codes_have_8_or_16_bits():
