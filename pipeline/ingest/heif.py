@@ -222,7 +222,11 @@ def _rgb(frame: Any, colour: bytes | None) -> np.ndarray:
     if colour is not None and colour[:4] == b"nclx" and len(colour) >= 11:
         # ITU-T H.273 numbers the matrices as swscale does, apart from identity and unspecified.
         matrix = int.from_bytes(colour[8:10], "big")
-        options = {"src_color_range": 2 if colour[10] & 0x80 else 1}
+        is_full = bool(colour[10] & 0x80)
+        if frame.format.name.startswith("yuvj") and not is_full:
+            # Formats with j are of full range whatever is said of them.
+            frame = type(frame).from_ndarray(frame.to_ndarray(), format=frame.format.name.replace("yuvj", "yuv"))
+        options = {"src_color_range": 2 if is_full else 1}
         if matrix in (1, 4, 5, 6, 7, 9):
             options["src_colorspace"] = matrix
     return frame.reformat(format="rgb24", dst_color_range=2, **options).to_ndarray()

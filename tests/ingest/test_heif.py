@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -138,6 +139,17 @@ def test_both_decoders_agree(tmp_path, monkeypatch):
     own = read_image(path)
     left_to_libheif(monkeypatch)
     assert np.abs(read_image(path).astype(int) - own).max() <= 3
+
+
+@pytest.mark.parametrize("matrix", [1, 6, 9])
+@pytest.mark.parametrize("full_range", [0, 0x80])
+def test_the_colours_are_those_that_the_file_states(tmp_path, monkeypatch, matrix, full_range):
+    stated = box("colr", b"nclx" + struct.pack(">HHH", 1, 13, matrix) + bytes((full_range,)))
+    path = written(tmp_path, heic([picture(SCENE, stated)]))
+    own = read_image(path)
+    left_to_libheif(monkeypatch)
+    assert differ(read_image(path), own) < 1.5
+    assert (differ(own, SCENE) < 3) == (matrix == 6 and full_range == 0x80)
 
 
 def test_luma_is_what_was_coded():
