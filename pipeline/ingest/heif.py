@@ -29,7 +29,7 @@ class HeifImage(ImageFile.ImageFile):
     """A HEIF file as a PIL image that is already upright; pixels are decoded when they are asked for.
 
     PyAV returns the tiles of a grid one by one; they are put together here. What it cannot decode, pi-heif (libheif)
-    does where it is installed. It is not asked first, because it leaves damaged tiles black without an error.
+    does where it is installed. It is not asked first, because it leaves tiles black that are cut off, without an error.
     """
 
     format = "HEIF"
@@ -204,8 +204,7 @@ def _tiles(boxes: HeifBoxes, tiles: Sequence[int], colour: bytes | None, what: s
     colour = boxes.item(tiles[0]).content("colr") if colour is None or colour[:4] != b"nclx" else colour
     context: Any = av.CodecContext.create("hevc", "r")
     context.extradata = settings
-    # Without the second option, damaged parts are filled in and no error is raised.
-    context.options = {"max_pixels": str(2 * (Image.MAX_IMAGE_PIXELS or 0)), "err_detect": "explode"}
+    context.options = {"max_pixels": str(2 * (Image.MAX_IMAGE_PIXELS or 0))}
     for tile in (*tiles, None):
         if tile is not None and boxes.item(tile).content("hvcC") != settings:
             raise DependencyError(f"The tiles of the picture are coded differently; {_PHONE}.")

@@ -233,11 +233,45 @@ def test_what_pyav_cannot_put_together_names_the_extra(tmp_path, monkeypatch, en
         read_image(written(tmp_path, heic([entry])))
 
 
-def test_a_truncated_tile_is_no_silent_hole(tmp_path, monkeypatch):
+def of_unit(unit):
+    return struct.pack(">I", len(unit)) + unit
+
+
+@pytest.mark.parametrize("which", [0, 2, 3])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data[:5],
+        lambda data: bytes(len(data)),
+        lambda data: of_unit(b"\x4e\1\x89\1\0\x80"),  # a message without a picture
+    ],
+)
+def test_a_tile_that_is_missing_leaves_no_silent_hole(tmp_path, monkeypatch, which, change):
     monkeypatch.setattr(heif, "_pi_heif", lambda: None)
-    entries = [*map(picture, TILES), grid(2, 2, (128, 128), (1, 2, 3, 4))]
-    entries[2].data = entries[2].data[:5]
-    refused("tiles can be decoded|cannot be read", read_image, written(tmp_path, heic(entries, primary=5)))
+    noise = np.random.default_rng(0).integers(0, 255, (4, 64, 64, 3), np.uint8)
+    entries = [*map(picture, noise), grid(2, 2, (128, 128), (1, 2, 3, 4))]
+    entries[which].data = change(entries[which].data)
+    refused("can be decoded|cannot be read", read_image, written(tmp_path, heic(entries, primary=5)))
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_the_colours_of_a_grid_are_its_own_or_those_of_its_tiles(tmp_path, monkeypatch, is_own):
+    monkeypatch.setattr(heif, "_pi_heif", lambda: None)
+    stated, icc = box("colr", b"nclx" + struct.pack(">HHHB", 1, 13, 1, 0x80)), box("colr", b"prof....")
+    tiles = [picture(tile, *([] if is_own else [stated])) for tile in TILES]
+    path = written(tmp_path, heic([*tiles, grid(2, 2, (128, 128), (1, 2, 3, 4), stated if is_own else icc)], primary=5))
+    single = written(tmp_path, heic([picture(SCENE, stated)]), "single.heic")
+    assert differ(read_image(path), read_image(single)) < 1
+    assert differ(read_image(path), SCENE) > 5
+
+
+def test_a_picture_that_is_larger_than_stated_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(heif, "_pi_heif", lambda: None)
+    entry = picture(SCENE)
+    entry.properties[1] = picture(TILES[0]).properties[1]
+    refused("another size", read_image, written(tmp_path, heic([entry])))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 5000)
+    refused("cannot be read", read_image, written(tmp_path, heic([entry])))
 
 
 def test_tiles_that_share_large_data_are_refused_at_once(tmp_path, monkeypatch):

@@ -148,6 +148,7 @@ def test_dynamic_depth_in_metres_is_metric(tmp_path):
         (b"", b"", []),
         (b"\0" * 9, b"", []),
         (b"", b"a Samsung trailer", []),
+        (b"\0" * 9, b"a Samsung trailer", []),
         (b"", b"", [("android/gainmap", photo((8, 8)))]),
     ],
 )
