@@ -117,7 +117,7 @@ def dynamic_depth(
     items = _items(main)
     depth = _item(data, items, stated.get("DepthURI", ""), "Depth")
     if depth is None:
-        raise ValueError(f"the item {stated.get('DepthURI', '')!r} with its depth is not in the file")
+        raise ValueError(f"the item {stated.get('DepthURI', '')!r:.60} with its depth is not in the file")
     confidence_uri = stated.get("ConfidenceURI", "")
     confidence = _item(data, items, confidence_uri, "Confidence") if confidence_uri else None
     own, notes = _imaging_model(holder, stored_size)
@@ -139,7 +139,7 @@ def _photo_depth(
     sure = _confidence(confidence, codes.shape, orientation, notes)
     valid = np.ones(codes.shape, bool) if sure is None else sure >= _LEAST_CONFIDENCE
     if stated.format not in ("rangeinverse", "rangelinear"):
-        raise ValueError(f"its depth has the unknown format {stated.format!r}")
+        raise ValueError(f"its depth has the unknown format {stated.format!r:.40}")
     if stated.units in _UNKNOWN_UNITS:
         notes.append("The photo names no unit of its depth, so that only the order of distances is known.")
         inverse = stated.format == "rangeinverse"
@@ -147,7 +147,7 @@ def _photo_depth(
         kind = DepthKind.DISPARITY_AFFINE if inverse else DepthKind.DEPTH_AFFINE
         return PhotoDepth(relative_depth(values, valid, kind, sure), None, stored_size, orientation, tuple(notes))
     if stated.units not in _UNITS_M:
-        raise ValueError(f"its depth has the unit {stated.units!r}, of which only metres and millimetres are read")
+        raise ValueError(f"its depth has the unit {stated.units!r:.40}, of which only metres and millimetres are read")
     near, far = stated.near, stated.far
     if near is None or far is None or not 0 < near < far:
         raise ValueError(f"its depth reaches from {near} to {far}")

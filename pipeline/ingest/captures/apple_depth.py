@@ -127,7 +127,7 @@ def _is_disparity(pixels: Mapping[str, str]) -> bool:
         return True
     if code in _METRES and kind in ("depth", ""):
         return False
-    raise ValueError(f"its depth has the format {code!r} and the type {kind!r}")
+    raise ValueError(f"its depth has the format {code!r:.40} and the type {kind!r:.40}")
 
 
 def _intrinsics(root: Element, stored_size: Size) -> tuple[Camera | None, list[str]]:
