@@ -39,6 +39,7 @@ ELSEWHERE = {
     "evaluate/depth/*": "evaluate/depth/test_table.py",
     "export/run_summary": "console/test_summary.py",
     "export/*": "export/test_page.py",
+    "geometry/agreement*": "ingest/test_alignment.py",
     "geometry/floor": "verify/test_anchors.py",
     "geometry/known_lengths": "geometry/test_scale.py",
     "geometry/regions": "geometry/test_objects.py",

@@ -8,13 +8,19 @@ mirrored top-bottom, 5 transposed, 6 turned by 90 degrees clockwise, 7 transpose
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from pipeline.records.camera import Camera
 from pipeline.records.depth import DepthMap, Sampling
 
 ORIENTATIONS = tuple(range(1, 9))
 QUARTER_TURNS = frozenset((5, 6, 7, 8))
 """Orientations that exchange width and height."""
+
+INVERSE = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}
+"""The orientation that undoes another one."""
 
 # Counter-clockwise quarter turns, after a mirror from left to right.
 _MIRRORED_AND_TURNS = {
@@ -49,8 +55,6 @@ def oriented(array: np.ndarray, orientation: int) -> np.ndarray:
 
 def oriented_depth(depth: DepthMap, orientation: int) -> DepthMap:
     """A depth map with its mask and confidence in another orientation; the focal length stays."""
-    from dataclasses import replace
-
     if orientation == 1:
         return depth
     sampling = depth.sampling
@@ -64,6 +68,12 @@ def oriented_depth(depth: DepthMap, orientation: int) -> DepthMap:
         confidence=confidence,
         sampling=sampling,
     )
+
+
+def oriented_camera(camera: Camera, orientation: int) -> Camera:
+    """The camera of the image in another orientation; behind a mirror it is that of the mirrored world."""
+    mirrored, turns = _MIRRORED_AND_TURNS[orientation]
+    return (replace(camera, cx=camera.width - 1 - camera.cx) if mirrored else camera).rotated(turns)
 
 
 def quarter_turns_upright(down: np.ndarray) -> int:

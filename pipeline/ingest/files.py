@@ -11,7 +11,8 @@ from pathlib import Path
 
 from pipeline.records.errors import DependencyError, InputError, TheodoliteError
 
-IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".gif"))
+_COMMON_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".gif")
+IMAGE_SUFFIXES = frozenset((*_COMMON_SUFFIXES, ".heic", ".heif", ".hif", ".avif", ".mpo"))
 VIDEO_SUFFIXES = frozenset(
     (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".wmv", ".flv", ".3gp", ".h264")
 )

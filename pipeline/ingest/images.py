@@ -7,16 +7,19 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from pipeline.ingest.files import decoding, existing_file
+from pipeline.ingest.heif import HeifImage
+from pipeline.ingest.heif_boxes import is_heif
 from pipeline.records.errors import InputError
 
 # Only some of PIL's formats, because others start external programs.
-_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM")
+# A JPEG with several pictures (MPO) opens as its first.
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF")
 # Unit of EXIF's FocalPlaneResolution [mm]: inch, centimetre, millimetre, micrometre.
 _PLANE_UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
 # From extreme fisheye lenses to the longest super-zooms; values beyond are wrong.
@@ -25,14 +28,18 @@ _PLAUSIBLE_FOCAL_35MM = (4.0, 5000.0)
 
 @contextmanager
 def open_image(path: str | Path) -> Iterator[Image.Image]:
-    """Open an image lazily with PIL; errors within the block become InputErrors of one line."""
+    """Open an image lazily with PIL; errors within the block become InputErrors of one line.
+
+    What ``exif_transpose`` of PIL makes of the image is upright: of AVIF, PIL gives the rotation and mirror of the
+    container as EXIF orientation in place of the one in its EXIF data; of HEIF, the pixels are upright already.
+    """
     file = existing_file(path, "an image")
     with warnings.catch_warnings(), decoding(file, "an image"):
         # PIL warns about large images and odd metadata, but raises an error on unusable images.
         warnings.simplefilter("ignore")
         try:
             # Opened as a stream: by name, PIL memory-maps uncompressed TIFF and exchanges the sides of turned ones.
-            with file.open("rb") as stream, Image.open(stream, formats=_FORMATS) as image:
+            with file.open("rb") as stream, _opened(stream) as image:
                 yield image
         except UnidentifiedImageError:
             raise InputError(f"{file} is not an image that can be read; convert it to JPEG or PNG.") from None
@@ -40,11 +47,24 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
             raise InputError(f"{file} has more pixels than {2 * (Image.MAX_IMAGE_PIXELS or 0)}; shrink it.") from None
 
 
+def _opened(stream: BinaryIO) -> Image.Image:
+    head = stream.read(64)
+    stream.seek(0)
+    if is_heif(head):
+        return HeifImage(stream)
+    image = Image.open(stream, formats=_FORMATS)
+    if image.format == "AVIF":
+        # PIL would take an orientation from XMP where the container states none; only the container's counts.
+        image.info.pop("xmp", None)
+    return image
+
+
 def read_image(path: str | Path) -> np.ndarray:
     """Read an image with its EXIF orientation applied; see ``upright_rgb``.
 
     Args:
-        path: JPEG, PNG, WebP, TIFF, BMP, GIF, PPM or PGM; the first image of a file with several.
+        path: JPEG, PNG, WebP, TIFF, BMP, GIF, PPM, PGM, AVIF, HEIC or MPO, told apart by content; the first image of a
+            file with several, the main picture of HEIC.
 
     Returns:
         uint8 (H, W, 3), RGB, upright.
@@ -88,7 +108,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def exif_orientation(path: str | Path) -> int:
-    """The EXIF orientation of an image, from 1 to 8; 1 where it states none."""
+    """The EXIF orientation of an image, from 1 to 8; 1 where it states none, or where the pixels have it already."""
     with open_image(path) as image:
         stated = image.getexif().get(ExifTags.Base.Orientation, 1)
     return stated if stated in range(1, 9) else 1

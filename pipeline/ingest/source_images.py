@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +15,7 @@ from pipeline.ingest.images import exif_focal_35mm, exif_orientation, read_image
 from pipeline.ingest.item import Item
 from pipeline.records import Camera, DepthMap
 from pipeline.records.errors import InputError
-from pipeline.records.message import Message
+from pipeline.records.message import Message, message
 from pipeline.records.settings import Count, FieldOfView, Natural, checked
 
 if TYPE_CHECKING:  # Runs without captures do not import these.
@@ -90,7 +90,10 @@ def read_images(item: Item, settings: IngestSettings) -> list[SourceImage]:
     path = item.frames[0]
     if not may_be_recording(path):
         times = item.timestamps_s or (None,) * len(item.frames)
-        return [_of_file(file, time_s) for file, time_s in zip(item.frames, times, strict=True)]
+        needs_depth = not item.depth
+        return [
+            _of_file(file, time_s, needs_depth=needs_depth) for file, time_s in zip(item.frames, times, strict=True)
+        ]
     from pipeline.ingest.captures.registry import capture_format
     from pipeline.ingest.video import read_video
 
@@ -104,14 +107,34 @@ def read_images(item: Item, settings: IngestSettings) -> list[SourceImage]:
     return [SourceImage(rgb, f"{printable(path.name)} at {time_s:.2f} s", time_s) for rgb, time_s in sampled]
 
 
-def _of_file(path: Path, time_s: float | None) -> SourceImage:
-    return SourceImage(
-        rgb=read_image(path),
-        name=printable(path.name),
-        timestamp_s=time_s,
-        focal_35mm=exif_focal_35mm(path),
-        orientation=exif_orientation(path),
-    )
+def _of_file(path: Path, time_s: float | None, *, needs_depth: bool) -> SourceImage:
+    rgb = read_image(path)
+    image = SourceImage(rgb, printable(path.name), time_s, exif_focal_35mm(path), exif_orientation(path))
+    return _with_own_depth(image, path) if needs_depth and _may_carry_depth(path) else image
+
+
+def _may_carry_depth(path: Path) -> bool:
+    """Whether the file is a JPEG or of the HEIF family, by its first bytes."""
+    with path.open("rb") as stream:
+        head = stream.read(12)
+    return head[:3] == b"\xff\xd8\xff" or head[4:8] == b"ftyp"
+
+
+def _with_own_depth(image: SourceImage, path: Path) -> SourceImage:
+    """The image with the depth and the camera that its file carries; damaged depth is left out with a note."""
+    from pipeline.ingest.captures.photo_depth import photo_depth
+
+    try:
+        photo = photo_depth(path)
+    except InputError as error:
+        return replace(image, notes=(message("photo_depth_left_out", reason=str(error).rstrip(".")),))
+    if photo is None:
+        return image
+    photo = photo.upright()
+    size = image.rgb.shape[1], image.rgb.shape[0]
+    camera = None if photo.camera is None else photo.camera.resized(*size)
+    notes = (message("photo_depth_read", kind=photo.depth.kind), *(message("as_it_is", text=n) for n in photo.notes))
+    return replace(image, camera=camera, depth=photo.depth, notes=notes)
 
 
 def _of_capture(item: Item, capture: Capture, settings: IngestSettings) -> list[SourceImage]:

@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.ingest.files import check_keys, decoding, existing_file, existing_path, natural_key, one_line, printable
+from pipeline.ingest.files import (
+    check_keys,
+    decoding,
+    existing_file,
+    existing_path,
+    is_image,
+    natural_key,
+    one_line,
+    printable,
+)
 from pipeline.records.errors import DependencyError, InputError
 
 
@@ -21,6 +30,12 @@ def test_numbers_in_names_are_sorted_by_value():
         "frame_10.png",
         "帧2.png",
     ]
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "IMG_0001.HEIC", "a.heif", "a.hif", "a.avif", "a.MPO", "a.tif"])
+def test_photos_of_phones_are_images(name):
+    assert is_image(Path(name))
+    assert not is_image(Path(name + ".txt"))
 
 
 def test_an_error_is_brought_to_one_line():
