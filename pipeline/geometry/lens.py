@@ -93,7 +93,6 @@ class Lens:
             axis=1,
         )
 
-
     @cached_property
     def reach(self) -> float:
         """Largest radius at z = 1 up to which the radial part of the lens is one-to-one; farther rays show nothing.
@@ -115,7 +114,7 @@ class Lens:
             float64 (N, 2), x and y at z = 1; NaN where the lens shows no ray in front of the camera.
         """
         wanted = np.asarray(rays, dtype=np.float64).reshape(-1, 2)
-        within = _RADII[_RADII <= self.reach]
+        within = _RADII[self.reach >= _RADII]
         shown = self._radial(within)
         far = np.hypot(wanted[:, 0], wanted[:, 1])
         radius = np.interp(far, shown, within)

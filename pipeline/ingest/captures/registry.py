@@ -8,8 +8,8 @@ from pathlib import Path
 from pipeline.ingest.captures.base import Capture
 
 # Modules are imported only where a path may be of their format.
-_FOLDERS: tuple[str, ...] = ()
-_FILES: dict[str, tuple[str, ...]] = {}
+_FOLDERS: tuple[str, ...] = ("nerfstudio:Nerfstudio", "colmap:Colmap")
+_FILES: dict[str, tuple[str, ...]] = {".json": ("nerfstudio:Nerfstudio",)}
 
 
 def capture_format(path: Path) -> type[Capture] | None:
