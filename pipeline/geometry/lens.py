@@ -180,8 +180,8 @@ def pixel_maps(camera: Camera, lens: Lens, source: Camera | None = None) -> tupl
     for part in maps:
         seen &= np.abs(part) < -_NOWHERE
     shape = (camera.height, camera.width)
-    columns, rows = (np.where(seen, part, _NOWHERE).astype(np.float32).reshape(shape) for part in maps)
-    return columns, rows
+    u, v = (np.where(seen, part, _NOWHERE).astype(np.float32).reshape(shape) for part in maps)
+    return u, v
 
 
 def undistorted_pixels(pixels: np.ndarray, camera: Camera, lens: Lens) -> np.ndarray:

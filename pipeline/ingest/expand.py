@@ -18,6 +18,7 @@ from pipeline.ingest.files import (
     existing_path,
     is_image,
     is_video,
+    may_be_recording,
     natural_key,
     printable,
 )
@@ -90,7 +91,15 @@ def is_manifest(path: Path) -> bool:
 
 def holds_many(paths: Sequence[Path], frames_are: FramesAre | str) -> bool:
     """Whether the input is a manifest, or a folder of items."""
-    return len(paths) == 1 and (is_manifest(paths[0]) or (paths[0].is_dir() and frames_are == FramesAre.ITEMS))
+    is_folder = paths[0].is_dir() and frames_are == FramesAre.ITEMS and not is_capture(paths[0])
+    return len(paths) == 1 and (is_manifest(paths[0]) or is_folder)
+
+
+def is_capture(path: Path) -> bool:
+    """Whether the path is a recording of a device or a project of a tool, and no video."""
+    from pipeline.ingest.captures.registry import capture_format
+
+    return may_be_recording(path) and not is_video(path) and capture_format(path) is not None
 
 
 def images_of(folder: Path) -> list[Path]:
@@ -111,6 +120,8 @@ def _items(paths: list[Path], frames_are: FramesAre, defaults: Mapping[str, Any]
         if wrong := [path for path in paths if path.is_dir() or not is_image(path)]:
             raise InputError(f"{wrong[0]} is not an image; a list must contain the images of one scene.")
         return iter([_item(first.stem, paths, defaults)])
+    if is_capture(first):
+        return iter([_item(first.resolve().stem or "scene", [first], defaults)])
     if first.is_dir():
         images = images_of(first)
         if frames_are is FramesAre.SCENE:

@@ -2,8 +2,8 @@
 
 Sources: https://docs.nerf.studio/quickstart/data_conventions.html for the keys; ``get_image_coords`` of
 https://github.com/nerfstudio-project/nerfstudio/blob/main/nerfstudio/cameras/cameras.py for pixels, which it counts
-from the corner of the top-left one, as COLMAP does; ``radial_and_tangential_undistort`` of camera_utils.py beside it for
-the distortion. Angles of view are those of the original NeRF, in radians; instant-ngp adds ``is_fisheye``.
+from the corner of the top-left one, as COLMAP does; ``radial_and_tangential_undistort`` of camera_utils.py beside it
+for the distortion. Angles of view are those of the original NeRF, in radians; instant-ngp adds ``is_fisheye``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pipeline.records.message import Message, message
 _PERSPECTIVE = ("SIMPLE_PINHOLE", "PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV", "FULL_OPENCV")
 _FISHEYE = ("OPENCV_FISHEYE",)
 # Keys of instant-ngp that make the camera neither perspective nor this kind of fisheye.
-_OTHER_KEYS = ("latlong", "equirectangular", "ftheta_p0", "n_rolling_shutter")
+_OTHER_KEYS = ("latlong", "equirectangular", "ftheta_p0")
 # The documentation's own example of a fisheye has p1 and p2 of 6e-5, which OPENCV_FISHEYE does not use.
 _UNUSED_TANGENTIAL = 1e-3
 
@@ -50,7 +50,9 @@ def camera_and_lens(
             width, height = stored_size(image)
         angles = {key: _angle(values, key) for key in ("camera_angle_x", "camera_angle_y")}
         notes = tuple(
-            message("angle_in_degrees", name=key, path=str(file)) for key, angle in angles.items() if angle and angle[1]
+            message("angle_in_degrees", name=key, path=str(file))
+            for key, angle in angles.items()
+            if angle and angle[1] and values.get(f"fl_{key[-1]}") is None
         )
         fx, fy = (
             _focal(values, f"fl_{axis}", angles[f"camera_angle_{axis}"], side, model)

@@ -1,7 +1,7 @@
 """Frames whose camera is that of the pixels as they are stored in the image's file, whatever its EXIF orientation.
 
-COLMAP and nerfstudio leave the EXIF orientation aside: https://github.com/colmap/colmap/issues/1456,
-https://github.com/nerfstudio-project/nerfstudio/blob/main/nerfstudio/data/datasets/base_dataset.py (``get_numpy_image``).
+COLMAP and nerfstudio leave the EXIF orientation aside: https://github.com/colmap/colmap/issues/1456, and
+``get_numpy_image`` of https://github.com/nerfstudio-project/nerfstudio/blob/main/nerfstudio/data/datasets/base_dataset.py.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ def upright_frame(
     for what, shown in (("camera", given), ("depth", None if depth is None else size_of(depth.values))):
         if shown is not None and not same_aspect(shown, stored):
             raise InputError(
-                f"The {what} of {file} is for {shown[0]} x {shown[1]} px, but the image has {stored[0]} x {stored[1]} px; "
-                "give the image that it belongs to."
+                f"The {what} of {file} is for {shown[0]} x {shown[1]} px, but the image has {stored[0]} x "
+                f"{stored[1]} px; give the image that it belongs to."
             )
     turns = _TURNS[orientation]
     return CapturedFrame(
