@@ -97,9 +97,11 @@ def holds_many(paths: Sequence[Path], frames_are: FramesAre | str) -> bool:
 
 def is_capture(path: Path) -> bool:
     """Whether the path is a recording of a device or a project of a tool, and no video."""
+    if is_video(path) or not may_be_recording(path):
+        return False
     from pipeline.ingest.captures.registry import capture_format
 
-    return may_be_recording(path) and not is_video(path) and capture_format(path) is not None
+    return capture_format(path) is not None
 
 
 def images_of(folder: Path) -> list[Path]:
@@ -121,7 +123,7 @@ def _items(paths: list[Path], frames_are: FramesAre, defaults: Mapping[str, Any]
             raise InputError(f"{wrong[0]} is not an image; a list must contain the images of one scene.")
         return iter([_item(first.stem, paths, defaults)])
     if is_capture(first):
-        return iter([_item(first.resolve().stem or "scene", [first], defaults)])
+        return iter([_item((first.resolve().name if first.is_dir() else first.stem) or "scene", [first], defaults)])
     if first.is_dir():
         images = images_of(first)
         if frames_are is FramesAre.SCENE:
