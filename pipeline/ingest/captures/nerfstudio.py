@@ -102,7 +102,7 @@ class Nerfstudio(Capture):
     @property
     def _scale(self) -> float:
         """Factor by which the poses were scaled after their device gave them."""
-        with _naming(self._file, "applied_scale or applied_transform"):
+        with _naming(self._file, "applied_scale or applied_transform"), np.errstate(all="ignore"):
             transform = np.asarray(self._meta.get("applied_transform", np.eye(4)), dtype=np.float64)
             size = np.cbrt(np.abs(np.linalg.det(transform[:3, :3])))
             scale = finite(self._meta.get("applied_scale", 1.0), "applied_scale") * float(size)
@@ -123,7 +123,7 @@ class Nerfstudio(Capture):
         ``applied_scale`` and the scale of ``applied_transform`` stretched the positions, so these are divided by them:
         https://github.com/nerfstudio-project/nerfstudio/blob/main/nerfstudio/data/dataparsers/nerfstudio_dataparser.py
         """
-        with _naming(self._file, "transform_matrix"):
+        with _naming(self._file, "transform_matrix"), np.errstate(all="ignore"):
             matrix = np.asarray(frame["transform_matrix"], dtype=np.float64)
             if matrix.shape not in ((4, 4), (3, 4)) or not np.isfinite(matrix).all():
                 raise ValueError(f"numbers of shape {matrix.shape}")
