@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import CommandLine, results_in
 from ingest.captures.colmap_projects import IDENTITY, PINHOLE, SIZE, depth_map, images_bin, save_project
 from ingest.refusals import refused
 from PIL import Image
 
 from pipeline.ingest.captures.colmap import Colmap, read_depth_map
 from pipeline.ingest.captures.registry import capture_format
+from pipeline.ingest.source import FileSource
 from pipeline.records import Camera, DepthKind, ScaleSource
 
 IMAGES = [(*IDENTITY[:3], name) for name in ("cam/10.png", "cam/9.png", "a.png")]
@@ -136,3 +139,40 @@ def test_a_model_without_the_folder_of_its_images_is_refused(tmp_path: Path) -> 
 
 def test_the_bytes_of_a_depth_map_are_those_of_its_format() -> None:
     assert depth_map(np.array([[1.0, 2.0]]))[:6] == b"2&1&1&"
+
+
+CLAIMS = {
+    "regions": [{"label": "cup", "box_px": [20, 10, 40, 40]}, {"label": "wall", "box_px": [45, 2, 64, 46]}],
+    "claims": [
+        {"relation": "in_front_of", "subject": "cup", "object": "wall"},
+        {"relation": "size", "subject": "cup", "value": 9, "unit": "m"},
+    ],
+}
+
+
+def flat_scene(folder: Path) -> Path:
+    depth = np.full((48, 64), 3.0, np.float32)
+    depth[10:40, 20:40] = 1.0
+    return save_project(folder, model="sparse", depths={"a.png.geometric.bin": depth})
+
+
+def test_a_project_is_one_item_whose_frames_are_its_images(tmp_path: Path) -> None:
+    source = FileSource(flat_scene(tmp_path / "dense"), claims=CLAIMS)
+    (item,) = source.items()
+    assert source.count() == 1 and item.id == "dense"
+    (frame,) = source.scene(item).frames
+    assert frame.name == "a.png" and frame.pose is None and frame.timestamp_s is None
+    assert frame.given_depth is not None and frame.given_depth.values[20, 30] == 1.0
+
+
+def test_the_command_line_judges_order_and_no_metres(tmp_path: Path, success: CommandLine) -> None:
+    folder, out = flat_scene(tmp_path / "dense"), tmp_path / "out"
+    (tmp_path / "claims.json").write_text(json.dumps(CLAIMS))
+    success(
+        "verify", f"input={folder}", "depth=file", f"claims={tmp_path / 'claims.json'}",
+        f"output_dir={out}", "cache_dir=null",
+    )  # fmt: skip
+    (result,) = results_in(out)
+    assert [str(verdict.status) for verdict in result.verdicts] == ["supported", "undecided"]
+    assert (result.frames[0].depth_kind, result.frames[0].depth_backend) == ("scale_invariant", "colmap")
+    assert any("have no unit" in note for note in result.errors)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from commands import CommandLine, results_in
 from ingest.captures.nerfstudio_projects import CAMERA, IDENTITY, SIZE, frame, save_depth, save_project
 from ingest.refusals import refused
 from PIL import Image
@@ -15,6 +16,7 @@ from pipeline.geometry.lens import LensModel
 from pipeline.ingest.captures.base import CapturedFrame
 from pipeline.ingest.captures.nerfstudio import Nerfstudio
 from pipeline.ingest.captures.registry import capture_format
+from pipeline.ingest.source import FileSource
 from pipeline.records import Camera, DepthKind, ScaleSource
 
 DEPTH = {"depth_file_path": "depth/1.png"}
@@ -256,3 +258,58 @@ def test_a_missing_matrix_is_named(tmp_path: Path) -> None:
 def test_depth_of_another_shape_than_its_image_is_refused(tmp_path: Path) -> None:
     save_depth(tmp_path / "depth/1.png", np.full((32, 24), 2000, np.uint16))
     refused("depth of .* is for 24 x 32 px", only, save_project(tmp_path, frame(**DEPTH)))
+
+
+def flat_scene(folder: Path) -> Path:
+    """Two views of a near cup before a far wall, the second from 0.1 m further to the right."""
+    depth = np.full((48, 64), 3000, np.uint16)
+    depth[10:40, 20:40] = 1000
+    shifted = np.full((48, 64), 3000, np.uint16)
+    shifted[10:40, 14:34] = 1000
+    save_depth(folder / "depth/1.png", depth)
+    save_depth(folder / "depth/2.png", shifted)
+    second = opengl(np.eye(3), np.array([0.1, 0, 0])).tolist()
+    return save_project(
+        folder,
+        frame("images/1.png", **DEPTH),
+        frame("images/2.png", depth_file_path="depth/2.png", transform_matrix=second),
+    )
+
+
+CLAIMS = {
+    "regions": [
+        {"label": "cup", "box_px": [20, 10, 40, 40]},
+        {"label": "wall", "box_px": [45, 2, 64, 46]},
+        {"label": "cup", "box_px": [14, 10, 34, 40], "frame": 1},
+    ],
+    "claims": [{"relation": "in_front_of", "subject": "cup", "object": "wall"}],
+}
+
+
+def test_a_project_is_one_item_whose_frames_are_its_images(tmp_path: Path) -> None:
+    source = FileSource(flat_scene(tmp_path / "my scan"), claims=CLAIMS)
+    (item,) = source.items()
+    assert source.count() == 1 and item.id == "my scan"
+    scene = source.scene(item)
+    assert [found.name for found in scene.frames] == ["1.png", "2.png"]
+    assert [found.timestamp_s for found in scene.frames] == [None, None]
+    first, second = scene.frames
+    assert second.pose is not None and second.pose[:3, 3] == pytest.approx([0.1, 0, 0])
+    assert first.given_depth is not None and first.given_depth.values[20, 30] == pytest.approx(1.0)
+    assert first.camera.fx == 60 and len(scene.regions) == 3 and scene.problems == ()
+    (one,) = FileSource(tmp_path / "my scan" / "transforms.json", video_frames=1).items()
+    assert one.id == "transforms"
+
+
+@pytest.mark.parametrize("wanted", ["", "transforms.json"])
+def test_the_command_line_judges_claims_about_a_project(tmp_path: Path, success: CommandLine, wanted: str) -> None:
+    folder = flat_scene(tmp_path / "scan")
+    (tmp_path / "claims.json").write_text(json.dumps(CLAIMS))
+    out = tmp_path / "out"
+    success(
+        "verify", f"input={folder / wanted}", "depth=file", f"claims={tmp_path / 'claims.json'}",
+        f"output_dir={out}", "cache_dir=null",
+    )  # fmt: skip
+    (result,) = results_in(out)
+    assert [str(verdict.status) for verdict in result.verdicts] == ["supported"]
+    assert [found.depth_kind for found in result.frames] == ["metric", "metric"]
