@@ -29,6 +29,8 @@ _RADII = np.tan(np.linspace(0.0, 1.56, 1561))
 _STEPS, _DELTA, _TOLERANCE = 20, 1e-6, 1e-7
 # Where a pixel lies that no ray of the image without distortion reaches [px].
 _NOWHERE = -1e6
+# Pixels whose rays are in memory together, and the sides from which OpenCV resamples no image [px].
+_PIXELS_AT_ONCE, _REMAP_SIDE_PX = 1_000_000, 32_767
 
 
 class LensModel(StrEnum):
@@ -171,17 +173,19 @@ def pixel_maps(camera: Camera, lens: Lens, source: Camera | None = None) -> tupl
         Columns and rows [px], float32 (H, W) each; far outside of the image where the lens shows nothing.
     """
     source = source or camera
-    columns, rows = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
-    rays = np.stack(((columns - camera.cx) / camera.fx, (rows - camera.cy) / camera.fy), axis=-1).reshape(-1, 2)
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        x, y = lens.distorted(rays).T
-        maps = x * source.fx + source.cx, y * source.fy + source.cy
-    seen = np.hypot(*rays.T) <= lens.reach
-    for part in maps:
-        seen &= np.abs(part) < -_NOWHERE
-    shape = (camera.height, camera.width)
-    u, v = (np.where(seen, part, _NOWHERE).astype(np.float32).reshape(shape) for part in maps)
-    return u, v
+    shape = camera.height, camera.width
+    maps = np.full(shape, _NOWHERE, np.float32), np.full(shape, _NOWHERE, np.float32)
+    x = (np.arange(camera.width) - camera.cx) / camera.fx
+    rows_at_once = max(1, _PIXELS_AT_ONCE // camera.width)
+    for top in range(0, camera.height, rows_at_once):
+        y = (np.arange(top, min(top + rows_at_once, camera.height)) - camera.cy) / camera.fy
+        rays = np.stack(np.broadcast_arrays(x, y[:, None]), axis=-1).reshape(-1, 2)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            shown = lens.distorted(rays) * (source.fx, source.fy) + (source.cx, source.cy)
+        seen = (np.hypot(*rays.T) <= lens.reach) & (np.abs(shown) < -_NOWHERE).all(axis=1)
+        for part, places in zip(maps, shown.T, strict=True):
+            part[top : top + len(y)] = np.where(seen, places, _NOWHERE).reshape(len(y), -1)
+    return maps
 
 
 def undistorted_pixels(pixels: np.ndarray, camera: Camera, lens: Lens) -> np.ndarray:
@@ -211,7 +215,13 @@ def is_negligible(camera: Camera, lens: Lens) -> bool:
 
 
 def undistorted_rgb(rgb: np.ndarray, camera: Camera, lens: Lens) -> np.ndarray:
-    """An image uint8 (H, W, 3) without distortion; black where the lens saw nothing."""
+    """An image uint8 (H, W, 3) without distortion; black where the lens saw nothing.
+
+    Raises:
+        RecordError: If a side has 32 767 pixels or more.
+    """
+    longest = max(rgb.shape[:2])
+    require(longest < _REMAP_SIDE_PX, f"An image of {longest} px is too long to undo its lens distortion; shrink it.")
     return cv2.remap(rgb, *pixel_maps(camera, lens), interpolation=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
 
 

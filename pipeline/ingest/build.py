@@ -135,7 +135,8 @@ def _frame(
     stored = size_of(image.rgb)
     size = bounded_size(stored, settings.max_side_px)
     given = pinhole(item.camera_of(index)) or image.camera
-    camera = camera_for(*stored, given, image.focal_35mm, settings.fov_deg).resized(*size)
+    known = lens.camera if lens else camera_for(*stored, given, image.focal_35mm, settings.fov_deg)
+    camera = known.resized(*size)
     logger.debug("The camera of %s is %s, fx %.1f px.", image.name, camera.source, camera.fx)
     depth, notes = image.depth, image.notes
     if item.depth:

@@ -27,7 +27,7 @@ from pipeline.records.errors import InputError, RecordError
 from pipeline.records.message import Message, message
 
 _NAME = "transforms.json"
-_MAX_BYTES = 256 << 20
+_MAX_BYTES = 64 << 20
 _FIRST_BYTES = 4096
 # Suffixes that a path without one may stand for: Blender's synthetic scenes and instant-ngp leave it out.
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".JPG", ".PNG")
@@ -63,7 +63,7 @@ class Nerfstudio(Capture):
                 start = stream.read(_FIRST_BYTES)
         except OSError:
             return False
-        keys = (b'"frames"', b'"transform_matrix"', b'"fl_x"', b'"camera_angle_x"', b'"camera_model"', b'"aabb_scale"')
+        keys = (b'"transform_matrix"', b'"fl_x"', b'"camera_angle_x"')
         return file.name == _NAME or (start.lstrip()[:1] == b"{" and any(key in start for key in keys))
 
     @property
