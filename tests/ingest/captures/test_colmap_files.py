@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from ingest.captures.colmap_projects import IDENTITY, PINHOLE, SIZE, cameras_bin, images_bin, save_project
 from ingest.refusals import refused
 
@@ -224,3 +226,26 @@ def test_damaged_and_hostile_binary_files_are_refused(
     (tmp_path / "cameras.bin").write_bytes(cameras)
     (tmp_path / "images.bin").write_bytes(images)
     refused(words, read_calibration, tmp_path)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    which=st.sampled_from(["cameras.bin", "images.bin"]),
+    at=st.integers(0, 200),
+    change=st.binary(min_size=1, max_size=9),
+    cut=st.integers(0, 300),
+)
+def test_changed_bytes_give_numbers_or_one_sentence(
+    tmp_path: Path, which: str, at: int, change: bytes, cut: int
+) -> None:
+    contents = {"cameras.bin": CAMERA_BYTES, "images.bin": images_bin([IDENTITY, IDENTITY], points=1)}
+    content = contents[which]
+    contents[which] = (content[:at] + change + content[at + len(change) :])[: max(cut, 1)]
+    for name, changed in contents.items():
+        (tmp_path / name).write_bytes(changed)
+    try:
+        found = read_calibration(tmp_path)
+    except InputError as error:
+        assert "\n" not in str(error)
+    else:
+        assert all(np.isfinite(pose).all() for _, pose in found.images.values())

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from commands import CommandLine, results_in
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from ingest.captures.nerfstudio_projects import CAMERA, IDENTITY, SIZE, frame, save_depth, save_project
 from ingest.refusals import refused
 from PIL import Image
@@ -18,6 +20,7 @@ from pipeline.ingest.captures.nerfstudio import Nerfstudio
 from pipeline.ingest.captures.registry import capture_format
 from pipeline.ingest.source import FileSource
 from pipeline.records import Camera, DepthKind, ScaleSource
+from pipeline.records.errors import InputError
 
 DEPTH = {"depth_file_path": "depth/1.png"}
 
@@ -247,6 +250,37 @@ def test_hostile_entries_are_refused(tmp_path: Path, entry: dict[str, Any], keys
     content["frames"][0].update(entry)
     (folder / "transforms.json").write_text(json.dumps(content))
     refused(words, only, folder)
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
+    lambda part: st.lists(part, max_size=4) | st.dictionaries(st.text(max_size=3), part, max_size=2),
+    max_leaves=6,
+)
+FRAME_KEYS = ("file_path", "transform_matrix", "depth_file_path", "depth_path", "colmap_im_id", "fl_x", "k1", "w")
+KEYS = (
+    *FRAME_KEYS, "fl_y", "cx", "cy", "h", "k2", "k4", "p1", "camera_model", "camera_angle_x", "is_fisheye", "frames",
+    "applied_scale", "applied_transform", "depth_unit_scale_factor", "integer_depth_scale", "orientation_override",
+)  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    keys=st.dictionaries(st.sampled_from(KEYS), ANYTHING, max_size=3),
+    entry=st.dictionaries(st.sampled_from(FRAME_KEYS), ANYTHING, max_size=2),
+)
+def test_any_values_give_a_frame_or_one_sentence(tmp_path: Path, keys: dict[str, Any], entry: dict[str, Any]) -> None:
+    folder = save_project(tmp_path, frame(**DEPTH))
+    content = json.loads((folder / "transforms.json").read_text())
+    content["frames"][0].update(entry)
+    content.update(keys)
+    (folder / "transforms.json").write_text(json.dumps(content))
+    try:
+        found = only(folder)
+    except InputError as error:
+        assert "\n" not in str(error)
+    else:
+        assert found.camera is not None and found.rgb.shape == (48, 64, 3)
 
 
 def test_a_missing_matrix_is_named(tmp_path: Path) -> None:
