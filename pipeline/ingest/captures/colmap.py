@@ -25,6 +25,8 @@ from pipeline.records.message import Message, message
 
 # Consistent over several images, or of one image alone.
 _DEPTH_SUFFIXES = (".geometric.bin", ".photometric.bin")
+# Names of images that are tried in order to find their folder.
+_TRIED = 20
 _HEADER = re.compile(rb"(\d{1,10})&(\d{1,10})&(\d{1,10})&")
 
 
@@ -44,10 +46,10 @@ class Colmap(Capture):
             others = len(models) - 1
             self._notes += (message("other_models", path=str(path), name=self._model.name, count=others),)
         self._calibration = read_calibration(self._model)
-        self._root = _root_of(path, self._model)
         self._names = sorted(self._calibration.images, key=_order)
         if not self._names:
             raise InputError(f"{self._model} is a model without images; run the reconstruction again.")
+        self._root, self._images = _folders_of(path, self._model, self._names)
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
@@ -85,7 +87,7 @@ class Colmap(Capture):
                 f"{self._model} has no camera {number}, which its image {name!r:.80} needs; export it again."
             )
         lens = camera.lens
-        file = within(self._root / "images", name, f"{self._model}")
+        file = within(self._images, name, f"{self._model}")
         depth = self._depth(name)
         if depth is not None and lens is not None:
             raise InputError(
@@ -138,12 +140,16 @@ def _models_in(path: Path) -> list[Path]:
     return sorted(filter(has_calibration, numbered), key=natural_key)
 
 
-def _root_of(path: Path, model: Path) -> Path:
-    """The folder that holds ``images``."""
+def _folders_of(path: Path, model: Path, names: Sequence[str]) -> tuple[Path, Path]:
+    """The folder of a project, and that of its images: ``images`` in it, or itself."""
     above = [model.parent.parent] if model.parent.name == "sparse" else []
-    for place in (path, model, model.parent, *above):
-        if (place / "images").is_dir():
-            return place
+    places = [(root, images) for root in (path, model, model.parent, *above) for images in (root / "images", root)]
+    for root, images in places:
+        if any(within(images, name, f"{model}").is_file() for name in names[:_TRIED]):
+            return root, images
+    for root, images in places[::2]:
+        if images.is_dir():
+            return root, images
     raise InputError(f"{path} has no folder images beside its model; put the images of the project there.")
 
 
