@@ -35,6 +35,8 @@ _SUFFIXES = (".png", ".jpg", ".jpeg", ".JPG", ".PNG")
 _FLIP = np.diag((1.0, -1.0, -1.0, 1.0))
 # Default of depth_unit_scale_factor for whole numbers, and between which medians floats can be metres [m].
 _MILLIMETRE, _FARTHEST_M, _NEAREST_M = 1e-3, 100.0, 0.02
+# Share of pixels that measured depth fills at least.
+_DENSE_SHARE = 0.1
 # How far the columns of a rotation may be from unit length and from right angles.
 _TOLERANCE = 1e-3
 
@@ -159,7 +161,7 @@ class Nerfstudio(Capture):
             )
         if not self._is_colmap:
             return depth, ()
-        if depth.sampling.is_scattered:
+        if depth.sampling.is_scattered or depth.valid.mean() < _DENSE_SHARE:
             # https://github.com/nerfstudio-project/nerfstudio/blob/main/nerfstudio/process_data/colmap_utils.py
             # (create_sfm_depth): pixels of the reconstructed points, in COLMAP's unit.
             return None, (message("depth_of_points", path=str(self._file)),)

@@ -144,10 +144,11 @@ def test_depth_with_poses_of_colmap_is_known_up_to_scale(tmp_path: Path) -> None
     assert codes(found) == ["poses_without_unit", "depth_without_unit"]
 
 
-def test_depth_of_reconstructed_points_is_left_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [5, 80])
+def test_depth_of_reconstructed_points_is_left_out(tmp_path: Path, count: int) -> None:
     rng = np.random.default_rng(0)
     points = np.zeros((48, 64), np.uint16)
-    points[rng.integers(0, 48, 80), rng.integers(0, 64, 80)] = rng.integers(1500, 4000, 80)
+    points[rng.integers(0, 48, count), rng.integers(0, 64, count)] = rng.integers(1500, 4000, count)
     save_depth(tmp_path / "depth/1.png", points)
     found = only(save_project(tmp_path, frame(**DEPTH, colmap_im_id=1)))
     assert found.depth is None and codes(found) == ["poses_without_unit", "depth_of_points"]
