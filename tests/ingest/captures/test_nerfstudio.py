@@ -265,7 +265,7 @@ KEYS = (
 )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     keys=st.dictionaries(st.sampled_from(KEYS), ANYTHING, max_size=3),
     entry=st.dictionaries(st.sampled_from(FRAME_KEYS), ANYTHING, max_size=2),
