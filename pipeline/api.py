@@ -31,14 +31,15 @@ class SceneOptions(TypedDict, total=False):
     """What may come with the images of ``Pipeline.ask``, ``ask_all`` and ``judge``.
 
     Args:
-        camera: Intrinsics for all images; otherwise from EXIF or assumed.
+        camera: Intrinsics for all images; otherwise from EXIF or assumed. Lens distortion in it is undone, in images
+            and depth; given regions and anchors are moved with it.
         depth: Depth of each image for ``depth=file``: DepthMaps, or one array in metres.
         anchors: Known lengths and distances that turn depth without metres into metric depth.
         item_id: Id of the result; "item" by default.
         output_dir: Where images and point clouds go; None, the default, writes none.
     """
 
-    camera: Camera | Mapping[str, float] | None
+    camera: Camera | Mapping[str, Any] | None
     depth: np.ndarray | DepthMap | Sequence[DepthMap] | None
     anchors: Sequence[Anchor]
     item_id: str
@@ -183,6 +184,7 @@ class Pipeline:
 
     def _scene(self, frames: ImageLike | Sequence[ImageLike], options: SceneOptions, rest: dict[str, Any]) -> Scene:
         from pipeline.ingest.build import frame_from
+        from pipeline.ingest.lenses import moved_with_lens
 
         images = [frames] if isinstance(frames, str | Path | np.ndarray | Image.Image | Frame) else list(frames)
         depth, camera = options.get("depth"), options.get("camera")
@@ -196,7 +198,11 @@ class Pipeline:
             frame_from(image, camera=camera, depth=given, fov_deg=fov_deg)
             for image, given in zip(images, maps, strict=True)
         )
-        return Scene(options.get("item_id", "item"), scene_frames, anchors=tuple(options.get("anchors", ())), **rest)
+        regions, anchors, notes = moved_with_lens(
+            camera, scene_frames, rest.get("regions", ()), options.get("anchors", ())
+        )
+        rest = {**rest, "regions": regions, "anchors": anchors, "problems": notes}
+        return Scene(options.get("item_id", "item"), scene_frames, **rest)
 
 
 def spatial_query(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.ingest.cameras import check_camera
+from pipeline.ingest.lenses import LENS_KEYS
 from pipeline.records import DepthKind
 from pipeline.records.errors import ConfigError, InputError, RecordError
 from pipeline.records.settings import check_value
@@ -38,6 +39,8 @@ def check_optional_camera(camera: Any) -> None:
         return
     if not isinstance(camera, Mapping):
         raise ConfigError(f"dataset.camera must be fx, fy, cx and cy [px], or null, not {camera!r}.")
+    if lens := [key for key in LENS_KEYS if key in camera]:
+        raise ConfigError(f"dataset.camera has {', '.join(lens)}, but data sets are read without lens distortion.")
     try:
         check_camera(camera)
     except (InputError, RecordError):

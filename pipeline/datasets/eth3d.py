@@ -20,7 +20,7 @@ import numpy as np
 from pipeline.datasets.arguments import existing_folder
 from pipeline.datasets.base import DepthSample, reader
 from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth, shrunk
-from pipeline.ingest.captures.colmap_files import read_calibration
+from pipeline.ingest.captures.colmap_files import cached_calibration
 from pipeline.ingest.files import existing_file
 from pipeline.ingest.images import read_image
 from pipeline.records import Camera, CameraSource, Frame
@@ -102,7 +102,7 @@ def _taken(folder: Path, image: str, width: int, height: int) -> tuple[Camera, n
     """Camera and pose of an image; a scene without calibration gets an assumed camera."""
     if not folder.is_dir():
         return Camera.from_fov(width, height, 60.0, CameraSource.ASSUMED), None
-    calibration = read_calibration(folder)
+    calibration = cached_calibration(folder)
     if image not in calibration.images:
         raise InputError(f"{folder / 'images.txt'} does not name {image}; take the calibration of the same archive.")
     number, pose = calibration.images[image]

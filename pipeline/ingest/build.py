@@ -6,17 +6,20 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from pipeline.ingest.alignment import aligned_depth
 from pipeline.ingest.annotations import Annotations, make_region, read_claims
+from pipeline.ingest.camera_checks import CheckedCamera
 from pipeline.ingest.cameras import camera_for, check_camera, frame_camera
 from pipeline.ingest.depth_files import fitted_depth, stored_depth
 from pipeline.ingest.files import printable
 from pipeline.ingest.images import exif_focal_35mm, read_image, upright_rgb
 from pipeline.ingest.item import Item
+from pipeline.ingest.lenses import CameraLike, UndoneLens, given_lens, lens_notes, moved_anchor, pinhole, undone_lens
 from pipeline.ingest.resampling import Size, bounded_size, resize_nearest, resize_rgb, size_of
 from pipeline.ingest.source_images import IngestSettings, SourceImage, read_images
 from pipeline.records import Anchor, Claim, DepthMap, Frame, Region, ScaleSource, Scene
@@ -44,11 +47,19 @@ def build_scene(item: Item, settings: IngestSettings | None = None, annotations:
     settings = settings or IngestSettings()
     try:
         images = read_images(item, settings)
-        read = [_frame(item, index, image, settings) for index, image in enumerate(images)]
-        frames, notes = tuple(frame for frame, _ in read), tuple(_by_frame([notes for _, notes in read]))
-        regions, claims = _regions_and_claims(item, annotations or Annotations(), images, frames)
-        anchors = tuple(_resized_anchor(anchor, item, images, frames) for anchor in item.anchors)
-        return Scene(item.id, frames, item.questions, regions, claims, anchors=anchors, problems=notes)
+        lenses = [_lens(item, index, image, settings) for index, image in enumerate(images)]
+        read = [_frame(item, index, image, lenses[index], settings) for index, image in enumerate(images)]
+        frames = tuple(frame for frame, _ in read)
+        regions, claims = _regions_and_claims(item, annotations or Annotations(), images, lenses, frames)
+        anchors = tuple(_resized_anchor(anchor, item, images, lenses, frames) for anchor in item.anchors)
+        placed = {region.frame for region in regions} | {anchor.frame or 0 for anchor in anchors if anchor.points_px}
+        notes = [
+            found if lens is None else found + lens_notes(index in placed)
+            for index, (lens, (_, found)) in enumerate(zip(lenses, read, strict=True))
+        ]
+        return Scene(
+            item.id, frames, item.questions, regions, claims, anchors=anchors, problems=tuple(_by_frame(notes))
+        )
     except RecordError as error:
         raise InputError(f"Item {item.id!r}: {error}") from error
 
@@ -63,7 +74,7 @@ def _by_frame(notes: Sequence[tuple[Message, ...]]) -> Iterator[Message]:
 def frame_from(
     image: str | Path | np.ndarray | Image.Image | Frame,
     *,
-    camera: Camera | Mapping[str, float] | None = None,
+    camera: Camera | Mapping[str, Any] | None = None,
     depth: DepthMap | None = None,
     fov_deg: float = 60.0,
 ) -> Frame:
@@ -72,7 +83,7 @@ def frame_from(
     Args:
         image: A path, a PIL image (its EXIF orientation is applied), an upright array uint8 (H, W, 3), or a Frame
             whose camera and depth may be replaced.
-        camera: Its camera; None is EXIF or an assumed field of view.
+        camera: Its camera; None is EXIF or an assumed field of view. Its lens distortion is undone, in image and depth.
         depth: Its depth, of the same size.
         fov_deg: Field of view to assume along the longer side [deg].
 
@@ -83,8 +94,8 @@ def frame_from(
     if isinstance(camera, Mapping):
         check_camera(camera)
     if isinstance(image, Frame):
-        known = camera_for(image.width, image.height, camera) if camera is not None else image.camera
-        return replace(image, camera=known, given_depth=depth or image.given_depth)
+        known = camera_for(image.width, image.height, pinhole(camera)) if camera is not None else image.camera
+        return _without_lens(replace(image, camera=known, given_depth=depth or image.given_depth), camera)
     name, focal_35mm = "image", None
     if isinstance(image, np.ndarray):
         rgb = image
@@ -94,10 +105,48 @@ def frame_from(
         rgb, focal_35mm, name = read_image(image), exif_focal_35mm(image), printable(Path(image).name)
     if rgb.ndim != 3 or rgb.size == 0:
         raise InputError(f"An image must be a uint8 array of shape (H, W, 3), not {rgb.shape}.")
-    return Frame(rgb, camera_for(*size_of(rgb), camera, focal_35mm, fov_deg), given_depth=depth, name=name)
+    known = camera_for(*size_of(rgb), pinhole(camera), focal_35mm, fov_deg)
+    return _without_lens(Frame(rgb, known, given_depth=depth, name=name), camera)
 
 
-def _frame(item: Item, index: int, image: SourceImage, settings: IngestSettings) -> tuple[Frame, tuple[Message, ...]]:
+def _without_lens(frame: Frame, spec: CameraLike) -> Frame:
+    lens = undone_lens(spec, frame.camera)
+    if lens is None:
+        return frame
+    depth = None if frame.given_depth is None else lens.depth(frame.given_depth)
+    return replace(frame, rgb=lens.rgb(frame.rgb), given_depth=depth)
+
+
+def _lens(item: Item, index: int, image: SourceImage, settings: IngestSettings) -> UndoneLens | None:
+    """The lens that the user gave for a frame, with its camera for the stored image."""
+    given = item.camera_of(index)
+    if given_lens(given) is None:
+        return None
+    if any(note.code == "lens_undone" for note in image.notes):
+        raise InputError(
+            f"Item {item.id!r}: {image.name} states its own lens, which was undone; give no k1, k2, p1, p2."
+        )
+    return undone_lens(given, _camera(item, index, image, settings).camera)
+
+
+def _camera(
+    item: Item, index: int, image: SourceImage, settings: IngestSettings, depth: DepthMap | None = None
+) -> CheckedCamera:
+    """The camera of the stored image without its lens; one that came with a capture is trusted."""
+    given = pinhole(item.camera_of(index))
+    return frame_camera(
+        size_of(image.rgb),
+        given or image.camera,
+        focal_35mm=image.focal_35mm,
+        fov_deg=settings.fov_deg,
+        depth=depth,
+        trusted=settings.trust_input or given is None,
+    )
+
+
+def _frame(
+    item: Item, index: int, image: SourceImage, lens: UndoneLens | None, settings: IngestSettings
+) -> tuple[Frame, tuple[Message, ...]]:
     """A frame, and notes about what was changed on reading."""
     stored = size_of(image.rgb)
     size = bounded_size(stored, settings.max_side_px)
@@ -108,19 +157,13 @@ def _frame(item: Item, index: int, image: SourceImage, settings: IngestSettings)
             name = printable(str(item.depth[index]))
             aligned = aligned_depth(depth, image.rgb, name, exif_orientation=image.orientation)
             depth, notes = aligned.depth, notes + aligned.notes
-    given = item.camera_of(index)
-    found = frame_camera(
-        stored,
-        given or image.camera,
-        focal_35mm=image.focal_35mm,
-        fov_deg=settings.fov_deg,
-        depth=depth,
-        trusted=settings.trust_input or given is None,
-    )
+    if lens is not None and depth is not None:
+        depth = lens.depth(depth)
+    found = _camera(item, index, image, settings, depth)
     camera, notes = found.camera.resized(*size), notes + found.notes
     logger.debug("The camera of %s is %s, fx %.1f px.", image.name, camera.source, camera.fx)
     frame = Frame(
-        rgb=resize_rgb(image.rgb, size),
+        rgb=resize_rgb(image.rgb if lens is None else lens.rgb(image.rgb), size),
         camera=camera,
         timestamp_s=image.timestamp_s,
         pose=np.array(item.poses[index]) if item.poses else image.pose,
@@ -143,13 +186,18 @@ def _stored_depth(item: Item, index: int) -> DepthMap:
 
 
 def _regions_and_claims(
-    item: Item, annotations: Annotations, images: Sequence[SourceImage], frames: Sequence[Frame]
+    item: Item,
+    annotations: Annotations,
+    images: Sequence[SourceImage],
+    lenses: Sequence[UndoneLens | None],
+    frames: Sequence[Frame],
 ) -> tuple[tuple[Region, ...], tuple[Claim, ...]]:
     more = annotations.of(item.id)
     own = read_claims(item.claims).of(item.id) if isinstance(item.claims, Path) else Annotations(claims=item.claims)
     stored = [size_of(image.rgb) for image in images]
     try:
         regions = [make_region(plain, stored) for plain in (*item.regions, *own.regions, *more.regions)]
+        regions = [lens.region(region) if (lens := lenses[region.frame]) else region for region in regions]
     except InputError as error:
         raise InputError(f"Item {item.id!r}, {error}") from None
     claims = (*own.claims, *more.claims)
@@ -162,7 +210,13 @@ def _regions_and_claims(
     return tuple(_resized(region, stored[region.frame], frames[region.frame]) for region in regions), claims
 
 
-def _resized_anchor(anchor: Anchor, item: Item, images: Sequence[SourceImage], frames: Sequence[Frame]) -> Anchor:
+def _resized_anchor(
+    anchor: Anchor,
+    item: Item,
+    images: Sequence[SourceImage],
+    lenses: Sequence[UndoneLens | None],
+    frames: Sequence[Frame],
+) -> Anchor:
     """The anchor with the pixels of its resized frame."""
     at = anchor.frame or 0
     if not anchor.points_px or at >= len(frames):
@@ -173,6 +227,10 @@ def _resized_anchor(anchor: Anchor, item: Item, images: Sequence[SourceImage], f
             f"Item {item.id!r}: the anchor {anchor.in_words()!r} names a pixel outside its frame of "
             f"{width} x {height} px."
         )
+    try:
+        anchor = moved_anchor(anchor, lenses[at])
+    except InputError as error:
+        raise InputError(f"Item {item.id!r}, anchors: {error}") from None
     scale_x, scale_y = size[0] / width, size[1] / height
     points = tuple(((u + 0.5) * scale_x - 0.5, (v + 0.5) * scale_y - 0.5) for u, v in anchor.points_px)
     return replace(anchor, points_px=points)

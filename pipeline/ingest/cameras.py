@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.ingest.camera_checks import CheckedCamera, checked_camera, weighed_camera
 from pipeline.ingest.files import check_keys
+from pipeline.ingest.lenses import LENS_KEYS, given_lens, pinhole
 from pipeline.ingest.resampling import Size, same_aspect
 from pipeline.records import DepthMap
 from pipeline.records.camera import Camera, CameraSource
@@ -27,12 +28,13 @@ def check_camera(spec: Mapping[str, Any]) -> None:
     """
     if not isinstance(spec, Mapping):
         raise InputError(f"A camera must be given as {{fx, fy, cx, cy}}, not {spec!r}.")
-    check_keys(spec, CAMERA_KEYS, "The camera")
+    check_keys(spec, CAMERA_KEYS + LENS_KEYS, "The camera")
     if missing := [key for key in CAMERA_KEYS[:4] if key not in spec]:
         raise InputError(f"The camera lacks {', '.join(missing)} [px]; give fx, fy, cx and cy.")
     if ("width" in spec) != ("height" in spec):
         raise InputError("The camera needs both width and height, or neither.")
-    Camera(**{"width": 1, "height": 1, **spec})
+    Camera(**{"width": 1, "height": 1, **pinhole(spec)})  # type: ignore[dict-item]
+    given_lens(spec)
 
 
 def camera_for(

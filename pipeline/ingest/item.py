@@ -19,7 +19,7 @@ from pipeline.records import Anchor, Claim, DepthKind, ScaleSource
 from pipeline.records.checks import finite_tuple, member, text
 from pipeline.records.errors import InputError, RecordError
 
-CameraSpec = Mapping[str, float]
+CameraSpec = Mapping[str, Any]
 Matrix = tuple[tuple[float, ...], ...]
 
 
@@ -46,8 +46,9 @@ class Item:
         id: Name of the item in results; one line.
         frames: Paths of images, or the path of one video or capture.
         questions: Questions about the frames.
-        camera: fx, fy, cx, cy [px of the upright image], with width and height if they are for another size; one for
-            all frames or one per frame. None is EXIF or an assumed field of view.
+        camera: fx, fy, cx, cy [px of the upright image], with width and height if they are for another size, and the
+            coefficients of its lens (``LENS_KEYS``); one for all frames or one per frame. None is EXIF or an assumed
+            field of view.
         depth: Paths of depth files, one per frame, or none.
         depth_kind: What the numbers of the depth files mean.
         scale_source: Source of their metric scale; None is ``sensor`` for metric depth.

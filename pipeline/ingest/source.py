@@ -62,7 +62,7 @@ class FileSource:
         depth_invalid: float | Sequence[float] | None = None,
         depth_key: str | None = None,
         depth_backend: str | None = None,
-        camera: Mapping[str, float] | None = None,
+        camera: Mapping[str, Any] | None = None,
         claims: str | Path | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         anchors: Sequence[Mapping[str, Any]] | None = None,
         frames_are: FramesAre | str = FramesAre.ITEMS,

@@ -216,3 +216,9 @@ def test_an_argument_of_another_type_is_named_by_its_key(
 def test_a_camera_without_numbers_is_refused(tmp_path: Path, dataset: Callable[..., Any], number: Any) -> None:
     with pytest.raises((ConfigError, RecordError), match=r"[cC]amera|fx"):
         dataset(tmp_path, camera={"fx": number, "fy": 1, "cx": 1, "cy": 1})
+
+
+@pytest.mark.parametrize("dataset", [Pairs, Redwood, TumRgbd])
+def test_a_camera_with_a_lens_is_refused(tmp_path: Path, dataset: Callable[..., Any]) -> None:
+    with pytest.raises(ConfigError, match=r"dataset\.camera has k1, but data sets are read without lens distortion"):
+        dataset(tmp_path, camera={"fx": 5, "fy": 5, "cx": 1, "cy": 1, "k1": 0.1})

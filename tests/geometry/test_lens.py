@@ -3,9 +3,20 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pipeline.geometry.lens import Lens, LensModel, is_negligible, lens_of, undistorted_depth, undistorted_rgb
-from pipeline.records import Camera, DepthMap
+from pipeline.geometry.lens import (
+    Lens,
+    LensModel,
+    is_negligible,
+    lens_of,
+    pixel_maps,
+    undistorted_depth,
+    undistorted_pixels,
+    undistorted_rgb,
+)
+from pipeline.records import Camera, DepthKind, DepthMap, Sampling, ScaleSource
 from pipeline.records.errors import RecordError
 
 CAMERA = Camera(80.0, 78.0, 49.0, 38.5, 100, 80)
@@ -56,8 +67,82 @@ def test_depth_outside_of_what_the_lens_saw_is_not_valid():
     assert depth.valid[40, 50] and not depth.valid[0, 0]
 
 
+PRECISE = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, 500, 1e-12)
+
+
+@pytest.mark.parametrize("count", [2, 4, 5, 8])
+def test_the_inverse_of_brown_conrady_is_that_of_opencv(count):
+    coefficients = np.array(BROWN[:count] + (0,) * (8 - count))
+    expected = cv2.undistortPoints(RAYS[:, None], np.eye(3), coefficients, criteria=PRECISE)[:, 0]
+    assert Lens("brown_conrady", BROWN[:count]).undistorted(RAYS) == pytest.approx(expected, abs=1e-7)
+
+
+def test_the_inverse_of_a_fisheye_is_that_of_opencv():
+    expected = cv2.fisheye.undistortPoints(RAYS[None], np.eye(3), np.array(FISHEYE), criteria=PRECISE)[0]
+    assert Lens("fisheye", FISHEYE).undistorted(RAYS) == pytest.approx(expected, abs=1e-7)
+
+
+def lenses():
+    small, tangential = st.floats(-0.3, 0.3), st.floats(-0.01, 0.01)
+    brown = st.tuples(small, st.floats(-0.05, 0.05), tangential, tangential, st.floats(-0.02, 0.02))
+    fisheye = st.tuples(st.floats(-0.1, 0.1), *[st.floats(-0.02, 0.02)] * 3)
+    return st.one_of(
+        st.builds(lambda some: Lens("brown_conrady", some), brown),
+        st.builds(lambda some: Lens("fisheye", some), fisheye),
+    )
+
+
+@given(lenses(), st.floats(0, 0.7), st.floats(-np.pi, np.pi))
+def test_a_ray_returns_from_where_the_lens_shows_it(lens, radius, angle):
+    ray = radius * np.array([[np.cos(angle), np.sin(angle)]])
+    assert radius < lens.reach
+    assert lens.undistorted(lens.distorted(ray)) == pytest.approx(ray, abs=1e-6)
+
+
+def test_places_that_no_ray_reaches_have_no_inverse():
+    # x (1 - 0.3 x^2) rises up to x = 1 / sqrt(0.9), where it is 0.703.
+    barrel = Lens("brown_conrady", (-0.3,))
+    assert barrel.reach == pytest.approx(0.9**-0.5, rel=0.01)
+    found = barrel.undistorted(np.array([[0.69, 0.0], [0.0, 0.72], [np.nan, 0.0]]))
+    assert 0.9 < found[0, 0] < barrel.reach and np.isnan(found[1:]).all()
+    # A fisheye shows the angle itself: pi / 2 is the ray at a right angle to the axis.
+    assert np.isnan(Lens("fisheye", ()).undistorted(np.array([[1.6, 0.0]]))).all()
+    assert Lens("fisheye", ()).undistorted(np.array([[np.pi / 4, 0.0]])) == pytest.approx(np.array([[1.0, 0.0]]))
+
+
+def test_beyond_its_reach_a_lens_shows_nothing_again():
+    wide = Camera(20.0, 20.0, 49.5, 39.5, 100, 80)
+    columns, _ = pixel_maps(wide, Lens("brown_conrady", (-0.3,)))
+    assert columns[40, 65] > 0 and columns[40, 95] < -1e5
+    rgb = np.full((80, 100, 3), 200, np.uint8)
+    assert undistorted_rgb(rgb, wide, Lens("brown_conrady", (-0.3,)))[40, 95].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("lens", [Lens("brown_conrady", BROWN), Lens("fisheye", FISHEYE)])
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_turned_lens_shows_the_turned_ray_where_the_turned_image_has_it(lens, turns):
+    # A quarter turn takes pixel (u, v) to (v, width - 1 - u), and so the ray (x, y) to (y, -x).
+    turn = np.linalg.matrix_power(np.array([[0, 1], [-1, 0]]), turns)
+    assert lens.rotated(turns).distorted(RAYS @ turn.T) == pytest.approx(lens.distorted(RAYS) @ turn.T)
+
+
+def test_single_returns_stay_single_and_move_as_their_pixels_do():
+    values, valid = np.zeros((80, 100), np.float32), np.zeros((80, 100), bool)
+    for row, column, z in ((40, 50, 1.0), (20, 20, 2.0), (60, 85, 3.0)):
+        values[row, column], valid[row, column] = z, True
+    sampling = Sampling(9, 9, is_scattered=True)
+    depth = DepthMap(values, valid, DepthKind.METRIC, ScaleSource.SENSOR, sampling=sampling)
+    lens = Lens("brown_conrady", BROWN[:5])
+    straight = undistorted_depth(depth, CAMERA, lens)
+    assert straight.sampling == sampling and np.count_nonzero(straight.valid) == 3
+    for row, column, z in ((40, 50, 1.0), (20, 20, 2.0), (60, 85, 3.0)):
+        ((u, v),) = np.rint(undistorted_pixels(np.array([[column, row]]), CAMERA, lens)).astype(int)
+        assert straight.values[v, u] == z
+
+
 def test_a_lens_without_distortion_is_none_and_a_weak_one_negligible():
     assert lens_of((0, 0.0)) is None
+    assert lens_of((0, 0, 0, 0), LensModel.FISHEYE) == Lens("fisheye", ()), "an equidistant fisheye is no pinhole"
     assert is_negligible(CAMERA, Lens("brown_conrady", (1e-5,)))
     assert not is_negligible(CAMERA, Lens("brown_conrady", (0.05,)))
 

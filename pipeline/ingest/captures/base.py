@@ -120,7 +120,12 @@ def within(folder: Path, name: object, what: str) -> Path:
     """
     if not isinstance(name, str) or not name.strip() or "\0" in name:
         raise InputError(f"{what} must name a file, not {name!r:.80}.")
-    path = (folder / name).resolve()
+    try:
+        path = (folder / name).resolve()
+        path.is_file()
+    except (OSError, RuntimeError, ValueError):
+        # Names that are too long or no text, and links in a circle.
+        raise InputError(f"{what} names {name!r:.80}, which cannot be opened; rename the file.") from None
     if not path.is_relative_to(folder.resolve()):
         raise InputError(f"{what} names {name!r:.80}, outside of {folder}; only files of the capture are read.")
     return path

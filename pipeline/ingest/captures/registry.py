@@ -8,8 +8,14 @@ from pathlib import Path
 from pipeline.ingest.captures.base import Capture
 
 # Modules are imported only where a path may be of their format.
-_FOLDERS: tuple[str, ...] = ("stray_scanner:StrayScanner", "record3d:Record3D", "polycam:Polycam")
-_FILES: dict[str, tuple[str, ...]] = {".r3d": ("record3d:Record3D",)}
+_FOLDERS: tuple[str, ...] = (
+    "stray_scanner:StrayScanner",
+    "record3d:Record3D",
+    "polycam:Polycam",
+    "nerfstudio:Nerfstudio",
+    "colmap:Colmap",
+)
+_FILES: dict[str, tuple[str, ...]] = {".r3d": ("record3d:Record3D",), ".json": ("nerfstudio:Nerfstudio",)}
 
 
 def capture_format(path: Path) -> type[Capture] | None:

@@ -19,6 +19,14 @@ def test_a_capture_names_only_its_own_files(tmp_path, name):
         within(tmp_path, name, "The list")
 
 
+@pytest.mark.parametrize("name", ["a" * 300, "\ud800", "circle"])
+def test_a_name_that_cannot_be_opened_is_refused(tmp_path, name):
+    (tmp_path / "circle").symlink_to(tmp_path / "round")
+    (tmp_path / "round").symlink_to(tmp_path / "circle")
+    with pytest.raises(InputError, match="cannot be opened; rename the file"):
+        within(tmp_path, name, "The list")
+
+
 def test_a_link_out_of_the_capture_is_refused(tmp_path):
     folder = tmp_path / "scan"
     folder.mkdir()
