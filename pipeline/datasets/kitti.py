@@ -32,15 +32,11 @@ from pipeline.datasets.annotated.claims import AnnotatedDataset, ClaimCount
 from pipeline.datasets.annotated.objects import object_of_box, unique_labels
 from pipeline.datasets.arguments import existing_folder, existing_parts
 from pipeline.datasets.base import Case, DepthSample, reader
-from pipeline.datasets.formats.kitti_files import (
-    read_calibration,
-    read_labels,
-    read_projection,
-    velodyne_to_rectified,
-)
+from pipeline.datasets.formats.kitti_files import read_labels
 from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth, stored_truth
 from pipeline.geometry.projections import moved, rasterised, split_projection
 from pipeline.ingest.images import read_image
+from pipeline.ingest.kitti_calibration import read_calibration, read_projection, velodyne_to_rectified
 from pipeline.ingest.lidar import scanned_frame
 from pipeline.ingest.point_files import read_points
 from pipeline.ingest.text_files import number_table, text_lines
