@@ -5,6 +5,7 @@ import os
 import pickle
 import pickletools
 import struct
+import tempfile
 import time
 import tracemalloc
 from collections import OrderedDict
@@ -180,7 +181,7 @@ OPCODES = [opcode.code.encode("latin1") for opcode in pickletools.opcodes]
 
 @given(st.lists(st.one_of(st.sampled_from(OPCODES), st.binary(max_size=4), st.just(b"cos\nsystem\n")), max_size=30))
 def test_no_opcodes_do_anything_else(parts: list[bytes]) -> None:
-    folder = Path(os.environ.get("TMPDIR", "/tmp"))
+    folder = Path(tempfile.gettempdir())
     file = folder / f"theodolite_pickle_{os.getpid()}.pkl"
     file.write_bytes(b"".join(parts))
     try:
