@@ -5,6 +5,8 @@ Format, of https://www.cvlibs.net/datasets/kitti (CC BY-NC-SA 3.0), in either of
 - the object data set (Geiger et al. 2012): ``image_2/NUMBER.png``, ``label_2/NUMBER.txt``, ``calib/NUMBER.txt`` with
   ``P2``, ``R0_rect`` and ``Tr_velo_to_cam``, and ``velodyne/NUMBER.bin`` (float32 x, y, z, reflectance). It yields
   claims about its boxes, and the depth of the single scan, through which some of the background shows.
+  Calibration and boxes may also come from an info file of mmdetection3d, see ``formats.info_files``; its points are
+  those of ``velodyne``, or of ``velodyne_reduced``, which keeps what the image shows.
 - annotated depth (Uhrig et al. 2017), eleven scans checked by stereo: PNG, uint16, ``number / 256`` is z [m], 0 where
   nothing is known. ``data_depth_annotated`` holds
   ``train|val/DRIVE/proj_depth/groundtruth/image_02|image_03/NUMBER.png``; the images come with the raw recordings,
@@ -23,7 +25,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -32,15 +34,19 @@ from pipeline.datasets.annotated.claims import AnnotatedDataset, ClaimCount
 from pipeline.datasets.annotated.objects import object_of_box, unique_labels
 from pipeline.datasets.arguments import existing_folder, existing_parts
 from pipeline.datasets.base import Case, DepthSample, reader
-from pipeline.datasets.formats.kitti_files import (
-    read_calibration,
-    read_labels,
-    read_projection,
-    velodyne_to_rectified,
+from pipeline.datasets.formats.info_files import (
+    InfoFile,
+    kitti_calibration,
+    kitti_files,
+    kitti_objects,
+    read_info_file,
 )
+from pipeline.datasets.formats.kitti_files import KittiObject, read_labels
 from pipeline.datasets.listed import ImageFiles, ListedDataset, metric_truth, stored_truth
 from pipeline.geometry.projections import moved, rasterised, split_projection
+from pipeline.ingest.files import existing_file
 from pipeline.ingest.images import read_image
+from pipeline.ingest.kitti_calibration import read_calibration, read_projection, velodyne_to_rectified
 from pipeline.ingest.lidar import scanned_frame
 from pipeline.ingest.point_files import read_points
 from pipeline.ingest.text_files import number_table, text_lines
@@ -52,6 +58,9 @@ CAMERAS = ("image_02", "image_03")
 UNIT_M = 1 / 256
 _OBJECTS = "the KITTI object data set"
 _OBJECT_PARTS = ("image_2", "label_2", "calib", "velodyne")
+# Info files that are looked for where labels or calibrations are missing, and the folders of their points.
+_INFOS = ("kitti_infos_val.pkl", "kitti_infos_trainval.pkl", "kitti_infos_train.pkl")
+_INFO_POINTS = ("velodyne", "velodyne_reduced")
 _SELECTION = ("val_selection_cropped", "depth_selection/val_selection_cropped")
 _TRUTH, _SCAN = "groundtruth", "velodyne_raw"
 # Folders of the three archives, where they were unpacked side by side, or into one.
@@ -84,6 +93,9 @@ class Kitti(ListedDataset, AnnotatedDataset[ImageFiles]):
         split_file: List of images, relative to ``path`` unless absolute; None takes all that have true depth.
         prompt: ``velodyne`` gives the single scan as the frame's depth, for networks that take one; None gives none.
         form: ``objects`` or ``annotated``, for a folder that holds both; None takes the one that it holds.
+        info: Info file of mmdetection3d that gives calibrations and boxes of the object data set, relative to ``path``
+            unless absolute; None takes ``label_2`` and ``calib``, or where one of them is missing, the info file of
+            its usual name.
         limit: Maximum number of entries; None takes all.
 
     Raises:
@@ -100,6 +112,7 @@ class Kitti(ListedDataset, AnnotatedDataset[ImageFiles]):
     split_file: Text | Path | None = None
     prompt: Literal["velodyne"] | None = None
     form: Literal["objects", "annotated"] | None = None
+    info: Text | Path | None = None
 
     def __post_init__(self) -> None:
         """List the images."""
@@ -109,6 +122,8 @@ class Kitti(ListedDataset, AnnotatedDataset[ImageFiles]):
         self.folder = existing_folder(self.path, "KITTI", _HOW)
         objects = self.folder / "training" if (self.folder / "training").is_dir() else self.folder
         holds_objects = any((objects / part).is_dir() for part in _OBJECT_PARTS[:2])
+        self._infos: InfoFile | None = None
+        self._samples: dict[str, Any] = {}
         if self.form is None and holds_objects and _holds_annotated(self.folder):
             raise ConfigError(
                 f"{self.folder} holds the object data set and annotated depth; "
@@ -117,13 +132,17 @@ class Kitti(ListedDataset, AnnotatedDataset[ImageFiles]):
         self.has_objects = holds_objects if self.form is None else self.form == "objects"
         cameras = CAMERAS if self.camera is None else (self.camera,)
         if self.has_objects:
-            existing_parts(objects, _OBJECT_PARTS, _OBJECTS, _HOW_OBJECTS)
             for name in ("prompt", "raw", "split_file"):
                 if getattr(self, name) is not None:
                     raise ConfigError(
                         f"dataset.{name} must be null for the object data set, whose scan is the true depth."
                     )
-            files = _objects(objects)
+            info = _info_file(self.folder, objects, self.info)
+            if info is not None:
+                files = self._info_files(objects, info)
+            else:
+                existing_parts(objects, _OBJECT_PARTS, _OBJECTS, _HOW_OBJECTS)
+                files = _objects(objects)
         elif split == "selection":
             files = list(_selection(self.folder, cameras))
         else:
@@ -146,13 +165,48 @@ class Kitti(ListedDataset, AnnotatedDataset[ImageFiles]):
                 f"dataset.path to the object data set, with {', '.join(_OBJECT_PARTS)}."
             )
 
+    def _info_files(self, objects: Path, info: Path) -> list[ImageFiles]:
+        """Images of the samples of an info file; those without names of their files become unreadable."""
+        points = next((objects / name for name in _INFO_POINTS if (objects / name).is_dir()), objects / "velodyne")
+        existing_parts(objects, ("image_2", points.name), _OBJECTS, _HOW_OBJECTS)
+        self._infos = read_info_file(info)
+        files = []
+        for number, sample in enumerate(self._infos.samples):
+            try:
+                image, scan = kitti_files(self._infos, sample)
+            except InputError as error:
+                self.unreadable[f"sample {number} of {info.name}"] = str(error)
+                continue
+            name = Path(image).stem
+            if name in self._samples:
+                self.unreadable[f"sample {number} of {info.name}"] = f"{info} has several samples of {image}."
+                continue
+            files.append(ImageFiles(name, "", objects / "image_2" / image, points / scan))
+            self._samples[name] = sample
+        return files
+
+    def _scanned(self, entry: ImageFiles) -> tuple[np.ndarray, Camera, np.ndarray, np.ndarray]:
+        """Image, camera, points in its frame (N, 3), and the motion from the rectified frame of camera 0 into it."""
+        rgb = read_image(entry.image)
+        if self._infos is not None:
+            calibration = kitti_calibration(self._infos, self._samples[entry.name])
+        else:
+            calibration = read_calibration(entry.image.parents[1] / "calib" / f"{entry.name}.txt")
+        # The image is that of camera 2.
+        camera, to_camera = split_projection(calibration["P2"], rgb.shape[1], rgb.shape[0])
+        points = read_points(entry.depth, 4, "velodyne file")[:, :3]
+        return rgb, camera, moved(points, to_camera @ velodyne_to_rectified(calibration)), to_camera
+
+    def _labels(self, entry: ImageFiles) -> list[KittiObject]:
+        if self._infos is not None:
+            return kitti_objects(self._infos, self._samples[entry.name])
+        return read_labels(entry.image.parents[1] / "label_2" / f"{entry.name}.txt")
+
     def case(self, entry: ImageFiles, index: int) -> Case | None:
         """Read one image of the object data set with its points and objects."""
-        rgb, camera, points, to_camera = _scanned(entry)
+        rgb, camera, points, to_camera = self._scanned(entry)
         labelled = [
-            item
-            for item in read_labels(entry.image.parents[1] / "label_2" / f"{entry.name}.txt")
-            if item.kind != _NOT_CARED_FOR and item.truncated <= _MOST_TRUNCATED
+            item for item in self._labels(entry) if item.kind != _NOT_CARED_FOR and item.truncated <= _MOST_TRUNCATED
         ]
         labels = unique_labels(item.kind.replace("_", " ").lower() for item in labelled)
         objects, hidden = [], {}
@@ -177,7 +231,7 @@ class Kitti(ListedDataset, AnnotatedDataset[ImageFiles]):
             InputError: If a file is missing or damaged.
         """
         if self.has_objects:
-            rgb, camera, points, _ = _scanned(entry)
+            rgb, camera, points, _ = self._scanned(entry)
             truth = metric_truth(*rasterised(points, camera), entry.depth)
             return entry.sample(rgb, camera, truth)
         rgb = read_image(entry.image)
@@ -204,14 +258,14 @@ def _objects(folder: Path) -> list[ImageFiles]:
     ]
 
 
-def _scanned(entry: ImageFiles) -> tuple[np.ndarray, Camera, np.ndarray, np.ndarray]:
-    """Image, camera, points in its frame (N, 3), and the motion from the rectified frame of camera 0 into it."""
-    rgb = read_image(entry.image)
-    calibration = read_calibration(entry.image.parents[1] / "calib" / f"{entry.name}.txt")
-    # The image is that of camera 2.
-    camera, to_camera = split_projection(calibration["P2"], rgb.shape[1], rgb.shape[0])
-    points = read_points(entry.depth, 4, "velodyne file")[:, :3]
-    return rgb, camera, moved(points, to_camera @ velodyne_to_rectified(calibration)), to_camera
+def _info_file(folder: Path, objects: Path, given: str | Path | None) -> Path | None:
+    """The given info file, or where labels or calibrations are missing, the one of its usual name."""
+    if given is not None:
+        return existing_file(folder / given, "an info file")
+    if all((objects / part).is_dir() for part in _OBJECT_PARTS[1:3]):
+        return None
+    places = (place / name for name in _INFOS for place in dict.fromkeys((folder, objects)))
+    return next((place for place in places if place.is_file()), None)
 
 
 def _holds_annotated(folder: Path) -> bool:

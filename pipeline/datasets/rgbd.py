@@ -110,7 +110,7 @@ class Rgbd(AnnotatedDataset[FrameFiles], DepthDataset[FrameFiles]):
 
     def case(self, entry: FrameFiles, index: int) -> Case | None:
         """Read one frame, find its objects and write claims about them."""
-        frame = read_frame(entry)
+        frame = read_frame(entry, any_size=True)
         image = _image(entry, frame)
         if len(image.objects) < _FEWEST_OBJECTS:
             return None
@@ -130,7 +130,7 @@ class Rgbd(AnnotatedDataset[FrameFiles], DepthDataset[FrameFiles]):
         Raises:
             InputError: If a file is missing or damaged.
         """
-        frame = read_frame(entry)
+        frame = read_frame(entry, any_size=True)
         depth = frame.given_depth
         assert depth is not None
         truth = metric_truth(depth.values, depth.valid, entry.depth)

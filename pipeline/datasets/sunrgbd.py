@@ -15,9 +15,7 @@ Format (Song et al. 2015, https://rgbd.cs.princeton.edu, free for research), in 
 
 from __future__ import annotations
 
-import io
 import json
-import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from functools import cached_property
@@ -32,6 +30,8 @@ from pipeline.datasets.annotated.ground_truth import AnnotatedImage
 from pipeline.datasets.annotated.objects import AnnotatedObject, object_of_box, unique_labels
 from pipeline.datasets.arguments import existing_folder, existing_parts
 from pipeline.datasets.base import Case, DepthDataset, DepthSample, reader
+from pipeline.datasets.formats.info_files import has_shape
+from pipeline.datasets.formats.plain_pickles import read_plain_pickle
 from pipeline.datasets.formats.rgbd_files import POINT_VALUES, FrameFiles, read_frame
 from pipeline.datasets.listed import ImageFiles, metric_truth
 from pipeline.geometry.projections import moved, rasterised, split_projection
@@ -152,7 +152,7 @@ class SunRgbd(AnnotatedDataset[Info | ImageFiles], DepthDataset[Info | ImageFile
         """Image, camera, and points in its frame (N, 3)."""
         camera_entry = entry["images"]["CAM0"]
         rgb = read_image(self.folder / self.images / camera_entry["img_path"])
-        matrix = np.array(camera_entry["depth2img"], dtype=float)
+        matrix = _numbers(camera_entry["depth2img"], (3, 3))
         camera, pose = split_projection(matrix, rgb.shape[1], rgb.shape[0])
         points = read_points(self.folder / self.points / entry["lidar_points"]["lidar_path"], POINT_VALUES)
         return rgb, camera, moved(points[:, :3], pose)
@@ -172,19 +172,19 @@ def image_of_instances(
     Raises:
         InputError: If an instance has no box of seven numbers.
     """
-    _, pose = split_projection(np.array(entry["images"]["CAM0"]["depth2img"], dtype=float), camera.width, camera.height)
+    _, pose = split_projection(_numbers(entry["images"]["CAM0"]["depth2img"], (3, 3)), camera.width, camera.height)
     names = {number: name for name, number in metainfo.get("categories", {}).items()} or dict(enumerate(CLASSES))
     up = tuple(float(value) for value in pose[:3, 2])
     objects: list[AnnotatedObject] = []
     instances = entry["instances"]
-    numbered = (item.get("bbox_label_3d") for item in instances)
+    numbered = (label if isinstance(label := item.get("bbox_label_3d"), int) else -1 for item in instances)
     labels = unique_labels(str(names.get(number, f"class {number}")).replace("_", " ") for number in numbered)
     for label, item in zip(labels, instances, strict=True):
+        if not has_shape(item["bbox_3d"], (7,)):
+            raise InputError(f"bbox_3d of {label} does not have 7 numbers: centre, sides and yaw.")
         numbers = np.array(item["bbox_3d"], dtype=float)
-        if numbers.shape != (7,):
-            raise InputError(f"bbox_3d of {label} has {numbers.size} numbers, not centre, sides and yaw (7).")
         center = moved(numbers[None, :3], pose)[0]
-        left, top, right, bottom = (float(value) for value in item["bbox"])
+        left, top, right, bottom = _numbers(item["bbox"], (4,)).tolist()
         if center[2] <= 0 or right <= left or bottom <= top:
             continue
         box = box_in_camera(center, numbers[3:6], pose[:3, :3] @ turn_about_z(numbers[6]))
@@ -192,23 +192,10 @@ def image_of_instances(
     return image_of_boxes(objects, camera)
 
 
-class _PlainData(pickle.Unpickler):
-    """Unpickler of arrays, numbers, texts, lists and dictionaries that refuses everything that could run code."""
-
-    _ALLOWED = frozenset(
-        {
-            ("numpy", "ndarray"),
-            ("numpy", "dtype"),
-            *((f"numpy.{core}.multiarray", name) for core in ("core", "_core") for name in ("_reconstruct", "scalar")),
-            *((f"numpy.{core}.numeric", "_frombuffer") for core in ("core", "_core")),
-            ("_codecs", "encode"),
-        }
-    )
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in self._ALLOWED:
-            raise InputError(f"The info file names {module}.{name}, which is not plain data; convert it to JSON.")
-        return super().find_class(module, name)
+def _numbers(value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    if not has_shape(value, shape):
+        raise InputError(f"An entry of the info file lacks {' x '.join(map(str, shape))} numbers; {_HOW_INFOS}.")
+    return np.array(value, dtype=float)
 
 
 def read_infos(file: Path) -> dict[str, Any]:
@@ -220,13 +207,13 @@ def read_infos(file: Path) -> dict[str, Any]:
     Raises:
         InputError: If it is damaged, holds more than plain data, or has no ``data_list``.
     """
-    data = file.read_bytes()
-    try:
-        found = _PlainData(io.BytesIO(data)).load() if file.suffix == ".pkl" else json.loads(data)
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError(f"{file} cannot be read ({error}); {_HOW_INFOS}.") from None
+    if file.suffix == ".pkl":
+        found = read_plain_pickle(file, _HOW_INFOS)
+    else:
+        try:
+            found = json.loads(file.read_bytes())
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{file} cannot be read ({error}); {_HOW_INFOS}.") from None
     if not isinstance(found, dict) or not isinstance(found.get("data_list"), list):
         raise InputError(f"{file} has no data_list, which infos before mmdetection3d 1.1 lack; {_HOW_INFOS}.")
     return found

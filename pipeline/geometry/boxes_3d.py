@@ -17,6 +17,8 @@ from pipeline.geometry.extents import thin
 from pipeline.records import Box, Box3D
 from pipeline.records.camera import Camera
 
+# What is closer to the camera's plane is cut off [m].
+_NEAREST_M = 0.05
 # Share of the points beyond each face that are taken for outliers [%].
 _TRIM_PERCENT = 0.5
 _TRIMS = 2
@@ -103,6 +105,51 @@ def project_box(box: Box3D, camera: Camera) -> Box | None:
     if left >= right or top >= bottom:
         return None
     return float(left), float(top), float(right), float(bottom)
+
+
+def box_outline(box: Box3D, camera: Camera) -> np.ndarray:
+    """Convex outline of the part of a box that an image shows, were nothing in front of it.
+
+    Edges are cut at a plane near the camera, and the outline at the image's edges (Sutherland & Hodgman 1974).
+
+    Args:
+        box: The box.
+        camera: Intrinsics.
+
+    Returns:
+        float64 (N, 2), corners (u, v) in their order, the centre of the top-left pixel at (0, 0); N is 0 where nothing
+        is shown or the camera is inside the box.
+    """
+    corners = box.corners_m
+    inside = (np.abs(-np.array(box.center_m) @ box.rotation) <= np.array(box.size_m) / 2).all()
+    start, end = corners[_EDGES[:, 0]], corners[_EDGES[:, 1]]
+    crosses = (start[:, 2] < _NEAREST_M) != (end[:, 2] < _NEAREST_M)
+    start, way = start[crosses], (end - start)[crosses]
+    cuts = start + way * ((_NEAREST_M - start[:, 2]) / way[:, 2])[:, None]
+    points = np.concatenate((corners[corners[:, 2] >= _NEAREST_M], cuts))
+    if inside or len(points) < 3:
+        return np.empty((0, 2))
+    pixels = project(points, camera)
+    outline = pixels[cv2.convexHull(pixels.astype(np.float32), returnPoints=False)[:, 0]]
+    for axis, limit in ((0, camera.width - 0.5), (1, camera.height - 0.5)):
+        outline = _cut(_cut(outline, axis, -0.5, 1), axis, limit, -1)
+    return outline
+
+
+def _cut(outline: np.ndarray, axis: int, limit: float, side: int) -> np.ndarray:
+    """The part of a convex polygon (N, 2) where ``side * (coordinate - limit)`` is not negative."""
+    beyond = np.roll(outline, -1, axis=0)
+    here, there = side * (outline[:, axis] - limit), side * (beyond[:, axis] - limit)
+    kept: list[np.ndarray] = []
+    for point, following, before, after in zip(outline, beyond, here, there, strict=True):
+        if before >= 0:
+            kept.append(point)
+        if before * after < 0:
+            cut = point + (following - point) * before / (before - after)
+            # Without its rounding.
+            cut[axis] = limit
+            kept.append(cut)
+    return np.array(kept).reshape(-1, 2)
 
 
 def box_iou_3d(first: Box3D, second: Box3D) -> float:

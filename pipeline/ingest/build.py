@@ -20,9 +20,11 @@ from pipeline.ingest.files import printable
 from pipeline.ingest.images import exif_focal_35mm, read_image, upright_rgb
 from pipeline.ingest.item import Item
 from pipeline.ingest.lenses import CameraLike, UndoneLens, given_lens, lens_notes, moved_anchor, pinhole, undone_lens
+from pipeline.ingest.lidar import camera_of_pose, depth_of_points, pose_of_frame
+from pipeline.ingest.point_files import POINT_SUFFIXES
 from pipeline.ingest.resampling import Size, bounded_size, resize_nearest, resize_rgb, size_of
 from pipeline.ingest.source_images import IngestSettings, SourceImage, read_images
-from pipeline.records import Anchor, Claim, DepthMap, Frame, Region, ScaleSource, Scene
+from pipeline.records import Anchor, Claim, DepthKind, DepthMap, Frame, Region, ScaleSource, Scene
 from pipeline.records.camera import Camera
 from pipeline.records.errors import InputError, RecordError
 from pipeline.records.message import Message, message
@@ -136,7 +138,7 @@ def _camera(
     given = pinhole(item.camera_of(index))
     return frame_camera(
         size_of(image.rgb),
-        given or image.camera,
+        given or image.camera or camera_of_pose(item.lidar_to_camera, index, *size_of(image.rgb)),
         focal_35mm=image.focal_35mm,
         fov_deg=settings.fov_deg,
         depth=depth,
@@ -151,7 +153,7 @@ def _frame(
     stored = size_of(image.rgb)
     size = bounded_size(stored, settings.max_side_px)
     depth, notes = image.depth, image.notes
-    if item.depth:
+    if item.depth and not item.lidar_to_camera:
         depth = _stored_depth(item, index)
         if not settings.trust_input:
             name = printable(str(item.depth[index]))
@@ -162,6 +164,8 @@ def _frame(
     found = _camera(item, index, image, settings, depth)
     camera, notes = found.camera.resized(*size), notes + found.notes
     logger.debug("The camera of %s is %s, fx %.1f px.", image.name, camera.source, camera.fx)
+    if item.depth and item.lidar_to_camera:
+        depth = _scanned_depth(item, index, camera)
     frame = Frame(
         rgb=resize_rgb(image.rgb if lens is None else lens.rgb(image.rgb), size),
         camera=camera,
@@ -173,7 +177,18 @@ def _frame(
     return frame, notes
 
 
+def _scanned_depth(item: Item, index: int, camera: Camera) -> DepthMap:
+    """Depth of a scanner's points, of the size of the camera's image."""
+    if item.depth_kind is not DepthKind.METRIC or item.scale_source is not ScaleSource.SENSOR:
+        raise InputError(f"Item {item.id!r}: points of a scanner are metric depth of a sensor; leave depth_kind out.")
+    pose = pose_of_frame(item.lidar_to_camera, index)
+    depth = depth_of_points(item.depth[index], pose, camera, scale_m=item.depth_scale or 1.0)
+    return depth if item.depth_backend is None else replace(depth, backend=item.depth_backend)
+
+
 def _stored_depth(item: Item, index: int) -> DepthMap:
+    if item.depth[index].suffix.lower() in POINT_SUFFIXES:
+        raise InputError(f"{item.depth[index]} holds points of a scanner; give lidar_to_camera with it.")
     depth = stored_depth(
         item.depth[index],
         kind=item.depth_kind,

@@ -24,8 +24,10 @@ from pipeline.ingest.files import (
 )
 from pipeline.ingest.item import BadItem, Item
 from pipeline.ingest.manifest import read_manifest, with_defaults
+from pipeline.ingest.point_files import POINT_SUFFIXES
 from pipeline.records.errors import InputError
 
+_SUFFIXES = DEPTH_SUFFIXES | POINT_SUFFIXES
 Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
 
 
@@ -169,10 +171,10 @@ def _item(name: str, frames: list[Path], defaults: Mapping[str, Any]) -> Item:
 def _by_stem(folder: Path) -> dict[str, list[Path]]:
     by_stem: dict[str, list[Path]] = {}
     for file in folder.iterdir():
-        if file.suffix.lower() in DEPTH_SUFFIXES:
+        if file.suffix.lower() in _SUFFIXES:
             by_stem.setdefault(file.stem, []).append(file)
     if not by_stem:
-        raise InputError(f"{folder} contains no depth files; supported suffixes: {', '.join(sorted(DEPTH_SUFFIXES))}.")
+        raise InputError(f"{folder} contains no depth files; supported suffixes: {', '.join(sorted(_SUFFIXES))}.")
     return by_stem
 
 

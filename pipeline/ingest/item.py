@@ -15,6 +15,7 @@ import numpy as np
 from pipeline.ingest.annotations import parse_claims, parse_each, parse_regions
 from pipeline.ingest.cameras import check_camera
 from pipeline.ingest.files import check_keys, is_video, may_be_recording
+from pipeline.ingest.lidar import LidarPose, lidar_poses
 from pipeline.records import Anchor, Claim, DepthKind, ScaleSource
 from pipeline.records.checks import finite_tuple, member, text
 from pipeline.records.errors import InputError, RecordError
@@ -57,6 +58,8 @@ class Item:
         depth_key: Name of the array in an npz or of the channel in an EXR.
         depth_backend: Name of the network that made the depth files, which chooses their noise model; None is
             ``file``, whose errors are those of the worst network measured.
+        lidar_to_camera: Where the depth files hold points of a scanner: the rigid matrix from its frame to the
+            camera's, or the path of a KITTI calibration; one for all frames or one per frame, see ``lidar_poses``.
         poses: Camera-to-world matrices 4 x 4 [m], one per frame, or none.
         timestamps_s: Times of images [s], one per frame, or none; a video has its own times.
         regions: Regions in JSON form, see ``parse_region``.
@@ -78,6 +81,7 @@ class Item:
     depth_invalid: tuple[float, ...] | None = None
     depth_key: str | None = None
     depth_backend: str | None = None
+    lidar_to_camera: tuple[LidarPose, ...] = ()
     poses: tuple[Matrix, ...] = ()
     timestamps_s: tuple[float, ...] = ()
     regions: tuple[Mapping[str, Any], ...] = ()
@@ -103,8 +107,10 @@ class Item:
             )
         if self.is_recording and self.timestamps_s:
             raise InputError(f"Item {self.id!r}, timestamps_s: a video or a capture has its own times; leave them out.")
-        for name in ("depth", "poses", "timestamps_s", "camera"):
+        for name in ("depth", "poses", "timestamps_s", "camera", "lidar_to_camera"):
             value = getattr(self, name)
+            if name == "lidar_to_camera" and len(value) == 1:
+                continue
             if not self.is_recording and isinstance(value, tuple) and value and len(value) != len(self.frames):
                 raise InputError(
                     f"Item {self.id!r}, {name}: {len(value)} given for {len(self.frames)} frames; give one per frame."
@@ -149,6 +155,8 @@ class Item:
                 given[key] = tuple(folder / path for path in _paths(given.get(key, ())))
             if isinstance(given.get("claims"), str):
                 given["claims"] = folder / given["claims"]
+            if "lidar_to_camera" in given:
+                given["lidar_to_camera"] = lidar_poses(given["lidar_to_camera"], folder)
             given["regions"] = parse_regions(_several(given.get("regions", ())), folder)
         except InputError as error:
             raise InputError(f"Item {item_id!r}: {error}") from None
@@ -256,6 +264,7 @@ _NORMALISERS = {
     # NaN never counts as depth, so naming it is harmless.
     "depth_invalid": lambda value: _numbers([number for number in _several(value) if number == number]),
     "depth_key": lambda value: text(value, "It"),
+    "lidar_to_camera": lidar_poses,
     "poses": lambda value: parse_each(value, _pose, "pose"),
     "timestamps_s": _numbers,
     "regions": lambda value: parse_regions(_several(value), Path()),

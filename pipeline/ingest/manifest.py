@@ -17,7 +17,7 @@ Row = tuple[str, Mapping[str, Any] | InputError]
 
 _TEXT_KEYS = frozenset(("id", "depth_kind", "scale_source", "depth_key", "depth_backend"))
 _PATHS_KEYS = frozenset(("frames", "depth"))
-_TEXT_OR_JSON_KEYS = frozenset(("question", "questions", "claims"))
+_TEXT_OR_JSON_KEYS = frozenset(("question", "questions", "claims", "lidar_to_camera"))
 
 
 def read_manifest(path: str | Path, defaults: Mapping[str, Any] | None = None) -> Iterator[Item | BadItem]:

@@ -21,6 +21,7 @@ from pipeline.ingest.expand import (
 )
 from pipeline.ingest.files import existing_path
 from pipeline.ingest.item import BadItem, Item
+from pipeline.ingest.lidar import with_absolute_paths
 from pipeline.ingest.manifest import count_items
 from pipeline.records import Scene
 from pipeline.records.errors import InputError
@@ -40,6 +41,7 @@ class FileSource:
         depth_invalid: Stored numbers that mean "no depth"; None is 0 for integers.
         depth_key: Name of the array in an npz or of the channel in an EXR.
         depth_backend: Name of the network that made the depth files; None is ``file``.
+        lidar_to_camera: Where depth files hold points of a scanner: its pose in the camera's frame, see ``Item``.
         camera: fx, fy, cx, cy [px] for items without a camera, with width and height if for another size.
         claims: Path of a JSON file of claims, see ``read_claims``, or its content.
         anchors: Known lengths and distances for items without their own, see ``Anchor.from_plain``.
@@ -62,6 +64,7 @@ class FileSource:
         depth_invalid: float | Sequence[float] | None = None,
         depth_key: str | None = None,
         depth_backend: str | None = None,
+        lidar_to_camera: Any = None,
         camera: Mapping[str, Any] | None = None,
         claims: str | Path | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         anchors: Sequence[Mapping[str, Any]] | None = None,
@@ -80,6 +83,7 @@ class FileSource:
             "depth_invalid": depth_invalid,
             "depth_key": depth_key,
             "depth_backend": depth_backend,
+            "lidar_to_camera": with_absolute_paths(lidar_to_camera),
             "camera": camera,
             "anchors": anchors,
         }

@@ -190,8 +190,10 @@ def _sampling(settings: IngestSettings) -> dict[str, Any]:
 
 
 def _check_counts(item: Item, count: int) -> None:
-    for name in ("depth", "poses", "camera"):
+    for name in ("depth", "poses", "camera", "lidar_to_camera"):
         value = getattr(item, name)
+        if name == "lidar_to_camera" and len(value) == 1:
+            continue
         if isinstance(value, tuple) and value and len(value) != count:
             raise InputError(
                 f"Item {item.id!r}, {name}: {len(value)} given for {count} frames sampled from "

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from io import BytesIO
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -49,3 +52,25 @@ def number_table(file: Path, columns: int, what: str) -> np.ndarray:
     if not numbers or len(numbers) % columns or any(map(math.isnan, numbers)):
         raise InputError(f"The {what} {file} holds {len(numbers)} numbers, not rows of {columns}; copy it again.")
     return np.array(numbers).reshape(-1, columns)
+
+
+def rows_of_lines(data: bytes, skipped: int, count: int, columns: Sequence[int]) -> np.ndarray:
+    """Chosen columns of lines that are not empty, float64 (count, len(columns)); what follows is not read.
+
+    Args:
+        data: Lines of numbers with blanks between them.
+        skipped: Lines before the first.
+        count: Number of lines.
+        columns: Numbers of the columns, counted from 0.
+
+    Raises:
+        EOFError: If there are fewer lines, or one is too short.
+        ValueError: If a chosen word is not a number.
+    """
+    rows = (words for line in BytesIO(data) if (words := line.split()))
+    found = [
+        [float(words[at]) for at in columns if at < len(words)] for words in islice(rows, skipped, skipped + count)
+    ]
+    if len(found) < count or any(len(row) < len(columns) for row in found):
+        raise EOFError
+    return np.array(found, dtype=np.float64).reshape(-1, len(columns))

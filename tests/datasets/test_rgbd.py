@@ -207,7 +207,7 @@ test_a_damaged_frame_is_skipped_with_a_plain_reason = skipping(
     [
         (lambda file: file.write_bytes(b"no image"), "not an image that can be read"),
         (lambda file: write_png(file, np.zeros((HEIGHT, WIDTH))), "the depth of no pixel"),
-        (lambda file: write_png(file, np.ones((6, 8))), "they must agree"),
+        (lambda file: write_png(file, np.ones((8, 6))), "another ratio of its sides; they must agree"),
         (lambda file: np.save(file.with_name(PREDICTED), np.ones((3, 4, 5), np.float32)), "not float depth"),
         (lambda file: file.with_name(PREDICTED).write_bytes(b"none"), "cannot be read as an array"),
     ],

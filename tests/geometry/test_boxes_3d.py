@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from pipeline.geometry.boxes_3d import (
     box_iou_3d,
+    box_outline,
     oriented_box,
     points_in_box,
     project_box,
@@ -158,6 +160,43 @@ def test_the_box_of_the_image_around_a_box_in_space(box: Box3D, expected: tuple 
     camera = Camera(100, 100, 99.5, 74.5, 200, 150)
     found = project_box(box, camera)
     assert found == (None if expected is None else pytest.approx(expected))
+
+
+@given(st.tuples(st.floats(-4, 4), st.floats(-3, 3), st.floats(-1, 6)), st.tuples(*(st.floats(0.3, 4),) * 3), angles)
+def test_the_outline_is_that_of_the_rays_that_meet_the_box(
+    center: tuple[float, float, float], size: tuple[float, float, float], angle: tuple[float, float, float]
+) -> None:
+    box, camera = Box3D(center, size, angle), Camera(40, 50, 30, 22, 64, 48)
+    v, u = np.mgrid[:48, :64].reshape(2, -1)
+    rays = np.stack(((u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, np.ones(u.size)), axis=1)
+    enter, leave = ray_intervals(rays, box)
+    if (enter == 0).any():
+        # The camera is inside.
+        assert not len(box_outline(box, camera))
+        return
+    meets = np.nan_to_num(leave) > 0.06
+    outline = box_outline(box, camera)
+    drawn = np.zeros((48, 64), np.uint8)
+    if len(outline):
+        assert (outline >= -0.5).all() and (outline <= (63.5, 47.5)).all()
+        cv2.fillConvexPoly(drawn, np.round(outline * 16).astype(np.int32), 1, shift=4)
+    found, square = meets.reshape(48, 64).astype(np.uint8), np.ones((3, 3), np.uint8)
+    # Pixels at the outline may be either.
+    assert (found <= cv2.dilate(drawn, square)).all()
+    assert (cv2.erode(drawn, square) <= cv2.dilate(found, square)).all()
+
+
+def test_an_outline_is_cut_by_the_image_and_not_its_corners_pushed_to_the_edge() -> None:
+    # A wall along the left side, from before the camera to 8 m: its near end lies far outside, to the left and below.
+    box, camera = Box3D((-2, 1, 4.5), (0.2, 1, 7)), Camera(100, 100, 49.5, 39.5, 100, 80)
+    outline = box_outline(box, camera)
+    assert outline[:, 0].min() == -0.5 and outline[:, 0].max() == pytest.approx(49.5 - 100 * 1.9 / 8)
+    # Its right face, x = -1.9, leaves the image where z is 3.8; its lower edge is 1.5 m below the camera there.
+    assert outline[:, 1].max() == pytest.approx(39.5 + 100 * 1.5 / 3.8)
+    behind = box_outline(Box3D((-2, 1, 0), (0.2, 1, 16)), camera)
+    assert behind[:, 1].max() == pytest.approx(39.5 + 100 * 1.5 / 3.8) and behind[:, 0].max() < 30
+    assert not len(box_outline(Box3D((0, 0, -5), (1, 1, 1)), camera))
+    assert not len(box_outline(Box3D((9, 0, 5), (1, 1, 1)), camera))
 
 
 def surface(box: Box3D, faces: tuple[tuple[int, int], ...], count: int = 400) -> np.ndarray:

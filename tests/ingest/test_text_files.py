@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.ingest.text_files import number_table
+from pipeline.ingest.text_files import number_table, rows_of_lines
 from pipeline.records.errors import InputError
 
 
@@ -27,3 +27,15 @@ def test_what_is_no_table_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "table.txt").write_text(content, encoding="utf-8")
     with pytest.raises(InputError, match=r"The table .*table\.txt"):
         number_table(tmp_path / "table.txt", 3, "table")
+
+
+def test_chosen_columns_of_lines_are_read_in_their_order() -> None:
+    data = b"skipped\n\n 1 2 3\r\n4\t5 6 7\nnot read\n"
+    assert rows_of_lines(data, 1, 2, (2, 0)).tolist() == [[3, 1], [6, 4]]
+    assert rows_of_lines(b"", 0, 0, (0, 1, 2)).shape == (0, 3)
+
+
+@pytest.mark.parametrize("data", [b"", b"1 2 3\n", b"1 2 3\n1 2\n"])
+def test_lines_that_are_missing_are_told(data: bytes) -> None:
+    with pytest.raises(EOFError):
+        rows_of_lines(data, 0, 2, (0, 2))

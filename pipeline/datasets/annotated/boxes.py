@@ -10,8 +10,7 @@ import numpy as np
 
 from pipeline.datasets.annotated.ground_truth import AnnotatedImage
 from pipeline.datasets.annotated.objects import AnnotatedObject
-from pipeline.geometry.backprojection import project
-from pipeline.geometry.boxes_3d import rotation_angles
+from pipeline.geometry.boxes_3d import box_outline, rotation_angles
 from pipeline.geometry.regions import boxes_gap
 from pipeline.records import Box, Box3D, Camera
 
@@ -19,8 +18,6 @@ from pipeline.records import Box, Box3D, Camera
 _DEPTH_SHARE = 0.02
 # The hiding object's outline covers at least this share of the hidden one's.
 _COVERED_SHARE = 0.25
-# All corners of a box must lie at least this far in front of the camera [m].
-_NEAREST_M = 0.05
 
 
 def box_in_camera(center_m: np.ndarray, size_m: np.ndarray, rotation: np.ndarray) -> Box3D:
@@ -46,16 +43,15 @@ def _triple(values: np.ndarray) -> tuple[float, float, float]:
 
 
 def projected_box(box: Box3D, camera: Camera) -> Box | None:
-    """The 2D box around a box in space, cut off at the image's edges.
+    """The 2D box around the outline of a box in space, as far as the image shows it.
 
     Returns:
-        (left, top, right, bottom) [px], or None where it lies outside, or a corner of it is not in front.
+        (left, top, right, bottom) [px], or None where the image shows nothing of it, or the camera is inside it.
     """
-    corners = box.corners_m
-    if corners[:, 2].min() < _NEAREST_M:
+    pixels = box_outline(box, camera) + 0.5
+    if not len(pixels):
         return None
-    pixels = project(corners, camera) + 0.5
-    low, high = np.maximum(pixels.min(axis=0), 0), np.minimum(pixels.max(axis=0), (camera.width, camera.height))
+    low, high = pixels.min(axis=0), pixels.max(axis=0)
     if (high - low).min() <= 1:
         return None
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
@@ -109,10 +105,7 @@ def occlusions_of_boxes(
 
 
 def _outline(item: AnnotatedObject, camera: Camera) -> np.ndarray | None:
-    """Convex outline of a box in the image, float32 (N, 1, 2); None where a corner is not in front of the camera."""
+    """Convex outline of a box within the image, float32 (N, 1, 2); None where the image shows nothing of it."""
     assert item.box_3d is not None
-    corners = item.box_3d.corners_m
-    if corners[:, 2].min() < _NEAREST_M:
-        return None
-    outline: np.ndarray = cv2.convexHull(project(corners, camera).astype(np.float32))
-    return outline
+    outline = box_outline(item.box_3d, camera)
+    return outline.astype(np.float32)[:, None] if len(outline) else None

@@ -17,9 +17,10 @@ import numpy as np
 
 from pipeline.geometry.backprojection import back_project
 from pipeline.geometry.projections import moved, rasterised, split_projection
-from pipeline.ingest.depth_files import read_depth
+from pipeline.ingest.depth_files import fitted_depth, read_depth
 from pipeline.ingest.images import read_image
 from pipeline.ingest.point_files import read_points
+from pipeline.ingest.resampling import same_aspect, size_of
 from pipeline.ingest.text_files import text_lines
 from pipeline.records import Camera, DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.errors import InputError
@@ -143,11 +144,17 @@ def _found(folder: Path, pattern: Any) -> list[Path]:
         raise InputError(f"{folder} must name its files by a pattern within the folder, not {pattern!r}.") from None
 
 
-def read_frame(files: FrameFiles) -> Frame:
+def read_frame(files: FrameFiles, *, any_size: bool = False) -> Frame:
     """Read one frame with its sensor's depth.
 
+    Args:
+        files: Its files.
+        any_size: Whether depth may be of another size than the image; it then takes the nearest pixel, and its
+            sampling tells how many pixels one measurement covers.
+
     Raises:
-        InputError: If a file is missing or damaged, or the description lacks what its encoding needs.
+        InputError: If a file is missing or damaged, the description lacks what its encoding needs, or depth has
+            another size or, where it may, another ratio of width to height than the image.
     """
     rgb = read_image(files.color)
     height, width = rgb.shape[:2]
@@ -158,9 +165,14 @@ def read_frame(files: FrameFiles) -> Frame:
         depth_m, valid = _decoded(files)
         if "camera" in files.description["depth"]:
             depth_m, valid = _registered(files, depth_m, valid, camera)
-        if depth_m.shape != (height, width):
-            raise InputError(f"{files.depth} has {depth_m.shape} px, its image {(height, width)}; they must agree.")
+        if depth_m.shape != (height, width) and not (any_size and same_aspect(size_of(depth_m), (width, height))):
+            cause = ", and another ratio of its sides" if any_size else ""
+            raise InputError(
+                f"{files.depth} has {depth_m.shape} px, its image {(height, width)}{cause}; they must agree, "
+                "unless the description gives depth a camera of its own."
+            )
     depth = DepthMap(depth_m, valid, DepthKind.METRIC, ScaleSource.SENSOR, backend="file")
+    depth = fitted_depth(depth, (width, height))
     pose = None if files.pose is None else _pose(files.folder / str(files.description["poses"]), files.pose)
     return Frame(rgb, camera, pose=pose, given_depth=depth, name=files.name)
 

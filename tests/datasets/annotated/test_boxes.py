@@ -17,7 +17,12 @@ def test_a_box_is_projected_and_cut_off() -> None:
     # It ends at x = -1, seen farthest right on its far face at z = 6.
     cut = projected_box(Box3D((-2, 0, 5), (2, 1, 2)), CAMERA)
     assert cut == pytest.approx((0, 35, 80 - 200 / 6, 85))
+    # The camera is inside; the box is seen only from the side that is behind the camera.
     assert projected_box(Box3D((0, 0, 0.5), (2, 1, 2)), CAMERA) is None
+    assert projected_box(Box3D((0, 0, -1.5), (2, 1, 2)), CAMERA) is None
+    # A wall at the left that goes on behind the camera: it ends 2 m below the camera at z = 5, where the image ends.
+    wall = projected_box(Box3D((-2.1, 1, 4), (0.2, 1, 16)), CAMERA)
+    assert wall == pytest.approx((0, 60 + 100 / 12, 80 - 400 / 12, 60 + 200 * 1.5 / 5))
     assert projected_box(Box3D((50, 0, 5), (2, 1, 2)), CAMERA) is None
 
 

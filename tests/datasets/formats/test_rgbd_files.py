@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from rgbd_boards import CAMERA, POSES, boards_m, save_boards
 
 from pipeline.datasets.formats.rgbd_files import find_frames, read_frame, read_poses
@@ -38,6 +39,23 @@ def test_depth_of_a_second_camera_is_moved_into_the_image(tmp_path: Path) -> Non
     u, v = round(159.5 + 300 * x_m), round(119.5 + 300 * y_m)
     assert depth.values[v, u] == pytest.approx(1.0, abs=1e-5)
     assert set(np.round(depth.values[depth.valid], 3).tolist()) == {1.0, 1.75, 3.75}
+
+
+def test_depth_of_another_size_is_resampled_where_it_may_be(tmp_path: Path) -> None:
+    save_boards(tmp_path, "scaled")
+    (files,) = find_frames(tmp_path, {})
+    stored = np.array(Image.open(files.depth))
+    # Every second pixel of the depth, as of a sensor of half the resolution.
+    Image.fromarray(stored[1::2, ::2]).save(files.depth)
+    with pytest.raises(InputError, match=r"has \(120, 160\) px, its image \(240, 320\); they must agree"):
+        read_frame(files)
+    depth = read_frame(files, any_size=True).given_depth
+    assert depth is not None and depth.shape == (240, 320)
+    assert (depth.sampling.width_px, depth.sampling.height_px, depth.sampling.is_scattered) == (2, 2, False)
+    assert np.allclose(depth.values, np.repeat(np.repeat(boards_m()[1::2, ::2], 2, axis=0), 2, axis=1), atol=1e-3)
+    Image.fromarray(stored[:, ::2]).save(files.depth)
+    with pytest.raises(InputError, match="another ratio of its sides"):
+        read_frame(files, any_size=True)
 
 
 def test_a_trajectory_is_read_and_a_damaged_one_refused(tmp_path: Path) -> None:
