@@ -19,6 +19,7 @@ from pipeline.datasets.formats.points import moved, rasterised, read_points, spl
 from pipeline.datasets.formats.sequences import text_lines
 from pipeline.geometry.backprojection import back_project
 from pipeline.ingest.depth_files import read_depth
+from pipeline.ingest.files import natural_key
 from pipeline.ingest.images import read_image
 from pipeline.records import Camera, DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.errors import InputError
@@ -137,7 +138,7 @@ def _frames_of(folder: Path, described: Mapping[str, Any]) -> list[FrameFiles]:
 
 def _found(folder: Path, pattern: Any) -> list[Path]:
     try:
-        return sorted(folder.glob(pattern))
+        return sorted(folder.glob(pattern), key=lambda file: [natural_key(Path(part)) for part in file.parts])
     except (TypeError, AttributeError, ValueError, NotImplementedError):
         raise InputError(f"{folder} must name its files by a pattern within the folder, not {pattern!r}.") from None
 
