@@ -15,7 +15,7 @@ IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".
 VIDEO_SUFFIXES = frozenset(
     (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".wmv", ".flv", ".3gp", ".h264")
 )
-MANIFEST_SUFFIXES = frozenset((".jsonl", ".csv", ".parquet"))
+MANIFEST_SUFFIXES = frozenset((".jsonl", ".csv", ".tsv", ".parquet"))
 
 
 def is_image(path: Path) -> bool:
