@@ -165,7 +165,7 @@ def _not_missing(text: str) -> str:
 def _quote(value: str) -> str:
     """Hydra's double-quoted form, in which a backslash has a meaning only before a quote."""
     escaped = re.sub(r'(\\*)(")', lambda match: match[1] * 2 + '\\"', value)
-    escaped = re.sub(r"(\\+)$", lambda match: match[1] * 2, escaped)
+    escaped = re.sub(r"(\\+)\Z", lambda match: match[1] * 2, escaped)
     # OmegaConf would interpolate ${...} within a text.
     escaped = re.sub(r"(\\*)\$\{", lambda match: match[1] * 2 + "\\${", escaped)
     return f'"{escaped}"'
