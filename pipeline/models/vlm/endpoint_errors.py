@@ -99,10 +99,10 @@ def _said(error: openai.APIStatusError) -> str:
     body = error.body
     if isinstance(body, str):
         return body if is_prose(body) else error.message
-    for name in ("message", "detail", "msg", "error") if isinstance(body, Mapping) else ():
-        if body.get(name):
-            return str(body[name])
-    return error.message
+    if not isinstance(body, Mapping):
+        return error.message
+    says = (body.get(name) for name in ("message", "detail", "msg", "error"))
+    return next((str(one) for one in says if one), error.message)
 
 
 def client_retries(request: Any) -> int:
