@@ -13,6 +13,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.lib import format as npy_format
 
+from pipeline.geometry.far import is_infinity
 from pipeline.geometry.scattered import copied_px, depth_of_returns, resized_returns, single_returns
 from pipeline.ingest.files import decoding, existing_file, suggestion
 from pipeline.ingest.images import open_image
@@ -49,7 +50,8 @@ def read_depth(
         scale: Metres (or units) per stored number; required for integers of kind ``metric``, else 1.
         key: Name of the array in an npz or of the channel in an EXR.
         invalid: Stored numbers that mean "no depth"; None is 0 for integers, nothing for floats. Numbers that are not
-            finite as float32, stored or scaled, never count.
+            finite as float32, stored or scaled, never count, nor do those that stand for infinity; see
+            ``pipeline.geometry.far``.
         size: (width, height) [px] of the upright image; depth of another size is resampled, by the nearest pixel if a
             sensor measured it, otherwise linearly between valid pixels.
         quarter_turn: Whether the image's EXIF orientation exchanged its width and height.
@@ -78,6 +80,13 @@ def read_depth(
     with np.errstate(over="ignore"):
         values = (np.where(valid, stored, 0) * (1.0 if scale is None else scale)).astype(np.float32)
     valid &= np.isfinite(values)
+    if kind is not DepthKind.DISPARITY_AFFINE:
+        sky = is_infinity(values, valid, is_metric=kind is DepthKind.METRIC)
+        if sky.any():
+            logger.info(
+                "%s has no depth at %d pixels: %g stands for infinity.", file.name, sky.sum(), values[sky].max()
+            )
+            valid &= ~sky
     measured = scale_source is ScaleSource.SENSOR
     returns = single_returns(values, valid) if measured else None
     copied = copied_px(values, valid)

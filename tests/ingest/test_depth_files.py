@@ -130,6 +130,27 @@ def test_depth_of_other_programs_is_read(shared_dir, name, scale):
     assert read_depth(file, scale=scale, **SENSOR).values.shape == (60, 80)
 
 
+@pytest.mark.parametrize(
+    ("settings", "sky", "is_depth"),
+    [
+        (SENSOR, 1e10, False),
+        (SENSOR, 65504.0, False),
+        (SENSOR, 3e38, False),
+        (SENSOR, 90.0, True),
+        (RELATIVE, 1e10, False),
+        (RELATIVE, 90.0, True),
+        ({"kind": "scale_invariant", "scale_source": "none"}, 1e5, False),
+        ({"kind": "disparity_affine", "scale_source": "none"}, 1e10, True),
+    ],
+)
+def test_a_number_that_stands_for_infinity_is_no_depth(tmp_path, settings, sky, is_depth):
+    stored = np.linspace(1, 5, 48, dtype=np.float32).reshape(6, 8)
+    stored[:3] = sky
+    np.save(tmp_path / "depth.npy", stored)
+    assert read_depth(tmp_path / "depth.npy", **settings).valid[:3].all() == is_depth
+    assert read_depth(tmp_path / "depth.npy", **settings).valid[3:].all()
+
+
 def test_stored_numbers_can_be_declared_invalid(tmp_path):
     np.save(tmp_path / "depth.npy", MILLIMETRES)
     depth = read_depth(tmp_path / "depth.npy", **SENSOR, scale=0.001, invalid=(65535, 1))
