@@ -228,7 +228,7 @@ def _read_pfm(file: Path, _key: str | None) -> np.ndarray:
         raise InputError(f"{file} is a PFM of three channels; save the depth with one channel (Pf).")
     order = "<" if header[4].startswith(b"-") else ">"
     pixels = _pixels(file, data[header.end() :], np.dtype(order + "f4"), int(header[2]), int(header[3]))
-    return pixels[::-1]
+    return pixels[::-1].copy()
 
 
 def _read_bytes(file: Path) -> bytes:

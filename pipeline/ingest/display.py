@@ -42,7 +42,7 @@ def shown(rgb: np.ndarray, matrix: Sequence[int] | None = None, pixel_aspect: fl
     squared = _square_pixels(rgb, pixel_aspect)
     turned = squared.swapaxes(0, 1) if a == 0 else squared
     across, down = (a, d) if a else (c, b)
-    return np.ascontiguousarray(turned[::down, ::across])
+    return turned[::down, ::across].copy()
 
 
 def orientation(matrix: Sequence[int] | None) -> tuple[int, int, int, int]:
