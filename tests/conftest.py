@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -118,6 +118,9 @@ def video(tmp_path: Path) -> Callable[..., Path]:
         rotation_deg: int = 0,
         step: float = 20,
         gop: int = 5,
+        matrix: Sequence[int] | None = None,
+        pixel_aspect: Fraction | None = None,
+        b_frames: int = 0,
     ) -> Path:
         import av
 
@@ -125,10 +128,14 @@ def video(tmp_path: Path) -> Callable[..., Path]:
         with av.open(str(path), "w") as container:
             stream = container.add_stream(codec, rate=10)
             stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-            stream.options = {"g": str(gop)}
+            stream.options = {"g": str(gop)} | ({"bf": str(b_frames)} if b_frames else {})
             stream.codec_context.time_base = Fraction(1, 1000)
             if rotation_deg:
                 stream.set_display_rotation(rotation_deg)
+            if matrix is not None:
+                stream.set_display_matrix(list(matrix))
+            if pixel_aspect is not None:
+                stream.sample_aspect_ratio = stream.codec_context.sample_aspect_ratio = pixel_aspect
             for index, time_ms in enumerate(times_ms):
                 rgb = np.full((48, 64, 3), 10 + index * step, np.uint8)
                 rgb[:12, :16] = 255

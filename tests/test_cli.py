@@ -260,3 +260,23 @@ def test_verbose_shows_the_traceback(command_line: CommandLine, arguments: tuple
     assert done.returncode == 2
     assert "Traceback" in done.stderr
     assert done.stderr.rstrip().splitlines()[-1].startswith("Error: ")
+
+
+def test_a_folder_is_run_to_its_end_and_counts_what_cannot_be_read(command_line: CommandLine, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("good.png", "noending", "torn.png", "raw.dng", "clip.mp4", "depth.npy"):
+        (folder / name).write_bytes((tmp_path / ("torn.png" if name == "torn.png" else "photo.png")).read_bytes())
+    (folder / "notes.txt").write_text("A note.")
+    settings = ("depth=none", "claims=claims.json", "output_dir=out", *LIGHT)
+    done = command_line("verify", "input=photos", *settings)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "Not read, because they are no images: notes.txt." in done.stderr
+    failures = [json.loads(line) for line in (tmp_path / "out/failures.jsonl").read_text().splitlines()]
+    assert [failure["item_id"] for failure in failures] == ["clip.mp4", "depth.npy", "raw.dng", "torn"]
+    assert all(failure["reason"] in done.stdout for failure in failures)
+    assert {result.item_id for result in results_in(tmp_path / "out")} == {"good", "noending"}
+    scene = command_line("verify", "input=photos/*", "input.frames_are=scene", *settings)
+    assert (scene.returncode, scene.stderr.count("Error: ")) == (2, 1)
+    assert "The scene would lack a frame" in scene.stderr

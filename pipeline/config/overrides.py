@@ -110,6 +110,8 @@ def _flag(argument: str, following: Iterator[str]) -> list[str]:
 
 
 def _override(key: str, value: str, sweep: bool) -> list[str]:
+    if value.strip("'\" ") == "???" and key.lstrip("+") != "question":
+        raise ConfigError(f"{key}=??? gives no value, because ??? stands for a missing one; type a value.")
     values = value.split(",") if sweep else [value]
     if key == "input" and not all(name in options_of("input") for name in values):
         return ["input=auto", f"input.path={_quoted(value, sweep, 'input.path')}"]
@@ -118,7 +120,7 @@ def _override(key: str, value: str, sweep: bool) -> list[str]:
     if key == "output_dir" and not value.strip("'\" "):
         raise ConfigError("output_dir= is empty; name a folder, or leave it out.")
     if key.lstrip("+") == "question" and value != "null":
-        return [f"{key}={_quote(value)}"]
+        return [f"{key}={_quote(_not_missing(value))}"]
     if key.lstrip("+") == "questions" and value != "null":
         if not _LIST.match(value):
             raise ConfigError(f"questions={value} is not a list; type questions=[...], or question=... for one.")
@@ -152,13 +154,18 @@ def _parsed(key: str, value: str) -> Override | None:
 def _quoted_list(value: str) -> str:
     """The list with each item in Hydra's quotes; commas within typed quotes separate nothing."""
     items = (match[1] or match[2] or match[3] or "" for match in _PART.finditer(value[1:-1]))
-    return f"[{','.join(_quote(item) for item in items if item.strip())}]"
+    return f"[{','.join(_quote(_not_missing(item)) for item in items if item.strip())}]"
+
+
+def _not_missing(text: str) -> str:
+    """The text, with a blank after OmegaConf's sign of a missing value; blanks around questions do not count."""
+    return f"{text} " if text == "???" else text
 
 
 def _quote(value: str) -> str:
     """Hydra's double-quoted form, in which a backslash has a meaning only before a quote."""
     escaped = re.sub(r'(\\*)(")', lambda match: match[1] * 2 + '\\"', value)
-    escaped = re.sub(r"(\\+)$", lambda match: match[1] * 2, escaped)
+    escaped = re.sub(r"(\\+)\Z", lambda match: match[1] * 2, escaped)
     # OmegaConf would interpolate ${...} within a text.
     escaped = re.sub(r"(\\*)\$\{", lambda match: match[1] * 2 + "\\${", escaped)
     return f'"{escaped}"'

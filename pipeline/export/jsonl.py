@@ -6,6 +6,7 @@ import json
 import logging
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from pipeline.export.files import make_folder
 from pipeline.export.line_file import LineFile, numbered_lines
@@ -27,7 +28,8 @@ class ResultWriter(AbstractContextManager["ResultWriter"]):
         folder: Where to write; created if needed.
         resume: Whether to append to the files of an earlier run; otherwise these are renamed to
             ``results.previous.jsonl`` and ``failures.previous.jsonl``. Processes that write to the same folder at the
-            same time must resume.
+            same time must resume. Lines that name an item but hold no whole result are taken out, with a warning; the
+            file as it was stays as ``results.previous.jsonl``.
 
     Raises:
         ExportError: If the folder or its files cannot be written.
@@ -38,6 +40,8 @@ class ResultWriter(AbstractContextManager["ResultWriter"]):
         make_folder(self.folder)
         self._results = LineFile(self.folder / RESULTS_NAME, resume)
         try:
+            if resume and (stubs := self._results.drop(_is_stub)):
+                logger.warning("Taken out of %s, because they hold no whole result: %d lines.", self.path, stubs)
             self._failures = LineFile(self.folder / FAILURES_NAME, resume)
         except ExportError:
             self._results.close()
@@ -80,8 +84,12 @@ class ResultWriter(AbstractContextManager["ResultWriter"]):
         for number, line in numbered_lines(self.path):
             try:
                 entry = json.loads(line)
+                is_whole = _is_whole(entry)
+            except (ValueError, RecursionError):
+                is_whole = False
+            if is_whole and isinstance(entry["question"], str | None):
                 finished.add((str(entry["item_id"]), entry["question"]))
-            except (ValueError, KeyError, TypeError, RecursionError):
+            else:
                 logger.warning("Line %d of %s is not a result and is skipped.", number, self.path)
         return finished
 
@@ -93,3 +101,18 @@ class ResultWriter(AbstractContextManager["ResultWriter"]):
     def __exit__(self, *_: object) -> None:
         """Close both files."""
         self.close()
+
+
+def _is_whole(entry: Any) -> bool:
+    """Whether a line's value has what every result has: its frames, an answer or null, and verdicts."""
+    if not isinstance(entry, dict) or not {"item_id", "question", "frames", "answer", "verdicts"} <= entry.keys():
+        return False
+    return isinstance(entry["verdicts"], list) and isinstance(entry["frames"], list) and bool(entry["frames"])
+
+
+def _is_stub(line: bytes) -> bool:
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(entry, dict) and "item_id" in entry and not _is_whole(entry)

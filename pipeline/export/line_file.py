@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -79,6 +80,34 @@ class LineFile:
             if written < len(data):
                 os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
                 raise OSError("no space for a whole line")
+
+    def drop(self, unwanted: Callable[[bytes], bool]) -> int:
+        """Take lines out of the file, and keep a copy of the file as it was if there are any.
+
+        Args:
+            unwanted: Whether a line is to go.
+
+        Returns:
+            How many lines went.
+
+        Raises:
+            ExportError: If the file cannot be read or written.
+        """
+        with write_errors(self.path), locked(self._descriptor):
+            # A device has no end.
+            lines = self.path.read_bytes().split(b"\n")[:-1] if self.path.is_file() else []
+            unwanted_at = [index for index, line in enumerate(lines) if unwanted(line)]
+            if not unwanted_at:
+                return 0
+            first = unwanted_at[0]
+            shutil.copyfile(self.path, self.path.with_suffix(f".previous{self.path.suffix}"))
+            # The same file as before, because other processes have it open.
+            os.ftruncate(self._descriptor, sum(len(line) + 1 for line in lines[:first]))
+            gone = set(unwanted_at)
+            data = b"".join(line + b"\n" for index, line in enumerate(lines[first:], first) if index not in gone)
+            if os.write(self._descriptor, data) < len(data):
+                raise OSError("no space for the lines that stay")
+        return len(unwanted_at)
 
     def close(self) -> None:
         """Close the file; closing twice does nothing."""

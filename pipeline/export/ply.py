@@ -15,10 +15,11 @@ import numpy as np
 from pipeline.export.files import replacing
 from pipeline.export.palette import region_colours
 from pipeline.geometry.backprojection import back_project
+from pipeline.geometry.far import end_of_scene
 from pipeline.records import DepthKind, DepthMap, Origin, Region, Result, Scene
 
 _FARTHEST = 2.0
-"""Points beyond this multiple of the 98th percentile of a frame's depth are dropped as sensor errors."""
+"""Points beyond this multiple of the 98th percentile of a scene's depth are dropped as sensor errors."""
 
 _PROPERTIES = {
     **dict.fromkeys(("x", "y", "z"), ("float", "<f4")),
@@ -76,8 +77,9 @@ def coloured_points(scene: Scene, result: Result, max_points: int) -> ColouredPo
     """The points of the scene, thinned evenly and deterministically.
 
     Points whose depth is more than twice the 98th percentile of their frame are dropped, because a few sensor outliers
-    would make the scene tiny in a viewer. Frames with a pose and metric depth are merged in the world frame. Without
-    such frames, only the first one whose depth has shape is used, in its own camera frame.
+    would make the scene tiny in a viewer; so is the sky, behind a gap that no scene has. Frames with a pose and metric
+    depth are merged in the world frame. Without such frames, only the first one whose depth has shape is used, in its
+    own camera frame.
 
     Args:
         scene: Frames and depth.
@@ -119,12 +121,13 @@ def coloured_points(scene: Scene, result: Result, max_points: int) -> ColouredPo
 
 
 def _without_outliers(depth: DepthMap) -> np.ndarray:
-    """Valid pixels of depth with shape, without outliers far behind the scene, bool (H, W)."""
+    """Valid pixels of depth with shape, without sky and outliers far behind the scene, bool (H, W)."""
     if not depth.valid.any():
         return depth.valid
+    kept = depth.valid & (depth.values <= end_of_scene(depth.values[depth.valid]))
     with np.errstate(over="ignore"):
-        farthest = _FARTHEST * np.percentile(depth.values[depth.valid], 98)
-    near_enough: np.ndarray = depth.valid & (depth.values <= farthest)
+        farthest = _FARTHEST * np.percentile(depth.values[kept], 98)
+    near_enough: np.ndarray = kept & (depth.values <= farthest)
     return near_enough
 
 

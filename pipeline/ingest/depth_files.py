@@ -14,10 +14,12 @@ from typing import IO, Any
 import numpy as np
 from numpy.lib import format as npy_format
 
+from pipeline.geometry.far import is_infinity
 from pipeline.geometry.scattered import copied_px, depth_of_returns, resized_returns, single_returns
 from pipeline.ingest.files import decoding, existing_file, suggestion
 from pipeline.ingest.images import open_image
 from pipeline.ingest.resampling import Size, resize_depth, resize_nearest, same_aspect, size_of
+from pipeline.ingest.tiff_depth import read_tiff
 from pipeline.records import DepthKind, DepthMap, Sampling, ScaleSource
 from pipeline.records.checks import member
 from pipeline.records.errors import InputError
@@ -81,7 +83,8 @@ def stored_depth(
         scale: Metres (or units) per stored number; required for integers of kind ``metric``, else 1.
         key: Name of the array in an npz or of the channel in an EXR.
         invalid: Stored numbers that mean "no depth"; None is 0 for integers, nothing for floats. Numbers that are not
-            finite as float32, stored or scaled, never count.
+            finite as float32, stored or scaled, never count, nor do those that stand for infinity; see
+            ``pipeline.geometry.far``.
 
     Returns:
         The depth map at its own resolution, with backend ``file`` and its sampling. Of a scanner's returns that were
@@ -107,6 +110,13 @@ def stored_depth(
     with np.errstate(over="ignore"):
         values = (np.where(valid, stored, 0) * (1.0 if scale is None else scale)).astype(np.float32)
     valid &= np.isfinite(values)
+    if kind is not DepthKind.DISPARITY_AFFINE:
+        sky = is_infinity(values, valid, is_metric=kind is DepthKind.METRIC)
+        if sky.any():
+            logger.info(
+                "%s has no depth at %d pixels: %g stands for infinity.", file.name, sky.sum(), values[sky].max()
+            )
+            valid &= ~sky
     depth = _sampled(values, valid, kind, scale_source, file)
     if not depth.valid.any():
         raise InputError(
@@ -177,11 +187,23 @@ def _check_count(file: Path, count: int) -> None:
         raise InputError(f"{file} declares {count} values, more than {MAX_VALUES}; save smaller depth.")
 
 
+# A comment counts as the line break that ends it, as in the reference implementation (libnetpbm's pm_getc).
+_COMMENT = rb"#[^\r\n]*[\r\n]"
+_PGM = re.compile(rb"(P[25])" + (rb"(?:\s|" + _COMMENT + rb")+(\d+)") * 3 + rb"(?:\s|" + _COMMENT + rb")")
+# What writers put before the raster against the format: a line break of two characters, a comment behind the maximum.
+_BEFORE_RASTER = re.compile(rb"(?:(?<=\r)\n)?(?:" + _COMMENT + rb")*")
+
+
 def _read_image(file: Path, _key: str | None) -> np.ndarray:
     with open_image(file) as image:
         if image.mode not in ("L", "I", "F") and not image.mode.startswith("I;16"):
             raise InputError(f"{file} has mode {image.mode}, not one number per pixel; save it with one channel.")
         return np.array(image)
+
+
+def _read_tiff(file: Path, key: str | None) -> np.ndarray:
+    stored = read_tiff(file, MAX_VALUES)
+    return _read_image(file, key) if stored is None else stored
 
 
 def _read_numpy(file: Path, _key: str | None) -> np.ndarray:
@@ -223,13 +245,25 @@ def _choose(file: Path, names: list[str], key: str | None, preferred: str) -> st
 
 
 def _read_pgm(file: Path, _key: str | None) -> np.ndarray:
+    """The numbers of a PGM as they are stored; see https://netpbm.sourceforge.net/doc/pgm.html."""
     # PIL would stretch values with a maximum below 65535 to the full range.
     data = _read_bytes(file)
-    header = re.match(rb"P5\s+(?:#[^\n]*\n\s*)*(\d+)\s+(\d+)\s+(\d+)\s", data)
-    if header is None:
-        raise InputError(f"{file} has no binary PGM header (P5); save it as PNG.")
-    width, height, highest = (int(number) for number in header.groups())
-    return _pixels(file, data[header.end() :], np.dtype(">u2" if highest > 255 else "u1"), width, height)
+    header = _PGM.match(data)
+    width, height, highest = map(int, header.groups()[1:]) if header else (0, 0, 0)
+    if header is None or not 0 < highest < 65536:
+        raise InputError(f"{file} has no PGM header (P5 or P2, width, height, maximum to 65535); save it as PNG.")
+    _check_count(file, width * height)
+    if header[1] == b"P2":
+        numbers = re.sub(_COMMENT, b" ", data[header.end() :]).split(None, width * height)[: width * height]
+        if len(numbers) < width * height:
+            raise InputError(f"{file} is cut off: it has {len(numbers)} numbers for {width} x {height} px.")
+        return np.array([int(number) for number in numbers], np.int64).reshape(height, width)
+    dtype, start = np.dtype(">u2" if highest > 255 else "u1"), header.end()
+    # The size of the file tells whether the raster begins behind it.
+    before = _BEFORE_RASTER.match(data, start)
+    if before and len(data) - before.end() == width * height * dtype.itemsize:
+        start = before.end()
+    return _pixels(file, data[start:], dtype, width, height)
 
 
 def _read_pfm(file: Path, _key: str | None) -> np.ndarray:
@@ -242,7 +276,7 @@ def _read_pfm(file: Path, _key: str | None) -> np.ndarray:
         raise InputError(f"{file} is a PFM of three channels; save the depth with one channel (Pf).")
     order = "<" if header[4].startswith(b"-") else ">"
     pixels = _pixels(file, data[header.end() :], np.dtype(order + "f4"), int(header[2]), int(header[3]))
-    return pixels[::-1]
+    return pixels[::-1].copy()
 
 
 def _read_bytes(file: Path) -> bytes:
@@ -277,8 +311,8 @@ def _values_of(header: Mapping[str, Any]) -> int:
 
 _READERS: dict[str, Callable[[Path, str | None], np.ndarray]] = {
     ".png": _read_image,
-    ".tif": _read_image,
-    ".tiff": _read_image,
+    ".tif": _read_tiff,
+    ".tiff": _read_tiff,
     ".pgm": _read_pgm,
     ".npy": _read_numpy,
     ".npz": _read_npz,

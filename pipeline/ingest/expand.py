@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from pipeline.ingest.depth_files import DEPTH_SUFFIXES
 from pipeline.ingest.files import (
-    CAPTURE_SUFFIXES,
     IMAGE_SUFFIXES,
     MANIFEST_SUFFIXES,
     VIDEO_SUFFIXES,
     existing_path,
-    is_image,
     is_video,
-    natural_key,
+    may_be_recording,
     printable,
 )
+from pipeline.ingest.folder import Entries, is_wildcard, looks_like_image, matches, sort_entries, what_to_do
 from pipeline.ingest.item import BadItem, Item
-from pipeline.ingest.manifest import read_manifest, with_defaults
+from pipeline.ingest.manifest import count_items, read_manifest, with_defaults
 from pipeline.ingest.point_files import POINT_SUFFIXES
 from pipeline.records.errors import InputError
 
-_SUFFIXES = DEPTH_SUFFIXES | POINT_SUFFIXES
+logger = logging.getLogger(__name__)
+
+_DEPTH = DEPTH_SUFFIXES | POINT_SUFFIXES
+
 Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
 
 
@@ -38,40 +43,106 @@ class FramesAre(StrEnum):
     SCENE = "scene"
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """The existing paths of an input.
+
+    Args:
+        paths: Absolute paths, at least one.
+        by_wildcard: Whether one wildcard matched several paths, which count as the files of a folder.
+    """
+
+    paths: list[Path]
+    by_wildcard: bool = False
+
+    @cached_property
+    def captures(self) -> list[Path]:
+        """The captures that the paths are, or that a folder without images holds; empty where there are none."""
+        if len(self.paths) > 1 and not self.by_wildcard:
+            return []
+        if not any(path.is_dir() or may_be_recording(path) for path in self.paths):
+            return []
+        from pipeline.ingest.captures.paths import captures_among
+
+        return captures_among(self.paths)
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the paths are, or count as, the files of a folder of images."""
+        return not self.captures and (self.by_wildcard or (len(self.paths) == 1 and self.paths[0].is_dir()))
+
+    @property
+    def is_manifest(self) -> bool:
+        """Whether the input is a manifest."""
+        return len(self.paths) == 1 and is_manifest(self.paths[0])
+
+
 def expand_input(
     path: Paths,
     *,
     frames_are: FramesAre | str = FramesAre.ITEMS,
     depth: Paths | None = None,
     defaults: Mapping[str, Any] | None = None,
+    warns: bool = True,
 ) -> Iterator[Item | BadItem]:
-    """The items of an image, of images of one scene, of a folder, a video, a capture or a manifest.
+    """The items of an image, of images of one scene, of a folder, a wildcard, a video, a capture or a manifest.
 
     Args:
-        path: One path, or the paths of several images of one scene.
+        path: One path, or the paths of several images of one scene. A path with wildcards (``*``, ``?``, ``[...]``,
+            ``**``) that is not itself a name stands for the files that it matches, which count as those of a folder.
         frames_are: What the images of a folder are.
         depth: Depth files of a single item, one per frame; or a folder with one file for each image without depth, of
             the same name but for the suffix.
         defaults: Values for fields of ``Item`` that the input does not give.
+        warns: Whether to log the files of a folder that are no pictures.
 
     Returns:
-        Items in natural order of names, or in the given order; an unusable line or image becomes a BadItem.
+        Items in natural order of names, or in the given order; an unusable line or picture becomes a BadItem.
 
     Raises:
         InputError: If a path does not exist or does not fit the others.
     """
-    defaults = dict(defaults or {})
-    paths = [existing_path(one) for one in as_paths(path)]
-    depth_paths = [] if depth is None else [existing_path(one) for one in as_paths(depth)]
-    depth_folder = depth_paths[0] if len(depth_paths) == 1 and depth_paths[0].is_dir() else None
+    defaults, frames_are = dict(defaults or {}), FramesAre(frames_are)
+    chosen, depth_paths = choose(path), [] if depth is None else choose(depth).paths
+    depth_folder = _folder_of(depth_paths)
     if depth_paths and depth_folder is None:
-        if holds_many(paths, frames_are):
+        if holds_many(chosen, frames_are):
             raise InputError(
-                f"{paths[0]} contains many items; give their depth as a folder with files of the same names."
+                f"{chosen.paths[0]} contains many items; give their depth as a folder with files of the same names."
             )
         defaults["depth"] = depth_paths
-    items = _items(paths, FramesAre(frames_are), defaults)
+    items = _items(chosen, frames_are, defaults, _known_depth(chosen, depth_paths), warns)
     return items if depth_folder is None else _with_depth_of(items, _by_stem(depth_folder))
+
+
+def count_input(path: Paths, *, frames_are: FramesAre | str, depth: Paths | None = None) -> int:
+    """Number of items, good or bad, that ``expand_input`` gives.
+
+    Raises:
+        InputError: If the input cannot be read.
+    """
+    chosen, frames_are = choose(path), FramesAre(frames_are)
+    if not holds_many(chosen, frames_are):
+        return 1
+    if chosen.is_manifest:
+        return count_items(chosen.paths[0])
+    if chosen.captures:
+        return len(chosen.captures)
+    depth_paths = [] if depth is None else choose(depth).paths
+    return len(_entries(chosen, frames_are, _known_depth(chosen, depth_paths)).pictures)
+
+
+def choose(path: Paths) -> Chosen:
+    """The existing paths of an input, with wildcards expanded.
+
+    Raises:
+        InputError: If a path does not exist or a wildcard matches nothing.
+    """
+    given = as_paths(path)
+    if len(given) == 1 and is_wildcard(given[0]):
+        found = matches(given[0])
+        return Chosen(found, by_wildcard=len(found) > 1)
+    return Chosen([file for one in given for file in (matches(one) if is_wildcard(one) else [existing_path(one)])])
 
 
 def as_paths(path: Paths) -> list[str | PathLike[str]]:
@@ -91,105 +162,153 @@ def is_manifest(path: Path) -> bool:
     return path.suffix.lower() in MANIFEST_SUFFIXES and not path.is_dir()
 
 
-def holds_many(paths: Sequence[Path], frames_are: FramesAre | str) -> bool:
+def holds_many(chosen: Chosen, frames_are: FramesAre | str) -> bool:
     """Whether the input is a manifest, or a folder of items."""
-    if len(paths) != 1 or not paths[0].is_dir():
-        return len(paths) == 1 and is_manifest(paths[0])
-    captures = captures_of(paths[0])
-    return captures != list(paths) if captures else frames_are == FramesAre.ITEMS
+    if chosen.captures:
+        return chosen.captures != chosen.paths or len(chosen.captures) > 1
+    return chosen.is_manifest or (chosen.is_folder and frames_are == FramesAre.ITEMS)
 
 
-def captures_of(folder: Path) -> list[Path]:
-    """The folder itself if it is a capture; else, unless it holds images, those that it holds, in natural order."""
-    from pipeline.ingest.captures.registry import capture_format
-
-    if capture_format(folder) is not None:
-        return [folder]
-    entries = [entry for entry in folder.iterdir() if entry.name[0] != "."]
-    if any(is_image(entry) and entry.is_file() for entry in entries):
-        return []
-    captures = (entry for entry in entries if capture_format(entry) is not None)
-    return sorted(captures, key=lambda entry: (natural_key(entry), entry.name))
+def _folder_of(depth_paths: Sequence[Path]) -> Path | None:
+    return depth_paths[0] if len(depth_paths) == 1 and depth_paths[0].is_dir() else None
 
 
-def images_of(folder: Path) -> list[Path]:
-    """The images of a folder that are not hidden, in natural order of names.
+def _known_depth(chosen: Chosen, depth_paths: Sequence[Path]) -> Callable[[Path], bool]:
+    """Which files of the input are depth that the user gave with it."""
+    given, folder = frozenset(depth_paths), _folder_of(depth_paths)
+
+    def is_known(path: Path) -> bool:
+        beside = folder is not None and path.parent.resolve() == folder.resolve()
+        return path in given or (beside and path.suffix.lower() in DEPTH_SUFFIXES - IMAGE_SUFFIXES)
+
+    return is_known if depth_paths and chosen.is_folder else lambda path: False
+
+
+def _entries(chosen: Chosen, frames_are: FramesAre, is_depth: Callable[[Path], bool]) -> Entries:
+    """The files of a folder or wildcard.
 
     Raises:
-        InputError: If it has none.
+        InputError: If none is a picture.
     """
-    images = [file for file in folder.iterdir() if is_image(file) and file.is_file() and file.name[0] != "."]
-    if not images:
-        raise InputError(f"{folder} contains no images; supported suffixes: {', '.join(sorted(IMAGE_SUFFIXES))}.")
-    return sorted(images, key=lambda file: (natural_key(file), file.name))
+    files = chosen.paths if chosen.by_wildcard else chosen.paths[0].iterdir()
+    scene = frames_are is FramesAre.SCENE
+    entries = sort_entries(files, scene=scene, chosen=chosen.by_wildcard, is_depth=is_depth)
+    if not entries.pictures:
+        what = "The wildcard matches" if chosen.by_wildcard else f"{chosen.paths[0]} contains"
+        has = f", only {_some(entries.others)}" if entries.others else ""
+        raise InputError(f"{what} no images{has}; supported suffixes: {', '.join(sorted(IMAGE_SUFFIXES))}.")
+    return entries
 
 
-def _items(paths: list[Path], frames_are: FramesAre, defaults: Mapping[str, Any]) -> Iterator[Item | BadItem]:
-    first = paths[0]
-    if len(paths) > 1:
-        if wrong := [path for path in paths if path.is_dir() or not is_image(path)]:
-            raise InputError(f"{wrong[0]} is not an image; a list must contain the images of one scene.")
-        return iter([_item(first.stem, paths, defaults)])
-    if first.is_dir() and (captures := captures_of(first)):
-        return (_item(name, [capture], defaults) for name, capture in zip(_names(captures), captures, strict=True))
-    if first.is_dir():
-        images = images_of(first)
+def _items(
+    chosen: Chosen,
+    frames_are: FramesAre,
+    defaults: Mapping[str, Any],
+    is_depth: Callable[[Path], bool],
+    warns: bool,
+) -> Iterator[Item | BadItem]:
+    paths, first = chosen.paths, chosen.paths[0]
+    if chosen.captures:
+        from pipeline.ingest.captures.paths import capture_names
+
+        named = zip(capture_names(chosen.captures), chosen.captures, strict=True)
+        return (_item(name, [capture], defaults) for name, capture in named)
+    if chosen.is_folder:
+        entries = _entries(chosen, frames_are, is_depth)
+        if entries.others and warns:
+            logger.warning("Not read, because they are no images: %s.", _some(entries.others))
         if frames_are is FramesAre.SCENE:
-            return iter([_item(first.resolve().name or "scene", images, defaults)])
-        stems = Counter(image.stem for image in images)
-        names = (image.stem if stems[image.stem] == 1 else image.name for image in images)
-        return (_item(name, [image], defaults) for name, image in zip(names, images, strict=True))
+            folder = _common_folder(paths) if chosen.by_wildcard else first
+            return iter([_scene(folder.resolve().name or "scene", entries, defaults)])
+        return _each(entries, defaults)
+    if len(paths) > 1:
+        if wrong := [path for path in paths if path.is_dir() or not looks_like_image(path)]:
+            raise InputError(
+                f"{wrong[0]} {what_to_do(wrong[0]) or 'is not an image'}; a list must contain the images of one scene."
+            )
+        return iter([_item(first.stem, paths, defaults)])
     if is_manifest(first):
         return read_manifest(first, defaults)
-    if is_image(first) or is_video(first) or _may_be_capture(first):
+    if looks_like_image(first) or is_video(first):
         return iter([_item(first.stem, [first], defaults)])
+    if reason := what_to_do(first):
+        raise InputError(f"{first} {reason}.")
     known = ", ".join(sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES | MANIFEST_SUFFIXES))
     raise InputError(f"{first} is not named like an image, a video or a manifest; supported suffixes: {known}.")
 
 
-def _may_be_capture(file: Path) -> bool:
-    """Whether the file is named like a capture; JSON must be one, because it is mostly something else."""
-    if file.suffix.lower() != ".json":
-        return file.suffix.lower() in CAPTURE_SUFFIXES
-    from pipeline.ingest.captures.registry import capture_format
-
-    return capture_format(file) is not None
+def _scene(name: str, entries: Entries, defaults: Mapping[str, Any]) -> Item | BadItem:
+    if reasons := entries.reasons:
+        more = f" ({len(reasons)} such files)" if len(reasons) > 1 else ""
+        return BadItem(_id(name), f"The scene would lack a frame{more}: {reasons[0]}")
+    return _item(name, entries.images, defaults)
 
 
-def _names(captures: Sequence[Path]) -> Iterator[str]:
-    """Unique names: of folders their own, of files without suffix where this is unique."""
-    stems = [capture.resolve().name if capture.is_dir() else capture.stem for capture in captures]
-    counts = Counter(stems)
-    return (stem if counts[stem] == 1 else capture.name for stem, capture in zip(stems, captures, strict=True))
+def _each(entries: Entries, defaults: Mapping[str, Any]) -> Iterator[Item | BadItem]:
+    """One item per picture, under its stem, its name or its path: the shortest that names no other."""
+    files = [path for path, _ in entries.pictures]
+    stems, names = Counter(file.stem for file in files), Counter(file.name for file in files)
+    common = _common_folder(files)
+    for file, reason in entries.pictures:
+        whole = file.name if names[file.name] == 1 else file.relative_to(common).as_posix()
+        name = file.stem if stems[file.stem] == 1 and file.stem not in names else whole
+        yield _item(name, [file], defaults) if reason is None else BadItem(_id(whole), reason)
+
+
+def _common_folder(files: Sequence[Path]) -> Path:
+    return Path(os.path.commonpath([file.parent for file in files]))
+
+
+def _id(name: str) -> str:
+    return printable(name).strip() or "item"
+
+
+def _some(paths: Sequence[Path]) -> str:
+    """The first three names and the number of the others."""
+    names = [f"{printable(path.name)}{'/' if path.is_dir() else ''}" for path in paths[:3]]
+    return ", ".join(names) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
 
 
 def _item(name: str, frames: list[Path], defaults: Mapping[str, Any]) -> Item:
-    item_id = printable(name).strip() or "item"
+    item_id = _id(name)
     return Item.from_plain(with_defaults({"id": item_id, "frames": frames}, defaults), Path(), item_id)
 
 
 def _by_stem(folder: Path) -> dict[str, list[Path]]:
     by_stem: dict[str, list[Path]] = {}
     for file in folder.iterdir():
-        if file.suffix.lower() in _SUFFIXES:
+        if file.suffix.lower() in _DEPTH:
             by_stem.setdefault(file.stem, []).append(file)
     if not by_stem:
-        raise InputError(f"{folder} contains no depth files; supported suffixes: {', '.join(sorted(_SUFFIXES))}.")
+        raise InputError(f"{folder} contains no depth files; supported suffixes: {', '.join(sorted(_DEPTH))}.")
     return by_stem
 
 
 def _with_depth_of(items: Iterator[Item | BadItem], by_stem: Mapping[str, list[Path]]) -> Iterator[Item | BadItem]:
+    frame_of: dict[Path, Path] = {}
     for item in items:
         if isinstance(item, BadItem) or item.depth:
             yield item
             continue
-        matches = [by_stem.get(frame.stem, []) for frame in item.frames]
-        wrong = [frame for frame, files in zip(item.frames, matches, strict=True) if len(files) != 1]
+        found = [_depth_of(frame, by_stem.get(frame.stem, [])) for frame in item.frames]
+        wrong = [frame for frame, files in zip(item.frames, found, strict=True) if len(files) != 1]
         if item.is_recording:
-            kind = "video" if item.is_video else "capture"
-            yield BadItem(item.id, f"{item.frames[0]} is a {kind}; list one depth file per sampled frame.")
+            what = "a video" if item.is_video else "a capture"
+            yield BadItem(item.id, f"{item.frames[0]} is {what}; list one depth file per sampled frame.")
         elif wrong:
-            found = len(by_stem.get(wrong[0].stem, []))
-            yield BadItem(item.id, f"The depth folder has {found} files named {wrong[0].stem}.*; give exactly one.")
+            number = len(_depth_of(wrong[0], by_stem.get(wrong[0].stem, [])))
+            yield BadItem(item.id, f"The depth folder has {number} files named {wrong[0].stem}.*; give exactly one.")
         else:
-            yield replace(item, depth=tuple(files[0] for files in matches))
+            depth = tuple(files[0] for files in found)
+            firsts = [frame_of.setdefault(file, frame) for file, frame in zip(depth, item.frames, strict=True)]
+            if shared := [pair for pair in zip(item.frames, firsts, depth, strict=True) if pair[0] != pair[1]]:
+                yield BadItem(
+                    item.id, "{2} would be the depth of both {1} and {0}; list one per frame.".format(*shared[0])
+                )
+            else:
+                yield replace(item, depth=depth)
+
+
+def _depth_of(frame: Path, files: list[Path]) -> list[Path]:
+    """The files of a frame's stem that may be its depth: beside the frame itself, those that are no images."""
+    return [file for file in files if file.suffix.lower() not in IMAGE_SUFFIXES] if frame in files else files

@@ -18,7 +18,7 @@ VIDEO_SUFFIXES = frozenset(
 )
 # Files that may be captures; their content decides.
 CAPTURE_SUFFIXES = frozenset((".r3d", ".bag", ".mcap", ".db3", ".mkv", ".json"))
-MANIFEST_SUFFIXES = frozenset((".jsonl", ".csv", ".parquet"))
+MANIFEST_SUFFIXES = frozenset((".jsonl", ".csv", ".tsv", ".parquet"))
 
 
 def is_image(path: Path) -> bool:

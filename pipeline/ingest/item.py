@@ -116,6 +116,15 @@ class Item:
                     f"Item {self.id!r}, {name}: {len(value)} given for {len(self.frames)} frames; give one per frame."
                 )
 
+        first_of: dict[Path, int] = {}
+        for index, file in enumerate(self.depth):
+            first = first_of.setdefault(file, index)
+            if first != index and (self.is_video or self.frames[first] != self.frames[index]):
+                raise InputError(
+                    f"Item {self.id!r}, depth: {file.name} is given for frames {first} and {index}, but one depth map "
+                    "belongs to one frame; give each frame its own."
+                )
+
     @property
     def is_video(self) -> bool:
         """Whether the frames are those of a video."""

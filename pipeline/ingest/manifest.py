@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,9 @@ Row = tuple[str, Mapping[str, Any] | InputError]
 _TEXT_KEYS = frozenset(("id", "depth_kind", "scale_source", "depth_key", "depth_backend"))
 _PATHS_KEYS = frozenset(("frames", "depth"))
 _TEXT_OR_JSON_KEYS = frozenset(("question", "questions", "claims", "lidar_to_camera"))
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+# Spreadsheets write it in half of Europe. 1,000 would be ambiguous.
+_DECIMAL_COMMA = re.compile(r"0,\d+")
 
 
 def read_manifest(path: str | Path, defaults: Mapping[str, Any] | None = None) -> Iterator[Item | BadItem]:
@@ -27,7 +32,8 @@ def read_manifest(path: str | Path, defaults: Mapping[str, Any] | None = None) -
     several paths may be separated by ``;``.
 
     Args:
-        path: ``.jsonl``, ``.csv`` with a header, or ``.parquet``; paths in it are relative to its folder.
+        path: ``.jsonl``, ``.csv`` or ``.tsv`` with a header, or ``.parquet``; paths in it are relative to its folder.
+            Cells are separated by commas, semicolons or tabs, as the header is.
         defaults: Values for missing keys.
 
     Returns:
@@ -120,25 +126,57 @@ def _parse_line(line: bytes) -> Mapping[str, Any] | InputError:
 
 def _csv_rows(file: Path) -> Iterator[Row]:
     # Bytes that are not UTF-8 become lone surrogates, so one bad line does not end the file.
-    with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
-        reader = csv.reader(lines)
-        header = [name.strip() for name in next(reader, [])]
+    with file.open(encoding=_encoding_of(file), errors="surrogateescape", newline="") as lines:
+        first, before = next(lines, ""), 1
+        if is_stated := re.fullmatch(r"sep=(.)\s*", first):
+            # Spreadsheets write this line to state the separator.
+            first, before = next(lines, ""), 2
+        separator = is_stated[1] if is_stated else _separator(first)
+        header = _names(first, separator)
         check_keys(header, ITEM_KEYS, f"The header of {file}")
+        reader = _rows_of(lines, separator)
         while True:
             try:
                 cells = next(reader)
             except StopIteration:
                 return
             except csv.Error as error:
-                yield f"line {reader.line_num}", InputError(f"it is not CSV: {one_line(error)}.")
+                yield f"line {reader.line_num + before}", InputError(f"it is not CSV: {one_line(error)}.")
                 continue
             if any(cell.strip() for cell in cells):
-                yield f"line {reader.line_num}", _parse_cells(header, cells)
+                yield f"line {reader.line_num + before}", _parse_cells(header, cells, separator)
 
 
-def _parse_cells(header: list[str], cells: list[str]) -> Mapping[str, Any] | InputError:
+def _rows_of(lines: Iterable[str], separator: str) -> Any:
+    # A blank before a quote would make the quote a part of the cell.
+    return csv.reader(lines, delimiter=separator, skipinitialspace=True)
+
+
+def _names(header: str, separator: str) -> list[str]:
+    names = [name.strip() for name in next(_rows_of([header], separator), [])]
+    return names[:-1] if names and not names[-1] else names
+
+
+def _encoding_of(file: Path) -> str:
+    with file.open("rb") as stream:
+        return "utf-16" if stream.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+
+
+def _separator(header: str) -> str:
+    """The first of comma, semicolon and tab for which the header consists of keys; else a comma."""
+    for separator in ",;\t":
+        if set(_names(header, separator)) <= ITEM_KEYS:
+            return separator
+    return ","
+
+
+def _parse_cells(header: list[str], cells: list[str], separator: str) -> Mapping[str, Any] | InputError:
+    while len(cells) > len(header) and not cells[-1].strip():
+        cells = cells[:-1]
     if len(cells) > len(header):
-        return InputError(f"it has {len(cells)} cells, the header has {len(header)}; quote cells with commas.")
+        return InputError(
+            f"it has {len(cells)} cells, the header has {len(header)}; quote cells with {_SEPARATORS[separator]}."
+        )
     try:
         "".join(cells).encode()
         return {key: _parse_cell(key, cell) for key, cell in zip(header, cells, strict=False)}
@@ -156,6 +194,8 @@ def _parse_cell(key: str, cell: str) -> Any:
         return [path.strip() for path in cell.split(";") if path.strip()]
     if key in _TEXT_OR_JSON_KEYS and not cell.startswith("["):
         return cell
+    if key == "depth_scale" and _DECIMAL_COMMA.fullmatch(cell):
+        cell = cell.replace(",", ".")
     try:
         return json.loads(cell)
     except (ValueError, RecursionError) as error:
@@ -192,5 +232,6 @@ def _without_nulls(value: Any) -> Any:
 _ROWS: dict[str, Callable[[Path], Iterator[Row]]] = {
     ".jsonl": _jsonl_rows,
     ".csv": _csv_rows,
+    ".tsv": _csv_rows,
     ".parquet": _parquet_rows,
 }

@@ -9,20 +9,9 @@ from typing import Any
 
 from pipeline.ingest.annotations import Annotations, parse_annotations, read_claims
 from pipeline.ingest.build import IngestSettings, build_scene
-from pipeline.ingest.expand import (
-    FramesAre,
-    Paths,
-    as_paths,
-    captures_of,
-    expand_input,
-    holds_many,
-    images_of,
-    is_manifest,
-)
-from pipeline.ingest.files import existing_path
+from pipeline.ingest.expand import FramesAre, Paths, count_input, expand_input
 from pipeline.ingest.item import BadItem, Item
 from pipeline.ingest.lidar import with_absolute_paths
-from pipeline.ingest.manifest import count_items
 from pipeline.records import Scene
 from pipeline.records.errors import InputError
 from pipeline.records.settings import check_value
@@ -32,7 +21,8 @@ class FileSource:
     """Items from files, read lazily, one by one.
 
     Args:
-        path: An image, a list of images of one scene, a folder, a video, a capture or a manifest.
+        path: An image, a list of images of one scene, a folder, a path with wildcards, a video, a capture or
+            a manifest.
         question: One or several questions for items without their own.
         depth: Depth files, one per frame, or a folder with files of the images' names.
         depth_kind: What the numbers of depth files mean.
@@ -111,24 +101,23 @@ class FileSource:
                 unknown items.
         """
         names = self.annotations.items
-        if names and not any(item.id in names for item in self._expanded()):
-            ids = [item.id for item in self._expanded()]
+        if names and not any(item.id in names for item in self._expanded(warns=False)):
+            ids = [item.id for item in self._expanded(warns=False)]
             raise InputError(
                 f"The claims name the items {_first_of(sorted(names))}, but the input has {_first_of(ids)}; "
                 "use the ids of the input."
             )
         return self._expanded()
 
-    def _expanded(self) -> Iterator[Item | BadItem]:
-        return expand_input(self.path, frames_are=self.frames_are, depth=self.depth, defaults=self.defaults)
+    def _expanded(self, *, warns: bool = True) -> Iterator[Item | BadItem]:
+        return expand_input(
+            self.path, frames_are=self.frames_are, depth=self.depth, defaults=self.defaults, warns=warns
+        )
 
     def count(self) -> int | None:
         """Number of items, without making them; None if the input cannot be read."""
         try:
-            paths = [existing_path(one) for one in as_paths(self.path)]
-            if not holds_many(paths, self.frames_are):
-                return 1
-            return count_items(paths[0]) if is_manifest(paths[0]) else len(captures_of(paths[0]) or images_of(paths[0]))
+            return count_input(self.path, frames_are=self.frames_are, depth=self.depth)
         except InputError:
             return None
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.ingest.display import shown
 from pipeline.ingest.files import decoding, existing_file
 from pipeline.records.errors import InputError
 
@@ -43,7 +44,8 @@ def read_video(
         end_s: End of the span [s]; None is the last frame.
 
     Returns:
-        Pairs of an upright image, uint8 (H, W, 3), and its presentation time [s] from the first frame.
+        Pairs of an image as a player shows it (turned, mirrored, with square pixels), uint8 (H, W, 3), and its
+        presentation time [s] from the first frame.
 
     Raises:
         InputError: If the file is missing, damaged or has no frame in the span, or if the arguments exclude each
@@ -147,7 +149,7 @@ def _nearest_frames(container: Any, stream: Any, targets_s: list[float]) -> Iter
         nearest = min(filter(None, (before, after)), key=lambda frame: abs(frame[0] - target_s), default=None)
         if nearest and (last is None or nearest[0] != last[0]):
             last = nearest
-            yield nearest[0], _upright(nearest[1])
+            yield nearest[0], _shown(nearest[1], stream)
 
 
 def _timed(container: Any, stream: Any) -> Iterator[tuple[float, Any]]:
@@ -155,7 +157,8 @@ def _timed(container: Any, stream: Any) -> Iterator[tuple[float, Any]]:
         yield index / _frame_rate(stream) if frame.pts is None else float(frame.pts * frame.time_base), frame
 
 
-def _upright(frame: Any) -> np.ndarray:
-    # Both the stated rotation and that of np.rot90 are counter-clockwise.
-    rgb = frame.to_ndarray(format="rgb24")
-    return np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90)))
+def _shown(frame: Any, stream: Any) -> np.ndarray:
+    # PyAV's own rotation of a frame leaves out that a matrix mirrors.
+    stored = frame.side_data.get("DISPLAYMATRIX")
+    matrix = None if stored is None else np.frombuffer(stored, np.int32).tolist()
+    return shown(frame.to_ndarray(format="rgb24"), matrix, float(stream.sample_aspect_ratio or 1))

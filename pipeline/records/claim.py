@@ -293,6 +293,7 @@ class Claim:
         if self.tolerance is not None:
             tolerance = finite(self.tolerance, f"The tolerance of {name}")
             require(tolerance >= 0, f"The tolerance of {name} must not be negative: {tolerance:g}.")
+            object.__setattr__(self, "tolerance", tolerance)
         allowed = _MEASURES.get(name, ())
         require(
             self.measure is None or self.measure in allowed,
@@ -302,6 +303,13 @@ class Claim:
         object.__setattr__(self, "comparison", member(Comparison, self.comparison, "The comparison of a claim"))
         object.__setattr__(self, "origin", member(Origin, self.origin, "The origin of a claim"))
         object.__setattr__(self, "perspective", text(self.perspective, "The perspective of a claim"))
+        for flag in ("negated", "truth"):
+            value = getattr(self, flag)
+            require(
+                isinstance(value, bool | np.bool_) or (value is None and flag == "truth"),
+                f"The {flag} of a claim must be true or false, not {value!r:.60}.",
+            )
+            object.__setattr__(self, flag, None if value is None else bool(value))
 
     def _check_unit(self, name: str) -> None:
         assert self.unit is not None

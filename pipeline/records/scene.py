@@ -51,6 +51,9 @@ class Frame:
         )
         size = (self.camera.height, self.camera.width)
         require(rgb.shape[:2] == size, f"The camera is for {size}, but the frame {self.name} is {rgb.shape[:2]}.")
+        if min(rgb.strides) < 0:
+            # Torch takes no mirrored views.
+            object.__setattr__(self, "rgb", rgb.copy())
         require(
             self.timestamp_s is None or math.isfinite(self.timestamp_s),
             f"A timestamp must be a finite number of seconds, not {self.timestamp_s!r}.",

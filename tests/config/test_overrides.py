@@ -61,8 +61,28 @@ def test_any_question_arrives_as_it_was_typed(question: str) -> None:
 def test_any_mixture_of_special_characters_arrives_as_it_was_typed(question: str) -> None:
     # What composition does with one override, without the files of the configuration.
     (override,) = OverridesParser.create().parse_overrides(translate([f"question={question}"]))
-    if question != "???":
-        assert OmegaConf.create({"question": override.value()}).question == question
+    # A blank keeps OmegaConf from taking the question for a missing value.
+    expected = "??? " if question == "???" else question
+    assert OmegaConf.create({"question": override.value()}).question == expected
+
+
+@pytest.mark.parametrize("question", ["???", "??", "????", "? ??", "???a", '"???"', "'???'", "what???"])
+def test_a_question_of_question_marks_is_no_missing_value(question: str) -> None:
+    assert load_config([f"question={question}"]).question.strip() == question
+
+
+@pytest.mark.parametrize("typed", ["[???]", "[???, Where?]", "[Where?, ???]", '["???"]', "['???', '???']", "[ ??? ]"])
+def test_question_marks_in_a_list_are_no_missing_values(typed: str) -> None:
+    questions = load_config([f"questions={typed}"]).questions
+    assert {question.strip() for question in questions} <= {"???", "Where?"}
+    assert "???" in {question.strip() for question in questions}
+
+
+@pytest.mark.parametrize("key", ["input", "input.path", "claims", "output_dir", "vlm", "+vlm.path", "depth"])
+def test_question_marks_as_another_value_are_refused_with_what_they_mean(key: str) -> None:
+    for value in ("???", "'???'"):
+        with pytest.raises(ConfigError, match=r"=\?\?\? gives no value, because \?\?\? stands for a missing one"):
+            translate([f"{key}={value}"])
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.export.jsonl import ResultWriter
-from pipeline.records import Answer, FrameSummary, Result, from_json
+from pipeline.records import Answer, FrameSummary, Result, from_json, to_json
 from pipeline.records.camera import Camera
 from pipeline.records.errors import ExportError
 
@@ -80,11 +80,59 @@ def test_a_torn_last_line_is_cut_off_with_a_warning(
 def test_a_line_that_is_not_a_result_is_skipped_with_its_number(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / "results.jsonl").write_bytes(b'not json\n[1]\n"a"\n\xff\xfe\n{"item_id": "a"}\n')
+    (tmp_path / "results.jsonl").write_bytes(b'not json\n[1]\n"a"\n\xff\xfe\n{"id": "a"}\n')
     with ResultWriter(tmp_path, resume=True) as writer:
         writer.append(result("b"))
         assert writer.finished_ids() == {("b", "Where?")}
     assert all(f"Line {number} " in caplog.text for number in range(1, 6))
+
+
+def _without(*names: str, **other: object) -> bytes:
+    entry = json.loads(to_json(result("stub")))
+    return json.dumps({key: value for key, value in entry.items() if key not in names} | other).encode()
+
+
+STUBS = [
+    b'{"item_id": "stub", "question": "Where?"}',
+    b'{"item_id": "stub"}',
+    b'{"question": "Where?", "item_id": "stub", "schema_version": "1.3", "errors": []}',
+    _without("frames"),
+    _without("answer"),
+    _without("verdicts"),
+    _without("question"),
+    _without(frames=[]),
+    _without(verdicts=None),
+]
+
+
+@pytest.mark.parametrize("stub", STUBS)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_stub_is_not_done_and_does_not_stay(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, stub: bytes, place: int
+) -> None:
+    whole = [to_json(result(name)).encode() for name in "ab"]
+    lines = [*whole[:place], stub, *whole[place:]]
+    before = b"".join(line + b"\n" for line in lines)
+    (tmp_path / "results.jsonl").write_bytes(before)
+    with ResultWriter(tmp_path, resume=True) as other, ResultWriter(tmp_path, resume=True) as writer:
+        assert writer.finished_ids() == {("a", "Where?"), ("b", "Where?")}
+        writer.append(result("stub"))
+        other.append(result("other"))
+        assert writer.finished_ids() == {(name, "Where?") for name in ("a", "b", "stub", "other")}
+    written = (tmp_path / "results.jsonl").read_bytes().splitlines()
+    assert [from_json(Result, line).item_id for line in written] == ["a", "b", "stub", "other"]
+    assert (tmp_path / "results.previous.jsonl").read_bytes() == before
+    assert "hold no whole result: 1 lines" in caplog.text
+
+
+def test_a_result_without_a_question_or_an_answer_is_whole(tmp_path: Path) -> None:
+    lines = [_without(item_id="a", question=None, answer=None), _without(item_id="b", verdicts=[]), _without(extra=1)]
+    before = b"".join(line + b"\n" for line in lines)
+    (tmp_path / "results.jsonl").write_bytes(before)
+    with ResultWriter(tmp_path, resume=True) as writer:
+        assert writer.finished_ids() == {("a", None), ("b", "Where?"), ("stub", "Where?")}
+        assert writer.path.read_bytes() == before
+    assert not (tmp_path / "results.previous.jsonl").exists()
 
 
 def _append_many(folder: Path, name: str, count: int) -> None:

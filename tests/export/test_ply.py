@@ -91,6 +91,40 @@ def test_points_far_behind_all_others_are_dropped() -> None:
     assert cloud.positions[:, 2].max() == pytest.approx(1.9)
 
 
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
+@pytest.mark.parametrize("sky", [1e10, 65504.0, 3e38, 1000.0, 200.0])
+def test_a_sky_is_dropped_however_much_of_the_frame_it_fills(sky: float, share: float) -> None:
+    depth_m = DEPTH_M.copy()
+    depth_m[: round(share * HEIGHT)] = sky
+    cloud = points(Scene("item", (Frame(RGB, CAMERA),), depth=(DepthMap.from_values(depth_m, "metric", "sensor"),)))
+    assert len(cloud.positions) == (depth_m < 5).sum()
+
+
+@pytest.mark.parametrize("far_m", [8.0, 30.0, 79.0])
+def test_a_far_part_of_a_scene_is_kept(far_m: float) -> None:
+    depth_m = DEPTH_M.copy()
+    depth_m[:15] = far_m * GENERATOR.uniform(0.8, 1, (15, WIDTH))
+    cloud = points(Scene("item", (Frame(RGB, CAMERA),), depth=(DepthMap.from_values(depth_m, "metric", "sensor"),)))
+    assert len(cloud.positions) == WIDTH * HEIGHT
+
+
+@pytest.mark.shared
+def test_the_cloud_of_a_rendered_street_is_that_of_the_scene(shared_dir: Path) -> None:
+    file = shared_dir / "cases/sky/sky1e10.exr"
+    depth = DepthMap.from_values(_exr(file), "metric", "sensor")
+    height, width = depth.shape
+    frame = Frame(np.zeros((height, width, 3), np.uint8), Camera(300, 300, 159.5, 119.5, width, height))
+    cloud = points(Scene("item", (frame,), depth=(depth,)), 10**6)
+    assert 25 < cloud.positions[:, 2].max() < 31
+    assert len(cloud.positions) == (depth.values < 100).sum()
+
+
+def _exr(path: Path) -> np.ndarray:
+    openexr = pytest.importorskip("OpenEXR")
+    with openexr.File(str(path), separate_channels=True) as image:
+        return np.array(next(iter(image.channels().values())).pixels)
+
+
 def test_depth_near_the_end_of_float32_gives_no_warning(tmp_path: Path) -> None:
     depth_m = np.full((HEIGHT, WIDTH), 3e38)
     wide = Camera(5, 5, 19.2, 14.1, WIDTH, HEIGHT)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ def test_everything_that_an_item_names_is_in_the_scene(image, depth):
         [image("1.png"), image("2.png", colour=(1, 2, 3))],
         "Which is nearer?",
         CAMERA,
-        [depth, depth],
+        [depth, shutil.copy(depth, depth.with_name("other.npy"))],
         poses=[IDENTITY, IDENTITY],
         timestamps_s=[0, 0.5],
         regions=[{"label": "cup", "bbox_2d": [0, 0, 500, 500]}, {"label": "plate", "mask": encode_mask(mask)}],
@@ -106,7 +107,7 @@ def test_a_video_becomes_frames_with_times(video):
 
 def test_a_video_wants_as_many_depth_files_as_frames(video, depth):
     with pytest.raises(InputError, match=r"'a', depth: 2 given for 8 frames sampled from clip\.mp4"):
-        build_scene(Item("a", video(), depth=[depth, depth]))
+        build_scene(Item("a", video(), depth=[depth, depth.with_name("other.npy")]))
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,76 @@ def test_a_pgm_of_eleven_bits_is_not_stretched(tmp_path):
     assert read_depth(tmp_path / "depth.pgm", **RELATIVE).values.tolist() == [[1.0, 2047.0]]
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"P5\n2 3\n4000\n",
+        b"P5 2 3 4000 ",
+        b"P5\n2 3\n# made by cam\n4000\n",
+        b"P5 # magic\n2 # width\n3 # height\n4000\n",
+        b"P5#c\n2#c\n3#c\n4000\n",
+        b"P5\n#\n#\n\t2\r3\v4000\f",
+        b"P5\n2 3\n4000#c\n",
+        b"P5\n# a\r2 3\n4000\n",
+        # Against the format, but written by real programs.
+        b"P5\r\n2 3\r\n4000\r\n",
+        b"P5\n2 3\n4000\n# maximum\n",
+    ],
+)
+def test_comments_and_blanks_of_a_pgm_lie_anywhere_in_its_header(tmp_path, header):
+    # The raster begins with bytes that look like a line break and a comment.
+    stored = np.array([[0x0A23, 0x2320], [1, 2], [0x0A0A, 3]])
+    for after in (b"", b"\n", b"P5 2 3 4000\n" + stored.astype(">u2").tobytes()):
+        if after and header.endswith((b"\r\n", b"maximum\n")):
+            continue
+        (tmp_path / "depth.pgm").write_bytes(header + stored.astype(">u2").tobytes() + after)
+        assert read_depth(tmp_path / "depth.pgm", **RELATIVE).values.tolist() == stored.tolist()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "P2\n2 2\n4000\n1 2\n3 4000\n",
+        "P2 2 2 4000 1 2 3 4000",
+        "P2\n# c\n2 2\n# c\n4000\n1\n2\n3\n4000",
+        "P2\n2 2\n4000\n1 2 # c\n3 4000\n5 6\n",
+        "P2\r\n2 2\r\n4000\r\n1 2\r\n3 4000\r\n",
+        "P2#c\n2\t2\n4000\n\n  1   2\n\n3 4000",
+    ],
+)
+def test_a_pgm_of_text_is_read(tmp_path, text):
+    (tmp_path / "depth.pgm").write_text(text, newline="")
+    assert read_depth(tmp_path / "depth.pgm", **RELATIVE).values.tolist() == [[1, 2], [3, 4000]]
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(("name", "scale"), [("mid.pgm", 0.001), ("f16.tif", None)])
+def test_depth_of_other_programs_is_read(shared_dir, name, scale):
+    file = shared_dir / "cases/text_files" / name
+    assert read_depth(file, scale=scale, **SENSOR).values.shape == (60, 80)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sky", "is_depth"),
+    [
+        (SENSOR, 1e10, False),
+        (SENSOR, 65504.0, False),
+        (SENSOR, 3e38, False),
+        (SENSOR, 90.0, True),
+        (RELATIVE, 1e10, False),
+        (RELATIVE, 90.0, True),
+        ({"kind": "scale_invariant", "scale_source": "none"}, 1e5, False),
+        ({"kind": "disparity_affine", "scale_source": "none"}, 1e10, True),
+    ],
+)
+def test_a_number_that_stands_for_infinity_is_no_depth(tmp_path, settings, sky, is_depth):
+    stored = np.linspace(1, 5, 48, dtype=np.float32).reshape(6, 8)
+    stored[:3] = sky
+    np.save(tmp_path / "depth.npy", stored)
+    assert read_depth(tmp_path / "depth.npy", **settings).valid[:3].all() == is_depth
+    assert read_depth(tmp_path / "depth.npy", **settings).valid[3:].all()
+
+
 def test_stored_numbers_can_be_declared_invalid(tmp_path):
     np.save(tmp_path / "depth.npy", MILLIMETRES)
     depth = read_depth(tmp_path / "depth.npy", **SENSOR, scale=0.001, invalid=(65535, 1))
@@ -173,7 +243,14 @@ UNUSABLE = {
     "junk.pfm": (lambda path: path.write_bytes(b"P7\n1 1\n1\n"), "has no PFM header"),
     "short.pfm": (lambda path: path.write_bytes(b"Pf\n4 4\n-1.0\n1234"), "cut off: 4 x 4 px need 64 bytes, it has 4"),
     "colour.pfm": (lambda path: write_pfm(path, METRES, magic=b"PF"), "three channels"),
-    "ascii.pgm": (lambda path: path.write_text("P2\n1 1\n255\n7\n"), "binary PGM"),
+    "few.pgm": (lambda path: path.write_text("P2\n2 2\n255\n7 8 9\n"), "cut off: it has 3 numbers for 2 x 2 px"),
+    "words.pgm": (lambda path: path.write_text("P2\n2 1\n255\n7 eight\n"), "cannot be read as a depth file"),
+    "large.pgm": (lambda path: path.write_bytes(b"P5 1 1 65536\n123"), "no PGM header"),
+    "zero.pgm": (lambda path: path.write_bytes(b"P5 1 1 0\n123"), "no PGM header"),
+    "colour.pgm": (lambda path: path.write_bytes(b"P6 1 1 255\n123"), "no PGM header"),
+    "comment.pgm": (lambda path: path.write_bytes(b"P5 1 1 # no end"), "no PGM header"),
+    "digits.pgm": (lambda path: path.write_bytes(b"P5 " + b"9" * 5000 + b" 1 255\n1"), "cannot be read"),
+    "hugeascii.pgm": (lambda path: path.write_bytes(f"P2 {SIDE} {SIDE} 255\n".encode()), HUGE),
     "short.pgm": (lambda path: path.write_bytes(b"P5 9 9 255 x"), "cut off"),
     "junk.exr": (lambda path: path.write_bytes(b"v/1\x01junk"), "cannot be read"),
     "rgb.exr": (lambda path: write_exr(path, R=METRES, G=METRES, B=METRES), "name the one with the depth"),

@@ -113,6 +113,8 @@ def test_anchors_may_be_json_as_typed_or_split_at_its_commas():
         ({"frames": "x.mp4", "camera": []}, "'a', camera: the list is empty"),
         ({"timestamps_s": [0, 10**400]}, "'a', timestamps_s: They must be 2 finite numbers"),
         ({"depth": ["d.npy"]}, "'a', depth: 1 given for 2 frames; give one per frame"),
+        ({"depth": ["d.npy", "d.npy"]}, "'a', depth: d.npy is given for frames 0 and 1, but one depth map belongs to"),
+        ({"frames": "v.mp4", "depth": ["c.npy", "d.npy", "c.npy"]}, "c.npy is given for frames 0 and 2"),
         ({"depth_kind": "metres"}, "'a', depth_kind: It must be one of metric, "),
         ({"scale_source": "none"}, "'a', scale_source: depth of kind metric cannot have none"),
         ({"depth_backend": " "}, "'a', depth_backend: "),

@@ -128,6 +128,71 @@ def test_a_bad_line_of_csv_leaves_the_others_alone(tmp_path, line, words):
     assert words in bad.reason
 
 
+TWO_QUESTIONS = ("Is it, so?", "a; b")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'id,frames,question\na,x.png;y.png,"Is it, so?"\nb,z.png,a; b\n',
+        'id;frames;question\na;"x.png;y.png";Is it, so?\nb;z.png;"a; b"\n',
+        "id\tframes\tquestion\na\tx.png;y.png\tIs it, so?\nb\tz.png\ta; b\n",
+        'id, frames, question\na, x.png;y.png, "Is it, so?"\nb, z.png, a; b\n',
+        ' id ; frames ; question \na ; "x.png; y.png" ; "Is it, so?"\nb; z.png ; "a; b" \n',
+        'sep=;\r\nid;frames;question\r\na;"x.png;y.png";Is it, so?\r\nb;z.png;"a; b"\r\n',
+        'id;frames;question;\na;"x.png;y.png";Is it, so?;\nb;z.png;"a; b";\n',
+        '"id";"frames";"question"\n"a";"[""x.png"", ""y.png""]";"Is it, so?"\n"b";"z.png";"a; b"\n',
+        'question;frames;id\nIs it, so?;"x.png;y.png";a\n"a; b";z.png;b\n',
+    ],
+)
+@pytest.mark.parametrize(("suffix", "encoding"), [("csv", "utf-8"), ("csv", "utf-8-sig"), ("tsv", "utf-16")])
+def test_cells_are_separated_as_the_header_is(tmp_path, content, suffix, encoding):
+    path = tmp_path / f"m.{suffix}"
+    path.write_bytes(content.encode(encoding))
+    a, b = read_manifest(path)
+    assert [frame.name for frame in a.frames] == ["x.png", "y.png"]
+    assert [frame.name for frame in b.frames] == ["z.png"]
+    assert (a.id, b.id, *a.questions, *b.questions) == ("a", "b", *TWO_QUESTIONS)
+    assert count_items(path) == 2
+
+
+@pytest.mark.parametrize(
+    ("header", "line", "words"),
+    [
+        ("id;frames;question", "b;x.png;a; b", "line 3: it has 4 cells, the header has 3; quote cells with semicolons"),
+        ("id\tframes", "b\tx.png\ty", "line 3: it has 3 cells, the header has 2; quote cells with tabs"),
+        ("sep=;\nid;frames", "b;x.png;y", "line 4: it has 3 cells"),
+        ("id;frames;depth_scale", "b;x.png;1,000", "line 3: depth_scale must be JSON"),
+    ],
+)
+def test_a_line_with_too_many_cells_names_the_separator(tmp_path, header, line, words):
+    separator = "\t" if "\t" in header else ";"
+    (tmp_path / "m.csv").write_text(f"{header}\na{separator}x.png\n{line}\n")
+    good, bad = read_manifest(tmp_path / "m.csv")
+    assert good.id == "a"
+    assert words in bad.reason
+
+
+def test_a_scale_may_have_a_decimal_comma(tmp_path):
+    (tmp_path / "m.csv").write_text("id;frames;depth_scale\na;x.png;0,001\nb;x.png;0.0002\n")
+    assert [item.depth_scale for item in read_manifest(tmp_path / "m.csv")] == [0.001, 0.0002]
+
+
+@pytest.mark.parametrize(
+    "header", ["id;frmaes;question", "id\tframes\tqestion", "id|frames|question", "id;frames,depth"]
+)
+def test_a_header_of_other_names_is_refused(tmp_path, header):
+    (tmp_path / "m.csv").write_text(f"{header}\na,b,c\n")
+    refused("The header of .* has an unknown key", list, read_manifest(tmp_path / "m.csv"))
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(("name", "question"), [("semi.csv", "Where is the mug?"), ("sp.csv", "Is it, so?")])
+def test_manifests_of_other_programs_are_read(shared_dir, name, question):
+    (item,) = read_manifest(shared_dir / "cases/text_files" / name)
+    assert (item.id, item.frames[0].name, item.questions) == ("a", "rgb.png", (question,))
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [

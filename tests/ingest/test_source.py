@@ -51,6 +51,41 @@ def test_the_images_of_a_folder_are_counted(image, tmp_path, frames_are, expecte
 
 
 @pytest.mark.parametrize(
+    ("path", "settings", "expected"),
+    [
+        ("photos", {}, 6),
+        ("photos", {"frames_are": "scene"}, 1),
+        ("photos", {"depth": "photos"}, 5),
+        ("photos/*.png", {}, 2),
+        ("photos/*", {}, 6),
+        ("photos/a.*", {"frames_are": "scene"}, 1),
+        ("photos/nothing*", {}, None),
+    ],
+)
+def test_every_picture_is_counted_whether_it_can_be_read_or_not(image, tmp_path, monkeypatch, path, settings, expected):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.png", "b.png", "broken.jpg"):
+        image(f"photos/{name}")
+    for name in ("c.dng", "d.mp4", "a.npy", "notes.txt", ".hidden.png"):
+        (tmp_path / "photos" / name).write_bytes(b"x")
+    source = FileSource(path, **settings)
+    assert source.count() == expected
+    if expected is not None:
+        assert len(list(source.items())) == expected
+
+
+def test_what_is_no_picture_is_named_once(image, tmp_path, caplog):
+    image("photos/a.png")
+    for name in ("notes.txt", "a.xmp", "b.xmp", "c.xmp"):
+        (tmp_path / "photos" / name).write_bytes(b"x")
+    with caplog.at_level("WARNING"):
+        list(FileSource(tmp_path / "photos", claims={"items": {"a": {"claims": [CLAIM]}}}).items())
+    assert [record.getMessage() for record in caplog.records] == [
+        "Not read, because they are no images: a.xmp, b.xmp, c.xmp and 1 more."
+    ]
+
+
+@pytest.mark.parametrize(
     ("name", "content"), [("m.jsonl", b'{"frames": "x.jpg"}\nbad\n\n'), ("m.csv", b"frames\na\nb\n")]
 )
 def test_the_lines_of_a_manifest_are_counted_good_or_bad(tmp_path, name, content):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -86,6 +87,67 @@ def test_the_rotation_of_a_video_is_applied_once(video, rotation_deg, corner):
     assert rgb.shape == ((48, 64, 3) if rotation_deg in (0, 180) else (64, 48, 3))
     bright = [place for place in ((0, 0), (0, -1), (-1, 0), (-1, -1)) if rgb[place][0] > 200]
     assert bright == [corner]
+
+
+ONE, LAST = 1 << 16, 1 << 30
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mov", "clip.mkv"])
+@pytest.mark.parametrize(
+    ("parts", "corner"),
+    [
+        ((ONE, 0, 0, ONE), (0, 0)),
+        ((-ONE, 0, 0, ONE), (0, -1)),
+        ((ONE, 0, 0, -ONE), (-1, 0)),
+        ((-ONE, 0, 0, -ONE), (-1, -1)),
+        ((0, ONE, -ONE, 0), (0, -1)),
+        ((0, -ONE, ONE, 0), (-1, 0)),
+        ((0, ONE, ONE, 0), (0, 0)),
+        ((0, -ONE, -ONE, 0), (-1, -1)),
+    ],
+)
+def test_every_display_matrix_is_applied_once(video, name, parts, corner):
+    a, b, c, d = parts
+    rgb, _ = read_video(video(name, matrix=(a, b, 0, c, d, 0, 0, 0, LAST)), frames=1)[0]
+    assert rgb.shape == ((48, 64, 3) if a else (64, 48, 3))
+    # The bright corner of 16 x 12 px tells a transposition from a turn.
+    bright = rgb[..., 0] > 200
+    rows, columns = np.flatnonzero(bright.any(1)), np.flatnonzero(bright.any(0))
+    assert (len(rows), len(columns)) == pytest.approx((12, 16) if a else (16, 12), abs=2)
+    assert [place for place in ((0, 0), (0, -1), (-1, 0), (-1, -1)) if bright[place]] == [corner]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "aspect", "shape"),
+    [
+        ("clip.mp4", "libx264", Fraction(4, 3), (48, 85, 3)),
+        ("clip.mkv", "libx264", Fraction(2, 1), (48, 128, 3)),
+        ("clip.mp4", "libx264", Fraction(1, 2), (96, 64, 3)),
+        ("clip.avi", "mpeg4", Fraction(16, 11), (48, 93, 3)),
+        ("clip.ts", "libx264", Fraction(10, 11), (53, 64, 3)),
+        ("clip.mp4", "libx264", Fraction(1, 1), (48, 64, 3)),
+    ],
+)
+def test_pixels_become_square(video, name, codec, aspect, shape):
+    rgb, _ = read_video(video(name, codec=codec, pixel_aspect=aspect), frames=1)[0]
+    assert rgb.shape == shape
+
+
+@pytest.mark.parametrize("b_frames", [0, 2])
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "clip.mov", "clip.ts"])
+def test_times_are_those_of_presentation_whatever_the_order_of_decoding(video, name, b_frames):
+    path = video(name, times_ms=[700, 740, 1200, 1210, 1900, 2700], gop=12, b_frames=b_frames)
+    sampled = read_video(path, frames=100, max_frames=1000)
+    assert indices(sampled) == [0, 1, 2, 3, 4, 5]
+    assert [time_s for _, time_s in sampled] == pytest.approx([0.0, 0.04, 0.5, 0.51, 1.2, 2.0], abs=1e-3)
+
+
+@pytest.mark.shared
+def test_a_mirrored_video_is_the_mirror_image_of_the_plain_one(shared_dir):
+    plain, mirrored = (
+        read_video(shared_dir / "cases/video" / name, frames=1)[0][0] for name in ("plain.mp4", "hflip.mp4")
+    )
+    assert np.array_equal(mirrored, plain[:, ::-1])
 
 
 def _sound(path):

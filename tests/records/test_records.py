@@ -245,3 +245,22 @@ def test_text_that_is_not_a_claim_gives_one_line(value: str) -> None:
 def test_from_plain_refuses_values_without_a_json_form() -> None:
     with pytest.raises(RecordError):
         from_plain(Claim, {"relation": object()})
+
+
+@pytest.mark.parametrize("truth", [np.True_, np.False_, True, False, np.bool_(1), np.array([True])[0], None])
+def test_ground_truth_of_numpy_survives_json(truth: Any) -> None:
+    claim = Claim("left_of", "cup", "box", truth=truth, negated=np.bool_(bool(truth)))
+    assert claim.truth is (None if truth is None else bool(truth))
+    assert from_json(Claim, to_json(claim)) == claim
+
+
+@pytest.mark.parametrize("truth", [1, 0.0, "true", np.float64(1), np.array([True]), np.array([True, False]), []])
+@pytest.mark.parametrize("flag", ["truth", "negated"])
+def test_other_values_are_no_ground_truth(flag: str, truth: Any) -> None:
+    with pytest.raises(RecordError, match=f"The {flag} of a claim must be true or false"):
+        Claim("left_of", "cup", "box", **{flag: truth})
+
+
+def test_numbers_of_numpy_survive_json() -> None:
+    claim = Claim("size", "cup", value=np.float32(0.5), unit="m", tolerance=np.float32(0.25), frames=(np.int64(0),))
+    assert from_json(Claim, to_json(claim)) == claim

@@ -18,6 +18,7 @@ import numpy as np
 from pipeline.geometry.backprojection import back_project
 from pipeline.geometry.projections import moved, rasterised, split_projection
 from pipeline.ingest.depth_files import fitted_depth, read_depth
+from pipeline.ingest.files import natural_key
 from pipeline.ingest.images import read_image
 from pipeline.ingest.point_files import read_points
 from pipeline.ingest.resampling import same_aspect, size_of
@@ -139,7 +140,7 @@ def _frames_of(folder: Path, described: Mapping[str, Any]) -> list[FrameFiles]:
 
 def _found(folder: Path, pattern: Any) -> list[Path]:
     try:
-        return sorted(folder.glob(pattern))
+        return sorted(folder.glob(pattern), key=lambda file: [natural_key(Path(part)) for part in file.parts])
     except (TypeError, AttributeError, ValueError, NotImplementedError):
         raise InputError(f"{folder} must name its files by a pattern within the folder, not {pattern!r}.") from None
 

@@ -173,12 +173,13 @@ def flipped(frame: Frame) -> Frame:
         mirror = np.diag([-1.0, 1.0, 1.0, 1.0])
         pose = mirror @ frame.pose @ mirror
     given = None if frame.given_depth is None else changed(frame.given_depth, unflipped)
-    return replace(frame, rgb=np.ascontiguousarray(frame.rgb[:, ::-1]), camera=camera, pose=pose, given_depth=given)
+    return replace(frame, rgb=frame.rgb[:, ::-1].copy(), camera=camera, pose=pose, given_depth=given)
 
 
 def unflipped(values: np.ndarray) -> np.ndarray:
     """Mirror (..., H, W) along its last axis: what was seen in a flipped frame, in the frame itself."""
-    return np.ascontiguousarray(values[..., ::-1])
+    # Of a single column, ascontiguousarray would keep the negative stride, which torch refuses.
+    return values[..., ::-1].copy()
 
 
 def changed(depth: DepthMap, change: Callable[[np.ndarray], np.ndarray]) -> DepthMap:

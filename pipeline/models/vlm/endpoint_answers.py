@@ -62,13 +62,16 @@ def read_whole(completion: Any) -> Answer:
     """Read an answer that was not streamed.
 
     Args:
-        completion: A ``ChatCompletion`` of the openai package, whose values may be of any type.
+        completion: A ``ChatCompletion`` of the openai package, whose values may be of any type; or the text that a
+            server sent in its place.
 
     Raises:
         ReportedError: If it is an error.
         NotTextError: If its content is not a text.
         LookupError, TypeError, AttributeError: If it does not follow the protocol.
     """
+    if isinstance(completion, str) and is_prose(completion):
+        raise ReportedError(completion)
     _check_reported(completion)
     choice = completion.choices[0]
     text, reasoning = _said(choice.message)
@@ -170,12 +173,45 @@ def _check_reported(answer: Any) -> None:
         raise ReportedError(reported(error))
 
 
+def is_prose(text: str) -> bool:
+    """Whether a text that was to be JSON is one for people: no page, no broken JSON."""
+    return text.strip()[:1] not in ("", "<", "{", "[") and any(map(str.isalpha, text))
+
+
 def _said(message: Any) -> tuple[str, str]:
     """Text and reasoning of a message, or of a part of one; a refusal is a text too."""
     further = message.model_extra or {}
-    content = message.content
+    content, thoughts = message.content, ""
+    if isinstance(content, list):
+        content, thoughts = _joined(content)
     if not isinstance(content, str | None):
         raise NotTextError(type(content).__name__)
     texts = (message.refusal, further.get("reasoning_content"), further.get("reasoning"))
     refusal, *reasoning = (text if isinstance(text, str) else "" for text in texts)
-    return content or refusal, reasoning[0] or reasoning[1]
+    return content or refusal, reasoning[0] or reasoning[1] or thoughts
+
+
+def _joined(parts: list[Any]) -> tuple[str, str]:
+    """Text and reasoning of a content that is a list of parts.
+
+    The parts are those of https://platform.openai.com/docs/api-reference/chat/object (``text``, ``refusal``), of the
+    Responses API (``output_text``) and of https://docs.mistral.ai/capabilities/reasoning (``thinking``).
+
+    Raises:
+        NotTextError: If none of them has a text.
+    """
+    texts, thoughts, known = "", "", not parts
+    for part in parts:
+        kind = part.get("type") if isinstance(part, Mapping) else None
+        if kind in ("thinking", "reasoning"):
+            inner = part.get("thinking") or part.get("text") or part.get("content") or ""
+            thoughts += inner if isinstance(inner, str) else _joined(inner if isinstance(inner, list) else [])[0]
+            known = True
+        elif kind in ("text", "output_text", "refusal"):
+            text = part.get("text", part.get("refusal"))
+            text = text.get("value") if isinstance(text, Mapping) else text
+            if isinstance(text, str):
+                texts, known = texts + text, True
+    if not known:
+        raise NotTextError("list")
+    return texts, thoughts

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.models.vlm.endpoint_answers import BrokenAnswerError, NotTextError, ReportedError, reported
+from pipeline.models.vlm.endpoint_answers import BrokenAnswerError, NotTextError, ReportedError, is_prose, reported
 from pipeline.models.vlm.received import received_text
 
 if TYPE_CHECKING:
@@ -66,6 +68,8 @@ class ErrorExplainer:
                 )
             case ReportedError():
                 says = str(error)
+            case json.JSONDecodeError() if is_prose(error.doc):
+                says = error.doc
             case openai.APIError() if not isinstance(error, openai.APIResponseValidationError):
                 says = reported(error.body)
             case _:
@@ -73,7 +77,7 @@ class ErrorExplainer:
         return f"{self.address} reports an error instead of an answer; see the server's log: {_one_line(says, key)}"
 
     def _explain_status(self, error: openai.APIStatusError, after: str, key: str) -> str:
-        status, says = error.status_code, _one_line(error.message, key)
+        status, says = error.status_code, _one_line(_said(error), key)
         if status in (401, 403):
             state = "which is set" if key else "which is not set"
             return (
@@ -88,6 +92,17 @@ class ErrorExplainer:
         if status in (408, 409, 429) or status >= 500:
             return f"{self.address} failed {after} (status {status}): {says}"
         return f"{self.address} refused the request (status {status}): {says}"
+
+
+def _said(error: openai.APIStatusError) -> str:
+    """What the server says in the body of an error: as OpenAI's protocol has it, as FastAPI does, or as bare text."""
+    body = error.body
+    if isinstance(body, str):
+        return body if is_prose(body) else error.message
+    if not isinstance(body, Mapping):
+        return error.message
+    says = (body.get(name) for name in ("message", "detail", "msg", "error"))
+    return next((str(one) for one in says if one), error.message)
 
 
 def client_retries(request: Any) -> int:

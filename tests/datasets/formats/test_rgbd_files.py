@@ -65,3 +65,35 @@ def test_a_trajectory_is_read_and_a_damaged_one_refused(tmp_path: Path) -> None:
     file.write_text(POSES[:-9])
     with pytest.raises(InputError, match="4 x 4"):
         read_poses(file)
+
+
+@pytest.mark.parametrize(
+    ("colors", "depths", "found"),
+    [
+        (["c1.png", "c2.png", "c3.png"], ["d1.png"], "3 images c*.png and 1 depth files"),
+        (["c1.png"], ["d1.png", "d2.png"], "1 images c*.png and 2 depth files"),
+        (["c1.png"], [], "1 images c*.png and 0 depth files"),
+    ],
+)
+def test_a_depth_file_for_many_frames_is_refused(
+    tmp_path: Path, colors: list[str], depths: list[str], found: str
+) -> None:
+    for name in (*colors, *depths):
+        (tmp_path / name).write_bytes(b"x")
+    described = {"color": "c*.png", "depth": {"file": "d*.png"}, "camera": CAMERA}
+    with pytest.raises(InputError) as caught:
+        find_frames(tmp_path, {tmp_path.name: described})
+    assert found in str(caught.value)
+
+
+def test_frames_and_depth_are_paired_by_number_however_the_numbers_are_written(tmp_path: Path) -> None:
+    for number in (1, 2, 10):
+        (tmp_path / f"c{number}.png").write_bytes(b"x")
+        (tmp_path / f"d{number:04}.png").write_bytes(b"x")
+    described = {"color": "c*.png", "depth": {"file": "d*.png"}, "camera": CAMERA}
+    frames = find_frames(tmp_path, {tmp_path.name: described})
+    assert [(frame.color.name, frame.depth.name) for frame in frames] == [
+        ("c1.png", "d0001.png"),
+        ("c2.png", "d0002.png"),
+        ("c10.png", "d0010.png"),
+    ]

@@ -263,3 +263,11 @@ def test_an_estimate_without_bias_stays_as_it_is():
 
 def test_no_depth_stays_none():
     assert flip_averaged(NoDepth().estimate, [some_frame()]) == []
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 1), (1, 7), (2, 1), (1, 2), (3, 4)])
+def test_mirrored_arrays_have_no_negative_strides(shape):
+    torch = pytest.importorskip("torch")
+    frame = Frame(np.zeros((*shape, 3), np.uint8), Camera.from_fov(shape[1], shape[0], 60))
+    torch.from_numpy(flipped(frame).rgb)
+    torch.from_numpy(unflipped(np.zeros(shape)))

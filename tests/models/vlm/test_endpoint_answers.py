@@ -178,3 +178,47 @@ def test_endless_reasoning_is_cut_too(server: RecordingServer) -> None:
     assert generation.truncated
     assert generation.text.startswith("<think>\nIt is left.")
     assert "</think>" not in generation.text
+
+
+TEXT_PARTS = {
+    "text": [{"type": "text", "text": "left"}],
+    "several": [{"type": "text", "text": "le"}, {"type": "text", "text": "ft"}],
+    "output_text": [{"type": "output_text", "text": "left", "annotations": []}],
+    "value": [{"type": "text", "text": {"value": "left", "annotations": []}}],
+    "refusal": [{"type": "refusal", "refusal": "left"}],
+    "with others": [{"type": "image_url", "image_url": {"url": "x"}}, {"type": "text", "text": "left"}, None, 7],
+    "empty first": [{"type": "text", "text": ""}, {"type": "text", "text": "left"}],
+}
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("name", TEXT_PARTS)
+def test_a_content_of_parts_is_their_text(server: RecordingServer, name: str, streamed: bool) -> None:
+    assert ask(server, answer(streamed, TEXT_PARTS[name])).text == "left"
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(
+    "thinking",
+    [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "It is"}]},
+        {"type": "thinking", "thinking": "It is"},
+        {"type": "reasoning", "text": "It is"},
+    ],
+)
+def test_thoughts_among_the_parts_are_reasoning(server: RecordingServer, thinking: Any, streamed: bool) -> None:
+    said = answer(streamed, [thinking, {"type": "text", "text": "left"}])
+    assert ask(server, said).text == "<think>\nIt is\n</think>\n\nleft"
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(
+    "content", [["left"], [{"type": "image_url"}], [{"type": "text"}], [{"text": "left"}], [None], [[{"type": "text"}]]]
+)
+def test_parts_without_a_text_are_refused(server: RecordingServer, content: Any, streamed: bool) -> None:
+    failure(server, "a list in place of a text", answer(streamed, content))
+
+
+def test_parts_come_one_by_one(server: RecordingServer) -> None:
+    parts = [chunk([{"type": "text", "text": text}]) for text in ("le", "ft")]
+    assert ask(server, events(chunk([]), *parts, chunk(finish="stop"), DONE)).text == "left"

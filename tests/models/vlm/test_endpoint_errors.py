@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from models.vlm.recording_server import RecordingServer, Reply, answer, ask, chunk, events, failure
+from models.vlm.recording_server import KEY, RecordingServer, Reply, answer, ask, chunk, events, failure
 
 BUSY = {"error": {"message": "busy"}}
 LEFT = answer(True)
@@ -76,3 +76,41 @@ def test_a_lasting_failure_is_one_line_that_helps(
 def test_a_refused_key_that_is_not_set_is_named(server: RecordingServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY")
     failure(server, "OPENAI_API_KEY, which is not set", Reply({}, 401))
+
+
+OUT = "CUDA out of memory, try again"
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (Reply(OUT.encode(), 500, content_type="text/plain"), rf"failed .*\(status 500\): {OUT}"),
+        (Reply(OUT.encode(), 400, content_type="text/plain"), rf"refused the request \(status 400\): {OUT}"),
+        (Reply({"error": OUT}, 400), rf"refused the request \(status 400\): .*{OUT}"),
+        (Reply({"detail": OUT}, 500), rf"failed .*\(status 500\): .*{OUT}"),
+        (Reply(OUT, 503), rf"failed .*\(status 503\): .*{OUT}"),
+        (Reply({"error": OUT}), f"reports an error instead of an answer; .*: {OUT}"),
+        (Reply({"object": "error", "message": OUT}), f"reports an error instead of an answer; .*: {OUT}"),
+        (Reply(OUT.encode(), content_type="text/plain"), f"reports an error instead of an answer; .*: {OUT}"),
+        (Reply(OUT.encode()), f"reports an error instead of an answer; .*: {OUT}"),
+        (events(b"data: " + OUT.encode() + b"\n\n"), f"reports an error instead of an answer; .*: {OUT}"),
+        (events(b'data: {"error": "' + OUT.encode() + b'"}\n\n'), f"reports an error instead of an answer; .*: {OUT}"),
+        (Reply(b"<html>not found</html>", content_type="text/html"), "did not answer in the OpenAI protocol"),
+        (Reply(b'{"choices": [', content_type="text/plain"), "did not answer in the OpenAI protocol"),
+        (Reply(b"", content_type="text/plain"), "did not answer in the OpenAI protocol"),
+    ],
+)
+def test_an_error_given_as_a_text_is_repeated(
+    server: RecordingServer, reply: Reply, words: str, streamed: bool
+) -> None:
+    if not streamed and reply.content_type.startswith("text/event-stream"):
+        pytest.skip("only an answer that is asked for as a stream comes as one")
+    message = str(failure(server, words, reply, stream=streamed, max_retries=0))
+    assert "\n" not in message
+
+
+def test_a_text_of_an_error_does_not_repeat_the_key(server: RecordingServer) -> None:
+    for content_type in ("text/plain", "application/json"):
+        reply = Reply(f"The key {KEY}\nis unknown".encode(), content_type=content_type)
+        assert KEY not in str(failure(server, r"The key \*\*\* is unknown", reply))
