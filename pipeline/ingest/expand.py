@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline.ingest.depth_files import DEPTH_SUFFIXES
 from pipeline.ingest.files import (
+    CAPTURE_SUFFIXES,
     IMAGE_SUFFIXES,
     MANIFEST_SUFFIXES,
     VIDEO_SUFFIXES,
@@ -120,9 +121,9 @@ def _items(paths: list[Path], frames_are: FramesAre, defaults: Mapping[str, Any]
         return (_item(name, [image], defaults) for name, image in zip(names, images, strict=True))
     if is_manifest(first):
         return read_manifest(first, defaults)
-    if is_image(first) or is_video(first):
+    if is_image(first) or is_video(first) or first.suffix.lower() in CAPTURE_SUFFIXES:
         return iter([_item(first.stem, [first], defaults)])
-    known = ", ".join(sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES | MANIFEST_SUFFIXES))
+    known = ", ".join(sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES | CAPTURE_SUFFIXES | MANIFEST_SUFFIXES))
     raise InputError(f"{first} is not named like an image, a video or a manifest; supported suffixes: {known}.")
 
 

@@ -8,8 +8,13 @@ from pathlib import Path
 from pipeline.ingest.captures.base import Capture
 
 # Modules are imported only where a path may be of their format.
-_FOLDERS: tuple[str, ...] = ()
-_FILES: dict[str, tuple[str, ...]] = {}
+_FOLDERS: tuple[str, ...] = ("ros_bag:RosBag",)
+_FILES: dict[str, tuple[str, ...]] = {
+    ".bag": ("ros_bag:RosBag",),
+    ".mcap": ("ros_bag:RosBag",),
+    ".db3": ("ros_bag:RosBag",),
+    ".mkv": ("kinect_mkv:KinectRecording",),
+}
 
 
 def capture_format(path: Path) -> type[Capture] | None:
