@@ -42,7 +42,7 @@ _COLOURS: dict[str, tuple[int, int | None]] = {
     "bayer_grbg8": (1, cv2.COLOR_BayerGRBG2RGB),
 }
 _GREY_16 = ("mono16", "y16")
-# Pixels of the largest sensors; a small compressed image may declare any number.
+# More than the pixels of any camera.
 _MAX_PIXELS = 200_000_000
 
 
@@ -159,12 +159,14 @@ def _check_declared(data: memoryview) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
-                width, height = image.size
+            with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")):
+                pass
+        except Image.DecompressionBombError:
+            raise InputError(
+                f"a compressed image has more than {2 * (Image.MAX_IMAGE_PIXELS or 0)} px; shrink it"
+            ) from None
         except Exception:
             raise InputError("a compressed image is neither a JPEG nor a PNG that can be read") from None
-    if width * height > _MAX_PIXELS:
-        raise InputError(f"a compressed image has {width} x {height} px, more than {_MAX_PIXELS}; shrink it")
 
 
 def _decompressed(data: memoryview, flags: int) -> np.ndarray:

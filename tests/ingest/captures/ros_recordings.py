@@ -119,7 +119,7 @@ def _write(writer: Any, store: Any, messages: Sequence[Said]) -> None:
         for topic, kind, recorded_ns, values in sorted(messages, key=lambda said: said.recorded_ns):
             if topic not in known:
                 known[topic] = writer.add_connection(topic, kind, typestore=store)
-            data = values if isinstance(values, bytes) else serialise(_message(store, kind, values), kind)
+            data = values if isinstance(values, bytes) else serialise(message_of(store, kind, values), kind)
             writer.write(known[topic], recorded_ns, data)
 
 
@@ -129,7 +129,8 @@ def _header(store: Any, stamp_ns: int, frame: str) -> Any:
     return store.types["std_msgs/msg/Header"](**sequence, stamp=stamp, frame_id=frame)
 
 
-def _message(store: Any, kind: str, values: Any) -> Any:
+def message_of(store: Any, kind: str, values: Any) -> Any:
+    """A message as rosbags takes it, from the values of ``Said``."""
     types = store.types
     if kind.startswith("tf2"):
         stamp_ns, several = values
