@@ -112,7 +112,7 @@ def _colour_track(container: Any) -> Any:
 
 def _calibration(path: Path, container: Any, colour: Any, depth: Any) -> Calibration:
     for attachment in container.streams.attachments:
-        if "K4A_CALIBRATION_FILE" in attachment.metadata or attachment.name == "calibration.json":
+        if "K4A_CALIBRATION_FILE" in attachment.metadata or attachment.metadata.get("filename") == "calibration.json":
             data = attachment.data or b""
             if len(data) > _LONGEST_CALIBRATION:
                 raise InputError(f"{path} has a calibration of {len(data)} bytes; copy it again.")

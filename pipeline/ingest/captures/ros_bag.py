@@ -24,7 +24,7 @@ from pipeline.ingest.captures.ros_transforms import FIXED_FRAMES, TransformGraph
 from pipeline.ingest.files import one_line, printable
 from pipeline.ingest.resampling import same_aspect, size_of
 from pipeline.records import Camera, DepthMap
-from pipeline.records.errors import InputError
+from pipeline.records.errors import InputError, RecordError
 from pipeline.records.message import message
 
 _SUFFIXES = (".bag", ".mcap", ".db3")
@@ -85,7 +85,8 @@ class RosBag(Capture):
                     if self._chosen.cameras > 1:
                         topic = printable(self._chosen.images.topic.name)
                         parts["notes"] = (message("recording_camera_chosen", topic=topic),)
-                yield CapturedFrame(name=name, **parts)
+                    captured = CapturedFrame(name=name, **parts)
+                yield captured
 
     def _parts(self, bag: Bag, entry: _Entry, depth_entry: _Entry | None, graph: TransformGraph) -> dict[str, Any]:
         """Image, camera, lens and depth of one frame."""
@@ -131,7 +132,7 @@ def _naming(path: Path) -> Iterator[None]:
     """Name the recording in an error within the block."""
     try:
         yield
-    except InputError as error:
+    except (InputError, RecordError) as error:
         raise InputError(f"{path}: {one_line(error)}.") from None
 
 

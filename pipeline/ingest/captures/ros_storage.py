@@ -7,8 +7,9 @@ ROS 1 bags 2.0 (http://wiki.ros.org/Bags/Format/2.0), folders of rosbag2 with ``
 from __future__ import annotations
 
 import bz2
+import sqlite3
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,9 +102,8 @@ def opened_bag(path: Path) -> Iterator[Bag]:
     what = "a recording of ROS"
     files = _checked_files(path) if path.is_dir() else [existing_file(path, what)]
     for file in files:
-        # The path becomes part of a URI of SQLite.
-        if file.suffix.lower() == ".db3" and any(sign in str(file) for sign in "?#%"):
-            raise InputError(f"{file} has ?, # or % in its path, which cannot be opened; rename it.")
+        if file.suffix.lower() == ".db3":
+            _check_database(file)
     with decoding(path, what):
         _bound_chunks_of_mcap()
         reader = rosbag1.Reader(path) if is_ros1 else rosbag2.Reader(path)
@@ -115,9 +115,12 @@ def opened_bag(path: Path) -> Iterator[Bag]:
 
 def is_rosbag2(folder: Path) -> bool:
     """Whether a folder is one of rosbag2, by the first key of its metadata."""
+    file = folder / "metadata.yaml"
     try:
-        with (folder / "metadata.yaml").open("rb") as file:
-            return b"rosbag2_bagfile_information" in file.read(4096)
+        if not file.is_file():
+            return False
+        with file.open("rb") as stream:
+            return b"rosbag2_bagfile_information" in stream.read(4096)
     except OSError:
         return False
 
@@ -134,12 +137,39 @@ def _checked_files(folder: Path) -> list[Path]:
     if file.stat().st_size > _LONGEST_METADATA:
         raise InputError(f"{file} has more than {_LONGEST_METADATA} bytes; copy it again.")
     with decoding(file, "metadata of rosbag2"):
-        information = yaml.safe_load(file.read_text(encoding="utf-8"))["rosbag2_bagfile_information"]
+        text = file.read_text(encoding="utf-8")
+        if "<<" in text:
+            # Merged mappings may grow without bound.
+            raise ValueError("it merges mappings")
+        information = yaml.safe_load(text)["rosbag2_bagfile_information"]
         names = [Path(name).name for name in information["relative_file_paths"]]
         is_file_mode = str(information.get("compression_mode") or "").lower() == "file"
     if is_file_mode:
         raise InputError(f"{folder} is compressed as whole files; rewrite it with ros2 bag convert, uncompressed.")
     return [existing_file(within(folder, name, str(file)), "a recording of ROS 2") for name in names]
+
+
+def _check_database(file: Path) -> None:
+    """Refuse a database that may compute values without end instead of storing them.
+
+    Raises:
+        InputError: If it is damaged or has anything but plain tables, or if its path cannot be opened.
+    """
+    # The path becomes part of a URI.
+    if any(sign in str(file) for sign in "?#%"):
+        raise InputError(f"{file} has ?, # or % in its path, which cannot be opened; rename it.")
+    with (
+        decoding(file, "a recording of ROS 2"),
+        closing(sqlite3.connect(f"file:{file}?mode=ro&immutable=1", uri=True)) as known,
+    ):
+        others = "SELECT name FROM sqlite_master WHERE type NOT IN ('table', 'index') OR sql LIKE 'create virtual%'"
+        computed = (
+            "SELECT columns.name FROM sqlite_master, pragma_table_xinfo(sqlite_master.name) AS columns "
+            "WHERE sqlite_master.type = 'table' AND columns.hidden > 0"
+        )
+        for query in (others, computed):
+            if (row := known.execute(query).fetchone()) is not None:
+                raise InputError(f"{file} computes {row[0]!r:.60} instead of storing it; record it again.")
 
 
 def _bound_chunks(reader: Any) -> None:

@@ -128,7 +128,7 @@ def test_inverse_depth_is_read_as_metres() -> None:
     depth = depth_of(squeezed(inverse_depth(metres), "32FC1; compressedDepth png"))
     # A step of the stored number is a step of z squared over 10100.
     assert np.abs(depth.values - metres)[depth.valid] == pytest.approx(0, abs=0.011)
-    assert depth.values[0, 0] == pytest.approx(0.5, abs=1e-4)
+    assert depth.values[0, 0] == pytest.approx(0.5, abs=1e-5)
     assert depth.valid.tolist() == [[True, True, True], [True, True, False]]
 
 

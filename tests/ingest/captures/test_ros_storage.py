@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import builtins
+import os
+import sqlite3
 import struct
 import tracemalloc
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -79,11 +82,29 @@ def test_files_that_only_have_the_name_are_refused(tmp_path: Path, name: str, co
 
 
 def test_a_database_of_something_else_is_refused(tmp_path: Path) -> None:
-    import sqlite3
-
-    with sqlite3.connect(tmp_path / "a.db3") as other:
+    with closing(sqlite3.connect(tmp_path / "a.db3")) as other:
         other.execute("CREATE TABLE songs(name TEXT)")
     with pytest.raises(InputError, match="missing tables"), opened_bag(tmp_path / "a.db3"):
+        pass
+
+
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS id FROM n"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ALTER TABLE messages ADD COLUMN more BLOB GENERATED ALWAYS AS (zeroblob(900000000)) VIRTUAL",
+        f"DROP TABLE message_definitions; CREATE VIEW message_definitions AS {ENDLESS}",
+        "CREATE VIRTUAL TABLE more USING fts5(text)",
+        "CREATE TRIGGER more AFTER INSERT ON topics BEGIN SELECT 1; END",
+    ],
+)
+def test_a_database_that_computes_its_content_is_refused(tmp_path: Path, change: str) -> None:
+    path = write(tmp_path / "a.db3", *images(1))
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(change)
+    with pytest.raises(InputError, match="instead of storing it"), opened_bag(path):
         pass
 
 
@@ -161,7 +182,16 @@ def test_metadata_that_leads_elsewhere_is_refused(tmp_path: Path, values: dict[s
         pass
 
 
-@pytest.mark.parametrize("content", ["", "[", "rosbag2_bagfile_information: 7", "!!python/object/apply:os.getcwd []"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[",
+        "rosbag2_bagfile_information: 7",
+        "a: &a {b: 1}\nrosbag2_bagfile_information: {<<: [*a, *a]}",
+        "!!python/object/apply:os.getcwd []",
+    ],
+)
 def test_metadata_that_is_none_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "metadata.yaml").write_text(content)
     with pytest.raises(InputError, match=r"metadata\.yaml"), opened_bag(tmp_path):
@@ -173,6 +203,9 @@ def test_a_folder_is_known_by_its_metadata(tmp_path: Path) -> None:
     (tmp_path / "metadata.yaml").write_text("title: mine")
     assert not is_rosbag2(tmp_path)
     assert not is_rosbag2(tmp_path / "none")
+    (tmp_path / "metadata.yaml").unlink()
+    os.mkfifo(tmp_path / "metadata.yaml")
+    assert not is_rosbag2(tmp_path), "a pipe is never opened"
 
 
 @pytest.mark.parametrize("sign", "?#%")
