@@ -18,7 +18,7 @@ import numpy as np
 
 from pipeline.ingest.captures.base import Capture, CapturedFrame
 from pipeline.ingest.captures.kinect_calibration import Calibration, read_calibration
-from pipeline.ingest.captures.pairs import paired
+from pipeline.ingest.captures.pairs import notes_of_left_out, paired
 from pipeline.ingest.files import decoding, existing_file, one_line, printable
 from pipeline.records import DepthMap
 from pipeline.records.errors import InputError
@@ -46,6 +46,7 @@ class KinectRecording(Capture):
         pairs = paired([_ns(one) + delay_ns for one in images], [_ns(one) for one in depths])
         if not pairs:
             raise InputError(f"{path} has no image with depth at its time; record both tracks synchronised.")
+        self._notes = notes_of_left_out(len(images), len(pairs))
         self._stamps = [(images[image], depths[depth]) for image, depth in pairs]
         self._times_s = [float(image - self._stamps[0][0]) for image, _ in self._stamps]
 
@@ -80,6 +81,7 @@ class KinectRecording(Capture):
                     depth_camera=known.depth_camera,
                     depth_lens=known.depth_lens,
                     depth_to_image=known.depth_to_image,
+                    notes=self._notes,
                 )
 
 

@@ -6,8 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipeline.records.message import Message, message
+
 # Images further apart in time do not show the same scene, however slow the cameras are.
 _LONGEST_NS = 50_000_000
+# A camera that drops a frame now and then is nothing to tell.
+_FEW = 0.1
 
 
 def tolerance_ns(times_ns: Sequence[int]) -> int:
@@ -37,3 +41,9 @@ def paired(times_ns: Sequence[int], others_ns: Sequence[int]) -> list[tuple[int,
     nearest = np.where(np.abs(times - others[before]) <= np.abs(times - others[after]), before, after)
     near = np.abs(times - others[nearest]) <= tolerance_ns(times_ns)
     return [(int(index), int(nearest[index])) for index in np.flatnonzero(near)]
+
+
+def notes_of_left_out(images: int, pairs: int) -> tuple[Message, ...]:
+    """A note if more than a tenth of the images have no depth at their time."""
+    left = images - pairs
+    return (message("images_without_depth", left=left, count=images),) if left > _FEW * images else ()

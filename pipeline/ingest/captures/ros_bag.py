@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.ingest.captures.base import Capture, CapturedFrame
-from pipeline.ingest.captures.pairs import paired
+from pipeline.ingest.captures.pairs import notes_of_left_out, paired
 from pipeline.ingest.captures.ros_images import depth_of, rgb_of
 from pipeline.ingest.captures.ros_messages import TRANSFORMS, Fields, RosImage, header_of, image_of, transforms_of
 from pipeline.ingest.captures.ros_storage import Bag, is_rosbag2, opened_bag
@@ -25,7 +25,7 @@ from pipeline.ingest.files import one_line, printable
 from pipeline.ingest.resampling import same_aspect, size_of
 from pipeline.records import Camera, DepthMap
 from pipeline.records.errors import InputError, RecordError
-from pipeline.records.message import message
+from pipeline.records.message import Message, message
 
 _SUFFIXES = (".bag", ".mcap", ".db3")
 # How much later than its stamp a transform may have been recorded.
@@ -52,7 +52,10 @@ class RosBag(Capture):
         super().__init__(path)
         with opened_bag(path) as bag, _naming(path):
             self._chosen = chosen_topics(bag)
-            self._frames = _listed(bag, self._chosen)
+            self._frames, self._notes = _listed(bag, self._chosen)
+        if self._chosen.cameras > 1:
+            topic = printable(self._chosen.images.topic.name)
+            self._notes += (message("recording_camera_chosen", topic=topic),)
         first_ns = self._frames[0][0].stamp_ns
         self._times_s = [(image.stamp_ns - first_ns) / 1e9 for image, _ in self._frames]
 
@@ -82,10 +85,7 @@ class RosBag(Capture):
                     world = world or next(iter(known), None)
                     if world in known:
                         parts |= {"pose": graph.between(frame, world), "world_down": np.array((0.0, 0.0, -1.0))}
-                    if self._chosen.cameras > 1:
-                        topic = printable(self._chosen.images.topic.name)
-                        parts["notes"] = (message("recording_camera_chosen", topic=topic),)
-                    captured = CapturedFrame(name=name, **parts)
+                    captured = CapturedFrame(name=name, notes=self._notes, **parts)
                 yield captured
 
     def _parts(self, bag: Bag, entry: _Entry, depth_entry: _Entry | None, graph: TransformGraph) -> dict[str, Any]:
@@ -136,8 +136,8 @@ def _naming(path: Path) -> Iterator[None]:
         raise InputError(f"{path}: {one_line(error)}.") from None
 
 
-def _listed(bag: Bag, chosen: Chosen) -> list[tuple[_Entry, _Entry | None]]:
-    """All images with their depth, by time; reads headers only."""
+def _listed(bag: Bag, chosen: Chosen) -> tuple[list[tuple[_Entry, _Entry | None]], tuple[Message, ...]]:
+    """All images with their depth, by time, and what was left out; reads headers only."""
     streams = [stream for stream in (chosen.images, chosen.depth) if stream is not None]
     entries: dict[str, list[_Entry]] = {stream.topic.name: [] for stream in streams}
     for name, recorded_ns, data in bag.messages([stream.topic for stream in streams]):
@@ -152,7 +152,7 @@ def _listed(bag: Bag, chosen: Chosen) -> list[tuple[_Entry, _Entry | None]]:
     by_time = {name: sorted(several, key=lambda entry: entry.stamp_ns) for name, several in entries.items()}
     images = by_time[chosen.images.topic.name]
     if chosen.depth is None:
-        return [(image, None) for image in images]
+        return [(image, None) for image in images], ()
     depths = by_time[chosen.depth.topic.name]
     pairs = paired([one.stamp_ns for one in images], [one.stamp_ns for one in depths])
     if not pairs:
@@ -160,7 +160,7 @@ def _listed(bag: Bag, chosen: Chosen) -> list[tuple[_Entry, _Entry | None]]:
             f"no image of {chosen.images.topic.name} has depth of {chosen.depth.topic.name} at its time; "
             "synchronise the clocks of both"
         )
-    return [(images[image], depths[depth]) for image, depth in pairs]
+    return [(images[image], depths[depth]) for image, depth in pairs], notes_of_left_out(len(images), len(pairs))
 
 
 def _decoded(bag: Bag, stream: Stream, entry: _Entry) -> Any:

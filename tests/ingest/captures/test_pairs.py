@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.ingest.captures.pairs import paired, tolerance_ns
+from pipeline.ingest.captures.pairs import notes_of_left_out, paired, tolerance_ns
 
 MS = 1_000_000
 
@@ -43,3 +43,13 @@ def test_no_depth_is_nearer_than_the_one_taken(images: list[int], depths: list[i
             assert abs(time - depths[found[index]]) == nearest <= tolerance_ns(images)
         else:
             assert nearest is None or nearest > tolerance_ns(images)
+
+
+@pytest.mark.parametrize(
+    ("images", "pairs", "is_told"), [(100, 100, False), (100, 90, False), (100, 89, True), (2, 1, True)]
+)
+def test_images_that_are_left_out_for_lack_of_depth_are_told(images: int, pairs: int, is_told: bool) -> None:
+    notes = notes_of_left_out(images, pairs)
+    assert [note.text() for note in notes] == [
+        f"{images - pairs} of the recording's {images} images have no depth at their time and were left out."
+    ] * is_told

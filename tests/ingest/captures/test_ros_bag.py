@@ -100,7 +100,9 @@ def test_images_without_depth_at_their_time_are_left_out(tmp_path: Path) -> None
     said.append(image(ALIGNED, MILLIMETRES, "16UC1", index=3))
     bag = RosBag(write(tmp_path / "a.bag", *said))
     assert bag.times_s == pytest.approx([0, 0.2])
-    assert [(frame.rgb == RGB + 1).all() for frame in bag.frames([0, 1])] == [True, False]
+    frames = list(bag.frames([0, 1]))
+    assert [(frame.rgb == RGB + 1).all() for frame in frames] == [True, False]
+    assert [note.code for note in frames[0].notes] == ["images_without_depth"]
 
 
 def test_stamps_order_the_frames_and_not_the_times_of_recording(tmp_path: Path) -> None:
