@@ -12,10 +12,18 @@ _FOLDERS: tuple[str, ...] = (
     "stray_scanner:StrayScanner",
     "record3d:Record3D",
     "polycam:Polycam",
+    "ros_bag:RosBag",
     "nerfstudio:Nerfstudio",
     "colmap:Colmap",
 )
-_FILES: dict[str, tuple[str, ...]] = {".r3d": ("record3d:Record3D",), ".json": ("nerfstudio:Nerfstudio",)}
+_FILES: dict[str, tuple[str, ...]] = {
+    ".r3d": ("record3d:Record3D",),
+    ".bag": ("ros_bag:RosBag",),
+    ".mcap": ("ros_bag:RosBag",),
+    ".db3": ("ros_bag:RosBag",),
+    ".mkv": ("kinect_mkv:KinectRecording",),
+    ".json": ("nerfstudio:Nerfstudio",),
+}
 
 
 def capture_format(path: Path) -> type[Capture] | None:
