@@ -15,6 +15,7 @@ from pipeline.ingest.files import (
     CAPTURE_SUFFIXES,
     IMAGE_SUFFIXES,
     MANIFEST_SUFFIXES,
+    POINT_SUFFIXES,
     VIDEO_SUFFIXES,
     existing_path,
     is_image,
@@ -24,7 +25,6 @@ from pipeline.ingest.files import (
 )
 from pipeline.ingest.item import BadItem, Item
 from pipeline.ingest.manifest import read_manifest, with_defaults
-from pipeline.ingest.point_files import POINT_SUFFIXES
 from pipeline.records.errors import InputError
 
 _SUFFIXES = DEPTH_SUFFIXES | POINT_SUFFIXES

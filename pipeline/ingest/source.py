@@ -19,9 +19,8 @@ from pipeline.ingest.expand import (
     images_of,
     is_manifest,
 )
-from pipeline.ingest.files import existing_path
+from pipeline.ingest.files import existing_path, with_absolute_paths
 from pipeline.ingest.item import BadItem, Item
-from pipeline.ingest.lidar import with_absolute_paths
 from pipeline.ingest.manifest import count_items
 from pipeline.records import Scene
 from pipeline.records.errors import InputError
