@@ -16,12 +16,10 @@ from pipeline.ingest.annotations import Annotations, make_region, read_claims
 from pipeline.ingest.camera_checks import CheckedCamera
 from pipeline.ingest.cameras import camera_for, check_camera, frame_camera
 from pipeline.ingest.depth_files import fitted_depth, stored_depth
-from pipeline.ingest.files import printable
+from pipeline.ingest.files import POINT_SUFFIXES, printable
 from pipeline.ingest.images import exif_focal_35mm, read_image, upright_rgb
 from pipeline.ingest.item import Item
 from pipeline.ingest.lenses import CameraLike, UndoneLens, given_lens, lens_notes, moved_anchor, pinhole, undone_lens
-from pipeline.ingest.lidar import camera_of_pose, depth_of_points, pose_of_frame
-from pipeline.ingest.point_files import POINT_SUFFIXES
 from pipeline.ingest.resampling import Size, bounded_size, resize_nearest, resize_rgb, size_of
 from pipeline.ingest.source_images import IngestSettings, SourceImage, read_images
 from pipeline.records import Anchor, Claim, DepthKind, DepthMap, Frame, Region, ScaleSource, Scene
@@ -138,7 +136,7 @@ def _camera(
     given = pinhole(item.camera_of(index))
     return frame_camera(
         size_of(image.rgb),
-        given or image.camera or camera_of_pose(item.lidar_to_camera, index, *size_of(image.rgb)),
+        given or image.camera or _camera_of_scanner(item, index, size_of(image.rgb)),
         focal_35mm=image.focal_35mm,
         fov_deg=settings.fov_deg,
         depth=depth,
@@ -177,8 +175,19 @@ def _frame(
     return frame, notes
 
 
+def _camera_of_scanner(item: Item, index: int, size: Size) -> Camera | None:
+    """The camera of the calibration that a scanner's pose comes from, if any."""
+    if not item.lidar_to_camera:
+        return None
+    from pipeline.ingest.lidar import camera_of_pose
+
+    return camera_of_pose(item.lidar_to_camera, index, *size)
+
+
 def _scanned_depth(item: Item, index: int, camera: Camera) -> DepthMap:
     """Depth of a scanner's points, of the size of the camera's image."""
+    from pipeline.ingest.lidar import depth_of_points, pose_of_frame
+
     if item.depth_kind is not DepthKind.METRIC or item.scale_source is not ScaleSource.SENSOR:
         raise InputError(f"Item {item.id!r}: points of a scanner are metric depth of a sensor; leave depth_kind out.")
     pose = pose_of_frame(item.lidar_to_camera, index)

@@ -17,6 +17,7 @@ from pipeline.ingest.depth_files import DEPTH_SUFFIXES
 from pipeline.ingest.files import (
     IMAGE_SUFFIXES,
     MANIFEST_SUFFIXES,
+    POINT_SUFFIXES,
     VIDEO_SUFFIXES,
     existing_path,
     is_video,
@@ -26,7 +27,6 @@ from pipeline.ingest.files import (
 from pipeline.ingest.folder import Entries, is_wildcard, looks_like_image, matches, sort_entries, what_to_do
 from pipeline.ingest.item import BadItem, Item
 from pipeline.ingest.manifest import count_items, read_manifest, with_defaults
-from pipeline.ingest.point_files import POINT_SUFFIXES
 from pipeline.records.errors import InputError
 
 logger = logging.getLogger(__name__)

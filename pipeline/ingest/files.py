@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from pipeline.records.errors import DependencyError, InputError, TheodoliteError
 
@@ -18,6 +19,8 @@ VIDEO_SUFFIXES = frozenset(
 )
 # Files that may be captures; their content decides.
 CAPTURE_SUFFIXES = frozenset((".r3d", ".bag", ".mcap", ".db3", ".mkv", ".json"))
+# Files that hold nothing but points of a scanner; text, npy and npz may hold them too.
+POINT_SUFFIXES = frozenset((".bin", ".pcd", ".ply", ".xyz", ".pts"))
 MANIFEST_SUFFIXES = frozenset((".jsonl", ".csv", ".tsv", ".parquet"))
 
 
@@ -111,6 +114,13 @@ def existing_file(path: str | PathLike[str], what: str) -> Path:
     if file.stat().st_size == 0:
         raise InputError(f"{file} is an empty file, not {what}; write it again.")
     return file
+
+
+def with_absolute_paths(value: Any) -> Any:
+    """A path, or paths within lists, relative to the current folder, made absolute; JSON and other values stay."""
+    if isinstance(value, str | PathLike):
+        return value if str(value).lstrip().startswith("[") else Path(value).absolute()
+    return [with_absolute_paths(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 @contextmanager

@@ -8,17 +8,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline.ingest.annotations import parse_claims, parse_each, parse_regions
 from pipeline.ingest.cameras import check_camera
 from pipeline.ingest.files import check_keys, is_video, may_be_recording
-from pipeline.ingest.lidar import LidarPose, lidar_poses
 from pipeline.records import Anchor, Claim, DepthKind, ScaleSource
 from pipeline.records.checks import finite_tuple, member, text
 from pipeline.records.errors import InputError, RecordError
+
+if TYPE_CHECKING:
+    from pipeline.ingest.lidar import LidarPose
 
 CameraSpec = Mapping[str, Any]
 Matrix = tuple[tuple[float, ...], ...]
@@ -165,7 +167,7 @@ class Item:
             if isinstance(given.get("claims"), str):
                 given["claims"] = folder / given["claims"]
             if "lidar_to_camera" in given:
-                given["lidar_to_camera"] = lidar_poses(given["lidar_to_camera"], folder)
+                given["lidar_to_camera"] = _lidar_poses(given["lidar_to_camera"], folder)
             given["regions"] = parse_regions(_several(given.get("regions", ())), folder)
         except InputError as error:
             raise InputError(f"Item {item_id!r}: {error}") from None
@@ -245,6 +247,14 @@ def _pose(value: Any) -> Matrix:
     return tuple(map(tuple, matrix.tolist()))
 
 
+def _lidar_poses(value: Any, folder: Path = Path()) -> tuple[LidarPose, ...]:
+    if isinstance(value, tuple) and not value:
+        return ()
+    from pipeline.ingest.lidar import lidar_poses
+
+    return lidar_poses(value, folder)
+
+
 def _claims(value: Any) -> tuple[Claim, ...] | Path:
     return Path(value) if isinstance(value, str | PathLike) else parse_claims(value)
 
@@ -273,7 +283,7 @@ _NORMALISERS = {
     # NaN never counts as depth, so naming it is harmless.
     "depth_invalid": lambda value: _numbers([number for number in _several(value) if number == number]),
     "depth_key": lambda value: text(value, "It"),
-    "lidar_to_camera": lidar_poses,
+    "lidar_to_camera": _lidar_poses,
     "poses": lambda value: parse_each(value, _pose, "pose"),
     "timestamps_s": _numbers,
     "regions": lambda value: parse_regions(_several(value), Path()),

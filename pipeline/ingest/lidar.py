@@ -101,7 +101,7 @@ def lidar_poses(value: Any, folder: Path = Path()) -> tuple[LidarPose, ...]:
 
     Args:
         value: A rigid 4 x 4 or 3 x 4 matrix, also row by row in one list, or its JSON; the path of a calibration of
-            KITTI's object data set; or a list of these. An empty tuple is none.
+            KITTI's object data set; or a list of these.
         folder: Paths are relative to it.
 
     Raises:
@@ -116,8 +116,6 @@ def lidar_poses(value: Any, folder: Path = Path()) -> tuple[LidarPose, ...]:
         return (_path(value, folder),)
     if isinstance(value, np.ndarray):
         value = value.tolist()
-    if value == ():
-        return ()
     if not isinstance(value, list | tuple) or not value:
         raise InputError(f"it must not be {value!r:.60}; {_HOW}.")
     if all(isinstance(part, str | PathLike) for part in value):
@@ -125,13 +123,6 @@ def lidar_poses(value: Any, folder: Path = Path()) -> tuple[LidarPose, ...]:
     if _is_number(value[0]) or (isinstance(value[0], list | tuple) and value[0] and _is_number(value[0][0])):
         return (_matrix(value),)
     return tuple(_path(part, folder) if isinstance(part, str | PathLike) else _matrix(part) for part in value)
-
-
-def with_absolute_paths(value: Any) -> Any:
-    """The same value with paths of the current folder made absolute."""
-    if isinstance(value, str | PathLike):
-        return value if str(value).lstrip().startswith("[") else Path(value).absolute()
-    return [with_absolute_paths(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def _path(value: str | PathLike[str], folder: Path) -> Path:

@@ -20,8 +20,6 @@ from pipeline.ingest.pcd_files import MAX_POINTS, read_pcd
 from pipeline.ingest.ply_files import read_ply
 from pipeline.records.errors import InputError
 
-POINT_SUFFIXES = frozenset((".bin", ".pcd", ".ply", ".xyz", ".pts"))
-"""Suffixes of files that hold nothing but points; text, npy and npz may hold them too."""
 _TEXT_SUFFIXES = (".xyz", ".pts", ".txt", ".csv")
 _MOST_BYTES = 2_000_000_000
 _COLUMNS = (4, 5)

@@ -10,8 +10,8 @@ from typing import Any
 from pipeline.ingest.annotations import Annotations, parse_annotations, read_claims
 from pipeline.ingest.build import IngestSettings, build_scene
 from pipeline.ingest.expand import FramesAre, Paths, count_input, expand_input
+from pipeline.ingest.files import with_absolute_paths
 from pipeline.ingest.item import BadItem, Item
-from pipeline.ingest.lidar import with_absolute_paths
 from pipeline.records import Scene
 from pipeline.records.errors import InputError
 from pipeline.records.settings import check_value

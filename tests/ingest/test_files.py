@@ -14,6 +14,7 @@ from pipeline.ingest.files import (
     natural_key,
     one_line,
     printable,
+    with_absolute_paths,
 )
 from pipeline.records.errors import DependencyError, InputError
 
@@ -90,3 +91,13 @@ def test_a_name_becomes_one_line_of_valid_text():
     escaped = printable(os.fsdecode(b"caf\xe9\n\x1b.jpg"))
     assert escaped == r"caf\udce9\n\x1b.jpg"
     assert escaped.encode().decode() == escaped
+
+
+def test_only_paths_are_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert with_absolute_paths(["calib.txt", [[1, 0], "[1, 0]"], None]) == [
+        tmp_path / "calib.txt",
+        [[1, 0], "[1, 0]"],
+        None,
+    ]
+    assert with_absolute_paths(tmp_path / "calib.txt") == tmp_path / "calib.txt"

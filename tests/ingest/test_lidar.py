@@ -108,7 +108,6 @@ def test_a_matrix_may_have_several_forms(value: Any) -> None:
 def test_poses_may_be_paths_and_one_per_frame(tmp_path: Path) -> None:
     assert lidar_poses("calib/a.txt", tmp_path) == (tmp_path / "calib/a.txt",)
     assert lidar_poses(["a.txt", POSE], tmp_path) == (tmp_path / "a.txt", POSE)
-    assert lidar_poses(()) == ()
     assert [pose_of_frame([POSE], index) for index in (0, 3)] == [POSE, POSE]
     assert pose_of_frame([POSE, tmp_path], 1) == tmp_path
 
