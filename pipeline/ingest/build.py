@@ -152,7 +152,7 @@ def _frame(
     size = bounded_size(stored, settings.max_side_px)
     depth, notes = image.depth, image.notes
     if item.depth and not item.lidar_to_camera:
-        depth = _stored_depth(item, index)
+        depth = _stored_depth(item, index, trusted=settings.trust_input)
         if not settings.trust_input:
             name = printable(str(item.depth[index]))
             aligned = aligned_depth(depth, image.rgb, name, exif_orientation=image.orientation)
@@ -195,7 +195,7 @@ def _scanned_depth(item: Item, index: int, camera: Camera) -> DepthMap:
     return depth if item.depth_backend is None else replace(depth, backend=item.depth_backend)
 
 
-def _stored_depth(item: Item, index: int) -> DepthMap:
+def _stored_depth(item: Item, index: int, *, trusted: bool) -> DepthMap:
     if item.depth[index].suffix.lower() in POINT_SUFFIXES:
         raise InputError(f"{item.depth[index]} holds points of a scanner; give lidar_to_camera with it.")
     depth = stored_depth(
@@ -205,6 +205,7 @@ def _stored_depth(item: Item, index: int) -> DepthMap:
         scale=item.depth_scale,
         key=item.depth_key,
         invalid=item.depth_invalid,
+        trusted=trusted,
     )
     return depth if item.depth_backend is None else replace(depth, backend=item.depth_backend)
 

@@ -22,6 +22,7 @@ from pipeline.ingest.resampling import Size, resize_depth, resize_nearest, same_
 from pipeline.ingest.tiff_depth import read_tiff
 from pipeline.records import DepthKind, DepthMap, Sampling, ScaleSource
 from pipeline.records.checks import member
+from pipeline.records.depth_values import looks_measured, unlikely_metres
 from pipeline.records.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ def read_depth(
     invalid: Iterable[float] | None = None,
     size: Size | None = None,
     quarter_turn: bool = False,
+    trusted: bool = False,
 ) -> DepthMap:
     """Read the depth of one upright image in the image's size; see ``stored_depth`` and ``fitted_depth``.
 
@@ -53,11 +55,14 @@ def read_depth(
         invalid: As there.
         size: (width, height) [px] of the upright image; None keeps the file's own.
         quarter_turn: Whether the image's EXIF orientation exchanged its width and height.
+        trusted: As in ``stored_depth``.
 
     Raises:
         InputError, RecordError: As there, or if the file is for the image before it was turned.
     """
-    depth = stored_depth(path, kind=kind, scale_source=scale_source, scale=scale, key=key, invalid=invalid)
+    depth = stored_depth(
+        path, kind=kind, scale_source=scale_source, scale=scale, key=key, invalid=invalid, trusted=trusted
+    )
     if size is None:
         return depth
     level = logging.WARNING if depth.scale_source is ScaleSource.SENSOR else logging.INFO
@@ -73,6 +78,7 @@ def stored_depth(
     scale: float | None = None,
     key: str | None = None,
     invalid: Iterable[float] | None = None,
+    trusted: bool = False,
 ) -> DepthMap:
     """Read a depth file as it is stored.
 
@@ -85,6 +91,7 @@ def stored_depth(
         invalid: Stored numbers that mean "no depth"; None is 0 for integers, nothing for floats. Numbers that are not
             finite as float32, stored or scaled, never count, nor do those that stand for infinity; see
             ``pipeline.geometry.far``.
+        trusted: Whether numbers are taken as they are, however unlikely their unit and kind look.
 
     Returns:
         The depth map at its own resolution, with backend ``file`` and its sampling. Of a scanner's returns that were
@@ -92,7 +99,7 @@ def stored_depth(
 
     Raises:
         InputError: If the file is missing, damaged or of another format, holds more than ``MAX_VALUES`` values,
-            needs a scale or a key, or has no valid pixel.
+            needs a scale or a key, has no valid pixel, or holds numbers that cannot be of this kind and unit.
         RecordError: If the kind or the scale source is unknown, or if they do not fit together.
     """
     kind, scale_source = member(DepthKind, kind, "Depth kind"), member(ScaleSource, scale_source, "Scale source")
@@ -117,6 +124,8 @@ def stored_depth(
                 "%s has no depth at %d pixels: %g stands for infinity.", file.name, sky.sum(), values[sky].max()
             )
             valid &= ~sky
+    if not trusted:
+        _check_numbers(file, stored, values, valid, kind)
     depth = _sampled(values, valid, kind, scale_source, file)
     if not depth.valid.any():
         raise InputError(
@@ -124,6 +133,19 @@ def stored_depth(
             "check the file, depth_kind and depth_invalid."
         )
     return depth
+
+
+def _check_numbers(file: Path, stored: np.ndarray, values: np.ndarray, valid: np.ndarray, kind: DepthKind) -> None:
+    """Refuse numbers that contradict their unit or kind."""
+    problem = unlikely_metres(values, valid) if kind is DepthKind.METRIC else ""
+    if problem:
+        raise InputError(f"{file} holds no depth in metres: {problem}")
+    if kind is DepthKind.DISPARITY_AFFINE and looks_measured(stored):
+        raise InputError(
+            f"{file} looks like the depth of a sensor, whole numbers with zeros where nothing was measured, and not "
+            "like disparity, which is larger where it is nearer; give depth_kind=metric and its depth_scale, or set "
+            "input.trust_input=true."
+        )
 
 
 def _sampled(values: np.ndarray, valid: np.ndarray, kind: DepthKind, scale_source: ScaleSource, file: Path) -> DepthMap:

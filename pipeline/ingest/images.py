@@ -13,8 +13,6 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from pipeline.ingest.files import decoding, existing_file
-from pipeline.ingest.heif import HeifImage
-from pipeline.ingest.heif_boxes import is_heif
 from pipeline.records.errors import InputError
 
 # Only some of PIL's formats, because others start external programs.
@@ -50,8 +48,12 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
 def _opened(stream: BinaryIO) -> Image.Image:
     head = stream.read(64)
     stream.seek(0)
-    if is_heif(head):
-        return HeifImage(stream)
+    if head[4:8] == b"ftyp":
+        from pipeline.ingest.heif import HeifImage
+        from pipeline.ingest.heif_boxes import is_heif
+
+        if is_heif(head):
+            return HeifImage(stream)
     image = Image.open(stream, formats=_FORMATS)
     if image.format == "AVIF":
         # PIL would take an orientation from XMP where the container states none; only the container's counts.

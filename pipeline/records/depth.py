@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from pipeline.records.checks import member, require
+from pipeline.records.depth_values import unlikely_metres
 
 
 class DepthKind(StrEnum):
@@ -162,8 +163,16 @@ class DepthMap:
         scale_source: ScaleSource | str = ScaleSource.NONE,
         backend: str = "unknown",
     ) -> DepthMap:
-        """Depth map that is valid wherever its values mean something."""
+        """Depth map that is valid wherever its values mean something.
+
+        Raises:
+            RecordError: As the class, or if metric values cannot be metres: whole numbers of hundreds, kilometres,
+                negative numbers. The constructor takes them as they are.
+        """
         values = np.asarray(values)
+        if kind == DepthKind.METRIC and values.ndim == 2 and values.dtype.kind in "fiu":
+            problem = unlikely_metres(values, np.ones(values.shape, dtype=bool))
+            require(not problem, f"This is no depth in metres: {problem}")
         return cls(values, np.ones(values.shape, dtype=bool), kind, scale_source, backend)  # type: ignore[arg-type]
 
     @property

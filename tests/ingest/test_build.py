@@ -29,7 +29,7 @@ IDENTITY = np.eye(4).tolist()
 @pytest.fixture
 def depth(tmp_path):
     path = tmp_path / "depth.npy"
-    np.save(path, np.arange(1, 24 * 32 + 1, dtype=np.float32).reshape(24, 32))
+    np.save(path, np.arange(1, 24 * 32 + 1, dtype=np.float32).reshape(24, 32) / 100)
     return path
 
 
@@ -52,7 +52,7 @@ def test_everything_that_an_item_names_is_in_the_scene(image, depth):
     assert (scene.id, scene.questions, len(scene.claims)) == ("a", ("Which is nearer?",), 1)
     assert second.rgb[0, 0].tolist() == [1, 2, 3]
     assert first.camera == Camera(40, 40, 15.5, 11.5, 32, 24, CameraSource.GIVEN)
-    assert first.given_depth.values[0, 1] == 2
+    assert first.given_depth.values[0, 1] == pytest.approx(0.02)
     assert (second.timestamp_s, second.name) == (0.5, "2.png")
     assert (first.pose == np.eye(4)).all()
     assert [region.box_px for region in scene.regions] == [(0, 0, 16, 12), (6, 4, 10, 8)]

@@ -152,7 +152,7 @@ class Nerfstudio(Capture):
         stated, is_whole = self._factor(key), _holds_integers(file)
         # nerfstudio itself takes floats by the same factor, but without one they are metres in practice.
         factor = stated or (_MILLIMETRE if is_whole else 1.0)
-        depth = stored_depth(file, kind=DepthKind.METRIC, scale_source=ScaleSource.SENSOR, scale=factor)
+        depth = stored_depth(file, kind=DepthKind.METRIC, scale_source=ScaleSource.SENSOR, scale=factor, trusted=True)
         median_m = float(np.median(depth.values[depth.valid]))
         if not is_whole and not _NEAREST_M < median_m < (_FARTHEST_M if stated is None else np.inf):
             raise InputError(
