@@ -183,7 +183,8 @@ class Pipeline:
             raise error.cause from error
 
     def _scene(self, frames: ImageLike | Sequence[ImageLike], options: SceneOptions, rest: dict[str, Any]) -> Scene:
-        from pipeline.ingest.build import frame_from
+        from pipeline.ingest.build import by_frame
+        from pipeline.ingest.given_images import noted_frame
         from pipeline.ingest.lenses import moved_with_lens
 
         images = [frames] if isinstance(frames, str | Path | np.ndarray | Image.Image | Frame) else list(frames)
@@ -194,14 +195,17 @@ class Pipeline:
         if len(maps) != len(images):
             raise InputError(f"There are {len(images)} images but {len(maps)} depth maps; give one for each.")
         fov_deg = float(OmegaConf.select(self.config, "input.fov_deg", default=60.0))
-        scene_frames = tuple(
-            frame_from(image, camera=camera, depth=given, fov_deg=fov_deg)
+        trusted = bool(OmegaConf.select(self.config, "input.trust_input", default=False))
+        noted = [
+            noted_frame(image, camera=camera, depth=given, fov_deg=fov_deg, trusted=trusted)
             for image, given in zip(images, maps, strict=True)
-        )
+        ]
+        scene_frames = tuple(frame for frame, _ in noted)
         regions, anchors, notes = moved_with_lens(
             camera, scene_frames, rest.get("regions", ()), options.get("anchors", ())
         )
-        rest = {**rest, "regions": regions, "anchors": anchors, "problems": notes}
+        problems = (*by_frame([found for _, found in noted]), *notes)
+        rest = {**rest, "regions": regions, "anchors": anchors, "problems": problems}
         return Scene(options.get("item_id", "item"), scene_frames, **rest)
 
 

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from pipeline.ingest.alignment import aligned_depth
 from pipeline.ingest.annotations import Annotations, make_region, read_claims
 from pipeline.ingest.camera_checks import CheckedCamera
-from pipeline.ingest.cameras import camera_for, check_camera, frame_camera
+from pipeline.ingest.cameras import frame_camera
 from pipeline.ingest.depth_files import fitted_depth, stored_depth
 from pipeline.ingest.files import POINT_SUFFIXES, printable
-from pipeline.ingest.images import exif_focal_35mm, read_image, upright_rgb
 from pipeline.ingest.item import Item
-from pipeline.ingest.lenses import CameraLike, UndoneLens, given_lens, lens_notes, moved_anchor, pinhole, undone_lens
+from pipeline.ingest.lenses import UndoneLens, given_lens, lens_notes, moved_anchor, pinhole, undone_lens
 from pipeline.ingest.resampling import Size, bounded_size, resize_nearest, resize_rgb, size_of
 from pipeline.ingest.source_images import IngestSettings, SourceImage, read_images
 from pipeline.records import Anchor, Claim, DepthKind, DepthMap, Frame, Region, ScaleSource, Scene
@@ -57,64 +54,16 @@ def build_scene(item: Item, settings: IngestSettings | None = None, annotations:
             found if lens is None else found + lens_notes(index in placed)
             for index, (lens, (_, found)) in enumerate(zip(lenses, read, strict=True))
         ]
-        return Scene(
-            item.id, frames, item.questions, regions, claims, anchors=anchors, problems=tuple(_by_frame(notes))
-        )
+        return Scene(item.id, frames, item.questions, regions, claims, anchors=anchors, problems=tuple(by_frame(notes)))
     except RecordError as error:
         raise InputError(f"Item {item.id!r}: {error}") from error
 
 
-def _by_frame(notes: Sequence[tuple[Message, ...]]) -> Iterator[Message]:
+def by_frame(notes: Sequence[tuple[Message, ...]]) -> Iterator[Message]:
     """Each note once, with the frames that it concerns unless it is all of them."""
     for note in dict.fromkeys(note for several in notes for note in several):
         which = tuple(index for index, several in enumerate(notes) if note in several)
         yield note if len(which) == len(notes) else message("note_of_frames", frames=which, note=note)
-
-
-def frame_from(
-    image: str | Path | np.ndarray | Image.Image | Frame,
-    *,
-    camera: Camera | Mapping[str, Any] | None = None,
-    depth: DepthMap | None = None,
-    fov_deg: float = 60.0,
-) -> Frame:
-    """A frame of one image.
-
-    Args:
-        image: A path, a PIL image (its EXIF orientation is applied), an upright array uint8 (H, W, 3), or a Frame
-            whose camera and depth may be replaced.
-        camera: Its camera; None is EXIF or an assumed field of view. Its lens distortion is undone, in image and depth.
-        depth: Its depth, of the same size.
-        fov_deg: Field of view to assume along the longer side [deg].
-
-    Raises:
-        InputError: If the image or the camera cannot be used.
-        RecordError: If the array or the depth has another shape.
-    """
-    if isinstance(camera, Mapping):
-        check_camera(camera)
-    if isinstance(image, Frame):
-        known = camera_for(image.width, image.height, pinhole(camera)) if camera is not None else image.camera
-        return _without_lens(replace(image, camera=known, given_depth=depth or image.given_depth), camera)
-    name, focal_35mm = "image", None
-    if isinstance(image, np.ndarray):
-        rgb = image
-    elif isinstance(image, Image.Image):
-        rgb, focal_35mm = upright_rgb(image), exif_focal_35mm(image)
-    else:
-        rgb, focal_35mm, name = read_image(image), exif_focal_35mm(image), printable(Path(image).name)
-    if rgb.ndim != 3 or rgb.size == 0:
-        raise InputError(f"An image must be a uint8 array of shape (H, W, 3), not {rgb.shape}.")
-    known = camera_for(*size_of(rgb), pinhole(camera), focal_35mm, fov_deg)
-    return _without_lens(Frame(rgb, known, given_depth=depth, name=name), camera)
-
-
-def _without_lens(frame: Frame, spec: CameraLike) -> Frame:
-    lens = undone_lens(spec, frame.camera)
-    if lens is None:
-        return frame
-    depth = None if frame.given_depth is None else lens.depth(frame.given_depth)
-    return replace(frame, rgb=lens.rgb(frame.rgb), given_depth=depth)
 
 
 def _lens(item: Item, index: int, image: SourceImage, settings: IngestSettings) -> UndoneLens | None:

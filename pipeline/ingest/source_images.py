@@ -90,10 +90,8 @@ def read_images(item: Item, settings: IngestSettings) -> list[SourceImage]:
     path = item.frames[0]
     if not may_be_recording(path):
         times = item.timestamps_s or (None,) * len(item.frames)
-        needs_depth = not item.depth
-        return [
-            _of_file(file, time_s, needs_depth=needs_depth) for file, time_s in zip(item.frames, times, strict=True)
-        ]
+        timed = zip(item.frames, times, strict=True)
+        return [image_of_file(file, time_s, needs_depth=not item.depth) for file, time_s in timed]
     from pipeline.ingest.captures.registry import capture_format
     from pipeline.ingest.video import read_video
 
@@ -107,7 +105,17 @@ def read_images(item: Item, settings: IngestSettings) -> list[SourceImage]:
     return [SourceImage(rgb, f"{printable(path.name)} at {time_s:.2f} s", time_s) for rgb, time_s in sampled]
 
 
-def _of_file(path: Path, time_s: float | None, *, needs_depth: bool) -> SourceImage:
+def image_of_file(path: Path, time_s: float | None = None, *, needs_depth: bool = True) -> SourceImage:
+    """The upright image of a file, with what its metadata says.
+
+    Args:
+        path: The file.
+        time_s: Its time [s].
+        needs_depth: Whether the depth and the camera that a photo may carry are read.
+
+    Raises:
+        InputError: If it is no image that can be read.
+    """
     rgb = read_image(path)
     image = SourceImage(rgb, printable(path.name), time_s, exif_focal_35mm(path), exif_orientation(path))
     return _with_own_depth(image, path) if needs_depth and _may_carry_depth(path) else image

@@ -11,11 +11,12 @@ from ingest.refusals import refused
 from PIL import Image
 
 from pipeline.ingest.annotations import parse_annotations
-from pipeline.ingest.build import IngestSettings, build_scene, frame_from
+from pipeline.ingest.build import IngestSettings, build_scene
+from pipeline.ingest.given_images import frame_from
 from pipeline.ingest.item import Item
 from pipeline.ingest.manifest import read_manifest
 from pipeline.ingest.source import FileSource
-from pipeline.records import DepthKind, DepthMap, Frame, ScaleSource
+from pipeline.records import DepthKind, ScaleSource
 from pipeline.records.camera import Camera, CameraSource
 from pipeline.records.claim import encode_mask
 from pipeline.records.errors import ConfigError, InputError
@@ -123,37 +124,6 @@ def test_a_video_wants_as_many_depth_files_as_frames(video, depth):
 )
 def test_parts_that_do_not_fit_are_named_with_their_item(image, values, words):
     refused(words, build_scene, Item("a", image(), **values))
-
-
-def test_a_frame_is_made_of_a_path_an_image_an_array_or_a_frame(image):
-    rgb = np.zeros((24, 32, 3), np.uint8)
-    path = image("photo.jpg", orientation=8, FocalLengthIn35mmFilm=26)
-    with Image.open(path) as photo:
-        turned = frame_from(photo)
-    assert turned.rgb.shape == (32, 24, 3)
-    assert turned.camera.source is CameraSource.EXIF
-    assert frame_from(path).camera == turned.camera
-    assert frame_from(str(path)).name == "photo.jpg"
-    assert frame_from(rgb, fov_deg=90).camera.fx == pytest.approx(16)
-    assert frame_from(rgb, camera=CAMERA).camera.fx == 40
-    assert frame_from(rgb, camera=Camera(80, 80, 31.5, 23.5, 64, 48)).camera == Camera(40, 40, 15.5, 11.5, 32, 24)
-    depth = DepthMap.from_values(np.ones((24, 32)), "metric", "sensor")
-    frame = Frame(rgb, Camera.from_fov(32, 24, 60), name="mine")
-    assert frame_from(frame, depth=depth).given_depth is depth
-    assert frame_from(frame).camera == frame.camera
-    assert frame_from(frame, camera=CAMERA).camera.fx == 40
-
-
-@pytest.mark.parametrize(
-    ("image_given", "camera", "words"),
-    [
-        (np.zeros((24, 32), np.uint8), None, r"\(H, W, 3\), not \(24, 32\)"),
-        (np.zeros((0, 32, 3), np.uint8), None, "uint8 array"),
-        (np.zeros((24, 32, 3), np.uint8), {"fx": 5}, "lacks fy"),
-    ],
-)
-def test_an_array_of_another_shape_or_half_a_camera_is_refused(image_given, camera, words):
-    refused(words, frame_from, image_given, camera=camera)
 
 
 @pytest.mark.shared

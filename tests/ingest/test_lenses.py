@@ -14,8 +14,9 @@ from PIL import Image
 
 from pipeline import Pipeline
 from pipeline.geometry.lens import Lens
-from pipeline.ingest.build import IngestSettings, build_scene, frame_from
+from pipeline.ingest.build import IngestSettings, build_scene
 from pipeline.ingest.cameras import check_camera
+from pipeline.ingest.given_images import frame_from
 from pipeline.ingest.item import Item
 from pipeline.ingest.lenses import UndoneLens, given_lens, pinhole, undone_lens
 from pipeline.ingest.source import FileSource
