@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.figures import json_line
 
-NAMES = ("overhead", "geometry", "engine", "verify", "claims", "depth", "nano", "mutants", "real", "answers")
+NAMES = ("overhead", "geometry", "engine", "verify", "claims", "depth", "nano", "mutants", "real", "answers", "input")
 
 
 def main() -> int:

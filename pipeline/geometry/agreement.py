@@ -13,19 +13,23 @@ import cv2
 import numpy as np
 import scipy.fft
 
-from pipeline.geometry.orientation import QUARTER_TURNS, oriented
+from pipeline.geometry.orientation import QUARTER_TURNS
 from pipeline.records.depth import DepthMap
 
 # Longer side of the grid on which gradients are compared [px], and blur before they are taken [px of that grid].
 _SIDE_PX, _BLUR_PX = 192, 1.5
 # A gradient of depth counts fully at this quantile of all, and not more than that much beyond.
 _EDGE_QUANTILE, _MOST_EDGE = 0.9, 1.5
-# Orientations that turn the product of x and y round.
-_SIGN_CHANGES = frozenset((2, 4, 6, 8))
+# Orientations that exchange top and bottom, left and right, after a transposition in those that turn.
+_FLIPS_DOWN, _FLIPS_RIGHT = frozenset((3, 4, 7, 8)), frozenset((2, 3, 6, 7))
+# Quantiles are those of every so many pixels.
+_EVERY = 3
 # Depth may lie beside its image by so many pixels of the grid.
 _SLACK_PX = 1
 # Shifts by more than this share of a side are by chance.
 _FAR_SHARE = 0.125
+# So many of them are looked at.
+_CHANCE_SHIFTS = 4000
 # Share of a pixel of the grid that depth must cover.
 _LEAST_COVERED = 0.3
 # Least sides of the grid [px], and least range of depth, as a share, from which edges can be told.
@@ -44,27 +48,29 @@ def orientation_agreements(rgb: np.ndarray, depth: DepthMap, orientations: Seque
         Standard deviations above chance by orientation; empty where image or depth are too small or too plain to tell.
     """
     height, width = rgb.shape[:2]
-    scale = _SIDE_PX / max(height, width)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
+    # Whole blocks of pixels average much faster than parts of them; what is left at two sides is less than a block.
+    block = -(-max(height, width) // _SIDE_PX)
+    size = width // block, height // block
     if min(size) < _LEAST_SIDE_PX or min(depth.shape) < _LEAST_SIDE_PX or depth.sampling.is_scattered:
         return {}
-    values, valid = _comparable(depth)
+    # Twice the grid's resolution is enough to average from.
+    step = max(1, max(depth.shape) // (2 * max(size)))
+    values, valid = _comparable(depth, step)
     if not valid.any() or np.ptp(values[valid]) < _LEAST_RANGE:
         return {}
-    image = scipy.fft.rfft2(_image_structure(rgb, size))
+    image = scipy.fft.rfft2(_image_structure(rgb[: size[1] * block, : size[0] * block], size))
     far = _far_shifts(size)
-    stored: dict[bool, np.ndarray | None] = {}
+    spectra: dict[bool, np.ndarray | None] = {}
     heights, spreads = {}, []
     for orientation in orientations:
         turns = orientation in QUARTER_TURNS
-        if turns not in stored:
-            stored[turns] = _depth_structure(values, valid, size[::-1] if turns else size)
-        structure = stored[turns]
-        if structure is None:
+        if turns not in spectra:
+            spectra[turns] = _depth_spectrum(values, valid, size, turns=turns)
+        spectrum = spectra[turns]
+        if spectrum is None:
             return {}
-        product = (scipy.fft.rfft2(_oriented_structure(structure, orientation)).conj() * image).sum(axis=0)
-        at_shift = scipy.fft.irfft2(product, s=size[::-1])
-        chance = at_shift[far]
+        at_shift = _at_shifts(spectrum, orientation, image, size)
+        chance = at_shift.ravel()[far]
         near = np.roll(at_shift, (_SLACK_PX, _SLACK_PX), axis=(0, 1))[: 2 * _SLACK_PX + 1, : 2 * _SLACK_PX + 1]
         heights[orientation] = float(near.max()) - float(chance.mean())
         spreads.append(float(chance.std()))
@@ -72,21 +78,51 @@ def orientation_agreements(rgb: np.ndarray, depth: DepthMap, orientations: Seque
     return {orientation: height / spread for orientation, height in heights.items()} if spread > 1e-9 else {}
 
 
-def _oriented_structure(structure: np.ndarray, orientation: int) -> np.ndarray:
-    """Products of directions (3, h, w) of the oriented depth: a mirror changes the sign of xy, a turn swaps x and y."""
-    xx, yy, xy = (oriented(part, orientation) for part in structure)
-    if orientation in QUARTER_TURNS:
-        xx, yy = yy, xx
-    return np.stack((xx, yy, -xy if orientation in _SIGN_CHANGES else xy))
+def _depth_spectrum(values: np.ndarray, valid: np.ndarray, size: tuple[int, int], *, turns: bool) -> np.ndarray | None:
+    """Spectrum of depth's structure, transposed where the orientation turns; None without edges."""
+    structure = _depth_structure(values, valid, size[::-1] if turns else size)
+    if structure is None:
+        return None
+    if turns:
+        structure = structure[[1, 0, 2]].transpose(0, 2, 1)
+    spectrum: np.ndarray = scipy.fft.rfft2(structure)
+    return spectrum
 
 
-def _comparable(depth: DepthMap) -> tuple[np.ndarray, np.ndarray]:
+def _at_shifts(spectrum: np.ndarray, orientation: int, image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Agreement at all circular shifts, float32 (h, w), of structure that is flipped as the orientation says.
+
+    Of a real array that is read backwards along an axis, the spectrum is that of the opposite frequencies, shifted by a
+    pixel; of the opposite frequencies along both axes, it is the conjugate. One flip turns the sign of xy round.
+
+    Args:
+        spectrum: Spectrum of depth's structure (3, h, w // 2 + 1), transposed where the orientation turns.
+        orientation: From 1 to 8.
+        image: Spectrum of the image's structure.
+        size: (width, height) of the grid.
+    """
+    down, right = orientation in _FLIPS_DOWN, orientation in _FLIPS_RIGHT
+    if down != right:
+        # Row -k, of the opposite frequency, is where reading backwards and one step further leads.
+        spectrum = np.roll(spectrum[:, ::-1], 1, axis=1)
+        image = image * np.array((1, 1, -1), np.float32)[:, None, None]
+    # The product takes the conjugate of depth's spectrum.
+    product = np.einsum("chw,chw->hw", spectrum if right else spectrum.conj(), image)
+    for axis, flips, length in ((0, down, size[1]), (1, right, size[0])):
+        if flips:
+            phase = np.exp(-2j * np.pi * np.arange(product.shape[axis]) / length).astype(np.complex64)
+            product = product * (phase[:, None] if axis == 0 else phase)
+    at_shifts: np.ndarray = scipy.fft.irfft2(product, s=size[::-1])
+    return at_shifts
+
+
+def _comparable(depth: DepthMap, step: int) -> tuple[np.ndarray, np.ndarray]:
     """Values whose steps compare over the whole range, float32: logarithms of depth, shares of the range otherwise."""
-    values = depth.values
+    values, valid = depth.values[::step, ::step], depth.valid[::step, ::step]
     if depth.kind.has_shape:
-        return np.log(np.where(depth.valid, values, 1)).astype(np.float32), depth.valid
-    lowest, highest = np.percentile(values[depth.valid][::7], (2, 98)) if depth.valid.any() else (0.0, 1.0)
-    return np.clip((values - lowest) / max(float(highest - lowest), 1e-12), 0, 1).astype(np.float32), depth.valid
+        return np.log(np.where(valid, values, 1)).astype(np.float32), valid
+    lowest, highest = np.percentile(values[valid][::7], (2, 98)) if valid.any() else (0.0, 1.0)
+    return np.clip((values - lowest) / max(float(highest - lowest), 1e-12), 0, 1).astype(np.float32), valid
 
 
 def _image_structure(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -94,9 +130,10 @@ def _image_structure(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     small = cv2.cvtColor(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2LAB)
     x, y = _gradient(small.astype(np.float32))
     # Of colours, the products are added (Di Zenzo, "A note on the gradient of a multi-image", 1986).
-    structure = np.stack([(a * b).sum(axis=2) for a, b in ((x, x), (y, y), (2 * x, y))])
+    ones = np.ones((1, 3), np.float32)
+    structure = np.stack([cv2.transform(a * b, ones) for a, b in ((x, x), (y, y), (2 * x, y))])
     squared = structure[0] + structure[1]
-    scaled: np.ndarray = structure / (squared + np.median(squared) + 1e-6)
+    scaled: np.ndarray = structure / (squared + np.median(squared.ravel()[::_EVERY]) + 1e-6)
     return scaled
 
 
@@ -110,7 +147,7 @@ def _depth_structure(values: np.ndarray, valid: np.ndarray, size: tuple[int, int
     x, y = _gradient(_filled(np.where(known, total / np.maximum(covered, 1e-6), 0), known))
     squared = x * x + y * y
     inner = cv2.erode(known.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1).astype(bool)
-    edge = float(np.quantile(squared[inner], _EDGE_QUANTILE)) if inner.any() else 0.0
+    edge = float(np.quantile(squared[inner][::_EVERY], _EDGE_QUANTILE)) if inner.any() else 0.0
     if edge <= 0:
         return None
     weight = np.where(inner, np.minimum(squared / edge, _MOST_EDGE**2), 0) / np.maximum(squared, 1e-20)
@@ -138,7 +175,8 @@ def _filled(values: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 
 def _far_shifts(size: tuple[int, int]) -> np.ndarray:
+    """Positions of shifts by chance in the flat array of all shifts."""
     rows, columns = np.arange(size[1])[:, None], np.arange(size[0])
     down, right = np.minimum(rows, size[1] - rows), np.minimum(columns, size[0] - columns)
-    far: np.ndarray = (down > _FAR_SHARE * size[1]) | (right > _FAR_SHARE * size[0])
-    return far
+    far = np.flatnonzero((down > _FAR_SHARE * size[1]) | (right > _FAR_SHARE * size[0]))
+    return far[:: max(1, len(far) // _CHANCE_SHIFTS)]

@@ -19,8 +19,10 @@ from pipeline.records.depth import DepthMap
 
 # Longer side of the grid on which planes are sought [px], and the part of its pixels that depth must cover.
 _SIDE_PX, _LEAST_COVERED = 80, 0.6
-# Side of the window that proposes a plane [px], proposals per plane, and most planes.
-_WINDOW_PX, _PROPOSALS, _MOST_PLANES = 9, 40, 6
+# Side of the window that proposes a plane and distance of windows [px], proposals per plane, and most planes.
+_WINDOW_PX, _STEP_PX, _PROPOSALS, _MOST_PLANES = 9, 3, 40, 6
+# Pixels on which a proposal is tried, and how often a plane is fitted to the pixels near it.
+_SAMPLED, _REFINEMENTS = 800, 3
 # Inverse depth of a plane's pixels deviates by less than this share; a plane covers this share of the known pixels.
 _TOLERANCE, _LEAST_SHARE = 0.006, 0.03
 # Two planes tell where the cosine between them changes by this much per factor e of the focal length.
@@ -88,63 +90,66 @@ def _sensitivity(first: np.ndarray, second: np.ndarray, focal: float) -> float:
 def _planes(depth: DepthMap, camera: Camera) -> tuple[list[np.ndarray], list[float], Camera] | None:
     """Planes (alpha, beta, gamma) of the grid, their shares of the known pixels, and the camera of the grid."""
     height, width = depth.shape
-    scale = min(1.0, _SIDE_PX / max(height, width))
-    size = max(2, round(width * scale)), max(2, round(height * scale))
-    covered = cv2.resize(depth.valid.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    inverse = np.divide(1.0, depth.values, out=np.zeros_like(depth.values), where=depth.valid)
+    block = -(-max(height, width) // _SIDE_PX)
+    size = max(2, width // block), max(2, height // block)
+    # Every second pixel is enough to average from.
+    step = 2 if block >= 4 else 1
+    valid = depth.valid[: size[1] * block : step, : size[0] * block : step]
+    values = depth.values[: size[1] * block : step, : size[0] * block : step]
+    covered = cv2.resize(valid.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    inverse = np.divide(1.0, values, out=np.zeros(values.shape, np.float32), where=valid)
     total = cv2.resize(inverse, size, interpolation=cv2.INTER_AREA)
     known = covered > _LEAST_COVERED
     if known.sum() < _WINDOW_PX**2:
         return None
     near = np.where(known, total / np.maximum(covered, 1e-6), 0).astype(np.float64)
-    own = camera.resized(*size)
+    own = camera.resized(width, height).cropped(0, 0, size[0] * block, size[1] * block).resized(*size)
     columns, rows = np.meshgrid(np.arange(size[0]) - own.cx, (np.arange(size[1]) - own.cy) * own.fx / own.fy)
     pixels = np.stack((columns, rows, np.ones_like(columns)), axis=-1)
-    proposals = _local_planes(pixels, near, known)
-    at, value, left = pixels.reshape(-1, 3), near.ravel(), known.ravel().copy()
+    centres, proposals = _local_planes(pixels, near, known)
+    at, value = pixels[known], near[known]
+    count = len(value)
+    # Proposals whose own pixel still belongs to no plane are tried.
+    place = np.cumsum(known.ravel()) - 1
+    usable = known.ravel()[centres]
+    centres, proposals = place[centres[usable]], proposals[usable]
+    left = np.ones(count, dtype=bool)
     planes, shares = [], []
-    count = int(left.sum())
     for _ in range(_MOST_PLANES):
-        places = np.flatnonzero(left)
-        if len(places) < _LEAST_SHARE * count:
+        places, free = np.flatnonzero(left), np.flatnonzero(left[centres])
+        if len(places) < _LEAST_SHARE * count or len(free) == 0:
             break
-        drawn = places[np.linspace(0, len(places) - 1, _PROPOSALS).astype(int)]
-        tried = proposals[drawn]
-        sample = places[:: max(1, len(places) // 800)]
-        hits = np.abs(at[sample] @ tried.T - value[sample][:, None]) < _TOLERANCE * value[sample][:, None]
-        plane = tried[hits.sum(axis=0).argmax()]
-        for _ in range(3):
-            members = left & (np.abs(at @ plane - value) < _TOLERANCE * value)
+        rays, inverse = at[places], value[places]
+        tried = proposals[free[np.linspace(0, len(free) - 1, _PROPOSALS).astype(int)]]
+        step = max(1, len(places) // _SAMPLED)
+        misses = np.abs(rays[::step] @ tried.T - inverse[::step, None])
+        plane = tried[(misses < _TOLERANCE * inverse[::step, None]).sum(axis=0).argmax()]
+        for _ in range(_REFINEMENTS):
+            members = np.abs(rays @ plane - inverse) < _TOLERANCE * inverse
             if members.sum() < _LEAST_SHARE * count:
                 break
-            weighted = at[members]
-            plane = np.linalg.solve(weighted.T @ weighted + 1e-12 * np.eye(3), weighted.T @ value[members])
-        members = left & (np.abs(at @ plane - value) < _TOLERANCE * value)
-        if members.sum() < _LEAST_SHARE * count:
+            own_rays = rays[members]
+            plane = np.linalg.solve(own_rays.T @ own_rays + 1e-12 * np.eye(3), own_rays.T @ inverse[members])
+        misses = np.abs(rays @ plane - inverse) / inverse
+        share = float(np.count_nonzero(misses < _TOLERANCE)) / count
+        if share < _LEAST_SHARE:
             break
         planes.append(plane)
-        shares.append(float(members.sum()) / count)
-        left &= np.abs(at @ plane - value) > 2 * _TOLERANCE * value
+        shares.append(share)
+        left[places[misses <= 2 * _TOLERANCE]] = False
     return planes, shares, own
 
 
-def _local_planes(pixels: np.ndarray, near: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """The plane that fits the window around each pixel best, float64 (H * W, 3)."""
+def _local_planes(pixels: np.ndarray, near: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions in the flat grid, int (N,), and the plane that fits the window around each best, float64 (N, 3)."""
     weight = known.astype(np.float64)
-    values = np.concatenate((pixels, near[..., None]), axis=-1)
-    upper = [(i, j) for i in range(4) for j in range(i, 4)]
-    products = np.stack([weight * values[..., i] * values[..., j] for i, j in upper], axis=-1)
-    side = (_WINDOW_PX, _WINDOW_PX)
-    summed = np.concatenate(
-        [
-            cv2.boxFilter(products[..., part], -1, side, borderType=cv2.BORDER_CONSTANT)
-            for part in (slice(0, 4), slice(4, 8), slice(8, 10))
-        ],
-        axis=-1,
-    ).reshape(-1, len(upper))
-    moments = np.empty((len(summed), 4, 4))
-    for position, (i, j) in enumerate(upper):
-        moments[:, i, j] = moments[:, j, i] = summed[:, position]
-    left, right = moments[:, :3, :3] + 1e-9 * np.eye(3), moments[:, :3, 3]
-    planes: np.ndarray = np.linalg.solve(left, right[..., None])[..., 0]
-    return planes
+    values = [*np.moveaxis(pixels, -1, 0), near]
+    size = (_WINDOW_PX, _WINDOW_PX)
+    at = np.arange(near.size).reshape(near.shape)[::_STEP_PX, ::_STEP_PX]
+    moments = np.empty((at.size, 4, 4))
+    for i in range(4):
+        for j in range(i, 4):
+            summed = cv2.boxFilter(weight * values[i] * values[j], -1, size, borderType=cv2.BORDER_CONSTANT)
+            moments[:, i, j] = moments[:, j, i] = summed[::_STEP_PX, ::_STEP_PX].ravel()
+    planes = np.linalg.solve(moments[:, :3, :3] + 1e-9 * np.eye(3), moments[:, :3, 3:])[..., 0]
+    return at.ravel(), planes

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 # Values that are looked at, evenly over the map; fewer than the least are no scene.
-_MOST_VALUES, _FEWEST_VALUES = 20_000, 64
+_MOST_VALUES, _FEWEST_VALUES = 5_000, 64
 # A quarter of a scene is nearer than this [m], and nearer than that where all numbers are whole ones [m].
 _FARTHEST_M, _FARTHEST_WHOLE_M = 1000.0, 100.0
 # Three quarters of a scene are farther than this [m].
