@@ -176,10 +176,22 @@ def _impossible(camera: Camera, focal_35mm: float | None) -> str:
 def _weighed(
     camera: Camera, notes: tuple[Message, ...], focal_35mm: float | None, depth: DepthMap | None
 ) -> CheckedCamera:
+    if _is_invented(camera):
+        guess = message("camera_was_invented", fov_deg=_fov_deg(camera))
+        return CheckedCamera(replace(camera, source=CameraSource.ASSUMED), (*notes, guess))
     doubt = _doubt(camera, focal_35mm, depth)
     if doubt is None:
         return CheckedCamera(camera, notes)
     return CheckedCamera(replace(camera, source=CameraSource.DOUBTFUL), (*notes, doubt))
+
+
+def _is_invented(camera: Camera) -> bool:
+    """Whether the camera sees exactly the same angle along two unequal sides, as only invented ones do.
+
+    Qwen3-VL's notebook on 3D grounding makes such cameras of a field of view.
+    """
+    is_square = math.isclose(camera.width, camera.height, rel_tol=_COMMONLY_UNEQUAL - 1)
+    return not is_square and math.isclose(camera.fx / camera.width, camera.fy / camera.height, rel_tol=1e-3)
 
 
 def _doubt(camera: Camera, focal_35mm: float | None, depth: DepthMap | None) -> Message | None:

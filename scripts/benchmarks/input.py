@@ -251,7 +251,10 @@ def _false_alarms(real: Sequence[Subject]) -> Iterator[Figure]:
                 notes = [note.code for note in build_scene(item).problems]
             except InputError as error:
                 notes = [str(error)]
-            wrong = [note for note in notes if note.startswith(("camera_", "depth_turned", "/", "The "))]
+            # Qwen's own notebook invents the camera of some of its frames, and that is what the note says.
+            expected = {"camera_was_invented"}
+            alarms_here = ("camera_", "depth_turned", "/", "The ")
+            wrong = [note for note in notes if note.startswith(alarms_here) and note not in expected]
             alarms += [f"{manifest.parent.name}/{item.id}: {note}" for note in wrong]
     if count:
         yield bounded(f"false alarms on {count} real items {alarms}", len(alarms), "items", most=0)

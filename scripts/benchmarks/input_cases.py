@@ -95,7 +95,10 @@ def _all(shared: Path, folder: Path) -> Iterator[Case]:
     )
     # A folder of the user's, as the shared one is read only.
     claims = folder / "none.json"
-    claims.write_text('{"regions": [{"label": "a", "box_px": [1, 1, 9, 9]}], "claims": []}')
+    claims.write_text(
+        '{"regions": [{"label": "a", "box_px": [1, 1, 9, 9]}], "claims": '
+        '[{"relation": "left_of", "subject": "a", "object": "a"}]}'
+    )
     yield Case(
         "folder",
         [f"input={cases}/folder", "depth=none", f"claims={claims}"],
@@ -121,9 +124,8 @@ def _all(shared: Path, folder: Path) -> Iterator[Case]:
         shutil.copy(shared / "rgbd" / "tum" / "rgb.png", folder / "rgb.png")
         yield Case(
             f"text_files, {name}.csv",
-            [f"input={folder}/{name}.csv", "depth=none", "vlm=none"],
+            [f"input={folder}/{name}.csv", "depth=none", f"claims={claims}"],
             lambda said: said[0] == 0 and len(said[2]) >= 1,
-            "run",
         )
     for name, scale in (("mid.pgm", "0.001"), ("f16.tif", "1")):
         file = cases / "text_files" / name

@@ -130,7 +130,16 @@ def test_a_camera_that_contradicts_exif_is_doubtful(factor):
     assert codes(found) == ["camera_contradicts_exif"]
 
 
-@pytest.mark.parametrize("fy", [415.69, 350, 470, 620, 787])
+@pytest.mark.parametrize(("size", "share"), [((640, 480), 0.866), ((480, 640), 1.0), ((1280, 720), 0.5)])
+def test_a_camera_that_sees_one_angle_along_unequal_sides_was_invented(size, share):
+    width, height = size
+    given = spec(share * width, share * height, (width - 1) / 2, (height - 1) / 2)
+    found = checked_camera(given, size)
+    assert found.camera.source is CameraSource.ASSUMED
+    assert codes(found) == ["camera_was_invented"]
+
+
+@pytest.mark.parametrize("fy", [430, 350, 470, 620, 787])
 def test_a_camera_with_unequal_focal_lengths_is_doubtful(fy):
     found = checked_camera(spec(554.26, fy), SIZE)
     assert found.camera.source is CameraSource.DOUBTFUL
