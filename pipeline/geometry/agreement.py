@@ -16,6 +16,8 @@ import scipy.fft
 from pipeline.geometry.orientation import QUARTER_TURNS
 from pipeline.records.depth import DepthMap
 
+# Standard deviations that it is worth if nearness rises perfectly towards the lower side.
+_FALL_WEIGHT = 1.5
 # Longer side of the grid on which gradients are compared [px], and blur before they are taken [px of that grid].
 _SIDE_PX, _BLUR_PX = 192, 1.5
 # A gradient of depth counts fully at this quantile of all, and not more than that much beyond.
@@ -45,7 +47,8 @@ def orientation_agreements(rgb: np.ndarray, depth: DepthMap, orientations: Seque
         orientations: Orientations to compare, see ``geometry.orientation``.
 
     Returns:
-        Standard deviations above chance by orientation; empty where image or depth are too small or too plain to tell.
+        Standard deviations above chance by orientation, and a little for those in which the near lies below the far;
+        empty where image or depth are too small or too plain to tell.
     """
     height, width = rgb.shape[:2]
     # Whole blocks of pixels average much faster than parts of them; what is left at two sides is less than a block.
@@ -75,7 +78,26 @@ def orientation_agreements(rgb: np.ndarray, depth: DepthMap, orientations: Seque
         heights[orientation] = float(near.max()) - float(chance.mean())
         spreads.append(float(chance.std()))
     spread = float(np.mean(spreads))
-    return {orientation: height / spread for orientation, height in heights.items()} if spread > 1e-9 else {}
+    if spread <= 1e-9:
+        return {}
+    falls = _falls(values, valid, nearer=1.0 if depth.kind.larger_is_nearer else -1.0)
+    return {orientation: height / spread + _fall_of(falls, orientation) for orientation, height in heights.items()}
+
+
+def _falls(values: np.ndarray, valid: np.ndarray, nearer: float) -> tuple[float, float]:
+    """Correlations of nearness with the stored rows and columns; 0 where there are none."""
+    step = max(1, max(values.shape) // 64)
+    rows, columns = np.nonzero(valid[::step, ::step])
+    near = nearer * values[::step, ::step][rows, columns]
+    if len(near) < 2 or np.ptp(near) == 0 or np.ptp(rows) == 0 or np.ptp(columns) == 0:
+        return 0.0, 0.0
+    return tuple(float(np.corrcoef(near, places)[0, 1]) for places in (rows, columns))  # type: ignore[return-value]
+
+
+def _fall_of(falls: tuple[float, float], orientation: int) -> float:
+    """What it adds that in most pictures the near lies below the far."""
+    fall = falls[1] if orientation in QUARTER_TURNS else falls[0]
+    return _FALL_WEIGHT * (-fall if orientation in _FLIPS_DOWN else fall)
 
 
 def _depth_spectrum(values: np.ndarray, valid: np.ndarray, size: tuple[int, int], *, turns: bool) -> np.ndarray | None:

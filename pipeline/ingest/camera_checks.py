@@ -215,16 +215,16 @@ def _doubt(camera: Camera, focal_35mm: float | None, depth: DepthMap | None) -> 
 
 
 def _seen(camera: Camera, depth: DepthMap) -> FocalEvidence | None:
-    """What the right angles of the scene say, where a sensor measured it densely."""
-    if (
-        depth.kind is not DepthKind.METRIC
-        or depth.scale_source is not ScaleSource.SENSOR
-        or depth.sampling.is_scattered
-    ):
+    """What the right angles of the scene say, or the density of a scanner's returns."""
+    if depth.kind is not DepthKind.METRIC or depth.scale_source is not ScaleSource.SENSOR:
         return None
-    from pipeline.geometry.self_calibration import focal_evidence
+    if not depth.sampling.is_scattered:
+        from pipeline.geometry.self_calibration import focal_evidence
 
-    return focal_evidence(depth, camera)
+        return focal_evidence(depth, camera)
+    from pipeline.geometry.scan_focal import scan_focal_evidence
+
+    return scan_focal_evidence(depth, camera) if depth.shape == (camera.height, camera.width) else None
 
 
 def _exif_px(camera: Camera, focal_35mm: float | None) -> float | None:
