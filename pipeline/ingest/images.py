@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -112,8 +113,34 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 def exif_orientation(path: str | Path) -> int:
     """The EXIF orientation of an image, from 1 to 8; 1 where it states none, or where the pixels have it already."""
     with open_image(path) as image:
-        stated = image.getexif().get(ExifTags.Base.Orientation, 1)
+        return _orientation(image)
+
+
+def _orientation(image: Image.Image) -> int:
+    stated = image.getexif().get(ExifTags.Base.Orientation, 1)
     return stated if stated in range(1, 9) else 1
+
+
+@dataclass(frozen=True, eq=False)
+class ReadImage:
+    """An upright image, and what its metadata says.
+
+    Args:
+        rgb: uint8 (H, W, 3).
+        focal_35mm: Equivalent focal length on a 36 x 24 mm frame [mm], see ``exif_focal_35mm``.
+        orientation: EXIF orientation that was applied, from 1 to 8.
+    """
+
+    rgb: np.ndarray
+    focal_35mm: float | None
+    orientation: int
+
+
+def read_image_and_exif(path: str | Path) -> ReadImage:
+    """Read an image as ``read_image``, and its metadata with it, in one pass over the file."""
+    with open_image(path) as image:
+        rgb = upright_rgb(image, str(path))
+        return ReadImage(rgb, exif_focal_35mm(image), _orientation(image))
 
 
 def exif_focal_35mm(image: str | Path | Image.Image) -> float | None:

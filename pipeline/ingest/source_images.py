@@ -11,7 +11,7 @@ import numpy as np
 from annotated_types import Interval
 
 from pipeline.ingest.files import may_be_recording, printable
-from pipeline.ingest.images import exif_focal_35mm, exif_orientation, read_image
+from pipeline.ingest.images import read_image_and_exif
 from pipeline.ingest.item import Item
 from pipeline.records import Camera, DepthMap
 from pipeline.records.errors import InputError
@@ -116,8 +116,8 @@ def image_of_file(path: Path, time_s: float | None = None, *, needs_depth: bool 
     Raises:
         InputError: If it is no image that can be read.
     """
-    rgb = read_image(path)
-    image = SourceImage(rgb, printable(path.name), time_s, exif_focal_35mm(path), exif_orientation(path))
+    read = read_image_and_exif(path)
+    image = SourceImage(read.rgb, printable(path.name), time_s, read.focal_35mm, read.orientation)
     return _with_own_depth(image, path) if needs_depth and _may_carry_depth(path) else image
 
 
