@@ -204,8 +204,8 @@ class Pipeline:
         regions, anchors, notes = moved_with_lens(
             camera, scene_frames, rest.get("regions", ()), options.get("anchors", ())
         )
-        problems = (*by_frame([found for _, found in noted]), *notes)
-        rest = {**rest, "regions": regions, "anchors": anchors, "problems": problems}
+        notes = (*by_frame([found for _, found in noted]), *notes)
+        rest = {**rest, "regions": regions, "anchors": anchors, "notes": notes}
         return Scene(options.get("item_id", "item"), scene_frames, **rest)
 
 

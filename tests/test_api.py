@@ -11,7 +11,7 @@ from scenes import RGB
 
 import pipeline
 from pipeline import Pipeline, spatial_query
-from pipeline.records import Camera, Claim, DepthMap, Frame, Result
+from pipeline.records import Anchor, Camera, Claim, DepthMap, Frame, Region, Result
 from pipeline.records.camera import CameraSource
 from pipeline.records.errors import (
     ConfigError,
@@ -172,3 +172,19 @@ def test_a_name_that_the_package_lacks_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no_such"):
         pipeline.no_such  # noqa: B018
     assert set(pipeline.__all__) == {"Pipeline", "spatial_query", "__version__"}
+
+
+def test_notes_about_the_input_stay_in_the_result_beside_anchors() -> None:
+    depth = np.full((60, 80), 2.0)
+    depth[20:40, 10:30] = 1.0
+    regions = [Region("cup", (10, 20, 30, 40)), Region("wall", (40, 5, 75, 55))]
+    result = Pipeline.from_config(["depth=file"]).judge(
+        np.zeros((60, 80, 3), np.uint8),
+        [Claim("in_front_of", "cup", "wall")],
+        regions,
+        depth=DepthMap.from_values(depth, "scale_invariant"),
+        camera={"fx": 1.0, "fy": 4 / 3, "cx": 0.5, "cy": 0.5},
+        anchors=[Anchor.from_plain({"size": "jug", "measure": "height", "value": 9, "unit": "cm"})],
+    )
+    assert any("shares of the image's sides" in note for note in result.errors)
+    assert any("jug" in note for note in result.errors)

@@ -54,7 +54,7 @@ def build_scene(item: Item, settings: IngestSettings | None = None, annotations:
             found if lens is None else found + lens_notes(index in placed)
             for index, (lens, (_, found)) in enumerate(zip(lenses, read, strict=True))
         ]
-        return Scene(item.id, frames, item.questions, regions, claims, anchors=anchors, problems=tuple(by_frame(notes)))
+        return Scene(item.id, frames, item.questions, regions, claims, anchors=anchors, notes=tuple(by_frame(notes)))
     except RecordError as error:
         raise InputError(f"Item {item.id!r}: {error}") from error
 

@@ -108,7 +108,8 @@ class Scene:
         text_regions: Lines of text that OCR read.
         anchors: Known lengths and distances that came with the item.
         unanchored_depth: The original depth maps where anchors changed ``depth``; else empty.
-        problems: Parts of the item that could not be used.
+        problems: Anchors that could not be used.
+        notes: What was changed or left out on reading.
 
     Raises:
         RecordError: If there is no frame, or depth, regions or anchors do not fit the frames.
@@ -124,6 +125,7 @@ class Scene:
     anchors: tuple[Anchor, ...] = ()
     unanchored_depth: tuple[DepthMap, ...] = ()
     problems: tuple[Message, ...] = ()
+    notes: tuple[Message, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""

@@ -280,7 +280,7 @@ def _exported(asked: Asked, stages: Stages, folder: Path | None) -> Result | Sta
 
 
 def _result(asked: Asked, language: Language) -> Result:
-    notes = list(asked.known_scene.problems)
+    notes = [*asked.known_scene.notes, *asked.known_scene.problems]
     if asked.recheck_error is not None:
         notes.append(message("asking_again_failed", error=asked.recheck_error))
     if asked.attempts and asked.answer is not None and not asked.answer.claims:

@@ -248,7 +248,7 @@ def _false_alarms(real: Sequence[Subject]) -> Iterator[Figure]:
                 continue
             count += 1
             try:
-                notes = [note.code for note in build_scene(item).problems]
+                notes = [note.code for note in build_scene(item).notes]
             except InputError as error:
                 notes = [str(error)]
             # Qwen's own notebook invents the camera of some of its frames, and that is what the note says.

@@ -87,12 +87,12 @@ def test_depth_stored_like_an_image_that_exif_turns_is_turned_with_it(image, dep
     photo = image("photo.jpg", orientation=6)
     scene = build_scene(Item("a", photo, depth=depth))
     assert scene.frames[0].given_depth.values.tolist() == np.rot90(np.load(depth), 3).tolist()
-    assert [note.code for note in scene.problems] == ["depth_turned_as_exif"]
+    assert [note.code for note in scene.notes] == ["depth_turned_as_exif"]
     np.save(tmp_path / "upright.npy", np.ones((32, 24)))
     scene = build_scene(Item("a", photo, depth=tmp_path / "upright.npy"))
     assert scene.frames[0].rgb.shape == (32, 24, 3)
     assert scene.frames[0].given_depth.shape == (32, 24)
-    assert scene.problems == ()
+    assert scene.notes == ()
 
 
 def test_a_video_becomes_frames_with_times(video):

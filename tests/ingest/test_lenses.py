@@ -66,7 +66,7 @@ def test_image_depth_and_boxes_are_those_without_the_lens(tmp_path: Path, lens: 
     assert frame.camera == Camera(**CAMERA, width=SIZE[0], height=SIZE[1])
     assert (np.abs(frame.given_depth.values - depth)[inner] > 0.01).mean() < 0.01
     check_boxes(scene)
-    assert [note.code for note in scene.problems] == ["lens_undone", "lens_undone_for_regions"]
+    assert [note.code for note in scene.notes] == ["lens_undone", "lens_undone_for_regions"]
     assert masks["box"].any()
 
 
@@ -160,7 +160,7 @@ def test_anchors_in_python_move_too(judging: Pipeline) -> None:
     camera = {**CAMERA, **BARREL}
     scene = judging._scene(rgb, {"camera": camera, "anchors": [anchor], "depth": depth}, {})
     assert scene.anchors[0].points_px[0] == pytest.approx((100, 100), abs=1e-4)
-    assert [note.code for note in scene.problems] == ["lens_undone", "lens_undone_for_regions"]
+    assert [note.code for note in scene.notes] == ["lens_undone", "lens_undone_for_regions"]
 
 
 def test_the_lens_is_read_from_manifests_and_settings(tmp_path: Path) -> None:
@@ -172,14 +172,14 @@ def test_the_lens_is_read_from_manifests_and_settings(tmp_path: Path) -> None:
     check_boxes(source.scene(item))
     other = FileSource(tmp_path / "rgb.png", camera=values["camera"])
     (item,) = other.items()
-    assert [note.code for note in other.scene(item).problems] == ["lens_undone"]
+    assert [note.code for note in other.scene(item).notes] == ["lens_undone"]
 
 
 def test_a_lens_that_moves_nothing_changes_nothing(tmp_path: Path) -> None:
     values = files(tmp_path, None)
     values["camera"] = {**CAMERA, "k1": 1e-6}
     scene = build_scene(Item("a", **values))
-    assert scene.problems == () and (scene.frames[0].rgb == STRAIGHT[0]).all()
+    assert scene.notes == () and (scene.frames[0].rgb == STRAIGHT[0]).all()
 
 
 @pytest.mark.parametrize(

@@ -59,11 +59,13 @@ def test_another_identity_and_none_at_all_are_estimated_again(tmp_path: Path, id
 
 
 @pytest.mark.parametrize("source", list(CameraSource))
-def test_a_focal_length_of_the_network_replaces_an_assumed_one_only(source: CameraSource) -> None:
+def test_a_focal_length_of_the_network_replaces_an_assumed_or_doubtful_one_only(source: CameraSource) -> None:
     before = frame(10, source)
     found = DepthStage(CountingDepth(focal_px=99.0))(Scene("item", (before,)))
     estimated = replace(before.camera, fx=99.0, fy=99.0, source=CameraSource.MODEL)
-    assert found.frames[0].camera == (estimated if source is CameraSource.ASSUMED else before.camera)
+    assert found.frames[0].camera == (
+        estimated if source in (CameraSource.ASSUMED, CameraSource.DOUBTFUL) else before.camera
+    )
 
 
 def test_without_depth_the_scene_stays_as_it_is() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,7 +64,7 @@ def finished(frame: CapturedFrame) -> FinishedFrame:
         return FinishedFrame(rgb, camera, depth, frame.pose, tuple(notes))
     assert frame.pose is not None
     orientation = _ORIENTATION_OF_TURNS[turns]
-    notes.append(message("capture_turned", angle_deg=math.remainder(90 * turns, 360)))
+    notes.append(message("capture_turned", angle_deg=90 * (4 - turns)))
     return FinishedFrame(
         np.ascontiguousarray(oriented(rgb, orientation)),
         None if camera is None else camera.rotated(turns),

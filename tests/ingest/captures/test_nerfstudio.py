@@ -331,7 +331,7 @@ def test_a_project_is_one_item_whose_frames_are_its_images(tmp_path: Path) -> No
     first, second = scene.frames
     assert second.pose is not None and second.pose[:3, 3] == pytest.approx([0.1, 0, 0])
     assert first.given_depth is not None and first.given_depth.values[20, 30] == pytest.approx(1.0)
-    assert first.camera.fx == 60 and len(scene.regions) == 3 and scene.problems == ()
+    assert first.camera.fx == 60 and len(scene.regions) == 3 and scene.notes == ()
     (one,) = FileSource(tmp_path / "my scan" / "transforms.json", video_frames=1).items()
     assert one.id == "transforms"
 
