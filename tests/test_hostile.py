@@ -87,7 +87,7 @@ def test_a_budget_of_zero_divides_by_nothing() -> None:
             {name: NoiseModel() for name in ("sensor", "shape", "affine", "unknown_shape", "unknown_affine")}
         ),
         scale={"sensor": 0, "model": 0, "anchor": 0},
-        focal={"given": 0, "exif": 0, "model": 0, "assumed": 0},
+        focal={"given": 0, "exif": 0, "model": 0, "assumed": 0, "doubtful": 0},
         mask_px=0,
         given_px=0,
         box_px=0,

@@ -19,6 +19,8 @@ _NEAREST_M = 0.005
 _MOST_NEGATIVE = 0.01
 # Of numbers that were stretched to 0 to 1: how near to 1 their largest is, where the smallest lie, and how few are 1.
 _ONE, _LOW, _FEW_ONES = 1e-6, 0.2, 0.02
+# A sky is so many times as far as all else.
+_SKY_GAP = 20.0
 # Of whole numbers with holes: least share of zeros, and least gap above them as a share of the largest.
 _LEAST_HOLES, _LEAST_GAP = 0.02, 0.05
 _SCALES = "give depth_scale, the metres per stored number: 0.001 for millimetres, 0.0002 for TUM RGB-D"
@@ -40,7 +42,7 @@ def unlikely_metres(values: np.ndarray, valid: np.ndarray) -> str:
             f"{negative:.0%} of the numbers are negative, which depth in metres never is; they may be disparity, "
             "logarithms or another axis: state their depth_kind, or convert them."
         )
-    found = found[found > 0]
+    found = _without_sky(found[found > 0])
     if len(found) == 0:
         return ""
     near, middle, far = np.quantile(found, (0.25, 0.5, 0.75))
@@ -57,6 +59,14 @@ def unlikely_metres(values: np.ndarray, valid: np.ndarray) -> str:
             "metres, or depth_kind=depth_affine for order alone."
         )
     return ""
+
+
+def _without_sky(found: np.ndarray) -> np.ndarray:
+    """The positive numbers without one largest number that stands for infinity."""
+    largest = found.max(initial=0.0)
+    rest = found[found < largest]
+    is_sky = len(rest) >= _FEWEST_VALUES and len(found) - len(rest) >= 3 and rest.max() * _SKY_GAP <= largest
+    return rest if is_sky else found
 
 
 def looks_measured(stored: np.ndarray) -> bool:

@@ -128,7 +128,7 @@ def _exr(path: Path) -> np.ndarray:
 def test_depth_near_the_end_of_float32_gives_no_warning(tmp_path: Path) -> None:
     depth_m = np.full((HEIGHT, WIDTH), 3e38)
     wide = Camera(5, 5, 19.2, 14.1, WIDTH, HEIGHT)
-    far = Scene("item", (Frame(RGB, wide),), depth=(DepthMap.from_values(depth_m, "metric", "sensor"),))
+    far = Scene("item", (Frame(RGB, wide),), depth=(DepthMap(depth_m, depth_m > 0, "metric", "sensor"),))
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
         cloud = points(far)

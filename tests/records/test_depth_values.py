@@ -74,3 +74,8 @@ def test_depth_of_a_sensor_is_recognised_by_its_holes():
     # Disparity of a network, stretched over all numbers: far regions go down to zero without a gap.
     disparity = (65535 * np.linspace(0, 1, 4800).reshape(60, 80)).astype(np.uint16)
     assert not looks_measured(np.where(np.arange(4800).reshape(60, 80) < 100, 0, disparity))
+
+
+@pytest.mark.parametrize("sky", [1e10, 65504.0, 1000.0])
+def test_a_sky_that_fills_most_of_the_picture_is_no_reason(sky):
+    assert problem(np.where(np.arange(4800).reshape(60, 80) < 4300, sky, ROOM_M)) == ""
