@@ -33,14 +33,17 @@ class SceneOptions(TypedDict, total=False):
     Args:
         camera: Intrinsics for all images; otherwise from EXIF or assumed. Lens distortion in it is undone, in images
             and depth; given regions and anchors are moved with it.
-        depth: Depth of each image for ``depth=file``: DepthMaps, or one array in metres.
+        depth: Depth of each image for ``depth=file``: DepthMaps or arrays in metres, (H, W) of the same view at any
+            resolution; one of them may stand alone.
+        trust_input: Whether cameras and depth are taken as they are, however unlikely they look.
         anchors: Known lengths and distances that turn depth without metres into metric depth.
         item_id: Id of the result; "item" by default.
         output_dir: Where images and point clouds go; None, the default, writes none.
     """
 
     camera: Camera | Mapping[str, Any] | None
-    depth: np.ndarray | DepthMap | Sequence[DepthMap] | None
+    depth: np.ndarray | DepthMap | Sequence[np.ndarray | DepthMap] | None
+    trust_input: bool
     anchors: Sequence[Anchor]
     item_id: str
     output_dir: Path | str | None
@@ -187,15 +190,15 @@ class Pipeline:
         from pipeline.ingest.given_images import noted_frame
         from pipeline.ingest.lenses import moved_with_lens
 
-        images = [frames] if isinstance(frames, str | Path | np.ndarray | Image.Image | Frame) else list(frames)
-        depth, camera = options.get("depth"), options.get("camera")
-        if isinstance(depth, np.ndarray):
-            depth = DepthMap.from_values(depth, "metric", "sensor", "file")
-        maps = [depth] if isinstance(depth, DepthMap) else [None] * len(images) if depth is None else list(depth)
-        if len(maps) != len(images):
-            raise InputError(f"There are {len(images)} images but {len(maps)} depth maps; give one for each.")
+        one = str | Path | np.ndarray | Image.Image | Frame
+        images = [frames] if isinstance(frames, one) else list(frames) if isinstance(frames, Sequence) else [frames]
+        if wrong := [image for image in images if not isinstance(image, one)]:
+            raise InputError(
+                f"An image must be a path, an array, a PIL image or a Frame, not {type(wrong[0]).__name__}."
+            )
+        camera, maps = options.get("camera"), _depth_maps(options.get("depth"), len(images))
         fov_deg = float(OmegaConf.select(self.config, "input.fov_deg", default=60.0))
-        trusted = bool(OmegaConf.select(self.config, "input.trust_input", default=False))
+        trusted = options.get("trust_input", False)
         noted = [
             noted_frame(image, camera=camera, depth=given, fov_deg=fov_deg, trusted=trusted)
             for image, given in zip(images, maps, strict=True)
@@ -207,6 +210,30 @@ class Pipeline:
         notes = (*by_frame([found for _, found in noted]), *notes)
         rest = {**rest, "regions": regions, "anchors": anchors, "notes": notes}
         return Scene(options.get("item_id", "item"), scene_frames, **rest)
+
+
+def _depth_maps(depth: Any, count: int) -> list[DepthMap | None]:
+    """One depth map per image, of what a caller gave.
+
+    Raises:
+        InputError: If it is something else, or not one for each image.
+        RecordError: If an array cannot be depth in metres.
+    """
+    if depth is None:
+        return [None] * count
+    maps: list[DepthMap | None] = []
+    for given in list(depth) if isinstance(depth, list | tuple) else [depth]:
+        if isinstance(given, np.ndarray):
+            given = DepthMap.from_values(given, "metric", "sensor", "file")
+        if not isinstance(given, DepthMap):
+            raise InputError(
+                "The depth must be an array in metres, a DepthMap, or a list of one per image, not "
+                f"{type(given).__name__}."
+            )
+        maps.append(given)
+    if len(maps) != count:
+        raise InputError(f"There are {count} images but {len(maps)} depth maps; give one for each.")
+    return maps
 
 
 def spatial_query(

@@ -272,7 +272,7 @@ def test_a_folder_is_run_to_its_end_and_counts_what_cannot_be_read(command_line:
     done = command_line("verify", "input=photos", *settings)
     assert done.returncode == 1
     assert "Traceback" not in done.stdout + done.stderr
-    assert "Not read, because they are no images: notes.txt." in done.stderr
+    assert "Skipped, because they are not images: notes.txt." in done.stderr
     failures = [json.loads(line) for line in (tmp_path / "out/failures.jsonl").read_text().splitlines()]
     assert [failure["item_id"] for failure in failures] == ["clip.mp4", "depth.npy", "raw.dng", "torn"]
     assert all(failure["reason"] in done.stdout for failure in failures)

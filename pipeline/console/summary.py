@@ -87,8 +87,11 @@ def _answers(summary: Summary) -> list[tuple[str, str]]:
     """Questions with their answers, or given claims, with their verdicts; none if there are many results."""
     lines: list[tuple[str, str]] = []
     for result in summary.shown if len(summary.shown) <= MOST_SHOWN else ():
+        item = message("page_item").text(result.language)
         codes = ("page_question", "page_answer", "page_claim", "page_verdict", "page_note", "page_empty")
         question, answer, claim, verdict, note, empty = (message(code).text(result.language) for code in codes)
+        if len(summary.shown) > 1 and result.answer is None:
+            lines.append((item, result.item_id))
         if result.answer is not None:
             lines.append((question, result.question or ""))
             lines.append((answer, shorten(without_code(result.answer.text), _LONGEST) or empty))

@@ -78,8 +78,8 @@ def aligned_depth(depth: DepthMap, rgb: np.ndarray, name: str, *, exif_orientati
     if better in QUARTER_TURNS and turned and not as_it_is:
         return AlignedDepth(oriented_depth(depth, better), (message("depth_turned_as_seen"),))
     raise InputError(
-        f"{name} seems to be {_WORDS[better]} against its image: their edges agree far better if it is turned back; "
-        "turn it, or set input.trust_input=true if it is correct."
+        f"{name} seems to be {_WORDS[better]} against its image: their edges agree far better the other way; "
+        "turn it back, or set input.trust_input=true if it is correct."
     )
 
 
@@ -89,8 +89,8 @@ def _turned(depth: DepthMap, rgb: np.ndarray, sizes: str, exif_orientation: int)
     if exif_orientation in QUARTER_TURNS:
         if _better(agreements, exif_orientation) is not None:
             raise InputError(
-                f"{sizes}, and turned as EXIF says for the image, they show different things; turn the depth file "
-                "like the upright image."
+                f"{sizes}, and its edges do not lie on those of the image even when it is turned as EXIF says; turn "
+                "the depth file like the upright image."
             )
         return AlignedDepth(oriented_depth(depth, exif_orientation), (message("depth_turned_as_exif"),))
     ordered = sorted(agreements, key=lambda orientation: agreements[orientation], reverse=True)

@@ -110,6 +110,8 @@ def _frame(
         depth = lens.depth(depth)
     found = _camera(item, index, image, settings, depth)
     camera, notes = found.camera.resized(*size), notes + found.notes
+    if settings.trust_input and (item.depth or item.camera_of(index)):
+        notes = (*notes, message("input_was_trusted"))
     logger.debug("The camera of %s is %s, fx %.1f px.", image.name, camera.source, camera.fx)
     if item.depth and item.lidar_to_camera:
         depth = _scanned_depth(item, index, camera)

@@ -33,6 +33,8 @@ _SAME = 0.05
 _LARGEST_SHARE = 10.0
 # A camera of an image at least this many times larger or smaller cannot be that of a crop.
 _CERTAINLY_LARGER, _CERTAINLY_SMALLER = 1.9, 0.3
+# Resolutions of one camera mostly differ by one of these factors.
+_SCALES = (*range(2, 9), *(1 / whole for whole in range(2, 9)))
 # EXIF contradicts a focal length that differs by this factor.
 _EXIF_FACTOR = 1.3
 # Right angles contradict one that differs by this factor, unless nearly as many speak for it: up to this ratio.
@@ -92,6 +94,14 @@ def weighed_camera(camera: Camera, *, focal_35mm: float | None = None, depth: De
     return _weighed(camera, (), focal_35mm, depth)
 
 
+def exif_camera(camera: Camera, depth: DepthMap | None) -> CheckedCamera:
+    """A camera from EXIF, which is doubtful where the scene contradicts it."""
+    doubt = _contradicted(camera, depth)
+    if doubt is None:
+        return CheckedCamera(camera)
+    return CheckedCamera(replace(camera, source=CameraSource.DOUBTFUL), (doubt,))
+
+
 def _is_normalised(numbers: Mapping[str, float]) -> bool:
     return all(abs(numbers[name] - 0.5) <= _MOST_OFF_CENTRE for name in ("cx", "cy"))
 
@@ -122,6 +132,7 @@ def _other_size(camera: Camera, size: Size, depth_size: Size | None) -> Size | N
     if not math.isclose(scale_x, scale_y, rel_tol=2 * _SAME) or math.isclose(scale_x, 1, abs_tol=2 * _MOST_OFF_CENTRE):
         return None
     scale = math.sqrt(scale_x * scale_y)
+    scale = next((whole for whole in _SCALES if math.isclose(scale, whole, rel_tol=_SAME / 2)), scale)
     if depth_size is not None and all(
         math.isclose(scale * side, other, rel_tol=2 * _SAME) for side, other in zip(size, depth_size, strict=True)
     ):
@@ -155,8 +166,8 @@ def _impossible(camera: Camera, focal_35mm: float | None) -> str:
         if math.isclose(scale_x * turned, 1, rel_tol=0.2) and math.isclose(scale_y / turned, 1, rel_tol=0.2):
             return "it seems to be that of the image before it was turned; give the camera of the upright image."
         return (
-            "the principal point lies far from the centre, as that of another size or crop does; give its own width "
-            f"and height, or {_TRUST}."
+            "the principal point lies far from the centre; the camera may belong to another image size or crop. Give "
+            f"its own width and height, or {_TRUST}."
         )
     agrees = expected is not None and 1 / _EXIF_FACTOR <= camera.fx / expected <= _EXIF_FACTOR
     lowest, highest = (share * longer for share in _POSSIBLE)
@@ -198,20 +209,40 @@ def _doubt(camera: Camera, focal_35mm: float | None, depth: DepthMap | None) -> 
     """Why the camera is unlikely; None where it is not."""
     if not 1 / _COMMONLY_UNEQUAL < camera.fx / camera.fy < _COMMONLY_UNEQUAL:
         return message("camera_is_unequal", ratio=camera.fx / camera.fy)
+    if contradicted := _contradicted(camera, depth):
+        return contradicted
+    if depth is not None and _confirmed(camera, depth):
+        return None
     expected = _exif_px(camera, focal_35mm)
     if expected is not None:
         if 1 / _EXIF_FACTOR <= camera.fx / expected <= _EXIF_FACTOR:
             return None
         return message("camera_contradicts_exif", given_px=camera.fx, exif_px=expected)
-    seen = None if depth is None else _seen(camera, depth)
-    if seen is not None and seen.weight_of_given * _DOMINANT >= seen.weight:
-        return None
-    if seen is not None and not 1 / _SEEN_FACTOR < camera.fx / seen.focal_px < _SEEN_FACTOR:
-        return message("camera_contradicts_angles", given_px=camera.fx, seen_px=seen.focal_px)
     lowest, highest = (share * max(camera.width, camera.height) for share in _COMMON)
     if lowest <= camera.fx <= highest:
         return None
     return message("camera_is_unusual", fov_deg=_fov_deg(camera))
+
+
+def _contradicted(camera: Camera, depth: DepthMap | None) -> Message | None:
+    """What the scene has against the focal length; None where it has nothing."""
+    seen = None if depth is None else _seen(camera, depth)
+    if depth is None or seen is None or _supports(seen):
+        return None
+    if 1 / _SEEN_FACTOR < camera.fx / seen.focal_px < _SEEN_FACTOR:
+        return None
+    code = "camera_contradicts_scan" if depth.sampling.is_scattered else "camera_contradicts_angles"
+    return message(code, given_px=camera.fx, seen_px=seen.focal_px)
+
+
+def _confirmed(camera: Camera, depth: DepthMap) -> bool:
+    """Whether the scene speaks for the focal length."""
+    seen = _seen(camera, depth)
+    return seen is not None and _supports(seen)
+
+
+def _supports(seen: FocalEvidence) -> bool:
+    return seen.weight_of_given * _DOMINANT >= seen.weight
 
 
 def _seen(camera: Camera, depth: DepthMap) -> FocalEvidence | None:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.ingest.camera_checks import CheckedCamera, checked_camera, weighed_camera
+from pipeline.ingest.camera_checks import CheckedCamera, checked_camera, exif_camera, weighed_camera
 from pipeline.ingest.files import check_keys
 from pipeline.ingest.lenses import LENS_KEYS, given_lens, pinhole
 from pipeline.ingest.resampling import Size, same_aspect
@@ -105,8 +105,11 @@ def frame_camera(
         InputError: If the given camera cannot be that of the image; see ``checked_camera``.
         RecordError: If its numbers are unusable.
     """
-    if spec is None or trusted:
+    if trusted:
         return CheckedCamera(camera_for(*size, spec, focal_35mm, fov_deg))
+    if spec is None:
+        camera = camera_for(*size, None, focal_35mm, fov_deg)
+        return exif_camera(camera, depth) if camera.source is CameraSource.EXIF else CheckedCamera(camera)
     if isinstance(spec, Camera):
         if spec.source is not CameraSource.GIVEN:
             return CheckedCamera(camera_for(*size, spec))

@@ -216,7 +216,7 @@ def _items(
     if chosen.is_folder:
         entries = _entries(chosen, frames_are, is_depth)
         if entries.others and warns:
-            logger.warning("Not read, because they are no images: %s.", _some(entries.others))
+            logger.warning("Skipped, because they are not images: %s.", _some(entries.others))
         if frames_are is FramesAre.SCENE:
             folder = _common_folder(paths) if chosen.by_wildcard else first
             return iter([_scene(folder.resolve().name or "scene", entries, defaults)])

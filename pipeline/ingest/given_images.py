@@ -21,7 +21,7 @@ from pipeline.ingest.resampling import size_of
 from pipeline.ingest.source_images import SourceImage, image_of_file
 from pipeline.records import Camera, DepthMap, Frame
 from pipeline.records.errors import InputError
-from pipeline.records.message import Message
+from pipeline.records.message import Message, message
 
 
 def frame_from(
@@ -50,40 +50,44 @@ def noted_frame(
         image: A path, a PIL image (its EXIF orientation is applied), an upright array uint8 (H, W, 3), or a Frame
             whose camera and depth may be replaced.
         camera: Its camera; None is EXIF or an assumed field of view. Its lens distortion is undone, in image and depth.
-        depth: Its depth, of the same size.
+        depth: Its depth, of the same view at any resolution.
         fov_deg: Field of view to assume along the longer side [deg].
         trusted: Whether the camera and the depth are taken as they are, however unlikely they look.
 
     Raises:
-        InputError: If the image or the camera cannot be used, or if the depth lies turned on the image.
-        RecordError: If the array or the depth has another shape.
+        InputError: If the image or the camera cannot be used, or if the depth is empty or lies turned on the image.
+        RecordError: If the array has another shape.
     """
-    if isinstance(camera, Mapping):
+    if camera is not None and not isinstance(camera, Camera):
         check_camera(camera)
     source = _source_of(image, needs_depth=depth is None)
-    rgb, known = source.rgb, source.depth
+    rgb = source.rgb
     if rgb.ndim != 3 or rgb.size == 0:
         raise InputError(f"An image must be a uint8 array of shape (H, W, 3), not {rgb.shape}.")
-    if depth is not None:
-        # Other sizes and types are refused below.
-        comparable = not trusted and depth.shape == rgb.shape[:2] and rgb.dtype == np.uint8
-        known = aligned_depth(depth, rgb, f"The depth of {source.name}").depth if comparable else depth
-    elif known is not None:
-        known = fitted_depth(known, size_of(rgb))
-    if camera is None and source.camera is not None:
+    given = depth or (image.given_depth if isinstance(image, Frame) else None)
+    known, notes = source.depth if given is None else given, source.notes
+    if given is not None and rgb.dtype == np.uint8 and not trusted:
+        aligned = aligned_depth(given, rgb, f"The depth of {source.name}")
+        known, notes = aligned.depth, notes + aligned.notes
+    if known is not None and not known.valid.any():
+        raise InputError(f"The depth of {source.name} has no valid pixel: all are zero, negative or not finite.")
+    if camera is None and source.camera is not None and not isinstance(image, Frame):
         found = CheckedCamera(source.camera)
     else:
         found = frame_camera(
             size_of(rgb),
-            pinhole(camera),
+            source.camera if camera is None else pinhole(camera),
             focal_35mm=source.focal_35mm,
             fov_deg=fov_deg,
             depth=known,
             trusted=trusted,
         )
+    fitted = None if known is None else fitted_depth(known, size_of(rgb))
     frame = image if isinstance(image, Frame) else Frame(rgb, found.camera, name=source.name)
-    frame = _without_lens(replace(frame, camera=found.camera, given_depth=known), camera)
-    return frame, source.notes + found.notes
+    frame = _without_lens(replace(frame, camera=found.camera, given_depth=fitted), camera)
+    if trusted:
+        notes = (*notes, message("input_was_trusted"))
+    return frame, notes + found.notes
 
 
 def _source_of(image: str | Path | np.ndarray | Image.Image | Frame, *, needs_depth: bool) -> SourceImage:

@@ -150,6 +150,7 @@ def _of_capture(item: Item, capture: Capture, settings: IngestSettings) -> list[
 
     indices = sampled_indices(capture, settings)
     _check_counts(item, len(indices))
+    left_out = (message("frames_left_out", left=capture.left_out, count=capture.left_out + len(capture.times_s)),)
     images = []
     for index, captured in zip(indices, capture.frames(indices), strict=True):
         frame = finished(captured)
@@ -162,7 +163,7 @@ def _of_capture(item: Item, capture: Capture, settings: IngestSettings) -> list[
                 camera=frame.camera,
                 depth=frame.depth,
                 pose=frame.pose,
-                notes=frame.notes,
+                notes=frame.notes + (left_out if capture.left_out else ()),
             )
         )
     return images

@@ -88,7 +88,7 @@ def test_sideways_depth_without_edges_is_refused():
 
 def test_depth_whose_content_contradicts_exif_is_refused():
     rgb, depth_m = scene()
-    with pytest.raises(InputError, match="different things"):
+    with pytest.raises(InputError, match="even when it is turned"):
         aligned_depth(sensor(oriented(depth_m, 8)), rgb, "d", exif_orientation=8)
 
 

@@ -52,7 +52,7 @@ def test_a_camera_of_another_size_is_resized_with_a_note():
     assert frame.camera.fx == pytest.approx(260)
     assert [note.code for note in notes] == ["camera_was_of_other_size"]
     trusted, notes = noted_frame(rgb, camera={"fx": 520, "fy": 520, "cx": 319.5, "cy": 239.5}, trusted=True)
-    assert (trusted.camera.fx, notes) == (520, ())
+    assert (trusted.camera.fx, [note.code for note in notes]) == (520, ["input_was_trusted"])
 
 
 @pytest.mark.parametrize("turn", [np.fliplr, np.flipud, lambda array: array[::-1, ::-1]])
@@ -62,4 +62,28 @@ def test_turned_depth_is_refused_unless_it_is_trusted(turn):
     with pytest.raises(InputError, match="The depth of image seems to be"):
         frame_from(rgb, depth=depth)
     assert frame_from(rgb, depth=depth, trusted=True).given_depth is depth
-    assert frame_from(Frame(rgb, Camera.from_fov(160, 120, 60), given_depth=depth)).given_depth is depth
+    with pytest.raises(InputError, match="The depth of frame seems to be"):
+        frame_from(Frame(rgb, Camera.from_fov(160, 120, 60), given_depth=depth))
+
+
+def test_the_camera_of_a_frame_is_checked_too():
+    rgb, depth_m = scene(size=(320, 240))
+    frame = Frame(rgb, Camera(0.8, 0.8 * 320 / 240, 0.5, 0.5, 320, 240))
+    found, notes = noted_frame(frame, depth=DepthMap.from_values(depth_m, "metric", "sensor"))
+    assert found.camera.fx == pytest.approx(256) and [note.code for note in notes] == ["camera_was_normalised"]
+
+
+def test_depth_of_another_size_is_resampled_and_sideways_depth_turned():
+    rgb, depth_m = scene(size=(320, 240))
+    coarse = np.ascontiguousarray(depth_m[::2, ::2])
+    frame = frame_from(rgb, depth=DepthMap.from_values(coarse, "metric", "sensor"))
+    assert frame.given_depth.shape == (240, 320) and frame.given_depth.sampling.width_px == 2
+    turned, notes = noted_frame(rgb, depth=DepthMap.from_values(np.rot90(coarse), "metric", "sensor"))
+    assert (turned.given_depth.values == frame.given_depth.values).all()
+    assert [note.code for note in notes] == ["depth_turned_as_seen"]
+
+
+@pytest.mark.parametrize("values", [np.zeros((24, 32)), np.full((24, 32), np.nan)])
+def test_depth_without_a_valid_pixel_is_refused(values):
+    depth = DepthMap.from_values(values, "metric", "sensor")
+    refused("no valid pixel", frame_from, np.zeros((24, 32, 3), np.uint8), depth=depth)

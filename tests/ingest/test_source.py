@@ -81,7 +81,7 @@ def test_what_is_no_picture_is_named_once(image, tmp_path, caplog):
     with caplog.at_level("WARNING"):
         list(FileSource(tmp_path / "photos", claims={"items": {"a": {"claims": [CLAIM]}}}).items())
     assert [record.getMessage() for record in caplog.records] == [
-        "Not read, because they are no images: a.xmp, b.xmp, c.xmp and 1 more."
+        "Skipped, because they are not images: a.xmp, b.xmp, c.xmp and 1 more."
     ]
 
 

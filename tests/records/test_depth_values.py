@@ -18,8 +18,9 @@ def problem(values):
     ("values", "words"),
     [
         (np.round(ROOM_M * 1000), "whole"),
-        ((ROOM_M * 1000).astype(np.uint16), "whole"),
-        ((ROOM_M * 5000).astype(np.int32), "whole"),
+        ((ROOM_M * 1000).astype(np.uint16), "integers"),
+        ((ROOM_M * 5000).astype(np.int32), "integers"),
+        ((ROOM_M * 60).astype(np.uint8), "integers"),
         (ROOM_M * 1000, "no scene is"),
         (ROOM_M * 1e6, "no scene is"),
         (ROOM_M / 1000, "nearer than"),
@@ -69,7 +70,9 @@ def test_depth_of_a_sensor_is_recognised_by_its_holes():
     stored = (ROOM_M * 1000).astype(np.uint16)
     holes = np.random.default_rng(1).random(stored.shape) < 0.1
     assert looks_measured(np.where(holes, 0, stored))
-    assert not looks_measured(stored)
+    assert looks_measured(stored), "phones have depth everywhere"
+    assert not looks_measured((ROOM_M * 16000).astype(np.uint16)), "stretched over all that 16 bits hold"
+    assert not looks_measured((ROOM_M * 60).astype(np.uint8))
     assert not looks_measured(np.where(holes, 0, ROOM_M))
     # Disparity of a network, stretched over all numbers: far regions go down to zero without a gap.
     disparity = (65535 * np.linspace(0, 1, 4800).reshape(60, 80)).astype(np.uint16)

@@ -73,12 +73,14 @@ class Capture(ABC):
 
     Attributes:
         format: Name of the format, as its makers write it.
+        left_out: Number of its frames that lack a part and are therefore none of ``times_s``.
 
     Raises:
         InputError: If it is damaged or holds no frame; says which file is concerned.
     """
 
     format: ClassVar[str]
+    left_out = 0
 
     def __init__(self, path: Path) -> None:
         self.path = path

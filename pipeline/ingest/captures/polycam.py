@@ -69,6 +69,7 @@ class Polycam(Capture):
             stems = set.intersection(*(set(files) for files in parts.values()))
         if not stems:
             raise InputError(f"{path} has no keyframe with an image, a camera, depth and confidence; export it again.")
+        self.left_out = len(set.union(*(set(files) for files in parts.values()))) - len(stems)
         self._parts = parts
         self._stems = sorted(stems, key=lambda stem: (natural_key(parts["images"][stem]), stem))
         self._has_times = all(stem.isascii() and stem.isdecimal() and len(stem) <= 18 for stem in self._stems)

@@ -82,6 +82,7 @@ class Record3D(Capture):
         self._numbers = [n for n in range(len(given)) if all(f"rgbd/{n}{part}" in names for part in parts)]
         if not self._numbers:
             raise InputError(f"{path} has no frame with a pose, an image and depth; export the recording again.")
+        self.left_out = len(given) - len(self._numbers)
         times_s = _times(values, len(given), what)[self._numbers]
         self._times_s = times_s - times_s[0]
 

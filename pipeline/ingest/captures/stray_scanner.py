@@ -81,6 +81,7 @@ class StrayScanner(Capture):
             raise InputError(
                 f"{path} has no frame with an image, a row in odometry.csv, depth and confidence; copy all its files."
             )
+        self.left_out = len(rows.numbers) - len(kept)
         self._numbers = [rows.numbers[index] for index in kept]
         self._times_s = rows.times_s[kept] - rows.times_s[kept[0]]
         self._poses = rows.poses[kept]

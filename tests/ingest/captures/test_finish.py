@@ -31,7 +31,7 @@ def test_a_sideways_recording_is_turned_upright_with_everything_it_has():
     assert found.camera == CAMERA.rotated(3)
     assert found.pose[:3, :3] @ [0, 1, 0] == pytest.approx([0, -1, 0])
     assert codes(found) == ["capture_turned"]
-    assert "clockwise by 90 degrees" in found.notes[0].text()
+    assert "90 degrees clockwise" in found.notes[0].text()
 
 
 def test_the_lens_of_an_image_is_undone_in_image_and_depth():
