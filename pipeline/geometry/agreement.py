@@ -8,6 +8,7 @@ two give if one is shifted far away, so that the busy and the plain compare.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -26,6 +27,8 @@ _EDGE_QUANTILE, _MOST_EDGE = 0.9, 1.5
 _FLIPS_DOWN, _FLIPS_RIGHT = frozenset((3, 4, 7, 8)), frozenset((2, 3, 6, 7))
 # Quantiles are those of every so many pixels.
 _EVERY = 3
+# Depth has edges where its strongest gradients are so many times the usual one; slopes and noise have up to 1.6.
+_LEAST_EDGES = 2.0
 # Depth may lie beside its image by so many pixels of the grid.
 _SLACK_PX = 1
 # Shifts by more than this share of a side are by chance.
@@ -38,7 +41,25 @@ _LEAST_COVERED = 0.3
 _LEAST_SIDE_PX, _LEAST_RANGE = 12, 0.02
 
 
-def orientation_agreements(rgb: np.ndarray, depth: DepthMap, orientations: Sequence[int]) -> dict[int, float]:
+@dataclass(frozen=True)
+class Agreement:
+    """How well image and depth agree, in standard deviations.
+
+    Args:
+        edges: That of their edges, above chance.
+        fall: What it adds that in most pictures the near lies below the far; negative where it does not.
+    """
+
+    edges: float
+    fall: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """Both together."""
+        return self.edges + self.fall
+
+
+def orientation_agreements(rgb: np.ndarray, depth: DepthMap, orientations: Sequence[int]) -> dict[int, Agreement]:
     """Agreement of an image with its depth in several orientations.
 
     Args:
@@ -47,8 +68,7 @@ def orientation_agreements(rgb: np.ndarray, depth: DepthMap, orientations: Seque
         orientations: Orientations to compare, see ``geometry.orientation``.
 
     Returns:
-        Standard deviations above chance by orientation, and a little for those in which the near lies below the far;
-        empty where image or depth are too small or too plain to tell.
+        Agreements by orientation; empty where image or depth are too small or too plain to tell.
     """
     height, width = rgb.shape[:2]
     # Whole blocks of pixels average much faster than parts of them; what is left at two sides is less than a block.
@@ -81,7 +101,9 @@ def orientation_agreements(rgb: np.ndarray, depth: DepthMap, orientations: Seque
     if spread <= 1e-9:
         return {}
     falls = _falls(values, valid, nearer=1.0 if depth.kind.larger_is_nearer else -1.0)
-    return {orientation: height / spread + _fall_of(falls, orientation) for orientation, height in heights.items()}
+    return {
+        orientation: Agreement(height / spread, _fall_of(falls, orientation)) for orientation, height in heights.items()
+    }
 
 
 def _falls(values: np.ndarray, valid: np.ndarray, nearer: float) -> tuple[float, float]:
@@ -169,8 +191,10 @@ def _depth_structure(values: np.ndarray, valid: np.ndarray, size: tuple[int, int
     x, y = _gradient(_filled(np.where(known, total / np.maximum(covered, 1e-6), 0), known))
     squared = x * x + y * y
     inner = cv2.erode(known.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1).astype(bool)
-    edge = float(np.quantile(squared[inner][::_EVERY], _EDGE_QUANTILE)) if inner.any() else 0.0
-    if edge <= 0:
+    if not inner.any():
+        return None
+    usual, edge, strong = (float(part) for part in np.quantile(squared[inner][::_EVERY], (0.5, _EDGE_QUANTILE, 0.97)))
+    if edge <= 0 or strong < _LEAST_EDGES**2 * usual:
         return None
     weight = np.where(inner, np.minimum(squared / edge, _MOST_EDGE**2), 0) / np.maximum(squared, 1e-20)
     structure = np.stack((x * x * weight, y * y * weight, x * y * weight))

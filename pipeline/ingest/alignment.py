@@ -7,10 +7,12 @@ speaks against it, the depth is refused.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.geometry.agreement import Agreement, orientation_agreements
 from pipeline.geometry.orientation import ORIENTATIONS, QUARTER_TURNS, oriented_depth
 from pipeline.ingest.resampling import same_aspect, size_of
 from pipeline.records import DepthMap, ScaleSource
@@ -23,6 +25,10 @@ logger = logging.getLogger(__name__)
 # is recognised where they agree by so many. Real frames in the right orientation: the best other one is at most 0.3
 # better; of wrong orientations, 97 % are at least 1.2 worse than the right one.
 _MARGIN, _LEAST_AGREEMENT = 1.2, 2.0
+# Both are so many times as large for depth that a device recorded with the image.
+_OF_RECORDINGS = 2.0
+# Edges that agree less than that lie there by chance; those of the right depth agree by 1.9 at least.
+_LEAST_BY_CHANCE = 1.0
 _UPRIGHT = (1, 2, 3, 4)
 _WORDS = {
     2: "mirrored left to right",
@@ -43,7 +49,9 @@ class AlignedDepth:
     notes: tuple[Message, ...] = ()
 
 
-def aligned_depth(depth: DepthMap, rgb: np.ndarray, name: str, *, exif_orientation: int = 1) -> AlignedDepth:
+def aligned_depth(
+    depth: DepthMap, rgb: np.ndarray, name: str, *, exif_orientation: int = 1, is_recorded: bool = False
+) -> AlignedDepth:
     """The depth of an image, turned as the image was.
 
     Args:
@@ -51,6 +59,7 @@ def aligned_depth(depth: DepthMap, rgb: np.ndarray, name: str, *, exif_orientati
         rgb: uint8 (H, W, 3), upright.
         name: What to call the depth in an error.
         exif_orientation: Orientation that was applied to the image, from 1 to 8.
+        is_recorded: Whether a device stored both together, so that only clear evidence counts against it.
 
     Raises:
         InputError: If the depth does not lie on the image.
@@ -68,8 +77,10 @@ def aligned_depth(depth: DepthMap, rgb: np.ndarray, name: str, *, exif_orientati
             f"{sizes}, another aspect ratio; register the depth to the image or crop it to the same view, or set "
             "input.trust_input=true to stretch it."
         )
-    better = _better(agreements, 1)
+    better = _better(agreements, 1, strictness=_OF_RECORDINGS if is_recorded else 1.0)
     if better is None:
+        if 1 in agreements and agreements[1].edges < _LEAST_BY_CHANCE and not depth.sampling.is_scattered:
+            return AlignedDepth(depth, (message("depth_lies_elsewhere", name=name),))
         if not as_it_is:
             logger.info("%s, another aspect ratio; the depth is stretched over the whole image.", sizes)
         return AlignedDepth(depth)
@@ -93,36 +104,35 @@ def _turned(depth: DepthMap, rgb: np.ndarray, sizes: str, exif_orientation: int)
                 "the depth file like the upright image."
             )
         return AlignedDepth(oriented_depth(depth, exif_orientation), (message("depth_turned_as_exif"),))
-    ordered = sorted(agreements, key=lambda orientation: agreements[orientation], reverse=True)
+    ordered = sorted(agreements, key=lambda orientation: agreements[orientation].total, reverse=True)
     if not ordered or _better(agreements, ordered[1]) is None:
         raise InputError(f"{sizes}: the depth is turned by 90 degrees against it; turn the depth file like the image.")
     return AlignedDepth(oriented_depth(depth, ordered[0]), (message("depth_turned_as_seen"),))
 
 
-def _agreements(rgb: np.ndarray, depth: DepthMap, candidates: tuple[int, ...] | list[int]) -> dict[int, float]:
+def _agreements(rgb: np.ndarray, depth: DepthMap, candidates: Sequence[int]) -> dict[int, Agreement]:
     """Agreements of the candidates that can be compared; empty where nothing can be told."""
     if not depth.sampling.is_scattered:
-        from pipeline.geometry.agreement import orientation_agreements
-
         return orientation_agreements(rgb, depth, candidates)
     from pipeline.geometry.agreement_scattered import is_upside_down, mirror_agreements
 
     if depth.shape != rgb.shape[:2]:
         return {}
     if is_upside_down(depth):
-        return {1: 0.0, 3: 2 * _LEAST_AGREEMENT}
-    return mirror_agreements(rgb, depth)
+        return {1: Agreement(0.0), 3: Agreement(2 * _LEAST_AGREEMENT)}
+    return {orientation: Agreement(edges) for orientation, edges in mirror_agreements(rgb, depth).items()}
 
 
-def _better(agreements: dict[int, float], orientation: int, margin: float = _MARGIN) -> int | None:
+def _better(agreements: Mapping[int, Agreement], orientation: int, strictness: float = 1.0) -> int | None:
     """The orientation in which image and depth agree best, where that is clearly better than in the one given."""
     if orientation not in agreements:
         return None
-    best = max(agreements, key=lambda other: agreements[other])
-    clear = agreements[best] - agreements[orientation] >= margin and agreements[best] >= _LEAST_AGREEMENT
-    return best if clear and best != orientation else None
+    best = max(agreements, key=lambda other: agreements[other].total)
+    clear = agreements[best].total - agreements[orientation].total >= strictness * _MARGIN
+    return best if clear and agreements[best].edges >= strictness * _LEAST_AGREEMENT else None
 
 
-def _fits_stretched(depth: DepthMap, agreements: dict[int, float]) -> bool:
+def _fits_stretched(depth: DepthMap, agreements: Mapping[int, Agreement]) -> bool:
     """Whether depth of another aspect ratio may be stretched: networks are fed squares, sensors must be seen to fit."""
-    return depth.scale_source is not ScaleSource.SENSOR or agreements.get(1, 0.0) >= 2 * _LEAST_AGREEMENT
+    seen = agreements.get(1)
+    return depth.scale_source is not ScaleSource.SENSOR or (seen is not None and seen.edges >= 2 * _LEAST_AGREEMENT)

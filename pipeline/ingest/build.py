@@ -81,15 +81,17 @@ def _lens(item: Item, index: int, image: SourceImage, settings: IngestSettings) 
 def _camera(
     item: Item, index: int, image: SourceImage, settings: IngestSettings, depth: DepthMap | None = None
 ) -> CheckedCamera:
-    """The camera of the stored image without its lens; one that came with a capture is trusted."""
+    """The camera of the stored image without its lens."""
     given = pinhole(item.camera_of(index))
+    known = image.camera or _camera_of_scanner(item, index, size_of(image.rgb))
     return frame_camera(
         size_of(image.rgb),
-        given or image.camera or _camera_of_scanner(item, index, size_of(image.rgb)),
+        given or known,
         focal_35mm=image.focal_35mm,
         fov_deg=settings.fov_deg,
         depth=depth,
-        trusted=settings.trust_input or given is None,
+        trusted=settings.trust_input,
+        is_calibrated=given is None,
     )
 
 
@@ -97,26 +99,35 @@ def _frame(
     item: Item, index: int, image: SourceImage, lens: UndoneLens | None, settings: IngestSettings
 ) -> tuple[Frame, tuple[Message, ...]]:
     """A frame, and notes about what was changed on reading."""
-    stored = size_of(image.rgb)
-    size = bounded_size(stored, settings.max_side_px)
-    depth, notes = image.depth, image.notes
+    size = bounded_size(size_of(image.rgb), settings.max_side_px)
+    depth, notes, name = image.depth, image.notes, f"The depth of {image.name}"
     if item.depth and not item.lidar_to_camera:
-        depth = _stored_depth(item, index, trusted=settings.trust_input)
-        if not settings.trust_input:
-            name = printable(str(item.depth[index]))
-            aligned = aligned_depth(depth, image.rgb, name, exif_orientation=image.orientation)
-            depth, notes = aligned.depth, notes + aligned.notes
-    if lens is not None and depth is not None:
-        depth = lens.depth(depth)
+        depth, name = _stored_depth(item, index, trusted=settings.trust_input), printable(str(item.depth[index]))
+    if depth is not None and not settings.trust_input:
+        aligned = aligned_depth(
+            depth,
+            image.rgb,
+            name,
+            exif_orientation=image.orientation if item.depth else 1,
+            is_recorded=not item.depth,
+        )
+        depth, notes = aligned.depth, notes + aligned.notes
+    rgb = image.rgb
+    if lens is not None:
+        rgb, depth = lens.rgb(rgb), None if depth is None else lens.depth(depth)
     found = _camera(item, index, image, settings, depth)
     camera, notes = found.camera.resized(*size), notes + found.notes
     if settings.trust_input and (item.depth or item.camera_of(index)):
         notes = (*notes, message("input_was_trusted"))
     logger.debug("The camera of %s is %s, fx %.1f px.", image.name, camera.source, camera.fx)
     if item.depth and item.lidar_to_camera:
-        depth = _scanned_depth(item, index, camera)
+        depth = _scanned_depth(item, index, found.camera)
+        if not settings.trust_input:
+            depth = aligned_depth(depth, rgb, printable(str(item.depth[index]))).depth
+    if depth is not None and not depth.valid.any():
+        depth, notes = None, (*notes, message("depth_without_values", name=name))
     frame = Frame(
-        rgb=resize_rgb(image.rgb if lens is None else lens.rgb(image.rgb), size),
+        rgb=resize_rgb(rgb, size),
         camera=camera,
         timestamp_s=image.timestamp_s,
         pose=np.array(item.poses[index]) if item.poses else image.pose,

@@ -51,37 +51,46 @@ class CheckedCamera:
 
 
 def checked_camera(
-    spec: Mapping[str, Any], size: Size, *, focal_35mm: float | None = None, depth: DepthMap | None = None
+    spec: Mapping[str, Any],
+    size: Size,
+    *,
+    focal_35mm: float | None = None,
+    depth: DepthMap | None = None,
+    is_calibrated: bool = False,
 ) -> CheckedCamera:
     """The camera that a user gave, in pixels of the image.
 
     Args:
-        spec: fx, fy, cx, cy without width and height: for the image itself, if they are what they should be.
+        spec: fx, fy, cx, cy without width and height: for the image itself, if they are what they should be; and
+            ``crop``, whether the image is a crop, so that the principal point may lie anywhere.
         size: (width, height) [px] of the upright image.
         focal_35mm: Equivalent focal length from EXIF [mm].
         depth: Depth of the same view, at any resolution: the camera may be that of its sensor, and the right angles of
             the scene may speak for or against it.
+        is_calibrated: Whether a device states it: unusual numbers are then no doubt.
 
     Raises:
         InputError: If it cannot be; says what is probably wrong.
     """
-    numbers = {name: float(spec[name]) for name in ("fx", "fy", "cx", "cy")}
+    numbers, is_crop = {name: float(spec[name]) for name in ("fx", "fy", "cx", "cy")}, bool(spec.get("crop"))
     if max(numbers["fx"], numbers["fy"]) <= _LARGEST_SHARE < min(size) and _is_normalised(numbers):
         camera = _from_shares(numbers, size)
         notes: tuple[Message, ...] = (message("camera_was_normalised"),)
     else:
         camera, notes = Camera(**numbers, width=size[0], height=size[1], source=CameraSource.GIVEN), ()
-        other = _other_size(camera, size, None if depth is None else size_of(depth.values))
+        other = None if is_crop else _other_size(camera, size, None if depth is None else size_of(depth.values))
         if other is not None:
             camera = replace(camera, width=other[0], height=other[1]).resized(*size)
             notes = (message("camera_was_of_other_size", width=other[0], height=other[1]),)
-    problem = _impossible(camera, focal_35mm)
+    problem = _impossible(camera, focal_35mm, is_crop=is_crop)
     if problem:
         raise InputError(f"The camera {_shown(numbers)} does not fit an image of {size[0]} x {size[1]} px: {problem}")
-    return _weighed(camera, notes, focal_35mm, depth)
+    return _weighed(camera, notes, focal_35mm, depth, is_calibrated=is_calibrated or bool(spec.get("crop")))
 
 
-def weighed_camera(camera: Camera, *, focal_35mm: float | None = None, depth: DepthMap | None = None) -> CheckedCamera:
+def weighed_camera(
+    camera: Camera, *, focal_35mm: float | None = None, depth: DepthMap | None = None, is_calibrated: bool = False
+) -> CheckedCamera:
     """A camera of known size, checked as in ``checked_camera`` but not converted.
 
     Raises:
@@ -91,7 +100,7 @@ def weighed_camera(camera: Camera, *, focal_35mm: float | None = None, depth: De
     if problem:
         size = f"{camera.width} x {camera.height} px"
         raise InputError(f"The camera of an image of {size} cannot have {_shown(vars(camera))}: {problem}")
-    return _weighed(camera, (), focal_35mm, depth)
+    return _weighed(camera, (), focal_35mm, depth, is_calibrated=is_calibrated)
 
 
 def exif_camera(camera: Camera, depth: DepthMap | None) -> CheckedCamera:
@@ -150,14 +159,14 @@ def _centre(camera: Camera) -> tuple[float, float]:
     return (camera.cx + 0.5) * 2 / camera.width, (camera.cy + 0.5) * 2 / camera.height
 
 
-def _impossible(camera: Camera, focal_35mm: float | None) -> str:
+def _impossible(camera: Camera, focal_35mm: float | None, *, is_crop: bool = False) -> str:
     """Why the camera cannot be that of its image, with the likely cause; empty where it can."""
     longer = max(camera.width, camera.height)
     expected = _exif_px(camera, focal_35mm)
     if not 1 / _MOST_UNEQUAL < camera.fx / camera.fy < _MOST_UNEQUAL:
         return f"fx and fy differ too much; one of them may be of another size or unit. Correct it, or {_TRUST}."
     scale_x, scale_y = _centre(camera)
-    if max(abs(scale_x - 1), abs(scale_y - 1)) > 2 * _MOST_OFF_CENTRE:
+    if not is_crop and max(abs(scale_x - 1), abs(scale_y - 1)) > 2 * _MOST_OFF_CENTRE:
         if abs(camera.cx) <= 1 and abs(camera.cy) <= 1:
             return (
                 "the principal point counts from the centre or as a share; give it in pixels from the top-left corner."
@@ -166,8 +175,8 @@ def _impossible(camera: Camera, focal_35mm: float | None) -> str:
         if math.isclose(scale_x * turned, 1, rel_tol=0.2) and math.isclose(scale_y / turned, 1, rel_tol=0.2):
             return "it seems to be that of the image before it was turned; give the camera of the upright image."
         return (
-            "the principal point lies far from the centre; the camera may belong to another image size or crop. Give "
-            f"its own width and height, or {_TRUST}."
+            "the principal point lies far from the centre; of a camera for another size give its width and height, and "
+            "of a crop subtract the crop's corner from cx and cy and give crop: true."
         )
     agrees = expected is not None and 1 / _EXIF_FACTOR <= camera.fx / expected <= _EXIF_FACTOR
     lowest, highest = (share * longer for share in _POSSIBLE)
@@ -185,12 +194,17 @@ def _impossible(camera: Camera, focal_35mm: float | None) -> str:
 
 
 def _weighed(
-    camera: Camera, notes: tuple[Message, ...], focal_35mm: float | None, depth: DepthMap | None
+    camera: Camera,
+    notes: tuple[Message, ...],
+    focal_35mm: float | None,
+    depth: DepthMap | None,
+    *,
+    is_calibrated: bool,
 ) -> CheckedCamera:
     if _is_invented(camera):
         guess = message("camera_was_invented", fov_deg=_fov_deg(camera))
         return CheckedCamera(replace(camera, source=CameraSource.ASSUMED), (*notes, guess))
-    doubt = _doubt(camera, focal_35mm, depth)
+    doubt = _doubt(camera, focal_35mm, depth, is_calibrated=is_calibrated)
     if doubt is None:
         return CheckedCamera(camera, notes)
     return CheckedCamera(replace(camera, source=CameraSource.DOUBTFUL), (*notes, doubt))
@@ -205,7 +219,7 @@ def _is_invented(camera: Camera) -> bool:
     return not is_square and math.isclose(camera.fx / camera.width, camera.fy / camera.height, rel_tol=1e-3)
 
 
-def _doubt(camera: Camera, focal_35mm: float | None, depth: DepthMap | None) -> Message | None:
+def _doubt(camera: Camera, focal_35mm: float | None, depth: DepthMap | None, *, is_calibrated: bool) -> Message | None:
     """Why the camera is unlikely; None where it is not."""
     if not 1 / _COMMONLY_UNEQUAL < camera.fx / camera.fy < _COMMONLY_UNEQUAL:
         return message("camera_is_unequal", ratio=camera.fx / camera.fy)
@@ -219,7 +233,7 @@ def _doubt(camera: Camera, focal_35mm: float | None, depth: DepthMap | None) -> 
             return None
         return message("camera_contradicts_exif", given_px=camera.fx, exif_px=expected)
     lowest, highest = (share * max(camera.width, camera.height) for share in _COMMON)
-    if lowest <= camera.fx <= highest:
+    if is_calibrated or lowest <= camera.fx <= highest:
         return None
     return message("camera_is_unusual", fov_deg=_fov_deg(camera))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.ingest.camera_checks import CheckedCamera, checked_camera, exif_camera, weighed_camera
 from pipeline.ingest.files import check_keys
-from pipeline.ingest.lenses import LENS_KEYS, given_lens, pinhole
+from pipeline.ingest.lenses import LENS_KEYS, given_lens
 from pipeline.ingest.resampling import Size, same_aspect
 from pipeline.records import DepthMap
 from pipeline.records.camera import Camera, CameraSource
@@ -28,13 +28,19 @@ def check_camera(spec: Mapping[str, Any]) -> None:
     """
     if not isinstance(spec, Mapping):
         raise InputError(f"A camera must be given as {{fx, fy, cx, cy}}, not {spec!r}.")
-    check_keys(spec, CAMERA_KEYS + LENS_KEYS, "The camera")
+    check_keys(spec, (*CAMERA_KEYS, "crop", *LENS_KEYS), "The camera")
+    if not isinstance(spec.get("crop", False), bool):
+        raise InputError(f"The camera's crop must be true or false, not {spec['crop']!r}.")
     if missing := [key for key in CAMERA_KEYS[:4] if key not in spec]:
         raise InputError(f"The camera lacks {', '.join(missing)} [px]; give fx, fy, cx and cy.")
     if ("width" in spec) != ("height" in spec):
         raise InputError("The camera needs both width and height, or neither.")
-    Camera(**{"width": 1, "height": 1, **pinhole(spec)})  # type: ignore[dict-item]
+    Camera(**{"width": 1, "height": 1, **_numbers(spec)})
     given_lens(spec)
+
+
+def _numbers(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: spec[key] for key in CAMERA_KEYS if key in spec}
 
 
 def camera_for(
@@ -65,7 +71,7 @@ def camera_for(
         if focal_35mm is not None:
             return Camera.from_focal_35mm(width, height, focal_35mm)
         return Camera.from_fov(width, height, fov_deg, CameraSource.ASSUMED)
-    camera = spec if isinstance(spec, Camera) else Camera(**{"width": width, "height": height, **spec})
+    camera = spec if isinstance(spec, Camera) else Camera(**{"width": width, "height": height, **_numbers(spec)})
     given, size = (camera.width, camera.height), (width, height)
     if not same_aspect(given, size):
         text = f"The camera is for {given[0]} x {given[1]} px, but the upright image has {width} x {height} px"
@@ -90,6 +96,7 @@ def frame_camera(
     fov_deg: float = 60.0,
     depth: DepthMap | None = None,
     trusted: bool = False,
+    is_calibrated: bool = False,
 ) -> CheckedCamera:
     """The camera of an upright image as ``camera_for`` finds it, checked unless it is trusted.
 
@@ -100,6 +107,7 @@ def frame_camera(
         fov_deg: As there.
         depth: Depth that came with the image, of the same view at any resolution.
         trusted: Whether a given camera is taken as it is.
+        is_calibrated: Whether it came with the recording of a device, which may have an unusual one.
 
     Raises:
         InputError: If the given camera cannot be that of the image; see ``checked_camera``.
@@ -115,5 +123,5 @@ def frame_camera(
             return CheckedCamera(camera_for(*size, spec))
         spec = {key: getattr(spec, key) for key in CAMERA_KEYS}
     if spec.get("width", size[0]) == size[0] and spec.get("height", size[1]) == size[1]:
-        return checked_camera(spec, size, focal_35mm=focal_35mm, depth=depth)
-    return weighed_camera(camera_for(*size, spec), focal_35mm=focal_35mm, depth=depth)
+        return checked_camera(spec, size, focal_35mm=focal_35mm, depth=depth, is_calibrated=is_calibrated)
+    return weighed_camera(camera_for(*size, spec), focal_35mm=focal_35mm, depth=depth, is_calibrated=is_calibrated)
