@@ -153,7 +153,7 @@ def test_one_pipeline_serves_many_questions(asking: Pipeline) -> None:
         "float",
         "no frame",
         "id",
-    ],  # fmt: skip
+    ],
 )
 def test_what_cannot_work_is_reported_in_one_sentence(
     asking: Pipeline, frames: object, question: str, arguments: dict[str, object], error: type[Exception], words: str

@@ -56,7 +56,7 @@ def focal_evidence(depth: DepthMap, camera: Camera) -> FocalEvidence | None:
     Returns:
         None where no two planes tell.
     """
-    found = _planes(depth, camera)
+    found = _planes(depth, camera, of_inverse=True)
     if found is None:
         return None
     planes, shares, own = found
@@ -80,6 +80,19 @@ def focal_evidence(depth: DepthMap, camera: Camera) -> FocalEvidence | None:
     return FocalEvidence(ratio * camera.fx, float(support.max()), of_given)
 
 
+def straight_share(depth: DepthMap, *, of_inverse: bool) -> float:
+    """Share of a dense map's pixels on planes, if its numbers, or their inverse, are linear on them; 0 for one plane.
+
+    Inverse depth and disparity are linear in the pixels of a plane; depth is not.
+
+    Args:
+        depth: Positive numbers of any kind.
+        of_inverse: Whether the inverse of the numbers is tried, as for depth, instead of the numbers themselves.
+    """
+    found = _planes(depth, Camera.from_fov(depth.shape[1], depth.shape[0], 60.0), of_inverse=of_inverse)
+    return 0.0 if found is None or len(found[1]) < 2 else sum(found[1])
+
+
 def _sensitivity(first: np.ndarray, second: np.ndarray, focal: float) -> float:
     """Change of the cosine between two planes that are at right angles, per factor e of the focal length."""
     scale = np.array([focal, focal, 1.0])
@@ -87,7 +100,9 @@ def _sensitivity(first: np.ndarray, second: np.ndarray, focal: float) -> float:
     return float(2 * abs(normals[0][:2] @ normals[1][:2]))
 
 
-def _planes(depth: DepthMap, camera: Camera) -> tuple[list[np.ndarray], list[float], Camera] | None:
+def _planes(
+    depth: DepthMap, camera: Camera, *, of_inverse: bool
+) -> tuple[list[np.ndarray], list[float], Camera] | None:
     """Planes (alpha, beta, gamma) of the grid, their shares of the known pixels, and the camera of the grid."""
     height, width = depth.shape
     block = -(-max(height, width) // _SIDE_PX)
@@ -97,8 +112,11 @@ def _planes(depth: DepthMap, camera: Camera) -> tuple[list[np.ndarray], list[flo
     valid = depth.valid[: size[1] * block : step, : size[0] * block : step]
     values = depth.values[: size[1] * block : step, : size[0] * block : step]
     covered = cv2.resize(valid.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    inverse = np.divide(1.0, values, out=np.zeros(values.shape, np.float32), where=valid)
-    total = cv2.resize(inverse, size, interpolation=cv2.INTER_AREA)
+    if of_inverse:
+        numbers = np.divide(1.0, values, out=np.zeros(values.shape, np.float32), where=valid)
+    else:
+        numbers = np.where(valid, values, 0)
+    total = cv2.resize(numbers, size, interpolation=cv2.INTER_AREA)
     known = covered > _LEAST_COVERED
     if known.sum() < _WINDOW_PX**2:
         return None

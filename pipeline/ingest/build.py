@@ -14,6 +14,7 @@ from pipeline.ingest.annotations import Annotations, make_region, read_claims
 from pipeline.ingest.camera_checks import CheckedCamera
 from pipeline.ingest.cameras import frame_camera
 from pipeline.ingest.depth_files import fitted_depth, stored_depth
+from pipeline.ingest.depth_kinds import check_kind
 from pipeline.ingest.files import POINT_SUFFIXES, printable
 from pipeline.ingest.item import Item
 from pipeline.ingest.lenses import UndoneLens, given_lens, lens_notes, moved_anchor, pinhole, undone_lens
@@ -112,6 +113,8 @@ def _frame(
             is_recorded=not item.depth,
         )
         depth, notes = aligned.depth, notes + aligned.notes
+        if item.depth:
+            check_kind(depth, name)
     rgb = image.rgb
     if lens is not None:
         rgb, depth = lens.rgb(rgb), None if depth is None else lens.depth(depth)

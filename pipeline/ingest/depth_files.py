@@ -22,7 +22,7 @@ from pipeline.ingest.resampling import Size, resize_depth, resize_nearest, same_
 from pipeline.ingest.tiff_depth import read_tiff
 from pipeline.records import DepthKind, DepthMap, Sampling, ScaleSource
 from pipeline.records.checks import member
-from pipeline.records.depth_values import looks_measured, unlikely_metres
+from pipeline.records.depth_values import unlikely_metres
 from pipeline.records.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -125,7 +125,7 @@ def stored_depth(
             )
             valid &= ~sky
     if not trusted:
-        _check_numbers(file, stored, values, valid, kind)
+        _check_numbers(file, values, valid, kind, scale_source)
     depth = _sampled(values, valid, kind, scale_source, file)
     if not depth.valid.any():
         raise InputError(
@@ -135,17 +135,13 @@ def stored_depth(
     return depth
 
 
-def _check_numbers(file: Path, stored: np.ndarray, values: np.ndarray, valid: np.ndarray, kind: DepthKind) -> None:
-    """Refuse numbers that contradict their unit or kind."""
-    problem = unlikely_metres(values, valid) if kind is DepthKind.METRIC else ""
+def _check_numbers(file: Path, values: np.ndarray, valid: np.ndarray, kind: DepthKind, source: ScaleSource) -> None:
+    """Refuse numbers that cannot be metres."""
+    if kind is not DepthKind.METRIC:
+        return
+    problem = unlikely_metres(values, valid, is_sensor=source is ScaleSource.SENSOR)
     if problem:
-        raise InputError(f"{file} holds no depth in metres: {problem}")
-    if kind is DepthKind.DISPARITY_AFFINE and looks_measured(stored):
-        raise InputError(
-            f"{file} looks like the depth of a sensor, whole numbers with zeros where nothing was measured, and not "
-            "like disparity, which is larger where it is nearer; give depth_kind=metric and its depth_scale, or set "
-            "input.trust_input=true."
-        )
+        raise InputError(f"{file} holds no depth in metres: {problem} If it is correct, set input.trust_input=true.")
 
 
 def _sampled(values: np.ndarray, valid: np.ndarray, kind: DepthKind, scale_source: ScaleSource, file: Path) -> DepthMap:

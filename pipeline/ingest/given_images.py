@@ -14,6 +14,7 @@ from pipeline.ingest.alignment import aligned_depth
 from pipeline.ingest.camera_checks import CheckedCamera
 from pipeline.ingest.cameras import check_camera, frame_camera
 from pipeline.ingest.depth_files import fitted_depth
+from pipeline.ingest.depth_kinds import check_kind
 from pipeline.ingest.files import existing_file
 from pipeline.ingest.images import exif_focal_35mm, upright_rgb
 from pipeline.ingest.lenses import CameraLike, pinhole, undone_lens
@@ -69,6 +70,7 @@ def noted_frame(
     if given is not None and rgb.dtype == np.uint8 and not trusted:
         aligned = aligned_depth(given, rgb, f"The depth of {source.name}")
         known, notes = aligned.depth, notes + aligned.notes
+        check_kind(known, f"The depth of {source.name}")
     if known is not None and not known.valid.any():
         raise InputError(f"The depth of {source.name} has no valid pixel: all are zero, negative or not finite.")
     if camera is None and source.camera is not None and not isinstance(image, Frame):

@@ -171,7 +171,8 @@ class DepthMap:
         """
         values = np.asarray(values)
         if kind == DepthKind.METRIC and values.ndim == 2 and values.dtype.kind in "fiu":
-            problem = unlikely_metres(values, np.ones(values.shape, dtype=bool))
+            is_sensor = scale_source == ScaleSource.SENSOR
+            problem = unlikely_metres(values, np.ones(values.shape, dtype=bool), is_sensor=is_sensor)
             require(not problem, f"This is no depth in metres: {problem}")
         return cls(values, np.ones(values.shape, dtype=bool), kind, scale_source, backend)  # type: ignore[arg-type]
 

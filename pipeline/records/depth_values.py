@@ -13,6 +13,8 @@ import numpy as np
 _MOST_VALUES, _FEWEST_VALUES = 5_000, 64
 # A quarter of a scene is nearer than this [m], and nearer than that where all numbers are whole ones [m].
 _FARTHEST_M, _FARTHEST_WHOLE_M = 1000.0, 100.0
+# The same for what a sensor measured [m].
+_FARTHEST_SENSOR_M = 100.0
 # Half of a scene is nearer than this where metres are given as integers [m].
 _FARTHEST_INTEGER_M = 20.0
 # Three quarters of a scene are farther than this [m].
@@ -23,24 +25,24 @@ _MOST_NEGATIVE = 0.01
 _ONE, _LOW, _FEW_ONES = 1e-6, 0.2, 0.02
 # A sky is so many times as far as all else.
 _SKY_GAP = 20.0
-# Of whole numbers with holes: least share of zeros, and least gap above them as a share of the largest.
-_LEAST_HOLES, _LEAST_GAP = 0.02, 0.05
-# Without holes, the largest of whole numbers of more than 8 bits exceeds this.
-_LEAST_WHOLE = 500
 _SCALES = "give depth_scale, the metres per stored number: 0.001 for millimetres, 0.0002 for TUM RGB-D"
 
 
-def unlikely_metres(values: np.ndarray, valid: np.ndarray) -> str:
+def unlikely_metres(values: np.ndarray, valid: np.ndarray, *, is_sensor: bool = False) -> str:
     """What is wrong with depth that is said to be in metres; empty if nothing is.
 
     Args:
         values: float (H, W) [m].
         valid: bool (H, W).
+        is_sensor: Whether a sensor measured it densely, which none does far away.
     """
     found = _sampled(values, valid)
     if len(found) < _FEWEST_VALUES:
         return ""
     negative = float(np.mean(found < 0))
+    if negative > _MOST_NEGATIVE and np.ptp(found[found < 0]) == 0:
+        mark = found[found < 0][0]
+        return f"{negative:.0%} of the numbers are {mark:g}, which seems to mark no depth; give depth_invalid={mark:g}."
     if negative > _MOST_NEGATIVE:
         return (
             f"{negative:.0%} of the numbers are negative, which depth in metres never is; they may be disparity, "
@@ -54,10 +56,10 @@ def unlikely_metres(values: np.ndarray, valid: np.ndarray) -> str:
         return f"integers have no unit, and half of them exceed {middle:g}; {_SCALES}."
     if near >= _FARTHEST_WHOLE_M and not np.any(found % 1):
         return f"the numbers are whole and half of them exceed {middle:g} m; they are hardly metres: {_SCALES}."
-    if near >= _FARTHEST_M:
-        return f"half of it is farther than {middle:g} m, and no scene is; {_SCALES}."
+    if near >= (_FARTHEST_SENSOR_M if is_sensor else _FARTHEST_M):
+        return f"half of it is farther than {middle:g} m; {_SCALES}."
     if far <= _NEAREST_M:
-        return f"half of it is nearer than {1000 * middle:.2g} mm, and no scene is; {_SCALES}, 1 for metres."
+        return f"half of it is nearer than {1000 * middle:.2g} mm; {_SCALES}, 1 for metres."
     largest = values[valid].max()
     if abs(largest - 1) < _ONE and np.quantile(found, 0.01) < _LOW and np.mean(found == largest) < _FEW_ONES:
         return (
@@ -73,26 +75,6 @@ def _without_sky(found: np.ndarray) -> np.ndarray:
     rest = found[found < largest]
     is_sky = len(rest) >= _FEWEST_VALUES and len(found) - len(rest) >= 3 and rest.max() * _SKY_GAP <= largest
     return rest if is_sky else found
-
-
-def looks_measured(stored: np.ndarray) -> bool:
-    """Whether stored numbers look like the depth of a sensor: whole numbers that do not reach down to zero.
-
-    Disparity is stretched over all numbers that its file can hold, or has zeros that touch the smallest others. A
-    sensor has zeros for holes far below all depth, or none, and stays far below the largest number.
-
-    Args:
-        stored: Numbers (H, W) as a file holds them.
-    """
-    if stored.dtype.kind not in "iu":
-        return False
-    found = _sampled(stored, np.ones(stored.shape, bool))
-    positive = found[found > 0]
-    if len(positive) < _FEWEST_VALUES or positive.min() < _LEAST_GAP * positive.max():
-        return False
-    holes = float(np.mean(found == 0))
-    unstretched = stored.dtype.itemsize > 1 and _LEAST_WHOLE < positive.max() < np.iinfo(stored.dtype).max / 2
-    return holes >= _LEAST_HOLES or (holes == 0 and unstretched)
 
 
 def _sampled(values: np.ndarray, valid: np.ndarray) -> np.ndarray:
