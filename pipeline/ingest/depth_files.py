@@ -28,7 +28,7 @@ from pipeline.records.errors import InputError
 logger = logging.getLogger(__name__)
 
 # More than the pixels of any camera, because a small compressed file may declare any number of values.
-MAX_VALUES = 200_000_000
+MAX_VALUES = 100_000_000
 _SCALE_HINT = "give depth_scale in metres per stored number: 0.001 for millimetres, 0.0002 for TUM RGB-D"
 
 

@@ -110,6 +110,7 @@ def expand_input(
             raise InputError(
                 f"{chosen.paths[0]} contains many items; give their depth as a folder with files of the same names."
             )
+        _check_pairs(chosen.paths, depth_paths)
         defaults["depth"] = depth_paths
     items = _items(chosen, frames_are, defaults, _known_depth(chosen, depth_paths), warns)
     return items if depth_folder is None else _with_depth_of(items, _by_stem(depth_folder))
@@ -167,6 +168,21 @@ def holds_many(chosen: Chosen, frames_are: FramesAre | str) -> bool:
     if chosen.captures:
         return chosen.captures != chosen.paths or len(chosen.captures) > 1
     return chosen.is_manifest or (chosen.is_folder and frames_are == FramesAre.ITEMS)
+
+
+def _check_pairs(images: Sequence[Path], depth_paths: Sequence[Path]) -> None:
+    """Refuse depth files that are listed for one image and named like another.
+
+    Raises:
+        InputError: If there is one.
+    """
+    stems = [image.stem for image in images]
+    for image, depth in zip(images, depth_paths, strict=False):
+        if depth.stem != image.stem and depth.stem in stems:
+            raise InputError(
+                f"{depth} is listed for {image.name}, but named like another image; list the depth files in the order "
+                "of the images."
+            )
 
 
 def _folder_of(depth_paths: Sequence[Path]) -> Path | None:

@@ -36,7 +36,15 @@ def is_video(path: Path) -> bool:
 
 def may_be_recording(path: Path) -> bool:
     """Whether the path may hold several frames: a video, a folder, or a file of a capture."""
-    return is_video(path) or path.suffix.lower() in CAPTURE_SUFFIXES or path.is_dir()
+    return is_video(path) or path.suffix.lower() in CAPTURE_SUFFIXES or _is_folder(path)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        # Names that are too long, or hold what no name can.
+        return False
 
 
 def natural_key(path: Path) -> list[tuple[bool, int, str]]:

@@ -268,7 +268,7 @@ def _anchors(value: Any) -> tuple[Anchor, ...]:
         except ValueError:
             given = ", ".join(values)
             raise InputError(f"they must be a list such as [{{size, measure, value, unit}}], not {given!r}.") from None
-        values = values[0] if isinstance(values[0], list) else values
+        values = values[0] if values and isinstance(values[0], list) else values
     return parse_each(values, lambda part: part if isinstance(part, Anchor) else Anchor.from_plain(part), "anchor")
 
 

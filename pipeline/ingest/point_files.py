@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -118,21 +118,38 @@ def _is_plausible(rows: np.ndarray) -> bool:
 def _read_text(file: Path, content: bytes) -> np.ndarray:
     if b"\0" in content[:4096]:
         raise InputError(f"{file} is not text; give points as x, y and z in each line.")
+    lines = [line.partition("#")[0] for line in content.decode("utf-8-sig", "replace").splitlines()]
+    if any(";" in line and "," in line for line in lines):
+        raise InputError(f"{file} seems to have decimal commas; write the numbers with points.")
     rows: list[tuple[float, float, float]] = []
-    for number, line in enumerate(content.decode("utf-8-sig", "replace").splitlines()):
-        words = line.partition("#")[0].replace(",", " ").replace(";", " ").split()
+    columns = (0, 1, 2)
+    for number, line in enumerate(lines):
+        words = line.replace(",", " ").replace(";", " ").split()
         if not words or (len(words) == 1 and not rows):
             # Some files begin with the number of their points.
             continue
         try:
-            x, y, z = (float(word) for word in words[:3])
-        except ValueError:
-            if number == 0:
-                # Names of the columns.
+            x, y, z = (float(words[column]) for column in columns)
+        except (ValueError, IndexError):
+            if not rows:
+                columns = _named_columns(file, words)
                 continue
             raise InputError(f"{file} has no x, y and z in line {number + 1}; mend that line.") from None
         rows.append((x, y, z))
     return np.array(rows, dtype=np.float64).reshape(-1, 3)
+
+
+def _named_columns(file: Path, words: Sequence[str]) -> tuple[int, int, int]:
+    """Positions of x, y and z among names of columns.
+
+    Raises:
+        InputError: If one is missing.
+    """
+    names = [word.strip("/\"'").lower() for word in words]
+    try:
+        return names.index("x"), names.index("y"), names.index("z")
+    except ValueError:
+        raise InputError(f"{file} has no columns named x, y and z; give points as x, y and z in each line.") from None
 
 
 def _read_npz(file: Path, content: bytes) -> np.ndarray:

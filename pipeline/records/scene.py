@@ -69,6 +69,10 @@ class Frame:
                 bool(np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-3)) and np.linalg.det(rotation) > 0,
                 "The upper left 3 x 3 of a pose must be a rotation.",
             )
+            require(
+                bool(np.allclose(pose[3], (0, 0, 0, 1), atol=1e-6)),
+                "The last row of a pose must be 0 0 0 1; it may be transposed.",
+            )
             object.__setattr__(self, "pose", pose)
         if self.given_depth is not None:
             require(

@@ -210,3 +210,26 @@ def test_a_focal_length_that_bends_right_angles_is_doubtful(factor):
 def test_right_angles_confirm_even_an_unusual_camera(focal_px):
     found = checked_camera(spec(focal_px), SIZE, depth=room(focal_px))
     assert (found.camera.source, found.notes) == (CameraSource.GIVEN, ())
+
+
+def test_the_camera_of_a_crop_may_have_its_principal_point_anywhere():
+    given = spec(cx=-100, cy=700, crop=True)
+    found = checked_camera(given, SIZE)
+    assert (found.camera.cx, found.camera.cy, found.camera.source) == (-100, 700, CameraSource.GIVEN)
+    with pytest.raises(InputError, match="crop: true"):
+        checked_camera(spec(cx=-100, cy=200), SIZE)
+
+
+def test_a_calibrated_camera_may_be_unusual_but_not_impossible():
+    wide = Camera(200, 200, 319.5, 239.5, *SIZE)
+    assert frame_camera(SIZE, wide, is_calibrated=True).notes == ()
+    with pytest.raises(InputError, match="millimetres"):
+        frame_camera(SIZE, Camera(4.2, 4.2, 319.5, 239.5, *SIZE), is_calibrated=True)
+
+
+def test_exif_that_bends_right_angles_is_doubtful():
+    found = frame_camera(SIZE, None, focal_35mm=525 * 2 / 800 * 43.2666, depth=room())
+    assert found.camera.source is CameraSource.DOUBTFUL
+    assert codes(found) == ["camera_contradicts_angles"]
+    right = frame_camera(SIZE, None, focal_35mm=525 / 800 * 43.2666, depth=room())
+    assert right.camera.source is CameraSource.EXIF and right.notes == ()

@@ -240,3 +240,13 @@ def test_one_depth_file_for_many_frames_is_refused_wherever_it_is_given(tmp_path
         reason = last.reason
     assert any(words in reason for words in ("would be the depth of both", "1 given for 2", "one depth map belongs"))
     assert "\n" not in reason
+
+
+def test_depth_listed_for_one_image_and_named_like_another_is_refused(image, tmp_path):
+    images = [image(f"{number}.png") for number in (1, 2)]
+    for number in (1, 2, 3):
+        np.save(tmp_path / f"{number}.npy", np.ones((24, 32)))
+    listed = [tmp_path / "2.npy", tmp_path / "3.npy"]
+    with pytest.raises(InputError, match="named like another image"):
+        list(expand_input(images, depth=listed))
+    assert len(list(expand_input(images, depth=[tmp_path / "1.npy", tmp_path / "3.npy"]))) == 1

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -148,3 +149,9 @@ def test_whatever_a_line_holds_it_is_an_item_or_an_input_error(values):
     except InputError:
         return
     assert item.frames
+
+
+@pytest.mark.parametrize("values", [{"frames": "a" * 300}, {"frames": "a.png", "anchors": ""}])
+def test_odd_lines_are_items_or_input_errors(tmp_path, values):
+    with contextlib.suppress(InputError):
+        Item.from_plain(values, tmp_path, "line 1")

@@ -120,7 +120,7 @@ def test_points_that_are_not_finite_are_left_out(tmp_path: Path) -> None:
         ("scan.npz", npz(a=POINTS)[:60], "cannot be read as a file of points"),
         ("scan.xyz", b"1 2 3\n1 2\n", "no x, y and z in line 2"),
         ("scan.xyz", b"1 2 3\none 2 3\n", "no x, y and z in line 2"),
-        ("scan.txt", b"a photo\n", "holds no finite point"),
+        ("scan.txt", b"a photo\n", "no columns named"),
         ("scan.txt", b"1 2 3\0\0\0", "is not text"),
         ("scan.las", b"LASF", "is not a file of points; supported are"),
     ],
@@ -152,3 +152,24 @@ def test_points_that_end_early_are_refused(tmp_path: Path, content: bytes, words
     (tmp_path / "points.bin").write_bytes(content)
     with pytest.raises(InputError, match=words):
         read_points(tmp_path / "points.bin", 4)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("intensity,id,range\n1,2,3\n", "no columns named x, y and z"),
+        ("1,5;2,0;3,0\n", "decimal commas"),
+        ("x y z\n1 2 3\n4 5\n", "line 3"),
+    ],
+)
+def test_text_without_x_y_and_z_is_refused(tmp_path, text, words):
+    (tmp_path / "scan.csv").write_text(text)
+    with pytest.raises(InputError, match=words):
+        read_point_file(tmp_path / "scan.csv")
+
+
+@pytest.mark.parametrize("header", ["intensity,x,y,z", "id;X;Y;Z", '//t "x" "y" "z"'])
+def test_names_of_columns_are_followed(tmp_path, header):
+    separator = "," if "," in header else ";" if ";" in header else " "
+    (tmp_path / "scan.csv").write_text(f"# a scan\n{header}\n" + separator.join(("9", "1", "2", "3")) + "\n")
+    assert read_point_file(tmp_path / "scan.csv").tolist() == [[1, 2, 3]]

@@ -109,7 +109,7 @@ def _shape(shape: Any, kind: Any, data: Any) -> tuple[int, ...]:
     is_list = dtype.kind == "O" and isinstance(data, list)
     size = len(data) if is_list or (dtype.kind != "O" and isinstance(data, bytes | bytearray)) else -1
     itemsize = 1 if is_list else dtype.itemsize
-    if size != count * itemsize or max(shape, default=0) > max(size, _LONGEST_EMPTY):
+    if itemsize == 0 or size != count * itemsize or max(shape, default=0) > max(size, _LONGEST_EMPTY):
         raise InputError("holds an array whose content is not of its shape")
     return shape
 
