@@ -85,7 +85,7 @@ def checked_camera(
     problem = _impossible(camera, focal_35mm, is_crop=is_crop)
     if problem:
         raise InputError(f"The camera {_shown(numbers)} does not fit an image of {size[0]} x {size[1]} px: {problem}")
-    return _weighed(camera, notes, focal_35mm, depth, is_calibrated=is_calibrated or bool(spec.get("crop")))
+    return _weighed(camera, notes, focal_35mm, depth, is_calibrated=is_calibrated or is_crop)
 
 
 def weighed_camera(
@@ -105,7 +105,7 @@ def weighed_camera(
 
 def exif_camera(camera: Camera, depth: DepthMap | None) -> CheckedCamera:
     """A camera from EXIF, which is doubtful where the scene contradicts it."""
-    doubt = _contradicted(camera, depth)
+    doubt = _contradiction(camera, depth, None if depth is None else _seen(camera, depth))
     if doubt is None:
         return CheckedCamera(camera)
     return CheckedCamera(replace(camera, source=CameraSource.DOUBTFUL), (doubt,))
@@ -185,7 +185,7 @@ def _impossible(camera: Camera, focal_35mm: float | None, *, is_crop: bool = Fal
             f"a focal length of {camera.fx:g} px would see {_fov_deg(camera):.0f} degrees; it may be in millimetres or "
             f"be a share of the width. Give pixels, or {_TRUST}."
         )
-    if camera.fx > highest and not agrees:
+    if camera.fx > highest and not agrees and not is_crop:
         return (
             f"a focal length of {camera.fx:g} px would see {_fov_deg(camera):.1f} degrees; it may be of a larger image "
             f"or in micrometres. Correct it, or {_TRUST}."
@@ -223,10 +223,11 @@ def _doubt(camera: Camera, focal_35mm: float | None, depth: DepthMap | None, *, 
     """Why the camera is unlikely; None where it is not."""
     if not 1 / _COMMONLY_UNEQUAL < camera.fx / camera.fy < _COMMONLY_UNEQUAL:
         return message("camera_is_unequal", ratio=camera.fx / camera.fy)
-    if contradicted := _contradicted(camera, depth):
-        return contradicted
-    if depth is not None and _confirmed(camera, depth):
+    seen = None if depth is None else _seen(camera, depth)
+    if seen is not None and _supports(seen):
         return None
+    if (contradicted := _contradiction(camera, depth, seen)) is not None:
+        return contradicted
     expected = _exif_px(camera, focal_35mm)
     if expected is not None:
         if 1 / _EXIF_FACTOR <= camera.fx / expected <= _EXIF_FACTOR:
@@ -238,21 +239,14 @@ def _doubt(camera: Camera, focal_35mm: float | None, depth: DepthMap | None, *, 
     return message("camera_is_unusual", fov_deg=_fov_deg(camera))
 
 
-def _contradicted(camera: Camera, depth: DepthMap | None) -> Message | None:
+def _contradiction(camera: Camera, depth: DepthMap | None, seen: FocalEvidence | None) -> Message | None:
     """What the scene has against the focal length; None where it has nothing."""
-    seen = None if depth is None else _seen(camera, depth)
     if depth is None or seen is None or _supports(seen):
         return None
     if 1 / _SEEN_FACTOR < camera.fx / seen.focal_px < _SEEN_FACTOR:
         return None
     code = "camera_contradicts_scan" if depth.sampling.is_scattered else "camera_contradicts_angles"
     return message(code, given_px=camera.fx, seen_px=seen.focal_px)
-
-
-def _confirmed(camera: Camera, depth: DepthMap) -> bool:
-    """Whether the scene speaks for the focal length."""
-    seen = _seen(camera, depth)
-    return seen is not None and _supports(seen)
 
 
 def _supports(seen: FocalEvidence) -> bool:

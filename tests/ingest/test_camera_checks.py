@@ -213,7 +213,7 @@ def test_right_angles_confirm_even_an_unusual_camera(focal_px):
 
 
 def test_the_camera_of_a_crop_may_have_its_principal_point_anywhere():
-    given = spec(cx=-100, cy=700, crop=True)
+    given = spec(9000, cx=-100, cy=700, crop=True)
     found = checked_camera(given, SIZE)
     assert (found.camera.cx, found.camera.cy, found.camera.source) == (-100, 700, CameraSource.GIVEN)
     with pytest.raises(InputError, match="crop: true"):
