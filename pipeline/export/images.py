@@ -24,6 +24,9 @@ from pipeline.export.signs import draw_signs, placed_signs
 from pipeline.geometry.regions import boxes_overlap
 from pipeline.records import DepthMap, Region, Status
 
+# Side of the dot of a scanner's return in a drawing [px].
+_DOT_PX = 3
+
 INVALID: Colour = (214, 217, 221)
 HATCH: Colour = (160, 164, 170)
 _HATCH_PX = 8
@@ -181,11 +184,21 @@ def nearness(depth: DepthMap, width: int, height: int) -> np.ndarray:
     Returns:
         float64 (height, width), larger towards the camera; NaN where the depth is invalid.
     """
-    valid = fit(depth.valid.astype(np.uint8), width, height, smooth=False).astype(bool)
-    values = np.where(valid, fit(depth.values, width, height, smooth=False).astype(np.float64), np.nan)
+    drawn, known = (depth.values, depth.valid) if not depth.sampling.is_scattered else _dots(depth, width)
+    valid = fit(known.astype(np.uint8), width, height, smooth=False).astype(bool)
+    values = np.where(valid, fit(drawn, width, height, smooth=False).astype(np.float64), np.nan)
     if depth.kind.larger_is_nearer:
         return values
     return -np.log(values) if depth.kind.has_shape else -values
+
+
+def _dots(depth: DepthMap, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Single returns as dots that are seen in a drawing of this width; of several, the nearest counts."""
+    side = max(_DOT_PX, round(_DOT_PX * depth.shape[1] / width))
+    far = np.where(depth.valid, depth.values, np.inf).astype(np.float32)
+    dots = cv2.erode(far, np.ones((side, side), np.uint8), borderValue=np.inf)
+    known = np.isfinite(dots)
+    return np.where(known, dots, 0), known
 
 
 def colour_range(maps: Iterable[np.ndarray]) -> tuple[float, float] | None:

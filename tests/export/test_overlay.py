@@ -13,7 +13,19 @@ from hypothesis import strategies as st
 from pipeline.export.images import Mark, colour_range, draw_depth, draw_hatch, draw_photo, nearness
 from pipeline.export.overlay import draw_overlay, write_image
 from pipeline.export.palette import STATUS_COLOURS, region_colour
-from pipeline.records import Answer, Claim, DepthKind, DepthMap, Frame, Region, Result, Scene, Status, Verdict
+from pipeline.records import (
+    Answer,
+    Claim,
+    DepthKind,
+    DepthMap,
+    Frame,
+    Region,
+    Result,
+    Sampling,
+    Scene,
+    Status,
+    Verdict,
+)
 from pipeline.records.camera import Camera
 
 RED = (255, 0, 0)
@@ -235,3 +247,15 @@ def test_the_file_is_the_drawing_on_a_real_photo(tmp_path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == [path.name]
     small = cv2.imread(str(write_image(tmp_path / "small.jpg", drawn, 300)))
     assert small.shape == (round(drawn.shape[0] * 300 / drawn.shape[1]), 300, 3)
+
+
+def test_single_returns_are_drawn_as_dots_of_the_nearest() -> None:
+    valid = np.zeros((12, 20), bool)
+    values = np.ones((12, 20))
+    for row, column, z in ((5, 5, 2.0), (5, 7, 4.0), (0, 19, 3.0)):
+        valid[row, column], values[row, column] = True, z
+    depth = DepthMap(values, valid, "metric", "sensor", sampling=Sampling(2.0, 5.0, True))
+    near = np.exp(-nearness(depth, 20, 12))
+    assert np.nanmax(near) < 5, "what lies beyond the edge of the map is not drawn"
+    assert near[5, 6] == pytest.approx(2) and near[6, 8] == pytest.approx(4) and near[1, 18] == pytest.approx(3)
+    assert np.isnan(near[5, 9]) and np.isnan(near[8, 5])
