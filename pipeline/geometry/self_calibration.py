@@ -80,8 +80,8 @@ def focal_evidence(depth: DepthMap, camera: Camera) -> FocalEvidence | None:
     return FocalEvidence(ratio * camera.fx, float(support.max()), of_given)
 
 
-def straight_share(depth: DepthMap, *, of_inverse: bool) -> float:
-    """Share of a dense map's pixels on planes, if its numbers, or their inverse, are linear on them; 0 for one plane.
+def straight_planes(depth: DepthMap, *, of_inverse: bool) -> tuple[float, int]:
+    """Share of a dense map's pixels on planes, and how many these are, if numbers or inverse are linear on them.
 
     Inverse depth and disparity are linear in the pixels of a plane; depth is not.
 
@@ -90,7 +90,7 @@ def straight_share(depth: DepthMap, *, of_inverse: bool) -> float:
         of_inverse: Whether the inverse of the numbers is tried, as for depth, instead of the numbers themselves.
     """
     found = _planes(depth, Camera.from_fov(depth.shape[1], depth.shape[0], 60.0), of_inverse=of_inverse)
-    return 0.0 if found is None or len(found[1]) < 2 else sum(found[1])
+    return (0.0, 0) if found is None else (sum(found[1]), len(found[1]))
 
 
 def _sensitivity(first: np.ndarray, second: np.ndarray, focal: float) -> float:
@@ -108,7 +108,7 @@ def _planes(
     block = -(-max(height, width) // _SIDE_PX)
     size = max(2, width // block), max(2, height // block)
     # Every second pixel is enough to average from.
-    step = 2 if block >= 4 else 1
+    step = 2 if block >= 6 else 1
     valid = depth.valid[: size[1] * block : step, : size[0] * block : step]
     values = depth.values[: size[1] * block : step, : size[0] * block : step]
     covered = cv2.resize(valid.astype(np.float32), size, interpolation=cv2.INTER_AREA)
