@@ -6,9 +6,11 @@ tell which of the two the numbers are.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from pipeline.geometry.self_calibration import straight_planes
+from pipeline.geometry.image_planes import grid_of, planes_of
 from pipeline.records import DepthKind, DepthMap, ScaleSource
 from pipeline.records.errors import InputError
 
@@ -18,6 +20,8 @@ from pipeline.records.errors import InputError
 _STRAIGHTER, _LEAST_STRAIGHT, _MUCH_STRAIGHTER = 0.08, 0.42, 0.1
 # Disparity is known up to a shift; it is moved so that its 2nd percentile lies here, in units of its range.
 _SHIFTED_TO = 0.3
+# Disparity may be negative; where more is, its inverse says nothing.
+_MOST_NEGATIVE = 0.02
 
 
 def check_kind(depth: DepthMap, name: str) -> None:
@@ -30,34 +34,35 @@ def check_kind(depth: DepthMap, name: str) -> None:
     Raises:
         InputError: If metric depth is inverse depth or disparity, or disparity is depth.
     """
-    if depth.sampling.is_scattered:
+    is_metric = depth.kind is DepthKind.METRIC and depth.scale_source is ScaleSource.SENSOR
+    if depth.sampling.is_scattered or not (is_metric or depth.kind is DepthKind.DISPARITY_AFFINE):
         return
-    values, known = depth.values, depth.valid
-    valid = known & (values > 0)
-    if depth.kind is DepthKind.METRIC and depth.scale_source is ScaleSource.SENSOR and valid.any():
-        inverse, own = _straight(values, valid)
-        if own - inverse > _STRAIGHTER:
-            raise InputError(
-                f"{name} is hardly depth in metres: planes are straight in it, as in disparity or inverse depth; "
-                "invert it, give depth_kind=disparity_affine, or set input.trust_input=true."
-            )
-    if depth.kind is DepthKind.DISPARITY_AFFINE and valid.any() and valid.sum() > 0.98 * known.sum():
-        inverse, own = _straight(values, valid)
-        if inverse >= _LEAST_STRAIGHT and inverse - own > _MUCH_STRAIGHTER:
-            raise InputError(
-                f"{name} is hardly disparity: planes are bent in it, as in depth; give depth_kind=metric with its "
-                "depth_scale, or depth_kind=scale_invariant, or set input.trust_input=true."
-            )
+    found = _straight(depth)
+    if found is None:
+        return
+    inverse, own = found
+    if is_metric and own - inverse > _STRAIGHTER:
+        raise InputError(
+            f"{name} is hardly depth in metres: planes are straight in it, as in disparity or inverse depth; invert "
+            "it, give depth_kind=disparity_affine, or set input.trust_input=true."
+        )
+    if not is_metric and inverse >= _LEAST_STRAIGHT and inverse - own > _MUCH_STRAIGHTER:
+        raise InputError(
+            f"{name} is hardly disparity: planes are bent in it, as in depth; give depth_kind=metric with its "
+            "depth_scale, or depth_kind=scale_invariant, or set input.trust_input=true."
+        )
 
 
-def _straight(values: np.ndarray, valid: np.ndarray) -> tuple[float, float]:
-    """Shares on planes of the inverse, and of the numbers themselves; the latter is 0 for a single plane.
+def _straight(depth: DepthMap) -> tuple[float, float] | None:
+    """Shares of the pixels on planes of the inverse, and of the numbers themselves; None where most are not positive.
 
-    A single plane of the numbers may be a ramp that somebody drew.
+    The latter is 0 for a single plane, which may be a ramp that somebody drew.
     """
-    inverse, _ = straight_planes(DepthMap(values, valid, DepthKind.SCALE_INVARIANT), of_inverse=True)
-    low, high = np.percentile(values[valid][::7], (2, 98))
-    moved = (values - low) / max(float(high - low), 1e-12) + _SHIFTED_TO
-    numbers = DepthMap(np.clip(moved, 1e-3, 3.0), valid, DepthKind.SCALE_INVARIANT)
-    own, count = straight_planes(numbers, of_inverse=False)
-    return inverse, own if count > 1 else 0.0
+    negative = depth.values[::8, ::8][depth.valid[::8, ::8]] <= 0
+    inverse, numbers = grid_of(depth, inverse=True), grid_of(depth, inverse=False)
+    if inverse is None or numbers is None or np.count_nonzero(negative) > _MOST_NEGATIVE * negative.size:
+        return None
+    low, high = np.percentile(numbers.numbers[numbers.known], (2, 98))
+    moved = np.clip((numbers.numbers - low) / max(float(high - low), 1e-12) + _SHIFTED_TO, 1e-3, 3.0)
+    own = planes_of(replace(numbers, numbers=moved)).shares
+    return float(planes_of(inverse).shares.sum()), float(own.sum()) if len(own) > 1 else 0.0
