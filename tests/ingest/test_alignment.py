@@ -3,10 +3,15 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
+from pipeline.geometry.agreement import orientation_agreements
+from pipeline.geometry.backprojection import back_project
 from pipeline.geometry.orientation import ORIENTATIONS, QUARTER_TURNS, oriented
 from pipeline.ingest.alignment import aligned_depth
-from pipeline.records import DepthMap, Sampling
+from pipeline.ingest.build import build_scene
+from pipeline.ingest.item import Item
+from pipeline.records import Camera, DepthMap, Sampling
 from pipeline.records.errors import InputError
 
 # The orientation that undoes another one.
@@ -139,3 +144,39 @@ def test_turned_returns_of_a_scanner_are_refused(turn, words):
     assert aligned_depth(depth, rgb, "d").depth is depth
     with pytest.raises(InputError, match=words):
         aligned_depth(scan(**turn)[1], rgb, "d")
+
+
+def test_depth_of_another_image_is_told():
+    codes = []
+    for seed in range(8):
+        rgb, _ = scene(size=(320, 240), seed=seed)
+        _, other_m = scene(size=(320, 240), seed=seed + 100)
+        try:
+            codes.append([note.code for note in aligned_depth(sensor(other_m), rgb, "d").notes])
+        except InputError:
+            codes.append(["refused"])
+    assert codes.count(["depth_lies_elsewhere"]) >= 2 and [] in codes, "by chance, edges agree now and then"
+
+
+@pytest.mark.parametrize(("numbers", "kind"), [(lambda z: z, "metric"), (lambda z: 1 / z, "disparity_affine")])
+def test_the_near_lies_below_the_far(numbers, kind):
+    rgb, depth_m = scene(size=(320, 240))
+    ground = np.minimum(depth_m, np.linspace(6, 1, 240)[:, None]).astype(np.float32)
+    depth = DepthMap.from_values(numbers(ground), kind, "sensor" if kind == "metric" else "none")
+    falls = {o: agreement.fall for o, agreement in orientation_agreements(rgb, depth, range(1, 9)).items()}
+    assert falls[1] == falls[2] == pytest.approx(-falls[3]) == pytest.approx(-falls[4]) and falls[1] > 0.9
+    sideways = orientation_agreements(np.rot90(rgb).copy(), depth, (8, 6))
+    assert sideways[8].fall == -sideways[6].fall and abs(sideways[8].fall) < 0.3, "left and right are no cue"
+
+
+def test_points_of_a_scanner_are_compared_with_their_image(tmp_path):
+    rgb, depth = scan()
+    camera = {"fx": 300.0, "fy": 300.0, "cx": 199.5, "cy": 59.5}
+    points = back_project(depth.values, Camera(**camera, width=400, height=120), depth.valid).astype("<f4")
+    np.concatenate((points, np.full((len(points), 1), 0.5, "<f4")), axis=1).tofile(tmp_path / "scan.bin")
+    for name, image in (("right.png", rgb), ("mirrored.png", rgb[:, ::-1])):
+        Image.fromarray(np.ascontiguousarray(image)).save(tmp_path / name)
+    values = {"camera": camera, "depth": tmp_path / "scan.bin", "lidar_to_camera": np.eye(4).tolist()}
+    assert build_scene(Item("a", tmp_path / "right.png", **values)).frames[0].given_depth.valid.sum() > 1000
+    with pytest.raises(InputError, match="mirrored left to right"):
+        build_scene(Item("a", tmp_path / "mirrored.png", **values))

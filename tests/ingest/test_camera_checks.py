@@ -223,6 +223,9 @@ def test_the_camera_of_a_crop_may_have_its_principal_point_anywhere():
 def test_a_calibrated_camera_may_be_unusual_but_not_impossible():
     wide = Camera(200, 200, 319.5, 239.5, *SIZE)
     assert frame_camera(SIZE, wide, is_calibrated=True).notes == ()
+    assert codes(frame_camera(SIZE, wide)) == ["camera_is_unusual"]
+    with_size = spec(200, width=640, height=480)
+    assert codes(frame_camera(SIZE, with_size)) == ["camera_is_unusual"]
     with pytest.raises(InputError, match="millimetres"):
         frame_camera(SIZE, Camera(4.2, 4.2, 319.5, 239.5, *SIZE), is_calibrated=True)
 

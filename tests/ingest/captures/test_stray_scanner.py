@@ -8,8 +8,10 @@ import pytest
 from ingest.captures.phone_files import blob_frames, png, write_stray
 from ingest.refusals import refused
 
+from pipeline.ingest.build import build_scene
 from pipeline.ingest.captures.registry import capture_format
 from pipeline.ingest.captures.stray_scanner import StrayScanner
+from pipeline.ingest.item import Item
 
 FRAMES, _ = blob_frames("portrait", 4)
 
@@ -144,3 +146,12 @@ def test_a_camera_matrix_must_be_one(tmp_path: Path, content: str) -> None:
     refused("empty file|3 x 3 finite numbers", lambda: list(StrayScanner(folder).frames([0])))
     (folder / "camera_matrix.csv").unlink()
     refused("does not exist", lambda: list(StrayScanner(folder).frames([0])))
+
+
+def test_a_note_says_how_many_frames_were_left_out(folder: Path) -> None:
+    (folder / "depth" / "000001.png").unlink()
+    assert StrayScanner(folder).left_out == 1
+    scene = build_scene(Item("scan", [folder]))
+    assert [frame.name for frame in scene.frames] == ["scan frame 0", "scan frame 2", "scan frame 3"]
+    (note,) = [note for note in scene.notes if note.code == "frames_left_out"]
+    assert note.values == {"left": 1, "count": 4}
