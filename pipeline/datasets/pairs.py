@@ -24,7 +24,7 @@ from pipeline.datasets.pairs_match import check_pattern, list_reasons, matched_f
 from pipeline.geometry.orientation import QUARTER_TURNS
 from pipeline.ingest.cameras import camera_for
 from pipeline.ingest.depth_files import read_depth
-from pipeline.ingest.images import exif_focal_35mm, exif_orientation, read_image
+from pipeline.ingest.images import read_image_and_exif
 from pipeline.ingest.resampling import size_of
 from pipeline.records import Camera, CameraSource, DepthKind, DepthMap, Frame, ScaleSource
 from pipeline.records.errors import ConfigError, InputError
@@ -148,12 +148,12 @@ class Pairs(DepthDataset[Pair]):
         Raises:
             InputError: If a file is damaged or needs a scale or a key.
         """
-        rgb = read_image(entry.image)
-        size = size_of(rgb)
-        read = partial(read_depth, size=size, quarter_turn=exif_orientation(entry.image) in QUARTER_TURNS)
+        image = read_image_and_exif(entry.image)
+        size = size_of(image.rgb)
+        read = partial(read_depth, size=size, quarter_turn=image.orientation in QUARTER_TURNS)
         truth = read(entry.depth, kind=DepthKind.METRIC, scale_source=ScaleSource.SENSOR, **self._stored)
         prediction = None if entry.prediction is None else self._prediction(entry.prediction, read)
-        frame = Frame(rgb, self._camera(entry.image, size), given_depth=prediction, name=entry.name)
+        frame = Frame(image.rgb, self._camera(image.focal_35mm, size), given_depth=prediction, name=entry.name)
         group = entry.image.parent.relative_to(self.folder).as_posix() if self.group_by_folder else ""
         return DepthSample(entry.name, frame, metric_truth(truth.values, truth.valid, entry.depth), group=group)
 
@@ -167,8 +167,7 @@ class Pairs(DepthDataset[Pair]):
             said = [_DEPTH_KEY.sub("prediction_", part) for part in str(error).split(path)]
             raise InputError(path.join(said)) from error
 
-    def _camera(self, image: Path, size: tuple[int, int]) -> Camera:
+    def _camera(self, focal_35mm: float | None, size: tuple[int, int]) -> Camera:
         if self.fov_deg is not None:
             return Camera.from_fov(*size, self.fov_deg, CameraSource.GIVEN)
-        focal_35mm = None if self.camera is not None else exif_focal_35mm(image)
         return camera_for(*size, self.camera, focal_35mm, _ASSUMED_FOV_DEG)
