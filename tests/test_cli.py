@@ -19,7 +19,7 @@ from pipeline.console.usage import COMMANDS
 from pipeline.ingest.arc2017 import Arc2017Source
 from pipeline.records import Status, json_schema
 
-LIGHT = ("export.overlay=false", "export.ply=false", "export.page=false")
+LIGHT = ("export.overlay=false", "export.scenes=false", "export.report=false")
 ANSWERED = ("vlm=recorded", "vlm.path=answers.jsonl", "depth=none", *LIGHT)
 CLAIMS = {
     "regions": [{"label": label, "box_px": box} for label, (box, _) in scenes.OBJECTS.items()],
@@ -91,7 +91,7 @@ def test_given_claims_about_an_rgbd_photo_get_the_known_verdicts(success: Comman
     camera = "{fx: 150, fy: 150, cx: 79.5, cy: 59.5}"
     done = success(
         *("verify", "input=photo.png", "claims=claims.json", "input.depth=depth.png", "input.depth_scale=0.001"),
-        *(f"input.camera={camera}", "output_dir=out", "export.page=false"),
+        *(f"input.camera={camera}", "output_dir=out", "export.report=false", "export.ply=true"),
     )
     (result,) = results_in(tmp_path / "out")
     assert [str(verdict.status) for verdict in result.verdicts] == VERDICTS

@@ -108,7 +108,7 @@ def build_stages(config: DictConfig) -> Stages:
         raise ConfigError("The question needs a model: choose one with vlm=qwen3vl, vlm=openai or vlm=recorded.")
     stages = stages_without_model(config, cache)
     query = None if isinstance(model, NoModel) else query_stage(config, model, stages.verify, cache)
-    return replace(stages, query=query, export=build(config.export))
+    return replace(stages, query=query, export=build(config.export, {"budget": stages.verify.verifier.budget}))
 
 
 def stages_without_model(config: DictConfig, cache: StageCache) -> Stages:

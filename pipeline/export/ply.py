@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.export.files import replacing
+from pipeline.export.formats import FormatSettings
 from pipeline.export.palette import region_colours
+from pipeline.export.stored_scene import StoredScene
 from pipeline.geometry.backprojection import back_project
 from pipeline.geometry.far import end_of_scene
 from pipeline.records import DepthKind, DepthMap, Origin, Region, Result, Scene
@@ -44,6 +46,11 @@ class ColouredPoints:
     positions: np.ndarray
     colours: np.ndarray
     regions: np.ndarray
+
+
+def write(path: Path, stored: StoredScene, result: Result, settings: FormatSettings) -> Path | None:
+    """Write the cloud of a result, see ``write_ply``."""
+    return write_ply(path, stored.scene, result, settings.max_points)
 
 
 def write_ply(path: Path, scene: Scene, result: Result, max_points: int = 200_000) -> Path | None:

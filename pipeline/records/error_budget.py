@@ -13,6 +13,31 @@ from pipeline.records.noise import NoiseModels
 from pipeline.records.settings import NonNegative, SettingError, checked
 
 
+@dataclass(frozen=True)
+class DepthErrors:
+    """Errors of the points of one depth map, as standard deviations.
+
+    Args:
+        relative: Smooth error of depth, as a fraction of z; see ``NoiseModel``, as the fields below.
+        relative_per_m: Growth of the smooth error with z [1/m].
+        place_share: Reach of the smooth error, as a share of the image's longer side.
+        pixel: Error from pixel to pixel, as a fraction of z.
+        pixel_per_m: Growth of it with z [1/m].
+        blur_px: Pixels over which a step in depth is smeared out, to either side [px].
+        scale: Error of the metric scale, as a fraction.
+        focal: Error of the focal length, as a fraction.
+    """
+
+    relative: float = 0.0
+    relative_per_m: float = 0.0
+    place_share: float = 0.0
+    pixel: float = 0.0
+    pixel_per_m: float = 0.0
+    blur_px: float = 0.0
+    scale: float = 0.0
+    focal: float = 0.0
+
+
 @checked
 @dataclass(frozen=True)
 class ErrorBudget:
@@ -73,6 +98,20 @@ class ErrorBudget:
     def length(self, depth: DepthMap, source: CameraSource) -> float:
         """Error of the scale of a length across the image, as a fraction."""
         return math.hypot(self.scale_error(depth), self.focal[source])
+
+    def depth_errors(self, depth: DepthMap, source: CameraSource) -> DepthErrors:
+        """Errors of the points of a map that a camera of that source back-projects."""
+        noise = self.noise.of(depth).of_image(depth)
+        return DepthErrors(
+            noise.relative,
+            noise.relative_per_m,
+            noise.place_share,
+            noise.pixel,
+            noise.pixel_per_m,
+            noise.blur_px,
+            self.scale_error(depth),
+            self.focal[source],
+        )
 
     def edge_px(self, region: Region, side_px: float) -> float:
         """Error of one edge of a region whose side along that axis is ``side_px`` long [px]."""

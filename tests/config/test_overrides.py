@@ -154,8 +154,8 @@ def test_the_name_of_an_option_stays_an_option(name: str) -> None:
         (["vlm=openai"], "vlm.base_url=http://127.0.0.1:8000/v1", "vlm.base_url", "http://127.0.0.1:8000/v1"),
         (["vlm=openai"], "vlm.model=Qwen/Qwen3-VL-8B-Instruct", "vlm.model", "Qwen/Qwen3-VL-8B-Instruct"),
         (["depth=midas"], "depth.model=null", "depth.model", None),
-        ([], "output_dir=out/${export.max_points}", "output_dir", "out/200000"),
-        ([], "output_dir=/out/${export.max_points}", "output_dir", "/out/200000"),
+        ([], "output_dir=out/${export.max_points}", "output_dir", "out/100000"),
+        ([], "output_dir=/out/${export.max_points}", "output_dir", "/out/100000"),
     ],
 )
 def test_other_values_keep_the_meaning_that_hydra_gives_them(

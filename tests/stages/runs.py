@@ -29,7 +29,7 @@ def make_stages(model: ScriptedModel | None = None, **others: Any) -> Stages:
         OcrStage(NoOcr()),
         query,
         VerifyStage(),
-        ExportStage(overlay=False, ply=False, page=False),
+        ExportStage(report=False, overlay=False, scenes=False),
     )
     return replace(stages, **others)
 

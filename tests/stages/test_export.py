@@ -45,8 +45,8 @@ def test_the_result_names_the_files_of_one_drawing(tmp_path: Path, monkeypatch: 
         return draw_overlay(scene, result)
 
     monkeypatch.setattr("pipeline.stages.export.draw_overlay", drawing)
-    result = ExportStage(max_points=100)(scenes.scene(), RESULT, tmp_path)
-    assert set(result.artefacts) == {"overlay", "ply", "image"}
+    result = ExportStage(max_points=100, ply=True)(scenes.scene(), RESULT, tmp_path)
+    assert set(result.artefacts) == {"overlay", "ply", "image", "scene"}
     for path in result.artefacts.values():
         assert (tmp_path / path).stat().st_size > 0
     assert result.errors == () and len(drawn) == 1
@@ -55,11 +55,11 @@ def test_the_result_names_the_files_of_one_drawing(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize(
     "stage, kind, expected",
     [
-        (ExportStage(overlay=False, ply=False, page=False), DepthKind.METRIC, set()),
-        (ExportStage(overlay=True, ply=False, page=False), DepthKind.METRIC, {"overlay"}),
-        (ExportStage(overlay=False, ply=True, page=False), DepthKind.SCALE_INVARIANT, {"ply"}),
-        (ExportStage(overlay=False, ply=True, page=False), DepthKind.DISPARITY_AFFINE, set()),
-        (ExportStage(overlay=False, ply=False, page=True), DepthKind.DISPARITY_AFFINE, {"image"}),
+        (ExportStage(scenes=False, overlay=False, ply=False, report=False), DepthKind.METRIC, set()),
+        (ExportStage(scenes=False, overlay=True, ply=False, report=False), DepthKind.METRIC, {"overlay"}),
+        (ExportStage(scenes=False, overlay=False, ply=True, report=False), DepthKind.SCALE_INVARIANT, {"ply"}),
+        (ExportStage(scenes=False, overlay=False, ply=True, report=False), DepthKind.DISPARITY_AFFINE, set()),
+        (ExportStage(scenes=False, overlay=False, ply=False, report=True), DepthKind.DISPARITY_AFFINE, {"image"}),
     ],
 )
 def test_only_what_is_wanted_and_possible_is_written(
