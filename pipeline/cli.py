@@ -254,9 +254,9 @@ def _run_job(config: DictConfig) -> int:
     """Run the stages over the input and print a summary."""
     from hydra.core.hydra_config import HydraConfig
 
-    from pipeline.config.build import build_source, build_stages, check_flags
+    from pipeline.config.build import check_flags
+    from pipeline.console.running import execute
     from pipeline.console.summary import print_shipped_models, print_summary
-    from pipeline.stages.compose import run
 
     check_flags(config)
     if config.vlm.get("show_prompt"):
@@ -265,11 +265,8 @@ def _run_job(config: DictConfig) -> int:
     path = str(config.input.get("path"))
     if path.endswith(".jsonl") and Path(path).absolute().parent == folder.absolute():
         raise ConfigError(f"The input is in {folder}, where the results go; choose another output_dir.")
-    source = build_source(config)
-    stages = build_stages(config)
-    progress, on_item = _progress(source.count(), config.limit)
-    with progress:
-        summary = run(source, stages, folder, resume=config.resume, limit=config.limit, on_item=on_item)
+    overrides = HydraConfig.get().overrides.task
+    summary = execute(config, folder, _progress, overrides)
     has_results = summary.results or summary.skipped
     if len(summary.failures) == 1 and not has_results:
         item, stage, reason = summary.failures[0]

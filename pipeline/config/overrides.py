@@ -125,6 +125,9 @@ def _override(key: str, value: str, sweep: bool) -> list[str]:
         if not _LIST.match(value):
             raise ConfigError(f"questions={value} is not a list; type questions=[...], or question=... for one.")
         return [f"{key}={_quoted_list(value)}"]
+    if key.lstrip("+") == "only" and value != "null":
+        # An id such as 001 is a text.
+        return [f"{key}={_quoted_list(value) if _LIST.match(value) else _quote(value)}"]
     return [f"{key}={_quoted(value, sweep, key)}"]
 
 

@@ -6,6 +6,7 @@ import csv
 import json
 import logging
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Any
 from pipeline.records.errors import ExportError
 
 _POLL_S = 0.002  # A lock is held for as long as one line takes to write.
+
+_TEMPORARY = re.compile(r"\..*\.[0-9]+\.[a-z0-9]+")
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +52,17 @@ def replacing(path: Path) -> Iterator[Path]:
             os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files of ``replacing`` that a killed process left in a folder and its subfolders.
+
+    Call it only where no other process writes to the folder.
+    """
+    for path in (*folder.glob(".*"), *folder.glob("*/.*")):
+        if _TEMPORARY.fullmatch(path.name) and path.is_file():
+            with suppress(OSError):
+                path.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -17,6 +17,10 @@ logger = logging.getLogger(__name__)
 
 RESULTS_NAME = "results.jsonl"
 FAILURES_NAME = "failures.jsonl"
+PREVIOUS_NAME = "results.previous.jsonl"
+"""Results of the run before, as they were."""
+EARLIER_NAME = "results.earlier.jsonl"
+"""Results of an earlier configuration that a run has still to judge again or to draw anew."""
 
 
 class ResultWriter(AbstractContextManager["ResultWriter"]):
@@ -43,9 +47,11 @@ class ResultWriter(AbstractContextManager["ResultWriter"]):
             if resume and (stubs := self._results.drop(_is_stub)):
                 logger.warning("Taken out of %s, because they hold no whole result: %d lines.", self.path, stubs)
             self._failures = LineFile(self.folder / FAILURES_NAME, resume)
+            self._earlier_failures = self._failures.size if resume else 0
         except ExportError:
             self._results.close()
             raise
+        self._tried: set[str] = set()
 
     @property
     def path(self) -> Path:
@@ -63,16 +69,48 @@ class ResultWriter(AbstractContextManager["ResultWriter"]):
         except ValueError as error:
             raise ExportError(f"The result of item {result.item_id} has no JSON form: {error}.") from error
         self._results.append(line)
+        self.settle(result.item_id)
 
-    def fail(self, item_id: str, stage: str, reason: str) -> None:
-        """Add one failure, with its reason in one sentence.
+    def fail(self, item_id: str, stage: str, reason: str, command: str | None = None) -> None:
+        """Add one failure.
 
-        An item that fails first and succeeds in a resumed run has a line in both files.
+        Args:
+            item_id: Id of the item.
+            stage: The stage that failed.
+            reason: Why, in one sentence.
+            command: The command that runs the item alone.
 
         Raises:
             ExportError: If it cannot be written.
         """
-        self._failures.append(json.dumps({"item_id": item_id, "stage": stage, "reason": reason}, ensure_ascii=False))
+        entry = {"item_id": item_id, "stage": stage, "reason": reason}
+        self._failures.append(json.dumps(entry | ({"command": command} if command else {}), ensure_ascii=False))
+        self.settle(item_id)
+
+    def settle(self, item_id: str) -> None:
+        """Note that an item has an outcome, which replaces the failures of an earlier run."""
+        if self._earlier_failures:
+            self._tried.add(item_id)
+
+    def drop_settled_failures(self) -> int:
+        """Take the earlier run's failures of items that now have an outcome out of ``failures.jsonl``.
+
+        The file as it was stays as ``failures.previous.jsonl``.
+
+        Returns:
+            How many went.
+
+        Raises:
+            ExportError: If the file cannot be read or written.
+        """
+        left = self._earlier_failures
+
+        def is_settled(line: bytes) -> bool:
+            nonlocal left
+            left -= len(line) + 1
+            return left >= 0 and failed_id(line) in self._tried
+
+        return self._failures.drop(is_settled) if self._tried else 0
 
     def finished_ids(self) -> set[tuple[str, str | None]]:
         """Item id and question of every result in the folder; other lines are logged and skipped.
@@ -84,10 +122,10 @@ class ResultWriter(AbstractContextManager["ResultWriter"]):
         for number, line in numbered_lines(self.path):
             try:
                 entry = json.loads(line)
-                is_whole = _is_whole(entry)
+                is_result = is_whole(entry)
             except (ValueError, RecursionError):
-                is_whole = False
-            if is_whole and isinstance(entry["question"], str | None):
+                is_result = False
+            if is_result and isinstance(entry["question"], str | None):
                 finished.add((str(entry["item_id"]), entry["question"]))
             else:
                 logger.warning("Line %d of %s is not a result and is skipped.", number, self.path)
@@ -103,7 +141,16 @@ class ResultWriter(AbstractContextManager["ResultWriter"]):
         self.close()
 
 
-def _is_whole(entry: Any) -> bool:
+def failed_id(line: bytes) -> str | None:
+    """Id of the item that a line of ``failures.jsonl`` is about; None if it is not such a line."""
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return str(entry["item_id"]) if isinstance(entry, dict) and "item_id" in entry else None
+
+
+def is_whole(entry: Any) -> bool:
     """Whether a line's value has what every result has: its frames, an answer or null, and verdicts."""
     if not isinstance(entry, dict) or not {"item_id", "question", "frames", "answer", "verdicts"} <= entry.keys():
         return False
@@ -115,4 +162,4 @@ def _is_stub(line: bytes) -> bool:
         entry = json.loads(line)
     except (ValueError, RecursionError):
         return False
-    return isinstance(entry, dict) and "item_id" in entry and not _is_whole(entry)
+    return isinstance(entry, dict) and "item_id" in entry and not is_whole(entry)

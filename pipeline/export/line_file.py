@@ -68,6 +68,12 @@ class LineFile:
                 self.close()
                 raise
 
+    @property
+    def size(self) -> int:
+        """Size of the file [bytes]."""
+        with write_errors(self.path):
+            return os.fstat(self._descriptor).st_size
+
     def append(self, line: str) -> None:
         """Add one line.
 

@@ -94,9 +94,12 @@ def write_scene(
         "errors": [to_plain(error) for error in errors],
     }
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr("scene.json", json.dumps(head, ensure_ascii=False, indent=1))
+        files = {"scene.json": json.dumps(head, ensure_ascii=False, indent=1).encode(), **files}
         for name, data in files.items():
-            archive.writestr(name, data)
+            # Without the time of writing, so that equal scenes are equal files.
+            entry_in_archive = zipfile.ZipInfo(name)
+            entry_in_archive.external_attr = 0o644 << 16
+            archive.writestr(entry_in_archive, data)
     return path
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +19,7 @@ from pipeline.records.settings import Count, check_value
 from pipeline.stages.exporting import Exporting
 from pipeline.stages.group import Asked, Stages, exported, grouped, result_of, settle
 from pipeline.stages.known_truth import KnowsTruth, with_truth
+from pipeline.stages.plan import RunPlan
 from pipeline.stages.timing import StageError, timed
 
 logger = logging.getLogger(__name__)
@@ -67,7 +69,9 @@ def process(scene: Scene, stages: Stages, folder: Path | None, seconds: dict[str
         yield outcome
 
 
-def with_depth_and_text(scene: Scene, stages: Stages, seconds: dict[str, float], *, asks: bool) -> Scene:
+def with_depth_and_text(
+    scene: Scene, stages: Stages, seconds: dict[str, float], *, asks: bool, is_answered: bool = False
+) -> Scene:
     """The scene with depth, text and the scale of its anchors, before questions are asked.
 
     Args:
@@ -76,11 +80,12 @@ def with_depth_and_text(scene: Scene, stages: Stages, seconds: dict[str, float],
         seconds: Receives the time of each stage [s].
         asks: Whether questions follow. Their prompts state depth in metres, so anchors of known regions apply first;
             anchors of objects that the model locates apply when its answer is judged.
+        is_answered: Whether all answers are there already, so that no model is needed.
 
     Raises:
         StageError: If a stage fails; it names the stage.
     """
-    stages.check(asks=asks)
+    stages.check(asks=asks and not is_answered)
     with timed("depth", seconds):
         scene = stages.depth(scene)
     with timed("ocr", seconds):
@@ -98,12 +103,14 @@ def run(
     *,
     resume: bool = False,
     limit: int | None = None,
+    plan: RunPlan = RunPlan(),  # noqa: B008  (frozen)
     on_item: Callable[[str], None] = lambda item_id: None,
 ) -> Summary:
     """Run all stages on every item of a source and write the results in the order of the items.
 
     An item or question that fails is recorded in ``failures.jsonl``, and the run continues; a missing model or package
-    or a wrong configuration stops it. Ground truth that the source knows is added to finished results.
+    or a wrong configuration stops it. Ground truth that the source knows is added to finished results. A resumed run
+    takes the failures of items that it computes out of ``failures.jsonl`` at its end, unless they failed again.
 
     Args:
         source: The source of the items.
@@ -111,6 +118,7 @@ def run(
         folder: Where ``results.jsonl``, ``failures.jsonl`` and artefacts go.
         resume: Whether to skip results that the folder already contains.
         limit: Maximum number of items; None means all.
+        plan: Which of these items are taken, and what is known of them.
         on_item: Called with the id of every finished item, for a progress bar.
 
     Raises:
@@ -124,10 +132,16 @@ def run(
     batch_size = 1 if stages.query is None else stages.query.batch_size
     with only_writer(folder), ResultWriter(folder, resume=resume) as writer:
         finished = writer.finished_ids() if resume else set()
-        items = _prepared(source, stages, finished, summary, on_item, limit)
+        chosen = plan.items(islice(source.items(), limit))
+
+        def skipped(item_id: str) -> None:
+            writer.settle(item_id)
+            on_item(item_id)
+
+        items = _prepared(chosen, source, stages, finished, summary, skipped, plan)
 
         def written(asked: Asked, outcome: Result | StageError) -> None:
-            _write(asked, outcome, writer, summary)
+            _write(asked, outcome, writer, summary, plan)
             if asked.ends_item:
                 on_item(asked.item_id)
 
@@ -135,18 +149,21 @@ def run(
             with Exporting(stages, folder, written) as exporting:
                 for group in grouped(items, batch_size):
                     settle(group, stages)
-                    exporting.add([(asked, _result(asked, stages, source)) for asked in group])
+                    exporting.add([(asked, _result(asked, stages, source, plan)) for asked in group])
         except StageError as error:
             raise error.cause from error
+        writer.drop_settled_failures()
         stages.export.finish(folder)
     return summary
 
 
-def _result(asked: Asked, stages: Stages, source: Source) -> Result | StageError:
+def _result(asked: Asked, stages: Stages, source: Source, plan: RunPlan) -> Result | StageError:
     """The result of a settled question with the ground truth that the source knows, or its failure."""
     if asked.failure is not None:
         return asked.failure
     result = result_of(asked, stages)
+    if plan.configuration is not None:
+        result = replace(result, versions={**result.versions, "configuration": plan.configuration})
     return with_truth(result, source) if isinstance(source, KnowsTruth) else result
 
 
@@ -170,15 +187,16 @@ def check_work(scene: Scene, *, asks: bool) -> None:
 
 
 def _prepared(
+    items: Iterable[Item | BadItem],
     source: Source,
     stages: Stages,
     finished: Set[tuple[str, str | None]],
     summary: Summary,
-    on_item: Callable[[str], None],
-    limit: int | None,
+    on_skipped: Callable[[str], None],
+    plan: RunPlan,
 ) -> Iterator[list[Asked]]:
-    """For each item, its unanswered questions with depth and text, or one failure."""
-    for item in islice(source.items(), limit):
+    """For each item, its questions without a result, with depth and text and any earlier answer, or one failure."""
+    for item in items:
         if isinstance(item, BadItem):
             yield [Asked(item.id, failure=StageError("ingest", InputError(item.reason)))]
             continue
@@ -186,15 +204,21 @@ def _prepared(
         missing = [question for question in questions if (item.id, question) not in finished]
         summary.skipped += len(questions) - len(missing)
         if not missing:
-            on_item(item.id)
+            on_skipped(item.id)
             continue
         seconds: dict[str, float] = {}
         try:
             with timed("ingest", seconds):
                 scene = source.scene(item)
                 check_work(scene, asks=stages.query is not None)
-            scene = with_depth_and_text(scene, stages, seconds, asks=missing != [None])
+            earlier = [plan.earlier(item.id, question) for question in missing]
+            scene = with_depth_and_text(
+                scene, stages, seconds, asks=missing != [None], is_answered=all(result for result in earlier)
+            )
             asked = _asked(scene, missing, seconds)
+            for one, result in zip(asked, earlier, strict=True):
+                if result is not None:
+                    one.answer, one.attempts, one.earlier_errors = result.answer, result.attempts, result.errors
         except StageError as error:
             if error.is_fatal:
                 raise
@@ -214,7 +238,7 @@ def _asked(scene: Scene, questions: Sequence[str | None], seconds: dict[str, flo
     ]
 
 
-def _write(asked: Asked, outcome: Result | StageError, writer: ResultWriter, summary: Summary) -> None:
+def _write(asked: Asked, outcome: Result | StageError, writer: ResultWriter, summary: Summary, plan: RunPlan) -> None:
     if isinstance(outcome, Result):
         try:
             with timed("export", {}):
@@ -226,4 +250,4 @@ def _write(asked: Asked, outcome: Result | StageError, writer: ResultWriter, sum
             outcome = error
     logger.debug("Item %s failed in stage %s.", asked.item_id, outcome.stage, exc_info=outcome.cause)
     summary.failures.append((asked.item_id, outcome.stage, str(outcome)))
-    writer.fail(asked.item_id, outcome.stage, str(outcome))
+    writer.fail(asked.item_id, outcome.stage, str(outcome), plan.command(asked.item_id))

@@ -84,6 +84,7 @@ class Asked:
         verdicts: The verdicts about that answer.
         attempts: Earlier answers with their verdicts.
         recheck_error: Why the question could not be asked again.
+        earlier_errors: Errors of an earlier result whose answer is judged again.
         seconds: Seconds spent on this question alone, by stage.
     """
 
@@ -99,6 +100,7 @@ class Asked:
     verdicts: tuple[Verdict, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     recheck_error: TheodoliteError | None = None
+    earlier_errors: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -132,16 +134,18 @@ def settle(group: Sequence[Asked], stages: Stages) -> None:
     """Ask and judge a group of questions, and ask again those whose answers give a reason to.
 
     Args:
-        group: The questions, which receive the outcomes; those that failed already stay failed.
+        group: The questions, which receive the outcomes. Those that failed already stay failed; those that have an
+            answer already are only judged.
         stages: The stages.
 
     Raises:
         StageError: If a stage fails for a reason that concerns every item.
     """
     if stages.query is not None:
-        _ask([asked for asked in _going(group) if asked.question is not None], stages.query)
+        _ask([asked for asked in _going(group) if asked.question is not None and asked.answer is None], stages.query)
     for asked in _going(group):
         try:
+            _judge_attempts(asked, stages)
             _judge(asked, asked.answer, stages)
         except StageError as error:
             asked.failure = _of_one(error)
@@ -192,6 +196,16 @@ def _judge(asked: Asked, answer: Answer | None, stages: Stages) -> None:
     with timed("verify", asked.seconds):
         verified = stages.verify(scene, answer, stages.language(asked.question))
     asked.scene, asked.regions, asked.verdicts = verified.scene, verified.regions, verified.verdicts
+
+
+def _judge_attempts(asked: Asked, stages: Stages) -> None:
+    """Judge the answers that an earlier run replaced by asking again."""
+    judged = []
+    for each in asked.attempts:
+        with timed("verify", asked.seconds):
+            verified = stages.verify(asked.known_scene, each.answer, stages.language(asked.question))
+        judged.append(replace(each, verdicts=verified.verdicts, regions=verified.regions))
+    asked.attempts = tuple(judged)
 
 
 def _judged(asked: Asked) -> Judged | None:
@@ -284,6 +298,8 @@ def result_of(asked: Asked, stages: Stages) -> Result:
     if asked.attempts and asked.answer is not None and not asked.answer.claims:
         notes.append(message("second_answer_without_claim"))
     problems = asked.answer.problems if asked.answer is not None else ()
+    failed = message("asking_again_failed", error="").text(language)
+    kept = [error for error in asked.earlier_errors if error.startswith(failed)]
     return Result(
         item_id=asked.item_id,
         question=asked.question,
@@ -293,7 +309,7 @@ def result_of(asked: Asked, stages: Stages) -> Result:
         regions=asked.regions,
         attempts=asked.attempts,
         versions=versions(),
-        errors=(*problems, *(note.text(language) for note in notes)),
+        errors=(*problems, *(note.text(language) for note in notes), *kept),
         language=language,
     )
 
