@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 logger = logging.getLogger(__name__)
+_MOST_DIFFERENCES = 5
 
 
 class _Console(Console):
@@ -87,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        resumes = command in ("run", "verify", "eval-depth")
+        resumes = command in ("run", "verify", "eval-depth", "retry")
         kept = " Results so far are kept; add resume=true to continue." if resumes else ""
         errors.print(f"Stopped.{kept}")
         return 130
@@ -160,6 +161,45 @@ def _fit(arguments: Sequence[str]) -> int:
     from pipeline.console.fit import fit_all
 
     return _hydra(arguments, "fit", lambda config: fit_all(config, console, _progress))
+
+
+def _retry(arguments: Sequence[str]) -> int:
+    from pipeline.console.retry import retry, run_argument
+    from pipeline.console.summary import print_summary
+
+    (folder,) = run_argument(arguments, "retry")
+    summary = retry(Path(folder), _progress)
+    if summary is None:
+        console.print("Nothing failed.")
+        return 0
+    print_summary(console, summary)
+    return 1 if summary.failures else 0
+
+
+def _reproduce(arguments: Sequence[str]) -> int:
+    from pipeline.console.reproduce import reproduce
+    from pipeline.console.retry import run_argument
+
+    folder, item_id = run_argument(arguments, "reproduce", "ITEM")
+    found = reproduce(Path(folder), item_id, _progress)
+    lines = [f"different: {line}" for line in found.differences[:_MOST_DIFFERENCES]] or [f"same: {found.results}"]
+    more = len(found.differences) - _MOST_DIFFERENCES
+    lines += [f"and {more} more"] if more > 0 else []
+    for line in (*lines, *found.versions):
+        console.out(_printable(line), highlight=False)
+    return 1 if found.differences else 0
+
+
+def _merge(arguments: Sequence[str]) -> int:
+    from pipeline.console.merge import merge
+
+    targets = [argument.partition("=")[2] for argument in arguments if argument.startswith("output_dir=")]
+    folders = [argument for argument in arguments if not argument.startswith("output_dir=")]
+    if len(targets) != 1 or not targets[0] or len(folders) < 2 or any(name.startswith("-") for name in folders):
+        raise ConfigError("merge takes several RUNs and a new folder: python -m pipeline merge RUN RUN output_dir=OUT.")
+    results, failures = merge([Path(folder) for folder in folders], Path(targets[0]))
+    console.out(f"{results} results and {failures} failures in {targets[0]}", highlight=False)
+    return 0
 
 
 def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig], int]) -> int:
@@ -315,6 +355,9 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "verify": _verify,
     "eval-claims": _eval_claims,
     "eval-depth": _eval_depth,
+    "retry": _retry,
+    "reproduce": _reproduce,
+    "merge": _merge,
     "fit": _fit,
     "schema": _schema,
     "doctor": _doctor,

@@ -10,6 +10,10 @@ Theodolite: ask a vision-language model about space, and check its answer agains
   python -m pipeline run [KEY=VALUE ...]      ask, verify, write results; without input= the quickstart
   python -m pipeline verify input=PATH claims=claims.json [KEY=VALUE ...]
                                               judge given claims without a model
+  python -m pipeline retry RUN                run the failed items of a run again
+  python -m pipeline merge RUN RUN ... output_dir=OUT
+                                              join runs of one configuration, such as shard=1/2 and shard=2/2
+  python -m pipeline reproduce RUN ITEM       run one item again and compare it with the stored result
   python -m pipeline eval-claims [dataset=NAME] [KEY=VALUE ...]
                                               measure verdicts and answers on data sets with ground truth
   python -m pipeline eval-depth [dataset=NAME] [depth=NAME] [KEY=VALUE ...]
