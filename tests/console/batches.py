@@ -1,0 +1,54 @@
+"""Small batches with their own depth and recorded answers, run in this process as the command line runs them."""
+
+from __future__ import annotations
+
+import json
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+from benchmarks.batch_kills import make_batch
+
+from pipeline.api import load_config
+from pipeline.console.running import execute
+from pipeline.export.compare_results import without_timings
+from pipeline.export.run_summary import Summary
+
+LIGHT = ("export.report=false", "export.overlay=false", "export.scenes=false")
+
+
+def quiet(total: int | None, limit: Any) -> Any:
+    """No progress bar."""
+    return nullcontext(), lambda item_id: None
+
+
+class Batch:
+    """A batch in a folder.
+
+    Args:
+        folder: Where its files and outputs are.
+        items: Number of items; every 13th photo is torn.
+        overrides: Further overrides of every run.
+    """
+
+    def __init__(self, folder: Path, items: int, *overrides: str) -> None:
+        self.folder = folder
+        self.overrides = [*make_batch(folder, items), *overrides]
+
+    def run(self, name: str, *overrides: str, progress: Any = quiet) -> Summary:
+        """Run it into a folder."""
+        given = [*self.overrides, *overrides]
+        return execute(load_config(given), self.folder / name, progress, given)
+
+    def lines(self, name: str, file: str = "results.jsonl") -> list[dict[str, Any]]:
+        """What a run wrote, without times."""
+        text = (self.folder / name / file).read_text(encoding="utf-8")
+        return [without_timings(json.loads(line)) for line in text.splitlines()]
+
+
+def forbid_asking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No model may be asked from here on."""
+    from pipeline.models.vlm.recorded import Recorded
+
+    monkeypatch.setattr(Recorded, "generate", lambda *_: pytest.fail("a model was asked"))
