@@ -92,6 +92,7 @@ def run_record(config: DictConfig, overrides: Iterable[str] = ()) -> RunRecord:
     plain: dict[str, Any] = json.loads(json.dumps(_resolved(config)))
     plain.pop("hydra", None)
     settings = {key: plain.pop(key) for key in _RUNNING if key in plain}
+    settings |= {"resume": False, "only": None}  # These are of one call, and not of the run.
     hidden = tuple(_without_secret(override) for override in overrides)
     return RunRecord(__version__, plain, settings, hidden, str(Path.cwd()))
 
@@ -226,7 +227,7 @@ def _flat(value: Any, place: str = "") -> Iterable[tuple[str, Any]]:
     if isinstance(value, Mapping) and value:
         for key, part in value.items():
             yield from _flat(part, f"{place}.{key}" if place else str(key))
-    else:
+    elif place:
         yield place, value
 
 

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 _AFTER_ANSWERS = frozenset({"verify", "export"})
 
 
-def adopt(folder: Path, record: RunRecord) -> RunRecord:
+def adopt(folder: Path, record: RunRecord, *, keeps_settings: bool = False) -> RunRecord:
     """Compare a run with the one that its folder holds, and prepare the folder for what changed.
 
     Results that are judged again or drawn anew move to ``results.earlier.jsonl``, from which the run takes them back
@@ -39,6 +39,7 @@ def adopt(folder: Path, record: RunRecord) -> RunRecord:
     Args:
         folder: The folder of the results.
         record: The new run.
+        keeps_settings: Whether ``run.json`` keeps what does not change results, for a run of a few items.
 
     Returns:
         The new run with what is left to do with earlier results.
@@ -59,6 +60,8 @@ def adopt(folder: Path, record: RunRecord) -> RunRecord:
                 )
             write_run_file(folder, record)
             return record
+        if keeps_settings:
+            record = replace(record, settings=old.settings, overrides=old.overrides)
         changed = changed_sections(old, record)
         if fixed := changed - _AFTER_ANSWERS:
             raise ConfigError(

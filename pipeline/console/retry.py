@@ -40,9 +40,14 @@ def retry(folder: Path, progress: Progress) -> Summary | None:
     ids = sorted({item_id for _, line in lines if (item_id := failed_id(line)) is not None})
     if not ids:
         return None
-    config = record.config(resume=True, limit=None, only=ids)
+    config = record.config(resume=True, limit=None, shard=None, only=ids)
     with working_folder(record):
-        return execute(config, folder, progress, record.overrides, needs_all=False)
+        summary = execute(config, folder, progress, record.overrides, needs_all=False)
+    failed = {item_id for item_id, _, _ in summary.failures}
+    left = {item_id for _, line in numbered_lines(path) if (item_id := failed_id(line)) is not None} - failed
+    if left:
+        logger.warning("%d failed items are not in the input any more, such as %r.", len(left), min(left))
+    return summary
 
 
 def known_run(folder: Path) -> RunRecord:

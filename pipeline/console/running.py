@@ -50,7 +50,7 @@ def execute(
     if config.resume:
         from pipeline.console.resuming import adopt, conclude, earlier_results, lookup
 
-        record = adopt(folder, record)
+        record = adopt(folder, record, keeps_settings=only is not None)
         if record.unfinished is not None:
             earlier = earlier_results(folder)
             plan = replace(plan, earlier=lookup(earlier))

@@ -15,7 +15,7 @@ STRICTER = ("verify.verifier.risk=0.2", "verify.verifier.settings.tolerance=0.3"
 
 @pytest.fixture
 def batch(tmp_path: Path) -> Batch:
-    return Batch(tmp_path, 5, *LIGHT)
+    return Batch(tmp_path, 3, *LIGHT)
 
 
 def test_results_name_the_configuration_that_made_them(batch: Batch) -> None:
@@ -29,11 +29,11 @@ def test_results_name_the_configuration_that_made_them(batch: Batch) -> None:
     ("override", "words"),
     [
         ("query.hints=none", "query.hints: 'table' -> 'none'"),
-        ("depth=none", r"depth._target_: 'pipeline.models.depth.given.GivenDepth' -> 'pipeline.models.depth.none.NoDepth'"),
+        ("depth=none", r"depth._target_: '[\w.]+GivenDepth' -> '[\w.]+NoDepth'"),
         ("question=Where?", r"question: null -> 'Where\?'"),
         ("input.fov_deg=50", "input.fov_deg: 60.0 -> 50"),
     ],
-)  # fmt: skip
+)
 def test_another_configuration_is_refused_with_the_difference_and_nothing_changes(
     batch: Batch, override: str, words: str
 ) -> None:
@@ -55,7 +55,7 @@ def test_what_cannot_change_results_may_change(batch: Batch, tmp_path: Path) -> 
 def test_an_input_with_more_items_is_the_same_configuration(batch: Batch) -> None:
     batch.run("out")
     before = (batch.folder / "out/results.jsonl").read_bytes()
-    larger = Batch(batch.folder, 7, *LIGHT)
+    larger = Batch(batch.folder, 5, *LIGHT)
     larger.run("out", "resume=true")
     larger.run("whole")
     assert larger.lines("out") == larger.lines("whole")
@@ -150,7 +150,7 @@ def test_a_folder_of_an_earlier_version_is_resumed_with_a_warning(
     with caplog.at_level(logging.WARNING):
         batch.run("out", "resume=true")
     assert "no run.json" in caplog.text
-    assert len(batch.lines("out")) == 7
+    assert len(batch.lines("out")) == 4
 
 
 def test_a_damaged_record_is_refused(batch: Batch) -> None:
