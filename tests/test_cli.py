@@ -159,6 +159,32 @@ def test_a_bad_item_is_reported_and_resume_computes_only_what_is_missing(
     assert [result.item_id for result in results_in(tmp_path / "out")] == ["a", "c", "b"]
 
 
+def test_a_run_in_parts_is_joined_reproduced_and_its_failures_are_tried_again(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    for number in (1, 2):
+        command_line("run", "input=items.jsonl", *ANSWERED, f"output_dir=part{number}", f"shard={number}/2")
+    done = command_line("merge", "part1", "part2", "output_dir=out")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "2 results and 1 failures in out\n", "")
+    assert [result.item_id for result in results_in(tmp_path / "out")] == ["a", "c"]
+    done = command_line("reproduce", "out", "a")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "same: 1\n", "")
+    (tmp_path / "answers.jsonl").write_text(
+        "\n".join(json.dumps({"id": name, "response": "The cup is above the lamp."}) for name in "abc")
+    )
+    done = command_line("reproduce", "out", "a")
+    assert done.returncode == 1
+    assert done.stdout.startswith(
+        'different: answer.text: "The cup is left of the lamp.", "The cup is above the lamp."\n'
+    )
+    assert "Failed   1" in (done := command_line("retry", "out")).stdout and done.returncode == 1
+    (tmp_path / "torn.png").write_bytes((tmp_path / "photo.png").read_bytes())
+    done = command_line("retry", "out")
+    assert (done.returncode, done.stderr) == (0, "") and "It is" not in done.stdout
+    assert [result.item_id for result in results_in(tmp_path / "out")] == ["a", "c", "b"]
+    assert command_line("retry", "out").stdout == "Nothing failed.\n"
+
+
 @pytest.mark.parametrize("name", ["it's a (photo), really.png", "2024"])
 def test_any_file_name_may_be_typed(success: CommandLine, tmp_path: Path, name: str) -> None:
     (tmp_path / "here").mkdir()
@@ -210,6 +236,12 @@ BAD: Mapping[str, tuple[tuple[str, ...], str]] = {
     "no folder possible": (("run", "output_dir=/proc/nowhere/out"), "Cannot write /proc/nowhere"),
     "unknown command": (("rnu",), "no command 'rnu'; choose one of run, verify"),
     "positional": (("run", "photo.png"), "'photo.png' is not KEY=VALUE; for a path, type input=photo.png"),
+    "shard beyond": (("run", "input=photo.png", Q, *ANSWERED, "shard=3/2"), "shard must be i/n with i from 1 to n"),
+    "unknown item": (("run", "input=photo.png", Q, *ANSWERED, "only=[001]"), "no item '001', which only= names"),
+    "no run": (("retry", "empty"), "empty has no run.json"),
+    "no folder of a run": (("reproduce", "none", "a"), "There is no folder"),
+    "two arguments": (("retry", "a", "b"), "retry takes RUN: python -m pipeline retry RUN."),
+    "one run to merge": (("merge", "a", "output_dir=b"), "merge takes several RUNs and a new folder"),
     "argument too many": (("schema", "please"), "schema takes no arguments"),
     "odd group override": (("run", "input@package=3"), "must be a string"),
     "interpolation": (("run", "output_dir=${nope}"), "nope"),

@@ -12,7 +12,7 @@ from pipeline.records.errors import ConfigError, ExportError
 
 
 def test_shards_join_to_the_run_of_the_whole_input(tmp_path: Path) -> None:
-    batch = Batch(tmp_path, 13, "export.overlay=false")
+    batch = Batch(tmp_path, 13, "export.overlay=false", "export.report=true")
     batch.run("whole")
     folders = []
     for number in (3, 1, 2):

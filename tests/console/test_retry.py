@@ -30,7 +30,8 @@ def test_only_failed_items_run_again_and_resolved_failures_are_kept_apart(
     ]  # fmt: skip
     assert '"shard": "1/1"' in (tmp_path / "out/run.json").read_text(), "a retry leaves the run's settings"
     (tmp_path / "item-0004.png").write_bytes(photos["item-0004.png"])
-    (tmp_path / "item-0012.png").write_bytes(photos["item-0004.png"])
+    for end in (".png", "-depth.png"):
+        (tmp_path / f"item-0012{end}").write_bytes((tmp_path / f"item-0004{end}").read_bytes())
     assert retry(tmp_path / "out", quiet) is not None
     assert retry(tmp_path / "out", quiet) is None, "nothing is left"
     assert len({(line["item_id"], line["question"]) for line in batch.lines("out")}) == len(batch.lines("out")) == 19

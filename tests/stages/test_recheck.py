@@ -21,6 +21,7 @@ from stages.runs import make_stages, manifest
 
 from pipeline.console.summary import print_summary
 from pipeline.export.page import write_page
+from pipeline.ingest.source import FileSource
 from pipeline.models.depth.given import GivenDepth
 from pipeline.models.vlm.base import Request, Step
 from pipeline.models.vlm.recorded import Recorded
@@ -28,6 +29,7 @@ from pipeline.records.errors import GenerationError
 from pipeline.records.message import catalog
 from pipeline.stages.compose import run
 from pipeline.stages.depth import DepthStage
+from pipeline.stages.plan import RunPlan
 from pipeline.stages.query import QueryStage
 
 # The screen is 1.2 m away and the cabinet 2 m.
@@ -205,3 +207,33 @@ def test_all_that_is_said_of_an_answer_is_in_the_language_of_the_question(
     assert not foreign.findall(words)
     assert all(verdict.claim_text.split("“")[0] in words for verdict in result.verdicts)
     assert result.attempts[0].verdicts[0].reason in model.requests[1].prompt_text
+
+
+def test_judging_again_gives_the_same_verdicts_of_both_answers_and_asks_nothing(tmp_path: Path) -> None:
+    rechecked(tmp_path, lambda request: saying_that(TRUE, ALSO_TRUE))
+    (before,) = results_in(tmp_path / "out")
+    (attempt,) = before.attempts
+    # What an earlier configuration judged is not looked at.
+    old = replace(before, verdicts=(), regions=(), attempts=(replace(attempt, verdicts=(), regions=()),))
+    model = ScriptedModel(unasked)
+    stages = make_stages(model, depth=DepthStage(GivenDepth()))
+    stages = replace(stages, query=QueryStage(model, "none", recheck=1))
+    plan = RunPlan(earlier=lambda item_id, question: old)
+    run(FileSource(tmp_path / "items.jsonl"), stages, tmp_path / "again", plan=plan)
+    (after,) = results_in(tmp_path / "again")
+    assert model.requests == []
+    assert replace(after, seconds={}) == replace(before, seconds={})
+
+
+def test_judging_again_keeps_the_note_that_asking_again_failed(tmp_path: Path) -> None:
+    def refuse(request: Request) -> str:
+        raise GenerationError("The server is busy.")
+
+    rechecked(tmp_path, refuse)
+    (before,) = results_in(tmp_path / "out")
+    assert "The server is busy." in before.errors[0]
+    stages = make_stages(ScriptedModel(unasked), depth=DepthStage(GivenDepth()))
+    plan = RunPlan(earlier=lambda item_id, question: before)
+    run(FileSource(tmp_path / "items.jsonl"), stages, tmp_path / "again", plan=plan)
+    (after,) = results_in(tmp_path / "again")
+    assert (after.errors, after.verdicts) == (before.errors, before.verdicts)

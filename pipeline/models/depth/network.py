@@ -102,6 +102,10 @@ def focal_key(frame: Frame) -> str:
     return frame.digest if np.isnan(share) else f"{frame.digest} focal_share={share!r}"
 
 
+class _OutOfMemoryError(DepthError):
+    """The memory does not suffice for the frames of one batch."""
+
+
 def batches(frames: Sequence[Frame], batch_size: int) -> Iterator[list[int]]:
     """Indices of frames that share one size, at most ``batch_size`` at a time."""
     by_size: dict[tuple[int, int], list[int]] = {}
@@ -223,7 +227,7 @@ class NetworkDepth(Backend):
         """One depth map per frame, of the frame's size, in the same order.
 
         Raises:
-            DepthError: If memory runs out, or the network gives no finite value for a frame.
+            DepthError: If memory does not suffice for a single frame, or the network gives no finite value for a frame.
             ModelUnavailableError: If the model is neither on disk nor reachable.
             DependencyError: If its package is missing.
             ConfigError: If the model does not take the configured input.
@@ -233,9 +237,18 @@ class NetworkDepth(Backend):
         self._check(frames)
         network = self._loaded()
         maps: dict[int, DepthMap] = {}
-        for indices in batches(frames, self.batch_size):
-            batch = [frames[index] for index in indices]
-            found = self._predicted(network, batch)
+        waiting = list(batches(frames, self.batch_size))
+        while waiting:
+            indices = waiting.pop(0)
+            try:
+                found = self._predicted(network, [frames[index] for index in indices])
+            except _OutOfMemoryError:
+                if len(indices) == 1:
+                    raise
+                half = len(indices) // 2
+                waiting[:0] = [indices[:half], indices[half:]]
+                logger.warning("Memory does not suffice for %d frames at once; they are halved.", len(indices))
+                continue
             for position, index in enumerate(indices):
                 maps[index] = self._depth_map(found, position, frames[index])
         return [maps[index] for index in range(len(frames))]
@@ -301,9 +314,9 @@ class NetworkDepth(Backend):
         values = values[:, rows : height - rows, columns : width - columns]
         return values if prediction.finish is None else prediction.finish(values)
 
-    def _memory_error(self) -> DepthError:
+    def _memory_error(self) -> _OutOfMemoryError:
         remedy = f"lower depth.batch_size (now {self.batch_size})" if self.batch_size > 1 else "set depth.device=cpu"
-        return DepthError(
+        return _OutOfMemoryError(
             f"{self.model} does not fit into the memory of {self._device_and_dtype[0]}: {remedy}, or choose a smaller "
             "model, such as depth=midas/dpt_swinv2_tiny_256."
         )

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from tiny.depth_cases import make_frame
@@ -75,6 +76,24 @@ def test_too_little_memory_names_the_key_to_lower(checkpoints):
     backend = with_model(midas(checkpoints["vit"], batch_size=2), exhaust)
     with pytest.raises(DepthError, match=r"lower depth\.batch_size \(now 2\)"):
         backend.estimate([make_frame(32, 32)])
+
+
+def test_a_batch_that_does_not_fit_is_halved_until_it_does(checkpoints):
+    backend = midas(checkpoints["vit"], batch_size=5)
+    frames = [make_frame(32, 32, seed=seed) for seed in range(5)]
+    expected = [backend.estimate([frame])[0].values for frame in frames]
+    model, sizes = backend._loaded().model, []
+
+    def limited(pixel_values: torch.Tensor):
+        sizes.append(len(pixel_values))
+        if len(pixel_values) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return model(pixel_values)
+
+    found = [depth.values for depth in with_model(backend, limited).estimate(frames)]
+    assert sizes == [5, 2, 3, 1, 2]
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
 
 
 def overflowing(share: float):
