@@ -291,7 +291,11 @@ class Viewer {
     if (!this.parts.length) return null;
     const found = pointAt(this.view, this.parts, x, y, this.pointSize);
     if (!found) return null;
-    const { part, i } = found;
+    return this.pointOf(found.part, found.i);
+  }
+
+  // What is known of point i of a frame in view.
+  pointOf(part, i) {
     const { points, frame } = part;
     const region = points.regions[i];
     return {
