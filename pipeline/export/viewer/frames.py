@@ -123,8 +123,7 @@ def _points(
     if shown.is_relief or depth.sampling.is_scattered:
         edges = np.zeros(len(pixels))
     else:
-        noise = errors.pixel + errors.pixel_per_m * float(np.median(shown.z[shown.valid]))
-        edges = edge_errors(shown.z, shown.valid, errors.blur_px, noise).ravel()[pixels]
+        edges = _edges(shown, depth, errors).ravel()[pixels]
     confidence = None if depth.confidence is None else np.nan_to_num(depth.confidence.ravel()[pixels])
     return FramePoints(
         pixels,
@@ -134,6 +133,21 @@ def _points(
         edges,
         confidence,
     )
+
+
+def _edges(shown: ShownFrame, depth: DepthMap, errors: DepthErrors) -> np.ndarray:
+    """Errors beside steps of every pixel, read on the grid of the depth's own samples, float64 (H, W)."""
+    noise = errors.pixel + errors.pixel_per_m * float(np.median(shown.z[shown.valid]))
+    sides_px = depth.sampling.height_px, depth.sampling.width_px
+    middles, owners = [], []
+    for length, side_px in zip(depth.shape, sides_px, strict=True):
+        count = max(1, round(length / side_px))
+        middles.append(((np.arange(count) + 0.5) * length / count).astype(np.int64))
+        owners.append(np.arange(length) * count // length)
+    grid = np.ix_(*middles)
+    found = edge_errors(shown.z[grid], shown.valid[grid], errors.blur_px / max(sides_px), noise)
+    every: np.ndarray = found[np.ix_(*owners)]
+    return every
 
 
 def _up(shown: ShownFrame, depth: DepthMap, camera: Any, errors: DepthErrors) -> np.ndarray:

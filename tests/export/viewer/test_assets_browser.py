@@ -121,7 +121,8 @@ def test_the_camera_view_shows_every_pixel_where_the_photo_shows_it(opened: Open
     """The picture of the first frame is that of its pinhole camera, scaled and shifted."""
     opened.ask("viewer.setView(1)")
     places = opened.ask(
-        """() => [[0, 0, 1], [0.5, 0, 1], [0, 0.25, 1], [0.5, 0.25, 2], [-0.3, -0.2, 4]].map((p) => viewer.project(p))"""
+        """() => [[0, 0, 1], [0.5, 0, 1], [0, 0.25, 1], [0.5, 0.25, 2], [-0.3, -0.2, 4]]
+            .map((p) => viewer.project(p))"""
     )
     xs, ys = (np.array([place[axis] for place in places]) for axis in "xy")
     scale = (xs[1] - xs[0]) / 0.5

@@ -32,7 +32,7 @@ class Viewer {
     this.stage = element("div", "tv-stage");
     this.canvas = element("canvas", "tv-canvas");
     this.canvas.tabIndex = 0;
-    this.canvas.setAttribute("role", "img");
+    this.canvas.setAttribute("role", "application");
     this.lines = element("canvas", "tv-lines");
     this.lines.setAttribute("aria-hidden", "true");
     const layer = element("div", "tv-labels");
@@ -63,7 +63,7 @@ class Viewer {
     }
     this.scene = new THREE.Scene();
     this.material = cloudMaterial();
-    this.colour = this.options.colour || "photo";
+    this.colour = this.tools.modes.includes(this.options.colour) ? this.options.colour : "photo";
     this.detach = attachControls(this.canvas, {
       orbit: (yaw, pitch) => this.moved(() => this.view.orbit(yaw, pitch)),
       pan: (x, y) => this.moved(() => this.view.pan(x, y)),
@@ -127,7 +127,9 @@ class Viewer {
   // Size [CSS px] at which the points of the first frame cover its picture.
   fittingSize() {
     const { frame } = this.parts[0];
-    const spacing = Math.sqrt(Math.max(1, frame.total) / Math.max(1, frame.count));
+    // Frames that show the same place fill each other's gaps.
+    const layers = Math.min(this.parts.length, 4);
+    const spacing = Math.sqrt(Math.max(1, frame.total) / Math.max(1, frame.count) / layers);
     // A grid without gaps needs no more than its pixels; chosen points leave gaps between them.
     const covers = spacing > 1 ? Math.max(1.9, 1.6 * spacing) : 1.15;
     return Math.min(Math.max((covers * this.view.focal) / frame.camera[0], 1.5), 10);
@@ -208,6 +210,7 @@ class Viewer {
   }
 
   setColour(mode) {
+    if (!this.tools || !this.tools.modes.includes(mode)) return;
     this.colour = mode;
     if (this.parts.length) this.paint();
   }
@@ -266,7 +269,6 @@ class Viewer {
     const uniforms = this.material.uniforms;
     uniforms.background.value.set(theme.background || "#ffffff");
     uniforms.size.value = this.pointSize * this.ratio;
-    uniforms.zoom.value = 1;
     this.renderer.render(this.scene, this.view.camera);
     this.pen.clear(this.ratio);
     drawOverlay(this.pen, this.items, this.state.shown, this.selection, theme);
