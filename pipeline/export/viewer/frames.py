@@ -18,7 +18,7 @@ from pipeline.export.stored_scene import StoredScene
 from pipeline.export.viewer.points import FramePoints, Quantisation, edge_errors, evenly, packed
 from pipeline.geometry.planes import estimate_up
 from pipeline.records import DepthKind, DepthMap, Result
-from pipeline.records.error_budget import DepthErrors
+from pipeline.records.error_budget import DepthErrors, ErrorBudget
 
 # Positions are 32-bit numbers in the browser, and their squares are too.
 _LARGEST_Z, _LEAST_Z = 1e15, 1e-15
@@ -83,7 +83,7 @@ def relief(depth: DepthMap) -> np.ndarray:
 def frame_entry(stored: StoredScene, result: Result, shown: ShownFrame, most_points: int) -> dict[str, Any]:
     """The data of a frame; ``view_data`` says what its keys mean."""
     frame, depth = stored.scene.frames[shown.index], stored.scene.depth[shown.index]
-    errors = stored.errors[shown.index] if shown.index < len(stored.errors) else DepthErrors()
+    errors = _errors(stored, shown.index)
     points = _points(stored, result, shown, errors, most_points)
     quantisation = Quantisation.of(points.z)
     camera = frame.camera
@@ -113,6 +113,13 @@ def frame_entry(stored: StoredScene, result: Result, shown: ShownFrame, most_poi
         "total": int(shown.valid.sum()),
         "points": packed(points, quantisation),
     }
+
+
+def _errors(stored: StoredScene, index: int) -> DepthErrors:
+    """The errors of a depth map; those of the default error budget where none are stored."""
+    if index < len(stored.errors):
+        return stored.errors[index]
+    return ErrorBudget().depth_errors(stored.scene.depth[index], stored.scene.frames[index].camera.source)
 
 
 def _points(

@@ -33,7 +33,12 @@ def claim_entries(scene: Scene, result: Result, shown: dict[int, ShownFrame]) ->
                 "text": verdict.claim_text,
                 "status": str(verdict.status),
                 "regions": list(regions),
-                "lines": [line for evidence in seen for line in _lines(verdict, evidence, result.language)],
+                "lines": [
+                    line
+                    for evidence in seen
+                    if not shown[evidence.frame].is_relief
+                    for line in _lines(verdict, evidence, result.language)
+                ],
                 "contours": [
                     contour for evidence in seen if (contour := _contour(evidence, shown[evidence.frame], scene))
                 ],
