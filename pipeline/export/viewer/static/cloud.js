@@ -70,18 +70,19 @@ function drawnSize(part, i, depth, pointSize) {
 // The point that is drawn at a pixel [CSS px] of the canvas, as { part, i }, or null.
 function pointAt(view, parts, x, y, pointSize) {
   const matrix = view.camera.matrixWorldInverse.elements;
+  const [acrossRow, upRow, backRow] = [0, 1, 2].map((k) => [matrix[k], matrix[k + 4], matrix[k + 8], matrix[k + 12]]);
   const focal = view.focal;
   const [middleX, middleY] = [view.size[0] / 2, view.size[1] / 2];
   const found = [];
   for (const part of parts) {
     const at = part.drawn;
     for (let i = 0; i < part.points.count; i++) {
-      const [px, py, pz] = [at[3 * i], at[3 * i + 1], at[3 * i + 2]];
-      const depth = -(matrix[2] * px + matrix[6] * py + matrix[10] * pz + matrix[14]);
+      const along = (row) => row[0] * at[3 * i] + row[1] * at[3 * i + 1] + row[2] * at[3 * i + 2] + row[3];
+      const depth = -along(backRow);
       if (!(depth > view.camera.near)) continue;
-      const beside = Math.abs(middleX + (focal * (matrix[0] * px + matrix[4] * py + matrix[8] * pz + matrix[12])) / depth - x);
+      const beside = Math.abs(middleX + (focal * along(acrossRow)) / depth - x);
       if (beside > SEARCH_PX) continue;
-      const above = Math.abs(middleY - (focal * (matrix[1] * px + matrix[5] * py + matrix[9] * pz + matrix[13])) / depth - y);
+      const above = Math.abs(middleY - (focal * along(upRow)) / depth - y);
       if (above > SEARCH_PX) continue;
       const away = Math.hypot(beside, above);
       found.push({ part, i, depth, away, cover: Math.max(beside, above), size: drawnSize(part, i, depth, pointSize) });

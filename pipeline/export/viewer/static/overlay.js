@@ -40,7 +40,8 @@ function overlayItems(data, parts, unit, depth) {
         const here = place(frame, corner);
         return !best || dot(here, frame.up) > dot(best, frame.up) ? here : best;
       }, null);
-      items.push({ kind: "box", region: index, segments, dashed, at, colour: region.colour, label: dashed ? "" : region.name });
+      const label = dashed ? "" : region.name;
+      items.push({ kind: "box", region: index, segments, dashed, at, colour: region.colour, label });
     }
   });
   const measured = new Set();
@@ -50,7 +51,7 @@ function overlayItems(data, parts, unit, depth) {
       if (!frame) continue;
       const segments = placed(frame, [[line.from, line.to]]);
       // Distances are shown without being asked for, each of them once.
-      const key = [...line.from, ...line.to].map((number) => number.toFixed(6)).sort().join();
+      const key = [line.from, line.to].map(String).sort().join();
       const always = line.kind === "distance" && !line.dashed && !measured.has(key);
       if (always) measured.add(key);
       const at = segments[0][0].map((number, axis) => (number + segments[0][1][axis]) / 2);
@@ -58,7 +59,8 @@ function overlayItems(data, parts, unit, depth) {
     }
     for (const contour of claim.contours) {
       const frame = byIndex.get(contour.frame);
-      if (frame) items.push({ kind: "contour", claim: index, dots: contour.points.map((point) => place(frame, point)) });
+      if (!frame) continue;
+      items.push({ kind: "contour", claim: index, dots: contour.points.map((point) => place(frame, point)) });
     }
   });
   return items;
@@ -144,7 +146,9 @@ function isSeen(view, item) {
 // Draws the items; a selection is { regions: Set, claim } or null.
 function drawOverlay(pen, items, shown, selection, theme) {
   for (const item of items) {
-    if (item.kind === "camera" && shown.cameras && isSeen(pen.view, item)) pen.stroke(item.segments, theme.muted, null, 1, false);
+    if (item.kind === "camera" && shown.cameras && isSeen(pen.view, item)) {
+      pen.stroke(item.segments, theme.muted, null, 1, false);
+    }
     if (item.kind === "box" && shown.boxes) {
       const isBright = !selection || selection.regions.has(item.region);
       // What a model gave is compared with what is measured only where it is asked for.

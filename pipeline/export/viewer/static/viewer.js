@@ -109,10 +109,12 @@ class Viewer {
     this.view.setFrame(parts[0].frame, around);
     this.items = overlayItems(this.data, parts, this.unit, around.depth);
     this.labels.clear();
-    const count = (key) => parts.reduce((sum, part) => sum + part.frame[key], 0).toLocaleString("en").replace(/,/g, " ");
+    const total = (key) => parts.reduce((sum, part) => sum + part.frame[key], 0);
+    const count = (key) => total(key).toLocaleString("en").replace(/,/g, " ");
     const said = filled(this.data.words.points_shown, { shown: count("count"), total: count("total") });
     this.counted.textContent = said;
-    this.canvas.setAttribute("aria-label", filled(this.data.words.name, { points: said }) + ". " + this.data.words.keys);
+    const name = filled(this.data.words.name, { points: said });
+    this.canvas.setAttribute("aria-label", name + ". " + this.data.words.keys);
     this.picks.clear();
     this.paint();
     this.resize();
