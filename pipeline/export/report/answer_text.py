@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -100,7 +101,7 @@ def _segments(
         cuts |= {cut for cut in (low, high) if start < cut < end}
     edges = sorted(cuts)
     segments = []
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in itertools.pairwise(edges):
         tag = next((tag for tag in own if tag.start <= low and high <= tag.end), None)
         claims = [index for index, (first, last) in said if first <= low and high <= last]
         if tag is not None and not claims:

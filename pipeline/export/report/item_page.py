@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,12 +77,11 @@ def write_item_page(
     """
     report = folder / REPORT
     scene = result.artefacts.get("scene")
-    pictures = write_pictures(
-        report, stored.scene, picture_name(result.artefacts, name), is_unique=scene is not None
-    )
+    pictures = write_pictures(report, stored.scene, picture_name(result.artefacts, name), is_unique=scene is not None)
     items = report / "items"
-    write_text(items / f"{name}.js", f"window.theodoliteView={script_value(view_data(stored, result, view_points))};\n")
-    write_text(items / f"{name}.html", page_text(stored, result, name, pictures, index))
+    data = view_data(stored, result, view_points)
+    write_text(items / f"{name}.js", f"window.theodoliteView={script_value(data)};\n")
+    write_text(items / f"{name}.html", page_text(stored, result, name, pictures, data["claims"], index))
     return f"{REPORT}/items/{name}.html"
 
 
@@ -92,7 +91,12 @@ def picture_name(artefacts: dict[str, str], name: str) -> str:
 
 
 def page_text(
-    stored: StoredScene, result: Result, name: str, pictures: tuple[FramePictures, ...], index: str = INDEX
+    stored: StoredScene,
+    result: Result,
+    name: str,
+    pictures: Sequence[FramePictures],
+    claims: Sequence[Mapping[str, Any]],
+    index: str = INDEX,
 ) -> str:
     """The HTML document of a result."""
 
@@ -112,7 +116,7 @@ def page_text(
         width=WIDTH,
         title=shorten(result.question, _LONGEST_TITLE) if result.question else say("page_given_claims"),
         short_answer=None if answer is None else shorten(without_code(answer.text), 400) or say("page_empty"),
-        frames=[_frame(stored, result, index, one, shapes, say) for index, one in enumerate(pictures)],
+        frames=[_frame(stored, result, number, one, shapes, claims, say) for number, one in enumerate(pictures)],
         more_frames=max(0, len(stored.scene.frames) - MOST_FRAMES),
         all_shapes=shapes,
         chips=_chips(shapes),
@@ -136,7 +140,13 @@ def page_text(
 
 
 def _frame(
-    stored: StoredScene, result: Result, index: int, pictures: FramePictures, shapes: list[Shape], say: Say
+    stored: StoredScene,
+    result: Result,
+    index: int,
+    pictures: FramePictures,
+    shapes: Sequence[Shape],
+    claims: Sequence[Mapping[str, Any]],
+    say: Say,
 ) -> FrameView:
     frame = stored.scene.frames[index]
     depth = stored.scene.depth[index] if index < len(stored.scene.depth) else None
@@ -151,11 +161,11 @@ def _frame(
         else (say("legend_near"), say("legend_far"))
     )
     time = "" if frame.timestamp_s is None else f", {frame.timestamp_s:.2f} s"
-    drawing = drawing_of(result, index, frame.camera, shapes)
+    drawing = drawing_of(result, index, frame.camera, shapes, claims)
     return FrameView(index, shorten(frame.name, 160) + time, pictures, drawing, near, far, kind)
 
 
-def _chips(shapes: list[Shape]) -> list[tuple[str, str, list[int]]]:
+def _chips(shapes: Sequence[Shape]) -> list[tuple[str, str, list[int]]]:
     """Name and colour of each object, with the indices of its regions in all frames."""
     found: dict[str, tuple[str, str, list[int]]] = {}
     for shape in shapes:
@@ -220,7 +230,11 @@ def _camera(frame: FrameSummary) -> tuple[str, str]:
         str(camera.source),
     ]
     if frame.depth_kind is not None:
-        depth = [str(frame.depth_kind), frame.depth_backend, None if frame.scale_source == "none" else frame.scale_source]
+        depth = [
+            str(frame.depth_kind),
+            frame.depth_backend,
+            None if frame.scale_source == "none" else frame.scale_source,
+        ]
         parts.append(", ".join(str(part) for part in depth if part))
     if frame.scale_error is not None:
         parts.append(f"± {frame.scale_error:.1%}")

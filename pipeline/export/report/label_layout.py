@@ -180,9 +180,7 @@ def _best_corner(
             return None
     else:
         hits = np.zeros(len(corners), dtype=bool)
-    away = np.hypot(
-        np.maximum(0, np.maximum(x1 - right, left - x2)), np.maximum(0, np.maximum(y1 - bottom, top - y2))
-    )
+    away = np.hypot(np.maximum(0, np.maximum(x1 - right, left - x2)), np.maximum(0, np.maximum(y1 - bottom, top - y2)))
     across_px = np.maximum(0, np.minimum(right[:, None], boxes[:, 2]) - np.maximum(left[:, None], boxes[:, 0]))
     down_px = np.maximum(0, np.minimum(bottom[:, None], boxes[:, 3]) - np.maximum(top[:, None], boxes[:, 1]))
     areas = np.maximum((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]), 1.0)

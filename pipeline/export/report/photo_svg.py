@@ -6,10 +6,10 @@ left pixel is (0, 0), so that pixel (u, v), which is a centre, is drawn at (u + 
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,8 +17,7 @@ import numpy as np
 from pipeline.export.drawing import readable_on
 from pipeline.export.palette import Colour, region_colours, region_names
 from pipeline.export.report.label_layout import Label, Rectangle, Wish, placed_beside, placed_labels
-from pipeline.records import Camera, DepthKind, Evidence, Origin, Region, Result, Status
-from pipeline.records.message import length_text
+from pipeline.records import Camera, Evidence, Origin, Region, Result, Status
 
 WIDTH = 1000.0
 """Width of a drawing in its own units."""
@@ -30,10 +29,6 @@ _MOST_LABELS = 40
 _MOST_OUTLINES, _LEAST_OUTLINE_SHARE = 24, 2e-5
 _MOST_CONTOUR_POINTS = 600
 _TEXT_COLOUR: Colour = (235, 235, 235)
-_PAIRS = {
-    "nearest": (("nearest_visible_m", "nearest_m", "gap_m"), "nearest_sigma_relative"),
-    "centre": (("centres_m",), "centre_sigma_relative"),
-}
 
 
 @dataclass(frozen=True)
@@ -64,19 +59,34 @@ class Shape:
 
 
 @dataclass(frozen=True)
+class Line:
+    """A measured distance in a drawing.
+
+    Args:
+        ends: Its ends (x1, y1, x2, y2).
+        is_dashed: Whether it stands beside the line that decides.
+        text: Its length in words.
+    """
+
+    ends: Rectangle
+    is_dashed: bool
+    text: str
+
+
+@dataclass(frozen=True)
 class Measure:
     """What decided a claim, in a drawing.
 
     Args:
         claim: Index of the verdict.
         contour: Points of the contour as path data; empty without one.
-        lines: Ends of the measured distances (x1, y1, x2, y2).
+        lines: The measured distances.
         labels: Labels of the distances, for each of the sizes.
     """
 
     claim: int
     contour: str
-    lines: tuple[Rectangle, ...]
+    lines: tuple[Line, ...]
     labels: tuple[list[Label], ...]
 
 
@@ -129,7 +139,13 @@ def shapes_of(result: Result) -> list[Shape]:
     return made
 
 
-def drawing_of(result: Result, frame: int, camera: Camera, shapes: Sequence[Shape]) -> Drawing:
+def drawing_of(
+    result: Result,
+    frame: int,
+    camera: Camera,
+    shapes: Sequence[Shape],
+    claims: Sequence[Mapping[str, Any]] = (),
+) -> Drawing:
     """What is drawn over the photo of one frame.
 
     Args:
@@ -137,6 +153,7 @@ def drawing_of(result: Result, frame: int, camera: Camera, shapes: Sequence[Shap
         frame: Index of the frame.
         camera: Its camera, which projects measured points.
         shapes: From ``shapes_of``.
+        claims: The ``claims`` of ``view_data``, so that photo and 3D view show the same distances.
     """
     scale, height = WIDTH / camera.width, WIDTH * camera.height / camera.width
     own = [(shape, result.regions[shape.region]) for shape in shapes if result.regions[shape.region].frame == frame]
@@ -149,14 +166,14 @@ def drawing_of(result: Result, frame: int, camera: Camera, shapes: Sequence[Shap
         placed_labels([_wish(shape, factor) for shape in named], WIDTH / factor, height / factor, font)
         for factor, font in _SIZES
     )
-    measures = [
-        measure
-        for index, verdict in enumerate(result.verdicts)
-        for evidence in verdict.evidence
-        if evidence.frame == frame
-        and (measure := _measure(index, evidence, result, camera, scale, height, labels)) is not None
-    ]
-    return Drawing(height, tuple(placed), labels, tuple(factor for factor, _ in _SIZES), tuple(measures))
+    measures = []
+    for index, verdict in enumerate(result.verdicts):
+        evidence = next((one for one in verdict.evidence if one.frame == frame), None)
+        lines = [line for line in (claims[index]["lines"] if claims else ()) if line["frame"] == frame]
+        if evidence is not None or lines:
+            measures.append(_measure(index, evidence, lines, camera, scale, height, labels))
+    found = tuple(measure for measure in measures if measure is not None)
+    return Drawing(height, tuple(placed), labels, tuple(factor for factor, _ in _SIZES), found)
 
 
 def _placed(shape: Shape, region: Region, scale: float, height: float) -> Shape:
@@ -170,9 +187,7 @@ def _placed(shape: Shape, region: Region, scale: float, height: float) -> Shape:
         else:
             box = (round(left, 1), round(top, 1), round(right - left, 1), round(bottom - top, 1))
     mask = "" if region.mask is None else mask_path(region.mask)
-    return Shape(
-        shape.region, shape.name, shape.colour, shape.ink, box, point, mask, shape.is_named, shape.signs
-    )
+    return Shape(shape.region, shape.name, shape.colour, shape.ink, box, point, mask, shape.is_named, shape.signs)
 
 
 def _clamped(value: float) -> float:
@@ -219,62 +234,42 @@ def mask_path(mask: np.ndarray) -> str:
 
 def _measure(
     claim: int,
-    evidence: Evidence,
-    result: Result,
+    evidence: Evidence | None,
+    lines: Sequence[Mapping[str, Any]],
     camera: Camera,
     scale: float,
     height: float,
     labels: tuple[list[Label], ...],
 ) -> Measure | None:
-    contour = _contour_path(evidence, scale)
-    is_metric = (
-        evidence.frame < len(result.frames) and result.frames[evidence.frame].depth_kind is DepthKind.METRIC
-    )
-    wanted = result.verdicts[claim].claim.measure
-    lines, texts = [], []
-    for name, (numbers, sigma_name) in _PAIRS.items():
-        if wanted in _PAIRS and wanted != name:
-            continue
-        ends = [_projected(evidence.points.get(f"{name}_{end}"), camera, scale) for end in ("subject", "object")]
-        if ends[0] is None or ends[1] is None:
-            continue
-        lines.append((*ends[0], *ends[1]))
-        length_m = next((evidence.numbers[key] for key in numbers if key in evidence.numbers), None)
-        texts.append(_length(length_m, evidence.numbers, sigma_name) if is_metric and length_m is not None else "")
-    if not contour and not lines:
+    contour = "" if evidence is None else _contour_path(evidence, scale)
+    drawn = []
+    for line in lines:
+        start, end = (_projected(line[key], camera, scale) for key in ("from", "to"))
+        if end is not None:
+            # A line from the camera is a point in its photo.
+            drawn.append(Line((*(start or end), *end), bool(line["dashed"]), line["text"]))
+    if not contour and not drawn:
         return None
     placed = []
     for (factor, font), names in zip(_SIZES, labels, strict=True):
-        wishes = [
-            Wish(number, text, _middle(line, factor))
-            for number, (line, text) in enumerate(zip(lines, texts, strict=True))
-            if text
-        ]
+        wishes = [Wish(at, line.text, _middle(line.ends, factor)) for at, line in enumerate(drawn) if line.text]
         placed.append(placed_beside(wishes, WIDTH / factor, height / factor, font, names))
-    return Measure(claim, contour, tuple(lines), tuple(placed))
+    return Measure(claim, contour, tuple(drawn), tuple(placed))
 
 
 def _contour_path(evidence: Evidence, scale: float) -> str:
     """The points of a contour, each as a line of no length, which round caps show as a dot."""
-    points: Sequence[tuple[float, float]] = getattr(evidence, "contour_px", ())
+    points = evidence.contour_px
     step = -(-len(points) // _MOST_CONTOUR_POINTS) or 1
     return "".join(f"M{(u + 0.5) * scale:.1f} {(v + 0.5) * scale:.1f}h0" for u, v in points[::step])
 
 
-def _projected(point: Sequence[float] | None, camera: Camera, scale: float) -> tuple[float, float] | None:
-    """Where a point of the camera frame is drawn; None without one in front of the camera."""
-    if point is None or not point[2] > 1e-9:
+def _projected(point: Sequence[float], camera: Camera, scale: float) -> tuple[float, float] | None:
+    """Where a point of the camera frame is drawn; None where it is not in front of the camera."""
+    if not point[2] > 1e-9:
         return None
     u, v = camera.fx * point[0] / point[2] + camera.cx, camera.fy * point[1] / point[2] + camera.cy
     return round(_clamped((u + 0.5) * scale), 1), round(_clamped((v + 0.5) * scale), 1)
-
-
-def _length(length_m: float, numbers: dict[str, float], sigma_name: str) -> str:
-    """A length and its error of one standard deviation in words."""
-    sigma_m = numbers.get("sigma_m")
-    relative = numbers.get(sigma_name)
-    error_m = sigma_m if sigma_m is not None else None if relative is None else relative * length_m
-    return length_text(length_m) + ("" if error_m is None or math.isnan(error_m) else f" ± {length_text(error_m)}")
 
 
 def _middle(line: Rectangle, factor: float) -> Rectangle:

@@ -111,7 +111,7 @@ def share_text(probability: float | None) -> str:
     """
     if probability is None:
         return "–"
-    if 0.9995 < probability:
+    if probability > 0.9995:
         return ">99.9%"
     return "<0.1%" if probability < 0.0005 else f"{probability:.1%}"
 
