@@ -67,7 +67,7 @@ class ExportStage:
         """
         name = file_name(result.item_id, result.question)
         artefacts = dict(result.artefacts)
-        stored = StoredScene(scene, self._errors(scene))
+        stored = StoredScene(scene, depth_errors(scene, self.budget))
         if self.scenes:
             artefacts["scene"] = f"scenes/{self._scene_name(scene)}.zip"
             # The questions of an item share its scene.
@@ -87,12 +87,6 @@ class ExportStage:
                 if item_format.write(folder / path, stored, result, self.settings) is not None:
                     artefacts[key] = path
         return replace(result, artefacts=artefacts)
-
-    def _errors(self, scene: Scene) -> tuple[DepthErrors, ...]:
-        return tuple(
-            self.budget.depth_errors(depth, frame.camera.source)
-            for frame, depth in zip(scene.frames, scene.depth, strict=False)
-        )
 
     def _scene_name(self, scene: Scene) -> str:
         """A name of the item that differs wherever its pixels, depth or poses do."""
@@ -114,6 +108,13 @@ class ExportStage:
         for key, run_format in RUN_FORMATS.items():
             if self.formats.get(key):
                 run_format.write(folder / run_format.name, folder, self.settings)
+
+
+def depth_errors(scene: Scene, budget: ErrorBudget) -> tuple[DepthErrors, ...]:
+    """Errors of the points of each depth map of a scene."""
+    return tuple(
+        budget.depth_errors(depth, frame.camera.source) for frame, depth in zip(scene.frames, scene.depth, strict=False)
+    )
 
 
 def file_name(item_id: str, question: str | None) -> str:

@@ -7,14 +7,13 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from pipeline.evaluate.claims.run import JudgedClaim
+from pipeline.evaluate.claims.judged_claim import JudgedClaim
 from pipeline.export.files import write_errors
 from pipeline.export.report.assets import write_report_assets
 from pipeline.export.report.item_page import REPORT, write_item_page
 from pipeline.export.stored_scene import StoredScene
-from pipeline.records.error_budget import ErrorBudget
 from pipeline.stages.export import depth_errors, file_name
-from pipeline.stages.group import Asked, result_of
+from pipeline.stages.group import Asked, Stages, result_of
 
 _VIEW_POINTS = 60_000
 _BACK = "../../report.html"
@@ -25,13 +24,13 @@ class MistakePages:
 
     Args:
         folder: Folder of the evaluation; the pages of an older one in it are removed.
-        budget: Errors of depth, which measured distances state.
+        stages: The stages that judge the claims.
         most: Most mistakes that the report lists.
     """
 
-    def __init__(self, folder: Path, budget: ErrorBudget, most: int) -> None:
+    def __init__(self, folder: Path, stages: Stages, most: int) -> None:
         self.folder = folder
-        self.budget = budget
+        self.stages = stages
         self.most = most
         self._worst: list[float] = []
         self._pages: dict[str, str] = {}
@@ -58,8 +57,8 @@ class MistakePages:
             if len(self._worst) > self.most:
                 heapq.heappop(self._worst)
         scene = judged.known_scene
-        result, name = result_of(judged, "en"), file_name(scene.id, None)
-        stored = StoredScene(scene, depth_errors(scene, self.budget))
+        result, name = result_of(judged, self.stages), file_name(scene.id, None)
+        stored = StoredScene(scene, depth_errors(scene, self.stages.verify.verifier.budget))
         self._pages[scene.id] = write_item_page(self.folder, stored, result, name, _VIEW_POINTS, index=_BACK)
 
     def finish(self, mistakes: Iterable[JudgedClaim]) -> list[str]:

@@ -172,7 +172,7 @@ def _remove_others(report: Path, scripts: _Scripts) -> None:
         "thumbnails": {f"{name}.jpg" for name in scripts.pictures},
     }
     for folder, names in kept.items():
-        _remove(report / folder, lambda name, names=names: name in names)  # type: ignore[misc]
+        _remove(report / folder, lambda name, names=names: name in names)
     number = re.compile(r"-\d+(-depth)?\.jpg$")
     _remove(report / "images", lambda name: number.sub("", name) in scripts.pictures)
 
