@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.claims.markup import shorten, without_code
 from pipeline.export.report.item_page import REPORT, picture_name
 from pipeline.export.report.pictures import thumbnail_path
-from pipeline.export.report.verdict_view import margin_text
+from pipeline.export.report.verdict_view import margin_text, share_text
 from pipeline.records import Result, Status
 
 _LONGEST, _LONGEST_ANSWER = 200, 160
@@ -66,6 +66,11 @@ class Row:
     def shown_counts(self) -> dict[str, int]:
         """Number of verdicts by status, without those that do not occur."""
         return {str(status): count for status, count in zip(Status, self.counts, strict=True) if count}
+
+    @property
+    def share(self) -> str:
+        """The lowest probability in per cent; empty where there is none."""
+        return "" if self.probability is None else share_text(self.probability)
 
     @property
     def margin_words(self) -> tuple[str, str]:
