@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.export.palette import region_names
 from pipeline.export.stored_scene import StoredScene
@@ -58,7 +58,14 @@ def region_depths(stored: StoredScene, regions: Sequence[Region]) -> tuple[Regio
     scene = stored.scene
     if not scene.depth or not regions:
         return tuple(RegionDepth() for _ in regions)
-    _, own = views_of(scene, tuple(regions), ErrorBudget(), Settings(), Weights.shipped())
+    # A mask of another size does not say which pixels it means.
+    fitting = tuple(
+        region
+        if region.mask is None or region.mask.shape == scene.depth[region.frame].shape
+        else replace(region, mask=None)
+        for region in regions
+    )
+    _, own = views_of(scene, fitting, ErrorBudget(), Settings(), Weights.shipped())
     depths = []
     for index, item in enumerate(own.objects):
         frame = regions[index].frame
