@@ -1,7 +1,8 @@
 """The scene as a recording for rerun (https://rerun.io): photo, depth, points, boxes and lines over the frames.
 
-Convention: ``ViewCoordinates.RDF``, the axes of OpenCV; rerun places the centre of the top-left pixel at (0.5, 0.5)
-(https://github.com/rerun-io/rerun/issues/3896), so principal points are moved by half a pixel. Entities:
+Convention: ``ViewCoordinates.RDF``, the axes of OpenCV; of posed frames, the world's own axes with what is up. rerun
+places the centre of the top-left pixel at (0.5, 0.5) (https://github.com/rerun-io/rerun/issues/3896), so principal
+points are moved by half a pixel. Entities:
 
 - ``world/camera``: pose; below it ``image`` (pinhole, photo) and ``image/regions`` (boxes in the image).
 - ``world/points``, ``world/boxes``, ``world/distances``: what is in space; of several posed frames, one entity each.
@@ -27,7 +28,7 @@ from pipeline.export.formats import FormatSettings, require_packages
 from pipeline.export.palette import region_colours
 from pipeline.export.points import coloured_points, is_posed, placeable, placed, shaped
 from pipeline.export.regions import RegionDepth, region_depths
-from pipeline.export.space import boxes_of, measured_lines
+from pipeline.export.space import boxes_of, measured_lines, up_axis
 from pipeline.export.stored_scene import StoredScene
 from pipeline.export.text import one_line
 from pipeline.records import DepthKind, DepthMap, Result
@@ -116,7 +117,9 @@ class _Writer:
             "origin": self.origin.tolist(),
         }
         self.recording.send_property("theodolite", rr.AnyValues(**about))
-        self.log("world", rr.ViewCoordinates.RDF, static=True)
+        axis, sign = up_axis(scene, list(self.spaces))
+        name = f"RIGHT_HAND_{'XYZ'[axis]}_{'UP' if sign > 0 else 'DOWN'}"
+        self.log("world", getattr(rr.ViewCoordinates, name), static=True)
         self.log("answer", rr.TextDocument(self._answer(), media_type="text/plain"), static=True)
         for index, frame in enumerate(scene.frames):
             self.recording.set_time("frame", sequence=index)

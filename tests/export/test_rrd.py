@@ -201,3 +201,11 @@ def test_without_rerun_the_command_to_install_it_is_named(tmp_path: Path, monkey
     with pytest.raises(DependencyError, match=r"pip install 'theodolite\[rerun\]'"):
         recording(tmp_path, exported.stored())
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("turned, letters", [(False, "RDF"), (True, "RUB")])
+def test_the_axes_of_the_world_say_what_is_up(tmp_path: Path, turned: bool, letters: str) -> None:
+    pose = np.diag((1.0, -1.0, -1.0, 1.0)) @ exported.pose(0.2) if turned else exported.pose(0.2)
+    names = {"U": 1, "D": 2, "R": 3, "L": 4, "F": 5, "B": 6}
+    (axes,) = recording(tmp_path, exported.stored(poses=(pose,))).value("world", "ViewCoordinates:xyz")
+    assert list(axes) == [names[letter] for letter in letters]
