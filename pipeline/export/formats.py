@@ -50,12 +50,14 @@ class RunFormat:
         name: Name of the file or folder, within that of the results.
         module: Module with ``write(path, folder, settings) -> Path | None``; None where there is nothing to write.
         words: What it is, for people.
+        needs_scenes: Whether it cannot be made from results alone.
         package: See ``ItemFormat``.
     """
 
     name: str
     module: str
     words: str
+    needs_scenes: bool = True
     package: str | None = None
 
     @property
@@ -90,8 +92,8 @@ ITEM_FORMATS: dict[str, ItemFormat] = {
 RUN_FORMATS: dict[str, RunFormat] = {
     "report": RunFormat("report", "pipeline.export.report.build", "report"),
     "coco": RunFormat("coco", "pipeline.export.coco", "COCO data set"),
-    "csv": RunFormat("tables", "pipeline.export.csv_tables", "CSV tables"),
-    "parquet": RunFormat("tables", "pipeline.export.parquet_tables", "Parquet tables"),
+    "csv": RunFormat("tables", "pipeline.export.csv_tables", "tables", needs_scenes=False),
+    "parquet": RunFormat("tables", "pipeline.export.parquet_tables", "tables", needs_scenes=False),
     "label_studio": RunFormat("label_studio", "pipeline.export.label_studio", "tasks for Label Studio"),
     "fiftyone": RunFormat("fiftyone", "pipeline.export.fiftyone", "FiftyOne data set"),
 }

@@ -1,9 +1,10 @@
 """The scene as a GLB file: points or a mesh, boxes of regions, cameras and measured distances.
 
 Convention: glTF 2.0 (https://registry.khronos.org/glTF/specs/2.0/glTF-2.0.html#coordinate-system-and-units): y up, z
-towards the viewer, so y and z of the OpenCV axes change their sign here and nowhere else; metres if the depth is
-metric, else the unit of the depth, which the scene's ``extras`` say. Vertex colours are linear, as glTF demands
-(section 3.9.2); materials are unlit (KHR_materials_unlit), so photos keep their colours.
+towards the viewer, so y and z of the OpenCV axes change their sign here and nowhere else; of posed frames, the axis of
+the world that points up becomes y. The scene's ``extras`` hold that rotation, ``to_gltf``, row by row. Lengths are
+metres if the depth is metric, else in the unit of the depth, which ``extras`` say. Vertex colours are linear, as glTF
+demands (section 3.9.2); materials are unlit (KHR_materials_unlit), so photos keep their colours.
 """
 
 from __future__ import annotations
@@ -20,12 +21,20 @@ from pipeline.export.mesh import coloured_mesh
 from pipeline.export.palette import Colour, region_colours
 from pipeline.export.points import coloured_points, placeable
 from pipeline.export.regions import region_depths, unique_names
-from pipeline.export.space import BOX_EDGES, FRUSTUM_EDGES, boxes_of, frustum, measured_lines, placed_corners
+from pipeline.export.space import (
+    BOX_EDGES,
+    FRUSTUM_EDGES,
+    boxes_of,
+    frustum,
+    measured_lines,
+    placed_corners,
+    to_y_up,
+    up_axis,
+)
 from pipeline.export.stored_scene import StoredScene
 from pipeline.export.text import one_line
 from pipeline.records import DepthKind, Result
 
-_TO_GLTF = np.array((1.0, -1.0, -1.0))
 _CAMERA_COLOUR: Colour = (120, 120, 120)
 _LINE_COLOUR: Colour = (220, 20, 60)
 _BYTES, _SHORTS = 5121, 5123  # componentType of glTF.
@@ -58,28 +67,30 @@ def write(path: Path, stored: StoredScene, result: Result, settings: FormatSetti
         return None
     frames = placeable(scene)
     kind = scene.depth[frames[0]].kind
+    turn = to_y_up(*up_axis(scene, frames))
     extras = {
         "depth_kind": str(kind),
         "unit": "m" if kind is DepthKind.METRIC else "unknown",
         "coordinates": "world" if cloud.is_world else f"camera of frame {frames[0] + 1}",
+        "to_gltf": turn.ravel().tolist(),
         "item": one_line(result.item_id),
     }
     model = trimesh.Scene(metadata=extras)
     origin = cloud.origin
     place = np.eye(4)
-    place[:3, 3] = origin * _TO_GLTF
+    place[:3, 3] = turn @ origin
     mesh = coloured_mesh(stored, settings.max_points) if settings.mesh else None
     body: Any
     if mesh is None:
-        body = trimesh.PointCloud((cloud.positions - origin) * _TO_GLTF, colors=_opaque(cloud.colours))
+        body = trimesh.PointCloud((cloud.positions - origin) @ turn.T, colors=_opaque(cloud.colours))
     else:
         vertices, triangles, colours = mesh
-        corners = (vertices - origin) * _TO_GLTF
+        corners = (vertices - origin) @ turn.T
         body = trimesh.Trimesh(corners, triangles, vertex_colors=_opaque(colours), process=False)
     body_name = "points" if mesh is None else "mesh"
     model.add_geometry(body, node_name=body_name, geom_name=body_name, transform=place)
     for name, points, edges, colour, about in _wires(stored, result, frames, taken={body_name}):
-        wire = trimesh.load_path((points[np.array(edges)] - origin) * _TO_GLTF)
+        wire = trimesh.load_path((points[np.array(edges)] - origin) @ turn.T)
         wire.colors = np.tile(np.array((*colour, 255), np.uint8), (len(wire.entities), 1))
         model.add_geometry(wire, node_name=name, geom_name=name, metadata=about, transform=place)
     data = trimesh.exchange.gltf.export_glb(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.export.points import placed
+from pipeline.export.points import is_posed, placed
 from pipeline.export.regions import RegionDepth
 from pipeline.geometry.backprojection import back_project_pixels
 from pipeline.records import Box3D, DepthKind, Evidence, Result, Scene
@@ -98,8 +98,37 @@ def _pairs(evidence: Evidence, relation: str) -> list[tuple[str, np.ndarray, flo
         if first in points and second in points
     ]
     if relation == "distance_to_camera" and "subject" in points:
-        found.append(("from the camera", np.array(((0.0, 0.0, 0.0), points["subject"])), numbers.get("sigma_relative")))
+        found.append(("camera", np.array(((0.0, 0.0, 0.0), points["subject"])), numbers.get("sigma_relative")))
     return found
+
+
+def up_axis(scene: Scene, frames: Sequence[int]) -> tuple[int, int]:
+    """The axis that points up where the frames are, and its sign: (1, -1) for the axes of OpenCV.
+
+    A world may have any axis up: y in ARKit, z in ROS, -y where the first camera is the world. Images are upright, so
+    the axis nearest to the mean of their upward sides is taken.
+    """
+    ups = [-scene.frames[index].pose[:3, 1] for index in frames if is_posed(scene, index)]  # type: ignore[index]
+    if not ups:
+        return 1, -1
+    mean = np.mean(ups, axis=0)
+    # Of equal axes the later one, which is z.
+    axis = 2 - int(np.argmax(np.abs(mean[::-1]).round(6)))
+    return axis, 1 if mean[axis] > 0 else -1
+
+
+def to_y_up(axis: int, sign: int) -> np.ndarray:
+    """Rotation from axes of which one points up to x, y up and z, float64 (3, 3); it only exchanges axes.
+
+    Example:
+        >>> to_y_up(1, -1).diagonal().tolist()
+        [1.0, -1.0, -1.0]
+    """
+    up, side = np.zeros(3), np.zeros(3)
+    up[axis] = sign
+    # x stays where it is not the one that points up.
+    side[0 if axis else 1] = 1.0
+    return np.stack((side, up, np.cross(side, up)))
 
 
 def placed_corners(scene: Scene, frame: int, box: Box3D) -> np.ndarray:

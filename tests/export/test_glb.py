@@ -231,3 +231,31 @@ def test_verdicts_on_the_same_points_share_a_line(tmp_path: Path) -> None:
     result = replace(exported.result(scene), verdicts=(first, first))
     read = Model(write(tmp_path / "a.glb", scene, result, FormatSettings()))
     assert sum("0.8 m" in name for name in read.nodes) == 1
+
+
+# A turn that takes the axes of the first camera to a world with another axis up.
+WORLDS = {
+    "y up": np.diag((1.0, -1.0, -1.0)),
+    "z up": np.array(((1.0, 0, 0), (0, 0, 1), (0, -1, 0))),
+    "x down": np.array(((0.0, 1, 0), (-1, 0, 0), (0, 0, 1))),
+}
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_what_is_up_in_the_world_is_up_in_the_file(tmp_path: Path, name: str) -> None:
+    world = np.eye(4)
+    world[:3, :3] = WORLDS[name]
+    pose = world @ exported.pose(0.3)
+    path = write(
+        tmp_path / "a.glb", exported.stored(poses=(pose,)), exported.result(exported.stored()), FormatSettings()
+    )
+    read = trimesh.load(path)
+    points = np.asarray(read.geometry["points"].vertices)
+    turn = np.array(read.metadata["to_gltf"]).reshape(3, 3)
+    assert np.linalg.det(turn) == pytest.approx(1)
+    known = (pose @ [*exported.known_point(), 1])[:3]
+    assert nearest_m(points, turn @ known) < 1e-3
+    # The wall's upper rows are higher, to the size of their pixels.
+    rows = points[np.isclose(points @ (turn @ pose[:3, 2]), (turn @ pose[:3, 2]) @ (turn @ pose[:3, 3]) + 3, atol=1e-3)]
+    assert np.ptp(rows[:, 1]) == pytest.approx(89 / 131 * 3, abs=1e-3)
+    assert points[: exported.WIDTH, 1].min() > points[-exported.WIDTH :, 1].max(), "the first row is the highest"
