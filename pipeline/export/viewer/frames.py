@@ -69,14 +69,27 @@ def shown_frames(stored: StoredScene) -> list[ShownFrame]:
 
 def relief(depth: DepthMap) -> np.ndarray:
     """A made-up z between 1 and 2 that grows with affine depth, or falls with affine disparity; float64 (H, W)."""
-    values = depth.values.astype(np.float64)
-    known = values[depth.valid]
-    low, high = np.percentile(known, (1, 99)) if known.size else (0.0, 1.0)
+    z = relief_z(depth.values, depth.kind, relief_range(depth))
+    return np.where(depth.valid, z, 1.5)
+
+
+def relief_range(depth: DepthMap) -> tuple[float, float]:
+    """The values between which a relief has its height: the 1st and the 99th percentile."""
+    known = depth.values[depth.valid]
+    low, high = np.percentile(known.astype(np.float64), (1, 99)) if known.size else (0.0, 1.0)
+    return float(low), float(high)
+
+
+def relief_z(values: np.ndarray, kind: DepthKind, between: tuple[float, float]) -> np.ndarray:
+    """The z of a relief for values of affine depth or disparity, float64 of their shape, from 1 to 2."""
+    low, high = between
     with np.errstate(invalid="ignore", over="ignore"):
-        share = np.clip((values - low) / (high - low), 0, 1) if high > low else np.full(values.shape, 0.5)
-    share = np.where(depth.valid, share, 0.5)
-    nearness: np.ndarray = share if depth.kind.larger_is_nearer else 1 - share
-    return 2 / (1 + nearness)
+        share = (
+            (np.asarray(values, dtype=np.float64) - low) / (high - low) if high > low else np.full(values.shape, 0.5)
+        )
+    share = np.clip(share, 0, 1)
+    z: np.ndarray = 2 / (1 + (share if kind.larger_is_nearer else 1 - share))
+    return z
 
 
 def frame_entry(stored: StoredScene, result: Result, shown: ShownFrame, most_points: int) -> dict[str, Any]:
