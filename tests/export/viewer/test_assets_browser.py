@@ -64,6 +64,19 @@ def test_a_drag_turns_and_a_wheel_zooms_without_a_pick(opened: Opened) -> None:
     assert opened.ask("events.length") == 0
 
 
+def test_the_wheel_scrolls_a_long_page_until_the_view_is_chosen(opened: Opened) -> None:
+    opened.ask("document.body.appendChild(document.createElement('div')).style.height = '2000px'")
+    x, y = opened.centre()
+    before = opened.ask("viewer.view.distance")
+    opened.page.mouse.move(x, y)
+    opened.page.mouse.wheel(0, 100)
+    opened.page.wait_for_function("window.scrollY > 0")
+    assert opened.ask("viewer.view.distance") == before
+    opened.page.locator(".tv-canvas").focus()
+    opened.page.mouse.wheel(0, 100)
+    opened.page.wait_for_function("before => viewer.view.distance > before", arg=before)
+
+
 def test_what_is_dragged_follows_the_pointer(opened: Opened) -> None:
     """A point before the target moves with the drag, as on a ball that one turns."""
     opened.ask("viewer.setPreset('camera')")
