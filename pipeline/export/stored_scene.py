@@ -181,7 +181,7 @@ def _frame(entry: dict[str, Any], archive: zipfile.ZipFile) -> tuple[Frame, Dept
         camera,
         entry["timestamp_s"],
         None if entry["pose"] is None else np.array(entry["pose"], dtype=np.float64),
-        name=entry["name"],
+        name=str(entry["name"]),
     )
     return frame, None if "depth" not in entry else _depth(entry["depth"], camera, archive)
 
@@ -224,9 +224,10 @@ def _decoded(data: bytes, mode: int) -> np.ndarray:
     from PIL import Image
 
     # Pillow reads the header alone, so a bomb is refused before it is unpacked.
-    with Image.open(io.BytesIO(data)) as header:
-        if header.width * header.height > _MOST_BYTES:
-            raise ValueError(f"an image of {header.width} x {header.height} px")
+    try:
+        Image.open(io.BytesIO(data)).close()
+    except Image.DecompressionBombError as error:
+        raise ValueError(str(error)) from None
     image = cv2.imdecode(np.frombuffer(data, np.uint8), mode)
     if image is None:
         raise ValueError("an image cannot be decoded")
