@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from pipeline.export.palette import region_names
-from pipeline.export.ply import ColouredPoints, coloured_points
+from pipeline.export.points import ColouredPoints, coloured_points
 from pipeline.export.stored_scene import StoredScene
 from pipeline.records import DepthMap, Frame, Result
 from pipeline.records.error_budget import DepthErrors
@@ -74,17 +74,12 @@ class ResultScene:
 
         Returns:
             ``positions`` float64 (N, 3), ``colours`` uint8 (N, 3) of the photo, ``regions`` int32 (N,): index in the
-            result's regions, the smallest of several, -1 for none.
+            result's regions, the smallest of several, -1 for none; ``frames`` and ``pixels`` that show them.
 
         Raises:
             DepthError: If the depth has no shape or no valid pixel.
         """
-        most = _ALL_POINTS if max_points is None else max_points
-        owned = coloured_points(self.stored.scene, self.result, most)
-        plain = coloured_points(self.stored.scene, replace(self.result, regions=()), most)
-        if owned is None or plain is None:
-            raise DepthError(self._why_no_points())
-        return replace(owned, colours=plain.colours)
+        return self._points(max_points, of_regions=False)
 
     def region_points(self, name: str) -> np.ndarray:
         """The points that belong to a region.
@@ -123,11 +118,14 @@ class ResultScene:
         """
         from pipeline.export.open3d_scene import point_cloud
 
-        points = self.points(max_points)
-        if colour == "region":
-            coloured = coloured_points(self.stored.scene, self.result, max_points or _ALL_POINTS)
-            points = points if coloured is None else coloured
-        return point_cloud(points)
+        return point_cloud(self._points(max_points, of_regions=colour == "region"))
+
+    def _points(self, max_points: int | None, *, of_regions: bool) -> ColouredPoints:
+        most = _ALL_POINTS if max_points is None else max_points
+        found = coloured_points(self.stored.scene, self.result, most, of_regions=of_regions)
+        if found is None:
+            raise DepthError(self._why_no_points())
+        return found
 
     def _why_no_points(self) -> str:
         scene = self.stored.scene

@@ -15,6 +15,7 @@ import numpy as np
 from pipeline.export.drawing import draw_text, line_height, readable_on, rounded_rectangle, text_width
 from pipeline.export.palette import Colour
 from pipeline.geometry.backprojection import project
+from pipeline.geometry.regions import boxes_overlap
 from pipeline.records import Camera
 
 BACKGROUND: Colour = (32, 36, 42)
@@ -25,12 +26,15 @@ _ROOM = 1.08
 _NEAR_SHARE = 0.01
 # Points beyond these percentiles do not count for the distance of a view.
 _TRIM_PERCENT = (1, 99)
-# Share of a picture that its points should fill, and the largest of their squares [px].
-_FILLED, _MOST_SIDE_PX = 0.9, 16
+# Growth of points, because surfaces are seldom seen straight on, and the largest of their squares [px].
+_GROWTH, _MOST_SIDE_PX = 1.6, 12
 # Opacity of lines behind points, and by which factor they may lie behind and still count as seen.
 _HIDDEN, _SLACK = 0.35, 1.01
 _MOST_LINE_STEPS = 20_000
 _TEXT_PX = 16
+
+_Box = tuple[int, int, int, int]
+"""Left, top, right and bottom [px]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,38 +74,40 @@ class View:
         return own
 
 
-# Axes of a view as columns in the axes of the first camera: the picture's right, its down, and into it.
-_FROM_ABOVE = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
-_FROM_THE_SIDE = np.array([[0.0, 0, -1], [0, 1, 0], [1, 0, 0]])
-
-
-def three_views(positions: np.ndarray, camera: Camera, pose: np.ndarray, longest_px: int) -> dict[str, View]:
-    """The view of the camera itself, the one from above, and the one from its right side.
+def three_views(points: np.ndarray, camera: Camera, up: np.ndarray, longest_px: int) -> dict[str, View]:
+    """The view of the camera, the one from above, and the one from its right side.
 
     From above, the camera is at the bottom and looks up; from the side, it is at the left and looks to the right.
 
     Args:
-        positions: float (N, 3) of the world; all are in the pictures, but for outliers, and so is the camera.
+        points: float (N, 3) in the camera frame; all are in the pictures, but for outliers, and so is the camera.
         camera: Intrinsics of the photo.
-        pose: Its pose, camera-to-world, float64 (4, 4).
+        up: Direction against gravity in the camera frame, float (3,).
         longest_px: Longest side of the pictures [px].
 
     Returns:
-        ``camera``, ``top`` and ``side``.
+        ``camera``, ``top`` and ``side``, with poses in the camera frame.
     """
     scale = longest_px / max(camera.width, camera.height)
     width, height = (max(1, round(side * scale)) for side in (camera.width, camera.height))
-    views = {"camera": View(camera.resized(width, height), pose)}
-    own = View(camera, pose).own(positions)
-    if len(own):
-        low, high = np.percentile(own, _TRIM_PERCENT, axis=0)
-        own = own[((own >= low) & (own <= high)).all(axis=1)]
-    own = np.concatenate((own, np.zeros((1, 3))))
+    views = {"camera": View(camera.resized(width, height), np.eye(4))}
+    if len(points):
+        low, high = np.percentile(points, _TRIM_PERCENT, axis=0)
+        points = points[((points >= low) & (points <= high)).all(axis=1)]
+    points = np.concatenate((points, np.zeros((1, 3))))
     other = Camera.from_fov(longest_px, max(1, round(longest_px * 3 / 4)), _FOV_DEG)
-    for name, axes in (("top", _FROM_ABOVE), ("side", _FROM_THE_SIDE)):
-        local = np.eye(4)
-        local[:3, :3], local[:3, 3] = axes, _place(own, other, axes)
-        views[name] = View(other, pose @ local)
+    up = up / np.linalg.norm(up)
+    # Along the photo's rows, because a camera may look straight down; along its columns where it lies on its side.
+    along = np.eye(3)[0 if abs(up[0]) < 0.9 else 1]
+    right = along - (along @ up) * up
+    right /= np.linalg.norm(right)
+    forward = np.cross(up, right)
+    # The picture's right, its down, and into it.
+    for name, axes in (("top", (right, -forward, -up)), ("side", (forward, -up, -right))):
+        pose = np.eye(4)
+        pose[:3, :3] = np.stack(axes, axis=1)
+        pose[:3, 3] = _place(points, other, pose[:3, :3])
+        views[name] = View(other, pose)
     return views
 
 
@@ -118,36 +124,40 @@ def _place(points: np.ndarray, camera: Camera, axes: np.ndarray) -> np.ndarray:
 
 
 def draw_view(
-    positions: np.ndarray, colours: np.ndarray, lines: Sequence[Line], view: View, note: str = ""
+    points: np.ndarray, colours: np.ndarray, sizes: np.ndarray, lines: Sequence[Line], view: View, note: str = ""
 ) -> np.ndarray:
     """The picture of points and lines; parts of lines behind points are faint.
 
     Args:
-        positions: float (N, 3) of the world.
+        points: float (N, 3).
         colours: uint8 (N, 3), RGB.
-        lines: Lines of the world.
+        sizes: float (N,), distance from each point to the next, in the unit of the points.
+        lines: Lines among the points.
         view: From where.
         note: Text in the lower left corner.
 
     Returns:
         uint8 RGB (H, W, 3).
     """
-    own = view.own(positions)
+    own = view.own(points)
     ahead = own[:, 2] > 0
     near = _NEAR_SHARE * float(np.median(own[ahead, 2])) if ahead.any() else 1e-6
-    side_px = _side_px(len(own), view.camera)
-    image, nearest = splat(own, colours, view.camera, side_px, near)
-    labels = [_draw_line(image, nearest, line, view, near) for line in lines]
-    for line, middle in zip(lines, labels, strict=True):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        wanted = np.where(own[:, 2] > near, _GROWTH * view.camera.fx * sizes / own[:, 2], 1)
+    sides_px = np.clip(np.ceil(wanted), 1, _MOST_SIDE_PX).astype(np.int64)
+    image, nearest = splat(own, colours, view.camera, sides_px, near)
+    middles = [_draw_line(image, nearest, line, view, near) for line in lines]
+    taken: list[_Box] = []
+    for line, middle in zip(lines, middles, strict=True):
         if line.label and middle is not None:
-            _draw_label(image, line.label, line.colour, *middle)
+            taken.append(_draw_label(image, line.label, line.colour, *middle, taken))
     if note:
-        _draw_label(image, note, BACKGROUND, 0, view.camera.height)
+        _draw_label(image, note, BACKGROUND, 0, view.camera.height, [])
     return image
 
 
 def splat(
-    points: np.ndarray, colours: np.ndarray, camera: Camera, side_px: int = 1, near: float = 0.0
+    points: np.ndarray, colours: np.ndarray, camera: Camera, sides_px: np.ndarray | int = 1, near: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw each point as a square around its pixel; the nearest one is seen.
 
@@ -155,7 +165,7 @@ def splat(
         points: float (N, 3) in the camera frame.
         colours: uint8 (N, 3), RGB.
         camera: Intrinsics [px].
-        side_px: Side of the squares [px].
+        sides_px: Side of each square, or of all, int (N,) [px].
         near: Points at this z or nearer are left out.
 
     Returns:
@@ -175,23 +185,22 @@ def splat(
     shown = (points[:, 2] > near) & (np.abs(pixels - (width / 2, height / 2)) < 2 * max(width, height)).all(axis=1)
     columns, rows = np.rint(pixels[shown]).astype(np.int64).T
     z, colours = points[shown, 2], colours[shown]
-    offsets = range(-((side_px - 1) // 2), side_px // 2 + 1)
+    sides = np.broadcast_to(sides_px, len(points))[shown]
+    # How far the squares reach to the left and up, and to the right and down.
+    before, after = (sides - 1) // 2, sides // 2
+    reach = range(-int(before.max(initial=0)), int(after.max(initial=0)) + 1)
     squares = []
-    for down in offsets:
-        for right in offsets:
+    for down in reach:
+        for right in reach:
             u, v = columns + right, rows + down
-            inside = np.flatnonzero((u >= 0) & (u < width) & (v >= 0) & (v < height))
+            covers = (min(down, right) >= -before) & (max(down, right) <= after)
+            inside = np.flatnonzero(covers & (u >= 0) & (u < width) & (v >= 0) & (v < height))
             squares.append((inside, v[inside] * width + u[inside]))
             np.minimum.at(nearest, squares[-1][1], z[inside])
     for inside, places in squares:
         seen = z[inside] <= nearest[places]
         image[places[seen]] = colours[inside[seen]]
     return image.reshape(height, width, 3), nearest.reshape(height, width)
-
-
-def _side_px(count: int, camera: Camera) -> int:
-    """Side of the squares that let so many points fill the picture [px]."""
-    return max(1, min(_MOST_SIDE_PX, math.ceil(math.sqrt(_FILLED * camera.width * camera.height / max(1, count)))))
 
 
 def _draw_line(
@@ -257,10 +266,14 @@ def _z_along(track: np.ndarray, pixels: np.ndarray, z: np.ndarray) -> np.ndarray
     return along
 
 
-def _draw_label(image: np.ndarray, label: str, colour: Colour, u: float, v: float) -> None:
-    """Draw a text within the picture, near the pixel (u, v)."""
+def _draw_label(image: np.ndarray, label: str, colour: Colour, u: float, v: float, taken: Sequence[_Box]) -> _Box:
+    """Draw a text within the picture, near the pixel (u, v) and where it covers no other; return its box."""
     height, width = line_height(_TEXT_PX) + 4, text_width(label, _TEXT_PX) + 12
     x = round(max(0.0, min(u - width / 2, image.shape[1] - width)))
-    y = round(max(0.0, min(v - height - 4, image.shape[0] - height)))
-    rounded_rectangle(image, x, y, width, height, 4, colour)
-    draw_text(image, label, x + 6, y + 2, _TEXT_PX, readable_on(colour))
+    lowest = max(0, image.shape[0] - height)
+    wishes = [v - height - 4 + step * (height + 2) for step in (0, 1, -1, 2, -2, 3, -3, 4, -4)]
+    boxes = [(x, y, x + width, y + height) for y in (round(max(0.0, min(wish, lowest))) for wish in wishes)]
+    box = min(boxes, key=lambda box: sum(boxes_overlap(box, other) for other in taken))
+    rounded_rectangle(image, x, box[1], width, height, 4, colour)
+    draw_text(image, label, x + 6, box[1] + 2, _TEXT_PX, readable_on(colour))
+    return box
