@@ -189,9 +189,10 @@ def _write_pictures(request: ViewRequest, console: Console) -> None:
 def _view_open3d(request: ViewRequest, console: Console) -> None:
     from pipeline.export.open3d_scene import show
 
+    result = request.results[0]
+    stored = result.scene.stored
     if has_display():
-        result = request.results[0]
-        shapes = scene_shapes(result.scene.stored, result, _WINDOW_POINTS)
+        shapes = scene_shapes(stored, result, _WINDOW_POINTS)
         _say_which(request, console)
         if shapes.note:
             console.print(shapes.note, markup=False)

@@ -32,7 +32,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _MOST_VERDICTS = 24
 _WIDEST_PX, _JPEG_QUALITY = 900, 80
 # Height of the frame [px]: title and pictures, a verdict, and the most; what is higher scrolls.
-_BASE_PX, _VERDICT_PX, _MOST_PX = 520, 58, 860
+_BASE_PX, _VERDICT_PX, _MOST_PX = 590, 58, 900
 _STROKES = {
     Status.SUPPORTED: "M4.4 8.4 7 11 11.8 5.4",
     Status.REFUTED: "M5.2 5.2 10.8 10.8M5.2 10.8 10.8 5.2",

@@ -35,11 +35,10 @@ class ResultScene:
         result: The result, whose regions own the points.
 
     Example:
-        >>> from pipeline.records import Camera
-        >>> from pipeline.records import Region, Scene
+        >>> from pipeline.records import Camera, Region, Scene
         >>> camera = Camera(10, 10, 1, 0, width=2, height=1)
         >>> frame = Frame(np.array([[[250, 0, 0], [0, 0, 250]]], np.uint8), camera)
-        >>> depth = DepthMap.from_values(np.full((1, 2), 5.0), "metric")
+        >>> depth = DepthMap.from_values(np.full((1, 2), 5.0), "metric", "sensor")
         >>> result = Result("item", None, (), None, regions=(Region("cup", (1, 0, 2, 1)),))
         >>> scene = ResultScene(StoredScene(Scene("item", (frame,), depth=(depth,))), result)
         >>> scene.region_points("cup").tolist()

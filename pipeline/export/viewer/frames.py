@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.export.ply import _without_outliers as without_outliers
-from pipeline.export.ply import region_map
+from pipeline.export.points import region_map, without_outliers
 from pipeline.export.stored_scene import StoredScene
 from pipeline.export.viewer.points import FramePoints, Quantisation, edge_errors, evenly, packed
 from pipeline.geometry.planes import estimate_up
