@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TypeVar
 
 from pipeline.export.jsonl import RESULTS_NAME
 from pipeline.export.line_file import read_records
 from pipeline.records import Result
 from pipeline.records.errors import InputError
+
+AnyResult = TypeVar("AnyResult", bound=Result)
 
 
 def run_folder(path: Path | str) -> Path:
@@ -55,7 +59,7 @@ def results_of(folder: Path) -> list[Result]:
     return results
 
 
-def results_of_item(results: list[Result], item_id: str) -> list[Result]:
+def results_of_item(results: Sequence[AnyResult], item_id: str) -> list[AnyResult]:
     """The results of one item.
 
     Raises:

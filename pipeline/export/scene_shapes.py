@@ -90,14 +90,16 @@ def scene_shapes(stored: StoredScene, result: Result, most_points: int) -> Scene
         kept = np.zeros(frame.valid.size, dtype=bool)
         kept[evenly(frame.valid, round(share * int(frame.valid.sum())))] = True
         mask = kept.reshape(frame.valid.shape)
-        points = moved(back_project(frame.z, photo.camera, mask), poses[frame.index])
-        sizes = frame.z[mask] / (photo.camera.fx * math.sqrt(share))
-        parts.append((points, photo.rgb[mask], sizes))
+        placed = moved(back_project(frame.z, photo.camera, mask), poses[frame.index])
+        parts.append((placed, photo.rgb[mask], frame.z[mask] / (photo.camera.fx * math.sqrt(share))))
         size = _CAMERA_SHARE * float(np.median(frame.z[frame.valid]))
         cameras += _camera_lines(photo.camera, poses[frame.index], size)
     first = shown[0].index
+    points, colours, sizes = (np.concatenate(column) for column in zip(*parts, strict=True))
     return SceneShapes(
-        *(np.concatenate(column) for column in zip(*parts, strict=True)),
+        points,
+        colours,
+        sizes,
         lines=(*_box_lines(data, poses), *_measured_lines(data, poses)),
         cameras=tuple(cameras),
         camera=stored.scene.frames[first].camera,
@@ -160,10 +162,11 @@ def _box_lines(data: dict[str, Any], poses: dict[int, np.ndarray]) -> list[Line]
 
 def _measured_lines(data: dict[str, Any], poses: dict[int, np.ndarray]) -> list[Line]:
     """The lines that verdicts measured, in the colours of their statuses."""
-    return [
-        Line(*moved(np.array((line["from"], line["to"])), poses[line["frame"]]), colour, line["text"], width_px=3)
-        for claim in data["claims"]
-        for colour in [STATUS_COLOURS[Status(claim["status"])]]
-        for line in claim["lines"]
-        if line["frame"] in poses
-    ]
+    lines = []
+    for claim in data["claims"]:
+        colour = STATUS_COLOURS[Status(claim["status"])]
+        for line in claim["lines"]:
+            if line["frame"] in poses:
+                start, end = moved(np.array((line["from"], line["to"])), poses[line["frame"]])
+                lines.append(Line(start, end, colour, line["text"], width_px=3))
+    return lines
