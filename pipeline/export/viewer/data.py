@@ -53,9 +53,8 @@ def view_data(stored: StoredScene, result: Result, most_points: int = 60_000) ->
     """
     scene = stored.scene
     shown = shown_frames(stored)
-    total = sum(int(frame.valid.sum()) for frame in shown)
-    share = min(1.0, most_points / total) if total else 0.0
-    frames = [frame_entry(stored, result, frame, round(share * int(frame.valid.sum()))) for frame in shown]
+    counts = _shares([int(frame.valid.sum()) for frame in shown], most_points)
+    frames = [frame_entry(stored, result, frame, count) for frame, count in zip(shown, counts, strict=True)]
     by_index = {frame.index: frame for frame in shown}
     ups = {
         frame.index: frame.pose[:3, :3].T @ np.array(entry["up"]) for frame, entry in zip(shown, frames, strict=True)
@@ -71,6 +70,18 @@ def view_data(stored: StoredScene, result: Result, most_points: int = 60_000) ->
         "regions": region_entries(scene, result, by_index, ups),
         "claims": claim_entries(scene, result, by_index),
     }
+
+
+def _shares(counts: list[int], most: int) -> list[int]:
+    """Shares of the counts, whole numbers that add up to at most ``most``.
+
+    >>> _shares([2, 2, 2], 4), _shares([1], 4)
+    ([1, 1, 2], [1])
+    """
+    if sum(counts) <= most:
+        return counts
+    ends = [sum(counts[: index + 1]) * most // sum(counts) for index in range(len(counts))]
+    return [end - start for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def _views(frames: list[dict[str, Any]], result: Result) -> list[dict[str, Any]]:

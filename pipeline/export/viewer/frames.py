@@ -1,7 +1,7 @@
 """Frames of the viewer: their points, cameras and places in space.
 
 Frames with a pose and metric depth share one space, in which the first of them stands at the origin. Any other frame
-has a space of its own, that of its camera. Affine depth has no shape; its frames become reliefs, whose z between 1 and 2
+has a space of its own, that of its camera. Affine depth has no shape; its frames become reliefs, whose z from 1 to 2
 grows with the order of depth and means nothing else.
 """
 

@@ -2,7 +2,13 @@
 
 const LEAST_POLE_ANGLE = 0.03;
 
-// Extent of points in the axes right, up and forward of the first frame of a view, without their outermost 2 %.
+// Extents of what surrounds regions that are worth looking at, as multiples of theirs, and as shares of all.
+const AROUND_REGIONS = 1.8;
+const LEAST_OF_ALL = 0.35;
+const FEWEST_OF_REGIONS = 50;
+
+// Extent of points in the axes right, up and forward of the first frame of a view, without their outermost 2 %; that of
+// the regions' points where there are enough.
 function surroundingsOf(parts, unit) {
   const frame = parts[0].frame;
   const up = new THREE.Vector3(...frame.up).normalize();
@@ -13,13 +19,16 @@ function surroundingsOf(parts, unit) {
   const right = new THREE.Vector3().crossVectors(forward, up).normalize();
   const axes = [right, up, forward];
   const places = axes.map(() => []);
+  const own = axes.map(() => []);
   const depths = [];
   for (const { points } of parts) {
     const step = Math.max(1, Math.floor((points.count * parts.length) / 8000));
     for (let i = 0; i < points.count; i += step) {
       axes.forEach((axis, k) => {
         const at = points.positions.subarray(3 * i, 3 * i + 3);
-        places[k].push((axis.x * at[0] + axis.y * at[1] + axis.z * at[2]) / unit);
+        const place = (axis.x * at[0] + axis.y * at[1] + axis.z * at[2]) / unit;
+        places[k].push(place);
+        if (points.regions[i] >= 0) own[k].push(place);
       });
     }
   }
@@ -27,8 +36,10 @@ function surroundingsOf(parts, unit) {
   const centre = new THREE.Vector3();
   const halves = places.map((values, k) => {
     const [low, high] = percentiles(values, [0.02, 0.98]);
-    centre.addScaledVector(axes[k], (low + high) / 2);
-    return Math.max((high - low) / 2, 1e-6);
+    const [first, last] = own[k].length < FEWEST_OF_REGIONS ? [low, high] : percentiles(own[k], [0.02, 0.98]);
+    centre.addScaledVector(axes[k], (first + last) / 2);
+    const half = Math.min((high - low) / 2, Math.max((AROUND_REGIONS * (last - first)) / 2, (LEAST_OF_ALL * (high - low)) / 2));
+    return Math.max(half, 1e-6);
   });
   return { right, up, forward, centre, halves, depth: percentiles(depths, [0.5])[0], radius: Math.hypot(...halves) };
 }

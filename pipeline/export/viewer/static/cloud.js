@@ -74,15 +74,16 @@ function pointAt(view, parts, x, y, pointSize) {
       if (beside > SEARCH_PX) continue;
       const above = Math.abs(middleY - (focal * (matrix[1] * px + matrix[5] * py + matrix[9] * pz + matrix[13])) / depth - y);
       if (above > SEARCH_PX) continue;
-      found.push({ part, i, depth, away: Math.hypot(beside, above), cover: Math.max(beside, above) });
+      const away = Math.hypot(beside, above);
+      if (away <= SEARCH_PX) found.push({ part, i, depth, away, cover: Math.max(beside, above) });
     }
   }
-  for (const isNear of [(item) => item.away <= EXACT_PX, (item) => item.cover <= reach, () => true]) {
+  const nearest = (items) => items.reduce((best, item) => (item.away < best.away ? item : best));
+  for (const isNear of [(item) => item.away <= EXACT_PX, (item) => item.cover <= reach]) {
     const near = found.filter(isNear);
     if (!near.length) continue;
-    const front = Math.min(...near.map((item) => item.depth));
-    const surface = near.filter((item) => item.depth <= front * (1 + SAME_SURFACE));
-    return surface.reduce((best, item) => (item.away < best.away ? item : best));
+    const front = near.reduce((least, item) => Math.min(least, item.depth), Infinity);
+    return nearest(near.filter((item) => item.depth <= front * (1 + SAME_SURFACE)));
   }
-  return null;
+  return found.length ? nearest(found) : null;
 }

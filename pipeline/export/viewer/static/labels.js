@@ -1,7 +1,7 @@
 // Names of boxes and numbers of lines as HTML over the picture, moved so that they do not cover each other.
 
 const LABEL_GAP_PX = 3;
-const LABEL_TRIES = 6;
+const LABEL_TRIES = 3;
 const MOST_LABELS = 60;
 
 class Labels {
@@ -68,12 +68,15 @@ class Labels {
 // The labels of the items, the most important first.
 function wantedLabels(items, shown, selection) {
   const wanted = [];
+  const named = new Set();
   items.forEach((item, key) => {
     if (!item.label || !item.at) return;
     const isChosen = selection && selection.claim === item.claim;
     if (item.kind === "line" && (isChosen || (!selection && !item.dashed)))
       wanted.push({ key, text: item.label, name: "line", at: item.at, item, rank: 0 });
-    if (item.kind === "box" && shown.labels && (!selection || selection.regions.has(item.region)))
+    // The same thing in several frames is named once.
+    const isNamed = item.kind === "box" && shown.labels && (!selection || selection.regions.has(item.region));
+    if (isNamed && !named.has(item.label) && named.add(item.label))
       wanted.push({ key, text: item.label, name: "region", at: item.at, item, rank: 1, colour: item.colour });
   });
   return wanted.sort((one, other) => one.rank - other.rank);

@@ -133,6 +133,8 @@ function drawOverlay(pen, items, shown, selection, theme) {
     if (item.kind === "camera" && shown.cameras) pen.stroke(item.segments, theme.muted, null, 1, false);
     if (item.kind === "box" && shown.boxes) {
       const isBright = !selection || selection.regions.has(item.region);
+      // What a model gave is compared with what is measured only where it is asked for.
+      if (item.dashed && !(selection && isBright)) continue;
       const halo = isBright ? theme.halo : null;
       pen.stroke(item.segments, css(item.colour, isBright ? 1 : 0.25), halo, isBright ? 1.75 : 1, item.dashed);
     }

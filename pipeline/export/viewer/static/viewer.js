@@ -128,7 +128,9 @@ class Viewer {
   fittingSize() {
     const { frame } = this.parts[0];
     const spacing = Math.sqrt(Math.max(1, frame.total) / Math.max(1, frame.count));
-    return Math.min(Math.max((1.15 * spacing * this.view.focal) / frame.camera[0], 1.5), 10);
+    // A grid without gaps needs no more than its pixels; chosen points leave gaps between them.
+    const covers = spacing > 1 ? Math.max(1.9, 1.6 * spacing) : 1.15;
+    return Math.min(Math.max((covers * this.view.focal) / frame.camera[0], 1.5), 10);
   }
 
   paint() {
@@ -175,8 +177,8 @@ class Viewer {
     const claim = what && what.claim !== undefined && what.claim !== null ? claims[what.claim] : null;
     const region = what && what.region !== undefined && what.region !== null ? regions[what.region] : null;
     this.selection = null;
-    if (claim) this.selection = { claim: what.claim, region: null, regions: new Set(claim.regions) };
-    else if (region) this.selection = { claim: null, region: what.region, regions: new Set([what.region]) };
+    if (claim) this.selection = { claim: what.claim, region: null, regions: this.namesakes(claim.regions) };
+    else if (region) this.selection = { claim: null, region: what.region, regions: this.namesakes([what.region]) };
     if (!this.parts.length) return;
     const named = claim ? [...claim.lines, ...claim.contours].map((item) => item.frame) : region ? [region.frame] : [];
     const shown = new Set(this.parts.map((part) => part.frame.index));
@@ -186,6 +188,13 @@ class Viewer {
       if (index >= 0) this.setView(index);
     }
     this.paint();
+  }
+
+  // The regions, and those of the same names in other frames.
+  namesakes(indices) {
+    const { regions } = this.data;
+    const names = new Set(indices.filter((index) => regions[index]).map((index) => regions[index].name));
+    return new Set(regions.map((region, index) => index).filter((index) => names.has(regions[index].name)));
   }
 
   on(name, action) {
@@ -282,7 +291,11 @@ class Viewer {
     if (!this.parts.length) return null;
     const found = pointAt(this.view, this.parts, x, y, this.pointSize);
     if (!found) return null;
-    const { part, i } = found;
+    return this.pointOf(found.part, found.i);
+  }
+
+  // What is known of point i of a frame in view.
+  pointOf(part, i) {
     const { points, frame } = part;
     const region = points.regions[i];
     return {
