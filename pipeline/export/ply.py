@@ -16,12 +16,14 @@ from pipeline.export.points import coloured_points
 from pipeline.export.stored_scene import StoredScene
 from pipeline.records import Result, Scene
 
+_PLACES = dict.fromkeys(("x", "y", "z"), ("float", "<f4"))
+# Far from the origin, as in map coordinates, float32 numbers would lose millimetres.
+_FAR_PLACES = dict.fromkeys(("x", "y", "z"), ("double", "<f8"))
 _PROPERTIES = {
-    **dict.fromkeys(("x", "y", "z"), ("float", "<f4")),
     **dict.fromkeys(("red", "green", "blue"), ("uchar", "u1")),
     "region": ("int", "<i4"),
 }
-"""Type of each property, in PLY and in NumPy."""
+"""Type of each further property, in PLY and in NumPy."""
 
 
 def write(path: Path, stored: StoredScene, result: Result, settings: FormatSettings) -> Path | None:
@@ -47,9 +49,10 @@ def write_ply(path: Path, scene: Scene, result: Result, max_points: int = 200_00
     cloud = coloured_points(scene, result, max_points)
     if cloud is None:
         return None
-    vertex = np.dtype([(name, dtype) for name, (_, dtype) in _PROPERTIES.items()])
+    properties_of = (_FAR_PLACES if cloud.origin.any() else _PLACES) | _PROPERTIES
+    vertex = np.dtype([(name, dtype) for name, (_, dtype) in properties_of.items()])
     vertices = np.rec.fromarrays([*cloud.positions.T, *cloud.colours.T, cloud.regions], dtype=vertex)
-    properties = "".join(f"property {kind} {name}\n" for name, (kind, _) in _PROPERTIES.items())
+    properties = "".join(f"property {kind} {name}\n" for name, (kind, _) in properties_of.items())
     head = f"ply\nformat binary_little_endian 1.0\nelement vertex {len(vertices)}\n{properties}end_header\n"
     with replacing(path) as temporary:
         temporary.write_bytes(head.encode("ascii") + vertices.tobytes())

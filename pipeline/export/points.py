@@ -20,6 +20,8 @@ from pipeline.records import DepthKind, DepthMap, Origin, Region, Result, Scene
 
 _FARTHEST = 2.0
 """Points beyond this multiple of the 98th percentile of a scene's depth are dropped as sensor errors."""
+# Float32 numbers below it are exact to a tenth of a millimetre where the unit is metres.
+_FAR_AWAY = 1000.0
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +51,15 @@ class ColouredPoints:
     def __len__(self) -> int:
         """Number of points."""
         return len(self.positions)
+
+    @property
+    def origin(self) -> np.ndarray:
+        """What to subtract from positions before they become float32 numbers, float64 (3,), whole numbers.
+
+        It is 0 unless the scene is so far from the origin, as in map coordinates, that millimetres would be lost.
+        """
+        middle = np.round(np.median(self.positions, axis=0))
+        return middle if np.abs(middle).max() > _FAR_AWAY else np.zeros(3)
 
 
 def coloured_points(
@@ -98,11 +109,12 @@ def coloured_points(
         fits = (np.abs(positions) <= np.finfo(np.float32).max).all(axis=1)
         numbers = np.full(len(positions), index, dtype=np.int32)
         parts.append((positions[fits], colours[fits], owners[fits], numbers[fits], pixels[fits]))
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    if not len(columns[0]):
+    positions, colours, owners, numbers, pixels = (np.concatenate(column) for column in zip(*parts, strict=True))
+    if not len(positions):
         logger.info("No points of item %s: its depth exceeds the range of the file.", scene.id)
         return None
-    return ColouredPoints(*columns, is_world=all(is_posed(scene, index) for index in chosen), total=count)
+    is_world = all(is_posed(scene, index) for index in chosen)
+    return ColouredPoints(positions, colours, owners, numbers, pixels, is_world, count)
 
 
 def placed(scene: Scene, frame: int, points: np.ndarray) -> np.ndarray:
