@@ -45,7 +45,7 @@ class StoredScene:
 
 
 def write_scene(
-    path: Path, scene: Scene, errors: Sequence[DepthErrors] = (), widest_px: int = 2048, lossless: bool = False
+    path: Path, scene: Scene, errors: Sequence[DepthErrors] = (), widest_px: int = 1280, lossless: bool = False
 ) -> Path:
     """Write the frames and the depth of a scene; regions and claims are in its results.
 
@@ -80,7 +80,7 @@ def write_scene(
         if scene.depth:
             entry["depth"], levels = _depth_entry(scene.depth[index], factor)
             entry["depth"]["file"] = f"depth-{index}.png"
-            files[entry["depth"]["file"]] = _encoded(levels, ".png", (cv2.IMWRITE_PNG_COMPRESSION, 3))
+            files[entry["depth"]["file"]] = _encoded(levels, ".png", (cv2.IMWRITE_PNG_COMPRESSION, 1))
             confidence = scene.depth[index].confidence
             if confidence is not None:
                 shares = np.round(np.clip(_reduced(confidence, factor), 0, 1) * 255).astype(np.uint8)
