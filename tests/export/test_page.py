@@ -10,7 +10,7 @@ from html_page import Page
 
 from pipeline.export.jsonl import ResultWriter
 from pipeline.export.overlay import write_image
-from pipeline.export.page import MOST_RESULTS, PAGE_NAME, write_page
+
 from pipeline.records import Answer, Claim, Origin, Region, Result, Status, Verdict
 from pipeline.records.errors import ExportError
 
