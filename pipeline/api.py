@@ -23,6 +23,7 @@ from pipeline.records import Anchor, Camera, Claim, DepthMap, Frame, Region, Sce
 from pipeline.records.errors import ConfigError, InputError
 from pipeline.records.resources import resource_dir
 from pipeline.stages.compose import process_with_scenes
+from pipeline.stages.export import depth_errors
 from pipeline.stages.group import Stages
 from pipeline.stages.timing import StageError
 
@@ -196,13 +197,10 @@ class Pipeline:
             outcomes = list(process_with_scenes(scene, self.stages, None if folder is None else Path(folder), {}))
         except StageError as error:
             raise error.cause from error
-        keeps = options.get("keep_scene", True)
-        return [with_scene(result, self._with_errors(judged) if keeps else None) for result, judged in outcomes]
-
-    def _with_errors(self, scene: Scene) -> StoredScene:
+        if not options.get("keep_scene", True):
+            return [with_scene(result, None) for result, _ in outcomes]
         budget = self.stages.export.budget
-        pairs = zip(scene.frames, scene.depth, strict=False)
-        return StoredScene(scene, tuple(budget.depth_errors(depth, frame.camera.source) for frame, depth in pairs))
+        return [with_scene(result, StoredScene(judged, depth_errors(judged, budget))) for result, judged in outcomes]
 
     def _scene(self, frames: ImageLike | Sequence[ImageLike], options: SceneOptions, rest: dict[str, Any]) -> Scene:
         from pipeline.ingest.build import by_frame

@@ -17,17 +17,19 @@ from rich.console import Console
 
 from pipeline.console.folder_server import FolderServer
 from pipeline.export.formats import ITEM_FORMATS, FormatSettings
+from pipeline.export.report.index import INDEX_NAME, write_index
+from pipeline.export.report.item_page import write_item_page
 from pipeline.export.result_with_scene import ResultWithScene, read_run
 from pipeline.export.run_folder import file_in, newest_run, results_of_item, run_folder
 from pipeline.export.scene_shapes import scene_shapes, write_views
-from pipeline.records.errors import ConfigError, DependencyError, ExportError, InputError, TheodoliteError
+from pipeline.records.errors import ConfigError, DependencyError, ExportError, TheodoliteError
 from pipeline.stages.export import file_name
 
-REPORT = "report/index.html"
 OUTPUTS = "outputs"
 VIEWERS = ("report", "open3d", "rerun")
 _KEYS = ("viewer", "port", "serve")
 _WINDOW_POINTS = 1_000_000
+_PAGE_POINTS = 60_000
 _NO_DISPLAY = "There is no display"
 
 
@@ -151,18 +153,23 @@ def _view_report(request: ViewRequest, console: Console) -> None:
 
 
 def _page(request: ViewRequest, console: Console) -> str:
-    """Path of the page to open, relative to the run."""
-    if file_in(request.folder, REPORT) is None:
-        raise InputError(
-            f"The run {request.folder} has no {REPORT}; make it with python -m pipeline export {request.folder} "
-            "format=report, or look at a scene with viewer=open3d."
-        )
+    """Path of the page to open, relative to the run; what is missing of the report is made."""
+    folder = request.folder
+    has_index = file_in(folder, INDEX_NAME) is not None
     if request.item is None:
-        return REPORT
-    page = request.results[0].artefacts.get("page", "")
-    if not page or file_in(request.folder, page) is None:
-        console.print(f"Item {request.item} has no page of its own; the index opens.", markup=False)
-        return REPORT
+        if not has_index:
+            write_index(folder)
+            console.print("The run has no report; its index was made, without pages of items.", markup=False)
+        return INDEX_NAME
+    result = request.results[0]
+    page = result.artefacts.get("page", "")
+    if not page or file_in(folder, page) is None:
+        stored = result.scene.stored
+        if not has_index:
+            # It removes pages that no result names.
+            write_index(folder)
+        page = write_item_page(folder, stored, result, request.name, _PAGE_POINTS)
+        console.print(f"Item {request.item} has no page in the report; it was made.", markup=False)
     _say_which(request, console)
     return page
 

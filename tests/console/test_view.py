@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -104,8 +105,6 @@ def test_an_item_opens_its_page_and_says_which_question_it_shows(
 ) -> None:
     assert "Shown is the first of 2 questions: One?" in viewed(run, "item")
     assert visited[0][0].endswith("/report/items/one.html") and visited[0][1] == "page of one"
-    assert "Item bare has no page of its own; the index opens." in viewed(run, "bare")
-    assert visited[1][1] == "index"
 
 
 def test_the_newest_run_below_outputs_is_the_default(
@@ -140,16 +139,17 @@ def test_without_a_display_pictures_are_written_and_nothing_is_served(viewed: Ca
 
 
 def test_without_a_display_and_a_scene_there_is_an_error_unless_the_report_is_served(
-    viewed: Callable[..., str], run: Path, mistake: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    viewed: Callable[..., str], run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "export.scenes=true" in viewed_error(run, "bare", "serve=false")
+    (run / "scenes" / "item.zip").unlink()
+    assert "is missing" in viewed_error(run, "serve=false")
 
     def stop(server: FolderServer) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(FolderServer, "serve_forever", stop)
-    output = viewed(run, "bare", "serve=true")
-    assert "export.scenes=true" in output and ADDRESS in output
+    output = viewed(run, "serve=true")
+    assert "is missing" in output and ADDRESS in output
 
 
 def viewed_error(*arguments: object) -> str:
@@ -215,6 +215,7 @@ def test_rerun_gets_a_file_and_listens_to_this_machine_only(
         (["outputs/run", "itam"], "no item 'itam'; did you mean item?"),
         (["outputs/run", "itam", "viewer=open3d"], "no item 'itam'; did you mean item?"),
         (["outputs/run", "bare", "viewer=open3d"], "export.scenes=true"),
+        (["outputs/run", "bare"], "export.scenes=true"),
         (["outputs/run", "viewer=blender"], "no viewer=blender; choose one of report, open3d, rerun"),
         (["outputs/run", "port=70000"], "port must be a number from 0 to 65535"),
         (["outputs/run", "port=-1"], "port must be a number"),
@@ -232,9 +233,17 @@ def test_what_cannot_be_viewed_is_refused_in_one_line(
     assert not (run / "views").exists()
 
 
-def test_a_run_without_a_report_is_told_how_to_make_one(run: Path, mistake: Callable[..., str]) -> None:
-    (run / "report" / "index.html").unlink()
-    assert "format=report" in mistake("view", str(run))
+def test_what_a_run_lacks_of_its_report_is_made(viewed: Callable[..., str], run: Path) -> None:
+    shutil.rmtree(run / "report")
+    output = viewed(run, "item", "serve=false")
+    assert "Item item has no page in the report; it was made." in output
+    (page,) = (run / "report" / "items").glob("item-*.html")
+    assert f"The report is {page}; serve=true serves it." in output
+    assert (run / "report" / "index.html").is_file()
+    assert "One?" in page.read_text(encoding="utf-8")
+    shutil.rmtree(run / "report")
+    assert "its index was made" in viewed(run, "serve=false")
+    assert "One?" in (run / "report" / "data" / "index-000.js").read_text(encoding="utf-8")
 
 
 def test_no_run_below_outputs_is_an_error(mistake: Callable[..., str], tmp_path: Path) -> None:
