@@ -133,6 +133,8 @@ def _view_report(request: ViewRequest, console: Console) -> None:
     serve = request.serve if request.serve is not None else browser is not None or sys.stdin.isatty()
     if browser is None:
         console.print(f"{_NO_DISPLAY}, so no browser opens.", markup=False)
+        if request.item is None:
+            _say_which(request, console)
         try:
             _write_pictures(request, console)
         except TheodoliteError as error:
@@ -186,9 +188,8 @@ def _say_which(request: ViewRequest, console: Console) -> None:
 
 
 def _write_pictures(request: ViewRequest, console: Console) -> None:
-    """Write and name the pictures of the first result's scene."""
+    """Write the pictures of the first result's scene, and print their paths."""
     result = request.results[0]
-    _say_which(request, console)
     for path in write_views(request.folder, request.name, result.scene.stored, result):
         console.print(f"Written: {path}", markup=False)
 
@@ -198,9 +199,9 @@ def _view_open3d(request: ViewRequest, console: Console) -> None:
 
     result = request.results[0]
     stored = result.scene.stored
+    _say_which(request, console)
     if has_display():
         shapes = scene_shapes(stored, result, _WINDOW_POINTS)
-        _say_which(request, console)
         if shapes.note:
             console.print(shapes.note, markup=False)
         if show(shapes, result.item_id):
@@ -217,6 +218,7 @@ def _view_rerun(request: ViewRequest, console: Console) -> None:
     path = request.folder / rrd.folder / f"{request.name}{rrd.suffix}"
     if rrd.write(path, result.scene.stored, result, FormatSettings()) is None:
         raise ExportError(f"The depth of item {result.item_id} carries too little for a .rrd file; use viewer=report.")
+    _say_which(request, console)
     console.print(f"Written: {path}", markup=False)
     program = find_rerun()
     if not has_display():
@@ -225,7 +227,6 @@ def _view_rerun(request: ViewRequest, console: Console) -> None:
     elif program is None:
         raise DependencyError("The program rerun is not installed: pip install 'theodolite[rerun]'.")
     else:
-        _say_which(request, console)
         # Its viewer would listen on all addresses of this machine.
         subprocess.run([program, "--bind", "127.0.0.1", str(path.resolve())], check=False)
 

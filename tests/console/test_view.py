@@ -167,7 +167,10 @@ def test_open3d_shows_the_scene_or_pictures_take_its_place(
     from pipeline.export import open3d_scene
 
     output = viewed(run, "item", "viewer=open3d")
-    assert output.startswith("There is no display, so Open3D can open no window.\n") and output.count("Written: ") == 3
+    assert output.startswith(
+        "Shown is the first of 2 questions: One?\nThere is no display, so Open3D can open no window.\n"
+    )
+    assert output.count("Written: ") == 3 and output.count("Shown") == 1
     shown: list[tuple[int, str]] = []
     monkeypatch.setattr(open3d_scene, "show", lambda shapes, title: not shown.append((len(shapes.points), title)))
     monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
