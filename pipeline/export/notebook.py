@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 
 from pipeline.claims.markup import without_code
-from pipeline.export.html import percent
 from pipeline.export.overlay import draw_overlay
 from pipeline.export.palette import STATUS_COLOURS
+from pipeline.export.report.verdict_view import share_text
 from pipeline.export.stored_scene import StoredScene
 from pipeline.records import Result, Status
 from pipeline.records.errors import TheodoliteError
@@ -67,7 +67,7 @@ def _document(result: Result, stored: StoredScene | None, note: str) -> str:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters.update(percent=percent)
+    environment.filters.update(share=share_text)
     answer = result.answer
     viewer, notes = None, [note] if note else []
     if stored is not None:
