@@ -145,7 +145,9 @@ def _view_report(request: ViewRequest, console: Console) -> None:
         console.print(f"The report is {request.folder / page}; serve=true serves it.", markup=False)
         return
     with FolderServer(request.folder, page, request.port) as server:
-        console.print(f"The report is served to this machine at {server.address()}; Ctrl-C ends it.", markup=False)
+        console.print(
+            f"The report is at {server.address()} for browsers of this machine; Ctrl-C ends it.", markup=False
+        )
         if browser is not None and not browser.open(server.address()):
             console.print("The browser did not open; type the address into one.", markup=False)
         try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import html
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 from pipeline.claims.markup import without_code
 from pipeline.export.overlay import draw_overlay
 from pipeline.export.palette import STATUS_COLOURS
+from pipeline.export.report.scripts import script_value
 from pipeline.export.report.verdict_view import share_text
 from pipeline.export.stored_scene import StoredScene
 from pipeline.records import Result, Status
@@ -107,12 +107,8 @@ def _viewer(stored: StoredScene, result: Result) -> dict[str, Any]:
     from pipeline.export.viewer.assets import three_script, viewer_script, viewer_style
     from pipeline.export.viewer.data import view_data
 
-    data = json.dumps(view_data(stored, result, MOST_POINTS), ensure_ascii=False, allow_nan=False)
-    # Data of users must not end the element that holds it.
-    for character in "<>&\u2028\u2029":
-        data = data.replace(character, f"\\u{ord(character):04x}")
     return {
         "scripts": [Markup(three_script()), Markup(viewer_script())],
         "style": Markup(viewer_style()),
-        "data": Markup(data),
+        "data": Markup(script_value(view_data(stored, result, MOST_POINTS))),
     }

@@ -31,6 +31,8 @@ _GROWTH, _MOST_SIDE_PX = 1.6, 12
 # Opacity of lines behind points, and by which factor they may lie behind and still count as seen.
 _HIDDEN, _SLACK = 0.35, 1.01
 _MOST_LINE_STEPS = 20_000
+# Lines with larger coordinates are not drawn, because their pixels would overflow.
+_LARGEST = 1e30
 _TEXT_PX = 16
 
 _Box = tuple[int, int, int, int]
@@ -208,7 +210,7 @@ def _draw_line(
 ) -> tuple[float, float] | None:
     """Draw a line; return the pixel of the middle of the part ahead of the camera, None if there is none."""
     ends = view.own(np.stack((line.start, line.end)))
-    if not np.isfinite(ends).all() or max(ends[:, 2]) <= near:
+    if not (np.abs(ends) < _LARGEST).all() or max(ends[:, 2]) <= near:
         return None
     for behind, ahead in ((0, 1), (1, 0)):
         if ends[behind, 2] < near:

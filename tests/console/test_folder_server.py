@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pipeline.console.folder_server import FolderServer, content_type, is_own_host, served_file
 from pipeline.records.errors import InputError
@@ -84,6 +86,18 @@ def test_the_address_alone_leads_to_the_start_page(server: FolderServer) -> None
 def test_nothing_else_is_served(server: FolderServer, path: str) -> None:
     answer = ask(server, path)
     assert answer.status == 404 and b"secret" not in answer.read()
+
+
+@given(
+    st.lists(st.sampled_from(["..", ".", "%2e%2e", "%2f", "report", "out", "circle", "a", "", "\\\\", "%00", "run"]))
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_path_leaves_the_folder(folder: Path, parts: list[str]) -> None:
+    root = folder.resolve()
+    found = served_file(root, "/" + "/".join([*parts, "secret.txt"]))
+    assert found is None
+    found = served_file(root, "/" + "/".join([*parts, "index.html"]))
+    assert found is None or found.is_relative_to(root)
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_the_report_opens_in_the_browser_until_it_is_stopped(
     viewed: Callable[..., str], run: Path, visited: list[tuple[str, str]]
 ) -> None:
     lines = viewed(run).splitlines()
-    assert lines[0].startswith(f"The report is served to this machine at {ADDRESS}") and lines[-1] == "Stopped."
+    assert lines[0].startswith(f"The report is at {ADDRESS}") and lines[-1] == "Stopped."
     ((address, text),) = visited
     assert address.startswith(ADDRESS) and address.endswith("/report/index.html") and text == "index"
     assert not (run / "views").exists()
@@ -276,7 +276,7 @@ def test_control_c_ends_the_command_cleanly(run: Path, repository: Path) -> None
     try:
         assert process.stdout is not None
         line = next(line for line in process.stdout if ADDRESS in line)
-        address = line.split(" at ")[1].split(";")[0]
+        address = line.split(" at ")[1].split(" for ")[0]
         deadline = time.monotonic() + 10
         with urllib.request.urlopen(address, timeout=deadline - time.monotonic()) as answer:
             assert answer.read() == b"index"

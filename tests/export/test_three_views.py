@@ -129,7 +129,13 @@ def test_lines_are_cut_at_the_camera_and_at_the_edges_of_the_picture() -> None:
     image = drawn(np.array([[0.0, 0.25, 2.0]]), [line((0, 0, -1), (0, 0, 5)), line((-1e6, 0, 2), (1e6, 0, 2))])
     assert (image[30] == (0, 0, 250)).all()
     nothing = drawn(
-        np.empty((0, 3)), [line((0, 0, -1), (1, 0, -2)), line((0, 9, 1), (1, 9, 1)), line((np.nan,) * 3, (0, 0, 1))]
+        np.empty((0, 3)),
+        [
+            line((0, 0, -1), (1, 0, -2)),
+            line((0, 9, 1), (1, 9, 1)),
+            line((np.nan,) * 3, (0, 0, 1)),
+            line((-1e308, 0, 1), (1e308, 1e308, 1e308)),
+        ],
     )
     assert (nothing == BACKGROUND).all()
 
