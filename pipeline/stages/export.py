@@ -12,7 +12,7 @@ from pipeline.export.overlay import draw_overlay, write_image
 from pipeline.export.report.index import write_index
 from pipeline.export.report.item_page import write_item_page
 from pipeline.export.stored_scene import StoredScene, write_scene
-from pipeline.export.text import file_stem
+from pipeline.export.text import file_name, file_stem
 from pipeline.records import Result, Scene
 from pipeline.records.error_budget import DepthErrors, ErrorBudget
 from pipeline.records.settings import Count, checked
@@ -115,9 +115,3 @@ def depth_errors(scene: Scene, budget: ErrorBudget) -> tuple[DepthErrors, ...]:
     return tuple(
         budget.depth_errors(depth, frame.camera.source) for frame, depth in zip(scene.frames, scene.depth, strict=False)
     )
-
-
-def file_name(item_id: str, question: str | None) -> str:
-    """A file name that is safe everywhere and differs for every item and question."""
-    unique = sha256(f"{item_id}\0{question or ''}".encode()).hexdigest()[:8]
-    return f"{file_stem(item_id)}-{unique}"

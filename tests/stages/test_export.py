@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.export.overlay import draw_overlay
+from pipeline.export.text import file_name
 from pipeline.records import DepthKind, Result, Scene
 from pipeline.records.errors import ExportError
-from pipeline.stages.export import ExportStage, file_name
+from pipeline.stages.export import ExportStage
 
 RESULT = Result("a/b", "Where?", (), None, regions=scenes.regions())
 

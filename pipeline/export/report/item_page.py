@@ -43,6 +43,7 @@ class FrameView:
         near: The near end of the colours of depth in words.
         far: The far end.
         kind: The kind of its depth in words; empty without depth.
+        size: The frame's width and height in words.
     """
 
     index: int
@@ -52,6 +53,7 @@ class FrameView:
     near: str
     far: str
     kind: str
+    size: str
 
 
 def write_item_page(
@@ -162,7 +164,9 @@ def _frame(
     )
     time = "" if frame.timestamp_s is None else f", {frame.timestamp_s:.2f} s"
     drawing = drawing_of(result, index, frame.camera, shapes, claims)
-    return FrameView(index, shorten(frame.name, 160) + time, pictures, drawing, near, far, kind)
+    return FrameView(
+        index, shorten(frame.name, 160) + time, pictures, drawing, near, far, kind, f"{frame.width} × {frame.height} px"
+    )
 
 
 def _chips(shapes: Sequence[Shape]) -> list[tuple[str, str, list[int]]]:

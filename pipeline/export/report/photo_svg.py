@@ -27,7 +27,7 @@ WIDTH = 1000.0
 _SIZES = ((WIDTH / 460, 13.0), (1.0, 18.0))
 _MOST_LABELS = 40
 _MOST_OUTLINES, _LEAST_OUTLINE_SHARE = 24, 2e-5
-_MOST_CONTOUR_POINTS = 600
+_MOST_CONTOUR_POINTS, _MOST_MASK_POINTS = 600, 2000
 _TEXT_COLOUR: Colour = (235, 235, 235)
 
 
@@ -223,13 +223,14 @@ def mask_path(mask: np.ndarray) -> str:
     found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     sized = sorted(((cv2.contourArea(outline), outline) for outline in found), key=lambda pair: -pair[0])
     least = _LEAST_OUTLINE_SHARE * mask.size
-    parts = []
-    for number, (area, outline) in enumerate(sized[:_MOST_OUTLINES]):
-        if number and area < least:
-            break
-        points = cv2.approxPolyDP(outline, max(0.6, 0.0012 * max(width, height)), True)[:, 0]
-        parts.append("M" + "L".join(f"{x:g} {y:g}" for x, y in np.round((points + 0.5) * scale, 1).tolist()) + "Z")
-    return "".join(parts)
+    outlines = [outline for number, (area, outline) in enumerate(sized[:_MOST_OUTLINES]) if not number or area >= least]
+    error_px = max(0.6, 0.0012 * max(width, height))
+    smooth = [cv2.approxPolyDP(outline, error_px, True) for outline in outlines]
+    while sum(map(len, smooth)) > _MOST_MASK_POINTS:
+        error_px *= 2
+        smooth = [cv2.approxPolyDP(outline, error_px, True) for outline in outlines]
+    places = (np.round((outline[:, 0] + 0.5) * scale, 1).tolist() for outline in smooth)
+    return "".join("M" + "L".join(f"{x:g} {y:g}" for x, y in points) + "Z" for points in places)
 
 
 def _measure(

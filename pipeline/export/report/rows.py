@@ -10,7 +10,8 @@ from typing import Any
 from pipeline.claims.markup import shorten, without_code
 from pipeline.export.report.item_page import REPORT, picture_name
 from pipeline.export.report.pictures import thumbnail_path
-from pipeline.export.report.verdict_view import margin_text
+from pipeline.export.report.verdict_view import margin_text, share_text
+from pipeline.export.text import file_name
 from pipeline.records import Result, Status
 
 _LONGEST, _LONGEST_ANSWER = 200, 160
@@ -66,6 +67,11 @@ class Row:
     def shown_counts(self) -> dict[str, int]:
         """Number of verdicts by status, without those that do not occur."""
         return {str(status): count for status, count in zip(Status, self.counts, strict=True) if count}
+
+    @property
+    def share(self) -> str:
+        """The lowest probability in per cent; empty where there is none."""
+        return "" if self.probability is None else share_text(self.probability)
 
     @property
     def margin_words(self) -> tuple[str, str]:
@@ -126,6 +132,10 @@ def row_of(result: Result, folder: Path) -> Row:
     margin, unit = min(margins, key=lambda pair: abs(pair[0]), default=(None, ""))
     correct = [verdict.is_correct for verdict in verdicts if verdict.is_correct is not None]
     name = page_name(result)
+    if not name:
+        # A report that was made after the run.
+        later = file_name(result.item_id, result.question)
+        name = later if _exists(folder / REPORT / "items" / f"{later}.html") else ""
     picture = picture_name(result.artefacts, name)
     return Row(
         name,

@@ -98,6 +98,13 @@
   function bdi(text) { var element = make("bdi", "", text); return element; }
   function number(value) { return Math.abs(value) >= 1000 ? value.toFixed(0) : String(Number(value.toPrecision(3))); }
 
+  // Never rounds to certainty.
+  function shareText(value) {
+    if (value === null) return "";
+    if (value > 0.9995) return ">99.9%";
+    return value < 0.0005 ? "<0.1%" : (100 * value).toFixed(1) + "%";
+  }
+
   function rowElement(row) {
     var line = make("tr");
     var cell = make("td", "thumb");
@@ -134,9 +141,15 @@
       answer.appendChild(bdi(row[ANSWER]));
       cell.appendChild(answer);
     }
-    if (row[CORRECT] !== null) cell.appendChild(make("span", "outcome " + (row[CORRECT] ? "right" : "wrong"), row[CORRECT] ? "answer correct " : "answer wrong "));
-    if (row[JUDGED][1]) cell.appendChild(make("span", "outcome wrong", row[JUDGED][1] + (row[JUDGED][1] === 1 ? " verdict wrong" : " verdicts wrong")));
-    if (row[QUESTION] || !row[STAGE]) { var id = make("p", "id"); id.appendChild(bdi(row[ITEM])); cell.appendChild(id); }
+    var below = make("p", "id");
+    function outcome(isRight, text) {
+      below.appendChild(make("span", "outcome " + (isRight ? "right" : "wrong"), text));
+      below.appendChild(document.createTextNode(" "));
+    }
+    if (row[CORRECT] !== null) outcome(row[CORRECT], row[CORRECT] ? "answer correct" : "answer wrong");
+    if (row[JUDGED][1]) outcome(false, row[JUDGED][1] + (row[JUDGED][1] === 1 ? " verdict wrong" : " verdicts wrong"));
+    if (row[QUESTION] || !row[STAGE]) below.appendChild(bdi(row[ITEM]));
+    cell.appendChild(below);
     line.appendChild(cell);
 
     cell = make("td", "verdicts");
@@ -153,7 +166,7 @@
     });
     cell.appendChild(counts);
     line.appendChild(cell);
-    line.appendChild(make("td", "number", row[PROBABILITY] === null ? "" : (100 * row[PROBABILITY]).toFixed(1) + "%"));
+    line.appendChild(make("td", "number", shareText(row[PROBABILITY])));
     cell = make("td", "number");
     if (row[MARGIN] !== null) {
       var unit = body.theodoliteUnits[row[UNIT]] || "";

@@ -37,8 +37,23 @@
   function isNone(what) { return !what.claims.length && !what.regions.length; }
   function same(one, other) { return one.claims.join() === other.claims.join() && one.regions.join() === other.regions.join(); }
 
+  var lit = none;
+  var waiting = 0;
+  // The 3D view follows a little later, because it draws more slowly than a pointer moves.
+  function showInView(what) {
+    clearTimeout(waiting);
+    if (!viewer || fromViewer) return;
+    waiting = setTimeout(function () {
+      if (what.claims.length) viewer.select({ claim: what.claims[0] });
+      else if (what.regions.length) viewer.select({ region: what.regions[0] });
+      else viewer.select(null);
+    }, 60);
+  }
+
   // Everything that belongs to the claims or regions lights up, and the rest of the drawings fades.
   function light(what) {
+    if (same(what, lit)) return;
+    lit = what;
     body.classList.toggle("has-light", what.regions.length > 0);
     all("[data-claims], [data-claim], [data-regions]").forEach(function (element) {
       var claims = numbers(element.dataset.claims || element.dataset.claim);
@@ -49,10 +64,7 @@
       element.classList.toggle("lit", claims.length ? isClaim : isRegion);
       if (isCard) element.classList.toggle("related", isRegion && !isClaim && !what.claims.length);
     });
-    if (!viewer || fromViewer) return;
-    if (what.claims.length) viewer.select({ claim: what.claims[0] });
-    else if (what.regions.length) viewer.select({ region: what.regions[0] });
-    else viewer.select({});
+    showInView(what);
   }
 
   function pick(what) {
@@ -196,8 +208,6 @@
   function makeViewer() {
     var element = document.getElementById("viewer");
     var data = window.theodoliteView;
-    var photo = document.querySelector(".panel.photo");
-    if (photo) element.style.setProperty("--view-height", (photo.offsetHeight - 42) + "px");
     try {
       if (!window.Theodolite || !data) throw new Error("no viewer");
       element.textContent = "";
@@ -209,7 +219,7 @@
         else pick(none);
         fromViewer = false;
       });
-      if (!isNone(picked)) light(picked);
+      if (!isNone(lit)) showInView(lit);
       window.theodoliteViewer = viewer;
     } catch (error) {
       element.textContent = "";
@@ -220,6 +230,14 @@
     }
   }
   requestAnimationFrame(function () { setTimeout(makeViewer, 0); });
+
+  var stage = document.querySelector(".stage");
+  function measureStage() {
+    var isSticky = getComputedStyle(stage).position === "sticky";
+    document.documentElement.style.setProperty("--stage", (isSticky ? stage.offsetHeight : 0) + "px");
+  }
+  if (window.ResizeObserver) new ResizeObserver(measureStage).observe(stage);
+  window.addEventListener("resize", measureStage);
 
   var start = /^#claim-(\d+)$/.exec(window.location.hash);
   if (start && cardOf(start[1])) pick(ofClaims([Number(start[1])]));
