@@ -39,9 +39,10 @@ def view_data(stored: StoredScene, result: Result, most_points: int = 60_000) ->
     - ``regions``: one per region of the result. ``name``, ``frame`` (index in the scene), ``colour``: RGB, ``corners``:
       eight of the upright box around what is visible of it, or four of its frame in a relief, ``given``: eight of the
       box that the model gave; in the camera frame of its frame.
-    - ``claims``: one per verdict. ``text``, ``status``, ``regions``: indices, ``lines``: each with ``frame`` (index in
-      the scene), ``from``, ``to``, ``text`` and ``dashed`` (beside the line that decides), ``contours``: each with
-      ``frame`` and ``points``; in the camera frame of that frame.
+    - ``claims``: one per verdict. ``text``, ``status``, ``regions``: indices, ``lines``: each with ``kind``
+      (``distance``, or ``order`` for what was compared), ``frame`` (index in the scene), ``from``, ``to``, ``text`` and
+      ``dashed`` (beside the line that decides), ``contours``: each with ``frame`` and ``points``; in the camera frame
+      of that frame.
 
     Args:
         stored: The scene and the errors of its depth.

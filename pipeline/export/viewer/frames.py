@@ -17,7 +17,7 @@ from pipeline.export.stored_scene import StoredScene
 from pipeline.export.viewer.points import FramePoints, Quantisation, edge_errors, evenly, packed
 from pipeline.geometry.planes import estimate_up
 from pipeline.records import DepthKind, DepthMap, Result
-from pipeline.records.error_budget import DepthErrors
+from pipeline.records.error_budget import DepthErrors, ErrorBudget
 
 # Positions are 32-bit numbers in the browser, and their squares are too.
 _LARGEST_Z, _LEAST_Z = 1e15, 1e-15
@@ -82,7 +82,7 @@ def relief(depth: DepthMap) -> np.ndarray:
 def frame_entry(stored: StoredScene, result: Result, shown: ShownFrame, most_points: int) -> dict[str, Any]:
     """The data of a frame; ``view_data`` says what its keys mean."""
     frame, depth = stored.scene.frames[shown.index], stored.scene.depth[shown.index]
-    errors = stored.errors[shown.index] if shown.index < len(stored.errors) else DepthErrors()
+    errors = _errors(stored, shown.index)
     points = _points(stored, result, shown, errors, most_points)
     quantisation = Quantisation.of(points.z)
     camera = frame.camera
@@ -114,6 +114,13 @@ def frame_entry(stored: StoredScene, result: Result, shown: ShownFrame, most_poi
     }
 
 
+def _errors(stored: StoredScene, index: int) -> DepthErrors:
+    """The errors of a depth map; those of the default error budget where none are stored."""
+    if index < len(stored.errors):
+        return stored.errors[index]
+    return ErrorBudget().depth_errors(stored.scene.depth[index], stored.scene.frames[index].camera.source)
+
+
 def _points(
     stored: StoredScene, result: Result, shown: ShownFrame, errors: DepthErrors, most_points: int
 ) -> FramePoints:
@@ -122,8 +129,7 @@ def _points(
     if shown.is_relief or depth.sampling.is_scattered:
         edges = np.zeros(len(pixels))
     else:
-        noise = errors.pixel + errors.pixel_per_m * float(np.median(shown.z[shown.valid]))
-        edges = edge_errors(shown.z, shown.valid, errors.blur_px, noise).ravel()[pixels]
+        edges = _edges(shown, depth, errors).ravel()[pixels]
     confidence = None if depth.confidence is None else np.nan_to_num(depth.confidence.ravel()[pixels])
     return FramePoints(
         pixels,
@@ -133,6 +139,21 @@ def _points(
         edges,
         confidence,
     )
+
+
+def _edges(shown: ShownFrame, depth: DepthMap, errors: DepthErrors) -> np.ndarray:
+    """Errors beside steps of every pixel, read on the grid of the depth's own samples, float64 (H, W)."""
+    noise = errors.pixel + errors.pixel_per_m * float(np.median(shown.z[shown.valid]))
+    sides_px = depth.sampling.height_px, depth.sampling.width_px
+    middles, owners = [], []
+    for length, side_px in zip(depth.shape, sides_px, strict=True):
+        count = max(1, round(length / side_px))
+        middles.append(((np.arange(count) + 0.5) * length / count).astype(np.int64))
+        owners.append(np.arange(length) * count // length)
+    grid = np.ix_(*middles)
+    found = edge_errors(shown.z[grid], shown.valid[grid], errors.blur_px / max(sides_px), noise)
+    every: np.ndarray = found[np.ix_(*owners)]
+    return every
 
 
 def _up(shown: ShownFrame, depth: DepthMap, camera: Any, errors: DepthErrors) -> np.ndarray:

@@ -76,7 +76,8 @@ function buildToolbar(data, actions, state) {
   slider.addEventListener("input", () => actions.setPointSize(Number(slider.value)));
   size.appendChild(slider);
   bar.appendChild(size);
-  return { bar, markPreset: views.mark, markColour: colours.mark, slider };
+  const known = modes.map(([name]) => name);
+  return { bar, markPreset: views.mark, markColour: colours.mark, slider, modes: known };
 }
 
 // What the colours mean; empty for photos.
