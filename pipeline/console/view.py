@@ -17,19 +17,19 @@ from rich.console import Console
 
 from pipeline.console.folder_server import FolderServer
 from pipeline.export.formats import ITEM_FORMATS, FormatSettings
-from pipeline.export.report.index import INDEX_NAME, write_index
-from pipeline.export.report.item_page import write_item_page
+from pipeline.export.report.build import write as write_report
+from pipeline.export.report.index import INDEX_NAME
+from pipeline.export.report.item_page import REPORT
 from pipeline.export.result_with_scene import ResultWithScene, read_run
 from pipeline.export.run_folder import file_in, newest_run, results_of_item, run_folder
 from pipeline.export.scene_shapes import scene_shapes, write_views
+from pipeline.export.text import file_name
 from pipeline.records.errors import ConfigError, DependencyError, ExportError, TheodoliteError
-from pipeline.stages.export import file_name
 
 OUTPUTS = "outputs"
 VIEWERS = ("report", "open3d", "rerun")
 _KEYS = ("viewer", "port", "serve")
 _WINDOW_POINTS = 1_000_000
-_PAGE_POINTS = 60_000
 _NO_DISPLAY = "There is no display"
 
 
@@ -157,24 +157,23 @@ def _view_report(request: ViewRequest, console: Console) -> None:
 
 
 def _page(request: ViewRequest, console: Console) -> str:
-    """Path of the page to open, relative to the run; what is missing of the report is made."""
-    folder = request.folder
-    has_index = file_in(folder, INDEX_NAME) is not None
-    if request.item is None:
-        if not has_index:
-            write_index(folder)
-            console.print("The run has no report; its index was made, without pages of items.", markup=False)
-        return INDEX_NAME
-    result = request.results[0]
-    page = result.artefacts.get("page", "")
-    if not page or file_in(folder, page) is None:
-        stored = result.scene.stored
-        if not has_index:
-            # It removes pages that no result names.
-            write_index(folder)
-        page = write_item_page(folder, stored, result, request.name, _PAGE_POINTS)
-        console.print(f"Item {request.item} has no page in the report; it was made.", markup=False)
-    _say_which(request, console)
+    """Path of the page to open, relative to the run; what the report lacks of it is made."""
+    folder, item, page = request.folder, request.item, INDEX_NAME
+    if item is not None:
+        artefacts = request.results[0].artefacts
+        page = artefacts.get("page") or f"{REPORT}/items/{request.name}.html"
+        if file_in(folder, page) is None and file_in(folder, artefacts.get("scene", "")) is None:
+            console.print(f"Item {item} has neither a page nor a stored scene; the index opens.", markup=False)
+            item, page = None, INDEX_NAME
+    if file_in(folder, INDEX_NAME) is None or file_in(folder, page) is None:
+        what = "report" if item is None else f"page of item {item}"
+        console.print(f"The run has no {what}; it is made now from the stored scenes.", markup=False)
+        write_report(folder / REPORT, folder, FormatSettings(item=item))
+    if file_in(folder, page) is None:
+        # Its name or its scene is damaged.
+        page = INDEX_NAME
+    if item is not None:
+        _say_which(request, console)
     return page
 
 

@@ -21,6 +21,7 @@ from pipeline.console import view
 from pipeline.console.folder_server import FolderServer
 from pipeline.export.formats import ITEM_FORMATS
 from pipeline.export.stored_scene import write_scene
+from pipeline.export.text import file_name
 from pipeline.records import to_json
 from pipeline.records.errors import TheodoliteError
 
@@ -218,7 +219,6 @@ def test_rerun_gets_a_file_and_listens_to_this_machine_only(
         (["outputs/run", "itam"], "no item 'itam'; did you mean item?"),
         (["outputs/run", "itam", "viewer=open3d"], "no item 'itam'; did you mean item?"),
         (["outputs/run", "bare", "viewer=open3d"], "export.scenes=true"),
-        (["outputs/run", "bare"], "export.scenes=true"),
         (["outputs/run", "viewer=blender"], "no viewer=blender; choose one of report, open3d, rerun"),
         (["outputs/run", "port=70000"], "port must be a number from 0 to 65535"),
         (["outputs/run", "port=-1"], "port must be a number"),
@@ -238,15 +238,36 @@ def test_what_cannot_be_viewed_is_refused_in_one_line(
 
 def test_what_a_run_lacks_of_its_report_is_made(viewed: Callable[..., str], run: Path) -> None:
     shutil.rmtree(run / "report")
+    output = viewed(run, "serve=false")
+    assert "The run has no report; it is made now" in output and f"The report is {run / 'report/index.html'}" in output
+    assert len(list((run / "report" / "items").glob("one.html"))) == 1
+    (run / "report" / "items" / "one.html").unlink()
     output = viewed(run, "item", "serve=false")
-    assert "Item item has no page in the report; it was made." in output
-    (page,) = (run / "report" / "items").glob("item-*.html")
+    assert "The run has no page of item item; it is made now" in output
+    page = run / "report" / "items" / "one.html"
     assert f"The report is {page}; serve=true serves it." in output
-    assert (run / "report" / "index.html").is_file()
-    assert "One?" in page.read_text(encoding="utf-8")
+    assert "Two?" in page.read_text(encoding="utf-8"), "both questions name the same page here"
+    again = viewed(run, "item", "serve=false")
+    assert "made now" not in again
+
+
+def test_the_page_of_a_run_without_a_report_has_the_name_of_its_result(viewed: Callable[..., str], run: Path) -> None:
     shutil.rmtree(run / "report")
-    assert "its index was made" in viewed(run, "serve=false")
-    assert "One?" in (run / "report" / "data" / "index-000.js").read_text(encoding="utf-8")
+    lines = [result(question, artefacts={"scene": "scenes/item.zip"}) for question in ("One?", "Two?")]
+    (run / "results.jsonl").write_text("\n".join(map(to_json, lines)))
+    output = viewed(run, "item", "serve=false")
+    page = run / "report" / "items" / f"{file_name('item', 'One?')}.html"
+    assert f"The report is {page}; serve=true serves it." in output
+    assert "One?" in page.read_text(encoding="utf-8")
+
+
+def test_the_index_opens_for_an_item_without_a_scene(
+    viewed: Callable[..., str], run: Path, visited: list[tuple[str, str]]
+) -> None:
+    output = viewed(run, "bare")
+    assert "Item bare has neither a page nor a stored scene; the index opens." in output
+    assert "made now" not in output
+    assert visited[0][0].endswith("/report/index.html")
 
 
 def test_no_run_below_outputs_is_an_error(mistake: Callable[..., str], tmp_path: Path) -> None:
