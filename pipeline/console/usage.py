@@ -23,7 +23,7 @@ Theodolite: ask a vision-language model about space, and check its answer agains
   python -m pipeline schema                   print the JSON Schema of results.jsonl
   python -m pipeline doctor                   show installed packages, the device in use and the models on disk
 
-Add --help to run, verify, eval-claims, eval-depth, fit, export or view for their options, -v for details and tracebacks."""
+Add --help to a command for its options, and -v for details and tracebacks."""
 
 _INPUT = "input=PATH            image, [image, image], folder, video or manifest (.jsonl, .csv, .parquet)"
 _ALL = """\
