@@ -74,11 +74,13 @@ class FormatSettings:
     Args:
         max_points: Most points of a cloud or vertices of a mesh.
         mesh: Whether GLB holds a mesh instead of points.
+        view_points: Most points of the 3D view of a page.
         item: The item that formats of runs are restricted to; None takes all.
     """
 
     max_points: int = 100_000
     mesh: bool = False
+    view_points: int = 60_000
     item: str | None = None
 
 
@@ -88,6 +90,7 @@ ITEM_FORMATS: dict[str, ItemFormat] = {
     "rrd": ItemFormat("recordings", ".rrd", "pipeline.export.rrd", "recordings for rerun", "rerun"),
 }
 RUN_FORMATS: dict[str, RunFormat] = {
+    "report": RunFormat("report", "pipeline.export.report.build", "report"),
     "coco": RunFormat("coco", "pipeline.export.coco", "COCO data set"),
     "csv": RunFormat("tables", "pipeline.export.csv_tables", "tables", needs_scenes=False),
     "parquet": RunFormat("tables", "pipeline.export.parquet_tables", "tables", needs_scenes=False),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.export.palette import region_colours
-from pipeline.geometry.backprojection import back_project
+from pipeline.geometry.backprojection import back_project_pixels
 from pipeline.geometry.far import end_of_scene
 from pipeline.geometry.merge import moved
 from pipeline.records import DepthKind, DepthMap, Origin, Region, Result, Scene
@@ -58,6 +58,8 @@ class ColouredPoints:
 
         It is 0 unless the scene is so far from the origin, as in map coordinates, that millimetres would be lost.
         """
+        if np.abs(self.positions).max() <= _FAR_AWAY:
+            return np.zeros(3)
         middle = np.round(np.median(self.positions, axis=0))
         return middle if np.abs(middle).max() > _FAR_AWAY else np.zeros(3)
 
@@ -94,21 +96,24 @@ def coloured_points(
     parts, offset = [], 0
     for index, valid in inliers.items():
         frame, depth = scene.frames[index], scene.depth[index]
-        taken = np.flatnonzero(valid)
-        kept = np.zeros(valid.size, dtype=bool)
-        kept[taken[-offset % stride :: stride]] = True
-        offset += len(taken)
-        mask = kept.reshape(depth.shape)
-        positions = placed(scene, index, back_project(depth.values, frame.camera, mask))
-        owners = region_map(result.regions, index, depth.shape)[mask]
-        colours = frame.rgb[mask]
+        valid_pixels = np.flatnonzero(valid)
+        taken = valid_pixels[-offset % stride :: stride]
+        offset += len(valid_pixels)
+        rows, columns = np.divmod(taken.astype(np.int32), np.int32(frame.width))
+        z = depth.values.reshape(-1)[taken]
+        positions = placed(scene, index, back_project_pixels(columns, rows, z, frame.camera))
+        owners = region_map(result.regions, index, depth.shape).reshape(-1)[taken]
+        colours = frame.rgb.reshape(-1, 3)[taken]
         if of_regions:
-            colours = np.where((owners >= 0)[:, None], palette[owners], colours)
-        pixels = np.argwhere(mask)[:, ::-1].astype(np.int32)
-        # Files hold float32 numbers.
-        fits = (np.abs(positions) <= np.finfo(np.float32).max).all(axis=1)
+            inside = owners >= 0
+            colours[inside] = palette[owners[inside]]
         numbers = np.full(len(positions), index, dtype=np.int32)
-        parts.append((positions[fits], colours[fits], owners[fits], numbers[fits], pixels[fits]))
+        part = (positions, colours, owners, numbers, np.stack((columns, rows), axis=1))
+        # Files hold float32 numbers.
+        if np.abs(positions).max(initial=0) > np.finfo(np.float32).max:
+            fits = (np.abs(positions) <= np.finfo(np.float32).max).all(axis=1)
+            part = tuple(column[fits] for column in part)
+        parts.append(part)
     positions, colours, owners, numbers, pixels = (np.concatenate(column) for column in zip(*parts, strict=True))
     if not len(positions):
         logger.info("No points of item %s: its depth exceeds the range of the file.", scene.id)
@@ -145,8 +150,12 @@ def without_outliers(depth: DepthMap) -> np.ndarray:
     if not depth.valid.any():
         return depth.valid
     kept = depth.valid & (depth.values <= end_of_scene(depth.values[depth.valid]))
+    inside = depth.values[kept]
+    # More than a fiftieth beyond the half of the farthest: nothing is an outlier, and no percentile is needed.
+    if np.count_nonzero(inside >= inside.max() / _FARTHEST) > 0.03 * inside.size:
+        return kept
     with np.errstate(over="ignore"):
-        farthest = _FARTHEST * np.percentile(depth.values[kept], 98)
+        farthest = _FARTHEST * np.percentile(inside, 98)
     near_enough: np.ndarray = kept & (depth.values <= farthest)
     return near_enough
 

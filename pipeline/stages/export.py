@@ -9,9 +9,10 @@ from typing import Literal
 
 from pipeline.export.formats import ITEM_FORMATS, RUN_FORMATS, FormatSettings, require_packages
 from pipeline.export.overlay import draw_overlay, write_image
-from pipeline.export.page import PAGE_NAME, WIDEST_PX, write_page
+from pipeline.export.report.index import write_index
+from pipeline.export.report.item_page import write_item_page
 from pipeline.export.stored_scene import StoredScene, write_scene
-from pipeline.export.text import file_stem
+from pipeline.export.text import file_name, file_stem
 from pipeline.records import Result, Scene
 from pipeline.records.error_budget import DepthErrors, ErrorBudget
 from pipeline.records.errors import ConfigError
@@ -53,7 +54,7 @@ class ExportStage:
         overlay: bool = True,
         scenes: bool = True,
         image_format: Literal["jpg", "png"] = "jpg",
-        widest_px: Count = 2048,
+        widest_px: Count = 1280,
         max_points: Count = 100_000,
         view_points: Count = 60_000,
         budget: ErrorBudget | None = None,
@@ -94,7 +95,7 @@ class ExportStage:
         """
         name = file_name(result.item_id, result.question)
         artefacts = dict(result.artefacts)
-        stored = StoredScene(scene, self._errors(scene))
+        stored = StoredScene(scene, depth_errors(scene, self.budget))
         if self.scenes:
             artefacts["scene"] = f"scenes/{self._scene_name(scene)}.zip"
             # The questions of an item share its scene.
@@ -102,26 +103,18 @@ class ExportStage:
                 write_scene(
                     folder / artefacts["scene"], scene, stored.errors, self.widest_px, self.image_format == "png"
                 )
-        if self.overlay or self.report:
-            image = draw_overlay(scene, result)
-            if self.overlay:
-                artefacts["overlay"] = f"overlays/{name}.{self.image_format}"
-                write_image(folder / artefacts["overlay"], image)
-            if self.report:
-                artefacts["image"] = f"images/{name}.jpg"
-                write_image(folder / artefacts["image"], image, WIDEST_PX)
+        if self.overlay:
+            artefacts["overlay"] = f"overlays/{name}.{self.image_format}"
+            write_image(folder / artefacts["overlay"], draw_overlay(scene, result))
+        if self.report:
+            shown = replace(result, artefacts=artefacts)
+            artefacts["page"] = write_item_page(folder, stored, shown, name, self.view_points)
         for key, item_format in ITEM_FORMATS.items():
             if self.formats.get(key):
                 path = f"{item_format.folder}/{name}{item_format.suffix}"
                 if item_format.write(folder / path, stored, result, self.settings) is not None:
                     artefacts[key] = path
         return replace(result, artefacts=artefacts)
-
-    def _errors(self, scene: Scene) -> tuple[DepthErrors, ...]:
-        return tuple(
-            self.budget.depth_errors(depth, frame.camera.source)
-            for frame, depth in zip(scene.frames, scene.depth, strict=False)
-        )
 
     def _scene_name(self, scene: Scene) -> str:
         """A name of the item that differs wherever its pixels, depth or poses do."""
@@ -139,13 +132,14 @@ class ExportStage:
             ExportError: If it cannot be written.
         """
         if self.report:
-            write_page(folder / PAGE_NAME)
+            write_index(folder)
         for key, run_format in RUN_FORMATS.items():
             if self.formats.get(key):
                 run_format.write(folder / run_format.name, folder, self.settings)
 
 
-def file_name(item_id: str, question: str | None) -> str:
-    """A file name that is safe everywhere and differs for every item and question."""
-    unique = sha256(f"{item_id}\0{question or ''}".encode()).hexdigest()[:8]
-    return f"{file_stem(item_id)}-{unique}"
+def depth_errors(scene: Scene, budget: ErrorBudget) -> tuple[DepthErrors, ...]:
+    """Errors of the points of each depth map of a scene."""
+    return tuple(
+        budget.depth_errors(depth, frame.camera.source) for frame, depth in zip(scene.frames, scene.depth, strict=False)
+    )

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.export.overlay import draw_overlay
+from pipeline.export.text import file_name
 from pipeline.records import DepthKind, Result, Scene, to_json
 from pipeline.records.errors import ConfigError, DependencyError, ExportError
 from pipeline.records.settings import SettingError
-from pipeline.stages.export import ExportStage, file_name
+from pipeline.stages.export import ExportStage
 
 RESULT = Result("a/b", "Where?", (), None, regions=scenes.regions())
 
