@@ -19,11 +19,10 @@ from pipeline.export.jsonl import RESULTS_NAME
 from pipeline.export.line_file import read_records
 from pipeline.export.points import shaped
 from pipeline.export.run_items import run_items, scene_path
-from pipeline.export.text import one_line
+from pipeline.export.text import file_name, one_line
 from pipeline.records import Result, Scene
 from pipeline.records.errors import ConfigError, InputError
 from pipeline.records.settings import Count, Text, check_value, shown
-from pipeline.stages.export import file_name
 
 _FORMATS = (*ITEM_FORMATS, *RUN_FORMATS)
 _KEYS = ("format", "item", "max_points", "mesh")
@@ -139,7 +138,7 @@ def parsed(arguments: Sequence[str]) -> Request:
     most = values.get("max_points")
     max_points = FormatSettings.max_points if most is None else check_value("max_points", _number(most), Count)
     item = None if "item" not in values else check_value("item", values["item"], Text)
-    return Request(_folder(folders[0]), formats, FormatSettings(max_points, is_mesh, item))
+    return Request(_folder(folders[0]), formats, FormatSettings(max_points, is_mesh, item=item))
 
 
 def _formats(typed: str | None) -> tuple[str, ...]:

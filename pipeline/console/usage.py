@@ -85,6 +85,7 @@ One file per result, where its depth has a shape:
   glb                   models/*.glb: points or a mesh, boxes, cameras and measured distances
   rrd                   recordings/*.rrd for rerun, also of other depth; needs pip install 'theodolite[rerun]'
 One for all results:
+  report                report/: the pages of all results
   coco                  coco/: regions as a COCO data set, with masks and depth
   csv, parquet          tables/: verdicts and regions, one row each
   label_studio          label_studio/: tasks with predictions

@@ -76,7 +76,7 @@ def test_several_formats_are_written_at_once(run: Path, typed: str) -> None:
 
 def test_settings_reach_the_formats(run: Path) -> None:
     request = parsed([str(run), "format=glb", "mesh=true", "max_points=1_000", "item=a=b, 桌"])
-    assert request.settings == FormatSettings(1000, True, "a=b, 桌")
+    assert request.settings == FormatSettings(1000, True, item="a=b, 桌")
     export(run, "format=ply", "max_points=50")
     clouds = [path.read_bytes() for path in (run / "clouds").iterdir()]
     assert len(clouds) == 2 and all(b"element vertex 50\n" in cloud for cloud in clouds)
@@ -126,7 +126,7 @@ def test_a_missing_package_is_named_before_anything_is_written(run: Path, monkey
         ([], "needs the folder of a run"),
         (["RUN"], "format= is missing; choose one or more of ply, glb"),
         (["RUN", "format=[]"], "format= is missing"),
-        (["RUN", "format=obj"], "There is no format 'obj'; choose one or more of ply, glb, rrd, coco"),
+        (["RUN", "format=obj"], "There is no format 'obj'; choose one or more of ply, glb, rrd"),
         (["RUN", "fromat=glb"], "no key 'fromat'; choose one of format, item, max_points, mesh"),
         (["RUN", "format=glb", "format=ply"], "format is given twice"),
         (["RUN", "--format", "glb"], "no option '--format'; write KEY=VALUE"),
