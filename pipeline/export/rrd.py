@@ -37,6 +37,7 @@ from pipeline.records.versions import versions
 
 _JPEG_QUALITY = 90
 _LEVELS = 65535
+_FARTHEST_PX = 1e7
 _LINE_COLOUR = (220, 20, 60)
 
 
@@ -158,7 +159,9 @@ class _Writer:
     def _image_boxes(self, index: int) -> None:
         rr = self.rr
         held = [number for number, region in enumerate(self.result.regions) if region.frame == index]
-        boxes = np.array([self.result.regions[number].box_px for number in held], dtype=np.float32).reshape(-1, 4)
+        # Numbers beyond any image do not fit into float32.
+        edges = np.clip([self.result.regions[number].box_px for number in held], -_FARTHEST_PX, _FARTHEST_PX)
+        boxes = edges.astype(np.float32).reshape(-1, 4)
         labels = [self._label(number) for number in held]
         colours = [self.colours[number] for number in held]
         named = {"labels": labels, "colors": colours} if held else {}
