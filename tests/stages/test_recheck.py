@@ -27,6 +27,7 @@ from pipeline.records.errors import GenerationError
 from pipeline.records.message import catalog
 from pipeline.stages.compose import run
 from pipeline.stages.depth import DepthStage
+from pipeline.stages.export import ExportStage
 from pipeline.stages.query import QueryStage
 
 # The screen is 1.2 m away and the cabinet 2 m.
@@ -180,7 +181,8 @@ def test_all_that_is_said_of_an_answer_is_in_the_language_of_the_question(
 
     anchor = {"to_camera": "杯" if is_chinese else "mug", "value": 1, "unit": "m"}
     line = {"id": "1", "question": question, "anchors": [anchor]}
-    model, summary = rechecked(tmp_path, script, line, model=ScriptedModel(script))
+    export = ExportStage(overlay=False, scenes=False)
+    model, summary = rechecked(tmp_path, script, line, model=ScriptedModel(script), export=export)
     (result,) = results_in(tmp_path / "out")
     assert result.language == ("zh" if is_chinese else "en")
     said = [*result.errors, result.attempts[0].reason]

@@ -283,8 +283,10 @@ def test_pages_are_accessible(name: str, scheme: str, browser: Any, report: Path
 @pytest.mark.parametrize("name", ["index.html", *(f"items/page-{number}.html" for number in (0, 2, 3))])
 def test_phones_need_no_sideways_scrolling(name: str, browser: Any, report: Path) -> None:
     with opened(browser, report / name, viewport={"width": 375, "height": 812}) as page:
-        page.wait_for_timeout(500)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 375
+        for width in (375, 340):
+            page.set_viewport_size({"width": width, "height": 812})
+            page.wait_for_timeout(300)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_the_theme_is_kept_from_page_to_page(browser: Any, report: Path) -> None:
