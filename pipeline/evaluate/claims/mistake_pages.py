@@ -12,7 +12,8 @@ from pipeline.export.files import write_errors
 from pipeline.export.report.assets import write_report_assets
 from pipeline.export.report.item_page import REPORT, write_item_page
 from pipeline.export.stored_scene import StoredScene
-from pipeline.stages.export import depth_errors, file_name
+from pipeline.export.text import file_name
+from pipeline.stages.export import depth_errors
 from pipeline.stages.group import Asked, Stages, result_of
 
 _VIEW_POINTS = 60_000

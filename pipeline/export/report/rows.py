@@ -11,6 +11,7 @@ from pipeline.claims.markup import shorten, without_code
 from pipeline.export.report.item_page import REPORT, picture_name
 from pipeline.export.report.pictures import thumbnail_path
 from pipeline.export.report.verdict_view import margin_text, share_text
+from pipeline.export.text import file_name
 from pipeline.records import Result, Status
 
 _LONGEST, _LONGEST_ANSWER = 200, 160
@@ -131,6 +132,10 @@ def row_of(result: Result, folder: Path) -> Row:
     margin, unit = min(margins, key=lambda pair: abs(pair[0]), default=(None, ""))
     correct = [verdict.is_correct for verdict in verdicts if verdict.is_correct is not None]
     name = page_name(result)
+    if not name:
+        # A report that was made after the run.
+        later = file_name(result.item_id, result.question)
+        name = later if _exists(folder / REPORT / "items" / f"{later}.html") else ""
     picture = picture_name(result.artefacts, name)
     return Row(
         name,

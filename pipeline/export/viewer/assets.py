@@ -17,7 +17,19 @@ ASSETS = ("three.min.js", "viewer.js", "viewer.css")
 
 _STATIC = Path(__file__).parent / "static"
 # In the order of their use: later ones call earlier ones.
-_SCRIPTS = ("unpack", "colours", "measure", "camera", "controls", "cloud", "overlay", "labels", "toolbar", "viewer")
+_SCRIPTS = (
+    "unpack",
+    "colours",
+    "measure",
+    "camera",
+    "controls",
+    "cloud",
+    "overlay",
+    "labels",
+    "toolbar",
+    "picks",
+    "viewer",
+)
 
 
 @cache

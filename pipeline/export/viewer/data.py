@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from pipeline.export.stored_scene import StoredScene
 from pipeline.export.viewer.boxes import region_entries
 from pipeline.export.viewer.frames import frame_entry, shown_frames
@@ -39,9 +37,10 @@ def view_data(stored: StoredScene, result: Result, most_points: int = 60_000) ->
     - ``regions``: one per region of the result. ``name``, ``frame`` (index in the scene), ``colour``: RGB, ``corners``:
       eight of the upright box around what is visible of it, or four of its frame in a relief, ``given``: eight of the
       box that the model gave; in the camera frame of its frame.
-    - ``claims``: one per verdict. ``text``, ``status``, ``regions``: indices, ``lines``: each with ``frame`` (index in
-      the scene), ``from``, ``to``, ``text`` and ``dashed`` (beside the line that decides), ``contours``: each with
-      ``frame`` and ``points``; in the camera frame of that frame.
+    - ``claims``: one per verdict. ``text``, ``status``, ``regions``: indices, ``lines``: each with ``kind``
+      (``distance``, or ``order`` for what was compared), ``frame`` (index in the scene), ``from``, ``to``, ``text`` and
+      ``dashed`` (beside the line that decides), ``contours``: each with ``frame`` and ``points``; in the camera frame
+      of that frame.
 
     Args:
         stored: The scene and the errors of its depth.
@@ -56,9 +55,6 @@ def view_data(stored: StoredScene, result: Result, most_points: int = 60_000) ->
     counts = _shares([int(frame.valid.sum()) for frame in shown], most_points)
     frames = [frame_entry(stored, result, frame, count) for frame, count in zip(shown, counts, strict=True)]
     by_index = {frame.index: frame for frame in shown}
-    ups = {
-        frame.index: frame.pose[:3, :3].T @ np.array(entry["up"]) for frame, entry in zip(shown, frames, strict=True)
-    }
     return {
         "version": VERSION,
         "id": scene.id,
@@ -67,7 +63,7 @@ def view_data(stored: StoredScene, result: Result, most_points: int = 60_000) ->
         "notice": _notice(stored, frames, result),
         "views": _views(frames, result),
         "frames": frames,
-        "regions": region_entries(scene, result, by_index, ups),
+        "regions": region_entries(stored, result, by_index),
         "claims": claim_entries(scene, result, by_index),
     }
 

@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.export.ply import _without_outliers as without_outliers
-from pipeline.export.ply import region_map
+from pipeline.export.points import region_map, without_outliers
 from pipeline.export.stored_scene import StoredScene
 from pipeline.export.viewer.points import FramePoints, Quantisation, edge_errors, evenly, packed
 from pipeline.geometry.planes import estimate_up
 from pipeline.records import DepthKind, DepthMap, Result
-from pipeline.records.error_budget import DepthErrors
+from pipeline.records.error_budget import DepthErrors, ErrorBudget
 
 # Positions are 32-bit numbers in the browser, and their squares are too.
 _LARGEST_Z, _LEAST_Z = 1e15, 1e-15
@@ -70,20 +69,33 @@ def shown_frames(stored: StoredScene) -> list[ShownFrame]:
 
 def relief(depth: DepthMap) -> np.ndarray:
     """A made-up z between 1 and 2 that grows with affine depth, or falls with affine disparity; float64 (H, W)."""
-    values = depth.values.astype(np.float64)
-    known = values[depth.valid]
-    low, high = np.percentile(known, (1, 99)) if known.size else (0.0, 1.0)
+    z = relief_z(depth.values, depth.kind, relief_range(depth))
+    return np.where(depth.valid, z, 1.5)
+
+
+def relief_range(depth: DepthMap) -> tuple[float, float]:
+    """The values between which a relief has its height: the 1st and the 99th percentile."""
+    known = depth.values[depth.valid]
+    low, high = np.percentile(known.astype(np.float64), (1, 99)) if known.size else (0.0, 1.0)
+    return float(low), float(high)
+
+
+def relief_z(values: np.ndarray, kind: DepthKind, between: tuple[float, float]) -> np.ndarray:
+    """The z of a relief for values of affine depth or disparity, float64 of their shape, from 1 to 2."""
+    low, high = between
     with np.errstate(invalid="ignore", over="ignore"):
-        share = np.clip((values - low) / (high - low), 0, 1) if high > low else np.full(values.shape, 0.5)
-    share = np.where(depth.valid, share, 0.5)
-    nearness: np.ndarray = share if depth.kind.larger_is_nearer else 1 - share
-    return 2 / (1 + nearness)
+        share = (
+            (np.asarray(values, dtype=np.float64) - low) / (high - low) if high > low else np.full(values.shape, 0.5)
+        )
+    share = np.clip(share, 0, 1)
+    z: np.ndarray = 2 / (1 + (share if kind.larger_is_nearer else 1 - share))
+    return z
 
 
 def frame_entry(stored: StoredScene, result: Result, shown: ShownFrame, most_points: int) -> dict[str, Any]:
     """The data of a frame; ``view_data`` says what its keys mean."""
     frame, depth = stored.scene.frames[shown.index], stored.scene.depth[shown.index]
-    errors = stored.errors[shown.index] if shown.index < len(stored.errors) else DepthErrors()
+    errors = _errors(stored, shown.index)
     points = _points(stored, result, shown, errors, most_points)
     quantisation = Quantisation.of(points.z)
     camera = frame.camera
@@ -115,6 +127,13 @@ def frame_entry(stored: StoredScene, result: Result, shown: ShownFrame, most_poi
     }
 
 
+def _errors(stored: StoredScene, index: int) -> DepthErrors:
+    """The errors of a depth map; those of the default error budget where none are stored."""
+    if index < len(stored.errors):
+        return stored.errors[index]
+    return ErrorBudget().depth_errors(stored.scene.depth[index], stored.scene.frames[index].camera.source)
+
+
 def _points(
     stored: StoredScene, result: Result, shown: ShownFrame, errors: DepthErrors, most_points: int
 ) -> FramePoints:
@@ -123,8 +142,7 @@ def _points(
     if shown.is_relief or depth.sampling.is_scattered:
         edges = np.zeros(len(pixels))
     else:
-        noise = errors.pixel + errors.pixel_per_m * float(np.median(shown.z[shown.valid]))
-        edges = edge_errors(shown.z, shown.valid, errors.blur_px, noise).ravel()[pixels]
+        edges = _edges(shown, depth, errors).ravel()[pixels]
     confidence = None if depth.confidence is None else np.nan_to_num(depth.confidence.ravel()[pixels])
     return FramePoints(
         pixels,
@@ -134,6 +152,21 @@ def _points(
         edges,
         confidence,
     )
+
+
+def _edges(shown: ShownFrame, depth: DepthMap, errors: DepthErrors) -> np.ndarray:
+    """Errors beside steps of every pixel, read on the grid of the depth's own samples, float64 (H, W)."""
+    noise = errors.pixel + errors.pixel_per_m * float(np.median(shown.z[shown.valid]))
+    sides_px = depth.sampling.height_px, depth.sampling.width_px
+    middles, owners = [], []
+    for length, side_px in zip(depth.shape, sides_px, strict=True):
+        count = max(1, round(length / side_px))
+        middles.append(((np.arange(count) + 0.5) * length / count).astype(np.int64))
+        owners.append(np.arange(length) * count // length)
+    grid = np.ix_(*middles)
+    found = edge_errors(shown.z[grid], shown.valid[grid], errors.blur_px / max(sides_px), noise)
+    every: np.ndarray = found[np.ix_(*owners)]
+    return every
 
 
 def _up(shown: ShownFrame, depth: DepthMap, camera: Any, errors: DepthErrors) -> np.ndarray:

@@ -33,7 +33,12 @@ def claim_entries(scene: Scene, result: Result, shown: dict[int, ShownFrame]) ->
                 "text": verdict.claim_text,
                 "status": str(verdict.status),
                 "regions": list(regions),
-                "lines": [line for evidence in seen for line in _lines(verdict, evidence, result.language)],
+                "lines": [
+                    line
+                    for evidence in seen
+                    if not shown[evidence.frame].is_relief
+                    for line in _lines(verdict, evidence, result.language)
+                ],
                 "contours": [
                     contour for evidence in seen if (contour := _contour(evidence, shown[evidence.frame], scene))
                 ],
@@ -46,23 +51,23 @@ def _lines(verdict: Verdict, evidence: Evidence, language: Language) -> list[dic
     """The measured lines of a verdict in one frame."""
     points, numbers, found = evidence.points, evidence.numbers, []
 
-    def add(start: Point, end: Point, words: Message | None, *, dashed: bool = False) -> None:
-        if all(map(math.isfinite, (*start, *end))):
+    def add(kind: str, ends: tuple[Point, Point], words: Message | None, *, dashed: bool = False) -> None:
+        if all(map(math.isfinite, (*ends[0], *ends[1]))):
             text = "" if words is None else words.text(language)
-            line = {"frame": evidence.frame, "from": list(start), "to": list(end), "text": text, "dashed": dashed}
-            found.append(line)
+            line = {"kind": kind, "frame": evidence.frame, "from": list(ends[0]), "to": list(ends[1])}
+            found.append({**line, "text": text, "dashed": dashed})
 
     if "nearest_subject" in points:
         for measure, length in (("nearest", "nearest_visible_m"), ("centre", "centres_m")):
             if verdict.claim.measure in (None, measure) and length in numbers:
                 ends = points[f"{measure}_subject"], points[f"{measure}_object"]
                 error_m = _Z_95 * numbers[f"{measure}_sigma_relative"] * numbers[length]
-                add(*ends, _plus_minus(numbers[length], error_m), dashed=measure == "centre")
+                add("distance", ends, _plus_minus(numbers[length], error_m), dashed=measure == "centre")
     elif "subject" in points and "object" in points:
-        add(points["subject"], points["object"], _difference(numbers), dashed="z_subject_m" not in numbers)
+        add("order", (points["subject"], points["object"]), _difference(numbers))
     elif "subject" in points and "middle_m" in numbers:
         error_m = _Z_95 * numbers.get("sigma_relative", 0.0) * numbers["middle_m"]
-        add(_CAMERA, points["subject"], _plus_minus(numbers["middle_m"], error_m))
+        add("distance", (_CAMERA, points["subject"]), _plus_minus(numbers["middle_m"], error_m))
     return found
 
 

@@ -32,6 +32,8 @@ _LINEAR_RATIO = 256.0
 # effectiveness of quasirandom sequences", 2018, extremelearning.com.au).
 _STEP_U, _STEP_V = 0.7548776662466927, 0.5698402909980532
 _LEAST_EDGE_LOG10 = -4.0
+# Level 9 of zlib takes five times as long for 3 % less.
+_EFFORT = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +170,7 @@ def packed(points: FramePoints, quantisation: Quantisation) -> str:
     if points.confidence is not None:
         planes.append(np.rint(np.clip(points.confidence, 0, 1) * 255).astype(np.uint8)[None])
     data = b"".join(np.ascontiguousarray(plane).tobytes() for plane in planes)
-    return base64.b64encode(zlib.compress(data, 9)).decode("ascii")
+    return base64.b64encode(zlib.compress(data, _EFFORT)).decode("ascii")
 
 
 def unpacked(text: str, count: int, quantisation: Quantisation, has_confidence: bool = False) -> FramePoints:

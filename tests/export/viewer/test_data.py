@@ -13,7 +13,7 @@ from pipeline.export.viewer.data import view_data
 from pipeline.export.viewer.points import FramePoints, Quantisation, unpacked
 from pipeline.export.viewer.words import WORDS
 from pipeline.geometry.backprojection import back_project_pixels, project
-from pipeline.records import Camera, Claim, DepthMap, Evidence, Frame, Region, Result, Scene, Status, Verdict
+from pipeline.records import Camera, Claim, DepthMap, Evidence, Frame, Region, Result, Sampling, Scene, Status, Verdict
 from pipeline.records.error_budget import DepthErrors
 
 CAMERA = Camera(600.0, 610.0, 310.0, 245.0, 640, 480)
@@ -250,3 +250,13 @@ def test_errors_of_depth_and_a_step_reach_the_data() -> None:
     }  # fmt: skip
     edges = points_of(frame).edges.reshape(480, 640)
     assert (edges[:, 319] > 0.1).all() and not edges[:, :319].any()
+
+
+def test_the_steps_between_copied_values_of_a_coarse_slope_are_no_edges() -> None:
+    coarse = np.tile(np.linspace(1, 3, 40), (30, 1))
+    depth = DepthMap(
+        coarse.repeat(16, axis=0).repeat(16, axis=1), np.ones((480, 640), bool), "metric", "sensor",  # type: ignore[arg-type]
+        sampling=Sampling(16, 16),
+    )  # fmt: skip
+    stored = stored_scene(depth, CAMERA, errors=DepthErrors(pixel=0.001, blur_px=1.0))
+    assert not points_of(view_data(stored, result_of(stored))["frames"][0]).edges.any()

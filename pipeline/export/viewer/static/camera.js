@@ -38,8 +38,9 @@ function surroundingsOf(parts, unit) {
     const [low, high] = percentiles(values, [0.02, 0.98]);
     const [first, last] = own[k].length < FEWEST_OF_REGIONS ? [low, high] : percentiles(own[k], [0.02, 0.98]);
     centre.addScaledVector(axes[k], (first + last) / 2);
-    const half = Math.min((high - low) / 2, Math.max((AROUND_REGIONS * (last - first)) / 2, (LEAST_OF_ALL * (high - low)) / 2));
-    return Math.max(half, 1e-6);
+    const all = (high - low) / 2;
+    const wanted = Math.max((AROUND_REGIONS * (last - first)) / 2, LEAST_OF_ALL * all);
+    return Math.max(Math.min(all, wanted), 1e-6);
   });
   return { right, up, forward, centre, halves, depth: percentiles(depths, [0.5])[0], radius: Math.hypot(...halves) };
 }

@@ -72,7 +72,7 @@ function wantedLabels(items, shown, selection) {
   items.forEach((item, key) => {
     if (!item.label || !item.at) return;
     const isChosen = selection && selection.claim === item.claim;
-    if (item.kind === "line" && (isChosen || (!selection && !item.dashed)))
+    if (item.kind === "line" && (isChosen || (!selection && item.always)))
       wanted.push({ key, text: item.label, name: "line", at: item.at, item, rank: 0 });
     // The same thing in several frames is named once.
     const isNamed = item.kind === "box" && shown.labels && (!selection || selection.regions.has(item.region));

@@ -25,8 +25,10 @@ function overlayItems(data, parts, unit, depth) {
   const place = (frame, point) => inSpace(frame, point).map((number) => number / unit);
   const placed = (frame, edges) => edges.map((edge) => edge.map((point) => place(frame, point)));
   for (const { frame } of parts) {
-    const edges = pyramidOf(frame, depth * unit * (frame.relief ? 1 : CAMERA_SHARE));
-    if (!frame.relief) items.push({ kind: "camera", segments: placed(frame, edges), label: frame.name });
+    if (frame.relief) continue;
+    const own = CAMERA_SHARE * depth;
+    const segments = placed(frame, pyramidOf(frame, own * unit));
+    items.push({ kind: "camera", segments, apex: place(frame, [0, 0, 0]), depth: own });
   }
   data.regions.forEach((region, index) => {
     const frame = byIndex.get(region.frame);
@@ -38,20 +40,27 @@ function overlayItems(data, parts, unit, depth) {
         const here = place(frame, corner);
         return !best || dot(here, frame.up) > dot(best, frame.up) ? here : best;
       }, null);
-      items.push({ kind: "box", region: index, segments, dashed, at, colour: region.colour, label: dashed ? "" : region.name });
+      const label = dashed ? "" : region.name;
+      items.push({ kind: "box", region: index, segments, dashed, at, colour: region.colour, label });
     }
   });
+  const measured = new Set();
   data.claims.forEach((claim, index) => {
     for (const line of claim.lines) {
       const frame = byIndex.get(line.frame);
       if (!frame) continue;
       const segments = placed(frame, [[line.from, line.to]]);
+      // Distances are shown without being asked for, each of them once.
+      const key = [line.from, line.to].map(String).sort().join();
+      const always = line.kind === "distance" && !line.dashed && !measured.has(key);
+      if (always) measured.add(key);
       const at = segments[0][0].map((number, axis) => (number + segments[0][1][axis]) / 2);
-      items.push({ kind: "line", claim: index, segments, dashed: line.dashed, at, label: line.text, ends: true });
+      items.push({ kind: "line", claim: index, segments, dashed: line.dashed, at, label: line.text, always });
     }
     for (const contour of claim.contours) {
       const frame = byIndex.get(contour.frame);
-      if (frame) items.push({ kind: "contour", claim: index, dots: contour.points.map((point) => place(frame, point)) });
+      if (!frame) continue;
+      items.push({ kind: "contour", claim: index, dots: contour.points.map((point) => place(frame, point)) });
     }
   });
   return items;
@@ -127,10 +136,24 @@ function css(colour, alpha) {
   return "rgba(" + colour.map(Math.round).join(",") + "," + alpha + ")";
 }
 
+// Contours are finer where the whole picture is small.
+function contourRadius(view) {
+  return view.size[0] < 500 ? 1.25 : 1.75;
+}
+
+// A pyramid around the eye is not seen as one.
+function isSeen(view, item) {
+  const { x, y, z } = view.camera.position;
+  const away = minus(item.apex, [x, y, z]);
+  return view.project(item.apex).depth > view.camera.near && Math.sqrt(dot(away, away)) > 1.5 * item.depth;
+}
+
 // Draws the items; a selection is { regions: Set, claim } or null.
 function drawOverlay(pen, items, shown, selection, theme) {
   for (const item of items) {
-    if (item.kind === "camera" && shown.cameras) pen.stroke(item.segments, theme.muted, null, 1, false);
+    if (item.kind === "camera" && shown.cameras && isSeen(pen.view, item)) {
+      pen.stroke(item.segments, theme.muted, null, 1, false);
+    }
     if (item.kind === "box" && shown.boxes) {
       const isBright = !selection || selection.regions.has(item.region);
       // What a model gave is compared with what is measured only where it is asked for.
@@ -141,8 +164,8 @@ function drawOverlay(pen, items, shown, selection, theme) {
   }
   for (const item of items) {
     const isChosen = selection && selection.claim === item.claim;
-    if (item.kind === "contour" && isChosen) pen.dots(item.dots, theme.accent, theme.halo, 1.75);
-    if (item.kind === "line" && (isChosen || (!selection && item.label && !item.dashed))) {
+    if (item.kind === "contour" && isChosen) pen.dots(item.dots, theme.accent, theme.halo, contourRadius(pen.view));
+    if (item.kind === "line" && (isChosen || (!selection && item.always))) {
       pen.stroke(item.segments, theme.accent, theme.halo, isChosen ? 2.5 : 1.5, item.dashed);
       pen.dots(item.segments[0], theme.accent, theme.halo, isChosen ? 4 : 2.5);
     }

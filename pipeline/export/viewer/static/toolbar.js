@@ -49,12 +49,12 @@ function buildToolbar(data, actions, state) {
     state.select = select;
   }
   const presets = [["camera", words.camera], ["top", words.top], ["side", words.side]];
-  const views = choice(words.view, presets, actions.setPreset);
+  const views = choice(words.view, presets, (name) => actions.setPreset(name));
   bar.appendChild(views.group);
   const modes = [["photo", words.photo], ["depth", words.depth], ["region", words.region]];
   if (data.frames.some((frame) => frame.confidence)) modes.push(["error", words.confidence]);
   else if (data.frames.some((frame) => !frame.relief)) modes.push(["error", words.error]);
-  const colours = choice(words.colour, modes, actions.setColour);
+  const colours = choice(words.colour, modes, (name) => actions.setColour(name));
   bar.appendChild(colours.group);
   const toggles = element("div", "tv-group");
   toggles.setAttribute("role", "group");
@@ -76,7 +76,8 @@ function buildToolbar(data, actions, state) {
   slider.addEventListener("input", () => actions.setPointSize(Number(slider.value)));
   size.appendChild(slider);
   bar.appendChild(size);
-  return { bar, markPreset: views.mark, markColour: colours.mark, slider };
+  const known = modes.map(([name]) => name);
+  return { bar, markPreset: views.mark, markColour: colours.mark, slider, modes: known };
 }
 
 // What the colours mean; empty for photos.

@@ -1,4 +1,19 @@
-// The viewer: what Theodolite.createViewer makes of the data that pipeline/export/viewer/data.py describes.
+// The viewer: Theodolite.createViewer(element, data, options) fills an element, which needs a height.
+//
+// data: what pipeline/export/viewer/data.py describes. options: colour, one of the modes below; toolbar: false for none.
+// Positions are in the space of the frames that are shown, and in the unit of the data; x and y are pixels [CSS px] of
+// the canvas.
+//
+// ready: a promise, resolved after the first picture is drawn.
+// select({ claim }), select({ region }), select(null): highlights; calls no listener.
+// on("select", f): f({ region, claim }), indices or null, after a click on a name or a point of a region.
+// on("pick", f): f({ frame, u, v, z, position, region, distance }), distance { length, low, high, unit, text } of the
+//   second of two points, else null; unit is "m", or null where depth has no scale.
+// setView(index) of data.views, which returns a promise; setColour("photo" | "depth" | "region" | "error");
+// setPreset("camera" | "top" | "side"); setPointSize(pixels); resize(), which follows by itself where the browser tells;
+// dispose().
+// project(position) gives { x, y, depth }; pickAt(x, y) what a click there would pick, or null; measure(one, other) the
+// distance of the ``point`` of two of these.
 
 // Drawn units per unit of the data, so that 32-bit numbers hold positions of any size.
 function unitOf(data) {
@@ -14,7 +29,6 @@ class Viewer {
     this.listeners = { select: [], pick: [] };
     this.state = { shown: { boxes: true, labels: true, cameras: true }, select: null };
     this.selection = null;
-    this.picks = [];
     this.parts = [];
     this.build(host);
     this.ready = this.start();
@@ -32,7 +46,7 @@ class Viewer {
     this.stage = element("div", "tv-stage");
     this.canvas = element("canvas", "tv-canvas");
     this.canvas.tabIndex = 0;
-    this.canvas.setAttribute("role", "img");
+    this.canvas.setAttribute("role", "application");
     this.lines = element("canvas", "tv-lines");
     this.lines.setAttribute("aria-hidden", "true");
     const layer = element("div", "tv-labels");
@@ -40,12 +54,9 @@ class Viewer {
     this.stage.append(this.canvas, this.lines, layer, this.legend);
     this.labels = new Labels(layer, (item) => this.chosen(item));
     this.status = element("div", "tv-status");
-    this.picked = element("span", "tv-picked", words.hint);
-    this.picked.setAttribute("aria-live", "polite");
     this.counted = element("span", "tv-count");
-    this.clearing = button(words.clear, () => this.clearPicks());
-    this.clearing.hidden = true;
-    this.status.append(this.picked, this.clearing, this.counted);
+    this.picks = new Picks(words, () => this.redraw());
+    this.status.append(this.picks.said, this.picks.clearing, this.counted);
     this.root.append(this.stage, this.status);
   }
 
@@ -58,12 +69,12 @@ class Viewer {
       this.renderer = new THREE.WebGLRenderer({ canvas: this.canvas, alpha: true, antialias: false });
     } catch (error) {
       this.stage.hidden = true;
-      this.picked.textContent = this.data.words.no_webgl;
+      this.picks.said.textContent = this.data.words.no_webgl;
       return Promise.resolve();
     }
     this.scene = new THREE.Scene();
     this.material = cloudMaterial();
-    this.colour = this.options.colour || "photo";
+    this.colour = this.tools.modes.includes(this.options.colour) ? this.options.colour : "photo";
     this.detach = attachControls(this.canvas, {
       orbit: (yaw, pitch) => this.moved(() => this.view.orbit(yaw, pitch)),
       pan: (x, y) => this.moved(() => this.view.pan(x, y)),
@@ -80,6 +91,7 @@ class Viewer {
     this.theming.addEventListener("change", this.onTheme);
     this.themes = new MutationObserver(this.onTheme);
     this.themes.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme", "class"] });
+    this.canvas.addEventListener("webglcontextrestored", this.onTheme);
     this.unpacked = new Map();
     return this.setView(0);
   }
@@ -113,11 +125,13 @@ class Viewer {
     this.view.setFrame(parts[0].frame, around);
     this.items = overlayItems(this.data, parts, this.unit, around.depth);
     this.labels.clear();
-    const count = (key) => parts.reduce((sum, part) => sum + part.frame[key], 0).toLocaleString("en").replace(/,/g, " ");
+    const total = (key) => parts.reduce((sum, part) => sum + part.frame[key], 0);
+    const count = (key) => total(key).toLocaleString("en").replace(/,/g, " ");
     const said = filled(this.data.words.points_shown, { shown: count("count"), total: count("total") });
     this.counted.textContent = said;
-    this.canvas.setAttribute("aria-label", filled(this.data.words.name, { points: said }) + ". " + this.data.words.keys);
-    this.clearPicks();
+    const name = filled(this.data.words.name, { points: said });
+    this.canvas.setAttribute("aria-label", name + ". " + this.data.words.keys);
+    this.picks.clear();
     this.paint();
     this.resize();
     this.setPreset("camera");
@@ -127,7 +141,9 @@ class Viewer {
   // Size [CSS px] at which the points of the first frame cover its picture.
   fittingSize() {
     const { frame } = this.parts[0];
-    const spacing = Math.sqrt(Math.max(1, frame.total) / Math.max(1, frame.count));
+    // Frames that show the same place fill each other's gaps.
+    const layers = Math.min(this.parts.length, 4);
+    const spacing = Math.sqrt(Math.max(1, frame.total) / Math.max(1, frame.count) / layers);
     // A grid without gaps needs no more than its pixels; chosen points leave gaps between them.
     const covers = spacing > 1 ? Math.max(1.9, 1.6 * spacing) : 1.15;
     return Math.min(Math.max((covers * this.view.focal) / frame.camera[0], 1.5), 10);
@@ -154,8 +170,8 @@ class Viewer {
     const presets = { 1: "camera", 2: "top", 3: "side" };
     if (presets[key]) this.setPreset(presets[key]);
     else if (key === "Enter") this.pick(this.view.size[0] / 2, this.view.size[1] / 2);
-    else if (key === "Escape" && (this.picks.length || this.selection)) {
-      this.clearPicks();
+    else if (key === "Escape" && (this.picks.points.length || this.selection)) {
+      this.picks.clear();
       if (this.selection) this.chosen({});
     } else return false;
     return true;
@@ -208,6 +224,7 @@ class Viewer {
   }
 
   setColour(mode) {
+    if (!this.tools || !this.tools.modes.includes(mode)) return;
     this.colour = mode;
     if (this.parts.length) this.paint();
   }
@@ -266,32 +283,23 @@ class Viewer {
     const uniforms = this.material.uniforms;
     uniforms.background.value.set(theme.background || "#ffffff");
     uniforms.size.value = this.pointSize * this.ratio;
-    uniforms.zoom.value = 1;
     this.renderer.render(this.scene, this.view.camera);
     this.pen.clear(this.ratio);
     drawOverlay(this.pen, this.items, this.state.shown, this.selection, theme);
     const wanted = wantedLabels(this.items, this.state.shown, this.selection);
-    this.drawPicks(theme, wanted);
+    this.picks.draw(this.pen, this.unit, theme, wanted);
     this.labels.place(wanted, this.view);
-  }
-
-  drawPicks(theme, wanted) {
-    const ends = this.picks.map((pick) => pick.position.map((number) => number / this.unit));
-    if (ends.length === 2) {
-      this.pen.stroke([ends], theme.accent, theme.halo, 2.5, false);
-      if (this.measured) {
-        const at = ends[0].map((number, axis) => (number + ends[1][axis]) / 2);
-        wanted.unshift({ key: "picks", text: this.measured, name: "line", at, item: {} });
-      }
-    }
-    this.pen.dots(ends, theme.accent, theme.halo, 4.5);
   }
 
   pickAt(x, y) {
     if (!this.parts.length) return null;
     const found = pointAt(this.view, this.parts, x, y, this.pointSize);
     if (!found) return null;
-    const { part, i } = found;
+    return this.pointOf(found.part, found.i);
+  }
+
+  // What is known of point i of a frame in view.
+  pointOf(part, i) {
     const { points, frame } = part;
     const region = points.regions[i];
     return {
@@ -305,52 +313,19 @@ class Viewer {
     };
   }
 
+  // The distance of two pixel points, as ``point`` of ``pickAt``, or null where depth carries none.
+  measure(first, second) {
+    return measuredBetween(this.data.words, first, second);
+  }
+
   pick(x, y) {
     const found = this.pickAt(x, y);
     if (!found) return;
-    if (this.picks.length === 2) this.picks = [];
-    this.picks.push(found);
     const { point, ...told } = found;
-    told.distance = this.picks.length === 2 ? this.measure(this.picks[0].point, point) : null;
-    this.tell(told.distance);
+    told.distance = this.picks.add(found);
     this.redraw();
     this.emit("pick", told);
     if (told.region !== null) this.emit("select", { region: told.region, claim: null });
-  }
-
-  // The distance of two pixel points, or null where depth carries none.
-  measure(first, second) {
-    const isMeasurable = !first.frame.relief && !second.frame.relief;
-    const isOneSpace = first.frame === second.frame || (first.frame.shared && second.frame.shared);
-    if (!isMeasurable || !isOneSpace) return null;
-    const isMetric = first.frame.kind === "metric" && second.frame.kind === "metric";
-    const distance = distanceOf(first, second);
-    return { ...distance, unit: isMetric ? "m" : null, text: distanceText(this.data.words, distance, isMetric) };
-  }
-
-  tell(distance) {
-    const words = this.data.words;
-    const where = (pick) => filled(words.pixel, { frame: pick.frame + 1, u: pick.u, v: pick.v });
-    this.clearing.hidden = !this.picks.length;
-    this.measured = distance ? distance.text : "";
-    const [first, second] = this.picks;
-    const isRelief = first.point.frame.relief;
-    if (!second) this.picked.textContent = where(first) + ". " + (isRelief ? words.no_metres : words.pick_second);
-    else if (distance) this.picked.textContent = filled(words.distance, { distance: distance.text });
-    else if (first.frame !== second.frame) this.picked.textContent = words.two_spaces;
-    else {
-      const order = { which: first.z < second.z ? words.first : words.second };
-      const nearer = first.z === second.z ? words.same_depth : filled(words.nearer, order);
-      this.picked.textContent = words.no_metres + " " + nearer;
-    }
-  }
-
-  clearPicks() {
-    this.picks = [];
-    this.measured = "";
-    this.clearing.hidden = true;
-    this.picked.textContent = this.data.words.hint;
-    this.redraw();
   }
 
   // Pixel [CSS px] of the canvas at which a position of the space is drawn.
