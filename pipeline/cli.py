@@ -318,6 +318,12 @@ def _doctor(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _view(arguments: Sequence[str]) -> int:
+    from pipeline.console.view import view
+
+    return view(arguments, console)
+
+
 _WITHOUT_ARGUMENTS = ("schema", "doctor")
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "run": _run,
@@ -326,6 +332,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "eval-depth": _eval_depth,
     "fit": _fit,
     "export": _export,
+    "view": _view,
     "schema": _schema,
     "doctor": _doctor,
 }

@@ -139,7 +139,7 @@ def parsed(arguments: Sequence[str]) -> Request:
     most = values.get("max_points")
     max_points = FormatSettings.max_points if most is None else check_value("max_points", _number(most), Count)
     item = None if "item" not in values else check_value("item", values["item"], Text)
-    return Request(_folder(folders[0]), formats, FormatSettings(max_points, is_mesh, item))
+    return Request(_folder(folders[0]), formats, FormatSettings(max_points, is_mesh, item=item))
 
 
 def _formats(typed: str | None) -> tuple[str, ...]:

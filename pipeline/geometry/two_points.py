@@ -15,9 +15,9 @@ the smooth error is shared, between places of one depth map, by ``exp(-0.5 (dist
 length. The part across, ``trace C - n' C n``, can only lengthen the line, so it raises the upper limit.
 
 Within a depth map the error of the scale multiplies the length by a log-normal factor, and that of the focal length
-divides the part across the optical axis by one. Between depth maps, whose poses count as exact, both move each point; since
-it is not known whether the maps err alike, the worse case counts. Deviations of different causes add as squares, each
-side of the interval for itself.
+divides the part across the optical axis by one. Between depth maps, whose poses count as exact, both move each point;
+since it is not known whether the maps err alike, the worse case counts. Deviations of different causes add as
+squares, each side of the interval for itself.
 """
 
 from __future__ import annotations

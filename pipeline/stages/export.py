@@ -75,7 +75,7 @@ class ExportStage:
         self.widest_px = widest_px
         self.view_points = view_points
         self.budget = ErrorBudget() if budget is None else budget
-        self.settings = FormatSettings(max_points, mesh)
+        self.settings = FormatSettings(max_points, mesh, view_points)
         self.formats = {
             **{"ply": ply, "glb": glb, "rrd": rrd},
             **{"coco": coco, "csv": csv, "parquet": parquet, "label_studio": label_studio, "fiftyone": fiftyone},

@@ -76,7 +76,7 @@ def test_several_formats_are_written_at_once(run: Path, typed: str) -> None:
 
 def test_settings_reach_the_formats(run: Path) -> None:
     request = parsed([str(run), "format=glb", "mesh=true", "max_points=1_000", "item=a=b, 桌"])
-    assert request.settings == FormatSettings(1000, True, "a=b, 桌")
+    assert request.settings == FormatSettings(1000, True, item="a=b, 桌")
     export(run, "format=ply", "max_points=50")
     clouds = [path.read_bytes() for path in (run / "clouds").iterdir()]
     assert len(clouds) == 2 and all(b"element vertex 50\n" in cloud for cloud in clouds)
