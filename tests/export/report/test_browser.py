@@ -184,10 +184,9 @@ def test_keys_walk_through_claims_and_items(browser: Any, report: Path) -> None:
         page.keyboard.press("Escape")
         assert not page.is_visible("#help")
         for key, number in (("j", 1), ("ArrowRight", 2), ("k", 1)):
-            with page.expect_navigation():
-                page.keyboard.press(key)
-            assert page.url.endswith(f"page-{number}.html")
-            page.wait_for_function("document.getElementById('position').textContent")
+            page.keyboard.press(key)
+            page.wait_for_url(f"**/page-{number}.html", wait_until="commit")
+            page.wait_for_function(f"document.getElementById('position')?.textContent === '{number + 1} / 5'")
 
 
 def test_marks_work_from_the_keyboard(browser: Any, report: Path) -> None:
