@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import re
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,7 +17,7 @@ from pipeline.records.errors import ExportError
 
 _POLL_S = 0.002  # A lock is held for as long as one line takes to write.
 
-_TEMPORARY = re.compile(r"\..*\.[0-9]+\.[a-z0-9]+")
+_TEMPORARY = re.compile(r"\..*\.[0-9]+(-[0-9]+)?\.[a-z0-9]+")
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def replacing(path: Path) -> Iterator[Path]:
         ExportError: If the file cannot be written.
     """
     make_folder(path.parent)
-    temporary = path.with_name(f".{path.stem[:64]}.{os.getpid()}{path.suffix}")
+    temporary = path.with_name(f".{path.stem[:48]}.{os.getpid()}-{threading.get_ident()}{path.suffix}")
     try:
         with write_errors(path):
             yield temporary
@@ -55,11 +56,11 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files of ``replacing`` that a killed process left in a folder and its subfolders.
+    """Remove the temporary files of ``replacing`` that a killed process left in a folder and below.
 
     Call it only where no other process writes to the folder.
     """
-    for path in (*folder.glob(".*"), *folder.glob("*/.*")):
+    for path in (*folder.glob(".*"), *folder.glob("*/.*"), *folder.glob("*/*/.*")):
         if _TEMPORARY.fullmatch(path.name) and path.is_file():
             with suppress(OSError):
                 path.unlink()

@@ -22,7 +22,7 @@ def test_leftovers_of_a_kill_are_removed_and_nothing_else(tmp_path: Path) -> Non
     batch = Batch(tmp_path, 1, *LIGHT)
     batch.run("out")
     (tmp_path / "out/scenes").mkdir()
-    for name in (".run.4711.json", "scenes/.item-1.33.zip", "scenes/.hidden", ".notes.txt"):
+    for name in (".run.4711.json", "scenes/.item-1.33-140.zip", "scenes/.hidden", ".notes.txt"):
         (tmp_path / "out" / name).write_text("half")
     batch.run("out", "resume=true")
     hidden = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob(".*")}
