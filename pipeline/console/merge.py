@@ -16,6 +16,7 @@ from pipeline.export.compare_results import same_result
 from pipeline.export.files import make_folder, only_writer, replacing, write_errors
 from pipeline.export.jsonl import FAILURES_NAME, RESULTS_NAME, failed_id
 from pipeline.export.line_file import numbered_lines
+from pipeline.export.report.assets import REPORT
 from pipeline.export.result_index import Key, ResultIndex
 from pipeline.records.errors import ConfigError, ExportError, TheodoliteError
 
@@ -54,6 +55,9 @@ def merge(folders: Sequence[Path], target: Path) -> tuple[int, int]:
                 for artefact in json.loads(line).get("artefacts", {}).values():
                     _place(folders[origin[key]], target, artefact)
                 file.write(line + b"\n")
+        for folder in folders:
+            for page in _of_pages(folder):
+                _place(folder, target, page)
         with replacing(target / FAILURES_NAME) as temporary:
             temporary.write_bytes(b"".join(line + b"\n" for line in failures))
         write_run_file(target, replace(records[0], settings={**records[0].settings, "shard": None, "limit": None}))
@@ -106,6 +110,13 @@ def _in_order(origin: dict[Key, int], record: RunRecord) -> Iterator[Key]:
         ids = []
     for item_id in [*ids, *sorted(of_item)]:
         yield from of_item.pop(item_id, ())
+
+
+def _of_pages(folder: Path) -> Iterator[str]:
+    """Files that the pages of results load, by their path in the run; the report's own files are written anew."""
+    for path in sorted((folder / REPORT).glob("*/*")):
+        if path.is_file() and not path.is_symlink():
+            yield path.relative_to(folder).as_posix()
 
 
 def _place(source: Path, target: Path, artefact: str) -> None:

@@ -28,8 +28,8 @@ from pipeline.records.errors import GenerationError
 from pipeline.records.message import catalog
 from pipeline.stages.compose import run
 from pipeline.stages.depth import DepthStage
-from pipeline.stages.plan import RunPlan
 from pipeline.stages.export import ExportStage
+from pipeline.stages.plan import RunPlan
 from pipeline.stages.query import QueryStage
 
 # The screen is 1.2 m away and the cabinet 2 m.
