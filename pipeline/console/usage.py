@@ -30,6 +30,8 @@ Theodolite: ask a vision-language model about space, and check its answer agains
 Add --help to a command for its options, and -v for details and tracebacks."""
 
 _INPUT = "input=PATH            image, [image, image], folder, video or manifest (.jsonl, .csv, .parquet)"
+_PARTS = """\
+  resume=true           keep the results in output_dir; shard=2/8 and only=[ID, ID] run parts of the input"""
 _ALL = """\
   GROUP=OPTION          one of the options below; GROUP.KEY=VALUE sets one of its keys
   -m                    sweep over comma-separated values, such as depth=midas,nano
@@ -44,6 +46,7 @@ Usage: python -m pipeline run [KEY=VALUE ...]
   {_INPUT}
   question="..."        the question; questions=[..., ...] for several
   vlm.show_prompt=true  print the prompts instead of running
+{_PARTS}
 {_ALL}""",
     "verify": f"""\
 Judge given claims by geometry, without a model.
@@ -51,6 +54,7 @@ Judge given claims by geometry, without a model.
 Usage: python -m pipeline verify input=PATH claims=PATH [KEY=VALUE ...]
   {_INPUT}
   claims=PATH           JSON file of the claims and their regions
+{_PARTS}
 {_ALL}""",
     "eval-claims": f"""\
 Measure verdicts and answers on data sets with ground truth.
