@@ -1,0 +1,187 @@
+"""The reference of configuration keys, read from the comments in conf/.
+
+A comment above a key belongs to it, and to the keys without a comment that follow it directly.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+GROUPS = {
+    "input": "Where images come from",
+    "depth": "Depth networks and depth files",
+    "ocr": "Text in images",
+    "vlm": "The vision-language model",
+    "query": "How the model is asked",
+    "segment": "Masks for boxes",
+    "verify": "How claims are judged",
+    "noise": "Errors of depth",
+    "weights": "Weights of cues",
+    "calibration": "Calibration of verdicts",
+    "export": "What is written",
+    "dataset": "Data sets",
+    "protocol": "How depth error is measured",
+    "sets": "What `fit` fits on",
+    "experiment": "Settings of several groups",
+    "debug": "Settings for finding mistakes",
+    "common": "Shared by all commands",
+}
+COMMANDS = {"run": "run, verify", "eval_claims": "eval-claims", "eval_depth": "eval-depth", "fit": "fit"}
+_LONGEST_DEFAULT = 100
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of a configuration file.
+
+    Args:
+        path: Its name with dots, within the file.
+        default: Its value as the file states it.
+        comment: What the file says about it; empty where it says nothing.
+    """
+
+    path: str
+    default: str
+    comment: str
+
+
+def keys_of(text: str) -> tuple[str, list[str], list[Key]]:
+    """The opening comment of a configuration file, what it builds on, and its keys in order."""
+    root = yaml.compose(text, yaml.SafeLoader)
+    lines = text.splitlines()
+    keys: list[Key] = []
+    parents: list[str] = []
+    if not isinstance(root, yaml.MappingNode):
+        return _head(lines), parents, keys
+    for key, value in root.value:
+        if key.value == "defaults":
+            parents = [entry.value for entry in value.value if isinstance(entry, yaml.ScalarNode)]
+    _walk(root, "", text, lines, keys)
+    return _head(lines), [name.partition("@")[0] for name in parents if name != "_self_"], keys
+
+
+def _walk(node: yaml.MappingNode, prefix: str, text: str, lines: list[str], keys: list[Key]) -> None:
+    last_line, last_comment = -2, ""
+    for key, value in node.value:
+        line, name = key.start_mark.line, str(key.value)
+        comment = _comment_above(lines, line)
+        if not comment and line == last_line + 1:
+            comment = last_comment
+        last_line, last_comment = value.end_mark.line - (value.end_mark.column == 0), comment
+        if name.startswith("_") or (not prefix and name in ("defaults", "hydra")):
+            continue
+        path = f"{prefix}{name}"
+        if isinstance(value, yaml.MappingNode) and not value.flow_style and value.value:
+            if comment:
+                keys.append(Key(path, "", comment))
+            _walk(value, f"{path}.", text, lines, keys)
+        else:
+            raw = text[value.start_mark.index : value.end_mark.index]
+            keys.append(Key(path, " ".join(raw.split()) or "null", comment))
+
+
+def _comment_above(lines: list[str], line: int) -> str:
+    found: list[str] = []
+    for above in reversed(lines[:line]):
+        if not above.strip().startswith("#"):
+            break
+        found.insert(0, above.strip().lstrip("#").strip())
+    return " ".join(part for part in found if not part.startswith("@package"))
+
+
+def _head(lines: list[str]) -> str:
+    """The comment that opens a file, where it speaks of the whole file rather than of its first key."""
+    found = []
+    for line in lines:
+        if not line.startswith("#"):
+            break
+        if not line.startswith("# @package"):
+            found.append(line.lstrip("#").strip())
+    return " ".join(found)
+
+
+def files_of(conf: Path, group: str) -> list[Path]:
+    """The files of a group: its default first, those that others build on before the others."""
+    files = sorted((conf / group).rglob("*.yaml"))
+    return sorted(files, key=lambda file: (file.stem not in ("default", "auto"), "common" not in file.parts[-2:]))
+
+
+def group_page(conf: Path, group: str) -> str:
+    """The page of one group, in Markdown."""
+    comments = {(file, key.path): key for file in files_of(conf, group) for key in keys_of(file.read_text("utf-8"))[2]}
+    known = {path: key.comment for (_, path), key in comments.items() if key.comment}
+    parts = [f"# {GROUPS.get(group, group)}: `{group}`", ""]
+    prefix = "" if group in ("experiment", "debug", "common") else f"{group}."
+    for file in files_of(conf, group):
+        text = file.read_text("utf-8")
+        head, parents, keys = keys_of(text)
+        option = file.relative_to(conf / group).with_suffix("").as_posix()
+        is_shared = "common" in Path(option).parts
+        parts += [f"## {option if is_shared else f'{group}={option}'}", ""]
+        if head:
+            parts += [marked(head), ""]
+        if parents:
+            names = [name if name.startswith("/") else f"{Path(group, option).parent.as_posix()}/{name}" for name in parents]
+            parts += ["Builds on " + ", ".join(f"`{name.strip('/')}`" for name in names) + ", and takes its keys too.", ""]
+        if re.search(r"(?m)^_target_: *(\S+)", text) and (made := re.search(r"(?m)^_target_: *(\S+)", text)):
+            parts += [f"Makes a `{made[1]}`.", ""]
+        parts += [_table([Key(f"{prefix}{key.path}", key.default, key.comment or known.get(key.path, "")) for key in keys]), ""]
+    return "\n".join(parts)
+
+
+def command_page(conf: Path) -> str:
+    """The page of the keys that belong to no group, and of what each group is for."""
+    parts = [
+        "# Configuration",
+        "",
+        "Every command composes its configuration from one file in `conf/` and one option of each group. "
+        "`GROUP=OPTION` chooses an option, `GROUP.KEY=VALUE` sets a key, and `--cfg job` prints the whole. The tables "
+        "are made from the comments in these files; `null` stands for no value, and `???` for one that you must give.",
+        "",
+        "| group | is |",
+        "| --- | --- |",
+        *(f"| [`{group}`]({group}.md) | {title} |" for group, title in GROUPS.items() if (conf / group).is_dir()),
+        "",
+    ]
+    for name, commands in COMMANDS.items():
+        keys = keys_of((conf / f"{name}.yaml").read_text("utf-8"))[2]
+        parts += [f"## Keys of {commands}", "", _table(keys), ""]
+    return "\n".join(parts)
+
+
+def _table(keys: list[Key]) -> str:
+    if not keys:
+        return "It has no keys of its own."
+    rows = ["| key | default | meaning |", "| --- | --- | --- |"]
+    for key in keys:
+        default = key.default if len(key.default) <= _LONGEST_DEFAULT else f"{key.default[:_LONGEST_DEFAULT]} …"
+        rows.append(f"| `{key.path}` | {f'`{cell(default)}`' if default else ''} | {marked(key.comment)} |")
+    return "\n".join(rows)
+
+
+def cell(text: str) -> str:
+    """Text for a cell of a table, in which a bar would start another one."""
+    return text.replace("|", "&#124;") if "`" not in text and "|" in text else text
+
+
+def marked(text: str) -> str:
+    """A comment as Markdown: what looks like an override, a path or a pattern becomes code, and nothing markup."""
+    if not text:
+        return ""
+    words = []
+    for word in text.split(" "):
+        core = word.rstrip(".,;:)")
+        tail = word[len(core) :]
+        is_code = bool(re.search(r"\w=\S|\w/\w.*/|\*|_|^\$\{|\.(?:yaml|jsonl?|html)$", core)) and "`" not in word
+        words.append(f"`{core}`{tail}" if is_code and core[:1] not in "('[\"" else _plain(word))
+    return " ".join(words)
+
+
+def _plain(word: str) -> str:
+    if "`" in word:
+        return word
+    return re.sub(r"([*_<|\[\]])", lambda found: f"&#{ord(found[1])};", word)

@@ -1,0 +1,115 @@
+"""Hook of mkdocs: adds the pages that are made from the code, and keeps links within the site.
+
+Pages in docs/ are read on a forge too, so they link to files of the repository by path. On the site, such a link leads
+to the page that is made from the file; a link to a file without a page loses its target.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
+    from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).resolve().parents[1]
+# Files of the repository that are pages of the site.
+OTHER_PAGES = {
+    "CONTRIBUTING.md": "reference/contributing.md",
+    "CHANGELOG.md": "reference/changelog.md",
+    "README.md": "index.md",
+    "data/models/theodolite-vl-nano/README.md": "reference/model-cards/theodolite-vl-nano.md",
+    "data/models/theodolite-depth-nano/README.md": "reference/model-cards/theodolite-depth-nano.md",
+    "data/README.md": "reference/model-cards/index.md",
+    "data/samples/README.md": "reference/model-cards/samples.md",
+}
+_LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?P<target>[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")
+
+
+def made_pages() -> dict[str, str]:
+    """Every page that is made from the code, by its path in the site's sources."""
+    import docs_configuration
+    import docs_reference
+
+    conf = ROOT / "conf"
+    groups = [group for group in docs_configuration.GROUPS if (conf / group).is_dir()]
+    pages = {
+        "reference/relations.md": docs_reference.relations_page(),
+        "reference/commands.md": docs_reference.commands_page(),
+        "reference/schema.md": docs_reference.schema_page(),
+        "reference/results.schema.json": docs_reference.schema_file(),
+        "reference/configuration/index.md": docs_configuration.command_page(conf),
+        **{f"reference/configuration/{group}.md": docs_configuration.group_page(conf, group) for group in groups},
+        **{f"reference/api/{name}": text for name, text in docs_reference.api_pages(ROOT).items()},
+    }
+    for source, page in OTHER_PAGES.items():
+        if page != "index.md":
+            text = re.sub(r"\A---\n.*?\n---\n", "", (ROOT / source).read_text("utf-8"), flags=re.DOTALL)
+            pages[page] = moved_links(text, source, page)
+    return pages
+
+
+def moved_links(text: str, source: str, page: str) -> str:
+    """The text of a file with the links that hold where its page is.
+
+    Args:
+        text: Markdown.
+        source: Path of the file in the repository.
+        page: Path of its page in the site's sources.
+    """
+
+    def moved(match: re.Match[str]) -> str:
+        target = match["target"]
+        if re.match(r"[a-z]+:", target):
+            return match[0]
+        place = posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
+        aim = OTHER_PAGES.get(place) or (place.removeprefix("docs/") if place.startswith("docs/") else None)
+        if aim is None:
+            return match["text"] if "`" in match["text"] else f"{match['text']} (`{place}`)"
+        return f"[{match['text']}]({posixpath.relpath(aim, posixpath.dirname(page) or '.')}{match['anchor'] or ''})"
+
+    # Fenced code shows links; it has none.
+    parts = re.split(r"(?ms)(^```.*?^```)", text)
+    return "".join(part if index % 2 else _LINK.sub(moved, part) for index, part in enumerate(parts))
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Expand the folders that the navigation names into their made pages."""
+    # The hook is loaded by its path; what it imports lies beside it, and the package in the repository.
+    for folder in (str(ROOT / "scripts"), str(ROOT)):
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+    config["made_pages"] = made_pages()
+    config.nav = [_expanded(entry, sorted(config["made_pages"])) for entry in config.nav or []]
+    return config
+
+
+def _expanded(entry: Any, pages: list[str]) -> Any:
+    if isinstance(entry, dict):
+        return {title: _expanded(part, pages) for title, part in entry.items()}
+    if isinstance(entry, list):
+        return [_expanded(part, pages) for part in entry]
+    if not entry.endswith("/"):
+        return entry
+    found = [page for page in pages if page.startswith(entry) and page.endswith(".md")]
+    return sorted(found, key=lambda page: not page.endswith("/index.md"))
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the made pages."""
+    from mkdocs.structure.files import File
+
+    for path, text in config["made_pages"].items():
+        files.append(File.generated(config, path, content=text))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Lead links to files outside docs/ to the pages that are made from them."""
+    path = page.file.src_uri
+    return markdown if path in config["made_pages"] else moved_links(markdown, f"docs/{path}", path)
