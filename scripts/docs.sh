@@ -13,7 +13,7 @@ cd "$root"
 export NO_MKDOCS_2_WARNING=1
 
 case "${1:-build}" in
-  build) exec .venv/bin/python -m mkdocs --quiet build --strict --clean ;;
+  build) exec .venv/bin/python -m mkdocs build --strict --clean ;;
   serve) exec .venv/bin/python -m mkdocs serve --livereload --watch pipeline --watch conf ;;
   *)
     printf 'Usage: bash scripts/docs.sh [serve]\n' >&2

@@ -125,11 +125,19 @@ def group_page(conf: Path, group: str) -> str:
         if head:
             parts += [marked(head), ""]
         if parents:
-            names = [name if name.startswith("/") else f"{Path(group, option).parent.as_posix()}/{name}" for name in parents]
-            parts += ["Builds on " + ", ".join(f"`{name.strip('/')}`" for name in names) + ", and takes its keys too.", ""]
+            names = [
+                name if name.startswith("/") else f"{Path(group, option).parent.as_posix()}/{name}" for name in parents
+            ]
+            parts += [
+                "Builds on " + ", ".join(f"`{name.strip('/')}`" for name in names) + ", and takes its keys too.",
+                "",
+            ]
         if re.search(r"(?m)^_target_: *(\S+)", text) and (made := re.search(r"(?m)^_target_: *(\S+)", text)):
             parts += [f"Makes a `{made[1]}`.", ""]
-        parts += [_table([Key(f"{prefix}{key.path}", key.default, key.comment or known.get(key.path, "")) for key in keys]), ""]
+        parts += [
+            _table([Key(f"{prefix}{key.path}", key.default, key.comment or known.get(key.path, "")) for key in keys]),
+            "",
+        ]
     return "\n".join(parts)
 
 

@@ -38,7 +38,7 @@ API = {
     "rules": ("Rules", []),
     "geometry": ("Geometry", []),
     "export": ("Stored scenes and exports", []),
-    "evaluate": ("Evaluation and fits", ["pipeline.evaluate.noise_fit", "pipeline.datasets.base"]),
+    "evaluate": ("Evaluation and fits", ["pipeline.evaluate.noise_fit"]),
 }
 _WHOLE_PACKAGES = {"rules": "pipeline/verify/rules", "geometry": "pipeline/geometry", "export": "pipeline/export"}
 
@@ -46,7 +46,10 @@ _WHOLE_PACKAGES = {"rules": "pipeline/verify/rules", "geometry": "pipeline/geome
 def relations_page() -> str:
     """Every relation of the registry: words, objects, what it needs, its number."""
     english, chinese = catalog("en"), catalog("zh")
-    rows = [f"| [`{name}`](#{name}) | {entry.objects} | {_NEEDS[entry.need]} | {_value(entry)} |" for name, entry in RELATIONS.items()]
+    rows = [
+        f"| [`{name}`](#{name}) | {entry.objects} | {_NEEDS[entry.need]} | {_value(entry)} |"
+        for name, entry in RELATIONS.items()
+    ]
     parts = [
         "# Relations",
         "",
@@ -70,13 +73,14 @@ def _relation(name: str, entry: Relation, english: Any, chinese: Any) -> list[st
     rows = {
         "a claim reads": f"`{said}`" if said else "",
         "objects": _OBJECTS[entry.objects] + ("; subject and object may be exchanged" if entry.symmetric else ""),
-        "needs": _NEEDS[entry.need] + (f"; with a number {_NEEDS[entry.value_need]}" if entry.value is ValueUse.OPTIONAL else ""),
+        "needs": _NEEDS[entry.need]
+        + (f"; with a number {_NEEDS[entry.value_need]}" if entry.value is ValueUse.OPTIONAL else ""),
         "number": _value(entry),
         "measures": ", ".join(f"`{measure}`" for measure in MEASURES.get(name, ())),
         "English phrases": ", ".join(entry.english),
         "Chinese phrases": "、".join(entry.chinese),
         "stated without words": "yes: an answer implies it, and no prompt offers it" if entry.implied else "",
-        "judged by": f"[`pipeline.verify.rules.{entry.rule}`][pipeline.verify.rules.{entry.rule}]",
+        "judged by": f"[`pipeline.verify.rules.{entry.rule}`](api/rules.md#pipeline.verify.rules.{entry.rule})",
     }
     return ["| | |", "| --- | --- |", *(f"| {key} | {value} |" for key, value in rows.items() if value)]
 
@@ -101,8 +105,8 @@ def commands_page() -> str:
         "",
         f"```text\n{COMMANDS}\n```",
         "",
-        "The exit code is 0 on success, 1 if some items of a batch failed, 2 if the command, its input or a model cannot "
-        "be used, and 130 after Ctrl-C.",
+        "The exit code is 0 on success, 1 if some items of a batch failed, 2 if the command, its input or a model "
+        "cannot be used, and 130 after Ctrl-C.",
         "",
     ]
     for command in _COMMANDS:
@@ -134,7 +138,9 @@ def schema_page() -> str:
         if fields := record.get("properties"):
             needed = set(record.get("required", ()))
             parts += ["| key | type | required |", "| --- | --- | --- |"]
-            parts += [f"| `{key}` | {_type(field)} | {'yes' if key in needed else ''} |" for key, field in fields.items()]
+            parts += [
+                f"| `{key}` | {_type(field)} | {'yes' if key in needed else ''} |" for key, field in fields.items()
+            ]
             parts += [""]
     return "\n".join(parts)
 
@@ -171,7 +177,13 @@ def api_pages(root: Path) -> dict[str, str]:
         found = [*modules, *(_modules(root, _WHOLE_PACKAGES[page]) if page in _WHOLE_PACKAGES else ())]
         parts = [f"# {title}", ""]
         for module in found:
-            parts += [f"## {module.removeprefix('pipeline.')}", "", f"::: {module}", "    options:", "      show_root_heading: false", "      show_root_toc_entry: false", ""]
+            directive = [
+                f"::: {module}",
+                "    options:",
+                "      show_root_heading: false",
+                "      show_root_toc_entry: false",
+            ]
+            parts += [f"## {module.removeprefix('pipeline.')} {{ #{module} }}", "", *directive, ""]
         pages[f"{page}.md"] = "\n".join(parts)
     return pages
 
