@@ -32,6 +32,8 @@ GROUPS = {
 }
 COMMANDS = {"run": "run, verify", "eval_claims": "eval-claims", "eval_depth": "eval-depth", "fit": "fit"}
 _LONGEST_DEFAULT = 100
+# Overrides, paths, patterns, variables, names of files.
+_CODE = r"\w=\S|\w/\w.*/|\*|_|^\$\{|\.(?:yaml|jsonl?|html|npy)$"
 
 
 @dataclass(frozen=True)
@@ -182,10 +184,10 @@ def marked(text: str) -> str:
         return ""
     words = []
     for word in text.split(" "):
-        core = word.rstrip(".,;:)")
-        tail = word[len(core) :]
-        is_code = bool(re.search(r"\w=\S|\w/\w.*/|\*|_|^\$\{|\.(?:yaml|jsonl?|html)$", core)) and "`" not in word
-        words.append(f"`{core}`{tail}" if is_code and core[:1] not in "('[\"" else _plain(word))
+        core = word.strip("()[].,;:'\"")
+        is_code = core and "`" not in word and re.search(_CODE, core)
+        before, _, after = word.partition(core) if is_code else ("", "", "")
+        words.append(f"{_plain(before)}`{core}`{_plain(after)}" if is_code else _plain(word))
     return " ".join(words)
 
 

@@ -279,6 +279,14 @@ def calibration() -> None:
     drawing.save("calibration.svg")
 
 
+def sample() -> None:
+    """The image of the tutorial, enlarged."""
+    rgb = cv2.imread(str(FOLDER.parents[1] / "data" / "samples" / "images" / "2003-0.png"))
+    assert rgb is not None
+    large = cv2.resize(rgb, None, fx=1.75, fy=1.75, interpolation=cv2.INTER_CUBIC)
+    cv2.imwrite(str(FOLDER / "sample.jpg"), large, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+
+
 if __name__ == "__main__":
     seen = rendered_scene(SEED, size_px=SIZE_PX, tidy=True).view
     verdicts(seen)
@@ -286,3 +294,4 @@ if __name__ == "__main__":
     kinds(seen)
     budget()
     calibration()
+    sample()

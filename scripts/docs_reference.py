@@ -82,7 +82,8 @@ def _relation(name: str, entry: Relation, english: Any, chinese: Any) -> list[st
         "stated without words": "yes: an answer implies it, and no prompt offers it" if entry.implied else "",
         "judged by": f"[`pipeline.verify.rules.{entry.rule}`](api/rules.md#pipeline.verify.rules.{entry.rule})",
     }
-    return ["| | |", "| --- | --- |", *(f"| {key} | {value} |" for key, value in rows.items() if value)]
+    (head, first), *rest = [(key, value) for key, value in rows.items() if value]
+    return [f"| {head} | {first} |", "| --- | --- |", *(f"| {key} | {value} |" for key, value in rest)]
 
 
 def _value(entry: Relation) -> str:
