@@ -6,7 +6,7 @@ A comment above a key belongs to it, and to the keys without a comment that foll
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -31,6 +31,8 @@ GROUPS = {
     "common": "Shared by all commands",
 }
 COMMANDS = {"run": "run, verify", "eval_claims": "eval-claims", "eval_depth": "eval-depth", "fit": "fit"}
+# Groups whose options set keys of other groups.
+_OF_SEVERAL = ("experiment", "debug", "common")
 _LONGEST_DEFAULT = 100
 # Overrides, paths, patterns, variables, names of files.
 _CODE = r"\w=\S|\w/\w.*/|\*|_|^\$\{|\.(?:yaml|jsonl?|html|npy)$"
@@ -44,11 +46,13 @@ class Key:
         path: Its name with dots, within the file.
         default: Its value as the file states it.
         comment: What the file says about it; empty where it says nothing.
+        inherited: The comment of the key above it, which may be about both.
     """
 
     path: str
     default: str
     comment: str
+    inherited: str = ""
 
 
 def keys_of(text: str) -> tuple[str, list[str], list[Key]]:
@@ -71,28 +75,29 @@ def _walk(node: yaml.MappingNode, prefix: str, text: str, lines: list[str], keys
     for key, value in node.value:
         line, name = key.start_mark.line, str(key.value)
         comment = _comment_above(lines, line)
-        if not comment and line == last_line + 1:
-            comment = last_comment
-        last_line, last_comment = value.end_mark.line - (value.end_mark.column == 0), comment
-        if name.startswith("_") or (not prefix and name in ("defaults", "hydra")):
+        inherited = last_comment if not comment and line == last_line + 1 else ""
+        is_parent = isinstance(value, yaml.MappingNode) and not value.flow_style and bool(value.value)
+        is_shown = not name.startswith("_") and (prefix or name not in ("defaults", "hydra"))
+        last_line = value.end_mark.line - (value.end_mark.column == 0)
+        last_comment = "" if is_parent or not is_shown else comment or inherited
+        if not is_shown:
             continue
         path = f"{prefix}{name}"
-        if isinstance(value, yaml.MappingNode) and not value.flow_style and value.value:
+        if is_parent:
             if comment:
                 keys.append(Key(path, "", comment))
             _walk(value, f"{path}.", text, lines, keys)
         else:
             raw = text[value.start_mark.index : value.end_mark.index]
-            keys.append(Key(path, " ".join(raw.split()) or "null", comment))
+            keys.append(Key(path, " ".join(raw.split()) or "null", comment, inherited))
 
 
 def _comment_above(lines: list[str], line: int) -> str:
-    found: list[str] = []
-    for above in reversed(lines[:line]):
-        if not above.strip().startswith("#"):
-            break
-        found.insert(0, above.strip().lstrip("#").strip())
-    return " ".join(part for part in found if not part.startswith("@package"))
+    """The comment right above a line; that which opens the file is about the file."""
+    first = line
+    while first and lines[first - 1].strip().startswith("#"):
+        first -= 1
+    return " ".join(text.strip().lstrip("#").strip() for text in lines[first:line]) if first else ""
 
 
 def _head(lines: list[str]) -> str:
@@ -114,33 +119,41 @@ def files_of(conf: Path, group: str) -> list[Path]:
 
 def group_page(conf: Path, group: str) -> str:
     """The page of one group, in Markdown."""
-    comments = {(file, key.path): key for file in files_of(conf, group) for key in keys_of(file.read_text("utf-8"))[2]}
-    known = {path: key.comment for (_, path), key in comments.items() if key.comment}
-    parts = [f"# {GROUPS.get(group, group)}: `{group}`", ""]
-    prefix = "" if group in ("experiment", "debug", "common") else f"{group}."
-    for file in files_of(conf, group):
-        text = file.read_text("utf-8")
-        head, parents, keys = keys_of(text)
+    files = files_of(conf, group)
+    read = {file: keys_of(file.read_text("utf-8")) for file in files}
+    known: dict[str, str] = {}
+    for _, _, keys in read.values():
+        for key in keys:
+            if key.comment:
+                # An option that changes a key of another one, or of its sibling, does not repeat what it means.
+                known.setdefault(key.path, key.comment)
+                known.setdefault(key.path.rpartition(".")[2], key.comment)
+    for _, _, keys in read.values():
+        for key in keys:
+            if key.inherited:
+                known.setdefault(key.path.rpartition(".")[2], key.inherited)
+    prefix = "" if group in _OF_SEVERAL else f"{group}."
+    parts = [f"# {GROUPS[group]}: `{group}`", ""]
+    for file, (head, parents, keys) in read.items():
         option = file.relative_to(conf / group).with_suffix("").as_posix()
         is_shared = "common" in Path(option).parts
-        parts += [f"## {option if is_shared else f'{group}={option}'}", ""]
-        if head:
-            parts += [marked(head), ""]
+        parts += [f"## {option if is_shared else f'{group}={option}'}", "", marked(head), ""]
         if parents:
-            names = [
-                name if name.startswith("/") else f"{Path(group, option).parent.as_posix()}/{name}" for name in parents
-            ]
-            parts += [
-                "Builds on " + ", ".join(f"`{name.strip('/')}`" for name in names) + ", and takes its keys too.",
-                "",
-            ]
-        if re.search(r"(?m)^_target_: *(\S+)", text) and (made := re.search(r"(?m)^_target_: *(\S+)", text)):
+            folder = Path(group, option).parent.as_posix()
+            names = ", ".join(
+                f"`{name.strip('/') if name.startswith('/') else f'{folder}/{name}'}`" for name in parents
+            )
+            parts += [f"Builds on {names}, and takes its keys too.", ""]
+        if made := re.search(r"(?m)^_target_: *(\S+)", file.read_text("utf-8")):
             parts += [f"Makes a `{made[1]}`.", ""]
-        parts += [
-            _table([Key(f"{prefix}{key.path}", key.default, key.comment or known.get(key.path, "")) for key in keys]),
-            "",
-        ]
+        meant = [replace(key, path=f"{prefix}{key.path}", comment=_meaning(key, known)) for key in keys]
+        parts += [_table(meant), ""]
     return "\n".join(parts)
+
+
+def _meaning(key: Key, known: dict[str, str]) -> str:
+    names = key.path, key.path.rpartition(".")[2]
+    return key.comment or known.get(names[0]) or known.get(names[1]) or key.inherited
 
 
 def command_page(conf: Path) -> str:
@@ -158,7 +171,8 @@ def command_page(conf: Path) -> str:
         "",
     ]
     for name, commands in COMMANDS.items():
-        keys = keys_of((conf / f"{name}.yaml").read_text("utf-8"))[2]
+        found = keys_of((conf / f"{name}.yaml").read_text("utf-8"))[2]
+        keys = [replace(key, comment=_meaning(key, {})) for key in found]
         parts += [f"## Keys of {commands}", "", _table(keys), ""]
     return "\n".join(parts)
 
