@@ -12,23 +12,23 @@ from pathlib import Path
 import yaml
 
 GROUPS = {
-    "input": "Where images come from",
-    "depth": "Depth networks and depth files",
-    "ocr": "Text in images",
-    "vlm": "The vision-language model",
-    "query": "How the model is asked",
-    "segment": "Masks for boxes",
-    "verify": "How claims are judged",
-    "noise": "Errors of depth",
-    "weights": "Weights of cues",
-    "calibration": "Calibration of verdicts",
-    "export": "What is written",
-    "dataset": "Data sets",
-    "protocol": "How depth error is measured",
-    "sets": "What `fit` fits on",
-    "experiment": "Settings of several groups",
-    "debug": "Settings for finding mistakes",
-    "common": "Shared by all commands",
+    "input": "where images come from",
+    "depth": "depth networks and depth files",
+    "ocr": "text in images",
+    "vlm": "the vision-language model",
+    "query": "how the model is asked",
+    "segment": "masks for boxes",
+    "verify": "how claims are judged",
+    "noise": "errors of depth",
+    "weights": "weights of cues",
+    "calibration": "calibration of verdicts",
+    "export": "what is written",
+    "dataset": "data sets",
+    "protocol": "how depth error is measured",
+    "sets": "what `fit` fits on",
+    "experiment": "settings of several groups",
+    "debug": "settings for finding mistakes",
+    "common": "shared by all commands",
 }
 COMMANDS = {"run": "run, verify", "eval_claims": "eval-claims", "eval_depth": "eval-depth", "fit": "fit"}
 # Groups whose options set keys of other groups.
@@ -133,7 +133,7 @@ def group_page(conf: Path, group: str) -> str:
             if key.inherited:
                 known.setdefault(key.path.rpartition(".")[2], key.inherited)
     prefix = "" if group in _OF_SEVERAL else f"{group}."
-    parts = [f"# {GROUPS[group]}: `{group}`", ""]
+    parts = [f"# `{group}`: {GROUPS[group]}", ""]
     for file, (head, parents, keys) in read.items():
         option = file.relative_to(conf / group).with_suffix("").as_posix()
         is_shared = "common" in Path(option).parts

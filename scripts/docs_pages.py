@@ -85,7 +85,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         if folder not in sys.path:
             sys.path.insert(0, folder)
     config["made_pages"] = made_pages()
-    config.nav = [_expanded(entry, sorted(config["made_pages"])) for entry in config.nav or []]
+    config.nav = [_expanded(entry, list(config["made_pages"])) for entry in config.nav or []]
     return config
 
 
