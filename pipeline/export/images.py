@@ -224,20 +224,24 @@ def draw_depth(nearness_map: np.ndarray, ends: tuple[float, float] | None) -> np
     Returns:
         uint8 (H, W, 3).
     """
-    hatched = draw_hatch(nearness_map.shape[1], nearness_map.shape[0])
+    height, width = nearness_map.shape
     if ends is None:
-        return hatched
+        return draw_hatch(width, height)
     far, near = ends
     share = (nearness_map - far) / (near - far) if near > far else np.full(nearness_map.shape, 0.5)
     level = np.round(np.clip(np.nan_to_num(share), 0, 1) * 255).astype(np.uint8)
-    return np.where(np.isfinite(nearness_map)[..., None], colours(level), hatched)
+    image, known = colours(level), np.isfinite(nearness_map)
+    if not known.all():
+        image[~known] = draw_hatch(width, height)[~known]
+    return image
 
 
 def draw_hatch(width: int, height: int) -> np.ndarray:
     """Pattern of pixels without depth: grey with diagonal lines, uint8 (height, width, 3)."""
-    rows, columns = np.indices((height, width))
-    lines = (rows + columns) % _HATCH_PX == 0
-    return np.where(lines[..., None], HATCH, INVALID).astype(np.uint8)
+    hatched = np.full((height, width, 3), INVALID, dtype=np.uint8)
+    for row in range(min(height, _HATCH_PX)):
+        hatched[row::_HATCH_PX, -row % _HATCH_PX :: _HATCH_PX] = HATCH
+    return hatched
 
 
 def colours(level: np.ndarray) -> np.ndarray:

@@ -45,7 +45,7 @@ class StoredScene:
 
 
 def write_scene(
-    path: Path, scene: Scene, errors: Sequence[DepthErrors] = (), widest_px: int = 2048, lossless: bool = False
+    path: Path, scene: Scene, errors: Sequence[DepthErrors] = (), widest_px: int = 1280, lossless: bool = False
 ) -> Path:
     """Write the frames and the depth of a scene; regions and claims are in its results.
 
@@ -80,7 +80,7 @@ def write_scene(
         if scene.depth:
             entry["depth"], levels = _depth_entry(scene.depth[index], factor)
             entry["depth"]["file"] = f"depth-{index}.png"
-            files[entry["depth"]["file"]] = _encoded(levels, ".png", (cv2.IMWRITE_PNG_COMPRESSION, 3))
+            files[entry["depth"]["file"]] = _encoded(levels, ".png", (cv2.IMWRITE_PNG_COMPRESSION, 1))
             confidence = scene.depth[index].confidence
             if confidence is not None:
                 shares = np.round(np.clip(_reduced(confidence, factor), 0, 1) * 255).astype(np.uint8)
@@ -181,7 +181,7 @@ def _frame(entry: dict[str, Any], archive: zipfile.ZipFile) -> tuple[Frame, Dept
         camera,
         entry["timestamp_s"],
         None if entry["pose"] is None else np.array(entry["pose"], dtype=np.float64),
-        name=entry["name"],
+        name=str(entry["name"]),
     )
     return frame, None if "depth" not in entry else _depth(entry["depth"], camera, archive)
 
@@ -224,9 +224,10 @@ def _decoded(data: bytes, mode: int) -> np.ndarray:
     from PIL import Image
 
     # Pillow reads the header alone, so a bomb is refused before it is unpacked.
-    with Image.open(io.BytesIO(data)) as header:
-        if header.width * header.height > _MOST_BYTES:
-            raise ValueError(f"an image of {header.width} x {header.height} px")
+    try:
+        Image.open(io.BytesIO(data)).close()
+    except Image.DecompressionBombError as error:
+        raise ValueError(str(error)) from None
     image = cv2.imdecode(np.frombuffer(data, np.uint8), mode)
     if image is None:
         raise ValueError("an image cannot be decoded")

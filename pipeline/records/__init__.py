@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pipeline.records.anchor import Anchor, AnchorKind
     from pipeline.records.camera import Camera, CameraSource
-    from pipeline.records.claim import Box, Box3D, Claim, Comparison, Mask, Origin, Point, Region, Unit
+    from pipeline.records.claim import Box, Box3D, Claim, Comparison, Mask, Origin, Pixels, Point, Region, Unit
     from pipeline.records.depth import DepthKind, DepthMap, Sampling, ScaleSource
     from pipeline.records.json_form import from_json, from_plain, json_schema, to_json, to_plain
     from pipeline.records.result import (
@@ -44,6 +44,7 @@ __all__ = [
     "FrameSummary",
     "Mask",
     "Origin",
+    "Pixels",
     "Point",
     "Region",
     "Result",

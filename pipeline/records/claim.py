@@ -18,6 +18,7 @@ from pipeline.records.relations import RELATIONS, RelationName, ValueUse
 
 Box = tuple[float, float, float, float]
 Point = tuple[float, float, float]
+Pixels = tuple[tuple[float, float], ...]
 
 
 class Origin(StrEnum):

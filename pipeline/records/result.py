@@ -8,12 +8,12 @@ from typing import Any
 
 from pipeline.records.camera import Camera
 from pipeline.records.checks import finite, member, require, text
-from pipeline.records.claim import Claim, Point, Region
+from pipeline.records.claim import Claim, Pixels, Point, Region
 from pipeline.records.depth import DepthKind, ScaleSource
 from pipeline.records.message import Language
 from pipeline.records.relations import RelationName
 
-SCHEMA_VERSION = "1.7"
+SCHEMA_VERSION = "1.8"
 
 
 class Status(StrEnum):
@@ -37,6 +37,7 @@ class Evidence:
         probability: Probability that the claim holds, from this frame alone; None if it cannot tell.
         note: What this frame shows, in the language of the result.
         note_code: What it says, for programs: a key of ``records/wording/``.
+        contour_px: Pixels (u, v) of the frame along the contour that the two objects share, where it was read.
     """
 
     frame: int
@@ -46,6 +47,7 @@ class Evidence:
     probability: float | None = None
     note: str = ""
     note_code: str = ""
+    contour_px: Pixels = ()
 
 
 @dataclass(frozen=True)

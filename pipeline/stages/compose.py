@@ -15,7 +15,8 @@ from pipeline.ingest.item import BadItem, Item
 from pipeline.records import Result, Scene
 from pipeline.records.errors import InputError
 from pipeline.records.settings import Count, check_value
-from pipeline.stages.group import Asked, Stages, finish, grouped
+from pipeline.stages.exporting import Exporting
+from pipeline.stages.group import Asked, Stages, exported, grouped, result_of, settle
 from pipeline.stages.known_truth import KnowsTruth, with_truth
 from pipeline.stages.timing import StageError, timed
 
@@ -56,7 +57,11 @@ def process(scene: Scene, stages: Stages, folder: Path | None, seconds: dict[str
     seconds = dict(seconds)
     questions = _questions(scene, stages)
     scene = with_depth_and_text(scene, stages, seconds, asks=questions != (None,))
-    for outcome in finish(_asked(scene, questions, seconds), stages, folder):
+    group = _asked(scene, questions, seconds)
+    settle(group, stages)
+    for asked in group:
+        result = asked.failure or result_of(asked, stages)
+        outcome = exported(asked, result, stages, folder)
         if isinstance(outcome, StageError):
             raise outcome
         yield outcome
@@ -120,18 +125,29 @@ def run(
     with only_writer(folder), ResultWriter(folder, resume=resume) as writer:
         finished = writer.finished_ids() if resume else set()
         items = _prepared(source, stages, finished, summary, on_item, limit)
+
+        def written(asked: Asked, outcome: Result | StageError) -> None:
+            _write(asked, outcome, writer, summary)
+            if asked.ends_item:
+                on_item(asked.item_id)
+
         try:
-            for group in grouped(items, batch_size):
-                for asked, outcome in zip(group, finish(group, stages, folder), strict=True):
-                    if isinstance(outcome, Result) and isinstance(source, KnowsTruth):
-                        outcome = with_truth(outcome, source)
-                    _write(asked, outcome, writer, summary)
-                    if asked.ends_item:
-                        on_item(asked.item_id)
+            with Exporting(stages, folder, written) as exporting:
+                for group in grouped(items, batch_size):
+                    settle(group, stages)
+                    exporting.add([(asked, _result(asked, stages, source)) for asked in group])
         except StageError as error:
             raise error.cause from error
         stages.export.finish(folder)
     return summary
+
+
+def _result(asked: Asked, stages: Stages, source: Source) -> Result | StageError:
+    """The result of a settled question with the ground truth that the source knows, or its failure."""
+    if asked.failure is not None:
+        return asked.failure
+    result = result_of(asked, stages)
+    return with_truth(result, source) if isinstance(source, KnowsTruth) else result
 
 
 def check_work(scene: Scene, *, asks: bool) -> None:

@@ -42,7 +42,7 @@ class ExportStage:
         overlay: bool = True,
         scenes: bool = True,
         image_format: Literal["jpg", "png"] = "jpg",
-        widest_px: Count = 2048,
+        widest_px: Count = 1280,
         max_points: Count = 100_000,
         view_points: Count = 60_000,
         budget: ErrorBudget | None = None,

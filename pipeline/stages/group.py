@@ -128,25 +128,6 @@ def grouped(items: Iterable[list[Asked]], batch_size: int) -> Iterator[list[Aske
         yield group
 
 
-def finish(group: Sequence[Asked], stages: Stages, folder: Path | None) -> Iterator[Result | StageError]:
-    """Ask, judge and export a group of questions.
-
-    Args:
-        group: The questions; those that failed already stay failed.
-        stages: The stages.
-        folder: Where artefacts go; None writes none.
-
-    Yields:
-        One result or failure per question, in the order of the group.
-
-    Raises:
-        StageError: If a stage fails for a reason that concerns every item.
-    """
-    settle(group, stages)
-    for asked in group:
-        yield asked.failure or _exported(asked, stages, folder)
-
-
 def settle(group: Sequence[Asked], stages: Stages) -> None:
     """Ask and judge a group of questions, and ask again those whose answers give a reason to.
 
@@ -266,8 +247,23 @@ def _ask_again(group: list[Asked], stages: Stages, query: QueryStage) -> None:
     _confirm([asked for asked, _ in again if asked.failure is None and asked.recheck_error is None], stages, query)
 
 
-def _exported(asked: Asked, stages: Stages, folder: Path | None) -> Result | StageError:
-    result = _result(asked, stages.language(asked.question))
+def exported(asked: Asked, result: Result | StageError, stages: Stages, folder: Path | None) -> Result | StageError:
+    """The result of a settled question, with its files written and its times.
+
+    Args:
+        asked: The question.
+        result: Its result, or its failure, which stays as it is.
+        stages: The stages.
+        folder: Where artefacts go; None writes none.
+
+    Returns:
+        The result, or the question's failure.
+
+    Raises:
+        StageError: If the export fails for a reason that concerns every item.
+    """
+    if isinstance(result, StageError):
+        return result
     if folder is not None:
         try:
             with timed("export", asked.seconds):
@@ -279,7 +275,9 @@ def _exported(asked: Asked, stages: Stages, folder: Path | None) -> Result | Sta
     return replace(result, seconds={name: round(value, 6) for name, value in seconds.items()})
 
 
-def _result(asked: Asked, language: Language) -> Result:
+def result_of(asked: Asked, stages: Stages) -> Result:
+    """The result of a settled question that did not fail, before its files are written."""
+    language = stages.language(asked.question)
     notes = [*asked.known_scene.notes, *asked.known_scene.problems]
     if asked.recheck_error is not None:
         notes.append(message("asking_again_failed", error=asked.recheck_error))

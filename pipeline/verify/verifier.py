@@ -373,4 +373,5 @@ def _evidence(item: _Judged, negated: bool, language: Language) -> Evidence:
         _probability(found, negated),
         found.note.text(language),
         found.note.code,
+        found.contour_px,
     )

@@ -15,10 +15,13 @@ import numpy as np
 from annotated_types import Interval
 
 from pipeline.geometry.lengths import length_probability, share_probability
-from pipeline.records import Claim, Comparison, Point
+from pipeline.records import Claim, Comparison, Pixels, Point
 from pipeline.records.errors import MessageError
 from pipeline.records.message import Message, message
 from pipeline.records.settings import Count, NonNegative, Share, checked
+
+# Enough to draw a contour; a result holds one per claim and frame.
+_MOST_PIXELS = 120
 
 
 class CannotMeasure(MessageError):
@@ -49,6 +52,7 @@ class Finding:
         numbers: Named measurements.
         points: Named points of the camera frame.
         needs: Code of what would decide the claim where the probability does not.
+        contour_px: Pixels (u, v) of the image along the contour that was read, where one was.
     """
 
     probability: float
@@ -58,6 +62,7 @@ class Finding:
     numbers: dict[str, float] = field(default_factory=dict)
     points: dict[str, Point] = field(default_factory=dict)
     needs: str = "needs_precision"
+    contour_px: Pixels = ()
 
 
 @checked
@@ -95,6 +100,12 @@ def require_camera_view(claim: Claim) -> None:
     """
     if claim.perspective != "camera":
         raise CannotMeasure("own_perspective", "needs_orientation", perspective=claim.perspective)
+
+
+def some_pixels(pixels: np.ndarray) -> Pixels:
+    """Pixels of a contour, float (N, 2), thinned evenly to what shows its course."""
+    stride = max(1, -(-len(pixels) // _MOST_PIXELS))
+    return tuple((round(float(u), 1), round(float(v), 1)) for u, v in pixels[::stride])
 
 
 def point(values: np.ndarray) -> Point:

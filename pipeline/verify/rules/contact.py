@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.geometry.regions import boxes_gap
 from pipeline.records import Claim, DepthKind
 from pipeline.records.message import message
-from pipeline.verify.rules.base import Finding, point
+from pipeline.verify.rules.base import Finding, point, some_pixels
 from pipeline.verify.rules.contours import Meeting
 from pipeline.verify.rules.gaps import gap_either_way
 from pipeline.verify.rules.object_view import ObjectView
@@ -58,7 +58,8 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, axis: str | N
         elif subject.view.up is None:
             needs = "needs_gravity"
     probability = subject.view.weights[model].probability(cues)
-    return Finding(probability, gap.visible, unit, note, numbers, points, needs)
+    contour = () if met is None else some_pixels(met.contour_px)
+    return Finding(probability, gap.visible, unit, note, numbers, points, needs, contour)
 
 
 def touching_cues(subject: ObjectView, other: ObjectView, met: Meeting | None, gap: float) -> dict[str, float]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.geometry.objects import dilate
 from pipeline.geometry.occlusion import (
     Contour,
     Ownership,
@@ -45,6 +46,7 @@ class Meeting:
         second_level: The same of the second.
         first_nearer: Share of pairs of pixels around the boundary in which the first's is nearer; 0.5 where there are
             too few.
+        contour_px: float (N, 2), the first's pixels (u, v) next to the second, in the image.
     """
 
     contour: Contour
@@ -55,6 +57,7 @@ class Meeting:
     first_level: np.ndarray | None
     second_level: np.ndarray | None
     first_nearer: float
+    contour_px: np.ndarray
 
     def swapped(self) -> Meeting:
         """The same with the two objects exchanged."""
@@ -67,6 +70,7 @@ class Meeting:
             self.second_level,
             self.first_level,
             1 - self.first_nearer,
+            self.contour_px,
         )
 
     def least_steps(self, contour: Contour) -> np.ndarray:
@@ -120,7 +124,17 @@ def find_meeting(first: ObjectView, second: ObjectView) -> Meeting | None:
         _level(contour.first_planes, contour.pixels + origin, view),
         _level(contour.second_planes, contour.pixels + origin, view),
         nearer_around(coordinate, own, others, contour.pixels),
+        _line(own, others, gap_px, (window.left, window.top)) * view.sample_px - 0.5,
     )
+
+
+def _line(first: np.ndarray, second: np.ndarray, gap_px: int, corner: tuple[int, int]) -> np.ndarray:
+    """The first's pixels nearest to the second, as places (u, v) counted from the frame's outer edge, float (N, 2)."""
+    for apart_px in range(1, gap_px + 2):
+        rows, columns = np.nonzero(dilate(second, apart_px) & first)
+        if rows.size:
+            break
+    return np.stack((columns, rows), axis=1) + np.array(corner) + 0.5
 
 
 def _drift(view: FrameView) -> float:

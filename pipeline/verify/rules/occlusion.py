@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -14,7 +14,7 @@ from pipeline.geometry.outlines import filled_share, junction_lead, masks_gap
 from pipeline.geometry.regions import boxes_gap
 from pipeline.records import Claim
 from pipeline.records.message import message
-from pipeline.verify.rules.base import Finding, fraction_probability
+from pipeline.verify.rules.base import Finding, fraction_probability, some_pixels
 from pipeline.verify.rules.object_view import ObjectView
 from pipeline.verify.rules.support import stacked
 
@@ -71,7 +71,10 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, sign: int) ->
         probability = 0.5
         note += message("contour_contradicts")
     numbers = {"contour_px": found.length_px * subject.view.sample_px, **found.cues}
-    finding = Finding(probability, probability - 0.5, "of certainty", note, numbers, needs=_needs(front, back))
+    contour = some_pixels(found.contour_px)
+    finding = Finding(
+        probability, probability - 0.5, "of certainty", note, numbers, contour_px=contour, needs=_needs(front, back)
+    )
     if claim.value is None or probability <= 0.5:
         return finding
     return _with_share(claim, found.front, found.back, finding, subject.view.settings.tolerance)
@@ -107,6 +110,7 @@ class OcclusionCues:
         front: bool (h, w), visible pixels of the first.
         back: bool (h, w), visible pixels of the second.
         contradicts: Whether both own a large part of the contour.
+        contour_px: float (N, 2), the contour's pixels (u, v) in the image; see ``Meeting``.
     """
 
     cues: dict[str, float]
@@ -114,6 +118,7 @@ class OcclusionCues:
     front: np.ndarray
     back: np.ndarray
     contradicts: bool = False
+    contour_px: np.ndarray = field(default_factory=lambda: np.empty((0, 2)))
 
 
 def occlusion_cues(first: ObjectView, second: ObjectView) -> OcclusionCues:
@@ -134,10 +139,10 @@ def occlusion_cues(first: ObjectView, second: ObjectView) -> OcclusionCues:
     side_px = max(math.sqrt(min(np.count_nonzero(front), np.count_nonzero(back))), 1.0)
     beside_px = max(_LEAST_BESIDE_PX, round(_BESIDE_SHARE * side_px))
     cues = {"owned": 0.0, "opposed": 0.0, "step": 0.0, "nearer_around": 0.0}
-    length_px, contradicts = 0.0, False
+    length_px, contradicts, contour_px = 0.0, False, np.empty((0, 2))
     met = first.meeting(second)
     if met is not None:
-        contour = _without_set_back(met.contour, first, second)
+        contour, contour_px = _without_set_back(met.contour, first, second), met.contour_px
         owned = replace(met, contour=contour).ownership()
         length_px, contradicts = contour.length_px, min(owned.first, owned.second) > _CONTRADICTION
         weight = length_px / (length_px + _HALF_PX + _HALF_SHARE * side_px)
@@ -158,7 +163,7 @@ def occlusion_cues(first: ObjectView, second: ObjectView) -> OcclusionCues:
         "junction": junction_lead(front, back, beside_px) if border_px else 0.0,
         "gap": math.tanh(_GAP_STEEPNESS * masks_gap(front, back) / side_px),
     }
-    return OcclusionCues(cues, length_px, front, back, contradicts)
+    return OcclusionCues(cues, length_px, front, back, contradicts, contour_px)
 
 
 def _without_set_back(contour: Contour, subject: ObjectView, other: ObjectView) -> Contour:
@@ -213,5 +218,6 @@ def _with_share(claim: Claim, front: np.ndarray, back: np.ndarray, hides: Findin
         "of the hidden object",
         hides.note + message("hidden_share", low=low, high=high, claimed=claim.number),
         {**hides.numbers, "hidden_least": low, "hidden_most": high},
+        contour_px=hides.contour_px,
         needs="needs_full_extent",
     )

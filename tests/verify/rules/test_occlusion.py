@@ -10,7 +10,7 @@ import scenes
 from verifiers import uncalibrated
 from verify.rules.frames import BLUE, GREEN, RED, R, S, U, disparity, index, judged, leans, rescaled, sensed
 
-from pipeline.records import Claim, DepthKind, Region, Status
+from pipeline.records import Claim, DepthKind, Region, Sampling, Status
 from pipeline.synthetic.view import RenderedView
 
 OCCLUSIONS = [
@@ -89,3 +89,28 @@ def test_a_small_gap_between_masks_or_boxes_leaves_the_contour(gap_px: int) -> N
         )
         assert verdict.status is S if masked else leans(verdict, S), verdict.reason
         assert verdict.evidence[0].numbers["contour_px"] > 0
+
+
+@pytest.mark.parametrize("factor", [1, 4])
+def test_the_contour_lies_where_the_two_meet_in_the_image(factor: int) -> None:
+    boxes = {"left": (32, 20, 80, 100), "right": (80, 20, 128, 100)}
+    values = scenes.flat((boxes["right"], 1.0), wall_m=2.0)
+    # Depth of every factor-th pixel, repeated, is judged on its own grid.
+    values = values[::factor, ::factor].repeat(factor, axis=0).repeat(factor, axis=1)
+    depth = replace(scenes.as_kind(values, DepthKind.METRIC), sampling=Sampling(factor, factor))
+    regions = tuple(Region(label, box) for label, box in boxes.items())
+    (verdict,) = uncalibrated().judge(scenes.scene(depth), regions, [Claim("occludes", "right", "left")])
+    u, v = np.array(verdict.evidence[0].contour_px).T
+    # Pixel 79 is the last of the left one, and 79.5 the edge between the two.
+    assert np.abs(u - 79.5).max() <= 1.5 * factor
+    assert v.min() >= 19.5 and v.max() <= 99.5 and np.ptp(v) > 60
+    assert 20 / factor <= len(u) <= 240
+
+
+def test_a_contour_of_many_pixels_is_thinned() -> None:
+    from pipeline.verify.rules.base import some_pixels
+
+    line = np.stack((np.arange(1000) / 3, np.zeros(1000)), axis=1)
+    thinned = some_pixels(line)
+    assert 100 <= len(thinned) <= 120 and thinned[0] == (0.0, 0.0) and thinned[-1][0] > 320
+    assert some_pixels(np.empty((0, 2))) == ()
