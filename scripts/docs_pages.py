@@ -6,6 +6,7 @@ to the page that is made from the file; a link to a file without a page loses it
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 import sys
@@ -27,6 +28,7 @@ OTHER_PAGES = {
     "data/models/theodolite-depth-nano/README.md": "reference/model-cards/theodolite-depth-nano.md",
     "data/README.md": "reference/model-cards/index.md",
     "data/samples/README.md": "reference/model-cards/samples.md",
+    "docs/tour.ipynb": "notebooks/tour.md",
 }
 _LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?P<target>[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")
 
@@ -48,10 +50,29 @@ def made_pages() -> dict[str, str]:
         **{f"reference/api/{name}": text for name, text in docs_reference.api_pages(ROOT).items()},
     }
     for source, page in OTHER_PAGES.items():
-        if page != "index.md":
-            text = re.sub(r"\A---\n.*?\n---\n", "", (ROOT / source).read_text("utf-8"), flags=re.DOTALL)
+        if page != "index.md" and (ROOT / source).exists():
+            text = (ROOT / source).read_text("utf-8")
+            text = notebook_page(text) if source.endswith(".ipynb") else _without_front_matter(text)
             pages[page] = moved_links(text, source, page)
     return pages
+
+
+def _without_front_matter(text: str) -> str:
+    return re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)
+
+
+def notebook_page(text: str) -> str:
+    """The cells of a notebook as Markdown, code with what it printed."""
+    parts = []
+    for cell in json.loads(text)["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            parts.append(source)
+        elif cell["cell_type"] == "code":
+            parts.append(f"```python\n{source}\n```")
+            printed = "".join("".join(output.get("text", ())) for output in cell["outputs"]).strip()
+            parts += [f"```text\n{printed}\n```"] if printed else []
+    return "\n\n".join(parts) + "\n"
 
 
 def moved_links(text: str, source: str, page: str) -> str:
@@ -85,19 +106,23 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         if folder not in sys.path:
             sys.path.insert(0, folder)
     config["made_pages"] = made_pages()
-    config.nav = [_expanded(entry, list(config["made_pages"])) for entry in config.nav or []]
+    config.nav = _expanded(config.nav, list(config["made_pages"]))
     return config
 
 
 def _expanded(entry: Any, pages: list[str]) -> Any:
     if isinstance(entry, dict):
-        return {title: _expanded(part, pages) for title, part in entry.items()}
-    if isinstance(entry, list):
-        return [_expanded(part, pages) for part in entry]
-    if not entry.endswith("/"):
-        return entry
-    found = [page for page in pages if page.startswith(entry) and page.endswith(".md")]
-    return sorted(found, key=lambda page: not page.endswith("/index.md"))
+        return {title: _expanded([part] if isinstance(part, str) else part, pages) for title, part in entry.items()}
+    expanded: list[Any] = []
+    for part in entry:
+        if isinstance(part, dict):
+            expanded.append(_expanded(part, pages))
+        elif part.endswith("/"):
+            found = [page for page in pages if page.startswith(part) and page.endswith(".md")]
+            expanded += sorted(found, key=lambda page: not page.endswith("/index.md"))
+        else:
+            expanded.append(part)
+    return expanded
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
