@@ -138,3 +138,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Lead links to files outside docs/ to the pages that are made from them."""
     path = page.file.src_uri
     return markdown if path in config["made_pages"] else moved_links(markdown, f"docs/{path}", path)
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Let long names in tables break after dots, and keep numbers with their per cent signs."""
+    parts = re.split(r"(<code.*?</code>)", html, flags=re.DOTALL)
+    parts[::2] = [re.sub(r"(\d) %", "\\1&nbsp;%", part) for part in parts[::2]]
+    html = "".join(parts)
+    return re.sub(r"<td><code>[\w./]+</code>", lambda found: re.sub(r"(?<=\w)([./])(?=\w)", "\\1<wbr>", found[0]), html)
