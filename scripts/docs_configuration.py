@@ -121,18 +121,8 @@ def group_page(conf: Path, group: str) -> str:
     """The page of one group, in Markdown."""
     files = files_of(conf, group)
     read = {file: keys_of(file.read_text("utf-8")) for file in files}
-    known: dict[str, str] = {}
-    for _, _, keys in read.values():
-        for key in keys:
-            if key.comment:
-                # An option that changes a key of another one, or of its sibling, does not repeat what it means.
-                known.setdefault(key.path, key.comment)
-                known.setdefault(key.path.rpartition(".")[2], key.comment)
-    for _, _, keys in read.values():
-        for key in keys:
-            if key.inherited:
-                known.setdefault(key.path.rpartition(".")[2], key.inherited)
     prefix = "" if group in _OF_SEVERAL else f"{group}."
+    known = _known([key for _, _, keys in read.values() for key in keys], prefix)
     parts = [f"# `{group}`: {GROUPS[group]}", ""]
     for file, (head, parents, keys) in read.items():
         option = file.relative_to(conf / group).with_suffix("").as_posix()
@@ -151,9 +141,24 @@ def group_page(conf: Path, group: str) -> str:
     return "\n".join(parts)
 
 
+def _known(keys: list[Key], prefix: str) -> dict[str, str]:
+    """What keys mean, by their names: an option that changes a key of another one does not repeat it."""
+    known: dict[str, str] = {}
+    for key in keys:
+        if key.comment:
+            known.setdefault(key.path, key.comment)
+    for key in sorted(keys, key=lambda key: not key.comment):
+        if key.comment or key.inherited:
+            # Of a key of the same name elsewhere, only the meaning holds, and not where its number comes from.
+            name = key.path.rpartition(".")[2]
+            known.setdefault(name if key.comment else f"{name} by its neighbour", f"As `{prefix}{key.path}`.")
+    return known
+
+
 def _meaning(key: Key, known: dict[str, str]) -> str:
-    names = key.path, key.path.rpartition(".")[2]
-    return key.comment or known.get(names[0]) or known.get(names[1]) or key.inherited
+    name = key.path.rpartition(".")[2]
+    elsewhere = known.get(name) or key.inherited or known.get(f"{name} by its neighbour", "")
+    return key.comment or known.get(key.path) or elsewhere
 
 
 def command_page(conf: Path) -> str:

@@ -110,6 +110,22 @@ def test_a_key_gets_the_comment_above_it_and_only_that() -> None:
     ]
 
 
+def test_a_key_without_a_comment_takes_its_meaning_from_where_it_has_one(tmp_path: Path) -> None:
+    (tmp_path / "depth").mkdir()
+    (tmp_path / "depth" / "default.yaml").write_text(
+        "# About.\n\n# Meaning of a.\na: 1\nb: 2\n\nmodels:\n  one:\n    # Size of one.\n    size: 3\n  two:\n"
+        "    # Else.\n    other: 4\n    size: 5\n    a: 6\n"
+    )
+    (tmp_path / "depth" / "second.yaml").write_text("defaults:\n  - default@_here_\n\na: 7\nb: 8\n")
+    page = docs_configuration.group_page(tmp_path, "depth")
+    first, second = page.split("## depth=second")
+    assert "| `depth.a` | `1` | Meaning of a. |" in first and "| `depth.b` | `2` | Meaning of a. |" in first
+    assert "| `depth.models.one.size` | `3` | Size of one. |" in first
+    assert "| `depth.models.two.size` | `5` | As `depth.models.one.size`. |" in first
+    assert "Builds on `depth/default`" in second and "| `depth.a` | `7` | Meaning of a. |" in second
+    assert "| `depth.b` | `8` | " in second
+
+
 @pytest.mark.parametrize(
     "comment, markdown",
     [
