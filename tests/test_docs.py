@@ -6,9 +6,13 @@ import ast
 import contextlib
 import io
 import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -206,12 +210,43 @@ def test_the_example_of_the_library_prints_what_its_page_says() -> None:
     assert printed.getvalue() == said[1]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "page, file", [("docs/tutorial.md", "claims.json"), ("docs/howto/own-answers.md", "answers.jsonl")]
+)
+def test_commands_print_what_their_page_says(page: str, file: str, tmp_path: Path) -> None:
+    found = re.findall(r"(?ms)^```(\w+)\n(.*?)^```", written_pages()[page])
+    (tmp_path / file).write_text(next(text for language, text in found if language == "json"), encoding="utf-8")
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    compared = 0
+    for (language, command), (after, printed) in pairwise(found):
+        if (language, after) == ("bash", "text") and "python -m pipeline" in command:
+            words = [sys.executable, *shlex.split(command.replace("\\\n", " "))[1:]]
+            environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+            done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+            assert [line for line in printed.splitlines() if line not in done.stdout.splitlines()] == []
+            compared += 1
+    assert compared == (3 if file == "claims.json" else 1)
+
+
 @pytest.mark.parametrize("page, text", blocks("json"), ids=lambda value: str(value)[:30].partition("\n")[0])
 def test_json_in_the_documentation_is_json(page: str, text: str) -> None:
     try:
         json.loads(text)
     except json.JSONDecodeError:
         assert all(json.loads(line) for line in text.splitlines()), page
+
+
+def test_examples_in_docstrings_become_code_and_prose_stays() -> None:
+    pytest.importorskip("griffe", reason="pip install 'theodolite[docs]'")
+    from docs_docstrings import fenced
+
+    docstring = "Half.\n\nExample:\n    In words:\n\n    >>> half(\n    ...     2)\n    1\n\n    More words.\n"
+    assert fenced(docstring) == (
+        "Half.\n\nExample:\n    In words:\n\n    ```pycon\n    >>> half(\n    ...     2)\n    1\n    ```\n\n    More words."
+    )
+    assert fenced("No >>> example.") == "No >>> example."
 
 
 def test_links_lead_to_files_that_exist() -> None:
