@@ -242,9 +242,9 @@ def test_examples_in_docstrings_become_code_and_prose_stays() -> None:
     pytest.importorskip("griffe", reason="pip install 'theodolite[docs]'")
     from docs_docstrings import fenced
 
-    docstring = "Half.\n\nExample:\n    In words:\n\n    >>> half(\n    ...     2)\n    1\n\n    More words.\n"
+    docstring = "Example:\n    In words:\n\n    >>> half(\n    ...     2)\n    1\n\n    More words.\n"
     assert fenced(docstring) == (
-        "Half.\n\nExample:\n    In words:\n\n    ```pycon\n    >>> half(\n    ...     2)\n    1\n    ```\n\n    More words."
+        "Example:\n    In words:\n\n    ```pycon\n    >>> half(\n    ...     2)\n    1\n    ```\n\n    More words."
     )
     assert fenced("No >>> example.") == "No >>> example."
 
