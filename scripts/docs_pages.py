@@ -146,3 +146,10 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
     parts[::2] = [re.sub(r"(\d) %", "\\1&nbsp;%", part) for part in parts[::2]]
     html = "".join(parts)
     return re.sub(r"<td><code>[\w./]+</code>", lambda found: re.sub(r"(?<=\w)([./])(?=\w)", "\\1<wbr>", found[0]), html)
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """Name the dialog of the search, which the theme leaves without a name."""
+    return output.replace(
+        'data-md-component="search" role="dialog"', 'data-md-component="search" role="dialog" aria-label="Search"'
+    )

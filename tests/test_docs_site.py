@@ -88,3 +88,15 @@ def test_search_works_from_disk(site: Path, browser: Any) -> None:
     found = view.locator(".md-search-result__link[href*='reference/configuration/verify.html']")
     found.first.wait_for(state="attached", timeout=20_000)
     view.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_have_contrast_and_names(site: Path, browser: Any, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    view = browser.new_page(color_scheme=scheme)
+    for page in ("index", "tutorial", "reference/relations"):
+        view.goto((site / f"{page}.html").as_uri())
+        view.wait_for_load_state("networkidle")
+        found = [(fault["id"], fault["impact"]) for fault in axe.run(view).response["violations"]]
+        assert [name for name, impact in found if impact in ("serious", "critical")] == [], page
+    view.close()
