@@ -32,7 +32,6 @@ CONF = ROOT / "conf"
 CONFIGS = {"run": "run", "verify": "run", "eval-claims": "eval_claims", "eval-depth": "eval_depth", "fit": "fit"}
 # Names that stand for an option of the reader's own.
 OWN_OPTIONS = ("mine", "NAME", "simulated")
-COMING = ("view", "export")
 LARGEST_PICTURE = 60_000
 
 
@@ -173,8 +172,6 @@ def test_the_documentation_has_commands() -> None:
 
 @pytest.mark.parametrize("page, name, arguments", commands(), ids=lambda value: str(value)[:60])
 def test_every_command_in_the_documentation_can_be_typed(page: str, name: str, arguments: list[str]) -> None:
-    if name in COMING and name not in _COMMANDS:
-        pytest.skip(f"There is no command {name} yet.")
     assert name in _COMMANDS, page
     if name in CONFIGS:
         sweep = "-m" in arguments

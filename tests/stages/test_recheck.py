@@ -15,12 +15,12 @@ import pytest
 import scenes
 from commands import results_in
 from PIL import Image
+from pipeline.export.page import write_page
 from rich.console import Console
 from stages.doubles import FailingJudge, ScriptedModel
 from stages.runs import make_stages, manifest
 
 from pipeline.console.summary import print_summary
-from pipeline.export.page import write_page
 from pipeline.models.depth.given import GivenDepth
 from pipeline.models.vlm.base import Request, Step
 from pipeline.models.vlm.recorded import Recorded

@@ -1,0 +1,29 @@
+"""The scripts and styles that the pages of a report share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.export.files import write_text
+from pipeline.export.report.item_page import REPORT
+from pipeline.export.viewer.assets import write_assets
+
+_STATIC = Path(__file__).parent / "static"
+
+
+def write_report_assets(folder: Path) -> None:
+    """Write ``report/assets``: the styles, the scripts, and the 3D viewer.
+
+    Args:
+        folder: Folder of the results.
+
+    Raises:
+        ExportError: If a file cannot be written.
+        DependencyError: If the package with three.js is missing.
+    """
+    assets = folder / REPORT / "assets"
+    styles = [(_STATIC / name).read_text(encoding="utf-8") for name in ("base.css", "report.css")]
+    write_text(assets / "report.css", "\n".join(styles))
+    for name in ("report.js", "item.js", "index.js"):
+        write_text(assets / name, (_STATIC / name).read_text(encoding="utf-8"))
+    write_assets(assets)
