@@ -48,7 +48,7 @@ def test_the_result_names_the_files_of_one_drawing(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr("pipeline.stages.export.draw_overlay", drawing)
     result = ExportStage(max_points=100, ply=True)(scenes.scene(), RESULT, tmp_path)
-    assert set(result.artefacts) == {"overlay", "ply", "image", "scene"}
+    assert set(result.artefacts) == {"overlay", "ply", "page", "scene"}
     for path in result.artefacts.values():
         assert (tmp_path / path).stat().st_size > 0
     assert result.errors == () and len(drawn) == 1
@@ -61,7 +61,7 @@ def test_the_result_names_the_files_of_one_drawing(tmp_path: Path, monkeypatch: 
         (ExportStage(scenes=False, overlay=True, ply=False, report=False), DepthKind.METRIC, {"overlay"}),
         (ExportStage(scenes=False, overlay=False, ply=True, report=False), DepthKind.SCALE_INVARIANT, {"ply"}),
         (ExportStage(scenes=False, overlay=False, ply=True, report=False), DepthKind.DISPARITY_AFFINE, set()),
-        (ExportStage(scenes=False, overlay=False, ply=False, report=True), DepthKind.DISPARITY_AFFINE, {"image"}),
+        (ExportStage(scenes=False, overlay=False, ply=False, report=True), DepthKind.DISPARITY_AFFINE, {"page"}),
     ],
 )
 def test_only_what_is_wanted_and_possible_is_written(
@@ -69,7 +69,7 @@ def test_only_what_is_wanted_and_possible_is_written(
 ) -> None:
     scene = scenes.scene(scenes.as_kind(scenes.depth_m(), kind))
     assert set(stage(scene, RESULT, tmp_path).artefacts) == expected
-    folders = {"overlay": "overlays", "ply": "clouds", "image": "images"}
+    folders = {"overlay": "overlays", "ply": "clouds", "page": "report"}
     assert {path.name for path in tmp_path.iterdir()} == {folders[name] for name in expected}
 
 

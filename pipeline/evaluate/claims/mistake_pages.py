@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pipeline.evaluate.claims.judged_claim import JudgedClaim
 from pipeline.export.files import write_errors
-from pipeline.export.report.assets import write_report_assets
-from pipeline.export.report.item_page import REPORT, write_item_page
+from pipeline.export.report.assets import REPORT
+from pipeline.export.report.item_page import write_item_page
 from pipeline.export.stored_scene import StoredScene
 from pipeline.export.text import file_name
 from pipeline.stages.export import depth_errors
@@ -83,8 +83,6 @@ class MistakePages:
         for page in self._pages.values():
             if Path(page).stem not in kept:
                 self._remove(Path(page).stem)
-        if any(links):
-            write_report_assets(self.folder)
         return links
 
     def _remove(self, name: str) -> None:

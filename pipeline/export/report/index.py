@@ -15,8 +15,7 @@ from pipeline.export.files import write_errors, write_text
 from pipeline.export.html import rendered
 from pipeline.export.jsonl import FAILURES_NAME, RESULTS_NAME
 from pipeline.export.line_file import numbered_lines, read_records
-from pipeline.export.report.assets import write_report_assets
-from pipeline.export.report.item_page import REPORT
+from pipeline.export.report.assets import REPORT, write_report_assets
 from pipeline.export.report.rows import Columns, Row, failure_row, row_of
 from pipeline.export.report.scripts import script_value
 from pipeline.export.run_summary import Summary

@@ -12,6 +12,7 @@ from pipeline.claims.markup import shorten, without_code
 from pipeline.export.files import write_text
 from pipeline.export.html import rendered
 from pipeline.export.report.answer_text import answer_claims, blocks_of
+from pipeline.export.report.assets import REPORT, ensure_report_assets
 from pipeline.export.report.photo_svg import WIDTH, Drawing, Shape, drawing_of, shapes_of
 from pipeline.export.report.pictures import MOST_FRAMES, FramePictures, write_pictures
 from pipeline.export.report.scripts import script_value
@@ -21,8 +22,6 @@ from pipeline.export.viewer.data import view_data
 from pipeline.records import Attempt, FrameSummary, Origin, Result, Status
 from pipeline.records.message import message
 
-REPORT = "report"
-"""Folder of the report, within that of the results."""
 INDEX = "../index.html"
 """The index, relative to the page of a result."""
 
@@ -76,8 +75,10 @@ def write_item_page(
 
     Raises:
         ExportError: If a file cannot be written.
+        DependencyError: If the package with three.js is missing.
     """
     report = folder / REPORT
+    ensure_report_assets(folder)
     scene = result.artefacts.get("scene")
     pictures = write_pictures(report, stored.scene, picture_name(result.artefacts, name), is_unique=scene is not None)
     items = report / "items"

@@ -142,7 +142,7 @@ def _fitted(width: int, height: int, most_px: tuple[int, int]) -> tuple[int, int
 
 def _write(path: Path, image: np.ndarray) -> None:
     settings: Sequence[int] = (cv2.IMWRITE_JPEG_QUALITY, _QUALITY)
-    done, data = cv2.imencode(".jpg", np.ascontiguousarray(image[..., ::-1]), settings)
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), settings)
     if not done:
         raise ExportError(f"An image of {image.shape} cannot be encoded as JPEG.")
     with replacing(path) as temporary:

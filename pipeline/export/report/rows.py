@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.claims.markup import shorten, without_code
-from pipeline.export.report.item_page import REPORT, picture_name
+from pipeline.export.report.assets import REPORT
+from pipeline.export.report.item_page import picture_name
 from pipeline.export.report.pictures import thumbnail_path
 from pipeline.export.report.verdict_view import margin_text, share_text
 from pipeline.export.text import file_name
@@ -131,7 +132,7 @@ def row_of(result: Result, folder: Path) -> Row:
     margins = [(verdict.margin, verdict.unit or "") for verdict in verdicts if verdict.margin is not None]
     margin, unit = min(margins, key=lambda pair: abs(pair[0]), default=(None, ""))
     correct = [verdict.is_correct for verdict in verdicts if verdict.is_correct is not None]
-    name = page_name(result)
+    name = page_name(result) or _written_later(result, folder)
     if not name:
         # A report that was made after the run.
         later = file_name(result.item_id, result.question)
@@ -159,6 +160,12 @@ def page_name(result: Result) -> str:
     """Name of a result's page without suffix; empty where it has none."""
     found = _PAGE.fullmatch(result.artefacts.get("page", ""))
     return found[1] if found and found[1] not in (".", "..") else ""
+
+
+def _written_later(result: Result, folder: Path) -> str:
+    """Name of the page of a result that was exported without one and got it later; empty without one."""
+    name = file_name(result.item_id, result.question)
+    return name if _exists(folder / REPORT / "items" / f"{name}.html") else ""
 
 
 def failure_row(item_id: str, stage: str, reason: str) -> Row:

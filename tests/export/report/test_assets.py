@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.export.palette import STATUS_COLOURS
-from pipeline.export.report.assets import write_report_assets
+from pipeline.export.report.assets import ensure_report_assets, write_report_assets
 from pipeline.export.report.photo_svg import css_colour
 
 STATIC = Path(__file__).parents[3] / "pipeline" / "export" / "report" / "static"
@@ -18,6 +18,16 @@ def test_all_that_pages_load_is_there(tmp_path: Path) -> None:
     assert names == {"report.css", "report.js", "index.js", "item.js", "three.min.js", "viewer.js", "viewer.css"}
     style = (tmp_path / "report" / "assets" / "report.css").read_text(encoding="utf-8")
     assert style.index("--accent:") < style.index(".claim"), "the colours of all pages come first"
+
+
+def test_assets_that_are_there_stay(tmp_path: Path) -> None:
+    ensure_report_assets(tmp_path)
+    script = tmp_path / "report" / "assets" / "item.js"
+    script.write_text("// older", encoding="utf-8")
+    ensure_report_assets(tmp_path)
+    assert script.read_text(encoding="utf-8") == "// older"
+    write_report_assets(tmp_path)
+    assert script.read_text(encoding="utf-8") != "// older"
 
 
 @pytest.mark.parametrize("path", sorted(STATIC.iterdir()), ids=lambda path: path.name)

@@ -4,9 +4,11 @@ import math
 from pathlib import Path
 
 import pytest
-from export.report.report_data import bare, result
+from export.report.report_data import bare, result, stored
 
+from pipeline.export.report.item_page import write_item_page
 from pipeline.export.report.rows import Columns, failure_row, page_name, row_of
+from pipeline.export.text import file_name
 from pipeline.records import Claim, Status, Verdict
 
 
@@ -49,6 +51,13 @@ def test_thumbnails_are_those_that_exist(tmp_path: Path) -> None:
     (tmp_path / "report" / "thumbnails" / "shared.jpg").touch()
     assert row_of(bare(artefacts=artefacts), tmp_path).thumbnail == "shared"
     assert row_of(bare(artefacts={**artefacts, "scene": "scenes/x\0.zip"}), tmp_path).thumbnail == ""
+
+
+def test_pages_that_were_written_after_the_run_are_found(tmp_path: Path) -> None:
+    made = bare(artefacts={"scene": "scenes/shared.zip"})
+    write_item_page(tmp_path, stored(), made, file_name(made.item_id, made.question), 100)
+    row = row_of(made, tmp_path)
+    assert row.name == file_name(made.item_id, made.question) and row.thumbnail == "shared"
 
 
 def test_values_stand_at_the_places_that_the_script_reads(tmp_path: Path) -> None:

@@ -7,77 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from viewer_pages import opened_browser, result_of, stored_scene, write_page
+from viewer_pages import (
+    Opened,
+    opened_browser,
+    quiet_page,
+    result_of,
+    scene_of_two_frames,
+)
 
 from pipeline.export.stored_scene import StoredScene
 from pipeline.export.viewer.data import view_data
-from pipeline.export.viewer.points import Quantisation, unpacked
-from pipeline.geometry.two_points import PixelPoint, distance_of
-from pipeline.records import Camera, Claim, DepthMap, Evidence, Frame, Region, Result, Scene, Status, Verdict
-from pipeline.records.error_budget import DepthErrors
-
-CAMERA = Camera(600.0, 610.0, 300.0, 250.0, 640, 480)
-ERRORS = DepthErrors(0.01, 0.002, 0.2, 0.001, 0.0005, 1.0, 0.03, 0.04)
-
-
-def metric(values: np.ndarray, source: str = "sensor") -> DepthMap:
-    return DepthMap(values.astype(np.float32), values > 0, "metric", source)  # type: ignore[arg-type]
-
-
-def scene_of_two_frames() -> tuple[StoredScene, Result]:
-    """A cube before a slanted wall, seen from two places; the second frame is smaller."""
-    rng = np.random.default_rng(0)
-    rows, columns = np.mgrid[:480, :640]
-    values = 2 + columns / 640 + 0.2 * np.sin(rows / 40)
-    values[200:320, 250:370] = 1.0
-    pose = np.eye(4)
-    pose[:3, 3] = (0.4, 0.1, -0.1)
-    small = Camera(300.0, 300.0, 160.0, 120.0, 320, 240)
-    frames = (
-        Frame(rng.integers(0, 256, (480, 640, 3), dtype=np.uint8), CAMERA, pose=np.eye(4), name="first"),
-        Frame(rng.integers(0, 256, (240, 320, 3), dtype=np.uint8), small, pose=pose, name="second"),
-    )
-    scene = Scene("item", frames, depth=(metric(values), metric(values[::2, ::2])))
-    stored = StoredScene(scene, (ERRORS, replace(ERRORS, relative=0.02, scale=0.01)))
-    regions = (Region("cube", (250, 200, 370, 320), mask=values < 1.5), Region("wall", (400, 50, 600, 150)))
-    points = {
-        "nearest_subject": (0.0, 0.0, 1.0), "nearest_object": (0.4, -0.3, 2.5),
-        "centre_subject": (0.0, 0.0, 1.0), "centre_object": (0.6, -0.3, 2.5),
-    }  # fmt: skip
-    numbers = {
-        "nearest_visible_m": 1.58, "centres_m": 1.64, "nearest_sigma_relative": 0.1, "centre_sigma_relative": 0.05,
-    }  # fmt: skip
-    apart = Claim("distance_between", "cube", "wall", value=1.6, unit="m")  # type: ignore[arg-type]
-    contour = tuple((249.5, float(v)) for v in range(200, 320))
-    verdicts = (
-        Verdict(apart, Status.SUPPORTED, "It is.", 0.9, evidence=(Evidence(0, (0, 1), numbers, points),)),
-        Verdict(
-            Claim("occludes", "cube", "wall"), Status.REFUTED, "No.", 0.1,
-            evidence=(Evidence(0, (0, 1), contour_px=contour),),
-        ),
-    )  # fmt: skip
-    return stored, result_of(stored, regions=regions, verdicts=verdicts)
-
-
-class Opened:
-    """A page with what it complained about and asked for."""
-
-    def __init__(self, browser: Any, folder: Path, data: dict[str, Any], **options: Any) -> None:
-        self.complaints: list[str] = []
-        self.requests: list[str] = []
-        self.page = browser.new_page(**{"viewport": {"width": 900, "height": 700}, **options})
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.goto(write_page(folder, data).as_uri())
-        self.page.evaluate("viewer.ready")
-
-    def ask(self, script: str, argument: Any = None) -> Any:
-        return self.page.evaluate(script, argument)
-
-    def centre(self) -> tuple[float, float]:
-        box = self.page.locator(".tv-canvas").bounding_box()
-        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+from pipeline.records import Camera, Frame, Region, Scene
 
 
 @pytest.fixture(scope="module")
@@ -93,15 +33,8 @@ def data() -> dict[str, Any]:
 
 @pytest.fixture
 def opened(browser: Any, tmp_path: Path, data: dict[str, Any]) -> Iterator[Opened]:
-    """The page of the two frames; it may neither complain nor ask for anything but its files."""
-    found = Opened(browser, tmp_path, data)
-    yield found
-    assert found.complaints == []
-    assert {url.partition(":")[0] for url in found.requests} == {"file"}
-    assert sorted(url.rpartition("/")[2] for url in found.requests) == [
-        "three.min.js", "view.html", "viewer.css", "viewer.js",
-    ]  # fmt: skip
-    found.page.close()
+    with quiet_page(browser, tmp_path, data) as page:
+        yield page
 
 
 def test_the_first_frame_is_drawn_soon(opened: Opened) -> None:
@@ -117,114 +50,6 @@ def test_the_first_frame_is_drawn_soon(opened: Opened) -> None:
     assert pixels > 0.5
 
 
-def test_the_camera_view_shows_every_pixel_where_the_photo_shows_it(opened: Opened, data: dict[str, Any]) -> None:
-    """The picture of the first frame is that of its pinhole camera, scaled and shifted."""
-    opened.ask("viewer.setView(1)")
-    places = opened.ask(
-        """() => [[0, 0, 1], [0.5, 0, 1], [0, 0.25, 1], [0.5, 0.25, 2], [-0.3, -0.2, 4]]
-            .map((p) => viewer.project(p))"""
-    )
-    xs, ys = (np.array([place[axis] for place in places]) for axis in "xy")
-    scale = (xs[1] - xs[0]) / 0.5
-    assert scale > 0
-    assert ys[2] - ys[0] == pytest.approx(0.25 * scale)
-    assert xs[3] - xs[0] == pytest.approx(0.25 * scale) and ys[3] - ys[0] == pytest.approx(0.125 * scale)
-    assert xs[4] - xs[0] == pytest.approx(-0.075 * scale) and ys[4] - ys[0] == pytest.approx(-0.05 * scale)
-
-
-@pytest.mark.parametrize("view", [0, 1, 2])
-def test_two_hundred_picks_find_the_pixel_of_their_point(opened: Opened, data: dict[str, Any], view: int) -> None:
-    rng = np.random.default_rng(view)
-    opened.ask("view => viewer.setView(view)", view)
-    width, height = opened.ask("[viewer.canvas.clientWidth, viewer.canvas.clientHeight]")
-    found = 0
-    for x, y in rng.uniform((0, 0), (width, height), (600, 2)):
-        pick = opened.ask(
-            """([x, y]) => { const pick = viewer.pickAt(x, y); if (!pick) return null;
-            delete pick.point; return { pick, at: viewer.project(pick.position) }; }""",
-            [float(x), float(y)],
-        )
-        if pick is None:
-            continue
-        found += 1
-        point = pick["pick"]
-        frame = next(frame for frame in data["frames"] if frame["index"] == point["frame"])
-        fx, fy, cx, cy = frame["camera"]
-        pose = np.array(frame["pose"])
-        own = pose[:3, :3].T @ (np.array(point["position"]) - pose[:3, 3])
-        assert abs(own[0] / own[2] * fx + cx - point["u"]) < 0.01
-        assert abs(own[1] / own[2] * fy + cy - point["v"]) < 0.01
-        # It is drawn where the click was, as far as a drawn point reaches.
-        assert np.hypot(pick["at"]["x"] - x, pick["at"]["y"] - y) < 13
-        if found == 200:
-            break
-    assert found == 200
-
-
-def test_a_click_on_a_point_of_the_camera_view_picks_within_a_pixel(opened: Opened, data: dict[str, Any]) -> None:
-    frame = data["frames"][0]
-    points = unpacked(frame["points"], frame["count"], Quantisation(**frame["depth"]))
-    opened.ask("viewer.setView(1)")
-    fx, fy, cx, cy = frame["camera"]
-    away = []
-    for index in np.random.default_rng(3).choice(frame["count"], 200, replace=False):
-        v, u = divmod(int(points.pixels[index]), 640)
-        position = [(u - cx) / fx * points.z[index], (v - cy) / fy * points.z[index], points.z[index]]
-        pick = opened.ask(
-            "p => { const at = viewer.project(p); const k = viewer.pickAt(at.x, at.y); return [k.u, k.v]; }", position
-        )
-        away.append(np.hypot(pick[0] - u, pick[1] - v))
-    assert max(away) <= 1
-
-
-def test_the_script_measures_what_python_measures(opened: Opened, data: dict[str, Any]) -> None:
-    stored, _ = scene_of_two_frames()
-    all_points = [unpacked(frame["points"], frame["count"], Quantisation(**frame["depth"])) for frame in data["frames"]]
-    opened.ask("viewer.setView(0)")
-    rng = np.random.default_rng(5)
-    for _ in range(100):
-        chosen, theirs = [], []
-        for _ in range(2):
-            k = int(rng.integers(2))
-            i = int(rng.integers(data["frames"][k]["count"]))
-            frame, points = data["frames"][k], all_points[k]
-            v, u = divmod(int(points.pixels[i]), frame["width"])
-            fx, fy, cx, cy = frame["camera"]
-            pose = np.array(frame["pose"])
-            offset = pose[:3, :3] @ (np.array([(u - cx) / fx, (v - cy) / fy, 1]) * points.z[i])
-            longer = max(frame["width"], frame["height"])
-            point = PixelPoint(
-                offset + pose[:3, 3], offset, pose[:3, 2], (u, v), k, longer, stored.errors[k], float(points.edges[i])
-            )
-            chosen.append(point)
-            theirs.append([k, i])
-        found = opened.ask(
-            """pairs => { const [one, other] = pairs.map(([k, i]) => viewer.pointOf(viewer.parts[k], i).point);
-            return viewer.measure(one, other); }""",
-            theirs,
-        )
-        expected = distance_of(*chosen)
-        assert [found[name] for name in ("length", "low", "high")] == pytest.approx(
-            [expected.length, expected.low, expected.high], rel=1e-9, abs=1e-12
-        )
-        assert found["unit"] == "m"
-
-
-def test_two_clicks_measure_and_escape_clears(opened: Opened) -> None:
-    x, y = opened.centre()
-    opened.page.mouse.click(x, y)
-    opened.page.mouse.click(x + 150, y + 40)
-    picks = [value for name, value in opened.ask("events") if name == "pick"]
-    assert picks[0]["distance"] is None
-    distance = picks[1]["distance"]
-    length = np.linalg.norm(np.subtract(picks[1]["position"], picks[0]["position"]))
-    assert distance["length"] == pytest.approx(length)
-    assert distance["low"] < length < distance["high"]
-    assert distance["text"] in opened.page.locator(".tv-picked").inner_text()
-    opened.page.keyboard.press("Escape")
-    assert opened.page.locator(".tv-picked").inner_text() == "Click two points to measure"
-
-
 def test_a_drag_turns_and_a_wheel_zooms_without_a_pick(opened: Opened) -> None:
     before = opened.ask("viewer.project([0.5, 0, 1.5])")
     x, y = opened.centre()
@@ -237,6 +62,107 @@ def test_a_drag_turns_and_a_wheel_zooms_without_a_pick(opened: Opened) -> None:
     opened.page.mouse.wheel(0, -300)
     opened.page.wait_for_function("depth => viewer.project([0.5, 0, 1.5]).depth < depth", arg=turned["depth"])
     assert opened.ask("events.length") == 0
+
+
+def test_the_wheel_scrolls_a_long_page_until_the_view_is_chosen(opened: Opened) -> None:
+    opened.ask("document.body.appendChild(document.createElement('div')).style.height = '2000px'")
+    x, y = opened.centre()
+    before = opened.ask("viewer.view.distance")
+    opened.page.mouse.move(x, y)
+    opened.page.mouse.wheel(0, 100)
+    opened.page.wait_for_function("window.scrollY > 0")
+    assert opened.ask("viewer.view.distance") == before
+    opened.page.locator(".tv-canvas").focus()
+    opened.page.mouse.wheel(0, 100)
+    opened.page.wait_for_function("before => viewer.view.distance > before", arg=before)
+
+
+def test_what_is_dragged_follows_the_pointer(opened: Opened) -> None:
+    """A point before the target moves with the drag, as on a ball that one turns."""
+    opened.ask("viewer.setPreset('camera')")
+    target = opened.ask("viewer.view.target.toArray()")
+    near = [target[0], target[1], target[2] - 0.5]
+    before = opened.ask("p => viewer.project(p)", near)
+    x, y = opened.centre()
+    opened.page.mouse.move(x, y)
+    opened.page.mouse.down()
+    opened.page.mouse.move(x + 50, y + 30, steps=5)
+    opened.page.mouse.up()
+    after = opened.ask("p => viewer.project(p)", near)
+    assert after["x"] > before["x"] + 5 and after["y"] > before["y"] + 3
+    opened.page.keyboard.down("Shift")
+    opened.page.mouse.down()
+    opened.page.mouse.move(x + 90, y + 10, steps=5)
+    opened.page.mouse.up()
+    moved = opened.ask("() => viewer.project(viewer.view.target.clone().toArray())")
+    shown = opened.ask("p => viewer.project(p)", target)
+    assert shown["x"] - moved["x"] == pytest.approx(40, abs=12)
+    assert shown["y"] - moved["y"] == pytest.approx(-20, abs=12)
+
+
+@pytest.mark.parametrize(
+    ("name", "nearer", "higher"), [("top", (0, -1, 0), (0, 0, 1)), ("side", (1, 0, 0), (0, -1, 0))]
+)
+def test_the_views_from_above_and_from_the_side(
+    opened: Opened, name: str, nearer: tuple[int, ...], higher: tuple[int, ...]
+) -> None:
+    """The wall is upright, so up is that of the image: -y."""
+    opened.ask("name => viewer.setPreset(name)", name)
+    seen = (
+        "([way, length]) => viewer.project([0, 1, 2].map((k) => viewer.view.target.getComponent(k) + length * way[k]))"
+    )
+    middle = opened.ask(seen, [nearer, 0])
+    up = opened.ask("viewer.data.frames[0].up")
+    assert up == pytest.approx([0, -1, 0], abs=0.2)
+    toward = opened.ask(seen, [up if name == "top" else nearer, 0.1])
+    assert toward["depth"] < middle["depth"] - 0.08
+    assert opened.ask(seen, [higher, 0.1])["y"] < middle["y"] - 3
+
+
+def test_names_never_cover_each_other_and_are_no_markup(browser: Any, tmp_path: Path) -> None:
+    stored, result = scene_of_two_frames()
+    evil = "<img src=x onerror=alert(1)></script>"
+    crowd = tuple(Region(f"thing {k}", (250 + 3 * k, 210, 360, 310)) for k in range(12))
+    data = view_data(stored, replace(result, regions=(Region(evil, (250, 200, 370, 320)), *crowd), verdicts=()))
+    opened = Opened(browser, tmp_path, data)
+    opened.page.wait_for_selector(".tv-label:not([hidden])")
+    boxes = opened.ask(
+        """[...document.querySelectorAll(".tv-label:not([hidden])")].map((label) => {
+        const box = label.getBoundingClientRect();
+        return [box.left, box.top, box.right, box.bottom, label.textContent]; })"""
+    )
+    assert len(boxes) >= 4 and evil in [box[4] for box in boxes]
+    for k, one in enumerate(boxes):
+        for other in boxes[:k]:
+            beside = one[0] >= other[2] - 0.1 or other[0] >= one[2] - 0.1
+            assert beside or one[1] >= other[3] - 0.1 or other[1] >= one[3] - 0.1, (one, other)
+    assert opened.complaints == [] and opened.page.locator("img").count() == 0
+    opened.page.close()
+
+
+@pytest.mark.parametrize(("theme", "is_dark"), [("dark", True), ("light", False)])
+def test_the_theme_of_the_page_counts_before_that_of_the_system(
+    browser: Any, tmp_path: Path, data: dict[str, Any], theme: str, is_dark: bool
+) -> None:
+    opened = Opened(browser, tmp_path, data, color_scheme="light" if is_dark else "dark")
+    opened.ask("theme => { document.documentElement.dataset.theme = theme; }", theme)
+    colour = opened.ask("getComputedStyle(document.querySelector('.tv-root')).backgroundColor")
+    assert (max(map(int, colour.removeprefix("rgb(").rstrip(")").split(","))) < 60) == is_dark
+    opened.page.close()
+
+
+def test_a_chinese_result_has_a_chinese_viewer(browser: Any, tmp_path: Path) -> None:
+    stored, result = scene_of_two_frames()
+    opened = Opened(browser, tmp_path, view_data(stored, replace(result, language="zh")))
+    assert [button.inner_text() for button in opened.page.locator(".tv-button").all()][:4] == [
+        "相机", "俯视", "侧视", "照片",
+    ]  # fmt: skip
+    x, y = opened.centre()
+    opened.page.mouse.click(x, y)
+    opened.page.mouse.click(x + 100, y)
+    assert opened.page.locator(".tv-picked").inner_text().startswith("距离 ")
+    assert "60 000" in opened.page.locator(".tv-count").inner_text()
+    opened.page.close()
 
 
 def test_the_keyboard_turns_zooms_chooses_views_and_picks(opened: Opened) -> None:
@@ -315,27 +241,6 @@ def test_every_colour_and_view_is_drawn(opened: Opened) -> None:
     assert opened.ask("viewer.pointSize") == 6
     opened.ask("viewer.dispose()")
     assert opened.page.locator(".tv-root").count() == 0
-
-
-@pytest.mark.parametrize(
-    ("kind", "words"), [("disparity_affine", "No metres"), ("scale_invariant", "units"), ("metric", "m")]
-)
-def test_distances_are_in_metres_only_where_depth_is(browser: Any, tmp_path: Path, kind: str, words: str) -> None:
-    rows, columns = np.mgrid[:48, :64]
-    source = "model" if kind == "metric" else "none"
-    values = (1 + columns / 20 + rows / 90).astype(np.float32)
-    depth = DepthMap(values, values > 0, kind, source)  # type: ignore[arg-type]
-    stored = stored_scene(depth, Camera(60, 60, 31.5, 23.5, 64, 48), errors=ERRORS)
-    opened = Opened(browser, tmp_path, view_data(stored, result_of(stored)))
-    x, y = opened.centre()
-    opened.page.mouse.click(x - 80, y)
-    opened.page.mouse.click(x + 120, y + 30)
-    text = opened.page.locator(".tv-picked").inner_text()
-    assert words in text and (kind == "metric") == (" m" in text.replace("No metres", "").replace(" metres", ""))
-    distance = opened.ask("events.filter(e => e[0] === 'pick')[1][1].distance")
-    assert (distance is None) == (kind == "disparity_affine")
-    assert opened.complaints == []
-    opened.page.close()
 
 
 def test_data_without_frames_shows_its_notice(browser: Any, tmp_path: Path) -> None:

@@ -161,7 +161,7 @@
   function setLink(link, name) {
     link.hidden = false;
     if (name) link.setAttribute("href", encodeURIComponent(name) + ".html");
-    else { link.removeAttribute("href"); link.setAttribute("aria-disabled", "true"); }
+    else { link.removeAttribute("href"); link.setAttribute("role", "link"); link.setAttribute("aria-disabled", "true"); }
   }
   function setNeighbours(order) {
     var at = order.indexOf(body.dataset.name);

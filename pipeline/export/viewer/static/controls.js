@@ -68,6 +68,10 @@ function attachControls(canvas, actions) {
   listen(
     "wheel",
     (event) => {
+      // A page that scrolls keeps its wheel until the view is clicked or has the keyboard; a pinch counts as Control.
+      const page = document.scrollingElement;
+      const scrolls = page && page.scrollHeight > page.clientHeight;
+      if (scrolls && !event.ctrlKey && document.activeElement !== canvas) return;
       event.preventDefault();
       const lines = event.deltaMode === 1 ? 30 : event.deltaMode === 2 ? 600 : 1;
       actions.zoom(Math.exp(Math.min(Math.max(event.deltaY * lines, -300), 300) * 0.0015));

@@ -136,6 +136,11 @@ function css(colour, alpha) {
   return "rgba(" + colour.map(Math.round).join(",") + "," + alpha + ")";
 }
 
+// Contours are finer where the whole picture is small.
+function contourRadius(view) {
+  return view.size[0] < 500 ? 1.25 : 1.75;
+}
+
 // A pyramid around the eye is not seen as one.
 function isSeen(view, item) {
   const { x, y, z } = view.camera.position;
@@ -159,7 +164,7 @@ function drawOverlay(pen, items, shown, selection, theme) {
   }
   for (const item of items) {
     const isChosen = selection && selection.claim === item.claim;
-    if (item.kind === "contour" && isChosen) pen.dots(item.dots, theme.accent, theme.halo, 1.75);
+    if (item.kind === "contour" && isChosen) pen.dots(item.dots, theme.accent, theme.halo, contourRadius(pen.view));
     if (item.kind === "line" && (isChosen || (!selection && item.always))) {
       pen.stroke(item.segments, theme.accent, theme.halo, isChosen ? 2.5 : 1.5, item.dashed);
       pen.dots(item.segments[0], theme.accent, theme.halo, isChosen ? 4 : 2.5);

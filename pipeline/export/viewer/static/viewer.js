@@ -1,4 +1,19 @@
-// The viewer: what Theodolite.createViewer makes of the data that pipeline/export/viewer/data.py describes.
+// The viewer: Theodolite.createViewer(element, data, options) fills an element, which needs a height.
+//
+// data: what pipeline/export/viewer/data.py describes. options: colour, one of the modes below; toolbar: false for none.
+// Positions are in the space of the frames that are shown, and in the unit of the data; x and y are pixels [CSS px] of
+// the canvas.
+//
+// ready: a promise, resolved after the first picture is drawn.
+// select({ claim }), select({ region }), select(null): highlights; calls no listener.
+// on("select", f): f({ region, claim }), indices or null, after a click on a name or a point of a region.
+// on("pick", f): f({ frame, u, v, z, position, region, distance }), distance { length, low, high, unit, text } of the
+//   second of two points, else null; unit is "m", or null where depth has no scale.
+// setView(index) of data.views, which returns a promise; setColour("photo" | "depth" | "region" | "error");
+// setPreset("camera" | "top" | "side"); setPointSize(pixels); resize(), which follows by itself where the browser tells;
+// dispose().
+// project(position) gives { x, y, depth }; pickAt(x, y) what a click there would pick, or null; measure(one, other) the
+// distance of the ``point`` of two of these.
 
 // Drawn units per unit of the data, so that 32-bit numbers hold positions of any size.
 function unitOf(data) {
@@ -76,6 +91,7 @@ class Viewer {
     this.theming.addEventListener("change", this.onTheme);
     this.themes = new MutationObserver(this.onTheme);
     this.themes.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme", "class"] });
+    this.canvas.addEventListener("webglcontextrestored", this.onTheme);
     this.unpacked = new Map();
     return this.setView(0);
   }
@@ -117,6 +133,7 @@ class Viewer {
     this.canvas.setAttribute("aria-label", name + ". " + this.data.words.keys);
     this.picks.clear();
     this.paint();
+    this.fade();
     this.resize();
     this.setPreset("camera");
     this.draw();
@@ -134,12 +151,16 @@ class Viewer {
   }
 
   paint() {
-    const bright = this.selection ? this.selection.regions : null;
-    for (const part of this.parts) colourCloud(part, this.colour, this.data.regions, this.ranges, bright);
+    for (const part of this.parts) colourCloud(part, this.colour, this.data.regions, this.ranges);
     const fresh = legend(this.data, this.colour, this.ranges, this.parts, (region) => this.chosen({ region }));
     this.legend.replaceWith(fresh);
     this.legend = fresh;
     this.tools.markColour(this.colour);
+    this.redraw();
+  }
+
+  fade() {
+    for (const part of this.parts) fadeCloud(part, this.selection ? this.selection.regions : null);
     this.redraw();
   }
 
@@ -187,7 +208,7 @@ class Viewer {
       const index = this.data.views.findIndex(holds);
       if (index >= 0) this.setView(index);
     }
-    this.paint();
+    this.fade();
   }
 
   // The regions, and those of the same names in other frames.
