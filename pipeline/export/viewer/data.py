@@ -30,11 +30,11 @@ def view_data(stored: StoredScene, result: Result, most_points: int = 60_000) ->
       below; the first one is shown first.
     - ``frames``: those that have depth, at most 48, of which those that regions and evidence name come first.
       ``index`` in the scene, ``name``, ``kind`` of depth, ``relief`` (whether z has no shape and is made up),
-      ``shared`` (whether its space is that of all frames with a pose), ``width`` and ``height`` [px],
-      ``camera``: fx, fy, cx, cy [px], ``pose``: 4 x 4, from its camera to its space, ``up``: unit vector against gravity in that space,
-      ``errors``: see ``DepthErrors``, ``depth``: ``least``, ``largest`` and ``linear`` of the levels, ``confidence``:
-      whether its points have it, ``count`` of its points and ``total`` of the valid pixels that they are chosen from,
-      ``points``: see ``pipeline.export.viewer.points``.
+      ``shared`` (whether its space is that of all frames with a pose), ``width`` and ``height`` [px], ``camera``: fx,
+      fy, cx, cy [px], ``pose``: 4 x 4, from its camera to its space, ``up``: unit vector against gravity in that
+      space, ``errors``: see ``DepthErrors``, ``depth``: ``least``, ``largest`` and ``linear`` of the levels,
+      ``confidence``: whether its points have it, ``count`` of its points and ``total`` of the valid pixels that they
+      are chosen from, ``points``: see ``pipeline.export.viewer.points``.
     - ``regions``: one per region of the result. ``name``, ``frame`` (index in the scene), ``colour``: RGB, ``corners``:
       eight of the upright box around what is visible of it, or four of its frame in a relief, ``given``: eight of the
       box that the model gave; in the camera frame of its frame.
