@@ -64,7 +64,8 @@ OF_SEVERAL = {
     "test_small_images", "test_tour",
     "claims/coordinates/test_notations", "claims/test_wordings", "claims/test_traps", "config/test_config",
     "geometry/test_geometry_pinned", "synthetic/test_boxes",
-    "datasets/*", "evaluate/depth/test_depth_agreement", "export/report/test_browser", "models/*", "records/test_records",
+    "datasets/*", "evaluate/depth/test_depth_agreement", "export/report/test_browser", "models/*",
+    "records/test_records",
 }  # fmt: skip
 
 

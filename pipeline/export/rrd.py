@@ -4,8 +4,8 @@ Convention: ``ViewCoordinates.RDF``, the axes of OpenCV; of posed frames, the wo
 places the centre of the top-left pixel at (0.5, 0.5) (https://github.com/rerun-io/rerun/issues/3896), so principal
 points are moved by half a pixel. Entities:
 
-- ``world/camera``: pose; below it ``image`` (pinhole, photo), ``image/regions`` (boxes in the image) and ``image/contours``
-  (pixels that decided verdicts).
+- ``world/camera``: pose; below it ``image`` (pinhole, photo), ``image/regions`` (boxes in the image) and
+  ``image/contours`` (pixels that decided verdicts).
 - ``world/points``, ``world/boxes``, ``world/distances``: what is in space; of several posed frames, one entity each.
 - ``depth``, or ``disparity``: values as an image. It lies outside the camera, because rerun would draw it in space,
   where disparity of unknown scale and shift has no place.
