@@ -13,7 +13,6 @@ from pipeline.export.report.item_page import picture_name
 from pipeline.export.report.pictures import thumbnail_path
 from pipeline.export.report.verdict_view import margin_text, share_text
 from pipeline.export.text import file_name
-from pipeline.export.text import file_name
 from pipeline.records import Result, Status
 
 _LONGEST, _LONGEST_ANSWER = 200, 160
