@@ -10,10 +10,10 @@ from typing import Any
 
 from pipeline.export.stored_scene import StoredScene
 from pipeline.export.viewer.boxes import region_entries
-from pipeline.export.viewer.frames import frame_entry, shown_frames
+from pipeline.export.viewer.frames import MOST_FRAMES, frame_entry, shown_frames
 from pipeline.export.viewer.lines import claim_entries
 from pipeline.export.viewer.words import viewer_words
-from pipeline.records import Result
+from pipeline.records import Result, Scene
 from pipeline.records.message import message
 
 VERSION = 1
@@ -28,12 +28,13 @@ def view_data(stored: StoredScene, result: Result, most_points: int = 60_000) ->
     - ``notice``: what the viewer says about depth that has no scale, no shape or no points, or None.
     - ``views``: what can be chosen to be shown, each with its ``label`` and the positions of its ``frames`` in the list
       below; the first one is shown first.
-    - ``frames``: those that have depth. ``index`` in the scene, ``name``, ``kind`` of depth, ``relief`` (whether z has
-      no shape and is made up), ``shared`` (whether its space is that of all frames with a pose), ``width`` and
-      ``height`` [px], ``camera``: fx, fy, cx, cy [px], ``pose``: 4 x 4, from its camera to its space, ``up``: unit
-      vector against gravity in that space, ``errors``: see ``DepthErrors``, ``depth``: ``least``, ``largest`` and
-      ``linear`` of the levels, ``confidence``: whether its points have it, ``count`` of its points and ``total`` of the
-      valid pixels that they are chosen from, ``points``: see ``pipeline.export.viewer.points``.
+    - ``frames``: those that have depth, at most 48, of which those that regions and evidence name come first.
+      ``index`` in the scene, ``name``, ``kind`` of depth, ``relief`` (whether z has no shape and is made up),
+      ``shared`` (whether its space is that of all frames with a pose), ``width`` and ``height`` [px], ``camera``: fx,
+      fy, cx, cy [px], ``pose``: 4 x 4, from its camera to its space, ``up``: unit vector against gravity in that
+      space, ``errors``: see ``DepthErrors``, ``depth``: ``least``, ``largest`` and ``linear`` of the levels,
+      ``confidence``: whether its points have it, ``count`` of its points and ``total`` of the valid pixels that they
+      are chosen from, ``points``: see ``pipeline.export.viewer.points``.
     - ``regions``: one per region of the result. ``name``, ``frame`` (index in the scene), ``colour``: RGB, ``corners``:
       eight of the upright box around what is visible of it, or four of its frame in a relief, ``given``: eight of the
       box that the model gave; in the camera frame of its frame.
@@ -51,7 +52,7 @@ def view_data(stored: StoredScene, result: Result, most_points: int = 60_000) ->
         A mapping of strings, numbers, lists and None.
     """
     scene = stored.scene
-    shown = shown_frames(stored)
+    shown = shown_frames(stored, result)
     counts = _shares([int(frame.valid.sum()) for frame in shown], most_points)
     frames = [frame_entry(stored, result, frame, count) for frame, count in zip(shown, counts, strict=True)]
     by_index = {frame.index: frame for frame in shown}
@@ -61,7 +62,7 @@ def view_data(stored: StoredScene, result: Result, most_points: int = 60_000) ->
         "language": result.language,
         "words": viewer_words(result.language),
         "notice": _notice(stored, frames, result),
-        "views": _views(frames, result),
+        "views": _views(stored.scene, frames, result),
         "frames": frames,
         "regions": region_entries(stored, result, by_index),
         "claims": claim_entries(scene, result, by_index),
@@ -80,13 +81,16 @@ def _shares(counts: list[int], most: int) -> list[int]:
     return [end - start for start, end in zip([0, *ends], ends, strict=False)]
 
 
-def _views(frames: list[dict[str, Any]], result: Result) -> list[dict[str, Any]]:
+def _views(scene: Scene, frames: list[dict[str, Any]], result: Result) -> list[dict[str, Any]]:
     """All frames that share a space together, where there are several, then each frame alone."""
     shared = [position for position, frame in enumerate(frames) if frame["shared"]]
     views = [{"label": frame["name"], "frames": [position]} for position, frame in enumerate(frames)]
     if len(shared) > 1:
-        label = message("viewer_all_frames", count=len(shared)).text(result.language)
-        views.insert(0, {"label": label, "frames": shared})
+        if len(scene.depth) > MOST_FRAMES:
+            label = message("viewer_some_frames", count=len(shared), total=len(scene.depth))
+        else:
+            label = message("viewer_all_frames", count=len(shared))
+        views.insert(0, {"label": label.text(result.language), "frames": shared})
     return views
 
 

@@ -16,11 +16,13 @@ from pipeline.export.points import region_map, without_outliers
 from pipeline.export.stored_scene import StoredScene
 from pipeline.export.viewer.points import FramePoints, Quantisation, edge_errors, evenly, packed
 from pipeline.geometry.planes import estimate_up
-from pipeline.records import DepthKind, DepthMap, Result
+from pipeline.records import Camera, DepthKind, DepthMap, Result
 from pipeline.records.error_budget import DepthErrors, ErrorBudget
 
 # Positions are 32-bit numbers in the browser, and their squares are too.
 _LARGEST_Z, _LEAST_Z = 1e15, 1e-15
+# Frames beyond this many are left out; each of them costs a browser memory.
+MOST_FRAMES = 48
 _UP_IN_IMAGE = np.array((0.0, -1.0, 0.0))
 
 
@@ -30,31 +32,51 @@ class ShownFrame:
 
     Args:
         index: Its index in the scene.
-        z: float64 (H, W), depth, or that of the relief.
+        depth: Its depth map.
         valid: bool (H, W), pixels that may be shown.
-        is_relief: Whether z has no shape.
         pose: float64 (4, 4), from its camera to its space.
         is_shared: Whether its space is that of all frames with a pose.
     """
 
     index: int
-    z: np.ndarray
+    depth: DepthMap
     valid: np.ndarray
-    is_relief: bool
     pose: np.ndarray
     is_shared: bool
 
+    @property
+    def is_relief(self) -> bool:
+        """Whether z has no shape."""
+        return not self.depth.kind.has_shape
 
-def shown_frames(stored: StoredScene) -> list[ShownFrame]:
+    @property
+    def z(self) -> np.ndarray:
+        """Depth, or that of the relief, float (H, W); a relief is made at each call."""
+        return relief(self.depth) if self.is_relief else self.depth.values
+
+
+def chosen_frames(count: int, result: Result, most: int = MOST_FRAMES) -> list[int]:
+    """Indices of at most so many frames: those that regions and evidence name, then others, evenly spaced."""
+    if count <= most:
+        return list(range(count))
+    named = {region.frame for region in result.regions}
+    named |= {evidence.frame for verdict in result.verdicts for evidence in verdict.evidence}
+    kept = sorted(frame for frame in named if frame < count)[:most]
+    others = sorted(set(range(count)) - set(kept))
+    places = np.linspace(0, len(others) - 1, most - len(kept)).astype(np.int64)
+    return sorted({*kept, *(others[place] for place in places)})
+
+
+def shown_frames(stored: StoredScene, result: Result) -> list[ShownFrame]:
     """The frames that have depth to show, in their order."""
     scene, found = stored.scene, []
     first_pose: np.ndarray | None = None
-    for index, (frame, depth) in enumerate(zip(scene.frames, scene.depth, strict=False)):
+    for index in chosen_frames(len(scene.depth), result):
+        frame, depth = scene.frames[index], scene.depth[index]
         if depth.kind.has_shape:
-            z, valid = depth.values.astype(np.float64), without_outliers(depth)
-            valid = valid & (z <= _LARGEST_Z) & (z >= _LEAST_Z)
+            valid = without_outliers(depth) & (depth.values <= _LARGEST_Z) & (depth.values >= _LEAST_Z)
         else:
-            z, valid = relief(depth), depth.valid
+            valid = depth.valid
         if not valid.any():
             continue
         is_shared = frame.pose is not None and depth.kind is DepthKind.METRIC
@@ -63,7 +85,7 @@ def shown_frames(stored: StoredScene) -> list[ShownFrame]:
             assert frame.pose is not None
             first_pose = frame.pose if first_pose is None else first_pose
             pose = np.linalg.inv(first_pose) @ frame.pose
-        found.append(ShownFrame(index, z, valid, not depth.kind.has_shape, pose, is_shared))
+        found.append(ShownFrame(index, depth, valid, pose, is_shared))
     return found
 
 
@@ -109,7 +131,7 @@ def frame_entry(stored: StoredScene, result: Result, shown: ShownFrame, most_poi
         "height": camera.height,
         "camera": [camera.fx, camera.fy, camera.cx, camera.cy],
         "pose": [[float(number) for number in row] for row in shown.pose],
-        "up": [float(number) for number in shown.pose[:3, :3] @ _up(shown, depth, frame.camera, errors)],
+        "up": [float(number) for number in shown.pose[:3, :3] @ _up(shown, frame.camera, errors)],
         "errors": {
             "relative": errors.relative,
             "relative_per_m": errors.relative_per_m,
@@ -142,11 +164,11 @@ def _points(
     if shown.is_relief or depth.sampling.is_scattered:
         edges = np.zeros(len(pixels))
     else:
-        edges = _edges(shown, depth, errors).ravel()[pixels]
+        edges = _edges(shown, errors).ravel()[pixels]
     confidence = None if depth.confidence is None else np.nan_to_num(depth.confidence.ravel()[pixels])
     return FramePoints(
         pixels,
-        shown.z.ravel()[pixels],
+        shown.z.ravel()[pixels].astype(np.float64),
         frame.rgb.reshape(-1, 3)[pixels],
         region_map(result.regions, shown.index, depth.shape).ravel()[pixels],
         edges,
@@ -154,12 +176,13 @@ def _points(
     )
 
 
-def _edges(shown: ShownFrame, depth: DepthMap, errors: DepthErrors) -> np.ndarray:
+def _edges(shown: ShownFrame, errors: DepthErrors) -> np.ndarray:
     """Errors beside steps of every pixel, read on the grid of the depth's own samples, float64 (H, W)."""
     noise = errors.pixel + errors.pixel_per_m * float(np.median(shown.z[shown.valid]))
-    sides_px = depth.sampling.height_px, depth.sampling.width_px
+    sampling, shape = shown.depth.sampling, shown.valid.shape
+    sides_px = sampling.height_px, sampling.width_px
     middles, owners = [], []
-    for length, side_px in zip(depth.shape, sides_px, strict=True):
+    for length, side_px in zip(shape, sides_px, strict=True):
         count = max(1, round(length / side_px))
         middles.append(((np.arange(count) + 0.5) * length / count).astype(np.int64))
         owners.append(np.arange(length) * count // length)
@@ -169,9 +192,9 @@ def _edges(shown: ShownFrame, depth: DepthMap, errors: DepthErrors) -> np.ndarra
     return every
 
 
-def _up(shown: ShownFrame, depth: DepthMap, camera: Any, errors: DepthErrors) -> np.ndarray:
+def _up(shown: ShownFrame, camera: Camera, errors: DepthErrors) -> np.ndarray:
     """Unit vector against gravity in the camera frame where surfaces tell it, else up in the image."""
-    if shown.is_relief or depth.sampling.is_scattered:
+    if shown.is_relief or shown.depth.sampling.is_scattered:
         return _UP_IN_IMAGE
     noise = max(errors.relative, 0.003)
     up = estimate_up(shown.z, shown.valid, camera, max_tilt_deg=60.0, relative_noise=noise)

@@ -137,7 +137,8 @@ def edge_errors(values: np.ndarray, valid: np.ndarray, blur_px: float, noise: fl
             target = np.moveaxis(found, axis, 0)[step:-step]
             both = known[: -2 * step] & known[2 * step :] & known[step:-step]
             middle = z[step:-step].astype(np.float64)
-            bend = np.abs(z[: -2 * step].astype(np.float64) + z[2 * step :] - 2 * middle) / 4
+            with np.errstate(invalid="ignore", over="ignore"):
+                bend = np.abs(z[: -2 * step].astype(np.float64) + z[2 * step :] - 2 * middle) / 4
             share = np.divide(bend, middle, out=np.zeros_like(bend), where=both)
             np.maximum(target, share, out=target)
     errors: np.ndarray = np.where(found > 3 * noise, np.minimum(found, 1.0), 0.0)

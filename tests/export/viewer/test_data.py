@@ -260,3 +260,17 @@ def test_the_steps_between_copied_values_of_a_coarse_slope_are_no_edges() -> Non
     )  # fmt: skip
     stored = stored_scene(depth, CAMERA, errors=DepthErrors(pixel=0.001, blur_px=1.0))
     assert not points_of(view_data(stored, result_of(stored))["frames"][0]).edges.any()
+
+
+@pytest.mark.parametrize("kind", ["metric", "disparity_affine"])
+def test_of_very_many_frames_those_with_regions_are_shown(kind: str) -> None:
+    source = "sensor" if kind == "metric" else "none"
+    depth = DepthMap(room(SMALL), np.ones((48, 64), bool), kind, source)  # type: ignore[arg-type]
+    frames = tuple(Frame(np.zeros((48, 64, 3), np.uint8), SMALL, pose=np.eye(4)) for _ in range(100))
+    stored = StoredScene(Scene("item", frames, depth=(depth,) * 100))
+    data = view_data(stored, result_of(stored, regions=(Region("cup", (1, 1, 20, 20), 57),)))
+    shown = [frame["index"] for frame in data["frames"]]
+    assert 40 <= len(shown) <= 48 and 57 in shown and shown == sorted(set(shown))
+    assert shown[0] == 0 and shown[-1] == 99
+    assert (data["views"][0]["label"] == f"{len(shown)} of 100 frames") == (kind == "metric")
+    assert sum(frame["count"] for frame in data["frames"]) == 60_000

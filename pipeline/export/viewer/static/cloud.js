@@ -53,10 +53,17 @@ function cloudOf(part, unit, material) {
   return cloud;
 }
 
-function colourCloud(part, mode, regions, ranges, bright) {
+function colourCloud(part, mode, regions, ranges) {
   for (let i = 0; i < part.points.count; i++) {
     const colour = colourOfPoint(mode, part, i, regions, ranges);
     for (let k = 0; k < 3; k++) part.tints[4 * i + k] = colour[k];
+  }
+  part.cloud.geometry.attributes.tint.needsUpdate = true;
+}
+
+// Fades all points but those of the bright regions; none where there are no such.
+function fadeCloud(part, bright) {
+  for (let i = 0; i < part.points.count; i++) {
     part.tints[4 * i + 3] = !bright || bright.has(part.points.regions[i]) ? 255 : FADED;
   }
   part.cloud.geometry.attributes.tint.needsUpdate = true;

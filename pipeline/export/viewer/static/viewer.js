@@ -133,6 +133,7 @@ class Viewer {
     this.canvas.setAttribute("aria-label", name + ". " + this.data.words.keys);
     this.picks.clear();
     this.paint();
+    this.fade();
     this.resize();
     this.setPreset("camera");
     this.draw();
@@ -150,12 +151,16 @@ class Viewer {
   }
 
   paint() {
-    const bright = this.selection ? this.selection.regions : null;
-    for (const part of this.parts) colourCloud(part, this.colour, this.data.regions, this.ranges, bright);
+    for (const part of this.parts) colourCloud(part, this.colour, this.data.regions, this.ranges);
     const fresh = legend(this.data, this.colour, this.ranges, this.parts, (region) => this.chosen({ region }));
     this.legend.replaceWith(fresh);
     this.legend = fresh;
     this.tools.markColour(this.colour);
+    this.redraw();
+  }
+
+  fade() {
+    for (const part of this.parts) fadeCloud(part, this.selection ? this.selection.regions : null);
     this.redraw();
   }
 
@@ -203,7 +208,7 @@ class Viewer {
       const index = this.data.views.findIndex(holds);
       if (index >= 0) this.setView(index);
     }
-    this.paint();
+    this.fade();
   }
 
   // The regions, and those of the same names in other frames.
