@@ -38,7 +38,7 @@ ELSEWHERE = {
     "evaluate/depth/moments": "evaluate/depth/test_alignment.py",
     "evaluate/depth/*": "evaluate/depth/test_table.py",
     "export/run_summary": "console/test_summary.py",
-    "export/*": "export/report/test_item_page.py",
+    "export/*": "export/test_formats.py",
     "geometry/agreement*": "ingest/test_alignment.py",
     "geometry/floor": "verify/test_anchors.py",
     "geometry/known_lengths": "geometry/test_scale.py",

@@ -19,11 +19,10 @@ from pipeline.export.jsonl import RESULTS_NAME
 from pipeline.export.line_file import read_records
 from pipeline.export.points import shaped
 from pipeline.export.run_items import run_items, scene_path
-from pipeline.export.text import one_line
+from pipeline.export.text import file_name, one_line
 from pipeline.records import Result, Scene
 from pipeline.records.errors import ConfigError, InputError
 from pipeline.records.settings import Count, Text, check_value, shown
-from pipeline.stages.export import file_name
 
 _FORMATS = (*ITEM_FORMATS, *RUN_FORMATS)
 _KEYS = ("format", "item", "max_points", "mesh")

@@ -90,7 +90,8 @@ def write(path: Path, stored: StoredScene, result: Result, settings: FormatSetti
     body_name = "points" if mesh is None else "mesh"
     model.add_geometry(body, node_name=body_name, geom_name=body_name, transform=place)
     for name, points, edges, colour, about in _wires(stored, result, frames, taken={body_name}):
-        wire = trimesh.load_path((points[np.array(edges)] - origin) @ turn.T)
+        lines = [trimesh.path.entities.Line(ends) for ends in edges]
+        wire = trimesh.path.Path3D(lines, (points - origin) @ turn.T, process=False)
         wire.colors = np.tile(np.array((*colour, 255), np.uint8), (len(wire.entities), 1))
         model.add_geometry(wire, node_name=name, geom_name=name, metadata=about, transform=place)
     data = trimesh.exchange.gltf.export_glb(

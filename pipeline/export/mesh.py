@@ -9,14 +9,11 @@ import math
 
 import numpy as np
 
-from pipeline.export.points import placeable, placed, without_outliers
+from pipeline.export.points import FARTHEST, placeable, placed, without_outliers
 from pipeline.export.stored_scene import StoredScene
 from pipeline.geometry.backprojection import back_project_pixels
 from pipeline.geometry.grid_mesh import grid_triangles
 from pipeline.records import DepthKind
-
-# Coordinates of larger depth would not fit into the numbers of files.
-_FARTHEST = 1e30
 
 
 def coloured_mesh(stored: StoredScene, max_vertices: int) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
@@ -32,9 +29,7 @@ def coloured_mesh(stored: StoredScene, max_vertices: int) -> tuple[np.ndarray, n
     """
     scene = stored.scene
     frames = [index for index in placeable(scene) if not scene.depth[index].sampling.is_scattered]
-    inliers = {
-        index: without_outliers(scene.depth[index]) & (scene.depth[index].values < _FARTHEST) for index in frames
-    }
+    inliers = {index: without_outliers(scene.depth[index]) & (scene.depth[index].values < FARTHEST) for index in frames}
     count = sum(int(mask.sum()) for mask in inliers.values())
     # A margin for the pixels that a coarser grid meets by chance.
     step_px = max(1, math.ceil(math.sqrt(1.02 * count / max(1, max_vertices)))) if count > max_vertices else 1

@@ -20,6 +20,9 @@ from pipeline.records import DepthKind, DepthMap, Origin, Region, Result, Scene
 
 _FARTHEST = 2.0
 """Points beyond this multiple of the 98th percentile of a scene's depth are dropped as sensor errors."""
+FARTHEST = 1e30
+"""Coordinates from which on something is left out, because files hold float32 numbers."""
+
 # Float32 numbers below it are exact to a tenth of a millimetre where the unit is metres.
 _FAR_AWAY = 1000.0
 

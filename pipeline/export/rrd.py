@@ -4,7 +4,8 @@ Convention: ``ViewCoordinates.RDF``, the axes of OpenCV; of posed frames, the wo
 places the centre of the top-left pixel at (0.5, 0.5) (https://github.com/rerun-io/rerun/issues/3896), so principal
 points are moved by half a pixel. Entities:
 
-- ``world/camera``: pose; below it ``image`` (pinhole, photo) and ``image/regions`` (boxes in the image).
+- ``world/camera``: pose; below it ``image`` (pinhole, photo), ``image/regions`` (boxes in the image) and
+  ``image/contours`` (pixels that decided verdicts).
 - ``world/points``, ``world/boxes``, ``world/distances``: what is in space; of several posed frames, one entity each.
 - ``depth``, or ``disparity``: values as an image. It lies outside the camera, because rerun would draw it in space,
   where disparity of unknown scale and shift has no place.
@@ -37,6 +38,7 @@ from pipeline.records.versions import versions
 
 _JPEG_QUALITY = 90
 _LEVELS = 65535
+_FARTHEST_PX = 1e7
 _LINE_COLOUR = (220, 20, 60)
 
 
@@ -92,6 +94,7 @@ class _Writer:
         self.scene, self.result, self.settings = stored.scene, result, settings
         self.depths: tuple[RegionDepth, ...] = region_depths(stored, result.regions)
         self.colours = region_colours(result.regions)
+        self.has_contours = any(each.contour_px for verdict in result.verdicts for each in verdict.evidence)
         posed = placeable(self.scene)
         self.is_world = bool(posed) and is_posed(self.scene, posed[0])
         self.spaces = {index: posed for index in posed} if self.is_world else {k: [k] for k in shaped(self.scene)}
@@ -127,6 +130,7 @@ class _Writer:
                 self.recording.set_time("time", duration=frame.timestamp_s)
             self._camera(index)
             self._image_boxes(index)
+            self._contours(index)
             if scene.depth:
                 self._depth_image(scene.depth[index])
             self._space(index)
@@ -158,11 +162,29 @@ class _Writer:
     def _image_boxes(self, index: int) -> None:
         rr = self.rr
         held = [number for number, region in enumerate(self.result.regions) if region.frame == index]
-        boxes = np.array([self.result.regions[number].box_px for number in held], dtype=np.float32).reshape(-1, 4)
+        # Numbers beyond any image do not fit into float32.
+        edges = np.clip([self.result.regions[number].box_px for number in held], -_FARTHEST_PX, _FARTHEST_PX)
+        boxes = edges.astype(np.float32).reshape(-1, 4)
         labels = [self._label(number) for number in held]
         colours = [self.colours[number] for number in held]
         named = {"labels": labels, "colors": colours} if held else {}
         self.log("world/camera/image/regions", rr.Boxes2D(array=boxes, array_format=rr.Box2DFormat.XYXY, **named))
+
+    def _contours(self, index: int) -> None:
+        """Contours that decided verdicts."""
+        entity = "world/camera/image/contours"
+        if index > 0 and self.has_contours:
+            # Those of an earlier frame do not hold for this one.
+            self.log(entity, self.rr.Clear(recursive=False))
+        pixels = [
+            pixel
+            for verdict in self.result.verdicts
+            for evidence in verdict.evidence
+            for pixel in (evidence.contour_px if evidence.frame == index else ())
+        ]
+        if pixels:
+            places = np.clip(np.array(pixels) + 0.5, -_FARTHEST_PX, _FARTHEST_PX)
+            self.log(entity, self.rr.Points2D(places, colors=_LINE_COLOUR))
 
     def _depth_image(self, depth: DepthMap) -> None:
         """Values as 16-bit PNG; a level of 0 is no depth, ``meter`` says how many levels a unit has."""

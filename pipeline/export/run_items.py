@@ -84,6 +84,7 @@ def run_items(folder: Path, item: str | None = None) -> Iterator[RunItem]:
     last = {numbers[-1]: path for path, numbers in order.items()}
     of = {number: path for path, numbers in order.items() for number in numbers}
     held: dict[Path, list[Result]] = {}
+    taken: set[str] = set()
     for number, result in enumerate(read_records(Result, results)):
         if number not in of:
             continue
@@ -96,7 +97,8 @@ def run_items(folder: Path, item: str | None = None) -> Iterator[RunItem]:
             except ExportError as error:
                 logger.warning("%s", error)
                 continue
-            yield RunItem(file_stem(last[number].stem), stored, _fitting(together, len(stored.scene.frames)))
+            name = _free(file_stem(last[number].stem), taken)
+            yield RunItem(name, stored, _fitting(together, len(stored.scene.frames)))
 
 
 def shared_regions(item: RunItem) -> list[SharedRegion]:
@@ -129,6 +131,15 @@ def write_photos(item: RunItem, folder: Path) -> list[str]:
             temporary.write_bytes(data.tobytes())
         names.append(name)
     return names
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """The name, with a number if another item has it, also where upper and lower case are the same."""
+    free, number = name, 2
+    while free.casefold() in taken:
+        free, number = f"{name}-{number}", number + 1
+    taken.add(free.casefold())
+    return free
 
 
 def _fitting(results: tuple[Result, ...], frames: int) -> tuple[Result, ...]:

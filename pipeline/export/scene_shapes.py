@@ -80,7 +80,7 @@ def scene_shapes(stored: StoredScene, result: Result, most_points: int) -> Scene
     if not data["frames"]:
         raise DepthError(f"Item {stored.scene.id} has no depth that can be shown in 3D; choose one with depth=NAME.")
     entries = {entry["index"]: entry for entry in (data["frames"][place] for place in data["views"][0]["frames"])}
-    shown = [frame for frame in shown_frames(stored) if frame.index in entries]
+    shown = [frame for frame in shown_frames(stored, result) if frame.index in entries]
     poses = {index: np.array(entry["pose"]) for index, entry in entries.items()}
     total = sum(int(frame.valid.sum()) for frame in shown)
     share = min(1.0, most_points / total)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.export.points import is_posed, placed
+from pipeline.export.points import FARTHEST, is_posed, placed
 from pipeline.export.regions import RegionDepth
 from pipeline.geometry.backprojection import back_project_pixels
 from pipeline.records import Box3D, DepthKind, Evidence, Result, Scene
@@ -70,9 +70,10 @@ def measured_lines(scene: Scene, result: Result, frames: Sequence[int]) -> list[
                 continue
             for kind, ends, relative in _pairs(evidence, str(verdict.claim.relation)):
                 content = (evidence.frame, *np.round(ends, 6).ravel().tolist())
-                length = float(np.linalg.norm(ends[1] - ends[0]))
-                if content in seen or not np.isfinite(ends).all() or length == 0:
+                # Of what is not a number, nothing is smaller.
+                if content in seen or not (np.abs(ends) < FARTHEST).all() or (ends[0] == ends[1]).all():
                     continue
+                length = float(np.linalg.norm(ends[1] - ends[0]))
                 seen.add(content)
                 is_metric = bool(scene.depth) and scene.depth[evidence.frame].kind is DepthKind.METRIC
                 lines.append(
@@ -151,11 +152,15 @@ def boxes_of(result: Result, depths: Sequence[RegionDepth], frames: Sequence[int
     for index, (region, depth) in enumerate(zip(result.regions, depths, strict=True)):
         if region.frame not in frames:
             continue
-        if depth.box is not None:
+        if depth.box is not None and _fits(depth.box):
             boxes.append((index, "measured", depth.box))
-        if region.box_3d is not None and depth.kind is DepthKind.METRIC:
+        if region.box_3d is not None and depth.kind is DepthKind.METRIC and _fits(region.box_3d):
             boxes.append((index, "model", region.box_3d))
     return boxes
+
+
+def _fits(box: Box3D) -> bool:
+    return max(*map(abs, box.center_m), *box.size_m) < FARTHEST
 
 
 def frustum(scene: Scene, frame: int) -> np.ndarray:

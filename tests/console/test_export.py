@@ -126,7 +126,7 @@ def test_a_missing_package_is_named_before_anything_is_written(run: Path, monkey
         ([], "needs the folder of a run"),
         (["RUN"], "format= is missing; choose one or more of ply, glb"),
         (["RUN", "format=[]"], "format= is missing"),
-        (["RUN", "format=obj"], "There is no format 'obj'; choose one or more of ply, glb, rrd, coco"),
+        (["RUN", "format=obj"], "There is no format 'obj'; choose one or more of ply, glb, rrd"),
         (["RUN", "fromat=glb"], "no key 'fromat'; choose one of format, item, max_points, mesh"),
         (["RUN", "format=glb", "format=ply"], "format is given twice"),
         (["RUN", "--format", "glb"], "no option '--format'; write KEY=VALUE"),

@@ -209,3 +209,14 @@ def test_the_axes_of_the_world_say_what_is_up(tmp_path: Path, turned: bool, lett
     names = {"U": 1, "D": 2, "R": 3, "L": 4, "F": 5, "B": 6}
     (axes,) = recording(tmp_path, exported.stored(poses=(pose,))).value("world", "ViewCoordinates:xyz")
     assert list(axes) == [names[letter] for letter in letters]
+
+
+def test_contours_of_verdicts_are_points_at_the_middle_of_their_pixels(tmp_path: Path) -> None:
+    scene = exported.stored(poses=(None, None))
+    first = exported.verdicts()[0]
+    evidence = replace(first.evidence[0], contour_px=((20.0, 15.0), (21.5, 15.0)))
+    result = replace(exported.result(scene), verdicts=(replace(first, evidence=(evidence,)),))
+    read = Recording(write(tmp_path / "a.rrd", scene, result, FormatSettings()))
+    entity = "world/camera/image/contours"
+    np.testing.assert_allclose(read.value(entity, "Points2D:positions", 0), [(20.5, 15.5), (22, 15.5)])
+    assert {row["frame"] for row in read.rows[f"/{entity}"] if row.get("Clear:is_recursive") is not None} == {1}

@@ -86,3 +86,16 @@ def test_photos_have_the_size_of_their_frames_even_where_they_were_stored_smalle
     assert names == ["scene-0-0.jpg", "scene-0-1.jpg"]
     for name in names:
         assert Image.open(tmp_path / "photos" / name).size == (120, 90)
+
+
+def test_long_names_that_begin_alike_stay_apart(tmp_path: Path) -> None:
+    long = "x" * 200
+    scenes = [exported.stored(item=f"{long}{number}") for number in range(3)]
+    exported.run_folder(tmp_path, *((scene, exported.result(scene)) for scene in scenes))
+    lines = (tmp_path / "results.jsonl").read_text().splitlines()
+    for number in range(3):
+        (tmp_path / "scenes" / f"scene-{number}.zip").rename(tmp_path / "scenes" / f"{long}{number}.zip")
+        lines[number] = lines[number].replace(f"scene-{number}.zip", f"{long}{number}.zip")
+    (tmp_path / "results.jsonl").write_text("\n".join(lines) + "\n")
+    names = [item.name for item in run_items(tmp_path)]
+    assert len(set(names)) == 3 and all(len(name) < 100 for name in names)
