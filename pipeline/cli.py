@@ -298,6 +298,12 @@ def _progress(total: int | None, limit: Any) -> tuple[Any, Callable[[str], None]
     return progress, advance
 
 
+def _cache(arguments: Sequence[str]) -> int:
+    from pipeline.console.cache import manage
+
+    return manage(arguments, console)
+
+
 def _schema(arguments: Sequence[str]) -> int:
     from pipeline.records import json_schema
 
@@ -319,6 +325,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "eval-claims": _eval_claims,
     "eval-depth": _eval_depth,
     "fit": _fit,
+    "cache": _cache,
     "schema": _schema,
     "doctor": _doctor,
 }

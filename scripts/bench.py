@@ -17,7 +17,20 @@ from typing import Any
 
 from benchmarks.figures import json_line
 
-NAMES = ("overhead", "geometry", "engine", "verify", "claims", "depth", "nano", "mutants", "real", "answers", "input")
+NAMES = (
+    "overhead",
+    "geometry",
+    "engine",
+    "verify",
+    "claims",
+    "depth",
+    "nano",
+    "mutants",
+    "real",
+    "answers",
+    "input",
+    "batch_cache",
+)
 
 
 def main() -> int:

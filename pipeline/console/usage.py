@@ -16,10 +16,12 @@ Theodolite: ask a vision-language model about space, and check its answer agains
                                               measure the error of depth on data sets with true depth
   python -m pipeline fit [sets=NAME] [KEY=VALUE ...]
                                               refit what verdicts learned from data, and their calibration
+  python -m pipeline cache (info | prune | verify | clear) [KEY=VALUE ...]
+                                              show, shrink, check or empty the folder of cached outputs
   python -m pipeline schema                   print the JSON Schema of results.jsonl
   python -m pipeline doctor                   show installed packages, the device in use and the models on disk
 
-Add --help to run, verify, eval-claims, eval-depth or fit for their options, and -v for details and tracebacks."""
+Add --help to run, verify, eval-claims, eval-depth, fit or cache for their options; -v gives details and tracebacks."""
 
 _INPUT = "input=PATH            image, [image, image], folder, video or manifest (.jsonl, .csv, .parquet)"
 _ALL = """\
@@ -67,6 +69,20 @@ Refit the weights of cues and the calibration of verdicts, with places left out.
 Usage: python -m pipeline fit [KEY=VALUE ...]
   sets=NAME             what to fit on; '+sets.mine={{dataset: manifest, path: PATH, claims: PATH}}' adds your own
 {_ALL}"""
+# Commands that read no groups.
+_ALONE = {
+    "cache": """\
+Show, shrink, check or empty the folder of cached outputs (depth maps, text lines, masks and generations).
+
+Usage: python -m pipeline cache ACTION [KEY=VALUE ...]
+  info                  what the cache holds, by stage
+  prune                 remove what was not used for longest, down to cache_gb, or what is older than older_than_days
+  verify                check every file, and remove those with a wrong checksum
+  clear                 remove all cached outputs, and no other file
+  cache_dir=FOLDER      the cache; by default that of run
+  cache_gb=SIZE         how much prune leaves [GB]; by default that of run, unless older_than_days is given
+  older_than_days=DAYS  prune removes what was not used for so long""",
+}
 # verify asks no model.
 _UNREAD = {"verify": ("vlm", "query", "experiment")}
 
@@ -74,7 +90,7 @@ _UNREAD = {"verify": ("vlm", "query", "experiment")}
 def usage_of(command: str) -> str:
     """A command's description and the groups that it reads, with their options; all commands if it reads none."""
     if command not in _OF_COMMAND:
-        return COMMANDS
+        return _ALONE.get(command, COMMANDS)
     # The list of commands starts without the packages that read the configuration.
     from pipeline.config.options import groups_of
 

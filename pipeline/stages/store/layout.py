@@ -1,9 +1,9 @@
 """Where the files of a cache lie, and what belongs to it.
 
 ``cache_dir/v2/STAGE/IDENTITY/D/IGEST`` is one output: IDENTITY is the hash of what made it (backend, model, revision,
-settings), D and IGEST that of everything its content depends on. ``v2`` is the version of the format: what other versions
-wrote is never read. Its file ``CACHEDIR.TAG`` (https://bford.info/cachedir) marks it as a cache; backup programs leave
-such folders out.
+settings), D and IGEST that of everything its content depends on. ``v2`` is the version of the format: what other
+versions wrote is never read. Its file ``CACHEDIR.TAG`` (https://bford.info/cachedir) marks it as a cache; backup
+programs leave such folders out.
 """
 
 from __future__ import annotations
@@ -128,7 +128,8 @@ def is_cache(root: Path) -> bool:
     """Whether the folder of the format is marked as a cache of this program."""
     marker = root / MARKER
     try:
-        return stat.S_ISREG(marker.lstat().st_mode) and marker.read_bytes()[: len(_MARK)] == _MARK
+        is_own = not root.is_symlink() and stat.S_ISREG(marker.lstat().st_mode)
+        return is_own and marker.read_bytes()[: len(_MARK)] == _MARK
     except OSError:
         return False
 
@@ -144,8 +145,8 @@ def remove(root: Path, name: Name) -> bool:
     *folders, _ = name.path.split("/")
     path = str(root)
     try:
-        for folder in folders:
-            path = f"{path}/{folder}"
+        for folder in ("", *folders):
+            path = f"{path}/{folder}" if folder else path
             if not stat.S_ISDIR(os.lstat(path).st_mode):
                 return False
         os.unlink(root / name.path)
@@ -163,7 +164,7 @@ def walk(root: Path) -> Iterator[Found]:
     Args:
         root: The folder of the format; it need not exist.
     """
-    for stage in _folders(str(root), _STAGE):
+    for stage in _stages(root):
         for identity in _folders(stage.path, _IDENTITY):
             for shard in _folders(identity.path, _SHARD):
                 for entry in _entries(shard.path):
@@ -200,7 +201,7 @@ def is_stale(found: Found) -> bool:
 
 def remove_empty_folders(root: Path) -> None:
     """Remove folders of the cache without any file; a process that is about to write into one makes it again."""
-    for stage in _folders(str(root), _STAGE):
+    for stage in _stages(root):
         for identity in _folders(stage.path, _IDENTITY):
             for empty in (*(shard.path for shard in _folders(identity.path, _SHARD)), identity.path):
                 with suppress(OSError):
@@ -213,6 +214,10 @@ def has_output(root: Path, stage: str, identity: str) -> bool:
     """Whether any output of a stage with this identity is stored."""
     shards = _folders(str(root / stage / identity), _SHARD)
     return any(_REST.fullmatch(entry.name) for shard in shards for entry in _entries(shard.path))
+
+
+def _stages(root: Path) -> list[os.DirEntry[str]]:
+    return [] if root.is_symlink() else _folders(str(root), _STAGE)
 
 
 def _folders(parent: str, pattern: re.Pattern[str]) -> list[os.DirEntry[str]]:
