@@ -71,14 +71,14 @@ class Catalogue:
             return True
 
         def work(index: Index) -> None:
-            index.record(uses)
             self._unseen_bytes += stored_bytes
-            if self.most_bytes is None:
-                return
-            if self._is_scan_due():
+            # Before the uses, among which may be outputs that are about to be written.
+            if self.most_bytes is not None and self._is_scan_due():
                 self._scan(index)
-            index.evict(self.most_bytes, partial(remove, self.root), down_to_bytes=_LEFT * self.most_bytes)
-            self.writers = max(1, index.writers())
+            index.record(uses)
+            if self.most_bytes is not None:
+                index.evict(self.most_bytes, partial(remove, self.root), down_to_bytes=_LEFT * self.most_bytes)
+                self.writers = max(1, index.writers())
 
         try:
             return self._with_index(work) is not None

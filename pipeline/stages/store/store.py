@@ -89,8 +89,8 @@ class Store:
                 "space, or set cache_dir to another folder, or to null.",
             )
             return
-        if not is_large:
-            self._note(name, size_bytes)
+        # Of a large one again, because another process that looked at the files may have missed it.
+        self._note(name, size_bytes, is_known=is_large)
 
     def discard(self, name: Name, reason: object) -> None:
         """Remove an output that is of no use, with a warning."""
@@ -127,11 +127,11 @@ class Store:
                 # The first output of its folder, or another process just removed the empty folder.
                 make_folder(self.root, os.path.dirname(path))
 
-    def _note(self, name: Name, size_bytes: int | None) -> None:
+    def _note(self, name: Name, size_bytes: int | None, *, is_known: bool = False) -> None:
         with self._lock:
             known = self._uses.pop(name, None)
             self._uses[name] = known if size_bytes is None else size_bytes
-            self._unknown_bytes += size_bytes or 0
+            self._unknown_bytes += 0 if is_known else size_bytes or 0
             is_much = self._unknown_bytes > self._allowed_bytes() or len(self._uses) >= _MOST_USES
             if is_much or time.monotonic() - self._told_s > _LONGEST_S:
                 self._tell()
