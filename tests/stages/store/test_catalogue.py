@@ -92,7 +92,7 @@ def from_the_future(root: Path) -> None:
     ],
 )
 def test_an_index_that_is_deleted_or_damaged_is_made_again_from_the_files(
-    root: Path, spoil: Callable[[Path], None], is_open: bool, caplog: pytest.LogCaptureFixture
+    root: Path, spoil: Callable[[Path], None], is_open: bool
 ) -> None:
     catalogue = Catalogue(root, 20 * BLOCK)
     for number in range(20):
