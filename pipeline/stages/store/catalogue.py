@@ -6,14 +6,14 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from pipeline.stages.store.index import DamagedIndexError, Index
-from pipeline.stages.store.layout import Name, is_stale, remove, walk
+from pipeline.stages.store.layout import Found, Name, is_stale, remove, walk
 from pipeline.stages.store.place import index_path, is_on_network
 
 logger = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class Catalogue:
 
         try:
             return self._with_index(work) is not None
-        except _ERRORS as error:
+        except (*_ERRORS, OSError) as error:
             logger.warning("The cache is not kept within its bound: %s.", error)
             return True
 
@@ -129,6 +129,8 @@ class Catalogue:
                     return None
             except OSError as error:
                 self._drop()
+                if self._is_in_memory:
+                    raise
                 self._do_without(self.root, error)
             else:
                 self._failures = 0
@@ -180,15 +182,20 @@ class Catalogue:
 
     def _scan(self, index: Index) -> None:
         start = time.monotonic()
-        index.merge(walk(self.root))
-        for found in walk(self.root):
-            if is_stale(found):
-                with suppress(OSError):
-                    os.unlink(found.path)
+        index.merge(self._files())
         self._must_scan = False
         self._unseen_bytes = 0
         end = time.monotonic()
         self._rests_until = end + _RESTS * (end - start)
+
+    def _files(self) -> Iterator[Found]:
+        """All files, except those that killed writers left, which are removed."""
+        for found in walk(self.root):
+            if is_stale(found):
+                with suppress(OSError):
+                    os.unlink(found.path)
+            else:
+                yield found
 
 
 _others: list[Index | None] = []

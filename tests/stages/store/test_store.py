@@ -5,7 +5,10 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
+import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -95,21 +98,77 @@ def test_a_folder_in_place_of_a_file_costs_warnings_only(tmp_path: Path, caplog:
     assert caplog.text.count("Cannot write") == caplog.text.count("Cannot remove") == 1
 
 
-@pytest.mark.skipif(os.name != "posix" or os.getuid() == 0, reason="the superuser may write everywhere")
-def test_a_read_only_cache_is_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    Store(tmp_path).put(NAME, [b"x"])
-    folders = [tmp_path, *(path for path in tmp_path.rglob("*") if path.is_dir())]
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may read."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+def as_another_user(work: Callable[[], None]) -> None:
+    """Do something in a process that has no rights to the files of this one."""
+    child = os.fork()
+    if child == 0:
+        try:
+            if os.getuid() == 0:
+                os.setgroups([])
+                os.setgid(65534)
+                os.setuid(65534)
+            work()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_a_cache_of_another_user_is_read_and_costs_one_warning_to_write(
+    open_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = Store(open_folder)
+    before.put(NAME, [b"x"])
+    os.utime(path_in(open_folder), (1e9, 1e9))
+    before.close()
+    folders = [open_folder, *(path for path in open_folder.rglob("*") if path.is_dir())]
     for folder in folders:
-        folder.chmod(0o500)
-    store = Store(tmp_path, 10**6)
-    assert content(store) == b"x"
-    store.flush()
-    assert caplog.text == ""
-    store.put(named(1), [b"x"])
-    store.put(named(2), [b"x"])
-    assert caplog.text.count("Cannot write") == 1
+        folder.chmod(0o555)
+
+    def work() -> None:
+        store = Store(open_folder, 10**6)
+        assert content(store) == b"x"
+        store.close()
+        assert caplog.text == ""
+        for number in range(3):
+            store.put(named(number), [b"x"])
+        assert content(store) == b"x"
+        store.close()
+        assert [record.levelname for record in caplog.records] == ["WARNING"], caplog.text
+        assert "Cannot write" in caplog.text
+
+    as_another_user(work)
     for folder in folders:
-        folder.chmod(0o700)
+        folder.chmod(0o755)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_an_index_of_another_user_is_done_without(open_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    before = Store(open_folder)
+    before.put(NAME, [b"x"])
+    before.close()
+    for folder in [open_folder, *(path for path in open_folder.rglob("*") if path.is_dir())]:
+        folder.chmod(0o777)
+
+    def work() -> None:
+        store = Store(open_folder, 10 * 4096)
+        for number in range(30):
+            store.put(named(number), [b"x"])
+        store.close()
+        assert caplog.text.count("without it the cache takes longer") == 1, caplog.text
+        assert sum(found.size_bytes for found in walk(open_folder / "v2")) <= 10 * 4096
+
+    as_another_user(work)
 
 
 @pytest.mark.parametrize("number, text", [(28, "No space left on device"), (30, "Read-only file system")])
