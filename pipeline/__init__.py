@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Pipeline", "__version__", "spatial_query"]
+__all__ = ["Pipeline", "__version__", "read_run", "spatial_query"]
 
 if TYPE_CHECKING:
-    from pipeline.api import Pipeline, spatial_query
+    from pipeline.api import Pipeline, read_run, spatial_query
 
 
 def __getattr__(name: str) -> Any:
-    """Import the library's two entry points on first use, so that ``import pipeline`` stays light."""
-    if name in ("Pipeline", "spatial_query"):
+    """Import the library's entry points on first use, so that ``import pipeline`` stays light."""
+    if name in ("Pipeline", "read_run", "spatial_query"):
         from pipeline import api
 
         return getattr(api, name)

@@ -1,4 +1,4 @@
-"""The library's two entry points."""
+"""The library's entry points."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ from pipeline.config.build import build_stages, check_flags
 from pipeline.config.mistakes import describe
 from pipeline.config.overrides import translate
 from pipeline.config.user_folder import use_user_folder
-from pipeline.records import Anchor, Camera, Claim, DepthMap, Frame, Region, Result, Scene
+from pipeline.export.result_with_scene import ResultWithScene, read_run, with_scene
+from pipeline.export.stored_scene import StoredScene
+from pipeline.records import Anchor, Camera, Claim, DepthMap, Frame, Region, Scene
 from pipeline.records.errors import ConfigError, InputError
 from pipeline.records.resources import resource_dir
-from pipeline.stages.compose import process
+from pipeline.stages.compose import process_with_scenes
+from pipeline.stages.export import depth_errors
 from pipeline.stages.group import Stages
 from pipeline.stages.timing import StageError
 
@@ -39,6 +42,8 @@ class SceneOptions(TypedDict, total=False):
         anchors: Known lengths and distances that turn depth without metres into metric depth.
         item_id: Id of the result; "item" by default.
         output_dir: Where images and point clouds go; None, the default, writes none.
+        keep_scene: Whether results keep their frames and depth, as ``result.scene`` and for notebooks; True by
+            default. Over many images, False saves memory.
     """
 
     camera: Camera | Mapping[str, Any] | None
@@ -47,6 +52,7 @@ class SceneOptions(TypedDict, total=False):
     anchors: Sequence[Anchor]
     item_id: str
     output_dir: Path | str | None
+    keep_scene: bool
 
 
 def load_config(overrides: Sequence[str] = (), config_name: str = "run") -> DictConfig:
@@ -109,13 +115,18 @@ class Pipeline:
         check_flags(config)
         return cls(build_stages(config), config)
 
-    def ask(self, frames: ImageLike | Sequence[ImageLike], question: str, **options: Unpack[SceneOptions]) -> Result:
+    def ask(
+        self, frames: ImageLike | Sequence[ImageLike], question: str, **options: Unpack[SceneOptions]
+    ) -> ResultWithScene:
         """Ask one question about one or several images and check the answer.
 
         Args:
             frames: Paths, uint8 (H, W, 3) arrays, PIL images or Frames: views of one scene.
             question: The question.
             **options: Camera, depth, anchors, id and folder: see ``SceneOptions``.
+
+        Returns:
+            The result; its ``scene`` holds frames, depth and points as arrays, and a notebook shows it.
 
         Raises:
             InputError: If an image cannot be read or the question is empty.
@@ -127,7 +138,7 @@ class Pipeline:
 
     def ask_all(
         self, frames: ImageLike | Sequence[ImageLike], questions: Sequence[str], **options: Unpack[SceneOptions]
-    ) -> list[Result]:
+    ) -> list[ResultWithScene]:
         """Ask several questions about the same images together, which is faster than one by one.
 
         Args:
@@ -159,7 +170,7 @@ class Pipeline:
         claims: Sequence[Claim],
         regions: Sequence[Region],
         **options: Unpack[SceneOptions],
-    ) -> Result:
+    ) -> ResultWithScene:
         """Judge given claims without a model.
 
         Args:
@@ -175,15 +186,21 @@ class Pipeline:
         (result,) = self._results(frames, options, regions=tuple(regions), claims=tuple(claims))
         return result
 
-    def _results(self, frames: ImageLike | Sequence[ImageLike], options: SceneOptions, **rest: Any) -> list[Result]:
+    def _results(
+        self, frames: ImageLike | Sequence[ImageLike], options: SceneOptions, **rest: Any
+    ) -> list[ResultWithScene]:
         if unknown := options.keys() - SceneOptions.__annotations__:
             raise TypeError(f"There is no option {min(unknown)}; there are {', '.join(SceneOptions.__annotations__)}.")
         folder = options.get("output_dir")
         try:
             scene = self._scene(frames, options, rest)
-            return list(process(scene, self.stages, None if folder is None else Path(folder), {}))
+            outcomes = list(process_with_scenes(scene, self.stages, None if folder is None else Path(folder), {}))
         except StageError as error:
             raise error.cause from error
+        if not options.get("keep_scene", True):
+            return [with_scene(result, None) for result, _ in outcomes]
+        budget = self.stages.export.budget
+        return [with_scene(result, StoredScene(judged, depth_errors(judged, budget))) for result, judged in outcomes]
 
     def _scene(self, frames: ImageLike | Sequence[ImageLike], options: SceneOptions, rest: dict[str, Any]) -> Scene:
         from pipeline.ingest.build import by_frame
@@ -295,4 +312,4 @@ def spatial_query(
     }
 
 
-__all__ = ["Pipeline", "load_config", "spatial_query"]
+__all__ = ["Pipeline", "load_config", "read_run", "spatial_query"]

@@ -162,6 +162,12 @@ def _fit(arguments: Sequence[str]) -> int:
     return _hydra(arguments, "fit", lambda config: fit_all(config, console, _progress))
 
 
+def _export(arguments: Sequence[str]) -> int:
+    from pipeline.console.export import export_run
+
+    return export_run(arguments, console, _progress)
+
+
 def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig], int]) -> int:
     """Compose the configuration with Hydra, sweeps included, and run the job."""
     import hydra
@@ -318,6 +324,12 @@ def _doctor(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _view(arguments: Sequence[str]) -> int:
+    from pipeline.console.view import view
+
+    return view(arguments, console)
+
+
 _WITHOUT_ARGUMENTS = ("schema", "doctor")
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "run": _run,
@@ -325,6 +337,8 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "eval-claims": _eval_claims,
     "eval-depth": _eval_depth,
     "fit": _fit,
+    "export": _export,
+    "view": _view,
     "cache": _cache,
     "schema": _schema,
     "doctor": _doctor,

@@ -18,9 +18,20 @@ from typing import Any
 from benchmarks.figures import json_line
 
 NAMES = (
-    "overhead", "geometry", "engine", "verify", "claims", "depth", "nano", "mutants", "real", "answers", "input",
+    "overhead",
+    "geometry",
+    "engine",
+    "verify",
+    "claims",
+    "depth",
+    "nano",
+    "mutants",
+    "real",
+    "answers",
+    "input",
+    "report",
     "batch_cache",
-)  # fmt: skip
+)
 
 
 def main() -> int:

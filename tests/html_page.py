@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
+VOID = ("meta", "br", "img", "link", "input", "col")
+
 
 class Page(HTMLParser):
     """Tags, visible text and links to other places of a page, and the tags that are still open at its end."""
@@ -18,7 +20,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
-        if tag not in ("meta", "br", "img", "link", "input"):
+        if tag not in VOID:
             self.open.append(tag)
         names = ("src", "srcset", "action", "data")
         self.links += [
@@ -26,6 +28,11 @@ class Page(HTMLParser):
             for name, value in attrs
             if value and (name in names or (name.endswith("href") and not value.startswith("#")))
         ]
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag

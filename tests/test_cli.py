@@ -82,7 +82,7 @@ def test_a_real_photo_with_given_claims_is_judged_and_no_decided_verdict_is_wron
     assert len(decided) >= 15
     assert all((verdict.status is Status.SUPPORTED) == truth for verdict, truth in decided)
     assert f"{len(decided)} of {len(decided)} decided" in done.stdout
-    assert set(result.artefacts) == {"overlay", "scene", "image"}
+    assert set(result.artefacts) == {"overlay", "scene", "page"}
     assert all((folder / path).stat().st_size > 10_000 for path in result.artefacts.values())
     assert (folder / "failures.jsonl").read_text() == ""
 

@@ -38,7 +38,7 @@ ELSEWHERE = {
     "evaluate/depth/moments": "evaluate/depth/test_alignment.py",
     "evaluate/depth/*": "evaluate/depth/test_table.py",
     "export/run_summary": "console/test_summary.py",
-    "export/*": "export/test_page.py",
+    "export/*": "export/test_formats.py",
     "geometry/agreement*": "ingest/test_alignment.py",
     "geometry/floor": "verify/test_anchors.py",
     "geometry/known_lengths": "geometry/test_scale.py",
@@ -60,11 +60,12 @@ ELSEWHERE = {
 }
 # Tests of more than one module.
 OF_SEVERAL = {
-    "test_end_to_end", "test_hostile", "test_layout", "test_mirror", "test_packaging", "test_samples", "test_nano_*",
-    "test_small_images",
+    "test_docs", "test_docs_site", "test_end_to_end", "test_hostile", "test_layout", "test_mirror", "test_packaging",
+    "test_samples", "test_nano_*", "test_small_images", "test_tour",
     "claims/coordinates/test_notations", "claims/test_wordings", "claims/test_traps", "config/test_config",
     "geometry/test_geometry_pinned", "synthetic/test_boxes",
-    "datasets/*", "evaluate/depth/test_depth_agreement", "models/*", "records/test_records",
+    "datasets/*", "evaluate/depth/test_depth_agreement", "export/report/test_browser", "models/*",
+    "records/test_records",
 }  # fmt: skip
 
 

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from pipeline.claims.markup import shorten, without_code
-from pipeline.export.page import PAGE_NAME
+from pipeline.export.formats import ITEM_FORMATS, RUN_FORMATS
+from pipeline.export.report.index import INDEX_NAME
 from pipeline.export.run_summary import MOST_SHOWN, Summary
 from pipeline.export.text import one_line
 from pipeline.models.hub import ships
@@ -69,7 +70,9 @@ def _lines(summary: Summary) -> list[tuple[str, str]]:
     if len(summary.failures) > _MOST_FAILURES:
         lines.append(("", f"and {len(summary.failures) - _MOST_FAILURES} more in failures.jsonl"))
     lines.append(("Written", str(summary.folder / "results.jsonl")))
-    for name, description in ((PAGE_NAME, "page"), ("overlays", "images"), ("clouds", "point clouds")):
+    formats = {each.folder: each.words for each in ITEM_FORMATS.values()}
+    formats |= {each.name: each.words for key, each in RUN_FORMATS.items() if key != "report"}
+    for name, description in ((INDEX_NAME, "report"), ("overlays", "images"), *formats.items()):
         if (summary.folder / name).exists():
             lines.append(("", f"{summary.folder / name} ({description})"))
     return lines

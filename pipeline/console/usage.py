@@ -16,12 +16,16 @@ Theodolite: ask a vision-language model about space, and check its answer agains
                                               measure the error of depth on data sets with true depth
   python -m pipeline fit [sets=NAME] [KEY=VALUE ...]
                                               refit what verdicts learned from data, and their calibration
+  python -m pipeline export RUN format=NAME [KEY=VALUE ...]
+                                              write further formats of a finished run: GLB, rerun, COCO, tables, ...
+  python -m pipeline view [RUN] [ITEM] [viewer=NAME]
+                                              show the report of a run in the browser, or a scene in 3D
   python -m pipeline cache (info | prune | verify | clear) [KEY=VALUE ...]
                                               show, shrink, check or empty the folder of cached outputs
   python -m pipeline schema                   print the JSON Schema of results.jsonl
   python -m pipeline doctor                   show installed packages, the device in use and the models on disk
 
-Add --help to run, verify, eval-claims, eval-depth, fit or cache for their options; -v gives details and tracebacks."""
+Add --help to a command for its options, and -v for details and tracebacks."""
 
 _INPUT = "input=PATH            image, [image, image], folder, video or manifest (.jsonl, .csv, .parquet)"
 _ALL = """\
@@ -69,8 +73,41 @@ Refit the weights of cues and the calibration of verdicts, with places left out.
 Usage: python -m pipeline fit [KEY=VALUE ...]
   sets=NAME             what to fit on; '+sets.mine={{dataset: manifest, path: PATH, claims: PATH}}' adds your own
 {_ALL}"""
-# Commands that read no groups.
-_ALONE = {
+_WITHOUT_GROUPS = {
+    "export": """\
+Write further formats of a finished run, from its results and stored scenes.
+
+Usage: python -m pipeline export RUN format=NAME [KEY=VALUE ...]
+  RUN                   the output_dir of a run
+  format=NAME           one of those below; [NAME, NAME] for several
+  item=ID               only the results of this item
+  max_points=100000     most points of a cloud, or vertices of a mesh
+  mesh=true             GLB with surfaces instead of points
+
+One file per result, where its depth has a shape:
+  ply                   clouds/*.ply: points, regions coloured
+  glb                   models/*.glb: points or a mesh, boxes, cameras and measured distances
+  rrd                   recordings/*.rrd for rerun, also of other depth; needs pip install 'theodolite[rerun]'
+One for all results:
+  report                report/: the report, with a page for each result
+  coco                  coco/: regions as a COCO data set, with masks and depth
+  csv, parquet          tables/: verdicts and regions, one row each
+  label_studio          label_studio/: tasks with predictions
+  fiftyone              fiftyone/: a data set of FiftyOne""",
+    "view": """\
+Show a finished run: its report in the browser, or the scene of an item in 3D.
+
+Usage: python -m pipeline view [RUN] [ITEM] [KEY=VALUE ...]
+  RUN                   output_dir of the run; by default the newest one below outputs/
+  ITEM                  id of an item: its page, and its scene; of several questions, the first
+  viewer=report         a server on 127.0.0.1 shows the report, to browsers of this machine only, until Ctrl-C
+  viewer=open3d         Open3D's window shows points, boxes, cameras and measured lines
+  viewer=rerun          writes an .rrd file and opens it in rerun (pip install 'theodolite[rerun]')
+  port=NUMBER           port of the report; by default a free one
+  serve=true|false      whether to serve the report; by default if a browser opens or a terminal waits
+
+Without a display, pictures of the scene from the camera, from above and from the side are written into RUN/views/.
+On a remote machine, forward the port: ssh -L 8000:127.0.0.1:8000 HOST, then view port=8000 there.""",
     "cache": """\
 Show, shrink, check or empty the folder of cached outputs (depth maps, text lines, masks and generations).
 
@@ -90,7 +127,7 @@ _UNREAD = {"verify": ("vlm", "query", "experiment")}
 def usage_of(command: str) -> str:
     """A command's description and the groups that it reads, with their options; all commands if it reads none."""
     if command not in _OF_COMMAND:
-        return _ALONE.get(command, COMMANDS)
+        return _WITHOUT_GROUPS.get(command, COMMANDS)
     # The list of commands starts without the packages that read the configuration.
     from pipeline.config.options import groups_of
 

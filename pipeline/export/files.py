@@ -6,6 +6,7 @@ import csv
 import json
 import logging
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -42,7 +43,7 @@ def replacing(path: Path) -> Iterator[Path]:
         ExportError: If the file cannot be written.
     """
     make_folder(path.parent)
-    temporary = path.with_name(f".{path.stem[:64]}.{os.getpid()}{path.suffix}")
+    temporary = path.with_name(f".{path.stem[:48]}.{os.getpid()}-{threading.get_ident()}{path.suffix}")
     try:
         with write_errors(path):
             yield temporary

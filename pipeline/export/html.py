@@ -1,32 +1,56 @@
-"""Self-contained HTML pages, without network or scripts, in light and dark."""
+"""HTML pages from templates, in light and dark, with all values escaped."""
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-_TEMPLATES = Path(__file__).parent / "templates"
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_HERE = Path(__file__).parent
+_FOLDERS = (_HERE / "templates", _HERE / "report" / "templates", _HERE / "report" / "static")
 
 
-def rendered_page(template: str, report: dict[str, Any], **values: Any) -> str:
+def rendered(template: str, **values: Any) -> str:
     """An HTML document from a template, with all values escaped.
 
     Args:
-        template: Name of a file in ``templates/``.
+        template: Name of a file in a folder of templates.
+        **values: Values of the template.
+    """
+    return _environment().get_template(template).render(**values)
+
+
+def rendered_page(template: str, report: dict[str, Any], **values: Any) -> str:
+    """An HTML document of an evaluation, with all values escaped.
+
+    Args:
+        template: Name of a file in a folder of templates.
         report: A report with ``configuration``, ``versions`` and ``seconds``.
         **values: Other values of the template.
     """
+    return rendered(template, report=report, settings=_flat(report["configuration"]), **values)
+
+
+@cache
+def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=FileSystemLoader(_FOLDERS),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
     )
-    environment.filters.update(percent=percent, between=between, words=words, number=number, counted=counted)
-    return environment.get_template(template).render(report=report, settings=_flat(report["configuration"]), **values)
+    environment.filters.update(
+        percent=percent, between=between, words=words, number=number, counted=counted, path=quote
+    )
+    return environment
 
 
 def percent(value: float | None, digits: int = 1) -> str:

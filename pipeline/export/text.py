@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 
 # Text that begins so is a formula to a spreadsheet.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def one_line(text: str) -> str:
@@ -21,6 +22,12 @@ def file_stem(name: str, otherwise: str = "item") -> str:
     """
     # File systems limit names in bytes.
     return re.sub(r"[^\w.-]+", "_", name).encode()[:80].decode(errors="ignore").strip("._-") or otherwise
+
+
+def file_name(item_id: str, question: str | None) -> str:
+    """A file name that is safe everywhere and differs for every item and question."""
+    unique = sha256(f"{item_id}\0{question or ''}".encode()).hexdigest()[:8]
+    return f"{file_stem(item_id)}-{unique}"
 
 
 def csv_text(text: str) -> str:

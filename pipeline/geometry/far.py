@@ -27,6 +27,9 @@ def end_of_scene(values: np.ndarray) -> float:
     Args:
         values: float (N,), positive and finite.
     """
+    # Sorting takes most of the time, and most scenes have no room for a gap.
+    if float(values.max(initial=0)) < _FLAT_GAP * float(values.min(initial=np.inf)):
+        return np.inf
     ordered = np.sort(values.astype(np.float64))
     for index in np.flatnonzero(ordered[1:] >= _FLAT_GAP * ordered[:-1]):
         low, high = np.percentile(ordered[index + 1 :], (5, 95))

@@ -54,6 +54,18 @@ def process(scene: Scene, stages: Stages, folder: Path | None, seconds: dict[str
     Raises:
         StageError: If a stage fails; it names the stage.
     """
+    for result, _ in process_with_scenes(scene, stages, folder, seconds):
+        yield result
+
+
+def process_with_scenes(
+    scene: Scene, stages: Stages, folder: Path | None, seconds: dict[str, float]
+) -> Iterator[tuple[Result, Scene]]:
+    """The results of ``process``, each with the scene, its depth and its scale on which it was judged.
+
+    Raises:
+        StageError: If a stage fails; it names the stage.
+    """
     seconds = dict(seconds)
     questions = _questions(scene, stages)
     scene = with_depth_and_text(scene, stages, seconds, asks=questions != (None,))
@@ -64,7 +76,7 @@ def process(scene: Scene, stages: Stages, folder: Path | None, seconds: dict[str
         outcome = exported(asked, result, stages, folder)
         if isinstance(outcome, StageError):
             raise outcome
-        yield outcome
+        yield outcome, asked.known_scene
 
 
 def with_depth_and_text(scene: Scene, stages: Stages, seconds: dict[str, float], *, asks: bool) -> Scene:

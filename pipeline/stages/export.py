@@ -7,13 +7,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
-from pipeline.export.formats import ITEM_FORMATS, RUN_FORMATS, FormatSettings
+from pipeline.export.formats import ITEM_FORMATS, RUN_FORMATS, FormatSettings, require_packages
 from pipeline.export.overlay import draw_overlay, write_image
-from pipeline.export.page import PAGE_NAME, WIDEST_PX, write_page
+from pipeline.export.report.index import write_index
+from pipeline.export.report.item_page import write_item_page
 from pipeline.export.stored_scene import StoredScene, write_scene
-from pipeline.export.text import file_stem
+from pipeline.export.text import file_name, file_stem
 from pipeline.records import Result, Scene
 from pipeline.records.error_budget import DepthErrors, ErrorBudget
+from pipeline.records.errors import ConfigError
 from pipeline.records.settings import Count, checked
 
 
@@ -30,9 +32,19 @@ class ExportStage:
         view_points: Most points of a page's 3D view.
         budget: Errors of depth and cameras, which measured distances state.
         ply: Whether to write the point cloud, if the kind of depth preserves shape.
+        glb: Whether to write the scene as GLB, with the same condition.
+        mesh: Whether GLB holds a mesh instead of points.
+        rrd: Whether to write a recording for rerun.
+        coco: Whether to write the regions as a COCO data set.
+        csv: Whether to write tables of verdicts and regions as CSV.
+        parquet: Whether to write them as Parquet.
+        label_studio: Whether to write predictions for Label Studio.
+        fiftyone: Whether to write a FiftyOne data set.
 
     Raises:
         SettingError: If a value is out of range.
+        ConfigError: If a format of the whole run is wanted without scenes, which it is made from.
+        DependencyError: If the package of a wanted format is not installed.
     """
 
     @checked
@@ -47,6 +59,14 @@ class ExportStage:
         view_points: Count = 60_000,
         budget: ErrorBudget | None = None,
         ply: bool = False,
+        glb: bool = False,
+        mesh: bool = False,
+        rrd: bool = False,
+        coco: bool = False,
+        csv: bool = False,
+        parquet: bool = False,
+        label_studio: bool = False,
+        fiftyone: bool = False,
     ) -> None:
         self.report = report
         self.overlay = overlay
@@ -55,8 +75,17 @@ class ExportStage:
         self.widest_px = widest_px
         self.view_points = view_points
         self.budget = ErrorBudget() if budget is None else budget
-        self.settings = FormatSettings(max_points)
-        self.formats = {"ply": ply}
+        self.settings = FormatSettings(max_points, mesh, view_points)
+        self.formats = {
+            **{"ply": ply, "glb": glb, "rrd": rrd},
+            **{"coco": coco, "csv": csv, "parquet": parquet, "label_studio": label_studio, "fiftyone": fiftyone},
+        }
+        for name, is_wanted in self.formats.items():
+            if not is_wanted:
+                continue
+            require_packages(name)
+            if not scenes and name in RUN_FORMATS and RUN_FORMATS[name].needs_scenes:
+                raise ConfigError(f"export.{name}=true needs the stored scenes; leave out export.scenes=false.")
 
     def __call__(self, scene: Scene, result: Result, folder: Path) -> Result:
         """Write the files into the folder and return the result with their paths.
@@ -66,7 +95,7 @@ class ExportStage:
         """
         name = file_name(result.item_id, result.question)
         artefacts = dict(result.artefacts)
-        stored = StoredScene(scene, self._errors(scene))
+        stored = StoredScene(scene, depth_errors(scene, self.budget))
         if self.scenes:
             artefacts["scene"] = f"scenes/{self._scene_name(scene)}.zip"
             # The questions of an item share its scene.
@@ -74,26 +103,18 @@ class ExportStage:
                 write_scene(
                     folder / artefacts["scene"], scene, stored.errors, self.widest_px, self.image_format == "png"
                 )
-        if self.overlay or self.report:
-            image = draw_overlay(scene, result)
-            if self.overlay:
-                artefacts["overlay"] = f"overlays/{name}.{self.image_format}"
-                write_image(folder / artefacts["overlay"], image)
-            if self.report:
-                artefacts["image"] = f"images/{name}.jpg"
-                write_image(folder / artefacts["image"], image, WIDEST_PX)
+        if self.overlay:
+            artefacts["overlay"] = f"overlays/{name}.{self.image_format}"
+            write_image(folder / artefacts["overlay"], draw_overlay(scene, result))
+        if self.report:
+            shown = replace(result, artefacts=artefacts)
+            artefacts["page"] = write_item_page(folder, stored, shown, name, self.view_points)
         for key, item_format in ITEM_FORMATS.items():
             if self.formats.get(key):
                 path = f"{item_format.folder}/{name}{item_format.suffix}"
                 if item_format.write(folder / path, stored, result, self.settings) is not None:
                     artefacts[key] = path
         return replace(result, artefacts=artefacts)
-
-    def _errors(self, scene: Scene) -> tuple[DepthErrors, ...]:
-        return tuple(
-            self.budget.depth_errors(depth, frame.camera.source)
-            for frame, depth in zip(scene.frames, scene.depth, strict=False)
-        )
 
     def _scene_name(self, scene: Scene) -> str:
         """A name of the item that differs wherever its pixels, depth or poses do."""
@@ -111,13 +132,14 @@ class ExportStage:
             ExportError: If it cannot be written.
         """
         if self.report:
-            write_page(folder / PAGE_NAME)
+            write_index(folder)
         for key, run_format in RUN_FORMATS.items():
             if self.formats.get(key):
                 run_format.write(folder / run_format.name, folder, self.settings)
 
 
-def file_name(item_id: str, question: str | None) -> str:
-    """A file name that is safe everywhere and differs for every item and question."""
-    unique = sha256(f"{item_id}\0{question or ''}".encode()).hexdigest()[:8]
-    return f"{file_stem(item_id)}-{unique}"
+def depth_errors(scene: Scene, budget: ErrorBudget) -> tuple[DepthErrors, ...]:
+    """Errors of the points of each depth map of a scene."""
+    return tuple(
+        budget.depth_errors(depth, frame.camera.source) for frame, depth in zip(scene.frames, scene.depth, strict=False)
+    )

@@ -45,3 +45,8 @@ def test_a_command_lists_the_groups_that_it_reads_and_no_others(command: str) ->
 @pytest.mark.parametrize("command, wanted", [("eval-claims", ClaimDataset), ("eval-depth", DepthDataset)])
 def test_a_command_lists_the_data_sets_that_it_can_use(command: str, wanted: type) -> None:
     assert f"\ndataset: {', '.join(datasets_that_yield(wanted))}\n" in usage_of(command)
+
+
+def test_view_reads_no_groups_and_lists_its_keys() -> None:
+    assert "viewer=open3d" in usage_of("view") and "python -m pipeline view " in COMMANDS
+    assert "\ndepth" not in usage_of("view")

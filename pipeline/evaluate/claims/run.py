@@ -13,8 +13,9 @@ from typing import TypeVar
 from pipeline.claims.compare_answers import Scored, scored
 from pipeline.datasets.base import Case, ClaimDataset
 from pipeline.evaluate.claims.baselines import Baseline, BaselineScore
+from pipeline.evaluate.claims.judged_claim import JudgedClaim
 from pipeline.evaluate.claims.scores import Judgement
-from pipeline.records import Attempt, Claim, Scene, Status
+from pipeline.records import Attempt, Claim, Scene
 from pipeline.records.calibration import FAMILIES, Calibration, class_of
 from pipeline.records.errors import InputError
 from pipeline.records.expected import Expected
@@ -27,8 +28,9 @@ from pipeline.verify.verifier import reads_depth
 
 logger = logging.getLogger(__name__)
 
-_MOST_MISTAKES = 50
+MOST_MISTAKES = 50
 Value = TypeVar("Value")
+OnMistakes = Callable[[Asked, Sequence[tuple[int, JudgedClaim]]], None]
 
 
 @dataclass(frozen=True)
@@ -50,52 +52,6 @@ class Subjects:
     def batch_size(self) -> int:
         """Most questions in one batch of the model."""
         return max((way.query.batch_size for way in self.ways.values() if way.query is not None), default=1)
-
-
-@dataclass(frozen=True)
-class JudgedClaim:
-    """One claim of a data set with its verdict: a line of ``claims.jsonl``.
-
-    Args:
-        case: Id of the scene.
-        relation: Name under which the report counts the claim, see ``relation_of``.
-        claim: The claim in words.
-        truth: Whether it holds.
-        probability: Probability that it holds; None where nothing could be measured.
-        status: The verdict.
-        reason: The verdict's reason.
-        source: Kind of the depth, source of its scale, and name of its backend.
-        group: The group that is resampled as a whole.
-        kind: Family of the relation and class of the depth, see ``kind_of``; empty where no depth is needed.
-        calibration: The calibration that the probability comes from; None where none applies.
-    """
-
-    case: str
-    relation: str
-    claim: str
-    truth: bool
-    probability: float | None
-    status: Status
-    reason: str
-    source: str
-    group: str
-    kind: str = ""
-    calibration: CalibrationNote | None = None
-
-    @property
-    def judgement(self) -> Judgement:
-        """The judgement to score."""
-        return Judgement(self.relation, self.truth, self.probability, self.is_decided, self.group)
-
-    @property
-    def is_decided(self) -> bool:
-        """Whether the verdict is supported or refuted."""
-        return self.status is not Status.UNDECIDED
-
-    @property
-    def is_mistake(self) -> bool:
-        """Whether it is decided and wrong."""
-        return self.is_decided and (self.status is Status.SUPPORTED) is not self.truth
 
 
 @dataclass(frozen=True)
@@ -191,6 +147,7 @@ def run_claims(
     limit: int | None = None,
     on_case: Callable[[str], None] = lambda case_id: None,
     on_claim: Callable[[JudgedClaim], None] = lambda claim: None,
+    on_mistakes: OnMistakes = lambda judged, mistakes: None,
 ) -> ClaimRun:
     """Judge all claims of a data set and ask all its questions.
 
@@ -202,6 +159,7 @@ def run_claims(
         limit: Most cases; None takes all.
         on_case: Called with the id of each finished case.
         on_claim: Called with each judged claim.
+        on_mistakes: Called with each judged scene that has mistakes, and these with the indices of their verdicts.
 
     Raises:
         TheodoliteError: If an error concerns all cases, such as a missing model.
@@ -216,13 +174,13 @@ def run_claims(
     for batch in _batches(islice(iter(dataset), limit), subjects):
         prepared = [(case, scene) for case in batch if (scene := _prepared(run, case, subjects)) is not None]
         for case, scene in prepared:
-            _judge_claims(run, case, scene, subjects, on_claim)
+            _judge_claims(run, case, scene, subjects, on_claim, on_mistakes)
         _ask(run, prepared, subjects)
         run.cases += len(batch)
         for case in batch:
             on_case(case.scene.id)
     run.failures += [(name, "reading", reason) for name, reason in dataset.reasons.items()]
-    run.mistakes = sorted(run.mistakes, key=lambda claim: -abs((claim.probability or 0.5) - 0.5))[:_MOST_MISTAKES]
+    run.mistakes = sorted(run.mistakes, key=lambda claim: -claim.certainty)[:MOST_MISTAKES]
     _check(run, dataset, subjects)
     return run
 
@@ -295,7 +253,12 @@ def _timed(run: ClaimRun, part: str, case: Case, work: Callable[[], Value]) -> V
 
 
 def _judge_claims(
-    run: ClaimRun, case: Case, scene: Scene, subjects: Subjects, on_claim: Callable[[JudgedClaim], None]
+    run: ClaimRun,
+    case: Case,
+    scene: Scene,
+    subjects: Subjects,
+    on_claim: Callable[[JudgedClaim], None],
+    on_mistakes: OnMistakes,
 ) -> None:
     """Judge the case's own claims by the verifier and the baselines."""
     if not scene.claims:
@@ -308,6 +271,7 @@ def _judge_claims(
         baseline.name: _timed(run, baseline.name, case, partial(_baseline_scores, baseline, scene))
         for baseline in subjects.baselines
     }
+    mistakes: list[tuple[int, JudgedClaim]] = []
     for index, (claim, verdict) in enumerate(zip(scene.claims, judged.verdicts, strict=True)):
         assert claim.truth is not None
         relation = relation_of(claim)
@@ -332,8 +296,11 @@ def _judge_claims(
             score = None if scores is None else scores[index]
             run.baselines[name].append(BaselineScore(relation, claim.truth, score, case.group))
         if done.is_mistake:
-            run.mistakes.append(done)
+            mistakes.append((index, done))
         on_claim(done)
+    run.mistakes += [claim for _, claim in mistakes]
+    if mistakes:
+        on_mistakes(judged, mistakes)
 
 
 def _baseline_scores(baseline: Baseline, scene: Scene) -> list[float | None]:
