@@ -22,6 +22,8 @@ Value = TypeVar("Value")
 
 # With room left, not every new output makes another one go.
 _LEFT = 0.98
+# Assumed number of processes until the index tells how many write.
+_WRITERS = 16
 # Attempts, of two seconds each, before an index that others hold counts as unusable.
 _ATTEMPTS = 3
 # New outputs, as a share of the bound, after which an index that does not see other writers looks at the files again.
@@ -43,7 +45,7 @@ class Catalogue:
     def __init__(self, root: Path, most_bytes: int | None = None) -> None:
         self.root = root
         self.most_bytes = most_bytes
-        self.writers = 1
+        self.writers = _WRITERS
         self._token = os.urandom(8).hex()
         self._index: Index | None = None
         self._failures = 0

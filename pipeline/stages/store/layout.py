@@ -93,7 +93,12 @@ def name_of(stage: str, parts: tuple[str, ...]) -> Name:
     Args:
         stage: The stage that makes it.
         parts: What its content depends on; the first is the identity of what made it.
+
+    Raises:
+        ValueError: If the stage has another name than lower-case letters and underscores; nothing would find its files.
     """
+    if not _STAGE.fullmatch(stage):
+        raise ValueError(f"{stage!r} cannot name a folder of the cache; use lower-case letters and underscores.")
     whole = hashlib.sha256()
     for part in (stage, *parts):
         encoded = part.encode("utf-8", "surrogatepass")

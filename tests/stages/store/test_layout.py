@@ -55,6 +55,12 @@ def test_a_key_may_be_huge_and_hold_what_no_file_name_can() -> None:
     assert set(name.path) <= set("vlm/0123456789abcdef")
 
 
+@pytest.mark.parametrize("stage", ["", "..", "a/b", "Depth", "vlm2", "_", "a" * 40])
+def test_a_stage_must_be_able_to_name_a_folder(stage: str) -> None:
+    with pytest.raises(ValueError, match="lower-case"):
+        name_of(stage, ("model",))
+
+
 def test_outputs_of_one_identity_share_a_folder() -> None:
     assert name_of("ocr", ("m", "a")).identity == name_of("ocr", ("m", "b")).identity == identity_of("m")
 
