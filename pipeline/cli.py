@@ -341,6 +341,12 @@ def _progress(total: int | None, limit: Any) -> tuple[Any, Callable[[str], None]
     return progress, advance
 
 
+def _cache(arguments: Sequence[str]) -> int:
+    from pipeline.console.cache import manage
+
+    return manage(arguments, console)
+
+
 def _schema(arguments: Sequence[str]) -> int:
     from pipeline.records import json_schema
 
@@ -373,6 +379,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "fit": _fit,
     "export": _export,
     "view": _view,
+    "cache": _cache,
     "schema": _schema,
     "doctor": _doctor,
 }

@@ -30,6 +30,7 @@ NAMES = (
     "answers",
     "input",
     "report",
+    "batch_cache",
 )
 
 

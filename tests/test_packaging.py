@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 pytestmark = pytest.mark.slow
 
@@ -43,11 +45,23 @@ def test_the_wheel_ships_what_the_checkout_has_and_nothing_else(wheel: Path, rep
         assert files
         missing = {f"{place}/{path.relative_to(repository / folder).as_posix()}" for path in files} - names
         assert not missing
-    assert "pipeline/conf/run.yaml" in names
+    assert {"pipeline/conf/run.yaml", "pipeline/py.typed"} <= names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     for name in names:
         assert name.startswith(("pipeline/", "theodolite-", "theodolite.py")), name
         assert "/tests/" not in name and "__pycache__" not in name and not name.endswith(".pyc")
+
+
+def test_the_metadata_of_wheel_and_citation_agree(wheel: Path, repository: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    (place,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+    metadata = email.message_from_bytes(archive.read(place))
+    citation = yaml.safe_load((repository / "CITATION.cff").read_text("utf-8"))
+    # The keys that the Citation File Format 1.2.0 requires.
+    assert citation.keys() >= {"cff-version", "message", "title", "authors"} and citation["cff-version"] == "1.2.0"
+    assert citation["title"].lower() == metadata["Name"] and str(citation["version"]) == metadata["Version"]
+    assert citation["license"] == metadata["License-Expression"]
+    assert "Typing :: Typed" in metadata.get_all("Classifier", [])
 
 
 @pytest.mark.parametrize(

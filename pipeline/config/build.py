@@ -17,7 +17,7 @@ from pipeline.config.mistakes import describe
 from pipeline.models.vlm.base import VisionLanguageModel
 from pipeline.models.vlm.none import NoModel
 from pipeline.records.errors import ConfigError, TheodoliteError
-from pipeline.records.settings import SettingError, check_value
+from pipeline.records.settings import Positive, SettingError, check_value
 from pipeline.stages.cache import StageCache
 from pipeline.stages.compose import Source
 from pipeline.stages.depth import DepthStage
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 # The verifier refers to the group noise from here.
 _NOISE_PLACE = "verify.verifier.budget.noise"
+_GB = 10**9
 # Boolean keys that belong to no object.
 _FLAGS = ("verbose", "resume", "baselines", "compare_hints", "vlm.show_prompt")
 
@@ -145,10 +146,11 @@ def stage_cache(config: DictConfig) -> StageCache:
     """The cache of the stages' outputs.
 
     Raises:
-        ConfigError: If ``cache_dir`` is neither a folder nor null.
+        ConfigError: If ``cache_dir`` is neither a folder nor null, or ``cache_gb`` neither a size nor null.
     """
     folder = check_value("cache_dir", config.cache_dir, str | None)
-    return StageCache(Path(folder) if folder else None)
+    size_gb = check_value("cache_gb", config.cache_gb, Positive | None)
+    return StageCache(Path(folder) if folder else None, None if size_gb is None else round(size_gb * _GB))
 
 
 def check_flags(config: DictConfig) -> None:

@@ -24,6 +24,8 @@ Theodolite: ask a vision-language model about space, and check its answer agains
                                               write further formats of a finished run: GLB, rerun, COCO, tables, ...
   python -m pipeline view [RUN] [ITEM] [viewer=NAME]
                                               show the report of a run in the browser, or a scene in 3D
+  python -m pipeline cache (info | prune | verify | clear) [KEY=VALUE ...]
+                                              show, shrink, check or empty the folder of cached outputs
   python -m pipeline schema                   print the JSON Schema of results.jsonl
   python -m pipeline doctor                   show installed packages, the device in use and the models on disk
 
@@ -114,6 +116,17 @@ Usage: python -m pipeline view [RUN] [ITEM] [KEY=VALUE ...]
 
 Without a display, pictures of the scene from the camera, from above and from the side are written into RUN/views/.
 On a remote machine, forward the port: ssh -L 8000:127.0.0.1:8000 HOST, then view port=8000 there.""",
+    "cache": """\
+Show, shrink, check or empty the folder of cached outputs (depth maps, text lines, masks and generations).
+
+Usage: python -m pipeline cache ACTION [KEY=VALUE ...]
+  info                  what the cache holds, by stage
+  prune                 remove what was not used for longest, down to cache_gb, or what is older than older_than_days
+  verify                check every file, and remove those with a wrong checksum
+  clear                 remove all cached outputs, and no other file
+  cache_dir=FOLDER      the cache; by default that of run
+  cache_gb=SIZE         how much prune leaves [GB]; by default that of run, unless older_than_days is given
+  older_than_days=DAYS  prune removes what was not used for so long""",
 }
 # verify asks no model.
 _UNREAD = {"verify": ("vlm", "query", "experiment")}

@@ -15,6 +15,7 @@ import cv2
 from pipeline.export.files import replacing
 from pipeline.export.jsonl import RESULTS_NAME
 from pipeline.export.line_file import read_records
+from pipeline.export.run_folder import file_in
 from pipeline.export.stored_scene import StoredScene, read_scene
 from pipeline.export.text import file_stem
 from pipeline.records import Region, Result
@@ -56,13 +57,7 @@ class SharedRegion:
 def scene_path(folder: Path, result: Result) -> Path | None:
     """The stored scene of a result; None if it has none, it does not exist, or it lies outside the folder."""
     name = result.artefacts.get("scene")
-    if name is None:
-        return None
-    try:
-        path = (folder / name).resolve()
-        return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
-    except (OSError, ValueError):  # Not a valid file name.
-        return None
+    return None if name is None else file_in(folder, name)
 
 
 def run_items(folder: Path, item: str | None = None) -> Iterator[RunItem]:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import astuple
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
+from pipeline.records import DepthMap, from_json, to_json
 
-from pipeline.export.files import replacing
-from pipeline.records import DepthMap, Sampling, from_json, to_json
-from pipeline.records.errors import ExportError
-
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from pipeline.stages.store.store import Store
 
 RecordType = TypeVar("RecordType")
 Key = TypeVar("Key", bound=Hashable)
@@ -41,91 +35,93 @@ def load_or_compute(
 
 
 class StageCache:
-    """Files in one folder, named by a hash of everything that their content depends on.
+    """Outputs of stages in one folder, named by a hash of everything that their content depends on.
 
-    Outputs with one identity (the first part of a key: backend, model, revision, settings) share a subfolder. Two
-    processes may share the folder: a file is either complete or absent. An unreadable file is computed again.
+    Several threads, processes and machines may share the folder. An output that is not there, or not as it was written,
+    is computed again; a folder that cannot be written costs time, but not the result.
 
     Args:
         folder: The folder; None keeps nothing.
+        most_bytes: What all outputs may take on disk; None sets no bound.
     """
 
-    def __init__(self, folder: Path | str | None = None) -> None:
+    def __init__(self, folder: Path | str | None = None, most_bytes: int | None = None) -> None:
         self.folder = None if folder is None else Path(folder)
+        self.most_bytes = most_bytes
+        self._opened: Store | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Other processes open the folder for themselves."""
+        return type(self), (self.folder, self.most_bytes)
 
     def load(self, record_type: type[RecordType], stage: str, parts: tuple[str, ...]) -> RecordType | None:
-        """The stored record, or None."""
-        return self._load(stage, parts, ".json", lambda path: from_json(record_type, path.read_bytes()))
+        """The stored record, or None.
+
+        Args:
+            record_type: Its type.
+            stage: The stage that makes it.
+            parts: What it depends on; the first is the identity of what makes it: backend, model, revision, settings.
+        """
+        return self._load(stage, parts, lambda content: from_json(record_type, bytes(content)))
 
     def save(self, stage: str, parts: tuple[str, ...], record: object) -> None:
         """Store a record."""
-        self._save(stage, parts, ".json", lambda path: path.write_text(to_json(record), encoding="utf-8"))
+        if self.folder is not None:
+            self._save(stage, parts, [to_json(record).encode()])
 
     def load_depth(self, parts: tuple[str, ...]) -> DepthMap | None:
         """The stored depth map, or None."""
-        return self._load("depth", parts, ".npz", _read_depth)
+        if self.folder is None:
+            return None
+        from pipeline.stages.store.depth_bytes import decode_depth
+
+        return self._load("depth", parts, decode_depth)
 
     def save_depth(self, parts: tuple[str, ...], depth: DepthMap) -> None:
-        """Store a depth map without its confidence."""
-        arrays = {
-            "values": depth.values,
-            "valid": depth.valid,
-            "names": np.array([depth.kind, depth.scale_source, depth.backend]),
-            "focal_px": np.array(depth.focal_px or 0.0),
-            "disagreement": np.array(np.nan if depth.disagreement is None else depth.disagreement),
-            "sampling": np.array([float(value) for value in astuple(depth.sampling)]),
-        }
-        self._save("depth", parts, ".npz", lambda path: np.savez_compressed(path, **arrays))  # type: ignore[arg-type]
+        """Store a depth map, with everything that belongs to it."""
+        if self.folder is not None:
+            from pipeline.stages.store.depth_bytes import encode_depth
+
+            self._save("depth", parts, encode_depth(depth))
 
     def holds(self, stage: str, identity: str) -> bool:
         """Whether any output of a stage with this identity is stored."""
-        return self.folder is not None and (self.folder / stage / _digest(identity)[:16]).is_dir()
+        if self.folder is None:
+            return False
+        from pipeline.stages.store.layout import identity_of
 
-    def _load(self, stage: str, parts: tuple[str, ...], suffix: str, read: Callable[[Path], Output]) -> Output | None:
-        path = self._path(stage, parts, suffix)
-        if path is None or not path.is_file():
-            return None
-        try:
-            return read(path)
-        except Exception as error:  # Whatever is wrong with the file, its content can be computed again.
-            logger.warning("%s cannot be read and is computed again: %s", path, error)
-            return None
+        return self._store(self.folder).holds(stage, identity_of(identity))
 
-    def _save(self, stage: str, parts: tuple[str, ...], suffix: str, write: Callable[[Path], object]) -> None:
-        """Write a file; a folder that cannot be written costs time later, but not the result now."""
-        path = self._path(stage, parts, suffix)
-        if path is None:
-            return
-        try:
-            with replacing(path) as temporary:
-                write(temporary)
-        except ExportError as error:
-            logger.warning("%s Nothing is cached; set cache_dir to another folder, or to null.", error)
+    def close(self) -> None:
+        """Note the last uses, as the end of the process does; workers that end without it close their cache."""
+        if self._opened is not None:
+            self._opened.close()
 
-    def _path(self, stage: str, parts: tuple[str, ...], suffix: str) -> Path | None:
+    def _load(self, stage: str, parts: tuple[str, ...], read: Callable[[memoryview], Output]) -> Output | None:
         if self.folder is None:
             return None
-        identity, *others = parts
-        return self.folder / stage / _digest(identity)[:16] / f"{_digest(*others)}{suffix}"
+        from pipeline.stages.store.layout import name_of
 
+        store, name = self._store(self.folder), name_of(stage, parts)
+        content = store.get(name)
+        if content is None:
+            return None
+        try:
+            return read(content)
+        except Exception as error:  # Whatever is wrong with the content, it can be computed again.
+            store.discard(name, error)
+            return None
 
-def _read_depth(path: Path) -> DepthMap:
-    with np.load(path, allow_pickle=False) as arrays:
-        kind, scale_source, backend = map(str, arrays["names"])
-        focal_px = float(arrays["focal_px"]) or None
-        width_px, height_px, is_scattered = arrays["sampling"].tolist()
-        apart = float(arrays["disagreement"])
-        return DepthMap(
-            arrays["values"],
-            arrays["valid"],
-            kind,  # type: ignore[arg-type]
-            scale_source,  # type: ignore[arg-type]
-            backend,
-            focal_px=focal_px,
-            sampling=Sampling(width_px, height_px, bool(is_scattered)),
-            disagreement=None if np.isnan(apart) else apart,
-        )
+    def _save(self, stage: str, parts: tuple[str, ...], content: Sequence[bytes | memoryview]) -> None:
+        if self.folder is not None:
+            from pipeline.stages.store.layout import name_of
 
+            self._store(self.folder).put(name_of(stage, parts), content)
 
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    def _store(self, folder: Path) -> Store:
+        # Runs without a cache load no database.
+        from pipeline.stages.store.store import Store
+
+        if self._opened is None:
+            self._opened = Store(folder, self.most_bytes)
+        return self._opened

@@ -110,6 +110,7 @@ def _seen(run: Path) -> Iterator[Figure]:
             paints.append(page.evaluate(_FIRST_PAINT))
         for item in sorted((run / "report" / "items").glob("*.html"))[:_TURNS]:
             page.goto(item.as_uri())
+            page.wait_for_function("window.theodoliteViewer")
             page.evaluate("theodoliteViewer.ready")
             frames.append(page.evaluate("performance.now()") / 1e3)
             shown = page.evaluate("theodoliteViewer.parts.reduce((sum, part) => sum + part.points.count, 0)")

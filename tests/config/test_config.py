@@ -8,7 +8,7 @@ from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline.api import load_config
-from pipeline.config.build import build, build_source, build_stages, check_flags
+from pipeline.config.build import build, build_source, build_stages, check_flags, stage_cache
 from pipeline.config.options import OF_SEVERAL, groups_of, options_of
 from pipeline.datasets.base import DepthDataset
 from pipeline.models.segment.grabcut import GrabCutSegmenter
@@ -70,6 +70,16 @@ def test_the_cache_is_where_the_configuration_says(cache_dir: str, kept: Path | 
     assert stages.query is not None
     caches = (stages.depth.cache, stages.ocr.cache, stages.query.cache, stages.verify.cache)
     assert {cache.folder for cache in caches} == {kept}
+
+
+@pytest.mark.parametrize("root, size", [("run", 20 * 10**9), ("eval_claims", 20 * 10**9), ("eval_depth", 20 * 10**9)])
+def test_the_cache_has_the_bound_that_the_configuration_says(root: str, size: int) -> None:
+    assert stage_cache(load_config([], root)).most_bytes == size
+    assert stage_cache(load_config(["cache_gb=0.5"], root)).most_bytes == 500_000_000
+    assert stage_cache(load_config(["cache_gb=null"], root)).most_bytes is None
+    for wrong in ("0", "-1", "much", "true"):
+        with pytest.raises(ConfigError, match="cache_gb must be a number above 0, or null"):
+            stage_cache(load_config([f"cache_gb={wrong}"], root))
 
 
 def test_by_default_nothing_is_asked_or_segmented_and_the_verifier_gets_a_chosen_segmenter() -> None:

@@ -10,7 +10,7 @@ from pipeline.records.errors import ConfigError
 
 OF_RUN = {
     "nope=1": "There is no key nope; did you mean noise?",
-    "xyzzy=1": "There is no key xyzzy; the configuration has the keys cache_dir, calibration, claims, debug,",
+    "xyzzy=1": "There is no key xyzzy; the configuration has the keys cache_dir, cache_gb, calibration, claims,",
     "nope/x=1": "There is no key nope/x; ",
     "dept=midas": "There is no key dept; did you mean depth or ",
     "dept.batch_size=1": "did you mean depth.batch_size or ",
@@ -38,7 +38,7 @@ OF_RUN = {
     "vlm=": "There is no vlm=; choose one of nano, none, openai, ",
 }
 OF_OTHERS = {
-    ("eval_depth", "vlm=none"): "There is no key vlm; the configuration has the keys cache_dir, dataset, ",
+    ("eval_depth", "vlm=none"): "There is no key vlm; the configuration has the keys cache_dir, cache_gb, dataset, ",
     ("eval_depth", "protocol=nyu"): "There is no protocol=nyu; ",
     ("eval_claims", "datset.count=1"): "did you mean dataset.count or ",
 }

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import io
-import json
+import hashlib
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from pipeline.models.vlm.base import Generation
-from pipeline.records import DepthMap, Sampling
+from pipeline.records import DepthMap, Sampling, to_json
 from pipeline.stages.cache import StageCache, load_or_compute
+from pipeline.stages.store.layout import name_of
+from pipeline.stages.store.store import Store
 
 PARTS = ("model 1", "digest")
 
@@ -104,55 +106,116 @@ def test_what_a_measurement_covers_and_how_far_predictions_disagree_come_back_ex
     assert type(found.sampling.is_scattered) is bool
 
 
-def archive(**arrays: object) -> bytes:
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)  # type: ignore[arg-type]
-    return buffer.getvalue()
+@pytest.mark.parametrize("kind", ["metric", "disparity_affine"])
+def test_everything_that_belongs_to_a_depth_map_comes_back(tmp_path: Path, kind: str) -> None:
+    source, scale_error = ("anchor", 0.07) if kind == "metric" else ("none", None)
+    depth = depth_map()
+    depth = DepthMap(
+        depth.values, depth.valid, kind, source, "mïdas",  # type: ignore[arg-type]
+        confidence=depth.values / 9, scale_error=scale_error, misfit=1.5,
+    )  # fmt: skip
+    StageCache(tmp_path).save_depth(PARTS, depth)
+    found = StageCache(tmp_path).load_depth(PARTS)
+    assert found is not None and found.confidence is not None
+    np.testing.assert_array_equal(found.confidence, depth.values / 9)
+    assert (found.scale_error, found.misfit, found.backend) == (scale_error, 1.5, "mïdas")
+    assert (found.kind, found.scale_source) == (depth.kind, depth.scale_source)
 
 
-MAP = np.ones((2, 2))
-# All other arrays of a stored depth map.
-STORED = {
-    "names": np.array(["metric", "sensor", "x"]),
-    "focal_px": 0.0,
-    "disagreement": 0.1,
-    "sampling": np.array([1.0, 1.0, 0.0]),
-}
-
-
-def test_a_map_of_these_arrays_is_read(tmp_path: Path) -> None:
-    cache = StageCache(tmp_path)
-    cache.save_depth(PARTS, depth_map())
-    (file,) = tmp_path.rglob("*.npz")
-    file.write_bytes(archive(**STORED, values=MAP, valid=MAP > 0))
-    found = cache.load_depth(PARTS)
-    assert found is not None and found.disagreement == 0.1
+def files_in(folder: Path) -> list[Path]:
+    """The files of stored outputs."""
+    return [path for path in folder.glob("v2/*/*/*/*") if path.is_file()]
 
 
 @pytest.mark.parametrize(
     "spoil",
     [
         lambda content: b"",
+        lambda content: content[:30],
         lambda content: content[:-30],
         lambda content: b"\xff\xfe\x00",
-        lambda content: b'{"text": 3}',
-        lambda content: archive(values=np.ones((2, 2))),
-        lambda content: archive(**STORED, values=np.ones(2), valid=np.ones(2)),
-        lambda content: archive(**STORED | {"sampling": np.array([0.5, 1, 0])}, values=MAP, valid=MAP > 0),
-        lambda content: content[:200] + bytes(40) + content[240:],
+        lambda content: b'{"text": 3}' * 9,
+        lambda content: content + b" ",
+        lambda content: content[:80] + bytes(4) + content[84:],
+        lambda content: content[::-1],
     ],
-    ids=["empty", "cut off", "no text", "another record", "array missing", "no map", "no sampling", "damaged bytes"],
+    ids=["empty", "header cut", "cut off", "no text", "no header", "longer", "damaged bytes", "reversed"],
 )
-def test_what_cannot_be_read_counts_as_missing(
+def test_what_cannot_be_read_counts_as_missing_and_goes(
     tmp_path: Path, spoil: Callable[[bytes], bytes], caplog: pytest.LogCaptureFixture
 ) -> None:
     cache = StageCache(tmp_path)
     cache.save_depth(PARTS, depth_map())
     cache.save("vlm", PARTS, Generation("first" * 50, "m"))
-    for file in tmp_path.rglob("*.*"):
+    for file in files_in(tmp_path):
         file.write_bytes(spoil(file.read_bytes()))
     assert (kept(tmp_path), cache.load_depth(PARTS)) == (None, None)
     assert caplog.text.count("cannot be read and is computed again") == 2
+    assert files_in(tmp_path) == []
+    cache.save_depth(PARTS, depth_map())
+    assert cache.load_depth(PARTS) is not None
+
+
+@pytest.mark.parametrize("stored", ['{"text": 3}', "[]", "no JSON", '{"model": "m"}'])
+def test_a_sound_file_with_another_content_counts_as_missing_too(
+    tmp_path: Path, stored: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for stage in ("vlm", "depth"):
+        Store(tmp_path).put(name_of(stage, PARTS), [stored.encode()])
+    assert (kept(tmp_path), StageCache(tmp_path).load_depth(PARTS)) == (None, None)
+    assert caplog.text.count("cannot be read and is computed again") == 2
+    assert files_in(tmp_path) == []
+
+
+def test_files_of_version_1_are_neither_read_nor_touched(tmp_path: Path) -> None:
+    def digest(*parts: str) -> str:
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    old = tmp_path / "vlm" / digest(PARTS[0])[:16] / f"{digest(*PARTS[1:])}.json"
+    old.parent.mkdir(parents=True)
+    old.write_text(to_json(Generation("old", "m")))
+    cache = StageCache(tmp_path)
+    assert kept(tmp_path) is None
+    assert not cache.holds("vlm", PARTS[0])
+    cache.save("vlm", PARTS, Generation("new", "m"))
+    assert kept(tmp_path) == Generation("new", "m")
+    assert old.exists()
+
+
+def test_only_an_identity_with_outputs_is_held(tmp_path: Path) -> None:
+    cache = StageCache(tmp_path)
+    assert not cache.holds("vlm", PARTS[0])
+    cache.save("vlm", PARTS, Generation("first", "m"))
+    assert cache.holds("vlm", PARTS[0])
+    assert not cache.holds("vlm", "model 2") and not cache.holds("ocr", PARTS[0])
+    assert not StageCache(None).holds("vlm", PARTS[0])
+
+
+def test_the_bound_is_kept(tmp_path: Path) -> None:
+    cache = StageCache(tmp_path, 100 * 4096)
+    for number in range(300):
+        cache.save("vlm", ("m", str(number)), Generation("text", "m"))
+    cache.close()
+    assert 90 <= len(files_in(tmp_path)) <= 105
+    assert cache.load(Generation, "vlm", ("m", "299")) is not None
+    assert cache.load(Generation, "vlm", ("m", "0")) is None
+
+
+def test_a_cache_that_is_sent_to_another_process_opens_the_same_folder(tmp_path: Path) -> None:
+    cache = StageCache(tmp_path, 10**6)
+    cache.save("vlm", PARTS, Generation("first", "m"))
+    sent = pickle.loads(pickle.dumps(cache))
+    assert (sent.folder, sent.most_bytes) == (tmp_path, 10**6)
+    assert sent.load(Generation, "vlm", PARTS) == Generation("first", "m")
+
+
+def test_without_a_folder_no_database_is_loaded(repository: Path) -> None:
+    program = (
+        "import sys; from pipeline.stages.cache import StageCache; cache = StageCache();"
+        "cache.save('vlm', ('m',), 1); cache.load(int, 'vlm', ('m',)); cache.load_depth(('m',)); cache.holds('a', 'b');"
+        "cache.close(); sys.exit('sqlite3' in sys.modules or 'pipeline.stages.store' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=repository, check=True)
 
 
 def test_without_a_folder_nothing_is_kept(tmp_path: Path) -> None:
@@ -184,6 +247,6 @@ for n in range(200):
         _, written = process.communicate()
         assert process.returncode == 0, written
         assert written == ""
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert len(files) == 25, "no temporary file stays"
-    assert all(json.loads(file.read_text())["model"] == "m" for file in files)
+    assert len(files_in(tmp_path)) == 25, "no temporary file stays"
+    found = [StageCache(tmp_path).load(Generation, "vlm", ("m", str(number))) for number in range(25)]
+    assert all(each is not None and each.model == "m" for each in found)

@@ -33,7 +33,19 @@ _MOST_WORST = 1000
 SETTINGS_NAME = "settings.json"
 # Keys that may change between a run and its continuation.
 _FREE_KEYS = frozenset(
-    {"output_dir", "resume", "cache_dir", "verbose", "limit", "num_workers", "worst", "worst_by", "draws", "seed"}
+    {
+        "output_dir",
+        "resume",
+        "cache_dir",
+        "cache_gb",
+        "verbose",
+        "limit",
+        "num_workers",
+        "worst",
+        "worst_by",
+        "draws",
+        "seed",
+    }
 )
 
 

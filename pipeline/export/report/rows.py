@@ -62,7 +62,7 @@ class Row:
     @property
     def title(self) -> str:
         """What the row is called."""
-        return self.question or (self.item if self.stage else "Given claims")
+        return self.question or self.item
 
     @property
     def shown_counts(self) -> dict[str, int]:

@@ -181,6 +181,8 @@ def _edges(shown: ShownFrame, errors: DepthErrors) -> np.ndarray:
     noise = errors.pixel + errors.pixel_per_m * float(np.median(shown.z[shown.valid]))
     sampling, shape = shown.depth.sampling, shown.valid.shape
     sides_px = sampling.height_px, sampling.width_px
+    if max(sides_px) == 1:
+        return edge_errors(shown.z, shown.valid, errors.blur_px, noise)
     middles, owners = [], []
     for length, side_px in zip(shape, sides_px, strict=True):
         count = max(1, round(length / side_px))

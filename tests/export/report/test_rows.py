@@ -25,7 +25,7 @@ def test_a_row_counts_verdicts_and_takes_the_least_of_their_numbers(tmp_path: Pa
 def test_a_row_without_verdicts_has_no_numbers(tmp_path: Path) -> None:
     row = row_of(bare(question=None), tmp_path)
     assert (row.probability, row.margin, row.unit, row.share) == (None, None, "", "")
-    assert row.title == "Given claims"
+    assert row.title == "item"
 
 
 @pytest.mark.parametrize(

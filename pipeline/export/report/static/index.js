@@ -120,7 +120,7 @@
     cell = make("td", "what");
     if (row[LANGUAGE] === "zh") cell.lang = "zh-Hans";
     var title = make("p");
-    var words = row[QUESTION] || (row[STAGE] ? row[ITEM] : "Given claims");
+    var words = row[QUESTION] || row[ITEM];
     if (row[NAME]) {
       var link = make("a");
       link.href = "items/" + encodeURIComponent(row[NAME]) + ".html";
@@ -148,7 +148,8 @@
     }
     if (row[CORRECT] !== null) outcome(row[CORRECT], row[CORRECT] ? "answer correct" : "answer wrong");
     if (row[JUDGED][1]) outcome(false, row[JUDGED][1] + (row[JUDGED][1] === 1 ? " verdict wrong" : " verdicts wrong"));
-    if (row[QUESTION] || !row[STAGE]) below.appendChild(bdi(row[ITEM]));
+    if (row[QUESTION]) below.appendChild(bdi(row[ITEM]));
+    else if (!row[STAGE]) below.appendChild(document.createTextNode("given claims"));
     cell.appendChild(below);
     line.appendChild(cell);
 

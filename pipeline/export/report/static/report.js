@@ -35,7 +35,7 @@
   function pageKey(event) {
     var target = event.target;
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return "";
-    if (target.closest && target.closest("input, select, textarea, dialog, #viewer")) return "";
+    if (target.closest && target.closest("input, select, textarea, dialog[open], #viewer")) return "";
     return event.key;
   }
 
