@@ -31,6 +31,7 @@ NAMES = (
     "input",
     "report",
     "batch_cache",
+    "batch_kills",
 )
 
 
