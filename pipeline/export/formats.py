@@ -80,7 +80,7 @@ class FormatSettings:
 
     max_points: int = 100_000
     mesh: bool = False
-    view_points: int = 60_000
+    view_points: int = 66_000
     item: str | None = None
 
 

@@ -56,7 +56,7 @@ class ExportStage:
         image_format: Literal["jpg", "png"] = "jpg",
         widest_px: Count = 1280,
         max_points: Count = 100_000,
-        view_points: Count = 60_000,
+        view_points: Count = 66_000,
         budget: ErrorBudget | None = None,
         ply: bool = False,
         glb: bool = False,

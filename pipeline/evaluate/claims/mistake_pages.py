@@ -16,7 +16,7 @@ from pipeline.export.text import file_name
 from pipeline.stages.export import depth_errors
 from pipeline.stages.group import Asked, Stages, result_of
 
-_VIEW_POINTS = 60_000
+_VIEW_POINTS = 66_000
 _BACK = "../../report.html"
 
 
