@@ -26,8 +26,23 @@ _NUMBERS = {"px": "margin_px", "of the depth's unit": "margin_of_unit"}
 _UNSAID = ("of certainty", "count")
 # Measurements without a suffix that are shares, whole numbers, or true and false.
 _SHARE_NAMES = frozenset(
-    "owned opposed hidden_least hidden_most gap_of_depth_range share_of_way share_beside contour_without_step "
-    "foot_on_object covered_share held_share projected_iou depth_gap_share inside_share iou_3d".split()
+    [
+        "owned",
+        "opposed",
+        "hidden_least",
+        "hidden_most",
+        "gap_of_depth_range",
+        "share_of_way",
+        "share_beside",
+        "contour_without_step",
+        "foot_on_object",
+        "covered_share",
+        "held_share",
+        "projected_iou",
+        "depth_gap_share",
+        "inside_share",
+        "iou_3d",
+    ]
 )
 _WHOLE, _FLAGS = ("count", "frames"), ("is_lower_bound",)
 _DEPTHS_UP_TO_SCALE = ("z_subject_relative", "z_object_relative")
