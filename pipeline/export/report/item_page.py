@@ -172,7 +172,14 @@ def _frame(
     time = "" if frame.timestamp_s is None else f", {frame.timestamp_s:.2f} s"
     drawing = drawing_of(result, index, frame.camera, shapes, claims)
     return FrameView(
-        index, shorten(frame.name, 160) + time, pictures, drawing, near, far, kind, f"{frame.width} × {frame.height} px"
+        index,
+        shorten(frame.name, 160) + time,
+        pictures,
+        drawing,
+        near,
+        far,
+        kind,
+        say("margin_px", size=f"{frame.width} × {frame.height}"),
     )
 
 

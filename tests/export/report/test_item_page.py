@@ -171,7 +171,7 @@ def test_words_that_contradict_the_json_are_flagged(tmp_path: Path) -> None:
     assert "disagree" not in source_of(tmp_path, made)
 
 
-@pytest.mark.parametrize("text", ["```json\n[{\"label\": \"cup\"", '[{"label": "cup"}]'])
+@pytest.mark.parametrize("text", ['```json\n[{"label": "cup"', '[{"label": "cup"}]'])
 def test_an_answer_of_json_alone_is_not_shown_as_a_headline(text: str, tmp_path: Path) -> None:
     made = bare()
     assert made.answer is not None

@@ -286,6 +286,7 @@
   window.theodoliteRows = function (number, part) {
     rows = rows.concat(part);
     loaded += 1;
+    body.dataset.read = String(loaded);
     // Drawn with the first rows, and once all are there.
     if (loaded === chunks || (loaded === 1 && !window.location.hash)) render();
     else document.querySelector(".paging .status").textContent = say("index_reading", { count: rows.length, total: total });
