@@ -9,16 +9,19 @@ from pipeline.export.html import number
 
 
 def decimals(low: float | None, high: float | None) -> int | None:
-    """Digits after the point that an interval supports: up to the first that half its width changes.
+    """Digits after the point that an interval supports; None where there is no interval, or it is empty.
 
-    None where there is no interval, or it is empty.
+    Half its width keeps one digit, or two where these lie between 10 and 35: the rule of the Particle Data Group for
+    errors (Review of Particle Physics, introduction, section 5.3, https://pdg.lbl.gov).
 
-    >>> decimals(0.08413, 0.09204), decimals(7.2, 31.0)
-    (3, -1)
+    >>> decimals(0.08413, 0.09204), decimals(7.2, 31.0), decimals(0.0, 80.0)
+    (3, 0, -1)
     """
     if low is None or high is None or not high > low:
         return None
-    return -math.floor(math.log10((high - low) / 2))
+    half = (high - low) / 2
+    place = math.floor(math.log10(half))
+    return 1 - place if half < 3.55 * 10.0**place else -place
 
 
 def figure_texts(figure: Mapping[str, float | None]) -> tuple[str, str]:

@@ -170,6 +170,7 @@ def _frame(
         else (say("legend_near"), say("legend_far"))
     )
     time = "" if frame.timestamp_s is None else f", {frame.timestamp_s:.2f} s"
+    size = say("margin_px", size=f"{frame.width} × {frame.height}")
     drawing = drawing_of(result, index, frame.camera, shapes, claims)
     return FrameView(
         index,
@@ -179,7 +180,7 @@ def _frame(
         near,
         far,
         kind,
-        say("margin_px", size=f"{frame.width} × {frame.height}"),
+        size,
     )
 
 
