@@ -86,7 +86,7 @@ def _map(figure: Any, axes: Any, values: np.ndarray, scale: Any, *, is_error: bo
         shown = np.ma.masked_invalid(np.clip(values, scale.vmin, scale.vmax))
     image = axes.imshow(shown, norm=scale, cmap=colors, interpolation="nearest")
     bar = figure.colorbar(image, ax=axes, orientation="horizontal", fraction=0.06, pad=0.02)
-    bar.ax.tick_params(labelsize=12, colors=_INK)
+    bar.ax.tick_params(labelsize=10.5, colors=_INK)
     bar.outline.set_edgecolor(_INK)
     if is_error:
         bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
