@@ -105,7 +105,16 @@ def without_code(text: str) -> str:
     >>> without_code("It is near.\n```json\n[]\n```")
     'It is near.'
     """
-    return " ".join(blank(text, code_fences(text)).split()) or " ".join(text.split())
+    return prose(text) or " ".join(text.split())
+
+
+def prose(text: str) -> str:
+    r"""The text of an answer on one line without fenced code; empty if there is nothing else.
+
+    >>> prose("It is near.\n```json\n[]"), prose("```json\n[{")
+    ('It is near.', '')
+    """
+    return " ".join(blank(text, code_fences(text)).split())
 
 
 def shorten(text: str, length: int = 100) -> str:

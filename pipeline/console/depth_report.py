@@ -14,6 +14,7 @@ from pipeline.console.evaluation_report import print_problems, print_written, ta
 from pipeline.evaluate.bootstrap import FEWEST_GROUPS
 from pipeline.evaluate.depth.compare import COMPARISON_NAME
 from pipeline.evaluate.depth.metrics import METRICS
+from pipeline.evaluate.figures import figure_texts
 from pipeline.export.html import counted, number, words
 from pipeline.export.text import file_stem, one_line
 
@@ -34,7 +35,7 @@ def print_report(console: Console, report: Mapping[str, Any], folder: Path) -> N
         console.print(f"[bold]Note[/bold]     {counted(count, 'image')}: {escape(note)}")
     figures = _figures("Figure", "Value", "95%", "Unit", "Images")
     for name, figure in report["metrics"].items():
-        row = (_label(name), number(figure["value"]), _between(figure), METRICS[name].unit, str(figure["images"]))
+        row = (_label(name), *figure_texts(figure), METRICS[name].unit, str(figure["images"]))
         figures.add_row(*map(escape, row))
     console.print(figures)
     if counts["groups"] < FEWEST_GROUPS:
@@ -110,11 +111,6 @@ def _difference(name: str, difference: Mapping[str, float | None]) -> tuple[str,
 def _label(name: str) -> str:
     """The figure's heading, with an arrow in the direction of better values."""
     return f"{METRICS[name].label} {'↑' if METRICS[name].higher_is_better else '↓'}"
-
-
-def _between(figure: Mapping[str, float | None]) -> str:
-    low, high = figure["low"], figure["high"]
-    return "" if low is None else f"{number(low)} – {number(high)}"
 
 
 def _figures(*columns: str) -> Table:

@@ -8,8 +8,8 @@ from rich.cells import set_cell_size
 from rich.console import Console
 from rich.markup import escape
 
-from pipeline.claims.markup import shorten, without_code
 from pipeline.export.formats import ITEM_FORMATS, RUN_FORMATS
+from pipeline.export.report.answer_text import headline
 from pipeline.export.report.index import INDEX_NAME
 from pipeline.export.run_summary import MOST_SHOWN, Summary
 from pipeline.export.text import one_line
@@ -91,13 +91,13 @@ def _answers(summary: Summary) -> list[tuple[str, str]]:
     lines: list[tuple[str, str]] = []
     for result in summary.shown if len(summary.shown) <= MOST_SHOWN else ():
         item = message("page_item").text(result.language)
-        codes = ("page_question", "page_answer", "page_claim", "page_verdict", "page_note", "page_empty")
-        question, answer, claim, verdict, note, empty = (message(code).text(result.language) for code in codes)
+        codes = ("page_question", "page_answer", "page_claim", "page_verdict", "page_note")
+        question, answer, claim, verdict, note = (message(code).text(result.language) for code in codes)
         if len(summary.shown) > 1 and result.answer is None:
             lines.append((item, result.item_id))
         if result.answer is not None:
             lines.append((question, result.question or ""))
-            lines.append((answer, shorten(without_code(result.answer.text), _LONGEST) or empty))
+            lines.append((answer, headline(result.answer.text, result.language, _LONGEST)))
         for judged in result.verdicts[:_MOST_VERDICTS]:
             lines += [(claim, judged.claim.in_words(result.language))] if result.answer is None else []
             line = message("verdict_line", status=str(judged.status), reason=judged.reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,7 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.filters.update(
-        percent=percent, between=between, words=words, number=number, counted=counted, path=quote
+        percent=percent, between=between, words=words, number=number, counted=counted, path=quote, json=json.dumps
     )
     return environment
 

@@ -129,6 +129,11 @@ def test_a_few_answers_are_shown_with_their_verdicts_and_many_are_not() -> None:
     assert {"Question", "Answer"} <= set(lines_of(*[said] * 3))
 
 
+def test_an_answer_of_json_alone_is_not_printed() -> None:
+    lines = lines_of(replace(result(), answer=Answer('```json\n[{"label": "cup"')))
+    assert lines["Answer"] == "(the answer is only JSON)"
+
+
 def test_a_second_look_alone_speaks_of_no_refuted_claims() -> None:
     first = Attempt(Answer("Yes."), (), (), "small regions: cap")
     assert lines_of(result(attempts=(first,)))["Recheck"] == "1 asked again; none was refuted, 0 refuted now"

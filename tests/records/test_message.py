@@ -14,7 +14,7 @@ from pipeline.records.message import LANGUAGES, Language, Message, catalog, mess
 from pipeline.records.relations import RELATIONS
 
 PACKAGE = Path(pipeline.__file__).parent
-# Codes that are put together from a relation, an anchor, a number, or the frames' and lists' forms.
+# Codes that are put together from a relation, an anchor, a number, a measurement, or the frames' and lists' forms.
 MADE = (
     "claim_",
     "denial_",
@@ -25,6 +25,9 @@ MADE = (
     "one_frame",
     "several_frames",
     "scale_",
+    "measured_",
+    "camera_",
+    "relation_",
 )
 
 

@@ -36,7 +36,7 @@ def evaluate_claims(
     Args:
         dataset: The data set.
         subjects: What is evaluated.
-        folder: Where the three files and the pages of the worst mistakes go; older ones are replaced.
+        folder: Where the three files and the pages of the worst mistakes and wrong answers go; older ones are replaced.
         configuration: The whole configuration, for the report.
         limit: Most cases; None takes all.
         draws: Bootstrap draws per interval; 0 gives no intervals.
@@ -65,10 +65,13 @@ def evaluate_claims(
                 on_case=on_case,
                 on_claim=lambda claim: file.append(json.dumps(asdict(claim), ensure_ascii=False)),
                 on_mistakes=pages.add,
+                on_wrong_answer=pages.add_answer,
             )
         report = report_of(run, dataset=dataset.name, configuration=configuration, draws=draws, seed=seed)
         for mistake, link in zip(report["mistakes"], pages.finish(run.mistakes), strict=True):
             mistake["page"] = link
+        for line, wrong in zip(report["wrong_answers"]["first"], run.wrong_answers, strict=True):
+            line["page"] = pages.answer_link(wrong)
         write_json(folder / "report.json", report)
         write_text(folder / "report.html", page_of(report) + "\n")
     return report

@@ -1,18 +1,21 @@
-"""A page for each item with one of the worst mistakes, so that a wrong verdict can be looked at."""
+"""Pages of the worst mistakes and of wrong answers, so that they can be looked at."""
 
 from __future__ import annotations
 
 import heapq
 import shutil
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.evaluate.claims.judged_claim import JudgedClaim
+from pipeline.evaluate.claims.wrong_answer import WrongAnswer
 from pipeline.export.files import write_errors
 from pipeline.export.report.assets import REPORT
 from pipeline.export.report.item_page import write_item_page
 from pipeline.export.stored_scene import StoredScene
 from pipeline.export.text import file_name
+from pipeline.records import Result
 from pipeline.stages.export import depth_errors
 from pipeline.stages.group import Asked, Stages, result_of
 
@@ -35,6 +38,7 @@ class MistakePages:
         self.most = most
         self._worst: list[float] = []
         self._pages: dict[str, str] = {}
+        self._answers: dict[WrongAnswer, str] = {}
         self._claims: dict[tuple[str, str], int] = {}
         with write_errors(folder / REPORT):
             shutil.rmtree(folder / REPORT, ignore_errors=True)
@@ -58,9 +62,25 @@ class MistakePages:
             if len(self._worst) > self.most:
                 heapq.heappop(self._worst)
         scene = judged.known_scene
-        result, name = result_of(judged, self.stages), file_name(scene.id, None)
-        stored = StoredScene(scene, depth_errors(scene, self.stages.verify.verifier.budget))
-        self._pages[scene.id] = write_item_page(self.folder, stored, result, name, _VIEW_POINTS, index=_BACK)
+        self._pages[scene.id] = self._write(judged, result_of(judged, self.stages), file_name(scene.id, None))
+
+    def add_answer(self, asked: Asked, wrong: WrongAnswer) -> None:
+        """Write the page of a wrong answer.
+
+        Raises:
+            ExportError: If the page cannot be written.
+        """
+        result = replace(result_of(asked, self.stages), correct_answer=wrong.expected, is_correct=False)
+        name = file_name(asked.known_scene.id, f"{wrong.asked}: {asked.question}")
+        self._answers[wrong] = self._write(asked, result, name)
+
+    def answer_link(self, wrong: WrongAnswer) -> str:
+        """Path of the page of a wrong answer, relative to the folder; empty without a page."""
+        return self._answers.get(wrong, "")
+
+    def _write(self, asked: Asked, result: Result, name: str) -> str:
+        stored = StoredScene(asked.known_scene, depth_errors(asked.known_scene, self.stages.verify.verifier.budget))
+        return write_item_page(self.folder, stored, result, name, _VIEW_POINTS, index=_BACK)
 
     def finish(self, mistakes: Iterable[JudgedClaim]) -> list[str]:
         """Remove the pages of mistakes that are not among the worst after all.

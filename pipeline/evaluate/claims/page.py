@@ -9,6 +9,7 @@ from pipeline.evaluate.bootstrap import FEWEST_GROUPS
 from pipeline.evaluate.claims.report import VERIFIER
 from pipeline.evaluate.plots import reliability_plot, risk_coverage_plot
 from pipeline.export.html import counted, percent, rendered_page, words
+from pipeline.export.report.figure_text import share_text
 
 NEED_TITLES = {"depth": "Claims that need depth", "image_plane": "Claims of the image plane"}
 _MOST_MISTAKES = 25
@@ -31,7 +32,9 @@ def page_of(report: dict[str, Any]) -> str:
         curves=risk_coverage_plot(plotted["risk_coverage"]) if plotted else "",
         reliability=reliability_plot(plotted["reliability"]) if plotted and plotted["reliability"] else "",
         mistakes=report["mistakes"][:_MOST_MISTAKES],
+        wrong_answers=report.get("wrong_answers", {"count": 0, "first": []}),
         failures=report["failures"]["first"][:_MOST_FAILURES],
+        share=share_text,
     )
 
 

@@ -27,7 +27,7 @@ from pipeline.records import Status
 from pipeline.records.result import CalibrationNote
 from pipeline.records.versions import versions
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 """Version of ``report.json``; a key is never renamed or removed within a major version."""
 
 VERIFIER = "verifier"
@@ -77,6 +77,10 @@ def report_of(
         "sources": _parts(judges, run.sources, draws, seed),
         "answers": answer_figures(run.questions, draws, seed),
         "mistakes": [asdict(claim) for claim in run.mistakes],
+        "wrong_answers": {
+            "count": sum(found.score < 1 for one in run.questions for found in one.answers.values() if found),
+            "first": [asdict(one) for one in run.wrong_answers],
+        },
         "failures": {
             "count": len(run.failures),
             "first": [{"case": case, "part": part, "reason": why} for case, part, why in run.failures[:_MOST_FAILURES]],

@@ -11,10 +11,13 @@ from itertools import islice
 from typing import TypeVar
 
 from pipeline.claims.compare_answers import Scored, scored
+from pipeline.claims.markup import shorten
 from pipeline.datasets.base import Case, ClaimDataset
 from pipeline.evaluate.claims.baselines import Baseline, BaselineScore
 from pipeline.evaluate.claims.judged_claim import JudgedClaim
 from pipeline.evaluate.claims.scores import Judgement
+from pipeline.evaluate.claims.wrong_answer import WrongAnswer
+from pipeline.export.report.answer_text import headline
 from pipeline.records import Attempt, Claim, Scene
 from pipeline.records.calibration import FAMILIES, Calibration, class_of
 from pipeline.records.errors import InputError
@@ -28,9 +31,11 @@ from pipeline.verify.verifier import reads_depth
 
 logger = logging.getLogger(__name__)
 
-MOST_MISTAKES = 50
+MOST_MISTAKES = MOST_WRONG_ANSWERS = 50
+_LONGEST_SAID = 200
 Value = TypeVar("Value")
 OnMistakes = Callable[[Asked, Sequence[tuple[int, JudgedClaim]]], None]
+OnWrong = Callable[[Asked, WrongAnswer], None]
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,7 @@ class ClaimRun:
         baselines: Scores by the name of the baseline, in the same order.
         questions: Questions with their answers.
         mistakes: Decided and wrong claims, the most confident first.
+        wrong_answers: The first wrong answers.
         failures: Case, part and reason of each failure.
         cases: Number of cases read.
         seconds: Time by part [s].
@@ -99,6 +105,7 @@ class ClaimRun:
     baselines: dict[str, list[BaselineScore]] = field(default_factory=dict)
     questions: list[AnsweredQuestion] = field(default_factory=list)
     mistakes: list[JudgedClaim] = field(default_factory=list)
+    wrong_answers: list[WrongAnswer] = field(default_factory=list)
     failures: list[tuple[str, str, str]] = field(default_factory=list)
     cases: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
@@ -148,6 +155,7 @@ def run_claims(
     on_case: Callable[[str], None] = lambda case_id: None,
     on_claim: Callable[[JudgedClaim], None] = lambda claim: None,
     on_mistakes: OnMistakes = lambda judged, mistakes: None,
+    on_wrong_answer: OnWrong = lambda asked, wrong: None,
 ) -> ClaimRun:
     """Judge all claims of a data set and ask all its questions.
 
@@ -160,6 +168,7 @@ def run_claims(
         on_case: Called with the id of each finished case.
         on_claim: Called with each judged claim.
         on_mistakes: Called with each judged scene that has mistakes, and these with the indices of their verdicts.
+        on_wrong_answer: Called with each of the first wrong answers.
 
     Raises:
         TheodoliteError: If an error concerns all cases, such as a missing model.
@@ -175,7 +184,7 @@ def run_claims(
         prepared = [(case, scene) for case in batch if (scene := _prepared(run, case, subjects)) is not None]
         for case, scene in prepared:
             _judge_claims(run, case, scene, subjects, on_claim, on_mistakes)
-        _ask(run, prepared, subjects)
+        _ask(run, prepared, subjects, on_wrong_answer)
         run.cases += len(batch)
         for case in batch:
             on_case(case.scene.id)
@@ -307,7 +316,7 @@ def _baseline_scores(baseline: Baseline, scene: Scene) -> list[float | None]:
     return [baseline.score(scene, claim) for claim in scene.claims]
 
 
-def _ask(run: ClaimRun, prepared: Sequence[tuple[Case, Scene]], subjects: Subjects) -> None:
+def _ask(run: ClaimRun, prepared: Sequence[tuple[Case, Scene]], subjects: Subjects, on_wrong: OnWrong) -> None:
     """Ask the questions of several cases together in each way, and score the answers."""
     questions = [
         (case, replace(scene, claims=()), AnsweredQuestion(scene.id, case.group, item.category, item, {}))
@@ -319,7 +328,11 @@ def _ask(run: ClaimRun, prepared: Sequence[tuple[Case, Scene]], subjects: Subjec
         group = [(case, Asked(scene.id, scene, question.expected.question)) for case, scene, question in questions]
         _settled(run, group, stages)
         for (case, asked), (_, _, question) in zip(group, questions, strict=True):
-            question.answers[name] = _scored(run, case, asked, asked, question.expected, stages)
+            found = question.answers[name] = _scored(run, case, asked, asked, question.expected, stages)
+            if found is not None and found.score < 1 and len(run.wrong_answers) < MOST_WRONG_ANSWERS:
+                wrong = _wrong_answer(name, asked, found, question.expected)
+                run.wrong_answers.append(wrong)
+                on_wrong(asked, wrong)
             for first in asked.attempts:
                 question.first_answers[name] = _scored(run, case, asked, first, question.expected, stages)
     run.questions += [question for _, _, question in questions]
@@ -333,6 +346,12 @@ def _scored(
     if asked.prompt is None or answer is None:
         return None
     return _timed(run, "score", case, lambda: scored(expected, answer, verdicts))
+
+
+def _wrong_answer(name: str, asked: Asked, found: Scored, expected: Expected) -> WrongAnswer:
+    assert asked.answer is not None
+    said = headline(asked.answer.text, "en", _LONGEST_SAID)
+    return WrongAnswer(asked.item_id, name, shorten(expected.question, 300), expected.answer, said, str(found.status))
 
 
 def _check(run: ClaimRun, dataset: ClaimDataset, subjects: Subjects) -> None:

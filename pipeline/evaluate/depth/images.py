@@ -18,7 +18,9 @@ _DPI = 110
 # Largest error of the colour scale, as a share of the true depth; the second if many pixels exceed the first.
 _LARGEST_ERRORS = (0.5, 2.0)
 _NOTHING = "#d9d9d9"
-_ROOM_IN = 0.95
+# Readable on white and on the dark page, because the background is transparent.
+_INK = "#7b8591"
+_ROOM_IN = 1.2
 # Panels of very tall images become narrower instead.
 _HIGHEST_IN = 9.0
 
@@ -56,10 +58,11 @@ def save_comparison(path: Path, rgb: np.ndarray, prediction_m: np.ndarray, truth
     )
     height_in = min(_PANEL_IN * rgb.shape[0] / rgb.shape[1], _HIGHEST_IN) + _ROOM_IN
     figure = Figure(figsize=(_PANEL_IN * len(panels), height_in), dpi=_DPI, layout="constrained")
+    figure.patch.set_alpha(0)
     for number, (name, values, scale) in enumerate(panels):
         axes = figure.add_subplot(1, len(panels), number + 1)
         axes.set_axis_off()
-        axes.set_title(name, fontsize=9)
+        axes.set_title(name, fontsize=14, color=_INK)
         if scale is None:
             image = axes.imshow(values)
             # An invisible scale aligns the panels.
@@ -67,7 +70,7 @@ def save_comparison(path: Path, rgb: np.ndarray, prediction_m: np.ndarray, truth
             continue
         _map(figure, axes, values, scale, is_error=number == len(panels) - 1)
     # Unescaped dollar signs would start a formula.
-    figure.suptitle(one_line(title).replace("$", r"\$"), fontsize=10)
+    figure.suptitle(one_line(title).replace("$", r"\$"), fontsize=14, color=_INK)
     with replacing(path) as temporary, temporary.open("wb") as file, warnings.catch_warnings():
         # matplotlib warns of missing glyphs, which it draws as boxes.
         warnings.simplefilter("ignore", UserWarning)
@@ -78,12 +81,13 @@ def _map(figure: Any, axes: Any, values: np.ndarray, scale: Any, *, is_error: bo
     from matplotlib import colormaps
     from matplotlib.ticker import FuncFormatter
 
-    colors = colormaps["magma" if is_error else "viridis_r"].with_extremes(bad=_NOTHING)
+    colors = colormaps["magma" if is_error else "plasma_r"].with_extremes(bad=_NOTHING)
     with np.errstate(invalid="ignore"):
         shown = np.ma.masked_invalid(np.clip(values, scale.vmin, scale.vmax))
     image = axes.imshow(shown, norm=scale, cmap=colors, interpolation="nearest")
     bar = figure.colorbar(image, ax=axes, orientation="horizontal", fraction=0.06, pad=0.02)
-    bar.ax.tick_params(labelsize=7)
+    bar.ax.tick_params(labelsize=10.5, colors=_INK)
+    bar.outline.set_edgecolor(_INK)
     if is_error:
         bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
     else:

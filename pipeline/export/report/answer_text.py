@@ -7,9 +7,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.claims.markup import clean_text, code_fences
+from pipeline.claims.markup import clean_text, code_fences, prose, shorten
 from pipeline.export.palette import region_names
 from pipeline.records import Region, Result, SpatialTag, Verdict
+from pipeline.records.message import Language, message
 
 _MOST_NAMES, _MOST_FOUND, _MOST_TAGS = 60, 200, 400
 _LONGEST_SEARCHED = 20_000
@@ -45,6 +46,25 @@ class Block:
 
     is_code: bool
     segments: tuple[Segment, ...]
+
+
+def headline(text: str, language: Language, length: int) -> str:
+    r"""An answer on one line without its JSON, or a note that there is nothing else.
+
+    Args:
+        text: The answer.
+        language: Language of the note.
+        length: Most characters.
+
+    >>> headline('```json\n[{"label": "cup"', "en", 100), headline("Yes.\n```json\n{}\n```", "en", 100)
+    ('(the answer is only JSON)', 'Yes.')
+    """
+    words = prose(text)
+    if words.startswith(("{", "[{", "[[")):
+        words = ""
+    if words:
+        return shorten(words, length)
+    return message("page_only_json" if text.strip() else "page_empty").text(language)
 
 
 def blocks_of(

@@ -7,7 +7,7 @@ import logging
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,13 @@ from pipeline.export.html import rendered
 from pipeline.export.jsonl import FAILURES_NAME, RESULTS_NAME
 from pipeline.export.line_file import numbered_lines, read_records
 from pipeline.export.report.assets import REPORT, write_report_assets
+from pipeline.export.report.figure_text import Say
 from pipeline.export.report.rows import Columns, Row, failure_row, row_of
 from pipeline.export.report.scripts import script_value
 from pipeline.export.run_summary import Summary
 from pipeline.models.hub import ships
 from pipeline.records import Result
+from pipeline.records.message import LANGUAGES, Language, message
 
 INDEX_NAME = f"{REPORT}/index.html"
 """Path of the index in the folder of the results."""
@@ -28,19 +30,32 @@ INDEX_NAME = f"{REPORT}/index.html"
 ROWS_PER_SCRIPT = 500
 _FIRST_ROWS = 50
 _MOST_NAMES = 6
-_SMALL_MODELS = (
-    "The theodolite-...-nano models are small models that ship with Theodolite. They are trained on rendered scenes, "
-    "not for photos."
-)
+_SHIPPED_DEPTH = "theodolite-depth-nano"
 _SORTS = (
-    ("item", "item"),
-    ("supported", "supported claims"),
-    ("refuted", "refuted claims"),
-    ("undecided", "undecided claims"),
-    ("probability", "lowest probability"),
-    ("margin", "smallest margin"),
-    ("seconds", "seconds"),
+    ("item", "page_item"),
+    ("supported", "index_sort_supported"),
+    ("refuted", "index_sort_refuted"),
+    ("undecided", "index_sort_undecided"),
+    ("certainty", "index_certainty"),
+    ("seconds", "index_seconds"),
 )
+# What the script fills in.
+_WORDS = {
+    "supported": (),
+    "refuted": (),
+    "undecided": (),
+    "page_conflict": (),
+    "index_answer_correct": (),
+    "index_answer_wrong": (),
+    "index_wrong_verdicts": ("count",),
+    "index_failed_because": ("stage",),
+    "page_given_claims": (),
+    "index_more_claims": ("count",),
+    "index_rows": ("first", "last", "count"),
+    "index_rows_filtered": ("first", "last", "count", "total"),
+    "index_no_rows": ("total",),
+    "index_reading": ("count", "total"),
+}
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +78,7 @@ def write_index(folder: Path) -> Path | None:
     summary = Summary(folder)
     models: Counter[str] = Counter()
     depths: Counter[str] = Counter()
+    languages: Counter[Language] = Counter()
     versions: dict[str, str] = {}
     scripts = _Scripts(report / "data")
     for result in read_records(Result, folder / RESULTS_NAME):
@@ -73,6 +89,7 @@ def write_index(folder: Path) -> Path | None:
             models[result.answer.model] += 1
         depths.update({frame.depth_backend for frame in result.frames if frame.depth_backend})
         versions = result.versions
+        languages[result.language] += 1
         scripts.add(row_of(result, folder))
     if not summary.results:
         with write_errors(report):
@@ -84,33 +101,55 @@ def write_index(folder: Path) -> Path | None:
         scripts.add(row)
     scripts.finish()
     write_report_assets(folder)
+    language = max(LANGUAGES, key=lambda one: languages[one])
+
+    def say(code: str, /, **values: Any) -> str:
+        return message(code, **values).text(language)
+
     page = rendered(
         "report_index.html",
+        say=say,
+        language="zh-Hans" if language == "zh" else "en",
         counts=summary,
         failed=failures.total(),
         failures=dict(failures),
-        models=_listed(models),
-        depths=_listed(depths),
+        models=_listed(models, say),
+        depths=_listed(Counter(_depth_name(name, say) for name in depths), say),
         versions={"theodolite": None, **versions},
         details=[
-            *((f"seconds, {name}", f"{value:.2f}") for name, value in summary.seconds.items()),
+            *((say("index_seconds_of", stage=name), f"{value:.2f}") for name, value in summary.seconds.items()),
             *versions.items(),
         ],
-        small_models=_SMALL_MODELS if any(ships(name) for name in models) else "",
+        small_models=_small_models([*models, *depths], say),
         relations=scripts.columns.relations,
         sorts=_SORTS,
         rows=scripts.rows,
         chunks=scripts.chunks,
         first=scripts.first,
+        conflicts=scripts.conflicts,
+        words_of_script={code: say(code, **{key: f"{{{key}}}" for key in keys}) for code, keys in _WORDS.items()},
     )
     write_text(folder / INDEX_NAME, page)
     _remove_others(report, scripts)
     return folder / INDEX_NAME
 
 
-def _listed(names: Counter[str]) -> str:
+def _listed(names: Counter[str], say: Say) -> tuple[str, ...]:
     more = len(names) - _MOST_NAMES
-    return ", ".join([*list(names)[:_MOST_NAMES], *([f"and {more} more"] if more > 0 else [])])
+    return (*list(names)[:_MOST_NAMES], *([say("index_more_claims", count=more)] if more > 0 else []))
+
+
+def _depth_name(backend: str, say: Say) -> str:
+    return say("depth_of_input") if backend in ("file", "given") else backend
+
+
+def _small_models(names: Sequence[str], say: Say) -> str:
+    """A warning about models that ship with the package; empty if none was used."""
+    known = [_SHIPPED_DEPTH if name == "nano" else name for name in names]
+    shipped = tuple(dict.fromkeys(name for name in known if ships(name)))
+    if len(shipped) == 1:
+        return say("index_small_model", model=shipped[0])
+    return say("index_small_models", models=shipped) if shipped else ""
 
 
 class _Scripts:
@@ -122,7 +161,7 @@ class _Scripts:
         self.first: list[Row] = []
         self.pages: list[str] = []
         self.pictures: set[str] = set()
-        self.rows = self.chunks = 0
+        self.rows = self.chunks = self.conflicts = 0
         self._waiting: list[list[Any]] = []
 
     def add(self, row: Row) -> None:
@@ -133,6 +172,7 @@ class _Scripts:
         if row.thumbnail:
             self.pictures.add(row.thumbnail)
         self.rows += 1
+        self.conflicts += row.has_conflict
         self._waiting.append(self.columns.values(row))
         if len(self._waiting) >= ROWS_PER_SCRIPT:
             self._write()
@@ -143,7 +183,7 @@ class _Scripts:
         write_text(self.folder / "order.js", f"theodoliteOrder({script_value(self.pages)});\n")
 
     def _write(self) -> None:
-        values = ",".join(map(script_value, (self.chunks, self.columns.units, self._waiting)))
+        values = ",".join(map(script_value, (self.chunks, self._waiting)))
         write_text(self.folder / f"index-{self.chunks:03d}.js", f"theodoliteRows({values});\n")
         self.chunks += 1
         self._waiting = []

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.claims.markup import shorten, without_code
+from pipeline.claims.markup import shorten
 from pipeline.export.files import write_text
 from pipeline.export.html import rendered
-from pipeline.export.report.answer_text import answer_claims, blocks_of
+from pipeline.export.report.answer_text import answer_claims, blocks_of, headline
 from pipeline.export.report.assets import REPORT, ensure_report_assets
+from pipeline.export.report.conflicts import conflicts_of
+from pipeline.export.report.figure_text import Say, number_text
 from pipeline.export.report.photo_svg import WIDTH, Drawing, Shape, drawing_of, shapes_of
 from pipeline.export.report.pictures import MOST_FRAMES, FramePictures, write_pictures
 from pipeline.export.report.scripts import script_value
-from pipeline.export.report.verdict_view import number_text, verdict_view
+from pipeline.export.report.verdict_view import verdict_view
 from pipeline.export.stored_scene import StoredScene
 from pipeline.export.viewer.data import view_data
 from pipeline.records import Attempt, FrameSummary, Origin, Result, Status
+from pipeline.records.depth import DepthKind, ScaleSource
 from pipeline.records.message import message
 
 INDEX = "../index.html"
@@ -27,7 +30,6 @@ INDEX = "../index.html"
 
 _MOST_VERDICTS = 200
 _LONGEST_TITLE = 300
-Say = Callable[..., str]
 
 
 @dataclass(frozen=True)
@@ -118,12 +120,18 @@ def page_text(
         result=result,
         width=WIDTH,
         title=shorten(result.question, _LONGEST_TITLE) if result.question else say("page_given_claims"),
-        short_answer=None if answer is None else shorten(without_code(answer.text), 400) or say("page_empty"),
+        short_answer=None if answer is None else headline(answer.text, result.language, 400),
+        correct_answer=_correct_answer(result, say),
+        conflicts={one.listed: one.said for one in conflicts_of(result)},
         frames=[_frame(stored, result, number, one, shapes, claims, say) for number, one in enumerate(pictures)],
         more_frames=max(0, len(stored.scene.frames) - MOST_FRAMES),
         all_shapes=shapes,
         chips=_chips(shapes),
-        text_lines=tuple(dict.fromkeys(region.label for region in result.regions if region.origin is Origin.OCR)),
+        text_lines=tuple(
+            message("label", name=name)
+            for name in dict.fromkeys(region.label for region in result.regions if region.origin is Origin.OCR)
+        ),
+        answer_claims=len(answer.claims) if answer is not None else 0,
         verdicts=[
             verdict_view(verdict, index, result.regions, say)
             for index, verdict in enumerate(result.verdicts[:_MOST_VERDICTS])
@@ -138,7 +146,7 @@ def page_text(
         settings=_settings(result),
         figures=_figures(result, say),
         versions=_versions(result),
-        cameras=[_camera(frame) for frame in result.frames[:MOST_FRAMES]],
+        cameras=[_camera(frame, say) for frame in result.frames[:MOST_FRAMES]],
     )
 
 
@@ -155,19 +163,32 @@ def _frame(
     depth = stored.scene.depth[index] if index < len(stored.scene.depth) else None
     kind = ""
     if depth is not None:
-        code = "legend_metric" if depth.scale_source != "none" else "legend_kind"
-        source = {"source": f"scale_{depth.scale_source}"} if code == "legend_metric" else {}
-        kind = say(code, kind=str(depth.kind), **source)
+        kind = _kind(depth.kind, depth.scale_source, say)
     near, far = (
         (f"{end:.3g} m" for end in pictures.ends_m)
         if pictures.ends_m is not None
         else (say("legend_near"), say("legend_far"))
     )
     time = "" if frame.timestamp_s is None else f", {frame.timestamp_s:.2f} s"
+    size = say("margin_px", size=f"{frame.width} × {frame.height}")
     drawing = drawing_of(result, index, frame.camera, shapes, claims)
     return FrameView(
-        index, shorten(frame.name, 160) + time, pictures, drawing, near, far, kind, f"{frame.width} × {frame.height} px"
+        index,
+        shorten(frame.name, 160) + time,
+        pictures,
+        drawing,
+        near,
+        far,
+        kind,
+        size,
     )
+
+
+def _kind(kind: DepthKind, source: ScaleSource, say: Say) -> str:
+    """The kind of a depth map, and the source of its scale."""
+    if source is ScaleSource.NONE:
+        return say("legend_kind", kind=str(kind))
+    return say("legend_metric", kind=str(kind), source=f"scale_{source}")
 
 
 def _chips(shapes: Sequence[Shape]) -> list[tuple[str, str, list[int]]]:
@@ -227,21 +248,20 @@ def _versions(result: Result) -> list[tuple[str, str]]:
     return lines
 
 
-def _camera(frame: FrameSummary) -> tuple[str, str]:
+def _correct_answer(result: Result, say: Say) -> str:
+    answer = result.correct_answer or ""
+    return say(f"answer_{answer}") if answer in ("yes", "no") else answer
+
+
+def _camera(frame: FrameSummary, say: Say) -> tuple[str, str]:
     camera = frame.camera
-    parts = [
-        f"{camera.width} x {camera.height} px",
-        f"fx {camera.fx:.1f}, fy {camera.fy:.1f}, cx {camera.cx:.1f}, cy {camera.cy:.1f}",
-        str(camera.source),
-    ]
+    focal_and_centre = (f"{name} {getattr(camera, name):.1f} px" for name in ("fx", "fy", "cx", "cy"))
+    parts = [f"{camera.width} x {camera.height} px", ", ".join(focal_and_centre), say(f"camera_{camera.source}")]
     if frame.depth_kind is not None:
-        depth = [
-            str(frame.depth_kind),
-            frame.depth_backend,
-            None if frame.scale_source == "none" else frame.scale_source,
-        ]
-        parts.append(", ".join(str(part) for part in depth if part))
+        backend = frame.depth_backend or ""
+        parts.append(_kind(frame.depth_kind, frame.scale_source or ScaleSource.NONE, say))
+        parts.append(say("depth_of_input") if backend in ("file", "given") else backend)
     if frame.scale_error is not None:
         parts.append(f"± {frame.scale_error:.1%}")
     parts.append(f"SHA-256 {frame.sha256[:12]}")
-    return frame.name, "; ".join(parts)
+    return frame.name, "; ".join(filter(None, parts))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pipeline.export.palette import region_names
+from pipeline.export.report.figure_text import Say, margin_text, measurement, share_text
 from pipeline.records import Evidence, Region, Status, Verdict
 
-Say = Callable[..., str]
 _MOST_NUMBERS = 60
 
 
@@ -42,7 +41,7 @@ class VerdictView:
         needs: What would decide it; empty where it is decided.
         share: Probability that the claim holds, in per cent; a dash if unknown.
         probability: The same, as a number from 0 to 1.
-        margin: Margin with its unit; empty where unmeasured.
+        margin: Margin with its unit; empty where unmeasured or where it repeats the probability.
         is_correct: Whether it agrees with the ground truth; None where that is unknown or nothing is decided.
         relation: Relation of the claim.
         regions: Indices of the regions that it is about.
@@ -84,13 +83,13 @@ def verdict_view(verdict: Verdict, index: int, regions: Sequence[Region], say: S
         say("page_needs", needs=verdict.needs) if verdict.needs else "",
         share_text(verdict.probability),
         verdict.probability,
-        margin_text(verdict.margin, verdict.unit),
+        margin_text(verdict.margin, verdict.unit, say),
         verdict.is_correct,
         str(verdict.claim.relation),
         claim_regions(verdict, regions),
         tuple(dict.fromkeys(one.frame for one in verdict.evidence)),
         _calibration(verdict, say),
-        [_evidence(one) for one in verdict.evidence],
+        [_evidence(one, say) for one in verdict.evidence],
     )
 
 
@@ -101,41 +100,6 @@ def claim_regions(verdict: Verdict, regions: Sequence[Region]) -> tuple[int, ...
         things = set(verdict.claim.things)
         found = dict.fromkeys(index for index, name in enumerate(region_names(regions)) if name in things)
     return tuple(found)
-
-
-def share_text(probability: float | None) -> str:
-    """A probability in per cent that never rounds to certainty.
-
-    >>> share_text(0.9731), share_text(0.9999999), share_text(0.00001), share_text(None)
-    ('97.3%', '>99.9%', '<0.1%', '–')
-    """
-    if probability is None:
-        return "–"
-    if probability > 0.9995:
-        return ">99.9%"
-    return "<0.1%" if probability < 0.0005 else f"{probability:.1%}"
-
-
-def margin_text(margin: float | None, unit: str | None) -> str:
-    """A margin with its sign and unit; shares in per cent.
-
-    >>> margin_text(0.261, "of the frame's depth range"), margin_text(-3, "px"), margin_text(None, None)
-    ("+26% of the frame's depth range", '−3 px', '')
-    """
-    if margin is None or unit is None:
-        return ""
-    is_share = unit.startswith("of ") or unit == "relative"
-    size = f"{abs(margin):.0%}" if is_share else number_text(abs(margin))
-    return f"{'−' if margin < 0 else '+'}{size}{'' if unit == 'relative' else f' {unit}'}"
-
-
-def number_text(value: Any) -> str:
-    """A number with three significant digits or all before the point.
-
-    >>> number_text(12345.6), number_text(0.012345)
-    ('12346', '0.0123')
-    """
-    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _calibration(verdict: Verdict, say: Say) -> str:
@@ -150,6 +114,6 @@ def _calibration(verdict: Verdict, say: Say) -> str:
     return words
 
 
-def _evidence(one: Evidence) -> EvidenceView:
-    numbers = [(name, f"{value:.6g}") for name, value in list(one.numbers.items())[:_MOST_NUMBERS]]
+def _evidence(one: Evidence, say: Say) -> EvidenceView:
+    numbers = [measurement(name, value, say) for name, value in list(one.numbers.items())[:_MOST_NUMBERS]]
     return EvidenceView(one.frame, one.note, share_text(one.probability), numbers)

@@ -99,9 +99,9 @@ def test_every_key_of_version_1_stays() -> None:
     assert set(a_report(draws=0)) == {
         "schema_version", "dataset", "judges", "occlusion", "relations", "sources", "reliability", "risk_coverage",
         "answers", "mistakes", "failures", "seconds", "bootstrap", "configuration", "versions",
-        "tails", "needs", "calibration",
+        "tails", "needs", "calibration", "wrong_answers",
     }  # fmt: skip
-    assert SCHEMA_VERSION == "1.1"
+    assert SCHEMA_VERSION == "1.2"
 
 
 def test_parts_add_up_to_the_whole() -> None:

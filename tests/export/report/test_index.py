@@ -14,6 +14,7 @@ from html_page import Page
 from pipeline.export.report.index import INDEX_NAME, ROWS_PER_SCRIPT, write_index
 from pipeline.records import Claim, Status, Verdict
 from pipeline.records.errors import ExportError
+from pipeline.records.message import catalog
 
 
 def page(folder: Path) -> Page:
@@ -28,7 +29,7 @@ def rows(folder: Path) -> list[list[Any]]:
         assert text.startswith("theodoliteRows(") and text.endswith(");")
         values = json.loads(f"[{text[len('theodoliteRows(') : -2]}]")
         assert values[0] == number
-        found += values[2]
+        found += values[1]
     return found
 
 
@@ -37,14 +38,14 @@ def test_counts_of_verdicts_answers_and_failures_are_shown(tmp_path: Path) -> No
     write_report(tmp_path, result(), wrong, failures=(("torn", "ingest", "Damaged."), ("b", "query", "No answer.")))
     text = page(tmp_path).text
     for words in (
-        "2 results, 2 failures. Answers by some-vlm; depth by given. Theodolite 0.1.0.",
+        "2 results, 2 failures. Answers by some-vlm. Depth: given with the input. Theodolite 0.1.0.",
         "supported 4 refuted 2 undecided 2",
         "answers correct 1 of 2",
         "decided verdicts correct 2 of 4",
         "failed in ingest 1",
         "seconds, query 1.00",
         "Failed in ingest: Damaged.",
-        "answer wrong 1 verdict wrong other",
+        "answer wrong wrong verdicts: 1 other",
     ):
         assert words in text, words
 
@@ -60,7 +61,24 @@ def test_shipped_models_are_said_to_be_small(tmp_path: Path) -> None:
     made = bare()
     assert made.answer is not None
     write_report(tmp_path, replace(made, answer=replace(made.answer, model="theodolite-vl-nano")))
-    assert "trained on rendered scenes, not for photos" in page(tmp_path).text
+    assert "theodolite-vl-nano is a small model that ships with Theodolite" in page(tmp_path).text
+    frame = replace(made.frames[0], depth_backend="nano")
+    write_report(tmp_path, replace(made, answer=replace(made.answer, model="theodolite-vl-nano"), frames=(frame,)))
+    assert "theodolite-vl-nano and theodolite-depth-nano are small models" in page(tmp_path).text
+
+
+def test_the_index_speaks_the_language_of_most_results(tmp_path: Path) -> None:
+    chinese = [result(str(number), question="杯子在台灯的左边吗？", language="zh") for number in range(2)]
+    write_report(tmp_path, *chinese, result())
+    source = (tmp_path / INDEX_NAME).read_text(encoding="utf-8")
+    assert '<html lang="zh-Hans">' in source
+    shown = page(tmp_path).text
+    for words in ("回答与判定", "3 条结果", "最不确定的判定", "左侧", "回答正确", "真值"):
+        assert words in shown, words
+    own = {words for code, words in catalog("en").items() if code.startswith("index_") and "{" not in words}
+    assert not [words for words in own if len(words) > 6 and words in source]
+    write_report(tmp_path, chinese[0], result(), result("other"))
+    assert '<html lang="en">' in (tmp_path / INDEX_NAME).read_text(encoding="utf-8")
 
 
 def test_every_result_and_failure_has_a_row_in_order(tmp_path: Path) -> None:

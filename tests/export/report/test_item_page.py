@@ -11,6 +11,7 @@ import scenes
 from export.report.report_data import HOSTILE, bare, noisy_scene, result, stored
 from html_page import Page
 
+from pipeline.claims.conflicts import conflicts
 from pipeline.export.report.item_page import write_item_page
 from pipeline.records import Claim, Origin, Region, Result, Status, Verdict
 from pipeline.records.message import catalog
@@ -33,10 +34,10 @@ def test_everything_that_led_to_the_verdicts_is_shown(tmp_path: Path) -> None:
         "2 supported 1 refuted 1 undecided",
         "supported cup is left of lamp correct It is 110 px left.",
         "supported screen occludes cabinet wrong",
-        "Probability 97.0% Margin +40% of certainty",
+        "Probability 97.0% Evidence",
         "Probability from calibration default, occlusion/measured: 900 comparable verdicts of 300 scenes.",
         "undecided cup is on screen No step. needs: a clearer step",
-        "nearest_visible_m 1.06",
+        "distance of the nearest visible points 1.06 m",
         "Reasoning Let me see.",
         "Where it located the objects [cup, lamp]",
         "Earlier answers refuted: cup The cup is right of the lamp.",
@@ -44,9 +45,10 @@ def test_everything_that_led_to_the_verdicts_is_shown(tmp_path: Path) -> None:
         "hints table", "seed 3", "do_sample false",
         "depth [s] 0.250", "total [s] 0.750", "tokens of the prompt 200", "tokens written 80", "decode_s 0.5",
         "model some-vlm revision r1 theodolite 0.1.0",
-        "160 x 120 px; fx 150.0, fy 150.0, cx 79.5, cy 59.5; given; metric, given, sensor; SHA-256 abababababab",
+        "160 x 120 px; fx 150.0 px, fy 150.0 px, cx 79.5 px, cy 59.5 px; given camera; "
+        "metric depth, scale from sensor; given with the input; SHA-256 abababababab",
         "Depth metric depth, scale from sensor",
-        "Text in the images: EXIT",
+        "Text in the images: 'EXIT'",
     ):  # fmt: skip
         assert words in text, words
 
@@ -148,6 +150,33 @@ def test_a_chinese_result_has_only_chinese_words(tmp_path: Path) -> None:
     english = {words for code, words in catalog("en").items() if code.startswith("page_") and "{" not in words}
     shown = re.sub(r"<(pre|code|table).*?</\1>", "", re.sub(r'class="[^"]*"', "", source), flags=re.S)
     assert not [words for words in english if len(words) > 5 and words in shown]
+
+
+def test_a_chinese_page_has_no_english_units_answers_or_cameras(tmp_path: Path) -> None:
+    made = result(question="杯子在台灯的左边吗？", language="zh", correct_answer="no", is_correct=False)
+    far = replace(made.verdicts[0], margin=-0.33, unit="of the frame's depth range")
+    text = parsed(source_of(tmp_path, replace(made, verdicts=(far,)))).text
+    for words in ("帧深度范围的 −33%", "正确答案是：否", "给定的相机", "随输入给出"):
+        assert words in text, words
+
+
+def test_words_that_contradict_the_json_are_flagged(tmp_path: Path) -> None:
+    made = result()
+    assert made.answer is not None
+    (note,) = conflicts([replace(made.answer.claims[1], negated=True)], made.answer.claims)
+    source = source_of(tmp_path, replace(made, errors=(note.text(),)))
+    assert source.count("words and JSON disagree") == 2, "at the head and at the claim"
+    card = source.split('id="claim-1"')[1].split("</li>")[0]
+    assert "words and JSON disagree" in card and "Its words say: screen does not occlude cabinet" in card
+    assert "disagree" not in source_of(tmp_path, made)
+
+
+@pytest.mark.parametrize("text", ['```json\n[{"label": "cup"', '[{"label": "cup"}]'])
+def test_an_answer_of_json_alone_is_not_shown_as_a_headline(text: str, tmp_path: Path) -> None:
+    made = bare()
+    assert made.answer is not None
+    source = source_of(tmp_path, replace(made, answer=replace(made.answer, text=text)))
+    assert "(the answer is only JSON)" in source.split('class="answer"')[1].split("</p>")[0]
 
 
 def test_several_frames_are_a_strip(tmp_path: Path) -> None:

@@ -1,30 +1,31 @@
 from __future__ import annotations
 
-import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from export.report.report_data import bare, result, stored
 
+from pipeline.claims.conflicts import conflicts
 from pipeline.export.report.item_page import write_item_page
-from pipeline.export.report.rows import Columns, failure_row, page_name, row_of
+from pipeline.export.report.rows import Columns, failure_row, least_certainty, page_name, row_of, searched_words
 from pipeline.export.text import file_name
-from pipeline.records import Claim, Status, Verdict
+from pipeline.records import Claim, Region, Status, Verdict
 
 
 def test_a_row_counts_verdicts_and_takes_the_least_of_their_numbers(tmp_path: Path) -> None:
     row = row_of(result(), tmp_path)
     assert row.counts == (2, 1, 1) and row.judged == (1, 1) and row.is_correct is True
-    assert row.probability == 0.02 and (row.margin, row.unit) == (-0.3, "m")
+    assert row.certainty == 0.97, "the refuted claim is less likely than that"
     assert row.relations == ("left_of", "occludes", "distance_between", "on")
     assert row.seconds == 0.75 and row.answer == "The cup is left of the lamp, and the screen hides the cabinet."
-    assert row.shown_counts == {"supported": 2, "refuted": 1, "undecided": 1} and row.margin_words == ("−0.3", "m")
+    assert row.shown_counts == {"supported": 2, "refuted": 1, "undecided": 1}
     assert row.thumbnail == "" and row.name == ""
 
 
 def test_a_row_without_verdicts_has_no_numbers(tmp_path: Path) -> None:
     row = row_of(bare(question=None), tmp_path)
-    assert (row.probability, row.margin, row.unit, row.share) == (None, None, "", "")
+    assert (row.certainty, row.share, row.claims, row.searched) == (None, "", (), "")
     assert row.title == "item"
 
 
@@ -72,7 +73,8 @@ def test_values_stand_at_the_places_that_the_script_reads(tmp_path: Path) -> Non
     assert [columns.relations[index] for index in values[places["RELATIONS"]]] == list(
         row_of(result(), tmp_path).relations
     )
-    assert columns.units[values[places["UNIT"]]] == "m" and values[places["MARGIN"]] == -0.3
+    assert values[places["CERTAINTY"]] == 0.97 and values[places["CLAIMS"]] == () and values[places["CONFLICT"]] == 0
+    assert "cabinet" in values[places["SEARCHED"]]
     assert values[places["JUDGED"]] == (1, 1) and values[places["SECONDS"]] == 0.75 and values[places["CORRECT"]] == 1
     assert values[places["STAGE"]] == "" and values[places["LANGUAGE"]] == "en"
 
@@ -83,8 +85,35 @@ def test_failures_are_rows_too() -> None:
     assert failure_row("a", "", "b").stage == "run", "a stage is what tells a failure from a result"
 
 
-def test_the_margin_nearest_to_zero_counts_whatever_its_sign(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "shares, certainty",
+    [((0.9, 0.3, 0.99), 0.7), ((0.0001,), 0.9999), ((), None)],
+)
+def test_the_least_certain_of_the_decided_verdicts_counts(shares: tuple[float, ...], certainty: float | None) -> None:
     claim = Claim("left_of", "cup", "lamp")
-    verdicts = tuple(Verdict(claim, Status.SUPPORTED, "Seen.", 0.9, margin, "px") for margin in (40, -3, 7))
-    row = row_of(bare(verdicts=verdicts), tmp_path)
-    assert row.margin == -3 and row.probability == 0.9 and not math.isnan(row.margin)
+    verdicts = [Verdict(claim, Status.SUPPORTED if share > 0.5 else Status.REFUTED, "Seen.", share) for share in shares]
+    verdicts.append(Verdict(claim, Status.UNDECIDED, "Unseen.", 0.5, needs="more"))
+    assert least_certainty(verdicts) == certainty
+
+
+def test_claims_and_objects_can_be_searched_and_stand_for_the_question(tmp_path: Path) -> None:
+    claims = [Claim("between", f"wedge {number}", "cup", "lamp") for number in range(5)]
+    verdicts = tuple(Verdict(claim, Status.SUPPORTED, "Seen.", 0.9) for claim in claims)
+    given = bare(question=None, answer=None, verdicts=verdicts, regions=(Region("hanes socks", (0, 0, 9, 9)),))
+    row = row_of(given, tmp_path)
+    assert {"wedge", "between", "hanes", "socks", "4"} <= set(row.searched.split())
+    assert row.claims[0] == "wedge 0 is between cup and lamp" and len(row.claims) == 3 and row.more_claims == 2
+    assert row_of(replace(given, question="Where?"), tmp_path).claims == ()
+
+
+def test_what_is_searched_is_bounded() -> None:
+    regions = tuple(Region(f"thing{number} " * 50, (0, 0, 9, 9)) for number in range(2000))
+    assert len(searched_words(bare(regions=regions))) <= 1000
+
+
+def test_contradictions_between_words_and_json_are_marked(tmp_path: Path) -> None:
+    made = result()
+    assert made.answer is not None
+    (note,) = conflicts([replace(made.answer.claims[1], negated=True)], made.answer.claims)
+    assert row_of(replace(made, errors=(note.text(),)), tmp_path).has_conflict
+    assert not row_of(made, tmp_path).has_conflict

@@ -3,11 +3,13 @@
   "use strict";
   var STATUSES = ["supported", "refuted", "undecided"];
   // Fields of a row, as pipeline/export/report/rows.py writes them.
-  var NAME = 0, ITEM = 1, QUESTION = 2, ANSWER = 3, CORRECT = 4, COUNTS = 5, RELATIONS = 6, PROBABILITY = 7, MARGIN = 8,
-    UNIT = 9, SECONDS = 10, THUMBNAIL = 11, JUDGED = 12, LANGUAGE = 13, STAGE = 14, REASON = 15;
+  var NAME = 0, ITEM = 1, QUESTION = 2, ANSWER = 3, CORRECT = 4, COUNTS = 5, RELATIONS = 6, CERTAINTY = 7, SECONDS = 8,
+    THUMBNAIL = 9, JUDGED = 10, LANGUAGE = 11, STAGE = 12, REASON = 13, CLAIMS = 14, SEARCHED = 15, CONFLICT = 16;
   var body = document.body;
   var chunks = Number(body.dataset.chunks);
   var total = Number(body.dataset.rows);
+  var words = JSON.parse(body.dataset.words);
+  var pageLanguage = document.documentElement.lang === "zh-Hans" ? "zh" : "en";
   var perPage = 50;
   var rows = [];
   var loaded = 0;
@@ -41,13 +43,18 @@
     else window.location.replace(hash);
   }
 
+  // The page's words for a code, with its values in place of their names in braces.
+  function say(code, values) {
+    return words[code].replace(/\{(\w+)\}/g, function (whole, name) { return values && name in values ? String(values[name]) : whole; });
+  }
   function searched(row) {
-    if (!row.words) row.words = [row[ITEM], row[QUESTION], row[ANSWER], row[REASON]].join("\n").toLowerCase();
+    if (!row.words) row.words = [row[ITEM], row[QUESTION], row[ANSWER], row[REASON], row[SEARCHED]].concat(row[CLAIMS]).join("\n").toLowerCase();
     return row.words;
   }
   function matches(row) {
     var judged = row[JUDGED];
-    if (state.verdict === "none") { if (row[STAGE] || row[COUNTS][0] + row[COUNTS][1] + row[COUNTS][2]) return false; }
+    if (state.verdict === "conflict") { if (!row[CONFLICT]) return false; }
+    else if (state.verdict === "none") { if (row[STAGE] || row[COUNTS][0] + row[COUNTS][1] + row[COUNTS][2]) return false; }
     else if (state.verdict && !row[COUNTS][STATUSES.indexOf(state.verdict)]) return false;
     if (state.relation && row[RELATIONS].indexOf(Number(state.relation)) < 0) return false;
     if (state.outcome === "answer-correct" && row[CORRECT] !== 1) return false;
@@ -65,16 +72,15 @@
     if (name === "item") return row[ITEM];
     var status = STATUSES.indexOf(name);
     if (status >= 0) return row[STAGE] ? null : row[COUNTS][status];
-    return row[name === "probability" ? PROBABILITY : name === "margin" ? MARGIN : SECONDS];
+    return row[name === "certainty" ? CERTAINTY : SECONDS];
   }
   var collator = new Intl.Collator(undefined, { numeric: true });
   function sorted(list) {
     if (!state.sort) return list;
     var sign = state.order === "desc" ? -1 : 1;
     return list.map(function (row, at) { return { row: row, at: at, key: keyOf(row, state.sort) }; }).sort(function (one, other) {
-      // Rows without a value come last either way; margins compare within their unit.
+      // Rows without a value come last either way.
       if (one.key === null || other.key === null) return (one.key === null) - (other.key === null) || one.at - other.at;
-      if (state.sort === "margin" && one.row[UNIT] !== other.row[UNIT]) return one.row[UNIT] < other.row[UNIT] ? -1 : 1;
       var order = typeof one.key === "string" ? collator.compare(one.key, other.key) : one.key - other.key;
       return sign * order || one.at - other.at;
     }).map(function (entry) { return entry.row; });
@@ -96,7 +102,6 @@
     return svg;
   }
   function bdi(text) { var element = make("bdi", "", text); return element; }
-  function number(value) { return Math.abs(value) >= 1000 ? value.toFixed(0) : String(Number(value.toPrecision(3))); }
 
   // Never rounds to certainty.
   function shareText(value) {
@@ -118,22 +123,22 @@
     line.appendChild(cell);
 
     cell = make("td", "what");
-    if (row[LANGUAGE] === "zh") cell.lang = "zh-Hans";
+    if (row[LANGUAGE] !== pageLanguage) cell.lang = row[LANGUAGE] === "zh" ? "zh-Hans" : "en";
     var title = make("p");
-    var words = row[QUESTION] || row[ITEM];
+    var name = row[QUESTION] || row[ITEM];
     if (row[NAME]) {
       var link = make("a");
       link.href = "items/" + encodeURIComponent(row[NAME]) + ".html";
-      link.appendChild(bdi(words));
+      link.appendChild(bdi(name));
       title.appendChild(link);
     } else {
       var strong = make("strong");
-      strong.appendChild(bdi(words));
+      strong.appendChild(bdi(name));
       title.appendChild(strong);
     }
     cell.appendChild(title);
     if (row[STAGE]) {
-      var reason = make("p", "wrong", "Failed in " + row[STAGE] + ": ");
+      var reason = make("p", "wrong", say("index_failed_because", { stage: row[STAGE] }) + " ");
       reason.appendChild(bdi(row[REASON]));
       cell.appendChild(reason);
     } else if (row[ANSWER]) {
@@ -141,15 +146,32 @@
       answer.appendChild(bdi(row[ANSWER]));
       cell.appendChild(answer);
     }
+    if (row[CLAIMS].length) {
+      var claims = make("p");
+      row[CLAIMS].forEach(function (claim, index) {
+        if (index) claims.appendChild(document.createTextNode("; "));
+        claims.appendChild(bdi(claim));
+      });
+      var more = row[COUNTS][0] + row[COUNTS][1] + row[COUNTS][2] - row[CLAIMS].length;
+      if (more > 0) claims.appendChild(document.createTextNode("; " + say("index_more_claims", { count: more })));
+      cell.appendChild(claims);
+    }
     var below = make("p", "id");
     function outcome(isRight, text) {
       below.appendChild(make("span", "outcome " + (isRight ? "right" : "wrong"), text));
       below.appendChild(document.createTextNode(" "));
     }
-    if (row[CORRECT] !== null) outcome(row[CORRECT], row[CORRECT] ? "answer correct" : "answer wrong");
-    if (row[JUDGED][1]) outcome(false, row[JUDGED][1] + (row[JUDGED][1] === 1 ? " verdict wrong" : " verdicts wrong"));
+    if (row[CORRECT] !== null) outcome(row[CORRECT], say(row[CORRECT] ? "index_answer_correct" : "index_answer_wrong"));
+    if (row[JUDGED][1]) outcome(false, say("index_wrong_verdicts", { count: row[JUDGED][1] }));
+    if (row[CONFLICT]) {
+      var flag = make("span", "flag");
+      flag.appendChild(sign("conflict"));
+      flag.appendChild(document.createTextNode(say("page_conflict")));
+      below.appendChild(flag);
+      below.appendChild(document.createTextNode(" "));
+    }
     if (row[QUESTION]) below.appendChild(bdi(row[ITEM]));
-    else if (!row[STAGE]) below.appendChild(document.createTextNode("given claims"));
+    else if (!row[STAGE] && !row[CLAIMS].length) below.appendChild(document.createTextNode(say("page_given_claims")));
     cell.appendChild(below);
     line.appendChild(cell);
 
@@ -158,24 +180,16 @@
     STATUSES.forEach(function (status, index) {
       if (!row[COUNTS][index]) return;
       var one = make("span", "count");
-      one.title = status;
+      one.title = say(status);
       one.appendChild(sign(status));
       one.appendChild(document.createTextNode(row[COUNTS][index] + " "));
-      var word = make("span", "only-read", status);
+      var word = make("span", "only-read", say(status));
       one.appendChild(word);
       counts.appendChild(one);
     });
     cell.appendChild(counts);
     line.appendChild(cell);
-    line.appendChild(make("td", "number", shareText(row[PROBABILITY])));
-    cell = make("td", "number");
-    if (row[MARGIN] !== null) {
-      var unit = body.theodoliteUnits[row[UNIT]] || "";
-      var isShare = unit === "relative" || unit.slice(0, 3) === "of ";
-      cell.appendChild(document.createTextNode((row[MARGIN] < 0 ? "\u2212" : "+") + (isShare ? (100 * Math.abs(row[MARGIN])).toFixed(0) + "%" : number(Math.abs(row[MARGIN])))));
-      if (unit !== "relative") cell.appendChild(make("span", "unit", unit));
-    }
-    line.appendChild(cell);
+    line.appendChild(make("td", "number", shareText(row[CERTAINTY])));
     line.appendChild(make("td", "seconds", row[SECONDS] === null ? "" : row[SECONDS].toFixed(2)));
     return line;
   }
@@ -190,9 +204,9 @@
     part.forEach(function (row) { fragment.appendChild(rowElement(row)); });
     table.tBodies[0].replaceChildren(fragment);
     document.getElementById("empty").hidden = part.length > 0 || loaded < chunks;
-    var range = part.length ? ((page - 1) * perPage + 1) + " to " + ((page - 1) * perPage + part.length) + " of " + shown.length : "0 of 0";
-    var all = shown.length === total ? "" : ", from " + total;
-    var status = loaded < chunks ? "Reading " + rows.length + " of " + total + " rows" : "Rows " + range + all;
+    var range = { first: (page - 1) * perPage + 1, last: (page - 1) * perPage + part.length, count: shown.length, total: total };
+    var status = loaded < chunks ? say("index_reading", { count: rows.length, total: total })
+      : say(!part.length ? "index_no_rows" : shown.length === total ? "index_rows" : "index_rows_filtered", range);
     Array.from(document.querySelectorAll(".paging")).forEach(function (paging) {
       paging.querySelector(".status").textContent = status;
       paging.querySelector(".previous").disabled = page <= 1;
@@ -205,7 +219,7 @@
       else head.removeAttribute("aria-sort");
     });
     document.getElementById("order").setAttribute("aria-pressed", String(state.order === "desc"));
-    document.getElementById("clear").hidden = !fields.some(function (name) { return name !== "sort" && state[name]; });
+    document.getElementById("clear").disabled = !fields.some(function (name) { return name !== "sort" && state[name]; });
     state.shownPage = page;
     if (loaded === chunks) remember();
   }
@@ -219,7 +233,7 @@
 
   function sortBy(name) {
     var isSame = state.sort === name;
-    var first = name === "item" || name === "probability" || name === "margin" ? "asc" : "desc";
+    var first = name === "item" || name === "certainty" ? "asc" : "desc";
     go({ sort: name, order: isSame ? (state.order === "desc" ? "asc" : "desc") : first, page: 1 });
   }
   function turn(step) {
@@ -269,13 +283,13 @@
     else if (key === "/") { event.preventDefault(); form.elements.text.focus(); }
   });
 
-  window.theodoliteRows = function (number, units, part) {
-    body.theodoliteUnits = units;
+  window.theodoliteRows = function (number, part) {
     rows = rows.concat(part);
     loaded += 1;
+    body.dataset.read = String(loaded);
     // Drawn with the first rows, and once all are there.
     if (loaded === chunks || (loaded === 1 && !window.location.hash)) render();
-    else document.querySelector(".paging .status").textContent = "Reading " + rows.length + " of " + total + " rows";
+    else document.querySelector(".paging .status").textContent = say("index_reading", { count: rows.length, total: total });
     if (loaded < chunks) load(loaded);
   };
   function load(number) {

@@ -91,9 +91,12 @@
     var element = linked(event);
     if (element) {
       var what = ofElement(element);
-      pick(same(what, picked) ? none : what);
+      var isAgain = same(what, picked);
+      pick(isAgain ? none : what);
+      offerJump(isAgain ? null : element);
     } else if (event.target.closest && event.target.closest(".picture-box")) {
       pick(none);
+      offerJump(null);
     }
   });
   ["mouseover", "focusin"].forEach(function (kind) {
@@ -129,20 +132,51 @@
   tabs.forEach(function (tab) { tab.addEventListener("click", function () { showFrame(Number(tab.dataset.frame)); }); });
   if (frames.length > 1) showFrame(0);
 
+  // Enlarged panels; null makes all of them small again.
+  function enlarge(panel) {
+    all(".panel").forEach(function (other) {
+      var button = other.querySelector(".enlarge");
+      var isLarge = other === panel;
+      if (other.classList.contains("large") !== isLarge) {
+        var title = button.title;
+        button.title = button.dataset.other;
+        button.setAttribute("aria-label", button.title);
+        button.dataset.other = title;
+      }
+      other.classList.toggle("large", isLarge);
+      button.setAttribute("aria-pressed", String(isLarge));
+    });
+    if (viewer) viewer.resize();
+    if (panel) panel.scrollIntoView({ block: "nearest" });
+  }
   all(".enlarge").forEach(function (button) {
     button.addEventListener("click", function () {
       var panel = button.closest(".panel");
-      var isLarge = panel.classList.toggle("large");
-      button.setAttribute("aria-pressed", String(isLarge));
-      all(".panel.large").forEach(function (other) {
-        if (other !== panel) {
-          other.classList.remove("large");
-          other.querySelector(".enlarge").setAttribute("aria-pressed", "false");
-        }
-      });
-      if (viewer) viewer.resize();
-      panel.scrollIntoView({ block: "nearest" });
+      enlarge(panel.classList.contains("large") ? null : panel);
     });
+  });
+
+  // Where the pictures are not beside the claims, a button leads from a claim to them and back.
+  var jump = document.getElementById("jump");
+  var cameFrom = null;
+  function isFarAway() {
+    var place = document.querySelector(".stage").getBoundingClientRect();
+    return place.bottom < 120 || place.top > window.innerHeight - 120;
+  }
+  function offerJump(element) {
+    cameFrom = element;
+    jump.hidden = !element || !isFarAway();
+    jump.textContent = jump.dataset.there;
+  }
+  jump.addEventListener("click", function () {
+    if (isFarAway()) {
+      var frame = frames.find(function (one) { return !one.hidden; });
+      (frame ? frame.querySelector(".panel") : document.querySelector(".stage")).scrollIntoView({ block: "start" });
+      jump.textContent = jump.dataset.back;
+    } else {
+      if (cameFrom) cameFrom.scrollIntoView({ block: "center" });
+      jump.hidden = true;
+    }
   });
 
   // Claims by key
@@ -197,7 +231,10 @@
     else if (key === "c") cycle(1);
     else if (key === "C") cycle(-1);
     else if (key === "f" && frames.length > 1) showFrame((shownFrame() + 1) % frames.length);
-    else if (key === "Escape") pick(none);
+    else if (key === "Escape") {
+      if (document.querySelector(".panel.large")) enlarge(null);
+      else { pick(none); offerJump(null); }
+    }
     else if ((key === "Enter" || key === " ") && event.target.closest && event.target.closest(".mark, .thing")) {
       event.preventDefault();
       pick(ofElement(event.target.closest("[data-regions]")));
