@@ -51,14 +51,12 @@ _DEPTHS_UP_TO_SCALE = ("z_subject_relative", "z_object_relative")
 def share_text(probability: float | None) -> str:
     """A probability in per cent that never rounds to certainty.
 
-    >>> share_text(0.9731), share_text(0.9999999), share_text(0.00001), share_text(None)
+    >>> share_text(0.9731), share_text(0.9995), share_text(0.00001), share_text(None)
     ('97.3%', '>99.9%', '<0.1%', '–')
     """
     if probability is None:
         return "–"
-    if probability > 0.9995:
-        return ">99.9%"
-    return "<0.1%" if probability < 0.0005 else f"{probability:.1%}"
+    return {"100.0%": ">99.9%", "0.0%": "<0.1%"}.get(text := f"{probability:.1%}", text)
 
 
 def margin_text(margin: float | None, unit: str | None, say: Say) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -63,7 +61,7 @@ logger = logging.getLogger(__name__)
 def write_index(folder: Path) -> Path | None:
     """Write the index of the results in a folder, with its rows and what its pages load.
 
-    Pages and pictures of results that the folder no longer holds are removed.
+    Pages and pictures of results that the folder no longer holds stay, but no row leads to them.
 
     Args:
         folder: Holds ``results.jsonl`` and, for failures, ``failures.jsonl``.
@@ -93,7 +91,7 @@ def write_index(folder: Path) -> Path | None:
         scripts.add(row_of(result, folder))
     if not summary.results:
         with write_errors(report):
-            shutil.rmtree(report, ignore_errors=True)
+            (folder / INDEX_NAME).unlink(missing_ok=True)
         return None
     failures: Counter[str] = Counter()
     for row in _failure_rows(folder / FAILURES_NAME):
@@ -130,7 +128,7 @@ def write_index(folder: Path) -> Path | None:
         words_of_script={code: say(code, **{key: f"{{{key}}}" for key in keys}) for code, keys in _WORDS.items()},
     )
     write_text(folder / INDEX_NAME, page)
-    _remove_others(report, scripts)
+    _remove_scripts(report / "data", scripts.chunks)
     return folder / INDEX_NAME
 
 
@@ -159,18 +157,16 @@ class _Scripts:
         self.folder = folder
         self.columns = Columns()
         self.first: list[Row] = []
-        self.pages: list[str] = []
-        self.pictures: set[str] = set()
+        self.pages: dict[str, None] = {}
         self.rows = self.chunks = self.conflicts = 0
         self._waiting: list[list[Any]] = []
 
     def add(self, row: Row) -> None:
         if len(self.first) < _FIRST_ROWS:
             self.first.append(row)
+        # Two results of one question share a page.
         if row.name:
-            self.pages.append(row.name)
-        if row.thumbnail:
-            self.pictures.add(row.thumbnail)
+            self.pages.setdefault(row.name)
         self.rows += 1
         self.conflicts += row.has_conflict
         self._waiting.append(self.columns.values(row))
@@ -180,7 +176,7 @@ class _Scripts:
     def finish(self) -> None:
         if self._waiting:
             self._write()
-        write_text(self.folder / "order.js", f"theodoliteOrder({script_value(self.pages)});\n")
+        write_text(self.folder / "order.js", f"theodoliteOrder({script_value(list(self.pages))});\n")
 
     def _write(self) -> None:
         values = ",".join(map(script_value, (self.chunks, self._waiting)))
@@ -202,24 +198,10 @@ def _failure_rows(path: Path) -> Iterator[Row]:
         yield row
 
 
-def _remove_others(report: Path, scripts: _Scripts) -> None:
-    """Remove scripts, pages and pictures that no row refers to."""
-    pages = set(scripts.pages)
-    kept = {
-        "data": {"order.js", *(f"index-{number:03d}.js" for number in range(scripts.chunks))},
-        "items": {f"{name}{suffix}" for name in pages for suffix in (".html", ".js")},
-        "thumbnails": {f"{name}.jpg" for name in scripts.pictures},
-    }
-    for folder, names in kept.items():
-        _remove(report / folder, lambda name, names=names: name in names)
-    number = re.compile(r"-\d+(-depth)?\.jpg$")
-    _remove(report / "images", lambda name: number.sub("", name) in scripts.pictures)
-
-
-def _remove(folder: Path, is_kept: Any) -> None:
-    if not folder.is_dir():
-        return
+def _remove_scripts(folder: Path, count: int) -> None:
+    """Remove scripts of rows beyond so many; pages and pictures of an earlier run stay, because others may be there."""
+    number = count
     with write_errors(folder):
-        for path in folder.iterdir():
-            if path.is_file() and not path.name.startswith(".") and not is_kept(path.name):
-                path.unlink(missing_ok=True)
+        while (path := folder / f"index-{number:03d}.js").is_file():
+            path.unlink()
+            number += 1

@@ -109,7 +109,7 @@ class Columns:
             None if row.is_correct is None else int(row.is_correct),
             row.counts,
             [_index(self.relations, name) for name in row.relations],
-            None if row.certainty is None else round(row.certainty, 4),
+            None if row.certainty is None else round(row.certainty, 6),
             None if row.seconds is None else round(row.seconds, 3),
             row.thumbnail,
             row.judged,
@@ -137,11 +137,9 @@ def row_of(result: Result, folder: Path) -> Row:
     """
     verdicts = result.verdicts
     correct = [verdict.is_correct for verdict in verdicts if verdict.is_correct is not None]
-    name = page_name(result) or _written_later(result, folder)
-    if not name:
-        # A report that was made after the run.
-        later = file_name(result.item_id, result.question)
-        name = later if _exists(folder / REPORT / "items" / f"{later}.html") else ""
+    name = page_name(result)
+    if not (name and _exists(folder / REPORT / "items" / f"{name}.html")):
+        name = _written_later(result, folder)
     picture = picture_name(result.artefacts, name)
     return Row(
         name,

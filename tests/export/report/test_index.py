@@ -99,7 +99,12 @@ def test_pages_are_linked_in_their_order(tmp_path: Path) -> None:
 
 
 def test_names_that_are_no_part_of_an_address_are_quoted(tmp_path: Path) -> None:
-    write_results(tmp_path, bare(artefacts={"page": 'report/items/a b#"?%.html'}))
+    made = bare(artefacts={"page": 'report/items/a b#"?%.html'})
+    write_results(tmp_path, made)
+    write_index(tmp_path)
+    assert not [link for link in page(tmp_path).links if link.startswith("items/")], "no row leads to a missing page"
+    (tmp_path / "report" / "items").mkdir()
+    (tmp_path / made.artefacts["page"]).touch()
     write_index(tmp_path)
     assert "items/a%20b%23%22%3F%25.html" in page(tmp_path).links
 
@@ -129,7 +134,7 @@ def test_without_results_there_is_no_report(tmp_path: Path) -> None:
     write_report(tmp_path, result())
     write_results(tmp_path)
     assert write_index(tmp_path) is None
-    assert not (tmp_path / "report").exists()
+    assert not (tmp_path / INDEX_NAME).exists()
 
 
 def test_missing_results_are_an_error(tmp_path: Path) -> None:
@@ -137,16 +142,22 @@ def test_missing_results_are_an_error(tmp_path: Path) -> None:
         write_index(tmp_path)
 
 
-def test_pages_and_rows_of_older_results_are_removed(tmp_path: Path) -> None:
+def test_rows_of_older_results_are_removed_and_files_that_may_be_others_stay(tmp_path: Path) -> None:
     write_results(tmp_path, *(bare(str(number)) for number in range(ROWS_PER_SCRIPT + 1)))
     write_index(tmp_path)
     old = tmp_path / "report"
-    for name in ("items/old.html", "items/old.js", "images/old-0.jpg", "images/old-0-depth.jpg", "thumbnails/old.jpg"):
+    others = {"items/mine.html", "images/mine-0.jpg", "thumbnails/mine.jpg", "data/mine.txt"}
+    for name in others:
         (old / name).parent.mkdir(exist_ok=True)
         (old / name).touch()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "thesis.docx").touch()
+    (old / "more").symlink_to(elsewhere, target_is_directory=True)
     write_report(tmp_path, result())
     names = {path.relative_to(old).as_posix() for path in old.rglob("*") if path.is_file()}
-    assert not [name for name in names if "old" in name or name == "data/index-001.js"]
+    assert "data/index-000.js" in names and "data/index-001.js" not in names
+    assert others <= names and (elsewhere / "thesis.docx").exists()
     assert {
         "items/page-0.html", "items/page-0.js", "images/shared-0123-0.jpg", "images/shared-0123-0-depth.jpg",
         "thumbnails/shared-0123.jpg",

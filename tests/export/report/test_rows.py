@@ -47,6 +47,8 @@ def test_only_pages_of_the_report_are_linked(path: str, name: str) -> None:
 
 def test_thumbnails_are_those_that_exist(tmp_path: Path) -> None:
     artefacts = {"page": "report/items/a.html", "scene": "scenes/shared.zip"}
+    (tmp_path / "report" / "items").mkdir(parents=True)
+    (tmp_path / "report" / "items" / "a.html").touch()
     assert row_of(bare(artefacts=artefacts), tmp_path).thumbnail == ""
     (tmp_path / "report" / "thumbnails").mkdir(parents=True)
     (tmp_path / "report" / "thumbnails" / "shared.jpg").touch()

@@ -106,8 +106,8 @@
   // Never rounds to certainty.
   function shareText(value) {
     if (value === null) return "";
-    if (value > 0.9995) return ">99.9%";
-    return value < 0.0005 ? "<0.1%" : (100 * value).toFixed(1) + "%";
+    var text = (100 * value).toFixed(1) + "%";
+    return text === "100.0%" ? ">99.9%" : text === "0.0%" ? "<0.1%" : text;
   }
 
   function rowElement(row) {

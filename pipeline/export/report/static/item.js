@@ -118,7 +118,7 @@
   function shownFrame() { return Number((frames.find(function (frame) { return !frame.hidden; }) || frames[0]).dataset.frame); }
   function showFrameOf(what) {
     var wanted = [];
-    what.claims.forEach(function (claim) { wanted = wanted.concat(numbers(cardOf(claim).dataset.frames)); });
+    what.claims.forEach(function (claim) { var card = cardOf(claim); if (card) wanted = wanted.concat(numbers(card.dataset.frames)); });
     if (!what.claims.length) {
       all(".mark").forEach(function (mark) {
         if (numbers(mark.dataset.regions).some(function (one) { return what.regions.indexOf(one) >= 0; })) {
