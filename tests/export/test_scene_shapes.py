@@ -34,7 +34,7 @@ def test_measured_lines_have_their_ends_their_length_and_the_colour_of_their_sta
     (line,) = (line for line in scene_shapes(stored(), result(), 100).lines if "±" in line.label)
     assert (line.start.tolist(), line.end.tolist()) == ([-0.125, 0, 1], [0.5, 0, 2])
     assert line.colour == STATUS_COLOURS[Status.SUPPORTED]
-    assert line.label == "1.25 m ± 4.9 cm"
+    assert line.label == "1.25 m ± 0.05 m"
 
 
 def test_boxes_have_twelve_edges_of_three_directions_and_one_name() -> None:

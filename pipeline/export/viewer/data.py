@@ -17,6 +17,8 @@ from pipeline.records import Result, Scene
 from pipeline.records.message import message
 
 VERSION = 1
+# Most points of all frames, as a multiple of those of one: a page of 0.9 MB of photos, where one has 66 000.
+_SEVERAL = 3
 
 
 def view_data(stored: StoredScene, result: Result, most_points: int = 66_000) -> dict[str, Any]:
@@ -48,14 +50,14 @@ def view_data(stored: StoredScene, result: Result, most_points: int = 66_000) ->
     Args:
         stored: The scene and the errors of its depth.
         result: Regions and verdicts.
-        most_points: Most points of one frame; several frames together have at most twice as many.
+        most_points: Most points of one frame; several frames together have at most three times as many.
 
     Returns:
         A mapping of strings, numbers, lists and None.
     """
     scene = stored.scene
     shown = shown_frames(stored, result)
-    counts = _shares([min(int(frame.valid.sum()), most_points) for frame in shown], 2 * most_points)
+    counts = _shares([min(int(frame.valid.sum()), most_points) for frame in shown], _SEVERAL * most_points)
     ends = colour_ends(stored, shown)
     frames = [
         {**frame_entry(stored, result, frame, count), "ends": list(ends[frame.index])}

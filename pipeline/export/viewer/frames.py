@@ -116,7 +116,7 @@ def relief_z(values: np.ndarray, kind: DepthKind, between: tuple[float, float]) 
 
 
 def colour_ends(stored: StoredScene, shown: Sequence[ShownFrame]) -> dict[int, tuple[float, float]]:
-    """z at the near and the far end of the colours of depth, by index of the frame.
+    """Depth z at the near and the far end of the colours of depth, by index of the frame.
 
     They are those of the pictures of depth: the 1st and 99th percentile of all valid pixels, of all frames together
     where all depth is metric.

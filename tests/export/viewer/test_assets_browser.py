@@ -161,7 +161,7 @@ def test_a_chinese_result_has_a_chinese_viewer(browser: Any, tmp_path: Path) -> 
     opened.page.mouse.click(x, y)
     opened.page.mouse.click(x + 100, y)
     assert opened.page.locator(".tv-picked").inner_text().startswith("距离 ")
-    assert "60 000" in opened.page.locator(".tv-count").inner_text()
+    assert "142 800" in opened.page.locator(".tv-count").inner_text()
     opened.page.close()
 
 
