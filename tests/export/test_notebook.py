@@ -43,7 +43,7 @@ def document(shown: str) -> str:
     ((tag, attributes),) = Elements(shown).tags
     assert tag == "iframe"
     assert attributes["sandbox"] == "allow-scripts", "its scripts reach neither the notebook nor its cookies"
-    assert 150 < int(attributes["height"] or 0) <= 900
+    assert 150 < int(attributes["height"] or 0) <= 2400
     return attributes["srcdoc"] or ""
 
 
@@ -63,7 +63,7 @@ def test_a_result_shows_its_photo_its_verdicts_and_the_viewer_with_all_its_data(
     assert len(images) == 1 and images[0].startswith("data:image/jpeg;base64,")
     assert "createViewer" in text and "THREE" in text
     data = data_of(text)
-    assert data["claims"][0]["lines"][0]["text"] == "1.25 m ± 4.9 cm"
+    assert data["claims"][0]["lines"][0]["text"] == "1.25 m ± 0.05 m"
     assert data["frames"][0]["count"] == min(4800, MOST_POINTS)
 
 
