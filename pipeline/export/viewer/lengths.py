@@ -26,7 +26,8 @@ def plus_minus(length_m: float, error_m: float) -> Message:
     unit, per_metre, decimals = next(
         (unit, per_metre, decimals) for least_m, unit, per_metre, decimals in _UNITS if abs(length_m) >= least_m
     )
-    length, error = per_metre * length_m, per_metre * error_m
+    # An error halfway between two numbers takes the larger one.
+    length, error = per_metre * length_m, per_metre * error_m * (1 + 1e-9)
     # An error that would be rounded away, or by much, takes more decimals.
     while 0 < error < 0.95 * 10.0**-decimals and decimals < _MOST_DECIMALS:
         decimals += 1

@@ -102,8 +102,10 @@ function decimalsFor(error, decimals, most) {
 // A length [m] and its error in one unit, as plus_minus of Python writes them.
 function plusMinusText(length, error) {
   const { unit, per, decimals } = unitFor(length);
-  const needed = decimalsFor(per * error, decimals, 4);
-  return (per * length).toFixed(needed) + unit + " ± " + (per * error).toFixed(needed) + unit;
+  // An error halfway between two numbers takes the larger one.
+  const own = per * error * (1 + 1e-9);
+  const needed = decimalsFor(own, decimals, 4);
+  return (per * length).toFixed(needed) + unit + " ± " + own.toFixed(needed) + unit;
 }
 
 function filled(pattern, values) {
