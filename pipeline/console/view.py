@@ -25,7 +25,7 @@ from pipeline.export.result_with_scene import ResultWithScene, read_run
 from pipeline.export.run_folder import file_in, newest_run, results_of_item, run_folder
 from pipeline.export.scene_shapes import scene_shapes, write_views
 from pipeline.export.text import file_name
-from pipeline.records.errors import ConfigError, DependencyError, ExportError, TheodoliteError
+from pipeline.records.errors import ConfigError, DependencyError, ExportError
 
 OUTPUTS = "outputs"
 EVALUATION_PAGE = "report.html"

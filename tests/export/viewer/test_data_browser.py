@@ -15,14 +15,14 @@ from pipeline.records import DepthMap, Region
 
 # All corners of boxes, ends of lines and cameras, and the share of points that are within the canvas.
 SEEN = """() => {
-  const inside = ({ x, y, depth }) => depth > 0 && x >= 0 && y >= 0 && x <= viewer.view.size[0] && y <= viewer.view.size[1];
+  const [width, height] = viewer.view.size;
+  const inside = ({ x, y, depth }) => depth > 0 && x >= 0 && y >= 0 && x <= width && y <= height;
   const corners = viewer.items.flatMap((item) => item.segments ? item.segments.flat() : []);
   let [shown, all] = [0, 0];
   for (const part of viewer.parts) for (let i = 0; i < part.points.count; i += 7) {
     shown += inside(viewer.view.project(Array.from(part.drawn.subarray(3 * i, 3 * i + 3)))); all++; }
   const places = corners.map((corner) => viewer.view.project(corner));
-  const wide = Math.max(...places.map((p) => p.x)) - Math.min(...places.map((p) => p.x));
-  return { corners: corners.length, out: places.filter((place) => !inside(place)).length, shown: shown / all, wide };
+  return { corners: corners.length, out: places.filter((place) => !inside(place)).length, shown: shown / all };
 }"""
 SIZES = [(900, 700), (400, 430), (300, 900), (1200, 360)]
 
@@ -114,23 +114,21 @@ def test_an_object_of_several_frames_has_one_box_where_they_are_shown_together(b
 
 def test_depth_has_the_colours_of_its_picture(browser: Any, tmp_path: Path) -> None:
     """Plasma, from the 1st to the 99th percentile of depth, near first."""
-    rows, columns = np.mgrid[:480, :640]
-    values = 1.0 + columns / 640
+    values = np.tile(1.0 + np.arange(640) / 640, (480, 1))
     stored = stored_scene(DepthMap(values.astype(np.float32), values > 0, "metric", "sensor"), CAMERA)  # type: ignore[arg-type]
     made = view_data(stored, result_of(stored))
     near, far = made["frames"][0]["ends"]
     assert (near, far) == pytest.approx(np.percentile(values, (1, 99)), abs=1e-4)
     for data, nearness in (
-        (made, "1 - Math.log(z / %r) / Math.log(%r / %r)" % (near, far, near)),
+        (made, f"1 - Math.log(z / {near}) / Math.log({far} / {near})"),
         (relief(), "2 / z - 1"),
         (relief("depth_affine"), "2 / z - 1"),
     ):
         page = Opened(browser, tmp_path, data)
         page.ask("viewer.setColour('depth')")
         found = page.ask(
-            """() => { const [part] = viewer.parts; return [...Array(500).keys()].map((k) => { const i = 131 * k;
-            const z = part.points.z[i]; return [%s, [...part.tints.subarray(4 * i, 4 * i + 3)]]; }); }"""
-            % nearness
+            f"""() => {{ const [part] = viewer.parts; return [...Array(500).keys()].map((k) => {{ const i = 131 * k;
+            const z = part.points.z[i]; return [{nearness}, [...part.tints.subarray(4 * i, 4 * i + 3)]]; }}); }}"""
         )
         levels = np.array([np.clip(round(255 * share), 0, 255) for share, _ in found], np.uint8)
         expected = colours(levels[None])[0].astype(int)
