@@ -117,12 +117,25 @@ install_libraries() {
   say "the packages $library_packages (Debian and Ubuntu: sudo apt-get install $library_packages)."
 }
 
+# The tests of pages open them in a browser; without one they are skipped.
+install_browser() {
+  local name
+  for name in chromium chromium-browser google-chrome; do
+    command -v "$name" >/dev/null 2>&1 && return 0
+  done
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 || return 0
+  say "Installing Chromium for the tests of pages (a minute)"
+  { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium; } \
+    >"$log" 2>&1 || say "Chromium cannot be installed; the tests of pages are skipped."
+}
+
 is_installed "$@" && exit 0
 lock
 is_installed "$@" && exit 0
 make_environment
 install_packages "$@"
 install_libraries
+case " $* " in *" dev "*) install_browser ;; esac
 for part in base $(printf '%s' "$installed" | tr ',' ' '); do
   : >"$venv/.installed-$key-$part"
 done

@@ -164,6 +164,11 @@ TEMPLATES: tuple[Template, ...] = (
         "occludes",
     ),
     _template(
+        r"{A}\s+(?P<not>does\s+not|doesn't|doesn’t|do\s+not|don't|don’t)\s+(?:even\s+)?(?:block|hide|cover|conceal|"
+        r"obscure|obstruct)\s+(?:(?:a|any)\s+)?(?:part|portion|bit)\s+of\s+{B}",
+        "occludes",
+    ),
+    _template(
         r"{A}\s+(?:is\s+|are\s+)?(?:blocks|blocking|hides|hiding|conceals|concealing)\s+{B}\s+from\s+(?:view|sight|"
         r"the\s+camera)",
         "occludes",

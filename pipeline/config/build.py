@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
@@ -109,7 +109,10 @@ def build_stages(config: DictConfig) -> Stages:
         raise ConfigError("The question needs a model: choose one with vlm=qwen3vl, vlm=openai or vlm=recorded.")
     stages = stages_without_model(config, cache)
     query = None if isinstance(model, NoModel) else query_stage(config, model, stages.verify, cache)
-    return replace(stages, query=query, export=build(config.export, {"budget": stages.verify.verifier.budget}))
+    export = build(config.export, {"budget": stages.verify.verifier.budget})
+    # A run without a model builds no query stage, which would refuse other values.
+    language = check_value("query.language", OmegaConf.select(config, "query.language"), Literal["auto", "en", "zh"])
+    return replace(stages, query=query, export=export, asked_language=None if language == "auto" else language)
 
 
 def stages_without_model(config: DictConfig, cache: StageCache) -> Stages:

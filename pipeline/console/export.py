@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 from rich.cells import set_cell_size
 from rich.console import Console
@@ -52,7 +53,8 @@ class _Outcome:
 
     Args:
         results: Number of results that were wanted.
-        unstored: Number of them without a stored scene.
+        unstored: Number of them without a stored scene, where a format needs it.
+        damaged: Number of them whose scene cannot be read.
         handled: Number of them whose scene could be read.
         files: Number of files by format.
         left_out: Number of results without a file, by format and reason.
@@ -61,6 +63,7 @@ class _Outcome:
 
     results: int = 0
     unstored: int = 0
+    damaged: int = 0
     handled: int = 0
     files: Counter[str] = field(default_factory=Counter)
     left_out: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -101,9 +104,10 @@ def export_run(arguments: Sequence[str], console: Console, progress_of: Progress
                     outcome.written.append((path, run_format.words))
             else:
                 outcome.left_out[name, "there is nothing to write"] += outcome.results
+    if of_items:
+        outcome.damaged = outcome.results - outcome.unstored - outcome.handled
     _print(console, request, outcome)
-    is_whole = outcome.unstored == 0 and (not of_items or outcome.handled == outcome.results)
-    return 0 if outcome.written and is_whole else 1
+    return 0 if outcome.written and not outcome.unstored and not outcome.damaged else 1
 
 
 def parsed(arguments: Sequence[str]) -> Request:
@@ -180,16 +184,18 @@ def _folder(typed: str) -> Path:
 def _counted(request: Request) -> _Outcome:
     """Count the results that are wanted, and refuse where nothing can be made from them."""
     outcome, items = _Outcome(), dict[str, None]()
+    needs_scenes = [name for name in request.formats if name in ITEM_FORMATS or RUN_FORMATS[name].needs_scenes]
     for result in read_records(Result, request.folder / RESULTS_NAME):
         items[result.item_id] = None
         if request.settings.item in (None, result.item_id):
             outcome.results += 1
-            outcome.unstored += scene_path(request.folder, result) is None
+            path = scene_path(request.folder, result) if needs_scenes else None
+            outcome.unstored += bool(needs_scenes) and path is None
+            outcome.damaged += path is not None and not is_zipfile(path)
     if not items:
         raise InputError(f"{request.folder / RESULTS_NAME} holds no result.")
     if not outcome.results:
         raise InputError(f"There is no item {request.settings.item!r}; the run has {_some(items)}.")
-    needs_scenes = [name for name in request.formats if name in ITEM_FORMATS or RUN_FORMATS[name].needs_scenes]
     if needs_scenes and outcome.unstored == outcome.results:
         raise InputError(
             f"{request.folder} has no stored scenes, from which {needs_scenes[0]} is made; run again with "
@@ -247,8 +253,7 @@ def _print(console: Console, request: Request, outcome: _Outcome) -> None:
         lines.append(("Left out", f"{count} of {outcome.results} as {name}: {reason}"))
     if outcome.unstored:
         lines.append(("Left out", f"{outcome.unstored} of {outcome.results}: they have no stored scene"))
-    damaged = outcome.results - outcome.unstored - outcome.handled
-    if damaged and any(name in ITEM_FORMATS for name in request.formats):
-        lines.append(("Failed", f"{damaged} of {outcome.results}: their stored scenes cannot be read"))
+    if outcome.damaged:
+        lines.append(("Failed", f"{outcome.damaged} of {outcome.results}: their stored scenes cannot be read"))
     for title, text in lines:
         console.print(f"[bold]{set_cell_size(title, 8)}[/bold] {escape(one_line(text))}", soft_wrap=True)

@@ -24,6 +24,7 @@ from pipeline.export.regions import RegionDepth, box_in_frame, category_of, regi
 from pipeline.export.run_items import RunItem, run_items, write_photos
 from pipeline.export.text import one_line
 from pipeline.records import Frame, Region, Result, Verdict
+from pipeline.records.error_budget import HALF_INTERVAL
 from pipeline.records.versions import versions
 
 # Corners of an outline that lie closer to it are left out [half pixels].
@@ -189,8 +190,8 @@ def outlines(mask: np.ndarray) -> list[np.ndarray]:
 def _meta(region: Region, depth: RegionDepth) -> dict[str, Any]:
     """What the interface shows of a region."""
     lines = [region.label] if category_of(region) != region.label else []
-    if depth.unit is not None:
-        lines.append(f"depth {depth.value:.3g} ± {depth.sigma:.2g} m")
+    if depth.unit is not None and depth.sigma is not None:
+        lines.append(f"depth {depth.value:.3g} ± {HALF_INTERVAL * depth.sigma:.2g} m")
     return {"meta": {"text": lines}} if lines else {}
 
 

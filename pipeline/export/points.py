@@ -117,7 +117,10 @@ def coloured_points(
             fits = (np.abs(positions) <= np.finfo(np.float32).max).all(axis=1)
             part = tuple(column[fits] for column in part)
         parts.append(part)
-    positions, colours, owners, numbers, pixels = (np.concatenate(column) for column in zip(*parts, strict=True))
+    columns_of = zip(*parts, strict=True)
+    positions, colours, owners, numbers, pixels = (
+        parts[0] if len(parts) == 1 else (np.concatenate(column) for column in columns_of)
+    )
     if not len(positions):
         logger.info("No points of item %s: its depth exceeds the range of the file.", scene.id)
         return None

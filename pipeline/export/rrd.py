@@ -33,6 +33,7 @@ from pipeline.export.space import boxes_of, measured_lines, up_axis
 from pipeline.export.stored_scene import StoredScene
 from pipeline.export.text import one_line
 from pipeline.records import DepthKind, DepthMap, Result
+from pipeline.records.error_budget import HALF_INTERVAL
 from pipeline.records.errors import ExportError
 from pipeline.records.versions import versions
 
@@ -65,16 +66,19 @@ def write(path: Path, stored: StoredScene, result: Result, settings: FormatSetti
     import rerun as rr
 
     unique = sha256(f"{result.item_id}\0{result.question or ''}".encode("utf-8", "replace")).hexdigest()[:16]
+    # A recording of its own, with no connection to a viewer. rerun's own files say nothing about a full disk.
+    recording = rr.RecordingStream("theodolite", recording_id=unique, send_properties=False)
+    try:
+        recording.set_log_time_enabled(False)
+        recording.set_log_tick_enabled(False)
+        stream = rr.binary_stream(recording)
+        recording.send_blueprint(_blueprint(rr, stored), make_active=False)
+        _Writer(rr, recording, stored, result, settings).write()
+        content = stream.read(flush=True)
+    finally:
+        recording.disconnect()
     with replacing(path) as temporary:
-        # A recording of its own, with no connection to a viewer.
-        recording = rr.RecordingStream("theodolite", recording_id=unique, send_properties=False)
-        try:
-            recording.set_log_time_enabled(False)
-            recording.set_log_tick_enabled(False)
-            recording.save(temporary, default_blueprint=_blueprint(rr, stored))
-            _Writer(rr, recording, stored, result, settings).write()
-        finally:
-            recording.disconnect()
+        temporary.write_bytes(content or b"")
     return path
 
 
@@ -235,7 +239,7 @@ class _Writer:
         label, depth = one_line(self.result.regions[number].label), self.depths[number]
         if depth.unit is None or depth.value is None or depth.sigma is None:
             return label
-        return f"{label} {depth.value:.3g} ± {depth.sigma:.2g} m"
+        return f"{label} {depth.value:.3g} ± {HALF_INTERVAL * depth.sigma:.2g} m"
 
     def _answer(self) -> str:
         result = self.result

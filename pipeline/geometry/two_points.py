@@ -27,9 +27,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.records.error_budget import DepthErrors
+from pipeline.records.error_budget import HALF_INTERVAL, DepthErrors
 
-_Z_95 = 1.96
 """Standard deviations of a normal distribution to each side of its middle 95 %."""
 
 
@@ -119,7 +118,7 @@ def distance_of(first: PixelPoint, second: PixelPoint) -> Distance:
     trace = sum(share * float(way @ way) for share, way in parts) - 2 * shared * float(one @ other)
     if first.frame == second.frame:
         scale = first.errors.scale
-        shorter, longer = length * math.exp(-_Z_95 * scale), length * math.exp(_Z_95 * scale)
+        shorter, longer = length * math.exp(-HALF_INTERVAL * scale), length * math.exp(HALF_INTERVAL * scale)
         narrow, wide = (_with_focal(first, second, sign * first.errors.focal) for sign in (-1, 1))
     else:
         shorter = longer = narrow = wide = length
@@ -129,7 +128,7 @@ def distance_of(first: PixelPoint, second: PixelPoint) -> Distance:
             variance += max(apart, float(along @ (moved[1] - moved[0])) ** 2)
             trace += float(moved[0] @ moved[0] + moved[1] @ moved[1])
     variance = max(variance, 0.0)
-    reach, across = _Z_95 * math.sqrt(variance), _Z_95 * math.sqrt(max(trace - variance, 0.0))
+    reach, across = HALF_INTERVAL * math.sqrt(variance), HALF_INTERVAL * math.sqrt(max(trace - variance, 0.0))
     low = length - math.hypot(reach, length - shorter, length - narrow)
     high = length + math.hypot(reach, longer - length, wide - length)
     return Distance(length, max(low, 0.0), math.hypot(high, across))
@@ -146,4 +145,4 @@ def _correlation(first: PixelPoint, second: PixelPoint) -> float:
 def _with_focal(first: PixelPoint, second: PixelPoint, error: float) -> float:
     """The distance of two points of one camera whose field of view is wider by 1.96 errors of the focal length."""
     lateral = second.lateral - first.lateral
-    return math.hypot(float(np.linalg.norm(lateral)) * math.exp(_Z_95 * error), second.z - first.z)
+    return math.hypot(float(np.linalg.norm(lateral)) * math.exp(HALF_INTERVAL * error), second.z - first.z)

@@ -18,6 +18,7 @@ from pipeline.records import Claim, Origin, Region, from_plain
 from pipeline.records.checks import finite_tuple
 from pipeline.records.claim import decode_mask
 from pipeline.records.errors import InputError, RecordError
+from pipeline.records.message import Message, message
 from pipeline.records.relations import RELATIONS
 
 Value = TypeVar("Value")
@@ -25,6 +26,8 @@ Value = TypeVar("Value")
 _CLAIM_KEYS = frozenset(part.name for part in fields(Claim))
 _REGION_KEYS = frozenset(part.name for part in fields(Region)) | {"bbox_2d"}
 _FILE_KEYS = frozenset(("regions", "claims", "items"))
+# Share of a given box's side outside its frame from which it is told; objects at the edge lose less.
+_MOST_OUTSIDE = 0.25
 
 
 @dataclass(frozen=True)
@@ -172,6 +175,25 @@ def make_region(plain: Mapping[str, Any], sizes: Sequence[Size]) -> Region:
         )
     clipped = (max(x1, 0.0), max(y1, 0.0), min(x2, float(width)), min(y2, float(height)))
     return replace(region, box_px=clipped, mask=mask)
+
+
+def clipped_note(plain: Mapping[str, Any], region: Region) -> Message | None:
+    """A note where a large part of a given box lies outside its frame, as of another image or in another unit.
+
+    Args:
+        plain: The region as ``parse_region`` returns it.
+        region: The region that ``make_region`` made of it.
+    """
+    if "box_px" not in plain:
+        return None
+    given, kept = plain["box_px"], region.box_px
+    lost = max(
+        1 - (kept[axis + 2] - kept[axis]) / (given[axis + 2] - given[axis]) if given[axis + 2] > given[axis] else 0.0
+        for axis in (0, 1)
+    )
+    if lost <= _MOST_OUTSIDE:
+        return None
+    return message("given_box_clipped", label=region.label, numbers=str([float(edge) for edge in given]))
 
 
 def parse_each(values: Any, parse: Callable[[Any], Value], what: str) -> tuple[Value, ...]:

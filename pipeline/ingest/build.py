@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.ingest.alignment import aligned_depth
-from pipeline.ingest.annotations import Annotations, make_region, read_claims
+from pipeline.ingest.annotations import Annotations, clipped_note, make_region, read_claims
 from pipeline.ingest.camera_checks import CheckedCamera
 from pipeline.ingest.cameras import frame_camera
 from pipeline.ingest.depth_files import fitted_depth, stored_depth
@@ -48,14 +48,15 @@ def build_scene(item: Item, settings: IngestSettings | None = None, annotations:
         lenses = [_lens(item, index, image, settings) for index, image in enumerate(images)]
         read = [_frame(item, index, image, lenses[index], settings) for index, image in enumerate(images)]
         frames = tuple(frame for frame, _ in read)
-        regions, claims = _regions_and_claims(item, annotations or Annotations(), images, lenses, frames)
+        regions, claims, clipped = _regions_and_claims(item, annotations or Annotations(), images, lenses, frames)
         anchors = tuple(_resized_anchor(anchor, item, images, lenses, frames) for anchor in item.anchors)
         placed = {region.frame for region in regions} | {anchor.frame or 0 for anchor in anchors if anchor.points_px}
         notes = [
             found if lens is None else found + lens_notes(index in placed)
             for index, (lens, (_, found)) in enumerate(zip(lenses, read, strict=True))
         ]
-        return Scene(item.id, frames, item.questions, regions, claims, anchors=anchors, notes=tuple(by_frame(notes)))
+        told = (*by_frame(notes), *clipped)
+        return Scene(item.id, frames, item.questions, regions, claims, anchors=anchors, notes=told)
     except RecordError as error:
         raise InputError(f"Item {item.id!r}: {error}") from error
 
@@ -181,12 +182,16 @@ def _regions_and_claims(
     images: Sequence[SourceImage],
     lenses: Sequence[UndoneLens | None],
     frames: Sequence[Frame],
-) -> tuple[tuple[Region, ...], tuple[Claim, ...]]:
+) -> tuple[tuple[Region, ...], tuple[Claim, ...], tuple[Message, ...]]:
+    """Regions in the pixels of their frames, claims, and notes about regions."""
     more = annotations.of(item.id)
     own = read_claims(item.claims).of(item.id) if isinstance(item.claims, Path) else Annotations(claims=item.claims)
     stored = [size_of(image.rgb) for image in images]
     try:
-        regions = [make_region(plain, stored) for plain in (*item.regions, *own.regions, *more.regions)]
+        plains = (*item.regions, *own.regions, *more.regions)
+        regions = [make_region(plain, stored) for plain in plains]
+        pairs = zip(plains, regions, strict=True)
+        clipped = tuple(note for pair in pairs if (note := clipped_note(*pair)) is not None)
         regions = [lens.region(region) if (lens := lenses[region.frame]) else region for region in regions]
     except InputError as error:
         raise InputError(f"Item {item.id!r}, {error}") from None
@@ -197,7 +202,8 @@ def _regions_and_claims(
                 f"Item {item.id!r}: the claim {claim.in_words()!r} names frames {claim.frames}; "
                 f"frames are numbered from 0 to {len(frames) - 1}."
             )
-    return tuple(_resized(region, stored[region.frame], frames[region.frame]) for region in regions), claims
+    resized = tuple(_resized(region, stored[region.frame], frames[region.frame]) for region in regions)
+    return resized, claims, clipped
 
 
 def _resized_anchor(

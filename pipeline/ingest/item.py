@@ -196,14 +196,14 @@ def _paths(value: Any) -> tuple[Path, ...]:
 
 
 def questions_of(value: Any) -> tuple[str, ...]:
-    """The questions that one text or a list of texts gives; None gives none.
+    """The questions that one text or a list of texts gives, each once; None gives none.
 
     Raises:
         InputError: If one of them is no text or an empty one.
     """
     if value is None:
         return ()
-    return tuple(text(question, "A question") for question in _several(value))
+    return tuple(dict.fromkeys(text(question, "A question") for question in _several(value)))
 
 
 def _camera(value: Any) -> Any:

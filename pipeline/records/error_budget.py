@@ -12,6 +12,9 @@ from pipeline.records.errors import ConfigError
 from pipeline.records.noise import NoiseModels
 from pipeline.records.settings import NonNegative, SettingError, checked
 
+HALF_INTERVAL = 1.96
+"""Half of a 95 % interval of a normal error, in standard deviations: what stands after every "±"."""
+
 
 @dataclass(frozen=True)
 class DepthErrors:

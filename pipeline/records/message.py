@@ -62,7 +62,7 @@ class Message:
         """The message in words.
 
         >>> (message("outside_frame", label="cup") + message("within_error")).text()
-        "'cup' lies outside the frame. The difference lies within the measurement error."
+        "'cup' lies outside the frame. That is not certain enough for a verdict."
         """
         words = _Words(language)
         parts = (self, *self.more)

@@ -75,6 +75,7 @@ class ExportStage:
         self.widest_px = widest_px
         self.view_points = view_points
         self.budget = ErrorBudget() if budget is None else budget
+        self._last_scene: Path | None = None
         self.settings = FormatSettings(max_points, mesh, view_points)
         self.formats = {
             **{"ply": ply, "glb": glb, "rrd": rrd},
@@ -98,11 +99,11 @@ class ExportStage:
         stored = StoredScene(scene, depth_errors(scene, self.budget))
         if self.scenes:
             artefacts["scene"] = f"scenes/{self._scene_name(scene)}.zip"
-            # The questions of an item share its scene.
-            if not (folder / artefacts["scene"]).exists():
-                write_scene(
-                    folder / artefacts["scene"], scene, stored.errors, self.widest_px, self.image_format == "png"
-                )
+            place = folder / artefacts["scene"]
+            # The questions of an item share its scene. A file of an earlier run may be damaged.
+            if place != self._last_scene or not place.exists():
+                write_scene(place, scene, stored.errors, self.widest_px, self.image_format == "png")
+                self._last_scene = place
         if self.overlay:
             artefacts["overlay"] = f"overlays/{name}.{self.image_format}"
             write_image(folder / artefacts["overlay"], draw_overlay(scene, result))
@@ -123,6 +124,7 @@ class ExportStage:
             digest.update(f"{frame.digest}{frame.camera}{frame.pose}{frame.timestamp_s}{frame.name}".encode())
         for depth in scene.depth:
             digest.update(f"{depth.digest}{depth.scale_error}{depth.misfit}".encode())
+        digest.update(repr(depth_errors(scene, self.budget)).encode())
         return f"{file_stem(scene.id)}-{digest.hexdigest()[:12]}"
 
     def finish(self, folder: Path) -> None:

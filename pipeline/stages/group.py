@@ -31,17 +31,20 @@ MOST_FRAMES = 32
 
 @dataclass(frozen=True)
 class Stages:
-    """The stages after ingest; ``query`` is None if no model is asked."""
+    """The stages after ingest; ``query`` is None if no model is asked, ``asked_language`` if the question decides."""
 
     depth: DepthStage
     ocr: OcrStage
     query: QueryStage | None
     verify: VerifyStage
     export: ExportStage = field(default_factory=ExportStage)
+    asked_language: Language | None = None
     _checked: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 
     def language(self, question: str | None) -> Language:
-        """Language of a result's sentences: the prompt's if set, otherwise the question's; English without one."""
+        """Language of a result's sentences: that asked for if set, otherwise the question's; English without one."""
+        if self.asked_language is not None:
+            return self.asked_language
         if question is None:
             return "en"
         return detect_language(question) if self.query is None else self.query.language_of(question)

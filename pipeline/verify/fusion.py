@@ -14,6 +14,7 @@ import numpy as np
 from pipeline.geometry.extents import nearest_points
 from pipeline.geometry.order import probability_positive
 from pipeline.records import Claim, Comparison
+from pipeline.records.error_budget import HALF_INTERVAL
 from pipeline.records.message import message
 from pipeline.records.relations import RELATIONS
 from pipeline.verify.rules.base import CannotMeasure, Finding, Settings, number_probability, point
@@ -90,7 +91,7 @@ def _size(claim: Claim, settings: Settings, item: MergedObject, up: np.ndarray, 
         frames=item.frames,
         subject=claim.subject,
         sides=tuple(message("side", side=side, length=extents[side]) for side in sides),
-        sigma=sigma_m,
+        interval=HALF_INTERVAL * sigma_m,
     )
     value_m = claim.value_m or 0.0
     is_bound = not item.is_whole or (claim.measure == "depth" and item.turn_rad < AROUND_RAD / 2)
@@ -131,7 +132,9 @@ def _distance(
         probability,
         margin_m,
         "m",
-        message("merged_distances", frames=frames, nearest=nearest_m, centres=centres_m, sigma=sigma_m),
+        message(
+            "merged_distances", frames=frames, nearest=nearest_m, centres=centres_m, interval=HALF_INTERVAL * sigma_m
+        ),
         {"nearest_m": nearest_m, "centres_m": centres_m, "sigma_m": sigma_m, "frames": float(len(frames))},
         {
             "nearest_subject": point(first),
@@ -158,7 +161,7 @@ def _touching(located: Sequence[Mapping[int, ObjectView]], items: Sequence[Merge
     z = min(by_frame[frame].z for by_frame, item in pairs for frame in item.frames)
     limit_m = _TOUCH_SHARE * z + items[0].edge_m + items[1].edge_m
     sigma_m = math.hypot(*(item.error_m for item in items))
-    note = message("merged_gap", frames=_used(items), gap=gap_m, sigma=sigma_m)
+    note = message("merged_gap", frames=_used(items), gap=gap_m, interval=HALF_INTERVAL * sigma_m)
     is_around = all(item.is_whole and item.turn_rad >= AROUND_RAD for item in items)
     if sigma_m > limit_m or (gap_m > limit_m and not is_around):
         raise CannotMeasure(note + message("closest_hidden"), "needs_meeting_view")

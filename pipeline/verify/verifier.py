@@ -174,7 +174,7 @@ class Verifier:
         before, after = self._status(finding.probability), self._status(probability)
         if before is Status.UNDECIDED or after is not Status.UNDECIDED:
             return replace(finding, probability=probability)
-        note = finding.note + message("calibration_limits", most=curve.most, verdicts=curve.verdicts)
+        note = finding.note + message("calibration_limits", verdicts=curve.verdicts)
         return replace(finding, probability=probability, note=note, needs=_NEEDS_CALIBRATION)
 
     def _averaged(self, finding: Finding, trust: float, located: Sequence[ObjectView]) -> Finding:

@@ -70,7 +70,7 @@ def test_boxes_masks_and_claims_are_those_of_the_result(tmp_path: Path) -> None:
     edges = [value["x"], value["y"], value["x"] + value["width"], value["y"] + value["height"]]
     np.testing.assert_allclose(np.multiply(edges, (1.2, 0.9, 1.2, 0.9)), (75, 50, 95, 80))
     assert screen["value"]["rectanglelabels"] == ["screen"] and screen["score"] == 0.9
-    assert screen["meta"]["text"] == ["depth 1.2 ± 0.0065 m"]
+    assert screen["meta"]["text"] == ["depth 1.2 ± 0.013 m"]
     assert outline["parentID"] == screen["id"]
     drawn = np.zeros((900, 1200), np.uint8)
     corners = np.array(outline["value"]["points"]) * (1.2, 0.9)

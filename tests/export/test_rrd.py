@@ -95,7 +95,7 @@ def test_photo_depth_and_boxes_are_those_of_the_result(tmp_path: Path) -> None:
     np.testing.assert_allclose(np.concatenate((centres - halves, centres + halves), axis=1)[:, :4], [
         exported.SCREEN_BOX, exported.CUP_BOX,
     ])  # fmt: skip
-    assert read.value(entity, "Boxes2D:labels") == ["screen 1.2 ± 0.0065 m", "cup 0.9 ± 0.0048 m"]
+    assert read.value(entity, "Boxes2D:labels") == ["screen 1.2 ± 0.013 m", "cup 0.9 ± 0.0095 m"]
     text = read.value("answer", "TextDocument:text")[0]
     assert "Where is the cup?" in text and "screen is 0.8 m from cup: supported" in text
 
@@ -108,7 +108,7 @@ def test_boxes_in_space_are_turned_as_the_camera(tmp_path: Path, pose: np.ndarra
     regions = (replace(exported.regions()[0], box_3d=claimed),)
     read = recording(tmp_path, exported.stored(poses=(pose,)), regions)
     labels = read.value("world/boxes", "Boxes3D:labels")
-    assert labels[1] == "screen 1.2 ± 0.0065 m (model)"
+    assert labels[1] == "screen 1.2 ± 0.013 m (model)"
     centre, half, quaternion = (
         np.array(read.value("world/boxes", f"Boxes3D:{name}")[1]) for name in ("centers", "half_sizes", "quaternions")
     )

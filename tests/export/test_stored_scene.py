@@ -194,3 +194,47 @@ def test_the_errors_of_points_are_those_of_the_budget() -> None:
     assert affine.scale == 0
     doubled = budget.depth_errors(replace(metric, misfit=2.0), CameraSource.EXIF)
     assert doubled.relative == pytest.approx(2 * errors.relative)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_outlier_takes_nothing_from_the_other_depths(kind: DepthKind, tmp_path: Path) -> None:
+    depth = scenes.as_kind(scenes.depth_m(), kind)
+    values = depth.values.copy()
+    values[0, 0] = 1e5
+    depth = replace(depth, values=values)
+    (back,) = stored(scenes.scene(depth), tmp_path).scene.depth
+    np.testing.assert_allclose(back.values[depth.valid], values[depth.valid], rtol=1e-5)
+    np.testing.assert_array_equal(back.valid, depth.valid)
+
+
+@pytest.mark.parametrize(
+    "key, value",
+    [
+        *(("factor", value) for value in (0, -1, True, 2, 1.0, 1e30, "1", None)),
+        *(("least", value) for value in (None, float("nan"), 10**400, "1")),
+        *(("backend", value) for value in ([],)),
+        *((key, value) for key in ("focal_px", "disagreement", "scale_error") for value in ({}, "x", float("inf"))),
+    ],
+)
+def test_depth_that_does_not_fit_its_description_is_refused(key: str, value: object, tmp_path: Path) -> None:
+    path = write_scene(tmp_path / "a.zip", scenes.scene())
+    with zipfile.ZipFile(path) as archive:
+        head = json.loads(archive.read("scene.json"))
+    head["frames"][0]["depth"][key] = value
+    changed(path, "scene.json", json.dumps(head).encode())
+    if key == "backend":
+        assert isinstance(read_scene(path).scene.depth[0].backend, str)
+        return
+    with pytest.raises(ExportError, match="damaged"):
+        read_scene(path)
+
+
+def test_small_files_that_claim_huge_frames_are_refused_before_they_are_unpacked(tmp_path: Path) -> None:
+    path = write_scene(tmp_path / "a.zip", scenes.scene())
+    with zipfile.ZipFile(path) as archive:
+        head = json.loads(archive.read("scene.json"))
+    head["frames"][0]["camera"] |= {"width": 16384, "height": 4096}
+    head["frames"] *= 12
+    changed(path, "scene.json", json.dumps(head).encode())
+    with pytest.raises(ExportError, match="larger than any scene"):
+        read_scene(path)

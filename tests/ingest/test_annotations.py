@@ -9,7 +9,9 @@ import pytest
 from ingest.refusals import refused
 from PIL import Image
 
-from pipeline.ingest.annotations import make_region, parse_region, read_claims
+from pipeline.ingest.annotations import clipped_note, make_region, parse_region, read_claims
+from pipeline.ingest.build import build_scene
+from pipeline.ingest.item import Item
 from pipeline.records import Origin
 from pipeline.records.claim import encode_mask
 from pipeline.records.errors import InputError, RecordError
@@ -145,3 +147,27 @@ def test_a_mask_of_another_size_is_refused_before_it_is_decoded(monkeypatch):
 def test_claims_are_not_read_from_a_pipe(tmp_path):
     os.mkfifo(tmp_path / "claims.json")
     refused("a pipe or a device, but a claims file", read_claims, tmp_path / "claims.json")
+
+
+@pytest.mark.parametrize(
+    "box, is_told",
+    [
+        ([1, 2, 30, 10], False),
+        ([-5, 2, 30, 10], False),
+        ([20, 2, 636, 10], True),
+        ([20, -60, 30, 10], True),
+        ([5, 5, 5, 5], False),
+    ],
+)
+def test_a_box_that_lies_largely_outside_its_frame_is_told(box, is_told):
+    plain = parse_region({"label": "cup", "box_px": box}, Path())
+    note = clipped_note(plain, make_region(plain, SIZES))
+    assert (note is not None) is is_told
+    if note is not None:
+        assert "'cup'" in note.text() and str(float(box[2])) in note.text() and "cup" in note.text("zh")
+
+
+def test_the_note_about_a_clipped_box_reaches_the_scene(tmp_path):
+    Image.fromarray(np.zeros((20, 40, 3), np.uint8)).save(tmp_path / "a.png")
+    item = Item("a", (tmp_path / "a.png",), regions=({"label": "cup", "box_px": [20, 2, 636, 10]},))
+    assert [note.code for note in build_scene(item).notes] == ["given_box_clipped"]

@@ -155,3 +155,9 @@ def test_whatever_a_line_holds_it_is_an_item_or_an_input_error(values):
 def test_odd_lines_are_items_or_input_errors(tmp_path, values):
     with contextlib.suppress(InputError):
         Item.from_plain(values, tmp_path, "line 1")
+
+
+def test_a_question_that_is_given_twice_is_asked_once() -> None:
+    from pipeline.ingest.item import questions_of
+
+    assert questions_of(["Where?", "Which?", "Where?"]) == ("Where?", "Which?")

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.export.overlay import draw_overlay
+from pipeline.export.stored_scene import read_scene
 from pipeline.export.text import file_name
 from pipeline.records import DepthKind, Result, Scene, to_json
+from pipeline.records.error_budget import ErrorBudget
 from pipeline.records.errors import ConfigError, DependencyError, ExportError
 from pipeline.records.settings import SettingError
 from pipeline.stages.export import ExportStage
@@ -108,3 +110,13 @@ def test_a_missing_package_is_named_before_the_run(monkeypatch: pytest.MonkeyPat
 def test_switches_are_checked(key: str) -> None:
     with pytest.raises(SettingError, match=f"{key} must be true or false"):
         ExportStage(**{key: "yes"})
+
+
+def test_a_damaged_scene_is_written_again_and_other_errors_make_another_one(tmp_path: Path) -> None:
+    first = ExportStage(report=False, overlay=False)(scenes.scene(), RESULT, tmp_path).artefacts["scene"]
+    (tmp_path / first).write_bytes(b"damaged")
+    again = ExportStage(report=False, overlay=False)(scenes.scene(), RESULT, tmp_path).artefacts["scene"]
+    assert again == first and read_scene(tmp_path / first).scene.id == scenes.scene().id
+    vague = ErrorBudget(focal={**ErrorBudget().focal, "given": 0.3})
+    other = ExportStage(report=False, overlay=False, budget=vague)(scenes.scene(), RESULT, tmp_path).artefacts["scene"]
+    assert other != first and read_scene(tmp_path / other).errors[0].focal == 0.3

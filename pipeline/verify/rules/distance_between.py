@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from pipeline.records import Claim
+from pipeline.records import Claim, Comparison
+from pipeline.records.error_budget import HALF_INTERVAL
 from pipeline.records.message import message
 from pipeline.verify.rules.base import Finding, number_probability, point
 from pipeline.verify.rules.extents import box_gap
@@ -24,7 +25,7 @@ _LEAST_GAP = 0.3
 def judge(claim: Claim, subject: ObjectView, other: ObjectView) -> Finding:
     """Measure between the nearest visible points and between the centres of the two.
 
-    Where the claim does not say which of the two it means, any value between them fits.
+    Where the claim does not say which of the two it means, any value between them fits; a bound must hold for both.
     """
     view = subject.view
     gap = gap_between(subject, other)
@@ -47,6 +48,14 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView) -> Finding:
         )
     elif claim.measure == "centre":
         probability, margin_m = number_probability(claim, centres_m, centres_m, centre_sigma, tolerance)
+    elif claim.comparison is not Comparison.ABOUT:
+        # A bound holds only as far as it holds for both.
+        found = (
+            number_probability(claim, gap.visible, gap.visible, nearest_sigma, tolerance, covered=(covered, covered)),
+            number_probability(claim, centres_m, centres_m, centre_sigma, tolerance),
+        )
+        probability = sum(each for each, _ in found) / 2
+        margin_m = math.copysign(min(abs(margin) for _, margin in found), probability - 0.5)
     else:
         low, high = min(gap.visible, centres_m), max(gap.visible, centres_m)
         probability, margin_m = number_probability(
@@ -57,7 +66,13 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView) -> Finding:
         probability,
         margin_m,
         "m",
-        message("distances", nearest=gap.visible, centres=centres_m, sigma=sigma, claimed=claim.number),
+        message(
+            "distances",
+            nearest=gap.visible,
+            centres=centres_m,
+            interval=HALF_INTERVAL * sigma,
+            claimed=claim.number,
+        ),
         {
             "nearest_visible_m": gap.visible,
             "least_m": gap.least,

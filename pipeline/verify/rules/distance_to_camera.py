@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from pipeline.records import Claim
+from pipeline.records.error_budget import HALF_INTERVAL
 from pipeline.records.message import message
 from pipeline.verify.rules.base import Finding, number_probability, point
 from pipeline.verify.rules.object_view import ObjectView
@@ -32,7 +33,7 @@ def judge(claim: Claim, subject: ObjectView) -> Finding:
             subject=claim.subject,
             nearest=near_m,
             middle=middle_m,
-            sigma=sigma,
+            interval=HALF_INTERVAL * sigma,
             claimed=claim.number,
         ),
         {"nearest_m": near_m, "middle_m": middle_m, "sigma_relative": sigma},

@@ -13,6 +13,9 @@ from pipeline.records.relations import Need
 from pipeline.verify.rules.base import CannotMeasure, Finding, point, require_camera_view
 from pipeline.verify.rules.object_view import ObjectView
 
+# Centres so close are said to be level, whatever their order [px].
+_LEVEL_PX = 0.5
+
 
 def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, axis: str, sign: int) -> Finding:
     """Compare the centres of two regions along an image axis.
@@ -40,7 +43,9 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, axis: str, si
         probability,
         gap_px,
         "px",
-        message(
+        message("image_level", subject=claim.subject, object=claim.object)
+        if abs(second - first) < _LEVEL_PX
+        else message(
             "image_order",
             subject=claim.subject,
             object=claim.object,

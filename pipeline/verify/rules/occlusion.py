@@ -72,9 +72,8 @@ def judge(claim: Claim, subject: ObjectView, other: ObjectView, *, sign: int) ->
         note += message("contour_contradicts")
     numbers = {"contour_px": found.length_px * subject.view.sample_px, **found.cues}
     contour = some_pixels(found.contour_px)
-    finding = Finding(
-        probability, probability - 0.5, "of certainty", note, numbers, contour_px=contour, needs=_needs(front, back)
-    )
+    needs = _needs(front, back) if found.length_px else "needs_meeting_view"
+    finding = Finding(probability, probability - 0.5, "of certainty", note, numbers, contour_px=contour, needs=needs)
     if claim.value is None or probability <= 0.5:
         return finding
     return _with_share(claim, found.front, found.back, finding, subject.view.settings.tolerance)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.records import Claim
+from pipeline.records.error_budget import HALF_INTERVAL
 from pipeline.records.message import message
 from pipeline.verify.rules.base import Finding, number_probability
 from pipeline.verify.rules.extents import AXES
@@ -119,7 +120,7 @@ def judge(claim: Claim, subject: ObjectView) -> Finding:
             "visible_sizes" if hidden else "sizes",
             subject=claim.subject,
             sides=tuple(message("side", side=side, length=part.length) for side, part in found.items()),
-            sigma=sigma,
+            interval=HALF_INTERVAL * sigma,
             claimed=claim.number,
         ),
         {

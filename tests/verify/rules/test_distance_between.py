@@ -100,3 +100,14 @@ def test_the_evidence_holds_the_measured_points(view: RenderedView) -> None:
     first, second = (np.array(finding.points[f"nearest_{name}"]) for name in ("subject", "object"))
     assert np.linalg.norm(first - second) == pytest.approx(finding.numbers["nearest_visible_m"], rel=1e-6)
     assert first[0] < 0 < second[0]
+
+
+@pytest.mark.parametrize(
+    "comparison, value, status",
+    [("at_least", 0.2, S), ("at_least", 0.65, U), ("at_least", 1.5, R), ("at_most", 1.5, S), ("at_most", 0.65, U)],
+)
+def test_a_bound_without_a_measure_must_hold_for_both_distances(
+    view: RenderedView, comparison: str, value: float, status: Status
+) -> None:
+    (verdict,) = judged(view, [claim(value, comparison=comparison)])
+    assert verdict.status is status, (verdict.probability, verdict.reason)
