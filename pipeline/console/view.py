@@ -17,6 +17,7 @@ from rich.console import Console
 
 from pipeline.console.folder_server import FolderServer
 from pipeline.export.formats import ITEM_FORMATS, FormatSettings
+from pipeline.export.jsonl import RESULTS_NAME
 from pipeline.export.report.build import write as write_report
 from pipeline.export.report.index import INDEX_NAME
 from pipeline.export.report.item_page import REPORT
@@ -24,9 +25,11 @@ from pipeline.export.result_with_scene import ResultWithScene, read_run
 from pipeline.export.run_folder import file_in, newest_run, results_of_item, run_folder
 from pipeline.export.scene_shapes import scene_shapes, write_views
 from pipeline.export.text import file_name
-from pipeline.records.errors import ConfigError, DependencyError, ExportError, TheodoliteError
+from pipeline.records.errors import ConfigError, DependencyError, ExportError
 
 OUTPUTS = "outputs"
+EVALUATION_PAGE = "report.html"
+"""The page of a folder of ``eval-claims`` or ``eval-depth``."""
 VIEWERS = ("report", "open3d", "rerun")
 _KEYS = ("viewer", "port", "serve")
 _WINDOW_POINTS = 1_000_000
@@ -38,11 +41,12 @@ class ViewRequest:
     """What to view.
 
     Args:
-        folder: The run.
+        folder: The run or the evaluation.
         item: Id of the item; None for the whole report, or the first item in other viewers.
         viewer: One of ``VIEWERS``.
         port: Port of the report's server; 0 takes a free one.
         serve: Whether to serve the report; None serves it if a browser opens or someone sits at a terminal.
+        page: The only page that can be opened, of an evaluation; None for a run.
     """
 
     folder: Path
@@ -50,6 +54,7 @@ class ViewRequest:
     viewer: str = "report"
     port: int = 0
     serve: bool | None = None
+    page: str | None = None
 
     @cached_property
     def results(self) -> list[ResultWithScene]:
@@ -91,8 +96,22 @@ def parse(arguments: Sequence[str]) -> ViewRequest:
         raise ConfigError(f"The port must be a number from 0 to 65535, not {port!r}; 0 takes a free one.")
     if serve not in ("", "true", "false"):
         raise ConfigError(f"serve must be true or false, not {serve!r}.")
+    if words and (evaluation := evaluation_folder(Path(words[0]))) is not None:
+        if len(words) > 1 or viewer != "report":
+            raise ConfigError(f"{evaluation} is an evaluation, of which only its {EVALUATION_PAGE} can be viewed.")
+        return ViewRequest(evaluation, None, viewer, int(port), _TRUTH[serve], EVALUATION_PAGE)
     folder = run_folder(words[0]) if words else newest_run(Path(OUTPUTS))
     return ViewRequest(folder, words[1] if len(words) > 1 else None, viewer, int(port), _TRUTH[serve])
+
+
+def evaluation_folder(path: Path) -> Path | None:
+    """The folder of an evaluation, given itself or its page; None if it is none."""
+    folder = path.parent if path.name == EVALUATION_PAGE else path
+    try:
+        is_evaluation = (folder / EVALUATION_PAGE).is_file() and not (folder / RESULTS_NAME).is_file()
+    except (OSError, ValueError):  # Not a valid file name.
+        return None
+    return folder if is_evaluation else None
 
 
 _TRUTH = {"": None, "true": True, "false": False}
@@ -128,19 +147,15 @@ def find_browser() -> webbrowser.BaseBrowser | None:
 
 
 def _view_report(request: ViewRequest, console: Console) -> None:
-    page = _page(request, console)
+    page = request.page or _page(request, console)
     browser = find_browser()
     serve = request.serve if request.serve is not None else browser is not None or sys.stdin.isatty()
     if browser is None:
         console.print(f"{_NO_DISPLAY}, so no browser opens.", markup=False)
-        if request.item is None:
-            _say_which(request, console)
-        try:
+        if not serve and request.page is None:
+            if request.item is None:
+                _say_which(request, console)
             _write_pictures(request, console)
-        except TheodoliteError as error:
-            if not serve:
-                raise
-            console.print(str(error), markup=False)
     if not serve:
         console.print(f"The report is {request.folder / page}; serve=true serves it.", markup=False)
         return
@@ -224,7 +239,6 @@ def _view_rerun(request: ViewRequest, console: Console) -> None:
     program = find_rerun()
     if not has_display():
         console.print(f"{_NO_DISPLAY}, so rerun can open no window; open the file with rerun elsewhere.", markup=False)
-        _write_pictures(request, console)
     elif program is None:
         raise DependencyError("The program rerun is not installed: pip install 'theodolite[rerun]'.")
     else:

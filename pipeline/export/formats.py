@@ -74,7 +74,7 @@ class FormatSettings:
     Args:
         max_points: Most points of a cloud or vertices of a mesh.
         mesh: Whether GLB holds a mesh instead of points.
-        view_points: Most points of the 3D view of a page.
+        view_points: Most points of a frame in the 3D view of a page; several frames have at most three times as many.
         item: The item that formats of runs are restricted to; None takes all.
     """
 

@@ -35,12 +35,14 @@ class RegionDepth:
         sigma: Standard deviation of the value, in its unit.
         box: Upright box around the visible points, in the camera frame and the depth's unit; None where the depth has
             no shape.
+        count: Number of the box's points; 0 without one.
     """
 
     kind: DepthKind | None = None
     value: float | None = None
     sigma: float | None = None
     box: Box3D | None = None
+    count: int = 0
 
     @property
     def unit(self) -> str | None:
@@ -89,7 +91,7 @@ def _measured(item: ObjectView, depth: DepthMap, errors: DepthErrors) -> RegionD
         box = oriented_box(item.points, axes[:, 1]) if depth.kind.has_shape else None
     except CannotMeasure:
         box = None
-    return RegionDepth(depth.kind, value, sigma, box)
+    return RegionDepth(depth.kind, value, sigma, box, 0 if box is None else len(item.points))
 
 
 def unique_names(regions: Sequence[Region], frames: int = 1) -> list[str]:

@@ -12,6 +12,8 @@ from pipeline.export.line_file import read_records
 from pipeline.records import Result
 from pipeline.records.errors import InputError
 
+_LISTED = 3
+
 AnyResult = TypeVar("AnyResult", bound=Result)
 
 
@@ -63,13 +65,18 @@ def results_of_item(results: Sequence[AnyResult], item_id: str) -> list[AnyResul
     """The results of one item.
 
     Raises:
-        InputError: If there are none; it names similar ids.
+        InputError: If there are none; it names similar ids, or how many there are.
     """
     found = [result for result in results if result.item_id == item_id]
     if not found:
         ids = list(dict.fromkeys(result.item_id for result in results))
-        near = get_close_matches(item_id, ids) or ids[:3]
-        raise InputError(f"The run has no item {item_id!r}; did you mean {' or '.join(near)}?")
+        near = get_close_matches(item_id, ids)
+        if near:
+            raise InputError(f"The run has no item {item_id!r}; did you mean {' or '.join(near)}?")
+        listed = ", ".join(ids[:_LISTED])
+        if len(ids) > _LISTED:
+            raise InputError(f"The run has no item {item_id!r}; there are {len(ids)} items, such as {listed}.")
+        raise InputError(f"The run has no item {item_id!r}; it has {listed}.")
     return found
 
 

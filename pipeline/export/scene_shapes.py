@@ -31,6 +31,10 @@ _MOST_POINTS = 400_000
 # The points of the viewer itself are not used.
 _FEW_POINTS = 10_000
 _CAMERA_COLOUR: Colour = (200, 204, 210)
+# Colour of a distance that verdicts of several statuses measured.
+_MIXED_COLOUR: Colour = (235, 235, 235)
+# More lengths than this hide the scene.
+_MOST_LENGTHS = 3
 # Depth of a drawn camera, as a share of the middle depth of its frame.
 _CAMERA_SHARE = 0.12
 # Pairs of corners of a box that are edges: of eight in the order of ``Box3D.corners_m``, and of four in a ring.
@@ -100,7 +104,7 @@ def scene_shapes(stored: StoredScene, result: Result, most_points: int) -> Scene
         points,
         colours,
         sizes,
-        lines=(*_box_lines(data, poses), *_measured_lines(data, poses)),
+        lines=(*_measured_lines(data, poses), *_box_lines(data, poses, np.array(entries[first]["up"]))),
         cameras=tuple(cameras),
         camera=stored.scene.frames[first].camera,
         up=np.array(entries[first]["up"]),
@@ -144,29 +148,37 @@ def _camera_lines(camera: Camera, pose: np.ndarray, size: float) -> list[Line]:
     return [Line(start, end, _CAMERA_COLOUR) for start, end in ends]
 
 
-def _box_lines(data: dict[str, Any], poses: dict[int, np.ndarray]) -> list[Line]:
-    """Edges of the boxes around regions; the first box of a name carries it."""
+def _box_lines(data: dict[str, Any], poses: dict[int, np.ndarray], up: np.ndarray) -> list[Line]:
+    """Edges of the boxes around regions, one box per object; the highest edge of the first box of a name carries it."""
     lines: list[Line] = []
     named: set[str] = set()
     for region in data["regions"]:
         pose, corners = poses.get(region["frame"]), region.get("corners")
-        if pose is None or corners is None:
+        if pose is None or corners is None or (region.get("repeated") and len(poses) > 1):
             continue
         places, colour = moved(np.array(corners), pose), tuple(region["colour"])
-        for number, (a, b) in enumerate(_EDGES[len(places)]):
-            label = region["name"] if number == 0 and region["name"] not in named else ""
+        edges = _EDGES[len(places)]
+        highest = max(range(len(edges)), key=lambda number: float(places[list(edges[number])].sum(axis=0) @ up))
+        for number, (a, b) in enumerate(edges):
+            label = region["name"] if number == highest and region["name"] not in named else ""
             lines.append(Line(places[a], places[b], colour, label, width_px=2))
         named.add(region["name"])
     return lines
 
 
 def _measured_lines(data: dict[str, Any], poses: dict[int, np.ndarray]) -> list[Line]:
-    """The lines that verdicts measured, in the colours of their statuses."""
-    lines = []
+    """The distances that verdicts measured, each once, in the colour of their status; none where there are many."""
+    found: dict[tuple[object, ...], tuple[dict[str, Any], set[Status]]] = {}
     for claim in data["claims"]:
-        colour = STATUS_COLOURS[Status(claim["status"])]
         for line in claim["lines"]:
-            if line["frame"] in poses:
-                start, end = moved(np.array((line["from"], line["to"])), poses[line["frame"]])
-                lines.append(Line(start, end, colour, line["text"], width_px=3))
+            if line["frame"] in poses and line["kind"] == "distance" and not line["dashed"]:
+                key = line["frame"], *sorted((tuple(line["from"]), tuple(line["to"])))
+                found.setdefault(key, (line, set()))[1].add(Status(claim["status"]))
+    if len(found) > _MOST_LENGTHS:
+        return []
+    lines = []
+    for line, statuses in found.values():
+        start, end = moved(np.array((line["from"], line["to"])), poses[line["frame"]])
+        colour = STATUS_COLOURS[next(iter(statuses))] if len(statuses) == 1 else _MIXED_COLOUR
+        lines.append(Line(start, end, colour, line["text"], width_px=3))
     return lines

@@ -34,6 +34,8 @@ _MOST_LINE_STEPS = 20_000
 # Lines with larger coordinates are not drawn, because their pixels would overflow.
 _LARGEST = 1e30
 _TEXT_PX = 16
+# Heights of a label by which it may be moved down; one that finds no free place is left out.
+_LABEL_STEPS = (0, 1, -1, 2, -2)
 
 _Box = tuple[int, int, int, int]
 """Left, top, right and bottom [px]."""
@@ -150,11 +152,11 @@ def draw_view(
     image, nearest = splat(own, colours, view.camera, sides_px, near)
     middles = [_draw_line(image, nearest, line, view, near) for line in lines]
     taken: list[_Box] = []
+    if note:
+        taken += _draw_label(image, note, BACKGROUND, 0, view.camera.height, taken)
     for line, middle in zip(lines, middles, strict=True):
         if line.label and middle is not None:
-            taken.append(_draw_label(image, line.label, line.colour, *middle, taken))
-    if note:
-        _draw_label(image, note, BACKGROUND, 0, view.camera.height, [])
+            taken += _draw_label(image, line.label, line.colour, *middle, taken)
     return image
 
 
@@ -268,14 +270,19 @@ def _z_along(track: np.ndarray, pixels: np.ndarray, z: np.ndarray) -> np.ndarray
     return along
 
 
-def _draw_label(image: np.ndarray, label: str, colour: Colour, u: float, v: float, taken: Sequence[_Box]) -> _Box:
-    """Draw a text within the picture, near the pixel (u, v) and where it covers no other; return its box."""
+def _draw_label(
+    image: np.ndarray, label: str, colour: Colour, u: float, v: float, taken: Sequence[_Box]
+) -> tuple[_Box, ...]:
+    """Draw a text within the picture, near the pixel (u, v) and where it covers no other; return its box, if any."""
     height, width = line_height(_TEXT_PX) + 4, text_width(label, _TEXT_PX) + 12
-    x = round(max(0.0, min(u - width / 2, image.shape[1] - width)))
-    lowest = max(0, image.shape[0] - height)
-    wishes = [v - height - 4 + step * (height + 2) for step in (0, 1, -1, 2, -2, 3, -3, 4, -4)]
-    boxes = [(x, y, x + width, y + height) for y in (round(max(0.0, min(wish, lowest))) for wish in wishes)]
-    box = min(boxes, key=lambda box: sum(boxes_overlap(box, other) for other in taken))
-    rounded_rectangle(image, x, box[1], width, height, 4, colour)
-    draw_text(image, label, x + 6, box[1] + 2, _TEXT_PX, readable_on(colour))
-    return box
+    lowest, rightmost = max(0, image.shape[0] - height), max(0, image.shape[1] - width)
+    rows = [v - height - 4 + step * (height + 2) for step in _LABEL_STEPS]
+    for wish, shift in ((row, shift) for row in rows for shift in (0.0, -0.5, 0.5)):
+        x = round(max(0.0, min(u - width / 2 + shift * width, rightmost)))
+        y = round(max(0.0, min(wish, lowest)))
+        box = (x, y, x + width, y + height)
+        if not any(boxes_overlap(box, other) for other in taken):
+            rounded_rectangle(image, x, y, width, height, 4, colour)
+            draw_text(image, label, x + 6, y + 2, _TEXT_PX, readable_on(colour))
+            return (box,)
+    return ()

@@ -29,7 +29,7 @@ class ExportStage:
         image_format: Format of photos and overlays.
         widest_px: Longest side of stored photos and depth [px].
         max_points: Most points of an exported cloud.
-        view_points: Most points of a page's 3D view.
+        view_points: Most points of a frame in a page's 3D view; several frames have at most three times as many.
         budget: Errors of depth and cameras, which measured distances state.
         ply: Whether to write the point cloud, if the kind of depth preserves shape.
         glb: Whether to write the scene as GLB, with the same condition.

@@ -150,7 +150,24 @@ def test_without_a_display_and_a_scene_there_is_an_error_unless_the_report_is_se
 
     monkeypatch.setattr(FolderServer, "serve_forever", stop)
     output = viewed(run, "serve=true")
-    assert "is missing" in output and ADDRESS in output
+    assert ADDRESS in output and not (run / "views").exists(), "a served report needs no pictures"
+
+
+@pytest.mark.parametrize("name", ["evaluation", "evaluation/report.html"])
+def test_an_evaluation_opens_its_report(
+    viewed: Callable[..., str],
+    mistake: Callable[..., str],
+    tmp_path: Path,
+    visited: list[tuple[str, str]],
+    name: str,
+) -> None:
+    (tmp_path / "evaluation").mkdir()
+    (tmp_path / "evaluation" / "report.html").write_text("scores")
+    viewed(name)
+    assert visited[0][0].endswith("/report.html") and visited[0][1] == "scores"
+    assert viewed(name, "serve=false") == "The report is evaluation/report.html; serve=true serves it.\n"
+    for more in ("item", "viewer=open3d"):
+        assert "only its report.html can be viewed" in mistake("view", name, more)
 
 
 def viewed_error(*arguments: object) -> str:
@@ -196,7 +213,7 @@ def test_rerun_gets_a_file_and_listens_to_this_machine_only(
     monkeypatch.setitem(ITEM_FORMATS, "rrd", Rrd)  # type: ignore[arg-type]
     output = viewed(run, "item", "viewer=rerun")
     (path,) = (run / "rerun").glob("item-*.rrd")
-    assert f"Written: {path}" in output and "no display" in output and output.count("Written: ") == 4
+    assert f"Written: {path}" in output and "no display" in output and output.count("Written: ") == 1
     monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.setattr(view, "find_rerun", lambda: "/bin/rerun")
     calls: list[list[str]] = []

@@ -43,7 +43,7 @@ def document(shown: str) -> str:
     ((tag, attributes),) = Elements(shown).tags
     assert tag == "iframe"
     assert attributes["sandbox"] == "allow-scripts", "its scripts reach neither the notebook nor its cookies"
-    assert 150 < int(attributes["height"] or 0) <= 900
+    assert 150 < int(attributes["height"] or 0) <= 2400
     return attributes["srcdoc"] or ""
 
 
@@ -63,7 +63,7 @@ def test_a_result_shows_its_photo_its_verdicts_and_the_viewer_with_all_its_data(
     assert len(images) == 1 and images[0].startswith("data:image/jpeg;base64,")
     assert "createViewer" in text and "THREE" in text
     data = data_of(text)
-    assert data["claims"][0]["lines"][0]["text"] == "1.25 m ± 4.9 cm"
+    assert data["claims"][0]["lines"][0]["text"] == "1.25 m ± 0.05 m"
     assert data["frames"][0]["count"] == min(4800, MOST_POINTS)
 
 
@@ -184,13 +184,38 @@ def test_a_browser_draws_the_viewer_links_it_to_the_claims_and_asks_for_nothing(
     claim = frame.locator("[data-claim]")
     claim.click()
     assert claim.get_attribute("aria-pressed") == "true"
+    lit = "[...document.querySelectorAll('.mark.lit')].map((one) => one.querySelector('title').textContent).sort()"
+    assert frame.evaluate(lit) == ["cup", "wall"], "the boxes of the claim, and not that of the second cup"
+    assert frame.locator(".measure.lit").count() == (1 if kind == "metric" else 0)
     claim.press("Enter")
-    assert claim.get_attribute("aria-pressed") == "false"
+    assert claim.get_attribute("aria-pressed") == "false" and frame.evaluate(lit) == []
+    frame.locator(".name", has_text="wall").click()
+    assert frame.evaluate(lit) == ["wall"]
     assert frame.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     page.set_viewport_size({"width": 390, "height": 800})
     assert frame.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     assert said == []
     assert requests == [(tmp_path / "cell.html").as_uri()]
+    page.close()
+
+
+@pytest.mark.parametrize("count", [1, 12])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_frame_is_as_high_as_its_document_in_a_cell_of_common_width(
+    browser: Any, tmp_path: Path, count: int, language: str
+) -> None:
+    long = "The nearest visible points of both are 1.25 m apart, and the interval of that lies within the limits. " * 2
+    verdict = replace(
+        result().verdicts[0], reason="最近的可见点之间的距离是一米二五。" * 5 if language == "zh" else long
+    )
+    shown = replace(result("Where is the cup?"), verdicts=(verdict,) * count, language=language)
+    (tmp_path / "cell.html").write_text(f'<meta charset="utf-8">{result_html(shown, stored())}', encoding="utf-8")
+    page = browser.new_page(viewport={"width": 1000, "height": 900})
+    page.goto((tmp_path / "cell.html").as_uri())
+    frame = page.frames[1]
+    frame.wait_for_selector(".tv-canvas")
+    blank = frame.evaluate("innerHeight - document.body.getBoundingClientRect().height")
+    assert 0 <= blank <= 25 + 10 * count, "neither scrolls nor leaves much empty"
     page.close()
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,8 +61,11 @@ def test_an_item_is_found_with_all_its_questions_and_an_unknown_one_suggests_sim
     assert [each.question for each in results_of_item(results, "kitchen-1")] == ["One?", "Two?"]
     with pytest.raises(InputError, match=r"no item 'kitchen-2'; did you mean kitchen-1\?"):
         results_of_item(results, "kitchen-2")
-    with pytest.raises(InputError, match="did you mean kitchen-1 or desk"):
+    with pytest.raises(InputError, match=r"no item 'zzz'; it has kitchen-1, desk\."):
         results_of_item(results, "zzz")
+    many = [replace(results[0], item_id=f"room-{number}") for number in range(24)]
+    with pytest.raises(InputError, match=r"there are 24 items, such as room-0, room-1, room-2\."):
+        results_of_item(many, "zzz")
 
 
 def test_files_are_found_only_within_the_folder(run: Path) -> None:

@@ -34,7 +34,7 @@ def test_measured_lines_have_their_ends_their_length_and_the_colour_of_their_sta
     (line,) = (line for line in scene_shapes(stored(), result(), 100).lines if "±" in line.label)
     assert (line.start.tolist(), line.end.tolist()) == ([-0.125, 0, 1], [0.5, 0, 2])
     assert line.colour == STATUS_COLOURS[Status.SUPPORTED]
-    assert line.label == "1.25 m ± 4.9 cm"
+    assert line.label == "1.25 m ± 0.05 m"
 
 
 def test_boxes_have_twelve_edges_of_three_directions_and_one_name() -> None:
@@ -90,3 +90,25 @@ def test_three_pictures_are_written_and_the_first_is_the_photo(tmp_path: Path) -
     assert picture[30 * 16 + 8, 60 * 16 + 8].tolist() == [120, 120, 120]
     for path in paths[1:]:
         assert len(np.unique(np.asarray(Image.open(path)).reshape(-1, 3), axis=0)) >= 3
+
+
+def test_a_length_that_several_claims_measured_is_drawn_once_and_many_lengths_are_not_drawn() -> None:
+    first = result().verdicts[0]
+    refuted = replace(first, status=Status.REFUTED)
+    lines = scene_shapes(stored(), replace(result(), verdicts=(first, refuted)), 100).lines
+    (line,) = (line for line in lines if "±" in line.label)
+    assert line.colour not in STATUS_COLOURS.values(), "one colour would be wrong for one of them"
+    many = []
+    for x in (0.5, 0.6, 0.7, 0.8):
+        evidence = first.evidence[0]
+        moved = {**evidence.points, "nearest_object": (x, 0.0, 2.0)}
+        many.append(replace(first, evidence=(replace(evidence, points=moved),)))
+    for count in (3, 4):
+        lines = scene_shapes(stored(), replace(result(), verdicts=tuple(many[:count])), 100).lines
+        assert len([line for line in lines if "±" in line.label]) == (3 if count == 3 else 0)
+
+
+def test_an_object_of_several_posed_frames_has_one_box() -> None:
+    both = replace(result(), verdicts=(), regions=(REGIONS[0], replace(REGIONS[0], frame=1)))
+    posed = scene_shapes(stored(poses=(np.eye(4), np.eye(4))), both, 100)
+    assert len(posed.lines) == 12 and [line.label for line in posed.lines if line.label] == ["cup"]

@@ -10,16 +10,18 @@ from typing import Any
 
 from pipeline.export.stored_scene import StoredScene
 from pipeline.export.viewer.boxes import region_entries
-from pipeline.export.viewer.frames import MOST_FRAMES, frame_entry, shown_frames
+from pipeline.export.viewer.frames import MOST_FRAMES, colour_ends, frame_entry, shown_frames
 from pipeline.export.viewer.lines import claim_entries
 from pipeline.export.viewer.words import viewer_words
 from pipeline.records import Result, Scene
 from pipeline.records.message import message
 
 VERSION = 1
+# Most points of all frames, as a multiple of those of one: a page of 0.9 MB of photos, where one has 66 000.
+_SEVERAL = 3
 
 
-def view_data(stored: StoredScene, result: Result, most_points: int = 60_000) -> dict[str, Any]:
+def view_data(stored: StoredScene, result: Result, most_points: int = 66_000) -> dict[str, Any]:
     """What the viewer shows of a result.
 
     The keys of the data:
@@ -33,11 +35,13 @@ def view_data(stored: StoredScene, result: Result, most_points: int = 60_000) ->
       ``shared`` (whether its space is that of all frames with a pose), ``width`` and ``height`` [px], ``camera``: fx,
       fy, cx, cy [px], ``pose``: 4 x 4, from its camera to its space, ``up``: unit vector against gravity in that
       space, ``errors``: see ``DepthErrors``, ``depth``: ``least``, ``largest`` and ``linear`` of the levels,
+      ``ends``: z at the near and the far end of the colours of depth, as in the picture of its depth,
       ``confidence``: whether its points have it, ``count`` of its points and ``total`` of the valid pixels that they
       are chosen from, ``points``: see ``pipeline.export.viewer.points``.
     - ``regions``: one per region of the result. ``name``, ``frame`` (index in the scene), ``colour``: RGB, ``corners``:
       eight of the upright box around what is visible of it, or four of its frame in a relief, ``given``: eight of the
-      box that the model gave; in the camera frame of its frame.
+      box that the model gave; in the camera frame of its frame; ``repeated``: true where a region of another frame
+      shows the same object in the same space by more points, so that views of several frames need one box only.
     - ``claims``: one per verdict. ``text``, ``status``, ``regions``: indices, ``lines``: each with ``kind``
       (``distance``, or ``order`` for what was compared), ``frame`` (index in the scene), ``from``, ``to``, ``text`` and
       ``dashed`` (beside the line that decides), ``contours``: each with ``frame`` and ``points``; in the camera frame
@@ -46,15 +50,19 @@ def view_data(stored: StoredScene, result: Result, most_points: int = 60_000) ->
     Args:
         stored: The scene and the errors of its depth.
         result: Regions and verdicts.
-        most_points: Most points of all frames together.
+        most_points: Most points of one frame; several frames together have at most three times as many.
 
     Returns:
         A mapping of strings, numbers, lists and None.
     """
     scene = stored.scene
     shown = shown_frames(stored, result)
-    counts = _shares([int(frame.valid.sum()) for frame in shown], most_points)
-    frames = [frame_entry(stored, result, frame, count) for frame, count in zip(shown, counts, strict=True)]
+    counts = _shares([min(int(frame.valid.sum()), most_points) for frame in shown], _SEVERAL * most_points)
+    ends = colour_ends(stored, shown)
+    frames = [
+        {**frame_entry(stored, result, frame, count), "ends": list(ends[frame.index])}
+        for frame, count in zip(shown, counts, strict=True)
+    ]
     by_index = {frame.index: frame for frame in shown}
     return {
         "version": VERSION,

@@ -7,6 +7,7 @@ grows with the order of depth and means nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,6 +113,27 @@ def relief_z(values: np.ndarray, kind: DepthKind, between: tuple[float, float]) 
     share = np.clip(share, 0, 1)
     z: np.ndarray = 2 / (1 + (share if kind.larger_is_nearer else 1 - share))
     return z
+
+
+def colour_ends(stored: StoredScene, shown: Sequence[ShownFrame]) -> dict[int, tuple[float, float]]:
+    """Depth z at the near and the far end of the colours of depth, by index of the frame.
+
+    They are those of the pictures of depth: the 1st and 99th percentile of all valid pixels, of all frames together
+    where all depth is metric.
+    """
+    maps = stored.scene.depth
+    if not shown:
+        return {}
+    if not all(depth.kind is DepthKind.METRIC for depth in maps):
+        return {frame.index: (1.0, 2.0) if frame.is_relief else _ends([frame.depth]) for frame in shown}
+    together = _ends(maps)
+    return {frame.index: together for frame in shown}
+
+
+def _ends(maps: Sequence[DepthMap]) -> tuple[float, float]:
+    values = np.concatenate([depth.values[depth.valid] for depth in maps])
+    near, far = np.percentile(values.astype(np.float64), (1, 99))
+    return float(near), float(far)
 
 
 def frame_entry(stored: StoredScene, result: Result, shown: ShownFrame, most_points: int) -> dict[str, Any]:

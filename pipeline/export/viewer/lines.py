@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.export.viewer.frames import ShownFrame
+from pipeline.export.viewer.lengths import plus_minus
 from pipeline.geometry.backprojection import back_project_pixels
 from pipeline.records import Evidence, Point, Result, Scene, Verdict
 from pipeline.records.message import Language, Message, length_text, message
@@ -62,23 +63,19 @@ def _lines(verdict: Verdict, evidence: Evidence, language: Language) -> list[dic
             if verdict.claim.measure in (None, measure) and length in numbers:
                 ends = points[f"{measure}_subject"], points[f"{measure}_object"]
                 error_m = _Z_95 * numbers[f"{measure}_sigma_relative"] * numbers[length]
-                add("distance", ends, _plus_minus(numbers[length], error_m), dashed=measure == "centre")
+                add("distance", ends, plus_minus(numbers[length], error_m), dashed=measure == "centre")
     elif "subject" in points and "object" in points:
         add("order", (points["subject"], points["object"]), _difference(numbers))
     elif "subject" in points and "middle_m" in numbers:
         error_m = _Z_95 * numbers.get("sigma_relative", 0.0) * numbers["middle_m"]
-        add("distance", (_CAMERA, points["subject"]), _plus_minus(numbers["middle_m"], error_m))
+        add("distance", (_CAMERA, points["subject"]), plus_minus(numbers["middle_m"], error_m))
     return found
-
-
-def _plus_minus(length_m: float, error_m: float) -> Message:
-    return message("viewer_plus_minus", length=length_text(length_m), error=length_text(error_m))
 
 
 def _difference(numbers: dict[str, float]) -> Message | None:
     """How far two objects are apart in depth, in metres or as a ratio; None where depth was not compared."""
     if "difference_m" in numbers and "sigma_m" in numbers:
-        return message("viewer_in_depth", gap=_plus_minus(numbers["difference_m"], _Z_95 * numbers["sigma_m"]))
+        return message("viewer_in_depth", gap=plus_minus(numbers["difference_m"], _Z_95 * numbers["sigma_m"]))
     if "z_subject_m" in numbers and "z_object_m" in numbers:
         gap_m = abs(numbers["z_subject_m"] - numbers["z_object_m"])
         return message("viewer_in_depth", gap=length_text(gap_m))

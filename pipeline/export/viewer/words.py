@@ -13,6 +13,7 @@ WORDS = (
     *("viewer_pick_second", "viewer_distance", "viewer_between", "viewer_no_metres", "viewer_pixel", "viewer_nearer"),
     *("viewer_first", "viewer_second"),
     *("viewer_same_depth", "viewer_two_spaces", "viewer_clear", "viewer_hint"),
+    *("viewer_hint_order", "viewer_pick_order", "viewer_interval"),
 )
 """Codes of the wording that the script uses; it knows them without ``viewer_``."""
 

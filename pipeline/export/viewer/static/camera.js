@@ -2,6 +2,13 @@
 
 const LEAST_POLE_ANGLE = 0.03;
 
+// Points beyond these percentiles, along any axis, do not count for what a view frames.
+const FRAMED_SHARES = [0.01, 0.99];
+// A view frames at most so many extents of what surrounds regions, so that a far background leaves them visible.
+const MOST_FRAMED = 4;
+// Space around what a view frames [CSS px], for names above boxes.
+const FRAME_MARGIN_PX = 30;
+
 // Extents of what surrounds regions that are worth looking at, as multiples of theirs, and as shares of all.
 const AROUND_REGIONS = 1.8;
 const LEAST_OF_ALL = 0.35;
@@ -45,8 +52,33 @@ function surroundingsOf(parts, unit) {
   return { right, up, forward, centre, halves, depth: percentiles(depths, [0.5])[0], radius: Math.hypot(...halves) };
 }
 
+// What the views from above and from the side must show, in drawn units: points but for outliers, and all items.
+function framedPoints(parts, around, items) {
+  const axes = [around.right, around.up, around.forward];
+  const wanted = [];
+  for (const item of items) {
+    if (item.segments) wanted.push(...item.segments.flat());
+    if (item.dots) wanted.push(...item.dots);
+  }
+  const sampled = [];
+  for (const { drawn, points } of parts) {
+    const step = Math.max(1, Math.floor((points.count * parts.length) / 8000));
+    for (let i = 0; i < points.count; i += step) sampled.push(Array.from(drawn.subarray(3 * i, 3 * i + 3)));
+  }
+  const along = (axis, point) => axis.x * point[0] + axis.y * point[1] + axis.z * point[2];
+  const limits = axes.map((axis, k) => {
+    const [low, high] = percentiles(sampled.map((point) => along(axis, point)), FRAMED_SHARES);
+    const middle = along(axis, around.centre.toArray());
+    const most = MOST_FRAMED * Math.max(...around.halves);
+    return [Math.max(low, middle - most), Math.min(high, middle + most), k];
+  });
+  const isNear = (point) => limits.every(([low, high, k]) => along(axes[k], point) >= low && along(axes[k], point) <= high);
+  return [...wanted, ...sampled.filter(isNear)];
+}
+
 class View {
   constructor() {
+    this.wanted = [];
     this.camera = new THREE.PerspectiveCamera(50, 1, 0.01, 100);
     this.target = new THREE.Vector3();
     this.distance = 1;
@@ -106,16 +138,35 @@ class View {
       this.look(eye, way, new THREE.Vector3(...turned(frame, [0, -1, 0])), around.depth);
       return;
     }
-    const [wide, tall, deep] = around.halves;
     const top = name === "top";
-    const way = (top ? around.up : around.right).clone().negate();
-    const across = top ? wide : deep;
-    const upward = top ? deep : tall;
-    const toward = top ? tall : wide;
-    const tangent = Math.tan((this.camera.fov * Math.PI) / 360);
-    const distance = 1.1 * Math.max(upward / tangent, across / (tangent * this.camera.aspect)) + toward;
-    const eye = around.centre.clone().addScaledVector(way, -distance);
-    this.look(eye, way, top ? around.forward : around.up, distance);
+    this.frame((top ? around.up : around.right).clone().negate(), top ? around.forward : around.up);
+  }
+
+  // Look along a way from where all wanted points are within the picture, and no farther than that needs.
+  frame(way, up) {
+    const right = new THREE.Vector3().crossVectors(way, up).normalize();
+    const above = new THREE.Vector3().crossVectors(right, way);
+    const room = (size) => Math.max(size - 2 * Math.min(FRAME_MARGIN_PX, 0.15 * size), 1);
+    const tangents = this.size.map((size) => room(size) / 2 / this.focal);
+    // A point at (x, toward) is seen from (at, distance) where |x - at| <= tangent (distance - toward).
+    const most = [[-Infinity, -Infinity], [-Infinity, -Infinity]];
+    const towards = [];
+    const own = new THREE.Vector3();
+    for (const point of this.wanted) {
+      own.set(...point);
+      const toward = -own.dot(way);
+      towards.push(toward);
+      [own.dot(right), own.dot(above)].forEach((place, k) => {
+        most[k][0] = Math.max(most[k][0], place + tangents[k] * toward);
+        most[k][1] = Math.max(most[k][1], -place + tangents[k] * toward);
+      });
+    }
+    const away = Math.max(...most.map(([plus, minus], k) => (plus + minus) / 2 / tangents[k]));
+    const [x, y] = most.map(([plus, minus]) => (plus - minus) / 2);
+    const [middle] = percentiles(towards, [0.5]);
+    const distance = Math.max(away - middle, 1e-6);
+    const eye = right.multiplyScalar(x).addScaledVector(above, y).addScaledVector(way, -away);
+    this.look(eye, way, up, distance);
   }
 
   // Turn around the target by angles [rad].

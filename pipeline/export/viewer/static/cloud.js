@@ -53,9 +53,9 @@ function cloudOf(part, unit, material) {
   return cloud;
 }
 
-function colourCloud(part, mode, regions, ranges) {
+function colourCloud(part, mode, regions, range) {
   for (let i = 0; i < part.points.count; i++) {
-    const colour = colourOfPoint(mode, part, i, regions, ranges);
+    const colour = colourOfPoint(mode, part, i, regions, range);
     for (let k = 0; k < 3; k++) part.tints[4 * i + k] = colour[k];
   }
   part.cloud.geometry.attributes.tint.needsUpdate = true;

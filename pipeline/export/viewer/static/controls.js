@@ -37,7 +37,10 @@ function attachControls(canvas, actions) {
   listen("pointermove", (event) => {
     const pointer = pointers.get(event.pointerId);
     const now = place(event);
-    if (!pointer) return;
+    if (!pointer) {
+      actions.hover(now.x, now.y);
+      return;
+    }
     const [x, y] = [now.x - pointer.x, now.y - pointer.y];
     const before = pointers.size === 2 ? middleAndSpread() : null;
     Object.assign(pointer, now);

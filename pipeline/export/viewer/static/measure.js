@@ -80,24 +80,53 @@ function distanceOf(first, second) {
   return { length: length, low: Math.max(low, 0), high: Math.hypot(high, across) };
 }
 
-// A length as people write it, as length_text of Python does.
-function lengthText(length) {
+// The unit of a length [m], its number per metre and its decimals, as length_text of Python chooses them.
+function unitFor(length) {
   const size = Math.abs(length);
-  if (size >= 0.995) return length.toFixed(2) + " m";
-  return size >= 0.00995 ? (100 * length).toFixed(1) + " cm" : (1000 * length).toFixed(1) + " mm";
+  if (size >= 0.995) return { unit: " m", per: 1, decimals: 2 };
+  return size >= 0.00995 ? { unit: " cm", per: 100, decimals: 1 } : { unit: " mm", per: 1000, decimals: 1 };
+}
+
+function lengthText(length) {
+  const { unit, per, decimals } = unitFor(length);
+  return (per * length).toFixed(decimals) + unit;
+}
+
+// Decimals that an error needs so that it is not rounded away, or by much.
+function decimalsFor(error, decimals, most) {
+  let needed = decimals;
+  while (error > 0 && error < 0.95 * Math.pow(10, -needed) && needed < most) needed++;
+  return needed;
+}
+
+// A length [m] and its error in one unit, as plus_minus of Python writes them.
+function plusMinusText(length, error) {
+  const { unit, per, decimals } = unitFor(length);
+  // An error halfway between two numbers takes the larger one.
+  const own = per * error * (1 + 1e-9);
+  const needed = decimalsFor(own, decimals, 4);
+  return (per * length).toFixed(needed) + unit + " ± " + own.toFixed(needed) + unit;
 }
 
 function filled(pattern, values) {
   return pattern.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? values[name] : whole));
 }
 
-// A distance in words: with one error where its interval is nearly even, else with its limits.
+// A length without unit, of three digits; small and large ones with an exponent.
+function plainText(length) {
+  return String(Number(length.toPrecision(3)));
+}
+
+// A distance in words: with one error where its interval is nearly even, else with its limits, all in one unit.
 function distanceText(words, distance, isMetric) {
-  const text = (length) =>
-    isMetric ? lengthText(length) : filled(words.units, { length: Number(length.toPrecision(3)) });
-  const [below, above] = [distance.length - distance.low, distance.high - distance.length];
-  const isEven = Math.abs(above - below) <= 0.25 * Math.max(above, below) && distance.low > 0;
-  if (isEven) return text(distance.length) + " ± " + text(Math.max(above, below));
-  const values = { length: text(distance.length), low: text(distance.low), high: text(distance.high) };
-  return filled(words.between, values);
+  const { length, low, high } = distance;
+  const { unit, per, decimals } = unitFor(length);
+  const text = (value) =>
+    isMetric ? (per * value).toFixed(decimals) + unit : filled(words.units, { length: plainText(value) });
+  const [below, above] = [length - low, high - length];
+  const error = Math.max(above, below);
+  const isEven = Math.abs(above - below) <= 0.25 * error && low > 0;
+  if (isEven && isMetric) return plusMinusText(length, error);
+  if (isEven) return filled(words.units, { length: plainText(length) + " ± " + Number(error.toPrecision(2)) });
+  return filled(words.between, { length: text(length), low: text(low), high: text(high) });
 }

@@ -32,7 +32,8 @@ function overlayItems(data, parts, unit, depth) {
   }
   data.regions.forEach((region, index) => {
     const frame = byIndex.get(region.frame);
-    if (!frame) return;
+    // Where frames are shown together, an object has one box.
+    if (!frame || (region.repeated && parts.length > 1)) return;
     for (const [key, dashed] of [["given", true], ["corners", false]]) {
       if (!region[key]) continue;
       const segments = placed(frame, edgesOf(region[key]));
@@ -44,18 +45,18 @@ function overlayItems(data, parts, unit, depth) {
       items.push({ kind: "box", region: index, segments, dashed, at, colour: region.colour, label });
     }
   });
-  const measured = new Set();
+  const isShown = (line) => line.kind === "distance" && !line.dashed && byIndex.has(line.frame);
+  // Without a selection a length does not say what it is of, unless there is one only.
+  const isOnly = data.claims.filter((claim) => claim.lines.some(isShown)).length === 1;
   data.claims.forEach((claim, index) => {
     for (const line of claim.lines) {
       const frame = byIndex.get(line.frame);
       if (!frame) continue;
       const segments = placed(frame, [[line.from, line.to]]);
-      // Distances are shown without being asked for, each of them once.
-      const key = [line.from, line.to].map(String).sort().join();
-      const always = line.kind === "distance" && !line.dashed && !measured.has(key);
-      if (always) measured.add(key);
+      const always = isOnly && isShown(line);
       const at = segments[0][0].map((number, axis) => (number + segments[0][1][axis]) / 2);
-      items.push({ kind: "line", claim: index, segments, dashed: line.dashed, at, label: line.text, always });
+      const item = { kind: "line", claim: index, segments, dashed: line.dashed, at, label: line.text, always };
+      items.push({ ...item, title: claim.text });
     }
     for (const contour of claim.contours) {
       const frame = byIndex.get(contour.frame);

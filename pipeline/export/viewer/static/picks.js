@@ -11,11 +11,12 @@ function measuredBetween(words, first, second) {
 }
 
 class Picks {
-  constructor(words, onChange) {
+  constructor(words, isOrder, onChange) {
     this.words = words;
+    this.hint = isOrder ? words.hint_order : words.hint;
     this.onChange = onChange;
     this.points = [];
-    this.said = element("span", "tv-picked", words.hint);
+    this.said = element("span", "tv-picked", this.hint);
     this.said.setAttribute("aria-live", "polite");
     this.clearing = button(words.clear, () => this.clear());
     this.clearing.hidden = true;
@@ -28,27 +29,33 @@ class Picks {
     const [first, second] = this.points;
     this.distance = second ? measuredBetween(this.words, first.point, second.point) : null;
     this.clearing.hidden = false;
-    this.said.textContent = this.sentence(first, second);
+    this.say(this.sentence(first, second));
     return this.distance;
+  }
+
+  // Two lines hold what is said, so that the picture stays where it is; the rest is in the tooltip.
+  say(text) {
+    this.said.textContent = text;
+    this.said.title = text;
   }
 
   sentence(first, second) {
     const words = this.words;
     if (!second) {
       const where = filled(words.pixel, { frame: first.frame + 1, u: first.u, v: first.v });
-      return where + ". " + (first.point.frame.relief ? words.no_metres : words.pick_second);
+      return where + ". " + (first.point.frame.relief ? words.pick_order : words.pick_second);
     }
     if (this.distance) return filled(words.distance, { distance: this.distance.text });
     if (first.frame !== second.frame) return words.two_spaces;
     const nearer = filled(words.nearer, { which: first.z < second.z ? words.first : words.second });
-    return words.no_metres + " " + (first.z === second.z ? words.same_depth : nearer);
+    return (first.z === second.z ? words.same_depth : nearer) + " " + words.no_metres;
   }
 
   clear() {
     this.points = [];
     this.distance = null;
     this.clearing.hidden = true;
-    this.said.textContent = this.words.hint;
+    this.say(this.hint);
     this.onChange();
   }
 

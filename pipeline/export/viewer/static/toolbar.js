@@ -81,7 +81,7 @@ function buildToolbar(data, actions, state) {
 }
 
 // What the colours mean; empty for photos.
-function legend(data, mode, ranges, parts, onRegion) {
+function legend(data, mode, range, parts, onRegion) {
   const words = data.words;
   const box = element("div", "tv-legend");
   if (mode === "region") {
@@ -104,19 +104,26 @@ function legend(data, mode, ranges, parts, onRegion) {
     let ends;
     if (mode === "error") {
       const share = (value) => (value * 100).toPrecision(2) + " %";
-      ends = parts[0].points.confidence ? ["0", "1"] : ranges.error.map((value) => "± " + share(value));
-    } else if (frame.relief) ends = [words.far, words.near];
+      ends = parts[0].points.confidence ? ["0", "1"] : range.map((value) => "± " + share(value));
+    } else if (frame.relief) ends = [words.near, words.far];
     else {
       const text = (value) =>
         isMetric ? lengthText(value) : filled(words.units, { length: Number(value.toPrecision(3)) });
-      ends = [text(ranges.depth[1]), text(ranges.depth[0])];
+      ends = frame.ends.map(text);
     }
     box.appendChild(element("span", "", ends[0]));
     const scale = element("span", "tv-scale");
-    scale.style.backgroundImage = viridisGradient();
+    // Near is left, as below the pictures of depth.
+    scale.style.backgroundImage = gradient(mode === "depth" ? [...PLASMA].reverse() : VIRIDIS);
     box.appendChild(scale);
     box.appendChild(element("span", "", ends[1]));
   }
   box.hidden = !box.childNodes.length;
   return box;
+}
+
+// Left, top, right and bottom of the legend in the stage [CSS px].
+function legendBox(legend) {
+  const [left, top] = [legend.offsetLeft, legend.offsetTop];
+  return [left, top, left + legend.offsetWidth, top + legend.offsetHeight];
 }

@@ -55,8 +55,12 @@ class Viewer {
     this.labels = new Labels(layer, (item) => this.chosen(item));
     this.status = element("div", "tv-status");
     this.counted = element("span", "tv-count");
-    this.picks = new Picks(words, () => this.redraw());
-    this.status.append(this.picks.said, this.picks.clearing, this.counted);
+    const isOrder = this.data.frames.every((frame) => frame.relief);
+    this.picks = new Picks(words, isOrder, () => this.redraw());
+    const about = element("div", "tv-about");
+    about.append(this.counted);
+    if (this.data.frames.some((frame) => !frame.relief)) about.append(element("span", "", words.interval));
+    this.status.append(this.picks.said, this.picks.clearing, about);
     this.root.append(this.stage, this.status);
   }
 
@@ -79,7 +83,8 @@ class Viewer {
       orbit: (yaw, pitch) => this.moved(() => this.view.orbit(yaw, pitch)),
       pan: (x, y) => this.moved(() => this.view.pan(x, y)),
       zoom: (factor) => this.moved(() => this.view.zoom(factor)),
-      tap: (x, y) => this.pick(x, y),
+      tap: (x, y) => this.tapped(x, y),
+      hover: (x, y) => this.hovered(x, y),
       key: (key) => this.pressed(key),
     });
     if (typeof ResizeObserver !== "undefined") {
@@ -120,10 +125,11 @@ class Viewer {
       part.cloud = cloudOf(part, this.unit, this.material);
       this.scene.add(part.cloud);
     }
-    this.ranges = colourRanges(parts);
+    this.range = errorRange(parts);
     const around = surroundingsOf(parts, this.unit);
     this.view.setFrame(parts[0].frame, around);
     this.items = overlayItems(this.data, parts, this.unit, around.depth);
+    this.view.wanted = framedPoints(parts, around, this.items);
     this.labels.clear();
     const total = (key) => parts.reduce((sum, part) => sum + part.frame[key], 0);
     const count = (key) => total(key).toLocaleString("en").replace(/,/g, " ");
@@ -151,8 +157,8 @@ class Viewer {
   }
 
   paint() {
-    for (const part of this.parts) colourCloud(part, this.colour, this.data.regions, this.ranges);
-    const fresh = legend(this.data, this.colour, this.ranges, this.parts, (region) => this.chosen({ region }));
+    for (const part of this.parts) colourCloud(part, this.colour, this.data.regions, this.range);
+    const fresh = legend(this.data, this.colour, this.range, this.parts, (region) => this.chosen({ region }));
     this.legend.replaceWith(fresh);
     this.legend = fresh;
     this.tools.markColour(this.colour);
@@ -167,6 +173,7 @@ class Viewer {
   moved(action) {
     if (!this.parts.length) return;
     action();
+    this.preset = null;
     this.tools.markPreset(null);
     this.redraw();
   }
@@ -180,6 +187,19 @@ class Viewer {
       if (this.selection) this.chosen({});
     } else return false;
     return true;
+  }
+
+  // A click on a label chooses what it names; any other one picks a point.
+  tapped(x, y) {
+    const item = this.labels.at(x, y);
+    if (item) this.chosen(item);
+    else this.pick(x, y);
+  }
+
+  hovered(x, y) {
+    const item = this.labels.at(x, y);
+    this.canvas.style.cursor = item ? "pointer" : "";
+    this.canvas.title = (item && item.title) || "";
   }
 
   // A label or an entry of the legend was clicked; the same one again selects nothing.
@@ -236,6 +256,7 @@ class Viewer {
 
   setPreset(name) {
     if (!this.parts.length) return;
+    this.preset = name;
     this.view.preset(name, this.parts[0].frame, this.unit);
     this.tools.markPreset(name);
     this.redraw();
@@ -260,6 +281,7 @@ class Viewer {
     this.ratio = ratio;
     this.view.resize(width, height);
     this.focal = this.view.focal;
+    if (this.preset && this.preset !== "camera") this.view.preset(this.preset, this.parts[0].frame, this.unit);
     if (!this.isSized) {
       this.pointSize = this.fittingSize();
       this.tools.slider.value = String(this.pointSize);
@@ -293,7 +315,7 @@ class Viewer {
     drawOverlay(this.pen, this.items, this.state.shown, this.selection, theme);
     const wanted = wantedLabels(this.items, this.state.shown, this.selection);
     this.picks.draw(this.pen, this.unit, theme, wanted);
-    this.labels.place(wanted, this.view);
+    this.labels.place(wanted, this.view, this.legend.hidden ? [] : [legendBox(this.legend)]);
   }
 
   pickAt(x, y) {
