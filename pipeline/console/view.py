@@ -19,12 +19,12 @@ from pipeline.console.folder_server import FolderServer
 from pipeline.export.formats import ITEM_FORMATS, FormatSettings
 from pipeline.export.jsonl import RESULTS_NAME
 from pipeline.export.report.build import write as write_report
-from pipeline.export.report.index import INDEX_NAME
+from pipeline.export.report.index import INDEX_NAME, write_index
 from pipeline.export.report.item_page import REPORT
 from pipeline.export.result_with_scene import ResultWithScene, read_run
 from pipeline.export.run_folder import file_in, newest_run, results_of_item, run_folder
 from pipeline.export.scene_shapes import scene_shapes, write_views
-from pipeline.export.text import file_name
+from pipeline.export.text import file_name, one_line
 from pipeline.records.errors import ConfigError, DependencyError, ExportError
 
 OUTPUTS = "outputs"
@@ -184,6 +184,8 @@ def _page(request: ViewRequest, console: Console) -> str:
         what = "report" if item is None else f"page of item {item}"
         console.print(f"The run has no {what}; it is made now from the stored scenes.", markup=False)
         write_report(folder / REPORT, folder, FormatSettings(item=item))
+    elif _is_older(folder / INDEX_NAME, folder / RESULTS_NAME):
+        write_index(folder)
     if file_in(folder, page) is None:
         # Its name or its scene is damaged.
         page = INDEX_NAME
@@ -192,15 +194,20 @@ def _page(request: ViewRequest, console: Console) -> str:
     return page
 
 
+def _is_older(index: Path, results: Path) -> bool:
+    """Whether the index does not show the last results."""
+    return index.stat().st_mtime_ns < results.stat().st_mtime_ns
+
+
 def _say_which(request: ViewRequest, console: Console) -> None:
     """Say which result is shown where the request leaves it open."""
     first, others = request.results[0], len(request.results) - 1
     if not others:
         return
     if request.item is None:
-        console.print(f"Shown is the first item, {first.item_id}.", markup=False)
+        console.print(f"Shown is the first item, {one_line(first.item_id)}.", markup=False)
     else:
-        console.print(f"Shown is the first of {others + 1} questions: {first.question}", markup=False)
+        console.print(f"Shown is the first of {others + 1} questions: {one_line(first.question or '')}", markup=False)
 
 
 def _write_pictures(request: ViewRequest, console: Console) -> None:

@@ -33,13 +33,13 @@ def run(tmp_path: Path) -> Path:
     """A run with a report of two items: two questions with a page and a scene, and one with neither."""
     folder = tmp_path / "outputs" / "run"
     (folder / "report" / "items").mkdir(parents=True)
-    (folder / "report" / "index.html").write_text("index")
     (folder / "report" / "items" / "one.html").write_text("page of one")
     write_scene(folder / "scenes" / "item.zip", stored().scene, stored().errors)
     artefacts = {"scene": "scenes/item.zip", "page": "report/items/one.html"}
     results = [result(question, artefacts=artefacts) for question in ("One?", "Two?")]
     lines = [to_json(each) for each in (*results, replace(result(), item_id="bare"))]
     (folder / "results.jsonl").write_text("\n".join(lines))
+    (folder / "report" / "index.html").write_text("index")
     return folder
 
 
@@ -266,6 +266,21 @@ def test_what_a_run_lacks_of_its_report_is_made(viewed: Callable[..., str], run:
     assert "Two?" in page.read_text(encoding="utf-8"), "both questions name the same page here"
     again = viewed(run, "item", "serve=false")
     assert "made now" not in again
+
+
+def test_an_index_that_is_older_than_the_results_is_made_anew(viewed: Callable[..., str], run: Path) -> None:
+    index, results = run / "report" / "index.html", run / "results.jsonl"
+    viewed(run, "serve=false")
+    assert index.read_text() == "index"
+    os.utime(results, ns=(index.stat().st_mtime_ns + 10**9,) * 2)
+    viewed(run, "serve=false")
+    assert index.read_text() != "index"
+
+
+def test_what_people_named_is_printed_without_control_characters(viewed: Callable[..., str], run: Path) -> None:
+    results = run / "results.jsonl"
+    results.write_text(results.read_text().replace("One?", "\\u001b]0;owned\\u0007One?"))
+    assert "One?" in viewed(run, "item", "serve=false") and "\x1b" not in viewed(run, "item", "serve=false")
 
 
 def test_the_page_of_a_run_without_a_report_has_the_name_of_its_result(viewed: Callable[..., str], run: Path) -> None:

@@ -96,6 +96,9 @@ def _write_pages(folder: Path, lines: list[bytes], settings: FormatSettings) -> 
         except ExportError as error:
             logger.warning("%s", error)
             continue
+        if any(region.frame >= len(stored.scene.frames) for region in result.regions):
+            logger.warning("A result of item %s names frames that its scene lacks; it has no page.", result.item_id)
+            continue
         write_item_page(folder, stored, result, name, settings.view_points)
         written += 1
     return written

@@ -13,10 +13,10 @@ import numpy as np
 from pipeline.export.viewer.frames import ShownFrame
 from pipeline.export.viewer.lengths import plus_minus
 from pipeline.geometry.backprojection import back_project_pixels
-from pipeline.records import Evidence, Point, Result, Scene, Verdict
+from pipeline.records import DepthKind, Evidence, Point, Result, Scene, Verdict
+from pipeline.records.error_budget import HALF_INTERVAL
 from pipeline.records.message import Language, Message, length_text, message
 
-_Z_95 = 1.96
 _CAMERA: Point = (0.0, 0.0, 0.0)
 # The contour belongs to the nearer of two objects, which its pixels miss by at most this much.
 _BESIDE_PX = 1
@@ -38,7 +38,7 @@ def claim_entries(scene: Scene, result: Result, shown: dict[int, ShownFrame]) ->
                     line
                     for evidence in seen
                     if not shown[evidence.frame].is_relief
-                    for line in _lines(verdict, evidence, result.language)
+                    for line in _lines(verdict, evidence, shown[evidence.frame].depth.kind, result.language)
                 ],
                 "contours": [
                     contour for evidence in seen if (contour := _contour(evidence, shown[evidence.frame], scene))
@@ -48,8 +48,9 @@ def claim_entries(scene: Scene, result: Result, shown: dict[int, ShownFrame]) ->
     return entries
 
 
-def _lines(verdict: Verdict, evidence: Evidence, language: Language) -> list[dict[str, Any]]:
-    """The measured lines of a verdict in one frame."""
+def _lines(verdict: Verdict, evidence: Evidence, kind: DepthKind, language: Language) -> list[dict[str, Any]]:
+    """The measured lines of a verdict in one frame; lengths only where depth is metric."""
+    is_metric = kind is DepthKind.METRIC
     points, numbers, found = evidence.points, evidence.numbers, []
 
     def add(kind: str, ends: tuple[Point, Point], words: Message | None, *, dashed: bool = False) -> None:
@@ -60,14 +61,16 @@ def _lines(verdict: Verdict, evidence: Evidence, language: Language) -> list[dic
 
     if "nearest_subject" in points:
         for measure, length in (("nearest", "nearest_visible_m"), ("centre", "centres_m")):
-            if verdict.claim.measure in (None, measure) and length in numbers:
-                ends = points[f"{measure}_subject"], points[f"{measure}_object"]
-                error_m = _Z_95 * numbers[f"{measure}_sigma_relative"] * numbers[length]
+            names = f"{measure}_subject", f"{measure}_object"
+            is_known = is_metric and length in numbers and all(name in points for name in names)
+            if is_known and verdict.claim.measure in (None, measure):
+                ends = points[names[0]], points[names[1]]
+                error_m = HALF_INTERVAL * numbers.get(f"{measure}_sigma_relative", 0.0) * numbers[length]
                 add("distance", ends, plus_minus(numbers[length], error_m), dashed=measure == "centre")
     elif "subject" in points and "object" in points:
         add("order", (points["subject"], points["object"]), _difference(numbers))
-    elif "subject" in points and "middle_m" in numbers:
-        error_m = _Z_95 * numbers.get("sigma_relative", 0.0) * numbers["middle_m"]
+    elif "subject" in points and "middle_m" in numbers and is_metric:
+        error_m = HALF_INTERVAL * numbers.get("sigma_relative", 0.0) * numbers["middle_m"]
         add("distance", (_CAMERA, points["subject"]), plus_minus(numbers["middle_m"], error_m))
     return found
 
@@ -75,13 +78,13 @@ def _lines(verdict: Verdict, evidence: Evidence, language: Language) -> list[dic
 def _difference(numbers: dict[str, float]) -> Message | None:
     """How far two objects are apart in depth, in metres or as a ratio; None where depth was not compared."""
     if "difference_m" in numbers and "sigma_m" in numbers:
-        return message("viewer_in_depth", gap=plus_minus(numbers["difference_m"], _Z_95 * numbers["sigma_m"]))
+        return message("viewer_in_depth", gap=plus_minus(numbers["difference_m"], HALF_INTERVAL * numbers["sigma_m"]))
     if "z_subject_m" in numbers and "z_object_m" in numbers:
         gap_m = abs(numbers["z_subject_m"] - numbers["z_object_m"])
         return message("viewer_in_depth", gap=length_text(gap_m))
     if numbers.get("z_subject_relative", 0) > 0 and numbers.get("z_object_relative", 0) > 0:
-        ratio = numbers["z_subject_relative"] / numbers["z_object_relative"]
-        return message("viewer_ratio", ratio=max(ratio, 1 / ratio))
+        ends = sorted((numbers["z_subject_relative"], numbers["z_object_relative"]))
+        return message("viewer_ratio", ratio=ends[1] / ends[0])
     return None
 
 

@@ -70,3 +70,17 @@ def test_a_run_without_scenes_gets_an_index_and_a_hint(tmp_path: Path, caplog: p
     with caplog.at_level(logging.WARNING):
         RUN_FORMATS["report"].write(tmp_path / "report", tmp_path, SETTINGS)
     assert "export.scenes=true" in caplog.text and (tmp_path / "report" / "index.html").is_file()
+
+
+def test_a_result_whose_regions_do_not_fit_its_scene_gets_no_page(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_scene(tmp_path / "scenes" / "a.zip", scenes.scene())
+    region = replace(scenes.regions()[0], frame=3)
+    with ResultWriter(tmp_path) as writer:
+        for name, regions in (("bad", (region,)), ("good", scenes.regions())):
+            writer.append(Result(name, "Where?", (), None, regions=regions, artefacts={"scene": "scenes/a.zip"}))
+    with caplog.at_level(logging.WARNING):
+        RUN_FORMATS["report"].write(tmp_path / "report", tmp_path, SETTINGS)
+    assert "bad" in caplog.text
+    assert [page.stem for page in (tmp_path / "report" / "items").glob("*.html")] == [file_name("good", "Where?")]

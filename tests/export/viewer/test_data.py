@@ -274,3 +274,41 @@ def test_of_very_many_frames_those_with_regions_are_shown(kind: str) -> None:
     assert shown[0] == 0 and shown[-1] == 99
     assert (data["views"][0]["label"] == f"{len(shown)} of 100 frames") == (kind == "metric")
     assert sum(frame["count"] for frame in data["frames"]) == 60_000
+
+
+@pytest.mark.parametrize(
+    ("points", "numbers"),
+    [
+        ({"nearest_subject": (0.0, 0.0, 1.0)}, {"nearest_visible_m": 0.5}),
+        (
+            {"nearest_subject": (0.0, 0.0, 1.0), "nearest_object": (0.5, 0.0, 1.0)},
+            {"nearest_visible_m": 0.5},
+        ),
+        (
+            {"subject": (0.0, 0.0, 1.0), "object": (0.5, 0.0, 1.0)},
+            {"z_subject_relative": 1e-300, "z_object_relative": 1e300},
+        ),
+    ],
+)
+def test_evidence_without_its_partners_breaks_no_page(
+    points: dict[str, tuple[float, float, float]], numbers: dict[str, float]
+) -> None:
+    stored, result = block_scene()
+    claim = Claim("distance_between", "cube", "nothing", value=1.0, unit="m")  # type: ignore[arg-type]
+    evidence = Evidence(0, (0, 1), numbers, points)
+    verdict = Verdict(claim, Status.SUPPORTED, "It is.", 0.99, evidence=(evidence,))
+    (entry,) = view_data(stored, replace(result, verdicts=(verdict,)))["claims"]
+    assert all("nan" not in line["text"] for line in entry["lines"])
+
+
+def test_depth_without_metres_shows_no_lengths_whatever_its_evidence_says() -> None:
+    stored, result = block_scene()
+    (depth,) = stored.scene.depth
+    shape = replace(depth, kind="scale_invariant", scale_source="none", scale_error=None)
+    stored = replace(stored, scene=replace(stored.scene, depth=(shape,)))
+    points = {"nearest_subject": (0.0, 0.0, 1.0), "nearest_object": (0.5, 0.0, 1.0)}
+    evidence = Evidence(0, (0, 1), {"nearest_visible_m": 0.5, "nearest_sigma_relative": 0.1}, points)
+    claim = Claim("distance_between", "cube", "nothing", value=1.0, unit="m")  # type: ignore[arg-type]
+    verdict = Verdict(claim, Status.SUPPORTED, "It is.", 0.99, evidence=(evidence,))
+    (entry,) = view_data(stored, replace(result, verdicts=(verdict,)))["claims"]
+    assert entry["lines"] == []
