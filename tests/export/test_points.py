@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.export.points import ColouredPoints, coloured_points, placed, region_map
+from pipeline.export.points import ColouredPoints, coloured_points, placed, region_map, without_outliers
 from pipeline.geometry.backprojection import back_project
 from pipeline.records import DepthMap, Frame, Region, Result, Scene
 from pipeline.records.camera import Camera
@@ -173,3 +173,14 @@ def test_points_without_a_place_in_the_world_stay_where_they_are() -> None:
     pose = turned(0.5, (1, 2, 3))
     np.testing.assert_array_equal(placed(scene("scale_invariant", (pose,)), 0, point), point)
     np.testing.assert_allclose(placed(scene(poses=(pose,)), 0, point), (pose @ [1, 2, 3, 1])[None, :3])
+
+
+@pytest.mark.parametrize("share, dropped", [(0.01, True), (0.1, False)])
+def test_few_depths_far_behind_the_scene_are_outliers_and_many_are_its_background(share: float, dropped: bool) -> None:
+    values = np.random.default_rng(3).uniform(1.0, 2.0, (100, 100)).astype(np.float32)
+    far = np.zeros(values.size, dtype=bool)
+    far[: round(share * far.size)] = True
+    values.reshape(-1)[far] = 6.0
+    kept = without_outliers(DepthMap(values, np.ones(values.shape, bool), "metric", "sensor"))
+    assert kept.reshape(-1)[~far].all()
+    assert kept.reshape(-1)[far].any() != dropped

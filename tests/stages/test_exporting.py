@@ -93,3 +93,12 @@ def test_an_error_of_a_later_stage_still_writes_what_was_settled(tmp_path: Path)
         raise KeyboardInterrupt
     assert done == ["a", "b"]
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("export")]
+
+
+def test_a_failure_without_a_scene_is_written_too_at_the_end(tmp_path: Path) -> None:
+    gate, done = Gate(), []
+    threading.Timer(0.3, gate.open.set).start()
+    failed = StageError("ingest", InputError("no file"))
+    with exporting(gate, tmp_path, done) as queue:
+        queue.add([*settled("a"), (Asked("lost", None), failed)])
+    assert done == ["a", "lost: no file"]
