@@ -90,6 +90,13 @@ def test_by_default_nothing_is_asked_or_segmented_and_the_verifier_gets_a_chosen
     assert segmenter.iterations == 2
 
 
+@pytest.mark.parametrize("language, found", [("auto", "en"), ("zh", "zh"), ("en", "en")])
+def test_the_language_of_sentences_can_be_set_without_a_model(language: str, found: str) -> None:
+    assert build_stages(load_config([f"query.language={language}"])).language(None) == found
+    with pytest.raises(ConfigError, match=r"query\.language"):
+        build_stages(load_config(["query.language=fr"]))
+
+
 def test_the_prompt_is_measured_with_the_numbers_of_the_verifier() -> None:
     overrides = ["verify.verifier.settings.min_pixels=7", "verify.verifier.budget.box_px=3", "vlm=openai"]
     stages = build_stages(load_config(overrides))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import scenes
 from synthetic.worlds import piece
 from verifiers import uncalibrated
 from verify.rules.frames import R, S, U, disparity, judged, rescaled, seen, without_floor
 
-from pipeline.records import Claim, Scene, Status
+from pipeline.records import Claim, Region, Scene, Status
 from pipeline.synthetic.view import RenderedView
 
 LOW, HIGH = "red box", "blue cylinder"
@@ -73,3 +74,10 @@ def test_where_up_is_not_known_nothing_is_above_along_it() -> None:
     (verdict,) = judged(balls, [claim], without_floor(balls))
     assert verdict.status is U
     assert (verdict.reason_code, verdict.needs_code) == ("no_up", "needs_gravity")
+
+
+@pytest.mark.parametrize("shift_px, words", [(0.0, "less than half a pixel"), (0.8, "less than half"), (4.0, "2 px")])
+def test_centres_that_are_level_are_called_so(shift_px: float, words: str) -> None:
+    regions = (Region("cup", (10, 20, 30, 40)), Region("lid", (50, 20, 70, 40 + shift_px)))
+    (verdict,) = uncalibrated().judge(scenes.scene(), regions, [Claim("above", "cup", "lid")])
+    assert words in verdict.reason and " 0 px" not in verdict.reason

@@ -31,6 +31,7 @@ def test_who_hides_whom(hiding: RenderedView, claim: Claim, status: Status, mask
         assert verdict.status is status if masks else leans(verdict, status), verdict.reason
     if GREEN in (claim.subject, claim.object):
         assert verdict.reason_code.startswith("no_contour")
+        assert verdict.needs_code in (None, "needs_meeting_view")
 
 
 def test_a_sensor_s_holes_do_not_change_who_hides_whom(hiding: RenderedView) -> None:
