@@ -11,29 +11,13 @@ from pathlib import Path
 
 from pipeline.export.files import write_csv
 from pipeline.export.formats import FormatSettings
-from pipeline.export.tables import REGION_COLUMNS, VERDICT_COLUMNS, Column, Row, region_rows, verdict_rows
+from pipeline.export.tables import Column, Row, write_tables
 from pipeline.export.text import csv_text
 
 
 def write(path: Path, folder: Path, settings: FormatSettings) -> Path | None:
-    """Write ``verdicts.csv`` and ``regions.csv``.
-
-    Args:
-        path: The folder to write to.
-        folder: The folder of ``results.jsonl``.
-        settings: Which item is wanted.
-
-    Returns:
-        The folder, or None if there is neither a verdict nor a region.
-
-    Raises:
-        ExportError: If the results cannot be read or a file cannot be written.
-    """
-    counts = [
-        _write(path / "verdicts.csv", VERDICT_COLUMNS, verdict_rows(folder, settings.item)),
-        _write(path / "regions.csv", REGION_COLUMNS, region_rows(folder, settings.item)),
-    ]
-    return path if any(counts) else None
+    """Write ``verdicts.csv`` and ``regions.csv``, see ``write_tables``."""
+    return write_tables(path, folder, settings, ".csv", _write)
 
 
 def _write(path: Path, columns: Sequence[Column], rows: Iterable[Row]) -> int:

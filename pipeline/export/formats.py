@@ -16,15 +16,27 @@ from typing import Any
 from pipeline.records.errors import DependencyError
 
 
+class _Writing:
+    """What a format's module writes."""
+
+    module: str
+
+    @property
+    def write(self) -> Callable[..., Path | None]:
+        """The function of the module, which is imported on first use."""
+        function: Callable[..., Path | None] = import_module(self.module).write
+        return function
+
+
 @dataclass(frozen=True)
-class ItemFormat:
+class ItemFormat(_Writing):
     """A format with one file per result.
 
     Args:
         folder: Folder of the files, within that of the results.
         suffix: Suffix of the files.
         module: Module with ``write(path, stored, result, settings) -> Path | None``; None where the depth carries too
-            little for the format. It is imported on first use.
+            little for the format.
         words: What the files are, for people.
         package: A package that the format needs and that does not come with this one; it is an extra of that name.
     """
@@ -35,15 +47,9 @@ class ItemFormat:
     words: str
     package: str | None = None
 
-    @property
-    def write(self) -> Callable[..., Path | None]:
-        """The function that writes a result."""
-        function: Callable[..., Path | None] = import_module(self.module).write
-        return function
-
 
 @dataclass(frozen=True)
-class RunFormat:
+class RunFormat(_Writing):
     """A format with one file or folder for all results.
 
     Args:
@@ -59,12 +65,6 @@ class RunFormat:
     words: str
     needs_scenes: bool = True
     package: str | None = None
-
-    @property
-    def write(self) -> Callable[..., Path | None]:
-        """The function that writes the results of a folder."""
-        function: Callable[..., Path | None] = import_module(self.module).write
-        return function
 
 
 @dataclass(frozen=True)

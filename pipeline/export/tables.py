@@ -5,11 +5,12 @@ Names of columns end in their unit. Columns that hold several values separate th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from pipeline.export.formats import FormatSettings
 from pipeline.export.jsonl import RESULTS_NAME
 from pipeline.export.line_file import read_records
 from pipeline.export.regions import RegionDepth, region_depths
@@ -184,3 +185,32 @@ def _depths(folder: Path, result: Result) -> tuple[RegionDepth, ...]:
 
 def _joined(values: Any) -> str | None:
     return _BETWEEN.join(map(str, values)) or None
+
+
+def write_tables(
+    path: Path,
+    folder: Path,
+    settings: FormatSettings,
+    suffix: str,
+    write_table: Callable[[Path, Sequence[Column], Iterable[Row]], int],
+) -> Path | None:
+    """Write the tables of verdicts and regions.
+
+    Args:
+        path: The folder to write to.
+        folder: The folder of ``results.jsonl``.
+        settings: Which item is wanted.
+        suffix: Suffix of the files.
+        write_table: Writes a table and returns its number of rows.
+
+    Returns:
+        The folder, or None if there is neither a verdict nor a region.
+
+    Raises:
+        ExportError: If the results cannot be read or a file cannot be written.
+    """
+    counts = [
+        write_table(path / f"verdicts{suffix}", VERDICT_COLUMNS, verdict_rows(folder, settings.item)),
+        write_table(path / f"regions{suffix}", REGION_COLUMNS, region_rows(folder, settings.item)),
+    ]
+    return path if any(counts) else None

@@ -98,7 +98,7 @@ class ExportStage:
         artefacts = dict(result.artefacts)
         stored = StoredScene(scene, depth_errors(scene, self.budget))
         if self.scenes:
-            artefacts["scene"] = f"scenes/{self._scene_name(scene)}.zip"
+            artefacts["scene"] = f"scenes/{self._scene_name(stored)}.zip"
             place = folder / artefacts["scene"]
             # The questions of an item share its scene. A file of an earlier run may be damaged.
             if place != self._last_scene or not place.exists():
@@ -117,14 +117,15 @@ class ExportStage:
                     artefacts[key] = path
         return replace(result, artefacts=artefacts)
 
-    def _scene_name(self, scene: Scene) -> str:
-        """A name of the item that differs wherever its pixels, depth or poses do."""
+    def _scene_name(self, stored: StoredScene) -> str:
+        """A name of the item that differs wherever its pixels, depth, poses or errors do."""
+        scene = stored.scene
         digest = sha256(repr((self.widest_px, self.image_format)).encode())
         for frame in scene.frames:
             digest.update(f"{frame.digest}{frame.camera}{frame.pose}{frame.timestamp_s}{frame.name}".encode())
         for depth in scene.depth:
             digest.update(f"{depth.digest}{depth.scale_error}{depth.misfit}".encode())
-        digest.update(repr(depth_errors(scene, self.budget)).encode())
+        digest.update(repr(stored.errors).encode())
         return f"{file_stem(scene.id)}-{digest.hexdigest()[:12]}"
 
     def finish(self, folder: Path) -> None:

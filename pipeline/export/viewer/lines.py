@@ -90,7 +90,7 @@ def _difference(numbers: dict[str, float]) -> Message | None:
 
 def _contour(evidence: Evidence, shown: ShownFrame, scene: Scene) -> dict[str, Any] | None:
     """The contour of an occlusion, at the depth of the nearer side of each of its pixels."""
-    pixels = np.asarray(getattr(evidence, "contour_px", ()), dtype=np.float64).reshape(-1, 2)
+    pixels = np.asarray(evidence.contour_px, dtype=np.float64).reshape(-1, 2)
     pixels = pixels[np.isfinite(pixels).all(axis=1)]
     if not len(pixels):
         return None

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,6 @@ import numpy as np
 import pytest
 from viewer_pages import (
     Opened,
-    opened_browser,
-    quiet_page,
     result_of,
     scene_of_two_frames,
 )
@@ -18,23 +15,6 @@ from viewer_pages import (
 from pipeline.export.stored_scene import StoredScene
 from pipeline.export.viewer.data import view_data
 from pipeline.records import Camera, Frame, Region, Scene
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with opened_browser() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def data() -> dict[str, Any]:
-    return view_data(*scene_of_two_frames())
-
-
-@pytest.fixture
-def opened(browser: Any, tmp_path: Path, data: dict[str, Any]) -> Iterator[Opened]:
-    with quiet_page(browser, tmp_path, data) as page:
-        yield page
 
 
 def test_the_first_frame_is_drawn_soon(opened: Opened) -> None:

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from viewer_pages import CAMERA, Opened, opened_browser, quiet_page, result_of, scene_of_two_frames, stored_scene
+from viewer_pages import CAMERA, Opened, result_of, scene_of_two_frames, stored_scene
 
 from pipeline.export.images import colours
 from pipeline.export.viewer.data import view_data
@@ -25,23 +24,6 @@ SEEN = """() => {
   return { corners: corners.length, out: places.filter((place) => !inside(place)).length, shown: shown / all };
 }"""
 SIZES = [(900, 700), (400, 430), (300, 900), (1200, 360)]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with opened_browser() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def data() -> dict[str, Any]:
-    return view_data(*scene_of_two_frames())
-
-
-@pytest.fixture
-def opened(browser: Any, tmp_path: Path, data: dict[str, Any]) -> Iterator[Opened]:
-    with quiet_page(browser, tmp_path, data) as page:
-        yield page
 
 
 def relief(kind: str = "disparity_affine") -> dict[str, Any]:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +8,6 @@ import pytest
 from viewer_pages import (
     ERRORS,
     Opened,
-    opened_browser,
-    quiet_page,
     result_of,
     scene_of_two_frames,
     stored_scene,
@@ -20,23 +17,6 @@ from pipeline.export.viewer.data import view_data
 from pipeline.export.viewer.points import Quantisation, unpacked
 from pipeline.geometry.two_points import PixelPoint, distance_of
 from pipeline.records import Camera, DepthMap
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with opened_browser() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def data() -> dict[str, Any]:
-    return view_data(*scene_of_two_frames())
-
-
-@pytest.fixture
-def opened(browser: Any, tmp_path: Path, data: dict[str, Any]) -> Iterator[Opened]:
-    with quiet_page(browser, tmp_path, data) as page:
-        yield page
 
 
 def test_the_camera_view_shows_every_pixel_where_the_photo_shows_it(opened: Opened, data: dict[str, Any]) -> None:
