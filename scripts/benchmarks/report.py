@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -55,8 +56,9 @@ def export_costs(before: str) -> Iterator[Figure]:
         found: dict[Path, list[dict[str, float]]] = {other: [], _ROOT: []}
         for _ in range(_TURNS):
             for checkout, costs in found.items():
+                environment = os.environ | {"PYTHONPATH": str(checkout)}
                 done = subprocess.run(
-                    [sys.executable, str(script), str(checkout)], check=True, capture_output=True, text=True
+                    [sys.executable, str(script)], env=environment, check=True, capture_output=True, text=True
                 )
                 costs.append(json.loads(done.stdout))
     for name, words in (("overlay_and_cloud", "overlay and cloud of an item"), ("default", "default files of an item")):
