@@ -36,13 +36,14 @@ _TEXT_REGION_COLOUR = (235, 235, 235)
 _JPEG_QUALITY = 85
 
 
-def write_image(path: Path, image: np.ndarray, widest_px: int | None = None) -> Path:
+def write_image(path: Path, image: np.ndarray, widest_px: int | None = None, jpeg_quality: int = _JPEG_QUALITY) -> Path:
     """Write an image in the format of the path's suffix.
 
     Args:
         path: Where to write.
         image: uint8 RGB (H, W, 3).
         widest_px: A wider image is reduced to this width; None keeps its size.
+        jpeg_quality: Quality of a JPEG, from 0 to 100.
 
     Returns:
         The path.
@@ -55,7 +56,7 @@ def write_image(path: Path, image: np.ndarray, widest_px: int | None = None) -> 
         size = (widest_px, max(1, round(height * widest_px / width)))
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    settings = (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY) if path.suffix == ".jpg" else ()
+    settings = (cv2.IMWRITE_JPEG_QUALITY, jpeg_quality) if path.suffix == ".jpg" else ()
     done, data = cv2.imencode(path.suffix, bgr, settings)
     if not done:
         raise ExportError(f"The image {path} cannot be encoded as {path.suffix}.")

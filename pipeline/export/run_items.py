@@ -10,11 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-
-from pipeline.export.files import replacing
 from pipeline.export.jsonl import RESULTS_NAME
 from pipeline.export.line_file import read_records
+from pipeline.export.overlay import write_image
 from pipeline.export.run_folder import file_in
 from pipeline.export.stored_scene import StoredScene, read_scene
 from pipeline.export.text import file_stem
@@ -119,11 +117,7 @@ def write_photos(item: RunItem, folder: Path) -> list[str]:
     names = []
     for index, frame in enumerate(item.stored.scene.frames):
         name = f"{item.name}-{index}.jpg"
-        done, data = cv2.imencode(".jpg", frame.rgb[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY))
-        if not done:
-            raise ExportError(f"A frame of {frame.width} x {frame.height} px cannot be written as JPEG.")
-        with replacing(folder / name) as temporary:
-            temporary.write_bytes(data.tobytes())
+        write_image(folder / name, frame.rgb, jpeg_quality=_JPEG_QUALITY)
         names.append(name)
     return names
 

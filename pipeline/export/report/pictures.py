@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -12,10 +11,9 @@ from threading import Lock
 import cv2
 import numpy as np
 
-from pipeline.export.files import replacing
 from pipeline.export.images import colour_range, draw_depth, nearness
+from pipeline.export.overlay import write_image
 from pipeline.records import DepthKind, DepthMap, Scene
-from pipeline.records.errors import ExportError
 
 MOST_FRAMES = 32
 """Most frames on a page."""
@@ -23,7 +21,6 @@ MOST_FRAMES = 32
 _PHOTO_PX = (1280, 1600)
 _DEPTH_PX = (640, 800)
 _THUMBNAIL_PX = (192, 192)
-_QUALITY = 85
 _MOST_REMEMBERED = 256
 
 
@@ -98,9 +95,9 @@ def _written(report: Path, scene: Scene, name: str) -> tuple[FramePictures, ...]
     for index, frame in enumerate(frames):
         photo = reduced(frame.rgb, _PHOTO_PX)
         path = f"images/{name}-{index}.jpg"
-        _write(report / path, photo)
+        write_image(report / path, photo)
         if index == 0:
-            _write(thumbnail_path(report, name), reduced(photo, _THUMBNAIL_PX))
+            write_image(thumbnail_path(report, name), reduced(photo, _THUMBNAIL_PX))
         pictures = FramePictures(path, photo.shape[1], photo.shape[0])
         if index < len(maps):
             pictures = _with_depth(report, pictures, maps[index], near[index], common)
@@ -113,7 +110,7 @@ def _with_depth(
 ) -> FramePictures:
     ends = common or colour_range([near])
     path = f"{pictures.photo.removesuffix('.jpg')}-depth.jpg"
-    _write(report / path, draw_depth(near, ends))
+    write_image(report / path, draw_depth(near, ends))
     is_metric = depth.kind is DepthKind.METRIC and ends is not None
     return FramePictures(
         pictures.photo,
@@ -138,12 +135,3 @@ def reduced(image: np.ndarray, most_px: tuple[int, int]) -> np.ndarray:
 def _fitted(width: int, height: int, most_px: tuple[int, int]) -> tuple[int, int]:
     scale = min(1.0, most_px[0] / width, most_px[1] / height)
     return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def _write(path: Path, image: np.ndarray) -> None:
-    settings: Sequence[int] = (cv2.IMWRITE_JPEG_QUALITY, _QUALITY)
-    done, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), settings)
-    if not done:
-        raise ExportError(f"An image of {image.shape} cannot be encoded as JPEG.")
-    with replacing(path) as temporary:
-        temporary.write_bytes(data.tobytes())
