@@ -87,7 +87,7 @@ class ServeSettings:
         port: Port; 0 takes a free one.
         open: Whether to open a browser.
         page: Whether the web app is served beside the HTTP API.
-        token_env: Environment variable that holds the bearer token. Needed wherever other machines can reach the server.
+        token_env: Environment variable that holds the bearer token. Needed where other machines reach the server.
         hosts: Further names by which clients may call it, such as that of a proxy; others are refused, because a web
             page could otherwise reach it through a name of its own.
         workers: Processes for the stages that need no model.
@@ -95,7 +95,7 @@ class ServeSettings:
         scenes: Scenes that stay in memory with their depth, for further questions.
         read_paths: Folders from which requests may name files; empty refuses every path.
         fetch_hosts: Hosts from which requests may name images by URL; empty refuses every URL.
-        choices: For the groups depth, ocr and segment, the options that a request may choose besides the configured one.
+        choices: For the groups depth, ocr and segment, options that requests may choose besides the configured one.
         limits: See ``Limits``.
         store: See ``StoreSettings``.
     """
