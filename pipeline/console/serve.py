@@ -9,6 +9,7 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -228,8 +229,6 @@ def _run(app: Any, service: Service, listener: socket.socket, said: _Said) -> No
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=int(STOP_S) + _GRACE_S,
     )
-    try:
+    # Uvicorn raises the signal again once it has stopped.
+    with suppress(KeyboardInterrupt):
         Server(config).run(sockets=[listener])
-    except KeyboardInterrupt:
-        # Uvicorn raises the signal again once it has stopped.
-        pass

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 
 from pipeline import __version__
 from pipeline.records import json_schema
+from pipeline.serve.problems import ServeError
 from pipeline.serve.routes.common import Serving
 from pipeline.serve.routes.documented import problems
 from pipeline.serve.schema.about import Health, Ready, Relations, relations
@@ -33,13 +35,17 @@ async def health() -> Health:
     return Health(status="ok", version=__version__)
 
 
-@router.get(
-    "/readyz",
-    summary="Whether the models are loaded",
-    response_model=Ready,
-    responses={503: {"model": Ready, "description": "The models are not loaded yet."}, **problems()},
-)
-async def ready(response: Response, service: Serving) -> Ready:
-    """Whether the models are loaded; requests that come before wait for them."""
-    response.status_code = 200 if service.is_ready else 503
-    return Ready(ready=service.is_ready, server=service.describe())
+class NotReadyError(ServeError):
+    """The models are not loaded yet."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+@router.get("/readyz", summary="Whether the models are loaded", response_model=Ready, responses=problems(503))
+async def ready(service: Serving) -> Ready:
+    """Whether the models are loaded, and what the server runs on; requests that come before wait for them."""
+    about = service.describe()
+    if not service.is_ready:
+        detail = about.get("failure") or "The models are not loaded yet; requests wait for them."
+        raise NotReadyError(detail, {"Retry-After": "2"}, ready=False, server=about)
+    return Ready(ready=True, server=about)

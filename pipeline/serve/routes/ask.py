@@ -7,12 +7,12 @@ from fastapi import APIRouter, Request, Response
 from pipeline.serve.records import Job, Work
 from pipeline.serve.routes.bodies import client_of, received
 from pipeline.serve.routes.common import (
-    CLIENT_CLOSED,
     JobFailedError,
     Serving,
     Settings,
     answer,
     finished,
+    nobody,
     one_result,
     results_of,
 )
@@ -48,7 +48,7 @@ async def ask(request: Request, service: Serving, settings: Settings) -> Respons
     given, scene = await received(request, AskBody, service, settings)
     job = await _done(request, service, given.work(scene, settings.limits))
     if job is None:
-        return Response(status_code=CLIENT_CLOSED)
+        return nobody()
     if not given.questions:
         return await answer(await one_result(service, job))
     results = await results_of(service, job)
@@ -83,7 +83,7 @@ async def depth(request: Request, service: Serving, settings: Settings) -> Respo
 
 async def _result(request: Request, service: Service, work: Work) -> Response:
     job = await _done(request, service, work)
-    return Response(status_code=CLIENT_CLOSED) if job is None else await answer(await one_result(service, job))
+    return nobody() if job is None else await answer(await one_result(service, job))
 
 
 async def _done(request: Request, service: Service, work: Work) -> Job | None:

@@ -11,7 +11,7 @@ from pipeline.serve.records import Ask
 from pipeline.serve.routes.bodies import add_scene, client_of, fields_of, kept
 from pipeline.serve.routes.chat_form import MODEL, completion
 from pipeline.serve.routes.chat_stream import streamed
-from pipeline.serve.routes.common import CLIENT_CLOSED, Serving, Settings, finished, one_result
+from pipeline.serve.routes.common import Serving, Settings, finished, nobody, one_result
 from pipeline.serve.routes.documented import OF_BODIES, OF_WORK, body, problems
 from pipeline.serve.schema.base import read
 from pipeline.serve.schema.chat import ChatBody, ChatCompletion, ChatOptions, Message, ModelCard, Models
@@ -68,7 +68,7 @@ async def chat(request: Request, service: Serving, settings: Settings) -> Respon
         return StreamingResponse(chunks, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
     finished_job = await finished(request, service, work, client)
     if finished_job is None:
-        return Response(status_code=CLIENT_CLOSED)
+        return nobody()
     return completion(finished_job, await one_result(service, finished_job))
 
 
@@ -88,7 +88,7 @@ async def _work(given: ChatBody, request: Request, service: Service, settings: S
     if scene is None:
         if not images:
             raise UnfitError("The conversation has no image; add one as an image_url with a data URL.")
-        uploads = await kept(images, service, settings)
+        uploads = await kept([{"url": url} for url in images], service, settings)
         plain = options.model_dump(include=set(SceneOptions.model_fields), exclude_unset=True)
         scene = await add_scene(SceneOptions.model_validate(plain), uploads, [], request, service)
     return Ask(scene, (question,), regions, options.hints, options.language)

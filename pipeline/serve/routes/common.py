@@ -10,14 +10,14 @@ from starlette.concurrency import run_in_threadpool
 
 from pipeline.records import to_json
 from pipeline.serve.artefacts import ARTEFACTS
-from pipeline.serve.problems import ServeError
+from pipeline.serve.problems import MEDIA_TYPE, ServeError
 from pipeline.serve.records import Job, JobState, Work
 from pipeline.serve.schema.results import StoredResult
 from pipeline.serve.service import Service
 from pipeline.serve.settings import ServeSettings
 
-CLIENT_CLOSED = 499
-"""Status of an answer that nobody receives; the number is nginx's."""
+# Status of an answer that nobody receives; the number is nginx's.
+_CLIENT_CLOSED = 499
 # In the name of an artefact: stands for a path.
 _REST = "..."
 
@@ -143,6 +143,11 @@ async def one_result(service: Service, job: Job) -> StoredResult:
     if found is None:
         raise JobFailedError(job)
     return found
+
+
+def nobody() -> Response:
+    """The answer to a client that left."""
+    return Response(status_code=_CLIENT_CLOSED, media_type=MEDIA_TYPE)
 
 
 async def answer(record: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

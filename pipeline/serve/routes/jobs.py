@@ -7,7 +7,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-
 from starlette.concurrency import run_in_threadpool
 
 from pipeline.serve.problems import UnfitError

@@ -22,7 +22,7 @@ router = APIRouter(tags=["scenes"])
     openapi_extra=upload_body(),
 )
 async def upload(request: Request, service: Serving, settings: Settings) -> UploadView:
-    """Upload an image, a video, a depth file or an export of a device, one in each request; it is deleted after a while.
+    """Upload an image, a video, a depth file or an export of a device, one in each request; it is kept for a while.
 
     A file is recognised by its content. Whether it can be read shows when a scene is asked about.
     """

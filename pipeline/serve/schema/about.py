@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from pipeline.records.relations import RELATIONS, Need, ValueUse
 from pipeline.serve.schema.base import Answer
@@ -57,8 +57,6 @@ class Health(Answer):
 
 class Ready(Answer):
     """Whether the models are loaded, and what the server runs on."""
-
-    model_config = ConfigDict(extra="allow")
 
     ready: bool = Field(description="Whether the models are loaded.")
     server: dict[str, Any] = Field({}, description="Models, choices and limits.")

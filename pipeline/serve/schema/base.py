@@ -14,6 +14,15 @@ Model = TypeVar("Model", bound=BaseModel)
 # Most faults of one request that its problem lists, and the length of each sentence.
 _MOST_FAULTS, _LONGEST_FAULT = 8, 200
 
+# What Pydantic says in words of programs.
+_WORDS = {
+    "extra_forbidden": "There is no such field",
+    "missing": "It is missing",
+    "string_pattern_mismatch": "It is empty",
+    "string_too_short": "It is empty",
+    "too_short": "It is empty",
+}
+
 ID = Field(min_length=1, max_length=100, description="An id that this server gave.")
 
 
@@ -70,7 +79,7 @@ def read(model: type[Model], plain: Any) -> Model:
 def unfit(faults: list[Any]) -> UnfitError:
     """The error of a request that does not fit its model, from Pydantic's list."""
     listed = [
-        {"at": ".".join(map(str, fault["loc"]))[:_LONGEST_FAULT], "detail": _sentence(fault["msg"])}
+        {"at": ".".join(map(str, fault["loc"]))[:_LONGEST_FAULT], "detail": _sentence(fault)}
         for fault in faults[:_MOST_FAULTS]
     ]
     first = listed[0]
@@ -79,8 +88,9 @@ def unfit(faults: list[Any]) -> UnfitError:
     return UnfitError(f"The request does not fit{place}: {first['detail'].rstrip('.')}.{more}", errors=listed)
 
 
-def _sentence(text: str) -> str:
-    return " ".join(text.removeprefix("Value error, ").split())[:_LONGEST_FAULT]
+def _sentence(fault: Any) -> str:
+    text = _WORDS.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
+    return " ".join(text.split())[:_LONGEST_FAULT]
 
 
 def _kind(value: Any) -> str:
