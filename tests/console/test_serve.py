@@ -104,7 +104,9 @@ def test_an_address_of_another_machine_is_one_sentence(
 
 def test_missing_packages_name_the_extra(mistake: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "_PACKAGES", ("no_such_package",))
-    assert mistake("serve").startswith("Error: The package no_such_package is not installed: pip install 'theodolite[serve]'")
+    assert mistake("serve").startswith(
+        "Error: The package no_such_package is not installed: pip install 'theodolite[serve]'"
+    )
 
 
 def test_the_configuration_is_shown_without_serving(capsys: pytest.CaptureFixture[str]) -> None:
@@ -148,7 +150,10 @@ def test_work_that_runs_when_the_server_stops_ends_cleanly(tmp_path: Path, repos
     with served(tmp_path, repository, "serve.page=false") as process:
         address = address_of(process)
         with photo.open("rb") as file:
-            data = {"work": "ask", "question": [f"Is the brown box left of the red ball? {number}" for number in range(8)]}
+            data = {
+                "work": "ask",
+                "question": [f"Is the brown box left of the red ball? {number}" for number in range(8)],
+            }
             job = httpx.post(f"{address}/v1/jobs", files={"images": file}, data=data, timeout=30).json()
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=30)

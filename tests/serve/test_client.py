@@ -210,5 +210,3 @@ def test_a_real_server_answers_judges_and_measures(real_server: str, repository:
     assert client.verify(first, claims, regions).verdicts[0].status is Status.SUPPORTED
     assert client.depth(first).frames[0].depth_kind == "disparity_affine"
     assert client.save(first, "overlay.jpg", tmp_path).stat().st_size > 1000
-
-

@@ -46,7 +46,7 @@ _EXAMPLE = {
     responses={
         200: {
             "description": "The answer; with stream, chunks of it as server-sent events, then [DONE].",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "content": {"text/event-stream": {}},
         },
         **problems(*OF_BODIES, *OF_WORK),
     },

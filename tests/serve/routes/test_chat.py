@@ -101,7 +101,9 @@ def test_a_stream_that_fails_says_why(fake: Fake) -> None:
     service, client = fake
     service.ending = "failed"
     found = chunks(client.post(PATH, json={"messages": [user(text("Is it?"), image())], "stream": True}))
-    assert found[-1]["error"]["message"] == "The model could not answer." and found[-1]["error"]["type"] == "server_error"
+    assert (
+        found[-1]["error"]["message"] == "The model could not answer." and found[-1]["error"]["type"] == "server_error"
+    )
 
 
 def test_a_client_that_leaves_a_stream_cancels_its_question(tmp_path: Any) -> None:

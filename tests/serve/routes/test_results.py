@@ -76,7 +76,9 @@ def test_what_is_not_there_is_unknown(fake: Fake, path: str) -> None:
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
 
 
-@pytest.mark.parametrize("name", ["other.jpg", "../result.json", "%2e%2e/result.json", "report/../../index.sqlite", ".."])
+@pytest.mark.parametrize(
+    "name", ["other.jpg", "../result.json", "%2e%2e/result.json", "report/../../index.sqlite", ".."]
+)
 def test_other_names_are_no_artefacts(fake: Fake, name: str) -> None:
     client = fake[1]
     answer = client.get(f"/v1/results/{asked(client)['id']}/{name}")
