@@ -104,8 +104,8 @@ def _interrupt(index: Index, entry: Entry, now_s: float) -> None:
     """Give a job its final state: done if all its results are there, else interrupted."""
     try:
         job = job_of(entry.record)
-    except (RecordError, ValueError, KeyError, TypeError) as error:
-        logger.warning("A job of another version is dropped: %s.", error)
+    except RecordError as error:
+        logger.warning("A job of the store cannot be read and is dropped: %s", error)
         index.remove([entry], now_s)
         return
     results = _results(index, job)
