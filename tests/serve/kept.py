@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,6 @@ from pipeline.serve.store.layout import new_id
 from pipeline.serve.store.store import Store
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
-OpenStore = Callable[..., Store]
 
 
 @contextmanager
@@ -51,7 +51,7 @@ def numbered(number: int, question: str | None = None) -> Result:
 
 def job(state: JobState = JobState.WAITING, questions: tuple[str, ...] = ("Where?",), **more: object) -> Job:
     """A job that asks."""
-    return Job(new_id(), Ask("scene", questions), "client", state, **{"created_s": 1000.0, **more})  # type: ignore[arg-type]
+    return Job(new_id(), Ask("scene", questions), "client", state, **{"created_s": time.time(), **more})  # type: ignore[arg-type]
 
 
 def upload(store: Store, data: bytes = PNG, name: str = "cup.png") -> str:

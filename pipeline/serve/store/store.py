@@ -71,6 +71,7 @@ class Store:
             self._index = Index(self._layout.index)
             opened.callback(self._index.close)
             put_in_order(self._index, self._layout, time.time())
+            self.sweep()
             self._opened = opened.pop_all()
 
     def close(self) -> None:

@@ -82,7 +82,7 @@ def test_results_that_came_just_before_the_end_belong_to_their_questions(tmp_pat
     questions = ("Same?", "Other?", "Same?")
     cut, whole, judged = job(JobState.RUNNING, questions), job(JobState.RUNNING, questions), new_id()
     with opened(tmp_path) as store:
-        store.add_job(Job(judged, Rejudge("s", "r"), "c", JobState.RUNNING, 0.0))
+        store.add_job(Job(judged, Rejudge("s", "r"), "c", JobState.RUNNING, cut.created_s))
         rejudged = kept(store, 9, "Any?", judged)
         first = kept(store, 0, "Same?", cut.id)
         store.add_job(Job(**{**vars(cut), "results": (first, None, None)}))
@@ -109,24 +109,37 @@ def test_a_job_that_cannot_be_read_is_dropped(tmp_path: Path) -> None:
 
 def test_artefacts_stay_but_half_made_ones_go(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
-        result = kept(store)
-        folder = store.folder_of(result)
-        (folder / "view.json").write_text("{}")
-        (folder / ".making-abc").mkdir()
-        (folder / ".making-abc" / "scene.glb").write_text("half")
+        results = [kept(store, number) for number in range(3)]
+        folders = [store.folder_of(each) for each in results]
+        for folder in folders[:2]:
+            (folder / "view.json").write_text("{}")
+            (folder / ".making-abc").mkdir()
+            (folder / ".making-abc" / "scene.glb").write_text("half")
+        store.note_artefacts(results[0])
+        (folders[0] / "not-noted").write_bytes(bytes(9000))
         (tmp_path / "artefacts" / ".gone-abc").mkdir()
         store.assets.mkdir()
-        store.note_artefacts(result)
-        total = store._index.total()
-        (folder / "uncounted").write_bytes(bytes(9000))
     with opened(tmp_path) as store:
-        assert sorted(path.name for path in folder.iterdir()) == ["uncounted", "view.json"]
-        assert [path.name for path in folder.parent.iterdir()] == [result]
-        assert store._index.total() == total + 3 * 4096, "what was not counted is"
+        assert sorted(path.name for path in folders[0].iterdir()) == ["not-noted", "view.json"]
+        assert [path.name for path in folders[1].iterdir()] == ["view.json"]
+        assert {path.name for path in folders[0].parent.iterdir()} == set(results[:2])
+        assert store._index.sizes(Kind.ARTEFACTS) == {results[0]: 4 * 4096, results[1]: 4096}
         assert not store.assets.exists()
-    shutil.rmtree(folder)
+    shutil.rmtree(folders[0])
     with opened(tmp_path) as store:
-        assert store._index.sizes(Kind.ARTEFACTS) == {}
+        assert results[0] not in store._index.sizes(Kind.ARTEFACTS)
+
+
+def test_what_is_too_old_or_too_much_goes_at_once(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        file, one, two = upload(store), kept(store, 1), kept(store, 2)
+        taken = store._index.total()
+    with opened(tmp_path, upload_hours=1e-9) as store, pytest.raises(GoneError):
+        store.upload(file)
+    with opened(tmp_path, size_gb=0.6 * taken / 1e9) as store:
+        with pytest.raises(GoneError):
+            store.result(one)
+        store.result(two)
 
 
 def test_artefacts_of_another_version_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
