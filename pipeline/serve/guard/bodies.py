@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+
 from pipeline.serve.guard.answers import App, Message, Receive, Scope, Send, values_of
 from pipeline.serve.problems import ServeError, TooLargeError, TooSlowError
 from pipeline.serve.settings import MB, Limits

@@ -1,4 +1,4 @@
-"""Answers only requests that name this server, so that no web page can reach it by a name of its own (DNS rebinding)."""
+"""Answers only requests that name this server: no web page reaches it by a name of its own (DNS rebinding)."""
 
 from __future__ import annotations
 

@@ -36,7 +36,9 @@ PAGE = f"""<!doctype html>
 def page_policy() -> str:
     """Content policy of the form: its own style, and nothing else."""
     digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'sha256-{digest}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
 
 
 async def token_of_form(scope: Scope, receive: Receive) -> str:

@@ -7,10 +7,11 @@ import ipaddress
 import re
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote, urlsplit
 
 from pipeline.serve.intake.sink import Sink
@@ -46,7 +47,9 @@ class Target:
     path: str
 
 
-def fetch(url: str, hosts: Sequence[str], sink: Sink, *, resolve: Resolve | None = None, most_s: float = _MOST_S) -> None:
+def fetch(
+    url: str, hosts: Sequence[str], sink: Sink, *, resolve: Resolve | None = None, most_s: float = _MOST_S
+) -> None:
     """Fetch a file.
 
     Without hosts, no name is resolved. Redirects are not followed, proxies not used, no cookie or login is sent.
@@ -137,11 +140,14 @@ def _resolved(host: str, port: int) -> list[str]:
 
 
 def _receive(target: Target, address: str, sink: Sink, deadline_s: float) -> None:
-    connection: Any = _Connection(target, address, _left_s(deadline_s))
+    connection = _Connection(target, address, _left_s(deadline_s))
+    # Time-outs of a socket begin anew with every byte.
+    ends = threading.Timer(_left_s(deadline_s), connection.cut)
+    ends.daemon = True
+    ends.start()
     try:
         # No encoding, so that no small answer becomes a large file.
         connection.request("GET", target.path, headers={"Accept-Encoding": "identity", "User-Agent": "Theodolite"})
-        connection.sock.settimeout(_left_s(deadline_s))
         answer = connection.getresponse()
         if answer.status != http.client.OK:
             redirected = " a redirect, which is not followed" if 300 <= answer.status < 400 else f" {answer.status}"
@@ -150,15 +156,15 @@ def _receive(target: Target, address: str, sink: Sink, deadline_s: float) -> Non
             raise UnfitError(f"{target.host} answered with an encoding that was not asked for; upload {sink.name}.")
         if answer.length is not None:
             sink.check_size(answer.length)
-        while True:
-            connection.sock.settimeout(_left_s(deadline_s)) if connection.sock else None
-            piece = answer.read1(_PIECE_BYTES)
-            if not piece:
-                break
+        while piece := answer.read1(_PIECE_BYTES):
+            _left_s(deadline_s)
             sink.write(piece)
+        # What came without a length may have been cut.
+        _left_s(deadline_s)
         if answer.length:
             raise UnfitError(f"{sink.name} was cut off on its way from {target.host}; try again.")
     finally:
+        ends.cancel()
         connection.close()
 
 
@@ -176,9 +182,18 @@ class _Connection(http.client.HTTPConnection):
         super().__init__(target.host, target.port, timeout=timeout_s)
         self._target, self._address = target, address
         self.default_port = _PORTS[target.scheme]
+        self._opened: socket.socket | None = None
 
     def connect(self) -> None:
         """Connect to the address; of TLS, the certificate must be the host's."""
-        self.sock = socket.create_connection((self._address, self._target.port), self.timeout)
+        self.sock = self._opened = socket.create_connection((self._address, self._target.port), self.timeout)
         if self._target.scheme == "https":
-            self.sock = ssl.create_default_context().wrap_socket(self.sock, server_hostname=self._target.host)
+            self.sock = self._opened = ssl.create_default_context().wrap_socket(
+                self.sock, server_hostname=self._target.host
+            )
+
+    def cut(self) -> None:
+        """End the connection, whoever waits for it."""
+        if self._opened is not None:
+            with suppress(OSError):
+                self._opened.shutdown(socket.SHUT_RDWR)

@@ -1,10 +1,12 @@
 """Which kind of file an upload is, by its content and never by its name.
 
 Signatures: JPEG (ITU-T T.81), PNG (ISO/IEC 15948), GIF89a, RIFF with WEBP
-(https://developers.google.com/speed/webp/docs/riff_container) or AVI, TIFF 6.0, BMP (https://learn.microsoft.com/en-us/windows/win32/gdi/bitmap-storage), Netpbm, ISO/IEC 14496-12 (brands of
-HEIF in 23008-12, of AVIF in https://aomediacodec.github.io/av1-avif/), Matroska (RFC 9559), MPEG-TS and MPEG-PS
-(ITU-T H.222.0), FLV, ASF, npy (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html), PFM, OpenEXR
-(https://openexr.com/en/latest/OpenEXRFileLayout.html), ZIP (https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT).
+(https://developers.google.com/speed/webp/docs/riff_container) or AVI, TIFF 6.0, BMP
+(https://learn.microsoft.com/en-us/windows/win32/gdi/bitmap-storage), Netpbm, ISO/IEC 14496-12 (brands of HEIF in
+23008-12, of AVIF in https://aomediacodec.github.io/av1-avif/), Matroska (RFC 9559), MPEG-TS and MPEG-PS (ITU-T
+H.222.0), FLV, ASF, npy (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html), PFM, OpenEXR
+(https://openexr.com/en/latest/OpenEXRFileLayout.html), ZIP
+(https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT).
 """
 
 from __future__ import annotations

@@ -197,7 +197,7 @@ class _Parts:
         elif self._part.text is not None:
             self._part.text += data[start:end]
             if len(self._part.text) > _MOST_FIELD_BYTES:
-                raise TooLargeError(f"A field of the form has more than {_MOST_FIELD_BYTES // MB} MB; send it as a file.")
+                raise TooLargeError(f"A field of the form has more than {_MOST_FIELD_BYTES // MB} MB; shorten it.")
 
     def _end(self) -> None:
         if self._part.sink is not None:

@@ -8,24 +8,24 @@ from pathlib import PurePosixPath
 _LONGEST = 80
 _LONGEST_SUFFIX = 12
 # What paths, shells and wildcards read as something else.
-_MARKS = frozenset('<>:"|?*[]{}$`&;\'\\/')
+_MARKS = frozenset("<>:\"|?*[]{}$`&;'\\/")
 
 
 def clean_name(name: str, default: str = "file") -> str:
-    """The name of a file without folders, control and formatting characters, and marks that mean something elsewhere.
+    r"""The name of a file without folders, control and formatting characters, and marks that mean something elsewhere.
 
     Args:
-        name: The client's name, with ``/`` or ``\\`` between folders.
+        name: The client's name, with ``/`` or ``\`` between folders.
         default: What to call it if nothing is left.
 
     Returns:
         One line of at most 80 characters, with its suffix; it begins with no dot.
 
-    >>> clean_name("../../etc/passwd"), clean_name("C:\\\\photos\\\\my cat.jpg"), clean_name("a\\u202egpj.exe\\n")
+    >>> clean_name("../../etc/passwd"), clean_name("C:\\photos\\my cat.jpg"), clean_name("a\u202egpj.exe\n")
     ('passwd', 'my cat.jpg', 'agpj.exe')
     """
-    last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
-    kept = "".join(c for c in unicodedata.normalize("NFC", last) if c not in _MARKS and unicodedata.category(c)[0] != "C")
+    last = unicodedata.normalize("NFC", name.replace("\\", "/").rstrip("/").rpartition("/")[2])
+    kept = "".join(c for c in last if c.isspace() or (c not in _MARKS and unicodedata.category(c)[0] != "C"))
     kept = " ".join(kept.split()).strip(". ")
     suffix = PurePosixPath(kept).suffix if len(kept) > _LONGEST else ""
     suffix = suffix if len(suffix) <= _LONGEST_SUFFIX else ""
