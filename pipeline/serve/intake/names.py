@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 _LONGEST = 80
 _LONGEST_SUFFIX = 12
 # What paths, shells and wildcards read as something else.
-_MARKS = frozenset("<>:\"|?*[]{}$`&;'\\/")
+_MARKS = frozenset('<>:"|?*[]`\\/')
 
 
 def clean_name(name: str, default: str = "file") -> str:
