@@ -165,6 +165,14 @@ class Service:
             continue
         return ticket.job
 
+    def waiting(self) -> int:
+        """Number of jobs in the queue."""
+        return 0 if self._engine is None else self._engine.counts()["waiting"]
+
+    def running(self) -> int:
+        """Number of jobs that run."""
+        return 0 if self._engine is None else self._engine.counts()["running"]
+
     def choices(self) -> dict[str, list[str]]:
         """The options that requests may choose, by group, the configured one first."""
         own = {group: self.pipeline.chosen(group) for group in _GROUPS}
@@ -190,7 +198,7 @@ class Service:
             "choices": self.choices(),
             "configured": {"hints": None if query is None else str(query.hints)},
             "limits": asdict(self.settings.limits),
-            "jobs": {"waiting": 0, "running": 0} if self._engine is None else self._engine.counts(),
+            "jobs": {"waiting": self.waiting(), "running": self.running()},
         }
 
 

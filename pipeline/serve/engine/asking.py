@@ -107,7 +107,7 @@ class Asking:
             if question.options != options or len(group) >= self._batch_size:
                 continue
             scene = question.asked.known_scene
-                frames = 0 if id(scene.frames) in scenes else len(scene.frames)
+            frames = 0 if id(scene.frames) in scenes else len(scene.frames)
             if group and sum(scenes.values()) + frames > MOST_FRAMES:
                 continue
             scenes.setdefault(id(scene.frames), frames)
