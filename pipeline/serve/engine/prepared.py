@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from pipeline.models.ocr.none import NoOcr
 from pipeline.records import Scene
 from pipeline.records.errors import StoppedError
 from pipeline.serve.engine.threads import Threads
@@ -136,7 +137,8 @@ class PreparedScenes:
             self._begin(key, flight, "depth")
             with timed("depth", seconds):
                 scene = flight.stages.depth(scene)
-            self._begin(key, flight, "ocr")
+            if not isinstance(flight.stages.ocr.backend, NoOcr):
+                self._begin(key, flight, "ocr")
             with timed("ocr", seconds):
                 scene = flight.stages.ocr(scene)
         except BaseException as error:
