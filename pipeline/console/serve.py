@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 import socket
+import sys
 import threading
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -20,8 +22,11 @@ from pipeline.records.errors import ConfigError, DependencyError, InputError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from pipeline.records import Scene
+    from pipeline.serve.records import SceneInput
     from pipeline.serve.service import Service
     from pipeline.serve.settings import ServeSettings
+    from pipeline.serve.store.store import Store
 
 _PACKAGES = ("fastapi", "uvicorn", "python_multipart", "prometheus_fastapi_instrumentator")
 _PAGE_PACKAGES = ("gradio",)
@@ -72,11 +77,22 @@ def serve(arguments: Sequence[str], console: Console) -> int:
 
         store = CountingStore(settings.store)
         try:
-            service = Service(pipeline, settings, store)
+            service = Service(pipeline, settings, store, _reader(store, settings, config))
             _run(create_app(service, settings, token), service, listener, _Said(console, settings, config, listener))
         finally:
             store.close()
+    _end_threads()
     return 0
+
+
+def _end_threads() -> None:
+    """End the process at once where threads still compute: the interpreter would crash beneath them."""
+    # Those of AnyIO only wait for calls.
+    if any(thread.daemon and not thread.name.startswith("AnyIO") for thread in threading.enumerate()):
+        logging.shutdown()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(0)
 
 
 def parse(arguments: Sequence[str]) -> tuple[list[str], bool]:
@@ -144,6 +160,17 @@ def _listening(settings: ServeSettings) -> socket.socket:
             ) from None
         raise InputError(f"The server cannot listen on {host}: {error.strerror or error}.") from None
     return listener
+
+
+def _reader(store: Store, settings: ServeSettings, config: DictConfig) -> Callable[[SceneInput], Scene]:
+    """Reads what a client gave as a scene."""
+    from pipeline.serve.intake.scene import read_scene_input
+
+    def read(given: SceneInput) -> Scene:
+        uploads = {upload: store.upload(upload) for upload in (*given.images, *given.depth)}
+        return read_scene_input(given, uploads, settings, config)
+
+    return read
 
 
 class _Said:
