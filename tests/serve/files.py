@@ -46,7 +46,7 @@ def zip_of(files: Mapping[str, bytes], links: Mapping[str, str] | None = None) -
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
-            archive.writestr(name, content)
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
         for name, target in (links or {}).items():
             member = zipfile.ZipInfo(name)
             member.external_attr = 0o120777 << 16
