@@ -132,7 +132,9 @@ def answer(group: Sequence[Question]) -> None:
 
 def _take_up(group: Sequence[Question], stages: Stages) -> None:
     """Give questions that have an answer the prompt of that answer, with which they can be asked again."""
-    again = [question.asked for question in group if question.asked.answer is not None and question.asked.prompt is None]
+    again = [
+        question.asked for question in group if question.asked.answer is not None and question.asked.prompt is None
+    ]
     if not again or stages.query is None:
         return
     prompts = stages.query.prompts(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -58,14 +58,14 @@ class _Flight:
     future: Future[Prepared] = field(default_factory=Future)
 
 
-def content_key(given: SceneInput, upload: Callable[[str], Upload]) -> str:
+def content_key(given: SceneInput, uploads: Mapping[str, Upload]) -> str:
     """A key that two scenes share if depth and text of both are the same, and their frames have the same names.
 
     Args:
         given: What the scene is read from; its anchors do not count.
-        upload: Finds an upload by its id.
+        uploads: Its uploads by their ids.
     """
-    files = [[(file.sha256, file.name) for file in map(upload, ids)] for ids in (given.images, given.depth)]
+    files = [[(uploads[each].sha256, uploads[each].name) for each in ids] for ids in (given.images, given.depth)]
     camera = None if given.camera is None else sorted(given.camera.items())
     options = sorted((group, name) for group, name in given.options.items() if group != "segment")
     parts = (files, given.depth_kind, given.depth_scale, camera, given.fov_deg, options)

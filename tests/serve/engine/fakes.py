@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -98,7 +98,8 @@ class Reader:
     count: list[tuple[str, ...]] = field(default_factory=list)
     gate: threading.Event | None = None
 
-    def __call__(self, given: SceneInput) -> Scene:
+    def __call__(self, given: SceneInput, uploads: Mapping[str, Upload]) -> Scene:
+        assert set(uploads) == {*given.images, *given.depth} and given.anchors == ()
         self.count.append(given.images)
         if self.gate is not None:
             assert self.gate.wait(20)
