@@ -5,10 +5,13 @@ A page loads ``workbench.css`` and ``workbench.js``; that script loads the 3D vi
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
 from pipeline.export.report import assets as report_assets
 from pipeline.export.viewer.assets import three_script, viewer_script, viewer_style
@@ -63,8 +66,7 @@ def static_file(name: str) -> StaticFile:
 @cache
 def workbench_script() -> str:
     """The script, which defines the global ``TheodoliteWorkbench``."""
-    signs = "".join(_read(_REPORT / "signs.svg").splitlines())
-    parts = [f"const SIGNS = `{signs}`;", *(_read(_STATIC / f"{name}.js") for name in _SCRIPTS)]
+    parts = [f"const SIGNS = {json.dumps(_signs())};", *(_read(_STATIC / f"{name}.js") for name in _SCRIPTS)]
     body = "\n".join(parts)
     return f'(function () {{\n"use strict";\n{body}\nself.TheodoliteWorkbench = publicWorkbench();\n}})();\n'
 
@@ -79,6 +81,12 @@ def workbench_style() -> str:
     return f".tw-root {{{light}}}\n.tw-root[data-theme='dark'] {{{dark}}}\n.tw-root {{\n{marks}\n}}\n" + _read(
         _STATIC / "workbench.css"
     )
+
+
+def _signs() -> list[Any]:
+    """The signs of verdicts of the reports: name and attributes of each symbol and of its parts."""
+    symbols = ElementTree.fromstring(_read(_REPORT / "signs.svg"))
+    return [[symbol.attrib, [[part.tag, part.attrib] for part in symbol]] for symbol in symbols]
 
 
 def _read(path: Path) -> str:

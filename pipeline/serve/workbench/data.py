@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import quote
 
 from pipeline.claims.markup import shorten
-from pipeline.export.palette import region_names
 from pipeline.export.report.figure_text import share_text
 from pipeline.export.report.label_layout import Label
 from pipeline.export.report.photo_svg import Drawing, Measure, Shape, drawing_of, shapes_of
