@@ -23,14 +23,13 @@ from pipeline.records import Camera, Claim, DepthKind, DepthMap, Frame, Region, 
 from pipeline.serve.workbench import ASSETS, static_file, workbench_data, workbench_words
 
 SAMPLES = Path("data/samples")
-SAFE = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'"
-)
+SAFE = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'"
 PAGE = """<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><title>Workbench</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">
 <link rel="stylesheet" href="/static/page.css"><link rel="stylesheet" href="/static/workbench.css"></head>
 <body><main><div id="host"><p id="empty">Drop an image</p></div><div id="chat"></div></main>
-<script src="/static/workbench.js"></script><script src="/static/words.js"></script><script src="/static/page.js"></script>
+<script src="/static/workbench.js"></script><script src="/static/words.js"></script>
+<script src="/static/page.js"></script>
 </body></html>"""
 PAGE_STYLE = """
 body { margin: 0; font: 15px/1.4 system-ui, sans-serif; background: #fff; color: #17202b; }

@@ -84,7 +84,6 @@ class Workbench {
 
   showScene(scene) {
     this.turn++;
-    this.clearDrawn();
     this.setData(sceneData(scene));
   }
 
@@ -105,6 +104,7 @@ class Workbench {
     const keeps = isSame || isSameScene(before, data);
     const frames = data.frames.map((frame) => frame.index);
     if (!keeps || !frames.includes(this.frameIndex)) this.frameIndex = firstFrame(data);
+    if (!keeps) this.picture.hand = [];
     this.parts.empty.hidden = frames.length > 0;
     this.parts.full.hidden = !frames.length;
     fillStrip(this.parts.strip, data, this.words, this.parts.panel);
@@ -217,9 +217,18 @@ class Workbench {
     this.lit = what;
     this.links.light(this.id, what, this.picked);
     this.picture.box.classList.toggle("has-light", what.regions.length > 0);
-    fillSaid(this.parts.said, this.data && what.claims.length ? this.data.claims[what.claims[0]] : null, this.words);
+    this.fillSaid(what);
     clearTimeout(this.waiting);
     if (!this.isFromSpace) this.waiting = setTimeout(() => this.space.select(this.lit || NOTHING), FOLLOW_MS);
+  }
+
+  fillSaid(what) {
+    const { said } = this.parts;
+    const claims = this.data ? this.data.claims : [];
+    said.hidden = !claims.length;
+    if (what.claims.length) fillVerdict(said, claims[what.claims[0]], this.words);
+    else said.textContent = this.words.pick_hint;
+    said.classList.toggle("tw-soft", !what.claims.length);
   }
 
   pick(what) {
