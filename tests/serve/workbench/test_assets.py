@@ -36,7 +36,9 @@ def test_the_script_holds_every_part_once() -> None:
 def test_nothing_comes_from_a_network_and_no_text_becomes_markup_or_code(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)|@import|\burl\(", text)
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|parseFromString", text)
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|parseFromString", text
+    )
     assert not re.search(r"""setAttribute\(\s*["'](style|on\w+)["']""", text)
 
 
