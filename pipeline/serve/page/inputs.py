@@ -41,6 +41,19 @@ class Inputs:
         return [gr.update(**words(language)) for _, words in self.worded]
 
 
+def own_html(html: str, script: str, elem_id: str | None = None) -> Any:
+    """Markup of the page's own, without Gradio's styles.
+
+    Args:
+        html: The markup.
+        script: What runs once it is there; ``element`` is its element.
+        elem_id: Its id on the page.
+    """
+    import gradio as gr
+
+    return gr.HTML(html, js_on_load=script, elem_id=elem_id, apply_default_css=False)
+
+
 def label(code: str, info: str = "") -> Callable[[Language], dict[str, Any]]:
     """The label of a component, and a hint below it."""
 
@@ -112,14 +125,14 @@ def build_settings(inputs: Inputs, offered: Mapping[str, Sequence[str]], languag
         )
 
     with folded("rgbd", "td-rgbd"):
-        gr.HTML(html_template=_DEPTH_DROP, js_on_load="TheodolitePage.mountDepth(element)", elem_id="td-depth-files")
+        own_html(_DEPTH_DROP, "TheodolitePage.mountDepth(element)", "td-depth-files")
         chosen("depth_kind", choices("depth_kind", _KINDS, "kind_"), "metric")
         number("depth_scale", "depth_scale", "depth_scale_help")
     with folded("camera_known", "td-camera"):
         number("focal_px", "focal_px")
         number("focal_35mm", "focal_35mm")
         number("fov_deg", "fov_deg")
-        gr.HTML('<p class="td-help" data-t="camera_help"></p>', js_on_load="TheodolitePage.translate(element)")
+        own_html('<p class="td-help" data-t="camera_help"></p>', "TheodolitePage.translate(element)")
     with folded("options", "td-options"):
         for group in ("depth", "ocr", "segment"):
             chosen(group, option_choices(f"option_{group}", tuple(offered.get(group, ()))), CONFIGURED)
@@ -128,7 +141,7 @@ def build_settings(inputs: Inputs, offered: Mapping[str, Sequence[str]], languag
 
 
 _DEPTH_DROP = """<div class="td-depth"><button type="button" class="td-button" data-t="depth_drop"></button>
-<p class="td-help" data-t="depth_help"></p><ul class="td-files"></ul><input type="file" multiple hidden></div>"""
+<p class="td-help" data-t="depth_help"></p><input type="file" multiple hidden></div>"""
 
 
 def build_anchors(inputs: Inputs, language: Language = "en") -> dict[str, Any]:
@@ -141,7 +154,7 @@ def build_anchors(inputs: Inputs, language: Language = "en") -> dict[str, Any]:
 
     words = label("anchor")
     with inputs.add(gr.Accordion(**words(language), open=False, elem_id="td-anchors"), words):
-        gr.HTML('<p class="td-help" data-t="anchor_help"></p>', js_on_load="TheodolitePage.translate(element)")
+        own_html('<p class="td-help" data-t="anchor_help"></p>', "TheodolitePage.translate(element)")
         kinds = choices("anchor_what", _ANCHORS, "anchor_")
         what = inputs.add(gr.Dropdown(**kinds(language), value="height", filterable=False, elem_id="td-anchor-what"), kinds)
         found = {"what": what}
@@ -161,7 +174,7 @@ def build_anchors(inputs: Inputs, language: Language = "en") -> dict[str, Any]:
                 ),
                 label("anchor_unit"),
             )
-        gr.HTML('<ul class="td-chips"></ul>', js_on_load="TheodolitePage.mountAnchors(element)", elem_id="td-anchor-list")
+        own_html('<ul class="td-chips"></ul>', "TheodolitePage.mountAnchors(element)", "td-anchor-list")
         with gr.Row(elem_classes="td-pair"):
             found["add"] = inputs.add(
                 gr.Button(**value("anchor_add")(language), size="sm", min_width=60, elem_id="td-anchor-add"),
@@ -186,7 +199,7 @@ def build_claim(inputs: Inputs, language: Language = "en") -> dict[str, Any]:
 
     words = label("claim")
     with inputs.add(gr.Accordion(**words(language), open=False, elem_id="td-claim"), words):
-        gr.HTML('<p class="td-help" data-t="claim_help"></p>', js_on_load="TheodolitePage.translate(element)")
+        own_html('<p class="td-help" data-t="claim_help"></p>', "TheodolitePage.mountClaim(element)")
 
         def text_words(language: Language) -> dict[str, Any]:
             return {"label": say(language, "claim_text"), "placeholder": say(language, "claim_placeholder")}

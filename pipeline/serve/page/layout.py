@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.records.errors import TheodoliteError
 from pipeline.records.message import LANGUAGES
 from pipeline.serve.page.conversation import Service, conversation, opened
-from pipeline.serve.page.inputs import Inputs, build_anchors, build_claim, build_settings, settings_of, value
+from pipeline.serve.page.inputs import Inputs, build_anchors, build_claim, build_settings, own_html, settings_of, value
 from pipeline.serve.page.texts import language_of, say
 from pipeline.serve.page.turns import rendered
 
@@ -32,17 +32,17 @@ def build_page(service: Service, described: Mapping[str, Any], result_days: floa
     inputs = Inputs()
     with gr.Blocks(title="Theodolite", analytics_enabled=False, fill_width=True) as blocks:
         header = rendered("header.html", is_small=described.get("is_small", False), days=f"{result_days:g}")
-        gr.HTML(header, js_on_load="TheodolitePage.mountHeader(element)", elem_id="td-header")
+        own_html(header, "TheodolitePage.mountHeader(element)", "td-header")
         with gr.Row(elem_id="td-columns", equal_height=False):
             with gr.Column(elem_id="td-left", min_width=0):
-                _html(gr, "uploader.html", "TheodolitePage.mountUploader(element)", "td-uploader")
+                own_html(rendered("uploader.html"), "TheodolitePage.mountUploader(element)", "td-uploader")
                 build_settings(inputs, described.get("choices", {}))
                 anchors = build_anchors(inputs)
                 claim = build_claim(inputs)
             with gr.Column(elem_id="td-centre", min_width=0):
-                _html(gr, "scene.html", "TheodolitePage.mountScene(element)", "td-scene")
+                own_html(rendered("scene.html"), "TheodolitePage.mountScene(element)", "td-scene")
             with gr.Column(elem_id="td-right", min_width=0):
-                _html(gr, "chat.html", "TheodolitePage.mountChat(element)", "td-chat")
+                own_html(rendered("chat.html"), "TheodolitePage.mountChat(element)", "td-chat")
                 question, ask, stop = _composer(inputs)
         # What the scripts send, and what they get.
         command = gr.HTML(
@@ -68,10 +68,6 @@ def build_page(service: Service, described: Mapping[str, Any], result_days: floa
             None, stated, None, js="(...values) => TheodolitePage.claim(values)", api_visibility="private"
         )
     return blocks
-
-
-def _html(gr: Any, template: str, script: str, elem_id: str) -> Any:
-    return gr.HTML(rendered(template), js_on_load=script, elem_id=elem_id)
 
 
 def _feed(gr: Any, name: str) -> Any:
@@ -110,7 +106,7 @@ def _events(
 
     names = list(inputs.settings)
 
-    async def run(plain: Any, *values: Any, request: gr.Request) -> AsyncIterator[dict[str, Any]]:
+    async def run(plain: Any, request: Any, *values: Any) -> AsyncIterator[dict[str, Any]]:
         updates = conversation(service, plain, settings_of(values, names), client_of(request))
         try:
             async for update in updates:
@@ -129,10 +125,13 @@ def _events(
         language = next((one for one in LANGUAGES if one == plain.get("page_language")), "en")
         return opened(service, plain.get("result"), language)
 
-    def speak(plain: Any, request: gr.Request) -> list[Any]:
+    def speak(plain: Any, request: Any) -> list[Any]:
         language = _language(plain, request)
         return [{"language": language}, *inputs.updates(language)]
 
+    # Gradio recognises the parameter by its type, which this module imports only here.
+    for function in (run, speak):
+        function.__annotations__["request"] = gr.Request
     private = {"api_visibility": "private", "concurrency_limit": None, "show_progress": "hidden"}
 
     def outgoing(name: str) -> str:

@@ -16,7 +16,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import cv2
+import pytest
 from export.report.report_data import noisy_scene, result, stored
+
+pytest.importorskip("gradio", reason="the extra serve is not installed")
+from fastapi import FastAPI, Request, Response, UploadFile
+from fastapi.responses import JSONResponse
 
 from pipeline.export.viewer.data import view_data
 from pipeline.records import Answer, Claim, Evidence, Region, Result, SpatialTag, Status, Verdict
@@ -166,9 +171,6 @@ def longer(before: Result) -> Result:
 
 def fake_app(service: FakeService) -> Any:
     """An app with the page, and with what the page and the workbench call."""
-    from fastapi import FastAPI, Request, Response, UploadFile
-    from fastapi.responses import JSONResponse
-
     from pipeline.serve.page.mount import mount_page
     from pipeline.serve.workbench import workbench_data
 

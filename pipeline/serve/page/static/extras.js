@@ -23,7 +23,10 @@
       document.body.append(list);
     }
     list.replaceChildren(...page.names().map((name) => page.element("option", { value: name })));
-    for (const field of document.querySelectorAll(".td-name input, .td-name textarea")) field.setAttribute("list", "td-names");
+    // Gradio adds the fields of a group after its other parts.
+    setTimeout(() => {
+      for (const field of document.querySelectorAll(".td-name input")) field.setAttribute("list", "td-names");
+    });
   };
   page.regionOf = (one) => ({ label: one.label, box_px: one.box_px, frame: one.frame });
   page.on("result", (part) => {
@@ -140,6 +143,7 @@
   page.mountAnchors = (element) => {
     anchorList = element.querySelector("ul");
     drawAnchors();
+    offerNames();
   };
   page.anchor = (action, values) => {
     try {
@@ -157,6 +161,10 @@
   };
 
   // A claim that a person states
+  page.mountClaim = (element) => {
+    page.translate(element);
+    offerNames();
+  };
   page.claim = ([words, relation, subject, object, other]) => {
     const claims = [];
     if ((words || "").trim()) claims.push(words.trim());

@@ -12,6 +12,7 @@
   const changed = () => {
     draw(list, page.uploads);
     draw(depthList, page.depth);
+    if (depthList) depthList.parentElement.hidden = !page.depth.length;
     page.tell("uploads", page.uploads);
   };
   page.clearUploads = () => {
@@ -173,6 +174,7 @@
   page.mountUploader = (element) => {
     page.translate(element);
     list = element.querySelector("#td-files");
+    depthList = element.querySelector("#td-depth-list");
     problem = element.querySelector("#td-upload-problem");
     complain("");
     const field = element.querySelector("#td-file");
@@ -209,7 +211,6 @@
   };
   page.mountDepth = (element) => {
     page.translate(element);
-    depthList = element.querySelector(".td-files");
     const field = element.querySelector("input");
     element.querySelector("button").addEventListener("click", () => field.click());
     field.addEventListener("change", () => {
