@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from pipeline.models.vlm.listening import Listener
 from pipeline.records import Answer, Attempt, FrameSummary, Region, Result, Scene, Verdict
 from pipeline.records.errors import TheodoliteError
 from pipeline.records.message import Language, detect_language, message
@@ -69,6 +70,13 @@ class Stages:
             self._checked.add(name)
 
 
+class Follower(Listener, Protocol):
+    """What follows a question through the stages."""
+
+    def on_stage(self, name: str) -> None:
+        """Learn that a stage begins: ``query``, ``verify``, or ``recheck``, in which the model answers once more."""
+
+
 @dataclass
 class Asked:
     """One question of an item, with its outcome so far.
@@ -89,6 +97,7 @@ class Asked:
         recheck_error: Why the question could not be asked again.
         earlier_errors: Errors of an earlier result whose answer is judged again.
         seconds: Seconds spent on this question alone, by stage.
+        follower: What follows the question through the stages.
     """
 
     item_id: str
@@ -105,6 +114,7 @@ class Asked:
     recheck_error: TheodoliteError | None = None
     earlier_errors: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
+    follower: Follower | None = None
 
     @property
     def known_scene(self) -> Scene:
@@ -161,6 +171,12 @@ def _going(group: Sequence[Asked]) -> list[Asked]:
     return [asked for asked in group if asked.failure is None]
 
 
+def _tell(group: Sequence[Asked], stage: str) -> None:
+    for asked in group:
+        if asked.follower is not None:
+            asked.follower.on_stage(stage)
+
+
 def _of_one(error: StageError) -> StageError:
     """The error; raises it if it concerns every item."""
     if error.is_fatal:
@@ -184,9 +200,12 @@ def _query(group: Sequence[Asked], query: Callable[[], Sequence[Value | Theodoli
 
 def _ask(group: list[Asked], query: QueryStage) -> None:
     def answered() -> list[tuple[Prompt, Answer] | TheodoliteError]:
-        prompts = query.prompts([(asked.known_scene, asked.question or "") for asked in group])
+        prompts = query.prompts(
+            [(asked.known_scene, asked.question or "") for asked in group], [asked.follower for asked in group]
+        )
         return for_each(lambda *both: both, prompts, query.answers(prompts))
 
+    _tell(group, "query")
     for asked, outcome in zip(group, _query(group, answered), strict=True):
         if isinstance(outcome, StageError):
             asked.failure = outcome
@@ -195,6 +214,7 @@ def _ask(group: list[Asked], query: QueryStage) -> None:
 
 
 def _judge(asked: Asked, answer: Answer | None, stages: Stages) -> None:
+    _tell([asked], "verify")
     scene = asked.known_scene if asked.prompt is None else asked.prompt.scene
     with timed("verify", asked.seconds):
         verified = stages.verify(scene, answer, stages.language(asked.question))
@@ -250,6 +270,7 @@ def _ask_again(group: list[Asked], stages: Stages, query: QueryStage) -> None:
                 asked.recheck_error = reasons
             elif reasons:
                 again.append((asked, (judged, reasons)))
+    _tell([asked for asked, _ in again], "recheck")
     outcomes = _query([asked for asked, _ in again], lambda: query.ask_again([judged for _, judged in again]))
     for (asked, (judged, reasons)), outcome in zip(again, outcomes, strict=True):
         try:
