@@ -33,6 +33,14 @@ class KnowsResults(Protocol):
         """A result."""
         ...
 
+    def stored_scene(self, id: str) -> Any:
+        """The scene on which a result was judged."""
+        ...
+
+    def scene(self, id: str) -> SceneInput:
+        """What a scene is read from."""
+        ...
+
     def result_info(self, id: str) -> Any:
         """Its scene, job, time and question."""
         ...
@@ -99,9 +107,7 @@ class _Run:
         return {**named, "turns": [turn.plain() for turn in self.turns]}
 
 
-async def conversation(
-    service: Service, plain: Any, settings: Settings, client: str
-) -> AsyncIterator[dict[str, Any]]:
+async def conversation(service: Service, plain: Any, settings: Settings, client: str) -> AsyncIterator[dict[str, Any]]:
     """Submit what the page asks, and tell how far it is, until it is done, stopped or failed.
 
     A caller that leaves, because the browser's tab was closed, cancels the job.
@@ -120,10 +126,7 @@ async def conversation(
     is_settled = False
     try:
         request = request_of(plain, settings)
-        shown.scene = request.scene if isinstance(request.scene, str) else None
-        if shown.scene is None:
-            assert isinstance(request.scene, SceneInput)
-            shown.scene = await asyncio.to_thread(service.add_scene, request.scene, client)
+        shown.scene = await asyncio.to_thread(_scene_id, service, request, client)
         work = request.work(shown.scene)
         shown.turns = [_Turn(title) for title in _titles(service, work)]
         began_s = time.monotonic()
@@ -155,6 +158,15 @@ async def conversation(
     finally:
         if shown.job is not None and not is_settled:
             _cancelled(service, shown.job)
+
+
+def _scene_id(service: Service, request: Request, client: str) -> str:
+    """The scene that a request is about; one with other known lengths is another scene."""
+    if not isinstance(request.scene, str):
+        return service.add_scene(request.scene, client)
+    if request.plain.get("kind") != "rejudge":
+        return request.scene
+    return service.add_scene(replace(service.store.scene(request.scene), anchors=request.anchors), client)
 
 
 def _stream(service: Service, job: str) -> Any:
@@ -205,19 +217,16 @@ def _finish(service: Service, shown: _Run, event: Event, request: Request, secon
     if result_id is None or not 0 <= question < len(shown.turns):
         return
     result = service.store.result(result_id)
-    before, anchors = None, ()
+    before: Result | None = None
+    anchors: tuple[Anchor, ...] = ()
     if shown.kind == "rejudge":
         before = service.store.result(str(request.plain["result"]))
-        anchors = request.scene.anchors if isinstance(request.scene, SceneInput) else _anchors(request)
+        anchors = request.anchors
     turn = shown.turns[question]
     turn.title = turn.title or title_of(result)
     turn.result, turn.text = result_id, ""
     turn.html = answer_html(result, result_id, before=before, anchors=anchors)
     turn.hint, turn.regions, turn.seconds = seconds_of(result), regions_of(result), round(seconds, 3)
-
-
-def _anchors(request: Request) -> tuple[Anchor, ...]:
-    return tuple(Anchor.from_plain(one) for one in request.plain.get("anchors") or ())
 
 
 def _catch_up(service: Service, shown: _Run, request: Request, seconds: float) -> None:

@@ -58,7 +58,10 @@ EXAMPLES = (
         "example_one",
         5,
         {
-            "en": ("Is the pink capsule behind the blue cylinder?", "Is the blue cylinder occluded by the yellow pyramid?"),
+            "en": (
+                "Is the pink capsule behind the blue cylinder?",
+                "Is the blue cylinder occluded by the yellow pyramid?",
+            ),
             "zh": ("黄色棱锥在粉色胶囊的左边吗？", "粉色胶囊比黄色棱锥离相机更近吗？"),
         },
     ),
@@ -85,7 +88,10 @@ EXAMPLES = (
         "example_depth",
         8,
         {
-            "en": ("Is the purple cone closer to the camera than the orange ring?", "Is the orange ring above the purple cone?"),
+            "en": (
+                "Is the purple cone closer to the camera than the orange ring?",
+                "Is the orange ring above the purple cone?",
+            ),
             "zh": ("紫色圆锥在橙色圆环的右边吗？", "橙色圆环在紫色圆锥的后面吗？"),
         },
         has_depth=True,
@@ -95,7 +101,10 @@ EXAMPLES = (
         "example_views",
         9,
         {
-            "en": ("Is the cyan capsule occluded by the blue capsule?", "Is the grey wedge in front of the white wedge?"),
+            "en": (
+                "Is the cyan capsule occluded by the blue capsule?",
+                "Is the grey wedge in front of the white wedge?",
+            ),
             "zh": ("蓝色胶囊在灰色楔块的下面吗？", "白色楔块在蓝色胶囊的右边吗？"),
         },
         frames=3,

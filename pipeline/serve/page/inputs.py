@@ -156,7 +156,9 @@ def build_anchors(inputs: Inputs, language: Language = "en") -> dict[str, Any]:
     with inputs.add(gr.Accordion(**words(language), open=False, elem_id="td-anchors"), words):
         own_html('<p class="td-help" data-t="anchor_help"></p>', "TheodolitePage.translate(element)")
         kinds = choices("anchor_what", _ANCHORS, "anchor_")
-        what = inputs.add(gr.Dropdown(**kinds(language), value="height", filterable=False, elem_id="td-anchor-what"), kinds)
+        what = inputs.add(
+            gr.Dropdown(**kinds(language), value="height", filterable=False, elem_id="td-anchor-what"), kinds
+        )
         found = {"what": what}
         for name, code in (("first", "anchor_object"), ("second", "anchor_second")):
             found[name] = inputs.add(_name(code, f"td-anchor-{name}", language), label(code))
@@ -182,7 +184,11 @@ def build_anchors(inputs: Inputs, language: Language = "en") -> dict[str, Any]:
             )
             found["judge"] = inputs.add(
                 gr.Button(
-                    **value("anchor_judge")(language), size="sm", min_width=60, variant="primary", elem_id="td-anchor-judge"
+                    **value("anchor_judge")(language),
+                    size="sm",
+                    min_width=60,
+                    variant="primary",
+                    elem_id="td-anchor-judge",
                 ),
                 value("anchor_judge"),
             )
@@ -210,9 +216,7 @@ def build_claim(inputs: Inputs, language: Language = "en") -> dict[str, Any]:
                 text_words,
             ),
             "relation": inputs.add(
-                gr.Dropdown(
-                    **relation_choices(language), value=None, elem_id="td-claim-relation", filterable=True
-                ),
+                gr.Dropdown(**relation_choices(language), value=None, elem_id="td-claim-relation", filterable=True),
                 relation_choices,
             ),
         }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.records.errors import TheodoliteError
 from pipeline.records.message import LANGUAGES
+from pipeline.serve.guard.rates import client_of as named_by_address
 from pipeline.serve.page.conversation import Service, conversation, opened
 from pipeline.serve.page.inputs import Inputs, build_anchors, build_claim, build_settings, own_html, settings_of, value
 from pipeline.serve.page.texts import language_of, say
@@ -84,11 +85,21 @@ def _composer(inputs: Inputs) -> tuple[Any, Any, Any]:
 
     with gr.Row(elem_id="td-composer"):
         question = gr.Textbox(
-            **words("en"), show_label=False, lines=1, max_lines=6, max_length=4000, elem_id="td-question", container=False
+            **words("en"),
+            show_label=False,
+            lines=1,
+            max_lines=6,
+            max_length=4000,
+            elem_id="td-question",
+            container=False,
         )
         inputs.add(question, words)
-        ask = inputs.add(gr.Button(**value("ask")("en"), variant="primary", elem_id="td-ask", min_width=64), value("ask"))
-        stop = inputs.add(gr.Button(**value("stop")("en"), variant="stop", elem_id="td-stop", min_width=64), value("stop"))
+        ask = inputs.add(
+            gr.Button(**value("ask")("en"), variant="primary", elem_id="td-ask", min_width=64), value("ask")
+        )
+        stop = inputs.add(
+            gr.Button(**value("stop")("en"), variant="stop", elem_id="td-stop", min_width=64), value("stop")
+        )
     return question, ask, stop
 
 
@@ -152,10 +163,6 @@ def _language(plain: Any, request: Any) -> Any:
 
 
 def client_of(request: Any) -> str:
-    """Whose request it is, for limits: as the server's guard says, or by the address."""
-    scope: Mapping[str, Any] = getattr(getattr(request, "request", None), "scope", {})
-    state = scope.get("state") or {}
-    client = state.get("client") if isinstance(state, Mapping) else None
-    return str(client or (request.client.host if request.client else "unknown"))
-
-
+    """Whose request it is, for limits, as the server's guard names clients."""
+    scope: Mapping[str, Any] = request.request.scope
+    return str(scope.get("state", {}).get("client") or named_by_address(scope))

@@ -14,7 +14,7 @@ from pipeline.serve.page.shell import Shell, head_of
 from pipeline.serve.page.texts import script_texts
 from pipeline.serve.page.theme import page_theme
 from pipeline.serve.settings import ServeSettings
-from pipeline.serve.workbench import static_file, workbench_words
+from pipeline.serve.workbench import static_file, workbench_data, workbench_words
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -36,11 +36,12 @@ def mount_page(app: FastAPI, service: Service, settings: ServeSettings) -> None:
     """
     os.environ.update({name: value for name, value in _ENVIRONMENT.items() if name not in os.environ})
     import gradio as gr
+    from starlette.routing import Route
     from starlette.staticfiles import StaticFiles
 
     described: dict[str, Any] = service.describe()  # type: ignore[attr-defined]
     add_examples(app)
-    _add_workbench(app)
+    _add_workbench(app, service)
     app.mount("/page", StaticFiles(directory=STATIC), name="page")
     blocks = build_page(service, described, settings.store.result_hours / 24)
     gr.mount_gradio_app(
@@ -64,15 +65,22 @@ def mount_page(app: FastAPI, service: Service, settings: ServeSettings) -> None:
         "limits": {"partMb": settings.limits.part_mb, "frames": settings.limits.frames},
     }
     head = head_of(tuple(f"/page/{name}" for name in _STYLES), tuple(f"/page/{name}" for name in _SCRIPTS), values)
-    mounted = app.router.routes[-1]
-    mounted.app = Shell(mounted.app, head, "Theodolite")  # type: ignore[attr-defined]
+    gradio_app = app.router.routes.pop().app  # type: ignore[attr-defined]
+    app.router.routes.append(Route("/", Shell(gradio_app, head, "Theodolite"), methods=["GET"]))
+    app.mount("/", gradio_app, name="gradio")
 
 
-def _add_workbench(app: FastAPI) -> None:
+def _add_workbench(app: FastAPI, service: Service) -> None:
     from fastapi import Response
+    from fastapi.responses import JSONResponse
 
     def file(name: str) -> Response:
         found = static_file(name)
         return Response(found.content, media_type=found.media_type)
 
+    def data(id: str) -> Response:
+        store = service.store
+        return JSONResponse(workbench_data(store.result(id), store.stored_scene(id), id))
+
     app.add_api_route("/page/workbench/{name}", file, methods=["GET"], include_in_schema=False)
+    app.add_api_route("/page/results/{id}.json", data, methods=["GET"], include_in_schema=False)

@@ -101,6 +101,15 @@ class Request:
         )
 
     @property
+    def anchors(self) -> tuple[Anchor, ...]:
+        """The known lengths.
+
+        Raises:
+            RecordError: If one breaks a rule.
+        """
+        return tuple(Anchor.from_plain(one) for one in self._list("anchors"))
+
+    @property
     def results_language(self) -> Language | None:
         """Language of the results; None leaves it to each question."""
         return next((one for one in LANGUAGES if one == self.settings.language), None)

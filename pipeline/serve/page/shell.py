@@ -45,7 +45,7 @@ def head_of(styles: tuple[str, ...], scripts: tuple[str, ...], values: dict[str,
 
 
 class Shell:
-    """An ASGI app whose page at ``/`` gets another head.
+    """The page at ``/``: Gradio's with another head.
 
     Args:
         app: Gradio's app.
@@ -58,10 +58,6 @@ class Shell:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer a request."""
-        path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
-        if scope["type"] != "http" or scope["method"] != "GET" or path not in ("", "/"):
-            await self.app(scope, receive, send)
-            return
         start: Message = {}
         body = bytearray()
 

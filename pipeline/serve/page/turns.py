@@ -68,27 +68,35 @@ def answer_html(
         return message(code, **values).text(language)
 
     answer = result.answer
-    views = [verdict_view(one, index, result.regions, words) for index, one in enumerate(result.verdicts[:_MOST_CLAIMS])]
+    views = [
+        verdict_view(one, index, result.regions, words) for index, one in enumerate(result.verdicts[:_MOST_CLAIMS])
+    ]
     count = 0 if answer is None else len(answer.claims)
     notes = dict.fromkeys((*result.errors, *(() if answer is None else answer.problems)))
-    return _environment().get_template("answer.html").render(
-        say=lambda code, **values: say(language, code, **values),
-        words=words,
-        lang=html_language(language),
-        result_id=result_id,
-        blocks=_blocks(result),
-        colours=[css_colour(colour) for colour in region_colours(result.regions)],
-        groups=[(title, part) for title, part in (("claims", views[:count]), ("given_claims", views[count:])) if part],
-        is_answered=answer is not None,
-        more_claims=len(result.verdicts) - len(views),
-        counts={str(status): number for status in Status if (number := result.count(status))},
-        attempts=[_attempt(one) for one in result.attempts],
-        reasoning="" if answer is None else (answer.reasoning or "")[:_LONGEST_REASONING],
-        notes=[shorten(note, _LONGEST_NOTE) for note in notes],
-        model="" if answer is None else answer.model,
-        anchors="; ".join(anchor.in_words(language) for anchor in anchors),
-        lengths=None if before is None else lengths_changed(before, result),
-        can_ask_again=can_ask and answer is not None and bool(result.question) and result.count(Status.REFUTED) > 0,
+    return (
+        _environment()
+        .get_template("answer.html")
+        .render(
+            say=lambda code, **values: say(language, code, **values),
+            words=words,
+            lang=html_language(language),
+            result_id=result_id,
+            blocks=_blocks(result),
+            colours=[css_colour(colour) for colour in region_colours(result.regions)],
+            groups=[
+                (title, part) for title, part in (("claims", views[:count]), ("given_claims", views[count:])) if part
+            ],
+            is_answered=answer is not None,
+            more_claims=len(result.verdicts) - len(views),
+            counts={str(status): number for status in Status if (number := result.count(status))},
+            attempts=[_attempt(one) for one in result.attempts],
+            reasoning="" if answer is None else (answer.reasoning or "")[:_LONGEST_REASONING],
+            notes=[shorten(note, _LONGEST_NOTE) for note in notes],
+            model="" if answer is None else answer.model,
+            anchors="; ".join(anchor.in_words(language) for anchor in anchors),
+            lengths=None if before is None else lengths_changed(before, result),
+            can_ask_again=can_ask and answer is not None and bool(result.question) and result.count(Status.REFUTED) > 0,
+        )
     )
 
 

@@ -41,7 +41,9 @@ def answered(question: str) -> Result:
         claim = Claim("left_of", "cup", "lamp", text_span=(3, 11))
         words = {"claim_text": "cup 在 lamp 的左边", "evidence": (Evidence(0, (3, 2)),)}
         verdict = Verdict(claim, Status.SUPPORTED, "它的中心在左边 110 px 处。", 0.9999, 117, "px", **words)
-        answer = Answer(text, None, result().answer.regions, (claim,), (SpatialTag("左边", 9, 11, "left_of"),), model="m")
+        answer = Answer(
+            text, None, result().answer.regions, (claim,), (SpatialTag("左边", 9, 11, "left_of"),), model="m"
+        )
         return result(question=question, language="zh", answer=answer, verdicts=(verdict,), attempts=())
     if "hostile" in question:
         base = result(question=HOSTILE)
@@ -68,6 +70,9 @@ class FakeStore:
         if id not in self.results:
             raise UnknownError("There is no such result.")
         return self.results[id]
+
+    def stored_scene(self, id: str) -> Any:
+        return stored(noisy_scene())
 
     def result_info(self, id: str) -> Any:
         return SimpleNamespace(id=id, scene="s", job="j", created_s=0.0, question=self.result(id).question)
@@ -163,7 +168,9 @@ def longer(before: Result) -> Result:
     """The result with twice the lengths."""
 
     def doubled(one: Evidence) -> Evidence:
-        return replace(one, numbers={name: 2 * value if name.endswith("_m") else value for name, value in one.numbers.items()})
+        return replace(
+            one, numbers={name: 2 * value if name.endswith("_m") else value for name, value in one.numbers.items()}
+        )
 
     verdicts = tuple(replace(one, evidence=tuple(map(doubled, one.evidence))) for one in before.verdicts)
     return replace(before, verdicts=verdicts)
@@ -172,7 +179,6 @@ def longer(before: Result) -> Result:
 def fake_app(service: FakeService) -> Any:
     """An app with the page, and with what the page and the workbench call."""
     from pipeline.serve.page.mount import mount_page
-    from pipeline.serve.workbench import workbench_data
 
     app, scene = FastAPI(docs_url=None), noisy_scene()
 
@@ -193,8 +199,6 @@ def fake_app(service: FakeService) -> Any:
     def artefact(id: str, name: str) -> Response:
         found = service.store.result(id)
         whole = stored(scene)
-        if name == "workbench.json":
-            return JSONResponse(workbench_data(found, whole, id))
         if name == "view.json":
             return Response(json.dumps(view_data(whole, found, 2000)), media_type="application/json")
         if name == "download.zip":
