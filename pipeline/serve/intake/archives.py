@@ -63,9 +63,8 @@ def unpack(path: Path, folder: Path, name: str, limits: Limits) -> None:
 
 
 def _too_large(name: str, most_bytes: int) -> TooLargeError:
-    return TooLargeError(
-        f"{name} has more than {_MOST_FILES} files, or more than {most_bytes / MB:g} MB unpacked; send a shorter recording."
-    )
+    most = f"{_MOST_FILES} files or {most_bytes / MB:g} MB"
+    return TooLargeError(f"{name} has more than {most} when it is unpacked; send a shorter recording.")
 
 
 def _parts(member: zipfile.ZipInfo, name: str) -> tuple[str, ...]:
@@ -77,9 +76,8 @@ def _parts(member: zipfile.ZipInfo, name: str) -> tuple[str, ...]:
         not text.startswith("/")
         and not {"\\", "\0", ":"} & set(text)
         and 0 < len(parts) <= _DEEPEST
-        and all(
-            part not in ("..", ".") and len(part.encode()) <= _LONGEST_PART and part.isprintable() for part in parts
-        )
+        and all(part not in ("..", ".") and part.isprintable() for part in parts)
+        and all(len(part.encode()) <= _LONGEST_PART for part in parts)
         and mode in (0, stat.S_IFREG)
         and not member.flag_bits & 1
     )
