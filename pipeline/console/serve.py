@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -22,11 +22,8 @@ from pipeline.records.errors import ConfigError, DependencyError, InputError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from pipeline.records import Scene
-    from pipeline.serve.records import SceneInput
     from pipeline.serve.service import Service
     from pipeline.serve.settings import ServeSettings
-    from pipeline.serve.store.store import Store
 
 _PACKAGES = ("fastapi", "uvicorn", "python_multipart", "prometheus_fastapi_instrumentator")
 _PAGE_PACKAGES = ("gradio",)
@@ -77,7 +74,7 @@ def serve(arguments: Sequence[str], console: Console) -> int:
 
         store = CountingStore(settings.store)
         try:
-            service = Service(pipeline, settings, store, _reader(store, settings, config))
+            service = Service(pipeline, settings, store)
             _run(create_app(service, settings, token), service, listener, _Said(console, settings, config, listener))
         finally:
             store.close()
@@ -160,17 +157,6 @@ def _listening(settings: ServeSettings) -> socket.socket:
             ) from None
         raise InputError(f"The server cannot listen on {host}: {error.strerror or error}.") from None
     return listener
-
-
-def _reader(store: Store, settings: ServeSettings, config: DictConfig) -> Callable[[SceneInput], Scene]:
-    """Reads what a client gave as a scene."""
-    from pipeline.serve.intake.scene import read_scene_input
-
-    def read(given: SceneInput) -> Scene:
-        uploads = {upload: store.upload(upload) for upload in (*given.images, *given.depth)}
-        return read_scene_input(given, uploads, settings, config)
-
-    return read
 
 
 class _Said:

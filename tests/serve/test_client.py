@@ -121,7 +121,7 @@ def test_of_several_questions_one_may_fail(served: tuple[FakeService, Client]) -
 
 
 def test_artefacts_are_saved_under_their_name(served: tuple[FakeService, Client], tmp_path: Path) -> None:
-    service, client = served
+    _service, client = served
     result = client.ask(RGB, "one?")
     assert client.save(result, "overlay.jpg", tmp_path) == tmp_path / "overlay.jpg"
     assert Image.open(tmp_path / "overlay.jpg").format == "JPEG"

@@ -17,7 +17,7 @@ CASES = 250
 
 def test_nothing_fails_and_every_answer_fits_the_schema(fake_server: Served, tmp_path: Path) -> None:
     pytest.importorskip("schemathesis", reason="pip install schemathesis")
-    service, url = fake_server
+    _service, url = fake_server
     with Client(url) as client:
         result = client.ask(png(), "one?")
         upload = client._http.post("/v1/uploads", {}, [("file", ("a.png", png()))])["id"]

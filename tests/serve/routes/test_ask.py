@@ -67,7 +67,7 @@ def test_forms_and_json_say_the_same(fake: Fake) -> None:
 
 
 def test_questions_of_a_form_may_be_repeated(fake: Fake) -> None:
-    service, client = fake
+    _service, client = fake
     answer = client.post("/v1/ask", files={"images": ("a.png", png())}, data={"question": ["one?", "[two]?"]})
     assert [each["question"] for each in answer.json()["results"]] == ["one?", "[two]?"]
 

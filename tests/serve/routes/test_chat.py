@@ -41,7 +41,7 @@ def chunks(answer: Any) -> list[dict[str, Any]]:
 
 
 def test_an_answer_has_openais_form_and_the_verdicts(fake: Fake) -> None:
-    service, client = fake
+    _service, client = fake
     body = {"model": "any", "messages": [user(text("Is it?"), image())], "temperature": 0, "tools": [], "unknown": {}}
     answer = client.post(PATH, json=body)
     assert answer.status_code == 200

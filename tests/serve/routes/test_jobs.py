@@ -46,7 +46,7 @@ def test_every_kind_of_work_becomes_a_job(fake: Fake, plain: dict[str, object], 
 
 
 def test_jobs_take_forms(fake: Fake) -> None:
-    service, client = fake
+    _service, client = fake
     data = {"work": "ask", "question": ["one?", "two?"]}
     answer = client.post("/v1/jobs", files={"images": ("a.png", png())}, data=data)
     assert answer.status_code == 202 and len(answer.json()["results"]) == 2
@@ -59,7 +59,7 @@ def test_work_must_be_named(fake: Fake, work: object) -> None:
 
 
 def test_events_tell_everything_in_order(fake: Fake) -> None:
-    service, client = fake
+    _service, client = fake
     job = client.post("/v1/jobs", json={"images": [DATA], "question": "one?", "work": "ask"}).json()["id"]
     found = events(client, job)
     assert [event.number for event in found] == list(range(1, len(found) + 1))
@@ -70,7 +70,7 @@ def test_events_tell_everything_in_order(fake: Fake) -> None:
 
 
 def test_a_stream_continues_after_the_last_event(fake: Fake) -> None:
-    service, client = fake
+    _service, client = fake
     job = client.post("/v1/jobs", json={"images": [DATA], "question": "one?", "work": "ask"}).json()["id"]
     assert [event.number for event in events(client, job, 4)] == [5, 6]
     assert events(client, job, 6) == []
@@ -102,7 +102,7 @@ def test_unknown_jobs_are_a_problem_before_anything_is_sent(fake: Fake, method: 
 
 @pytest.mark.parametrize("last", ["-1", "x", "99999999999999999999"])
 def test_last_event_ids_are_numbers(fake: Fake, last: str) -> None:
-    service, client = fake
+    _service, client = fake
     job = client.post("/v1/jobs", json={"images": [DATA], "question": "one?", "work": "ask"}).json()["id"]
     answer = client.get(f"/v1/jobs/{job}/events", headers={"Last-Event-ID": last})
     assert answer.status_code == 422 and json.loads(answer.text)["status"] == 422
