@@ -214,6 +214,9 @@ def _run(app: Any, service: Service, listener: socket.socket, said: _Said) -> No
     """Serve until a signal ends it."""
     import uvicorn
 
+    # What clients send would fill the log.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
+
     from pipeline.serve.app import STOP_S
 
     class Server(uvicorn.Server):
