@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import socket
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -237,6 +240,27 @@ def test_links_lead_to_what_the_depth_allows(kinds: tuple[str | None, ...], ther
     assert {name for name in links if name.startswith(("depth", "points", "scene.glb"))} == there
     assert [name for name in links if name.startswith("photo")] == [f"photo-{n}.jpg" for n in range(len(kinds))]
     assert links["overlay.jpg"] == "/v1/results/r/overlay.jpg" and not any("..." in name for name in links)
+
+
+def test_a_connection_that_ends_cancels_its_question(fake_server: tuple[FakeService, str]) -> None:
+    service, address = fake_server
+    service.ending = "never"
+    host, port = address.removeprefix("http://").split(":")
+    body = json.dumps({"images": [DATA], "question": "one?"}).encode()
+    head = f"POST /v1/ask HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        until(lambda: bool(service.works))
+    until(lambda: service.job("job-1-0123456789").state is JobState.CANCELLED)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    for _ in range(1000):
+        if holds():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never held")
 
 
 def test_each_client_has_a_name(fake: Fake) -> None:
