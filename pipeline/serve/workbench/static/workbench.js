@@ -112,7 +112,7 @@ class Workbench {
     this.parts.tabs.tabs[1].element.disabled = !data.view;
     if (!data.view && this.tab === "space") this.chooseTab("picture");
     this.showFrame();
-    if (this.tab === "space") this.showSpace();
+    if (this.tab === "space") this.showSpace(keeps);
     else this.space.close();
     this.relight();
     if (data.id) this.emit("show", { result: data.id });
@@ -156,8 +156,8 @@ class Workbench {
     if (name === "space" && this.data && this.data.view) this.showSpace();
   }
 
-  showSpace() {
-    return this.space.show(this.data.view).then((viewer) => {
+  showSpace(isSame) {
+    return this.space.show(this.data.view, isSame).then((viewer) => {
       if (viewer && !isNothing(this.lit)) this.space.select(this.lit);
       return viewer;
     });
@@ -187,10 +187,9 @@ class Workbench {
     if (!this.data.view || this.readers.has(index)) return this.readers.get(index) || null;
     const { data, readers } = this;
     readers.set(index, null);
-    data.reading = data.reading || this.space.readers(data.view);
-    data.reading.then((read) => read(index)).then(
-      (reader) => readers.set(index, reader),
-      () => delete data.reading,
+    this.space.reader(data.view, index).then(
+      (reader) => data === this.data && readers.set(index, reader),
+      () => readers.delete(index),
     );
     return null;
   }
