@@ -90,6 +90,7 @@ def _composer(inputs: Inputs) -> tuple[Any, Any, Any]:
             lines=1,
             max_lines=6,
             max_length=4000,
+            interactive=True,
             elem_id="td-question",
             container=False,
         )
