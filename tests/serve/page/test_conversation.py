@@ -217,7 +217,7 @@ def test_a_stored_result_opens_as_a_conversation() -> None:
     fake = service()
     result_id = updates(fake, sent())[-1]["turns"][0]["result"]
     found = opened(fake, result_id, "en")
-    assert (found["state"], found["scene"], found["turns"][0]["title"]) == ("done", "s", QUESTION)
+    assert (found["state"], found["scene"], found["turns"][0]["title"]) == ("done", "scene-1", QUESTION)
     assert opened(fake, "gone", "zh")["problem"]["detail"] == "此结果已删除。"
     assert opened(fake, None, "en")["state"] == "failed"
 
