@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import quote
 
 from pipeline.claims.markup import shorten
-from pipeline.export.palette import region_names
 from pipeline.export.report.figure_text import share_text
 from pipeline.export.report.label_layout import Label
 from pipeline.export.report.photo_svg import Drawing, Measure, Shape, drawing_of, shapes_of
@@ -30,12 +29,15 @@ RESULTS = "/v1/results"
 _LONGEST_NAME = 160
 
 
-def workbench_data(result: Result, stored: StoredScene, result_id: str, *, results: str = RESULTS) -> dict[str, Any]:
+def workbench_data(
+    result: Result, stored: StoredScene, result_id: str, scene: str | None = None, *, results: str = RESULTS
+) -> dict[str, Any]:
     """What the workbench shows of a result.
 
     The keys of the data:
 
-    - ``version``: 1; ``id``: that of the result; ``item``; ``question`` or None; ``language`` of its words.
+    - ``version``: 1; ``id``: that of the result; ``scene``: that of its scene, or None; ``item``; ``question`` or None;
+      ``language`` of its words.
     - ``view``: address of the data of its 3D view; None without depth.
     - ``frames``: the first 32. ``index``, ``name``, ``time_s`` or None, ``sha256`` of its pixels, ``width`` and
       ``height`` [px], ``photo`` and ``depth`` (addresses; ``depth`` None without depth), ``drawing`` (below); of its
@@ -54,6 +56,7 @@ def workbench_data(result: Result, stored: StoredScene, result_id: str, *, resul
         result: Regions and verdicts.
         stored: The scene that it was judged on.
         result_id: The id of the result in the store.
+        scene: The id of its scene there; results of one scene share their photos.
         results: Path under which results are.
 
     Returns:
@@ -68,6 +71,7 @@ def workbench_data(result: Result, stored: StoredScene, result_id: str, *, resul
     return {
         "version": VERSION,
         "id": result_id,
+        "scene": scene,
         "item": result.item_id,
         "question": result.question,
         "language": result.language,

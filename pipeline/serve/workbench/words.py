@@ -16,7 +16,7 @@ _OWN = (
     *("workbench_known_length", "workbench_points_hint", "workbench_move_points_hint", "workbench_use_points"),
     *("workbench_point_place",),
     *("workbench_left", "workbench_top", "workbench_right", "workbench_bottom"),
-    *("workbench_failed", "workbench_loading"),
+    *("workbench_pick_hint", "workbench_failed", "workbench_loading"),
 )
 _OF_REPORTS = (
     *("page_photo", "page_depth", "page_view", "page_frame", "page_frames", "page_regions", "page_enlarge"),

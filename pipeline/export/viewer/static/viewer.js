@@ -263,6 +263,15 @@ class Viewer {
     this.redraw();
   }
 
+  // Where it looks from, or null; another viewer of the same scene looks from there after setEye.
+  eye() {
+    return this.parts.length ? this.view.eye() : null;
+  }
+
+  setEye(eye) {
+    this.moved(() => this.view.setEye(eye));
+  }
+
   setPointSize(pixels) {
     this.pointSize = pixels;
     this.isSized = true;

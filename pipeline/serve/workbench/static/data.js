@@ -11,7 +11,7 @@ function sceneData(scene) {
     depth: null,
     drawing: null,
   }));
-  return { id: null, frames: frames, more_frames: 0, regions: [], objects: [], claims: [], view: null };
+  return { id: null, scene: scene.id || null, frames: frames, more_frames: 0, regions: [], objects: [], claims: [], view: null };
 }
 
 // The data with the depth of other data about the same scene.
@@ -27,10 +27,15 @@ function withDepth(data, other) {
   return { ...data, frames: frames, view: data.view || other.view };
 }
 
-// Whether two results show the same pixels.
+// Whether two results show the same pixels; a scene before any result knows no more than the sizes of its frames.
 function isSameScene(one, other) {
-  if (!one || !other || one.frames.length !== other.frames.length) return false;
-  return one.frames.every((frame, k) => frame.sha256 && frame.sha256 === other.frames[k].sha256);
+  if (!one || !other || !one.frames.length || one.frames.length !== other.frames.length) return false;
+  if (one.scene && one.scene === other.scene) return true;
+  return one.frames.every((frame, k) => {
+    const next = other.frames[k];
+    if (frame.sha256 && next.sha256) return frame.sha256 === next.sha256;
+    return !frame.width || !next.width || (frame.width === next.width && frame.height === next.height);
+  });
 }
 
 function fetched(address, headers) {

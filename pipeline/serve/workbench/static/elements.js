@@ -41,12 +41,13 @@ function shape(name, attributes, text) {
 // The symbols of the signs of verdicts, once per page.
 function ensureSigns() {
   if (document.getElementById("sign-supported")) return;
-  const parsed = new DOMParser().parseFromString(SIGNS.replace("<svg ", '<svg xmlns="' + SVG_SPACE + '" '), "image/svg+xml");
-  const signs = document.importNode(parsed.documentElement, true);
-  // Without a style sheet of its own, it would take room.
-  signs.setAttribute("width", "0");
-  signs.setAttribute("height", "0");
+  const signs = shape("svg", { width: 0, height: 0, "aria-hidden": "true" });
   signs.style.position = "absolute";
+  for (const [attributes, parts] of SIGNS) {
+    const symbol = shape("symbol", attributes);
+    symbol.append(...parts.map(([name, own]) => shape(name, own)));
+    signs.appendChild(symbol);
+  }
   document.body.appendChild(signs);
 }
 

@@ -67,9 +67,8 @@ function fillChips(list, objects) {
 }
 
 // The verdict on a claim in one line.
-function fillSaid(line, claim, words) {
+function fillVerdict(line, claim, words) {
   line.replaceChildren();
-  if (!claim) return;
   const text = make("span", "free", claim.text);
   line.append(signOf(claim.status), make("b", "", words[claim.status]), " ", text, " ", make("span", "tw-share", claim.share));
 }

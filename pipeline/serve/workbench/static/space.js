@@ -1,10 +1,24 @@
 // The 3D scene, made when its tab opens first, from the same data as the depth under the pointer.
 
+// Views of results whose data and points stay in memory.
+const MOST_VIEWS = 3;
+
+// The value of a key, made if needed; the oldest ones go.
+function kept(map, key, make) {
+  if (!map.has(key)) map.set(key, make());
+  for (const old of map.keys()) {
+    if (map.size <= MOST_VIEWS) break;
+    if (old !== key) map.delete(old);
+  }
+  return map.get(key);
+}
+
 class Space {
   constructor(words, language, base, headers) {
     Object.assign(this, { words, language, base, headers });
     this.element = make("div", "tw-space");
     this.views = new Map();
+    this.readings = new Map();
     this.viewer = null;
     this.address = null;
   }
@@ -12,17 +26,18 @@ class Space {
   // The data of a 3D view: an address, or the data itself.
   data(view) {
     if (typeof view !== "string") return Promise.resolve(view);
-    if (!this.views.has(view)) {
+    return kept(this.views, view, () => {
       const coming = fetched(view, this.headers);
       coming.catch(() => this.views.delete(view));
-      this.views.set(view, coming);
-    }
-    return this.views.get(view);
+      return coming;
+    });
   }
 
-  // Shows a view; resolves to its viewer, or null where another one was asked for meanwhile.
-  show(view) {
+  // Shows a view, from where the last one of the same scene was seen; resolves to its viewer, or null where another
+  // one was asked for meanwhile.
+  show(view, isSame) {
     if (this.view === view && this.coming) return this.coming;
+    const [eye, colour] = isSame && this.viewer ? [this.viewer.eye(), this.viewer.colour] : [null, undefined];
     this.close();
     this.view = view;
     this.say(this.words.loading);
@@ -31,10 +46,16 @@ class Space {
       ([data]) => {
         if (this.view !== view) return null;
         this.element.replaceChildren();
-        this.viewer = window.Theodolite.createViewer(this.element, { ...data, words: this.words.viewer, language: this.language });
-        this.viewer.setTheme(this.theme);
-        this.viewer.on("select", (what) => this.onSelect && this.onSelect(what));
-        return this.viewer.ready.then(() => this.viewer);
+        const made = { ...data, words: this.words.viewer, language: this.language };
+        const viewer = window.Theodolite.createViewer(this.element, made, { colour });
+        this.viewer = viewer;
+        viewer.setTheme(this.theme);
+        viewer.on("select", (what) => this.onSelect && this.onSelect(what));
+        return viewer.ready.then(() => {
+          if (this.viewer !== viewer) return null;
+          if (eye) viewer.setEye(eye);
+          return viewer;
+        });
       },
       () => {
         if (this.view === view) this.say(this.words.no_view);
@@ -79,17 +100,15 @@ class Space {
     this.element.replaceChildren();
   }
 
-  // Readers of depth by the index of their frame.
-  readers(view) {
-    return Promise.all([this.data(view), load(this.base + "viewer.js")]).then(([data]) => {
-      const made = new Map();
-      const read = (frame) => window.Theodolite.unpackedPoints(frame).then((points) => new DepthReader(frame, points));
-      return (index) => {
+  // The reader of a frame's depth; null where it has none.
+  reader(view, index) {
+    return kept(this.readings, view + "#" + index, () => {
+      const coming = Promise.all([this.data(view), load(this.base + "viewer.js")]).then(([data]) => {
         const frame = data.frames.find((one) => one.index === index);
-        if (!frame) return Promise.resolve(null);
-        if (!made.has(index)) made.set(index, read(frame));
-        return made.get(index);
-      };
+        return frame ? window.Theodolite.unpackedPoints(frame).then((points) => new DepthReader(frame, points)) : null;
+      });
+      coming.catch(() => this.readings.delete(view + "#" + index));
+      return coming;
     });
   }
 }

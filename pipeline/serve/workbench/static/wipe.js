@@ -61,6 +61,7 @@ class Wipe {
     this.depth.style.clipPath = "inset(0 " + (100 - this.value) + "% 0 0)";
     this.divider.hidden = !isShown || this.value >= 100;
     this.divider.style.left = this.value + "%";
+    this.box.classList.toggle("tw-all-depth", isShown && this.value >= 100);
     if (this.onChange) this.onChange();
   }
 }

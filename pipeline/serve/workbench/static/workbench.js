@@ -84,7 +84,6 @@ class Workbench {
 
   showScene(scene) {
     this.turn++;
-    this.clearDrawn();
     this.setData(sceneData(scene));
   }
 
@@ -105,6 +104,7 @@ class Workbench {
     const keeps = isSame || isSameScene(before, data);
     const frames = data.frames.map((frame) => frame.index);
     if (!keeps || !frames.includes(this.frameIndex)) this.frameIndex = firstFrame(data);
+    if (!keeps) this.picture.hand = [];
     this.parts.empty.hidden = frames.length > 0;
     this.parts.full.hidden = !frames.length;
     fillStrip(this.parts.strip, data, this.words, this.parts.panel);
@@ -112,7 +112,7 @@ class Workbench {
     this.parts.tabs.tabs[1].element.disabled = !data.view;
     if (!data.view && this.tab === "space") this.chooseTab("picture");
     this.showFrame();
-    if (this.tab === "space") this.showSpace();
+    if (this.tab === "space") this.showSpace(keeps);
     else this.space.close();
     this.relight();
     if (data.id) this.emit("show", { result: data.id });
@@ -156,8 +156,8 @@ class Workbench {
     if (name === "space" && this.data && this.data.view) this.showSpace();
   }
 
-  showSpace() {
-    return this.space.show(this.data.view).then((viewer) => {
+  showSpace(isSame) {
+    return this.space.show(this.data.view, isSame).then((viewer) => {
       if (viewer && !isNothing(this.lit)) this.space.select(this.lit);
       return viewer;
     });
@@ -187,10 +187,9 @@ class Workbench {
     if (!this.data.view || this.readers.has(index)) return this.readers.get(index) || null;
     const { data, readers } = this;
     readers.set(index, null);
-    data.reading = data.reading || this.space.readers(data.view);
-    data.reading.then((read) => read(index)).then(
-      (reader) => readers.set(index, reader),
-      () => delete data.reading,
+    this.space.reader(data.view, index).then(
+      (reader) => data === this.data && readers.set(index, reader),
+      () => readers.delete(index),
     );
     return null;
   }
@@ -217,9 +216,18 @@ class Workbench {
     this.lit = what;
     this.links.light(this.id, what, this.picked);
     this.picture.box.classList.toggle("has-light", what.regions.length > 0);
-    fillSaid(this.parts.said, this.data && what.claims.length ? this.data.claims[what.claims[0]] : null, this.words);
+    this.fillSaid(what);
     clearTimeout(this.waiting);
     if (!this.isFromSpace) this.waiting = setTimeout(() => this.space.select(this.lit || NOTHING), FOLLOW_MS);
+  }
+
+  fillSaid(what) {
+    const { said } = this.parts;
+    const claims = this.data ? this.data.claims : [];
+    said.hidden = !claims.length;
+    if (what.claims.length) fillVerdict(said, claims[what.claims[0]], this.words);
+    else said.textContent = this.words.pick_hint;
+    said.classList.toggle("tw-soft", !what.claims.length);
   }
 
   pick(what) {
