@@ -37,6 +37,8 @@ from pipeline.stages.ocr import OcrStage
 from pipeline.stages.timing import StageError
 from pipeline.stages.verify import VerifyStage
 
+# The stages that options of groups make.
+_FIELDS = {"depth": "depth", "ocr": "ocr", "segment": "verify"}
 ImageLike = str | Path | np.ndarray | Image.Image | Frame
 
 
@@ -111,7 +113,7 @@ class Pipeline:
         self.config = config
         self._own = stages
         self._names: dict[str, str] = {}
-        self._built: dict[tuple[str, str], DepthStage | OcrStage | VerifyStage] = {}
+        self._built: dict[tuple[str, str], Any] = {}
         self._building = threading.Lock()
 
     @classmethod
@@ -220,19 +222,19 @@ class Pipeline:
         Raises:
             ConfigError: If an option does not exist.
         """
-        changed = copy.copy(self)
-        stages = self.stages
+        chosen: dict[str, Any] = {}
         for group, name in (options or {}).items():
-            field = {"depth": "depth", "ocr": "ocr", "segment": "verify"}.get(group)
-            if field is None:
-                raise ConfigError(f"The group {group!r} cannot be chosen for one question; depth, ocr and segment can.")
-            stages = replace(stages, **{field: self._stage(group, field, name)})
+            if group not in _FIELDS:
+                raise ConfigError(f"The group {group!r} cannot be chosen for one question; {', '.join(_FIELDS)} can.")
+            chosen[_FIELDS[group]] = self._stage(group, name)
+        stages = replace(self.stages, **chosen)
         query = stages.query
         if query is not None and (hints, language, recheck) != (None, None, None):
             query = copy.copy(query)
             query.hints = query.hints if hints is None else check_value("query.hints", hints, HintMode)
             query.language = query.language if language is None else language
             query.recheck = query.recheck if recheck is None else recheck
+        changed = copy.copy(self)
         changed.stages = replace(stages, query=query, asked_language=language or stages.asked_language)
         return changed
 
@@ -251,24 +253,21 @@ class Pipeline:
             self._names[group] = next(iter((*exact, *alike)), "")
         return self._names[group]
 
-    def _stage(self, group: str, field: str, name: str) -> DepthStage | OcrStage | VerifyStage:
+    def _stage(self, group: str, name: str) -> Any:
         """The stage of an option, built when it is first chosen."""
         own = self._own
         if name == self.chosen(group):
-            stage: DepthStage | OcrStage | VerifyStage = getattr(own, field)
-            return stage
+            return getattr(own, _FIELDS[group])
         if name not in options_of(group):
             raise ConfigError(f"There is no option {name!r} of {group}.")
         with self._building:
             if (group, name) not in self._built:
                 model = build(option(group, name))
-                self._built[group, name] = (
-                    DepthStage(model, own.depth.cache)
-                    if group == "depth"
-                    else OcrStage(model, own.ocr.cache)
-                    if group == "ocr"
-                    else VerifyStage(own.verify.verifier, model, own.verify.cache)
-                )
+                if group == "segment":
+                    self._built[group, name] = VerifyStage(own.verify.verifier, model, own.verify.cache)
+                else:
+                    kind = DepthStage if group == "depth" else OcrStage
+                    self._built[group, name] = kind(model, own.depth.cache)
             return self._built[group, name]
 
     def _results(

@@ -231,17 +231,17 @@ def _portable(error: Exception) -> Exception:
 
 def _send(connection: Connection, content: bytes, buffers: Sequence[pickle.PickleBuffer]) -> None:
     raws = [buffer.raw() for buffer in buffers]
-    connection.send_bytes(pickle.dumps((len(content), [raw.nbytes for raw in raws])))
+    connection.send_bytes(pickle.dumps([raw.nbytes for raw in raws]))
     connection.send_bytes(content)
     for raw in raws:
         connection.send_bytes(raw)
 
 
 def _received(connection: Connection) -> Any:
-    _, sizes = pickle.loads(connection.recv_bytes())
+    sizes = pickle.loads(connection.recv_bytes())
     content = connection.recv_bytes()
     # Arrays of their own, as those of bytes could not be written to.
     buffers = [np.empty(size, np.uint8) for size in sizes]
     for buffer in buffers:
-        connection.recv_bytes_into(memoryview(buffer))
+        connection.recv_bytes_into(buffer.data)
     return pickle.loads(content, buffers=buffers)

@@ -17,6 +17,11 @@ from typing import Any
 
 from pipeline.records.errors import InputError
 
+
+class VideoLimitError(InputError):
+    """A video that breaks a limit."""
+
+
 # Containers that hold their images themselves; each is known by several names.
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,live_flv,asf,h264,hevc,m4v,ogg,wav,mp3"
 _ONLY_FILES = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
@@ -79,7 +84,7 @@ def decoded(file: Path, container: Any, stream: Any) -> Iterator[Any]:
     """The frames of a video from where it stands, within the limits.
 
     Raises:
-        InputError: If a limit is broken.
+        VideoLimitError: If a limit is broken.
     """
     current, first_s = _LIMITS.get(), None
     for frame in container.decode(stream):
@@ -89,7 +94,9 @@ def decoded(file: Path, container: Any, stream: Any) -> Iterator[Any]:
             first_s = frame.time if first_s is None else first_s
             check_span(file, (frame.time or 0.0) - (first_s or 0.0), limits)
             if time.monotonic() > end_s:
-                raise InputError(f"{file} takes longer than {limits.decode_s:g} s to decode; shorten or shrink it.")
+                raise VideoLimitError(
+                    f"{file} takes longer than {limits.decode_s:g} s to decode; shorten or shrink it."
+                )
         yield frame
 
 
@@ -97,17 +104,17 @@ def check_frame(file: Path, pixels: int, limits: VideoLimits) -> None:
     """Refuse frames that are too large.
 
     Raises:
-        InputError: If they are.
+        VideoLimitError: If they are.
     """
     if pixels > limits.pixels:
-        raise InputError(f"{file} has frames of more than {limits.pixels / 1e6:g} million pixels; shrink it.")
+        raise VideoLimitError(f"{file} has frames of more than {limits.pixels / 1e6:g} million pixels; shrink it.")
 
 
 def check_span(file: Path, span_s: float, limits: VideoLimits) -> None:
     """Refuse videos that are too long.
 
     Raises:
-        InputError: If it is.
+        VideoLimitError: If it is.
     """
     if span_s > limits.span_s:
-        raise InputError(f"{file} lasts longer than {limits.span_s:g} s; shorten it.")
+        raise VideoLimitError(f"{file} lasts longer than {limits.span_s:g} s; shorten it.")

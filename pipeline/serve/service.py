@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 from pipeline.api import Pipeline
-from pipeline.records import Scene
-from pipeline.serve.engine.engine import Engine
+from pipeline.serve.engine.engine import Engine, Reader
 from pipeline.serve.engine.plans import Planner
+from pipeline.serve.intake.scene import read_scene_input
 from pipeline.serve.problems import UnfitError
 from pipeline.serve.records import Event, Job, SceneInput, Work
 from pipeline.serve.settings import ServeSettings
@@ -29,19 +29,13 @@ class Service:
         pipeline: The stages.
         settings: See ``ServeSettings``.
         store: Where uploads, scenes, jobs and results are stored.
-        read: Reads the files of a scene; None reads its uploads.
+        read: Reads the files of a scene; None reads them as the configuration says.
     """
 
-    def __init__(
-        self,
-        pipeline: Pipeline,
-        settings: ServeSettings,
-        store: Store,
-        read: Callable[[SceneInput], Scene] | None = None,
-    ) -> None:
+    def __init__(self, pipeline: Pipeline, settings: ServeSettings, store: Store, read: Reader | None = None) -> None:
         self.pipeline, self.settings, self.store = pipeline, settings, store
         self._planner = Planner(store, settings.limits, pipeline.stages.query is not None)
-        self._read = read or _reader(pipeline, settings, store)
+        self._read: Reader = read or partial(read_scene_input, settings=settings, config=pipeline.config)
         self._engine: Engine | None = None
 
     @property
@@ -58,9 +52,7 @@ class Service:
     async def start(self) -> None:
         """Start the engine, which loads the models while the first requests come in."""
         if self._engine is None:
-            self._engine = await asyncio.to_thread(
-                Engine, self.pipeline, self.settings, self.store, self._read
-            )
+            self._engine = await asyncio.to_thread(Engine, self.pipeline, self.settings, self.store, self._read)
 
     async def stop(self, seconds: float) -> None:
         """Finish what runs, for so long [s]; what is left then is marked as interrupted."""
@@ -165,6 +157,14 @@ class Service:
             continue
         return ticket.job
 
+    def waiting(self) -> int:
+        """Number of jobs in the queue."""
+        return 0 if self._engine is None else self._engine.counts()["waiting"]
+
+    def running(self) -> int:
+        """Number of jobs that run."""
+        return 0 if self._engine is None else self._engine.counts()["running"]
+
     def choices(self) -> dict[str, list[str]]:
         """The options that requests may choose, by group, the configured one first."""
         own = {group: self.pipeline.chosen(group) for group in _GROUPS}
@@ -190,7 +190,7 @@ class Service:
             "choices": self.choices(),
             "configured": {"hints": None if query is None else str(query.hints)},
             "limits": asdict(self.settings.limits),
-            "jobs": {"waiting": 0, "running": 0} if self._engine is None else self._engine.counts(),
+            "jobs": {"waiting": self.waiting(), "running": self.running()},
         }
 
 
@@ -208,9 +208,3 @@ def _retold(job: Job) -> list[Event]:
     if job.problem is not None:
         data["problem"] = dict(job.problem)
     return [*events, Event(len(events) + 1, "state", data)]
-
-
-def _reader(pipeline: Pipeline, settings: ServeSettings, store: Store) -> Callable[[SceneInput], Scene]:
-    from pipeline.serve.intake.scenes import read_scene_input
-
-    return partial(read_scene_input, store=store, limits=settings.limits, config=pipeline.config)

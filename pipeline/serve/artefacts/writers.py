@@ -101,10 +101,15 @@ def write_glb(path: Path, result: Result, scene: Path) -> None:
 
 
 def write_regions(path: Path, result: Result, scene: Path) -> None:
-    """Write the regions in COCO's format; file names of images are those of the artefacts."""
+    """Write the regions in COCO's format; file names of images are those of the artefacts.
+
+    Raises:
+        ExportError: If the scene is damaged.
+    """
     run = path.with_suffix("")
     _write_run(run, result, scene)
-    coco.write(run / "coco", run, _SETTINGS)
+    if coco.write(run / "coco", run, _SETTINGS) is None:
+        raise ExportError(f"The stored scene {scene} is damaged.")
     data = json.loads((run / "coco" / coco.ANNOTATIONS_NAME).read_bytes())
     for image in data["images"]:
         image["file_name"] = f"photo-{image['frame']}.jpg"

@@ -107,7 +107,7 @@ class Asking:
             if question.options != options or len(group) >= self._batch_size:
                 continue
             scene = question.asked.known_scene
-                frames = 0 if id(scene.frames) in scenes else len(scene.frames)
+            frames = 0 if id(scene.frames) in scenes else len(scene.frames)
             if group and sum(scenes.values()) + frames > MOST_FRAMES:
                 continue
             scenes.setdefault(id(scene.frames), frames)
@@ -132,7 +132,9 @@ def answer(group: Sequence[Question]) -> None:
 
 def _take_up(group: Sequence[Question], stages: Stages) -> None:
     """Give questions that have an answer the prompt of that answer, with which they can be asked again."""
-    again = [question.asked for question in group if question.asked.answer is not None and question.asked.prompt is None]
+    again = [
+        question.asked for question in group if question.asked.answer is not None and question.asked.prompt is None
+    ]
     if not again or stages.query is None:
         return
     prompts = stages.query.prompts(

@@ -7,8 +7,9 @@ import secrets
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import Protocol
@@ -44,6 +45,10 @@ _READING_THREADS, _WORKING_THREADS = 2, 2
 _JUDGING_PLACES = 4
 
 
+Reader = Callable[[SceneInput, Mapping[str, Upload]], Scene]
+"""Reads what a scene is read from, given its uploads by their ids."""
+
+
 class Results(Jobs, Stored, Protocol):
     """Where jobs and results are stored; see ``Store``."""
 
@@ -71,12 +76,10 @@ class Engine:
         pipeline: The stages.
         settings: See ``ServeSettings``.
         store: Where jobs and results are stored.
-        read: Reads the files of a scene.
+        read: Reads the files of a scene; where there are workers, it is pickled.
     """
 
-    def __init__(
-        self, pipeline: Pipeline, settings: ServeSettings, store: Results, read: Callable[[SceneInput], Scene]
-    ) -> None:
+    def __init__(self, pipeline: Pipeline, settings: ServeSettings, store: Results, read: Reader) -> None:
         self._settings, self._store, self._read = settings, store, read
         self._budget = pipeline.stages.export.budget
         query = pipeline.stages.query
@@ -117,7 +120,12 @@ class Engine:
         """
         limits = self._settings.limits
         job = Job(
-            secrets.token_urlsafe(16), work, client, JobState.WAITING, time.time(), results=(None,) * len(plan.questions)
+            secrets.token_urlsafe(16),
+            work,
+            client,
+            JobState.WAITING,
+            time.time(),
+            results=(None,) * len(plan.questions),
         )
         with self._lock:
             lane = self._lanes[plan.asks]
@@ -211,8 +219,15 @@ class Engine:
 
     def _begin(self, ticket: Ticket, plan: Plan) -> None:
         stages = self._variants.stages(plan.options, asks=plan.asks)
-        key = content_key(plan.given, self._store.upload)
-        future = self._scenes.prepare(key, partial(self._read, plan.given), stages, ticket)
+        # Depth does not depend on anchors, so scenes that differ in them share it.
+        given = replace(plan.given, anchors=())
+        uploads = {each: self._store.upload(each) for each in (*given.images, *given.depth)}
+        read = (
+            partial(self._read, given, uploads)
+            if self._pool is None
+            else partial(self._pool.call, _read_there, self._read, given, uploads)
+        )
+        future = self._scenes.prepare(content_key(given, uploads), read, stages, ticket)
         future.add_done_callback(
             lambda done: self._working.submit(self._guarded, ticket, self._prepared, plan, stages, done)
         )
@@ -225,7 +240,9 @@ class Engine:
             client = ticket.job.client
             self._asking.add(
                 [
-                    Question(client, plan.options, stages, asked, partial(self._settled, ticket, plan, stages, number, asked))
+                    Question(
+                        client, plan.options, stages, asked, partial(self._settled, ticket, plan, stages, number, asked)
+                    )
                     for number, asked in enumerate(group)
                 ]
             )
@@ -292,7 +309,9 @@ class Engine:
             most_s = self._settings.limits.job_s
             for ticket in running:
                 if ticket.started_at is not None and now - ticket.started_at > most_s:
-                    late = f"The job took longer than {most_s:g} s and was stopped; ask less at once, or with less pixels."
+                    late = (
+                        f"The job took longer than {most_s:g} s and was stopped; ask less at once, or with less pixels."
+                    )
                     ticket.end(JobState.FAILED, problem(HTTPStatus.GATEWAY_TIMEOUT, late))
             if now - swept_at > _SWEEP_S:
                 swept_at = now
@@ -300,3 +319,7 @@ class Engine:
                     self._store.sweep()
                 except Exception as error:
                     logger.error("The store could not be swept: %s.", type(error).__name__)
+
+
+def _read_there(_made: object, read: Reader, given: SceneInput, uploads: Mapping[str, Upload]) -> Scene:
+    return read(given, uploads)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from pipeline.models.ocr.none import NoOcr
 from pipeline.records import Scene
 from pipeline.records.errors import StoppedError
 from pipeline.serve.engine.threads import Threads
@@ -57,14 +58,14 @@ class _Flight:
     future: Future[Prepared] = field(default_factory=Future)
 
 
-def content_key(given: SceneInput, upload: Callable[[str], Upload]) -> str:
+def content_key(given: SceneInput, uploads: Mapping[str, Upload]) -> str:
     """A key that two scenes share if depth and text of both are the same, and their frames have the same names.
 
     Args:
         given: What the scene is read from; its anchors do not count.
-        upload: Finds an upload by its id.
+        uploads: Its uploads by their ids.
     """
-    files = [[(file.sha256, file.name) for file in map(upload, ids)] for ids in (given.images, given.depth)]
+    files = [[(uploads[each].sha256, uploads[each].name) for each in ids] for ids in (given.images, given.depth)]
     camera = None if given.camera is None else sorted(given.camera.items())
     options = sorted((group, name) for group, name in given.options.items() if group != "segment")
     parts = (files, given.depth_kind, given.depth_scale, camera, given.fov_deg, options)
@@ -136,7 +137,8 @@ class PreparedScenes:
             self._begin(key, flight, "depth")
             with timed("depth", seconds):
                 scene = flight.stages.depth(scene)
-            self._begin(key, flight, "ocr")
+            if not isinstance(flight.stages.ocr.backend, NoOcr):
+                self._begin(key, flight, "ocr")
             with timed("ocr", seconds):
                 scene = flight.stages.ocr(scene)
         except BaseException as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -38,6 +39,8 @@ class Readiness:
         self._stages = stages
         self._missing = {"depth", "query"} if stages.query is not None else {"depth"}
         self.failure: TheodoliteError | None = None
+        # Transformers cannot be imported by two threads at once.
+        self._loading = threading.Lock()
 
     @property
     def is_ready(self) -> bool:
@@ -54,7 +57,8 @@ class Readiness:
 
     def _load(self, stage: str, load: Callable[[], None]) -> None:
         try:
-            load()
+            with self._loading:
+                load()
         except TheodoliteError as error:
             # Every question says so too.
             logger.error("The models of the stage %s cannot be loaded: %s", stage, error)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.ingest.files import decoding
-from pipeline.ingest.video_files import VideoLimits, opened_video
+from pipeline.ingest.video_files import VideoLimitError, VideoLimits, opened_video
 from pipeline.records.errors import InputError
 from pipeline.serve.intake.pictures import MEGA
-from pipeline.serve.problems import TooLargeError
+from pipeline.serve.problems import TooLargeError, UnsupportedError
 from pipeline.serve.settings import Limits
 
 # Beyond the rate of slow motion; every frame before a wanted one is decoded.
@@ -39,12 +39,13 @@ def check_film(path: Path, name: str, limits: Limits) -> int:
 
     Raises:
         TooLargeError: If its frames are too large or too many, or if it is too long.
+        UnsupportedError: If it has no images.
         InputError: If it is no video.
     """
     try:
         with decoding(path, "a video"), opened_video(path) as container:
             if not container.streams.video or len(container.streams) > _MOST_STREAMS:
-                raise InputError(f"{name} has no images, or too many streams; send a video.")
+                raise UnsupportedError(f"{name} has no images, or too many streams; send a video.")
             stream = container.streams.video[0]
             pixels = int(stream.codec_context.width * stream.codec_context.height)
             if pixels > limits.megapixels * MEGA:
@@ -61,8 +62,10 @@ def check_film(path: Path, name: str, limits: Limits) -> int:
                     raise TooLargeError(f"{name} lasts longer than {limits.video_s:g} s; shorten it.")
                 if count > limits.video_s * _MOST_RATE_HZ:
                     raise TooLargeError(f"{name} has more frames than {limits.video_s:g} s have; shorten it.")
-    except InputError as error:
-        if name in str(error):
-            raise
+    except VideoLimitError:
+        raise TooLargeError(
+            f"{name} has frames of more than {limits.megapixels:g} million pixels; shrink it."
+        ) from None
+    except InputError:
         raise InputError(f"{name} is not a video that can be read; convert it to MP4 (H.264).") from None
     return pixels

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pipeline.serve.store.store import Store
 
 # Headers of one part, and the text of one field. Boundaries have at most 70 characters (RFC 2046, 5.1.1).
-_MOST_HEADER_BYTES = 4096
-_MOST_HEADERS = 8
+_MOST_HEADER_BYTES = 2048
+_MOST_HEADERS = 6
 _MOST_FIELD_BYTES = MB
 _LONGEST_BOUNDARY = 70
 _LONGEST_NAME = 100
@@ -134,6 +134,8 @@ class _Parts:
 
     def finished(self) -> Form:
         """Keep the files, all at once: a form that is refused leaves none."""
+        for _, sink in self._sinks:
+            sink.check()
         files: dict[str, list[Upload]] = {}
         for name, sink in self._sinks:
             files.setdefault(name, []).append(sink.finish())

@@ -217,7 +217,7 @@ def _depth(upload: Upload, stage: Staging, limits: Limits) -> Path:
 def _ingest_settings(given: SceneInput, limits: Limits, config: DictConfig | None) -> dict[str, Any]:
     """How files are read: as configured, within the limits."""
     found: dict[str, Any] = {part.name: part.default for part in fields(IngestSettings)}
-    configured = None if config is None else OmegaConf.select(config, "input")
+    configured: Any = None if config is None else OmegaConf.select(config, "input")
     for name in found if configured is not None else ():
         found[name] = configured.get(name, found[name])
     if given.fov_deg is not None:

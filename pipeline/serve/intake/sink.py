@@ -63,8 +63,8 @@ class Sink:
         self._size += len(data)
         self._incoming.write(data)
 
-    def finish(self) -> Upload:
-        """Keep the file.
+    def check(self) -> None:
+        """Check that the file, now whole, can be kept.
 
         Raises:
             UnfitError: If it is empty.
@@ -72,8 +72,10 @@ class Sink:
         """
         if not self._size:
             raise UnfitError(f"{self.name} is an empty file; send it again.")
-        if len(self._head) < HEAD_BYTES:
-            self._check_kind()
+        self._check_kind()
+
+    def finish(self) -> Upload:
+        """Keep the file; of several that belong together, all are checked before."""
         return self._incoming.finish(self.name)
 
     def _check_kind(self) -> None:

@@ -47,6 +47,7 @@ def read_sources(sources: Sequence[Any], store: Store, settings: ServeSettings, 
                 fetch(given, settings.fetch_hosts, sink)
             else:
                 write_base64(given, sink)
+            sink.check()
             sinks.append(sink)
         return [sink.finish() for sink in sinks]
 

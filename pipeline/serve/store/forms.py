@@ -53,9 +53,14 @@ def job_of(text: str) -> Job:
     Raises:
         RecordError: If the text is not that of a job.
     """
-    plain = json.loads(text)
-    work = from_plain(_WORKS[plain.pop("kind")], plain.pop("work"))
-    return Job(work=work, **{**plain, "state": JobState(plain["state"]), "results": tuple(plain["results"])})
+    try:
+        plain = json.loads(text)
+        work = from_plain(_WORKS[plain["kind"]], plain["work"])
+        others = {name: part for name, part in plain.items() if name not in ("kind", "work")}
+        others |= {"state": JobState(plain["state"]), "results": tuple(plain["results"])}
+        return Job(work=work, **others)
+    except (ValueError, LookupError, TypeError) as error:
+        raise RecordError(f"Not a valid job: {error}.") from None
 
 
 def result_text(result: Result) -> str:

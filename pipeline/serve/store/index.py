@@ -259,5 +259,5 @@ class Index:
 
 
 def _entry(row: Sequence[Any]) -> Entry:
-    kind, *parts, is_open = row
-    return Entry(Kind(kind), *parts, bool(is_open))
+    values = dict(zip(_FIELDS, row, strict=True))
+    return Entry(**{**values, "kind": Kind(values["kind"]), "is_open": bool(values["is_open"])})

@@ -83,19 +83,21 @@ def _check_artefacts(index: Index, layout: Layout, now_s: float) -> None:
     version = versions()["theodolite"]
     is_current = index.fact(_MADE_BY) == version
     shutil.rmtree(layout.assets, ignore_errors=True)
-    kept = index.sizes(Kind.RESULT).keys() if is_current else set()
+    results = index.sizes(Kind.RESULT).keys() if is_current else set()
+    noted = {entry.id: entry for entry in index.select("kind = ?", Kind.ARTEFACTS)}
     with os.scandir(layout.artefacts) as entries:
         for folder in entries:
-            if folder.name.startswith(".gone-") or (is_own(folder.name) and folder.name not in kept):
-                shutil.rmtree(folder.path, ignore_errors=True)
-            elif is_own(folder.name):
+            if folder.name in results:
                 for half in Path(folder.path).glob(".making-*"):
                     shutil.rmtree(half, ignore_errors=True)
-    for entry in index.select("kind = ?", Kind.ARTEFACTS):
-        if size := bytes_below(layout.artefacts_of(entry.id)):
-            index.add(replace(entry, bytes=size))
-        else:
-            index.remove([entry], now_s)
+                if size := bytes_below(Path(folder.path)):
+                    # The last ones may have been made without being noted.
+                    entry = noted.pop(folder.name, Entry(Kind.ARTEFACTS, folder.name, now_s))
+                    index.add(replace(entry, bytes=size))
+                    continue
+            if folder.name.startswith(".gone-") or is_own(folder.name):
+                shutil.rmtree(folder.path, ignore_errors=True)
+    index.remove(list(noted.values()), now_s)
     if not is_current:
         index.note(_MADE_BY, version)
 
@@ -104,8 +106,8 @@ def _interrupt(index: Index, entry: Entry, now_s: float) -> None:
     """Give a job its final state: done if all its results are there, else interrupted."""
     try:
         job = job_of(entry.record)
-    except (RecordError, ValueError, KeyError, TypeError) as error:
-        logger.warning("A job of another version is dropped: %s.", error)
+    except RecordError as error:
+        logger.warning("A job of the store cannot be read and is dropped: %s", error)
         index.remove([entry], now_s)
         return
     results = _results(index, job)

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pipeline.export.files import replacing
 from pipeline.export.stored_scene import StoredScene, read_scene, write_scene
@@ -72,6 +71,7 @@ class Store:
             self._index = Index(self._layout.index)
             opened.callback(self._index.close)
             put_in_order(self._index, self._layout, time.time())
+            self.sweep()
             self._opened = opened.pop_all()
 
     def close(self) -> None:
@@ -121,7 +121,9 @@ class Store:
             UnknownError: If there never was one of that id.
             GoneError: If it was deleted.
         """
-        return _read(Kind.SCENE, SceneInput, self._index.find(Kind.SCENE, scene_id).record)
+        record = self._index.find(Kind.SCENE, scene_id).record
+        with _reading(Kind.SCENE):
+            return from_json(SceneInput, record)
 
     def add_job(self, job: Job) -> None:
         """Keep a job.
@@ -150,7 +152,9 @@ class Store:
             UnknownError: If there never was one of that id.
             GoneError: If it was deleted.
         """
-        return job_of(self._index.find(Kind.JOB, job_id).record)
+        record = self._index.find(Kind.JOB, job_id).record
+        with _reading(Kind.JOB):
+            return job_of(record)
 
     def add_result(self, result: Result, stored: StoredScene, scene: str, job: str) -> str:
         """Keep a result; results of equal photos and depth share one file of them.
@@ -201,7 +205,8 @@ class Store:
             data = path.read_bytes()
         except FileNotFoundError:
             raise gone(Kind.RESULT) from None
-        return _read(Kind.RESULT, Result, data)
+        with _reading(Kind.RESULT):
+            return from_json(Result, data)
 
     def stored_scene(self, result_id: str) -> StoredScene:
         """The scene on which a result was judged, its depth rounded and large photos reduced as files hold them.
@@ -325,14 +330,11 @@ def _job_entry(job: Job) -> Entry:
     return Entry(Kind.JOB, job.id, job.created_s, record=job_text(job), is_open=not job.state.is_final)
 
 
-def _read(kind: Kind, record: type[Any], data: str | bytes) -> Any:
-    """A record of the store.
-
-    Raises:
-        GoneError: If it cannot be read, as when an earlier version wrote it.
-    """
+@contextmanager
+def _reading(kind: Kind) -> Iterator[None]:
+    """Count what cannot be read as deleted, as when an earlier version wrote it."""
     try:
-        return from_json(record, data)
+        yield
     except RecordError as error:
         logger.warning("A %s of the store cannot be read: %s", kind, error)
         raise gone(kind) from error

@@ -12,7 +12,7 @@ from pipeline.serve.store.layout import Layout
 _BATCH = 64
 _HOUR_S = 3600.0
 # Ids of deleted things are remembered for as long again as results live, and no more than so many.
-_MOST_REMEMBERED = 100_000
+_MOST_REMEMBERED = 20_000
 
 
 def sweep(index: Index, layout: Layout, settings: StoreSettings, now_s: float) -> int:
