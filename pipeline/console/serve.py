@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 import socket
+import sys
 import threading
 import webbrowser
 from collections.abc import Sequence
@@ -76,7 +78,18 @@ def serve(arguments: Sequence[str], console: Console) -> int:
             _run(create_app(service, settings, token), service, listener, _Said(console, settings, config, listener))
         finally:
             store.close()
+    _end_threads()
     return 0
+
+
+def _end_threads() -> None:
+    """End the process at once where threads still compute: the interpreter would crash beneath them."""
+    # Those of AnyIO only wait for calls.
+    if any(thread.daemon and not thread.name.startswith("AnyIO") for thread in threading.enumerate()):
+        logging.shutdown()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(0)
 
 
 def parse(arguments: Sequence[str]) -> tuple[list[str], bool]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
-from pipeline.records import Anchor, Camera, Claim, Region, from_plain, to_plain
+from pipeline.records import Claim, Region, from_plain
 from pipeline.records.errors import InputError
+from pipeline.serve.client_body import Images, RemoteScene, SceneOptions, body, plain_claim, plain_regions
 from pipeline.serve.client_events import ServerEvent, events_of
-from pipeline.serve.client_files import FileLike, depth_part, image_part, listed
+from pipeline.serve.client_files import FileLike
 from pipeline.serve.client_http import Http
 from pipeline.serve.schema.results import StoredResult
 
@@ -21,44 +21,6 @@ if TYPE_CHECKING:
 DEFAULT_URL = "http://127.0.0.1:7860"
 OnText = Callable[[str], None]
 OnStage = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class RemoteScene:
-    """A scene that a server knows.
-
-    Args:
-        id: Its id.
-    """
-
-    id: str
-
-
-Images = FileLike | Sequence[FileLike] | RemoteScene | StoredResult
-"""What to ask about: images, a video or an export of a device; a scene of ``Client.scene``; or an earlier result."""
-
-
-class SceneOptions(TypedDict, total=False):
-    """What may come with images.
-
-    Args:
-        depth: One depth file per image: paths, contents, or float arrays (H, W), of metres unless ``depth_kind`` says
-            otherwise.
-        depth_kind: What the numbers mean: metric, scale_invariant, depth_affine or disparity_affine.
-        depth_scale: Metres, or units, per stored number.
-        camera: Intrinsics of the upright image: a Camera, or fx, fy, cx, cy [px].
-        fov_deg: Field of view along the longer side where no camera is known [deg].
-        anchors: Known lengths, or their JSON forms.
-        options: Options of depth, ocr and segment that differ from the server's.
-    """
-
-    depth: FileLike | Sequence[FileLike]
-    depth_kind: str
-    depth_scale: float
-    camera: Camera | Mapping[str, float]
-    fov_deg: float
-    anchors: Sequence[Anchor | Mapping[str, Any]]
-    options: Mapping[str, str]
 
 
 class Client:
@@ -110,7 +72,7 @@ class Client:
     def ask(
         self,
         images: Images,
-        question: Sequence[str],
+        question: list[str] | tuple[str, ...],
         *,
         regions: Sequence[Region] = (),
         hints: str | None = None,
@@ -124,7 +86,7 @@ class Client:
     def ask(
         self,
         images: Images,
-        question: str | Sequence[str],
+        question: str | list[str] | tuple[str, ...],
         *,
         regions: Sequence[Region] = (),
         hints: str | None = None,
@@ -155,11 +117,11 @@ class Client:
             ServeError: If the server refuses the request; its sentence says why.
             TheodoliteError: If the server cannot be reached, or fails.
         """
-        fields = {"regions": _regions(regions), "hints": hints, "language": language, "after": after}
         single = isinstance(question, str)
-        fields["question" if single else "questions"] = question if single else list(question)
+        fields: dict[str, Any] = {"question": question} if single else {"questions": list(question)}
+        fields |= {"regions": plain_regions(regions), "hints": hints, "language": language, "after": after}
         if on_text is None and on_stage is None:
-            answered = self._http.post("/v1/ask", *_body(images, options, fields))
+            answered = self._http.post("/v1/ask", *body(images, options, fields))
             return _result(answered) if single else [part and _result(part) for part in answered["results"]]
         job = self.submit("ask", images, fields, **options)
         results = job.wait(on_text, on_stage)
@@ -186,9 +148,9 @@ class Client:
         Raises:
             TheodoliteError: As ``ask``.
         """
-        given = [claim if isinstance(claim, str) else _claim(claim) for claim in claims]
-        fields = {"claims": given, "regions": _regions(regions), "language": language}
-        return _result(self._http.post("/v1/verify", *_body(images, options, fields)))
+        given = [claim if isinstance(claim, str) else plain_claim(claim) for claim in claims]
+        fields = {"claims": given, "regions": plain_regions(regions), "language": language}
+        return _result(self._http.post("/v1/verify", *body(images, options, fields)))
 
     def depth(self, images: Images, **options: Unpack[SceneOptions]) -> StoredResult:
         """Measure the depth of images; ``save`` fetches depth maps and 3D scenes of the result.
@@ -196,7 +158,7 @@ class Client:
         Raises:
             TheodoliteError: As ``ask``.
         """
-        return _result(self._http.post("/v1/depth", *_body(images, options, {})))
+        return _result(self._http.post("/v1/depth", *body(images, options, {})))
 
     def scene(self, images: FileLike | Sequence[FileLike], **options: Unpack[SceneOptions]) -> RemoteScene:
         """Send images once, for several questions.
@@ -204,7 +166,7 @@ class Client:
         Raises:
             TheodoliteError: As ``ask``.
         """
-        fields, files = _body(images, options, {})
+        fields, files = body(images, options, {})
         ids: dict[str, list[str]] = {"images": [], "depth": []}
         for name, part in files:
             ids[name].append(self._http.post("/v1/uploads", {}, [("file", part)])["id"])
@@ -225,7 +187,7 @@ class Client:
         Raises:
             TheodoliteError: As ``ask``.
         """
-        plain, files = _body(images, options, {**fields, "work": work})
+        plain, files = body(images, options, {**fields, "work": work})
         return RemoteJob(self, self._http.post("/v1/jobs", plain, files)["id"])
 
     def result(self, result_id: str) -> StoredResult:
@@ -318,29 +280,6 @@ class RemoteJob:
         self.client.cancel(self.id)
 
 
-def _body(
-    images: Images, options: SceneOptions, fields: Mapping[str, Any]
-) -> tuple[dict[str, Any], list[tuple[str, Any]]]:
-    """The fields of a request without those that are None, and its files."""
-    plain = {key: value for key, value in fields.items() if value not in (None, [])}
-    if isinstance(images, RemoteScene | StoredResult):
-        if options:
-            raise InputError(f"{min(options)} belongs to new images; a scene that the server knows has its own.")
-        return {**plain, "scene": images.id if isinstance(images, RemoteScene) else images.scene}, []
-    if unknown := options.keys() - SceneOptions.__annotations__:
-        raise TypeError(f"There is no option {min(unknown)}; there are {', '.join(SceneOptions.__annotations__)}.")
-    files = [("images", image_part(image, number)) for number, image in enumerate(listed(images))]
-    files += [("depth", depth_part(each, number)) for number, each in enumerate(listed(options.get("depth", ())))]
-    for key, value in options.items():
-        if key == "camera" and isinstance(value, Camera):
-            plain[key] = {name: getattr(value, name) for name in ("fx", "fy", "cx", "cy")}
-        elif key == "anchors":
-            plain[key] = [_anchor(anchor) for anchor in value]  # type: ignore[attr-defined]
-        elif key != "depth" and value is not None:
-            plain[key] = value
-    return plain, files
-
-
 def _result(plain: Mapping[str, Any]) -> StoredResult:
     return from_plain(StoredResult, plain)
 
@@ -349,28 +288,3 @@ def _only(results: list[StoredResult | None]) -> StoredResult:
     (found,) = results
     assert found is not None
     return found
-
-
-def _regions(regions: Sequence[Region]) -> list[dict[str, Any]]:
-    keys = ("label", "box_px", "frame", "mask")
-    return [{key: part for key, part in to_plain(region).items() if key in keys} for region in regions]
-
-
-def _claim(claim: Claim) -> dict[str, Any]:
-    own = ("text_span", "origin", "truth")
-    return {key: part for key, part in to_plain(claim).items() if key not in own}
-
-
-def _anchor(anchor: Anchor | Mapping[str, Any]) -> dict[str, Any]:
-    if not is_dataclass(anchor):
-        return dict(anchor)  # type: ignore[arg-type]
-    parts = asdict(anchor)
-    kind, names, points = str(parts.pop("kind")), parts.pop("names"), parts.pop("points_px")
-    plain = {key: part for key, part in parts.items() if part is not None}
-    if kind == "camera_height":
-        return {kind: plain.pop("value"), **plain, **({"above": names[0]} if names else {})}
-    subject = list(names or points)
-    return {kind: subject if len(subject) > 1 else subject[0], **plain}
-
-
-__all__ = ["Client", "RemoteJob", "RemoteScene", "json"]

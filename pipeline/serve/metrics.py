@@ -112,7 +112,7 @@ def install_metrics(app: FastAPI, service: Service) -> None:
         service: Its service; one with a ``CountingStore`` counts jobs, verdicts and stages too.
     """
     metrics = service.store.metrics if isinstance(service.store, CountingStore) else Metrics()
-    metrics.registry.register(_Now(service))  # type: ignore[arg-type]
+    metrics.registry.register(_Now(service))
     counted = Instrumentator(registry=metrics.registry, excluded_handlers=["^/healthz$", "^/metrics$"])
     counted.instrument(app, metric_namespace="theodolite", latency_lowr_buckets=_SECONDS)
 

@@ -46,7 +46,7 @@ _EXAMPLE = {
     responses={
         200: {
             "description": "The answer; with stream, chunks of it as server-sent events, then [DONE].",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "content": {"text/event-stream": {}},
         },
         **problems(*OF_BODIES, *OF_WORK),
     },
@@ -81,7 +81,7 @@ async def models() -> Models:
 async def _work(given: ChatBody, request: Request, service: Service, settings: ServeSettings) -> Ask:
     """The question of a conversation about its scene."""
     question, images = question_of(given.messages), images_of(given.messages)
-    options = given.theodolite or ChatOptions()
+    options = given.theodolite or ChatOptions.model_validate({})
     check_texts([question], settings.limits)
     regions = records_of(options.regions, settings.limits)
     scene = options.scene

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
@@ -52,8 +53,8 @@ class JobFailedError(ServeError):
             JobState.INTERRUPTED: "The server stopped before the work was done; send the request again.",
         }
         detail = problem.pop("detail", why.get(job.state, "The server failed; its log says why."))
-        default = 503 if job.state in why else 500
-        self.status = int(problem.pop("status", default))  # type: ignore[assignment]
+        default = HTTPStatus.SERVICE_UNAVAILABLE if job.state in why else HTTPStatus.INTERNAL_SERVER_ERROR
+        self.status = HTTPStatus(problem.pop("status", default))
         for key in ("type", "title"):
             problem.pop(key, None)
         super().__init__(str(detail), None, **{**problem, "job": job.id})

@@ -35,10 +35,11 @@ _WHEN = {
     422: "The request is well-formed but cannot be used.",
     429: "The queue is full, or the client asks for too much at once.",
     431: "The headers are too large.",
+    500: "The server failed; its log says why.",
     502: "The model could not answer.",
     503: "A model is not available, or the server stops.",
 }
-ALWAYS = (400, 401, 403, 421, 429)
+ALWAYS = (400, 401, 403, 421, 429, 500)
 """Problems that every path may have, because of how the server is guarded."""
 OF_BODIES = (408, 413, 415, 422)
 """Problems of requests with a body."""

@@ -74,10 +74,7 @@ async def job_state(job: KnownJob) -> JobView:
     summary="Follow a job",
     response_class=EventSourceResponse,
     responses={
-        200: {
-            "description": "Events position, stage, text, result and state; the last one is a final state.",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
-        },
+        200: {"description": "Events position, stage, text, result and state; the last one is a final state."},
         **problems(404, 410, 422),
     },
 )

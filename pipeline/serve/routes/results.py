@@ -49,7 +49,7 @@ async def result(result: ResultId, service: Serving, if_none_match: Match = None
     summary="An artefact of a result",
     response_class=FileResponse,
     responses={
-        200: {"description": "The file.", "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}},
+        200: {"description": "The file.", "content": {"*/*": {}}},
         206: {"description": "The ranges of it that the request names."},
         304: {"description": "The client has it."},
         **problems(404, 410, 416, 422),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
 
+from pipeline.serve.intake.scene import check_upload
 from pipeline.serve.routes.bodies import add_scene, fields_of, uploaded
 from pipeline.serve.routes.common import Serving, Settings
 from pipeline.serve.routes.documented import OF_BODIES, body, problems, upload_body
@@ -24,9 +26,11 @@ router = APIRouter(tags=["scenes"])
 async def upload(request: Request, service: Serving, settings: Settings) -> UploadView:
     """Upload an image, a video, a depth file or an export of a device, one in each request; it is kept for a while.
 
-    A file is recognised by its content. Whether it can be read shows when a scene is asked about.
+    A file is recognised by its content, and its header is checked; the rest shows when its scene is asked about.
     """
-    return UploadView.of(await uploaded(request, service, settings))
+    found = await uploaded(request, service, settings)
+    await run_in_threadpool(check_upload, found, settings.limits)
+    return UploadView.of(found)
 
 
 @router.post(
