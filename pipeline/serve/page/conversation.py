@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -133,17 +134,13 @@ async def conversation(service: Service, plain: Any, settings: Settings, client:
         job = await asyncio.to_thread(service.submit, work, client)
         shown.job, shown.position = job.id, job.position
         yield shown.plain()
-        told_s = 0.0
-        async with aclosing(_stream(service, job.id)) as events:
-            async for event in events:
-                _note(shown, event)
-                if event.kind == "result":
-                    await asyncio.to_thread(_finish, service, shown, event, request, time.monotonic() - began_s)
-                # A final state may be the last event, so it always counts.
-                now_s = time.monotonic()
-                if event.kind != "text" or now_s - told_s >= _LEAST_GAP_S:
-                    told_s = now_s
-                    yield shown.plain()
+        async with aclosing(_batches(service.events(job.id))) as batches:
+            async for batch in batches:
+                for event in batch:
+                    _note(shown, event)
+                    if event.kind == "result":
+                        await asyncio.to_thread(_finish, service, shown, event, request, time.monotonic() - began_s)
+                yield shown.plain()
         await asyncio.to_thread(_catch_up, service, shown, request, time.monotonic() - began_s)
         is_settled = True
         yield shown.plain()
@@ -169,8 +166,38 @@ def _scene_id(service: Service, request: Request, client: str) -> str:
     return service.add_scene(replace(service.store.scene(request.scene), anchors=request.anchors), client)
 
 
-def _stream(service: Service, job: str) -> Any:
-    return service.events(job)
+async def _batches(events: AsyncIterator[Event]) -> AsyncIterator[list[Event]]:
+    """Events in lists: pieces of text wait for each other for a moment, everything else goes on at once."""
+    queue: deque[Event] = deque()
+    news, urgent = asyncio.Event(), asyncio.Event()
+
+    async def read() -> None:
+        try:
+            async for event in events:
+                queue.append(event)
+                news.set()
+                if event.kind != "text":
+                    urgent.set()
+        finally:
+            news.set()
+            urgent.set()
+
+    reading = asyncio.create_task(read())
+    try:
+        while not reading.done() or queue:
+            await news.wait()
+            news.clear()
+            urgent.clear()
+            batch = [*queue]
+            queue.clear()
+            if batch:
+                yield batch
+            with suppress(TimeoutError):
+                await asyncio.wait_for(urgent.wait(), _LEAST_GAP_S)
+        await reading
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
 
 
 def _cancelled(service: Service, job: str) -> None:
@@ -201,7 +228,7 @@ def _note(shown: _Run, event: Event) -> None:
         shown.stage, shown.position, shown.state = data["stage"], None, str(JobState.RUNNING)
     elif event.kind == "text" and 0 <= data.get("question", 0) < len(shown.turns):
         # The coordinates that follow as JSON are no words.
-        words = str(data["text"]).split("```")[0].strip()
+        words = str(data["text"]).split("```")[0].strip().rstrip("`").rstrip()
         shown.turns[data.get("question", 0)].text = words[:_LONGEST_TEXT]
         shown.position = None
     elif event.kind == "state":

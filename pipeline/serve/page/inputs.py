@@ -116,12 +116,12 @@ def build_settings(inputs: Inputs, offered: Mapping[str, Sequence[str]], languag
     def number(name: str, code: str, info: str = "") -> None:
         words = label(code, info)
         inputs.settings[name] = inputs.add(
-            gr.Number(**words(language), value=None, minimum=0, elem_id=f"td-{name}"), words
+            gr.Number(interactive=True, **words(language), value=None, minimum=0, elem_id=f"td-{name}"), words
         )
 
     def chosen(name: str, words: Callable[[Language], dict[str, Any]], first: str) -> None:
         inputs.settings[name] = inputs.add(
-            gr.Dropdown(**words(language), value=first, filterable=False, elem_id=f"td-{name}"), words
+            gr.Dropdown(interactive=True, **words(language), value=first, filterable=False, elem_id=f"td-{name}"), words
         )
 
     with folded("rgbd", "td-rgbd"):
@@ -157,18 +157,23 @@ def build_anchors(inputs: Inputs, language: Language = "en") -> dict[str, Any]:
         own_html('<p class="td-help" data-t="anchor_help"></p>', "TheodolitePage.translate(element)")
         kinds = choices("anchor_what", _ANCHORS, "anchor_")
         what = inputs.add(
-            gr.Dropdown(**kinds(language), value="height", filterable=False, elem_id="td-anchor-what"), kinds
+            gr.Dropdown(
+                interactive=True, **kinds(language), value="height", filterable=False, elem_id="td-anchor-what"
+            ),
+            kinds,
         )
         found = {"what": what}
         for name, code in (("first", "anchor_object"), ("second", "anchor_second")):
             found[name] = inputs.add(_name(code, f"td-anchor-{name}", language), label(code))
         with gr.Row(elem_classes="td-pair"):
             found["value"] = inputs.add(
-                gr.Number(**label("anchor_value")(language), value=None, minimum=0, min_width=80), label("anchor_value")
+                gr.Number(interactive=True, **label("anchor_value")(language), value=None, minimum=0, min_width=80),
+                label("anchor_value"),
             )
             found["unit"] = inputs.add(
                 gr.Dropdown(
-                    [str(unit) for unit in LENGTH_UNITS],
+                    interactive=True,
+                    choices=[str(unit) for unit in LENGTH_UNITS],
                     value="cm",
                     filterable=False,
                     min_width=80,
@@ -212,11 +217,24 @@ def build_claim(inputs: Inputs, language: Language = "en") -> dict[str, Any]:
 
         found = {
             "words": inputs.add(
-                gr.Textbox(**text_words(language), lines=2, max_lines=4, max_length=4000, elem_id="td-claim-words"),
+                gr.Textbox(
+                    interactive=True,
+                    **text_words(language),
+                    lines=2,
+                    max_lines=4,
+                    max_length=4000,
+                    elem_id="td-claim-words",
+                ),
                 text_words,
             ),
             "relation": inputs.add(
-                gr.Dropdown(**relation_choices(language), value=None, elem_id="td-claim-relation", filterable=True),
+                gr.Dropdown(
+                    interactive=True,
+                    **relation_choices(language),
+                    value=None,
+                    elem_id="td-claim-relation",
+                    filterable=True,
+                ),
                 relation_choices,
             ),
         }
@@ -232,7 +250,9 @@ def build_claim(inputs: Inputs, language: Language = "en") -> dict[str, Any]:
 def _name(code: str, elem_id: str, language: Language) -> Any:
     import gradio as gr
 
-    return gr.Textbox(**label(code)(language), max_lines=1, max_length=200, elem_id=elem_id, elem_classes="td-name")
+    return gr.Textbox(
+        interactive=True, **label(code)(language), max_lines=1, max_length=200, elem_id=elem_id, elem_classes="td-name"
+    )
 
 
 def settings_of(values: Sequence[Any], names: Sequence[str]) -> Settings:

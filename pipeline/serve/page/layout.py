@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +91,7 @@ def _composer(inputs: Inputs) -> tuple[Any, Any, Any]:
             lines=1,
             max_lines=6,
             max_length=4000,
+            interactive=True,
             elem_id="td-question",
             container=False,
         )
@@ -116,20 +118,26 @@ def _events(
     import gradio as gr
 
     names = list(inputs.settings)
+    running: dict[str, set[str]] = {}
 
     async def run(plain: Any, request: Any, *values: Any) -> AsyncIterator[dict[str, Any]]:
-        updates = conversation(service, plain, settings_of(values, names), client_of(request))
-        try:
+        own = running.setdefault(str(request.session_hash), set())
+        async with aclosing(conversation(service, plain, settings_of(values, names), client_of(request))) as updates:
             async for update in updates:
+                if job := update.get("job"):
+                    own.add(job)
                 yield update
-        finally:
-            await updates.aclose()  # type: ignore[attr-defined]
+        own.clear()
+
+    def left(request: Any) -> None:
+        # Gradio closes a generator only at its next value, for which a job may keep it waiting.
+        for job in running.pop(str(request.session_hash), ()):
+            with suppress(TheodoliteError):
+                service.cancel(job)
 
     def stopped(plain: Any) -> None:
-        try:
+        with suppress(TheodoliteError):
             service.cancel(str(plain.get("job", "")) if isinstance(plain, Mapping) else "")
-        except TheodoliteError:
-            return
 
     def open_result(plain: Any) -> dict[str, Any]:
         plain = plain if isinstance(plain, Mapping) else {}
@@ -141,7 +149,7 @@ def _events(
         return [{"language": language}, *inputs.updates(language)]
 
     # Gradio recognises the parameter by its type, which this module imports only here.
-    for function in (run, speak):
+    for function in (run, speak, left):
         function.__annotations__["request"] = gr.Request
     private = {"api_visibility": "private", "concurrency_limit": None, "show_progress": "hidden"}
 
@@ -154,6 +162,8 @@ def _events(
     )
     command.halt(stopped, sent, None, js=outgoing("halt"), **private)
     command.open(open_result, sent, loaded, js=outgoing("open"), **private)
+    blocks.unload(left)
+    next(reversed(blocks.fns.values())).api_visibility = "private"
     command.speak(speak, sent, [spoken, *worded], js=outgoing("speak"), **private)
 
 

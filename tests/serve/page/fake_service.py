@@ -59,9 +59,11 @@ class FakeStore:
     def __init__(self) -> None:
         self.results: dict[str, Result] = {}
         self.scenes: dict[str, SceneInput] = {}
+        self.scene_of: dict[str, str] = {}
 
-    def add(self, made: Result) -> str:
+    def add(self, made: Result, scene: str = "s") -> str:
         self.results[name := secrets.token_urlsafe(16)] = made
+        self.scene_of[name] = scene
         return name
 
     def result(self, id: str) -> Result:
@@ -75,7 +77,9 @@ class FakeStore:
         return stored(noisy_scene())
 
     def result_info(self, id: str) -> Any:
-        return SimpleNamespace(id=id, scene="s", job="j", created_s=0.0, question=self.result(id).question)
+        return SimpleNamespace(
+            id=id, scene=self.scene_of[id], job="j", created_s=0.0, question=self.result(id).question
+        )
 
     def scene(self, id: str) -> SceneInput:
         if id not in self.scenes:
@@ -149,12 +153,15 @@ class FakeService:
                 words = SLOW if SLOW in question else made.answer.text if made.answer else ""
                 for end in range(8, len(words) + 8, 8):
                     yield "text", {"question": index, "attempt": 0, "text": words[:end]}
-                yield "result", {"question": index, "result": self.store.add(made)}
+                yield "result", {"question": index, "result": self.store.add(made, work.scene)}
         elif isinstance(work, Judge):
             yield "stage", {"stage": "verify"}
-            yield "result", {"question": 0, "result": self.store.add(judged(work))}
+            yield "result", {"question": 0, "result": self.store.add(judged(work), work.scene)}
         elif isinstance(work, Rejudge):
-            yield "result", {"question": 0, "result": self.store.add(longer(self.store.result(work.result)))}
+            yield (
+                "result",
+                {"question": 0, "result": self.store.add(longer(self.store.result(work.result)), work.scene)},
+            )
 
 
 def judged(work: Judge) -> Result:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from serve.page.fake_service import HOSTILE, SLOW, FakeService
 
-from pipeline.serve.page.conversation import conversation, opened, regions_of
+from pipeline.serve.page.conversation import _batches, conversation, opened, regions_of
 from pipeline.serve.page.requests import Settings
 from pipeline.serve.problems import BusyError
 from pipeline.serve.records import Ask, Event, Job, JobState, Judge, Rejudge, Work
@@ -37,19 +38,20 @@ def updates(fake: FakeService, plain: Any, settings: Settings = Settings()) -> l
 def test_a_question_goes_from_the_queue_through_the_stages_to_its_answer() -> None:
     found = updates(service(), sent())
     assert [one["position"] for one in found if "position" in one] == [2, 1]
-    assert list(dict.fromkeys(one.get("stage") for one in found)) == [None, "depth", "query"] + (
-        [] if found[-1].get("stage") else []
-    )
+    assert list(dict.fromkeys(one.get("stage") for one in found)) == [None, "depth", "query"]
     last = found[-1]
     assert (last["run"], last["kind"], last["state"], last["scene"]) == ("7", "ask", "done", "scene-1")
     (turn,) = last["turns"]
     assert turn["title"] == QUESTION and turn["result"] in turn["html"] and turn["seconds"] >= 0
-    assert turn["regions"][3] == {"label": "cup", "box_px": [10.0, 10.0, 24.0, 30.0], "frame": 0} or turn["regions"]
+    assert [one["label"] for one in turn["regions"]] == ["cabinet", "screen", "lamp", "cup"]
+    assert len(turn["regions"][0]["box_px"]) == 4 and turn["regions"][0]["frame"] == 0
 
 
 def test_the_words_of_an_answer_grow_without_its_coordinates() -> None:
-    texts = [one["turns"][0]["text"] for one in updates(service(), sent()) if one["turns"][0].get("text")]
-    assert texts and all(later.startswith(earlier[:4]) for earlier, later in zip(texts, texts[1:], strict=False))
+    fake = service()
+    fake.step_s = 0.03
+    texts = [one["turns"][0]["text"] for one in updates(fake, sent()) if one["turns"][0].get("text")]
+    assert len(texts) > 2 and all(later.startswith(earlier) for earlier, later in pairwise(texts))
     assert not any("```" in text or "json" in text for text in texts)
 
 
@@ -74,7 +76,8 @@ def test_claims_are_judged_without_a_question() -> None:
     fake = service()
     found = updates(fake, sent(kind="judge", claims=["The cup is left of the lamp."]))
     (work,) = fake.works
-    assert isinstance(work, Judge) and found[-1]["turns"][0]["title"] and "geometry alone" in found[-1]["turns"][0]["html"]
+    (turn,) = found[-1]["turns"]
+    assert isinstance(work, Judge) and turn["title"] and "geometry alone" in turn["html"]
 
 
 def test_a_known_length_makes_another_scene_and_shows_what_changed() -> None:
@@ -87,6 +90,39 @@ def test_a_known_length_makes_another_scene_and_shows_what_changed() -> None:
     assert fake.given[-1].images == ("a",) and fake.given[-1].anchors[0].value == 9.5
     html = last["turns"][0]["html"]
     assert "1.06 m" in html and "2.12 m" in html and "9.5 cm" in html
+
+
+def test_pieces_of_text_wait_for_each_other_and_for_nothing_else() -> None:
+    async def events() -> Any:
+        yield Event(1, "text", {"text": "a"})
+        await asyncio.sleep(0)
+        for number in range(2, 200):
+            yield Event(number, "text", {"text": "a" * number})
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.2)
+        yield Event(200, "text", {"text": "last words before a pause"})
+        await asyncio.sleep(0.2)
+        yield Event(201, "state", {"state": "done"})
+
+    async def collected() -> list[list[int]]:
+        return [[event.number for event in batch] async for batch in _batches(events())]
+
+    found = asyncio.run(collected())
+    assert [number for batch in found for number in batch] == list(range(1, 202))
+    assert len(found) < 12 and [200] in found, "a pause shows what came before it"
+
+
+def test_events_that_fail_end_the_batches_with_their_error() -> None:
+    async def events() -> Any:
+        yield Event(1, "text", {"text": "a"})
+        raise BusyError("no")
+
+    async def collected() -> None:
+        async for _ in _batches(events()):
+            continue
+
+    with pytest.raises(BusyError):
+        asyncio.run(collected())
 
 
 def test_a_conversation_that_is_left_cancels_its_job() -> None:
@@ -127,7 +163,7 @@ def test_a_stopped_job_says_so_and_keeps_its_words() -> None:
         (sent(scene="scene-9"), 404, "no such scene"),
         (sent(kind="rejudge", scene="scene-9", result="r"), 404, "no such scene"),
         ("{}", 422, "reload"),
-        (sent(anchors=[{"size": "cup"}]), 422, "measure"),
+        (sent(anchors=[{"size": "cup"}]), 422, "unit"),
     ],
 )
 def test_what_cannot_be_done_is_a_problem_in_words(plain: Any, status: int, words: str) -> None:
@@ -181,7 +217,7 @@ def test_a_stored_result_opens_as_a_conversation() -> None:
     fake = service()
     result_id = updates(fake, sent())[-1]["turns"][0]["result"]
     found = opened(fake, result_id, "en")
-    assert (found["state"], found["scene"], found["turns"][0]["title"]) == ("done", "s", QUESTION)
+    assert (found["state"], found["scene"], found["turns"][0]["title"]) == ("done", "scene-1", QUESTION)
     assert opened(fake, "gone", "zh")["problem"]["detail"] == "此结果已删除。"
     assert opened(fake, None, "en")["state"] == "failed"
 

@@ -24,9 +24,9 @@ def test_no_function_of_the_page_is_an_endpoint(config: dict[str, Any]) -> None:
     assert {one["api_visibility"] for one in config["dependencies"]} == {"private"}
 
 
-def test_the_server_runs_four_functions_and_no_more(config: dict[str, Any]) -> None:
+def test_the_server_runs_what_the_scripts_call_and_no_more(config: dict[str, Any]) -> None:
     served = [one for one in config["dependencies"] if one["backend_fn"]]
-    assert sorted(one["targets"][0][1] for one in served) == ["halt", "open", "run", "speak"]
+    assert sorted(one["targets"][0][1] for one in served) == ["halt", "open", "run", "speak", "unload"]
     assert all(one["js"] for one in config["dependencies"] if one not in served)
 
 
