@@ -11,13 +11,13 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from pipeline.batch.run import run
 from pipeline.config.build import build_source, build_stages
 from pipeline.config.run_file import HIDDEN, RunRecord, run_record, write_run_file
 from pipeline.export.files import only_writer, write_errors
 from pipeline.export.jsonl import EARLIER_NAME, PREVIOUS_NAME, ResultWriter
 from pipeline.export.run_summary import Summary
 from pipeline.records.settings import Count, check_value
-from pipeline.stages.compose import run
 from pipeline.stages.plan import RunPlan, parse_only, parse_shard
 
 Progress = Callable[[int | None, Any], tuple[Any, Callable[[str], None]]]

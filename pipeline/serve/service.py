@@ -58,9 +58,7 @@ class Service:
     async def start(self) -> None:
         """Start the engine, which loads the models while the first requests come in."""
         if self._engine is None:
-            self._engine = await asyncio.to_thread(
-                Engine, self.pipeline, self.settings, self.store, self._read
-            )
+            self._engine = await asyncio.to_thread(Engine, self.pipeline, self.settings, self.store, self._read)
 
     async def stop(self, seconds: float) -> None:
         """Finish what runs, for so long [s]; what is left then is marked as interrupted."""

@@ -101,9 +101,7 @@ def test_arrays_come_back_writable_and_the_caller_keeps_its_own(pool: WorkerPool
         ("message", Exception, ""),
     ],
 )
-def test_an_error_of_a_call_is_raised_here(
-    pool: WorkerPool, kind: str, error: type[Exception], words: str
-) -> None:
+def test_an_error_of_a_call_is_raised_here(pool: WorkerPool, kind: str, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         pool.call(failed, kind)
     assert pool.call(counted, 1)[0] == 101

@@ -117,7 +117,12 @@ class Engine:
         """
         limits = self._settings.limits
         job = Job(
-            secrets.token_urlsafe(16), work, client, JobState.WAITING, time.time(), results=(None,) * len(plan.questions)
+            secrets.token_urlsafe(16),
+            work,
+            client,
+            JobState.WAITING,
+            time.time(),
+            results=(None,) * len(plan.questions),
         )
         with self._lock:
             lane = self._lanes[plan.asks]
@@ -225,7 +230,9 @@ class Engine:
             client = ticket.job.client
             self._asking.add(
                 [
-                    Question(client, plan.options, stages, asked, partial(self._settled, ticket, plan, stages, number, asked))
+                    Question(
+                        client, plan.options, stages, asked, partial(self._settled, ticket, plan, stages, number, asked)
+                    )
                     for number, asked in enumerate(group)
                 ]
             )
@@ -292,7 +299,9 @@ class Engine:
             most_s = self._settings.limits.job_s
             for ticket in running:
                 if ticket.started_at is not None and now - ticket.started_at > most_s:
-                    late = f"The job took longer than {most_s:g} s and was stopped; ask less at once, or with less pixels."
+                    late = (
+                        f"The job took longer than {most_s:g} s and was stopped; ask less at once, or with less pixels."
+                    )
                     ticket.end(JobState.FAILED, problem(HTTPStatus.GATEWAY_TIMEOUT, late))
             if now - swept_at > _SWEEP_S:
                 swept_at = now
