@@ -49,6 +49,7 @@ def run(
     engine: LocalEngine = LocalEngine(),  # noqa: B008  (frozen)
     factory: Callable[[], Work] | None = None,
     is_stopped: Callable[[], bool] = lambda: False,
+    summary: Summary | None = None,
 ) -> Summary:
     """Run all stages on every item of a source and write the results in the order of the items.
 
@@ -67,6 +68,7 @@ def run(
         engine: The processes that work.
         factory: Makes a source and stages equal to these in another process; pickled. None: there is only this one.
         is_stopped: Whether no further item is to be begun; those in work are finished.
+        summary: What to count in; None makes a new one.
 
     Raises:
         ConfigError: If the configuration cannot work.
@@ -75,7 +77,7 @@ def run(
         ExportError: If the folder cannot be written.
     """
     check_value("limit", limit, Count | None)
-    summary = Summary(folder)
+    summary = Summary(folder) if summary is None else summary
     with only_writer(folder), ResultWriter(folder, resume=resume) as writer:
         finished = writer.finished_ids() if resume else set()
 
