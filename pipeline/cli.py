@@ -367,6 +367,12 @@ def _view(arguments: Sequence[str]) -> int:
     return view(arguments, console)
 
 
+def _serve(arguments: Sequence[str]) -> int:
+    from pipeline.console.serve import serve
+
+    return serve(arguments, console)
+
+
 _WITHOUT_ARGUMENTS = ("schema", "doctor")
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "run": _run,
@@ -379,6 +385,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "fit": _fit,
     "export": _export,
     "view": _view,
+    "serve": _serve,
     "cache": _cache,
     "schema": _schema,
     "doctor": _doctor,

@@ -178,7 +178,6 @@ def _health(server: Server) -> Iterator[Figure]:
 
 def _load(server: Server, seconds: float) -> Iterator[Figure]:
     """32 clients, each about its own scene that it knows: nothing is mixed up, and memory stays."""
-
     clients = 32
     scenes = [scene_of(seed, 200) for seed in range(40_000, 40_000 + clients)]
     places = [server.upload(scene.png) for scene in scenes]

@@ -43,13 +43,16 @@ def scene_of(seed: int, questions: int) -> Scene:
     from pipeline.synthetic.questions import question_text, statements
     from pipeline.synthetic.scenes import rendered_scene
 
-    made = rendered_scene(seed, size_px=(SIDE_PX, SIDE_PX), tidy=True)
+    texts: dict[str, None] = {}
+    # In some scenes little can be asked about.
+    while len(texts) < min(questions, 64):
+        made = rendered_scene(seed, size_px=(SIDE_PX, SIDE_PX), tidy=True)
+        names = {item.label: item.label_zh for item in made.view.objects}
+        known = statements(made.views)
+        texts = dict.fromkeys(question_text(one, language, names) for one in known for language in ("en", "zh"))
+        seed += 100_000
     file = io.BytesIO()
     Image.fromarray(made.scene.frames[0].rgb).save(file, "PNG")
-    names = {item.label: item.label_zh for item in made.view.objects}
-    texts = dict.fromkeys(
-        question_text(statement, language, names) for statement in statements(made.views) for language in ("en", "zh")
-    )
     drawn = np.random.default_rng(seed).permutation(list(texts))
     return Scene(file.getvalue(), tuple(str(drawn[number % len(drawn)]) for number in range(questions)))
 

@@ -60,13 +60,19 @@ def test_the_stored_scene_is_the_one_that_was_given(store: Store) -> None:
 
 
 def test_results_of_one_scene_share_its_file(store: Store) -> None:
-    same = [kept(store, 1, question) for question in ("a", "b", "c")]
+    same = [kept(store, 1, "a")]
+    written = store.scene_file(same[0]).stat()
+    same += [kept(store, 1, question) for question in ("b", "c")]
+    assert store.scene_file(same[2]).stat() == written, "it is written once"
     assert len({store.scene_file(each) for each in same}) == 1
     assert store.scene_file(kept(store, 2)) != store.scene_file(same[0])
     assert sum(path.startswith("scenes/") for path in files_below(store.folder)) == 2
 
 
-@pytest.mark.parametrize("part", ["errors", "scale_error", "misfit", "values", "confidence", "pose", "name", "time"])
+@pytest.mark.parametrize(
+    "part",
+    ["errors", "scale_error", "misfit", "disagreement", "focal", "values", "confidence", "pose", "name", "time", "id"],
+)
 def test_scenes_that_differ_in_any_part_have_files_of_their_own(store: Store, part: str) -> None:
     base = scene()
     (frame,), (depth,) = base.scene.frames, base.scene.depth
@@ -74,11 +80,14 @@ def test_scenes_that_differ_in_any_part_have_files_of_their_own(store: Store, pa
         "errors": lambda: StoredScene(base.scene, (DepthErrors(scale=0.02),)),
         "scale_error": lambda: with_depth(replace(depth, scale_error=0.1)),
         "misfit": lambda: with_depth(replace(depth, misfit=2.0)),
+        "disagreement": lambda: with_depth(replace(depth, disagreement=0.3)),
+        "focal": lambda: with_depth(replace(depth, focal_px=99.0)),
         "values": lambda: with_depth(replace(depth, values=depth.values + 1)),
         "confidence": lambda: with_depth(replace(depth, confidence=np.ones(depth.shape, np.float32))),
         "pose": lambda: with_frame(replace(frame, pose=np.eye(4))),
         "name": lambda: with_frame(replace(frame, name="other.png")),
         "time": lambda: with_frame(replace(frame, timestamp_s=1.0)),
+        "id": lambda: StoredScene(replace(base.scene, id="other"), base.errors),
     }
 
     def with_depth(changed: object) -> StoredScene:

@@ -128,6 +128,14 @@ def test_a_real_store_never_takes_more_than_its_size(
         assert len(list((folder / "results").iterdir())) == sum(there)
 
 
+def test_jobs_that_have_not_ended_stay_however_little_room_there_is(tmp_path: Path) -> None:
+    with opened(tmp_path, size_gb=1e-9) as store:
+        going, done = job(JobState.WAITING), job(JobState.CANCELLED)
+        store.add_job(going)
+        store.add_job(done)
+        assert is_there(store.job, going.id) and not is_there(store.job, done.id)
+
+
 def test_artefacts_of_old_results_go_before_newer_results(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         first = kept(store, 1)
