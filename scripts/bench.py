@@ -32,6 +32,7 @@ NAMES = (
     "report",
     "batch_cache",
     "batch_kills",
+    "serve",
     "serve_fuzz",
 )
 
