@@ -30,8 +30,21 @@ _RESET = (
 )
 # In the order of their use: later ones call earlier ones.
 _SCRIPTS = (
-    *("elements", "data", "selection", "marks", "readout", "wipe", "handles", "box", "points", "strip", "picture"),
-    *("space", "links", "layout", "workbench", "public"),
+    *(
+        "elements",
+        "data",
+        "selection",
+        "marks",
+        "readout",
+        "wipe",
+        "handles",
+        "box",
+        "points",
+        "strip",
+        "picture",
+        "hand",
+    ),
+    *("space", "links", "jump", "layout", "workbench", "public"),
 )
 
 

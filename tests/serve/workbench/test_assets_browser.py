@@ -146,6 +146,8 @@ def test_hover_previews_a_claim_and_a_click_keeps_it(page: Any) -> None:
     page.mouse.move(2, 890)
     assert lit(page, ".mark") == regions and page.get_attribute("#A-0", "aria-pressed") == "true"
     assert [(one["result"], one["claim"]) for one in told(page, "select")] == [("A", 0)]
+    page.evaluate("claims => addClaims('A', claims)", data["claims"][:2])
+    until(page, "document.querySelectorAll('#chat ul:last-child .lit').length === 1")
     page.keyboard.press("Escape")
     assert lit(page, ".mark") == set() and page.get_attribute("#A-0", "aria-pressed") == "false"
 
@@ -352,9 +354,35 @@ def test_two_points_of_a_length_are_pixel_centres(page: Any) -> None:
     page.get_by_role("button", name="End 2: pixel").focus()
     page.keyboard.press("Shift+ArrowUp")
     page.keyboard.press("Enter")
+    page.evaluate("TheodoliteWorkbench.startPoints()")
+    page.keyboard.press("Escape")
+    assert page.locator(".tw-hand.tw-line").count() == 1
     (made,) = told(page, "points")
     assert made["frame"] == 0
     assert [number for point in made["points_px"] for number in point] == pytest.approx([50, 60, 180, 190], abs=1)
+
+
+def test_a_button_leads_from_a_claim_to_the_picture_and_back(browser: Any, address: str) -> None:
+    with opened(browser, address, viewport={"width": 390, "height": 600}) as page:
+        shown(page, "A")
+        page.locator("#A-11").scroll_into_view_if_needed()
+        page.click("#A-11")
+        page.get_by_role("button", name="Show in the picture").click()
+        assert -10 < page.locator(".tw-panel").bounding_box()["y"] < 100
+        page.get_by_role("button", name="Back to the claim").click()
+        assert 0 < page.locator("#A-11").bounding_box()["y"] < 600 and not page.is_visible(".tw-jump")
+
+
+def test_only_ids_are_taken_from_elements_of_the_page(page: Any, address: str) -> None:
+    page.evaluate("""() => { events.length = 0; window.fetch = (...given) => { events.push(["fetch", given[0]]);
+        return Promise.reject(new Error("no")); }; }""")
+    for result in ("//evil.example/x", "../../secret", "https://evil.example", "a b"):
+        page.evaluate("result => addClaims(result, [{ status: 'x', text: result }])", result)
+        page.locator(f"[id='{result}-0']").click()
+    assert told(page, "fetch") == []
+    page.evaluate("addClaims('other', [{ status: 'x', text: 'y' }])")
+    page.click("#other-0")
+    assert told(page, "fetch") == ["/v1/results/other/workbench.json"]
 
 
 def test_the_page_supplies_what_stands_before_any_image(browser: Any, address: str) -> None:
