@@ -196,8 +196,13 @@ class Workbench {
     const { data, readers } = this;
     readers.set(index, null);
     this.space.reader(data.view, index).then(
-      (reader) => data === this.data && readers.set(index, reader),
-      () => readers.delete(index),
+      (reader) => {
+        if (data !== this.data) return;
+        readers.set(index, reader);
+        if (reader) this.picture.readAgain();
+      },
+      // Not tried again at every movement.
+      () => {},
     );
     return null;
   }
