@@ -58,6 +58,10 @@ class GenerationError(TheodoliteError):
     """A vision-language model could not answer."""
 
 
+class StoppedError(GenerationError):
+    """Nobody waited for an answer any more."""
+
+
 class DependencyError(TheodoliteError):
     """An optional package or a system library is missing."""
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pipeline.models.vlm.base import Generation, Request, VisionLanguageModel
+from pipeline.models.vlm.listening import Listener, shared
 from pipeline.records.errors import FATAL, TheodoliteError
 from pipeline.stages.cache import StageCache, load_or_compute
 from pipeline.stages.outcomes import attempt
@@ -32,7 +35,11 @@ def generate_all(
         TheodoliteError: An error that concerns all requests.
     """
     wanted = [request for request in requests if isinstance(request, Request)]
-    outcomes = iter(_loaded_or_asked(model, cache, wanted) if wanted else ())
+    answered = _loaded_or_asked(model, cache, wanted) if wanted else []
+    for request, outcome in zip(wanted, answered, strict=True):
+        if request.listener is not None and isinstance(outcome, Generation):
+            request.listener.on_text(outcome.text)
+    outcomes = iter(answered)
     return [next(outcomes) if isinstance(request, Request) else request for request in requests]
 
 
@@ -49,7 +56,18 @@ def _loaded_or_asked(model: VisionLanguageModel, cache: StageCache, requests: li
             cache.save("vlm", key, outcome)
 
     keys = [(identity, request.digest) for request in requests]
+    requests = _with_shared_listeners(keys, requests)
     return load_or_compute(keys, requests, load, lambda missing: _asked(model, missing), save)
+
+
+def _with_shared_listeners(keys: Sequence[tuple[str, str]], requests: list[Request]) -> list[Request]:
+    """The requests; equal ones, of which the model answers the first, with one listener for all."""
+    if all(request.listener is None for request in requests):
+        return requests
+    listeners: dict[tuple[str, str], list[Listener | None]] = defaultdict(list)
+    for key, request in zip(keys, requests, strict=True):
+        listeners[key].append(request.listener)
+    return [replace(request, listener=shared(listeners[key])) for key, request in zip(keys, requests, strict=True)]
 
 
 def _asked(model: VisionLanguageModel, requests: list[Request]) -> list[Outcome]:

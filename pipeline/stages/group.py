@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from pipeline.models.vlm.listening import Listener
 from pipeline.records import Answer, Attempt, FrameSummary, Region, Result, Scene, Verdict
 from pipeline.records.errors import TheodoliteError
 from pipeline.records.message import Language, detect_language, message
@@ -31,7 +32,18 @@ MOST_FRAMES = 32
 
 @dataclass(frozen=True)
 class Stages:
-    """The stages after ingest; ``query`` is None if no model is asked, ``asked_language`` if the question decides."""
+    """The stages after ingest.
+
+    Args:
+        depth: Gives depth.
+        ocr: Reads text.
+        query: Asks a model; None if none is asked.
+        verify: Judges claims.
+        export: Writes files.
+        asked_language: Language of results; None if the question decides.
+        mapped: Applies a function to each of several questions, as ``map`` does; with threads, where ``verify`` waits
+            for other processes.
+    """
 
     depth: DepthStage
     ocr: OcrStage
@@ -39,6 +51,7 @@ class Stages:
     verify: VerifyStage
     export: ExportStage = field(default_factory=ExportStage)
     asked_language: Language | None = None
+    mapped: Callable[[Callable[[Asked], None], Sequence[Asked]], Iterable[None]] = map
     _checked: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 
     def language(self, question: str | None) -> Language:
@@ -69,6 +82,13 @@ class Stages:
             self._checked.add(name)
 
 
+class Follower(Listener, Protocol):
+    """What follows a question through the stages."""
+
+    def on_stage(self, name: str) -> None:
+        """Learn that a stage begins: ``query``, ``verify``, or ``recheck``, in which the model answers once more."""
+
+
 @dataclass
 class Asked:
     """One question of an item, with its outcome so far.
@@ -89,6 +109,7 @@ class Asked:
         recheck_error: Why the question could not be asked again.
         earlier_errors: Errors of an earlier result whose answer is judged again.
         seconds: Seconds spent on this question alone, by stage.
+        follower: What follows the question through the stages.
     """
 
     item_id: str
@@ -105,6 +126,7 @@ class Asked:
     recheck_error: TheodoliteError | None = None
     earlier_errors: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
+    follower: Follower | None = None
 
     @property
     def known_scene(self) -> Scene:
@@ -146,12 +168,16 @@ def settle(group: Sequence[Asked], stages: Stages) -> None:
     """
     if stages.query is not None:
         _ask([asked for asked in _going(group) if asked.question is not None and asked.answer is None], stages.query)
-    for asked in _going(group):
+
+    def judge(asked: Asked) -> None:
         try:
             _judge_attempts(asked, stages)
             _judge(asked, asked.answer, stages)
         except StageError as error:
             asked.failure = _of_one(error)
+
+    for _ in stages.mapped(judge, _going(group)):
+        pass
     if stages.query is not None:
         _confirm(_going(group), stages, stages.query)
         _ask_again(_going(group), stages, stages.query)
@@ -161,6 +187,12 @@ def _going(group: Sequence[Asked]) -> list[Asked]:
     return [asked for asked in group if asked.failure is None]
 
 
+def _tell(group: Sequence[Asked], stage: str) -> None:
+    for asked in group:
+        if asked.follower is not None:
+            asked.follower.on_stage(stage)
+
+
 def _of_one(error: StageError) -> StageError:
     """The error; raises it if it concerns every item."""
     if error.is_fatal:
@@ -168,11 +200,13 @@ def _of_one(error: StageError) -> StageError:
     return error
 
 
-def _query(group: Sequence[Asked], query: Callable[[], Sequence[Value | TheodoliteError]]) -> list[Value | StageError]:
+def _query(
+    stage: QueryStage, group: Sequence[Asked], query: Callable[[], Sequence[Value | TheodoliteError]]
+) -> list[Value | StageError]:
     """The model's outcome for each question; the answered ones share its time equally."""
     seconds: dict[str, float] = {}
     try:
-        with timed("query", seconds):
+        with stage.lock, timed("query", seconds):
             outcomes = query()
     except StageError as error:
         return [_of_one(error)] * len(group)
@@ -184,10 +218,13 @@ def _query(group: Sequence[Asked], query: Callable[[], Sequence[Value | Theodoli
 
 def _ask(group: list[Asked], query: QueryStage) -> None:
     def answered() -> list[tuple[Prompt, Answer] | TheodoliteError]:
-        prompts = query.prompts([(asked.known_scene, asked.question or "") for asked in group])
+        prompts = query.prompts(
+            [(asked.known_scene, asked.question or "") for asked in group], [asked.follower for asked in group]
+        )
         return for_each(lambda *both: both, prompts, query.answers(prompts))
 
-    for asked, outcome in zip(group, _query(group, answered), strict=True):
+    _tell(group, "query")
+    for asked, outcome in zip(group, _query(query, group, answered), strict=True):
         if isinstance(outcome, StageError):
             asked.failure = outcome
         else:
@@ -195,6 +232,7 @@ def _ask(group: list[Asked], query: QueryStage) -> None:
 
 
 def _judge(asked: Asked, answer: Answer | None, stages: Stages) -> None:
+    _tell([asked], "verify")
     scene = asked.known_scene if asked.prompt is None else asked.prompt.scene
     with timed("verify", asked.seconds):
         verified = stages.verify(scene, answer, stages.language(asked.question))
@@ -228,7 +266,7 @@ def _confirm(group: list[Asked], stages: Stages, query: QueryStage) -> None:
         questions = attempt(query.questions_about, judged) if judged is not None else None
         if questions is not None and judged is not None and not isinstance(questions, TheodoliteError):
             looks.append((asked, (judged, questions)))
-    answers = _query([asked for asked, _ in looks], lambda: query.look_again([look for _, look in looks]))
+    answers = _query(query, [asked for asked, _ in looks], lambda: query.look_again([look for _, look in looks]))
     for (asked, _), answer in zip(looks, answers, strict=True):
         if isinstance(answer, StageError):
             continue
@@ -250,7 +288,8 @@ def _ask_again(group: list[Asked], stages: Stages, query: QueryStage) -> None:
                 asked.recheck_error = reasons
             elif reasons:
                 again.append((asked, (judged, reasons)))
-    outcomes = _query([asked for asked, _ in again], lambda: query.ask_again([judged for _, judged in again]))
+    _tell([asked for asked, _ in again], "recheck")
+    outcomes = _query(query, [asked for asked, _ in again], lambda: query.ask_again([judged for _, judged in again]))
     for (asked, (judged, reasons)), outcome in zip(again, outcomes, strict=True):
         try:
             if isinstance(outcome, StageError):

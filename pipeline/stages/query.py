@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
@@ -15,6 +16,7 @@ from pipeline.models.vlm.budget import DEFAULT_BUDGET, ImageBudget
 from pipeline.models.vlm.crops import Crop, SecondLook, choose_crops
 from pipeline.models.vlm.followups import formalise_request
 from pipeline.models.vlm.hints import HintMode
+from pipeline.models.vlm.listening import Listener, quiet
 from pipeline.models.vlm.prompt import (
     build_answer_request,
     build_grounding_request,
@@ -84,6 +86,9 @@ class QueryStage:
         error_budget: The verifier's error budget.
         settings: The verifier's settings for cutting out objects.
 
+    Attributes:
+        lock: Held by callers that share the stage between threads, as its model works for one at a time.
+
     Raises:
         ConfigError: If an option does not exist, or a number is out of range.
     """
@@ -123,6 +128,7 @@ class QueryStage:
         self.cache = cache or StageCache()
         self.error_budget = error_budget
         self.settings = settings
+        self.lock = threading.Lock()
 
     def check(self) -> None:
         """Check the model, unless some of its answers are cached, which may suffice.
@@ -138,8 +144,14 @@ class QueryStage:
         """Ask several questions together and read the answers; see ``prompts`` and ``answers``."""
         return self.answers(self.prompts(asked))
 
-    def prompts(self, asked: Sequence[tuple[Scene, str]]) -> list[Prompt | TheodoliteError]:
+    def prompts(
+        self, asked: Sequence[tuple[Scene, str]], listeners: Sequence[Listener | None] = ()
+    ) -> list[Prompt | TheodoliteError]:
         """The prompts of several questions; the model grounds their objects where the prompt needs that.
+
+        Args:
+            asked: Scene and question of each.
+            listeners: What follows the answer to each; empty for nothing.
 
         Returns:
             A prompt or an error for each question, in order.
@@ -149,10 +161,17 @@ class QueryStage:
         """
         groundings: list[Generation | TheodoliteError | None] = [None] * len(asked)
         first = [index for index, (scene, _) in enumerate(asked) if self.grounds_first(scene)]
+        listeners = listeners or [None] * len(asked)
         requests = for_each(self.grounding_request, *zip(*(asked[index] for index in first), strict=True))
-        for index, grounding in zip(first, self._generate(requests), strict=True):
+        located = self._generate(requests, [quiet(listeners[index]) for index in first])
+        for index, grounding in zip(first, located, strict=True):
             groundings[index] = grounding
-        return for_each(self.prompt, [scene for scene, _ in asked], [question for _, question in asked], groundings)
+        scenes, questions = [scene for scene, _ in asked], [question for _, question in asked]
+        prompts = for_each(self.prompt, scenes, questions, groundings)
+        return [
+            replace(prompt, listener=listener) if isinstance(prompt, Prompt) else prompt
+            for prompt, listener in zip(prompts, listeners, strict=True)
+        ]
 
     def prompt(self, scene: Scene, question: str, grounding: Generation | None = None) -> Prompt:
         """The prompt of a question after grounding."""
@@ -171,7 +190,8 @@ class QueryStage:
         Raises:
             TheodoliteError: An error that concerns all questions, such as a missing model.
         """
-        answers = for_each(self._read, prompts, self._generate(for_each(self.answer_request, prompts)))
+        requests = for_each(self.answer_request, prompts)
+        answers = for_each(self._read, prompts, self._generate(requests, _listeners(prompts)))
         return self._restated(prompts, answers)
 
     def _restated(
@@ -197,7 +217,8 @@ class QueryStage:
             )
             for _, prompt, answer in asked
         ]
-        for (index, prompt, answer), said in zip(asked, self._generate(requests), strict=True):
+        restated = self._generate(requests, [quiet(prompt.listener) for _, prompt, _ in asked])
+        for (index, prompt, answer), said in zip(asked, restated, strict=True):
             if isinstance(said, Generation):
                 language = self.language_of(prompt.question)
                 answers[index] = with_restated(answer, said, len(prompt.scene.frames), language)
@@ -220,7 +241,9 @@ class QueryStage:
         Raises:
             TheodoliteError: An error that concerns all questions, such as a missing model.
         """
-        outcomes = iter(self._generate([request for _, questions in asked for request in questions.requests]))
+        requests = [request for _, questions in asked for request in questions.requests]
+        listeners = [quiet(judged.prompt.listener) for judged, questions in asked for _ in questions.requests]
+        outcomes = iter(self._generate(requests, listeners))
         return [
             doubted(judged.answer, questions, [next(outcomes) for _ in questions.requests])
             for judged, questions in asked
@@ -244,8 +267,8 @@ class QueryStage:
             TheodoliteError: As ``answers``.
         """
         crops = [[crop for reason in reasons for crop in reason.crops] for _, reasons in asked]
-        generations = self._generate(for_each(self._recheck_request, asked, crops))
         prompts = [judged.prompt for judged, _ in asked]
+        generations = self._generate(for_each(self._recheck_request, asked, crops), _listeners(prompts))
         return self._restated(prompts, for_each(self._read, prompts, generations, crops))
 
     def language_of(self, question: str) -> Language:
@@ -329,5 +352,15 @@ class QueryStage:
             for index, most in shown_frames(scene, self.budget, self.hints).items()
         }
 
-    def _generate(self, requests: Sequence[Request | TheodoliteError]) -> list[Generation | TheodoliteError]:
-        return generate_all(self.model, self.cache, requests)
+    def _generate(
+        self, requests: Sequence[Request | TheodoliteError], listeners: Sequence[Listener | None]
+    ) -> list[Generation | TheodoliteError]:
+        followed = [
+            replace(request, listener=listener) if isinstance(request, Request) and listener is not None else request
+            for request, listener in zip(requests, listeners, strict=True)
+        ]
+        return generate_all(self.model, self.cache, followed)
+
+
+def _listeners(prompts: Sequence[Prompt | TheodoliteError]) -> list[Listener | None]:
+    return [prompt.listener if isinstance(prompt, Prompt) else None for prompt in prompts]

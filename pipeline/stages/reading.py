@@ -12,6 +12,7 @@ from pipeline.claims.resolve import merge
 from pipeline.models.vlm.base import Generation
 from pipeline.models.vlm.crops import Crop, claims_in_frames, regions_in_frames
 from pipeline.models.vlm.hints import DepthHint
+from pipeline.models.vlm.listening import Listener
 from pipeline.records import Answer, Region, Scene
 from pipeline.records.message import Language, message
 
@@ -27,6 +28,7 @@ class Prompt:
         located: The objects located in that step.
         hints: Depth of these objects and of the scene's own regions, for the table.
         crops: Parts of frames that the model is shown enlarged.
+        listener: What follows the answer while the model writes it.
     """
 
     scene: Scene
@@ -35,6 +37,7 @@ class Prompt:
     located: tuple[Region, ...] = ()
     hints: tuple[DepthHint, ...] = ()
     crops: tuple[Crop, ...] = ()
+    listener: Listener | None = None
 
 
 def grounded_regions(grounding: str, images: Images) -> tuple[Region, ...]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,42 @@ def test_a_model_that_is_asked_nothing_is_not_even_looked_for() -> None:
 
     assert generate_all(Absent(echo), StageCache(), []) == []
     assert said(generate_all(Absent(echo), StageCache(), [DepthError("No depth.")])) == ["No depth."]
+
+
+class Follows:
+    """Keeps the texts that it is told."""
+
+    def __init__(self, is_stopped: bool = False) -> None:
+        self.texts: list[str] = []
+        self.is_stopped = is_stopped
+
+    def on_text(self, text: str) -> None:
+        self.texts.append(text)
+
+
+@pytest.mark.parametrize("identity", [None, "scripted 1"])
+def test_every_listener_hears_the_whole_answer_even_if_it_is_kept(identity: str | None, tmp_path: Path) -> None:
+    for _ in range(2):
+        heard = [Follows(), Follows(), Follows()]
+        followed = [replace(request(text), listener=one) for text, one in zip("aab", heard, strict=True)]
+        generate_all(ScriptedModel(echo, identity), StageCache(tmp_path), followed)
+        assert [one.texts[-1] for one in heard] == ["About a", "About a", "About b"]
+
+
+@pytest.mark.parametrize(
+    "are_stopped, ends",
+    [
+        ([True, True], True),
+        ([True, False], False),
+        ([False, True], False),
+        ([True, None], False),
+        ([None, True], False),
+    ],
+)
+def test_an_answer_for_several_is_stopped_only_if_nobody_waits(are_stopped: list[bool | None], ends: bool) -> None:
+    model = ScriptedModel(echo, "scripted 1")
+    listeners = [None if stopped is None else Follows(stopped) for stopped in are_stopped]
+    generate_all(model, StageCache(), [replace(request("a"), listener=one) for one in listeners])
+    (asked,) = model.requests
+    assert asked.listener is not None
+    assert asked.listener.is_stopped is ends

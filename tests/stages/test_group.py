@@ -14,12 +14,13 @@ from commands import results_in
 from stages.doubles import FailingJudge, ScriptedModel
 from stages.runs import failures_in, item, make_stages, manifest, saying
 
+from pipeline.batch.run import run
 from pipeline.models.vlm.base import Request
 from pipeline.records import Frame, Result, Scene
 from pipeline.records.errors import ExportError, GenerationError
-from pipeline.stages.compose import process, run
+from pipeline.stages.compose import process
 from pipeline.stages.export import ExportStage
-from pipeline.stages.group import MOST_FRAMES, Asked, Stages, grouped
+from pipeline.stages.group import MOST_FRAMES, Asked, Stages, grouped, settle
 from pipeline.stages.query import QueryStage
 from pipeline.stages.timing import StageError
 
@@ -161,3 +162,26 @@ def test_one_scene_is_processed_with_all_its_questions_at_once() -> None:
     results = list(process(scene, with_batches(model, 1), None, {}))
     assert [result.question for result in results] == ["1", "2", "3"]
     assert model.batches == [3]
+
+
+class Follows:
+    """Keeps the stages and texts that it is told."""
+
+    is_stopped = False
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def on_stage(self, name: str) -> None:
+        self.heard.append(name)
+
+    def on_text(self, text: str) -> None:
+        self.heard.append(text)
+
+
+def test_followers_learn_of_their_stages_and_hear_their_answers() -> None:
+    one, other = Follows(), Follows()
+    group = [replace(asked(name)[0], follower=follower) for name, follower in (("a", one), ("b", other))]
+    settle(group, make_stages(ScriptedModel(about)))
+    assert one.heard == ["query", "About a0", "verify"]
+    assert other.heard == ["query", "About b0", "verify"]

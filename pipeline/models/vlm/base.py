@@ -13,6 +13,7 @@ import numpy as np
 from annotated_types import Interval
 
 from pipeline.models.base import Backend
+from pipeline.models.vlm.listening import Listener
 from pipeline.records.errors import FATAL, TheodoliteError
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class Request:
         question: The question as the user asked it.
         step: What it asks.
         frame_digests: SHA-256 of each frame, for backends that look answers up.
+        listener: What follows the answer while the model writes it; backends that cannot tell ignore it.
     """
 
     parts: tuple[ImagePart | TextPart, ...]
@@ -85,6 +87,7 @@ class Request:
     question: str
     step: Step = Step.ANSWER
     frame_digests: tuple[str, ...] = ()
+    listener: Listener | None = None
 
     @property
     def images(self) -> list[ImagePart]:
@@ -197,6 +200,7 @@ class VisionLanguageModel(Backend, Protocol):
 
         Raises:
             GenerationError: If the model could not answer.
+            StoppedError: If the request's listener waits no more.
             ModelUnavailableError: If the model is neither on disk nor reachable.
         """
         ...

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.models.vlm.repetition import RepetitionWatch
+from pipeline.records.errors import StoppedError
 
 
 class BrokenAnswerError(Exception):
@@ -85,14 +86,20 @@ def read_whole(completion: Any) -> Answer:
     )
 
 
-def read_stream(chunks: Iterable[Any], on_text: Callable[[], None]) -> Answer:
+def read_stream(
+    chunks: Iterable[Any],
+    on_text: Callable[[], None],
+    goes_on: Callable[[Sequence[tuple[str, str]]], bool] = lambda parts: True,
+) -> Answer:
     """Read an answer as it comes, to its end or until it repeats itself.
 
     Args:
         chunks: Each a ``ChatCompletionChunk`` of the openai package, whose values may be of any type.
         on_text: Called once, at the first text or reasoning.
+        goes_on: Called with all parts so far, each a text and a reasoning, after each of them; whether more are wanted.
 
     Raises:
+        StoppedError: If no more are wanted.
         BrokenAnswerError: If the stream ends before the answer does.
         ReportedError: If the server reports an error in it.
         NotTextError: If its content is not a text.
@@ -123,6 +130,8 @@ def read_stream(chunks: Iterable[Any], on_text: Callable[[], None]) -> Answer:
                         on_text()
                     parts.append((text, reasoning))
                     is_cut = watch.sees(reasoning + text)
+                    if not goes_on(parts):
+                        raise StoppedError("The answer was stopped.")
             # The numbers of tokens come last; some servers keep the connection open after them.
             if is_cut or (finish_reason is not None and usage and not choices):
                 break
@@ -134,8 +143,24 @@ def read_stream(chunks: Iterable[Any], on_text: Callable[[], None]) -> Answer:
         raise LookupError("no event held a choice")
     if finish_reason is None and not is_cut:
         raise BrokenAnswerError
-    text, reasoning = ("".join(part[index] for part in parts) for index in (0, 1))
+    text, reasoning = joined(parts)
     return Answer(text, reasoning, finish_reason, usage, fingerprint, is_cut, first_words)
+
+
+def joined(parts: Iterable[tuple[str, str]]) -> tuple[str, str]:
+    """Text and reasoning of an answer's parts."""
+    texts, thoughts = [], []
+    for text, thought in parts:
+        texts.append(text)
+        thoughts.append(thought)
+    return "".join(texts), "".join(thoughts)
+
+
+def with_reasoning(text: str, reasoning: str | None) -> str:
+    """A text with reasoning that the server gives separately, as models write it themselves."""
+    if not reasoning:
+        return text
+    return f"<think>\n{reasoning}\n</think>\n\n{text}" if text else f"<think>\n{reasoning}"
 
 
 def yes_probability(first_words: Mapping[str, float]) -> float | None:

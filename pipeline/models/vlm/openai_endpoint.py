@@ -24,12 +24,15 @@ from pipeline.models.vlm.endpoint_answers import (
     BrokenAnswerError,
     NotTextError,
     ReportedError,
+    joined,
     read_stream,
     read_whole,
+    with_reasoning,
     yes_probability,
 )
 from pipeline.models.vlm.endpoint_errors import ErrorExplainer, client_retries
 from pipeline.models.vlm.endpoint_images import ImageEncoder, ImageFormat, sent_size_px
+from pipeline.models.vlm.listening import Feed
 from pipeline.models.vlm.received import received_text, token_count
 from pipeline.records.errors import ConfigError, GenerationError, ModelUnavailableError
 from pipeline.records.settings import Count, Natural, NonNegative, Positive, Text, Words, checked
@@ -41,6 +44,7 @@ logger = logging.getLogger(__name__)
 
 # A running server lists its models at once.
 _CHECK_S = 10.0
+_GoesOn = Callable[[Sequence[tuple[str, str]]], bool]
 _NO_KEY = "none"  # Local servers need no key, but the client does not start without one.
 _VariableName = Annotated[
     str,
@@ -176,11 +180,12 @@ class OpenAIEndpoint(VisionLanguageModel):
             timings["first_token_s"] = perf_counter() - started
             on_read()
 
+        goes_on = self._goes_on(request)
         # The client itself tries again, except after an answer that breaks off.
         asked = 0
         while asked <= self.max_retries:
             try:
-                answer = self._ask(body, self.max_retries - asked, on_text, stopped)
+                answer = self._ask(body, self.max_retries - asked, on_text, stopped, goes_on)
             except BrokenAnswerError as error:
                 message = self._explainer.explain(error, self._key, asked)
                 asked += 1 + error.retries
@@ -213,7 +218,12 @@ class OpenAIEndpoint(VisionLanguageModel):
         return {**body, "stream": True, "stream_options": {"include_usage": True}} if self.stream else body
 
     def _ask(
-        self, body: dict[str, Any], max_retries: int, on_text: Callable[[], None], stopped: threading.Event
+        self,
+        body: dict[str, Any],
+        max_retries: int,
+        on_text: Callable[[], None],
+        stopped: threading.Event,
+        goes_on: _GoesOn,
     ) -> Answer:
         _check(stopped)
         completions = self._client.with_options(max_retries=max_retries).chat.completions
@@ -221,12 +231,14 @@ class OpenAIEndpoint(VisionLanguageModel):
             return read_whole(completions.create(**body))
         with completions.create(**body) as stream:
             try:
-                return self._read(stream, on_text, stopped)
+                return self._read(stream, on_text, stopped, goes_on)
             except BrokenAnswerError as error:
                 error.retries = client_retries(stream.response.request)
                 raise
 
-    def _read(self, stream: openai.Stream[Any], on_text: Callable[[], None], stopped: threading.Event) -> Answer:
+    def _read(
+        self, stream: openai.Stream[Any], on_text: Callable[[], None], stopped: threading.Event, goes_on: _GoesOn
+    ) -> Answer:
         """Read an answer within the time limit; the client only limits the time from one byte to the next."""
         import openai
         from openai.types.chat import ChatCompletion
@@ -250,7 +262,7 @@ class OpenAIEndpoint(VisionLanguageModel):
 
         # The bytes are limited, because the stream gives no sign of a server's comments, which keep it open.
         response.iter_bytes = limited  # type: ignore[method-assign, assignment]
-        return read_stream(stream, on_text)
+        return read_stream(stream, on_text, goes_on)
 
     @cached_property
     def _sampling(self) -> dict[str, Any]:
@@ -290,8 +302,7 @@ class OpenAIEndpoint(VisionLanguageModel):
 
     def _generation(self, answer: Answer, seconds: float, timings: dict[str, float]) -> Generation:
         text, reasoning = self._received(answer.text) or "", self._received(answer.reasoning)
-        if reasoning:
-            text = f"<think>\n{reasoning}\n</think>\n\n{text}" if text else f"<think>\n{reasoning}"
+        text = with_reasoning(text, reasoning)
         if not text:
             reason = " ".join((self._received(answer.finish_reason) or "unknown").split())[:50]
             raise GenerationError(
@@ -315,6 +326,17 @@ class OpenAIEndpoint(VisionLanguageModel):
             timings=timings,
             yes_probability=yes_probability(answer.first_words),
         )
+
+    def _goes_on(self, request: Request) -> _GoesOn:
+        """Passes the parts of an answer on to the request's listener, and says whether it waits for more."""
+        if request.listener is None:
+            return lambda parts: True
+
+        def text_of(parts: Sequence[tuple[str, str]]) -> str:
+            text, reasoning = joined(parts)
+            return with_reasoning(self._received(text) or "", self._received(reasoning))
+
+        return Feed(request.listener, text_of).goes_on
 
     def _received(self, text: Any) -> str | None:
         return received_text(text, self._key) or None

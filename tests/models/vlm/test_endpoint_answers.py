@@ -4,6 +4,7 @@ import itertools
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,11 +12,13 @@ from models.vlm.recording_server import (
     DONE,
     EVENT_STREAM,
     KEY,
+    QUESTION,
     RecordingServer,
     Reply,
     answer,
     ask,
     chunk,
+    endpoint,
     event,
     events,
     failure,
@@ -23,6 +26,8 @@ from models.vlm.recording_server import (
     usage,
     wait_for,
 )
+
+from pipeline.records.errors import StoppedError
 
 BOX = '{"label": "red cup", "bbox_2d": [120, 340, 560, 789]}, '
 pytestmark = pytest.mark.usefixtures("pauses")
@@ -222,3 +227,37 @@ def test_parts_without_a_text_are_refused(server: RecordingServer, content: Any,
 def test_parts_come_one_by_one(server: RecordingServer) -> None:
     parts = [chunk([{"type": "text", "text": text}]) for text in ("le", "ft")]
     assert ask(server, events(chunk([]), *parts, chunk(finish="stop"), DONE)).text == "left"
+
+
+class Follows:
+    """Keeps the texts that it is told, and stops after so many."""
+
+    def __init__(self, most: float = float("inf")) -> None:
+        self.texts: list[str] = []
+        self.most = most
+
+    def on_text(self, text: str) -> None:
+        self.texts.append(text)
+
+    @property
+    def is_stopped(self) -> bool:
+        return len(self.texts) >= self.most
+
+
+def test_a_listener_hears_the_answer_as_it_comes(server: RecordingServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.models.vlm.listening._INTERVAL_S", 0.0)
+    listener = Follows()
+    server.replies = [stream("le", "ft")]
+    generation = endpoint(server).generate(replace(QUESTION, listener=listener))
+    assert listener.texts == ["le", "left"]
+    assert generation.text == "left"
+
+
+def test_an_answer_that_is_stopped_is_not_asked_for_again(
+    server: RecordingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.models.vlm.listening._INTERVAL_S", 0.0)
+    server.replies = [stream("le", "ft")]
+    with pytest.raises(StoppedError):
+        endpoint(server).generate(replace(QUESTION, listener=Follows(1)))
+    assert len(server.bodies) == 1

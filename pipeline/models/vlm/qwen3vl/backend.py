@@ -17,11 +17,12 @@ from pipeline.models.device import DeviceName, DtypeName, choose_device, choose_
 from pipeline.models.hub import ModelLocation, locate_model
 from pipeline.models.loading_errors import is_out_of_memory
 from pipeline.models.vlm.base import Generation, ImagePart, Outcome, Request, Step, VisionLanguageModel
+from pipeline.models.vlm.listening import Feed
 from pipeline.models.vlm.qwen3vl.encoding import OPEN_THOUGHT, EncodedPrompt, PromptEncoder, check_images
 from pipeline.models.vlm.qwen3vl.engine import Engine, Output
 from pipeline.models.vlm.qwen3vl.loading import Quantization, check_package, close_thought, end_tokens, load
 from pipeline.models.vlm.qwen3vl.sampling import Sampling
-from pipeline.records.errors import ConfigError, GenerationError, TheodoliteError
+from pipeline.records.errors import ConfigError, GenerationError, StoppedError, TheodoliteError
 from pipeline.records.settings import Count, NonNegative, Text, checked
 
 if TYPE_CHECKING:
@@ -137,8 +138,11 @@ class Qwen3VL(VisionLanguageModel):
     def generate_all(self, requests: Sequence[Request]) -> list[Outcome]:
         """Answer several requests in batches; see ``generate``. Each answer is what it would be alone."""
         _, outcomes = _attempt(check_images, dict(enumerate(requests)))
-        fit = {index: request for index, request in enumerate(requests) if index not in outcomes}
         with self._lock:
+            for index, request in enumerate(requests):
+                if request.listener is not None and request.listener.is_stopped:
+                    outcomes[index] = _stopped(request)
+            fit = {index: request for index, request in enumerate(requests) if index not in outcomes}
             outcomes |= self._answer(fit, self.max_pixels)
         return [outcomes[index] for index in range(len(requests))]
 
@@ -151,8 +155,9 @@ class Qwen3VL(VisionLanguageModel):
         prompts, outcomes = _attempt(partial(encoder.encode, max_pixels=max_pixels), requests)
         prepare_s = (time.perf_counter() - started) / len(requests)
         remembered = engine.cache_bytes > 0
+        feeds = [_feed(requests[index], prompt, encoder) for index, prompt in prompts.items()]
         try:
-            outputs = engine.answer(list(prompts.values()))
+            outputs = engine.answer(list(prompts.values()), [feed.goes_on if feed else None for feed in feeds])
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -166,6 +171,9 @@ class Qwen3VL(VisionLanguageModel):
                 return outcomes | self._answer(again, max_pixels)
             return outcomes | self._answer_with_less(again, max_pixels)
         for (index, prompt), output in zip(prompts.items(), outputs, strict=True):
+            if output.stopped:
+                outcomes[index] = _stopped(requests[index])
+                continue
             if output.looping:
                 logger.warning("The answer for %s repeated itself and was cut.", requests[index].item_id)
             outcomes[index] = self._generation(prompt, output, prepare_s, max_pixels, requests[index].step)
@@ -270,6 +278,16 @@ class Qwen3VL(VisionLanguageModel):
         gc.collect()
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
+
+
+def _stopped(request: Request) -> StoppedError:
+    return StoppedError(f"The answer for {request.item_id} was stopped.")
+
+
+def _feed(request: Request, prompt: EncodedPrompt, encoder: PromptEncoder) -> Feed[Sequence[int]] | None:
+    if request.listener is None:
+        return None
+    return Feed(request.listener, encoder.text_of, OPEN_THOUGHT if prompt.opens_thought else "")
 
 
 def _shown_pixels(image: ImagePart, max_pixels: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,7 @@ class Output:
         tokens: Token ids, the end token included.
         finished: Whether it ended by itself.
         looping: Whether it was cut because it repeated itself.
+        stopped: Whether it was cut because nobody wanted more.
         cached_tokens: Tokens of the prompt whose computation was reused.
         first_token_s: Time from the call to the first token [s].
         prefill_s: Share of the time for reading the prompts [s].
@@ -46,6 +47,7 @@ class Output:
     tokens: tuple[int, ...]
     finished: bool
     looping: bool
+    stopped: bool
     cached_tokens: int
     first_token_s: float
     prefill_s: float
@@ -82,6 +84,7 @@ class _FirstPass:
 
 
 # A prompt, the number of its cached tokens, and their keys and values in parts.
+_GoesOn = Callable[[Sequence[int]], bool]
 _Begun = tuple[EncodedPrompt, int, "list[torch.Tensor]"]
 
 
@@ -138,8 +141,13 @@ class Engine:
         self._prefixes.clear()
         self._vision.forget()
 
-    def answer(self, prompts: Sequence[EncodedPrompt]) -> list[Output]:
+    def answer(self, prompts: Sequence[EncodedPrompt], goes_on: Sequence[_GoesOn | None] = ()) -> list[Output]:
         """Generate one output per prompt, in the same order. A failure empties the cache.
+
+        Args:
+            prompts: The prompts.
+            goes_on: For each, None or what is called with its tokens after each of them, and says whether more are
+                wanted.
 
         Raises:
             RuntimeError: If the memory does not suffice.
@@ -152,14 +160,16 @@ class Engine:
         try:
             with torch.inference_mode():
                 for one in make_plan(keys, self._sampling.max_new_tokens, self._batch_tokens, self._cache_tokens):
-                    outputs.update(self._answer_round(prompts, one, started))
+                    outputs.update(self._answer_round(prompts, goes_on or [None] * len(prompts), one, started))
         except BaseException:
             # An interrupt may leave the cache half changed, and a full memory has no room for it.
             self.forget()
             raise
         return [outputs[index] for index in range(len(prompts))]
 
-    def _answer_round(self, prompts: Sequence[EncodedPrompt], plan: Round, started: float) -> dict[int, Output]:
+    def _answer_round(
+        self, prompts: Sequence[EncodedPrompt], goes_on: Sequence[_GoesOn | None], plan: Round, started: float
+    ) -> dict[int, Output]:
         """The outputs by prompt. The tokens of a shared prefix count for one prompt, its time for all."""
         begun = time.perf_counter()
         computed: Counter[int] = Counter()
@@ -168,7 +178,8 @@ class Engine:
         shared_s = (time.perf_counter() - begun) / sum(map(len, plan.batches))
         outputs = {}
         for batch in plan.batches:
-            found = self._answer_batch([prompts[index] for index in batch], started)
+            rows = [Row(prompts[index], self._endings, goes_on[index]) for index in batch]
+            found = self._answer_batch(rows, started)
             for index, output in zip(batch, found, strict=True):
                 outputs[index] = replace(
                     output,
@@ -190,11 +201,11 @@ class Engine:
             self._prefixes.insert(prompt.keys[:length], known, first.store.part(0, known, length))
         return length - known
 
-    def _answer_batch(self, prompts: list[EncodedPrompt], started: float) -> list[Output]:
+    def _answer_batch(self, rows: list[Row], started: float) -> list[Output]:
         import torch
 
         begun = time.perf_counter()
-        rows = [Row(prompt, self._endings) for prompt in prompts]
+        prompts = [row.prompt for row in rows]
         passes = list(self._first_passes(prompts))
         scores = torch.cat([one.scores for one in passes])
         store, mask = self._joined(passes)
@@ -226,6 +237,7 @@ class Engine:
                 tuple(row.tokens),
                 row.finished,
                 row.looping,
+                row.stopped,
                 length,
                 first_token_s=read - started,
                 prefill_s=(read - begun) / len(rows),

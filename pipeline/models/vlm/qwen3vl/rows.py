@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pipeline.models.vlm.qwen3vl.encoding import EncodedPrompt
@@ -33,18 +34,24 @@ class Row:
     Args:
         prompt: The prompt.
         endings: What ends the output.
+        goes_on: Called with the tokens after each of them; whether more are wanted.
 
     Attributes:
         tokens: Token ids so far, the end token included.
         finished: Whether it ended by itself.
         looping: Whether it was cut because it repeated itself.
+        stopped: Whether nobody wanted more.
     """
 
-    def __init__(self, prompt: EncodedPrompt, endings: Endings) -> None:
+    def __init__(
+        self, prompt: EncodedPrompt, endings: Endings, goes_on: Callable[[Sequence[int]], bool] | None = None
+    ) -> None:
         self.prompt = prompt
         self.tokens: list[int] = []
         self.finished = False
         self.looping = False
+        self.stopped = False
+        self._goes_on = goes_on
         self._endings = endings
         self._thinking = prompt.opens_thought
         self._forced: list[int] = []
@@ -52,7 +59,7 @@ class Row:
     @property
     def is_done(self) -> bool:
         """Whether no token follows."""
-        return self.finished or self.looping or len(self.tokens) >= self._endings.max_new_tokens
+        return self.finished or self.looping or self.stopped or len(self.tokens) >= self._endings.max_new_tokens
 
     def append(self, token: int) -> None:
         """Add the token that the model chose, or the one that closes a reasoning beyond its limit."""
@@ -61,6 +68,8 @@ class Row:
         self.finished = token in self._endings.end_tokens
         if len(self.tokens) % _LOOP_INTERVAL == 0:
             self.looping = not self.finished and is_looping(self.tokens[-WINDOW:])
+        if self._goes_on is not None:
+            self.stopped = not self._goes_on(self.tokens) and not self.finished
 
     def _allowed(self, token: int) -> int:
         most, close = self._endings.max_thinking_tokens, self._endings.close_thought

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from pipeline.models.vlm.prompt import build_answer_request
 from pipeline.models.vlm.qwen3vl import Qwen3VL
 from pipeline.models.vlm.qwen3vl.engine import Engine
 from pipeline.records import Scene
-from pipeline.records.errors import GenerationError
+from pipeline.records.errors import GenerationError, StoppedError
 
 
 def ask(text: str = "Where?", *sizes: tuple[int, int]) -> Request:
@@ -163,16 +163,60 @@ def test_a_prompt_beyond_the_models_positions_is_refused_and_the_others_are_answ
     assert isinstance(long, GenerationError) and "the model has 200" in str(long)
 
 
+class Follows:
+    """Keeps the texts that it is told, and stops after so many characters."""
+
+    def __init__(self, most: float = float("inf")) -> None:
+        self.texts: list[str] = []
+        self.most = most
+
+    def on_text(self, text: str) -> None:
+        self.texts.append(text)
+
+    @property
+    def is_stopped(self) -> bool:
+        return bool(self.texts) and len(self.texts[-1]) > self.most
+
+
+def test_a_listener_hears_the_beginning_of_its_own_answer(model: Qwen3VL, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.models.vlm.listening._INTERVAL_S", 0.0)
+    heard = [Follows(), Follows()]
+    requests = [replace(ask(f"Where is {number}?"), listener=one) for number, one in enumerate(heard)]
+    for outcome, one, request in zip(model.generate_all(requests), heard, requests, strict=True):
+        assert isinstance(outcome, Generation)
+        assert len(one.texts) == outcome.completion_tokens, "once per token"
+        assert all(outcome.text.startswith(text) for text in one.texts)
+        assert outcome.text == model.generate(replace(request, listener=None)).text, "listening changes nothing"
+
+
+def test_an_answer_that_is_stopped_ends_at_once_and_alone(model: Qwen3VL, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.models.vlm.listening._INTERVAL_S", 0.0)
+    impatient, patient = Follows(most=0), Follows()
+    alone = model.generate(ask("Where is 1?"))
+    stopped, whole = model.generate_all(
+        [replace(ask("Where is 0?"), listener=impatient), replace(ask("Where is 1?"), listener=patient)]
+    )
+    assert isinstance(stopped, StoppedError)
+    assert len(impatient.texts) < 24
+    assert isinstance(whole, Generation)
+    assert whole.text == alone.text
+    gone = Follows(most=-1)
+    gone.on_text("")
+    (late,) = model.generate_all([replace(ask("Where is 2?"), listener=gone)])
+    assert isinstance(late, StoppedError)
+    assert gone.texts == [""], "nothing was generated"
+
+
 def short_of_memory(monkeypatch: pytest.MonkeyPatch, most_tokens: int, error: Exception) -> list[list[int]]:
     """Let the real engine fail on larger batches; the prompts' lengths in each batch that is tried."""
     tried: list[list[int]] = []
     answer = Engine.answer
 
-    def limited(engine: Engine, prompts: Any) -> Any:
+    def limited(engine: Engine, prompts: Any, goes_on: Any = ()) -> Any:
         tried.append([len(prompt) for prompt in prompts])
         if sum(tried[-1]) > most_tokens:
             raise error
-        return answer(engine, prompts)
+        return answer(engine, prompts, goes_on)
 
     monkeypatch.setattr(Engine, "answer", limited)
     return tried
@@ -225,10 +269,10 @@ def test_what_is_remembered_is_given_up_before_the_resolution(brief: Qwen3VL, mo
     expected = brief.generate(request)
     answer = Engine.answer
 
-    def full(engine: Engine, prompts: Any) -> Any:
+    def full(engine: Engine, prompts: Any, goes_on: Any = ()) -> Any:
         if engine.cache_bytes:
             raise OUT_OF_MEMORY[0]
-        return answer(engine, prompts)
+        return answer(engine, prompts, goes_on)
 
     monkeypatch.setattr(Engine, "answer", full)
     generation = brief.generate(request)

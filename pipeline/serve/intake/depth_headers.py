@@ -1,0 +1,96 @@
+"""The size of a depth map by the header of its file, before its numbers are read."""
+
+from __future__ import annotations
+
+import math
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.lib import format as npy_format
+
+from pipeline.ingest.files import decoding
+from pipeline.records.errors import InputError
+from pipeline.serve.intake.pictures import MEGA, check_picture
+from pipeline.serve.problems import TooLargeError
+from pipeline.serve.settings import Limits
+
+_PFM = re.compile(rb"P[Ff]\s+(\d{1,9})\s+(\d{1,9})\s")
+_MOST_ARRAYS = 64
+
+
+def check_depth(path: Path, suffix: str, name: str, limits: Limits) -> None:
+    """Check a depth file by its header.
+
+    Args:
+        path: The file.
+        suffix: That of its kind.
+        name: What to call it.
+        limits: ``megapixels`` counts.
+
+    Raises:
+        TooLargeError: If it has too many values.
+        InputError: If its header cannot be read.
+    """
+    count = _COUNTS.get(suffix)
+    if count is None:
+        check_picture(path, name, limits)
+        return
+    try:
+        with decoding(path, "a depth file"):
+            values = count(path)
+    except InputError:
+        raise InputError(f"{name} is not a depth file that can be read; it may be damaged: send it again.") from None
+    if values > limits.megapixels * MEGA:
+        raise TooLargeError(f"{name} has more than {limits.megapixels:g} million values; save smaller depth.")
+
+
+def _of_npy(path: Path) -> int:
+    with path.open("rb") as stream:
+        return _of_header(stream)
+
+
+def _of_npz(path: Path) -> int:
+    """The values of the largest array."""
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        if len(names) > _MOST_ARRAYS:
+            raise InputError("There are too many arrays.")
+        counts = []
+        for name in names:
+            with archive.open(name) as stream:
+                counts.append(_of_header(stream))
+        return max(counts, default=0)
+
+
+def _of_header(stream: IO[bytes]) -> int:
+    version = npy_format.read_magic(stream)
+    read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
+    shape, _, _ = read(stream)
+    return math.prod(shape)
+
+
+def _of_pfm(path: Path) -> int:
+    with path.open("rb") as stream:
+        header = _PFM.match(stream.read(64))
+    if header is None:
+        raise InputError("There is no header.")
+    return int(header[1]) * int(header[2])
+
+
+def _of_exr(path: Path) -> int:
+    """The values of all parts and channels, which are decoded together."""
+    import OpenEXR
+
+    total = 0
+    with OpenEXR.File(str(path), header_only=True) as image:
+        for part in image.parts:
+            lowest, highest = (np.asarray(corner, dtype=np.int64) for corner in part.header["dataWindow"])
+            total += math.prod((highest - lowest + 1).tolist()) * len(part.header["channels"])
+    return total
+
+
+_COUNTS: dict[str, Callable[[Path], int]] = {".npy": _of_npy, ".npz": _of_npz, ".pfm": _of_pfm, ".exr": _of_exr}
