@@ -138,6 +138,7 @@
     sent.size = size?.width ? [size.width, size.height] : null;
     sent.camera = example?.cameraValues || null;
     sent.depth_scale = page.depth.length ? example?.depth_scale || null : null;
+    sent.hints = example?.hints || null;
     if (sent.kind === "rejudge") return;
     sent.anchors = page.uploads.length ? page.anchors.map((one) => one.plain) : [];
     if (!page.uploads.length) {
