@@ -54,6 +54,7 @@
       if (depth.length) page.addFiles(depth, true);
       for (const one of page.uploads) one.example = example;
       suggest(example);
+      if (matchMedia("(max-width: 47.99rem)").matches) document.getElementById("td-suggestions").scrollIntoView({ block: "center" });
     } catch {
       page.toast(page.say("js_no_server"), true);
     }
