@@ -30,8 +30,10 @@ NAMES = (
     "answers",
     "input",
     "report",
+    "batch",
     "batch_cache",
     "batch_kills",
+    "serve_fuzz",
 )
 
 

@@ -75,7 +75,8 @@ def serve(arguments: Sequence[str], console: Console) -> int:
         store = CountingStore(settings.store)
         try:
             service = Service(pipeline, settings, store)
-            _run(create_app(service, settings, token), service, listener, _Said(console, settings, config, listener))
+            said = Said(console, settings, config, listener.getsockname()[1], has_token=token is not None)
+            _run(create_app(service, settings, token), service, listener, said)
         finally:
             store.close()
     _end_threads()
@@ -159,26 +160,30 @@ def _listening(settings: ServeSettings) -> socket.socket:
     return listener
 
 
-class _Said:
-    """What is said once the server answers, and how.
+class Said:
+    """What is said once the server answers, and when it stops.
 
     Args:
         console: Where to.
         settings: Settings of the server.
         config: The whole configuration.
-        listener: The socket.
+        port: The port that it listens on.
+        has_token: Whether clients need a token.
     """
 
-    def __init__(self, console: Console, settings: ServeSettings, config: DictConfig, listener: socket.socket) -> None:
-        self._console, self._settings, self._config = console, settings, config
-        self._address = address_of(settings.host, listener.getsockname()[1])
+    def __init__(
+        self, console: Console, settings: ServeSettings, config: DictConfig, port: int, *, has_token: bool
+    ) -> None:
+        self._console, self._settings, self._config, self._has_token = console, settings, config, has_token
+        self._address = address_of(settings.host, port)
 
     def started(self) -> None:
         """Print the address, and open a browser where that is wanted."""
         from pipeline.console.view import find_browser
 
         what = "The web app and the HTTP API are" if self._settings.page else "The HTTP API is"
-        who = "browsers and programs of this machine" if self._settings.is_local else "whoever has the token"
+        who = "browsers and programs of this machine" if self._settings.is_local else "all machines that reach it"
+        who += f", with the token in {self._settings.token_env}" * self._has_token
         self._console.print(f"{what} at {self._address} for {who}; Ctrl-C ends it.", markup=False)
         self._name_small_models()
         if self._settings.open:
@@ -210,9 +215,12 @@ def _open(browser: webbrowser.BaseBrowser, address: str) -> None:
     browser.open(address)
 
 
-def _run(app: Any, service: Service, listener: socket.socket, said: _Said) -> None:
+def _run(app: Any, service: Service, listener: socket.socket, said: Said) -> None:
     """Serve until a signal ends it."""
     import uvicorn
+
+    # What clients send would fill the log.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
     from pipeline.serve.app import STOP_S
 

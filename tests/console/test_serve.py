@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -18,8 +20,12 @@ import pytest
 
 pytest.importorskip("fastapi", reason="pip install 'theodolite[serve]'")
 
+from rich.console import Console
+
+from pipeline.api import load_config
+from pipeline.config.build import build
 from pipeline.console import serve as command
-from pipeline.console.serve import parse
+from pipeline.console.serve import Said, parse
 from pipeline.records.errors import ConfigError
 
 START_S = 10.0
@@ -127,6 +133,48 @@ def test_the_configuration_is_shown_without_serving(capsys: pytest.CaptureFixtur
 )
 def test_arguments_become_overrides(arguments: list[str], overrides: list[str], shows: bool) -> None:
     assert parse(arguments) == (overrides, shows)
+
+
+@pytest.mark.parametrize(
+    "overrides, token, words, small",
+    [
+        ([], False, "The web app and the HTTP API are at http://127.0.0.1:81 for browsers and programs of this", True),
+        (["serve.page=false", "depth=midas", "vlm=qwen3vl"], True, "The HTTP API is at http://127.0.0.1:81", False),
+        (
+            ["serve.host=0.0.0.0", "vlm=qwen3vl"],
+            True,
+            "all machines that reach it, with the token in THEODOLITE_",
+            True,
+        ),
+    ],
+)
+def test_it_says_where_it_is_and_what_small_models_are(
+    overrides: list[str], token: bool, words: str, small: bool
+) -> None:
+    config = load_config(overrides, "serve")
+    console = Console(file=io.StringIO(), soft_wrap=True)
+    Said(console, build(config.serve), config, 81, has_token=token).started()
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert words in text and ("rendered scenes; not for photos" in text) == small
+    assert ("with the token" in text) == token
+
+
+@pytest.mark.parametrize("has_display", [True, False])
+def test_a_browser_opens_where_there_is_a_display(monkeypatch: pytest.MonkeyPatch, has_display: bool) -> None:
+    opened: list[str] = []
+    done = threading.Event()
+
+    class Browser:
+        def open(self, address: str) -> None:
+            opened.append(address)
+            done.set()
+
+    monkeypatch.setattr("pipeline.console.view.find_browser", lambda: Browser() if has_display else None)
+    config = load_config(["serve.open=true"], "serve")
+    console = Console(file=io.StringIO(), soft_wrap=True)
+    Said(console, build(config.serve), config, 81, has_token=False).started()
+    assert done.wait(5 * has_display) == has_display and opened == ["http://127.0.0.1:81"] * has_display
+    assert ("no browser opens" in console.file.getvalue()) != has_display  # type: ignore[attr-defined]
 
 
 def test_a_flag_of_hydra_is_refused() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from pipeline.records import to_json
+from pipeline.records import FrameSummary, to_json
 from pipeline.serve.artefacts import ARTEFACTS
 from pipeline.serve.problems import MEDIA_TYPE, ServeError
 from pipeline.serve.records import Job, JobState, Work
@@ -21,6 +22,8 @@ from pipeline.serve.settings import ServeSettings
 _CLIENT_CLOSED = 499
 # In the name of an artefact: stands for a path.
 _REST = "..."
+# Artefacts of points, which depth without shape does not have.
+_OF_SHAPES = ("points.ply", "scene.glb")
 
 
 def service_of(request: Request) -> Service:
@@ -107,19 +110,28 @@ async def stored_result(service: Service, result_id: str) -> StoredResult:
     def read() -> StoredResult:
         info = service.store.result_info(result_id)
         result = service.store.result(result_id)
-        return StoredResult.of(result, result_id, info.scene, links_of(result_id, len(result.frames)))
+        return StoredResult.of(result, result_id, info.scene, links_of(result_id, result.frames))
 
     return await run_in_threadpool(read)
 
 
-def links_of(result_id: str, frames: int) -> dict[str, str]:
-    """Paths of a result, by what they lead to."""
+def links_of(result_id: str, frames: Sequence[FrameSummary]) -> dict[str, str]:
+    """Paths of a result, by what they lead to: those of its report, and of every artefact that its depth allows.
+
+    Args:
+        result_id: Its id.
+        frames: Its frames.
+    """
     own = f"/v1/results/{result_id}"
+    kinds = [frame.depth_kind for frame in frames]
     links = {"self": own, "report": f"/r/{result_id}"}
-    for kind in ARTEFACTS:
-        if _REST not in kind.name:
-            names = [kind.name.replace("-N.", f"-{frame}.") for frame in range(frames)]
-            links.update({name: f"{own}/{name}" for name in names or [kind.name]})
+    for artefact in ARTEFACTS:
+        for number, kind in enumerate(kinds):
+            name = artefact.name.replace("-N.", f"-{number}.")
+            needs_shape, needs_depth = name in _OF_SHAPES, name.startswith("depth-")
+            is_there = kind is not None and (kind.has_shape or not needs_shape)
+            if _REST not in name and (is_there or not (needs_shape or needs_depth)):
+                links[name] = f"{own}/{name}"
     return links
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import socket
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +16,9 @@ import pytest
 from fastapi.testclient import TestClient
 from serve.fake_service import SMALL, TEXT, FakeService, fake_app, png
 
-from pipeline.records import Anchor, Claim, Origin, json_schema
+from pipeline.records import Anchor, Camera, Claim, FrameSummary, Origin, json_schema
 from pipeline.serve.records import Ask, JobState, Judge, MeasureDepth
+from pipeline.serve.routes.common import links_of
 
 Fake = tuple[FakeService, TestClient]
 DATA = base64.b64encode(png()).decode()
@@ -32,7 +36,7 @@ def test_a_form_with_an_image_and_a_question_is_answered_with_the_result(fake: F
     assert service.works == [Ask(plain["scene"], ("Is the mug left?",))]
     assert service.store.upload(service.scenes[0].images[0]).name == "kitchen.png"
     assert plain["links"]["self"] == f"/v1/results/{plain['id']}" and plain["links"]["report"] == f"/r/{plain['id']}"
-    assert {"overlay.jpg", "photo-0.jpg", "depth-0.png", "download.zip"} <= plain["links"].keys()
+    assert {"overlay.jpg", "photo-0.jpg", "download.zip"} <= plain["links"].keys()
     assert client.get(plain["links"]["self"]).json() == plain
 
 
@@ -219,6 +223,44 @@ def test_a_client_that_leaves_cancels_its_question(tmp_path: Path) -> None:
     sent = asyncio.run(call())
     assert service.job("job-1-0123456789").state is JobState.CANCELLED
     assert sent[0]["status"] == 499
+
+
+@pytest.mark.parametrize(
+    "kinds, there",
+    [
+        (("metric",), {"depth-0.png", "points.ply", "scene.glb"}),
+        (("disparity_affine",), {"depth-0.png"}),
+        ((None,), set()),
+        ((None, "scale_invariant"), {"depth-1.png", "points.ply", "scene.glb"}),
+    ],
+)
+def test_links_lead_to_what_the_depth_allows(kinds: tuple[str | None, ...], there: set[str]) -> None:
+    frames = [FrameSummary("a", "0" * 64, Camera.from_fov(8, 6, 60), depth_kind=kind) for kind in kinds]  # type: ignore[arg-type]
+    links = links_of("r", frames)
+    assert {name for name in links if name.startswith(("depth", "points", "scene.glb"))} == there
+    assert [name for name in links if name.startswith("photo")] == [f"photo-{n}.jpg" for n in range(len(kinds))]
+    assert links["overlay.jpg"] == "/v1/results/r/overlay.jpg" and not any("..." in name for name in links)
+
+
+def test_a_connection_that_ends_cancels_its_question(fake_server: tuple[FakeService, str]) -> None:
+    service, address = fake_server
+    service.ending = "never"
+    host, port = address.removeprefix("http://").split(":")
+    body = json.dumps({"images": [DATA], "question": "one?"}).encode()
+    head = f"POST /v1/ask HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        until(lambda: bool(service.works))
+    until(lambda: service.job("job-1-0123456789").state is JobState.CANCELLED)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    for _ in range(1000):
+        if holds():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never held")
 
 
 def test_each_client_has_a_name(fake: Fake) -> None:

@@ -274,10 +274,14 @@ def test_a_click_on_a_claim_of_another_result_shows_it(page: Any) -> None:
     assert page.evaluate("TheodoliteWorkbench.selected()")["claims"] == []
 
 
-@pytest.mark.parametrize(("width", "ratio"), [(1000, 1), (390, 2)])
-def test_a_box_drawn_by_hand_has_the_pixels_it_covers(browser: Any, address: str, width: int, ratio: int) -> None:
+@pytest.mark.parametrize(("width", "ratio", "is_large"), [(1000, 1, False), (1000, 1, True), (390, 2, False)])
+def test_a_box_drawn_by_hand_has_the_pixels_it_covers(
+    browser: Any, address: str, width: int, ratio: int, is_large: bool
+) -> None:
     with opened(browser, address, viewport={"width": width, "height": 850}, device_scale_factor=ratio) as page:
         shown(page, "A")
+        if is_large:
+            page.get_by_role("button", name="Enlarge").click()
         assert page.evaluate("TheodoliteWorkbench.startBox('mug')")
         assert page.get_by_role("button", name="Use this box").is_disabled()
         draw(page, (40, 60, 121, 200))
@@ -424,8 +428,8 @@ def test_the_theme_follows_gradio_and_the_system(
         elif on_body:
             page.evaluate("name => { document.body.className = name; }", on_body)
         until(page, "dark => (document.querySelector('.tw-root').dataset.theme === 'dark') === dark", is_dark)
-        ground = page.evaluate("getComputedStyle(document.querySelector('.tw-root')).backgroundColor")
-        assert ground == ("rgb(17, 22, 28)" if is_dark else "rgb(255, 255, 255)")
+        ink = page.evaluate("getComputedStyle(document.querySelector('.tw-root')).color")
+        assert ink == ("rgb(229, 233, 239)" if is_dark else "rgb(23, 32, 43)")
 
 
 @pytest.mark.parametrize(("theme", "width", "language"), [("light", 1100, "en"), ("dark", 390, "zh")])
