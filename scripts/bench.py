@@ -33,6 +33,7 @@ NAMES = (
     "batch",
     "batch_cache",
     "batch_kills",
+    "serve",
     "serve_fuzz",
 )
 

@@ -35,7 +35,7 @@ PAGE_STYLE = """
 body { margin: 0; font: 15px/1.4 system-ui, sans-serif; background: #fff; color: #17202b; }
 main { display: grid; grid-template-columns: minmax(0, 2fr) minmax(0, 1fr); gap: 1rem; padding: 1rem; }
 @media (max-width: 44rem) { main { grid-template-columns: minmax(0, 1fr); padding: .5rem; } }
-.lit { outline: 2px solid #0a5bb8; }
+#chat .lit { outline: 2px solid #0a5bb8; }
 @media (prefers-color-scheme: dark) { body { background: #11161c; color: #e5e9ef; } }
 """
 # As the page of the app: mounts the workbench and keeps what it says.

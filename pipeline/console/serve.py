@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 _PACKAGES = ("fastapi", "uvicorn", "python_multipart", "prometheus_fastapi_instrumentator")
 _PAGE_PACKAGES = ("gradio",)
 _KEEP_ALIVE_S = 15
-# Beyond the time that running work has, for answers on their way [s].
-_GRACE_S = 2
+# Time for answers on their way, once the work has ended [s].
+_GRACE_S = 0.5
+# Time until whatever still runs is cut off, beyond that of the work [s].
+_LATEST_S = 5
 _BACKLOG = 256
 
 
@@ -235,8 +237,17 @@ def _run(app: Any, service: Service, listener: socket.socket, said: Said) -> Non
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             said.stopping()
             stopping = asyncio.create_task(service.stop(STOP_S))
+            closing = asyncio.create_task(self._hang_up(stopping))
             await super().shutdown(sockets)
             await stopping
+            closing.cancel()
+
+        async def _hang_up(self, stopping: asyncio.Task[None]) -> None:
+            """Close what stays open once the work has ended: pages keep a connection as long as they are shown."""
+            await stopping
+            await asyncio.sleep(_GRACE_S)
+            for connection in list(self.server_state.connections):
+                connection.transport.close()
 
     config = uvicorn.Config(
         app,
@@ -248,7 +259,7 @@ def _run(app: Any, service: Service, listener: socket.socket, said: Said) -> Non
         ws="none",
         lifespan="on",
         timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=int(STOP_S) + _GRACE_S,
+        timeout_graceful_shutdown=int(STOP_S) + _LATEST_S,
     )
     # Uvicorn raises the signal again once it has stopped.
     with suppress(KeyboardInterrupt):

@@ -11,13 +11,13 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-pytest.importorskip("fastapi", reason="pip install 'theodolite[serve]'")
-
-from fastapi.testclient import TestClient
-from serve.fake_service import FakeService, fake_app
+if TYPE_CHECKING:
+    from fastapi.testclient import TestClient
+    from serve.fake_service import FakeService
 
 REPOSITORY = Path(__file__).parents[2]
 _START_S = 60.0
@@ -26,6 +26,9 @@ _START_S = 60.0
 @pytest.fixture
 def fake(tmp_path: Path) -> Iterator[tuple[FakeService, TestClient]]:
     """A service without models, and a client of its application."""
+    from fastapi.testclient import TestClient
+    from serve.fake_service import fake_app
+
     service, app = fake_app(tmp_path)
     with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
         yield service, client
@@ -36,6 +39,7 @@ def fake(tmp_path: Path) -> Iterator[tuple[FakeService, TestClient]]:
 def fake_server(tmp_path: Path) -> Iterator[tuple[FakeService, str]]:
     """A service without models, and the address of a server in this process."""
     import uvicorn
+    from serve.fake_service import fake_app
 
     service, app = fake_app(tmp_path)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, ws="none"))

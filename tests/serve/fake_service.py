@@ -11,8 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fastapi import FastAPI
+import pytest
 from PIL import Image
+
+pytest.importorskip("fastapi", reason="pip install 'theodolite[serve]'")
+
+from fastapi import FastAPI
 
 from pipeline.export.stored_scene import StoredScene
 from pipeline.records import Answer, Camera, Claim, Frame, FrameSummary, Region, Result, Scene, Status, Verdict

@@ -12,7 +12,7 @@ from serve.fake_service import FakeService, png
 from pipeline.serve.client import Client
 
 Served = tuple[FakeService, str]
-CASES = 250
+CASES = 144
 
 
 def test_nothing_fails_and_every_answer_fits_the_schema(fake_server: Served, tmp_path: Path) -> None:

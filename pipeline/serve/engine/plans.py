@@ -162,15 +162,17 @@ class Planner:
         earlier = self.store.result(work.after or "")
         if earlier.question is None or earlier.answer is None:
             raise UnfitError("That result answers no question, so there is none to ask again.")
-        if work.questions not in ((), (earlier.question,)):
-            raise UnfitError("A question is asked again as it was; leave out the questions.")
+        if len(work.questions) > 1:
+            raise UnfitError("One question is asked again; give it in other words, or leave it out.")
+        for question in work.questions:
+            self._check_text(question, "question")
         own = earlier.verdicts[: len(earlier.answer.claims)]
         if all(verdict.status is not Status.REFUTED for verdict in own):
             raise UnfitError("No claim of that answer is refuted, so there is no evidence to ask again with.")
         language = options.language or earlier.language
         return Plan(
             given,
-            (earlier.question,),
+            work.questions or (earlier.question,),
             asks=True,
             options=replace(options, language=language, recheck=1),
             regions=(*_given_regions(earlier), *regions),

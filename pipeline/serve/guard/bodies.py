@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from pipeline.serve.guard.answers import App, Message, Receive, Scope, Send, values_of
+from pipeline.serve.guard.answers import SAFE_METHODS, App, Message, Receive, Scope, Send, values_of
 from pipeline.serve.problems import ServeError, TooLargeError, TooSlowError
 from pipeline.serve.settings import MB, Limits
+
+_MOST_DIGITS = 18
 
 
 class Bodies:
@@ -28,11 +30,13 @@ class Bodies:
             await self.app(scope, receive, send)
             return
         declared = values_of(scope, b"content-length")
-        if any(not value.isascii() or not value.isdigit() or int(value) > self._most_bytes for value in declared):
+        if not all(_is_within(value, self._most_bytes) for value in declared):
             raise self._too_large()
         refusal: ServeError | None = None
         has_started = False
-        taken, is_whole, deadline_s = 0, False, asyncio.get_running_loop().time() + self._most_s
+        taken, deadline_s = 0, asyncio.get_running_loop().time() + self._most_s
+        # Of requests that have no body, nothing is waited for but their client's leave.
+        is_whole = scope["method"] in SAFE_METHODS
 
         async def bounded() -> Message:
             nonlocal refusal, taken, is_whole
@@ -71,3 +75,8 @@ class Bodies:
 
     def _too_large(self) -> TooLargeError:
         return TooLargeError(f"The request is larger than {self._most_bytes / MB:g} MB; send less at once.")
+
+
+def _is_within(declared: str, most_bytes: int) -> bool:
+    is_number = declared.isascii() and declared.isdigit() and len(declared) < _MOST_DIGITS
+    return is_number and int(declared) <= most_bytes

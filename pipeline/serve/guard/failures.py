@@ -17,7 +17,7 @@ from pipeline.serve.guard.answers import (
     send_details,
     send_problem,
 )
-from pipeline.serve.problems import MEDIA_TYPE, ServeError, problem
+from pipeline.serve.problems import MEDIA_TYPE, TooSlowError, problem, problem_of
 from pipeline.serve.settings import MB
 
 logger = logging.getLogger(__name__)
@@ -68,10 +68,11 @@ class _Request:
             if self._has_started:
                 # The server ends the connection, which tells the client that the answer is not whole.
                 raise
-            if not isinstance(error, ServeError):
+            if problem_of(error)[0] >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 where = f"{self._scope['method']} {self._scope['path'][:200]!r}"
                 logger.error("%s failed: %s", where, error, exc_info=not isinstance(error, TheodoliteError))
-            await self._drain()
+            if not isinstance(error, TooSlowError):
+                await self._drain()
             await send_problem(self._send, error, closes=not self._is_whole)
             return
         if self._refused is not None:

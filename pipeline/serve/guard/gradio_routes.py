@@ -12,7 +12,7 @@ from pipeline.serve.settings import MB, Limits
 
 # Relative to where Gradio is mounted; what a page of Gradio 6.31 asks for in a browser.
 _READ = re.compile(
-    r"/?|/config/?|(/gradio_api)?/theme\.css|/favicon\.ico|/(assets|static)/[\w./-]+"
+    r"/?|/config/?|(/gradio_api)?/theme\.css|/favicon\.ico|/(assets|static)(/[\w.-]+)+"
     r"|/gradio_api/(queue/data|startup-events|heartbeat/\w+)"
 )
 _CALLED = re.compile(r"/gradio_api/(queue/join|cancel|reset/?)")

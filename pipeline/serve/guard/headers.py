@@ -73,7 +73,8 @@ def secured(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]
     names = {key.lower(): value for key, value in kept}
     media_type = names.get(b"content-type", b"").lower()
     if b"content-security-policy" not in names:
-        is_page = media_type.startswith(b"text/html")
+        # Workers have the policy of their script.
+        is_page = media_type.startswith((b"text/html", b"text/javascript", b"application/javascript"))
         kept.append((b"content-security-policy", (PAGE_POLICY if is_page else DATA_POLICY).encode()))
     if b"cache-control" not in names and not media_type.startswith(_SHARED_TYPES):
         # Private, and asked for again: what is behind a token stays in the browser that has it.

@@ -24,6 +24,7 @@ PAGE = f"""<!doctype html>
 <style>{_STYLE}</style>
 <form method="post">
 <h1>Theodolite</h1>
+<input name="username" value="theodolite" autocomplete="username" hidden>
 <label for="token">Token of this server</label>
 <input id="token" name="token" type="password" required autofocus autocomplete="current-password">
 <!-- fault -->

@@ -179,7 +179,8 @@ def _export(upload: Upload, stage: Staging, limits: Limits) -> Path:
         raise UnsupportedError(f"{name} holds arrays and no image; send it as depth of one.")
     if is_record3d(path):
         return stage.place(upload, (".r3d",))
-    folder = stage.new_folder()
+    folder = stage.new_folder() / path.stem
+    folder.mkdir()
     unpack(path, folder, name, limits)
     for _ in range(2):
         if capture_format(folder) is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -30,8 +31,21 @@ _RESET = (
 )
 # In the order of their use: later ones call earlier ones.
 _SCRIPTS = (
-    *("elements", "data", "selection", "marks", "readout", "wipe", "handles", "box", "points", "strip", "picture"),
-    *("space", "links", "layout", "workbench", "public"),
+    *(
+        "elements",
+        "data",
+        "selection",
+        "marks",
+        "readout",
+        "wipe",
+        "handles",
+        "box",
+        "points",
+        "strip",
+        "picture",
+        "hand",
+    ),
+    *("space", "links", "jump", "layout", "workbench", "public"),
 )
 
 
@@ -56,17 +70,17 @@ def static_file(name: str) -> StaticFile:
         UnknownError: If there is no file of that name.
         DependencyError: If three.js is not installed.
     """
-    made = {
+    makers: dict[str, Callable[[], str]] = {
         "workbench.js": workbench_script,
         "workbench.css": workbench_style,
         "three.min.js": three_script,
         "viewer.js": viewer_script,
         "viewer.css": lambda: _within(viewer_style()),
-    }.get(name)
-    if made is None:
+    }
+    if name not in makers:
         raise UnknownError("There is no such file.")
     kind = "text/javascript" if name.endswith(".js") else "text/css"
-    return StaticFile(made().encode(), f"{kind}; charset=utf-8")
+    return StaticFile(makers[name]().encode(), f"{kind}; charset=utf-8")
 
 
 @cache

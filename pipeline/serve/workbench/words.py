@@ -20,7 +20,16 @@ _OWN = (
 )
 _OF_REPORTS = (
     *("page_photo", "page_depth", "page_view", "page_frame", "page_frames", "page_regions", "page_enlarge"),
-    *("page_shrink", "page_no_view", "legend_near", "legend_far", "legend_no_depth", "legend_no_valid_depth"),
+    *(
+        "page_show_in_picture",
+        "page_back_to_claim",
+        "page_shrink",
+        "page_no_view",
+        "legend_near",
+        "legend_far",
+        "legend_no_depth",
+        "legend_no_valid_depth",
+    ),
 )
 
 

@@ -85,7 +85,7 @@ def test_a_question_is_asked_again_with_its_regions_language_and_attempts() -> N
     assert found.options == Options(GROUPS, "none", "zh", recheck=1)
     assert found.regions == (GIVEN, replace(BOX, origin=Origin.GIVEN))
     assert found.earlier_attempts == RESULT.attempts
-    assert plan(Ask("s", ("Where?",), after="r"), r=RESULT).questions == ("Where?",)
+    assert plan(Ask("s", ("Where exactly?",), after="r"), r=RESULT).questions == ("Where exactly?",)
 
 
 def test_depth_needs_no_model() -> None:
@@ -101,7 +101,8 @@ def test_depth_needs_no_model() -> None:
         (Ask("s", ("1?", "2?", "3?")), "at most 2"),
         (Ask("s", ("x" * 41,)), "41 characters"),
         (Ask("s", ("1?",), (CUP, CUP, CUP)), "at most 2"),
-        (Ask("s", ("Other?",), after="r"), "asked again as it was"),
+        (Ask("s", ("1?", "2?"), after="r"), "One question is asked again"),
+        (Ask("s", (" ",), after="r"), "is empty"),
         (Ask("s", (), after="supported"), "No claim of that answer is refuted"),
         (Ask("s", (), after="judged"), "answers no question"),
         (Judge("s", (), (CUP,)), "There is no claim"),

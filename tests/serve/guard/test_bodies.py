@@ -31,7 +31,7 @@ def test_a_body_that_declares_to_be_larger_is_not_read() -> None:
     assert app.seen == []
 
 
-@pytest.mark.parametrize("declared", ["-1", "1e9", "\xb2", " 5 5", "5, 5"])
+@pytest.mark.parametrize("declared", ["-1", "1e9", "\xb2", " 5 5", "5, 5", "9" * 5000])
 def test_a_length_that_is_no_number_is_refused(declared: str) -> None:
     assert call(guarded(Echo()), "POST", headers={"Content-Length": declared}).status == 413
 

@@ -39,7 +39,8 @@ def test_what_the_page_reads_is_there(path: str) -> None:
         ("GET", "/gradio_api/custom_component/a/b/c/d"), ("GET", "/monitoring"), ("GET", "/gradio_api/app_id"),
         ("GET", "/svelte/svelte.js"), ("POST", "/gradio_api/stream/x"), ("GET", "/gradio_api/runs"),
         ("POST", "/gradio_api/process_recording"), ("POST", "/gradio_api/vibe-edit"), ("POST", "/login"),
-        ("GET", "/assets/../../etc/passwd"), ("GET", "/assets/"), ("POST", "/"), ("PUT", JOIN), ("GET", JOIN),
+        ("GET", "/assets/../../etc/passwd"), ("GET", "/assets/"),
+        ("GET", "/assets//etc/passwd"), ("POST", "/"), ("PUT", JOIN), ("GET", JOIN),
         ("GET", "/manifest.json"), ("GET", "/gradio_api/deep_link"), ("GET", "/gradio_api/startup-events/x"),
     ],
 )  # fmt: skip

@@ -26,6 +26,10 @@ def test_pages_may_load_everything_from_here_and_nothing_from_elsewhere() -> Non
     assert headers["referrer-policy"] == "same-origin"
 
 
+def test_programs_have_the_policy_of_pages_for_the_workers_that_they_start() -> None:
+    assert call(Headers(Echo({"content-type": "text/javascript"}))).headers["content-security-policy"] == PAGE_POLICY
+
+
 @pytest.mark.parametrize("kind", ["application/json", "image/svg+xml", "text/plain", "text/xml"])
 def test_data_runs_nothing_even_where_a_browser_opens_it(kind: str) -> None:
     assert call(Headers(Echo({"content-type": kind}))).headers["content-security-policy"] == DATA_POLICY

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,26 @@ def made(suffix: str, width: int, height: int) -> bytes:
     return files.image({".png": "PNG", ".tif": "TIFF", ".pgm": "PPM"}[suffix], width, height)
 
 
+def test_tiff_of_half_floats_is_checked_too(tmp_path: Path) -> None:
+    # TIFF 6.0: one strip of 4 x 2 numbers of 16 bits in the format of floats.
+    tags = [(256, 4), (257, 2), (258, 16), (259, 1), (262, 1), (273, 8), (277, 1), (278, 2), (279, 16), (339, 3)]
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    path = tmp_path / "upload"
+    path.write_bytes(b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4))
+    check_depth(path, ".tif", "a", Limits(megapixels=8e-6))
+    with pytest.raises(TooLargeError):
+        check_depth(path, ".tif", "a", Limits(megapixels=7e-6))
+
+
+@pytest.mark.parametrize("tag", [(256, 257), (322, 323)])
+def test_tiff_of_very_large_pictures_or_tiles_is_refused(tag: tuple[int, int], tmp_path: Path) -> None:
+    tags = {256: 4, 257: 4} | dict.fromkeys(tag, 100_000)
+    entries = b"".join(struct.pack("<HHII", key, 4, 1, value) for key, value in tags.items())
+    (tmp_path / "upload").write_bytes(b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4))
+    with pytest.raises(TooLargeError):
+        check_depth(tmp_path / "upload", ".tif", "a", Limits())
+
+
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".pfm", ".exr", ".png", ".tif", ".pgm"])
 def test_the_size_is_that_of_the_header(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -81,6 +102,8 @@ def test_what_declares_any_number_of_values_is_refused(suffix: str, content: byt
         (".npz", files.zip_of({f"{number}.npy": b"" for number in range(100)})),
         (".npz", files.zip_of({"a.npy": b"text"})),
         (".png", b"\x89PNG\r\n\x1a\n"),
+        (".tif", b"II*\0\xff\xff\xff\xff"),
+        (".tif", b"II"),
     ],
 )
 def test_a_damaged_header_is_refused_in_one_line_without_a_path(suffix: str, content: bytes, tmp_path: Path) -> None:

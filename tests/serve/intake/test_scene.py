@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ingest.heif_files import heic, picture
 from omegaconf import OmegaConf
 from PIL import Image
 from serve import files
 from serve.fake_store import FakeStore
 
 from pipeline.ingest.images import read_image
+from pipeline.ingest.source import FileSource
 from pipeline.records import Anchor, Scene
 from pipeline.records.errors import InputError
 from pipeline.serve.intake import scene as scene_module
@@ -113,6 +115,48 @@ def nerfstudio(count: int = 3) -> dict[str, bytes]:
     known = {"fl_x": 60.0, "fl_y": 60.0, "cx": 32.0, "cy": 24.0, "w": 64, "h": 48, "frames": frames}
     images = {f"images/{n}.png": PHOTO for n in range(count)}
     return {"transforms.json": json.dumps(known).encode(), **images}
+
+
+def record3d() -> bytes:
+    """A recording of one frame, after the module of its reader."""
+    import lzfse
+
+    known = {
+        "poses": [[0, 0, 0, 1, 0, 0, 0]],
+        "K": [60, 0, 0, 0, 60, 0, 32, 24, 1],
+        "w": 64,
+        "h": 48,
+        "dw": 64,
+        "dh": 48,
+    }
+    depth = lzfse.compress(np.full((48, 64), 2.0, "<f4").tobytes())
+    image = files.image("JPEG")
+    return files.zip_of({"metadata": json.dumps(known).encode(), "rgbd/0.jpg": image, "rgbd/0.depth": depth})
+
+
+def test_a_recording_of_record3d_is_read_as_it_is(read: Callable[..., Scene]) -> None:
+    pytest.importorskip("lzfse")
+    (frame,) = read(("scan", record3d())).frames
+    assert frame.given_depth.kind == "metric" and frame.given_depth.values[0, 0] == 2
+    assert frame.camera.fx == 60
+
+
+def test_a_phone_photo_is_read(read: Callable[..., Scene]) -> None:
+    (frame,) = read(("IMG_1.HEIC", heic([picture(files.pixels(64, 64))]))).frames
+    assert frame.name == "IMG_1.HEIC" and frame.rgb.shape == (64, 64, 3)
+    assert np.abs(frame.rgb.astype(int) - files.pixels(64, 64)).max() < 24
+
+
+@pytest.mark.shared
+def test_a_real_depth_camera_reads_as_on_the_command_line(read: Callable[..., Scene], shared_dir: Path) -> None:
+    folder = shared_dir / "rgbd" / "tum"
+    rgb, depth = (sorted(folder.glob(pattern))[0] for pattern in ("*rgb*.*g", "*depth*.png"))
+    known = {"depth_kind": "metric", "depth_scale": 0.0002}
+    (item,) = (source := FileSource(rgb, depth=depth, **known)).items()
+    (frame,) = read((rgb.name, rgb.read_bytes()), depth=[(depth.name, depth.read_bytes())], **known).frames
+    (expected,) = source.scene(item).frames
+    assert np.array_equal(frame.rgb, expected.rgb) and frame.camera == expected.camera
+    assert np.array_equal(frame.given_depth.values, expected.given_depth.values)
 
 
 @pytest.mark.parametrize("root", ["", "my scan/"])

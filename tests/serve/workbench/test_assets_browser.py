@@ -146,6 +146,8 @@ def test_hover_previews_a_claim_and_a_click_keeps_it(page: Any) -> None:
     page.mouse.move(2, 890)
     assert lit(page, ".mark") == regions and page.get_attribute("#A-0", "aria-pressed") == "true"
     assert [(one["result"], one["claim"]) for one in told(page, "select")] == [("A", 0)]
+    page.evaluate("claims => addClaims('A', claims)", data["claims"][:2])
+    until(page, "document.querySelectorAll('#chat ul:last-child .lit').length === 1")
     page.keyboard.press("Escape")
     assert lit(page, ".mark") == set() and page.get_attribute("#A-0", "aria-pressed") == "false"
 
@@ -211,12 +213,8 @@ def test_the_slider_wipes_from_photo_to_depth_by_keyboard_and_pointer(page: Any)
 
 def test_the_depth_under_the_pointer_is_read(page: Any) -> None:
     box = page.locator(".picture-box").bounding_box()
-    for _ in range(40):
-        page.mouse.move(box["x"] + box["width"] * (128.5 / 256), box["y"] + box["height"] * (200.5 / 256))
-        page.mouse.move(box["x"] + box["width"] * (129.5 / 256), box["y"] + box["height"] * (200.5 / 256))
-        if "depth" in page.inner_text(".tw-read"):
-            break
-        page.wait_for_timeout(100)
+    page.mouse.move(box["x"] + box["width"] * (129.5 / 256), box["y"] + box["height"] * (200.5 / 256))
+    until(page, "document.querySelector('.tw-read').textContent.includes('depth')")
     said = page.inner_text(".tw-read")
     true_m = float(stored_of(judged(4)).scene.depth[0].values[200, 129])
     assert said.startswith("pixel (129, 200)") and " ± " in said
@@ -229,12 +227,8 @@ def test_depth_without_shape_has_no_metres(browser: Any, address: str) -> None:
         shown(page, "R")
         page.get_by_role("button", name="Depth").click()
         box = page.locator(".picture-box").bounding_box()
-        for k in range(40):
-            page.mouse.move(box["x"] + 100 + k % 2, box["y"] + box["height"] - 20)
-            if "%" in page.inner_text(".tw-read"):
-                break
-            page.wait_for_timeout(100)
-        assert "nearer than" in page.inner_text(".tw-read")
+        page.mouse.move(box["x"] + 100, box["y"] + box["height"] - 20)
+        until(page, "document.querySelector('.tw-read').textContent.includes('nearer than')")
         assert " m" not in page.inner_text(".legend").replace(" more", "")
 
 
@@ -337,8 +331,8 @@ def test_a_finger_draws_a_box_and_the_page_does_not_scroll(browser: Any, address
         for step in range(1, 6):
             touch("touchMove", 30 + 20 * step, 40 + 30 * step)
         touch("touchEnd")
-        page.get_by_role("button", name="Use this box").tap()
-        until(page, "events.some(one => one[0] === 'box')")
+        until(page, "!document.querySelector('.tw-primary').disabled")
+        page.keyboard.press("Enter")
         assert told(page, "box")[0]["box_px"] == pytest.approx([30, 40, 130, 190], abs=1)
         assert page.evaluate("scrollY") == before
 
@@ -352,9 +346,35 @@ def test_two_points_of_a_length_are_pixel_centres(page: Any) -> None:
     page.get_by_role("button", name="End 2: pixel").focus()
     page.keyboard.press("Shift+ArrowUp")
     page.keyboard.press("Enter")
+    page.evaluate("TheodoliteWorkbench.startPoints()")
+    page.keyboard.press("Escape")
+    assert page.locator(".tw-hand.tw-line").count() == 1
     (made,) = told(page, "points")
     assert made["frame"] == 0
     assert [number for point in made["points_px"] for number in point] == pytest.approx([50, 60, 180, 190], abs=1)
+
+
+def test_a_button_leads_from_a_claim_to_the_picture_and_back(browser: Any, address: str) -> None:
+    with opened(browser, address, viewport={"width": 390, "height": 600}) as page:
+        shown(page, "A")
+        page.locator("#A-11").scroll_into_view_if_needed()
+        page.click("#A-11")
+        page.get_by_role("button", name="Show in the picture").click()
+        assert -10 < page.locator(".tw-panel").bounding_box()["y"] < 100
+        page.get_by_role("button", name="Back to the claim").click()
+        assert 0 < page.locator("#A-11").bounding_box()["y"] < 600 and not page.is_visible(".tw-jump")
+
+
+def test_only_ids_are_taken_from_elements_of_the_page(page: Any, address: str) -> None:
+    page.evaluate("""() => { events.length = 0; window.fetch = (...given) => { events.push(["fetch", given[0]]);
+        return Promise.reject(new Error("no")); }; }""")
+    for result in ("//evil.example/x", "../../secret", "https://evil.example", "a b"):
+        page.evaluate("result => addClaims(result, [{ status: 'x', text: result }])", result)
+        page.locator(f"[id='{result}-0']").click()
+    assert told(page, "fetch") == []
+    page.evaluate("addClaims('other', [{ status: 'x', text: 'y' }])")
+    page.click("#other-0")
+    assert told(page, "fetch") == ["/v1/results/other/workbench.json"]
 
 
 def test_the_page_supplies_what_stands_before_any_image(browser: Any, address: str) -> None:
@@ -432,25 +452,23 @@ def test_the_theme_follows_gradio_and_the_system(
         assert ink == ("rgb(229, 233, 239)" if is_dark else "rgb(23, 32, 43)")
 
 
-@pytest.mark.parametrize(("theme", "width", "language"), [("light", 1100, "en"), ("dark", 390, "zh")])
-def test_contrast_names_and_widths_meet_axe(browser: Any, address: str, theme: str, width: int, language: str) -> None:
+@pytest.mark.parametrize(
+    ("theme", "width", "language", "drawing"),
+    [("light", 1100, "en", "startBox('mug')"), ("dark", 390, "zh", "startPoints()")],
+)
+def test_contrast_names_and_widths_meet_axe(
+    browser: Any, address: str, theme: str, width: int, language: str, drawing: str
+) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
     with opened(browser, address, language, viewport={"width": width, "height": 800}, color_scheme=theme) as page:
         shown(page, "A")
         page.click("#A-0")
         page.locator(".tw-slider").fill("40")
-        for action in (
-            "0",
-            "TheodoliteWorkbench.startBox('mug')",
-            "TheodoliteWorkbench.startPoints()",
-            "TheodoliteWorkbench.openTab('3d')",
-        ):
-            page.evaluate(action)
-            page.evaluate(
-                "document.querySelector('.tw-layer')?.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowUp' }))"
-            )
-            if "3d" in action:
-                page.wait_for_selector(".tv-canvas")
+        for action, appears in ((drawing, ".tw-drawing"), ("openTab('3d')", ".tv-canvas")):
+            page.evaluate(f"TheodoliteWorkbench.{action}")
+            page.wait_for_selector(appears)
+            page.keyboard.press("ArrowUp")
+            # Labels change their opacity for a moment.
             page.wait_for_timeout(200)
             found = axe.Axe().run(page, {"include": [["#host"]]}).response["violations"]
             assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []

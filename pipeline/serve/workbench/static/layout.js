@@ -45,8 +45,9 @@ function buildLayout(words, options, picture, space, actions) {
   const chips = make("ul", "chips");
   chips.setAttribute("aria-label", words.regions);
   full.append(strip.element, head, panel, said, chips);
-  root.append(progress, note, empty, full);
-  return { root, progress, note, empty, full, panel, strip, tabs, tools, said, chips };
+  const jump = new Jump(words, panel);
+  root.append(progress, note, empty, full, jump.button);
+  return { root, jump, progress, note, empty, full, panel, strip, tabs, tools, said, chips };
 }
 
 // One chip per object of a result, lit and clicked as its boxes are.

@@ -29,7 +29,7 @@ class Picture {
     this.wipe.onChange = () => this.showLegend();
     this.box.addEventListener("pointermove", (event) => this.pointed(event));
     this.box.addEventListener("pointerdown", (event) => this.pointed(event));
-    this.box.addEventListener("pointerleave", () => this.say(""));
+    this.box.addEventListener("pointerleave", () => this.left());
   }
 
   // Shows a frame of the data.
@@ -42,7 +42,7 @@ class Picture {
     const svg = marksOf(data, frame, this.words);
     this.svg.replaceWith(svg);
     this.svg = svg;
-    this.say("");
+    this.left();
     this.sized();
     this.showHand();
   }
@@ -88,11 +88,18 @@ class Picture {
     if (!this.frame || !this.frame.width) return;
     const [u, v] = pixelOf(placeOf(event, this.box, this.frame)).map(Math.round);
     const pixel = [clamp(u, 0, this.frame.width - 1), clamp(v, 0, this.frame.height - 1)];
-    this.say(this.frameText(this.frame, pixel[0], pixel[1]));
+    this.pixel = pixel;
+    this.readAgain();
   }
 
-  say(text) {
-    this.read.textContent = text;
+  // What is known of the pixel under the pointer, now or since its depth came.
+  readAgain() {
+    if (this.pixel) this.read.textContent = this.frameText(this.frame, this.pixel[0], this.pixel[1]);
+  }
+
+  left() {
+    this.pixel = null;
+    this.read.textContent = "";
   }
 
   // Boxes and points that were drawn by hand; a click on a box takes it up again.

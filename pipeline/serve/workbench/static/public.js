@@ -46,7 +46,7 @@ function publicWorkbench() {
     startBox: (name) => Boolean(now("startBox", name)),
     startPoints: () => Boolean(now("startPoints")),
     boxes: () => (current ? current.picture.hand.filter((one) => one.box_px).map((one) => ({ ...one })) : []),
-    clearDrawn: () => now("clearDrawn"),
+    clearDrawn: () => current && current.hand.clear(),
     setProgress: (text, share) => now("setProgress", text, share),
     selected: () => (current && current.data ? current.selected() : null),
     sign: signOf,

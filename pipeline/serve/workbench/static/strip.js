@@ -32,8 +32,16 @@ class Tabs {
       const isChosen = tab.value === value;
       tab.element.setAttribute("aria-selected", String(isChosen));
       tab.element.tabIndex = isChosen ? 0 : -1;
-      if (isChosen && this.tabs.length > 1) tab.element.scrollIntoView({ block: "nearest", inline: "nearest" });
+      if (isChosen) this.reveal(tab.element);
     }
+  }
+
+  // Scrolls the tabs alone, never the page.
+  reveal(element) {
+    const { left, right } = this.element.getBoundingClientRect();
+    const own = element.getBoundingClientRect();
+    if (own.left < left) this.element.scrollLeft += own.left - left;
+    else if (own.right > right) this.element.scrollLeft += own.right - right;
   }
 
   pressed(event) {

@@ -2,6 +2,7 @@
 
 // How long a pointer rests before the 3D scene follows, which draws more slowly than a pointer moves [ms].
 const FOLLOW_MS = 60;
+const IS_ID = /^[\w-]{1,128}$/;
 
 class Workbench {
   constructor(element, options, memory, emit) {
@@ -14,7 +15,6 @@ class Workbench {
     this.picked = NOTHING;
     this.lit = NOTHING;
     this.turn = 0;
-    this.drawn = 0;
     this.readers = new Map();
     this.build(element);
   }
@@ -35,13 +35,13 @@ class Workbench {
     for (const name of ["box", "points"]) this.parts.tools[name].hidden = !options.tools.includes(name);
     this.parts.empty.append(...(options.empty ? [options.empty] : element.childNodes));
     element.replaceChildren(this.parts.root);
-    this.picture.onTake = (one) => this.startBox(one.name, one);
+    this.hand = new Hand(words, this.picture, this.parts, this.emit);
     this.picture.onSized = () => this.picture.showHand();
     this.links = new Links(this.parts.root, {
       current: () => this.id,
       hover: (result, linked) => this.hovered(result, linked),
       pick: (result, linked) => this.pickedBy(result, linked),
-      escape: () => (this.isLarge ? this.setLarge(false) : this.pick(NOTHING)),
+      escape: () => this.escape(),
       refresh: () => this.relight(),
     });
     this.unfollow = followTheme(this.parts.root, options.theme, (theme) => {
@@ -51,6 +51,14 @@ class Workbench {
     ensureSigns();
     this.setProgress(null);
     this.chooseTab("picture");
+  }
+
+  escape() {
+    if (this.isLarge) this.setLarge(false);
+    else {
+      this.pick(NOTHING);
+      this.parts.jump.offer(null);
+    }
   }
 
   get id() {
@@ -96,7 +104,7 @@ class Workbench {
 
   setData(data, isSame) {
     const before = this.data;
-    this.endTool();
+    this.hand.end();
     this.fail("");
     this.data = this.memory.data = data;
     this.picked = this.lit = NOTHING;
@@ -104,7 +112,7 @@ class Workbench {
     const keeps = isSame || isSameScene(before, data);
     const frames = data.frames.map((frame) => frame.index);
     if (!keeps || !frames.includes(this.frameIndex)) this.frameIndex = firstFrame(data);
-    if (!keeps) this.picture.hand = [];
+    if (!keeps) this.hand.clear();
     this.parts.empty.hidden = frames.length > 0;
     this.parts.full.hidden = !frames.length;
     fillStrip(this.parts.strip, data, this.words, this.parts.panel);
@@ -139,14 +147,14 @@ class Workbench {
 
   toFrame(index) {
     if (index === this.frameIndex) return;
-    this.endTool();
+    this.hand.end();
     this.frameIndex = index;
     this.showFrame();
     this.relight();
   }
 
   chooseTab(name) {
-    if (name !== "picture") this.endTool();
+    if (name !== "picture") this.hand.end();
     this.tab = name;
     this.parts.tabs.mark(name);
     this.picture.element.hidden = name !== "picture";
@@ -188,8 +196,13 @@ class Workbench {
     const { data, readers } = this;
     readers.set(index, null);
     this.space.reader(data.view, index).then(
-      (reader) => data === this.data && readers.set(index, reader),
-      () => readers.delete(index),
+      (reader) => {
+        if (data !== this.data) return;
+        readers.set(index, reader);
+        if (reader) this.picture.readAgain();
+      },
+      // Not tried again at every movement.
+      () => {},
     );
     return null;
   }
@@ -242,11 +255,18 @@ class Workbench {
 
   // By the user; the same again picks nothing.
   pickedBy(result, linked) {
+    const isOutside = linked && !this.parts.root.contains(linked);
     if (linked && result !== this.id) {
-      this.show(result).then((data) => data && this.choose(ofElement(data, linked)));
+      // Whatever a page shows, no more than an id is taken from it.
+      if (!result || !IS_ID.test(result)) return;
+      this.show(result).then((data) => {
+        if (data) this.choose(ofElement(data, linked));
+        this.parts.jump.offer(data && isOutside ? linked : null);
+      });
     } else if (this.data) {
       const what = linked ? ofElement(this.data, linked) : NOTHING;
       this.choose(isSame(what, this.picked) ? NOTHING : what);
+      this.parts.jump.offer(isOutside && !isNothing(this.picked) ? linked : null);
     }
   }
 
@@ -285,63 +305,25 @@ class Workbench {
     return this.show(result).then(apply);
   }
 
-  startBox(name, known) {
-    if (!this.canDraw()) return false;
-    const frame = this.frameIndex;
-    const id = known ? known.id : "box-" + ++this.drawn;
-    this.picture.hand = this.picture.hand.filter((one) => one.id !== id);
-    this.picture.showHand();
-    this.tool = new BoxTool(this.words, this.picture, name || "", known && known.box_px, (box_px, hadFocus) => {
-      const made = box_px ? { id, frame, box_px, name: name || "" } : known;
-      this.endedTool(made, hadFocus, this.parts.tools.box);
-      if (box_px) this.emit("box", { ...made });
-    });
-    return true;
+  startBox(name) {
+    return this.canDraw() && this.hand.startBox(name || "", null);
   }
 
   startPoints() {
-    if (!this.canDraw()) return false;
-    const frame = this.frameIndex;
-    this.picture.hand = this.picture.hand.filter((one) => one.box_px);
-    this.picture.showHand();
-    this.tool = new PointsTool(this.words, this.picture, (points_px, hadFocus) => {
-      const made = points_px && { frame, points_px };
-      this.endedTool(made, hadFocus, this.parts.tools.points);
-      if (made) this.emit("points", { ...made });
-    });
-    return true;
+    return this.canDraw() && this.hand.startPoints();
   }
 
+  // Whether there is a frame to draw on, which is then shown.
   canDraw() {
     const frame = this.frame();
     if (!frame || !frame.width) return false;
-    this.endTool();
     this.chooseTab("picture");
-    this.parts.root.classList.add("tw-drawing-now");
     return true;
-  }
-
-  endedTool(made, hadFocus, button) {
-    this.tool = null;
-    this.parts.root.classList.remove("tw-drawing-now");
-    if (made) this.picture.hand.push(made);
-    this.picture.showHand();
-    if (hadFocus && !button.hidden) button.focus({ preventScroll: true });
-  }
-
-  endTool() {
-    if (this.tool) this.tool.end(null);
-  }
-
-  clearDrawn() {
-    this.endTool();
-    this.picture.hand = [];
-    this.picture.showHand();
   }
 
   clear() {
     this.turn++;
-    this.clearDrawn();
+    this.hand.clear();
     this.memory.results.clear();
     this.setData({ ...sceneData({}), frames: [] });
     this.setProgress(null);
@@ -366,7 +348,7 @@ class Workbench {
   dispose() {
     this.turn++;
     clearTimeout(this.waiting);
-    this.endTool();
+    this.hand.end();
     this.links.remove();
     this.unfollow();
     this.space.close();
