@@ -208,6 +208,12 @@ def _export(arguments: Sequence[str]) -> int:
     return export_run(arguments, console, _progress)
 
 
+def _query(arguments: Sequence[str]) -> int:
+    from pipeline.console.query import query
+
+    return query(arguments, console)
+
+
 def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig], int]) -> int:
     """Compose the configuration with Hydra, sweeps included, and run the job."""
     import hydra
@@ -379,6 +385,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "fit": _fit,
     "export": _export,
     "view": _view,
+    "query": _query,
     "cache": _cache,
     "schema": _schema,
     "doctor": _doctor,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,12 +29,8 @@ class TableWriter(Protocol):
         ...
 
 
-class OpenTable(Protocol):
-    """Opens a table for writing; leaving the block without an error completes its file."""
-
-    def __call__(self, path: Path, columns: Sequence[Column]) -> AbstractContextManager[TableWriter]:
-        """The writer of a file with these columns."""
-        ...
+OpenTable = Callable[[Path, Sequence[Column]], AbstractContextManager[TableWriter]]
+"""Opens a table with these columns for writing; leaving the block without an error completes its file."""
 
 
 def write_tables(
