@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, get_args
 
 import exported
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pyarrow import parquet
 
 from pipeline.export import parquet_tables
 from pipeline.export.formats import FormatSettings
 from pipeline.export.parquet_tables import are_current, open_table
-from pipeline.export.table_columns import TABLES, Column
+from pipeline.export.table_columns import TABLES, Column, Kind
 
 FAST = FormatSettings(region_depth=False)
 
@@ -72,6 +78,43 @@ def test_rows_are_written_in_groups_of_bounded_size(tmp_path: Path, monkeypatch:
     file = parquet.ParquetFile(tmp_path / "a.parquet")
     assert [file.metadata.row_group(index).num_rows for index in range(file.num_row_groups)] == [3, 3, 2]
     assert file.read()["number"].to_pylist() == list(range(8))
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                "text": st.none() | st.text(st.characters(exclude_categories=["Cs"])),
+                "whole": st.none() | st.integers(-(2**63), 2**63 - 1),
+                "number": st.none() | st.integers(-(10**30), 10**30) | st.floats(allow_nan=False),
+                "truth": st.none() | st.booleans(),
+            }
+        ),
+        max_size=20,
+    )
+)
+def test_every_value_is_read_back(rows: list[dict[str, Any]]) -> None:
+    columns = [Column(kind, kind, kind) for kind in get_args(Kind)]
+    with TemporaryDirectory() as folder:
+        with open_table(Path(folder) / "a.parquet", columns) as table:
+            for row in rows:
+                table.add(row)
+        read = parquet.read_table(Path(folder) / "a.parquet")
+        read.validate(full=True)
+    assert read.to_pylist() == [
+        {**row, "number": None if row["number"] is None else float(row["number"])} for row in rows
+    ]
+
+
+def test_writing_tables_does_not_import_pandas(run: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from pipeline.export.parquet_tables import write; "
+        "from pipeline.export.formats import FormatSettings; folder = Path(sys.argv[1]); "
+        "assert write(folder / 'tables', folder, FormatSettings(region_depth=False)); "
+        "print('pandas' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(run)], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_a_table_that_breaks_off_leaves_the_file_before(tmp_path: Path) -> None:
