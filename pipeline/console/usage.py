@@ -33,7 +33,7 @@ Theodolite: ask a vision-language model about space, and check its answer agains
 
 Add --help to a command for its options, and -v for details and tracebacks."""
 
-_INPUT = "input=PATH            image, [image, image], folder, video or manifest (.jsonl, .csv, .parquet)"
+_INPUT = "input=PATH            image, [image, image], folder, video, manifest (.jsonl, .csv, .parquet) or .tar"
 _PARTS = """\
   resume=true           keep the results in output_dir; shard=2/8 and only=[ID, ID] run parts of the input"""
 _ALL = """\
