@@ -32,6 +32,8 @@ _KEY = b"theodolite"
 def write(path: Path, folder: Path, settings: FormatSettings) -> Path | None:
     """Write ``results.parquet``, ``verdicts.parquet`` and ``regions.parquet``, unless they are up to date.
 
+    Tables with the depth of regions stay where it is not asked for.
+
     Args:
         path: The folder to write to.
         folder: The folder of ``results.jsonl``.
@@ -44,7 +46,7 @@ def write(path: Path, folder: Path, settings: FormatSettings) -> Path | None:
         ExportError: If the results cannot be read or a file cannot be written.
     """
     source = None if settings.item is not None else source_of(folder, region_depth=settings.region_depth)
-    if source is not None and all(_source_in(path / f"{name}{SUFFIX}") == source for name in TABLES):
+    if source is not None and _hold(path, [source] if settings.region_depth else _sources(folder)):
         return path if source["bytes"] else None
 
     @contextmanager
@@ -62,8 +64,7 @@ def are_current(path: Path, folder: Path) -> bool:
     Raises:
         ExportError: If the results cannot be read.
     """
-    sources = [source_of(folder, region_depth=with_depth) for with_depth in (False, True)]
-    return all(_source_in(path / f"{name}{SUFFIX}") in sources for name in TABLES)
+    return _hold(path, _sources(folder))
 
 
 def source_of(folder: Path, *, region_depth: bool) -> dict[str, Any]:
@@ -83,6 +84,16 @@ def source_of(folder: Path, *, region_depth: bool) -> dict[str, Any]:
     except OSError as error:
         raise ExportError(f"Cannot read {path}: {error.strerror or error}.") from error
     return {"bytes": length, "end": end, "columns": _DIGEST, "region_depth": region_depth}
+
+
+def _sources(folder: Path) -> list[dict[str, Any]]:
+    source = source_of(folder, region_depth=False)
+    return [source, {**source, "region_depth": True}]
+
+
+def _hold(path: Path, sources: Sequence[dict[str, Any]]) -> bool:
+    """Whether all tables of a folder are made from one of the sources."""
+    return all(_source_in(path / f"{name}{SUFFIX}") in sources for name in TABLES)
 
 
 def schema_of(columns: Sequence[Column], source: dict[str, Any] | None = None) -> pa.Schema:

@@ -46,6 +46,13 @@ def test_tables_that_are_up_to_date_are_not_written_again(run: Path) -> None:
     assert files(run) == before and are_current(run / "tables", run)
 
 
+def test_depth_that_was_measured_stays_until_results_change(run: Path) -> None:
+    parquet_tables.write(run / "tables", run, FormatSettings())
+    before = files(run)
+    parquet_tables.write(run / "tables", run, FAST)
+    assert files(run) == before and are_current(run / "tables", run)
+
+
 @pytest.mark.parametrize("change", ["added", "other", "item", "damaged", "missing", "foreign"])
 def test_tables_of_other_results_are_not_current(run: Path, change: str) -> None:
     parquet_tables.write(run / "tables", run, FAST)
