@@ -30,6 +30,7 @@ NAMES = (
     "answers",
     "input",
     "report",
+    "batch",
     "batch_cache",
     "batch_kills",
     "serve",

@@ -23,6 +23,7 @@ GROUPS = {
     "weights": "weights of cues",
     "calibration": "calibration of verdicts",
     "export": "what is written",
+    "engine": "processes and machines",
     "dataset": "data sets",
     "protocol": "how depth error is measured",
     "sets": "what `fit` fits on",

@@ -11,6 +11,7 @@ ELSEWHERE = {
     "__main__": "test_cli.py",
     "*/none": "says that nothing was chosen; every test of the defaults goes through it",
     "*/base": "a protocol, and what the classes that follow it share",
+    "batch/*": "batch/test_run.py",
     "claims/prose_*": "claims/test_prose.py",
     "claims/english_*": "claims/test_prose.py",
     "claims/sentences": "claims/test_prose.py",

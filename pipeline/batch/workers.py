@@ -41,7 +41,7 @@ class WorkerPool:
     Args:
         count: Number of processes, at least one.
         factory: Makes what the calls receive as their first argument; called once in each process. It is pickled, as
-            the functions of calls are.
+            the functions of calls are. Where its outcome has a method ``close``, that is called at the end.
         timeout_s: Most time of a call [s], unless the call sets its own; None sets no bound.
     """
 
@@ -204,6 +204,8 @@ def _work(connection: Connection, factory: Callable[[], Any]) -> None:
             function, arguments = _received(connection)
             outcome = (True, function(made, *arguments)) if failure is None else (False, _portable(failure))
         except EOFError:
+            if (close := getattr(made, "close", None)) is not None:
+                close()
             return
         except Exception as error:
             outcome = (False, _portable(error))
