@@ -49,22 +49,12 @@ class Example:
             "depth": [f"/page/examples/{self.name}-{number}-depth.png" for number in count] if self.has_depth else [],
             "camera": f"/page/examples/{self.name}-camera.json" if self.has_depth else None,
             "depth_scale": _DEPTH_SCALE if self.has_depth else None,
+            # The small model never saw a prompt with depth in metres.
+            "hints": "none" if self.has_depth else None,
         }
 
 
 EXAMPLES = (
-    Example(
-        "solids",
-        "example_one",
-        5,
-        {
-            "en": (
-                "Is the pink capsule behind the blue cylinder?",
-                "Is the blue cylinder occluded by the yellow pyramid?",
-            ),
-            "zh": ("黄色棱锥在粉色胶囊的左边吗？", "粉色胶囊比黄色棱锥离相机更近吗？"),
-        },
-    ),
     Example(
         "table",
         "example_one",
@@ -79,12 +69,25 @@ EXAMPLES = (
         "example_one",
         4,
         {
-            "en": ("Is the yellow ball behind the black ring?", "Is the blue box right of the grey wedge?"),
+            "en": ("Is the blue box right of the grey wedge?", "Is the yellow ball behind the black ring?"),
             "zh": ("绿色棱锥在灰色楔块的上面吗？", "蓝色盒子在灰色楔块的下面吗？"),
         },
     ),
     Example(
-        "metres",
+        "solids",
+        "example_depth",
+        5,
+        {
+            "en": (
+                "Is the blue cylinder occluded by the yellow pyramid?",
+                "Is the pink capsule behind the blue cylinder?",
+            ),
+            "zh": ("粉色胶囊比黄色棱锥离相机更近吗？", "黄色棱锥在粉色胶囊的左边吗？"),
+        },
+        has_depth=True,
+    ),
+    Example(
+        "cone",
         "example_depth",
         8,
         {
@@ -92,7 +95,7 @@ EXAMPLES = (
                 "Is the purple cone closer to the camera than the orange ring?",
                 "Is the orange ring above the purple cone?",
             ),
-            "zh": ("紫色圆锥在橙色圆环的右边吗？", "橙色圆环在紫色圆锥的后面吗？"),
+            "zh": ("橙色圆环在紫色圆锥的后面吗？", "紫色圆锥在橙色圆环的右边吗？"),
         },
         has_depth=True,
     ),
@@ -105,7 +108,7 @@ EXAMPLES = (
                 "Is the cyan capsule occluded by the blue capsule?",
                 "Is the grey wedge in front of the white wedge?",
             ),
-            "zh": ("蓝色胶囊在灰色楔块的下面吗？", "白色楔块在蓝色胶囊的右边吗？"),
+            "zh": ("白色楔块在蓝色胶囊的右边吗？", "蓝色胶囊在灰色楔块的下面吗？"),
         },
         frames=3,
     ),

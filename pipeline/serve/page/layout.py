@@ -65,6 +65,9 @@ def build_page(service: Service, described: Mapping[str, Any], result_days: floa
         for name in ("add", "judge"):
             script = f"(...values) => TheodolitePage.anchor('{name}', values)"
             anchors[name].click(None, given, None, js=script, api_visibility="private")
+        anchors["what"].change(
+            None, anchors["what"], None, js="(what) => TheodolitePage.chooseAnchor(what)", api_visibility="private"
+        )
         stated = [claim[name] for name in ("words", "relation", "subject", "object", "other")]
         claim["judge"].click(
             None, stated, None, js="(...values) => TheodolitePage.claim(values)", api_visibility="private"

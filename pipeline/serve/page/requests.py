@@ -95,7 +95,7 @@ class Request:
             scene,
             questions,
             _regions(self._list("regions")),
-            hints=_chosen(self.settings.hints),
+            hints=_chosen(self.settings.hints) or _text(self.plain.get("hints")),
             language=self.results_language,
             after=_text(self.plain.get("after")),
         )

@@ -61,4 +61,11 @@ def page_theme() -> Base:
         values[name] = value
         if hasattr(theme, f"{name}_dark"):
             values[f"{name}_dark"] = value
-    return theme.set(**values, block_shadow="none", input_shadow="none", input_shadow_focus="none")
+    return theme.set(
+        **values,
+        block_shadow="none",
+        input_shadow="none",
+        input_shadow_focus="none",
+        input_border_width="1px",
+        button_border_width="1px",
+    )

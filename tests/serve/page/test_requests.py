@@ -87,7 +87,9 @@ def test_questions_become_one_request_with_the_boxes_that_they_name() -> None:
         ("mug", (1, 2, 30, 40), 1, "given")
     ]
     assert work.after == "r"
-    assert request_of(sent(), Settings()).work("s").language is None  # type: ignore[union-attr]
+    assert request_of(sent(), Settings()).work("s") == Ask("s", ("Where?",))
+    assert request_of(sent(hints="none"), Settings()).work("s") == Ask("s", ("Where?",), hints="none")
+    assert request_of(sent(hints="none"), Settings(hints="both")).work("s") == Ask("s", ("Where?",), hints="both")
 
 
 def test_claims_are_sentences_or_relations() -> None:

@@ -100,7 +100,7 @@ def test_lengths_before_and_after_an_anchor_stand_side_by_side() -> None:
     html = answer_html(after, "x", before=before, anchors=(anchor,))
     assert "2.12 m" in html and "9.5 cm" in html
     assert lengths_changed(before, before) == []
-    assert "No length is measured" in answer_html(before, "x", before=before)
+    assert "rest on no length that changed" in answer_html(before, "x", before=before)
 
 
 def test_a_length_is_taken_from_the_first_frame_that_measures_one() -> None:

@@ -11,6 +11,8 @@
   let runs = 0;
 
   const isNear = () => log.scrollHeight - log.scrollTop - log.clientHeight < 120;
+  // On a narrow page the chat scrolls with the page.
+  const isNarrow = () => matchMedia("(max-width: 69.99rem)").matches;
   const follow = (wasNear) => {
     if (wasNear) log.scrollTop = log.scrollHeight;
   };
@@ -127,6 +129,7 @@
       run.turns.push(turn);
     }
     log.scrollTop = log.scrollHeight;
+    if (isNarrow()) run.turns[0]?.scrollIntoView({ block: "start" });
     queue.push(run);
     pump();
   };
@@ -138,6 +141,7 @@
     sent.size = size?.width ? [size.width, size.height] : null;
     sent.camera = example?.cameraValues || null;
     sent.depth_scale = page.depth.length ? example?.depth_scale || null : null;
+    sent.hints = example?.hints || null;
     if (sent.kind === "rejudge") return;
     sent.anchors = page.uploads.length ? page.anchors.map((one) => one.plain) : [];
     if (!page.uploads.length) {
@@ -225,12 +229,26 @@
       page.toast(page.say("js_copy_failed", { link }));
     }
   };
+  // From a claim to the picture, and back to where the claim is.
+  const showScene = (from) => {
+    const back = page.element("button", { type: "button", class: "td-button td-primary td-back", text: page.say("js_back") });
+    document.querySelector(".td-back")?.remove();
+    back.addEventListener("click", () => {
+      back.remove();
+      from.scrollIntoView({ block: "center" });
+      from.focus({ preventScroll: true });
+    });
+    document.body.append(back);
+    document.getElementById("td-centre").scrollIntoView({ block: "start" });
+  };
   page.mountChat = (element) => {
     page.translate(element);
     log = element.querySelector("#td-log");
     element.addEventListener("click", (event) => {
       const shared = event.target.closest("[data-share]");
       if (shared) copyLink(shared.dataset.share);
+      const linked = event.target.closest(".td-pick, .td-word, .td-thing");
+      if (linked && isNarrow()) showScene(linked);
       const again = event.target.closest("[data-again]");
       if (again && page.isReady()) {
         const title = again.closest(".td-turn").querySelector(".td-asked p").textContent;

@@ -31,7 +31,9 @@
   page.regionOf = (one) => ({ label: one.label, box_px: one.box_px, frame: one.frame });
   page.on("result", (part) => {
     const isBase = part.kind !== "rejudge" || !page.current;
-    page.regions = part.regions || [];
+    const found = part.regions || [];
+    const labels = new Set(found.map((one) => one.label));
+    page.regions = [...found, ...page.regions.filter((one) => !labels.has(one.label))].slice(0, 150);
     page.current = { result: part.result, scene: part.scene, answer: isBase ? part.result : page.current.answer };
     offerNames();
   });
@@ -52,6 +54,7 @@
       if (depth.length) page.addFiles(depth, true);
       for (const one of page.uploads) one.example = example;
       suggest(example);
+      if (matchMedia("(max-width: 47.99rem)").matches) document.getElementById("td-suggestions").scrollIntoView({ block: "center" });
     } catch {
       page.toast(page.say("js_no_server"), true);
     }
@@ -67,7 +70,12 @@
       page.element("p", { text: page.say("js_example_loaded") }),
       ...both.map((question) => {
         const button = page.element("button", { type: "button", class: "td-button td-suggestion", text: question, dir: "auto" });
-        button.addEventListener("click", () => page.ask(question));
+        button.addEventListener("click", () => {
+          if (!page.isReady()) return;
+          page.ask(question);
+          button.remove();
+          target.hidden = !target.querySelector("button");
+        });
         return button;
       })
     );
@@ -139,6 +147,10 @@
         })
       )
     );
+  };
+  page.chooseAnchor = (what) => {
+    document.getElementById("td-anchors").dataset.what = what;
+    if (what === "points" && !marked) page.workbench("startPoints");
   };
   page.mountAnchors = (element) => {
     anchorList = element.querySelector("ul");
