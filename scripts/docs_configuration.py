@@ -31,7 +31,13 @@ GROUPS = {
     "debug": "settings for finding mistakes",
     "common": "shared by all commands",
 }
-COMMANDS = {"run": "run, verify", "eval_claims": "eval-claims", "eval_depth": "eval-depth", "fit": "fit", "serve": "serve"}
+COMMANDS = {
+    "run": "run, verify",
+    "eval_claims": "eval-claims",
+    "eval_depth": "eval-depth",
+    "fit": "fit",
+    "serve": "serve",
+}
 # Groups whose options set keys of other groups.
 _OF_SEVERAL = ("experiment", "debug", "common")
 _LONGEST_DEFAULT = 100

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from functools import partial
@@ -20,6 +21,8 @@ from pipeline.serve.store.store import Store
 # Names of the models that ship, which know rendered scenes only.
 _SMALL = ("theodolite-depth-nano", "theodolite-vl-nano")
 _GROUPS = ("depth", "ocr", "segment")
+# A tenth of Python's own.
+_SWITCH_S = 0.0005
 
 
 class Service:
@@ -52,6 +55,8 @@ class Service:
     async def start(self) -> None:
         """Start the engine, which loads the models while the first requests come in."""
         if self._engine is None:
+            # The event loop waits for the interpreter no longer than this while other threads compute.
+            sys.setswitchinterval(_SWITCH_S)
             self._engine = await asyncio.to_thread(Engine, self.pipeline, self.settings, self.store, self._read)
 
     async def stop(self, seconds: float) -> None:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -64,8 +64,8 @@ class Server(Protocol):
         """A scene of one image."""
         ...
 
-    def ask(self, scene: str, question: str, client: str) -> dict[str, Any]:
-        """The result of a question, as plain values."""
+    def ask(self, scene: str, questions: Sequence[str], client: str) -> list[dict[str, Any]]:
+        """The results of questions that are sent together, as plain values."""
         ...
 
     def health_s(self) -> float:
@@ -111,15 +111,14 @@ class InProcess:
             upload = incoming.finish("scene.png")
         return self.service.add_scene(SceneInput((upload.id,)), "bench")
 
-    def ask(self, scene: str, question: str, client: str) -> dict[str, Any]:
+    def ask(self, scene: str, questions: Sequence[str], client: str) -> list[dict[str, Any]]:
         """See ``Server``."""
         from pipeline.records import to_plain
         from pipeline.serve.records import Ask
 
-        job = self.service.submit(Ask(scene, (question,)), client)
+        job = self.service.submit(Ask(scene, tuple(questions)), client)
         job = self._run(self.service.wait(job.id))
-        plain: dict[str, Any] = to_plain(self.store.result(job.results[0]))
-        return plain
+        return [to_plain(self.store.result(result)) for result in job.results]
 
     def health_s(self) -> float:
         """See ``Server``; the time in which the loop answers."""
@@ -182,11 +181,10 @@ class OverHttp:
         scene: str = self._json(self._client.post("/v1/scenes", json={"images": [found["id"]]}))["id"]
         return scene
 
-    def ask(self, scene: str, question: str, client: str) -> dict[str, Any]:
+    def ask(self, scene: str, questions: Sequence[str], client: str) -> list[dict[str, Any]]:
         """See ``Server``."""
-        answer = self._json(self._client.post("/v1/ask", json={"scene": scene, "question": question}))
-        found: dict[str, Any] = answer.get("result", answer)
-        return found
+        answer = self._json(self._client.post("/v1/ask", json={"scene": scene, "questions": list(questions)}))
+        return [each.get("result", each) for each in answer["results"]]
 
     def health_s(self) -> float:
         """See ``Server``."""

@@ -19,7 +19,7 @@ from pipeline.serve.records import SceneInput
 from pipeline.serve.settings import ServeSettings
 
 
-def small_app(settings: ServeSettings, store: FakeStore) -> Any:
+def small_app(settings: ServeSettings, store: FakeStore, token: str | None = None) -> Any:
     """The application; ``/v1/ask`` and ``/v1/depth`` give the number of frames."""
     app = FastAPI(docs_url=None, redoc_url=None)
 
@@ -41,9 +41,18 @@ def small_app(settings: ServeSettings, store: FakeStore) -> Any:
     def healthz() -> str:
         return "ok"
 
-    with gradio.Blocks(analytics_enabled=False) as page:
-        text, picture, button = gradio.Textbox(), gradio.Image(), gradio.Button()
-        button.click(lambda given: "x", picture, text, api_name="f")
-    gradio.mount_gradio_app(app, page, path="/")
-    install_guards(app, settings, None)
+    install_page(app)
+    install_guards(app, settings, token)
     return app
+
+
+def install_page(app: FastAPI) -> None:
+    """A page that echoes words, with a script of its own, and with an image that would take files."""
+    with gradio.Blocks(analytics_enabled=False) as page:
+        words, said = gradio.Textbox(label="Words"), gradio.Markdown()
+        gradio.Button("Echo").click(lambda text: f"You said: {text}", words, said)
+        made = "element.querySelector('#made').textContent = 'made by a script'"
+        gradio.HTML("<b id=made></b>", js_on_load=made)
+        gradio.Button("Show").click(lambda given: "x", gradio.Image(), words, api_name="f")
+    theme = gradio.themes.Base(font=["system-ui"], font_mono=["monospace"])
+    gradio.mount_gradio_app(app, page, path="/", theme=theme)

@@ -1,4 +1,4 @@
-"""Questions of all jobs, which the model answers together, in the one thread that enters it."""
+"""Questions of all jobs, which the model answers together."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pipeline.records.errors import TheodoliteError
 from pipeline.serve.engine.fair_queue import FairQueue
 from pipeline.serve.engine.plans import Options
-from pipeline.stages.group import MOST_FRAMES, Asked, Stages, settle
+from pipeline.stages.group import MOST_FRAMES, Asked, Follower, Stages, settle
 from pipeline.stages.timing import StageError
 
 
@@ -23,7 +23,7 @@ class Question:
         options: Options of the stages; only questions with equal ones are answered together.
         stages: The stages.
         asked: The question; one with an answer already is asked again, if a claim of that is refuted.
-        settled: Called with its failure, or None, in the model's thread.
+        settled: Called with its failure, or None; it returns at once.
     """
 
     client: str
@@ -43,21 +43,25 @@ class Asking:
     """Answers questions in groups.
 
     Questions that come within ``wait_s`` of each other, or while the model is busy, are answered together, whatever
-    scenes they are about. Clients take turns.
+    scenes they are about. Clients take turns. While the answers of one group are judged, the model answers the next.
 
     Args:
         batch_size: Most questions of a group.
         wait_s: Time that the first question of a group waits for others [s].
-        first: What the thread does before the first question, such as loading the model.
+        first: What is done before the first question, such as loading the model.
     """
 
     def __init__(self, batch_size: int, wait_s: float, first: Callable[[], None] = lambda: None) -> None:
-        self._batch_size, self._wait_s, self._first = batch_size, wait_s, first
+        self._batch_size, self._wait_s = batch_size, wait_s
+        self._first: Callable[[], None] | None = first
         self._waiting: FairQueue[Question] = FairQueue()
         self._changed = threading.Condition()
         self._is_closed = False
-        self._thread = threading.Thread(target=self._run, name="model", daemon=True)
-        self._thread.start()
+        # Held from the choice of a group until the model has answered it.
+        self._turn = threading.Lock()
+        self._threads = [threading.Thread(target=self._run, name=f"model {k}", daemon=True) for k in range(2)]
+        for thread in self._threads:
+            thread.start()
 
     def add(self, questions: Sequence[Question]) -> None:
         """Let questions wait for the model."""
@@ -71,12 +75,23 @@ class Asking:
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
-        self._thread.join(seconds)
+        deadline = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(deadline - time.monotonic(), 0))
 
     def _run(self) -> None:
-        self._first()
-        while group := self._next():
+        while True:
+            turn = _Turn(self._turn)
+            if self._first is not None:
+                first, self._first = self._first, None
+                first()
+            if not (group := self._next()):
+                turn.end()
+                return
+            for question in group:
+                question.asked.follower = _TurnFollower(question.asked.follower, turn)
             answer(group)
+            turn.end()
 
     def _next(self) -> list[Question]:
         """The next group, as soon as there is one; empty at the end."""
@@ -113,6 +128,53 @@ class Asking:
             scenes.setdefault(id(scene.frames), frames)
             group.append(question)
         return group
+
+
+class _Turn:
+    """The right to choose a group and let the model answer it, from its making to its end.
+
+    Args:
+        lock: What the turns share.
+    """
+
+    def __init__(self, lock: threading.Lock) -> None:
+        lock.acquire()
+        self._lock: threading.Lock | None = lock
+
+    def end(self) -> None:
+        """Let the next group have its turn; ending twice does nothing."""
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.release()
+
+
+class _TurnFollower:
+    """Follows a question as another follower does, and ends the turn of its group once the answers are judged.
+
+    Args:
+        follower: The other one.
+        turn: The turn.
+    """
+
+    def __init__(self, follower: Follower | None, turn: _Turn) -> None:
+        self._follower, self._turn = follower, turn
+
+    @property
+    def is_stopped(self) -> bool:
+        """See ``Listener``."""
+        return self._follower is not None and self._follower.is_stopped
+
+    def on_stage(self, name: str) -> None:
+        """See ``Follower``."""
+        if name == "verify":
+            self._turn.end()
+        if self._follower is not None:
+            self._follower.on_stage(name)
+
+    def on_text(self, text: str) -> None:
+        """See ``Listener``."""
+        if self._follower is not None:
+            self._follower.on_text(text)
 
 
 def answer(group: Sequence[Question]) -> None:

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from typing import Protocol
@@ -67,6 +67,18 @@ class Results(Jobs, Stored, Protocol):
     def sweep(self, now_s: float | None = None) -> int:
         """Delete what is too old."""
         ...
+
+
+@dataclass(frozen=True, eq=False)
+class _Course:
+    """A question on its way from its scene to its result."""
+
+    ticket: Ticket
+    plan: Plan
+    stages: Stages
+    number: int
+    asked: Asked
+    follower: QuestionFollower
 
 
 class Engine:
@@ -236,38 +248,32 @@ class Engine:
         prepared = future.result()
         followers = [QuestionFollower(ticket, number) for number in range(len(plan.questions))]
         group = plan.questions_about(prepared.scene, stages, dict(prepared.seconds), followers)
+        courses = [
+            _Course(ticket, plan, stages, number, asked, followers[number]) for number, asked in enumerate(group)
+        ]
         if self._asking is not None and plan.asks:
             client = ticket.job.client
             self._asking.add(
-                [
-                    Question(
-                        client, plan.options, stages, asked, partial(self._settled, ticket, plan, stages, number, asked)
-                    )
-                    for number, asked in enumerate(group)
-                ]
+                [Question(client, plan.options, stages, one.asked, partial(self._settled, one)) for one in courses]
             )
             return
         settle(group, stages)
-        for number, asked in enumerate(group):
-            self._finish(ticket, plan, stages, number, asked, asked.failure)
+        for course in courses:
+            self._finish(course, course.asked.failure)
 
-    def _settled(
-        self, ticket: Ticket, plan: Plan, stages: Stages, number: int, asked: Asked, failure: BaseException | None
-    ) -> None:
+    def _settled(self, course: _Course, failure: BaseException | None) -> None:
         # The model goes on while the result is stored.
-        self._working.submit(self._finish, ticket, plan, stages, number, asked, failure)
+        self._working.submit(self._finish, course, failure)
 
-    def _finish(
-        self, ticket: Ticket, plan: Plan, stages: Stages, number: int, asked: Asked, failure: BaseException | None
-    ) -> None:
+    def _finish(self, course: _Course, failure: BaseException | None) -> None:
+        ticket, number, asked = course.ticket, course.number, course.asked
         if ticket.is_stopped:
             return
-        if isinstance(asked.follower, QuestionFollower):
-            asked.follower.flush()
+        course.follower.flush()
         try:
             if failure is not None:
                 raise failure
-            result = result_of_plan(plan, asked, stages)
+            result = result_of_plan(course.plan, asked, course.stages)
             scene = asked.known_scene
             stored = StoredScene(scene, depth_errors(scene, self._budget))
             found = self._store.add_result(result, stored, ticket.job.work.scene, ticket.job.id)

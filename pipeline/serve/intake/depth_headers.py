@@ -7,6 +7,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -22,6 +23,8 @@ from pipeline.serve.settings import Limits
 
 _PFM = re.compile(rb"P[Ff]\s+(\d{1,9})\s+(\d{1,9})\s")
 _MOST_ARRAYS = 64
+# Beyond any depth camera. Telling copied values from measured ones takes up to 170 bytes for each.
+_MOST_MEGAPIXELS = 8.0
 
 
 def check_depth(path: Path, suffix: str, name: str, limits: Limits) -> None:
@@ -31,23 +34,24 @@ def check_depth(path: Path, suffix: str, name: str, limits: Limits) -> None:
         path: The file.
         suffix: That of its kind.
         name: What to call it.
-        limits: ``megapixels`` counts.
+        limits: ``megapixels`` counts; depth has at most 8 million values.
 
     Raises:
         TooLargeError: If it has too many values.
         InputError: If its header cannot be read.
     """
+    most = min(limits.megapixels, _MOST_MEGAPIXELS)
     count = _COUNTS.get(suffix)
     if count is None:
-        check_picture(path, name, limits)
+        check_picture(path, name, replace(limits, megapixels=most))
         return
     try:
         with decoding(path, "a depth file"):
             values = count(path)
     except InputError:
         raise InputError(f"{name} is not a depth file that can be read; it may be damaged: send it again.") from None
-    if values > limits.megapixels * MEGA:
-        raise TooLargeError(f"{name} has more than {limits.megapixels:g} million values; save smaller depth.")
+    if values > most * MEGA:
+        raise TooLargeError(f"{name} has more than {most:g} million values; save smaller depth.")
 
 
 def _of_npy(path: Path) -> int:

@@ -43,6 +43,15 @@ def made(suffix: str, width: int, height: int) -> bytes:
     return files.image({".png": "PNG", ".tif": "TIFF", ".pgm": "PPM"}[suffix], width, height)
 
 
+@pytest.mark.parametrize(
+    ("suffix", "content"), [(".npy", files.npy((2829, 2829))), (".png", files.image("PNG", 2829, 2829))]
+)
+def test_depth_has_a_limit_of_its_own(suffix: str, content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "upload").write_bytes(content)
+    with pytest.raises(TooLargeError, match="8 million"):
+        check_depth(tmp_path / "upload", suffix, "a", Limits())
+
+
 def test_tiff_of_half_floats_is_checked_too(tmp_path: Path) -> None:
     # TIFF 6.0: one strip of 4 x 2 numbers of 16 bits in the format of floats.
     tags = [(256, 4), (257, 2), (258, 16), (259, 1), (262, 1), (273, 8), (277, 1), (278, 2), (279, 16), (339, 3)]
