@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -108,7 +108,9 @@ class _Run:
         return {**named, "turns": [turn.plain() for turn in self.turns]}
 
 
-async def conversation(service: Service, plain: Any, settings: Settings, client: str) -> AsyncIterator[dict[str, Any]]:
+async def conversation(
+    service: Service, plain: Any, settings: Settings, client: str
+) -> AsyncGenerator[dict[str, Any], None]:
     """Submit what the page asks, and tell how far it is, until it is done, stopped or failed.
 
     A caller that leaves, because the browser's tab was closed, cancels the job.
@@ -166,7 +168,7 @@ def _scene_id(service: Service, request: Request, client: str) -> str:
     return service.add_scene(replace(service.store.scene(request.scene), anchors=request.anchors), client)
 
 
-async def _batches(events: AsyncIterator[Event]) -> AsyncIterator[list[Event]]:
+async def _batches(events: AsyncIterator[Event]) -> AsyncGenerator[list[Event], None]:
     """Events in lists: pieces of text wait for each other for a moment, everything else goes on at once."""
     queue: deque[Event] = deque()
     news, urgent = asyncio.Event(), asyncio.Event()
