@@ -11,7 +11,6 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -329,25 +328,18 @@ def _run_job(config: DictConfig) -> int:
     print_summary(console, summary)
     if has_results:
         print_shipped_models(console, [config[group].get("model") for group in ("vlm", "depth")])
+    if summary.is_stopped:
+        raise KeyboardInterrupt
     return 1 if summary.failures else 0
 
 
-def _progress(total: int | None, limit: Any) -> tuple[Any, Callable[[str], None]]:
-    """A progress bar on a terminal, nothing otherwise; a limit that is not a number is refused later."""
-    if not errors.is_terminal:
-        return nullcontext(), lambda item_id: None
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+def _progress(total: int | None, limit: Any) -> tuple[Any, Callable[..., None]]:
+    """A progress bar on a terminal, and elsewhere a line a minute; a limit that is not a number is refused later."""
+    from pipeline.console.progress import ItemProgress
 
-    progress = Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=errors
-    )
     counts = [count for count in (total, limit) if isinstance(count, int)]
-    task = progress.add_task("Items", total=min(counts, default=None))
-
-    def advance(item_id: str) -> None:
-        progress.update(task, advance=1, description=escape(item_id[:40]))
-
-    return progress, advance
+    progress = ItemProgress(errors, min(counts, default=None))
+    return progress, progress.advance
 
 
 def _cache(arguments: Sequence[str]) -> int:
@@ -376,6 +368,12 @@ def _view(arguments: Sequence[str]) -> int:
     return view(arguments, console)
 
 
+def _serve(arguments: Sequence[str]) -> int:
+    from pipeline.console.serve import serve
+
+    return serve(arguments, console)
+
+
 _WITHOUT_ARGUMENTS = ("schema", "doctor")
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "run": _run,
@@ -389,6 +387,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "export": _export,
     "view": _view,
     "query": _query,
+    "serve": _serve,
     "cache": _cache,
     "schema": _schema,
     "doctor": _doctor,

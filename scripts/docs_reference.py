@@ -19,7 +19,7 @@ _NEEDS = {
 }
 _OBJECTS = {0: "none: it is about the subject alone", 1: "one: `object`", 2: "two: `object` and `other_object`"}
 API = {
-    "pipeline": ("Asking and judging", ["pipeline.api"]),
+    "pipeline": ("Asking and judging", ["pipeline.api", "pipeline.serve.client", "pipeline.serve.client_body"]),
     "records": (
         "Records",
         [

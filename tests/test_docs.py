@@ -32,7 +32,10 @@ from pipeline.records.relations import RELATIONS
 
 ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"
-CONFIGS = {"run": "run", "verify": "run", "eval-claims": "eval_claims", "eval-depth": "eval_depth", "fit": "fit"}
+CONFIGS = {
+    "run": "run", "verify": "run", "eval-claims": "eval_claims", "eval-depth": "eval_depth", "fit": "fit",
+    "serve": "serve",
+}  # fmt: skip
 # Names that stand for an option of the reader's own.
 OWN_OPTIONS = ("mine", "NAME", "simulated")
 LARGEST_PICTURE = 60_000

@@ -26,6 +26,8 @@ Theodolite: ask a vision-language model about space, and check its answer agains
                                               show the report of a run in the browser, or a scene in 3D
   python -m pipeline query RUN ["SELECT ..." | NAME] [format=csv|json|parquet] [output=FILE]
                                               ask the tables of a run by SQL, or by a query with a name
+  python -m pipeline serve [--open] [KEY=VALUE ...]
+                                              serve the web app and the HTTP API to browsers and programs
   python -m pipeline cache (info | prune | verify | clear) [KEY=VALUE ...]
                                               show, shrink, check or empty the folder of cached outputs
   python -m pipeline schema                   print the JSON Schema of results.jsonl
@@ -83,6 +85,20 @@ Refit the weights of cues and the calibration of verdicts, with places left out.
 Usage: python -m pipeline fit [KEY=VALUE ...]
   sets=NAME             what to fit on; '+sets.mine={{dataset: manifest, path: PATH, claims: PATH}}' adds your own
 {_ALL}"""
+_OF_COMMAND["serve"] = """\
+Serve the web app and the HTTP API, to this machine alone, until Ctrl-C.
+
+Usage: python -m pipeline serve [--open] [KEY=VALUE ...]
+  --open                open a browser
+  depth=NAME vlm=NAME   real models, such as depth=midas vlm=qwen3vl; by default small ones that know rendered scenes
+  serve.port=NUMBER     the port; 0 takes a free one
+  serve.page=false      the HTTP API alone
+  serve.host=0.0.0.0    for other machines too; needs a bearer token in the environment variable THEODOLITE_TOKEN
+  serve.limits.KEY=VALUE, serve.store.KEY=VALUE
+                        what requests may hold, and for how long results are kept
+  GROUP=OPTION          one of the options below; GROUP.KEY=VALUE sets one of its keys
+  --cfg job             print the whole configuration
+  -v                    show details and tracebacks"""
 _WITHOUT_GROUPS = {
     "export": """\
 Write further formats of a finished run, from its results and stored scenes.

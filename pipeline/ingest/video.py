@@ -13,6 +13,7 @@ import numpy as np
 
 from pipeline.ingest.display import shown
 from pipeline.ingest.files import decoding, existing_file
+from pipeline.ingest.video_files import decoded, opened_video
 from pipeline.records.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ def read_video(
         file, duration_s, frames=frames, rate_hz=rate_hz, max_frames=max_frames, start_s=start_s, end_s=end_s
     )
     with _opened(file) as (container, stream):
-        sampled = dict(_nearest_frames(container, stream, [first_s + time_s for time_s in times_s]))
+        sampled = dict(_nearest_frames(file, container, stream, [first_s + time_s for time_s in times_s]))
     if not sampled:
         raise InputError(f"{file} has no frame that can be decoded; convert it to MP4 (H.264).")
     return [(rgb, time_s - first_s) for time_s, rgb in sampled.items()]
@@ -73,15 +74,12 @@ def read_video(
 
 @contextmanager
 def _opened(file: Path) -> Iterator[tuple[Any, Any]]:
-    with decoding(file, "a video"):
-        import av
-
-        with av.open(str(file)) as container:
-            if not container.streams.video:
-                raise InputError(f"{file} has no video stream; give a file with images.")
-            stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
-            yield container, stream
+    with decoding(file, "a video"), opened_video(file) as container:
+        if not container.streams.video:
+            raise InputError(f"{file} has no video stream; give a file with images.")
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        yield container, stream
 
 
 def sample_times(
@@ -134,26 +132,28 @@ def _frame_rate(stream: Any) -> float:
     return float(stream.average_rate or stream.guessed_rate or 25)
 
 
-def _nearest_frames(container: Any, stream: Any, targets_s: list[float]) -> Iterator[tuple[float, np.ndarray]]:
+def _nearest_frames(
+    file: Path, container: Any, stream: Any, targets_s: list[float]
+) -> Iterator[tuple[float, np.ndarray]]:
     """The decoded frame nearest to each of the ascending times, with its own time; each frame once."""
     indexed = any(name in container.format.name for name in _INDEXED_FORMATS)
-    decoded = _timed(container, stream)
-    before, after, last = None, next(decoded, None), None
+    timed = _timed(file, container, stream)
+    before, after, last = None, next(timed, None), None
     for target_s in targets_s:
         if indexed and after and target_s - after[0] > _SEEK_GAP_S:
             container.seek(int(target_s / stream.time_base), stream=stream)
-            decoded = _timed(container, stream)
-            before, after = None, next(decoded, None)
+            timed = _timed(file, container, stream)
+            before, after = None, next(timed, None)
         while after and after[0] < target_s:
-            before, after = after, next(decoded, None)
+            before, after = after, next(timed, None)
         nearest = min(filter(None, (before, after)), key=lambda frame: abs(frame[0] - target_s), default=None)
         if nearest and (last is None or nearest[0] != last[0]):
             last = nearest
             yield nearest[0], _shown(nearest[1], stream)
 
 
-def _timed(container: Any, stream: Any) -> Iterator[tuple[float, Any]]:
-    for index, frame in enumerate(container.decode(stream)):
+def _timed(file: Path, container: Any, stream: Any) -> Iterator[tuple[float, Any]]:
+    for index, frame in enumerate(decoded(file, container, stream)):
         yield index / _frame_rate(stream) if frame.pts is None else float(frame.pts * frame.time_base), frame
 
 

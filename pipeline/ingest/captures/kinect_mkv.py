@@ -20,6 +20,7 @@ from pipeline.ingest.captures.base import Capture, CapturedFrame
 from pipeline.ingest.captures.kinect_calibration import Calibration, read_calibration
 from pipeline.ingest.captures.pairs import notes_of_left_out, paired
 from pipeline.ingest.files import decoding, existing_file, one_line, printable
+from pipeline.ingest.video_files import decoded, opened_video
 from pipeline.records import DepthMap
 from pipeline.records.errors import InputError
 
@@ -68,8 +69,8 @@ class KinectRecording(Capture):
         """Decode frames; see ``Capture``."""
         known = self._calibration
         with _opened(self.path) as colours, _opened(self.path) as depths:
-            images = _decoded(colours, _colour_track(colours), [self._stamps[index][0] for index in indices])
-            measured = _decoded(depths, _depth_track(depths), [self._stamps[index][1] for index in indices])
+            images = _frames(self.path, colours, _colour_track(colours), [self._stamps[index][0] for index in indices])
+            measured = _frames(self.path, depths, _depth_track(depths), [self._stamps[index][1] for index in indices])
             for index, image, depth in zip(indices, images, measured, strict=True):
                 values = depth.to_ndarray().astype(np.float32) * np.float32(0.001)
                 yield CapturedFrame(
@@ -87,11 +88,8 @@ class KinectRecording(Capture):
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    with decoding(existing_file(path, "a recording"), "a recording of Azure Kinect"):
-        import av
-
-        with av.open(str(path)) as container:
-            yield container
+    with decoding(existing_file(path, "a recording"), "a recording of Azure Kinect"), opened_video(path) as container:
+        yield container
 
 
 def _is_named(track: Any, name: str) -> bool:
@@ -149,14 +147,15 @@ def _ns(time_s: Fraction) -> int:
     return round(time_s * 10**9)
 
 
-def _decoded(container: Any, track: Any, times_s: Sequence[Fraction]) -> Iterator[Any]:
+def _frames(path: Path, container: Any, track: Any, times_s: Sequence[Fraction]) -> Iterator[Any]:
     """The decoded frames of these times, ascending; a time may occur again."""
     last = None
     for time_s in times_s:
         if last is None or last.pts * last.time_base < time_s:
             # Lands at a key frame before the time, or on it.
             container.seek(int(time_s / track.time_base), stream=track)
-            last = next((frame for frame in container.decode(track) if frame.pts * frame.time_base >= time_s), None)
+            frames = decoded(path, container, track)
+            last = next((frame for frame in frames if frame.pts * frame.time_base >= time_s), None)
         if last is None or last.pts * last.time_base != time_s or last.is_corrupt:
             raise InputError(f"{container.name} has a damaged frame at {float(time_s):.2f} s; copy it again.")
         yield last

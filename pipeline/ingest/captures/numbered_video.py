@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.ingest.files import decoding, existing_file
+from pipeline.ingest.video_files import decoded, opened_video
 from pipeline.records.errors import InputError
 
 # Beyond this gap, seeking a key frame is cheaper than decoding every image between.
@@ -56,27 +57,24 @@ class NumberedVideo:
             InputError: If one cannot be decoded.
         """
         with self._opened() as (container, stream):
-            decoded, last = container.decode(stream), -1
+            frames, last = decoded(self.file, container, stream), -1
             for number in numbers:
                 wanted = self._stamps[number]
                 key = bisect_right(self._keys, (wanted, wanted)) - 1
                 if number - last > _SEEK_GAP and key >= 0:
                     container.seek(self._keys[key][1], stream=stream)
-                    decoded = container.decode(stream)
+                    frames = decoded(self.file, container, stream)
                 last = number
-                frame = next((frame for frame in decoded if frame.pts is not None and frame.pts >= wanted), None)
+                frame = next((frame for frame in frames if frame.pts is not None and frame.pts >= wanted), None)
                 if frame is None or frame.pts != wanted:
                     raise InputError(f"Frame {number} of {self.file} cannot be decoded; copy the recording again.")
                 yield frame.to_ndarray(format="rgb24")
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[Any, Any]]:
-        with decoding(self.file, "a video"):
-            import av
-
-            with av.open(str(self.file), options=_OPTIONS) as container:
-                if not container.streams.video:
-                    raise InputError(f"{self.file} has no video stream; give a file with images.")
-                stream = container.streams.video[0]
-                stream.thread_type = "AUTO"
-                yield container, stream
+        with decoding(self.file, "a video"), opened_video(self.file, _OPTIONS) as container:
+            if not container.streams.video:
+                raise InputError(f"{self.file} has no video stream; give a file with images.")
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            yield container, stream

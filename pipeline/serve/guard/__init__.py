@@ -1,0 +1,1 @@
+"""What stands before the application: pure ASGI middlewares that refuse requests, and headers of every answer."""

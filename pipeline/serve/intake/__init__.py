@@ -1,0 +1,1 @@
+"""Reading what clients send: bodies, files, and the scenes that they make."""

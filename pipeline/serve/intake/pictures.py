@@ -1,0 +1,130 @@
+"""What the headers of an image say, checked before a pixel of it is decoded."""
+
+from __future__ import annotations
+
+import mmap
+import re
+import threading
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image
+
+from pipeline.ingest.images import open_image
+from pipeline.records.errors import InputError
+from pipeline.serve.problems import TooLargeError, UnsupportedError
+from pipeline.serve.settings import Limits
+
+MEGA = 10**6
+# Cameras write at most about ten scans; each may cost a pass over all pixels. libjpeg-turbo's own tools stop at 500
+# (``-maxscans`` in https://github.com/libjpeg-turbo/libjpeg-turbo/blob/main/doc/usage.txt).
+_MOST_SCANS = 100
+# A marker in the coded data of JPEG: what follows FF is neither stuffing nor a restart (ITU-T T.81, B.1.1.2).
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_END, _SCAN = 0xD9, 0xDA
+# Markup that browsers and servers run, and the header that readers of PDF look for in the first kilobyte.
+_MARKUP = re.compile(rb"<(?:script|iframe|!doctype html|\?php\s)", re.IGNORECASE)
+_PDF, _PDF_WITHIN = b"%PDF-", 1024
+_TIFF_TILES = (322, 323)
+_lock = threading.Lock()
+_users = 0
+_before: int | None = None
+
+
+def check_picture(path: Path, name: str, limits: Limits) -> int:
+    """Check an image by its headers.
+
+    Args:
+        path: The file.
+        name: What to call it.
+        limits: ``megapixels`` counts.
+
+    Returns:
+        Its number of pixels.
+
+    Raises:
+        TooLargeError: If it has too many pixels.
+        UnsupportedError: If it is something else as well, such as an archive or a page.
+        InputError: If it is no image, or cut off.
+    """
+    _check_alone(path, name)
+    try:
+        with open_image(path) as image:
+            pixels = image.width * image.height
+            tags = getattr(image, "tag_v2", {})
+            tiles = [tags[tag] for tag in _TIFF_TILES if isinstance(tags.get(tag), int)]
+    except InputError as error:
+        if "has more pixels than" in str(error):
+            raise _too_large(name, limits) from None
+        raise InputError(f"{name} is not an image that can be read; it may be damaged: send it again.") from None
+    if max(pixels, tiles[0] * tiles[1] if len(tiles) == 2 else 0) > limits.megapixels * MEGA:
+        raise _too_large(name, limits)
+    if pixels == 0:
+        raise InputError(f"{name} has no pixels; send another image.")
+    return pixels
+
+
+def _too_large(name: str, limits: Limits) -> TooLargeError:
+    return TooLargeError(f"{name} has more than {limits.megapixels:g} million pixels; shrink it.")
+
+
+def _check_alone(path: Path, name: str) -> None:
+    """Refuse files that other programs read as something else, and JPEG that is made to take forever."""
+    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        if data[:3] == b"\xff\xd8\xff":
+            _check_scans(data, name)
+        is_other = _MARKUP.search(data) is not None or data.find(_PDF, 0, _PDF_WITHIN) >= 0
+    if is_other or _is_archive(path):
+        raise UnsupportedError(f"{name} is an image and something else at once; save it again as an image.")
+
+
+def _is_archive(path: Path) -> bool:
+    """Whether a file ends as a ZIP archive with a directory."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return bool(archive.namelist())
+    # The module raises errors of almost any type on what only looks like an archive.
+    except Exception:
+        return False
+
+
+def _check_scans(data: mmap.mmap, name: str) -> None:
+    """Follow the markers of a JPEG to its end (ITU-T T.81, B.1)."""
+    at, scans = 2, 0
+    while True:
+        marker = _MARKER.search(data, at)
+        if marker is None:
+            raise InputError(f"{name} is a JPEG that is cut off; send it again.")
+        code = data[marker.start() + 1]
+        if code == _END:
+            return
+        if code == _SCAN:
+            scans += 1
+            if scans > _MOST_SCANS:
+                raise TooLargeError(f"{name} is a JPEG of more than {_MOST_SCANS} scans; save it again.")
+        length = int.from_bytes(data[marker.end() : marker.end() + 2], "big")
+        at = marker.end() + max(length, 2)
+
+
+@contextmanager
+def limited_pixels(limits: Limits) -> Iterator[None]:
+    """Limit every image that Pillow opens within the block, those inside of other files too.
+
+    Pillow has one limit for the whole process; it is put back when the last block ends.
+    """
+    global _users, _before
+    with _lock:
+        if _users == 0:
+            _before = Image.MAX_IMAGE_PIXELS
+        _users += 1
+        # Pillow raises an error at twice its limit, and warns at it.
+        Image.MAX_IMAGE_PIXELS = int(limits.megapixels * MEGA / 2)
+    try:
+        yield
+    finally:
+        with _lock:
+            _users -= 1
+            if _users == 0:
+                Image.MAX_IMAGE_PIXELS = _before

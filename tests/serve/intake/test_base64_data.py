@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+from serve.fake_store import FakeStore
+from serve.files import image
+
+from pipeline.serve.intake.base64_data import write_base64
+from pipeline.serve.intake.sink import Sink
+from pipeline.serve.problems import TooLargeError, UnfitError
+from pipeline.serve.settings import Limits
+
+PHOTO = image("PNG")
+TEXT = base64.b64encode(PHOTO).decode()
+
+
+def decoded(tmp_path: Path, text: str, part_mb: float = 64) -> bytes:
+    store = FakeStore(tmp_path / "store")
+    with store.new_upload() as incoming:
+        sink = Sink(incoming, "image 1", Limits(part_mb=part_mb))
+        write_base64(text, sink)
+        return sink.finish().path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TEXT,
+        f"data:image/png;base64,{TEXT}",
+        f"DATA:;BASE64,{TEXT}",
+        f"data:image/svg+xml;charset=utf-8;base64,{TEXT}",
+    ],
+)
+def test_base64_and_data_urls_are_decoded(text: str, tmp_path: Path) -> None:
+    assert decoded(tmp_path, text) == PHOTO
+
+
+def test_long_texts_are_decoded_piece_by_piece(tmp_path: Path) -> None:
+    content = PHOTO + bytes(range(256)) * 10_000
+    assert decoded(tmp_path, base64.b64encode(content).decode()) == content
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TEXT[:-1], TEXT + "=", TEXT + "\n", f" {TEXT}", TEXT[:40] + "\n" + TEXT[40:], "AA=A" + TEXT, "*" * 8, "é" * 8,
+        TEXT.replace("+", "-") + "-_==", f"data:image/png,{TEXT}", f"data:{TEXT}", "data:image/png;base64",
+        "data:" + "a/" * 1000 + ";base64," + TEXT, "http://example.org/a.png", "file:///etc/passwd", "/etc/passwd",
+    ],
+)  # fmt: skip
+def test_what_is_no_base64_is_refused(text: str, tmp_path: Path) -> None:
+    with pytest.raises(UnfitError, match="image 1"):
+        decoded(tmp_path, text)
+    assert list((tmp_path / "store").iterdir()) == []
+
+
+def test_padding_stands_at_the_end_only(tmp_path: Path) -> None:
+    content = PHOTO.ljust(3 * 262_144 - 1, b"\0")
+    with pytest.raises(UnfitError):
+        decoded(tmp_path, base64.b64encode(content).decode() + TEXT)
+
+
+def test_the_size_is_checked_before_decoding(tmp_path: Path) -> None:
+    content = PHOTO.ljust(1000, b"\0")
+    assert decoded(tmp_path, base64.b64encode(content).decode(), part_mb=0.001) == content
+    with pytest.raises(TooLargeError):
+        decoded(tmp_path, base64.b64encode(content + b"\0").decode(), part_mb=0.001)
+    with pytest.raises(TooLargeError):
+        decoded(tmp_path, "*" * 10_000, part_mb=0.001)
