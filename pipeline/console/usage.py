@@ -24,10 +24,10 @@ Theodolite: ask a vision-language model about space, and check its answer agains
                                               write further formats of a finished run: GLB, rerun, COCO, tables, ...
   python -m pipeline view [RUN] [ITEM] [viewer=NAME]
                                               show the report of a run in the browser, or a scene in 3D
-  python -m pipeline query RUN ["SELECT ..." | NAME] [format=csv|json|parquet] [output=FILE]
-                                              ask the tables of a run by SQL, or by a query with a name
   python -m pipeline serve [--open] [KEY=VALUE ...]
                                               serve the web app and the HTTP API to browsers and programs
+  python -m pipeline query RUN ["SELECT ..." | NAME] [format=csv|json|parquet] [output=FILE]
+                                              ask the tables of a run by SQL, or by a query with a name
   python -m pipeline cache (info | prune | verify | clear) [KEY=VALUE ...]
                                               show, shrink, check or empty the folder of cached outputs
   python -m pipeline schema                   print the JSON Schema of results.jsonl
