@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Pipeline", "__version__", "read_run", "spatial_query"]
+__all__ = ["Client", "Pipeline", "__version__", "read_run", "spatial_query"]
 
 if TYPE_CHECKING:
     from pipeline.api import Pipeline, read_run, spatial_query
+    from pipeline.serve.client import Client
 
 
 def __getattr__(name: str) -> Any:
@@ -17,4 +18,8 @@ def __getattr__(name: str) -> Any:
         from pipeline import api
 
         return getattr(api, name)
+    if name == "Client":
+        from pipeline.serve.client import Client
+
+        return Client
     raise AttributeError(f"module 'pipeline' has no attribute {name!r}")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -13,20 +16,29 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from PIL import Image
 
-from pipeline.config.build import build_stages, check_flags
+from pipeline.config.build import build, build_stages, check_flags
 from pipeline.config.mistakes import describe
+from pipeline.config.options import option, options_of
 from pipeline.config.overrides import translate
 from pipeline.config.user_folder import use_user_folder
 from pipeline.export.result_with_scene import ResultWithScene, read_run, with_scene
 from pipeline.export.stored_scene import StoredScene
+from pipeline.models.vlm.hints import HintMode
 from pipeline.records import Anchor, Camera, Claim, DepthMap, Frame, Region, Scene
 from pipeline.records.errors import ConfigError, InputError
+from pipeline.records.message import Language
 from pipeline.records.resources import resource_dir
+from pipeline.records.settings import check_value
 from pipeline.stages.compose import process_with_scenes
+from pipeline.stages.depth import DepthStage
 from pipeline.stages.export import depth_errors
 from pipeline.stages.group import Stages
+from pipeline.stages.ocr import OcrStage
 from pipeline.stages.timing import StageError
+from pipeline.stages.verify import VerifyStage
 
+# The stages that options of groups make.
+_FIELDS = {"depth": "depth", "ocr": "ocr", "segment": "verify"}
 ImageLike = str | Path | np.ndarray | Image.Image | Frame
 
 
@@ -99,6 +111,10 @@ class Pipeline:
     def __init__(self, stages: Stages, config: DictConfig) -> None:
         self.stages = stages
         self.config = config
+        self._own = stages
+        self._names: dict[str, str] = {}
+        self._built: dict[tuple[str, str], Any] = {}
+        self._building = threading.Lock()
 
     @classmethod
     def from_config(cls, overrides: Sequence[str] = (), *, config_name: str = "run") -> Pipeline:
@@ -185,6 +201,74 @@ class Pipeline:
         """
         (result,) = self._results(frames, options, regions=tuple(regions), claims=tuple(claims))
         return result
+
+    def variant(
+        self,
+        options: Mapping[str, str] | None = None,
+        *,
+        hints: str | None = None,
+        language: Language | None = None,
+        recheck: int | None = None,
+    ) -> Pipeline:
+        """A pipeline with other options of some stages; both share everything else: models, cache, error budget.
+
+        Args:
+            options: Options of the groups depth, ocr and segment, such as ``{"depth": "file"}``. The stage of each is
+                built once, however often it is chosen.
+            hints: Depth hints in the prompt: none, table, image or both.
+            language: Language of prompts and results.
+            recheck: Whether a question is asked again if a claim of its answer is refuted: 0 or 1.
+
+        Raises:
+            ConfigError: If an option does not exist.
+        """
+        chosen: dict[str, Any] = {}
+        for group, name in (options or {}).items():
+            if group not in _FIELDS:
+                raise ConfigError(f"The group {group!r} cannot be chosen for one question; {', '.join(_FIELDS)} can.")
+            chosen[_FIELDS[group]] = self._stage(group, name)
+        stages = replace(self.stages, **chosen)
+        query = stages.query
+        if query is not None and (hints, language, recheck) != (None, None, None):
+            query = copy.copy(query)
+            query.hints = query.hints if hints is None else check_value("query.hints", hints, HintMode)
+            query.language = query.language if language is None else language
+            query.recheck = query.recheck if recheck is None else recheck
+        changed = copy.copy(self)
+        changed.stages = replace(stages, query=query, asked_language=language or stages.asked_language)
+        return changed
+
+    def chosen(self, group: str) -> str:
+        """Name of the configured option of a group, such as ``midas``; empty where no option is like it."""
+        if group not in self._names:
+            node = self.config.get(group)
+            found = {name: option(group, name) for name in options_of(group)} if isinstance(node, DictConfig) else {}
+            exact = [name for name, keys in found.items() if keys == node]
+            # Some keys may have been set besides the option.
+            alike = [
+                name
+                for name, keys in found.items()
+                if all(keys.get(key) == node.get(key) for key in ("_target_", "model"))
+            ]
+            self._names[group] = next(iter((*exact, *alike)), "")
+        return self._names[group]
+
+    def _stage(self, group: str, name: str) -> Any:
+        """The stage of an option, built when it is first chosen."""
+        own = self._own
+        if name == self.chosen(group):
+            return getattr(own, _FIELDS[group])
+        if name not in options_of(group):
+            raise ConfigError(f"There is no option {name!r} of {group}.")
+        with self._building:
+            if (group, name) not in self._built:
+                model = build(option(group, name))
+                if group == "segment":
+                    self._built[group, name] = VerifyStage(own.verify.verifier, model, own.verify.cache)
+                else:
+                    kind = DepthStage if group == "depth" else OcrStage
+                    self._built[group, name] = kind(model, own.depth.cache)
+            return self._built[group, name]
 
     def _results(
         self, frames: ImageLike | Sequence[ImageLike], options: SceneOptions, **rest: Any

@@ -9,10 +9,8 @@ import io
 import json
 import logging
 import os
-import re
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,17 +126,17 @@ def _set_up_logging(verbose: bool) -> None:
 def _run(arguments: Sequence[str]) -> int:
     from pipeline.config.overrides import with_quickstart
 
-    return _hydra(with_quickstart(arguments), "run", _run_job)
+    return _hydra(with_quickstart(arguments), "run", _run_job, "results")
 
 
 def _verify(arguments: Sequence[str]) -> int:
-    return _hydra(["vlm=none", *arguments], "run", _run_job)
+    return _hydra(["vlm=none", *arguments], "run", _run_job, "results")
 
 
 def _eval_claims(arguments: Sequence[str]) -> int:
     from pipeline.console.evaluation import measure_claims
 
-    return _hydra(arguments, "eval_claims", lambda config: measure_claims(config, console, _progress))
+    return _hydra(arguments, "eval_claims", lambda config: measure_claims(config, console, _progress), "cases")
 
 
 def _eval_depth(arguments: Sequence[str]) -> int:
@@ -208,13 +206,23 @@ def _export(arguments: Sequence[str]) -> int:
     return export_run(arguments, console, _progress)
 
 
-def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig], int]) -> int:
-    """Compose the configuration with Hydra, sweeps included, and run the job."""
+def _query(arguments: Sequence[str]) -> int:
+    from pipeline.console.query import query
+
+    return query(arguments, console)
+
+
+def _hydra(
+    arguments: Sequence[str], config_name: str, job: Callable[[DictConfig], int], compared: str | None = None
+) -> int:
+    """Compose the configuration with Hydra, run the job, and compare what the runs of a sweep gave, where it says."""
     import hydra
     import yaml
+    from hydra.core.hydra_config import HydraConfig
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
+    from pipeline.config.addresses import check_addresses
     from pipeline.config.mistakes import describe
     from pipeline.config.overrides import translate
     from pipeline.config.user_folder import use_user_folder
@@ -224,28 +232,24 @@ def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig
     sweep = any(argument in ("-m", "--multirun") for argument in arguments)
     codes: list[int] = []
     refused: list[Exception] = []
+    combinations: list[tuple[Sequence[str], str, str | None]] = []
 
     def guarded(config: DictConfig) -> None:
         # Hydra would end the sweep and print further lines if a job raised.
         if config.verbose:
             _set_up_logging(verbose=True)
+        problem = None
         try:
             codes.append(job(config))
         except Exception as error:
             codes.append(_refuse(error, logger.isEnabledFor(logging.DEBUG)) if sweep else 2)
             refused.append(error)
+            problem = str(error)
+        done = HydraConfig.get()
+        combinations.append((done.overrides.task, done.runtime.output_dir, problem))
 
     typed = [argument.lstrip("+").partition("=")[::2] for argument in arguments]
-    for key, value in typed:
-        addresses = value.split(",") if sweep else [value]
-        if key == "vlm":
-            addresses = re.findall(r"""base_url\b['"]?\s*:\s*('.*?'|".*?"|[^\s,}]*)""", value)
-        if addresses and key in ("vlm", "vlm.base_url"):
-            # Hydra writes the configuration to disk before a backend can refuse an address with a login.
-            from pipeline.models.vlm.openai_endpoint import check_address
-
-            for address in addresses:
-                check_address(address.strip("'\""))
+    check_addresses(typed, sweep=sweep)
     if dict(typed).get("vlm.show_prompt", "").strip().casefold() == "true":
         if sweep:
             raise ConfigError("vlm.show_prompt=true shows the prompts of one configuration; leave out -m.")
@@ -270,6 +274,10 @@ def _hydra(arguments: Sequence[str], config_name: str, job: Callable[[DictConfig
         sys.argv = program
     if refused and not sweep:
         raise refused[0]
+    if compared is not None and len(combinations) > 1:
+        from pipeline.console.sweep_report import compare
+
+        compare(combinations, console, compared)
     return max(codes, default=0)
 
 
@@ -320,25 +328,18 @@ def _run_job(config: DictConfig) -> int:
     print_summary(console, summary)
     if has_results:
         print_shipped_models(console, [config[group].get("model") for group in ("vlm", "depth")])
+    if summary.is_stopped:
+        raise KeyboardInterrupt
     return 1 if summary.failures else 0
 
 
-def _progress(total: int | None, limit: Any) -> tuple[Any, Callable[[str], None]]:
-    """A progress bar on a terminal, nothing otherwise; a limit that is not a number is refused later."""
-    if not errors.is_terminal:
-        return nullcontext(), lambda item_id: None
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+def _progress(total: int | None, limit: Any) -> tuple[Any, Callable[..., None]]:
+    """A progress bar on a terminal, and elsewhere a line a minute; a limit that is not a number is refused later."""
+    from pipeline.console.progress import ItemProgress
 
-    progress = Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=errors
-    )
     counts = [count for count in (total, limit) if isinstance(count, int)]
-    task = progress.add_task("Items", total=min(counts, default=None))
-
-    def advance(item_id: str) -> None:
-        progress.update(task, advance=1, description=escape(item_id[:40]))
-
-    return progress, advance
+    progress = ItemProgress(errors, min(counts, default=None))
+    return progress, progress.advance
 
 
 def _cache(arguments: Sequence[str]) -> int:
@@ -367,6 +368,12 @@ def _view(arguments: Sequence[str]) -> int:
     return view(arguments, console)
 
 
+def _serve(arguments: Sequence[str]) -> int:
+    from pipeline.console.serve import serve
+
+    return serve(arguments, console)
+
+
 _WITHOUT_ARGUMENTS = ("schema", "doctor")
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "run": _run,
@@ -379,6 +386,8 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "fit": _fit,
     "export": _export,
     "view": _view,
+    "serve": _serve,
+    "query": _query,
     "cache": _cache,
     "schema": _schema,
     "doctor": _doctor,

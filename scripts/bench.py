@@ -30,8 +30,11 @@ NAMES = (
     "answers",
     "input",
     "report",
+    "batch",
     "batch_cache",
     "batch_kills",
+    "serve",
+    "serve_fuzz",
 )
 
 

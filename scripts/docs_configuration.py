@@ -23,6 +23,7 @@ GROUPS = {
     "weights": "weights of cues",
     "calibration": "calibration of verdicts",
     "export": "what is written",
+    "engine": "processes and machines",
     "dataset": "data sets",
     "protocol": "how depth error is measured",
     "sets": "what `fit` fits on",
@@ -30,7 +31,13 @@ GROUPS = {
     "debug": "settings for finding mistakes",
     "common": "shared by all commands",
 }
-COMMANDS = {"run": "run, verify", "eval_claims": "eval-claims", "eval_depth": "eval-depth", "fit": "fit"}
+COMMANDS = {
+    "run": "run, verify",
+    "eval_claims": "eval-claims",
+    "eval_depth": "eval-depth",
+    "fit": "fit",
+    "serve": "serve",
+}
 # Groups whose options set keys of other groups.
 _OF_SEVERAL = ("experiment", "debug", "common")
 _LONGEST_DEFAULT = 100

@@ -44,6 +44,7 @@ def made_pages() -> dict[str, str]:
         "reference/relations.md": docs_reference.relations_page(),
         "reference/commands.md": docs_reference.commands_page(),
         "reference/schema.md": docs_reference.schema_page(),
+        "reference/tables.md": docs_reference.tables_page(),
         "reference/results.schema.json": docs_reference.schema_file(),
         "reference/configuration/index.md": docs_configuration.command_page(conf),
         **{f"reference/configuration/{group}.md": docs_configuration.group_page(conf, group) for group in groups},

@@ -19,7 +19,7 @@ _NEEDS = {
 }
 _OBJECTS = {0: "none: it is about the subject alone", 1: "one: `object`", 2: "two: `object` and `other_object`"}
 API = {
-    "pipeline": ("Asking and judging", ["pipeline.api"]),
+    "pipeline": ("Asking and judging", ["pipeline.api", "pipeline.serve.client", "pipeline.serve.client_body"]),
     "records": (
         "Records",
         [
@@ -144,6 +144,39 @@ def schema_page() -> str:
             ]
             parts += [""]
     return "\n".join(parts)
+
+
+def tables_page() -> str:
+    """The columns of the tables of a run, as the files have them."""
+    from pipeline.console.named_queries import NAMED, VIEWS
+    from pipeline.export.parquet_tables import schema_of
+    from pipeline.export.run_tables import FAILURE_COLUMNS
+    from pipeline.export.table_columns import TABLES
+
+    parts = [
+        "# Tables",
+        "",
+        "A run ends with `tables/results.parquet`, `tables/verdicts.parquet` and `tables/regions.parquet`; "
+        "`export.csv=true` writes the same as CSV. `python -m pipeline query RUN` reads them as tables of these names, "
+        "each with a further first column `run`. Names end in their unit; columns that hold several values separate "
+        "them by ` | `, and unknown cells are empty (null). Each column of a Parquet file has its meaning as metadata.",
+        "",
+    ]
+    for name, columns in {**TABLES, "failures": FAILURE_COLUMNS}.items():
+        parts += [
+            f"## {name}",
+            "",
+            f"One row per {VIEWS[name]}.",
+            "",
+            "| column | type | meaning |",
+            "| --- | --- | --- |",
+        ]
+        fields = schema_of(columns)
+        parts += [f"| `{one.name}` | {field.type} | {one.about} |" for one, field in zip(columns, fields, strict=True)]
+        parts += [""]
+    parts += ["## Named queries", "", "| `python -m pipeline query RUN …` | gives |", "| --- | --- |"]
+    parts += [f"| `{name}` | {query.about} |" for name, query in NAMED.items()]
+    return "\n".join([*parts, ""])
 
 
 def schema_file() -> str:

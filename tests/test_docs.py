@@ -19,17 +19,23 @@ from typing import Any
 import docs_configuration
 import docs_pages
 import docs_reference
+import exported
+import pyarrow.parquet
 import pytest
 import yaml
 
 from pipeline.api import load_config
 from pipeline.cli import _COMMANDS
 from pipeline.config.options import OF_SEVERAL, groups_of, options_of
+from pipeline.export.run_tables import run_tables
 from pipeline.records.relations import RELATIONS
 
 ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"
-CONFIGS = {"run": "run", "verify": "run", "eval-claims": "eval_claims", "eval-depth": "eval_depth", "fit": "fit"}
+CONFIGS = {
+    "run": "run", "verify": "run", "eval-claims": "eval_claims", "eval-depth": "eval_depth", "fit": "fit",
+    "serve": "serve",
+}  # fmt: skip
 # Names that stand for an option of the reader's own.
 OWN_OPTIONS = ("mine", "NAME", "simulated")
 LARGEST_PICTURE = 60_000
@@ -151,6 +157,18 @@ def test_the_reference_lists_every_relation(name: str) -> None:
     assert (f"| number | {entry.value}: " in section) == (entry.value != "none")
     words = {"nothing": "no depth", "order": "order", "shape": "up to one factor", "metric": "metric depth"}
     assert re.search(rf"\| needs \| .*{words[entry.need]}", section)
+
+
+def test_the_reference_lists_every_column_of_the_tables_that_a_run_writes(tmp_path: Path) -> None:
+    scene = exported.stored()
+    run = exported.run_folder(tmp_path, (scene, exported.result(scene)))
+    tables = run_tables(run, tmp_path / "made")
+    page = docs_reference.tables_page()
+    for name, path in tables.items():
+        section = page.partition(f"## {name}\n")[2].partition("\n## ")[0]
+        listed = re.findall(r"(?m)^\| `(\w+)` \| (\w+) \| (.+) \|$", section)
+        schema = pyarrow.parquet.read_schema(path)
+        assert listed == [(one.name, str(one.type), one.metadata[b"description"].decode()) for one in schema]
 
 
 def test_the_reference_describes_every_command() -> None:

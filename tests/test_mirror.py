@@ -11,6 +11,7 @@ ELSEWHERE = {
     "__main__": "test_cli.py",
     "*/none": "says that nothing was chosen; every test of the defaults goes through it",
     "*/base": "a protocol, and what the classes that follow it share",
+    "batch/*": "batch/test_run.py",
     "claims/prose_*": "claims/test_prose.py",
     "claims/english_*": "claims/test_prose.py",
     "claims/sentences": "claims/test_prose.py",
@@ -50,6 +51,12 @@ ELSEWHERE = {
     "records/resources": "test_packaging.py",
     "records/relations": "claims/test_spatial_words.py",
     "records/*": "records/test_records.py",
+    "serve/client_*": "serve/test_client.py",
+    "serve/problems": "serve/test_app.py",
+    "serve/records": "serve/routes/test_jobs.py",
+    "serve/routes/*": "serve/routes/test_ask.py",
+    "serve/schema/*": "serve/routes/test_ask.py",
+    "serve/settings": "console/test_serve.py",
     "stages/known_truth": "synthetic/test_quickstart.py",
     "stages/outcomes": "stages/test_generations.py",
     "stages/timing": "stages/test_compose.py",
@@ -65,7 +72,7 @@ OF_SEVERAL = {
     "claims/coordinates/test_notations", "claims/test_wordings", "claims/test_traps", "config/test_config",
     "geometry/test_geometry_pinned", "synthetic/test_boxes",
     "datasets/*", "evaluate/depth/test_depth_agreement", "export/report/test_browser", "models/*",
-    "records/test_records",
+    "records/test_records", "serve/test_schema_fuzz",
 }  # fmt: skip
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,7 +14,9 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from pipeline.batch.local import Work
 from pipeline.config.mistakes import describe
+from pipeline.config.run_file import escaped
 from pipeline.models.vlm.base import VisionLanguageModel
 from pipeline.models.vlm.none import NoModel
 from pipeline.records.errors import ConfigError, TheodoliteError
@@ -154,6 +157,17 @@ def stage_cache(config: DictConfig) -> StageCache:
     folder = check_value("cache_dir", config.cache_dir, str | None)
     size_gb = check_value("cache_gb", config.cache_gb, Positive | None)
     return StageCache(Path(folder) if folder else None, None if size_gb is None else round(size_gb * _GB))
+
+
+def work_factory(config: DictConfig) -> Callable[[], Work]:
+    """What makes the source and the stages of a configuration in another process."""
+    plain: Any = OmegaConf.to_container(config, resolve=True)
+    return partial(_work, plain)
+
+
+def _work(plain: dict[str, Any]) -> Work:
+    config = OmegaConf.create(escaped(plain))
+    return Work(build_source(config), build_stages(config))
 
 
 def check_flags(config: DictConfig) -> None:

@@ -27,7 +27,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 }
 """Keys of the configuration by the stage whose output they change; all further keys are in ``other``."""
 # Where, when and how fast: none of it can change a result.
-_RUNNING = ("output_dir", "resume", "limit", "shard", "only", "verbose", "cache_dir", "cache_gb", "workers")
+_RUNNING = ("output_dir", "resume", "limit", "shard", "only", "verbose", "cache_dir", "cache_gb", "workers", "engine")
 # The groups that these places refer to hold the same keys.
 _REFERENCES = ("verify.verifier.budget.noise", "verify.verifier.weights", "verify.verifier.calibration")
 _SECRET = re.compile(r"(?i)(^|[_-])(api[_-]?keys?|authori[sz]ation|passwords?|secrets?|tokens?|bearer|cookies?)$")
@@ -73,7 +73,7 @@ class RunRecord:
 
     def config(self, **settings: Any) -> DictConfig:
         """The configuration as Hydra composed it, with some settings replaced."""
-        return OmegaConf.create(_escaped({**self.configuration, **self.settings, **settings}))
+        return OmegaConf.create(escaped({**self.configuration, **self.settings, **settings}))
 
     @property
     def hides_secrets(self) -> bool:
@@ -206,12 +206,12 @@ def _without_secret(override: str) -> str:
     return f"{key}{equals}{HIDDEN}" if any(_is_secret(name.strip("+"), "text") for name in names) else override
 
 
-def _escaped(value: Any) -> Any:
+def escaped(value: Any) -> Any:
     """The value with ``${`` escaped where it stands in a text, and not for a variable of the environment."""
     if isinstance(value, Mapping):
-        return {key: _escaped(part) for key, part in value.items()}
+        return {key: escaped(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [_escaped(part) for part in value]
+        return [escaped(part) for part in value]
     if isinstance(value, str) and "${" in value and not _FROM_ENVIRONMENT.search(value):
         return re.sub(r"(\\*)\$\{", lambda match: match[1] * 2 + "\\${", value)
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 from collections.abc import Callable, Iterable
@@ -11,16 +12,20 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline.config.build import build_source, build_stages
+from pipeline.batch.local import LocalEngine
+from pipeline.batch.run import run
+from pipeline.config.build import build, build_source, build_stages, work_factory
 from pipeline.config.run_file import HIDDEN, RunRecord, run_record, write_run_file
+from pipeline.console.interrupts import finishing_first
 from pipeline.export.files import only_writer, write_errors
 from pipeline.export.jsonl import EARLIER_NAME, PREVIOUS_NAME, ResultWriter
 from pipeline.export.run_summary import Summary
 from pipeline.records.settings import Count, check_value
-from pipeline.stages.compose import run
 from pipeline.stages.plan import RunPlan, parse_only, parse_shard
 
-Progress = Callable[[int | None, Any], tuple[Any, Callable[[str], None]]]
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[int | None, Any], tuple[Any, Callable[..., None]]]
 # Where and what to run; a command for one item says that itself.
 _OF_THE_RUN = frozenset({"output_dir", "resume", "limit", "shard", "only", "verbose"})
 
@@ -33,7 +38,8 @@ def execute(
     Args:
         config: The configuration.
         folder: Where the results go.
-        progress: Makes a progress bar and what advances it, from the number of items and the limit.
+        progress: Makes a progress bar and what advances it, by an item's id and the number of failures so far, from the
+            number of items and the limit.
         overrides: What was set, in Hydra's grammar.
         needs_all: Whether an id in ``only`` that no item has is an error.
 
@@ -56,13 +62,28 @@ def execute(
             plan = replace(plan, earlier=lookup(earlier))
     else:
         _begin(folder, record)
-    bar, on_item = progress(plan.total(source.count()), config.limit)
-    with bar:
+    engine: LocalEngine = build(config.engine)
+    factory = work_factory(config) if engine.workers else None
+    bar, advance = progress(plan.total(source.count()), config.limit)
+    summary = Summary(folder)
+    with bar, finishing_first(logger.warning) as is_stopped:
         if earlier is not None and record.unfinished == "draw":
             from pipeline.stages.redraw import redraw
 
             redraw(earlier, stages.export, folder, record.digest)
-        summary = run(source, stages, folder, resume=config.resume, limit=config.limit, plan=plan, on_item=on_item)
+        run(
+            source,
+            stages,
+            folder,
+            resume=config.resume,
+            limit=config.limit,
+            plan=plan,
+            on_item=lambda item_id: advance(item_id, len(summary.failures)),
+            engine=engine,
+            factory=factory,
+            is_stopped=is_stopped,
+            summary=summary,
+        )
     if earlier is not None:
         conclude(folder, record, earlier)
     return summary

@@ -24,6 +24,10 @@ Theodolite: ask a vision-language model about space, and check its answer agains
                                               write further formats of a finished run: GLB, rerun, COCO, tables, ...
   python -m pipeline view [RUN] [ITEM] [viewer=NAME]
                                               show the report of a run in the browser, or a scene in 3D
+  python -m pipeline serve [--open] [KEY=VALUE ...]
+                                              serve the web app and the HTTP API to browsers and programs
+  python -m pipeline query RUN ["SELECT ..." | NAME] [format=csv|json|parquet] [output=FILE]
+                                              ask the tables of a run by SQL, or by a query with a name
   python -m pipeline cache (info | prune | verify | clear) [KEY=VALUE ...]
                                               show, shrink, check or empty the folder of cached outputs
   python -m pipeline schema                   print the JSON Schema of results.jsonl
@@ -31,7 +35,7 @@ Theodolite: ask a vision-language model about space, and check its answer agains
 
 Add --help to a command for its options, and -v for details and tracebacks."""
 
-_INPUT = "input=PATH            image, [image, image], folder, video or manifest (.jsonl, .csv, .parquet)"
+_INPUT = "input=PATH            image, [image, image], folder, video, manifest (.jsonl, .csv, .parquet) or .tar"
 _PARTS = """\
   resume=true           keep the results in output_dir; shard=2/8 and only=[ID, ID] run parts of the input"""
 _ALL = """\
@@ -81,6 +85,20 @@ Refit the weights of cues and the calibration of verdicts, with places left out.
 Usage: python -m pipeline fit [KEY=VALUE ...]
   sets=NAME             what to fit on; '+sets.mine={{dataset: manifest, path: PATH, claims: PATH}}' adds your own
 {_ALL}"""
+_OF_COMMAND["serve"] = """\
+Serve the web app and the HTTP API, to this machine alone, until Ctrl-C.
+
+Usage: python -m pipeline serve [--open] [KEY=VALUE ...]
+  --open                open a browser
+  depth=NAME vlm=NAME   real models, such as depth=midas vlm=qwen3vl; by default small ones that know rendered scenes
+  serve.port=NUMBER     the port; 0 takes a free one
+  serve.page=false      the HTTP API alone
+  serve.host=0.0.0.0    for other machines too; needs a bearer token in the environment variable THEODOLITE_TOKEN
+  serve.limits.KEY=VALUE, serve.store.KEY=VALUE
+                        what requests may hold, and for how long results are kept
+  GROUP=OPTION          one of the options below; GROUP.KEY=VALUE sets one of its keys
+  --cfg job             print the whole configuration
+  -v                    show details and tracebacks"""
 _WITHOUT_GROUPS = {
     "export": """\
 Write further formats of a finished run, from its results and stored scenes.
@@ -116,6 +134,29 @@ Usage: python -m pipeline view [RUN] [ITEM] [KEY=VALUE ...]
 
 Without a display, pictures of the scene from the camera, from above and from the side are written into RUN/views/.
 On a remote machine, forward the port: ssh -L 8000:127.0.0.1:8000 HOST, then view port=8000 there.""",
+    "query": """\
+Ask the tables of a run, by SQL (DuckDB) or by a query with a name; needs pip install 'theodolite[query]'.
+
+Usage: python -m pipeline query RUN [RUN ...] "SELECT ..." [KEY=VALUE ...]
+       python -m pipeline query RUN [RUN ...] NAME [KEY=VALUE ...]
+  RUN                   the output_dir of a run, finished or not, or of a sweep
+  format=NAME           csv, json or parquet; by default a table to read
+  output=FILE           where it goes instead of the console; .csv, .json and .parquet name the format
+
+Tables, with a first column run:
+  results               one row per question: answer, counts of verdicts, model, tokens, seconds per stage
+  verdicts              one row per claim: relation, status, probability, margin, reason, ground truth
+  regions               one row per region: label, box, score, depth
+  failures              one row per failure: item, stage, reason, command
+
+Queries with a name:
+  refuted               refuted claims by relation, and how many of these verdicts are correct
+  slowest               the 20 slowest results, with the seconds of each stage
+  undecided             the most frequent reasons of undecided verdicts, and what would decide them
+  stages                seconds per stage: in total, and per result
+  failures              what failed, by stage and reason, with the command that runs an item alone
+
+"DESCRIBE verdicts" lists the columns of a table. A query is one SELECT; it reads these tables and nothing else.""",
     "cache": """\
 Show, shrink, check or empty the folder of cached outputs (depth maps, text lines, masks and generations).
 

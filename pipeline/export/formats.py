@@ -76,12 +76,14 @@ class FormatSettings:
         mesh: Whether GLB holds a mesh instead of points.
         view_points: Most points of a frame in the 3D view of a page; several frames have at most three times as many.
         item: The item that formats of runs are restricted to; None takes all.
+        region_depth: Whether Parquet holds the depth of regions, which takes about 15 ms for each result.
     """
 
     max_points: int = 100_000
     mesh: bool = False
     view_points: int = 66_000
     item: str | None = None
+    region_depth: bool = True
 
 
 ITEM_FORMATS: dict[str, ItemFormat] = {

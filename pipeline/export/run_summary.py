@@ -31,6 +31,7 @@ class Summary:
             first answers, how many of them are ``gone`` from the second, and how many claims are refuted ``now``.
         shown: The first results with an answer or a verdict, printed if there are few.
         seconds: Time by stage [s].
+        is_stopped: Whether it was asked to stop before its last item.
     """
 
     folder: Path
@@ -45,6 +46,7 @@ class Summary:
     rechecks: Counter[str] = field(default_factory=Counter)
     shown: list[Result] = field(default_factory=list)
     seconds: Counter[str] = field(default_factory=Counter)
+    is_stopped: bool = False
 
     def add(self, result: Result) -> None:
         """Count one result."""

@@ -18,8 +18,10 @@ from pipeline.ingest.files import (
     IMAGE_SUFFIXES,
     MANIFEST_SUFFIXES,
     POINT_SUFFIXES,
+    TAR_SUFFIX,
     VIDEO_SUFFIXES,
     existing_path,
+    is_tar,
     is_video,
     may_be_recording,
     printable,
@@ -58,7 +60,7 @@ class Chosen:
     @cached_property
     def captures(self) -> list[Path]:
         """The captures that the paths are, or that a folder without images holds; empty where there are none."""
-        if len(self.paths) > 1 and not self.by_wildcard:
+        if (len(self.paths) > 1 and not self.by_wildcard) or self.are_tars:
             return []
         if not any(path.is_dir() or may_be_recording(path) for path in self.paths):
             return []
@@ -66,10 +68,26 @@ class Chosen:
 
         return captures_among(self.paths)
 
+    @cached_property
+    def are_tars(self) -> bool:
+        """Whether all paths are archives of samples.
+
+        Raises:
+            InputError: If only some are, or one is compressed.
+        """
+        count = sum(map(is_tar, self.paths))
+        if 0 < count < len(self.paths):
+            raise InputError("The input has archives (.tar) and other files; give archives only.")
+        return count > 0
+
     @property
     def is_folder(self) -> bool:
         """Whether the paths are, or count as, the files of a folder of images."""
-        return not self.captures and (self.by_wildcard or (len(self.paths) == 1 and self.paths[0].is_dir()))
+        return (
+            not self.are_tars
+            and not self.captures
+            and (self.by_wildcard or (len(self.paths) == 1 and self.paths[0].is_dir()))
+        )
 
     @property
     def is_manifest(self) -> bool:
@@ -85,11 +103,12 @@ def expand_input(
     defaults: Mapping[str, Any] | None = None,
     warns: bool = True,
 ) -> Iterator[Item | BadItem]:
-    """The items of an image, of images of one scene, of a folder, a wildcard, a video, a capture or a manifest.
+    """The items of an image, of images of one scene, a folder, a wildcard, a video, a capture, a manifest or archives.
 
     Args:
         path: One path, or the paths of several images of one scene. A path with wildcards (``*``, ``?``, ``[...]``,
-            ``**``) that is not itself a name stands for the files that it matches, which count as those of a folder.
+            ``**``) that is not itself a name stands for the files that it matches, which count as those of a folder;
+            braces in the name of an archive stand for several, as in ``shards-{000..012}.tar``.
         frames_are: What the images of a folder are.
         depth: Depth files of a single item, one per frame; or a folder with one file for each image without depth, of
             the same name but for the suffix.
@@ -116,8 +135,8 @@ def expand_input(
     return items if depth_folder is None else _with_depth_of(items, _by_stem(depth_folder))
 
 
-def count_input(path: Paths, *, frames_are: FramesAre | str, depth: Paths | None = None) -> int:
-    """Number of items, good or bad, that ``expand_input`` gives.
+def count_input(path: Paths, *, frames_are: FramesAre | str, depth: Paths | None = None) -> int | None:
+    """Number of items, good or bad, that ``expand_input`` gives; None where every header would have to be read.
 
     Raises:
         InputError: If the input cannot be read.
@@ -125,6 +144,8 @@ def count_input(path: Paths, *, frames_are: FramesAre | str, depth: Paths | None
     chosen, frames_are = choose(path), FramesAre(frames_are)
     if not holds_many(chosen, frames_are):
         return 1
+    if chosen.are_tars:
+        return None
     if chosen.is_manifest:
         return count_items(chosen.paths[0])
     if chosen.captures:
@@ -139,11 +160,21 @@ def choose(path: Paths) -> Chosen:
     Raises:
         InputError: If a path does not exist or a wildcard matches nothing.
     """
-    given = as_paths(path)
+    given = [one for each in as_paths(path) for one in _without_braces(each)]
     if len(given) == 1 and is_wildcard(given[0]):
         found = matches(given[0])
         return Chosen(found, by_wildcard=len(found) > 1)
     return Chosen([file for one in given for file in (matches(one) if is_wildcard(one) else [existing_path(one)])])
+
+
+def _without_braces(path: str | PathLike[str]) -> list[str | PathLike[str]]:
+    """The archives that braces stand for."""
+    text = os.fspath(path)
+    if "{" not in text or not text.lower().endswith(TAR_SUFFIX) or Path(text).exists():
+        return [path]
+    from pipeline.ingest.tar_samples import expanded
+
+    return list(expanded(text))
 
 
 def as_paths(path: Paths) -> list[str | PathLike[str]]:
@@ -167,7 +198,7 @@ def holds_many(chosen: Chosen, frames_are: FramesAre | str) -> bool:
     """Whether the input is a manifest, or a folder of items."""
     if chosen.captures:
         return chosen.captures != chosen.paths or len(chosen.captures) > 1
-    return chosen.is_manifest or (chosen.is_folder and frames_are == FramesAre.ITEMS)
+    return chosen.are_tars or chosen.is_manifest or (chosen.is_folder and frames_are == FramesAre.ITEMS)
 
 
 def _check_pairs(images: Sequence[Path], depth_paths: Sequence[Path]) -> None:
@@ -224,6 +255,10 @@ def _items(
     warns: bool,
 ) -> Iterator[Item | BadItem]:
     paths, first = chosen.paths, chosen.paths[0]
+    if chosen.are_tars:
+        from pipeline.ingest.tar_samples import tar_items
+
+        return tar_items(paths, defaults)
     if chosen.captures:
         from pipeline.ingest.captures.paths import capture_names
 
@@ -249,8 +284,10 @@ def _items(
         return iter([_item(first.stem, [first], defaults)])
     if reason := what_to_do(first):
         raise InputError(f"{first} {reason}.")
-    known = ", ".join(sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES | MANIFEST_SUFFIXES))
-    raise InputError(f"{first} is not named like an image, a video or a manifest; supported suffixes: {known}.")
+    known = ", ".join(sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES | MANIFEST_SUFFIXES | {TAR_SUFFIX}))
+    raise InputError(
+        f"{first} is not named like an image, a video, a manifest or an archive; supported suffixes: {known}."
+    )
 
 
 def _scene(name: str, entries: Entries, defaults: Mapping[str, Any]) -> Item | BadItem:

@@ -22,6 +22,8 @@ CAPTURE_SUFFIXES = frozenset((".r3d", ".bag", ".mcap", ".db3", ".mkv", ".json"))
 # Files that hold nothing but points of a scanner; text, npy and npz may hold them too.
 POINT_SUFFIXES = frozenset((".bin", ".pcd", ".ply", ".xyz", ".pts"))
 MANIFEST_SUFFIXES = frozenset((".jsonl", ".csv", ".tsv", ".parquet"))
+TAR_SUFFIX = ".tar"
+_COMPRESSED_TAR = re.compile(r"(?i)\.(?:tgz|tbz2?|txz|tzst|tar\.(?:gz|bz2|xz|zst|lz4))\Z")
 
 
 def is_image(path: Path) -> bool:
@@ -45,6 +47,17 @@ def _is_folder(path: Path) -> bool:
     except (OSError, ValueError):
         # Names that are too long, or hold what no name can.
         return False
+
+
+def is_tar(path: Path) -> bool:
+    """Whether the path is named like a tar archive and is not a folder.
+
+    Raises:
+        InputError: If it is named like a compressed one.
+    """
+    if _COMPRESSED_TAR.search(path.name) and not path.is_dir():
+        raise InputError(f"{path} is a compressed archive; unpack it to a plain .tar, whose samples can be found.")
+    return path.suffix.lower() == TAR_SUFFIX and not path.is_dir()
 
 
 def natural_key(path: Path) -> list[tuple[bool, int, str]]:

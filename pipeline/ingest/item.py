@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from pipeline.records.errors import InputError, RecordError
 
 if TYPE_CHECKING:
     from pipeline.ingest.lidar import LidarPose
+    from pipeline.ingest.tar_members import Member
 
 CameraSpec = Mapping[str, Any]
 Matrix = tuple[tuple[float, ...], ...]
@@ -142,7 +143,7 @@ class Item:
         return self.camera[frame] if isinstance(self.camera, tuple) else self.camera
 
     @classmethod
-    def from_plain(cls, values: Mapping[str, Any], folder: Path, default_id: str) -> Item:
+    def from_plain(cls, values: Mapping[str, Any], folder: Path, default_id: str) -> Self:
         """Make an item from a line of a manifest.
 
         Args:
@@ -181,6 +182,19 @@ class Item:
             raise InputError(f"Item {self.id!r}, {key}: {error}") from None
         except (OverflowError, RecursionError):
             raise InputError(f"Item {self.id!r}, {key}: a number is too large or a list too deep.") from None
+
+
+@dataclass(frozen=True)
+class TarItem(Item):
+    """An item whose files are members of an archive; ``frames`` and ``depth`` hold the archive's path and their names.
+
+    Args:
+        tar: The archive.
+        members: The members by the path that stands for each.
+    """
+
+    tar: Path = Path()
+    members: Mapping[Path, Member] = field(default_factory=dict)
 
 
 def _several(value: Any) -> list[Any]:

@@ -11,7 +11,7 @@ from pipeline.ingest.annotations import Annotations, parse_annotations, read_cla
 from pipeline.ingest.build import IngestSettings, build_scene
 from pipeline.ingest.expand import FramesAre, Paths, count_input, expand_input
 from pipeline.ingest.files import with_absolute_paths
-from pipeline.ingest.item import BadItem, Item
+from pipeline.ingest.item import BadItem, Item, TarItem
 from pipeline.records import Scene
 from pipeline.records.errors import InputError
 from pipeline.records.settings import check_value
@@ -21,8 +21,8 @@ class FileSource:
     """Items from files, read lazily, one by one.
 
     Args:
-        path: An image, a list of images of one scene, a folder, a path with wildcards, a video, a capture or
-            a manifest.
+        path: An image, a list of images of one scene, a folder, a path with wildcards, a video, a capture,
+            a manifest, or one or several tar archives of samples.
         question: One or several questions for items without their own.
         depth: Depth files, one per frame, or a folder with files of the images' names.
         depth_kind: What the numbers of depth files mean.
@@ -127,6 +127,11 @@ class FileSource:
         Raises:
             InputError: If it cannot be read.
         """
+        if isinstance(item, TarItem):
+            from pipeline.ingest.tar_files import unpacked
+
+            with unpacked(item) as files:
+                return build_scene(files, self.settings, self.annotations)
         return build_scene(item, self.settings, self.annotations)
 
 

@@ -16,6 +16,11 @@ class Backend(Protocol):
         """
         return None
 
+    @property
+    def loads_model(self) -> bool:
+        """Whether it holds or asks a model, which belongs into one place; otherwise every worker may have its own."""
+        return True
+
     def check(self) -> None:
         """Check, without computing anything, that its package, model, server or file is there.
 

@@ -1,25 +1,16 @@
-"""The stages in their order: from an item to its results, and from an input to a folder of results."""
+"""The stages in their order: from an item to its results."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from dataclasses import replace
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from pipeline.export.files import only_writer
-from pipeline.export.jsonl import ResultWriter
-from pipeline.export.run_summary import Summary
 from pipeline.ingest.item import BadItem, Item
 from pipeline.records import Result, Scene
 from pipeline.records.errors import InputError
-from pipeline.records.settings import Count, check_value
-from pipeline.stages.exporting import Exporting
-from pipeline.stages.group import Asked, Stages, exported, grouped, result_of, settle
-from pipeline.stages.known_truth import KnowsTruth, with_truth
-from pipeline.stages.plan import RunPlan
+from pipeline.stages.group import Asked, Stages, exported, result_of, settle
 from pipeline.stages.timing import StageError, timed
 
 logger = logging.getLogger(__name__)
@@ -69,9 +60,9 @@ def process_with_scenes(
         StageError: If a stage fails; it names the stage.
     """
     seconds = dict(seconds)
-    questions = _questions(scene, stages)
+    questions = questions_of(scene, stages)
     scene = with_depth_and_text(scene, stages, seconds, asks=questions != (None,))
-    group = _asked(scene, questions, seconds)
+    group = asked_about(scene, questions, seconds)
     settle(group, stages)
     for asked in group:
         result = asked.failure or result_of(asked, stages)
@@ -100,83 +91,17 @@ def with_depth_and_text(
     stages.check(asks=asks and not is_answered)
     with timed("depth", seconds):
         scene = stages.depth(scene)
+    return with_text(scene, stages, seconds, asks=asks)
+
+
+def with_text(scene: Scene, stages: Stages, seconds: dict[str, float], *, asks: bool) -> Scene:
+    """A scene that has its depth, with text and the scale of its anchors; see ``with_depth_and_text``."""
     with timed("ocr", seconds):
         scene = stages.ocr(scene)
     if asks and scene.anchors:
         with timed("depth", seconds):
             scene = stages.verify.anchored(scene, (*scene.regions, *scene.text_regions))
     return scene
-
-
-def run(
-    source: Source,
-    stages: Stages,
-    folder: Path,
-    *,
-    resume: bool = False,
-    limit: int | None = None,
-    plan: RunPlan = RunPlan(),  # noqa: B008  (frozen)
-    on_item: Callable[[str], None] = lambda item_id: None,
-) -> Summary:
-    """Run all stages on every item of a source and write the results in the order of the items.
-
-    An item or question that fails is recorded in ``failures.jsonl``, and the run continues; a missing model or package
-    or a wrong configuration stops it. Ground truth that the source knows is added to finished results. A resumed run
-    takes the failures of items that it computes out of ``failures.jsonl`` at its end, unless they failed again.
-
-    Args:
-        source: The source of the items.
-        stages: The stages.
-        folder: Where ``results.jsonl``, ``failures.jsonl`` and artefacts go.
-        resume: Whether to skip results that the folder already contains.
-        limit: Maximum number of items; None means all.
-        plan: Which of these items are taken, and what is known of them.
-        on_item: Called with the id of every finished item, for a progress bar.
-
-    Raises:
-        ConfigError: If the configuration cannot work.
-        DependencyError: If a package is missing.
-        ModelUnavailableError: If a model is missing.
-        ExportError: If the folder cannot be written.
-    """
-    check_value("limit", limit, Count | None)
-    summary = Summary(folder)
-    batch_size = 1 if stages.query is None else stages.query.batch_size
-    with only_writer(folder), ResultWriter(folder, resume=resume) as writer:
-        finished = writer.finished_ids() if resume else set()
-        chosen = plan.items(islice(source.items(), limit))
-
-        def skipped(item_id: str) -> None:
-            writer.settle(item_id)
-            on_item(item_id)
-
-        items = _prepared(chosen, source, stages, finished, summary, skipped, plan)
-
-        def written(asked: Asked, outcome: Result | StageError) -> None:
-            _write(asked, outcome, writer, summary, plan)
-            if asked.ends_item:
-                on_item(asked.item_id)
-
-        try:
-            with Exporting(stages, folder, written) as exporting:
-                for group in grouped(items, batch_size):
-                    settle(group, stages)
-                    exporting.add([(asked, _result(asked, stages, source, plan)) for asked in group])
-        except StageError as error:
-            raise error.cause from error
-        writer.drop_settled_failures()
-        stages.export.finish(folder)
-    return summary
-
-
-def _result(asked: Asked, stages: Stages, source: Source, plan: RunPlan) -> Result | StageError:
-    """The result of a settled question with the ground truth that the source knows, or its failure."""
-    if asked.failure is not None:
-        return asked.failure
-    result = result_of(asked, stages)
-    if plan.configuration is not None:
-        result = replace(result, versions={**result.versions, "configuration": plan.configuration})
-    return with_truth(result, source) if isinstance(source, KnowsTruth) else result
 
 
 def check_work(scene: Scene, *, asks: bool) -> None:
@@ -198,68 +123,14 @@ def check_work(scene: Scene, *, asks: bool) -> None:
         raise InputError('There is no question: give question="..." or a "question" in the manifest.')
 
 
-def _prepared(
-    items: Iterable[Item | BadItem],
-    source: Source,
-    stages: Stages,
-    finished: Set[tuple[str, str | None]],
-    summary: Summary,
-    on_skipped: Callable[[str], None],
-    plan: RunPlan,
-) -> Iterator[list[Asked]]:
-    """For each item, its questions without a result, with depth and text and any earlier answer, or one failure."""
-    for item in items:
-        if isinstance(item, BadItem):
-            yield [Asked(item.id, failure=StageError("ingest", InputError(item.reason)))]
-            continue
-        questions = _questions(item, stages)
-        missing = [question for question in questions if (item.id, question) not in finished]
-        summary.skipped += len(questions) - len(missing)
-        if not missing:
-            on_skipped(item.id)
-            continue
-        seconds: dict[str, float] = {}
-        try:
-            with timed("ingest", seconds):
-                scene = source.scene(item)
-                check_work(scene, asks=stages.query is not None)
-            earlier = [plan.earlier(item.id, question) for question in missing]
-            scene = with_depth_and_text(
-                scene, stages, seconds, asks=missing != [None], is_answered=all(result for result in earlier)
-            )
-            asked = _asked(scene, missing, seconds)
-            for one, result in zip(asked, earlier, strict=True):
-                if result is not None:
-                    one.answer, one.attempts, one.earlier_errors = result.answer, result.attempts, result.errors
-        except StageError as error:
-            if error.is_fatal:
-                raise
-            asked = [Asked(item.id, failure=error)]
-        yield asked
-
-
-def _questions(item: Item | Scene, stages: Stages) -> Sequence[str | None]:
+def questions_of(item: Item | Scene, stages: Stages) -> Sequence[str | None]:
     """The questions, or one None if only claims are judged."""
     return (item.questions if stages.query is not None else ()) or (None,)
 
 
-def _asked(scene: Scene, questions: Sequence[str | None], seconds: dict[str, float]) -> list[Asked]:
+def asked_about(scene: Scene, questions: Sequence[str | None], seconds: dict[str, float]) -> list[Asked]:
+    """The questions of a scene on which so much time was spent, by stage [s]."""
     last = len(questions) - 1
     return [
         Asked(scene.id, scene, question, seconds, ends_item=number == last) for number, question in enumerate(questions)
     ]
-
-
-def _write(asked: Asked, outcome: Result | StageError, writer: ResultWriter, summary: Summary, plan: RunPlan) -> None:
-    if isinstance(outcome, Result):
-        try:
-            with timed("export", {}):
-                writer.append(outcome)
-            summary.add(outcome)
-            summary.rechecks["failed"] += asked.recheck_error is not None
-            return
-        except StageError as error:
-            outcome = error
-    logger.debug("Item %s failed in stage %s.", asked.item_id, outcome.stage, exc_info=outcome.cause)
-    summary.failures.append((asked.item_id, outcome.stage, str(outcome)))
-    writer.fail(asked.item_id, outcome.stage, str(outcome), plan.command(asked.item_id))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 
 from pipeline.models.depth.base import DepthBackend
 from pipeline.records import DepthMap, Frame, Scene
@@ -38,11 +39,18 @@ class DepthStage:
             DepthError: If a frame has no depth.
             ModelUnavailableError: If the model is neither on disk nor reachable.
         """
-        maps = self._estimate(scene.frames)
-        if not maps:
-            return scene
-        frames = tuple(_with_focal(frame, depth) for frame, depth in zip(scene.frames, maps, strict=True))
-        return replace(scene, frames=frames, depth=tuple(maps))
+        (scene,) = self.all([scene])
+        return scene
+
+    def all(self, scenes: Sequence[Scene]) -> list[Scene]:
+        """Several scenes with depth, which is estimated together.
+
+        Raises:
+            DepthError: If a frame of one of them has no depth.
+            ModelUnavailableError: If the model is neither on disk nor reachable.
+        """
+        maps = iter(self._estimate([frame for scene in scenes for frame in scene.frames]))
+        return [_with_depth(scene, list(islice(maps, len(scene.frames)))) for scene in scenes]
 
     def _estimate(self, frames: Sequence[Frame]) -> Sequence[DepthMap]:
         identity, cache = self.backend.identity, self.cache
@@ -50,6 +58,13 @@ class DepthStage:
             return self.backend.estimate(frames)
         keys = [(identity, self.backend.frame_key(frame)) for frame in frames]
         return load_or_compute(keys, frames, cache.load_depth, self.backend.estimate, cache.save_depth)
+
+
+def _with_depth(scene: Scene, maps: Sequence[DepthMap]) -> Scene:
+    if not maps:
+        return scene
+    frames = tuple(_with_focal(frame, depth) for frame, depth in zip(scene.frames, maps, strict=True))
+    return replace(scene, frames=frames, depth=tuple(maps))
 
 
 def _with_focal(frame: Frame, depth: DepthMap) -> Frame:

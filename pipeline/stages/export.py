@@ -36,8 +36,9 @@ class ExportStage:
         mesh: Whether GLB holds a mesh instead of points.
         rrd: Whether to write a recording for rerun.
         coco: Whether to write the regions as a COCO data set.
-        csv: Whether to write tables of verdicts and regions as CSV.
+        csv: Whether to write tables of results, verdicts and regions as CSV.
         parquet: Whether to write them as Parquet.
+        region_depth: Whether the regions in Parquet have their depth, measured in the stored scenes.
         label_studio: Whether to write predictions for Label Studio.
         fiftyone: Whether to write a FiftyOne data set.
 
@@ -64,7 +65,8 @@ class ExportStage:
         rrd: bool = False,
         coco: bool = False,
         csv: bool = False,
-        parquet: bool = False,
+        parquet: bool = True,
+        region_depth: bool = False,
         label_studio: bool = False,
         fiftyone: bool = False,
     ) -> None:
@@ -76,7 +78,7 @@ class ExportStage:
         self.view_points = view_points
         self.budget = ErrorBudget() if budget is None else budget
         self._last_scene: Path | None = None
-        self.settings = FormatSettings(max_points, mesh, view_points)
+        self.settings = FormatSettings(max_points, mesh, view_points, region_depth=region_depth)
         self.formats = {
             **{"ply": ply, "glb": glb, "rrd": rrd},
             **{"coco": coco, "csv": csv, "parquet": parquet, "label_studio": label_studio, "fiftyone": fiftyone},

@@ -32,7 +32,18 @@ MOST_FRAMES = 32
 
 @dataclass(frozen=True)
 class Stages:
-    """The stages after ingest; ``query`` is None if no model is asked, ``asked_language`` if the question decides."""
+    """The stages after ingest.
+
+    Args:
+        depth: Gives depth.
+        ocr: Reads text.
+        query: Asks a model; None if none is asked.
+        verify: Judges claims.
+        export: Writes files.
+        asked_language: Language of results; None if the question decides.
+        mapped: Applies a function to each of several questions, as ``map`` does; with threads, where ``verify`` waits
+            for other processes.
+    """
 
     depth: DepthStage
     ocr: OcrStage
@@ -40,6 +51,7 @@ class Stages:
     verify: VerifyStage
     export: ExportStage = field(default_factory=ExportStage)
     asked_language: Language | None = None
+    mapped: Callable[[Callable[[Asked], None], Sequence[Asked]], Iterable[None]] = map
     _checked: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 
     def language(self, question: str | None) -> Language:
@@ -156,12 +168,16 @@ def settle(group: Sequence[Asked], stages: Stages) -> None:
     """
     if stages.query is not None:
         _ask([asked for asked in _going(group) if asked.question is not None and asked.answer is None], stages.query)
-    for asked in _going(group):
+
+    def judge(asked: Asked) -> None:
         try:
             _judge_attempts(asked, stages)
             _judge(asked, asked.answer, stages)
         except StageError as error:
             asked.failure = _of_one(error)
+
+    for _ in stages.mapped(judge, _going(group)):
+        pass
     if stages.query is not None:
         _confirm(_going(group), stages, stages.query)
         _ask_again(_going(group), stages, stages.query)
@@ -184,11 +200,13 @@ def _of_one(error: StageError) -> StageError:
     return error
 
 
-def _query(group: Sequence[Asked], query: Callable[[], Sequence[Value | TheodoliteError]]) -> list[Value | StageError]:
+def _query(
+    stage: QueryStage, group: Sequence[Asked], query: Callable[[], Sequence[Value | TheodoliteError]]
+) -> list[Value | StageError]:
     """The model's outcome for each question; the answered ones share its time equally."""
     seconds: dict[str, float] = {}
     try:
-        with timed("query", seconds):
+        with stage.lock, timed("query", seconds):
             outcomes = query()
     except StageError as error:
         return [_of_one(error)] * len(group)
@@ -206,7 +224,7 @@ def _ask(group: list[Asked], query: QueryStage) -> None:
         return for_each(lambda *both: both, prompts, query.answers(prompts))
 
     _tell(group, "query")
-    for asked, outcome in zip(group, _query(group, answered), strict=True):
+    for asked, outcome in zip(group, _query(query, group, answered), strict=True):
         if isinstance(outcome, StageError):
             asked.failure = outcome
         else:
@@ -248,7 +266,7 @@ def _confirm(group: list[Asked], stages: Stages, query: QueryStage) -> None:
         questions = attempt(query.questions_about, judged) if judged is not None else None
         if questions is not None and judged is not None and not isinstance(questions, TheodoliteError):
             looks.append((asked, (judged, questions)))
-    answers = _query([asked for asked, _ in looks], lambda: query.look_again([look for _, look in looks]))
+    answers = _query(query, [asked for asked, _ in looks], lambda: query.look_again([look for _, look in looks]))
     for (asked, _), answer in zip(looks, answers, strict=True):
         if isinstance(answer, StageError):
             continue
@@ -271,7 +289,7 @@ def _ask_again(group: list[Asked], stages: Stages, query: QueryStage) -> None:
             elif reasons:
                 again.append((asked, (judged, reasons)))
     _tell([asked for asked, _ in again], "recheck")
-    outcomes = _query([asked for asked, _ in again], lambda: query.ask_again([judged for _, judged in again]))
+    outcomes = _query(query, [asked for asked, _ in again], lambda: query.ask_again([judged for _, judged in again]))
     for (asked, (judged, reasons)), outcome in zip(again, outcomes, strict=True):
         try:
             if isinstance(outcome, StageError):

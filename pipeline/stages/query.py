@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
@@ -85,6 +86,9 @@ class QueryStage:
         error_budget: The verifier's error budget.
         settings: The verifier's settings for cutting out objects.
 
+    Attributes:
+        lock: Held by callers that share the stage between threads, as its model works for one at a time.
+
     Raises:
         ConfigError: If an option does not exist, or a number is out of range.
     """
@@ -124,6 +128,7 @@ class QueryStage:
         self.cache = cache or StageCache()
         self.error_budget = error_budget
         self.settings = settings
+        self.lock = threading.Lock()
 
     def check(self) -> None:
         """Check the model, unless some of its answers are cached, which may suffice.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from pipeline.records.errors import FATAL, TheodoliteError
 
@@ -24,6 +25,10 @@ class StageError(TheodoliteError):
         self.stage = stage
         self.cause = cause
         self.is_fatal = isinstance(cause, FATAL) if is_fatal is None else is_fatal
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """What another process makes it from."""
+        return partial(StageError, is_fatal=self.is_fatal), (self.stage, self.cause)
 
 
 @contextmanager

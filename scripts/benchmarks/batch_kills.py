@@ -160,7 +160,7 @@ def run_batch(config: Any, folder: Path, resume: bool = False, limit: int | None
 
     config = config.copy()
     config.resume, config.limit = resume, limit
-    summary = execute(config, folder, lambda total, limit: (nullcontext(), lambda item_id: None))
+    summary = execute(config, folder, lambda *_: (nullcontext(), lambda *_: None))
     return 1 if summary.failures else 0
 
 

@@ -25,7 +25,7 @@ LIGHT = ("export.report=false", "export.overlay=false", "export.scenes=false")
 
 def quiet(total: int | None, limit: Any) -> Any:
     """No progress bar."""
-    return nullcontext(), lambda item_id: None
+    return nullcontext(), lambda *_: None
 
 
 class Batch:

@@ -89,7 +89,7 @@ def test_input_that_is_deleted_during_the_run_fails_alone_and_succeeds_once_it_i
     photo, aside = tmp_path / "item-0002.png", tmp_path / "aside.png"
 
     def deleting(total: int | None, limit: Any) -> Any:
-        return nullcontext(), lambda item_id: photo.rename(aside) if item_id == "item-0000" else None
+        return nullcontext(), lambda item_id, *_: photo.rename(aside) if item_id == "item-0000" else None
 
     batch.run("out", progress=deleting)
     (failure,) = batch.lines("out", "failures.jsonl")

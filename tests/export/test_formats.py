@@ -14,7 +14,7 @@ from pipeline.stages.export import ExportStage
 
 @pytest.mark.parametrize("name", [*ITEM_FORMATS, *RUN_FORMATS])
 def test_every_format_is_a_key_and_a_function_of_its_module(name: str) -> None:
-    is_default = name == "report"
+    is_default = name in ("report", "parquet")
     keys = yaml.safe_load((resource_dir("conf") / "export" / "default.yaml").read_text(encoding="utf-8"))
     assert keys[name] is is_default
     assert inspect.signature(ExportStage.__init__).parameters[name].default is is_default

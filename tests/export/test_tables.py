@@ -11,7 +11,8 @@ from pyarrow import parquet
 
 from pipeline.export import csv_tables, parquet_tables
 from pipeline.export.formats import FormatSettings
-from pipeline.export.tables import REGION_COLUMNS, VERDICT_COLUMNS
+from pipeline.export.table_columns import STAGES, TABLES
+from pipeline.export.tables import written_results
 from pipeline.records import Claim, Region, Status, Verdict
 from pipeline.records.errors import ExportError
 
@@ -22,7 +23,7 @@ def read(folder: Path, item: str | None = None) -> dict[str, list[dict[str, Any]
     assert csv_tables.write(folder / "tables", folder, settings) == folder / "tables"
     assert parquet_tables.write(folder / "tables", folder, settings) == folder / "tables"
     tables: dict[str, list[dict[str, Any]]] = {}
-    for name in ("verdicts", "regions"):
+    for name in TABLES:
         with (folder / "tables" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
             lines = list(csv.DictReader(file))
         rows: list[dict[str, Any]] = parquet.read_table(folder / "tables" / f"{name}.parquet").to_pylist()
@@ -45,7 +46,7 @@ def test_rows_hold_the_numbers_of_the_result_with_their_units(tmp_path: Path) ->
     scene = exported.stored()
     tables = read(exported.run_folder(tmp_path, (scene, exported.result(scene))))
     assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == [
-        *("regions.csv", "regions.parquet", "verdicts.csv", "verdicts.parquet"),
+        *("regions.csv", "regions.parquet", "results.csv", "results.parquet", "verdicts.csv", "verdicts.parquet"),
     ]
     first, second = tables["verdicts"]
     assert (first["item"], first["question"], first["verdict"]) == ("item", "Where is the cup?", 0)
@@ -122,9 +123,8 @@ def test_without_a_scene_the_depth_is_empty(tmp_path: Path) -> None:
     assert [row["depth_m"] for row in read(tmp_path)["regions"]] == [None, None]
 
 
-def test_a_run_without_rows_gives_nothing_and_one_without_results_an_error(tmp_path: Path) -> None:
-    scene = exported.stored()
-    folder = exported.run_folder(tmp_path / "a", (scene, exported.result(scene, of=())))
+def test_a_run_without_results_gives_nothing_and_one_without_their_file_an_error(tmp_path: Path) -> None:
+    folder = exported.run_folder(tmp_path / "a")
     assert csv_tables.write(folder / "tables", folder, FormatSettings()) is None
     assert parquet_tables.write(folder / "tables", folder, FormatSettings()) is None
     with pytest.raises(ExportError, match=r"results\.jsonl"):
@@ -134,8 +134,43 @@ def test_a_run_without_rows_gives_nothing_and_one_without_results_an_error(tmp_p
 def test_columns_are_explained_in_parquet_and_units_are_in_names(tmp_path: Path) -> None:
     scene = exported.stored()
     read(exported.run_folder(tmp_path, (scene, exported.result(scene))))
-    for name, columns in (("verdicts", VERDICT_COLUMNS), ("regions", REGION_COLUMNS)):
+    for name, columns in TABLES.items():
         schema = parquet.read_schema(tmp_path / "tables" / f"{name}.parquet")
         assert [schema.field(column.name).metadata[b"description"].decode() for column in columns] == [
             column.about for column in columns
         ]
+
+
+def test_a_result_has_one_row_with_its_counts_and_times(tmp_path: Path) -> None:
+    scene = exported.stored()
+    result = replace(
+        exported.result(scene),
+        seconds={"ingest": 0.5, "verify": 0.25},
+        versions={"theodolite": "1.2", "configuration": "abc"},
+        errors=("first", "second"),
+        correct_answer="left",
+        is_correct=False,
+    )
+    (row,) = read(exported.run_folder(tmp_path, (scene, result)))["results"]
+    assert (row["item"], row["question"]) == ("item", "Where is the cup?")
+    assert (row["claims"], row["supported"], row["refuted"], row["undecided"]) == (2, 1, 0, 1)
+    assert (row["correct_claims"], row["wrong_claims"], row["regions"], row["frames"]) == (1, 0, 2, 1)
+    assert (row["seconds"], row["ingest_s"], row["verify_s"], row["query_s"]) == (0.75, 0.5, 0.25, None)
+    assert (row["correct_answer"], row["is_correct"], row["errors"]) == ("left", False, "first | second")
+    assert (row["configuration"], row["version"], row["model"]) == ("abc", "1.2", "test-model")
+    assert {f"{stage}_s" for stage in STAGES} < row.keys()
+
+
+def test_a_line_that_is_still_being_written_is_left_out_without_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene = exported.stored()
+    exported.run_folder(tmp_path, (scene, exported.result(scene)))
+    whole = (tmp_path / "results.jsonl").read_bytes()
+    (tmp_path / "results.jsonl").write_bytes(whole + whole[:100])
+    assert [result.item_id for result in written_results(tmp_path)] == ["item"] and not caplog.records
+    (tmp_path / "results.jsonl").write_bytes(whole.rstrip())
+    assert [result.item_id for result in written_results(tmp_path)] == ["item"]
+    (tmp_path / "results.jsonl").write_bytes(b"{}\n" + whole)
+    assert [result.item_id for result in written_results(tmp_path)] == ["item"]
+    assert "Line 1" in caplog.text

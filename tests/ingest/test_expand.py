@@ -100,7 +100,7 @@ def test_a_folder_of_depth_serves_the_lines_of_a_manifest_that_name_none(tmp_pat
     [
         ("kitchne.png", r"kitchne\.png does not exist; did you mean 'kitchen\.png'"),
         ("zzzzz.png", r"zzzzz\.png does not exist\.$"),
-        ("note.txt", "not named like an image, a video or a manifest"),
+        ("note.txt", "not named like an image, a video, a manifest or an archive"),
         ("empty", "contains no images"),
         (["kitchen.png", "note.txt"], "is not an image; a list must contain"),
         (["kitchen.png", "empty"], "is not an image; a list must contain"),

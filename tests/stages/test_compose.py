@@ -15,6 +15,7 @@ from PIL import Image
 from stages.doubles import CountingDepth, CountingOcr, ScriptedModel
 from stages.runs import failures_in, item, make_stages, manifest, saying
 
+from pipeline.batch.run import run
 from pipeline.models.depth.given import GivenDepth
 from pipeline.models.ocr.rapid import RapidOcr
 from pipeline.models.segment.sam import SamSegmenter
@@ -34,7 +35,7 @@ from pipeline.records.errors import (
     TheodoliteError,
 )
 from pipeline.stages.cache import StageCache
-from pipeline.stages.compose import process, run
+from pipeline.stages.compose import process
 from pipeline.stages.depth import DepthStage
 from pipeline.stages.ocr import OcrStage
 from pipeline.stages.query import QueryStage

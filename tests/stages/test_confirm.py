@@ -15,12 +15,12 @@ from stages.doubles import ScriptedModel
 from stages.runs import make_stages, manifest
 from verifiers import uncalibrated
 
+from pipeline.batch.run import run
 from pipeline.models.depth.given import GivenDepth
 from pipeline.models.vlm.base import Generation, Request, Step
 from pipeline.models.vlm.recorded import Recorded
 from pipeline.records import Status
 from pipeline.records.errors import GenerationError
-from pipeline.stages.compose import run
 from pipeline.stages.depth import DepthStage
 from pipeline.stages.query import QueryStage
 from pipeline.stages.verify import VerifyStage

@@ -10,10 +10,10 @@ from commands import results_in
 from stages.doubles import ScriptedModel
 from stages.runs import item, make_stages, manifest
 
+from pipeline.batch.run import run
 from pipeline.models.vlm.base import Request, Step
 from pipeline.models.vlm.recorded import Recorded
 from pipeline.records import Origin
-from pipeline.stages.compose import run
 from pipeline.stages.query import QueryStage
 
 SAID = "The mug is left of the lamp. Half of the mug lurks behind the laptop."

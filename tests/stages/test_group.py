@@ -14,10 +14,11 @@ from commands import results_in
 from stages.doubles import FailingJudge, ScriptedModel
 from stages.runs import failures_in, item, make_stages, manifest, saying
 
+from pipeline.batch.run import run
 from pipeline.models.vlm.base import Request
 from pipeline.records import Frame, Result, Scene
 from pipeline.records.errors import ExportError, GenerationError
-from pipeline.stages.compose import process, run
+from pipeline.stages.compose import process
 from pipeline.stages.export import ExportStage
 from pipeline.stages.group import MOST_FRAMES, Asked, Stages, grouped, settle
 from pipeline.stages.query import QueryStage

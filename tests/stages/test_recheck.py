@@ -19,6 +19,7 @@ from rich.console import Console
 from stages.doubles import FailingJudge, ScriptedModel
 from stages.runs import make_stages, manifest
 
+from pipeline.batch.run import run
 from pipeline.console.summary import print_summary
 from pipeline.ingest.source import FileSource
 from pipeline.models.depth.given import GivenDepth
@@ -26,7 +27,6 @@ from pipeline.models.vlm.base import Request, Step
 from pipeline.models.vlm.recorded import Recorded
 from pipeline.records.errors import GenerationError
 from pipeline.records.message import catalog
-from pipeline.stages.compose import run
 from pipeline.stages.depth import DepthStage
 from pipeline.stages.export import ExportStage
 from pipeline.stages.plan import RunPlan

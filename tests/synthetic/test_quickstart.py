@@ -13,6 +13,7 @@ from stages.doubles import ScriptedModel
 from stages.runs import make_stages
 
 from pipeline.api import load_config
+from pipeline.batch.run import run
 from pipeline.config.build import build, build_source, build_stages
 from pipeline.config.overrides import with_quickstart
 from pipeline.console.summary import print_shipped_models, print_summary
@@ -22,7 +23,6 @@ from pipeline.records.errors import ConfigError, DependencyError, InputError
 from pipeline.records.expected import AnswerKind
 from pipeline.records.message import detect_language
 from pipeline.records.noise import NANO
-from pipeline.stages.compose import run
 from pipeline.stages.known_truth import KnowsTruth
 from pipeline.synthetic.quickstart import QuickstartSource
 

@@ -35,7 +35,7 @@ def write_report_assets(folder: Path) -> None:
         DependencyError: If the package with three.js is missing.
     """
     assets = folder / REPORT / "assets"
-    styles = [(_STATIC / name).read_text(encoding="utf-8") for name in ("base.css", "report.css")]
+    styles = [(_STATIC / name).read_text(encoding="utf-8") for name in ("base.css", "marks.css", "report.css")]
     for name in ("report.js", "item.js", "index.js"):
         write_text(assets / name, (_STATIC / name).read_text(encoding="utf-8"))
     write_assets(assets)

@@ -54,7 +54,8 @@ def viewer_script() -> str:
     """The script of the viewer, which defines the global ``Theodolite``."""
     parts = [(_STATIC / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS]
     body = "\n".join(parts)
-    return f'(function () {{\n"use strict";\n{body}\nself.Theodolite = {{ createViewer: createViewer }};\n}})();\n'
+    names = "createViewer, depthText, unpackedPoints"
+    return f'(function () {{\n"use strict";\n{body}\nself.Theodolite = {{ {names} }};\n}})();\n'
 
 
 @cache

@@ -12,6 +12,8 @@ from pipeline.records.errors import DepthError
 class GivenDepth(DepthBackend):
     """Returns each frame's own depth."""
 
+    loads_model = False
+
     def estimate(self, frames: Sequence[Frame]) -> list[DepthMap]:
         """The depth that came with each frame, in the same order.
 

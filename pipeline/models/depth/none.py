@@ -11,6 +11,8 @@ from pipeline.records import DepthMap, Frame
 class NoDepth(DepthBackend):
     """Gives no depth; the depth stage leaves the scene unchanged."""
 
+    loads_model = False
+
     def estimate(self, frames: Sequence[Frame]) -> list[DepthMap]:
         """No depth maps."""
         return []

@@ -9,6 +9,8 @@ from pipeline.records import Frame, Region
 class NoOcr(OcrBackend):
     """Reads nothing."""
 
+    loads_model = False
+
     def read(self, frame: Frame, frame_index: int) -> list[Region]:
         """No lines of text."""
         return []

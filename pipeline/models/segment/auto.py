@@ -40,6 +40,11 @@ class AutoSegmenter(Segmenter):
         """That of the chosen segmenter."""
         return self.chosen.identity
 
+    @property
+    def loads_model(self) -> bool:
+        """That of the chosen segmenter."""
+        return self.chosen.loads_model
+
     def check(self) -> None:
         """Check the chosen segmenter."""
         self.chosen.check()

@@ -51,6 +51,8 @@ class GrabCutSegmenter(Segmenter):
         ConfigError: If a setting is out of its range.
     """
 
+    loads_model = False
+
     iterations: Count = 5
     max_side_px: Annotated[int, Interval(ge=4 * _LEAST_SIDE_PX)] = 160
     margin_share: Annotated[float, Interval(gt=0, le=4)] = 0.25

@@ -13,6 +13,8 @@ from pipeline.records import Frame, Region
 class NoSegmenter(Segmenter):
     """Makes no masks; the verifier finds the object in a box by depth alone."""
 
+    loads_model = False
+
     def masks(self, frame: Frame, regions: Sequence[Region]) -> list[np.ndarray | None]:
         """No masks."""
         return [None] * len(regions)

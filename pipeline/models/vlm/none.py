@@ -9,6 +9,8 @@ from pipeline.records.errors import GenerationError
 class NoModel(VisionLanguageModel):
     """A placeholder that answers nothing."""
 
+    loads_model = False
+
     can_ground = False
     takes_followups = False
 

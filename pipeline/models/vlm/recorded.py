@@ -49,6 +49,8 @@ class Recorded(VisionLanguageModel):
             line's model.
     """
 
+    loads_model = False
+
     @checked
     def __init__(self, path: Text | Path, coordinates: CoordinateChoice = "auto") -> None:
         self._path = Path(path).expanduser()

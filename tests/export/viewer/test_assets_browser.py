@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,40 @@ def test_names_never_cover_each_other_and_are_no_markup(browser: Any, tmp_path: 
             assert beside or one[1] >= other[3] - 0.1 or other[1] >= one[3] - 0.1, (one, other)
     assert opened.complaints == [] and opened.page.locator("img").count() == 0
     opened.page.close()
+
+
+def test_a_theme_that_is_set_counts_before_that_of_page_and_system(opened: Opened) -> None:
+    ground = "getComputedStyle(document.querySelector('.tv-root')).backgroundColor"
+    opened.ask("document.documentElement.dataset.theme = 'light'")
+    opened.ask("viewer.setTheme('dark')")
+    assert opened.ask(ground) == "rgb(20, 23, 27)"
+    opened.ask("document.documentElement.dataset.theme = 'dark'")
+    opened.ask("viewer.setTheme('light')")
+    assert opened.ask(ground) == "rgb(255, 255, 255)"
+    opened.ask("viewer.setTheme(null)")
+    assert opened.ask(ground) == "rgb(20, 23, 27)"
+
+
+def test_another_viewer_looks_from_where_the_first_one_does(opened: Opened) -> None:
+    opened.ask("() => { viewer.view.orbit(0.4, 0.1); viewer.view.pan(20, 5); viewer.view.zoom(0.8); }")
+    seen = opened.ask("viewer.project([0.1, 0.2, 1.5])")
+    opened.ask("() => { window.eye = viewer.eye(); viewer.setPreset('top'); }")
+    assert opened.ask("viewer.project([0.1, 0.2, 1.5])") != pytest.approx(seen)
+    opened.ask("viewer.setEye(eye)")
+    assert opened.ask("viewer.project([0.1, 0.2, 1.5])") == pytest.approx(seen)
+    pressed = "document.querySelectorAll('.tv-toolbar [aria-pressed=true]')[0].textContent"
+    assert opened.ask(pressed) == "Photo", "it is none of the three views"
+
+
+def test_the_depth_of_a_point_has_the_interval_of_its_errors(opened: Opened) -> None:
+    """Relative errors 0.01 + 0.002 z and 0.001 + 0.0005 z, and a common one of 0.03."""
+    own = math.hypot(0.01 + 0.002 * 2, 0.001 + 0.0005 * 2)
+    error_m = 2 * math.hypot(1.96 * own, (math.exp(1.96 * 0.03) - math.exp(-1.96 * 0.03)) / 2)
+    text = "([z, kind]) => Theodolite.depthText(viewer.data.words, { ...viewer.data.frames[0], kind: kind }, z, 0)"
+    said = opened.ask(text, [2.0, "metric"])
+    length, _, error = said.removesuffix(" m").partition(" m ± ")
+    assert float(length) == 2.0 and float(error) == pytest.approx(error_m, abs=0.006)
+    assert opened.ask(text, [2.0, "scale_invariant"]) == f"2 ± {1.96 * 2 * own:.2g} units"
 
 
 @pytest.mark.parametrize(("theme", "is_dark"), [("dark", True), ("light", False)])

@@ -122,6 +122,18 @@ class View {
     camera.updateMatrixWorld();
   }
 
+  // Where it looks from, for another view of the same points.
+  eye() {
+    return { quaternion: this.camera.quaternion.clone(), target: this.target.clone(), distance: this.distance };
+  }
+
+  setEye(eye) {
+    this.camera.quaternion.copy(eye.quaternion);
+    this.target.copy(eye.target);
+    this.distance = eye.distance;
+    this.update();
+  }
+
   look(eye, way, up, distance) {
     const matrix = new THREE.Matrix4().lookAt(new THREE.Vector3(), way, up);
     this.camera.quaternion.setFromRotationMatrix(matrix);

@@ -130,3 +130,13 @@ function distanceText(words, distance, isMetric) {
   if (isEven) return filled(words.units, { length: plainText(length) + " ± " + Number(error.toPrecision(2)) });
   return filled(words.between, { length: text(length), low: text(low), high: text(high) });
 }
+
+// The depth z of a point in words, with its 95 % interval where there are metres; edge is that of unpacked points.
+function depthText(words, frame, z, edge) {
+  const isMetric = frame.kind === "metric";
+  const scale = isMetric ? Z_95 * frame.errors.scale : 0;
+  const own = Z_95 * depthError(frame, z, edge);
+  const low = z * (1 - Math.hypot(own, 1 - Math.exp(-scale)));
+  const high = z * (1 + Math.hypot(own, Math.exp(scale) - 1));
+  return distanceText(words, { length: z, low: Math.max(low, 0), high: high }, isMetric);
+}

@@ -9,6 +9,7 @@
 // on("select", f): f({ region, claim }), indices or null, after a click on a name or a point of a region.
 // on("pick", f): f({ frame, u, v, z, position, region, distance }), distance { length, low, high, unit, text } of the
 //   second of two points, else null; unit is "m", or null where depth has no scale.
+// setTheme("light" | "dark" | null), null for that of the page and the system;
 // setView(index) of data.views, which returns a promise; setColour("photo" | "depth" | "region" | "error");
 // setPreset("camera" | "top" | "side"); setPointSize(pixels); resize(), which follows by itself where the browser tells;
 // dispose().
@@ -262,6 +263,15 @@ class Viewer {
     this.redraw();
   }
 
+  // Where it looks from, or null; another viewer of the same scene looks from there after setEye.
+  eye() {
+    return this.parts.length ? this.view.eye() : null;
+  }
+
+  setEye(eye) {
+    this.moved(() => this.view.setEye(eye));
+  }
+
   setPointSize(pixels) {
     this.pointSize = pixels;
     this.isSized = true;
@@ -296,6 +306,12 @@ class Viewer {
       this.pending = 0;
       this.draw();
     });
+  }
+
+  // "light" or "dark"; null follows the page and the system.
+  setTheme(theme) {
+    for (const name of ["light", "dark"]) this.root.classList.toggle("tv-" + name, theme === name);
+    this.redraw();
   }
 
   theme() {

@@ -21,13 +21,20 @@ class Exporting:
         stages: The stages.
         folder: Where artefacts go.
         written: Called with every outcome, in the caller's thread.
+        threads: How many results are exported at a time; several pay where other processes do the work.
     """
 
-    def __init__(self, stages: Stages, folder: Path, written: Callable[[Asked, Result | StageError], None]) -> None:
+    def __init__(
+        self,
+        stages: Stages,
+        folder: Path,
+        written: Callable[[Asked, Result | StageError], None],
+        threads: int = 1,
+    ) -> None:
         self._stages, self._folder = stages, folder
         self._written = written
         self._waiting: deque[tuple[Asked, Future[Result | StageError]]] = deque()
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="export")
+        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="export")
 
     def __enter__(self) -> Exporting:
         return self

@@ -7,10 +7,10 @@ import pytest
 import scenes
 from stages.runs import make_stages
 
+from pipeline.batch.exporting import Exporting
 from pipeline.records import Result, Scene
 from pipeline.records.errors import ConfigError, ExportError, InputError
 from pipeline.stages.export import ExportStage
-from pipeline.stages.exporting import Exporting
 from pipeline.stages.group import MOST_FRAMES, Asked
 from pipeline.stages.timing import StageError
 

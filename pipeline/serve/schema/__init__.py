@@ -1,0 +1,1 @@
+"""Models of the HTTP API: what requests may hold, and what answers look like."""

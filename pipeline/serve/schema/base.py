@@ -1,0 +1,105 @@
+"""What the models of requests share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.serve.problems import UnfitError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+# Most faults of one request that its problem lists, and the length of each sentence.
+_MOST_FAULTS, _LONGEST_FAULT = 8, 200
+
+# What Pydantic says in words of programs.
+_WORDS = {
+    "extra_forbidden": "There is no such field",
+    "missing": "It is missing",
+    "string_pattern_mismatch": "It is empty",
+    "string_too_short": "It is empty",
+    "too_short": "It is empty",
+}
+
+ID = Field(min_length=1, max_length=100, description="An id that this server gave.")
+
+
+class Strict(BaseModel):
+    """A part of a request: unknown keys are refused, so that none is ignored in silence."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, protected_namespaces=())
+
+
+class Answer(BaseModel):
+    """A part of an answer."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+
+class Problem(Answer):
+    """What went wrong, as problem details (RFC 9457)."""
+
+    type: str = Field("about:blank", description="A URI of the kind of problem; about:blank where the status says all.")
+    title: str = Field(description="The status in words.", examples=["Unprocessable Entity"])
+    status: int = Field(description="The HTTP status.", examples=[422])
+    detail: str = Field(
+        description="One sentence that says what is wrong and how to fix it.",
+        examples=["The question is empty; say what to ask about the images."],
+    )
+    errors: list[Fault] | None = Field(None, description="The faults of a request, by the place of each.")
+
+
+class Fault(Answer):
+    """One fault of a request."""
+
+    at: str = Field(description="Its place in the request.", examples=["regions.0.box_px"])
+    detail: str = Field(description="What is wrong there.", examples=["Field required"])
+
+
+def read(model: type[Model], plain: Any) -> Model:
+    """A request from plain values.
+
+    Args:
+        model: Its model.
+        plain: Dicts, lists, texts and numbers.
+
+    Raises:
+        UnfitError: If they do not fit; names the places.
+    """
+    if not isinstance(plain, Mapping):
+        raise UnfitError(f"The request must be a JSON object, not {_kind(plain)}.")
+    try:
+        return model.model_validate(dict(plain))
+    except ValidationError as error:
+        raise unfit(error.errors(include_url=False, include_input=False, include_context=False)) from None
+
+
+def unfit(faults: list[Any]) -> UnfitError:
+    """The error of a request that does not fit its model, from Pydantic's list."""
+    listed = [
+        {"at": ".".join(map(str, fault["loc"]))[:_LONGEST_FAULT], "detail": _sentence(fault)}
+        for fault in faults[:_MOST_FAULTS]
+    ]
+    first = listed[0]
+    place = f" at {first['at']}" if first["at"] else ""
+    more = f" There are {len(faults) - 1} more faults." if len(faults) > 2 else ""
+    return UnfitError(f"The request does not fit{place}: {first['detail'].rstrip('.')}.{more}", errors=listed)
+
+
+def _sentence(fault: Any) -> str:
+    text = _WORDS.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
+    return " ".join(text.split())[:_LONGEST_FAULT]
+
+
+def _kind(value: Any) -> str:
+    names = {
+        type(None): "null",
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        str: "a text",
+        list: "a list",
+    }
+    return names.get(type(value), "something else")

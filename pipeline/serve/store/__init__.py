@@ -1,0 +1,1 @@
+"""What the server keeps on disk: uploads, scenes, jobs and results."""
