@@ -41,7 +41,8 @@ class Rates:
             client = client_of(scope)
             scope.setdefault("state", {})["client"] = client
             if scope["method"] == "POST" and (wait_s := self._wait_s(client)) > 0:
-                raise BusyError("This client has sent too many requests; try again later.", math.ceil(wait_s - _ROUNDING))
+                later_s = math.ceil(wait_s - _ROUNDING)
+                raise BusyError("This client has sent too many requests; try again later.", later_s)
         await self.app(scope, receive, send)
 
     def _wait_s(self, client: str) -> float:

@@ -30,19 +30,19 @@ _LONGEST_TEXT, _MOST_REGIONS = 8000, 200
 class KnowsResults(Protocol):
     """The store, as far as the page reads it."""
 
-    def result(self, id: str) -> Result:
+    def result(self, id: str, /) -> Result:
         """A result."""
         ...
 
-    def stored_scene(self, id: str) -> Any:
+    def stored_scene(self, id: str, /) -> Any:
         """The scene on which a result was judged."""
         ...
 
-    def scene(self, id: str) -> SceneInput:
+    def scene(self, id: str, /) -> SceneInput:
         """What a scene is read from."""
         ...
 
-    def result_info(self, id: str) -> Any:
+    def result_info(self, id: str, /) -> Any:
         """Its scene, job, time and question."""
         ...
 
@@ -50,7 +50,10 @@ class KnowsResults(Protocol):
 class Service(Protocol):
     """The service, as far as the page calls it."""
 
-    store: KnowsResults
+    @property
+    def store(self) -> KnowsResults:
+        """Where results are."""
+        ...
 
     def add_scene(self, given: SceneInput, client: str) -> str:
         """Id of a scene."""
