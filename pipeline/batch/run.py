@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -136,14 +135,18 @@ def _by_stages(
         pooled(stages, pool, workers) as shared,
         Exporting(shared, folder, written, threads=max(workers, 1)) as exporting,
     ):
-        items = in_order(partial(reader.submit, read, source=source, stages=stages), unfinished, _READ_AHEAD)
+        items = in_order(lambda one: reader.submit(read, one, source, stages), unfinished, _READ_AHEAD)
         groups = grouped(prepared(items, shared, batch_size), batch_size)
 
         def settled(group: list[Asked]) -> list[Outcome]:
             settle(group, shared)
             return [(asked, finished_result(asked, shared, source, plan.configuration)) for asked in group]
 
-        done = map(settled, groups) if pool is None else in_order(partial(askers.submit, settled), groups, _GROUPS)
+        done = (
+            map(settled, groups)
+            if pool is None
+            else in_order(lambda group: askers.submit(settled, group), groups, _GROUPS)
+        )
         for group in done:
             exporting.add(group)
 

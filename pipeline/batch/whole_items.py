@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from pipeline.batch.in_order import in_order
@@ -58,7 +57,7 @@ def whole_items(unfinished: Iterable[Unfinished], pool: WorkerPool, recipe: Reci
             return [(Asked(one.item.id), StageError("worker", error))]
 
     with ThreadPoolExecutor(workers, thread_name_prefix="item") as threads:
-        for found in in_order(partial(threads.submit, outcomes), unfinished, _AHEAD * workers):
+        for found in in_order(lambda one: threads.submit(outcomes, one), unfinished, _AHEAD * workers):
             yield from found
 
 

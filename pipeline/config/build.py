@@ -161,7 +161,7 @@ def stage_cache(config: DictConfig) -> StageCache:
 
 def work_factory(config: DictConfig) -> Callable[[], Work]:
     """What makes the source and the stages of a configuration in another process."""
-    plain = OmegaConf.to_container(config, resolve=True)
+    plain: Any = OmegaConf.to_container(config, resolve=True)
     return partial(_work, plain)
 
 

@@ -44,8 +44,16 @@ def translate(overrides: Iterable[str], *, sweep: bool = False) -> list[str]:
         Flags, then overrides in Hydra's grammar, each in the order given.
 
     Raises:
-        ConfigError: If an argument is neither a flag of Hydra nor ``key=value``, or removes a required group.
+        ConfigError: If an argument is neither a flag of Hydra nor ``key=value``, removes a required group, or names one
+            of several archives, of which all but the last would be lost.
     """
+    overrides = list(overrides)
+    archives = {each for each in overrides if each.startswith("input=") and each.lower().endswith(".tar")}
+    if len(archives) > 1:
+        raise ConfigError(
+            f"input= is given {len(archives)} times, as a shell makes of braces; "
+            "quote it: 'input=shards-{000..012}.tar'."
+        )
     flags: list[str] = []
     translated: list[str] = []
     arguments = iter(overrides)

@@ -16,7 +16,7 @@ from pipeline.records.errors import TheodoliteError
 from pipeline.serve.guard.install import install_guards
 from pipeline.serve.metrics import install_metrics
 from pipeline.serve.problems import MEDIA_TYPE, problem, problem_of
-from pipeline.serve.routes import about, ask, chat, jobs, results, uploads
+from pipeline.serve.routes import about, ask, chat, docs, jobs, results, uploads
 from pipeline.serve.routes.chat_form import openai_error
 from pipeline.serve.routes.documented import openapi_of
 from pipeline.serve.schema.base import unfit
@@ -63,7 +63,7 @@ def create_app(service: Service, settings: ServeSettings, token: str | None = No
         finally:
             await service.stop(STOP_S)
 
-    # The pages of FastAPI that show the document load scripts from elsewhere.
+    # The pages of FastAPI that show the document load scripts from elsewhere; /docs is a page of our own.
     app = FastAPI(
         title="Theodolite",
         version=__version__,
@@ -75,7 +75,7 @@ def create_app(service: Service, settings: ServeSettings, token: str | None = No
         lifespan=lifespan,
     )
     app.state.service, app.state.settings = service, settings
-    for group in (ask, jobs, results, uploads, chat, about):
+    for group in (ask, jobs, results, uploads, chat, about, docs):
         app.include_router(group.router)
     install_metrics(app, service)
     app.openapi = openapi_of(app)  # type: ignore[method-assign]

@@ -230,3 +230,10 @@ def test_flags_may_stand_anywhere(arguments: list[str], expected: list[str]) -> 
 def test_what_is_not_an_override_or_removes_a_required_group_is_refused(argument: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         translate([argument])
+
+
+def test_archives_that_a_shell_made_of_braces_are_not_lost() -> None:
+    with pytest.raises(ConfigError, match=r"given 2 times.*quote it: 'input=shards-\{000\.\.012\}\.tar'"):
+        translate(["input=s-0.tar", "input=s-1.tar", "depth=none"])
+    assert translate(["input=s-{0..1}.tar"]) == ["input=auto", 'input.path="s-{0..1}.tar"']
+    assert translate(["input=s-0.tar", "input=s-0.tar"])[-1] == "input.path=s-0.tar"

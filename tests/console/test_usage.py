@@ -18,13 +18,17 @@ OF_RUN = [
     "weights",
     "calibration",
     "export",
+    "engine",
     "experiment",
     "debug",
 ]
 GROUPS = {
     "run": OF_RUN,
     "verify": [group for group in OF_RUN if group not in ("vlm", "query", "experiment")],
-    "eval-claims": ["dataset", *(group for group in OF_RUN if group not in ("input", "export", "experiment"))],
+    "eval-claims": [
+        "dataset",
+        *(group for group in OF_RUN if group not in ("input", "export", "engine", "experiment")),
+    ],
     "eval-depth": ["dataset", "depth", "protocol", "debug"],
     "fit": ["sets", "verify", "noise", "weights", "calibration", "debug"],
 }

@@ -12,6 +12,7 @@ from pipeline.serve.guard.answers import App, Receive, Scope, Send
 from pipeline.serve.problems import BusyError
 
 _WINDOW_S = 60.0
+_ROUNDING = 1e-6
 # Clients that are remembered; the one that was seen longest ago is forgotten first.
 _MOST_CLIENTS = 10_000
 
@@ -40,7 +41,8 @@ class Rates:
             client = client_of(scope)
             scope.setdefault("state", {})["client"] = client
             if scope["method"] == "POST" and (wait_s := self._wait_s(client)) > 0:
-                raise BusyError("This client has sent too many requests; try again later.", math.ceil(wait_s))
+                later_s = math.ceil(wait_s - _ROUNDING)
+                raise BusyError("This client has sent too many requests; try again later.", later_s)
         await self.app(scope, receive, send)
 
     def _wait_s(self, client: str) -> float:
@@ -48,7 +50,7 @@ class Rates:
         now_s = self._clock()
         left, seen_s = self._left.pop(client, (self._most, now_s))
         left = min(self._most, left + (now_s - seen_s) * self._most / _WINDOW_S)
-        taken = 1.0 if left >= 1.0 else 0.0
+        taken = 1.0 if left >= 1.0 - _ROUNDING else 0.0
         self._left[client] = left - taken, now_s
         if len(self._left) > _MOST_CLIENTS:
             self._left.popitem(last=False)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -30,19 +30,19 @@ _LONGEST_TEXT, _MOST_REGIONS = 8000, 200
 class KnowsResults(Protocol):
     """The store, as far as the page reads it."""
 
-    def result(self, id: str) -> Result:
+    def result(self, id: str, /) -> Result:
         """A result."""
         ...
 
-    def stored_scene(self, id: str) -> Any:
+    def stored_scene(self, id: str, /) -> Any:
         """The scene on which a result was judged."""
         ...
 
-    def scene(self, id: str) -> SceneInput:
+    def scene(self, id: str, /) -> SceneInput:
         """What a scene is read from."""
         ...
 
-    def result_info(self, id: str) -> Any:
+    def result_info(self, id: str, /) -> Any:
         """Its scene, job, time and question."""
         ...
 
@@ -50,7 +50,10 @@ class KnowsResults(Protocol):
 class Service(Protocol):
     """The service, as far as the page calls it."""
 
-    store: KnowsResults
+    @property
+    def store(self) -> KnowsResults:
+        """Where results are."""
+        ...
 
     def add_scene(self, given: SceneInput, client: str) -> str:
         """Id of a scene."""
@@ -108,7 +111,9 @@ class _Run:
         return {**named, "turns": [turn.plain() for turn in self.turns]}
 
 
-async def conversation(service: Service, plain: Any, settings: Settings, client: str) -> AsyncIterator[dict[str, Any]]:
+async def conversation(
+    service: Service, plain: Any, settings: Settings, client: str
+) -> AsyncGenerator[dict[str, Any], None]:
     """Submit what the page asks, and tell how far it is, until it is done, stopped or failed.
 
     A caller that leaves, because the browser's tab was closed, cancels the job.
@@ -166,7 +171,7 @@ def _scene_id(service: Service, request: Request, client: str) -> str:
     return service.add_scene(replace(service.store.scene(request.scene), anchors=request.anchors), client)
 
 
-async def _batches(events: AsyncIterator[Event]) -> AsyncIterator[list[Event]]:
+async def _batches(events: AsyncIterator[Event]) -> AsyncGenerator[list[Event], None]:
     """Events in lists: pieces of text wait for each other for a moment, everything else goes on at once."""
     queue: deque[Event] = deque()
     news, urgent = asyncio.Event(), asyncio.Event()

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, MutableMapping
 from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.records.errors import TheodoliteError
-from pipeline.records.message import LANGUAGES
 from pipeline.serve.guard.rates import client_of as named_by_address
 from pipeline.serve.page.conversation import Service, conversation, opened
 from pipeline.serve.page.inputs import Inputs, build_anchors, build_claim, build_settings, own_html, settings_of, value
-from pipeline.serve.page.texts import language_of, say
+from pipeline.serve.page.texts import known_language, language_of, say
 from pipeline.serve.page.turns import rendered
 
 if TYPE_CHECKING:
@@ -144,7 +143,7 @@ def _events(
 
     def open_result(plain: Any) -> dict[str, Any]:
         plain = plain if isinstance(plain, Mapping) else {}
-        language = next((one for one in LANGUAGES if one == plain.get("page_language")), "en")
+        language = known_language(plain.get("page_language")) or "en"
         return opened(service, plain.get("result"), language)
 
     def speak(plain: Any, request: Any) -> list[Any]:
@@ -172,10 +171,10 @@ def _events(
 
 def _language(plain: Any, request: Any) -> Any:
     chosen = plain.get("page_language") if isinstance(plain, Mapping) else None
-    return next((one for one in LANGUAGES if one == chosen), language_of(request.headers.get("accept-language")))
+    return known_language(chosen) or language_of(request.headers.get("accept-language"))
 
 
 def client_of(request: Any) -> str:
     """Whose request it is, for limits, as the server's guard names clients."""
-    scope: Mapping[str, Any] = request.request.scope
+    scope: MutableMapping[str, Any] = request.request.scope
     return str(scope.get("state", {}).get("client") or named_by_address(scope))

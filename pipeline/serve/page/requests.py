@@ -9,8 +9,8 @@ from typing import Any
 from pipeline.ingest.annotations import parse_claims
 from pipeline.records import Anchor, Camera, Claim, Region
 from pipeline.records.errors import InputError
-from pipeline.records.message import LANGUAGES, Language
-from pipeline.serve.page.texts import say
+from pipeline.records.message import Language
+from pipeline.serve.page.texts import known_language, say
 from pipeline.serve.records import Ask, Judge, Rejudge, SceneInput, Work
 
 CONFIGURED = "configured"
@@ -112,7 +112,7 @@ class Request:
     @property
     def results_language(self) -> Language | None:
         """Language of the results; None leaves it to each question."""
-        return next((one for one in LANGUAGES if one == self.settings.language), None)
+        return known_language(self.settings.language)
 
     def _list(self, name: str) -> Sequence[Any]:
         return _listed(self.plain.get(name))
@@ -131,7 +131,7 @@ def request_of(plain: Any, settings: Settings) -> Request:
     """
     if not isinstance(plain, Mapping):
         raise InputError(say("en", "bad_request"))
-    language = next((one for one in LANGUAGES if one == plain.get("page_language")), "en")
+    language = known_language(plain.get("page_language")) or "en"
     scene = _text(plain.get("scene"))
     return Request(
         str(plain.get("run", ""))[:40], language, scene or _scene(plain, settings, language), plain, settings

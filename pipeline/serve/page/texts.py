@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from pipeline.records.message import LANGUAGES, Language
 
@@ -35,12 +36,20 @@ def language_of(accepted: str | None) -> Language:
     >>> language_of("zh-CN,zh;q=0.9,en;q=0.8"), language_of("de, en;q=0.7"), language_of(None)
     ('zh', 'en', 'en')
     """
-    for part in (accepted or "").split(","):
-        name = part.split(";")[0].strip().lower().split("-")[0]
-        for language in LANGUAGES:
-            if name == language:
-                return language
-    return "en"
+    names = (part.split(";")[0].strip().lower().split("-")[0] for part in (accepted or "").split(","))
+    return next((language for name in names if (language := known_language(name))), "en")
+
+
+def known_language(name: Any) -> Language | None:
+    """The language of a name; None for anything else.
+
+    >>> known_language("zh"), known_language("de"), known_language(3)
+    ('zh', None, None)
+    """
+    for language in LANGUAGES:
+        if name == language:
+            return language
+    return None
 
 
 def script_texts() -> dict[Language, dict[str, str]]:

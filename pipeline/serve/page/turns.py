@@ -12,7 +12,7 @@ from pipeline.claims.markup import shorten
 from pipeline.export.palette import region_colours
 from pipeline.export.report.answer_text import Block, answer_claims, blocks_of
 from pipeline.export.report.photo_svg import css_colour
-from pipeline.export.report.verdict_view import VerdictView, verdict_view
+from pipeline.export.report.verdict_view import verdict_view
 from pipeline.records import Anchor, Attempt, Result, Status, Verdict
 from pipeline.records.message import Language, length_text, message
 from pipeline.serve.page.texts import say
@@ -161,11 +161,6 @@ def _blocks(result: Result) -> list[Block]:
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:
     return {"blocks": blocks_of(attempt.answer.text, attempt.answer.spatial_tags), "reason": attempt.reason}
-
-
-def status_word(view: VerdictView, language: Language) -> str:
-    """The status of a verdict in words."""
-    return message(view.status).text(language)
 
 
 @cache

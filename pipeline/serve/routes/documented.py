@@ -141,6 +141,10 @@ def openapi_of(app: FastAPI) -> Callable[[], dict[str, Any]]:
             schemes = {"bearer": {"type": "http", "scheme": "bearer", "description": "Needed beyond this machine."}}
             found["components"]["securitySchemes"] = schemes
             found["security"] = [{}, {"bearer": []}]
+            for operations in found["paths"].values():
+                for operation in operations.values():
+                    # Docstrings mark code with two backticks, Markdown with one.
+                    operation["description"] = operation["description"].replace("``", "`")
             app.openapi_schema = found
         return app.openapi_schema
 

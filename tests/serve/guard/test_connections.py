@@ -50,6 +50,16 @@ def test_a_client_that_sends_byte_by_byte_gains_nothing(connection: socket.socke
     assert time.monotonic() - began_s < 3
 
 
+def test_a_request_in_pieces_is_waited_for_and_its_time_ends_with_it(connection: socket.socket) -> None:
+    for piece in (GET[:5], GET[5:10], GET[10:]):
+        connection.sendall(piece)
+        time.sleep(0.05)
+    assert connection.recv(4096)
+    time.sleep(0.4)
+    connection.sendall(GET)
+    assert connection.recv(4096)
+
+
 def test_a_client_that_asks_in_time_is_kept(connection: socket.socket) -> None:
     for _ in range(4):
         connection.sendall(GET)

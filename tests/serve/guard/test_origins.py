@@ -7,6 +7,11 @@ from pipeline.serve.guard.failures import Failures
 from pipeline.serve.guard.origins import OwnOrigin
 
 
+def test_two_origins_are_refused() -> None:
+    own = ("Origin", "http://localhost:7860")
+    assert call(Failures(OwnOrigin(Echo())), "POST", headers=[own, own]).status == 403
+
+
 def status(method: str, **headers: str) -> int:
     pairs = {key.replace("_", "-"): value for key, value in headers.items()}
     return call(Failures(OwnOrigin(Echo())), method, headers=pairs, body=b"{}").status

@@ -26,7 +26,9 @@ def test_a_client_may_use_its_minute_at_once_and_then_waits(clock: Clock) -> Non
     assert [call(app, "POST").status for _ in range(6)] == [200] * 4 + [429] * 2
     answer = call(app, "POST")
     assert answer.headers["retry-after"] == "15" and "later" in answer.problem["detail"]
-    clock.now_s += 15
+    clock.now_s += 5
+    assert call(app, "POST").headers["retry-after"] == "10"
+    clock.now_s += 10
     assert [call(app, "POST").status for _ in range(2)] == [200, 429]
     clock.now_s += 600
     assert [call(app, "POST").status for _ in range(5)] == [200] * 4 + [429]
@@ -39,9 +41,9 @@ def test_clients_do_not_use_up_each_others_requests(clock: Clock) -> None:
     assert call(app, "POST", client="10.0.0.1").status == 429
 
 
-def test_reading_is_free(clock: Clock) -> None:
+def test_reading_and_cancelling_are_free(clock: Clock) -> None:
     app = Failures(Rates(Echo(), 1, clock))
-    assert {call(app, "GET").status for _ in range(5)} == {200}
+    assert {call(app, method).status for method in ("GET", "DELETE") for _ in range(5)} == {200}
 
 
 def test_the_application_learns_who_the_client_is(clock: Clock) -> None:

@@ -61,6 +61,18 @@ def test_the_login_gives_a_cookie_that_lets_in_and_holds_no_token() -> None:
     assert asked(Cookie=f"other=1; {given.split(';')[0]}").status == 200
 
 
+def test_the_cookie_of_a_secure_page_stays_on_secure_pages() -> None:
+    app, body = Failures(Tokens(Echo(), TOKEN)), f"token={TOKEN}".encode()
+    for scheme, is_secure in (("http", False), ("https", True)):
+        answer = call(app, "POST", "/login", body=body, scheme=scheme)
+        assert ("Secure" in answer.headers["set-cookie"].split("; ")) == is_secure
+
+
+def test_only_a_form_that_is_sent_logs_in() -> None:
+    answer = asked("/login", method="PUT", body=f"token={TOKEN}".encode())
+    assert answer.status == 401 and "set-cookie" not in answer.headers
+
+
 def test_a_new_token_ends_all_logins() -> None:
     assert asked(token=TOKEN + "2", Cookie=cookie().split(";")[0]).status == 401
 

@@ -77,9 +77,8 @@ class FakeStore:
         return stored(noisy_scene())
 
     def result_info(self, id: str) -> Any:
-        return SimpleNamespace(
-            id=id, scene=self.scene_of[id], job="j", created_s=0.0, question=self.result(id).question
-        )
+        found = self.result(id)
+        return SimpleNamespace(id=id, scene=self.scene_of[id], job="j", created_s=0.0, question=found.question)
 
     def scene(self, id: str) -> SceneInput:
         if id not in self.scenes:

@@ -18,7 +18,7 @@ from pipeline.serve.records import Ask, JobState, Judge, Rejudge
 
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 QUESTION, CHINESE = "Is the cup left of the lamp?", "杯子在台灯的左边吗？"
-_REFUSED = "Failed to load resource"
+_REFUSED, _BAD = "Failed to load resource", ("error", "warning")
 
 
 def png(side: int = 64) -> bytes:
@@ -44,27 +44,61 @@ def browser() -> Iterator[Any]:
         yield opened
 
 
+class Watched:
+    """A page in a browser, and all that it fetched and complained about.
+
+    Args:
+        context: The browser's context, which is the page's own.
+        address: Address of the server.
+    """
+
+    def __init__(self, context: Any, address: str) -> None:
+        context.set_default_timeout(10_000)
+        self.context, self.address, self.page = context, address, context.new_page()
+        self.fetched: list[str] = []
+        self.errors: list[str] = []
+        self.page.on("request", lambda request: self.fetched.append(request.url))
+        self.page.on("console", lambda line: self.errors.append(line.text) if line.type in _BAD else None)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.goto(address)
+        self.page.wait_for_selector(".td-example img")
+        self.page.wait_for_selector("#td-ask")
+
+    def check(self, refused: int = 0) -> None:
+        """Everything was fetched from this server, and only what was meant to be refused was."""
+        fetched, errors = [*self.fetched], [*self.errors]
+        self.fetched.clear()
+        self.errors.clear()
+        assert [url for url in fetched if not url.startswith((f"{self.address}/", "blob:", "data:"))] == []
+        wrong = [error for error in errors if "GPU stall" not in error and "GL Driver" not in error]
+        assert len(wrong) == refused and all(_REFUSED in error for error in wrong), wrong
+
+
 @contextmanager
-def opened(browser: Any, address: str, size: Any = DESKTOP, *, refused: int = 0, **settings: Any) -> Iterator[Any]:
-    """The page; afterwards, everything was fetched from this server, and only what was meant to be refused was."""
-    context = browser.new_context(viewport=size, locale=settings.pop("locale", "en-US"), **settings)
-    context.set_default_timeout(10_000)
-    page = context.new_page()
-    fetched: list[str] = []
-    errors: list[str] = []
-    page.on("request", lambda request: fetched.append(request.url))
-    page.on("console", lambda line: errors.append(line.text) if line.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(address)
-    page.wait_for_selector(".td-example img")
-    page.wait_for_selector("#td-ask")
+def opened(browser: Any, address: str, size: Any = DESKTOP, *, locale: str = "en-US", **settings: Any) -> Iterator[Any]:
+    """A page of its own, which is checked at the end."""
+    watched = Watched(browser.new_context(viewport=size, locale=locale, **settings), address)
     try:
-        yield page
+        yield watched.page
     finally:
-        context.close()
-    assert [url for url in fetched if not url.startswith((f"{address}/", "blob:", "data:"))] == []
-    wrong = [error for error in errors if "GPU stall" not in error and "GL Driver" not in error]
-    assert len(wrong) == refused and all(_REFUSED in error for error in wrong), wrong
+        watched.context.close()
+    watched.check()
+
+
+@pytest.fixture(scope="module")
+def watched(browser: Any, address: str) -> Iterator[Watched]:
+    """The page that most tests share, because opening one takes longer than most tests."""
+    context = browser.new_context(viewport=DESKTOP, locale="en-US")
+    yield Watched(context, address)
+    context.close()
+
+
+@pytest.fixture
+def page(watched: Watched) -> Iterator[Any]:
+    """The shared page without a scene, which is checked at the end."""
+    watched.page.evaluate("TheodolitePage.newScene()")
+    yield watched.page
+    watched.check()
 
 
 def give(page: Any, *names: str) -> None:
@@ -126,77 +160,74 @@ def drop(page: Any, name: str, content: bytes) -> None:
     )
 
 
-def test_an_image_is_dropped_and_asked_about_in_two_languages(browser: Any, address: str, service: FakeService) -> None:
-    with opened(browser, address) as page:
-        drop(page, "room.png", png())
-        page.wait_for_selector(".td-file.td-sent")
-        turn = ask(page)
-        assert "left of" in turn.text_content() and re.search(r"\d\.\d\d s", turn.text_content())
-        assert turn.locator(".td-claim .td-status").all_text_contents() == [
-            *("supported", "supported", "refuted", "undecided"),
-        ]
-        other = ask(page, CHINESE)
-        assert "成立" in other.text_content() and other.locator(".td-answer").get_attribute("lang") == "zh-Hans"
-        assert len(service.given) == 1, "the second question is about the same scene"
-        assert serious(page) == []
+def test_an_image_is_dropped_and_asked_about_in_two_languages(page: Any, service: FakeService) -> None:
+    before = len(service.given)
+    drop(page, "room.png", png())
+    page.wait_for_selector(".td-file.td-sent")
+    turn = ask(page)
+    assert "left of" in turn.text_content() and re.search(r"\d\.\d\d s", turn.text_content())
+    assert turn.locator(".td-claim .td-status").all_text_contents() == [
+        *("supported", "supported", "refuted", "undecided"),
+    ]
+    other = ask(page, CHINESE)
+    assert "成立" in other.text_content() and other.locator(".td-answer").get_attribute("lang") == "zh-Hans"
+    assert len(service.given) == before + 1, "the second question is about the same scene"
+    assert serious(page) == []
 
 
-def test_a_click_on_a_claim_and_on_a_word_lights_up_the_regions(browser: Any, address: str) -> None:
-    with opened(browser, address) as page:
-        give(page)
-        turn = ask(page)
-        page.wait_for_selector("#td-workbench .mark")
-        turn.locator(".td-pick").nth(1).click()
-        page.mouse.move(5, 5)
-        assert set(lit(page, "#td-workbench .mark")) == {"0", "1"} and "1" in lit(page, ".td-word")
-        turn.locator(".td-word").first.click()
-        page.mouse.move(5, 5)
-        assert set(lit(page, "#td-workbench .mark")) == {"3", "2"}
-        turn.locator(".td-thing").first.press("Enter")
-        page.mouse.move(5, 5)
-        assert lit(page, "#td-workbench .mark") == ["3"]
-        assert not turn.locator(".td-reason").first.evaluate("one => one.open")
-        turn.locator(".td-reason summary").first.click()
-        assert turn.get_by_text("It is 110 px left.").is_visible()
+def test_a_click_on_a_claim_and_on_a_word_lights_up_the_regions(page: Any) -> None:
+    give(page)
+    turn = ask(page)
+    page.wait_for_selector("#td-workbench .mark")
+    turn.locator(".td-pick").nth(1).click()
+    page.mouse.move(5, 5)
+    assert set(lit(page, "#td-workbench .mark")) == {"0", "1"} and "1" in lit(page, ".td-word")
+    turn.locator(".td-word").first.click()
+    page.mouse.move(5, 5)
+    assert set(lit(page, "#td-workbench .mark")) == {"3", "2"}
+    turn.locator(".td-thing").first.press("Enter")
+    page.mouse.move(5, 5)
+    assert lit(page, "#td-workbench .mark") == ["3"]
+    assert not turn.locator(".td-reason").first.evaluate("one => one.open")
+    turn.locator(".td-reason summary").first.click()
+    assert turn.get_by_text("It is 110 px left.").is_visible()
 
 
-def test_a_box_drawn_by_hand_gets_a_name_and_a_question(browser: Any, address: str, service: FakeService) -> None:
-    with opened(browser, address) as page:
-        give(page)
-        draw_box(page, (0.25, 0.25), (0.75, 0.5))
-        page.fill("#td-box-name", "mug")
-        page.click("#td-box button[value='ask']")
-        page.wait_for_function("document.querySelector('#td-question textarea').value.includes('mug')")
-        ask(page, "Is the mug left of the lamp?")
-        work = service.works[-1]
-        assert isinstance(work, Ask)
-        assert [one.label for one in work.regions] == ["mug"]
-        assert work.regions[0].box_px == pytest.approx((16, 16, 48, 32), abs=1)
-        page.click("#td-claim > button")
-        page.fill("#td-claim-subject input", "mug")
-        page.fill("#td-claim-words textarea", "The mug is left of the lamp.")
-        page.click("#td-claim-judge")
-        page.locator(".td-turn").nth(1).locator(".td-claim").wait_for()
-        work = service.works[-1]
-        assert isinstance(work, Judge) and work.claims == ("The mug is left of the lamp.",)
-        assert {"mug", "cup", "lamp"} <= {one.label for one in work.regions}
-        page.click("#td-boxes .td-mini")
-        assert page.locator("#td-boxes .td-chip").count() == 0
+def test_a_box_drawn_by_hand_gets_a_name_and_a_question(page: Any, service: FakeService) -> None:
+    give(page)
+    draw_box(page, (0.25, 0.25), (0.75, 0.5))
+    page.fill("#td-box-name", "mug")
+    page.click("#td-box button[value='ask']")
+    page.wait_for_function("document.querySelector('#td-question textarea').value.includes('mug')")
+    ask(page, "Is the mug left of the lamp?")
+    work = service.works[-1]
+    assert isinstance(work, Ask)
+    assert [one.label for one in work.regions] == ["mug"]
+    assert work.regions[0].box_px == pytest.approx((16, 16, 48, 32), abs=1)
+    page.click("#td-claim > button")
+    page.fill("#td-claim-subject input", "mug")
+    page.fill("#td-claim-words textarea", "The mug is left of the lamp.")
+    page.click("#td-claim-judge")
+    page.locator(".td-turn").nth(1).locator(".td-claim").wait_for()
+    work = service.works[-1]
+    assert isinstance(work, Judge) and work.claims == ("The mug is left of the lamp.",)
+    assert {"mug", "cup", "lamp"} <= {one.label for one in work.regions}
+    page.click("#td-boxes .td-mini")
+    assert page.locator("#td-boxes .td-chip").count() == 0
 
 
-def test_a_known_length_changes_the_metres(browser: Any, address: str, service: FakeService) -> None:
-    with opened(browser, address) as page:
-        give(page)
-        ask(page)
-        page.click("#td-anchors > button")
-        page.fill("#td-anchor-first input", "cup")
-        page.fill("#td-anchors input[type=number]", "9.5")
-        page.click("#td-anchor-judge")
-        turn = page.locator(".td-turn").nth(1)
-        turn.locator("table").wait_for()
-        assert turn.locator("tbody td").all_text_contents()[:2] == ["1.06 m", "2.12 m"]
-        assert isinstance(service.works[-1], Rejudge) and service.given[-1].anchors[0].value_m == 0.095
-        assert "cup = 9.5 cm" in page.text_content("#td-anchor-list")
+def test_a_known_length_changes_the_metres(page: Any, service: FakeService) -> None:
+    give(page)
+    ask(page)
+    page.click("#td-anchors > button")
+    page.fill("#td-anchor-first input", "cup")
+    page.fill("#td-anchors input[type=number]", "9.5")
+    page.click("#td-anchor-judge")
+    turn = page.locator(".td-turn").nth(1)
+    turn.locator("table").wait_for()
+    assert turn.locator("tbody td").all_text_contents()[:2] == ["1.06 m", "2.12 m"]
+    assert isinstance(service.works[-1], Rejudge) and service.given[-1].anchors[0].value_m == 0.095
+    assert "height of cup = 9.5 cm" in page.text_content("#td-anchor-list")
 
 
 def test_stop_cancels_the_job_and_so_does_a_closed_tab(browser: Any, address: str, service: FakeService) -> None:
@@ -220,24 +251,23 @@ def test_stop_cancels_the_job_and_so_does_a_closed_tab(browser: Any, address: st
     assert service.jobs[job].state is JobState.CANCELLED
 
 
-def test_questions_wait_for_each_other_and_can_be_changed(browser: Any, address: str, service: FakeService) -> None:
-    with opened(browser, address) as page:
-        give(page)
-        page.fill("#td-question textarea", "First?\nSecond?")
-        page.click("#td-ask")
-        page.fill("#td-question textarea", "Third?")
-        page.click("#td-ask")
-        page.locator(".td-answer").nth(2).wait_for()
-        asked = [work.questions for work in service.works[-2:] if isinstance(work, Ask)]
-        assert asked == [("First?", "Second?"), ("Third?",)]
-        page.locator(".td-turn").nth(2).locator(".td-edit").click()
-        page.fill(".td-edit-form textarea", "Fourth?")
-        page.press(".td-edit-form textarea", "Enter")
-        page.locator(".td-answer").nth(3).wait_for()
-        page.locator(".td-again").first.click()
-        page.locator(".td-answer").nth(4).wait_for()
-        work = service.works[-1]
-        assert isinstance(work, Ask) and work.questions == ("First?",) and work.after in service.store.results
+def test_questions_wait_for_each_other_and_can_be_changed(page: Any, service: FakeService) -> None:
+    give(page)
+    page.fill("#td-question textarea", "First?\nSecond?")
+    page.click("#td-ask")
+    page.fill("#td-question textarea", "Third?")
+    page.click("#td-ask")
+    page.locator(".td-answer").nth(2).wait_for()
+    asked = [work.questions for work in service.works[-2:] if isinstance(work, Ask)]
+    assert asked == [("First?", "Second?"), ("Third?",)]
+    page.locator(".td-turn").nth(2).locator(".td-edit").click()
+    page.fill(".td-edit-form textarea", "Fourth?")
+    page.press(".td-edit-form textarea", "Enter")
+    page.locator(".td-answer").nth(3).wait_for()
+    page.locator(".td-again").first.click()
+    page.locator(".td-answer").nth(4).wait_for()
+    work = service.works[-1]
+    assert isinstance(work, Ask) and work.questions == ("First?",) and work.after in service.store.results
 
 
 def test_results_are_downloaded_shared_and_found_again(browser: Any, address: str) -> None:
@@ -273,35 +303,32 @@ def test_a_phone_shows_everything_in_one_column(browser: Any, address: str) -> N
         assert page.text_content("#td-choose") == "Choose files"
 
 
-def test_errors_and_hostile_words_are_text(browser: Any, address: str) -> None:
-    with opened(browser, address, refused=1) as page:
-        page.set_input_files("#td-file", [{"name": "<b>.png", "mimeType": "image/png", "buffer": b"bad"}])
-        page.get_by_text("is neither an image nor a video").wait_for()
-        page.fill("#td-question textarea", QUESTION)
-        page.click("#td-ask")
-        page.get_by_text("Give an image or a video first").wait_for()
-        give(page)
-        turn = ask(page, "hostile <img src=x onerror='window.hacked=1'>")
-        assert HOSTILE[:30] in turn.text_content()
-        assert page.evaluate("window.hacked === undefined && !document.querySelector('.td-log img, .td-log b')")
-        assert (
-            page.evaluate(
-                "document.querySelector('.td-log').scrollWidth - document.querySelector('.td-log').clientWidth"
-            )
-            <= 1
-        )
+def test_errors_and_hostile_words_are_text(page: Any, watched: Watched) -> None:
+    page.set_input_files("#td-file", [{"name": "<b>.png", "mimeType": "image/png", "buffer": b"bad"}])
+    page.get_by_text("is neither an image nor a video").wait_for()
+    watched.check(refused=1)
+    page.fill("#td-question textarea", QUESTION)
+    page.click("#td-ask")
+    page.get_by_text("Give an image or a video first").wait_for()
+    give(page)
+    turn = ask(page, "hostile <img src=x onerror='window.hacked=1'>")
+    assert HOSTILE[:30] in turn.text_content()
+    assert page.evaluate("window.hacked === undefined && !document.querySelector('.td-log img, .td-log b')")
+    assert (
+        page.evaluate("document.querySelector('.td-log').scrollWidth - document.querySelector('.td-log').clientWidth")
+        <= 1
+    )
 
 
-def test_files_are_put_in_order_and_removed(browser: Any, address: str, service: FakeService) -> None:
-    with opened(browser, address) as page:
-        give(page, "one.png", "two.png", "three.png")
-        page.click("[aria-label='Move one.png back']")
-        page.click("[aria-label='Remove three.png']")
-        assert page.locator("#td-files .td-file-name").all_text_contents() == ["two.png", "one.png"]
-        ask(page)
-        assert len(service.given[-1].images) == 2
-        page.click("#td-new")
-        assert page.locator("#td-files .td-file, .td-turn").count() == 0
+def test_files_are_put_in_order_and_removed(page: Any, service: FakeService) -> None:
+    give(page, "one.png", "two.png", "three.png")
+    page.click("[aria-label='Move one.png back']")
+    page.click("[aria-label='Remove three.png']")
+    assert page.locator("#td-files .td-file-name").all_text_contents() == ["two.png", "one.png"]
+    ask(page)
+    assert len(service.given[-1].images) == 2
+    page.click("#td-new")
+    assert page.locator("#td-files .td-file, .td-turn").count() == 0
 
 
 def test_the_keyboard_reaches_the_question_and_the_theme_stays(browser: Any, address: str) -> None:

@@ -128,6 +128,7 @@
       log.append(turn);
       run.turns.push(turn);
     }
+    if (log.childElementCount > 2) document.getElementById("td-suggestions").hidden = true;
     log.scrollTop = log.scrollHeight;
     if (isNarrow()) run.turns[0]?.scrollIntoView({ block: "start" });
     queue.push(run);

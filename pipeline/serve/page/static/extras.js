@@ -36,6 +36,7 @@
     page.regions = [...found, ...page.regions.filter((one) => !labels.has(one.label))].slice(0, 150);
     page.current = { result: part.result, scene: part.scene, answer: isBase ? part.result : page.current.answer };
     offerNames();
+    document.getElementById("td-new").hidden = false;
   });
 
   // Examples: fetched from this server, and uploaded like any other file.
@@ -135,8 +136,8 @@
     if (what === "camera_height") return { plain: { camera_height: length.value, unit }, words: page.say("anchor_camera_height") };
     if (!name || (what === "between" && !other)) throw new Error(page.say("js_need_object"));
     if (what === "between") return { plain: { between: [name, other], ...length }, words: `${name} – ${other}` };
-    if (what === "camera") return { plain: { to_camera: name, ...length }, words: `${page.say("anchor_camera")}: ${name}` };
-    return { plain: { size: name, measure: what, ...length }, words: `${page.say(`anchor_${what}`)}: ${name}` };
+    if (what === "camera") return { plain: { to_camera: name, ...length }, words: page.say("js_to_camera", { name }) };
+    return { plain: { size: name, measure: what, ...length }, words: page.say(`js_size_${what}`, { name }) };
   };
   const drawAnchors = () => {
     anchorList?.replaceChildren(
